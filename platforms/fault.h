@@ -1,0 +1,48 @@
+/* Faults: what is wrong with a user's input.
+ *
+ * A reader goes on after a fault and collects the next, so that a user sees all of them at once; a stream,
+ * which cannot go on, returns its single fault as a GError of domain TW_INPUT_ERROR. Both read
+ *
+ *     file:line: what is wrong; what would be right
+ *
+ * Our own bugs are asserted, never reported as faults. */
+#ifndef TW_PLATFORMS_FAULT_H
+#define TW_PLATFORMS_FAULT_H
+
+#include <glib.h>
+
+/* Domain of errors that the user's input caused; `main` exits with 2 on it and with 1 on any other. */
+#define TW_INPUT_ERROR (tw_input_error_quark())
+GQuark tw_input_error_quark(void);
+
+typedef enum {
+  TW_INPUT_ERROR_SYNTAX,
+  TW_INPUT_ERROR_VALUE,
+  TW_INPUT_ERROR_FILE,
+  TW_INPUT_ERROR_USAGE
+} tw_input_error;
+
+typedef struct tw_faults tw_faults;
+
+tw_faults *tw_faults_new(void);
+void tw_faults_free(tw_faults *faults);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_faults, tw_faults_free)
+
+/* Adds "file:line: message"; a line of 0 is left out, a NULL file too. Equal texts are kept once. */
+void tw_faults_add(tw_faults *faults, const char *file, long line, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+
+guint tw_faults_count(const tw_faults *faults);
+/* The i-th fault, in the order of adding. Borrowed. */
+const char *tw_faults_get(const tw_faults *faults, guint i);
+
+/* Sets `error` to TW_INPUT_ERROR with the text "file:line: message", and returns FALSE for `return`
+ * statements. */
+gboolean tw_input_error_set(GError **error, tw_input_error code, const char *file, long line,
+                            const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+/* The word of the NULL-terminated `words` that is nearest to `word` by edit distance, or NULL where none is
+ * near enough (a third of the length, at least one) to be what was meant. Borrowed from `words`. */
+const char *tw_nearest(const char *word, const char *const *words);
+
+#endif

@@ -1,0 +1,93 @@
+/* A platform: racks, NVLink domains, networks and their power, read from a file that SimGrid loads as it is.
+ *
+ *     site (zone, tw:role="site", tw:pue)
+ *      ├─ node-0 (zone or cluster, tw:role="nvlink-domain" or "node", tw:rack, tw:row)
+ *      │    └─ hosts: one GPU each, or a node or tray with several (tw:accelerators)
+ *      ├─ fabric (zone, tw:role="fabric")
+ *      └─ storage (zone, tw:role="storage")
+ *
+ * What is read here is what the engines, reports and the power meter need: zones, hosts, links and their
+ * properties. Routing is SimGrid's. The struct is frozen once it is read. */
+#ifndef TW_PLATFORMS_PLATFORM_H
+#define TW_PLATFORMS_PLATFORM_H
+
+#include "platforms/device.h"
+
+typedef enum {
+  TW_ROLE_NONE,
+  TW_ROLE_SITE,
+  TW_ROLE_NVLINK_DOMAIN,
+  TW_ROLE_NODE,
+  TW_ROLE_FABRIC,
+  TW_ROLE_STORAGE,
+  TW_ROLES
+} tw_zone_role;
+extern const char *const tw_zone_role_names[TW_ROLES + 1]; /* "", "site", "nvlink-domain", ... */
+
+typedef enum {
+  TW_LINK_NONE,
+  TW_LINK_NVLINK,
+  TW_LINK_NIC,
+  TW_LINK_LEAF,
+  TW_LINK_SPINE,
+  TW_LINK_WAN,
+  TW_LINK_STORAGE,
+  TW_LINK_KINDS
+} tw_link_kind;
+extern const char *const tw_link_kind_names[TW_LINK_KINDS + 1];
+
+typedef struct tw_zone {
+  char *id;
+  int parent; /* index in zones, -1 for the outermost */
+  tw_zone_role role;
+  char *rack,
+      *row; /* names, inherited by nested zones; the zone's own id where a domain or node names no rack */
+  int rack_index;    /* index in platform->racks, or -1 */
+  double overhead_w; /* tw:overhead_w, 0 if absent: draws always, whatever the load */
+  long line;
+} tw_zone;
+
+typedef struct tw_host {
+  char *id;
+  int zone;                /* index in zones */
+  const tw_device *device; /* borrowed from the platform; NULL for hosts without accelerators */
+  int accelerators;
+  double speed_flops; /* SimGrid's own speed of the host */
+  long line;
+} tw_host;
+
+typedef struct tw_link {
+  char *id;
+  tw_link_kind kind;
+  double bytes_per_s, latency_s;
+  double watts; /* tw:watts, NAN if absent */
+  int zone;
+  long line;
+} tw_link;
+
+typedef struct tw_platform {
+  char *path;
+  char *name;          /* file name without its ending */
+  tw_zone *zones;      /* outermost first */
+  tw_host *hosts;      /* in the order of the file; clusters expanded */
+  tw_link *links;      /* explicit <link>s; the links inside a <cluster> are SimGrid's own */
+  tw_device **devices; /* every device that a host names, once */
+  char **racks;        /* names in the order of first use */
+  int n_zones, n_hosts, n_links, n_devices, n_racks;
+  double pue; /* tw:pue of the site, NAN if absent */
+} tw_platform;
+
+/* Reads and checks a platform whole. NULL with faults where anything is wrong: unknown elements and
+ * attributes, units, names used twice, routes over unknown hosts or links, zones nested more than two deep,
+ * unknown devices and roles. */
+tw_platform *tw_platform_load(const char *path, tw_faults *faults);
+void tw_platform_free(tw_platform *platform);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_platform, tw_platform_free)
+
+/* Index of the innermost zone around a host whose role is nvlink-domain or node: accelerators of one such
+ * zone reach each other over the scale-up network. -1 if there is none. */
+int tw_platform_domain(const tw_platform *platform, int host);
+/* Accelerators of all hosts. */
+long tw_platform_accelerators(const tw_platform *platform);
+
+#endif

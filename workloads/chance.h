@@ -1,0 +1,21 @@
+/* Seeded streams of chance, one per named source: no draw of one source moves another's. */
+#ifndef TW_WORKLOADS_CHANCE_H
+#define TW_WORKLOADS_CHANCE_H
+
+#include <glib.h>
+
+/* SplitMix64 over a counter (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA
+ * 2014). */
+typedef struct tw_chance {
+  guint64 state;
+} tw_chance;
+
+tw_chance tw_chance_new(guint64 seed, const char *name);
+guint64 tw_chance_next(tw_chance *chance);
+double tw_chance_uniform(tw_chance *chance);     /* in [0, 1), 53 bits */
+double tw_chance_exponential(tw_chance *chance); /* mean 1 */
+double tw_chance_normal(tw_chance *chance);      /* mean 0, deviation 1 */
+/* Uniform integer in [0, n), n >= 1, without bias. */
+guint64 tw_chance_below(tw_chance *chance, guint64 n);
+
+#endif

@@ -1,0 +1,86 @@
+/* A stream of requests in the order of their arrival: a trace that is read as it is replayed, or a generator.
+ *
+ * Memory does not grow with the length of the trace. A trace is checked as it is read: the first bad line
+ * ends the stream with an error that names it. The SHA-256 of the file is taken on the way. */
+#ifndef TW_WORKLOADS_STREAM_H
+#define TW_WORKLOADS_STREAM_H
+
+#include "workloads/request.h"
+
+typedef struct tw_stream tw_stream;
+
+/* What of a trace is replayed, and how fast. Start and duration are in the trace's own time, counted from its
+ * first request; the arrivals of the run are (t - start) / rate_scale. Repetitions follow each other at the
+ * distance `duration` if given, else at the span of the trace plus one mean gap between arrivals. */
+typedef struct tw_trace_options {
+  double rate_scale; /* > 0; 2 replays twice as fast */
+  double start_s;    /* requests before it are left out */
+  double duration_s; /* requests at or after start + duration are left out; INFINITY: all */
+  gint64 limit;      /* at most so many requests in all; G_MAXINT64: all */
+  gint64 repeat;     /* >= 1 */
+} tw_trace_options;
+#define TW_TRACE_OPTIONS_DEFAULT                                                                             \
+  {                                                                                                          \
+    1, 0, INFINITY, G_MAXINT64, 1                                                                            \
+  }
+
+/* One format of trace files: a row of tw_trace_formats, which ends with a NULL name. */
+typedef struct tw_trace_format tw_trace_format;
+extern const tw_trace_format tw_trace_formats[];
+/* NULL-terminated names of the formats: "tokenworks", "azure", "mooncake", "servegen". */
+extern const char *const tw_trace_format_names[];
+const tw_trace_format *tw_trace_format_find(const char *name);
+/* Guesses the format from the first line of a (gzip) file; NULL if it is none of ours. */
+const tw_trace_format *tw_trace_format_detect(const char *path);
+const char *tw_trace_format_name(const tw_trace_format *format);
+const char *tw_trace_format_help(const tw_trace_format *format);
+
+/* Opens a trace, plain or gzip (any number of members). NULL with TW_INPUT_ERROR where it cannot be opened or
+ * its header lacks a column. */
+tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
+                          GError **error);
+
+/* How lengths are drawn. */
+typedef enum { TW_LENGTH_FIXED, TW_LENGTH_EXPONENTIAL, TW_LENGTH_LOGNORMAL } tw_length_kind;
+extern const char *const tw_length_kind_names[];
+typedef struct tw_length {
+  tw_length_kind kind;
+  double mean;  /* tokens; drawn values are rounded to the nearest integer, at least `min`, at most `max` */
+  double sigma; /* lognormal: standard deviation of the logarithm */
+  gint32 min, max;
+} tw_length;
+
+/* Poisson arrivals with independent lengths. Each named quantity draws from a stream of chance of its own,
+ * seeded from `seed` and its name, so that changing one leaves the others as they were. */
+typedef struct tw_poisson_options {
+  double rate_per_s;
+  gint64 limit;      /* requests, G_MAXINT64: no limit */
+  double duration_s; /* arrivals before it; INFINITY: no limit. One of both must be finite */
+  tw_length prompt, reasoning, answer; /* reasoning.mean 0: none */
+  guint64 seed;
+} tw_poisson_options;
+tw_stream *tw_stream_poisson(const tw_poisson_options *options);
+
+/* The next request: TRUE with `request` filled in (the caller then owns it and calls tw_request_clear), FALSE
+ * at the end, or FALSE with `error` set. Arrivals never decrease; ids count from 0. */
+gboolean tw_stream_next(tw_stream *stream, tw_request *request, GError **error);
+
+/* Share of the input that was read, 0 to 1, by compressed bytes (all repetitions together), or by requests or
+ * time for a generator. */
+double tw_stream_progress(const tw_stream *stream);
+/* The hexadecimal SHA-256 of the file, once it was read to its end, or NULL. Borrowed. */
+const char *tw_stream_sha256(const tw_stream *stream);
+const char *tw_stream_path(const tw_stream *stream); /* NULL for a generator. Borrowed */
+
+void tw_stream_free(tw_stream *stream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_stream, tw_stream_free)
+
+/* Writes the native format, gzip at level 6 if `path` ends in ".gz": header first, then one line a request.
+ */
+typedef struct tw_trace_writer tw_trace_writer;
+tw_trace_writer *tw_trace_writer_open(const char *path, GError **error);
+gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error);
+/* Closes and frees; FALSE if what was written did not reach the disk. */
+gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error);
+
+#endif
