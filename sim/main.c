@@ -1,0 +1,58 @@
+#include "platforms/fault.h"
+#include "sim/command.h"
+
+#include <locale.h>
+
+static const tw_command *const commands[] = {&tw_run_command,      &tw_check_command, &tw_platform_command,
+                                             &tw_workload_command, &tw_log_command,   NULL};
+
+static void print_help(FILE *out)
+{
+  fputs("Tokenworks simulates AI factories: it replays a trace of inference requests on a described data "
+        "centre.\n\n"
+        "Usage:\n  tokenworks COMMAND [OPTION...]\n\nCommands:\n",
+        out);
+  for (const tw_command *const *command = commands; *command != NULL; command++)
+    fprintf(out, "  %-10s %s\n", (*command)->name, (*command)->summary);
+  fprintf(out,
+          "\n`tokenworks COMMAND --help` explains a command. A first run:\n  %s\n\n"
+          "Exit codes: 0 done, 1 the run or a check failed, 2 bad usage or bad input.\n",
+          tw_run_command.example);
+}
+
+static const tw_command *find_command(const char *name)
+{
+  const char *names[G_N_ELEMENTS(commands)] = {NULL};
+  for (guint i = 0; commands[i] != NULL; i++) {
+    if (g_str_equal(commands[i]->name, name))
+      return commands[i];
+    names[i] = commands[i]->name;
+  }
+  const char *near = tw_nearest(name, names);
+  fprintf(stderr, "tokenworks: unknown command '%s'; %s%s%s `tokenworks --help` lists the commands\n", name,
+          near != NULL ? "did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+  return NULL;
+}
+
+int main(int argc, char **argv)
+{
+  setlocale(LC_CTYPE, "");
+  if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
+      g_str_equal(argv[1], "help")) {
+    print_help(argc < 2 ? stderr : stdout);
+    return argc < 2 ? TW_EXIT_USAGE : TW_EXIT_OK;
+  }
+  if (g_str_equal(argv[1], "--version")) {
+    puts("tokenworks " TW_VERSION);
+    return TW_EXIT_OK;
+  }
+  const tw_command *command = find_command(argv[1]);
+  if (command == NULL)
+    return TW_EXIT_USAGE;
+  g_autoptr(GError) error = NULL;
+  int code = command->run(command, argc - 1, argv + 1, &error);
+  if (error == NULL)
+    return code;
+  fprintf(stderr, "tokenworks %s: %s\n", command->name, error->message);
+  return error->domain == TW_INPUT_ERROR ? TW_EXIT_USAGE : TW_EXIT_FAILED;
+}
