@@ -3,21 +3,133 @@
  *
  * A table is CSV with a header line, in a chain of independent gzip members (BGZF framing, SAM/BAM
  * specification section 4.1: at most 65,280 bytes of text each, cut at row boundaries, an empty end marker).
- * Beside NAME.csv.gz lies its index, NAME.csv.gz.index: CSV with one line a member. */
+ * The first member holds the header line alone. Beside NAME.csv.gz lies its index, NAME.csv.gz.index: CSV
+ * with one line a member.
+ *
+ * Each list below is a table's columns from left to right. It makes the struct that a row is written from,
+ * the description that readers look up, and the code between the two, so that they cannot get out of step. */
 #ifndef TW_SIM_LOG_FORMAT_H
 #define TW_SIM_LOG_FORMAT_H
 
 #include <glib.h>
+#include <jansson.h>
 
 #define TW_LOG_VERSION     1
 #define TW_LOG_BLOCK_BYTES 65280
 
+/* In run.json, the key of what tw_log_describe returns: it tells a run directory from any other. */
+#define TW_LOG_RUN_KEY "logs"
+
 typedef enum {
-  TW_COLUMN_INTEGER,
-  TW_COLUMN_INSTANT, /* seconds, always 9 decimals; empty where it did not happen (NAN) */
+  TW_COLUMN_INTEGER, /* empty for TW_LOG_NONE */
+  TW_COLUMN_INSTANT, /* seconds since the start of the run, always 9 decimals; empty for NAN */
   TW_COLUMN_REAL,    /* rounded to `decimals`, trailing zeros dropped; empty for NAN */
   TW_COLUMN_TEXT     /* quoted where CSV (RFC 4180) asks for it; empty for NULL */
 } tw_column_type;
+
+#define TW_LOG_NONE G_MININT64 /* an integer cell without a value */
+
+/* clang-format off */
+
+/* INTEGER(name, unit, help), INSTANT(name, help), REAL(name, decimals, unit, help), TEXT(name, help) */
+#define TW_REQUEST_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
+  INTEGER(id, "", "sequence number in the run, from 0, in the order of arrival")                             \
+  TEXT(session, "session or client that asked, as the trace names it")                                       \
+  INSTANT(arrival_s, "when it arrived")                                                                      \
+  INSTANT(first_scheduled_s, "when its first iteration began")                                               \
+  INSTANT(first_token_s, "when its first output token was emitted")                                          \
+  INSTANT(first_answer_s, "when its first answer token was emitted")                                         \
+  INSTANT(completion_s, "when it ended, in whatever state: its last token, or its rejection")                \
+  INTEGER(prompt_tokens, "tokens", "length of its prompt")                                                   \
+  INTEGER(cached_tokens, "tokens", "prompt tokens found in a prefix cache")                                  \
+  INTEGER(reasoning_tokens, "tokens", "reasoning tokens emitted")                                            \
+  INTEGER(answer_tokens, "tokens", "answer tokens emitted")                                                  \
+  INTEGER(prefill_engine, "", "engine that computed its prompt")                                             \
+  INTEGER(decode_engine, "", "engine that emitted its tokens after the first")                               \
+  INTEGER(preemptions, "", "how often it lost its KV blocks")                                                \
+  INTEGER(recomputed_tokens, "tokens", "tokens computed again after preemptions")                            \
+  REAL(kv_transfer_s, 9, "s", "time its KV cache took from prefill to decode engine")                        \
+  REAL(joules, 6, "J", "dynamic energy of its share of each iteration")                                      \
+  TEXT(state, "completed, rejected, failed, cancelled or unfinished")                                        \
+  TEXT(reason, "why it was not completed")
+
+#define TW_ENGINE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                      \
+  INSTANT(start_s, "start of the interval")                                                                  \
+  INTEGER(engine, "", "number of the engine")                                                                \
+  REAL(busy, 6, "", "fraction of the interval in which it ran iterations")                                   \
+  REAL(running, 6, "requests", "requests in its batch, averaged over the interval")                          \
+  REAL(waiting, 6, "requests", "requests waiting at it, averaged over the interval")                         \
+  REAL(kv_used, 6, "", "fraction of its KV blocks in use, averaged over the interval")                       \
+  INTEGER(prompt_tokens, "tokens", "prompt tokens computed, recomputed ones included")                       \
+  INTEGER(output_tokens, "tokens", "tokens emitted")                                                         \
+  REAL(watts, 3, "W", "power of its accelerators, averaged over the interval")                               \
+  REAL(joules, 6, "J", "energy of its accelerators in the interval")
+
+#define TW_RACK_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                        \
+  INSTANT(start_s, "start of the interval")                                                                  \
+  TEXT(rack, "name of the rack in the platform")                                                             \
+  REAL(busy, 6, "", "fraction of its accelerators' time in which they ran iterations")                       \
+  REAL(waiting, 6, "requests", "requests waiting at its engines, averaged over the interval")                \
+  REAL(prompt_tokens_per_s, 3, "tokens/s", "prompt tokens computed per second")                              \
+  REAL(output_tokens_per_s, 3, "tokens/s", "tokens emitted per second")                                      \
+  REAL(accelerator_w, 3, "W", "power of its accelerators, averaged over the interval")                       \
+  REAL(host_w, 3, "W", "power of its CPUs, memory and fans")                                                 \
+  REAL(network_w, 3, "W", "power of its NICs and switches")
+
+#define TW_SITE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                        \
+  INSTANT(start_s, "start of the interval")                                                                  \
+  REAL(running, 6, "requests", "requests in batches, averaged over the interval")                            \
+  REAL(waiting, 6, "requests", "requests that arrived and wait, averaged over the interval")                 \
+  INTEGER(arrived, "requests", "requests that arrived")                                                      \
+  INTEGER(completed, "requests", "requests that were completed")                                             \
+  INTEGER(rejected, "requests", "requests that were rejected")                                               \
+  REAL(busy, 6, "", "fraction of the accelerators' time in which they ran iterations")                       \
+  REAL(prompt_tokens_per_s, 3, "tokens/s", "prompt tokens computed per second")                              \
+  REAL(output_tokens_per_s, 3, "tokens/s", "tokens emitted per second")                                      \
+  REAL(accelerator_w, 3, "W", "power of all accelerators, averaged over the interval")                       \
+  REAL(host_w, 3, "W", "power of CPUs, memory and fans")                                                     \
+  REAL(network_w, 3, "W", "power of NICs, switches and links")                                               \
+  REAL(overhead_w, 3, "W", "power that conversion and cooling add")                                          \
+  REAL(price_usd_per_kwh, 6, "USD/kWh", "price of electricity")                                              \
+  REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity")
+
+#define TW_SEGMENT_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
+  INTEGER(engine, "", "number of the engine")                                                                \
+  TEXT(kind, "prefill, decode, transfer, preemption or load")                                                \
+  INSTANT(start_s, "when it began")                                                                          \
+  INSTANT(end_s, "when it ended")                                                                            \
+  INTEGER(requests, "requests", "requests that took part")                                                   \
+  INTEGER(tokens, "tokens", "tokens computed or emitted")                                                    \
+  INTEGER(bytes, "bytes", "bytes moved")
+/* clang-format on */
+
+#define TW_ROW_INTEGER(name, ...) gint64 name;
+#define TW_ROW_NUMBER(name, ...)  double name;
+#define TW_ROW_TEXT(name, ...)    const char *name;
+#define TW_ROW(LIST)              LIST(TW_ROW_INTEGER, TW_ROW_NUMBER, TW_ROW_NUMBER, TW_ROW_TEXT)
+
+typedef struct tw_request_row {
+  TW_ROW(TW_REQUEST_COLUMNS)
+} tw_request_row;
+typedef struct tw_engine_row {
+  TW_ROW(TW_ENGINE_COLUMNS)
+} tw_engine_row;
+typedef struct tw_rack_row {
+  TW_ROW(TW_RACK_COLUMNS)
+} tw_rack_row;
+typedef struct tw_site_row {
+  TW_ROW(TW_SITE_COLUMNS)
+} tw_site_row;
+typedef struct tw_segment_row {
+  TW_ROW(TW_SEGMENT_COLUMNS)
+} tw_segment_row;
+
+/* Rows without a single value: where a row starts from, so that what is not simulated stays empty. */
+extern const tw_request_row tw_request_row_empty;
+extern const tw_engine_row tw_engine_row_empty;
+extern const tw_rack_row tw_rack_row_empty;
+extern const tw_site_row tw_site_row_empty;
+extern const tw_segment_row tw_segment_row_empty;
 
 typedef struct tw_column {
   const char *name;
@@ -45,5 +157,20 @@ typedef enum {
   TW_LOG_TABLES
 } tw_log_table_id;
 extern const tw_log_table tw_log_tables[TW_LOG_TABLES];
+
+/* The table of that name, or NULL. */
+const tw_log_table *tw_log_table_find(const char *name);
+/* The names of all tables, in their order. Free the array with g_free, not its strings. */
+const char **tw_log_table_names(void);
+
+/* DIRECTORY/requests.csv.gz; its index is the same with ".index" behind. The caller frees it. */
+char *tw_log_table_path(const char *directory, const tw_log_table *table);
+/* The header line of the table, with its line break. The caller frees it. */
+char *tw_log_table_header(const tw_log_table *table);
+
+/* What run.json says about the tables in `wanted` (bits 1 << tw_log_table_id), under TW_LOG_RUN_KEY:
+ * {"version": 1, "tables": {"requests": {"help", "time", "columns": [{"name", "type", "unit", "help"}]}}}.
+ * The caller owns the reference. */
+json_t *tw_log_describe(guint wanted);
 
 #endif
