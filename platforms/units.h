@@ -36,5 +36,7 @@ char *tw_quantity_format(double value, tw_dimension dimension);
 
 /* "a time, such as 50ms": for messages and generated documentation. */
 const char *tw_dimension_help(tw_dimension dimension);
+/* A regular expression of XML Schema that matches what tw_quantity_parse reads. The caller frees it. */
+char *tw_dimension_pattern(tw_dimension dimension);
 
 #endif
