@@ -28,6 +28,5 @@ gboolean tw_command_parse(const tw_command *command, const GOptionEntry *entries
 
 extern const tw_command tw_run_command, tw_check_command, tw_platform_command, tw_workload_command,
     tw_log_command;
-tw_log_command;
 
 #endif
