@@ -7,11 +7,15 @@
 
 #include "workloads/request.h"
 
+#include <math.h>
+
 typedef struct tw_stream tw_stream;
 
-/* What of a trace is replayed, and how fast. Start and duration are in the trace's own time, counted from its
- * first request; the arrivals of the run are (t - start) / rate_scale. Repetitions follow each other at the
- * distance `duration` if given, else at the span of the trace plus one mean gap between arrivals. */
+/* What of a trace is replayed, and how fast. Start and duration are in the trace's own time: what its column
+ * says, or, where that is a time of day, since its first request. The arrivals of the run are
+ * (t - start) / rate_scale. Repetitions follow each other at the distance `duration` if given, else at the
+ * span of the trace plus one mean gap between arrivals; their prompts are new ones, which share no prefix
+ * with those of other repetitions. */
 typedef struct tw_trace_options {
   double rate_scale; /* > 0; 2 replays twice as fast */
   double start_s;    /* requests before it are left out */
@@ -24,9 +28,8 @@ typedef struct tw_trace_options {
     1, 0, INFINITY, G_MAXINT64, 1                                                                            \
   }
 
-/* One format of trace files: a row of tw_trace_formats, which ends with a NULL name. */
+/* One format of trace files. */
 typedef struct tw_trace_format tw_trace_format;
-extern const tw_trace_format tw_trace_formats[];
 /* NULL-terminated names of the formats: "tokenworks", "azure", "mooncake", "servegen". */
 extern const char *const tw_trace_format_names[];
 const tw_trace_format *tw_trace_format_find(const char *name);
@@ -35,8 +38,9 @@ const tw_trace_format *tw_trace_format_detect(const char *path);
 const char *tw_trace_format_name(const tw_trace_format *format);
 const char *tw_trace_format_help(const tw_trace_format *format);
 
-/* Opens a trace, plain or gzip (any number of members). NULL with TW_INPUT_ERROR where it cannot be opened or
- * its header lacks a column. */
+/* Opens a trace, plain or gzip (any number of members); a NULL format is guessed from its first line. NULL
+ * with TW_INPUT_ERROR where it cannot be opened, an option is out of range, or its header lacks a column. A
+ * trace without a request to replay is an error of the first tw_stream_next. */
 tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
                           GError **error);
 
@@ -59,6 +63,9 @@ typedef struct tw_poisson_options {
   tw_length prompt, reasoning, answer; /* reasoning.mean 0: none */
   guint64 seed;
 } tw_poisson_options;
+/* Whether the options can be drawn from: TW_INPUT_ERROR_USAGE says which is out of range. */
+gboolean tw_poisson_check(const tw_poisson_options *options, GError **error);
+/* `options` must have passed tw_poisson_check. */
 tw_stream *tw_stream_poisson(const tw_poisson_options *options);
 
 /* The next request: TRUE with `request` filled in (the caller then owns it and calls tw_request_clear), FALSE
@@ -68,7 +75,8 @@ gboolean tw_stream_next(tw_stream *stream, tw_request *request, GError **error);
 /* Share of the input that was read, 0 to 1, by compressed bytes (all repetitions together), or by requests or
  * time for a generator. */
 double tw_stream_progress(const tw_stream *stream);
-/* The hexadecimal SHA-256 of the file, once it was read to its end, or NULL. Borrowed. */
+/* The hexadecimal SHA-256 of the file, once the stream has ended (early, too: the rest is then read for it
+ * alone), or NULL. Borrowed. */
 const char *tw_stream_sha256(const tw_stream *stream);
 const char *tw_stream_path(const tw_stream *stream); /* NULL for a generator. Borrowed */
 

@@ -1,0 +1,22 @@
+/* What a kind of stream must do: a row of functions that begins its struct. */
+#ifndef TW_WORKLOADS_STREAM_KIND_H
+#define TW_WORKLOADS_STREAM_KIND_H
+
+#include "workloads/stream.h"
+
+typedef struct tw_stream_kind {
+  /* As tw_stream_next; the id and the state after the end are the caller's business. */
+  gboolean (*next)(tw_stream *stream, tw_request *request, GError **error);
+  double (*progress)(const tw_stream *stream);
+  const char *(*sha256)(const tw_stream *stream); /* NULL: never */
+  const char *(*path)(const tw_stream *stream);   /* NULL: none */
+  void (*free)(tw_stream *stream);
+} tw_stream_kind;
+
+struct tw_stream {
+  const tw_stream_kind *kind;
+  guint64 next_id;
+  gboolean ended;
+};
+
+#endif

@@ -1,0 +1,242 @@
+/* The native format, which can say all that a request has; blank fields are what a request lacks. */
+#include "platforms/fault.h"
+#include "platforms/units.h"
+#include "workloads/csv.h"
+#include "workloads/trace.h"
+
+#include <zlib.h>
+
+#include <errno.h>
+
+enum { ARRIVAL, PROMPT_TOKENS, REASONING_TOKENS, ANSWER_TOKENS, SESSION, PRIORITY, HASH_TOKENS, HASHES };
+
+/* In the order of writing. */
+static const tw_csv_column columns[] = {
+    {"arrival_s", FALSE},     {"prompt_tokens", FALSE}, {"reasoning_tokens", TRUE},
+    {"answer_tokens", FALSE}, {"session", TRUE},        {"priority", TRUE},
+    {"hash_tokens", TRUE},    {"hashes", TRUE},         {NULL, FALSE}};
+
+typedef struct {
+  tw_input *input;
+  tw_csv *csv;
+  GArray *hashes; /* of the row that is being read */
+} native;
+
+static void close_native(void *reader)
+{
+  native *trace = reader;
+  tw_csv_free(trace->csv);
+  g_array_free(trace->hashes, TRUE);
+  g_free(trace);
+}
+
+static void *open_native(tw_input *input, GError **error)
+{
+  tw_csv *csv = tw_csv_open(input, columns, error);
+  if (csv == NULL)
+    return NULL;
+  native *trace = g_new0(native, 1);
+  trace->input = input;
+  trace->csv = csv;
+  trace->hashes = g_array_new(FALSE, FALSE, sizeof(guint64));
+  return trace;
+}
+
+static gboolean tokens(const native *trace, int column, gint32 min, gint32 fallback, gint32 *value,
+                       GError **error)
+{
+  return tw_trace_tokens(trace->input, columns[column].name, tw_csv_text(trace->csv, column), min, fallback,
+                         value, error);
+}
+
+static gboolean read_priority(const native *trace, gint32 *priority, GError **error)
+{
+  const char *text = tw_csv_text(trace->csv, PRIORITY);
+  gint64 value = 0;
+  if (*text != '\0' && (!tw_integer_parse(text, &value) || value < G_MININT32 || value > G_MAXINT32)) {
+    g_autofree char *quoted = tw_input_quote(text);
+    return tw_input_fault(trace->input, error,
+                          "priority is '%s'; a whole number of 32 bits is needed, lower is served first",
+                          quoted);
+  }
+  *priority = (gint32)value;
+  return TRUE;
+}
+
+/* Ids that blanks separate, unsigned and of 64 bits. */
+static gboolean parse_hashes(native *trace, GError **error)
+{
+  const char *c = tw_csv_text(trace->csv, HASHES);
+  g_array_set_size(trace->hashes, 0);
+  while (*c != '\0') {
+    char *end;
+    errno = 0;
+    guint64 id = g_ascii_isdigit(*c) ? g_ascii_strtoull(c, &end, 10) : 0;
+    if (!g_ascii_isdigit(*c) || errno == ERANGE || (*end != ' ' && *end != '\0')) {
+      g_autofree char *quoted = tw_input_quote(c);
+      return tw_input_fault(trace->input, error,
+                            "hashes hold '%s'; whole numbers from 0 on, separated by blanks, are needed",
+                            quoted);
+    }
+    g_array_append_val(trace->hashes, id);
+    for (c = end; *c == ' '; c++)
+      ;
+  }
+  return TRUE;
+}
+
+static gboolean read_hashes(native *trace, tw_request *request, GError **error)
+{
+  if (!tokens(trace, HASH_TOKENS, 1, 0, &request->hash_tokens, error) || !parse_hashes(trace, error))
+    return FALSE;
+  guint n = trace->hashes->len;
+  if (n == 0)
+    return TRUE;
+  if (request->hash_tokens == 0)
+    return tw_input_fault(trace->input, error,
+                          "hashes without hash_tokens; say how many prompt tokens one id stands for");
+  guint blocks = (guint)(request->prompt_tokens + request->hash_tokens - 1) / (guint)request->hash_tokens;
+  if (n > blocks)
+    return tw_input_fault(trace->input, error,
+                          "%u hashes of %d tokens for a prompt of %d; at most %u are needed", n,
+                          request->hash_tokens, request->prompt_tokens, blocks);
+  request->n_hashes = (gint32)n;
+  request->hashes = g_memdup2(trace->hashes->data, n * sizeof(guint64));
+  return TRUE;
+}
+
+static gboolean read_native(void *reader, tw_request *request, GError **error)
+{
+  native *trace = reader;
+  *request = (tw_request){0};
+  if (!tw_csv_next(trace->csv, error) ||
+      !tw_trace_seconds(trace->input, "arrival_s", tw_csv_text(trace->csv, ARRIVAL), &request->arrival_s,
+                        error) ||
+      !tokens(trace, PROMPT_TOKENS, 1, -1, &request->prompt_tokens, error) ||
+      !tokens(trace, REASONING_TOKENS, 0, 0, &request->reasoning_tokens, error) ||
+      !tokens(trace, ANSWER_TOKENS, 0, -1, &request->answer_tokens, error) ||
+      !read_priority(trace, &request->priority, error))
+    return FALSE;
+  if (tw_request_output_tokens(request) == 0)
+    return tw_input_fault(trace->input, error,
+                          "reasoning_tokens and answer_tokens are both 0; an output of at least one token is "
+                          "needed");
+  if (!read_hashes(trace, request, error))
+    return FALSE;
+  const char *session = tw_csv_text(trace->csv, SESSION);
+  request->session = *session != '\0' ? g_strdup(session) : NULL;
+  return TRUE;
+}
+
+const tw_trace_format tw_trace_native = {
+    "tokenworks",
+    "native: arrival_s, prompt_tokens, answer_tokens; optional: reasoning_tokens, session, priority, "
+    "hash_tokens, hashes",
+    "prompt_tokens",
+    open_native,
+    read_native,
+    close_native};
+
+struct tw_trace_writer {
+  char *path;
+  gzFile file; /* zlib writes plain files too */
+  GString *row;
+};
+
+static gboolean write_failed(const tw_trace_writer *writer, int problem, GError **error)
+{
+  const char *why = problem == Z_ERRNO ? g_strerror(errno) : zError(problem);
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: cannot be written: %s", writer->path, why);
+  return FALSE;
+}
+
+static gboolean flush_row(tw_trace_writer *writer, GError **error)
+{
+  int problem;
+  gsize length = writer->row->len;
+  if (gzwrite(writer->file, writer->row->str, (unsigned)length) != (int)length) {
+    gzerror(writer->file, &problem);
+    return write_failed(writer, problem, error);
+  }
+  g_string_truncate(writer->row, 0);
+  return TRUE;
+}
+
+tw_trace_writer *tw_trace_writer_open(const char *path, GError **error)
+{
+  errno = 0;
+  gzFile file = gzopen(path, g_str_has_suffix(path, ".gz") ? "wb6" : "wbT");
+  if (file == NULL) {
+    tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
+    return NULL;
+  }
+  tw_trace_writer *writer = g_new0(tw_trace_writer, 1);
+  writer->path = g_strdup(path);
+  writer->file = file;
+  writer->row = g_string_new(NULL);
+  for (int i = 0; columns[i].name != NULL; i++)
+    g_string_append_printf(writer->row, "%s%s", i > 0 ? "," : "", columns[i].name);
+  g_string_append_c(writer->row, '\n');
+  return writer;
+}
+
+/* The shortest decimal that reads back as the same number. */
+static void append_exact(GString *row, double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  static const char *const formats[] = {"%.9g", "%.15g", "%.16g", "%.17g"};
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+    g_ascii_formatd(text, sizeof text, formats[i], value);
+    if (g_ascii_strtod(text, NULL) == value)
+      break;
+  }
+  g_string_append(row, text);
+}
+
+static void append_quoted(GString *row, const char *text)
+{
+  if (strpbrk(text, "\", \t") == NULL) {
+    g_string_append(row, text);
+    return;
+  }
+  g_string_append_c(row, '"');
+  for (const char *c = text; *c != '\0'; c++) {
+    if (*c == '"')
+      g_string_append_c(row, '"');
+    g_string_append_c(row, *c);
+  }
+  g_string_append_c(row, '"');
+}
+
+gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error)
+{
+  GString *row = writer->row;
+  append_exact(row, request->arrival_s);
+  g_string_append_printf(row, ",%d,%d,%d,", request->prompt_tokens, request->reasoning_tokens,
+                         request->answer_tokens);
+  if (request->session != NULL)
+    append_quoted(row, request->session);
+  g_string_append_c(row, ',');
+  if (request->priority != 0)
+    g_string_append_printf(row, "%d", request->priority);
+  g_string_append_c(row, ',');
+  if (request->n_hashes > 0)
+    g_string_append_printf(row, "%d", request->hash_tokens);
+  g_string_append_c(row, ',');
+  for (gint32 i = 0; i < request->n_hashes; i++)
+    g_string_append_printf(row, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", request->hashes[i]);
+  g_string_append_c(row, '\n');
+  return flush_row(writer, error);
+}
+
+gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error)
+{
+  gboolean good = writer->row->len == 0 || flush_row(writer, error); /* a header without requests */
+  int problem = gzclose(writer->file);
+  if (good && problem != Z_OK)
+    good = write_failed(writer, problem, error);
+  g_string_free(writer->row, TRUE);
+  g_free(writer->path);
+  g_free(writer);
+  return good;
+}
