@@ -73,15 +73,16 @@ static gssize inflate_raw(tw_input *input, char *to, gsize size, GError **error)
   z->next_out = (Bytef *)to;
   z->avail_out = (uInt)size;
   int code = inflate(z, Z_NO_FLUSH);
+  gssize written = (gssize)(size - z->avail_out);
   if (code == Z_STREAM_END)
     input->in_member = FALSE;
-  else if (code != Z_OK && code != Z_BUF_ERROR) {
+  else if (code != Z_OK && code != Z_BUF_ERROR && written == 0) { /* a fault stays, and waits for good text */
     g_autofree char *what = g_strdup_printf("damaged gzip data: %s; fetch or compress the file again",
                                             z->msg ? z->msg : zError(code));
     damaged(input, error, what);
     return -1;
   }
-  return (gssize)(size - z->avail_out);
+  return written;
 }
 
 static gssize copy_raw(tw_input *input, char *to, gsize size)
