@@ -116,3 +116,14 @@ const char *tw_nearest(const char *word, const char *const *words)
   }
   return nearest;
 }
+
+char *tw_suggestion(const char *word, const char *const *words)
+{
+  const char *near = tw_nearest(word, words);
+  if (near != NULL)
+    return g_strdup_printf("did you mean \"%s\"?", near);
+  if (words[0] == NULL)
+    return g_strdup("there is none");
+  g_autofree char *list = g_strjoinv(", ", (char **)words);
+  return words[1] == NULL ? g_strdup_printf("write %s", list) : g_strdup_printf("write one of %s", list);
+}

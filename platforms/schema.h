@@ -13,10 +13,8 @@
 #ifndef TW_PLATFORMS_SCHEMA_H
 #define TW_PLATFORMS_SCHEMA_H
 
-#include "platforms/fault.h"
+#include "platforms/document.h"
 #include "platforms/units.h"
-
-#include <libxml/tree.h>
 
 /* The type of an attribute and of the struct field that it fills. */
 typedef enum {
@@ -47,8 +45,6 @@ typedef struct tw_attribute {
  * -1, booleans FALSE. */
 #define TW_ABSENT ((const char *)"\x01")
 
-typedef struct tw_element tw_element;
-
 typedef struct tw_child {
   const tw_element *element; /* NULL ends a table */
   guint min, max;            /* how often it may occur; max 0 is unbounded */
@@ -63,40 +59,14 @@ struct tw_element {
                     tw_faults *faults); /* or NULL; rules between attributes */
 };
 
-/* A parsed document: XInclude resolved, no entities, no network access. Documents that declare entities, nest
- * more than 64 deep or are over 64 MiB are refused. */
-typedef struct tw_document tw_document;
-
-/* Parses `path`. Returns NULL with faults added where the file is absent or not well-formed, an include is
- * missing or loops. */
-tw_document *tw_document_load(const char *path, tw_faults *faults);
-void tw_document_free(tw_document *document);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_document, tw_document_free)
-
-const xmlNode *tw_document_root(const tw_document *document);
-/* Applies "XPATH=VALUE" to a document: sets an attribute (XPath ending in /@name) of every element that
- * matches. `root` is the table that says which attributes exist. Faults: no '=', a bad XPath, no element
- * matches, an unknown attribute. */
-gboolean tw_document_set(tw_document *document, const tw_element *root, const char *assignment,
-                         tw_faults *faults);
-/* The document as text in canonical XML (C14N), for run.json and --dump. The caller frees it with g_free. */
-char *tw_document_canonical(const tw_document *document);
-/* Every file that was read: the document itself and what it included, in order. Borrowed, NULL-terminated. */
-const char *const *tw_document_files(const tw_document *document);
-
-/* Where a node comes from, for messages. The file is borrowed from the document. */
-const char *tw_node_file(const xmlNode *node);
-long tw_node_line(const xmlNode *node);
-/* Adds a fault at the node's file and line. */
-void tw_node_fault(const xmlNode *node, tw_faults *faults, const char *format, ...) G_GNUC_PRINTF(3, 4);
-/* The first / next child element with that name (any element if NULL), or NULL. */
-const xmlNode *tw_node_child(const xmlNode *node, const char *name);
-const xmlNode *tw_node_next(const xmlNode *node, const char *name);
-
 /* Checks the whole tree below `node` against the table: unknown elements and attributes (with the nearest
  * right word), missing ones, types, units, ranges, counts. Adds every fault; returns whether there was none.
  */
 gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faults *faults);
+
+/* Checks one value against its row. On failure returns FALSE and sets `why` to a sentence that says what is
+ * wrong and what would be right (the caller frees it). */
+gboolean tw_attribute_check(const tw_attribute *attribute, const char *text, char **why);
 
 /* Fills `target` from the attributes of one node that was checked; defaults included. Fields that the table
  * does not name are left alone. */
