@@ -1,0 +1,305 @@
+#include "sim/engine.h"
+
+#include <math.h>
+
+/* Where a sum of usage stands: the instant, the iterations of the segment, and the blocks in use then. */
+typedef struct mark {
+  double time_s;
+  gint64 iterations;
+  gint64 kv_blocks;
+  double waiting_s; /* the engine's integral at that instant */
+} mark;
+
+struct tw_engine {
+  int index;
+  tw_engine_config config;
+  tw_engine_listener listener;
+  tw_scheduler *ranks;
+  tw_batch *batches; /* of each rank, as the step model wants them */
+
+  gboolean busy;      /* a segment is under way */
+  tw_segment segment;
+  gint64 planned; /* the iteration of the segment at whose end the next event is */
+  double due_s;
+
+  double waiting_s, waiting_since_s; /* integral of the waiting sequences up to an instant */
+  tw_usage interval, total;
+  mark interval_mark, total_mark;
+  guint64 steps, iterations, extrapolated;
+};
+
+tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_engine_listener *listener)
+{
+  tw_engine *engine = g_new0(tw_engine, 1);
+  engine->index = index;
+  engine->config = *config;
+  engine->listener = *listener;
+  engine->ranks = g_new(tw_scheduler, (gsize)config->ranks);
+  engine->batches = g_new0(tw_batch, (gsize)config->ranks);
+  for (int i = 0; i < config->ranks; i++)
+    tw_scheduler_init(&engine->ranks[i], &config->scheduler);
+  engine->due_s = INFINITY;
+  return engine;
+}
+
+void tw_engine_free(tw_engine *engine)
+{
+  if (engine == NULL)
+    return;
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_clear(&engine->ranks[i]);
+  g_free(engine->ranks);
+  g_free(engine->batches);
+  g_free(engine);
+}
+
+/* ---- Usage ---- */
+
+gint64 tw_engine_running(const tw_engine *engine)
+{
+  gint64 n = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    n += engine->ranks[i].running.length;
+  return n;
+}
+
+gint64 tw_engine_waiting(const tw_engine *engine)
+{
+  gint64 n = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    n += engine->ranks[i].waiting.n;
+  return n;
+}
+
+/* Blocks in use after `iterations` more iterations of the batch that runs. */
+static gint64 kv_used(const tw_engine *engine, gint64 iterations)
+{
+  gint64 blocks = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    blocks += tw_scheduler_kv_used(&engine->ranks[i], iterations);
+  return blocks;
+}
+
+static double waiting_integral(const tw_engine *engine, double now_s)
+{
+  return engine->waiting_s + (double)tw_engine_waiting(engine) * (now_s - engine->waiting_since_s);
+}
+
+/* Call before the number of waiting sequences changes. */
+static void settle_waiting(tw_engine *engine, double now_s)
+{
+  engine->waiting_s = waiting_integral(engine, now_s);
+  engine->waiting_since_s = now_s;
+}
+
+/* Adds to `usage` what happened from `from` to `now_s`, when `iterations` of the segment have ended. */
+static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double now_s, gint64 iterations)
+{
+  double span_s = now_s - from.time_s;
+  mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s)};
+  usage->waiting_s += to.waiting_s - from.waiting_s;
+  if (!engine->busy)
+    return to;
+  const tw_step_cost *cost = &engine->segment.cost;
+  gint64 ended = iterations - from.iterations, decode_seqs = 0;
+  to.kv_blocks = kv_used(engine, iterations - engine->segment.done);
+  for (int i = 0; i < engine->config.ranks; i++)
+    decode_seqs += engine->ranks[i].batch.decode_seqs;
+  usage->busy_s += span_s;
+  usage->running_s += (double)tw_engine_running(engine) * span_s;
+  usage->kv_block_s += (double)(from.kv_blocks + to.kv_blocks) / 2 * span_s;
+  usage->output_tokens += decode_seqs * ended;
+  usage->flops += tw_line_sum(cost->flops, iterations) - tw_line_sum(cost->flops, from.iterations);
+  usage->bytes += tw_line_sum(cost->bytes, iterations) - tw_line_sum(cost->bytes, from.iterations);
+  return to;
+}
+
+tw_usage tw_engine_take_usage(tw_engine *engine, double now_s)
+{
+  gint64 ended = engine->interval_mark.iterations;
+  if (engine->busy)
+    ended = MAX(ended, tw_segment_reach(&engine->segment, now_s) - 1);
+  engine->interval_mark = settle(engine, &engine->interval, engine->interval_mark, now_s, ended);
+  tw_usage usage = engine->interval;
+  engine->interval = (tw_usage){0};
+  return usage;
+}
+
+tw_usage tw_engine_total(const tw_engine *engine, double now_s)
+{
+  tw_usage usage = engine->total;
+  settle(engine, &usage, engine->total_mark, now_s, engine->segment.done);
+  return usage;
+}
+
+/* ---- Events ---- */
+
+static tw_scheduler *least_loaded_rank(tw_engine *engine)
+{
+  tw_scheduler *best = &engine->ranks[0];
+  for (int i = 1; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    if (rank->running.length + rank->waiting.n < best->running.length + best->waiting.n)
+      best = rank;
+  }
+  return best;
+}
+
+/* Pure decodes: somebody may still join at any boundary that is left, the start of the iteration included. */
+static gboolean batch_is_open(const tw_engine *engine)
+{
+  for (int i = 0; i < engine->config.ranks; i++)
+    if (engine->ranks[i].chunks->len > 0 || engine->ranks[i].preempted)
+      return FALSE;
+  return TRUE;
+}
+
+void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
+{
+  tw_scheduler *rank = least_loaded_rank(engine);
+  sequence->engine = engine->index;
+  sequence->rank = (int)(rank - engine->ranks);
+  settle_waiting(engine, now_s);
+  gboolean may_join = tw_scheduler_submit(rank, sequence);
+  if (!engine->busy) {
+    engine->due_s = now_s;
+  } else if (may_join && batch_is_open(engine)) {
+    gint64 boundary = tw_segment_reach(&engine->segment, now_s);
+    if (boundary < engine->planned) {
+      engine->planned = MAX(boundary, engine->segment.done);
+      engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
+    }
+  }
+}
+
+double tw_engine_due(const tw_engine *engine)
+{
+  return engine->due_s;
+}
+
+/* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
+static gboolean advance(tw_engine *engine, double now_s)
+{
+  tw_segment *segment = &engine->segment;
+  gint64 iterations = engine->planned - segment->done;
+  gboolean changed = FALSE;
+  engine->interval_mark = settle(engine, &engine->interval, engine->interval_mark, now_s, engine->planned);
+  engine->total_mark = settle(engine, &engine->total, engine->total_mark, now_s, engine->planned);
+  if (iterations == 0)
+    return FALSE;
+  engine->iterations += (guint64)iterations;
+  engine->extrapolated += segment->cost.extrapolated ? (guint64)iterations : 0;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
+    engine->interval.prompt_tokens += rank->batch.prefill_tokens;
+    engine->interval.output_tokens += emitted;
+    engine->total.prompt_tokens += rank->batch.prefill_tokens;
+    engine->total.output_tokens += emitted;
+    if (engine->listener.ran != NULL && rank->batch.decode_seqs + rank->batch.prefill_seqs > 0)
+      engine->listener.ran(engine->listener.user, engine->index, &rank->batch, iterations,
+                           tw_segment_boundary(segment, segment->done), now_s);
+    changed |= tw_scheduler_advance(rank, segment, iterations);
+  }
+  segment->done = engine->planned;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    GPtrArray *ended = engine->ranks[i].ended;
+    for (guint k = 0; k < ended->len; k++)
+      engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);
+    g_ptr_array_set_size(ended, 0);
+  }
+  return changed;
+}
+
+static void plan(tw_engine *engine, double now_s, gboolean changed)
+{
+  gint64 horizon = G_MAXINT64, work = 0;
+  settle_waiting(engine, now_s);
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    changed |= tw_scheduler_plan(rank, now_s);
+    horizon = MIN(horizon, tw_scheduler_horizon(rank));
+    work += rank->batch.decode_seqs + rank->batch.prefill_seqs;
+    engine->batches[i] = rank->batch;
+  }
+  if (work == 0) {
+    g_assert(tw_engine_waiting(engine) == 0);
+    engine->busy = FALSE;
+    engine->due_s = INFINITY;
+    return;
+  }
+  tw_segment *segment = &engine->segment;
+  if (changed || !engine->busy || segment->done >= segment->cost.valid) {
+    segment->start_s = now_s;
+    segment->done = 0;
+    tw_step_model_cost(engine->config.model, engine->batches, engine->config.ranks, &segment->cost);
+    engine->busy = TRUE;
+    engine->interval_mark.iterations = engine->total_mark.iterations = 0;
+  }
+  horizon = engine->config.exact ? 1 : MIN(horizon, segment->cost.valid - segment->done);
+  engine->planned = segment->done + horizon;
+  engine->due_s = tw_segment_boundary(segment, engine->planned);
+}
+
+void tw_engine_step(tw_engine *engine)
+{
+  double now_s = engine->due_s;
+  g_assert(isfinite(now_s));
+  engine->steps++;
+  gboolean changed = FALSE;
+  if (engine->busy) {
+    changed = advance(engine, now_s);
+  } else {
+    engine->interval_mark = settle(engine, &engine->interval, engine->interval_mark, now_s, 0);
+    engine->total_mark = settle(engine, &engine->total, engine->total_mark, now_s, 0);
+  }
+  plan(engine, now_s, changed);
+  engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = engine->busy ? kv_used(engine, 0) : 0;
+  if (engine->config.audit)
+    for (int i = 0; i < engine->config.ranks; i++)
+      tw_scheduler_audit(&engine->ranks[i]);
+}
+
+GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
+{
+  GPtrArray *sequences = g_ptr_array_new();
+  g_assert(engine->due_s >= now_s);
+  if (engine->busy && batch_is_open(engine)) {
+    gint64 reached = tw_segment_reach(&engine->segment, now_s);
+    engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
+    advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
+  }
+  settle_waiting(engine, now_s);
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_evict(&engine->ranks[i], sequences);
+  engine->due_s = INFINITY;
+  return sequences;
+}
+
+gint64 tw_engine_kv_blocks(const tw_engine *engine)
+{
+  return engine->config.scheduler.kv_blocks * engine->config.ranks;
+}
+
+guint64 tw_engine_preemptions(const tw_engine *engine)
+{
+  guint64 n = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    n += engine->ranks[i].preemptions;
+  return n;
+}
+
+guint64 tw_engine_steps(const tw_engine *engine)
+{
+  return engine->steps;
+}
+
+guint64 tw_engine_iterations(const tw_engine *engine)
+{
+  return engine->iterations;
+}
+
+double tw_engine_extrapolated(const tw_engine *engine)
+{
+  return engine->iterations > 0 ? (double)engine->extrapolated / (double)engine->iterations : 0;
+}

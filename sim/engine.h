@@ -1,0 +1,76 @@
+/* An engine: one replica of a model on its accelerators, which runs iterations one after the other.
+ *
+ * Pure of any clock: it is told of arrivals, says when its next event is due, and steps there. Between two changes of
+ * its batch it takes one step over many iterations; with `exact` it takes each alone and plans anew at every boundary,
+ * and both give the same instants and decisions.
+ *
+ *     submit(now) ──►  ranks: scheduler, KV cache ──plan──► batch ──step model──► segment ──► due
+ *                        ▲                                                                     │
+ *                        └───────────────────────── step(): advance, end, plan ◄───────────────┘
+ */
+#ifndef TW_SIM_ENGINE_H
+#define TW_SIM_ENGINE_H
+
+#include "sim/scheduler.h"
+#include "sim/step_time.h"
+
+/* What an engine did over some time. */
+typedef struct tw_usage {
+  double busy_s;                      /* with an iteration under way */
+  double running_s, waiting_s;        /* integrals of the number of sequences */
+  double kv_block_s;                  /* integral of the blocks in use; straight between iterations that are counted */
+  gint64 prompt_tokens, output_tokens; /* computed, and emitted */
+  double flops, bytes;                /* of the model, over all accelerators */
+} tw_usage;
+
+typedef struct tw_engine_config {
+  tw_scheduler_config scheduler; /* of each rank */
+  int ranks;                     /* data-parallel */
+  const tw_step_model *model;    /* borrowed */
+  gboolean exact;                /* one event per iteration */
+  gboolean audit;                /* check every invariant after every step */
+} tw_engine_config;
+
+/* What an engine tells its factory; any may be NULL. */
+typedef struct tw_engine_listener {
+  /* A sequence has emitted its last token at `now_s`; it is the listener's to free. */
+  void (*ended)(void *user, int engine, tw_sequence *sequence, double now_s);
+  /* An iteration, or several of one batch, have run from start_s to end_s. */
+  void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
+  void *user;
+} tw_engine_listener;
+
+typedef struct tw_engine tw_engine;
+
+tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_engine_listener *listener);
+void tw_engine_free(tw_engine *engine);
+
+/* Gives a sequence to the least loaded rank; the engine owns it until it ends. The caller has made sure that
+ * tw_scheduler_refusal has nothing against it. */
+void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
+
+/* When its next event is due, INFINITY while it has nothing to do. */
+double tw_engine_due(const tw_engine *engine);
+/* Handles that event. */
+void tw_engine_step(tw_engine *engine);
+
+/* Usage since the last call of tw_engine_take_usage, up to `now_s`: tokens of boundaries before it. At most the time
+ * of the next event. */
+tw_usage tw_engine_take_usage(tw_engine *engine, double now_s);
+/* Usage over the whole run up to `now_s`, summed by steps alone, so that taking usage does not change a bit of it. */
+tw_usage tw_engine_total(const tw_engine *engine, double now_s);
+
+gint64 tw_engine_running(const tw_engine *engine);
+gint64 tw_engine_waiting(const tw_engine *engine);
+gint64 tw_engine_kv_blocks(const tw_engine *engine); /* of all ranks */
+guint64 tw_engine_preemptions(const tw_engine *engine);
+guint64 tw_engine_steps(const tw_engine *engine);      /* events so far */
+guint64 tw_engine_iterations(const tw_engine *engine); /* so far */
+/* Share of the iterations whose time was extrapolated by the step model. */
+double tw_engine_extrapolated(const tw_engine *engine);
+
+/* Every sequence that is still inside at `now_s`, no later than the next event, with the tokens it has emitted before;
+ * the caller owns them, and the array. For a run that is cut short: take the usage first, and step no more. */
+GPtrArray *tw_engine_evict(tw_engine *engine, double now_s);
+
+#endif

@@ -1,0 +1,384 @@
+#include "sim/scheduler.h"
+
+#include <math.h>
+
+/* vLLM's V0 kept 1 % of the blocks free at admission; V1 does not. */
+#define KINDS(X)                                                                                                       \
+  X("vllm", "vLLM V1: running sequences first, then waiting ones, prompts in chunks beside decodes", TRUE, TRUE,       \
+    FALSE, 0)                                                                                                          \
+  X("prefill-first", "Orca, vLLM V0: whole prompts as soon as they fit, alone; else decodes", FALSE, FALSE, FALSE,     \
+    0.01)                                                                                                              \
+  X("static", "a batch is formed when the one before has ended; none joins it", FALSE, FALSE, TRUE, 0)
+
+const tw_scheduler_kind tw_scheduler_kinds[] = {
+#define X(...) {__VA_ARGS__},
+    KINDS(X)
+#undef X
+};
+const char *const tw_scheduler_kind_names[] = {
+#define X(name, ...) name,
+    KINDS(X)
+#undef X
+    NULL};
+const char *const tw_scheduler_order_names[] = {"arrival", "priority", NULL};
+
+void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
+{
+  *s = (tw_scheduler){.config = *config, .chunks = g_ptr_array_new(), .ended = g_ptr_array_new()};
+  tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
+  g_queue_init(&s->running);
+}
+
+void tw_scheduler_clear(tw_scheduler *s)
+{
+  for (GList *link = s->running.head, *next; link != NULL; link = next) {
+    next = link->next;
+    tw_sequence_free(link->data);
+  }
+  for (guint i = 0; i < s->waiting.n; i++)
+    tw_sequence_free(tw_container(s->waiting.nodes[i], tw_sequence, waiting));
+  tw_heap *heaps[] = {&s->waiting, &s->finish, &s->answer, &s->growing};
+  for (guint i = 0; i < G_N_ELEMENTS(heaps); i++)
+    tw_heap_clear(heaps[i]);
+  tw_kv_cache_clear(&s->kv);
+  g_ptr_array_unref(s->chunks);
+  g_ptr_array_unref(s->ended);
+}
+
+const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_request *request)
+{
+  gint64 tokens = (gint64)request->prompt_tokens + tw_request_output_tokens(request);
+  if (tokens > config->max_model_len)
+    return "prompt and output exceed max-model-len";
+  /* The last token's key and value are never computed. */
+  if ((tokens - 1 + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
+    return "prompt and output exceed the KV cache";
+  return NULL;
+}
+
+/* ---- State of decoding sequences, from the decode count ---- */
+
+static gint64 kv_tokens_of(const tw_scheduler *s, const tw_sequence *sequence)
+{
+  return sequence->prefill_target + s->count - sequence->joined;
+}
+
+static gint64 windowed_context(const tw_scheduler *s, gint64 kv_tokens)
+{
+  return MIN(kv_tokens + 1, s->config.window);
+}
+
+static void join_decoding(tw_scheduler *s, tw_sequence *sequence)
+{
+  const tw_request *request = &sequence->request;
+  gint64 tokens = sequence->prefill_target, left = tw_request_output_tokens(request) - sequence->emitted;
+  sequence->decoding = TRUE;
+  sequence->joined = s->count;
+  s->decoding++;
+  s->kv_tokens += tokens;
+  tw_kv_join(&s->kv, s->count, tokens);
+  tw_heap_push(&s->finish, &sequence->finish, (double)(s->count + left), sequence->ticket);
+  if (sequence->emitted <= request->reasoning_tokens && request->answer_tokens > 0)
+    tw_heap_push(&s->answer, &sequence->answer,
+                 (double)(s->count + request->reasoning_tokens + 1 - sequence->emitted), sequence->ticket);
+  if (s->config.window > 0) {
+    s->windowed += windowed_context(s, tokens);
+    if (tokens + 1 < s->config.window)
+      tw_heap_push(&s->growing, &sequence->window_full, (double)(s->count + s->config.window - tokens - 1),
+                   sequence->ticket);
+  }
+}
+
+static void leave_decoding(tw_scheduler *s, tw_sequence *sequence)
+{
+  gint64 tokens = kv_tokens_of(s, sequence);
+  tw_kv_leave(&s->kv, s->count, tokens);
+  s->kv.used_blocks -= tw_kv_blocks(&s->kv, tokens);
+  s->decoding--;
+  s->kv_tokens -= tokens;
+  sequence->decoding = FALSE;
+  if (s->config.window > 0)
+    s->windowed -= windowed_context(s, tokens);
+  if (tw_heap_node_in(&sequence->finish))
+    tw_heap_remove(&s->finish, &sequence->finish);
+  if (tw_heap_node_in(&sequence->answer))
+    tw_heap_remove(&s->answer, &sequence->answer);
+  if (tw_heap_node_in(&sequence->window_full))
+    tw_heap_remove(&s->growing, &sequence->window_full);
+}
+
+/* ---- Waiting and preemption ---- */
+
+static void push_waiting(tw_scheduler *s, tw_sequence *sequence)
+{
+  double priority = s->config.order == TW_ORDER_PRIORITY ? sequence->request.priority : 0;
+  tw_heap_push(&s->waiting, &sequence->waiting, priority, sequence->ticket);
+}
+
+static tw_sequence *first_waiting(const tw_scheduler *s)
+{
+  tw_heap_node *top = tw_heap_top(&s->waiting);
+  return top != NULL ? tw_container(top, tw_sequence, waiting) : NULL;
+}
+
+gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence)
+{
+  push_waiting(s, sequence);
+  if (first_waiting(s) != sequence || s->running.length >= s->config.max_seqs)
+    return FALSE;
+  return s->running.length == 0 || !s->config.kind->when_empty;
+}
+
+/* The last admitted sequence, or the last of the lowest priority. */
+static tw_sequence *worst_running(const tw_scheduler *s)
+{
+  tw_sequence *worst = s->running.tail->data;
+  if (s->config.order == TW_ORDER_ARRIVAL)
+    return worst;
+  for (GList *link = s->running.head; link != NULL; link = link->next) {
+    tw_sequence *other = link->data;
+    if (other->request.priority > worst->request.priority ||
+        (other->request.priority == worst->request.priority && other->ticket > worst->ticket))
+      worst = other;
+  }
+  return worst;
+}
+
+/* Frees the blocks of a running sequence; it keeps its tokens and waits, before those that arrived after it. */
+static void preempt(tw_scheduler *s, tw_sequence *sequence)
+{
+  if (sequence->decoding) {
+    sequence->emitted += (gint32)(s->count - sequence->joined);
+    leave_decoding(s, sequence);
+  } else {
+    s->kv.used_blocks -= tw_kv_blocks(&s->kv, sequence->prefill_done + sequence->chunk);
+  }
+  sequence->prefill_done = sequence->chunk = 0;
+  sequence->preemptions++;
+  s->preemptions++;
+  s->preempted = TRUE;
+  g_queue_unlink(&s->running, &sequence->link);
+  push_waiting(s, sequence);
+}
+
+/* ---- One iteration ---- */
+
+/* The running sequence in the middle of its prompt, or NULL. */
+static tw_sequence *partial_prompt(const tw_scheduler *s)
+{
+  tw_sequence *last = s->running.tail != NULL ? s->running.tail->data : NULL;
+  return last != NULL && !last->decoding ? last : NULL;
+}
+
+static gint64 chunk_blocks(const tw_scheduler *s, const tw_sequence *sequence, gint64 chunk)
+{
+  return tw_kv_blocks(&s->kv, sequence->prefill_done + chunk) - tw_kv_blocks(&s->kv, sequence->prefill_done);
+}
+
+static void take_chunk(tw_scheduler *s, tw_sequence *sequence, gint64 chunk)
+{
+  s->kv.used_blocks += chunk_blocks(s, sequence, chunk);
+  sequence->chunk = chunk;
+  g_ptr_array_add(s->chunks, sequence);
+  tw_batch_add_chunk(&s->batch, sequence->prefill_done, chunk, s->config.window,
+                     sequence->prefill_done + chunk == sequence->prefill_target);
+}
+
+/* Decodes, and the rest of a prompt, in admission order: whoever gets no block takes it from the last. Dropping the
+ * last until the needs of all that are left fit comes to the same as asking them one by one. */
+static gint64 plan_running(tw_scheduler *s)
+{
+  for (;;) {
+    tw_sequence *partial = partial_prompt(s);
+    gint64 chunk = 0, need = tw_kv_need(&s->kv, s->count, 1);
+    if (partial != NULL) {
+      chunk = MIN(partial->prefill_target - partial->prefill_done, s->config.max_batched_tokens - s->decoding);
+      need += chunk_blocks(s, partial, chunk);
+    }
+    if (need <= tw_kv_free(&s->kv)) {
+      if (chunk > 0)
+        take_chunk(s, partial, chunk);
+      return s->config.max_batched_tokens - s->decoding - chunk;
+    }
+    preempt(s, worst_running(s));
+  }
+}
+
+/* Admits waiting sequences within a budget of tokens. `reserved` blocks are the decoding sequences' own. */
+static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double now_s)
+{
+  const tw_scheduler_config *config = &s->config;
+  gboolean any = FALSE;
+  for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
+    sequence = first_waiting(s);
+    if (sequence == NULL)
+      break;
+    gint64 target = sequence->request.prompt_tokens + sequence->emitted;
+    gint64 chunk = MIN(target, budget);
+    gint64 kept = s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
+    if ((chunk < target && !config->kind->chunked) ||
+        tw_kv_blocks(&s->kv, chunk) > tw_kv_free(&s->kv) - reserved - kept)
+      break;
+    tw_heap_remove(&s->waiting, &sequence->waiting);
+    g_queue_push_tail_link(&s->running, &sequence->link);
+    if (isnan(sequence->first_scheduled_s))
+      sequence->first_scheduled_s = now_s;
+    sequence->prefill_target = target;
+    take_chunk(s, sequence, chunk);
+    budget -= chunk;
+  }
+  return any;
+}
+
+gboolean tw_scheduler_plan(tw_scheduler *s, double now_s)
+{
+  const tw_scheduler_kind *kind = s->config.kind;
+  gboolean had_decodes = s->decodes;
+  g_ptr_array_set_size(s->chunks, 0);
+  s->batch = (tw_batch){.next_full = G_MAXINT64};
+  s->preempted = FALSE;
+
+  if (kind->mixed) {
+    gint64 budget = plan_running(s);
+    if (!s->preempted)
+      admit(s, budget, tw_kv_need(&s->kv, s->count, 1), now_s);
+    s->decodes = s->decoding > 0;
+  } else {
+    gboolean may_admit = !kind->when_empty || s->running.length == 0;
+    gboolean admitted = may_admit && admit(s, s->config.max_batched_tokens, 0, now_s);
+    s->decodes = !admitted && s->decoding > 0;
+    if (s->decodes)
+      plan_running(s);
+    s->decodes = !admitted && s->decoding > 0;
+  }
+  if (s->decodes) {
+    tw_heap_node *full = tw_heap_top(&s->growing);
+    s->batch.decode_seqs = s->decoding;
+    s->batch.decode_context = s->kv_tokens + s->decoding;
+    s->batch.decode_windowed = s->windowed;
+    s->batch.decode_growing = s->growing.n;
+    s->batch.sampled += s->decoding;
+    if (full != NULL)
+      s->batch.next_full = (gint64)full->key - s->count;
+  }
+  return s->chunks->len > 0 || s->preempted || s->decodes != had_decodes;
+}
+
+gint64 tw_scheduler_horizon(const tw_scheduler *s)
+{
+  if (s->chunks->len > 0 || (s->preempted && s->waiting.n > 0))
+    return 1;
+  if (!s->decodes)
+    return G_MAXINT64;
+  gint64 first_end = (gint64)tw_heap_top(&s->finish)->key - s->count;
+  return MIN(first_end, tw_kv_room(&s->kv, s->count));
+}
+
+static int by_ticket(gconstpointer a, gconstpointer b)
+{
+  const tw_sequence *x = *(tw_sequence *const *)a, *y = *(tw_sequence *const *)b;
+  return (x->ticket > y->ticket) - (x->ticket < y->ticket);
+}
+
+static void end_sequence(tw_scheduler *s, tw_sequence *sequence)
+{
+  g_queue_unlink(&s->running, &sequence->link);
+  g_ptr_array_add(s->ended, sequence);
+}
+
+static void advance_decodes(tw_scheduler *s, const tw_segment *segment, gint64 iterations)
+{
+  gint64 before = s->count;
+  s->kv.used_blocks += tw_kv_need(&s->kv, before, iterations);
+  s->kv_tokens += s->decoding * iterations;
+  s->windowed += (gint64)s->growing.n * iterations;
+  s->count += iterations;
+  for (tw_heap_node *top; (top = tw_heap_top(&s->growing)) != NULL && top->key <= (double)s->count;)
+    tw_heap_remove(&s->growing, top);
+  for (tw_heap_node *top; (top = tw_heap_top(&s->answer)) != NULL && top->key <= (double)s->count;) {
+    tw_heap_remove(&s->answer, top);
+    tw_container(top, tw_sequence, answer)->first_answer_s =
+        tw_segment_boundary(segment, segment->done + (gint64)top->key - before);
+  }
+  for (tw_heap_node *top; (top = tw_heap_top(&s->finish)) != NULL && top->key <= (double)s->count;) {
+    tw_sequence *sequence = tw_container(top, tw_sequence, finish);
+    sequence->emitted += (gint32)(s->count - sequence->joined);
+    leave_decoding(s, sequence);
+    end_sequence(s, sequence);
+  }
+}
+
+/* A prompt that is complete has emitted a token at the end of the iteration. */
+static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
+{
+  const tw_request *request = &sequence->request;
+  sequence->prefill_done += sequence->chunk;
+  sequence->prefilled_tokens += sequence->chunk;
+  sequence->chunk = 0;
+  if (sequence->prefill_done < sequence->prefill_target)
+    return;
+  sequence->emitted++;
+  if (sequence->emitted == 1)
+    sequence->first_token_s = now_s;
+  if (sequence->emitted == request->reasoning_tokens + 1)
+    sequence->first_answer_s = now_s;
+  if (sequence->emitted == tw_request_output_tokens(request)) {
+    s->kv.used_blocks -= tw_kv_blocks(&s->kv, sequence->prefill_done);
+    end_sequence(s, sequence);
+  } else {
+    join_decoding(s, sequence);
+  }
+}
+
+gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64 iterations)
+{
+  gboolean had_chunks = s->chunks->len > 0;
+  if (s->decodes)
+    advance_decodes(s, segment, iterations);
+  double now_s = tw_segment_boundary(segment, segment->done + iterations);
+  for (guint i = 0; i < s->chunks->len; i++)
+    finish_chunk(s, s->chunks->pdata[i], now_s);
+  g_ptr_array_set_size(s->chunks, 0);
+  if (s->ended->len > 1)
+    g_ptr_array_sort(s->ended, by_ticket);
+  return had_chunks || s->ended->len > 0;
+}
+
+void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
+{
+  while (s->running.length > 0) {
+    tw_sequence *sequence = s->running.tail->data;
+    preempt(s, sequence);
+    sequence->preemptions--;
+    s->preemptions--;
+  }
+  while (s->waiting.n > 0) {
+    tw_sequence *sequence = first_waiting(s);
+    tw_heap_remove(&s->waiting, &sequence->waiting);
+    g_ptr_array_add(sequences, sequence);
+  }
+}
+
+void tw_scheduler_audit(const tw_scheduler *s)
+{
+  gint64 used = 0, decoding = 0, tokens = 0, windowed = 0;
+  for (GList *link = s->running.head; link != NULL; link = link->next) {
+    const tw_sequence *sequence = link->data;
+    gint64 held = sequence->decoding ? kv_tokens_of(s, sequence) : sequence->prefill_done + sequence->chunk;
+    used += tw_kv_blocks(&s->kv, held);
+    g_assert(sequence->decoding || link == s->running.tail || sequence->chunk > 0);
+    if (!sequence->decoding)
+      continue;
+    gint64 emitted = sequence->emitted + s->count - sequence->joined;
+    g_assert(held == sequence->request.prompt_tokens + emitted - 1);
+    g_assert(sequence->finish.key ==
+             (double)(s->count + tw_request_output_tokens(&sequence->request) - emitted));
+    decoding++;
+    tokens += held;
+    windowed += s->config.window > 0 ? windowed_context(s, held) : 0;
+  }
+  g_assert(used == s->kv.used_blocks && used <= s->kv.total_blocks);
+  g_assert(decoding == s->decoding && decoding == s->kv.sequences && tokens == s->kv_tokens);
+  g_assert(windowed == s->windowed);
+  g_assert(s->running.length <= s->config.max_seqs);
+}

@@ -1,0 +1,32 @@
+/* A segment: iterations of one unchanged batch, whose boundaries follow from one line.
+ *
+ * Macro-steps and exact steps both compute their boundaries here, from the same start, so that they agree to the bit. */
+#ifndef TW_SIM_SEGMENT_H
+#define TW_SIM_SEGMENT_H
+
+#include "sim/step_time.h"
+
+typedef struct tw_segment {
+  double start_s;
+  tw_step_cost cost;
+  gint64 done; /* iterations that have ended */
+} tw_segment;
+
+/* The end of iteration j (from 1), and the start of the segment for j = 0. */
+static inline double tw_segment_boundary(const tw_segment *segment, gint64 j)
+{
+  return segment->start_s + tw_line_sum(segment->cost.time_s, j);
+}
+
+/* The first boundary at or after `time_s`: an arrival exactly on a boundary joins there. */
+static inline gint64 tw_segment_reach(const tw_segment *segment, double time_s)
+{
+  gint64 j = tw_line_reach(segment->cost.time_s, time_s - segment->start_s);
+  while (tw_segment_boundary(segment, j) < time_s)
+    j++;
+  while (j > 0 && tw_segment_boundary(segment, j - 1) >= time_s)
+    j--;
+  return j;
+}
+
+#endif

@@ -1,0 +1,241 @@
+/* The roofline step model: per op class the larger of compute time and memory time, plus launches and collectives.
+ *
+ *     t = pp · (t_fixed + t_per_seq · n) + layers · t_per_layer + Σ max( flops / (F · e), bytes / (B · m) ) + t_comm
+ *
+ * With pp stages the sequences are split into as many micro-batches as there are stages to fill (at most one a
+ * sequence). A token of each then takes the sum of the stages, and the engine cannot go faster than its slowest
+ * stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest stage).
+ *
+ * FLOPs and bytes: design, section 6; attention of DeepSeek's MLA: arXiv 2405.04434, appendix C. */
+#include "sim/step_time.h"
+
+#include <math.h>
+
+enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
+
+typedef struct roofline {
+  tw_efficiency efficiency[TW_OP_CLASSES];
+  double peak, hbm; /* FLOP/s of the precision that the matrices run in, bytes/s */
+  int tp, pp, dp, ep, experts_tp;
+  double imbalance;
+
+  double layers, full_layers, window_layers, moe_layers;
+  double hidden, slowest_share; /* share of the layers on the slowest stage */
+  double linear_params;         /* of all layers, shared experts included */
+  double linear_bytes;          /* of their weights */
+  double expert_params, expert_bytes; /* of one expert in one layer */
+  double experts, experts_per_token;
+  double head_params, head_bytes;
+  double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
+  double kv_bytes;                    /* per layer and token of context */
+  double kv_shards;                   /* accelerators of a rank that share its KV */
+
+  double fixed_s, per_seq_s, layer_s; /* layer_s: of all layers together */
+  double link_bytes_per_s, link_latency_s;
+} roofline;
+
+static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
+{
+  const tw_model *model = setting->model;
+  const tw_device *device = setting->device;
+  const tw_parallelism *parallel = &setting->parallelism;
+  gboolean mla = model->attention == TW_ATTENTION_MLA;
+  (void)node, (void)faults;
+
+  roofline *r = g_new0(roofline, 1);
+  memcpy(r->efficiency, device->efficiency, sizeof r->efficiency);
+  /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes shrink. */
+  double peak = device->flops[setting->weights];
+  r->peak = isfinite(peak) ? peak : device->flops[TW_BF16];
+  r->hbm = device->hbm_bytes_per_s;
+  r->tp = parallel->tp;
+  r->pp = parallel->pp;
+  r->dp = parallel->dp;
+  r->ep = parallel->ep;
+  r->experts_tp = parallel->tp * parallel->dp / parallel->ep;
+  r->imbalance = setting->expert_imbalance;
+
+  r->layers = (double)model->layers;
+  r->window_layers = (double)model->window_layers;
+  r->full_layers = r->layers - r->window_layers;
+  r->moe_layers = model->experts > 0 ? (double)(model->layers - model->dense_layers) : 0;
+  r->hidden = (double)model->hidden;
+  r->slowest_share = ceil(r->layers / r->pp) / r->layers;
+
+  double weight_bytes = tw_precision_bytes(setting->weights);
+  r->linear_params = r->layers * tw_model_attention_params(model) +
+                     (r->layers - r->moe_layers) * tw_model_dense_mlp_params(model) +
+                     r->moe_layers * tw_model_shared_params(model);
+  r->linear_bytes = r->linear_params * weight_bytes;
+  r->experts = (double)model->experts;
+  r->experts_per_token = (double)model->experts_per_token;
+  r->expert_params = tw_model_expert_params(model);
+  r->expert_bytes = r->expert_params * weight_bytes;
+  r->head_params = tw_model_head_params(model);
+  r->head_bytes = r->head_params * tw_precision_bytes(TW_BF16);
+
+  double heads = (double)model->heads;
+  if (mla) {
+    double latent = (double)model->kv_lora_rank, rope = (double)model->qk_rope_head_dim;
+    r->decode_flops = 2 * heads * (latent + rope + latent);
+    r->prefill_flops = 2 * heads * ((double)model->qk_nope_head_dim + rope + (double)model->v_head_dim);
+    r->kv_shards = 1;
+  } else {
+    r->decode_flops = r->prefill_flops = 4 * heads * (double)model->head_dim;
+    r->kv_shards = MIN(r->tp, (double)model->kv_heads);
+  }
+  r->kv_bytes = tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv);
+
+  r->fixed_s = device->fixed_s;
+  r->per_seq_s = device->per_seq_s;
+  r->layer_s = r->layers * device->per_layer_s;
+  r->link_bytes_per_s = setting->interconnect.bytes_per_s;
+  r->link_latency_s = setting->interconnect.latency_s;
+  return r;
+}
+
+/* The larger of compute and memory time, on one accelerator; `shape` is what the efficiency depends on. */
+static tw_line roof(const roofline *r, tw_op_class class, double shape, tw_line flops, tw_line bytes, gint64 *valid)
+{
+  const tw_efficiency *e = &r->efficiency[class];
+  if (shape <= 0)
+    return (tw_line){0, 0};
+  double rate = r->peak * e->compute_peak * shape / (shape + e->compute_half);
+  return tw_line_max(tw_line_scale(flops, 1 / rate), tw_line_scale(bytes, 1 / (r->hbm * e->memory)), valid);
+}
+
+/* Context summed over layers: all of it in full layers, the windowed part in the others. */
+static tw_line decode_context(const roofline *r, const tw_batch *b)
+{
+  return (tw_line){r->full_layers * (double)b->decode_context + r->window_layers * (double)b->decode_windowed,
+                   r->full_layers * (double)b->decode_seqs + r->window_layers * (double)b->decode_growing};
+}
+
+/* Attention of one micro-batch of a rank, and what the whole batch costs its rank in FLOPs and bytes. */
+static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
+{
+  tw_line context = decode_context(r, b);
+  tw_line decode_flops = tw_line_scale(context, r->decode_flops);
+  tw_line decode_bytes = tw_line_scale(context, r->kv_bytes);
+  double prefill_flops =
+      r->prefill_flops * (r->full_layers * b->prefill_context + r->window_layers * b->prefill_windowed);
+  double prefill_bytes = r->kv_bytes * r->layers * b->prefill_read;
+  double flops_share = 1 / (micro * r->tp), bytes_share = 1 / (micro * r->kv_shards);
+
+  tw_line time = roof(r, TW_OP_ATTENTION_DECODE, (double)b->decode_seqs / micro,
+                      tw_line_scale(decode_flops, flops_share), tw_line_scale(decode_bytes, bytes_share), &cost->valid);
+  time = tw_line_add(time, roof(r, TW_OP_ATTENTION_PREFILL, (double)b->prefill_tokens / micro,
+                                (tw_line){prefill_flops * flops_share, 0}, (tw_line){prefill_bytes * bytes_share, 0},
+                                &cost->valid));
+  cost->flops = tw_line_add(cost->flops, (tw_line){decode_flops.first + prefill_flops, decode_flops.growth});
+  double copies = r->tp / r->kv_shards;
+  cost->bytes = tw_line_add(
+      cost->bytes, (tw_line){(decode_bytes.first + prefill_bytes) * copies, decode_bytes.growth * copies});
+  return time;
+}
+
+/* A ring all-reduce, all-gather or reduce-scatter moves (n − 1)/n of the data once (twice for the all-reduce). */
+static double collective_s(const roofline *r, int n, double passes, double bytes)
+{
+  return n < 2 ? 0 : r->link_latency_s + passes * (n - 1) / n * bytes / r->link_bytes_per_s;
+}
+
+/* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
+static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
+{
+  double tokens = (double)(b->decode_seqs + b->prefill_tokens), tokens_micro = tokens / micro;
+  tw_line time = roof(r, TW_OP_LINEAR, tokens_micro, (tw_line){2 * r->linear_params * tokens_micro / r->tp, 0},
+                      (tw_line){r->linear_bytes / r->tp, 0}, &cost->valid);
+  time = tw_line_add(time, attention(r, b, micro, cost));
+  /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
+  double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
+  time.first += all_reduces * collective_s(r, r->tp, 2, tokens_micro * r->hidden * ACTIVATION_BYTES);
+  cost->flops.first += 2 * r->linear_params * tokens;
+  cost->bytes.first += micro * r->linear_bytes;
+  return time;
+}
+
+static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
+{
+  if (b->sampled == 0)
+    return 0;
+  double sampled = (double)b->sampled / micro;
+  tw_line time = roof(r, TW_OP_HEAD, sampled, (tw_line){2 * r->head_params * sampled / r->tp, 0},
+                      (tw_line){r->head_bytes / r->tp, 0}, &cost->valid);
+  cost->flops.first += 2 * r->head_params * (double)b->sampled;
+  cost->bytes.first += micro * r->head_bytes;
+  return time.first;
+}
+
+/* The experts of all MoE layers, over the tokens of the whole expert-parallel group, at its busiest rank. */
+static double experts_s(const roofline *r, double tokens, double micro, tw_step_cost *cost)
+{
+  if (r->moe_layers == 0 || tokens == 0)
+    return 0;
+  double tokens_micro = tokens / micro;
+  double touched = r->experts * -expm1(tokens_micro * log1p(-r->experts_per_token / r->experts));
+  touched = MAX(touched, MIN(r->experts, r->experts_per_token));
+  double routed = tokens_micro * r->experts_per_token;
+  double flops = 2 * r->expert_params * routed / (r->ep * r->experts_tp) * r->imbalance;
+  double bytes = r->expert_bytes * touched / (r->ep * r->experts_tp);
+  tw_line time = roof(r, TW_OP_EXPERTS, routed / touched, (tw_line){flops, 0}, (tw_line){bytes, 0}, &cost->valid);
+
+  cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
+  cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
+
+  /* Experts over a group: each token goes to the ranks of its experts and back. A token that picks k experts on g
+   * ranks reaches min(k, g) of them at most. Tensor-parallel experts over data-parallel ranks gather and scatter. */
+  int group = r->tp * r->dp;
+  double comm = 0;
+  if (r->ep > 1) {
+    double sent = tokens_micro / group * MIN(r->experts_per_token, r->ep) * r->hidden * r->imbalance;
+    double one_way = sent * (r->ep - 1) / r->ep / r->link_bytes_per_s;
+    comm = 2 * r->link_latency_s + (1 + ACTIVATION_BYTES) * one_way; /* dispatch in fp8, combine in bf16 */
+  } else if (r->dp > 1) {
+    comm = 2 * collective_s(r, group, 1, tokens_micro * r->hidden * ACTIVATION_BYTES);
+  }
+  return r->moe_layers * (time.first + comm);
+}
+
+static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
+{
+  const roofline *r = state;
+  gint64 tokens = 0, most_tokens = 0, most_seqs = 0;
+  gboolean prefill = FALSE;
+  for (int i = 0; i < n_ranks; i++) {
+    gint64 rank_seqs = ranks[i].decode_seqs + ranks[i].prefill_seqs;
+    gint64 rank_tokens = ranks[i].decode_seqs + ranks[i].prefill_tokens;
+    tokens += rank_tokens;
+    most_seqs = MAX(most_seqs, rank_seqs);
+    most_tokens = MAX(most_tokens, rank_tokens);
+    prefill |= ranks[i].prefill_seqs > 0;
+  }
+  double micro = (double)CLAMP(most_seqs, 1, r->pp);
+  *cost = (tw_step_cost){.valid = prefill ? 1 : G_MAXINT64};
+
+  /* All ranks of an iteration go at the pace of the slowest. */
+  tw_line layers = {0, 0};
+  double head = 0;
+  for (int i = 0; i < n_ranks; i++) {
+    if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
+      continue;
+    layers = tw_line_max(layers, rank_layers(r, &ranks[i], micro, cost), &cost->valid);
+    head = MAX(head, head_s(r, &ranks[i], micro, cost));
+    if (r->window_layers > 0)
+      cost->valid = MIN(cost->valid, ranks[i].next_full);
+  }
+  layers.first += experts_s(r, (double)tokens, micro, cost) + r->layer_s;
+
+  double stage_s = r->fixed_s + r->per_seq_s * (double)most_seqs / micro;
+  double send_s = 0;
+  if (r->pp > 1)
+    send_s = r->link_latency_s +
+             (double)most_tokens / micro * r->hidden * ACTIVATION_BYTES / r->tp / r->link_bytes_per_s;
+  tw_line latency = layers, slowest = tw_line_scale(layers, r->slowest_share);
+  latency.first += head + r->pp * stage_s + (r->pp - 1) * send_s;
+  slowest.first += head + stage_s + send_s;
+  cost->time_s = tw_line_max(latency, tw_line_scale(slowest, micro), &cost->valid);
+}
+
+const tw_step_kind tw_step_roofline = {"roofline", "larger of compute and memory time per class of operations", create,
+                                       cost, g_free};
