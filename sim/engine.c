@@ -17,7 +17,7 @@ struct tw_engine {
   tw_scheduler *ranks;
   tw_batch *batches; /* of each rank, as the step model wants them */
 
-  gboolean busy;      /* a segment is under way */
+  gboolean busy; /* a segment is under way */
   tw_segment segment;
   gint64 planned; /* the iteration of the segment at whose end the next event is */
   double due_s;
@@ -217,7 +217,11 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
   settle_waiting(engine, now_s);
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
+    guint64 preempted = rank->preemptions;
     changed |= tw_scheduler_plan(rank, now_s);
+    if (rank->preemptions > preempted && engine->listener.preempted != NULL)
+      engine->listener.preempted(engine->listener.user, engine->index,
+                                 (gint64)(rank->preemptions - preempted), now_s);
     horizon = MIN(horizon, tw_scheduler_horizon(rank));
     work += rank->batch.decode_seqs + rank->batch.prefill_seqs;
     engine->batches[i] = rank->batch;

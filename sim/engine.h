@@ -1,8 +1,8 @@
 /* An engine: one replica of a model on its accelerators, which runs iterations one after the other.
  *
- * Pure of any clock: it is told of arrivals, says when its next event is due, and steps there. Between two changes of
- * its batch it takes one step over many iterations; with `exact` it takes each alone and plans anew at every boundary,
- * and both give the same instants and decisions.
+ * Pure of any clock: it is told of arrivals, says when its next event is due, and steps there. Between two
+ * changes of its batch it takes one step over many iterations; with `exact` it takes each alone and plans
+ * anew at every boundary, and both give the same instants and decisions.
  *
  *     submit(now) ──►  ranks: scheduler, KV cache ──plan──► batch ──step model──► segment ──► due
  *                        ▲                                                                     │
@@ -16,11 +16,11 @@
 
 /* What an engine did over some time. */
 typedef struct tw_usage {
-  double busy_s;                      /* with an iteration under way */
-  double running_s, waiting_s;        /* integrals of the number of sequences */
-  double kv_block_s;                  /* integral of the blocks in use; straight between iterations that are counted */
+  double busy_s;               /* with an iteration under way */
+  double running_s, waiting_s; /* integrals of the number of sequences */
+  double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
-  double flops, bytes;                /* of the model, over all accelerators */
+  double flops, bytes;                 /* of the model, over all accelerators */
 } tw_usage;
 
 typedef struct tw_engine_config {
@@ -37,6 +37,8 @@ typedef struct tw_engine_listener {
   void (*ended)(void *user, int engine, tw_sequence *sequence, double now_s);
   /* An iteration, or several of one batch, have run from start_s to end_s. */
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
+  /* Sequences have lost their KV blocks. */
+  void (*preempted)(void *user, int engine, gint64 sequences, double now_s);
   void *user;
 } tw_engine_listener;
 
@@ -54,10 +56,11 @@ double tw_engine_due(const tw_engine *engine);
 /* Handles that event. */
 void tw_engine_step(tw_engine *engine);
 
-/* Usage since the last call of tw_engine_take_usage, up to `now_s`: tokens of boundaries before it. At most the time
- * of the next event. */
+/* Usage since the last call of tw_engine_take_usage, up to `now_s`: tokens of boundaries before it. At most
+ * the time of the next event. */
 tw_usage tw_engine_take_usage(tw_engine *engine, double now_s);
-/* Usage over the whole run up to `now_s`, summed by steps alone, so that taking usage does not change a bit of it. */
+/* Usage over the whole run up to `now_s`, summed by steps alone, so that taking usage does not change a bit
+ * of it. */
 tw_usage tw_engine_total(const tw_engine *engine, double now_s);
 
 gint64 tw_engine_running(const tw_engine *engine);
@@ -69,8 +72,9 @@ guint64 tw_engine_iterations(const tw_engine *engine); /* so far */
 /* Share of the iterations whose time was extrapolated by the step model. */
 double tw_engine_extrapolated(const tw_engine *engine);
 
-/* Every sequence that is still inside at `now_s`, no later than the next event, with the tokens it has emitted before;
- * the caller owns them, and the array. For a run that is cut short: take the usage first, and step no more. */
+/* Every sequence that is still inside at `now_s`, no later than the next event, with the tokens it has
+ * emitted before; the caller owns them, and the array. For a run that is cut short: take the usage first, and
+ * step no more. */
 GPtrArray *tw_engine_evict(tw_engine *engine, double now_s);
 
 #endif

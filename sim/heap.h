@@ -1,7 +1,7 @@
 /* A binary heap whose items know their place, so that any of them can be moved or taken out in O(log n).
  *
- * Items are ordered by key, then by tie; both are set when an item goes in. An item embeds a tw_heap_node and is found
- * again with its container's offset. Equal (key, tie) pairs must not be put in. */
+ * Items are ordered by key, then by tie; both are set when an item goes in. An item embeds a tw_heap_node and
+ * is found again with its container's offset. Equal (key, tie) pairs must not be put in. */
 #ifndef TW_SIM_HEAP_H
 #define TW_SIM_HEAP_H
 
@@ -20,7 +20,10 @@ typedef struct tw_heap {
   guint n, capacity;
 } tw_heap;
 
-#define TW_HEAP_INIT {NULL, 0, 0}
+#define TW_HEAP_INIT                                                                                         \
+  {                                                                                                          \
+    NULL, 0, 0                                                                                               \
+  }
 void tw_heap_clear(tw_heap *heap); /* frees the heap's own memory, not the items */
 
 void tw_heap_push(tw_heap *heap, tw_heap_node *node, double key, guint64 tie);
@@ -39,6 +42,6 @@ static inline gboolean tw_heap_node_in(const tw_heap_node *node)
 }
 
 /* The struct of `type` that embeds `node` as `member`. */
-#define tw_container(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define tw_container(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 #endif

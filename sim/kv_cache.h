@@ -1,8 +1,8 @@
 /* KV cache of one rank: blocks of a fixed number of tokens, allocated as tokens come.
  *
- * Decoding sequences gain a token each in every decode iteration, so each needs a new block once in block_tokens
- * iterations, always at the same phase of the rank's decode count q. Counting sequences by phase tells the blocks
- * that any number of iterations will take without looking at a sequence:
+ * Decoding sequences gain a token each in every decode iteration, so each needs a new block once in
+ * block_tokens iterations, always at the same phase of the rank's decode count q. Counting sequences by phase
+ * tells the blocks that any number of iterations will take without looking at a sequence:
  *
  *     phase[p] = sequences whose blocks are full when q mod block_tokens = p
  *     need(q, j) = (j / block_tokens) · sequences + phase[q] + ... + phase[q + j mod block_tokens − 1]
@@ -32,7 +32,8 @@ static inline gint64 tw_kv_free(const tw_kv_cache *kv)
   return kv->total_blocks - kv->used_blocks;
 }
 
-/* A sequence that holds `tokens` tokens starts or stops decoding at decode count q; its blocks stay its own. */
+/* A sequence that holds `tokens` tokens starts or stops decoding at decode count q; its blocks stay its own.
+ */
 void tw_kv_join(tw_kv_cache *kv, gint64 q, gint64 tokens);
 void tw_kv_leave(tw_kv_cache *kv, gint64 q, gint64 tokens);
 

@@ -8,8 +8,10 @@ static double weight_bytes(const tw_step_setting *setting)
 {
   const tw_model *model = setting->model;
   const tw_parallelism *parallel = &setting->parallelism;
-  double layers = (double)model->layers, moe_layers = model->experts > 0 ? layers - (double)model->dense_layers : 0;
-  double dense = layers * tw_model_attention_params(model) + (layers - moe_layers) * tw_model_dense_mlp_params(model) +
+  double layers = (double)model->layers,
+         moe_layers = model->experts > 0 ? layers - (double)model->dense_layers : 0;
+  double dense = layers * tw_model_attention_params(model) +
+                 (layers - moe_layers) * tw_model_dense_mlp_params(model) +
                  moe_layers * tw_model_shared_params(model);
   double experts = moe_layers * (double)model->experts * tw_model_expert_params(model);
   double tables = tw_model_head_params(model) * (model->tied_embeddings ? 1 : 2);
@@ -40,10 +42,12 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
                  .activation_bytes = activation_bytes(setting, max_batched_tokens, max_seqs),
                  .reserved_bytes = setting->device->reserved_bytes};
   double shards = model->attention == TW_ATTENTION_MLA ? 1 : MIN(parallel->tp, (double)model->kv_heads);
-  double layer_bytes = tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv) / shards / parallel->pp;
+  double layer_bytes =
+      tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv) / shards / parallel->pp;
   m.window_bytes = layer_bytes * (double)(model->window_layers * model->window * max_seqs);
   m.kv_bytes_per_token = layer_bytes * (double)(model->layers - model->window_layers);
   m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
-  m.kv_blocks = m.kv_bytes > 0 ? (gint64)floor(m.kv_bytes / (m.kv_bytes_per_token * (double)block_tokens)) : 0;
+  m.kv_blocks =
+      m.kv_bytes > 0 ? (gint64)floor(m.kv_bytes / (m.kv_bytes_per_token * (double)block_tokens)) : 0;
   return m;
 }

@@ -16,8 +16,9 @@ typedef struct tw_memory {
   gint64 kv_blocks; /* of a data-parallel rank, 0 if none fit */
 } tw_memory;
 
-/* Peak activations follow the widest tensors that are alive at once: the residual stream and its normalised copy, the
- * MLP's two halves and product (or the routed copies of a token), and the logits in fp32 of every sampled token. */
+/* Peak activations follow the widest tensors that are alive at once: the residual stream and its normalised
+ * copy, the MLP's two halves and product (or the routed copies of a token), and the logits in fp32 of every
+ * sampled token. */
 tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction, gint64 max_batched_tokens,
                          gint64 max_seqs, gint64 block_tokens);
 

@@ -47,11 +47,11 @@ static int two_choices(tw_router *router, const tw_request *request)
   return difference < 0 || (difference == 0 && a < b) ? a : b;
 }
 
-#define POLICIES(X)                                                                                                    \
-  X("round-robin", "each engine in turn", round_robin)                                                                 \
-  X("random", "any engine with equal chance", uniform)                                                                 \
-  X("least-outstanding", "the engine with the fewest requests that have not ended", least_requests)                    \
-  X("least-tokens", "the engine with the fewest prompt and output tokens of such requests", least_tokens)              \
+#define POLICIES(X)                                                                                          \
+  X("round-robin", "each engine in turn", round_robin)                                                       \
+  X("random", "any engine with equal chance", uniform)                                                       \
+  X("least-outstanding", "the engine with the fewest requests that have not ended", least_requests)          \
+  X("least-tokens", "the engine with the fewest prompt and output tokens of such requests", least_tokens)    \
   X("two-choices", "of two engines drawn by chance, the one with fewer such requests", two_choices)
 
 const tw_router_policy tw_router_policies[] = {
@@ -63,11 +63,12 @@ const char *const tw_router_policy_names[] = {
 #define X(name, ...) name,
     POLICIES(X)
 #undef X
-    NULL};
+        NULL};
 
 void tw_router_init(tw_router *router, const tw_router_policy *policy, int n_engines, guint64 seed)
 {
-  *router = (tw_router){policy, g_new0(tw_load, (gsize)n_engines), n_engines, 0, tw_chance_new(seed, "router")};
+  *router =
+      (tw_router){policy, g_new0(tw_load, (gsize)n_engines), n_engines, 0, tw_chance_new(seed, "router")};
 }
 
 void tw_router_clear(tw_router *router)

@@ -5,8 +5,8 @@
 #include "workloads/chance.h"
 #include "workloads/request.h"
 
-/* What the router knows of an engine: requests that it was given and that have not ended, and their prompt and output
- * tokens. */
+/* What the router knows of an engine: requests that it was given and that have not ended, and their prompt
+ * and output tokens. */
 typedef struct tw_load {
   gint64 requests, tokens;
 } tw_load;
@@ -31,7 +31,8 @@ struct tw_router {
 void tw_router_init(tw_router *router, const tw_router_policy *policy, int n_engines, guint64 seed);
 void tw_router_clear(tw_router *router);
 
-/* Picks an engine for a request and counts it there, until it is released. Equal loads go to the lowest index. */
+/* Picks an engine for a request and counts it there, until it is released. Equal loads go to the lowest
+ * index. */
 int tw_router_assign(tw_router *router, const tw_request *request);
 void tw_router_release(tw_router *router, int engine, const tw_request *request);
 

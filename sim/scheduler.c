@@ -3,11 +3,11 @@
 #include <math.h>
 
 /* vLLM's V0 kept 1 % of the blocks free at admission; V1 does not. */
-#define KINDS(X)                                                                                                       \
-  X("vllm", "vLLM V1: running sequences first, then waiting ones, prompts in chunks beside decodes", TRUE, TRUE,       \
-    FALSE, 0)                                                                                                          \
-  X("prefill-first", "Orca, vLLM V0: whole prompts as soon as they fit, alone; else decodes", FALSE, FALSE, FALSE,     \
-    0.01)                                                                                                              \
+#define KINDS(X)                                                                                             \
+  X("vllm", "vLLM V1: running sequences first, then waiting ones, prompts in chunks beside decodes", TRUE,   \
+    TRUE, FALSE, 0)                                                                                          \
+  X("prefill-first", "Orca, vLLM V0: whole prompts as soon as they fit, alone; else decodes", FALSE, FALSE,  \
+    FALSE, 0.01)                                                                                             \
   X("static", "a batch is formed when the one before has ended; none joins it", FALSE, FALSE, TRUE, 0)
 
 const tw_scheduler_kind tw_scheduler_kinds[] = {
@@ -19,7 +19,7 @@ const char *const tw_scheduler_kind_names[] = {
 #define X(name, ...) name,
     KINDS(X)
 #undef X
-    NULL};
+        NULL};
 const char *const tw_scheduler_order_names[] = {"arrival", "priority", NULL};
 
 void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
@@ -144,7 +144,8 @@ static tw_sequence *worst_running(const tw_scheduler *s)
   return worst;
 }
 
-/* Frees the blocks of a running sequence; it keeps its tokens and waits, before those that arrived after it. */
+/* Frees the blocks of a running sequence; it keeps its tokens and waits, before those that arrived after it.
+ */
 static void preempt(tw_scheduler *s, tw_sequence *sequence)
 {
   if (sequence->decoding) {
@@ -184,15 +185,16 @@ static void take_chunk(tw_scheduler *s, tw_sequence *sequence, gint64 chunk)
                      sequence->prefill_done + chunk == sequence->prefill_target);
 }
 
-/* Decodes, and the rest of a prompt, in admission order: whoever gets no block takes it from the last. Dropping the
- * last until the needs of all that are left fit comes to the same as asking them one by one. */
+/* Decodes, and the rest of a prompt, in admission order: whoever gets no block takes it from the last.
+ * Dropping the last until the needs of all that are left fit comes to the same as asking them one by one. */
 static gint64 plan_running(tw_scheduler *s)
 {
   for (;;) {
     tw_sequence *partial = partial_prompt(s);
     gint64 chunk = 0, need = tw_kv_need(&s->kv, s->count, 1);
     if (partial != NULL) {
-      chunk = MIN(partial->prefill_target - partial->prefill_done, s->config.max_batched_tokens - s->decoding);
+      chunk =
+          MIN(partial->prefill_target - partial->prefill_done, s->config.max_batched_tokens - s->decoding);
       need += chunk_blocks(s, partial, chunk);
     }
     if (need <= tw_kv_free(&s->kv)) {
@@ -215,7 +217,8 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
       break;
     gint64 target = sequence->request.prompt_tokens + sequence->emitted;
     gint64 chunk = MIN(target, budget);
-    gint64 kept = s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
+    gint64 kept =
+        s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
     if ((chunk < target && !config->kind->chunked) ||
         tw_kv_blocks(&s->kv, chunk) > tw_kv_free(&s->kv) - reserved - kept)
       break;

@@ -1,15 +1,16 @@
-/* The scheduler of one data-parallel rank: who runs in the next iteration, and what that does to the KV cache.
+/* The scheduler of one data-parallel rank: who runs in the next iteration, and what that does to the KV
+ * cache.
  *
  *     submit ─► waiting ─admit─► running: [ prefilling (at most one in chunks) | decoding ] ─► ended
  *                  ▲                │
  *                  └───preempt──────┘   (the last admitted, or the lowest priority; frees its blocks)
  *
- * `vllm` is what vLLM's V1 engine does: running sequences first, then waiting ones, prompts in chunks, all within a
- * budget of tokens. The other kinds are rows of flags. A chunk that does not complete a prompt uses up the budget, so
- * that at most one sequence is in the middle of its prompt, and it is the last admitted.
+ * `vllm` is what vLLM's V1 engine does: running sequences first, then waiting ones, prompts in chunks, all
+ * within a budget of tokens. The other kinds are rows of flags. A chunk that does not complete a prompt uses
+ * up the budget, so that at most one sequence is in the middle of its prompt, and it is the last admitted.
  *
- * Decoding sequences are not touched iteration by iteration: their state follows from the rank's decode count, and
- * heaps tell the count at which the next of them ends, answers or fills its window. */
+ * Decoding sequences are not touched iteration by iteration: their state follows from the rank's decode
+ * count, and heaps tell the count at which the next of them ends, answers or fills its window. */
 #ifndef TW_SIM_SCHEDULER_H
 #define TW_SIM_SCHEDULER_H
 
@@ -44,14 +45,14 @@ typedef struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
   tw_heap waiting;
-  GQueue running;    /* of tw_sequence.link, in admission order */
-  GPtrArray *chunks; /* sequences with a prompt chunk in the iteration that is planned or runs */
-  tw_batch batch;    /* what that iteration computes */
-  gint64 count;      /* q: decode iterations so far */
-  gint64 decoding;   /* sequences */
-  gint64 kv_tokens;  /* that the decoding ones hold */
-  gint64 windowed;   /* the sum of their contexts, each capped at the window */
-  gboolean decodes;  /* the decoding sequences take part in the iteration */
+  GQueue running;     /* of tw_sequence.link, in admission order */
+  GPtrArray *chunks;  /* sequences with a prompt chunk in the iteration that is planned or runs */
+  tw_batch batch;     /* what that iteration computes */
+  gint64 count;       /* q: decode iterations so far */
+  gint64 decoding;    /* sequences */
+  gint64 kv_tokens;   /* that the decoding ones hold */
+  gint64 windowed;    /* the sum of their contexts, each capped at the window */
+  gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
   tw_heap finish, answer, growing;
 
@@ -66,25 +67,27 @@ void tw_scheduler_clear(tw_scheduler *scheduler); /* frees the sequences that ar
 /* Why a request can never be served, as text for the log, or NULL. */
 const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_request *request);
 
-/* Queues a sequence. Returns whether it might join at the next iteration boundary; if not, that boundary need not be
- * looked at. */
+/* Queues a sequence. Returns whether it might join at the next iteration boundary; if not, that boundary need
+ * not be looked at. */
 gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing to do).
- * Returns whether the batch differs from a continuation of the decodes before. */
+/* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
+ * to do). Returns whether the batch differs from a continuation of the decodes before. */
 gboolean tw_scheduler_plan(tw_scheduler *scheduler, double now_s);
 
 /* For how many iterations the planned batch stays as it is, if nobody arrives. */
 gint64 tw_scheduler_horizon(const tw_scheduler *scheduler);
 
 /* Carries out `iterations` more iterations of `segment`, which gives the time of each boundary, and moves the
- * sequences that ended to `ended`, in the order of their tickets. Returns whether the batch changed by that. */
+ * sequences that ended to `ended`, in the order of their tickets. Returns whether the batch changed by that.
+ */
 gboolean tw_scheduler_advance(tw_scheduler *scheduler, const tw_segment *segment, gint64 iterations);
 
 /* Tokens that `iterations` further iterations emit (of pure decodes), and the blocks used after them. */
 static inline gint64 tw_scheduler_kv_used(const tw_scheduler *scheduler, gint64 iterations)
 {
-  return scheduler->kv.used_blocks + (scheduler->decodes ? tw_kv_need(&scheduler->kv, scheduler->count, iterations) : 0);
+  return scheduler->kv.used_blocks +
+         (scheduler->decodes ? tw_kv_need(&scheduler->kv, scheduler->count, iterations) : 0);
 }
 
 /* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */

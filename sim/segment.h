@@ -1,6 +1,7 @@
 /* A segment: iterations of one unchanged batch, whose boundaries follow from one line.
  *
- * Macro-steps and exact steps both compute their boundaries here, from the same start, so that they agree to the bit. */
+ * Macro-steps and exact steps both compute their boundaries here, from the same start, so that they agree to
+ * the bit. */
 #ifndef TW_SIM_SEGMENT_H
 #define TW_SIM_SEGMENT_H
 

@@ -6,17 +6,17 @@
 #include "workloads/request.h"
 
 /* How a request ended: one list for the enum and the words in the log. */
-#define TW_ENDINGS(X)                                                                                                  \
-  X(COMPLETED, "completed")                                                                                            \
-  X(REJECTED, "rejected")                                                                                              \
-  X(FAILED, "failed")                                                                                                  \
-  X(CANCELLED, "cancelled")                                                                                            \
+#define TW_ENDINGS(X)                                                                                        \
+  X(COMPLETED, "completed")                                                                                  \
+  X(REJECTED, "rejected")                                                                                    \
+  X(FAILED, "failed")                                                                                        \
+  X(CANCELLED, "cancelled")                                                                                  \
   X(UNFINISHED, "unfinished")
 typedef enum {
 #define X(name, text) TW_##name,
   TW_ENDINGS(X)
 #undef X
-  TW_ENDING_KINDS
+      TW_ENDING_KINDS
 } tw_ending;
 extern const char *const tw_ending_names[TW_ENDING_KINDS];
 
@@ -34,9 +34,10 @@ typedef struct tw_sequence {
   gint64 prefilled_tokens; /* all that prefill computed for it, recomputation included */
 
   /* Owned by the scheduler of its rank. */
-  gint64 prefill_target, prefill_done; /* tokens to bring into KV before it decodes, and those already there */
-  gint64 chunk;                        /* prompt tokens in the iteration that runs */
-  gint64 joined;                       /* the rank's decode count as it joined the batch with prefill_target tokens */
+  gint64 prefill_target,
+      prefill_done; /* tokens to bring into KV before it decodes, and those already there */
+  gint64 chunk;     /* prompt tokens in the iteration that runs */
+  gint64 joined;    /* the rank's decode count as it joined the batch with prefill_target tokens */
   gboolean decoding;
   GList link;               /* in the running list, in admission order */
   tw_heap_node waiting;     /* by (priority, ticket) */

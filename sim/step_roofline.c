@@ -1,10 +1,13 @@
-/* The roofline step model: per op class the larger of compute time and memory time, plus launches and collectives.
+/* The roofline step model: per op class the larger of compute time and memory time, plus launches and
+ * collectives.
  *
- *     t = pp · (t_fixed + t_per_seq · n) + layers · t_per_layer + Σ max( flops / (F · e), bytes / (B · m) ) + t_comm
+ *     t = pp · (t_fixed + t_per_seq · n) + layers · t_per_layer + Σ max( flops / (F · e), bytes / (B · m) ) +
+ * t_comm
  *
- * With pp stages the sequences are split into as many micro-batches as there are stages to fill (at most one a
- * sequence). A token of each then takes the sum of the stages, and the engine cannot go faster than its slowest
- * stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest stage).
+ * With pp stages the sequences are split into as many micro-batches as there are stages to fill (at most one
+ * a sequence). A token of each then takes the sum of the stages, and the engine cannot go faster than its
+ * slowest stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest
+ * stage).
  *
  * FLOPs and bytes: design, section 6; attention of DeepSeek's MLA: arXiv 2405.04434, appendix C. */
 #include "sim/step_time.h"
@@ -20,9 +23,9 @@ typedef struct roofline {
   double imbalance;
 
   double layers, full_layers, window_layers, moe_layers;
-  double hidden, slowest_share; /* share of the layers on the slowest stage */
-  double linear_params;         /* of all layers, shared experts included */
-  double linear_bytes;          /* of their weights */
+  double hidden, slowest_share;       /* share of the layers on the slowest stage */
+  double linear_params;               /* of all layers, shared experts included */
+  double linear_bytes;                /* of their weights */
   double expert_params, expert_bytes; /* of one expert in one layer */
   double experts, experts_per_token;
   double head_params, head_bytes;
@@ -44,7 +47,8 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
 
   roofline *r = g_new0(roofline, 1);
   memcpy(r->efficiency, device->efficiency, sizeof r->efficiency);
-  /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes shrink. */
+  /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
+   * shrink. */
   double peak = device->flops[setting->weights];
   r->peak = isfinite(peak) ? peak : device->flops[TW_BF16];
   r->hbm = device->hbm_bytes_per_s;
@@ -95,7 +99,8 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
 }
 
 /* The larger of compute and memory time, on one accelerator; `shape` is what the efficiency depends on. */
-static tw_line roof(const roofline *r, tw_op_class class, double shape, tw_line flops, tw_line bytes, gint64 *valid)
+static tw_line roof(const roofline *r, tw_op_class class, double shape, tw_line flops, tw_line bytes,
+                    gint64 *valid)
 {
   const tw_efficiency *e = &r->efficiency[class];
   if (shape <= 0)
@@ -122,11 +127,12 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   double prefill_bytes = r->kv_bytes * r->layers * b->prefill_read;
   double flops_share = 1 / (micro * r->tp), bytes_share = 1 / (micro * r->kv_shards);
 
-  tw_line time = roof(r, TW_OP_ATTENTION_DECODE, (double)b->decode_seqs / micro,
-                      tw_line_scale(decode_flops, flops_share), tw_line_scale(decode_bytes, bytes_share), &cost->valid);
+  tw_line time =
+      roof(r, TW_OP_ATTENTION_DECODE, (double)b->decode_seqs / micro,
+           tw_line_scale(decode_flops, flops_share), tw_line_scale(decode_bytes, bytes_share), &cost->valid);
   time = tw_line_add(time, roof(r, TW_OP_ATTENTION_PREFILL, (double)b->prefill_tokens / micro,
-                                (tw_line){prefill_flops * flops_share, 0}, (tw_line){prefill_bytes * bytes_share, 0},
-                                &cost->valid));
+                                (tw_line){prefill_flops * flops_share, 0},
+                                (tw_line){prefill_bytes * bytes_share, 0}, &cost->valid));
   cost->flops = tw_line_add(cost->flops, (tw_line){decode_flops.first + prefill_flops, decode_flops.growth});
   double copies = r->tp / r->kv_shards;
   cost->bytes = tw_line_add(
@@ -134,7 +140,8 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   return time;
 }
 
-/* A ring all-reduce, all-gather or reduce-scatter moves (n − 1)/n of the data once (twice for the all-reduce). */
+/* A ring all-reduce, all-gather or reduce-scatter moves (n − 1)/n of the data once (twice for the
+ * all-reduce). */
 static double collective_s(const roofline *r, int n, double passes, double bytes)
 {
   return n < 2 ? 0 : r->link_latency_s + passes * (n - 1) / n * bytes / r->link_bytes_per_s;
@@ -144,8 +151,9 @@ static double collective_s(const roofline *r, int n, double passes, double bytes
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
 {
   double tokens = (double)(b->decode_seqs + b->prefill_tokens), tokens_micro = tokens / micro;
-  tw_line time = roof(r, TW_OP_LINEAR, tokens_micro, (tw_line){2 * r->linear_params * tokens_micro / r->tp, 0},
-                      (tw_line){r->linear_bytes / r->tp, 0}, &cost->valid);
+  tw_line time =
+      roof(r, TW_OP_LINEAR, tokens_micro, (tw_line){2 * r->linear_params * tokens_micro / r->tp, 0},
+           (tw_line){r->linear_bytes / r->tp, 0}, &cost->valid);
   time = tw_line_add(time, attention(r, b, micro, cost));
   /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
   double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
@@ -178,13 +186,15 @@ static double experts_s(const roofline *r, double tokens, double micro, tw_step_
   double routed = tokens_micro * r->experts_per_token;
   double flops = 2 * r->expert_params * routed / (r->ep * r->experts_tp) * r->imbalance;
   double bytes = r->expert_bytes * touched / (r->ep * r->experts_tp);
-  tw_line time = roof(r, TW_OP_EXPERTS, routed / touched, (tw_line){flops, 0}, (tw_line){bytes, 0}, &cost->valid);
+  tw_line time =
+      roof(r, TW_OP_EXPERTS, routed / touched, (tw_line){flops, 0}, (tw_line){bytes, 0}, &cost->valid);
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
   cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
 
-  /* Experts over a group: each token goes to the ranks of its experts and back. A token that picks k experts on g
-   * ranks reaches min(k, g) of them at most. Tensor-parallel experts over data-parallel ranks gather and scatter. */
+  /* Experts over a group: each token goes to the ranks of its experts and back. A token that picks k experts
+   * on g ranks reaches min(k, g) of them at most. Tensor-parallel experts over data-parallel ranks gather and
+   * scatter. */
   int group = r->tp * r->dp;
   double comm = 0;
   if (r->ep > 1) {
@@ -237,5 +247,5 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   cost->time_s = tw_line_max(latency, tw_line_scale(slowest, micro), &cost->valid);
 }
 
-const tw_step_kind tw_step_roofline = {"roofline", "larger of compute and memory time per class of operations", create,
-                                       cost, g_free};
+const tw_step_kind tw_step_roofline = {
+    "roofline", "larger of compute and memory time per class of operations", create, cost, g_free};

@@ -16,8 +16,8 @@ const tw_step_kind *tw_step_kind_get(int index)
   return kinds[index];
 }
 
-tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting *setting, const xmlNode *node,
-                                 tw_faults *faults)
+tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting *setting,
+                                 const xmlNode *node, tw_faults *faults)
 {
   void *state = kind->create(setting, node, faults);
   if (state == NULL)

@@ -1,9 +1,10 @@
 /* Step time: how long one iteration of an engine takes, and how that grows while its batch decodes on.
  *
- * A pure function of (model, device, parallelism, batch). While the batch stays as it is, each decoding sequence gains
- * one token of context an iteration, and every cost is linear in the context: a cost is a line, `first + j · growth`
- * for the j-th iteration from 0. Where the line would bend (a roofline's branch, a sequence that fills its attention
- * window, a cell of a table) it ends: `valid` iterations are right. Macro-steps rest on this. */
+ * A pure function of (model, device, parallelism, batch). While the batch stays as it is, each decoding
+ * sequence gains one token of context an iteration, and every cost is linear in the context: a cost is a
+ * line, `first + j · growth` for the j-th iteration from 0. Where the line would bend (a roofline's branch, a
+ * sequence that fills its attention window, a cell of a table) it ends: `valid` iterations are right.
+ * Macro-steps rest on this. */
 #ifndef TW_SIM_STEP_TIME_H
 #define TW_SIM_STEP_TIME_H
 
@@ -31,8 +32,8 @@ typedef struct tw_line {
 
 typedef struct tw_step_cost {
   tw_line time_s;
-  tw_line flops, bytes; /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
-  gint64 valid;         /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
+  tw_line flops, bytes;  /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
+  gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
 } tw_step_cost;
 
@@ -72,12 +73,13 @@ extern const char *const tw_step_kind_names[]; /* in the order of tw_step_kind_g
 extern const tw_step_kind tw_step_roofline, tw_step_table;
 const tw_step_kind *tw_step_kind_get(int index);
 
-tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting *setting, const xmlNode *node,
-                                 tw_faults *faults);
+tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting *setting,
+                                 const xmlNode *node, tw_faults *faults);
 void tw_step_model_free(tw_step_model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_step_model, tw_step_model_free)
 
-/* The cost of an iteration over the batches of an engine's data-parallel ranks; at least one must hold work. */
+/* The cost of an iteration over the batches of an engine's data-parallel ranks; at least one must hold work.
+ */
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
 
 /* Adds a prompt chunk of `tokens` tokens, behind `done` tokens that the sequence has in KV, to a batch. */
@@ -103,8 +105,9 @@ static inline double tw_line_sum(tw_line line, gint64 j)
   return n * line.first + line.growth * (n * (n - 1) / 2);
 }
 
-/* The smallest j >= 0 with tw_line_sum(line, j) >= elapsed: the boundary at which something that happens `elapsed`
- * after the start of a segment takes part. `line` must be positive over the iterations in question. */
+/* The smallest j >= 0 with tw_line_sum(line, j) >= elapsed: the boundary at which something that happens
+ * `elapsed` after the start of a segment takes part. `line` must be positive over the iterations in question.
+ */
 gint64 tw_line_reach(tw_line line, double elapsed);
 
 #endif

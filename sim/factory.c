@@ -1,0 +1,419 @@
+#include "sim/factory.h"
+
+#include <math.h>
+
+/* The part of an engine that stands in one rack. */
+typedef struct rack_share {
+  int engine, rack;
+  int accelerators;
+} rack_share;
+
+typedef struct rack_usage {
+  int accelerators; /* of engines */
+  double busy_s, waiting_s, prompt_tokens, output_tokens;
+} rack_usage;
+
+struct tw_factory {
+  const tw_scenario *scenario;
+  tw_stream *stream;
+  tw_recorder *recorder;
+  void (*moved)(void *user, int engine);
+  void *user;
+
+  tw_sequence *next; /* read from the stream, and not yet in the front end; NULL at its end */
+  tw_heap front_end; /* sequences by the instant at which they leave it; `waiting` is their node */
+  guint64 tickets;
+  tw_router router;
+  tw_engine **engines;
+  int *accelerators; /* of each engine */
+  tw_heap agenda;    /* engines by due time */
+  tw_heap_node *agenda_nodes;
+  double now_s;
+
+  /* The interval under way. */
+  gint64 interval;
+  guint64 arrived, completed, rejected;
+  GArray *shares; /* of rack_share, by engine */
+  rack_usage *racks;
+};
+
+/* ---- Construction ---- */
+
+static void sequence_ended(void *user, int engine, tw_sequence *sequence, double now_s)
+{
+  tw_factory *factory = user;
+  tw_router_release(&factory->router, engine, &sequence->request);
+  factory->completed++;
+  tw_recorder_ended(factory->recorder, sequence, TW_COMPLETED, NULL, now_s);
+  tw_sequence_free(sequence);
+}
+
+static void log_segment(tw_factory *factory, int engine, const char *kind, double start_s, double end_s,
+                        gint64 requests, gint64 tokens)
+{
+  tw_segment_row row = tw_segment_row_empty;
+  row.engine = engine;
+  row.kind = kind;
+  row.start_s = start_s;
+  row.end_s = end_s;
+  row.requests = requests;
+  row.tokens = tokens;
+  tw_log_segment(tw_recorder_log(factory->recorder), &row);
+}
+
+static void batch_ran(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s,
+                      double end_s)
+{
+  if (batch->prefill_seqs > 0)
+    log_segment(user, engine, "prefill", start_s, end_s, batch->prefill_seqs, batch->prefill_tokens);
+  if (batch->decode_seqs > 0)
+    log_segment(user, engine, "decode", start_s, end_s, batch->decode_seqs, batch->decode_seqs * iterations);
+}
+
+static void sequences_preempted(void *user, int engine, gint64 sequences, double now_s)
+{
+  log_segment(user, engine, "preemption", now_s, now_s, sequences, 0);
+}
+
+static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool *pool)
+{
+  return (tw_engine_config){
+      .scheduler = {.kind = &tw_scheduler_kinds[pool->scheduler],
+                    .order = pool->order,
+                    .max_seqs = pool->max_seqs,
+                    .max_batched_tokens = pool->max_batched_tokens,
+                    .block_tokens = pool->block_tokens,
+                    .max_model_len = pool->max_model_len,
+                    .kv_blocks = pool->memory.kv_blocks,
+                    .window = pool->model->window_layers > 0 ? pool->model->window : 0},
+      .ranks = (int)pool->dp,
+      .model = pool->step_model,
+      .exact = scenario->exact_steps,
+      .audit = scenario->audit,
+  };
+}
+
+static void share_racks(tw_factory *factory, int engine)
+{
+  const tw_engine_place *place = &factory->scenario->engines[engine];
+  const tw_platform *platform = factory->scenario->platform;
+  for (int i = 0; i < place->n_shares; i++) {
+    int rack = platform->zones[platform->hosts[place->shares[i].host].zone].rack_index;
+    factory->accelerators[engine] += place->shares[i].accelerators;
+    if (rack < 0)
+      continue;
+    rack_share share = {engine, rack, place->shares[i].accelerators};
+    g_array_append_val(factory->shares, share);
+    factory->racks[rack].accelerators += share.accelerators;
+  }
+}
+
+tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
+                           void (*moved)(void *user, int engine), void *user)
+{
+  tw_factory *factory = g_new0(tw_factory, 1);
+  gsize n = (gsize)scenario->n_engines;
+  *factory = (tw_factory){
+      .scenario = scenario, .stream = stream, .recorder = recorder, .moved = moved, .user = user};
+  tw_router_init(&factory->router, &tw_router_policies[scenario->router], scenario->n_engines,
+                 (guint64)scenario->seed);
+  factory->engines = g_new0(tw_engine *, n);
+  factory->accelerators = g_new0(int, n);
+  factory->agenda_nodes = g_new0(tw_heap_node, n);
+  factory->shares = g_array_new(FALSE, FALSE, sizeof(rack_share));
+  factory->racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks);
+  gboolean segments = scenario->segments && tw_recorder_log(recorder) != NULL;
+  tw_engine_listener listener = {.ended = sequence_ended,
+                                 .ran = segments ? batch_ran : NULL,
+                                 .preempted = segments ? sequences_preempted : NULL,
+                                 .user = factory};
+  for (int i = 0; i < scenario->n_engines; i++) {
+    tw_engine_config config = engine_config(scenario, &scenario->pools[scenario->engines[i].pool]);
+    factory->engines[i] = tw_engine_new(i, &config, &listener);
+    factory->agenda_nodes[i].place = TW_HEAP_OUT;
+    share_racks(factory, i);
+  }
+  return factory;
+}
+
+void tw_factory_free(tw_factory *factory)
+{
+  if (factory == NULL)
+    return;
+  for (int i = 0; i < factory->scenario->n_engines; i++)
+    tw_engine_free(factory->engines[i]);
+  for (guint i = 0; i < factory->front_end.n; i++)
+    tw_sequence_free(tw_container(factory->front_end.nodes[i], tw_sequence, waiting));
+  tw_sequence_free(factory->next);
+  tw_heap_clear(&factory->front_end);
+  tw_heap_clear(&factory->agenda);
+  tw_router_clear(&factory->router);
+  g_free(factory->engines);
+  g_free(factory->accelerators);
+  g_free(factory->agenda_nodes);
+  g_array_unref(factory->shares);
+  g_free(factory->racks);
+  g_free(factory);
+}
+
+/* ---- Intervals ---- */
+
+static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, double start_s,
+                       double length_s)
+{
+  gint64 blocks = tw_engine_kv_blocks(factory->engines[engine]);
+  tw_engine_row row = tw_engine_row_empty;
+  row.start_s = start_s;
+  row.engine = engine;
+  row.busy = usage->busy_s / length_s;
+  row.running = usage->running_s / length_s;
+  row.waiting = usage->waiting_s / length_s;
+  row.kv_used = usage->kv_block_s / ((double)blocks * length_s);
+  row.prompt_tokens = usage->prompt_tokens;
+  row.output_tokens = usage->output_tokens;
+  tw_log_engine(tw_recorder_log(factory->recorder), &row);
+}
+
+static void log_racks(tw_factory *factory, double start_s, double length_s)
+{
+  const tw_platform *platform = factory->scenario->platform;
+  for (int i = 0; i < platform->n_racks; i++) {
+    rack_usage *rack = &factory->racks[i];
+    tw_rack_row row = tw_rack_row_empty;
+    row.start_s = start_s;
+    row.rack = platform->racks[i];
+    row.busy = rack->accelerators > 0 ? rack->busy_s / (rack->accelerators * length_s) : 0;
+    row.waiting = rack->waiting_s / length_s;
+    row.prompt_tokens_per_s = rack->prompt_tokens / length_s;
+    row.output_tokens_per_s = rack->output_tokens / length_s;
+    tw_log_rack(tw_recorder_log(factory->recorder), &row);
+    *rack = (rack_usage){.accelerators = rack->accelerators};
+  }
+}
+
+/* Writes the rows of the interval under way, which ends at `end_s`, and starts the next. */
+static void end_interval(tw_factory *factory, double end_s)
+{
+  double start_s = (double)factory->interval * factory->scenario->interval_s, length_s = end_s - start_s;
+  double busy_s = 0;
+  int accelerators = 0;
+  tw_usage site = {0};
+  guint share = 0;
+  factory->interval++;
+  if (tw_recorder_log(factory->recorder) == NULL || length_s <= 0)
+    return;
+  for (int i = 0; i < factory->scenario->n_engines; i++) {
+    tw_usage usage = tw_engine_take_usage(factory->engines[i], end_s);
+    log_engine(factory, i, &usage, start_s, length_s);
+    for (; share < factory->shares->len; share++) {
+      const rack_share *s = &g_array_index(factory->shares, rack_share, share);
+      if (s->engine != i)
+        break;
+      rack_usage *rack = &factory->racks[s->rack];
+      double part = (double)s->accelerators / factory->accelerators[i];
+      rack->busy_s += usage.busy_s * s->accelerators;
+      rack->waiting_s += usage.waiting_s * part;
+      rack->prompt_tokens += (double)usage.prompt_tokens * part;
+      rack->output_tokens += (double)usage.output_tokens * part;
+    }
+    busy_s += usage.busy_s * factory->accelerators[i];
+    accelerators += factory->accelerators[i];
+    site.running_s += usage.running_s;
+    site.waiting_s += usage.waiting_s;
+    site.prompt_tokens += usage.prompt_tokens;
+    site.output_tokens += usage.output_tokens;
+  }
+  log_racks(factory, start_s, length_s);
+  tw_site_row row = tw_site_row_empty;
+  row.start_s = start_s;
+  row.running = site.running_s / length_s;
+  row.waiting = site.waiting_s / length_s;
+  row.arrived = (gint64)factory->arrived;
+  row.completed = (gint64)factory->completed;
+  row.rejected = (gint64)factory->rejected;
+  row.busy = busy_s / (accelerators * length_s);
+  row.prompt_tokens_per_s = (double)site.prompt_tokens / length_s;
+  row.output_tokens_per_s = (double)site.output_tokens / length_s;
+  tw_log_site(tw_recorder_log(factory->recorder), &row);
+  factory->arrived = factory->completed = factory->rejected = 0;
+}
+
+/* Intervals end before anything that happens at their end. */
+static void end_intervals(tw_factory *factory, double now_s)
+{
+  for (double end_s; (end_s = (double)(factory->interval + 1) * factory->scenario->interval_s) <= now_s;)
+    end_interval(factory, end_s);
+}
+
+/* ---- Events ---- */
+
+static gboolean read_next(tw_factory *factory, GError **error)
+{
+  tw_request request;
+  GError *problem = NULL;
+  factory->next = tw_stream_next(factory->stream, &request, &problem) ? tw_sequence_new(&request) : NULL;
+  if (problem == NULL)
+    return TRUE;
+  g_propagate_error(error, problem);
+  return FALSE;
+}
+
+/* Moves requests from the stream into the front end, until none that is still to come could leave it first.
+ */
+static gboolean fill_front_end(tw_factory *factory, GError **error)
+{
+  const tw_scenario *scenario = factory->scenario;
+  for (;;) {
+    tw_heap_node *top = tw_heap_top(&factory->front_end);
+    tw_sequence *next = factory->next;
+    if (next == NULL || (top != NULL && next->request.arrival_s + scenario->frontend_s > top->key))
+      return TRUE;
+    double leaves_s = next->request.arrival_s + scenario->frontend_s +
+                      scenario->frontend_per_token_s * next->request.prompt_tokens;
+    tw_heap_push(&factory->front_end, &next->waiting, leaves_s, next->request.id);
+    if (!read_next(factory, error))
+      return FALSE;
+  }
+}
+
+gboolean tw_factory_start(tw_factory *factory, GError **error)
+{
+  return read_next(factory, error) && fill_front_end(factory, error);
+}
+
+double tw_factory_next_dispatch(const tw_factory *factory)
+{
+  tw_heap_node *top = tw_heap_top(&factory->front_end);
+  return top != NULL ? top->key : INFINITY;
+}
+
+double tw_factory_engine_due(const tw_factory *factory, int engine)
+{
+  return tw_engine_due(factory->engines[engine]);
+}
+
+double tw_factory_next(const tw_factory *factory)
+{
+  tw_heap_node *top = tw_heap_top(&factory->agenda);
+  return fmin(tw_factory_next_dispatch(factory), top != NULL ? top->key : INFINITY);
+}
+
+/* Enters an engine's due time into the agenda. */
+static void schedule(tw_factory *factory, int engine)
+{
+  tw_heap_node *node = &factory->agenda_nodes[engine];
+  double due_s = tw_engine_due(factory->engines[engine]);
+  if (tw_heap_node_in(node)) {
+    if (node->key == due_s)
+      return;
+    if (isfinite(due_s))
+      tw_heap_update(&factory->agenda, node, due_s);
+    else
+      tw_heap_remove(&factory->agenda, node);
+  } else if (isfinite(due_s)) {
+    tw_heap_push(&factory->agenda, node, due_s, (guint64)engine);
+  } else {
+    return;
+  }
+  if (factory->moved != NULL)
+    factory->moved(factory->user, engine);
+}
+
+static gboolean dispatch(tw_factory *factory, GError **error)
+{
+  tw_heap_node *node = tw_heap_top(&factory->front_end);
+  tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
+  double now_s = node->key;
+  tw_heap_remove(&factory->front_end, node);
+  sequence->ticket = factory->tickets++;
+  factory->arrived++;
+  tw_recorder_arrived(factory->recorder);
+  int engine = tw_router_assign(&factory->router, &sequence->request);
+  const tw_pool *pool = &factory->scenario->pools[factory->scenario->engines[engine].pool];
+  tw_engine_config config = engine_config(factory->scenario, pool);
+  const char *refusal = tw_scheduler_refusal(&config.scheduler, &sequence->request);
+  if (refusal != NULL) {
+    tw_router_release(&factory->router, engine, &sequence->request);
+    factory->rejected++;
+    tw_recorder_ended(factory->recorder, sequence, TW_REJECTED, refusal, now_s);
+    tw_sequence_free(sequence);
+  } else {
+    tw_engine_submit(factory->engines[engine], sequence, now_s);
+    schedule(factory, engine);
+  }
+  return fill_front_end(factory, error);
+}
+
+gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
+{
+  for (;;) {
+    tw_heap_node *top = tw_heap_top(&factory->agenda);
+    double dispatch_s = tw_factory_next_dispatch(factory), due_s = top != NULL ? top->key : INFINITY;
+    double now_s = fmin(dispatch_s, due_s);
+    if (now_s > until_s || now_s == INFINITY)
+      return TRUE;
+    end_intervals(factory, now_s);
+    factory->now_s = now_s;
+    if (dispatch_s <= due_s) {
+      if (!dispatch(factory, error))
+        return FALSE;
+    } else {
+      int engine = (int)top->tie;
+      tw_engine_step(factory->engines[engine]);
+      schedule(factory, engine);
+    }
+  }
+}
+
+static void record_unfinished(tw_factory *factory, double end_s)
+{
+  for (int i = 0; i < factory->scenario->n_engines; i++) {
+    g_autoptr(GPtrArray) left = tw_engine_evict(factory->engines[i], end_s);
+    for (guint k = 0; k < left->len; k++) {
+      tw_recorder_ended(factory->recorder, left->pdata[k], TW_UNFINISHED, "the run ended first", end_s);
+      tw_sequence_free(left->pdata[k]);
+    }
+  }
+  /* Those in the front end have arrived, unless they were only read ahead. */
+  while (factory->front_end.n > 0) {
+    tw_heap_node *node = tw_heap_top(&factory->front_end);
+    tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
+    tw_heap_remove(&factory->front_end, node);
+    if (sequence->request.arrival_s <= end_s) {
+      factory->arrived++;
+      tw_recorder_arrived(factory->recorder);
+      tw_recorder_ended(factory->recorder, sequence, TW_UNFINISHED, "the run ended first", end_s);
+    }
+    tw_sequence_free(sequence);
+  }
+}
+
+double tw_factory_finish(tw_factory *factory, double end_s)
+{
+  if (!isfinite(end_s))
+    end_s = factory->now_s;
+  factory->now_s = end_s;
+  end_intervals(factory, end_s);
+  gboolean rest = end_s > (double)factory->interval * factory->scenario->interval_s || factory->arrived > 0 ||
+                  factory->completed > 0;
+  record_unfinished(factory, end_s);
+  if (rest)
+    end_interval(factory, end_s);
+  tw_recorder_close(factory->recorder, end_s);
+  return end_s;
+}
+
+int tw_factory_engines(const tw_factory *factory)
+{
+  return factory->scenario->n_engines;
+}
+
+const tw_engine *tw_factory_engine(const tw_factory *factory, int engine)
+{
+  return factory->engines[engine];
+}
+
+double tw_factory_now(const tw_factory *factory)
+{
+  return factory->now_s;
+}

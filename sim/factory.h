@@ -1,0 +1,49 @@
+/* The factory: everything that runs between the source of requests and their records, without a clock of its
+ * own.
+ *
+ *     stream ─► front end ─► router ─► engines ─► recorder
+ *                    agenda: who is next?    └─► rows of every interval
+ *
+ * Actors keep the clock (actors.h); the factory keeps the order. tw_factory_advance handles all that is due
+ * up to an instant, in the order of the factory's own times: at equal times dispatches come first, then
+ * engines by their index. So results do not depend on how a clock rounds, or on which of several actors wakes
+ * first. */
+#ifndef TW_SIM_FACTORY_H
+#define TW_SIM_FACTORY_H
+
+#include "sim/engine.h"
+#include "sim/recorder.h"
+#include "sim/scenario.h"
+
+typedef struct tw_factory tw_factory;
+
+/* All are borrowed. `moved` (or NULL) is called with the index of an engine whose next event is due at
+ * another time than before. */
+tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
+                           void (*moved)(void *user, int engine), void *user);
+void tw_factory_free(tw_factory *factory);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_factory, tw_factory_free)
+
+/* Reads the first request. FALSE with `error` set where the stream has none to give. */
+gboolean tw_factory_start(tw_factory *factory, GError **error);
+
+/* When the next request goes to an engine, INFINITY if there is none any more. */
+double tw_factory_next_dispatch(const tw_factory *factory);
+/* When the engine's next event is due, INFINITY while it idles. */
+double tw_factory_engine_due(const tw_factory *factory, int engine);
+/* The earliest of all these: INFINITY when the run is over. */
+double tw_factory_next(const tw_factory *factory);
+
+/* Handles everything that is due at or before `until_s`. FALSE with `error` set where the stream is broken.
+ */
+gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error);
+
+/* Ends the run at `end_s`, or, if that is infinite, with its last event: requests still inside are recorded
+ * as unfinished, the last interval is written. Returns when it ended. */
+double tw_factory_finish(tw_factory *factory, double end_s);
+
+int tw_factory_engines(const tw_factory *factory);
+const tw_engine *tw_factory_engine(const tw_factory *factory, int engine);
+double tw_factory_now(const tw_factory *factory); /* of the last event */
+
+#endif

@@ -1,0 +1,44 @@
+/* Placement: which accelerators each engine runs on. */
+#ifndef TW_SIM_PLACEMENT_H
+#define TW_SIM_PLACEMENT_H
+
+#include "platforms/platform.h"
+
+/* `pack` fills one NVLink domain after the other; `spread` takes the domain with the most free accelerators.
+ */
+typedef enum { TW_PLACEMENT_PACK, TW_PLACEMENT_SPREAD } tw_placement_kind;
+extern const char *const tw_placement_names[];
+
+typedef struct tw_host_share {
+  int host; /* index in platform->hosts */
+  int accelerators;
+} tw_host_share;
+
+typedef struct tw_engine_place {
+  int pool; /* index of its pool */
+  int n_shares;
+  tw_host_share *shares; /* owned */
+} tw_engine_place;
+
+/* What one pool asks for. */
+typedef struct tw_placement_request {
+  const char *pool;  /* its id, for messages */
+  const char *hosts; /* glob of host names */
+  tw_placement_kind kind;
+  gint64 engines;
+  gint64 accelerators; /* of each engine: all in one NVLink domain (or on one host outside of any), of one
+                          device */
+} tw_placement_request;
+
+/* The accelerators of a platform that no engine has taken yet. */
+typedef struct tw_free_accelerators tw_free_accelerators;
+tw_free_accelerators *tw_free_accelerators_new(const tw_platform *platform);
+void tw_free_accelerators_free(tw_free_accelerators *free);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_free_accelerators, tw_free_accelerators_free)
+
+/* Places a pool's engines, appending `request->engines` tw_engine_place to `places`. Returns FALSE with a
+ * fault at `node` that says what was asked and what the platform has left. */
+gboolean tw_place(tw_free_accelerators *free, const tw_placement_request *request, int pool, GArray *places,
+                  const xmlNode *node, tw_faults *faults);
+
+#endif

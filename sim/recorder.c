@@ -1,0 +1,187 @@
+#include "sim/recorder.h"
+
+#include <math.h>
+
+const char *const tw_latency_names[TW_LATENCY_KINDS] = {
+#define X(name, text) text,
+    TW_LATENCIES(X)
+#undef X
+};
+
+/* What the statistics need of a request that has ended. */
+typedef struct outcome {
+  double arrival_s;
+  double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
+  gboolean completed;
+  gint64 prompt_tokens, output_tokens;
+} outcome;
+
+struct tw_recorder {
+  const tw_scenario *scenario;
+  tw_log *log;
+  tw_request_totals totals;
+  tw_window window;
+  tw_histogram *latencies[TW_LATENCY_KINDS];
+  GQueue pending; /* outcomes that the drain may still cut off, in the order of ending */
+};
+
+tw_recorder *tw_recorder_new(const tw_scenario *scenario, tw_log *log)
+{
+  tw_recorder *recorder = g_new0(tw_recorder, 1);
+  recorder->scenario = scenario;
+  recorder->log = log;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    recorder->latencies[i] = tw_histogram_new();
+  g_queue_init(&recorder->pending);
+  return recorder;
+}
+
+void tw_recorder_free(tw_recorder *recorder)
+{
+  if (recorder == NULL)
+    return;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    tw_histogram_free(recorder->latencies[i]);
+  g_queue_clear_full(&recorder->pending, g_free);
+  g_free(recorder);
+}
+
+static gboolean within(double value, double limit)
+{
+  return isnan(limit) || isnan(value) || value <= limit;
+}
+
+static gboolean meets_slo(const tw_scenario *scenario, const outcome *o)
+{
+  return o->completed && within(o->latencies_s[TW_LATENCY_TTFT], scenario->slo_ttft_s) &&
+         within(o->latencies_s[TW_LATENCY_TPOT], scenario->slo_tpot_s) &&
+         within(o->latencies_s[TW_LATENCY_E2E], scenario->slo_e2e_s);
+}
+
+static void count(tw_recorder *recorder, const outcome *o)
+{
+  tw_window *window = &recorder->window;
+  window->arrived++;
+  if (!o->completed)
+    return;
+  window->completed++;
+  window->good += meets_slo(recorder->scenario, o);
+  window->prompt_tokens += (guint64)o->prompt_tokens;
+  window->output_tokens += (guint64)o->output_tokens;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    if (!isnan(o->latencies_s[i]))
+      tw_histogram_add(recorder->latencies[i], o->latencies_s[i]);
+}
+
+/* Counts the outcomes of which it is certain, at `now_s`, that the drain does not cut them off. */
+static void count_certain(tw_recorder *recorder, double now_s)
+{
+  for (outcome *o; (o = g_queue_peek_head(&recorder->pending)) != NULL;
+       g_free(g_queue_pop_head(&recorder->pending))) {
+    if (o->arrival_s + recorder->scenario->drain_s >= now_s)
+      return;
+    count(recorder, o);
+  }
+}
+
+static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, gboolean completed,
+                           double now_s)
+{
+  const tw_request *request = &sequence->request;
+  const tw_scenario *scenario = recorder->scenario;
+  if (request->arrival_s < scenario->warmup_s)
+    return;
+  double gaps = (double)(tw_request_output_tokens(request) - 1);
+  outcome o = {.arrival_s = request->arrival_s,
+               .completed = completed,
+               .prompt_tokens = request->prompt_tokens,
+               .output_tokens = tw_request_output_tokens(request),
+               .latencies_s = {
+                   [TW_LATENCY_TTFT] = sequence->first_token_s - request->arrival_s,
+                   [TW_LATENCY_TTFAT] = sequence->first_answer_s - request->arrival_s,
+                   [TW_LATENCY_TPOT] = gaps > 0 ? (now_s - sequence->first_token_s) / gaps : NAN,
+                   [TW_LATENCY_E2E] = now_s - request->arrival_s,
+                   [TW_LATENCY_QUEUE] = sequence->first_scheduled_s - request->arrival_s,
+               }};
+  if (scenario->drain_s <= 0) {
+    count(recorder, &o);
+    return;
+  }
+  count_certain(recorder, now_s);
+  g_queue_push_tail(&recorder->pending, g_memdup2(&o, sizeof o));
+}
+
+static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                      const char *reason, double now_s)
+{
+  const tw_request *request = &sequence->request;
+  tw_request_row row = tw_request_row_empty;
+  row.id = (gint64)request->id;
+  row.session = request->session;
+  row.arrival_s = request->arrival_s;
+  row.first_scheduled_s = sequence->first_scheduled_s;
+  row.first_token_s = sequence->first_token_s;
+  row.first_answer_s = sequence->first_answer_s;
+  row.completion_s = now_s;
+  row.prompt_tokens = request->prompt_tokens;
+  row.cached_tokens = sequence->cached_tokens;
+  row.reasoning_tokens = MIN(sequence->emitted, request->reasoning_tokens);
+  row.answer_tokens = sequence->emitted - row.reasoning_tokens;
+  if (sequence->engine >= 0)
+    row.prefill_engine = row.decode_engine = sequence->engine;
+  row.preemptions = sequence->preemptions;
+  row.recomputed_tokens = tw_sequence_recomputed(sequence);
+  row.state = tw_ending_names[ending];
+  row.reason = reason;
+  tw_log_request(recorder->log, &row);
+}
+
+void tw_recorder_arrived(tw_recorder *recorder)
+{
+  recorder->totals.arrived++;
+}
+
+void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                       const char *reason, double now_s)
+{
+  tw_request_totals *totals = &recorder->totals;
+  gint32 reasoning = MIN(sequence->emitted, sequence->request.reasoning_tokens);
+  totals->endings[ending]++;
+  totals->prompt_tokens += (guint64)sequence->request.prompt_tokens;
+  totals->cached_tokens += (guint64)sequence->cached_tokens;
+  totals->recomputed_tokens += (guint64)tw_sequence_recomputed(sequence);
+  totals->reasoning_tokens += (guint64)reasoning;
+  totals->answer_tokens += (guint64)(sequence->emitted - reasoning);
+  add_statistics(recorder, sequence, ending == TW_COMPLETED, now_s);
+  if (recorder->log != NULL)
+    write_row(recorder, sequence, ending, reason, now_s);
+}
+
+void tw_recorder_close(tw_recorder *recorder, double end_s)
+{
+  const tw_scenario *scenario = recorder->scenario;
+  for (outcome *o; (o = g_queue_pop_head(&recorder->pending)) != NULL; g_free(o))
+    if (o->arrival_s + scenario->drain_s < end_s)
+      count(recorder, o);
+  recorder->window.length_s = fmax(0, end_s - scenario->drain_s - scenario->warmup_s);
+}
+
+tw_log *tw_recorder_log(const tw_recorder *recorder)
+{
+  return recorder->log;
+}
+
+const tw_request_totals *tw_recorder_totals(const tw_recorder *recorder)
+{
+  return &recorder->totals;
+}
+
+const tw_window *tw_recorder_window(const tw_recorder *recorder)
+{
+  return &recorder->window;
+}
+
+const tw_histogram *tw_recorder_latency(const tw_recorder *recorder, tw_latency latency)
+{
+  return recorder->latencies[latency];
+}

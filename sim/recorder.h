@@ -1,0 +1,59 @@
+/* The recorder: what became of every request, as rows of the log and as statistics of the run.
+ *
+ * Counts cover the whole run. Latencies, throughput and SLO attainment cover the requests that arrived in the
+ * measurement window: after the warm-up, and before the drain at the end of the run. */
+#ifndef TW_SIM_RECORDER_H
+#define TW_SIM_RECORDER_H
+
+#include "sim/histogram.h"
+#include "sim/log_writer.h"
+#include "sim/scenario.h"
+
+/* The latencies of a request (design, section 1): names as in summary.json. */
+#define TW_LATENCIES(X)                                                                                      \
+  X(TTFT, "ttft_s")                                                                                          \
+  X(TTFAT, "ttfat_s")                                                                                        \
+  X(TPOT, "tpot_s")                                                                                          \
+  X(E2E, "e2e_s")                                                                                            \
+  X(QUEUE, "queue_s")
+typedef enum {
+#define X(name, text) TW_LATENCY_##name,
+  TW_LATENCIES(X)
+#undef X
+      TW_LATENCY_KINDS
+} tw_latency;
+extern const char *const tw_latency_names[TW_LATENCY_KINDS];
+
+typedef struct tw_request_totals {
+  guint64 arrived, endings[TW_ENDING_KINDS];
+  guint64 prompt_tokens, cached_tokens, recomputed_tokens, reasoning_tokens,
+      answer_tokens; /* of all that ended */
+} tw_request_totals;
+
+/* What happened in the measurement window. */
+typedef struct tw_window {
+  double length_s;
+  guint64 arrived, completed, good; /* good: completed within the SLO */
+  guint64 prompt_tokens, output_tokens;
+} tw_window;
+
+typedef struct tw_recorder tw_recorder;
+
+/* `log` may be NULL: statistics alone. Both are borrowed. */
+tw_recorder *tw_recorder_new(const tw_scenario *scenario, tw_log *log);
+void tw_recorder_free(tw_recorder *recorder);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_recorder, tw_recorder_free)
+
+void tw_recorder_arrived(tw_recorder *recorder);
+/* A sequence has ended at `now_s`. `reason` says why it was not completed, NULL if it was. */
+void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                       const char *reason, double now_s);
+/* The run has ended: closes the measurement window. */
+void tw_recorder_close(tw_recorder *recorder, double end_s);
+
+tw_log *tw_recorder_log(const tw_recorder *recorder);
+const tw_request_totals *tw_recorder_totals(const tw_recorder *recorder);
+const tw_window *tw_recorder_window(const tw_recorder *recorder);
+const tw_histogram *tw_recorder_latency(const tw_recorder *recorder, tw_latency latency);
+
+#endif

@@ -1,0 +1,270 @@
+#include "sim/scenario.h"
+
+#include <math.h>
+
+/* A child element's attributes, or its defaults where it is absent. */
+static const xmlNode *read_child(const xmlNode *parent, const tw_element *element, void *target)
+{
+  const xmlNode *node = tw_node_child(parent, element->name);
+  tw_schema_read(node, element, target);
+  return node;
+}
+
+static double or_infinity(double value)
+{
+  return isnan(value) ? INFINITY : value;
+}
+
+static gint64 or_most(gint64 value)
+{
+  return value == G_MININT64 ? G_MAXINT64 : value;
+}
+
+static void read_workload(tw_scenario *scenario, const xmlNode *root)
+{
+  const xmlNode *workload = tw_node_child(root, "workload"), *poisson = tw_node_child(workload, "poisson");
+  if (poisson == NULL) {
+    scenario->workload = TW_WORKLOAD_TRACE;
+    read_child(workload, &tw_trace_element, scenario);
+    scenario->trace.duration_s = or_infinity(scenario->trace.duration_s);
+    scenario->trace.limit = or_most(scenario->trace.limit);
+    return;
+  }
+  scenario->workload = TW_WORKLOAD_POISSON;
+  tw_schema_read(poisson, &tw_poisson_xml_element, &scenario->poisson);
+  for (int i = 0; i < 3; i++) {
+    const xmlNode *length = tw_node_child(poisson, tw_length_elements[i].name);
+    if (length != NULL)
+      tw_schema_read(length, &tw_length_elements[i], &scenario->poisson);
+  }
+}
+
+static gboolean divides(gint64 part, gint64 whole)
+{
+  return whole % part == 0;
+}
+
+/* Rules between the attributes of a pool, its model and its device. */
+static void check_pool(const tw_pool *pool, const xmlNode *node, tw_faults *faults)
+{
+  const tw_model *model = pool->model;
+  const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
+  const xmlNode *at = tw_node_child(node, "scheduler") != NULL ? tw_node_child(node, "scheduler") : node;
+  if (!divides(pool->tp, model->heads))
+    tw_node_fault(node, faults,
+                  "tp=\"%" G_GINT64_FORMAT "\" does not divide the %" G_GINT64_FORMAT " heads of %s",
+                  pool->tp, model->heads, model->label);
+  if (pool->pp > model->layers)
+    tw_node_fault(node, faults,
+                  "pp=\"%" G_GINT64_FORMAT
+                  "\" has more stages than %s has layers; use at most %" G_GINT64_FORMAT,
+                  pool->pp, model->label, model->layers);
+  if (!divides(pool->ep, pool->tp * pool->dp))
+    tw_node_fault(node, faults, "ep=\"%" G_GINT64_FORMAT "\" does not divide tp * dp = %" G_GINT64_FORMAT,
+                  pool->ep, pool->tp * pool->dp);
+  if (pool->ep > 1 && model->experts == 0)
+    tw_node_fault(node, faults, "ep=\"%" G_GINT64_FORMAT "\", but %s has no experts; leave ep out", pool->ep,
+                  model->label);
+  else if (pool->ep > 1 && !divides(pool->ep, model->experts))
+    tw_node_fault(node, faults,
+                  "ep=\"%" G_GINT64_FORMAT "\" does not divide the %" G_GINT64_FORMAT " experts of %s",
+                  pool->ep, model->experts, model->label);
+  if (pool->max_batched_tokens < pool->max_seqs)
+    tw_node_fault(at, faults,
+                  "max-batched-tokens=\"%" G_GINT64_FORMAT "\" is less than max-seqs=\"%" G_GINT64_FORMAT
+                  "\", so that not all could decode; raise it",
+                  pool->max_batched_tokens, pool->max_seqs);
+  if (!kind->chunked && pool->max_batched_tokens < pool->max_model_len)
+    tw_node_fault(at, faults,
+                  "kind=\"%s\" does not split prompts, so max-batched-tokens=\"%" G_GINT64_FORMAT
+                  "\" must not be less than max-model-len=\"%" G_GINT64_FORMAT "\"; set both",
+                  kind->name, pool->max_batched_tokens, pool->max_model_len);
+  if (pool->max_model_len > model->max_positions)
+    tw_node_fault(at, faults,
+                  "max-model-len=\"%" G_GINT64_FORMAT "\" is more than the %" G_GINT64_FORMAT
+                  " positions of %s",
+                  pool->max_model_len, model->max_positions, model->label);
+}
+
+static tw_step_setting step_setting(const tw_pool *pool)
+{
+  return (tw_step_setting){
+      .model = pool->model,
+      .device = pool->device,
+      .parallelism = {(int)pool->tp, (int)pool->pp, (int)pool->dp, (int)pool->ep},
+      .weights = (tw_precision)pool->weights,
+      .kv = (tw_precision)pool->kv,
+      .interconnect = {pool->device->scale_up_bytes_per_s * pool->device->scale_up_efficiency,
+                       pool->device->scale_up_latency_s},
+      .expert_imbalance = pool->expert_imbalance,
+      .table_file = pool->table_file,
+  };
+}
+
+static void check_memory(const tw_pool *pool, const xmlNode *node, tw_faults *faults)
+{
+  const tw_memory *m = &pool->memory;
+  if (m->kv_blocks > 0)
+    return;
+  g_autofree char *hbm = tw_quantity_format(m->hbm_bytes, TW_BYTES);
+  g_autofree char *usable = tw_quantity_format(m->usable_bytes, TW_BYTES);
+  g_autofree char *weights = tw_quantity_format(m->weight_bytes, TW_BYTES);
+  g_autofree char *rest =
+      tw_quantity_format(m->activation_bytes + m->reserved_bytes + m->window_bytes, TW_BYTES);
+  tw_node_fault(
+      node, faults,
+      "%s does not fit: of %s per %s, %s may be used, weights take %s and activations and reserves %s, which "
+      "leaves nothing for the KV cache; raise tp or pp, or use smaller weights",
+      pool->model->label, hbm, pool->device->label, usable, weights, rest);
+}
+
+/* Places a pool and completes it with what depends on its device. */
+static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw_free_accelerators *free,
+                       GArray *places, tw_faults *faults)
+{
+  tw_pool *pool = &scenario->pools[index];
+  const tw_platform *platform = scenario->platform;
+  tw_placement_request request = {pool->id, pool->hosts, (tw_placement_kind)pool->placement, pool->replicas,
+                                  pool->tp * pool->pp * pool->dp};
+  guint first = places->len;
+  if (!tw_place(free, &request, index, places, node, faults))
+    return;
+  for (guint i = first; i < places->len; i++) {
+    const tw_device *device =
+        platform->hosts[g_array_index(places, tw_engine_place, i).shares[0].host].device;
+    if (pool->device != NULL && device != pool->device) {
+      tw_node_fault(node, faults,
+                    "pool \"%s\" would run on both %s and %s; narrow hosts=\"%s\" to one device", pool->id,
+                    pool->device->label, device->label, pool->hosts);
+      return;
+    }
+    pool->device = device;
+  }
+  tw_step_setting setting = step_setting(pool);
+  pool->memory = tw_memory_plan(&setting, pool->memory_fraction, pool->max_batched_tokens, pool->max_seqs,
+                                pool->block_tokens);
+  check_memory(pool, node, faults);
+  pool->step_model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
+}
+
+static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+{
+  g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(tw_engine_place));
+  g_autoptr(tw_free_accelerators) free =
+      scenario->platform != NULL ? tw_free_accelerators_new(scenario->platform) : NULL;
+  for (const xmlNode *n = tw_node_child(root, "pool"); n != NULL; n = tw_node_next(n, "pool"))
+    scenario->n_pools++;
+  scenario->pools = g_new0(tw_pool, (gsize)scenario->n_pools);
+  int i = 0;
+  for (const xmlNode *n = tw_node_child(root, "pool"); n != NULL; n = tw_node_next(n, "pool"), i++) {
+    tw_pool *pool = &scenario->pools[i];
+    tw_schema_read(n, &tw_pool_element, pool);
+    read_child(n, &tw_scheduler_element, pool);
+    read_child(n, &tw_step_time_element, pool);
+    for (int k = 0; k < i; k++)
+      if (g_str_equal(scenario->pools[k].id, pool->id))
+        tw_node_fault(n, faults, "pool id \"%s\" is used twice; give each pool its own", pool->id);
+    guint before = tw_faults_count(faults);
+    pool->model = tw_model_load(pool->model_name, n, faults);
+    if (pool->model == NULL)
+      continue;
+    if (pool->max_model_len == G_MININT64)
+      pool->max_model_len = pool->model->max_positions;
+    check_pool(pool, n, faults);
+    if (free != NULL && tw_faults_count(faults) == before)
+      place_pool(scenario, i, n, free, places, faults);
+  }
+  scenario->n_engines = (int)places->len;
+  scenario->engines = (tw_engine_place *)(void *)g_array_free(g_steal_pointer(&places), FALSE);
+}
+
+static void list_files(tw_scenario *scenario, const tw_document *document)
+{
+  GPtrArray *files = g_ptr_array_new();
+  for (const char *const *file = tw_document_files(document); *file != NULL; file++)
+    g_ptr_array_add(files, g_strdup(*file));
+  g_ptr_array_add(files, g_strdup(scenario->platform_file));
+  for (int i = 0; i < scenario->n_pools; i++)
+    if (scenario->pools[i].table_file != NULL)
+      g_ptr_array_add(files, g_strdup(scenario->pools[i].table_file));
+  g_ptr_array_add(files, NULL);
+  scenario->files = (char **)g_ptr_array_free(files, FALSE);
+}
+
+tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults)
+{
+  guint before = tw_faults_count(faults);
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  if (document == NULL)
+    return NULL;
+  for (const char *const *a = assignments; a != NULL && *a != NULL; a++)
+    tw_document_set(document, &tw_scenario_element, *a, faults);
+  const xmlNode *root = tw_document_root(document);
+  if (!tw_schema_check(root, &tw_scenario_element, faults) || tw_faults_count(faults) > before)
+    return NULL;
+
+  g_autoptr(tw_scenario) scenario = g_new0(tw_scenario, 1);
+  tw_schema_read(root, &tw_scenario_element, scenario);
+  read_child(root, &tw_platform_ref_element, scenario);
+  read_child(root, &tw_router_element, scenario);
+  read_child(root, &tw_slo_element, scenario);
+  read_child(root, &tw_output_element, scenario);
+  read_workload(scenario, root);
+  scenario->platform = tw_platform_load(scenario->platform_file, faults);
+  read_pools(scenario, root, faults);
+  if (tw_faults_count(faults) > before)
+    return NULL;
+  list_files(scenario, document);
+  scenario->canonical = tw_document_canonical(document);
+  return g_steal_pointer(&scenario);
+}
+
+void tw_scenario_free(tw_scenario *scenario)
+{
+  if (scenario == NULL)
+    return;
+  for (int i = 0; i < scenario->n_engines; i++)
+    g_free(scenario->engines[i].shares);
+  for (int i = 0; i < scenario->n_pools; i++) {
+    tw_pool *pool = &scenario->pools[i];
+    tw_step_model_free(pool->step_model);
+    tw_model_free(pool->model);
+    tw_schema_clear(&tw_pool_element, pool);
+    tw_schema_clear(&tw_step_time_element, pool);
+  }
+  g_free(scenario->engines);
+  g_free(scenario->pools);
+  tw_platform_free(scenario->platform);
+  tw_schema_clear(&tw_scenario_element, scenario);
+  tw_schema_clear(&tw_platform_ref_element, scenario);
+  tw_schema_clear(&tw_trace_element, scenario);
+  g_free(scenario->canonical);
+  g_strfreev(scenario->files);
+  g_free(scenario);
+}
+
+tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
+{
+  if (scenario->workload == TW_WORKLOAD_TRACE) {
+    const tw_trace_format *format = scenario->trace_format >= 0
+                                        ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
+                                        : tw_trace_format_detect(scenario->trace_file);
+    if (format == NULL) {
+      g_autofree char *names = g_strjoinv(", ", (char **)tw_trace_format_names);
+      tw_input_error_set(error, TW_INPUT_ERROR_VALUE, scenario->trace_file, 1,
+                         "is in no format that is known; name one of %s with format=\"...\"", names);
+      return NULL;
+    }
+    return tw_stream_open(scenario->trace_file, format, &scenario->trace, error);
+  }
+  const tw_poisson_element *p = &scenario->poisson;
+  tw_poisson_options options = {.rate_per_s = p->rate_per_s,
+                                .limit = or_most(p->requests),
+                                .duration_s = or_infinity(p->duration_s),
+                                .seed = (guint64)scenario->seed};
+  tw_length *lengths[3] = {&options.prompt, &options.reasoning, &options.answer};
+  for (int i = 0; i < 3; i++)
+    *lengths[i] = (tw_length){(tw_length_kind)p->lengths[i].kind, p->lengths[i].mean, p->lengths[i].sigma,
+                              (gint32)p->lengths[i].min, (gint32)p->lengths[i].max};
+  return tw_stream_poisson(&options);
+}

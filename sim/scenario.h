@@ -1,0 +1,96 @@
+/* A scenario: what is simulated. Read from one XML file, checked whole, and frozen before the first event.
+ *
+ * The tables in scenario_schema.c are the single description of its elements and attributes. */
+#ifndef TW_SIM_SCENARIO_H
+#define TW_SIM_SCENARIO_H
+
+#include "platforms/platform.h"
+#include "sim/memory.h"
+#include "sim/placement.h"
+#include "sim/router.h"
+#include "sim/scheduler.h"
+#include "workloads/stream.h"
+
+typedef struct tw_pool {
+  char *id;
+  gint64 replicas;
+  char *model_name;
+  gint64 tp, pp, dp, ep;
+  int weights, kv; /* tw_precision */
+  double memory_fraction;
+  char *hosts;   /* glob of host names */
+  int placement; /* tw_placement_kind */
+
+  int scheduler, order; /* index in tw_scheduler_kinds, tw_scheduler_order */
+  gint64 max_seqs, max_batched_tokens, block_tokens;
+  gint64 max_model_len;
+
+  int step_kind; /* index for tw_step_kind_get */
+  char *table_file;
+  double expert_imbalance;
+
+  tw_model *model;
+  const tw_device *device;   /* of its hosts, borrowed from the platform */
+  tw_step_model *step_model; /* shared by its engines */
+  tw_memory memory;
+} tw_pool;
+
+typedef struct tw_poisson_element {
+  double rate_per_s, duration_s;
+  gint64 requests; /* G_MININT64: no limit */
+  struct {
+    int kind; /* tw_length_kind */
+    double mean, sigma;
+    gint64 min, max;
+  } lengths[3]; /* prompt, reasoning, answer */
+} tw_poisson_element;
+
+typedef enum { TW_WORKLOAD_TRACE, TW_WORKLOAD_POISSON } tw_workload_kind;
+
+typedef struct tw_scenario {
+  char *name, *description;
+  gint64 seed;
+  char *platform_file;
+  tw_platform *platform;
+
+  tw_workload_kind workload;
+  char *trace_file;
+  int trace_format; /* index in tw_trace_format_names, -1: found out from the file */
+  tw_trace_options trace;
+  tw_poisson_element poisson;
+
+  tw_pool *pools;
+  int n_pools;
+  tw_engine_place *engines; /* every engine of every pool, where it stands */
+  int n_engines;
+
+  int router;                               /* index in tw_router_policies */
+  double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */
+  double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
+  double warmup_s, drain_s;                 /* cut off the measurement window */
+  double interval_s;
+  gboolean segments, exact_steps, audit;
+
+  char *canonical; /* canonical XML, assignments applied */
+  char **files; /* every file that was read, NULL-terminated: scenario and includes, platform, models, ... */
+} tw_scenario;
+
+/* Reads a scenario with its platform and models, applies `assignments` ("XPATH=VALUE", NULL-terminated or
+ * NULL), places the engines and checks that everything fits. NULL with every fault that was found. */
+tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults);
+void tw_scenario_free(tw_scenario *scenario);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
+
+/* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
+tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
+
+/* The root of the tables: for checks, documentation and the RELAX NG schema. */
+extern const tw_element tw_scenario_element;
+
+/* ---- The tables, shared by the reader and the schema ---- */
+extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
+    tw_poisson_xml_element, tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_router_element,
+    tw_slo_element, tw_output_element;
+extern const tw_element tw_length_elements[3];
+
+#endif

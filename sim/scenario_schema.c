@@ -1,0 +1,233 @@
+#include "sim/scenario.h"
+
+/* Shorthands for rows of the tables. */
+#define STRING(s, field, key, def, text)                                                                     \
+  {                                                                                                          \
+    key, TW_ATTR_STRING, .fallback = def, .offset = offsetof(s, field), .help = text                         \
+  }
+#define PATH(s, field, key, def, text)                                                                       \
+  {                                                                                                          \
+    key, TW_ATTR_PATH, .fallback = def, .offset = offsetof(s, field), .help = text                           \
+  }
+#define COUNT(s, field, key, def, most, text)                                                                \
+  {                                                                                                          \
+    key, TW_ATTR_INT, .fallback = def, .min = 1, .max = most, .offset = offsetof(s, field), .help = text     \
+  }
+#define NUMBER(s, field, key, def, low, high, text)                                                          \
+  {                                                                                                          \
+    key, TW_ATTR_NUMBER, .fallback = def, .min = low, .max = high, .offset = offsetof(s, field),             \
+                         .help = text                                                                        \
+  }
+#define TIME(s, field, key, def, high, text)                                                                 \
+  {                                                                                                          \
+    key, TW_ATTR_QUANTITY, TW_TIME, def, .min = 0, .max = high, .offset = offsetof(s, field), .help = text   \
+  }
+#define CHOICE(s, field, key, def, words, text)                                                              \
+  {                                                                                                          \
+    key, TW_ATTR_CHOICE, .fallback = def, .choices = words, .offset = offsetof(s, field), .help = text       \
+  }
+#define FLAG(s, field, key, def, text)                                                                       \
+  {                                                                                                          \
+    key, TW_ATTR_BOOL, .fallback = def, .offset = offsetof(s, field), .help = text                           \
+  }
+
+#define YEARS_S 1e10 /* no run needs more than three centuries */
+
+static const tw_attribute platform_attributes[] = {
+    PATH(tw_scenario, platform_file, "file", NULL, "SimGrid platform XML"),
+    {NULL},
+};
+const tw_element tw_platform_ref_element = {"platform", "the data centre that the scenario runs on",
+                                            platform_attributes, NULL, NULL};
+
+static const tw_attribute trace_attributes[] = {
+    PATH(tw_scenario, trace_file, "file", NULL, "the trace, plain or gzip"),
+    CHOICE(tw_scenario, trace_format, "format", TW_ABSENT, tw_trace_format_names,
+           "its format; found out from the first line if absent"),
+    {"rate-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e9,
+     .offset = offsetof(tw_scenario, trace.rate_scale), .help = "2 replays the trace twice as fast"},
+    TIME(tw_scenario, trace.start_s, "start", "0s", YEARS_S, "leaves out what the trace has before it"),
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_scenario, trace.duration_s),
+     .help = "of the trace, from its start on; all if absent"},
+    {"limit", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15,
+     .offset = offsetof(tw_scenario, trace.limit), .help = "at most so many requests; all if absent"},
+    COUNT(tw_scenario, trace.repeat, "repeat", "1", 1e9,
+          "times that the trace is replayed, one after the other"),
+    {NULL},
+};
+const tw_element tw_trace_element = {"trace", "requests from a file, replayed as it is read",
+                                     trace_attributes, NULL, NULL};
+
+#define LENGTH_ATTRIBUTES(i)                                                                                 \
+  {                                                                                                          \
+    CHOICE(tw_poisson_element, lengths[i].kind, "law", "fixed", tw_length_kind_names,                        \
+           "how lengths are drawn"),                                                                         \
+        NUMBER(tw_poisson_element, lengths[i].mean, "mean", NULL, 0, TW_REQUEST_MAX_TOKENS,                  \
+               "mean length in tokens"),                                                                     \
+        NUMBER(tw_poisson_element, lengths[i].sigma, "sigma", "1", 0, 10,                                    \
+               "lognormal: standard deviation of the logarithm"),                                            \
+        {"min",                                                                                              \
+         TW_ATTR_INT,                                                                                        \
+         .fallback = i == 1 ? "0" : "1",                                                                     \
+         .min = 0,                                                                                           \
+         .max = TW_REQUEST_MAX_TOKENS,                                                                       \
+         .offset = offsetof(tw_poisson_element, lengths[i].min),                                             \
+         .help = "shorter draws are raised to it"},                                                          \
+        COUNT(tw_poisson_element, lengths[i].max, "max", G_STRINGIFY(TW_REQUEST_MAX_TOKENS),                 \
+              TW_REQUEST_MAX_TOKENS, "longer draws are cut to it"),                                          \
+    {                                                                                                        \
+      NULL                                                                                                   \
+    }                                                                                                        \
+  }
+static const tw_attribute prompt_attributes[] = LENGTH_ATTRIBUTES(0);
+static const tw_attribute reasoning_attributes[] = LENGTH_ATTRIBUTES(1);
+static const tw_attribute answer_attributes[] = LENGTH_ATTRIBUTES(2);
+const tw_element tw_length_elements[3] = {
+    {"prompt", "prompt tokens of a request", prompt_attributes, NULL, NULL},
+    {"reasoning", "reasoning tokens of a request", reasoning_attributes, NULL, NULL},
+    {"answer", "answer tokens of a request", answer_attributes, NULL, NULL},
+};
+
+static const tw_attribute poisson_attributes[] = {
+    {"rate", TW_ATTR_QUANTITY, TW_RATE, NULL, .max = 1e9, .positive = TRUE,
+     .offset = offsetof(tw_poisson_element, rate_per_s), .help = "requests per time"},
+    {"requests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15,
+     .offset = offsetof(tw_poisson_element, requests), .help = "at most so many"},
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_poisson_element, duration_s),
+     .help = "arrivals before it; it or `requests` is needed"},
+    {NULL},
+};
+static gboolean check_poisson(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  (void)target;
+  if (xmlHasProp(node, BAD_CAST "requests") != NULL || xmlHasProp(node, BAD_CAST "duration") != NULL)
+    return TRUE;
+  tw_node_fault(node, faults, "<poisson> never ends; give it requests=\"10000\" or duration=\"1h\"");
+  return FALSE;
+}
+static const tw_child poisson_children[] = {{&tw_length_elements[0], 1, 1},
+                                            {&tw_length_elements[1], 0, 1},
+                                            {&tw_length_elements[2], 1, 1},
+                                            {NULL, 0, 0}};
+const tw_element tw_poisson_xml_element = {"poisson", "requests at random, independent of each other",
+                                           poisson_attributes, poisson_children, check_poisson};
+
+static gboolean check_workload(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  (void)target;
+  const xmlNode *first = tw_node_child(node, NULL);
+  if (first != NULL && tw_node_next(first, NULL) == NULL)
+    return TRUE;
+  tw_node_fault(node, faults, "<workload> must hold one source of requests: <trace> or <poisson>");
+  return FALSE;
+}
+static const tw_child workload_children[] = {
+    {&tw_trace_element, 0, 1}, {&tw_poisson_xml_element, 0, 1}, {NULL, 0, 0}};
+const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
+                                        check_workload};
+
+static const tw_attribute scheduler_attributes[] = {
+    CHOICE(tw_pool, scheduler, "kind", "vllm", tw_scheduler_kind_names, "how batches are formed"),
+    CHOICE(tw_pool, order, "order", "arrival", tw_scheduler_order_names,
+           "who is admitted first, and preempted last"),
+    COUNT(tw_pool, max_seqs, "max-seqs", "256", 1e6, "sequences that run at once, per data-parallel rank"),
+    COUNT(tw_pool, max_batched_tokens, "max-batched-tokens", "8192", 1e8,
+          "tokens of one iteration, per rank"),
+    COUNT(tw_pool, block_tokens, "block-size", "16", 65536, "tokens of a KV cache block"),
+    {"max-model-len", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 2, .max = 1e9,
+     .offset = offsetof(tw_pool, max_model_len),
+     .help = "prompt and output tokens together; what the model was made for if absent"},
+    {NULL},
+};
+const tw_element tw_scheduler_element = {"scheduler", "continuous batching of an engine",
+                                         scheduler_attributes, NULL, NULL};
+
+static const tw_attribute step_time_attributes[] = {
+    CHOICE(tw_pool, step_kind, "model", "roofline", tw_step_kind_names,
+           "how the time of an iteration is computed"),
+    PATH(tw_pool, table_file, "file", TW_ABSENT, "table: CSV of measured step times"),
+    NUMBER(tw_pool, expert_imbalance, "expert-imbalance", "1", 1, 1e3,
+           "experts: load of the busiest rank over the mean"),
+    {NULL},
+};
+const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,
+                                         NULL};
+
+static const tw_attribute pool_attributes[] = {
+    STRING(tw_pool, id, "id", NULL, "name of the pool"),
+    STRING(tw_pool, model_name, "model", NULL, "a model of the catalogue, or the path of a model file"),
+    COUNT(tw_pool, replicas, "replicas", "1", 1e6, "engines of the pool"),
+    COUNT(tw_pool, tp, "tp", "1", 1e5, "tensor parallelism"),
+    COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),
+    COUNT(tw_pool, dp, "dp", "1", 1e5, "attention data parallelism: ranks of an engine that step together"),
+    COUNT(tw_pool, ep, "ep", "1", 1e5, "expert parallelism: groups that divide the experts, within tp * dp"),
+    CHOICE(tw_pool, weights, "weights", "bf16", tw_precision_names, "number format of the weights"),
+    CHOICE(tw_pool, kv, "kv", "bf16", tw_precision_names, "number format of the KV cache"),
+    {"memory-fraction", TW_ATTR_NUMBER, .fallback = "0.9", .max = 1, .positive = TRUE,
+     .offset = offsetof(tw_pool, memory_fraction), .help = "share of the HBM that an engine may use"},
+    STRING(tw_pool, hosts, "hosts", "*", "hosts that the pool may use: a pattern with * and ?"),
+    CHOICE(tw_pool, placement, "placement", "pack", tw_placement_names,
+           "one NVLink domain after the other, or the one with the most free accelerators"),
+    {NULL},
+};
+static const tw_child pool_children[] = {
+    {&tw_scheduler_element, 0, 1}, {&tw_step_time_element, 0, 1}, {NULL, 0, 0}};
+const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
+
+static const tw_attribute router_attributes[] = {
+    CHOICE(tw_scenario, router, "policy", "least-outstanding", tw_router_policy_names,
+           "how an engine is picked"),
+    TIME(tw_scenario, frontend_s, "frontend", "0s", 3600, "time of the HTTP front end for each request"),
+    TIME(tw_scenario, frontend_per_token_s, "frontend-per-token", "0s", 1,
+         "and for each of its prompt tokens"),
+    {NULL},
+};
+const tw_element tw_router_element = {"router", "sends each request to an engine", router_attributes, NULL,
+                                      NULL};
+
+static const tw_attribute slo_attributes[] = {
+    TIME(tw_scenario, slo_ttft_s, "ttft", TW_ABSENT, YEARS_S, "longest time to first token"),
+    TIME(tw_scenario, slo_tpot_s, "tpot", TW_ABSENT, YEARS_S, "longest time per output token"),
+    TIME(tw_scenario, slo_e2e_s, "e2e", TW_ABSENT, YEARS_S, "longest time to the last token"),
+    {NULL},
+};
+const tw_element tw_slo_element = {"slo", "what a request must meet to count as goodput", slo_attributes,
+                                   NULL, NULL};
+
+static const tw_attribute output_attributes[] = {
+    {"interval", TW_ATTR_QUANTITY, TW_TIME, "1s", .min = 1e-3, .max = YEARS_S,
+     .offset = offsetof(tw_scenario, interval_s), .help = "length of the rows of engines, racks and site"},
+    FLAG(tw_scenario, segments, "segments", "false",
+         "also write segments.csv.gz, of which timelines are drawn"),
+    FLAG(tw_scenario, exact_steps, "exact-steps", "false",
+         "one event per iteration: slow, with the same results"),
+    FLAG(tw_scenario, audit, "audit", "false", "check every invariant after every event: slow"),
+    TIME(tw_scenario, warmup_s, "warmup", "0s", YEARS_S,
+         "statistics leave out requests that arrive before it"),
+    TIME(tw_scenario, drain_s, "drain", "0s", YEARS_S,
+         "and those that arrive in so long a time before the end"),
+    {NULL},
+};
+const tw_element tw_output_element = {"output", "what is written and measured", output_attributes, NULL,
+                                      NULL};
+
+static const tw_attribute scenario_attributes[] = {
+    STRING(tw_scenario, name, "name", NULL, "name of the scenario"),
+    STRING(tw_scenario, description, "description", "", "what it shows"),
+    {"seed", TW_ATTR_INT, .fallback = "1", .min = 0, .max = 9e15, .offset = offsetof(tw_scenario, seed),
+     .help = "of every stream of chance"},
+    {NULL},
+};
+static const tw_child scenario_children[] = {
+    {&tw_platform_ref_element, 1, 1},
+    {&tw_workload_element, 1, 1},
+    {&tw_pool_element, 1, 0},
+    {&tw_router_element, 0, 1},
+    {&tw_slo_element, 0, 1},
+    {&tw_output_element, 0, 1},
+    {NULL, 0, 0},
+};
+const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
+                                        scenario_children, NULL};
