@@ -172,6 +172,11 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
   }
 }
 
+const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request)
+{
+  return tw_scheduler_refusal(&engine->config.scheduler, request);
+}
+
 double tw_engine_due(const tw_engine *engine)
 {
   return engine->due_s;
@@ -273,6 +278,8 @@ GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
     engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
     advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
   }
+  engine->total_mark = settle(engine, &engine->total, engine->total_mark, now_s, engine->segment.done);
+  engine->busy = FALSE;
   settle_waiting(engine, now_s);
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_evict(&engine->ranks[i], sequences);

@@ -47,8 +47,10 @@ typedef struct tw_engine tw_engine;
 tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_engine_listener *listener);
 void tw_engine_free(tw_engine *engine);
 
-/* Gives a sequence to the least loaded rank; the engine owns it until it ends. The caller has made sure that
- * tw_scheduler_refusal has nothing against it. */
+/* Why the engine can never serve a request, as text for the log, or NULL. */
+const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request);
+
+/* Gives a sequence that is not refused to the least loaded rank; the engine owns it until it ends. */
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 
 /* When its next event is due, INFINITY while it has nothing to do. */

@@ -28,7 +28,7 @@ struct tw_factory {
   int *accelerators; /* of each engine */
   tw_heap agenda;    /* engines by due time */
   tw_heap_node *agenda_nodes;
-  double now_s;
+  double now_s, event_s; /* event_s: of the last event */
 
   /* The interval under way. */
   gint64 interval;
@@ -158,6 +158,11 @@ void tw_factory_free(tw_factory *factory)
 
 /* ---- Intervals ---- */
 
+static double mean(double integral, double length_s)
+{
+  return length_s > 0 ? integral / length_s : NAN;
+}
+
 static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, double start_s,
                        double length_s)
 {
@@ -165,10 +170,10 @@ static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, d
   tw_engine_row row = tw_engine_row_empty;
   row.start_s = start_s;
   row.engine = engine;
-  row.busy = usage->busy_s / length_s;
-  row.running = usage->running_s / length_s;
-  row.waiting = usage->waiting_s / length_s;
-  row.kv_used = usage->kv_block_s / ((double)blocks * length_s);
+  row.busy = mean(usage->busy_s, length_s);
+  row.running = mean(usage->running_s, length_s);
+  row.waiting = mean(usage->waiting_s, length_s);
+  row.kv_used = mean(usage->kv_block_s, (double)blocks * length_s);
   row.prompt_tokens = usage->prompt_tokens;
   row.output_tokens = usage->output_tokens;
   tw_log_engine(tw_recorder_log(factory->recorder), &row);
@@ -182,10 +187,10 @@ static void log_racks(tw_factory *factory, double start_s, double length_s)
     tw_rack_row row = tw_rack_row_empty;
     row.start_s = start_s;
     row.rack = platform->racks[i];
-    row.busy = rack->accelerators > 0 ? rack->busy_s / (rack->accelerators * length_s) : 0;
-    row.waiting = rack->waiting_s / length_s;
-    row.prompt_tokens_per_s = rack->prompt_tokens / length_s;
-    row.output_tokens_per_s = rack->output_tokens / length_s;
+    row.busy = rack->accelerators > 0 ? mean(rack->busy_s, rack->accelerators * length_s) : 0;
+    row.waiting = mean(rack->waiting_s, length_s);
+    row.prompt_tokens_per_s = mean(rack->prompt_tokens, length_s);
+    row.output_tokens_per_s = mean(rack->output_tokens, length_s);
     tw_log_rack(tw_recorder_log(factory->recorder), &row);
     *rack = (rack_usage){.accelerators = rack->accelerators};
   }
@@ -200,7 +205,8 @@ static void end_interval(tw_factory *factory, double end_s)
   tw_usage site = {0};
   guint share = 0;
   factory->interval++;
-  if (tw_recorder_log(factory->recorder) == NULL || length_s <= 0)
+  /* A run may end on the edge of an interval: what happened there is a row of no length. */
+  if (tw_recorder_log(factory->recorder) == NULL || (length_s <= 0 && factory->event_s < start_s))
     return;
   for (int i = 0; i < factory->scenario->n_engines; i++) {
     tw_usage usage = tw_engine_take_usage(factory->engines[i], end_s);
@@ -226,14 +232,14 @@ static void end_interval(tw_factory *factory, double end_s)
   log_racks(factory, start_s, length_s);
   tw_site_row row = tw_site_row_empty;
   row.start_s = start_s;
-  row.running = site.running_s / length_s;
-  row.waiting = site.waiting_s / length_s;
+  row.running = mean(site.running_s, length_s);
+  row.waiting = mean(site.waiting_s, length_s);
   row.arrived = (gint64)factory->arrived;
   row.completed = (gint64)factory->completed;
   row.rejected = (gint64)factory->rejected;
-  row.busy = busy_s / (accelerators * length_s);
-  row.prompt_tokens_per_s = (double)site.prompt_tokens / length_s;
-  row.output_tokens_per_s = (double)site.output_tokens / length_s;
+  row.busy = mean(busy_s, accelerators * length_s);
+  row.prompt_tokens_per_s = mean((double)site.prompt_tokens, length_s);
+  row.output_tokens_per_s = mean((double)site.output_tokens, length_s);
   tw_log_site(tw_recorder_log(factory->recorder), &row);
   factory->arrived = factory->completed = factory->rejected = 0;
 }
@@ -329,9 +335,7 @@ static gboolean dispatch(tw_factory *factory, GError **error)
   factory->arrived++;
   tw_recorder_arrived(factory->recorder);
   int engine = tw_router_assign(&factory->router, &sequence->request);
-  const tw_pool *pool = &factory->scenario->pools[factory->scenario->engines[engine].pool];
-  tw_engine_config config = engine_config(factory->scenario, pool);
-  const char *refusal = tw_scheduler_refusal(&config.scheduler, &sequence->request);
+  const char *refusal = tw_engine_refusal(factory->engines[engine], &sequence->request);
   if (refusal != NULL) {
     tw_router_release(&factory->router, engine, &sequence->request);
     factory->rejected++;
@@ -353,7 +357,7 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
     if (now_s > until_s || now_s == INFINITY)
       return TRUE;
     end_intervals(factory, now_s);
-    factory->now_s = now_s;
+    factory->now_s = factory->event_s = now_s;
     if (dispatch_s <= due_s) {
       if (!dispatch(factory, error))
         return FALSE;
@@ -365,26 +369,26 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
   }
 }
 
-static void record_unfinished(tw_factory *factory, double end_s)
+static void record_unfinished(tw_factory *factory, tw_sequence *sequence, double end_s)
 {
-  for (int i = 0; i < factory->scenario->n_engines; i++) {
-    g_autoptr(GPtrArray) left = tw_engine_evict(factory->engines[i], end_s);
-    for (guint k = 0; k < left->len; k++) {
-      tw_recorder_ended(factory->recorder, left->pdata[k], TW_UNFINISHED, "the run ended first", end_s);
-      tw_sequence_free(left->pdata[k]);
-    }
-  }
-  /* Those in the front end have arrived, unless they were only read ahead. */
+  tw_recorder_ended(factory->recorder, sequence, TW_UNFINISHED, "the run ended first", end_s);
+  tw_sequence_free(sequence);
+}
+
+/* Those in the front end have arrived, unless they were only read ahead. */
+static void empty_front_end(tw_factory *factory, double end_s)
+{
   while (factory->front_end.n > 0) {
     tw_heap_node *node = tw_heap_top(&factory->front_end);
     tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
     tw_heap_remove(&factory->front_end, node);
-    if (sequence->request.arrival_s <= end_s) {
-      factory->arrived++;
-      tw_recorder_arrived(factory->recorder);
-      tw_recorder_ended(factory->recorder, sequence, TW_UNFINISHED, "the run ended first", end_s);
+    if (sequence->request.arrival_s > end_s) {
+      tw_sequence_free(sequence);
+      continue;
     }
-    tw_sequence_free(sequence);
+    factory->arrived++;
+    tw_recorder_arrived(factory->recorder);
+    record_unfinished(factory, sequence, end_s);
   }
 }
 
@@ -394,11 +398,13 @@ double tw_factory_finish(tw_factory *factory, double end_s)
     end_s = factory->now_s;
   factory->now_s = end_s;
   end_intervals(factory, end_s);
-  gboolean rest = end_s > (double)factory->interval * factory->scenario->interval_s || factory->arrived > 0 ||
-                  factory->completed > 0;
-  record_unfinished(factory, end_s);
-  if (rest)
-    end_interval(factory, end_s);
+  empty_front_end(factory, end_s);
+  end_interval(factory, end_s);
+  for (int i = 0; i < factory->scenario->n_engines; i++) {
+    g_autoptr(GPtrArray) left = tw_engine_evict(factory->engines[i], end_s);
+    for (guint k = 0; k < left->len; k++)
+      record_unfinished(factory, left->pdata[k], end_s);
+  }
   tw_recorder_close(factory->recorder, end_s);
   return end_s;
 }

@@ -65,7 +65,7 @@ static void count(tw_recorder *recorder, const outcome *o)
   if (!o->completed)
     return;
   window->completed++;
-  window->good += meets_slo(recorder->scenario, o);
+  window->good += meets_slo(recorder->scenario, o) ? 1 : 0;
   window->prompt_tokens += (guint64)o->prompt_tokens;
   window->output_tokens += (guint64)o->output_tokens;
   for (int i = 0; i < TW_LATENCY_KINDS; i++)

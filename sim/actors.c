@@ -1,0 +1,239 @@
+#include "sim/actors.h"
+
+#include "sim/simgrid_compat.h"
+
+#include <simgrid/actor.h>
+#include <simgrid/engine.h>
+#include <simgrid/host.h>
+#include <simgrid/link.h>
+#include <simgrid/semaphore.h>
+
+#include <math.h>
+
+enum { ASK_EVERY = 256 }; /* wake-ups between questions whether to go on */
+
+/* The actor of one engine. */
+typedef struct engine_actor {
+  tw_actors *actors;
+  int engine;
+  sg_sem_t wake;
+  double armed_s; /* when it wakes by itself; -INFINITY while it is about to look */
+} engine_actor;
+
+struct tw_actors {
+  const tw_scenario *scenario;
+  tw_factory *factory;
+  tw_run_control control;
+  engine_actor *engines;
+  guint64 wakeups;
+  gboolean stopped;      /* by go_on or a broken stream */
+  gboolean out_of_time; /* something is due after until_s */
+  GError *error;
+};
+
+char *tw_simgrid_version(void)
+{
+  int major = 0, minor = 0, patch = 0;
+  sg_version_get(&major, &minor, &patch);
+  return g_strdup_printf("%d.%d.%d", major, minor, patch);
+}
+
+/* ---- The platform, as SimGrid reads it ---- */
+
+static gboolean differs(const tw_platform *platform, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+static gboolean differs(const tw_platform *platform, GError **error, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *what = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, platform->path, 0,
+                            "SimGrid reads this platform otherwise: %s", what);
+}
+
+static gboolean agrees(const tw_platform *platform, GError **error)
+{
+  if (sg_host_count() != (size_t)platform->n_hosts)
+    return differs(platform, error, "%zu hosts instead of %d", sg_host_count(), platform->n_hosts);
+  for (int i = 0; i < platform->n_hosts; i++) {
+    const tw_host *host = &platform->hosts[i];
+    sg_host_t theirs = sg_host_by_name(host->id);
+    if (theirs == NULL)
+      return differs(platform, error, "it has no host \"%s\"", host->id);
+    if (fabs(sg_host_get_speed(theirs) - host->speed_flops) > 1e-9 * host->speed_flops)
+      return differs(platform, error, "host \"%s\" has speed %g instead of %g", host->id,
+                     sg_host_get_speed(theirs), host->speed_flops);
+  }
+  for (int i = 0; i < platform->n_links; i++) {
+    const tw_link *link = &platform->links[i];
+    sg_link_t theirs = sg_link_by_name(link->id);
+    if (theirs == NULL)
+      return differs(platform, error, "it has no link \"%s\"", link->id);
+    if (fabs(sg_link_get_bandwidth(theirs) - link->bytes_per_s) > 1e-9 * link->bytes_per_s)
+      return differs(platform, error, "link \"%s\" has %g bytes/s instead of %g", link->id,
+                     sg_link_get_bandwidth(theirs), link->bytes_per_s);
+  }
+  return TRUE;
+}
+
+static void start_simgrid(void)
+{
+  static const char *const settings[] = {
+      "tokenworks",
+      "--cfg=contexts/stack-size:128",        /* KiB: actors are many, and shallow */
+      "--cfg=" TW_SIMGRID_PRECISION ":1e-12", /* seconds: closer events are merged */
+      "--cfg=network/model:CM02",
+      "--cfg=network/crosstraffic:0",   /* full duplex */
+      "--cfg=network/latency-factor:0", /* max-min fair shares; latencies are spent on our own timers */
+      "--cfg=network/TCP-gamma:1e18",   /* no window */
+      "--log=root.thresh:error",
+      NULL,
+  };
+  g_auto(GStrv) copies = g_strdupv((char **)settings);
+  int argc = (int)g_strv_length(copies);
+  g_autofree char **argv =
+      g_memdup2(copies, (gsize)(argc + 1) * sizeof *copies); /* SimGrid takes out what it knows */
+  simgrid_init(&argc, argv);
+}
+
+tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error)
+{
+  start_simgrid();
+  simgrid_load_platform(scenario->platform->path);
+  if (!agrees(scenario->platform, error))
+    return NULL;
+  gsize n = (gsize)scenario->n_engines;
+  tw_actors *actors = g_new0(tw_actors, 1);
+  *actors = (tw_actors){.scenario = scenario, .engines = g_new0(engine_actor, n)};
+  for (gsize i = 0; i < n; i++)
+    actors->engines[i] = (engine_actor){actors, (int)i, NULL, -INFINITY};
+  return actors;
+}
+
+void tw_actors_free(tw_actors *actors)
+{
+  if (actors == NULL)
+    return;
+  g_free(actors->engines);
+  g_clear_error(&actors->error);
+  g_free(actors);
+}
+
+/* ---- Actors ---- */
+
+static void wake(engine_actor *self)
+{
+  self->armed_s = -INFINITY;
+  sg_sem_release(self->wake);
+}
+
+void tw_actors_moved(void *user, int engine)
+{
+  tw_actors *actors = user;
+  if (tw_factory_engine_due(actors->factory, engine) < actors->engines[engine].armed_s)
+    wake(&actors->engines[engine]);
+}
+
+/* Has the factory handle what is due. Returns whether the run goes on. */
+static gboolean advance(tw_actors *actors, double now_s)
+{
+  if (actors->stopped)
+    return FALSE;
+  actors->stopped = !tw_factory_advance(actors->factory, now_s, &actors->error);
+  if (++actors->wakeups % ASK_EVERY == 0 && actors->control.go_on != NULL &&
+      !actors->control.go_on(actors->control.user, now_s))
+    actors->stopped = TRUE;
+  return !actors->stopped;
+}
+
+static void wake_all(tw_actors *actors)
+{
+  for (int i = 0; i < actors->scenario->n_engines; i++)
+    wake(&actors->engines[i]);
+}
+
+static void run_source(int argc, char **argv)
+{
+  (void)argc, (void)argv;
+  tw_actors *actors = sg_actor_get_data(sg_actor_self());
+  for (;;) {
+    double next_s = tw_factory_next_dispatch(actors->factory);
+    if (next_s > actors->control.until_s) {
+      actors->out_of_time |= isfinite(next_s);
+      break;
+    }
+    if (next_s > simgrid_get_clock())
+      sg_actor_sleep_for(next_s - simgrid_get_clock());
+    if (!advance(actors, next_s))
+      break;
+  }
+  /* Idle engines find that nothing can come any more. */
+  wake_all(actors);
+}
+
+static void run_engine(int argc, char **argv)
+{
+  (void)argc, (void)argv;
+  engine_actor *self = sg_actor_get_data(sg_actor_self());
+  tw_actors *actors = self->actors;
+  while (!actors->stopped) {
+    double due_s = tw_factory_engine_due(actors->factory, self->engine);
+    if (due_s > actors->control.until_s &&
+        tw_factory_next_dispatch(actors->factory) > actors->control.until_s) {
+      actors->out_of_time |= isfinite(due_s);
+      break;
+    }
+    self->armed_s = due_s;
+    if (!isfinite(due_s)) {
+      sg_sem_acquire(self->wake);
+      continue;
+    }
+    double wait_s = due_s - simgrid_get_clock();
+    if (wait_s > 0 && !sg_sem_acquire_timeout(self->wake, wait_s))
+      continue;
+    self->armed_s = -INFINITY;
+    if (!advance(actors, due_s))
+      wake_all(actors);
+  }
+}
+
+gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_control *control, GError **error)
+{
+  const tw_scenario *scenario = actors->scenario;
+  const tw_host *hosts = scenario->platform->hosts;
+  actors->factory = factory;
+  actors->control = *control;
+  for (int i = 0; i < scenario->n_engines; i++) {
+    g_autofree char *name = g_strdup_printf("engine-%d", i);
+    sg_actor_t actor = sg_actor_init(name, sg_host_by_name(hosts[scenario->engines[i].shares[0].host].id));
+    actors->engines[i].wake = sg_sem_init(0);
+    sg_actor_set_data(actor, &actors->engines[i]);
+    sg_actor_start_(actor, run_engine, 0, NULL);
+  }
+  sg_actor_t source = sg_actor_init("source", sg_host_by_name(hosts[scenario->engines[0].shares[0].host].id));
+  sg_actor_set_data(source, actors);
+  sg_actor_start_(source, run_source, 0, NULL);
+  simgrid_run();
+  for (int i = 0; i < scenario->n_engines; i++)
+    sg_sem_destroy(actors->engines[i].wake);
+  if (actors->error == NULL)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&actors->error));
+  return FALSE;
+}
+
+guint64 tw_actors_wakeups(const tw_actors *actors)
+{
+  return actors->wakeups;
+}
+
+gboolean tw_actors_cut_short(const tw_actors *actors)
+{
+  return actors->stopped || actors->out_of_time;
+}
+
+double tw_actors_end_s(const tw_actors *actors)
+{
+  return actors->out_of_time && !actors->stopped ? actors->control.until_s : INFINITY;
+}

@@ -1,0 +1,219 @@
+#include "sim/summary.h"
+
+#include <math.h>
+
+/* Sets object[name], unless the value is not a number: JSON has none for what did not happen. */
+static void set_real(json_t *object, const char *name, double value)
+{
+  if (isfinite(value))
+    json_object_set_new(object, name, json_real(value));
+}
+
+static void set_count(json_t *object, const char *name, guint64 value)
+{
+  json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static double per(double amount, double of)
+{
+  return of > 0 ? amount / of : NAN;
+}
+
+static json_t *latency(const tw_histogram *histogram)
+{
+  static const struct {
+    const char *name;
+    double quantile;
+  } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}};
+  json_t *object = json_object();
+  set_real(object, "mean", tw_histogram_mean(histogram));
+  for (guint i = 0; i < G_N_ELEMENTS(quantiles); i++)
+    set_real(object, quantiles[i].name, tw_histogram_quantile(histogram, quantiles[i].quantile));
+  set_real(object, "max", tw_histogram_max(histogram));
+  return object;
+}
+
+static json_t *requests(const tw_request_totals *totals)
+{
+  json_t *object = json_object();
+  set_count(object, "arrived", totals->arrived);
+  for (int i = 0; i < TW_ENDING_KINDS; i++)
+    set_count(object, tw_ending_names[i], totals->endings[i]);
+  return object;
+}
+
+static json_t *tokens(const tw_request_totals *totals)
+{
+  json_t *object = json_object();
+  set_count(object, "prompt", totals->prompt_tokens);
+  set_count(object, "prompt_cached", totals->cached_tokens);
+  set_count(object, "recomputed", totals->recomputed_tokens);
+  set_count(object, "reasoning", totals->reasoning_tokens);
+  set_count(object, "answer", totals->answer_tokens);
+  set_count(object, "output", totals->reasoning_tokens + totals->answer_tokens);
+  return object;
+}
+
+/* Sums over engines, weighted with their accelerators. */
+typedef struct usage_sums {
+  double accelerators, busy_s, flops, bytes, peak_flops, peak_bytes, kv_block_s, kv_blocks;
+  guint64 preemptions, iterations;
+  double extrapolated; /* iterations */
+} usage_sums;
+
+static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
+{
+  usage_sums sums = {0};
+  for (int i = 0; i < scenario->n_engines; i++) {
+    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
+    const tw_engine *engine = tw_factory_engine(factory, i);
+    tw_usage usage = tw_engine_total(engine, tw_factory_now(factory));
+    double accelerators = (double)(pool->tp * pool->pp * pool->dp), peak = pool->device->flops[pool->weights];
+    sums.accelerators += accelerators;
+    sums.busy_s += usage.busy_s * accelerators;
+    sums.flops += usage.flops;
+    sums.bytes += usage.bytes;
+    sums.peak_flops += accelerators * (isfinite(peak) ? peak : pool->device->flops[TW_BF16]);
+    sums.peak_bytes += accelerators * pool->device->hbm_bytes_per_s;
+    sums.kv_block_s += usage.kv_block_s;
+    sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
+    sums.preemptions += tw_engine_preemptions(engine);
+    sums.iterations += tw_engine_iterations(engine);
+    sums.extrapolated += tw_engine_extrapolated(engine) * (double)tw_engine_iterations(engine);
+  }
+  return sums;
+}
+
+static json_t *throughput(const tw_window *window, const usage_sums *sums)
+{
+  json_t *object = json_object();
+  double output_per_s = per((double)window->output_tokens, window->length_s);
+  set_real(object, "requests_per_s", per((double)window->completed, window->length_s));
+  set_real(object, "output_tokens_per_s", output_per_s);
+  set_real(object, "total_tokens_per_s",
+           per((double)(window->prompt_tokens + window->output_tokens), window->length_s));
+  set_real(object, "output_tokens_per_s_per_accelerator", per(output_per_s, sums->accelerators));
+  return object;
+}
+
+static json_t *utilization(const usage_sums *sums, double span_s)
+{
+  json_t *object = json_object();
+  set_real(object, "accelerator_busy", per(sums->busy_s, sums->accelerators * span_s));
+  set_real(object, "mfu", per(sums->flops, sums->peak_flops * span_s));
+  set_real(object, "mbu", per(sums->bytes, sums->peak_bytes * span_s));
+  set_real(object, "kv_used", per(sums->kv_block_s, sums->kv_blocks * span_s));
+  return object;
+}
+
+json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder, gboolean partial)
+{
+  const tw_window *window = tw_recorder_window(recorder);
+  usage_sums sums = sum_usage(scenario, factory);
+  json_t *summary = json_object();
+  json_object_set_new(summary, "scenario", json_string(scenario->name));
+  json_object_set_new(summary, "partial", json_boolean(partial));
+  set_real(summary, "simulated_s", tw_factory_now(factory));
+  set_count(summary, "iterations", sums.iterations);
+  set_count(summary, "preemptions", sums.preemptions);
+  set_count(summary, "engines", (guint64)scenario->n_engines);
+  set_real(summary, "accelerators", sums.accelerators);
+  json_object_set_new(summary, "requests", requests(tw_recorder_totals(recorder)));
+  json_object_set_new(summary, "tokens", tokens(tw_recorder_totals(recorder)));
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    json_object_set_new(summary, tw_latency_names[i], latency(tw_recorder_latency(recorder, (tw_latency)i)));
+  json_object_set_new(summary, "throughput", throughput(window, &sums));
+  if (!isnan(scenario->slo_ttft_s) || !isnan(scenario->slo_tpot_s) || !isnan(scenario->slo_e2e_s)) {
+    json_t *slo = json_object();
+    set_real(slo, "attainment", per((double)window->good, (double)window->arrived));
+    set_real(slo, "goodput_requests_per_s", per((double)window->good, window->length_s));
+    json_object_set_new(summary, "slo", slo);
+  }
+  json_object_set_new(summary, "utilization", utilization(&sums, tw_factory_now(factory)));
+  set_real(summary, "extrapolated_iterations", per(sums.extrapolated, (double)sums.iterations));
+  return summary;
+}
+
+/* ---- The terminal ---- */
+
+static double number(const json_t *object, const char *group, const char *name)
+{
+  const json_t *value = json_object_get(group != NULL ? json_object_get(object, group) : object, name);
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void print_time(FILE *out, double seconds)
+{
+  g_autofree char *text = isnan(seconds)   ? g_strdup("-")
+                          : seconds == 0   ? g_strdup("0")
+                          : seconds < 1e-3 ? g_strdup_printf("%.3g us", seconds * 1e6)
+                          : seconds < 1    ? g_strdup_printf("%.3g ms", seconds * 1e3)
+                          : seconds < 1e4  ? g_strdup_printf("%.4g s", seconds)
+                                           : g_strdup_printf("%.3g h", seconds / 3600);
+  fprintf(out, "%10s", text);
+}
+
+static void print_latencies(const json_t *summary, FILE *out)
+{
+  static const struct {
+    const char *key, *label;
+  } rows[] = {{"queue_s", "queueing"},
+              {"ttft_s", "TTFT"},
+              {"ttfat_s", "TTFAT"},
+              {"tpot_s", "TPOT"},
+              {"e2e_s", "E2E"}};
+  static const char *const columns[] = {"mean", "p50", "p90", "p99", "max"};
+  fprintf(out, "\n  %-10s", "latency");
+  for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+    fprintf(out, "%10s", columns[c]);
+  fputc('\n', out);
+  gboolean reasons = number(summary, "tokens", "reasoning") > 0;
+  for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
+    if (g_str_equal(rows[r].key, "ttfat_s") && !reasons)
+      continue; /* the same as TTFT */
+    fprintf(out, "  %-10s", rows[r].label);
+    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+      print_time(out, number(summary, rows[r].key, columns[c]));
+    fputc('\n', out);
+  }
+}
+
+void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
+{
+  double output = number(summary, "tokens", "output"), arrived = number(summary, "requests", "arrived");
+  fprintf(out, "%s%s\n", json_string_value(json_object_get(summary, "scenario")),
+          json_is_true(json_object_get(summary, "partial")) ? " (cut short)" : "");
+  fprintf(out, "\n  simulated ");
+  print_time(out, number(summary, NULL, "simulated_s"));
+  fprintf(out, " in %.2f s (%.0f requests per CPU second)\n", number(summary, NULL, "wall_s"),
+          per(arrived, number(summary, NULL, "cpu_s")));
+  fprintf(out, "  requests  %10.0f arrived", arrived);
+  for (int i = 0; i < TW_ENDING_KINDS; i++) {
+    double n = number(summary, "requests", tw_ending_names[i]);
+    if (n > 0)
+      fprintf(out, ", %.0f %s", n, tw_ending_names[i]);
+  }
+  fprintf(out, "\n  tokens    %10.0f prompt, %.0f output", number(summary, "tokens", "prompt"), output);
+  if (number(summary, "tokens", "reasoning") > 0)
+    fprintf(out, " (%.0f %% reasoning)", 100 * number(summary, "tokens", "reasoning") / output);
+  if (number(summary, NULL, "preemptions") > 0)
+    fprintf(out, "\n  preempted %10.0f times, %.0f tokens computed again",
+            number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));
+  fputc('\n', out);
+  print_latencies(summary, out);
+  fprintf(out, "\n  throughput  %.4g requests/s, %.5g output tokens/s (%.4g per accelerator)\n",
+          number(summary, "throughput", "requests_per_s"),
+          number(summary, "throughput", "output_tokens_per_s"),
+          number(summary, "throughput", "output_tokens_per_s_per_accelerator"));
+  if (json_object_get(summary, "slo") != NULL)
+    fprintf(out, "  SLO         %.2f %% of requests attain it, goodput %.4g requests/s\n",
+            100 * number(summary, "slo", "attainment"), number(summary, "slo", "goodput_requests_per_s"));
+  fprintf(out, "  utilization %.1f %% busy, MFU %.1f %%, MBU %.1f %%, KV cache %.1f %% used\n",
+          100 * number(summary, "utilization", "accelerator_busy"),
+          100 * number(summary, "utilization", "mfu"), 100 * number(summary, "utilization", "mbu"),
+          100 * number(summary, "utilization", "kv_used"));
+  if (number(summary, NULL, "extrapolated_iterations") > 0)
+    fprintf(out, "  warning     %.1f %% of the iterations lie outside of the measured step times\n",
+            100 * number(summary, NULL, "extrapolated_iterations"));
+  fprintf(out, "\n  logs in %s\n", directory);
+}

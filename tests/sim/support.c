@@ -1,0 +1,145 @@
+#include "tests/sim/support.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <unistd.h>
+
+static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
+{
+  (void)node, (void)faults;
+  return (void *)setting->table_file; /* where test_step_model put the costs */
+}
+
+static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
+{
+  const test_costs *costs = state;
+  *cost = (tw_step_cost){.valid = G_MAXINT64};
+  for (int i = 0; i < n_ranks; i++) {
+    const tw_batch *b = &ranks[i];
+    if (b->decode_seqs + b->prefill_seqs == 0)
+      continue;
+    double context = (double)(costs->windowed ? b->decode_windowed : b->decode_context);
+    double growing = (double)(costs->windowed ? b->decode_growing : b->decode_seqs);
+    tw_line time = {costs->fixed_s + costs->per_seq_s * (double)b->decode_seqs + costs->per_context_s * context +
+                        costs->per_prompt_s * (double)b->prefill_tokens,
+                    costs->per_context_s * growing};
+    cost->time_s = tw_line_max(cost->time_s, time, &cost->valid);
+    if (costs->windowed)
+      cost->valid = MIN(cost->valid, b->next_full);
+    if (b->prefill_seqs > 0)
+      cost->valid = 1;
+  }
+}
+
+static void destroy(void *state)
+{
+  (void)state;
+}
+
+tw_step_model *test_step_model(const test_costs *costs)
+{
+  static const tw_step_kind kind = {"test", "costs that a test can compute by hand", create, cost, destroy};
+  tw_step_setting setting = {.table_file = (const char *)costs};
+  return tw_step_model_new(&kind, &setting, NULL, NULL);
+}
+
+tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_blocks)
+{
+  tw_scenario *scenario = g_new0(tw_scenario, 1);
+  scenario->seed = 1;
+  scenario->n_pools = 1;
+  scenario->n_engines = engines;
+  scenario->platform = g_new0(tw_platform, 1);
+  scenario->platform->n_hosts = 1;
+  scenario->platform->hosts = g_new0(tw_host, 1);
+  scenario->platform->n_zones = 1;
+  scenario->platform->zones = g_new0(tw_zone, 1);
+  scenario->platform->zones[0].rack_index = -1;
+  scenario->engines = g_new0(tw_engine_place, (gsize)engines);
+  for (int i = 0; i < engines; i++) {
+    scenario->engines[i].n_shares = 1;
+    scenario->engines[i].shares = g_new0(tw_host_share, 1);
+    scenario->engines[i].shares[0].accelerators = 1;
+  }
+  scenario->pools = g_new0(tw_pool, 1);
+  scenario->pools[0] = (tw_pool){.replicas = engines,
+                                 .tp = 1,
+                                 .pp = 1,
+                                 .dp = 1,
+                                 .ep = 1,
+                                 .max_seqs = 256,
+                                 .max_batched_tokens = 8192,
+                                 .block_tokens = 16,
+                                 .max_model_len = 1 << 20,
+                                 .model = g_new0(tw_model, 1),
+                                 .step_model = test_step_model(costs),
+                                 .memory = {.kv_blocks = kv_blocks}};
+  for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "least-outstanding");)
+    scenario->router++;
+  scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
+  scenario->interval_s = 1;
+  scenario->audit = TRUE;
+  return scenario;
+}
+
+void test_scenario_free(tw_scenario *scenario)
+{
+  for (int i = 0; i < scenario->n_engines; i++)
+    g_free(scenario->engines[i].shares);
+  tw_step_model_free(scenario->pools[0].step_model);
+  g_free(scenario->pools[0].model);
+  g_free(scenario->platform->hosts);
+  g_free(scenario->platform->zones);
+  g_free(scenario->platform);
+  g_free(scenario->engines);
+  g_free(scenario->pools);
+  g_free(scenario);
+}
+
+tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory)
+{
+  GError *error = NULL;
+  g_autofree char *trace = test_directory();
+  g_autofree char *path = g_build_filename(trace, "trace.csv", NULL);
+  if (!g_file_set_contents(path, trace_text, -1, &error))
+    g_error("%s", error->message);
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autoptr(tw_stream) stream = tw_stream_open(path, tw_trace_format_find("tokenworks"), &options, &error);
+  if (stream == NULL)
+    g_error("%s", error->message);
+  guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE);
+  tw_log *log = directory != NULL ? tw_log_open(directory, tables, &error) : NULL;
+  tw_recorder *recorder = tw_recorder_new(scenario, log);
+  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, NULL, NULL);
+  gboolean sound = tw_factory_start(factory, &error);
+  while (sound && isfinite(tw_factory_next(factory)))
+    sound = tw_factory_advance(factory, tw_factory_next(factory), &error);
+  if (!sound)
+    g_error("%s", error->message);
+  tw_factory_finish(factory, INFINITY);
+  if (log != NULL && !tw_log_close(log, &error))
+    g_error("%s", error->message);
+  test_remove(trace);
+  return recorder;
+}
+
+char *test_directory(void)
+{
+  GError *error = NULL;
+  char *directory = g_dir_make_tmp("tokenworks-test-XXXXXX", &error);
+  if (directory == NULL)
+    g_error("%s", error->message);
+  return directory;
+}
+
+void test_remove(const char *directory)
+{
+  GDir *dir = g_dir_open(directory, 0, NULL);
+  for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
+    g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_unlink(path);
+  }
+  if (dir != NULL)
+    g_dir_close(dir);
+  g_rmdir(directory);
+}

@@ -1,0 +1,124 @@
+/* Macro-steps equal exact steps: the same requests table, to the byte, on random scenarios. */
+#include "tests/sim/support.h"
+#include "tests/check.h"
+#include "workloads/chance.h"
+
+#include <zlib.h>
+
+enum { SCENARIOS = 300 };
+
+static char *read_table(const char *directory, const char *name)
+{
+  g_autofree char *path = g_build_filename(directory, name, NULL);
+  gzFile file = gzopen(path, "rb");
+  GString *text = g_string_new(NULL);
+  char buffer[65536];
+  for (int n; (n = gzread(file, buffer, sizeof buffer)) > 0;)
+    g_string_append_len(text, buffer, n);
+  gzclose(file);
+  return g_string_free(text, FALSE);
+}
+
+static gint64 between(tw_chance *chance, gint64 low, gint64 high)
+{
+  return low + (gint64)tw_chance_below(chance, (guint64)(high - low + 1));
+}
+
+/* Bursts of equal arrivals, arrivals on a grid that iterations share, and arrivals at random. */
+static char *random_trace(tw_chance *chance)
+{
+  GString *text = g_string_new("arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,priority\n");
+  gint64 n = between(chance, 20, 120), longest = between(chance, 1, 400), deepest = between(chance, 1, 300);
+  double t = 0, gap_s = 0.002 * (double)between(chance, 1, 200);
+  for (gint64 i = 0; i < n; i++) {
+    switch (tw_chance_below(chance, 4)) {
+    case 0:
+      break;
+    case 1:
+      t += 0.01 * (double)between(chance, 1, 40);
+      break;
+    default:
+      t += gap_s * tw_chance_exponential(chance);
+    }
+    g_string_append_printf(text, "%.9f,%d,%d,%d,%d\n", t, (int)between(chance, 1, longest),
+                           (int)between(chance, 0, deepest), (int)between(chance, 1, deepest),
+                           (int)between(chance, 0, 2));
+  }
+  return g_string_free(text, FALSE);
+}
+
+static gint64 pick_router(tw_chance *chance)
+{
+  gint64 n = 0;
+  while (tw_router_policy_names[n] != NULL)
+    n++;
+  return between(chance, 0, n - 1);
+}
+
+static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
+{
+  (void)state;
+  guint64 preemptions = 0, completed = 0;
+  for (guint64 seed = 0; seed < SCENARIOS; seed++) {
+    tw_chance chance = tw_chance_new(seed, "scenario");
+    /* Round costs make boundaries fall on arrivals; the others leave nothing to coincidence. */
+    gboolean round = tw_chance_below(&chance, 2) == 0;
+    test_costs costs = round ? (test_costs){0.01, 0, 0, 0, FALSE}
+                             : (test_costs){0.01 * tw_chance_uniform(&chance) + 0.001, 1e-4 * tw_chance_uniform(&chance),
+                                            1e-5 * tw_chance_uniform(&chance), 1e-5 * tw_chance_uniform(&chance), FALSE};
+    costs.windowed = tw_chance_below(&chance, 3) == 0;
+    g_autofree char *trace = random_trace(&chance);
+    /* Just enough blocks for the longest request (1,000 tokens), up to plenty. */
+    gint64 blocks = between(&chance, 63, tw_chance_below(&chance, 2) ? 80 : 2000);
+    tw_scenario *scenario = test_scenario((int)between(&chance, 1, 4), &costs, blocks);
+    tw_pool *pool = &scenario->pools[0];
+    pool->scheduler = (int)tw_chance_below(&chance, 3);
+    pool->order = (int)tw_chance_below(&chance, 2);
+    pool->dp = between(&chance, 1, 3);
+    pool->max_seqs = between(&chance, 1, 40);
+    pool->max_batched_tokens = tw_scheduler_kinds[pool->scheduler].chunked ? between(&chance, pool->max_seqs, 200) : 1024;
+    pool->model->window = 64;
+    pool->model->window_layers = costs.windowed;
+    scenario->router = (int)pick_router(&chance);
+    scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);
+    scenario->frontend_per_token_s = 1e-5 * (double)tw_chance_below(&chance, 2);
+
+    char *directories[2] = {test_directory(), test_directory()};
+    char *tables[2];
+    for (int exact = 0; exact < 2; exact++) {
+      scenario->exact_steps = exact;
+      g_autoptr(tw_recorder) recorder = test_run(scenario, trace, directories[exact]);
+      tables[exact] = read_table(directories[exact], "requests.csv.gz");
+      test_remove(directories[exact]);
+      completed += tw_recorder_totals(recorder)->endings[TW_COMPLETED];
+    }
+    if (!g_str_equal(tables[0], tables[1])) {
+      g_auto(GStrv) macro = g_strsplit(tables[0], "\n", -1), single = g_strsplit(tables[1], "\n", -1);
+      for (guint i = 0; macro[i] != NULL && single[i] != NULL; i++)
+        if (!g_str_equal(macro[i], single[i])) {
+          fail_msg("seed %" G_GUINT64_FORMAT ", row %u:\n  macro %s\n  exact %s", seed, i, macro[i], single[i]);
+        }
+    }
+    assert_string_equal(tables[0], tables[1]);
+    for (char *at = tables[0]; (at = strchr(at, '\n')) != NULL && at[1] != '\0'; at++) {
+      g_auto(GStrv) cells = g_strsplit(at + 1, ",", 15);
+      preemptions += (guint64)g_ascii_strtoll(cells[13], NULL, 10);
+    }
+    for (int i = 0; i < 2; i++) {
+      g_free(tables[i]);
+      g_free(directories[i]);
+    }
+    test_scenario_free(scenario);
+  }
+  /* The scenarios exercise what they are meant to. */
+  assert_true(preemptions > 1000);
+  assert_true(completed > 20000);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(macro_steps_equal_exact_steps_on_random_scenarios),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
