@@ -83,8 +83,8 @@ const char *tw_stream_path(const tw_stream *stream); /* NULL for a generator. Bo
 void tw_stream_free(tw_stream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_stream, tw_stream_free)
 
-/* Writes the native format, gzip at level 6 if `path` ends in ".gz": header first, then one line a request.
- */
+/* Writes the native format, gzip at level 6 if `path` ends in ".gz", to standard output if it is "-": header
+ * first, then one line a request. */
 typedef struct tw_trace_writer tw_trace_writer;
 tw_trace_writer *tw_trace_writer_open(const char *path, GError **error);
 gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error);

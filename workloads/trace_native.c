@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <errno.h>
+#include <unistd.h>
 
 enum { ARRIVAL, PROMPT_TOKENS, REASONING_TOKENS, ANSWER_TOKENS, SESSION, PRIORITY, HASH_TOKENS, HASHES };
 
@@ -165,7 +166,8 @@ static gboolean flush_row(tw_trace_writer *writer, GError **error)
 tw_trace_writer *tw_trace_writer_open(const char *path, GError **error)
 {
   errno = 0;
-  gzFile file = gzopen(path, g_str_has_suffix(path, ".gz") ? "wb6" : "wbT");
+  const char *mode = g_str_has_suffix(path, ".gz") ? "wb6" : "wbT";
+  gzFile file = g_str_equal(path, "-") ? gzdopen(dup(STDOUT_FILENO), mode) : gzopen(path, mode);
   if (file == NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
     return NULL;

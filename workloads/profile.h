@@ -1,0 +1,51 @@
+/* What a workload looks like: counts, rates and exact percentiles of a stream of requests.
+ *
+ * Memory grows with the longest request and with the number of different sessions and prompt blocks, not with
+ * the number of requests. */
+#ifndef TW_WORKLOADS_PROFILE_H
+#define TW_WORKLOADS_PROFILE_H
+
+#include "workloads/request.h"
+
+typedef enum {
+  TW_TOKENS_PROMPT,
+  TW_TOKENS_REASONING,
+  TW_TOKENS_ANSWER,
+  TW_TOKENS_OUTPUT,
+  TW_TOKENS_KINDS
+} tw_tokens_kind;
+extern const char *const tw_tokens_names[TW_TOKENS_KINDS + 1]; /* "prompt", ... */
+
+/* Percentiles are the smallest value that so many requests do not exceed. */
+typedef struct tw_tokens_facts {
+  guint64 sum;
+  double mean;
+  gint32 p50, p90, p99, max;
+} tw_tokens_facts;
+
+typedef struct tw_profile_facts {
+  guint64 requests;
+  double first_s, last_s;  /* arrivals */
+  double rate_per_s;       /* mean: gaps over the span; NAN where there is no span */
+  guint64 peak_requests;   /* in the busiest minute, */
+  double peak_start_s;     /* which starts here */
+  double gap_cv;           /* deviation of the gaps between arrivals over their mean: 1 for Poisson; or NAN */
+  guint64 sessions;        /* different ones; 0 if none is named */
+  guint64 hashed_requests; /* whose prompts carry hashes */
+  guint64 sharing_requests; /* whose first block was seen before */
+  guint64
+      shared_prompt_tokens; /* in leading blocks that were seen before: the hits of an endless prefix cache */
+  tw_tokens_facts tokens[TW_TOKENS_KINDS];
+} tw_profile_facts;
+
+typedef struct tw_profile tw_profile;
+
+tw_profile *tw_profile_new(void);
+/* Requests come in the order of their arrival. */
+void tw_profile_add(tw_profile *profile, const tw_request *request);
+/* At least one request must have been added. */
+void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts);
+void tw_profile_free(tw_profile *profile);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_profile, tw_profile_free)
+
+#endif
