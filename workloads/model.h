@@ -7,27 +7,29 @@
 typedef enum { TW_ATTENTION_GQA, TW_ATTENTION_MLA } tw_attention_kind;
 
 typedef struct tw_model {
-  char *name;  /* "llama-3.1-70b" */
-  char *label; /* "Llama-3.1-70B" */
+  char *name;   /* "llama-3.1-70b" */
+  char *label;  /* "Llama-3.1-70B" */
+  char *source; /* where the numbers come from */
   gint64 layers, hidden, vocab, max_positions;
   gboolean tied_embeddings; /* the output head shares the embedding's weights */
 
   int attention; /* tw_attention_kind */
-  gint64 heads, kv_heads, head_dim;
+  gint64 heads;
+  gint64 kv_heads, head_dim; /* 0 for MLA */
   /* MLA (DeepSeek-V2, arXiv 2405.04434): ranks and dims; 0 for GQA. */
   gint64 q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim;
   /* Sliding window: layers that see at most `window` tokens of context; 0 and 0 if there are none. */
   gint64 window, window_layers;
 
-  gint64 dense_layers; /* layers with a dense MLP; the others have experts */
-  gint64 intermediate; /* of the dense MLP (gated: three matrices) */
+  gint64 dense_layers; /* layers with a dense MLP (all, without experts); the others have experts */
+  gint64 intermediate; /* of the dense MLP (gated: three matrices); 0 without one */
   gint64 experts, experts_per_token, shared_experts, expert_intermediate; /* 0 without experts */
 } tw_model;
 
 extern const tw_element tw_model_element; /* root of a model file */
 
 /* Reads a model of the catalogue by name, or a file if the name holds a '/'. NULL with faults at `node` (may
- * be NULL); unknown names get the nearest. Models without tw_model_check's blessing are refused. */
+ * be NULL); unknown names get the nearest. A shape that contradicts itself is refused. */
 tw_model *tw_model_load(const char *name, const xmlNode *node, tw_faults *faults);
 void tw_model_free(tw_model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_model, tw_model_free)
