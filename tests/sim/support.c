@@ -1,8 +1,9 @@
 #include "tests/sim/support.h"
 
 #include <glib/gstdio.h>
+#include <zlib.h>
+
 #include <math.h>
-#include <unistd.h>
 
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
@@ -20,8 +21,8 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
       continue;
     double context = (double)(costs->windowed ? b->decode_windowed : b->decode_context);
     double growing = (double)(costs->windowed ? b->decode_growing : b->decode_seqs);
-    tw_line time = {costs->fixed_s + costs->per_seq_s * (double)b->decode_seqs + costs->per_context_s * context +
-                        costs->per_prompt_s * (double)b->prefill_tokens,
+    tw_line time = {costs->fixed_s + costs->per_seq_s * (double)b->decode_seqs +
+                        costs->per_context_s * context + costs->per_prompt_s * (double)b->prefill_tokens,
                     costs->per_context_s * growing};
     cost->time_s = tw_line_max(cost->time_s, time, &cost->valid);
     if (costs->windowed)
@@ -121,6 +122,38 @@ tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const
     g_error("%s", error->message);
   test_remove(trace);
   return recorder;
+}
+
+char *test_table(const char *directory, const char *table)
+{
+  g_autofree char *path = g_strdup_printf("%s/%s.csv.gz", directory, table);
+  gzFile file = gzopen(path, "rb");
+  GString *text = g_string_new(NULL);
+  char buffer[65536];
+  for (int n; (n = gzread(file, buffer, sizeof buffer)) > 0;)
+    g_string_append_len(text, buffer, n);
+  gzclose(file);
+  return g_string_free(text, FALSE);
+}
+
+GArray *test_column(const char *directory, const char *table, const char *column)
+{
+  g_autofree char *text = test_table(directory, table);
+  char *line = text, *end = strchr(text, '\n');
+  *end = '\0';
+  g_auto(GStrv) names = g_strsplit(line, ",", -1);
+  int index = 0;
+  while (!g_str_equal(names[index], column))
+    index++;
+  GArray *values = g_array_new(FALSE, FALSE, sizeof(double));
+  for (line = end + 1; *line != '\0'; line = strchr(line, '\n') + 1) {
+    const char *cell = line;
+    for (int i = 0; i < index; i++)
+      cell = strchr(cell, ',') + 1;
+    double value = *cell == ',' || *cell == '\n' ? NAN : g_ascii_strtod(cell, NULL);
+    g_array_append_val(values, value);
+  }
+  return values;
 }
 
 char *test_directory(void)

@@ -5,8 +5,8 @@
 #include "sim/factory.h"
 
 /* An iteration of n decoding sequences that attend to C tokens, beside T prompt tokens, takes
- * fixed + per_seq · n + per_context · C + per_prompt · T seconds; C counts at most `window` tokens of each sequence if
- * that is not 0. With data-parallel ranks, the slowest counts. */
+ * fixed + per_seq · n + per_context · C + per_prompt · T seconds; C counts at most `window` tokens of each
+ * sequence if that is not 0. With data-parallel ranks, the slowest counts. */
 typedef struct test_costs {
   double fixed_s, per_seq_s, per_context_s, per_prompt_s;
   gboolean windowed;
@@ -15,14 +15,19 @@ typedef struct test_costs {
 /* `costs` is borrowed. */
 tw_step_model *test_step_model(const test_costs *costs);
 
-/* A scenario of `engines` engines, with the defaults of the XML; change what the test is about before use. The model
- * of the pool is empty but for its window. Free it with test_scenario_free. */
+/* A scenario of `engines` engines, with the defaults of the XML; change what the test is about before use.
+ * The model of the pool is empty but for its window. Free it with test_scenario_free. */
 tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_blocks);
 void test_scenario_free(tw_scenario *scenario);
 
-/* Runs a scenario to its end without SimGrid, as a plain loop over its events, logging into `directory` (NULL: no
- * logs), and returns its recorder. `requests` is consumed as a trace in the native format's text. */
+/* Runs a scenario to its end without SimGrid, as a plain loop over its events, logging into `directory`
+ * (NULL: no logs), and returns its recorder. `trace_text` is a trace in the native format. */
 tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory);
+
+/* The text of a table that test_run wrote; and one of its columns as doubles, NAN where a cell is empty. The
+ * caller frees them. */
+char *test_table(const char *directory, const char *table);
+GArray *test_column(const char *directory, const char *table, const char *column);
 
 /* A fresh directory below the system's temporary one; test_remove deletes it with all files in it. */
 char *test_directory(void);

@@ -1,23 +1,9 @@
 /* Macro-steps equal exact steps: the same requests table, to the byte, on random scenarios. */
-#include "tests/sim/support.h"
 #include "tests/check.h"
+#include "tests/sim/support.h"
 #include "workloads/chance.h"
 
-#include <zlib.h>
-
 enum { SCENARIOS = 300 };
-
-static char *read_table(const char *directory, const char *name)
-{
-  g_autofree char *path = g_build_filename(directory, name, NULL);
-  gzFile file = gzopen(path, "rb");
-  GString *text = g_string_new(NULL);
-  char buffer[65536];
-  for (int n; (n = gzread(file, buffer, sizeof buffer)) > 0;)
-    g_string_append_len(text, buffer, n);
-  gzclose(file);
-  return g_string_free(text, FALSE);
-}
 
 static gint64 between(tw_chance *chance, gint64 low, gint64 high)
 {
@@ -63,9 +49,10 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     tw_chance chance = tw_chance_new(seed, "scenario");
     /* Round costs make boundaries fall on arrivals; the others leave nothing to coincidence. */
     gboolean round = tw_chance_below(&chance, 2) == 0;
-    test_costs costs = round ? (test_costs){0.01, 0, 0, 0, FALSE}
-                             : (test_costs){0.01 * tw_chance_uniform(&chance) + 0.001, 1e-4 * tw_chance_uniform(&chance),
-                                            1e-5 * tw_chance_uniform(&chance), 1e-5 * tw_chance_uniform(&chance), FALSE};
+    test_costs costs =
+        round ? (test_costs){0.01, 0, 0, 0, FALSE}
+              : (test_costs){0.01 * tw_chance_uniform(&chance) + 0.001, 1e-4 * tw_chance_uniform(&chance),
+                             1e-5 * tw_chance_uniform(&chance), 1e-5 * tw_chance_uniform(&chance), FALSE};
     costs.windowed = tw_chance_below(&chance, 3) == 0;
     g_autofree char *trace = random_trace(&chance);
     /* Just enough blocks for the longest request (1,000 tokens), up to plenty. */
@@ -76,7 +63,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->order = (int)tw_chance_below(&chance, 2);
     pool->dp = between(&chance, 1, 3);
     pool->max_seqs = between(&chance, 1, 40);
-    pool->max_batched_tokens = tw_scheduler_kinds[pool->scheduler].chunked ? between(&chance, pool->max_seqs, 200) : 1024;
+    pool->max_batched_tokens =
+        tw_scheduler_kinds[pool->scheduler].chunked ? between(&chance, pool->max_seqs, 200) : 1024;
     pool->model->window = 64;
     pool->model->window_layers = costs.windowed;
     scenario->router = (int)pick_router(&chance);
@@ -88,7 +76,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     for (int exact = 0; exact < 2; exact++) {
       scenario->exact_steps = exact;
       g_autoptr(tw_recorder) recorder = test_run(scenario, trace, directories[exact]);
-      tables[exact] = read_table(directories[exact], "requests.csv.gz");
+      tables[exact] = test_table(directories[exact], "requests");
       test_remove(directories[exact]);
       completed += tw_recorder_totals(recorder)->endings[TW_COMPLETED];
     }
@@ -96,7 +84,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       g_auto(GStrv) macro = g_strsplit(tables[0], "\n", -1), single = g_strsplit(tables[1], "\n", -1);
       for (guint i = 0; macro[i] != NULL && single[i] != NULL; i++)
         if (!g_str_equal(macro[i], single[i])) {
-          fail_msg("seed %" G_GUINT64_FORMAT ", row %u:\n  macro %s\n  exact %s", seed, i, macro[i], single[i]);
+          fail_msg("seed %" G_GUINT64_FORMAT ", row %u:\n  macro %s\n  exact %s", seed, i, macro[i],
+                   single[i]);
         }
     }
     assert_string_equal(tables[0], tables[1]);
