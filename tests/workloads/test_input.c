@@ -56,7 +56,8 @@ static void long_lines_are_cut_as_a_naive_reader_cuts_them(void **state)
   }
   g_autoptr(GByteArray) file = g_byte_array_new();
   for (gsize at = 0, n; at < text->len; at += n) {
-    n = MIN(text->len - at, 1 + tw_chance_below(&chance, 70000));
+    n = 1 + tw_chance_below(&chance, 70000);
+    n = MIN(n, text->len - at);
     append_member(file, text->str + at, n);
   }
   g_autofree char *plain = given_bytes(state, "long", text->str, text->len);
