@@ -153,16 +153,23 @@ static void wake_all(tw_actors *actors)
     wake(&actors->engines[i]);
 }
 
+/* Whether an instant comes, and before the run is cut short. Notes if only the latter keeps it from coming. */
+static gboolean in_time(tw_actors *actors, double instant_s)
+{
+  if (instant_s <= actors->control.until_s)
+    return isfinite(instant_s);
+  actors->out_of_time |= isfinite(instant_s);
+  return FALSE;
+}
+
 static void run_source(int argc, char **argv)
 {
   (void)argc, (void)argv;
   tw_actors *actors = sg_actor_get_data(sg_actor_self());
   for (;;) {
     double next_s = tw_factory_next_dispatch(actors->factory);
-    if (next_s > actors->control.until_s) {
-      actors->out_of_time |= isfinite(next_s);
+    if (!in_time(actors, next_s))
       break;
-    }
     if (next_s > simgrid_get_clock())
       sg_actor_sleep_for(next_s - simgrid_get_clock());
     if (!advance(actors, next_s))
@@ -179,11 +186,8 @@ static void run_engine(int argc, char **argv)
   tw_actors *actors = self->actors;
   while (!actors->stopped) {
     double due_s = tw_factory_engine_due(actors->factory, self->engine);
-    if (due_s > actors->control.until_s &&
-        tw_factory_next_dispatch(actors->factory) > actors->control.until_s) {
-      actors->out_of_time |= isfinite(due_s);
+    if (!in_time(actors, due_s) && !in_time(actors, tw_factory_next_dispatch(actors->factory)))
       break;
-    }
     self->armed_s = due_s;
     if (!isfinite(due_s)) {
       sg_sem_acquire(self->wake);
