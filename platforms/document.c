@@ -424,6 +424,14 @@ void tw_node_fault(const xmlNode *node, tw_faults *faults, const char *format, .
   tw_faults_add(faults, tw_node_file(node), tw_node_line(node), "%s", message);
 }
 
+char *tw_node_path(const xmlNode *node, const char *path)
+{
+  if (g_path_is_absolute(path))
+    return g_strdup(path);
+  g_autofree char *folder = g_path_get_dirname(tw_node_file(node));
+  return g_str_equal(folder, ".") ? g_strdup(path) : g_build_filename(folder, path, NULL);
+}
+
 static const xmlNode *element_from(const xmlNode *node, const char *name)
 {
   while (node != NULL && (node->type != XML_ELEMENT_NODE || (name != NULL && !g_str_equal(node->name, name))))

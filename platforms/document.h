@@ -36,6 +36,8 @@ const char *tw_node_file(const xmlNode *node);
 long tw_node_line(const xmlNode *node);
 /* Adds a fault at the node's file and line. */
 void tw_node_fault(const xmlNode *node, tw_faults *faults, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* A path that the node names, resolved against the folder of the node's file. The caller frees it. */
+char *tw_node_path(const xmlNode *node, const char *path);
 /* The first / next child element with that name (any element if NULL), or NULL. */
 const xmlNode *tw_node_child(const xmlNode *node, const char *name);
 const xmlNode *tw_node_next(const xmlNode *node, const char *name);

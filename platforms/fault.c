@@ -103,6 +103,9 @@ const char *tw_nearest(const char *word, const char *const *words)
   size_t length = strlen(word);
   guint limit = (guint)MAX(length / 3, 1);
   const char *nearest = NULL;
+  for (const char *const *longer = words; *longer != NULL && nearest == NULL && length >= 2; longer++)
+    if (g_str_has_prefix(*longer, word))
+      nearest = *longer;
   guint least = limit + 1;
   for (; *words != NULL; words++) {
     size_t other = strlen(*words);

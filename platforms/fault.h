@@ -41,11 +41,12 @@ const char *tw_faults_get(const tw_faults *faults, guint i);
 gboolean tw_input_error_set(GError **error, tw_input_error code, const char *file, long line,
                             const char *format, ...) G_GNUC_PRINTF(5, 6);
 
-/* The word of the NULL-terminated `words` that is nearest to `word` by edit distance, or NULL where none is
- * near enough (a third of the length, at least one) to be what was meant. Borrowed from `words`. */
+/* The word of the NULL-terminated `words` that is nearest to `word` by edit distance, else the first that
+ * begins with `word`, or NULL where none is near enough (a third of the length, at least one) to be what was
+ * meant. Borrowed from `words`. */
 const char *tw_nearest(const char *word, const char *const *words);
-/* What would be right instead of `word`: did you mean "x"? or, where none is near, the list of all. The caller
- * frees it. */
+/* What would be right instead of `word`: did you mean "x"? or, where none is near, the list of all. The
+ * caller frees it. */
 char *tw_suggestion(const char *word, const char *const *words);
 
 #endif

@@ -232,15 +232,6 @@ gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faul
   return tw_faults_count(faults) == before;
 }
 
-/* Resolves a path against the folder of the file that names it. */
-static char *resolve_path(const xmlNode *node, const char *path)
-{
-  if (g_path_is_absolute(path))
-    return g_strdup(path);
-  g_autofree char *folder = g_path_get_dirname(tw_node_file(node));
-  return g_str_equal(folder, ".") ? g_strdup(path) : g_build_filename(folder, path, NULL);
-}
-
 static void read_absent(const tw_attribute *row, void *field)
 {
   switch (row->type) {
@@ -272,7 +263,7 @@ static void read_value(const xmlNode *node, const tw_attribute *row, const char 
     *(char **)field = g_strdup(text);
     break;
   case TW_ATTR_PATH:
-    *(char **)field = resolve_path(node, text);
+    *(char **)field = tw_node_path(node, text);
     break;
   case TW_ATTR_INT:
     good = tw_integer_parse(text, field);

@@ -43,6 +43,7 @@ static void the_nearest_word_is_what_was_meant(void **state)
   assert_string_equal(tw_nearest("hsots", words), "hosts");       /* a swap is one edit */
   assert_string_equal(tw_nearest("memory_fractoin", words), "memory-fraction");
   assert_string_equal(tw_nearest("t", words), "tp");
+  assert_string_equal(tw_nearest("mem", words), "memory-fraction"); /* a beginning */
 }
 
 static void a_word_far_from_all_has_no_nearest(void **state)

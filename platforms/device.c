@@ -1,0 +1,196 @@
+#include "platforms/device.h"
+
+#include "platforms/data.h"
+
+#include <math.h>
+
+const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32", "bf16", "fp8", "fp4", "int8", NULL};
+const char *const tw_op_class_names[TW_OP_CLASSES + 1] = {"linear",           "experts", "attention-prefill",
+                                                          "attention-decode", "head",    NULL};
+
+double tw_precision_bytes(tw_precision precision)
+{
+  static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1};
+  return bytes[precision];
+}
+
+/* What the tables below fill: the device as it grows, and the element at hand. */
+typedef struct reading {
+  tw_device device;
+  char *source;
+  int which; /* precision or op class */
+  double flops;
+  tw_efficiency efficiency;
+} reading;
+
+#define FIELD(name) .offset = offsetof(reading, name)
+#define SOURCE                                                                                               \
+  {"source", TW_ATTR_STRING, FIELD(source), .help = "where the numbers come from"},                          \
+  {                                                                                                          \
+    NULL                                                                                                     \
+  }
+#define SHARE .positive = TRUE, .max = 1
+
+static const tw_attribute compute_attributes[] = {
+    {"precision", TW_ATTR_CHOICE, .choices = tw_precision_names, FIELD(which), .help = "number format"},
+    {"rate", TW_ATTR_QUANTITY, TW_FLOP_RATE, .positive = TRUE, FIELD(flops), .help = "peak without sparsity"},
+    SOURCE};
+static const tw_attribute memory_attributes[] = {
+    {"capacity", TW_ATTR_QUANTITY, TW_BYTES, .positive = TRUE, FIELD(device.hbm_bytes),
+     .help = "size of the memory"},
+    {"reserved", TW_ATTR_QUANTITY, TW_BYTES, .max = 1e12, FIELD(device.reserved_bytes),
+     .help = "driver and communication buffers that no engine can use"},
+    {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, .positive = TRUE, FIELD(device.hbm_bytes_per_s),
+     .help = "peak"},
+    SOURCE};
+static const tw_attribute scale_up_attributes[] = {
+    {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, .positive = TRUE, FIELD(device.scale_up_bytes_per_s),
+     .help = "NVLink or PCIe, one direction"},
+    {"latency", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.scale_up_latency_s),
+     .help = "of one hop, as a collective sees it"},
+    {"efficiency", TW_ATTR_NUMBER, SHARE, FIELD(device.scale_up_efficiency),
+     .help = "share of the bandwidth that a large collective reaches"},
+    SOURCE};
+static const tw_attribute scale_out_attributes[] = {{"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH,
+                                                     .positive = TRUE, FIELD(device.scale_out_bytes_per_s),
+                                                     .help = "NIC of one accelerator, one direction"},
+                                                    SOURCE};
+static const tw_attribute power_attributes[] = {
+    {"idle", TW_ATTR_QUANTITY, TW_POWER, .fallback = TW_ABSENT, .positive = TRUE, FIELD(device.idle_w),
+     .help = "drawn without work"},
+    {"max", TW_ATTR_QUANTITY, TW_POWER, .positive = TRUE, FIELD(device.max_w), .help = "power limit"},
+    SOURCE};
+static const tw_attribute overhead_attributes[] = {
+    {"fixed", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.fixed_s), .help = "of each iteration"},
+    {"per-layer", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.per_layer_s), .help = "of each layer"},
+    {"per-seq", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.per_seq_s), .help = "of each sequence"},
+    SOURCE};
+static const tw_attribute efficiency_attributes[] = {
+    {"op", TW_ATTR_CHOICE, .choices = tw_op_class_names, FIELD(which), .help = "class of operations"},
+    {"compute-peak", TW_ATTR_NUMBER, SHARE, FIELD(efficiency.compute_peak), .help = "share of the peak rate"},
+    {"compute-half", TW_ATTR_NUMBER, .max = 1e9, FIELD(efficiency.compute_half),
+     .help = "new tokens at which half of that is reached"},
+    {"memory", TW_ATTR_NUMBER, SHARE, FIELD(efficiency.memory), .help = "share of the memory bandwidth"},
+    SOURCE};
+static const tw_attribute device_attributes[] = {
+    {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"}, {NULL}};
+
+static gboolean check_power(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  const reading *read = target;
+  if (isnan(read->device.idle_w) || read->device.idle_w <= read->device.max_w)
+    return TRUE;
+  tw_node_fault(node, faults, "idle power is above the maximum; write idle <= max");
+  return FALSE;
+}
+
+static const tw_element compute_element = {"compute", "arithmetic of one number format", compute_attributes,
+                                           NULL, NULL};
+static const tw_element memory_element = {"memory", "HBM or GDDR of the device", memory_attributes, NULL,
+                                          NULL};
+static const tw_element scale_up_element = {"scale-up", "links inside the NVLink domain or node",
+                                            scale_up_attributes, NULL, NULL};
+static const tw_element scale_out_element = {"scale-out", "link to the fabric", scale_out_attributes, NULL,
+                                             NULL};
+static const tw_element power_element = {"power", "electricity of the device alone", power_attributes, NULL,
+                                         check_power};
+static const tw_element overhead_element = {"overhead", "time that no roofline explains", overhead_attributes,
+                                            NULL, NULL};
+static const tw_element efficiency_element = {"efficiency", "fitted shares of the peaks",
+                                              efficiency_attributes, NULL, NULL};
+static const tw_child device_children[] = {{&compute_element, 1, TW_PRECISIONS},
+                                           {&memory_element, 1, 1},
+                                           {&scale_up_element, 1, 1},
+                                           {&scale_out_element, 0, 1},
+                                           {&power_element, 0, 1},
+                                           {&overhead_element, 1, 1},
+                                           {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES},
+                                           {NULL, 0, 0}};
+const tw_element tw_device_element = {"device", "one kind of accelerator", device_attributes, device_children,
+                                      NULL};
+
+/* Reads the child elements of one kind, one after the other; `keep` takes what the last one said. */
+static void read_all(const xmlNode *root, const tw_element *element, reading *read, tw_faults *faults,
+                     void (*keep)(const xmlNode *node, reading *read, tw_faults *faults))
+{
+  for (const xmlNode *node = tw_node_child(root, element->name); node != NULL;
+       node = tw_node_next(node, element->name)) {
+    tw_schema_read(node, element, read);
+    if (keep != NULL)
+      keep(node, read, faults);
+    tw_schema_clear(element, read);
+  }
+}
+
+static void keep_compute(const xmlNode *node, reading *read, tw_faults *faults)
+{
+  if (!isnan(read->device.flops[read->which]))
+    tw_node_fault(node, faults, "<compute> says \"%s\" twice; keep one", tw_precision_names[read->which]);
+  read->device.flops[read->which] = read->flops;
+}
+
+static void keep_efficiency(const xmlNode *node, reading *read, tw_faults *faults)
+{
+  tw_efficiency *kept = &read->device.efficiency[read->which];
+  if (kept->compute_peak > 0)
+    tw_node_fault(node, faults, "<efficiency> says \"%s\" twice; each op class stands once",
+                  tw_op_class_names[read->which]);
+  *kept = read->efficiency;
+}
+
+static tw_device *load_file(const char *path, tw_faults *faults)
+{
+  guint before = tw_faults_count(faults);
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  if (document == NULL || !tw_schema_check(tw_document_root(document), &tw_device_element, faults))
+    return NULL;
+
+  const xmlNode *root = tw_document_root(document);
+  reading read = {0};
+  for (int i = 0; i < TW_PRECISIONS; i++)
+    read.device.flops[i] = NAN;
+  read.device.scale_out_bytes_per_s = read.device.idle_w = read.device.max_w = NAN;
+  tw_schema_read(root, &tw_device_element, &read);
+  read_all(root, &compute_element, &read, faults, keep_compute);
+  read_all(root, &memory_element, &read, faults, NULL);
+  read_all(root, &scale_up_element, &read, faults, NULL);
+  read_all(root, &scale_out_element, &read, faults, NULL);
+  read_all(root, &power_element, &read, faults, NULL);
+  read_all(root, &overhead_element, &read, faults, NULL);
+  read_all(root, &efficiency_element, &read, faults, keep_efficiency);
+  if (read.device.reserved_bytes >= read.device.hbm_bytes)
+    tw_node_fault(tw_node_child(root, "memory"), faults,
+                  "all of the memory is reserved; write reserved < capacity");
+
+  g_autofree char *file = g_path_get_basename(path);
+  read.device.name = g_str_has_suffix(file, ".xml") ? g_strndup(file, strlen(file) - 4) : g_strdup(file);
+  g_autoptr(tw_device) device = g_memdup2(&read.device, sizeof read.device);
+  return tw_faults_count(faults) == before ? g_steal_pointer(&device) : NULL;
+}
+
+tw_device *tw_device_load(const char *name, const xmlNode *node, tw_faults *faults)
+{
+  if (strchr(name, '/') != NULL) {
+    g_autofree char *path = node != NULL ? tw_node_path(node, name) : g_strdup(name);
+    return load_file(path, faults);
+  }
+  g_auto(GStrv) known = tw_data_list("platforms/devices", ".xml");
+  if (!g_strv_contains((const char *const *)known, name)) {
+    g_autofree char *hint = tw_suggestion(name, (const char *const *)known);
+    tw_faults_add(faults, node != NULL ? tw_node_file(node) : NULL, node != NULL ? tw_node_line(node) : 0,
+                  "the device \"%s\" is unknown; %s", name, hint);
+    return NULL;
+  }
+  g_autofree char *relative = g_strconcat("platforms/devices/", name, ".xml", NULL);
+  g_autofree char *path = tw_data_path(relative);
+  return load_file(path, faults);
+}
+
+void tw_device_free(tw_device *device)
+{
+  if (device == NULL)
+    return;
+  g_free(device->name);
+  g_free(device->label);
+  g_free(device);
+}
