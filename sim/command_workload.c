@@ -57,7 +57,7 @@ static gboolean read_length(const char *option, const char *text, tw_length *len
   if (text == NULL)
     return TRUE;
   g_auto(GStrv) parts = g_strsplit(text, ",", -1);
-  char *mean = strchr(parts[0] != NULL ? parts[0] : "", ':');
+  char *mean = parts[0] != NULL ? strchr(parts[0], ':') : NULL;
   if (mean == NULL)
     return refuse_option(error, option, "write KIND:MEAN, such as exponential:1000");
   *mean++ = '\0';

@@ -98,6 +98,8 @@ static gboolean next_in_pass(replay *trace, tw_request *request, GError **error)
 /* A repeated prompt is another user's: it shares nothing with the passes before. */
 static void rename_hashes(tw_request *request, gint64 pass)
 {
+  if (request->hashes == NULL)
+    return;
   guint64 mask = (guint64)pass * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
   for (gint32 i = 0; i < request->n_hashes; i++)
     request->hashes[i] ^= mask;

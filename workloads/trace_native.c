@@ -67,13 +67,13 @@ static gboolean read_priority(const native *trace, gint32 *priority, GError **er
 /* Ids that blanks separate, unsigned and of 64 bits. */
 static gboolean parse_hashes(native *trace, GError **error)
 {
-  const char *c = tw_csv_text(trace->csv, HASHES);
+  char *c = tw_csv_text(trace->csv, HASHES);
   g_array_set_size(trace->hashes, 0);
   while (*c != '\0') {
-    char *end;
+    char *end = c;
     errno = 0;
     guint64 id = g_ascii_isdigit(*c) ? g_ascii_strtoull(c, &end, 10) : 0;
-    if (!g_ascii_isdigit(*c) || errno == ERANGE || (*end != ' ' && *end != '\0')) {
+    if (end == c || errno == ERANGE || (*end != ' ' && *end != '\0')) {
       g_autofree char *quoted = tw_input_quote(c);
       return tw_input_fault(trace->input, error,
                             "hashes hold '%s'; whole numbers from 0 on, separated by blanks, are needed",

@@ -65,7 +65,7 @@ static void save_on_signal(int number)
   raise(number);
 }
 
-/* Sanitizers end the program without a signal. */
+/* Sanitizers end the program without a signal. NOLINTNEXTLINE(bugprone-reserved-identifier) */
 extern void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 static guint below(tw_chance *chance, guint n)
