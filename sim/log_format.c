@@ -88,20 +88,25 @@ char *tw_log_table_header(const tw_log_table *table)
   return g_string_free(header, FALSE);
 }
 
-static json_t *describe_columns(const tw_log_table *table)
+const char *tw_column_type_name(tw_column_type type)
 {
-  static const char *const types[] = {
+  static const char *const names[] = {
       [TW_COLUMN_INTEGER] = "integer",
       [TW_COLUMN_INSTANT] = "instant",
       [TW_COLUMN_REAL] = "real",
       [TW_COLUMN_TEXT] = "text",
   };
+  return names[type];
+}
+
+static json_t *describe_columns(const tw_log_table *table)
+{
   json_t *columns = json_array();
   for (int i = 0; i < table->n_columns; i++) {
     const tw_column *column = &table->columns[i];
-    json_array_append_new(columns,
-                          json_pack("{s:s, s:s, s:s, s:s}", "name", column->name, "type", types[column->type],
-                                    "unit", column->unit, "help", column->help));
+    json_array_append_new(columns, json_pack("{s:s, s:s, s:s, s:s}", "name", column->name, "type",
+                                             tw_column_type_name(column->type), "unit", column->unit, "help",
+                                             column->help));
   }
   return columns;
 }

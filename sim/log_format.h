@@ -27,6 +27,9 @@ typedef enum {
   TW_COLUMN_TEXT     /* quoted where CSV (RFC 4180) asks for it; empty for NULL */
 } tw_column_type;
 
+/* "integer", "instant", ...: for schemas. */
+const char *tw_column_type_name(tw_column_type type);
+
 #define TW_LOG_NONE G_MININT64 /* an integer cell without a value */
 
 /* clang-format off */

@@ -50,6 +50,12 @@ gsize tw_member_length(const guint8 header[TW_MEMBER_HEADER_BYTES])
   return length > TW_MEMBER_HEADER_BYTES + FOOTER_BYTES ? length : 0;
 }
 
+gsize tw_member_find(const guint8 *bytes, gsize n)
+{
+  const guint8 *start = memmem(bytes, n, member_start, sizeof member_start);
+  return start != NULL ? (gsize)(start - bytes) : n;
+}
+
 gssize tw_member_decode(struct libdeflate_decompressor *decompressor, const guint8 *member, gsize length,
                         char text[TW_MEMBER_MAX_BYTES], const char **fault)
 {
@@ -59,11 +65,11 @@ gssize tw_member_decode(struct libdeflate_decompressor *decompressor, const guin
       decompressor, member + TW_MEMBER_HEADER_BYTES, deflated, text, TW_MEMBER_MAX_BYTES, &read, &n);
 
   if (result != LIBDEFLATE_SUCCESS || read != deflated)
-    *fault = "its deflated data is damaged";
+    *fault = "holds damaged data";
   else if (n != get_little_endian(footer + 4, 4))
-    *fault = "its text is not of the length that it states";
+    *fault = "is not as long as it says";
   else if (libdeflate_crc32(0, text, n) != get_little_endian(footer, 4))
-    *fault = "wrong CRC";
+    *fault = "has a wrong CRC";
   else
     return (gssize)n;
   return -1;

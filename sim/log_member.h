@@ -28,6 +28,9 @@ gsize tw_member_encode(struct libdeflate_compressor *compressor, const char *tex
 /* The length of the member that begins with these bytes; 0 if no member of ours does. */
 gsize tw_member_length(const guint8 header[TW_MEMBER_HEADER_BYTES]);
 
+/* Where in n bytes the first member starts; n if none does. */
+gsize tw_member_find(const guint8 *bytes, gsize n);
+
 /* Inflates a whole member of that length. Returns the length of its text, or -1 with what is wrong in `fault`
  * (a constant). */
 gssize tw_member_decode(struct libdeflate_decompressor *decompressor, const guint8 *member, gsize length,

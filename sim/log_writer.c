@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* Full blocks that may wait for the thread: half a megabyte, some 5,000 requests. */
@@ -246,11 +247,17 @@ guint64 tw_log_rows(const tw_log *log, tw_log_table_id table)
   return log->writers[table] != NULL ? log->writers[table]->rows : 0;
 }
 
+/* Creates or empties a file, and locks it against other runs and repairs for as long as it is open. */
 static int create_file(tw_log *log, const char *path)
 {
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0)
+  int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) {
     fail_errno(log, path);
+  } else if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    fail(log, g_error_new(G_FILE_ERROR, G_FILE_ERROR_AGAIN, "%s: another run is writing it", path));
+  } else if (ftruncate(file, 0) != 0 && errno != EINVAL) { /* EINVAL: a device */
+    fail_errno(log, path);
+  }
   return file;
 }
 

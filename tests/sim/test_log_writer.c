@@ -1,41 +1,12 @@
 #include "sim/log_member.h"
-#include "sim/log_writer.h"
-#include "tests/check.h"
+#include "tests/log_fixture.h"
 
-#include <glib/gstdio.h>
 #include <zlib.h>
 
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char *new_directory(void)
-{
-  GError *error = NULL;
-  char *directory = g_dir_make_tmp("tw-log-XXXXXX", &error);
-  assert_null(error);
-  return directory;
-}
-
-static void remove_directory(char *directory)
-{
-  g_autoptr(GDir) entries = g_dir_open(directory, 0, NULL);
-  for (const char *name; (name = g_dir_read_name(entries)) != NULL;) {
-    g_autofree char *path = g_build_filename(directory, name, NULL);
-    assert_int_equal(g_unlink(path), 0);
-  }
-  assert_int_equal(g_rmdir(directory), 0);
-  g_free(directory);
-}
-
-static char *read_file(const char *directory, const char *name, gsize *n)
-{
-  g_autofree char *path = g_build_filename(directory, name, NULL);
-  char *bytes = NULL;
-  assert_true(g_file_get_contents(path, &bytes, n, NULL));
-  return bytes;
-}
 
 /* What zlib, which did not write it, makes of one gzip member: its text, and how long the member was. 0 if it
  * is not whole. */
@@ -62,43 +33,6 @@ static GString *inflate_file(const char *directory, const char *name)
     length = inflate_member(bytes + at, n - at, text);
     assert_true(length > 0);
   }
-  return text;
-}
-
-static tw_log *open_log(const char *directory, guint wanted)
-{
-  GError *error = NULL;
-  tw_log *log = tw_log_open(directory, wanted, &error);
-  assert_null(error);
-  return log;
-}
-
-static void close_log(tw_log *log)
-{
-  GError *error = NULL;
-  assert_true(tw_log_close(log, &error));
-  assert_null(error);
-}
-
-/* A timeline of one decode step after the other, 0.5 s each. */
-static void write_segments(tw_log *log, int from, int to)
-{
-  for (int i = from; i < to; i++) {
-    tw_segment_row row = tw_segment_row_empty;
-    row.engine = i % 4;
-    row.kind = "decode";
-    row.start_s = i * 0.5;
-    row.end_s = (i + 1) * 0.5;
-    row.tokens = i * 31 % 997;
-    tw_log_segment(log, &row);
-  }
-}
-
-static GString *expected_segments(int n)
-{
-  GString *text = g_string_new("engine,kind,start_s,end_s,requests,tokens,bytes\n");
-  for (int i = 0; i < n; i++)
-    g_string_append_printf(text, "%d,decode,%.9f,%.9f,,%d,\n", i % 4, i * 0.5, (i + 1) * 0.5, i * 31 % 997);
   return text;
 }
 
