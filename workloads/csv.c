@@ -185,3 +185,13 @@ char *tw_csv_text(const tw_csv *csv, int column)
 {
   return csv->fields[column];
 }
+
+const char *tw_csv_name(const tw_csv *csv, int column)
+{
+  return csv->columns[column].name;
+}
+
+const tw_input *tw_csv_input(const tw_csv *csv)
+{
+  return csv->input;
+}

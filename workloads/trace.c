@@ -56,9 +56,10 @@ const char *tw_trace_format_help(const tw_trace_format *format)
   return format->help;
 }
 
-gboolean tw_trace_tokens(const tw_input *input, const char *name, const char *text, gint32 min,
-                         gint32 fallback, gint32 *tokens, GError **error)
+gboolean tw_trace_tokens(const tw_csv *csv, int column, gint32 min, gint32 fallback, gint32 *tokens,
+                         GError **error)
 {
+  const char *text = tw_csv_text(csv, column);
   if (*text == '\0' && fallback >= 0) {
     *tokens = fallback;
     return TRUE;
@@ -72,8 +73,8 @@ gboolean tw_trace_tokens(const tw_input *input, const char *name, const char *te
     return TRUE;
   }
   g_autofree char *quoted = tw_input_quote(text);
-  return tw_input_fault(input, error, "%s is '%s'; a whole number from %d to %d is needed", name, quoted, min,
-                        TW_REQUEST_MAX_TOKENS);
+  return tw_input_fault(tw_csv_input(csv), error, "%s is '%s'; a whole number from %d to %d is needed",
+                        tw_csv_name(csv, column), quoted, min, TW_REQUEST_MAX_TOKENS);
 }
 
 /* A decimal number whose digits fit the mantissa, over a power of ten that is exact: one correctly rounded
@@ -96,14 +97,14 @@ static gboolean parse_short_decimal(const char *text, double *value)
   return TRUE;
 }
 
-gboolean tw_trace_seconds(const tw_input *input, const char *name, const char *text, double *seconds,
-                          GError **error)
+gboolean tw_trace_seconds(const tw_csv *csv, int column, double *seconds, GError **error)
 {
+  const char *text = tw_csv_text(csv, column);
   if ((parse_short_decimal(text, seconds) || tw_number_parse(text, seconds)) && *seconds >= 0 &&
       *seconds <= TW_TRACE_MAX_S)
     return TRUE;
   g_autofree char *quoted = tw_input_quote(text);
-  return tw_input_fault(input, error,
-                        "%s is '%s'; seconds since the start of the trace, from 0 to 1e9, are needed", name,
-                        quoted);
+  return tw_input_fault(tw_csv_input(csv), error,
+                        "%s is '%s'; seconds since the start of the trace, from 0 to 1e9, are needed",
+                        tw_csv_name(csv, column), quoted);
 }

@@ -5,7 +5,7 @@
 #ifndef TW_WORKLOADS_TRACE_H
 #define TW_WORKLOADS_TRACE_H
 
-#include "workloads/input.h"
+#include "workloads/csv.h"
 #include "workloads/stream.h"
 
 struct tw_trace_format {
@@ -28,11 +28,11 @@ const tw_trace_format *tw_trace_detect(tw_input *input, GError **error);
 /* The latest time in a trace: 31 years; more is a time of day in disguise. */
 #define TW_TRACE_MAX_S 1e9
 
-/* Fields of a line as text. Each sets its value or reports, at the line, a value out of range under the name
- * of its column. Blank fields take `fallback`, unless that is negative: then they are faults as well. */
-gboolean tw_trace_tokens(const tw_input *input, const char *name, const char *text, gint32 min,
-                         gint32 fallback, gint32 *tokens, GError **error);
-gboolean tw_trace_seconds(const tw_input *input, const char *name, const char *text, double *seconds,
-                          GError **error);
+/* Fields of a row as numbers. Each sets its value, or reports at the line, under the name of the column, what
+ * is out of range. A blank field of tokens takes `fallback`, unless that is negative: then it is a fault too.
+ */
+gboolean tw_trace_tokens(const tw_csv *csv, int column, gint32 min, gint32 fallback, gint32 *tokens,
+                         GError **error);
+gboolean tw_trace_seconds(const tw_csv *csv, int column, double *seconds, GError **error);
 
 #endif

@@ -1,6 +1,5 @@
 /* Azure's traces of LLM inference, 2023 and 2024 (github.com/Azure/AzurePublicDataset): a time of day, prompt
  * and output tokens. All of the output counts as answer. */
-#include "workloads/csv.h"
 #include "workloads/trace.h"
 
 enum { TIMESTAMP, CONTEXT_TOKENS, GENERATED_TOKENS };
@@ -11,7 +10,6 @@ static const tw_csv_column columns[] = {
 enum { NS_PER_S = 1000000000, DAY_S = 86400 };
 
 typedef struct {
-  tw_input *input;
   tw_csv *csv;
   gboolean started;
   gint64 origin_s, origin_ns; /* of the first request: whole seconds since 1970, and the rest */
@@ -30,7 +28,6 @@ static void *open_azure(tw_input *input, GError **error)
   if (csv == NULL)
     return NULL;
   azure *trace = g_new0(azure, 1);
-  trace->input = input;
   trace->csv = csv;
   return trace;
 }
@@ -120,7 +117,7 @@ static gboolean read_time(azure *trace, double *time_s, GError **error)
   gint64 whole_s, ns;
   if (!parse_timestamp(text, &whole_s, &ns)) {
     g_autofree char *quoted = tw_input_quote(text);
-    return tw_input_fault(trace->input, error,
+    return tw_input_fault(tw_csv_input(trace->csv), error,
                           "TIMESTAMP is '%s'; a time such as 2023-11-16 18:15:46.6805900 is needed", quoted);
   }
   if (!trace->started) {
@@ -130,7 +127,7 @@ static gboolean read_time(azure *trace, double *time_s, GError **error)
   }
   whole_s -= trace->origin_s;
   if (ABS(whole_s) > (gint64)TW_TRACE_MAX_S)
-    return tw_input_fault(trace->input, error,
+    return tw_input_fault(tw_csv_input(trace->csv), error,
                           "TIMESTAMP is '%s', over 31 years away from the first; a shorter trace is needed",
                           text);
   /* One rounding: the sum is exact below 2^53 ns, 104 days. */
@@ -143,10 +140,8 @@ static gboolean read_azure(void *reader, tw_request *request, GError **error)
   azure *trace = reader;
   *request = (tw_request){0};
   return tw_csv_next(trace->csv, error) && read_time(trace, &request->arrival_s, error) &&
-         tw_trace_tokens(trace->input, "ContextTokens", tw_csv_text(trace->csv, CONTEXT_TOKENS), 1, -1,
-                         &request->prompt_tokens, error) &&
-         tw_trace_tokens(trace->input, "GeneratedTokens", tw_csv_text(trace->csv, GENERATED_TOKENS), 1, -1,
-                         &request->answer_tokens, error);
+         tw_trace_tokens(trace->csv, CONTEXT_TOKENS, 1, -1, &request->prompt_tokens, error) &&
+         tw_trace_tokens(trace->csv, GENERATED_TOKENS, 1, -1, &request->answer_tokens, error);
 }
 
 const tw_trace_format tw_trace_azure = {

@@ -1,7 +1,6 @@
 /* The native format, which can say all that a request has; blank fields are what a request lacks. */
 #include "platforms/fault.h"
 #include "platforms/units.h"
-#include "workloads/csv.h"
 #include "workloads/trace.h"
 
 #include <zlib.h>
@@ -18,7 +17,6 @@ static const tw_csv_column columns[] = {
     {"hash_tokens", TRUE},    {"hashes", TRUE},         {NULL, FALSE}};
 
 typedef struct {
-  tw_input *input;
   tw_csv *csv;
   GArray *hashes; /* of the row that is being read */
 } native;
@@ -37,26 +35,18 @@ static void *open_native(tw_input *input, GError **error)
   if (csv == NULL)
     return NULL;
   native *trace = g_new0(native, 1);
-  trace->input = input;
   trace->csv = csv;
   trace->hashes = g_array_new(FALSE, FALSE, sizeof(guint64));
   return trace;
 }
 
-static gboolean tokens(const native *trace, int column, gint32 min, gint32 fallback, gint32 *value,
-                       GError **error)
+static gboolean read_priority(const tw_csv *csv, gint32 *priority, GError **error)
 {
-  return tw_trace_tokens(trace->input, columns[column].name, tw_csv_text(trace->csv, column), min, fallback,
-                         value, error);
-}
-
-static gboolean read_priority(const native *trace, gint32 *priority, GError **error)
-{
-  const char *text = tw_csv_text(trace->csv, PRIORITY);
+  const char *text = tw_csv_text(csv, PRIORITY);
   gint64 value = 0;
   if (*text != '\0' && (!tw_integer_parse(text, &value) || value < G_MININT32 || value > G_MAXINT32)) {
     g_autofree char *quoted = tw_input_quote(text);
-    return tw_input_fault(trace->input, error,
+    return tw_input_fault(tw_csv_input(csv), error,
                           "priority is '%s'; a whole number of 32 bits is needed, lower is served first",
                           quoted);
   }
@@ -75,7 +65,7 @@ static gboolean parse_hashes(native *trace, GError **error)
     guint64 id = g_ascii_isdigit(*c) ? g_ascii_strtoull(c, &end, 10) : 0;
     if (end == c || errno == ERANGE || (*end != ' ' && *end != '\0')) {
       g_autofree char *quoted = tw_input_quote(c);
-      return tw_input_fault(trace->input, error,
+      return tw_input_fault(tw_csv_input(trace->csv), error,
                             "hashes hold '%s'; whole numbers from 0 on, separated by blanks, are needed",
                             quoted);
     }
@@ -88,17 +78,18 @@ static gboolean parse_hashes(native *trace, GError **error)
 
 static gboolean read_hashes(native *trace, tw_request *request, GError **error)
 {
-  if (!tokens(trace, HASH_TOKENS, 1, 0, &request->hash_tokens, error) || !parse_hashes(trace, error))
+  if (!tw_trace_tokens(trace->csv, HASH_TOKENS, 1, 0, &request->hash_tokens, error) ||
+      !parse_hashes(trace, error))
     return FALSE;
   guint n = trace->hashes->len;
   if (n == 0)
     return TRUE;
   if (request->hash_tokens == 0)
-    return tw_input_fault(trace->input, error,
+    return tw_input_fault(tw_csv_input(trace->csv), error,
                           "hashes without hash_tokens; say how many prompt tokens one id stands for");
   guint blocks = (guint)(request->prompt_tokens + request->hash_tokens - 1) / (guint)request->hash_tokens;
   if (n > blocks)
-    return tw_input_fault(trace->input, error,
+    return tw_input_fault(tw_csv_input(trace->csv), error,
                           "%u hashes of %d tokens for a prompt of %d; at most %u are needed", n,
                           request->hash_tokens, request->prompt_tokens, blocks);
   request->n_hashes = (gint32)n;
@@ -109,22 +100,21 @@ static gboolean read_hashes(native *trace, tw_request *request, GError **error)
 static gboolean read_native(void *reader, tw_request *request, GError **error)
 {
   native *trace = reader;
+  tw_csv *csv = trace->csv;
   *request = (tw_request){0};
-  if (!tw_csv_next(trace->csv, error) ||
-      !tw_trace_seconds(trace->input, "arrival_s", tw_csv_text(trace->csv, ARRIVAL), &request->arrival_s,
-                        error) ||
-      !tokens(trace, PROMPT_TOKENS, 1, -1, &request->prompt_tokens, error) ||
-      !tokens(trace, REASONING_TOKENS, 0, 0, &request->reasoning_tokens, error) ||
-      !tokens(trace, ANSWER_TOKENS, 0, -1, &request->answer_tokens, error) ||
-      !read_priority(trace, &request->priority, error))
+  if (!tw_csv_next(csv, error) || !tw_trace_seconds(csv, ARRIVAL, &request->arrival_s, error) ||
+      !tw_trace_tokens(csv, PROMPT_TOKENS, 1, -1, &request->prompt_tokens, error) ||
+      !tw_trace_tokens(csv, REASONING_TOKENS, 0, 0, &request->reasoning_tokens, error) ||
+      !tw_trace_tokens(csv, ANSWER_TOKENS, 0, -1, &request->answer_tokens, error) ||
+      !read_priority(csv, &request->priority, error))
     return FALSE;
   if (tw_request_output_tokens(request) == 0)
-    return tw_input_fault(trace->input, error,
+    return tw_input_fault(tw_csv_input(csv), error,
                           "reasoning_tokens and answer_tokens are both 0; an output of at least one token is "
                           "needed");
   if (!read_hashes(trace, request, error))
     return FALSE;
-  const char *session = tw_csv_text(trace->csv, SESSION);
+  const char *session = tw_csv_text(csv, SESSION);
   request->session = *session != '\0' ? g_strdup(session) : NULL;
   return TRUE;
 }
