@@ -31,9 +31,8 @@ gboolean tw_csv_next(tw_csv *csv, GError **error);
  * the caller's to write to, until the next row. */
 char *tw_csv_text(const tw_csv *csv, int column);
 
+/* The name of a column, and where the table is read from, for messages. Borrowed. */
 const char *tw_csv_name(const tw_csv *csv, int column);
-
-/* Where the table is read from, for messages. Borrowed. */
 const tw_input *tw_csv_input(const tw_csv *csv);
 
 #endif
