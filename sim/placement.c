@@ -114,31 +114,23 @@ static tw_engine_place take(tw_free_accelerators *free, const tw_placement_reque
   return (tw_engine_place){pool, n, (tw_host_share *)(void *)g_array_free(shares, FALSE)};
 }
 
-static gboolean refuse(const tw_free_accelerators *free, const tw_placement_request *request, gint64 placed,
-                       const xmlNode *node, tw_faults *faults)
+static void refuse(const tw_free_accelerators *free, const tw_placement_request *request, gint64 placed,
+                   const xmlNode *node, tw_faults *faults)
 {
-  gint64 total = 0, largest = 0;
+  const tw_platform *platform = free->platform;
   int hosts = 0;
-  for (guint i = 0; i < free->domains->len; i++) {
-    const domain *d = &g_array_index(free->domains, domain, i);
-    gint64 n = free_in(free, d);
-    total += n;
-    largest = MAX(largest, n);
-  }
-  for (int h = 0; h < free->platform->n_hosts; h++)
+  for (int h = 0; h < platform->n_hosts; h++)
     hosts += free->wanted[h];
   if (hosts == 0)
     tw_node_fault(node, faults, "no host of the platform matches hosts=\"%s\"; its first host is \"%s\"",
-                  request->hosts, free->platform->n_hosts > 0 ? free->platform->hosts[0].id : "");
+                  request->hosts, platform->n_hosts > 0 ? platform->hosts[0].id : "");
   else
-    tw_node_fault(node, faults,
-                  "pool \"%s\" asks for %" G_GINT64_FORMAT " engines of %" G_GINT64_FORMAT
-                  " accelerators, but only %" G_GINT64_FORMAT " fit: hosts=\"%s\" have %" G_GINT64_FORMAT
-                  " accelerators left, at most %" G_GINT64_FORMAT
-                  " in one NVLink domain; lower replicas or tp, pp or dp, or give it a larger platform",
-                  request->pool, request->engines, request->accelerators, placed, request->hosts, total,
-                  largest);
-  return FALSE;
+    tw_node_fault(
+        node, faults,
+        "pool \"%s\" asks for %" G_GINT64_FORMAT " engines of %" G_GINT64_FORMAT
+        " accelerators, each within one NVLink domain, but there is room for %" G_GINT64_FORMAT
+        " on the %d hosts that match hosts=\"%s\"; lower replicas, tp, pp or dp, or use a larger platform",
+        request->pool, request->engines, request->accelerators, placed, hosts, request->hosts);
 }
 
 gboolean tw_place(tw_free_accelerators *free, const tw_placement_request *request, int pool, GArray *places,
@@ -148,8 +140,10 @@ gboolean tw_place(tw_free_accelerators *free, const tw_placement_request *reques
     free->wanted[h] = g_pattern_match_simple(request->hosts, free->platform->hosts[h].id);
   for (gint64 i = 0; i < request->engines; i++) {
     const domain *d = choose_domain(free, request);
-    if (d == NULL)
-      return refuse(free, request, i, node, faults);
+    if (d == NULL) {
+      refuse(free, request, i, node, faults);
+      return FALSE;
+    }
     tw_engine_place place = take(free, request, pool, d);
     g_array_append_val(places, place);
   }

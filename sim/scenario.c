@@ -106,16 +106,12 @@ static void check_memory(const tw_pool *pool, const xmlNode *node, tw_faults *fa
   const tw_memory *m = &pool->memory;
   if (m->kv_blocks > 0)
     return;
-  g_autofree char *hbm = tw_quantity_format(m->hbm_bytes, TW_BYTES);
-  g_autofree char *usable = tw_quantity_format(m->usable_bytes, TW_BYTES);
-  g_autofree char *weights = tw_quantity_format(m->weight_bytes, TW_BYTES);
-  g_autofree char *rest =
-      tw_quantity_format(m->activation_bytes + m->reserved_bytes + m->window_bytes, TW_BYTES);
   tw_node_fault(
       node, faults,
-      "%s does not fit: of %s per %s, %s may be used, weights take %s and activations and reserves %s, which "
-      "leaves nothing for the KV cache; raise tp or pp, or use smaller weights",
-      pool->model->label, hbm, pool->device->label, usable, weights, rest);
+      "%s does not fit: of %.4g GB per %s, %.4g GB may be used, weights take %.4g GB, and activations and "
+      "reserves %.4g GB, which leaves no block for the KV cache; raise tp or pp, or use smaller weights",
+      pool->model->label, m->hbm_bytes * 1e-9, pool->device->label, m->usable_bytes * 1e-9,
+      m->weight_bytes * 1e-9, (m->activation_bytes + m->reserved_bytes + m->window_bytes) * 1e-9);
 }
 
 /* Places a pool and completes it with what depends on its device. */
