@@ -47,3 +47,39 @@ gboolean tw_command_parse(const tw_command *command, const GOptionEntry *entries
   g_set_error(error, TW_INPUT_ERROR, TW_INPUT_ERROR_USAGE, "%s (see `%s --help`)", problem->message, program);
   return FALSE;
 }
+
+gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, char ***argv, GError **error)
+{
+  g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry)); /* ends with an empty one */
+  for (const GOptionEntry *option = command->options; option != NULL && option->long_name != NULL; option++) {
+    GOptionEntry entry = *option;
+    entry.arg_data = (char *)values + (gsize)option->arg_data;
+    g_array_append_val(entries, entry);
+  }
+  return tw_command_parse(command, (const GOptionEntry *)entries->data, argc, argv, error);
+}
+
+const char *tw_command_word(const tw_command *command)
+{
+  const char *blank = strchr(command->name, ' ');
+  return blank != NULL ? blank + 1 : command->name;
+}
+
+int tw_command_run_action(const tw_command *command, int argc, char **argv, GError **error)
+{
+  if ((argc < 2 || *argv[1] == '-') && !tw_command_read(command, NULL, &argc, &argv, error)) /* --help */
+    return TW_EXIT_USAGE;
+  const char *word = argc > 1 ? argv[1] : "";
+  g_autoptr(GPtrArray) words = g_ptr_array_new();
+  for (const tw_command *action = command->actions; action->name != NULL; action++) {
+    if (g_str_equal(word, tw_command_word(action)))
+      return action->run(action, argc - 1, argv + 1, error);
+    g_ptr_array_add(words, (char *)tw_command_word(action));
+  }
+  g_ptr_array_add(words, NULL);
+  g_autofree char *right = tw_suggestion(word, (const char *const *)words->pdata);
+  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s%s%s; %s (see `tokenworks %s --help`)",
+                     *word != '\0' ? "no action is called '" : "what is to be done?", word,
+                     *word != '\0' ? "'" : "", right, command->name);
+  return TW_EXIT_USAGE;
+}

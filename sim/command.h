@@ -1,30 +1,51 @@
-/* Subcommands of `tokenworks`: a row each in the table of main.c. */
+/* Subcommands of `tokenworks`: a row each in the table of main.c. Rows are data: help, the manual page and
+ * the completion of shells are made from them. */
 #ifndef TW_SIM_COMMAND_H
 #define TW_SIM_COMMAND_H
 
 #include <glib.h>
 
+#include <stddef.h>
+
 /* Exit codes of every subcommand. */
 enum { TW_EXIT_OK = 0, TW_EXIT_FAILED = 1, TW_EXIT_USAGE = 2 };
 
 typedef struct tw_command {
-  const char *name;
-  const char *summary; /* one line for `tokenworks --help` */
-  const char *usage;   /* "SCENARIO.xml -o DIR" */
-  const char
-      *description;    /* what it does, shown by its --help above the options; may hold several paragraphs */
-  const char *example; /* a command line that works in the source tree */
+  const char *name;        /* "log", and of an action of it "log cat" */
+  const char *summary;     /* one line for `tokenworks --help` */
+  const char *usage;       /* "SCENARIO.xml -o DIR" */
+  const char *description; /* what it does, above the options; may hold several paragraphs */
+  const char *example;     /* a command line that works in the source tree */
   /* argv[0] is the name of the subcommand. Sets `error` or returns an exit code; TW_INPUT_ERROR means exit 2,
    * any other error exit 1. What it prints goes to standard output; faults are printed by main. */
   int (*run)(const struct tw_command *command, int argc, char **argv, GError **error);
+  /* Its options, with TW_OPTION as their arg_data; ends as GLib's tables do. NULL: none. A description of the
+   * form "a|b|c" lists the values that the option takes. */
+  const GOptionEntry *options;
+  /* Its actions, as `log` has cat and verify; ends with a row without a name. NULL: none. */
+  const struct tw_command *actions;
 } tw_command;
 
-/* Parses the options of a subcommand with GLib, removing them from argv; what is left in argv[1..] are the
- * operands.
- * `--help` prints the command's help and exits 0. An unknown option is TW_INPUT_ERROR and names the nearest
- * one. */
+/* Where in a struct of values an option goes: {"rows", 'n', 0, G_OPTION_ARG_INT, TW_OPTION(values, rows),
+ * ...}. Texts are the caller's to free. */
+#define TW_OPTION(type, member) ((gpointer)offsetof(type, member))
+
+/* Reads the options of a command into the struct `values` that its table is about (NULL if it has none), and
+ * removes them from argv; what is left in argv[1..] are the operands. `--help` prints the command's help and
+ * exits 0. An unknown option is TW_INPUT_ERROR and names the nearest one. */
+gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, char ***argv, GError **error);
+
+/* The same with a table that points to the values themselves. */
 gboolean tw_command_parse(const tw_command *command, const GOptionEntry *entries, int *argc, char ***argv,
                           GError **error);
+
+/* Runs the action that argv[1] names: the `run` of a command that has actions. */
+int tw_command_run_action(const tw_command *command, int argc, char **argv, GError **error);
+/* "cat" of "log cat". Borrowed. */
+const char *tw_command_word(const tw_command *command);
+
+/* Every subcommand, in the order of `tokenworks --help`; ends with NULL. */
+extern const tw_command *const tw_commands[];
 
 extern const tw_command tw_run_command, tw_check_command, tw_platform_command, tw_workload_command,
     tw_log_command;

@@ -80,32 +80,49 @@ static gboolean looks_like_xml(const char *path)
   return *at == '<';
 }
 
+typedef struct {
+  gboolean dump, schema, describe;
+  char **sets;
+} check_values;
+
+static void clear_values(check_values *values)
+{
+  g_strfreev(values->sets);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(check_values, clear_values)
+
+#define VALUE(member) TW_OPTION(check_values, member)
+static const GOptionEntry options[] = {
+    {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, VALUE(sets), "Check a scenario with this change", "XPATH=VALUE"},
+    {"dump", 0, 0, G_OPTION_ARG_NONE, VALUE(dump), "Print a scenario as it was understood, includes resolved",
+     NULL},
+    {"schema", 0, 0, G_OPTION_ARG_NONE, VALUE(schema), "Print the RELAX NG schema of scenarios, for editors",
+     NULL},
+    {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe), "Print every element and attribute of scenarios",
+     NULL},
+    G_OPTION_ENTRY_NULL};
+#undef VALUE
+
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
-  gboolean dump = FALSE, schema = FALSE, describe = FALSE;
-  g_auto(GStrv) sets = NULL;
-  const GOptionEntry entries[] = {
-      {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &sets, "Check a scenario with this change", "XPATH=VALUE"},
-      {"dump", 0, 0, G_OPTION_ARG_NONE, &dump, "Print a scenario as it was understood, includes resolved", NULL},
-      {"schema", 0, 0, G_OPTION_ARG_NONE, &schema, "Print the RELAX NG schema of scenarios, for editors", NULL},
-      {"describe", 0, 0, G_OPTION_ARG_NONE, &describe, "Print every element and attribute of scenarios", NULL},
-      {NULL, 0, 0, 0, NULL, NULL, NULL},
-  };
-  if (!tw_command_parse(command, entries, &argc, &argv, error))
+  g_auto(check_values) values = {0};
+  if (!tw_command_read(command, &values, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  if (schema || describe) {
-    g_autofree char *text = schema ? tw_schema_relaxng(&tw_scenario_element) : tw_schema_describe(&tw_scenario_element);
+  if (values.schema || values.describe) {
+    g_autofree char *text =
+        values.schema ? tw_schema_relaxng(&tw_scenario_element) : tw_schema_describe(&tw_scenario_element);
     fputs(text, stdout);
     return TW_EXIT_OK;
   }
   if (argc < 2) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "name a file; usage: tokenworks check %s", command->usage);
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "name a file; usage: tokenworks check %s",
+                       command->usage);
     return TW_EXIT_USAGE;
   }
   g_autoptr(tw_faults) faults = tw_faults_new();
   for (int i = 1; i < argc; i++) {
     if (looks_like_xml(argv[i]))
-      check_xml(argv[i], (const char *const *)sets, dump, faults);
+      check_xml(argv[i], (const char *const *)values.sets, values.dump, faults);
     else
       check_trace(argv[i], faults);
   }
@@ -118,8 +135,11 @@ const tw_command tw_check_command = {
     .name = "check",
     .summary = "find every fault of scenarios, platforms, models, devices and traces",
     .usage = "FILE...",
-    .description = "Reads files whole and prints every fault with its file and line, and what would be right. A\n"
-                   "scenario is checked with all that it names; a trace to its last line.",
-    .example = "tokenworks check sim/scenarios/azure-conv-hgx-h100.xml workloads/traces/azure-conv-2023.csv.gz",
+    .description =
+        "Reads files whole and prints every fault with its file and line, and what would be right. A\n"
+        "scenario is checked with all that it names; a trace to its last line.",
+    .example =
+        "tokenworks check sim/scenarios/azure-conv-hgx-h100.xml workloads/traces/azure-conv-2023.csv.gz",
     .run = run,
+    .options = options,
 };

@@ -34,9 +34,9 @@ static gboolean draw(void *user, const tw_progress *progress)
   int filled = (int)(fraction * BAR_WIDTH);
   double left_s = fraction > 0.01 ? wall_s * (1 - fraction) / fraction : NAN;
   g_autofree char *left = isnan(left_s) ? g_strdup("") : g_strdup_printf(", %.0f s left", ceil(left_s));
-  fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %.0f s simulated, %" G_GUINT64_FORMAT " requests, %.0f/s%s\033[K", filled,
-          "============================", BAR_WIDTH - filled, "", 100 * fraction, progress->simulated_s, progress->ended,
-          (double)progress->ended / wall_s, left);
+  fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %.0f s simulated, %" G_GUINT64_FORMAT " requests, %.0f/s%s\033[K",
+          filled, "============================", BAR_WIDTH - filled, "", 100 * fraction,
+          progress->simulated_s, progress->ended, (double)progress->ended / wall_s, left);
   return !interrupted;
 }
 
@@ -46,50 +46,71 @@ static void print_faults(const tw_faults *faults)
     fprintf(stderr, "%s\n", tw_faults_get(faults, i));
 }
 
+typedef struct {
+  char *directory, *until, *warmup, *drain;
+  char **sets;
+  gint64 seed;
+  gboolean force, quiet;
+} run_values;
+
+static void clear_values(run_values *values)
+{
+  g_free(values->directory);
+  g_free(values->until);
+  g_free(values->warmup);
+  g_free(values->drain);
+  g_strfreev(values->sets);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(run_values, clear_values)
+
+#define VALUE(member) TW_OPTION(run_values, member)
+static const GOptionEntry options[] = {
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(directory), "Write the run to this directory", "DIR"},
+    {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, VALUE(sets),
+     "Change the scenario: --set \"//pool[@id='serve']/@replicas=8\"; may be repeated", "XPATH=VALUE"},
+    {"seed", 0, 0, G_OPTION_ARG_INT64, VALUE(seed),
+     "Seed of every stream of chance, instead of the scenario's", "N"},
+    {"until", 0, 0, G_OPTION_ARG_STRING, VALUE(until), "End the run at this simulated time, such as 10min",
+     "TIME"},
+    {"warmup", 0, 0, G_OPTION_ARG_STRING, VALUE(warmup),
+     "Leave requests that arrive before it out of statistics", "TIME"},
+    {"drain", 0, 0, G_OPTION_ARG_STRING, VALUE(drain), "Leave out those that arrive so long before the end",
+     "TIME"},
+    {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Overwrite a run that the directory holds", NULL},
+    {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print neither progress nor summary", NULL},
+    G_OPTION_ENTRY_NULL};
+#undef VALUE
+
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
-  g_autofree char *directory = NULL;
-  g_auto(GStrv) sets = NULL;
-  gint64 seed = -1;
-  double until_s = INFINITY;
-  g_autofree char *until = NULL, *warmup = NULL, *drain = NULL;
-  gboolean force = FALSE, quiet = FALSE;
-  const GOptionEntry entries[] = {
-      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &directory, "Write the run to this directory", "DIR"},
-      {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &sets,
-       "Change the scenario: --set \"//pool[@id='serve']/@replicas=8\"; may be repeated", "XPATH=VALUE"},
-      {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "Seed of every stream of chance, instead of the scenario's", "N"},
-      {"until", 0, 0, G_OPTION_ARG_STRING, &until, "End the run at this simulated time, such as 10min", "TIME"},
-      {"warmup", 0, 0, G_OPTION_ARG_STRING, &warmup, "Leave requests that arrive before it out of statistics", "TIME"},
-      {"drain", 0, 0, G_OPTION_ARG_STRING, &drain, "Leave out those that arrive so long before the end", "TIME"},
-      {"force", 'f', 0, G_OPTION_ARG_NONE, &force, "Overwrite a run that the directory holds", NULL},
-      {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "Print neither progress nor summary", NULL},
-      {NULL, 0, 0, 0, NULL, NULL, NULL},
-  };
-  if (!tw_command_parse(command, entries, &argc, &argv, error))
+  g_auto(run_values) values = {.seed = -1};
+  if (!tw_command_read(command, &values, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  if (argc != 2 || directory == NULL) {
+  double until_s = INFINITY;
+  if (argc != 2 || values.directory == NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                       argc != 2 ? "name one scenario file; usage: tokenworks run %s"
-                                 : "name a directory for the run with -o DIR; usage: tokenworks run %s",
+                       argc != 2
+                           ? "name one scenario file; usage: tokenworks run %s"
+                           : "name a values.directory for the run with -o DIR; usage: tokenworks run %s",
                        command->usage);
     return TW_EXIT_USAGE;
   }
   g_autofree char *why = NULL;
-  if (until != NULL && (!tw_quantity_parse(until, TW_TIME, &until_s, &why) || until_s < 0)) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--until: %s", why != NULL ? why : "must not be negative");
+  if (values.until != NULL && (!tw_quantity_parse(values.until, TW_TIME, &until_s, &why) || until_s < 0)) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--until: %s",
+                       why != NULL ? why : "must not be negative");
     return TW_EXIT_USAGE;
   }
 
   g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
-  for (char **set = sets; set != NULL && *set != NULL; set++)
+  for (char **set = values.sets; set != NULL && *set != NULL; set++)
     g_ptr_array_add(assignments, g_strdup(*set));
-  if (seed >= 0)
-    g_ptr_array_add(assignments, g_strdup_printf("/scenario/@seed=%" G_GINT64_FORMAT, seed));
-  if (warmup != NULL)
-    g_ptr_array_add(assignments, g_strdup_printf("/scenario/output/@warmup=%s", warmup));
-  if (drain != NULL)
-    g_ptr_array_add(assignments, g_strdup_printf("/scenario/output/@drain=%s", drain));
+  if (values.seed >= 0)
+    g_ptr_array_add(assignments, g_strdup_printf("/scenario/@seed=%" G_GINT64_FORMAT, values.seed));
+  if (values.warmup != NULL)
+    g_ptr_array_add(assignments, g_strdup_printf("/scenario/output/@warmup=%s", values.warmup));
+  if (values.drain != NULL)
+    g_ptr_array_add(assignments, g_strdup_printf("/scenario/output/@drain=%s", values.drain));
   g_ptr_array_add(assignments, NULL);
 
   g_autoptr(tw_faults) faults = tw_faults_new();
@@ -99,16 +120,16 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     print_faults(faults);
     return TW_EXIT_USAGE;
   }
-  bar progress = {.shown = !quiet && isatty(STDERR_FILENO), .start_us = g_get_monotonic_time()};
-  tw_run_options options = {directory, force, until_s, draw, &progress};
+  bar progress = {.shown = !values.quiet && isatty(STDERR_FILENO), .start_us = g_get_monotonic_time()};
+  tw_run_options options = {values.directory, values.force, until_s, draw, &progress};
   signal(SIGINT, on_interrupt);
   json_t *summary = tw_run(scenario, &options, error);
   if (progress.shown)
     fputs("\r\033[K", stderr);
   if (summary == NULL)
     return TW_EXIT_FAILED;
-  if (!quiet)
-    tw_summary_print(summary, directory, stdout);
+  if (!values.quiet)
+    tw_summary_print(summary, values.directory, stdout);
   json_decref(summary);
   return interrupted ? 128 + SIGINT : TW_EXIT_OK;
 }
@@ -117,9 +138,11 @@ const tw_command tw_run_command = {
     .name = "run",
     .summary = "replay a scenario's requests and write a run directory",
     .usage = "SCENARIO.xml -o DIR",
-    .description = "Replays the requests of a scenario on its platform and writes a run directory: a row per request,\n"
-                   "rows over time for engines, racks and the site, and a summary. Press Ctrl-C to end a run early:\n"
-                   "what was simulated until then is written.",
+    .description =
+        "Replays the requests of a scenario on its platform and writes a run directory: a row per request,\n"
+        "rows over time for engines, racks and the site, and a summary. Press Ctrl-C to end a run early:\n"
+        "what was simulated until then is written.",
     .example = "tokenworks run sim/scenarios/azure-conv-hgx-h100.xml -o runs/azure",
     .run = run,
+    .options = options,
 };

@@ -89,50 +89,67 @@ static gboolean read_length(const char *option, const char *text, tw_length *len
   return TRUE;
 }
 
+/* The options of `generate`, as they were written. */
+typedef struct {
+  char *rate, *duration, *prompt, *reasoning, *answer, *output;
+  gint64 limit, seed;
+} generate_words;
+
+static void clear_generate_words(generate_words *words)
+{
+  char *texts[] = {words->rate,      words->duration, words->prompt,
+                   words->reasoning, words->answer,   words->output};
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+    g_free(texts[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(generate_words, clear_generate_words)
+
+#define WORD(member) TW_OPTION(generate_words, member)
+static const GOptionEntry generate_options[] = {
+    {"rate", 'r', 0, G_OPTION_ARG_STRING, WORD(rate), "arrivals, on average (needed)", "5.5/s"},
+    {"requests", 'n', 0, G_OPTION_ARG_INT64, WORD(limit), "how many", "N"},
+    {"duration", 'd', 0, G_OPTION_ARG_STRING, WORD(duration), "arrivals before this time", "1h"},
+    {"prompt", 0, 0, G_OPTION_ARG_STRING, WORD(prompt), "prompt tokens; default exponential:1000", "LENGTH"},
+    {"reasoning", 0, 0, G_OPTION_ARG_STRING, WORD(reasoning), "reasoning tokens; default none", "LENGTH"},
+    {"answer", 0, 0, G_OPTION_ARG_STRING, WORD(answer), "answer tokens; default exponential:200", "LENGTH"},
+    {"seed", 0, 0, G_OPTION_ARG_INT64, WORD(seed), "of all draws; default 1", "N"},
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, WORD(output),
+     "the trace; gzip if it ends in .gz; - is standard output", "FILE"},
+    G_OPTION_ENTRY_NULL};
+#undef WORD
+
 static int generate(const tw_command *command, int argc, char **argv, GError **error)
 {
-  g_autofree char *rate = NULL, *duration = NULL, *prompt = NULL, *reasoning = NULL, *answer = NULL,
-                  *output = NULL;
+  g_auto(generate_words) words = {.limit = G_MAXINT64, .seed = 1};
+  if (!tw_command_read(command, &words, &argc, &argv, error))
+    return TW_EXIT_USAGE;
+  if (argc > 1 || words.rate == NULL || words.output == NULL) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                       argc > 1 ? "takes options alone (see --help)" : "--rate and --output are needed");
+    return TW_EXIT_USAGE;
+  }
   tw_poisson_options options = {
-      .limit = G_MAXINT64,
+      .seed = (guint64)words.seed,
+      .limit = words.limit,
       .duration_s = INFINITY,
       .prompt = {TW_LENGTH_EXPONENTIAL, 1000, DEFAULT_SIGMA, 1, TW_REQUEST_MAX_TOKENS},
       .reasoning = {TW_LENGTH_FIXED, 0, DEFAULT_SIGMA, 0, TW_REQUEST_MAX_TOKENS},
       .answer = {TW_LENGTH_EXPONENTIAL, 200, DEFAULT_SIGMA, 1, TW_REQUEST_MAX_TOKENS},
   };
-  gint64 seed = 1;
-  const GOptionEntry entries[] = {
-      {"rate", 'r', 0, G_OPTION_ARG_STRING, &rate, "arrivals, on average (needed)", "5.5/s"},
-      {"requests", 'n', 0, G_OPTION_ARG_INT64, &options.limit, "how many", "N"},
-      {"duration", 'd', 0, G_OPTION_ARG_STRING, &duration, "arrivals before this time", "1h"},
-      {"prompt", 0, 0, G_OPTION_ARG_STRING, &prompt, "prompt tokens; default exponential:1000", "LENGTH"},
-      {"reasoning", 0, 0, G_OPTION_ARG_STRING, &reasoning, "reasoning tokens; default none", "LENGTH"},
-      {"answer", 0, 0, G_OPTION_ARG_STRING, &answer, "answer tokens; default exponential:200", "LENGTH"},
-      {"seed", 0, 0, G_OPTION_ARG_INT64, &seed, "of all draws; default 1", "N"},
-      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
-       "the trace; gzip if it ends in .gz; - is standard output", "FILE"},
-      G_OPTION_ENTRY_NULL};
-  if (!tw_command_parse(command, entries, &argc, &argv, error))
-    return TW_EXIT_USAGE;
-  options.seed = (guint64)seed;
-  if (argc > 1 || rate == NULL || output == NULL) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                       argc > 1 ? "takes options alone (see --help)" : "--rate and --output are needed");
-    return TW_EXIT_USAGE;
-  }
-  if (!read_quantity("rate", rate, TW_RATE, &options.rate_per_s, error) ||
-      !read_quantity("duration", duration, TW_TIME, &options.duration_s, error) ||
-      !read_length("prompt", prompt, &options.prompt, error) ||
-      !read_length("reasoning", reasoning, &options.reasoning, error) ||
-      !read_length("answer", answer, &options.answer, error) || !tw_poisson_check(&options, error))
+  if (!read_quantity("rate", words.rate, TW_RATE, &options.rate_per_s, error) ||
+      !read_quantity("duration", words.duration, TW_TIME, &options.duration_s, error) ||
+      !read_length("prompt", words.prompt, &options.prompt, error) ||
+      !read_length("reasoning", words.reasoning, &options.reasoning, error) ||
+      !read_length("answer", words.answer, &options.answer, error) || !tw_poisson_check(&options, error))
     return TW_EXIT_USAGE;
   g_autoptr(tw_stream) stream = tw_stream_poisson(&options);
-  return write_trace(stream, output, error);
+  return write_trace(stream, words.output, error);
 }
 
 /* The options of everything that reads a trace, as they were written. */
 typedef struct {
   char *format, *rate_scale, *start, *duration;
+  char *output; /* of `convert` alone */
   gint64 limit, repeat;
 } trace_words;
 
@@ -142,19 +159,23 @@ static void clear_words(trace_words *words)
   g_free(words->rate_scale);
   g_free(words->start);
   g_free(words->duration);
+  g_free(words->output);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
 
-#define TRACE_ENTRIES(words)                                                                                 \
-  {"format", 'f', 0, G_OPTION_ARG_STRING, &(words).format, "of the trace; default: told by its first line",  \
-   "FORMAT"},                                                                                                \
-      {"rate-scale", 0, 0, G_OPTION_ARG_STRING, &(words).rate_scale, "2 replays twice as fast", "X"},        \
-      {"start", 0, 0, G_OPTION_ARG_STRING, &(words).start, "leave out what arrives before", "60s"},          \
-      {"duration", 'd', 0, G_OPTION_ARG_STRING, &(words).duration, "of the trace, from the start on", "1h"}, \
-      {"limit", 'n', 0, G_OPTION_ARG_INT64, &(words).limit, "at most so many requests", "N"},                \
-  {                                                                                                          \
-    "repeat", 0, 0, G_OPTION_ARG_INT64, &(words).repeat, "so many times, one after the other", "N"           \
-  }
+#define WORD(member) TW_OPTION(trace_words, member)
+static const GOptionEntry trace_options[] = {
+    {"output", 'o', 0, G_OPTION_ARG_FILENAME, WORD(output),
+     "the trace; gzip if it ends in .gz; - is standard output", "FILE"},
+    {"format", 'f', 0, G_OPTION_ARG_STRING, WORD(format), "of the trace; default: told by its first line",
+     "FORMAT"},
+    {"rate-scale", 0, 0, G_OPTION_ARG_STRING, WORD(rate_scale), "2 replays twice as fast", "X"},
+    {"start", 0, 0, G_OPTION_ARG_STRING, WORD(start), "leave out what arrives before", "60s"},
+    {"duration", 'd', 0, G_OPTION_ARG_STRING, WORD(duration), "of the trace, from the start on", "1h"},
+    {"limit", 'n', 0, G_OPTION_ARG_INT64, WORD(limit), "at most so many requests", "N"},
+    {"repeat", 0, 0, G_OPTION_ARG_INT64, WORD(repeat), "so many times, one after the other", "N"},
+    G_OPTION_ENTRY_NULL};
+#undef WORD
 
 static tw_stream *open_trace(const char *path, const trace_words *words, GError **error)
 {
@@ -190,24 +211,20 @@ static gboolean same_file(const char *a, const char *b)
 static int convert(const tw_command *command, int argc, char **argv, GError **error)
 {
   g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1};
-  g_autofree char *output = NULL;
-  const GOptionEntry entries[] = {TRACE_ENTRIES(words),
-                                  {"output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
-                                   "the trace; gzip if it ends in .gz; - is standard output", "FILE"},
-                                  G_OPTION_ENTRY_NULL};
-  if (!tw_command_parse(command, entries, &argc, &argv, error))
+  if (!tw_command_read(command, &words, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  if (argc != 2 || output == NULL) {
+  if (argc != 2 || words.output == NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
                        "one trace and --output are needed (see --help)");
     return TW_EXIT_USAGE;
   }
-  if (same_file(argv[1], output)) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, output, 0, "would be written over; name another output");
+  if (same_file(argv[1], words.output)) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, words.output, 0,
+                       "would be written over; name another output");
     return TW_EXIT_USAGE;
   }
   g_autoptr(tw_stream) stream = open_trace(argv[1], &words, error);
-  return stream != NULL ? write_trace(stream, output, error) : TW_EXIT_USAGE;
+  return stream != NULL ? write_trace(stream, words.output, error) : TW_EXIT_USAGE;
 }
 
 static void print_facts(const tw_profile_facts *facts)
@@ -235,8 +252,7 @@ static void print_facts(const tw_profile_facts *facts)
 static int describe(const tw_command *command, int argc, char **argv, GError **error)
 {
   g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1};
-  const GOptionEntry entries[] = {TRACE_ENTRIES(words), G_OPTION_ENTRY_NULL};
-  if (!tw_command_parse(command, entries, &argc, &argv, error))
+  if (!tw_command_read(command, &words, &argc, &argv, error))
     return TW_EXIT_USAGE;
   if (argc != 2) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "one trace is needed (see --help)");
@@ -264,50 +280,58 @@ static int describe(const tw_command *command, int argc, char **argv, GError **e
 }
 
 static const tw_command actions[] = {
-    {"workload generate", "draw a trace: Poisson arrivals, independent lengths", "--rate RATE -o FILE",
-     "Draws Poisson arrivals with independent lengths and writes them in the native format. Every quantity\n"
-     "draws from a stream of chance of its own: changing one leaves the others as they were.\n\n"
-     "A LENGTH is KIND:MEAN with the kind fixed, exponential or lognormal, and, if wanted, the standard\n"
-     "deviation of a lognormal's logarithm (default 1) and bounds: lognormal:1000,sigma=0.8,min=10,max=32768",
-     "tokenworks workload generate --rate 5/s --duration 1h --answer lognormal:300,sigma=0.7 -o "
-     "poisson.csv.gz",
-     generate},
-    {"workload convert", "write any trace, or a part of it, in the native format", "TRACE -o FILE",
-     "Reads a trace in the format tokenworks, azure, mooncake or servegen, plain or gzip, and writes it, or "
-     "a\n"
-     "part of it, faster or repeated, in the native format.",
-     "tokenworks workload convert workloads/traces/azure-conv-2023.csv.gz --start 10min --duration 5min "
-     "-o part.csv",
-     convert},
-    {"workload describe", "count a trace: rates, lengths, sessions, shared prefixes", "TRACE",
-     "Reads a whole trace, or the part that the options choose, and prints what it asks for.",
-     "tokenworks workload describe workloads/traces/azure-conv-2023.csv.gz", describe},
+    {
+        .name = "workload generate",
+        .summary = "draw a trace: Poisson arrivals, independent lengths",
+        .usage = "--rate RATE -o FILE",
+        .description =
+            "Draws Poisson arrivals with independent lengths and writes them in the native format. Every "
+            "quantity\n"
+            "draws from a stream of chance of its own: changing one leaves the others as they were.\n\n"
+            "A LENGTH is KIND:MEAN with the kind fixed, exponential or lognormal, and, if wanted, the "
+            "standard\n"
+            "deviation of a lognormal's logarithm (default 1) and bounds: "
+            "lognormal:1000,sigma=0.8,min=10,max=32768",
+        .example =
+            "tokenworks workload generate --rate 5/s --duration 1h --answer lognormal:300,sigma=0.7 -o "
+            "poisson.csv.gz",
+        .run = generate,
+        .options = generate_options,
+    },
+    {
+        .name = "workload convert",
+        .summary = "write any trace, or a part of it, in the native format",
+        .usage = "TRACE -o FILE",
+        .description =
+            "Reads a trace in the format tokenworks, azure, mooncake or servegen, plain or gzip, and "
+            "writes it, or\na part of it, faster or repeated, in the native format.",
+        .example = "tokenworks workload convert workloads/traces/azure-conv-2023.csv.gz --start 10min "
+                   "--duration 5min -o part.csv",
+        .run = convert,
+        .options = trace_options,
+    },
+    {
+        .name = "workload describe",
+        .summary = "count a trace: rates, lengths, sessions, shared prefixes",
+        .usage = "TRACE",
+        .description =
+            "Reads a whole trace, or the part that the options choose, and prints what it asks for.",
+        .example = "tokenworks workload describe workloads/traces/azure-conv-2023.csv.gz",
+        .run = describe,
+        .options = trace_options + 1, /* all but the output */
+    },
+    {.name = NULL},
 };
 
-static int run_workload(const tw_command *command, int argc, char **argv, GError **error)
-{
-  const char *names[G_N_ELEMENTS(actions) + 1] = {NULL};
-  for (guint i = 0; i < G_N_ELEMENTS(actions); i++) {
-    names[i] = strchr(actions[i].name, ' ') + 1;
-    if (argc > 1 && g_str_equal(argv[1], names[i]))
-      return actions[i].run(&actions[i], argc - 1, argv + 1, error);
-  }
-  if (!tw_command_parse(command, NULL, &argc, &argv, error)) /* --help ends here */
-    return TW_EXIT_USAGE;
-  const char *near = argc > 1 ? tw_nearest(argv[1], names) : NULL;
-  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s%s%s (see `tokenworks workload --help`)",
-                     near != NULL ? "did you mean `" : "say generate, convert or describe",
-                     near != NULL ? near : "", near != NULL ? "`?" : "");
-  return TW_EXIT_USAGE;
-}
-
 const tw_command tw_workload_command = {
-    "workload",
-    "draw, convert or describe a trace of requests",
-    "generate|convert|describe",
-    "generate  draws a trace: Poisson arrivals with independent lengths\n"
-    "convert   writes any trace, or a part of it, in the native format\n"
-    "describe  prints rates, lengths, sessions and shared prefixes of a trace\n\n"
-    "`tokenworks workload ACTION --help` explains each.",
-    "tokenworks workload describe workloads/traces/azure-conv-2023.csv.gz",
-    run_workload};
+    .name = "workload",
+    .summary = "draw, convert or describe a trace of requests",
+    .usage = "generate|convert|describe",
+    .description = "generate  draws a trace: Poisson arrivals with independent lengths\n"
+                   "convert   writes any trace, or a part of it, in the native format\n"
+                   "describe  prints rates, lengths, sessions and shared prefixes of a trace\n\n"
+                   "`tokenworks workload ACTION --help` explains each.",
+    .example = "tokenworks workload describe workloads/traces/azure-conv-2023.csv.gz",
+    .run = tw_command_run_action,
+    .actions = actions,
+};

@@ -3,8 +3,8 @@
 
 #include <locale.h>
 
-static const tw_command *const commands[] = {&tw_run_command,      &tw_check_command, &tw_platform_command,
-                                             &tw_workload_command, &tw_log_command,   NULL};
+const tw_command *const tw_commands[] = {&tw_run_command,      &tw_check_command, &tw_platform_command,
+                                         &tw_workload_command, &tw_log_command,   NULL};
 
 static void print_help(FILE *out)
 {
@@ -12,7 +12,7 @@ static void print_help(FILE *out)
         "centre.\n\n"
         "Usage:\n  tokenworks COMMAND [OPTION...]\n\nCommands:\n",
         out);
-  for (const tw_command *const *command = commands; *command != NULL; command++)
+  for (const tw_command *const *command = tw_commands; *command != NULL; command++)
     fprintf(out, "  %-10s %s\n", (*command)->name, (*command)->summary);
   fprintf(out,
           "\n`tokenworks COMMAND --help` explains a command. A first run:\n  %s\n\n"
@@ -22,11 +22,11 @@ static void print_help(FILE *out)
 
 static const tw_command *find_command(const char *name)
 {
-  const char *names[G_N_ELEMENTS(commands)] = {NULL};
-  for (guint i = 0; commands[i] != NULL; i++) {
-    if (g_str_equal(commands[i]->name, name))
-      return commands[i];
-    names[i] = commands[i]->name;
+  const char *names[G_N_ELEMENTS(tw_commands)] = {NULL};
+  for (guint i = 0; tw_commands[i] != NULL; i++) {
+    if (g_str_equal(tw_commands[i]->name, name))
+      return tw_commands[i];
+    names[i] = tw_commands[i]->name;
   }
   const char *near = tw_nearest(name, names);
   fprintf(stderr, "tokenworks: unknown command '%s'; %s%s%s `tokenworks --help` lists the commands\n", name,

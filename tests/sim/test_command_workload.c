@@ -110,8 +110,8 @@ static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
   static const struct {
     const char *words, *message;
   } examples[] = {
-      {"", "say generate, convert or describe"},
-      {"descibe", "did you mean `describe`?"},
+      {"", "write one of generate, convert, describe"},
+      {"descibe", "did you mean \"describe\"?"},
       {"describe", "one trace is needed"},
       {"describe no/such.csv", "no/such.csv: cannot be opened: No such file or directory"},
       {"describe $", "cannot be read: Is a directory"},
