@@ -6,7 +6,7 @@
 enum { ROWS_MEASURED = 200 };
 
 typedef struct {
-  const char *name, *help;
+  const char *name;
   void (*begin)(tw_log_printer *printer);
   void (*row)(tw_log_printer *printer, const char *const *cells);
   void (*end)(tw_log_printer *printer);
@@ -178,9 +178,9 @@ static void nothing(tw_log_printer *printer)
 }
 
 static const print_format formats[] = {
-    {"csv", "comma-separated, with a header line", begin_csv, print_csv, nothing},
-    {"jsonl", "a JSON object per line, null where there is no value", nothing, print_json, nothing},
-    {"table", "aligned columns, to read", begin_table, print_table, end_table},
+    {"csv", begin_csv, print_csv, nothing},
+    {"jsonl", nothing, print_json, nothing},
+    {"table", begin_table, print_table, end_table},
 };
 
 const char **tw_log_print_formats(void)
@@ -189,14 +189,6 @@ const char **tw_log_print_formats(void)
   for (gsize i = 0; i < G_N_ELEMENTS(formats); i++)
     names[i] = formats[i].name;
   return names;
-}
-
-char *tw_log_print_help(void)
-{
-  GString *help = g_string_new(NULL);
-  for (gsize i = 0; i < G_N_ELEMENTS(formats); i++)
-    g_string_append_printf(help, "%s%s: %s", i > 0 ? "; " : "", formats[i].name, formats[i].help);
-  return g_string_free(help, FALSE);
 }
 
 static const print_format *find_format(const char *name)

@@ -6,10 +6,9 @@
 
 typedef struct tw_log_printer tw_log_printer;
 
-/* The names of the formats, NULL-terminated. Free the array with g_free, not its strings. */
+/* The names of the formats, NULL-terminated: csv, jsonl (an object a line, null where there is no value),
+ * table (aligned columns). Free the array with g_free, not its strings. */
 const char **tw_log_print_formats(void);
-/* "csv: what that is; ...": for --help. The caller frees it. */
-char *tw_log_print_help(void);
 
 /* Prints to `out` in the named format, which must be one of the above; columns are of tw_column, and
  * borrowed. */

@@ -92,7 +92,7 @@ static void clear_values(check_values *values)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(check_values, clear_values)
 
 #define VALUE(member) TW_OPTION(check_values, member)
-static const GOptionEntry options[] = {
+static const GOptionEntry check_options[] = {
     {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, VALUE(sets), "Check a scenario with this change", "XPATH=VALUE"},
     {"dump", 0, 0, G_OPTION_ARG_NONE, VALUE(dump), "Print a scenario as it was understood, includes resolved",
      NULL},
@@ -141,5 +141,5 @@ const tw_command tw_check_command = {
     .example =
         "tokenworks check sim/scenarios/azure-conv-hgx-h100.xml workloads/traces/azure-conv-2023.csv.gz",
     .run = run,
-    .options = options,
+    .options = check_options,
 };

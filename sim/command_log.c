@@ -85,6 +85,33 @@ static void clear_print_options(print_options *options)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(print_options, clear_print_options)
 
+#define OPTION(member) TW_OPTION(print_options, member)
+#define COLUMNS_OPTION                                                                                       \
+  {                                                                                                          \
+    "columns", 'c', 0, G_OPTION_ARG_STRING, OPTION(columns), "These columns, in this order", "A,B,..."       \
+  }
+#define FORMAT_OPTION                                                                                        \
+  {                                                                                                          \
+    "format", 'f', 0, G_OPTION_ARG_STRING, OPTION(format),                                                   \
+        "CSV, a JSON object a line, or a table for people", "csv|jsonl|table"                                \
+  }
+static const GOptionEntry cat_options[] = {
+    {"from", 0, 0, G_OPTION_ARG_STRING, OPTION(from), "Rows of this time or later (seconds, or 90min, 2h)",
+     "TIME"},
+    {"to", 0, 0, G_OPTION_ARG_STRING, OPTION(to), "Rows before this time", "TIME"},
+    COLUMNS_OPTION,
+    FORMAT_OPTION,
+    G_OPTION_ENTRY_NULL};
+static const GOptionEntry head_options[] = {
+    {"rows", 'n', 0, G_OPTION_ARG_INT64, OPTION(rows), "So many rows (10)", "N"},
+    COLUMNS_OPTION,
+    FORMAT_OPTION,
+    G_OPTION_ENTRY_NULL};
+static const GOptionEntry schema_options[] = {FORMAT_OPTION, G_OPTION_ENTRY_NULL};
+#undef FORMAT_OPTION
+#undef COLUMNS_OPTION
+#undef OPTION
+
 static gboolean print_rows(tw_log_reader *reader, const print_options *options, GError **error)
 {
   g_autoptr(GArray) chosen = choose_columns(reader, options->columns, error);
@@ -132,16 +159,7 @@ static int print_table(const tw_command *verb, int argc, char **argv, const prin
 static int run_cat(const tw_command *verb, int argc, char **argv, GError **error)
 {
   g_auto(print_options) options = {.format = g_strdup("csv"), .rows = -1};
-  g_autofree char *formats = tw_log_print_help();
-  const GOptionEntry entries[] = {
-      {"from", 0, 0, G_OPTION_ARG_STRING, &options.from, "Rows of this time or later (seconds, or 90min, 2h)",
-       "TIME"},
-      {"to", 0, 0, G_OPTION_ARG_STRING, &options.to, "Rows before this time", "TIME"},
-      {"columns", 'c', 0, G_OPTION_ARG_STRING, &options.columns, "These columns, in this order", "A,B,..."},
-      {"format", 'f', 0, G_OPTION_ARG_STRING, &options.format, formats, "FORMAT"},
-      G_OPTION_ENTRY_NULL,
-  };
-  if (!tw_command_parse(verb, entries, &argc, &argv, error))
+  if (!tw_command_read(verb, &options, &argc, &argv, error))
     return TW_EXIT_USAGE;
   return print_table(verb, argc, argv, &options, error);
 }
@@ -149,14 +167,7 @@ static int run_cat(const tw_command *verb, int argc, char **argv, GError **error
 static int run_head(const tw_command *verb, int argc, char **argv, GError **error)
 {
   g_auto(print_options) options = {.format = g_strdup("table"), .rows = 10};
-  g_autofree char *formats = tw_log_print_help();
-  const GOptionEntry entries[] = {
-      {"rows", 'n', 0, G_OPTION_ARG_INT64, &options.rows, "So many rows (10)", "N"},
-      {"columns", 'c', 0, G_OPTION_ARG_STRING, &options.columns, "These columns, in this order", "A,B,..."},
-      {"format", 'f', 0, G_OPTION_ARG_STRING, &options.format, formats, "FORMAT"},
-      G_OPTION_ENTRY_NULL,
-  };
-  if (!tw_command_parse(verb, entries, &argc, &argv, error))
+  if (!tw_command_read(verb, &options, &argc, &argv, error))
     return TW_EXIT_USAGE;
   if (options.rows < 0) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--rows must not be negative");
@@ -199,7 +210,7 @@ static gboolean repair_table(const char *directory, const tw_log_table *table, G
 static int act_on_tables(const tw_command *verb, int argc, char **argv, table_action act, GError **error)
 {
   const char *directory, *name = NULL;
-  if (!tw_command_parse(verb, NULL, &argc, &argv, error) ||
+  if (!tw_command_read(verb, NULL, &argc, &argv, error) ||
       !take_operands(verb, argc, argv, &directory, &name, error))
     return TW_EXIT_USAGE;
   if (name != NULL) {
@@ -275,12 +286,7 @@ static int run_schema(const tw_command *verb, int argc, char **argv, GError **er
                                      {"help", TW_COLUMN_TEXT, 0, "", ""}};
   const char *directory = NULL, *table = NULL;
   g_auto(print_options) options = {.format = g_strdup("table")};
-  g_autofree char *formats = tw_log_print_help();
-  const GOptionEntry entries[] = {
-      {"format", 'f', 0, G_OPTION_ARG_STRING, &options.format, formats, "FORMAT"},
-      G_OPTION_ENTRY_NULL,
-  };
-  if (!tw_command_parse(verb, entries, &argc, &argv, error) || !check_format(options.format, error) ||
+  if (!tw_command_read(verb, &options, &argc, &argv, error) || !check_format(options.format, error) ||
       (argc > 1 && !take_operands(verb, argc, argv, &directory, &table, error)))
     return TW_EXIT_USAGE;
 
@@ -301,73 +307,85 @@ static int run_schema(const tw_command *verb, int argc, char **argv, GError **er
 /* ---- The verbs ---- */
 
 static const tw_command verbs[] = {
-    {"log cat", "print rows of a table", "DIR [TABLE]",
-     "Prints a table of a run (requests, if none is named), or the rows of a stretch of time, for which only "
-     "the\n"
-     "blocks that hold it are read. Rows are of the time in the table's time column: completion_s for "
-     "requests,\n"
-     "end_s for segments, start_s for the others.",
-     "tokenworks log cat runs/azure requests --from 3600 --to 3700 --columns id,arrival_s,state", run_cat},
-    {"log head", "print the first rows of a table", "DIR [TABLE]",
-     "Prints the first rows of a table of a run (requests, if none is named).",
-     "tokenworks log head runs/azure engines -n 20", run_head},
-    {"log verify", "check tables for damage", "DIR [TABLE]",
-     "Checks a table, or all that the run wrote: the CRC of each block, the rows, the end marker, the "
-     "index.\n"
-     "Exits 1 if anything is wrong, and says what.",
-     "tokenworks log verify runs/azure", run_verify},
-    {"log repair", "make damaged tables whole", "DIR [TABLE]",
-     "Makes the tables of a killed run complete: drops the block that was cut off (and any that is "
-     "damaged),\n"
-     "writes the end marker and rebuilds the index. Tables that are whole stay as they are.",
-     "tokenworks log repair runs/azure", run_repair},
-    {"log schema", "explain the columns of the tables", "[DIR [TABLE]]",
-     "Prints the columns with their types, units and meaning: of every table, or of those of a run.",
-     "tokenworks log schema", run_schema},
+    {
+        .name = "log cat",
+        .summary = "print rows of a table",
+        .usage = "DIR [TABLE]",
+        .description =
+            "Prints a table of a run (requests, if none is named), or the rows of a stretch of time, for "
+            "which only "
+            "the\n"
+            "blocks that hold it are read. Rows are of the time in the table's time column: completion_s for "
+            "requests,\n"
+            "end_s for segments, start_s for the others.",
+        .example =
+            "tokenworks log cat runs/azure requests --from 3600 --to 3700 --columns id,arrival_s,state",
+        .run = run_cat,
+        .options = cat_options,
+    },
+    {
+        .name = "log head",
+        .summary = "print the first rows of a table",
+        .usage = "DIR [TABLE]",
+        .description = "Prints the first rows of a table of a run (requests, if none is named).",
+        .example = "tokenworks log head runs/azure engines -n 20",
+        .run = run_head,
+        .options = head_options,
+    },
+    {
+        .name = "log verify",
+        .summary = "check tables for damage",
+        .usage = "DIR [TABLE]",
+        .description =
+            "Checks a table, or all that the run wrote: the CRC of each block, the rows, the end marker, the "
+            "index.\n"
+            "Exits 1 if anything is wrong, and says what.",
+        .example = "tokenworks log verify runs/azure",
+        .run = run_verify,
+    },
+    {
+        .name = "log repair",
+        .summary = "make damaged tables whole",
+        .usage = "DIR [TABLE]",
+        .description =
+            "Makes the tables of a killed run complete: drops the block that was cut off (and any that is "
+            "damaged),\n"
+            "writes the end marker and rebuilds the index. Tables that are whole stay as they are.",
+        .example = "tokenworks log repair runs/azure",
+        .run = run_repair,
+    },
+    {
+        .name = "log schema",
+        .summary = "explain the columns of the tables",
+        .usage = "[DIR [TABLE]]",
+        .description =
+            "Prints the columns with their types, units and meaning: of every table, or of those of a run.",
+        .example = "tokenworks log schema",
+        .run = run_schema,
+        .options = schema_options,
+    },
+    {.name = NULL},
 };
 
-static const tw_command *find_verb(const char *name, GError **error)
-{
-  const char *names[G_N_ELEMENTS(verbs) + 1] = {NULL};
-  for (gsize i = 0; i < G_N_ELEMENTS(verbs); i++) {
-    names[i] = strchr(verbs[i].name, ' ') + 1;
-    if (g_str_equal(names[i], name))
-      return &verbs[i];
-  }
-  const char *near = tw_nearest(name, names);
-  g_autofree char *all = g_strjoinv(", ", (char **)names);
-  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "unknown verb '%s'; %s %s", name,
-                     near != NULL ? "did you mean" : "the verbs are", near != NULL ? near : all);
-  return NULL;
-}
-
-static int run_log(const tw_command *command, int argc, char **argv, GError **error)
-{
-  if (argc < 2 || *argv[1] == '-') { /* for --help */
-    if (tw_command_parse(command, NULL, &argc, &argv, error))
-      tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "do what? (see `tokenworks log --help`)");
-    return TW_EXIT_USAGE;
-  }
-  const tw_command *verb = find_verb(argv[1], error);
-  return verb != NULL ? verb->run(verb, argc - 1, argv + 1, error) : TW_EXIT_USAGE;
-}
-
 const tw_command tw_log_command = {
-    "log",
-    "print, check and repair the tables of a run",
-    "cat|head|verify|repair|schema DIR [TABLE]",
-    "Works on the tables that a run wrote into its directory DIR. They are CSV, gzipped in blocks, which any "
-    "tool\n"
-    "reads (`zcat DIR/requests.csv.gz`); these commands know their index, their columns and their "
-    "checksums.\n"
-    "\n"
-    "  cat     print rows of a table, of a stretch of time or all\n"
-    "  head    print the first rows\n"
-    "  verify  check tables for damage\n"
-    "  repair  make the tables of a killed run complete\n"
-    "  schema  explain the columns\n"
-    "\n"
-    "`tokenworks log cat --help` explains cat, and so on.",
-    "tokenworks log cat runs/azure requests --from 3600 --to 3700",
-    run_log,
+    .name = "log",
+    .summary = "print, check and repair the tables of a run",
+    .usage = "cat|head|verify|repair|schema DIR [TABLE]",
+    .description =
+        "Works on the tables that a run wrote into its directory DIR. They are CSV, gzipped in blocks, which "
+        "any "
+        "tool\n"
+        "reads (`zcat DIR/requests.csv.gz`); these commands know their index, their columns and their "
+        "checksums.\n"
+        "\n"
+        "  cat     print rows of a table, of a stretch of time or all\n"
+        "  head    print the first rows\n"
+        "  verify  check tables for damage\n"
+        "  repair  make the tables of a killed run complete\n"
+        "  schema  explain the columns\n"
+        "\n"
+        "`tokenworks log cat --help` explains cat, and so on.",
+    .example = "tokenworks log cat runs/azure requests --from 3600 --to 3700",
+    .run = tw_command_run_action,
+    .actions = verbs,
 };

@@ -64,7 +64,7 @@ static void clear_values(run_values *values)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(run_values, clear_values)
 
 #define VALUE(member) TW_OPTION(run_values, member)
-static const GOptionEntry options[] = {
+static const GOptionEntry run_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(directory), "Write the run to this directory", "DIR"},
     {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, VALUE(sets),
      "Change the scenario: --set \"//pool[@id='serve']/@replicas=8\"; may be repeated", "XPATH=VALUE"},
@@ -144,5 +144,5 @@ const tw_command tw_run_command = {
         "what was simulated until then is written.",
     .example = "tokenworks run sim/scenarios/azure-conv-hgx-h100.xml -o runs/azure",
     .run = run,
-    .options = options,
+    .options = run_options,
 };
