@@ -35,7 +35,7 @@
 
 static const tw_attribute platform_attributes[] = {
     PATH(tw_scenario, platform_file, "file", NULL, "SimGrid platform XML"),
-    {NULL},
+    {0},
 };
 const tw_element tw_platform_ref_element = {"platform", "the data centre that the scenario runs on",
                                             platform_attributes, NULL, NULL};
@@ -54,7 +54,7 @@ static const tw_attribute trace_attributes[] = {
      .offset = offsetof(tw_scenario, trace.limit), .help = "at most so many requests; all if absent"},
     COUNT(tw_scenario, trace.repeat, "repeat", "1", 1e9,
           "times that the trace is replayed, one after the other"),
-    {NULL},
+    {0},
 };
 const tw_element tw_trace_element = {"trace", "requests from a file, replayed as it is read",
                                      trace_attributes, NULL, NULL};
@@ -77,7 +77,7 @@ const tw_element tw_trace_element = {"trace", "requests from a file, replayed as
         COUNT(tw_poisson_element, lengths[i].max, "max", G_STRINGIFY(TW_REQUEST_MAX_TOKENS),                 \
               TW_REQUEST_MAX_TOKENS, "longer draws are cut to it"),                                          \
     {                                                                                                        \
-      NULL                                                                                                   \
+      0                                                                                                      \
     }                                                                                                        \
   }
 static const tw_attribute prompt_attributes[] = LENGTH_ATTRIBUTES(0);
@@ -97,7 +97,7 @@ static const tw_attribute poisson_attributes[] = {
     {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
      .offset = offsetof(tw_poisson_element, duration_s),
      .help = "arrivals before it; it or `requests` is needed"},
-    {NULL},
+    {0},
 };
 static gboolean check_poisson(const xmlNode *node, const void *target, tw_faults *faults)
 {
@@ -107,10 +107,8 @@ static gboolean check_poisson(const xmlNode *node, const void *target, tw_faults
   tw_node_fault(node, faults, "<poisson> never ends; give it requests=\"10000\" or duration=\"1h\"");
   return FALSE;
 }
-static const tw_child poisson_children[] = {{&tw_length_elements[0], 1, 1},
-                                            {&tw_length_elements[1], 0, 1},
-                                            {&tw_length_elements[2], 1, 1},
-                                            {NULL, 0, 0}};
+static const tw_child poisson_children[] = {
+    {&tw_length_elements[0], 1, 1}, {&tw_length_elements[1], 0, 1}, {&tw_length_elements[2], 1, 1}, {0}};
 const tw_element tw_poisson_xml_element = {"poisson", "requests at random, independent of each other",
                                            poisson_attributes, poisson_children, check_poisson};
 
@@ -123,8 +121,7 @@ static gboolean check_workload(const xmlNode *node, const void *target, tw_fault
   tw_node_fault(node, faults, "<workload> must hold one source of requests: <trace> or <poisson>");
   return FALSE;
 }
-static const tw_child workload_children[] = {
-    {&tw_trace_element, 0, 1}, {&tw_poisson_xml_element, 0, 1}, {NULL, 0, 0}};
+static const tw_child workload_children[] = {{&tw_trace_element, 0, 1}, {&tw_poisson_xml_element, 0, 1}, {0}};
 const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
                                         check_workload};
 
@@ -139,7 +136,7 @@ static const tw_attribute scheduler_attributes[] = {
     {"max-model-len", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 2, .max = 1e9,
      .offset = offsetof(tw_pool, max_model_len),
      .help = "prompt and output tokens together; what the model was made for if absent"},
-    {NULL},
+    {0},
 };
 const tw_element tw_scheduler_element = {"scheduler", "continuous batching of an engine",
                                          scheduler_attributes, NULL, NULL};
@@ -150,7 +147,7 @@ static const tw_attribute step_time_attributes[] = {
     PATH(tw_pool, table_file, "file", TW_ABSENT, "table: CSV of measured step times"),
     NUMBER(tw_pool, expert_imbalance, "expert-imbalance", "1", 1, 1e3,
            "experts: load of the busiest rank over the mean"),
-    {NULL},
+    {0},
 };
 const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,
                                          NULL};
@@ -170,10 +167,9 @@ static const tw_attribute pool_attributes[] = {
     STRING(tw_pool, hosts, "hosts", "*", "hosts that the pool may use: a pattern with * and ?"),
     CHOICE(tw_pool, placement, "placement", "pack", tw_placement_names,
            "one NVLink domain after the other, or the one with the most free accelerators"),
-    {NULL},
+    {0},
 };
-static const tw_child pool_children[] = {
-    {&tw_scheduler_element, 0, 1}, {&tw_step_time_element, 0, 1}, {NULL, 0, 0}};
+static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1}, {&tw_step_time_element, 0, 1}, {0}};
 const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
 
 static const tw_attribute router_attributes[] = {
@@ -182,7 +178,7 @@ static const tw_attribute router_attributes[] = {
     TIME(tw_scenario, frontend_s, "frontend", "0s", 3600, "time of the HTTP front end for each request"),
     TIME(tw_scenario, frontend_per_token_s, "frontend-per-token", "0s", 1,
          "and for each of its prompt tokens"),
-    {NULL},
+    {0},
 };
 const tw_element tw_router_element = {"router", "sends each request to an engine", router_attributes, NULL,
                                       NULL};
@@ -191,7 +187,7 @@ static const tw_attribute slo_attributes[] = {
     TIME(tw_scenario, slo_ttft_s, "ttft", TW_ABSENT, YEARS_S, "longest time to first token"),
     TIME(tw_scenario, slo_tpot_s, "tpot", TW_ABSENT, YEARS_S, "longest time per output token"),
     TIME(tw_scenario, slo_e2e_s, "e2e", TW_ABSENT, YEARS_S, "longest time to the last token"),
-    {NULL},
+    {0},
 };
 const tw_element tw_slo_element = {"slo", "what a request must meet to count as goodput", slo_attributes,
                                    NULL, NULL};
@@ -208,7 +204,7 @@ static const tw_attribute output_attributes[] = {
          "statistics leave out requests that arrive before it"),
     TIME(tw_scenario, drain_s, "drain", "0s", YEARS_S,
          "and those that arrive in so long a time before the end"),
-    {NULL},
+    {0},
 };
 const tw_element tw_output_element = {"output", "what is written and measured", output_attributes, NULL,
                                       NULL};
@@ -218,7 +214,7 @@ static const tw_attribute scenario_attributes[] = {
     STRING(tw_scenario, description, "description", "", "what it shows"),
     {"seed", TW_ATTR_INT, .fallback = "1", .min = 0, .max = 9e15, .offset = offsetof(tw_scenario, seed),
      .help = "of every stream of chance"},
-    {NULL},
+    {0},
 };
 static const tw_child scenario_children[] = {
     {&tw_platform_ref_element, 1, 1},
@@ -227,7 +223,7 @@ static const tw_child scenario_children[] = {
     {&tw_router_element, 0, 1},
     {&tw_slo_element, 0, 1},
     {&tw_output_element, 0, 1},
-    {NULL, 0, 0},
+    {0},
 };
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
                                         scenario_children, NULL};
