@@ -84,10 +84,9 @@ int tw_log_reader_column(const tw_log_reader *reader, const char *name, GError *
   g_autofree const char **names = g_new0(const char *, reader->columns->len + 1);
   for (guint i = 0; i < reader->columns->len; i++)
     names[i] = g_array_index(reader->columns, tw_column, i).name;
-  const char *near = tw_nearest(name, names);
-  g_autofree char *all = g_strjoinv(", ", (char **)names);
-  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, tw_log_file_path(reader->file), 0, "no column '%s'; %s %s",
-                     name, near != NULL ? "the nearest is" : "it has", near != NULL ? near : all);
+  g_autofree char *right = tw_suggestion(name, names);
+  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, tw_log_file_path(reader->file), 0,
+                     "no column is called '%s'; %s", name, right);
   return -1;
 }
 

@@ -44,14 +44,8 @@ gboolean tw_run_json_has_table(const json_t *run, const tw_log_table *table)
 static void set_unknown_table(const char *name, GError **error)
 {
   g_autofree const char **names = tw_log_table_names();
-  const char *near = tw_nearest(name, names);
-  g_autofree char *all = g_strjoinv(", ", (char **)names);
-  if (near != NULL)
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "unknown table '%s'; did you mean '%s'?", name,
-                       near);
-  else
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "unknown table '%s'; the tables are %s", name,
-                       all);
+  g_autofree char *right = tw_suggestion(name, names);
+  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "no table is called '%s'; %s", name, right);
 }
 
 static void set_table_not_written(const char *directory, const json_t *run, const char *name, GError **error)

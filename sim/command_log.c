@@ -33,14 +33,17 @@ static gboolean take_time(const char *option, const char *text, double *value_s,
   return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s %s: %s", option, text, why);
 }
 
-static gboolean check_format(const char *name, GError **error)
+/* The format that --format names, or the default; GLib would leak a default that stood there before. */
+static gboolean take_format(char **name, const char *standard, GError **error)
 {
+  if (*name == NULL)
+    *name = g_strdup(standard);
   g_autofree const char **formats = tw_log_print_formats();
-  if (g_strv_contains(formats, name))
+  if (g_strv_contains(formats, *name))
     return TRUE;
-  g_autofree char *all = g_strjoinv(", ", (char **)formats);
-  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--format %s: the formats are %s", name,
-                            all);
+  g_autofree char *right = tw_suggestion(*name, formats);
+  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--format %s: no format is called that; %s",
+                            *name, right);
 }
 
 /* The columns that `list` names ("a,b,c"), or all if it is NULL: their positions in the reader's. */
@@ -138,15 +141,15 @@ static gboolean print_rows(tw_log_reader *reader, const print_options *options, 
   return FALSE;
 }
 
-static int print_table(const tw_command *verb, int argc, char **argv, const print_options *options,
-                       GError **error)
+static int print_table(const tw_command *verb, int argc, char **argv, print_options *options,
+                       const char *standard_format, GError **error)
 {
   const char *directory, *table = "requests";
   double from_s = -INFINITY, to_s = INFINITY;
 
   if (!take_operands(verb, argc, argv, &directory, &table, error) ||
       !take_time("--from", options->from, &from_s, error) || !take_time("--to", options->to, &to_s, error) ||
-      !check_format(options->format, error))
+      !take_format(&options->format, standard_format, error))
     return TW_EXIT_USAGE;
   g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, table, error);
   if (reader == NULL)
@@ -158,22 +161,22 @@ static int print_table(const tw_command *verb, int argc, char **argv, const prin
 
 static int run_cat(const tw_command *verb, int argc, char **argv, GError **error)
 {
-  g_auto(print_options) options = {.format = g_strdup("csv"), .rows = -1};
+  g_auto(print_options) options = {.rows = -1};
   if (!tw_command_read(verb, &options, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  return print_table(verb, argc, argv, &options, error);
+  return print_table(verb, argc, argv, &options, "csv", error);
 }
 
 static int run_head(const tw_command *verb, int argc, char **argv, GError **error)
 {
-  g_auto(print_options) options = {.format = g_strdup("table"), .rows = 10};
+  g_auto(print_options) options = {.rows = 10};
   if (!tw_command_read(verb, &options, &argc, &argv, error))
     return TW_EXIT_USAGE;
   if (options.rows < 0) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--rows must not be negative");
     return TW_EXIT_USAGE;
   }
-  return print_table(verb, argc, argv, &options, error);
+  return print_table(verb, argc, argv, &options, "table", error);
 }
 
 /* ---- verify and repair ---- */
@@ -285,8 +288,9 @@ static int run_schema(const tw_command *verb, int argc, char **argv, GError **er
                                      {"unit", TW_COLUMN_TEXT, 0, "", ""},
                                      {"help", TW_COLUMN_TEXT, 0, "", ""}};
   const char *directory = NULL, *table = NULL;
-  g_auto(print_options) options = {.format = g_strdup("table")};
-  if (!tw_command_read(verb, &options, &argc, &argv, error) || !check_format(options.format, error) ||
+  g_auto(print_options) options = {.rows = -1};
+  if (!tw_command_read(verb, &options, &argc, &argv, error) ||
+      !take_format(&options.format, "table", error) ||
       (argc > 1 && !take_operands(verb, argc, argv, &directory, &table, error)))
     return TW_EXIT_USAGE;
 
@@ -312,12 +316,9 @@ static const tw_command verbs[] = {
         .summary = "print rows of a table",
         .usage = "DIR [TABLE]",
         .description =
-            "Prints a table of a run (requests, if none is named), or the rows of a stretch of time, for "
-            "which only "
-            "the\n"
-            "blocks that hold it are read. Rows are of the time in the table's time column: completion_s for "
-            "requests,\n"
-            "end_s for segments, start_s for the others.",
+            "Prints a table of a run (requests, if none is named), or the rows of a stretch of time,\n"
+            "for which only the blocks that hold it are read. Rows are of the time in the table's time\n"
+            "column: completion_s for requests, end_s for segments, start_s for the others.",
         .example =
             "tokenworks log cat runs/azure requests --from 3600 --to 3700 --columns id,arrival_s,state",
         .run = run_cat,
@@ -336,10 +337,8 @@ static const tw_command verbs[] = {
         .name = "log verify",
         .summary = "check tables for damage",
         .usage = "DIR [TABLE]",
-        .description =
-            "Checks a table, or all that the run wrote: the CRC of each block, the rows, the end marker, the "
-            "index.\n"
-            "Exits 1 if anything is wrong, and says what.",
+        .description = "Checks a table, or all that the run wrote: the CRC of each block, the rows, the end\n"
+                       "marker, the index. Exits 1 if anything is wrong, and says what.",
         .example = "tokenworks log verify runs/azure",
         .run = run_verify,
     },
@@ -348,9 +347,8 @@ static const tw_command verbs[] = {
         .summary = "make damaged tables whole",
         .usage = "DIR [TABLE]",
         .description =
-            "Makes the tables of a killed run complete: drops the block that was cut off (and any that is "
-            "damaged),\n"
-            "writes the end marker and rebuilds the index. Tables that are whole stay as they are.",
+            "Makes the tables of a killed run complete: drops the block that was cut off (and any that\n"
+            "is damaged), writes the end marker and rebuilds the index. Whole tables stay as they are.",
         .example = "tokenworks log repair runs/azure",
         .run = run_repair,
     },
@@ -372,11 +370,9 @@ const tw_command tw_log_command = {
     .summary = "print, check and repair the tables of a run",
     .usage = "cat|head|verify|repair|schema DIR [TABLE]",
     .description =
-        "Works on the tables that a run wrote into its directory DIR. They are CSV, gzipped in blocks, which "
-        "any "
-        "tool\n"
-        "reads (`zcat DIR/requests.csv.gz`); these commands know their index, their columns and their "
-        "checksums.\n"
+        "Works on the tables that a run wrote into its directory DIR. They are CSV, gzipped in blocks,\n"
+        "which any tool reads (`zcat DIR/requests.csv.gz`); these commands know their index, their\n"
+        "columns and their checksums.\n"
         "\n"
         "  cat     print rows of a table, of a stretch of time or all\n"
         "  head    print the first rows\n"

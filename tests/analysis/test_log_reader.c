@@ -279,10 +279,10 @@ static void a_table_that_is_not_there_is_told_from_a_misspelt_one(void **state)
   (void)state;
   char *directory = new_run(10);
   g_autofree char *misspelt = open_failure(directory, "segmnts");
-  assert_string_equal(misspelt, "unknown table 'segmnts'; did you mean 'segments'?");
+  assert_string_equal(misspelt, "no table is called 'segmnts'; did you mean \"segments\"?");
   g_autofree char *absurd = open_failure(directory, "xyzzy");
   assert_string_equal(absurd,
-                      "unknown table 'xyzzy'; the tables are requests, engines, racks, site, segments");
+                      "no table is called 'xyzzy'; write one of requests, engines, racks, site, segments");
   g_autofree char *absent = open_failure(directory, "requests");
   assert_contains(absent, "this run has no table 'requests'; it has segments");
   remove_file(directory, "segments.csv.gz");
@@ -298,7 +298,7 @@ static void an_unknown_column_is_an_error_that_names_the_nearest(void **state)
   g_autoptr(tw_log_reader) reader = open_segments(directory);
   g_autoptr(GError) error = NULL;
   assert_int_equal(tw_log_reader_column(reader, "token", &error), -1);
-  assert_contains(error->message, "no column 'token'; the nearest is tokens");
+  assert_contains(error->message, "no column is called 'token'; did you mean \"tokens\"?");
   remove_directory(directory);
 }
 
