@@ -296,8 +296,10 @@ static void advance_decodes(tw_scheduler *s, const tw_segment *segment, gint64 i
   s->kv_tokens += s->decoding * iterations;
   s->windowed += (gint64)s->growing.n * iterations;
   s->count += iterations;
-  for (tw_heap_node *top; (top = tw_heap_top(&s->growing)) != NULL && top->key <= (double)s->count;)
+  for (tw_heap_node *top; (top = tw_heap_top(&s->growing)) != NULL && top->key <= (double)s->count;) {
+    s->windowed -= s->count - (gint64)top->key; /* where the step model did not stop at the full window */
     tw_heap_remove(&s->growing, top);
+  }
   for (tw_heap_node *top; (top = tw_heap_top(&s->answer)) != NULL && top->key <= (double)s->count;) {
     tw_heap_remove(&s->answer, top);
     tw_container(top, tw_sequence, answer)->first_answer_s =
