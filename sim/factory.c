@@ -358,7 +358,7 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
       return TRUE;
     end_intervals(factory, now_s);
     factory->now_s = factory->event_s = now_s;
-    if (dispatch_s <= due_s) {
+    if (top == NULL || dispatch_s <= due_s) {
       if (!dispatch(factory, error))
         return FALSE;
     } else {

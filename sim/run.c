@@ -136,8 +136,8 @@ json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GErro
     json_object_set_new(summary, "wall_s", json_real((double)(g_get_monotonic_time() - start_us) * 1e-6));
     json_object_set_new(summary, "cpu_s", json_real(cpu_seconds()));
     description = describe_run(scenario, stream, tables);
-    written = write_json(options->directory, "run.json", description, &problem) &&
-              write_json(options->directory, "summary.json", summary, &problem);
+    if (write_json(options->directory, "run.json", description, &problem))
+      write_json(options->directory, "summary.json", summary, &problem);
     json_decref(description);
   }
   if (problem == NULL)
