@@ -229,7 +229,7 @@ static void an_iteration_that_preempted_admits_nobody(void **state)
     assert_int_equal(g_array_index(s.iterations, naive_iteration, i).prefill_tokens, prefills[i]);
     assert_int_equal(g_array_index(s.iterations, naive_iteration, i).decode_seqs, decodes[i]);
   }
-  assert_int_equal(s.preempted, 1);
+  assert_int_equal(s.preempted, 2); /* the other time at 7 s: 4 tokens are left, and no block for them */
   served_clear(&s);
 }
 
