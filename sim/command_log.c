@@ -144,7 +144,7 @@ static gboolean print_rows(tw_log_reader *reader, const print_options *options, 
 static int print_table(const tw_command *verb, int argc, char **argv, print_options *options,
                        const char *standard_format, GError **error)
 {
-  const char *directory, *table = "requests";
+  const char *directory = NULL, *table = "requests";
   double from_s = -INFINITY, to_s = INFINITY;
 
   if (!take_operands(verb, argc, argv, &directory, &table, error) ||
@@ -212,7 +212,7 @@ static gboolean repair_table(const char *directory, const tw_log_table *table, G
 /* Acts on the table that the operands name, or on all that the run writes. */
 static int act_on_tables(const tw_command *verb, int argc, char **argv, table_action act, GError **error)
 {
-  const char *directory, *name = NULL;
+  const char *directory = NULL, *name = NULL;
   if (!tw_command_read(verb, NULL, &argc, &argv, error) ||
       !take_operands(verb, argc, argv, &directory, &name, error))
     return TW_EXIT_USAGE;

@@ -112,7 +112,7 @@ static char *write_number(char *to, double value, int decimals, gboolean trim)
     if (isnan(value))
       return to;
     if (isinf(value))
-      return (char *)memcpy(to, value < 0 ? "-inf" : "inf", 4) + (value < 0 ? 4 : 3);
+      return g_stpcpy(to, value < 0 ? "-inf" : "inf");
     char format[] = "%.9f";
     format[2] = (char)('0' + (trim ? 0 : decimals));
     g_ascii_formatd(to, TW_CELL_NUMBER_BYTES, format, value);

@@ -127,7 +127,7 @@ static void an_empty_window_reads_no_block(void **state)
   (void)state;
   char *directory = new_run(ROWS);
   gsize n;
-  g_autofree char *bytes = read_file(directory, "segments.csv.gz", &n);
+  g_free(read_file(directory, "segments.csv.gz", &n));
   g_autoptr(tw_log_reader) reader = open_segments(directory);
   GError *error = NULL;
   tw_log_reader_window(reader, 1e6, 2e6);
