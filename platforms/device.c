@@ -73,7 +73,7 @@ static const tw_attribute efficiency_attributes[] = {
     {"memory", TW_ATTR_NUMBER, SHARE, FIELD(efficiency.memory), .help = "share of the memory bandwidth"},
     SOURCE};
 static const tw_attribute device_attributes[] = {
-    {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"}, {NULL}};
+    {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"}, {0}};
 
 static gboolean check_power(const xmlNode *node, const void *target, tw_faults *faults)
 {

@@ -42,8 +42,10 @@ typedef struct tw_zone {
   tw_zone_role role;
   char *rack,
       *row; /* names, inherited by nested zones; the zone's own id where a domain or node names no rack */
-  int rack_index;    /* index in platform->racks, or -1 */
-  double overhead_w; /* tw:overhead_w, 0 if absent: draws always, whatever the load */
+  int rack_index;         /* index in platform->racks, or -1 */
+  double overhead_w;      /* tw:overhead_w, 0 if absent: draws always, whatever the load */
+  tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
+  double link_watts;      /* of each of them (tw:link-watts), NAN if absent */
   long line;
 } tw_zone;
 
@@ -60,7 +62,8 @@ typedef struct tw_link {
   char *id;
   tw_link_kind kind;
   double bytes_per_s, latency_s;
-  double watts; /* tw:watts, NAN if absent */
+  double watts;    /* tw:watts, NAN if absent */
+  gboolean duplex; /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
   int zone;
   long line;
 } tw_link;
@@ -70,16 +73,17 @@ typedef struct tw_platform {
   char *name;          /* file name without its ending */
   tw_zone *zones;      /* outermost first */
   tw_host *hosts;      /* in the order of the file; clusters expanded */
-  tw_link *links;      /* explicit <link>s; the links inside a <cluster> are SimGrid's own */
+  tw_link *links;      /* explicit <link>s and <backbone>s; the links inside a <cluster> are SimGrid's own */
   tw_device **devices; /* every device that a host names, once */
   char **racks;        /* names in the order of first use */
   int n_zones, n_hosts, n_links, n_devices, n_racks;
   double pue; /* tw:pue of the site, NAN if absent */
 } tw_platform;
 
-/* Reads and checks a platform whole. NULL with faults where anything is wrong: unknown elements and
- * attributes, units, names used twice, routes over unknown hosts or links, zones nested more than two deep,
- * unknown devices and roles. */
+/* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,
+ * at loading or at the first transfer (unknown elements and attributes, their order, units, names used twice,
+ * routes over unknown hosts or links, gateways outside their zone, hosts without a route between them), zones
+ * nested more than two deep, unknown devices and roles, and what SimGrid can read but we do not. */
 tw_platform *tw_platform_load(const char *path, tw_faults *faults);
 void tw_platform_free(tw_platform *platform);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_platform, tw_platform_free)

@@ -79,7 +79,8 @@ gboolean tw_attribute_check(const tw_attribute *attribute, const char *text, cha
   switch (attribute->type) {
   case TW_ATTR_STRING:
   case TW_ATTR_PATH:
-    if (*text == '\0' && (attribute->fallback == NULL || attribute->type == TW_ATTR_PATH))
+    if (*text == '\0' && !attribute->empty &&
+        (attribute->fallback == NULL || attribute->type == TW_ATTR_PATH))
       return refuse(why, "is empty; write %s", attribute->help);
     if (has_control(text))
       return refuse(why, "holds a control character; write plain text");

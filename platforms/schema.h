@@ -36,6 +36,7 @@ typedef struct tw_attribute {
       *fallback;     /* the text used where it is absent; NULL: required; TW_ABSENT: the field keeps "none" */
   double min, max;   /* inclusive bounds of numbers, in base units; both 0: unbounded */
   gboolean positive; /* numbers: must be greater than zero */
+  gboolean empty;    /* TW_ATTR_STRING without a fallback: "" is allowed too */
   const char *const *choices; /* TW_ATTR_CHOICE: NULL-terminated words */
   size_t offset;              /* of the field in the struct */
   const char *help;           /* one line, starting in lower case */
