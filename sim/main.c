@@ -3,8 +3,13 @@
 
 #include <locale.h>
 
-const tw_command *const tw_commands[] = {&tw_run_command,      &tw_check_command, &tw_platform_command,
-                                         &tw_workload_command, &tw_log_command,   NULL};
+const tw_command *const tw_commands[] = {&tw_run_command,
+                                         &tw_check_command,
+                                         &tw_platform_command,
+                                         &tw_workload_command,
+                                         &tw_compare_command,
+                                         &tw_log_command,
+                                         NULL};
 
 static void print_help(FILE *out)
 {
