@@ -12,21 +12,22 @@
 
 enum { ASK_EVERY = 256 }; /* wake-ups between questions whether to go on */
 
-/* The actor of one engine. */
-typedef struct engine_actor {
+/* An actor: the source, or an engine. */
+typedef struct actor {
   tw_actors *actors;
-  int engine;
+  int engine; /* or TW_FACTORY_SOURCE */
   sg_sem_t wake;
   double armed_s; /* when it wakes by itself; -INFINITY while it is about to look */
-} engine_actor;
+} actor;
 
 struct tw_actors {
   const tw_scenario *scenario;
   tw_factory *factory;
   tw_run_control control;
-  engine_actor *engines;
+  actor *all; /* engines by their index, then the source */
   guint64 wakeups;
-  gboolean stopped;      /* by go_on or a broken stream */
+  gboolean over;        /* every actor is to end */
+  gboolean stopped;     /* by go_on or a broken stream */
   gboolean out_of_time; /* something is due after until_s */
   GError *error;
 };
@@ -103,11 +104,11 @@ tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error)
   simgrid_load_platform(scenario->platform->path);
   if (!agrees(scenario->platform, error))
     return NULL;
-  gsize n = (gsize)scenario->n_engines;
+  int n = scenario->n_engines;
   tw_actors *actors = g_new0(tw_actors, 1);
-  *actors = (tw_actors){.scenario = scenario, .engines = g_new0(engine_actor, n)};
-  for (gsize i = 0; i < n; i++)
-    actors->engines[i] = (engine_actor){actors, (int)i, NULL, -INFINITY};
+  *actors = (tw_actors){.scenario = scenario, .all = g_new0(actor, (gsize)n + 1)};
+  for (int i = 0; i <= n; i++)
+    actors->all[i] = (actor){actors, i < n ? i : TW_FACTORY_SOURCE, NULL, -INFINITY};
   return actors;
 }
 
@@ -115,81 +116,64 @@ void tw_actors_free(tw_actors *actors)
 {
   if (actors == NULL)
     return;
-  g_free(actors->engines);
+  g_free(actors->all);
   g_clear_error(&actors->error);
   g_free(actors);
 }
 
 /* ---- Actors ---- */
 
-static void wake(engine_actor *self)
+static void wake(actor *self)
 {
   self->armed_s = -INFINITY;
   sg_sem_release(self->wake);
 }
 
+static double due(const actor *self)
+{
+  const tw_factory *factory = self->actors->factory;
+  return self->engine == TW_FACTORY_SOURCE ? tw_factory_next_dispatch(factory)
+                                           : tw_factory_engine_due(factory, self->engine);
+}
+
 void tw_actors_moved(void *user, int engine)
 {
   tw_actors *actors = user;
-  if (tw_factory_engine_due(actors->factory, engine) < actors->engines[engine].armed_s)
-    wake(&actors->engines[engine]);
+  actor *moved = &actors->all[engine == TW_FACTORY_SOURCE ? actors->scenario->n_engines : engine];
+  if (due(moved) < moved->armed_s)
+    wake(moved);
 }
 
-/* Has the factory handle what is due. Returns whether the run goes on. */
-static gboolean advance(tw_actors *actors, double now_s)
+/* Has the factory handle what is due. */
+static void advance(tw_actors *actors, double now_s)
 {
   if (actors->stopped)
-    return FALSE;
+    return;
   actors->stopped = !tw_factory_advance(actors->factory, now_s, &actors->error);
   if (++actors->wakeups % ASK_EVERY == 0 && actors->control.go_on != NULL &&
       !actors->control.go_on(actors->control.user, now_s))
     actors->stopped = TRUE;
-  return !actors->stopped;
 }
 
-static void wake_all(tw_actors *actors)
+/* Whether the run goes on: it is not stopped, and something is due before it is cut short. */
+static gboolean goes_on(tw_actors *actors)
 {
-  for (int i = 0; i < actors->scenario->n_engines; i++)
-    wake(&actors->engines[i]);
+  double next_s = tw_factory_next(actors->factory);
+  actors->out_of_time |= isfinite(next_s) && next_s > actors->control.until_s;
+  return !actors->stopped && isfinite(next_s) && next_s <= actors->control.until_s;
 }
 
-/* Whether an instant comes, and before the run is cut short. Notes if only the latter keeps it from coming. */
-static gboolean in_time(tw_actors *actors, double instant_s)
-{
-  if (instant_s <= actors->control.until_s)
-    return isfinite(instant_s);
-  actors->out_of_time |= isfinite(instant_s);
-  return FALSE;
-}
-
-static void run_source(int argc, char **argv)
+/* Sleeps until it is due, or somebody changes that. One that has nothing to do is needed as long as anybody
+ * has: a request may come its way. */
+static void run_actor(int argc, char **argv)
 {
   (void)argc, (void)argv;
-  tw_actors *actors = sg_actor_get_data(sg_actor_self());
-  for (;;) {
-    double next_s = tw_factory_next_dispatch(actors->factory);
-    if (!in_time(actors, next_s))
-      break;
-    if (next_s > simgrid_get_clock())
-      sg_actor_sleep_for(next_s - simgrid_get_clock());
-    if (!advance(actors, next_s))
-      break;
-  }
-  /* Idle engines find that nothing can come any more. */
-  wake_all(actors);
-}
-
-static void run_engine(int argc, char **argv)
-{
-  (void)argc, (void)argv;
-  engine_actor *self = sg_actor_get_data(sg_actor_self());
+  actor *self = sg_actor_get_data(sg_actor_self());
   tw_actors *actors = self->actors;
-  while (!actors->stopped) {
-    double due_s = tw_factory_engine_due(actors->factory, self->engine);
-    if (!in_time(actors, due_s) && !in_time(actors, tw_factory_next_dispatch(actors->factory)))
-      break;
+  while (goes_on(actors)) {
+    double due_s = due(self);
     self->armed_s = due_s;
-    if (!isfinite(due_s)) {
+    if (!isfinite(due_s) || due_s > actors->control.until_s) {
       sg_sem_acquire(self->wake);
       continue;
     }
@@ -197,9 +181,13 @@ static void run_engine(int argc, char **argv)
     if (wait_s > 0 && !sg_sem_acquire_timeout(self->wake, wait_s))
       continue;
     self->armed_s = -INFINITY;
-    if (!advance(actors, due_s))
-      wake_all(actors);
+    advance(actors, due_s);
   }
+  if (actors->over)
+    return;
+  actors->over = TRUE;
+  for (int i = 0; i <= actors->scenario->n_engines; i++)
+    wake(&actors->all[i]);
 }
 
 gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_control *control, GError **error)
@@ -208,19 +196,18 @@ gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_cont
   const tw_host *hosts = scenario->platform->hosts;
   actors->factory = factory;
   actors->control = *control;
-  for (int i = 0; i < scenario->n_engines; i++) {
-    g_autofree char *name = g_strdup_printf("engine-%d", i);
-    sg_actor_t actor = sg_actor_init(name, sg_host_by_name(hosts[scenario->engines[i].shares[0].host].id));
-    actors->engines[i].wake = sg_sem_init(0);
-    sg_actor_set_data(actor, &actors->engines[i]);
-    sg_actor_start_(actor, run_engine, 0, NULL);
+  for (int i = 0; i <= scenario->n_engines; i++) {
+    gboolean source = i == scenario->n_engines;
+    g_autofree char *name = source ? g_strdup("source") : g_strdup_printf("engine-%d", i);
+    const char *host = hosts[scenario->engines[source ? 0 : i].shares[0].host].id;
+    sg_actor_t started = sg_actor_init(name, sg_host_by_name(host));
+    actors->all[i].wake = sg_sem_init(0);
+    sg_actor_set_data(started, &actors->all[i]);
+    sg_actor_start_(started, run_actor, 0, NULL);
   }
-  sg_actor_t source = sg_actor_init("source", sg_host_by_name(hosts[scenario->engines[0].shares[0].host].id));
-  sg_actor_set_data(source, actors);
-  sg_actor_start_(source, run_source, 0, NULL);
   simgrid_run();
-  for (int i = 0; i < scenario->n_engines; i++)
-    sg_sem_destroy(actors->engines[i].wake);
+  for (int i = 0; i <= scenario->n_engines; i++)
+    sg_sem_destroy(actors->all[i].wake);
   if (actors->error == NULL)
     return TRUE;
   g_propagate_error(error, g_steal_pointer(&actors->error));

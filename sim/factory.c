@@ -20,7 +20,7 @@ struct tw_factory {
   void (*moved)(void *user, int engine);
   void *user;
 
-  tw_sequence *next; /* read from the stream, and not yet in the front end; NULL at its end */
+  double arrival_s;  /* of the stream's next request, INFINITY if it has none (yet) */
   tw_heap front_end; /* sequences by the instant at which they leave it; `waiting` is their node */
   guint64 tickets;
   tw_router router;
@@ -39,12 +39,27 @@ struct tw_factory {
 
 /* ---- Construction ---- */
 
+/* Looks at the stream's next arrival. */
+static gboolean look_ahead(tw_factory *factory, GError **error)
+{
+  return tw_stream_due(factory->stream, &factory->arrival_s, error);
+}
+
+/* Who asked learns that the request has ended, and may ask again. */
+static void tell_source(tw_factory *factory, const tw_request *request, double now_s)
+{
+  tw_stream_told(factory->stream, request, now_s);
+  /* Streams that may fail have looked ahead already. */
+  look_ahead(factory, NULL);
+}
+
 static void sequence_ended(void *user, int engine, tw_sequence *sequence, double now_s)
 {
   tw_factory *factory = user;
   tw_router_release(&factory->router, engine, &sequence->request);
   factory->completed++;
   tw_recorder_ended(factory->recorder, sequence, TW_COMPLETED, NULL, now_s);
+  tell_source(factory, &sequence->request, now_s);
   tw_sequence_free(sequence);
 }
 
@@ -113,8 +128,12 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
 {
   tw_factory *factory = g_new0(tw_factory, 1);
   gsize n = (gsize)scenario->n_engines;
-  *factory = (tw_factory){
-      .scenario = scenario, .stream = stream, .recorder = recorder, .moved = moved, .user = user};
+  *factory = (tw_factory){.scenario = scenario,
+                          .stream = stream,
+                          .recorder = recorder,
+                          .moved = moved,
+                          .user = user,
+                          .arrival_s = INFINITY};
   tw_router_init(&factory->router, &tw_router_policies[scenario->router], scenario->n_engines,
                  (guint64)scenario->seed);
   factory->engines = g_new0(tw_engine *, n);
@@ -144,7 +163,6 @@ void tw_factory_free(tw_factory *factory)
     tw_engine_free(factory->engines[i]);
   for (guint i = 0; i < factory->front_end.n; i++)
     tw_sequence_free(tw_container(factory->front_end.nodes[i], tw_sequence, waiting));
-  tw_sequence_free(factory->next);
   tw_heap_clear(&factory->front_end);
   tw_heap_clear(&factory->agenda);
   tw_router_clear(&factory->router);
@@ -253,44 +271,34 @@ static void end_intervals(tw_factory *factory, double now_s)
 
 /* ---- Events ---- */
 
-static gboolean read_next(tw_factory *factory, GError **error)
-{
-  tw_request request;
-  GError *problem = NULL;
-  factory->next = tw_stream_next(factory->stream, &request, &problem) ? tw_sequence_new(&request) : NULL;
-  if (problem == NULL)
-    return TRUE;
-  g_propagate_error(error, problem);
-  return FALSE;
-}
-
-/* Moves requests from the stream into the front end, until none that is still to come could leave it first.
- */
-static gboolean fill_front_end(tw_factory *factory, GError **error)
+/* Moves the requests that may leave the front end by `now_s` from the stream into it. */
+static gboolean fill_front_end(tw_factory *factory, double now_s, GError **error)
 {
   const tw_scenario *scenario = factory->scenario;
-  for (;;) {
-    tw_heap_node *top = tw_heap_top(&factory->front_end);
-    tw_sequence *next = factory->next;
-    if (next == NULL || (top != NULL && next->request.arrival_s + scenario->frontend_s > top->key))
-      return TRUE;
-    double leaves_s = next->request.arrival_s + scenario->frontend_s +
-                      scenario->frontend_per_token_s * next->request.prompt_tokens;
-    tw_heap_push(&factory->front_end, &next->waiting, leaves_s, next->request.id);
-    if (!read_next(factory, error))
+  while (factory->arrival_s + scenario->frontend_s <= now_s) {
+    tw_request request;
+    if (!tw_stream_next(factory->stream, &request, error))
+      return FALSE;
+    tw_sequence *sequence = tw_sequence_new(&request);
+    double leaves_s =
+        request.arrival_s + scenario->frontend_s + scenario->frontend_per_token_s * request.prompt_tokens;
+    tw_heap_push(&factory->front_end, &sequence->waiting, leaves_s, request.id);
+    if (!look_ahead(factory, error))
       return FALSE;
   }
+  return TRUE;
 }
 
 gboolean tw_factory_start(tw_factory *factory, GError **error)
 {
-  return read_next(factory, error) && fill_front_end(factory, error);
+  return look_ahead(factory, error);
 }
 
 double tw_factory_next_dispatch(const tw_factory *factory)
 {
   tw_heap_node *top = tw_heap_top(&factory->front_end);
-  return top != NULL ? top->key : INFINITY;
+  double arrival_s = factory->arrival_s + factory->scenario->frontend_s;
+  return top != NULL ? fmin(top->key, arrival_s) : arrival_s;
 }
 
 double tw_factory_engine_due(const tw_factory *factory, int engine)
@@ -325,11 +333,13 @@ static void schedule(tw_factory *factory, int engine)
     factory->moved(factory->user, engine);
 }
 
-static gboolean dispatch(tw_factory *factory, GError **error)
+/* Sends the first request that has left the front end to an engine, if one has. */
+static void dispatch(tw_factory *factory, double now_s)
 {
   tw_heap_node *node = tw_heap_top(&factory->front_end);
+  if (node == NULL || node->key > now_s)
+    return;
   tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
-  double now_s = node->key;
   tw_heap_remove(&factory->front_end, node);
   sequence->ticket = factory->tickets++;
   factory->arrived++;
@@ -340,12 +350,12 @@ static gboolean dispatch(tw_factory *factory, GError **error)
     tw_router_release(&factory->router, engine, &sequence->request);
     factory->rejected++;
     tw_recorder_ended(factory->recorder, sequence, TW_REJECTED, refusal, now_s);
+    tell_source(factory, &sequence->request, now_s);
     tw_sequence_free(sequence);
   } else {
     tw_engine_submit(factory->engines[engine], sequence, now_s);
     schedule(factory, engine);
   }
-  return fill_front_end(factory, error);
 }
 
 gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
@@ -359,13 +369,16 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
     end_intervals(factory, now_s);
     factory->now_s = factory->event_s = now_s;
     if (top == NULL || dispatch_s <= due_s) {
-      if (!dispatch(factory, error))
+      if (!fill_front_end(factory, now_s, error))
         return FALSE;
+      dispatch(factory, now_s);
     } else {
       int engine = (int)top->tie;
       tw_engine_step(factory->engines[engine]);
       schedule(factory, engine);
     }
+    if (tw_factory_next_dispatch(factory) < dispatch_s && factory->moved != NULL)
+      factory->moved(factory->user, TW_FACTORY_SOURCE);
   }
 }
 
@@ -375,17 +388,14 @@ static void record_unfinished(tw_factory *factory, tw_sequence *sequence, double
   tw_sequence_free(sequence);
 }
 
-/* Those in the front end have arrived, unless they were only read ahead. */
+/* Those in the front end have arrived. */
 static void empty_front_end(tw_factory *factory, double end_s)
 {
+  fill_front_end(factory, end_s + factory->scenario->frontend_s, NULL);
   while (factory->front_end.n > 0) {
     tw_heap_node *node = tw_heap_top(&factory->front_end);
     tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
     tw_heap_remove(&factory->front_end, node);
-    if (sequence->request.arrival_s > end_s) {
-      tw_sequence_free(sequence);
-      continue;
-    }
     factory->arrived++;
     tw_recorder_arrived(factory->recorder);
     record_unfinished(factory, sequence, end_s);

@@ -18,16 +18,19 @@
 typedef struct tw_factory tw_factory;
 
 /* All are borrowed. `moved` (or NULL) is called with the index of an engine whose next event is due at
- * another time than before. */
+ * another time than before, or with TW_FACTORY_SOURCE where the next dispatch is: clients that wait for an
+ * answer ask again when it ends. It may let other actors run, so it is called between events only. */
+enum { TW_FACTORY_SOURCE = -1 };
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
                            void (*moved)(void *user, int engine), void *user);
 void tw_factory_free(tw_factory *factory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_factory, tw_factory_free)
 
-/* Reads the first request. FALSE with `error` set where the stream has none to give. */
+/* Looks for the first request. FALSE with `error` set where the stream has none to give. */
 gboolean tw_factory_start(tw_factory *factory, GError **error);
 
-/* When the next request goes to an engine, INFINITY if there is none any more. */
+/* When the source is due: the earliest instant at which the next request may leave the front end; INFINITY
+ * while there is none. */
 double tw_factory_next_dispatch(const tw_factory *factory);
 /* When the engine's next event is due, INFINITY while it idles. */
 double tw_factory_engine_due(const tw_factory *factory, int engine);

@@ -20,22 +20,32 @@ static gint64 or_most(gint64 value)
   return value == G_MININT64 ? G_MAXINT64 : value;
 }
 
+static void read_lengths(tw_scenario *scenario, const xmlNode *generator)
+{
+  for (int i = 0; i < 3; i++) {
+    const xmlNode *length = tw_node_child(generator, tw_length_elements[i].name);
+    if (length != NULL)
+      tw_schema_read(length, &tw_length_elements[i], &scenario->lengths[i]);
+  }
+}
+
 static void read_workload(tw_scenario *scenario, const xmlNode *root)
 {
-  const xmlNode *workload = tw_node_child(root, "workload"), *poisson = tw_node_child(workload, "poisson");
-  if (poisson == NULL) {
+  const xmlNode *workload = tw_node_child(root, "workload"), *poisson = tw_node_child(workload, "poisson"),
+                *closed = tw_node_child(workload, "closed-loop");
+  if (poisson != NULL) {
+    scenario->workload = TW_WORKLOAD_POISSON;
+    tw_schema_read(poisson, &tw_poisson_xml_element, &scenario->poisson);
+    read_lengths(scenario, poisson);
+  } else if (closed != NULL) {
+    scenario->workload = TW_WORKLOAD_CLOSED;
+    tw_schema_read(closed, &tw_closed_xml_element, &scenario->closed);
+    read_lengths(scenario, closed);
+  } else {
     scenario->workload = TW_WORKLOAD_TRACE;
     read_child(workload, &tw_trace_element, scenario);
     scenario->trace.duration_s = or_infinity(scenario->trace.duration_s);
     scenario->trace.limit = or_most(scenario->trace.limit);
-    return;
-  }
-  scenario->workload = TW_WORKLOAD_POISSON;
-  tw_schema_read(poisson, &tw_poisson_xml_element, &scenario->poisson);
-  for (int i = 0; i < 3; i++) {
-    const xmlNode *length = tw_node_child(poisson, tw_length_elements[i].name);
-    if (length != NULL)
-      tw_schema_read(length, &tw_length_elements[i], &scenario->poisson);
   }
 }
 
@@ -239,6 +249,12 @@ void tw_scenario_free(tw_scenario *scenario)
   g_free(scenario);
 }
 
+static tw_length length(const tw_scenario *scenario, int which)
+{
+  const tw_length_element *e = &scenario->lengths[which];
+  return (tw_length){(tw_length_kind)e->kind, e->mean, e->sigma, (gint32)e->min, (gint32)e->max};
+}
+
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
 {
   if (scenario->workload == TW_WORKLOAD_TRACE) {
@@ -253,14 +269,17 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
     }
     return tw_stream_open(scenario->trace_file, format, &scenario->trace, error);
   }
+  tw_length prompt = length(scenario, 0), reasoning = length(scenario, 1), answer = length(scenario, 2);
+  if (scenario->workload == TW_WORKLOAD_CLOSED) {
+    const tw_closed_element *c = &scenario->closed;
+    tw_closed_options options = {c->concurrency, c->requests, or_infinity(c->duration_s),
+                                 c->think_s,     c->ramp_s,   prompt,
+                                 reasoning,      answer,      (guint64)scenario->seed};
+    return tw_stream_closed(&options);
+  }
   const tw_poisson_element *p = &scenario->poisson;
-  tw_poisson_options options = {.rate_per_s = p->rate_per_s,
-                                .limit = or_most(p->requests),
-                                .duration_s = or_infinity(p->duration_s),
-                                .seed = (guint64)scenario->seed};
-  tw_length *lengths[3] = {&options.prompt, &options.reasoning, &options.answer};
-  for (int i = 0; i < 3; i++)
-    *lengths[i] = (tw_length){(tw_length_kind)p->lengths[i].kind, p->lengths[i].mean, p->lengths[i].sigma,
-                              (gint32)p->lengths[i].min, (gint32)p->lengths[i].max};
+  tw_poisson_options options = {
+      p->rate_per_s, or_most(p->requests),   or_infinity(p->duration_s), prompt, reasoning,
+      answer,        (guint64)scenario->seed};
   return tw_stream_poisson(&options);
 }

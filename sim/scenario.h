@@ -35,17 +35,23 @@ typedef struct tw_pool {
   tw_memory memory;
 } tw_pool;
 
+typedef struct tw_length_element {
+  int kind; /* tw_length_kind */
+  double mean, sigma;
+  gint64 min, max;
+} tw_length_element;
+
 typedef struct tw_poisson_element {
   double rate_per_s, duration_s;
   gint64 requests; /* G_MININT64: no limit */
-  struct {
-    int kind; /* tw_length_kind */
-    double mean, sigma;
-    gint64 min, max;
-  } lengths[3]; /* prompt, reasoning, answer */
 } tw_poisson_element;
 
-typedef enum { TW_WORKLOAD_TRACE, TW_WORKLOAD_POISSON } tw_workload_kind;
+typedef struct tw_closed_element {
+  gint64 concurrency, requests;
+  double duration_s, think_s, ramp_s;
+} tw_closed_element;
+
+typedef enum { TW_WORKLOAD_TRACE, TW_WORKLOAD_POISSON, TW_WORKLOAD_CLOSED } tw_workload_kind;
 
 typedef struct tw_scenario {
   char *name, *description;
@@ -58,6 +64,8 @@ typedef struct tw_scenario {
   int trace_format; /* index in tw_trace_format_names, -1: found out from the file */
   tw_trace_options trace;
   tw_poisson_element poisson;
+  tw_closed_element closed;
+  tw_length_element lengths[3]; /* of generated requests: prompt, reasoning, answer */
 
   tw_pool *pools;
   int n_pools;
@@ -89,8 +97,8 @@ extern const tw_element tw_scenario_element;
 
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
-    tw_poisson_xml_element, tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_router_element,
-    tw_slo_element, tw_output_element;
+    tw_poisson_xml_element, tw_closed_xml_element, tw_pool_element, tw_scheduler_element,
+    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element;
 extern const tw_element tw_length_elements[3];
 
 #endif

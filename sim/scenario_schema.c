@@ -59,34 +59,31 @@ static const tw_attribute trace_attributes[] = {
 const tw_element tw_trace_element = {"trace", "requests from a file, replayed as it is read",
                                      trace_attributes, NULL, NULL};
 
-#define LENGTH_ATTRIBUTES(i)                                                                                 \
+#define LENGTH_ATTRIBUTES(least)                                                                             \
   {                                                                                                          \
-    CHOICE(tw_poisson_element, lengths[i].kind, "law", "fixed", tw_length_kind_names,                        \
-           "how lengths are drawn"),                                                                         \
-        NUMBER(tw_poisson_element, lengths[i].mean, "mean", NULL, 0, TW_REQUEST_MAX_TOKENS,                  \
-               "mean length in tokens"),                                                                     \
-        NUMBER(tw_poisson_element, lengths[i].sigma, "sigma", "1", 0, 10,                                    \
+    CHOICE(tw_length_element, kind, "law", "fixed", tw_length_kind_names, "how lengths are drawn"),          \
+        NUMBER(tw_length_element, mean, "mean", NULL, 0, TW_REQUEST_MAX_TOKENS, "mean length in tokens"),    \
+        NUMBER(tw_length_element, sigma, "sigma", "1", 0, 10,                                                \
                "lognormal: standard deviation of the logarithm"),                                            \
         {"min",                                                                                              \
          TW_ATTR_INT,                                                                                        \
-         .fallback = i == 1 ? "0" : "1",                                                                     \
+         .fallback = least,                                                                                  \
          .min = 0,                                                                                           \
          .max = TW_REQUEST_MAX_TOKENS,                                                                       \
-         .offset = offsetof(tw_poisson_element, lengths[i].min),                                             \
+         .offset = offsetof(tw_length_element, min),                                                         \
          .help = "shorter draws are raised to it"},                                                          \
-        COUNT(tw_poisson_element, lengths[i].max, "max", G_STRINGIFY(TW_REQUEST_MAX_TOKENS),                 \
-              TW_REQUEST_MAX_TOKENS, "longer draws are cut to it"),                                          \
+        COUNT(tw_length_element, max, "max", G_STRINGIFY(TW_REQUEST_MAX_TOKENS), TW_REQUEST_MAX_TOKENS,      \
+              "longer draws are cut to it"),                                                                 \
     {                                                                                                        \
       0                                                                                                      \
     }                                                                                                        \
   }
-static const tw_attribute prompt_attributes[] = LENGTH_ATTRIBUTES(0);
-static const tw_attribute reasoning_attributes[] = LENGTH_ATTRIBUTES(1);
-static const tw_attribute answer_attributes[] = LENGTH_ATTRIBUTES(2);
+static const tw_attribute some_length_attributes[] = LENGTH_ATTRIBUTES("1");
+static const tw_attribute any_length_attributes[] = LENGTH_ATTRIBUTES("0");
 const tw_element tw_length_elements[3] = {
-    {"prompt", "prompt tokens of a request", prompt_attributes, NULL, NULL},
-    {"reasoning", "reasoning tokens of a request", reasoning_attributes, NULL, NULL},
-    {"answer", "answer tokens of a request", answer_attributes, NULL, NULL},
+    {"prompt", "prompt tokens of a request", some_length_attributes, NULL, NULL},
+    {"reasoning", "reasoning tokens of a request", any_length_attributes, NULL, NULL},
+    {"answer", "answer tokens of a request", some_length_attributes, NULL, NULL},
 };
 
 static const tw_attribute poisson_attributes[] = {
@@ -107,10 +104,25 @@ static gboolean check_poisson(const xmlNode *node, const void *target, tw_faults
   tw_node_fault(node, faults, "<poisson> never ends; give it requests=\"10000\" or duration=\"1h\"");
   return FALSE;
 }
-static const tw_child poisson_children[] = {
+static const tw_child length_children[] = {
     {&tw_length_elements[0], 1, 1}, {&tw_length_elements[1], 0, 1}, {&tw_length_elements[2], 1, 1}, {0}};
 const tw_element tw_poisson_xml_element = {"poisson", "requests at random, independent of each other",
-                                           poisson_attributes, poisson_children, check_poisson};
+                                           poisson_attributes, length_children, check_poisson};
+
+static const tw_attribute closed_attributes[] = {
+    COUNT(tw_closed_element, concurrency, "concurrency", NULL, 1e7,
+          "clients, each of which waits for its answer before it asks again"),
+    COUNT(tw_closed_element, requests, "requests", NULL, 1e15,
+          "sent in all; as many as clients: all at once, as MLPerf's offline scenario"),
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_closed_element, duration_s), .help = "none is sent at or after it"},
+    TIME(tw_closed_element, think_s, "think", "0s", YEARS_S, "from an answer to the client's next request"),
+    TIME(tw_closed_element, ramp_s, "ramp", "0s", YEARS_S, "over which the clients start, evenly"),
+    {0},
+};
+const tw_element tw_closed_xml_element = {"closed-loop",
+                                          "clients that wait, as benchmark tools drive a server",
+                                          closed_attributes, length_children, NULL};
 
 static gboolean check_workload(const xmlNode *node, const void *target, tw_faults *faults)
 {
@@ -118,10 +130,12 @@ static gboolean check_workload(const xmlNode *node, const void *target, tw_fault
   const xmlNode *first = tw_node_child(node, NULL);
   if (first != NULL && tw_node_next(first, NULL) == NULL)
     return TRUE;
-  tw_node_fault(node, faults, "<workload> must hold one source of requests: <trace> or <poisson>");
+  tw_node_fault(node, faults,
+                "<workload> must hold one source of requests: <trace>, <poisson> or <closed-loop>");
   return FALSE;
 }
-static const tw_child workload_children[] = {{&tw_trace_element, 0, 1}, {&tw_poisson_xml_element, 0, 1}, {0}};
+static const tw_child workload_children[] = {
+    {&tw_trace_element, 0, 1}, {&tw_poisson_xml_element, 0, 1}, {&tw_closed_xml_element, 0, 1}, {0}};
 const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
                                         check_workload};
 

@@ -1,11 +1,9 @@
 /* The stream that draws Poisson arrivals with independent lengths. */
 #include "platforms/fault.h"
-#include "workloads/chance.h"
+#include "workloads/length.h"
 #include "workloads/stream_kind.h"
 
 #include <math.h>
-
-const char *const tw_length_kind_names[] = {"fixed", "exponential", "lognormal", NULL};
 
 typedef struct {
   tw_stream base;
@@ -14,16 +12,6 @@ typedef struct {
   gint64 emitted;
   tw_chance arrival, prompt, reasoning, answer;
 } poisson;
-
-static gint32 draw_length(const tw_length *length, tw_chance *chance)
-{
-  double tokens = length->mean;
-  if (length->kind == TW_LENGTH_EXPONENTIAL)
-    tokens *= tw_chance_exponential(chance);
-  else if (length->kind == TW_LENGTH_LOGNORMAL) /* E exp(sigma N) = exp(sigma² / 2) */
-    tokens *= exp(length->sigma * (tw_chance_normal(chance) - length->sigma / 2));
-  return (gint32)CLAMP(round(tokens), length->min, length->max);
-}
 
 static gboolean next_drawn(tw_stream *stream, tw_request *request, GError **error)
 {
@@ -38,10 +26,10 @@ static gboolean next_drawn(tw_stream *stream, tw_request *request, GError **erro
   source->emitted++;
   *request = (tw_request){
       .arrival_s = source->now_s,
-      .prompt_tokens = draw_length(&options->prompt, &source->prompt),
+      .prompt_tokens = tw_length_draw(&options->prompt, &source->prompt),
       .reasoning_tokens =
-          options->reasoning.mean > 0 ? draw_length(&options->reasoning, &source->reasoning) : 0,
-      .answer_tokens = draw_length(&options->answer, &source->answer),
+          options->reasoning.mean > 0 ? tw_length_draw(&options->reasoning, &source->reasoning) : 0,
+      .answer_tokens = tw_length_draw(&options->answer, &source->answer),
   };
   return TRUE;
 }
@@ -58,23 +46,8 @@ static void free_poisson(tw_stream *stream)
   g_free(stream);
 }
 
-static const tw_stream_kind poisson_kind = {next_drawn, poisson_progress, NULL, NULL, free_poisson};
-
-static gboolean check_length(const char *name, const tw_length *length, gint32 min, GError **error)
-{
-  if (!(length->mean >= min && length->mean <= TW_REQUEST_MAX_TOKENS))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "%s: the mean is %g; %d to %d tokens are needed", name, length->mean, min,
-                              TW_REQUEST_MAX_TOKENS);
-  if (length->kind == TW_LENGTH_LOGNORMAL && !(length->sigma >= 0 && length->sigma <= 10))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s: sigma is %g; 0 to 10 is needed",
-                              name, length->sigma);
-  if (length->min < min || length->max < length->min || length->max > TW_REQUEST_MAX_TOKENS)
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "%s: lengths from %d to %d are asked for; %d to %d tokens are possible", name,
-                              length->min, length->max, min, TW_REQUEST_MAX_TOKENS);
-  return TRUE;
-}
+static const tw_stream_kind poisson_kind = {
+    .next = next_drawn, .progress = poisson_progress, .free = free_poisson};
 
 gboolean tw_poisson_check(const tw_poisson_options *options, GError **error)
 {
@@ -87,9 +60,9 @@ gboolean tw_poisson_check(const tw_poisson_options *options, GError **error)
   if (options->limit == G_MAXINT64 && isinf(options->duration_s))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
                               "neither a limit nor a duration; one of them is needed");
-  return check_length("prompt", &options->prompt, 1, error) &&
-         check_length("reasoning", &options->reasoning, 0, error) &&
-         check_length("answer", &options->answer, 1, error);
+  return tw_length_check("prompt", &options->prompt, 1, error) &&
+         tw_length_check("reasoning", &options->reasoning, 0, error) &&
+         tw_length_check("answer", &options->answer, 1, error);
 }
 
 tw_stream *tw_stream_poisson(const tw_poisson_options *options)

@@ -167,8 +167,11 @@ static void free_replay(tw_stream *stream)
   g_free(trace);
 }
 
-static const tw_stream_kind replay_kind = {next_replayed, replay_progress, replay_sha256, replay_path,
-                                           free_replay};
+static const tw_stream_kind replay_kind = {.next = next_replayed,
+                                           .progress = replay_progress,
+                                           .sha256 = replay_sha256,
+                                           .path = replay_path,
+                                           .free = free_replay};
 
 static gboolean check_options(const tw_trace_options *options, GError **error)
 {

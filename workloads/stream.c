@@ -1,8 +1,15 @@
 #include "workloads/stream_kind.h"
 
+#include <math.h>
+
 gboolean tw_stream_next(tw_stream *stream, tw_request *request, GError **error)
 {
-  if (stream->ended || !stream->kind->next(stream, request, error)) {
+  if (stream->kind->due != NULL && isinf(stream->kind->due(stream)))
+    return FALSE;
+  if (stream->looked) {
+    *request = stream->ahead;
+    stream->looked = FALSE;
+  } else if (stream->ended || !stream->kind->next(stream, request, error)) {
     stream->ended = TRUE;
     return FALSE;
   }
@@ -10,9 +17,36 @@ gboolean tw_stream_next(tw_stream *stream, tw_request *request, GError **error)
   return TRUE;
 }
 
+gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error)
+{
+  *arrival_s = INFINITY;
+  if (stream->kind->due != NULL) {
+    *arrival_s = stream->kind->due(stream);
+    return TRUE;
+  }
+  if (!stream->looked && !stream->ended) {
+    GError *problem = NULL;
+    stream->looked = stream->kind->next(stream, &stream->ahead, &problem);
+    stream->ended = !stream->looked;
+    if (problem != NULL) {
+      g_propagate_error(error, problem);
+      return FALSE;
+    }
+  }
+  if (stream->looked)
+    *arrival_s = stream->ahead.arrival_s;
+  return TRUE;
+}
+
+void tw_stream_told(tw_stream *stream, const tw_request *request, double now_s)
+{
+  if (stream->kind->told != NULL)
+    stream->kind->told(stream, request, now_s);
+}
+
 double tw_stream_progress(const tw_stream *stream)
 {
-  return stream->ended ? 1 : stream->kind->progress(stream);
+  return stream->ended && !stream->looked ? 1 : stream->kind->progress(stream);
 }
 
 const char *tw_stream_sha256(const tw_stream *stream)
@@ -27,6 +61,9 @@ const char *tw_stream_path(const tw_stream *stream)
 
 void tw_stream_free(tw_stream *stream)
 {
-  if (stream != NULL)
-    stream->kind->free(stream);
+  if (stream == NULL)
+    return;
+  if (stream->looked)
+    tw_request_clear(&stream->ahead);
+  stream->kind->free(stream);
 }

@@ -1,4 +1,8 @@
-/* A stream of requests in the order of their arrival: a trace that is read as it is replayed, or a generator.
+/* A stream of requests in the order of their arrival: a trace that is read as it is replayed, a generator, or
+ * clients that wait for answers.
+ *
+ * Clients that wait are told how their requests end, and ask again in response. Such a stream may have no
+ * request at present and some later: it is over when it has none and every request it gave has ended.
  *
  * Memory does not grow with the length of the trace. A trace is checked as it is read: the first bad line
  * ends the stream with an error that names it. The SHA-256 of the file is taken on the way. */
@@ -68,8 +72,32 @@ gboolean tw_poisson_check(const tw_poisson_options *options, GError **error);
 /* `options` must have passed tw_poisson_check. */
 tw_stream *tw_stream_poisson(const tw_poisson_options *options);
 
+/* Closed loop: `clients` clients, each of which sends a request, waits for its end, thinks, and sends the
+ * next, as benchmark tools drive a server at fixed concurrency. All at once (MLPerf's offline scenario) is as
+ * many clients as requests. */
+typedef struct tw_closed_options {
+  gint64 clients;
+  gint64 limit;      /* requests in all */
+  double duration_s; /* none is sent at or after it; INFINITY: no limit */
+  double think_s;    /* from the end of a request to the next one of that client */
+  double ramp_s;     /* the clients start evenly over this time */
+  tw_length prompt, reasoning, answer;
+  guint64 seed;
+} tw_closed_options;
+gboolean tw_closed_check(const tw_closed_options *options, GError **error);
+/* `options` must have passed tw_closed_check. */
+tw_stream *tw_stream_closed(const tw_closed_options *options);
+
+/* When the next request arrives, INFINITY if there is none (yet). FALSE with `error` set where the stream is
+ * broken. May read ahead. */
+gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error);
+
+/* Tells that a request of this stream has ended, in whatever way. Afterwards tw_stream_due may be earlier
+ * than before, but not before `now_s`. */
+void tw_stream_told(tw_stream *stream, const tw_request *request, double now_s);
+
 /* The next request: TRUE with `request` filled in (the caller then owns it and calls tw_request_clear), FALSE
- * at the end, or FALSE with `error` set. Arrivals never decrease; ids count from 0. */
+ * at the end or while there is none, or FALSE with `error` set. Arrivals never decrease; ids count from 0. */
 gboolean tw_stream_next(tw_stream *stream, tw_request *request, GError **error);
 
 /* Share of the input that was read, 0 to 1, by compressed bytes (all repetitions together), or by requests or

@@ -11,12 +11,18 @@ typedef struct tw_stream_kind {
   const char *(*sha256)(const tw_stream *stream); /* NULL: never */
   const char *(*path)(const tw_stream *stream);   /* NULL: none */
   void (*free)(tw_stream *stream);
+  /* Of kinds that wait for answers, NULL for the others: when the next request arrives, INFINITY while there
+   * is none; and what tw_stream_told says. Their `next` is called only when there is one. */
+  double (*due)(const tw_stream *stream);
+  void (*told)(tw_stream *stream, const tw_request *request, double now_s);
 } tw_stream_kind;
 
 struct tw_stream {
   const tw_stream_kind *kind;
   guint64 next_id;
   gboolean ended;
+  gboolean looked; /* the next request of a kind without `due` has been read ahead, into `ahead` */
+  tw_request ahead;
 };
 
 #endif

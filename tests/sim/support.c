@@ -108,6 +108,14 @@ tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const
   g_autoptr(tw_stream) stream = tw_stream_open(path, tw_trace_format_find("tokenworks"), &options, &error);
   if (stream == NULL)
     g_error("%s", error->message);
+  tw_recorder *recorder = test_run_stream(scenario, stream, directory);
+  test_remove(trace);
+  return recorder;
+}
+
+tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory)
+{
+  GError *error = NULL;
   guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE);
   tw_log *log = directory != NULL ? tw_log_open(directory, tables, &error) : NULL;
   tw_recorder *recorder = tw_recorder_new(scenario, log);
@@ -120,7 +128,6 @@ tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const
   tw_factory_finish(factory, INFINITY);
   if (log != NULL && !tw_log_close(log, &error))
     g_error("%s", error->message);
-  test_remove(trace);
   return recorder;
 }
 
