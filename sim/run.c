@@ -1,6 +1,7 @@
 #include "sim/run.h"
 
 #include "sim/actors.h"
+#include "sim/description.h"
 #include "sim/summary.h"
 
 #include <glib/gstdio.h>
@@ -39,39 +40,6 @@ static gboolean prepare_directory(const tw_run_options *options, GError **error)
                               g_strerror(errno));
   g_unlink(summary); /* an older run's */
   return TRUE;
-}
-
-static json_t *describe_input(const char *path, const char *sha256)
-{
-  json_t *input = json_pack("{s:s}", "file", path);
-  if (sha256 != NULL)
-    json_object_set_new(input, "sha256", json_string(sha256));
-  return input;
-}
-
-static char *file_sha256(const char *path)
-{
-  g_autofree char *text = NULL;
-  gsize length = 0;
-  if (!g_file_get_contents(path, &text, &length, NULL))
-    return NULL;
-  return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)text, length);
-}
-
-/* What ran. The trace's sum is known only when it has been read. */
-static json_t *describe_run(const tw_scenario *scenario, const tw_stream *stream, guint tables)
-{
-  g_autofree char *simgrid = tw_simgrid_version();
-  json_t *inputs = json_array();
-  for (char **file = scenario->files; *file != NULL; file++) {
-    g_autofree char *sum = file_sha256(*file);
-    json_array_append_new(inputs, describe_input(*file, sum));
-  }
-  if (tw_stream_path(stream) != NULL)
-    json_array_append_new(inputs, describe_input(tw_stream_path(stream), tw_stream_sha256(stream)));
-  return json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:s}", "tokenworks", TW_VERSION, "simgrid", simgrid,
-                   "name", scenario->name, "seed", (json_int_t)scenario->seed, "inputs", inputs,
-                   TW_LOG_RUN_KEY, tw_log_describe(tables), "scenario", scenario->canonical);
 }
 
 /* What a run consists of while it goes. */
@@ -119,7 +87,7 @@ json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GErro
   g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
   if (stream == NULL || !prepare_directory(options, error))
     return NULL;
-  json_t *description = describe_run(scenario, stream, tables);
+  json_t *description = tw_run_describe(scenario, stream, tables);
   gboolean written = write_json(options->directory, "run.json", description, error);
   json_decref(description);
   tw_log *log = written ? tw_log_open(options->directory, tables, error) : NULL;
@@ -135,7 +103,7 @@ json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GErro
   if (problem == NULL) {
     json_object_set_new(summary, "wall_s", json_real((double)(g_get_monotonic_time() - start_us) * 1e-6));
     json_object_set_new(summary, "cpu_s", json_real(cpu_seconds()));
-    description = describe_run(scenario, stream, tables);
+    description = tw_run_describe(scenario, stream, tables);
     if (write_json(options->directory, "run.json", description, &problem))
       write_json(options->directory, "summary.json", summary, &problem);
     json_decref(description);
