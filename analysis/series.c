@@ -109,6 +109,6 @@ tw_bucket tw_series_get(const tw_series *series, guint column, guint bucket)
 {
   const cell *c = get_cell(series, bucket, column);
   if (!(c->weight > 0))
-    return (tw_bucket){NAN, NAN, NAN};
-  return (tw_bucket){c->sum / c->weight, c->min, c->max};
+    return (tw_bucket){NAN, NAN, NAN, 0};
+  return (tw_bucket){c->sum / c->weight, c->min, c->max, c->weight};
 }

@@ -15,6 +15,7 @@ typedef struct tw_series tw_series;
 
 typedef struct tw_bucket {
   double mean, min, max; /* NAN where the column had no value */
+  double time_s;         /* lengths of the intervals that had one */
 } tw_bucket;
 
 /* Intervals begin at whole multiples of interval_s > 0. */

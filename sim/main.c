@@ -7,6 +7,7 @@ const tw_command *const tw_commands[] = {&tw_run_command,
                                          &tw_check_command,
                                          &tw_platform_command,
                                          &tw_workload_command,
+                                         &tw_report_command,
                                          &tw_compare_command,
                                          &tw_log_command,
                                          NULL};

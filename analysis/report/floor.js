@@ -1,0 +1,120 @@
+"use strict";
+// The floor of the site: racks in their rows, coloured by what they did at the time that the slider says.
+
+/** Cividis (Nuñez, Anderton, Renslow 2018): even in lightness, the same for all kinds of colour vision. */
+const cividis = [[0, 32, 77], [0, 51, 111], [57, 71, 107], [87, 92, 109], [112, 113, 115], [138, 134, 120], [166, 157, 117], [195, 180, 105],
+  [225, 204, 85], [255, 233, 69]];
+
+function colourAt(share) {
+  const at = Math.max(0, Math.min(1, share)) * (cividis.length - 1);
+  const below = Math.min(Math.floor(at), cividis.length - 2);
+  return cividis[below].map((c, i) => Math.round(c + (at - below) * (cividis[below + 1][i] - c)));
+}
+
+class Floor {
+  constructor(parent, racks, known) {
+    this.racks = racks;
+    this.frame = 0;
+    this.columns = Object.fromEntries(Object.entries(racks.columns).map(([name, column]) => [name,
+      { unit: column.unit || "%", help: column.help, mean: unpack(column.mean), max: unpack(column.max ?? column.mean) }]));
+    const metrics = Object.keys(this.columns);
+    this.metric = metrics.includes("busy") ? "busy" : metrics[0];
+    this.select = make("select", { id: "floor-metric", change: () => { this.metric = this.select.value; this.showMetric(); } },
+      ...metrics.map((name) => make("option", { value: name, selected: name === this.metric && "" }, nameOf(name))));
+    this.slider = make("input", { type: "range", id: "floor-time", min: "0", max: String(Math.max(0, racks.n - 1)), value: "0", step: "1",
+      input: () => this.showFrame(Number(this.slider.value)) });
+    this.play = make("button", { type: "button", id: "floor-play", click: () => this.toggle() }, "▶ Play");
+    this.clock = make("output", { id: "floor-clock", for: "floor-time" });
+    this.scale = make("div", { class: "scale" });
+    this.plan = make("div", { class: "floor", role: "group", "aria-label": "Racks; choose one to see it over time" });
+    this.detail = make("div", { class: "detail" });
+    parent.append(make("div", { class: "bar" }, make("label", {}, "Racks by ", this.select), this.play,
+      make("label", { class: "wide" }, "Time ", this.slider), this.clock), this.scale, this.plan, this.detail);
+    this.makeRacks(known);
+    this.frame = this.findPeak();
+    this.showMetric();
+  }
+
+  /** The frame in which the racks together have most of the metric: where there is something to see. */
+  findPeak() {
+    const { mean } = this.columns[this.metric];
+    const sums = new Float64Array(this.racks.n);
+    mean.forEach((value, i) => { sums[i % this.racks.n] += Number.isNaN(value) ? 0 : value; });
+    return sums.indexOf(Math.max(...sums));
+  }
+
+  makeRacks(known) {
+    const rows = new Map();
+    this.cells = this.racks.names.map((name, i) => {
+      const about = known.find((rack) => rack.name === name);
+      const row = about?.row ?? "";
+      if (!rows.has(row)) rows.set(row, make("div", { class: "racks" }));
+      const value = make("span", { class: "value" });
+      const cell = make("button", { type: "button", class: "rack", "data-rack": name, click: () => this.choose(i) },
+        make("span", { class: "name" }, name), value, make("span", { class: "count" }, about?.accelerators ? `${about.accelerators} GPUs` : ""));
+      rows.get(row).append(cell);
+      return { cell, value, name };
+    });
+    for (const [row, racks] of rows) this.plan.append(make("div", { class: "row" }, make("h3", {}, row), racks));
+  }
+
+  showMetric() {
+    const { mean, unit, help } = this.columns[this.metric];
+    const top = mean.reduce((most, value) => (value > most ? value : most), 0);
+    this.top = unit === "%" && top <= 1 ? 1 : top || 1;
+    this.scale.replaceChildren(make("span", {}, formatUnit(0, unit)), make("span", { class: "ramp",
+      style: `background:linear-gradient(to right,${cividis.map((c) => `rgb(${c})`).join()})` }), make("span", {}, formatUnit(this.top, unit)),
+    make("span", { class: "soft" }, help ?? ""));
+    this.showFrame(this.frame);
+    if (this.chosen !== undefined) this.choose(this.chosen);
+  }
+
+  showFrame(frame) {
+    this.frame = frame;
+    this.slider.value = String(frame);
+    const { mean, unit } = this.columns[this.metric];
+    const from = frame * this.racks.width_s;
+    this.clock.textContent = `${formatClock(from, this.racks.width_s)} – ${formatClock(Math.min(from + this.racks.width_s, runEnd), this.racks.width_s)}`;
+    this.slider.setAttribute("aria-valuetext", this.clock.textContent);
+    this.cells.forEach(({ cell, value, name }, i) => {
+      const amount = mean[i * this.racks.n + frame];
+      const none = Number.isNaN(amount);
+      const colour = colourAt(none ? 0 : amount / this.top);
+      const light = colour[0] * 0.3 + colour[1] * 0.59 + colour[2] * 0.11 > 120;
+      cell.style.background = none ? "" : `rgb(${colour})`;
+      cell.style.color = none ? "" : light ? "#000" : "#fff";
+      value.textContent = formatUnit(amount, unit);
+      cell.title = `${name}: ${value.textContent}`;
+    });
+  }
+
+  /** Shows a rack over time. */
+  choose(i) {
+    const same = this.chosen === i && this.plotted === this.metric;
+    this.plot?.remove();
+    this.plot = undefined;
+    for (const { cell } of this.cells) cell.setAttribute("aria-pressed", "false");
+    this.chosen = same ? undefined : i;
+    this.plotted = this.metric;
+    if (same) return;
+    this.cells[i].cell.setAttribute("aria-pressed", "true");
+    const { mean, max, unit } = this.columns[this.metric];
+    const [from, to] = [i * this.racks.n, (i + 1) * this.racks.n];
+    this.plot = new TimePlot(this.detail, { title: `${this.cells[i].name}: ${nameOf(this.metric)}`, unit, width_s: this.racks.width_s, n: this.racks.n,
+      series: [{ name: "mean", mean: mean.slice(from, to) }, { name: "peak", mean: max.slice(from, to) }] });
+  }
+
+  toggle() {
+    if (this.timer) {
+      clearInterval(this.timer);
+      this.timer = undefined;
+    } else {
+      if (this.frame >= this.racks.n - 1) this.showFrame(0);
+      this.timer = setInterval(() => {
+        if (this.frame >= this.racks.n - 1) this.toggle();
+        else this.showFrame(this.frame + 1);
+      }, Math.max(40, 12000 / this.racks.n));
+    }
+    this.play.textContent = this.timer ? "❚❚ Pause" : "▶ Play";
+  }
+}
