@@ -230,7 +230,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;
     layers = tw_line_max(layers, rank_layers(r, &ranks[i], micro, cost), &cost->valid);
-    head = MAX(head, head_s(r, &ranks[i], micro, cost));
+    head = fmax(head, head_s(r, &ranks[i], micro, cost));
     if (r->window_layers > 0)
       cost->valid = MIN(cost->valid, ranks[i].next_full);
   }
