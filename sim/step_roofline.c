@@ -18,7 +18,7 @@ enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
 
 typedef struct roofline {
   tw_efficiency efficiency[TW_OP_CLASSES];
-  double peak, hbm; /* FLOP/s of the precision that the matrices run in, bytes/s */
+  double peak[TW_OP_CLASSES], hbm; /* FLOP/s of the precision that a class is computed in, bytes/s */
   int tp, pp, dp, ep, experts_tp;
   double imbalance;
 
@@ -48,9 +48,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   roofline *r = g_new0(roofline, 1);
   memcpy(r->efficiency, device->efficiency, sizeof r->efficiency);
   /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
-   * shrink. */
-  double peak = device->flops[setting->weights];
-  r->peak = isfinite(peak) ? peak : device->flops[TW_BF16];
+   * shrink. Attention and the head are computed in bf16 whatever the weights are stored in. */
+  double weights_peak = device->flops[setting->weights];
+  for (int i = 0; i < TW_OP_CLASSES; i++) {
+    gboolean of_weights = i == TW_OP_LINEAR || i == TW_OP_EXPERTS;
+    r->peak[i] = of_weights && isfinite(weights_peak) ? weights_peak : device->flops[TW_BF16];
+  }
   r->hbm = device->hbm_bytes_per_s;
   r->tp = parallel->tp;
   r->pp = parallel->pp;
@@ -105,7 +108,7 @@ static tw_line roof(const roofline *r, tw_op_class class, double shape, tw_line 
   const tw_efficiency *e = &r->efficiency[class];
   if (shape <= 0)
     return (tw_line){0, 0};
-  double rate = r->peak * e->compute_peak * shape / (shape + e->compute_half);
+  double rate = r->peak[class] * e->compute_peak * shape / (shape + e->compute_half);
   return tw_line_max(tw_line_scale(flops, 1 / rate), tw_line_scale(bytes, 1 / (r->hbm * e->memory)), valid);
 }
 
