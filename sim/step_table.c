@@ -108,7 +108,8 @@ static gsize cell(const table *t, guint prefill, guint seqs, guint context)
   return ((gsize)prefill * t->n[SEQS] + seqs) * t->n[CONTEXT] + context;
 }
 
-static void fill(table *t, const GArray *rows)
+/* FALSE with a fault where two rows are of the same batch. */
+static gboolean fill(table *t, const GArray *rows, const char *file, tw_faults *faults)
 {
   t->least_s = INFINITY;
   for (guint i = 0; i < rows->len; i++) {
@@ -116,10 +117,16 @@ static void fill(table *t, const GArray *rows)
     guint p = find(t, PREFILL, r->at[PREFILL]), s = find(t, SEQS, r->at[SEQS]);
     guint first = r->at[SEQS] > 0 ? find(t, CONTEXT, r->at[CONTEXT]) : 0;
     guint last = r->at[SEQS] > 0 ? first : t->n[CONTEXT] - 1;
+    if (!isnan(t->time_s[cell(t, p, s, first)])) {
+      tw_faults_add(faults, file, 0, "has two rows for %s %g, %s %g, %s %g; keep one", axis_names[PREFILL],
+                    r->at[PREFILL], axis_names[SEQS], r->at[SEQS], axis_names[CONTEXT], r->at[CONTEXT]);
+      return FALSE;
+    }
     for (guint c = first; c <= last; c++)
       t->time_s[cell(t, p, s, c)] = r->time_s;
     t->least_s = MIN(t->least_s, r->time_s);
   }
+  return TRUE;
 }
 
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
@@ -145,7 +152,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   gsize cells = 1;
   for (int a = 0; a < AXES; a++) {
     make_axis(t, a, rows);
-    cells *= t->n[a];
+    cells = MIN(cells * t->n[a], (gsize)MAX_CELLS * MAX_CELLS);
   }
   if (cells > MAX_CELLS) {
     tw_faults_add(faults, setting->table_file, 0,
@@ -156,7 +163,10 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   t->time_s = g_new(double, cells);
   for (gsize i = 0; i < cells; i++)
     t->time_s[i] = NAN;
-  fill(t, rows);
+  if (!fill(t, rows, setting->table_file, faults)) {
+    destroy(t);
+    return NULL;
+  }
   for (gsize i = 0; i < cells; i++) {
     if (!isnan(t->time_s[i]))
       continue;
@@ -209,8 +219,9 @@ static tw_line rank_time(const table *t, const tw_batch *batch, gint64 *valid, g
   double low = at_context(t, p, into_p, s, into_s, c), high = at_context(t, p, into_p, s, into_s, c1);
   double first = low + into_c * (high - low);
   double growth = c1 > c ? (high - low) / (t->axis[CONTEXT][c1] - t->axis[CONTEXT][c]) : 0;
-  if (c1 + 1 < t->n[CONTEXT])
-    *valid = MIN(*valid, MAX((gint64)floor(t->axis[CONTEXT][c1] - context), 0) + 1);
+  double border = context < t->axis[CONTEXT][0] ? t->axis[CONTEXT][0] : t->axis[CONTEXT][c1];
+  if (context <= border)
+    *valid = MIN(*valid, (gint64)floor(border - context) + 1);
   return tw_line_max((tw_line){first, growth}, (tw_line){t->least_s, 0}, valid);
 }
 
