@@ -4,6 +4,8 @@
 
 enum { ACTIVATION_BYTES = 2, LOGIT_BYTES = 4 };
 
+#define MOST_BLOCKS 1e15
+
 static double weight_bytes(const tw_step_setting *setting)
 {
   const tw_model *model = setting->model;
@@ -47,7 +49,8 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
   m.window_bytes = layer_bytes * (double)(model->window_layers * model->window * max_seqs);
   m.kv_bytes_per_token = layer_bytes * (double)(model->layers - model->window_layers);
   m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
-  m.kv_blocks =
-      m.kv_bytes > 0 ? (gint64)floor(m.kv_bytes / (m.kv_bytes_per_token * (double)block_tokens)) : 0;
+  double block_bytes = m.kv_bytes_per_token * (double)block_tokens;
+  /* Where every layer has a window, nothing grows with the tokens. */
+  m.kv_blocks = m.kv_bytes > 0 ? (gint64)fmin(floor(m.kv_bytes / block_bytes), MOST_BLOCKS) : 0;
   return m;
 }
