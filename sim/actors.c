@@ -53,6 +53,17 @@ static gboolean differs(const tw_platform *platform, GError **error, const char 
                             "SimGrid reads this platform otherwise: %s", what);
 }
 
+/* SimGrid's links; sg_link_by_name throws where there is none. */
+static GHashTable *links_by_name(void)
+{
+  GHashTable *links = g_hash_table_new(g_str_hash, g_str_equal);
+  sg_link_t *list = sg_link_list();
+  for (size_t i = 0; i < sg_link_count(); i++)
+    g_hash_table_insert(links, (char *)sg_link_get_name(list[i]), list[i]);
+  free(list); /* SimGrid's malloc */
+  return links;
+}
+
 static gboolean agrees(const tw_platform *platform, GError **error)
 {
   if (sg_host_count() != (size_t)platform->n_hosts)
@@ -66,9 +77,11 @@ static gboolean agrees(const tw_platform *platform, GError **error)
       return differs(platform, error, "host \"%s\" has speed %g instead of %g", host->id,
                      sg_host_get_speed(theirs), host->speed_flops);
   }
+  g_autoptr(GHashTable) links = links_by_name();
   for (int i = 0; i < platform->n_links; i++) {
     const tw_link *link = &platform->links[i];
-    sg_link_t theirs = sg_link_by_name(link->id);
+    g_autofree char *name = g_strconcat(link->id, link->duplex ? "_UP" : NULL, NULL);
+    sg_link_t theirs = g_hash_table_lookup(links, name);
     if (theirs == NULL)
       return differs(platform, error, "it has no link \"%s\"", link->id);
     if (fabs(sg_link_get_bandwidth(theirs) - link->bytes_per_s) > 1e-9 * link->bytes_per_s)
