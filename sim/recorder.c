@@ -10,10 +10,10 @@ const char *const tw_latency_names[TW_LATENCY_KINDS] = {
 
 /* What the statistics need of a request that has ended. */
 typedef struct outcome {
-  double arrival_s;
+  double arrival_s, end_s;
   double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
   gboolean completed;
-  gint64 prompt_tokens, output_tokens;
+  gint64 prompt_tokens, output_tokens; /* computed and emitted */
 } outcome;
 
 struct tw_recorder {
@@ -58,16 +58,22 @@ static gboolean meets_slo(const tw_scenario *scenario, const outcome *o)
          within(o->latencies_s[TW_LATENCY_E2E], scenario->slo_e2e_s);
 }
 
-static void count(tw_recorder *recorder, const outcome *o)
+/* Counts an outcome of a run of which it is known that it goes on until `open_s` before the drain. */
+static void count(tw_recorder *recorder, const outcome *o, double open_s)
 {
+  const tw_scenario *scenario = recorder->scenario;
   tw_window *window = &recorder->window;
+  if (o->end_s >= scenario->warmup_s && o->end_s <= open_s) {
+    window->completed += o->completed ? 1 : 0;
+    window->prompt_tokens += (guint64)o->prompt_tokens;
+    window->output_tokens += (guint64)o->output_tokens;
+  }
+  if (o->arrival_s < scenario->warmup_s || (o->arrival_s >= open_s && scenario->drain_s > 0))
+    return;
   window->arrived++;
   if (!o->completed)
     return;
-  window->completed++;
-  window->good += meets_slo(recorder->scenario, o) ? 1 : 0;
-  window->prompt_tokens += (guint64)o->prompt_tokens;
-  window->output_tokens += (guint64)o->output_tokens;
+  window->good += meets_slo(scenario, o) ? 1 : 0;
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     if (!isnan(o->latencies_s[i]))
       tw_histogram_add(recorder->latencies[i], o->latencies_s[i]);
@@ -76,26 +82,22 @@ static void count(tw_recorder *recorder, const outcome *o)
 /* Counts the outcomes of which it is certain, at `now_s`, that the drain does not cut them off. */
 static void count_certain(tw_recorder *recorder, double now_s)
 {
-  for (outcome *o; (o = g_queue_peek_head(&recorder->pending)) != NULL;
-       g_free(g_queue_pop_head(&recorder->pending))) {
-    if (o->arrival_s + recorder->scenario->drain_s >= now_s)
-      return;
-    count(recorder, o);
-  }
+  double open_s = now_s - recorder->scenario->drain_s;
+  for (outcome *o; (o = g_queue_peek_head(&recorder->pending)) != NULL && o->end_s < open_s;
+       g_free(g_queue_pop_head(&recorder->pending)))
+    count(recorder, o, open_s);
 }
 
 static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, gboolean completed,
                            double now_s)
 {
   const tw_request *request = &sequence->request;
-  const tw_scenario *scenario = recorder->scenario;
-  if (request->arrival_s < scenario->warmup_s)
-    return;
   double gaps = (double)(tw_request_output_tokens(request) - 1);
   outcome o = {.arrival_s = request->arrival_s,
+               .end_s = now_s,
                .completed = completed,
-               .prompt_tokens = request->prompt_tokens,
-               .output_tokens = tw_request_output_tokens(request),
+               .prompt_tokens = sequence->emitted > 0 ? request->prompt_tokens : 0,
+               .output_tokens = sequence->emitted,
                .latencies_s = {
                    [TW_LATENCY_TTFT] = sequence->first_token_s - request->arrival_s,
                    [TW_LATENCY_TTFAT] = sequence->first_answer_s - request->arrival_s,
@@ -103,8 +105,8 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, g
                    [TW_LATENCY_E2E] = now_s - request->arrival_s,
                    [TW_LATENCY_QUEUE] = sequence->first_scheduled_s - request->arrival_s,
                }};
-  if (scenario->drain_s <= 0) {
-    count(recorder, &o);
+  if (recorder->scenario->drain_s <= 0) {
+    count(recorder, &o, INFINITY);
     return;
   }
   count_certain(recorder, now_s);
@@ -161,8 +163,7 @@ void tw_recorder_close(tw_recorder *recorder, double end_s)
 {
   const tw_scenario *scenario = recorder->scenario;
   for (outcome *o; (o = g_queue_pop_head(&recorder->pending)) != NULL; g_free(o))
-    if (o->arrival_s + scenario->drain_s < end_s)
-      count(recorder, o);
+    count(recorder, o, end_s - scenario->drain_s);
   recorder->window.length_s = fmax(0, end_s - scenario->drain_s - scenario->warmup_s);
 }
 

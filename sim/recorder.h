@@ -1,7 +1,8 @@
 /* The recorder: what became of every request, as rows of the log and as statistics of the run.
  *
- * Counts cover the whole run. Latencies, throughput and SLO attainment cover the requests that arrived in the
- * measurement window: after the warm-up, and before the drain at the end of the run. */
+ * Counts cover the whole run. The measurement window lies between the warm-up and the drain at the end of the
+ * run. Latencies and SLO attainment cover the requests that arrived in it, throughput those that ended in it:
+ * what arrived in a window may take much longer than the window to serve. */
 #ifndef TW_SIM_RECORDER_H
 #define TW_SIM_RECORDER_H
 
@@ -33,8 +34,9 @@ typedef struct tw_request_totals {
 /* What happened in the measurement window. */
 typedef struct tw_window {
   double length_s;
-  guint64 arrived, completed, good; /* good: completed within the SLO */
-  guint64 prompt_tokens, output_tokens;
+  guint64 arrived, good;                /* good: arrived in it, and completed within the SLO */
+  guint64 completed;                    /* in the window, whenever they arrived */
+  guint64 prompt_tokens, output_tokens; /* computed for, and emitted by, requests that ended in it */
 } tw_window;
 
 typedef struct tw_recorder tw_recorder;
