@@ -1,0 +1,109 @@
+/* The router's policies. */
+#include "sim/router.h"
+#include "tests/check.h"
+
+static tw_router router_new(const char *name, int engines)
+{
+  tw_router router;
+  int i = 0;
+  while (!g_str_equal(tw_router_policy_names[i], name))
+    i++;
+  tw_router_init(&router, &tw_router_policies[i], engines, 1);
+  return router;
+}
+
+static const tw_request small = {.prompt_tokens = 10, .answer_tokens = 10},
+                        large = {.prompt_tokens = 1000, .reasoning_tokens = 500, .answer_tokens = 500};
+
+static void round_robin_takes_each_in_turn(void **state)
+{
+  (void)state;
+  tw_router router = router_new("round-robin", 3);
+  for (int i = 0; i < 9; i++)
+    assert_int_equal(tw_router_assign(&router, &small), i % 3);
+  tw_router_clear(&router);
+}
+
+static void least_outstanding_counts_requests(void **state)
+{
+  (void)state;
+  tw_router router = router_new("least-outstanding", 3);
+  assert_int_equal(tw_router_assign(&router, &large), 0); /* equal loads: the lowest index */
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  assert_int_equal(tw_router_assign(&router, &small), 2);
+  tw_router_release(&router, 1, &small);
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  assert_int_equal(tw_router_assign(&router, &small), 0); /* large or not */
+  tw_router_clear(&router);
+}
+
+static void least_tokens_counts_prompt_and_output(void **state)
+{
+  (void)state;
+  tw_router router = router_new("least-tokens", 2);
+  assert_int_equal(tw_router_assign(&router, &large), 0);
+  for (int i = 0; i < 100; i++)
+    assert_int_equal(tw_router_assign(&router, &small),
+                     1); /* 100 · 20 tokens weigh what the large one does */
+  assert_int_equal(tw_router_assign(&router, &small), 0);
+  tw_router_release(&router, 1, &small);
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  tw_router_clear(&router);
+}
+
+/* 10,000 draws over 4 engines: 2,500 each, standard deviation 43. */
+static void random_spreads_evenly(void **state)
+{
+  (void)state;
+  tw_router router = router_new("random", 4);
+  int counts[4] = {0};
+  for (int i = 0; i < 10000; i++)
+    counts[tw_router_assign(&router, &small)]++;
+  for (int i = 0; i < 4; i++)
+    assert_near(counts[i], 2500, 200);
+  tw_router_clear(&router);
+}
+
+/* Nothing ends: n balls in n bins. One choice leaves a fullest bin of about log n / log log n, two choices of
+ * log log n / log 2 (Azar et al., SIAM J. Comput. 29(1), 1999): for n = 10,000 about 7 and 3 to 4. */
+static void two_choices_balance_far_better_than_one(void **state)
+{
+  (void)state;
+  enum { N = 10000 };
+  static const char *const names[] = {"random", "two-choices"};
+  gint64 fullest[2] = {0};
+  for (int p = 0; p < 2; p++) {
+    tw_router router = router_new(names[p], N);
+    for (int i = 0; i < N; i++)
+      tw_router_assign(&router, &small);
+    for (int i = 0; i < N; i++)
+      fullest[p] = MAX(fullest[p], router.loads[i].requests);
+    tw_router_clear(&router);
+  }
+  assert_in_range(fullest[0], 6, 9);
+  assert_in_range(fullest[1], 3, 4);
+}
+
+static void a_single_engine_gets_everything(void **state)
+{
+  (void)state;
+  for (int p = 0; tw_router_policy_names[p] != NULL; p++) {
+    tw_router router = router_new(tw_router_policy_names[p], 1);
+    for (int i = 0; i < 10; i++)
+      assert_int_equal(tw_router_assign(&router, &small), 0);
+    tw_router_clear(&router);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(round_robin_takes_each_in_turn),
+      cmocka_unit_test(least_outstanding_counts_requests),
+      cmocka_unit_test(least_tokens_counts_prompt_and_output),
+      cmocka_unit_test(random_spreads_evenly),
+      cmocka_unit_test(two_choices_balance_far_better_than_one),
+      cmocka_unit_test(a_single_engine_gets_everything),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
