@@ -1,5 +1,6 @@
 #include "sim/actors.h"
 
+#include "sim/flows.h"
 #include "sim/simgrid_compat.h"
 
 #include <simgrid/actor.h>
@@ -91,30 +92,9 @@ static gboolean agrees(const tw_platform *platform, GError **error)
   return TRUE;
 }
 
-static void start_simgrid(void)
-{
-  static const char *const settings[] = {
-      "tokenworks",
-      "--cfg=contexts/stack-size:128",        /* KiB: actors are many, and shallow */
-      "--cfg=" TW_SIMGRID_PRECISION ":1e-12", /* seconds: closer events are merged */
-      "--cfg=network/model:CM02",
-      "--cfg=network/crosstraffic:0",   /* full duplex */
-      "--cfg=network/latency-factor:0", /* max-min fair shares; latencies are spent on our own timers */
-      "--cfg=network/TCP-gamma:1e18",   /* no window */
-      "--log=root.thresh:error",
-      NULL,
-  };
-  g_auto(GStrv) copies = g_strdupv((char **)settings);
-  int argc = (int)g_strv_length(copies);
-  g_autofree char **argv =
-      g_memdup2(copies, (gsize)(argc + 1) * sizeof *copies); /* SimGrid takes out what it knows */
-  simgrid_init(&argc, argv);
-}
-
 tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error)
 {
-  start_simgrid();
-  simgrid_load_platform(scenario->platform->path);
+  tw_simgrid_start(scenario->platform);
   if (!agrees(scenario->platform, error))
     return NULL;
   int n = scenario->n_engines;

@@ -10,6 +10,7 @@ const tw_command *const tw_commands[] = {&tw_run_command,
                                          &tw_report_command,
                                          &tw_compare_command,
                                          &tw_log_command,
+                                         &tw_net_command,
                                          NULL};
 
 static void print_help(FILE *out)

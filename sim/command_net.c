@@ -1,0 +1,171 @@
+#include "platforms/fault.h"
+#include "sim/command.h"
+#include "sim/net_meter.h"
+
+#include <math.h>
+
+typedef struct net_values {
+  char *pattern, *size, *algorithm;
+  int ranks;
+  gboolean spread, csv;
+} net_values;
+
+static void clear_values(net_values *values)
+{
+  g_free(values->pattern);
+  g_free(values->size);
+  g_free(values->algorithm);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(net_values, clear_values)
+
+#define VALUE(member) TW_OPTION(net_values, member)
+static const GOptionEntry net_options[] = {
+    {"pattern", 'p', 0, G_OPTION_ARG_STRING, VALUE(pattern),
+     "all-reduce|all-gather|reduce-scatter|all-to-all|broadcast|permutation|random|incast", "PATTERN"},
+    {"size", 's', 0, G_OPTION_ARG_STRING, VALUE(size),
+     "Bytes of each rank: 1GiB, or 1KiB:16GiB for all powers of two between", "SIZE"},
+    {"ranks", 'n', 0, G_OPTION_ARG_INT, VALUE(ranks), "Accelerators that take part; all if absent", "N"},
+    {"algorithm", 'a', 0, G_OPTION_ARG_STRING, VALUE(algorithm), "auto|ring|tree|in-switch|two-level",
+     "NAME"},
+    {"spread", 0, 0, G_OPTION_ARG_NONE, VALUE(spread),
+     "Take ranks from all NVLink domains in turn, instead of filling one after the other", NULL},
+    {"csv", 0, 0, G_OPTION_ARG_NONE, VALUE(csv), "Print comma-separated values", NULL},
+    G_OPTION_ENTRY_NULL};
+#undef VALUE
+
+static gboolean read_bytes(const char *text, double *bytes, GError **error)
+{
+  g_autofree char *why = NULL;
+  if (!tw_number_parse(text, bytes) && !tw_quantity_parse(text, TW_BYTES, bytes, &why))
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--size: %s", why);
+  if (*bytes < 1 || *bytes > 1e18)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "--size: %s is out of range; write 1 B to 1e18 B", text);
+  return TRUE;
+}
+
+/* "1MiB" or "1KiB:16GiB". */
+static gboolean read_sizes(const char *text, double *first, double *last, GError **error)
+{
+  g_auto(GStrv) parts = g_strsplit(text, ":", 2);
+  if (!read_bytes(parts[0], first, error) || !read_bytes(parts[1] != NULL ? parts[1] : parts[0], last, error))
+    return FALSE;
+  if (*last >= *first)
+    return TRUE;
+  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                            "--size: the first of %s is the larger; write it last", text);
+}
+
+static gboolean find_pattern(const char *name, const tw_pattern **pattern, GError **error)
+{
+  if ((*pattern = tw_pattern_find(name)) != NULL)
+    return TRUE;
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  for (const tw_pattern *row = tw_patterns; row->name != NULL; row++)
+    g_ptr_array_add(names, (char *)row->name);
+  g_ptr_array_add(names, NULL);
+  g_autofree char *hint = tw_suggestion(name, (const char *const *)names->pdata);
+  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--pattern: \"%s\" is unknown; %s", name,
+                            hint);
+}
+
+static gboolean find_algorithm(const char *name, const tw_pattern *pattern, const tw_group *group,
+                               tw_algorithm *algorithm, GError **error)
+{
+  int i = 0, size = tw_group_domain_size(group);
+  while (tw_algorithm_names[i] != NULL && !g_str_equal(tw_algorithm_names[i], name))
+    i++;
+  if (tw_algorithm_names[i] == NULL) {
+    g_autofree char *hint = tw_suggestion(name, tw_algorithm_names);
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--algorithm: \"%s\" is unknown; %s",
+                              name, hint);
+  }
+  *algorithm = (tw_algorithm)i;
+  if (i != TW_ALGORITHM_AUTO && !(pattern->algorithms & (1U << i)))
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--algorithm: %s has no %s; leave it out",
+                              pattern->name, name);
+  if (i == TW_ALGORITHM_IN_SWITCH && size != group->n)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "--algorithm: in-switch works inside one NVLink domain, and the ranks span "
+                              "several; lower --ranks, or use two-level");
+  if (i == TW_ALGORITHM_TWO_LEVEL && size == 0)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "--algorithm: two-level needs as many ranks in each NVLink domain; change "
+                              "--ranks, or use ring");
+  return TRUE;
+}
+
+static void print_row(const net_values *values, const tw_pattern *pattern, int n, double bytes, double time_s)
+{
+  double algorithm = time_s > 0 ? bytes / time_s * 1e-9 : 0, bus = algorithm * pattern->bus_factor(n);
+  const char *format = values->csv ? "%.0f,%.3f,%.3f,%.3f\n" : "%14.0f %14.2f %14.2f %14.2f\n";
+  printf(format, bytes, time_s * 1e6, algorithm, bus);
+}
+
+static int measure(const net_values *values, const char *path, GError **error)
+{
+  const tw_pattern *pattern;
+  double first, last;
+  tw_algorithm algorithm;
+  if (!find_pattern(values->pattern, &pattern, error) || !read_sizes(values->size, &first, &last, error))
+    return TW_EXIT_USAGE;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_platform) platform = tw_platform_load(path, faults);
+  for (guint i = 0; i < tw_faults_count(faults); i++)
+    fprintf(stderr, "%s\n", tw_faults_get(faults, i));
+  if (platform == NULL)
+    return TW_EXIT_USAGE;
+  int most = tw_ranks_most(platform), n = values->ranks > 0 ? values->ranks : most;
+  if (n < 2 || n > most || values->ranks < 0) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, path, 0,
+                       "--ranks: %d ranks cannot be placed; the platform has %d, and at least 2 are needed",
+                       values->ranks, most);
+    return TW_EXIT_USAGE;
+  }
+  g_auto(tw_ranks) ranks = tw_ranks_place(platform, n, values->spread);
+  if (!find_algorithm(values->algorithm, pattern, &ranks.group, &algorithm, error))
+    return TW_EXIT_USAGE;
+  g_auto(tw_plan) plan = tw_pattern_plan(pattern, &ranks.group, algorithm, last);
+  tw_simgrid_start(platform);
+  g_autoptr(GArray) phases = tw_net_measure(platform, &plan, &ranks, error);
+  if (phases == NULL)
+    return TW_EXIT_FAILED;
+  if (values->csv)
+    puts("size_bytes,time_us,algbw_GBs,busbw_GBs");
+  else
+    printf("# %s over %d ranks of %s\n#%13s %14s %14s %14s\n#%13s %14s %14s %14s\n", pattern->name, n,
+           platform->name, "size", "time", "algbw", "busbw", "(B)", "(us)", "(GB/s)", "(GB/s)");
+  for (double bytes = first; bytes <= last; bytes *= 2)
+    print_row(values, pattern, n, bytes, tw_net_time_s(phases, bytes / last));
+  return TW_EXIT_OK;
+}
+
+static int run(const tw_command *command, int argc, char **argv, GError **error)
+{
+  g_auto(net_values) values = {0};
+  if (!tw_command_read(command, &values, &argc, &argv, error))
+    return TW_EXIT_USAGE;
+  if (argc != 2 || values.pattern == NULL) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "name %s; usage: tokenworks net %s",
+                       argc != 2 ? "one platform file" : "a pattern with --pattern", command->usage);
+    return TW_EXIT_USAGE;
+  }
+  if (values.size == NULL)
+    values.size = g_strdup("1KiB:16GiB");
+  if (values.algorithm == NULL)
+    values.algorithm = g_strdup("auto");
+  return measure(&values, argv[1], error);
+}
+
+const tw_command tw_net_command = {
+    .name = "net",
+    .summary = "run collectives and other patterns on a platform alone",
+    .usage = "PLATFORM.xml --pattern PATTERN [--size SIZE] [--ranks N]",
+    .description =
+        "Runs a pattern of communication between the accelerators of a platform that does nothing else, and\n"
+        "prints its time and bandwidths as nccl-tests does. The bandwidths are those of the links: no\n"
+        "protocol takes its share.",
+    .example = "tokenworks net platforms/hgx-h100-4.xml --pattern all-reduce --size 1MiB:1GiB --ranks 32",
+    .run = run,
+    .options = net_options,
+};

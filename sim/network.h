@@ -1,0 +1,51 @@
+/* The network, as the factory sees it: flows between hosts, which end when the links they share have carried
+ * them.
+ *
+ *     start(flow, now) ──►  links, shared max-min fairly  ──►  flow->ended(flow, end)
+ *
+ * A flow takes the time of its bytes alone; the latency of the route is for whoever started it to spend.
+ * flows.h implements this on SimGrid, tw_network_ideal without contention. */
+#ifndef TW_SIM_NETWORK_H
+#define TW_SIM_NETWORK_H
+
+#include <glib.h>
+
+/* What flows are for: totals of the summary. */
+#define TW_FLOW_KINDS(X)                                                                                     \
+  X(KV, "kv")                                                                                                \
+  X(COLLECTIVE, "collective")                                                                                \
+  X(WEIGHTS, "weights")
+typedef enum {
+#define X(name, text) TW_FLOW_##name,
+  TW_FLOW_KINDS(X)
+#undef X
+      TW_FLOW_KIND_COUNT
+} tw_flow_kind;
+extern const char *const tw_flow_kind_names[TW_FLOW_KIND_COUNT];
+
+typedef struct tw_flow tw_flow;
+struct tw_flow {
+  int from, to; /* hosts, indices in the platform; they differ */
+  double bytes; /* > 0 */
+  tw_flow_kind kind;
+  double start_s; /* set by the network */
+  /* Called once, when the last byte has left the slowest link: at end_s, or before it by a network that knows
+   * it ahead. The flow is its starter's; the network does not touch it any more. */
+  void (*ended)(tw_flow *flow, double end_s);
+};
+
+typedef struct tw_route {
+  double latency_s, bytes_per_s; /* sum over its links, and the slowest of them */
+} tw_route;
+
+typedef struct tw_network {
+  /* The route between two different hosts. */
+  tw_route (*route)(void *state, int from, int to);
+  void (*start)(void *state, tw_flow *flow, double now_s);
+  void *state;
+} tw_network;
+
+/* Every pair of hosts has a route of its own, as `route` says: for tests and for estimates. Borrowed. */
+tw_network tw_network_ideal(const tw_route *route);
+
+#endif

@@ -1,0 +1,134 @@
+/* Flows on SimGrid share links max-min fairly: small systems with answers by hand. */
+#include "tests/check.h"
+#include "tests/sim/net_support.h"
+
+#include <glib/gstdio.h>
+
+/* a0 a1 ... are hosts 0 to gpus − 1, b0 b1 ... the next. */
+enum { GPUS = 4 };
+#define B(i) (GPUS + (i))
+#define C(i) (2 * GPUS + (i))
+
+static void run(const test_site *site, const test_flow *flows, int n, double *ends_s)
+{
+  g_autofree char *path = test_site_write(site);
+  test_flows(path, flows, n, ends_s);
+  g_unlink(path);
+}
+
+static void a_flow_alone_takes_the_slowest_link(void **state)
+{
+  (void)state;
+  test_site site = {2, GPUS, 200};
+  /* 9 GB over NVLink: 9 / 900 s; over the NIC: 9 / 50 s. */
+  test_flow flows[] = {{0, 1, 9e9, 0}, {2, B(0), 9e9, 0}};
+  double ends_s[2];
+  run(&site, flows, 2, ends_s);
+  assert_near(ends_s[0], 0.010, 1e-9);
+  assert_near(ends_s[1], 0.180, 1e-9);
+}
+
+static void two_flows_on_one_nic_take_twice_as_long(void **state)
+{
+  (void)state;
+  test_site site = {3, GPUS, 200};
+  test_flow flows[] = {{0, B(0), 5e9, 0}, {0, C(0), 5e9, 0}};
+  double ends_s[2];
+  run(&site, flows, 2, ends_s);
+  assert_near(ends_s[0], 0.2, 1e-9); /* 2 · 5 / 50 */
+  assert_near(ends_s[1], 0.2, 1e-9);
+}
+
+static void latencies_of_routes_do_not_change_shares(void **state)
+{
+  (void)state;
+  /* Routes of 1 us and 40 us share a link. */
+  const char *text =
+      "<?xml version=\"1.0\"?>\n<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
+      "<platform version=\"4.1\"><zone id=\"site\" routing=\"Full\">"
+      "<host id=\"a\" speed=\"1Gf\"/><host id=\"b\" speed=\"1Gf\"/><host id=\"c\" speed=\"1Gf\"/>"
+      "<link id=\"near\" bandwidth=\"100GBps\" latency=\"1us\"/>"
+      "<link id=\"far\" bandwidth=\"100GBps\" latency=\"40us\"/>"
+      "<link id=\"shared\" bandwidth=\"10GBps\" latency=\"0us\"/>"
+      "<route src=\"a\" dst=\"c\"><link_ctn id=\"near\"/><link_ctn id=\"shared\"/></route>"
+      "<route src=\"b\" dst=\"c\"><link_ctn id=\"far\"/><link_ctn id=\"shared\"/></route>"
+      "<route src=\"a\" dst=\"b\"><link_ctn id=\"near\"/></route>"
+      "</zone></platform>\n";
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "tokenworks-unequal.xml", NULL);
+  assert_true(g_file_set_contents(path, text, -1, NULL));
+  test_flow flows[] = {{0, 2, 10e9, 0}, {1, 2, 10e9, 0}};
+  double ends_s[2];
+  test_flows(path, flows, 2, ends_s);
+  g_unlink(path);
+  assert_near(ends_s[0], 2.0, 1e-9); /* both: 2 · 10 GB / 10 GB/s */
+  assert_near(ends_s[1], 2.0, 1e-9);
+}
+
+static void shares_are_max_min_on_three_flows_over_two_links(void **state)
+{
+  (void)state;
+  /* One flow over both links of 10 and 16 GB/s, and one more on each. Max-min: link 1 gives 5 + 5, so link 2
+   * gives 5 + 11. With 55 GB each, the last one ends at 5 s; until then the others have 25 GB each. From then
+   * on still 5 + 5 on link 1: they end at 11 s. */
+  const char *text =
+      "<?xml version=\"1.0\"?>\n<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
+      "<platform version=\"4.1\"><zone id=\"site\" routing=\"Full\">"
+      "<host id=\"a\" speed=\"1Gf\"/><host id=\"b\" speed=\"1Gf\"/><host id=\"c\" speed=\"1Gf\"/>"
+      "<link id=\"one\" bandwidth=\"10GBps\" latency=\"0us\"/>"
+      "<link id=\"two\" bandwidth=\"16GBps\" latency=\"0us\"/>"
+      "<route src=\"a\" dst=\"b\"><link_ctn id=\"one\"/></route>"
+      "<route src=\"b\" dst=\"c\"><link_ctn id=\"two\"/></route>"
+      "<route src=\"a\" dst=\"c\"><link_ctn id=\"one\"/><link_ctn id=\"two\"/></route>"
+      "</zone></platform>\n";
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "tokenworks-maxmin.xml", NULL);
+  assert_true(g_file_set_contents(path, text, -1, NULL));
+  test_flow flows[] = {{0, 2, 55e9, 0}, {0, 1, 55e9, 0}, {1, 2, 55e9, 0}};
+  double ends_s[3];
+  test_flows(path, flows, 3, ends_s);
+  g_unlink(path);
+  assert_near(ends_s[0], 11, 1e-9);
+  assert_near(ends_s[1], 11, 1e-9);
+  assert_near(ends_s[2], 5, 1e-9);
+}
+
+static void an_oversubscribed_leaf_slows_its_flows_by_the_factor(void **state)
+{
+  (void)state;
+  /* Four NICs of 50 GB/s behind an up-link: 200 GB/s is non-blocking, 100 is 2:1, 50 is 4:1. */
+  for (int ratio = 1; ratio <= 4; ratio *= 2) {
+    test_site site = {2, GPUS, 200.0 / ratio};
+    test_flow flows[GPUS];
+    double ends_s[GPUS];
+    for (int i = 0; i < GPUS; i++)
+      flows[i] = (test_flow){i, B(i), 5e9, 0};
+    run(&site, flows, GPUS, ends_s);
+    for (int i = 0; i < GPUS; i++)
+      assert_near(ends_s[i], 0.1 * ratio, 1e-9);
+  }
+}
+
+static void a_flow_that_joins_takes_its_share_from_then_on(void **state)
+{
+  (void)state;
+  /* 5 GB alone need 0.1 s. Halfway a second flow joins: 2.5 GB are left for each share of 25 GB/s, 0.1 s
+   * more. The second has then sent 2.5 of its 5 GB and is alone: 0.05 s more. */
+  test_site site = {3, GPUS, 200};
+  test_flow flows[] = {{0, B(0), 5e9, 0}, {0, C(0), 5e9, 0.05}};
+  double ends_s[2];
+  run(&site, flows, 2, ends_s);
+  assert_near(ends_s[0], 0.15, 1e-9);
+  assert_near(ends_s[1], 0.20, 1e-9);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_flow_alone_takes_the_slowest_link),
+      cmocka_unit_test(two_flows_on_one_nic_take_twice_as_long),
+      cmocka_unit_test(latencies_of_routes_do_not_change_shares),
+      cmocka_unit_test(shares_are_max_min_on_three_flows_over_two_links),
+      cmocka_unit_test(an_oversubscribed_leaf_slows_its_flows_by_the_factor),
+      cmocka_unit_test(a_flow_that_joins_takes_its_share_from_then_on),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
