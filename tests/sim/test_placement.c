@@ -1,8 +1,7 @@
 /* Placement on small platforms: which accelerators an engine gets. */
 #include "sim/placement.h"
 #include "tests/check.h"
-
-#include <libxml/parser.h>
+#include "tests/sim/support.h"
 
 /* Nodes of 8 GPUs, one host each GPU ("n0-g0" ... ); the last host has no accelerator. */
 typedef struct site {
@@ -11,7 +10,8 @@ typedef struct site {
   tw_free_accelerators *free;
   GArray *places; /* of tw_engine_place */
   tw_faults *faults;
-  xmlDoc *document;
+  char *directory, *file;
+  tw_document *document;
 } site;
 
 static site *site_new(int nodes)
@@ -31,8 +31,10 @@ static site *site_new(int nodes)
   s->free = tw_free_accelerators_new(p);
   s->places = g_array_new(FALSE, FALSE, sizeof(tw_engine_place));
   s->faults = tw_faults_new();
-  static const char text[] = "<scenario>\n<pool/></scenario>";
-  s->document = xmlReadMemory(text, sizeof text - 1, "s.xml", NULL, 0);
+  s->directory = test_directory();
+  s->file = g_build_filename(s->directory, "s.xml", NULL);
+  assert_true(g_file_set_contents(s->file, "<scenario>\n<pool/></scenario>", -1, NULL));
+  s->document = tw_document_load(s->file, s->faults);
   return s;
 }
 
@@ -47,14 +49,17 @@ static void site_free(site *s)
   g_free(s->platform.zones);
   g_array_unref(s->places);
   tw_faults_free(s->faults);
-  xmlFreeDoc(s->document);
+  tw_document_free(s->document);
+  test_remove(s->directory);
+  g_free(s->directory);
+  g_free(s->file);
   g_free(s);
 }
 
 static gboolean place(site *s, const char *hosts, tw_placement_kind kind, gint64 engines, gint64 accelerators)
 {
   tw_placement_request request = {"serve", hosts, kind, engines, accelerators};
-  const xmlNode *pool = xmlDocGetRootElement(s->document)->children->next;
+  const xmlNode *pool = tw_node_child(tw_document_root(s->document), "pool");
   return tw_place(s->free, &request, 0, s->places, pool, s->faults);
 }
 
@@ -178,14 +183,15 @@ static void a_pool_that_is_too_large_is_told_what_there_is(void **state)
   assert_false(place(s, "n*", TW_PLACEMENT_PACK, 3, 8));
   assert_false(place(s, "gpu-*", TW_PLACEMENT_PACK, 1, 1));
   assert_int_equal(tw_faults_count(s->faults), 2);
-  assert_string_equal(
-      tw_faults_get(s->faults, 0),
-      "s.xml:2: pool \"serve\" asks for 3 engines of 8 accelerators, each within one NVLink domain, but "
+  g_autofree char *large = g_strdup_printf(
+      "%s:2: pool \"serve\" asks for 3 engines of 8 accelerators, each within one NVLink domain, but "
       "there is room for 2 on the 16 hosts that match hosts=\"n*\"; lower replicas, tp, pp or dp, or "
-      "use a larger platform");
-  assert_string_equal(
-      tw_faults_get(s->faults, 1),
-      "s.xml:2: no host of the platform matches hosts=\"gpu-*\"; its first host is \"n0-g0\"");
+      "use a larger platform",
+      s->file);
+  g_autofree char *absent = g_strdup_printf(
+      "%s:2: no host of the platform matches hosts=\"gpu-*\"; its first host is \"n0-g0\"", s->file);
+  assert_string_equal(tw_faults_get(s->faults, 0), large);
+  assert_string_equal(tw_faults_get(s->faults, 1), absent);
   site_free(s);
 }
 
