@@ -60,6 +60,16 @@ static const tw_attribute power_attributes[] = {
      .help = "drawn without work"},
     {"max", TW_ATTR_QUANTITY, TW_POWER, .positive = TRUE, FIELD(device.max_w), .help = "power limit"},
     SOURCE};
+static const tw_attribute chassis_attributes[] = {
+    {"accelerators", TW_ATTR_INT, .min = 1, .max = 10000, FIELD(device.chassis.accelerators),
+     .help = "devices in one node or rack"},
+    {"overhead", TW_ATTR_QUANTITY, TW_POWER, .max = 1e9, FIELD(device.chassis.overhead_w),
+     .help = "drawn by the rest of it at full load"},
+    {"network", TW_ATTR_QUANTITY, TW_POWER, .max = 1e9, FIELD(device.chassis.network_w),
+     .help = "drawn by its share of the fabric"},
+    {"pue", TW_ATTR_NUMBER, .min = 1, .max = 10, FIELD(device.chassis.pue), .help = "of a common site"},
+    {"source", TW_ATTR_STRING, FIELD(device.chassis.source), .help = "where the numbers come from"},
+    {0}};
 static const tw_attribute overhead_attributes[] = {
     {"fixed", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.fixed_s), .help = "of each iteration"},
     {"per-layer", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.per_layer_s), .help = "of each layer"},
@@ -94,6 +104,8 @@ static const tw_element scale_out_element = {"scale-out", "link to the fabric", 
                                              NULL};
 static const tw_element power_element = {"power", "electricity of the device alone", power_attributes, NULL,
                                          check_power};
+static const tw_element chassis_element = {"chassis", "node or rack that the device commonly stands in",
+                                           chassis_attributes, NULL, NULL};
 static const tw_element overhead_element = {"overhead", "time that no roofline explains", overhead_attributes,
                                             NULL, NULL};
 static const tw_element efficiency_element = {"efficiency", "fitted shares of the peaks",
@@ -103,6 +115,7 @@ static const tw_child device_children[] = {{&compute_element, 1, TW_PRECISIONS},
                                            {&scale_up_element, 1, 1},
                                            {&scale_out_element, 0, 1},
                                            {&power_element, 0, 1},
+                                           {&chassis_element, 0, 1},
                                            {&overhead_element, 1, 1},
                                            {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES},
                                            {NULL, 0, 0}};
@@ -156,6 +169,9 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   read_all(root, &scale_up_element, &read, faults, NULL);
   read_all(root, &scale_out_element, &read, faults, NULL);
   read_all(root, &power_element, &read, faults, NULL);
+  const xmlNode *chassis = tw_node_child(root, "chassis");
+  if (chassis != NULL)
+    tw_schema_read(chassis, &chassis_element, &read);
   read_all(root, &overhead_element, &read, faults, NULL);
   read_all(root, &efficiency_element, &read, faults, keep_efficiency);
   if (read.device.reserved_bytes >= read.device.hbm_bytes)
@@ -192,5 +208,6 @@ void tw_device_free(tw_device *device)
     return;
   g_free(device->name);
   g_free(device->label);
+  g_free(device->chassis.source);
   g_free(device);
 }

@@ -30,6 +30,15 @@ typedef struct tw_efficiency {
   double memory;       /* 0 to 1 */
 } tw_efficiency;
 
+/* What commonly stands around the devices, for generated platforms: the node or rack of `accelerators` of
+ * them draws overhead_w beside theirs when all work (CPUs, NVLink switches, fans, conversion), and network_w
+ * in the fabric. */
+typedef struct tw_chassis {
+  gint64 accelerators; /* 0: unknown */
+  double overhead_w, network_w, pue;
+  char *source;
+} tw_chassis;
+
 typedef struct tw_device {
   char *name;                  /* "h100-sxm" */
   char *label;                 /* "NVIDIA H100 SXM 80 GB" */
@@ -46,6 +55,7 @@ typedef struct tw_device {
   double per_seq_s;             /* t_per_seq: sampling and bookkeeping per sequence and iteration */
   double reserved_bytes;        /* driver, communication buffers: HBM that no engine can use */
   tw_efficiency efficiency[TW_OP_CLASSES];
+  tw_chassis chassis;
 } tw_device;
 
 extern const tw_element tw_device_element; /* root of a device file */

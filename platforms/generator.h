@@ -1,4 +1,7 @@
-/* Generators of platform files: `tokenworks platform KIND [options]`. */
+/* Generators of platform files: `tokenworks platform KIND [options]`.
+ *
+ * A new kind is one file that describes its options and writes its XML, a row in the table here, and a row of
+ * help among the commands. */
 #ifndef TW_PLATFORMS_GENERATOR_H
 #define TW_PLATFORMS_GENERATOR_H
 
@@ -6,24 +9,30 @@
 
 #include <stdio.h>
 
-/* One option of a generator: "--nodes=4". */
-typedef struct tw_generator_option {
-  const char *name, *fallback, *help;
-} tw_generator_option;
-
-/* A kind of platform. `write` gets the value of each option in the order of the table, defaults filled in,
- * and writes DTD-valid SimGrid XML 4.1 headed by a comment that says what was asked; faults of values are
- * TW_INPUT_ERROR. */
+/* A kind of platform. Its options are a table as GLib's, so that the command line is made from it: each takes
+ * a text, and its arg_data is its place in the list of values, in bytes. The last option is where to write
+ * ("-o"), which is for the command line alone. */
 typedef struct tw_generator {
-  const char *name, *help, *example;
-  const tw_generator_option *options;
+  const char *name;
+  const GOptionEntry *options;
+  const char *const *fallbacks; /* by place; NULL-terminated */
+  /* Gets every value by place, defaults filled in, and writes DTD-valid SimGrid XML 4.1 headed by a comment
+   * that says what was asked; faults of values are TW_INPUT_ERROR. */
   gboolean (*write)(FILE *out, const char *const *values, GError **error);
 } tw_generator;
 
 extern const tw_generator tw_generators[]; /* ends with a NULL name */
+extern const GOptionEntry tw_hgx_options[], tw_nvl72_options[], tw_single_options[];
 
-/* Runs the generator `kind` with "name=value" settings (NULL-terminated). Errors name the nearest kind or
- * option. */
-gboolean tw_generate(const char *kind, const char *const *settings, FILE *out, GError **error);
+/* At most so many options of a kind. */
+enum { TW_GENERATOR_OPTIONS = 32 };
+/* Place of the option "-o" among the values. */
+enum { TW_GENERATOR_OUTPUT = TW_GENERATOR_OPTIONS - 1 };
+
+/* The generator of that name, or NULL with an error that names the nearest. */
+const tw_generator *tw_generator_find(const char *kind, GError **error);
+
+/* Runs a generator with "name=value" settings (NULL-terminated). Errors name the nearest option. */
+gboolean tw_generate(const tw_generator *generator, const char *const *settings, FILE *out, GError **error);
 
 #endif
