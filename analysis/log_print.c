@@ -1,5 +1,6 @@
 #include "analysis/log_print.h"
 
+#include "analysis/json_text.h"
 #include "sim/log_cell.h"
 
 /* Rows by which a table's column widths are found; longer cells that follow stand out. */
@@ -60,30 +61,6 @@ static void print_csv(tw_log_printer *printer, const char *const *cells)
 
 /* ---- jsonl ---- */
 
-/* Whether a JSON string is the text between quotes. */
-static gboolean is_plain(const char *text)
-{
-  while (*text >= ' ' && *text <= '~' && *text != '"' && *text != '\\')
-    text++;
-  return *text == '\0';
-}
-
-static void append_json_text(GString *line, const char *text)
-{
-  if (is_plain(text)) {
-    g_string_append_c(line, '"');
-    g_string_append(line, text);
-    g_string_append_c(line, '"');
-    return;
-  }
-  g_autofree char *valid = g_utf8_make_valid(text, -1);
-  json_t *string = json_string(valid);
-  char *quoted = json_dumps(string, JSON_ENCODE_ANY);
-  g_string_append(line, quoted);
-  free(quoted);
-  json_decref(string);
-}
-
 /* Of a column of numbers all cells are JSON numbers as they are, but for infinities. */
 static gboolean is_json_number(const tw_column *column, const char *cell)
 {
@@ -95,14 +72,14 @@ static void print_json(tw_log_printer *printer, const char *const *cells)
   for (guint i = 0; i < printer->columns->len; i++) {
     const tw_column *column = column_of(printer, i);
     g_string_append(printer->line, i == 0 ? "{" : ", ");
-    append_json_text(printer->line, column->name);
+    tw_json_text_append(printer->line, column->name);
     g_string_append(printer->line, ": ");
     if (*cells[i] == '\0')
       g_string_append(printer->line, "null");
     else if (is_json_number(column, cells[i]))
       g_string_append(printer->line, cells[i]);
     else
-      append_json_text(printer->line, cells[i]);
+      tw_json_text_append(printer->line, cells[i]);
   }
   g_string_append_c(printer->line, '}');
   print_line(printer);
