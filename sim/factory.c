@@ -224,7 +224,8 @@ static void end_interval(tw_factory *factory, double end_s)
   guint share = 0;
   factory->interval++;
   /* A run may end on the edge of an interval: what happened there is a row of no length. */
-  if (tw_recorder_log(factory->recorder) == NULL || (length_s <= 0 && factory->event_s < start_s))
+  if (tw_recorder_log(factory->recorder) == NULL ||
+      (length_s <= 0 && factory->event_s < start_s && factory->arrived == 0))
     return;
   for (int i = 0; i < factory->scenario->n_engines; i++) {
     tw_usage usage = tw_engine_take_usage(factory->engines[i], end_s);

@@ -1,0 +1,2 @@
+#include "sim/command.h"
+const tw_command tw_platform_command = {.name = "platform"};
