@@ -99,6 +99,12 @@ void test_scenario_free(tw_scenario *scenario)
 
 tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory)
 {
+  return test_run_until(scenario, trace_text, directory, INFINITY);
+}
+
+tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text, const char *directory,
+                            double until_s)
+{
   GError *error = NULL;
   g_autofree char *trace = test_directory();
   g_autofree char *path = g_build_filename(trace, "trace.csv", NULL);
@@ -108,12 +114,13 @@ tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const
   g_autoptr(tw_stream) stream = tw_stream_open(path, tw_trace_format_find("tokenworks"), &options, &error);
   if (stream == NULL)
     g_error("%s", error->message);
-  tw_recorder *recorder = test_run_stream(scenario, stream, directory);
+  tw_recorder *recorder = test_run_stream(scenario, stream, directory, until_s);
   test_remove(trace);
   return recorder;
 }
 
-tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory)
+tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
+                             double until_s)
 {
   GError *error = NULL;
   guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE);
@@ -121,11 +128,11 @@ tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, con
   tw_recorder *recorder = tw_recorder_new(scenario, log);
   g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, NULL, NULL);
   gboolean sound = tw_factory_start(factory, &error);
-  while (sound && isfinite(tw_factory_next(factory)))
+  while (sound && isfinite(tw_factory_next(factory)) && tw_factory_next(factory) <= until_s)
     sound = tw_factory_advance(factory, tw_factory_next(factory), &error);
   if (!sound)
     g_error("%s", error->message);
-  tw_factory_finish(factory, INFINITY);
+  tw_factory_finish(factory, until_s);
   if (log != NULL && !tw_log_close(log, &error))
     g_error("%s", error->message);
   return recorder;

@@ -23,7 +23,11 @@ void test_scenario_free(tw_scenario *scenario);
 /* Runs a scenario to its end without SimGrid, as a plain loop over its events, logging into `directory`
  * (NULL: no logs), and returns its recorder. `trace_text` is a trace in the native format. */
 tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory);
-tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory);
+/* The same, cut short at `until_s`; and of any stream, INFINITY for its end. */
+tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text, const char *directory,
+                            double until_s);
+tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
+                             double until_s);
 
 /* The text of a table that test_run wrote; and one of its columns as doubles, NAN where a cell is empty. The
  * caller frees them. */

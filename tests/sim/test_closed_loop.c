@@ -18,7 +18,7 @@ static GArray *run(const tw_scenario *scenario, const tw_closed_options *options
 {
   g_autofree char *directory = test_directory();
   g_autoptr(tw_stream) stream = tw_stream_closed(options);
-  g_autoptr(tw_recorder) recorder = test_run_stream(scenario, stream, directory);
+  g_autoptr(tw_recorder) recorder = test_run_stream(scenario, stream, directory, INFINITY);
   assert_int_equal(tw_recorder_totals(recorder)->arrived, options->limit);
   GArray *values = test_column(directory, "requests", column);
   test_remove(directory);
@@ -67,7 +67,7 @@ static char *requests_table(tw_scenario *scenario, const tw_closed_options *opti
   scenario->exact_steps = exact;
   g_autofree char *directory = test_directory();
   g_autoptr(tw_stream) stream = tw_stream_closed(options);
-  g_autoptr(tw_recorder) recorder = test_run_stream(scenario, stream, directory);
+  g_autoptr(tw_recorder) recorder = test_run_stream(scenario, stream, directory, INFINITY);
   char *table = test_table(directory, "requests");
   test_remove(directory);
   return table;
