@@ -56,7 +56,7 @@ class DistributionPlot {
         { scale: "y", stroke: colourOf("--c1"), width: 1, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, fill: (plot) => hatch(plot.ctx, "--c1", 0, 0.45) },
         { scale: "share", stroke: colourOf("--c4"), width: styles[3].width, dash: styles[3].dash, points: { show: false } }],
       axes: [
-        { ...text, size: 28, space: 40, values: (_, ticks) => ticks.map((t) => (t !== null && this.isLabelled(t) ? formatSeconds(t) : null)) },
+        { ...text, size: 28, space: 40, filter: (_, ticks) => ticks, values: (_, ticks) => ticks.map((t) => (t !== null && this.isLabelled(t) ? formatSeconds(t) : null)) },
         { ...text, scale: "y", size: 46, values: (_, ticks) => ticks.map((t) => `${Number((100 * t).toPrecision(2))}%`) },
         { ...text, scale: "share", side: 1, size: 44, grid: { show: false }, values: (_, ticks) => ticks.map((t) => `${Math.round(100 * t)}%`) },
       ],

@@ -4,6 +4,9 @@
 const content = document.getElementById("content");
 const drawn = []; // what is drawn again when the theme changes
 const absent = []; // [what, why]
+const reasons = total("tokens.reasoning") > 0;
+/** In the order in which a request meets them; without reasoning TTFAT is TTFT. */
+const latencyKinds = ["queue_s", "ttft_s", ...(reasons ? ["ttfat_s"] : []), "tpot_s", "e2e_s"];
 
 /** Adds a section and its entry in the navigation. */
 function addSection(id, title, help) {
@@ -21,20 +24,20 @@ function addPlot(parent, options) {
 
 /** [title, path of the large number, unit, [[label, path, unit], ...]]; numbers are those of summary.json. */
 const cards = [
-  ["Requests completed", "requests.completed", "", [["arrived", "requests.arrived", ""], ["rejected", "requests.rejected", ""], ["failed", "requests.failed", ""],
+  ["Completed requests", "requests.completed", "", [["arrived", "requests.arrived", ""], ["rejected", "requests.rejected", ""], ["failed", "requests.failed", ""],
     ["cancelled", "requests.cancelled", ""], ["unfinished", "requests.unfinished", ""], ["preemptions", "preemptions", ""]]],
-  ["SLO attainment", "slo.attainment", "%", [["goodput", "slo.goodput_requests_per_s", "requests/s"]]],
+  ["SLO attainment", "slo.attainment", "%", [["goodput", "slo.goodput_requests_per_s", "/s"]]],
   ["TTFT p99", "ttft_s.p99", "s", [["p50", "ttft_s.p50", "s"], ["p90", "ttft_s.p90", "s"], ["max", "ttft_s.max", "s"]]],
   ["TPOT p99", "tpot_s.p99", "s", [["p50", "tpot_s.p50", "s"], ["p90", "tpot_s.p90", "s"], ["max", "tpot_s.max", "s"]]],
-  ["Output tokens per second", "throughput.output_tokens_per_s", "", [["all tokens", "throughput.total_tokens_per_s", "/s"],
+  ["Output tokens/s", "throughput.output_tokens_per_s", "", [["all tokens", "throughput.total_tokens_per_s", "/s"],
     ["per accelerator", "throughput.output_tokens_per_s_per_accelerator", "/s"], ["requests", "throughput.requests_per_s", "/s"]]],
   ["Accelerators busy", "utilization.accelerator_busy", "%", [["MFU", "utilization.mfu", "%"], ["MBU", "utilization.mbu", "%"], ["KV cache used", "utilization.kv_used", "%"]]],
   ["Output tokens", "tokens.output", "", [["prompt", "tokens.prompt", ""], ["cached", "tokens.prompt_cached", ""], ["reasoning", "tokens.reasoning", ""],
     ["computed again", "tokens.recomputed", ""]]],
   ["Average power", "energy.average_w", "W", [["peak", "energy.peak_w", "W"], ["energy", "energy.site_j", "J"], ["per output token", "energy.j_per_output_token", "J"],
     ["output tokens/s per MW", "energy.output_tokens_per_s_per_mw", ""]]],
-  ["USD per million output tokens", "cost.usd_per_million_output_tokens", "", [["in all", "cost.usd", "USD"]]],
-  ["gCO₂ per million output tokens", "carbon.g_per_million_output_tokens", "", [["in all", "carbon.g", "g"]]],
+  ["USD per M output tokens", "cost.usd_per_million_output_tokens", "", [["in all", "cost.usd", "USD"]]],
+  ["gCO₂ per M output tokens", "carbon.g_per_million_output_tokens", "", [["in all", "carbon.g", "g"]]],
   ["Peak link utilization", "network.peak_link_utilization", "%", [["KV transfers", "network.kv_bytes", "bytes"], ["collectives", "network.collective_bytes", "bytes"]]],
 ];
 
@@ -56,7 +59,7 @@ function addHeadline() {
 
 function makeLatencyTable() {
   const statistics = ["mean", "p50", "p90", "p95", "p99", "max"];
-  const kinds = ["queue_s", "ttft_s", "ttfat_s", "tpot_s", "e2e_s"].filter((kind) => total(`${kind}.p50`) !== undefined);
+  const kinds = latencyKinds.filter((kind) => total(`${kind}.p50`) !== undefined);
   const slo = report.run.slo ?? {};
   return make("div", { class: "scroll" }, make("table", { class: "latencies" },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Latency"), ...statistics.map((name) => make("th", { scope: "col", class: "number" }, name)),
@@ -87,10 +90,9 @@ function addLoad(site) {
 
 function addLatency() {
   const body = addSection("latency", "Latency", `Of completed requests by their arrival, per ${formatSeconds(report.latency.width_s)}.`);
-  const reasons = total("tokens.reasoning") > 0;
-  for (const kind of ["ttft_s", "ttfat_s", "tpot_s", "e2e_s", "queue_s"]) {
+  for (const kind of latencyKinds) {
     const column = report.latency.columns[kind];
-    if (!column || (kind === "ttfat_s" && !reasons) || !unpack(column.count).some((count) => count > 0)) continue; // without reasoning TTFAT is TTFT
+    if (!column || !unpack(column.count).some((count) => count > 0)) continue;
     const limit = report.run.slo?.[kind];
     addPlot(body, {
       title: nameOf(kind), help: latencyHelp[kind], unit: "s", latency: true, width_s: report.latency.width_s, n: report.latency.n,
@@ -103,8 +105,8 @@ function addLatency() {
 function addDistributions() {
   const measured = report.run.warmup_s > 0 || report.run.drain_s > 0;
   const body = addSection("distributions", "Distributions", measured ? "Of completed requests of the measurement window." : "Of all completed requests.");
-  for (const [kind, distribution] of Object.entries(report.distributions))
-    if (kind !== "ttfat_s" || total("tokens.reasoning") > 0) drawn.push(new DistributionPlot(body, kind, distribution));
+  for (const kind of latencyKinds)
+    if (report.distributions[kind]) drawn.push(new DistributionPlot(body, kind, report.distributions[kind]));
 }
 
 function addPools(pools) {

@@ -14,7 +14,7 @@ const styles = [
 /** Quantiles of a latency: the median stands out, the greatest value stays in the background. */
 const quantileStyles = {
   p50: { colour: "--c1", dash: [], width: 2.4 }, p90: { colour: "--c2", dash: [6, 3], width: 1.6 },
-  p99: { colour: "--c4", dash: [], width: 1.1 }, max: { colour: "--soft", dash: [1, 3], width: 1.2 },
+  p99: { colour: "--c4", dash: [], width: 1.1 }, max: { colour: "--soft", dash: [2, 2], width: 1.2 },
 };
 
 const colourOf = (variable) => getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
@@ -200,7 +200,7 @@ class TimePlot {
   /** The top of the y axis: the limit is in view if it is not far above the data. */
   rangeOf(plot, min, max) {
     if (max === null || max === undefined) [min, max] = [0, 1];
-    if (this.limit && this.limit.value <= 3 * max) max = Math.max(max, this.limit.value * 1.05);
+    if (this.limit && this.limit.value <= 1.6 * max) max = Math.max(max, this.limit.value * 1.05);
     if (this.log) return uPlot.rangeLog(Math.max(min, 1e-6), Math.max(max, 1e-5), 10, false);
     if (this.unit === "%" && max > 0.6) return [0, Math.max(1, max)];
     return [0, max > 0 ? max * 1.08 : 1];
@@ -224,7 +224,7 @@ class TimePlot {
       if (!this.banded) return;
       const bound = { width: 0, paths: steps, points: { show: false } };
       series.push({ ...bound, label: "least" }, { ...bound, label: "greatest" });
-      bands.push({ series: [at + 2, at + 1], fill: faded(s.style.colour, 0.2) });
+      bands.push({ series: [at + 2, at + 1], fill: faded(s.style.colour, 0.15) });
     });
     return {
       width: this.width, height: 210, legend: { show: false }, series, bands, padding: [10, 22, 0, 0],
