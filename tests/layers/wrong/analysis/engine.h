@@ -1,0 +1,2 @@
+#include "sim/log_format.h"
+#include "sim/engine.h"

@@ -1,0 +1,2 @@
+#include <simgrid/engine.h>
+#include "analysis/report.h"

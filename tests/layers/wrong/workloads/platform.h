@@ -1,0 +1,2 @@
+#include "platforms/units.h"
+#include "platforms/platform.h"
