@@ -20,6 +20,7 @@ typedef struct reading {
   char *source;
   int which; /* precision or op class */
   double flops;
+  double picojoules;
   tw_efficiency efficiency;
 } reading;
 
@@ -70,6 +71,21 @@ static const tw_attribute chassis_attributes[] = {
     {"pue", TW_ATTR_NUMBER, .min = 1, .max = 10, FIELD(device.chassis.pue), .help = "of a common site"},
     {"source", TW_ATTR_STRING, FIELD(device.chassis.source), .help = "where the numbers come from"},
     {0}};
+static const tw_attribute energy_attributes[] = {
+    {"pj-per-byte", TW_ATTR_NUMBER, .positive = TRUE, .max = 1e6, FIELD(picojoules),
+     .help = "picojoules of a byte that crosses the memory's interface"},
+    {"active", TW_ATTR_QUANTITY, TW_POWER, .fallback = "0W", .max = 1e4, FIELD(device.active_w),
+     .help = "drawn beyond idle while an iteration runs, whatever it computes"},
+    {"sleep", TW_ATTR_QUANTITY, TW_POWER, .fallback = TW_ABSENT, .max = 1e4, FIELD(device.sleep_w),
+     .help = "drawn while parked, without weights; idle if absent"},
+    {"voltage-floor", TW_ATTR_NUMBER, .fallback = "1", .max = 1, FIELD(device.voltage_floor),
+     .help = "voltage at clock 0 over that at the nominal clock; linear in between"},
+    SOURCE};
+static const tw_attribute arithmetic_attributes[] = {
+    {"precision", TW_ATTR_CHOICE, .choices = tw_precision_names, FIELD(which), .help = "number format"},
+    {"pj-per-flop", TW_ATTR_NUMBER, .positive = TRUE, .max = 1e6, FIELD(picojoules),
+     .help = "picojoules of an operation; the other formats cost as much as bf16 if they are absent"},
+    SOURCE};
 static const tw_attribute overhead_attributes[] = {
     {"fixed", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.fixed_s), .help = "of each iteration"},
     {"per-layer", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.per_layer_s), .help = "of each layer"},
@@ -106,6 +122,10 @@ static const tw_element power_element = {"power", "electricity of the device alo
                                          check_power};
 static const tw_element chassis_element = {"chassis", "node or rack that the device commonly stands in",
                                            chassis_attributes, NULL, NULL};
+static const tw_element energy_element = {"energy", "joules of memory traffic, and of running at all",
+                                          energy_attributes, NULL, NULL};
+static const tw_element arithmetic_element = {
+    "arithmetic-energy", "joules of arithmetic in one number format", arithmetic_attributes, NULL, NULL};
 static const tw_element overhead_element = {"overhead", "time that no roofline explains", overhead_attributes,
                                             NULL, NULL};
 static const tw_element efficiency_element = {"efficiency", "fitted shares of the peaks",
@@ -116,6 +136,8 @@ static const tw_child device_children[] = {{&compute_element, 1, TW_PRECISIONS},
                                            {&scale_out_element, 0, 1},
                                            {&power_element, 0, 1},
                                            {&chassis_element, 0, 1},
+                                           {&energy_element, 0, 1},
+                                           {&arithmetic_element, 0, TW_PRECISIONS},
                                            {&overhead_element, 1, 1},
                                            {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES},
                                            {NULL, 0, 0}};
@@ -151,6 +173,21 @@ static void keep_efficiency(const xmlNode *node, reading *read, tw_faults *fault
   *kept = read->efficiency;
 }
 
+static void keep_energy(const xmlNode *node, reading *read, tw_faults *faults)
+{
+  read->device.joules_per_byte = read->picojoules * 1e-12;
+  if (read->device.sleep_w > read->device.idle_w)
+    tw_node_fault(node, faults, "sleep power is above idle power; write sleep <= idle");
+}
+
+static void keep_arithmetic(const xmlNode *node, reading *read, tw_faults *faults)
+{
+  if (!isnan(read->device.joules_per_flop[read->which]))
+    tw_node_fault(node, faults, "<arithmetic-energy> says \"%s\" twice; keep one",
+                  tw_precision_names[read->which]);
+  read->device.joules_per_flop[read->which] = read->picojoules * 1e-12;
+}
+
 static tw_device *load_file(const char *path, tw_faults *faults)
 {
   guint before = tw_faults_count(faults);
@@ -161,8 +198,10 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   const xmlNode *root = tw_document_root(document);
   reading read = {0};
   for (int i = 0; i < TW_PRECISIONS; i++)
-    read.device.flops[i] = NAN;
+    read.device.flops[i] = read.device.joules_per_flop[i] = NAN;
   read.device.scale_out_bytes_per_s = read.device.idle_w = read.device.max_w = NAN;
+  read.device.sleep_w = read.device.joules_per_byte = NAN;
+  read.device.voltage_floor = 1;
   tw_schema_read(root, &tw_device_element, &read);
   read_all(root, &compute_element, &read, faults, keep_compute);
   read_all(root, &memory_element, &read, faults, NULL);
@@ -172,6 +211,10 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   const xmlNode *chassis = tw_node_child(root, "chassis");
   if (chassis != NULL)
     tw_schema_read(chassis, &chassis_element, &read);
+  read_all(root, &energy_element, &read, faults, keep_energy);
+  read_all(root, &arithmetic_element, &read, faults, keep_arithmetic);
+  if (isnan(read.device.sleep_w))
+    read.device.sleep_w = read.device.idle_w;
   read_all(root, &overhead_element, &read, faults, NULL);
   read_all(root, &efficiency_element, &read, faults, keep_efficiency);
   if (read.device.reserved_bytes >= read.device.hbm_bytes)

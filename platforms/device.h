@@ -45,15 +45,20 @@ typedef struct tw_device {
   double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */
   double hbm_bytes;            /* capacity */
   double hbm_bytes_per_s;
-  double scale_up_bytes_per_s;  /* NVLink or PCIe, per accelerator and direction */
-  double scale_up_latency_s;    /* alpha of one hop inside the domain, as a collective sees it */
-  double scale_up_efficiency;   /* share of the wire rate that a large collective reaches */
-  double scale_out_bytes_per_s; /* NIC per accelerator and direction; NAN: none */
-  double idle_w, max_w;         /* NAN: no power data, and then no energy is reported */
-  double fixed_s;               /* t_fixed: launch and scheduling gaps of one iteration */
-  double per_layer_s;           /* kernel launch and synchronisation per layer */
-  double per_seq_s;             /* t_per_seq: sampling and bookkeeping per sequence and iteration */
-  double reserved_bytes;        /* driver, communication buffers: HBM that no engine can use */
+  double scale_up_bytes_per_s;           /* NVLink or PCIe, per accelerator and direction */
+  double scale_up_latency_s;             /* alpha of one hop inside the domain, as a collective sees it */
+  double scale_up_efficiency;            /* share of the wire rate that a large collective reaches */
+  double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
+  double idle_w, max_w;                  /* NAN: no power data, and then no energy is reported */
+  double sleep_w;                        /* without weights, parked: idle_w where the file does not say */
+  double active_w;                       /* beyond idle_w while an iteration runs, whatever it computes */
+  double joules_per_byte;                /* of HBM traffic; NAN: not fitted, and then no energy is reported */
+  double joules_per_flop[TW_PRECISIONS]; /* NAN where it was not fitted */
+  double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */
+  double fixed_s;        /* t_fixed: launch and scheduling gaps of one iteration */
+  double per_layer_s;    /* kernel launch and synchronisation per layer */
+  double per_seq_s;      /* t_per_seq: sampling and bookkeeping per sequence and iteration */
+  double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */
   tw_efficiency efficiency[TW_OP_CLASSES];
   tw_chassis chassis;
 } tw_device;

@@ -22,6 +22,10 @@ static const struct property {
     {"tw:row", ON_ZONE | ON_CLUSTER},
     {"tw:overhead_w", ON_ZONE | ON_CLUSTER},
     {"tw:pue", ON_ZONE | ON_CLUSTER},
+    {"tw:pue_load", ON_ZONE | ON_CLUSTER},
+    {"tw:pue_per_degree", ON_ZONE | ON_CLUSTER},
+    {"tw:psu_w", ON_ZONE | ON_CLUSTER},
+    {"tw:psu_efficiency", ON_ZONE | ON_CLUSTER},
     {"tw:kind", ON_LINK},
     {"tw:watts", ON_LINK},
     {"tw:link-kind", ON_CLUSTER},
@@ -192,6 +196,23 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
 }
 
 /* Opens a zone for a <zone> or <cluster>: its properties, and the names that it inherits. */
+/* What the site's power passes through; only the outermost zone may say it. */
+static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermost)
+{
+  g_autofree char *together = NULL;
+  for (const char *const *name = tw_supply_properties; *name != NULL; name++) {
+    g_autofree char *text = prop_get(node, *name), *why = NULL;
+    if (text == NULL)
+      continue;
+    if (!outermost)
+      tw_node_fault(node, reader->faults, "%s belongs to the outermost zone; move it there", *name);
+    else if (!tw_supply_set(&reader->supply, *name, text, &why))
+      tw_node_fault(node, reader->faults, "%s: %s", *name, why);
+  }
+  if (outermost && !tw_supply_check(&reader->supply, &together))
+    tw_node_fault(node, reader->faults, "%s", together);
+}
+
 static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int parent, int place)
 {
   check_props(node, place, reader->faults);
@@ -212,11 +233,7 @@ static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int
   if (zone.role == TW_ROLE_SITE && outer != NULL)
     tw_node_fault(node, reader->faults,
                   "tw:role=\"site\" belongs to the outermost zone; choose another role");
-  double pue = prop_number(node, "tw:pue", NAN, 1, "a ratio of at least 1", reader->faults);
-  if (!isnan(pue) && outer != NULL)
-    tw_node_fault(node, reader->faults, "tw:pue belongs to the outermost zone; move it there");
-  else if (outer == NULL)
-    reader->pue = pue;
+  read_supply(reader, node, outer == NULL);
 
   tw_zone_routes *routes = g_new0(tw_zone_routes, 1);
   routes->node = node;
@@ -364,7 +381,7 @@ static tw_platform *freeze(tw_reader *reader, const char *path)
   platform->links = (tw_link *)(void *)g_array_free(reader->links, FALSE);
   platform->devices = (tw_device **)g_ptr_array_free(reader->devices, FALSE);
   platform->racks = (char **)g_ptr_array_free(reader->racks, FALSE);
-  platform->pue = reader->pue;
+  platform->supply = reader->supply;
   return platform;
 }
 
@@ -378,7 +395,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   if (tw_faults_count(faults) > before) /* attributes may be missing: reading on would be guessing */
     return NULL;
 
-  tw_reader reader = {.faults = faults, .pue = NAN};
+  tw_reader reader = {.faults = faults};
   reader.zones = g_array_new(FALSE, FALSE, sizeof(tw_zone));
   reader.hosts = g_array_new(FALSE, FALSE, sizeof(tw_host));
   reader.links = g_array_new(FALSE, FALSE, sizeof(tw_link));

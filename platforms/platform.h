@@ -12,6 +12,7 @@
 #define TW_PLATFORMS_PLATFORM_H
 
 #include "platforms/device.h"
+#include "platforms/supply.h"
 
 typedef enum {
   TW_ROLE_NONE,
@@ -77,7 +78,7 @@ typedef struct tw_platform {
   tw_device **devices; /* every device that a host names, once */
   char **racks;        /* names in the order of first use */
   int n_zones, n_hosts, n_links, n_devices, n_racks;
-  double pue; /* tw:pue of the site, NAN if absent */
+  tw_supply supply; /* of the site */
 } tw_platform;
 
 /* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,

@@ -56,7 +56,7 @@ typedef struct tw_reader {
   GHashTable *zone_points;       /* id -> tw_netpoint *, zones */
   GHashTable *link_ids;          /* id -> index in links + 1; SPLITDUPLEX ones also as ID_UP, ID_DOWN */
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
-  double pue;
+  tw_supply supply;
 } tw_reader;
 
 /* The tables of platform elements (platform_schema.c). */

@@ -8,6 +8,7 @@ typedef struct mark {
   gint64 iterations;
   gint64 kv_blocks;
   double waiting_s; /* the engine's integral at that instant */
+  double joules;    /* dynamic, since the segment began */
 } mark;
 
 struct tw_engine {
@@ -96,8 +97,9 @@ static void settle_waiting(tw_engine *engine, double now_s)
 static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double now_s, gint64 iterations)
 {
   double span_s = now_s - from.time_s;
-  mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s)};
+  mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s), 0};
   usage->waiting_s += to.waiting_s - from.waiting_s;
+  usage->idle_j += engine->config.power.idle_w * engine->config.power.accelerators * span_s;
   if (!engine->busy)
     return to;
   const tw_step_cost *cost = &engine->segment.cost;
@@ -111,14 +113,24 @@ static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double n
   usage->output_tokens += decode_seqs * ended;
   usage->flops += tw_line_sum(cost->flops, iterations) - tw_line_sum(cost->flops, from.iterations);
   usage->bytes += tw_line_sum(cost->bytes, iterations) - tw_line_sum(cost->bytes, from.iterations);
+  to.joules = tw_segment_joules(&engine->segment, iterations, now_s);
+  double dynamic_j = to.joules - from.joules;
+  double prefill_j = engine->segment.charges.prefill_share * dynamic_j;
+  usage->prefill_j += prefill_j;
+  usage->decode_j += dynamic_j - prefill_j;
   return to;
+}
+
+/* Iterations of the segment that have ended before `now_s`. */
+static gint64 ended_before(const tw_engine *engine, double now_s)
+{
+  gint64 ended = engine->segment.done;
+  return engine->busy ? MAX(ended, tw_segment_reach(&engine->segment, now_s) - 1) : ended;
 }
 
 tw_usage tw_engine_take_usage(tw_engine *engine, double now_s)
 {
-  gint64 ended = engine->interval_mark.iterations;
-  if (engine->busy)
-    ended = MAX(ended, tw_segment_reach(&engine->segment, now_s) - 1);
+  gint64 ended = MAX(engine->interval_mark.iterations, ended_before(engine, now_s));
   engine->interval_mark = settle(engine, &engine->interval, engine->interval_mark, now_s, ended);
   tw_usage usage = engine->interval;
   engine->interval = (tw_usage){0};
@@ -128,8 +140,20 @@ tw_usage tw_engine_take_usage(tw_engine *engine, double now_s)
 tw_usage tw_engine_total(const tw_engine *engine, double now_s)
 {
   tw_usage usage = engine->total;
-  settle(engine, &usage, engine->total_mark, now_s, engine->segment.done);
+  settle(engine, &usage, engine->total_mark, now_s, ended_before(engine, now_s));
   return usage;
+}
+
+double tw_engine_joules(const tw_engine *engine, double now_s)
+{
+  const tw_usage *total = &engine->total;
+  const tw_power_law *power = &engine->config.power;
+  double joules = total->prefill_j + total->decode_j + total->idle_j +
+                  power->idle_w * power->accelerators * (now_s - engine->total_mark.time_s);
+  if (engine->busy)
+    joules +=
+        tw_segment_joules(&engine->segment, ended_before(engine, now_s), now_s) - engine->total_mark.joules;
+  return joules;
 }
 
 /* ---- Events ---- */
@@ -216,6 +240,20 @@ static gboolean advance(tw_engine *engine, double now_s)
   return changed;
 }
 
+/* What the segment costs in joules, and who pays. */
+static void charge(tw_engine *engine)
+{
+  const tw_power_law *power = &engine->config.power;
+  tw_segment *segment = &engine->segment;
+  if (!tw_power_known(power))
+    return;
+  segment->joules = tw_power_dynamic(power, &segment->cost);
+  segment->charges = tw_charge_split(power, &segment->cost, segment->joules, engine->batches,
+                                     engine->config.ranks, engine->config.scheduler.full_share);
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_charge(&engine->ranks[i], &segment->charges);
+}
+
 static void plan(tw_engine *engine, double now_s, gboolean changed)
 {
   gint64 horizon = G_MAXINT64, work = 0;
@@ -244,6 +282,8 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     tw_step_model_cost(engine->config.model, engine->batches, engine->config.ranks, &segment->cost);
     engine->busy = TRUE;
     engine->interval_mark.iterations = engine->total_mark.iterations = 0;
+    engine->interval_mark.joules = engine->total_mark.joules = 0;
+    charge(engine);
   }
   horizon = engine->config.exact ? 1 : MIN(horizon, segment->cost.valid - segment->done);
   engine->planned = segment->done + horizon;
@@ -269,6 +309,16 @@ void tw_engine_step(tw_engine *engine)
       tw_scheduler_audit(&engine->ranks[i]);
 }
 
+/* Charges the iteration that is cut short. */
+static void charge_part(tw_engine *engine, double now_s)
+{
+  const tw_segment *segment = &engine->segment;
+  double start_s = tw_segment_boundary(segment, segment->done);
+  double end_s = tw_segment_boundary(segment, segment->done + 1);
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_charge_part(&engine->ranks[i], fmin(1, (now_s - start_s) / (end_s - start_s)));
+}
+
 GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
 {
   GPtrArray *sequences = g_ptr_array_new();
@@ -279,6 +329,8 @@ GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
     advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
   }
   engine->total_mark = settle(engine, &engine->total, engine->total_mark, now_s, engine->segment.done);
+  if (engine->busy)
+    charge_part(engine, now_s);
   engine->busy = FALSE;
   settle_waiting(engine, now_s);
   for (int i = 0; i < engine->config.ranks; i++)

@@ -11,6 +11,7 @@
 #ifndef TW_SIM_ENGINE_H
 #define TW_SIM_ENGINE_H
 
+#include "sim/power.h"
 #include "sim/scheduler.h"
 #include "sim/step_time.h"
 
@@ -21,12 +22,14 @@ typedef struct tw_usage {
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
   double flops, bytes;                 /* of the model, over all accelerators */
+  double prefill_j, decode_j, idle_j;  /* of the accelerators: dynamic by phase, and what they draw anyway */
 } tw_usage;
 
 typedef struct tw_engine_config {
   tw_scheduler_config scheduler; /* of each rank */
   int ranks;                     /* data-parallel */
   const tw_step_model *model;    /* borrowed */
+  tw_power_law power;            /* of its accelerators */
   gboolean exact;                /* one event per iteration */
   gboolean audit;                /* check every invariant after every step */
 } tw_engine_config;
@@ -64,6 +67,10 @@ tw_usage tw_engine_take_usage(tw_engine *engine, double now_s);
 /* Usage over the whole run up to `now_s`, summed by steps alone, so that taking usage does not change a bit
  * of it. */
 tw_usage tw_engine_total(const tw_engine *engine, double now_s);
+
+/* Joules of its accelerators from the start of the run to `now_s`, at most the time of its next event; NAN
+ * without power data. */
+double tw_engine_joules(const tw_engine *engine, double now_s);
 
 gint64 tw_engine_running(const tw_engine *engine);
 gint64 tw_engine_waiting(const tw_engine *engine);

@@ -11,6 +11,7 @@ typedef struct rack_share {
 typedef struct rack_usage {
   int accelerators; /* of engines */
   double busy_s, waiting_s, prompt_tokens, output_tokens;
+  double joules; /* of the engines' accelerators */
 } rack_usage;
 
 struct tw_factory {
@@ -35,6 +36,9 @@ struct tw_factory {
   guint64 arrived, completed, rejected;
   GArray *shares; /* of rack_share, by engine */
   rack_usage *racks;
+
+  tw_site_power *power;
+  tw_meter *meter;
 };
 
 /* ---- Construction ---- */
@@ -90,6 +94,11 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
   log_segment(user, engine, "preemption", now_s, now_s, sequences, 0);
 }
 
+static double full_share(const tw_model *model)
+{
+  return model->window_layers > 0 ? 1 - (double)model->window_layers / (double)model->layers : 1;
+}
+
 static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool *pool)
 {
   return (tw_engine_config){
@@ -100,9 +109,11 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .block_tokens = pool->block_tokens,
                     .max_model_len = pool->max_model_len,
                     .kv_blocks = pool->memory.kv_blocks,
-                    .window = pool->model->window_layers > 0 ? pool->model->window : 0},
+                    .window = pool->model->window_layers > 0 ? pool->model->window : 0,
+                    .full_share = full_share(pool->model)},
       .ranks = (int)pool->dp,
       .model = pool->step_model,
+      .power = pool->power,
       .exact = scenario->exact_steps,
       .audit = scenario->audit,
   };
@@ -141,6 +152,8 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
   factory->agenda_nodes = g_new0(tw_heap_node, n);
   factory->shares = g_array_new(FALSE, FALSE, sizeof(rack_share));
   factory->racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks);
+  factory->power = tw_site_power_new(scenario);
+  factory->meter = tw_meter_new(scenario, factory->power, tw_recorder_log(recorder));
   gboolean segments = scenario->segments && tw_recorder_log(recorder) != NULL;
   tw_engine_listener listener = {.ended = sequence_ended,
                                  .ran = segments ? batch_ran : NULL,
@@ -171,6 +184,8 @@ void tw_factory_free(tw_factory *factory)
   g_free(factory->agenda_nodes);
   g_array_unref(factory->shares);
   g_free(factory->racks);
+  tw_meter_free(factory->meter);
+  tw_site_power_free(factory->power);
   g_free(factory);
 }
 
@@ -194,6 +209,8 @@ static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, d
   row.kv_used = mean(usage->kv_block_s, (double)blocks * length_s);
   row.prompt_tokens = usage->prompt_tokens;
   row.output_tokens = usage->output_tokens;
+  row.joules = usage->prefill_j + usage->decode_j + usage->idle_j;
+  row.watts = mean(row.joules, length_s);
   tw_log_engine(tw_recorder_log(factory->recorder), &row);
 }
 
@@ -202,6 +219,7 @@ static void log_racks(tw_factory *factory, double start_s, double length_s)
   const tw_platform *platform = factory->scenario->platform;
   for (int i = 0; i < platform->n_racks; i++) {
     rack_usage *rack = &factory->racks[i];
+    const tw_power_parts *parts = &factory->power->racks[i];
     tw_rack_row row = tw_rack_row_empty;
     row.start_s = start_s;
     row.rack = platform->racks[i];
@@ -209,6 +227,9 @@ static void log_racks(tw_factory *factory, double start_s, double length_s)
     row.waiting = mean(rack->waiting_s, length_s);
     row.prompt_tokens_per_s = mean(rack->prompt_tokens, length_s);
     row.output_tokens_per_s = mean(rack->output_tokens, length_s);
+    row.accelerator_w = mean(rack->joules, length_s) + parts->spare_w;
+    row.host_w = parts->host_w;
+    row.network_w = parts->network_w;
     tw_log_rack(tw_recorder_log(factory->recorder), &row);
     *rack = (rack_usage){.accelerators = rack->accelerators};
   }
@@ -240,6 +261,7 @@ static void end_interval(tw_factory *factory, double end_s)
       rack->waiting_s += usage.waiting_s * part;
       rack->prompt_tokens += (double)usage.prompt_tokens * part;
       rack->output_tokens += (double)usage.output_tokens * part;
+      rack->joules += (usage.prefill_j + usage.decode_j + usage.idle_j) * part;
     }
     busy_s += usage.busy_s * factory->accelerators[i];
     accelerators += factory->accelerators[i];
@@ -259,15 +281,30 @@ static void end_interval(tw_factory *factory, double end_s)
   row.busy = mean(busy_s, accelerators * length_s);
   row.prompt_tokens_per_s = mean((double)site.prompt_tokens, length_s);
   row.output_tokens_per_s = mean((double)site.output_tokens, length_s);
-  tw_log_site(tw_recorder_log(factory->recorder), &row);
+  tw_meter_row(factory->meter, &row, length_s);
   factory->arrived = factory->completed = factory->rejected = 0;
 }
 
-/* Intervals end before anything that happens at their end. */
+static void cut_meter(tw_factory *factory, double now_s)
+{
+  double joules = 0;
+  for (int i = 0; i < factory->scenario->n_engines; i++)
+    joules += tw_engine_joules(factory->engines[i], now_s);
+  tw_meter_cut(factory->meter, now_s, joules);
+}
+
+/* Intervals, and windows of the meter, end before anything that happens at their end. */
 static void end_intervals(tw_factory *factory, double now_s)
 {
-  for (double end_s; (end_s = (double)(factory->interval + 1) * factory->scenario->interval_s) <= now_s;)
-    end_interval(factory, end_s);
+  for (;;) {
+    double interval_s = (double)(factory->interval + 1) * factory->scenario->interval_s;
+    double end_s = fmin(interval_s, tw_meter_window_end(factory->meter));
+    if (end_s > now_s)
+      return;
+    cut_meter(factory, end_s);
+    if (end_s == interval_s)
+      end_interval(factory, end_s);
+  }
 }
 
 /* ---- Events ---- */
@@ -410,7 +447,9 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   factory->now_s = end_s;
   end_intervals(factory, end_s);
   empty_front_end(factory, end_s);
+  cut_meter(factory, end_s);
   end_interval(factory, end_s);
+  tw_meter_close(factory->meter);
   for (int i = 0; i < factory->scenario->n_engines; i++) {
     g_autoptr(GPtrArray) left = tw_engine_evict(factory->engines[i], end_s);
     for (guint k = 0; k < left->len; k++)
@@ -418,6 +457,16 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   }
   tw_recorder_close(factory->recorder, end_s);
   return end_s;
+}
+
+tw_energy tw_factory_energy(const tw_factory *factory)
+{
+  return tw_meter_total(factory->meter);
+}
+
+const tw_site_power *tw_factory_site_power(const tw_factory *factory)
+{
+  return factory->power;
 }
 
 int tw_factory_engines(const tw_factory *factory)

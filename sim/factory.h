@@ -12,6 +12,7 @@
 #define TW_SIM_FACTORY_H
 
 #include "sim/engine.h"
+#include "sim/meter.h"
 #include "sim/recorder.h"
 #include "sim/scenario.h"
 
@@ -44,6 +45,10 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
 /* Ends the run at `end_s`, or, if that is infinite, with its last event: requests still inside are recorded
  * as unfinished, the last interval is written. Returns when it ended. */
 double tw_factory_finish(tw_factory *factory, double end_s);
+
+/* Of a factory that is finished. */
+tw_energy tw_factory_energy(const tw_factory *factory);
+const tw_site_power *tw_factory_site_power(const tw_factory *factory);
 
 int tw_factory_engines(const tw_factory *factory);
 const tw_engine *tw_factory_engine(const tw_factory *factory, int engine);

@@ -113,6 +113,16 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, g
   g_queue_push_tail(&recorder->pending, g_memdup2(&o, sizeof o));
 }
 
+/* NAN where its engine is not metered; a request that no engine took has cost nothing. */
+static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  const tw_scenario *scenario = recorder->scenario;
+  if (sequence->engine < 0)
+    return 0;
+  return tw_power_known(&scenario->pools[scenario->engines[sequence->engine].pool].power) ? sequence->joules
+                                                                                          : NAN;
+}
+
 static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                       const char *reason, double now_s)
 {
@@ -133,6 +143,7 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
     row.prefill_engine = row.decode_engine = sequence->engine;
   row.preemptions = sequence->preemptions;
   row.recomputed_tokens = tw_sequence_recomputed(sequence);
+  row.joules = joules_of(recorder, sequence);
   row.state = tw_ending_names[ending];
   row.reason = reason;
   tw_log_request(recorder->log, &row);
@@ -154,6 +165,7 @@ void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_en
   totals->recomputed_tokens += (guint64)tw_sequence_recomputed(sequence);
   totals->reasoning_tokens += (guint64)reasoning;
   totals->answer_tokens += (guint64)(sequence->emitted - reasoning);
+  totals->joules += joules_of(recorder, sequence);
   add_statistics(recorder, sequence, ending == TW_COMPLETED, now_s);
   if (recorder->log != NULL)
     write_row(recorder, sequence, ending, reason, now_s);

@@ -29,6 +29,7 @@ typedef struct tw_request_totals {
   guint64 arrived, endings[TW_ENDING_KINDS];
   guint64 prompt_tokens, cached_tokens, recomputed_tokens, reasoning_tokens,
       answer_tokens; /* of all that ended */
+  double joules;     /* dynamic, of all that ended; NAN where it is not metered */
 } tw_request_totals;
 
 /* What happened in the measurement window. */

@@ -151,6 +151,11 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
                                 pool->block_tokens);
   check_memory(pool, node, faults);
   pool->step_model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
+  pool->power = tw_power_law_of(pool->device, (tw_precision)pool->weights,
+                                (int)(pool->tp * pool->pp * pool->dp), 1 - setting.throttle);
+  /* A table tells times, but not the work that joules come from. */
+  if (tw_step_kind_get(pool->step_kind) == &tw_step_table)
+    pool->power.idle_w = NAN;
 }
 
 static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
@@ -193,6 +198,10 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
   for (int i = 0; i < scenario->n_pools; i++)
     if (scenario->pools[i].table_file != NULL)
       g_ptr_array_add(files, g_strdup(scenario->pools[i].table_file));
+  const char *const series[] = {scenario->price_file, scenario->carbon_file, scenario->weather_file};
+  for (guint i = 0; i < G_N_ELEMENTS(series); i++)
+    if (series[i] != NULL)
+      g_ptr_array_add(files, g_strdup(series[i]));
   g_ptr_array_add(files, NULL);
   scenario->files = (char **)g_ptr_array_free(files, FALSE);
 }
@@ -218,6 +227,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   read_workload(scenario, root);
   scenario->platform = tw_platform_load(scenario->platform_file, faults);
   read_pools(scenario, root, faults);
+  tw_scenario_read_power(scenario, root, faults);
   if (tw_faults_count(faults) > before)
     return NULL;
   list_files(scenario, document);
@@ -244,6 +254,7 @@ void tw_scenario_free(tw_scenario *scenario)
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);
   tw_schema_clear(&tw_trace_element, scenario);
+  tw_scenario_clear_power(scenario);
   g_free(scenario->canonical);
   g_strfreev(scenario->files);
   g_free(scenario);

@@ -7,8 +7,10 @@
 #include "platforms/platform.h"
 #include "sim/memory.h"
 #include "sim/placement.h"
+#include "sim/power.h"
 #include "sim/router.h"
 #include "sim/scheduler.h"
+#include "sim/stairs.h"
 #include "workloads/stream.h"
 
 typedef struct tw_pool {
@@ -33,6 +35,7 @@ typedef struct tw_pool {
   const tw_device *device;   /* of its hosts, borrowed from the platform */
   tw_step_model *step_model; /* shared by its engines */
   tw_memory memory;
+  tw_power_law power; /* of one engine's accelerators */
 } tw_pool;
 
 typedef struct tw_length_element {
@@ -77,6 +80,12 @@ typedef struct tw_scenario {
   double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
   double warmup_s, drain_s;                 /* cut off the measurement window */
   double interval_s;
+
+  double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
+  char *price_file, *carbon_file, *weather_file;
+  tw_stairs *price, *carbon, *weather;        /* either; NULL: not given */
+  double accelerator_hour_usd, rack_hour_usd; /* capital and operation without electricity, NAN: not given */
+
   gboolean segments, exact_steps, audit;
 
   char *canonical; /* canonical XML, assignments applied */
@@ -95,10 +104,15 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 /* The root of the tables: for checks, documentation and the RELAX NG schema. */
 extern const tw_element tw_scenario_element;
 
+/* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
+void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+void tw_scenario_clear_power(tw_scenario *scenario);
+
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_pool_element, tw_scheduler_element,
-    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element;
+    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element,
+    tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
 extern const tw_element tw_length_elements[3];
 
 #endif

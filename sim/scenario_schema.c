@@ -236,6 +236,10 @@ static const tw_child scenario_children[] = {
     {&tw_pool_element, 1, 0},
     {&tw_router_element, 0, 1},
     {&tw_slo_element, 0, 1},
+    {&tw_price_element, 0, 1},
+    {&tw_carbon_element, 0, 1},
+    {&tw_weather_element, 0, 1},
+    {&tw_cost_element, 0, 1},
     {&tw_output_element, 0, 1},
     {0},
 };

@@ -68,12 +68,77 @@ static gint64 windowed_context(const tw_scheduler *s, gint64 kv_tokens)
   return MIN(kv_tokens + 1, s->config.window);
 }
 
+/* ---- Charges ---- */
+
+/* Moments are taken from a count so near that no digits are lost. */
+#define CHARGE_SPAN 65536
+
+static tw_charge_sums sums_after(const tw_scheduler *s, gint64 iterations)
+{
+  return tw_charge_after(s->sums, &s->rates, s->charge_start - s->charge_origin,
+                         s->count - s->charge_start + iterations);
+}
+
+static double charge_between(const tw_scheduler *s, const tw_sequence *sequence, tw_charge_sums from,
+                             tw_charge_sums to)
+{
+  double offset = (double)(sequence->prefill_target + 1 - (sequence->joined - s->charge_origin));
+  gboolean full = s->config.window > 0 && !tw_heap_node_in(&sequence->window_full);
+  return tw_charge_between(from, to, offset, full ? (double)s->config.window : 0, s->config.full_share);
+}
+
+/* Charges a decoding sequence for its iterations up to now. */
+static void charge_decodes(const tw_scheduler *s, tw_sequence *sequence)
+{
+  tw_charge_sums now = sums_after(s, 0);
+  sequence->joules += charge_between(s, sequence, sequence->charged, now);
+  sequence->charged = now;
+}
+
+static double chunk_joules(const tw_scheduler *s, const tw_sequence *sequence)
+{
+  double done = (double)sequence->prefill_done, n = (double)sequence->chunk;
+  return s->rates.per_prompt * n + s->rates.per_attended * (n * done + n * (n + 1) / 2);
+}
+
+void tw_scheduler_charge(tw_scheduler *s, const tw_charge_rates *rates)
+{
+  if (s->count - s->charge_origin < CHARGE_SPAN) {
+    s->sums = sums_after(s, 0);
+  } else {
+    for (GList *link = s->running.head; link != NULL; link = link->next) {
+      tw_sequence *sequence = link->data;
+      if (sequence->decoding)
+        charge_decodes(s, sequence);
+      sequence->charged = (tw_charge_sums){0};
+    }
+    s->sums = (tw_charge_sums){0};
+    s->charge_origin = s->count;
+  }
+  s->charge_start = s->count;
+  s->rates = *rates;
+}
+
+void tw_scheduler_charge_part(tw_scheduler *s, double part)
+{
+  for (GList *link = s->decodes ? s->running.head : NULL; link != NULL; link = link->next) {
+    tw_sequence *sequence = link->data;
+    if (sequence->decoding)
+      sequence->joules += part * charge_between(s, sequence, sums_after(s, 0), sums_after(s, 1));
+  }
+  for (guint i = 0; i < s->chunks->len; i++) {
+    tw_sequence *sequence = s->chunks->pdata[i];
+    sequence->joules += part * chunk_joules(s, sequence);
+  }
+}
+
 static void join_decoding(tw_scheduler *s, tw_sequence *sequence)
 {
   const tw_request *request = &sequence->request;
   gint64 tokens = sequence->prefill_target, left = tw_request_output_tokens(request) - sequence->emitted;
   sequence->decoding = TRUE;
   sequence->joined = s->count;
+  sequence->charged = sums_after(s, 0);
   s->decoding++;
   s->kv_tokens += tokens;
   tw_kv_join(&s->kv, s->count, tokens);
@@ -92,6 +157,7 @@ static void join_decoding(tw_scheduler *s, tw_sequence *sequence)
 static void leave_decoding(tw_scheduler *s, tw_sequence *sequence)
 {
   gint64 tokens = kv_tokens_of(s, sequence);
+  charge_decodes(s, sequence);
   tw_kv_leave(&s->kv, s->count, tokens);
   s->kv.used_blocks -= tw_kv_blocks(&s->kv, tokens);
   s->decoding--;
@@ -298,6 +364,7 @@ static void advance_decodes(tw_scheduler *s, const tw_segment *segment, gint64 i
   s->count += iterations;
   for (tw_heap_node *top; (top = tw_heap_top(&s->growing)) != NULL && top->key <= (double)s->count;) {
     s->windowed -= s->count - (gint64)top->key; /* where the step model did not stop at the full window */
+    charge_decodes(s, tw_container(top, tw_sequence, window_full));
     tw_heap_remove(&s->growing, top);
   }
   for (tw_heap_node *top; (top = tw_heap_top(&s->answer)) != NULL && top->key <= (double)s->count;) {
@@ -317,6 +384,7 @@ static void advance_decodes(tw_scheduler *s, const tw_segment *segment, gint64 i
 static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
 {
   const tw_request *request = &sequence->request;
+  sequence->joules += chunk_joules(s, sequence);
   sequence->prefill_done += sequence->chunk;
   sequence->prefilled_tokens += sequence->chunk;
   sequence->chunk = 0;

@@ -39,6 +39,7 @@ typedef struct tw_scheduler_config {
   gint64 max_model_len; /* prompt and output together */
   gint64 kv_blocks;     /* of this rank */
   gint64 window;        /* attention window of the model's windowed layers, 0: none */
+  double full_share;    /* share of the layers without a window */
 } tw_scheduler_config;
 
 typedef struct tw_scheduler {
@@ -55,6 +56,12 @@ typedef struct tw_scheduler {
   gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
   tw_heap finish, answer, growing;
+
+  /* Charges (charge.h): the sums as the segment began, at decode count `charge_start`, its rates, and the
+   * count from which the moments are taken. */
+  tw_charge_sums sums;
+  tw_charge_rates rates;
+  gint64 charge_start, charge_origin;
 
   /* Filled by tw_scheduler_advance, for the engine to drain. */
   GPtrArray *ended;
@@ -82,6 +89,11 @@ gint64 tw_scheduler_horizon(const tw_scheduler *scheduler);
  * sequences that ended to `ended`, in the order of their tickets. Returns whether the batch changed by that.
  */
 gboolean tw_scheduler_advance(tw_scheduler *scheduler, const tw_segment *segment, gint64 iterations);
+
+/* From here on, iterations are charged at these rates: call it as a segment begins. */
+void tw_scheduler_charge(tw_scheduler *scheduler, const tw_charge_rates *rates);
+/* Charges a part of the iteration that runs and will not end. */
+void tw_scheduler_charge_part(tw_scheduler *scheduler, double part);
 
 /* Tokens that `iterations` further iterations emit (of pure decodes), and the blocks used after them. */
 static inline gint64 tw_scheduler_kv_used(const tw_scheduler *scheduler, gint64 iterations)

@@ -5,18 +5,35 @@
 #ifndef TW_SIM_SEGMENT_H
 #define TW_SIM_SEGMENT_H
 
-#include "sim/step_time.h"
+#include "sim/charge.h"
+
+#include <math.h>
 
 typedef struct tw_segment {
   double start_s;
   tw_step_cost cost;
-  gint64 done; /* iterations that have ended */
+  tw_line joules;          /* dynamic, of iteration j, over all accelerators of the engine */
+  tw_charge_rates charges; /* how they fall on the sequences */
+  gint64 done;             /* iterations that have ended */
 } tw_segment;
 
 /* The end of iteration j (from 1), and the start of the segment for j = 0. */
 static inline double tw_segment_boundary(const tw_segment *segment, gint64 j)
 {
   return segment->start_s + tw_line_sum(segment->cost.time_s, j);
+}
+
+/* Dynamic joules from the segment's start to `now_s`, when `ended` iterations have ended: the one that runs
+ * counts for the part that has passed. */
+static inline double tw_segment_joules(const tw_segment *segment, gint64 ended, double now_s)
+{
+  double joules = tw_line_sum(segment->joules, ended);
+  double since_s = now_s - tw_segment_boundary(segment, ended);
+  if (since_s <= 0)
+    return joules;
+  double lasts_s = segment->cost.time_s.first + segment->cost.time_s.growth * (double)ended;
+  double costs_j = segment->joules.first + segment->joules.growth * (double)ended;
+  return joules + fmin(1, since_s / lasts_s) * costs_j;
 }
 
 /* The first boundary at or after `time_s`: an arrival exactly on a boundary joins there. */

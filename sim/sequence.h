@@ -2,6 +2,7 @@
 #ifndef TW_SIM_SEQUENCE_H
 #define TW_SIM_SEQUENCE_H
 
+#include "sim/charge.h"
 #include "sim/heap.h"
 #include "workloads/request.h"
 
@@ -31,6 +32,7 @@ typedef struct tw_sequence {
   gint32 emitted; /* output tokens so far; of a decoding sequence, as it joined the batch */
   gint32 preemptions;
   gint64 cached_tokens;    /* prompt tokens found in a prefix cache */
+  double joules;           /* its share of the dynamic energy of the iterations that it was in */
   gint64 prefilled_tokens; /* all that prefill computed for it, recomputation included */
 
   /* Owned by the scheduler of its rank. */
@@ -39,6 +41,7 @@ typedef struct tw_sequence {
   gint64 chunk;     /* prompt tokens in the iteration that runs */
   gint64 joined;    /* the rank's decode count as it joined the batch with prefill_target tokens */
   gboolean decoding;
+  tw_charge_sums charged;   /* the rank's sums as its decodes were last charged to it */
   GList link;               /* in the running list, in admission order */
   tw_heap_node waiting;     /* by (priority, ticket) */
   tw_heap_node finish;      /* by the decode count of its last token */

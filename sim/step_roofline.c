@@ -53,6 +53,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   for (int i = 0; i < TW_OP_CLASSES; i++) {
     gboolean of_weights = i == TW_OP_LINEAR || i == TW_OP_EXPERTS;
     r->peak[i] = of_weights && isfinite(weights_peak) ? weights_peak : device->flops[TW_BF16];
+    r->peak[i] *= 1 - setting->throttle;
   }
   r->hbm = device->hbm_bytes_per_s;
   r->tp = parallel->tp;
@@ -119,6 +120,12 @@ static tw_line decode_context(const roofline *r, const tw_batch *b)
                    r->full_layers * (double)b->decode_seqs + r->window_layers * (double)b->decode_growing};
 }
 
+static void add_prefill(tw_work *prefill, double flops, double bytes)
+{
+  prefill->flops += flops;
+  prefill->bytes += bytes;
+}
+
 /* Attention of one micro-batch of a rank, and what the whole batch costs its rank in FLOPs and bytes. */
 static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
 {
@@ -138,6 +145,8 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
                                 (tw_line){prefill_bytes * bytes_share, 0}, &cost->valid));
   cost->flops = tw_line_add(cost->flops, (tw_line){decode_flops.first + prefill_flops, decode_flops.growth});
   double copies = r->tp / r->kv_shards;
+  add_prefill(&cost->prefill_attention, prefill_flops, prefill_bytes * copies);
+  add_prefill(&cost->prefill, prefill_flops, prefill_bytes * copies);
   cost->bytes = tw_line_add(
       cost->bytes, (tw_line){(decode_bytes.first + prefill_bytes) * copies, decode_bytes.growth * copies});
   return time;
@@ -163,6 +172,8 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, t
   time.first += all_reduces * collective_s(r, r->tp, 2, tokens_micro * r->hidden * ACTIVATION_BYTES);
   cost->flops.first += 2 * r->linear_params * tokens;
   cost->bytes.first += micro * r->linear_bytes;
+  double share = (double)b->prefill_tokens / tokens;
+  add_prefill(&cost->prefill, share * 2 * r->linear_params * tokens, share * micro * r->linear_bytes);
   return time;
 }
 
@@ -175,11 +186,14 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
                       (tw_line){r->head_bytes / r->tp, 0}, &cost->valid);
   cost->flops.first += 2 * r->head_params * (double)b->sampled;
   cost->bytes.first += micro * r->head_bytes;
+  double share = (double)(b->sampled - b->decode_seqs) / (double)b->sampled;
+  add_prefill(&cost->prefill, share * 2 * r->head_params * (double)b->sampled, share * micro * r->head_bytes);
   return time.first;
 }
 
 /* The experts of all MoE layers, over the tokens of the whole expert-parallel group, at its busiest rank. */
-static double experts_s(const roofline *r, double tokens, double micro, tw_step_cost *cost)
+static double experts_s(const roofline *r, double tokens, double prefill_share, double micro,
+                        tw_step_cost *cost)
 {
   if (r->moe_layers == 0 || tokens == 0)
     return 0;
@@ -194,6 +208,9 @@ static double experts_s(const roofline *r, double tokens, double micro, tw_step_
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
   cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
+  add_prefill(&cost->prefill,
+              prefill_share * r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token,
+              prefill_share * r->moe_layers * micro * r->expert_bytes * touched);
 
   /* Experts over a group: each token goes to the ranks of its experts and back. A token that picks k experts
    * on g ranks reaches min(k, g) of them at most. Tensor-parallel experts over data-parallel ranks gather and
@@ -213,18 +230,17 @@ static double experts_s(const roofline *r, double tokens, double micro, tw_step_
 static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {
   const roofline *r = state;
-  gint64 tokens = 0, most_tokens = 0, most_seqs = 0;
-  gboolean prefill = FALSE;
+  gint64 tokens = 0, prefill_tokens = 0, most_tokens = 0, most_seqs = 0;
   for (int i = 0; i < n_ranks; i++) {
     gint64 rank_seqs = ranks[i].decode_seqs + ranks[i].prefill_seqs;
     gint64 rank_tokens = ranks[i].decode_seqs + ranks[i].prefill_tokens;
     tokens += rank_tokens;
     most_seqs = MAX(most_seqs, rank_seqs);
     most_tokens = MAX(most_tokens, rank_tokens);
-    prefill |= ranks[i].prefill_seqs > 0;
+    prefill_tokens += ranks[i].prefill_tokens;
   }
   double micro = (double)CLAMP(most_seqs, 1, r->pp);
-  *cost = (tw_step_cost){.valid = prefill ? 1 : G_MAXINT64};
+  *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
 
   /* All ranks of an iteration go at the pace of the slowest. */
   tw_line layers = {0, 0};
@@ -237,7 +253,8 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     if (r->window_layers > 0)
       cost->valid = MIN(cost->valid, ranks[i].next_full);
   }
-  layers.first += experts_s(r, (double)tokens, micro, cost) + r->layer_s;
+  layers.first +=
+      experts_s(r, (double)tokens, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
 
   double stage_s = r->fixed_s + r->per_seq_s * (double)most_seqs / micro;
   double send_s = 0;

@@ -30,9 +30,15 @@ typedef struct tw_line {
   double first, growth; /* of iteration j: first + j · growth */
 } tw_line;
 
+typedef struct tw_work {
+  double flops, bytes;
+} tw_work;
+
 typedef struct tw_step_cost {
   tw_line time_s;
-  tw_line flops, bytes;  /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
+  tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
+  tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
+  tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
 } tw_step_cost;
@@ -55,6 +61,7 @@ typedef struct tw_step_setting {
   tw_parallelism parallelism;
   tw_precision weights, kv;
   tw_interconnect interconnect;
+  double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
   double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
   const char *table_file;  /* of the `table` model */
 } tw_step_setting;

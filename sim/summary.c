@@ -59,6 +59,7 @@ typedef struct usage_sums {
   double accelerators, busy_s, flops, bytes, peak_flops, peak_bytes, kv_block_s, kv_blocks;
   guint64 preemptions, iterations;
   double extrapolated; /* iterations */
+  double prefill_j, decode_j, idle_j;
 } usage_sums;
 
 static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
@@ -75,6 +76,9 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.bytes += usage.bytes;
     sums.peak_flops += accelerators * (isfinite(peak) ? peak : pool->device->flops[TW_BF16]);
     sums.peak_bytes += accelerators * pool->device->hbm_bytes_per_s;
+    sums.prefill_j += usage.prefill_j;
+    sums.decode_j += usage.decode_j;
+    sums.idle_j += usage.idle_j;
     sums.kv_block_s += usage.kv_block_s;
     sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
     sums.preemptions += tw_engine_preemptions(engine);
@@ -106,7 +110,101 @@ static json_t *utilization(const usage_sums *sums, double span_s)
   return object;
 }
 
-json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder, gboolean partial)
+/* Sets summary[name], unless the object stayed empty: what was not simulated is absent. */
+static void set_object(json_t *summary, const char *name, json_t *object)
+{
+  if (json_object_size(object) > 0)
+    json_object_set_new(summary, name, object);
+  else
+    json_decref(object);
+}
+
+static json_t *energy(const tw_energy *e, const tw_site_power *power, const tw_request_totals *totals,
+                      const usage_sums *sums, double span_s)
+{
+  json_t *object = json_object();
+  double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
+  double it_j = e->accelerator_j + e->host_j + e->network_j, site_j = it_j + e->overhead_j;
+  set_real(object, "site_j", site_j);
+  set_real(object, "it_j", it_j);
+  set_real(object, "accelerator_j", e->accelerator_j);
+  set_real(object, "host_j", e->host_j);
+  set_real(object, "network_j", e->network_j);
+  set_real(object, "overhead_j", e->overhead_j);
+  /* The accelerators' joules once more, by what they were drawn for; the requests' are those of both phases.
+   */
+  set_real(object, "prefill_j", sums->prefill_j);
+  set_real(object, "decode_j", sums->decode_j);
+  set_real(object, "idle_j", sums->idle_j + power->site.spare_w * span_s);
+  set_real(object, "requests_j", totals->joules);
+  set_real(object, "j_per_output_token", per(site_j, output));
+  set_real(object, "average_w", per(site_j, span_s));
+  set_real(object, "peak_w", e->peak_w);
+  set_real(object, "peak_it_w", e->peak_it_w);
+  set_real(object, "output_tokens_per_s_per_mw", per(output * 1e6, site_j));
+  if (power->missing != NULL)
+    json_object_set_new(object, "missing", json_string(power->missing));
+  return object;
+}
+
+/* Dollars (or grams) by kind of token: prompts bear the share that prefill has in the dynamic joules, the
+ * output tokens the rest, alike. */
+static json_t *per_million(double amount, const tw_request_totals *totals, const usage_sums *sums)
+{
+  json_t *object = json_object();
+  double prefill = per(sums->prefill_j, sums->prefill_j + sums->decode_j);
+  double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
+  double each = per((1 - prefill) * amount * 1e6, output);
+  set_real(object, "input", per(prefill * amount * 1e6, (double)totals->prompt_tokens));
+  if (totals->reasoning_tokens > 0)
+    set_real(object, "reasoning", each);
+  set_real(object, "answer", each);
+  return object;
+}
+
+static double capital_usd(const tw_scenario *scenario, double span_s)
+{
+  double hours = span_s / 3600, usd = NAN;
+  if (!isnan(scenario->accelerator_hour_usd))
+    usd = scenario->accelerator_hour_usd * (double)tw_platform_accelerators(scenario->platform) * hours;
+  if (!isnan(scenario->rack_hour_usd))
+    usd = (isnan(usd) ? 0 : usd) + scenario->rack_hour_usd * scenario->platform->n_racks * hours;
+  return usd;
+}
+
+static void add_energy(json_t *summary, const tw_scenario *scenario, const tw_factory *factory,
+                       const tw_recorder *recorder, const usage_sums *sums)
+{
+  const tw_request_totals *totals = tw_recorder_totals(recorder);
+  tw_energy e = tw_factory_energy(factory);
+  double span_s = tw_factory_now(factory), capital = capital_usd(scenario, span_s);
+  double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
+  set_object(summary, "energy", energy(&e, tw_factory_site_power(factory), totals, sums, span_s));
+
+  /* A price that was asked for and cannot be computed leaves the sum unknown, too. */
+  gboolean priced = scenario->price != NULL || isfinite(capital);
+  double usd = (scenario->price != NULL ? e.usd : 0) + (isfinite(capital) ? capital : 0);
+  if (priced && isfinite(usd)) {
+    json_t *cost = json_object();
+    set_real(cost, "usd", usd);
+    if (scenario->price != NULL)
+      set_real(cost, "electricity_usd", e.usd);
+    set_real(cost, "capital_usd", capital);
+    set_real(cost, "usd_per_million_output_tokens", per(usd * 1e6, output));
+    set_object(cost, "usd_per_million_tokens", per_million(usd, totals, sums));
+    json_object_set_new(summary, "cost", cost);
+  }
+  if (isfinite(e.grams)) {
+    json_t *carbon = json_object();
+    set_real(carbon, "g", e.grams);
+    set_real(carbon, "g_per_million_output_tokens", per(e.grams * 1e6, output));
+    set_object(carbon, "g_per_million_tokens", per_million(e.grams, totals, sums));
+    json_object_set_new(summary, "carbon", carbon);
+  }
+}
+
+json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
+                   gboolean partial)
 {
   const tw_window *window = tw_recorder_window(recorder);
   usage_sums sums = sum_usage(scenario, factory);
@@ -130,6 +228,7 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
     json_object_set_new(summary, "slo", slo);
   }
   json_object_set_new(summary, "utilization", utilization(&sums, tw_factory_now(factory)));
+  add_energy(summary, scenario, factory, recorder, &sums);
   set_real(summary, "extrapolated_iterations", per(sums.extrapolated, (double)sums.iterations));
   return summary;
 }
@@ -178,6 +277,26 @@ static void print_latencies(const json_t *summary, FILE *out)
   }
 }
 
+static void print_energy(const json_t *summary, FILE *out)
+{
+  const json_t *energy = json_object_get(summary, "energy");
+  const char *missing = json_string_value(json_object_get(energy, "missing"));
+  if (missing != NULL)
+    fprintf(out, "  energy      of the site unknown: the platform lacks %s\n", missing);
+  else if (energy != NULL)
+    fprintf(
+        out,
+        "  energy      %.4g J per output token, %.4g kW on average, %.4g kW at peak, %.4g tokens/s per MW\n",
+        number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"),
+        1e-3 * number(summary, "energy", "peak_w"), number(summary, "energy", "output_tokens_per_s_per_mw"));
+  if (json_object_get(summary, "cost") != NULL)
+    fprintf(out, "  cost        %.4g USD, %.4g USD per million output tokens\n",
+            number(summary, "cost", "usd"), number(summary, "cost", "usd_per_million_output_tokens"));
+  if (json_object_get(summary, "carbon") != NULL)
+    fprintf(out, "  carbon      %.4g kg CO2, %.4g g per million output tokens\n",
+            1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
+}
+
 void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
 {
   double output = number(summary, "tokens", "output"), arrived = number(summary, "requests", "arrived");
@@ -212,6 +331,7 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
           100 * number(summary, "utilization", "accelerator_busy"),
           100 * number(summary, "utilization", "mfu"), 100 * number(summary, "utilization", "mbu"),
           100 * number(summary, "utilization", "kv_used"));
+  print_energy(summary, out);
   if (number(summary, NULL, "extrapolated_iterations") > 0)
     fprintf(out, "  warning     %.1f %% of the iterations lie outside of the measured step times\n",
             100 * number(summary, NULL, "extrapolated_iterations"));

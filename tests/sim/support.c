@@ -25,6 +25,13 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
                         costs->per_context_s * context + costs->per_prompt_s * (double)b->prefill_tokens,
                     costs->per_context_s * growing};
     cost->time_s = tw_line_max(cost->time_s, time, &cost->valid);
+    double tokens = (double)(b->decode_seqs + b->prefill_tokens), prompt = (double)b->prefill_tokens;
+    double attended = costs->windowed ? b->prefill_windowed : b->prefill_context;
+    cost->flops.first += tokens;
+    cost->bytes = tw_line_add(cost->bytes, (tw_line){1 + context + attended, growing});
+    cost->prefill.flops += prompt;
+    cost->prefill.bytes += prompt / tokens + attended;
+    cost->prefill_attention.bytes += attended;
     if (costs->windowed)
       cost->valid = MIN(cost->valid, b->next_full);
     if (b->prefill_seqs > 0)
@@ -77,10 +84,25 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .memory = {.kv_blocks = kv_blocks}};
   for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "least-outstanding");)
     scenario->router++;
+  scenario->pools[0].model->layers = 1;
   scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
   scenario->interval_s = 1;
   scenario->audit = TRUE;
   return scenario;
+}
+
+void test_scenario_power(tw_scenario *scenario)
+{
+  tw_platform *platform = scenario->platform;
+  scenario->pools[0].power = (tw_power_law){.accelerators = 1,
+                                            .idle_w = 100,
+                                            .max_w = 700,
+                                            .sleep_w = 10,
+                                            .joules_per_flop = 1,
+                                            .joules_per_byte = 1};
+  platform->zones[0].overhead_w = 50;
+  platform->zones[0].link_watts = 30;
+  platform->supply.pue = (tw_curve){.n = 1, .y = {1.25}};
 }
 
 void test_scenario_free(tw_scenario *scenario)
@@ -97,30 +119,9 @@ void test_scenario_free(tw_scenario *scenario)
   g_free(scenario);
 }
 
-tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory)
-{
-  return test_run_until(scenario, trace_text, directory, INFINITY);
-}
-
-tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text, const char *directory,
-                            double until_s)
-{
-  GError *error = NULL;
-  g_autofree char *trace = test_directory();
-  g_autofree char *path = g_build_filename(trace, "trace.csv", NULL);
-  if (!g_file_set_contents(path, trace_text, -1, &error))
-    g_error("%s", error->message);
-  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
-  g_autoptr(tw_stream) stream = tw_stream_open(path, tw_trace_format_find("tokenworks"), &options, &error);
-  if (stream == NULL)
-    g_error("%s", error->message);
-  tw_recorder *recorder = test_run_stream(scenario, stream, directory, until_s);
-  test_remove(trace);
-  return recorder;
-}
-
-tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
-                             double until_s)
+static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
+                               double until_s, void (*after)(void *user, const tw_factory *factory),
+                               void *user)
 {
   GError *error = NULL;
   guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE);
@@ -133,8 +134,45 @@ tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, con
   if (!sound)
     g_error("%s", error->message);
   tw_factory_finish(factory, until_s);
+  if (after != NULL)
+    after(user, factory);
   if (log != NULL && !tw_log_close(log, &error))
     g_error("%s", error->message);
+  return recorder;
+}
+
+tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
+                             double until_s)
+{
+  return run_stream(scenario, stream, directory, until_s, NULL, NULL);
+}
+
+tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory)
+{
+  return test_run_until(scenario, trace_text, directory, INFINITY);
+}
+
+tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text, const char *directory,
+                            double until_s)
+{
+  return test_run_watched(scenario, trace_text, directory, until_s, NULL, NULL);
+}
+
+tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_text, const char *directory,
+                              double until_s, void (*after)(void *user, const tw_factory *factory),
+                              void *user)
+{
+  GError *error = NULL;
+  g_autofree char *trace = test_directory();
+  g_autofree char *path = g_build_filename(trace, "trace.csv", NULL);
+  if (!g_file_set_contents(path, trace_text, -1, &error))
+    g_error("%s", error->message);
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autoptr(tw_stream) stream = tw_stream_open(path, tw_trace_format_find("tokenworks"), &options, &error);
+  if (stream == NULL)
+    g_error("%s", error->message);
+  tw_recorder *recorder = run_stream(scenario, stream, directory, until_s, after, user);
+  test_remove(trace);
   return recorder;
 }
 

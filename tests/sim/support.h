@@ -6,7 +6,9 @@
 
 /* An iteration of n decoding sequences that attend to C tokens, beside T prompt tokens, takes
  * fixed + per_seq · n + per_context · C + per_prompt · T seconds; C counts at most `window` tokens of each
- * sequence if that is not 0. With data-parallel ranks, the slowest counts. */
+ * sequence if that is not 0. With data-parallel ranks, the slowest counts.
+ *
+ * Its work: a FLOP for each token, a byte for each token of context, and one byte of weights a rank. */
 typedef struct test_costs {
   double fixed_s, per_seq_s, per_context_s, per_prompt_s;
   gboolean windowed;
@@ -20,6 +22,11 @@ tw_step_model *test_step_model(const test_costs *costs);
 tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_blocks);
 void test_scenario_free(tw_scenario *scenario);
 
+/* Gives the site of a scenario power data: each engine is one accelerator that idles at 100 W and draws at
+ * most 700 W, a joule for a FLOP and a joule for a byte; hosts draw 50 W, the network 30 W, the PUE is 1.25.
+ */
+void test_scenario_power(tw_scenario *scenario);
+
 /* Runs a scenario to its end without SimGrid, as a plain loop over its events, logging into `directory`
  * (NULL: no logs), and returns its recorder. `trace_text` is a trace in the native format. */
 tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory);
@@ -28,6 +35,10 @@ tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text,
                             double until_s);
 tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
                              double until_s);
+/* The same; `after` sees the factory when it is finished. */
+tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_text, const char *directory,
+                              double until_s, void (*after)(void *user, const tw_factory *factory),
+                              void *user);
 
 /* The text of a table that test_run wrote; and one of its columns as doubles, NAN where a cell is empty. The
  * caller frees them. */

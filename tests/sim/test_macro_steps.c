@@ -67,6 +67,10 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
         tw_scheduler_kinds[pool->scheduler].chunked ? between(&chance, pool->max_seqs, 200) : 1024;
     pool->model->window = 64;
     pool->model->window_layers = costs.windowed;
+    test_scenario_power(scenario);
+    pool->power.joules_per_flop = tw_chance_uniform(&chance);
+    pool->power.joules_per_byte = 0.1 * tw_chance_uniform(&chance);
+    pool->power.active_w = 50 * tw_chance_uniform(&chance);
     scenario->router = (int)pick_router(&chance);
     scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);
     scenario->frontend_per_token_s = 1e-5 * (double)tw_chance_below(&chance, 2);

@@ -1,0 +1,121 @@
+#include "sim/site_power.h"
+
+#include <math.h>
+
+/* The rack of a zone, or a place to drop what stands in none. */
+static tw_power_parts *rack_of(tw_site_power *power, const tw_zone *zone, tw_power_parts *none)
+{
+  return zone->rack_index >= 0 ? &power->racks[zone->rack_index] : none;
+}
+
+static void add_missing(GString *missing, const char *what)
+{
+  g_string_append_printf(missing, "%s%s", missing->len > 0 ? ", " : "", what);
+}
+
+/* Accelerators of each host that no engine uses. */
+static int *spare_accelerators(const tw_scenario *scenario)
+{
+  const tw_platform *platform = scenario->platform;
+  int *spare = g_new(int, (gsize)platform->n_hosts);
+  for (int i = 0; i < platform->n_hosts; i++)
+    spare[i] = platform->hosts[i].device != NULL ? platform->hosts[i].accelerators : 0;
+  for (int i = 0; i < scenario->n_engines; i++)
+    for (int k = 0; k < scenario->engines[i].n_shares; k++)
+      spare[scenario->engines[i].shares[k].host] -= scenario->engines[i].shares[k].accelerators;
+  return spare;
+}
+
+static void add_accelerators(tw_site_power *power, const tw_scenario *scenario, GString *missing)
+{
+  const tw_platform *platform = scenario->platform;
+  tw_power_parts none;
+  g_autofree int *spare = spare_accelerators(scenario);
+  for (int i = 0; i < platform->n_hosts; i++) {
+    const tw_host *host = &platform->hosts[i];
+    double watts = spare[i] > 0 ? spare[i] * host->device->idle_w : 0;
+    power->site.spare_w += watts;
+    rack_of(power, &platform->zones[host->zone], &none)->spare_w += watts;
+  }
+  for (int i = 0; i < scenario->n_pools; i++)
+    if (!tw_power_known(&scenario->pools[i].power)) {
+      g_autofree char *text =
+          g_strdup_printf("power of the accelerators of pool \"%s\"", scenario->pools[i].id);
+      add_missing(missing, text);
+    }
+  if (isnan(power->site.spare_w))
+    add_missing(missing, "idle power of accelerators without an engine");
+}
+
+static void add_zones(tw_site_power *power, const tw_platform *platform)
+{
+  tw_power_parts none;
+  for (int i = 0; i < platform->n_zones; i++) {
+    const tw_zone *zone = &platform->zones[i];
+    tw_power_parts *rack = rack_of(power, zone, &none);
+    gboolean network = zone->role == TW_ROLE_FABRIC;
+    *(network ? &power->site.network_w : &power->site.host_w) += zone->overhead_w;
+    *(network ? &rack->network_w : &rack->host_w) += zone->overhead_w;
+  }
+  for (int i = 0; i < platform->n_links; i++) {
+    const tw_link *link = &platform->links[i];
+    double watts = isnan(link->watts) ? 0 : link->watts;
+    power->site.network_w += watts;
+    rack_of(power, &platform->zones[link->zone], &none)->network_w += watts;
+  }
+  for (int i = 0; i < platform->n_hosts; i++) {
+    const tw_zone *zone = &platform->zones[platform->hosts[i].zone];
+    double watts = isnan(zone->link_watts) ? 0 : zone->link_watts;
+    power->site.network_w += watts;
+    rack_of(power, zone, &none)->network_w += watts;
+  }
+}
+
+/* Whether there are links that leave the nodes; what is inside belongs to the nodes' overhead. */
+static gboolean has_fabric(const tw_platform *platform)
+{
+  for (int i = 0; i < platform->n_links; i++)
+    if (platform->links[i].kind > TW_LINK_NVLINK)
+      return TRUE;
+  return FALSE;
+}
+
+tw_site_power *tw_site_power_new(const tw_scenario *scenario)
+{
+  const tw_platform *platform = scenario->platform;
+  g_autoptr(GString) missing = g_string_new(NULL);
+  tw_site_power *power = g_new0(tw_site_power, 1);
+  power->racks = g_new0(tw_power_parts, (gsize)platform->n_racks);
+  add_accelerators(power, scenario, missing);
+  add_zones(power, platform);
+  if (power->site.host_w <= 0)
+    add_missing(missing, "power of the hosts (tw:overhead_w of a zone)");
+  gboolean silent_network = power->site.network_w <= 0 && has_fabric(platform);
+  if (silent_network)
+    add_missing(missing, "power of the network (tw:watts of a link, tw:overhead_w of a fabric)");
+  if (platform->supply.pue.n == 0)
+    add_missing(missing, "PUE (tw:pue of the site)");
+  /* What nobody said is unknown, not zero. */
+  for (int i = 0; i < platform->n_racks; i++) {
+    if (power->site.host_w <= 0)
+      power->racks[i].host_w = NAN;
+    if (silent_network)
+      power->racks[i].network_w = NAN;
+  }
+  if (power->site.host_w <= 0)
+    power->site.host_w = NAN;
+  if (silent_network)
+    power->site.network_w = NAN;
+  if (missing->len > 0)
+    power->missing = g_strdup(missing->str);
+  return power;
+}
+
+void tw_site_power_free(tw_site_power *power)
+{
+  if (power == NULL)
+    return;
+  g_free(power->racks);
+  g_free(power->missing);
+  g_free(power);
+}
