@@ -3,6 +3,7 @@
 Usage: timeline_check.py FILE
 Prints how many events of each phase there are; exits 1 at the first thing that the format does not allow.
 """
+import bisect
 import collections
 import gzip
 import json
@@ -77,7 +78,9 @@ def check_arrows(events, tracks):
         if e["ph"] in "stf":
             arrows[e["id"]].append(e)
             ns = round(e["ts"] * 1000)
-            check(any(start <= ns < end for start, end in tracks[e["pid"], e["tid"]]), "arrow beside slices", e)
+            spans = tracks[e["pid"], e["tid"]]
+            before = bisect.bisect_right(spans, (ns, float("inf"))) - 1
+            check(before >= 0 and ns < spans[before][1], "arrow beside slices", e)
     for points in arrows.values():
         phases = "".join(e["ph"] for e in sorted(points, key=lambda e: e["ts"]))
         check(phases in ("sf", "stf"), "broken arrow", points)
