@@ -32,8 +32,8 @@ static const struct property {
     {"tw:link-watts", ON_CLUSTER},
 };
 
-/* The value of a property, or NULL. The caller frees it. */
-static char *prop_get(const xmlNode *node, const char *name)
+/* The value of a property, or NULL; the caller frees it. `where`, if not NULL, gets its element. */
+static char *prop_get(const xmlNode *node, const char *name, const xmlNode **where)
 {
   char *value = NULL;
   for (const xmlNode *prop = tw_node_child(node, "prop"); prop != NULL; prop = tw_node_next(prop, "prop")) {
@@ -42,6 +42,8 @@ static char *prop_get(const xmlNode *node, const char *name)
     if (g_str_equal(attributes.id, name)) {
       g_free(value);
       value = g_strdup(attributes.value);
+      if (where != NULL)
+        *where = prop;
     }
     tw_schema_clear(&tw_xml_prop, &attributes);
   }
@@ -77,10 +79,11 @@ static void check_props(const xmlNode *node, int place, tw_faults *faults)
 static double prop_number(const xmlNode *node, const char *name, double absent, double min, const char *help,
                           tw_faults *faults)
 {
-  g_autofree char *text = prop_get(node, name);
+  const xmlNode *prop = NULL;
+  g_autofree char *text = prop_get(node, name, &prop);
   double value = absent;
   if (text != NULL && (!tw_number_parse(text, &value) || value < min || value > 1e12)) {
-    tw_node_fault(node, faults, "%s of <%s>: \"%s\" is not %s; write a plain number, such as %g", name,
+    tw_node_fault(prop, faults, "%s of <%s>: \"%s\" is not %s; write a plain number, such as %g", name,
                   node->name, text, help, min < 1 ? 100.0 : 1.2);
     return absent;
   }
@@ -89,14 +92,15 @@ static double prop_number(const xmlNode *node, const char *name, double absent, 
 
 static int prop_choice(const xmlNode *node, const char *name, const char *const *words, tw_faults *faults)
 {
-  g_autofree char *text = prop_get(node, name);
+  const xmlNode *prop = NULL;
+  g_autofree char *text = prop_get(node, name, &prop);
   if (text == NULL)
     return 0;
   for (int i = 1; words[i] != NULL; i++)
     if (g_str_equal(words[i], text))
       return i;
   g_autofree char *hint = tw_suggestion(text, words + 1);
-  tw_node_fault(node, faults, "%s of <%s>: \"%s\" is unknown; %s", name, node->name, text, hint);
+  tw_node_fault(prop, faults, "%s of <%s>: \"%s\" is unknown; %s", name, node->name, text, hint);
   return 0;
 }
 
@@ -180,15 +184,17 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
                   "pstate of <%s>: %" G_GINT64_FORMAT " is beyond its %u speeds; write 0 to %u", node->name,
                   pstate, g_strv_length(speeds), g_strv_length(speeds) - 1);
 
-  g_autofree char *device = prop_get(node, "tw:device"), *count = prop_get(node, "tw:accelerators");
+  const xmlNode *device_prop = NULL, *count_prop = NULL;
+  g_autofree char *device = prop_get(node, "tw:device", &device_prop);
+  g_autofree char *count = prop_get(node, "tw:accelerators", &count_prop);
   gint64 accelerators = device != NULL ? 1 : 0;
   if (device != NULL)
-    host.device = find_device(reader, node, device);
+    host.device = find_device(reader, device_prop, device);
   if (count != NULL && device == NULL)
-    tw_node_fault(node, reader->faults, "<%s> has accelerators but no device; add the property tw:device",
-                  node->name);
+    tw_node_fault(count_prop, reader->faults,
+                  "<%s> has accelerators but no device; add the property tw:device", node->name);
   if (count != NULL && (!tw_integer_parse(count, &accelerators) || accelerators < 1 || accelerators > 100000))
-    tw_node_fault(node, reader->faults,
+    tw_node_fault(count_prop, reader->faults,
                   "tw:accelerators of <%s>: \"%s\" is not a count; write a whole number of at least 1",
                   node->name, count);
   host.accelerators = (int)accelerators;
@@ -219,8 +225,8 @@ static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int
   tw_zone zone = {.id = g_strdup(id), .parent = parent, .line = tw_node_line(node), .rack_index = -1};
   const tw_zone *outer = parent >= 0 ? &g_array_index(reader->zones, tw_zone, parent) : NULL;
   zone.role = (tw_zone_role)prop_choice(node, "tw:role", tw_zone_role_names, reader->faults);
-  zone.rack = prop_get(node, "tw:rack");
-  zone.row = prop_get(node, "tw:row");
+  zone.rack = prop_get(node, "tw:rack", NULL);
+  zone.row = prop_get(node, "tw:row", NULL);
   if (zone.rack == NULL && outer != NULL)
     zone.rack = g_strdup(outer->rack);
   if (zone.row == NULL && outer != NULL)
@@ -261,8 +267,9 @@ static void read_cluster(tw_reader *reader, const xmlNode *node, int parent)
 
   tw_host like = read_host(reader, node, cluster.speed, 0);
   g_auto(GStrv) names = tw_cluster_hosts(node, &cluster, reader->faults);
-  for (char **name = names; *name != NULL; name++)
-    add_host(reader, *name, index, &like, node);
+  guint before = tw_faults_count(reader->faults);
+  for (char **name = names; *name != NULL && tw_faults_count(reader->faults) == before; name++)
+    add_host(reader, *name, index, &like, node); /* where one name is taken, the next would be too */
   g_autofree char *router = tw_cluster_router(&cluster);
   if (router != NULL)
     tw_reader_add_point(reader, router, TW_NODE_ROUTER, index, node);

@@ -26,7 +26,11 @@ static tw_netpoint *find_point(tw_reader *reader, GHashTable *table, const xmlNo
                                const char *id, const char *kind)
 {
   tw_netpoint *point = g_hash_table_lookup(table, id);
-  if (point == NULL) {
+  GHashTable *other = table == reader->points ? reader->zone_points : reader->points;
+  if (point == NULL && g_hash_table_contains(other, id)) {
+    tw_node_fault(node, reader->faults, "%s of <%s>: \"%s\" is no %s; name a %s", what, node->name, id, kind,
+                  kind);
+  } else if (point == NULL) {
     g_autofree char *hint = hint_from(table, id);
     tw_node_fault(node, reader->faults, "%s of <%s>: no %s \"%s\"%s", what, node->name, kind, id, hint);
   }

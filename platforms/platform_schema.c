@@ -201,19 +201,20 @@ static void check_order(const xmlNode *zone, tw_faults *faults)
   gboolean routes = FALSE;
   for (const xmlNode *node = first; node != NULL; node = tw_node_next(node, NULL)) {
     const char *name = (const char *)node->name;
+    gboolean other_route = g_str_equal(name, nests ? "route" : "zoneRoute");
     if (g_str_equal(name, route))
       routes = TRUE;
     else if (g_str_equal(name, "prop"))
       tw_node_fault(node, faults, "<prop> stands too late; properties come first in a zone");
-    else if (nests && !g_strv_contains(parts, name))
+    else if (nests && (g_strv_contains(inner, name) || other_route) && !g_strv_contains(outer, name))
       tw_node_fault(node, faults, "<%s> cannot stand beside nested zones; put it into a zone of its own",
                     name);
     else if (!nests && (g_str_equal(name, "zone") || g_str_equal(name, "cluster")))
       tw_node_fault(node, faults, "<%s> cannot follow <%s>; nested zones come first and hold the hosts", name,
                     first->name);
-    else if (!nests && !g_strv_contains(parts, name))
+    else if (!nests && other_route)
       tw_node_fault(node, faults, "<%s> needs nested zones in this zone; between hosts write <route>", name);
-    else if (routes)
+    else if (routes && g_strv_contains(parts, name))
       tw_node_fault(node, faults, "<%s> stands too late; routes come last in a zone", name);
   }
 }
@@ -230,7 +231,7 @@ static void check_orders(const xmlNode *node, tw_faults *faults)
 static void check_prolog(const char *path, tw_faults *faults)
 {
   static const char pattern[] =
-      "\\A\\s*(<\\?xml version=(\"1\\.0\"|'1\\.0')( encoding=\"(UTF-8|utf-8)\")?\\s*\\?>)?"
+      "\\A\\s*(<\\?xml version=(\"1\\.0\"|'1\\.0')( encoding=\"(UTF-8|utf-8)\")?\\?>)?"
       "(\\s|<!--.*?-->)*<!DOCTYPE platform SYSTEM \"https://simgrid\\.org/simgrid\\.dtd\"\\s*>";
   g_autofree char *text = NULL;
   if (!g_file_get_contents(path, &text, NULL, NULL))
@@ -253,8 +254,10 @@ void tw_reader_check_document(tw_document *document, const char *path, tw_faults
 {
   const xmlNode *root = tw_document_root(document);
   check_prolog(path, faults);
-  if (tw_document_files(document)[1] != NULL)
+  if (tw_document_files(document)[1] != NULL) {
     tw_faults_add(faults, path, 0, "SimGrid cannot include files; write the platform into one");
+    return;
+  }
   remove_foreign((xmlNode *)root, faults);
   if (tw_schema_check(root, &tw_xml_platform, faults)) {
     tw_xml_attributes platform = {0};

@@ -22,28 +22,34 @@ static gboolean is_bounded(const tw_attribute *attribute)
   return attribute->min != 0 || attribute->max != 0;
 }
 
-/* "a whole number from 1 to 1000000": what would be right. */
+static char *bound(const tw_attribute *attribute, double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  if (attribute->type == TW_ATTR_QUANTITY)
+    return tw_quantity_format(value, attribute->dimension);
+  return g_strdup(g_ascii_formatd(text, sizeof text, "%.15g", value));
+}
+
+/* "a whole number from 1 to 1000000" or "a size above zero, such as 80GB": what would be right. */
 static char *range_help(const tw_attribute *attribute)
 {
-  GString *text = g_string_new(attribute->type == TW_ATTR_INT        ? "a whole number"
-                               : attribute->type == TW_ATTR_QUANTITY ? tw_dimension_help(attribute->dimension)
-                                                                     : "a number");
-  char low[G_ASCII_DTOSTR_BUF_SIZE], high[G_ASCII_DTOSTR_BUF_SIZE];
-  g_ascii_formatd(low, sizeof low, "%.15g", attribute->min);
-  g_ascii_formatd(high, sizeof high, "%.15g", attribute->max);
-  gboolean quantity = attribute->type == TW_ATTR_QUANTITY;
-  if (is_bounded(attribute)) {
-    g_autofree char *from =
-        quantity ? tw_quantity_format(attribute->min, attribute->dimension) : g_strdup(low);
-    g_autofree char *to =
-        quantity ? tw_quantity_format(attribute->max, attribute->dimension) : g_strdup(high);
-    if (attribute->max >= G_MAXDOUBLE)
-      g_string_append_printf(text, " of at least %s", from);
-    else
-      g_string_append_printf(text, " from %s to %s", from, to);
-  }
+  const char *help = attribute->type == TW_ATTR_INT        ? "a whole number"
+                     : attribute->type == TW_ATTR_QUANTITY ? tw_dimension_help(attribute->dimension)
+                                                           : "a number";
+  gsize noun = strcspn(help, ",");
+  GString *text = g_string_new_len(help, (gssize)noun);
   if (attribute->positive)
-    g_string_append(text, is_bounded(attribute) ? " and above zero" : " above zero");
+    g_string_append(text, " above zero");
+  if (is_bounded(attribute)) {
+    g_autofree char *min = bound(attribute, attribute->min), *max = bound(attribute, attribute->max);
+    if (attribute->max >= G_MAXDOUBLE)
+      g_string_append_printf(text, " of at least %s", min);
+    else if (attribute->positive)
+      g_string_append_printf(text, " and up to %s", max);
+    else
+      g_string_append_printf(text, " from %s to %s", min, max);
+  }
+  g_string_append(text, help + noun);
   return g_string_free(text, FALSE);
 }
 
@@ -195,9 +201,11 @@ static void check_children(const xmlNode *node, const tw_element *element, tw_fa
       if (++count == row->max + 1 && row->max > 0)
         tw_node_fault(child, faults, "<%s> stands too often in <%s>; at most %u may", name, element->name,
                       row->max);
-    if (count < row->min)
-      tw_node_fault(node, faults, "<%s> needs %s<%s>, %s", element->name, row->min == 1 ? "a " : "more of ",
-                    name, row->element->help);
+    if (count < row->min && row->min == 1)
+      tw_node_fault(node, faults, "<%s> lacks a <%s>: %s", element->name, name, row->element->help);
+    else if (count < row->min)
+      tw_node_fault(node, faults, "<%s> has %u <%s> and needs %u: %s", element->name, count, name, row->min,
+                    row->element->help);
   }
 }
 

@@ -138,7 +138,7 @@ static void every_fault_is_found_at_once(void **state)
            faults);
   assert_false(tw_schema_check(tw_document_root(document), &site_element, faults));
   assert_faults(&files, faults,
-                "s.xml:2: size of <box>: \"0B\" is out of range; write a size, such as 80GB above zero",
+                "s.xml:2: size of <box>: \"0B\" is out of range; write a size above zero, such as 80GB",
                 "s.xml:2: <box> has no attribute \"cuont\"; did you mean \"count\"?",
                 "s.xml:2: <box> lacks the attribute \"id\"; write id=\"...\", name of the box",
                 "s.xml:3: id of <box>: is empty; write name of the box",
@@ -172,7 +172,7 @@ static void another_root_or_namespace_is_refused(void **state)
   assert_false(tw_schema_check(tw_document_root(empty), &site_element, faults));
   assert_faults(&files, faults, "s.xml:1: <place> cannot stand here; write <site>",
                 "s.xml:1: <site> is in the namespace \"urn:x\"; remove its xmlns",
-                "s.xml:1: <site> needs a <box>, holds things");
+                "s.xml:1: <site> lacks a <box>: holds things");
 }
 
 static const char two_boxes[] = "<site>\n<box id='a' size='1B' note='n'/>\n<box id='b' size='1B'/></site>";
