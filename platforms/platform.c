@@ -201,24 +201,25 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
   return host;
 }
 
-/* Opens a zone for a <zone> or <cluster>: its properties, and the names that it inherits. */
 /* What the site's power passes through; only the outermost zone may say it. */
 static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermost)
 {
   g_autofree char *together = NULL;
   for (const char *const *name = tw_supply_properties; *name != NULL; name++) {
-    g_autofree char *text = prop_get(node, *name), *why = NULL;
+    const xmlNode *prop = NULL;
+    g_autofree char *text = prop_get(node, *name, &prop), *why = NULL;
     if (text == NULL)
       continue;
     if (!outermost)
-      tw_node_fault(node, reader->faults, "%s belongs to the outermost zone; move it there", *name);
+      tw_node_fault(prop, reader->faults, "%s belongs to the outermost zone; move it there", *name);
     else if (!tw_supply_set(&reader->supply, *name, text, &why))
-      tw_node_fault(node, reader->faults, "%s: %s", *name, why);
+      tw_node_fault(prop, reader->faults, "%s: %s", *name, why);
   }
   if (outermost && !tw_supply_check(&reader->supply, &together))
     tw_node_fault(node, reader->faults, "%s", together);
 }
 
+/* Opens a zone for a <zone> or <cluster>: its properties, and the names that it inherits. */
 static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int parent, int place)
 {
   check_props(node, place, reader->faults);

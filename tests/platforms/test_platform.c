@@ -44,7 +44,7 @@ static void zones_hosts_and_links_are_read(void **state)
   g_auto(scratch) files = scratch_new();
   g_autoptr(tw_platform) p = load(&files, small_site);
   assert_string_equal(p->name, "p");
-  assert_near(p->pue, 1.25, 0);
+  assert_near(tw_curve_at(&p->supply.pue, 1), 1.25, 0);
 
   assert_int_equal(p->n_zones, 3);
   assert_string_equal(p->zones[0].id, "site");
