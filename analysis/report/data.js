@@ -30,13 +30,20 @@ function total(path) {
 
 const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 9 });
 
-/** Four significant digits, whole numbers in full. */
+/** Four significant digits; whole numbers in full, up to a hundred million. */
 function formatNumber(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) return grouped.format(value);
-  if (value !== 0 && (Math.abs(value) >= 1e15 || Math.abs(value) < 1e-6)) return value.toExponential(3);
-  const rounded = Number(value.toPrecision(4));
-  return grouped.format(Math.abs(value) >= 1000 ? Math.round(value) : rounded);
+  if (Number.isInteger(value) && Math.abs(value) < 1e8) return grouped.format(value);
+  if (Math.abs(value) >= 1e8) return Math.abs(value) < 1e12 ? `${grouped.format(Math.round(value / 1e6))} M` : value.toExponential(3);
+  if (value !== 0 && Math.abs(value) < 1e-6) return value.toExponential(3);
+  return grouped.format(Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4)));
+}
+
+/** Four significant digits of a share; more where they would make a whole of what is none. */
+function formatShare(value) {
+  let digits = 4;
+  while (value !== 1 && Number((100 * value).toPrecision(digits)) === 100 && digits < 12) digits++;
+  return `${Number((100 * value).toPrecision(digits))} %`;
 }
 
 /** Picks the first of [[factor, unit, least = factor], ...] whose least the value reaches. */
@@ -45,10 +52,18 @@ function scaled(value, units) {
   return `${Number((value / factor).toPrecision(4))} ${unit}`;
 }
 
+const timeUnits = [[86400, "days", 259200], [3600, "h", 10800], [60, "min", 1200], [1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
+
 function formatSeconds(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (value === 0) return "0 s";
-  return scaled(value, [[86400, "days", 259200], [3600, "h", 10800], [60, "min", 180], [1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]]);
+  return scaled(value, timeUnits);
+}
+
+/** Ticks of an axis of durations, all in the unit that suits the longest. */
+function formatDurations(ticks) {
+  const [factor, unit] = timeUnits.find(([f, , least = f]) => ticks[ticks.length - 1] >= least) ?? timeUnits[timeUnits.length - 1];
+  return ticks.map((tick) => (tick === null ? null : `${Number((tick / factor).toPrecision(4))} ${unit}`));
 }
 
 const prefixes = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
@@ -56,7 +71,7 @@ const prefixes = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
 function formatUnit(value, unit) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (unit === "s") return formatSeconds(value);
-  if (unit === "%") return `${Number((100 * value).toPrecision(4))} %`;
+  if (unit === "%") return formatShare(value);
   if (["W", "bytes", "bytes/s", "J", "Wh"].includes(unit)) return scaled(value, [...prefixes.map(([f, p]) => [f, p + unit]), [1, unit]]);
   return unit ? `${formatNumber(value)} ${unit}` : formatNumber(value);
 }

@@ -33,7 +33,7 @@ class DistributionPlot {
     make("figcaption", {}, make("strong", {}, nameOf(column)), make("span", { "data-slo": column }, ` ${note}`)),
     this.body,
     make("div", { class: "legend" },
-      make("span", {}, swatch({ colour: "--c1" }, 0), "share of requests per bin"),
+      make("span", {}, swatch({ colour: "--c1" }, 0), "share per bin"),
       make("span", {}, swatch(styles[3]), "share that took no longer"))));
     this.draw();
     new ResizeObserver(() => this.resize()).observe(this.body);
@@ -79,25 +79,24 @@ class DistributionPlot {
     if (x < left || x > left + width) return;
     const pen = plot.ctx;
     pen.save();
-    pen.strokeStyle = pen.fillStyle = colourOf("--limit");
+    pen.strokeStyle = colourOf("--limit");
     pen.lineWidth = 1.5 * devicePixelRatio;
     pen.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
     pen.beginPath();
     pen.moveTo(x, top);
     pen.lineTo(x, top + height);
     pen.stroke();
-    pen.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     const right = x > left + width * 0.75;
-    pen.textAlign = right ? "right" : "left";
-    pen.textBaseline = "top";
-    pen.fillText(`SLO ${formatSeconds(slo.limit_s)}`, x + (right ? -4 : 4) * devicePixelRatio, top + height * 0.45);
+    drawLabel(pen, `SLO ${formatSeconds(slo.limit_s)}`, x + (right ? -5 : 5) * devicePixelRatio, top + height * 0.5, right ? "right" : "left");
     pen.restore();
   }
 
-  /** Decades; 2 and 5 of each too where there are few. */
+  /** Decades; 2 and 5 of each too where there are few, every other one where there are many. */
   isLabelled(value) {
     const { edges } = this.bins;
     const digit = Number((value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toFixed(6));
-    return digit === 1 || ((digit === 2 || digit === 5) && edges[edges.length - 1] / edges[0] < 100);
+    const decades = Math.log10(edges[edges.length - 1] / edges[0]);
+    if (decades > 5 && Math.round(Math.log10(value)) % 2 !== 0) return false;
+    return digit === 1 || ((digit === 2 || digit === 5) && decades < 2);
   }
 }

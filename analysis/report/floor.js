@@ -18,7 +18,7 @@ class Floor {
     this.columns = Object.fromEntries(Object.entries(racks.columns).map(([name, column]) => [name,
       { unit: column.unit || "%", help: column.help, mean: unpack(column.mean), max: unpack(column.max ?? column.mean) }]));
     const metrics = Object.keys(this.columns);
-    this.metric = metrics.includes("busy") ? "busy" : metrics[0];
+    this.metric = ["total_w", "output_tokens_per_s"].find((name) => metrics.includes(name)) ?? metrics[0];
     this.select = make("select", { id: "floor-metric", change: () => { this.metric = this.select.value; this.showMetric(); } },
       ...metrics.map((name) => make("option", { value: name, selected: name === this.metric && "" }, nameOf(name))));
     this.slider = make("input", { type: "range", id: "floor-time", min: "0", max: String(Math.max(0, racks.n - 1)), value: "0", step: "1",
@@ -83,8 +83,8 @@ class Floor {
       const light = colour[0] * 0.3 + colour[1] * 0.59 + colour[2] * 0.11 > 120;
       cell.style.background = none ? "" : `rgb(${colour})`;
       cell.style.color = none ? "" : light ? "#000" : "#fff";
-      value.textContent = formatUnit(amount, unit);
-      cell.title = `${name}: ${value.textContent}`;
+      value.textContent = unit === "%" || unit === "W" ? formatUnit(amount, unit) : formatNumber(amount); // others stand beside the scale
+      cell.title = `${name}: ${formatUnit(amount, unit)}`;
     });
   }
 

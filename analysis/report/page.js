@@ -24,13 +24,13 @@ function addPlot(parent, options) {
 
 /** [title, path of the large number, unit, [[label, path, unit], ...]]; numbers are those of summary.json. */
 const cards = [
-  ["Completed requests", "requests.completed", "", [["arrived", "requests.arrived", ""], ["rejected", "requests.rejected", ""], ["failed", "requests.failed", ""],
+  ["Completed", "requests.completed", "", [["of arrived", "requests.arrived", ""], ["rejected", "requests.rejected", ""], ["failed", "requests.failed", ""],
     ["cancelled", "requests.cancelled", ""], ["unfinished", "requests.unfinished", ""], ["preemptions", "preemptions", ""]]],
   ["SLO attainment", "slo.attainment", "%", [["goodput", "slo.goodput_requests_per_s", "/s"]]],
   ["TTFT p99", "ttft_s.p99", "s", [["p50", "ttft_s.p50", "s"], ["p90", "ttft_s.p90", "s"], ["max", "ttft_s.max", "s"]]],
   ["TPOT p99", "tpot_s.p99", "s", [["p50", "tpot_s.p50", "s"], ["p90", "tpot_s.p90", "s"], ["max", "tpot_s.max", "s"]]],
-  ["Output tokens/s", "throughput.output_tokens_per_s", "", [["all tokens", "throughput.total_tokens_per_s", "/s"],
-    ["per accelerator", "throughput.output_tokens_per_s_per_accelerator", "/s"], ["requests", "throughput.requests_per_s", "/s"]]],
+  ["Output tokens/s", "throughput.output_tokens_per_s", "", [["all tokens/s", "throughput.total_tokens_per_s", ""],
+    ["per accelerator", "throughput.output_tokens_per_s_per_accelerator", ""], ["requests/s", "throughput.requests_per_s", ""]]],
   ["Accelerators busy", "utilization.accelerator_busy", "%", [["MFU", "utilization.mfu", "%"], ["MBU", "utilization.mbu", "%"], ["KV cache used", "utilization.kv_used", "%"]]],
   ["Output tokens", "tokens.output", "", [["prompt", "tokens.prompt", ""], ["cached", "tokens.prompt_cached", ""], ["reasoning", "tokens.reasoning", ""],
     ["computed again", "tokens.recomputed", ""]]],

@@ -227,11 +227,11 @@ class TimePlot {
       bands.push({ series: [at + 2, at + 1], fill: faded(s.style.colour, 0.15) });
     });
     return {
-      width: this.width, height: 210, legend: { show: false }, series, bands, padding: [10, 22, 0, 0],
+      width: this.width, height: 210, legend: { show: false }, series, bands, padding: [10, 28, 0, 0],
       scales: { x: { time: false, range: () => [zoom.from, zoom.to] }, y: { distr: this.log ? 3 : 1, range: (...all) => this.rangeOf(...all) } },
       axes: [
         { ...text, incrs: timeSteps, space: 64, size: 28, values: (_, ticks, __, ___, step) => ticks.map((t) => formatClock(t, step)) },
-        { ...text, size: 54, values: (_, ticks) => ticks.map((t) => (t === null ? null : this.formatAxis(t))) },
+        { ...text, size: 54, values: (_, ticks) => this.formatTicks(ticks) },
       ],
       cursor: { sync: { key: "time", setSeries: false }, drag: { x: true, y: false, setScale: false }, points: { show: false } },
       hooks: {
@@ -244,10 +244,10 @@ class TimePlot {
     };
   }
 
-  formatAxis(value) {
-    if (this.unit === "%") return `${Number((100 * value).toPrecision(3))}%`;
-    if (this.unit === "s" || this.unit === "W") return formatUnit(value, this.unit);
-    return formatTick(value);
+  formatTicks(ticks) {
+    if (this.unit === "s" && !this.log) return formatDurations(ticks);
+    const format = { "%": (t) => `${Number((100 * t).toPrecision(3))}%`, s: formatSeconds, W: (t) => formatUnit(t, "W") }[this.unit] ?? formatTick;
+    return ticks.map((t) => (t === null ? null : format(t)));
   }
 
   draw() {
@@ -328,7 +328,7 @@ class TimePlot {
     const above = y < top;
     const pen = plot.ctx;
     pen.save();
-    pen.strokeStyle = pen.fillStyle = colourOf("--limit");
+    pen.strokeStyle = colourOf("--limit");
     pen.lineWidth = 1.5 * devicePixelRatio;
     pen.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
     if (!above && y <= top + height) {
@@ -337,13 +337,25 @@ class TimePlot {
       pen.lineTo(left + width, y);
       pen.stroke();
     }
-    pen.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-    pen.textAlign = "right";
-    pen.textBaseline = above || y - top < 16 * devicePixelRatio ? "top" : "bottom";
-    pen.fillText(`${this.limit.name} ${formatUnit(this.limit.value, this.unit)}${above ? " ↑" : ""}`, left + width - 4 * devicePixelRatio,
-      Math.max(top, y) + (pen.textBaseline === "top" ? 3 : -3) * devicePixelRatio);
+    const below = above || y - top < 16 * devicePixelRatio;
+    drawLabel(pen, `${this.limit.name} ${formatUnit(this.limit.value, this.unit)}${above ? " ↑" : ""}`, left + width - 4 * devicePixelRatio,
+      Math.max(top, y) + (below ? 9 : -9) * devicePixelRatio, "right");
     pen.restore();
   }
+}
+
+/** A text on a patch of paper, so that lines do not run through it. */
+function drawLabel(pen, text, x, y, align) {
+  pen.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  pen.textAlign = align;
+  pen.textBaseline = "middle";
+  const [width, height] = [pen.measureText(text).width, 13 * devicePixelRatio];
+  pen.globalAlpha = 0.85;
+  pen.fillStyle = colourOf("--paper");
+  pen.fillRect(align === "right" ? x - width : x, y - height / 2, width, height);
+  pen.globalAlpha = 1;
+  pen.fillStyle = colourOf("--limit");
+  pen.fillText(text, x, y);
 }
 
 /** The line, or the hatched field, that stands for a series. */
