@@ -1,3 +1,4 @@
+#include "analysis/log_check.h"
 #include "analysis/report.h"
 #include "platforms/fault.h"
 #include "tests/log_fixture.h"
@@ -444,6 +445,30 @@ static void a_table_that_ends_early_is_named_wherever_it_ends(void **state)
   }
 }
 
+/* As after SIGKILL: no summary, and each table is cut somewhere. */
+static void after_a_repair_a_killed_run_has_a_report(void **state)
+{
+  (void)state;
+  for (int cut = 1; cut < 60; cut += 7) {
+    char *directory = new_small_run();
+    remove_file(directory, "summary.json");
+    for (int i = 0; i < TW_LOG_SEGMENTS; i++) {
+      GError *error = NULL;
+      tw_log_tally tally;
+      gsize n;
+      g_autofree char *name = g_strdup_printf("%s.csv.gz", tw_log_tables[i].name);
+      g_autofree char *bytes = read_file(directory, name, &n);
+      write_file(directory, name, bytes, n - (gsize)cut);
+      assert_true(tw_log_repair(directory, &tw_log_tables[i], &tally, &error));
+      assert_null(error);
+    }
+    json_t *data = new_data(directory);
+    assert_true(json_is_true(find(data, "recomputed")));
+    json_decref(data);
+    remove_directory(directory);
+  }
+}
+
 /* Any single byte of a table that is changed either leaves its text alone or is noticed; nothing crashes. */
 static void a_damaged_block_is_noticed(void **state)
 {
@@ -511,6 +536,7 @@ int main(void)
       cmocka_unit_test(tables_of_another_version_are_refused),
       cmocka_unit_test(a_missing_table_is_named),
       cmocka_unit_test(a_table_that_ends_early_is_named_wherever_it_ends),
+      cmocka_unit_test(after_a_repair_a_killed_run_has_a_report),
       cmocka_unit_test(a_damaged_block_is_noticed),
       cmocka_unit_test(a_summary_that_is_no_json_is_named_with_its_line),
       cmocka_unit_test(an_engine_that_run_json_does_not_know_is_refused),
