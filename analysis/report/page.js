@@ -89,6 +89,10 @@ function addLoad(site) {
 }
 
 function addLatency() {
+  if (!latencyKinds.some((kind) => report.distributions[kind])) {
+    absent.push(["Latencies", "no request of the measurement window was completed"]);
+    return;
+  }
   const body = addSection("latency", "Latency", `Of completed requests by their arrival, per ${formatSeconds(report.latency.width_s)}.`);
   for (const kind of latencyKinds) {
     const column = report.latency.columns[kind];
@@ -103,6 +107,7 @@ function addLatency() {
 }
 
 function addDistributions() {
+  if (!latencyKinds.some((kind) => report.distributions[kind])) return;
   const measured = report.run.warmup_s > 0 || report.run.drain_s > 0;
   const body = addSection("distributions", "Distributions", measured ? "Of completed requests of the measurement window." : "Of all completed requests.");
   for (const kind of latencyKinds)
@@ -280,8 +285,12 @@ function setUpTheme() {
 
 // ---- The page ----
 
+const hasColumns = (table) => Object.keys(table?.columns ?? {}).length > 0;
+
 function makePage() {
-  const { run, site, pools, racks, links } = report;
+  const { run, racks, links } = report;
+  const site = hasColumns(report.site) ? report.site : undefined;
+  const pools = (report.pools ?? []).filter((pool) => hasColumns(pool.series));
   setUpTheme();
   document.getElementById("subtitle").textContent = [run.platform?.name, run.platform && `${formatNumber(run.platform.accelerators)} accelerators`,
     [...new Set((run.pools ?? []).map((pool) => pool.model))].join(", "), `${formatSeconds(report.end_s)} simulated`].filter(Boolean).join(" · ");
@@ -290,11 +299,11 @@ function makePage() {
   if (site) addLoad(site);
   addLatency();
   addDistributions();
-  if (pools?.length > 0) addPools(pools);
+  if (pools.length > 0) addPools(pools);
   if (site) addEnergy(site);
-  if (links?.names.length > 0) addLinks(links);
+  if (hasColumns(links)) addLinks(links);
   else absent.push(["Links", "the run has no table of links, or nothing crossed one"]);
-  if (racks?.names.length > 0) {
+  if (hasColumns(racks)) {
     const floor = new Floor(addSection("floor", "Floor plan", "Choose a rack to see it over time."), racks, run.platform?.racks ?? []);
     drawn.push({ draw: () => floor.showFrame(floor.frame) });
   }

@@ -200,7 +200,18 @@ def check(page, directory, hostile):
         checks.that(False, f"{what}: {complaint}")
 
 
+def check_empty(page, directory):
+    """A run that ended before anything happened."""
+    page.complaints.clear()
+    page.open(write_report(directory))
+    checks.that("killed" in page.run("document.getElementById('notice').textContent"), "empty: says nothing of it")
+    checks.that(page.run("document.querySelectorAll('.plot').length") == 0, "empty: has plots")
+    checks.that(page.complaints == [], f"empty: {page.complaints}")
+
+
 with tempfile.TemporaryDirectory() as scratch, Browser() as browser:
+    write_fixture(os.path.join(scratch, "empty"), 0)
+    check_empty(browser, os.path.join(scratch, "empty"))
     for name, duration in (("half-hour", 1800), ("day", 86400)):
         write_fixture(os.path.join(scratch, name), duration)
         check(browser, os.path.join(scratch, name), True)
