@@ -2,6 +2,27 @@
 #include "sim/command.h"
 #include "sim/scenario.h"
 
+static void check_trace(const char *path, const tw_trace_format *format, tw_faults *faults)
+{
+  GError *error = NULL;
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autoptr(tw_stream) stream = tw_stream_open(path, format, &options, &error);
+  tw_request request;
+  guint64 n = 0;
+  double last_s = 0;
+  while (stream != NULL && tw_stream_next(stream, &request, &error)) {
+    n++;
+    last_s = request.arrival_s;
+    tw_request_clear(&request);
+  }
+  if (error != NULL) {
+    tw_faults_add(faults, NULL, 0, "%s", error->message);
+    g_error_free(error);
+    return;
+  }
+  printf("%s: a trace of %" G_GUINT64_FORMAT " requests over %.0f s\n", path, n, last_s);
+}
+
 /* What a file is, by its root element; a file that is not XML is a trace. */
 static int check_xml(const char *path, const char *const *sets, gboolean dump, tw_faults *faults)
 {
@@ -17,6 +38,12 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
              tw_platform_accelerators(scenario->platform), scenario->platform->name);
     if (scenario != NULL && dump)
       printf("%s\n", scenario->canonical);
+    if (scenario != NULL && scenario->workload == TW_WORKLOAD_TRACE)
+      check_trace(scenario->trace_file,
+                  scenario->trace_format >= 0
+                      ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
+                      : NULL,
+                  faults);
   } else if (g_str_equal(root, "platform")) {
     g_autoptr(tw_platform) platform = tw_platform_load(path, faults);
     if (platform != NULL)
@@ -40,27 +67,6 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
                   near != NULL ? near : "", near != NULL ? ">?" : "");
   }
   return (int)(tw_faults_count(faults) - before);
-}
-
-static void check_trace(const char *path, tw_faults *faults)
-{
-  GError *error = NULL;
-  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
-  g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, &error);
-  tw_request request;
-  guint64 n = 0;
-  double last_s = 0;
-  while (stream != NULL && tw_stream_next(stream, &request, &error)) {
-    n++;
-    last_s = request.arrival_s;
-    tw_request_clear(&request);
-  }
-  if (error != NULL) {
-    tw_faults_add(faults, NULL, 0, "%s", error->message);
-    g_error_free(error);
-    return;
-  }
-  printf("%s: a trace of %" G_GUINT64_FORMAT " requests over %.0f s\n", path, n, last_s);
 }
 
 static gboolean looks_like_xml(const char *path)
@@ -124,7 +130,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     if (looks_like_xml(argv[i]))
       check_xml(argv[i], (const char *const *)values.sets, values.dump, faults);
     else
-      check_trace(argv[i], faults);
+      check_trace(argv[i], NULL, faults);
   }
   for (guint i = 0; i < tw_faults_count(faults); i++)
     fprintf(stderr, "%s\n", tw_faults_get(faults, i));

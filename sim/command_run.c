@@ -81,36 +81,41 @@ static const GOptionEntry run_options[] = {
     G_OPTION_ENTRY_NULL};
 #undef VALUE
 
+#define NO_SEED G_MININT64
+
+/* The time that an option gives; leaves `value` where it is absent. */
+static gboolean read_time(const char *option, const char *text, double *value, GError **error)
+{
+  g_autofree char *why = NULL;
+  if (text == NULL || (tw_quantity_parse(text, TW_TIME, value, &why) && *value >= 0))
+    return TRUE;
+  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--%s: %s", option,
+                            why != NULL ? why : "must not be negative; write a time, such as 50ms");
+}
+
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
-  g_auto(run_values) values = {.seed = -1};
+  g_auto(run_values) values = {.seed = NO_SEED};
   if (!tw_command_read(command, &values, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  double until_s = INFINITY;
   if (argc != 2 || values.directory == NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                       argc != 2
-                           ? "name one scenario file; usage: tokenworks run %s"
-                           : "name a values.directory for the run with -o DIR; usage: tokenworks run %s",
+                       argc != 2 ? "name one scenario file; usage: tokenworks run %s"
+                                 : "name a directory for the run with -o DIR; usage: tokenworks run %s",
                        command->usage);
     return TW_EXIT_USAGE;
   }
-  g_autofree char *why = NULL;
-  if (values.until != NULL && (!tw_quantity_parse(values.until, TW_TIME, &until_s, &why) || until_s < 0)) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--until: %s",
-                       why != NULL ? why : "must not be negative");
+  double until_s = INFINITY, warmup_s = NAN, drain_s = NAN;
+  if (!read_time("until", values.until, &until_s, error) ||
+      !read_time("warmup", values.warmup, &warmup_s, error) ||
+      !read_time("drain", values.drain, &drain_s, error))
     return TW_EXIT_USAGE;
-  }
 
   g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
   for (char **set = values.sets; set != NULL && *set != NULL; set++)
     g_ptr_array_add(assignments, g_strdup(*set));
-  if (values.seed >= 0)
+  if (values.seed != NO_SEED)
     g_ptr_array_add(assignments, g_strdup_printf("/scenario/@seed=%" G_GINT64_FORMAT, values.seed));
-  if (values.warmup != NULL)
-    g_ptr_array_add(assignments, g_strdup_printf("/scenario/output/@warmup=%s", values.warmup));
-  if (values.drain != NULL)
-    g_ptr_array_add(assignments, g_strdup_printf("/scenario/output/@drain=%s", values.drain));
   g_ptr_array_add(assignments, NULL);
 
   g_autoptr(tw_faults) faults = tw_faults_new();
@@ -120,6 +125,10 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     print_faults(faults);
     return TW_EXIT_USAGE;
   }
+  if (!isnan(warmup_s))
+    scenario->warmup_s = warmup_s;
+  if (!isnan(drain_s))
+    scenario->drain_s = drain_s;
   bar progress = {.shown = !values.quiet && isatty(STDERR_FILENO), .start_us = g_get_monotonic_time()};
   tw_run_options options = {values.directory, values.force, until_s, draw, &progress};
   signal(SIGINT, on_interrupt);

@@ -38,8 +38,8 @@ static const tw_command *find_command(const char *name)
     names[i] = tw_commands[i]->name;
   }
   const char *near = tw_nearest(name, names);
-  fprintf(stderr, "tokenworks: unknown command '%s'; %s%s%s `tokenworks --help` lists the commands\n", name,
-          near != NULL ? "did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+  fprintf(stderr, "tokenworks: unknown command '%s'; %s%s%s`tokenworks --help` lists the commands\n", name,
+          near != NULL ? "did you mean '" : "", near != NULL ? near : "", near != NULL ? "'? " : "");
   return NULL;
 }
 

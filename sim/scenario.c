@@ -49,9 +49,79 @@ static void read_workload(tw_scenario *scenario, const xmlNode *root)
   }
 }
 
+static tw_length length(const tw_scenario *scenario, int which)
+{
+  const tw_length_element *e = &scenario->lengths[which];
+  return (tw_length){(tw_length_kind)e->kind, e->mean, e->sigma, (gint32)e->min, (gint32)e->max};
+}
+
+static tw_poisson_options poisson_options(const tw_scenario *scenario)
+{
+  const tw_poisson_element *p = &scenario->poisson;
+  return (tw_poisson_options){p->rate_per_s,          or_most(p->requests), or_infinity(p->duration_s),
+                              length(scenario, 0),    length(scenario, 1),  length(scenario, 2),
+                              (guint64)scenario->seed};
+}
+
+static tw_closed_options closed_options(const tw_scenario *scenario)
+{
+  const tw_closed_element *c = &scenario->closed;
+  return (tw_closed_options){c->concurrency,      c->requests,         or_infinity(c->duration_s),
+                             c->think_s,          c->ramp_s,           length(scenario, 0),
+                             length(scenario, 1), length(scenario, 2), (guint64)scenario->seed};
+}
+
+static void check_file(const char *path, const xmlNode *node, tw_faults *faults)
+{
+  if (path != NULL && !g_file_test(path, G_FILE_TEST_EXISTS))
+    tw_node_fault(node, faults, "there is no file \"%s\"; paths are relative to the file that names them",
+                  path);
+}
+
+static void check_workload(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+{
+  const xmlNode *source = tw_node_child(tw_node_child(root, "workload"), NULL);
+  g_autoptr(GError) error = NULL;
+  if (scenario->workload == TW_WORKLOAD_TRACE) {
+    check_file(scenario->trace_file, source, faults);
+  } else if (scenario->workload == TW_WORKLOAD_POISSON) {
+    tw_poisson_options options = poisson_options(scenario);
+    tw_poisson_check(&options, &error);
+  } else {
+    tw_closed_options options = closed_options(scenario);
+    tw_closed_check(&options, &error);
+  }
+  if (error != NULL)
+    tw_node_fault(source, faults, "%s", error->message);
+}
+
 static gboolean divides(gint64 part, gint64 whole)
 {
   return whole % part == 0;
+}
+
+/* The divisors of `whole` on both sides of `part`, to be used instead of it. */
+static char *near_divisors(gint64 part, gint64 whole)
+{
+  gint64 below = MIN(part, whole), above = part;
+  while (!divides(below, whole))
+    below--;
+  while (above < whole && !divides(above, whole))
+    above++;
+  return above > part && above <= whole
+             ? g_strdup_printf("%" G_GINT64_FORMAT " or %" G_GINT64_FORMAT, below, above)
+             : g_strdup_printf("%" G_GINT64_FORMAT, below);
+}
+
+static void check_divides(const char *name, gint64 part, gint64 whole, const char *parts, const char *of,
+                          const xmlNode *node, tw_faults *faults)
+{
+  if (divides(part, whole))
+    return;
+  g_autofree char *divisors = near_divisors(part, whole);
+  tw_node_fault(node, faults,
+                "%s=\"%" G_GINT64_FORMAT "\" does not divide the %" G_GINT64_FORMAT " %s of %s; use %s", name,
+                part, whole, parts, of, divisors);
 }
 
 /* Rules between the attributes of a pool, its model and its device. */
@@ -60,25 +130,18 @@ static void check_pool(const tw_pool *pool, const xmlNode *node, tw_faults *faul
   const tw_model *model = pool->model;
   const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
   const xmlNode *at = tw_node_child(node, "scheduler") != NULL ? tw_node_child(node, "scheduler") : node;
-  if (!divides(pool->tp, model->heads))
-    tw_node_fault(node, faults,
-                  "tp=\"%" G_GINT64_FORMAT "\" does not divide the %" G_GINT64_FORMAT " heads of %s",
-                  pool->tp, model->heads, model->label);
+  check_divides("tp", pool->tp, model->heads, "heads", model->label, node, faults);
   if (pool->pp > model->layers)
     tw_node_fault(node, faults,
                   "pp=\"%" G_GINT64_FORMAT
                   "\" has more stages than %s has layers; use at most %" G_GINT64_FORMAT,
                   pool->pp, model->label, model->layers);
-  if (!divides(pool->ep, pool->tp * pool->dp))
-    tw_node_fault(node, faults, "ep=\"%" G_GINT64_FORMAT "\" does not divide tp * dp = %" G_GINT64_FORMAT,
-                  pool->ep, pool->tp * pool->dp);
+  check_divides("ep", pool->ep, pool->tp * pool->dp, "accelerators (tp * dp)", "a stage", node, faults);
   if (pool->ep > 1 && model->experts == 0)
     tw_node_fault(node, faults, "ep=\"%" G_GINT64_FORMAT "\", but %s has no experts; leave ep out", pool->ep,
                   model->label);
-  else if (pool->ep > 1 && !divides(pool->ep, model->experts))
-    tw_node_fault(node, faults,
-                  "ep=\"%" G_GINT64_FORMAT "\" does not divide the %" G_GINT64_FORMAT " experts of %s",
-                  pool->ep, model->experts, model->label);
+  else if (pool->ep > 1)
+    check_divides("ep", pool->ep, model->experts, "experts", model->label, node, faults);
   if (pool->max_batched_tokens < pool->max_seqs)
     tw_node_fault(at, faults,
                   "max-batched-tokens=\"%" G_GINT64_FORMAT "\" is less than max-seqs=\"%" G_GINT64_FORMAT
@@ -87,12 +150,13 @@ static void check_pool(const tw_pool *pool, const xmlNode *node, tw_faults *faul
   if (!kind->chunked && pool->max_batched_tokens < pool->max_model_len)
     tw_node_fault(at, faults,
                   "kind=\"%s\" does not split prompts, so max-batched-tokens=\"%" G_GINT64_FORMAT
-                  "\" must not be less than max-model-len=\"%" G_GINT64_FORMAT "\"; set both",
+                  "\" must not be less than max-model-len=\"%" G_GINT64_FORMAT
+                  "\"; raise the one or lower the other",
                   kind->name, pool->max_batched_tokens, pool->max_model_len);
   if (pool->max_model_len > model->max_positions)
     tw_node_fault(at, faults,
                   "max-model-len=\"%" G_GINT64_FORMAT "\" is more than the %" G_GINT64_FORMAT
-                  " positions of %s",
+                  " positions of %s; lower it",
                   pool->max_model_len, model->max_positions, model->label);
 }
 
@@ -169,13 +233,13 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
   int i = 0;
   for (const xmlNode *n = tw_node_child(root, "pool"); n != NULL; n = tw_node_next(n, "pool"), i++) {
     tw_pool *pool = &scenario->pools[i];
+    guint before = tw_faults_count(faults);
     tw_schema_read(n, &tw_pool_element, pool);
     read_child(n, &tw_scheduler_element, pool);
-    read_child(n, &tw_step_time_element, pool);
+    check_file(pool->table_file, read_child(n, &tw_step_time_element, pool), faults);
     for (int k = 0; k < i; k++)
       if (g_str_equal(scenario->pools[k].id, pool->id))
         tw_node_fault(n, faults, "pool id \"%s\" is used twice; give each pool its own", pool->id);
-    guint before = tw_faults_count(faults);
     pool->model = tw_model_load(pool->model_name, n, faults);
     if (pool->model == NULL)
       continue;
@@ -225,7 +289,10 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   read_child(root, &tw_slo_element, scenario);
   read_child(root, &tw_output_element, scenario);
   read_workload(scenario, root);
-  scenario->platform = tw_platform_load(scenario->platform_file, faults);
+  check_workload(scenario, root, faults);
+  check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
+  if (tw_faults_count(faults) == before)
+    scenario->platform = tw_platform_load(scenario->platform_file, faults);
   read_pools(scenario, root, faults);
   tw_scenario_read_power(scenario, root, faults);
   if (tw_faults_count(faults) > before)
@@ -260,37 +327,18 @@ void tw_scenario_free(tw_scenario *scenario)
   g_free(scenario);
 }
 
-static tw_length length(const tw_scenario *scenario, int which)
-{
-  const tw_length_element *e = &scenario->lengths[which];
-  return (tw_length){(tw_length_kind)e->kind, e->mean, e->sigma, (gint32)e->min, (gint32)e->max};
-}
-
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
 {
-  if (scenario->workload == TW_WORKLOAD_TRACE) {
-    const tw_trace_format *format = scenario->trace_format >= 0
-                                        ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
-                                        : tw_trace_format_detect(scenario->trace_file);
-    if (format == NULL) {
-      g_autofree char *names = g_strjoinv(", ", (char **)tw_trace_format_names);
-      tw_input_error_set(error, TW_INPUT_ERROR_VALUE, scenario->trace_file, 1,
-                         "is in no format that is known; name one of %s with format=\"...\"", names);
-      return NULL;
-    }
-    return tw_stream_open(scenario->trace_file, format, &scenario->trace, error);
+  if (scenario->workload == TW_WORKLOAD_POISSON) {
+    tw_poisson_options options = poisson_options(scenario);
+    return tw_stream_poisson(&options);
   }
-  tw_length prompt = length(scenario, 0), reasoning = length(scenario, 1), answer = length(scenario, 2);
   if (scenario->workload == TW_WORKLOAD_CLOSED) {
-    const tw_closed_element *c = &scenario->closed;
-    tw_closed_options options = {c->concurrency, c->requests, or_infinity(c->duration_s),
-                                 c->think_s,     c->ramp_s,   prompt,
-                                 reasoning,      answer,      (guint64)scenario->seed};
+    tw_closed_options options = closed_options(scenario);
     return tw_stream_closed(&options);
   }
-  const tw_poisson_element *p = &scenario->poisson;
-  tw_poisson_options options = {
-      p->rate_per_s, or_most(p->requests),   or_infinity(p->duration_s), prompt, reasoning,
-      answer,        (guint64)scenario->seed};
-  return tw_stream_poisson(&options);
+  const tw_trace_format *format = NULL;
+  if (scenario->trace_format >= 0)
+    format = tw_trace_format_find(tw_trace_format_names[scenario->trace_format]);
+  return tw_stream_open(scenario->trace_file, format, &scenario->trace, error);
 }

@@ -31,7 +31,7 @@
     key, TW_ATTR_BOOL, .fallback = def, .offset = offsetof(s, field), .help = text                           \
   }
 
-#define YEARS_S 1e10 /* no run needs more than three centuries */
+#define YEARS_S (109500 * 86400.0) /* no run needs more than three centuries */
 
 static const tw_attribute platform_attributes[] = {
     PATH(tw_scenario, platform_file, "file", NULL, "SimGrid platform XML"),
