@@ -5,39 +5,60 @@
 
 #include <math.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 28, REFRESH_US = 100000 };
+enum { DEFAULT_WIDTH = 80 };
 
+/* The signal that asks for an end, or 0. */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal_number)
 {
-  (void)signal_number;
-  interrupted = 1;
+  interrupted = signal_number;
 }
 
-/* A line on a terminal, refreshed at most ten times a second. */
-typedef struct bar {
-  gboolean shown;
-  gint64 start_us, refreshed_us;
-} bar;
-
-static gboolean draw(void *user, const tw_progress *progress)
+/* The first one ends the run cleanly, the second one at once. */
+static void catch_interrupts(void)
 {
-  bar *b = user;
-  gint64 now_us = g_get_monotonic_time();
-  if (!b->shown || now_us - b->refreshed_us < REFRESH_US)
-    return !interrupted;
-  b->refreshed_us = now_us;
-  double wall_s = (double)(now_us - b->start_us) * 1e-6, fraction = CLAMP(progress->fraction, 0, 1);
-  int filled = (int)(fraction * BAR_WIDTH);
-  double left_s = fraction > 0.01 ? wall_s * (1 - fraction) / fraction : NAN;
-  g_autofree char *left = isnan(left_s) ? g_strdup("") : g_strdup_printf(", %.0f s left", ceil(left_s));
-  fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %.0f s simulated, %" G_GUINT64_FORMAT " requests, %.0f/s%s\033[K",
-          filled, "============================", BAR_WIDTH - filled, "", 100 * fraction,
-          progress->simulated_s, progress->ended, (double)progress->ended / wall_s, left);
-  return !interrupted;
+  static const int signals[] = {SIGINT, SIGTERM};
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+  for (guint i = 0; i < G_N_ELEMENTS(signals); i++)
+    sigaction(signals[i], &action, NULL);
+}
+
+static gboolean show_progress(void *user, const tw_progress *progress)
+{
+  tw_progress_view_update(user, progress, g_get_monotonic_time());
+  return interrupted == 0;
+}
+
+static int terminal_width(void)
+{
+  struct winsize size;
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : DEFAULT_WIDTH;
+}
+
+/* A bar needs a terminal; without one it is silent. */
+static gboolean choose_progress(const char *name, gboolean quiet, tw_progress_view *view, GError **error)
+{
+  int style = 0;
+  if (name == NULL)
+    name = tw_progress_style_names[quiet ? TW_PROGRESS_NONE : TW_PROGRESS_BAR];
+  while (style < TW_PROGRESS_STYLES && !g_str_equal(tw_progress_style_names[style], name))
+    style++;
+  if (style == TW_PROGRESS_STYLES) {
+    g_autofree char *right = tw_suggestion(name, tw_progress_style_names);
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "--progress=%s: there is no such style; %s", name, right);
+  }
+  if (style == TW_PROGRESS_BAR && !isatty(STDERR_FILENO))
+    style = TW_PROGRESS_NONE;
+  *view = (tw_progress_view){.style = (tw_progress_style)style,
+                             .out = stderr,
+                             .start_us = g_get_monotonic_time(),
+                             .width = terminal_width()};
+  return TRUE;
 }
 
 static void print_faults(const tw_faults *faults)
@@ -47,7 +68,7 @@ static void print_faults(const tw_faults *faults)
 }
 
 typedef struct {
-  char *directory, *until, *warmup, *drain;
+  char *directory, *until, *warmup, *drain, *progress;
   char **sets;
   gint64 seed;
   gboolean force, quiet;
@@ -59,6 +80,7 @@ static void clear_values(run_values *values)
   g_free(values->until);
   g_free(values->warmup);
   g_free(values->drain);
+  g_free(values->progress);
   g_strfreev(values->sets);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(run_values, clear_values)
@@ -77,6 +99,8 @@ static const GOptionEntry run_options[] = {
     {"drain", 0, 0, G_OPTION_ARG_STRING, VALUE(drain), "Leave out those that arrive so long before the end",
      "TIME"},
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Overwrite a run that the directory holds", NULL},
+    {"progress", 0, 0, G_OPTION_ARG_STRING, VALUE(progress),
+     "A bar on a terminal (default), a line per 10 %, or neither", "bar|plain|none"},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print neither progress nor summary", NULL},
     G_OPTION_ENTRY_NULL};
 #undef VALUE
@@ -105,8 +129,10 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
                        command->usage);
     return TW_EXIT_USAGE;
   }
+  tw_progress_view progress;
   double until_s = INFINITY, warmup_s = NAN, drain_s = NAN;
-  if (!read_time("until", values.until, &until_s, error) ||
+  if (!choose_progress(values.progress, values.quiet, &progress, error) ||
+      !read_time("until", values.until, &until_s, error) ||
       !read_time("warmup", values.warmup, &warmup_s, error) ||
       !read_time("drain", values.drain, &drain_s, error))
     return TW_EXIT_USAGE;
@@ -129,18 +155,17 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     scenario->warmup_s = warmup_s;
   if (!isnan(drain_s))
     scenario->drain_s = drain_s;
-  bar progress = {.shown = !values.quiet && isatty(STDERR_FILENO), .start_us = g_get_monotonic_time()};
-  tw_run_options options = {values.directory, values.force, until_s, draw, &progress};
-  signal(SIGINT, on_interrupt);
+  tw_run_options options = {values.directory, values.force, until_s, show_progress, &progress};
+  catch_interrupts();
   json_t *summary = tw_run(scenario, &options, error);
-  if (progress.shown)
-    fputs("\r\033[K", stderr);
+  tw_progress_view_end(&progress);
   if (summary == NULL)
     return TW_EXIT_FAILED;
+  gboolean cut_short = interrupted != 0 && json_is_true(json_object_get(summary, "partial"));
   if (!values.quiet)
     tw_summary_print(summary, values.directory, stdout);
   json_decref(summary);
-  return interrupted ? 128 + SIGINT : TW_EXIT_OK;
+  return cut_short ? 128 + interrupted : TW_EXIT_OK;
 }
 
 const tw_command tw_run_command = {
@@ -150,7 +175,7 @@ const tw_command tw_run_command = {
     .description =
         "Replays the requests of a scenario on its platform and writes a run directory: a row per request,\n"
         "rows over time for engines, racks and the site, and a summary. Press Ctrl-C to end a run early:\n"
-        "what was simulated until then is written.",
+        "what was simulated until then is written, the summary says so, and the exit code is 130.",
     .example = "tokenworks run sim/scenarios/azure-conv-hgx-h100.xml -o runs/azure",
     .run = run,
     .options = run_options,

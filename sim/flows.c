@@ -10,6 +10,7 @@
 #include <xbt/dynar.h>
 
 #include <math.h>
+#include <signal.h>
 
 /* An actor that carries one flow after the other. */
 typedef struct worker {
@@ -55,8 +56,11 @@ void tw_simgrid_start(const tw_platform *platform)
   int argc = (int)g_strv_length(copies);
   g_autofree char **argv =
       g_memdup2(copies, (gsize)(argc + 1) * sizeof *copies); /* SimGrid takes out what it knows */
+  struct sigaction interrupt; /* SimGrid takes SIGINT for itself, but it is the caller's */
+  sigaction(SIGINT, NULL, &interrupt);
   simgrid_init(&argc, argv);
   simgrid_load_platform(platform->path);
+  sigaction(SIGINT, &interrupt, NULL);
 }
 
 static void free_route(gpointer pointer)

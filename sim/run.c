@@ -53,7 +53,8 @@ static gboolean go_on(void *user, double now_s)
 {
   const run *r = user;
   const tw_request_totals *totals = tw_recorder_totals(r->recorder);
-  tw_progress progress = {now_s, tw_stream_progress(r->stream), 0};
+  double until_s = r->options->until_s;
+  tw_progress progress = {now_s, fmax(tw_stream_progress(r->stream), now_s / until_s), 0};
   for (int i = 0; i < TW_ENDING_KINDS; i++)
     progress.ended += totals->endings[i];
   return tw_log_failure(tw_recorder_log(r->recorder)) == NULL &&

@@ -2,15 +2,10 @@
 #ifndef TW_SIM_RUN_H
 #define TW_SIM_RUN_H
 
+#include "sim/progress.h"
 #include "sim/scenario.h"
 
 #include <jansson.h>
-
-typedef struct tw_progress {
-  double simulated_s;
-  double fraction; /* of the input, 0 to 1 */
-  guint64 ended;   /* requests */
-} tw_progress;
 
 typedef struct tw_run_options {
   const char *directory;
