@@ -223,8 +223,8 @@ static void draw_arrow(drawing *d, gint64 id, const double *instants_s, gint64 p
 
 static gboolean draw_requests(drawing *d, GError **error)
 {
-  enum { ID, SESSION, PREFILL, DECODE, COLUMNS };
-  static const char *const names[COLUMNS] = {"id", "session", "prefill_engine", "decode_engine"};
+  enum { ID, SESSION, STATE, PREFILL, DECODE, COLUMNS };
+  static const char *const names[COLUMNS] = {"id", "session", "state", "prefill_engine", "decode_engine"};
   int columns[COLUMNS], begins[PHASES + 1], facts[G_N_ELEMENTS(request_facts)];
   g_autoptr(GString) args = g_string_new(NULL);
   GError *failure = NULL;
@@ -249,8 +249,9 @@ static gboolean draw_requests(drawing *d, GError **error)
       append_fact(args, reader, facts[i]);
     g_string_append_c(args, '}');
     draw_phases(d, id, instants_s, args->str);
-    draw_arrow(d, id, instants_s, tw_log_reader_integer(reader, columns[PREFILL]),
-               tw_log_reader_integer(reader, columns[DECODE]));
+    if (g_str_equal(tw_log_reader_text(reader, columns[STATE]), "completed")) /* others have no last slice */
+      draw_arrow(d, id, instants_s, tw_log_reader_integer(reader, columns[PREFILL]),
+                 tw_log_reader_integer(reader, columns[DECODE]));
   }
   if (failure != NULL)
     g_propagate_error(error, failure);

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-enum { BAR_WIDTH = 24, REFRESH_US = 100000 };
+enum { BAR_WIDTH = 12, REFRESH_US = 100000 };
 
 const char *const tw_progress_style_names[TW_PROGRESS_STYLES + 1] = {
     [TW_PROGRESS_NONE] = "none", [TW_PROGRESS_PLAIN] = "plain", [TW_PROGRESS_BAR] = "bar"};

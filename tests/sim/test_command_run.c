@@ -1,0 +1,95 @@
+/* Progress and interrupts of `tokenworks run`, and its timelines. */
+#include "tests/program.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define AZURE TW_SOURCE_DIR "/sim/scenarios/azure-conv-hgx-h100.xml"
+
+static void a_run_is_silent_where_there_is_no_terminal(void **state)
+{
+  g_auto(result) r = run_program(state, "run " AZURE " -o $/silent --until 60s");
+  assert_int_equal(r.code, 0);
+  assert_string_equal(r.err, "");
+  g_auto(result) bar = run_program(state, "run " AZURE " -o $/silent --until 60s --force --progress=bar");
+  assert_string_equal(bar.err, "");
+}
+
+static void plain_progress_needs_no_terminal(void **state)
+{
+  expect(state, "run " AZURE " -o $/plain --until 300s --progress=plain", 0, "cut short", "\n 90 %  2");
+  expect(state, "run " AZURE " -o $/plain --force --progress=plan", 2, "",
+         "there is no such style; did you mean \"plain\"?");
+}
+
+/* Starts a run that would be long, and interrupts it once it has told of its first tenth. */
+static int interrupt_run(const char *directory, int signal_number)
+{
+  char *argv[] = {(char *)TW_PROGRAM,
+                  (char *)"run",
+                  (char *)AZURE,
+                  (char *)"-o",
+                  (char *)directory,
+                  (char *)"--progress=plain",
+                  (char *)"--set",
+                  (char *)"//trace/@repeat=8",
+                  NULL};
+  GPid pid;
+  int err, status;
+  char byte = 0;
+  assert_true(g_spawn_async_with_pipes(NULL, argv, NULL,
+                                       G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL,
+                                       &pid, NULL, NULL, &err, NULL));
+  while (byte != '\n' && read(err, &byte, 1) == 1)
+    ;
+  assert_int_equal(byte, '\n');
+  kill(pid, signal_number);
+  while (read(err, &byte, 1) == 1)
+    ;
+  close(err);
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_true(WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+static void an_interrupted_run_leaves_whole_logs_and_a_partial_summary(void **state)
+{
+  static const struct {
+    int signal_number, code;
+  } examples[] = {{SIGINT, 130}, {SIGTERM, 143}};
+  for (guint i = 0; i < G_N_ELEMENTS(examples); i++) {
+    g_autofree char *directory = g_strdup_printf("%s/%d", (char *)*state, examples[i].code);
+    g_autofree char *summary_path = g_build_filename(directory, "summary.json", NULL);
+    assert_int_equal(interrupt_run(directory, examples[i].signal_number), examples[i].code);
+    g_autofree char *verify = g_strdup_printf("log verify $/%d", examples[i].code);
+    expect(state, verify, 0, "requests  whole", "");
+    json_t *summary = json_load_file(summary_path, 0, NULL);
+    assert_true(json_is_true(json_object_get(summary, "partial")));
+    json_decref(summary);
+  }
+}
+
+static void the_timeline_of_a_real_run_is_valid(void **state)
+{
+  g_autofree char *path = g_build_filename(*state, "traced", "trace.json.gz", NULL);
+  char *argv[] = {(char *)"python3", (char *)TW_SOURCE_DIR "/tests/sim/timeline_check.py", path, NULL};
+  g_autofree char *out = NULL, *err = NULL;
+  int status = -1;
+  expect(state, "run " AZURE " -o $/traced --until 120s --set //output/@segments=true", 0, "", "");
+  expect(state, "trace $/traced", 0, "trace.json.gz: ", "");
+  assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, NULL));
+  assert_string_equal(err, "");
+  assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_run_is_silent_where_there_is_no_terminal),
+      cmocka_unit_test(plain_progress_needs_no_terminal),
+      cmocka_unit_test(an_interrupted_run_leaves_whole_logs_and_a_partial_summary),
+      cmocka_unit_test(the_timeline_of_a_real_run_is_valid),
+  };
+  return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+}
