@@ -25,7 +25,8 @@ struct tw_actors {
   const tw_scenario *scenario;
   tw_factory *factory;
   tw_run_control control;
-  actor *all; /* engines by their index, then the source */
+  tw_flows *flows;
+  actor *all; /* engines by their index, then the source and the deliveries */
   guint64 wakeups;
   gboolean over;        /* every actor is to end */
   gboolean stopped;     /* by go_on or a broken stream */
@@ -99,9 +100,11 @@ tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error)
     return NULL;
   int n = scenario->n_engines;
   tw_actors *actors = g_new0(tw_actors, 1);
-  *actors = (tw_actors){.scenario = scenario, .all = g_new0(actor, (gsize)n + 1)};
-  for (int i = 0; i <= n; i++)
-    actors->all[i] = (actor){actors, i < n ? i : TW_FACTORY_SOURCE, NULL, -INFINITY};
+  *actors = (tw_actors){.scenario = scenario,
+                        .flows = tw_flows_new(scenario->platform, NULL, NULL),
+                        .all = g_new0(actor, (gsize)n + 2)};
+  for (int i = 0; i < n + 2; i++)
+    actors->all[i] = (actor){actors, i < n ? i : n - 1 - i, NULL, -INFINITY};
   return actors;
 }
 
@@ -109,6 +112,7 @@ void tw_actors_free(tw_actors *actors)
 {
   if (actors == NULL)
     return;
+  tw_flows_free(actors->flows);
   g_free(actors->all);
   g_clear_error(&actors->error);
   g_free(actors);
@@ -125,15 +129,17 @@ static void wake(actor *self)
 static double due(const actor *self)
 {
   const tw_factory *factory = self->actors->factory;
-  return self->engine == TW_FACTORY_SOURCE ? tw_factory_next_dispatch(factory)
-                                           : tw_factory_engine_due(factory, self->engine);
+  return self->engine == TW_FACTORY_SOURCE      ? tw_factory_next_dispatch(factory)
+         : self->engine == TW_FACTORY_TRANSFERS ? tw_factory_next_delivery(factory)
+                                                : tw_factory_engine_due(factory, self->engine);
 }
 
 void tw_actors_moved(void *user, int engine)
 {
   tw_actors *actors = user;
-  actor *moved = &actors->all[engine == TW_FACTORY_SOURCE ? actors->scenario->n_engines : engine];
-  if (due(moved) < moved->armed_s)
+  actor *moved = &actors->all[engine >= 0 ? engine : actors->scenario->n_engines - 1 - engine];
+  gboolean last = engine == TW_FACTORY_TRANSFERS && !tw_factory_waits_for_flows(actors->factory);
+  if (last || due(moved) < moved->armed_s)
     wake(moved);
 }
 
@@ -152,6 +158,8 @@ static void advance(tw_actors *actors, double now_s)
 static gboolean goes_on(tw_actors *actors)
 {
   double next_s = tw_factory_next(actors->factory);
+  if (tw_factory_waits_for_flows(actors->factory))
+    return !actors->stopped; /* what they bring may be due sooner */
   actors->out_of_time |= isfinite(next_s) && next_s > actors->control.until_s;
   return !actors->stopped && isfinite(next_s) && next_s <= actors->control.until_s;
 }
@@ -179,7 +187,7 @@ static void run_actor(int argc, char **argv)
   if (actors->over)
     return;
   actors->over = TRUE;
-  for (int i = 0; i <= actors->scenario->n_engines; i++)
+  for (int i = 0; i < actors->scenario->n_engines + 2; i++)
     wake(&actors->all[i]);
 }
 
@@ -189,22 +197,27 @@ gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_cont
   const tw_host *hosts = scenario->platform->hosts;
   actors->factory = factory;
   actors->control = *control;
-  for (int i = 0; i <= scenario->n_engines; i++) {
-    gboolean source = i == scenario->n_engines;
-    g_autofree char *name = source ? g_strdup("source") : g_strdup_printf("engine-%d", i);
-    const char *host = hosts[scenario->engines[source ? 0 : i].shares[0].host].id;
+  for (int i = 0; i < scenario->n_engines + 2; i++) {
+    gboolean engine = i < scenario->n_engines;
+    g_autofree char *name = g_strdup_printf(engine ? "engine-%d" : "factory-%d", i);
+    const char *host = hosts[scenario->engines[engine ? i : 0].shares[0].host].id;
     sg_actor_t started = sg_actor_init(name, sg_host_by_name(host));
     actors->all[i].wake = sg_sem_init(0);
     sg_actor_set_data(started, &actors->all[i]);
     sg_actor_start_(started, run_actor, 0, NULL);
   }
   simgrid_run();
-  for (int i = 0; i <= scenario->n_engines; i++)
+  for (int i = 0; i < scenario->n_engines + 2; i++)
     sg_sem_destroy(actors->all[i].wake);
   if (actors->error == NULL)
     return TRUE;
   g_propagate_error(error, g_steal_pointer(&actors->error));
   return FALSE;
+}
+
+tw_network tw_actors_network(tw_actors *actors)
+{
+  return tw_flows_network(actors->flows);
 }
 
 guint64 tw_actors_wakeups(const tw_actors *actors)

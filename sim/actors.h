@@ -2,6 +2,7 @@
  *
  *     source   sleeps until the next request leaves the front end, and lets the factory dispatch it
  *     engines  one each: sleeps until its next change is due, or until somebody changes that
+ *     deliveries  likewise, of KV caches that have crossed the network (flows.h)
  *
  * An actor that wakes has the factory handle everything that is due by then, in the factory's own order and
  * time. SimGrid's clock only wakes: it merges events that are closer than its precision.
@@ -28,6 +29,8 @@ tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error);
 void tw_actors_free(tw_actors *actors);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_actors, tw_actors_free)
 
+/* SimGrid's network, for tw_factory_new. */
+tw_network tw_actors_network(tw_actors *actors);
 /* To be given to tw_factory_new as `moved`, with the actors as `user`. */
 void tw_actors_moved(void *actors, int engine);
 
@@ -39,7 +42,8 @@ gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_cont
 guint64 tw_actors_wakeups(const tw_actors *actors);
 /* Whether the run was cut short: by until_s, by go_on or by a broken stream. */
 gboolean tw_actors_cut_short(const tw_actors *actors);
-/* When the run ended, for tw_factory_finish: until_s if that cut it short, else INFINITY, with its last event. */
+/* When the run ended, for tw_factory_finish: until_s if that cut it short, else INFINITY, with its last
+ * event. */
 double tw_actors_end_s(const tw_actors *actors);
 
 /* "3.32.0": what runs. */

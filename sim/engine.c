@@ -68,7 +68,7 @@ gint64 tw_engine_waiting(const tw_engine *engine)
 {
   gint64 n = 0;
   for (int i = 0; i < engine->config.ranks; i++)
-    n += engine->ranks[i].waiting.n;
+    n += (gint64)engine->ranks[i].waiting.n + engine->ranks[i].delivered.n;
   return n;
 }
 
@@ -100,8 +100,10 @@ static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double n
   mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s), 0};
   usage->waiting_s += to.waiting_s - from.waiting_s;
   usage->idle_j += engine->config.power.idle_w * engine->config.power.accelerators * span_s;
-  if (!engine->busy)
+  if (!engine->busy) {
+    usage->kv_block_s += (double)from.kv_blocks * span_s;
     return to;
+  }
   const tw_step_cost *cost = &engine->segment.cost;
   gint64 ended = iterations - from.iterations, decode_seqs = 0;
   to.kv_blocks = kv_used(engine, iterations - engine->segment.done);
@@ -158,14 +160,17 @@ double tw_engine_joules(const tw_engine *engine, double now_s)
 
 /* ---- Events ---- */
 
+static gint64 rank_load(const tw_scheduler *rank)
+{
+  return (gint64)rank->running.length + rank->waiting.n + rank->held;
+}
+
 static tw_scheduler *least_loaded_rank(tw_engine *engine)
 {
   tw_scheduler *best = &engine->ranks[0];
-  for (int i = 1; i < engine->config.ranks; i++) {
-    tw_scheduler *rank = &engine->ranks[i];
-    if (rank->running.length + rank->waiting.n < best->running.length + best->waiting.n)
-      best = rank;
-  }
+  for (int i = 1; i < engine->config.ranks; i++)
+    if (rank_load(&engine->ranks[i]) < rank_load(best))
+      best = &engine->ranks[i];
   return best;
 }
 
@@ -178,13 +183,9 @@ static gboolean batch_is_open(const tw_engine *engine)
   return TRUE;
 }
 
-void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
+/* Has the engine look at the boundary that follows `now_s`, if somebody may join there. */
+static void look_at_boundary(tw_engine *engine, gboolean may_join, double now_s)
 {
-  tw_scheduler *rank = least_loaded_rank(engine);
-  sequence->engine = engine->index;
-  sequence->rank = (int)(rank - engine->ranks);
-  settle_waiting(engine, now_s);
-  gboolean may_join = tw_scheduler_submit(rank, sequence);
   if (!engine->busy) {
     engine->due_s = now_s;
   } else if (may_join && batch_is_open(engine)) {
@@ -194,6 +195,91 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
       engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
     }
   }
+}
+
+void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
+{
+  tw_scheduler *rank = least_loaded_rank(engine);
+  sequence->engine = engine->index;
+  sequence->rank = (int)(rank - engine->ranks);
+  settle_waiting(engine, now_s);
+  gboolean may_join = tw_scheduler_submit(rank, sequence);
+  look_at_boundary(engine, may_join, now_s);
+}
+
+/* ---- KV that comes and goes ---- */
+
+/* Iterations of the segment that have taken their blocks at `now_s`, beyond those that have ended: an event
+ * at a boundary comes before the iteration that starts there. */
+static gint64 begun(const tw_engine *engine, double now_s)
+{
+  if (!engine->busy)
+    return 0;
+  if (!batch_is_open(engine))
+    return engine->planned - engine->segment.done;
+  return MAX(tw_segment_reach(&engine->segment, now_s) - engine->segment.done, 0);
+}
+
+/* Sums up to an instant between two events, before blocks change hands. */
+static void settle_blocks(tw_engine *engine, double now_s)
+{
+  gint64 ended = engine->busy ? ended_before(engine, now_s) : 0;
+  engine->interval_mark = settle(engine, &engine->interval, engine->interval_mark, now_s,
+                                 MAX(ended, engine->interval_mark.iterations));
+  engine->total_mark =
+      settle(engine, &engine->total, engine->total_mark, now_s, MAX(ended, engine->total_mark.iterations));
+}
+
+/* After they have. */
+static void mark_blocks(tw_engine *engine)
+{
+  gint64 iterations = engine->busy ? engine->interval_mark.iterations - engine->segment.done : 0;
+  engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = kv_used(engine, MAX(iterations, 0));
+}
+
+gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s)
+{
+  gint64 iterations = begun(engine, now_s);
+  tw_scheduler *best = NULL;
+  settle_blocks(engine, now_s);
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    if (best != NULL && rank_load(rank) >= rank_load(best))
+      continue;
+    if (!tw_scheduler_reserve(rank, sequence->request.prompt_tokens, iterations))
+      continue;
+    if (best != NULL)
+      tw_scheduler_release(best, sequence->request.prompt_tokens);
+    best = rank;
+  }
+  if (best == NULL)
+    return FALSE;
+  sequence->rank = (int)(best - engine->ranks);
+  mark_blocks(engine);
+  if (engine->busy && batch_is_open(engine) && best->decodes) {
+    /* What is left lasts less long. */
+    gint64 last = engine->segment.done + MIN(tw_kv_room(&best->kv, best->count), G_MAXINT32);
+    engine->planned = MIN(engine->planned, MAX(engine->segment.done + iterations, last));
+    engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
+  }
+  return TRUE;
+}
+
+void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s)
+{
+  sequence->engine = engine->index;
+  settle_waiting(engine, now_s);
+  gboolean may_join = tw_scheduler_deliver(&engine->ranks[sequence->rank], sequence);
+  look_at_boundary(engine, may_join, now_s);
+}
+
+void tw_engine_release(tw_engine *engine, int rank, gint64 tokens, double now_s)
+{
+  settle_blocks(engine, now_s);
+  tw_scheduler_release(&engine->ranks[rank], tokens);
+  mark_blocks(engine);
+  if (tw_engine_waiting(engine) > 0)
+    look_at_boundary(engine, TRUE, now_s);
 }
 
 const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request)
@@ -236,6 +322,10 @@ static gboolean advance(tw_engine *engine, double now_s)
     for (guint k = 0; k < ended->len; k++)
       engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);
     g_ptr_array_set_size(ended, 0);
+    GPtrArray *handed_over = engine->ranks[i].handed_over;
+    for (guint k = 0; k < handed_over->len; k++)
+      engine->listener.handed_over(engine->listener.user, engine->index, handed_over->pdata[k], now_s);
+    g_ptr_array_set_size(handed_over, 0);
   }
   return changed;
 }
@@ -270,7 +360,8 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     engine->batches[i] = rank->batch;
   }
   if (work == 0) {
-    g_assert(tw_engine_waiting(engine) == 0);
+    for (int i = 0; i < engine->config.ranks; i++) /* none waits but for blocks that are held */
+      g_assert(engine->ranks[i].waiting.n == 0 || engine->ranks[i].held > 0);
     engine->busy = FALSE;
     engine->due_s = INFINITY;
     return;
@@ -303,7 +394,7 @@ void tw_engine_step(tw_engine *engine)
     engine->total_mark = settle(engine, &engine->total, engine->total_mark, now_s, 0);
   }
   plan(engine, now_s, changed);
-  engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = engine->busy ? kv_used(engine, 0) : 0;
+  engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = kv_used(engine, 0);
   if (engine->config.audit)
     for (int i = 0; i < engine->config.ranks; i++)
       tw_scheduler_audit(&engine->ranks[i]);

@@ -38,6 +38,9 @@ typedef struct tw_engine_config {
 typedef struct tw_engine_listener {
   /* A sequence has emitted its last token at `now_s`; it is the listener's to free. */
   void (*ended)(void *user, int engine, tw_sequence *sequence, double now_s);
+  /* A prompt is complete, and its sequence leaves; its blocks are held until tw_engine_release. Only from
+   * schedulers that hand over. The listener owns the sequence. */
+  void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
   /* An iteration, or several of one batch, have run from start_s to end_s. */
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
@@ -56,6 +59,14 @@ const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request
 /* Gives a sequence that is not refused to the least loaded rank; the engine owns it until it ends. */
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 
+/* Reserves blocks for the prompt of a sequence that another engine hands over, in the least loaded rank that
+ * has them, and sets the sequence's rank. FALSE if none has. */
+gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s);
+/* Gives it that sequence, whose KV has come; the engine owns it until it ends. */
+void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
+/* Frees the blocks that a rank holds for a prompt of `tokens` tokens. */
+void tw_engine_release(tw_engine *engine, int rank, gint64 tokens, double now_s);
+
 /* When its next event is due, INFINITY while it has nothing to do. */
 double tw_engine_due(const tw_engine *engine);
 /* Handles that event. */
@@ -73,7 +84,7 @@ tw_usage tw_engine_total(const tw_engine *engine, double now_s);
 double tw_engine_joules(const tw_engine *engine, double now_s);
 
 gint64 tw_engine_running(const tw_engine *engine);
-gint64 tw_engine_waiting(const tw_engine *engine);
+gint64 tw_engine_waiting(const tw_engine *engine);   /* for a place in a batch, with or without KV */
 gint64 tw_engine_kv_blocks(const tw_engine *engine); /* of all ranks */
 guint64 tw_engine_preemptions(const tw_engine *engine);
 guint64 tw_engine_steps(const tw_engine *engine);      /* events so far */

@@ -1,5 +1,7 @@
 #include "sim/factory.h"
 
+#include "sim/transfers.h"
+
 #include <math.h>
 
 /* The part of an engine that stands in one rack. */
@@ -26,8 +28,10 @@ struct tw_factory {
   guint64 tickets;
   tw_router router;
   tw_engine **engines;
-  int *accelerators; /* of each engine */
-  tw_heap agenda;    /* engines by due time */
+  tw_transfers *transfers; /* NULL where no pool hands over */
+  GArray *touched;         /* engines whose due time the event under way may have changed */
+  int *accelerators;       /* of each engine */
+  tw_heap agenda;          /* engines by due time */
   tw_heap_node *agenda_nodes;
   double now_s, event_s; /* event_s: of the last event */
 
@@ -61,14 +65,23 @@ static void sequence_ended(void *user, int engine, tw_sequence *sequence, double
 {
   tw_factory *factory = user;
   tw_router_release(&factory->router, engine, &sequence->request);
+  if (engine == sequence->prefill_engine && sequence->decode_engine >= 0) /* its one token needed no decode */
+    tw_router_release(&factory->router, sequence->decode_engine, &sequence->request);
   factory->completed++;
   tw_recorder_ended(factory->recorder, sequence, TW_COMPLETED, NULL, now_s);
   tell_source(factory, &sequence->request, now_s);
   tw_sequence_free(sequence);
 }
 
+static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
+{
+  tw_factory *factory = user;
+  (void)engine;
+  tw_transfers_hand_over(factory->transfers, sequence, now_s);
+}
+
 static void log_segment(tw_factory *factory, int engine, const char *kind, double start_s, double end_s,
-                        gint64 requests, gint64 tokens)
+                        gint64 requests, gint64 tokens, gint64 bytes)
 {
   tw_segment_row row = tw_segment_row_empty;
   row.engine = engine;
@@ -77,6 +90,7 @@ static void log_segment(tw_factory *factory, int engine, const char *kind, doubl
   row.end_s = end_s;
   row.requests = requests;
   row.tokens = tokens;
+  row.bytes = bytes;
   tw_log_segment(tw_recorder_log(factory->recorder), &row);
 }
 
@@ -84,14 +98,32 @@ static void batch_ran(void *user, int engine, const tw_batch *batch, gint64 iter
                       double end_s)
 {
   if (batch->prefill_seqs > 0)
-    log_segment(user, engine, "prefill", start_s, end_s, batch->prefill_seqs, batch->prefill_tokens);
+    log_segment(user, engine, "prefill", start_s, end_s, batch->prefill_seqs, batch->prefill_tokens,
+                TW_LOG_NONE);
   if (batch->decode_seqs > 0)
-    log_segment(user, engine, "decode", start_s, end_s, batch->decode_seqs, batch->decode_seqs * iterations);
+    log_segment(user, engine, "decode", start_s, end_s, batch->decode_seqs, batch->decode_seqs * iterations,
+                TW_LOG_NONE);
 }
 
 static void sequences_preempted(void *user, int engine, gint64 sequences, double now_s)
 {
-  log_segment(user, engine, "preemption", now_s, now_s, sequences, 0);
+  log_segment(user, engine, "preemption", now_s, now_s, sequences, 0, TW_LOG_NONE);
+}
+
+static void sequence_delivered(void *user, const tw_sequence *sequence, int from, double bytes)
+{
+  tw_factory *factory = user;
+  tw_router_release(&factory->router, from, &sequence->request);
+  if (factory->scenario->segments && tw_recorder_log(factory->recorder) != NULL)
+    log_segment(factory, sequence->decode_engine, "transfer", sequence->transfer_start_s,
+                sequence->transfer_end_s, 1, sequence->request.prompt_tokens, (gint64)(bytes + 0.5));
+}
+
+static void delivery_scheduled(void *user)
+{
+  tw_factory *factory = user;
+  if (factory->moved != NULL)
+    factory->moved(factory->user, TW_FACTORY_TRANSFERS);
 }
 
 static double full_share(const tw_model *model)
@@ -110,7 +142,8 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .max_model_len = pool->max_model_len,
                     .kv_blocks = pool->memory.kv_blocks,
                     .window = pool->model->window_layers > 0 ? pool->model->window : 0,
-                    .full_share = full_share(pool->model)},
+                    .full_share = full_share(pool->model),
+                    .hands_over = pool->role == TW_POOL_PREFILL},
       .ranks = (int)pool->dp,
       .model = pool->step_model,
       .power = pool->power,
@@ -134,8 +167,39 @@ static void share_racks(tw_factory *factory, int engine)
   }
 }
 
+static void touch(void *user, int engine)
+{
+  g_array_append_val(((tw_factory *)user)->touched, engine);
+}
+
+/* Engines that only decode get their requests from those that only prefill. */
+static void init_router(tw_factory *factory)
+{
+  const tw_scenario *scenario = factory->scenario;
+  g_autofree gboolean *decodes = g_new0(gboolean, (gsize)scenario->n_engines);
+  for (int i = 0; i < scenario->n_engines; i++)
+    decodes[i] = scenario->pools[scenario->engines[i].pool].role == TW_POOL_DECODE;
+  tw_router_init(&factory->router, &tw_router_policies[scenario->router], decodes, scenario->n_engines,
+                 (guint64)scenario->seed);
+}
+
+static double transfer_s(void *user, int from, int to, gint64 tokens)
+{
+  return tw_transfers_estimate_s(((tw_factory *)user)->transfers, from, to, tokens);
+}
+
+static void init_transfers(tw_factory *factory, const tw_network *network)
+{
+  tw_transfer_listener listener = {touch, sequence_delivered, delivery_scheduled, factory};
+  if (factory->router.decodes.n == 0)
+    return;
+  factory->transfers = tw_transfers_new(factory->scenario, factory->engines, network, &listener);
+  factory->router.transfer_s = transfer_s;
+  factory->router.user = factory;
+}
+
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
-                           void (*moved)(void *user, int engine), void *user)
+                           const tw_network *network, void (*moved)(void *user, int engine), void *user)
 {
   tw_factory *factory = g_new0(tw_factory, 1);
   gsize n = (gsize)scenario->n_engines;
@@ -145,11 +209,11 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                           .moved = moved,
                           .user = user,
                           .arrival_s = INFINITY};
-  tw_router_init(&factory->router, &tw_router_policies[scenario->router], scenario->n_engines,
-                 (guint64)scenario->seed);
+  init_router(factory);
   factory->engines = g_new0(tw_engine *, n);
   factory->accelerators = g_new0(int, n);
   factory->agenda_nodes = g_new0(tw_heap_node, n);
+  factory->touched = g_array_new(FALSE, FALSE, sizeof(int));
   factory->shares = g_array_new(FALSE, FALSE, sizeof(rack_share));
   factory->racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks);
   factory->power = tw_site_power_new(scenario);
@@ -158,6 +222,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
   tw_engine_listener listener = {.ended = sequence_ended,
                                  .ran = segments ? batch_ran : NULL,
                                  .preempted = segments ? sequences_preempted : NULL,
+                                 .handed_over = sequence_handed_over,
                                  .user = factory};
   for (int i = 0; i < scenario->n_engines; i++) {
     tw_engine_config config = engine_config(scenario, &scenario->pools[scenario->engines[i].pool]);
@@ -165,6 +230,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
     factory->agenda_nodes[i].place = TW_HEAP_OUT;
     share_racks(factory, i);
   }
+  init_transfers(factory, network);
   return factory;
 }
 
@@ -172,6 +238,7 @@ void tw_factory_free(tw_factory *factory)
 {
   if (factory == NULL)
     return;
+  tw_transfers_free(factory->transfers);
   for (int i = 0; i < factory->scenario->n_engines; i++)
     tw_engine_free(factory->engines[i]);
   for (guint i = 0; i < factory->front_end.n; i++)
@@ -182,6 +249,7 @@ void tw_factory_free(tw_factory *factory)
   g_free(factory->engines);
   g_free(factory->accelerators);
   g_free(factory->agenda_nodes);
+  g_array_unref(factory->touched);
   g_array_unref(factory->shares);
   g_free(factory->racks);
   tw_meter_free(factory->meter);
@@ -347,7 +415,18 @@ double tw_factory_engine_due(const tw_factory *factory, int engine)
 double tw_factory_next(const tw_factory *factory)
 {
   tw_heap_node *top = tw_heap_top(&factory->agenda);
-  return fmin(tw_factory_next_dispatch(factory), top != NULL ? top->key : INFINITY);
+  double due_s = fmin(tw_factory_next_delivery(factory), top != NULL ? top->key : INFINITY);
+  return fmin(tw_factory_next_dispatch(factory), due_s);
+}
+
+double tw_factory_next_delivery(const tw_factory *factory)
+{
+  return factory->transfers != NULL ? tw_transfers_due(factory->transfers) : INFINITY;
+}
+
+gboolean tw_factory_waits_for_flows(const tw_factory *factory)
+{
+  return factory->transfers != NULL && tw_transfers_under_way(factory->transfers) > 0;
 }
 
 /* Enters an engine's due time into the agenda. */
@@ -364,11 +443,37 @@ static void schedule(tw_factory *factory, int engine)
       tw_heap_remove(&factory->agenda, node);
   } else if (isfinite(due_s)) {
     tw_heap_push(&factory->agenda, node, due_s, (guint64)engine);
-  } else {
-    return;
   }
-  if (factory->moved != NULL)
-    factory->moved(factory->user, engine);
+}
+
+/* Between events: enters what the last one changed into the agenda, and only then lets others run. */
+static void end_event(tw_factory *factory)
+{
+  for (guint i = 0; i < factory->touched->len; i++)
+    schedule(factory, g_array_index(factory->touched, int, i));
+  while (factory->touched->len > 0) {
+    int engine = g_array_index(factory->touched, int, factory->touched->len - 1);
+    g_array_set_size(factory->touched, factory->touched->len - 1);
+    if (factory->moved != NULL)
+      factory->moved(factory->user, engine);
+  }
+  if (factory->transfers != NULL)
+    tw_transfers_start_flows(factory->transfers);
+}
+
+/* Takes a request that no engine can serve. */
+static void reject(tw_factory *factory, tw_sequence *sequence, const char *reason, double now_s)
+{
+  factory->rejected++;
+  tw_recorder_ended(factory->recorder, sequence, TW_REJECTED, reason, now_s);
+  tell_source(factory, &sequence->request, now_s);
+  tw_sequence_free(sequence);
+}
+
+static gboolean hands_over(const tw_factory *factory, int engine)
+{
+  const tw_scenario *scenario = factory->scenario;
+  return scenario->pools[scenario->engines[engine].pool].role == TW_POOL_PREFILL;
 }
 
 /* Sends the first request that has left the front end to an engine, if one has. */
@@ -383,17 +488,31 @@ static void dispatch(tw_factory *factory, double now_s)
   factory->arrived++;
   tw_recorder_arrived(factory->recorder);
   int engine = tw_router_assign(&factory->router, &sequence->request);
+  int decode = hands_over(factory, engine)
+                   ? tw_router_assign_decode(&factory->router, &sequence->request, engine)
+                   : -1;
   const char *refusal = tw_engine_refusal(factory->engines[engine], &sequence->request);
+  if (refusal == NULL && decode >= 0)
+    refusal = tw_engine_refusal(factory->engines[decode], &sequence->request);
   if (refusal != NULL) {
     tw_router_release(&factory->router, engine, &sequence->request);
-    factory->rejected++;
-    tw_recorder_ended(factory->recorder, sequence, TW_REJECTED, refusal, now_s);
-    tell_source(factory, &sequence->request, now_s);
-    tw_sequence_free(sequence);
-  } else {
-    tw_engine_submit(factory->engines[engine], sequence, now_s);
-    schedule(factory, engine);
+    if (decode >= 0)
+      tw_router_release(&factory->router, decode, &sequence->request);
+    reject(factory, sequence, refusal, now_s);
+    return;
   }
+  sequence->prefill_engine = engine;
+  sequence->decode_engine = decode;
+  tw_engine_submit(factory->engines[engine], sequence, now_s);
+  touch(factory, engine);
+}
+
+static void step(tw_factory *factory, int engine, double now_s)
+{
+  tw_engine_step(factory->engines[engine]);
+  touch(factory, engine);
+  if (factory->transfers != NULL)
+    tw_transfers_retry(factory->transfers, engine, now_s);
 }
 
 gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
@@ -401,20 +520,21 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
   for (;;) {
     tw_heap_node *top = tw_heap_top(&factory->agenda);
     double dispatch_s = tw_factory_next_dispatch(factory), due_s = top != NULL ? top->key : INFINITY;
-    double now_s = fmin(dispatch_s, due_s);
+    double delivery_s = tw_factory_next_delivery(factory), now_s = fmin(dispatch_s, fmin(delivery_s, due_s));
     if (now_s > until_s || now_s == INFINITY)
       return TRUE;
     end_intervals(factory, now_s);
     factory->now_s = factory->event_s = now_s;
-    if (top == NULL || dispatch_s <= due_s) {
+    if (dispatch_s == now_s) {
       if (!fill_front_end(factory, now_s, error))
         return FALSE;
       dispatch(factory, now_s);
+    } else if (delivery_s == now_s) {
+      tw_transfers_step(factory->transfers);
     } else {
-      int engine = (int)top->tie;
-      tw_engine_step(factory->engines[engine]);
-      schedule(factory, engine);
+      step(factory, (int)top->tie, now_s);
     }
+    end_event(factory);
     if (tw_factory_next_dispatch(factory) < dispatch_s && factory->moved != NULL)
       factory->moved(factory->user, TW_FACTORY_SOURCE);
   }
@@ -452,6 +572,12 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   tw_meter_close(factory->meter);
   for (int i = 0; i < factory->scenario->n_engines; i++) {
     g_autoptr(GPtrArray) left = tw_engine_evict(factory->engines[i], end_s);
+    for (guint k = 0; k < left->len; k++)
+      record_unfinished(factory, left->pdata[k], end_s);
+  }
+  if (factory->transfers != NULL) {
+    g_autoptr(GPtrArray) left = g_ptr_array_new();
+    tw_transfers_evict(factory->transfers, left);
     for (guint k = 0; k < left->len; k++)
       record_unfinished(factory, left->pdata[k], end_s);
   }

@@ -6,6 +6,7 @@
  *
  * Actors keep the clock (actors.h); the factory keeps the order. tw_factory_advance handles all that is due
  * up to an instant, in the order of the factory's own times: at equal times dispatches come first, then
+ * deliveries, then
  * engines by their index. So results do not depend on how a clock rounds, or on which of several actors wakes
  * first. */
 #ifndef TW_SIM_FACTORY_H
@@ -13,6 +14,7 @@
 
 #include "sim/engine.h"
 #include "sim/meter.h"
+#include "sim/network.h"
 #include "sim/recorder.h"
 #include "sim/scenario.h"
 
@@ -20,10 +22,12 @@ typedef struct tw_factory tw_factory;
 
 /* All are borrowed. `moved` (or NULL) is called with the index of an engine whose next event is due at
  * another time than before, or with TW_FACTORY_SOURCE where the next dispatch is: clients that wait for an
- * answer ask again when it ends. It may let other actors run, so it is called between events only. */
-enum { TW_FACTORY_SOURCE = -1 };
+ * answer ask again when it ends; or with TW_FACTORY_TRANSFERS where the next delivery of a KV cache is. It
+ * may let other actors run, so it is called between events only, and so is the network. `network` may be NULL
+ * where no pool hands over. */
+enum { TW_FACTORY_SOURCE = -1, TW_FACTORY_TRANSFERS = -2 };
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
-                           void (*moved)(void *user, int engine), void *user);
+                           const tw_network *network, void (*moved)(void *user, int engine), void *user);
 void tw_factory_free(tw_factory *factory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_factory, tw_factory_free)
 
@@ -33,10 +37,13 @@ gboolean tw_factory_start(tw_factory *factory, GError **error);
 /* When the source is due: the earliest instant at which the next request may leave the front end; INFINITY
  * while there is none. */
 double tw_factory_next_dispatch(const tw_factory *factory);
+/* When the next KV cache is delivered, INFINITY while that is not known. */
+double tw_factory_next_delivery(const tw_factory *factory);
 /* When the engine's next event is due, INFINITY while it idles. */
 double tw_factory_engine_due(const tw_factory *factory, int engine);
-/* The earliest of all these: INFINITY when the run is over. */
+/* The earliest of all these: INFINITY when the run is over, or goes on when a flow ends. */
 double tw_factory_next(const tw_factory *factory);
+gboolean tw_factory_waits_for_flows(const tw_factory *factory);
 
 /* Handles everything that is due at or before `until_s`. FALSE with `error` set where the stream is broken.
  */

@@ -139,8 +139,11 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.cached_tokens = sequence->cached_tokens;
   row.reasoning_tokens = MIN(sequence->emitted, request->reasoning_tokens);
   row.answer_tokens = sequence->emitted - row.reasoning_tokens;
-  if (sequence->engine >= 0)
-    row.prefill_engine = row.decode_engine = sequence->engine;
+  if (sequence->prefill_engine >= 0)
+    row.prefill_engine = sequence->prefill_engine;
+  if (sequence->engine >= 0 && (sequence->decode_engine < 0 || sequence->engine == sequence->decode_engine))
+    row.decode_engine = sequence->engine;
+  row.kv_transfer_s = sequence->transfer_end_s - sequence->transfer_start_s;
   row.preemptions = sequence->preemptions;
   row.recomputed_tokens = tw_sequence_recomputed(sequence);
   row.joules = joules_of(recorder, sequence);

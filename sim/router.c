@@ -1,50 +1,75 @@
 #include "sim/router.h"
 
-static int round_robin(tw_router *router, const tw_request *request)
+enum { NEAR_PERCENT = 10, NEAR_REQUESTS = 1 }; /* how much more load a nearer engine may have */
+
+static int round_robin(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  (void)request;
-  int pick = router->next;
-  router->next = pick + 1 == router->n_engines ? 0 : pick + 1;
-  return pick;
+  (void)router, (void)request, (void)from;
+  int pick = candidates->next;
+  candidates->next = pick + 1 == candidates->n ? 0 : pick + 1;
+  return candidates->engines[pick];
 }
 
-static int uniform(tw_router *router, const tw_request *request)
+static int uniform(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  (void)request;
-  return (int)tw_chance_below(&router->chance, (guint64)router->n_engines);
+  (void)request, (void)from;
+  return candidates->engines[tw_chance_below(&router->chance, (guint64)candidates->n)];
 }
 
-static int least_requests(tw_router *router, const tw_request *request)
+static int least_requests(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  (void)request;
-  int best = 0;
-  for (int i = 1; i < router->n_engines; i++)
-    if (router->loads[i].requests < router->loads[best].requests)
-      best = i;
+  (void)request, (void)from;
+  int best = candidates->engines[0];
+  for (int i = 1; i < candidates->n; i++)
+    if (router->loads[candidates->engines[i]].requests < router->loads[best].requests)
+      best = candidates->engines[i];
   return best;
 }
 
-static int least_tokens(tw_router *router, const tw_request *request)
+static int least_tokens(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  (void)request;
-  int best = 0;
-  for (int i = 1; i < router->n_engines; i++)
-    if (router->loads[i].tokens < router->loads[best].tokens)
-      best = i;
+  (void)request, (void)from;
+  int best = candidates->engines[0];
+  for (int i = 1; i < candidates->n; i++)
+    if (router->loads[candidates->engines[i]].tokens < router->loads[best].tokens)
+      best = candidates->engines[i];
   return best;
 }
 
 /* Two different engines by chance; the one with fewer requests (Mitzenmacher, IEEE TPDS 12(10), 2001). */
-static int two_choices(tw_router *router, const tw_request *request)
+static int two_choices(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  int a = uniform(router, request);
-  if (router->n_engines == 1)
-    return a;
-  int b = (int)tw_chance_below(&router->chance, (guint64)router->n_engines - 1);
+  (void)request, (void)from;
+  guint64 n = (guint64)candidates->n, a = tw_chance_below(&router->chance, n);
+  if (n == 1)
+    return candidates->engines[a];
+  guint64 b = tw_chance_below(&router->chance, n - 1);
   if (b >= a)
     b++;
-  gint64 difference = router->loads[a].requests - router->loads[b].requests;
-  return difference < 0 || (difference == 0 && a < b) ? a : b;
+  int first = candidates->engines[MIN(a, b)], second = candidates->engines[MAX(a, b)];
+  return router->loads[second].requests < router->loads[first].requests ? second : first;
+}
+
+/* Prompts go where the fewest requests are. Of the engines that decode with about as few, the one to which
+ * the KV cache gets fastest. */
+static int near_kv(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+{
+  int best = least_requests(router, candidates, request, from);
+  if (from < 0)
+    return best;
+  gint64 least = router->loads[best].requests, most = least + least * NEAR_PERCENT / 100 + NEAR_REQUESTS;
+  double shortest_s = router->transfer_s(router->user, from, best, request->prompt_tokens);
+  for (int i = 0; i < candidates->n; i++) {
+    int engine = candidates->engines[i];
+    if (router->loads[engine].requests > most)
+      continue;
+    double transfer_s = router->transfer_s(router->user, from, engine, request->prompt_tokens);
+    if (transfer_s < shortest_s) {
+      best = engine;
+      shortest_s = transfer_s;
+    }
+  }
+  return best;
 }
 
 #define POLICIES(X)                                                                                          \
@@ -52,7 +77,10 @@ static int two_choices(tw_router *router, const tw_request *request)
   X("random", "any engine with equal chance", uniform)                                                       \
   X("least-outstanding", "the engine with the fewest requests that have not ended", least_requests)          \
   X("least-tokens", "the engine with the fewest prompt and output tokens of such requests", least_tokens)    \
-  X("two-choices", "of two engines drawn by chance, the one with fewer such requests", two_choices)
+  X("two-choices", "of two engines drawn by chance, the one with fewer such requests", two_choices)          \
+  X("kv-transfer-aware",                                                                                     \
+    "as least-outstanding; of the engines that decode with about as few, the nearest to the prompt's KV",    \
+    near_kv)
 
 const tw_router_policy tw_router_policies[] = {
 #define X(...) {__VA_ARGS__},
@@ -65,15 +93,26 @@ const char *const tw_router_policy_names[] = {
 #undef X
         NULL};
 
-void tw_router_init(tw_router *router, const tw_router_policy *policy, int n_engines, guint64 seed)
+void tw_router_init(tw_router *router, const tw_router_policy *policy, const gboolean *decodes, int n_engines,
+                    guint64 seed)
 {
-  *router =
-      (tw_router){policy, g_new0(tw_load, (gsize)n_engines), n_engines, 0, tw_chance_new(seed, "router")};
+  gsize n = (gsize)n_engines;
+  *router = (tw_router){.policy = policy,
+                        .loads = g_new0(tw_load, n),
+                        .prompts = {.engines = g_new(int, n)},
+                        .decodes = {.engines = g_new(int, n)},
+                        .chance = tw_chance_new(seed, "router")};
+  for (int i = 0; i < n_engines; i++) {
+    tw_candidates *candidates = decodes != NULL && decodes[i] ? &router->decodes : &router->prompts;
+    candidates->engines[candidates->n++] = i;
+  }
 }
 
 void tw_router_clear(tw_router *router)
 {
   g_clear_pointer(&router->loads, g_free);
+  g_clear_pointer(&router->prompts.engines, g_free);
+  g_clear_pointer(&router->decodes.engines, g_free);
 }
 
 static gint64 tokens_of(const tw_request *request)
@@ -81,12 +120,22 @@ static gint64 tokens_of(const tw_request *request)
   return (gint64)request->prompt_tokens + tw_request_output_tokens(request);
 }
 
-int tw_router_assign(tw_router *router, const tw_request *request)
+static int assign(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  int engine = router->policy->pick(router, request);
+  int engine = router->policy->pick(router, candidates, request, from);
   router->loads[engine].requests++;
   router->loads[engine].tokens += tokens_of(request);
   return engine;
+}
+
+int tw_router_assign(tw_router *router, const tw_request *request)
+{
+  return assign(router, &router->prompts, request, -1);
+}
+
+int tw_router_assign_decode(tw_router *router, const tw_request *request, int from)
+{
+  return assign(router, &router->decodes, request, from);
 }
 
 void tw_router_release(tw_router *router, int engine, const tw_request *request)

@@ -13,9 +13,17 @@ typedef struct tw_load {
 
 typedef struct tw_router tw_router;
 
+/* Engines that a policy picks from: those that compute prompts, or those that only decode. */
+typedef struct tw_candidates {
+  int *engines; /* indices, rising */
+  int n;
+  int next; /* round-robin */
+} tw_candidates;
+
 typedef struct tw_router_policy {
   const char *name, *help;
-  int (*pick)(tw_router *router, const tw_request *request);
+  /* `from` is the engine that computes the prompt, where one that decodes is picked, else -1. */
+  int (*pick)(tw_router *router, tw_candidates *candidates, const tw_request *request, int from);
 } tw_router_policy;
 extern const tw_router_policy tw_router_policies[];
 extern const char *const tw_router_policy_names[]; /* the same rows, for the scenario's table */
@@ -23,17 +31,24 @@ extern const char *const tw_router_policy_names[]; /* the same rows, for the sce
 struct tw_router {
   const tw_router_policy *policy;
   tw_load *loads; /* of each engine */
-  int n_engines;
-  int next;         /* round-robin */
+  tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
+  /* How long the KV of a prompt takes from one engine to another; set by the owner where any engine only
+   * decodes. */
+  double (*transfer_s)(void *user, int from, int to, gint64 tokens);
+  void *user;
 };
 
-void tw_router_init(tw_router *router, const tw_router_policy *policy, int n_engines, guint64 seed);
+/* `decodes` tells which engines only decode; NULL: none. At least one must take prompts. */
+void tw_router_init(tw_router *router, const tw_router_policy *policy, const gboolean *decodes, int n_engines,
+                    guint64 seed);
 void tw_router_clear(tw_router *router);
 
 /* Picks an engine for a request and counts it there, until it is released. Equal loads go to the lowest
  * index. */
 int tw_router_assign(tw_router *router, const tw_request *request);
+/* Likewise, the engine that is to decode what engine `from` prefills. */
+int tw_router_assign_decode(tw_router *router, const tw_request *request, int from);
 void tw_router_release(tw_router *router, int engine, const tw_request *request);
 
 #endif

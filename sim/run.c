@@ -68,7 +68,9 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   g_autoptr(tw_actors) actors = tw_actors_new(scenario, error);
   if (actors == NULL)
     return NULL;
-  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, tw_actors_moved, actors);
+  tw_network network = tw_actors_network(actors);
+  g_autoptr(tw_factory) factory =
+      tw_factory_new(scenario, stream, recorder, &network, tw_actors_moved, actors);
   run r = {options, stream, recorder};
   tw_run_control control = {options->until_s, go_on, &r};
   gboolean sound = tw_factory_start(factory, error) && tw_actors_run(actors, factory, &control, error);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+const char *const tw_pool_role_names[] = {"mixed", "prefill", "decode", NULL};
+
 /* A child element's attributes, or its defaults where it is absent. */
 static const xmlNode *read_child(const xmlNode *parent, const tw_element *element, void *target)
 {
@@ -253,6 +255,35 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
   scenario->engines = (tw_engine_place *)(void *)g_array_free(g_steal_pointer(&places), FALSE);
 }
 
+/* Pools of prefill and decode engines come together, and pass each other the same cache. */
+static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+{
+  const tw_pool *of_role[3] = {NULL};
+  const xmlNode *node = tw_node_child(root, "pool");
+  for (int i = 0; i < scenario->n_pools; i++, node = tw_node_next(node, "pool")) {
+    const tw_pool *pool = &scenario->pools[i];
+    const tw_pool *other =
+        of_role[TW_POOL_PREFILL] != NULL ? of_role[TW_POOL_PREFILL] : of_role[TW_POOL_DECODE];
+    if (pool->role != TW_POOL_MIXED && other != NULL && !g_str_equal(other->model_name, pool->model_name))
+      tw_node_fault(node, faults,
+                    "pool \"%s\" has model \"%s\", and pool \"%s\" has \"%s\": engines that pass on a KV "
+                    "cache need the same model",
+                    pool->id, pool->model_name, other->id, other->model_name);
+    else if (pool->role != TW_POOL_MIXED && other != NULL && other->kv != pool->kv)
+      tw_node_fault(node, faults,
+                    "pool \"%s\" has kv=\"%s\", and pool \"%s\" has kv=\"%s\": engines that pass on a KV "
+                    "cache need the same format",
+                    pool->id, tw_precision_names[pool->kv], other->id, tw_precision_names[other->kv]);
+    of_role[pool->role] = pool;
+  }
+  const tw_pool *prefill = of_role[TW_POOL_PREFILL], *decode = of_role[TW_POOL_DECODE];
+  if ((prefill == NULL) != (decode == NULL))
+    tw_node_fault(tw_node_child(root, "pool"), faults,
+                  "pool \"%s\" has role=\"%s\", but none has role=\"%s\"; add one",
+                  prefill != NULL ? prefill->id : decode->id, prefill != NULL ? "prefill" : "decode",
+                  prefill != NULL ? "decode" : "prefill");
+}
+
 static void list_files(tw_scenario *scenario, const tw_document *document)
 {
   GPtrArray *files = g_ptr_array_new();
@@ -295,6 +326,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     scenario->platform = tw_platform_load(scenario->platform_file, faults);
   read_pools(scenario, root, faults);
   tw_scenario_read_power(scenario, root, faults);
+  check_roles(scenario, root, faults);
   if (tw_faults_count(faults) > before)
     return NULL;
   list_files(scenario, document);

@@ -13,8 +13,13 @@
 #include "sim/stairs.h"
 #include "workloads/stream.h"
 
+/* What the engines of a pool do: prompts and decodes, or one of the two. */
+typedef enum { TW_POOL_MIXED, TW_POOL_PREFILL, TW_POOL_DECODE } tw_pool_role;
+extern const char *const tw_pool_role_names[];
+
 typedef struct tw_pool {
   char *id;
+  int role; /* tw_pool_role */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep;

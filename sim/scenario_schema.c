@@ -169,6 +169,8 @@ const tw_element tw_step_time_element = {"step-time", "the time of an iteration"
 static const tw_attribute pool_attributes[] = {
     STRING(tw_pool, id, "id", NULL, "name of the pool"),
     STRING(tw_pool, model_name, "model", NULL, "a model of the catalogue, or the path of a model file"),
+    CHOICE(tw_pool, role, "role", "mixed", tw_pool_role_names,
+           "prompts and decodes, or one of them: the KV cache then goes over the network"),
     COUNT(tw_pool, replicas, "replicas", "1", 1e6, "engines of the pool"),
     COUNT(tw_pool, tp, "tp", "1", 1e5, "tensor parallelism"),
     COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),

@@ -24,7 +24,10 @@ const char *const tw_scheduler_order_names[] = {"arrival", "priority", NULL};
 
 void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
 {
-  *s = (tw_scheduler){.config = *config, .chunks = g_ptr_array_new(), .ended = g_ptr_array_new()};
+  *s = (tw_scheduler){.config = *config,
+                      .chunks = g_ptr_array_new(),
+                      .ended = g_ptr_array_new(),
+                      .handed_over = g_ptr_array_new()};
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
   g_queue_init(&s->running);
 }
@@ -37,12 +40,15 @@ void tw_scheduler_clear(tw_scheduler *s)
   }
   for (guint i = 0; i < s->waiting.n; i++)
     tw_sequence_free(tw_container(s->waiting.nodes[i], tw_sequence, waiting));
-  tw_heap *heaps[] = {&s->waiting, &s->finish, &s->answer, &s->growing};
+  for (guint i = 0; i < s->delivered.n; i++)
+    tw_sequence_free(tw_container(s->delivered.nodes[i], tw_sequence, waiting));
+  tw_heap *heaps[] = {&s->waiting, &s->delivered, &s->finish, &s->answer, &s->growing};
   for (guint i = 0; i < G_N_ELEMENTS(heaps); i++)
     tw_heap_clear(heaps[i]);
   tw_kv_cache_clear(&s->kv);
   g_ptr_array_unref(s->chunks);
   g_ptr_array_unref(s->ended);
+  g_ptr_array_unref(s->handed_over);
 }
 
 const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_request *request)
@@ -51,8 +57,9 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
   if (tokens > config->max_model_len)
     return "prompt and output exceed max-model-len";
   /* The last token's key and value are never computed. */
-  if ((tokens - 1 + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
-    return "prompt and output exceed the KV cache";
+  gint64 held = config->hands_over ? request->prompt_tokens : tokens - 1;
+  if ((held + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
+    return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
   return NULL;
 }
 
@@ -228,14 +235,65 @@ static void preempt(tw_scheduler *s, tw_sequence *sequence)
   push_waiting(s, sequence);
 }
 
-/* ---- One iteration ---- */
-
 /* The running sequence in the middle of its prompt, or NULL. */
 static tw_sequence *partial_prompt(const tw_scheduler *s)
 {
   tw_sequence *last = s->running.tail != NULL ? s->running.tail->data : NULL;
   return last != NULL && !last->decoding ? last : NULL;
 }
+
+/* ---- KV that comes and goes ---- */
+
+gboolean tw_scheduler_reserve(tw_scheduler *s, gint64 tokens, gint64 iterations)
+{
+  gint64 blocks = tw_kv_blocks(&s->kv, tokens);
+  if (s->waiting.n > 0 || blocks > tw_kv_free(&s->kv) - tw_kv_need(&s->kv, s->count, iterations + 1))
+    return FALSE;
+  s->held++;
+  s->held_blocks += blocks;
+  s->kv.used_blocks += blocks;
+  return TRUE;
+}
+
+void tw_scheduler_release(tw_scheduler *s, gint64 tokens)
+{
+  gint64 blocks = tw_kv_blocks(&s->kv, tokens);
+  s->held--;
+  s->held_blocks -= blocks;
+  s->kv.used_blocks -= blocks;
+}
+
+gboolean tw_scheduler_deliver(tw_scheduler *s, tw_sequence *sequence)
+{
+  tw_heap_push(&s->delivered, &sequence->waiting, 0, sequence->ticket);
+  if (s->running.length >= s->config.max_seqs)
+    return FALSE;
+  return s->running.length == 0 || !s->config.kind->when_empty;
+}
+
+/* Delivered sequences start to decode while there is room for their next tokens. The first of an empty batch
+ * joins even so: it may lose its blocks, which lets the next ones join. */
+static gboolean join_delivered(tw_scheduler *s)
+{
+  gboolean any = FALSE;
+  if (partial_prompt(s) != NULL || (s->config.kind->when_empty && s->running.length > 0))
+    return FALSE; /* a partial prompt stays the last */
+  for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL; any = TRUE) {
+    tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
+    gint64 tokens = sequence->prefill_target;
+    gint64 need = tw_kv_need(&s->kv, s->count, 1) + (tokens % s->config.block_tokens == 0);
+    if (s->running.length >= s->config.max_seqs || (need > tw_kv_free(&s->kv) && s->running.length > 0))
+      break;
+    tw_heap_remove(&s->delivered, node);
+    s->held--;
+    s->held_blocks -= tw_kv_blocks(&s->kv, tokens); /* they are its own from here on */
+    g_queue_push_tail_link(&s->running, &sequence->link);
+    join_decoding(s, sequence);
+  }
+  return any;
+}
+
+/* ---- One iteration ---- */
 
 static gint64 chunk_blocks(const tw_scheduler *s, const tw_sequence *sequence, gint64 chunk)
 {
@@ -307,6 +365,7 @@ gboolean tw_scheduler_plan(tw_scheduler *s, double now_s)
   s->batch = (tw_batch){.next_full = G_MAXINT64};
   s->preempted = FALSE;
 
+  gboolean joined = join_delivered(s);
   if (kind->mixed) {
     gint64 budget = plan_running(s);
     if (!s->preempted)
@@ -330,7 +389,7 @@ gboolean tw_scheduler_plan(tw_scheduler *s, double now_s)
     if (full != NULL)
       s->batch.next_full = (gint64)full->key - s->count;
   }
-  return s->chunks->len > 0 || s->preempted || s->decodes != had_decodes;
+  return s->chunks->len > 0 || s->preempted || joined || s->decodes != had_decodes;
 }
 
 gint64 tw_scheduler_horizon(const tw_scheduler *s)
@@ -398,6 +457,11 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
   if (sequence->emitted == tw_request_output_tokens(request)) {
     s->kv.used_blocks -= tw_kv_blocks(&s->kv, sequence->prefill_done);
     end_sequence(s, sequence);
+  } else if (s->config.hands_over) {
+    s->held++;
+    s->held_blocks += tw_kv_blocks(&s->kv, sequence->prefill_done);
+    g_queue_unlink(&s->running, &sequence->link);
+    g_ptr_array_add(s->handed_over, sequence);
   } else {
     join_decoding(s, sequence);
   }
@@ -425,6 +489,10 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
     sequence->preemptions--;
     s->preemptions--;
   }
+  for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL;) {
+    tw_heap_remove(&s->delivered, node);
+    g_ptr_array_add(sequences, tw_container(node, tw_sequence, waiting));
+  }
   while (s->waiting.n > 0) {
     tw_sequence *sequence = first_waiting(s);
     tw_heap_remove(&s->waiting, &sequence->waiting);
@@ -434,7 +502,7 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
 
 void tw_scheduler_audit(const tw_scheduler *s)
 {
-  gint64 used = 0, decoding = 0, tokens = 0, windowed = 0;
+  gint64 used = s->held_blocks, decoding = 0, tokens = 0, windowed = 0;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
     gint64 held = sequence->decoding ? kv_tokens_of(s, sequence) : sequence->prefill_done + sequence->chunk;

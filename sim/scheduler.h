@@ -5,6 +5,10 @@
  *                  ▲                │
  *                  └───preempt──────┘   (the last admitted, or the lowest priority; frees its blocks)
  *
+ * Between engines of different roles the KV cache moves: a prefill engine hands a sequence over when its
+ * prompt is complete, and holds its blocks until they are released; a decode engine reserves blocks, and
+ * admits the sequence when it has been delivered, before any that waits for blocks.
+ *
  * `vllm` is what vLLM's V1 engine does: running sequences first, then waiting ones, prompts in chunks, all
  * within a budget of tokens. The other kinds are rows of flags. A chunk that does not complete a prompt uses
  * up the budget, so that at most one sequence is in the middle of its prompt, and it is the last admitted.
@@ -40,6 +44,7 @@ typedef struct tw_scheduler_config {
   gint64 kv_blocks;     /* of this rank */
   gint64 window;        /* attention window of the model's windowed layers, 0: none */
   double full_share;    /* share of the layers without a window */
+  gboolean hands_over;  /* sequences leave when their prompts are complete */
 } tw_scheduler_config;
 
 typedef struct tw_scheduler {
@@ -56,6 +61,8 @@ typedef struct tw_scheduler {
   gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
   tw_heap finish, answer, growing;
+  tw_heap delivered;        /* sequences whose KV is here and that are not running yet */
+  gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks */
 
   /* Charges (charge.h): the sums as the segment began, at decode count `charge_start`, its rates, and the
    * count from which the moments are taken. */
@@ -64,7 +71,7 @@ typedef struct tw_scheduler {
   gint64 charge_start, charge_origin;
 
   /* Filled by tw_scheduler_advance, for the engine to drain. */
-  GPtrArray *ended;
+  GPtrArray *ended, *handed_over;
   guint64 preemptions; /* so far */
 } tw_scheduler;
 
@@ -77,6 +84,15 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
 /* Queues a sequence. Returns whether it might join at the next iteration boundary; if not, that boundary need
  * not be looked at. */
 gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence);
+
+/* Reserves blocks for the KV of `tokens` tokens that is to be delivered, when the iterations that the batch
+ * runs, `iterations` from now, have taken theirs. FALSE if there are too few, or if others wait for them. */
+gboolean tw_scheduler_reserve(tw_scheduler *scheduler, gint64 tokens, gint64 iterations);
+/* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
+ * it might join at the next iteration boundary. */
+gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
+/* Frees the blocks of a sequence that was handed over, or the reserved ones of one that will not come. */
+void tw_scheduler_release(tw_scheduler *scheduler, gint64 tokens);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
  * to do). Returns whether the batch differs from a continuation of the decodes before. */

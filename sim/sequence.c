@@ -14,9 +14,13 @@ tw_sequence *tw_sequence_new(const tw_request *request)
   tw_sequence *sequence = g_slice_new(tw_sequence);
   *sequence = (tw_sequence){.request = *request,
                             .engine = -1,
+                            .prefill_engine = -1,
+                            .decode_engine = -1,
                             .first_scheduled_s = NAN,
                             .first_token_s = NAN,
                             .first_answer_s = NAN,
+                            .transfer_start_s = NAN,
+                            .transfer_end_s = NAN,
                             .waiting = out,
                             .finish = out,
                             .answer = out,

@@ -23,12 +23,16 @@ extern const char *const tw_ending_names[TW_ENDING_KINDS];
 
 typedef struct tw_sequence {
   tw_request request;
-  guint64 ticket; /* order of dispatch by the router: breaks every tie */
-  int engine;     /* index of the engine that serves it, -1: none yet */
-  int rank;       /* data-parallel rank of that engine */
+  guint64 ticket;     /* order of dispatch by the router: breaks every tie */
+  int engine;         /* index of the engine that serves it, -1: none yet */
+  int prefill_engine; /* that computes or computed its prompt, -1: none yet */
+  int prefill_rank;   /* of it, once it has handed the sequence over */
+  int decode_engine;  /* that is to emit its tokens after the first, -1: where its prompt is computed */
+  int rank;           /* data-parallel rank of that engine */
 
   /* Instants in seconds, NAN until they happen. */
   double first_scheduled_s, first_token_s, first_answer_s;
+  double transfer_start_s, transfer_end_s; /* of its KV cache, from prefill to decode engine */
   gint32 emitted; /* output tokens so far; of a decoding sequence, as it joined the batch */
   gint32 preemptions;
   gint64 cached_tokens;    /* prompt tokens found in a prefix cache */

@@ -119,6 +119,30 @@ void test_scenario_free(tw_scenario *scenario)
   g_free(scenario);
 }
 
+const tw_route test_route = {10e-6, 1e9};
+
+void test_disaggregate(tw_scenario *scenario, int prefill_engines)
+{
+  gsize n = (gsize)scenario->n_engines;
+  tw_pool pool = scenario->pools[0];
+  scenario->pools = g_renew(tw_pool, scenario->pools, 2);
+  scenario->n_pools = 2;
+  pool.model->layers = pool.model->kv_heads = 1;
+  pool.model->head_dim = 500000; /* a key and a value, one byte a number */
+  pool.kv = TW_FP8;
+  for (int i = 0; i < 2; i++) {
+    scenario->pools[i] = pool;
+    scenario->pools[i].role = i == 0 ? TW_POOL_PREFILL : TW_POOL_DECODE;
+  }
+  scenario->platform->hosts = g_renew(tw_host, scenario->platform->hosts, n);
+  scenario->platform->n_hosts = scenario->n_engines;
+  for (int i = 0; i < scenario->n_engines; i++) {
+    scenario->platform->hosts[i] = (tw_host){0};
+    scenario->engines[i].pool = i >= prefill_engines;
+    scenario->engines[i].shares[0] = (tw_host_share){i, 64}; /* whatever tp, pp and dp a test sets */
+  }
+}
+
 static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
                                double until_s, void (*after)(void *user, const tw_factory *factory),
                                void *user)
@@ -127,7 +151,9 @@ static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, c
   guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE);
   tw_log *log = directory != NULL ? tw_log_open(directory, tables, &error) : NULL;
   tw_recorder *recorder = tw_recorder_new(scenario, log);
-  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, NULL, NULL);
+  tw_route route = test_route;
+  tw_network network = tw_network_ideal(&route);
+  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, &network, NULL, NULL);
   gboolean sound = tw_factory_start(factory, &error);
   while (sound && isfinite(tw_factory_next(factory)) && tw_factory_next(factory) <= until_s)
     sound = tw_factory_advance(factory, tw_factory_next(factory), &error);

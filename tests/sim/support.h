@@ -26,6 +26,10 @@ void test_scenario_free(tw_scenario *scenario);
  * most 700 W, a joule for a FLOP and a joule for a byte; hosts draw 50 W, the network 30 W, the PUE is 1.25.
  */
 void test_scenario_power(tw_scenario *scenario);
+/* Makes the first engines a prefill pool and the others a decode pool of the same kind, each engine on a host
+ * of its own. A token's KV takes a megabyte, and every pair of hosts has test_route to itself. */
+void test_disaggregate(tw_scenario *scenario, int prefill_engines);
+extern const tw_route test_route; /* 10 us, 1 GB/s: a millisecond a token */
 
 /* Runs a scenario to its end without SimGrid, as a plain loop over its events, logging into `directory`
  * (NULL: no logs), and returns its recorder. `trace_text` is a trace in the native format. */

@@ -83,7 +83,7 @@ static served serve(const naive_config *config, const naive_request *requests, i
               g_array_new(FALSE, FALSE, sizeof(guint64)),
               0,
               {.busy_s = 0}};
-  tw_engine_listener listener = {on_ended, on_ran, on_preempted, &s};
+  tw_engine_listener listener = {.ended = on_ended, .ran = on_ran, .preempted = on_preempted, .user = &s};
   g_autoptr(tw_step_model) model = test_step_model(&config->costs);
   tw_engine_config engine = engine_config(config, model, exact);
   tw_engine *e = tw_engine_new(0, &engine, &listener);

@@ -72,6 +72,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->power.joules_per_byte = 0.1 * tw_chance_uniform(&chance);
     pool->power.active_w = 50 * tw_chance_uniform(&chance);
     scenario->router = (int)pick_router(&chance);
+    if (scenario->n_engines > 1 && tw_chance_below(&chance, 2) == 0)
+      test_disaggregate(scenario, (int)between(&chance, 1, scenario->n_engines - 1));
     scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);
     scenario->frontend_per_token_s = 1e-5 * (double)tw_chance_below(&chance, 2);
 

@@ -8,7 +8,7 @@ static tw_router router_new(const char *name, int engines)
   int i = 0;
   while (!g_str_equal(tw_router_policy_names[i], name))
     i++;
-  tw_router_init(&router, &tw_router_policies[i], engines, 1);
+  tw_router_init(&router, &tw_router_policies[i], NULL, engines, 1);
   return router;
 }
 
