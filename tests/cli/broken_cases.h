@@ -1,0 +1,396 @@
+/* Sound files, and what breaks when one thing in them is replaced: the message, word for word. */
+#ifndef TW_TESTS_CLI_BROKEN_CASES_H
+#define TW_TESTS_CLI_BROKEN_CASES_H
+
+#include <stddef.h>
+
+typedef enum { NOTHING, SCENARIO, PLATFORM, TRACE } broken_file;
+
+typedef struct broken {
+  const char *name;
+  broken_file file;
+  const char *find, *replace; /* in that file; a NULL `find` replaces it all */
+  const char *arguments;      /* behind `run s.xml -o out -q` */
+  const char *message;        /* standard error, without its last line break */
+} broken;
+
+static const char scenario[] = "<scenario name=\"s\" xmlns:xi=\"http://www.w3.org/2001/XInclude\">\n"
+                               "  <platform file=\"platform.xml\"/>\n"
+                               "  <workload><trace file=\"trace.csv\"/></workload>\n"
+                               "  <pool id=\"serve\" model=\"llama-3.1-8b\" replicas=\"1\"/>\n"
+                               "  <output interval=\"1s\"/>\n"
+                               "</scenario>\n";
+
+static const char platform[] = "<?xml version=\"1.0\"?>\n"
+                               "<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
+                               "<platform version=\"4.1\">\n"
+                               "  <zone id=\"site\" routing=\"Full\">\n"
+                               "    <prop id=\"tw:role\" value=\"site\"/>\n"
+                               "    <host id=\"node-0\" speed=\"1Gf\">\n"
+                               "      <prop id=\"tw:device\" value=\"h100-sxm\"/>\n"
+                               "      <prop id=\"tw:accelerators\" value=\"8\"/>\n"
+                               "    </host>\n"
+                               "    <host id=\"node-1\" speed=\"1Gf\"/>\n"
+                               "    <link id=\"wire\" bandwidth=\"50GBps\" latency=\"2us\"/>\n"
+                               "    <route src=\"node-0\" dst=\"node-1\"><link_ctn id=\"wire\"/></route>\n"
+                               "  </zone>\n"
+                               "</platform>\n";
+
+static const char trace[] = "arrival_s,prompt_tokens,answer_tokens\n0,100,10\n0.5,200,20\n1,50,5\n";
+
+static const broken cases[] = {
+    {.name = "an element that is not closed",
+     .file = SCENARIO,
+     .find = "</scenario>\n",
+     .replace = "",
+     .message = "s.xml:6: is not well-formed XML: Premature end of data in tag scenario line 1"},
+    {.name = "an empty file",
+     .file = SCENARIO,
+     .replace = "",
+     .message = "s.xml: it is empty; write an XML document"},
+    {.name = "an include that does not exist",
+     .file = SCENARIO,
+     .find = "<output interval=\"1s\"/>",
+     .replace = "<xi:include href=\"none.xml\"/>",
+     .message = "s.xml:5: cannot include \"none.xml\": No such file or directory"},
+    {.name = "a scenario that includes itself",
+     .file = SCENARIO,
+     .find = "<output interval=\"1s\"/>",
+     .replace = "<xi:include href=\"s.xml\"/>",
+     .message = "s.xml:5: cannot include \"s.xml\": the file includes itself; remove the loop"},
+    {.name = "an entity bomb",
+     .file = SCENARIO,
+     .find = "<scenario name=\"s\"",
+     .replace = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\"><!ENTITY c "
+                "\"&b;&b;&b;&b;&b;&b;&b;&b;\">]>\n<scenario name=\"&c;\"",
+     .message = "s.xml:1: declares the entity \"a\" in its DOCTYPE; remove the declaration and write the "
+                "text itself"},
+    {.name = "an unknown element",
+     .file = SCENARIO,
+     .find = "<pool ",
+     .replace = "<pol ",
+     .message = "s.xml:4: <pol> cannot stand in <scenario>; did you mean \"pool\"?\ns.xml:1: <scenario> "
+                "lacks a <pool>: engines of one kind"},
+    {.name = "an unknown attribute",
+     .file = SCENARIO,
+     .find = "replicas=",
+     .replace = "replica=",
+     .message = "s.xml:4: <pool> has no attribute \"replica\"; did you mean \"replicas\"?"},
+    {.name = "a missing attribute",
+     .file = SCENARIO,
+     .find = "id=\"serve\" ",
+     .replace = "",
+     .message = "s.xml:4: <pool> lacks the attribute \"id\"; write id=\"...\", name of the pool"},
+    {.name = "an unknown model",
+     .file = SCENARIO,
+     .find = "llama-3.1-8b",
+     .replace = "llama-3.1-8",
+     .message = "s.xml:4: no model is called \"llama-3.1-8\"; did you mean \"llama-3.1-8b\"?"},
+    {.name = "an unknown policy",
+     .file = SCENARIO,
+     .find = "<output",
+     .replace = "<router policy=\"round-robbin\"/><output",
+     .message = "s.xml:5: policy of <router>: \"round-robbin\" is unknown; did you mean \"round-robin\"?"},
+    {.name = "an unknown scheduler",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler kind=\"vlm\"/></pool>",
+     .message = "s.xml:4: kind of <scheduler>: \"vlm\" is unknown; did you mean \"vllm\"?"},
+    {.name = "a missing unit",
+     .file = SCENARIO,
+     .find = "\"1s\"",
+     .replace = "\"1\"",
+     .message = "s.xml:5: interval of <output>: \"1\" has no unit; write a time, such as 50ms"},
+    {.name = "the unit of something else",
+     .file = SCENARIO,
+     .find = "\"1s\"",
+     .replace = "\"1kg\"",
+     .message =
+         "s.xml:5: interval of <output>: \"1kg\" has the unknown unit \"kg\"; write a time, such as 50ms"},
+    {.name = "a time out of range",
+     .file = SCENARIO,
+     .find = "\"1s\"",
+     .replace = "\"0s\"",
+     .message = "s.xml:5: interval of <output>: \"0s\" is out of range; write a time from 1ms to 109500d, "
+                "such as 50ms"},
+    {.name = "no replicas",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "replicas=\"0\"",
+     .message = "s.xml:4: replicas of <pool>: \"0\" is out of range; write a whole number from 1 to 1000000"},
+    {.name = "an enormous number",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "replicas=\"99999999999999999999\"",
+     .message = "s.xml:4: replicas of <pool>: \"99999999999999999999\" is not a whole number; write a whole "
+                "number from 1 to 1000000"},
+    {.name = "a share above one",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "memory-fraction=\"2\"",
+     .message =
+         "s.xml:4: memory-fraction of <pool>: \"2\" is out of range; write a number above zero and up to 1"},
+    {.name = "a pool larger than the platform",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "replicas=\"9\"",
+     .message = "s.xml:4: pool \"serve\" asks for 9 engines of 1 accelerators, each within one NVLink "
+                "domain, but there is room for 8 on the 2 hosts that match hosts=\"*\"; lower replicas, tp, "
+                "pp or dp, or use a larger platform"},
+    {.name = "hosts that do not exist",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "hosts=\"gpu-*\"",
+     .message = "s.xml:4: no host of the platform matches hosts=\"gpu-*\"; its first host is \"node-0\""},
+    {.name = "a model that does not fit in memory",
+     .file = SCENARIO,
+     .find = "llama-3.1-8b",
+     .replace = "llama-3.1-405b",
+     .message = "s.xml:4: Llama-3.1-405B does not fit: of 85.9 GB per NVIDIA H100 SXM 80 GB, 77.31 GB may be "
+                "used, weights take 811.7 GB, and activations and reserves 4.247 GB, which leaves no block "
+                "for the KV cache; raise tp or pp, or use smaller weights"},
+    {.name = "tp that does not divide the heads",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "tp=\"3\"",
+     .message = "s.xml:4: tp=\"3\" does not divide the 32 heads of Llama-3.1-8B; use 2 or 4"},
+    {.name = "experts where there are none",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "tp=\"2\" ep=\"2\"",
+     .message = "s.xml:4: ep=\"2\", but Llama-3.1-8B has no experts; leave ep out"},
+    {.name = "ep that does not divide the experts",
+     .file = SCENARIO,
+     .find = "model=\"llama-3.1-8b\" replicas=\"1\"",
+     .replace = "model=\"qwen3-30b-a3b\" tp=\"2\" dp=\"3\" ep=\"3\"",
+     .message = "s.xml:4: ep=\"3\" does not divide the 128 experts of Qwen3-30B-A3B; use 2 or 4"},
+    {.name = "more stages than layers",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "pp=\"33\"",
+     .message = "s.xml:4: pp=\"33\" has more stages than Llama-3.1-8B has layers; use at most 32"},
+    {.name = "prompts that cannot be split, and a small budget",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler kind=\"prefill-first\" max-batched-tokens=\"4096\"/></pool>",
+     .message = "s.xml:4: kind=\"prefill-first\" does not split prompts, so max-batched-tokens=\"4096\" must "
+                "not be less than max-model-len=\"131072\"; raise the one or lower the other"},
+    {.name = "a budget that not all can decode in",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler max-seqs=\"512\" max-batched-tokens=\"256\"/></pool>",
+     .message = "s.xml:4: max-batched-tokens=\"256\" is less than max-seqs=\"512\", so that not all could "
+                "decode; raise it"},
+    {.name = "positions that the model does not have",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler max-model-len=\"1000000\"/></pool>",
+     .message =
+         "s.xml:4: max-model-len=\"1000000\" is more than the 131072 positions of Llama-3.1-8B; lower it"},
+    {.name = "an id used twice",
+     .file = SCENARIO,
+     .find = "<output",
+     .replace = "<pool id=\"serve\" model=\"llama-3.1-8b\"/><output",
+     .message = "s.xml:5: pool id \"serve\" is used twice; give each pool its own"},
+    {.name = "a platform that does not exist",
+     .file = SCENARIO,
+     .find = "platform.xml",
+     .replace = "platfrom.xml",
+     .message = "s.xml:2: there is no file \"platfrom.xml\"; paths are relative to the file that names them"},
+    {.name = "a trace that does not exist",
+     .file = SCENARIO,
+     .find = "trace.csv",
+     .replace = "none.csv",
+     .message = "s.xml:3: there is no file \"none.csv\"; paths are relative to the file that names them"},
+    {.name = "two sources of requests",
+     .file = SCENARIO,
+     .find = "<workload>",
+     .replace =
+         "<workload><poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\"/><answer mean=\"5\"/></poisson>",
+     .message = "s.xml:3: <workload> must hold one source of requests: <trace>, <poisson> or <closed-loop>"},
+    {.name = "arrivals that never end",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = "<poisson rate=\"1/s\"><prompt mean=\"5\"/><answer mean=\"5\"/></poisson>",
+     .message = "s.xml:3: <poisson> never ends; give it requests=\"10000\" or duration=\"1h\""},
+    {.name = "lengths that cannot be drawn",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = "<poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\" min=\"10\" max=\"2\"/><answer "
+                "mean=\"5\"/></poisson>",
+     .message = "s.xml:3: prompt: lengths from 10 to 2 are asked for; 1 to 16777216 tokens are possible"},
+    {.name = "a table of step times without its file",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><step-time model=\"table\"/></pool>",
+     .message = "s.xml:4: <step-time model=\"table\"> needs file=\"...\", a CSV of measured step times"},
+    {.name = "another root",
+     .file = SCENARIO,
+     .replace = "<secnario name=\"s\"/>\n",
+     .message = "s.xml:1: <secnario> cannot stand here; write <scenario>"},
+    {.name = "an unknown device",
+     .file = PLATFORM,
+     .find = "h100-sxm",
+     .replace = "h100-smx",
+     .message = "platform.xml:7: the device \"h100-smx\" is unknown; did you mean \"h100-sxm\"?"},
+    {.name = "a negative count",
+     .file = PLATFORM,
+     .find = "value=\"8\"",
+     .replace = "value=\"-8\"",
+     .message = "platform.xml:8: tw:accelerators of <host>: \"-8\" is not a count; write a whole number of "
+                "at least 1"},
+    {.name = "a bandwidth without unit",
+     .file = PLATFORM,
+     .find = "50GBps",
+     .replace = "50",
+     .message = "platform.xml:11: bandwidth of <link>: \"50\" has no unit; write a bandwidth, such as 50GBps "
+                "or 400Gbps"},
+    {.name = "a route over an unknown host",
+     .file = PLATFORM,
+     .find = "dst=\"node-1\"",
+     .replace = "dst=\"node-2\"",
+     .message = "platform.xml:12: dst of <route>: no host or router \"node-2\"; did you mean \"node-1\"?"},
+    {.name = "a route over an unknown link",
+     .file = PLATFORM,
+     .find = "link_ctn id=\"wire\"",
+     .replace = "link_ctn id=\"wir\"",
+     .message = "platform.xml:12: id of <link_ctn>: no link \"wir\"; did you mean \"wire\"?"},
+    {.name = "an unknown role",
+     .file = PLATFORM,
+     .find = "value=\"site\"",
+     .replace = "value=\"sight\"",
+     .message = "platform.xml:5: tw:role of <zone>: \"sight\" is unknown; write one of site, nvlink-domain, "
+                "node, fabric, storage"},
+    {.name = "a name used twice",
+     .file = PLATFORM,
+     .find = "id=\"node-1\"",
+     .replace = "id=\"node-0\"",
+     .message =
+         "platform.xml:10: the name \"node-0\" is taken by the <host> of line 6; choose "
+         "another\nplatform.xml:12: dst of <route>: no host or router \"node-1\"; did you mean \"node-0\"?"},
+    {.name = "an unknown element of a platform",
+     .file = PLATFORM,
+     .find = "<host id=\"node-1\" speed=\"1Gf\"/>",
+     .replace = "<hots id=\"node-1\" speed=\"1Gf\"/>",
+     .message = "platform.xml:10: <hots> cannot stand in <zone>; did you mean \"host\"?"},
+    {.name = "a trace out of order",
+     .file = TRACE,
+     .find = "1,50,5",
+     .replace = "0.1,50,5",
+     .message = "tokenworks run: trace.csv:4: arrives at 0.1 s, before the request above it at 0.5 s; a "
+                "trace is in the order of arrival"},
+    {.name = "an output of zero tokens",
+     .file = TRACE,
+     .find = "200,20",
+     .replace = "200,0",
+     .message = "tokenworks run: trace.csv:3: reasoning_tokens and answer_tokens are both 0; an output of at "
+                "least one token is needed"},
+    {.name = "a negative number of tokens",
+     .file = TRACE,
+     .find = "0.5,200",
+     .replace = "0.5,-200",
+     .message =
+         "tokenworks run: trace.csv:3: prompt_tokens is '-200'; a whole number from 1 to 16777216 is needed"},
+    {.name = "an enormous number of tokens",
+     .file = TRACE,
+     .find = "200,20",
+     .replace = "99999999999999999999,20",
+     .message = "tokenworks run: trace.csv:3: prompt_tokens is '99999999999999999999'; a whole number from 1 "
+                "to 16777216 is needed"},
+    {.name = "an enormous time",
+     .file = TRACE,
+     .find = "0.5,",
+     .replace = "1e300,",
+     .message = "tokenworks run: trace.csv:3: arrival_s is '1e300'; seconds since the start of the trace, "
+                "from 0 to 1e9, are needed"},
+    {.name = "a time before the start",
+     .file = TRACE,
+     .find = "0.5,",
+     .replace = "-1,",
+     .message = "tokenworks run: trace.csv:3: arrival_s is '-1'; seconds since the start of the trace, from "
+                "0 to 1e9, are needed"},
+    {.name = "a time that is no number",
+     .file = TRACE,
+     .find = "0.5,",
+     .replace = "nan,",
+     .message = "tokenworks run: trace.csv:3: arrival_s is 'nan'; seconds since the start of the trace, from "
+                "0 to 1e9, are needed"},
+    {.name = "words for numbers",
+     .file = TRACE,
+     .find = "200",
+     .replace = "two hundred",
+     .message = "tokenworks run: trace.csv:3: prompt_tokens is 'two hundred'; a whole number from 1 to "
+                "16777216 is needed"},
+    {.name = "a missing column",
+     .file = TRACE,
+     .find = ",answer_tokens\n0,100,10",
+     .replace = "\n0,100",
+     .message = "tokenworks run: trace.csv:1: column 'answer_tokens' is missing; the header line must name "
+                "arrival_s, prompt_tokens, answer_tokens"},
+    {.name = "a short row",
+     .file = TRACE,
+     .find = "200,20",
+     .replace = "200",
+     .message = "tokenworks run: trace.csv:3: the row ends after 2 of the header's 3 columns"},
+    {.name = "a long row",
+     .file = TRACE,
+     .find = "200,20",
+     .replace = "200,20,2",
+     .message = "tokenworks run: trace.csv:3: the row has more fields than the header's 3 columns"},
+    {.name = "no request",
+     .file = TRACE,
+     .find = "0,100,10\n0.5,200,20\n1,50,5\n",
+     .replace = "",
+     .message = "tokenworks run: trace.csv: the trace has no requests; at least one is needed"},
+    {.name = "an empty trace",
+     .file = TRACE,
+     .replace = "",
+     .message = "tokenworks run: trace.csv: the file is empty; a trace of requests is needed"},
+    {.name = "no trace at all",
+     .file = TRACE,
+     .replace = "hello\nworld\n",
+     .message = "tokenworks run: trace.csv:1: the first line is that of no trace format; name the format it "
+                "is in (tokenworks, azure, mooncake, servegen)"},
+    {.name = "an assignment to nothing",
+     .arguments = "--set \"//pol/@replicas=2\"",
+     .message = "--set //pol/@replicas=2: no element matches \"//pol\"; `tokenworks check --dump` shows what "
+                "there is"},
+    {.name = "an assignment of an unknown attribute",
+     .arguments = "--set \"//pool/@replica=2\"",
+     .message = "--set //pool/@replica=2: <pool> has no attribute \"replica\"; did you mean \"replicas\"?"},
+    {.name = "an assignment without =",
+     .arguments = "--set \"//pool/@replicas\"",
+     .message = "--set //pool/@replicas: holds no '='; write XPATH=VALUE, such as //router/@policy=random"},
+    {.name = "an assignment to an element",
+     .arguments = "--set \"//pool=2\"",
+     .message = "--set //pool=2: \"//pool\" does not end in an attribute; write it as //router/@policy"},
+    {.name = "an assignment of a bad value",
+     .arguments = "--set \"//pool/@replicas=two\"",
+     .message = "--set //pool/@replicas=two: replicas of <pool>: \"two\" is not a whole number; write a "
+                "whole number from 1 to 1000000"},
+    {.name = "an assignment that breaks a rule",
+     .arguments = "--set \"//pool/@tp=3\"",
+     .message = "s.xml:4: tp=\"3\" does not divide the 32 heads of Llama-3.1-8B; use 2 or 4"},
+    {.name = "an unknown option",
+     .arguments = "--quite",
+     .message =
+         "tokenworks run: unknown option --quite; did you mean --quiet? (see `tokenworks run --help`)"},
+    {.name = "--until without a unit",
+     .arguments = "--until 60",
+     .message = "tokenworks run: --until: \"60\" has no unit; write a time, such as 50ms"},
+    {.name = "--until before the start",
+     .arguments = "--until -5s",
+     .message = "tokenworks run: --until: must not be negative; write a time, such as 50ms"},
+    {.name = "--warmup without a unit",
+     .arguments = "--warmup 5",
+     .message = "tokenworks run: --warmup: \"5\" has no unit; write a time, such as 50ms"},
+    {.name = "a negative seed",
+     .arguments = "--seed -5",
+     .message = "--set /scenario/@seed=-5: seed of <scenario>: \"-5\" is out of range; write a whole number "
+                "from 0 to 9e+15"},
+    {.name = "two scenarios",
+     .arguments = "s.xml",
+     .message = "tokenworks run: name one scenario file; usage: tokenworks run SCENARIO.xml -o DIR"},
+};
+
+#endif
