@@ -1,0 +1,327 @@
+/* Fits the power law of a device on measured serving runs, and prints what it predicts and by how much it
+ * errs:
+ *
+ *     build/release/tests/fit-power --data DIR
+ *
+ * DIR/measured/ml_energy.csv: steady-state watts and joules per token against the batch size (ML.ENERGY
+ * Leaderboard v3, github.com/ml-energy/leaderboard; not shipped, its licence is not stated there).
+ * DIR/measured/power_*spl.csv[.gz]: wall power of an 8-GPU server at 1 s (MLPerf Inference v5.1, likewise).
+ *
+ * In each row, requests of `prompt` + `output` tokens run in a batch of n, so that an iteration computes n
+ * decodes at the mean context and n/output prompts:
+ *
+ *     watts = accelerators · (idle + active) + (a · flops + b · bytes) · iterations/s
+ *
+ * `law` takes the iterations per second from the measured tokens per second, and so tests the law alone;
+ * `all` takes them from the step model, and tests the law and the step time together. Fitted rows choose a,
+ * b and active (least squares of relative errors, none below 0); rows marked blind were not looked at. */
+#include "sim/power.h"
+
+#include <zlib.h>
+
+#include <math.h>
+
+/* Prompts of the two tasks, tokens: an assumption, the measurements do not tell. */
+static const struct {
+  const char *task;
+  gint64 tokens;
+} prompts[] = {{"lm-arena-chat", 200}, {"gpqa", 250}};
+
+static const struct {
+  const char *name, *model;
+} models[] = {{"Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b"},
+              {"Qwen/Qwen3-32B", "qwen3-32b"},
+              {"meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-70b"},
+              {"meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"}};
+
+/* What is fitted on: every other row of the two dense models that fit on one or two accelerators. */
+static const struct {
+  const char *gpu, *device;
+  const char *fitted[3];
+} devices[] = {{"H100", "h100-sxm", {"llama-3.1-8b", "qwen3-32b", NULL}},
+               {"B200", "b200-sxm", {"llama-3.1-8b", NULL, NULL}}};
+
+typedef struct row {
+  const char *model;
+  int device, accelerators;
+  double batch, output, watts, joules_per_token, tokens_per_s;
+  gboolean fitted;
+  double flops, bytes, iteration_s; /* of the step model */
+} row;
+
+static const char *find_model(const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(models); i++)
+    if (g_str_equal(models[i].name, name))
+      return models[i].model;
+  return NULL;
+}
+
+/* FLOPs, bytes and time of a mean iteration. */
+static void add_work(row *r, const tw_device *device, gint64 prompt, gboolean experts_parallel)
+{
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_model) model = tw_model_load(r->model, NULL, faults);
+  g_assert(model != NULL);
+  tw_step_setting setting = {
+      .model = model,
+      .device = device,
+      .parallelism = {r->accelerators, 1, 1, experts_parallel ? r->accelerators : 1},
+      .weights = TW_BF16,
+      .kv = TW_BF16,
+      .interconnect = {device->scale_up_bytes_per_s * device->scale_up_efficiency,
+                       device->scale_up_latency_s},
+      .expert_imbalance = 1,
+  };
+  g_autoptr(tw_step_model) steps = tw_step_model_new(&tw_step_roofline, &setting, NULL, faults);
+  double context = (double)prompt + r->output / 2;
+  tw_batch decode = {.decode_seqs = (gint64)lround(r->batch),
+                     .decode_context = (gint64)lround(r->batch * context),
+                     .next_full = G_MAXINT64,
+                     .sampled = (gint64)lround(r->batch)};
+  tw_batch chunk = {.next_full = G_MAXINT64};
+  tw_batch_add_chunk(&chunk, 0, prompt, 0, TRUE);
+  tw_step_cost alone, prefill, both;
+  tw_batch mixed = decode;
+  tw_batch_add_chunk(&mixed, 0, prompt, 0, TRUE);
+  tw_step_model_cost(steps, &decode, 1, &alone);
+  tw_step_model_cost(steps, &chunk, 1, &prefill);
+  tw_step_model_cost(steps, &mixed, 1, &both);
+  /* Prompts join decodes: what one adds to an iteration, n/output times in each. */
+  double share = r->batch / r->output;
+  r->flops = alone.flops.first + share * (both.flops.first - alone.flops.first);
+  r->bytes = alone.bytes.first + share * (both.bytes.first - alone.bytes.first);
+  r->iteration_s = alone.time_s.first + share * (both.time_s.first - alone.time_s.first);
+}
+
+static GArray *read_rows(const char *path, tw_device *const *loaded, GError **error)
+{
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents(path, &text, NULL, error))
+    return NULL;
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  GArray *rows = g_array_new(FALSE, FALSE, sizeof(row));
+  int counts[G_N_ELEMENTS(devices)] = {0};
+  for (guint i = 1; lines[i] != NULL && *lines[i] != '\0'; i++) {
+    g_auto(GStrv) c = g_strsplit(g_strchomp(lines[i]), ",", -1);
+    row r = {.model = find_model(c[0]), .device = -1, .accelerators = (int)g_ascii_strtoll(c[7], NULL, 10)};
+    for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
+      if (g_str_equal(devices[d].gpu, c[6]))
+        r.device = (int)d;
+    if (r.model == NULL || r.device < 0)
+      continue;
+    r.batch = g_ascii_strtod(c[12], NULL);
+    r.output = g_ascii_strtod(c[13], NULL);
+    r.watts = g_ascii_strtod(c[14], NULL);
+    r.joules_per_token = g_ascii_strtod(c[16], NULL);
+    r.tokens_per_s = g_ascii_strtod(c[21], NULL);
+    if (g_strv_contains(devices[r.device].fitted, r.model))
+      r.fitted = counts[r.device]++ % 2 == 0;
+    gint64 prompt = 0;
+    for (guint t = 0; t < G_N_ELEMENTS(prompts); t++)
+      if (g_str_equal(prompts[t].task, c[1]))
+        prompt = prompts[t].tokens;
+    add_work(&r, loaded[r.device], prompt, g_ascii_strtoll(c[9], NULL, 10) > 1);
+    g_array_append_val(rows, r);
+  }
+  return rows;
+}
+
+static double law_watts(const row *r, const tw_device *device, const double *x, double iterations_per_s)
+{
+  double work = (x[0] * r->flops + x[1] * r->bytes) * iterations_per_s / r->accelerators + x[2];
+  return r->accelerators * (device->idle_w + fmin(work, device->max_w - device->idle_w));
+}
+
+/* Least squares of relative errors over the terms in `use`: normal equations, Gauss-Jordan. */
+static gboolean solve(const GArray *rows, int device, const tw_device *d, const gboolean *use, double *x)
+{
+  double m[3][4] = {{0}};
+  for (guint i = 0; i < rows->len; i++) {
+    const row *r = &g_array_index(rows, row, i);
+    if (r->device != device || !r->fitted)
+      continue;
+    double rate = r->tokens_per_s / r->batch, w = 1 / r->watts;
+    double terms[3] = {r->flops * rate * w * 1e-12, r->bytes * rate * w * 1e-12, r->accelerators * w};
+    double target = 1 - r->accelerators * d->idle_w * w;
+    for (int a = 0; a < 3; a++)
+      for (int b = 0; b < 4; b++)
+        m[a][b] += terms[a] * (b < 3 ? terms[b] : target);
+  }
+  for (int a = 0; a < 3; a++)
+    if (!use[a])
+      for (int b = 0; b < 4; b++)
+        m[a][b] = m[b < 3 ? b : a][a] = a == b;
+  for (int a = 0; a < 3; a++)
+    if (!use[a])
+      m[a][3] = 0;
+  for (int p = 0; p < 3; p++) {
+    if (fabs(m[p][p]) < 1e-12)
+      return FALSE;
+    for (int a = 0; a < 3; a++)
+      for (int b = 3; a != p && b >= p; b--)
+        m[a][b] -= m[a][p] / m[p][p] * m[p][b];
+  }
+  for (int a = 0; a < 3; a++)
+    x[a] = m[a][3] / m[a][a] * (a < 2 ? 1e-12 : 1);
+  return TRUE;
+}
+
+/* Drops the most negative term until none is below 0. */
+static gboolean fit(const GArray *rows, int device, const tw_device *d, double *x)
+{
+  gboolean use[3] = {TRUE, TRUE, TRUE};
+  for (;;) {
+    int worst = -1;
+    if (!solve(rows, device, d, use, x))
+      return FALSE;
+    for (int a = 0; a < 3; a++)
+      if (x[a] < 0)
+        worst = a;
+    if (worst < 0)
+      return TRUE;
+    use[worst] = FALSE;
+  }
+}
+
+static int ascending(gconstpointer a, gconstpointer b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static void print_median(const char *what, GArray *errors)
+{
+  if (errors->len == 0)
+    return;
+  g_array_sort(errors, ascending);
+  printf("  %-44s median %5.1f %%  90th percentile %5.1f %%  (%u rows)\n", what,
+         g_array_index(errors, double, errors->len / 2), g_array_index(errors, double, errors->len * 9 / 10),
+         errors->len);
+}
+
+static void print_device(const GArray *rows, int index, const tw_device *d, const double *x)
+{
+  GArray *errors[2][3];
+  for (int i = 0; i < 6; i++)
+    errors[i / 3][i % 3] = g_array_new(FALSE, FALSE, sizeof(double));
+  printf("\n%s: %.3f pJ/FLOP (bf16), %.1f pJ/byte, %.1f W active, %.0f W idle\n", d->label, x[0] * 1e12,
+         x[1] * 1e12, x[2], d->idle_w);
+  printf("  %-14s %3s %6s %-6s %9s %9s %7s %9s %7s %9s %9s %7s\n", "model", "gpu", "batch", "", "measured W",
+         "law W", "error", "all W", "error", "J/token", "all", "error");
+  for (guint i = 0; i < rows->len; i++) {
+    const row *r = &g_array_index(rows, row, i);
+    if (r->device != index)
+      continue;
+    double law = law_watts(r, d, x, r->tokens_per_s / r->batch), all = law_watts(r, d, x, 1 / r->iteration_s);
+    double joules = all * r->iteration_s / r->batch;
+    double e[3] = {100 * (law / r->watts - 1), 100 * (all / r->watts - 1),
+                   100 * (joules / r->joules_per_token - 1)};
+    printf("  %-14s %3d %6.0f %-6s %9.0f %9.0f %6.1f%% %9.0f %6.1f%% %9.4f %9.4f %6.1f%%\n", r->model,
+           r->accelerators, r->batch, r->fitted ? "fitted" : "blind", r->watts, law, e[0], all, e[1],
+           r->joules_per_token, joules, e[2]);
+    for (int k = 0; k < 3; k++) {
+      double error = fabs(e[k]);
+      g_array_append_val(errors[!r->fitted][k], error);
+    }
+  }
+  static const char *const names[2][3] = {
+      {"fitted rows, watts of the law alone", "fitted rows, watts with the step time",
+       "fitted rows, joules per token"},
+      {"blind rows, watts of the law alone", "blind rows, watts with the step time",
+       "blind rows, joules per token"}};
+  for (int i = 0; i < 6; i++) {
+    print_median(names[i / 3][i % 3], errors[i / 3][i % 3]);
+    g_array_unref(errors[i / 3][i % 3]);
+  }
+}
+
+/* ---- The wall ---- */
+
+/* Mean watts of the samples [from, to) of a log, gzip or plain. */
+static double mean_watts(const GArray *watts, guint from, guint to)
+{
+  double sum = 0;
+  for (guint i = from; i < to; i++)
+    sum += g_array_index(watts, double, i);
+  return sum / (to - from);
+}
+
+static void print_wall(const char *path, const tw_device *d)
+{
+  gzFile file = gzopen(path, "rb");
+  g_autoptr(GArray) watts = g_array_new(FALSE, FALSE, sizeof(double));
+  char line[256];
+  if (file == NULL) {
+    printf("\nskipped: %s is not there\n", path);
+    return;
+  }
+  while (gzgets(file, line, sizeof line) != NULL) {
+    const char *comma = strchr(line, ',');
+    double value = comma != NULL ? g_ascii_strtod(comma + 1, NULL) : 0;
+    if (value > 0)
+      g_array_append_val(watts, value);
+  }
+  gzclose(file);
+  if (watts->len < 1000)
+    return;
+  double n = (double)d->chassis.accelerators, rest = d->chassis.overhead_w;
+  double idle = mean_watts(watts, 0, 10), plateau = mean_watts(watts, watts->len / 3, watts->len * 2 / 3);
+  double idle_w = n * d->idle_w + rest, full_w = n * d->max_w + rest;
+  guint begin = 0, end = 0;
+  for (guint i = 0; i < watts->len; i++) {
+    double w = g_array_index(watts, double, i);
+    if (begin == 0 && w > idle + 0.1 * (plateau - idle))
+      begin = i;
+    if (end == 0 && w > idle + 0.9 * (plateau - idle))
+      end = i;
+  }
+  printf("\nWall power of a server with 8 %s (MLPerf Llama-2-70B offline, fp4)\n", d->label);
+  printf("  idle     measured %6.0f W, model %6.0f W, %+.1f %%  (blind: idle watts are of another server)\n",
+         idle, idle_w, 100 * (idle_w / idle - 1));
+  printf(
+      "  plateau  measured %6.0f W, model %6.0f W, %+.1f %%  (not blind: the chassis' watts are its rest)\n",
+      plateau, full_w, 100 * (full_w / plateau - 1));
+  printf("  ramp     measured %6u s from 10 to 90 %%: loading and warm-up; the model has none\n",
+         end - begin);
+}
+
+int main(int argc, char **argv)
+{
+  char *data = NULL;
+  GError *error = NULL;
+  const GOptionEntry entries[] = {
+      {"data", 0, 0, G_OPTION_ARG_FILENAME, &data, "Where the measurements lie", "DIR"}, {0}};
+  GOptionContext *context = g_option_context_new("- fit the power law on measurements");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!g_option_context_parse(context, &argc, &argv, &error))
+    g_error("%s", error->message);
+  g_option_context_free(context);
+  if (data == NULL) {
+    puts("skipped: the measurements are not shipped; say where they lie with --data DIR");
+    return 0;
+  }
+  tw_faults *faults = tw_faults_new();
+  tw_device *loaded[G_N_ELEMENTS(devices)];
+  for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
+    loaded[d] = tw_device_load(devices[d].device, NULL, faults);
+  g_autofree char *path = g_build_filename(data, "measured", "ml_energy.csv", NULL);
+  g_autoptr(GArray) rows = read_rows(path, loaded, &error);
+  if (rows == NULL) {
+    printf("skipped: %s\n", error->message);
+    return 0;
+  }
+  for (guint d = 0; d < G_N_ELEMENTS(devices); d++) {
+    double x[3];
+    if (fit(rows, (int)d, loaded[d], x))
+      print_device(rows, (int)d, loaded[d], x);
+  }
+  g_autofree char *wall = g_build_filename(
+      data, "measured", "power_Lenovo_SR680a_V3_B200SXMx8_TRT_llama2-70b-99.9_Offline_spl.csv.gz", NULL);
+  print_wall(wall, loaded[1]);
+  for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
+    tw_device_free(loaded[d]);
+  tw_faults_free(faults);
+  g_free(data);
+  return 0;
+}
