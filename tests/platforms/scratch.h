@@ -33,7 +33,8 @@ static inline scratch scratch_new(void)
 static inline const char *scratch_write(scratch *files, const char *name, const char *text, gssize length)
 {
   char *path = g_build_filename(files->folder, name, NULL);
-  FILE *out = g_fopen(path, "w"); /* g_file_set_contents would wait for the disk */
+  g_remove(path); /* writing over a file, as g_file_set_contents does, waits for the disk */
+  FILE *out = g_fopen(path, "w");
   assert_non_null(out);
   size_t size = length < 0 ? strlen(text) : (size_t)length;
   assert_int_equal(fwrite(text, 1, size, out), size);
