@@ -6,7 +6,7 @@
 static void suggest_option(const GOptionEntry *entries, char **argv, GError **error)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
-  for (const GOptionEntry *entry = entries; entry != NULL && entry->long_name != NULL; entry++)
+  for (const GOptionEntry *entry = entries; entry->long_name != NULL; entry++)
     g_ptr_array_add(names, (char *)entry->long_name);
   g_ptr_array_add(names, (char *)"help");
   g_ptr_array_add(names, NULL);
@@ -26,8 +26,8 @@ static void suggest_option(const GOptionEntry *entries, char **argv, GError **er
   }
 }
 
-gboolean tw_command_parse(const tw_command *command, const GOptionEntry *entries, int *argc, char ***argv,
-                          GError **error)
+static gboolean parse(const tw_command *command, const GOptionEntry *entries, int *argc, char ***argv,
+                      GError **error)
 {
   g_autoptr(GOptionContext) context = g_option_context_new(command->usage);
   g_autofree char *program = g_strdup_printf("tokenworks %s", command->name);
@@ -37,8 +37,7 @@ gboolean tw_command_parse(const tw_command *command, const GOptionEntry *entries
   g_set_prgname(program);
   g_option_context_set_summary(context, command->description);
   g_option_context_set_description(context, footer);
-  if (entries != NULL)
-    g_option_context_add_main_entries(context, entries, NULL);
+  g_option_context_add_main_entries(context, entries, NULL);
   g_auto(GStrv) before = g_strdupv(*argv);
   if (g_option_context_parse(context, argc, argv, &problem))
     return TRUE;
@@ -56,7 +55,7 @@ gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, 
     entry.arg_data = (char *)values + (gsize)option->arg_data;
     g_array_append_val(entries, entry);
   }
-  return tw_command_parse(command, (const GOptionEntry *)entries->data, argc, argv, error);
+  return parse(command, (const GOptionEntry *)entries->data, argc, argv, error);
 }
 
 const char *tw_command_word(const tw_command *command)

@@ -35,19 +35,19 @@ typedef struct tw_command {
  * exits 0. An unknown option is TW_INPUT_ERROR and names the nearest one. */
 gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, char ***argv, GError **error);
 
-/* The same with a table that points to the values themselves. */
-gboolean tw_command_parse(const tw_command *command, const GOptionEntry *entries, int *argc, char ***argv,
-                          GError **error);
-
 /* Runs the action that argv[1] names: the `run` of a command that has actions. */
 int tw_command_run_action(const tw_command *command, int argc, char **argv, GError **error);
 /* "cat" of "log cat". Borrowed. */
 const char *tw_command_word(const tw_command *command);
 
+/* What the program is, for its help and manual page. */
+extern const char tw_program_description[];
+
 /* Every subcommand, in the order of `tokenworks --help`; ends with NULL. */
 extern const tw_command *const tw_commands[];
 
 extern const tw_command tw_run_command, tw_check_command, tw_platform_command, tw_workload_command,
-    tw_report_command, tw_compare_command, tw_trace_command, tw_show_command, tw_log_command, tw_net_command;
+    tw_report_command, tw_compare_command, tw_trace_command, tw_show_command, tw_log_command, tw_net_command,
+    tw_manual_command;
 
 #endif
