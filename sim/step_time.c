@@ -66,7 +66,7 @@ tw_line tw_line_max(tw_line a, tw_line b, gint64 *valid)
     a = b;
     b = swap;
   }
-  if (b.growth > a.growth) {
+  if (b.growth > a.growth && *valid > 1) {
     double crossing = (a.first - b.first) / (b.growth - a.growth);
     if (crossing + 1 < (double)*valid)
       *valid = (gint64)crossing + 1;
