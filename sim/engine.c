@@ -355,7 +355,8 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     if (rank->preemptions > preempted && engine->listener.preempted != NULL)
       engine->listener.preempted(engine->listener.user, engine->index,
                                  (gint64)(rank->preemptions - preempted), now_s);
-    horizon = MIN(horizon, tw_scheduler_horizon(rank));
+    gint64 unchanged = tw_scheduler_horizon(rank);
+    horizon = MIN(horizon, unchanged);
     work += rank->batch.decode_seqs + rank->batch.prefill_seqs;
     engine->batches[i] = rank->batch;
   }

@@ -399,7 +399,8 @@ gint64 tw_scheduler_horizon(const tw_scheduler *s)
   if (!s->decodes)
     return G_MAXINT64;
   gint64 first_end = (gint64)tw_heap_top(&s->finish)->key - s->count;
-  return MIN(first_end, tw_kv_room(&s->kv, s->count));
+  gint64 room = tw_kv_room(&s->kv, s->count);
+  return MIN(first_end, room);
 }
 
 static int by_ticket(gconstpointer a, gconstpointer b)
