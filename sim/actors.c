@@ -100,9 +100,8 @@ tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error)
     return NULL;
   int n = scenario->n_engines;
   tw_actors *actors = g_new0(tw_actors, 1);
-  *actors = (tw_actors){.scenario = scenario,
-                        .flows = tw_flows_new(scenario->platform, NULL, NULL),
-                        .all = g_new0(actor, (gsize)n + 2)};
+  *actors = (tw_actors){
+      .scenario = scenario, .flows = tw_flows_new(scenario->platform), .all = g_new0(actor, (gsize)n + 2)};
   for (int i = 0; i < n + 2; i++)
     actors->all[i] = (actor){actors, i < n ? i : n - 1 - i, NULL, -INFINITY};
   return actors;
@@ -215,9 +214,9 @@ gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_cont
   return FALSE;
 }
 
-tw_network tw_actors_network(tw_actors *actors)
+tw_flows *tw_actors_flows(tw_actors *actors)
 {
-  return tw_flows_network(actors->flows);
+  return actors->flows;
 }
 
 guint64 tw_actors_wakeups(const tw_actors *actors)

@@ -12,6 +12,7 @@
 #define TW_SIM_ACTORS_H
 
 #include "sim/factory.h"
+#include "sim/flows.h"
 
 /* What runs beside the simulation. */
 typedef struct tw_run_control {
@@ -29,8 +30,8 @@ tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error);
 void tw_actors_free(tw_actors *actors);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_actors, tw_actors_free)
 
-/* SimGrid's network, for tw_factory_new. */
-tw_network tw_actors_network(tw_actors *actors);
+/* The network of the run, borrowed from the actors. */
+tw_flows *tw_actors_flows(tw_actors *actors);
 /* To be given to tw_factory_new as `moved`, with the actors as `user`. */
 void tw_actors_moved(void *actors, int engine);
 

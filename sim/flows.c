@@ -75,12 +75,10 @@ static int by_name(gconstpointer a, gconstpointer b)
   return strcmp(sg_link_get_name(*(const sg_link_t *)a), sg_link_get_name(*(const sg_link_t *)b));
 }
 
-tw_flows *tw_flows_new(const tw_platform *platform, tw_flow_watcher *watcher, void *user)
+tw_flows *tw_flows_new(const tw_platform *platform)
 {
   tw_flows *flows = g_new0(tw_flows, 1);
   *flows = (tw_flows){.platform = platform,
-                      .watcher = watcher,
-                      .user = user,
                       .hosts = g_new0(sg_host_t, (gsize)platform->n_hosts),
                       .n_links = (int)sg_link_count(),
                       .link_index = g_hash_table_new(NULL, NULL),
@@ -111,6 +109,12 @@ void tw_flows_free(tw_flows *flows)
   g_free(flows->hosts);
   g_free(flows->links);
   g_free(flows);
+}
+
+void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user)
+{
+  flows->watcher = watcher;
+  flows->user = user;
 }
 
 static const route *find_route(tw_flows *flows, int from, int to)
@@ -199,11 +203,6 @@ static void start(void *state, tw_flow *flow, double now_s)
 tw_network tw_flows_network(tw_flows *flows)
 {
   return (tw_network){route_of, start, flows};
-}
-
-int tw_flows_under_way(const tw_flows *flows)
-{
-  return (int)flows->busy.length;
 }
 
 double tw_flows_oldest_s(tw_flows *flows)

@@ -16,15 +16,16 @@ typedef struct tw_flows tw_flows;
 /* Told of every flow that has ended, before its starter is. `links` are indices for tw_flows_link_name. */
 typedef void tw_flow_watcher(void *user, const tw_flow *flow, const int *links, int n_links, double end_s);
 
-/* SimGrid must have been started with this platform, which is borrowed. `watcher` may be NULL. */
-tw_flows *tw_flows_new(const tw_platform *platform, tw_flow_watcher *watcher, void *user);
+/* SimGrid must have been started with this platform, which is borrowed. */
+tw_flows *tw_flows_new(const tw_platform *platform);
 void tw_flows_free(tw_flows *flows); /* after SimGrid's last event */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_flows, tw_flows_free)
+
+void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user); /* NULL: nobody */
 
 /* To be used from inside actors only. */
 tw_network tw_flows_network(tw_flows *flows);
 
-int tw_flows_under_way(const tw_flows *flows);
 /* When the oldest flow under way began, INFINITY if there is none. */
 double tw_flows_oldest_s(tw_flows *flows);
 

@@ -23,12 +23,14 @@ static const tw_column engine_columns[] = {COLUMNS(TW_ENGINE_COLUMNS)};
 static const tw_column rack_columns[] = {COLUMNS(TW_RACK_COLUMNS)};
 static const tw_column site_columns[] = {COLUMNS(TW_SITE_COLUMNS)};
 static const tw_column segment_columns[] = {COLUMNS(TW_SEGMENT_COLUMNS)};
+static const tw_column link_columns[] = {COLUMNS(TW_LINK_COLUMNS)};
 
 const tw_request_row tw_request_row_empty = {EMPTY(TW_REQUEST_COLUMNS)};
 const tw_engine_row tw_engine_row_empty = {EMPTY(TW_ENGINE_COLUMNS)};
 const tw_rack_row tw_rack_row_empty = {EMPTY(TW_RACK_COLUMNS)};
 const tw_site_row tw_site_row_empty = {EMPTY(TW_SITE_COLUMNS)};
 const tw_segment_row tw_segment_row_empty = {EMPTY(TW_SEGMENT_COLUMNS)};
+const tw_link_row tw_link_row_empty = {EMPTY(TW_LINK_COLUMNS)};
 
 struct request_chars {
   CHARS(TW_REQUEST_COLUMNS)
@@ -46,6 +48,10 @@ struct segment_chars {
   CHARS(TW_SEGMENT_COLUMNS)
 };
 
+struct link_chars {
+  CHARS(TW_LINK_COLUMNS)
+};
+
 /* A row's columns, and the one that time runs by. */
 #define SHAPE(row, time) offsetof(struct row##_chars, time), sizeof(struct row##_chars), row##_columns
 
@@ -57,6 +63,7 @@ const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s)},
     [TW_LOG_SEGMENTS] = {"segments", "a row per stretch of work, in the order of ending: a timeline",
                          SHAPE(segment, end_s)},
+    [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s)},
 };
 
 const tw_log_table *tw_log_table_find(const char *name)

@@ -104,6 +104,12 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(requests, "requests", "requests that took part")                                                   \
   INTEGER(tokens, "tokens", "tokens computed or emitted")                                                    \
   INTEGER(bytes, "bytes", "bytes moved")
+
+#define TW_LINK_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                        \
+  INSTANT(start_s, "start of the interval")                                                                  \
+  TEXT(link, "name of the link in the platform; two-way links end in _UP and _DOWN")                         \
+  REAL(bytes, 3, "bytes", "bytes that crossed it; those of a flow are spread evenly over its time")          \
+  REAL(utilization, 6, "", "of its bandwidth, averaged over the interval")
 /* clang-format on */
 
 #define TW_ROW_INTEGER(name, ...) gint64 name;
@@ -127,12 +133,17 @@ typedef struct tw_segment_row {
   TW_ROW(TW_SEGMENT_COLUMNS)
 } tw_segment_row;
 
+typedef struct tw_link_row {
+  TW_ROW(TW_LINK_COLUMNS)
+} tw_link_row;
+
 /* Rows without a single value: where a row starts from, so that what is not simulated stays empty. */
 extern const tw_request_row tw_request_row_empty;
 extern const tw_engine_row tw_engine_row_empty;
 extern const tw_rack_row tw_rack_row_empty;
 extern const tw_site_row tw_site_row_empty;
 extern const tw_segment_row tw_segment_row_empty;
+extern const tw_link_row tw_link_row_empty;
 
 typedef struct tw_column {
   const char *name;
@@ -157,6 +168,7 @@ typedef enum {
   TW_LOG_RACKS,
   TW_LOG_SITE,
   TW_LOG_SEGMENTS,
+  TW_LOG_LINKS,
   TW_LOG_TABLES
 } tw_log_table_id;
 extern const tw_log_table tw_log_tables[TW_LOG_TABLES];

@@ -237,6 +237,11 @@ void tw_log_segment(tw_log *log, const tw_segment_row *row)
   WRITE_ROW(TW_LOG_SEGMENTS, TW_SEGMENT_COLUMNS, end_s);
 }
 
+void tw_log_link(tw_log *log, const tw_link_row *row)
+{
+  WRITE_ROW(TW_LOG_LINKS, TW_LINK_COLUMNS, start_s);
+}
+
 gboolean tw_log_wants(const tw_log *log, tw_log_table_id table)
 {
   return log->writers[table] != NULL;

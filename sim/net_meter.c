@@ -155,7 +155,7 @@ static void run_meter(int argc, char **argv)
 GArray *tw_net_measure(const tw_platform *platform, const tw_plan *plan, const tw_ranks *ranks,
                        GError **error)
 {
-  g_autoptr(tw_flows) flows = tw_flows_new(platform, NULL, NULL);
+  g_autoptr(tw_flows) flows = tw_flows_new(platform);
   meter m = {.platform = platform,
              .plan = plan,
              .ranks = ranks,

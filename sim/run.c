@@ -2,6 +2,7 @@
 
 #include "sim/actors.h"
 #include "sim/description.h"
+#include "sim/link_recorder.h"
 #include "sim/summary.h"
 
 #include <glib/gstdio.h>
@@ -68,16 +69,21 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   g_autoptr(tw_actors) actors = tw_actors_new(scenario, error);
   if (actors == NULL)
     return NULL;
-  tw_network network = tw_actors_network(actors);
+  tw_flows *flows = tw_actors_flows(actors);
+  tw_network network = tw_flows_network(flows);
+  g_autoptr(tw_link_recorder) links = tw_link_recorder_new(flows, scenario->interval_s, log);
   g_autoptr(tw_factory) factory =
       tw_factory_new(scenario, stream, recorder, &network, tw_actors_moved, actors);
   run r = {options, stream, recorder};
   tw_run_control control = {options->until_s, go_on, &r};
   gboolean sound = tw_factory_start(factory, error) && tw_actors_run(actors, factory, &control, error);
-  tw_factory_finish(factory, tw_actors_end_s(actors));
+  tw_link_recorder_close(links, tw_factory_finish(factory, tw_actors_end_s(actors)));
   if (!sound)
     return NULL;
   json_t *summary = tw_summary(scenario, factory, recorder, tw_actors_cut_short(actors));
+  json_t *sent = tw_link_recorder_summary(links);
+  if (sent != NULL)
+    json_object_set_new(summary, "network", sent);
   json_object_set_new(summary, "events", json_integer((json_int_t)tw_actors_wakeups(actors)));
   return summary;
 }
@@ -86,7 +92,8 @@ json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GErro
 {
   gint64 start_us = g_get_monotonic_time();
   guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_RACKS) |
-                 (1U << TW_LOG_SITE) | (scenario->segments ? 1U << TW_LOG_SEGMENTS : 0);
+                 (1U << TW_LOG_SITE) | (scenario->segments ? 1U << TW_LOG_SEGMENTS : 0) |
+                 (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0);
   g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
   if (stream == NULL || !prepare_directory(options, error))
     return NULL;

@@ -359,6 +359,14 @@ void tw_scenario_free(tw_scenario *scenario)
   g_free(scenario);
 }
 
+gboolean tw_scenario_uses_network(const tw_scenario *scenario)
+{
+  for (int i = 0; i < scenario->n_pools; i++)
+    if (scenario->pools[i].role == TW_POOL_PREFILL)
+      return TRUE;
+  return FALSE;
+}
+
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
 {
   if (scenario->workload == TW_WORKLOAD_POISSON) {

@@ -103,6 +103,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
+/* Whether anything crosses links: a KV cache on its way between engines. */
+gboolean tw_scenario_uses_network(const tw_scenario *scenario);
+
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 
@@ -116,8 +119,8 @@ void tw_scenario_clear_power(tw_scenario *scenario);
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_pool_element, tw_scheduler_element,
-    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element,
-    tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element, tw_price_element,
+    tw_carbon_element, tw_weather_element, tw_cost_element;
 extern const tw_element tw_length_elements[3];
 
 #endif

@@ -331,6 +331,12 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
           100 * number(summary, "utilization", "accelerator_busy"),
           100 * number(summary, "utilization", "mfu"), 100 * number(summary, "utilization", "mbu"),
           100 * number(summary, "utilization", "kv_used"));
+  const json_t *network = json_object_get(summary, "network");
+  if (network != NULL)
+    fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",
+            1e-9 * number(summary, "network", "bytes"),
+            json_string_value(json_object_get(network, "peak_link")),
+            100 * number(summary, "network", "peak_link_utilization"));
   print_energy(summary, out);
   if (number(summary, NULL, "extrapolated_iterations") > 0)
     fprintf(out, "  warning     %.1f %% of the iterations lie outside of the measured step times\n",

@@ -98,7 +98,7 @@ static void run_child(const char *path, const test_flow *flows, int n, int fd)
   if (platform == NULL)
     _exit(1);
   tw_simgrid_start(platform);
-  tw_flows *network = tw_flows_new(platform, NULL, NULL);
+  tw_flows *network = tw_flows_new(platform);
   double *ends_s = g_new0(double, (gsize)n);
   sender *senders = g_new0(sender, (gsize)n);
   for (int i = 0; i < n; i++) {

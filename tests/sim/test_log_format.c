@@ -15,13 +15,14 @@ static void every_table_says_what_it_is(void **state)
       assert_in_range(table->columns[c].decimals, 0, 9);
     }
   }
-  assert_null(tw_log_table_find("links"));
+  assert_null(tw_log_table_find("wires"));
 }
 
 static void time_runs_by_the_instant_at_which_a_row_is_final(void **state)
 {
   (void)state;
-  static const char *const times[TW_LOG_TABLES] = {"completion_s", "start_s", "start_s", "start_s", "end_s"};
+  static const char *const times[TW_LOG_TABLES] = {"completion_s", "start_s", "start_s",
+                                                   "start_s",      "end_s",   "start_s"};
   for (int i = 0; i < TW_LOG_TABLES; i++) {
     const tw_column *column = &tw_log_tables[i].columns[tw_log_tables[i].time_column];
     assert_string_equal(column->name, times[i]);
