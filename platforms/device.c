@@ -28,7 +28,7 @@ typedef struct reading {
 #define SOURCE                                                                                               \
   {"source", TW_ATTR_STRING, FIELD(source), .help = "where the numbers come from"},                          \
   {                                                                                                          \
-    NULL                                                                                                     \
+    0                                                                                                        \
   }
 #define SHARE .positive = TRUE, .max = 1
 

@@ -333,9 +333,10 @@ static xmlDoc *load_resolved(loading *load, const char *path, const char *from_p
   g_ptr_array_remove_index(load->stack, load->stack->len - 1);
 
   const xmlNode *root = xmlDocGetRootElement(xml);
-  if (tw_faults_count(load->faults) == faults_before && (root == NULL || tw_node_next(root, NULL) != NULL))
+  gboolean good = tw_faults_count(load->faults) == faults_before;
+  if (good && (root == NULL || tw_node_next(root, NULL) != NULL))
     tw_faults_add(load->faults, path, 0, "has more or less than one outermost element; include one there");
-  if (tw_faults_count(load->faults) == faults_before && check_depth(root, 1, path, load->faults))
+  else if (good && check_depth(root, 1, path, load->faults))
     return xml;
   xmlFreeDoc(xml);
   return NULL;

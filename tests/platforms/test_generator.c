@@ -26,8 +26,10 @@ static tw_platform *load_generated(scratch *files, const char *command)
 {
   g_autoptr(GError) error = NULL;
   char *text = generate(command, &error);
-  if (text == NULL)
+  if (text == NULL) {
     fail_msg("%s", error->message);
+    return NULL;
+  }
   g_autoptr(tw_faults) faults = tw_faults_new();
   tw_platform *platform = tw_platform_load(scratch_write(files, "site.xml", text, -1), faults);
   free(text);

@@ -31,7 +31,7 @@ static const tw_attribute box_attributes[] = {
     {"open", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(box, open), .help = "whether it is open"},
     {"colour", TW_ATTR_CHOICE, .fallback = "green", .choices = colours, .offset = offsetof(box, colour),
      .help = "hue"},
-    {NULL}};
+    {0}};
 
 static gboolean check_box(const xmlNode *node, const void *target, tw_faults *faults)
 {
