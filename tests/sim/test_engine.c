@@ -327,6 +327,69 @@ static void a_request_goes_to_the_rank_with_the_fewest_sequences(void **state)
   served_clear(&s);
 }
 
+static void submit(tw_engine *engine, double now_s, gint32 prompt, gint32 output)
+{
+  static guint64 tickets;
+  tw_request request = {.id = tickets, .arrival_s = now_s, .prompt_tokens = prompt, .answer_tokens = output};
+  tw_sequence *sequence = tw_sequence_new(&request);
+  sequence->ticket = tickets++;
+  tw_engine_submit(engine, sequence, now_s);
+}
+
+/* A decodes until 100 s, and B would need all of the cache: its arrival has the engine look at the next
+ * boundary, in vain. C, behind B, and D leave the engine asleep. */
+static void an_arrival_that_cannot_join_wakes_nobody(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.kv_blocks = 30;
+  config.max_batched_tokens = 200; /* B's prompt would go whole */
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  tw_engine_listener listener = {0};
+  tw_engine *e = tw_engine_new(0, &engine, &listener);
+  submit(e, 0, 4, 100);
+  tw_engine_step(e); /* idle, to the prompt */
+  tw_engine_step(e); /* the prompt, to the decodes */
+  assert_near(tw_engine_due(e), 100, 0);
+  submit(e, 10.5, 119, 1);
+  assert_near(tw_engine_due(e), 11, 0);
+  tw_engine_step(e);
+  assert_near(tw_engine_due(e), 100, 0);
+  submit(e, 20.5, 4, 1);
+  submit(e, 30, 4, 1);
+  assert_near(tw_engine_due(e), 100, 0);
+  assert_int_equal(tw_engine_steps(e), 3);
+  tw_engine_free(e);
+}
+
+/* 4 blocks of 4 tokens. The last token's key and value are never computed: 8 + 9 tokens take 16 places. */
+static void what_can_never_fit_is_refused(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.kv_blocks = 4;
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  engine.scheduler.max_model_len = 17;
+  tw_engine_listener listener = {0};
+  tw_engine *e = tw_engine_new(0, &engine, &listener);
+  assert_null(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 8, .answer_tokens = 9}));
+  assert_string_equal(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 8, .answer_tokens = 10}),
+                      "prompt and output exceed max-model-len");
+  tw_engine_free(e);
+  engine.scheduler.max_model_len = 100;
+  e = tw_engine_new(0, &engine, &listener);
+  assert_string_equal(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 8, .answer_tokens = 10}),
+                      "prompt and output exceed the KV cache");
+  tw_engine_free(e);
+
+  static const naive_request requests[] = {{0, 8, 0, 9, 0}};
+  served s = serve(&config, requests, 1, FALSE);
+  assert_near(s.outcomes[0].completion_s, 9, 0);
+  served_clear(&s);
+}
+
 /* Usage of one request of 10 prompt tokens and 5 output tokens, 0 to 5 s, waiting for none of it. */
 static void usage_counts_what_was_computed(void **state)
 {
@@ -339,6 +402,20 @@ static void usage_counts_what_was_computed(void **state)
   assert_int_equal(s.usage.prompt_tokens, 10);
   assert_int_equal(s.usage.output_tokens, 5);
   served_clear(&s);
+}
+
+/* Blocks of 4 tokens: 3 hold the prompt of 10 for its second, and the decodes grow to 16 tokens, 4 blocks, in
+ * six: straight from 3 to 4 in one macro-step; one by one at 11, 12, 13, ... 16 tokens 3, 3, 4, 4, 4 and 4,
+ * each averaged with the one before. */
+static void blocks_in_use_are_averaged_between_the_steps(void **state)
+{
+  (void)state;
+  static const naive_request requests[] = {{0, 10, 0, 7, 0}};
+  served macro = serve(&plain, requests, 1, FALSE), exact = serve(&plain, requests, 1, TRUE);
+  assert_near(macro.usage.kv_block_s, 3 + 6 * 3.5, 0);
+  assert_near(exact.usage.kv_block_s, 3 + 3 + 3 + 3.5 + 4 + 4 + 4, 0);
+  served_clear(&macro);
+  served_clear(&exact);
 }
 
 /* ---- Against the naive engine ---- */
@@ -469,7 +546,10 @@ int main(void)
       cmocka_unit_test(a_static_batch_lets_nobody_join),
       cmocka_unit_test(ranks_step_at_the_pace_of_the_slowest),
       cmocka_unit_test(a_request_goes_to_the_rank_with_the_fewest_sequences),
+      cmocka_unit_test(an_arrival_that_cannot_join_wakes_nobody),
+      cmocka_unit_test(what_can_never_fit_is_refused),
       cmocka_unit_test(usage_counts_what_was_computed),
+      cmocka_unit_test(blocks_in_use_are_averaged_between_the_steps),
       cmocka_unit_test(iterations_and_instants_are_those_of_the_naive_engine),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
