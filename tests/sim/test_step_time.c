@@ -271,6 +271,17 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
   assert_near(cost_of(&setting, ranks).time_s.first - cost.time_s.first, 2 * (8 + 16) / 2 * 1e-9, 1e-18);
 }
 
+/* One rank of TP 2, and the experts over the same two: behind the experts there is no all-reduce, so that two
+ * of 2 · 1/2 · 32 bytes are left. Each of the two sends the 8 numbers of one token to both groups. */
+static void experts_of_their_own_group_need_no_all_reduce(void **state)
+{
+  (void)state;
+  double linear = 2 * 2 * (192 + 32), all_reduces = 2 * 32, sent = 2 * (8 + 16);
+  tw_step_cost cost = unit_cost(&moe, 2, 1, 1, 2, &decode2);
+  assert_near(cost.time_s.first, ((linear + 32 * 10 + 160 + 2 * 3 * 192) / 2 + all_reduces + sent) * 1e-9,
+              1e-18);
+}
+
 /* Two stages of one layer, two micro-batches of 1.5 sequences, each of which reads all weights of its stage:
  * in steady state the iteration takes two passes of the last stage, with half of the layers' time (2304 bytes
  * of weights and 480 of KV), the head, and 1.5 · 8 · 2 bytes sent. */
@@ -579,6 +590,7 @@ int main(void)
       cmocka_unit_test(the_latent_of_mla_is_not_sharded),
       cmocka_unit_test(experts_are_read_if_a_token_picks_them),
       cmocka_unit_test(expert_parallelism_shares_the_experts_and_sends_the_tokens),
+      cmocka_unit_test(experts_of_their_own_group_need_no_all_reduce),
       cmocka_unit_test(the_slowest_stage_sets_the_pace_of_a_pipeline),
       cmocka_unit_test(the_cost_ends_where_another_rank_becomes_the_slowest),
       cmocka_unit_test(launches_and_sequences_take_their_time),
