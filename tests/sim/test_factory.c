@@ -248,6 +248,38 @@ static void a_token_on_the_edge_counts_in_the_interval_that_begins(void **state)
   test_scenario_free(scenario);
 }
 
+/* Boundaries at 0.25, 0.5, ... 1 s, where B arrives: dispatches come before engines at equal times. */
+static void an_arrival_on_a_boundary_joins_there(void **state)
+{
+  (void)state;
+  static const test_costs quarter = {0.25, 0, 0, 0, FALSE};
+  for (int exact = 0; exact < 2; exact++) {
+    tw_scenario *scenario = test_scenario(1, &quarter, 100);
+    scenario->exact_steps = exact;
+    tables t = run_until(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,5,9\n1,5,9\n", INFINITY);
+    g_autoptr(GArray) scheduled = test_column(t.directory, "requests", "first_scheduled_s");
+    assert_near(g_array_index(scheduled, double, 1), 1, 0);
+    tables_clear(&t);
+    test_scenario_free(scenario);
+  }
+}
+
+/* Engine 0 serves A until 2 s; B, which would double its load, goes to engine 1 until 5 s; C, at 3 s, finds
+ * engine 0 free. */
+static void loads_are_released_when_requests_end(void **state)
+{
+  (void)state;
+  tw_scenario *scenario = test_scenario(2, &tenth, 100);
+  tables t = run_until(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,5,20\n1,5,40\n3,5,5\n", INFINITY);
+  g_autoptr(GArray) engines = test_column(t.directory, "requests", "decode_engine");
+  g_autoptr(GArray) ids = test_column(t.directory, "requests", "id");
+  static const double expected[] = {0, 1, 0};
+  for (guint i = 0; i < 3; i++)
+    assert_near(g_array_index(engines, double, i), expected[(int)g_array_index(ids, double, i)], 0);
+  tables_clear(&t);
+  test_scenario_free(scenario);
+}
+
 /* ---- The front end ---- */
 
 /* 1 ms a prompt token: A takes 1 s, and B, which arrived after it, overtakes it. */
@@ -335,6 +367,8 @@ int main(void)
       cmocka_unit_test(equal_seeds_give_equal_tables_to_the_byte),
       cmocka_unit_test(the_interval_changes_no_result),
       cmocka_unit_test(a_token_on_the_edge_counts_in_the_interval_that_begins),
+      cmocka_unit_test(an_arrival_on_a_boundary_joins_there),
+      cmocka_unit_test(loads_are_released_when_requests_end),
       cmocka_unit_test(the_front_end_takes_time_for_each_prompt_token),
       cmocka_unit_test(a_run_that_is_cut_short_accounts_for_everybody),
       cmocka_unit_test(a_run_that_is_cut_short_is_the_beginning_of_the_whole),
