@@ -174,6 +174,16 @@ static tw_scheduler *least_loaded_rank(tw_engine *engine)
   return best;
 }
 
+gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s)
+{
+  tw_scheduler *rank = least_loaded_rank(engine);
+  if (!rank->config.prefix_cache || request->n_hashes == 0)
+    return 0;
+  if (engine->busy)
+    tw_scheduler_evict_prefixes(rank, ended_before(engine, now_s) - engine->segment.done);
+  return tw_prefix_cache_find(&rank->prefixes, request).tokens;
+}
+
 /* Pure decodes: somebody may still join at any boundary that is left, the start of the iteration included. */
 static gboolean batch_is_open(const tw_engine *engine)
 {
@@ -249,7 +259,7 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
     if (!tw_scheduler_reserve(rank, sequence->request.prompt_tokens, iterations))
       continue;
     if (best != NULL)
-      tw_scheduler_release(best, sequence->request.prompt_tokens);
+      tw_scheduler_unreserve(best, sequence->request.prompt_tokens);
     best = rank;
   }
   if (best == NULL)
@@ -258,7 +268,8 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
   mark_blocks(engine);
   if (engine->busy && batch_is_open(engine) && best->decodes) {
     /* What is left lasts less long. */
-    gint64 last = engine->segment.done + MIN(tw_kv_room(&best->kv, best->count), G_MAXINT32);
+    gint64 last =
+        engine->segment.done + MIN(tw_kv_room(&best->kv, best->count, tw_kv_free(&best->kv)), G_MAXINT32);
     engine->planned = MIN(engine->planned, MAX(engine->segment.done + iterations, last));
     engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
   }
@@ -273,10 +284,10 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s)
   look_at_boundary(engine, may_join, now_s);
 }
 
-void tw_engine_release(tw_engine *engine, int rank, gint64 tokens, double now_s)
+void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s)
 {
   settle_blocks(engine, now_s);
-  tw_scheduler_release(&engine->ranks[rank], tokens);
+  tw_scheduler_release(&engine->ranks[rank], sequence, begun(engine, now_s));
   mark_blocks(engine);
   if (tw_engine_waiting(engine) > 0)
     look_at_boundary(engine, TRUE, now_s);
@@ -308,8 +319,10 @@ static gboolean advance(tw_engine *engine, double now_s)
     tw_scheduler *rank = &engine->ranks[i];
     gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
     engine->interval.prompt_tokens += rank->batch.prefill_tokens;
+    engine->interval.cached_tokens += rank->cached;
     engine->interval.output_tokens += emitted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
+    engine->total.cached_tokens += rank->cached;
     engine->total.output_tokens += emitted;
     if (engine->listener.ran != NULL && rank->batch.decode_seqs + rank->batch.prefill_seqs > 0)
       engine->listener.ran(engine->listener.user, engine->index, &rank->batch, iterations,

@@ -21,6 +21,7 @@ typedef struct tw_usage {
   double running_s, waiting_s; /* integrals of the number of sequences */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
+  gint64 cached_tokens;                /* found in the prefix cache instead */
   double flops, bytes;                 /* of the model, over all accelerators */
   double prefill_j, decode_j, idle_j;  /* of the accelerators: dynamic by phase, and what they draw anyway */
 } tw_usage;
@@ -65,7 +66,7 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
 /* Gives it that sequence, whose KV has come; the engine owns it until it ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a prompt of `tokens` tokens. */
-void tw_engine_release(tw_engine *engine, int rank, gint64 tokens, double now_s);
+void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 
 /* When its next event is due, INFINITY while it has nothing to do. */
 double tw_engine_due(const tw_engine *engine);
@@ -82,6 +83,9 @@ tw_usage tw_engine_total(const tw_engine *engine, double now_s);
 /* Joules of its accelerators from the start of the run to `now_s`, at most the time of its next event; NAN
  * without power data. */
 double tw_engine_joules(const tw_engine *engine, double now_s);
+
+/* Leading prompt tokens that the rank which would get the request now has in its prefix cache. */
+gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s);
 
 gint64 tw_engine_running(const tw_engine *engine);
 gint64 tw_engine_waiting(const tw_engine *engine);   /* for a place in a batch, with or without KV */

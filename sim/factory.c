@@ -140,6 +140,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .max_batched_tokens = pool->max_batched_tokens,
                     .block_tokens = pool->block_tokens,
                     .max_model_len = pool->max_model_len,
+                    .prefix_cache = pool->prefix_cache,
                     .kv_blocks = pool->memory.kv_blocks,
                     .window = pool->model->window_layers > 0 ? pool->model->window : 0,
                     .full_share = full_share(pool->model),
@@ -267,6 +268,7 @@ static double mean(double integral, double length_s)
 static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, double start_s,
                        double length_s)
 {
+  const tw_pool *pool = &factory->scenario->pools[factory->scenario->engines[engine].pool];
   gint64 blocks = tw_engine_kv_blocks(factory->engines[engine]);
   tw_engine_row row = tw_engine_row_empty;
   row.start_s = start_s;
@@ -276,6 +278,8 @@ static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, d
   row.waiting = mean(usage->waiting_s, length_s);
   row.kv_used = mean(usage->kv_block_s, (double)blocks * length_s);
   row.prompt_tokens = usage->prompt_tokens;
+  if (pool->prefix_cache)
+    row.cached_tokens = usage->cached_tokens;
   row.output_tokens = usage->output_tokens;
   row.joules = usage->prefill_j + usage->decode_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);

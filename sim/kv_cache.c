@@ -39,11 +39,11 @@ gint64 tw_kv_need(const tw_kv_cache *kv, gint64 q, gint64 j)
   return need;
 }
 
-gint64 tw_kv_room(const tw_kv_cache *kv, gint64 q)
+gint64 tw_kv_room(const tw_kv_cache *kv, gint64 q, gint64 blocks)
 {
   if (kv->sequences == 0)
     return G_MAXINT64;
-  gint64 left = tw_kv_free(kv), rounds = left / kv->sequences, at = q % kv->block_tokens;
+  gint64 left = blocks, rounds = left / kv->sequences, at = q % kv->block_tokens;
   left -= rounds * kv->sequences;
   gint64 room = rounds * kv->block_tokens;
   for (; left >= kv->phase[at]; room++) {

@@ -39,7 +39,7 @@ void tw_kv_leave(tw_kv_cache *kv, gint64 q, gint64 tokens);
 
 /* Blocks that the decoding sequences take in the next j iterations. */
 gint64 tw_kv_need(const tw_kv_cache *kv, gint64 q, gint64 j);
-/* How many iterations the free blocks last; G_MAXINT64 where nothing decodes. */
-gint64 tw_kv_room(const tw_kv_cache *kv, gint64 q);
+/* How many iterations `blocks` more blocks last; G_MAXINT64 where nothing decodes. */
+gint64 tw_kv_room(const tw_kv_cache *kv, gint64 q, gint64 blocks);
 
 #endif

@@ -64,6 +64,7 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(waiting, 6, "requests", "requests waiting at it, averaged over the interval")                         \
   REAL(kv_used, 6, "", "fraction of its KV blocks in use, averaged over the interval")                       \
   INTEGER(prompt_tokens, "tokens", "prompt tokens computed, recomputed ones included")                       \
+  INTEGER(cached_tokens, "tokens", "prompt tokens found in its prefix cache instead")                        \
   INTEGER(output_tokens, "tokens", "tokens emitted")                                                         \
   REAL(watts, 3, "W", "power of its accelerators, averaged over the interval")                               \
   REAL(joules, 6, "J", "energy of its accelerators in the interval")

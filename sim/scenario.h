@@ -31,6 +31,7 @@ typedef struct tw_pool {
   int scheduler, order; /* index in tw_scheduler_kinds, tw_scheduler_order */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len;
+  gboolean prefix_cache;
 
   int step_kind; /* index for tw_step_kind_get */
   char *table_file;

@@ -150,6 +150,8 @@ static const tw_attribute scheduler_attributes[] = {
     {"max-model-len", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 2, .max = 1e9,
      .offset = offsetof(tw_pool, max_model_len),
      .help = "prompt and output tokens together; what the model was made for if absent"},
+    FLAG(tw_pool, prefix_cache, "prefix-cache", "true",
+         "prompts that begin with the same hash ids share their KV blocks, as long as these are there"),
     {0},
 };
 const tw_element tw_scheduler_element = {"scheduler", "continuous batching of an engine",

@@ -29,6 +29,7 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
                       .ended = g_ptr_array_new(),
                       .handed_over = g_ptr_array_new()};
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
+  tw_prefix_cache_init(&s->prefixes, config->block_tokens);
   g_queue_init(&s->running);
 }
 
@@ -46,6 +47,7 @@ void tw_scheduler_clear(tw_scheduler *s)
   for (guint i = 0; i < G_N_ELEMENTS(heaps); i++)
     tw_heap_clear(heaps[i]);
   tw_kv_cache_clear(&s->kv);
+  tw_prefix_cache_clear(&s->prefixes);
   g_ptr_array_unref(s->chunks);
   g_ptr_array_unref(s->ended);
   g_ptr_array_unref(s->handed_over);
@@ -61,6 +63,27 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
   if ((held + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
     return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
   return NULL;
+}
+
+/* ---- KV blocks ---- */
+
+/* Frees the blocks of a sequence that holds `tokens` tokens. */
+static void free_kv(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
+{
+  s->kv.used_blocks -= tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(sequence->prefix);
+  s->kv.used_blocks -= tw_prefix_cache_release(&s->prefixes, sequence->prefix);
+  sequence->prefix = NULL;
+}
+
+static void take_blocks(tw_scheduler *s, gint64 blocks)
+{
+  s->kv.used_blocks += blocks;
+  tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv));
+}
+
+void tw_scheduler_evict_prefixes(tw_scheduler *s, gint64 iterations)
+{
+  tw_prefix_cache_evict(&s->prefixes, s->kv.total_blocks - tw_scheduler_kv_used(s, iterations));
 }
 
 /* ---- State of decoding sequences, from the decode count ---- */
@@ -166,7 +189,7 @@ static void leave_decoding(tw_scheduler *s, tw_sequence *sequence)
   gint64 tokens = kv_tokens_of(s, sequence);
   charge_decodes(s, sequence);
   tw_kv_leave(&s->kv, s->count, tokens);
-  s->kv.used_blocks -= tw_kv_blocks(&s->kv, tokens);
+  free_kv(s, sequence, tokens);
   s->decoding--;
   s->kv_tokens -= tokens;
   sequence->decoding = FALSE;
@@ -225,7 +248,7 @@ static void preempt(tw_scheduler *s, tw_sequence *sequence)
     sequence->emitted += (gint32)(s->count - sequence->joined);
     leave_decoding(s, sequence);
   } else {
-    s->kv.used_blocks -= tw_kv_blocks(&s->kv, sequence->prefill_done + sequence->chunk);
+    free_kv(s, sequence, sequence->prefill_done + sequence->chunk);
   }
   sequence->prefill_done = sequence->chunk = 0;
   sequence->preemptions++;
@@ -252,15 +275,26 @@ gboolean tw_scheduler_reserve(tw_scheduler *s, gint64 tokens, gint64 iterations)
   s->held++;
   s->held_blocks += blocks;
   s->kv.used_blocks += blocks;
+  tw_scheduler_evict_prefixes(s, iterations);
   return TRUE;
 }
 
-void tw_scheduler_release(tw_scheduler *s, gint64 tokens)
+void tw_scheduler_unreserve(tw_scheduler *s, gint64 tokens)
 {
   gint64 blocks = tw_kv_blocks(&s->kv, tokens);
   s->held--;
   s->held_blocks -= blocks;
   s->kv.used_blocks -= blocks;
+}
+
+void tw_scheduler_release(tw_scheduler *s, tw_sequence *sequence, gint64 iterations)
+{
+  gint64 tokens = sequence->request.prompt_tokens;
+  tw_scheduler_evict_prefixes(s, iterations);
+  s->held--;
+  s->held_blocks -= tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(sequence->prefix);
+  s->held_prefixes -= tw_prefix_depth(sequence->prefix);
+  free_kv(s, sequence, tokens);
 }
 
 gboolean tw_scheduler_deliver(tw_scheduler *s, tw_sequence *sequence)
@@ -302,7 +336,7 @@ static gint64 chunk_blocks(const tw_scheduler *s, const tw_sequence *sequence, g
 
 static void take_chunk(tw_scheduler *s, tw_sequence *sequence, gint64 chunk)
 {
-  s->kv.used_blocks += chunk_blocks(s, sequence, chunk);
+  take_blocks(s, chunk_blocks(s, sequence, chunk));
   sequence->chunk = chunk;
   g_ptr_array_add(s->chunks, sequence);
   tw_batch_add_chunk(&s->batch, sequence->prefill_done, chunk, s->config.window,
@@ -330,6 +364,25 @@ static gint64 plan_running(tw_scheduler *s)
   }
 }
 
+/* What a sequence finds of its prompt. One that was preempted computes its prompt again: once is enough for
+ * the log, and what vLLM counts. */
+static tw_prefix_hit cached_prefix(const tw_scheduler *s, const tw_sequence *sequence)
+{
+  gboolean first = s->config.prefix_cache && isnan(sequence->first_scheduled_s);
+  return first ? tw_prefix_cache_find(&s->prefixes, &sequence->request) : (tw_prefix_hit){0};
+}
+
+static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit)
+{
+  take_blocks(s, tw_prefix_cache_hold(&s->prefixes, hit->node));
+  sequence->prefix = hit->node;
+  sequence->prefill_done = hit->tokens;
+  if (hit->node == NULL)
+    return;
+  sequence->cached_tokens = hit->tokens;
+  s->cached += hit->tokens;
+}
+
 /* Admits waiting sequences within a budget of tokens. `reserved` blocks are the decoding sequences' own. */
 static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double now_s)
 {
@@ -340,13 +393,20 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
     if (sequence == NULL)
       break;
     gint64 target = sequence->request.prompt_tokens + sequence->emitted;
-    gint64 chunk = MIN(target, budget);
+    tw_prefix_hit hit = cached_prefix(s, sequence);
+    gint64 chunk = MIN(target - hit.tokens, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
-    if ((chunk < target && !config->kind->chunked) ||
-        tw_kv_blocks(&s->kv, chunk) > tw_kv_free(&s->kv) - reserved - kept)
+    if (chunk < target - hit.tokens && !config->kind->chunked)
       break;
+    if (tw_kv_blocks(&s->kv, chunk) + hit.idle_blocks > tw_kv_free(&s->kv) - reserved - kept) {
+      /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
+      s->evictable =
+          hit.idle_blocks > 0 && target - hit.tokens + hit.idle_blocks * config->block_tokens > budget;
+      break;
+    }
     tw_heap_remove(&s->waiting, &sequence->waiting);
+    use_prefix(s, sequence, &hit);
     g_queue_push_tail_link(&s->running, &sequence->link);
     if (isnan(sequence->first_scheduled_s))
       sequence->first_scheduled_s = now_s;
@@ -363,7 +423,8 @@ gboolean tw_scheduler_plan(tw_scheduler *s, double now_s)
   gboolean had_decodes = s->decodes;
   g_ptr_array_set_size(s->chunks, 0);
   s->batch = (tw_batch){.next_full = G_MAXINT64};
-  s->preempted = FALSE;
+  s->preempted = s->evictable = FALSE;
+  s->cached = 0;
 
   gboolean joined = join_delivered(s);
   if (kind->mixed) {
@@ -399,7 +460,11 @@ gint64 tw_scheduler_horizon(const tw_scheduler *s)
   if (!s->decodes)
     return G_MAXINT64;
   gint64 first_end = (gint64)tw_heap_top(&s->finish)->key - s->count;
-  gint64 room = tw_kv_room(&s->kv, s->count);
+  gint64 blocks = tw_kv_free(&s->kv), room = tw_kv_room(&s->kv, s->count, blocks);
+  if (s->evictable) {
+    gint64 before_eviction = tw_kv_room(&s->kv, s->count, blocks - s->prefixes.idle_blocks);
+    room = CLAMP(before_eviction, 1, room);
+  }
   return MIN(first_end, room);
 }
 
@@ -418,7 +483,7 @@ static void end_sequence(tw_scheduler *s, tw_sequence *sequence)
 static void advance_decodes(tw_scheduler *s, const tw_segment *segment, gint64 iterations)
 {
   gint64 before = s->count;
-  s->kv.used_blocks += tw_kv_need(&s->kv, before, iterations);
+  take_blocks(s, tw_kv_need(&s->kv, before, iterations));
   s->kv_tokens += s->decoding * iterations;
   s->windowed += (gint64)s->growing.n * iterations;
   s->count += iterations;
@@ -448,6 +513,9 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
   sequence->prefill_done += sequence->chunk;
   sequence->prefilled_tokens += sequence->chunk;
   sequence->chunk = 0;
+  if (s->config.prefix_cache)
+    sequence->prefix = tw_prefix_cache_add(&s->prefixes, request, sequence->prefix, sequence->prefill_done,
+                                           &s->kv.used_blocks);
   if (sequence->prefill_done < sequence->prefill_target)
     return;
   sequence->emitted++;
@@ -456,11 +524,12 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
   if (sequence->emitted == request->reasoning_tokens + 1)
     sequence->first_answer_s = now_s;
   if (sequence->emitted == tw_request_output_tokens(request)) {
-    s->kv.used_blocks -= tw_kv_blocks(&s->kv, sequence->prefill_done);
+    free_kv(s, sequence, sequence->prefill_done);
     end_sequence(s, sequence);
   } else if (s->config.hands_over) {
     s->held++;
-    s->held_blocks += tw_kv_blocks(&s->kv, sequence->prefill_done);
+    s->held_blocks += tw_kv_blocks(&s->kv, sequence->prefill_done) - tw_prefix_blocks(sequence->prefix);
+    s->held_prefixes += tw_prefix_depth(sequence->prefix);
     g_queue_unlink(&s->running, &sequence->link);
     g_ptr_array_add(s->handed_over, sequence);
   } else {
@@ -503,11 +572,12 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
 
 void tw_scheduler_audit(const tw_scheduler *s)
 {
-  gint64 used = s->held_blocks, decoding = 0, tokens = 0, windowed = 0;
+  gint64 used = s->held_blocks, decoding = 0, tokens = 0, windowed = 0, prefixes = s->held_prefixes;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
     gint64 held = sequence->decoding ? kv_tokens_of(s, sequence) : sequence->prefill_done + sequence->chunk;
-    used += tw_kv_blocks(&s->kv, held);
+    used += tw_kv_blocks(&s->kv, held) - tw_prefix_blocks(sequence->prefix);
+    prefixes += tw_prefix_depth(sequence->prefix);
     g_assert(sequence->decoding || link == s->running.tail || sequence->chunk > 0);
     if (!sequence->decoding)
       continue;
@@ -519,7 +589,8 @@ void tw_scheduler_audit(const tw_scheduler *s)
     tokens += held;
     windowed += s->config.window > 0 ? windowed_context(s, held) : 0;
   }
-  g_assert(used == s->kv.used_blocks && used <= s->kv.total_blocks);
+  used += tw_prefix_cache_audit(&s->prefixes, prefixes);
+  g_assert(used == s->kv.used_blocks && used + s->prefixes.idle_blocks <= s->kv.total_blocks);
   g_assert(decoding == s->decoding && decoding == s->kv.sequences && tokens == s->kv_tokens);
   g_assert(windowed == s->windowed);
   g_assert(s->running.length <= s->config.max_seqs);

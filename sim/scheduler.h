@@ -13,12 +13,16 @@
  * within a budget of tokens. The other kinds are rows of flags. A chunk that does not complete a prompt uses
  * up the budget, so that at most one sequence is in the middle of its prompt, and it is the last admitted.
  *
+ * Leading blocks of prompts are found in the prefix cache once, when a sequence is admitted for the first
+ * time. Shared blocks are counted once; blocks that are cached, but in no use, are free.
+ *
  * Decoding sequences are not touched iteration by iteration: their state follows from the rank's decode
  * count, and heaps tell the count at which the next of them ends, answers or fills its window. */
 #ifndef TW_SIM_SCHEDULER_H
 #define TW_SIM_SCHEDULER_H
 
 #include "sim/kv_cache.h"
+#include "sim/prefix_cache.h"
 #include "sim/segment.h"
 #include "sim/sequence.h"
 
@@ -45,6 +49,7 @@ typedef struct tw_scheduler_config {
   gint64 window;        /* attention window of the model's windowed layers, 0: none */
   double full_share;    /* share of the layers without a window */
   gboolean hands_over;  /* sequences leave when their prompts are complete */
+  gboolean prefix_cache;
 } tw_scheduler_config;
 
 typedef struct tw_scheduler {
@@ -60,9 +65,13 @@ typedef struct tw_scheduler {
   gint64 windowed;    /* the sum of their contexts, each capped at the window */
   gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
+  tw_prefix_cache prefixes;
+  gint64 cached;      /* prompt tokens that the iteration found in it */
+  gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
   tw_heap finish, answer, growing;
   tw_heap delivered;        /* sequences whose KV is here and that are not running yet */
-  gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks */
+  gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks, */
+  gint64 held_prefixes;     /* and nodes of the prefix cache, whose blocks are apart */
 
   /* Charges (charge.h): the sums as the segment began, at decode count `charge_start`, its rates, and the
    * count from which the moments are taken. */
@@ -91,8 +100,10 @@ gboolean tw_scheduler_reserve(tw_scheduler *scheduler, gint64 tokens, gint64 ite
 /* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
  * it might join at the next iteration boundary. */
 gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
-/* Frees the blocks of a sequence that was handed over, or the reserved ones of one that will not come. */
-void tw_scheduler_release(tw_scheduler *scheduler, gint64 tokens);
+/* Frees reserved blocks of a sequence that will not come, and those of one that was handed over, when the
+ * iterations that the batch runs, `iterations` from now, have taken theirs. */
+void tw_scheduler_unreserve(tw_scheduler *scheduler, gint64 tokens);
+void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
  * to do). Returns whether the batch differs from a continuation of the decodes before. */
@@ -117,6 +128,10 @@ static inline gint64 tw_scheduler_kv_used(const tw_scheduler *scheduler, gint64 
   return scheduler->kv.used_blocks +
          (scheduler->decodes ? tw_kv_need(&scheduler->kv, scheduler->count, iterations) : 0);
 }
+
+/* Evicts what the prefix cache has to give up for `iterations` further iterations, as carrying them out will:
+ * before anybody looks into it at an instant between two boundaries that are planned. */
+void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
 
 /* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */
 void tw_scheduler_evict(tw_scheduler *scheduler, GPtrArray *sequences);

@@ -4,6 +4,7 @@
 
 #include "sim/charge.h"
 #include "sim/heap.h"
+#include "sim/prefix_cache.h"
 #include "workloads/request.h"
 
 /* How a request ended: one list for the enum and the words in the log. */
@@ -41,9 +42,10 @@ typedef struct tw_sequence {
 
   /* Owned by the scheduler of its rank. */
   gint64 prefill_target,
-      prefill_done; /* tokens to bring into KV before it decodes, and those already there */
-  gint64 chunk;     /* prompt tokens in the iteration that runs */
-  gint64 joined;    /* the rank's decode count as it joined the batch with prefill_target tokens */
+      prefill_done;       /* tokens to bring into KV before it decodes, and those already there */
+  gint64 chunk;           /* prompt tokens in the iteration that runs */
+  tw_prefix_node *prefix; /* the cached blocks that it holds, NULL: none */
+  gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
   gboolean decoding;
   tw_charge_sums charged;   /* the rank's sums as its decodes were last charged to it */
   GList link;               /* in the running list, in admission order */

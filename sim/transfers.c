@@ -317,7 +317,7 @@ void tw_transfers_step(tw_transfers *transfers)
   double now_s = top->key;
   tw_heap_remove(&transfers->due, top);
   sequence->transfer_end_s = now_s;
-  tw_engine_release(transfers->engines[t->from], t->from_rank, sequence->request.prompt_tokens, now_s);
+  tw_engine_release(transfers->engines[t->from], t->from_rank, sequence, now_s);
   transfers->listener.moved(transfers->listener.user, t->from);
   transfers->listener.delivered(transfers->listener.user, sequence, t->from, t->bytes);
   tw_engine_deliver(transfers->engines[sequence->decode_engine], sequence, now_s);

@@ -10,10 +10,25 @@ static gint64 between(tw_chance *chance, gint64 low, gint64 high)
   return low + (gint64)tw_chance_below(chance, (guint64)(high - low + 1));
 }
 
+/* A walk down a tree of two branches at each block, so that prompts share prefixes of any length; the last
+ * block may be one that the prompt does not fill. */
+static void append_hashes(GString *text, tw_chance *chance, gint64 prompt_tokens)
+{
+  if (tw_chance_below(chance, 8) == 0) {
+    g_string_append(text, ",,");
+    return;
+  }
+  gint64 hash_tokens = 8 << between(chance, 0, 2);
+  g_string_append_printf(text, ",%d,", (int)hash_tokens);
+  for (gint64 i = 0; i < (prompt_tokens + hash_tokens - 1) / hash_tokens; i++)
+    g_string_append_printf(text, "%s%d", i > 0 ? " " : "", tw_chance_below(chance, 6) == 0);
+}
+
 /* Bursts of equal arrivals, arrivals on a grid that iterations share, and arrivals at random. */
 static char *random_trace(tw_chance *chance)
 {
-  GString *text = g_string_new("arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,priority\n");
+  GString *text =
+      g_string_new("arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,priority,hash_tokens,hashes\n");
   gint64 n = between(chance, 20, 120), longest = between(chance, 1, 400), deepest = between(chance, 1, 300);
   double t = 0, gap_s = 0.002 * (double)between(chance, 1, 200);
   for (gint64 i = 0; i < n; i++) {
@@ -26,9 +41,11 @@ static char *random_trace(tw_chance *chance)
     default:
       t += gap_s * tw_chance_exponential(chance);
     }
-    g_string_append_printf(text, "%.9f,%d,%d,%d,%d\n", t, (int)between(chance, 1, longest),
-                           (int)between(chance, 0, deepest), (int)between(chance, 1, deepest),
-                           (int)between(chance, 0, 2));
+    gint64 prompt_tokens = between(chance, 1, longest);
+    g_string_append_printf(text, "%.9f,%d,%d,%d,%d", t, (int)prompt_tokens, (int)between(chance, 0, deepest),
+                           (int)between(chance, 1, deepest), (int)between(chance, 0, 2));
+    append_hashes(text, chance, prompt_tokens);
+    g_string_append_c(text, '\n');
   }
   return g_string_free(text, FALSE);
 }
@@ -44,7 +61,7 @@ static gint64 pick_router(tw_chance *chance)
 static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
 {
   (void)state;
-  guint64 preemptions = 0, completed = 0;
+  guint64 preemptions = 0, completed = 0, cached_tokens = 0;
   for (guint64 seed = 0; seed < SCENARIOS; seed++) {
     tw_chance chance = tw_chance_new(seed, "scenario");
     /* Round costs make boundaries fall on arrivals; the others leave nothing to coincidence. */
@@ -62,6 +79,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->scheduler = (int)tw_chance_below(&chance, 3);
     pool->order = (int)tw_chance_below(&chance, 2);
     pool->dp = between(&chance, 1, 3);
+    pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
     pool->max_seqs = between(&chance, 1, 40);
     pool->max_batched_tokens =
         tw_scheduler_kinds[pool->scheduler].chunked ? between(&chance, pool->max_seqs, 200) : 1024;
@@ -85,6 +103,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       tables[exact] = test_table(directories[exact], "requests");
       test_remove(directories[exact]);
       completed += tw_recorder_totals(recorder)->endings[TW_COMPLETED];
+      cached_tokens += tw_recorder_totals(recorder)->cached_tokens;
     }
     if (!g_str_equal(tables[0], tables[1])) {
       g_auto(GStrv) macro = g_strsplit(tables[0], "\n", -1), single = g_strsplit(tables[1], "\n", -1);
@@ -108,6 +127,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
   /* The scenarios exercise what they are meant to. */
   assert_true(preemptions > 1000);
   assert_true(completed > 20000);
+  assert_true(cached_tokens > 100000);
 }
 
 int main(void)

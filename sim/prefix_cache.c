@@ -1,0 +1,183 @@
+#include "sim/prefix_cache.h"
+
+struct tw_prefix_node {
+  tw_prefix_node *parent;
+  guint64 id;
+  gint64 hash_tokens;
+  gint64 depth;      /* nodes from the first of the prompt to this one */
+  gint64 end_blocks; /* KV blocks that they complete */
+  gint64 holders;
+  GList link; /* among the idle */
+};
+
+static guint node_hash(gconstpointer key)
+{
+  const tw_prefix_node *node = key;
+  guint64 mixed =
+      (node->id ^ (guint64)GPOINTER_TO_SIZE(node->parent)) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+  return (guint)(mixed >> 32);
+}
+
+static gboolean node_equal(gconstpointer a, gconstpointer b)
+{
+  const tw_prefix_node *x = a, *y = b;
+  return x->parent == y->parent && x->id == y->id && x->hash_tokens == y->hash_tokens;
+}
+
+static void node_free(gpointer node)
+{
+  g_slice_free(tw_prefix_node, node);
+}
+
+void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens)
+{
+  *cache = (tw_prefix_cache){.nodes = g_hash_table_new_full(node_hash, node_equal, node_free, NULL),
+                             .block_tokens = block_tokens};
+  g_queue_init(&cache->idle);
+}
+
+void tw_prefix_cache_clear(tw_prefix_cache *cache)
+{
+  g_clear_pointer(&cache->nodes, g_hash_table_unref);
+}
+
+gint64 tw_prefix_blocks(const tw_prefix_node *node)
+{
+  return node != NULL ? node->end_blocks : 0;
+}
+
+gint64 tw_prefix_depth(const tw_prefix_node *node)
+{
+  return node != NULL ? node->depth : 0;
+}
+
+static gint64 own_blocks(const tw_prefix_node *node)
+{
+  return node->end_blocks - tw_prefix_blocks(node->parent);
+}
+
+/* The node of a prompt below `parent`, as a key: it is not in the table. */
+static tw_prefix_node child_of(const tw_prefix_cache *cache, const tw_request *request,
+                               tw_prefix_node *parent)
+{
+  gint64 depth = tw_prefix_depth(parent) + 1;
+  return (tw_prefix_node){.parent = parent,
+                          .id = request->hashes[depth - 1],
+                          .hash_tokens = request->hash_tokens,
+                          .depth = depth,
+                          .end_blocks = depth * request->hash_tokens / cache->block_tokens};
+}
+
+tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_request *request)
+{
+  tw_prefix_hit hit = {0};
+  if (request->n_hashes == 0)
+    return hit;
+  gint64 most = MIN(request->n_hashes, (request->prompt_tokens - 1) / request->hash_tokens);
+  while (tw_prefix_depth(hit.node) < most) {
+    tw_prefix_node key = child_of(cache, request, hit.node);
+    tw_prefix_node *node = g_hash_table_lookup(cache->nodes, &key);
+    if (node == NULL)
+      break;
+    hit.node = node;
+    if (node->holders == 0)
+      hit.idle_blocks += own_blocks(node);
+  }
+  hit.tokens = tw_prefix_blocks(hit.node) * cache->block_tokens;
+  return hit;
+}
+
+/* One sequence more holds the node itself. Returns the blocks that nobody held before. */
+static gint64 hold_one(tw_prefix_cache *cache, tw_prefix_node *node)
+{
+  if (node->holders++ > 0)
+    return 0;
+  g_queue_unlink(&cache->idle, &node->link);
+  cache->idle_blocks -= own_blocks(node);
+  return own_blocks(node);
+}
+
+gint64 tw_prefix_cache_hold(tw_prefix_cache *cache, tw_prefix_node *node)
+{
+  gint64 blocks = 0;
+  for (; node != NULL; node = node->parent)
+    blocks += hold_one(cache, node);
+  return blocks;
+}
+
+gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node)
+{
+  gint64 blocks = 0;
+  for (; node != NULL; node = node->parent) {
+    if (--node->holders > 0)
+      continue;
+    g_queue_push_tail_link(&cache->idle, &node->link);
+    blocks += own_blocks(node);
+  }
+  cache->idle_blocks += blocks;
+  return blocks;
+}
+
+/* Nodes of the prompt that own a block or lead to one that does, within its first `tokens` tokens. */
+static gint64 nodes_within(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens)
+{
+  gint64 whole = MIN(request->n_hashes, MIN(tokens, request->prompt_tokens) / request->hash_tokens);
+  gint64 block_tokens = whole * request->hash_tokens / cache->block_tokens * cache->block_tokens;
+  return (block_tokens + request->hash_tokens - 1) / request->hash_tokens;
+}
+
+tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, tw_prefix_node *node,
+                                    gint64 tokens, gint64 *used_blocks)
+{
+  if (request->n_hashes == 0)
+    return node;
+  gint64 last = nodes_within(cache, request, tokens);
+  while (tw_prefix_depth(node) < last) {
+    tw_prefix_node key = child_of(cache, request, node);
+    node = g_hash_table_lookup(cache->nodes, &key);
+    if (node != NULL) {
+      /* The sequence's own blocks go, in exchange for those of the node. */
+      *used_blocks -= own_blocks(node) - hold_one(cache, node);
+      continue;
+    }
+    node = g_slice_new(tw_prefix_node);
+    *node = key;
+    node->holders = 1;
+    node->link.data = node;
+    g_hash_table_add(cache->nodes, node);
+  }
+  return node;
+}
+
+void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
+{
+  /* The first idle node has nothing below it: what was below was let go, and evicted, before it. One that
+   * owns no block is worth nothing by itself. */
+  while (cache->idle.head != NULL) {
+    tw_prefix_node *node = cache->idle.head->data;
+    if (cache->idle_blocks <= free_blocks && own_blocks(node) > 0)
+      break;
+    g_queue_unlink(&cache->idle, &node->link);
+    cache->idle_blocks -= own_blocks(node);
+    g_hash_table_remove(cache->nodes, node);
+  }
+}
+
+gint64 tw_prefix_cache_audit(const tw_prefix_cache *cache, gint64 held)
+{
+  gint64 holders = 0, used_blocks = 0, idle_blocks = 0;
+  guint idle = 0;
+  GHashTableIter nodes;
+  gpointer key;
+  g_hash_table_iter_init(&nodes, cache->nodes);
+  while (g_hash_table_iter_next(&nodes, &key, NULL)) {
+    const tw_prefix_node *node = key;
+    g_assert(node->parent == NULL || node->parent->holders >= node->holders);
+    holders += node->holders;
+    idle += node->holders == 0;
+    *(node->holders == 0 ? &idle_blocks : &used_blocks) += own_blocks(node);
+  }
+  g_assert(holders == held);
+  g_assert(idle == cache->idle.length && idle_blocks == cache->idle_blocks);
+  return used_blocks;
+}
