@@ -52,7 +52,7 @@ static void describing_a_trace_prints_its_rates_and_lengths(void **state)
 
 static void a_converted_trace_is_described_as_its_original(void **state)
 {
-  const char *const traces[] = {"azure-conv-2023.csv.gz", "mooncake-conversation-200.jsonl.gz",
+  const char *const traces[] = {"azure-conv-2023.csv.gz", "mooncake-conversation.jsonl.gz",
                                 "servegen-r1-2000.csv.gz"};
   for (guint i = 0; i < G_N_ELEMENTS(traces); i++) {
     g_autofree char *convert =

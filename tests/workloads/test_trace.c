@@ -227,8 +227,8 @@ static void the_shipped_traces_are_read_whole(void **state)
   (void)state;
   check_shipped("azure-conv-2023.csv.gz", 19366, 22361870, 4088665, 3501.721937,
                 "9d3518f77e4387c32c76b206d8006fe5a2bde0dc41d6038dbd0a1c60c7e86fa2");
-  check_shipped("mooncake-conversation-200.jsonl.gz", 200, 2782179, 71379, 72,
-                "3895a145c37e45706ef3cddf3118475da1e0e64dad432d307f9fe2ccd0b7bd67");
+  check_shipped("mooncake-conversation.jsonl.gz", 12031, 144793823, 4122048, 3536.999,
+                "cbae1655f679723e13e66e016606208ac03590d5b470d82cc4306a249288ea8a");
   check_shipped("servegen-r1-2000.csv.gz", 2000, 2245415, 2950070, 134.012,
                 "4f3546aa8e8cc93bb888b31b8cd0507e8123c9ad1bcfd44d48652e6c55aa6ead");
 }
