@@ -265,6 +265,7 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
   if (best == NULL)
     return FALSE;
   sequence->rank = (int)(best - engine->ranks);
+  tw_scheduler_evict_prefixes(best, iterations);
   mark_blocks(engine);
   if (engine->busy && batch_is_open(engine) && best->decodes) {
     /* What is left lasts less long. */

@@ -65,7 +65,7 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Gives it that sequence, whose KV has come; the engine owns it until it ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
-/* Frees the blocks that a rank holds for a prompt of `tokens` tokens. */
+/* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 
 /* When its next event is due, INFINITY while it has nothing to do. */

@@ -275,7 +275,6 @@ gboolean tw_scheduler_reserve(tw_scheduler *s, gint64 tokens, gint64 iterations)
   s->held++;
   s->held_blocks += blocks;
   s->kv.used_blocks += blocks;
-  tw_scheduler_evict_prefixes(s, iterations);
   return TRUE;
 }
 

@@ -315,6 +315,9 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   fprintf(out, "\n  tokens    %10.0f prompt, %.0f output", number(summary, "tokens", "prompt"), output);
   if (number(summary, "tokens", "reasoning") > 0)
     fprintf(out, " (%.0f %% reasoning)", 100 * number(summary, "tokens", "reasoning") / output);
+  if (number(summary, "tokens", "prompt_cached") > 0)
+    fprintf(out, "\n  cached    %10.0f prompt tokens (%.1f %%)", number(summary, "tokens", "prompt_cached"),
+            100 * number(summary, "tokens", "prompt_cached") / number(summary, "tokens", "prompt"));
   if (number(summary, NULL, "preemptions") > 0)
     fprintf(out, "\n  preempted %10.0f times, %.0f tokens computed again",
             number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));
