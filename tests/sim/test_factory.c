@@ -264,16 +264,15 @@ static void an_arrival_on_a_boundary_joins_there(void **state)
   }
 }
 
-/* Engine 0 serves A until 2 s; B, which would double its load, goes to engine 1 until 5 s; C, at 3 s, finds
- * engine 0 free. */
+/* Engine 0 serves A until 5 s, and engine 1 B until 1.5 s, so that C, at 3 s, goes there. */
 static void loads_are_released_when_requests_end(void **state)
 {
   (void)state;
   tw_scenario *scenario = test_scenario(2, &tenth, 100);
-  tables t = run_until(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,5,20\n1,5,40\n3,5,5\n", INFINITY);
+  tables t = run_until(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,5,50\n1,5,5\n3,5,5\n", INFINITY);
   g_autoptr(GArray) engines = test_column(t.directory, "requests", "decode_engine");
   g_autoptr(GArray) ids = test_column(t.directory, "requests", "id");
-  static const double expected[] = {0, 1, 0};
+  static const double expected[] = {0, 1, 1};
   for (guint i = 0; i < 3; i++)
     assert_near(g_array_index(engines, double, i), expected[(int)g_array_index(ids, double, i)], 0);
   tables_clear(&t);
