@@ -117,11 +117,8 @@ static void append_part(GString *page, const char *part, const json_t *data)
   }
 }
 
-char *tw_report_page(const char *directory, GError **error)
+char *tw_report_page_of(const json_t *data)
 {
-  json_t *data = tw_report_data(directory, error);
-  if (data == NULL)
-    return NULL;
   g_autoptr(GString) template = g_string_new(NULL);
   append_file(template, "page.html");
   GString *page = g_string_new(NULL);
@@ -134,6 +131,15 @@ char *tw_report_page(const char *directory, GError **error)
     at = close + 2;
   }
   g_string_append(page, at);
-  json_decref(data);
   return g_string_free(page, FALSE);
+}
+
+char *tw_report_page(const char *directory, GError **error)
+{
+  json_t *data = tw_report_data(directory, error);
+  if (data == NULL)
+    return NULL;
+  char *page = tw_report_page_of(data);
+  json_decref(data);
+  return page;
 }

@@ -21,4 +21,7 @@ json_t *tw_report_data(const char *directory, GError **error);
 /* The page of that run. NULL as above. The caller frees it. */
 char *tw_report_page(const char *directory, GError **error);
 
+/* The page of any data: that above, or what compare_page.h makes of several runs. The caller frees it. */
+char *tw_report_page_of(const json_t *data);
+
 #endif

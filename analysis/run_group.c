@@ -26,6 +26,7 @@ void tw_run_group_free(tw_run_group *group)
   if (group == NULL)
     return;
   g_free(group->label);
+  g_free(group->first);
   g_ptr_array_unref(group->summaries);
   g_free(group);
 }
@@ -139,6 +140,7 @@ tw_run_group *tw_run_group_read(const char *path, GError **error)
         "to `tokenworks run -o`");
     return NULL;
   }
+  group->first = g_strdup(runs->pdata[0]);
   return read_runs(group, runs, error) ? g_steal_pointer(&group) : NULL;
 }
 

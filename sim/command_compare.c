@@ -1,4 +1,5 @@
 /* `tokenworks compare`: runs side by side. */
+#include "analysis/compare_page.h"
 #include "analysis/compare_print.h"
 #include "analysis/threshold.h"
 #include "platforms/fault.h"
@@ -6,13 +7,14 @@
 
 typedef struct {
   gboolean all, csv, json;
-  char *metrics;
+  char *metrics, *report;
   char **fail_if;
 } compare_values;
 
 static void clear_values(compare_values *values)
 {
   g_free(values->metrics);
+  g_free(values->report);
   g_strfreev(values->fail_if);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(compare_values, clear_values)
@@ -27,6 +29,8 @@ static const GOptionEntry compare_options[] = {
      NULL},
     {"csv", 0, 0, G_OPTION_ARG_NONE, VALUE(csv), "Print CSV, a line per metric and run", NULL},
     {"json", 0, 0, G_OPTION_ARG_NONE, VALUE(json), "Print one JSON object", NULL},
+    {"report", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(report), "Write a web page with the runs overlaid, too",
+     "FILE"},
     G_OPTION_ENTRY_NULL};
 #undef VALUE
 
@@ -118,6 +122,13 @@ static void print_json(const tw_comparison *comparison, const GPtrArray *metrics
   putchar('\n');
 }
 
+static gboolean write_report(const tw_comparison *comparison, const GPtrArray *metrics, const char *path,
+                             GError **error)
+{
+  g_autofree char *page = path != NULL ? tw_compare_page(comparison, metrics, error) : NULL;
+  return path == NULL || (page != NULL && g_file_set_contents(path, page, -1, error));
+}
+
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
   g_auto(compare_values) values = {0};
@@ -138,6 +149,8 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   if (metrics == NULL)
     return TW_EXIT_USAGE;
 
+  if (!write_report(comparison, metrics, values.report, error))
+    return TW_EXIT_FAILED;
   if (values.csv)
     tw_compare_print_csv(comparison, metrics, stdout);
   else if (values.json)
@@ -159,7 +172,8 @@ const tw_command tw_compare_command = {
         "compared by their means, and Welch's t-test says whether chance explains a difference.\n\n"
         "With --fail-if it guards: \"ttft_s.p99>+5%\" and \"throughput.requests_per_s<-3%\" are against the "
         "first\n"
-        "run, \"ttft_s.p99>+0.1\" likewise in the metric's unit, \"ttft_s.p99>2s\" is not.",
+        "run, \"ttft_s.p99>+0.1\" likewise in the metric's unit, \"ttft_s.p99>2s\" is not.\n\n"
+        "With --report it also writes a web page that opens anywhere: the table, and the runs overlaid.",
     .example = "tokenworks compare runs/azure runs/twice --fail-if \"ttft_s.p99>+5%\"",
     .run = run,
     .options = compare_options,

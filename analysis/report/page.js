@@ -314,4 +314,5 @@ function makePage() {
   document.documentElement.dataset.ready = "true";
 }
 
-makePage();
+if (report.compared) makeComparison();
+else makePage();

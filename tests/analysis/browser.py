@@ -15,6 +15,19 @@ FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-backgroun
          "--disable-component-update", "--disable-sync", "--disable-extensions", "--no-first-run",
          "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe"]
 
+# The pixels of a plot that have a colour: lines, bands and fields have one, grids and texts are grey.
+INK = """[...document.querySelectorAll('.plot')].map((plot) => {
+  const canvas = plot.querySelector('canvas');
+  const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
+  const pen = copy.getContext('2d', { willReadFrequently: true });
+  pen.drawImage(canvas, 0, 0);
+  const { data } = pen.getImageData(0, 0, copy.width, copy.height);
+  let ink = 0;
+  for (let i = 0; i < data.length; i += 4)
+    if (data[i + 3] > 60 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) ink++;
+  return [plot.dataset.plot, ink];
+})"""
+
 
 def find():
     """The path of Chromium; ends the test as skipped where there is none."""

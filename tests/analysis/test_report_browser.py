@@ -7,24 +7,12 @@ import subprocess
 import sys
 import tempfile
 
-from browser import Browser, find
+from browser import INK, Browser, find
 from report_page import Checks, PROGRAM, SOURCE, near, read_data, unpack, write_fixture, write_report
 
 find()
 checks = Checks()
 
-# The pixels of a plot that have a colour: lines, bands and fields have one, grids and texts are grey.
-INK = """[...document.querySelectorAll('.plot')].map((plot) => {
-  const canvas = plot.querySelector('canvas');
-  const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
-  const pen = copy.getContext('2d', { willReadFrequently: true });
-  pen.drawImage(canvas, 0, 0);
-  const { data } = pen.getImageData(0, 0, copy.width, copy.height);
-  let ink = 0;
-  for (let i = 0; i < data.length; i += 4)
-    if (data[i + 3] > 60 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) ink++;
-  return [plot.dataset.plot, ink];
-})"""
 SCALES = "[...zoom.plots].map((plot) => [plot.plot.scales.x.min, plot.plot.scales.x.max])"
 FACTORS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "days": 86400, "%": 0.01,
            "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}

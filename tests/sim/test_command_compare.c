@@ -152,6 +152,7 @@ static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
       {"compare $/a $/b --fail-if ttft_s.p99>nan", "is no condition; write METRIC"},
       {"compare $/a $/b -m ttft_s.p98", "did you mean 'ttft_s.p99'?"},
       {"compare $/a $/b -m nothing.*", "no metric of the runs is like that"},
+      {"compare $/a $/b --report $/page.html", "/a: this run has no table 'requests'"},
       {"compare $/a $/b --fail-iff x", "did you mean --fail-if?"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(examples); i++)
