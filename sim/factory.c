@@ -173,6 +173,12 @@ static void touch(void *user, int engine)
   g_array_append_val(((tw_factory *)user)->touched, engine);
 }
 
+static gint64 cached_tokens(void *user, int engine, const tw_request *request)
+{
+  tw_factory *factory = user;
+  return tw_engine_cached_tokens(factory->engines[engine], request, factory->now_s);
+}
+
 /* Engines that only decode get their requests from those that only prefill. */
 static void init_router(tw_factory *factory)
 {
@@ -182,6 +188,9 @@ static void init_router(tw_factory *factory)
     decodes[i] = scenario->pools[scenario->engines[i].pool].role == TW_POOL_DECODE;
   tw_router_init(&factory->router, &tw_router_policies[scenario->router], decodes, scenario->n_engines,
                  (guint64)scenario->seed);
+  factory->router.prefix_weight = scenario->prefix_weight;
+  factory->router.cached_tokens = cached_tokens;
+  factory->router.user = factory;
 }
 
 static double transfer_s(void *user, int from, int to, gint64 tokens)
@@ -196,7 +205,6 @@ static void init_transfers(tw_factory *factory, const tw_network *network)
     return;
   factory->transfers = tw_transfers_new(factory->scenario, factory->engines, network, &listener);
   factory->router.transfer_s = transfer_s;
-  factory->router.user = factory;
 }
 
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
@@ -496,6 +504,9 @@ static void dispatch(tw_factory *factory, double now_s)
                    ? tw_router_assign_decode(&factory->router, &sequence->request, engine)
                    : -1;
   const char *refusal = tw_engine_refusal(factory->engines[engine], &sequence->request);
+  if (refusal == NULL && factory->scenario->max_queue != G_MININT64 &&
+      tw_engine_waiting(factory->engines[engine]) >= factory->scenario->max_queue)
+    refusal = "the engine's queue is full";
   if (refusal == NULL && decode >= 0)
     refusal = tw_engine_refusal(factory->engines[decode], &sequence->request);
   if (refusal != NULL) {

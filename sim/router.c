@@ -1,5 +1,7 @@
 #include "sim/router.h"
 
+#include <math.h>
+
 enum { NEAR_PERCENT = 10, NEAR_REQUESTS = 1 }; /* how much more load a nearer engine may have */
 
 static int round_robin(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
@@ -72,6 +74,56 @@ static int near_kv(tw_router *router, tw_candidates *candidates, const tw_reques
   return best;
 }
 
+/* One engine for all requests of a session, whatever its load: where its prefix is, if anywhere. */
+static int session(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+{
+  if (request->session == NULL)
+    return least_requests(router, candidates, request, from);
+  guint64 mixed = g_str_hash(request->session) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+  return candidates->engines[(mixed >> 32) % (guint64)candidates->n];
+}
+
+/* Engines that only decode have no prompts to save. */
+static gint64 cached_tokens(const tw_router *router, int engine, const tw_request *request, int from)
+{
+  return router->cached_tokens != NULL && from < 0 ? router->cached_tokens(router->user, engine, request) : 0;
+}
+
+/* The longest prefix, and the fewest requests where several are as long. */
+static int longest_prefix(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+{
+  int best = -1;
+  gint64 longest = -1;
+  for (int i = 0; i < candidates->n; i++) {
+    int engine = candidates->engines[i];
+    gint64 tokens = cached_tokens(router, engine, request, from);
+    if (tokens > longest ||
+        (tokens == longest && router->loads[engine].requests < router->loads[best].requests)) {
+      best = engine;
+      longest = tokens;
+    }
+  }
+  return best;
+}
+
+/* What NVIDIA Dynamo's KV router minimises (docs/architecture/kv_cache_routing.md): weight · prompt to
+ * compute + load, here with the tokens of the requests that have not ended as the load. */
+static int prefix_and_load(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+{
+  int best = -1;
+  double least = INFINITY;
+  for (int i = 0; i < candidates->n; i++) {
+    int engine = candidates->engines[i];
+    gint64 prompt = request->prompt_tokens - cached_tokens(router, engine, request, from);
+    double cost = router->prefix_weight * (double)prompt + (double)router->loads[engine].tokens;
+    if (cost < least) {
+      best = engine;
+      least = cost;
+    }
+  }
+  return best;
+}
+
 #define POLICIES(X)                                                                                          \
   X("round-robin", "each engine in turn", round_robin)                                                       \
   X("random", "any engine with equal chance", uniform)                                                       \
@@ -80,7 +132,13 @@ static int near_kv(tw_router *router, tw_candidates *candidates, const tw_reques
   X("two-choices", "of two engines drawn by chance, the one with fewer such requests", two_choices)          \
   X("kv-transfer-aware",                                                                                     \
     "as least-outstanding; of the engines that decode with about as few, the nearest to the prompt's KV",    \
-    near_kv)
+    near_kv)                                                                                                 \
+  X("session-affinity", "the same engine for all requests of a session; as least-outstanding without one",   \
+    session)                                                                                                 \
+  X("longest-prefix", "the engine that has the longest prefix of the prompt in its cache", longest_prefix)   \
+  X("prefix-and-load",                                                                                       \
+    "the least sum of prompt tokens to compute, times prefix-weight, and the tokens of such requests",       \
+    prefix_and_load)
 
 const tw_router_policy tw_router_policies[] = {
 #define X(...) {__VA_ARGS__},
@@ -101,7 +159,8 @@ void tw_router_init(tw_router *router, const tw_router_policy *policy, const gbo
                         .loads = g_new0(tw_load, n),
                         .prompts = {.engines = g_new(int, n)},
                         .decodes = {.engines = g_new(int, n)},
-                        .chance = tw_chance_new(seed, "router")};
+                        .chance = tw_chance_new(seed, "router"),
+                        .prefix_weight = 1};
   for (int i = 0; i < n_engines; i++) {
     tw_candidates *candidates = decodes != NULL && decodes[i] ? &router->decodes : &router->prompts;
     candidates->engines[candidates->n++] = i;

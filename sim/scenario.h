@@ -81,7 +81,9 @@ typedef struct tw_scenario {
   tw_engine_place *engines; /* every engine of every pool, where it stands */
   int n_engines;
 
-  int router;                               /* index in tw_router_policies */
+  int router; /* index in tw_router_policies */
+  double prefix_weight;
+  gint64 max_queue;                         /* requests that may wait at an engine, G_MININT64: any number */
   double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */
   double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
   double warmup_s, drain_s;                 /* cut off the measurement window */

@@ -196,6 +196,11 @@ static const tw_attribute router_attributes[] = {
     TIME(tw_scenario, frontend_s, "frontend", "0s", 3600, "time of the HTTP front end for each request"),
     TIME(tw_scenario, frontend_per_token_s, "frontend-per-token", "0s", 1,
          "and for each of its prompt tokens"),
+    NUMBER(tw_scenario, prefix_weight, "prefix-weight", "1", 0, 1e6,
+           "prefix-and-load: of a prompt token to compute, against one of a request that is there"),
+    {"max-queue", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e9,
+     .offset = offsetof(tw_scenario, max_queue),
+     .help = "requests that may wait at an engine; further ones are rejected. Any number if absent"},
     {0},
 };
 const tw_element tw_router_element = {"router", "sends each request to an engine", router_attributes, NULL,

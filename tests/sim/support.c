@@ -85,6 +85,8 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
   for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "least-outstanding");)
     scenario->router++;
   scenario->pools[0].model->layers = 1;
+  scenario->prefix_weight = 1;
+  scenario->max_queue = G_MININT64;
   scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
   scenario->interval_s = 1;
   scenario->audit = TRUE;

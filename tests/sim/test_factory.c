@@ -358,6 +358,28 @@ static void a_run_that_is_cut_short_is_the_beginning_of_the_whole(void **state)
   test_scenario_free(scenario);
 }
 
+/* One sequence at a time, for 100 ms each: the second request waits, and the queue of one is full for the
+ * third; the fourth comes when the second runs. */
+static void requests_beyond_the_longest_queue_are_rejected(void **state)
+{
+  (void)state;
+  static const test_costs ten_ms = {0.01, 0, 0, 0, FALSE};
+  tw_scenario *scenario = test_scenario(1, &ten_ms, 1000);
+  scenario->pools[0].max_seqs = 1;
+  scenario->max_queue = 1;
+  g_autofree char *directory = test_directory();
+  g_autoptr(tw_recorder) recorder =
+      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,1,10\n0.01,1,10\n0.02,1,10\n0.11,1,10\n",
+               directory);
+  const tw_request_totals *totals = tw_recorder_totals(recorder);
+  assert_int_equal(totals->endings[TW_COMPLETED], 3);
+  assert_int_equal(totals->endings[TW_REJECTED], 1);
+  g_autofree char *table = test_table(directory, "requests");
+  assert_non_null(strstr(table, "rejected,the engine's queue is full\n"));
+  test_remove(directory);
+  test_scenario_free(scenario);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -371,6 +393,7 @@ int main(void)
       cmocka_unit_test(the_front_end_takes_time_for_each_prompt_token),
       cmocka_unit_test(a_run_that_is_cut_short_accounts_for_everybody),
       cmocka_unit_test(a_run_that_is_cut_short_is_the_beginning_of_the_whole),
+      cmocka_unit_test(requests_beyond_the_longest_queue_are_rejected),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,8 +27,8 @@ static void append_hashes(GString *text, tw_chance *chance, gint64 prompt_tokens
 /* Bursts of equal arrivals, arrivals on a grid that iterations share, and arrivals at random. */
 static char *random_trace(tw_chance *chance)
 {
-  GString *text =
-      g_string_new("arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,priority,hash_tokens,hashes\n");
+  GString *text = g_string_new(
+      "arrival_s,session,prompt_tokens,reasoning_tokens,answer_tokens,priority,hash_tokens,hashes\n");
   gint64 n = between(chance, 20, 120), longest = between(chance, 1, 400), deepest = between(chance, 1, 300);
   double t = 0, gap_s = 0.002 * (double)between(chance, 1, 200);
   for (gint64 i = 0; i < n; i++) {
@@ -42,8 +42,9 @@ static char *random_trace(tw_chance *chance)
       t += gap_s * tw_chance_exponential(chance);
     }
     gint64 prompt_tokens = between(chance, 1, longest);
-    g_string_append_printf(text, "%.9f,%d,%d,%d,%d", t, (int)prompt_tokens, (int)between(chance, 0, deepest),
-                           (int)between(chance, 1, deepest), (int)between(chance, 0, 2));
+    g_string_append_printf(text, "%.9f,s%d,%d,%d,%d,%d", t, (int)between(chance, 0, 9), (int)prompt_tokens,
+                           (int)between(chance, 0, deepest), (int)between(chance, 1, deepest),
+                           (int)between(chance, 0, 2));
     append_hashes(text, chance, prompt_tokens);
     g_string_append_c(text, '\n');
   }
@@ -90,6 +91,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->power.joules_per_byte = 0.1 * tw_chance_uniform(&chance);
     pool->power.active_w = 50 * tw_chance_uniform(&chance);
     scenario->router = (int)pick_router(&chance);
+    if (tw_chance_below(&chance, 6) == 0)
+      scenario->max_queue = between(&chance, 1, 10);
     if (scenario->n_engines > 1 && tw_chance_below(&chance, 2) == 0)
       test_disaggregate(scenario, (int)between(&chance, 1, scenario->n_engines - 1));
     scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);

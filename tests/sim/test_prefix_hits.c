@@ -108,6 +108,33 @@ static void without_the_cache_every_prompt_is_computed(void **state)
   test_scenario_free(scenario);
 }
 
+/* Two engines, two conversations whose turns come in turn. Round-robin over an odd number of prompts in
+ * between sends a turn to the engine that has not seen the one before; the router that looks for prefixes
+ * never does. */
+static void the_router_finds_the_engine_with_the_prefix(void **state)
+{
+  (void)state;
+  static const char *const policies[] = {"round-robin", "longest-prefix", "prefix-and-load",
+                                         "session-affinity"};
+  static const gint64 cached[] = {0, 96, 96, 96};
+  for (guint p = 0; p < G_N_ELEMENTS(policies); p++) {
+    tw_scenario *scenario = test_scenario(2, &ten_ms, 1000);
+    scenario->pools[0].prefix_cache = TRUE;
+    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], policies[p]);)
+      scenario->router++;
+    g_autofree char *trace = g_strdup("arrival_s,session,prompt_tokens,answer_tokens,hash_tokens,hashes\n"
+                                      "0,a,20,1,16,1 2\n1,b,20,1,16,7 8\n2,c,20,1,16,9\n"
+                                      "3,a,40,1,16,1 2 3\n4,a,60,1,16,1 2 3 4\n"
+                                      "5,b,40,1,16,7 8\n6,b,60,1,16,7 8 9\n");
+    g_autoptr(tw_recorder) recorder = test_run(scenario, trace, NULL);
+    if (p > 0)
+      assert_int_equal(tw_recorder_totals(recorder)->cached_tokens, cached[p]);
+    else
+      assert_true(tw_recorder_totals(recorder)->cached_tokens < 96);
+    test_scenario_free(scenario);
+  }
+}
+
 /* ---- Mooncake's conversation trace, one request after the other ---- */
 
 #define MOONCAKE TW_SOURCE_DIR "/workloads/traces/mooncake-conversation.jsonl.gz"
@@ -249,6 +276,7 @@ int main(void)
       cmocka_unit_test(best_of_n_shares_the_blocks_of_its_prompt),
       cmocka_unit_test(blocks_that_are_wanted_are_evicted_from_the_end),
       cmocka_unit_test(without_the_cache_every_prompt_is_computed),
+      cmocka_unit_test(the_router_finds_the_engine_with_the_prefix),
       cmocka_unit_test(a_cache_without_limit_finds_what_mooncake_reuses),
       cmocka_unit_test(hits_grow_with_the_cache_and_stay_below_the_optimum),
   };

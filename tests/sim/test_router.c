@@ -84,6 +84,63 @@ static void two_choices_balance_far_better_than_one(void **state)
   assert_in_range(fullest[1], 3, 4);
 }
 
+/* Of 100 sessions over 8 engines: whatever the load, each stays where it was. */
+static void a_session_stays_at_its_engine(void **state)
+{
+  (void)state;
+  tw_router router = router_new("session-affinity", 8);
+  int engines[100];
+  gboolean seen[8] = {FALSE};
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 100; i++) {
+      g_autofree char *name = g_strdup_printf("session %d", i);
+      tw_request request = {.prompt_tokens = 1, .answer_tokens = 1, .session = name};
+      int engine = tw_router_assign(&router, &request);
+      if (round > 0)
+        assert_int_equal(engine, engines[i]);
+      engines[i] = engine;
+      seen[engine] = TRUE;
+    }
+  }
+  for (int i = 0; i < 8; i++)
+    assert_true(seen[i]);
+  tw_router_clear(&router);
+}
+
+/* Engine i has 100 · i tokens of every prompt. */
+static gint64 more_at_later_ones(void *user, int engine, const tw_request *request)
+{
+  (void)user, (void)request;
+  return 100 * engine;
+}
+
+static void the_longest_prefix_wins_whatever_the_load(void **state)
+{
+  (void)state;
+  tw_router router = router_new("longest-prefix", 3);
+  assert_int_equal(tw_router_assign(&router, &small), 0); /* no caches: as least-outstanding */
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  router.cached_tokens = more_at_later_ones;
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(tw_router_assign(&router, &large), 2);
+  tw_router_clear(&router);
+}
+
+/* 2,000 tokens a request; engine 1 saves 100 of its prompt. It gets the next one, too, if 100 times the
+ * weight is more than the 2,000 tokens that it has more. */
+static void a_prefix_is_weighed_against_the_load(void **state)
+{
+  (void)state;
+  tw_router router = router_new("prefix-and-load", 2);
+  router.cached_tokens = more_at_later_ones;
+  assert_int_equal(tw_router_assign(&router, &large), 1); /* 900 < 1,000 */
+  assert_int_equal(tw_router_assign(&router, &large), 0); /* 1,000 < 900 + 2,000 */
+  assert_int_equal(tw_router_assign(&router, &large), 1);
+  router.prefix_weight = 21; /* 21 · 1,000 + 2,000 > 21 · 900 + 4,000 */
+  assert_int_equal(tw_router_assign(&router, &large), 1);
+  tw_router_clear(&router);
+}
+
 static void a_single_engine_gets_everything(void **state)
 {
   (void)state;
@@ -103,6 +160,9 @@ int main(void)
       cmocka_unit_test(least_tokens_counts_prompt_and_output),
       cmocka_unit_test(random_spreads_evenly),
       cmocka_unit_test(two_choices_balance_far_better_than_one),
+      cmocka_unit_test(a_session_stays_at_its_engine),
+      cmocka_unit_test(the_longest_prefix_wins_whatever_the_load),
+      cmocka_unit_test(a_prefix_is_weighed_against_the_load),
       cmocka_unit_test(a_single_engine_gets_everything),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
