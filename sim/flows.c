@@ -50,6 +50,9 @@ void tw_simgrid_start(const tw_platform *platform)
       "--cfg=network/latency-factor:0", /* max-min fair shares; latencies are spent on our own timers */
       "--cfg=network/TCP-gamma:1e18",   /* no window */
       "--log=root.thresh:error",
+#ifdef __SANITIZE_ADDRESS__
+      "--cfg=contexts/factory:thread", /* the sanitizer does not know the stacks of the others */
+#endif
       NULL,
   };
   g_auto(GStrv) copies = g_strdupv((char **)settings);
