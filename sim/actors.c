@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+enum { SHARED = 3 };      /* actors beside the engines: see TW_FACTORY_SOURCE and its like */
 enum { ASK_EVERY = 256 }; /* wake-ups between questions whether to go on */
 
 /* An actor: the source, or an engine. */
@@ -100,9 +101,10 @@ tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error)
     return NULL;
   int n = scenario->n_engines;
   tw_actors *actors = g_new0(tw_actors, 1);
-  *actors = (tw_actors){
-      .scenario = scenario, .flows = tw_flows_new(scenario->platform), .all = g_new0(actor, (gsize)n + 2)};
-  for (int i = 0; i < n + 2; i++)
+  *actors = (tw_actors){.scenario = scenario,
+                        .flows = tw_flows_new(scenario->platform),
+                        .all = g_new0(actor, (gsize)n + SHARED)};
+  for (int i = 0; i < n + SHARED; i++)
     actors->all[i] = (actor){actors, i < n ? i : n - 1 - i, NULL, -INFINITY};
   return actors;
 }
@@ -130,6 +132,7 @@ static double due(const actor *self)
   const tw_factory *factory = self->actors->factory;
   return self->engine == TW_FACTORY_SOURCE      ? tw_factory_next_dispatch(factory)
          : self->engine == TW_FACTORY_TRANSFERS ? tw_factory_next_delivery(factory)
+         : self->engine == TW_FACTORY_CONTROL   ? tw_factory_next_control(factory)
                                                 : tw_factory_engine_due(factory, self->engine);
 }
 
@@ -186,7 +189,7 @@ static void run_actor(int argc, char **argv)
   if (actors->over)
     return;
   actors->over = TRUE;
-  for (int i = 0; i < actors->scenario->n_engines + 2; i++)
+  for (int i = 0; i < actors->scenario->n_engines + SHARED; i++)
     wake(&actors->all[i]);
 }
 
@@ -196,7 +199,7 @@ gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_cont
   const tw_host *hosts = scenario->platform->hosts;
   actors->factory = factory;
   actors->control = *control;
-  for (int i = 0; i < scenario->n_engines + 2; i++) {
+  for (int i = 0; i < scenario->n_engines + SHARED; i++) {
     gboolean engine = i < scenario->n_engines;
     g_autofree char *name = g_strdup_printf(engine ? "engine-%d" : "factory-%d", i);
     const char *host = hosts[scenario->engines[engine ? i : 0].shares[0].host].id;
@@ -206,7 +209,7 @@ gboolean tw_actors_run(tw_actors *actors, tw_factory *factory, const tw_run_cont
     sg_actor_start_(started, run_actor, 0, NULL);
   }
   simgrid_run();
-  for (int i = 0; i < scenario->n_engines + 2; i++)
+  for (int i = 0; i < scenario->n_engines + SHARED; i++)
     sg_sem_destroy(actors->all[i].wake);
   if (actors->error == NULL)
     return TRUE;

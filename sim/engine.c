@@ -22,6 +22,11 @@ struct tw_engine {
   tw_segment segment;
   gint64 planned; /* the iteration of the segment at whose end the next event is */
   double due_s;
+  double limit_w;      /* of an accelerator */
+  int clock;           /* of the segment: 0 nominal, else the number in config.clocks from 1 */
+  gboolean over_limit; /* at the slowest clock */
+  gboolean new_limit;  /* since the segment began */
+  gboolean slowed;     /* since somebody asked */
 
   double waiting_s, waiting_since_s; /* integral of the waiting sequences up to an instant */
   tw_usage interval, total;
@@ -39,7 +44,7 @@ tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_eng
   engine->batches = g_new0(tw_batch, (gsize)config->ranks);
   for (int i = 0; i < config->ranks; i++)
     tw_scheduler_init(&engine->ranks[i], &config->scheduler);
-  engine->due_s = INFINITY;
+  engine->due_s = engine->limit_w = INFINITY;
   return engine;
 }
 
@@ -93,6 +98,17 @@ static void settle_waiting(tw_engine *engine, double now_s)
   engine->waiting_since_s = now_s;
 }
 
+/* Whether the limit keeps it from what it would do otherwise. */
+static gboolean is_slow(const tw_engine *engine)
+{
+  return engine->clock > 0 || engine->over_limit;
+}
+
+static double clock_of(const tw_engine *engine)
+{
+  return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1;
+}
+
 /* Adds to `usage` what happened from `from` to `now_s`, when `iterations` of the segment have ended. */
 static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double now_s, gint64 iterations)
 {
@@ -110,6 +126,7 @@ static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double n
   for (int i = 0; i < engine->config.ranks; i++)
     decode_seqs += engine->ranks[i].batch.decode_seqs;
   usage->busy_s += span_s;
+  usage->clock_s += clock_of(engine) * span_s;
   usage->running_s += (double)tw_engine_running(engine) * span_s;
   usage->kv_block_s += (double)(from.kv_blocks + to.kv_blocks) / 2 * span_s;
   usage->output_tokens += decode_seqs * ended;
@@ -205,6 +222,23 @@ static void look_at_boundary(tw_engine *engine, gboolean may_join, double now_s)
       engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
     }
   }
+}
+
+void tw_engine_limit(tw_engine *engine, double limit_w, double now_s)
+{
+  if (limit_w == engine->limit_w)
+    return;
+  engine->limit_w = limit_w;
+  engine->new_limit = TRUE;
+  if (engine->busy)
+    look_at_boundary(engine, TRUE, now_s);
+}
+
+gboolean tw_engine_was_slowed(tw_engine *engine)
+{
+  gboolean slowed = engine->slowed;
+  engine->slowed = FALSE;
+  return slowed || (engine->busy && is_slow(engine));
 }
 
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
@@ -344,14 +378,33 @@ static gboolean advance(tw_engine *engine, double now_s)
   return changed;
 }
 
-/* What the segment costs in joules, and who pays. */
-static void charge(tw_engine *engine)
+/* Of an accelerator, in the segment's first iteration. */
+static double watts(const tw_engine *engine)
 {
   const tw_power_law *power = &engine->config.power;
+  return power->idle_w +
+         engine->segment.joules.first / engine->segment.cost.time_s.first / power->accelerators;
+}
+
+/* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
+static void cost_segment(tw_engine *engine)
+{
+  const tw_engine_config *config = &engine->config;
+  const tw_power_law *power = &config->power;
   tw_segment *segment = &engine->segment;
+  tw_step_model_cost(config->model, engine->batches, config->ranks, &segment->cost);
   if (!tw_power_known(power))
     return;
   segment->joules = tw_power_dynamic(power, &segment->cost);
+  engine->clock = 0;
+  while (watts(engine) > engine->limit_w && engine->clock < config->n_clocks) {
+    const tw_clock *slower = &config->clocks[engine->clock++];
+    power = &slower->power;
+    tw_step_model_cost(slower->model, engine->batches, config->ranks, &segment->cost);
+    segment->joules = tw_power_dynamic(power, &segment->cost);
+  }
+  engine->over_limit = watts(engine) > engine->limit_w;
+  engine->slowed |= is_slow(engine);
   segment->charges = tw_charge_split(power, &segment->cost, segment->joules, engine->batches,
                                      engine->config.ranks, engine->config.scheduler.full_share);
   for (int i = 0; i < engine->config.ranks; i++)
@@ -361,10 +414,14 @@ static void charge(tw_engine *engine)
 static void plan(tw_engine *engine, double now_s, gboolean changed)
 {
   gint64 horizon = G_MAXINT64, work = 0;
+  gboolean was_over_limit = engine->over_limit;
+  changed |= engine->new_limit;
+  engine->new_limit = FALSE;
   settle_waiting(engine, now_s);
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
     guint64 preempted = rank->preemptions;
+    rank->paused = engine->over_limit;
     changed |= tw_scheduler_plan(rank, now_s);
     if (rank->preemptions > preempted && engine->listener.preempted != NULL)
       engine->listener.preempted(engine->listener.user, engine->index,
@@ -385,13 +442,14 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
   if (changed || !engine->busy || segment->done >= segment->cost.valid) {
     segment->start_s = now_s;
     segment->done = 0;
-    tw_step_model_cost(engine->config.model, engine->batches, engine->config.ranks, &segment->cost);
     engine->busy = TRUE;
     engine->interval_mark.iterations = engine->total_mark.iterations = 0;
     engine->interval_mark.joules = engine->total_mark.joules = 0;
-    charge(engine);
+    cost_segment(engine);
   }
-  horizon = engine->config.exact ? 1 : MIN(horizon, segment->cost.valid - segment->done);
+  /* Whoever was kept out may join at the next boundary. */
+  gboolean admits_again = was_over_limit && !engine->over_limit;
+  horizon = engine->config.exact || admits_again ? 1 : MIN(horizon, segment->cost.valid - segment->done);
   engine->planned = segment->done + horizon;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
 }

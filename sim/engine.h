@@ -23,16 +23,26 @@ typedef struct tw_usage {
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
   gint64 cached_tokens;                /* found in the prefix cache instead */
   double flops, bytes;                 /* of the model, over all accelerators */
+  double clock_s;                      /* integral of the clock, over the nominal one, while busy */
   double prefill_j, decode_j, idle_j;  /* of the accelerators: dynamic by phase, and what they draw anyway */
 } tw_usage;
+
+/* A clock below the nominal one. */
+typedef struct tw_clock {
+  double clock; /* over the nominal one */
+  tw_step_model *model;
+  tw_power_law power;
+} tw_clock;
 
 typedef struct tw_engine_config {
   tw_scheduler_config scheduler; /* of each rank */
   int ranks;                     /* data-parallel */
   const tw_step_model *model;    /* borrowed */
   tw_power_law power;            /* of its accelerators */
-  gboolean exact;                /* one event per iteration */
-  gboolean audit;                /* check every invariant after every step */
+  const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */
+  int n_clocks;
+  gboolean exact; /* one event per iteration */
+  gboolean audit; /* check every invariant after every step */
 } tw_engine_config;
 
 /* What an engine tells its factory; any may be NULL. */
@@ -79,6 +89,13 @@ tw_usage tw_engine_take_usage(tw_engine *engine, double now_s);
 /* Usage over the whole run up to `now_s`, summed by steps alone, so that taking usage does not change a bit
  * of it. */
 tw_usage tw_engine_total(const tw_engine *engine, double now_s);
+
+/* Limits the power of each accelerator, from the next iteration boundary on: every batch takes the fastest
+ * clock that keeps to it. Where the slowest does not, nobody is admitted while others run. INFINITY: no
+ * limit. */
+void tw_engine_limit(tw_engine *engine, double watts, double now_s);
+/* Whether the limit has slowed it down since the last call. */
+gboolean tw_engine_was_slowed(tw_engine *engine);
 
 /* Joules of its accelerators from the start of the run to `now_s`, at most the time of its next event; NAN
  * without power data. */

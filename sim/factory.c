@@ -43,6 +43,7 @@ struct tw_factory {
 
   tw_site_power *power;
   tw_meter *meter;
+  tw_governor *governor; /* NULL: power is not capped */
 };
 
 /* ---- Construction ---- */
@@ -148,6 +149,8 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .ranks = (int)pool->dp,
       .model = pool->step_model,
       .power = pool->power,
+      .clocks = pool->clocks,
+      .n_clocks = pool->n_clocks,
       .exact = scenario->exact_steps,
       .audit = scenario->audit,
   };
@@ -240,6 +243,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
     share_racks(factory, i);
   }
   init_transfers(factory, network);
+  factory->governor = tw_governor_new(scenario, factory->power, factory->engines);
   return factory;
 }
 
@@ -262,6 +266,7 @@ void tw_factory_free(tw_factory *factory)
   g_array_unref(factory->shares);
   g_free(factory->racks);
   tw_meter_free(factory->meter);
+  tw_governor_free(factory->governor);
   tw_site_power_free(factory->power);
   g_free(factory);
 }
@@ -289,6 +294,7 @@ static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, d
   if (pool->prefix_cache)
     row.cached_tokens = usage->cached_tokens;
   row.output_tokens = usage->output_tokens;
+  row.clock = mean(usage->clock_s + length_s - usage->busy_s, length_s);
   row.joules = usage->prefill_j + usage->decode_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);
   tw_log_engine(tw_recorder_log(factory->recorder), &row);
@@ -431,6 +437,11 @@ double tw_factory_next(const tw_factory *factory)
   return fmin(tw_factory_next_dispatch(factory), due_s);
 }
 
+double tw_factory_next_control(const tw_factory *factory)
+{
+  return factory->governor != NULL ? tw_governor_due(factory->governor) : INFINITY;
+}
+
 double tw_factory_next_delivery(const tw_factory *factory)
 {
   return factory->transfers != NULL ? tw_transfers_due(factory->transfers) : INFINITY;
@@ -530,12 +541,27 @@ static void step(tw_factory *factory, int engine, double now_s)
     tw_transfers_retry(factory->transfers, engine, now_s);
 }
 
+/* The governor acts, before anything else at its instant. */
+static void control(tw_factory *factory)
+{
+  double now_s = tw_factory_next_control(factory);
+  end_intervals(factory, now_s);
+  tw_governor_step(factory->governor);
+  for (int i = 0; i < factory->scenario->n_engines; i++)
+    touch(factory, i);
+  end_event(factory);
+}
+
 gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
 {
   for (;;) {
     tw_heap_node *top = tw_heap_top(&factory->agenda);
     double dispatch_s = tw_factory_next_dispatch(factory), due_s = top != NULL ? top->key : INFINITY;
     double delivery_s = tw_factory_next_delivery(factory), now_s = fmin(dispatch_s, fmin(delivery_s, due_s));
+    if (tw_factory_next_control(factory) <= fmin(now_s, until_s)) {
+      control(factory);
+      continue;
+    }
     if (now_s > until_s || now_s == INFINITY)
       return TRUE;
     end_intervals(factory, now_s);
@@ -603,6 +629,11 @@ double tw_factory_finish(tw_factory *factory, double end_s)
 tw_energy tw_factory_energy(const tw_factory *factory)
 {
   return tw_meter_total(factory->meter);
+}
+
+const tw_governor *tw_factory_governor(const tw_factory *factory)
+{
+  return factory->governor;
 }
 
 const tw_site_power *tw_factory_site_power(const tw_factory *factory)

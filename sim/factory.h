@@ -13,6 +13,7 @@
 #define TW_SIM_FACTORY_H
 
 #include "sim/engine.h"
+#include "sim/governor.h"
 #include "sim/meter.h"
 #include "sim/network.h"
 #include "sim/recorder.h"
@@ -25,7 +26,7 @@ typedef struct tw_factory tw_factory;
  * answer ask again when it ends; or with TW_FACTORY_TRANSFERS where the next delivery of a KV cache is. It
  * may let other actors run, so it is called between events only, and so is the network. `network` may be NULL
  * where no pool hands over. */
-enum { TW_FACTORY_SOURCE = -1, TW_FACTORY_TRANSFERS = -2 };
+enum { TW_FACTORY_SOURCE = -1, TW_FACTORY_TRANSFERS = -2, TW_FACTORY_CONTROL = -3 };
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
                            const tw_network *network, void (*moved)(void *user, int engine), void *user);
 void tw_factory_free(tw_factory *factory);
@@ -37,6 +38,9 @@ gboolean tw_factory_start(tw_factory *factory, GError **error);
 /* When the source is due: the earliest instant at which the next request may leave the front end; INFINITY
  * while there is none. */
 double tw_factory_next_dispatch(const tw_factory *factory);
+/* When the governor of power caps acts next, INFINITY without one. It acts as long as anything else is due.
+ */
+double tw_factory_next_control(const tw_factory *factory);
 /* When the next KV cache is delivered, INFINITY while that is not known. */
 double tw_factory_next_delivery(const tw_factory *factory);
 /* When the engine's next event is due, INFINITY while it idles. */
@@ -55,6 +59,7 @@ double tw_factory_finish(tw_factory *factory, double end_s);
 
 /* Of a factory that is finished. */
 tw_energy tw_factory_energy(const tw_factory *factory);
+const tw_governor *tw_factory_governor(const tw_factory *factory); /* NULL: power is not capped */
 const tw_site_power *tw_factory_site_power(const tw_factory *factory);
 
 int tw_factory_engines(const tw_factory *factory);

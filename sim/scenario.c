@@ -190,6 +190,22 @@ static void check_memory(const tw_pool *pool, const xmlNode *node, tw_faults *fa
       m->weight_bytes * 1e-9, (m->activation_bytes + m->reserved_bytes + m->window_bytes) * 1e-9);
 }
 
+/* The clocks that a power cap may choose from: steps of a twentieth below the nominal one. */
+static void add_clocks(const tw_scenario *scenario, tw_pool *pool, tw_step_setting setting,
+                       const xmlNode *node, tw_faults *faults)
+{
+  int n = scenario->caps.slowest_clock > 0 ? (int)((1 - scenario->caps.slowest_clock) * 20 + 1e-9) : 0;
+  pool->clocks = g_new0(tw_clock, (gsize)n);
+  for (pool->n_clocks = 0; pool->n_clocks < n;) {
+    tw_clock *clock = &pool->clocks[pool->n_clocks++];
+    setting.throttle = pool->n_clocks / 20.0;
+    clock->clock = 1 - setting.throttle;
+    clock->model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
+    clock->power = tw_power_law_of(pool->device, (tw_precision)pool->weights, (int)pool->power.accelerators,
+                                   clock->clock);
+  }
+}
+
 /* Places a pool and completes it with what depends on its device. */
 static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw_free_accelerators *free,
                        GArray *places, tw_faults *faults)
@@ -222,6 +238,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   /* A table tells times, but not the work that joules come from. */
   if (tw_step_kind_get(pool->step_kind) == &tw_step_table)
     pool->power.idle_w = NAN;
+  add_clocks(scenario, pool, setting, node, faults);
 }
 
 static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
@@ -293,7 +310,8 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
   for (int i = 0; i < scenario->n_pools; i++)
     if (scenario->pools[i].table_file != NULL)
       g_ptr_array_add(files, g_strdup(scenario->pools[i].table_file));
-  const char *const series[] = {scenario->price_file, scenario->carbon_file, scenario->weather_file};
+  const char *const series[] = {scenario->caps.site_file, scenario->price_file, scenario->carbon_file,
+                                scenario->weather_file};
   for (guint i = 0; i < G_N_ELEMENTS(series); i++)
     if (series[i] != NULL)
       g_ptr_array_add(files, g_strdup(series[i]));
@@ -324,6 +342,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
   if (tw_faults_count(faults) == before)
     scenario->platform = tw_platform_load(scenario->platform_file, faults);
+  tw_scenario_read_caps(scenario, root, faults);
   read_pools(scenario, root, faults);
   tw_scenario_read_power(scenario, root, faults);
   check_roles(scenario, root, faults);
@@ -343,6 +362,9 @@ void tw_scenario_free(tw_scenario *scenario)
   for (int i = 0; i < scenario->n_pools; i++) {
     tw_pool *pool = &scenario->pools[i];
     tw_step_model_free(pool->step_model);
+    for (int k = 0; k < pool->n_clocks; k++)
+      tw_step_model_free(pool->clocks[k].model);
+    g_free(pool->clocks);
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);

@@ -5,6 +5,7 @@
 #define TW_SIM_SCENARIO_H
 
 #include "platforms/platform.h"
+#include "sim/engine.h"
 #include "sim/memory.h"
 #include "sim/placement.h"
 #include "sim/power.h"
@@ -42,6 +43,8 @@ typedef struct tw_pool {
   tw_step_model *step_model; /* shared by its engines */
   tw_memory memory;
   tw_power_law power; /* of one engine's accelerators */
+  tw_clock *clocks;   /* slower ones, falling; where power is capped */
+  int n_clocks;
 } tw_pool;
 
 typedef struct tw_length_element {
@@ -61,6 +64,15 @@ typedef struct tw_closed_element {
 } tw_closed_element;
 
 typedef enum { TW_WORKLOAD_TRACE, TW_WORKLOAD_POISSON, TW_WORKLOAD_CLOSED } tw_workload_kind;
+
+/* Caps on power, and how they are held. */
+typedef struct tw_caps {
+  double accelerator_w, rack_w, site_w; /* NAN: none */
+  char *site_file;
+  tw_stairs *site; /* either; NULL: none */
+  double period_s, delay_s;
+  double slowest_clock;
+} tw_caps;
 
 typedef struct tw_scenario {
   char *name, *description;
@@ -89,6 +101,7 @@ typedef struct tw_scenario {
   double warmup_s, drain_s;                 /* cut off the measurement window */
   double interval_s;
 
+  tw_caps caps;
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
   char *price_file, *carbon_file, *weather_file;
   tw_stairs *price, *carbon, *weather;        /* either; NULL: not given */
@@ -115,6 +128,8 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 /* The root of the tables: for checks, documentation and the RELAX NG schema. */
 extern const tw_element tw_scenario_element;
 
+/* Reads what the scenario says of caps, before the pools. */
+void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
 void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_power(tw_scenario *scenario);
@@ -122,8 +137,8 @@ void tw_scenario_clear_power(tw_scenario *scenario);
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_pool_element, tw_scheduler_element,
-    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element, tw_price_element,
-    tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element, tw_caps_element,
+    tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
 extern const tw_element tw_length_elements[3];
 
 #endif

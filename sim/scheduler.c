@@ -389,7 +389,7 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
   gboolean any = FALSE;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = first_waiting(s);
-    if (sequence == NULL)
+    if (sequence == NULL || (s->paused && s->running.length > 0))
       break;
     gint64 target = sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = cached_prefix(s, sequence);

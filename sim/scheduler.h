@@ -64,6 +64,7 @@ typedef struct tw_scheduler {
   gint64 kv_tokens;   /* that the decoding ones hold */
   gint64 windowed;    /* the sum of their contexts, each capped at the window */
   gboolean decodes;   /* the decoding sequences take part in the iteration */
+  gboolean paused;    /* nobody is admitted while others run */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
   tw_prefix_cache prefixes;
   gint64 cached;      /* prompt tokens that the iteration found in it */

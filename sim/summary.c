@@ -60,6 +60,7 @@ typedef struct usage_sums {
   guint64 preemptions, iterations;
   double extrapolated; /* iterations */
   double prefill_j, decode_j, idle_j;
+  double clock_s; /* weighted like busy_s */
 } usage_sums;
 
 static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
@@ -76,6 +77,7 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.bytes += usage.bytes;
     sums.peak_flops += accelerators * (isfinite(peak) ? peak : pool->device->flops[TW_BF16]);
     sums.peak_bytes += accelerators * pool->device->hbm_bytes_per_s;
+    sums.clock_s += usage.clock_s * accelerators;
     sums.prefill_j += usage.prefill_j;
     sums.decode_j += usage.decode_j;
     sums.idle_j += usage.idle_j;
@@ -120,7 +122,7 @@ static void set_object(json_t *summary, const char *name, json_t *object)
 }
 
 static json_t *energy(const tw_energy *e, const tw_site_power *power, const tw_request_totals *totals,
-                      const usage_sums *sums, double span_s)
+                      const usage_sums *sums, const tw_governor *governor, double span_s)
 {
   json_t *object = json_object();
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
@@ -142,6 +144,12 @@ static json_t *energy(const tw_energy *e, const tw_site_power *power, const tw_r
   set_real(object, "peak_w", e->peak_w);
   set_real(object, "peak_it_w", e->peak_it_w);
   set_real(object, "output_tokens_per_s_per_mw", per(output * 1e6, site_j));
+  if (governor != NULL) {
+    tw_cap_record record = tw_governor_record(governor);
+    set_real(object, "cap_overshoot_w", record.max_overshoot_w);
+    set_real(object, "cap_exceeded_s", record.longest_over_s);
+    set_real(object, "clock", per(sums->clock_s, sums->busy_s));
+  }
   if (power->missing != NULL)
     json_object_set_new(object, "missing", json_string(power->missing));
   return object;
@@ -179,7 +187,8 @@ static void add_energy(json_t *summary, const tw_scenario *scenario, const tw_fa
   tw_energy e = tw_factory_energy(factory);
   double span_s = tw_factory_now(factory), capital = capital_usd(scenario, span_s);
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
-  set_object(summary, "energy", energy(&e, tw_factory_site_power(factory), totals, sums, span_s));
+  set_object(summary, "energy",
+             energy(&e, tw_factory_site_power(factory), totals, sums, tw_factory_governor(factory), span_s));
 
   /* A price that was asked for and cannot be computed leaves the sum unknown, too. */
   gboolean priced = scenario->price != NULL || isfinite(capital);

@@ -90,6 +90,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
   scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
   scenario->interval_s = 1;
   scenario->audit = TRUE;
+  scenario->caps.accelerator_w = scenario->caps.rack_w = NAN;
   return scenario;
 }
 
