@@ -197,7 +197,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
   g_auto(show_values) values = {.height = DEFAULT_HEIGHT};
   tw_show_options options = {NULL, NULL, -INFINITY, INFINITY, BUCKETS};
-  tw_plot plot;
+  tw_plot plot = {0};
   if (!tw_command_read(command, &values, &argc, &argv, error) ||
       !read_options(&values, &options, &plot, error))
     return TW_EXIT_USAGE;
