@@ -202,6 +202,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   read.device.scale_out_bytes_per_s = read.device.idle_w = read.device.max_w = NAN;
   read.device.sleep_w = read.device.joules_per_byte = NAN;
   read.device.voltage_floor = 1;
+  read.device.file = g_strdup(path);
   tw_schema_read(root, &tw_device_element, &read);
   read_all(root, &compute_element, &read, faults, keep_compute);
   read_all(root, &memory_element, &read, faults, NULL);
@@ -249,6 +250,7 @@ void tw_device_free(tw_device *device)
 {
   if (device == NULL)
     return;
+  g_free(device->file);
   g_free(device->name);
   g_free(device->label);
   g_free(device->chassis.source);

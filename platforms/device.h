@@ -40,6 +40,7 @@ typedef struct tw_chassis {
 } tw_chassis;
 
 typedef struct tw_device {
+  char *file;                  /* that it was read from */
   char *name;                  /* "h100-sxm" */
   char *label;                 /* "NVIDIA H100 SXM 80 GB" */
   double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */

@@ -307,9 +307,13 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
   for (const char *const *file = tw_document_files(document); *file != NULL; file++)
     g_ptr_array_add(files, g_strdup(*file));
   g_ptr_array_add(files, g_strdup(scenario->platform_file));
-  for (int i = 0; i < scenario->n_pools; i++)
+  for (int i = 0; i < scenario->platform->n_devices; i++)
+    g_ptr_array_add(files, g_strdup(scenario->platform->devices[i]->file));
+  for (int i = 0; i < scenario->n_pools; i++) {
+    g_ptr_array_add(files, g_strdup(scenario->pools[i].model->file));
     if (scenario->pools[i].table_file != NULL)
       g_ptr_array_add(files, g_strdup(scenario->pools[i].table_file));
+  }
   const char *const series[] = {scenario->caps.site_file, scenario->price_file, scenario->carbon_file,
                                 scenario->weather_file};
   for (guint i = 0; i < G_N_ELEMENTS(series); i++)

@@ -31,6 +31,13 @@
     key, TW_ATTR_BOOL, .fallback = def, .offset = offsetof(s, field), .help = text                           \
   }
 
+/* Debug builds audit unless told not to. */
+#ifdef TW_DEBUG
+#define TW_AUDIT "true"
+#else
+#define TW_AUDIT "false"
+#endif
+
 #define YEARS_S (109500 * 86400.0) /* no run needs more than three centuries */
 
 static const tw_attribute platform_attributes[] = {
@@ -222,7 +229,7 @@ static const tw_attribute output_attributes[] = {
          "also write segments.csv.gz, of which timelines are drawn"),
     FLAG(tw_scenario, exact_steps, "exact-steps", "false",
          "one event per iteration: slow, with the same results"),
-    FLAG(tw_scenario, audit, "audit", "false", "check every invariant after every event: slow"),
+    FLAG(tw_scenario, audit, "audit", TW_AUDIT, "check every invariant after every event: slow"),
     TIME(tw_scenario, warmup_s, "warmup", "0s", YEARS_S,
          "statistics leave out requests that arrive before it"),
     TIME(tw_scenario, drain_s, "drain", "0s", YEARS_S,

@@ -183,7 +183,7 @@ tw_model *tw_model_load(const char *name, const xmlNode *node, tw_faults *faults
 {
   g_autofree char *path = NULL;
   if (strchr(name, '/') != NULL) {
-    path = g_strdup(name);
+    path = node != NULL ? tw_node_path(node, name) : g_strdup(name);
   } else {
     g_autofree char *relative = g_strdup_printf(MODELS "/%s.xml", name);
     path = tw_data_path(relative);
@@ -193,7 +193,10 @@ tw_model *tw_model_load(const char *name, const xmlNode *node, tw_faults *faults
     }
   }
   g_autoptr(tw_document) document = tw_document_load(path, faults);
-  return document != NULL ? read_model(tw_document_root(document), faults) : NULL;
+  tw_model *model = document != NULL ? read_model(tw_document_root(document), faults) : NULL;
+  if (model != NULL)
+    model->file = g_steal_pointer(&path);
+  return model;
 }
 
 void tw_model_free(tw_model *model)
@@ -201,6 +204,7 @@ void tw_model_free(tw_model *model)
   if (model == NULL)
     return;
   tw_schema_clear(&tw_model_element, model);
+  g_free(model->file);
   g_free(model);
 }
 

@@ -7,6 +7,7 @@
 typedef enum { TW_ATTENTION_GQA, TW_ATTENTION_MLA } tw_attention_kind;
 
 typedef struct tw_model {
+  char *file;   /* that it was read from */
   char *name;   /* "llama-3.1-70b" */
   char *label;  /* "Llama-3.1-70B" */
   char *source; /* where the numbers come from */

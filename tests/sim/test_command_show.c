@@ -63,7 +63,8 @@ static void a_plot_is_as_wide_as_it_is_asked_to_be(void **state)
   static const int widths[] = {20, 33, 80, 200};
   for (guint i = 0; i < G_N_ELEMENTS(widths); i++) {
     g_autofree char *words = g_strdup_printf("show $ running -w %d", widths[i]);
-    g_autofree char *axis = g_strdup_printf("+%s\n", g_strnfill((gsize)widths[i] - 10, '-'));
+    g_autofree char *line = g_strnfill((gsize)widths[i] - 10, '-');
+    g_autofree char *axis = g_strdup_printf("+%s\n", line);
     expect(state, words, 0, axis, "");
   }
 }
@@ -78,7 +79,8 @@ static void a_utf8_terminal_gets_braille(void **state)
 
 static void without_a_metric_every_series_is_a_line(void **state)
 {
-  expect(state, "show $", 0, "\nrunning                        5      5.35        40 requests    .....#..", "");
+  expect(state, "show $", 0, "\nrunning                        5      5.35        40 requests    .....#..",
+         "");
   expect(state, "show $", 0, "\narrived                        3         3         3 requests/s  ########",
          "");
   g_auto(result) r = run_program(state, "show $");
