@@ -19,9 +19,10 @@ typedef struct reading {
   tw_device device;
   char *source;
   int which; /* precision or op class */
+  int precision;
   double flops;
   double picojoules;
-  tw_efficiency efficiency;
+  tw_efficiency efficiency, of_all[TW_OP_CLASSES];
 } reading;
 
 #define FIELD(name) .offset = offsetof(reading, name)
@@ -87,12 +88,12 @@ static const tw_attribute arithmetic_attributes[] = {
      .help = "picojoules of an operation; the other formats cost as much as bf16 if they are absent"},
     SOURCE};
 static const tw_attribute overhead_attributes[] = {
-    {"fixed", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.fixed_s), .help = "of each iteration"},
     {"per-layer", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.per_layer_s), .help = "of each layer"},
-    {"per-seq", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.per_seq_s), .help = "of each sequence"},
     SOURCE};
 static const tw_attribute efficiency_attributes[] = {
     {"op", TW_ATTR_CHOICE, .choices = tw_op_class_names, FIELD(which), .help = "class of operations"},
+    {"precision", TW_ATTR_CHOICE, .fallback = TW_ABSENT, .choices = tw_precision_names, FIELD(precision),
+     .help = "of the matrices; for all that have no row of their own if absent"},
     {"compute-peak", TW_ATTR_NUMBER, SHARE, FIELD(efficiency.compute_peak), .help = "share of the peak rate"},
     {"compute-half", TW_ATTR_NUMBER, .max = 1e9, FIELD(efficiency.compute_half),
      .help = "new tokens at which half of that is reached"},
@@ -130,17 +131,18 @@ static const tw_element overhead_element = {"overhead", "time that no roofline e
                                             NULL, NULL};
 static const tw_element efficiency_element = {"efficiency", "fitted shares of the peaks",
                                               efficiency_attributes, NULL, NULL};
-static const tw_child device_children[] = {{&compute_element, 1, TW_PRECISIONS},
-                                           {&memory_element, 1, 1},
-                                           {&scale_up_element, 1, 1},
-                                           {&scale_out_element, 0, 1},
-                                           {&power_element, 0, 1},
-                                           {&chassis_element, 0, 1},
-                                           {&energy_element, 0, 1},
-                                           {&arithmetic_element, 0, TW_PRECISIONS},
-                                           {&overhead_element, 1, 1},
-                                           {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES},
-                                           {NULL, 0, 0}};
+static const tw_child device_children[] = {
+    {&compute_element, 1, TW_PRECISIONS},
+    {&memory_element, 1, 1},
+    {&scale_up_element, 1, 1},
+    {&scale_out_element, 0, 1},
+    {&power_element, 0, 1},
+    {&chassis_element, 0, 1},
+    {&energy_element, 0, 1},
+    {&arithmetic_element, 0, TW_PRECISIONS},
+    {&overhead_element, 1, 1},
+    {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES *(TW_PRECISIONS + 1)},
+    {NULL, 0, 0}};
 const tw_element tw_device_element = {"device", "one kind of accelerator", device_attributes, device_children,
                                       NULL};
 
@@ -166,9 +168,10 @@ static void keep_compute(const xmlNode *node, reading *read, tw_faults *faults)
 
 static void keep_efficiency(const xmlNode *node, reading *read, tw_faults *faults)
 {
-  tw_efficiency *kept = &read->device.efficiency[read->which];
+  tw_efficiency *kept = read->precision >= 0 ? &read->device.efficiency[read->which][read->precision]
+                                             : &read->of_all[read->which];
   if (kept->compute_peak > 0)
-    tw_node_fault(node, faults, "<efficiency> says \"%s\" twice; each op class stands once",
+    tw_node_fault(node, faults, "<efficiency> says \"%s\" twice; each op class stands once per precision",
                   tw_op_class_names[read->which]);
   *kept = read->efficiency;
 }
@@ -186,6 +189,19 @@ static void keep_arithmetic(const xmlNode *node, reading *read, tw_faults *fault
     tw_node_fault(node, faults, "<arithmetic-energy> says \"%s\" twice; keep one",
                   tw_precision_names[read->which]);
   read->device.joules_per_flop[read->which] = read->picojoules * 1e-12;
+}
+
+/* Precisions without a row of their own take the one for all. */
+static void complete_efficiency(const xmlNode *root, reading *read, tw_faults *faults)
+{
+  for (int op = 0; op < TW_OP_CLASSES; op++) {
+    if (read->of_all[op].compute_peak == 0)
+      tw_node_fault(root, faults, "there is no <efficiency op=\"%s\"> without a precision; add one",
+                    tw_op_class_names[op]);
+    for (int p = 0; p < TW_PRECISIONS; p++)
+      if (read->device.efficiency[op][p].compute_peak == 0)
+        read->device.efficiency[op][p] = read->of_all[op];
+  }
 }
 
 static tw_device *load_file(const char *path, tw_faults *faults)
@@ -218,6 +234,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
     read.device.sleep_w = read.device.idle_w;
   read_all(root, &overhead_element, &read, faults, NULL);
   read_all(root, &efficiency_element, &read, faults, keep_efficiency);
+  complete_efficiency(root, &read, faults);
   if (read.device.reserved_bytes >= read.device.hbm_bytes)
     tw_node_fault(tw_node_child(root, "memory"), faults,
                   "all of the memory is reserved; write reserved < capacity");

@@ -56,11 +56,10 @@ typedef struct tw_device {
   double joules_per_byte;                /* of HBM traffic; NAN: not fitted, and then no energy is reported */
   double joules_per_flop[TW_PRECISIONS]; /* NAN where it was not fitted */
   double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */
-  double fixed_s;        /* t_fixed: launch and scheduling gaps of one iteration */
-  double per_layer_s;    /* kernel launch and synchronisation per layer */
-  double per_seq_s;      /* t_per_seq: sampling and bookkeeping per sequence and iteration */
+  double per_layer_s;    /* of each layer: what its kernels take beyond their rooflines */
   double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */
-  tw_efficiency efficiency[TW_OP_CLASSES];
+  /* By the precision that the matrices run in; kernels of one precision reach another share than others. */
+  tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];
   tw_chassis chassis;
 } tw_device;
 

@@ -12,13 +12,14 @@ static double weight_bytes(const tw_step_setting *setting)
   const tw_parallelism *parallel = &setting->parallelism;
   double layers = (double)model->layers,
          moe_layers = model->experts > 0 ? layers - (double)model->dense_layers : 0;
-  double dense = layers * tw_model_attention_params(model) +
-                 (layers - moe_layers) * tw_model_dense_mlp_params(model) +
-                 moe_layers * tw_model_shared_params(model);
+  double projections = layers * tw_model_attention_params(model);
+  double dense =
+      (layers - moe_layers) * tw_model_dense_mlp_params(model) + moe_layers * tw_model_shared_params(model);
   double experts = moe_layers * (double)model->experts * tw_model_expert_params(model);
   double tables = tw_model_head_params(model) * (model->tied_embeddings ? 1 : 2);
   double group = parallel->tp * parallel->dp;
-  return tw_precision_bytes(setting->weights) * (dense / parallel->tp + experts / group) / parallel->pp +
+  return tw_precision_bytes(setting->attention) * projections / parallel->tp / parallel->pp +
+         tw_precision_bytes(setting->weights) * (dense / parallel->tp + experts / group) / parallel->pp +
          tw_precision_bytes(TW_BF16) * tables / parallel->tp / parallel->pp;
 }
 

@@ -68,9 +68,16 @@ static tw_poisson_options poisson_options(const tw_scenario *scenario)
 static tw_closed_options closed_options(const tw_scenario *scenario)
 {
   const tw_closed_element *c = &scenario->closed;
-  return (tw_closed_options){c->concurrency,      c->requests,         or_infinity(c->duration_s),
-                             c->think_s,          c->ramp_s,           length(scenario, 0),
-                             length(scenario, 1), length(scenario, 2), (guint64)scenario->seed};
+  return (tw_closed_options){.clients = c->concurrency,
+                             .limit = c->requests,
+                             .duration_s = or_infinity(c->duration_s),
+                             .think_s = c->think_s,
+                             .ramp_s = c->ramp_s,
+                             .pace_s = c->pace_s,
+                             .prompt = length(scenario, 0),
+                             .reasoning = length(scenario, 1),
+                             .answer = length(scenario, 2),
+                             .seed = (guint64)scenario->seed};
 }
 
 static void check_file(const char *path, const xmlNode *node, tw_faults *faults)
@@ -162,6 +169,24 @@ static void check_pool(const tw_pool *pool, const xmlNode *node, tw_faults *faul
                   pool->max_model_len, model->max_positions, model->label);
 }
 
+static void replace(double *value, double instead)
+{
+  if (!isnan(instead))
+    *value = instead;
+}
+
+static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *faults)
+{
+  tw_overhead *o = &pool->overhead;
+  if (!tw_overhead_load(pool->engine, node, o, faults))
+    return FALSE;
+  replace(&o->iteration_s, pool->instead.iteration_s);
+  replace(&o->per_seq_s, pool->instead.per_seq_s);
+  replace(&o->per_layer_s, pool->instead.per_layer_s);
+  replace(&o->compute, pool->instead.compute);
+  return TRUE;
+}
+
 static tw_step_setting step_setting(const tw_pool *pool)
 {
   return (tw_step_setting){
@@ -170,6 +195,8 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .parallelism = {(int)pool->tp, (int)pool->pp, (int)pool->dp, (int)pool->ep},
       .weights = (tw_precision)pool->weights,
       .kv = (tw_precision)pool->kv,
+      .attention = (tw_precision)(pool->attention >= 0 ? pool->attention : pool->weights),
+      .overhead = pool->overhead,
       .interconnect = {pool->device->scale_up_bytes_per_s * pool->device->scale_up_efficiency,
                        pool->device->scale_up_latency_s},
       .expert_imbalance = pool->expert_imbalance,
@@ -262,6 +289,9 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
     pool->model = tw_model_load(pool->model_name, n, faults);
     if (pool->model == NULL)
       continue;
+    const xmlNode *step = tw_node_child(n, "step-time");
+    if (!read_overhead(pool, step != NULL ? step : n, faults))
+      continue;
     if (pool->max_model_len == G_MININT64)
       pool->max_model_len = pool->model->max_positions;
     check_pool(pool, n, faults);
@@ -299,6 +329,15 @@ static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_fau
                   "pool \"%s\" has role=\"%s\", but none has role=\"%s\"; add one",
                   prefill != NULL ? prefill->id : decode->id, prefill != NULL ? "prefill" : "decode",
                   prefill != NULL ? "decode" : "prefill");
+}
+
+/* Before a request is routed, it is not known which engine will take it. */
+static double slowest_frontend_s(const tw_scenario *scenario)
+{
+  double slowest_s = 0;
+  for (int i = 0; i < scenario->n_pools; i++)
+    slowest_s = MAX(slowest_s, scenario->pools[i].overhead.request_s);
+  return slowest_s;
 }
 
 static void list_files(tw_scenario *scenario, const tw_document *document)
@@ -348,6 +387,8 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     scenario->platform = tw_platform_load(scenario->platform_file, faults);
   tw_scenario_read_caps(scenario, root, faults);
   read_pools(scenario, root, faults);
+  if (isnan(scenario->frontend_s))
+    scenario->frontend_s = slowest_frontend_s(scenario);
   tw_scenario_read_power(scenario, root, faults);
   check_roles(scenario, root, faults);
   if (tw_faults_count(faults) > before)
@@ -372,6 +413,7 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);
+    tw_overhead_clear(&pool->overhead);
   }
   g_free(scenario->engines);
   g_free(scenario->pools);

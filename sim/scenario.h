@@ -25,11 +25,13 @@ typedef struct tw_pool {
   char *model_name;
   gint64 tp, pp, dp, ep;
   int weights, kv; /* tw_precision */
+  int attention;   /* of the weights of attention: -1: as the others */
   double memory_fraction;
   char *hosts;   /* glob of host names */
   int placement; /* tw_placement_kind */
 
   int scheduler, order; /* index in tw_scheduler_kinds, tw_scheduler_order */
+  int reserve;          /* tw_admission_reserve */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len;
   gboolean prefix_cache;
@@ -37,6 +39,11 @@ typedef struct tw_pool {
   int step_kind; /* index for tw_step_kind_get */
   char *table_file;
   double expert_imbalance;
+  char *engine; /* whose overheads */
+  struct {
+    double iteration_s, per_seq_s, per_layer_s, compute;
+  } instead; /* of what the engine's file says; NAN: as it says */
+  tw_overhead overhead;
 
   tw_model *model;
   const tw_device *device;   /* of its hosts, borrowed from the platform */
@@ -60,7 +67,7 @@ typedef struct tw_poisson_element {
 
 typedef struct tw_closed_element {
   gint64 concurrency, requests;
-  double duration_s, think_s, ramp_s;
+  double duration_s, think_s, ramp_s, pace_s;
 } tw_closed_element;
 
 typedef enum { TW_WORKLOAD_TRACE, TW_WORKLOAD_POISSON, TW_WORKLOAD_CLOSED } tw_workload_kind;

@@ -20,6 +20,7 @@ const char *const tw_scheduler_kind_names[] = {
     KINDS(X)
 #undef X
         NULL};
+const char *const tw_admission_reserve_names[] = {"chunk", "prompt", "output", NULL};
 const char *const tw_scheduler_order_names[] = {"arrival", "priority", NULL};
 
 void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
@@ -63,6 +64,13 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
   if ((held + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
     return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
   return NULL;
+}
+
+/* Blocks that a sequence holds as it ends: the last token's key and value are never computed. */
+static gint64 final_blocks(const tw_scheduler *s, const tw_sequence *sequence)
+{
+  const tw_request *request = &sequence->request;
+  return tw_kv_blocks(&s->kv, (gint64)request->prompt_tokens + tw_request_output_tokens(request) - 1);
 }
 
 /* ---- KV blocks ---- */
@@ -251,6 +259,7 @@ static void preempt(tw_scheduler *s, tw_sequence *sequence)
     free_kv(s, sequence, sequence->prefill_done + sequence->chunk);
   }
   sequence->prefill_done = sequence->chunk = 0;
+  s->promised -= final_blocks(s, sequence);
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -320,6 +329,7 @@ static gboolean join_delivered(tw_scheduler *s)
     tw_heap_remove(&s->delivered, node);
     s->held--;
     s->held_blocks -= tw_kv_blocks(&s->kv, tokens); /* they are its own from here on */
+    s->promised += final_blocks(s, sequence);
     g_queue_push_tail_link(&s->running, &sequence->link);
     join_decoding(s, sequence);
   }
@@ -398,12 +408,17 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
     if (chunk < target - hit.tokens && !config->kind->chunked)
       break;
-    if (tw_kv_blocks(&s->kv, chunk) + hit.idle_blocks > tw_kv_free(&s->kv) - reserved - kept) {
+    if (config->reserve == TW_RESERVE_OUTPUT &&
+        s->promised + final_blocks(s, sequence) > s->kv.total_blocks - kept)
+      break;
+    gint64 needed = config->reserve == TW_RESERVE_PROMPT ? target - hit.tokens : chunk;
+    if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks > tw_kv_free(&s->kv) - reserved - kept) {
       /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
       s->evictable =
           hit.idle_blocks > 0 && target - hit.tokens + hit.idle_blocks * config->block_tokens > budget;
       break;
     }
+    s->promised += final_blocks(s, sequence);
     tw_heap_remove(&s->waiting, &sequence->waiting);
     use_prefix(s, sequence, &hit);
     g_queue_push_tail_link(&s->running, &sequence->link);
@@ -475,6 +490,7 @@ static int by_ticket(gconstpointer a, gconstpointer b)
 
 static void end_sequence(tw_scheduler *s, tw_sequence *sequence)
 {
+  s->promised -= final_blocks(s, sequence);
   g_queue_unlink(&s->running, &sequence->link);
   g_ptr_array_add(s->ended, sequence);
 }
@@ -529,6 +545,7 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
     s->held++;
     s->held_blocks += tw_kv_blocks(&s->kv, sequence->prefill_done) - tw_prefix_blocks(sequence->prefix);
     s->held_prefixes += tw_prefix_depth(sequence->prefix);
+    s->promised -= final_blocks(s, sequence);
     g_queue_unlink(&s->running, &sequence->link);
     g_ptr_array_add(s->handed_over, sequence);
   } else {
@@ -571,12 +588,14 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
 
 void tw_scheduler_audit(const tw_scheduler *s)
 {
-  gint64 used = s->held_blocks, decoding = 0, tokens = 0, windowed = 0, prefixes = s->held_prefixes;
+  gint64 used = s->held_blocks, decoding = 0, tokens = 0, windowed = 0, prefixes = s->held_prefixes,
+         promised = 0;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
     gint64 held = sequence->decoding ? kv_tokens_of(s, sequence) : sequence->prefill_done + sequence->chunk;
     used += tw_kv_blocks(&s->kv, held) - tw_prefix_blocks(sequence->prefix);
     prefixes += tw_prefix_depth(sequence->prefix);
+    promised += final_blocks(s, sequence);
     g_assert(sequence->decoding || link == s->running.tail || sequence->chunk > 0);
     if (!sequence->decoding)
       continue;
@@ -591,6 +610,6 @@ void tw_scheduler_audit(const tw_scheduler *s)
   used += tw_prefix_cache_audit(&s->prefixes, prefixes);
   g_assert(used == s->kv.used_blocks && used + s->prefixes.idle_blocks <= s->kv.total_blocks);
   g_assert(decoding == s->decoding && decoding == s->kv.sequences && tokens == s->kv_tokens);
-  g_assert(windowed == s->windowed);
+  g_assert(windowed == s->windowed && promised == s->promised);
   g_assert(s->running.length <= s->config.max_seqs);
 }

@@ -40,9 +40,18 @@ extern const char *const tw_scheduler_kind_names[]; /* the same rows, for the sc
 typedef enum { TW_ORDER_ARRIVAL, TW_ORDER_PRIORITY } tw_scheduler_order;
 extern const char *const tw_scheduler_order_names[];
 
+/* What must be free in the KV cache for a sequence to be admitted. */
+typedef enum {
+  TW_RESERVE_CHUNK,  /* its first chunk: vLLM before 0.12 */
+  TW_RESERVE_PROMPT, /* its prompt: vLLM's scheduler_reserve_full_isl */
+  TW_RESERVE_OUTPUT  /* all that it and the running ones will ever hold: TensorRT-LLM's GUARANTEED_NO_EVICT */
+} tw_admission_reserve;
+extern const char *const tw_admission_reserve_names[];
+
 typedef struct tw_scheduler_config {
   const tw_scheduler_kind *kind;
-  int order; /* tw_scheduler_order */
+  int order;   /* tw_scheduler_order */
+  int reserve; /* tw_admission_reserve */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* prompt and output together */
   gint64 kv_blocks;     /* of this rank */
@@ -62,6 +71,7 @@ typedef struct tw_scheduler {
   gint64 count;       /* q: decode iterations so far */
   gint64 decoding;    /* sequences */
   gint64 kv_tokens;   /* that the decoding ones hold */
+  gint64 promised;    /* blocks that the running sequences will hold at their ends */
   gint64 windowed;    /* the sum of their contexts, each capped at the window */
   gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean paused;    /* nobody is admitted while others run */

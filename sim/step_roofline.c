@@ -1,8 +1,9 @@
 /* The roofline step model: per op class the larger of compute time and memory time, plus launches and
  * collectives.
  *
- *     t = pp · (t_fixed + t_per_seq · n) + layers · t_per_layer + Σ max( flops / (F · e), bytes / (B · m) ) +
- * t_comm
+ *     t = pp · t_fixed + layers · t_per_layer + Σ max( flops / (F · e), bytes / (B · m) ) + t_comm
+ *
+ * and t_per_seq · n on the host, which comes on top, or overlaps with the rest: then the longer one counts.
  *
  * With pp stages the sequences are split into as many micro-batches as there are stages to fill (at most one
  * a sequence). A token of each then takes the sum of the stages, and the engine cannot go faster than its
@@ -25,6 +26,7 @@ typedef struct roofline {
   double layers, full_layers, window_layers, moe_layers;
   double hidden, slowest_share;       /* share of the layers on the slowest stage */
   double linear_params;               /* of all layers, shared experts included */
+  double linear_work;                 /* the same, as if all were computed at the weights' rate */
   double linear_bytes;                /* of their weights */
   double expert_params, expert_bytes; /* of one expert in one layer */
   double experts, experts_per_token;
@@ -34,8 +36,23 @@ typedef struct roofline {
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
   double fixed_s, per_seq_s, layer_s; /* layer_s: of all layers together */
+  gboolean overlap;                   /* of per_seq_s with the accelerators' work */
   double link_bytes_per_s, link_latency_s;
 } roofline;
+
+/* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
+ * shrink. */
+static tw_precision computed_in(const tw_device *device, tw_precision weights)
+{
+  return isfinite(device->flops[weights]) ? weights : TW_BF16;
+}
+
+/* FLOP/s that large products of these weights reach. */
+static double linear_rate(const tw_device *device, tw_precision weights)
+{
+  tw_precision precision = computed_in(device, weights);
+  return device->flops[precision] * device->efficiency[TW_OP_LINEAR][precision].compute_peak;
+}
 
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
@@ -46,13 +63,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   (void)node, (void)faults;
 
   roofline *r = g_new0(roofline, 1);
-  memcpy(r->efficiency, device->efficiency, sizeof r->efficiency);
-  /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
-   * shrink. Attention and the head are computed in bf16 whatever the weights are stored in. */
-  double weights_peak = device->flops[setting->weights];
+  /* Attention and the head are computed in bf16 whatever the weights are stored in. */
   for (int i = 0; i < TW_OP_CLASSES; i++) {
     gboolean of_weights = i == TW_OP_LINEAR || i == TW_OP_EXPERTS;
-    r->peak[i] = of_weights && isfinite(weights_peak) ? weights_peak : device->flops[TW_BF16];
+    r->efficiency[i] = device->efficiency[i][of_weights ? computed_in(device, setting->weights) : TW_BF16];
+    r->peak[i] = setting->overhead.compute *
+                 device->flops[of_weights ? computed_in(device, setting->weights) : TW_BF16];
     r->peak[i] *= 1 - setting->throttle;
   }
   r->hbm = device->hbm_bytes_per_s;
@@ -71,10 +87,13 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
 
   double weight_bytes = tw_precision_bytes(setting->weights);
-  r->linear_params = r->layers * tw_model_attention_params(model) +
-                     (r->layers - r->moe_layers) * tw_model_dense_mlp_params(model) +
-                     r->moe_layers * tw_model_shared_params(model);
-  r->linear_bytes = r->linear_params * weight_bytes;
+  double projections = r->layers * tw_model_attention_params(model);
+  double mlp = (r->layers - r->moe_layers) * tw_model_dense_mlp_params(model) +
+               r->moe_layers * tw_model_shared_params(model);
+  r->linear_params = projections + mlp;
+  r->linear_work =
+      projections * linear_rate(device, setting->weights) / linear_rate(device, setting->attention) + mlp;
+  r->linear_bytes = projections * tw_precision_bytes(setting->attention) + mlp * weight_bytes;
   r->experts = (double)model->experts;
   r->experts_per_token = (double)model->experts_per_token;
   r->expert_params = tw_model_expert_params(model);
@@ -94,9 +113,10 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   }
   r->kv_bytes = tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv);
 
-  r->fixed_s = device->fixed_s;
-  r->per_seq_s = device->per_seq_s;
-  r->layer_s = r->layers * device->per_layer_s;
+  r->fixed_s = setting->overhead.iteration_s;
+  r->per_seq_s = setting->overhead.per_seq_s;
+  r->overlap = setting->overhead.overlap;
+  r->layer_s = r->layers * (device->per_layer_s + setting->overhead.per_layer_s);
   r->link_bytes_per_s = setting->interconnect.bytes_per_s;
   r->link_latency_s = setting->interconnect.latency_s;
   return r;
@@ -163,9 +183,8 @@ static double collective_s(const roofline *r, int n, double passes, double bytes
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
 {
   double tokens = (double)(b->decode_seqs + b->prefill_tokens), tokens_micro = tokens / micro;
-  tw_line time =
-      roof(r, TW_OP_LINEAR, tokens_micro, (tw_line){2 * r->linear_params * tokens_micro / r->tp, 0},
-           (tw_line){r->linear_bytes / r->tp, 0}, &cost->valid);
+  tw_line time = roof(r, TW_OP_LINEAR, tokens_micro, (tw_line){2 * r->linear_work * tokens_micro / r->tp, 0},
+                      (tw_line){r->linear_bytes / r->tp, 0}, &cost->valid);
   time = tw_line_add(time, attention(r, b, micro, cost));
   /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
   double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
@@ -256,7 +275,9 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   layers.first +=
       experts_s(r, (double)tokens, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
 
-  double stage_s = r->fixed_s + r->per_seq_s * (double)most_seqs / micro;
+  /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
+  double host_s = r->per_seq_s * (double)most_seqs / micro;
+  double stage_s = r->fixed_s + (r->overlap ? 0 : host_s);
   double send_s = 0;
   if (r->pp > 1)
     send_s = r->link_latency_s +
@@ -265,6 +286,8 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   latency.first += head + r->pp * stage_s + (r->pp - 1) * send_s;
   slowest.first += head + stage_s + send_s;
   cost->time_s = tw_line_max(latency, tw_line_scale(slowest, micro), &cost->valid);
+  if (r->overlap)
+    cost->time_s = tw_line_max(cost->time_s, (tw_line){micro * host_s, 0}, &cost->valid);
 }
 
 const tw_step_kind tw_step_roofline = {

@@ -9,6 +9,7 @@
 #define TW_SIM_STEP_TIME_H
 
 #include "platforms/device.h"
+#include "sim/overhead.h"
 #include "workloads/model.h"
 
 /* What one data-parallel rank of an engine computes in an iteration. */
@@ -60,6 +61,8 @@ typedef struct tw_step_setting {
   const tw_device *device;
   tw_parallelism parallelism;
   tw_precision weights, kv;
+  tw_precision attention; /* weights of the attention projections */
+  tw_overhead overhead;   /* strings borrowed */
   tw_interconnect interconnect;
   double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
   double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */

@@ -9,6 +9,7 @@ typedef struct closed {
   tw_stream base;
   tw_closed_options options;
   gint64 started, sent; /* clients that sent their first request; requests */
+  double ready_s;       /* when the client program can send again */
   /* Instants at which clients ask again, in a ring: ascending, as all think for the same time. */
   double *again_s;
   gint64 first_again, n_again;
@@ -31,7 +32,7 @@ static double next_again_s(const closed *source)
 static double closed_due(const tw_stream *stream)
 {
   const closed *source = (const closed *)stream;
-  double due_s = fmin(next_start_s(source), next_again_s(source));
+  double due_s = fmax(fmin(next_start_s(source), next_again_s(source)), source->ready_s);
   return source->sent < source->options.limit && due_s < source->options.duration_s ? due_s : INFINITY;
 }
 
@@ -63,6 +64,7 @@ static gboolean next_closed(tw_stream *stream, tw_request *request, GError **err
     source->n_again--;
   }
   source->sent++;
+  source->ready_s = request->arrival_s + options->pace_s;
   return TRUE;
 }
 
@@ -95,9 +97,9 @@ gboolean tw_closed_check(const tw_closed_options *options, GError **error)
   if (options->limit == G_MAXINT64)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "no limit; one is needed");
   if (!(options->think_s >= 0 && isfinite(options->think_s) && options->ramp_s >= 0 &&
-        isfinite(options->ramp_s)))
+        isfinite(options->ramp_s) && options->pace_s >= 0 && isfinite(options->pace_s)))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "think and ramp times must not be negative");
+                              "think, ramp and pace must not be negative");
   return tw_length_check("prompt", &options->prompt, 1, error) &&
          tw_length_check("reasoning", &options->reasoning, 0, error) &&
          tw_length_check("answer", &options->answer, 1, error);

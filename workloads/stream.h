@@ -81,6 +81,7 @@ typedef struct tw_closed_options {
   double duration_s; /* none is sent at or after it; INFINITY: no limit */
   double think_s;    /* from the end of a request to the next one of that client */
   double ramp_s;     /* the clients start evenly over this time */
+  double pace_s;     /* at least between two requests of any: a client program sends one after the other */
   tw_length prompt, reasoning, answer;
   guint64 seed;
 } tw_closed_options;

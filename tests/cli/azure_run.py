@@ -25,12 +25,13 @@ def need(tool):
 
 @contextlib.contextmanager
 def azure_run():
-    """A run directory with its run.json and summary.json, of the program and the tree in the arguments."""
+    """A run directory with its run.json and summary.json, of the program and the tree in the arguments. Without a
+    front end, where requests neither wait nor run."""
     program, source = sys.argv[1:3]
     with tempfile.TemporaryDirectory(prefix="tokenworks-test-") as directory:
         run = os.path.join(directory, "run")
         subprocess.run([program, "run", os.path.join(source, "sim/scenarios/azure-conv-hgx-h100.xml"), "-o", run, "-q",
-                        "--until", "10min"], check=True)
+                        "--until", "10min", "--set", "//router/@frontend=0s"], check=True)
         with open(os.path.join(run, "run.json"), encoding="utf-8") as text:
             description = json.load(text)
         with open(os.path.join(run, "summary.json"), encoding="utf-8") as text:

@@ -99,9 +99,13 @@ static const broken platforms[] = {
 };
 
 static const broken devices[] = {
-    {"device-twice.xml", "device-twice.xml:4: <compute> says \"bf16\" twice; keep one\n"
-                         "device-twice.xml:9: <efficiency> says \"linear\" twice; each op class stands once\n"
-                         "device-twice.xml:5: all of the memory is reserved; write reserved < capacity\n"},
+    {"device-twice.xml",
+     "device-twice.xml:4: <compute> says \"bf16\" twice; keep one\n"
+     "device-twice.xml:9: <efficiency> says \"linear\" twice; each op class stands once per "
+     "precision\n"
+     "device-twice.xml:2: there is no <efficiency op=\"attention-prefill\"> without a precision; "
+     "add one\n"
+     "device-twice.xml:5: all of the memory is reserved; write reserved < capacity\n"},
     {"device-values.xml",
      "device-values.xml:3: rate of <compute>: \"-1TFLOP/s\" is out of range; write a computing rate above "
      "zero, such "

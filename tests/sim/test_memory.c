@@ -16,8 +16,12 @@ static const tw_model tiny = {.label = "tiny",
 static tw_memory plan(const tw_model *model, int tp, int pp, int dp, int ep)
 {
   tw_device device = {.hbm_bytes = 1e6, .reserved_bytes = 1000};
-  tw_step_setting setting = {
-      .model = model, .device = &device, .parallelism = {tp, pp, dp, ep}, .weights = TW_BF16, .kv = TW_BF16};
+  tw_step_setting setting = {.model = model,
+                             .device = &device,
+                             .parallelism = {tp, pp, dp, ep},
+                             .weights = TW_BF16,
+                             .kv = TW_BF16,
+                             .attention = TW_BF16};
   return tw_memory_plan(&setting, 0.9, 100, 10, 16);
 }
 
@@ -97,8 +101,12 @@ static void llama_70b_on_8_h100_keeps_3_million_tokens(void **state)
   g_autoptr(tw_device) h100 = tw_device_load("h100-sxm", NULL, faults);
   assert_non_null(model);
   assert_non_null(h100);
-  tw_step_setting setting = {
-      .model = model, .device = h100, .parallelism = {8, 1, 1, 1}, .weights = TW_FP8, .kv = TW_FP8};
+  tw_step_setting setting = {.model = model,
+                             .device = h100,
+                             .parallelism = {8, 1, 1, 1},
+                             .weights = TW_FP8,
+                             .kv = TW_FP8,
+                             .attention = TW_FP8};
   tw_memory m = tw_memory_plan(&setting, 0.9, 8192, 256, 16);
   assert_near(m.weight_bytes, 9.09e9, 0.02e9);
   assert_near(m.kv_bytes_per_token, 20480, 0);

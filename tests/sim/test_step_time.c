@@ -14,7 +14,8 @@ static tw_device unit_device(void)
   for (int i = 0; i < TW_PRECISIONS; i++)
     device.flops[i] = 1e15;
   for (int i = 0; i < TW_OP_CLASSES; i++)
-    device.efficiency[i] = (tw_efficiency){1, 0, 1};
+    for (int p = 0; p < TW_PRECISIONS; p++)
+      device.efficiency[i][p] = (tw_efficiency){1, 0, 1};
   return device;
 }
 
@@ -42,6 +43,8 @@ static tw_step_setting setting_of(const tw_model *model, const tw_device *device
                            .parallelism = {tp, pp, dp, ep},
                            .weights = TW_BF16,
                            .kv = TW_BF16,
+                           .attention = TW_BF16,
+                           .overhead = {.compute = 1},
                            .interconnect = {1e9, 0},
                            .expert_imbalance = 1};
 }
@@ -317,11 +320,15 @@ static void launches_and_sequences_take_their_time(void **state)
 {
   (void)state;
   tw_device device = unit_device();
-  device.fixed_s = 1e-3;
   device.per_layer_s = 1e-4;
-  device.per_seq_s = 1e-5;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 1e-4 + 3 * 1e-5 + 3424e-9, 1e-15);
+  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 1e-5, .per_layer_s = 2e-4, .compute = 1};
+  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3 * 1e-5 + 3424e-9, 1e-15);
+  /* Beside the accelerators, the three sequences cost nothing while their work takes less. */
+  setting.overhead.overlap = TRUE;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3424e-9, 1e-15);
+  setting.overhead.per_seq_s = 1;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 3, 0);
 }
 
 /* Weights in a format that the device cannot multiply in take half of the bytes, and bf16's time. */
@@ -332,7 +339,7 @@ static void weights_without_arithmetic_of_their_own_are_multiplied_in_bf16(void 
   device.flops[TW_FP8] = NAN;
   device.flops[TW_BF16] = 1e10;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  setting.weights = TW_FP8;
+  setting.weights = setting.attention = TW_FP8;
   assert_near(cost_of(&setting, &decode3).bytes.first, 2304 / 2 + 960 + 160, 1e-9);
   tw_batch prompt = {.next_full = G_MAXINT64};
   tw_batch_add_chunk(&prompt, 0, 100, 0, FALSE);
@@ -347,17 +354,19 @@ static void attention_and_head_are_computed_in_bf16(void **state)
   device.flops[TW_BF16] = 1e10;
   device.flops[TW_FP8] = 2e10;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  setting.weights = TW_FP8;
+  setting.weights = setting.attention = TW_FP8;
   tw_batch prompt = {.next_full = G_MAXINT64};
   tw_batch_add_chunk(&prompt, 0, 100, 0, FALSE);
   assert_near(cost_of(&setting, &prompt).time_s.first, 230400 * 0.5e-10 + 64 * 5050 * 1e-10, 1e-15);
 }
 
-/* Llama-3.1-70B in FP8 over 8 H100: 68.5 GB of layers and 2.1 GB of head over 8 · 3.35 TB/s · 0.8 take 3.3
- * ms; 64 sequences of 2,000 tokens have 21 GB of KV, 1.0 ms at 0.75; launches 2.6 ms + 80 · 18 us + 64 · 37
- * us = 6.4 ms by the device file, all-reduces 160 · (1.5 us + 2 · 7/8 · 1 MB / 351 GB/s) = 1.1 ms. Together
- * about 12 ms: TPOTs that vLLM and TensorRT-LLM measure there lie between 10 and 20 ms. */
-static void llama_70b_on_8_h100_decodes_64_sequences_in_12_ms(void **state)
+/* Llama-3.1-70B in FP8 over 8 H100: 68.5 GB of layers and 2.1 GB of head over 8 · 3.35 TB/s · 0.82 take 3.2
+ * ms; 64 sequences of 2,000 tokens have 21 GB of KV, 1.0 ms at 0.75; 80 layers of 6 us for norms and of 51 us
+ * for vLLM's launches 4.6 ms, its iteration 1 ms, its sequences 64 · 43 us = 2.8 ms; all-reduces 160 · (1.5
+ * us
+ * + 2 · 7/8 · 1 MB / 351 GB/s) = 1.1 ms. Together about 13.7 ms: TPOTs that vLLM and TensorRT-LLM measure
+ * there lie between 10 and 20 ms. */
+static void llama_70b_on_8_h100_decodes_64_sequences_in_14_ms(void **state)
 {
   (void)state;
   g_autoptr(tw_faults) faults = tw_faults_new();
@@ -366,12 +375,14 @@ static void llama_70b_on_8_h100_decodes_64_sequences_in_12_ms(void **state)
   assert_non_null(model);
   assert_non_null(h100);
   tw_step_setting setting = setting_of(model, h100, 8, 1, 1, 1);
-  setting.weights = setting.kv = TW_FP8;
+  setting.weights = setting.attention = setting.kv = TW_FP8;
+  setting.overhead =
+      (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 43e-6, .per_layer_s = 51e-6, .compute = 1};
   setting.interconnect =
       (tw_interconnect){h100->scale_up_bytes_per_s * h100->scale_up_efficiency, h100->scale_up_latency_s};
   tw_batch batch = {.decode_seqs = 64, .decode_context = 64 * 2000, .next_full = G_MAXINT64, .sampled = 64};
   tw_step_cost cost = cost_of(&setting, &batch);
-  assert_near(cost.time_s.first, 12e-3, 3e-3);
+  assert_near(cost.time_s.first, 13.7e-3, 0.5e-3);
   /* The bytes are exact: parameters of the shape, one byte each, head in bf16, 163,840 bytes of KV a token.
    */
   double layers = 80 * (2.0 * 8192 * 128 * (64 + 8) + 3.0 * 8192 * 28672), head = 8192.0 * 128256 * 2;
@@ -596,7 +607,7 @@ int main(void)
       cmocka_unit_test(launches_and_sequences_take_their_time),
       cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
       cmocka_unit_test(attention_and_head_are_computed_in_bf16),
-      cmocka_unit_test(llama_70b_on_8_h100_decodes_64_sequences_in_12_ms),
+      cmocka_unit_test(llama_70b_on_8_h100_decodes_64_sequences_in_14_ms),
       cmocka_unit_test(roofline_costs_are_lines_while_they_are_valid),
       cmocka_unit_test(a_table_is_linear_between_its_rows),
       cmocka_unit_test(a_cell_of_a_table_ends_a_macro_step),

@@ -1,0 +1,27 @@
+/* Overheads: what the serving software adds to the work of the accelerators, from sim/engines/NAME.xml.
+ *
+ * Fitted to measured servers on top of the kernels' own times, so that one set of numbers serves every model
+ * and device: see tests/validation. */
+#ifndef TW_SIM_OVERHEAD_H
+#define TW_SIM_OVERHEAD_H
+
+#include "platforms/schema.h"
+
+typedef struct tw_overhead {
+  char *label, *source;
+  double request_s;   /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
+  double iteration_s; /* of each iteration: scheduling, launch, and reading back what was sampled */
+  double per_seq_s;   /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
+  double per_layer_s; /* of each layer: launches that no CUDA graph hides */
+  double compute;     /* share of the kernels' measured FLOP rate that a running server reaches */
+  gboolean overlap;   /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
+} tw_overhead;
+
+extern const tw_element tw_overhead_element; /* root of an engine file */
+
+/* Reads a file of the catalogue by name, or a file if the name holds a '/'. FALSE with faults at `node` where
+ * there is none; unknown names get the nearest. Clear it with tw_overhead_clear. */
+gboolean tw_overhead_load(const char *name, const xmlNode *node, tw_overhead *overhead, tw_faults *faults);
+void tw_overhead_clear(tw_overhead *overhead);
+
+#endif

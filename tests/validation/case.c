@@ -1,0 +1,39 @@
+#include "tests/validation/case.h"
+
+#include "platforms/units.h"
+#include "workloads/csv.h"
+#include "workloads/input.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const case_metric_names[CASE_METRICS] = {"TTFT", "TPOT", "throughput", "E2E", "watts"};
+
+void validation_case_free(validation_case *item)
+{
+  g_free(item->label);
+  g_free(item->model);
+  g_free(item->device);
+  g_free(item->engine);
+  g_free(item->shape);
+  g_free(item->failure);
+  g_strfreev(item->assignments);
+  g_string_free(item->scenario, TRUE);
+  g_free(item);
+}
+
+char *validation_platform(const char *device, int accelerators)
+{
+  return g_strdup_printf("<?xml version='1.0'?>\n"
+                         "<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
+                         "<platform version=\"4.1\">\n"
+                         "  <zone id=\"node\" routing=\"Full\">\n"
+                         "    <prop id=\"tw:role\" value=\"node\"/>\n"
+                         "    <host id=\"host\" speed=\"1Gf\">\n"
+                         "      <prop id=\"tw:device\" value=\"%s\"/>\n"
+                         "      <prop id=\"tw:accelerators\" value=\"%d\"/>\n"
+                         "    </host>\n"
+                         "  </zone>\n"
+                         "</platform>\n",
+                         device, accelerators);
+}

@@ -1,0 +1,39 @@
+/* Cases: measured operating points of real servers, each with the scenario that stands for it.
+ *
+ *     data set (CSV) ──read──► cases ──scenario.xml──► tokenworks ──► predicted | measured */
+#ifndef TW_TESTS_VALIDATION_CASE_H
+#define TW_TESTS_VALIDATION_CASE_H
+
+#include <glib.h>
+
+typedef enum { CASE_TTFT, CASE_TPOT, CASE_THROUGHPUT, CASE_E2E, CASE_WATTS, CASE_METRICS } case_metric;
+extern const char *const case_metric_names[CASE_METRICS];
+
+typedef struct validation_case {
+  const char *set; /* name of the data set. Borrowed */
+  char *label;     /* the operating point, for the table */
+  char *model, *device, *engine;
+  char *shape;     /* "tp4", "dp8 ep8" */
+  gboolean fitted; /* the engine's overheads were fitted on it */
+  GString *scenario;
+  char **assignments;                                     /* passed on as --set, or NULL */
+  double measured[CASE_METRICS], predicted[CASE_METRICS]; /* seconds, tokens/s per accelerator; NAN: none */
+  double outside; /* share of the iterations outside of what was calibrated */
+  char *failure;  /* why there is no prediction, or NULL */
+} validation_case;
+
+/* One data set: where its numbers come from, and how its rows become cases. */
+typedef struct validation_set {
+  const char *name, *file, *source;
+  gboolean shipped; /* in tests/validation/data, else read from --data DIR */
+  gboolean fitted;
+  gboolean (*read)(const struct validation_set *set, const char *directory, GPtrArray *cases, GError **error);
+} validation_set;
+extern const validation_set validation_sets[]; /* ends with a NULL name */
+
+void validation_case_free(validation_case *item);
+
+/* Text of the platform file that a scenario names "DEVICE-N.xml": one node of N accelerators. */
+char *validation_platform(const char *device, int accelerators);
+
+#endif

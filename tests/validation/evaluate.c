@@ -1,0 +1,160 @@
+#include "tests/validation/evaluate.h"
+
+#include "sim/factory.h"
+
+#include <glib/gstdio.h>
+#include <jansson.h>
+
+#include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void validation_write_platforms(const char *scratch)
+{
+  static const char *const devices[] = {"a100-sxm", "h100-sxm",     "h200-sxm",
+                                        "b200-sxm", "rtx-pro-6000", "rtx-4090"};
+  for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
+    for (int n = 1; n <= 8; n *= 2) {
+      g_autofree char *path = g_strdup_printf("%s/%s-%d.xml", scratch, devices[d], n);
+      g_autofree char *text = validation_platform(devices[d], n);
+      GError *error = NULL;
+      if (!g_file_set_contents(path, text, -1, &error))
+        g_error("%s", error->message);
+    }
+}
+
+static char *write_scenario(const validation_case *item, const char *scratch, guint index)
+{
+  char *path = g_strdup_printf("%s/case-%u.xml", scratch, index);
+  FILE *file = fopen(path, "we");
+  if (file == NULL || fputs(item->scenario->str, file) < 0 || fclose(file) != 0)
+    g_error("%s: cannot be written", path);
+  return path;
+}
+
+/* ---- Inside this process ---- */
+
+void validation_run_here(validation_case *item, const char *scratch, char **assignments)
+{
+  g_autofree char *path = write_scenario(item, scratch, 0);
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_scenario) scenario = tw_scenario_load(path, (const char *const *)assignments, faults);
+  g_clear_pointer(&item->failure, g_free);
+  for (int m = 0; m < CASE_METRICS; m++)
+    item->predicted[m] = NAN;
+  if (scenario == NULL) {
+    item->failure = g_strdup(tw_faults_get(faults, 0));
+    return;
+  }
+  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, NULL);
+  g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
+  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, NULL, NULL, NULL);
+  gboolean sound = tw_factory_start(factory, NULL);
+  while (sound && isfinite(tw_factory_next(factory)))
+    sound = tw_factory_advance(factory, tw_factory_next(factory), NULL);
+  tw_factory_finish(factory, INFINITY);
+  const tw_window *window = tw_recorder_window(recorder);
+  item->predicted[CASE_TTFT] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TTFT));
+  item->predicted[CASE_TPOT] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TPOT));
+  item->predicted[CASE_E2E] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_E2E));
+  item->predicted[CASE_THROUGHPUT] =
+      (double)window->output_tokens / window->length_s / (double)tw_platform_accelerators(scenario->platform);
+}
+
+/* ---- Through the program ---- */
+
+static double figure(const json_t *summary, const char *group, const char *name)
+{
+  const json_t *value = json_object_get(json_object_get(summary, group), name);
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void read_summary(validation_case *item, const char *directory)
+{
+  g_autofree char *path = g_build_filename(directory, "summary.json", NULL);
+  json_error_t problem;
+  json_t *summary = json_load_file(path, 0, &problem);
+  if (summary == NULL) {
+    item->failure = g_strdup(problem.text);
+    return;
+  }
+  double accelerators = json_number_value(json_object_get(summary, "accelerators"));
+  item->predicted[CASE_TTFT] = figure(summary, "ttft_s", "mean");
+  item->predicted[CASE_TPOT] = figure(summary, "tpot_s", "mean");
+  item->predicted[CASE_E2E] = figure(summary, "e2e_s", "mean");
+  item->predicted[CASE_THROUGHPUT] = figure(summary, "throughput", "output_tokens_per_s_per_accelerator");
+  item->predicted[CASE_WATTS] = figure(summary, "energy", "accelerator_j") /
+                                json_number_value(json_object_get(summary, "simulated_s")) / accelerators;
+  const json_t *outside = json_object_get(summary, "extrapolated_iterations");
+  item->outside = json_is_number(outside) ? json_number_value(outside) : 0;
+  json_decref(summary);
+}
+
+static pid_t start(const char *program, const char *scenario, const char *directory, const char *log,
+                   char **assignments)
+{
+  g_autoptr(GPtrArray) argv = g_ptr_array_new();
+  const char *const fixed[] = {program, "run", scenario, "-o", directory, "--force", "--quiet"};
+  for (guint i = 0; i < G_N_ELEMENTS(fixed); i++)
+    g_ptr_array_add(argv, (char *)fixed[i]);
+  for (; assignments != NULL && *assignments != NULL; assignments++) {
+    g_ptr_array_add(argv, (char *)"--set");
+    g_ptr_array_add(argv, *assignments);
+  }
+  g_ptr_array_add(argv, NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    if (freopen(log, "w", stderr) == NULL)
+      _exit(1);
+    execv(program, (char **)argv->pdata);
+    _exit(127);
+  }
+  return child;
+}
+
+void validation_run_all(GPtrArray *cases, const char *program, const char *scratch, int jobs)
+{
+  g_autofree pid_t *children = g_new0(pid_t, (gsize)jobs);
+  g_autofree guint *running = g_new0(guint, (gsize)jobs);
+  guint next = 0, ended = 0;
+  while (ended < cases->len) {
+    for (int j = 0; j < jobs && next < cases->len; j++)
+      if (children[j] == 0) {
+        g_autofree char *scenario = write_scenario(cases->pdata[next], scratch, next);
+        g_autofree char *directory = g_strdup_printf("%s/run-%u", scratch, next);
+        g_autofree char *log = g_strdup_printf("%s/log-%u", scratch, next);
+        children[j] =
+            start(program, scenario, directory, log, ((validation_case *)cases->pdata[next])->assignments);
+        running[j] = next++;
+      }
+    int status = 0;
+    pid_t child = wait(&status);
+    for (int j = 0; j < jobs; j++) {
+      if (children[j] != child)
+        continue;
+      validation_case *item = cases->pdata[running[j]];
+      g_autofree char *directory = g_strdup_printf("%s/run-%u", scratch, running[j]);
+      g_autofree char *log = g_strdup_printf("%s/log-%u", scratch, running[j]);
+      g_clear_pointer(&item->failure, g_free);
+      if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        read_summary(item, directory);
+      else if (!g_file_get_contents(log, &item->failure, NULL, NULL))
+        item->failure = g_strdup("failed");
+      children[j] = 0;
+      ended++;
+    }
+  }
+}
+
+void validation_remove(const char *scratch)
+{
+  g_autoptr(GDir) directory = g_dir_open(scratch, 0, NULL);
+  for (const char *name; directory != NULL && (name = g_dir_read_name(directory)) != NULL;) {
+    g_autofree char *path = g_build_filename(scratch, name, NULL);
+    if (g_file_test(path, G_FILE_TEST_IS_DIR))
+      validation_remove(path);
+    else
+      g_unlink(path);
+  }
+  g_rmdir(scratch);
+}

@@ -1,0 +1,123 @@
+#include "tests/validation/fit.h"
+
+#include "tests/validation/evaluate.h"
+
+#include <gsl/gsl_multifit_nlinear.h>
+#include <math.h>
+
+const char *const fit_parameter_names[FIT_PARAMETERS] = {"iteration", "per-seq", "per-layer", "frontend",
+                                                         "compute"};
+static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1e-5, 1e-2, 1};
+const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 0, 0, 1};
+enum { FRONTEND = FIT_PARAMETERS - 2, COMPUTE = FIT_PARAMETERS - 1 };
+
+/* TTFT depends on how a benchmark's client behaves, which is not recorded, so it counts half. */
+static const struct {
+  case_metric metric;
+  double weight;
+} targets[] = {{CASE_TPOT, 1}, {CASE_TTFT, 0.5}};
+enum { TARGETS = 2 };
+
+typedef struct problem {
+  GPtrArray *cases;
+  const char *scratch;
+  guint free[FIT_PARAMETERS], n_free; /* which of the result's values the vector holds */
+  fit_result *result;
+} problem;
+
+char **fit_assignments(const fit_result *result)
+{
+  GPtrArray *list = g_ptr_array_new();
+  for (int p = 0; p < FIT_PARAMETERS; p++) {
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+    g_ascii_dtostr(text, sizeof text, p == COMPUTE ? result->value[p] : result->value[p] * 1e6);
+    g_ptr_array_add(list, g_strdup_printf("//%s/@%s=%s%s", p == FRONTEND ? "router" : "step-time",
+                                          fit_parameter_names[p], text, p == COMPUTE ? "" : "us"));
+  }
+  g_ptr_array_add(list, NULL);
+  return (char **)g_ptr_array_free(list, FALSE);
+}
+
+/* Overheads are squares of the unknowns, and the compute share a logistic function, so that they stay in
+ * their ranges. */
+static double value_of(guint parameter, double x)
+{
+  return parameter == COMPUTE ? 1 / (1 + exp(-x)) : scales[parameter] * x * x;
+}
+
+static double unknown_of(guint parameter, double value)
+{
+  if (parameter == COMPUTE) {
+    value = CLAMP(value, 0.05, 0.97);
+    return log(value / (1 - value));
+  }
+  return sqrt(fmax(value / scales[parameter], 0.01));
+}
+
+/* Grows like a square near 0 and like a line beyond 0.2: a few odd rows do not decide. */
+static double soften(double r)
+{
+  const double scale = 0.2;
+  double z = r / scale;
+  return copysign(scale * sqrt(2 * (sqrt(1 + z * z) - 1)), r);
+}
+
+static int residuals(const gsl_vector *x, void *user, gsl_vector *f)
+{
+  problem *p = user;
+  for (guint i = 0; i < p->n_free; i++)
+    p->result->value[p->free[i]] = value_of(p->free[i], gsl_vector_get(x, i));
+  g_auto(GStrv) assignments = fit_assignments(p->result);
+  for (guint i = 0; i < p->cases->len; i++) {
+    validation_case *item = p->cases->pdata[i];
+    validation_run_here(item, p->scratch, assignments);
+    for (guint t = 0; t < TARGETS; t++) {
+      double ratio = item->predicted[targets[t].metric] / item->measured[targets[t].metric];
+      gsl_vector_set(f, i * TARGETS + t, ratio > 0 ? targets[t].weight * soften(log(ratio)) : 0);
+    }
+  }
+  return GSL_SUCCESS;
+}
+
+static int by_value(gconstpointer a, gconstpointer b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+void fit_engine(GPtrArray *cases, const char *scratch, guint fixed, fit_result *result)
+{
+  problem p = {.cases = cases, .scratch = scratch, .result = result};
+  for (guint i = 0; i < FIT_PARAMETERS; i++)
+    if ((fixed & (1U << i)) == 0)
+      p.free[p.n_free++] = i;
+  gsl_multifit_nlinear_fdf function = {
+      .f = residuals, .n = cases->len * TARGETS, .p = p.n_free, .params = &p};
+  gsl_multifit_nlinear_parameters options = gsl_multifit_nlinear_default_parameters();
+  options.h_df = 0.02; /* simulated times move in small jumps */
+  gsl_multifit_nlinear_workspace *work =
+      gsl_multifit_nlinear_alloc(gsl_multifit_nlinear_trust, &options, function.n, function.p);
+  gsl_vector *start = gsl_vector_alloc(p.n_free);
+  for (guint i = 0; i < p.n_free; i++)
+    gsl_vector_set(start, i, unknown_of(p.free[i], result->value[p.free[i]]));
+  gsl_multifit_nlinear_init(start, &function, work);
+  int info = 0;
+  gsl_multifit_nlinear_driver(7, 1e-3, 1e-3, 1e-3, NULL, NULL, &info, work);
+  /* The last evaluation was not necessarily the best. */
+  gsl_vector *last = gsl_vector_alloc(function.n);
+  residuals(gsl_multifit_nlinear_position(work), &p, last);
+  gsl_vector_free(last);
+  gsl_vector_free(start);
+  gsl_multifit_nlinear_free(work);
+
+  g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
+  for (guint i = 0; i < cases->len; i++)
+    for (guint t = 0; t < TARGETS; t++) {
+      const validation_case *item = cases->pdata[i];
+      double error = fabs(item->predicted[targets[t].metric] / item->measured[targets[t].metric] - 1);
+      g_array_append_val(errors, error);
+    }
+  g_array_sort(errors, by_value);
+  result->median_error = errors->len > 0 ? g_array_index(errors, double, errors->len / 2) : NAN;
+  result->cases = cases->len;
+}
