@@ -186,9 +186,13 @@ static void share_out(tw_governor *governor, const group *g, double now_s)
   }
   double budget_w = cap_w(governor, g, now_s) - fixed_w(governor, g);
   double level_w = tw_governor_level(demands, weights, n, budget_w);
+  double weight = 0, spare_w = budget_w - needed(demands, weights, n, level_w);
+  for (int i = 0; i < n; i++)
+    weight += weights[i];
+  /* What nobody asks for is shared evenly, so that the limits never add up to more than the budget. */
   for (int i = 0; i < n; i++) {
     double *limit_w = &governor->limit_w[g_array_index(g->engines, int, (guint)i)];
-    *limit_w = fmin(*limit_w, level_w);
+    *limit_w = fmin(*limit_w, fmin(level_w, demands[i]) + fmax(0, spare_w) / weight);
   }
 }
 

@@ -5,7 +5,9 @@
  *
  * The limit L of a group is where the engines' demands, each cut off at L, add up to what is left for them:
  * who asks for less leaves the rest to the others. An engine that was slowed down asks for more than it got;
- * any other asks for the most that it drew lately. A burst can so exceed a cap until the next period ends. */
+ * any other asks for the most that it drew lately. What is left over is shared evenly, so that the limits of a
+ * group never add up to more than its cap: it can be exceeded only until the delay has passed and the
+ * iterations that were under way have ended. */
 #ifndef TW_SIM_GOVERNOR_H
 #define TW_SIM_GOVERNOR_H
 

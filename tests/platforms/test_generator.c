@@ -43,6 +43,7 @@ static void shipped_platforms_are_what_the_generators_write(void **state)
   static const char *const shipped[][2] = {{"hgx-h100-1", "hgx nodes=1"},
                                            {"hgx-h100-4", "hgx nodes=4"},
                                            {"hgx-h100-32", "hgx nodes=32"},
+                                           {"hgx-h100-72", "hgx nodes=72"},
                                            {"nvl72-gb200-1", "nvl72 racks=1"},
                                            {"nvl72-gb200-8", "nvl72 racks=8"}};
   g_auto(GStrv) names = tw_data_list("platforms", ".xml");

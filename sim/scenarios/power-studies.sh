@@ -1,0 +1,32 @@
+#!/bin/sh
+# Two studies of power, side by side:  sim/scenarios/power-studies.sh [TOKENWORKS [DIRECTORY]]
+set -eu
+tokenworks=${1:-build/release/sim/tokenworks}
+runs=${2:-runs/power-studies}
+here=$(dirname "$0")
+metrics=throughput.output_tokens_per_s,energy.average_w,energy.peak_w,energy.j_per_output_token
+metrics=$metrics,energy.output_tokens_per_s_per_mw,tpot_s.mean,ttft_s.p99,slo.attainment
+
+run() { # NAME SCENARIO [OPTION...]
+  name=$1 scenario=$2
+  shift 2
+  "$tokenworks" run "$here/$scenario.xml" -o "$runs/$name" --force --quiet "$@"
+}
+
+echo "1. One megawatt of Llama-3.1-405B: 72 HGX H100 nodes, 8 GB200 NVL72 racks, and these with weights in fp4"
+run 1mw-hgx-h100 llama-405b-1mw-hgx-h100
+run 1mw-nvl72 llama-405b-1mw-nvl72
+run 1mw-nvl72-fp4 llama-405b-1mw-nvl72 --set "//pool/@weights=fp4" --set "//closed-loop/@concurrency=18432"
+"$tokenworks" compare "$runs/1mw-hgx-h100" "$runs/1mw-nvl72" "$runs/1mw-nvl72-fp4" -m "$metrics"
+echo "What to learn: at the same power and the same clients a rack-scale system yields more tokens, because four of"
+echo "its accelerators hold what takes eight; narrower numbers and larger batches multiply that. The joules of fp8"
+echo "and fp4 arithmetic are estimates: see the sources in platforms/devices."
+
+echo
+echo "2. A day of reasoning on one HGX H100 node, as it comes, and with the site held to 9 kW from 11 to 15 o'clock"
+run day reasoning-day-hgx-h100
+run day-capped reasoning-day-capped
+"$tokenworks" compare "$runs/day" "$runs/day-capped" \
+  -m "$metrics,cost.usd_per_million_output_tokens,carbon.g_per_million_output_tokens"
+echo "What to learn: decoding waits for memory, so that slower clocks shave the midday at hardly any cost in TPOT;"
+echo "the watts of the node's fans, CPUs and idle accelerators, and its capital cost, are what the tokens cost most."
