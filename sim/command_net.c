@@ -106,7 +106,7 @@ static int measure(const net_values *values, const char *path, GError **error)
 {
   const tw_pattern *pattern;
   double first, last;
-  tw_algorithm algorithm;
+  tw_algorithm algorithm = 0;
   if (!find_pattern(values->pattern, &pattern, error) || !read_sizes(values->size, &first, &last, error))
     return TW_EXIT_USAGE;
   g_autoptr(tw_faults) faults = tw_faults_new();

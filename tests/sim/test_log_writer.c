@@ -323,10 +323,8 @@ static void assert_members_are_whole(const char *directory)
     rows += *c == '\n';
   expected = expected_segments((int)rows - 1);
   assert_string_equal(text->str, expected->str);
-  const char *last_line_break = strrchr(index, '\n');
-  const char *line = last_line_break;
-  while (line > index && line[-1] != '\n')
-    line--;
+  g_auto(GStrv) lines = g_strsplit(index, "\n", -1);
+  const char *line = g_strv_length(lines) > 1 ? lines[g_strv_length(lines) - 2] : "";
   if (g_ascii_isdigit(*line))
     assert_true(g_ascii_strtoull(line, NULL, 10) < at);
   g_string_free(text, TRUE);

@@ -185,7 +185,7 @@ static void energy_is_the_integral_of_the_logged_watts_whatever_the_interval(voi
   static const double intervals_s[] = {0.3, 0.7, 1, 2.5, 1000};
   test_costs costs = {0.02, 1e-3, 1e-5, 1e-5, FALSE};
   g_autofree char *trace = busy_trace();
-  totals first;
+  totals first = {0};
   for (guint i = 0; i < G_N_ELEMENTS(intervals_s); i++)
     for (int exact = 0; exact < 2; exact++) {
       tw_scenario *scenario = test_scenario(3, &costs, 400);
