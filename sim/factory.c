@@ -55,9 +55,9 @@ static gboolean look_ahead(tw_factory *factory, GError **error)
 }
 
 /* Who asked learns that the request has ended, and may ask again. */
-static void tell_source(tw_factory *factory, const tw_request *request, double now_s)
+static void tell_source(tw_factory *factory, const tw_request *request, gboolean completed, double now_s)
 {
-  tw_stream_told(factory->stream, request, now_s);
+  tw_stream_told(factory->stream, request, completed, now_s);
   /* Streams that may fail have looked ahead already. */
   look_ahead(factory, NULL);
 }
@@ -70,7 +70,7 @@ static void sequence_ended(void *user, int engine, tw_sequence *sequence, double
     tw_router_release(&factory->router, sequence->decode_engine, &sequence->request);
   factory->completed++;
   tw_recorder_ended(factory->recorder, sequence, TW_COMPLETED, NULL, now_s);
-  tell_source(factory, &sequence->request, now_s);
+  tell_source(factory, &sequence->request, TRUE, now_s);
   tw_sequence_free(sequence);
 }
 
@@ -142,7 +142,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .max_batched_tokens = pool->max_batched_tokens,
                     .block_tokens = pool->block_tokens,
                     .max_model_len = pool->max_model_len,
-                    .prefix_cache = pool->prefix_cache,
+                    .prefix_cache = pool->prefix_cache && pool->role != TW_POOL_DECODE,
                     .kv_blocks = pool->memory.kv_blocks,
                     .window = pool->model->window_layers > 0 ? pool->model->window : 0,
                     .full_share = full_share(pool->model),
@@ -490,7 +490,7 @@ static void reject(tw_factory *factory, tw_sequence *sequence, const char *reaso
 {
   factory->rejected++;
   tw_recorder_ended(factory->recorder, sequence, TW_REJECTED, reason, now_s);
-  tell_source(factory, &sequence->request, now_s);
+  tell_source(factory, &sequence->request, FALSE, now_s);
   tw_sequence_free(sequence);
 }
 

@@ -118,10 +118,12 @@ gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node)
   return blocks;
 }
 
-/* Nodes of the prompt that own a block or lead to one that does, within its first `tokens` tokens. */
+/* Nodes that own a block or lead to one that does, within the first `tokens` tokens of prompt and output. The
+ * id of a block that these do not fill stands for less than a block. */
 static gint64 nodes_within(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens)
 {
-  gint64 whole = MIN(request->n_hashes, MIN(tokens, request->prompt_tokens) / request->hash_tokens);
+  gint64 named = MAX(request->prompt_tokens, request->context_tokens);
+  gint64 whole = MIN(request->n_hashes, MIN(tokens, named) / request->hash_tokens);
   gint64 block_tokens = whole * request->hash_tokens / cache->block_tokens * cache->block_tokens;
   return (block_tokens + request->hash_tokens - 1) / request->hash_tokens;
 }

@@ -84,6 +84,11 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   json_t *sent = tw_link_recorder_summary(links);
   if (sent != NULL)
     json_object_set_new(summary, "network", sent);
+  tw_session_counts sessions;
+  if (tw_stream_session_counts(stream, &sessions))
+    json_object_set_new(summary, "sessions",
+                        json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
+                                  (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken));
   json_object_set_new(summary, "events", json_integer((json_int_t)tw_actors_wakeups(actors)));
   return summary;
 }

@@ -31,10 +31,11 @@ static void read_lengths(tw_scenario *scenario, const xmlNode *generator)
   }
 }
 
-static void read_workload(tw_scenario *scenario, const xmlNode *root)
+static void read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
   const xmlNode *workload = tw_node_child(root, "workload"), *poisson = tw_node_child(workload, "poisson"),
-                *closed = tw_node_child(workload, "closed-loop");
+                *closed = tw_node_child(workload, "closed-loop"),
+                *sessions = tw_node_child(workload, "sessions");
   if (poisson != NULL) {
     scenario->workload = TW_WORKLOAD_POISSON;
     tw_schema_read(poisson, &tw_poisson_xml_element, &scenario->poisson);
@@ -43,6 +44,9 @@ static void read_workload(tw_scenario *scenario, const xmlNode *root)
     scenario->workload = TW_WORKLOAD_CLOSED;
     tw_schema_read(closed, &tw_closed_xml_element, &scenario->closed);
     read_lengths(scenario, closed);
+  } else if (sessions != NULL) {
+    scenario->workload = TW_WORKLOAD_SESSIONS;
+    tw_scenario_read_sessions(scenario, sessions, faults);
   } else {
     scenario->workload = TW_WORKLOAD_TRACE;
     read_child(workload, &tw_trace_element, scenario);
@@ -96,6 +100,9 @@ static void check_workload(const tw_scenario *scenario, const xmlNode *root, tw_
   } else if (scenario->workload == TW_WORKLOAD_POISSON) {
     tw_poisson_options options = poisson_options(scenario);
     tw_poisson_check(&options, &error);
+  } else if (scenario->workload == TW_WORKLOAD_SESSIONS) {
+    tw_sessions_options options = tw_scenario_sessions(scenario);
+    tw_sessions_check(&options, &error);
   } else {
     tw_closed_options options = closed_options(scenario);
     tw_closed_check(&options, &error);
@@ -380,7 +387,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   read_child(root, &tw_router_element, scenario);
   read_child(root, &tw_slo_element, scenario);
   read_child(root, &tw_output_element, scenario);
-  read_workload(scenario, root);
+  read_workload(scenario, root, faults);
   check_workload(scenario, root, faults);
   check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
   if (tw_faults_count(faults) == before)
@@ -422,6 +429,7 @@ void tw_scenario_free(tw_scenario *scenario)
   tw_schema_clear(&tw_platform_ref_element, scenario);
   tw_schema_clear(&tw_trace_element, scenario);
   tw_scenario_clear_power(scenario);
+  tw_scenario_clear_sessions(scenario);
   g_free(scenario->canonical);
   g_strfreev(scenario->files);
   g_free(scenario);
@@ -444,6 +452,10 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
   if (scenario->workload == TW_WORKLOAD_CLOSED) {
     tw_closed_options options = closed_options(scenario);
     return tw_stream_closed(&options);
+  }
+  if (scenario->workload == TW_WORKLOAD_SESSIONS) {
+    tw_sessions_options options = tw_scenario_sessions(scenario);
+    return tw_stream_sessions(&options);
   }
   const tw_trace_format *format = NULL;
   if (scenario->trace_format >= 0)

@@ -12,7 +12,7 @@
 #include "sim/router.h"
 #include "sim/scheduler.h"
 #include "sim/stairs.h"
-#include "workloads/stream.h"
+#include "workloads/sessions.h"
 
 /* What the engines of a pool do: prompts and decodes, or one of the two. */
 typedef enum { TW_POOL_MIXED, TW_POOL_PREFILL, TW_POOL_DECODE } tw_pool_role;
@@ -70,7 +70,27 @@ typedef struct tw_closed_element {
   double duration_s, think_s, ramp_s, pace_s;
 } tw_closed_element;
 
-typedef enum { TW_WORKLOAD_TRACE, TW_WORKLOAD_POISSON, TW_WORKLOAD_CLOSED } tw_workload_kind;
+typedef struct tw_turn_element {
+  char *id, *after;
+  gint64 repeat, branches;
+  double wait_s;
+  gboolean fresh;
+} tw_turn_element;
+
+typedef struct tw_sessions_element {
+  double rate_per_s, duration_s;
+  gint64 sessions, system_tokens, hash_tokens, priority;
+  gboolean keeps_reasoning;
+  tw_turn *turns;
+  int n_turns;
+} tw_sessions_element;
+
+typedef enum {
+  TW_WORKLOAD_TRACE,
+  TW_WORKLOAD_POISSON,
+  TW_WORKLOAD_CLOSED,
+  TW_WORKLOAD_SESSIONS
+} tw_workload_kind;
 
 /* Caps on power, and how they are held. */
 typedef struct tw_caps {
@@ -93,6 +113,7 @@ typedef struct tw_scenario {
   tw_trace_options trace;
   tw_poisson_element poisson;
   tw_closed_element closed;
+  tw_sessions_element sessions;
   tw_length_element lengths[3]; /* of generated requests: prompt, reasoning, answer */
 
   tw_pool *pools;
@@ -141,10 +162,17 @@ void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults
 void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_power(tw_scenario *scenario);
 
+/* Reads a <sessions> element (scenario_sessions.c); and what a stream needs to know of it. */
+void tw_scenario_read_sessions(tw_scenario *scenario, const xmlNode *node, tw_faults *faults);
+void tw_scenario_clear_sessions(tw_scenario *scenario);
+tw_sessions_options tw_scenario_sessions(const tw_scenario *scenario);
+
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_pool_element, tw_scheduler_element,
     tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element, tw_caps_element,
+    tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_pool_element,
+    tw_scheduler_element, tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element,
     tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
 extern const tw_element tw_length_elements[3];
 

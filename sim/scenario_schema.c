@@ -139,12 +139,16 @@ static gboolean check_workload(const xmlNode *node, const void *target, tw_fault
   const xmlNode *first = tw_node_child(node, NULL);
   if (first != NULL && tw_node_next(first, NULL) == NULL)
     return TRUE;
-  tw_node_fault(node, faults,
-                "<workload> must hold one source of requests: <trace>, <poisson> or <closed-loop>");
+  tw_node_fault(
+      node, faults,
+      "<workload> must hold one source of requests: <trace>, <poisson>, <closed-loop> or <sessions>");
   return FALSE;
 }
-static const tw_child workload_children[] = {
-    {&tw_trace_element, 0, 1}, {&tw_poisson_xml_element, 0, 1}, {&tw_closed_xml_element, 0, 1}, {0}};
+static const tw_child workload_children[] = {{&tw_trace_element, 0, 1},
+                                             {&tw_poisson_xml_element, 0, 1},
+                                             {&tw_closed_xml_element, 0, 1},
+                                             {&tw_sessions_xml_element, 0, 1},
+                                             {0}};
 const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
                                         check_workload};
 

@@ -75,6 +75,14 @@ static gint64 final_blocks(const tw_scheduler *s, const tw_sequence *sequence)
 
 /* ---- KV blocks ---- */
 
+/* The first `tokens` tokens of a sequence are computed: others may use them from now on. */
+static void cache_prefix(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
+{
+  if (s->config.prefix_cache)
+    sequence->prefix =
+        tw_prefix_cache_add(&s->prefixes, &sequence->request, sequence->prefix, tokens, &s->kv.used_blocks);
+}
+
 /* Frees the blocks of a sequence that holds `tokens` tokens. */
 static void free_kv(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 {
@@ -197,6 +205,7 @@ static void leave_decoding(tw_scheduler *s, tw_sequence *sequence)
   gint64 tokens = kv_tokens_of(s, sequence);
   charge_decodes(s, sequence);
   tw_kv_leave(&s->kv, s->count, tokens);
+  cache_prefix(s, sequence, tokens);
   free_kv(s, sequence, tokens);
   s->decoding--;
   s->kv_tokens -= tokens;
@@ -528,9 +537,7 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
   sequence->prefill_done += sequence->chunk;
   sequence->prefilled_tokens += sequence->chunk;
   sequence->chunk = 0;
-  if (s->config.prefix_cache)
-    sequence->prefix = tw_prefix_cache_add(&s->prefixes, request, sequence->prefix, sequence->prefill_done,
-                                           &s->kv.used_blocks);
+  cache_prefix(s, sequence, sequence->prefill_done);
   if (sequence->prefill_done < sequence->prefill_target)
     return;
   sequence->emitted++;

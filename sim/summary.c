@@ -321,6 +321,10 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
     if (n > 0)
       fprintf(out, ", %.0f %s", n, tw_ending_names[i]);
   }
+  if (json_object_get(summary, "sessions") != NULL)
+    fprintf(out, "\n  sessions  %10.0f started, %.0f completed, %.0f broken off",
+            number(summary, "sessions", "started"), number(summary, "sessions", "completed"),
+            number(summary, "sessions", "broken"));
   fprintf(out, "\n  tokens    %10.0f prompt, %.0f output", number(summary, "tokens", "prompt"), output);
   if (number(summary, "tokens", "reasoning") > 0)
     fprintf(out, " (%.0f %% reasoning)", 100 * number(summary, "tokens", "reasoning") / output);

@@ -36,10 +36,10 @@ static double closed_due(const tw_stream *stream)
   return source->sent < source->options.limit && due_s < source->options.duration_s ? due_s : INFINITY;
 }
 
-static void closed_told(tw_stream *stream, const tw_request *request, double now_s)
+static void closed_told(tw_stream *stream, const tw_request *request, gboolean completed, double now_s)
 {
   closed *source = (closed *)stream;
-  (void)request;
+  (void)request, (void)completed;
   gint64 slot = (source->first_again + source->n_again) % source->options.clients;
   source->again_s[slot] = now_s + source->options.think_s;
   source->n_again++;

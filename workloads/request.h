@@ -12,7 +12,9 @@ typedef struct tw_request {
   gint32 reasoning_tokens, answer_tokens; /* emitted in this order; the sum, the output, is >= 1 */
   gint32 priority;                        /* lower is served first, 0 is the default (as in vLLM) */
   gint32 n_hashes;
-  gint32 hash_tokens; /* prompt tokens that one hash id stands for: 512 in Mooncake's traces */
+  gint32 hash_tokens;    /* prompt tokens that one hash id stands for: 512 in Mooncake's traces */
+  gint32 context_tokens; /* of prompt and output, where the ids go on over the output; else 0 */
+  gint32 turn;           /* of the session: what the stream that asked knows it by */
   guint64
       *hashes;   /* ids of the prompt's blocks; equal leading ids are a shared prefix. Owned; NULL if none */
   char *session; /* name of the session or client that asked. Owned; NULL if none */

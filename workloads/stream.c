@@ -38,10 +38,10 @@ gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error)
   return TRUE;
 }
 
-void tw_stream_told(tw_stream *stream, const tw_request *request, double now_s)
+void tw_stream_told(tw_stream *stream, const tw_request *request, gboolean completed, double now_s)
 {
   if (stream->kind->told != NULL)
-    stream->kind->told(stream, request, now_s);
+    stream->kind->told(stream, request, completed, now_s);
 }
 
 double tw_stream_progress(const tw_stream *stream)

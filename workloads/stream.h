@@ -93,9 +93,9 @@ tw_stream *tw_stream_closed(const tw_closed_options *options);
  * broken. May read ahead. */
 gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error);
 
-/* Tells that a request of this stream has ended, in whatever way. Afterwards tw_stream_due may be earlier
- * than before, but not before `now_s`. */
-void tw_stream_told(tw_stream *stream, const tw_request *request, double now_s);
+/* Tells that a request of this stream has ended, completed or in another way. Afterwards tw_stream_due may be
+ * earlier than before, but not before `now_s`. */
+void tw_stream_told(tw_stream *stream, const tw_request *request, gboolean completed, double now_s);
 
 /* The next request: TRUE with `request` filled in (the caller then owns it and calls tw_request_clear), FALSE
  * at the end or while there is none, or FALSE with `error` set. Arrivals never decrease; ids count from 0. */

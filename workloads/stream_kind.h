@@ -14,7 +14,7 @@ typedef struct tw_stream_kind {
   /* Of kinds that wait for answers, NULL for the others: when the next request arrives, INFINITY while there
    * is none; and what tw_stream_told says. Their `next` is called only when there is one. */
   double (*due)(const tw_stream *stream);
-  void (*told)(tw_stream *stream, const tw_request *request, double now_s);
+  void (*told)(tw_stream *stream, const tw_request *request, gboolean completed, double now_s);
 } tw_stream_kind;
 
 struct tw_stream {

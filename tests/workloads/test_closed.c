@@ -35,12 +35,12 @@ static void a_client_asks_again_when_its_answer_has_come_and_it_has_thought(void
   tw_request request = take(stream);
   assert_true(isinf(due(stream)));
   assert_false(tw_stream_next(stream, &request, NULL)); /* none at present */
-  tw_stream_told(stream, &request, 3);
+  tw_stream_told(stream, &request, TRUE, 3);
   assert_near(due(stream), 3.5, 0);
   request = take(stream);
   assert_near(request.arrival_s, 3.5, 0);
   assert_int_equal(request.id, 1);
-  tw_stream_told(stream, &request, 4);
+  tw_stream_told(stream, &request, TRUE, 4);
   assert_true(isinf(due(stream))); /* the limit */
 }
 
@@ -55,7 +55,7 @@ static void as_many_requests_are_under_way_as_there_are_clients(void **state)
   assert_true(isinf(due(stream)));
   int sent = 3;
   for (double now_s = 1; sent < 7; now_s++, sent++) {
-    tw_stream_told(stream, &request, now_s);
+    tw_stream_told(stream, &request, TRUE, now_s);
     assert_near(due(stream), now_s, 0);
     request = take(stream);
     assert_true(isinf(due(stream)));
@@ -80,7 +80,7 @@ static void an_answer_during_the_ramp_comes_in_between(void **state)
   g_autoptr(tw_stream) stream = tw_stream_closed(&two);
   tw_request first = take(stream);
   assert_near(due(stream), 1, 0);
-  tw_stream_told(stream, &first, 0.25);
+  tw_stream_told(stream, &first, TRUE, 0.25);
   assert_near(take(stream).arrival_s, 0.25, 0);
   assert_near(take(stream).arrival_s, 1, 0);
 }
@@ -92,7 +92,7 @@ static void nothing_is_sent_after_the_duration(void **state)
   timed.duration_s = 5;
   g_autoptr(tw_stream) stream = tw_stream_closed(&timed);
   tw_request request = take(stream);
-  tw_stream_told(stream, &request, 5);
+  tw_stream_told(stream, &request, TRUE, 5);
   assert_true(isinf(due(stream)));
 }
 

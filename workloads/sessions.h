@@ -1,0 +1,60 @@
+/* Sessions: people and agents that ask, read the answer, and go on.
+ *
+ * A session is a small graph of turns. A turn begins when all turns that it comes after have ended, and some
+ * time of thought or of a tool has passed. Its prompt is what it inherits and what is new:
+ *
+ *     ask ──► call (tool 2 s) ──► call ──► sum up          prompt of a turn = prompt and answer of the first
+ * turn └───► draft ─┐                                       that it comes after, the answers of the others,
+ * and └───► draft ─┴─► choose                              new tokens
+ *
+ * The ids of the prompts' blocks follow from this: whatever two prompts share, their ids share. They go on
+ * over the output, so that the next turn finds that in the cache, too; reasoning that is left out of the
+ * context is not there to be found, and what follows it has to be computed again.
+ *
+ * Sessions begin at random (Poisson). All lengths of a session are drawn when it begins, each quantity of
+ * each turn from a stream of chance of its own, so that they depend on nothing that the factory does. */
+#ifndef TW_WORKLOADS_SESSIONS_H
+#define TW_WORKLOADS_SESSIONS_H
+
+#include "workloads/stream.h"
+
+typedef struct tw_turn {
+  const char *id;
+  const int *after; /* earlier turns of the session */
+  int n_after;
+  gint64 repeat;   /* so many, one after the other: a loop of tool calls */
+  gint64 branches; /* so many of these at once, of the same prompt: best of n, sub-agents */
+  double wait_s;   /* before each, after what it comes after */
+  gboolean fresh;  /* inherits nothing */
+  tw_length prompt, reasoning, answer; /* prompt: what is new */
+} tw_turn;
+
+typedef struct tw_sessions_options {
+  double rate_per_s;        /* of sessions */
+  gint64 limit;             /* sessions; G_MAXINT64: no limit */
+  double duration_s;        /* sessions begin before it; INFINITY: no limit. One of both must be finite */
+  gint64 system_tokens;     /* that begin every prompt of every session */
+  gboolean keeps_reasoning; /* in the context of later turns; else only answers are kept */
+  gint32 hash_tokens;       /* prompt tokens that one hash id stands for */
+  gint32 priority;
+  const tw_turn *turns; /* at least one */
+  int n_turns;
+  guint64 seed;
+} tw_sessions_options;
+
+/* The most requests that one session may make. */
+#define TW_SESSIONS_MAX_STEPS 10000
+
+gboolean tw_sessions_check(const tw_sessions_options *options, GError **error);
+/* `options` must have passed tw_sessions_check; the turns are copied. */
+tw_stream *tw_stream_sessions(const tw_sessions_options *options);
+
+/* What became of the sessions of a stream. */
+typedef struct tw_session_counts {
+  guint64 started, completed;
+  guint64 broken; /* a turn was not completed: nothing that comes after it was asked */
+} tw_session_counts;
+/* FALSE if the stream is not one of sessions. */
+gboolean tw_stream_session_counts(const tw_stream *stream, tw_session_counts *counts);
+
+#endif
