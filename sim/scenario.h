@@ -169,11 +169,9 @@ tw_sessions_options tw_scenario_sessions(const tw_scenario *scenario);
 
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
-    tw_poisson_xml_element, tw_closed_xml_element, tw_pool_element, tw_scheduler_element,
-    tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element, tw_caps_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_pool_element,
     tw_scheduler_element, tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element,
-    tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
 extern const tw_element tw_length_elements[3];
 
 #endif

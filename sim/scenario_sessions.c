@@ -45,10 +45,18 @@ static const tw_attribute sessions_attributes[] = {
     {"priority", TW_ATTR_INT, .fallback = "0", .min = -1e6, .max = 1e6, FIELD(priority),
      .help = "lower is served first, where the scheduler's order is priority"},
     {0}};
+static gboolean check_end(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  (void)target;
+  if (xmlHasProp(node, BAD_CAST "sessions") != NULL || xmlHasProp(node, BAD_CAST "duration") != NULL)
+    return TRUE;
+  tw_node_fault(node, faults, "<sessions> never end; give them sessions=\"1000\" or duration=\"1h\"");
+  return FALSE;
+}
 static const tw_child sessions_children[] = {{&turn_element, 1, 0}, {0}};
 const tw_element tw_sessions_xml_element = {"sessions",
                                             "people and agents that ask, read the answer and go on",
-                                            sessions_attributes, sessions_children, NULL};
+                                            sessions_attributes, sessions_children, check_end};
 
 /* ---- Reading ---- */
 

@@ -38,7 +38,42 @@ static const char platform[] = "<?xml version=\"1.0\"?>\n"
 
 static const char trace[] = "arrival_s,prompt_tokens,answer_tokens\n0,100,10\n0.5,200,20\n1,50,5\n";
 
+#define SESSIONS(end, turns) "<sessions rate=\"1/s\"" end ">" turns "</sessions>"
+#define TURN(attributes)     "<turn " attributes "><prompt mean=\"5\"/><answer mean=\"5\"/></turn>"
+
 static const broken cases[] = {
+    {.name = "turns in a cycle",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = SESSIONS(" sessions=\"5\"", TURN("id=\"a\" after=\"b\"") TURN("id=\"b\" after=\"a\"")),
+     .message =
+         "s.xml:3: turn \"a\" comes after \"b\", which is no turn above it; name turns that stand above it"},
+    {.name = "a turn that depends on nothing known",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = SESSIONS(" sessions=\"5\"", TURN("id=\"ask\"") TURN("id=\"b\" after=\"aks\"")),
+     .message = "s.xml:3: turn \"b\" comes after \"aks\", which is no turn above it; is \"ask\" meant?"},
+    {.name = "two turns of one name",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = SESSIONS(" sessions=\"5\"", TURN("id=\"a\"") TURN("id=\"a\"")),
+     .message = "s.xml:3: turn id \"a\" is used twice; give each turn its own"},
+    {.name = "a session of too many requests",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = SESSIONS(" sessions=\"5\"", TURN("id=\"a\" repeat=\"9000\" branches=\"9000\"")),
+     .message = "s.xml:3: a session makes 81000000 requests; at most 10000 are possible"},
+    {.name = "sessions without an end",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = SESSIONS("", TURN("id=\"a\"")),
+     .message = "s.xml:3: <sessions> never end; give them sessions=\"1000\" or duration=\"1h\""},
+    {.name = "a negative wait",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = SESSIONS(" sessions=\"5\"", TURN("id=\"a\" wait=\"-1s\"")),
+     .message = "s.xml:3: wait of <turn>: \"-1s\" is out of range; write a time from 0s to "
+                "115740.74074074074d, such as 50ms"},
     {.name = "an element that is not closed",
      .file = SCENARIO,
      .find = "</scenario>\n",
@@ -207,7 +242,8 @@ static const broken cases[] = {
      .find = "<workload>",
      .replace =
          "<workload><poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\"/><answer mean=\"5\"/></poisson>",
-     .message = "s.xml:3: <workload> must hold one source of requests: <trace>, <poisson> or <closed-loop>"},
+     .message = "s.xml:3: <workload> must hold one source of requests: <trace>, <poisson>, <closed-loop> or "
+                "<sessions>"},
     {.name = "arrivals that never end",
      .file = SCENARIO,
      .find = "<trace file=\"trace.csv\"/>",
