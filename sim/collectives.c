@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { MOST_PAIRS = 4096 }; /* an all-to-all of more is planned by aggregate flows */
+enum { MOST_PAIRS = 1024 }; /* an all-to-all of more is planned by aggregate flows */
 
 const char *const tw_algorithm_names[] = {"auto", "ring", "tree", "in-switch", "two-level", NULL};
 

@@ -36,6 +36,8 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
     if (scenario != NULL)
       printf("%s: a scenario with %d engines on %ld accelerators of %s\n", path, scenario->n_engines,
              tw_platform_accelerators(scenario->platform), scenario->platform->name);
+    for (guint i = 0; scenario != NULL && i < scenario->notes->len; i++)
+      printf("%s: note: %s\n", path, (char *)scenario->notes->pdata[i]);
     if (scenario != NULL && dump)
       printf("%s\n", scenario->canonical);
     if (scenario != NULL && scenario->workload == TW_WORKLOAD_TRACE)

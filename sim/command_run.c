@@ -151,6 +151,8 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     print_faults(faults);
     return TW_EXIT_USAGE;
   }
+  for (guint i = 0; !values.quiet && i < scenario->notes->len; i++)
+    fprintf(stderr, "note: %s\n", (char *)scenario->notes->pdata[i]);
   if (!isnan(warmup_s))
     scenario->warmup_s = warmup_s;
   if (!isnan(drain_s))

@@ -2,6 +2,11 @@
 
 #include <math.h>
 
+/* Windows are short beside anything that the network does, and long enough to be few. */
+enum { WINDOW_ITERATIONS = 16 };
+#define WINDOW_S  0.05
+#define UNKNOWN_S 1e9 /* an iteration of a window that still waits: longer than any wait */
+
 /* Where a sum of usage stands: the instant, the iterations of the segment, and the blocks in use then. */
 typedef struct mark {
   double time_s;
@@ -20,7 +25,10 @@ struct tw_engine {
 
   gboolean busy; /* a segment is under way */
   tw_segment segment;
-  gint64 planned; /* the iteration of the segment at whose end the next event is */
+  gboolean window;   /* ... which is a window, and not to be cut */
+  gboolean awaiting; /* ... whose flows are under way */
+  double compute_s;  /* of the window, beside them */
+  gint64 planned;    /* the iteration of the segment at whose end the next event is */
   double due_s;
   double limit_w;      /* of an accelerator */
   int clock;           /* of the segment: 0 nominal, else the number in config.clocks from 1 */
@@ -201,13 +209,19 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, dou
   return tw_prefix_cache_find(&rank->prefixes, request).tokens;
 }
 
-/* Pure decodes: somebody may still join at any boundary that is left, the start of the iteration included. */
-static gboolean batch_is_open(const tw_engine *engine)
+/* Of pure decodes any boundary is as good as another. */
+static gboolean decodes_alone(const tw_engine *engine)
 {
   for (int i = 0; i < engine->config.ranks; i++)
     if (engine->ranks[i].chunks->len > 0 || engine->ranks[i].preempted)
       return FALSE;
   return TRUE;
+}
+
+/* Somebody may still join at any boundary that is left, the start of the iteration included. */
+static gboolean batch_is_open(const tw_engine *engine)
+{
+  return !engine->window && decodes_alone(engine);
 }
 
 /* Has the engine look at the boundary that follows `now_s`, if somebody may join there. */
@@ -239,6 +253,37 @@ gboolean tw_engine_was_slowed(tw_engine *engine)
   gboolean slowed = engine->slowed;
   engine->slowed = FALSE;
   return slowed || (engine->busy && is_slow(engine));
+}
+
+/* What the window sends. */
+static gboolean leaves_domain(const tw_engine *engine)
+{
+  const tw_wire *wire = &engine->segment.cost.wire;
+  return engine->config.spans && wire->tensor + wire->experts + wire->stages > 0;
+}
+
+/* Begins a window of at most `horizon` iterations. */
+static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
+{
+  tw_segment *segment = &engine->segment;
+  gint64 most = engine->config.exact ? 1 : (gint64)(WINDOW_S / segment->cost.time_s.first);
+  gint64 iterations = MIN(horizon, CLAMP(most, 1, WINDOW_ITERATIONS));
+  engine->awaiting = TRUE;
+  engine->planned = segment->cost.valid = iterations;
+  engine->compute_s = tw_line_sum(segment->cost.time_s, iterations);
+  segment->cost.time_s = (tw_line){UNKNOWN_S, 0};
+  engine->due_s = INFINITY;
+  engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations, now_s);
+}
+
+void tw_engine_resume(tw_engine *engine, double now_s)
+{
+  tw_segment *segment = &engine->segment;
+  double length_s = now_s - segment->start_s + engine->compute_s;
+  g_assert(engine->awaiting);
+  engine->awaiting = FALSE;
+  segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};
+  engine->due_s = tw_segment_boundary(segment, engine->planned);
 }
 
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
@@ -446,6 +491,11 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     engine->interval_mark.iterations = engine->total_mark.iterations = 0;
     engine->interval_mark.joules = engine->total_mark.joules = 0;
     cost_segment(engine);
+    engine->window = leaves_domain(engine);
+    if (engine->window) {
+      begin_window(engine, MIN(horizon, segment->cost.valid), now_s);
+      return;
+    }
   }
   /* Whoever was kept out may join at the next boundary. */
   gboolean admits_again = was_over_limit && !engine->over_limit;
@@ -487,7 +537,7 @@ GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
 {
   GPtrArray *sequences = g_ptr_array_new();
   g_assert(engine->due_s >= now_s);
-  if (engine->busy && batch_is_open(engine)) {
+  if (engine->busy && decodes_alone(engine) && !engine->awaiting) {
     gint64 reached = tw_segment_reach(&engine->segment, now_s);
     engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
     advance(engine, tw_segment_boundary(&engine->segment, engine->planned));

@@ -4,6 +4,11 @@
  * changes of its batch it takes one step over many iterations; with `exact` it takes each alone and plans
  * anew at every boundary, and both give the same instants and decisions.
  *
+ * An engine that spans NVLink domains runs windows of iterations: it first posts what they send over the
+ * fabric and waits for that, then spends their computation and latencies. Alone on the fabric this comes to
+ * the closed form; under contention only what is sent stretches. Tokens come evenly over a window, and who
+ * wants to join waits for its end.
+ *
  *     submit(now) ──►  ranks: scheduler, KV cache ──plan──► batch ──step model──► segment ──► due
  *                        ▲                                                                     │
  *                        └───────────────────────── step(): advance, end, plan ◄───────────────┘
@@ -41,6 +46,7 @@ typedef struct tw_engine_config {
   tw_power_law power;            /* of its accelerators */
   const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */
   int n_clocks;
+  gboolean spans; /* it leaves its NVLink domain: see the listener's `post` */
   gboolean exact; /* one event per iteration */
   gboolean audit; /* check every invariant after every step */
 } tw_engine_config;
@@ -52,6 +58,9 @@ typedef struct tw_engine_listener {
   /* A prompt is complete, and its sequence leaves; its blocks are held until tw_engine_release. Only from
    * schedulers that hand over. The listener owns the sequence. */
   void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
+  /* A window of iterations begins, of which each sends `wire`. It waits until tw_engine_resume; not called
+   * from inside it. Only engines that span domains. */
+  void (*post)(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s);
   /* An iteration, or several of one batch, have run from start_s to end_s. */
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
@@ -78,7 +87,10 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 
-/* When its next event is due, INFINITY while it has nothing to do. */
+/* What the window sends has come at `now_s`. */
+void tw_engine_resume(tw_engine *engine, double now_s);
+
+/* When its next event is due, INFINITY while it has nothing to do or waits for its window. */
 double tw_engine_due(const tw_engine *engine);
 /* Handles that event. */
 void tw_engine_step(tw_engine *engine);

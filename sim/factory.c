@@ -1,6 +1,7 @@
 #include "sim/factory.h"
 
 #include "sim/transfers.h"
+#include "sim/windows.h"
 
 #include <math.h>
 
@@ -29,6 +30,7 @@ struct tw_factory {
   tw_router router;
   tw_engine **engines;
   tw_transfers *transfers; /* NULL where no pool hands over */
+  tw_windows *windows;     /* NULL where no engine leaves its NVLink domain */
   GArray *touched;         /* engines whose due time the event under way may have changed */
   int *accelerators;       /* of each engine */
   tw_heap agenda;          /* engines by due time */
@@ -79,6 +81,11 @@ static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, 
   tw_factory *factory = user;
   (void)engine;
   tw_transfers_hand_over(factory->transfers, sequence, now_s);
+}
+
+static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s)
+{
+  tw_windows_post(((tw_factory *)user)->windows, engine, wire, iterations, now_s);
 }
 
 static void log_segment(tw_factory *factory, int engine, const char *kind, double start_s, double end_s,
@@ -202,6 +209,8 @@ static double transfer_s(void *user, int from, int to, gint64 tokens)
   return tw_transfers_estimate_s(((tw_factory *)user)->transfers, from, to, tokens);
 }
 
+static void window_resumed(void *user, int engine, double now_s);
+
 static void init_transfers(tw_factory *factory, const tw_network *network)
 {
   tw_transfer_listener listener = {touch, sequence_delivered, delivery_scheduled, factory};
@@ -236,9 +245,13 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                                  .ran = segments ? batch_ran : NULL,
                                  .preempted = segments ? sequences_preempted : NULL,
                                  .handed_over = sequence_handed_over,
+                                 .post = window_posted,
                                  .user = factory};
+  if (tw_scenario_uses_network(scenario))
+    factory->windows = tw_windows_new(scenario, network, window_resumed, factory);
   for (int i = 0; i < scenario->n_engines; i++) {
     tw_engine_config config = engine_config(scenario, &scenario->pools[scenario->engines[i].pool]);
+    config.spans = factory->windows != NULL && tw_windows_spans(factory->windows, i);
     factory->engines[i] = tw_engine_new(i, &config, &listener);
     factory->agenda_nodes[i].place = TW_HEAP_OUT;
     share_racks(factory, i);
@@ -253,6 +266,7 @@ void tw_factory_free(tw_factory *factory)
   if (factory == NULL)
     return;
   tw_transfers_free(factory->transfers);
+  tw_windows_free(factory->windows);
   for (int i = 0; i < factory->scenario->n_engines; i++)
     tw_engine_free(factory->engines[i]);
   for (guint i = 0; i < factory->front_end.n; i++)
@@ -450,7 +464,8 @@ double tw_factory_next_delivery(const tw_factory *factory)
 
 gboolean tw_factory_waits_for_flows(const tw_factory *factory)
 {
-  return factory->transfers != NULL && tw_transfers_under_way(factory->transfers) > 0;
+  return (factory->transfers != NULL && tw_transfers_under_way(factory->transfers) > 0) ||
+         (factory->windows != NULL && tw_windows_under_way(factory->windows) > 0);
 }
 
 /* Enters an engine's due time into the agenda. */
@@ -483,6 +498,18 @@ static void end_event(tw_factory *factory)
   }
   if (factory->transfers != NULL)
     tw_transfers_start_flows(factory->transfers);
+  if (factory->windows != NULL)
+    tw_windows_start_flows(factory->windows);
+}
+
+/* What an engine's window sends has come. */
+static void window_resumed(void *user, int engine, double now_s)
+{
+  tw_factory *factory = user;
+  tw_engine_resume(factory->engines[engine], now_s);
+  schedule(factory, engine);
+  if (factory->moved != NULL)
+    factory->moved(factory->user, engine);
 }
 
 /* Takes a request that no engine can serve. */

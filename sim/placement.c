@@ -114,6 +114,52 @@ static tw_engine_place take(tw_free_accelerators *free, const tw_placement_reque
   return (tw_engine_place){pool, n, (tw_host_share *)(void *)g_array_free(shares, FALSE)};
 }
 
+/* Accelerators that a domain gives to an engine over several: whole groups. */
+static gint64 groups_in(const tw_free_accelerators *free, const domain *d, const tw_device *device,
+                        gint64 group)
+{
+  gint64 n = 0;
+  for (int h = d->first; h < d->first + d->n; h++)
+    n += usable(free, h) && free->platform->hosts[h].device == device ? free->left[h] : 0;
+  return n / group * group;
+}
+
+/* Takes an engine's accelerators from one domain after the other, in whole groups. FALSE if there are too
+ * few.
+ */
+static gboolean take_over_domains(tw_free_accelerators *free, const tw_placement_request *request, int pool,
+                                  gint64 group, tw_engine_place *place)
+{
+  const tw_device *device = NULL;
+  gint64 room = 0, missing = request->accelerators;
+  for (guint i = 0; i < free->domains->len; i++) {
+    const domain *d = &g_array_index(free->domains, domain, i);
+    for (int h = d->first; device == NULL && h < d->first + d->n; h++)
+      device = usable(free, h) ? free->platform->hosts[h].device : NULL;
+    room += device != NULL ? groups_in(free, d, device, group) : 0;
+  }
+  if (room < missing)
+    return FALSE;
+  GArray *shares = g_array_new(FALSE, FALSE, sizeof(tw_host_share));
+  for (guint i = 0; missing > 0; i++) {
+    const domain *d = &g_array_index(free->domains, domain, i);
+    gint64 here = MIN(missing, groups_in(free, d, device, group));
+    missing -= here;
+    for (int h = d->first; here > 0; h++) {
+      if (!usable(free, h) || free->platform->hosts[h].device != device)
+        continue;
+      tw_host_share share = {h, (int)MIN(here, free->left[h])};
+      free->left[h] -= share.accelerators;
+      here -= share.accelerators;
+      g_array_append_val(shares, share);
+    }
+  }
+  place->pool = pool;
+  place->n_shares = (int)shares->len;
+  place->shares = (tw_host_share *)(void *)g_array_free(shares, FALSE);
+  return TRUE;
+}
+
 static void refuse(const tw_free_accelerators *free, const tw_placement_request *request, gint64 placed,
                    const xmlNode *node, tw_faults *faults)
 {
@@ -128,7 +174,7 @@ static void refuse(const tw_free_accelerators *free, const tw_placement_request 
     tw_node_fault(
         node, faults,
         "pool \"%s\" asks for %" G_GINT64_FORMAT " engines of %" G_GINT64_FORMAT
-        " accelerators, each within one NVLink domain, but there is room for %" G_GINT64_FORMAT
+        " accelerators, but there is room for %" G_GINT64_FORMAT
         " on the %d hosts that match hosts=\"%s\"; lower replicas, tp, pp or dp, or use a larger platform",
         request->pool, request->engines, request->accelerators, placed, hosts, request->hosts);
 }
@@ -140,11 +186,14 @@ gboolean tw_place(tw_free_accelerators *free, const tw_placement_request *reques
     free->wanted[h] = g_pattern_match_simple(request->hosts, free->platform->hosts[h].id);
   for (gint64 i = 0; i < request->engines; i++) {
     const domain *d = choose_domain(free, request);
-    if (d == NULL) {
+    tw_engine_place place;
+    if (d != NULL) {
+      place = take(free, request, pool, d);
+    } else if (!take_over_domains(free, request, pool, request->group, &place) &&
+               !take_over_domains(free, request, pool, 1, &place)) {
       refuse(free, request, i, node, faults);
       return FALSE;
     }
-    tw_engine_place place = take(free, request, pool, d);
     g_array_append_val(places, place);
   }
   return TRUE;

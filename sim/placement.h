@@ -26,8 +26,9 @@ typedef struct tw_placement_request {
   const char *hosts; /* glob of host names */
   tw_placement_kind kind;
   gint64 engines;
-  gint64 accelerators; /* of each engine: all in one NVLink domain (or on one host outside of any), of one
-                          device */
+  gint64 accelerators; /* of each engine, of one device: all in one NVLink domain (or on one host outside of
+                          any) where one has room, else over several */
+  gint64 group;        /* accelerators that stay together in a domain where that can be: tensor-parallel */
 } tw_placement_request;
 
 /* The accelerators of a platform that no engine has taken yet. */

@@ -1,5 +1,7 @@
 #include "sim/scenario.h"
 
+#include "sim/span.h"
+
 #include <math.h>
 
 const char *const tw_pool_role_names[] = {"mixed", "prefill", "decode", NULL};
@@ -240,14 +242,35 @@ static void add_clocks(const tw_scenario *scenario, tw_pool *pool, tw_step_setti
   }
 }
 
+/* Engines of a pool share a step model: that of the one that reaches farthest. */
+static void widen(tw_reach *reach, tw_reach other)
+{
+  reach->tensor = MAX(reach->tensor, other.tensor);
+  reach->experts = MAX(reach->experts, other.experts);
+  reach->stages |= other.stages;
+}
+
+static void note_reach(tw_scenario *scenario, const tw_pool *pool)
+{
+  if (pool->reach.tensor > 1)
+    g_ptr_array_add(scenario->notes,
+                    g_strdup_printf("pool \"%s\": tensor-parallel groups of tp=\"%" G_GINT64_FORMAT
+                                    "\" lie in up to %d NVLink domains, and all-reduce over the fabric",
+                                    pool->id, pool->tp, pool->reach.tensor));
+}
+
 /* Places a pool and completes it with what depends on its device. */
 static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw_free_accelerators *free,
                        GArray *places, tw_faults *faults)
 {
   tw_pool *pool = &scenario->pools[index];
   const tw_platform *platform = scenario->platform;
-  tw_placement_request request = {pool->id, pool->hosts, (tw_placement_kind)pool->placement, pool->replicas,
-                                  pool->tp * pool->pp * pool->dp};
+  tw_placement_request request = {pool->id,
+                                  pool->hosts,
+                                  (tw_placement_kind)pool->placement,
+                                  pool->replicas,
+                                  pool->tp * pool->pp * pool->dp,
+                                  pool->tp};
   guint first = places->len;
   if (!tw_place(free, &request, index, places, node, faults))
     return;
@@ -263,6 +286,11 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
     pool->device = device;
   }
   tw_step_setting setting = step_setting(pool);
+  for (guint i = first; i < places->len; i++)
+    widen(&setting.reach,
+          tw_span_reach(platform, &g_array_index(places, tw_engine_place, i), &setting.parallelism));
+  pool->reach = setting.reach;
+  note_reach(scenario, pool);
   pool->memory = tw_memory_plan(&setting, pool->memory_fraction, pool->max_batched_tokens, pool->max_seqs,
                                 pool->block_tokens);
   check_memory(pool, node, faults);
@@ -382,6 +410,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     return NULL;
 
   g_autoptr(tw_scenario) scenario = g_new0(tw_scenario, 1);
+  scenario->notes = g_ptr_array_new_with_free_func(g_free);
   tw_schema_read(root, &tw_scenario_element, scenario);
   read_child(root, &tw_platform_ref_element, scenario);
   read_child(root, &tw_router_element, scenario);
@@ -430,6 +459,7 @@ void tw_scenario_free(tw_scenario *scenario)
   tw_schema_clear(&tw_trace_element, scenario);
   tw_scenario_clear_power(scenario);
   tw_scenario_clear_sessions(scenario);
+  g_ptr_array_unref(scenario->notes);
   g_free(scenario->canonical);
   g_strfreev(scenario->files);
   g_free(scenario);
@@ -438,7 +468,8 @@ void tw_scenario_free(tw_scenario *scenario)
 gboolean tw_scenario_uses_network(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
-    if (scenario->pools[i].role == TW_POOL_PREFILL)
+    if (scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
+        scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
       return TRUE;
   return FALSE;
 }

@@ -47,6 +47,7 @@ typedef struct tw_pool {
 
   tw_model *model;
   const tw_device *device;   /* of its hosts, borrowed from the platform */
+  tw_reach reach;            /* of its engines over NVLink domains */
   tw_step_model *step_model; /* shared by its engines */
   tw_memory memory;
   tw_power_law power; /* of one engine's accelerators */
@@ -137,7 +138,8 @@ typedef struct tw_scenario {
 
   gboolean segments, exact_steps, audit;
 
-  char *canonical; /* canonical XML, assignments applied */
+  GPtrArray *notes; /* of char *: what the user should know before a run */
+  char *canonical;  /* canonical XML, assignments applied */
   char **files; /* every file that was read, NULL-terminated: scenario and includes, platform, models, ... */
 } tw_scenario;
 
@@ -147,7 +149,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
-/* Whether anything crosses links: a KV cache on its way between engines. */
+/* Whether anything crosses links: KV caches on their way between engines, or collectives between domains. */
 gboolean tw_scenario_uses_network(const tw_scenario *scenario);
 
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */

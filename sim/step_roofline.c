@@ -35,9 +35,10 @@ typedef struct roofline {
   double kv_bytes;                    /* per layer and token of context */
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
-  double fixed_s, per_seq_s, layer_s; /* layer_s: of all layers together */
-  gboolean overlap;                   /* of per_seq_s with the accelerators' work */
-  double link_bytes_per_s, link_latency_s;
+  double fixed_s, per_seq_s, layer_s;      /* layer_s: of all layers together */
+  gboolean overlap;                        /* of per_seq_s with the accelerators' work */
+  double link_bytes_per_s, link_latency_s; /* inside an NVLink domain */
+  tw_reach reach;
 } roofline;
 
 /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
@@ -119,6 +120,9 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->layer_s = r->layers * (device->per_layer_s + setting->overhead.per_layer_s);
   r->link_bytes_per_s = setting->interconnect.bytes_per_s;
   r->link_latency_s = setting->interconnect.latency_s;
+  r->reach = setting->reach;
+  r->reach.tensor = MAX(r->reach.tensor, 1);
+  r->reach.experts = MAX(r->reach.experts, 1);
   return r;
 }
 
@@ -173,10 +177,13 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
 }
 
 /* A ring all-reduce, all-gather or reduce-scatter moves (n − 1)/n of the data once (twice for the
- * all-reduce). */
-static double collective_s(const roofline *r, int n, double passes, double bytes)
+ * all-reduce). Over several domains, a ring in each and one through them: that is the network's. */
+static double collective_s(const roofline *r, int n, int domains, double passes, double bytes)
 {
-  return n < 2 ? 0 : r->link_latency_s + passes * (n - 1) / n * bytes / r->link_bytes_per_s;
+  if (n < 2)
+    return 0;
+  double inside = (double)n / domains;
+  return r->link_latency_s + passes * fmax(inside - 1, 0) / inside * bytes / r->link_bytes_per_s;
 }
 
 /* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
@@ -188,7 +195,12 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, t
   time = tw_line_add(time, attention(r, b, micro, cost));
   /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
   double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
-  time.first += all_reduces * collective_s(r, r->tp, 2, tokens_micro * r->hidden * ACTIVATION_BYTES);
+  double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
+  time.first += all_reduces * collective_s(r, r->tp, r->reach.tensor, 2, tokens_micro * reduced);
+  if (r->reach.tensor > 1) {
+    cost->wire.tensor = fmax(cost->wire.tensor, all_reduces * tokens * reduced);
+    cost->wire.steps = all_reduces * 2 * (r->reach.tensor - 1);
+  }
   cost->flops.first += 2 * r->linear_params * tokens;
   cost->bytes.first += micro * r->linear_bytes;
   double share = (double)b->prefill_tokens / tokens;
@@ -238,10 +250,20 @@ static double experts_s(const roofline *r, double tokens, double prefill_share, 
   double comm = 0;
   if (r->ep > 1) {
     double sent = tokens_micro / group * MIN(r->experts_per_token, r->ep) * r->hidden * r->imbalance;
-    double one_way = sent * (r->ep - 1) / r->ep / r->link_bytes_per_s;
-    comm = 2 * r->link_latency_s + (1 + ACTIVATION_BYTES) * one_way; /* dispatch in fp8, combine in bf16 */
+    double payload = (1 + ACTIVATION_BYTES) * sent; /* dispatch in fp8, combine in bf16 */
+    double inside = ((double)r->ep / r->reach.experts - 1) / r->ep;
+    comm = 2 * r->link_latency_s + fmax(inside, 0) * payload / r->link_bytes_per_s;
+    if (r->reach.experts > 1) {
+      cost->wire.steps += 2 * r->moe_layers;
+      cost->wire.experts = r->moe_layers * micro * payload;
+    }
   } else if (r->dp > 1) {
-    comm = 2 * collective_s(r, group, 1, tokens_micro * r->hidden * ACTIVATION_BYTES);
+    double payload = tokens_micro * r->hidden * ACTIVATION_BYTES;
+    comm = 2 * collective_s(r, group, r->reach.experts, 1, payload);
+    if (r->reach.experts > 1) { /* to gather and to scatter sends as much as an all-to-all of the same size */
+      cost->wire.steps += 2 * r->moe_layers * (r->reach.experts - 1);
+      cost->wire.experts = r->moe_layers * micro * 2 * payload;
+    }
   }
   return r->moe_layers * (time.first + comm);
 }
@@ -278,10 +300,13 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
   double host_s = r->per_seq_s * (double)most_seqs / micro;
   double stage_s = r->fixed_s + (r->overlap ? 0 : host_s);
-  double send_s = 0;
-  if (r->pp > 1)
-    send_s = r->link_latency_s +
-             (double)most_tokens / micro * r->hidden * ACTIVATION_BYTES / r->tp / r->link_bytes_per_s;
+  double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
+  if (r->reach.stages) {
+    cost->wire.steps += r->pp - 1;
+    cost->wire.stages = passed;
+  } else if (r->pp > 1) {
+    send_s = r->link_latency_s + passed / micro / r->tp / r->link_bytes_per_s;
+  }
   tw_line latency = layers, slowest = tw_line_scale(layers, r->slowest_share);
   latency.first += head + r->pp * stage_s + (r->pp - 1) * send_s;
   slowest.first += head + stage_s + send_s;

@@ -35,11 +35,22 @@ typedef struct tw_work {
   double flops, bytes;
 } tw_work;
 
+/* Payload of an iteration's collectives whose groups leave their NVLink domain; 0 where none does. What of it
+ * crosses the fabric, and in which time, is the network's to say: time_s holds what they move inside domains.
+ */
+typedef struct tw_wire {
+  double tensor;  /* bytes that each tensor-parallel group of a rank all-reduces, over all layers */
+  double experts; /* bytes that each accelerator sends to the experts and back, its own part included */
+  double stages;  /* bytes that a rank passes from one stage to the next */
+  double steps;   /* latencies of the fabric, one after the other */
+} tw_wire;
+
 typedef struct tw_step_cost {
   tw_line time_s;
   tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
   tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
   tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
+  tw_wire wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
 } tw_step_cost;
@@ -56,6 +67,12 @@ typedef struct tw_interconnect {
   double latency_s;   /* alpha: of one step of a collective */
 } tw_interconnect;
 
+/* In how many NVLink domains the groups of an engine lie. */
+typedef struct tw_reach {
+  int tensor, experts; /* of a tensor-parallel group, and of all ranks of a stage; 1 (or 0): inside one */
+  gboolean stages;     /* stages follow each other in different domains */
+} tw_reach;
+
 typedef struct tw_step_setting {
   const tw_model *model;
   const tw_device *device;
@@ -64,6 +81,7 @@ typedef struct tw_step_setting {
   tw_precision attention; /* weights of the attention projections */
   tw_overhead overhead;   /* strings borrowed */
   tw_interconnect interconnect;
+  tw_reach reach;
   double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
   double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
   const char *table_file;  /* of the `table` model */

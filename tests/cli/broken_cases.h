@@ -169,8 +169,8 @@ static const broken cases[] = {
      .file = SCENARIO,
      .find = "replicas=\"1\"",
      .replace = "replicas=\"9\"",
-     .message = "s.xml:4: pool \"serve\" asks for 9 engines of 1 accelerators, each within one NVLink "
-                "domain, but there is room for 8 on the 2 hosts that match hosts=\"*\"; lower replicas, tp, "
+     .message = "s.xml:4: pool \"serve\" asks for 9 engines of 1 accelerators, but "
+                "there is room for 8 on the 2 hosts that match hosts=\"*\"; lower replicas, tp, "
                 "pp or dp, or use a larger platform"},
     {.name = "hosts that do not exist",
      .file = SCENARIO,

@@ -16,7 +16,9 @@ static void write_domain(GString *text, const test_site *site, char name)
   g_string_append_printf(
       text, "<zone id=\"%c\" routing=\"Floyd\"><prop id=\"tw:role\" value=\"nvlink-domain\"/>\n", name);
   for (int i = 0; i < site->gpus; i++)
-    g_string_append_printf(text, "<host id=\"%c%d\" speed=\"1Gf\"/>\n", name, i);
+    g_string_append_printf(text, "<host id=\"%c%d\" speed=\"1Gf\">%s%s%s</host>\n", name, i,
+                           site->device != NULL ? "<prop id=\"tw:device\" value=\"" : "",
+                           site->device != NULL ? site->device : "", site->device != NULL ? "\"/>" : "");
   g_string_append_printf(text,
                          "<router id=\"%c-switch\"/><router id=\"%c-leaf\"/>\n"
                          "<link id=\"%c-up\" bandwidth=\"%.17gGBps\" latency=\"1us\" "

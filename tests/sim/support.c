@@ -62,7 +62,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
   scenario->platform->hosts = g_new0(tw_host, 1);
   scenario->platform->n_zones = 1;
   scenario->platform->zones = g_new0(tw_zone, 1);
-  scenario->platform->zones[0].rack_index = -1;
+  scenario->platform->zones[0].rack_index = scenario->platform->zones[0].parent = -1;
   scenario->engines = g_new0(tw_engine_place, (gsize)engines);
   for (int i = 0; i < engines; i++) {
     scenario->engines[i].n_shares = 1;

@@ -21,7 +21,7 @@ static double time_us(const test_site *site, const char *pattern, int ranks, dou
 static void an_all_reduce_costs_what_the_ring_formula_says(void **state)
 {
   (void)state;
-  test_site site = {1, 8, 400};
+  test_site site = {1, 8, 400, NULL};
   for (int n = 2; n <= 8; n++) {
     /* 2(n−1)/n · S/B + 2(n−1) · α */
     double bytes = 900e6, expected = 2.0 * (n - 1) / n * bytes / 900e9 * 1e6 + 2 * (n - 1) * 1;
@@ -34,7 +34,7 @@ static void an_all_reduce_costs_what_the_ring_formula_says(void **state)
 static void the_switch_reduces_in_two_steps(void **state)
 {
   (void)state;
-  test_site site = {1, 8, 400};
+  test_site site = {1, 8, 400, NULL};
   /* S · 9/8 over 900 GB/s, and two steps of 1 us. */
   assert_near(time_us(&site, "all-reduce", 8, 800e6, "in-switch"), 1000 + 2, 1e-2);
 }
@@ -42,7 +42,7 @@ static void the_switch_reduces_in_two_steps(void **state)
 static void two_levels_send_over_the_fabric_only_what_must_cross_it(void **state)
 {
   (void)state;
-  test_site site = {2, 4, 200};
+  test_site site = {2, 4, 200, NULL};
   /* Reduce-scatter: 3/4 · 0.8 GB / 900 GB/s = 666.667 us + 3 us, and the same for the all-gather; between
    * them each rail: 2 · 1/2 · 0.2 GB / 50 GB/s = 4,000 us + 2 · 7 us. */
   assert_near(time_us(&site, "all-reduce", 8, 800e6, "auto"), 2 * (2000.0 / 3 + 3) + 4014, 1e-2);
@@ -56,7 +56,7 @@ static void an_all_to_all_over_two_racks_is_bound_by_the_up_link(void **state)
   (void)state;
   /* Each of 4 ranks of a rack sends 4/8 of 0.8 GB to the other rack: 1.6 GB in all. Without oversubscription
    * the NIC takes 0.4 / 50 s, with 4:1 the up-link 1.6 / 50 s. */
-  test_site open = {2, 4, 200}, narrow = {2, 4, 50};
+  test_site open = {2, 4, 200, NULL}, narrow = {2, 4, 50, NULL};
   assert_near(time_us(&open, "all-to-all", 8, 800e6, "auto"), 8000 + 7, 1e-2);
   assert_near(time_us(&narrow, "all-to-all", 8, 800e6, "auto"), 32000 + 7, 1e-2);
 }
@@ -64,16 +64,16 @@ static void an_all_to_all_over_two_racks_is_bound_by_the_up_link(void **state)
 static void a_large_all_to_all_carries_what_its_pairs_would(void **state)
 {
   (void)state;
-  /* 96 ranks are more than 4,096 pairs, so that flows are aggregated. A NIC carries 72/96 of 96 MB: at
+  /* 96 ranks are more than 1,024 pairs, so that flows are aggregated. A NIC carries 72/96 of 96 MB: at
    * 50 GB/s that is 1,440 us, and the up-link of 24 NICs is as wide as they. */
-  test_site site = {4, 24, 24 * 50};
+  test_site site = {4, 24, 24 * 50, NULL};
   assert_near(time_us(&site, "all-to-all", 96, 96e6, "auto"), 1440 + 7, 1e-1);
 }
 
 static void other_patterns_are_bound_by_their_bottleneck(void **state)
 {
   (void)state;
-  test_site site = {2, 4, 100};
+  test_site site = {2, 4, 100, NULL};
   /* Permutation: 4 · 0.5 GB over an up-link of 100 GB/s. Incast: 7/8 of 0.8 GB; four of its parts come in
    * by the NIC of rank 0, 0.4 / 50 s. Broadcast: the chain crosses the fabric once, 0.5 / 50 s, 7 steps. */
   assert_near(time_us(&site, "permutation", 8, 500e6, "auto"), 20000 + 7, 1e-2);
@@ -98,7 +98,7 @@ static void bad_usage_names_what_would_be_right(void **state)
       {{"-p", "all-reduce", "-a", "two-level", "-n", "7"}, "use ring"},
       {{"-p", "all-reduce", "-a", "rings"}, "did you mean \"ring\""},
   };
-  test_site site = {2, 4, 200};
+  test_site site = {2, 4, 200, NULL};
   g_autofree char *path = test_site_write(&site);
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     const char *arguments[12] = {"net", path};

@@ -19,7 +19,7 @@ static void run(const test_site *site, const test_flow *flows, int n, double *en
 static void a_flow_alone_takes_the_slowest_link(void **state)
 {
   (void)state;
-  test_site site = {2, GPUS, 200};
+  test_site site = {2, GPUS, 200, NULL};
   /* 9 GB over NVLink: 9 / 900 s; over the NIC: 9 / 50 s. */
   test_flow flows[] = {{0, 1, 9e9, 0}, {2, B(0), 9e9, 0}};
   double ends_s[2];
@@ -31,7 +31,7 @@ static void a_flow_alone_takes_the_slowest_link(void **state)
 static void two_flows_on_one_nic_take_twice_as_long(void **state)
 {
   (void)state;
-  test_site site = {3, GPUS, 200};
+  test_site site = {3, GPUS, 200, NULL};
   test_flow flows[] = {{0, B(0), 5e9, 0}, {0, C(0), 5e9, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
@@ -96,7 +96,7 @@ static void an_oversubscribed_leaf_slows_its_flows_by_the_factor(void **state)
   (void)state;
   /* Four NICs of 50 GB/s behind an up-link: 200 GB/s is non-blocking, 100 is 2:1, 50 is 4:1. */
   for (int ratio = 1; ratio <= 4; ratio *= 2) {
-    test_site site = {2, GPUS, 200.0 / ratio};
+    test_site site = {2, GPUS, 200.0 / ratio, NULL};
     test_flow flows[GPUS];
     double ends_s[GPUS];
     for (int i = 0; i < GPUS; i++)
@@ -112,7 +112,7 @@ static void a_flow_that_joins_takes_its_share_from_then_on(void **state)
   (void)state;
   /* 5 GB alone need 0.1 s. Halfway a second flow joins: 2.5 GB are left for each share of 25 GB/s, 0.1 s
    * more. The second has then sent 2.5 of its 5 GB and is alone: 0.05 s more. */
-  test_site site = {3, GPUS, 200};
+  test_site site = {3, GPUS, 200, NULL};
   test_flow flows[] = {{0, B(0), 5e9, 0}, {0, C(0), 5e9, 0.05}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);

@@ -58,7 +58,7 @@ static void site_free(site *s)
 
 static gboolean place(site *s, const char *hosts, tw_placement_kind kind, gint64 engines, gint64 accelerators)
 {
-  tw_placement_request request = {"serve", hosts, kind, engines, accelerators};
+  tw_placement_request request = {"serve", hosts, kind, engines, accelerators, 1};
   const xmlNode *pool = tw_node_child(tw_document_root(s->document), "pool");
   return tw_place(s->free, &request, 0, s->places, pool, s->faults);
 }
@@ -184,7 +184,7 @@ static void a_pool_that_is_too_large_is_told_what_there_is(void **state)
   assert_false(place(s, "gpu-*", TW_PLACEMENT_PACK, 1, 1));
   assert_int_equal(tw_faults_count(s->faults), 2);
   g_autofree char *large = g_strdup_printf(
-      "%s:2: pool \"serve\" asks for 3 engines of 8 accelerators, each within one NVLink domain, but "
+      "%s:2: pool \"serve\" asks for 3 engines of 8 accelerators, but "
       "there is room for 2 on the 16 hosts that match hosts=\"n*\"; lower replicas, tp, pp or dp, or "
       "use a larger platform",
       s->file);
