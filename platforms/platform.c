@@ -204,6 +204,7 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
 /* What the site's power passes through; only the outermost zone may say it. */
 static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermost)
 {
+  guint before = tw_faults_count(reader->faults);
   g_autofree char *together = NULL;
   for (const char *const *name = tw_supply_properties; *name != NULL; name++) {
     const xmlNode *prop = NULL;
@@ -215,7 +216,7 @@ static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermo
     else if (!tw_supply_set(&reader->supply, *name, text, &why))
       tw_node_fault(prop, reader->faults, "%s: %s", *name, why);
   }
-  if (outermost && !tw_supply_check(&reader->supply, &together))
+  if (tw_faults_count(reader->faults) == before && !tw_supply_check(&reader->supply, &together))
     tw_node_fault(node, reader->faults, "%s", together);
 }
 

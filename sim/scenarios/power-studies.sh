@@ -18,9 +18,9 @@ run 1mw-hgx-h100 llama-405b-1mw-hgx-h100
 run 1mw-nvl72 llama-405b-1mw-nvl72
 run 1mw-nvl72-fp4 llama-405b-1mw-nvl72 --set "//pool/@weights=fp4" --set "//closed-loop/@concurrency=18432"
 "$tokenworks" compare "$runs/1mw-hgx-h100" "$runs/1mw-nvl72" "$runs/1mw-nvl72-fp4" -m "$metrics"
-echo "What to learn: at the same power and the same clients a rack-scale system yields more tokens, because four of"
-echo "its accelerators hold what takes eight; narrower numbers and larger batches multiply that. The joules of fp8"
-echo "and fp4 arithmetic are estimates: see the sources in platforms/devices."
+echo "What to learn: neither site fills its megawatt with these clients, so compare tokens per second per MW. Four"
+echo "accelerators of a rack hold what takes eight in a node; narrower numbers and larger batches multiply that."
+echo "The joules of fp8 and fp4 arithmetic are estimates: see the sources in platforms/devices."
 
 echo
 echo "2. A day of reasoning on one HGX H100 node, as it comes, and with the site held to 9 kW from 11 to 15 o'clock"

@@ -100,6 +100,32 @@ static const broken cases[] = {
                 "\"&b;&b;&b;&b;&b;&b;&b;&b;\">]>\n<scenario name=\"&c;\"",
      .message = "s.xml:1: declares the entity \"a\" in its DOCTYPE; remove the declaration and write the "
                 "text itself"},
+    {.name = "a cap on power that nobody knows",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap site=\"20kW\"/>\n<output ",
+     .message =
+         "s.xml:5: power cannot be capped because it is not known: the platform lacks power of the hosts "
+         "(tw:overhead_w of a zone), PUE (tw:pue of the site)"},
+    {.name = "a cap that acts later than its period",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap delay=\"2s\"/>\n<output ",
+     .message = "s.xml:5: delay must be less than period; write a longer period or a shorter delay"},
+    {.name = "a negative price, and carbon without a number",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<price usd-per-kwh=\"-1\"/><carbon/>\n<output ",
+     .message = "s.xml:5: usd-per-kwh of <price>: \"-1\" is out of range; write a number from 0 to 1000\n"
+                "s.xml:5: give <carbon> either g-per-kwh=\"...\" or file=\"...\""},
+    {.name = "power supplies whose loads do not rise",
+     .file = PLATFORM,
+     .find = "<prop id=\"tw:role\" value=\"site\"/>",
+     .replace =
+         "<prop id=\"tw:psu_w\" value=\"-5\"/><prop id=\"tw:psu_efficiency\" value=\"0.5:0.9 0.2:0.8\"/>",
+     .message = "platform.xml:5: tw:psu_w: \"-5\" is no power; write a number of watts greater than 0\n"
+                "platform.xml:5: tw:psu_efficiency: load 0.2 does not rise over the point before; sort the "
+                "points by load"},
     {.name = "an unknown element",
      .file = SCENARIO,
      .find = "<pool ",
