@@ -25,6 +25,10 @@ typedef struct bench {
 
 static const bench benches[] = {
     {"azure-5x-4-engines", AZURE, {"//trace/@repeat=5"}, {"4", "5", "1"}},
+    {"azure-disaggregated-32-engines",
+     "sim/scenarios/azure-conv-disaggregated.xml",
+     {NULL},
+     {"32", "1", "20"}},
     {"azure-20x-64-engines", AZURE, {"//trace/@repeat=20", SIXTY_FOUR_ENGINES}, {"64", "20", "16"}},
     {"azure-40x-64-engines", AZURE, {"//trace/@repeat=40", SIXTY_FOUR_ENGINES}, {NULL}},
     {"azure-exact-steps", AZURE, {"//output/@exact-steps=true"}, {NULL}},

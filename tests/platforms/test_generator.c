@@ -40,12 +40,16 @@ static tw_platform *load_generated(scratch *files, const char *command)
 static void shipped_platforms_are_what_the_generators_write(void **state)
 {
   (void)state;
-  static const char *const shipped[][2] = {{"hgx-h100-1", "hgx nodes=1"},
-                                           {"hgx-h100-4", "hgx nodes=4"},
-                                           {"hgx-h100-32", "hgx nodes=32"},
-                                           {"hgx-h100-72", "hgx nodes=72"},
-                                           {"nvl72-gb200-1", "nvl72 racks=1"},
-                                           {"nvl72-gb200-8", "nvl72 racks=8"}};
+  static const char *const shipped[][2] = {
+      {"hgx-h100-1", "hgx nodes=1"},
+      {"hgx-h100-4", "hgx nodes=4"},
+      {"hgx-h100-32", "hgx nodes=32"},
+      {"hgx-h100-72", "hgx nodes=72"},
+      {"nvl72-gb200-1", "nvl72 racks=1"},
+      {"nvl72-gb200-8", "nvl72 racks=8"},
+      {"domains8-gb200-9-1-to-1", "nvl72 racks=9 domain-size=8 oversubscription=1"},
+      {"domains8-gb200-9-2-to-1", "nvl72 racks=9 domain-size=8 oversubscription=2"},
+      {"domains8-gb200-9-4-to-1", "nvl72 racks=9 domain-size=8 oversubscription=4"}};
   g_auto(GStrv) names = tw_data_list("platforms", ".xml");
   assert_int_equal(g_strv_length(names), G_N_ELEMENTS(shipped));
   for (gsize i = 0; i < G_N_ELEMENTS(shipped); i++) {
