@@ -14,7 +14,9 @@ typedef struct tw_overhead {
   double per_seq_s;   /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
   double per_layer_s; /* of each layer: launches that no CUDA graph hides */
   double compute;     /* share of the kernels' measured FLOP rate that a running server reaches */
-  gboolean overlap;   /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
+  char *devices;      /* that it was fitted on, separated by blanks */
+  gint64 max_seqs, max_context; /* sequences of an iteration, and their mean context, that it was fitted on */
+  gboolean overlap;             /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
 } tw_overhead;
 
 extern const tw_element tw_overhead_element; /* root of an engine file */

@@ -37,6 +37,8 @@ typedef struct roofline {
 
   double fixed_s, per_seq_s, layer_s;      /* layer_s: of all layers together */
   gboolean overlap;                        /* of per_seq_s with the accelerators' work */
+  gboolean foreign;                        /* a device that the overheads were not fitted on */
+  gint64 max_seqs, max_context;            /* that they were fitted on; 0: any */
   double link_bytes_per_s, link_latency_s; /* inside an NVLink domain */
   tw_reach reach;
 } roofline;
@@ -117,6 +119,11 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->fixed_s = setting->overhead.iteration_s;
   r->per_seq_s = setting->overhead.per_seq_s;
   r->overlap = setting->overhead.overlap;
+  g_auto(GStrv) fitted =
+      g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
+  r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
+  r->max_seqs = setting->overhead.max_seqs;
+  r->max_context = setting->overhead.max_context;
   r->layer_s = r->layers * (device->per_layer_s + setting->overhead.per_layer_s);
   r->link_bytes_per_s = setting->interconnect.bytes_per_s;
   r->link_latency_s = setting->interconnect.latency_s;
@@ -268,6 +275,18 @@ static double experts_s(const roofline *r, double tokens, double prefill_share, 
   return r->moe_layers * (time.first + comm);
 }
 
+/* Whether an iteration lies outside of what the overheads were fitted on. */
+static gboolean outside(const roofline *r, const tw_batch *ranks, int n_ranks)
+{
+  gboolean any = r->foreign;
+  for (int i = 0; i < n_ranks; i++) {
+    gint64 seqs = ranks[i].decode_seqs + ranks[i].prefill_seqs;
+    any |= r->max_seqs > 0 && seqs > r->max_seqs;
+    any |= r->max_context > 0 && ranks[i].decode_context > r->max_context * ranks[i].decode_seqs;
+  }
+  return any;
+}
+
 static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {
   const roofline *r = state;
@@ -282,6 +301,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   }
   double micro = (double)CLAMP(most_seqs, 1, r->pp);
   *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
+  cost->extrapolated = outside(r, ranks, n_ranks);
 
   /* All ranks of an iteration go at the pace of the slowest. */
   tw_line layers = {0, 0};

@@ -354,8 +354,11 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             json_string_value(json_object_get(network, "peak_link")),
             100 * number(summary, "network", "peak_link_utilization"));
   print_energy(summary, out);
-  if (number(summary, NULL, "extrapolated_iterations") > 0)
-    fprintf(out, "  warning     %.1f %% of the iterations lie outside of the measured step times\n",
-            100 * number(summary, NULL, "extrapolated_iterations"));
+  double outside = number(summary, NULL, "extrapolated_iterations");
+  if (!isnan(outside))
+    fprintf(out,
+            "  calibrated  %.1f %% of the iterations lie within what step times were fitted on (device, "
+            "batch, context)\n",
+            100 * (1 - outside));
   fprintf(out, "\n  logs in %s\n", directory);
 }

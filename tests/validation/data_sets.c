@@ -160,9 +160,9 @@ static char *closed_loop(int concurrency, int rounds, int isl, int osl, gboolean
   g_autofree char *law = g_strdup(spread ? "law=\"lognormal\" sigma=\"0.064\"" : "law=\"fixed\"");
   double share = spread ? 0.9 : 1;
   return g_strdup_printf(
-      "<closed-loop concurrency=\"%d\" requests=\"%d\" pace=\"2ms\"><prompt %s mean=\"%.0f\" "
+      "<closed-loop concurrency=\"%d\" requests=\"%d\" pace=\"%dms\"><prompt %s mean=\"%.0f\" "
       "max=\"%d\"/><answer %s mean=\"%.0f\" max=\"%d\"/></closed-loop>",
-      concurrency, concurrency * rounds, law, share * isl, isl, law, share * osl, osl);
+      concurrency, concurrency * rounds, rounds > 1 ? 2 : 0, law, share * isl, isl, law, share * osl, osl);
 }
 
 /* ---- The data sets ---- */
