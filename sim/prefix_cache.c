@@ -7,7 +7,8 @@ struct tw_prefix_node {
   gint64 depth;      /* nodes from the first of the prompt to this one */
   gint64 end_blocks; /* KV blocks that they complete */
   gint64 holders;
-  GList link; /* among the idle */
+  tw_prefix_node *newest; /* below it, and in most cases the only one; NULL: none, or evicted */
+  GList link;             /* among the idle */
 };
 
 static guint node_hash(gconstpointer key)
@@ -68,6 +69,20 @@ static tw_prefix_node child_of(const tw_prefix_cache *cache, const tw_request *r
                           .end_blocks = depth * request->hash_tokens / cache->block_tokens};
 }
 
+static tw_prefix_node **newest_below(tw_prefix_cache *cache, tw_prefix_node *parent)
+{
+  return parent != NULL ? &parent->newest : &cache->newest;
+}
+
+/* The node in the table that equals `key`, or NULL. Most nodes have one below them: that saves a look-up. */
+static tw_prefix_node *look_up(const tw_prefix_cache *cache, const tw_prefix_node *key)
+{
+  tw_prefix_node *newest = key->parent != NULL ? key->parent->newest : cache->newest;
+  if (newest != NULL && newest->id == key->id && newest->hash_tokens == key->hash_tokens)
+    return newest;
+  return g_hash_table_lookup(cache->nodes, key);
+}
+
 tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_request *request)
 {
   tw_prefix_hit hit = {0};
@@ -76,7 +91,7 @@ tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_reques
   gint64 most = MIN(request->n_hashes, (request->prompt_tokens - 1) / request->hash_tokens);
   while (tw_prefix_depth(hit.node) < most) {
     tw_prefix_node key = child_of(cache, request, hit.node);
-    tw_prefix_node *node = g_hash_table_lookup(cache->nodes, &key);
+    tw_prefix_node *node = look_up(cache, &key);
     if (node == NULL)
       break;
     hit.node = node;
@@ -136,7 +151,7 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
   gint64 last = nodes_within(cache, request, tokens);
   while (tw_prefix_depth(node) < last) {
     tw_prefix_node key = child_of(cache, request, node);
-    node = g_hash_table_lookup(cache->nodes, &key);
+    node = look_up(cache, &key);
     if (node != NULL) {
       /* The sequence's own blocks go, in exchange for those of the node. */
       *used_blocks -= own_blocks(node) - hold_one(cache, node);
@@ -147,6 +162,7 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
     node->holders = 1;
     node->link.data = node;
     g_hash_table_add(cache->nodes, node);
+    *newest_below(cache, node->parent) = node;
   }
   return node;
 }
@@ -161,6 +177,8 @@ void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
       break;
     g_queue_unlink(&cache->idle, &node->link);
     cache->idle_blocks -= own_blocks(node);
+    if (*newest_below(cache, node->parent) == node)
+      *newest_below(cache, node->parent) = NULL;
     g_hash_table_remove(cache->nodes, node);
   }
 }

@@ -20,8 +20,9 @@
 typedef struct tw_prefix_node tw_prefix_node;
 
 typedef struct tw_prefix_cache {
-  GHashTable *nodes; /* by parent, id and hash_tokens */
-  GQueue idle;       /* nodes that nobody holds, the next one to evict first */
+  GHashTable *nodes;      /* by parent, id and hash_tokens */
+  GQueue idle;            /* nodes that nobody holds, the next one to evict first */
+  tw_prefix_node *newest; /* first block of a prompt, where most prompts begin alike; NULL: evicted */
   gint64 idle_blocks;
   gint64 block_tokens; /* of a KV block */
 } tw_prefix_cache;
@@ -44,9 +45,9 @@ gint64 tw_prefix_cache_hold(tw_prefix_cache *cache, tw_prefix_node *node);
 /* Lets go of it: the node may be evicted from now on. Returns the KV blocks that nobody holds any more. */
 gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node);
 
-/* A sequence that holds `node` (NULL: none) has computed `tokens` tokens of its prompt and output: adds the nodes that
- * these complete, and holds them. Returns the last node that it now holds, NULL if it holds none, and lowers
- * `used_blocks` by the blocks that turned out to be there already and in use. */
+/* A sequence that holds `node` (NULL: none) has computed `tokens` tokens of its prompt and output: adds the
+ * nodes that these complete, and holds them. Returns the last node that it now holds, NULL if it holds none,
+ * and lowers `used_blocks` by the blocks that turned out to be there already and in use. */
 tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, tw_prefix_node *node,
                                     gint64 tokens, gint64 *used_blocks);
 
