@@ -1,21 +1,10 @@
 #include "sim/factory.h"
 
+#include "sim/intervals.h"
 #include "sim/transfers.h"
 #include "sim/windows.h"
 
 #include <math.h>
-
-/* The part of an engine that stands in one rack. */
-typedef struct rack_share {
-  int engine, rack;
-  int accelerators;
-} rack_share;
-
-typedef struct rack_usage {
-  int accelerators; /* of engines */
-  double busy_s, waiting_s, prompt_tokens, output_tokens;
-  double joules; /* of the engines' accelerators */
-} rack_usage;
 
 struct tw_factory {
   const tw_scenario *scenario;
@@ -32,19 +21,12 @@ struct tw_factory {
   tw_transfers *transfers; /* NULL where no pool hands over */
   tw_windows *windows;     /* NULL where no engine leaves its NVLink domain */
   GArray *touched;         /* engines whose due time the event under way may have changed */
-  int *accelerators;       /* of each engine */
   tw_heap agenda;          /* engines by due time */
   tw_heap_node *agenda_nodes;
   double now_s, event_s; /* event_s: of the last event */
 
-  /* The interval under way. */
-  gint64 interval;
-  guint64 arrived, completed, rejected;
-  GArray *shares; /* of rack_share, by engine */
-  rack_usage *racks;
-
+  tw_intervals *intervals;
   tw_site_power *power;
-  tw_meter *meter;
   tw_governor *governor; /* NULL: power is not capped */
 };
 
@@ -70,7 +52,7 @@ static void sequence_ended(void *user, int engine, tw_sequence *sequence, double
   tw_router_release(&factory->router, engine, &sequence->request);
   if (engine == sequence->prefill_engine && sequence->decode_engine >= 0) /* its one token needed no decode */
     tw_router_release(&factory->router, sequence->decode_engine, &sequence->request);
-  factory->completed++;
+  tw_intervals_counts(factory->intervals)->completed++;
   tw_recorder_ended(factory->recorder, sequence, TW_COMPLETED, NULL, now_s);
   tell_source(factory, &sequence->request, TRUE, now_s);
   tw_sequence_free(sequence);
@@ -164,21 +146,6 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
   };
 }
 
-static void share_racks(tw_factory *factory, int engine)
-{
-  const tw_engine_place *place = &factory->scenario->engines[engine];
-  const tw_platform *platform = factory->scenario->platform;
-  for (int i = 0; i < place->n_shares; i++) {
-    int rack = platform->zones[platform->hosts[place->shares[i].host].zone].rack_index;
-    factory->accelerators[engine] += place->shares[i].accelerators;
-    if (rack < 0)
-      continue;
-    rack_share share = {engine, rack, place->shares[i].accelerators};
-    g_array_append_val(factory->shares, share);
-    factory->racks[rack].accelerators += share.accelerators;
-  }
-}
-
 static void touch(void *user, int engine)
 {
   g_array_append_val(((tw_factory *)user)->touched, engine);
@@ -233,13 +200,9 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                           .arrival_s = INFINITY};
   init_router(factory);
   factory->engines = g_new0(tw_engine *, n);
-  factory->accelerators = g_new0(int, n);
   factory->agenda_nodes = g_new0(tw_heap_node, n);
   factory->touched = g_array_new(FALSE, FALSE, sizeof(int));
-  factory->shares = g_array_new(FALSE, FALSE, sizeof(rack_share));
-  factory->racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks);
   factory->power = tw_site_power_new(scenario);
-  factory->meter = tw_meter_new(scenario, factory->power, tw_recorder_log(recorder));
   gboolean segments = scenario->segments && tw_recorder_log(recorder) != NULL;
   tw_engine_listener listener = {.ended = sequence_ended,
                                  .ran = segments ? batch_ran : NULL,
@@ -254,9 +217,10 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
     config.spans = factory->windows != NULL && tw_windows_spans(factory->windows, i);
     factory->engines[i] = tw_engine_new(i, &config, &listener);
     factory->agenda_nodes[i].place = TW_HEAP_OUT;
-    share_racks(factory, i);
   }
   init_transfers(factory, network);
+  factory->intervals =
+      tw_intervals_new(scenario, factory->engines, factory->power, tw_recorder_log(recorder));
   factory->governor = tw_governor_new(scenario, factory->power, factory->engines);
   return factory;
 }
@@ -275,137 +239,12 @@ void tw_factory_free(tw_factory *factory)
   tw_heap_clear(&factory->agenda);
   tw_router_clear(&factory->router);
   g_free(factory->engines);
-  g_free(factory->accelerators);
   g_free(factory->agenda_nodes);
   g_array_unref(factory->touched);
-  g_array_unref(factory->shares);
-  g_free(factory->racks);
-  tw_meter_free(factory->meter);
+  tw_intervals_free(factory->intervals);
   tw_governor_free(factory->governor);
   tw_site_power_free(factory->power);
   g_free(factory);
-}
-
-/* ---- Intervals ---- */
-
-static double mean(double integral, double length_s)
-{
-  return length_s > 0 ? integral / length_s : NAN;
-}
-
-static void log_engine(tw_factory *factory, int engine, const tw_usage *usage, double start_s,
-                       double length_s)
-{
-  const tw_pool *pool = &factory->scenario->pools[factory->scenario->engines[engine].pool];
-  gint64 blocks = tw_engine_kv_blocks(factory->engines[engine]);
-  tw_engine_row row = tw_engine_row_empty;
-  row.start_s = start_s;
-  row.engine = engine;
-  row.busy = mean(usage->busy_s, length_s);
-  row.running = mean(usage->running_s, length_s);
-  row.waiting = mean(usage->waiting_s, length_s);
-  row.kv_used = mean(usage->kv_block_s, (double)blocks * length_s);
-  row.prompt_tokens = usage->prompt_tokens;
-  if (pool->prefix_cache)
-    row.cached_tokens = usage->cached_tokens;
-  row.output_tokens = usage->output_tokens;
-  row.clock = mean(usage->clock_s + length_s - usage->busy_s, length_s);
-  row.joules = usage->prefill_j + usage->decode_j + usage->idle_j;
-  row.watts = mean(row.joules, length_s);
-  tw_log_engine(tw_recorder_log(factory->recorder), &row);
-}
-
-static void log_racks(tw_factory *factory, double start_s, double length_s)
-{
-  const tw_platform *platform = factory->scenario->platform;
-  for (int i = 0; i < platform->n_racks; i++) {
-    rack_usage *rack = &factory->racks[i];
-    const tw_power_parts *parts = &factory->power->racks[i];
-    tw_rack_row row = tw_rack_row_empty;
-    row.start_s = start_s;
-    row.rack = platform->racks[i];
-    row.busy = rack->accelerators > 0 ? mean(rack->busy_s, rack->accelerators * length_s) : 0;
-    row.waiting = mean(rack->waiting_s, length_s);
-    row.prompt_tokens_per_s = mean(rack->prompt_tokens, length_s);
-    row.output_tokens_per_s = mean(rack->output_tokens, length_s);
-    row.accelerator_w = mean(rack->joules, length_s) + parts->spare_w;
-    row.host_w = parts->host_w;
-    row.network_w = parts->network_w;
-    tw_log_rack(tw_recorder_log(factory->recorder), &row);
-    *rack = (rack_usage){.accelerators = rack->accelerators};
-  }
-}
-
-/* Writes the rows of the interval under way, which ends at `end_s`, and starts the next. */
-static void end_interval(tw_factory *factory, double end_s)
-{
-  double start_s = (double)factory->interval * factory->scenario->interval_s, length_s = end_s - start_s;
-  double busy_s = 0;
-  int accelerators = 0;
-  tw_usage site = {0};
-  guint share = 0;
-  factory->interval++;
-  /* A run may end on the edge of an interval: what happened there is a row of no length. */
-  if (tw_recorder_log(factory->recorder) == NULL ||
-      (length_s <= 0 && factory->event_s < start_s && factory->arrived == 0))
-    return;
-  for (int i = 0; i < factory->scenario->n_engines; i++) {
-    tw_usage usage = tw_engine_take_usage(factory->engines[i], end_s);
-    log_engine(factory, i, &usage, start_s, length_s);
-    for (; share < factory->shares->len; share++) {
-      const rack_share *s = &g_array_index(factory->shares, rack_share, share);
-      if (s->engine != i)
-        break;
-      rack_usage *rack = &factory->racks[s->rack];
-      double part = (double)s->accelerators / factory->accelerators[i];
-      rack->busy_s += usage.busy_s * s->accelerators;
-      rack->waiting_s += usage.waiting_s * part;
-      rack->prompt_tokens += (double)usage.prompt_tokens * part;
-      rack->output_tokens += (double)usage.output_tokens * part;
-      rack->joules += (usage.prefill_j + usage.decode_j + usage.idle_j) * part;
-    }
-    busy_s += usage.busy_s * factory->accelerators[i];
-    accelerators += factory->accelerators[i];
-    site.running_s += usage.running_s;
-    site.waiting_s += usage.waiting_s;
-    site.prompt_tokens += usage.prompt_tokens;
-    site.output_tokens += usage.output_tokens;
-  }
-  log_racks(factory, start_s, length_s);
-  tw_site_row row = tw_site_row_empty;
-  row.start_s = start_s;
-  row.running = mean(site.running_s, length_s);
-  row.waiting = mean(site.waiting_s, length_s);
-  row.arrived = (gint64)factory->arrived;
-  row.completed = (gint64)factory->completed;
-  row.rejected = (gint64)factory->rejected;
-  row.busy = mean(busy_s, accelerators * length_s);
-  row.prompt_tokens_per_s = mean((double)site.prompt_tokens, length_s);
-  row.output_tokens_per_s = mean((double)site.output_tokens, length_s);
-  tw_meter_row(factory->meter, &row, length_s);
-  factory->arrived = factory->completed = factory->rejected = 0;
-}
-
-static void cut_meter(tw_factory *factory, double now_s)
-{
-  double joules = 0;
-  for (int i = 0; i < factory->scenario->n_engines; i++)
-    joules += tw_engine_joules(factory->engines[i], now_s);
-  tw_meter_cut(factory->meter, now_s, joules);
-}
-
-/* Intervals, and windows of the meter, end before anything that happens at their end. */
-static void end_intervals(tw_factory *factory, double now_s)
-{
-  for (;;) {
-    double interval_s = (double)(factory->interval + 1) * factory->scenario->interval_s;
-    double end_s = fmin(interval_s, tw_meter_window_end(factory->meter));
-    if (end_s > now_s)
-      return;
-    cut_meter(factory, end_s);
-    if (end_s == interval_s)
-      end_interval(factory, end_s);
-  }
 }
 
 /* ---- Events ---- */
@@ -515,7 +354,7 @@ static void window_resumed(void *user, int engine, double now_s)
 /* Takes a request that no engine can serve. */
 static void reject(tw_factory *factory, tw_sequence *sequence, const char *reason, double now_s)
 {
-  factory->rejected++;
+  tw_intervals_counts(factory->intervals)->rejected++;
   tw_recorder_ended(factory->recorder, sequence, TW_REJECTED, reason, now_s);
   tell_source(factory, &sequence->request, FALSE, now_s);
   tw_sequence_free(sequence);
@@ -536,7 +375,7 @@ static void dispatch(tw_factory *factory, double now_s)
   tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
   tw_heap_remove(&factory->front_end, node);
   sequence->ticket = factory->tickets++;
-  factory->arrived++;
+  tw_intervals_counts(factory->intervals)->arrived++;
   tw_recorder_arrived(factory->recorder);
   int engine = tw_router_assign(&factory->router, &sequence->request);
   int decode = hands_over(factory, engine)
@@ -573,7 +412,7 @@ static void step(tw_factory *factory, int engine, double now_s)
 static void control(tw_factory *factory)
 {
   double now_s = tw_factory_next_control(factory);
-  end_intervals(factory, now_s);
+  tw_intervals_until(factory->intervals, now_s);
   tw_governor_step(factory->governor);
   for (int i = 0; i < factory->scenario->n_engines; i++)
     touch(factory, i);
@@ -592,7 +431,7 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
     }
     if (now_s > until_s || now_s == INFINITY)
       return TRUE;
-    end_intervals(factory, now_s);
+    tw_intervals_until(factory->intervals, now_s);
     factory->now_s = factory->event_s = now_s;
     if (dispatch_s == now_s) {
       if (!fill_front_end(factory, now_s, error))
@@ -623,7 +462,7 @@ static void empty_front_end(tw_factory *factory, double end_s)
     tw_heap_node *node = tw_heap_top(&factory->front_end);
     tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
     tw_heap_remove(&factory->front_end, node);
-    factory->arrived++;
+    tw_intervals_counts(factory->intervals)->arrived++;
     tw_recorder_arrived(factory->recorder);
     record_unfinished(factory, sequence, end_s);
   }
@@ -634,11 +473,9 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   if (!isfinite(end_s))
     end_s = factory->now_s;
   factory->now_s = end_s;
-  end_intervals(factory, end_s);
+  tw_intervals_until(factory->intervals, end_s);
   empty_front_end(factory, end_s);
-  cut_meter(factory, end_s);
-  end_interval(factory, end_s);
-  tw_meter_close(factory->meter);
+  tw_intervals_close(factory->intervals, end_s, factory->event_s);
   for (int i = 0; i < factory->scenario->n_engines; i++) {
     g_autoptr(GPtrArray) left = tw_engine_evict(factory->engines[i], end_s);
     for (guint k = 0; k < left->len; k++)
@@ -656,7 +493,7 @@ double tw_factory_finish(tw_factory *factory, double end_s)
 
 tw_energy tw_factory_energy(const tw_factory *factory)
 {
-  return tw_meter_total(factory->meter);
+  return tw_intervals_energy(factory->intervals);
 }
 
 const tw_governor *tw_factory_governor(const tw_factory *factory)

@@ -306,6 +306,25 @@ static void print_energy(const json_t *summary, FILE *out)
             1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
 }
 
+static void print_utilization(const json_t *summary, FILE *out)
+{
+  static const struct {
+    const char *key, *before, *after;
+  } parts[] = {{"accelerator_busy", "", " busy"},
+               {"mfu", "MFU ", ""},
+               {"mbu", "MBU ", ""},
+               {"kv_used", "KV cache ", " used"}};
+  const char *separator = "  utilization ";
+  for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+    double share = number(summary, "utilization", parts[i].key);
+    if (isnan(share))
+      continue; /* measured step times tell nothing of FLOPs */
+    fprintf(out, "%s%s%.1f %%%s", separator, parts[i].before, 100 * share, parts[i].after);
+    separator = ", ";
+  }
+  fputc('\n', out);
+}
+
 void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
 {
   double output = number(summary, "tokens", "output"), arrived = number(summary, "requests", "arrived");
@@ -336,17 +355,17 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));
   fputc('\n', out);
   print_latencies(summary, out);
-  fprintf(out, "\n  throughput  %.4g requests/s, %.5g output tokens/s (%.4g per accelerator)\n",
-          number(summary, "throughput", "requests_per_s"),
-          number(summary, "throughput", "output_tokens_per_s"),
-          number(summary, "throughput", "output_tokens_per_s_per_accelerator"));
-  if (json_object_get(summary, "slo") != NULL)
+  if (isnan(number(summary, "throughput", "requests_per_s")))
+    fputs("\n  throughput  none: the measurement window is empty\n", out);
+  else
+    fprintf(out, "\n  throughput  %.4g requests/s, %.5g output tokens/s (%.4g per accelerator)\n",
+            number(summary, "throughput", "requests_per_s"),
+            number(summary, "throughput", "output_tokens_per_s"),
+            number(summary, "throughput", "output_tokens_per_s_per_accelerator"));
+  if (!isnan(number(summary, "slo", "attainment")))
     fprintf(out, "  SLO         %.2f %% of requests attain it, goodput %.4g requests/s\n",
             100 * number(summary, "slo", "attainment"), number(summary, "slo", "goodput_requests_per_s"));
-  fprintf(out, "  utilization %.1f %% busy, MFU %.1f %%, MBU %.1f %%, KV cache %.1f %% used\n",
-          100 * number(summary, "utilization", "accelerator_busy"),
-          100 * number(summary, "utilization", "mfu"), 100 * number(summary, "utilization", "mbu"),
-          100 * number(summary, "utilization", "kv_used"));
+  print_utilization(summary, out);
   const json_t *network = json_object_get(summary, "network");
   if (network != NULL)
     fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",
