@@ -203,7 +203,7 @@ with tempfile.TemporaryDirectory() as scratch, Browser() as browser:
     for name, duration in (("half-hour", 1800), ("day", 86400)):
         write_fixture(os.path.join(scratch, name), duration)
         check(browser, os.path.join(scratch, name), True)
-    for name in ("azure-conv-hgx-h100", "reasoning-deepseek-nvl72"):
+    for name in ("azure-conv-hgx-h100", "reasoning-day-hgx-h100", "reasoning-deepseek-nvl72"):
         run = os.path.join(scratch, name)
         subprocess.run([PROGRAM, "run", os.path.join(SOURCE, f"sim/scenarios/{name}.xml"), "-o", run, "--quiet"], check=True)
         check(browser, run, False)
