@@ -1,6 +1,7 @@
 #include "platforms/fault.h"
 #include "sim/command.h"
 #include "sim/scenario.h"
+#include "sim/sweep.h"
 
 static void check_trace(const char *path, const tw_trace_format *format, tw_faults *faults)
 {
@@ -46,6 +47,10 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
                       ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
                       : NULL,
                   faults);
+  } else if (g_str_equal(root, tw_sweep_element.name)) {
+    g_autoptr(tw_sweep) sweep = tw_sweep_load(path, faults);
+    if (sweep != NULL)
+      printf("%s: a sweep of %u points and %u runs\n", path, sweep->points->len, tw_sweep_runs(sweep));
   } else if (g_str_equal(root, "platform")) {
     g_autoptr(tw_platform) platform = tw_platform_load(path, faults);
     if (platform != NULL)
@@ -62,10 +67,11 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
     if (device != NULL)
       printf("%s: the device %s\n", path, device->label);
   } else {
-    static const char *const roots[] = {"scenario", "platform", "model", "device", NULL};
+    static const char *const roots[] = {"scenario", "platform", "model", "device", "sweep", NULL};
     const char *near = tw_nearest(root, roots);
     tw_node_fault(tw_document_root(document), faults, "<%s> is no file of ours; %s%s%s", root,
-                  near != NULL ? "did you mean <" : "expected <scenario>, <platform>, <model> or <device>",
+                  near != NULL ? "did you mean <"
+                               : "expected <scenario>, <platform>, <model>, <device> or <sweep>",
                   near != NULL ? near : "", near != NULL ? ">?" : "");
   }
   return (int)(tw_faults_count(faults) - before);
@@ -106,8 +112,8 @@ static const GOptionEntry check_options[] = {
      NULL},
     {"schema", 0, 0, G_OPTION_ARG_NONE, VALUE(schema), "Print the RELAX NG schema of scenarios, for editors",
      NULL},
-    {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe), "Print every element and attribute of scenarios",
-     NULL},
+    {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe),
+     "Print every element and attribute of scenarios, and of sweeps", NULL},
     G_OPTION_ENTRY_NULL};
 #undef VALUE
 
@@ -119,7 +125,8 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   if (values.schema || values.describe) {
     g_autofree char *text =
         values.schema ? tw_schema_relaxng(&tw_scenario_element) : tw_schema_describe(&tw_scenario_element);
-    fputs(text, stdout);
+    g_autofree char *sweep = values.schema ? NULL : tw_schema_describe(&tw_sweep_element);
+    printf("%s%s%s", text, sweep != NULL ? "\n" : "", sweep != NULL ? sweep : "");
     return TW_EXIT_OK;
   }
   if (argc < 2) {
