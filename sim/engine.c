@@ -349,7 +349,7 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
   if (engine->busy && batch_is_open(engine) && best->decodes) {
     /* What is left lasts less long. */
     gint64 last =
-        engine->segment.done + MIN(tw_kv_room(&best->kv, best->count, tw_kv_free(&best->kv)), G_MAXINT32);
+        engine->segment.done + MIN(tw_kv_room(&best->kv, best->decoding.count, tw_kv_free(&best->kv)), G_MAXINT32);
     engine->planned = MIN(engine->planned, MAX(engine->segment.done + iterations, last));
     engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
   }

@@ -28,7 +28,8 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
   *s = (tw_scheduler){.config = *config,
                       .chunks = g_ptr_array_new(),
                       .ended = g_ptr_array_new(),
-                      .handed_over = g_ptr_array_new()};
+                      .handed_over = g_ptr_array_new(),
+                      .decoding = {.window = config->window, .full_share = config->full_share}};
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
   tw_prefix_cache_init(&s->prefixes, config->block_tokens);
   g_queue_init(&s->running);
@@ -44,9 +45,9 @@ void tw_scheduler_clear(tw_scheduler *s)
     tw_sequence_free(tw_container(s->waiting.nodes[i], tw_sequence, waiting));
   for (guint i = 0; i < s->delivered.n; i++)
     tw_sequence_free(tw_container(s->delivered.nodes[i], tw_sequence, waiting));
-  tw_heap *heaps[] = {&s->waiting, &s->delivered, &s->finish, &s->answer, &s->growing};
-  for (guint i = 0; i < G_N_ELEMENTS(heaps); i++)
-    tw_heap_clear(heaps[i]);
+  tw_heap_clear(&s->waiting);
+  tw_heap_clear(&s->delivered);
+  tw_decoding_clear(&s->decoding);
   tw_kv_cache_clear(&s->kv);
   tw_prefix_cache_clear(&s->prefixes);
   g_ptr_array_unref(s->chunks);
@@ -102,122 +103,36 @@ void tw_scheduler_evict_prefixes(tw_scheduler *s, gint64 iterations)
   tw_prefix_cache_evict(&s->prefixes, s->kv.total_blocks - tw_scheduler_kv_used(s, iterations));
 }
 
-/* ---- State of decoding sequences, from the decode count ---- */
-
-static gint64 kv_tokens_of(const tw_scheduler *s, const tw_sequence *sequence)
-{
-  return sequence->prefill_target + s->count - sequence->joined;
-}
-
-static gint64 windowed_context(const tw_scheduler *s, gint64 kv_tokens)
-{
-  return MIN(kv_tokens + 1, s->config.window);
-}
-
-/* ---- Charges ---- */
-
-/* Moments are taken from a count so near that no digits are lost. */
-#define CHARGE_SPAN 65536
-
-static tw_charge_sums sums_after(const tw_scheduler *s, gint64 iterations)
-{
-  return tw_charge_after(s->sums, &s->rates, s->charge_start - s->charge_origin,
-                         s->count - s->charge_start + iterations);
-}
-
-static double charge_between(const tw_scheduler *s, const tw_sequence *sequence, tw_charge_sums from,
-                             tw_charge_sums to)
-{
-  double offset = (double)(sequence->prefill_target + 1 - (sequence->joined - s->charge_origin));
-  gboolean full = s->config.window > 0 && !tw_heap_node_in(&sequence->window_full);
-  return tw_charge_between(from, to, offset, full ? (double)s->config.window : 0, s->config.full_share);
-}
-
-/* Charges a decoding sequence for its iterations up to now. */
-static void charge_decodes(const tw_scheduler *s, tw_sequence *sequence)
-{
-  tw_charge_sums now = sums_after(s, 0);
-  sequence->joules += charge_between(s, sequence, sequence->charged, now);
-  sequence->charged = now;
-}
-
-static double chunk_joules(const tw_scheduler *s, const tw_sequence *sequence)
-{
-  double done = (double)sequence->prefill_done, n = (double)sequence->chunk;
-  return s->rates.per_prompt * n + s->rates.per_attended * (n * done + n * (n + 1) / 2);
-}
+/* ---- Decodes ---- */
 
 void tw_scheduler_charge(tw_scheduler *s, const tw_charge_rates *rates)
 {
-  if (s->count - s->charge_origin < CHARGE_SPAN) {
-    s->sums = sums_after(s, 0);
-  } else {
-    for (GList *link = s->running.head; link != NULL; link = link->next) {
-      tw_sequence *sequence = link->data;
-      if (sequence->decoding)
-        charge_decodes(s, sequence);
-      sequence->charged = (tw_charge_sums){0};
-    }
-    s->sums = (tw_charge_sums){0};
-    s->charge_origin = s->count;
-  }
-  s->charge_start = s->count;
-  s->rates = *rates;
+  tw_decoding_charge(&s->decoding, &s->running, rates);
 }
 
 void tw_scheduler_charge_part(tw_scheduler *s, double part)
 {
-  for (GList *link = s->decodes ? s->running.head : NULL; link != NULL; link = link->next) {
-    tw_sequence *sequence = link->data;
-    if (sequence->decoding)
-      sequence->joules += part * charge_between(s, sequence, sums_after(s, 0), sums_after(s, 1));
-  }
+  if (s->decodes)
+    tw_decoding_charge_part(&s->decoding, &s->running, part);
   for (guint i = 0; i < s->chunks->len; i++) {
     tw_sequence *sequence = s->chunks->pdata[i];
-    sequence->joules += part * chunk_joules(s, sequence);
+    sequence->joules += part * tw_decoding_chunk_joules(&s->decoding, sequence);
   }
 }
 
 static void join_decoding(tw_scheduler *s, tw_sequence *sequence)
 {
-  const tw_request *request = &sequence->request;
-  gint64 tokens = sequence->prefill_target, left = tw_request_output_tokens(request) - sequence->emitted;
-  sequence->decoding = TRUE;
-  sequence->joined = s->count;
-  sequence->charged = sums_after(s, 0);
-  s->decoding++;
-  s->kv_tokens += tokens;
-  tw_kv_join(&s->kv, s->count, tokens);
-  tw_heap_push(&s->finish, &sequence->finish, (double)(s->count + left), sequence->ticket);
-  if (sequence->emitted <= request->reasoning_tokens && request->answer_tokens > 0)
-    tw_heap_push(&s->answer, &sequence->answer,
-                 (double)(s->count + request->reasoning_tokens + 1 - sequence->emitted), sequence->ticket);
-  if (s->config.window > 0) {
-    s->windowed += windowed_context(s, tokens);
-    if (tokens + 1 < s->config.window)
-      tw_heap_push(&s->growing, &sequence->window_full, (double)(s->count + s->config.window - tokens - 1),
-                   sequence->ticket);
-  }
+  tw_kv_join(&s->kv, s->decoding.count, sequence->prefill_target);
+  tw_decoding_join(&s->decoding, sequence);
 }
 
 static void leave_decoding(tw_scheduler *s, tw_sequence *sequence)
 {
-  gint64 tokens = kv_tokens_of(s, sequence);
-  charge_decodes(s, sequence);
-  tw_kv_leave(&s->kv, s->count, tokens);
+  gint64 tokens = tw_decoding_tokens(&s->decoding, sequence);
+  tw_decoding_leave(&s->decoding, sequence);
+  tw_kv_leave(&s->kv, s->decoding.count, tokens);
   cache_prefix(s, sequence, tokens);
   free_kv(s, sequence, tokens);
-  s->decoding--;
-  s->kv_tokens -= tokens;
-  sequence->decoding = FALSE;
-  if (s->config.window > 0)
-    s->windowed -= windowed_context(s, tokens);
-  if (tw_heap_node_in(&sequence->finish))
-    tw_heap_remove(&s->finish, &sequence->finish);
-  if (tw_heap_node_in(&sequence->answer))
-    tw_heap_remove(&s->answer, &sequence->answer);
-  if (tw_heap_node_in(&sequence->window_full))
-    tw_heap_remove(&s->growing, &sequence->window_full);
 }
 
 /* ---- Waiting and preemption ---- */
@@ -262,7 +177,6 @@ static tw_sequence *worst_running(const tw_scheduler *s)
 static void preempt(tw_scheduler *s, tw_sequence *sequence)
 {
   if (sequence->decoding) {
-    sequence->emitted += (gint32)(s->count - sequence->joined);
     leave_decoding(s, sequence);
   } else {
     free_kv(s, sequence, sequence->prefill_done + sequence->chunk);
@@ -288,7 +202,7 @@ static tw_sequence *partial_prompt(const tw_scheduler *s)
 gboolean tw_scheduler_reserve(tw_scheduler *s, gint64 tokens, gint64 iterations)
 {
   gint64 blocks = tw_kv_blocks(&s->kv, tokens);
-  if (s->waiting.n > 0 || blocks > tw_kv_free(&s->kv) - tw_kv_need(&s->kv, s->count, iterations + 1))
+  if (s->waiting.n > 0 || blocks > tw_kv_free(&s->kv) - tw_kv_need(&s->kv, s->decoding.count, iterations + 1))
     return FALSE;
   s->held++;
   s->held_blocks += blocks;
@@ -332,7 +246,7 @@ static gboolean join_delivered(tw_scheduler *s)
   for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL; any = TRUE) {
     tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
     gint64 tokens = sequence->prefill_target;
-    gint64 need = tw_kv_need(&s->kv, s->count, 1) + (tokens % s->config.block_tokens == 0);
+    gint64 need = tw_kv_need(&s->kv, s->decoding.count, 1) + (tokens % s->config.block_tokens == 0);
     if (s->running.length >= s->config.max_seqs || (need > tw_kv_free(&s->kv) && s->running.length > 0))
       break;
     tw_heap_remove(&s->delivered, node);
@@ -367,16 +281,16 @@ static gint64 plan_running(tw_scheduler *s)
 {
   for (;;) {
     tw_sequence *partial = partial_prompt(s);
-    gint64 chunk = 0, need = tw_kv_need(&s->kv, s->count, 1);
+    gint64 chunk = 0, need = tw_kv_need(&s->kv, s->decoding.count, 1);
     if (partial != NULL) {
-      chunk =
-          MIN(partial->prefill_target - partial->prefill_done, s->config.max_batched_tokens - s->decoding);
+      chunk = MIN(partial->prefill_target - partial->prefill_done,
+                  s->config.max_batched_tokens - s->decoding.sequences);
       need += chunk_blocks(s, partial, chunk);
     }
     if (need <= tw_kv_free(&s->kv)) {
       if (chunk > 0)
         take_chunk(s, partial, chunk);
-      return s->config.max_batched_tokens - s->decoding - chunk;
+      return s->config.max_batched_tokens - s->decoding.sequences - chunk;
     }
     preempt(s, worst_running(s));
   }
@@ -453,26 +367,18 @@ gboolean tw_scheduler_plan(tw_scheduler *s, double now_s)
   if (kind->mixed) {
     gint64 budget = plan_running(s);
     if (!s->preempted)
-      admit(s, budget, tw_kv_need(&s->kv, s->count, 1), now_s);
-    s->decodes = s->decoding > 0;
+      admit(s, budget, tw_kv_need(&s->kv, s->decoding.count, 1), now_s);
+    s->decodes = s->decoding.sequences > 0;
   } else {
     gboolean may_admit = !kind->when_empty || s->running.length == 0;
     gboolean admitted = may_admit && admit(s, s->config.max_batched_tokens, 0, now_s);
-    s->decodes = !admitted && s->decoding > 0;
+    s->decodes = !admitted && s->decoding.sequences > 0;
     if (s->decodes)
       plan_running(s);
-    s->decodes = !admitted && s->decoding > 0;
+    s->decodes = !admitted && s->decoding.sequences > 0;
   }
-  if (s->decodes) {
-    tw_heap_node *full = tw_heap_top(&s->growing);
-    s->batch.decode_seqs = s->decoding;
-    s->batch.decode_context = s->kv_tokens + s->decoding;
-    s->batch.decode_windowed = s->windowed;
-    s->batch.decode_growing = s->growing.n;
-    s->batch.sampled += s->decoding;
-    if (full != NULL)
-      s->batch.next_full = (gint64)full->key - s->count;
-  }
+  if (s->decodes)
+    tw_decoding_batch(&s->decoding, &s->batch);
   return s->chunks->len > 0 || s->preempted || joined || s->decodes != had_decodes;
 }
 
@@ -482,10 +388,10 @@ gint64 tw_scheduler_horizon(const tw_scheduler *s)
     return 1;
   if (!s->decodes)
     return G_MAXINT64;
-  gint64 first_end = (gint64)tw_heap_top(&s->finish)->key - s->count;
-  gint64 blocks = tw_kv_free(&s->kv), room = tw_kv_room(&s->kv, s->count, blocks);
+  gint64 first_end = tw_decoding_first_end(&s->decoding);
+  gint64 blocks = tw_kv_free(&s->kv), room = tw_kv_room(&s->kv, s->decoding.count, blocks);
   if (s->evictable) {
-    gint64 before_eviction = tw_kv_room(&s->kv, s->count, blocks - s->prefixes.idle_blocks);
+    gint64 before_eviction = tw_kv_room(&s->kv, s->decoding.count, blocks - s->prefixes.idle_blocks);
     room = CLAMP(before_eviction, 1, room);
   }
   return MIN(first_end, room);
@@ -506,24 +412,9 @@ static void end_sequence(tw_scheduler *s, tw_sequence *sequence)
 
 static void advance_decodes(tw_scheduler *s, const tw_segment *segment, gint64 iterations)
 {
-  gint64 before = s->count;
-  take_blocks(s, tw_kv_need(&s->kv, before, iterations));
-  s->kv_tokens += s->decoding * iterations;
-  s->windowed += (gint64)s->growing.n * iterations;
-  s->count += iterations;
-  for (tw_heap_node *top; (top = tw_heap_top(&s->growing)) != NULL && top->key <= (double)s->count;) {
-    s->windowed -= s->count - (gint64)top->key; /* where the step model did not stop at the full window */
-    charge_decodes(s, tw_container(top, tw_sequence, window_full));
-    tw_heap_remove(&s->growing, top);
-  }
-  for (tw_heap_node *top; (top = tw_heap_top(&s->answer)) != NULL && top->key <= (double)s->count;) {
-    tw_heap_remove(&s->answer, top);
-    tw_container(top, tw_sequence, answer)->first_answer_s =
-        tw_segment_boundary(segment, segment->done + (gint64)top->key - before);
-  }
-  for (tw_heap_node *top; (top = tw_heap_top(&s->finish)) != NULL && top->key <= (double)s->count;) {
-    tw_sequence *sequence = tw_container(top, tw_sequence, finish);
-    sequence->emitted += (gint32)(s->count - sequence->joined);
+  take_blocks(s, tw_kv_need(&s->kv, s->decoding.count, iterations));
+  tw_decoding_advance(&s->decoding, segment, iterations);
+  for (tw_sequence *sequence; (sequence = tw_decoding_ended(&s->decoding)) != NULL;) {
     leave_decoding(s, sequence);
     end_sequence(s, sequence);
   }
@@ -533,7 +424,7 @@ static void advance_decodes(tw_scheduler *s, const tw_segment *segment, gint64 i
 static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
 {
   const tw_request *request = &sequence->request;
-  sequence->joules += chunk_joules(s, sequence);
+  sequence->joules += tw_decoding_chunk_joules(&s->decoding, sequence);
   sequence->prefill_done += sequence->chunk;
   sequence->prefilled_tokens += sequence->chunk;
   sequence->chunk = 0;
@@ -595,28 +486,19 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
 
 void tw_scheduler_audit(const tw_scheduler *s)
 {
-  gint64 used = s->held_blocks, decoding = 0, tokens = 0, windowed = 0, prefixes = s->held_prefixes,
-         promised = 0;
+  gint64 used = s->held_blocks, prefixes = s->held_prefixes, promised = 0;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
-    gint64 held = sequence->decoding ? kv_tokens_of(s, sequence) : sequence->prefill_done + sequence->chunk;
+    gint64 held = sequence->decoding ? tw_decoding_tokens(&s->decoding, sequence)
+                                     : sequence->prefill_done + sequence->chunk;
     used += tw_kv_blocks(&s->kv, held) - tw_prefix_blocks(sequence->prefix);
     prefixes += tw_prefix_depth(sequence->prefix);
     promised += final_blocks(s, sequence);
     g_assert(sequence->decoding || link == s->running.tail || sequence->chunk > 0);
-    if (!sequence->decoding)
-      continue;
-    gint64 emitted = sequence->emitted + s->count - sequence->joined;
-    g_assert(held == sequence->request.prompt_tokens + emitted - 1);
-    g_assert(sequence->finish.key ==
-             (double)(s->count + tw_request_output_tokens(&sequence->request) - emitted));
-    decoding++;
-    tokens += held;
-    windowed += s->config.window > 0 ? windowed_context(s, held) : 0;
   }
+  tw_decoding_audit(&s->decoding, &s->running);
   used += tw_prefix_cache_audit(&s->prefixes, prefixes);
   g_assert(used == s->kv.used_blocks && used + s->prefixes.idle_blocks <= s->kv.total_blocks);
-  g_assert(decoding == s->decoding && decoding == s->kv.sequences && tokens == s->kv_tokens);
-  g_assert(windowed == s->windowed && promised == s->promised);
+  g_assert(s->decoding.sequences == s->kv.sequences && promised == s->promised);
   g_assert(s->running.length <= s->config.max_seqs);
 }

@@ -14,17 +14,13 @@
  * up the budget, so that at most one sequence is in the middle of its prompt, and it is the last admitted.
  *
  * Leading blocks of prompts are found in the prefix cache once, when a sequence is admitted for the first
- * time. Shared blocks are counted once; blocks that are cached, but in no use, are free.
- *
- * Decoding sequences are not touched iteration by iteration: their state follows from the rank's decode
- * count, and heaps tell the count at which the next of them ends, answers or fills its window. */
+ * time. Shared blocks are counted once; blocks that are cached, but in no use, are free. */
 #ifndef TW_SIM_SCHEDULER_H
 #define TW_SIM_SCHEDULER_H
 
+#include "sim/decoding.h"
 #include "sim/kv_cache.h"
 #include "sim/prefix_cache.h"
-#include "sim/segment.h"
-#include "sim/sequence.h"
 
 typedef struct tw_scheduler_kind {
   const char *name, *help;
@@ -65,30 +61,20 @@ typedef struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
   tw_heap waiting;
-  GQueue running;     /* of tw_sequence.link, in admission order */
-  GPtrArray *chunks;  /* sequences with a prompt chunk in the iteration that is planned or runs */
-  tw_batch batch;     /* what that iteration computes */
-  gint64 count;       /* q: decode iterations so far */
-  gint64 decoding;    /* sequences */
-  gint64 kv_tokens;   /* that the decoding ones hold */
+  GQueue running;    /* of tw_sequence.link, in admission order */
+  GPtrArray *chunks; /* sequences with a prompt chunk in the iteration that is planned or runs */
+  tw_batch batch;    /* what that iteration computes */
+  tw_decoding decoding;
   gint64 promised;    /* blocks that the running sequences will hold at their ends */
-  gint64 windowed;    /* the sum of their contexts, each capped at the window */
   gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean paused;    /* nobody is admitted while others run */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
   tw_prefix_cache prefixes;
   gint64 cached;      /* prompt tokens that the iteration found in it */
   gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
-  tw_heap finish, answer, growing;
-  tw_heap delivered;        /* sequences whose KV is here and that are not running yet */
+  tw_heap delivered;  /* sequences whose KV is here and that are not running yet */
   gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks, */
   gint64 held_prefixes;     /* and nodes of the prefix cache, whose blocks are apart */
-
-  /* Charges (charge.h): the sums as the segment began, at decode count `charge_start`, its rates, and the
-   * count from which the moments are taken. */
-  tw_charge_sums sums;
-  tw_charge_rates rates;
-  gint64 charge_start, charge_origin;
 
   /* Filled by tw_scheduler_advance, for the engine to drain. */
   GPtrArray *ended, *handed_over;
@@ -137,7 +123,7 @@ void tw_scheduler_charge_part(tw_scheduler *scheduler, double part);
 static inline gint64 tw_scheduler_kv_used(const tw_scheduler *scheduler, gint64 iterations)
 {
   return scheduler->kv.used_blocks +
-         (scheduler->decodes ? tw_kv_need(&scheduler->kv, scheduler->count, iterations) : 0);
+         (scheduler->decodes ? tw_kv_need(&scheduler->kv, scheduler->decoding.count, iterations) : 0);
 }
 
 /* Evicts what the prefix cache has to give up for `iterations` further iterations, as carrying them out will:
