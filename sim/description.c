@@ -42,17 +42,31 @@ static json_t *describe_inputs(const tw_scenario *scenario, const tw_stream *str
   return inputs;
 }
 
-static json_t *describe_slo(const tw_scenario *scenario)
+static json_t *describe_slo(const tw_slo *asked)
 {
   const struct {
     const char *name;
     double limit_s;
-  } limits[] = {
-      {"ttft_s", scenario->slo_ttft_s}, {"tpot_s", scenario->slo_tpot_s}, {"e2e_s", scenario->slo_e2e_s}};
+  } limits[] = {{"ttft_s", asked->ttft_s}, {"tpot_s", asked->tpot_s}, {"e2e_s", asked->e2e_s}};
   json_t *slo = json_object();
   for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
     if (isfinite(limits[i].limit_s))
       json_object_set_new(slo, limits[i].name, json_real(limits[i].limit_s));
+  return slo;
+}
+
+/* The limits that hold for all, and under "classes" those of single classes. */
+static json_t *describe_slos(const tw_scenario *scenario)
+{
+  tw_slo common = tw_scenario_slo(scenario, NULL);
+  json_t *slo = describe_slo(&common), *classes = json_object();
+  for (guint i = 0; scenario->class_slos != NULL && i < scenario->class_slos->len; i++) {
+    const tw_slo *of_class = &g_array_index(scenario->class_slos, tw_slo, i);
+    json_object_set_new(classes, of_class->class, describe_slo(of_class));
+  }
+  if (json_object_size(classes) > 0)
+    json_object_set(slo, "classes", classes);
+  json_decref(classes);
   return slo;
 }
 
@@ -113,7 +127,7 @@ json_t *tw_run_describe(const tw_scenario *scenario, const tw_stream *stream, gu
   json_object_set_new(run, "interval_s", json_real(scenario->interval_s));
   json_object_set_new(run, "warmup_s", json_real(scenario->warmup_s));
   json_object_set_new(run, "drain_s", json_real(scenario->drain_s));
-  json_object_set_new(run, "slo", describe_slo(scenario));
+  json_object_set_new(run, "slo", describe_slos(scenario));
   json_object_set_new(run, "platform",
                       json_pack("{s:o, s:I, s:i, s:o}", "name", text(platform->name), "accelerators",
                                 (json_int_t)tw_platform_accelerators(platform), "hosts", platform->n_hosts,

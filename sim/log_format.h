@@ -53,6 +53,7 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(recomputed_tokens, "tokens", "tokens computed again after preemptions")                            \
   REAL(kv_transfer_s, 9, "s", "time its KV cache took from prefill to decode engine")                        \
   REAL(joules, 6, "J", "dynamic energy of its share of each iteration")                                      \
+  TEXT(class, "class of traffic, as the workload names it")                                                  \
   TEXT(state, "completed, rejected, failed, cancelled or unfinished")                                        \
   TEXT(reason, "why it was not completed")
 

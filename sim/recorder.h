@@ -40,6 +40,15 @@ typedef struct tw_window {
   guint64 prompt_tokens, output_tokens; /* computed for, and emitted by, requests that ended in it */
 } tw_window;
 
+/* The statistics of one class of traffic. */
+typedef struct tw_class_record {
+  const char *name; /* interned; NULL: requests of no class */
+  tw_slo slo;       /* its name is borrowed from the scenario */
+  tw_request_totals totals;
+  tw_window window; /* without its length */
+  tw_histogram *latencies[TW_LATENCY_KINDS];
+} tw_class_record;
+
 typedef struct tw_recorder tw_recorder;
 
 /* `log` may be NULL: statistics alone. Both are borrowed. */
@@ -57,6 +66,9 @@ void tw_recorder_close(tw_recorder *recorder, double end_s);
 tw_log *tw_recorder_log(const tw_recorder *recorder);
 const tw_request_totals *tw_recorder_totals(const tw_recorder *recorder);
 const tw_window *tw_recorder_window(const tw_recorder *recorder);
+/* The classes in the order in which their first requests ended; none as long as all requests are of none. */
+guint tw_recorder_classes(const tw_recorder *recorder);
+const tw_class_record *tw_recorder_class(const tw_recorder *recorder, guint i);
 const tw_histogram *tw_recorder_latency(const tw_recorder *recorder, tw_latency latency);
 
 #endif

@@ -113,6 +113,59 @@ static void check_workload(const tw_scenario *scenario, const xmlNode *root, tw_
     tw_node_fault(source, faults, "%s", error->message);
 }
 
+tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class)
+{
+  for (guint i = 0; class != NULL && scenario->class_slos != NULL && i < scenario->class_slos->len; i++) {
+    const tw_slo *slo = &g_array_index(scenario->class_slos, tw_slo, i);
+    if (g_str_equal(slo->class, class))
+      return *slo;
+  }
+  return (tw_slo){NULL, scenario->slo_ttft_s, scenario->slo_tpot_s, scenario->slo_e2e_s};
+}
+
+static void clear_slo(gpointer slo)
+{
+  tw_schema_clear(&tw_slo_element, slo);
+}
+
+void tw_scenario_read_slo(tw_scenario *scenario, const xmlNode *node, const char *class, tw_faults *faults)
+{
+  tw_slo slo;
+  tw_schema_read(node, &tw_slo_element, &slo);
+  if (class != NULL) {
+    g_free(slo.class);
+    slo.class = g_strdup(class);
+  }
+  if (tw_scenario_slo(scenario, slo.class).class != NULL) {
+    tw_node_fault(node, faults, "class \"%s\" has an <slo> already; leave one of them out", slo.class);
+    clear_slo(&slo);
+  } else {
+    g_array_append_val(scenario->class_slos, slo);
+  }
+}
+
+/* One for all, and those of single classes. */
+static void read_slos(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+{
+  const xmlNode *common = NULL;
+  scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
+  for (const xmlNode *node = tw_node_child(root, "slo"); node != NULL; node = tw_node_next(node, "slo")) {
+    if (xmlHasProp(node, BAD_CAST "class") != NULL) {
+      tw_scenario_read_slo(scenario, node, NULL, faults);
+      continue;
+    }
+    if (common != NULL)
+      tw_node_fault(node, faults, "a second <slo> for all requests; leave one out, or give it a class");
+    common = node;
+    tw_slo slo;
+    tw_schema_read(node, &tw_slo_element, &slo);
+    scenario->slo_ttft_s = slo.ttft_s;
+    scenario->slo_tpot_s = slo.tpot_s;
+    scenario->slo_e2e_s = slo.e2e_s;
+    clear_slo(&slo);
+  }
+}
+
 static gboolean divides(gint64 part, gint64 whole)
 {
   return whole % part == 0;
@@ -414,7 +467,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   tw_schema_read(root, &tw_scenario_element, scenario);
   read_child(root, &tw_platform_ref_element, scenario);
   read_child(root, &tw_router_element, scenario);
-  read_child(root, &tw_slo_element, scenario);
+  scenario->class_slos = g_array_new(FALSE, FALSE, sizeof(tw_slo));
+  g_array_set_clear_func(scenario->class_slos, clear_slo);
+  read_slos(scenario, root, faults);
   read_child(root, &tw_output_element, scenario);
   read_workload(scenario, root, faults);
   check_workload(scenario, root, faults);
@@ -457,6 +512,7 @@ void tw_scenario_free(tw_scenario *scenario)
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);
   tw_schema_clear(&tw_trace_element, scenario);
+  g_clear_pointer(&scenario->class_slos, g_array_unref);
   tw_scenario_clear_power(scenario);
   tw_scenario_clear_sessions(scenario);
   g_ptr_array_unref(scenario->notes);

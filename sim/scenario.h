@@ -93,6 +93,12 @@ typedef enum {
   TW_WORKLOAD_SESSIONS
 } tw_workload_kind;
 
+/* What a request must meet; NAN: not asked for. */
+typedef struct tw_slo {
+  char *class; /* of traffic; NULL: all that have none of their own */
+  double ttft_s, tpot_s, e2e_s;
+} tw_slo;
+
 /* Caps on power, and how they are held. */
 typedef struct tw_caps {
   double accelerator_w, rack_w, site_w; /* NAN: none */
@@ -127,6 +133,7 @@ typedef struct tw_scenario {
   gint64 max_queue;                         /* requests that may wait at an engine, G_MININT64: any number */
   double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */
   double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
+  GArray *class_slos;                       /* of tw_slo: those of single classes. NULL: none */
   double warmup_s, drain_s;                 /* cut off the measurement window */
   double interval_s;
 
@@ -148,6 +155,11 @@ typedef struct tw_scenario {
 tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults);
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
+
+/* What requests of a class (NULL: of none) must meet. */
+tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
+/* Adds what `node`, an <slo>, asks of a class; NULL takes the name from the node. Faults: a second one. */
+void tw_scenario_read_slo(tw_scenario *scenario, const xmlNode *node, const char *class, tw_faults *faults);
 
 /* Whether anything crosses links: KV caches on their way between engines, or collectives between domains. */
 gboolean tw_scenario_uses_network(const tw_scenario *scenario);

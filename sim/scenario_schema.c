@@ -236,9 +236,11 @@ const tw_element tw_router_element = {"router", "sends each request to an engine
                                       NULL};
 
 static const tw_attribute slo_attributes[] = {
-    TIME(tw_scenario, slo_ttft_s, "ttft", TW_ABSENT, YEARS_S, "longest time to first token"),
-    TIME(tw_scenario, slo_tpot_s, "tpot", TW_ABSENT, YEARS_S, "longest time per output token"),
-    TIME(tw_scenario, slo_e2e_s, "e2e", TW_ABSENT, YEARS_S, "longest time to the last token"),
+    STRING(tw_slo, class, "class", TW_ABSENT,
+           "class of traffic that it holds for; if absent, for all that have none of their own"),
+    TIME(tw_slo, ttft_s, "ttft", TW_ABSENT, YEARS_S, "longest time to first token"),
+    TIME(tw_slo, tpot_s, "tpot", TW_ABSENT, YEARS_S, "longest time per output token"),
+    TIME(tw_slo, e2e_s, "e2e", TW_ABSENT, YEARS_S, "longest time to the last token"),
     {0},
 };
 const tw_element tw_slo_element = {"slo", "what a request must meet to count as goodput", slo_attributes,
@@ -270,7 +272,7 @@ static const tw_attribute scenario_attributes[] = {
 };
 static const tw_child scenario_children[] = {
     {&tw_platform_ref_element, 1, 1}, {&tw_workload_element, 1, 1}, {&tw_pool_element, 1, 0},
-    {&tw_router_element, 0, 1},       {&tw_slo_element, 0, 1},      {&tw_caps_element, 0, 1},
+    {&tw_router_element, 0, 1},       {&tw_slo_element, 0, 0},      {&tw_caps_element, 0, 1},
     {&tw_price_element, 0, 1},        {&tw_carbon_element, 0, 1},   {&tw_weather_element, 0, 1},
     {&tw_cost_element, 0, 1},         {&tw_output_element, 0, 1},   {0},
 };

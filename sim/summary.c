@@ -212,6 +212,46 @@ static void add_energy(json_t *summary, const tw_scenario *scenario, const tw_fa
   }
 }
 
+static gboolean has_slo(const tw_slo *slo)
+{
+  return !isnan(slo->ttft_s) || !isnan(slo->tpot_s) || !isnan(slo->e2e_s);
+}
+
+static void add_slo(json_t *to, const tw_window *window, double length_s)
+{
+  json_t *slo = json_object();
+  set_real(slo, "attainment", per((double)window->good, (double)window->arrived));
+  set_real(slo, "goodput_requests_per_s", per((double)window->good, length_s));
+  json_object_set_new(to, "slo", slo);
+}
+
+/* By class, where there are several. */
+static void add_classes(json_t *summary, const tw_recorder *recorder)
+{
+  if (tw_recorder_classes(recorder) < 2)
+    return;
+  json_t *classes = json_object();
+  for (guint c = 0; c < tw_recorder_classes(recorder); c++) {
+    const tw_class_record *record = tw_recorder_class(recorder, c);
+    json_t *class = json_object();
+    g_autofree char *name = g_utf8_make_valid(record->name != NULL ? record->name : "", -1);
+    json_object_set_new(class, "requests", requests(&record->totals));
+    json_object_set_new(class, "tokens", tokens(&record->totals));
+    for (int i = 0; i < TW_LATENCY_KINDS; i++)
+      json_object_set_new(class, tw_latency_names[i], latency(record->latencies[i]));
+    if (has_slo(&record->slo))
+      add_slo(class, &record->window, tw_recorder_window(recorder)->length_s);
+    json_object_set_new(classes, name, class);
+  }
+  json_object_set_new(summary, "classes", classes);
+}
+
+static gboolean any_slo(const tw_scenario *scenario)
+{
+  tw_slo common = tw_scenario_slo(scenario, NULL);
+  return has_slo(&common) || (scenario->class_slos != NULL && scenario->class_slos->len > 0);
+}
+
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
                    gboolean partial)
 {
@@ -230,12 +270,9 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     json_object_set_new(summary, tw_latency_names[i], latency(tw_recorder_latency(recorder, (tw_latency)i)));
   json_object_set_new(summary, "throughput", throughput(window, &sums));
-  if (!isnan(scenario->slo_ttft_s) || !isnan(scenario->slo_tpot_s) || !isnan(scenario->slo_e2e_s)) {
-    json_t *slo = json_object();
-    set_real(slo, "attainment", per((double)window->good, (double)window->arrived));
-    set_real(slo, "goodput_requests_per_s", per((double)window->good, window->length_s));
-    json_object_set_new(summary, "slo", slo);
-  }
+  if (any_slo(scenario))
+    add_slo(summary, window, window->length_s);
+  add_classes(summary, recorder);
   json_object_set_new(summary, "utilization", utilization(&sums, tw_factory_now(factory)));
   add_energy(summary, scenario, factory, recorder, &sums);
   set_real(summary, "extrapolated_iterations", per(sums.extrapolated, (double)sums.iterations));
@@ -283,6 +320,30 @@ static void print_latencies(const json_t *summary, FILE *out)
     for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
       print_time(out, number(summary, rows[r].key, columns[c]));
     fputc('\n', out);
+  }
+}
+
+static void print_classes(const json_t *summary, FILE *out)
+{
+  static const struct {
+    const char *latency, *quantile;
+  } columns[] = {{"ttft_s", "p50"}, {"ttft_s", "p99"}, {"tpot_s", "p50"}, {"e2e_s", "p50"}, {"e2e_s", "p99"}};
+  json_t *classes = json_object_get(summary, "classes"), *class;
+  const char *name;
+  if (classes == NULL)
+    return;
+  fprintf(out, "\n  %-20s %10s%10s%10s%10s%10s%10s%10s\n", "class", "requests", "TTFT p50", "p99",
+          "TPOT p50", "E2E p50", "p99", "SLO");
+  json_object_foreach(classes, name, class)
+  {
+    fprintf(out, "  %-20.20s %10.0f", *name != '\0' ? name : "(none)", number(class, "requests", "arrived"));
+    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+      print_time(out, number(class, columns[c].latency, columns[c].quantile));
+    double attained = number(class, "slo", "attainment");
+    if (isnan(attained))
+      fprintf(out, "%10s\n", "-");
+    else
+      fprintf(out, "%8.2f %%\n", 100 * attained);
   }
 }
 
@@ -355,6 +416,7 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));
   fputc('\n', out);
   print_latencies(summary, out);
+  print_classes(summary, out);
   if (isnan(number(summary, "throughput", "requests_per_s")))
     fputs("\n  throughput  none: the measurement window is empty\n", out);
   else

@@ -18,6 +18,7 @@ typedef struct tw_request {
   guint64
       *hashes;   /* ids of the prompt's blocks; equal leading ids are a shared prefix. Owned; NULL if none */
   char *session; /* name of the session or client that asked. Owned; NULL if none */
+  const char *class; /* of traffic: has its own SLO and statistics. Interned (g_intern_string); NULL if none */
 } tw_request;
 
 static inline gint32 tw_request_output_tokens(const tw_request *request)
@@ -33,6 +34,9 @@ static inline void tw_request_clear(tw_request *request)
   request->hashes = NULL;
   request->session = NULL;
 }
+
+/* The most classes that a trace may name. */
+#define TW_REQUEST_MAX_CLASSES 256
 
 /* The most tokens that a prompt or an output may have: beyond it an input file is taken to be broken. */
 #define TW_REQUEST_MAX_TOKENS 16777216

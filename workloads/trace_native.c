@@ -8,17 +8,19 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { ARRIVAL, PROMPT_TOKENS, REASONING_TOKENS, ANSWER_TOKENS, SESSION, PRIORITY, HASH_TOKENS, HASHES };
+enum { ARRIVAL, PROMPT_TOKENS, REASONING_TOKENS, ANSWER_TOKENS, SESSION, PRIORITY, HASH_TOKENS, HASHES, CLASS };
 
 /* In the order of writing. */
 static const tw_csv_column columns[] = {
     {"arrival_s", FALSE},     {"prompt_tokens", FALSE}, {"reasoning_tokens", TRUE},
     {"answer_tokens", FALSE}, {"session", TRUE},        {"priority", TRUE},
-    {"hash_tokens", TRUE},    {"hashes", TRUE},         {NULL, FALSE}};
+    {"hash_tokens", TRUE},    {"hashes", TRUE},         {"class", TRUE},
+    {NULL, FALSE}};
 
 typedef struct {
   tw_csv *csv;
-  GArray *hashes; /* of the row that is being read */
+  GArray *hashes;      /* of the row that is being read */
+  GHashTable *classes; /* set of the interned names met so far */
 } native;
 
 static void close_native(void *reader)
@@ -26,6 +28,7 @@ static void close_native(void *reader)
   native *trace = reader;
   tw_csv_free(trace->csv);
   g_array_free(trace->hashes, TRUE);
+  g_hash_table_unref(trace->classes);
   g_free(trace);
 }
 
@@ -37,6 +40,7 @@ static void *open_native(tw_input *input, GError **error)
   native *trace = g_new0(native, 1);
   trace->csv = csv;
   trace->hashes = g_array_new(FALSE, FALSE, sizeof(guint64));
+  trace->classes = g_hash_table_new(g_str_hash, g_str_equal);
   return trace;
 }
 
@@ -97,6 +101,25 @@ static gboolean read_hashes(native *trace, tw_request *request, GError **error)
   return TRUE;
 }
 
+static gboolean read_class(native *trace, const char **class, GError **error)
+{
+  const char *text = tw_csv_text(trace->csv, CLASS);
+  *class = NULL;
+  if (*text == '\0')
+    return TRUE;
+  *class = g_hash_table_lookup(trace->classes, text);
+  if (*class != NULL)
+    return TRUE;
+  if (g_hash_table_size(trace->classes) == TW_REQUEST_MAX_CLASSES)
+    return tw_input_fault(tw_csv_input(trace->csv), error,
+                          "class is the %dth different one; at most %d classes are needed, sessions are "
+                          "named in the column session",
+                          TW_REQUEST_MAX_CLASSES + 1, TW_REQUEST_MAX_CLASSES);
+  *class = g_intern_string(text);
+  g_hash_table_insert(trace->classes, (char *)*class, (char *)*class);
+  return TRUE;
+}
+
 static gboolean read_native(void *reader, tw_request *request, GError **error)
 {
   native *trace = reader;
@@ -106,7 +129,7 @@ static gboolean read_native(void *reader, tw_request *request, GError **error)
       !tw_trace_tokens(csv, PROMPT_TOKENS, 1, -1, &request->prompt_tokens, error) ||
       !tw_trace_tokens(csv, REASONING_TOKENS, 0, 0, &request->reasoning_tokens, error) ||
       !tw_trace_tokens(csv, ANSWER_TOKENS, 0, -1, &request->answer_tokens, error) ||
-      !read_priority(csv, &request->priority, error))
+      !read_priority(csv, &request->priority, error) || !read_class(trace, &request->class, error))
     return FALSE;
   if (tw_request_output_tokens(request) == 0)
     return tw_input_fault(tw_csv_input(csv), error,
@@ -122,7 +145,7 @@ static gboolean read_native(void *reader, tw_request *request, GError **error)
 const tw_trace_format tw_trace_native = {
     "tokenworks",
     "native: arrival_s, prompt_tokens, answer_tokens; optional: reasoning_tokens, session, priority, "
-    "hash_tokens, hashes",
+    "hash_tokens, hashes, class",
     "prompt_tokens",
     open_native,
     read_native,
@@ -217,6 +240,9 @@ gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request,
   g_string_append_c(row, ',');
   for (gint32 i = 0; i < request->n_hashes; i++)
     g_string_append_printf(row, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", request->hashes[i]);
+  g_string_append_c(row, ',');
+  if (request->class != NULL)
+    append_quoted(row, request->class);
   g_string_append_c(row, '\n');
   return flush_row(writer, error);
 }

@@ -74,6 +74,13 @@ static const broken cases[] = {
      .replace = SESSIONS(" sessions=\"5\"", TURN("id=\"a\" wait=\"-1s\"")),
      .message = "s.xml:3: wait of <turn>: \"-1s\" is out of range; write a time from 0s to "
                 "115740.74074074074d, such as 50ms"},
+    {.name = "two SLOs of one class, and two of all",
+     .file = SCENARIO,
+     .find = "  <output",
+     .replace = "  <slo class=\"chat\" ttft=\"1s\"/>\n  <slo class=\"chat\" ttft=\"2s\"/>\n"
+                "  <slo e2e=\"9s\"/>\n  <slo e2e=\"8s\"/>\n  <output",
+     .message = "s.xml:6: class \"chat\" has an <slo> already; leave one of them out\n"
+                "s.xml:8: a second <slo> for all requests; leave one out, or give it a class"},
     {.name = "an element that is not closed",
      .file = SCENARIO,
      .find = "</scenario>\n",

@@ -73,9 +73,9 @@ static void a_part_of_a_trace_goes_to_standard_output(void **state)
   g_autofree char *out = NULL, *err = NULL;
   assert_int_equal(run(state, "convert " AZURE " --limit 2 --rate-scale 2 -o -", &out, &err), 0);
   assert_string_equal(
-      out, "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes\n"
-           "0,374,0,44,,,,\n"
-           "2.1572895,396,0,109,,,,\n");
+      out, "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes,class\n"
+           "0,374,0,44,,,,,\n"
+           "2.1572895,396,0,109,,,,,\n");
 }
 
 static void generating_twice_with_one_seed_gives_one_file(void **state)

@@ -48,6 +48,7 @@ static void a_table_is_its_header_and_its_rows(void **state)
   row.completion_s = 2.5;
   row.prompt_tokens = 100;
   row.kv_transfer_s = 0.125;
+  row.class = "chat";
   row.state = "completed";
   tw_log_request(log, &row);
   assert_int_equal(tw_log_rows(log, TW_LOG_REQUESTS), 1);
@@ -57,8 +58,9 @@ static void a_table_is_its_header_and_its_rows(void **state)
   assert_string_equal(text->str,
                       "id,session,arrival_s,first_scheduled_s,first_token_s,first_answer_s,completion_s,"
                       "prompt_tokens,cached_tokens,reasoning_tokens,answer_tokens,prefill_engine,"
-                      "decode_engine,preemptions,recomputed_tokens,kv_transfer_s,joules,state,reason\n"
-                      "7,\"a,b\",1.250000000,,,,2.500000000,100,,,,,,,,0.125,,completed,\n");
+                      "decode_engine,preemptions,recomputed_tokens,kv_transfer_s,joules,class,state,"
+                      "reason\n"
+                      "7,\"a,b\",1.250000000,,,,2.500000000,100,,,,,,,,0.125,,chat,completed,\n");
   g_string_free(text, TRUE);
   remove_directory(directory);
 }

@@ -12,9 +12,10 @@ static tw_scenario *scenario_new(void)
 
 /* A request that arrived, was scheduled a second later, emitted its first token a second after that and, in
  * equal steps, the last at `end_s`. */
-static void end(tw_recorder *recorder, double arrival_s, double end_s, gint32 output, tw_ending ending)
+static void end_of_class(tw_recorder *recorder, const char *class, double arrival_s, double end_s, gint32 output,
+                         tw_ending ending)
 {
-  tw_request request = {.arrival_s = arrival_s, .prompt_tokens = 10, .answer_tokens = output};
+  tw_request request = {.arrival_s = arrival_s, .prompt_tokens = 10, .answer_tokens = output, .class = class};
   tw_sequence *sequence = tw_sequence_new(&request);
   if (ending != TW_REJECTED) {
     sequence->first_scheduled_s = arrival_s + 1;
@@ -25,6 +26,11 @@ static void end(tw_recorder *recorder, double arrival_s, double end_s, gint32 ou
   tw_recorder_arrived(recorder);
   tw_recorder_ended(recorder, sequence, ending, ending == TW_COMPLETED ? NULL : "for the test", end_s);
   tw_sequence_free(sequence);
+}
+
+static void end(tw_recorder *recorder, double arrival_s, double end_s, gint32 output, tw_ending ending)
+{
+  end_of_class(recorder, NULL, arrival_s, end_s, output, ending);
 }
 
 static guint64 counted(const tw_recorder *recorder, tw_latency latency)
@@ -62,6 +68,51 @@ static void an_output_of_one_token_has_no_tpot(void **state)
   assert_int_equal(counted(recorder, TW_LATENCY_TPOT), 1);
   assert_int_equal(tw_recorder_window(recorder)->good, 1);
   test_scenario_free(scenario);
+}
+
+static const tw_class_record *class_named(const tw_recorder *recorder, const char *name)
+{
+  for (guint i = 0; i < tw_recorder_classes(recorder); i++)
+    if (tw_recorder_class(recorder, i)->name == name)
+      return tw_recorder_class(recorder, i);
+  return NULL;
+}
+
+/* E2E within 5 s for all but "batch", which may take 100 s. Of none: 4 s, in time, and 6 s, late, ended before
+ * and after the first class was met. Of batch: 50 s, in time, and 200 s, late. */
+static void classes_have_their_own_slo_and_statistics(void **state)
+{
+  (void)state;
+  for (int drains = 0; drains < 2; drains++) {
+    tw_scenario *scenario = scenario_new();
+    tw_slo slo = {(char *)"batch", NAN, NAN, 100};
+    scenario->slo_e2e_s = 5;
+    scenario->drain_s = drains ? 1e-3 : 0;
+    scenario->class_slos = g_array_new(FALSE, FALSE, sizeof(tw_slo));
+    g_array_append_val(scenario->class_slos, slo);
+    g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
+    const char *batch = g_intern_string("batch");
+    end(recorder, 0, 4, 3, TW_COMPLETED);
+    assert_int_equal(tw_recorder_classes(recorder), 0);
+    end_of_class(recorder, batch, 0, 50, 3, TW_COMPLETED);
+    end(recorder, 54, 60, 3, TW_COMPLETED);
+    end_of_class(recorder, batch, 0, 200, 4, TW_COMPLETED);
+    tw_recorder_close(recorder, 201);
+    assert_int_equal(tw_recorder_window(recorder)->good, 2);
+    assert_int_equal(tw_recorder_classes(recorder), 2);
+    const tw_class_record *of_batch = class_named(recorder, batch), *others = class_named(recorder, NULL);
+    assert_int_equal(of_batch->window.arrived, 2);
+    assert_int_equal(of_batch->window.good, 1);
+    assert_int_equal(of_batch->totals.arrived, 2);
+    assert_int_equal(of_batch->totals.answer_tokens, 7);
+    assert_near(tw_histogram_mean(of_batch->latencies[TW_LATENCY_E2E]), 125, 1e-9);
+    assert_int_equal(others->window.arrived, 2);
+    assert_int_equal(others->window.good, 1);
+    assert_int_equal(others->totals.arrived, 2);
+    assert_near(tw_histogram_mean(others->latencies[TW_LATENCY_E2E]), 5, 1e-9);
+    g_array_unref(g_steal_pointer(&scenario->class_slos));
+    test_scenario_free(scenario);
+  }
 }
 
 /* Four arrive; one is in time, one late, one rejected, one unfinished: a quarter attains the SLO. */
@@ -151,6 +202,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(latencies_are_measured_from_the_arrival),
       cmocka_unit_test(an_output_of_one_token_has_no_tpot),
+      cmocka_unit_test(classes_have_their_own_slo_and_statistics),
       cmocka_unit_test(requests_that_did_not_complete_miss_the_slo),
       cmocka_unit_test(the_window_cuts_arrivals_at_both_ends),
       cmocka_unit_test(throughput_is_what_ended_in_the_window),

@@ -2,7 +2,7 @@
 #include "tests/workloads/given.h"
 #include "workloads/stream.h"
 
-/* The requests of a trace, one a line: "arrival prompt reasoning answer session priority hashes". */
+/* The requests of a trace, one a line: "arrival prompt reasoning answer session priority hashes of class". */
 static char *read_trace(const char *path, const char *format)
 {
   g_autoptr(GError) error = NULL;
@@ -17,7 +17,11 @@ static char *read_trace(const char *path, const char *format)
                            request.session != NULL ? request.session : "-", request.priority);
     for (gint32 i = 0; i < request.n_hashes; i++)
       g_string_append_printf(all, "%s%" G_GUINT64_FORMAT, i == 0 ? " " : "+", request.hashes[i]);
-    g_string_append_printf(all, request.n_hashes > 0 ? "/%d\n" : "\n", request.hash_tokens);
+    if (request.n_hashes > 0)
+      g_string_append_printf(all, "/%d", request.hash_tokens);
+    if (request.class != NULL)
+      g_string_append_printf(all, " of %s", request.class);
+    g_string_append_c(all, '\n');
     tw_request_clear(&request);
   }
   assert_null(error);
@@ -105,23 +109,23 @@ static void servegen_outputs_include_their_reasoning(void **state)
 static void the_native_format_says_all_that_a_request_has(void **state)
 {
   check(state, "tokenworks",
-        "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes\n"
-        "0.5,100,20,30,\"chat 1, \"\"x\"\"\",-2,16,18446744073709551615 0 7\n"
-        "1e0,1,0,1,,,,\n"
-        "1.25,1,1,0,,,,\n",
+        "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes,class\n"
+        "0.5,100,20,30,\"chat 1, \"\"x\"\"\",-2,16,18446744073709551615 0 7,\n"
+        "1e0,1,0,1,,,,,\n"
+        "1.25,1,1,0,,,,,batch\n",
         "0.500000000 100 20 30 chat 1, \"x\" -2 18446744073709551615+0+7/16\n"
         "1.000000000 1 0 1 - 0\n"
-        "1.250000000 1 1 0 - 0\n");
+        "1.250000000 1 1 0 - 0 of batch\n");
   check(state, "tokenworks", "answer_tokens,prompt_tokens,arrival_s\n3,2,0\n", "0.000000000 2 0 3 - 0\n");
 }
 
 static void what_is_written_reads_back_as_it_was(void **state)
 {
   const char *text =
-      "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes\n"
-      "0.1,100,20,30,\"a \"\"b\"\", c\",-2,16,18446744073709551615 0 7\n"
-      "0.30000000000000004,1,0,1,,,,\n"
-      "123456.123456789,16777216,16777216,16777216,,2147483647,,\n";
+      "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes,class\n"
+      "0.1,100,20,30,\"a \"\"b\"\", c\",-2,16,18446744073709551615 0 7,\"chat, free\"\n"
+      "0.30000000000000004,1,0,1,,,,,\n"
+      "123456.123456789,16777216,16777216,16777216,,2147483647,,,chat\n";
   g_autofree char *path = given_text(state, "original", text);
   g_autofree char *expected = read_trace(path, "tokenworks");
   static const char *const names[] = {"copy.csv", "copy.csv.gz"};
