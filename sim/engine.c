@@ -292,8 +292,18 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
   sequence->engine = engine->index;
   sequence->rank = (int)(rank - engine->ranks);
   settle_waiting(engine, now_s);
-  gboolean may_join = tw_scheduler_submit(rank, sequence);
+  gboolean counts = engine->busy && rank->config.order == TW_ORDER_FAIR;
+  gboolean may_join =
+      tw_scheduler_submit(rank, sequence, counts ? ended_before(engine, now_s) - engine->segment.done : 0);
   look_at_boundary(engine, may_join, now_s);
+}
+
+void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s)
+{
+  settle_waiting(engine, now_s);
+  tw_scheduler_cancel(&engine->ranks[sequence->rank], sequence);
+  if (tw_engine_waiting(engine) > 0)
+    look_at_boundary(engine, TRUE, now_s);
 }
 
 /* ---- KV that comes and goes ---- */
@@ -348,8 +358,8 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
   mark_blocks(engine);
   if (engine->busy && batch_is_open(engine) && best->decodes) {
     /* What is left lasts less long. */
-    gint64 last =
-        engine->segment.done + MIN(tw_kv_room(&best->kv, best->decoding.count, tw_kv_free(&best->kv)), G_MAXINT32);
+    gint64 last = engine->segment.done +
+                  MIN(tw_kv_room(&best->kv, best->decoding.count, tw_kv_free(&best->kv)), G_MAXINT32);
     engine->planned = MIN(engine->planned, MAX(engine->segment.done + iterations, last));
     engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
   }

@@ -79,6 +79,9 @@ const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request
 /* Gives a sequence that is not refused to the least loaded rank; the engine owns it until it ends. */
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 
+/* Takes out a sequence that was submitted and has never been scheduled; it is the caller's again. */
+void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
+
 /* Reserves blocks for the prompt of a sequence that another engine hands over, in the least loaded rank that
  * has them, and sets the sequence's rank. FALSE if none has. */
 gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s);

@@ -16,6 +16,8 @@ struct tw_factory {
   double arrival_s;  /* of the stream's next request, INFINITY if it has none (yet) */
   tw_heap front_end; /* sequences by the instant at which they leave it; `waiting` is their node */
   guint64 tickets;
+  tw_admission *admission; /* NULL: all are let in */
+  tw_heap deadlines;       /* sequences that may have to be cancelled, by when */
   tw_router router;
   tw_engine **engines;
   tw_transfers *transfers; /* NULL where no pool hands over */
@@ -46,6 +48,14 @@ static void tell_source(tw_factory *factory, const tw_request *request, gboolean
   look_ahead(factory, NULL);
 }
 
+/* Forgets a sequence that has ended. */
+static void free_sequence(tw_factory *factory, tw_sequence *sequence)
+{
+  if (tw_heap_node_in(&sequence->deadline))
+    tw_heap_remove(&factory->deadlines, &sequence->deadline);
+  tw_sequence_free(sequence);
+}
+
 static void sequence_ended(void *user, int engine, tw_sequence *sequence, double now_s)
 {
   tw_factory *factory = user;
@@ -55,7 +65,7 @@ static void sequence_ended(void *user, int engine, tw_sequence *sequence, double
   tw_intervals_counts(factory->intervals)->completed++;
   tw_recorder_ended(factory->recorder, sequence, TW_COMPLETED, NULL, now_s);
   tell_source(factory, &sequence->request, TRUE, now_s);
-  tw_sequence_free(sequence);
+  free_sequence(factory, sequence);
 }
 
 static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
@@ -219,6 +229,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
     factory->agenda_nodes[i].place = TW_HEAP_OUT;
   }
   init_transfers(factory, network);
+  factory->admission = tw_admission_new(&scenario->admission);
   factory->intervals =
       tw_intervals_new(scenario, factory->engines, factory->power, tw_recorder_log(recorder));
   factory->governor = tw_governor_new(scenario, factory->power, factory->engines);
@@ -236,7 +247,9 @@ void tw_factory_free(tw_factory *factory)
   for (guint i = 0; i < factory->front_end.n; i++)
     tw_sequence_free(tw_container(factory->front_end.nodes[i], tw_sequence, waiting));
   tw_heap_clear(&factory->front_end);
+  tw_heap_clear(&factory->deadlines);
   tw_heap_clear(&factory->agenda);
+  tw_admission_free(factory->admission);
   tw_router_clear(&factory->router);
   g_free(factory->engines);
   g_free(factory->agenda_nodes);
@@ -272,11 +285,17 @@ gboolean tw_factory_start(tw_factory *factory, GError **error)
   return look_ahead(factory, error);
 }
 
+static double next_deadline(const tw_factory *factory)
+{
+  tw_heap_node *top = tw_heap_top(&factory->deadlines);
+  return top != NULL ? top->key : INFINITY;
+}
+
 double tw_factory_next_dispatch(const tw_factory *factory)
 {
   tw_heap_node *top = tw_heap_top(&factory->front_end);
   double arrival_s = factory->arrival_s + factory->scenario->frontend_s;
-  return top != NULL ? fmin(top->key, arrival_s) : arrival_s;
+  return fmin(top != NULL ? fmin(top->key, arrival_s) : arrival_s, next_deadline(factory));
 }
 
 double tw_factory_engine_due(const tw_factory *factory, int engine)
@@ -351,13 +370,38 @@ static void window_resumed(void *user, int engine, double now_s)
     factory->moved(factory->user, engine);
 }
 
+/* Takes a request that has waited too long. */
+static void cancel(tw_factory *factory, tw_sequence *sequence, double now_s)
+{
+  tw_recorder_ended(factory->recorder, sequence, TW_CANCELLED, "it waited until its deadline", now_s);
+  tell_source(factory, &sequence->request, FALSE, now_s);
+  free_sequence(factory, sequence);
+}
+
+/* The next deadline has come: whoever is not scheduled yet need not be. */
+static void meet_deadline(tw_factory *factory, double now_s)
+{
+  tw_heap_node *node = tw_heap_top(&factory->deadlines);
+  tw_sequence *sequence = tw_container(node, tw_sequence, deadline);
+  tw_heap_remove(&factory->deadlines, node);
+  if (!isnan(sequence->first_scheduled_s))
+    return;
+  int engine = sequence->prefill_engine;
+  tw_engine_cancel(factory->engines[engine], sequence, now_s);
+  touch(factory, engine);
+  tw_router_release(&factory->router, engine, &sequence->request);
+  if (sequence->decode_engine >= 0)
+    tw_router_release(&factory->router, sequence->decode_engine, &sequence->request);
+  cancel(factory, sequence, now_s);
+}
+
 /* Takes a request that no engine can serve. */
 static void reject(tw_factory *factory, tw_sequence *sequence, const char *reason, double now_s)
 {
   tw_intervals_counts(factory->intervals)->rejected++;
   tw_recorder_ended(factory->recorder, sequence, TW_REJECTED, reason, now_s);
   tell_source(factory, &sequence->request, FALSE, now_s);
-  tw_sequence_free(sequence);
+  free_sequence(factory, sequence);
 }
 
 static gboolean hands_over(const tw_factory *factory, int engine)
@@ -377,11 +421,22 @@ static void dispatch(tw_factory *factory, double now_s)
   sequence->ticket = factory->tickets++;
   tw_intervals_counts(factory->intervals)->arrived++;
   tw_recorder_arrived(factory->recorder);
+  double deadline_s = sequence->request.arrival_s + factory->scenario->deadline_s;
+  if (deadline_s <= now_s) {
+    cancel(factory, sequence, now_s);
+    return;
+  }
+  const char *refusal =
+      factory->admission != NULL ? tw_admission_refusal(factory->admission, &sequence->request, now_s) : NULL;
+  if (refusal != NULL) {
+    reject(factory, sequence, refusal, now_s);
+    return;
+  }
   int engine = tw_router_assign(&factory->router, &sequence->request);
   int decode = hands_over(factory, engine)
                    ? tw_router_assign_decode(&factory->router, &sequence->request, engine)
                    : -1;
-  const char *refusal = tw_engine_refusal(factory->engines[engine], &sequence->request);
+  refusal = tw_engine_refusal(factory->engines[engine], &sequence->request);
   if (refusal == NULL && factory->scenario->max_queue != G_MININT64 &&
       tw_engine_waiting(factory->engines[engine]) >= factory->scenario->max_queue)
     refusal = "the engine's queue is full";
@@ -396,6 +451,8 @@ static void dispatch(tw_factory *factory, double now_s)
   }
   sequence->prefill_engine = engine;
   sequence->decode_engine = decode;
+  if (!isnan(deadline_s))
+    tw_heap_push(&factory->deadlines, &sequence->deadline, deadline_s, sequence->ticket);
   tw_engine_submit(factory->engines[engine], sequence, now_s);
   touch(factory, engine);
 }
@@ -436,7 +493,10 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
     if (dispatch_s == now_s) {
       if (!fill_front_end(factory, now_s, error))
         return FALSE;
-      dispatch(factory, now_s);
+      if (next_deadline(factory) == now_s)
+        meet_deadline(factory, now_s);
+      else
+        dispatch(factory, now_s);
     } else if (delivery_s == now_s) {
       tw_transfers_step(factory->transfers);
     } else {

@@ -467,6 +467,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   tw_schema_read(root, &tw_scenario_element, scenario);
   read_child(root, &tw_platform_ref_element, scenario);
   read_child(root, &tw_router_element, scenario);
+  read_child(root, &tw_admission_element, scenario);
   scenario->class_slos = g_array_new(FALSE, FALSE, sizeof(tw_slo));
   g_array_set_clear_func(scenario->class_slos, clear_slo);
   read_slos(scenario, root, faults);

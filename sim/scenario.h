@@ -5,6 +5,7 @@
 #define TW_SIM_SCENARIO_H
 
 #include "platforms/platform.h"
+#include "sim/admission.h"
 #include "sim/engine.h"
 #include "sim/memory.h"
 #include "sim/placement.h"
@@ -30,7 +31,7 @@ typedef struct tw_pool {
   char *hosts;   /* glob of host names */
   int placement; /* tw_placement_kind */
 
-  int scheduler, order; /* index in tw_scheduler_kinds, tw_scheduler_order */
+  int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
   int reserve;          /* tw_admission_reserve */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len;
@@ -130,7 +131,9 @@ typedef struct tw_scenario {
 
   int router; /* index in tw_router_policies */
   double prefix_weight;
-  gint64 max_queue;                         /* requests that may wait at an engine, G_MININT64: any number */
+  gint64 max_queue; /* requests that may wait at an engine, G_MININT64: any number */
+  tw_admission_config admission;
+  double deadline_s;                        /* of waiting to be scheduled, NAN: none */
   double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */
   double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
   GArray *class_slos;                       /* of tw_slo: those of single classes. NULL: none */
@@ -184,8 +187,9 @@ tw_sessions_options tw_scenario_sessions(const tw_scenario *scenario);
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_pool_element,
-    tw_scheduler_element, tw_step_time_element, tw_router_element, tw_slo_element, tw_output_element,
-    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_scheduler_element, tw_step_time_element, tw_router_element, tw_admission_element, tw_slo_element,
+    tw_output_element, tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element,
+    tw_cost_element;
 extern const tw_element tw_length_elements[3];
 
 #endif

@@ -154,8 +154,9 @@ const tw_element tw_workload_element = {"workload", "where requests come from", 
 
 static const tw_attribute scheduler_attributes[] = {
     CHOICE(tw_pool, scheduler, "kind", "vllm", tw_scheduler_kind_names, "how batches are formed"),
-    CHOICE(tw_pool, order, "order", "arrival", tw_scheduler_order_names,
-           "who is admitted first, and preempted last"),
+    CHOICE(
+        tw_pool, order, "order", "arrival", tw_waiting_order_names,
+        "who is admitted first: fair gives clients equal shares; with priority, also who is preempted last"),
     CHOICE(tw_pool, reserve, "reserve", "chunk", tw_admission_reserve_names,
            "what must be free in the KV cache to admit a request: its first chunk, its prompt, or all that "
            "it and "
@@ -235,6 +236,35 @@ static const tw_attribute router_attributes[] = {
 const tw_element tw_router_element = {"router", "sends each request to an engine", router_attributes, NULL,
                                       NULL};
 
+static const tw_attribute admission_attributes[] = {
+    {"rate", TW_ATTR_QUANTITY, TW_RATE, TW_ABSENT, .max = 1e12, .positive = TRUE,
+     .offset = offsetof(tw_scenario, admission.rate_per_s),
+     .help = "at which the token bucket fills; without a bucket, all are let in"},
+    {"burst", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e15, .positive = TRUE,
+     .offset = offsetof(tw_scenario, admission.burst), .help = "what the bucket holds at most"},
+    CHOICE(tw_scenario, admission.takes, "takes", "requests", tw_admission_takes_names,
+           "what a request takes from the bucket: one, or its prompt and output tokens"),
+    CHOICE(tw_scenario, admission.scope, "bucket", "site", tw_admission_scope_names,
+           "one bucket for all, or one for each client (session)"),
+    {"deadline", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_scenario, deadline_s),
+     .help = "a request that has waited so long without being scheduled is cancelled"},
+    {0},
+};
+static gboolean check_admission(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  gboolean has_rate = xmlHasProp(node, BAD_CAST "rate") != NULL;
+  gboolean has_burst = xmlHasProp(node, BAD_CAST "burst") != NULL;
+  (void)target;
+  if (has_rate == has_burst)
+    return TRUE;
+  tw_node_fault(node, faults, "a token bucket needs both rate=\"...\" and burst=\"...\"; add %s",
+                has_rate ? "burst" : "rate");
+  return FALSE;
+}
+const tw_element tw_admission_element = {"admission", "which requests are let in, and for how long they wait",
+                                         admission_attributes, NULL, check_admission};
+
 static const tw_attribute slo_attributes[] = {
     STRING(tw_slo, class, "class", TW_ABSENT,
            "class of traffic that it holds for; if absent, for all that have none of their own"),
@@ -271,10 +301,19 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_platform_ref_element, 1, 1}, {&tw_workload_element, 1, 1}, {&tw_pool_element, 1, 0},
-    {&tw_router_element, 0, 1},       {&tw_slo_element, 0, 0},      {&tw_caps_element, 0, 1},
-    {&tw_price_element, 0, 1},        {&tw_carbon_element, 0, 1},   {&tw_weather_element, 0, 1},
-    {&tw_cost_element, 0, 1},         {&tw_output_element, 0, 1},   {0},
+    {&tw_platform_ref_element, 1, 1},
+    {&tw_workload_element, 1, 1},
+    {&tw_pool_element, 1, 0},
+    {&tw_router_element, 0, 1},
+    {&tw_admission_element, 0, 1},
+    {&tw_slo_element, 0, 0},
+    {&tw_caps_element, 0, 1},
+    {&tw_price_element, 0, 1},
+    {&tw_carbon_element, 0, 1},
+    {&tw_weather_element, 0, 1},
+    {&tw_cost_element, 0, 1},
+    {&tw_output_element, 0, 1},
+    {0},
 };
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
                                         scenario_children, NULL};

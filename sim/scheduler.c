@@ -21,7 +21,6 @@ const char *const tw_scheduler_kind_names[] = {
 #undef X
         NULL};
 const char *const tw_admission_reserve_names[] = {"chunk", "prompt", "output", NULL};
-const char *const tw_scheduler_order_names[] = {"arrival", "priority", NULL};
 
 void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
 {
@@ -31,8 +30,14 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
                       .handed_over = g_ptr_array_new(),
                       .decoding = {.window = config->window, .full_share = config->full_share}};
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
+  tw_waiting_init(&s->waiting, config->order);
   tw_prefix_cache_init(&s->prefixes, config->block_tokens);
   g_queue_init(&s->running);
+}
+
+static tw_sequence *first_waiting(const tw_scheduler *s)
+{
+  return tw_waiting_first(&s->waiting, s->decoding.count);
 }
 
 void tw_scheduler_clear(tw_scheduler *s)
@@ -41,11 +46,13 @@ void tw_scheduler_clear(tw_scheduler *s)
     next = link->next;
     tw_sequence_free(link->data);
   }
-  for (guint i = 0; i < s->waiting.n; i++)
-    tw_sequence_free(tw_container(s->waiting.nodes[i], tw_sequence, waiting));
+  for (tw_sequence *sequence; (sequence = first_waiting(s)) != NULL;) {
+    tw_waiting_take(&s->waiting, sequence);
+    tw_sequence_free(sequence);
+  }
   for (guint i = 0; i < s->delivered.n; i++)
     tw_sequence_free(tw_container(s->delivered.nodes[i], tw_sequence, waiting));
-  tw_heap_clear(&s->waiting);
+  tw_waiting_clear(&s->waiting);
   tw_heap_clear(&s->delivered);
   tw_decoding_clear(&s->decoding);
   tw_kv_cache_clear(&s->kv);
@@ -124,12 +131,14 @@ static void join_decoding(tw_scheduler *s, tw_sequence *sequence)
 {
   tw_kv_join(&s->kv, s->decoding.count, sequence->prefill_target);
   tw_decoding_join(&s->decoding, sequence);
+  tw_waiting_decode(&s->waiting, sequence, 1, s->decoding.count);
 }
 
 static void leave_decoding(tw_scheduler *s, tw_sequence *sequence)
 {
   gint64 tokens = tw_decoding_tokens(&s->decoding, sequence);
   tw_decoding_leave(&s->decoding, sequence);
+  tw_waiting_decode(&s->waiting, sequence, -1, s->decoding.count);
   tw_kv_leave(&s->kv, s->decoding.count, tokens);
   cache_prefix(s, sequence, tokens);
   free_kv(s, sequence, tokens);
@@ -137,31 +146,28 @@ static void leave_decoding(tw_scheduler *s, tw_sequence *sequence)
 
 /* ---- Waiting and preemption ---- */
 
-static void push_waiting(tw_scheduler *s, tw_sequence *sequence)
+gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iterations)
 {
-  double priority = s->config.order == TW_ORDER_PRIORITY ? sequence->request.priority : 0;
-  tw_heap_push(&s->waiting, &sequence->waiting, priority, sequence->ticket);
-}
-
-static tw_sequence *first_waiting(const tw_scheduler *s)
-{
-  tw_heap_node *top = tw_heap_top(&s->waiting);
-  return top != NULL ? tw_container(top, tw_sequence, waiting) : NULL;
-}
-
-gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence)
-{
-  push_waiting(s, sequence);
-  if (first_waiting(s) != sequence || s->running.length >= s->config.max_seqs)
+  tw_waiting_push(&s->waiting, sequence, s->decoding.count + (s->decodes ? iterations : 0));
+  if (s->running.length >= s->config.max_seqs)
+    return FALSE;
+  /* Who is next changes as others decode. */
+  if (s->config.order != TW_ORDER_FAIR && first_waiting(s) != sequence)
     return FALSE;
   return s->running.length == 0 || !s->config.kind->when_empty;
+}
+
+void tw_scheduler_cancel(tw_scheduler *s, tw_sequence *sequence)
+{
+  tw_waiting_take(&s->waiting, sequence);
+  tw_waiting_forget(&s->waiting, sequence);
 }
 
 /* The last admitted sequence, or the last of the lowest priority. */
 static tw_sequence *worst_running(const tw_scheduler *s)
 {
   tw_sequence *worst = s->running.tail->data;
-  if (s->config.order == TW_ORDER_ARRIVAL)
+  if (s->config.order != TW_ORDER_PRIORITY)
     return worst;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     tw_sequence *other = link->data;
@@ -187,7 +193,7 @@ static void preempt(tw_scheduler *s, tw_sequence *sequence)
   s->preemptions++;
   s->preempted = TRUE;
   g_queue_unlink(&s->running, &sequence->link);
-  push_waiting(s, sequence);
+  tw_waiting_push(&s->waiting, sequence, s->decoding.count);
 }
 
 /* The running sequence in the middle of its prompt, or NULL. */
@@ -342,11 +348,13 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
       break;
     }
     s->promised += final_blocks(s, sequence);
-    tw_heap_remove(&s->waiting, &sequence->waiting);
+    tw_waiting_take(&s->waiting, sequence);
     use_prefix(s, sequence, &hit);
     g_queue_push_tail_link(&s->running, &sequence->link);
-    if (isnan(sequence->first_scheduled_s))
+    if (isnan(sequence->first_scheduled_s)) {
       sequence->first_scheduled_s = now_s;
+      tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
+    }
     sequence->prefill_target = target;
     take_chunk(s, sequence, chunk);
     budget -= chunk;
@@ -394,7 +402,10 @@ gint64 tw_scheduler_horizon(const tw_scheduler *s)
     gint64 before_eviction = tw_kv_room(&s->kv, s->decoding.count, blocks - s->prefixes.idle_blocks);
     room = CLAMP(before_eviction, 1, room);
   }
-  return MIN(first_end, room);
+  gint64 horizon = MIN(first_end, room);
+  if (s->config.order == TW_ORDER_FAIR && s->running.length < s->config.max_seqs)
+    horizon = MIN(horizon, tw_waiting_steady(&s->waiting, s->decoding.count));
+  return horizon;
 }
 
 static int by_ticket(gconstpointer a, gconstpointer b)
@@ -407,6 +418,7 @@ static void end_sequence(tw_scheduler *s, tw_sequence *sequence)
 {
   s->promised -= final_blocks(s, sequence);
   g_queue_unlink(&s->running, &sequence->link);
+  tw_waiting_forget(&s->waiting, sequence);
   g_ptr_array_add(s->ended, sequence);
 }
 
@@ -432,6 +444,7 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
   if (sequence->prefill_done < sequence->prefill_target)
     return;
   sequence->emitted++;
+  tw_waiting_serve(&s->waiting, sequence, 0, 1);
   if (sequence->emitted == 1)
     sequence->first_token_s = now_s;
   if (sequence->emitted == request->reasoning_tokens + 1)
@@ -445,6 +458,7 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
     s->held_prefixes += tw_prefix_depth(sequence->prefix);
     s->promised -= final_blocks(s, sequence);
     g_queue_unlink(&s->running, &sequence->link);
+    tw_waiting_forget(&s->waiting, sequence);
     g_ptr_array_add(s->handed_over, sequence);
   } else {
     join_decoding(s, sequence);
@@ -479,7 +493,8 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
   }
   while (s->waiting.n > 0) {
     tw_sequence *sequence = first_waiting(s);
-    tw_heap_remove(&s->waiting, &sequence->waiting);
+    tw_waiting_take(&s->waiting, sequence);
+    tw_waiting_forget(&s->waiting, sequence);
     g_ptr_array_add(sequences, sequence);
   }
 }

@@ -21,6 +21,7 @@
 #include "sim/decoding.h"
 #include "sim/kv_cache.h"
 #include "sim/prefix_cache.h"
+#include "sim/waiting.h"
 
 typedef struct tw_scheduler_kind {
   const char *name, *help;
@@ -32,10 +33,6 @@ typedef struct tw_scheduler_kind {
 extern const tw_scheduler_kind tw_scheduler_kinds[];
 extern const char *const tw_scheduler_kind_names[]; /* the same rows, for the scenario's table */
 
-/* The order of waiting, and who is preempted. */
-typedef enum { TW_ORDER_ARRIVAL, TW_ORDER_PRIORITY } tw_scheduler_order;
-extern const char *const tw_scheduler_order_names[];
-
 /* What must be free in the KV cache for a sequence to be admitted. */
 typedef enum {
   TW_RESERVE_CHUNK,  /* its first chunk: vLLM before 0.12 */
@@ -46,7 +43,7 @@ extern const char *const tw_admission_reserve_names[];
 
 typedef struct tw_scheduler_config {
   const tw_scheduler_kind *kind;
-  int order;   /* tw_scheduler_order */
+  int order;   /* tw_waiting_order */
   int reserve; /* tw_admission_reserve */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* prompt and output together */
@@ -60,7 +57,7 @@ typedef struct tw_scheduler_config {
 typedef struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
-  tw_heap waiting;
+  tw_waiting waiting;
   GQueue running;    /* of tw_sequence.link, in admission order */
   GPtrArray *chunks; /* sequences with a prompt chunk in the iteration that is planned or runs */
   tw_batch batch;    /* what that iteration computes */
@@ -87,9 +84,11 @@ void tw_scheduler_clear(tw_scheduler *scheduler); /* frees the sequences that ar
 /* Why a request can never be served, as text for the log, or NULL. */
 const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_request *request);
 
-/* Queues a sequence. Returns whether it might join at the next iteration boundary; if not, that boundary need
- * not be looked at. */
-gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence);
+/* Queues a sequence when `iterations` more iterations of the batch have ended. Returns whether it might join
+ * at the next iteration boundary; if not, that boundary need not be looked at. */
+gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations);
+/* Takes out a sequence that waits to be admitted. */
+void tw_scheduler_cancel(tw_scheduler *scheduler, tw_sequence *sequence);
 
 /* Reserves blocks for the KV of `tokens` tokens that is to be delivered, when the iterations that the batch
  * runs, `iterations` from now, have taken theirs. FALSE if there are too few, or if others wait for them. */

@@ -21,6 +21,7 @@ tw_sequence *tw_sequence_new(const tw_request *request)
                             .first_answer_s = NAN,
                             .transfer_start_s = NAN,
                             .transfer_end_s = NAN,
+                            .deadline = out,
                             .waiting = out,
                             .finish = out,
                             .answer = out,

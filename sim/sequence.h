@@ -22,6 +22,8 @@ typedef enum {
 } tw_ending;
 extern const char *const tw_ending_names[TW_ENDING_KINDS];
 
+typedef struct tw_client tw_client; /* waiting.c */
+
 typedef struct tw_sequence {
   tw_request request;
   guint64 ticket;     /* order of dispatch by the router: breaks every tie */
@@ -40,6 +42,8 @@ typedef struct tw_sequence {
   double joules;           /* its share of the dynamic energy of the iterations that it was in */
   gint64 prefilled_tokens; /* all that prefill computed for it, recomputation included */
 
+  tw_heap_node deadline; /* by the instant at which it is cancelled if it still waits; the factory's */
+
   /* Owned by the scheduler of its rank. */
   gint64 prefill_target,
       prefill_done;       /* tokens to bring into KV before it decodes, and those already there */
@@ -47,9 +51,10 @@ typedef struct tw_sequence {
   tw_prefix_node *prefix; /* the cached blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
   gboolean decoding;
+  tw_client *client;        /* whose turn it is, where clients are treated fairly; else NULL */
   tw_charge_sums charged;   /* the rank's sums as its decodes were last charged to it */
   GList link;               /* in the running list, in admission order */
-  tw_heap_node waiting;     /* by (priority, ticket) */
+  tw_heap_node waiting;     /* in the line that it waits in */
   tw_heap_node finish;      /* by the decode count of its last token */
   tw_heap_node answer;      /* by the decode count of its first answer token */
   tw_heap_node window_full; /* by the decode count at which its context fills the attention window */

@@ -133,6 +133,11 @@ static const broken cases[] = {
      .message = "platform.xml:5: tw:psu_w: \"-5\" is no power; write a number of watts greater than 0\n"
                 "platform.xml:5: tw:psu_efficiency: load 0.2 does not rise over the point before; sort the "
                 "points by load"},
+    {.name = "a token bucket without a size",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<admission rate=\"10/s\"/>\n<output ",
+     .message = "s.xml:5: a token bucket needs both rate=\"...\" and burst=\"...\"; add burst"},
     {.name = "an unknown element",
      .file = SCENARIO,
      .find = "<pool ",

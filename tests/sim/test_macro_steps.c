@@ -62,7 +62,7 @@ static gint64 pick_router(tw_chance *chance)
 static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
 {
   (void)state;
-  guint64 preemptions = 0, completed = 0, cached_tokens = 0;
+  guint64 preemptions = 0, completed = 0, cancelled = 0, cached_tokens = 0;
   for (guint64 seed = 0; seed < SCENARIOS; seed++) {
     tw_chance chance = tw_chance_new(seed, "scenario");
     /* Round costs make boundaries fall on arrivals; the others leave nothing to coincidence. */
@@ -78,7 +78,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     tw_scenario *scenario = test_scenario((int)between(&chance, 1, 4), &costs, blocks);
     tw_pool *pool = &scenario->pools[0];
     pool->scheduler = (int)tw_chance_below(&chance, 3);
-    pool->order = (int)tw_chance_below(&chance, 2);
+    pool->order = (int)tw_chance_below(&chance, 3);
     pool->dp = between(&chance, 1, 3);
     pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
     pool->max_seqs = between(&chance, 1, 40);
@@ -93,6 +93,11 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     scenario->router = (int)pick_router(&chance);
     if (tw_chance_below(&chance, 6) == 0)
       scenario->max_queue = between(&chance, 1, 10);
+    if (tw_chance_below(&chance, 4) == 0)
+      scenario->deadline_s = 0.01 * (double)between(&chance, 1, 1000);
+    if (tw_chance_below(&chance, 8) == 0)
+      scenario->admission =
+          (tw_admission_config){1000, 4000, (int)tw_chance_below(&chance, 2), TW_BUCKET_CLIENT};
     if (scenario->n_engines > 1 && tw_chance_below(&chance, 2) == 0)
       test_disaggregate(scenario, (int)between(&chance, 1, scenario->n_engines - 1));
     scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);
@@ -106,6 +111,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       tables[exact] = test_table(directories[exact], "requests");
       test_remove(directories[exact]);
       completed += tw_recorder_totals(recorder)->endings[TW_COMPLETED];
+      cancelled += tw_recorder_totals(recorder)->endings[TW_CANCELLED];
       cached_tokens += tw_recorder_totals(recorder)->cached_tokens;
     }
     if (!g_str_equal(tables[0], tables[1])) {
@@ -130,6 +136,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
   /* The scenarios exercise what they are meant to. */
   assert_true(preemptions > 1000);
   assert_true(completed > 20000);
+  assert_true(cancelled > 500);
   assert_true(cached_tokens > 100000);
 }
 
