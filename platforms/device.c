@@ -1,6 +1,7 @@
 #include "platforms/device.h"
 
 #include "platforms/data.h"
+#include "platforms/supply.h"
 
 #include <math.h>
 
@@ -67,16 +68,24 @@ static const tw_attribute chassis_attributes[] = {
      .help = "devices in one node or rack"},
     {"overhead", TW_ATTR_QUANTITY, TW_POWER, .max = 1e9, FIELD(device.chassis.overhead_w),
      .help = "drawn by the rest of it at full load"},
+    {"idle", TW_ATTR_QUANTITY, TW_POWER, .fallback = TW_ABSENT, .max = 1e9, FIELD(device.chassis.idle_w),
+     .help = "of that, drawn without work; all if absent"},
     {"network", TW_ATTR_QUANTITY, TW_POWER, .max = 1e9, FIELD(device.chassis.network_w),
      .help = "drawn by its share of the fabric"},
     {"pue", TW_ATTR_NUMBER, .min = 1, .max = 10, FIELD(device.chassis.pue), .help = "of a common site"},
+    {"psu", TW_ATTR_QUANTITY, TW_POWER, .fallback = "0W", .max = 1e9, FIELD(device.chassis.psu_w),
+     .help = "that its power supplies give at full load"},
+    {"psu-efficiency", TW_ATTR_STRING, .fallback = TW_ABSENT, FIELD(device.chassis.psu_efficiency),
+     .help = "of the power supplies over their load, such as 0.1:0.92 0.5:0.96 1:0.95"},
     {"source", TW_ATTR_STRING, FIELD(device.chassis.source), .help = "where the numbers come from"},
     {0}};
 static const tw_attribute energy_attributes[] = {
     {"pj-per-byte", TW_ATTR_NUMBER, .positive = TRUE, .max = 1e6, FIELD(picojoules),
      .help = "picojoules of a byte that crosses the memory's interface"},
     {"active", TW_ATTR_QUANTITY, TW_POWER, .fallback = "0W", .max = 1e4, FIELD(device.active_w),
-     .help = "drawn beyond idle while an iteration runs, whatever it computes"},
+     .help = "drawn beyond idle while an iteration runs, whatever it computes, but for collectives"},
+    {"arithmetic-half", TW_ATTR_NUMBER, .fallback = "0", .max = 100, FIELD(device.arithmetic_half),
+     .help = "share of the bf16 peak rate at which an operation costs half as much as a lone one; 0: the same"},
     {"sleep", TW_ATTR_QUANTITY, TW_POWER, .fallback = TW_ABSENT, .max = 1e4, FIELD(device.sleep_w),
      .help = "drawn while parked, without weights; idle if absent"},
     {"voltage-floor", TW_ATTR_NUMBER, .fallback = "1", .max = 1, FIELD(device.voltage_floor),
@@ -111,6 +120,22 @@ static gboolean check_power(const xmlNode *node, const void *target, tw_faults *
   return FALSE;
 }
 
+static gboolean check_chassis(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  const tw_chassis *chassis = &((const reading *)target)->device.chassis;
+  tw_supply supply = {.psu_w = chassis->psu_w};
+  g_autofree char *why = NULL;
+  if (chassis->idle_w > chassis->overhead_w)
+    tw_node_fault(node, faults, "idle power is above the overhead at full load; write idle <= overhead");
+  else if (chassis->psu_efficiency != NULL &&
+           (!tw_supply_set(&supply, "tw:psu_efficiency", chassis->psu_efficiency, &why) ||
+            !tw_supply_check(&supply, &why)))
+    tw_node_fault(node, faults, "psu-efficiency: %s", why);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 static const tw_element compute_element = {"compute", "arithmetic of one number format", compute_attributes,
                                            NULL, NULL};
 static const tw_element memory_element = {"memory", "HBM or GDDR of the device", memory_attributes, NULL,
@@ -122,7 +147,7 @@ static const tw_element scale_out_element = {"scale-out", "link to the fabric", 
 static const tw_element power_element = {"power", "electricity of the device alone", power_attributes, NULL,
                                          check_power};
 static const tw_element chassis_element = {"chassis", "node or rack that the device commonly stands in",
-                                           chassis_attributes, NULL, NULL};
+                                           chassis_attributes, NULL, check_chassis};
 static const tw_element energy_element = {"energy", "joules of memory traffic, and of running at all",
                                           energy_attributes, NULL, NULL};
 static const tw_element arithmetic_element = {
@@ -271,5 +296,6 @@ void tw_device_free(tw_device *device)
   g_free(device->name);
   g_free(device->label);
   g_free(device->chassis.source);
+  g_free(device->chassis.psu_efficiency);
   g_free(device);
 }

@@ -31,11 +31,13 @@ typedef struct tw_efficiency {
 } tw_efficiency;
 
 /* What commonly stands around the devices, for generated platforms: the node or rack of `accelerators` of
- * them draws overhead_w beside theirs when all work (CPUs, NVLink switches, fans, conversion), and network_w
- * in the fabric. */
+ * them draws overhead_w beside theirs when all work (CPUs, memory, NVLink switches, fans; behind the power
+ * supplies), idle_w of it without work, and network_w in the fabric. */
 typedef struct tw_chassis {
   gint64 accelerators; /* 0: unknown */
-  double overhead_w, network_w, pue;
+  double overhead_w, idle_w, network_w, pue;
+  double psu_w;         /* that its power supplies can give in all; 0: unknown */
+  char *psu_efficiency; /* as in tw:psu_efficiency; NULL: unknown */
   char *source;
 } tw_chassis;
 
@@ -52,9 +54,10 @@ typedef struct tw_device {
   double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
   double idle_w, max_w;                  /* NAN: no power data, and then no energy is reported */
   double sleep_w;                        /* without weights, parked: idle_w where the file does not say */
-  double active_w;                       /* beyond idle_w while an iteration runs, whatever it computes */
+  double active_w;                       /* beyond idle_w while an iteration runs, collectives apart */
   double joules_per_byte;                /* of HBM traffic; NAN: not fitted, and then no energy is reported */
   double joules_per_flop[TW_PRECISIONS]; /* NAN where it was not fitted */
+  double arithmetic_half; /* share of the bf16 peak at which a FLOP costs half of that; 0: never */
   double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */
   double per_layer_s;    /* of each layer: what its kernels take beyond their rooflines */
   double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */

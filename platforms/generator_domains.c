@@ -156,6 +156,10 @@ static gboolean read_power(const GOptionEntry *options, const char *const *value
   const tw_chassis *chassis = &site->device->chassis;
   double share = chassis->accelerators > 0 ? (double)size / (double)chassis->accelerators : NAN;
   site->overhead_w = chassis->overhead_w * share;
+  /* What is asked for instead of the usual has no idle power that is known. */
+  site->overhead_idle_w = g_str_equal(values[place], USUAL) ? chassis->idle_w * share : NAN;
+  site->psu_w = chassis->psu_w > 0 && chassis->psu_efficiency != NULL ? chassis->psu_w * share : NAN;
+  site->psu_efficiency = chassis->psu_efficiency;
   site->network_w = chassis->network_w * share;
   site->pue = chassis->accelerators > 0 ? chassis->pue : NAN;
   return read_quantity(get(options, values, place), USUAL, TW_POWER, 0, &site->overhead_w, error) &&

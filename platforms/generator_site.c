@@ -126,6 +126,7 @@ static void put_domain(const tw_site *site, int domain, FILE *out)
   put_prop(out, 6, "tw:rack", rack_name);
   put_prop(out, 6, "tw:row", row_name);
   put_number(out, 6, "tw:overhead_w", site->overhead_w);
+  put_number(out, 6, "tw:overhead_idle_w", site->overhead_idle_w);
   for (int host = 0; host < site->hosts; host++)
     put_host(site, domain, host, out);
   if (site->hosts > 1)
@@ -204,6 +205,10 @@ void tw_site_write(const tw_site *site, FILE *out)
                                        : "DijkstraCache");
   put_prop(out, 4, "tw:role", "site");
   put_number(out, 4, "tw:pue", site->pue);
+  if (!isnan(site->psu_w)) {
+    put_number(out, 4, "tw:psu_w", site->psu_w * site->domains);
+    put_prop(out, 4, "tw:psu_efficiency", site->psu_efficiency);
+  }
   if (site->domains > 1)
     put_fabric(site, out);
   for (int domain = 0; domain < site->domains; domain++)

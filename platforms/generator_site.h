@@ -29,7 +29,9 @@ typedef struct tw_site {
   int pod;                 /* domains on one leaf */
   double oversubscription; /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
   int domains_per_rack, racks_per_row;
-  double overhead_w, network_w, pue; /* of a domain, of its share of the fabric; NAN: left out */
+  double overhead_w, overhead_idle_w, network_w, pue; /* of a domain, of its share of the fabric; NAN: left out */
+  double psu_w; /* of a domain; NAN: left out, and so is the efficiency */
+  const char *psu_efficiency;
 } tw_site;
 
 void tw_site_write(const tw_site *site, FILE *out);

@@ -21,6 +21,7 @@ static const struct property {
     {"tw:rack", ON_ZONE | ON_CLUSTER},
     {"tw:row", ON_ZONE | ON_CLUSTER},
     {"tw:overhead_w", ON_ZONE | ON_CLUSTER},
+    {"tw:overhead_idle_w", ON_ZONE | ON_CLUSTER},
     {"tw:pue", ON_ZONE | ON_CLUSTER},
     {"tw:pue_load", ON_ZONE | ON_CLUSTER},
     {"tw:pue_per_degree", ON_ZONE | ON_CLUSTER},
@@ -236,6 +237,12 @@ static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int
   if (zone.rack == NULL && (zone.role == TW_ROLE_NVLINK_DOMAIN || zone.role == TW_ROLE_NODE))
     zone.rack = g_strdup(id);
   zone.overhead_w = prop_number(node, "tw:overhead_w", 0, 0, "a number of watts", reader->faults);
+  double idle_w =
+      prop_number(node, "tw:overhead_idle_w", zone.overhead_w, 0, "a number of watts", reader->faults);
+  zone.following_w = zone.overhead_w - idle_w;
+  if (zone.following_w < 0)
+    tw_node_fault(node, reader->faults,
+                  "tw:overhead_idle_w is above tw:overhead_w, the power at full load; write less");
   zone.link_kind = TW_LINK_NONE;
   zone.link_watts = NAN;
   if (zone.role == TW_ROLE_SITE && outer != NULL)

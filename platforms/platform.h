@@ -44,7 +44,9 @@ typedef struct tw_zone {
   char *rack,
       *row; /* names, inherited by nested zones; the zone's own id where a domain or node names no rack */
   int rack_index;         /* index in platform->racks, or -1 */
-  double overhead_w;      /* tw:overhead_w, 0 if absent: draws always, whatever the load */
+  double overhead_w;      /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
+  double following_w; /* of that, what is not drawn while they idle (tw:overhead_idle_w): it follows the power
+                       * of its accelerators, in proportion between idle and maximum; 0: none does */
   tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
   double link_watts;      /* of each of them (tw:link-watts), NAN if absent */
   long line;

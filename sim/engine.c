@@ -171,16 +171,21 @@ tw_usage tw_engine_total(const tw_engine *engine, double now_s)
   return usage;
 }
 
-double tw_engine_joules(const tw_engine *engine, double now_s)
+double tw_engine_dynamic_joules(const tw_engine *engine, double now_s)
 {
-  const tw_usage *total = &engine->total;
-  const tw_power_law *power = &engine->config.power;
-  double joules = total->prefill_j + total->decode_j + total->idle_j +
-                  power->idle_w * power->accelerators * (now_s - engine->total_mark.time_s);
+  double joules = engine->total.prefill_j + engine->total.decode_j;
   if (engine->busy)
     joules +=
         tw_segment_joules(&engine->segment, ended_before(engine, now_s), now_s) - engine->total_mark.joules;
   return joules;
+}
+
+double tw_engine_joules(const tw_engine *engine, double now_s)
+{
+  const tw_power_law *power = &engine->config.power;
+  double idle_s = now_s - engine->total_mark.time_s;
+  return tw_engine_dynamic_joules(engine, now_s) + engine->total.idle_j +
+         power->idle_w * power->accelerators * idle_s;
 }
 
 /* ---- Events ---- */

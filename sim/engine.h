@@ -115,6 +115,8 @@ gboolean tw_engine_was_slowed(tw_engine *engine);
 /* Joules of its accelerators from the start of the run to `now_s`, at most the time of its next event; NAN
  * without power data. */
 double tw_engine_joules(const tw_engine *engine, double now_s);
+/* ... and of them, those of its work alone. */
+double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
 
 /* Leading prompt tokens that the rank which would get the request now has in its prefix cache. */
 gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s);

@@ -134,7 +134,22 @@ static double accelerators_of(const tw_governor *governor, int engine)
   return scenario->pools[scenario->engines[engine].pool].power.accelerators;
 }
 
-/* What a group's equipment draws beside its engines. */
+/* What an accelerator of an engine draws together with what of the hosts follows it, and back. */
+static double with_hosts(const tw_governor *governor, int engine, double watts)
+{
+  const tw_scenario *scenario = governor->scenario;
+  double idle_w = scenario->pools[scenario->engines[engine].pool].power.idle_w;
+  return idle_w + (1 + governor->power->engine_follows[engine]) * (watts - idle_w);
+}
+
+static double without_hosts(const tw_governor *governor, int engine, double watts)
+{
+  const tw_scenario *scenario = governor->scenario;
+  double idle_w = scenario->pools[scenario->engines[engine].pool].power.idle_w;
+  return idle_w + (watts - idle_w) / (1 + governor->power->engine_follows[engine]);
+}
+
+/* What a group's equipment draws beside its engines, and what follows them. */
 static double fixed_w(const tw_governor *governor, const group *g)
 {
   const tw_power_parts *parts = g->rack >= 0 ? &governor->power->racks[g->rack] : &governor->power->site;
@@ -147,7 +162,9 @@ static void note(tw_governor *governor, group *g, const double *joules, double n
   double period_s = governor->scenario->caps.period_s, drawn_w = fixed_w(governor, g);
   for (guint i = 0; i < g->engines->len; i++) {
     int engine = g_array_index(g->engines, int, i);
-    drawn_w += (joules[engine] - governor->start_j[engine]) / period_s;
+    double accelerators = accelerators_of(governor, engine);
+    double each_w = (joules[engine] - governor->start_j[engine]) / period_s / accelerators;
+    drawn_w += accelerators * with_hosts(governor, engine, each_w);
   }
   double over_w = drawn_w - cap_w(governor, g, now_s - period_s);
   g->over_s = over_w > 1e-6 * drawn_w ? g->over_s + period_s : 0;
@@ -181,7 +198,7 @@ static void share_out(tw_governor *governor, const group *g, double now_s)
   g_autofree double *demands = g_new(double, (gsize)n), *weights = g_new(double, (gsize)n);
   for (int i = 0; i < n; i++) {
     int engine = g_array_index(g->engines, int, (guint)i);
-    demands[i] = governor->demand_w[engine];
+    demands[i] = with_hosts(governor, engine, governor->demand_w[engine]);
     weights[i] = accelerators_of(governor, engine);
   }
   double budget_w = cap_w(governor, g, now_s) - fixed_w(governor, g);
@@ -191,8 +208,10 @@ static void share_out(tw_governor *governor, const group *g, double now_s)
     weight += weights[i];
   /* What nobody asks for is shared evenly, so that the limits never add up to more than the budget. */
   for (int i = 0; i < n; i++) {
-    double *limit_w = &governor->limit_w[g_array_index(g->engines, int, (guint)i)];
-    *limit_w = fmin(*limit_w, fmin(level_w, demands[i]) + fmax(0, spare_w) / weight);
+    int engine = g_array_index(g->engines, int, (guint)i);
+    double limit_w = fmin(level_w, demands[i]) + fmax(0, spare_w) / weight;
+    governor->limit_w[engine] =
+        fmin(governor->limit_w[engine], without_hosts(governor, engine, limit_w));
   }
 }
 

@@ -6,12 +6,13 @@
 typedef struct rack_share {
   int engine, rack;
   int accelerators;
+  double follows; /* joules of the rack's hosts for a dynamic joule of these */
 } rack_share;
 
 typedef struct rack_usage {
   int accelerators; /* of engines */
   double busy_s, waiting_s, prompt_tokens, output_tokens;
-  double joules; /* of the engines' accelerators */
+  double joules, following_j; /* of the engines' accelerators; of hosts, beyond what they draw without load */
 } rack_usage;
 
 struct tw_intervals {
@@ -36,7 +37,8 @@ static void share_racks(tw_intervals *intervals, int engine)
     intervals->accelerators[engine] += place->shares[i].accelerators;
     if (rack < 0)
       continue;
-    rack_share share = {engine, rack, place->shares[i].accelerators};
+    rack_share share = {engine, rack, place->shares[i].accelerators,
+                        intervals->power->rack_follows[place->shares[i].host]};
     g_array_append_val(intervals->shares, share);
     intervals->racks[rack].accelerators += share.accelerators;
   }
@@ -116,7 +118,7 @@ static void log_racks(tw_intervals *intervals, double start_s, double length_s)
     row.prompt_tokens_per_s = mean(rack->prompt_tokens, length_s);
     row.output_tokens_per_s = mean(rack->output_tokens, length_s);
     row.accelerator_w = mean(rack->joules, length_s) + parts->spare_w;
-    row.host_w = parts->host_w;
+    row.host_w = mean(rack->following_j, length_s) + parts->host_w;
     row.network_w = parts->network_w;
     tw_log_rack(intervals->log, &row);
     *rack = (rack_usage){.accelerators = rack->accelerators};
@@ -152,7 +154,9 @@ static void end_interval(tw_intervals *intervals, double end_s)
       rack->waiting_s += usage.waiting_s * part;
       rack->prompt_tokens += (double)usage.prompt_tokens * part;
       rack->output_tokens += (double)usage.output_tokens * part;
-      rack->joules += (usage.prefill_j + usage.decode_j + usage.idle_j) * part;
+      double dynamic_j = (usage.prefill_j + usage.decode_j) * part;
+      rack->joules += dynamic_j + usage.idle_j * part;
+      rack->following_j += s->follows > 0 ? dynamic_j * s->follows : 0;
     }
     busy_s += usage.busy_s * intervals->accelerators[i];
     accelerators += intervals->accelerators[i];
@@ -178,10 +182,14 @@ static void end_interval(tw_intervals *intervals, double end_s)
 
 static void cut_meter(tw_intervals *intervals, double now_s)
 {
-  double joules = 0;
-  for (int i = 0; i < intervals->scenario->n_engines; i++)
+  double joules = 0, following_j = 0;
+  for (int i = 0; i < intervals->scenario->n_engines; i++) {
+    const double *follows = &intervals->power->engine_follows[i];
     joules += tw_engine_joules(intervals->engines[i], now_s);
-  tw_meter_cut(intervals->meter, now_s, joules);
+    if (*follows != 0)
+      following_j += *follows * tw_engine_dynamic_joules(intervals->engines[i], now_s);
+  }
+  tw_meter_cut(intervals->meter, now_s, joules, following_j);
 }
 
 void tw_intervals_until(tw_intervals *intervals, double now_s)

@@ -1,10 +1,15 @@
 /* The power law of an engine's accelerators: what the work of an iteration costs in joules.
  *
- *     joules of an iteration = idle_w · t  +  min( active_w · t + a · flops + b · bytes , (max_w − idle_w) ·
- * t ) idle           dynamic
+ *     joules = idle_w · t  +  min( active_w · (t − t_collective) + a · flops + b · bytes , (max_w − idle_w) · t )
+ *              idle           dynamic
  *
- * per accelerator, from the FLOPs, bytes and time of the step model; a, b and active_w are the device's. All
- * are lines in the number of the iteration, so is the result, and it ends where the branch changes. */
+ *     a = a0 / (1 + a0 · F / saturation_w)      F: FLOP/s of the segment's first iteration
+ *
+ * per accelerator, from the FLOPs, bytes and times of the step model; a0, b and active_w are the device's.
+ * Dense arithmetic costs less per FLOP than sparse: operands are used more often, and clock and voltage fall
+ * (saturation_w is a0 times a share of the peak FLOP rate: at that rate a FLOP costs half). While accelerators
+ * wait for each other they draw little more than idle. All are lines in the number of the iteration, so is the
+ * result, and it ends where the branch changes. Fit and errors: tests/validation/power. */
 #ifndef TW_SIM_POWER_H
 #define TW_SIM_POWER_H
 
@@ -15,6 +20,7 @@ typedef struct tw_power_law {
   double idle_w, active_w, max_w,
       sleep_w; /* of one accelerator; NAN: no power data, and nothing is metered */
   double joules_per_flop, joules_per_byte;
+  double saturation_w; /* of arithmetic, of one accelerator; 0: a FLOP costs the same at any rate */
 } tw_power_law;
 
 /* The law of `accelerators` accelerators that multiply in `precision` (or in bf16, where the device lacks it)

@@ -203,7 +203,9 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, t
   /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
   double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
-  time.first += all_reduces * collective_s(r, r->tp, r->reach.tensor, 2, tokens_micro * reduced);
+  double reduce_s = all_reduces * collective_s(r, r->tp, r->reach.tensor, 2, tokens_micro * reduced);
+  time.first += reduce_s;
+  cost->collective_s = fmax(cost->collective_s, reduce_s);
   if (r->reach.tensor > 1) {
     cost->wire.tensor = fmax(cost->wire.tensor, all_reduces * tokens * reduced);
     cost->wire.steps = all_reduces * 2 * (r->reach.tensor - 1);
@@ -272,6 +274,7 @@ static double experts_s(const roofline *r, double tokens, double prefill_share, 
       cost->wire.experts = r->moe_layers * micro * 2 * payload;
     }
   }
+  cost->collective_s += r->moe_layers * comm;
   return r->moe_layers * (time.first + comm);
 }
 
@@ -327,12 +330,14 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   } else if (r->pp > 1) {
     send_s = r->link_latency_s + passed / micro / r->tp / r->link_bytes_per_s;
   }
+  cost->collective_s += (r->pp - 1) * send_s;
   tw_line latency = layers, slowest = tw_line_scale(layers, r->slowest_share);
   latency.first += head + r->pp * stage_s + (r->pp - 1) * send_s;
   slowest.first += head + stage_s + send_s;
   cost->time_s = tw_line_max(latency, tw_line_scale(slowest, micro), &cost->valid);
   if (r->overlap)
     cost->time_s = tw_line_max(cost->time_s, (tw_line){micro * host_s, 0}, &cost->valid);
+  cost->collective_s = fmin(cost->collective_s, cost->time_s.first);
 }
 
 const tw_step_kind tw_step_roofline = {

@@ -44,6 +44,8 @@ static const broken platforms[] = {
     {"order.xml", "order.xml:6: <prop> stands too late; properties come first in a zone\n"
                   "order.xml:8: <link> stands too late; routes come last in a zone\n"
                   "order.xml:9: <zone> cannot follow <host>; nested zones come first and hold the hosts\n"},
+    {"power.xml",
+     "power.xml:5: tw:overhead_idle_w is above tw:overhead_w, the power at full load; write less\n"},
     {"prolog.xml", "prolog.xml:1: SimGrid refuses the beginning of this file; write <?xml version=\"1.0\"?> "
                    "and <!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
                    "prolog.xml:3: version of <platform>: \"4\" is not 4.1; write version=\"4.1\"\n"},
@@ -116,7 +118,8 @@ static const broken devices[] = {
      "device-values.xml:6: efficiency of <scale-up>: \"1.5\" is out of range; write a number above zero and "
      "up to 1\n"
      "device-values.xml:7: idle power is above the maximum; write idle <= max\n"
-     "device-values.xml:8: <overhead> lacks the attribute \"source\"; write source=\"...\", where the "
+     "device-values.xml:8: idle power is above the overhead at full load; write idle <= overhead\n"
+     "device-values.xml:9: <overhead> lacks the attribute \"source\"; write source=\"...\", where the "
      "numbers come from\n"
      "device-values.xml:2: <device> has 1 <efficiency> and needs 5: fitted shares of the peaks\n"},
 };

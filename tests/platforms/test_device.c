@@ -58,7 +58,7 @@ static void what_a_device_lacks_is_nan(void **state)
   (void)state;
   g_autoptr(tw_device) device = load("rtx-4090");
   assert_true(isnan(device->scale_out_bytes_per_s));
-  assert_true(isnan(device->idle_w));
+  assert_true(isnan(device->joules_per_flop[TW_FP8]));
   assert_true(isnan(device->flops[TW_FP4]));
 }
 

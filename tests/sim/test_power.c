@@ -25,6 +25,25 @@ static void joules_follow_the_work_until_the_limit(void **state)
   assert_int_equal(cost.valid, 100);
 }
 
+/* 2 J · 10 / (1 + 2 J · 10 / (0.1 s · 2 accelerators · 100 W)) = 10 J of arithmetic at half the price, 3 J · 20
+ * of memory, and 5 W on each of two for the 0.06 s that are not collectives. */
+static void dense_arithmetic_costs_less_and_collectives_nothing(void **state)
+{
+  (void)state;
+  tw_power_law law = {.accelerators = 2,
+                      .idle_w = 100,
+                      .max_w = 7000,
+                      .active_w = 5,
+                      .joules_per_flop = 2,
+                      .joules_per_byte = 3,
+                      .saturation_w = 100};
+  tw_step_cost cost = {
+      .time_s = {0.1, 0}, .collective_s = 0.04, .flops = {10, 0}, .bytes = {20, 0}, .valid = 100};
+  tw_line joules = tw_power_dynamic(&law, &cost);
+  assert_near(joules.first, 10 + 60 + 0.6, 1e-12);
+  assert_near(joules.growth, 0, 1e-12);
+}
+
 static void a_slower_clock_spends_less_on_arithmetic_but_not_on_memory(void **state)
 {
   (void)state;
@@ -151,6 +170,30 @@ static void the_parts_of_one_request_by_hand(void **state)
   test_scenario_free(scenario);
 }
 
+/* Of the host's 50 W, 20 W follow an accelerator that draws 100 to 700 W: a thirtieth joule for each dynamic
+ * one. */
+static void hosts_follow_the_power_of_their_accelerators(void **state)
+{
+  (void)state;
+  test_costs costs = {0.1, 0, 0, 0, FALSE};
+  tw_scenario *scenario = test_scenario(1, &costs, 100);
+  test_scenario_power(scenario);
+  tw_device device = {.idle_w = 100, .max_w = 700};
+  scenario->platform->zones[0].following_w = 20;
+  scenario->platform->hosts[0].device = &device;
+  scenario->platform->hosts[0].accelerators = 1;
+  totals t;
+  g_autoptr(tw_recorder) recorder = test_run_watched(scenario, one_request, NULL, 2, keep_totals, &t);
+  assert_near(t.energy.accelerator_j, 230, 1e-9);
+  assert_near(t.energy.host_j, 2 * 30 + 30 / 30.0, 1e-9);
+  assert_near(t.energy.overhead_j, 0.25 * (230 + 61 + 60), 1e-9);
+  /* A device without idle power: nobody knows what follows. */
+  device.idle_w = NAN;
+  g_autoptr(tw_site_power) power = tw_site_power_new(scenario);
+  assert_string_equal(power->missing, "idle power of the accelerators that the hosts' power follows");
+  test_scenario_free(scenario);
+}
+
 static char *busy_trace(void)
 {
   GString *text = g_string_new("arrival_s,prompt_tokens,reasoning_tokens,answer_tokens\n");
@@ -191,6 +234,10 @@ static void energy_is_the_integral_of_the_logged_watts_whatever_the_interval(voi
       tw_scenario *scenario = test_scenario(3, &costs, 400);
       test_scenario_power(scenario);
       scenario->pools[0].power.joules_per_byte = 0.01;
+      tw_device device = {.idle_w = 100, .max_w = 700};
+      scenario->platform->zones[0].following_w = 40;
+      scenario->platform->hosts[0].device = &device;
+      scenario->platform->hosts[0].accelerators = 3;
       scenario->platform->supply.psu_w = 2000;
       scenario->platform->supply.efficiency = (tw_curve){3, {0.1, 0.5, 1}, {0.8, 0.96, 0.93}};
       scenario->interval_s = intervals_s[i];
@@ -264,11 +311,13 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(joules_follow_the_work_until_the_limit),
+      cmocka_unit_test(dense_arithmetic_costs_less_and_collectives_nothing),
       cmocka_unit_test(a_slower_clock_spends_less_on_arithmetic_but_not_on_memory),
       cmocka_unit_test(a_device_without_data_is_not_metered),
       cmocka_unit_test(shares_are_positive_and_sum_to_the_joules_of_every_iteration),
       cmocka_unit_test(a_request_alone_pays_for_all_of_its_work),
       cmocka_unit_test(the_parts_of_one_request_by_hand),
+      cmocka_unit_test(hosts_follow_the_power_of_their_accelerators),
       cmocka_unit_test(energy_is_the_integral_of_the_logged_watts_whatever_the_interval),
       cmocka_unit_test(what_the_platform_does_not_say_stays_unknown),
       cmocka_unit_test(electricity_costs_its_price_of_the_hour),

@@ -10,12 +10,15 @@
  * In each row, requests of `prompt` + `output` tokens run in a batch of n, so that an iteration computes n
  * decodes at the mean context and n/output prompts:
  *
- *     watts = accelerators · (idle + active) + (a · flops + b · bytes) · iterations/s
+ *     watts = accelerators · (idle + active · (1 − collectives)) + (a · flops + b · bytes) · iterations/s
  *
  * `law` takes the iterations per second from the measured tokens per second, and so tests the law alone;
  * `all` takes them from the step model with the overheads of vLLM 0.12, the release nearest to the
- * measurements, and tests the law and the step time together. Fitted rows choose a, b and active (least
- * squares of relative errors, none below 0); rows marked blind were not looked at. */
+ * measurements, and tests the law and the step time together. Fitted rows choose a0, b and active (least
+ * squares of relative errors; b is at least what the memory alone needs, the others at least 0); the rate at
+ * which a FLOP costs half (sim/power.h) was chosen by hand, one share of the peak for all devices. Rows marked
+ * blind chose none of the three. */
+#include "platforms/supply.h"
 #include "sim/power.h"
 
 #include <zlib.h>
@@ -42,12 +45,16 @@ static const struct {
 } devices[] = {{"H100", "h100-sxm", {"llama-3.1-8b", "qwen3-32b", NULL}},
                {"B200", "b200-sxm", {"llama-3.1-8b", NULL, NULL}}};
 
+/* HBM2: 3.9 pJ/bit (O'Connor et al., Fine-Grained DRAM, MICRO 2017). */
+#define LEAST_PJ_PER_BYTE 31.2
+#define ARITHMETIC_HALF   0.3
+
 typedef struct row {
   const char *model;
   int device, accelerators;
   double batch, output, watts, joules_per_token, tokens_per_s;
   gboolean fitted;
-  double flops, bytes, iteration_s; /* of the step model */
+  double flops, bytes, iteration_s, collective_s; /* of the step model */
 } row;
 
 static const char *find_model(const char *name)
@@ -97,6 +104,7 @@ static void add_work(row *r, const tw_device *device, gint64 prompt, gboolean ex
   r->bytes = alone.bytes.first + share * (both.bytes.first - alone.bytes.first);
   tw_overhead_clear(&setting.overhead);
   r->iteration_s = alone.time_s.first + share * (both.time_s.first - alone.time_s.first);
+  r->collective_s = alone.collective_s + share * (both.collective_s - alone.collective_s);
 }
 
 static GArray *read_rows(const char *path, tw_device *const *loaded, GError **error)
@@ -132,9 +140,21 @@ static GArray *read_rows(const char *path, tw_device *const *loaded, GError **er
   return rows;
 }
 
+/* What multiplies a0, b and active, in watts of one accelerator. */
+static void law_terms(const row *r, const tw_device *device, double iterations_per_s, double *terms)
+{
+  double flops_per_s = r->flops * iterations_per_s / r->accelerators;
+  terms[0] = flops_per_s / (1 + flops_per_s / (ARITHMETIC_HALF * device->flops[TW_BF16]));
+  terms[1] = r->bytes * iterations_per_s / r->accelerators;
+  terms[2] = 1 - fmin(1, r->collective_s * iterations_per_s);
+}
+
 static double law_watts(const row *r, const tw_device *device, const double *x, double iterations_per_s)
 {
-  double work = (x[0] * r->flops + x[1] * r->bytes) * iterations_per_s / r->accelerators + x[2];
+  double terms[3], work = 0;
+  law_terms(r, device, iterations_per_s, terms);
+  for (int i = 0; i < 3; i++)
+    work += x[i] * terms[i];
   return r->accelerators * (device->idle_w + fmin(work, device->max_w - device->idle_w));
 }
 
@@ -146,20 +166,22 @@ static gboolean solve(const GArray *rows, int device, const tw_device *d, const 
     const row *r = &g_array_index(rows, row, i);
     if (r->device != device || !r->fitted)
       continue;
-    double rate = r->tokens_per_s / r->batch, w = 1 / r->watts;
-    double terms[3] = {r->flops * rate * w * 1e-12, r->bytes * rate * w * 1e-12, r->accelerators * w};
-    double target = 1 - r->accelerators * d->idle_w * w;
+    double terms[3], w = r->accelerators / r->watts;
+    law_terms(r, d, r->tokens_per_s / r->batch, terms);
+    for (int a = 0; a < 3; a++)
+      terms[a] *= w * (a < 2 ? 1e-12 : 1);
+    double target = 1 - d->idle_w * w - terms[1] * LEAST_PJ_PER_BYTE;
     for (int a = 0; a < 3; a++)
       for (int b = 0; b < 4; b++)
         m[a][b] += terms[a] * (b < 3 ? terms[b] : target);
   }
-  for (int a = 0; a < 3; a++)
-    if (!use[a])
-      for (int b = 0; b < 4; b++)
-        m[a][b] = m[b < 3 ? b : a][a] = a == b;
-  for (int a = 0; a < 3; a++)
-    if (!use[a])
-      m[a][3] = 0;
+  for (int a = 0; a < 3; a++) {
+    if (use[a])
+      continue;
+    for (int b = 0; b < 3; b++)
+      m[a][b] = m[b][a] = a == b;
+    m[a][3] = 0;
+  }
   for (int p = 0; p < 3; p++) {
     if (fabs(m[p][p]) < 1e-12)
       return FALSE;
@@ -168,7 +190,7 @@ static gboolean solve(const GArray *rows, int device, const tw_device *d, const 
         m[a][b] -= m[a][p] / m[p][p] * m[p][b];
   }
   for (int a = 0; a < 3; a++)
-    x[a] = m[a][3] / m[a][a] * (a < 2 ? 1e-12 : 1);
+    x[a] = (m[a][3] / m[a][a] + (a == 1 ? LEAST_PJ_PER_BYTE : 0)) * (a < 2 ? 1e-12 : 1);
   return TRUE;
 }
 
@@ -181,7 +203,7 @@ static gboolean fit(const GArray *rows, int device, const tw_device *d, double *
     if (!solve(rows, device, d, use, x))
       return FALSE;
     for (int a = 0; a < 3; a++)
-      if (x[a] < 0)
+      if (use[a] && x[a] < (a == 1 ? LEAST_PJ_PER_BYTE * 1e-12 : 0))
         worst = a;
     if (worst < 0)
       return TRUE;
@@ -210,8 +232,8 @@ static void print_device(const GArray *rows, int index, const tw_device *d, cons
   GArray *errors[2][3];
   for (int i = 0; i < 6; i++)
     errors[i / 3][i % 3] = g_array_new(FALSE, FALSE, sizeof(double));
-  printf("\n%s: %.3f pJ/FLOP (bf16), %.1f pJ/byte, %.1f W active, %.0f W idle\n", d->label, x[0] * 1e12,
-         x[1] * 1e12, x[2], d->idle_w);
+  printf("\n%s: %.3f pJ/FLOP (bf16; half at %.1f of the peak), %.1f pJ/byte, %.1f W active, %.0f W idle\n",
+         d->label, x[0] * 1e12, ARITHMETIC_HALF, x[1] * 1e12, x[2], d->idle_w);
   printf("  %-14s %3s %6s %-6s %9s %9s %7s %9s %7s %9s %9s %7s\n", "model", "gpu", "batch", "", "measured W",
          "law W", "error", "all W", "error", "J/token", "all", "error");
   for (guint i = 0; i < rows->len; i++) {
@@ -270,9 +292,14 @@ static void print_wall(const char *path, const tw_device *d)
   gzclose(file);
   if (watts->len < 1000)
     return;
-  double n = (double)d->chassis.accelerators, rest = d->chassis.overhead_w;
+  double n = (double)d->chassis.accelerators;
   double idle = mean_watts(watts, 0, 10), plateau = mean_watts(watts, watts->len / 3, watts->len * 2 / 3);
-  double idle_w = n * d->idle_w + rest, full_w = n * d->max_w + rest;
+  tw_supply supply = {.pue = {1, {0}, {1}}, .psu_w = d->chassis.psu_w};
+  g_autofree char *why = NULL;
+  gboolean read = tw_supply_set(&supply, "tw:psu_efficiency", d->chassis.psu_efficiency, &why);
+  g_assert(read);
+  double idle_w = tw_supply_site_w(&supply, n * d->idle_w + d->chassis.idle_w, NAN),
+         full_w = tw_supply_site_w(&supply, n * d->max_w + d->chassis.overhead_w, NAN);
   guint begin = 0, end = 0;
   for (guint i = 0; i < watts->len; i++) {
     double w = g_array_index(watts, double, i);
@@ -282,10 +309,10 @@ static void print_wall(const char *path, const tw_device *d)
       end = i;
   }
   printf("\nWall power of a server with 8 %s (MLPerf Llama-2-70B offline, fp4)\n", d->label);
-  printf("  idle     measured %6.0f W, model %6.0f W, %+.1f %%  (blind: idle watts are of another server)\n",
+  printf("  idle     measured %6.0f W, model %6.0f W, %+.1f %%  (fitted: the chassis' idle watts are its rest)\n",
          idle, idle_w, 100 * (idle_w / idle - 1));
   printf(
-      "  plateau  measured %6.0f W, model %6.0f W, %+.1f %%  (not blind: the chassis' watts are its rest)\n",
+      "  plateau  measured %6.0f W, model %6.0f W, %+.1f %%  (fitted: the chassis' watts are the rest of another run's)\n",
       plateau, full_w, 100 * (full_w / plateau - 1));
   printf("  ramp     measured %6u s from 10 to 90 %%: loading and warm-up; the model has none\n",
          end - begin);
