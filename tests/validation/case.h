@@ -27,6 +27,7 @@ typedef struct validation_set {
   const char *name, *file, *source;
   gboolean shipped; /* in tests/validation/data, else read from --data DIR */
   gboolean fitted;
+  const char *note; /* what had to be assumed, or NULL */
   gboolean (*read)(const struct validation_set *set, const char *directory, GPtrArray *cases, GError **error);
 } validation_set;
 extern const validation_set validation_sets[]; /* ends with a NULL name */

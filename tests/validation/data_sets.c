@@ -109,6 +109,7 @@ typedef struct setup {
   int tp, pp, dp, ep, replicas;
   const char *weights, *attention, *kv; /* attention: NULL: as weights */
   int max_seqs, max_batched, max_len;
+  const char *memory; /* share for weights and KV cache; NULL: the server's default */
 } setup;
 
 static validation_case *new_case(const validation_set *set, const setup *s, const char *workload)
@@ -147,8 +148,8 @@ static validation_case *new_case(const validation_set *set, const setup *s, cons
       "max-model-len=\"%d\"/>\n"
       "    <step-time engine=\"%s\"/>\n  </pool>\n  <router/>\n</scenario>\n",
       s->device, accelerators, workload, s->model, s->replicas, s->tp, s->pp, s->dp, s->ep, s->weights,
-      attention, s->kv, servers[which].memory, servers[which].scheduler, servers[which].reserve, s->max_seqs,
-      MAX(s->max_batched, s->max_seqs), s->max_len, s->engine);
+      attention, s->kv, s->memory != NULL ? s->memory : servers[which].memory, servers[which].scheduler,
+      servers[which].reserve, s->max_seqs, MAX(s->max_batched, s->max_seqs), s->max_len, s->engine);
   return item;
 }
 
@@ -166,6 +167,41 @@ static char *closed_loop(int concurrency, int rounds, int isl, int osl, gboolean
 }
 
 /* ---- The data sets ---- */
+
+/* Settings of servers that the data do not tell and that were inferred from them: see the notes below. */
+static const struct inferred {
+  const char *model, *engine;
+  int tp;
+  int prompts; /* whole prompts that fit into an iteration beside one token of each client; 0: not inferred */
+  const char *memory; /* as in the setup */
+} inferred[] = {
+    {"qwen3-32b", "vllm-0.12", 0, 1, NULL},
+    {"qwen3-32b", "tensorrt-llm-1.0", 0, 2, NULL},
+    {"qwen3-32b", "sglang", 1, 0, "0.82"},
+    {"gpt-oss-120b", "tensorrt-llm", 1, 0, "0.57"},
+};
+static const char silicon_note[] = "The token budget of the H100 servers is not recorded. Their TTFT is that "
+                                   "of so and so many prompts whatever the "
+                                   "prompt's length, so it is taken as concurrency + prompt (vLLM) and "
+                                   "concurrency + 2 prompts (TensorRT-LLM 1.0). "
+                                   "Nor is the KV cache: where requests queued, it is taken from how many "
+                                   "ran (Little's law): about 6,500 tokens for "
+                                   "SGLang on one H100, 500,000 for gpt-oss-120b with TensorRT-LLM on one "
+                                   "H200. These were chosen after seeing TTFT.";
+
+static void infer(setup *s, int isl, int concurrency)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(inferred); i++) {
+    const struct inferred *known = &inferred[i];
+    if (!g_str_equal(known->model, s->model) || !g_str_equal(known->engine, s->engine) ||
+        (known->tp != 0 && known->tp != s->tp))
+      continue;
+    if (known->prompts > 0)
+      s->max_batched = known->prompts * isl + concurrency;
+    if (known->memory != NULL)
+      s->memory = known->memory;
+  }
+}
 
 static gboolean read_silicon(const validation_set *set, const char *directory, GPtrArray *cases,
                              GError **error)
@@ -205,9 +241,10 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
       s.engine = "tensorrt-llm-1.0";
     if (g_str_equal(s.engine, "sglang"))
       s.max_batched = MAX(s.max_batched, s.max_len);
+    infer(&s, isl, concurrency);
     g_autofree char *workload = closed_loop(concurrency, 10, isl, osl, g_str_equal(s.device, "h200-sxm"));
     validation_case *item = new_case(set, &s, workload);
-    item->label = g_strdup_printf("%s %d/%d c%d", precision, isl, osl, concurrency);
+    item->label = g_strdup_printf("%s %d/%d c%d", s.weights, isl, osl, concurrency);
     item->measured[CASE_TTFT] = number(&t, TTFT) * 1e-3;
     item->measured[CASE_TPOT] = number(&t, TPOT) * 1e-3;
     g_ptr_array_add(cases, item);
@@ -292,10 +329,11 @@ static gboolean read_saturation(const validation_set *set, const char *directory
                .replicas = 1,
                .weights = mxfp4 ? "fp4" : "fp8",
                .attention = mxfp4 ? "bf16" : NULL,
-               .kv = "fp8",
+               .kv = mxfp4 ? "bf16" : "fp8",
                .max_seqs = 1024,
                .max_batched = 8192,
                .max_len = isl + osl + 16};
+    infer(&s, isl, REQUESTS);
     g_autofree char *workload = closed_loop(REQUESTS, 1, isl, osl, FALSE);
     validation_case *item = new_case(set, &s, workload);
     item->label = g_strdup_printf("%d/%d", isl, osl);
@@ -413,8 +451,8 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
                                           {"first_token_s", FALSE},
                                           {"last_token_s", FALSE},
                                           {NULL, FALSE}};
-  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,   1,    1,     1, 1,
-                          "bf16",         NULL,           "bf16", 128, 2048, 131072};
+  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,   1,    1,      1,   1,
+                          "bf16",         NULL,           "bf16", 128, 2048, 131072, NULL};
   table t;
   if (!table_open(&t, directory, set->file, columns, error))
     return FALSE;
@@ -436,17 +474,26 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
   return table_close(&t);
 }
 
+static const char ml_energy_note[] = "Measured is the median gap between tokens; the lengths of the prompts "
+                                     "are not recorded and taken as 200 tokens in "
+                                     "the mean. Weights are BF16.";
+static const char mlperf_note[] =
+    "The lengths of the prompts are not recorded and taken as those of OpenOrca (294 tokens in the mean).";
+static const char saturation_note[] =
+    "3,000 requests at once. The KV cache of gpt-oss-120b is that inferred from the closed-loop runs.";
+
 const validation_set validation_sets[] = {
     {"silicon", "silicon_agg.csv", "closed-loop runs of vLLM, SGLang and TensorRT-LLM", FALSE, TRUE,
-     read_silicon},
+     silicon_note, read_silicon},
     {"ml.energy", "ml_energy.csv", "ML.ENERGY leaderboard: vLLM at fixed batch sizes", FALSE, FALSE,
-     read_ml_energy},
-    {"mlperf", "mlperf_runs.csv", "MLPerf Inference v5.1, Llama-2-70B offline", FALSE, FALSE, read_mlperf},
+     ml_energy_note, read_ml_energy},
+    {"mlperf", "mlperf_runs.csv", "MLPerf Inference v5.1, Llama-2-70B offline", FALSE, FALSE, mlperf_note,
+     read_mlperf},
     {"saturation", "trtllm_max_throughput.csv", "TensorRT-LLM's performance overview", FALSE, FALSE,
-     read_saturation},
+     saturation_note, read_saturation},
     {"vllm-run", "vllm-rtx-pro-6000-llama-3.1-8b.csv", "a vLLM 0.19 server's record, LLMServingSim (MIT)",
-     TRUE, FALSE, read_vllm_run},
-    {"splitwise", "splitwise_perf_model.csv", "Splitwise's A100 measurements (MIT)", TRUE, TRUE,
+     TRUE, FALSE, NULL, read_vllm_run},
+    {"splitwise", "splitwise_perf_model.csv", "Splitwise's A100 measurements (MIT)", TRUE, TRUE, NULL,
      read_splitwise},
-    {NULL, NULL, NULL, FALSE, FALSE, NULL},
+    {NULL, NULL, NULL, FALSE, FALSE, NULL, NULL},
 };

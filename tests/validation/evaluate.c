@@ -53,6 +53,13 @@ void validation_run_here(validation_case *item, const char *scratch, char **assi
   while (sound && isfinite(tw_factory_next(factory)))
     sound = tw_factory_advance(factory, tw_factory_next(factory), NULL);
   tw_factory_finish(factory, INFINITY);
+  double iterations = 0, outside = 0;
+  for (int e = 0; e < tw_factory_engines(factory); e++) {
+    const tw_engine *engine = tw_factory_engine(factory, e);
+    iterations += (double)tw_engine_iterations(engine);
+    outside += tw_engine_extrapolated(engine) * (double)tw_engine_iterations(engine);
+  }
+  item->outside = iterations > 0 ? outside / iterations : 0;
   const tw_window *window = tw_recorder_window(recorder);
   item->predicted[CASE_TTFT] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TTFT));
   item->predicted[CASE_TPOT] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TPOT));

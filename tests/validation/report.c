@@ -15,6 +15,24 @@ static double error_of(const validation_case *item, int metric)
   return fabs(item->predicted[metric] / item->measured[metric] - 1);
 }
 
+double report_error(GPtrArray *cases, int metric, double quantile, report_filter some, const void *user,
+                    guint *n)
+{
+  g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
+  for (guint i = 0; i < cases->len; i++) {
+    const validation_case *item = cases->pdata[i];
+    double error = error_of(item, metric);
+    if (!isnan(error) && (some == NULL || some(item, user)))
+      g_array_append_val(errors, error);
+  }
+  g_array_sort(errors, by_value);
+  if (n != NULL)
+    *n = errors->len;
+  if (errors->len == 0)
+    return NAN;
+  return g_array_index(errors, double, MIN((guint)(quantile * errors->len), errors->len - 1));
+}
+
 /* What a row of a table stands for: all cases of one word, fitted or not. */
 typedef const char *(*key_of)(const validation_case *item);
 static const char *set_of(const validation_case *item)
@@ -38,7 +56,7 @@ static void add_line(GString *text, GPtrArray *cases, key_of key, const char *wo
                      int metric)
 {
   g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
-  guint high = 0, failed = 0;
+  guint high = 0, failed = 0, extrapolated = 0;
   for (guint i = 0; i < cases->len; i++) {
     const validation_case *item = cases->pdata[i];
     if (!g_str_equal(key(item), word) || item->fitted != fitted || isnan(item->measured[metric]))
@@ -48,6 +66,7 @@ static void add_line(GString *text, GPtrArray *cases, key_of key, const char *wo
       failed += item->failure != NULL;
       continue;
     }
+    extrapolated += item->outside > 0.5;
     high += item->predicted[metric] > item->measured[metric];
     g_array_append_val(errors, error);
   }
@@ -57,9 +76,10 @@ static void add_line(GString *text, GPtrArray *cases, key_of key, const char *wo
   const double *e = (const double *)(const void *)errors->data;
   guint n = errors->len;
   if (n > 0)
-    g_string_append_printf(text, "| %s | %s | %s | %u | %.1f %% | %.1f %% | %.1f %% | %.0f %% | %u |\n", word,
-                           case_metric_names[metric], fitted ? "fitted" : "predicted", n, 100 * e[n / 2],
-                           100 * e[MIN(n * 9 / 10, n - 1)], 100 * e[n - 1], 100.0 * high / n, failed);
+    g_string_append_printf(text, "| %s | %s | %s | %u | %.1f %% | %.1f %% | %.1f %% | %.0f %% | %u | %u |\n",
+                           word, case_metric_names[metric], fitted ? "fitted" : "predicted", n,
+                           100 * e[n / 2], 100 * e[MIN(n * 9 / 10, n - 1)], 100 * e[n - 1], 100.0 * high / n,
+                           extrapolated, failed);
 }
 
 static void add_table(GString *text, GPtrArray *cases, const char *title, key_of key)
@@ -68,7 +88,7 @@ static void add_table(GString *text, GPtrArray *cases, const char *title, key_of
   g_string_append_printf(
       text,
       "\n### By %s\n\n| %s | metric | rows were | rows | median | 90th percentile | worst | too "
-      "high | failed |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n",
+      "high | extrapolated | failed |\n|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n",
       title, title);
   for (guint i = 0; i < cases->len; i++) {
     const char *word = key(cases->pdata[i]);
@@ -80,48 +100,104 @@ static void add_table(GString *text, GPtrArray *cases, const char *title, key_of
   }
 }
 
-/* Rows off by more than half, counted by what they have in common. */
-static void add_worst(GString *text, GPtrArray *cases)
+/* Rows off by more than half that have an explanation and the rest of their keys in common. */
+typedef struct group {
+  const validation_case *first;
+  const explanation *why;
+  int metric;
+  double least, most; /* predicted / measured */
+  guint rows;
+} group;
+
+static group *group_of(GArray *groups, const validation_case *item, int metric, const explanation *why)
 {
-  g_autoptr(GHashTable) groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  g_autoptr(GPtrArray) order = g_ptr_array_new();
+  for (guint i = 0; i < groups->len; i++) {
+    group *g = &g_array_index(groups, group, i);
+    if (g->metric == metric && g->why == why && why != NULL && g_str_equal(g->first->set, item->set) &&
+        g_str_equal(g->first->model, item->model) && g_str_equal(g->first->device, item->device) &&
+        g_str_equal(g->first->engine, item->engine) && g_str_equal(g->first->shape, item->shape))
+      return g;
+  }
+  group fresh = {.first = item, .why = why, .metric = metric, .least = INFINITY, .most = -INFINITY};
+  g_array_append_val(groups, fresh);
+  return &g_array_index(groups, group, groups->len - 1);
+}
+
+static void add_worst(GString *text, GPtrArray *cases, const GPtrArray *explanations)
+{
+  g_autoptr(GArray) groups = g_array_new(FALSE, FALSE, sizeof(group));
+  g_autoptr(GHashTable) used = g_hash_table_new(NULL, NULL);
+  guint rows = 0, unexplained = 0;
   for (guint i = 0; i < cases->len; i++) {
     const validation_case *item = cases->pdata[i];
     for (int m = 0; m < CASE_METRICS; m++) {
       if (!(error_of(item, m) > 0.5))
         continue;
-      char *group = g_strdup_printf("| %s | %s | %s | %s | %s | %s | %s", item->set, item->model,
-                                    item->device, item->engine, item->shape, case_metric_names[m],
-                                    item->predicted[m] > item->measured[m] ? "high" : "low");
-      guint n = GPOINTER_TO_UINT(g_hash_table_lookup(groups, group));
-      if (n == 0)
-        g_ptr_array_add(order, group);
-      g_hash_table_insert(groups, n == 0 ? group : g_strdup(group), GUINT_TO_POINTER(n + 1));
-      if (n > 0)
-        g_free(group);
+      const explanation *why =
+          explanations_find(explanations, item, m, item->predicted[m] > item->measured[m]);
+      group *g = group_of(groups, item, m, why);
+      double ratio = item->predicted[m] / item->measured[m];
+      g->least = MIN(g->least, ratio);
+      g->most = MAX(g->most, ratio);
+      g->rows++;
+      rows++;
+      unexplained += why == NULL;
+      g_hash_table_add(used, (void *)why);
     }
   }
-  g_string_append(text,
-                  "\n### Rows off by more than 50 %\n\n| set | model | device | engine | shape | metric | "
-                  "prediction is | rows |\n|---|---|---|---|---|---|---|---:|\n");
-  for (guint i = 0; i < order->len; i++)
-    g_string_append_printf(text, "%s | %u |\n", (const char *)order->pdata[i],
-                           GPOINTER_TO_UINT(g_hash_table_lookup(groups, order->pdata[i])));
+  g_string_append_printf(
+      text,
+      "\n### Rows off by more than 50 %%\n\n%u rows, %u of them unexplained. The cause is "
+      "the measurement (it contradicts others or physics), an unrecorded setting of the server "
+      "or its client, or the model.\n\n| set | model | device | engine | shape | metric | rows | "
+      "predicted / measured | cause | explanation |\n|---|---|---|---|---|---|---:|---|---|---|\n",
+      rows, unexplained);
+  for (int explained = 1; explained >= 0; explained--)
+    for (guint i = 0; i < groups->len; i++) {
+      const group *g = &g_array_index(groups, group, i);
+      if ((g->why != NULL) != explained)
+        continue;
+      g_string_append_printf(text, "| %s | %s | %s | %s | %s | %s | %u | %.2f", g->first->set,
+                             g->first->model, g->first->device, g->first->engine, g->first->shape,
+                             case_metric_names[g->metric], g->rows, g->least);
+      if (g->rows > 1)
+        g_string_append_printf(text, " to %.2f", g->most);
+      if (explained)
+        g_string_append_printf(text, " | %s | %s |\n", explanation_causes[g->why->cause], g->why->text);
+      else
+        g_string_append_printf(text, " | unexplained | %s |\n", g->first->label);
+    }
+  for (guint i = 0; i < explanations->len; i++) {
+    const explanation *e = explanations->pdata[i];
+    if (!g_hash_table_contains(used, e) && e->cause != CAUSE_MEASUREMENT)
+      g_string_append_printf(text, "\nNo row needs this explanation: %s, %s, %s: %s\n", e->pattern[0],
+                             e->pattern[1], e->pattern[3], e->text);
+  }
 }
 
-GString *report_tables(GPtrArray *cases, const char *skipped)
+static void add_notes(GString *text)
 {
-  GString *text =
-      g_string_new("# Predicted against measured\n\nWritten by `validate`. An error is |predicted / "
-                   "measured − 1|; \"too high\" is the share of rows whose prediction is above the "
-                   "measurement.\n");
+  g_string_append(text, "\n### What the data do not tell, and is assumed\n\n");
+  for (const validation_set *set = validation_sets; set->name != NULL; set++)
+    if (set->note != NULL)
+      g_string_append_printf(text, "- %s: %s\n", set->name, set->note);
+}
+
+GString *report_tables(GPtrArray *cases, const char *skipped, const GPtrArray *explanations)
+{
+  GString *text = g_string_new(
+      "# Predicted against measured\n\nWritten by `validate`. An error is |predicted / measured − 1|; \"too "
+      "high\" is "
+      "the share of rows whose prediction is above the measurement; \"extrapolated\" are rows most of whose "
+      "iterations lie outside of what the engine's overheads were fitted on.\n");
   if (*skipped != '\0')
     g_string_append_printf(text, "\nSkipped:\n\n%s", skipped);
   add_table(text, cases, "data set", set_of);
   add_table(text, cases, "device", device_of);
   add_table(text, cases, "model", model_of);
   add_table(text, cases, "engine", engine_of);
-  add_worst(text, cases);
+  add_worst(text, cases, explanations);
+  add_notes(text);
   return text;
 }
 

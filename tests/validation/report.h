@@ -2,11 +2,18 @@
 #ifndef TW_TESTS_VALIDATION_REPORT_H
 #define TW_TESTS_VALIDATION_REPORT_H
 
-#include "tests/validation/case.h"
+#include "tests/validation/explain.h"
 
 /* Markdown: per data set, device, model and engine the median, 90th percentile and worst error of each
- * metric; then the rows that are off by more than half. */
-GString *report_tables(GPtrArray *cases, const char *skipped);
+ * metric, and how many rows were extrapolated; then the rows that are off by more than half with their
+ * explanations, and the explanations that no row needs any more. */
+GString *report_tables(GPtrArray *cases, const char *skipped, const GPtrArray *explanations);
+
+/* Quantile of |predicted / measured - 1| over the cases for which `some` is TRUE (NULL: all); NAN where there
+ * are none. `n` (may be NULL) gets how many. */
+typedef gboolean (*report_filter)(const validation_case *item, const void *user);
+double report_error(GPtrArray *cases, int metric, double quantile, report_filter some, const void *user,
+                    guint *n);
 
 /* Every row, as CSV. FALSE, with a message on standard error, where the file cannot be written. */
 gboolean report_rows(GPtrArray *cases, const char *path);

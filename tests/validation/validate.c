@@ -4,6 +4,7 @@
  *     validate --data DIR --fit --hold-out h200-sxm --here
  *                                                  fits the engines anew without a device, and predicts it */
 #include "tests/validation/evaluate.h"
+#include "tests/validation/explain.h"
 #include "tests/validation/fit.h"
 #include "tests/validation/report.h"
 
@@ -113,6 +114,13 @@ int main(int argc, char **argv)
     if (o.sets != NULL)
       item->assignments = g_strdupv(o.sets);
   }
+  g_autoptr(GPtrArray) explanations =
+      explanations_read(TW_SOURCE_DIR "/tests/validation/explanations.csv", &error);
+  if (explanations == NULL) {
+    fprintf(stderr, "%s\n", error->message);
+    return 2;
+  }
+  explanations_exclude(explanations, cases);
   g_autofree char *scratch = g_dir_make_tmp("validate-XXXXXX", &error);
   if (scratch == NULL) {
     fprintf(stderr, "%s\n", error->message);
@@ -130,7 +138,7 @@ int main(int argc, char **argv)
 
   if (o.rows != NULL && !report_rows(cases, o.rows))
     return 1;
-  g_autoptr(GString) text = report_tables(cases, skipped->str);
+  g_autoptr(GString) text = report_tables(cases, skipped->str, explanations);
   if (o.markdown == NULL)
     fputs(text->str, stdout);
   else if (!g_file_set_contents(o.markdown, text->str, -1, &error)) {
