@@ -140,7 +140,8 @@ void tw_actors_moved(void *user, int engine)
 {
   tw_actors *actors = user;
   actor *moved = &actors->all[engine >= 0 ? engine : actors->scenario->n_engines - 1 - engine];
-  gboolean last = engine == TW_FACTORY_TRANSFERS && !tw_factory_waits_for_flows(actors->factory);
+  gboolean last = (engine == TW_FACTORY_TRANSFERS || engine == TW_FACTORY_CONTROL) &&
+                  !tw_factory_waits_for_flows(actors->factory);
   if (last || due(moved) < moved->armed_s)
     wake(moved);
 }

@@ -16,8 +16,15 @@ typedef struct mark {
   double joules;    /* dynamic, since the segment began */
 } mark;
 
+const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT] = {
+#define X(name, text) text,
+    TW_ENGINE_STATES(X)
+#undef X
+};
+
 struct tw_engine {
   int index;
+  tw_engine_state state;
   tw_engine_config config;
   tw_engine_listener listener;
   tw_scheduler *ranks;
@@ -117,13 +124,22 @@ static double clock_of(const tw_engine *engine)
   return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1;
 }
 
+/* What its accelerators draw, whatever they do. */
+static double standing_w(const tw_engine *engine)
+{
+  const tw_power_law *power = &engine->config.power;
+  gboolean asleep = engine->state == TW_ENGINE_PARKED && !engine->config.resident;
+  return (asleep ? power->sleep_w : power->idle_w) * power->accelerators;
+}
+
 /* Adds to `usage` what happened from `from` to `now_s`, when `iterations` of the segment have ended. */
 static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double now_s, gint64 iterations)
 {
   double span_s = now_s - from.time_s;
   mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s), 0};
   usage->waiting_s += to.waiting_s - from.waiting_s;
-  usage->idle_j += engine->config.power.idle_w * engine->config.power.accelerators * span_s;
+  usage->idle_j += standing_w(engine) * span_s;
+  usage->state_s[engine->state] += span_s;
   if (!engine->busy) {
     usage->kv_block_s += (double)from.kv_blocks * span_s;
     return to;
@@ -182,10 +198,8 @@ double tw_engine_dynamic_joules(const tw_engine *engine, double now_s)
 
 double tw_engine_joules(const tw_engine *engine, double now_s)
 {
-  const tw_power_law *power = &engine->config.power;
-  double idle_s = now_s - engine->total_mark.time_s;
   return tw_engine_dynamic_joules(engine, now_s) + engine->total.idle_j +
-         power->idle_w * power->accelerators * idle_s;
+         standing_w(engine) * (now_s - engine->total_mark.time_s);
 }
 
 /* ---- Events ---- */
@@ -339,6 +353,22 @@ static void mark_blocks(tw_engine *engine)
 {
   gint64 iterations = engine->busy ? engine->interval_mark.iterations - engine->segment.done : 0;
   engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = kv_used(engine, MAX(iterations, 0));
+}
+
+void tw_engine_set_state(tw_engine *engine, tw_engine_state state, double now_s)
+{
+  g_assert(state != TW_ENGINE_PARKED || (!engine->busy && tw_engine_waiting(engine) == 0));
+  settle_blocks(engine, now_s);
+  engine->state = state;
+  if (state != TW_ENGINE_PARKED || engine->config.resident)
+    return;
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_forget_prefixes(&engine->ranks[i]);
+}
+
+tw_engine_state tw_engine_get_state(const tw_engine *engine)
+{
+  return engine->state;
 }
 
 gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s)
@@ -571,6 +601,11 @@ GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
 gint64 tw_engine_kv_blocks(const tw_engine *engine)
 {
   return engine->config.scheduler.kv_blocks * engine->config.ranks;
+}
+
+gint64 tw_engine_kv_used(const tw_engine *engine, double now_s)
+{
+  return kv_used(engine, engine->busy ? ended_before(engine, now_s) - engine->segment.done : 0);
 }
 
 guint64 tw_engine_preemptions(const tw_engine *engine)

@@ -20,8 +20,23 @@
 #include "sim/scheduler.h"
 #include "sim/step_time.h"
 
+/* Whether requests come an engine's way: see fleet.h for how it gets from one state to the next. */
+#define TW_ENGINE_STATES(X)                                                                                  \
+  X(SERVES, "serving")                                                                                       \
+  X(DRAINS, "draining")                                                                                      \
+  X(PARKED, "parked")                                                                                        \
+  X(LOADS, "loading")
+typedef enum {
+#define X(name, text) TW_ENGINE_##name,
+  TW_ENGINE_STATES(X)
+#undef X
+      TW_ENGINE_STATE_COUNT
+} tw_engine_state;
+extern const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT];
+
 /* What an engine did over some time. */
 typedef struct tw_usage {
+  double state_s[TW_ENGINE_STATE_COUNT];
   double busy_s;               /* with an iteration under way */
   double running_s, waiting_s; /* integrals of the number of sequences */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
@@ -29,7 +44,8 @@ typedef struct tw_usage {
   gint64 cached_tokens;                /* found in the prefix cache instead */
   double flops, bytes;                 /* of the model, over all accelerators */
   double clock_s;                      /* integral of the clock, over the nominal one, while busy */
-  double prefill_j, decode_j, idle_j;  /* of the accelerators: dynamic by phase, and what they draw anyway */
+  double prefill_j, decode_j, idle_j;  /* of the accelerators: dynamic by phase, and what they draw anyway,
+                                          asleep or not */
 } tw_usage;
 
 /* A clock below the nominal one. */
@@ -46,9 +62,10 @@ typedef struct tw_engine_config {
   tw_power_law power;            /* of its accelerators */
   const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */
   int n_clocks;
-  gboolean spans; /* it leaves its NVLink domain: see the listener's `post` */
-  gboolean exact; /* one event per iteration */
-  gboolean audit; /* check every invariant after every step */
+  gboolean resident; /* parked, it keeps its weights and its KV cache, and its accelerators do not sleep */
+  gboolean spans;    /* it leaves its NVLink domain: see the listener's `post` */
+  gboolean exact;    /* one event per iteration */
+  gboolean audit;    /* check every invariant after every step */
 } tw_engine_config;
 
 /* What an engine tells its factory; any may be NULL. */
@@ -112,6 +129,11 @@ void tw_engine_limit(tw_engine *engine, double watts, double now_s);
 /* Whether the limit has slowed it down since the last call. */
 gboolean tw_engine_was_slowed(tw_engine *engine);
 
+/* From `now_s` on, which is no later than its next event, it is in that state. Only an engine without
+ * requests parks: its accelerators sleep, and its prefix caches are lost. An engine begins serving. */
+void tw_engine_set_state(tw_engine *engine, tw_engine_state state, double now_s);
+tw_engine_state tw_engine_get_state(const tw_engine *engine);
+
 /* Joules of its accelerators from the start of the run to `now_s`, at most the time of its next event; NAN
  * without power data. */
 double tw_engine_joules(const tw_engine *engine, double now_s);
@@ -124,6 +146,8 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, dou
 gint64 tw_engine_running(const tw_engine *engine);
 gint64 tw_engine_waiting(const tw_engine *engine);   /* for a place in a batch, with or without KV */
 gint64 tw_engine_kv_blocks(const tw_engine *engine); /* of all ranks */
+/* Of them, in use at an instant that is no later than its next event. */
+gint64 tw_engine_kv_used(const tw_engine *engine, double now_s);
 guint64 tw_engine_preemptions(const tw_engine *engine);
 guint64 tw_engine_steps(const tw_engine *engine);      /* events so far */
 guint64 tw_engine_iterations(const tw_engine *engine); /* so far */

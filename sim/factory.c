@@ -1,5 +1,6 @@
 #include "sim/factory.h"
 
+#include "sim/fleet.h"
 #include "sim/intervals.h"
 #include "sim/transfers.h"
 #include "sim/windows.h"
@@ -30,6 +31,8 @@ struct tw_factory {
   tw_intervals *intervals;
   tw_site_power *power;
   tw_governor *governor; /* NULL: power is not capped */
+  tw_fleet *fleet;       /* NULL: all engines serve all the time */
+  GQueue held;           /* sequences that came while none did, by their `link` */
 };
 
 /* ---- Construction ---- */
@@ -119,6 +122,27 @@ static void sequence_delivered(void *user, const tw_sequence *sequence, int from
                 sequence->transfer_end_s, 1, sequence->request.prompt_tokens, (gint64)(bytes + 0.5));
 }
 
+static void engine_serves(void *user, int engine, gboolean serves, double now_s)
+{
+  tw_factory *factory = user;
+  (void)now_s;
+  tw_router_set_serves(&factory->router, engine, serves);
+}
+
+static void engine_loaded(void *user, int engine, double start_s, double end_s, double bytes)
+{
+  tw_factory *factory = user;
+  if (factory->scenario->segments && tw_recorder_log(factory->recorder) != NULL)
+    log_segment(factory, engine, "load", start_s, end_s, TW_LOG_NONE, TW_LOG_NONE, (gint64)(bytes + 0.5));
+}
+
+static void load_scheduled(void *user)
+{
+  tw_factory *factory = user;
+  if (factory->moved != NULL)
+    factory->moved(factory->user, TW_FACTORY_CONTROL);
+}
+
 static void delivery_scheduled(void *user)
 {
   tw_factory *factory = user;
@@ -151,6 +175,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .power = pool->power,
       .clocks = pool->clocks,
       .n_clocks = pool->n_clocks,
+      .resident = pool->weights_from == TW_WEIGHTS_RESIDENT,
       .exact = scenario->exact_steps,
       .audit = scenario->audit,
   };
@@ -191,7 +216,7 @@ static void window_resumed(void *user, int engine, double now_s);
 static void init_transfers(tw_factory *factory, const tw_network *network)
 {
   tw_transfer_listener listener = {touch, sequence_delivered, delivery_scheduled, factory};
-  if (factory->router.decodes.n == 0)
+  if (factory->router.decodes.n_all == 0)
     return;
   factory->transfers = tw_transfers_new(factory->scenario, factory->engines, network, &listener);
   factory->router.transfer_s = transfer_s;
@@ -233,6 +258,8 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
   factory->intervals =
       tw_intervals_new(scenario, factory->engines, factory->power, tw_recorder_log(recorder));
   factory->governor = tw_governor_new(scenario, factory->power, factory->engines);
+  tw_fleet_listener fleet_listener = {engine_serves, engine_loaded, load_scheduled, factory};
+  factory->fleet = tw_fleet_new(scenario, factory->engines, network, &fleet_listener);
   return factory;
 }
 
@@ -240,12 +267,15 @@ void tw_factory_free(tw_factory *factory)
 {
   if (factory == NULL)
     return;
+  tw_fleet_free(factory->fleet);
   tw_transfers_free(factory->transfers);
   tw_windows_free(factory->windows);
   for (int i = 0; i < factory->scenario->n_engines; i++)
     tw_engine_free(factory->engines[i]);
   for (guint i = 0; i < factory->front_end.n; i++)
     tw_sequence_free(tw_container(factory->front_end.nodes[i], tw_sequence, waiting));
+  for (GList *link; (link = g_queue_pop_head_link(&factory->held)) != NULL;)
+    tw_sequence_free(link->data);
   tw_heap_clear(&factory->front_end);
   tw_heap_clear(&factory->deadlines);
   tw_heap_clear(&factory->agenda);
@@ -303,16 +333,25 @@ double tw_factory_engine_due(const tw_factory *factory, int engine)
   return tw_engine_due(factory->engines[engine]);
 }
 
+/* When engines that serve may be others. */
+static double next_change(const tw_factory *factory)
+{
+  return factory->fleet != NULL ? tw_fleet_due(factory->fleet) : INFINITY;
+}
+
 double tw_factory_next(const tw_factory *factory)
 {
   tw_heap_node *top = tw_heap_top(&factory->agenda);
   double due_s = fmin(tw_factory_next_delivery(factory), top != NULL ? top->key : INFINITY);
+  if (factory->held.length > 0)
+    due_s = fmin(due_s, next_change(factory));
   return fmin(tw_factory_next_dispatch(factory), due_s);
 }
 
 double tw_factory_next_control(const tw_factory *factory)
 {
-  return factory->governor != NULL ? tw_governor_due(factory->governor) : INFINITY;
+  double governor_s = factory->governor != NULL ? tw_governor_due(factory->governor) : INFINITY;
+  return fmin(governor_s, next_change(factory));
 }
 
 double tw_factory_next_delivery(const tw_factory *factory)
@@ -323,6 +362,7 @@ double tw_factory_next_delivery(const tw_factory *factory)
 gboolean tw_factory_waits_for_flows(const tw_factory *factory)
 {
   return (factory->transfers != NULL && tw_transfers_under_way(factory->transfers) > 0) ||
+         (factory->held.length > 0 && tw_fleet_flows(factory->fleet) > 0) ||
          (factory->windows != NULL && tw_windows_under_way(factory->windows) > 0);
 }
 
@@ -346,6 +386,8 @@ static void schedule(tw_factory *factory, int engine)
 /* Between events: enters what the last one changed into the agenda, and only then lets others run. */
 static void end_event(tw_factory *factory)
 {
+  if (factory->fleet != NULL && tw_fleet_draining(factory->fleet) > 0)
+    tw_fleet_park(factory->fleet, factory->router.loads, factory->now_s);
   for (guint i = 0; i < factory->touched->len; i++)
     schedule(factory, g_array_index(factory->touched, int, i));
   while (factory->touched->len > 0) {
@@ -358,6 +400,8 @@ static void end_event(tw_factory *factory)
     tw_transfers_start_flows(factory->transfers);
   if (factory->windows != NULL)
     tw_windows_start_flows(factory->windows);
+  if (factory->fleet != NULL)
+    tw_fleet_start_flows(factory->fleet);
 }
 
 /* What an engine's window sends has come. */
@@ -387,6 +431,12 @@ static void meet_deadline(tw_factory *factory, double now_s)
   if (!isnan(sequence->first_scheduled_s))
     return;
   int engine = sequence->prefill_engine;
+  if (engine < 0) {
+    g_queue_unlink(&factory->held, &sequence->link);
+    tw_intervals_hold(factory->intervals, factory->held.length, now_s);
+    cancel(factory, sequence, now_s);
+    return;
+  }
   tw_engine_cancel(factory->engines[engine], sequence, now_s);
   touch(factory, engine);
   tw_router_release(&factory->router, engine, &sequence->request);
@@ -408,6 +458,54 @@ static gboolean hands_over(const tw_factory *factory, int engine)
 {
   const tw_scenario *scenario = factory->scenario;
   return scenario->pools[scenario->engines[engine].pool].role == TW_POOL_PREFILL;
+}
+
+/* Gives a request to an engine, and to the one that is to decode it. */
+static void route(tw_factory *factory, tw_sequence *sequence, double now_s)
+{
+  int engine = tw_router_assign(&factory->router, &sequence->request);
+  int decode = hands_over(factory, engine)
+                   ? tw_router_assign_decode(&factory->router, &sequence->request, engine)
+                   : -1;
+  const char *refusal = tw_engine_refusal(factory->engines[engine], &sequence->request);
+  if (refusal == NULL && factory->scenario->max_queue != G_MININT64 &&
+      tw_engine_waiting(factory->engines[engine]) >= factory->scenario->max_queue)
+    refusal = "the engine's queue is full";
+  if (refusal == NULL && decode >= 0)
+    refusal = tw_engine_refusal(factory->engines[decode], &sequence->request);
+  if (refusal != NULL) {
+    tw_router_release(&factory->router, engine, &sequence->request);
+    if (decode >= 0)
+      tw_router_release(&factory->router, decode, &sequence->request);
+    reject(factory, sequence, refusal, now_s);
+    return;
+  }
+  sequence->prefill_engine = engine;
+  sequence->decode_engine = decode;
+  tw_engine_submit(factory->engines[engine], sequence, now_s);
+  touch(factory, engine);
+}
+
+/* Keeps a request until an engine serves. */
+static void hold(tw_factory *factory, tw_sequence *sequence, double now_s)
+{
+  gint64 most = factory->scenario->max_queue;
+  if (most != G_MININT64 && factory->held.length >= most) {
+    reject(factory, sequence, "the router's queue is full", now_s);
+    return;
+  }
+  g_queue_push_tail_link(&factory->held, &sequence->link);
+  tw_intervals_hold(factory->intervals, factory->held.length, now_s);
+}
+
+/* Requests that were held go to the engines that serve now. */
+static void release_held(tw_factory *factory, double now_s)
+{
+  if (factory->held.length == 0 || !tw_router_ready(&factory->router))
+    return;
+  for (GList *link; (link = g_queue_pop_head_link(&factory->held)) != NULL;)
+    route(factory, link->data, now_s);
+  tw_intervals_hold(factory->intervals, 0, now_s);
 }
 
 /* Sends the first request that has left the front end to an engine, if one has. */
@@ -432,29 +530,12 @@ static void dispatch(tw_factory *factory, double now_s)
     reject(factory, sequence, refusal, now_s);
     return;
   }
-  int engine = tw_router_assign(&factory->router, &sequence->request);
-  int decode = hands_over(factory, engine)
-                   ? tw_router_assign_decode(&factory->router, &sequence->request, engine)
-                   : -1;
-  refusal = tw_engine_refusal(factory->engines[engine], &sequence->request);
-  if (refusal == NULL && factory->scenario->max_queue != G_MININT64 &&
-      tw_engine_waiting(factory->engines[engine]) >= factory->scenario->max_queue)
-    refusal = "the engine's queue is full";
-  if (refusal == NULL && decode >= 0)
-    refusal = tw_engine_refusal(factory->engines[decode], &sequence->request);
-  if (refusal != NULL) {
-    tw_router_release(&factory->router, engine, &sequence->request);
-    if (decode >= 0)
-      tw_router_release(&factory->router, decode, &sequence->request);
-    reject(factory, sequence, refusal, now_s);
-    return;
-  }
-  sequence->prefill_engine = engine;
-  sequence->decode_engine = decode;
   if (!isnan(deadline_s))
     tw_heap_push(&factory->deadlines, &sequence->deadline, deadline_s, sequence->ticket);
-  tw_engine_submit(factory->engines[engine], sequence, now_s);
-  touch(factory, engine);
+  if (tw_router_ready(&factory->router))
+    route(factory, sequence, now_s);
+  else
+    hold(factory, sequence, now_s);
 }
 
 static void step(tw_factory *factory, int engine, double now_s)
@@ -465,14 +546,20 @@ static void step(tw_factory *factory, int engine, double now_s)
     tw_transfers_retry(factory->transfers, engine, now_s);
 }
 
-/* The governor acts, before anything else at its instant. */
+/* The governor acts, or engines begin to serve or to load, before anything else at that instant. */
 static void control(tw_factory *factory)
 {
   double now_s = tw_factory_next_control(factory);
   tw_intervals_until(factory->intervals, now_s);
-  tw_governor_step(factory->governor);
-  for (int i = 0; i < factory->scenario->n_engines; i++)
-    touch(factory, i);
+  if (factory->governor != NULL && tw_governor_due(factory->governor) == now_s) {
+    tw_governor_step(factory->governor);
+    for (int i = 0; i < factory->scenario->n_engines; i++)
+      touch(factory, i);
+  } else {
+    factory->now_s = factory->event_s = now_s;
+    tw_fleet_step(factory->fleet);
+    release_held(factory, now_s);
+  }
   end_event(factory);
 }
 
@@ -541,6 +628,8 @@ double tw_factory_finish(tw_factory *factory, double end_s)
     for (guint k = 0; k < left->len; k++)
       record_unfinished(factory, left->pdata[k], end_s);
   }
+  for (GList *link; (link = g_queue_pop_head_link(&factory->held)) != NULL;)
+    record_unfinished(factory, link->data, end_s);
   if (factory->transfers != NULL) {
     g_autoptr(GPtrArray) left = g_ptr_array_new();
     tw_transfers_evict(factory->transfers, left);

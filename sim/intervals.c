@@ -23,8 +23,10 @@ struct tw_intervals {
   tw_meter *meter;
   gint64 interval; /* the one under way */
   tw_interval_counts counts;
-  int *accelerators; /* of each engine */
-  GArray *shares;    /* of rack_share, by engine */
+  guint held;             /* requests that wait at no engine */
+  double held_s, since_s; /* integral of them over the interval, up to an instant */
+  int *accelerators;      /* of each engine */
+  GArray *shares;         /* of rack_share, by engine */
   rack_usage *racks;
 };
 
@@ -77,6 +79,13 @@ tw_interval_counts *tw_intervals_counts(tw_intervals *intervals)
   return &intervals->counts;
 }
 
+void tw_intervals_hold(tw_intervals *intervals, guint requests, double now_s)
+{
+  intervals->held_s += intervals->held * (now_s - intervals->since_s);
+  intervals->since_s = now_s;
+  intervals->held = requests;
+}
+
 static double mean(double integral, double length_s)
 {
   return length_s > 0 ? integral / length_s : NAN;
@@ -99,6 +108,8 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
     row.cached_tokens = usage->cached_tokens;
   row.output_tokens = usage->output_tokens;
   row.clock = mean(usage->clock_s + length_s - usage->busy_s, length_s);
+  if (tw_scenario_has_fleet(intervals->scenario))
+    row.serving = mean(usage->state_s[TW_ENGINE_SERVES], length_s);
   row.joules = usage->prefill_j + usage->decode_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);
   tw_log_engine(intervals->log, &row);
@@ -139,6 +150,9 @@ static void end_interval(tw_intervals *intervals, double end_s)
   tw_usage site = {0};
   guint share = 0;
   intervals->interval++;
+  tw_intervals_hold(intervals, intervals->held, end_s);
+  double held_s = intervals->held_s;
+  intervals->held_s = 0;
   if (intervals->log == NULL)
     return;
   for (int i = 0; i < intervals->scenario->n_engines; i++) {
@@ -169,7 +183,7 @@ static void end_interval(tw_intervals *intervals, double end_s)
   tw_site_row row = tw_site_row_empty;
   row.start_s = start_s;
   row.running = mean(site.running_s, length_s);
-  row.waiting = mean(site.waiting_s, length_s);
+  row.waiting = mean(site.waiting_s + held_s, length_s);
   row.arrived = (gint64)intervals->counts.arrived;
   row.completed = (gint64)intervals->counts.completed;
   row.rejected = (gint64)intervals->counts.rejected;

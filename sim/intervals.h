@@ -26,6 +26,9 @@ void tw_intervals_free(tw_intervals *intervals);
 /* For the factory to count on. Borrowed. */
 tw_interval_counts *tw_intervals_counts(tw_intervals *intervals);
 
+/* From `now_s` on, so many requests wait for an engine that serves. */
+void tw_intervals_hold(tw_intervals *intervals, guint requests, double now_s);
+
 /* Ends the intervals and windows that end at or before `now_s`, and writes their rows. */
 void tw_intervals_until(tw_intervals *intervals, double now_s);
 /* Ends the last interval, which may be short, as the run ends; `event_s` is the instant of its last event. */

@@ -15,6 +15,16 @@ struct tw_free_accelerators {
   GArray *domains;
 };
 
+int tw_place_host(const tw_engine_place *place, gint64 accelerator)
+{
+  for (int i = 0; i < place->n_shares; i++) {
+    if (accelerator < place->shares[i].accelerators)
+      return place->shares[i].host;
+    accelerator -= place->shares[i].accelerators;
+  }
+  g_assert_not_reached();
+}
+
 tw_free_accelerators *tw_free_accelerators_new(const tw_platform *platform)
 {
   tw_free_accelerators *free = g_new0(tw_free_accelerators, 1);

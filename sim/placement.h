@@ -20,6 +20,9 @@ typedef struct tw_engine_place {
   tw_host_share *shares; /* owned */
 } tw_engine_place;
 
+/* The host of an engine's accelerator, counted from 0. */
+int tw_place_host(const tw_engine_place *place, gint64 accelerator);
+
 /* What one pool asks for. */
 typedef struct tw_placement_request {
   const char *pool;  /* its id, for messages */

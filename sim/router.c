@@ -74,13 +74,17 @@ static int near_kv(tw_router *router, tw_candidates *candidates, const tw_reques
   return best;
 }
 
-/* One engine for all requests of a session, whatever its load: where its prefix is, if anywhere. */
+/* One engine for all requests of a session, whatever its load: where its prefix is, if anywhere. While that
+ * engine does not serve, the next one that does stands in for it. */
 static int session(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
   if (request->session == NULL)
     return least_requests(router, candidates, request, from);
   guint64 mixed = g_str_hash(request->session) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-  return candidates->engines[(mixed >> 32) % (guint64)candidates->n];
+  int home = (int)((mixed >> 32) % (guint64)candidates->n_all);
+  while (!router->serves[candidates->all[home]])
+    home = home + 1 == candidates->n_all ? 0 : home + 1;
+  return candidates->all[home];
 }
 
 /* Engines that only decode have no prompts to save. */
@@ -157,21 +161,71 @@ void tw_router_init(tw_router *router, const tw_router_policy *policy, const gbo
   gsize n = (gsize)n_engines;
   *router = (tw_router){.policy = policy,
                         .loads = g_new0(tw_load, n),
-                        .prompts = {.engines = g_new(int, n)},
-                        .decodes = {.engines = g_new(int, n)},
+                        .serves = g_new(gboolean, n),
+                        .prompts = {.engines = g_new(int, n), .all = g_new(int, n)},
+                        .decodes = {.engines = g_new(int, n), .all = g_new(int, n)},
                         .chance = tw_chance_new(seed, "router"),
                         .prefix_weight = 1};
   for (int i = 0; i < n_engines; i++) {
     tw_candidates *candidates = decodes != NULL && decodes[i] ? &router->decodes : &router->prompts;
     candidates->engines[candidates->n++] = i;
+    candidates->all[candidates->n_all++] = i;
+    router->serves[i] = TRUE;
   }
+}
+
+/* The place of an engine among those that serve, or where it would be. */
+static int place_of(const tw_candidates *candidates, int engine)
+{
+  int place = 0;
+  while (place < candidates->n && candidates->engines[place] < engine)
+    place++;
+  return place;
+}
+
+static tw_candidates *candidates_of(tw_router *router, int engine)
+{
+  for (int i = 0; i < router->decodes.n_all; i++)
+    if (router->decodes.all[i] == engine)
+      return &router->decodes;
+  return &router->prompts;
+}
+
+void tw_router_set_serves(tw_router *router, int engine, gboolean serves)
+{
+  if (router->serves[engine] == serves)
+    return;
+  tw_candidates *candidates = candidates_of(router, engine);
+  int place = place_of(candidates, engine), *at = &candidates->engines[place];
+  gsize behind = (gsize)(candidates->n - place);
+  router->serves[engine] = serves;
+  if (serves) {
+    memmove(at + 1, at, behind * sizeof *at);
+    *at = engine;
+    candidates->n++;
+    candidates->next += place < candidates->next;
+  } else {
+    memmove(at, at + 1, (behind - 1) * sizeof *at);
+    candidates->n--;
+    candidates->next -= place < candidates->next;
+    if (candidates->next >= candidates->n)
+      candidates->next = 0;
+  }
+}
+
+gboolean tw_router_ready(const tw_router *router)
+{
+  return router->prompts.n > 0 && (router->decodes.n_all == 0 || router->decodes.n > 0);
 }
 
 void tw_router_clear(tw_router *router)
 {
   g_clear_pointer(&router->loads, g_free);
+  g_clear_pointer(&router->serves, g_free);
   g_clear_pointer(&router->prompts.engines, g_free);
+  g_clear_pointer(&router->prompts.all, g_free);
   g_clear_pointer(&router->decodes.engines, g_free);
+  g_clear_pointer(&router->decodes.all, g_free);
 }
 
 static gint64 tokens_of(const tw_request *request)

@@ -15,9 +15,11 @@ typedef struct tw_router tw_router;
 
 /* Engines that a policy picks from: those that compute prompts, or those that only decode. */
 typedef struct tw_candidates {
-  int *engines; /* indices, rising */
+  int *engines; /* indices of those that serve, rising */
   int n;
-  int next; /* round-robin */
+  int next; /* round-robin: place in `engines` */
+  int *all; /* whether they serve or not */
+  int n_all;
 } tw_candidates;
 
 typedef struct tw_router_policy {
@@ -30,7 +32,8 @@ extern const char *const tw_router_policy_names[]; /* the same rows, for the sce
 
 struct tw_router {
   const tw_router_policy *policy;
-  tw_load *loads; /* of each engine */
+  tw_load *loads;   /* of each engine */
+  gboolean *serves; /* of each engine: whether it may be picked */
   tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
   /* How long the KV of a prompt takes from one engine to another; set by the owner where any engine only
@@ -47,8 +50,13 @@ void tw_router_init(tw_router *router, const tw_router_policy *policy, const gbo
                     guint64 seed);
 void tw_router_clear(tw_router *router);
 
-/* Picks an engine for a request and counts it there, until it is released. Equal loads go to the lowest
- * index. */
+/* Whether an engine may be picked from now on; at first all may. */
+void tw_router_set_serves(tw_router *router, int engine, gboolean serves);
+/* Whether there is an engine to pick for a request, and for its decode where any engine only decodes. */
+gboolean tw_router_ready(const tw_router *router);
+
+/* Picks an engine for a request and counts it there, until it is released. The router must be ready. Equal
+ * loads go to the lowest index. */
 int tw_router_assign(tw_router *router, const tw_request *request);
 /* Likewise, the engine that is to decode what engine `from` prefills. */
 int tw_router_assign_decode(tw_router *router, const tw_request *request, int from);

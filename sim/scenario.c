@@ -483,6 +483,8 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     scenario->frontend_s = slowest_frontend_s(scenario);
   tw_scenario_read_power(scenario, root, faults);
   check_roles(scenario, root, faults);
+  if (tw_faults_count(faults) == before)
+    tw_scenario_check_fleet(scenario, root, faults);
   if (tw_faults_count(faults) > before)
     return NULL;
   list_files(scenario, document);
@@ -525,8 +527,9 @@ void tw_scenario_free(tw_scenario *scenario)
 gboolean tw_scenario_uses_network(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
-    if (scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
-        scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
+    if (tw_pool_loads_weights(&scenario->pools[i]) || scenario->pools[i].role == TW_POOL_PREFILL ||
+        scenario->pools[i].reach.tensor > 1 || scenario->pools[i].reach.experts > 1 ||
+        scenario->pools[i].reach.stages)
       return TRUE;
   return FALSE;
 }

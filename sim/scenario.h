@@ -19,6 +19,11 @@
 typedef enum { TW_POOL_MIXED, TW_POOL_PREFILL, TW_POOL_DECODE } tw_pool_role;
 extern const char *const tw_pool_role_names[];
 
+/* Whether engines have their weights as a run begins, and where those that do not get them. */
+typedef enum { TW_START_WARM, TW_START_COLD } tw_start;
+typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER } tw_weights_source;
+extern const char *const tw_start_names[], *const tw_weights_source_names[];
+
 typedef struct tw_pool {
   char *id;
   int role; /* tw_pool_role */
@@ -28,8 +33,10 @@ typedef struct tw_pool {
   int weights, kv; /* tw_precision */
   int attention;   /* of the weights of attention: -1: as the others */
   double memory_fraction;
-  char *hosts;   /* glob of host names */
-  int placement; /* tw_placement_kind */
+  char *hosts;             /* glob of host names */
+  int placement;           /* tw_placement_kind */
+  int start, weights_from; /* tw_start, tw_weights_source */
+  double startup_s;        /* of the software, once the weights are there */
 
   int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
   int reserve;          /* tw_admission_reserve */
@@ -164,7 +171,14 @@ tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
 /* Adds what `node`, an <slo>, asks of a class; NULL takes the name from the node. Faults: a second one. */
 void tw_scenario_read_slo(tw_scenario *scenario, const xmlNode *node, const char *class, tw_faults *faults);
 
-/* Whether anything crosses links: KV caches on their way between engines, or collectives between domains. */
+/* Whether there may be engines that do not serve, now or later. */
+gboolean tw_scenario_has_fleet(const tw_scenario *scenario);
+
+/* Whether engines of a pool may load weights over the network. */
+gboolean tw_pool_loads_weights(const tw_pool *pool);
+
+/* Whether anything crosses links: KV caches on their way between engines, collectives between domains, or
+ * weights. */
 gboolean tw_scenario_uses_network(const tw_scenario *scenario);
 
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
@@ -178,6 +192,9 @@ void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults
 /* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
 void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_power(tw_scenario *scenario);
+
+/* Checks what the pools say of starting and parking (scenario_fleet.c), once they are placed. */
+void tw_scenario_check_fleet(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 
 /* Reads a <sessions> element (scenario_sessions.c); and what a stream needs to know of it. */
 void tw_scenario_read_sessions(tw_scenario *scenario, const xmlNode *node, tw_faults *faults);

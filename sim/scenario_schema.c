@@ -214,6 +214,14 @@ static const tw_attribute pool_attributes[] = {
     STRING(tw_pool, hosts, "hosts", "*", "hosts that the pool may use: a pattern with * and ?"),
     CHOICE(tw_pool, placement, "placement", "pack", tw_placement_names,
            "one NVLink domain after the other, or the one with the most free accelerators"),
+    CHOICE(tw_pool, start, "start", "warm", tw_start_names,
+           "whether its engines serve as the run begins, or have yet to load their weights and to start"),
+    CHOICE(tw_pool, weights_from, "weights-from", "resident", tw_weights_source_names,
+           "where engines that start get their weights: they have them, or over the network from a zone of "
+           "role storage, or from an engine of the pool that serves (from storage where none does)"),
+    TIME(tw_pool, startup_s, "startup", "60s", 86400,
+         "what the serving software takes to start once the weights are there: processes, compilation, CUDA "
+         "graphs; the default is an estimate, not measured"),
     {0},
 };
 static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1}, {&tw_step_time_element, 0, 1}, {0}};

@@ -105,6 +105,11 @@ static void take_blocks(tw_scheduler *s, gint64 blocks)
   tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv));
 }
 
+void tw_scheduler_forget_prefixes(tw_scheduler *s)
+{
+  tw_prefix_cache_evict(&s->prefixes, 0);
+}
+
 void tw_scheduler_evict_prefixes(tw_scheduler *s, gint64 iterations)
 {
   tw_prefix_cache_evict(&s->prefixes, s->kv.total_blocks - tw_scheduler_kv_used(s, iterations));

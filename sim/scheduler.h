@@ -128,6 +128,8 @@ static inline gint64 tw_scheduler_kv_used(const tw_scheduler *scheduler, gint64 
 /* Evicts what the prefix cache has to give up for `iterations` further iterations, as carrying them out will:
  * before anybody looks into it at an instant between two boundaries that are planned. */
 void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
+/* Evicts all that the prefix cache holds for nobody. */
+void tw_scheduler_forget_prefixes(tw_scheduler *scheduler);
 
 /* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */
 void tw_scheduler_evict(tw_scheduler *scheduler, GPtrArray *sequences);

@@ -63,16 +63,6 @@ static const tw_pool *pool_of(const tw_transfers *transfers, int engine)
   return &transfers->scenario->pools[transfers->scenario->engines[engine].pool];
 }
 
-static int host_of(const tw_engine_place *place, gint64 accelerator)
-{
-  for (int i = 0; i < place->n_shares; i++) {
-    if (accelerator < place->shares[i].accelerators)
-      return place->shares[i].host;
-    accelerator -= place->shares[i].accelerators;
-  }
-  g_assert_not_reached();
-}
-
 /* The part of [a/n, (a+1)/n) that lies in [b/m, (b+1)/m). */
 static double overlap(gint64 a, gint64 n, gint64 b, gint64 m)
 {
@@ -107,7 +97,7 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
   const tw_pool *source = pool_of(transfers, from), *target = pool_of(transfers, to);
   const tw_engine_place *places = transfers->scenario->engines;
   gint64 n = shards(target), m = shards(source), copies = source->tp / m;
-  int host = host_of(&places[to], (to_rank * target->pp + stage) * target->tp + k);
+  int host = tw_place_host(&places[to], (to_rank * target->pp + stage) * target->tp + k);
   double inside = 0;
   for (gint64 s = 0; s < source->pp; s++) {
     for (gint64 h = 0; h < m; h++) {
@@ -115,7 +105,7 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
       if (fraction <= 0)
         continue;
       gint64 rank = h * copies + k % copies;
-      int theirs = host_of(&places[from], (from_rank * source->pp + s) * source->tp + rank);
+      int theirs = tw_place_host(&places[from], (from_rank * source->pp + s) * source->tp + rank);
       if (theirs == host)
         inside += fraction;
       else
