@@ -6,6 +6,9 @@
 const tw_generator tw_generators[] = {
     {"hgx", tw_hgx_options, tw_hgx_fallbacks, tw_hgx_write},
     {"nvl72", tw_nvl72_options, tw_nvl72_fallbacks, tw_nvl72_write},
+    {"fat-tree", tw_fat_tree_options, tw_fat_tree_fallbacks, tw_fat_tree_write},
+    {"dragonfly", tw_dragonfly_options, tw_dragonfly_fallbacks, tw_dragonfly_write},
+    {"torus", tw_torus_options, tw_torus_fallbacks, tw_torus_write},
     {"single", tw_single_options, tw_single_fallbacks, tw_single_write},
     {0},
 };

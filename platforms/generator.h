@@ -23,6 +23,7 @@ typedef struct tw_generator {
 
 extern const tw_generator tw_generators[]; /* ends with a NULL name */
 extern const GOptionEntry tw_hgx_options[], tw_nvl72_options[], tw_single_options[];
+extern const GOptionEntry tw_fat_tree_options[], tw_dragonfly_options[], tw_torus_options[];
 
 /* At most so many options of a kind. */
 enum { TW_GENERATOR_OPTIONS = 32 };

@@ -5,6 +5,8 @@
 /* Latency of the parts of the scale-out network: 3 us between two NICs on one leaf and 5 us over the spine,
  * the figure of aiconfigurator for InfiniBand between racks. */
 static const double nic_latency_s = 1e-6, leaf_latency_s = 0.5e-6, up_latency_s = 1e-6;
+/* Likewise over switches, each link of them counted: 3 us on one leaf of a fat tree, 5 us over two levels. */
+static const double port_latency_s = 0.5e-6, hop_latency_s = 1e-6;
 
 /* Beyond so many domains, the n^3 of Floyd at loading costs more than Dijkstra at each new pair. */
 enum { MAX_FLOYD = 500 };
@@ -79,7 +81,9 @@ static void put_domain_links(const tw_site *site, int domain, FILE *out)
   if (site->domains == 1)
     return;
   int links = MIN(site->nics, site->hosts);
-  double nic_latency = nic_latency_s + (site->hosts == 1 ? leaf_latency_s : 0);
+  double nic_latency = site->fabric != NULL ? port_latency_s
+                       : site->hosts == 1   ? nic_latency_s + leaf_latency_s
+                                            : nic_latency_s;
   for (int i = 0; i < links; i++) {
     g_autofree char *id = nic_id(site, domain, i * (site->hosts / links));
     put_link(out, 6, id, TW_LINK_NIC, site->nic_bytes_per_s * site->nics / links, nic_latency, FALSE,
@@ -87,8 +91,8 @@ static void put_domain_links(const tw_site *site, int domain, FILE *out)
   }
   if (site->hosts > 1) {
     g_autofree char *leaf = g_strdup_printf("%s-%d-leaf", site->domain_name, domain);
-    put_link(out, 6, leaf, TW_LINK_LEAF, site->nic_bytes_per_s * site->nics, leaf_latency_s, TRUE,
-             site->network_w);
+    put_link(out, 6, leaf, TW_LINK_LEAF, site->nic_bytes_per_s * site->nics,
+             site->fabric != NULL ? 0 : leaf_latency_s, TRUE, site->network_w);
   }
 }
 
@@ -150,6 +154,21 @@ static double up_bytes_per_s(const tw_site *site, int pod)
   return site->nic_bytes_per_s * site->nics * domains / site->oversubscription;
 }
 
+static void put_cluster(const tw_fabric *fabric, FILE *out)
+{
+  char bandwidth[G_ASCII_DTOSTR_BUF_SIZE], latency[G_ASCII_DTOSTR_BUF_SIZE];
+  g_ascii_formatd(bandwidth, sizeof bandwidth, "%.10g", fabric->bytes_per_s / 1e9);
+  g_ascii_formatd(latency, sizeof latency, "%.10g", hop_latency_s * 1e6);
+  fprintf(
+      out,
+      "    <cluster id=\"fabric\" prefix=\"port-\" suffix=\"\" radical=\"0-%d\" speed=\"1f\" bw=\"%sGBps\" "
+      "lat=\"%sus\" topology=\"%s\" topo_parameters=\"%s\">\n",
+      fabric->ports - 1, bandwidth, latency, fabric->topology, fabric->parameters);
+  put_prop(out, 6, "tw:role", "fabric");
+  put_prop(out, 6, "tw:link-kind", tw_link_kind_names[TW_LINK_SPINE]);
+  fputs("    </cluster>\n", out);
+}
+
 /* Leaves and spine. A pod of one domain needs no leaf: its up-link starts at the domain. */
 static void put_fabric(const tw_site *site, FILE *out)
 {
@@ -177,20 +196,24 @@ static void put_fabric(const tw_site *site, FILE *out)
   fputs("    </zone>\n", out);
 }
 
-/* The way from a domain to its leaf, or to the spine where it has none. */
+/* The way from a domain to its port, to its leaf, or to the spine where it has none. */
 static void put_zone_route(const tw_site *site, int domain, FILE *out)
 {
   int pod = domain / site->pod;
   g_autofree char *gateway =
       site->hosts == 1 ? host_id(site, domain, 0) : g_strdup_printf("%s-%d-net", site->domain_name, domain);
-  g_autofree char *leaf = site->pod > 1 ? g_strdup_printf("leaf-%d", pod) : g_strdup("spine");
+  g_autofree char *leaf = site->fabric != NULL ? g_strdup_printf("port-%d", domain)
+                          : site->pod > 1      ? g_strdup_printf("leaf-%d", pod)
+                                               : g_strdup("spine");
   fprintf(out, "    <zoneRoute src=\"%s-%d\" dst=\"fabric\" gw_src=\"%s\" gw_dst=\"%s\">", site->domain_name,
           domain, gateway, leaf);
   if (site->hosts == 1)
     fprintf(out, "<link_ctn id=\"%s-nic\" direction=\"UP\"/>", gateway);
-  if (site->pod == 1)
+  if (site->fabric != NULL && site->hosts > 1)
+    fputs("<link_ctn id=\"ports\"/>", out);
+  else if (site->fabric == NULL && site->pod == 1)
     fprintf(out, "<link_ctn id=\"%s-%d-up\" direction=\"UP\"/>", site->domain_name, domain);
-  else if (site->hosts > 1)
+  else if (site->fabric == NULL && site->hosts > 1)
     fprintf(out, "<link_ctn id=\"leaf-%d-switch\"/>", pod);
   fputs("</zoneRoute>\n", out);
 }
@@ -209,11 +232,17 @@ void tw_site_write(const tw_site *site, FILE *out)
     put_number(out, 4, "tw:psu_w", site->psu_w * site->domains);
     put_prop(out, 4, "tw:psu_efficiency", site->psu_efficiency);
   }
-  if (site->domains > 1)
+  if (site->domains > 1 && site->fabric != NULL)
+    put_cluster(site->fabric, out);
+  else if (site->domains > 1)
     put_fabric(site, out);
   for (int domain = 0; domain < site->domains; domain++)
     put_domain(site, domain, out);
-  for (int domain = 0; site->domains > 1 && site->pod == 1 && domain < site->domains; domain++) {
+  /* A route between zones needs a link; the domain's own has this bandwidth too. */
+  if (site->domains > 1 && site->fabric != NULL && site->hosts > 1)
+    put_link(out, 4, "ports", TW_LINK_LEAF, site->nic_bytes_per_s * site->nics, 0, TRUE, NAN);
+  gboolean ups = site->domains > 1 && site->fabric == NULL && site->pod == 1;
+  for (int domain = 0; ups && domain < site->domains; domain++) {
     g_autofree char *up = g_strdup_printf("%s-%d-up", site->domain_name, domain);
     put_link(out, 4, up, TW_LINK_SPINE, up_bytes_per_s(site, domain), up_latency_s, FALSE, NAN);
   }

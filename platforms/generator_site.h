@@ -8,13 +8,24 @@
  *
  * Within a domain, hosts reach each other over the NVLink switch; over their NICs and the leaf they reach the
  * others, two hops each way, so that the shorter NVLink way is taken inside. Ideal load balancing over the
- * switches of a leaf and of the spine is assumed: each is one link of their summed bandwidth. */
+ * switches of a leaf and of the spine is assumed: each is one link of their summed bandwidth.
+ *
+ * Instead of leaves and spine, the fabric may be a topology of SimGrid, with single paths: tw_fabric. */
 #ifndef TW_PLATFORMS_GENERATOR_SITE_H
 #define TW_PLATFORMS_GENERATOR_SITE_H
 
 #include "platforms/platform.h"
 
 #include <stdio.h>
+
+/* A fabric that is a <cluster> of SimGrid, whose routes are SimGrid's: hosts "port-0", "port-1", ... to which
+ * the domains are attached in their order, each with the bandwidth of all its NICs. */
+typedef struct tw_fabric {
+  const char *topology;   /* as the attribute of <cluster> */
+  const char *parameters; /* its topo_parameters */
+  int ports;              /* >= the domains */
+  double bytes_per_s;     /* of a link and direction */
+} tw_fabric;
 
 typedef struct tw_site {
   const char *comment; /* what was asked; must not hold "--" */
@@ -26,10 +37,12 @@ typedef struct tw_site {
   int domains, hosts, accelerators; /* hosts in a domain, accelerators of a host */
   int nics;                         /* of a domain */
   double nic_bytes_per_s;
+  const tw_fabric *fabric; /* NULL: leaves and a spine, as below */
   int pod;                 /* domains on one leaf */
   double oversubscription; /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
   int domains_per_rack, racks_per_row;
-  double overhead_w, overhead_idle_w, network_w, pue; /* of a domain, of its share of the fabric; NAN: left out */
+  double overhead_w, overhead_idle_w, network_w,
+      pue;      /* of a domain, of its share of the fabric; NAN: left out */
   double psu_w; /* of a domain; NAN: left out, and so is the efficiency */
   const char *psu_efficiency;
 } tw_site;

@@ -66,15 +66,21 @@ static gint64 fat_tree_hosts(char **parts)
   return children != NULL && children->len == levels ? product(children) : 0;
 }
 
-/* "groups,links; chassis,links; routers,links; hosts". */
+/* "groups,links; chassis,links; routers,links; hosts". SimGrid's routes leave a group over the
+ * router of its first chassis that has the number of the other group, so that it crashes on more groups than
+ * routers in a chassis. */
 static gint64 dragonfly_hosts(char **parts)
 {
   if (g_strv_length(parts) != 4)
     return 0;
-  gint64 hosts = 1;
+  gint64 hosts = 1, groups = 0;
   for (int i = 0; i < 4; i++) {
     g_autoptr(GArray) list = parse_list(parts[i]);
     if (list == NULL || list->len != (i < 3 ? 2 : 1) || hosts > MAX_HOSTS)
+      return 0;
+    if (i == 0)
+      groups = g_array_index(list, gint64, 0);
+    else if (i == 2 && groups > g_array_index(list, gint64, 0))
       return 0;
     hosts *= g_array_index(list, gint64, 0);
   }
@@ -89,7 +95,8 @@ static const struct topology {
     [TW_TOPOLOGY_TORUS] = {torus_hosts, "4,4,4 for 4 x 4 x 4 hosts"},
     [TW_TOPOLOGY_FAT_TREE] = {fat_tree_hosts, "2;4,4;1,2;1,2 for levels;children;parents;links"},
     [TW_TOPOLOGY_DRAGONFLY] = {dragonfly_hosts,
-                               "3,4;4,3;5,1;2 for groups,links;chassis,links;routers,links;hosts"},
+                               "3,4;4,3;5,1;2 for groups,links;chassis,links;routers,links;hosts, no "
+                               "more groups than routers of a chassis"},
 };
 
 static void check_topology(const xmlNode *node, const tw_xml_attributes *cluster, guint n_names,

@@ -80,6 +80,46 @@ static const tw_command actions[] = {
         .options = tw_nvl72_options,
     },
     {
+        .name = "platform fat-tree",
+        .summary = "NVLink domains on a fat tree of two or three levels",
+        .usage = "[-o FILE]",
+        .description =
+            "NVLink domains on a fat tree of switches, with a single path between any two of them: by the "
+            "number of\n"
+            "the receiver (D-mod-k), so that paths collide as they do without adaptive routing. All rails "
+            "of a domain\n"
+            "are seen as one link of their summed bandwidth. `platform hgx` takes balancing as ideal "
+            "instead.",
+        .example = "tokenworks platform fat-tree --levels=3 --domains=128 --oversubscription=2 -o site.xml",
+        .run = generate,
+        .options = tw_fat_tree_options,
+    },
+    {
+        .name = "platform dragonfly",
+        .summary = "NVLink domains on a dragonfly of groups of routers",
+        .usage = "[-o FILE]",
+        .description = "NVLink domains on routers; routers of a chassis are connected all to all, so are the "
+                       "routers at\n"
+                       "the same place of the chassis of a group, and so are the groups, over the routers of "
+                       "their first chassis.\n"
+                       "Routes are the shortest ones. The links between two routers are seen as one.",
+        .example = "tokenworks platform dragonfly --groups=4 --chassis=2 --routers=4 -o site.xml",
+        .run = generate,
+        .options = tw_dragonfly_options,
+    },
+    {
+        .name = "platform torus",
+        .summary = "NVLink domains on a torus of two or three dimensions",
+        .usage = "[-o FILE]",
+        .description = "NVLink domains, each connected to its two neighbours in every dimension, without "
+                       "switches. Routes "
+                       "go\n"
+                       "along the first dimension first, then along the next.",
+        .example = "tokenworks platform torus --dimensions=4x4x4 -o site.xml",
+        .run = generate,
+        .options = tw_torus_options,
+    },
+    {
         .name = "platform single",
         .summary = "one node without a fabric",
         .usage = "[-o FILE]",
@@ -94,11 +134,14 @@ static const tw_command actions[] = {
 const tw_command tw_platform_command = {
     .name = "platform",
     .summary = "write a platform: nodes or racks on a network, as SimGrid XML",
-    .usage = "hgx|nvl72|single",
+    .usage = "hgx|nvl72|fat-tree|dragonfly|torus|single",
     .description =
-        "hgx     nodes of eight accelerators on a rail-optimized leaf/spine fabric\n"
-        "nvl72   racks of 72 accelerators in one NVLink domain each, on a fabric\n"
-        "single  one node without a fabric\n\n"
+        "hgx        nodes of eight accelerators on a rail-optimized leaf/spine fabric\n"
+        "nvl72      racks of 72 accelerators in one NVLink domain each, on a fabric\n"
+        "fat-tree   NVLink domains on a fat tree of two or three levels (D-mod-k)\n"
+        "dragonfly  NVLink domains on groups of routers\n"
+        "torus      NVLink domains on a torus of two or three dimensions\n"
+        "single     one node without a fabric\n\n"
         "`tokenworks platform KIND --help` lists the options of each. What is written loads in SimGrid as\n"
         "it is, and can be edited; `tokenworks check` reads it.",
     .example = "tokenworks platform hgx --nodes=4",

@@ -103,6 +103,13 @@ static void send_flow(int argc, char *argv[])
   simgrid_flow *flow = sg_actor_self_get_data();
   sg_host_t src = sg_host_by_name(flow->src), dst = sg_host_by_name(flow->dst);
   flow->latency_s = sg_host_get_route_latency(src, dst);
+  xbt_dynar_t links = xbt_dynar_new(sizeof(sg_link_t), NULL);
+  sg_host_get_route(src, dst, links);
+  for (unsigned i = 0; i < xbt_dynar_length(links); i++) {
+    g_strlcat(flow->route, i > 0 ? " " : "", sizeof flow->route);
+    g_strlcat(flow->route, sg_link_get_name(xbt_dynar_get_as(links, i, sg_link_t)), sizeof flow->route);
+  }
+  xbt_dynar_free(&links);
   sg_host_sendto(src, dst, flow->bytes);
   flow->seconds = simgrid_get_clock();
 }

@@ -10,6 +10,7 @@ typedef struct simgrid_flow {
   double bytes;
   double seconds;   /* out: when it ended */
   double latency_s; /* out: of its route */
+  char route[512];  /* out: the names of its links, with blanks between */
 } simgrid_flow;
 
 /* What SimGrid counted. */

@@ -23,6 +23,10 @@ static const broken platforms[] = {
                     "bandwidth, such as 50GBps or 400Gbps\n"
                     "cluster.xml:8: radical of <cluster>: \"0-9999999\" is not a list of numbers of at most "
                     "1000000 hosts; write such as 0-7,9\n"},
+    {"dragonfly.xml",
+     "dragonfly.xml:5: topo_parameters of <cluster>: \"4,1;2,1;3,1;1\" does not describe the "
+     "topology; write 3,4;4,3;5,1;2 for groups,links;chassis,links;routers,links;hosts, no "
+     "more groups than routers of a chassis\n"},
     {"gateway-missing.xml", "gateway-missing.xml:8: <zoneRoute> lacks the attribute \"gw_dst\"; write "
                             "gw_dst=\"...\", host or router of dst\n"},
     {"gateways.xml",
