@@ -28,6 +28,8 @@ const tw_metric tw_metrics[] = {
     {"slo.goodput_requests_per_s", "requests/s", TW_BETTER_HIGHER, TRUE},
     {"tokens.prompt", "tokens", TW_BETTER_NEITHER, FALSE},
     {"tokens.prompt_cached", "tokens", TW_BETTER_HIGHER, TRUE},
+    {"tokens.prompt_cached_host", "tokens", TW_BETTER_HIGHER, FALSE},
+    {"tokens.prompt_cached_store", "tokens", TW_BETTER_HIGHER, FALSE},
     {"tokens.recomputed", "tokens", TW_BETTER_LOWER, TRUE},
     {"tokens.reasoning", "tokens", TW_BETTER_NEITHER, FALSE},
     {"tokens.answer", "tokens", TW_BETTER_NEITHER, FALSE},

@@ -58,6 +58,10 @@ static const tw_attribute scale_out_attributes[] = {{"bandwidth", TW_ATTR_QUANTI
                                                      .positive = TRUE, FIELD(device.scale_out_bytes_per_s),
                                                      .help = "NIC of one accelerator, one direction"},
                                                     SOURCE};
+static const tw_attribute host_link_attributes[] = {{"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH,
+                                                     .positive = TRUE, FIELD(device.host_bytes_per_s),
+                                                     .help = "PCIe or NVLink-C2C, one direction"},
+                                                    SOURCE};
 static const tw_attribute power_attributes[] = {
     {"idle", TW_ATTR_QUANTITY, TW_POWER, .fallback = TW_ABSENT, .positive = TRUE, FIELD(device.idle_w),
      .help = "drawn without work"},
@@ -144,6 +148,8 @@ static const tw_element scale_up_element = {"scale-up", "links inside the NVLink
                                             scale_up_attributes, NULL, NULL};
 static const tw_element scale_out_element = {"scale-out", "link to the fabric", scale_out_attributes, NULL,
                                              NULL};
+static const tw_element host_link_element = {"host-link", "link to the memory of the host",
+                                             host_link_attributes, NULL, NULL};
 static const tw_element power_element = {"power", "electricity of the device alone", power_attributes, NULL,
                                          check_power};
 static const tw_element chassis_element = {"chassis", "node or rack that the device commonly stands in",
@@ -161,6 +167,7 @@ static const tw_child device_children[] = {
     {&memory_element, 1, 1},
     {&scale_up_element, 1, 1},
     {&scale_out_element, 0, 1},
+    {&host_link_element, 0, 1},
     {&power_element, 0, 1},
     {&chassis_element, 0, 1},
     {&energy_element, 0, 1},
@@ -240,7 +247,8 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   reading read = {0};
   for (int i = 0; i < TW_PRECISIONS; i++)
     read.device.flops[i] = read.device.joules_per_flop[i] = NAN;
-  read.device.scale_out_bytes_per_s = read.device.idle_w = read.device.max_w = NAN;
+  read.device.scale_out_bytes_per_s = read.device.host_bytes_per_s = read.device.idle_w = read.device.max_w =
+      NAN;
   read.device.sleep_w = read.device.joules_per_byte = NAN;
   read.device.voltage_floor = 1;
   read.device.file = g_strdup(path);
@@ -249,6 +257,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   read_all(root, &memory_element, &read, faults, NULL);
   read_all(root, &scale_up_element, &read, faults, NULL);
   read_all(root, &scale_out_element, &read, faults, NULL);
+  read_all(root, &host_link_element, &read, faults, NULL);
   read_all(root, &power_element, &read, faults, NULL);
   const xmlNode *chassis = tw_node_child(root, "chassis");
   if (chassis != NULL)

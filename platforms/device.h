@@ -52,6 +52,7 @@ typedef struct tw_device {
   double scale_up_latency_s;             /* alpha of one hop inside the domain, as a collective sees it */
   double scale_up_efficiency;            /* share of the wire rate that a large collective reaches */
   double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
+  double host_bytes_per_s;               /* to the memory of its host and back, one direction; NAN: unknown */
   double idle_w, max_w;                  /* NAN: no power data, and then no energy is reported */
   double sleep_w;                        /* without weights, parked: idle_w where the file does not say */
   double active_w;                       /* beyond idle_w while an iteration runs, collectives apart */

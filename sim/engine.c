@@ -28,7 +28,9 @@ struct tw_engine {
   tw_engine_config config;
   tw_engine_listener listener;
   tw_scheduler *ranks;
-  tw_batch *batches; /* of each rank, as the step model wants them */
+  tw_batch *batches;  /* of each rank, as the step model wants them */
+  tw_offload offload; /* shared by the ranks */
+  tw_batch *estimate; /* likewise, for what has not happened */
 
   gboolean busy; /* a segment is under way */
   tw_segment segment;
@@ -49,6 +51,75 @@ struct tw_engine {
   guint64 steps, iterations, extrapolated;
 };
 
+/* ---- Offloading ---- */
+
+/* What a rank evicts goes to the hosts' memory, */
+static void rank_evicted(void *user, const tw_prefix_piece *evicted, double let_go_s)
+{
+  tw_engine *engine = user;
+  tw_kv_piece piece = tw_offload_piece(&engine->offload, evicted, let_go_s);
+  tw_kv_tier_put(engine->offload.host, &piece);
+}
+
+/* what it has again is not kept twice, */
+static void rank_added(void *user, guint64 chain)
+{
+  tw_kv_tier_take(((tw_engine *)user)->offload.host, chain);
+}
+
+/* and what they have no room for to whoever cares. */
+static void host_spilled(void *user, const tw_kv_piece *piece)
+{
+  tw_engine *engine = user;
+  if (engine->listener.spilled != NULL)
+    engine->listener.spilled(engine->listener.user, engine->index, piece);
+}
+
+static double prefill_s(void *user, gint64 done, gint64 tokens)
+{
+  const tw_engine *engine = user;
+  const tw_engine_config *config = &engine->config;
+  tw_step_cost cost;
+  engine->estimate[0] = (tw_batch){.next_full = G_MAXINT64};
+  tw_batch_add_chunk(&engine->estimate[0], done, tokens, config->scheduler.window, TRUE);
+  tw_step_model_cost(config->model, engine->estimate, config->ranks, &cost);
+  return cost.time_s.first;
+}
+
+static void init_offload(tw_engine *engine)
+{
+  const tw_engine_config *config = &engine->config;
+  if (config->offload.host_bytes <= 0)
+    return;
+  engine->offload = (tw_offload){
+      .config = config->offload,
+      .host = tw_kv_tier_new(config->offload.host_bytes, host_spilled, engine),
+      .prefill_s = prefill_s,
+      .user = engine,
+  };
+  engine->estimate = g_new0(tw_batch, (gsize)config->ranks);
+  for (int i = 0; i < config->ranks; i++) {
+    tw_prefix_cache *prefixes = &engine->ranks[i].prefixes;
+    prefixes->spilled = rank_evicted;
+    prefixes->added = rank_added;
+    prefixes->user = engine;
+    prefixes->seed = config->offload.seed;
+    engine->ranks[i].config.offload = &engine->offload;
+  }
+}
+
+/* That the iteration's loads take, beside its computation. */
+static double load_s(const tw_engine *engine)
+{
+  double longest_s = 0;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    const tw_scheduler *rank = &engine->ranks[i];
+    gint64 blocks = (rank->from_host + rank->from_store) / rank->config.block_tokens;
+    longest_s = fmax(longest_s, engine->offload.config.block_s * (double)blocks);
+  }
+  return longest_s;
+}
+
 tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_engine_listener *listener)
 {
   tw_engine *engine = g_new0(tw_engine, 1);
@@ -59,6 +130,7 @@ tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_eng
   engine->batches = g_new0(tw_batch, (gsize)config->ranks);
   for (int i = 0; i < config->ranks; i++)
     tw_scheduler_init(&engine->ranks[i], &config->scheduler);
+  init_offload(engine);
   engine->due_s = engine->limit_w = INFINITY;
   return engine;
 }
@@ -71,6 +143,8 @@ void tw_engine_free(tw_engine *engine)
     tw_scheduler_clear(&engine->ranks[i]);
   g_free(engine->ranks);
   g_free(engine->batches);
+  g_free(engine->estimate);
+  tw_kv_tier_free(engine->offload.host);
   g_free(engine);
 }
 
@@ -412,7 +486,7 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s)
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s)
 {
   settle_blocks(engine, now_s);
-  tw_scheduler_release(&engine->ranks[rank], sequence, begun(engine, now_s));
+  tw_scheduler_release(&engine->ranks[rank], sequence, begun(engine, now_s), now_s);
   mark_blocks(engine);
   if (tw_engine_waiting(engine) > 0)
     look_at_boundary(engine, TRUE, now_s);
@@ -438,6 +512,9 @@ static gboolean advance(tw_engine *engine, double now_s)
   engine->total_mark = settle(engine, &engine->total, engine->total_mark, now_s, engine->planned);
   if (iterations == 0)
     return FALSE;
+  /* Ranks that share a tier below evict in the order of time. */
+  for (int i = 0; engine->offload.host != NULL && i < engine->config.ranks; i++)
+    tw_scheduler_evict_prefixes(&engine->ranks[i], iterations - 1);
   engine->iterations += (guint64)iterations;
   engine->extrapolated += segment->cost.extrapolated ? (guint64)iterations : 0;
   for (int i = 0; i < engine->config.ranks; i++) {
@@ -445,9 +522,13 @@ static gboolean advance(tw_engine *engine, double now_s)
     gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
     engine->interval.prompt_tokens += rank->batch.prefill_tokens;
     engine->interval.cached_tokens += rank->cached;
+    engine->interval.host_tokens += rank->from_host;
+    engine->interval.store_tokens += rank->from_store;
     engine->interval.output_tokens += emitted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
     engine->total.cached_tokens += rank->cached;
+    engine->total.host_tokens += rank->from_host;
+    engine->total.store_tokens += rank->from_store;
     engine->total.output_tokens += emitted;
     if (engine->listener.ran != NULL && rank->batch.decode_seqs + rank->batch.prefill_seqs > 0)
       engine->listener.ran(engine->listener.user, engine->index, &rank->batch, iterations,
@@ -476,13 +557,22 @@ static double watts(const tw_engine *engine)
          engine->segment.joules.first / engine->segment.cost.time_s.first / power->accelerators;
 }
 
+/* What the segment costs by a step model. */
+static void cost_by(tw_engine *engine, const tw_step_model *model)
+{
+  tw_step_cost *cost = &engine->segment.cost;
+  tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
+  if (engine->offload.host != NULL)
+    cost->time_s.first = fmax(cost->time_s.first, load_s(engine)); /* one iteration: prompts have joined */
+}
+
 /* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
 static void cost_segment(tw_engine *engine)
 {
   const tw_engine_config *config = &engine->config;
   const tw_power_law *power = &config->power;
   tw_segment *segment = &engine->segment;
-  tw_step_model_cost(config->model, engine->batches, config->ranks, &segment->cost);
+  cost_by(engine, config->model);
   if (!tw_power_known(power))
     return;
   segment->joules = tw_power_dynamic(power, &segment->cost);
@@ -490,7 +580,7 @@ static void cost_segment(tw_engine *engine)
   while (watts(engine) > engine->limit_w && engine->clock < config->n_clocks) {
     const tw_clock *slower = &config->clocks[engine->clock++];
     power = &slower->power;
-    tw_step_model_cost(slower->model, engine->batches, config->ranks, &segment->cost);
+    cost_by(engine, slower->model);
     segment->joules = tw_power_dynamic(power, &segment->cost);
   }
   engine->over_limit = watts(engine) > engine->limit_w;
@@ -504,7 +594,7 @@ static void cost_segment(tw_engine *engine)
 static void plan(tw_engine *engine, double now_s, gboolean changed)
 {
   gint64 horizon = G_MAXINT64, work = 0;
-  gboolean was_over_limit = engine->over_limit;
+  gboolean was_over_limit = engine->over_limit, evictable = FALSE;
   changed |= engine->new_limit;
   engine->new_limit = FALSE;
   settle_waiting(engine, now_s);
@@ -520,6 +610,12 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     horizon = MIN(horizon, unchanged);
     work += rank->batch.decode_seqs + rank->batch.prefill_seqs;
     engine->batches[i] = rank->batch;
+    evictable |= rank->evictable;
+  }
+  /* Another rank's evictions may push out of the hosts' memory what one hopes to find there. */
+  for (int i = 0; evictable && engine->offload.host != NULL && i < engine->config.ranks; i++) {
+    engine->ranks[i].evictable = TRUE;
+    horizon = MIN(horizon, tw_scheduler_horizon(&engine->ranks[i]));
   }
   if (work == 0) {
     for (int i = 0; i < engine->config.ranks; i++) /* none waits but for blocks that are held */
@@ -566,6 +662,8 @@ void tw_engine_step(tw_engine *engine)
   if (engine->config.audit)
     for (int i = 0; i < engine->config.ranks; i++)
       tw_scheduler_audit(&engine->ranks[i]);
+  if (engine->config.audit && engine->offload.host != NULL)
+    tw_kv_tier_audit(engine->offload.host);
 }
 
 /* Charges the iteration that is cut short. */

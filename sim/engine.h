@@ -41,7 +41,8 @@ typedef struct tw_usage {
   double running_s, waiting_s; /* integrals of the number of sequences */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
-  gint64 cached_tokens;                /* found in the prefix cache instead */
+  gint64 cached_tokens;                /* found in the prefix cache instead: */
+  gint64 host_tokens, store_tokens;    /* of them, those in the memory of hosts, and in the shared store */
   double flops, bytes;                 /* of the model, over all accelerators */
   double clock_s;                      /* integral of the clock, over the nominal one, while busy */
   double prefill_j, decode_j, idle_j;  /* of the accelerators: dynamic by phase, and what they draw anyway,
@@ -58,6 +59,7 @@ typedef struct tw_clock {
 typedef struct tw_engine_config {
   tw_scheduler_config scheduler; /* of each rank */
   int ranks;                     /* data-parallel */
+  tw_offload_config offload;     /* host_bytes 0: none */
   const tw_step_model *model;    /* borrowed */
   tw_power_law power;            /* of its accelerators */
   const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */
@@ -82,6 +84,8 @@ typedef struct tw_engine_listener {
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
   void (*preempted)(void *user, int engine, gint64 sequences, double now_s);
+  /* A piece of its prefix cache does not fit into the memory of its hosts either. */
+  void (*spilled)(void *user, int engine, const tw_kv_piece *piece);
   void *user;
 } tw_engine_listener;
 

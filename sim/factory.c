@@ -170,6 +170,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .window = pool->model->window_layers > 0 ? pool->model->window : 0,
                     .full_share = full_share(pool->model),
                     .hands_over = pool->role == TW_POOL_PREFILL},
+      .offload = pool->offload,
       .ranks = (int)pool->dp,
       .model = pool->step_model,
       .power = pool->power,

@@ -106,6 +106,10 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
   row.prompt_tokens = usage->prompt_tokens;
   if (pool->prefix_cache)
     row.cached_tokens = usage->cached_tokens;
+  if (pool->offload.host_bytes > 0) {
+    row.host_cached_tokens = usage->host_tokens;
+    row.store_cached_tokens = usage->store_tokens;
+  }
   row.output_tokens = usage->output_tokens;
   row.clock = mean(usage->clock_s + length_s - usage->busy_s, length_s);
   if (tw_scenario_has_fleet(intervals->scenario))

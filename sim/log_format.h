@@ -51,6 +51,8 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(decode_engine, "", "engine that emitted its tokens after the first")                               \
   INTEGER(preemptions, "", "how often it lost its KV blocks")                                                \
   INTEGER(recomputed_tokens, "tokens", "tokens computed again after preemptions")                            \
+  INTEGER(host_cached_tokens, "tokens", "of its cached tokens, those that the memory of hosts held")         \
+  INTEGER(store_cached_tokens, "tokens", "of its cached tokens, those that came from the shared store")      \
   REAL(kv_transfer_s, 9, "s", "time its KV cache took from prefill to decode engine")                        \
   REAL(joules, 6, "J", "dynamic energy of its share of each iteration")                                      \
   TEXT(class, "class of traffic, as the workload names it")                                                  \
@@ -70,7 +72,9 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(watts, 3, "W", "power of its accelerators, averaged over the interval")                               \
   REAL(joules, 6, "J", "energy of its accelerators in the interval")                                         \
   REAL(clock, 4, "", "clock of its accelerators over the nominal one, averaged over the interval")            \
-  REAL(serving, 6, "", "fraction of the interval in which requests were sent to it, where engines may park")
+  REAL(serving, 6, "", "fraction of the interval in which requests were sent to it, where engines may park")  \
+  INTEGER(host_cached_tokens, "tokens", "of the cached tokens, those that the memory of its hosts held")     \
+  INTEGER(store_cached_tokens, "tokens", "of the cached tokens, those that came from the shared store")
 
 #define TW_RACK_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                        \
   INSTANT(start_s, "start of the interval")                                                                  \

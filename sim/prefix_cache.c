@@ -7,6 +7,8 @@ struct tw_prefix_node {
   gint64 depth;      /* nodes from the first of the prompt to this one */
   gint64 end_blocks; /* KV blocks that they complete */
   gint64 holders;
+  guint64 chain; /* of ids, and when it was let go: for the tier below, if there is one */
+  double let_go_s;
   tw_prefix_node *newest; /* below it, and in most cases the only one; NULL: none, or evicted */
   GList link;             /* among the idle */
 };
@@ -57,6 +59,40 @@ static gint64 own_blocks(const tw_prefix_node *node)
   return node->end_blocks - tw_prefix_blocks(node->parent);
 }
 
+/* SplitMix64's finalizer, over the chain so far and an id. */
+static guint64 chain_on(guint64 chain, guint64 id, gint64 hash_tokens)
+{
+  guint64 z = (chain ^ id) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint64)hash_tokens;
+  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
+
+tw_prefix_piece tw_prefix_piece_of(const tw_prefix_cache *cache, const tw_prefix_node *node)
+{
+  if (node == NULL)
+    return (tw_prefix_piece){cache->seed, 0, 0};
+  return (tw_prefix_piece){node->chain, node->depth, own_blocks(node)};
+}
+
+/* Whole hash blocks of a prompt that can be found: the last token is always computed. */
+static gint64 findable(const tw_request *request)
+{
+  return request->n_hashes == 0 ? 0
+                                : MIN(request->n_hashes, (request->prompt_tokens - 1) / request->hash_tokens);
+}
+
+gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request, tw_prefix_piece *piece)
+{
+  gint64 tokens = request->hash_tokens, depth = piece->depth;
+  if (depth >= findable(request))
+    return FALSE;
+  piece->chain = chain_on(piece->chain, request->hashes[depth], tokens);
+  piece->depth = depth + 1;
+  piece->blocks = (depth + 1) * tokens / cache->block_tokens - depth * tokens / cache->block_tokens;
+  return TRUE;
+}
+
 /* The node of a prompt below `parent`, as a key: it is not in the table. */
 static tw_prefix_node child_of(const tw_prefix_cache *cache, const tw_request *request,
                                tw_prefix_node *parent)
@@ -88,7 +124,7 @@ tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_reques
   tw_prefix_hit hit = {0};
   if (request->n_hashes == 0)
     return hit;
-  gint64 most = MIN(request->n_hashes, (request->prompt_tokens - 1) / request->hash_tokens);
+  gint64 most = findable(request);
   while (tw_prefix_depth(hit.node) < most) {
     tw_prefix_node key = child_of(cache, request, hit.node);
     tw_prefix_node *node = look_up(cache, &key);
@@ -126,6 +162,7 @@ gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node)
   for (; node != NULL; node = node->parent) {
     if (--node->holders > 0)
       continue;
+    node->let_go_s = cache->now_s;
     g_queue_push_tail_link(&cache->idle, &node->link);
     blocks += own_blocks(node);
   }
@@ -161,6 +198,10 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
     *node = key;
     node->holders = 1;
     node->link.data = node;
+    if (cache->spilled != NULL) {
+      node->chain = chain_on(tw_prefix_piece_of(cache, node->parent).chain, node->id, node->hash_tokens);
+      cache->added(cache->user, node->chain);
+    }
     g_hash_table_add(cache->nodes, node);
     *newest_below(cache, node->parent) = node;
   }
@@ -179,6 +220,10 @@ void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
     cache->idle_blocks -= own_blocks(node);
     if (*newest_below(cache, node->parent) == node)
       *newest_below(cache, node->parent) = NULL;
+    if (cache->spilled != NULL) {
+      tw_prefix_piece piece = tw_prefix_piece_of(cache, node);
+      cache->spilled(cache->user, &piece, node->let_go_s);
+    }
     g_hash_table_remove(cache->nodes, node);
   }
 }

@@ -19,12 +19,26 @@
 
 typedef struct tw_prefix_node tw_prefix_node;
 
+/* A node by itself: what a hash id of a prompt stands for, wherever its blocks are. */
+typedef struct tw_prefix_piece {
+  guint64 chain; /* of the ids up to it: equal for equal prefixes, in every cache of the same seed */
+  gint64 depth;  /* how many these are */
+  gint64 blocks; /* KV blocks that it completes */
+} tw_prefix_piece;
+
 typedef struct tw_prefix_cache {
   GHashTable *nodes;      /* by parent, id and hash_tokens */
   GQueue idle;            /* nodes that nobody holds, the next one to evict first */
   tw_prefix_node *newest; /* first block of a prompt, where most prompts begin alike; NULL: evicted */
   gint64 idle_blocks;
   gint64 block_tokens; /* of a KV block */
+
+  /* Where evicted nodes go, with the instant at which they were let go; NULL: nowhere. */
+  void (*spilled)(void *user, const tw_prefix_piece *piece, double let_go_s);
+  void (*added)(void *user, guint64 chain); /* told of each new node, if `spilled` is set */
+  void *user;
+  guint64 seed;
+  double now_s; /* kept up to date by the owner if `spilled` is set */
 } tw_prefix_cache;
 
 void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens);
@@ -53,6 +67,12 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
 
 /* Evicts idle nodes until they take no more than `free_blocks`. */
 void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks);
+
+/* The piece of a node; NULL: that of depth 0, before the first. Only where `spilled` is set. */
+tw_prefix_piece tw_prefix_piece_of(const tw_prefix_cache *cache, const tw_prefix_node *node);
+/* Goes on to the prompt's next piece. FALSE if there is none, or if it holds the prompt's last token. */
+gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request,
+                              tw_prefix_piece *piece);
 
 /* KV blocks that a node and all above it own; 0 for NULL. And how many nodes these are. */
 gint64 tw_prefix_blocks(const tw_prefix_node *node);

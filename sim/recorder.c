@@ -19,10 +19,11 @@ typedef struct outcome {
 
 struct tw_recorder {
   const tw_scenario *scenario;
+  gboolean offloads; /* KV may come from below the accelerators */
   tw_log *log;
   tw_class_record all; /* of the requests of every class */
   GPtrArray *classes;  /* of tw_class_record */
-  GQueue pending; /* outcomes that the drain may still cut off, in the order of ending */
+  GQueue pending;      /* outcomes that the drain may still cut off, in the order of ending */
 };
 
 static void open_record(tw_class_record *record, const char *name, tw_slo slo)
@@ -49,6 +50,7 @@ tw_recorder *tw_recorder_new(const tw_scenario *scenario, tw_log *log)
 {
   tw_recorder *recorder = g_new0(tw_recorder, 1);
   recorder->scenario = scenario;
+  recorder->offloads = tw_scenario_offloads(scenario);
   recorder->log = log;
   open_record(&recorder->all, NULL, tw_scenario_slo(scenario, NULL));
   recorder->classes = g_ptr_array_new_with_free_func(free_record);
@@ -207,6 +209,10 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.completion_s = now_s;
   row.prompt_tokens = request->prompt_tokens;
   row.cached_tokens = sequence->cached_tokens;
+  if (recorder->offloads) {
+    row.host_cached_tokens = sequence->host_tokens;
+    row.store_cached_tokens = sequence->store_tokens;
+  }
   row.reasoning_tokens = MIN(sequence->emitted, request->reasoning_tokens);
   row.answer_tokens = sequence->emitted - row.reasoning_tokens;
   if (sequence->prefill_engine >= 0)
@@ -235,6 +241,8 @@ static void add_totals(tw_request_totals *totals, const tw_sequence *sequence, t
   totals->endings[ending]++;
   totals->prompt_tokens += (guint64)sequence->request.prompt_tokens;
   totals->cached_tokens += (guint64)sequence->cached_tokens;
+  totals->host_tokens += (guint64)sequence->host_tokens;
+  totals->store_tokens += (guint64)sequence->store_tokens;
   totals->recomputed_tokens += (guint64)tw_sequence_recomputed(sequence);
   totals->reasoning_tokens += (guint64)reasoning;
   totals->answer_tokens += (guint64)(sequence->emitted - reasoning);

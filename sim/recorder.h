@@ -28,8 +28,9 @@ extern const char *const tw_latency_names[TW_LATENCY_KINDS];
 typedef struct tw_request_totals {
   guint64 arrived, endings[TW_ENDING_KINDS];
   guint64 prompt_tokens, cached_tokens, recomputed_tokens, reasoning_tokens,
-      answer_tokens; /* of all that ended */
-  double joules;     /* dynamic, of all that ended; NAN where it is not metered */
+      answer_tokens;                 /* of all that ended */
+  guint64 host_tokens, store_tokens; /* of the cached ones: from the memory of hosts, from the shared store */
+  double joules;                     /* dynamic, of all that ended; NAN where it is not metered */
 } tw_request_totals;
 
 /* What happened in the measurement window. */

@@ -53,6 +53,9 @@ typedef struct tw_pool {
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
+  double host_bytes, host_bytes_per_s; /* for offloaded KV: of each engine; to each accelerator */
+  tw_offload_config offload;
+
   tw_model *model;
   const tw_device *device;   /* of its hosts, borrowed from the platform */
   tw_reach reach;            /* of its engines over NVLink domains */
@@ -181,6 +184,9 @@ gboolean tw_pool_loads_weights(const tw_pool *pool);
  * weights. */
 gboolean tw_scenario_uses_network(const tw_scenario *scenario);
 
+/* Whether any engine keeps KV below its accelerators. */
+gboolean tw_scenario_offloads(const tw_scenario *scenario);
+
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 
@@ -195,6 +201,8 @@ void tw_scenario_clear_power(tw_scenario *scenario);
 
 /* Checks what the pools say of starting and parking (scenario_fleet.c), once they are placed. */
 void tw_scenario_check_fleet(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+/* Reads the <kv-offload> of a pool whose device and memory are known (scenario_offload.c). */
+void tw_scenario_read_offload(tw_pool *pool, const xmlNode *pool_node, tw_faults *faults);
 
 /* Reads a <sessions> element (scenario_sessions.c); and what a stream needs to know of it. */
 void tw_scenario_read_sessions(tw_scenario *scenario, const xmlNode *node, tw_faults *faults);
@@ -204,9 +212,9 @@ tw_sessions_options tw_scenario_sessions(const tw_scenario *scenario);
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_pool_element,
-    tw_scheduler_element, tw_step_time_element, tw_router_element, tw_admission_element, tw_slo_element,
-    tw_output_element, tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element,
-    tw_cost_element;
+    tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_router_element, tw_admission_element,
+    tw_slo_element, tw_output_element, tw_caps_element, tw_price_element, tw_carbon_element,
+    tw_weather_element, tw_cost_element;
 extern const tw_element tw_length_elements[3];
 
 #endif

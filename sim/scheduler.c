@@ -229,9 +229,10 @@ void tw_scheduler_unreserve(tw_scheduler *s, gint64 tokens)
   s->kv.used_blocks -= blocks;
 }
 
-void tw_scheduler_release(tw_scheduler *s, tw_sequence *sequence, gint64 iterations)
+void tw_scheduler_release(tw_scheduler *s, tw_sequence *sequence, gint64 iterations, double now_s)
 {
   gint64 tokens = sequence->request.prompt_tokens;
+  s->prefixes.now_s = now_s;
   tw_scheduler_evict_prefixes(s, iterations);
   s->held--;
   s->held_blocks -= tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(sequence->prefix);
@@ -326,6 +327,29 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
   s->cached += hit->tokens;
 }
 
+/* What it finds below the accelerators' memory, behind what they hold. */
+static tw_offload_hit offloaded_prefix(const tw_scheduler *s, const tw_sequence *sequence,
+                                       const tw_prefix_hit *hit)
+{
+  gboolean first = s->config.offload != NULL && isnan(sequence->first_scheduled_s);
+  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit)
+               : (tw_offload_hit){0};
+}
+
+static void load_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_offload_hit *hit)
+{
+  gint64 tokens = hit->blocks * s->config.block_tokens, store = hit->store_blocks * s->config.block_tokens;
+  cache_prefix(s, sequence, hit->depth * sequence->request.hash_tokens); /* taken out below */
+  take_blocks(s, hit->blocks);                                           /* before others go down */
+  sequence->prefill_done += tokens;
+  sequence->cached_tokens += tokens;
+  sequence->host_tokens = tokens - store;
+  sequence->store_tokens = store;
+  s->cached += tokens;
+  s->from_host += tokens - store;
+  s->from_store += store;
+}
+
 /* Admits waiting sequences within a budget of tokens. `reserved` blocks are the decoding sequences' own. */
 static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double now_s)
 {
@@ -337,24 +361,28 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
       break;
     gint64 target = sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = cached_prefix(s, sequence);
-    gint64 chunk = MIN(target - hit.tokens, budget);
+    tw_offload_hit below = offloaded_prefix(s, sequence, &hit);
+    gint64 left = target - hit.tokens - below.blocks * config->block_tokens, chunk = MIN(left, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
-    if (chunk < target - hit.tokens && !config->kind->chunked)
+    if (chunk < left && !config->kind->chunked)
       break;
     if (config->reserve == TW_RESERVE_OUTPUT &&
         s->promised + final_blocks(s, sequence) > s->kv.total_blocks - kept)
       break;
-    gint64 needed = config->reserve == TW_RESERVE_PROMPT ? target - hit.tokens : chunk;
-    if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks > tw_kv_free(&s->kv) - reserved - kept) {
+    gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
+    if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks + below.blocks >
+        tw_kv_free(&s->kv) - reserved - kept) {
       /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
       s->evictable =
-          hit.idle_blocks > 0 && target - hit.tokens + hit.idle_blocks * config->block_tokens > budget;
+          below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > budget);
       break;
     }
     s->promised += final_blocks(s, sequence);
     tw_waiting_take(&s->waiting, sequence);
     use_prefix(s, sequence, &hit);
+    if (below.blocks > 0)
+      load_prefix(s, sequence, &below);
     g_queue_push_tail_link(&s->running, &sequence->link);
     if (isnan(sequence->first_scheduled_s)) {
       sequence->first_scheduled_s = now_s;
@@ -374,7 +402,8 @@ gboolean tw_scheduler_plan(tw_scheduler *s, double now_s)
   g_ptr_array_set_size(s->chunks, 0);
   s->batch = (tw_batch){.next_full = G_MAXINT64};
   s->preempted = s->evictable = FALSE;
-  s->cached = 0;
+  s->cached = s->from_host = s->from_store = 0;
+  s->prefixes.now_s = now_s;
 
   gboolean joined = join_delivered(s);
   if (kind->mixed) {
@@ -473,9 +502,10 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
 gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64 iterations)
 {
   gboolean had_chunks = s->chunks->len > 0;
+  double now_s = tw_segment_boundary(segment, segment->done + iterations);
+  s->prefixes.now_s = now_s;
   if (s->decodes)
     advance_decodes(s, segment, iterations);
-  double now_s = tw_segment_boundary(segment, segment->done + iterations);
   for (guint i = 0; i < s->chunks->len; i++)
     finish_chunk(s, s->chunks->pdata[i], now_s);
   g_ptr_array_set_size(s->chunks, 0);

@@ -20,7 +20,7 @@
 
 #include "sim/decoding.h"
 #include "sim/kv_cache.h"
-#include "sim/prefix_cache.h"
+#include "sim/offload.h"
 #include "sim/waiting.h"
 
 typedef struct tw_scheduler_kind {
@@ -52,6 +52,7 @@ typedef struct tw_scheduler_config {
   double full_share;    /* share of the layers without a window */
   gboolean hands_over;  /* sequences leave when their prompts are complete */
   gboolean prefix_cache;
+  tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
 } tw_scheduler_config;
 
 typedef struct tw_scheduler {
@@ -67,7 +68,8 @@ typedef struct tw_scheduler {
   gboolean paused;    /* nobody is admitted while others run */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
   tw_prefix_cache prefixes;
-  gint64 cached;      /* prompt tokens that the iteration found in it */
+  gint64 cached;                /* prompt tokens that the iteration found in it, or below: */
+  gint64 from_host, from_store; /* of them, those that it loads */
   gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
   tw_heap delivered;  /* sequences whose KV is here and that are not running yet */
   gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks, */
@@ -99,7 +101,7 @@ gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
 /* Frees reserved blocks of a sequence that will not come, and those of one that was handed over, when the
  * iterations that the batch runs, `iterations` from now, have taken theirs. */
 void tw_scheduler_unreserve(tw_scheduler *scheduler, gint64 tokens);
-void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations);
+void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
  * to do). Returns whether the batch differs from a continuation of the decodes before. */

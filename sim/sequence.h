@@ -38,9 +38,10 @@ typedef struct tw_sequence {
   double transfer_start_s, transfer_end_s; /* of its KV cache, from prefill to decode engine */
   gint32 emitted; /* output tokens so far; of a decoding sequence, as it joined the batch */
   gint32 preemptions;
-  gint64 cached_tokens;    /* prompt tokens found in a prefix cache */
-  double joules;           /* its share of the dynamic energy of the iterations that it was in */
-  gint64 prefilled_tokens; /* all that prefill computed for it, recomputation included */
+  gint64 cached_tokens;             /* prompt tokens found in a prefix cache: */
+  gint64 host_tokens, store_tokens; /* of them, those in the memory of hosts, and in the shared store */
+  double joules;                    /* its share of the dynamic energy of the iterations that it was in */
+  gint64 prefilled_tokens;          /* all that prefill computed for it, recomputation included */
 
   tw_heap_node deadline; /* by the instant at which it is cancelled if it still waits; the factory's */
 

@@ -42,11 +42,15 @@ static json_t *requests(const tw_request_totals *totals)
   return object;
 }
 
-static json_t *tokens(const tw_request_totals *totals)
+static json_t *tokens(const tw_scenario *scenario, const tw_request_totals *totals)
 {
   json_t *object = json_object();
   set_count(object, "prompt", totals->prompt_tokens);
   set_count(object, "prompt_cached", totals->cached_tokens);
+  if (tw_scenario_offloads(scenario)) {
+    set_count(object, "prompt_cached_host", totals->host_tokens);
+    set_count(object, "prompt_cached_store", totals->store_tokens);
+  }
   set_count(object, "recomputed", totals->recomputed_tokens);
   set_count(object, "reasoning", totals->reasoning_tokens);
   set_count(object, "answer", totals->answer_tokens);
@@ -226,7 +230,7 @@ static void add_slo(json_t *to, const tw_window *window, double length_s)
 }
 
 /* By class, where there are several. */
-static void add_classes(json_t *summary, const tw_recorder *recorder)
+static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_recorder *recorder)
 {
   if (tw_recorder_classes(recorder) < 2)
     return;
@@ -236,7 +240,7 @@ static void add_classes(json_t *summary, const tw_recorder *recorder)
     json_t *class = json_object();
     g_autofree char *name = g_utf8_make_valid(record->name != NULL ? record->name : "", -1);
     json_object_set_new(class, "requests", requests(&record->totals));
-    json_object_set_new(class, "tokens", tokens(&record->totals));
+    json_object_set_new(class, "tokens", tokens(scenario, &record->totals));
     for (int i = 0; i < TW_LATENCY_KINDS; i++)
       json_object_set_new(class, tw_latency_names[i], latency(record->latencies[i]));
     if (has_slo(&record->slo))
@@ -266,13 +270,13 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   set_count(summary, "engines", (guint64)scenario->n_engines);
   set_real(summary, "accelerators", sums.accelerators);
   json_object_set_new(summary, "requests", requests(tw_recorder_totals(recorder)));
-  json_object_set_new(summary, "tokens", tokens(tw_recorder_totals(recorder)));
+  json_object_set_new(summary, "tokens", tokens(scenario, tw_recorder_totals(recorder)));
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     json_object_set_new(summary, tw_latency_names[i], latency(tw_recorder_latency(recorder, (tw_latency)i)));
   json_object_set_new(summary, "throughput", throughput(window, &sums));
   if (any_slo(scenario))
     add_slo(summary, window, window->length_s);
-  add_classes(summary, recorder);
+  add_classes(summary, scenario, recorder);
   json_object_set_new(summary, "utilization", utilization(&sums, tw_factory_now(factory)));
   add_energy(summary, scenario, factory, recorder, &sums);
   set_real(summary, "extrapolated_iterations", per(sums.extrapolated, (double)sums.iterations));
@@ -332,8 +336,8 @@ static void print_classes(const json_t *summary, FILE *out)
   const char *name;
   if (classes == NULL)
     return;
-  fprintf(out, "\n  %-20s %10s%10s%10s%10s%10s%10s%10s\n", "class", "requests", "TTFT p50", "p99",
-          "TPOT p50", "E2E p50", "p99", "SLO");
+  fprintf(out, "\n  %-20s %10s%10s%10s%10s%10s%10s%10s\n", "class", "requests", "TTFT p50", "p99", "TPOT p50",
+          "E2E p50", "p99", "SLO");
   json_object_foreach(classes, name, class)
   {
     fprintf(out, "  %-20.20s %10.0f", *name != '\0' ? name : "(none)", number(class, "requests", "arrived"));
@@ -411,6 +415,11 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   if (number(summary, "tokens", "prompt_cached") > 0)
     fprintf(out, "\n  cached    %10.0f prompt tokens (%.1f %%)", number(summary, "tokens", "prompt_cached"),
             100 * number(summary, "tokens", "prompt_cached") / number(summary, "tokens", "prompt"));
+  if (number(summary, "tokens", "prompt_cached_host") + number(summary, "tokens", "prompt_cached_store") > 0)
+    fprintf(
+        out, ", of them %.1f %% in the memory of hosts and %.1f %% in the store",
+        100 * number(summary, "tokens", "prompt_cached_host") / number(summary, "tokens", "prompt_cached"),
+        100 * number(summary, "tokens", "prompt_cached_store") / number(summary, "tokens", "prompt_cached"));
   if (number(summary, NULL, "preemptions") > 0)
     fprintf(out, "\n  preempted %10.0f times, %.0f tokens computed again",
             number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));

@@ -138,6 +138,18 @@ static const broken cases[] = {
      .find = "<output ",
      .replace = "<admission rate=\"10/s\"/>\n<output ",
      .message = "s.xml:5: a token bucket needs both rate=\"...\" and burst=\"...\"; add burst"},
+    {.name = "offloading without a prefix cache",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\"><scheduler prefix-cache=\"false\"/>\n"
+                "<kv-offload host-memory=\"1TB\"/></pool>",
+     .message = "s.xml:5: there is no prefix cache to evict from; leave out <kv-offload>, or "
+                "prefix-cache=\"false\""},
+    {.name = "offloading where no prompt is computed",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "role=\"decode\">\n<kv-offload host-memory=\"1TB\"/></pool>",
+     .message = "s.xml:5: a pool of role=\"decode\" computes no prompts; leave <kv-offload> out"},
     {.name = "an unknown element",
      .file = SCENARIO,
      .find = "<pool ",

@@ -62,7 +62,7 @@ static gint64 pick_router(tw_chance *chance)
 static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
 {
   (void)state;
-  guint64 preemptions = 0, completed = 0, cancelled = 0, cached_tokens = 0;
+  guint64 preemptions = 0, completed = 0, cancelled = 0, cached_tokens = 0, host_tokens = 0;
   for (guint64 seed = 0; seed < SCENARIOS; seed++) {
     tw_chance chance = tw_chance_new(seed, "scenario");
     /* Round costs make boundaries fall on arrivals; the others leave nothing to coincidence. */
@@ -81,6 +81,10 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->order = (int)tw_chance_below(&chance, 3);
     pool->dp = between(&chance, 1, 3);
     pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
+    if (pool->prefix_cache && tw_chance_below(&chance, 2) == 0) {
+      costs.per_prompt_s += 5e-5; /* some loads are worth it, some are not */
+      pool->offload = (tw_offload_config){between(&chance, 1, 300), 1, 1e-3 * tw_chance_uniform(&chance), 1};
+    }
     pool->max_seqs = between(&chance, 1, 40);
     pool->max_batched_tokens =
         tw_scheduler_kinds[pool->scheduler].chunked ? between(&chance, pool->max_seqs, 200) : 1024;
@@ -94,7 +98,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     if (tw_chance_below(&chance, 6) == 0)
       scenario->max_queue = between(&chance, 1, 10);
     if (tw_chance_below(&chance, 4) == 0)
-      scenario->deadline_s = 0.01 * (double)between(&chance, 1, 1000);
+      scenario->deadline_s = 0.01 * (double)between(&chance, 1, 200);
     if (tw_chance_below(&chance, 8) == 0)
       scenario->admission =
           (tw_admission_config){1000, 4000, (int)tw_chance_below(&chance, 2), TW_BUCKET_CLIENT};
@@ -113,6 +117,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       completed += tw_recorder_totals(recorder)->endings[TW_COMPLETED];
       cancelled += tw_recorder_totals(recorder)->endings[TW_CANCELLED];
       cached_tokens += tw_recorder_totals(recorder)->cached_tokens;
+      host_tokens += tw_recorder_totals(recorder)->host_tokens;
     }
     if (!g_str_equal(tables[0], tables[1])) {
       g_auto(GStrv) macro = g_strsplit(tables[0], "\n", -1), single = g_strsplit(tables[1], "\n", -1);
@@ -138,6 +143,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
   assert_true(completed > 20000);
   assert_true(cancelled > 500);
   assert_true(cached_tokens > 100000);
+  assert_true(host_tokens > 10000);
 }
 
 int main(void)
