@@ -1,25 +1,22 @@
 /* Compares predictions with measurements: `validate --help`.
  *
- *     validate --data DIR                          every row through the program, tables to RESULTS.md
- *     validate --data DIR --fit --hold-out h200-sxm --here
- *                                                  fits the engines anew without a device, and predicts it */
+ *     validate --data DIR                              every row through the program, as tables
+ *     validate --data DIR --fit --here                 the same with overheads that are fitted anew
+ *     validate --data DIR --hold-out model=qwen3-32b   what the fit is worth for a model that it has not seen
+ *     validate --data DIR --ablate                     what each parameter is worth */
 #include "tests/validation/evaluate.h"
 #include "tests/validation/explain.h"
-#include "tests/validation/fit.h"
 #include "tests/validation/report.h"
+#include "tests/validation/study.h"
 
 #include <glib/gstdio.h>
 
 #include <math.h>
 
-/* Engines whose overheads are fitted, with the values that the fit starts from. */
-static const char *const engines[] = {"vllm-0.12", "sglang", "tensorrt-llm-1.0", "tensorrt-llm"};
-static const fit_result start = {.value = {1.5e-3, 3e-5, 3e-5, 3e-2, 0.95}};
-
 typedef struct options {
   char *data, *rows, *markdown, **sets, **hold_out, **without;
-  gboolean here, fit;
-  int stride;
+  gboolean here, fit, leave_one_out, ablate;
+  int stride, jobs;
 } options;
 
 static GPtrArray *read_cases(const options *o, GString *skipped)
@@ -39,49 +36,64 @@ static GPtrArray *read_cases(const options *o, GString *skipped)
   return cases;
 }
 
-static gboolean listed(char **words, const validation_case *item)
+/* "KEY=WORD" or "WORD". */
+static study_variant variant_of(char *text)
 {
-  const char *const *list = (const char *const *)words;
-  return list != NULL && (g_strv_contains(list, item->set) || g_strv_contains(list, item->model) ||
-                          g_strv_contains(list, item->device));
+  char *equals = strchr(text, '=');
+  if (equals == NULL)
+    return (study_variant){.held_out = text};
+  *equals = '\0';
+  return (study_variant){.name = text, .held_out = equals + 1};
 }
 
-/* Fits one engine to its cases that are not held out, and gives the assignments to all of its cases. */
-static void fit_one(const options *o, const char *engine, GPtrArray *cases, const char *scratch)
+/* The tables of --hold-out, --leave-one-out and --ablate; NULL with a message where a word means nothing. */
+static GString *study(const options *o, GPtrArray *cases, const char *scratch)
 {
-  g_autoptr(GPtrArray) some = g_ptr_array_new();
-  for (guint i = 0; i < cases->len; i++) {
-    validation_case *item = cases->pdata[i];
-    if (item->fitted && g_str_equal(item->engine, engine))
-      g_ptr_array_add(some, item);
-  }
-  fit_result result = start;
-  guint fixed = 0;
-  for (int p = 0; o->without != NULL && p < FIT_PARAMETERS; p++)
-    if (g_strv_contains((const char *const *)o->without, fit_parameter_names[p])) {
-      fixed |= 1U << p;
-      result.value[p] = fit_parameter_neutral[p];
+  if (o->ablate)
+    return study_ablate(cases, scratch, o->jobs);
+  g_autoptr(GArray) list =
+      o->leave_one_out ? study_leave_one_out(cases) : g_array_new(FALSE, FALSE, sizeof(study_variant));
+  for (char **text = o->hold_out; text != NULL && *text != NULL; text++) {
+    study_variant variant = variant_of(*text);
+    gboolean any = FALSE;
+    for (guint i = 0; i < cases->len && !any; i++)
+      any = study_holds_out(&variant, cases->pdata[i]);
+    if (!any) {
+      fprintf(stderr,
+              "--hold-out: no row has the %s \"%s\"; give model=, device=, engine= or set= and its name\n",
+              variant.name != NULL ? variant.name : "name", variant.held_out);
+      return NULL;
     }
-  if (some->len < 8) {
-    printf("%s: too few cases are left to fit; it stays as shipped\n", engine);
-    return;
+    g_array_append_val(list, variant);
   }
-  fit_engine(some, scratch, fixed, &result);
-  printf("%s: %u cases, median error %.4f:", engine, result.cases, result.median_error);
-  for (int p = 0; p < FIT_PARAMETERS; p++)
-    printf(" %s=%.4g", fit_parameter_names[p], result.value[p]);
-  printf("\n");
-  fflush(stdout);
-  for (guint i = 0; i < cases->len; i++) {
-    validation_case *item = cases->pdata[i];
-    if (g_str_equal(item->engine, engine))
-      item->assignments = fit_assignments(&result);
+  return study_hold_out(cases, (const study_variant *)(const void *)list->data, list->len, scratch, o->jobs);
+}
+
+static guint parameters_of(char **words)
+{
+  guint bits = 0;
+  for (guint p = 0; words != NULL && p < FIT_PARAMETERS; p++)
+    if (g_strv_contains((const char *const *)words, fit_parameter_names[p]))
+      bits |= 1U << p;
+  return bits;
+}
+
+static int put(const options *o, const GString *text)
+{
+  GError *error = NULL;
+  if (o->markdown == NULL)
+    fputs(text->str, stdout);
+  else if (!g_file_set_contents(o->markdown, text->str, -1, &error)) {
+    fprintf(stderr, "%s\n", error->message);
+    g_error_free(error);
+    return 1;
   }
+  return 0;
 }
 
 int main(int argc, char **argv)
 {
-  options o = {.stride = 3};
+  options o = {.stride = 3, .jobs = 2};
   const GOptionEntry entries[] = {
       {"data", 'd', 0, G_OPTION_ARG_FILENAME, &o.data, "Directory with the data sets that do not ship",
        "DIR"},
@@ -95,22 +107,28 @@ int main(int argc, char **argv)
       {"fit", 0, 0, G_OPTION_ARG_NONE, &o.fit, "Fit the engines' overheads anew, instead of those that ship",
        NULL},
       {"hold-out", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.hold_out,
-       "Do not fit on this model, device or data set", "NAME"},
+       "Print how rows are predicted with and without being fitted to: model=NAME, device=, engine=, set=",
+       "KEY=NAME"},
+      {"leave-one-out", 0, 0, G_OPTION_ARG_NONE, &o.leave_one_out,
+       "The same for every model, device, engine and data set in turn", NULL},
+      {"ablate", 0, 0, G_OPTION_ARG_NONE, &o.ablate,
+       "Print how much worse the fit predicts without each of its parameters", NULL},
       {"without", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.without, "Fit without this parameter", "NAME"},
+      {"jobs", 'j', 0, G_OPTION_ARG_INT, &o.jobs, "Processes at a time (2)", "N"},
       {"stride", 0, 0, G_OPTION_ARG_INT, &o.stride, "Fit on every N-th case (3)", "N"},
       {NULL, 0, 0, 0, NULL, NULL, NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new("- compare predictions with measurements");
   g_option_context_add_main_entries(context, entries, NULL);
   GError *error = NULL;
-  if (!g_option_context_parse(context, &argc, &argv, &error) || o.stride < 1) {
-    fprintf(stderr, "%s\n", error != NULL ? error->message : "--stride must be 1 or more");
+  if (!g_option_context_parse(context, &argc, &argv, &error) || o.stride < 1 || o.jobs < 1) {
+    fprintf(stderr, "%s\n", error != NULL ? error->message : "--stride and --jobs must be 1 or more");
     return 2;
   }
   g_autoptr(GString) skipped = g_string_new(NULL);
   g_autoptr(GPtrArray) cases = read_cases(&o, skipped);
   for (guint i = 0; i < cases->len; i++) {
     validation_case *item = cases->pdata[i];
-    item->fitted &= !listed(o.hold_out, item) && i % (guint)o.stride == 0;
+    item->fitted &= i % (guint)o.stride == 0;
     if (o.sets != NULL)
       item->assignments = g_strdupv(o.sets);
   }
@@ -127,29 +145,31 @@ int main(int argc, char **argv)
     return 1;
   }
   validation_write_platforms(scratch);
-  for (guint e = 0; o.fit && e < G_N_ELEMENTS(engines); e++)
-    fit_one(&o, engines[e], cases, scratch);
+  if (o.hold_out != NULL || o.leave_one_out || o.ablate) {
+    g_autoptr(GString) text = study(&o, cases, scratch);
+    validation_remove(scratch);
+    return text != NULL ? put(&o, text) : 2;
+  }
+  if (o.fit) {
+    const study_variant variant = {.without = parameters_of(o.without)};
+    study_fit(cases, &variant, scratch, stdout);
+  }
   if (o.here)
     for (guint i = 0; i < cases->len; i++)
       validation_run_here(cases->pdata[i], scratch, ((validation_case *)cases->pdata[i])->assignments);
   else
-    validation_run_all(cases, TW_PROGRAM, scratch, 2);
+    validation_run_all(cases, TW_PROGRAM, scratch, o.jobs);
   validation_remove(scratch);
 
   if (o.rows != NULL && !report_rows(cases, o.rows))
     return 1;
   g_autoptr(GString) text = report_tables(cases, skipped->str, explanations);
-  if (o.markdown == NULL)
-    fputs(text->str, stdout);
-  else if (!g_file_set_contents(o.markdown, text->str, -1, &error)) {
-    fprintf(stderr, "%s\n", error->message);
-    return 1;
-  }
+  int code = put(&o, text);
   g_free(o.data);
   g_free(o.rows);
   g_free(o.markdown);
   g_strfreev(o.sets);
   g_strfreev(o.hold_out);
   g_strfreev(o.without);
-  return 0;
+  return code;
 }

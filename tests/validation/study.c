@@ -1,0 +1,300 @@
+#include "tests/validation/study.h"
+
+#include "platforms/data.h"
+#include "tests/validation/evaluate.h"
+#include "tests/validation/report.h"
+
+#include <glib/gstdio.h>
+
+#include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Engines whose overheads are fitted, and the values that the fit starts from. */
+static const char *const engines[] = {"vllm-0.12", "sglang", "tensorrt-llm-1.0", "tensorrt-llm"};
+static const fit_result start = {.value = {1.5e-3, 3e-5, 3e-5, 3e-2, 0.95}};
+enum { FEWEST_CASES = 8 };
+
+gboolean study_is_fitted_engine(const char *engine)
+{
+  for (guint e = 0; e < G_N_ELEMENTS(engines); e++)
+    if (g_str_equal(engine, engines[e]))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean study_holds_out(const study_variant *variant, const validation_case *item)
+{
+  static const char *const names[] = {"set", "model", "device", "engine"};
+  const char *const words[] = {item->set, item->model, item->device, item->engine};
+  if (variant->held_out == NULL)
+    return FALSE;
+  for (guint k = 0; k < G_N_ELEMENTS(names); k++)
+    if ((variant->name == NULL || g_str_equal(variant->name, names[k])) &&
+        g_str_equal(variant->held_out, words[k]))
+      return TRUE;
+  return FALSE;
+}
+
+/* ---- One variant ---- */
+
+/* `engine`: NULL: all. */
+static gboolean fit_some(GPtrArray *cases, const study_variant *variant, const char *engine,
+                         const char *scratch, fit_result *result)
+{
+  g_autoptr(GPtrArray) some = g_ptr_array_new();
+  for (guint i = 0; i < cases->len; i++) {
+    validation_case *item = cases->pdata[i];
+    if (item->fitted && study_is_fitted_engine(item->engine) && !study_holds_out(variant, item) &&
+        (engine == NULL || g_str_equal(item->engine, engine)))
+      g_ptr_array_add(some, item);
+  }
+  *result = start;
+  for (int p = 0; p < FIT_PARAMETERS; p++)
+    if ((variant->without & (1U << p)) != 0)
+      result->value[p] = fit_parameter_neutral[p];
+  if (some->len < FEWEST_CASES)
+    return FALSE;
+  fit_engine(some, scratch, variant->without, result);
+  return TRUE;
+}
+
+void study_fit(GPtrArray *cases, const study_variant *variant, const char *scratch, FILE *log)
+{
+  gboolean pooled = FALSE, any = FALSE;
+  fit_result all;
+  for (guint e = 0; e < G_N_ELEMENTS(engines); e++) {
+    fit_result result;
+    const char *from = "";
+    if (!fit_some(cases, variant, engines[e], scratch, &result)) {
+      if (!pooled)
+        any = fit_some(cases, variant, NULL, scratch, &all);
+      pooled = TRUE;
+      if (!any) {
+        if (log != NULL)
+          fprintf(log, "%s: too few cases are left to fit; it stays as shipped\n", engines[e]);
+        continue;
+      }
+      result = all;
+      from = " (of all engines)";
+    }
+    if (log != NULL) {
+      fprintf(log, "%s: %u cases%s, median error %.4f:", engines[e], result.cases, from, result.median_error);
+      for (int p = 0; p < FIT_PARAMETERS; p++)
+        fprintf(log, " %s=%.4g", fit_parameter_names[p], result.value[p]);
+      fputc('\n', log);
+      fflush(log);
+    }
+    for (guint i = 0; i < cases->len; i++) {
+      validation_case *item = cases->pdata[i];
+      if (!g_str_equal(item->engine, engines[e]))
+        continue;
+      g_strfreev(item->assignments);
+      item->assignments = fit_assignments(&result);
+    }
+  }
+}
+
+/* Gives every case a copy of its engine's file in which nothing overlaps. */
+static void take_overlap_away(GPtrArray *cases, const char *scratch)
+{
+  for (guint i = 0; i < cases->len; i++) {
+    validation_case *item = cases->pdata[i];
+    g_autofree char *file = g_strconcat("sim/engines/", item->engine, ".xml", NULL);
+    g_autofree char *path = tw_data_path(file), *text = NULL, *copy = NULL;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+      continue;
+    g_autoptr(GString) without = g_string_new(text);
+    g_string_replace(without, "overlap=\"true\"", "overlap=\"false\"", 0);
+    copy = g_strdup_printf("%s/%s.xml", scratch, item->engine);
+    g_file_set_contents(copy, without->str, -1, NULL);
+    g_autofree char *named = g_strdup_printf("engine=\"%s\"", item->engine),
+                    *placed = g_strdup_printf("engine=\"./%s.xml\"", item->engine);
+    g_string_replace(item->scenario, named, placed, 0);
+  }
+}
+
+static gboolean run_one(GPtrArray *cases, const study_variant *variant, const char *scratch)
+{
+  validation_write_platforms(scratch);
+  if (variant->no_overlap)
+    take_overlap_away(cases, scratch);
+  study_fit(cases, variant, scratch, NULL);
+  g_autofree char *path = g_build_filename(scratch, "predicted", NULL);
+  FILE *out = fopen(path, "we");
+  gboolean good = out != NULL;
+  for (guint i = 0; good && i < cases->len; i++) {
+    validation_case *item = cases->pdata[i];
+    validation_run_here(item, scratch, item->assignments);
+    good = fwrite(item->predicted, sizeof item->predicted, 1, out) == 1;
+  }
+  return out != NULL && fclose(out) == 0 && good;
+}
+
+gboolean study_run(GPtrArray *cases, const study_variant *variants, guint n, const char *scratch, int jobs,
+                   double **predicted)
+{
+  gboolean good = TRUE;
+  fflush(NULL);
+  for (guint v = 0, running = 0; v < n || running > 0;) {
+    if (v < n && running < (guint)jobs) {
+      g_autofree char *directory = g_strdup_printf("%s/variant-%u", scratch, v);
+      g_mkdir_with_parents(directory, 0700);
+      pid_t child = fork();
+      if (child == 0)
+        _exit(run_one(cases, &variants[v], directory) ? 0 : 1);
+      good &= child > 0;
+      running += child > 0;
+      v++;
+      continue;
+    }
+    int status = 0;
+    good &= wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    running--;
+  }
+  for (guint v = 0; v < n; v++) {
+    g_autofree char *path = g_strdup_printf("%s/variant-%u/predicted", scratch, v);
+    char *bytes = NULL;
+    gsize length = 0;
+    good &= g_file_get_contents(path, &bytes, &length, NULL) &&
+            length == cases->len * CASE_METRICS * sizeof(double);
+    predicted[v] = (double *)(void *)bytes;
+  }
+  return good;
+}
+
+/* ---- Tables ---- */
+
+static void take(GPtrArray *cases, const double *predicted)
+{
+  for (guint i = 0; i < cases->len; i++) {
+    validation_case *item = cases->pdata[i];
+    for (int m = 0; m < CASE_METRICS; m++)
+      item->predicted[m] = predicted[i * CASE_METRICS + (guint)m];
+  }
+}
+
+static gboolean is_held_out(const validation_case *item, const void *user)
+{
+  return study_is_fitted_engine(item->engine) && study_holds_out(user, item);
+}
+
+static gboolean is_predicted(const validation_case *item, const void *user)
+{
+  (void)user;
+  return study_is_fitted_engine(item->engine) && !item->fitted;
+}
+
+static void add_error(GString *text, GPtrArray *cases, int metric, report_filter some, const void *user)
+{
+  g_string_append_printf(text, " | %.1f %%, %.1f %%",
+                         100 * report_error(cases, metric, 0.5, some, user, NULL),
+                         100 * report_error(cases, metric, 0.9, some, user, NULL));
+}
+
+static const case_metric shown[] = {CASE_TPOT, CASE_TTFT, CASE_THROUGHPUT};
+
+static const char *name_of(const study_variant *variant)
+{
+  return variant->name != NULL ? variant->name : "rows of";
+}
+
+/* Predictions of the overheads that ship. */
+static double *shipped(GPtrArray *cases, const char *scratch)
+{
+  double *predicted = g_new(double, cases->len *CASE_METRICS);
+  for (guint i = 0; i < cases->len; i++) {
+    validation_case *item = cases->pdata[i];
+    validation_run_here(item, scratch, item->assignments);
+    for (int m = 0; m < CASE_METRICS; m++)
+      predicted[i * CASE_METRICS + (guint)m] = item->predicted[m];
+  }
+  return predicted;
+}
+
+GString *study_hold_out(GPtrArray *cases, const study_variant *variants, guint n, const char *scratch,
+                        int jobs)
+{
+  g_autofree study_variant *list = g_new0(study_variant, n + 1); /* the first holds nothing out */
+  for (guint v = 0; v < n; v++)
+    list[v + 1] = variants[v];
+  g_autofree double **predicted = g_new0(double *, n + 1);
+  GString *text = g_string_new("### Held out of the fit\n\nMedian and 90th percentile of the error of the "
+                               "rows that are held out: with the "
+                               "overheads that ship, fitted on every third row, and fitted without any of "
+                               "them. An engine that is held out "
+                               "takes what all other engines together are fitted to.\n\n| held out | metric "
+                               "| rows | shipped | fitted with "
+                               "them | fitted without them |\n|---|---|---:|---:|---:|---:|\n");
+  g_autofree double *now = shipped(cases, scratch);
+  if (!study_run(cases, list, n + 1, scratch, jobs, predicted))
+    g_string_append(text, "\nfailed: a fit has not ended\n");
+  else
+    for (guint v = 1; v <= n; v++)
+      for (guint s = 0; s < G_N_ELEMENTS(shown); s++) {
+        guint rows = 0;
+        take(cases, now);
+        report_error(cases, (int)shown[s], 0.5, is_held_out, &list[v], &rows);
+        if (rows == 0)
+          continue;
+        g_string_append_printf(text, "| %s %s | %s | %u", name_of(&list[v]), list[v].held_out,
+                               case_metric_names[shown[s]], rows);
+        add_error(text, cases, (int)shown[s], is_held_out, &list[v]);
+        take(cases, predicted[0]);
+        add_error(text, cases, (int)shown[s], is_held_out, &list[v]);
+        take(cases, predicted[v]);
+        add_error(text, cases, (int)shown[s], is_held_out, &list[v]);
+        g_string_append(text, " |\n");
+      }
+  for (guint v = 0; v <= n; v++)
+    g_free(predicted[v]);
+  return text;
+}
+
+GString *study_ablate(GPtrArray *cases, const char *scratch, int jobs)
+{
+  study_variant list[FIT_PARAMETERS + 2] = {{.name = "none"}};
+  guint n = 1;
+  for (guint p = 0; p < FIT_PARAMETERS; p++)
+    list[n++] = (study_variant){.name = fit_parameter_names[p], .without = 1U << p};
+  list[n++] = (study_variant){.name = "overlap", .no_overlap = TRUE};
+  double *predicted[G_N_ELEMENTS(list)] = {NULL};
+  GString *text = g_string_new(
+      "### Without a parameter\n\nEach named parameter of the engines is taken away in turn and the others "
+      "are fitted "
+      "anew. Median and 90th percentile of the error of the rows that were not fitted.\n\n| without |");
+  for (guint s = 0; s < G_N_ELEMENTS(shown); s++)
+    g_string_append_printf(text, " %s |", case_metric_names[shown[s]]);
+  g_string_append(text, "\n|---|---:|---:|---:|\n");
+  if (!study_run(cases, list, n, scratch, jobs, predicted))
+    g_string_append(text, "\nfailed: a fit has not ended\n");
+  else
+    for (guint v = 0; v < n; v++) {
+      take(cases, predicted[v]);
+      g_string_append_printf(text, "| %s", list[v].name);
+      for (guint s = 0; s < G_N_ELEMENTS(shown); s++)
+        add_error(text, cases, (int)shown[s], is_predicted, NULL);
+      g_string_append(text, " |\n");
+    }
+  for (guint v = 0; v < n; v++)
+    g_free(predicted[v]);
+  return text;
+}
+
+GArray *study_leave_one_out(GPtrArray *cases)
+{
+  static const char *const names[] = {"model", "device", "engine", "set"};
+  GArray *list = g_array_new(FALSE, FALSE, sizeof(study_variant));
+  for (guint k = 0; k < G_N_ELEMENTS(names); k++) {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < cases->len; i++) {
+      const validation_case *item = cases->pdata[i];
+      const char *const words[] = {item->model, item->device, item->engine, item->set};
+      if (!item->fitted || !study_is_fitted_engine(item->engine) || !g_hash_table_add(seen, (char *)words[k]))
+        continue;
+      study_variant variant = {.name = names[k], .held_out = words[k]};
+      g_array_append_val(list, variant);
+    }
+  }
+  return list;
+}
