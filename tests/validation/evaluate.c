@@ -119,6 +119,11 @@ static pid_t start(const char *program, const char *scenario, const char *direct
   return child;
 }
 
+char *validation_run_directory(const char *scratch, guint index)
+{
+  return g_strdup_printf("%s/run-%u", scratch, index);
+}
+
 void validation_run_all(GPtrArray *cases, const char *program, const char *scratch, int jobs)
 {
   g_autofree pid_t *children = g_new0(pid_t, (gsize)jobs);
@@ -128,7 +133,7 @@ void validation_run_all(GPtrArray *cases, const char *program, const char *scrat
     for (int j = 0; j < jobs && next < cases->len; j++)
       if (children[j] == 0) {
         g_autofree char *scenario = write_scenario(cases->pdata[next], scratch, next);
-        g_autofree char *directory = g_strdup_printf("%s/run-%u", scratch, next);
+        g_autofree char *directory = validation_run_directory(scratch, next);
         g_autofree char *log = g_strdup_printf("%s/log-%u", scratch, next);
         children[j] =
             start(program, scenario, directory, log, ((validation_case *)cases->pdata[next])->assignments);
@@ -140,7 +145,7 @@ void validation_run_all(GPtrArray *cases, const char *program, const char *scrat
       if (children[j] != child)
         continue;
       validation_case *item = cases->pdata[running[j]];
-      g_autofree char *directory = g_strdup_printf("%s/run-%u", scratch, running[j]);
+      g_autofree char *directory = validation_run_directory(scratch, running[j]);
       g_autofree char *log = g_strdup_printf("%s/log-%u", scratch, running[j]);
       g_clear_pointer(&item->failure, g_free);
       if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

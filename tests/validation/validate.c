@@ -8,6 +8,7 @@
 #include "tests/validation/explain.h"
 #include "tests/validation/report.h"
 #include "tests/validation/study.h"
+#include "tests/validation/timeline.h"
 
 #include <glib/gstdio.h>
 
@@ -78,6 +79,29 @@ static guint parameters_of(char **words)
   return bits;
 }
 
+/* Of the recorded run; NULL where it did not run. */
+static GString *timeline_of(const options *o, GPtrArray *cases, const char *scratch)
+{
+  guint i = 0;
+  while (i < cases->len && !g_str_equal(((const validation_case *)cases->pdata[i])->set, "vllm-run"))
+    i++;
+  if (i == cases->len || ((const validation_case *)cases->pdata[i])->failure != NULL)
+    return NULL;
+  g_autofree char *run = validation_run_directory(scratch, i);
+  g_autofree char *gauges =
+      o->data != NULL ? g_build_filename(o->data, "RTXPRO6000_Llama-3.1-8B_timeseries.csv", NULL) : NULL;
+  gboolean there = gauges != NULL && g_file_test(gauges, G_FILE_TEST_EXISTS);
+  GError *error = NULL;
+  GString *text = timeline_compare(TW_SOURCE_DIR "/tests/validation/data/vllm-rtx-pro-6000-llama-3.1-8b.csv",
+                                   there ? gauges : NULL, run, &error);
+  if (text == NULL) {
+    text = g_string_new(NULL);
+    g_string_printf(text, "\nThe recorded run cannot be compared: %s\n", error->message);
+    g_error_free(error);
+  }
+  return text;
+}
+
 static int put(const options *o, const GString *text)
 {
   GError *error = NULL;
@@ -126,9 +150,12 @@ int main(int argc, char **argv)
   }
   g_autoptr(GString) skipped = g_string_new(NULL);
   g_autoptr(GPtrArray) cases = read_cases(&o, skipped);
-  for (guint i = 0; i < cases->len; i++) {
+  const char *set = NULL;
+  for (guint i = 0, nth = 0; i < cases->len; i++, nth++) {
     validation_case *item = cases->pdata[i];
-    item->fitted &= i % (guint)o.stride == 0;
+    nth = item->set == set ? nth : 0;
+    set = item->set;
+    item->fitted &= nth % (guint)o.stride == 0;
     if (o.sets != NULL)
       item->assignments = g_strdupv(o.sets);
   }
@@ -159,11 +186,14 @@ int main(int argc, char **argv)
       validation_run_here(cases->pdata[i], scratch, ((validation_case *)cases->pdata[i])->assignments);
   else
     validation_run_all(cases, TW_PROGRAM, scratch, o.jobs);
+  g_autoptr(GString) timeline = o.here ? NULL : timeline_of(&o, cases, scratch);
   validation_remove(scratch);
 
   if (o.rows != NULL && !report_rows(cases, o.rows))
     return 1;
   g_autoptr(GString) text = report_tables(cases, skipped->str, explanations);
+  if (timeline != NULL)
+    g_string_append(text, timeline->str);
   int code = put(&o, text);
   g_free(o.data);
   g_free(o.rows);
