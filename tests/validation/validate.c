@@ -20,6 +20,17 @@ typedef struct options {
   int stride, jobs;
 } options;
 
+static void options_clear(options *o)
+{
+  g_free(o->data);
+  g_free(o->rows);
+  g_free(o->markdown);
+  g_strfreev(o->sets);
+  g_strfreev(o->hold_out);
+  g_strfreev(o->without);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(options, options_clear)
+
 static GPtrArray *read_cases(const options *o, GString *skipped)
 {
   GPtrArray *cases = g_ptr_array_new_with_free_func((GDestroyNotify)validation_case_free);
@@ -117,7 +128,7 @@ static int put(const options *o, const GString *text)
 
 int main(int argc, char **argv)
 {
-  options o = {.stride = 3, .jobs = 2};
+  g_auto(options) o = {.stride = 3, .jobs = 2};
   const GOptionEntry entries[] = {
       {"data", 'd', 0, G_OPTION_ARG_FILENAME, &o.data, "Directory with the data sets that do not ship",
        "DIR"},
@@ -143,7 +154,7 @@ int main(int argc, char **argv)
       {NULL, 0, 0, 0, NULL, NULL, NULL}};
   g_autoptr(GOptionContext) context = g_option_context_new("- compare predictions with measurements");
   g_option_context_add_main_entries(context, entries, NULL);
-  GError *error = NULL;
+  g_autoptr(GError) error = NULL;
   if (!g_option_context_parse(context, &argc, &argv, &error) || o.stride < 1 || o.jobs < 1) {
     fprintf(stderr, "%s\n", error != NULL ? error->message : "--stride and --jobs must be 1 or more");
     return 2;
@@ -194,12 +205,5 @@ int main(int argc, char **argv)
   g_autoptr(GString) text = report_tables(cases, skipped->str, explanations);
   if (timeline != NULL)
     g_string_append(text, timeline->str);
-  int code = put(&o, text);
-  g_free(o.data);
-  g_free(o.rows);
-  g_free(o.markdown);
-  g_strfreev(o.sets);
-  g_strfreev(o.hold_out);
-  g_strfreev(o.without);
-  return code;
+  return put(&o, text);
 }
