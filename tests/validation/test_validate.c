@@ -55,6 +55,14 @@ static void data_that_are_not_there_are_an_error(void **state)
   assert_non_null(strstr(err, "silicon_agg.csv"));
 }
 
+static void a_directory_that_lacks_a_data_set_skips_it_visibly(void **state)
+{
+  g_autofree char *words = g_strdup_printf("--here --data %s", (char *)*state), *out = NULL, *err = NULL;
+  assert_int_equal(validate(words, &out, &err), 0);
+  g_autofree char *line = g_strdup_printf("- silicon: %s does not hold silicon_agg.csv", (char *)*state);
+  assert_non_null(strstr(out, line));
+}
+
 /* ---- Explanations ---- */
 
 static GPtrArray *explanations(void **state, const char *lines, GError **error)
@@ -320,6 +328,7 @@ int main(void)
       cmocka_unit_test(what_ships_is_compared_and_the_rest_is_visibly_skipped),
       cmocka_unit_test(a_word_that_holds_nothing_out_is_refused),
       cmocka_unit_test(data_that_are_not_there_are_an_error),
+      cmocka_unit_test(a_directory_that_lacks_a_data_set_skips_it_visibly),
       cmocka_unit_test(an_explanation_holds_for_its_rows_and_its_direction_only),
       cmocka_unit_test(a_row_that_was_measured_inconsistently_is_not_fitted),
       cmocka_unit_test(a_cause_that_does_not_exist_is_named_with_its_line),

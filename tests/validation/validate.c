@@ -36,10 +36,13 @@ static GPtrArray *read_cases(const options *o, GString *skipped)
   GPtrArray *cases = g_ptr_array_new_with_free_func((GDestroyNotify)validation_case_free);
   for (const validation_set *set = validation_sets; set->name != NULL; set++) {
     const char *directory = set->shipped ? TW_SOURCE_DIR "/tests/validation/data" : o->data;
+    g_autofree char *path = directory != NULL ? g_build_filename(directory, set->file, NULL) : NULL;
     GError *error = NULL;
     if (directory == NULL) {
       g_string_append_printf(skipped, "- %s: %s is not shipped; give its directory with --data DIR\n",
                              set->name, set->file);
+    } else if (g_file_test(directory, G_FILE_TEST_IS_DIR) && !g_file_test(path, G_FILE_TEST_EXISTS)) {
+      g_string_append_printf(skipped, "- %s: %s does not hold %s\n", set->name, directory, set->file);
     } else if (!set->read(set, directory, cases, &error)) {
       fprintf(stderr, "%s\n", error->message);
       exit(2);
