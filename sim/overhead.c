@@ -6,6 +6,11 @@
   {                                                                                                          \
     key, TW_ATTR_QUANTITY, TW_TIME, .max = 1, .offset = offsetof(tw_overhead, field), .help = text           \
   }
+#define WIDEST(field, key, text)                                                                             \
+  {                                                                                                          \
+    key, TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e9, .offset = offsetof(tw_overhead, field),   \
+                      .help = text                                                                           \
+  }
 static const tw_attribute attributes[] = {
     {"label", TW_ATTR_STRING, .offset = offsetof(tw_overhead, label), .help = "name for people"},
     {"source", TW_ATTR_STRING, .offset = offsetof(tw_overhead, source),
@@ -22,6 +27,12 @@ static const tw_attribute attributes[] = {
      .help = "most sequences of an iteration that it was fitted on"},
     {"max-context", TW_ATTR_INT, .min = 1, .max = 1e9, .offset = offsetof(tw_overhead, max_context),
      .help = "longest mean context of these sequences"},
+    {"precisions", TW_ATTR_STRING, .fallback = TW_ABSENT, .offset = offsetof(tw_overhead, precisions),
+     .help = "precisions of the weights that it was fitted on, separated by blanks"},
+    WIDEST(max_tp, "max-tp", "widest tensor parallelism that it was fitted on"),
+    WIDEST(max_pp, "max-pp", "most pipeline stages that it was fitted on"),
+    WIDEST(max_dp, "max-dp", "most ranks of attention that it was fitted on"),
+    WIDEST(max_ep, "max-ep", "widest expert parallelism that it was fitted on"),
     {"overlap", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, overlap),
      .help = "the work of each sequence passes beside the accelerators' (asynchronous scheduling)"},
     {0},

@@ -16,7 +16,9 @@ typedef struct tw_overhead {
   double compute;     /* share of the kernels' measured FLOP rate that a running server reaches */
   char *devices;      /* that it was fitted on, separated by blanks */
   gint64 max_seqs, max_context; /* sequences of an iteration, and their mean context, that it was fitted on */
-  gboolean overlap;             /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
+  char *precisions;             /* of the weights, separated by blanks; NULL: not recorded */
+  gint64 max_tp, max_pp, max_dp, max_ep; /* that it was fitted on; 0 or less: not recorded */
+  gboolean overlap; /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
 } tw_overhead;
 
 extern const tw_element tw_overhead_element; /* root of an engine file */

@@ -1,5 +1,7 @@
 #include "sim/summary.h"
 
+#include "sim/coverage.h"
+
 #include <math.h>
 
 /* Sets object[name], unless the value is not a number: JSON has none for what did not happen. */
@@ -67,6 +69,13 @@ typedef struct usage_sums {
   double clock_s; /* weighted like busy_s */
 } usage_sums;
 
+/* Share of the iterations whose time was extrapolated: all of them where the engine was never fitted so. */
+static double extrapolated(const tw_pool *pool, const tw_engine *engine)
+{
+  g_auto(GStrv) fixed = tw_coverage_outside(pool);
+  return *fixed != NULL ? 1 : tw_engine_extrapolated(engine);
+}
+
 static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
 {
   usage_sums sums = {0};
@@ -89,9 +98,44 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
     sums.preemptions += tw_engine_preemptions(engine);
     sums.iterations += tw_engine_iterations(engine);
-    sums.extrapolated += tw_engine_extrapolated(engine) * (double)tw_engine_iterations(engine);
+    sums.extrapolated += extrapolated(pool, engine) * (double)tw_engine_iterations(engine);
   }
   return sums;
+}
+
+/* In words, for people: what of each pool lies outside of what its step times were fitted on. */
+static json_t *outside(const tw_scenario *scenario, const tw_factory *factory)
+{
+  json_t *texts = json_array();
+  for (int p = 0; p < scenario->n_pools; p++) {
+    const tw_pool *pool = &scenario->pools[p];
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_auto(GStrv) fixed = tw_coverage_outside(pool);
+    for (char **what = fixed; *what != NULL; what++)
+      g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", *what);
+    double beyond = 0, iterations = 0;
+    for (int i = 0; i < scenario->n_engines; i++)
+      if (scenario->engines[i].pool == p) {
+        const tw_engine *engine = tw_factory_engine(factory, i);
+        beyond += tw_engine_extrapolated(engine) * (double)tw_engine_iterations(engine);
+        iterations += (double)tw_engine_iterations(engine);
+      }
+    if (beyond > 0 && *fixed == NULL && pool->table_file != NULL)
+      g_string_append_printf(text, "%.1f %% of its iterations are off the measured table",
+                             100 * beyond / iterations);
+    else if (beyond > 0 && *fixed == NULL)
+      g_string_append_printf(text,
+                             "%.1f %% of its iterations have more than %" G_GINT64_FORMAT
+                             " sequences or %" G_GINT64_FORMAT " tokens of context",
+                             100 * beyond / iterations, pool->overhead.max_seqs, pool->overhead.max_context);
+    if (text->len > 0) {
+      g_string_prepend(text, ": ");
+      g_string_prepend(text, pool->id);
+      g_autofree char *valid = g_utf8_make_valid(text->str, -1);
+      json_array_append_new(texts, json_string(valid));
+    }
+  }
+  return texts;
 }
 
 static json_t *throughput(const tw_window *window, const usage_sums *sums)
@@ -280,6 +324,7 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   json_object_set_new(summary, "utilization", utilization(&sums, tw_factory_now(factory)));
   add_energy(summary, scenario, factory, recorder, &sums);
   set_real(summary, "extrapolated_iterations", per(sums.extrapolated, (double)sums.iterations));
+  json_object_set_new(summary, "outside_of_calibration", outside(scenario, factory));
   return summary;
 }
 
@@ -390,6 +435,23 @@ static void print_utilization(const json_t *summary, FILE *out)
   fputc('\n', out);
 }
 
+/* How far the run lies from what was calibrated, in one line. */
+static void print_coverage(const json_t *summary, FILE *out)
+{
+  double share = number(summary, NULL, "extrapolated_iterations");
+  if (isnan(share))
+    return;
+  const json_t *texts = json_object_get(summary, "outside_of_calibration");
+  if (json_array_size(texts) == 0) {
+    fprintf(out, "  calibrated  interpolated: all iterations lie within what step times were fitted on\n");
+    return;
+  }
+  fprintf(out, "  calibrated  extrapolated: %.1f %% of the iterations; ", 100 * share);
+  for (size_t i = 0; i < json_array_size(texts); i++)
+    fprintf(out, "%s%s", i > 0 ? "; " : "", json_string_value(json_array_get(texts, i)));
+  fputc('\n', out);
+}
+
 void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
 {
   double output = number(summary, "tokens", "output"), arrived = number(summary, "requests", "arrived");
@@ -444,11 +506,6 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             json_string_value(json_object_get(network, "peak_link")),
             100 * number(summary, "network", "peak_link_utilization"));
   print_energy(summary, out);
-  double outside = number(summary, NULL, "extrapolated_iterations");
-  if (!isnan(outside))
-    fprintf(out,
-            "  calibrated  %.1f %% of the iterations lie within what step times were fitted on (device, "
-            "batch, context)\n",
-            100 * (1 - outside));
+  print_coverage(summary, out);
   fprintf(out, "\n  logs in %s\n", directory);
 }
