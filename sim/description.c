@@ -117,6 +117,14 @@ static json_t *describe_engines(const tw_scenario *scenario)
   return engines;
 }
 
+static json_t *describe_notes(const tw_scenario *scenario)
+{
+  json_t *notes = json_array();
+  for (guint i = 0; i < scenario->notes->len; i++)
+    json_array_append_new(notes, text(scenario->notes->pdata[i]));
+  return notes;
+}
+
 json_t *tw_run_describe(const tw_scenario *scenario, const tw_stream *stream, guint tables)
 {
   g_autofree char *simgrid = tw_simgrid_version();
@@ -134,6 +142,7 @@ json_t *tw_run_describe(const tw_scenario *scenario, const tw_stream *stream, gu
                                 "racks", describe_racks(platform)));
   json_object_set_new(run, "pools", describe_pools(scenario));
   json_object_set_new(run, "engines", describe_engines(scenario));
+  json_object_set_new(run, "notes", describe_notes(scenario));
   json_object_set_new(run, TW_LOG_RUN_KEY, tw_log_describe(tables));
   json_object_set_new(run, "scenario", text(scenario->canonical));
   return run;

@@ -16,6 +16,7 @@
  *     platform                        {name, accelerators, hosts, racks: [{name, row, accelerators}]}
  *     pools                           [{id, model, device, replicas, tp, pp, dp}]
  *     engines                         [{pool, hosts}], by the number that tables give an engine
+ *     notes                           [text]: what the user is told before the run
  *     logs                            tw_log_describe of the tables in `tables` (bits 1 << tw_log_table_id)
  *
  * The caller owns the reference. */

@@ -5,8 +5,15 @@
 #include "platforms/platform.h"
 
 /* `pack` fills one NVLink domain after the other; `spread` takes the domain with the most free accelerators.
- */
-typedef enum { TW_PLACEMENT_PACK, TW_PLACEMENT_SPREAD } tw_placement_kind;
+ * `rail` gives every group of an engine another domain, as far as there are enough, and in each the next free
+ * place: so that its groups stand on the same rail of the fabric where all domains are alike. `explicit` goes
+ * through the hosts in the order in which they are named. */
+typedef enum {
+  TW_PLACEMENT_PACK,
+  TW_PLACEMENT_SPREAD,
+  TW_PLACEMENT_RAIL,
+  TW_PLACEMENT_EXPLICIT
+} tw_placement_kind;
 extern const char *const tw_placement_names[];
 
 typedef struct tw_host_share {
@@ -26,7 +33,8 @@ int tw_place_host(const tw_engine_place *place, gint64 accelerator);
 /* What one pool asks for. */
 typedef struct tw_placement_request {
   const char *pool;  /* its id, for messages */
-  const char *hosts; /* glob of host names */
+  const char *hosts; /* glob of host names; explicit: names with blanks between, "NAME" for all free
+                        accelerators of that host, "NAME:N" for N of them */
   tw_placement_kind kind;
   gint64 engines;
   gint64 accelerators; /* of each engine, of one device: all in one NVLink domain (or on one host outside of

@@ -211,9 +211,15 @@ static const tw_attribute pool_attributes[] = {
     CHOICE(tw_pool, kv, "kv", "bf16", tw_precision_names, "number format of the KV cache"),
     {"memory-fraction", TW_ATTR_NUMBER, .fallback = "0.9", .max = 1, .positive = TRUE,
      .offset = offsetof(tw_pool, memory_fraction), .help = "share of the HBM that an engine may use"},
-    STRING(tw_pool, hosts, "hosts", "*", "hosts that the pool may use: a pattern with * and ?"),
-    CHOICE(tw_pool, placement, "placement", "pack", tw_placement_names,
-           "one NVLink domain after the other, or the one with the most free accelerators"),
+    STRING(
+        tw_pool, hosts, "hosts", "*",
+        "hosts that the pool may use: a pattern with * and ?; with placement=\"explicit\" their names in the "
+        "order in which engines take them, NAME or NAME:ACCELERATORS"),
+    CHOICE(
+        tw_pool, placement, "placement", "pack", tw_placement_names,
+        "pack: one NVLink domain after the other; spread: the domain with the most free accelerators; rail: "
+        "the tensor-parallel groups of an engine at the same place of one domain each; explicit: as hosts "
+        "names them"),
     CHOICE(tw_pool, start, "start", "warm", tw_start_names,
            "whether its engines serve as the run begins, or have yet to load their weights and to start"),
     CHOICE(tw_pool, weights_from, "weights-from", "resident", tw_weights_source_names,

@@ -56,6 +56,32 @@ static void site_free(site *s)
   g_free(s);
 }
 
+/* One engine of some groups of two. */
+static gboolean place_groups(site *s, const char *hosts, tw_placement_kind kind, gint64 engines,
+                             gint64 groups)
+{
+  tw_placement_request request = {"serve", hosts, kind, engines, 2 * groups, 2};
+  const xmlNode *pool = tw_node_child(tw_document_root(s->document), "pool");
+  return tw_place(s->free, &request, 0, s->places, pool, s->faults);
+}
+
+/* The hosts of an engine, with blanks between. */
+static char *hosts_of(const site *s, guint engine)
+{
+  const tw_engine_place *e = &g_array_index(s->places, tw_engine_place, engine);
+  GString *text = g_string_new(NULL);
+  for (int i = 0; i < e->n_shares; i++)
+    for (int k = 0; k < e->shares[i].accelerators; k++)
+      g_string_append_printf(text, text->len > 0 ? " %s" : "%s", s->platform.hosts[e->shares[i].host].id);
+  return g_string_free(text, FALSE);
+}
+
+static void assert_hosts(const site *s, guint engine, const char *expected)
+{
+  g_autofree char *hosts = hosts_of(s, engine);
+  assert_string_equal(hosts, expected);
+}
+
 static gboolean place(site *s, const char *hosts, tw_placement_kind kind, gint64 engines, gint64 accelerators)
 {
   tw_placement_request request = {"serve", hosts, kind, engines, accelerators, 1};
@@ -176,6 +202,77 @@ static void an_engine_has_one_device(void **state)
   site_free(s);
 }
 
+/* Three nodes: the first engine has the first rails of all of them, the second the next ones. */
+static void rail_gives_the_groups_of_an_engine_the_same_places(void **state)
+{
+  (void)state;
+  site *s = site_new(3);
+  assert_true(place_groups(s, "*", TW_PLACEMENT_RAIL, 2, 3));
+  assert_hosts(s, 0, "n0-g0 n0-g1 n1-g0 n1-g1 n2-g0 n2-g1");
+  assert_hosts(s, 1, "n0-g2 n0-g3 n1-g2 n1-g3 n2-g2 n2-g3");
+  /* Four groups over three nodes: the last one goes where there is the lowest place again. */
+  assert_true(place_groups(s, "*", TW_PLACEMENT_RAIL, 1, 4));
+  assert_hosts(s, 2, "n0-g4 n0-g5 n1-g4 n1-g5 n2-g4 n2-g5 n0-g6 n0-g7");
+  /* What is left: two groups. A request for three is refused, and takes nothing. */
+  assert_false(place_groups(s, "*", TW_PLACEMENT_RAIL, 1, 3));
+  assert_true(place_groups(s, "*", TW_PLACEMENT_RAIL, 1, 2));
+  assert_hosts(s, 3, "n1-g6 n1-g7 n2-g6 n2-g7");
+  site_free(s);
+}
+
+/* Engines of one group fill the first rail of all domains before the second. */
+static void rail_goes_over_the_domains_for_engines_of_one_group(void **state)
+{
+  (void)state;
+  site *s = site_new(2);
+  assert_true(place_groups(s, "*", TW_PLACEMENT_RAIL, 3, 1));
+  assert_hosts(s, 0, "n0-g0 n0-g1");
+  assert_hosts(s, 1, "n1-g0 n1-g1");
+  assert_hosts(s, 2, "n0-g2 n0-g3");
+  site_free(s);
+}
+
+static void explicit_goes_through_the_hosts_as_they_are_named(void **state)
+{
+  (void)state;
+  site *s = site_new(3);
+  for (int h = 0; h < 24; h++)
+    s->platform.hosts[h].accelerators = 4;
+  tw_free_accelerators_free(s->free);
+  s->free = tw_free_accelerators_new(&s->platform);
+  assert_true(place_groups(s, "n2-g1  n0-g7:2\n n0-g0:2", TW_PLACEMENT_EXPLICIT, 2, 2));
+  assert_hosts(s, 0, "n2-g1 n2-g1 n2-g1 n2-g1");
+  assert_hosts(s, 1, "n0-g7 n0-g7 n0-g0 n0-g0");
+  /* Two of n0-g0 are left for others. */
+  assert_true(place_groups(s, "n0-g0", TW_PLACEMENT_EXPLICIT, 1, 1));
+  assert_hosts(s, 2, "n0-g0 n0-g0");
+  site_free(s);
+}
+
+static void explicit_placement_says_which_name_is_wrong(void **state)
+{
+  (void)state;
+  static const char *const rows[][2] = {
+      {"n0-g0 n0-g9", "hosts: the platform has no host \"n0-g9\"; did you mean \"n0-g0\"?"},
+      {"n0-g0 n0-g1:2",
+       "hosts: \"n0-g1:2\" asks for accelerators of which \"n0-g1\" has 1 free; name another"},
+      {"n0-g2 n0-g2", "hosts: \"n0-g2\" asks for accelerators of which \"n0-g2\" has 0 free; name another"},
+      {"login", "hosts: \"login\" asks for accelerators of which \"login\" has 0 free; name another"},
+      {"n0-g3", "hosts names 1 accelerators, but pool \"serve\" asks for 1 engines of 2; name more, or lower "
+                "replicas, tp, pp or dp"},
+      {"n0-g4 n0-g5", "engine 0 of pool \"serve\" would mix devices; name hosts of one"},
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    site *s = site_new(1);
+    s->platform.hosts[5].device = &s->other;
+    assert_false(place_groups(s, rows[i][0], TW_PLACEMENT_EXPLICIT, 1, 1));
+    g_autofree char *expected = g_strdup_printf("%s:2: %s", s->file, rows[i][1]);
+    assert_int_equal(tw_faults_count(s->faults), 1);
+    assert_string_equal(tw_faults_get(s->faults, 0), expected);
+    site_free(s);
+  }
+}
+
 static void a_pool_that_is_too_large_is_told_what_there_is(void **state)
 {
   (void)state;
@@ -204,6 +301,10 @@ int main(void)
       cmocka_unit_test(no_accelerator_is_given_twice),
       cmocka_unit_test(a_host_may_hold_several_accelerators),
       cmocka_unit_test(an_engine_has_one_device),
+      cmocka_unit_test(rail_gives_the_groups_of_an_engine_the_same_places),
+      cmocka_unit_test(rail_goes_over_the_domains_for_engines_of_one_group),
+      cmocka_unit_test(explicit_goes_through_the_hosts_as_they_are_named),
+      cmocka_unit_test(explicit_placement_says_which_name_is_wrong),
       cmocka_unit_test(a_pool_that_is_too_large_is_told_what_there_is),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

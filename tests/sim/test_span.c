@@ -6,6 +6,7 @@
 #include "tests/sim/support.h"
 
 #include <glib/gstdio.h>
+#include <jansson.h>
 
 /* Two domains of two H100 behind one up-link each; engine i has GPU i of both. */
 typedef struct world {
@@ -153,6 +154,56 @@ static void a_group_that_leaves_its_domain_is_told(void **state)
   g_unlink(platform);
 }
 
+/* Two ranks of tp=2 over two domains of four: rail and pack both keep the groups inside theirs; the hosts
+ * that are named take them apart, and run.json says so. */
+static void placements_decide_who_leaves_its_domain(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *attributes, *engine, *note;
+  } rows[] = {
+      {"", "a0 a1 a2 a3", NULL},
+      {"placement=\"rail\"", "a0 a1 b0 b1", NULL},
+      {"placement=\"explicit\" hosts=\"b3 b2 a1 a0\"", "b3 b2 a1 a0", NULL},
+      {"placement=\"explicit\" hosts=\"a0 b0 a1 b1\"", "a0 b0 a1 b1",
+       "pool \"p\": tensor-parallel groups of tp=\"2\" lie in up to 2 NVLink domains, and all-reduce over "
+       "the "
+       "fabric"},
+  };
+  test_site site = {2, 4, 200, "h100-sxm"};
+  g_autofree char *platform = test_site_write(&site);
+  for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autofree char *directory = test_directory();
+    GString *scenario = g_string_new(NULL);
+    g_string_append_printf(scenario,
+                           "<scenario name=\"one\"><platform file=\"%s\"/><workload><poisson rate=\"1/s\" "
+                           "requests=\"1\"><prompt mean=\"8\"/><answer mean=\"8\"/></poisson></workload>"
+                           "<pool id=\"p\" model=\"llama-3.1-8b\" tp=\"2\" dp=\"2\" %s/></scenario>",
+                           platform, rows[i].attributes);
+    write_text(directory, "scenario.xml", scenario);
+    g_autofree char *file = g_build_filename(directory, "scenario.xml", NULL);
+    g_autofree char *out = g_build_filename(directory, "run", NULL);
+    g_autofree char *path = g_build_filename(out, "run.json", NULL), *errors = NULL;
+    const char *arguments[] = {"run", file, "-o", out, NULL};
+    g_free(test_program(arguments, 0, &errors));
+    json_t *run = json_load_file(path, 0, NULL), *notes = json_object_get(run, "notes");
+    json_t *hosts = json_object_get(json_array_get(json_object_get(run, "engines"), 0), "hosts");
+    g_autoptr(GString) got = g_string_new(NULL);
+    for (size_t h = 0; h < json_array_size(hosts); h++)
+      g_string_append_printf(got, h > 0 ? " %s" : "%s", json_string_value(json_array_get(hosts, h)));
+    assert_string_equal(got->str, rows[i].engine);
+    assert_int_equal(json_array_size(notes), rows[i].note != NULL);
+    if (rows[i].note != NULL) {
+      assert_string_equal(json_string_value(json_array_get(notes, 0)), rows[i].note);
+      assert_non_null(strstr(errors, rows[i].note));
+    }
+    json_decref(run);
+    test_remove(out);
+    test_remove(directory);
+  }
+  g_unlink(platform);
+}
+
 /* Flows of an engine over `domains` domains of `size` hosts of one accelerator. */
 static tw_span *span_over(int domains, int size, const tw_parallelism *parallel, tw_reach *reach)
 {
@@ -219,6 +270,7 @@ int main(void)
       cmocka_unit_test(a_tensor_parallel_group_over_two_domains_is_slower_by_its_formula),
       cmocka_unit_test(stages_pass_activations_over_the_fabric),
       cmocka_unit_test(a_group_that_leaves_its_domain_is_told),
+      cmocka_unit_test(placements_decide_who_leaves_its_domain),
       cmocka_unit_test(what_crosses_the_fabric_is_what_must),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
