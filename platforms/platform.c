@@ -29,6 +29,7 @@ static const struct property {
     {"tw:psu_efficiency", ON_ZONE | ON_CLUSTER},
     {"tw:kind", ON_LINK},
     {"tw:watts", ON_LINK},
+    {"tw:joules_per_byte", ON_LINK},
     {"tw:link-kind", ON_CLUSTER},
     {"tw:link-watts", ON_CLUSTER},
 };
@@ -305,6 +306,7 @@ static void read_link(tw_reader *reader, const xmlNode *node, int zone)
   tw_link link = {.id = g_strdup(attributes.id), .zone = zone, .line = tw_node_line(node)};
   link.kind = (tw_link_kind)prop_choice(node, "tw:kind", tw_link_kind_names, reader->faults);
   link.watts = prop_number(node, "tw:watts", NAN, 0, "a number of watts", reader->faults);
+  link.joules_per_byte = prop_number(node, "tw:joules_per_byte", 0, 0, "a number of joules", reader->faults);
   link.bytes_per_s = tw_reader_bandwidth(node, "bandwidth", attributes.bw, reader->faults);
   link.latency_s = tw_reader_latency(node, "latency", attributes.lat, reader->faults);
   link.duplex = attributes.policy == TW_POLICY_SPLITDUPLEX;

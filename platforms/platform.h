@@ -43,8 +43,8 @@ typedef struct tw_zone {
   tw_zone_role role;
   char *rack,
       *row; /* names, inherited by nested zones; the zone's own id where a domain or node names no rack */
-  int rack_index;         /* index in platform->racks, or -1 */
-  double overhead_w;      /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
+  int rack_index;     /* index in platform->racks, or -1 */
+  double overhead_w;  /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
   double following_w; /* of that, what is not drawn while they idle (tw:overhead_idle_w): it follows the power
                        * of its accelerators, in proportion between idle and maximum; 0: none does */
   tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
@@ -65,8 +65,9 @@ typedef struct tw_link {
   char *id;
   tw_link_kind kind;
   double bytes_per_s, latency_s;
-  double watts;    /* tw:watts, NAN if absent */
-  gboolean duplex; /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
+  double watts;           /* tw:watts, NAN if absent: drawn always */
+  double joules_per_byte; /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
+  gboolean duplex;        /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
   int zone;
   long line;
 } tw_link;

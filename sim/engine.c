@@ -14,6 +14,7 @@ typedef struct mark {
   gint64 kv_blocks;
   double waiting_s; /* the engine's integral at that instant */
   double joules;    /* dynamic, since the segment began */
+  double progress;  /* iterations since then, the one that runs included by the part that has passed */
 } mark;
 
 const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT] = {
@@ -210,9 +211,10 @@ static double standing_w(const tw_engine *engine)
 static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double now_s, gint64 iterations)
 {
   double span_s = now_s - from.time_s;
-  mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s), 0};
+  double idle_w = standing_w(engine);
+  mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s), 0, 0};
   usage->waiting_s += to.waiting_s - from.waiting_s;
-  usage->idle_j += standing_w(engine) * span_s;
+  usage->idle_j += idle_w * span_s;
   usage->state_s[engine->state] += span_s;
   if (!engine->busy) {
     usage->kv_block_s += (double)from.kv_blocks * span_s;
@@ -233,8 +235,15 @@ static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double n
   to.joules = tw_segment_joules(&engine->segment, iterations, now_s);
   double dynamic_j = to.joules - from.joules;
   double prefill_j = engine->segment.charges.prefill_share * dynamic_j;
+  usage->prefill_s += engine->segment.charges.prefill_share * span_s;
   usage->prefill_j += prefill_j;
   usage->decode_j += dynamic_j - prefill_j;
+  if (cost->collective_s > 0) {
+    to.progress = tw_segment_progress(&engine->segment, iterations, now_s);
+    double collective_j = idle_w * cost->collective_s * (to.progress - from.progress);
+    usage->collective_j += collective_j;
+    usage->idle_j -= collective_j;
+  }
   return to;
 }
 
@@ -272,7 +281,7 @@ double tw_engine_dynamic_joules(const tw_engine *engine, double now_s)
 
 double tw_engine_joules(const tw_engine *engine, double now_s)
 {
-  return tw_engine_dynamic_joules(engine, now_s) + engine->total.idle_j +
+  return tw_engine_dynamic_joules(engine, now_s) + engine->total.idle_j + engine->total.collective_j +
          standing_w(engine) * (now_s - engine->total_mark.time_s);
 }
 
@@ -376,6 +385,7 @@ void tw_engine_resume(tw_engine *engine, double now_s)
   g_assert(engine->awaiting);
   engine->awaiting = FALSE;
   segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};
+  segment->cost.collective_s += (length_s - engine->compute_s) / (double)engine->planned;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
 }
 
@@ -631,6 +641,7 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     engine->busy = TRUE;
     engine->interval_mark.iterations = engine->total_mark.iterations = 0;
     engine->interval_mark.joules = engine->total_mark.joules = 0;
+    engine->interval_mark.progress = engine->total_mark.progress = 0;
     cost_segment(engine);
     engine->window = leaves_domain(engine);
     if (engine->window) {

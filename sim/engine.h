@@ -37,7 +37,8 @@ extern const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT];
 /* What an engine did over some time. */
 typedef struct tw_usage {
   double state_s[TW_ENGINE_STATE_COUNT];
-  double busy_s;               /* with an iteration under way */
+  double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
+  double busy_s;    /* with an iteration under way */
   double running_s, waiting_s; /* integrals of the number of sequences */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
@@ -45,8 +46,9 @@ typedef struct tw_usage {
   gint64 host_tokens, store_tokens;    /* of them, those in the memory of hosts, and in the shared store */
   double flops, bytes;                 /* of the model, over all accelerators */
   double clock_s;                      /* integral of the clock, over the nominal one, while busy */
-  double prefill_j, decode_j, idle_j;  /* of the accelerators: dynamic by phase, and what they draw anyway,
-                                          asleep or not */
+  /* Of the accelerators: dynamic by phase, and what they draw anyway, asleep or not, apart for the time that
+   * iterations spend in collectives. */
+  double prefill_j, decode_j, collective_j, idle_j;
 } tw_usage;
 
 /* A clock below the nominal one. */

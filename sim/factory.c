@@ -29,6 +29,7 @@ struct tw_factory {
   double now_s, event_s; /* event_s: of the last event */
 
   tw_intervals *intervals;
+  tw_breakdown *breakdown; /* once it is finished */
   tw_site_power *power;
   tw_governor *governor; /* NULL: power is not capped */
   tw_fleet *fleet;       /* NULL: all engines serve all the time */
@@ -257,7 +258,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
   init_transfers(factory, network);
   factory->admission = tw_admission_new(&scenario->admission);
   factory->intervals =
-      tw_intervals_new(scenario, factory->engines, factory->power, tw_recorder_log(recorder));
+      tw_intervals_new(scenario, factory->engines, factory->power, network, tw_recorder_log(recorder));
   factory->governor = tw_governor_new(scenario, factory->power, factory->engines);
   tw_fleet_listener fleet_listener = {engine_serves, engine_loaded, load_scheduled, factory};
   factory->fleet = tw_fleet_new(scenario, factory->engines, network, &fleet_listener);
@@ -286,6 +287,7 @@ void tw_factory_free(tw_factory *factory)
   g_free(factory->agenda_nodes);
   g_array_unref(factory->touched);
   tw_intervals_free(factory->intervals);
+  tw_breakdown_free(factory->breakdown);
   tw_governor_free(factory->governor);
   tw_site_power_free(factory->power);
   g_free(factory);
@@ -616,6 +618,17 @@ static void empty_front_end(tw_factory *factory, double end_s)
   }
 }
 
+static void break_down(tw_factory *factory, double end_s)
+{
+  tw_energy energy = tw_intervals_energy(factory->intervals);
+  factory->breakdown = tw_breakdown_new(factory->scenario, factory->engines, factory->power, end_s);
+  factory->breakdown->transfer_j = tw_intervals_flow_joules(factory->intervals, TW_FLOW_KV) +
+                                   tw_intervals_flow_joules(factory->intervals, TW_FLOW_WEIGHTS);
+  factory->breakdown->collective_j = tw_intervals_flow_joules(factory->intervals, TW_FLOW_COLLECTIVE);
+  if (factory->scenario->audit)
+    tw_breakdown_audit(factory->breakdown, factory->scenario, &energy);
+}
+
 double tw_factory_finish(tw_factory *factory, double end_s)
 {
   if (!isfinite(end_s))
@@ -638,12 +651,18 @@ double tw_factory_finish(tw_factory *factory, double end_s)
       record_unfinished(factory, left->pdata[k], end_s);
   }
   tw_recorder_close(factory->recorder, end_s);
+  break_down(factory, end_s);
   return end_s;
 }
 
 tw_energy tw_factory_energy(const tw_factory *factory)
 {
   return tw_intervals_energy(factory->intervals);
+}
+
+const tw_breakdown *tw_factory_breakdown(const tw_factory *factory)
+{
+  return factory->breakdown;
 }
 
 const tw_governor *tw_factory_governor(const tw_factory *factory)

@@ -12,6 +12,7 @@
 #ifndef TW_SIM_FACTORY_H
 #define TW_SIM_FACTORY_H
 
+#include "sim/breakdown.h"
 #include "sim/engine.h"
 #include "sim/governor.h"
 #include "sim/meter.h"
@@ -59,6 +60,7 @@ double tw_factory_finish(tw_factory *factory, double end_s);
 
 /* Of a factory that is finished. */
 tw_energy tw_factory_energy(const tw_factory *factory);
+const tw_breakdown *tw_factory_breakdown(const tw_factory *factory);
 const tw_governor *tw_factory_governor(const tw_factory *factory); /* NULL: power is not capped */
 const tw_site_power *tw_factory_site_power(const tw_factory *factory);
 

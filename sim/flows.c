@@ -26,6 +26,8 @@ typedef struct route {
   int *links;
 } route;
 
+static const char *const directions[] = {"_UP", "_DOWN"};
+
 struct tw_flows {
   const tw_platform *platform;
   tw_flow_watcher *watcher;
@@ -33,8 +35,10 @@ struct tw_flows {
   sg_host_t *hosts;
   sg_link_t *links; /* by name */
   int n_links;
-  GHashTable *link_index; /* sg_link_t -> index + 1 */
-  GHashTable *routes;     /* from << 32 | to -> route */
+  GHashTable *link_index;  /* sg_link_t -> index + 1 */
+  double *joules_per_byte; /* of each link */
+  double joules[TW_FLOW_KIND_COUNT];
+  GHashTable *routes; /* from << 32 | to -> route */
   GPtrArray *workers;
   GQueue busy, idle;
 };
@@ -78,6 +82,27 @@ static int by_name(gconstpointer a, gconstpointer b)
   return strcmp(sg_link_get_name(*(const sg_link_t *)a), sg_link_get_name(*(const sg_link_t *)b));
 }
 
+/* Joules of a byte on each of SimGrid's links, which has two-way links twice. */
+static void find_joules(tw_flows *flows, const tw_platform *platform)
+{
+  g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
+  flows->joules_per_byte = g_new0(double, (gsize)flows->n_links);
+  for (int i = 0; i < platform->n_links; i++)
+    g_hash_table_insert(by_name, platform->links[i].id, &platform->links[i]);
+  for (int i = 0; i < flows->n_links; i++) {
+    g_autofree char *name = g_strdup(sg_link_get_name(flows->links[i]));
+    const tw_link *link = g_hash_table_lookup(by_name, name);
+    for (guint k = 0; link == NULL && k < G_N_ELEMENTS(directions); k++)
+      if (g_str_has_suffix(name, directions[k])) {
+        name[strlen(name) - strlen(directions[k])] = '\0';
+        link = g_hash_table_lookup(by_name, name);
+        break;
+      }
+    if (link != NULL)
+      flows->joules_per_byte[i] = link->joules_per_byte;
+  }
+}
+
 tw_flows *tw_flows_new(const tw_platform *platform)
 {
   tw_flows *flows = g_new0(tw_flows, 1);
@@ -97,6 +122,7 @@ tw_flows *tw_flows_new(const tw_platform *platform)
   qsort(flows->links, (size_t)flows->n_links, sizeof *flows->links, by_name);
   for (int i = 0; i < flows->n_links; i++)
     g_hash_table_insert(flows->link_index, flows->links[i], GINT_TO_POINTER(i + 1));
+  find_joules(flows, platform);
   return flows;
 }
 
@@ -111,6 +137,7 @@ void tw_flows_free(tw_flows *flows)
   g_hash_table_unref(flows->link_index);
   g_free(flows->hosts);
   g_free(flows->links);
+  g_free(flows->joules_per_byte);
   g_free(flows);
 }
 
@@ -131,11 +158,12 @@ static const route *find_route(tw_flows *flows, int from, int to)
   found = g_new0(route, 1);
   found->n_links = (int)xbt_dynar_length(links);
   found->links = g_new(int, (gsize)found->n_links);
-  found->route = (tw_route){0, INFINITY};
+  found->route = (tw_route){0, INFINITY, 0};
   for (int i = 0; i < found->n_links; i++) {
     sg_link_t link = xbt_dynar_get_as(links, (unsigned)i, sg_link_t);
     found->links[i] = GPOINTER_TO_INT(g_hash_table_lookup(flows->link_index, link)) - 1;
     found->route.latency_s += sg_link_get_latency(link);
+    found->route.joules_per_byte += flows->joules_per_byte[found->links[i]];
     found->route.bytes_per_s = fmin(found->route.bytes_per_s, sg_link_get_bandwidth(link));
   }
   xbt_dynar_free(&links);
@@ -155,10 +183,10 @@ static void carry(worker *self)
   self->flow = NULL;
   g_queue_unlink(&flows->busy, &self->link);
   g_queue_push_head_link(&flows->idle, &self->link);
-  if (flows->watcher != NULL) {
-    const route *r = find_route(flows, flow->from, flow->to);
+  const route *r = find_route(flows, flow->from, flow->to);
+  flows->joules[flow->kind] += r->route.joules_per_byte * flow->bytes;
+  if (flows->watcher != NULL)
     flows->watcher(flows->user, flow, r->links, r->n_links, end_s);
-  }
   flow->ended(flow, end_s);
 }
 
@@ -205,7 +233,7 @@ static void start(void *state, tw_flow *flow, double now_s)
 
 tw_network tw_flows_network(tw_flows *flows)
 {
-  return (tw_network){route_of, start, flows};
+  return (tw_network){route_of, start, flows, flows->joules};
 }
 
 double tw_flows_oldest_s(tw_flows *flows)

@@ -21,7 +21,9 @@ struct tw_intervals {
   const tw_site_power *power;
   tw_log *log;
   tw_meter *meter;
-  gint64 interval; /* the one under way */
+  const double *link_joules; /* by kind of flow; NULL: none */
+  double flows_j;            /* of them, what has been metered */
+  gint64 interval;           /* the one under way */
   tw_interval_counts counts;
   guint held;             /* requests that wait at no engine */
   double held_s, since_s; /* integral of them over the interval, up to an instant */
@@ -47,12 +49,13 @@ static void share_racks(tw_intervals *intervals, int engine)
 }
 
 tw_intervals *tw_intervals_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
-                               tw_log *log)
+                               const tw_network *network, tw_log *log)
 {
   tw_intervals *intervals = g_new0(tw_intervals, 1);
   *intervals = (tw_intervals){.scenario = scenario,
                               .engines = engines,
                               .power = power,
+                              .link_joules = network != NULL ? network->joules : NULL,
                               .log = log,
                               .meter = tw_meter_new(scenario, power, log),
                               .accelerators = g_new0(int, (gsize)scenario->n_engines),
@@ -114,7 +117,7 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
   row.clock = mean(usage->clock_s + length_s - usage->busy_s, length_s);
   if (tw_scenario_has_fleet(intervals->scenario))
     row.serving = mean(usage->state_s[TW_ENGINE_SERVES], length_s);
-  row.joules = usage->prefill_j + usage->decode_j + usage->idle_j;
+  row.joules = usage->prefill_j + usage->decode_j + usage->collective_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);
   tw_log_engine(intervals->log, &row);
 }
@@ -173,7 +176,7 @@ static void end_interval(tw_intervals *intervals, double end_s)
       rack->prompt_tokens += (double)usage.prompt_tokens * part;
       rack->output_tokens += (double)usage.output_tokens * part;
       double dynamic_j = (usage.prefill_j + usage.decode_j) * part;
-      rack->joules += dynamic_j + usage.idle_j * part;
+      rack->joules += dynamic_j + (usage.collective_j + usage.idle_j) * part;
       rack->following_j += s->follows > 0 ? dynamic_j * s->follows : 0;
     }
     busy_s += usage.busy_s * intervals->accelerators[i];
@@ -198,16 +201,29 @@ static void end_interval(tw_intervals *intervals, double end_s)
   intervals->counts = (tw_interval_counts){0};
 }
 
+double tw_intervals_flow_joules(const tw_intervals *intervals, tw_flow_kind kind)
+{
+  return intervals->link_joules != NULL ? intervals->link_joules[kind] : 0;
+}
+
+static double sum_flows(const tw_intervals *intervals)
+{
+  double joules = 0;
+  for (int i = 0; i < TW_FLOW_KIND_COUNT; i++)
+    joules += tw_intervals_flow_joules(intervals, (tw_flow_kind)i);
+  return joules;
+}
+
 static void cut_meter(tw_intervals *intervals, double now_s)
 {
-  double joules = 0, following_j = 0;
+  tw_drawn drawn = {.flows_j = intervals->flows_j};
   for (int i = 0; i < intervals->scenario->n_engines; i++) {
     const double *follows = &intervals->power->engine_follows[i];
-    joules += tw_engine_joules(intervals->engines[i], now_s);
+    drawn.engines_j += tw_engine_joules(intervals->engines[i], now_s);
     if (*follows != 0)
-      following_j += *follows * tw_engine_dynamic_joules(intervals->engines[i], now_s);
+      drawn.following_j += *follows * tw_engine_dynamic_joules(intervals->engines[i], now_s);
   }
-  tw_meter_cut(intervals->meter, now_s, joules, following_j);
+  tw_meter_cut(intervals->meter, now_s, &drawn);
 }
 
 void tw_intervals_until(tw_intervals *intervals, double now_s)
@@ -216,11 +232,13 @@ void tw_intervals_until(tw_intervals *intervals, double now_s)
     double interval_s = (double)(intervals->interval + 1) * intervals->scenario->interval_s;
     double end_s = fmin(interval_s, tw_meter_window_end(intervals->meter));
     if (end_s > now_s)
-      return;
+      break;
     cut_meter(intervals, end_s);
     if (end_s == interval_s)
       end_interval(intervals, end_s);
   }
+  if (intervals->link_joules != NULL)
+    intervals->flows_j = sum_flows(intervals);
 }
 
 void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s)

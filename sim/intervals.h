@@ -9,6 +9,7 @@
 #include "sim/engine.h"
 #include "sim/log_writer.h"
 #include "sim/meter.h"
+#include "sim/network.h"
 #include "sim/scenario.h"
 
 typedef struct tw_intervals tw_intervals;
@@ -18,9 +19,10 @@ typedef struct tw_interval_counts {
   guint64 arrived, completed, rejected;
 } tw_interval_counts;
 
-/* All are borrowed; without a log (NULL) only the meter runs. */
+/* All are borrowed; without a log (NULL) only the meter runs. `network` may be NULL. What a flow has cost its
+ * links counts when the first event after its end begins. */
 tw_intervals *tw_intervals_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
-                               tw_log *log);
+                               const tw_network *network, tw_log *log);
 void tw_intervals_free(tw_intervals *intervals);
 
 /* For the factory to count on. Borrowed. */
@@ -33,6 +35,9 @@ void tw_intervals_hold(tw_intervals *intervals, guint requests, double now_s);
 void tw_intervals_until(tw_intervals *intervals, double now_s);
 /* Ends the last interval, which may be short, as the run ends; `event_s` is the instant of its last event. */
 void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s);
+
+/* Joules that links have drawn for flows of a kind. */
+double tw_intervals_flow_joules(const tw_intervals *intervals, tw_flow_kind kind);
 
 tw_energy tw_intervals_energy(const tw_intervals *intervals);
 

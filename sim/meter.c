@@ -17,7 +17,8 @@ struct tw_meter {
   const tw_site_power *power;
   tw_log *log;
   gint64 window; /* under way: from its number in seconds */
-  double cut_s, engines_j, following_j;
+  double cut_s;
+  tw_drawn drawn; /* up to then */
   double window_it_j;
   waiting_row current;
   GArray *rows; /* of waiting_row: complete but for the window's overhead */
@@ -106,13 +107,13 @@ static void end_window(tw_meter *meter)
   write_rows(meter);
 }
 
-void tw_meter_cut(tw_meter *meter, double now_s, double engines_j, double following_j)
+void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn)
 {
   const tw_power_parts *parts = &meter->power->site;
   double span_s = now_s - meter->cut_s;
-  double accelerator_j = engines_j - meter->engines_j + parts->spare_w * span_s;
-  double host_j = following_j - meter->following_j + parts->host_w * span_s;
-  double network_j = parts->network_w * span_s;
+  double accelerator_j = drawn->engines_j - meter->drawn.engines_j + parts->spare_w * span_s;
+  double host_j = drawn->following_j - meter->drawn.following_j + parts->host_w * span_s;
+  double network_j = drawn->flows_j - meter->drawn.flows_j + parts->network_w * span_s;
   double it_j = accelerator_j + host_j + network_j;
   waiting_row *current = &meter->current;
   current->accelerator_j += accelerator_j;
@@ -124,8 +125,7 @@ void tw_meter_cut(tw_meter *meter, double now_s, double engines_j, double follow
   meter->total.host_j += host_j;
   meter->total.network_j += network_j;
   meter->cut_s = now_s;
-  meter->engines_j = engines_j;
-  meter->following_j = following_j;
+  meter->drawn = *drawn;
   if (now_s >= tw_meter_window_end(meter))
     end_window(meter);
 }

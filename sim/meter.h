@@ -32,9 +32,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_meter, tw_meter_free)
 /* When the window under way ends; INFINITY where nothing needs windows. */
 double tw_meter_window_end(const tw_meter *meter);
 
-/* The engines' accelerators have drawn `engines_j` in all up to now_s, which is at most the window's end, and
- * hosts `following_j` beyond what they draw without load. */
-void tw_meter_cut(tw_meter *meter, double now_s, double engines_j, double following_j);
+/* What was drawn since the start of the run: by the engines' accelerators, by hosts beyond what they draw
+ * without load, and by links for what they carried. */
+typedef struct tw_drawn {
+  double engines_j, following_j, flows_j;
+} tw_drawn;
+/* ... up to now_s, which is at most the window's end. */
+void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn);
 /* The row that ends at the last cut: completes and writes it, now or later. */
 void tw_meter_row(tw_meter *meter, const tw_site_row *row, double length_s);
 /* The run ended at the last cut: writes what is left. */

@@ -99,8 +99,8 @@ static void flow_ended(tw_flow *flow, double end_s)
 static tw_route inside_host(const tw_platform *platform, int host)
 {
   const tw_device *device = platform->hosts[host].device;
-  return device == NULL ? (tw_route){0, INFINITY}
-                        : (tw_route){device->scale_up_latency_s, device->scale_up_bytes_per_s};
+  return device == NULL ? (tw_route){0, INFINITY, 0}
+                        : (tw_route){device->scale_up_latency_s, device->scale_up_bytes_per_s, 0};
 }
 
 /* Adds up what a host's busiest accelerator sends inside of it, and the longest latency; makes flows of what

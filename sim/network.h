@@ -36,6 +36,7 @@ struct tw_flow {
 
 typedef struct tw_route {
   double latency_s, bytes_per_s; /* sum over its links, and the slowest of them */
+  double joules_per_byte;        /* that its links draw beside their standing power */
 } tw_route;
 
 typedef struct tw_network {
@@ -43,6 +44,8 @@ typedef struct tw_network {
   tw_route (*route)(void *state, int from, int to);
   void (*start)(void *state, tw_flow *flow, double now_s);
   void *state;
+  /* By kind: joules that links have drawn for the flows that have ended. NULL: none do. */
+  const double *joules;
 } tw_network;
 
 /* Every pair of hosts has a route of its own, as `route` says: for tests and for estimates. Borrowed. */

@@ -23,6 +23,15 @@ static inline double tw_segment_boundary(const tw_segment *segment, gint64 j)
   return segment->start_s + tw_line_sum(segment->cost.time_s, j);
 }
 
+/* Iterations from the segment's start to `now_s`, when `ended` have ended: the one that runs counts for the
+ * part that has passed. */
+static inline double tw_segment_progress(const tw_segment *segment, gint64 ended, double now_s)
+{
+  double since_s = now_s - tw_segment_boundary(segment, ended);
+  double lasts_s = segment->cost.time_s.first + segment->cost.time_s.growth * (double)ended;
+  return (double)ended + (since_s > 0 ? fmin(1, since_s / lasts_s) : 0);
+}
+
 /* Dynamic joules from the segment's start to `now_s`, when `ended` iterations have ended: the one that runs
  * counts for the part that has passed. */
 static inline double tw_segment_joules(const tw_segment *segment, gint64 ended, double now_s)

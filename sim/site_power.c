@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-/* The rack of a zone, or a place to drop what stands in none. */
-static tw_power_parts *rack_of(tw_site_power *power, const tw_zone *zone, tw_power_parts *none)
+/* The rack of a zone, or what stands in none. */
+static tw_power_parts *rack_of(tw_site_power *power, const tw_zone *zone)
 {
-  return zone->rack_index >= 0 ? &power->racks[zone->rack_index] : none;
+  return zone->rack_index >= 0 ? &power->racks[zone->rack_index] : &power->elsewhere;
 }
 
 static void add_missing(GString *missing, const char *what)
@@ -29,13 +29,12 @@ static int *spare_accelerators(const tw_scenario *scenario)
 static void add_accelerators(tw_site_power *power, const tw_scenario *scenario, GString *missing)
 {
   const tw_platform *platform = scenario->platform;
-  tw_power_parts none;
   g_autofree int *spare = spare_accelerators(scenario);
   for (int i = 0; i < platform->n_hosts; i++) {
     const tw_host *host = &platform->hosts[i];
     double watts = spare[i] > 0 ? spare[i] * host->device->idle_w : 0;
     power->site.spare_w += watts;
-    rack_of(power, &platform->zones[host->zone], &none)->spare_w += watts;
+    rack_of(power, &platform->zones[host->zone])->spare_w += watts;
   }
   for (int i = 0; i < scenario->n_pools; i++)
     if (!tw_power_known(&scenario->pools[i].power)) {
@@ -51,10 +50,9 @@ static void add_accelerators(tw_site_power *power, const tw_scenario *scenario, 
 static double add_zones(tw_site_power *power, const tw_platform *platform)
 {
   double full_w = 0;
-  tw_power_parts none;
   for (int i = 0; i < platform->n_zones; i++) {
     const tw_zone *zone = &platform->zones[i];
-    tw_power_parts *rack = rack_of(power, zone, &none);
+    tw_power_parts *rack = rack_of(power, zone);
     gboolean network = zone->role == TW_ROLE_FABRIC;
     double idle_w = zone->overhead_w - zone->following_w;
     *(network ? &power->site.network_w : &power->site.host_w) += idle_w;
@@ -65,13 +63,13 @@ static double add_zones(tw_site_power *power, const tw_platform *platform)
     const tw_link *link = &platform->links[i];
     double watts = isnan(link->watts) ? 0 : link->watts;
     power->site.network_w += watts;
-    rack_of(power, &platform->zones[link->zone], &none)->network_w += watts;
+    rack_of(power, &platform->zones[link->zone])->network_w += watts;
   }
   for (int i = 0; i < platform->n_hosts; i++) {
     const tw_zone *zone = &platform->zones[platform->hosts[i].zone];
     double watts = isnan(zone->link_watts) ? 0 : zone->link_watts;
     power->site.network_w += watts;
-    rack_of(power, zone, &none)->network_w += watts;
+    rack_of(power, zone)->network_w += watts;
   }
   return full_w;
 }
@@ -155,9 +153,9 @@ tw_site_power *tw_site_power_new(const tw_scenario *scenario)
       power->racks[i].network_w = NAN;
   }
   if (silent_hosts)
-    power->site.host_w = NAN;
+    power->site.host_w = power->elsewhere.host_w = NAN;
   if (silent_network)
-    power->site.network_w = NAN;
+    power->site.network_w = power->elsewhere.network_w = NAN;
   if (missing->len > 0)
     power->missing = g_strdup(missing->str);
   return power;

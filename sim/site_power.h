@@ -19,12 +19,13 @@ typedef struct tw_power_parts {
 } tw_power_parts;
 
 typedef struct tw_site_power {
-  tw_power_parts site;   /* racks included */
-  tw_power_parts *racks; /* by index in platform->racks */
+  tw_power_parts site;      /* racks included */
+  tw_power_parts *racks;    /* by index in platform->racks */
+  tw_power_parts elsewhere; /* of the site, what stands in no rack */
   /* Joules that hosts draw beyond that for a dynamic joule of an accelerator: of each engine, over all zones
    * around it; of each host of the platform, over the zones of its rack. */
   double *engine_follows, *rack_follows;
-  char *missing;         /* what keeps the site's energy from being known, for people; NULL: nothing */
+  char *missing; /* what keeps the site's energy from being known, for people; NULL: nothing */
 } tw_site_power;
 
 tw_site_power *tw_site_power_new(const tw_scenario *scenario);

@@ -50,7 +50,8 @@ typedef struct tw_step_cost {
   tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
   tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
   tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
-  double collective_s;       /* of an iteration's time, what collectives inside of NVLink domains take */
+  double collective_s; /* of an iteration's time, what collectives inside of NVLink domains take: the same in
+                          all */
   tw_wire wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */

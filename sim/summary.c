@@ -62,10 +62,10 @@ static json_t *tokens(const tw_scenario *scenario, const tw_request_totals *tota
 
 /* Sums over engines, weighted with their accelerators. */
 typedef struct usage_sums {
-  double accelerators, busy_s, flops, bytes, peak_flops, peak_bytes, kv_block_s, kv_blocks;
+  double accelerators, busy_s, prefill_s, flops, bytes, peak_flops, peak_bytes, kv_block_s, kv_blocks;
   guint64 preemptions, iterations;
   double extrapolated; /* iterations */
-  double prefill_j, decode_j, idle_j;
+  double prefill_j, decode_j;
   double clock_s; /* weighted like busy_s */
 } usage_sums;
 
@@ -86,6 +86,7 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     double accelerators = (double)(pool->tp * pool->pp * pool->dp), peak = pool->device->flops[pool->weights];
     sums.accelerators += accelerators;
     sums.busy_s += usage.busy_s * accelerators;
+    sums.prefill_s += usage.prefill_s * accelerators;
     sums.flops += usage.flops;
     sums.bytes += usage.bytes;
     sums.peak_flops += accelerators * (isfinite(peak) ? peak : pool->device->flops[TW_BF16]);
@@ -93,7 +94,6 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.clock_s += usage.clock_s * accelerators;
     sums.prefill_j += usage.prefill_j;
     sums.decode_j += usage.decode_j;
-    sums.idle_j += usage.idle_j;
     sums.kv_block_s += usage.kv_block_s;
     sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
     sums.preemptions += tw_engine_preemptions(engine);
@@ -169,9 +169,12 @@ static void set_object(json_t *summary, const char *name, json_t *object)
     json_decref(object);
 }
 
-static json_t *energy(const tw_energy *e, const tw_site_power *power, const tw_request_totals *totals,
-                      const usage_sums *sums, const tw_governor *governor, double span_s)
+static json_t *energy(const tw_energy *e, const tw_scenario *scenario, const tw_factory *factory,
+                      const tw_request_totals *totals, const usage_sums *sums, double span_s)
 {
+  const tw_site_power *power = tw_factory_site_power(factory);
+  const tw_governor *governor = tw_factory_governor(factory);
+  const tw_breakdown *breakdown = tw_factory_breakdown(factory);
   json_t *object = json_object();
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
   double it_j = e->accelerator_j + e->host_j + e->network_j, site_j = it_j + e->overhead_j;
@@ -181,12 +184,8 @@ static json_t *energy(const tw_energy *e, const tw_site_power *power, const tw_r
   set_real(object, "host_j", e->host_j);
   set_real(object, "network_j", e->network_j);
   set_real(object, "overhead_j", e->overhead_j);
-  /* The accelerators' joules once more, by what they were drawn for; the requests' are those of both phases.
-   */
-  set_real(object, "prefill_j", sums->prefill_j);
-  set_real(object, "decode_j", sums->decode_j);
-  set_real(object, "idle_j", sums->idle_j + power->site.spare_w * span_s);
-  set_real(object, "requests_j", totals->joules);
+  tw_breakdown_describe(breakdown, scenario, e, object);
+  set_real(object, "requests_j", totals->joules); /* those of prefill and decode */
   set_real(object, "j_per_output_token", per(site_j, output));
   set_real(object, "average_w", per(site_j, span_s));
   set_real(object, "peak_w", e->peak_w);
@@ -203,15 +202,18 @@ static json_t *energy(const tw_energy *e, const tw_site_power *power, const tw_r
   return object;
 }
 
-/* Dollars (or grams) by kind of token: prompts bear the share that prefill has in the dynamic joules, the
- * output tokens the rest, alike. */
-static json_t *per_million(double amount, const tw_request_totals *totals, const usage_sums *sums)
+/* Dollars (or grams) by kind of token. Prompts bear the share of electricity that prefill has in the dynamic
+ * joules, and of `capital` that it has in the accelerators' time; output tokens the rest, all alike. */
+static json_t *per_million(double electricity, double capital, const tw_request_totals *totals,
+                           const usage_sums *sums)
 {
   json_t *object = json_object();
-  double prefill = per(sums->prefill_j, sums->prefill_j + sums->decode_j);
+  double of_joules = per(sums->prefill_j, sums->prefill_j + sums->decode_j);
+  double of_time = per(sums->prefill_s, sums->busy_s);
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
-  double each = per((1 - prefill) * amount * 1e6, output);
-  set_real(object, "input", per(prefill * amount * 1e6, (double)totals->prompt_tokens));
+  double input = of_joules * electricity + (capital > 0 ? of_time * capital : 0);
+  double each = per((electricity + capital - input) * 1e6, output);
+  set_real(object, "input", per(input * 1e6, (double)totals->prompt_tokens));
   if (totals->reasoning_tokens > 0)
     set_real(object, "reasoning", each);
   set_real(object, "answer", each);
@@ -235,8 +237,7 @@ static void add_energy(json_t *summary, const tw_scenario *scenario, const tw_fa
   tw_energy e = tw_factory_energy(factory);
   double span_s = tw_factory_now(factory), capital = capital_usd(scenario, span_s);
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
-  set_object(summary, "energy",
-             energy(&e, tw_factory_site_power(factory), totals, sums, tw_factory_governor(factory), span_s));
+  set_object(summary, "energy", energy(&e, scenario, factory, totals, sums, span_s));
 
   /* A price that was asked for and cannot be computed leaves the sum unknown, too. */
   gboolean priced = scenario->price != NULL || isfinite(capital);
@@ -248,14 +249,16 @@ static void add_energy(json_t *summary, const tw_scenario *scenario, const tw_fa
       set_real(cost, "electricity_usd", e.usd);
     set_real(cost, "capital_usd", capital);
     set_real(cost, "usd_per_million_output_tokens", per(usd * 1e6, output));
-    set_object(cost, "usd_per_million_tokens", per_million(usd, totals, sums));
+    set_object(
+        cost, "usd_per_million_tokens",
+        per_million(usd - (isfinite(capital) ? capital : 0), isfinite(capital) ? capital : 0, totals, sums));
     json_object_set_new(summary, "cost", cost);
   }
   if (isfinite(e.grams)) {
     json_t *carbon = json_object();
     set_real(carbon, "g", e.grams);
     set_real(carbon, "g_per_million_output_tokens", per(e.grams * 1e6, output));
-    set_object(carbon, "g_per_million_tokens", per_million(e.grams, totals, sums));
+    set_object(carbon, "g_per_million_tokens", per_million(e.grams, 0, totals, sums));
     json_object_set_new(summary, "carbon", carbon);
   }
 }

@@ -134,11 +134,13 @@ function addPools(pools) {
 
 function addEnergy(site) {
   const watts = Object.keys(site.columns).filter((name) => site.columns[name].unit === "W" && name !== "total_w");
+  const missing = report.summary.energy?.missing;
   if (watts.length === 0) {
-    absent.push(["Energy, cost and carbon", "the run has no power data"]);
+    absent.push(["Energy, cost and carbon", missing ? `the platform lacks ${missing}` : "the run has no power data"]);
     return;
   }
   const body = addSection("energy", "Energy", "Power of the site by part, and what electricity cost and emitted.");
+  if (missing) body.append(make("p", { class: "notice" }, `The energy of the site is unknown: the platform lacks ${missing}. The parts that are known are shown.`));
   const common = { width_s: site.width_s, n: site.n, detail: true };
   const total = seriesOf(site, ["total_w"]).map((series) => ({ ...series, name: "peak of all", line: true, style: { colour: "--c6", dash: [2, 3], width: 1.4 } }));
   addPlot(body, { ...common, title: "Power by part", help: "means, stacked; and the peak of their sum", unit: "W", stacked: true, series: [...seriesOf(site, watts), ...total] });

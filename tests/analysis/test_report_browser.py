@@ -197,12 +197,24 @@ def check_empty(page, directory):
     checks.that(page.complaints == [], f"empty: {page.complaints}")
 
 
+def check_missing(page, directory):
+    """The page names what keeps the energy of the site from being known."""
+    with open(os.path.join(directory, "summary.json"), "w", encoding="utf-8") as file:
+        json.dump({"simulated_s": 1800, "energy": {"missing": "PUE <b>of</b> the site"}}, file)
+    page.complaints.clear()
+    page.open(write_report(directory))
+    said = page.run("[...document.querySelectorAll('.notice, li')].map((node) => node.textContent).join()")
+    checks.that("the platform lacks PUE <b>of</b> the site" in said, f"missing: says only {said}")
+    checks.that(page.complaints == [], f"missing: {page.complaints}")
+
+
 with tempfile.TemporaryDirectory() as scratch, Browser() as browser:
     write_fixture(os.path.join(scratch, "empty"), 0)
     check_empty(browser, os.path.join(scratch, "empty"))
     for name, duration in (("half-hour", 1800), ("day", 86400)):
         write_fixture(os.path.join(scratch, name), duration)
         check(browser, os.path.join(scratch, name), True)
+    check_missing(browser, os.path.join(scratch, "half-hour"))
     for name in ("azure-conv-hgx-h100", "reasoning-day-hgx-h100", "reasoning-deepseek-nvl72"):
         run = os.path.join(scratch, name)
         subprocess.run([PROGRAM, "run", os.path.join(SOURCE, f"sim/scenarios/{name}.xml"), "-o", run, "--quiet"], check=True)

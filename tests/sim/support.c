@@ -123,7 +123,7 @@ void test_scenario_free(tw_scenario *scenario)
   g_free(scenario);
 }
 
-const tw_route test_route = {10e-6, 1e9};
+const tw_route test_route = {10e-6, 1e9, 0};
 
 void test_disaggregate(tw_scenario *scenario, int prefill_engines)
 {

@@ -25,8 +25,8 @@ static void joules_follow_the_work_until_the_limit(void **state)
   assert_int_equal(cost.valid, 100);
 }
 
-/* 2 J · 10 / (1 + 2 J · 10 / (0.1 s · 2 accelerators · 100 W)) = 10 J of arithmetic at half the price, 3 J · 20
- * of memory, and 5 W on each of two for the 0.06 s that are not collectives. */
+/* 2 J · 10 / (1 + 2 J · 10 / (0.1 s · 2 accelerators · 100 W)) = 10 J of arithmetic at half the price, 3 J ·
+ * 20 of memory, and 5 W on each of two for the 0.06 s that are not collectives. */
 static void dense_arithmetic_costs_less_and_collectives_nothing(void **state)
 {
   (void)state;
@@ -147,9 +147,20 @@ static void keep_totals(void *user, const tw_factory *factory)
   t->engines_j = t->dynamic_j = 0;
   for (int i = 0; i < tw_factory_engines(factory); i++) {
     tw_usage usage = tw_engine_total(tw_factory_engine(factory, i), tw_factory_now(factory));
-    t->engines_j += usage.prefill_j + usage.decode_j + usage.idle_j;
+    t->engines_j += usage.prefill_j + usage.decode_j + usage.collective_j + usage.idle_j;
     t->dynamic_j += usage.prefill_j + usage.decode_j;
   }
+}
+
+/* The factory's goes with it. */
+static void keep_breakdown(void *user, const tw_factory *factory)
+{
+  const tw_breakdown *from = tw_factory_breakdown(factory);
+  tw_breakdown *kept = g_memdup2(from, sizeof *from);
+  kept->pools = g_memdup2(from->pools, sizeof *kept->pools);
+  kept->racks = g_memdup2(from->racks, 2 * sizeof *kept->racks);
+  kept->rows = g_memdup2(from->rows, 2 * sizeof *kept->rows);
+  g_ptr_array_add(user, kept);
 }
 
 static void the_parts_of_one_request_by_hand(void **state)
@@ -191,6 +202,52 @@ static void hosts_follow_the_power_of_their_accelerators(void **state)
   device.idle_w = NAN;
   g_autoptr(tw_site_power) power = tw_site_power_new(scenario);
   assert_string_equal(power->missing, "idle power of the accelerators that the hosts' power follows");
+  test_scenario_free(scenario);
+}
+
+/* Two hosts in two racks of one row, one in none; 40 W of the site's own 50 W follow all three. */
+static void energy_is_told_by_pool_row_and_phase(void **state)
+{
+  (void)state;
+  test_costs costs = {0.1, 0, 0, 0, FALSE};
+  tw_scenario *scenario = test_scenario(3, &costs, 100);
+  tw_platform *platform = scenario->platform;
+  test_scenario_power(scenario);
+  tw_device device = {.idle_w = 100, .max_w = 700};
+  char rack_a[] = "a", rack_b[] = "b", row[] = "north";
+  char *racks[] = {rack_a, rack_b};
+  platform->racks = racks;
+  platform->n_racks = 2;
+  platform->zones = g_renew(tw_zone, platform->zones, 3);
+  platform->n_zones = 3;
+  platform->zones[0].following_w = 40;
+  for (int i = 1; i < 3; i++)
+    platform->zones[i] = (tw_zone){
+        .rack_index = i - 1, .row = row, .parent = 0, .overhead_w = 7, .following_w = 6, .link_watts = NAN};
+  platform->hosts = g_renew(tw_host, platform->hosts, 3);
+  platform->n_hosts = 3;
+  for (int i = 0; i < 3; i++) {
+    platform->hosts[i] = (tw_host){.zone = i, .device = &device, .accelerators = 1};
+    scenario->engines[i].shares[0].host = i;
+  }
+  /* One request at each engine: 30 J of work each. */
+  static const char three[] =
+      "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens\n0,4,0,3\n0,4,0,3\n0,4,0,3\n";
+  g_autoptr(GPtrArray) kept = g_ptr_array_new();
+  g_autoptr(tw_recorder) recorder = test_run_watched(scenario, three, NULL, 2, keep_breakdown, kept);
+  const tw_breakdown *b = kept->pdata[0];
+  assert_near(tw_scope_accelerator_j(&b->pools[0]), 3 * 230, 1e-9);
+  assert_int_equal(b->n_rows, 1);
+  assert_string_equal(b->rows[0].name, "north");
+  assert_near(tw_scope_accelerator_j(&b->rows[0]), 2 * 230, 1e-9);
+  assert_near(b->rows[0].host_j, 2 * (2 * 1 + 30 * 6 / 600.0), 1e-9);
+  assert_near(b->racks[1].host_j, 2 * 1 + 30 * 6 / 600.0, 1e-9);
+  /* The site's own: 10 W always, and 90 J of 1800 W · 40 W. */
+  assert_near(b->elsewhere.host_j, 2 * 10 + 90 * 40 / 1800.0, 1e-9);
+  assert_near(tw_scope_accelerator_j(&b->elsewhere), 230, 1e-9);
+  assert_near(b->site.prefill_j + b->site.decode_j, 90, 1e-9);
+  assert_near(b->site.idle_j, 600, 1e-9);
+  tw_breakdown_free(kept->pdata[0]);
   test_scenario_free(scenario);
 }
 
@@ -318,6 +375,7 @@ int main(void)
       cmocka_unit_test(a_request_alone_pays_for_all_of_its_work),
       cmocka_unit_test(the_parts_of_one_request_by_hand),
       cmocka_unit_test(hosts_follow_the_power_of_their_accelerators),
+      cmocka_unit_test(energy_is_told_by_pool_row_and_phase),
       cmocka_unit_test(energy_is_the_integral_of_the_logged_watts_whatever_the_interval),
       cmocka_unit_test(what_the_platform_does_not_say_stays_unknown),
       cmocka_unit_test(electricity_costs_its_price_of_the_hour),

@@ -168,7 +168,7 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
   tw_scenario *scenario = test_scenario(2, &costs, 1000);
   test_disaggregate(scenario, 1);
   link_total total = {0};
-  tw_network network = {any_route, count_flow, &total};
+  tw_network network = {.route = any_route, .start = count_flow, .state = &total};
   tw_transfer_listener listener = {.moved = ignore_engine, .scheduled = ignore};
   scenario->pools[0].model->kv_heads = kv_heads;
   scenario->pools[0].model->head_dim = 500000 / kv_heads;
