@@ -55,17 +55,19 @@ static void a_table_of_step_times_was_not_fitted(void **state)
   assert_null(texts[0]);
 }
 
-/* One prompt on a device of the given name, with an engine of the given limits. */
+/* One prompt on an H100, with an engine of the given limits. */
 static result run_with(void **state, const char *engine, int tokens)
 {
   g_autofree char *engine_path = g_build_filename(*state, "engine.xml", NULL),
                   *platform = g_build_filename(*state, "platform.xml", NULL),
                   *trace = g_build_filename(*state, "trace.csv", NULL),
                   *scenario = g_build_filename(*state, "scenario.xml", NULL);
-  g_autofree char *xml =
-      g_strdup_printf("<engine label=\"l\" source=\"s\" request=\"0s\" iteration=\"1ms\" per-seq=\"0s\" "
-                      "per-layer=\"0s\" compute=\"1\" %s/>",
-                      engine);
+  g_autofree char *shipped = NULL;
+  assert_true(g_file_get_contents(TW_SOURCE_DIR "/sim/engines/vllm.xml", &shipped, NULL, NULL));
+  g_autoptr(GRegex) limits = g_regex_new("\\s(devices|precisions|max-[a-z]+)=\"[^\"]*\"", 0, 0, NULL);
+  g_autofree char *bare = g_regex_replace_literal(limits, shipped, -1, 0, "", 0, NULL);
+  g_auto(GStrv) halves = g_strsplit(bare, "<engine ", 2);
+  g_autofree char *xml = g_strconcat(halves[0], "<engine ", engine, " ", halves[1], NULL);
   g_autofree char *rows = g_strdup_printf("arrival_s,prompt_tokens,answer_tokens\n0,%d,10\n", tokens);
   assert_true(g_file_set_contents(engine_path, xml, -1, NULL));
   assert_true(g_file_set_contents(trace, rows, -1, NULL));
