@@ -281,6 +281,17 @@ GString *study_ablate(GPtrArray *cases, const char *scratch, int jobs)
   return text;
 }
 
+/* Whether rows of fitted engines are left. */
+static gboolean leaves_any(GPtrArray *cases, const study_variant *variant)
+{
+  for (guint i = 0; i < cases->len; i++) {
+    const validation_case *item = cases->pdata[i];
+    if (item->fitted && study_is_fitted_engine(item->engine) && !study_holds_out(variant, item))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 GArray *study_leave_one_out(GPtrArray *cases)
 {
   static const char *const names[] = {"model", "device", "engine", "set"};
@@ -293,7 +304,8 @@ GArray *study_leave_one_out(GPtrArray *cases)
       if (!item->fitted || !study_is_fitted_engine(item->engine) || !g_hash_table_add(seen, (char *)words[k]))
         continue;
       study_variant variant = {.name = names[k], .held_out = words[k]};
-      g_array_append_val(list, variant);
+      if (leaves_any(cases, &variant))
+        g_array_append_val(list, variant);
     }
   }
   return list;

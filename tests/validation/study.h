@@ -39,8 +39,8 @@ GString *study_hold_out(GPtrArray *cases, const study_variant *variants, guint n
 /* Leaving out each parameter: the same of the rows that were never fitted. */
 GString *study_ablate(GPtrArray *cases, const char *scratch, int jobs);
 
-/* One variant for every model, device, engine and data set that has rows of fitted engines. Free the array;
- * the words are borrowed from the cases. */
+/* One variant for every model, device, engine and data set that has rows of fitted engines and is not alone
+ * in it. Free the array; the words are borrowed from the cases. */
 GArray *study_leave_one_out(GPtrArray *cases);
 
 #endif

@@ -3,7 +3,10 @@
  *     validate --data DIR                              every row through the program, as tables
  *     validate --data DIR --fit --here                 the same with overheads that are fitted anew
  *     validate --data DIR --hold-out model=qwen3-32b   what the fit is worth for a model that it has not seen
- *     validate --data DIR --ablate                     what each parameter is worth */
+ *     validate --data DIR --ablate                     what each parameter is worth
+ *
+ * RESULTS.md is written by `validate --data DIR -m RESULTS.md`, STUDIES.md by `validate --data DIR
+ * --leave-one-out --ablate -m STUDIES.md`. */
 #include "tests/validation/evaluate.h"
 #include "tests/validation/explain.h"
 #include "tests/validation/report.h"
@@ -64,8 +67,6 @@ static study_variant variant_of(char *text)
 /* The tables of --hold-out, --leave-one-out and --ablate; NULL with a message where a word means nothing. */
 static GString *study(const options *o, GPtrArray *cases, const char *scratch)
 {
-  if (o->ablate)
-    return study_ablate(cases, scratch, o->jobs);
   g_autoptr(GArray) list =
       o->leave_one_out ? study_leave_one_out(cases) : g_array_new(FALSE, FALSE, sizeof(study_variant));
   for (char **text = o->hold_out; text != NULL && *text != NULL; text++) {
@@ -81,7 +82,17 @@ static GString *study(const options *o, GPtrArray *cases, const char *scratch)
     }
     g_array_append_val(list, variant);
   }
-  return study_hold_out(cases, (const study_variant *)(const void *)list->data, list->len, scratch, o->jobs);
+  GString *text = g_string_new(NULL);
+  if (list->len > 0) {
+    g_autoptr(GString) table =
+        study_hold_out(cases, (const study_variant *)(const void *)list->data, list->len, scratch, o->jobs);
+    g_string_append_printf(text, "%s\n", table->str);
+  }
+  if (o->ablate) {
+    g_autoptr(GString) table = study_ablate(cases, scratch, o->jobs);
+    g_string_append(text, table->str);
+  }
+  return text;
 }
 
 static guint parameters_of(char **words)
