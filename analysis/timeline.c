@@ -20,7 +20,7 @@ static const struct {
   int track;
 } segment_kinds[] = {
     {"prefill", PREFILL_TRACK}, {"decode", DECODE_TRACK}, {"preemption", PREEMPTION_TRACK},
-    {"load", LOAD_TRACK},       {"transfer", NO_TRACK},
+    {"load", LOAD_TRACK},       {"transfer", NO_TRACK},     {"fetch", NO_TRACK},
 };
 
 enum { COUNTER_COLUMNS = 4 };

@@ -17,6 +17,7 @@ static const struct property {
 } properties[] = {
     {"tw:device", ON_HOST | ON_CLUSTER},
     {"tw:accelerators", ON_HOST | ON_CLUSTER},
+    {"tw:kv_bytes", ON_HOST},
     {"tw:role", ON_ZONE | ON_CLUSTER},
     {"tw:rack", ON_ZONE | ON_CLUSTER},
     {"tw:row", ON_ZONE | ON_CLUSTER},
@@ -200,6 +201,12 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
                   "tw:accelerators of <%s>: \"%s\" is not a count; write a whole number of at least 1",
                   node->name, count);
   host.accelerators = (int)accelerators;
+  const xmlNode *store_prop = NULL;
+  g_autofree char *store = prop_get(node, "tw:kv_bytes", &store_prop);
+  if (store != NULL && (!tw_number_parse(store, &host.kv_bytes) || host.kv_bytes < 1 || host.kv_bytes > 1e18))
+    tw_node_fault(store_prop, reader->faults,
+                  "tw:kv_bytes of <%s>: \"%s\" is not a number of bytes; write a plain number, such as 1e12",
+                  node->name, store);
   return host;
 }
 

@@ -59,6 +59,7 @@ typedef struct tw_host {
   int accelerators;
   double speed_flops; /* SimGrid's own speed of the host */
   long line;
+  double kv_bytes; /* tw:kv_bytes: what it stores of KV caches that engines share; 0: nothing */
 } tw_host;
 
 typedef struct tw_link {

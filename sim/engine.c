@@ -31,7 +31,6 @@ struct tw_engine {
   tw_scheduler *ranks;
   tw_batch *batches;  /* of each rank, as the step model wants them */
   tw_offload offload; /* shared by the ranks */
-  tw_batch *estimate; /* likewise, for what has not happened */
 
   gboolean busy; /* a segment is under way */
   tw_segment segment;
@@ -54,57 +53,21 @@ struct tw_engine {
 
 /* ---- Offloading ---- */
 
-/* What a rank evicts goes to the hosts' memory, */
-static void rank_evicted(void *user, const tw_prefix_piece *evicted, double let_go_s)
-{
-  tw_engine *engine = user;
-  tw_kv_piece piece = tw_offload_piece(&engine->offload, evicted, let_go_s);
-  tw_kv_tier_put(engine->offload.host, &piece);
-}
-
-/* what it has again is not kept twice, */
-static void rank_added(void *user, guint64 chain)
-{
-  tw_kv_tier_take(((tw_engine *)user)->offload.host, chain);
-}
-
-/* and what they have no room for to whoever cares. */
-static void host_spilled(void *user, const tw_kv_piece *piece)
-{
-  tw_engine *engine = user;
-  if (engine->listener.spilled != NULL)
-    engine->listener.spilled(engine->listener.user, engine->index, piece);
-}
-
-static double prefill_s(void *user, gint64 done, gint64 tokens)
-{
-  const tw_engine *engine = user;
-  const tw_engine_config *config = &engine->config;
-  tw_step_cost cost;
-  engine->estimate[0] = (tw_batch){.next_full = G_MAXINT64};
-  tw_batch_add_chunk(&engine->estimate[0], done, tokens, config->scheduler.window, TRUE);
-  tw_step_model_cost(config->model, engine->estimate, config->ranks, &cost);
-  return cost.time_s.first;
-}
-
 static void init_offload(tw_engine *engine)
 {
   const tw_engine_config *config = &engine->config;
   if (config->offload.host_bytes <= 0)
     return;
-  engine->offload = (tw_offload){
-      .config = config->offload,
-      .host = tw_kv_tier_new(config->offload.host_bytes, host_spilled, engine),
-      .prefill_s = prefill_s,
-      .user = engine,
-  };
-  engine->estimate = g_new0(tw_batch, (gsize)config->ranks);
+  tw_offload_init(&engine->offload, &config->offload);
+  engine->offload.model = config->model;
+  engine->offload.window = config->scheduler.window;
+  engine->offload.batches = g_new0(tw_batch, (gsize)config->ranks);
+  engine->offload.ranks = config->ranks;
+  engine->offload.engine = engine->index;
+  engine->offload.spilled = engine->listener.spilled;
+  engine->offload.user = engine->listener.user;
   for (int i = 0; i < config->ranks; i++) {
-    tw_prefix_cache *prefixes = &engine->ranks[i].prefixes;
-    prefixes->spilled = rank_evicted;
-    prefixes->added = rank_added;
-    prefixes->user = engine;
-    prefixes->seed = config->offload.seed;
+    tw_offload_attach(&engine->offload, &engine->ranks[i].prefixes);
     engine->ranks[i].config.offload = &engine->offload;
   }
 }
@@ -144,8 +107,7 @@ void tw_engine_free(tw_engine *engine)
     tw_scheduler_clear(&engine->ranks[i]);
   g_free(engine->ranks);
   g_free(engine->batches);
-  g_free(engine->estimate);
-  tw_kv_tier_free(engine->offload.host);
+  tw_offload_clear(&engine->offload);
   g_free(engine);
 }
 
@@ -311,6 +273,25 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, dou
   return tw_prefix_cache_find(&rank->prefixes, request).tokens;
 }
 
+void tw_engine_catch_up(tw_engine *engine, double now_s)
+{
+  if (!engine->busy || engine->offload.host == NULL)
+    return;
+  gint64 iterations = ended_before(engine, now_s) - engine->segment.done;
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_evict_prefixes(&engine->ranks[i], iterations);
+}
+
+const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine)
+{
+  return &least_loaded_rank(engine)->prefixes;
+}
+
+const tw_offload *tw_engine_offload(const tw_engine *engine)
+{
+  return &engine->offload;
+}
+
 /* Of pure decodes any boundary is as good as another. */
 static gboolean decodes_alone(const tw_engine *engine)
 {
@@ -355,6 +336,15 @@ gboolean tw_engine_was_slowed(tw_engine *engine)
   gboolean slowed = engine->slowed;
   engine->slowed = FALSE;
   return slowed || (engine->busy && is_slow(engine));
+}
+
+void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s)
+{
+  tw_engine_catch_up(engine, now_s);
+  for (guint i = 0; i < n; i++)
+    tw_kv_tier_put(engine->offload.host, &pieces[i]);
+  if (tw_engine_waiting(engine) > 0) /* and what they push out matters to whoever waits */
+    look_at_boundary(engine, TRUE, now_s);
 }
 
 /* What the window sends. */

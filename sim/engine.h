@@ -149,6 +149,14 @@ double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
 /* Leading prompt tokens that the rank which would get the request now has in its prefix cache. */
 gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s);
 
+/* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what
+ * the accelerators and hosts hold can be looked at. */
+void tw_engine_catch_up(tw_engine *engine, double now_s);
+const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine); /* of the rank that would get a request now */
+const tw_offload *tw_engine_offload(const tw_engine *engine);
+/* Pieces have come into the memory of its hosts. */
+void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s);
+
 gint64 tw_engine_running(const tw_engine *engine);
 gint64 tw_engine_waiting(const tw_engine *engine);   /* for a place in a batch, with or without KV */
 gint64 tw_engine_kv_blocks(const tw_engine *engine); /* of all ranks */

@@ -1,5 +1,6 @@
 #include "sim/factory.h"
 
+#include "sim/fetches.h"
 #include "sim/fleet.h"
 #include "sim/intervals.h"
 #include "sim/transfers.h"
@@ -22,6 +23,7 @@ struct tw_factory {
   tw_router router;
   tw_engine **engines;
   tw_transfers *transfers; /* NULL where no pool hands over */
+  tw_fetches *fetches;     /* NULL where no pool has a shared store */
   tw_windows *windows;     /* NULL where no engine leaves its NVLink domain */
   GArray *touched;         /* engines whose due time the event under way may have changed */
   tw_heap agenda;          /* engines by due time */
@@ -151,6 +153,11 @@ static void delivery_scheduled(void *user)
     factory->moved(factory->user, TW_FACTORY_TRANSFERS);
 }
 
+static void piece_spilled(void *user, int engine, const tw_kv_piece *piece)
+{
+  tw_fetches_spilled(((tw_factory *)user)->fetches, engine, piece);
+}
+
 static double full_share(const tw_model *model)
 {
   return model->window_layers > 0 ? 1 - (double)model->window_layers / (double)model->layers : 1;
@@ -224,6 +231,17 @@ static void init_transfers(tw_factory *factory, const tw_network *network)
   factory->router.transfer_s = transfer_s;
 }
 
+static gboolean shares_store(const tw_scenario *scenario)
+{
+  for (int i = 0; i < scenario->n_pools; i++)
+    if (scenario->pools[i].store)
+      return TRUE;
+  return FALSE;
+}
+
+static void sequence_fetched(void *user, tw_sequence *sequence, int engine, double start_s, double now_s,
+                             gint64 bytes);
+
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
                            const tw_network *network, void (*moved)(void *user, int engine), void *user)
 {
@@ -246,6 +264,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                                  .preempted = segments ? sequences_preempted : NULL,
                                  .handed_over = sequence_handed_over,
                                  .post = window_posted,
+                                 .spilled = shares_store(scenario) ? piece_spilled : NULL,
                                  .user = factory};
   if (tw_scenario_uses_network(scenario))
     factory->windows = tw_windows_new(scenario, network, window_resumed, factory);
@@ -256,6 +275,8 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
     factory->agenda_nodes[i].place = TW_HEAP_OUT;
   }
   init_transfers(factory, network);
+  tw_fetch_listener fetch_listener = {sequence_fetched, delivery_scheduled, factory};
+  factory->fetches = tw_fetches_new(scenario, factory->engines, network, &fetch_listener);
   factory->admission = tw_admission_new(&scenario->admission);
   factory->intervals =
       tw_intervals_new(scenario, factory->engines, factory->power, network, tw_recorder_log(recorder));
@@ -271,6 +292,7 @@ void tw_factory_free(tw_factory *factory)
     return;
   tw_fleet_free(factory->fleet);
   tw_transfers_free(factory->transfers);
+  tw_fetches_free(factory->fetches);
   tw_windows_free(factory->windows);
   for (int i = 0; i < factory->scenario->n_engines; i++)
     tw_engine_free(factory->engines[i]);
@@ -359,12 +381,14 @@ double tw_factory_next_control(const tw_factory *factory)
 
 double tw_factory_next_delivery(const tw_factory *factory)
 {
-  return factory->transfers != NULL ? tw_transfers_due(factory->transfers) : INFINITY;
+  double transfer_s = factory->transfers != NULL ? tw_transfers_due(factory->transfers) : INFINITY;
+  return factory->fetches != NULL ? fmin(transfer_s, tw_fetches_due(factory->fetches)) : transfer_s;
 }
 
 gboolean tw_factory_waits_for_flows(const tw_factory *factory)
 {
-  return (factory->transfers != NULL && tw_transfers_under_way(factory->transfers) > 0) ||
+  return (factory->fetches != NULL && tw_fetches_under_way(factory->fetches) > 0) ||
+         (factory->transfers != NULL && tw_transfers_under_way(factory->transfers) > 0) ||
          (factory->held.length > 0 && tw_fleet_flows(factory->fleet) > 0) ||
          (factory->windows != NULL && tw_windows_under_way(factory->windows) > 0);
 }
@@ -401,6 +425,8 @@ static void end_event(tw_factory *factory)
   }
   if (factory->transfers != NULL)
     tw_transfers_start_flows(factory->transfers);
+  if (factory->fetches != NULL)
+    tw_fetches_start_flows(factory->fetches);
   if (factory->windows != NULL)
     tw_windows_start_flows(factory->windows);
   if (factory->fleet != NULL)
@@ -425,14 +451,23 @@ static void cancel(tw_factory *factory, tw_sequence *sequence, double now_s)
   free_sequence(factory, sequence);
 }
 
+/* The same, of one that was sent to an engine. */
+static void cancel_routed(tw_factory *factory, tw_sequence *sequence, double now_s)
+{
+  tw_router_release(&factory->router, sequence->prefill_engine, &sequence->request);
+  if (sequence->decode_engine >= 0)
+    tw_router_release(&factory->router, sequence->decode_engine, &sequence->request);
+  cancel(factory, sequence, now_s);
+}
+
 /* The next deadline has come: whoever is not scheduled yet need not be. */
 static void meet_deadline(tw_factory *factory, double now_s)
 {
   tw_heap_node *node = tw_heap_top(&factory->deadlines);
   tw_sequence *sequence = tw_container(node, tw_sequence, deadline);
   tw_heap_remove(&factory->deadlines, node);
-  if (!isnan(sequence->first_scheduled_s))
-    return;
+  if (!isnan(sequence->first_scheduled_s) || sequence->fetching)
+    return; /* the latter meets it when its fetch has ended */
   int engine = sequence->prefill_engine;
   if (engine < 0) {
     g_queue_unlink(&factory->held, &sequence->link);
@@ -442,10 +477,7 @@ static void meet_deadline(tw_factory *factory, double now_s)
   }
   tw_engine_cancel(factory->engines[engine], sequence, now_s);
   touch(factory, engine);
-  tw_router_release(&factory->router, engine, &sequence->request);
-  if (sequence->decode_engine >= 0)
-    tw_router_release(&factory->router, sequence->decode_engine, &sequence->request);
-  cancel(factory, sequence, now_s);
+  cancel_routed(factory, sequence, now_s);
 }
 
 /* Takes a request that no engine can serve. */
@@ -485,8 +517,26 @@ static void route(tw_factory *factory, tw_sequence *sequence, double now_s)
   }
   sequence->prefill_engine = engine;
   sequence->decode_engine = decode;
+  sequence->fetching =
+      factory->fetches != NULL && tw_fetches_begin(factory->fetches, sequence, engine, now_s);
+  if (sequence->fetching)
+    return;
   tw_engine_submit(factory->engines[engine], sequence, now_s);
   touch(factory, engine);
+}
+
+static void sequence_fetched(void *user, tw_sequence *sequence, int engine, double start_s, double now_s,
+                             gint64 bytes)
+{
+  tw_factory *factory = user;
+  if (factory->scenario->segments && tw_recorder_log(factory->recorder) != NULL)
+    log_segment(factory, engine, "fetch", start_s, now_s, 1, 0, bytes);
+  sequence->fetching = FALSE;
+  touch(factory, engine);
+  if (sequence->request.arrival_s + factory->scenario->deadline_s <= now_s)
+    cancel_routed(factory, sequence, now_s);
+  else
+    tw_engine_submit(factory->engines[engine], sequence, now_s);
 }
 
 /* Keeps a request until an engine serves. */
@@ -549,6 +599,15 @@ static void step(tw_factory *factory, int engine, double now_s)
     tw_transfers_retry(factory->transfers, engine, now_s);
 }
 
+/* What has crossed the network is there. */
+static void deliver(tw_factory *factory, double now_s)
+{
+  if (factory->transfers != NULL && tw_transfers_due(factory->transfers) == now_s)
+    tw_transfers_step(factory->transfers);
+  else
+    tw_fetches_step(factory->fetches);
+}
+
 /* The governor acts, or engines begin to serve or to load, before anything else at that instant. */
 static void control(tw_factory *factory)
 {
@@ -588,7 +647,7 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
       else
         dispatch(factory, now_s);
     } else if (delivery_s == now_s) {
-      tw_transfers_step(factory->transfers);
+      deliver(factory, now_s);
     } else {
       step(factory, (int)top->tie, now_s);
     }
@@ -647,6 +706,12 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   if (factory->transfers != NULL) {
     g_autoptr(GPtrArray) left = g_ptr_array_new();
     tw_transfers_evict(factory->transfers, left);
+    for (guint k = 0; k < left->len; k++)
+      record_unfinished(factory, left->pdata[k], end_s);
+  }
+  if (factory->fetches != NULL) {
+    g_autoptr(GPtrArray) left = g_ptr_array_new();
+    tw_fetches_evict(factory->fetches, left);
     for (guint k = 0; k < left->len; k++)
       record_unfinished(factory, left->pdata[k], end_s);
   }

@@ -106,7 +106,7 @@ const char *tw_column_type_name(tw_column_type type);
 
 #define TW_SEGMENT_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INTEGER(engine, "", "number of the engine")                                                                \
-  TEXT(kind, "prefill, decode, transfer, preemption or load")                                                \
+  TEXT(kind, "prefill, decode, transfer, fetch, preemption or load")                                         \
   INSTANT(start_s, "when it began")                                                                          \
   INSTANT(end_s, "when it ended")                                                                            \
   INTEGER(requests, "requests", "requests that took part")                                                   \

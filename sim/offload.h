@@ -14,6 +14,7 @@
 
 #include "sim/kv_tier.h"
 #include "sim/prefix_cache.h"
+#include "sim/step_time.h"
 
 typedef struct tw_offload_config {
   gint64 host_bytes;  /* memory of the engine's hosts for KV; 0: none */
@@ -25,11 +26,25 @@ typedef struct tw_offload_config {
 typedef struct tw_offload {
   tw_offload_config config;
   tw_kv_tier *host; /* NULL: no offloading */
-  /* How long an engine takes for `tokens` prompt tokens behind `done` others, without anything beside them.
-   */
-  double (*prefill_s)(void *user, gint64 done, gint64 tokens);
+
+  /* What the time of a prefill is estimated with: the engine's step model, batches of its ranks to try, and
+   * its attention window. */
+  const tw_step_model *model;
+  tw_batch *batches; /* owned */
+  int ranks;
+  gint64 window;
+
+  /* Where pieces go that the hosts have no room for; or NULL. */
+  void (*spilled)(void *user, int engine, const tw_kv_piece *piece);
   void *user;
+  int engine;
 } tw_offload;
+
+/* The hosts' memory; what else it needs is for the owner to set. */
+void tw_offload_init(tw_offload *offload, const tw_offload_config *config);
+void tw_offload_clear(tw_offload *offload);
+/* What a rank evicts from its prefix cache goes to the hosts, and what it has again is not kept there. */
+void tw_offload_attach(tw_offload *offload, tw_prefix_cache *cache);
 
 /* What is worth loading of a prompt. */
 typedef struct tw_offload_hit {
@@ -42,8 +57,5 @@ tw_offload_hit tw_offload_find(const tw_offload *offload, const tw_prefix_cache 
                                const tw_request *request, const tw_prefix_hit *hit);
 /* Time that it saves to have `tokens` more of a prompt behind the `done` first ones. */
 double tw_offload_saves_s(const tw_offload *offload, const tw_request *request, gint64 done, gint64 tokens);
-
-/* The piece of `blocks` KV blocks for a tier. */
-tw_kv_piece tw_offload_piece(const tw_offload *offload, const tw_prefix_piece *piece, double used_s);
 
 #endif

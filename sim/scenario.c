@@ -347,7 +347,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   pool->memory = tw_memory_plan(&setting, pool->memory_fraction, pool->max_batched_tokens, pool->max_seqs,
                                 pool->block_tokens);
   check_memory(pool, node, faults);
-  tw_scenario_read_offload(pool, node, faults);
+  tw_scenario_read_offload(scenario, pool, node, faults);
   pool->step_model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
   pool->power = tw_power_law_of(pool->device, (tw_precision)pool->weights,
                                 (int)(pool->tp * pool->pp * pool->dp), 1 - setting.throttle);
@@ -528,9 +528,9 @@ void tw_scenario_free(tw_scenario *scenario)
 gboolean tw_scenario_uses_network(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
-    if (tw_pool_loads_weights(&scenario->pools[i]) || scenario->pools[i].role == TW_POOL_PREFILL ||
-        scenario->pools[i].reach.tensor > 1 || scenario->pools[i].reach.experts > 1 ||
-        scenario->pools[i].reach.stages)
+    if (tw_pool_loads_weights(&scenario->pools[i]) || scenario->pools[i].store ||
+        scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
+        scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
       return TRUE;
   return FALSE;
 }

@@ -54,6 +54,7 @@ typedef struct tw_pool {
   tw_overhead overhead;
 
   double host_bytes, host_bytes_per_s; /* for offloaded KV: of each engine; to each accelerator */
+  gboolean store;                      /* what the hosts have no room for goes to the shared store */
   tw_offload_config offload;
 
   tw_model *model;
@@ -202,7 +203,8 @@ void tw_scenario_clear_power(tw_scenario *scenario);
 /* Checks what the pools say of starting and parking (scenario_fleet.c), once they are placed. */
 void tw_scenario_check_fleet(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads the <kv-offload> of a pool whose device and memory are known (scenario_offload.c). */
-void tw_scenario_read_offload(tw_pool *pool, const xmlNode *pool_node, tw_faults *faults);
+void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
+                              tw_faults *faults);
 
 /* Reads a <sessions> element (scenario_sessions.c); and what a stream needs to know of it. */
 void tw_scenario_read_sessions(tw_scenario *scenario, const xmlNode *node, tw_faults *faults);

@@ -9,6 +9,10 @@ static const tw_attribute offload_attributes[] = {
      .help = "of the hosts of each engine, for blocks that the accelerators evict from their prefix cache"},
     {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, TW_ABSENT, .max = 1e15, .positive = TRUE,
      FIELD(host_bytes_per_s), .help = "from there to each accelerator; the device's host link if absent"},
+    {"store", TW_ATTR_BOOL, .fallback = "false", FIELD(store),
+     .help =
+         "what they have no room for goes to the platform's storage hosts (tw:kv_bytes), and is fetched over "
+         "the network"},
     {0}};
 
 static gboolean check_offload(const xmlNode *node, const void *target, tw_faults *faults)
@@ -39,7 +43,16 @@ static guint64 seed_of(const tw_pool *pool)
   return tw_chance_next(&chance);
 }
 
-void tw_scenario_read_offload(tw_pool *pool, const xmlNode *pool_node, tw_faults *faults)
+static gboolean has_store(const tw_platform *platform)
+{
+  for (int i = 0; i < platform->n_hosts; i++)
+    if (platform->hosts[i].kv_bytes > 0)
+      return TRUE;
+  return FALSE;
+}
+
+void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
+                              tw_faults *faults)
 {
   const xmlNode *node = tw_node_child(pool_node, tw_offload_element.name);
   const tw_model *model = pool->model;
@@ -51,6 +64,10 @@ void tw_scenario_read_offload(tw_pool *pool, const xmlNode *pool_node, tw_faults
   if (isnan(pool->host_bytes_per_s))
     tw_node_fault(node, faults, "the bandwidth between %s and its host is not known; write bandwidth=\"...\"",
                   pool->device->label);
+  if (pool->store && !has_store(scenario->platform))
+    tw_node_fault(node, faults,
+                  "store=\"true\", but no host of the platform has room for KV; give hosts in a zone of role "
+                  "storage the property tw:kv_bytes");
   double tokens = (double)pool->block_tokens, layers = (double)(model->layers - model->window_layers);
   pool->offload = (tw_offload_config){
       .host_bytes = (gint64)pool->host_bytes,

@@ -52,6 +52,7 @@ typedef struct tw_sequence {
   tw_prefix_node *prefix; /* the cached blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
   gboolean decoding;
+  gboolean fetching;        /* it waits for a fetch from the store, and is at no engine yet */
   tw_client *client;        /* whose turn it is, where clients are treated fairly; else NULL */
   tw_charge_sums charged;   /* the rank's sums as its decodes were last charged to it */
   GList link;               /* in the running list, in admission order */

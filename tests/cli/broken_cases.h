@@ -150,6 +150,20 @@ static const broken cases[] = {
      .find = "replicas=\"1\"/>",
      .replace = "role=\"decode\">\n<kv-offload host-memory=\"1TB\"/></pool>",
      .message = "s.xml:5: a pool of role=\"decode\" computes no prompts; leave <kv-offload> out"},
+    {.name = "a store that no host has room for",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<kv-offload host-memory=\"1TB\" store=\"true\"/></pool>",
+     .message =
+         "s.xml:5: store=\"true\", but no host of the platform has room for KV; give hosts in a zone of "
+         "role storage the property tw:kv_bytes"},
+    {.name = "a store of no size",
+     .file = PLATFORM,
+     .find = "<host id=\"node-1\" speed=\"1Gf\"/>",
+     .replace = "<host id=\"node-1\" speed=\"1Gf\"><prop id=\"tw:kv_bytes\" value=\"1TB\"/></host>",
+     .message =
+         "platform.xml:10: tw:kv_bytes of <host>: \"1TB\" is not a number of bytes; write a plain number, "
+         "such as 1e12"},
     {.name = "an unknown element",
      .file = SCENARIO,
      .find = "<pool ",

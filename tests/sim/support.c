@@ -147,6 +147,15 @@ void test_disaggregate(tw_scenario *scenario, int prefill_engines)
   }
 }
 
+void test_store(tw_scenario *scenario, double bytes)
+{
+  tw_platform *platform = scenario->platform;
+  platform->hosts = g_renew(tw_host, platform->hosts, (gsize)platform->n_hosts + 1);
+  platform->hosts[platform->n_hosts++] = (tw_host){.kv_bytes = bytes};
+  for (int i = 0; i < scenario->n_pools; i++)
+    scenario->pools[i].store = scenario->pools[i].offload.host_bytes > 0;
+}
+
 static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
                                double until_s, void (*after)(void *user, const tw_factory *factory),
                                void *user)

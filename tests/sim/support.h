@@ -29,6 +29,8 @@ void test_scenario_power(tw_scenario *scenario);
 /* Makes the first engines a prefill pool and the others a decode pool of the same kind, each engine on a host
  * of its own. A token's KV takes a megabyte, and every pair of hosts has test_route to itself. */
 void test_disaggregate(tw_scenario *scenario, int prefill_engines);
+/* Adds a host that stores `bytes` of KV, and has all pools that offload use it; after test_disaggregate. */
+void test_store(tw_scenario *scenario, double bytes);
 extern const tw_route test_route; /* 10 us, 1 GB/s: a millisecond a token */
 
 /* Runs a scenario to its end without SimGrid, as a plain loop over its events, logging into `directory`

@@ -62,7 +62,7 @@ static gint64 pick_router(tw_chance *chance)
 static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
 {
   (void)state;
-  guint64 preemptions = 0, completed = 0, cancelled = 0, cached_tokens = 0, host_tokens = 0;
+  guint64 preemptions = 0, completed = 0, cancelled = 0, cached_tokens = 0, host_tokens = 0, store_tokens = 0;
   for (guint64 seed = 0; seed < SCENARIOS; seed++) {
     tw_chance chance = tw_chance_new(seed, "scenario");
     /* Round costs make boundaries fall on arrivals; the others leave nothing to coincidence. */
@@ -81,9 +81,12 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->order = (int)tw_chance_below(&chance, 3);
     pool->dp = between(&chance, 1, 3);
     pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
+    gboolean store = FALSE;
     if (pool->prefix_cache && tw_chance_below(&chance, 2) == 0) {
+      store = tw_chance_below(&chance, 2) == 0;
       costs.per_prompt_s += 5e-5; /* some loads are worth it, some are not */
-      pool->offload = (tw_offload_config){between(&chance, 1, 300), 1, 1e-3 * tw_chance_uniform(&chance), 1};
+      pool->offload =
+          (tw_offload_config){between(&chance, 1, store ? 60 : 300), 1, 1e-3 * tw_chance_uniform(&chance), 1};
     }
     pool->max_seqs = between(&chance, 1, 40);
     pool->max_batched_tokens =
@@ -104,6 +107,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
           (tw_admission_config){1000, 4000, (int)tw_chance_below(&chance, 2), TW_BUCKET_CLIENT};
     if (scenario->n_engines > 1 && tw_chance_below(&chance, 2) == 0)
       test_disaggregate(scenario, (int)between(&chance, 1, scenario->n_engines - 1));
+    if (store)
+      test_store(scenario, (double)between(&chance, 1, 1000));
     scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);
     scenario->frontend_per_token_s = 1e-5 * (double)tw_chance_below(&chance, 2);
 
@@ -118,6 +123,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       cancelled += tw_recorder_totals(recorder)->endings[TW_CANCELLED];
       cached_tokens += tw_recorder_totals(recorder)->cached_tokens;
       host_tokens += tw_recorder_totals(recorder)->host_tokens;
+      store_tokens += tw_recorder_totals(recorder)->store_tokens;
     }
     if (!g_str_equal(tables[0], tables[1])) {
       g_auto(GStrv) macro = g_strsplit(tables[0], "\n", -1), single = g_strsplit(tables[1], "\n", -1);
@@ -144,6 +150,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
   assert_true(cancelled > 500);
   assert_true(cached_tokens > 100000);
   assert_true(host_tokens > 10000);
+  assert_true(store_tokens > 1000);
 }
 
 int main(void)

@@ -131,44 +131,26 @@ static void twin_serve(twin *t, const guint64 *ids, int n, double now_s, gint64 
     twin_find(t, ids, k)->let_go_s = now_s;
 }
 
-typedef struct pair {
-  tw_prefix_cache above;
-  tw_offload below;
-} pair;
-
-static void evicted(void *user, const tw_prefix_piece *p, double let_go_s)
-{
-  pair *both = user;
-  tw_kv_piece down = tw_offload_piece(&both->below, p, let_go_s);
-  tw_kv_tier_put(both->below.host, &down);
-}
-
-static void added(void *user, guint64 chain)
-{
-  tw_kv_tier_take(((pair *)user)->below.host, chain);
-}
-
-static double slow(void *user, gint64 done, gint64 tokens)
-{
-  (void)user, (void)done;
-  return (double)tokens;
-}
-
 static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
 {
   (void)state;
+  static const test_costs costs = {1, 0, 0, 1, FALSE};
+  g_autoptr(tw_step_model) model = test_step_model(&costs);
   gint64 found_above = 0, found_below = 0;
   for (guint64 seed = 0; seed < 30; seed++) {
     tw_chance chance = tw_chance_new(seed, "tiers");
     g_autofree twin *t = g_new0(twin, 1);
     t->above = 6 + (gint64)tw_chance_below(&chance, 10);
     t->below = 1 + (gint64)tw_chance_below(&chance, 20);
-    pair both = {.below = {.config = {.block_bytes = 1}, .prefill_s = slow}};
-    both.below.host = tw_kv_tier_new(t->below, NULL, NULL);
-    tw_prefix_cache_init(&both.above, HASH_TOKENS);
-    both.above.spilled = evicted;
-    both.above.added = added;
-    both.above.user = &both;
+    tw_prefix_cache above;
+    tw_offload below;
+    tw_batch batch = {0};
+    tw_offload_init(&below, &(tw_offload_config){.host_bytes = t->below, .block_bytes = 1});
+    below.model = model;
+    below.batches = g_memdup2(&batch, sizeof batch);
+    below.ranks = 1;
+    tw_prefix_cache_init(&above, HASH_TOKENS);
+    tw_offload_attach(&below, &above);
     for (int step = 0; step < 600; step++) {
       guint64 ids[LONGEST];
       int n = 1 + (int)tw_chance_below(&chance, LONGEST);
@@ -176,26 +158,25 @@ static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
         ids[i] = tw_chance_below(&chance, 3);
       tw_request request = {
           .prompt_tokens = n * HASH_TOKENS, .n_hashes = n, .hash_tokens = HASH_TOKENS, .hashes = ids};
-      both.above.now_s = step;
-      tw_prefix_hit hit = tw_prefix_cache_find(&both.above, &request);
-      tw_offload_hit below = tw_offload_find(&both.below, &both.above, &request, &hit);
+      above.now_s = step;
+      tw_prefix_hit hit = tw_prefix_cache_find(&above, &request);
+      tw_offload_hit found = tw_offload_find(&below, &above, &request, &hit);
       gint64 expected_above, expected_below;
       twin_serve(t, ids, n, step, &expected_above, &expected_below);
       assert_int_equal(tw_prefix_depth(hit.node), expected_above);
-      assert_int_equal(below.blocks, expected_below);
+      assert_int_equal(found.blocks, expected_below);
       found_above += expected_above;
       found_below += expected_below;
       /* As the scheduler does it: what is below comes up before room is made. */
-      tw_prefix_cache_hold(&both.above, hit.node);
+      tw_prefix_cache_hold(&above, hit.node);
       gint64 used = 0;
-      tw_prefix_node *node =
-          tw_prefix_cache_add(&both.above, &request, hit.node, request.prompt_tokens, &used);
-      tw_prefix_cache_evict(&both.above, t->above - n);
-      tw_prefix_cache_release(&both.above, node);
-      tw_kv_tier_audit(both.below.host);
+      tw_prefix_node *node = tw_prefix_cache_add(&above, &request, hit.node, request.prompt_tokens, &used);
+      tw_prefix_cache_evict(&above, t->above - n);
+      tw_prefix_cache_release(&above, node);
+      tw_kv_tier_audit(below.host);
     }
-    tw_prefix_cache_clear(&both.above);
-    tw_kv_tier_free(both.below.host);
+    tw_prefix_cache_clear(&above);
+    tw_offload_clear(&below);
   }
   assert_true(found_above > 1000 && found_below > 1000);
 }
@@ -248,18 +229,87 @@ static void what_the_hosts_hold_is_loaded_where_that_is_faster(void **state)
   }
 }
 
+/* ---- The shared store ---- */
+
+/* Two engines in turn, each with six blocks above and four in its hosts, and a store over 1 GB/s and 10 us.
+ * Engine 0 serves 1 to 5, and pushes them down with two prompts of six blocks: 5 goes to the store with the
+ * first, 1 to 4 with the second. Engine 1 has never seen them: it waits for the four blocks that can be
+ * found, 4.01 ms at a megabyte each, and computes 16 tokens, in 26 ms; their loads of 1 ms go on beside. At
+ * 20 MB a block the fetch takes 80 ms, and loading 4 ms: to compute the 64 tokens takes 64 ms more, and is
+ * preferred. */
+static void what_the_store_holds_is_fetched_where_that_is_faster(void **state)
+{
+  (void)state;
+  static const struct {
+    double block_bytes, takes_s;
+    gint64 store_tokens;
+  } cases[] = {{1e6, 0.00401 + 0.026, 64}, {10e6, 0.04001 + 0.026, 64}, {20e6, 0.09, 0}};
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    tw_scenario *scenario = test_scenario(2, &ten_ms, 6);
+    double bytes = cases[i].block_bytes;
+    scenario->pools[0].prefix_cache = TRUE;
+    scenario->pools[0].offload = (tw_offload_config){(gint64)(4 * bytes), bytes, 0.001, 1};
+    test_store(scenario, 100 * bytes);
+    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "round-robin");)
+      scenario->router++;
+    g_autofree char *directory = test_directory();
+    g_autofree char *trace = g_strconcat(header,
+                                         "0,80,1,16,1 2 3 4 5\n1,10,1,16,90\n"
+                                         "2,96,1,16,6 7 8 9 10 11\n3,10,1,16,91\n"
+                                         "4,96,1,16,12 13 14 15 16 17\n5,80,1,16,1 2 3 4 5\n",
+                                         NULL);
+    g_autoptr(tw_recorder) recorder = test_run(scenario, trace, directory);
+    assert_near(cell(directory, "completion_s", 5), 5 + cases[i].takes_s, 1e-9);
+    assert_int_equal(cell(directory, "store_cached_tokens", 5), cases[i].store_tokens);
+    assert_int_equal(cell(directory, "host_cached_tokens", 5), 0);
+    assert_int_equal(cell(directory, "cached_tokens", 5), cases[i].store_tokens);
+    assert_int_equal(tw_recorder_totals(recorder)->store_tokens, cases[i].store_tokens);
+    test_remove(directory);
+    test_scenario_free(scenario);
+  }
+}
+
+/* As above; the deadline of 2 ms comes while the fetch of 4 ms goes on, and the request is cancelled as that
+ * ends. What has come stays: the next that asks, at the same engine, loads it from the hosts' memory, and it
+ * still counts as the store's. */
+static void a_request_whose_fetch_outlasts_its_deadline_is_cancelled(void **state)
+{
+  (void)state;
+  tw_scenario *scenario = test_scenario(2, &ten_ms, 6);
+  scenario->pools[0].prefix_cache = TRUE;
+  scenario->pools[0].offload = (tw_offload_config){4000000, 1e6, 0.001, 1};
+  scenario->deadline_s = 0.002;
+  test_store(scenario, 1e8);
+  for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "round-robin");)
+    scenario->router++;
+  g_autofree char *directory = test_directory();
+  g_autofree char *trace =
+      g_strconcat(header,
+                  "0,80,1,16,1 2 3 4 5\n1,10,1,16,90\n2,96,1,16,6 7 8 9 10 11\n3,10,1,16,91\n"
+                  "4,96,1,16,12 13 14 15 16 17\n5,80,1,16,1 2 3 4 5\n"
+                  "6,10,1,16,92\n7,80,1,16,1 2 3 4 5\n",
+                  NULL);
+  g_autoptr(tw_recorder) recorder = test_run(scenario, trace, directory);
+  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_CANCELLED], 1);
+  assert_near(cell(directory, "completion_s", 5), 5.00401, 1e-9);
+  assert_near(cell(directory, "completion_s", 7), 7.026, 1e-9);
+  assert_int_equal(cell(directory, "store_cached_tokens", 7), 64);
+  test_remove(directory);
+  test_scenario_free(scenario);
+}
+
 /* ---- Mooncake's conversation trace, one request after the other ---- */
 
 #define MOONCAKE TW_SOURCE_DIR "/workloads/traces/mooncake-conversation.jsonl.gz"
 enum { MOONCAKE_BLOCK = 512 };
 
 typedef struct hits {
-  guint64 all, host;
+  guint64 all, host, store;
 } hits;
 
-static hits mooncake_hits(gint64 above, gint64 below)
+static hits mooncake_hits(gint64 above, gint64 below, gint64 store)
 {
-  static const test_costs slow_prompts = {1e-6, 0, 0, 1e-9, FALSE};
+  static const test_costs slow_prompts = {1e-6, 0, 0, 1e-6, FALSE};
   GError *error = NULL;
   tw_scenario *scenario = test_scenario(1, &slow_prompts, above);
   tw_pool *pool = &scenario->pools[0];
@@ -268,6 +318,8 @@ static hits mooncake_hits(gint64 above, gint64 below)
   pool->max_seqs = 1;
   pool->max_batched_tokens = 1 << 20;
   pool->offload = (tw_offload_config){below, 1, 0, 1};
+  if (store > 0)
+    test_store(scenario, (double)store);
   scenario->audit = FALSE;
   scenario->interval_s = 1e6;
   tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
@@ -275,7 +327,8 @@ static hits mooncake_hits(gint64 above, gint64 below)
   g_autoptr(tw_stream) stream = tw_stream_open(MOONCAKE, NULL, &options, &error);
   g_autoptr(tw_recorder) recorder = test_run_stream(scenario, stream, NULL, INFINITY);
   const tw_request_totals *totals = tw_recorder_totals(recorder);
-  hits found = {totals->cached_tokens / MOONCAKE_BLOCK, totals->host_tokens / MOONCAKE_BLOCK};
+  hits found = {totals->cached_tokens / MOONCAKE_BLOCK, totals->host_tokens / MOONCAKE_BLOCK,
+                totals->store_tokens / MOONCAKE_BLOCK};
   test_scenario_free(scenario);
   return found;
 }
@@ -285,10 +338,10 @@ static hits mooncake_hits(gint64 above, gint64 below)
 static void memory_below_is_worth_as_much_as_memory_above(void **state)
 {
   (void)state;
-  static const gint64 capacities[][2] = {{256, 768}, {512, 512}, {256, 3840}, {1024, 15360}};
+  static const gint64 capacities[][2] = {{256, 768}, {1024, 15360}};
   for (guint i = 0; i < G_N_ELEMENTS(capacities); i++) {
-    hits one = mooncake_hits(capacities[i][0] + capacities[i][1], 0);
-    hits two = mooncake_hits(capacities[i][0], capacities[i][1]);
+    hits one = mooncake_hits(capacities[i][0] + capacities[i][1], 0, 0);
+    hits two = mooncake_hits(capacities[i][0], capacities[i][1], 0);
     assert_int_equal(two.all, one.all);
     assert_true(two.host > 0);
     assert_int_equal(one.host, 0);
@@ -299,14 +352,30 @@ static void memory_below_is_worth_as_much_as_memory_above(void **state)
 static void hits_grow_with_the_memory_of_the_hosts(void **state)
 {
   (void)state;
-  static const gint64 capacities[] = {0, 1024, 8192, 65536, 1 << 20};
+  static const gint64 capacities[] = {0, 4096, 1 << 20};
   guint64 before = 0;
   for (guint i = 0; i < G_N_ELEMENTS(capacities); i++) {
-    hits found = mooncake_hits(256, capacities[i]);
+    hits found = mooncake_hits(256, capacities[i], 0);
     assert_true(found.all > before);
     before = found.all;
   }
   assert_int_equal(before, 105592);
+}
+
+/* A store without limit behind little memory finds what an unlimited cache finds, but for requests that come
+ * at the same instant: what is fetched for one pushes out of the hosts what was fetched for another. A
+ * bounded store finds less. */
+static void hits_grow_with_the_store(void **state)
+{
+  (void)state;
+  static const gint64 capacities[] = {4096, 1 << 20};
+  guint64 before = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(capacities); i++) {
+    hits found = mooncake_hits(256, 1024, capacities[i]);
+    assert_true(found.all > before && found.store > 0 && found.host > 0);
+    before = found.all;
+  }
+  assert_true(before <= 105592 && before > 105592 * 99 / 100);
 }
 
 int main(void)
@@ -316,8 +385,11 @@ int main(void)
       cmocka_unit_test(later_pieces_of_a_prompt_go_first),
       cmocka_unit_test(two_tiers_agree_with_a_list_of_whole_prefixes),
       cmocka_unit_test(what_the_hosts_hold_is_loaded_where_that_is_faster),
+      cmocka_unit_test(what_the_store_holds_is_fetched_where_that_is_faster),
+      cmocka_unit_test(a_request_whose_fetch_outlasts_its_deadline_is_cancelled),
       cmocka_unit_test(memory_below_is_worth_as_much_as_memory_above),
       cmocka_unit_test(hits_grow_with_the_memory_of_the_hosts),
+      cmocka_unit_test(hits_grow_with_the_store),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
