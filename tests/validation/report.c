@@ -201,6 +201,52 @@ GString *report_tables(GPtrArray *cases, const char *skipped, const GPtrArray *e
   return text;
 }
 
+typedef struct of_set {
+  const char *set;
+  gboolean extrapolated; /* only these */
+} of_set;
+
+static gboolean is_predicted_in(const validation_case *item, const void *user)
+{
+  const of_set *wanted = user;
+  return !item->fitted && g_str_equal(item->set, wanted->set) &&
+         (!wanted->extrapolated || item->outside > 0.5);
+}
+
+gboolean report_into(GPtrArray *cases, const char *path, GError **error)
+{
+  static const char first[] = "<!-- accuracy -->\n", last[] = "<!-- /accuracy -->";
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents(path, &text, NULL, error))
+    return FALSE;
+  char *from = strstr(text, first), *to = from != NULL ? strstr(from, last) : NULL;
+  if (to == NULL) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: lacks the line %s and after it %s", path,
+                "<!-- accuracy -->", last);
+    return FALSE;
+  }
+  g_autoptr(GString) out = g_string_new_len(text, from - text);
+  g_string_append_printf(
+      out,
+      "%s| rows that were not fitted | metric | rows | median error | 90th percentile | worst | "
+      "extrapolated |\n|---|---|---:|---:|---:|---:|---:|\n",
+      first);
+  for (const validation_set *set = validation_sets; set->name != NULL; set++)
+    for (int m = 0; m < CASE_METRICS; m++) {
+      guint rows = 0, extrapolated = 0;
+      const of_set all = {set->name, FALSE}, beyond = {set->name, TRUE};
+      double median = report_error(cases, m, 0.5, is_predicted_in, &all, &rows);
+      report_error(cases, m, 0.5, is_predicted_in, &beyond, &extrapolated);
+      if (rows > 0)
+        g_string_append_printf(out, "| %s | %s | %u | %.1f %% | %.1f %% | %.1f %% | %u |\n", set->source,
+                               case_metric_names[m], rows, 100 * median,
+                               100 * report_error(cases, m, 0.9, is_predicted_in, &all, NULL),
+                               100 * report_error(cases, m, 1, is_predicted_in, &all, NULL), extrapolated);
+    }
+  g_string_append(out, to);
+  return g_file_set_contents(path, out->str, -1, error);
+}
+
 gboolean report_rows(GPtrArray *cases, const char *path)
 {
   FILE *out = fopen(path, "we");

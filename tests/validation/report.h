@@ -15,6 +15,10 @@ typedef gboolean (*report_filter)(const validation_case *item, const void *user)
 double report_error(GPtrArray *cases, int metric, double quantile, report_filter some, const void *user,
                     guint *n);
 
+/* Puts a short table of the predicted rows, by data set, between the lines "<!-- accuracy -->" and
+ * "<!-- /accuracy -->" of a text file. FALSE with an error where it cannot, or lacks them. */
+gboolean report_into(GPtrArray *cases, const char *path, GError **error);
+
 /* Every row, as CSV. FALSE, with a message on standard error, where the file cannot be written. */
 gboolean report_rows(GPtrArray *cases, const char *path);
 

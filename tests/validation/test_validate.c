@@ -151,6 +151,27 @@ static void the_error_is_a_quantile_of_predicted_over_measured(void **state)
   assert_int_equal(n, 0);
 }
 
+static void the_table_goes_between_the_marks_and_nothing_else_changes(void **state)
+{
+  g_autofree char *path = g_build_filename(*state, "page.md", NULL), *words = NULL, *text = NULL;
+  assert_true(
+      g_file_set_contents(path, "before\n<!-- accuracy -->\nold\n<!-- /accuracy -->\nafter\n", -1, NULL));
+  words = g_strdup_printf("--here --readme %s", path);
+  for (int twice = 0; twice < 2; twice++) {
+    g_autofree char *out = NULL, *err = NULL;
+    assert_int_equal(validate(words, &out, &err), 0);
+    g_clear_pointer(&text, g_free);
+    assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    assert_true(g_str_has_prefix(text, "before\n<!-- accuracy -->\n| rows that were not fitted | metric |"));
+    assert_true(g_str_has_suffix(text, " |\n<!-- /accuracy -->\nafter\n"));
+    assert_null(strstr(text, "old"));
+  }
+  assert_true(g_file_set_contents(path, "no marks\n", -1, NULL));
+  g_autofree char *out = NULL, *err = NULL;
+  assert_int_equal(validate(words, &out, &err), 1);
+  assert_non_null(strstr(err, "lacks the line <!-- accuracy -->"));
+}
+
 /* ---- The fit, on servers whose overheads are known ---- */
 
 /* Closed-loop runs of two models with different numbers of layers, so that times per iteration and per layer
@@ -333,6 +354,7 @@ int main(void)
       cmocka_unit_test(a_row_that_was_measured_inconsistently_is_not_fitted),
       cmocka_unit_test(a_cause_that_does_not_exist_is_named_with_its_line),
       cmocka_unit_test(the_error_is_a_quantile_of_predicted_over_measured),
+      cmocka_unit_test(the_table_goes_between_the_marks_and_nothing_else_changes),
       cmocka_unit_test(a_fit_finds_the_overheads_that_made_the_measurements),
       cmocka_unit_test(what_is_held_out_has_no_say_in_the_fit),
       cmocka_unit_test(a_variant_holds_out_what_bears_the_word),

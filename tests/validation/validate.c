@@ -5,7 +5,8 @@
  *     validate --data DIR --hold-out model=qwen3-32b   what the fit is worth for a model that it has not seen
  *     validate --data DIR --ablate                     what each parameter is worth
  *
- * RESULTS.md is written by `validate --data DIR -m RESULTS.md`, STUDIES.md by `validate --data DIR
+ * RESULTS.md and the table in the README are written by `validate --data DIR -m RESULTS.md --readme
+ * README.md`, STUDIES.md by `validate --data DIR
  * --leave-one-out --ablate -m STUDIES.md`. */
 #include "tests/validation/evaluate.h"
 #include "tests/validation/explain.h"
@@ -18,7 +19,7 @@
 #include <math.h>
 
 typedef struct options {
-  char *data, *rows, *markdown, **sets, **hold_out, **without;
+  char *data, *rows, *markdown, *readme, **sets, **hold_out, **without;
   gboolean here, fit, leave_one_out, ablate;
   int stride, jobs;
 } options;
@@ -28,6 +29,7 @@ static void options_clear(options *o)
   g_free(o->data);
   g_free(o->rows);
   g_free(o->markdown);
+  g_free(o->readme);
   g_strfreev(o->sets);
   g_strfreev(o->hold_out);
   g_strfreev(o->without);
@@ -149,6 +151,8 @@ int main(int argc, char **argv)
       {"rows", 'r', 0, G_OPTION_ARG_FILENAME, &o.rows, "Write every row to this CSV file", "FILE"},
       {"markdown", 'm', 0, G_OPTION_ARG_FILENAME, &o.markdown,
        "Write the tables to this file, not to the terminal", "FILE"},
+      {"readme", 0, 0, G_OPTION_ARG_FILENAME, &o.readme,
+       "Put a short table of what was predicted between the accuracy marks of this file", "FILE"},
       {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.sets, "Change every scenario, as tokenworks run --set",
        "XPATH=VALUE"},
       {"here", 0, 0, G_OPTION_ARG_NONE, &o.here, "Simulate inside this process, not through the program",
@@ -216,6 +220,10 @@ int main(int argc, char **argv)
 
   if (o.rows != NULL && !report_rows(cases, o.rows))
     return 1;
+  if (o.readme != NULL && !report_into(cases, o.readme, &error)) {
+    fprintf(stderr, "%s\n", error->message);
+    return 1;
+  }
   g_autoptr(GString) text = report_tables(cases, skipped->str, explanations);
   if (timeline != NULL)
     g_string_append(text, timeline->str);
