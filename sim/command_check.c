@@ -66,12 +66,19 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
     g_autoptr(tw_device) device = tw_device_load(g_path_is_absolute(path) ? path : named, NULL, faults);
     if (device != NULL)
       printf("%s: the device %s\n", path, device->label);
+  } else if (g_str_equal(root, tw_generator_element.name)) {
+    g_autofree char *named = g_strdup_printf("./%s", path);
+    g_autoptr(tw_generator) generator =
+        tw_generator_load(g_path_is_absolute(path) ? path : named, NULL, faults);
+    if (generator != NULL)
+      printf("%s: a generator with %d classes\n", path, tw_generator_classes(generator));
   } else {
-    static const char *const roots[] = {"scenario", "platform", "model", "device", "sweep", NULL};
+    static const char *const roots[] = {"scenario", "platform",  "model", "device",
+                                        "sweep",    "generator", NULL};
     const char *near = tw_nearest(root, roots);
     tw_node_fault(tw_document_root(document), faults, "<%s> is no file of ours; %s%s%s", root,
                   near != NULL ? "did you mean <"
-                               : "expected <scenario>, <platform>, <model>, <device> or <sweep>",
+                               : "expected <scenario>, <platform>, <model>, <device>, <generator> or <sweep>",
                   near != NULL ? near : "", near != NULL ? ">?" : "");
   }
   return (int)(tw_faults_count(faults) - before);

@@ -2,6 +2,7 @@
 #include "platforms/fault.h"
 #include "platforms/units.h"
 #include "sim/command.h"
+#include "workloads/generator.h"
 #include "workloads/profile.h"
 #include "workloads/stream.h"
 
@@ -22,18 +23,71 @@ static gboolean read_quantity(const char *option, const char *text, tw_dimension
   return text == NULL || tw_quantity_parse(text, dimension, value, &why) || refuse_option(error, option, why);
 }
 
-static gboolean copy_requests(tw_stream *stream, const char *output, guint64 *n, GError **error)
+/* How long requests take where there is no factory: for clients that wait, whose answers are assumed. */
+typedef struct {
+  double ttft_s, tpot_s;
+} assumed;
+
+/* A request that is being answered. */
+typedef struct {
+  double end_s;
+  tw_request request;
+} pending;
+
+static void free_pending(gpointer p)
+{
+  tw_request_clear(&((pending *)p)->request);
+  g_free(p);
+}
+
+static int by_end(gconstpointer a, gconstpointer b, gpointer unused)
+{
+  const pending *x = a, *y = b;
+  (void)unused;
+  if (x->end_s != y->end_s)
+    return x->end_s < y->end_s ? -1 : 1;
+  return (x->request.id > y->request.id) - (x->request.id < y->request.id);
+}
+
+/* Tells of all requests that end before the next one arrives. */
+static gboolean answer(tw_stream *stream, GSequence *under_way, GError **error)
+{
+  for (double due_s;;) {
+    GSequenceIter *first = g_sequence_get_begin_iter(under_way);
+    if (!tw_stream_due(stream, &due_s, error))
+      return FALSE;
+    if (g_sequence_iter_is_end(first) || ((pending *)g_sequence_get(first))->end_s > due_s)
+      return TRUE;
+    const pending *p = g_sequence_get(first);
+    tw_stream_told(stream, &p->request, TRUE, p->end_s);
+    g_sequence_remove(first);
+  }
+}
+
+static gboolean copy_requests(tw_stream *stream, const assumed *service, const char *output, guint64 *n,
+                              GError **error)
 {
   tw_trace_writer *writer = tw_trace_writer_open(output, error);
   if (writer == NULL)
     return FALSE;
   GError *problem = NULL;
+  GSequence *under_way = g_sequence_new(free_pending);
+  gboolean good = TRUE, waits = tw_stream_waits(stream);
   tw_request request;
-  gboolean good = TRUE;
-  for (*n = 0; good && tw_stream_next(stream, &request, &problem); (*n)++) {
+  for (*n = 0;
+       good && (!waits || answer(stream, under_way, &problem)) && tw_stream_next(stream, &request, &problem);
+       (*n)++) {
     good = tw_trace_writer_add(writer, &request, &problem);
-    tw_request_clear(&request);
+    if (!waits) {
+      tw_request_clear(&request);
+      continue;
+    }
+    pending *p = g_new(pending, 1);
+    double gaps = tw_request_output_tokens(&request) - 1;
+    *p = (pending){request.arrival_s + service->ttft_s + service->tpot_s * gaps, request};
+    g_sequence_insert_sorted(under_way, p, by_end, NULL);
   }
+  g_sequence_free(under_way);
   if (!tw_trace_writer_close(writer, problem == NULL ? &problem : NULL) || problem != NULL) {
     g_propagate_error(error, problem);
     return FALSE;
@@ -41,10 +95,10 @@ static gboolean copy_requests(tw_stream *stream, const char *output, guint64 *n,
   return TRUE;
 }
 
-static int write_trace(tw_stream *stream, const char *output, GError **error)
+static int write_trace(tw_stream *stream, const assumed *service, const char *output, GError **error)
 {
   guint64 n;
-  if (!copy_requests(stream, output, &n, error))
+  if (!copy_requests(stream, service, output, &n, error))
     return TW_EXIT_FAILED;
   if (!g_str_equal(output, "-"))
     printf("%s: %" G_GUINT64_FORMAT " requests\n", output, n);
@@ -62,10 +116,11 @@ static gboolean read_length(const char *option, const char *text, tw_length *len
     return refuse_option(error, option, "write KIND:MEAN, such as exponential:1000");
   *mean++ = '\0';
   int kind = 0;
-  while (tw_length_kind_names[kind] != NULL && !g_str_equal(tw_length_kind_names[kind], parts[0]))
+  while (kind <= TW_LENGTH_LOGNORMAL && !g_str_equal(tw_length_kind_names[kind], parts[0]))
     kind++;
-  if (tw_length_kind_names[kind] == NULL)
-    return refuse_option(error, option, "the kind is fixed, exponential or lognormal");
+  if (kind > TW_LENGTH_LOGNORMAL)
+    return refuse_option(error, option,
+                         "the kind is fixed, exponential or lognormal (others, in generator files)");
   length->kind = (tw_length_kind)kind;
   if (!tw_number_parse(mean, &length->mean))
     return refuse_option(error, option, "the mean is no number");
@@ -92,13 +147,14 @@ static gboolean read_length(const char *option, const char *text, tw_length *len
 /* The options of `generate`, as they were written. */
 typedef struct {
   char *rate, *duration, *prompt, *reasoning, *answer, *output;
+  char *preset, *rate_scale, *ttft, *tpot; /* of generator files */
   gint64 limit, seed;
 } generate_words;
 
 static void clear_generate_words(generate_words *words)
 {
-  char *texts[] = {words->rate,      words->duration, words->prompt,
-                   words->reasoning, words->answer,   words->output};
+  char *texts[] = {words->rate,   words->duration, words->prompt,     words->reasoning, words->answer,
+                   words->output, words->preset,   words->rate_scale, words->ttft,      words->tpot};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
 }
@@ -113,37 +169,108 @@ static const GOptionEntry generate_options[] = {
     {"reasoning", 0, 0, G_OPTION_ARG_STRING, WORD(reasoning), "reasoning tokens; default none", "LENGTH"},
     {"answer", 0, 0, G_OPTION_ARG_STRING, WORD(answer), "answer tokens; default exponential:200", "LENGTH"},
     {"seed", 0, 0, G_OPTION_ARG_INT64, WORD(seed), "of all draws; default 1", "N"},
+    {"preset", 'p', 0, G_OPTION_ARG_STRING, WORD(preset), "a generator that ships: chat, reasoning-r1, ...",
+     "NAME"},
+    {"rate-scale", 0, 0, G_OPTION_ARG_STRING, WORD(rate_scale), "generator: 2 lets twice as many arrive",
+     "X"},
+    {"ttft", 0, 0, G_OPTION_ARG_STRING, WORD(ttft),
+     "generator: time to first token that clients who wait are assumed to see; default 0.5s", "TIME"},
+    {"tpot", 0, 0, G_OPTION_ARG_STRING, WORD(tpot), "generator: likewise per output token; default 20ms",
+     "TIME"},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, WORD(output),
      "the trace; gzip if it ends in .gz; - is standard output", "FILE"},
     G_OPTION_ENTRY_NULL};
 #undef WORD
 
-static int generate(const tw_command *command, int argc, char **argv, GError **error)
+static int usage(GError **error, const char *what)
 {
-  g_auto(generate_words) words = {.limit = G_MAXINT64, .seed = 1};
-  if (!tw_command_read(command, &words, &argc, &argv, error))
-    return TW_EXIT_USAGE;
-  if (argc > 1 || words.rate == NULL || words.output == NULL) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                       argc > 1 ? "takes options alone (see --help)" : "--rate and --output are needed");
-    return TW_EXIT_USAGE;
-  }
+  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s", what);
+  return TW_EXIT_USAGE;
+}
+
+static int draw_poisson(const generate_words *words, GError **error)
+{
   tw_poisson_options options = {
-      .seed = (guint64)words.seed,
-      .limit = words.limit,
+      .seed = (guint64)words->seed,
+      .limit = words->limit == G_MININT64 ? G_MAXINT64 : words->limit,
       .duration_s = INFINITY,
-      .prompt = {TW_LENGTH_EXPONENTIAL, 1000, DEFAULT_SIGMA, 1, TW_REQUEST_MAX_TOKENS},
-      .reasoning = {TW_LENGTH_FIXED, 0, DEFAULT_SIGMA, 0, TW_REQUEST_MAX_TOKENS},
-      .answer = {TW_LENGTH_EXPONENTIAL, 200, DEFAULT_SIGMA, 1, TW_REQUEST_MAX_TOKENS},
+      .prompt = {.kind = TW_LENGTH_EXPONENTIAL,
+                 .mean = 1000,
+                 .sigma = DEFAULT_SIGMA,
+                 .min = 1,
+                 .max = TW_REQUEST_MAX_TOKENS},
+      .reasoning = {.sigma = DEFAULT_SIGMA, .max = TW_REQUEST_MAX_TOKENS},
+      .answer = {.kind = TW_LENGTH_EXPONENTIAL,
+                 .mean = 200,
+                 .sigma = DEFAULT_SIGMA,
+                 .min = 1,
+                 .max = TW_REQUEST_MAX_TOKENS},
   };
-  if (!read_quantity("rate", words.rate, TW_RATE, &options.rate_per_s, error) ||
-      !read_quantity("duration", words.duration, TW_TIME, &options.duration_s, error) ||
-      !read_length("prompt", words.prompt, &options.prompt, error) ||
-      !read_length("reasoning", words.reasoning, &options.reasoning, error) ||
-      !read_length("answer", words.answer, &options.answer, error) || !tw_poisson_check(&options, error))
+  const char *of_generators[] = {words->rate_scale, words->ttft, words->tpot};
+  for (guint i = 0; i < G_N_ELEMENTS(of_generators); i++)
+    if (of_generators[i] != NULL)
+      return usage(error, "--rate-scale, --ttft and --tpot belong to a generator file or --preset");
+  if (!read_quantity("rate", words->rate, TW_RATE, &options.rate_per_s, error) ||
+      !read_quantity("duration", words->duration, TW_TIME, &options.duration_s, error) ||
+      !read_length("prompt", words->prompt, &options.prompt, error) ||
+      !read_length("reasoning", words->reasoning, &options.reasoning, error) ||
+      !read_length("answer", words->answer, &options.answer, error) || !tw_poisson_check(&options, error))
     return TW_EXIT_USAGE;
   g_autoptr(tw_stream) stream = tw_stream_poisson(&options);
-  return write_trace(stream, words.output, error);
+  return write_trace(stream, NULL, words->output, error);
+}
+
+/* The faults of a file as one error, a line each. */
+static void tell_faults(const tw_faults *faults, GError **error)
+{
+  g_autoptr(GString) text = g_string_new(NULL);
+  for (guint i = 0; i < tw_faults_count(faults); i++)
+    g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "", tw_faults_get(faults, i));
+  tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", text->str);
+}
+
+static int draw_generator(const generate_words *words, const char *file, GError **error)
+{
+  tw_generator_use use = {1, NAN, words->limit, (guint64)words->seed};
+  assumed service = {0.5, 0.02};
+  const char *of_poisson[] = {words->rate, words->prompt, words->reasoning, words->answer};
+  for (guint i = 0; i < G_N_ELEMENTS(of_poisson); i++)
+    if (of_poisson[i] != NULL)
+      return usage(error, "a generator has rates and lengths of its own; leave out --rate, --prompt, "
+                          "--reasoning and --answer, or use --rate-scale");
+  if (words->rate_scale != NULL && !tw_number_parse(words->rate_scale, &use.rate_scale))
+    return refuse_option(error, "rate-scale", "write a number, such as 2") ? TW_EXIT_OK : TW_EXIT_USAGE;
+  if (!read_quantity("duration", words->duration, TW_TIME, &use.duration_s, error) ||
+      !read_quantity("ttft", words->ttft, TW_TIME, &service.ttft_s, error) ||
+      !read_quantity("tpot", words->tpot, TW_TIME, &service.tpot_s, error))
+    return TW_EXIT_USAGE;
+  if (!(service.ttft_s >= 0 && service.tpot_s >= 0))
+    return usage(error, "--ttft and --tpot must not be negative");
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autofree char *here = file != NULL && strchr(file, '/') == NULL ? g_strdup_printf("./%s", file) : NULL;
+  g_autoptr(tw_generator) generator = tw_generator_load(file == NULL   ? words->preset
+                                                        : here != NULL ? here
+                                                                       : file,
+                                                        NULL, faults);
+  if (generator == NULL) {
+    tell_faults(faults, error);
+    return TW_EXIT_USAGE;
+  }
+  if (!tw_generator_check_use(generator, &use, error))
+    return TW_EXIT_USAGE;
+  g_autoptr(tw_stream) stream = tw_generator_stream(generator, &use);
+  return write_trace(stream, &service, words->output, error);
+}
+
+static int generate(const tw_command *command, int argc, char **argv, GError **error)
+{
+  g_auto(generate_words) words = {.limit = G_MININT64, .seed = 1};
+  if (!tw_command_read(command, &words, &argc, &argv, error))
+    return TW_EXIT_USAGE;
+  if (argc > 2 || (argc == 2) + (words.preset != NULL) + (words.rate != NULL) != 1 || words.output == NULL)
+    return usage(error, "--output and one of a generator file, --preset and --rate are needed (see --help)");
+  return words.rate != NULL ? draw_poisson(&words, error)
+                            : draw_generator(&words, argc == 2 ? argv[1] : NULL, error);
 }
 
 /* The options of everything that reads a trace, as they were written. */
@@ -224,7 +351,7 @@ static int convert(const tw_command *command, int argc, char **argv, GError **er
     return TW_EXIT_USAGE;
   }
   g_autoptr(tw_stream) stream = open_trace(argv[1], &words, error);
-  return stream != NULL ? write_trace(stream, words.output, error) : TW_EXIT_USAGE;
+  return stream != NULL ? write_trace(stream, NULL, words.output, error) : TW_EXIT_USAGE;
 }
 
 static void print_facts(const tw_profile_facts *facts)
@@ -282,19 +409,25 @@ static int describe(const tw_command *command, int argc, char **argv, GError **e
 static const tw_command actions[] = {
     {
         .name = "workload generate",
-        .summary = "draw a trace: Poisson arrivals, independent lengths",
-        .usage = "--rate RATE -o FILE",
+        .summary = "draw a trace: from a generator file, a preset, or a rate and lengths",
+        .usage = "[GENERATOR.xml] -o FILE",
         .description =
-            "Draws Poisson arrivals with independent lengths and writes them in the native format. Every "
-            "quantity\n"
-            "draws from a stream of chance of its own: changing one leaves the others as they were.\n\n"
+            "Draws requests and writes them in the native format, as a generator file says (`tokenworks "
+            "check "
+            "--describe`\n"
+            "documents <generator>), a preset that ships in workloads/presets, or with --rate, --prompt, "
+            "--reasoning and\n"
+            "--answer: Poisson arrivals of independent lengths. Every quantity of every class draws from a "
+            "stream of chance\n"
+            "of its own: changing one leaves the others as they were. Turns of sessions wait for answers, "
+            "whose times are\n"
+            "assumed here (--ttft, --tpot); in a run, `<generate from=\"chat\"/>` lets them wait for the "
+            "simulated ones.\n\n"
             "A LENGTH is KIND:MEAN with the kind fixed, exponential or lognormal, and, if wanted, the "
             "standard\n"
             "deviation of a lognormal's logarithm (default 1) and bounds: "
             "lognormal:1000,sigma=0.8,min=10,max=32768",
-        .example =
-            "tokenworks workload generate --rate 5/s --duration 1h --answer lognormal:300,sigma=0.7 -o "
-            "poisson.csv.gz",
+        .example = "tokenworks workload generate --preset agentic-coding --duration 10min -o agents.csv.gz",
         .run = generate,
         .options = generate_options,
     },

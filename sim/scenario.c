@@ -14,156 +14,11 @@ static const xmlNode *read_child(const xmlNode *parent, const tw_element *elemen
   return node;
 }
 
-static double or_infinity(double value)
-{
-  return isnan(value) ? INFINITY : value;
-}
-
-static gint64 or_most(gint64 value)
-{
-  return value == G_MININT64 ? G_MAXINT64 : value;
-}
-
-static void read_lengths(tw_scenario *scenario, const xmlNode *generator)
-{
-  for (int i = 0; i < 3; i++) {
-    const xmlNode *length = tw_node_child(generator, tw_length_elements[i].name);
-    if (length != NULL)
-      tw_schema_read(length, &tw_length_elements[i], &scenario->lengths[i]);
-  }
-}
-
-static void read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
-{
-  const xmlNode *workload = tw_node_child(root, "workload"), *poisson = tw_node_child(workload, "poisson"),
-                *closed = tw_node_child(workload, "closed-loop"),
-                *sessions = tw_node_child(workload, "sessions");
-  if (poisson != NULL) {
-    scenario->workload = TW_WORKLOAD_POISSON;
-    tw_schema_read(poisson, &tw_poisson_xml_element, &scenario->poisson);
-    read_lengths(scenario, poisson);
-  } else if (closed != NULL) {
-    scenario->workload = TW_WORKLOAD_CLOSED;
-    tw_schema_read(closed, &tw_closed_xml_element, &scenario->closed);
-    read_lengths(scenario, closed);
-  } else if (sessions != NULL) {
-    scenario->workload = TW_WORKLOAD_SESSIONS;
-    tw_scenario_read_sessions(scenario, sessions, faults);
-  } else {
-    scenario->workload = TW_WORKLOAD_TRACE;
-    read_child(workload, &tw_trace_element, scenario);
-    scenario->trace.duration_s = or_infinity(scenario->trace.duration_s);
-    scenario->trace.limit = or_most(scenario->trace.limit);
-  }
-}
-
-static tw_length length(const tw_scenario *scenario, int which)
-{
-  const tw_length_element *e = &scenario->lengths[which];
-  return (tw_length){(tw_length_kind)e->kind, e->mean, e->sigma, (gint32)e->min, (gint32)e->max};
-}
-
-static tw_poisson_options poisson_options(const tw_scenario *scenario)
-{
-  const tw_poisson_element *p = &scenario->poisson;
-  return (tw_poisson_options){p->rate_per_s,          or_most(p->requests), or_infinity(p->duration_s),
-                              length(scenario, 0),    length(scenario, 1),  length(scenario, 2),
-                              (guint64)scenario->seed};
-}
-
-static tw_closed_options closed_options(const tw_scenario *scenario)
-{
-  const tw_closed_element *c = &scenario->closed;
-  return (tw_closed_options){.clients = c->concurrency,
-                             .limit = c->requests,
-                             .duration_s = or_infinity(c->duration_s),
-                             .think_s = c->think_s,
-                             .ramp_s = c->ramp_s,
-                             .pace_s = c->pace_s,
-                             .prompt = length(scenario, 0),
-                             .reasoning = length(scenario, 1),
-                             .answer = length(scenario, 2),
-                             .seed = (guint64)scenario->seed};
-}
-
-static void check_file(const char *path, const xmlNode *node, tw_faults *faults)
+void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults)
 {
   if (path != NULL && !g_file_test(path, G_FILE_TEST_EXISTS))
     tw_node_fault(node, faults, "there is no file \"%s\"; paths are relative to the file that names them",
                   path);
-}
-
-static void check_workload(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
-{
-  const xmlNode *source = tw_node_child(tw_node_child(root, "workload"), NULL);
-  g_autoptr(GError) error = NULL;
-  if (scenario->workload == TW_WORKLOAD_TRACE) {
-    check_file(scenario->trace_file, source, faults);
-  } else if (scenario->workload == TW_WORKLOAD_POISSON) {
-    tw_poisson_options options = poisson_options(scenario);
-    tw_poisson_check(&options, &error);
-  } else if (scenario->workload == TW_WORKLOAD_SESSIONS) {
-    tw_sessions_options options = tw_scenario_sessions(scenario);
-    tw_sessions_check(&options, &error);
-  } else {
-    tw_closed_options options = closed_options(scenario);
-    tw_closed_check(&options, &error);
-  }
-  if (error != NULL)
-    tw_node_fault(source, faults, "%s", error->message);
-}
-
-tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class)
-{
-  for (guint i = 0; class != NULL && scenario->class_slos != NULL && i < scenario->class_slos->len; i++) {
-    const tw_slo *slo = &g_array_index(scenario->class_slos, tw_slo, i);
-    if (g_str_equal(slo->class, class))
-      return *slo;
-  }
-  return (tw_slo){NULL, scenario->slo_ttft_s, scenario->slo_tpot_s, scenario->slo_e2e_s};
-}
-
-static void clear_slo(gpointer slo)
-{
-  tw_schema_clear(&tw_slo_element, slo);
-}
-
-void tw_scenario_read_slo(tw_scenario *scenario, const xmlNode *node, const char *class, tw_faults *faults)
-{
-  tw_slo slo;
-  tw_schema_read(node, &tw_slo_element, &slo);
-  if (class != NULL) {
-    g_free(slo.class);
-    slo.class = g_strdup(class);
-  }
-  if (tw_scenario_slo(scenario, slo.class).class != NULL) {
-    tw_node_fault(node, faults, "class \"%s\" has an <slo> already; leave one of them out", slo.class);
-    clear_slo(&slo);
-  } else {
-    g_array_append_val(scenario->class_slos, slo);
-  }
-}
-
-/* One for all, and those of single classes. */
-static void read_slos(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
-{
-  const xmlNode *common = NULL;
-  scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
-  for (const xmlNode *node = tw_node_child(root, "slo"); node != NULL; node = tw_node_next(node, "slo")) {
-    if (xmlHasProp(node, BAD_CAST "class") != NULL) {
-      tw_scenario_read_slo(scenario, node, NULL, faults);
-      continue;
-    }
-    if (common != NULL)
-      tw_node_fault(node, faults, "a second <slo> for all requests; leave one out, or give it a class");
-    common = node;
-    tw_slo slo;
-    tw_schema_read(node, &tw_slo_element, &slo);
-    scenario->slo_ttft_s = slo.ttft_s;
-    scenario->slo_tpot_s = slo.tpot_s;
-    scenario->slo_e2e_s = slo.e2e_s;
-    clear_slo(&slo);
-  }
 }
 
 static gboolean divides(gint64 part, gint64 whole)
@@ -371,7 +226,7 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
     guint before = tw_faults_count(faults);
     tw_schema_read(n, &tw_pool_element, pool);
     read_child(n, &tw_scheduler_element, pool);
-    check_file(pool->table_file, read_child(n, &tw_step_time_element, pool), faults);
+    tw_scenario_check_file(pool->table_file, read_child(n, &tw_step_time_element, pool), faults);
     for (int k = 0; k < i; k++)
       if (g_str_equal(scenario->pools[k].id, pool->id))
         tw_node_fault(n, faults, "pool id \"%s\" is used twice; give each pool its own", pool->id);
@@ -447,6 +302,9 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
   for (guint i = 0; i < G_N_ELEMENTS(series); i++)
     if (series[i] != NULL)
       g_ptr_array_add(files, g_strdup(series[i]));
+  const char *const *drawn = scenario->generator != NULL ? tw_generator_files(scenario->generator) : NULL;
+  for (; drawn != NULL && *drawn != NULL; drawn++)
+    g_ptr_array_add(files, g_strdup(*drawn));
   g_ptr_array_add(files, NULL);
   scenario->files = (char **)g_ptr_array_free(files, FALSE);
 }
@@ -469,13 +327,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   read_child(root, &tw_platform_ref_element, scenario);
   read_child(root, &tw_router_element, scenario);
   read_child(root, &tw_admission_element, scenario);
-  scenario->class_slos = g_array_new(FALSE, FALSE, sizeof(tw_slo));
-  g_array_set_clear_func(scenario->class_slos, clear_slo);
-  read_slos(scenario, root, faults);
   read_child(root, &tw_output_element, scenario);
-  read_workload(scenario, root, faults);
-  check_workload(scenario, root, faults);
-  check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
+  tw_scenario_read_workload(scenario, root, faults);
+  tw_scenario_check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
   if (tw_faults_count(faults) == before)
     scenario->platform = tw_platform_load(scenario->platform_file, faults);
   tw_scenario_read_caps(scenario, root, faults);
@@ -515,10 +369,8 @@ void tw_scenario_free(tw_scenario *scenario)
   tw_platform_free(scenario->platform);
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);
-  tw_schema_clear(&tw_trace_element, scenario);
-  g_clear_pointer(&scenario->class_slos, g_array_unref);
   tw_scenario_clear_power(scenario);
-  tw_scenario_clear_sessions(scenario);
+  tw_scenario_clear_workload(scenario);
   g_ptr_array_unref(scenario->notes);
   g_free(scenario->canonical);
   g_strfreev(scenario->files);
@@ -533,24 +385,4 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario)
         scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
       return TRUE;
   return FALSE;
-}
-
-tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
-{
-  if (scenario->workload == TW_WORKLOAD_POISSON) {
-    tw_poisson_options options = poisson_options(scenario);
-    return tw_stream_poisson(&options);
-  }
-  if (scenario->workload == TW_WORKLOAD_CLOSED) {
-    tw_closed_options options = closed_options(scenario);
-    return tw_stream_closed(&options);
-  }
-  if (scenario->workload == TW_WORKLOAD_SESSIONS) {
-    tw_sessions_options options = tw_scenario_sessions(scenario);
-    return tw_stream_sessions(&options);
-  }
-  const tw_trace_format *format = NULL;
-  if (scenario->trace_format >= 0)
-    format = tw_trace_format_find(tw_trace_format_names[scenario->trace_format]);
-  return tw_stream_open(scenario->trace_file, format, &scenario->trace, error);
 }

@@ -5,6 +5,7 @@
 #define TW_SIM_SCENARIO_H
 
 #include "platforms/platform.h"
+#include "platforms/stairs.h"
 #include "sim/admission.h"
 #include "sim/engine.h"
 #include "sim/memory.h"
@@ -12,7 +13,7 @@
 #include "sim/power.h"
 #include "sim/router.h"
 #include "sim/scheduler.h"
-#include "sim/stairs.h"
+#include "workloads/generator.h"
 #include "workloads/sessions.h"
 
 /* What the engines of a pool do: prompts and decodes, or one of the two. */
@@ -67,12 +68,6 @@ typedef struct tw_pool {
   int n_clocks;
 } tw_pool;
 
-typedef struct tw_length_element {
-  int kind; /* tw_length_kind */
-  double mean, sigma;
-  gint64 min, max;
-} tw_length_element;
-
 typedef struct tw_poisson_element {
   double rate_per_s, duration_s;
   gint64 requests; /* G_MININT64: no limit */
@@ -82,13 +77,6 @@ typedef struct tw_closed_element {
   gint64 concurrency, requests;
   double duration_s, think_s, ramp_s, pace_s;
 } tw_closed_element;
-
-typedef struct tw_turn_element {
-  char *id, *after;
-  gint64 repeat, branches;
-  double wait_s;
-  gboolean fresh;
-} tw_turn_element;
 
 typedef struct tw_sessions_element {
   double rate_per_s, duration_s;
@@ -102,7 +90,8 @@ typedef enum {
   TW_WORKLOAD_TRACE,
   TW_WORKLOAD_POISSON,
   TW_WORKLOAD_CLOSED,
-  TW_WORKLOAD_SESSIONS
+  TW_WORKLOAD_SESSIONS,
+  TW_WORKLOAD_GENERATOR
 } tw_workload_kind;
 
 /* What a request must meet; NAN: not asked for. */
@@ -133,7 +122,10 @@ typedef struct tw_scenario {
   tw_poisson_element poisson;
   tw_closed_element closed;
   tw_sessions_element sessions;
-  tw_length_element lengths[3]; /* of generated requests: prompt, reasoning, answer */
+  tw_generator *generator; /* NULL: none */
+  char *generator_name;    /* of a preset or a file; NULL: it stands in the scenario */
+  tw_generator_use use;    /* without its seed */
+  tw_length lengths[3];    /* of generated requests: prompt, reasoning, answer */
 
   tw_pool *pools;
   int n_pools;
@@ -172,8 +164,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
 /* What requests of a class (NULL: of none) must meet. */
 tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
-/* Adds what `node`, an <slo>, asks of a class; NULL takes the name from the node. Faults: a second one. */
-void tw_scenario_read_slo(tw_scenario *scenario, const xmlNode *node, const char *class, tw_faults *faults);
 
 /* Whether there may be engines that do not serve, now or later. */
 gboolean tw_scenario_has_fleet(const tw_scenario *scenario);
@@ -206,17 +196,17 @@ void tw_scenario_check_fleet(const tw_scenario *scenario, const xmlNode *root, t
 void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
                               tw_faults *faults);
 
-/* Reads a <sessions> element (scenario_sessions.c); and what a stream needs to know of it. */
-void tw_scenario_read_sessions(tw_scenario *scenario, const xmlNode *node, tw_faults *faults);
-void tw_scenario_clear_sessions(tw_scenario *scenario);
-tw_sessions_options tw_scenario_sessions(const tw_scenario *scenario);
+/* Reads <workload> and <slo> (scenario_workload.c). */
+void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+void tw_scenario_clear_workload(tw_scenario *scenario);
+/* A fault where a file (NULL: none) that `node` names does not exist. */
+void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
 
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
-    tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_pool_element,
-    tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_router_element, tw_admission_element,
-    tw_slo_element, tw_output_element, tw_caps_element, tw_price_element, tw_carbon_element,
-    tw_weather_element, tw_cost_element;
-extern const tw_element tw_length_elements[3];
+    tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_generate_element,
+    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_router_element,
+    tw_admission_element, tw_slo_element, tw_output_element, tw_caps_element, tw_price_element,
+    tw_carbon_element, tw_weather_element, tw_cost_element;
 
 #endif

@@ -66,33 +66,6 @@ static const tw_attribute trace_attributes[] = {
 const tw_element tw_trace_element = {"trace", "requests from a file, replayed as it is read",
                                      trace_attributes, NULL, NULL};
 
-#define LENGTH_ATTRIBUTES(least)                                                                             \
-  {                                                                                                          \
-    CHOICE(tw_length_element, kind, "law", "fixed", tw_length_kind_names, "how lengths are drawn"),          \
-        NUMBER(tw_length_element, mean, "mean", NULL, 0, TW_REQUEST_MAX_TOKENS, "mean length in tokens"),    \
-        NUMBER(tw_length_element, sigma, "sigma", "1", 0, 10,                                                \
-               "lognormal: standard deviation of the logarithm"),                                            \
-        {"min",                                                                                              \
-         TW_ATTR_INT,                                                                                        \
-         .fallback = least,                                                                                  \
-         .min = 0,                                                                                           \
-         .max = TW_REQUEST_MAX_TOKENS,                                                                       \
-         .offset = offsetof(tw_length_element, min),                                                         \
-         .help = "shorter draws are raised to it"},                                                          \
-        COUNT(tw_length_element, max, "max", G_STRINGIFY(TW_REQUEST_MAX_TOKENS), TW_REQUEST_MAX_TOKENS,      \
-              "longer draws are cut to it"),                                                                 \
-    {                                                                                                        \
-      0                                                                                                      \
-    }                                                                                                        \
-  }
-static const tw_attribute some_length_attributes[] = LENGTH_ATTRIBUTES("1");
-static const tw_attribute any_length_attributes[] = LENGTH_ATTRIBUTES("0");
-const tw_element tw_length_elements[3] = {
-    {"prompt", "prompt tokens of a request", some_length_attributes, NULL, NULL},
-    {"reasoning", "reasoning tokens of a request", any_length_attributes, NULL, NULL},
-    {"answer", "answer tokens of a request", some_length_attributes, NULL, NULL},
-};
-
 static const tw_attribute poisson_attributes[] = {
     {"rate", TW_ATTR_QUANTITY, TW_RATE, NULL, .max = 1e9, .positive = TRUE,
      .offset = offsetof(tw_poisson_element, rate_per_s), .help = "requests per time"},
@@ -133,21 +106,38 @@ const tw_element tw_closed_xml_element = {"closed-loop",
                                           "clients that wait, as benchmark tools drive a server",
                                           closed_attributes, length_children, NULL};
 
+static const tw_attribute generate_attributes[] = {
+    STRING(tw_scenario, generator_name, "from", NULL,
+           "a preset of workloads/presets, or the path of a generator file, which holds a /"),
+    {"rate-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e9,
+     .offset = offsetof(tw_scenario, use.rate_scale), .help = "2 lets twice as many arrive"},
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_scenario, use.duration_s), .help = "instead of the generator's"},
+    {"requests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15,
+     .offset = offsetof(tw_scenario, use.limit), .help = "at most so many in all"},
+    {0},
+};
+const tw_element tw_generate_element = {"generate",
+                                        "classes of requests, drawn as a generator file (<generator>) says",
+                                        generate_attributes, NULL, NULL};
+
 static gboolean check_workload(const xmlNode *node, const void *target, tw_faults *faults)
 {
   (void)target;
   const xmlNode *first = tw_node_child(node, NULL);
   if (first != NULL && tw_node_next(first, NULL) == NULL)
     return TRUE;
-  tw_node_fault(
-      node, faults,
-      "<workload> must hold one source of requests: <trace>, <poisson>, <closed-loop> or <sessions>");
+  tw_node_fault(node, faults,
+                "<workload> must hold one source of requests: <trace>, <generate>, <generator>, <poisson>, "
+                "<closed-loop> or <sessions>");
   return FALSE;
 }
 static const tw_child workload_children[] = {{&tw_trace_element, 0, 1},
                                              {&tw_poisson_xml_element, 0, 1},
                                              {&tw_closed_xml_element, 0, 1},
                                              {&tw_sessions_xml_element, 0, 1},
+                                             {&tw_generate_element, 0, 1},
+                                             {&tw_generator_element, 0, 1},
                                              {0}};
 const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
                                         check_workload};

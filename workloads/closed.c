@@ -53,8 +53,9 @@ static gboolean next_closed(tw_stream *stream, tw_request *request, GError **err
   *request = (tw_request){
       .arrival_s = closed_due(stream),
       .prompt_tokens = tw_length_draw(&options->prompt, &source->prompt),
-      .reasoning_tokens =
-          options->reasoning.mean > 0 ? tw_length_draw(&options->reasoning, &source->reasoning) : 0,
+      .reasoning_tokens = tw_length_is_none(&options->reasoning)
+                              ? 0
+                              : tw_length_draw(&options->reasoning, &source->reasoning),
       .answer_tokens = tw_length_draw(&options->answer, &source->answer),
   };
   if (next_start_s(source) <= next_again_s(source)) {

@@ -18,7 +18,8 @@ typedef struct tw_request {
   guint64
       *hashes;   /* ids of the prompt's blocks; equal leading ids are a shared prefix. Owned; NULL if none */
   char *session; /* name of the session or client that asked. Owned; NULL if none */
-  const char *class; /* of traffic: has its own SLO and statistics. Interned (g_intern_string); NULL if none */
+  const char
+      *class; /* of traffic: has its own SLO and statistics. Interned (g_intern_string); NULL if none */
 } tw_request;
 
 static inline gint32 tw_request_output_tokens(const tw_request *request)

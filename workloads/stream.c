@@ -49,6 +49,16 @@ double tw_stream_progress(const tw_stream *stream)
   return stream->ended && !stream->looked ? 1 : stream->kind->progress(stream);
 }
 
+gboolean tw_stream_waits(const tw_stream *stream)
+{
+  return stream->kind->told != NULL;
+}
+
+gboolean tw_stream_session_counts(const tw_stream *stream, tw_session_counts *counts)
+{
+  return stream->kind->sessions != NULL && stream->kind->sessions(stream, counts);
+}
+
 const char *tw_stream_sha256(const tw_stream *stream)
 {
   return stream->kind->sha256 != NULL ? stream->kind->sha256(stream) : NULL;

@@ -9,6 +9,8 @@
 #ifndef TW_WORKLOADS_STREAM_H
 #define TW_WORKLOADS_STREAM_H
 
+#include "workloads/arrival.h"
+#include "workloads/length.h"
 #include "workloads/request.h"
 
 #include <math.h>
@@ -48,16 +50,6 @@ const char *tw_trace_format_help(const tw_trace_format *format);
 tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
                           GError **error);
 
-/* How lengths are drawn. */
-typedef enum { TW_LENGTH_FIXED, TW_LENGTH_EXPONENTIAL, TW_LENGTH_LOGNORMAL } tw_length_kind;
-extern const char *const tw_length_kind_names[];
-typedef struct tw_length {
-  tw_length_kind kind;
-  double mean;  /* tokens; drawn values are rounded to the nearest integer, at least `min`, at most `max` */
-  double sigma; /* lognormal: standard deviation of the logarithm */
-  gint32 min, max;
-} tw_length;
-
 /* Poisson arrivals with independent lengths. Each named quantity draws from a stream of chance of its own,
  * seeded from `seed` and its name, so that changing one leaves the others as they were. */
 typedef struct tw_poisson_options {
@@ -96,6 +88,9 @@ gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error);
 /* Tells that a request of this stream has ended, completed or in another way. Afterwards tw_stream_due may be
  * earlier than before, but not before `now_s`. */
 void tw_stream_told(tw_stream *stream, const tw_request *request, gboolean completed, double now_s);
+
+/* Whether its clients wait: they must be told how their requests end, or the stream stops. */
+gboolean tw_stream_waits(const tw_stream *stream);
 
 /* The next request: TRUE with `request` filled in (the caller then owns it and calls tw_request_clear), FALSE
  * at the end or while there is none, or FALSE with `error` set. Arrivals never decrease; ids count from 0. */

@@ -2,7 +2,7 @@
 #ifndef TW_WORKLOADS_STREAM_KIND_H
 #define TW_WORKLOADS_STREAM_KIND_H
 
-#include "workloads/stream.h"
+#include "workloads/sessions.h"
 
 typedef struct tw_stream_kind {
   /* As tw_stream_next; the id and the state after the end are the caller's business. */
@@ -15,6 +15,8 @@ typedef struct tw_stream_kind {
    * is none; and what tw_stream_told says. Their `next` is called only when there is one. */
   double (*due)(const tw_stream *stream);
   void (*told)(tw_stream *stream, const tw_request *request, gboolean completed, double now_s);
+  /* As tw_stream_session_counts; NULL: not of sessions. */
+  gboolean (*sessions)(const tw_stream *stream, tw_session_counts *counts);
 } tw_stream_kind;
 
 struct tw_stream {

@@ -8,14 +8,29 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { ARRIVAL, PROMPT_TOKENS, REASONING_TOKENS, ANSWER_TOKENS, SESSION, PRIORITY, HASH_TOKENS, HASHES, CLASS };
+enum {
+  ARRIVAL,
+  PROMPT_TOKENS,
+  REASONING_TOKENS,
+  ANSWER_TOKENS,
+  SESSION,
+  PRIORITY,
+  HASH_TOKENS,
+  HASHES,
+  CLASS
+};
 
 /* In the order of writing. */
-static const tw_csv_column columns[] = {
-    {"arrival_s", FALSE},     {"prompt_tokens", FALSE}, {"reasoning_tokens", TRUE},
-    {"answer_tokens", FALSE}, {"session", TRUE},        {"priority", TRUE},
-    {"hash_tokens", TRUE},    {"hashes", TRUE},         {"class", TRUE},
-    {NULL, FALSE}};
+static const tw_csv_column columns[] = {{"arrival_s", FALSE},
+                                        {"prompt_tokens", FALSE},
+                                        {"reasoning_tokens", TRUE},
+                                        {"answer_tokens", FALSE},
+                                        {"session", TRUE},
+                                        {"priority", TRUE},
+                                        {"hash_tokens", TRUE},
+                                        {"hashes", TRUE},
+                                        {"class", TRUE},
+                                        {NULL, FALSE}};
 
 typedef struct {
   tw_csv *csv;
@@ -235,10 +250,14 @@ gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request,
   if (request->priority != 0)
     g_string_append_printf(row, "%d", request->priority);
   g_string_append_c(row, ',');
-  if (request->n_hashes > 0)
+  /* A trace names the blocks of prompts alone. */
+  gint32 n_hashes = request->n_hashes;
+  if (request->context_tokens > 0)
+    n_hashes = MIN(n_hashes, request->prompt_tokens / request->hash_tokens);
+  if (n_hashes > 0)
     g_string_append_printf(row, "%d", request->hash_tokens);
   g_string_append_c(row, ',');
-  for (gint32 i = 0; i < request->n_hashes; i++)
+  for (gint32 i = 0; i < n_hashes; i++)
     g_string_append_printf(row, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", request->hashes[i]);
   g_string_append_c(row, ',');
   if (request->class != NULL)

@@ -306,8 +306,28 @@ static const broken cases[] = {
      .find = "<workload>",
      .replace =
          "<workload><poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\"/><answer mean=\"5\"/></poisson>",
-     .message = "s.xml:3: <workload> must hold one source of requests: <trace>, <poisson>, <closed-loop> or "
-                "<sessions>"},
+     .message =
+         "s.xml:3: <workload> must hold one source of requests: <trace>, <generate>, <generator>, <poisson>, "
+         "<closed-loop> or <sessions>"},
+    {.name = "a generator with shares that do not sum to one",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = "<generator duration=\"9s\">\n<class name=\"c\"><arrivals rate=\"1/s\"/>\n<prompt "
+                "law=\"mixture\"><part share=\"0.5\" mean=\"5\"/></prompt><answer "
+                "mean=\"5\"/></class></generator>",
+     .message = "s.xml:5: the shares of its parts sum to 0.5; they must sum to 1"},
+    {.name = "a generator that never ends",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = "<generator><class name=\"c\"><arrivals rate=\"1/s\"/><prompt mean=\"5\"/><answer "
+                "mean=\"5\"/></class></generator>",
+     .message = "s.xml:3: class \"c\" never ends; give it requests, or all of them a duration, such as 1h"},
+    {.name = "a preset that there is not",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = "<generate from=\"agents\"/>",
+     .message = "s.xml:3: the preset \"agents\" is unknown; write one of agentic-coding, best-of-n, chat, "
+                "code-completion, deep-research, reasoning-r1 (a file's path holds a /)"},
     {.name = "arrivals that never end",
      .file = SCENARIO,
      .find = "<trace file=\"trace.csv\"/>",
@@ -318,7 +338,7 @@ static const broken cases[] = {
      .find = "<trace file=\"trace.csv\"/>",
      .replace = "<poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\" min=\"10\" max=\"2\"/><answer "
                 "mean=\"5\"/></poisson>",
-     .message = "s.xml:3: prompt: lengths from 10 to 2 are asked for; 1 to 16777216 tokens are possible"},
+     .message = "s.xml:3: <prompt> has max=\"2\" below min=\"10\"; swap them"},
     {.name = "a table of step times without its file",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

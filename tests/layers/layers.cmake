@@ -6,7 +6,7 @@
 # SimGrid is known to few files of sim alone.
 
 set(may_include_platforms "^platforms/")
-set(may_include_workloads "^(workloads/|platforms/(units|fault|schema|data|document)[.]h$)")
+set(may_include_workloads "^(workloads/|platforms/(units|fault|schema|data|document|stairs)[.]h$)")
 set(may_include_sim "^(sim|workloads|platforms)/")
 set(may_include_program "^(sim|workloads|platforms|analysis)/")
 set(may_include_analysis "^(analysis/|sim/log_(format|member|cell)[.]h$|platforms/(units|fault)[.]h$|report_resources[.]h$)")

@@ -8,8 +8,8 @@ static tw_closed_options clients(gint64 n, gint64 requests)
   return (tw_closed_options){.clients = n,
                              .limit = requests,
                              .duration_s = INFINITY,
-                             .prompt = {TW_LENGTH_FIXED, 1, 0, 1, 1},
-                             .answer = {TW_LENGTH_FIXED, 10, 0, 1, 10},
+                             .prompt = {.kind = TW_LENGTH_FIXED, .mean = 1, .min = 1, .max = 1},
+                             .answer = {.kind = TW_LENGTH_FIXED, .mean = 10, .min = 1, .max = 10},
                              .seed = 1};
 }
 static const test_costs ten_ms = {0.01, 0, 0, 0, FALSE};
@@ -83,8 +83,8 @@ static void macro_steps_equal_exact_steps_with_waiting_clients(void **state)
                                  .limit = 400,
                                  .duration_s = INFINITY,
                                  .think_s = seed % 3 == 0 ? 0 : 0.01,
-                                 .prompt = {TW_LENGTH_EXPONENTIAL, 200, 0, 1, 600},
-                                 .answer = {TW_LENGTH_EXPONENTIAL, 60, 0, 1, 400},
+                                 .prompt = {.kind = TW_LENGTH_EXPONENTIAL, .mean = 200, .min = 1, .max = 600},
+                                 .answer = {.kind = TW_LENGTH_EXPONENTIAL, .mean = 60, .min = 1, .max = 400},
                                  .seed = seed};
     g_autofree char *macro = requests_table(scenario, &options, FALSE);
     g_autofree char *single = requests_table(scenario, &options, TRUE);

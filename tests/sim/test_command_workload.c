@@ -73,9 +73,10 @@ static void a_part_of_a_trace_goes_to_standard_output(void **state)
   g_autofree char *out = NULL, *err = NULL;
   assert_int_equal(run(state, "convert " AZURE " --limit 2 --rate-scale 2 -o -", &out, &err), 0);
   assert_string_equal(
-      out, "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes,class\n"
-           "0,374,0,44,,,,,\n"
-           "2.1572895,396,0,109,,,,,\n");
+      out,
+      "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes,class\n"
+      "0,374,0,44,,,,,\n"
+      "2.1572895,396,0,109,,,,,\n");
 }
 
 static void generating_twice_with_one_seed_gives_one_file(void **state)
@@ -105,6 +106,33 @@ static void every_action_explains_itself(void **state)
   check_run(state, "describe --help", 0, "Example:", "");
 }
 
+/* Sessions of two turns 10 s apart; each answer of 21 tokens is assumed to take 1 s + 20 · 50 ms. */
+static void sessions_are_written_down_with_assumed_answers(void **state)
+{
+  g_autofree char *path = given_text(
+      state, "two.xml",
+      "<generator><class name=\"x\" requests=\"1\" hash-tokens=\"16\"><arrivals rate=\"1/s\"/><turn id=\"a\">"
+      "<prompt mean=\"40\"/><answer mean=\"21\"/></turn><turn id=\"b\" after=\"a\" wait=\"10s\"><prompt "
+      "mean=\"5\"/><answer mean=\"3\"/></turn></class></generator>");
+  g_autofree char *out = NULL, *err = NULL, *words = NULL;
+  words = g_strdup_printf("generate %s -n 2 --ttft 1s --tpot 50ms -o -", path);
+  assert_int_equal(run(state, words, &out, &err), 0);
+  g_auto(GStrv) lines = g_strsplit(out, "\n", -1);
+  assert_int_equal(g_strv_length(lines), 4);
+  double first_s = g_ascii_strtod(lines[1], NULL), second_s = g_ascii_strtod(lines[2], NULL);
+  assert_near(second_s, first_s + 1 + 20 * 0.05 + 10, 1e-9);
+  /* 40 tokens have two whole blocks of 16, 40 + 21 + 5 have four; the first two are the same. */
+  g_auto(GStrv) one = g_strsplit(lines[1], ",", -1), two = g_strsplit(lines[2], ",", -1);
+  assert_string_equal(one[1], "40");
+  assert_string_equal(two[1], "66");
+  assert_string_equal(one[8], "x");
+  g_auto(GStrv) blocks = g_strsplit(one[7], " ", -1), more = g_strsplit(two[7], " ", -1);
+  assert_int_equal(g_strv_length(blocks), 2);
+  assert_int_equal(g_strv_length(more), 4);
+  assert_string_equal(blocks[0], more[0]);
+  assert_string_equal(blocks[1], more[1]);
+}
+
 static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
 {
   static const struct {
@@ -128,7 +156,12 @@ static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
       {"convert " AZURE, "one trace and --output are needed"},
       {"convert " AZURE " -o " AZURE, "would be written over; name another output"},
       {"convert " AZURE " -o $/no/such/folder.csv", "cannot be written: No such file or directory"},
-      {"generate -o -", "--rate and --output are needed"},
+      {"generate -o -", "one of a generator file, --preset and --rate are needed"},
+      {"generate --preset chat --rate 5/s -o -", "one of a generator file, --preset and --rate are needed"},
+      {"generate --preset caht -o -", "the preset \"caht\" is unknown; did you mean \"chat\"?"},
+      {"generate --preset chat --prompt fixed:5 -o -", "a generator has rates and lengths of its own"},
+      {"generate --rate 5/s -n 1 --tpot 1s -o -", "--rate-scale, --ttft and --tpot belong to a generator"},
+      {"generate no-such.xml -o -", "no-such.xml: "},
       {"generate --rate 5 --requests 1 -o -", "--rate: \"5\" has no unit"},
       {"generate --rate 5/s -o -", "neither a limit nor a duration; one of them is needed"},
       {"generate --rate 5/s -n 1 --prompt 100 -o -", "--prompt: write KIND:MEAN, such as exponential:1000"},
@@ -153,6 +186,7 @@ int main(void)
       cmocka_unit_test(a_part_of_a_trace_goes_to_standard_output),
       cmocka_unit_test(generating_twice_with_one_seed_gives_one_file),
       cmocka_unit_test(every_action_explains_itself),
+      cmocka_unit_test(sessions_are_written_down_with_assumed_answers),
       cmocka_unit_test(bad_usage_ends_with_two_and_says_what_is_right),
   };
   return cmocka_run_group_tests(tests, given_directory, remove_directory);

@@ -141,9 +141,9 @@ static void clients_in_a_closed_loop_wait_for_the_load(void **state)
   tw_closed_options options = {.clients = 2,
                                .limit = 10,
                                .duration_s = INFINITY,
-                               .prompt = {TW_LENGTH_FIXED, 100, 0, 100, 100},
-                               .reasoning = {TW_LENGTH_FIXED, 0, 0, 0, 0},
-                               .answer = {TW_LENGTH_FIXED, 11, 0, 11, 11},
+                               .prompt = {.kind = TW_LENGTH_FIXED, .mean = 100, .min = 100, .max = 100},
+                               .reasoning = {.kind = TW_LENGTH_FIXED, .mean = 0, .min = 0, .max = 0},
+                               .answer = {.kind = TW_LENGTH_FIXED, .mean = 11, .min = 11, .max = 11},
                                .seed = 1};
   g_autoptr(tw_stream) stream = tw_stream_closed(&options);
   g_autoptr(tw_recorder) recorder = test_run_stream(scenario, stream, NULL, INFINITY);

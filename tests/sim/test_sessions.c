@@ -8,7 +8,7 @@ static const test_costs ten_ms = {0.01, 0, 0, 0, FALSE};
 
 static tw_length fixed(gint32 tokens)
 {
-  return (tw_length){TW_LENGTH_FIXED, tokens, 0, tokens, tokens};
+  return (tw_length){.kind = TW_LENGTH_FIXED, .mean = tokens, .min = tokens, .max = tokens};
 }
 
 static tw_turn turn(const char *id, const int *after, int n_after, gint32 prompt, gint32 reasoning,
@@ -26,7 +26,9 @@ static tw_turn turn(const char *id, const int *after, int n_after, gint32 prompt
 
 static tw_sessions_options sessions_of(const tw_turn *turns, int n, gint64 limit)
 {
-  return (tw_sessions_options){.rate_per_s = 1,
+  return (tw_sessions_options){.arrivals = {.rate_per_s = 1},
+                               .population = {.clients = 1},
+                               .scale = 1,
                                .limit = limit,
                                .duration_s = INFINITY,
                                .hash_tokens = 16,
@@ -214,6 +216,129 @@ static void a_rejected_turn_breaks_its_session_off(void **state)
   test_scenario_free(scenario);
 }
 
+/* Draft and check: with a probability of 1 the check finds fault, twice at most, and both are made again,
+ * behind what was there; then the last turn follows the last check. Each of 10 iterations but the check of 5
+ * after 1 s. Prompts: 100; + 10 + 20; + 5 + 30 (the draft's own, once more); and so on. */
+static void a_check_that_fails_sends_the_session_back(void **state)
+{
+  (void)state;
+  static const int draft[] = {0}, check[] = {1};
+  tw_turn turns[] = {turn("draft", NULL, 0, 100, 0, 10), turn("check", draft, 1, 20, 0, 5),
+                     turn("end", check, 1, 7, 0, 1)};
+  turns[1].wait_s = 1;
+  turns[1].retry_from = 0;
+  for (gint64 retries = 0; retries < 3; retries++) {
+    turns[1].retries = retries;
+    for (double retry = 0; retry < 2; retry++) {
+      turns[1].retry = retry;
+      tw_scenario *scenario = cached_scenario();
+      tw_sessions_options options = sessions_of(turns, 3, 1);
+      result r = run(scenario, &options);
+      guint passes = 1 + (guint)(retry > 0 ? retries : 0), n = 2 * passes + 1;
+      assert_int_equal(r.arrivals->len, n);
+      double now_s = at(r.arrivals, 0);
+      gint64 prompt = 0;
+      for (guint pass = 0; pass < passes; pass++) {
+        prompt += 100 + (pass > 0 ? 5 : 0);
+        assert_near(at(r.arrivals, 2 * pass), now_s, 1e-9);
+        assert_int_equal(at(r.prompts, 2 * pass), prompt);
+        prompt += 10 + 20;
+        assert_near(at(r.arrivals, 2 * pass + 1), now_s + 0.1 + 1, 1e-9);
+        assert_int_equal(at(r.prompts, 2 * pass + 1), prompt);
+        now_s += 0.1 + 1 + 0.05;
+      }
+      assert_near(at(r.arrivals, n - 1), now_s, 1e-9);
+      assert_int_equal(at(r.prompts, n - 1), prompt + 5 + 7);
+      assert_int_equal(r.sessions.completed, 1);
+      clear(&r);
+      test_scenario_free(scenario);
+    }
+  }
+}
+
+/* With a probability of 1/2 and at most 3 times: 1/2 + 2/4 + 3/8 + 4/8 = 1.875 checks a session on average,
+ * with a variance of 1/2 + 4/4 + 9/8 + 16/8 - 1.875² = 1.109. */
+static void checks_fail_as_often_as_they_are_said_to(void **state)
+{
+  (void)state;
+  enum { SESSIONS = 2000 };
+  tw_turn turns[] = {turn("try", NULL, 0, 10, 0, 1)};
+  turns[0].retry = 0.5;
+  turns[0].retries = 3;
+  tw_scenario *scenario = cached_scenario();
+  tw_sessions_options options = sessions_of(turns, 1, SESSIONS);
+  result r = run(scenario, &options);
+  assert_near(r.arrivals->len, 1.875 * SESSIONS, 5 * sqrt(1.109 * SESSIONS));
+  assert_int_equal(r.sessions.completed, SESSIONS);
+  clear(&r);
+  test_scenario_free(scenario);
+}
+
+/* Two branches of a drawn number of calls, which a join waits for: exponential of mean 3, rounded, from 1
+ * to 6. P(k) = e^-((k - 1/2)/3) - e^-((k + 1/2)/3), the ends taking what is beyond: a mean of 1 + sum over k
+ * = 2..6 of e^-((k - 1/2)/3) = 2.8111 and, from the same sum, a variance of 3.3. */
+static void turns_repeat_as_often_as_is_drawn(void **state)
+{
+  (void)state;
+  enum { SESSIONS = 2000 };
+  static const int ask[] = {0}, call[] = {1};
+  double mean = 1;
+  for (int k = 2; k <= 6; k++)
+    mean += exp(-(k - 0.5) / 3);
+  tw_turn turns[] = {turn("ask", NULL, 0, 10, 0, 1), turn("call", ask, 1, 10, 0, 2),
+                     turn("join", call, 1, 10, 0, 1)};
+  turns[1].branches = 2;
+  turns[1].repeats = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 3, .min = 1, .max = 6};
+  tw_scenario *scenario = cached_scenario();
+  tw_sessions_options options = sessions_of(turns, 3, SESSIONS);
+  result r = run(scenario, &options);
+  assert_near(r.arrivals->len, 2 * SESSIONS + 2 * SESSIONS * mean, 5 * sqrt(2 * SESSIONS * 3.3));
+  assert_int_equal(r.sessions.completed, SESSIONS);
+  /* Calls of the first branch are in the join's context, and the last answer of the other: 10 + 1 + 12 k + 2
+   * + 10.
+   */
+  guint joins = 0;
+  for (guint i = 0; i < r.prompts->len; i++)
+    joins += ((gint64)at(r.prompts, i) - 23) % 12 == 0 && at(r.prompts, i) >= 35;
+  assert_int_equal(joins, SESSIONS);
+  clear(&r);
+  test_scenario_free(scenario);
+}
+
+/* A budget cuts the reasoning short; the answer follows all the same. */
+static void a_budget_cuts_reasoning_short(void **state)
+{
+  (void)state;
+  tw_turn turns[] = {turn("ask", NULL, 0, 10, 0, 30)};
+  turns[0].reasoning = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 1000, .max = 50};
+  tw_scenario *scenario = cached_scenario();
+  tw_sessions_options options = sessions_of(turns, 1, 100);
+  result r = run(scenario, &options);
+  assert_int_equal(r.totals.answer_tokens, 100 * 30);
+  assert_in_range(r.totals.reasoning_tokens, 100 * 40, 100 * 50);
+  clear(&r);
+  test_scenario_free(scenario);
+}
+
+/* 900 turns, one behind the other, do not take more stack than ten. */
+static void sessions_may_be_very_long(void **state)
+{
+  (void)state;
+  static const int ask[] = {0};
+  tw_turn turns[] = {turn("ask", NULL, 0, 1, 0, 1), turn("call", ask, 1, 1, 0, 1)};
+  turns[1].repeat = 900;
+  tw_sessions_options options = sessions_of(turns, 2, 1);
+  g_autoptr(tw_stream) stream = tw_stream_sessions(&options);
+  tw_request request;
+  gint32 last = 0;
+  while (tw_stream_next(stream, &request, NULL)) {
+    last = request.prompt_tokens;
+    tw_stream_told(stream, &request, TRUE, request.arrival_s);
+    tw_request_clear(&request);
+  }
+  assert_int_equal(last, 901 + 900);
+}
+
 static char *table_of(tw_scenario *scenario, tw_stream *stream)
 {
   g_autofree char *directory = test_directory();
@@ -228,10 +353,10 @@ static void sessions_of_one_turn_are_open_loop_requests(void **state)
 {
   (void)state;
   tw_turn turns[] = {turn("ask", NULL, 0, 40, 3, 30)};
-  turns[0].prompt = (tw_length){TW_LENGTH_LOGNORMAL, 100, 1, 1, 1000};
+  turns[0].prompt = (tw_length){.kind = TW_LENGTH_LOGNORMAL, .mean = 100, .sigma = 1, .min = 1, .max = 1000};
   tw_scenario *scenario = cached_scenario();
   tw_sessions_options options = sessions_of(turns, 1, 50);
-  options.rate_per_s = 10;
+  options.arrivals.rate_per_s = 10;
   options.hash_tokens = 1 << 16; /* longer than any context: traces name no blocks of outputs */
   GError *error = NULL;
   g_autofree char *directory = test_directory();
@@ -259,15 +384,20 @@ static void macro_steps_equal_exact_steps_with_sessions(void **state)
     tw_turn turns[] = {turn("ask", NULL, 0, 1, 0, 1), turn("call", first, 1, 1, 0, 1),
                        turn("draft", second, 1, 1, 0, 1), turn("choose", third, 2, 1, 0, 1)};
     for (guint i = 0; i < G_N_ELEMENTS(turns); i++) {
-      turns[i].prompt = (tw_length){TW_LENGTH_EXPONENTIAL, 40, 0, 1, 80};
-      turns[i].reasoning = (tw_length){TW_LENGTH_EXPONENTIAL, 20, 0, 0, 60};
-      turns[i].answer = (tw_length){TW_LENGTH_EXPONENTIAL, 20, 0, 1, 60};
+      turns[i].prompt = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 40, .min = 1, .max = 80};
+      turns[i].reasoning = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 20, .min = 0, .max = 60};
+      turns[i].answer = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 20, .min = 1, .max = 60};
       turns[i].wait_s = seed % 2 == 0 ? 0 : 0.01 * i;
     }
     turns[1].repeat = 3;
+    if (seed % 4 == 1)
+      turns[1].repeats = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 2, .min = 1, .max = 4};
+    turns[1].retry = seed % 5 == 0 ? 0.3 : 0;
+    turns[1].retry_from = 1;
+    turns[1].retries = seed % 5 == 0 ? 2 : 0;
     turns[2].branches = 3;
     tw_sessions_options options = sessions_of(turns, 4, 60);
-    options.rate_per_s = 20;
+    options.arrivals.rate_per_s = 20;
     options.seed = seed;
     options.keeps_reasoning = seed % 3 == 0;
     options.system_tokens = 50;
@@ -298,6 +428,11 @@ int main(void)
       cmocka_unit_test(reasoning_that_is_left_out_of_the_context_is_not_found_again),
       cmocka_unit_test(sessions_share_their_system_prompt),
       cmocka_unit_test(a_rejected_turn_breaks_its_session_off),
+      cmocka_unit_test(a_check_that_fails_sends_the_session_back),
+      cmocka_unit_test(checks_fail_as_often_as_they_are_said_to),
+      cmocka_unit_test(turns_repeat_as_often_as_is_drawn),
+      cmocka_unit_test(a_budget_cuts_reasoning_short),
+      cmocka_unit_test(sessions_may_be_very_long),
       cmocka_unit_test(sessions_of_one_turn_are_open_loop_requests),
       cmocka_unit_test(macro_steps_equal_exact_steps_with_sessions),
   };

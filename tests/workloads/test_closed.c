@@ -7,8 +7,8 @@ static tw_closed_options options(gint64 clients, gint64 limit)
   return (tw_closed_options){.clients = clients,
                              .limit = limit,
                              .duration_s = INFINITY,
-                             .prompt = {TW_LENGTH_FIXED, 100, 0, 1, 1000},
-                             .answer = {TW_LENGTH_FIXED, 10, 0, 1, 1000}};
+                             .prompt = {.kind = TW_LENGTH_FIXED, .mean = 100, .min = 1, .max = 1000},
+                             .answer = {.kind = TW_LENGTH_FIXED, .mean = 10, .min = 1, .max = 1000}};
 }
 
 static double due(tw_stream *stream)

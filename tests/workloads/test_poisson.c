@@ -6,7 +6,7 @@ enum { REQUESTS = 200000 };
 
 static tw_length fixed(double mean)
 {
-  return (tw_length){TW_LENGTH_FIXED, mean, 0, 1, TW_REQUEST_MAX_TOKENS};
+  return (tw_length){.kind = TW_LENGTH_FIXED, .mean = mean, .min = 1, .max = TW_REQUEST_MAX_TOKENS};
 }
 
 /* 4 requests a second: prompts of 1000 exponential, answers of 300 lognormal tokens, no reasoning. */
@@ -16,9 +16,9 @@ static tw_poisson_options usual(void)
       .rate_per_s = 4,
       .limit = REQUESTS,
       .duration_s = INFINITY,
-      .prompt = {TW_LENGTH_EXPONENTIAL, 1000, 0, 1, TW_REQUEST_MAX_TOKENS},
-      .reasoning = {TW_LENGTH_FIXED, 0, 0, 0, TW_REQUEST_MAX_TOKENS},
-      .answer = {TW_LENGTH_LOGNORMAL, 300, 0.5, 1, TW_REQUEST_MAX_TOKENS},
+      .prompt = {.kind = TW_LENGTH_EXPONENTIAL, .mean = 1000, .min = 1, .max = TW_REQUEST_MAX_TOKENS},
+      .reasoning = {.kind = TW_LENGTH_FIXED, .mean = 0, .min = 0, .max = TW_REQUEST_MAX_TOKENS},
+      .answer = {.kind = TW_LENGTH_LOGNORMAL, .mean = 300, .sigma = 0.5, .min = 1, .max = TW_REQUEST_MAX_TOKENS},
       .seed = 11,
   };
 }
@@ -156,7 +156,7 @@ static void changing_one_quantity_leaves_the_others_as_they_were(void **state)
   options.limit = 1000;
   g_autoptr(GArray) before = draw(options);
   options.answer = fixed(7);
-  options.reasoning = (tw_length){TW_LENGTH_EXPONENTIAL, 50, 0, 0, 1000};
+  options.reasoning = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 50, .min = 0, .max = 1000};
   g_autoptr(GArray) after = draw(options);
   options.rate_per_s = 8;
   g_autoptr(GArray) faster = draw(options);

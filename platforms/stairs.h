@@ -8,8 +8,8 @@
  *
  * A value holds until the next. Even stairs (hourly prices) have one step between all their rows, so that a
  * missing row is a fault, and begin again after the last; any others keep their last value. */
-#ifndef TW_SIM_STAIRS_H
-#define TW_SIM_STAIRS_H
+#ifndef TW_PLATFORMS_STAIRS_H
+#define TW_PLATFORMS_STAIRS_H
 
 #include "platforms/document.h"
 #include "platforms/units.h"
@@ -26,5 +26,6 @@ double tw_stairs_at(const tw_stairs *stairs, double time_s);
 /* The first instant after `time_s` at which the value may change, INFINITY: none. */
 double tw_stairs_next(const tw_stairs *stairs, double time_s);
 double tw_stairs_min(const tw_stairs *stairs);
+double tw_stairs_max(const tw_stairs *stairs);
 
 #endif

@@ -1,4 +1,4 @@
-#include "sim/stairs.h"
+#include "platforms/stairs.h"
 
 #include <math.h>
 
@@ -141,4 +141,12 @@ double tw_stairs_min(const tw_stairs *stairs)
   for (guint i = 0; i < stairs->values->len; i++)
     least = fmin(least, at(stairs->values, i));
   return least;
+}
+
+double tw_stairs_max(const tw_stairs *stairs)
+{
+  double most = -INFINITY;
+  for (guint i = 0; i < stairs->values->len; i++)
+    most = fmax(most, at(stairs->values, i));
+  return most;
 }
