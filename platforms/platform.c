@@ -167,21 +167,40 @@ static void add_host(tw_reader *reader, const char *id, int zone, const tw_host 
     return;
   tw_host host = *like;
   host.id = g_strdup(id);
+  host.clocks = g_memdup2(like->clocks, (gsize)like->n_clocks * sizeof *like->clocks);
   host.zone = zone;
   host.line = tw_node_line(node);
   g_array_append_val(reader->hosts, host);
 }
 
-/* What the hosts of a <host> or <cluster> have in common. */
+static int falling(const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x < y) - (x > y);
+}
+
+/* The clocks of a host with these speeds. */
+static void set_clocks(tw_host *host, double *speeds, guint n)
+{
+  qsort(speeds, n, sizeof *speeds, falling);
+  host->clocks = n > 1 ? g_new(double, n) : NULL;
+  for (guint i = 1; i < n; i++)
+    if (speeds[i] < speeds[i - 1])
+      host->clocks[host->n_clocks++] = speeds[i] / speeds[0];
+}
+
+/* What the hosts of a <host> or <cluster> have in common. The caller frees its clocks. */
 static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *speed, gint64 pstate)
 {
   tw_host host = {0};
   g_auto(GStrv) speeds = g_strsplit(speed, ",", -1);
+  g_autofree double *values = g_new0(double, g_strv_length(speeds) + 1);
   for (guint i = 0; speeds[i] != NULL; i++) {
-    double value = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), reader->faults);
+    values[i] = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), reader->faults);
     if ((gint64)i == pstate)
-      host.speed_flops = value;
+      host.speed_flops = values[i];
   }
+  set_clocks(&host, values, g_strv_length(speeds));
   if (pstate >= (gint64)g_strv_length(speeds))
     tw_node_fault(node, reader->faults,
                   "pstate of <%s>: %" G_GINT64_FORMAT " is beyond its %u speeds; write 0 to %u", node->name,
@@ -287,6 +306,7 @@ static void read_cluster(tw_reader *reader, const xmlNode *node, int parent)
   guint before = tw_faults_count(reader->faults);
   for (char **name = names; *name != NULL && tw_faults_count(reader->faults) == before; name++)
     add_host(reader, *name, index, &like, node); /* where one name is taken, the next would be too */
+  g_free(like.clocks);
   g_autofree char *router = tw_cluster_router(&cluster);
   if (router != NULL)
     tw_reader_add_point(reader, router, TW_NODE_ROUTER, index, node);
@@ -355,6 +375,7 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
       check_props(child, ON_HOST, reader->faults);
       tw_host like = read_host(reader, child, host.speed, host.pstate);
       add_host(reader, host.id, zone, &like, child);
+      g_free(like.clocks);
       tw_schema_clear(&tw_xml_host, &host);
     } else if (g_str_equal(name, "router")) {
       tw_xml_attributes router = {0};
@@ -459,8 +480,10 @@ void tw_platform_free(tw_platform *platform)
     g_free(platform->zones[i].rack);
     g_free(platform->zones[i].row);
   }
-  for (int i = 0; i < platform->n_hosts; i++)
+  for (int i = 0; i < platform->n_hosts; i++) {
     g_free(platform->hosts[i].id);
+    g_free(platform->hosts[i].clocks);
+  }
   for (int i = 0; i < platform->n_links; i++)
     g_free(platform->links[i].id);
   for (int i = 0; i < platform->n_devices; i++)

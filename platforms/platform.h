@@ -58,6 +58,9 @@ typedef struct tw_host {
   const tw_device *device; /* borrowed from the platform; NULL for hosts without accelerators */
   int accelerators;
   double speed_flops; /* SimGrid's own speed of the host */
+  /* SimGrid's p-states: its other speeds over the fastest, falling; NULL: it has one speed. */
+  double *clocks;
+  int n_clocks;
   long line;
   double kv_bytes; /* tw:kv_bytes: what it stores of KV caches that engines share; 0: nothing */
 } tw_host;

@@ -134,16 +134,22 @@ static void check_memory(const tw_pool *pool, const xmlNode *node, tw_faults *fa
       m->weight_bytes * 1e-9, (m->activation_bytes + m->reserved_bytes + m->window_bytes) * 1e-9);
 }
 
-/* The clocks that a power cap may choose from: steps of a twentieth below the nominal one. */
-static void add_clocks(const tw_scenario *scenario, tw_pool *pool, tw_step_setting setting,
-                       const xmlNode *node, tw_faults *faults)
+/* The clocks that a power cap may choose from: those that the platform declares for a host of the pool as its
+ * p-states, or steps of a twentieth below the nominal one. */
+static void add_clocks(const tw_scenario *scenario, tw_pool *pool, const tw_host *host,
+                       tw_step_setting setting, const xmlNode *node, tw_faults *faults)
 {
-  int n = scenario->caps.slowest_clock > 0 ? (int)((1 - scenario->caps.slowest_clock) * 20 + 1e-9) : 0;
+  double slowest = scenario->caps.slowest_clock;
+  int steps = slowest > 0 ? (int)((1 - slowest) * 20 + 1e-9) : 0,
+      n = host->n_clocks > 0 ? host->n_clocks : steps;
   pool->clocks = g_new0(tw_clock, (gsize)n);
-  for (pool->n_clocks = 0; pool->n_clocks < n;) {
+  for (int i = 0; i < n; i++) {
+    double ratio = host->n_clocks > 0 ? host->clocks[i] : 1 - (i + 1) / 20.0;
+    if (slowest <= 0 || ratio < slowest - 1e-9)
+      break;
     tw_clock *clock = &pool->clocks[pool->n_clocks++];
-    setting.throttle = pool->n_clocks / 20.0;
-    clock->clock = 1 - setting.throttle;
+    setting.throttle = 1 - ratio;
+    clock->clock = ratio;
     clock->model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
     clock->power = tw_power_law_of(pool->device, (tw_precision)pool->weights, (int)pool->power.accelerators,
                                    clock->clock);
@@ -168,6 +174,26 @@ static void note_reach(tw_scenario *scenario, const tw_pool *pool)
 }
 
 /* Places a pool and completes it with what depends on its device. */
+/* The host whose p-states are those of the pool; all of its hosts must have the same. */
+static const tw_host *clocked_host(const tw_scenario *scenario, const tw_pool *pool, const GArray *places,
+                                   guint first, const xmlNode *node, tw_faults *faults)
+{
+  const tw_host *hosts = scenario->platform->hosts;
+  const tw_host *host = &hosts[g_array_index(places, tw_engine_place, first).shares[0].host];
+  for (guint i = first; i < places->len; i++) {
+    const tw_host *other = &hosts[g_array_index(places, tw_engine_place, i).shares[0].host];
+    if (other->n_clocks == host->n_clocks &&
+        (host->n_clocks == 0 ||
+         memcmp(other->clocks, host->clocks, (gsize)host->n_clocks * sizeof *host->clocks) == 0))
+      continue;
+    tw_node_fault(node, faults,
+                  "pool \"%s\" would run on \"%s\" and \"%s\", whose p-states differ; narrow hosts=\"%s\"",
+                  pool->id, host->id, other->id, pool->hosts);
+    break;
+  }
+  return host;
+}
+
 static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw_free_accelerators *free,
                        GArray *places, tw_faults *faults)
 {
@@ -209,7 +235,8 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   /* A table tells times, but not the work that joules come from. */
   if (tw_step_kind_get(pool->step_kind) == &tw_step_table)
     pool->power.idle_w = NAN;
-  add_clocks(scenario, pool, setting, node, faults);
+  const tw_host *host = clocked_host(scenario, pool, places, first, node, faults);
+  add_clocks(scenario, pool, host, setting, node, faults);
 }
 
 static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)

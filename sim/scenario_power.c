@@ -23,7 +23,8 @@ static const tw_attribute caps_attributes[] = {
     {"delay", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = 3600, FIELD(caps.delay_s),
      .help = "from measuring to acting; less than the period"},
     {"slowest-clock", TW_ATTR_NUMBER, .fallback = "0.3", .min = 0.05, .max = 1, FIELD(caps.slowest_clock),
-     .help = "over the nominal one; faster ones in steps of 0.05"},
+     .help = "over the nominal one; faster ones are the p-states of the hosts, or steps of 0.05 where they "
+             "have none"},
     {0}};
 static const tw_attribute price_attributes[] = {
     {"usd-per-kwh", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e3, FIELD(price_usd_per_kwh),

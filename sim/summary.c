@@ -411,6 +411,10 @@ static void print_energy(const json_t *summary, FILE *out)
         "  energy      %.4g J per output token, %.4g kW on average, %.4g kW at peak, %.4g tokens/s per MW\n",
         number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"),
         1e-3 * number(summary, "energy", "peak_w"), number(summary, "energy", "output_tokens_per_s_per_mw"));
+  double over_w = number(summary, "energy", "cap_overshoot_w");
+  if (!isnan(over_w))
+    fprintf(out, "  power cap   exceeded by at most %.4g kW, for at most %.4g s at a time; mean clock %.3g\n",
+            1e-3 * over_w, number(summary, "energy", "cap_exceeded_s"), number(summary, "energy", "clock"));
   if (json_object_get(summary, "cost") != NULL)
     fprintf(out, "  cost        %.4g USD, %.4g USD per million output tokens\n",
             number(summary, "cost", "usd"), number(summary, "cost", "usd_per_million_output_tokens"));

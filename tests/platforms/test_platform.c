@@ -60,6 +60,9 @@ static void zones_hosts_and_links_are_read(void **state)
   assert_int_equal(p->hosts[2].zone, 2);
   assert_int_equal(p->hosts[2].accelerators, 8);
   assert_near(p->hosts[2].speed_flops, 5e12, 0); /* its p-state */
+  assert_int_equal(p->hosts[2].n_clocks, 1);
+  assert_near(p->hosts[2].clocks[0], 0.5, 1e-12);
+  assert_int_equal(p->hosts[0].n_clocks, 0);
   assert_int_equal(p->hosts[2].line, 5);
   assert_int_equal(p->hosts[0].accelerators, 1); /* the default of a host with a device */
   assert_int_equal(tw_platform_accelerators(p), 10);

@@ -114,6 +114,94 @@ static void a_cap_is_held_within_a_period_and_costs_time(void **state)
                    tw_recorder_totals(before)->endings[TW_COMPLETED]);
 }
 
+/* Eight sequences decode: at a clock of c an iteration takes 0.028 s / c, computes 8 FLOPs of 0.5 J · c², and
+ * draws 100 W + 142.86 W · c³. With 50 W of host and 30 W of network the rack draws most in the first second:
+ * 0.02 s of prompts, 4 J, and 35 iterations of 4 J make 324 W. 80 % of that leave 179.2 W to the engine: c³
+ * <= 0.554, so that of the steps of a twentieth 0.8 is the fastest. It takes effect before the first token,
+ * and TPOT is 0.028 s / 0.8. */
+static void a_rack_cap_costs_in_tpot_what_the_clock_model_says(void **state)
+{
+  (void)state;
+  static const char batch[] =
+      "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens\n0,1,0,200\n0,1,0,200\n0,1,0,200\n0,1,0,200\n"
+      "0,1,0,200\n0,1,0,200\n0,1,0,200\n0,1,0,200\n";
+  char name[] = "a", *racks[] = {name};
+  double tpot_s[2];
+  seen s[2];
+  for (int is_capped = 0; is_capped < 2; is_capped++) {
+    capped c;
+    set_up(&c, INFINITY);
+    for (int i = 0; i <= CLOCKS; i++) {
+      double clock = 1 - i / 20.0;
+      c.costs[i] = (test_costs){0.02 / clock, 1e-3 / clock, 0, 0, FALSE};
+    }
+    c.scenario->n_engines = 1;
+    c.scenario->platform->racks = racks;
+    c.scenario->platform->n_racks = 1;
+    c.scenario->platform->zones[0].rack_index = 0;
+    c.scenario->pools[0].power.joules_per_byte = 0;
+    for (int i = 0; i < CLOCKS; i++)
+      c.scenario->pools[0].clocks[i].power.joules_per_byte = 0;
+    if (is_capped)
+      c.scenario->caps.rack_w = 0.8 * s[0].energy.peak_it_w;
+    g_autoptr(tw_recorder) recorder = test_run_watched(c.scenario, batch, NULL, INFINITY, see, &s[is_capped]);
+    tpot_s[is_capped] = mean_tpot(recorder);
+    c.scenario->n_engines = 3;
+    tear_down(&c);
+  }
+  assert_near(s[0].energy.peak_it_w, 324, 1e-6);
+  assert_near(tpot_s[0], 0.028, 1e-4 * 0.028); /* as exact as its histogram */
+  assert_near(tpot_s[1], 0.028 / 0.8, 1e-4 * 0.035);
+  assert_near(s[1].energy.peak_it_w, 50 + 30 + 100 + 4 / 0.028 * 0.512, 1e-6);
+  assert_near(s[1].record.max_overshoot_w, 0, 0);
+}
+
+/* The same bursts under a cap of 80 % of the rack's peak. */
+static void a_rack_cap_is_held_within_a_period_under_bursts(void **state)
+{
+  (void)state;
+  g_autofree char *trace = bursts();
+  char name[] = "a", *racks[] = {name};
+  seen s[2];
+  for (int is_capped = 0; is_capped < 2; is_capped++) {
+    capped c;
+    set_up(&c, INFINITY);
+    c.scenario->platform->racks = racks;
+    c.scenario->platform->n_racks = 1;
+    c.scenario->platform->zones[0].rack_index = 0;
+    if (is_capped)
+      c.scenario->caps.rack_w = 0.8 * s[0].energy.peak_it_w;
+    g_autoptr(tw_recorder) recorder = test_run_watched(c.scenario, trace, NULL, INFINITY, see, &s[is_capped]);
+    tear_down(&c);
+  }
+  assert_true(s[1].record.longest_over_s <= 1);
+  assert_true(s[1].record.max_overshoot_w <= 0.2 * s[0].energy.peak_it_w);
+  assert_true(s[1].energy.peak_it_w < s[0].energy.peak_it_w);
+}
+
+static void p_states_of_the_platform_are_the_clocks(void **state)
+{
+  (void)state;
+  g_autofree char *directory = test_directory(), *text = NULL;
+  g_autofree char *path = g_build_filename(directory, "platform.xml", NULL),
+                  *set = g_strconcat("//platform/@file=", path, NULL);
+  assert_true(g_file_get_contents(TW_SOURCE_DIR "/platforms/hgx-h100-1.xml", &text, NULL, NULL));
+  g_auto(GStrv) parts = g_strsplit(text, "speed=\"7915.2Tf\"", -1);
+  g_autofree char *joined = g_strjoinv("speed=\"7915.2Tf,3957.6Tf,5936.4Tf,1979Tf\"", parts);
+  assert_int_equal(g_strv_length(parts), 2);
+  assert_true(g_file_set_contents(path, joined, -1, NULL));
+  const char *assignments[] = {set, NULL};
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_scenario) scenario =
+      tw_scenario_load(TW_SOURCE_DIR "/sim/scenarios/reasoning-day-capped.xml", assignments, faults);
+  assert_non_null(scenario);
+  /* The last, a quarter, is below slowest-clock. */
+  assert_int_equal(scenario->pools[0].n_clocks, 2);
+  assert_near(scenario->pools[0].clocks[0].clock, 0.75, 1e-12);
+  assert_near(scenario->pools[0].clocks[1].clock, 0.5, 1e-12);
+  test_remove(directory);
+}
+
 static void a_device_cap_is_held_by_every_batch(void **state)
 {
   (void)state;
@@ -175,6 +263,9 @@ int main(void)
       cmocka_unit_test(the_level_leaves_to_others_what_an_engine_does_not_ask_for),
       cmocka_unit_test(the_equipment_of_a_cap_draws_the_cap),
       cmocka_unit_test(a_cap_is_held_within_a_period_and_costs_time),
+      cmocka_unit_test(a_rack_cap_costs_in_tpot_what_the_clock_model_says),
+      cmocka_unit_test(a_rack_cap_is_held_within_a_period_under_bursts),
+      cmocka_unit_test(p_states_of_the_platform_are_the_clocks),
       cmocka_unit_test(a_device_cap_is_held_by_every_batch),
       cmocka_unit_test(capped_macro_steps_equal_exact_steps),
       cmocka_unit_test(a_cap_that_no_clock_holds_pauses_admission),

@@ -25,9 +25,13 @@ static site *site_new(int nodes)
   p->zones[0] = (tw_zone){.id = (char *)"site", .parent = -1, .role = TW_ROLE_SITE, .rack_index = -1};
   for (int i = 0; i < nodes * 8; i++) {
     p->zones[1 + i / 8] = (tw_zone){.id = (char *)"node", .role = TW_ROLE_NVLINK_DOMAIN};
-    p->hosts[i] = (tw_host){g_strdup_printf("n%d-g%d", i / 8, i % 8), 1 + i / 8, &s->device, 1, 1, 0, 0};
+    p->hosts[i] = (tw_host){.id = g_strdup_printf("n%d-g%d", i / 8, i % 8),
+                              .zone = 1 + i / 8,
+                              .device = &s->device,
+                              .accelerators = 1,
+                              .speed_flops = 1};
   }
-  p->hosts[nodes * 8] = (tw_host){g_strdup("login"), 0, NULL, 0, 1, 0, 0};
+  p->hosts[nodes * 8] = (tw_host){.id = g_strdup("login"), .speed_flops = 1};
   s->free = tw_free_accelerators_new(p);
   s->places = g_array_new(FALSE, FALSE, sizeof(tw_engine_place));
   s->faults = tw_faults_new();
