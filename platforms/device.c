@@ -9,6 +9,12 @@ const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32", "bf16", "fp8"
 const char *const tw_op_class_names[TW_OP_CLASSES + 1] = {"linear",           "experts", "attention-prefill",
                                                           "attention-decode", "head",    NULL};
 
+const char *const tw_kernel_names[TW_KERNEL_COUNT + 1] = {
+#define X(name, text, help) text,
+    TW_KERNELS(X)
+#undef X
+        NULL};
+
 double tw_precision_bytes(tw_precision precision)
 {
   static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1};
@@ -24,6 +30,7 @@ typedef struct reading {
   double flops;
   double picojoules;
   tw_efficiency efficiency, of_all[TW_OP_CLASSES];
+  tw_kernel_cost kernel;
 } reading;
 
 #define FIELD(name) .offset = offsetof(reading, name)
@@ -52,12 +59,32 @@ static const tw_attribute scale_up_attributes[] = {
     {"latency", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.scale_up_latency_s),
      .help = "of one hop, as a collective sees it"},
     {"efficiency", TW_ATTR_NUMBER, SHARE, FIELD(device.scale_up_efficiency),
-     .help = "share of the bandwidth that a large collective reaches"},
+     .help = "share of the bandwidth that a collective reaches for which there is no <collective>"},
+    {"board", TW_ATTR_INT, .fallback = "8", .min = 1, .max = 1024, FIELD(device.board_accelerators),
+     .help = "accelerators on one board: trees are chains there, and branch between boards"},
     SOURCE};
-static const tw_attribute scale_out_attributes[] = {{"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH,
-                                                     .positive = TRUE, FIELD(device.scale_out_bytes_per_s),
-                                                     .help = "NIC of one accelerator, one direction"},
-                                                    SOURCE};
+static const tw_attribute scale_out_attributes[] = {
+    {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, .positive = TRUE, FIELD(device.scale_out_bytes_per_s),
+     .help = "NIC of one accelerator, one direction"},
+    {"latency", TW_ATTR_QUANTITY, TW_TIME, .fallback = "5us", .max = 1, FIELD(device.scale_out_latency_s),
+     .help = "of a usual route, by which algorithms are chosen; a platform's own is what is spent"},
+    SOURCE};
+static const tw_attribute collective_attributes[] = {
+    {"kernel", TW_ATTR_CHOICE, .choices = tw_kernel_names, FIELD(which), .help = "protocol or kernel"},
+    {"launch", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(kernel.launch_s), .help = "of the collective"},
+    {"step", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(kernel.step_s),
+     .help = "of each message that follows another, beyond the latency of its link"},
+    {"fabric-step", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(kernel.fabric_step_s),
+     .help = "of each message over the fabric, beyond the latency of its links"},
+    {"scale-up", TW_ATTR_NUMBER, SHARE, FIELD(kernel.scale_up),
+     .help = "share of the bandwidth inside the domain"},
+    {"scale-out", TW_ATTR_NUMBER, .fallback = "1", SHARE, FIELD(kernel.scale_out),
+     .help = "share of the bandwidth of the NIC"},
+    {"own", TW_ATTR_NUMBER, .fallback = "0", .max = 100, FIELD(kernel.own),
+     .help = "bytes sent that take as long as one that stays"},
+    {"per-token", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(kernel.per_token_s),
+     .help = "least time of a token, where the kernel is of experts"},
+    SOURCE};
 static const tw_attribute host_link_attributes[] = {{"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH,
                                                      .positive = TRUE, FIELD(device.host_bytes_per_s),
                                                      .help = "PCIe or NVLink-C2C, one direction"},
@@ -89,7 +116,8 @@ static const tw_attribute energy_attributes[] = {
     {"active", TW_ATTR_QUANTITY, TW_POWER, .fallback = "0W", .max = 1e4, FIELD(device.active_w),
      .help = "drawn beyond idle while an iteration runs, whatever it computes, but for collectives"},
     {"arithmetic-half", TW_ATTR_NUMBER, .fallback = "0", .max = 100, FIELD(device.arithmetic_half),
-     .help = "share of the bf16 peak rate at which an operation costs half as much as a lone one; 0: the same"},
+     .help =
+         "share of the bf16 peak rate at which an operation costs half as much as a lone one; 0: the same"},
     {"sleep", TW_ATTR_QUANTITY, TW_POWER, .fallback = TW_ABSENT, .max = 1e4, FIELD(device.sleep_w),
      .help = "drawn while parked, without weights; idle if absent"},
     {"voltage-floor", TW_ATTR_NUMBER, .fallback = "1", .max = 1, FIELD(device.voltage_floor),
@@ -150,6 +178,8 @@ static const tw_element scale_out_element = {"scale-out", "link to the fabric", 
                                              NULL};
 static const tw_element host_link_element = {"host-link", "link to the memory of the host",
                                              host_link_attributes, NULL, NULL};
+static const tw_element collective_element = {
+    "collective", "time of a kernel that moves data between accelerators", collective_attributes, NULL, NULL};
 static const tw_element power_element = {"power", "electricity of the device alone", power_attributes, NULL,
                                          check_power};
 static const tw_element chassis_element = {"chassis", "node or rack that the device commonly stands in",
@@ -168,6 +198,7 @@ static const tw_child device_children[] = {
     {&scale_up_element, 1, 1},
     {&scale_out_element, 0, 1},
     {&host_link_element, 0, 1},
+    {&collective_element, 0, TW_KERNEL_COUNT},
     {&power_element, 0, 1},
     {&chassis_element, 0, 1},
     {&energy_element, 0, 1},
@@ -196,6 +227,13 @@ static void keep_compute(const xmlNode *node, reading *read, tw_faults *faults)
   if (!isnan(read->device.flops[read->which]))
     tw_node_fault(node, faults, "<compute> says \"%s\" twice; keep one", tw_precision_names[read->which]);
   read->device.flops[read->which] = read->flops;
+}
+
+static void keep_collective(const xmlNode *node, reading *read, tw_faults *faults)
+{
+  if (read->device.kernels[read->which].scale_up > 0)
+    tw_node_fault(node, faults, "<collective> says \"%s\" twice; keep one", tw_kernel_names[read->which]);
+  read->device.kernels[read->which] = read->kernel;
 }
 
 static void keep_efficiency(const xmlNode *node, reading *read, tw_faults *faults)
@@ -258,6 +296,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   read_all(root, &scale_up_element, &read, faults, NULL);
   read_all(root, &scale_out_element, &read, faults, NULL);
   read_all(root, &host_link_element, &read, faults, NULL);
+  read_all(root, &collective_element, &read, faults, keep_collective);
   read_all(root, &power_element, &read, faults, NULL);
   const xmlNode *chassis = tw_node_child(root, "chassis");
   if (chassis != NULL)

@@ -30,6 +30,48 @@ typedef struct tw_efficiency {
   double memory;       /* 0 to 1 */
 } tw_efficiency;
 
+/* Kernels that move data between accelerators: a protocol of a library, or a kernel of its own. */
+#define TW_KERNELS(X)                                                                                        \
+  X(LL, "ll", "rings and trees with a flag beside each word: the lowest latency")                            \
+  X(LL128, "ll128", "rings and trees with a flag in each 128 bytes")                                         \
+  X(SIMPLE, "simple", "rings and trees in large chunks: the full bandwidth")                                 \
+  X(IN_SWITCH, "in-switch", "all-reduce whose sums the switch makes (NVLS)")                                 \
+  X(PAIRS_LL, "pairs-ll", "sends from rank to rank, small")                                                  \
+  X(PAIRS, "pairs", "sends from rank to rank, large")                                                        \
+  X(ONE_SHOT, "one-shot", "all-reduce of an engine: every rank reads all others")                            \
+  X(TWO_SHOT, "two-shot", "all-reduce of an engine: reduce-scatter and all-gather in one kernel")            \
+  X(LL_DISPATCH, "ll-dispatch", "DeepEP, low latency: tokens to experts, a copy for each expert")            \
+  X(LL_COMBINE, "ll-combine", "... and back")                                                                \
+  X(DISPATCH, "dispatch", "DeepEP, normal, inside a domain: a copy for each rank")                           \
+  X(COMBINE, "combine", "... and back")                                                                      \
+  X(INTERNODE_DISPATCH, "internode-dispatch", "DeepEP, normal, over domains: a copy for each domain")        \
+  X(INTERNODE_COMBINE, "internode-combine", "... and back")                                                  \
+  X(ONE_SIDED_DISPATCH, "one-sided-dispatch", "TensorRT-LLM, one-sided NVLink: a copy for each rank")        \
+  X(ONE_SIDED_COMBINE, "one-sided-combine", "... and back")                                                  \
+  X(TWO_SIDED_PREPARE, "two-sided-prepare",                                                                  \
+    "TensorRT-LLM, two-sided NVLink: ranks tell how much is to come")                                        \
+  X(TWO_SIDED_DISPATCH, "two-sided-dispatch", "... a copy for each rank")                                    \
+  X(TWO_SIDED_COMBINE, "two-sided-combine", "... and back")                                                  \
+  X(TWO_SIDED_LOW_COMBINE, "two-sided-low-combine", "... and back in 4 bits")
+typedef enum {
+#define X(name, text, help) TW_KERNEL_##name,
+  TW_KERNELS(X)
+#undef X
+      TW_KERNEL_COUNT
+} tw_kernel;
+extern const char *const tw_kernel_names[TW_KERNEL_COUNT + 1];
+
+/* What a kernel takes, fitted: collective_time.h has the formula. scale_up == 0: the device lacks it. */
+typedef struct tw_kernel_cost {
+  double launch_s;
+  double step_s;        /* of each message that follows another, beyond the latency of its link */
+  double fabric_step_s; /* ... that crosses the fabric: what it takes there beside */
+  double scale_up;      /* share of the rate of the links inside the domain, 0 to 1 */
+  double scale_out;     /* ... of the NIC */
+  double own;           /* of a byte that stays on its rank (experts: of a token once), in bytes sent */
+  double per_token_s;   /* least time of a token (of the kernels for experts) */
+} tw_kernel_cost;
+
 /* What commonly stands around the devices, for generated platforms: the node or rack of `accelerators` of
  * them draws overhead_w beside theirs when all work (CPUs, memory, NVLink switches, fans; behind the power
  * supplies), idle_w of it without work, and network_w in the fabric. */
@@ -48,10 +90,13 @@ typedef struct tw_device {
   double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */
   double hbm_bytes;            /* capacity */
   double hbm_bytes_per_s;
-  double scale_up_bytes_per_s;           /* NVLink or PCIe, per accelerator and direction */
-  double scale_up_latency_s;             /* alpha of one hop inside the domain, as a collective sees it */
-  double scale_up_efficiency;            /* share of the wire rate that a large collective reaches */
+  double scale_up_bytes_per_s; /* NVLink or PCIe, per accelerator and direction */
+  double scale_up_latency_s;   /* alpha of one hop inside the domain, as a collective sees it */
+  double scale_up_efficiency;  /* share of the wire rate that a collective without a row reaches */
+  gint64 board_accelerators;   /* on one board: trees are chains there, and branch between boards */
+  tw_kernel_cost kernels[TW_KERNEL_COUNT];
   double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
+  double scale_out_latency_s;            /* of a usual route, by which algorithms are chosen */
   double host_bytes_per_s;               /* to the memory of its host and back, one direction; NAN: unknown */
   double idle_w, max_w;                  /* NAN: no power data, and then no energy is reported */
   double sleep_w;                        /* without weights, parked: idle_w where the file does not say */

@@ -25,8 +25,8 @@ static const GOptionEntry net_options[] = {
     {"size", 's', 0, G_OPTION_ARG_STRING, VALUE(size),
      "Bytes of each rank: 1GiB, or 1KiB:16GiB for all powers of two between", "SIZE"},
     {"ranks", 'n', 0, G_OPTION_ARG_INT, VALUE(ranks), "Accelerators that take part; all if absent", "N"},
-    {"algorithm", 'a', 0, G_OPTION_ARG_STRING, VALUE(algorithm), "auto|ring|tree|in-switch|two-level",
-     "NAME"},
+    {"algorithm", 'a', 0, G_OPTION_ARG_STRING, VALUE(algorithm),
+     "auto|ring|tree|in-switch|two-level|one-shot|two-shot|pairs; auto: the fastest that NCCL has", "NAME"},
     {"spread", 0, 0, G_OPTION_ARG_NONE, VALUE(spread),
      "Take ranks from all NVLink domains in turn, instead of filling one after the other", NULL},
     {"csv", 0, 0, G_OPTION_ARG_NONE, VALUE(csv), "Print comma-separated values", NULL},
@@ -72,7 +72,7 @@ static gboolean find_pattern(const char *name, const tw_pattern **pattern, GErro
 static gboolean find_algorithm(const char *name, const tw_pattern *pattern, const tw_group *group,
                                tw_algorithm *algorithm, GError **error)
 {
-  int i = 0, size = tw_group_domain_size(group);
+  int i = 0;
   while (tw_algorithm_names[i] != NULL && !g_str_equal(tw_algorithm_names[i], name))
     i++;
   if (tw_algorithm_names[i] == NULL) {
@@ -81,25 +81,47 @@ static gboolean find_algorithm(const char *name, const tw_pattern *pattern, cons
                               name, hint);
   }
   *algorithm = (tw_algorithm)i;
-  if (i != TW_ALGORITHM_AUTO && !(pattern->algorithms & (1U << i)))
+  if (i == TW_ALGORITHM_AUTO)
+    return TRUE;
+  const tw_method *method = tw_pattern_method(pattern, *algorithm);
+  if (method == NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--algorithm: %s has no %s; leave it out",
                               pattern->name, name);
-  if (i == TW_ALGORITHM_IN_SWITCH && size != group->n)
+  if (tw_method_works(method, group))
+    return TRUE;
+  if (method->scope == TW_SCOPE_ONE_DOMAIN)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "--algorithm: in-switch works inside one NVLink domain, and the ranks span "
-                              "several; lower --ranks, or use two-level");
-  if (i == TW_ALGORITHM_TWO_LEVEL && size == 0)
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "--algorithm: two-level needs as many ranks in each NVLink domain; change "
-                              "--ranks, or use ring");
-  return TRUE;
+                              "--algorithm: %s works inside one NVLink domain, and the ranks span several; "
+                              "lower --ranks, or use ring",
+                              name);
+  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                            "--algorithm: %s needs several NVLink domains with as many ranks in each; change "
+                            "--ranks, or use ring",
+                            name);
 }
 
-static void print_row(const net_values *values, const tw_pattern *pattern, int n, double bytes, double time_s)
+static void print_row(const net_values *values, const tw_pattern *pattern, int n, double bytes,
+                      const tw_net_way *way)
 {
+  double time_s = tw_net_time_s(way, bytes);
   double algorithm = time_s > 0 ? bytes / time_s * 1e-9 : 0, bus = algorithm * pattern->bus_factor(n);
-  const char *format = values->csv ? "%.0f,%.3f,%.3f,%.3f\n" : "%14.0f %14.2f %14.2f %14.2f\n";
-  printf(format, bytes, time_s * 1e6, algorithm, bus);
+  const char *format = values->csv ? "%.0f,%.3f,%.3f,%.3f,%s,%s\n" : "%14.0f %14.2f %14.2f %14.2f  %s %s\n";
+  printf(format, bytes, time_s * 1e6, algorithm, bus, tw_algorithm_names[way->method->algorithm],
+         tw_kernel_names[way->kernel]);
+}
+
+static gboolean measure_sizes(const net_values *values, const tw_platform *platform,
+                              const tw_pattern *pattern, tw_algorithm algorithm, const tw_ranks *ranks,
+                              double first, double last, GError **error)
+{
+  g_autoptr(GArray) ways = tw_net_ways(platform, pattern, algorithm, ranks, last);
+  g_autoptr(GArray) sizes = g_array_new(FALSE, FALSE, sizeof(double));
+  for (double bytes = first; bytes <= last; bytes *= 2)
+    g_array_append_val(sizes, bytes);
+  g_autoptr(GPtrArray) chosen = tw_net_measure(platform, ranks, ways, sizes, error);
+  for (guint i = 0; chosen != NULL && i < sizes->len; i++)
+    print_row(values, pattern, ranks->group.n, g_array_index(sizes, double, i), chosen->pdata[i]);
+  return chosen != NULL;
 }
 
 static int measure(const net_values *values, const char *path, GError **error)
@@ -125,19 +147,15 @@ static int measure(const net_values *values, const char *path, GError **error)
   g_auto(tw_ranks) ranks = tw_ranks_place(platform, n, values->spread);
   if (!find_algorithm(values->algorithm, pattern, &ranks.group, &algorithm, error))
     return TW_EXIT_USAGE;
-  g_auto(tw_plan) plan = tw_pattern_plan(pattern, &ranks.group, algorithm, last);
   tw_simgrid_start(platform);
-  g_autoptr(GArray) phases = tw_net_measure(platform, &plan, &ranks, error);
-  if (phases == NULL)
-    return TW_EXIT_FAILED;
   if (values->csv)
-    puts("size_bytes,time_us,algbw_GBs,busbw_GBs");
+    puts("size_bytes,time_us,algbw_GBs,busbw_GBs,algorithm,kernel");
   else
-    printf("# %s over %d ranks of %s\n#%13s %14s %14s %14s\n#%13s %14s %14s %14s\n", pattern->name, n,
-           platform->name, "size", "time", "algbw", "busbw", "(B)", "(us)", "(GB/s)", "(GB/s)");
-  for (double bytes = first; bytes <= last; bytes *= 2)
-    print_row(values, pattern, n, bytes, tw_net_time_s(phases, bytes / last));
-  return TW_EXIT_OK;
+    printf("# %s over %d ranks of %s\n#%13s %14s %14s %14s  %s\n#%13s %14s %14s %14s\n", pattern->name, n,
+           platform->name, "size", "time", "algbw", "busbw", "algorithm, kernel", "(B)", "(us)", "(GB/s)",
+           "(GB/s)");
+  return measure_sizes(values, platform, pattern, algorithm, &ranks, first, last, error) ? TW_EXIT_OK
+                                                                                         : TW_EXIT_FAILED;
 }
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
@@ -163,8 +181,10 @@ const tw_command tw_net_command = {
     .usage = "PLATFORM.xml --pattern PATTERN [--size SIZE] [--ranks N]",
     .description =
         "Runs a pattern of communication between the accelerators of a platform that does nothing else, and\n"
-        "prints its time and bandwidths as nccl-tests does. The bandwidths are those of the links: no\n"
-        "protocol takes its share.",
+        "prints its time and bandwidths as nccl-tests does. Launches, latencies and shares of the links'\n"
+        "rates are those of the kernels in the device's file; without a device, a collective takes what its\n"
+        "links take. For every size the fastest algorithm and kernel is chosen by the closed form, and then\n"
+        "simulated.",
     .example = "tokenworks net platforms/hgx-h100-4.xml --pattern all-reduce --size 1MiB:1GiB --ranks 32",
     .run = run,
     .options = net_options,

@@ -256,3 +256,15 @@ double tw_flows_link_bytes_per_s(const tw_flows *flows, int link)
 {
   return sg_link_get_bandwidth(flows->links[link]);
 }
+
+gboolean tw_flows_link_is_shared(const tw_flows *flows, int link)
+{
+  return sg_link_is_shared(flows->links[link]) != 0;
+}
+
+const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links)
+{
+  const route *r = find_route(flows, from, to);
+  *n_links = r->n_links;
+  return r->links;
+}

@@ -33,5 +33,8 @@ double tw_flows_oldest_s(tw_flows *flows);
 int tw_flows_links(const tw_flows *flows);
 const char *tw_flows_link_name(const tw_flows *flows, int link);
 double tw_flows_link_bytes_per_s(const tw_flows *flows, int link);
+gboolean tw_flows_link_is_shared(const tw_flows *flows, int link); /* FALSE: it limits each flow by itself */
+/* The links between two different hosts. Lent. */
+const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links);
 
 #endif

@@ -1,11 +1,12 @@
 /* The meter of `tokenworks net`: how long a plan takes on a platform that carries nothing else.
  *
  * Flows are fluid: on an idle platform the time of a phase's bytes is proportional to them, so one simulation
- * of a plan tells its time at every size. */
+ * of a way to run a pattern tells its time at every size. The closed form does without: a phase ends when its
+ * busiest link has carried its bytes. It chooses which ways are worth to simulate. */
 #ifndef TW_SIM_NET_METER_H
 #define TW_SIM_NET_METER_H
 
-#include "sim/collectives.h"
+#include "sim/collective_time.h"
 #include "sim/flows.h"
 
 /* Where a rank stands: one accelerator of a host. */
@@ -23,17 +24,28 @@ int tw_ranks_most(const tw_platform *platform);
  */
 tw_ranks tw_ranks_place(const tw_platform *platform, int n, gboolean spread);
 
-typedef struct tw_phase_time {
-  double bytes_s;   /* of its transfers, at the plan's size */
-  double latency_s; /* its steps, with the longest latency among its transfers */
-} tw_phase_time;
+/* A way to run a pattern, and what it takes at `bytes`. */
+typedef struct tw_net_way {
+  const tw_method *method;
+  tw_kernel kernel;
+  double bytes;
+  double closed_s, bytes_s; /* of the bytes of all phases: by the closed form, and simulated */
+  double fixed_s;           /* launches and latencies */
+  gboolean simulated;
+} tw_net_way;
 
-/* Runs the plan on SimGrid, which must have been started with this platform: once in a process. Returns a
- * tw_phase_time for every phase. NULL with `error` set where two ranks cannot reach each other. */
-GArray *tw_net_measure(const tw_platform *platform, const tw_plan *plan, const tw_ranks *ranks,
-                       GError **error);
+/* All ways to run a pattern among the ranks: by one algorithm, or (AUTO) by all that collective libraries and
+ * the ranks' device have. An array of tw_net_way, empty if the algorithm does not work among them. */
+GArray *tw_net_ways(const tw_platform *platform, const tw_pattern *pattern, tw_algorithm algorithm,
+                    const tw_ranks *ranks, double bytes);
 
-/* The time of a plan whose size is scaled by `scale`. */
-double tw_net_time_s(const GArray *phases, double scale);
+/* Chooses the fastest of the ways for each of `sizes` (doubles) by the closed form, and simulates those that
+ * were chosen. SimGrid must have been started with this platform: once in a process. Returns a const
+ * tw_net_way, one of `ways`, for each size. NULL with `error` set where two ranks cannot reach each other. */
+GPtrArray *tw_net_measure(const tw_platform *platform, const tw_ranks *ranks, GArray *ways,
+                          const GArray *sizes, GError **error);
+
+/* The time of a way that was simulated. */
+double tw_net_time_s(const tw_net_way *way, double bytes);
 
 #endif

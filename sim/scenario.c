@@ -114,8 +114,7 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .kv = (tw_precision)pool->kv,
       .attention = (tw_precision)(pool->attention >= 0 ? pool->attention : pool->weights),
       .overhead = pool->overhead,
-      .interconnect = {pool->device->scale_up_bytes_per_s * pool->device->scale_up_efficiency,
-                       pool->device->scale_up_latency_s},
+      .interconnect = tw_device_links(pool->device),
       .expert_imbalance = pool->expert_imbalance,
       .table_file = pool->table_file,
   };

@@ -52,25 +52,26 @@ static void add(GArray *pairs, tw_span_pair pair)
   g_array_append_val(pairs, pair);
 }
 
-/* Plans a collective among some of the accelerators and adds what crosses domains, `scale` times. */
+/* Plans a collective among some of the accelerators, the first way that it can be run, and adds what crosses
+ * domains, in parts of what the busiest NIC sends. */
 static void add_collective(GArray *pairs, const layout *l, const char *pattern, const int *members, int n,
                            double tensor, double experts)
 {
   g_autofree int *domains = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
     domains[i] = l->domains[members[i]];
-  tw_group group = {n, domains};
+  tw_group group = {n, domains, 1};
   if (n < 2 || tw_group_domain_size(&group) == n)
     return;
-  g_auto(tw_plan) plan = tw_pattern_plan(tw_pattern_find(pattern), &group, TW_ALGORITHM_AUTO, 1);
-  for (guint p = 0; p < plan.phases->len; p++) {
-    const GArray *transfers = g_array_index(plan.phases, tw_phase, p).transfers;
-    for (guint i = 0; i < transfers->len; i++) {
-      const tw_transfer *t = &g_array_index(transfers, tw_transfer, i);
-      if (domains[t->from] != domains[t->to])
-        add(pairs, (tw_span_pair){l->hosts[members[t->from]], l->hosts[members[t->to]], tensor * t->bytes,
-                                  experts * t->bytes, 0});
-    }
+  g_auto(tw_plan) plan = tw_method_plan(tw_pattern_find(pattern)->methods, &group, 1);
+  const tw_phase *phase = &g_array_index(plan.phases, tw_phase, 0);
+  double most = tw_phase_load(phase, &group).outside;
+  for (guint i = 0; i < phase->transfers->len; i++) {
+    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    double part = t->bytes / most;
+    if (domains[t->from] != domains[t->to])
+      add(pairs, (tw_span_pair){l->hosts[members[t->from]], l->hosts[members[t->to]], tensor * part,
+                                experts * part, 0});
   }
 }
 

@@ -11,7 +11,7 @@
 #include "sim/placement.h"
 #include "sim/step_time.h"
 
-/* Flow bytes between two hosts for a byte of each kind of payload (tw_wire). */
+/* Flow bytes between two hosts for a byte of each kind on the wire of an accelerator (tw_wire). */
 typedef struct tw_span_pair {
   int from, to;
   double tensor, experts, stages;

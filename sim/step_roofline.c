@@ -35,12 +35,16 @@ typedef struct roofline {
   double kv_bytes;                    /* per layer and token of context */
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
-  double fixed_s, per_seq_s, layer_s;      /* layer_s: of all layers together */
-  gboolean overlap;                        /* of per_seq_s with the accelerators' work */
-  gboolean foreign;                        /* a device that the overheads were not fitted on */
-  gint64 max_seqs, max_context;            /* that they were fitted on; 0: any */
-  double link_bytes_per_s, link_latency_s; /* inside an NVLink domain */
+  double fixed_s, per_seq_s, layer_s; /* layer_s: of all layers together */
+  gboolean overlap;                   /* of per_seq_s with the accelerators' work */
+  gboolean foreign;                   /* a device that the overheads were not fitted on */
+  gint64 max_seqs, max_context;       /* that they were fitted on; 0: any */
+  tw_interconnect links;
   tw_reach reach;
+  tw_collective_costs reduce;          /* of a tensor-parallel group */
+  tw_collective_costs gather, scatter; /* of experts that all accelerators share */
+  tw_collective_costs experts_traffic; /* to experts of other accelerators and back, in tokens of one */
+  tw_collective_costs send;            /* from stage to stage */
 } roofline;
 
 /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
@@ -55,6 +59,39 @@ static double linear_rate(const tw_device *device, tw_precision weights)
 {
   tw_precision precision = computed_in(device, weights);
   return device->flops[precision] * device->efficiency[TW_OP_LINEAR][precision].compute_peak;
+}
+
+/* All ways to run a pattern among n accelerators that lie in some domains in equal parts. */
+static tw_collective_costs costs_among(const tw_step_setting *setting, const char *pattern, int n,
+                                       int domains)
+{
+  if (n < 2)
+    return (tw_collective_costs){.n = 0};
+  g_autofree int *domain = g_new(int, (gsize)n);
+  for (int i = 0; i < n; i++)
+    domain[i] = (int)((gint64)i * domains / n);
+  tw_group group = {n, domain, (int)setting->device->board_accelerators};
+  return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device,
+                                &setting->interconnect);
+}
+
+static void add_collectives(roofline *r, const tw_step_setting *setting)
+{
+  r->links = setting->interconnect;
+  r->reach = setting->reach;
+  r->reach.tensor = MAX(r->reach.tensor, 1);
+  r->reach.experts = MAX(r->reach.experts, 1);
+  int group = r->tp * r->dp;
+  r->reduce = costs_among(setting, "all-reduce", r->tp, r->reach.tensor);
+  r->gather = costs_among(setting, "all-gather", group, r->reach.experts);
+  r->scatter = costs_among(setting, "reduce-scatter", group, r->reach.experts);
+  r->send = costs_among(setting, "permutation", 2, r->reach.stages ? 2 : 1);
+  tw_expert_traffic traffic = {.ranks = r->ep,
+                               .domains = r->reach.experts,
+                               .experts_per_token = r->experts_per_token,
+                               .dispatch_bytes = r->hidden, /* fp8 */
+                               .combine_bytes = r->hidden * ACTIVATION_BYTES};
+  r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &r->links);
 }
 
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
@@ -125,11 +162,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->max_seqs = setting->overhead.max_seqs;
   r->max_context = setting->overhead.max_context;
   r->layer_s = r->layers * (device->per_layer_s + setting->overhead.per_layer_s);
-  r->link_bytes_per_s = setting->interconnect.bytes_per_s;
-  r->link_latency_s = setting->interconnect.latency_s;
-  r->reach = setting->reach;
-  r->reach.tensor = MAX(r->reach.tensor, 1);
-  r->reach.experts = MAX(r->reach.experts, 1);
+  add_collectives(r, setting);
   return r;
 }
 
@@ -183,14 +216,17 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   return time;
 }
 
-/* A ring all-reduce, all-gather or reduce-scatter moves (n − 1)/n of the data once (twice for the
- * all-reduce). Over several domains, a ring in each and one through them: that is the network's. */
-static double collective_s(const roofline *r, int n, int domains, double passes, double bytes)
+/* What the fastest way takes beside its bytes on the fabric; adds those, and the latencies there, `times`
+ * times to what crosses it. `amount`: bytes, or tokens. */
+static double collective_s(const roofline *r, const tw_collective_costs *costs, double amount, double times,
+                           double *crossing, double *steps)
 {
-  if (n < 2)
+  const tw_collective_cost *fastest = tw_collective_fastest(costs, &r->links, amount);
+  if (fastest == NULL)
     return 0;
-  double inside = (double)n / domains;
-  return r->link_latency_s + passes * fmax(inside - 1, 0) / inside * bytes / r->link_bytes_per_s;
+  *crossing += times * amount * fastest->outside;
+  *steps += times * fastest->fabric_hops;
+  return tw_collective_inside_s(fastest, &r->links, amount);
 }
 
 /* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
@@ -203,12 +239,14 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, t
   /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
   double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
-  double reduce_s = all_reduces * collective_s(r, r->tp, r->reach.tensor, 2, tokens_micro * reduced);
+  double crossing = 0, steps = 0;
+  double reduce_s =
+      all_reduces * collective_s(r, &r->reduce, tokens_micro * reduced, all_reduces, &crossing, &steps);
   time.first += reduce_s;
   cost->collective_s = fmax(cost->collective_s, reduce_s);
-  if (r->reach.tensor > 1) {
-    cost->wire.tensor = fmax(cost->wire.tensor, all_reduces * tokens * reduced);
-    cost->wire.steps = all_reduces * 2 * (r->reach.tensor - 1);
+  if (crossing * micro > cost->wire.tensor) {
+    cost->wire.tensor = crossing * micro;
+    cost->wire.steps = steps;
   }
   cost->flops.first += 2 * r->linear_params * tokens;
   cost->bytes.first += micro * r->linear_bytes;
@@ -252,29 +290,20 @@ static double experts_s(const roofline *r, double tokens, double prefill_share, 
               prefill_share * r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token,
               prefill_share * r->moe_layers * micro * r->expert_bytes * touched);
 
-  /* Experts over a group: each token goes to the ranks of its experts and back. A token that picks k experts
-   * on g ranks reaches min(k, g) of them at most. Tensor-parallel experts over data-parallel ranks gather and
-   * scatter. */
+  /* Experts over a group: each token goes to the ranks of its experts and back. Tensor-parallel experts over
+   * data-parallel ranks gather and scatter. */
   int group = r->tp * r->dp;
-  double comm = 0;
+  double comm = 0, crossing = 0, layers = r->moe_layers;
   if (r->ep > 1) {
-    double sent = tokens_micro / group * MIN(r->experts_per_token, r->ep) * r->hidden * r->imbalance;
-    double payload = (1 + ACTIVATION_BYTES) * sent; /* dispatch in fp8, combine in bf16 */
-    double inside = ((double)r->ep / r->reach.experts - 1) / r->ep;
-    comm = 2 * r->link_latency_s + fmax(inside, 0) * payload / r->link_bytes_per_s;
-    if (r->reach.experts > 1) {
-      cost->wire.steps += 2 * r->moe_layers;
-      cost->wire.experts = r->moe_layers * micro * payload;
-    }
+    comm = collective_s(r, &r->experts_traffic, tokens_micro / group * r->imbalance, layers, &crossing,
+                        &cost->wire.steps);
   } else if (r->dp > 1) {
     double payload = tokens_micro * r->hidden * ACTIVATION_BYTES;
-    comm = 2 * collective_s(r, group, r->reach.experts, 1, payload);
-    if (r->reach.experts > 1) { /* to gather and to scatter sends as much as an all-to-all of the same size */
-      cost->wire.steps += 2 * r->moe_layers * (r->reach.experts - 1);
-      cost->wire.experts = r->moe_layers * micro * 2 * payload;
-    }
+    comm = collective_s(r, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
+           collective_s(r, &r->scatter, payload, layers, &crossing, &cost->wire.steps);
   }
   cost->collective_s += r->moe_layers * comm;
+  cost->wire.experts = crossing * micro;
   return r->moe_layers * (time.first + comm);
 }
 
@@ -324,11 +353,10 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   double host_s = r->per_seq_s * (double)most_seqs / micro;
   double stage_s = r->fixed_s + (r->overlap ? 0 : host_s);
   double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
-  if (r->reach.stages) {
-    cost->wire.steps += r->pp - 1;
-    cost->wire.stages = passed;
-  } else if (r->pp > 1) {
-    send_s = r->link_latency_s + passed / micro / r->tp / r->link_bytes_per_s;
+  if (r->pp > 1) {
+    double crossing = 0;
+    send_s = collective_s(r, &r->send, passed / micro / r->tp, r->pp - 1, &crossing, &cost->wire.steps);
+    cost->wire.stages = crossing / (r->pp - 1) * micro * r->tp;
   }
   cost->collective_s += (r->pp - 1) * send_s;
   tw_line latency = layers, slowest = tw_line_scale(layers, r->slowest_share);

@@ -8,7 +8,7 @@
 #ifndef TW_SIM_STEP_TIME_H
 #define TW_SIM_STEP_TIME_H
 
-#include "platforms/device.h"
+#include "sim/collective_time.h"
 #include "sim/overhead.h"
 #include "workloads/model.h"
 
@@ -35,12 +35,12 @@ typedef struct tw_work {
   double flops, bytes;
 } tw_work;
 
-/* Payload of an iteration's collectives whose groups leave their NVLink domain; 0 where none does. What of it
- * crosses the fabric, and in which time, is the network's to say: time_s holds what they move inside domains.
+/* What an iteration's collectives put on the fabric where their groups leave their NVLink domain; 0 where none
+ * does. In which time it crosses is the network's to say: time_s holds what collectives take beside.
  */
 typedef struct tw_wire {
-  double tensor;  /* bytes that each tensor-parallel group of a rank all-reduces, over all layers */
-  double experts; /* bytes that each accelerator sends to the experts and back, its own part included */
+  double tensor;  /* bytes that the NIC of each accelerator sends for tensor parallelism, over all layers */
+  double experts; /* ... to the experts and back */
   double stages;  /* bytes that a rank passes from one stage to the next */
   double steps;   /* latencies of the fabric, one after the other */
 } tw_wire;
@@ -62,12 +62,6 @@ typedef struct tw_parallelism {
   int tp, pp, dp;
   int ep; /* groups that the experts are divided among: each holds experts / ep; divides tp · dp */
 } tw_parallelism;
-
-/* The links between the accelerators of one engine. */
-typedef struct tw_interconnect {
-  double bytes_per_s; /* per accelerator and direction, as a large collective reaches it */
-  double latency_s;   /* alpha: of one step of a collective */
-} tw_interconnect;
 
 /* In how many NVLink domains the groups of an engine lie. */
 typedef struct tw_reach {

@@ -45,19 +45,19 @@ static void one_transfer_takes_what_its_links_say(void **state)
       /* Beyond the leaf, the spine's 2 us. */
       {"hgx nodes=40", {"node-0", "node-39", 400e9, 0, 0, ""}, 1, 5},
       /* Between accelerators of one node: its eight NVLinks of 450 GB/s, a hop of 1.5 us. */
-      {"hgx nodes=4", {"node-2", "node-2", 3600e9, 0, 0, ""}, 1, 1.5},
+      {"hgx nodes=4", {"node-2", "node-2", 3600e9, 0, 0, ""}, 1, 0.802},
       /* GPU by GPU: NVLink inside, its NIC outside. */
-      {"hgx nodes=2 hosts=gpu", {"hgx-0-gpu-0", "hgx-0-gpu-7", 450e9, 0, 0, ""}, 1, 1.5},
+      {"hgx nodes=2 hosts=gpu", {"hgx-0-gpu-0", "hgx-0-gpu-7", 450e9, 0, 0, ""}, 1, 0.802},
       {"hgx nodes=2 hosts=gpu", {"hgx-0-gpu-0", "hgx-1-gpu-7", 50e9, 0, 0, ""}, 1, 3},
       {"hgx nodes=40 hosts=gpu", {"hgx-0-gpu-0", "hgx-39-gpu-7", 50e9, 0, 0, ""}, 1, 5},
       /* Trays of four: 3600 GB/s on NVLink, 200 GB/s of NICs. */
-      {"nvl72", {"rack-0-tray-0", "rack-0-tray-17", 3600e9, 0, 0, ""}, 1, 2.3},
-      {"nvl72 racks=2", {"rack-0-tray-0", "rack-0-tray-17", 3600e9, 0, 0, ""}, 1, 2.3},
+      {"nvl72", {"rack-0-tray-0", "rack-0-tray-17", 3600e9, 0, 0, ""}, 1, 1.27},
+      {"nvl72 racks=2", {"rack-0-tray-0", "rack-0-tray-17", 3600e9, 0, 0, ""}, 1, 1.27},
       {"nvl72 racks=8", {"rack-0-tray-0", "rack-7-tray-17", 200e9, 0, 0, ""}, 1, 5},
       {"nvl72 racks=2 hosts=gpu", {"rack-0-gpu-3", "rack-1-gpu-3", 50e9, 0, 0, ""}, 1, 5},
       /* An up-link narrower than a tray's NICs: 72 NICs of 50 GB/s over 36. */
       {"nvl72 racks=2 oversubscription=36", {"rack-0-tray-0", "rack-1-tray-0", 100e9, 0, 0, ""}, 1, 5},
-      {"single hosts=gpu device=b200-sxm", {"domain-0-gpu-1", "domain-0-gpu-6", 900e9, 0, 0, ""}, 1, 2.5},
+      {"single hosts=gpu device=b200-sxm", {"domain-0-gpu-1", "domain-0-gpu-6", 900e9, 0, 0, ""}, 1, 0.735},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
     g_auto(scratch) files = scratch_new();

@@ -362,11 +362,10 @@ static void attention_and_head_are_computed_in_bf16(void **state)
 
 /* Llama-3.1-70B in FP8 over 8 H100: 68.5 GB of layers and 2.1 GB of head over 8 · 3.35 TB/s · 0.82 take 3.2
  * ms; 64 sequences of 2,000 tokens have 21 GB of KV, 1.0 ms at 0.75; 80 layers of 6 us for norms and of 51 us
- * for vLLM's launches 4.6 ms, its iteration 1 ms, its sequences 64 · 43 us = 2.8 ms; all-reduces 160 · (1.5
- * us
- * + 2 · 7/8 · 1 MB / 351 GB/s) = 1.1 ms. Together about 13.7 ms: TPOTs that vLLM and TensorRT-LLM measure
- * there lie between 10 and 20 ms. */
-static void llama_70b_on_8_h100_decodes_64_sequences_in_14_ms(void **state)
+ * for vLLM's launches 4.6 ms, its iteration 1 ms, its sequences 64 · 43 us = 2.8 ms; 160
+ * all-reduces of 1 MB 27 us each (TensorRT-LLM's were measured to take 26 us) = 4.3 ms. Together about 17 ms:
+ * TPOTs that vLLM and TensorRT-LLM measure there lie between 10 and 20 ms. */
+static void llama_70b_on_8_h100_decodes_64_sequences_in_17_ms(void **state)
 {
   (void)state;
   g_autoptr(tw_faults) faults = tw_faults_new();
@@ -378,11 +377,10 @@ static void llama_70b_on_8_h100_decodes_64_sequences_in_14_ms(void **state)
   setting.weights = setting.attention = setting.kv = TW_FP8;
   setting.overhead =
       (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 43e-6, .per_layer_s = 51e-6, .compute = 1};
-  setting.interconnect =
-      (tw_interconnect){h100->scale_up_bytes_per_s * h100->scale_up_efficiency, h100->scale_up_latency_s};
+  setting.interconnect = tw_device_links(h100);
   tw_batch batch = {.decode_seqs = 64, .decode_context = 64 * 2000, .next_full = G_MAXINT64, .sampled = 64};
   tw_step_cost cost = cost_of(&setting, &batch);
-  assert_near(cost.time_s.first, 13.7e-3, 0.5e-3);
+  assert_near(cost.time_s.first, 17e-3, 0.5e-3);
   /* The bytes are exact: parameters of the shape, one byte each, head in bf16, 163,840 bytes of KV a token.
    */
   double layers = 80 * (2.0 * 8192 * 128 * (64 + 8) + 3.0 * 8192 * 28672), head = 8192.0 * 128256 * 2;
@@ -607,7 +605,7 @@ int main(void)
       cmocka_unit_test(launches_and_sequences_take_their_time),
       cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
       cmocka_unit_test(attention_and_head_are_computed_in_bf16),
-      cmocka_unit_test(llama_70b_on_8_h100_decodes_64_sequences_in_14_ms),
+      cmocka_unit_test(llama_70b_on_8_h100_decodes_64_sequences_in_17_ms),
       cmocka_unit_test(roofline_costs_are_lines_while_they_are_valid),
       cmocka_unit_test(a_table_is_linear_between_its_rows),
       cmocka_unit_test(a_cell_of_a_table_ends_a_macro_step),

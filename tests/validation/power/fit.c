@@ -78,8 +78,7 @@ static void add_work(row *r, const tw_device *device, gint64 prompt, gboolean ex
       .weights = TW_BF16,
       .kv = TW_BF16,
       .attention = TW_BF16,
-      .interconnect = {device->scale_up_bytes_per_s * device->scale_up_efficiency,
-                       device->scale_up_latency_s},
+      .interconnect = tw_device_links(device),
       .expert_imbalance = 1,
   };
   gboolean loaded = tw_overhead_load("vllm-0.12", NULL, &setting.overhead, faults);
