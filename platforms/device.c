@@ -6,8 +6,8 @@
 #include <math.h>
 
 const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32", "bf16", "fp8", "fp4", "int8", NULL};
-const char *const tw_op_class_names[TW_OP_CLASSES + 1] = {"linear",           "experts", "attention-prefill",
-                                                          "attention-decode", "head",    NULL};
+const char *const tw_op_class_names[TW_OP_CLASSES + 1] = {
+    "linear", "experts", "attention-prefill", "attention-decode", "head", "activations", NULL};
 
 const char *const tw_kernel_names[TW_KERNEL_COUNT + 1] = {
 #define X(name, text, help) text,
@@ -128,17 +128,19 @@ static const tw_attribute arithmetic_attributes[] = {
     {"pj-per-flop", TW_ATTR_NUMBER, .positive = TRUE, .max = 1e6, FIELD(picojoules),
      .help = "picojoules of an operation; the other formats cost as much as bf16 if they are absent"},
     SOURCE};
-static const tw_attribute overhead_attributes[] = {
-    {"per-layer", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.per_layer_s), .help = "of each layer"},
-    SOURCE};
 static const tw_attribute efficiency_attributes[] = {
     {"op", TW_ATTR_CHOICE, .choices = tw_op_class_names, FIELD(which), .help = "class of operations"},
     {"precision", TW_ATTR_CHOICE, .fallback = TW_ABSENT, .choices = tw_precision_names, FIELD(precision),
      .help = "of the matrices; for all that have no row of their own if absent"},
-    {"compute-peak", TW_ATTR_NUMBER, SHARE, FIELD(efficiency.compute_peak), .help = "share of the peak rate"},
-    {"compute-half", TW_ATTR_NUMBER, .max = 1e9, FIELD(efficiency.compute_half),
-     .help = "new tokens at which half of that is reached"},
+    {"compute-peak", TW_ATTR_NUMBER, .fallback = "1", SHARE, FIELD(efficiency.compute_peak),
+     .help = "share of the peak rate"},
     {"memory", TW_ATTR_NUMBER, SHARE, FIELD(efficiency.memory), .help = "share of the memory bandwidth"},
+    {"launch", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.launch_s),
+     .help = "of each kernel, whatever its size is; activations: of all in a layer"},
+    {"per-token", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.per_token_s),
+     .help = "experts: of each token and layer, to route, permute and add up"},
+    {"softmax", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, FIELD(efficiency.softmax),
+     .help = "attention-prefill: dimensions of a head that the exponentials cost as much as"},
     SOURCE};
 static const tw_attribute device_attributes[] = {
     {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"}, {0}};
@@ -188,8 +190,6 @@ static const tw_element energy_element = {"energy", "joules of memory traffic, a
                                           energy_attributes, NULL, NULL};
 static const tw_element arithmetic_element = {
     "arithmetic-energy", "joules of arithmetic in one number format", arithmetic_attributes, NULL, NULL};
-static const tw_element overhead_element = {"overhead", "time that no roofline explains", overhead_attributes,
-                                            NULL, NULL};
 static const tw_element efficiency_element = {"efficiency", "fitted shares of the peaks",
                                               efficiency_attributes, NULL, NULL};
 static const tw_child device_children[] = {
@@ -203,7 +203,6 @@ static const tw_child device_children[] = {
     {&chassis_element, 0, 1},
     {&energy_element, 0, 1},
     {&arithmetic_element, 0, TW_PRECISIONS},
-    {&overhead_element, 1, 1},
     {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES *(TW_PRECISIONS + 1)},
     {NULL, 0, 0}};
 const tw_element tw_device_element = {"device", "one kind of accelerator", device_attributes, device_children,
@@ -305,7 +304,6 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   read_all(root, &arithmetic_element, &read, faults, keep_arithmetic);
   if (isnan(read.device.sleep_w))
     read.device.sleep_w = read.device.idle_w;
-  read_all(root, &overhead_element, &read, faults, NULL);
   read_all(root, &efficiency_element, &read, faults, keep_efficiency);
   complete_efficiency(root, &read, faults);
   if (read.device.reserved_bytes >= read.device.hbm_bytes)

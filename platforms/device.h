@@ -17,17 +17,29 @@ typedef enum {
   TW_OP_ATTENTION_PREFILL,
   TW_OP_ATTENTION_DECODE,
   TW_OP_HEAD,
+  TW_OP_ACTIVATIONS,
   TW_OP_CLASSES
 } tw_op_class;
 extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
 
-/* Efficiency of one op class. Compute reaches compute_peak · x / (x + compute_half) of the dense peak, where
- * x is the number of new tokens that the operation sees per launch (per expert for experts); memory reaches
- * `memory` of the HBM bandwidth. */
+/* Efficiency of one op class, fitted to measured kernels with tests/validation/kernels/calibrate.c. Compute
+ * reaches compute_peak of the dense peak, memory `memory` of the HBM bandwidth, and a kernel takes launch_s
+ * whatever its size is:
+ *
+ *     linear, head       t = launch + hypot(flops / (F · compute_peak), weights / (B · memory)) + rows / (B ·
+ * memory) experts            t = launch + hypot(flops / (F · compute_peak), weights / (B · memory)) +
+ * per_token · tokens attention-prefill  t = launch + flops / (F · compute_peak) + bytes / (B · memory), of q,
+ * k, v and output attention-decode   t = launch + max(flops / (F · compute_peak), KV bytes / (B · memory))
+ *     activations        t = launch + bytes / (B · memory), of norms and activations in between
+ *
+ * The hypotenuse stands for a roof with a round edge: near it neither the tensor cores nor the memory are
+ * busy all the time. */
 typedef struct tw_efficiency {
   double compute_peak; /* 0 to 1 */
-  double compute_half; /* tokens at which half of the peak is reached, >= 0 */
   double memory;       /* 0 to 1 */
+  double launch_s;     /* of each kernel; activations: of all in a layer */
+  double per_token_s;  /* experts: of each token of a layer */
+  double softmax;      /* attention-prefill: dimensions of a head that the exponentials cost as much as */
 } tw_efficiency;
 
 /* Kernels that move data between accelerators: a protocol of a library, or a kernel of its own. */
@@ -105,7 +117,6 @@ typedef struct tw_device {
   double joules_per_flop[TW_PRECISIONS]; /* NAN where it was not fitted */
   double arithmetic_half; /* share of the bf16 peak at which a FLOP costs half of that; 0: never */
   double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */
-  double per_layer_s;    /* of each layer: what its kernels take beyond their rooflines */
   double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */
   /* By the precision that the matrices run in; kernels of one precision reach another share than others. */
   tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];

@@ -12,7 +12,7 @@ typedef struct tw_overhead {
   double request_s;   /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
   double iteration_s; /* of each iteration: scheduling, launch, and reading back what was sampled */
   double per_seq_s;   /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
-  double per_layer_s; /* of each layer: launches that no CUDA graph hides */
+  double launch;      /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
   double compute;     /* share of the kernels' measured FLOP rate that a running server reaches */
   char *devices;      /* that it was fitted on, separated by blanks */
   gint64 max_seqs, max_context; /* sequences of an iteration, and their mean context, that it was fitted on */

@@ -99,7 +99,7 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
     return FALSE;
   replace(&o->iteration_s, pool->instead.iteration_s);
   replace(&o->per_seq_s, pool->instead.per_seq_s);
-  replace(&o->per_layer_s, pool->instead.per_layer_s);
+  replace(&o->launch, pool->instead.launch);
   replace(&o->compute, pool->instead.compute);
   return TRUE;
 }

@@ -50,7 +50,7 @@ typedef struct tw_pool {
   double expert_imbalance;
   char *engine; /* whose overheads */
   struct {
-    double iteration_s, per_seq_s, per_layer_s, compute;
+    double iteration_s, per_seq_s, launch, compute;
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 

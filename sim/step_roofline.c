@@ -1,7 +1,9 @@
 /* The roofline step model: per op class the larger of compute time and memory time, plus launches and
  * collectives.
  *
- *     t = pp · t_fixed + layers · t_per_layer + Σ max( flops / (F · e), bytes / (B · m) ) + t_comm
+ *     t = pp · t_fixed + Σ roof( flops / (F · e), bytes / (B · m) ) + t_comm
+ *
+ * with the roofs of platforms/device.h, one for each kernel of a layer,
  *
  * and t_per_seq · n on the host, which comes on top, or overlaps with the rest: then the longer one counts.
  *
@@ -17,21 +19,30 @@
 
 enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
 
+/* One class of operations in the precision that it is computed in. */
+typedef struct kernels {
+  double flops_per_s, bytes_per_s; /* as its kernels reach them */
+  double launch_s, per_token_s;
+} kernels;
+
 typedef struct roofline {
-  tw_efficiency efficiency[TW_OP_CLASSES];
-  double peak[TW_OP_CLASSES], hbm; /* FLOP/s of the precision that a class is computed in, bytes/s */
+  kernels ops[TW_OP_CLASSES]; /* linear: of the MLPs and shared experts */
+  kernels projections;        /* linear: of attention */
   int tp, pp, dp, ep, experts_tp;
   double imbalance;
 
   double layers, full_layers, window_layers, moe_layers;
-  double hidden, slowest_share;       /* share of the layers on the slowest stage */
-  double linear_params;               /* of all layers, shared experts included */
-  double linear_work;                 /* the same, as if all were computed at the weights' rate */
-  double linear_bytes;                /* of their weights */
-  double expert_params, expert_bytes; /* of one expert in one layer */
+  double hidden, slowest_share; /* share of the layers on the slowest stage */
+  double projection_params, projection_bytes, projection_kernels; /* of all layers */
+  double mlp_params, mlp_bytes, mlp_kernels;                      /* the same, shared experts included */
+  double expert_params, expert_bytes;                             /* of one expert in one layer */
   double experts, experts_per_token;
   double head_params, head_bytes;
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
+  double prefill_work;                /* the same as prefill_flops, with the exponentials' worth */
+  double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
+  double row_bytes;                   /* per token, of all layers: rows of the products with weights */
+  double activation_bytes;            /* per token, of all layers: norms and activations in between */
   double kv_bytes;                    /* per layer and token of context */
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
@@ -54,11 +65,15 @@ static tw_precision computed_in(const tw_device *device, tw_precision weights)
   return isfinite(device->flops[weights]) ? weights : TW_BF16;
 }
 
-/* FLOP/s that large products of these weights reach. */
-static double linear_rate(const tw_device *device, tw_precision weights)
+/* A class of operations on weights, or on KV, of a precision. */
+static kernels kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
 {
-  tw_precision precision = computed_in(device, weights);
-  return device->flops[precision] * device->efficiency[TW_OP_LINEAR][precision].compute_peak;
+  const tw_device *device = setting->device;
+  const tw_efficiency *e = &device->efficiency[class][stored];
+  double rate =
+      device->flops[computed_in(device, stored)] * setting->overhead.compute * (1 - setting->throttle);
+  return (kernels){rate * e->compute_peak, device->hbm_bytes_per_s * e->memory,
+                   e->launch_s * setting->overhead.launch, e->per_token_s};
 }
 
 /* All ways to run a pattern among n accelerators that lie in some domains in equal parts. */
@@ -103,15 +118,14 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   (void)node, (void)faults;
 
   roofline *r = g_new0(roofline, 1);
-  /* Attention and the head are computed in bf16 whatever the weights are stored in. */
-  for (int i = 0; i < TW_OP_CLASSES; i++) {
-    gboolean of_weights = i == TW_OP_LINEAR || i == TW_OP_EXPERTS;
-    r->efficiency[i] = device->efficiency[i][of_weights ? computed_in(device, setting->weights) : TW_BF16];
-    r->peak[i] = setting->overhead.compute *
-                 device->flops[of_weights ? computed_in(device, setting->weights) : TW_BF16];
-    r->peak[i] *= 1 - setting->throttle;
-  }
-  r->hbm = device->hbm_bytes_per_s;
+  /* Attention is computed in fp8 over a KV cache in fp8, the head and what lies between always in bf16. */
+  r->ops[TW_OP_LINEAR] = kernels_of(setting, TW_OP_LINEAR, setting->weights);
+  r->projections = kernels_of(setting, TW_OP_LINEAR, setting->attention);
+  r->ops[TW_OP_EXPERTS] = kernels_of(setting, TW_OP_EXPERTS, setting->weights);
+  r->ops[TW_OP_ATTENTION_PREFILL] = kernels_of(setting, TW_OP_ATTENTION_PREFILL, setting->kv);
+  r->ops[TW_OP_ATTENTION_DECODE] = kernels_of(setting, TW_OP_ATTENTION_DECODE, setting->kv);
+  r->ops[TW_OP_HEAD] = kernels_of(setting, TW_OP_HEAD, TW_BF16);
+  r->ops[TW_OP_ACTIVATIONS] = kernels_of(setting, TW_OP_ACTIVATIONS, TW_BF16);
   r->tp = parallel->tp;
   r->pp = parallel->pp;
   r->dp = parallel->dp;
@@ -127,13 +141,16 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
 
   double weight_bytes = tw_precision_bytes(setting->weights);
-  double projections = r->layers * tw_model_attention_params(model);
-  double mlp = (r->layers - r->moe_layers) * tw_model_dense_mlp_params(model) +
-               r->moe_layers * tw_model_shared_params(model);
-  r->linear_params = projections + mlp;
-  r->linear_work =
-      projections * linear_rate(device, setting->weights) / linear_rate(device, setting->attention) + mlp;
-  r->linear_bytes = projections * tw_precision_bytes(setting->attention) + mlp * weight_bytes;
+  r->projection_params = r->layers * tw_model_attention_params(model);
+  r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
+  /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
+  r->projection_kernels = r->layers * (mla ? 4 : 2);
+  double dense_layers = r->layers - r->moe_layers;
+  r->mlp_params =
+      dense_layers * tw_model_dense_mlp_params(model) + r->moe_layers * tw_model_shared_params(model);
+  r->mlp_bytes = r->mlp_params * weight_bytes;
+  r->mlp_kernels =
+      2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
   r->experts = (double)model->experts;
   r->experts_per_token = (double)model->experts_per_token;
   r->expert_params = tw_model_expert_params(model);
@@ -141,17 +158,31 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->head_params = tw_model_head_params(model);
   r->head_bytes = r->head_params * tw_precision_bytes(TW_BF16);
 
-  double heads = (double)model->heads;
+  double heads = (double)model->heads, attended;
+  double softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
   if (mla) {
     double latent = (double)model->kv_lora_rank, rope = (double)model->qk_rope_head_dim;
     r->decode_flops = 2 * heads * (latent + rope + latent);
     r->prefill_flops = 2 * heads * ((double)model->qk_nope_head_dim + rope + (double)model->v_head_dim);
     r->kv_shards = 1;
+    attended = heads * ((double)model->qk_nope_head_dim + rope + (double)model->v_head_dim);
   } else {
     r->decode_flops = r->prefill_flops = 4 * heads * (double)model->head_dim;
     r->kv_shards = MIN(r->tp, (double)model->kv_heads);
+    attended = 2 * heads * (double)model->head_dim;
   }
+  r->prefill_work = r->prefill_flops + 4 * heads * softmax;
   r->kv_bytes = tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv);
+  r->attended_bytes = ACTIVATION_BYTES * attended;
+  /* Products read their rows and write them. Two norms with the residual read two rows and write two each;
+   * the MLP's activation reads two and writes one. What experts pass around is in their per_token_s. */
+  double between = dense_layers * 3 * (double)model->intermediate / r->tp +
+                   r->moe_layers * (double)(model->shared_experts * 3 * model->expert_intermediate) / r->tp;
+  double mlp_rows = 2 * r->hidden * r->mlp_kernels / 2;
+  r->row_bytes = ACTIVATION_BYTES *
+                 (r->layers * (2 * r->hidden + (attended + tw_model_kv_numbers_per_layer(model)) / r->tp) +
+                  mlp_rows + between);
+  r->activation_bytes = ACTIVATION_BYTES * (r->layers * 8 * r->hidden + between);
 
   r->fixed_s = setting->overhead.iteration_s;
   r->per_seq_s = setting->overhead.per_seq_s;
@@ -161,20 +192,15 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
   r->max_seqs = setting->overhead.max_seqs;
   r->max_context = setting->overhead.max_context;
-  r->layer_s = r->layers * (device->per_layer_s + setting->overhead.per_layer_s);
+  r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s;
   add_collectives(r, setting);
   return r;
 }
 
-/* The larger of compute and memory time, on one accelerator; `shape` is what the efficiency depends on. */
-static tw_line roof(const roofline *r, tw_op_class class, double shape, tw_line flops, tw_line bytes,
-                    gint64 *valid)
+/* Products with weights on one accelerator: a roof with a round edge. */
+static double product_s(const kernels *k, double n_kernels, double flops, double bytes)
 {
-  const tw_efficiency *e = &r->efficiency[class];
-  if (shape <= 0)
-    return (tw_line){0, 0};
-  double rate = r->peak[class] * e->compute_peak * shape / (shape + e->compute_half);
-  return tw_line_max(tw_line_scale(flops, 1 / rate), tw_line_scale(bytes, 1 / (r->hbm * e->memory)), valid);
+  return n_kernels * k->launch_s + hypot(flops / k->flops_per_s, bytes / k->bytes_per_s);
 }
 
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
@@ -199,14 +225,22 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   double prefill_flops =
       r->prefill_flops * (r->full_layers * b->prefill_context + r->window_layers * b->prefill_windowed);
   double prefill_bytes = r->kv_bytes * r->layers * b->prefill_read;
+  double attended = r->attended_bytes * r->layers * (double)b->prefill_tokens;
   double flops_share = 1 / (micro * r->tp), bytes_share = 1 / (micro * r->kv_shards);
 
-  tw_line time =
-      roof(r, TW_OP_ATTENTION_DECODE, (double)b->decode_seqs / micro,
-           tw_line_scale(decode_flops, flops_share), tw_line_scale(decode_bytes, bytes_share), &cost->valid);
-  time = tw_line_add(time, roof(r, TW_OP_ATTENTION_PREFILL, (double)b->prefill_tokens / micro,
-                                (tw_line){prefill_flops * flops_share, 0},
-                                (tw_line){prefill_bytes * bytes_share, 0}, &cost->valid));
+  tw_line time = {0, 0};
+  if (b->decode_seqs > 0) {
+    const kernels *k = &r->ops[TW_OP_ATTENTION_DECODE];
+    time = tw_line_max(tw_line_scale(decode_flops, flops_share / k->flops_per_s),
+                       tw_line_scale(decode_bytes, bytes_share / k->bytes_per_s), &cost->valid);
+    time.first += r->layers * k->launch_s;
+  }
+  if (b->prefill_tokens > 0) {
+    const kernels *k = &r->ops[TW_OP_ATTENTION_PREFILL];
+    time.first += r->layers * k->launch_s +
+                  prefill_flops * (r->prefill_work / r->prefill_flops) * flops_share / k->flops_per_s +
+                  (prefill_bytes * bytes_share + attended * flops_share) / k->bytes_per_s;
+  }
   cost->flops = tw_line_add(cost->flops, (tw_line){decode_flops.first + prefill_flops, decode_flops.growth});
   double copies = r->tp / r->kv_shards;
   add_prefill(&cost->prefill_attention, prefill_flops, prefill_bytes * copies);
@@ -233,9 +267,13 @@ static double collective_s(const roofline *r, const tw_collective_costs *costs, 
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
 {
   double tokens = (double)(b->decode_seqs + b->prefill_tokens), tokens_micro = tokens / micro;
-  tw_line time = roof(r, TW_OP_LINEAR, tokens_micro, (tw_line){2 * r->linear_work * tokens_micro / r->tp, 0},
-                      (tw_line){r->linear_bytes / r->tp, 0}, &cost->valid);
-  time = tw_line_add(time, attention(r, b, micro, cost));
+  double flops = 2 * tokens_micro / r->tp; /* of each parameter */
+  tw_line time = attention(r, b, micro, cost);
+  time.first += product_s(&r->projections, r->projection_kernels, flops * r->projection_params,
+                          r->projection_bytes / r->tp);
+  time.first += product_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp);
+  time.first += tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
+                                r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
   /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
   double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
@@ -248,10 +286,11 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, t
     cost->wire.tensor = crossing * micro;
     cost->wire.steps = steps;
   }
-  cost->flops.first += 2 * r->linear_params * tokens;
-  cost->bytes.first += micro * r->linear_bytes;
+  double params = r->projection_params + r->mlp_params, bytes = micro * (r->projection_bytes + r->mlp_bytes);
+  cost->flops.first += 2 * params * tokens;
+  cost->bytes.first += bytes;
   double share = (double)b->prefill_tokens / tokens;
-  add_prefill(&cost->prefill, share * 2 * r->linear_params * tokens, share * micro * r->linear_bytes);
+  add_prefill(&cost->prefill, share * 2 * params * tokens, share * bytes);
   return time;
 }
 
@@ -260,13 +299,13 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   if (b->sampled == 0)
     return 0;
   double sampled = (double)b->sampled / micro;
-  tw_line time = roof(r, TW_OP_HEAD, sampled, (tw_line){2 * r->head_params * sampled / r->tp, 0},
-                      (tw_line){r->head_bytes / r->tp, 0}, &cost->valid);
+  double time =
+      product_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp);
   cost->flops.first += 2 * r->head_params * (double)b->sampled;
   cost->bytes.first += micro * r->head_bytes;
   double share = (double)(b->sampled - b->decode_seqs) / (double)b->sampled;
   add_prefill(&cost->prefill, share * 2 * r->head_params * (double)b->sampled, share * micro * r->head_bytes);
-  return time.first;
+  return time;
 }
 
 /* The experts of all MoE layers, over the tokens of the whole expert-parallel group, at its busiest rank. */
@@ -281,8 +320,8 @@ static double experts_s(const roofline *r, double tokens, double prefill_share, 
   double routed = tokens_micro * r->experts_per_token;
   double flops = 2 * r->expert_params * routed / (r->ep * r->experts_tp) * r->imbalance;
   double bytes = r->expert_bytes * touched / (r->ep * r->experts_tp);
-  tw_line time =
-      roof(r, TW_OP_EXPERTS, routed / touched, (tw_line){flops, 0}, (tw_line){bytes, 0}, &cost->valid);
+  const kernels *k = &r->ops[TW_OP_EXPERTS];
+  double time = product_s(k, 1, flops, bytes) + tokens_micro * k->per_token_s;
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
   cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
@@ -304,7 +343,7 @@ static double experts_s(const roofline *r, double tokens, double prefill_share, 
   }
   cost->collective_s += r->moe_layers * comm;
   cost->wire.experts = crossing * micro;
-  return r->moe_layers * (time.first + comm);
+  return r->moe_layers * (time + comm);
 }
 
 /* Whether an iteration lies outside of what the overheads were fitted on. */

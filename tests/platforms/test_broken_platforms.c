@@ -107,7 +107,7 @@ static const broken platforms[] = {
 static const broken devices[] = {
     {"device-twice.xml",
      "device-twice.xml:4: <compute> says \"bf16\" twice; keep one\n"
-     "device-twice.xml:9: <efficiency> says \"linear\" twice; each op class stands once per "
+     "device-twice.xml:8: <efficiency> says \"linear\" twice; each op class stands once per "
      "precision\n"
      "device-twice.xml:2: there is no <efficiency op=\"attention-prefill\"> without a precision; "
      "add one\n"
@@ -123,9 +123,9 @@ static const broken devices[] = {
      "up to 1\n"
      "device-values.xml:7: idle power is above the maximum; write idle <= max\n"
      "device-values.xml:8: idle power is above the overhead at full load; write idle <= overhead\n"
-     "device-values.xml:9: <overhead> lacks the attribute \"source\"; write source=\"...\", where the "
+     "device-values.xml:9: <efficiency> lacks the attribute \"source\"; write source=\"...\", where the "
      "numbers come from\n"
-     "device-values.xml:2: <device> has 1 <efficiency> and needs 5: fitted shares of the peaks\n"},
+     "device-values.xml:2: <device> has 1 <efficiency> and needs 6: fitted shares of the peaks\n"},
 };
 
 /* The faults as one text, a line each, without the folder in front of the file names. */

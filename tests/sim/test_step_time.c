@@ -6,16 +6,17 @@
 
 #include <glib/gstdio.h>
 
-/* 1 FLOP takes 1e-15 s, a byte of HBM 1 ns, a byte between accelerators 1 ns: batches below are bound by
- * memory, so that times in ns are bytes. */
+/* Arithmetic, norms and activations take no time, a byte of HBM 1 ns, a byte between accelerators 1 ns: times
+ * in ns are bytes. */
 static tw_device unit_device(void)
 {
   tw_device device = {.hbm_bytes = 1e12, .hbm_bytes_per_s = 1e9};
   for (int i = 0; i < TW_PRECISIONS; i++)
-    device.flops[i] = 1e15;
+    device.flops[i] = 1e30;
   for (int i = 0; i < TW_OP_CLASSES; i++)
     for (int p = 0; p < TW_PRECISIONS; p++)
-      device.efficiency[i][p] = (tw_efficiency){1, 0, 1};
+      device.efficiency[i][p] = (tw_efficiency){.compute_peak = 1, .memory = 1};
+  device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory = INFINITY;
   return device;
 }
 
@@ -31,6 +32,14 @@ static const tw_model dense = {.label = "dense",
                                .head_dim = 2,
                                .intermediate = 16};
 
+/* Rows of the products with its weights, in bf16: in each of the two layers a token brings 8 numbers to the
+ * projections and takes 8 back, with 8 of q, 8 of the output and 8 of k and v in between, shared by TP; 8 and
+ * 8 for the MLP, and 3 · 16 in between. */
+static double dense_rows(double tokens, double tp)
+{
+  return tokens * 2 * 2 * (16 + 24 / tp + 16 + 48 / tp);
+}
+
 /* Three sequences decode, over 30 tokens of context. */
 static const tw_batch decode3 = {
     .decode_seqs = 3, .decode_context = 30, .decode_windowed = 30, .next_full = G_MAXINT64, .sampled = 3};
@@ -44,7 +53,7 @@ static tw_step_setting setting_of(const tw_model *model, const tw_device *device
                            .weights = TW_BF16,
                            .kv = TW_BF16,
                            .attention = TW_BF16,
-                           .overhead = {.compute = 1},
+                           .overhead = {.launch = 1, .compute = 1},
                            .interconnect = {1e9, 0},
                            .expert_imbalance = 1};
 }
@@ -129,7 +138,7 @@ static void a_decode_reads_the_weights_and_the_context(void **state)
 {
   (void)state;
   tw_step_cost cost = unit_cost(&dense, 1, 1, 1, 1, &decode3);
-  assert_near(cost.time_s.first, 3424e-9, 1e-18);
+  assert_near(cost.time_s.first, (3424 + dense_rows(3, 1)) * 1e-9, 1e-18);
   assert_near(cost.time_s.growth, 96e-9, 1e-18);
   assert_near(cost.bytes.first, 3424, 1e-9);
   assert_near(cost.bytes.growth, 96, 1e-9);
@@ -145,13 +154,13 @@ static void tensor_parallelism_beyond_the_kv_heads_replicates_them(void **state)
 {
   (void)state;
   tw_step_cost two = unit_cost(&dense, 2, 1, 1, 1, &decode3), four = unit_cost(&dense, 4, 1, 1, 1, &decode3);
-  assert_near(two.time_s.first, (3424 / 2 + 4 * 48) * 1e-9, 1e-18);
+  assert_near(two.time_s.first, (3424 / 2 + 4 * 48 + dense_rows(3, 2)) * 1e-9, 1e-18);
   assert_near(two.bytes.first, 3424, 1e-9);
-  assert_near(four.time_s.first, (2304 / 4 + 960 / 2 + 160 / 4 + 4 * 72) * 1e-9, 1e-18);
+  assert_near(four.time_s.first, (2304 / 4 + 960 / 2 + 160 / 4 + 4 * 72 + dense_rows(3, 4)) * 1e-9, 1e-18);
   assert_near(four.bytes.first, 2304 + 2 * 960 + 160, 1e-9);
 }
 
-/* A tenth of the FLOP rate bounds a prompt of 100 tokens by computation: linear 2 · 1152 · 100; each token
+/* Where memory costs nothing, a prompt of 100 tokens is all computation: linear 2 · 1152 · 100; each token
  * attends to those before it and to itself, 5050 in all, and behind 50 earlier ones to 100 · 50 more. The
  * head samples one token, and only of a last chunk. */
 static void a_prompt_attends_to_all_that_comes_before(void **state)
@@ -160,13 +169,14 @@ static void a_prompt_attends_to_all_that_comes_before(void **state)
   tw_device device = unit_device();
   for (int i = 0; i < TW_PRECISIONS; i++)
     device.flops[i] = 1e10;
+  device.hbm_bytes_per_s = INFINITY;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
   tw_batch first = {.next_full = G_MAXINT64}, second = first;
   tw_batch_add_chunk(&first, 0, 100, 0, TRUE);
   tw_batch_add_chunk(&second, 50, 100, 0, FALSE);
   double linear = 230400, per_context = 4 * 2 * 4 * 2;
   tw_step_cost cost = cost_of(&setting, &first);
-  assert_near(cost.time_s.first, (linear + per_context * 5050) * 1e-10 + 160e-9, 1e-15);
+  assert_near(cost.time_s.first, (linear + per_context * 5050 + 160) * 1e-10, 1e-15);
   assert_int_equal(cost.valid, 1);
   cost = cost_of(&setting, &second);
   assert_near(cost.time_s.first, (linear + per_context * (5050 + 5000)) * 1e-10, 1e-15);
@@ -185,7 +195,7 @@ static void a_sliding_window_caps_the_context_of_its_layers(void **state)
   batch.decode_growing = 1;
   batch.next_full = 3;
   tw_step_cost cost = unit_cost(&model, 1, 1, 1, 1, &batch);
-  assert_near(cost.time_s.first, (2304 + 16 * 30 + 16 * 21 + 160) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, (2304 + 16 * 30 + 16 * 21 + 160 + dense_rows(3, 1)) * 1e-9, 1e-18);
   assert_near(cost.time_s.growth, (16 * 3 + 16 * 1) * 1e-9, 1e-18);
   assert_int_equal(cost.valid, 3);
 
@@ -217,9 +227,12 @@ static void the_latent_of_mla_is_not_sharded(void **state)
                     .v_head_dim = 3,
                     .intermediate = 16};
   double weights = 2 * 2 * (400 + 384);
+  /* Rows: 4 · (3 + 2 + 3) of q and output and 6 of the latent in the place of 24. */
+  double rows = dense_rows(3, 1) + 3 * 2 * 2 * (38 - 24),
+         rows_of_2 = dense_rows(3, 2) + 3 * 2 * 2 * (38 - 24) / 2;
   tw_step_cost one = unit_cost(&model, 1, 1, 1, 1, &decode3), two = unit_cost(&model, 2, 1, 1, 1, &decode3);
-  assert_near(one.time_s.first, (weights + 2 * 12 * 30 + 160) * 1e-9, 1e-18);
-  assert_near(two.time_s.first, (weights / 2 + 2 * 12 * 30 + 80 + 4 * 48) * 1e-9, 1e-18);
+  assert_near(one.time_s.first, (weights + 2 * 12 * 30 + 160 + rows) * 1e-9, 1e-18);
+  assert_near(two.time_s.first, (weights / 2 + 2 * 12 * 30 + 80 + 4 * 48 + rows_of_2) * 1e-9, 1e-18);
   assert_near(two.bytes.first, weights + 2 * (2 * 12 * 30) + 160, 1e-9);
   assert_near(one.flops.growth, 2 * 80 * 3, 1e-9);
   tw_batch prompt = {.next_full = G_MAXINT64};
@@ -239,6 +252,11 @@ static const tw_model moe = {.label = "experts",
                              .experts = 4,
                              .experts_per_token = 2,
                              .expert_intermediate = 4};
+/* Rows of its projections alone. */
+static double moe_rows(double tokens, double tp)
+{
+  return tokens * 2 * 2 * (16 + 24 / tp);
+}
 static const tw_batch decode2 = {
     .decode_seqs = 2, .decode_context = 10, .decode_windowed = 10, .next_full = G_MAXINT64, .sampled = 2};
 
@@ -247,7 +265,7 @@ static void experts_are_read_if_a_token_picks_them(void **state)
   (void)state;
   double linear = 2 * 2 * (192 + 32), kv = 32 * 10;
   tw_step_cost cost = unit_cost(&moe, 1, 1, 1, 1, &decode2);
-  assert_near(cost.time_s.first, (linear + kv + 160 + 2 * 3 * 192) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, (linear + kv + 160 + 2 * 3 * 192 + moe_rows(2, 1)) * 1e-9, 1e-18);
   assert_near(cost.flops.first, 2 * (linear / 2) * 2 + 4 * 2 * 4 * 2 * 10 + 2 * 80 * 2 + 2 * 2 * 96 * 2 * 2,
               1e-9);
 }
@@ -264,7 +282,8 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
   const tw_batch ranks[] = {one, one};
   double linear = 2 * 2 * (192 + 32);
   tw_step_cost cost = unit_cost(&moe, 1, 1, 2, 2, ranks);
-  assert_near(cost.time_s.first, (linear + 32 * 5 + 160 + 2 * (3 * 192 / 2 + 8 + 16)) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, (linear + 32 * 5 + 160 + 2 * (3 * 192 / 2 + 8 + 16) + moe_rows(1, 1)) * 1e-9,
+              1e-18);
   assert_near(cost.bytes.first, 2 * (linear + 32 * 5 + 160) + 2 * 3 * 192, 1e-9);
 
   /* The busiest rank computes and sends half as much again as the mean. */
@@ -281,7 +300,8 @@ static void experts_of_their_own_group_need_no_all_reduce(void **state)
   (void)state;
   double linear = 2 * 2 * (192 + 32), all_reduces = 2 * 32, sent = 2 * (8 + 16);
   tw_step_cost cost = unit_cost(&moe, 2, 1, 1, 2, &decode2);
-  assert_near(cost.time_s.first, ((linear + 32 * 10 + 160 + 2 * 3 * 192) / 2 + all_reduces + sent) * 1e-9,
+  assert_near(cost.time_s.first,
+              ((linear + 32 * 10 + 160 + 2 * 3 * 192) / 2 + all_reduces + sent + moe_rows(2, 2)) * 1e-9,
               1e-18);
 }
 
@@ -292,41 +312,95 @@ static void the_slowest_stage_sets_the_pace_of_a_pipeline(void **state)
 {
   (void)state;
   tw_step_cost cost = unit_cost(&dense, 1, 2, 1, 1, &decode3);
-  assert_near(cost.time_s.first, 2 * ((2304 + 480) / 2 + 160 + 24) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, 2 * ((2304 + 480 + dense_rows(1.5, 1)) / 2 + 160 + 24) * 1e-9, 1e-18);
   assert_near(cost.bytes.first, 2 * 2304 + 960 + 2 * 160, 1e-9);
 
   /* One sequence alone has nothing to overlap: the sum of both stages, the head, and one send of 16 bytes. */
   tw_batch one = {
       .decode_seqs = 1, .decode_context = 10, .decode_windowed = 10, .next_full = G_MAXINT64, .sampled = 1};
   cost = unit_cost(&dense, 1, 2, 1, 1, &one);
-  assert_near(cost.time_s.first, (2304 + 320 + 160 + 16) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, (2304 + 320 + 160 + 16 + dense_rows(1, 1)) * 1e-9, 1e-18);
 }
 
-/* Rank 0 reads 3200 bytes of KV and 32 more an iteration, rank 1 1600 and 320: it is the slower one from the
- * iteration 1600 / 288 = 5.6 on. */
+/* Rank 0 reads 9600 bytes of KV and 416 of rows, and 32 more an iteration, rank 1 1600, 4160 and 320: it is
+ * the slower one from the iteration 4256 / 288 = 14.8 on. */
 static void the_cost_ends_where_another_rank_becomes_the_slowest(void **state)
 {
   (void)state;
   const tw_batch ranks[] = {
-      {.decode_seqs = 1, .decode_context = 100, .next_full = G_MAXINT64, .sampled = 1},
+      {.decode_seqs = 1, .decode_context = 300, .next_full = G_MAXINT64, .sampled = 1},
       {.decode_seqs = 10, .decode_context = 50, .next_full = G_MAXINT64, .sampled = 10}};
   tw_step_cost cost = unit_cost(&dense, 1, 1, 2, 1, ranks);
-  assert_near(cost.time_s.first, (2304 + 3200 + 160) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, (2304 + 9600 + 160 + dense_rows(1, 1)) * 1e-9, 1e-18);
   assert_near(cost.time_s.growth, 32e-9, 1e-18);
-  assert_int_equal(cost.valid, 6);
+  assert_int_equal(cost.valid, 15);
+}
+
+/* Two products a layer for attention, two for the MLP, one kernel of attention, and the head. */
+static void every_kernel_is_launched(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.hbm_bytes_per_s = INFINITY;
+  for (int i = 0; i < TW_OP_CLASSES; i++)
+    device.efficiency[i][TW_BF16].launch_s = i == TW_OP_EXPERTS ? 1 : 1e-6 * pow(10, i);
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  double each[TW_OP_CLASSES];
+  for (int i = 0; i < TW_OP_CLASSES; i++)
+    each[i] = device.efficiency[i][TW_BF16].launch_s;
+  assert_near(cost_of(&setting, &decode3).time_s.first,
+              2 * (4 * each[TW_OP_LINEAR] + each[TW_OP_ATTENTION_DECODE] + each[TW_OP_ACTIVATIONS]) +
+                  each[TW_OP_HEAD],
+              1e-12);
+  /* Experts in the place of the MLP: one launch, and 5 ns for each token. */
+  device.efficiency[TW_OP_EXPERTS][TW_BF16] = (tw_efficiency){1, 1, 1e-3, 5e-9, 0};
+  setting.model = &moe;
+  assert_near(
+      cost_of(&setting, &decode2).time_s.first,
+      2 * (2 * each[TW_OP_LINEAR] + each[TW_OP_ATTENTION_DECODE] + each[TW_OP_ACTIVATIONS] + 1e-3 + 10e-9) +
+          each[TW_OP_HEAD],
+      1e-12);
+}
+
+/* Where arithmetic takes as long as memory, the round edge of the roof is √2 times as high: the head, of 80
+ * parameters, with 160 bytes and for three sequences 480 FLOPs. */
+static void the_roof_has_a_round_edge(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  double straight = cost_of(&setting, &decode3).time_s.first;
+  device.efficiency[TW_OP_HEAD][TW_BF16].compute_peak = 3e9 / 1e30;
+  assert_near(cost_of(&setting, &decode3).time_s.first - straight, 160e-9 * (sqrt(2) - 1), 1e-18);
+}
+
+/* Exponentials worth 2 dimensions of a head of 2 double the arithmetic of a prompt's attention. */
+static void exponentials_cost_like_dimensions(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.hbm_bytes_per_s = INFINITY;
+  device.flops[TW_BF16] = 1e10;
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  tw_batch prompt = {.next_full = G_MAXINT64};
+  tw_batch_add_chunk(&prompt, 0, 100, 0, FALSE);
+  double before = cost_of(&setting, &prompt).time_s.first;
+  device.efficiency[TW_OP_ATTENTION_PREFILL][TW_BF16].softmax = 2;
+  assert_near(cost_of(&setting, &prompt).time_s.first - before, 64 * 5050 * 1e-10, 1e-15);
 }
 
 static void launches_and_sequences_take_their_time(void **state)
 {
   (void)state;
   tw_device device = unit_device();
-  device.per_layer_s = 1e-4;
+  device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].launch_s = 1e-4;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 1e-5, .per_layer_s = 2e-4, .compute = 1};
-  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3 * 1e-5 + 3424e-9, 1e-15);
+  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 1e-5, .launch = 3, .compute = 1};
+  double work = (3424 + dense_rows(3, 1)) * 1e-9;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3 * 1e-5 + work, 1e-15);
   /* Beside the accelerators, the three sequences cost nothing while their work takes less. */
   setting.overhead.overlap = TRUE;
-  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3424e-9, 1e-15);
+  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + work, 1e-15);
   setting.overhead.per_seq_s = 1;
   assert_near(cost_of(&setting, &decode3).time_s.first, 3, 0);
 }
@@ -338,6 +412,7 @@ static void weights_without_arithmetic_of_their_own_are_multiplied_in_bf16(void 
   tw_device device = unit_device();
   device.flops[TW_FP8] = NAN;
   device.flops[TW_BF16] = 1e10;
+  device.hbm_bytes_per_s = INFINITY;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
   setting.weights = setting.attention = TW_FP8;
   assert_near(cost_of(&setting, &decode3).bytes.first, 2304 / 2 + 960 + 160, 1e-9);
@@ -353,6 +428,7 @@ static void attention_and_head_are_computed_in_bf16(void **state)
   tw_device device = unit_device();
   device.flops[TW_BF16] = 1e10;
   device.flops[TW_FP8] = 2e10;
+  device.hbm_bytes_per_s = INFINITY;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
   setting.weights = setting.attention = TW_FP8;
   tw_batch prompt = {.next_full = G_MAXINT64};
@@ -360,12 +436,12 @@ static void attention_and_head_are_computed_in_bf16(void **state)
   assert_near(cost_of(&setting, &prompt).time_s.first, 230400 * 0.5e-10 + 64 * 5050 * 1e-10, 1e-15);
 }
 
-/* Llama-3.1-70B in FP8 over 8 H100: 68.5 GB of layers and 2.1 GB of head over 8 · 3.35 TB/s · 0.82 take 3.2
- * ms; 64 sequences of 2,000 tokens have 21 GB of KV, 1.0 ms at 0.75; 80 layers of 6 us for norms and of 51 us
- * for vLLM's launches 4.6 ms, its iteration 1 ms, its sequences 64 · 43 us = 2.8 ms; 160
- * all-reduces of 1 MB 27 us each (TensorRT-LLM's were measured to take 26 us) = 4.3 ms. Together about 17 ms:
- * TPOTs that vLLM and TensorRT-LLM measure there lie between 10 and 20 ms. */
-static void llama_70b_on_8_h100_decodes_64_sequences_in_17_ms(void **state)
+/* Llama-3.1-70B in FP8 over 8 H100: 68.5 GB of layers and 2.1 GB of head over 8 · 3.35 TB/s · 0.84 take 3.1
+ * ms; 64 sequences of 2,000 tokens have 21 GB of KV, 1.0 ms at 0.81; half of the launches of 80 layers, of 4
+ * products of 13 us, attention of 9 us and 13 us between them, 3.0 ms; the iteration 1 ms, its sequences 64 ·
+ * 43 us = 2.8 ms; 160 all-reduces of 1 MB 27 us each (TensorRT-LLM's were measured to take 26 us) = 4.3 ms.
+ * Together about 15 ms: TPOTs that vLLM and TensorRT-LLM measure there lie between 10 and 20 ms. */
+static void llama_70b_on_8_h100_decodes_64_sequences_in_15_ms(void **state)
 {
   (void)state;
   g_autoptr(tw_faults) faults = tw_faults_new();
@@ -375,12 +451,11 @@ static void llama_70b_on_8_h100_decodes_64_sequences_in_17_ms(void **state)
   assert_non_null(h100);
   tw_step_setting setting = setting_of(model, h100, 8, 1, 1, 1);
   setting.weights = setting.attention = setting.kv = TW_FP8;
-  setting.overhead =
-      (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 43e-6, .per_layer_s = 51e-6, .compute = 1};
+  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 43e-6, .launch = 0.5, .compute = 1};
   setting.interconnect = tw_device_links(h100);
   tw_batch batch = {.decode_seqs = 64, .decode_context = 64 * 2000, .next_full = G_MAXINT64, .sampled = 64};
   tw_step_cost cost = cost_of(&setting, &batch);
-  assert_near(cost.time_s.first, 17e-3, 0.5e-3);
+  assert_near(cost.time_s.first, 15e-3, 1e-3);
   /* The bytes are exact: parameters of the shape, one byte each, head in bf16, 163,840 bytes of KV a token.
    */
   double layers = 80 * (2.0 * 8192 * 128 * (64 + 8) + 3.0 * 8192 * 28672), head = 8192.0 * 128256 * 2;
@@ -605,7 +680,10 @@ int main(void)
       cmocka_unit_test(launches_and_sequences_take_their_time),
       cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
       cmocka_unit_test(attention_and_head_are_computed_in_bf16),
-      cmocka_unit_test(llama_70b_on_8_h100_decodes_64_sequences_in_17_ms),
+      cmocka_unit_test(llama_70b_on_8_h100_decodes_64_sequences_in_15_ms),
+      cmocka_unit_test(every_kernel_is_launched),
+      cmocka_unit_test(the_roof_has_a_round_edge),
+      cmocka_unit_test(exponentials_cost_like_dimensions),
       cmocka_unit_test(roofline_costs_are_lines_while_they_are_valid),
       cmocka_unit_test(a_table_is_linear_between_its_rows),
       cmocka_unit_test(a_cell_of_a_table_ends_a_macro_step),

@@ -5,11 +5,11 @@
 #include <gsl/gsl_multifit_nlinear.h>
 #include <math.h>
 
-const char *const fit_parameter_names[FIT_PARAMETERS] = {"iteration", "per-seq", "per-layer", "frontend",
+const char *const fit_parameter_names[FIT_PARAMETERS] = {"iteration", "per-seq", "launch", "frontend",
                                                          "compute"};
-static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1e-5, 1e-2, 1};
-const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 0, 0, 1};
-enum { FRONTEND = FIT_PARAMETERS - 2, COMPUTE = FIT_PARAMETERS - 1 };
+static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1, 1e-2, 1};
+const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 1, 0, 1};
+enum { LAUNCH = 2, FRONTEND, COMPUTE };
 
 /* TTFT depends on how a benchmark's client behaves, which is not recorded, so it counts half. */
 static const struct {
@@ -30,9 +30,10 @@ char **fit_assignments(const fit_result *result)
   GPtrArray *list = g_ptr_array_new();
   for (int p = 0; p < FIT_PARAMETERS; p++) {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
-    g_ascii_dtostr(text, sizeof text, p == COMPUTE ? result->value[p] : result->value[p] * 1e6);
+    gboolean share = p == COMPUTE || p == LAUNCH;
+    g_ascii_dtostr(text, sizeof text, share ? result->value[p] : result->value[p] * 1e6);
     g_ptr_array_add(list, g_strdup_printf("//%s/@%s=%s%s", p == FRONTEND ? "router" : "step-time",
-                                          fit_parameter_names[p], text, p == COMPUTE ? "" : "us"));
+                                          fit_parameter_names[p], text, share ? "" : "us"));
   }
   g_ptr_array_add(list, NULL);
   return (char **)g_ptr_array_free(list, FALSE);

@@ -12,7 +12,7 @@ extern const char *const fit_parameter_names[FIT_PARAMETERS];
 extern const double fit_parameter_neutral[FIT_PARAMETERS]; /* as if there were no such parameter */
 
 typedef struct fit_result {
-  double value[FIT_PARAMETERS]; /* seconds; compute: a share */
+  double value[FIT_PARAMETERS]; /* seconds; launch and compute: shares */
   double median_error;          /* over TTFT and TPOT of the cases */
   guint cases;
 } fit_result;

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Calibrates the devices that were measured: tests/validation/kernels/devices.sh BUILD KERNELS, where BUILD is
+# a build directory and KERNELS holds the measurements (not shipped). Rewrites their <efficiency> elements;
+# prints what changed in platforms/devices if git is at hand.
+set -eu
+calibrate=$1/tests/calibrate k=$2 devices=$(dirname "$0")/../../../platforms/devices
+
+datacenter() { # DEVICE PREFIX RELEASE
+  "$calibrate" --device="$1" --into="$devices/$1.xml" --source="aiconfigurator kernel measurements (Apache-2.0), $2, TensorRT-LLM $3" \
+    gemm="$k/$2_gemm_trtllm_$3_gemm_perf.csv.gz" \
+    context="$k/$2_attention_trtllm_$3_context_attention_perf.csv.gz" \
+    generation="$k/$2_attention_trtllm_$3_generation_attention_perf.csv.gz" \
+    mla="$k/$2_mla_trtllm_$3_mla_generation_module_perf.csv.gz" \
+    moe="$k/$2_moe_trtllm_$3_moe_perf.csv.gz"
+}
+
+vidur() { # DEVICE FILE...: all that the profiles hold
+  device=$1 && shift
+  "$calibrate" --device="$device" --into="$devices/$device.xml" --source="Vidur compute profiles (MIT)" "$@"
+}
+
+# What lies between the products, and the A100's products; the rest of these profiles is replaced below.
+vidur a100-sxm vidur="$k/compute_a100_meta-llama_Meta-Llama-3-8B_mlp.csv.gz" \
+  vidur="$k/compute_a100_meta-llama_Meta-Llama-3-70B_mlp.csv.gz"
+vidur h100-sxm vidur="$k/compute_h100_meta-llama_Llama-2-70b-hf_mlp.csv.gz" \
+  vidur="$k/compute_h100_Qwen_Qwen-72B_mlp.csv.gz"
+
+datacenter h100-sxm h100_sxm 1.3.0rc20
+datacenter h200-sxm h200_sxm 1.3.0rc20
+datacenter b200-sxm b200_sxm 1.3.0rc20
+datacenter gb200 gb200 1.3.0rc20
+
+v=$k/vllm_profiles
+profile="LLMServingSim profiles of vLLM 0.19 (MIT)"
+llama8=meta-llama_Llama-3.1-8B_bf16 qwen32=Qwen_Qwen3-32B_bf16 qwen30=Qwen_Qwen3-30B-A3B-Instruct-2507_bf16
+files() { # GPU NAME TP
+  printf '%s ' "tp=$3" "dense=$v/$1_$2_tp$3_dense.csv" "sequences=$v/$1_$2_tp$3_per_sequence.csv" \
+    "attention=$v/$1_$2_tp$3_attention.csv.gz"
+}
+# shellcheck disable=SC2046 # words of files
+"$calibrate" --device=rtx-4090 --into="$devices/rtx-4090.xml" --source="$profile" model=llama-3.1-8b $(files RTX4090 $llama8 1)
+# shellcheck disable=SC2046
+"$calibrate" --device=rtx-pro-6000 --into="$devices/rtx-pro-6000.xml" --source="$profile" \
+  model=llama-3.1-8b $(files RTXPRO6000 $llama8 1) $(files RTXPRO6000 $llama8 2) \
+  model=qwen3-32b $(files RTXPRO6000 $qwen32 1) $(files RTXPRO6000 $qwen32 2) \
+  model=qwen3-30b-a3b $(files RTXPRO6000 $qwen30 1) $(files RTXPRO6000 $qwen30 2) \
+  tp=1 experts="$v/RTXPRO6000_${qwen30}_tp1_moe.csv"
+
+# What was not measured is taken over from the nearest relative.
+take_over() { # FROM TO OP...
+  from=$1 to=$2 && shift 2
+  for op; do
+    elements=$(awk -v start="<efficiency op=\"$op\"" -v reason="$from" '
+      index($0, start) { print; if (/\/>/) next; print "              source=\"taken over from " reason ", not measured here\"/>" }' "$devices/$from.xml")
+    awk -v start="<efficiency op=\"$op\"" -v elements="$elements" '
+      index($0, start) { skip = 1 }
+      /<\/device>/ { print elements }
+      !skip { print }
+      /\/>/ { skip = 0 }' "$devices/$to.xml" >"$devices/$to.new"
+    mv "$devices/$to.new" "$devices/$to.xml"
+  done
+}
+take_over h100-sxm h200-sxm activations
+take_over h100-sxm b200-sxm activations
+take_over h100-sxm gb200 activations
+take_over h100-sxm a100-sxm experts attention-prefill attention-decode head
+take_over rtx-pro-6000 rtx-4090 experts
+take_over b200-sxm b300-sxm linear experts attention-prefill attention-decode head activations
+take_over gb200 gb300 linear experts attention-prefill attention-decode head activations

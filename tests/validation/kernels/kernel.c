@@ -1,0 +1,488 @@
+#include "tests/validation/kernels/kernel.h"
+
+#include "platforms/units.h"
+#include "workloads/csv.h"
+
+#include <math.h>
+#include <string.h>
+
+void kernel_group_init(kernel_group *group)
+{
+  for (int op = 0; op < TW_OP_CLASSES; op++)
+    for (int p = 0; p < TW_PRECISIONS; p++)
+      group->kernels[op][p] = g_array_new(FALSE, FALSE, sizeof(kernel));
+}
+
+void kernel_group_clear(kernel_group *group)
+{
+  for (int op = 0; op < TW_OP_CLASSES; op++)
+    for (int p = 0; p < TW_PRECISIONS; p++)
+      g_array_free(group->kernels[op][p], TRUE);
+}
+
+double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, tw_precision precision,
+                      const tw_efficiency *e)
+{
+  double peak = device->flops[isfinite(device->flops[precision]) ? precision : TW_BF16];
+  double compute = (k->flops + e->softmax * k->exponentials) / (peak * e->compute_peak);
+  double memory = k->weights / (device->hbm_bytes_per_s * e->memory);
+  double roof = op == TW_OP_ATTENTION_DECODE    ? fmax(compute, memory)
+                : op == TW_OP_ATTENTION_PREFILL ? compute + memory
+                                                : hypot(compute, memory);
+  return k->launches * e->launch_s + roof + k->streamed / (device->hbm_bytes_per_s * e->memory) +
+         k->tokens * e->per_token_s;
+}
+
+/* ---- Rows ---- */
+
+enum { FIELDS = 16 };
+
+typedef struct table {
+  tw_input *input;
+  tw_csv *csv;
+  GError **error;
+  gboolean good;
+} table;
+
+static gboolean table_open(table *t, const char *path, const tw_csv_column *columns, GError **error)
+{
+  *t = (table){.error = error};
+  t->input = tw_input_open(path, error);
+  t->csv = t->input != NULL ? tw_csv_open(t->input, columns, error) : NULL;
+  return t->good = t->csv != NULL;
+}
+
+static gboolean table_next(table *t)
+{
+  GError *problem = NULL;
+  if (t->good && tw_csv_next(t->csv, &problem))
+    return TRUE;
+  if (problem != NULL) {
+    g_propagate_error(t->error, problem);
+    t->good = FALSE;
+  }
+  return FALSE;
+}
+
+static gboolean table_close(table *t)
+{
+  tw_csv_free(t->csv);
+  tw_input_free(t->input);
+  return t->good;
+}
+
+static double number(table *t, int column)
+{
+  const char *text = tw_csv_text(t->csv, column);
+  double value = NAN;
+  if (!tw_number_parse(text, &value) && t->good)
+    t->good = tw_input_fault(t->input, t->error, "%s is \"%s\"; expected a number",
+                             tw_csv_name(t->csv, column), text);
+  return value;
+}
+
+typedef struct dtype {
+  const char *name;
+  tw_precision precision;
+} dtype;
+
+/* Row of a list that ends with NULL, or -1. */
+static int precision_of(const dtype *list, const char *name)
+{
+  for (; list->name != NULL; list++)
+    if (g_str_equal(list->name, name))
+      return (int)list->precision;
+  return -1;
+}
+
+static const dtype gemm_dtypes[] = {
+    {"bfloat16", TW_BF16}, {"fp8", TW_FP8}, {"nvfp4", TW_FP4}, {NULL, TW_BF16}};
+static const dtype mla_gemm_dtypes[] = {{"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {NULL, TW_BF16}};
+static const dtype kv_dtypes[] = {{"bfloat16", TW_BF16}, {"fp8", TW_FP8}, {NULL, TW_BF16}};
+
+static void keep(kernel_group *group, tw_op_class op, int precision, kernel k)
+{
+  g_array_append_val(group->kernels[op][precision], k);
+}
+
+/* Rows of activations are bf16 in and out, whatever the weights are stored in. */
+static kernel product(double m, double n, double k, tw_precision weights, double seconds)
+{
+  return (kernel){.flops = 2 * m * n * k,
+                  .weights = n * k * tw_precision_bytes(weights),
+                  .streamed = 2 * m * (n + k),
+                  .launches = 1,
+                  .seconds = seconds};
+}
+
+/* ---- aiconfigurator ---- */
+
+static gboolean read_gemm(const char *path, const kernel_context *context, kernel_group *group,
+                          GError **error)
+{
+  enum { DTYPE, M, N, K, LATENCY };
+  static const tw_csv_column columns[] = {{"gemm_dtype", FALSE}, {"m", FALSE},       {"n", FALSE},
+                                          {"k", FALSE},          {"latency", FALSE}, {NULL, FALSE}};
+  (void)context;
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    int precision = precision_of(gemm_dtypes, tw_csv_text(t.csv, DTYPE));
+    double m = number(&t, M), n = number(&t, N), k = number(&t, K), seconds = number(&t, LATENCY) * 1e-3;
+    /* Where most of the work of the models in the catalogue is; smaller ones run less of the device. */
+    if (precision < 0 || n * k < 16e6 || m > 16384 || k > 32768)
+      continue;
+    if (n > 16384 && precision == TW_BF16 && m <= 2048 && k <= 16384)
+      keep(group, TW_OP_HEAD, TW_BF16, product(m, n, k, TW_BF16, seconds));
+    if (n <= 65536)
+      keep(group, TW_OP_LINEAR, precision, product(m, n, k, (tw_precision)precision, seconds));
+  }
+  return table_close(&t);
+}
+
+/* Attention with GQA. */
+static gboolean read_gqa(const char *path, kernel_group *group, gboolean generation, GError **error)
+{
+  enum { ATTENTION, KV, BATCH, ISL, HEADS, KV_HEADS, DIM, WINDOW, LATENCY, STEP };
+  static const tw_csv_column columns[] = {{"attn_dtype", FALSE}, {"kv_cache_dtype", FALSE},
+                                          {"batch_size", FALSE}, {"isl", FALSE},
+                                          {"num_heads", FALSE},  {"num_key_value_heads", FALSE},
+                                          {"head_dim", FALSE},   {"window_size", FALSE},
+                                          {"latency", FALSE},    {"step", TRUE},
+                                          {NULL, FALSE}};
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    int precision = precision_of(kv_dtypes, tw_csv_text(t.csv, KV));
+    /* Over a KV cache in fp8, prompts are computed in fp8; decoding does not tell. */
+    if (precision < 0 || (!generation && !g_str_equal(tw_csv_text(t.csv, ATTENTION), tw_csv_text(t.csv, KV))))
+      continue;
+    double batch = number(&t, BATCH), isl = number(&t, ISL), heads = number(&t, HEADS),
+           kv_heads = number(&t, KV_HEADS), dim = number(&t, DIM), seconds = number(&t, LATENCY) * 1e-3;
+    double group_size = heads / kv_heads;
+    if (number(&t, WINDOW) != 0 || dim > 128 || kv_heads > 8 || group_size < 4 || group_size > 16)
+      continue;
+    double kv_bytes = 2 * kv_heads * dim * tw_precision_bytes((tw_precision)precision);
+    kernel k = {.launches = 1, .seconds = seconds};
+    if (generation) {
+      double context = isl + number(&t, STEP);
+      if (context < 128 || context > 40000 || batch * context > 4e6)
+        continue;
+      k.flops = 4 * batch * context * heads * dim;
+      k.weights = batch * context * kv_bytes;
+      keep(group, TW_OP_ATTENTION_DECODE, precision, k);
+    } else {
+      if (isl < 128 || isl * batch > 65536)
+        continue;
+      double pairs = batch * isl * (isl + 1) / 2;
+      k.flops = 4 * pairs * heads * dim;
+      k.exponentials = 4 * pairs * heads;
+      k.weights = batch * isl * (kv_bytes + 2 * 2 * heads * dim);
+      keep(group, TW_OP_ATTENTION_PREFILL, precision, k);
+    }
+  }
+  return table_close(&t);
+}
+
+static gboolean read_context(const char *path, const kernel_context *context, kernel_group *group,
+                             GError **error)
+{
+  (void)context;
+  return read_gqa(path, group, FALSE, error);
+}
+
+static gboolean read_generation(const char *path, const kernel_context *context, kernel_group *group,
+                                GError **error)
+{
+  (void)context;
+  return read_gqa(path, group, TRUE, error);
+}
+
+typedef struct mla_row {
+  int kv, gemm;
+  double heads, batch, context, seconds;
+} mla_row;
+
+static int by_setting(gconstpointer a, gconstpointer b)
+{
+  const mla_row *x = a, *y = b;
+  if (x->kv != y->kv || x->gemm != y->gemm)
+    return x->kv != y->kv ? x->kv - y->kv : x->gemm - y->gemm;
+  if (x->heads != y->heads)
+    return x->heads < y->heads ? -1 : 1;
+  if (x->batch != y->batch)
+    return x->batch < y->batch ? -1 : 1;
+  return (x->context > y->context) - (x->context < y->context);
+}
+
+/* DeepSeek's attention in decode: 2 · heads · (512 + 64 + 512) FLOPs and 576 numbers per token of context.
+ * The module's projections do not depend on the context, so that differences between two contexts show
+ * attention alone. */
+static gboolean read_mla(const char *path, const kernel_context *context, kernel_group *group, GError **error)
+{
+  enum { KV, HEADS, BATCH, ISL, STEP, LATENCY, GEMM };
+  static const tw_csv_column columns[] = {
+      {"kv_cache_dtype", FALSE}, {"num_heads", FALSE}, {"batch_size", FALSE}, {"isl", FALSE},
+      {"step", FALSE},           {"latency", FALSE},   {"gemm_type", FALSE},  {NULL, FALSE}};
+  (void)context;
+  g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(mla_row));
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    mla_row r = {precision_of(kv_dtypes, tw_csv_text(t.csv, KV)),
+                 precision_of(mla_gemm_dtypes, tw_csv_text(t.csv, GEMM)),
+                 number(&t, HEADS),
+                 number(&t, BATCH),
+                 number(&t, ISL) + number(&t, STEP),
+                 number(&t, LATENCY) * 1e-3};
+    if (r.kv >= 0 && r.gemm >= 0 && r.heads >= 16 && r.batch >= 8 && r.context >= 1024)
+      g_array_append_val(rows, r);
+  }
+  g_array_sort(rows, by_setting);
+  for (guint i = 1; i < rows->len; i++) {
+    const mla_row *from = &g_array_index(rows, mla_row, i - 1), *to = from + 1;
+    double grown = to->batch * (to->context - from->context);
+    gboolean comparable =
+        to->kv == from->kv && to->gemm == from->gemm && to->heads == from->heads && to->batch == from->batch;
+    if (comparable && grown > 0 && to->seconds > from->seconds * 1.1)
+      keep(group, TW_OP_ATTENTION_DECODE, to->kv,
+           (kernel){.flops = 2 * to->heads * 1088 * grown,
+                    .weights = 576 * tw_precision_bytes((tw_precision)to->kv) * grown,
+                    .seconds = to->seconds - from->seconds});
+  }
+  return table_close(&t);
+}
+
+/* `touched` experts of the rank, over the tokens of the whole group. */
+static kernel expert_layer(double expert_params, double touched, double routed, double tokens,
+                           tw_precision weights, double seconds)
+{
+  return (kernel){.flops = 2 * expert_params * routed,
+                  .weights = expert_params * touched * tw_precision_bytes(weights),
+                  .tokens = tokens,
+                  .launches = 1,
+                  .seconds = seconds};
+}
+
+static gboolean read_moe(const char *path, const kernel_context *context, kernel_group *group, GError **error)
+{
+  enum { DTYPE, KERNEL, DISTRIBUTION, TOKENS, HIDDEN, INTER, TOPK, EXPERTS, TP, EP, LATENCY };
+  static const tw_csv_column columns[] = {
+      {"moe_dtype", FALSE},   {"kernel_source", FALSE}, {"distribution", FALSE}, {"num_tokens", FALSE},
+      {"hidden_size", FALSE}, {"inter_size", FALSE},    {"topk", FALSE},         {"num_experts", FALSE},
+      {"moe_tp_size", FALSE}, {"moe_ep_size", FALSE},   {"latency", FALSE},      {NULL, FALSE}};
+  /* Checkpoints with experts in fp8 scale them in blocks; the fp4 of gpt-oss on devices that cannot multiply
+   * in fp4 is expanded. */
+  static const dtype blackwell[] = {
+      {"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {"nvfp4", TW_FP4}, {NULL, TW_BF16}};
+  static const dtype hopper[] = {
+      {"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {"w4a16_mxfp4", TW_FP4}, {NULL, TW_BF16}};
+  const dtype *dtypes = isfinite(context->device->flops[TW_FP4]) ? blackwell : hopper;
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    int precision = precision_of(dtypes, tw_csv_text(t.csv, DTYPE));
+    const char *source = tw_csv_text(t.csv, KERNEL);
+    if (precision < 0 || strstr(source, "nongated") != NULL || strstr(source, "min_latency") != NULL ||
+        !g_str_equal(tw_csv_text(t.csv, DISTRIBUTION), "power_law_1.01"))
+      continue;
+    double tokens = number(&t, TOKENS), hidden = number(&t, HIDDEN), topk = number(&t, TOPK),
+           experts = number(&t, EXPERTS), ep = number(&t, EP), inter = number(&t, INTER) / number(&t, TP);
+    if (inter < 256 || hidden < 2048 || tokens > 8192)
+      continue;
+    double touched = fmax(experts * -expm1(tokens * log1p(-topk / experts)), topk);
+    keep(group, TW_OP_EXPERTS, precision,
+         expert_layer(3 * hidden * inter, touched / ep, tokens * topk / ep, tokens, (tw_precision)precision,
+                      number(&t, LATENCY) * 1e-3));
+  }
+  return table_close(&t);
+}
+
+/* ---- Profiles of vLLM ---- */
+
+/* Numbers that a token's norms and activation go over: eight rows of the residual stream, and three of the
+ * MLP. */
+static kernel between(double tokens, double hidden, double inter, double seconds)
+{
+  return (kernel){.streamed = 2 * tokens * (8 * hidden + 3 * inter), .launches = 1, .seconds = seconds};
+}
+
+static gboolean read_dense(const char *path, const kernel_context *context, kernel_group *group,
+                           GError **error)
+{
+  enum { LAYER, TOKENS, TIME };
+  static const tw_csv_column columns[] = {
+      {"layer", FALSE}, {"tokens", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
+  const tw_model *m = context->model;
+  double tp = context->tp, hidden = (double)m->hidden, inter = (double)m->intermediate / tp;
+  double q = (double)(m->heads * m->head_dim) / tp, kv = (double)(m->kv_heads * m->head_dim) / tp;
+  const struct {
+    const char *layer;
+    double n, k;
+  } products[] = {{"qkv_proj", q + 2 * kv, hidden},
+                  {"o_proj", hidden, q},
+                  {"gate_up_proj", 2 * inter, hidden},
+                  {"down_proj", hidden, inter}};
+  const struct {
+    const char *layer;
+    double times;
+  } others[] = {{"layernorm", 2}, {"act_fn", 1}, {"rotary_emb", 1}, {"qk_norm", 1}};
+  g_autoptr(GHashTable) sums = g_hash_table_new_full(g_int_hash, g_int_equal, g_free, g_free);
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    const char *layer = tw_csv_text(t.csv, LAYER);
+    double tokens = number(&t, TOKENS), seconds = number(&t, TIME) * 1e-6;
+    for (guint i = 0; i < G_N_ELEMENTS(products); i++)
+      if (g_str_equal(products[i].layer, layer))
+        keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, products[i].n, products[i].k, TW_BF16, seconds));
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++)
+      if (g_str_equal(others[i].layer, layer)) {
+        int key = (int)tokens;
+        double *sum = g_hash_table_lookup(sums, &key);
+        if (sum == NULL)
+          g_hash_table_insert(sums, g_memdup2(&key, sizeof key), sum = g_new0(double, 1));
+        *sum += others[i].times * seconds;
+      }
+  }
+  GHashTableIter iterator;
+  gpointer key, sum;
+  for (g_hash_table_iter_init(&iterator, sums); g_hash_table_iter_next(&iterator, &key, &sum);)
+    if (m->experts == 0)
+      keep(group, TW_OP_ACTIVATIONS, TW_BF16, between(*(int *)key, hidden, inter, *(double *)sum));
+  return table_close(&t);
+}
+
+static gboolean read_sequences(const char *path, const kernel_context *context, kernel_group *group,
+                               GError **error)
+{
+  enum { LAYER, SEQUENCES, TIME };
+  static const tw_csv_column columns[] = {
+      {"layer", FALSE}, {"sequences", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t))
+    if (g_str_equal(tw_csv_text(t.csv, LAYER), "lm_head"))
+      keep(group, TW_OP_HEAD, TW_BF16,
+           product(number(&t, SEQUENCES), (double)context->model->vocab / context->tp,
+                   (double)context->model->hidden, TW_BF16, number(&t, TIME) * 1e-6));
+  return table_close(&t);
+}
+
+/* Batches that decode only, and chunks of one prompt alone. */
+static gboolean read_attention(const char *path, const kernel_context *context, kernel_group *group,
+                               GError **error)
+{
+  enum { CHUNK, KV_PREFILL, DECODES, KV_DECODE, TIME };
+  static const tw_csv_column columns[] = {{"prefill_chunk", FALSE}, {"kv_prefill", FALSE},
+                                          {"n_decode", FALSE},      {"kv_decode", FALSE},
+                                          {"time_us", FALSE},       {NULL, FALSE}};
+  const tw_model *m = context->model;
+  double heads = (double)m->heads / context->tp, dim = (double)m->head_dim;
+  double kv_bytes = 2 * 2 * fmax((double)m->kv_heads / context->tp, 1) * dim;
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    double chunk = number(&t, CHUNK), before = number(&t, KV_PREFILL), decodes = number(&t, DECODES),
+           tokens = number(&t, KV_DECODE);
+    kernel k = {.launches = 1, .seconds = number(&t, TIME) * 1e-6};
+    if (chunk == 0 && decodes * tokens > 0 && tokens >= 128) {
+      k.flops = 4 * decodes * tokens * heads * dim;
+      k.weights = decodes * tokens * kv_bytes;
+      keep(group, TW_OP_ATTENTION_DECODE, TW_BF16, k);
+    } else if (chunk >= 128 && decodes == 0) {
+      double pairs = chunk * before + chunk * (chunk + 1) / 2;
+      k.flops = 4 * pairs * heads * dim;
+      k.exponentials = 4 * pairs * heads;
+      k.weights = (before + chunk) * kv_bytes + chunk * 2 * 2 * heads * dim;
+      keep(group, TW_OP_ATTENTION_PREFILL, TW_BF16, k);
+    }
+  }
+  return table_close(&t);
+}
+
+static gboolean read_experts(const char *path, const kernel_context *context, kernel_group *group,
+                             GError **error)
+{
+  enum { TOKENS, EXPERTS, TIME };
+  static const tw_csv_column columns[] = {
+      {"tokens", FALSE}, {"activated_experts", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
+  const tw_model *m = context->model;
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    double tokens = number(&t, TOKENS);
+    keep(group, TW_OP_EXPERTS, TW_BF16,
+         expert_layer(tw_model_expert_params(m) / context->tp, number(&t, EXPERTS),
+                      tokens * (double)m->experts_per_token, tokens, TW_BF16, number(&t, TIME) * 1e-6));
+  }
+  return table_close(&t);
+}
+
+/* ---- Vidur ---- */
+
+static gboolean read_vidur(const char *path, const kernel_context *context, kernel_group *group,
+                           GError **error)
+{
+  enum { NORM, QKV, ROPE, OUT, NORM2, UP, ACT, DOWN, ADD, HEADS, KV_HEADS, HIDDEN, INTER, TOKENS, TP };
+#define TIME(name)                                                                                           \
+  {                                                                                                          \
+    "time_stats." name ".median", FALSE                                                                      \
+  }
+  static const tw_csv_column columns[] = {TIME("input_layernorm"),
+                                          TIME("attn_pre_proj"),
+                                          TIME("attn_rope"),
+                                          TIME("attn_post_proj"),
+                                          TIME("post_attention_layernorm"),
+                                          TIME("mlp_up_proj"),
+                                          TIME("mlp_act"),
+                                          TIME("mlp_down_proj"),
+                                          TIME("add"),
+                                          {"n_head", FALSE},
+                                          {"n_kv_head", FALSE},
+                                          {"n_embd", FALSE},
+                                          {"n_expanded_embd", FALSE},
+                                          {"num_tokens", FALSE},
+                                          {"num_tensor_parallel_workers", FALSE},
+                                          {NULL, FALSE}};
+#undef TIME
+  (void)context;
+  table t;
+  if (!table_open(&t, path, columns, error))
+    return FALSE;
+  while (table_next(&t)) {
+    double hidden = number(&t, HIDDEN), tp = number(&t, TP), tokens = number(&t, TOKENS), q = hidden / tp,
+           kv = q * number(&t, KV_HEADS) / number(&t, HEADS), inter = number(&t, INTER) / tp, ms = 1e-3;
+    if (tokens > 16384)
+      continue;
+    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, q + 2 * kv, hidden, TW_BF16, ms * number(&t, QKV)));
+    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, q, TW_BF16, ms * number(&t, OUT)));
+    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, 2 * inter, hidden, TW_BF16, ms * number(&t, UP)));
+    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, inter, TW_BF16, ms * number(&t, DOWN)));
+    double others =
+        number(&t, NORM) + number(&t, NORM2) + number(&t, ROPE) + number(&t, ACT) + 2 * number(&t, ADD);
+    keep(group, TW_OP_ACTIVATIONS, TW_BF16, between(tokens, hidden, inter, ms * others));
+  }
+  return table_close(&t);
+}
+
+const kernel_format kernel_formats[] = {
+    {"gemm", "products with weights (aiconfigurator)", read_gemm},
+    {"context", "attention of prompts (aiconfigurator)", read_context},
+    {"generation", "attention of decoding sequences (aiconfigurator)", read_generation},
+    {"mla", "decoding with MLA (aiconfigurator)", read_mla},
+    {"moe", "layers of experts (aiconfigurator)", read_moe},
+    {"dense", "kernels of a layer (vLLM profile; needs --model)", read_dense},
+    {"sequences", "output head (vLLM profile; needs --model)", read_sequences},
+    {"attention", "attention (vLLM profile; needs --model)", read_attention},
+    {"experts", "layers of experts (vLLM profile; needs --model)", read_experts},
+    {"vidur", "kernels of a layer (Vidur)", read_vidur},
+    {NULL, NULL, NULL}};

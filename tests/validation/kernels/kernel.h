@@ -1,0 +1,62 @@
+/* Measured kernels: rows of CSV files as work done and seconds taken, sorted by op class and precision.
+ *
+ * Formats, by the names of their columns; others may stand beside them:
+ *
+ *     gemm        gemm_dtype, m, n, k, latency
+ *     context     attn_dtype, kv_cache_dtype, batch_size, isl, num_heads, num_key_value_heads, head_dim,
+ *                 window_size, latency
+ *     generation  the same, and step: context is isl + step
+ *     mla         generation with MLA, a whole module: kv_cache_dtype, num_heads, batch_size, isl, step,
+ * latency; what counts is how the time grows with the context moe         moe_dtype, kernel_source,
+ * distribution, num_tokens, hidden_size, inter_size, topk, num_experts, moe_tp_size, moe_ep_size, latency
+ *     dense       layer, tokens, time_us: kernels of a layer of --model at --tp (vLLM's names of layers)
+ *     sequences   layer, sequences, time_us: lm_head
+ *     attention   prefill_chunk, kv_prefill, n_decode, kv_decode, time_us
+ *     experts     tokens, activated_experts, time_us
+ *     vidur       Vidur's compute profile: time_stats.*.median, n_head, n_kv_head, n_embd, n_expanded_embd,
+ *                 num_tokens, num_tensor_parallel_workers
+ *
+ * latency and time_stats are milliseconds. The first five are the formats of NVIDIA's aiconfigurator, the
+ * next four those of LLMServingSim's profiles of vLLM. */
+#ifndef TW_TESTS_VALIDATION_KERNELS_KERNEL_H
+#define TW_TESTS_VALIDATION_KERNELS_KERNEL_H
+
+#include "platforms/device.h"
+#include "workloads/model.h"
+
+typedef struct kernel {
+  double flops;        /* on this accelerator */
+  double exponentials; /* FLOPs that each dimension's worth of softmax adds */
+  double weights;      /* bytes under the round roof */
+  double streamed;     /* bytes beside it */
+  double tokens;       /* that experts route */
+  double launches;     /* 0 or 1 */
+  double seconds;
+} kernel;
+
+/* Kernels of one class and precision. */
+typedef struct kernel_group {
+  GArray *kernels[TW_OP_CLASSES][TW_PRECISIONS]; /* of kernel */
+} kernel_group;
+
+/* What the rows of a file do not say. */
+typedef struct kernel_context {
+  const tw_device *device;
+  const tw_model *model; /* of dense, sequences, attention and experts, or NULL */
+  int tp;
+} kernel_context;
+
+typedef struct kernel_format {
+  const char *name, *help;
+  gboolean (*read)(const char *path, const kernel_context *context, kernel_group *group, GError **error);
+} kernel_format;
+extern const kernel_format kernel_formats[]; /* ends with a NULL name */
+
+void kernel_group_init(kernel_group *group);
+void kernel_group_clear(kernel_group *group);
+
+/* Seconds that the efficiencies predict: platforms/device.h. */
+double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, tw_precision precision,
+                      const tw_efficiency *efficiency);
+
+#endif

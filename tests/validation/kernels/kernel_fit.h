@@ -1,0 +1,21 @@
+/* Least squares (GSL) of an op class's efficiency on measured kernels, on the logarithms of predicted over
+ * measured seconds. */
+#ifndef TW_TESTS_VALIDATION_KERNELS_KERNEL_FIT_H
+#define TW_TESTS_VALIDATION_KERNELS_KERNEL_FIT_H
+
+#include "tests/validation/kernels/kernel.h"
+
+enum { KERNEL_FIT_LEAST = 30 }; /* kernels that a fit needs */
+
+typedef struct kernel_fit {
+  tw_efficiency efficiency;
+  double median, p90; /* of |predicted / measured − 1| */
+  double shortest_s, longest_s;
+  guint kernels;
+} kernel_fit;
+
+/* `kernels` hold at least KERNEL_FIT_LEAST of `op` in `precision`. */
+kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
+                          tw_precision precision);
+
+#endif
