@@ -70,7 +70,7 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(cached_tokens, "tokens", "prompt tokens found in its prefix cache instead")                        \
   INTEGER(output_tokens, "tokens", "tokens emitted")                                                         \
   REAL(watts, 3, "W", "power of its accelerators, averaged over the interval")                               \
-  REAL(joules, 6, "J", "energy of its accelerators in the interval")                                         \
+  REAL(joules, 3, "J", "energy of its accelerators in the interval")                                         \
   REAL(clock, 4, "", "clock of its accelerators over the nominal one, averaged over the interval")            \
   REAL(serving, 6, "", "fraction of the interval in which requests were sent to it, where engines may park")  \
   INTEGER(host_cached_tokens, "tokens", "of the cached tokens, those that the memory of its hosts held")     \
