@@ -79,6 +79,13 @@ const tw_metric tw_metrics[] = {
     {"network.peak_link_utilization", "", TW_BETTER_LOWER, TRUE},
     {"engines", "", TW_BETTER_NEITHER, FALSE},
     {"accelerators", "", TW_BETTER_NEITHER, TRUE},
+    {"fleet.serving_engine_hours", "h", TW_BETTER_NEITHER, TRUE},
+    {"fleet.draining_engine_hours", "h", TW_BETTER_NEITHER, FALSE},
+    {"fleet.parked_engine_hours", "h", TW_BETTER_NEITHER, FALSE},
+    {"fleet.loading_engine_hours", "h", TW_BETTER_NEITHER, FALSE},
+    {"fleet.wakes", "", TW_BETTER_NEITHER, TRUE},
+    {"fleet.loads", "", TW_BETTER_NEITHER, FALSE},
+    {"fleet.mean_load_s", "s", TW_BETTER_NEITHER, FALSE},
     {"extrapolated_iterations", "", TW_BETTER_LOWER, TRUE},
     {"simulated_s", "s", TW_BETTER_NEITHER, TRUE},
     /* Of the simulator, not of what it simulates. */

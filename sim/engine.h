@@ -136,7 +136,8 @@ void tw_engine_limit(tw_engine *engine, double watts, double now_s);
 gboolean tw_engine_was_slowed(tw_engine *engine);
 
 /* From `now_s` on, which is no later than its next event, it is in that state. Only an engine without
- * requests parks: its accelerators sleep, and its prefix caches are lost. An engine begins serving. */
+ * requests parks: its accelerators sleep, and its prefix caches are lost, but for what the memory of hosts
+ * holds. An engine begins serving. */
 void tw_engine_set_state(tw_engine *engine, tw_engine_state state, double now_s);
 tw_engine_state tw_engine_get_state(const tw_engine *engine);
 

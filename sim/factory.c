@@ -1,7 +1,7 @@
 #include "sim/factory.h"
 
+#include "sim/autoscaler.h"
 #include "sim/fetches.h"
-#include "sim/fleet.h"
 #include "sim/intervals.h"
 #include "sim/transfers.h"
 #include "sim/windows.h"
@@ -33,9 +33,10 @@ struct tw_factory {
   tw_intervals *intervals;
   tw_breakdown *breakdown; /* once it is finished */
   tw_site_power *power;
-  tw_governor *governor; /* NULL: power is not capped */
-  tw_fleet *fleet;       /* NULL: all engines serve all the time */
-  GQueue held;           /* sequences that came while none did, by their `link` */
+  tw_governor *governor;     /* NULL: power is not capped */
+  tw_fleet *fleet;           /* NULL: all engines serve all the time */
+  tw_autoscaler *autoscaler; /* NULL: no pool is scaled */
+  GQueue held;               /* sequences that came while none did, by their `link` */
 };
 
 /* ---- Construction ---- */
@@ -283,6 +284,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
   factory->governor = tw_governor_new(scenario, factory->power, factory->engines);
   tw_fleet_listener fleet_listener = {engine_serves, engine_loaded, load_scheduled, factory};
   factory->fleet = tw_fleet_new(scenario, factory->engines, network, &fleet_listener);
+  factory->autoscaler = tw_autoscaler_new(scenario, factory->engines, factory->fleet, &factory->router);
   return factory;
 }
 
@@ -290,6 +292,7 @@ void tw_factory_free(tw_factory *factory)
 {
   if (factory == NULL)
     return;
+  tw_autoscaler_free(factory->autoscaler);
   tw_fleet_free(factory->fleet);
   tw_transfers_free(factory->transfers);
   tw_fetches_free(factory->fetches);
@@ -361,7 +364,8 @@ double tw_factory_engine_due(const tw_factory *factory, int engine)
 /* When engines that serve may be others. */
 static double next_change(const tw_factory *factory)
 {
-  return factory->fleet != NULL ? tw_fleet_due(factory->fleet) : INFINITY;
+  double scales_s = factory->autoscaler != NULL ? tw_autoscaler_due(factory->autoscaler) : INFINITY;
+  return factory->fleet != NULL ? fmin(tw_fleet_due(factory->fleet), scales_s) : INFINITY;
 }
 
 double tw_factory_next(const tw_factory *factory)
@@ -415,6 +419,8 @@ static void end_event(tw_factory *factory)
 {
   if (factory->fleet != NULL && tw_fleet_draining(factory->fleet) > 0)
     tw_fleet_park(factory->fleet, factory->router.loads, factory->now_s);
+  if (factory->fleet != NULL && factory->scenario->audit)
+    tw_fleet_audit(factory->fleet, &factory->router);
   for (guint i = 0; i < factory->touched->len; i++)
     schedule(factory, g_array_index(factory->touched, int, i));
   while (factory->touched->len > 0) {
@@ -608,7 +614,8 @@ static void deliver(tw_factory *factory, double now_s)
     tw_fetches_step(factory->fetches);
 }
 
-/* The governor acts, or engines begin to serve or to load, before anything else at that instant. */
+/* The governor acts, engines begin to serve or to load, or the autoscaler acts: in this order, and before
+ * anything else at that instant. */
 static void control(tw_factory *factory)
 {
   double now_s = tw_factory_next_control(factory);
@@ -619,7 +626,10 @@ static void control(tw_factory *factory)
       touch(factory, i);
   } else {
     factory->now_s = factory->event_s = now_s;
-    tw_fleet_step(factory->fleet);
+    if (tw_fleet_due(factory->fleet) == now_s)
+      tw_fleet_step(factory->fleet);
+    else
+      tw_autoscaler_step(factory->autoscaler, factory->held.length);
     release_held(factory, now_s);
   }
   end_event(factory);
@@ -728,6 +738,11 @@ tw_energy tw_factory_energy(const tw_factory *factory)
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory)
 {
   return factory->breakdown;
+}
+
+const tw_fleet *tw_factory_fleet(const tw_factory *factory)
+{
+  return factory->fleet;
 }
 
 const tw_governor *tw_factory_governor(const tw_factory *factory)

@@ -14,6 +14,7 @@
 
 #include "sim/breakdown.h"
 #include "sim/engine.h"
+#include "sim/fleet.h"
 #include "sim/governor.h"
 #include "sim/meter.h"
 #include "sim/network.h"
@@ -39,8 +40,8 @@ gboolean tw_factory_start(tw_factory *factory, GError **error);
 /* When the source is due: the earliest instant at which the next request may leave the front end; INFINITY
  * while there is none. */
 double tw_factory_next_dispatch(const tw_factory *factory);
-/* When the governor of power caps acts next, INFINITY without one. It acts as long as anything else is due.
- */
+/* When the governor of power caps or the autoscaler acts next, or the next engine has started; INFINITY
+ * where none will. They act as long as anything else is due, or requests wait for an engine that serves. */
 double tw_factory_next_control(const tw_factory *factory);
 /* When the next KV cache is delivered, INFINITY while that is not known. */
 double tw_factory_next_delivery(const tw_factory *factory);
@@ -62,6 +63,7 @@ double tw_factory_finish(tw_factory *factory, double end_s);
 tw_energy tw_factory_energy(const tw_factory *factory);
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory);
 const tw_governor *tw_factory_governor(const tw_factory *factory); /* NULL: power is not capped */
+const tw_fleet *tw_factory_fleet(const tw_factory *factory);       /* NULL: all serve all the time */
 const tw_site_power *tw_factory_site_power(const tw_factory *factory);
 
 int tw_factory_engines(const tw_factory *factory);

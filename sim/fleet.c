@@ -42,6 +42,20 @@ static const tw_pool *pool_of(const tw_fleet *fleet, int engine)
   return &fleet->scenario->pools[fleet->scenario->engines[engine].pool];
 }
 
+/* The run begins. Of cold engines the least number begins to load; an autoscaler wakes the others. */
+static void start(member *m, gint64 of_pool)
+{
+  tw_fleet *fleet = m->fleet;
+  const tw_pool *pool = pool_of(fleet, m->engine);
+  if (pool->start != TW_START_COLD)
+    return;
+  m->begins = pool->scaling.policy < 0 || of_pool < pool->scaling.min;
+  fleet->listener.serves(fleet->listener.user, m->engine, FALSE, 0);
+  tw_engine_set_state(fleet->engines[m->engine], m->begins ? TW_ENGINE_LOADS : TW_ENGINE_PARKED, 0);
+  if (m->begins)
+    tw_heap_push(&fleet->due, &m->node, 0, (guint64)m->engine);
+}
+
 tw_fleet *tw_fleet_new(const tw_scenario *scenario, tw_engine *const *engines, const tw_network *network,
                        const tw_fleet_listener *listener)
 {
@@ -56,6 +70,7 @@ tw_fleet *tw_fleet_new(const tw_scenario *scenario, tw_engine *const *engines, c
                       .members = g_new0(member, (gsize)scenario->n_engines),
                       .stores = g_new(int, (gsize)platform->n_hosts)};
   g_queue_init(&fleet->starting);
+  int of_pool = 0; /* number of the engine in its pool */
   for (int i = 0; i < platform->n_hosts; i++)
     if (platform->zones[platform->hosts[i].zone].role == TW_ROLE_STORAGE)
       fleet->stores[fleet->n_stores++] = i;
@@ -66,12 +81,11 @@ tw_fleet *tw_fleet_new(const tw_scenario *scenario, tw_engine *const *engines, c
                   .from = -1,
                   .flows = g_array_new(FALSE, FALSE, sizeof(weight_flow)),
                   .node = {.place = TW_HEAP_OUT}};
-    if (pool_of(fleet, i)->start != TW_START_COLD)
-      continue;
-    m->begins = TRUE;
-    tw_engine_set_state(engines[i], TW_ENGINE_LOADS, 0);
-    listener->serves(listener->user, i, FALSE, 0);
-    tw_heap_push(&fleet->due, &m->node, 0, (guint64)i);
+    if (i > 0 && scenario->engines[i].pool == scenario->engines[i - 1].pool)
+      of_pool++;
+    else
+      of_pool = 0;
+    start(m, of_pool);
   }
   return fleet;
 }
@@ -282,6 +296,20 @@ void tw_fleet_park(tw_fleet *fleet, const tw_load *loads, double now_s)
 int tw_fleet_draining(const tw_fleet *fleet)
 {
   return fleet->draining;
+}
+
+void tw_fleet_audit(const tw_fleet *fleet, const tw_router *router)
+{
+  int draining = 0;
+  for (int i = 0; i < fleet->scenario->n_engines; i++) {
+    tw_engine_state state = tw_engine_get_state(fleet->engines[i]);
+    g_assert(router->serves[i] == (state == TW_ENGINE_SERVES));
+    if (state == TW_ENGINE_PARKED || state == TW_ENGINE_LOADS)
+      g_assert(router->loads[i].requests == 0 && tw_engine_running(fleet->engines[i]) == 0 &&
+               tw_engine_waiting(fleet->engines[i]) == 0);
+    draining += state == TW_ENGINE_DRAINS;
+  }
+  g_assert(draining == fleet->draining);
 }
 
 tw_fleet_totals tw_fleet_record(const tw_fleet *fleet)

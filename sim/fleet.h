@@ -57,6 +57,10 @@ void tw_fleet_drain(tw_fleet *fleet, int engine, double now_s);
 void tw_fleet_park(tw_fleet *fleet, const tw_load *loads, double now_s);
 int tw_fleet_draining(const tw_fleet *fleet);
 
+/* Asserts that the router sends requests to those that serve alone, and that the others but those that drain
+ * have none. */
+void tw_fleet_audit(const tw_fleet *fleet, const tw_router *router);
+
 tw_fleet_totals tw_fleet_record(const tw_fleet *fleet);
 
 #endif

@@ -183,6 +183,7 @@ static void end_interval(tw_intervals *intervals, double end_s)
     accelerators += intervals->accelerators[i];
     site.running_s += usage.running_s;
     site.waiting_s += usage.waiting_s;
+    site.state_s[TW_ENGINE_SERVES] += usage.state_s[TW_ENGINE_SERVES];
     site.prompt_tokens += usage.prompt_tokens;
     site.output_tokens += usage.output_tokens;
   }
@@ -195,6 +196,8 @@ static void end_interval(tw_intervals *intervals, double end_s)
   row.completed = (gint64)intervals->counts.completed;
   row.rejected = (gint64)intervals->counts.rejected;
   row.busy = mean(busy_s, accelerators * length_s);
+  if (tw_scenario_has_fleet(intervals->scenario))
+    row.serving = mean(site.state_s[TW_ENGINE_SERVES], length_s);
   row.prompt_tokens_per_s = mean((double)site.prompt_tokens, length_s);
   row.output_tokens_per_s = mean((double)site.output_tokens, length_s);
   tw_meter_row(intervals->meter, &row, length_s);

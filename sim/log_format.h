@@ -95,6 +95,7 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(completed, "requests", "requests that were completed")                                             \
   INTEGER(rejected, "requests", "requests that were rejected")                                               \
   REAL(busy, 6, "", "fraction of the accelerators' time in which they ran iterations")                       \
+  REAL(serving, 6, "engines", "engines to which requests were sent, averaged, where engines may park")       \
   REAL(prompt_tokens_per_s, 3, "tokens/s", "prompt tokens computed per second")                              \
   REAL(output_tokens_per_s, 3, "tokens/s", "tokens emitted per second")                                      \
   REAL(accelerator_w, 3, "W", "power of all accelerators, averaged over the interval")                       \

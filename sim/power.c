@@ -15,7 +15,7 @@ tw_power_law tw_power_law_of(const tw_device *device, tw_precision precision, in
       .idle_w = known ? device->idle_w : NAN,
       .active_w = device->active_w * clock * voltage * voltage,
       .max_w = device->max_w,
-      .sleep_w = device->sleep_w,
+      .sleep_w = known ? device->sleep_w : NAN,
       .joules_per_flop = per_flop * voltage * voltage,
       .joules_per_byte = device->joules_per_byte,
       .saturation_w = device->arithmetic_half > 0
@@ -34,7 +34,8 @@ tw_line tw_power_dynamic(const tw_power_law *law, tw_step_cost *cost)
 {
   double per_flop = law->joules_per_flop;
   if (law->saturation_w > 0)
-    per_flop /= 1 + per_flop * cost->flops.first / (cost->time_s.first * law->accelerators * law->saturation_w);
+    per_flop /=
+        1 + per_flop * cost->flops.first / (cost->time_s.first * law->accelerators * law->saturation_w);
   tw_line work =
       tw_line_add(tw_line_scale(cost->flops, per_flop), tw_line_scale(cost->bytes, law->joules_per_byte));
   tw_line alone_s = {cost->time_s.first - cost->collective_s, cost->time_s.growth};

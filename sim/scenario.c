@@ -233,7 +233,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
                                 (int)(pool->tp * pool->pp * pool->dp), 1 - setting.throttle);
   /* A table tells times, but not the work that joules come from. */
   if (tw_step_kind_get(pool->step_kind) == &tw_step_table)
-    pool->power.idle_w = NAN;
+    pool->power.idle_w = pool->power.sleep_w = NAN;
   const tw_host *host = clocked_host(scenario, pool, places, first, node, faults);
   add_clocks(scenario, pool, host, setting, node, faults);
 }
@@ -322,6 +322,8 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
     g_ptr_array_add(files, g_strdup(scenario->pools[i].model->file));
     if (scenario->pools[i].table_file != NULL)
       g_ptr_array_add(files, g_strdup(scenario->pools[i].table_file));
+    if (scenario->pools[i].scaling.file != NULL)
+      g_ptr_array_add(files, g_strdup(scenario->pools[i].scaling.file));
   }
   const char *const series[] = {scenario->caps.site_file, scenario->price_file, scenario->carbon_file,
                                 scenario->weather_file};
@@ -365,7 +367,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   tw_scenario_read_power(scenario, root, faults);
   check_roles(scenario, root, faults);
   if (tw_faults_count(faults) == before)
-    tw_scenario_check_fleet(scenario, root, faults);
+    tw_scenario_read_fleet(scenario, root, faults);
   if (tw_faults_count(faults) > before)
     return NULL;
   list_files(scenario, document);
@@ -388,6 +390,8 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);
+    tw_stairs_free(pool->scaling.schedule);
+    tw_schema_clear(&tw_autoscaler_element, pool);
     tw_overhead_clear(&pool->overhead);
   }
   g_free(scenario->engines);

@@ -12,6 +12,7 @@
 #include "sim/placement.h"
 #include "sim/power.h"
 #include "sim/router.h"
+#include "sim/scaling.h"
 #include "sim/scheduler.h"
 #include "workloads/generator.h"
 #include "workloads/sessions.h"
@@ -38,6 +39,7 @@ typedef struct tw_pool {
   int placement;           /* tw_placement_kind */
   int start, weights_from; /* tw_start, tw_weights_source */
   double startup_s;        /* of the software, once the weights are there */
+  tw_scaling scaling;
 
   int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
   int reserve;          /* tw_admission_reserve */
@@ -190,8 +192,9 @@ void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults
 void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_power(tw_scenario *scenario);
 
-/* Checks what the pools say of starting and parking (scenario_fleet.c), once they are placed. */
-void tw_scenario_check_fleet(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+/* Reads what the pools say of starting and parking (scenario_fleet.c), once they are placed; notes what
+ * the user should know of it. */
+void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads the <kv-offload> of a pool whose device and memory are known (scenario_offload.c). */
 void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
                               tw_faults *faults);
@@ -205,8 +208,8 @@ void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *fa
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_generate_element,
-    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_router_element,
-    tw_admission_element, tw_slo_element, tw_output_element, tw_caps_element, tw_price_element,
-    tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
+    tw_router_element, tw_admission_element, tw_slo_element, tw_output_element, tw_caps_element,
+    tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
 
 #endif

@@ -212,7 +212,9 @@ static const tw_attribute pool_attributes[] = {
         "the tensor-parallel groups of an engine at the same place of one domain each; explicit: as hosts "
         "names them"),
     CHOICE(tw_pool, start, "start", "warm", tw_start_names,
-           "whether its engines serve as the run begins, or have yet to load their weights and to start"),
+           "whether its engines serve as the run begins, or have yet to load their weights and to start "
+           "(with an "
+           "autoscaler: its least number of them)"),
     CHOICE(tw_pool, weights_from, "weights-from", "resident", tw_weights_source_names,
            "where engines that start get their weights: they have them, or over the network from a zone of "
            "role storage, or from an engine of the pool that serves (from storage where none does)"),
@@ -221,8 +223,11 @@ static const tw_attribute pool_attributes[] = {
          "graphs; the default is an estimate, not measured"),
     {0},
 };
-static const tw_child pool_children[] = {
-    {&tw_scheduler_element, 0, 1}, {&tw_step_time_element, 0, 1}, {&tw_offload_element, 0, 1}, {0}};
+static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},
+                                         {&tw_step_time_element, 0, 1},
+                                         {&tw_offload_element, 0, 1},
+                                         {&tw_autoscaler_element, 0, 1},
+                                         {0}};
 const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
 
 static const tw_attribute router_attributes[] = {

@@ -66,7 +66,8 @@ typedef struct usage_sums {
   guint64 preemptions, iterations;
   double extrapolated; /* iterations */
   double prefill_j, decode_j;
-  double clock_s; /* weighted like busy_s */
+  double clock_s;                        /* weighted like busy_s */
+  double state_s[TW_ENGINE_STATE_COUNT]; /* of engines */
 } usage_sums;
 
 /* Share of the iterations whose time was extrapolated: all of them where the engine was never fitted so. */
@@ -95,6 +96,8 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.prefill_j += usage.prefill_j;
     sums.decode_j += usage.decode_j;
     sums.kv_block_s += usage.kv_block_s;
+    for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++)
+      sums.state_s[s] += usage.state_s[s];
     sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
     sums.preemptions += tw_engine_preemptions(engine);
     sums.iterations += tw_engine_iterations(engine);
@@ -167,6 +170,23 @@ static void set_object(json_t *summary, const char *name, json_t *object)
     json_object_set_new(summary, name, object);
   else
     json_decref(object);
+}
+
+/* Where engines may park, or have yet to start. */
+static void add_fleet(json_t *summary, const tw_fleet *fleet, const usage_sums *sums)
+{
+  if (fleet == NULL)
+    return;
+  tw_fleet_totals totals = tw_fleet_record(fleet);
+  json_t *object = json_object();
+  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++) {
+    g_autofree char *name = g_strdup_printf("%s_engine_hours", tw_engine_state_names[s]);
+    set_real(object, name, sums->state_s[s] / 3600);
+  }
+  set_count(object, "wakes", totals.wakes);
+  set_count(object, "loads", totals.loads);
+  set_real(object, "mean_load_s", per(totals.load_s, (double)totals.loads));
+  json_object_set_new(summary, "fleet", object);
 }
 
 static json_t *energy(const tw_energy *e, const tw_scenario *scenario, const tw_factory *factory,
@@ -325,6 +345,7 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
     add_slo(summary, window, window->length_s);
   add_classes(summary, scenario, recorder);
   json_object_set_new(summary, "utilization", utilization(&sums, tw_factory_now(factory)));
+  add_fleet(summary, tw_factory_fleet(factory), &sums);
   add_energy(summary, scenario, factory, recorder, &sums);
   set_real(summary, "extrapolated_iterations", per(sums.extrapolated, (double)sums.iterations));
   json_object_set_new(summary, "outside_of_calibration", outside(scenario, factory));
@@ -459,6 +480,18 @@ static void print_coverage(const json_t *summary, FILE *out)
   fputc('\n', out);
 }
 
+static void print_fleet(const json_t *summary, FILE *out)
+{
+  if (json_object_get(summary, "fleet") == NULL)
+    return;
+  fputs("  fleet       engine-hours: ", out);
+  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++) {
+    g_autofree char *name = g_strdup_printf("%s_engine_hours", tw_engine_state_names[s]);
+    fprintf(out, "%.4g %s, ", number(summary, "fleet", name), tw_engine_state_names[s]);
+  }
+  fprintf(out, "woken %.0f times\n", number(summary, "fleet", "wakes"));
+}
+
 void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
 {
   double output = number(summary, "tokens", "output"), arrived = number(summary, "requests", "arrived");
@@ -506,6 +539,7 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
     fprintf(out, "  SLO         %.2f %% of requests attain it, goodput %.4g requests/s\n",
             100 * number(summary, "slo", "attainment"), number(summary, "slo", "goodput_requests_per_s"));
   print_utilization(summary, out);
+  print_fleet(summary, out);
   const json_t *network = json_object_get(summary, "network");
   if (network != NULL)
     fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",

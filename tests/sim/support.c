@@ -80,6 +80,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .block_tokens = 16,
                                  .max_model_len = 1 << 20,
                                  .model = g_new0(tw_model, 1),
+                                 .scaling = {.policy = -1},
                                  .step_model = test_step_model(costs),
                                  .memory = {.kv_blocks = kv_blocks}};
   for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "least-outstanding");)

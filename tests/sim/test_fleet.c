@@ -311,6 +311,23 @@ static void faults_say_where_weights_could_come_from(void **state)
   }
 }
 
+static void a_schedule_must_want_an_engine_at_some_time(void **state)
+{
+  (void)state;
+  g_autofree char *directory = test_directory(), *platform = write_platform(directory, 2, FALSE);
+  g_autofree char *schedule = g_build_filename(directory, "schedule.csv", NULL);
+  assert_true(g_file_set_contents(schedule, "time_s,engines\n0,0\n3600,0\n", -1, NULL));
+  g_autofree char *scenario = write_scenario(
+      directory, "<pool id=\"p\" model=\"llama-3.1-8b\"><autoscaler policy=\"schedule\" min=\"0\" "
+                 "file=\"schedule.csv\"/></pool>");
+  const char *arguments[] = {"check", scenario, NULL};
+  char *errors = NULL;
+  g_free(test_program(arguments, 2, &errors));
+  assert_non_null(strstr(errors, "scenario.xml:2: the schedule never wants an engine"));
+  g_free(errors);
+  clear(directory);
+}
+
 int main(void)
 {
   g_setenv("TW_PROGRAM", TW_PROGRAM, TRUE);
@@ -325,6 +342,7 @@ int main(void)
       cmocka_unit_test(n_engines_that_load_from_one_store_take_n_times_as_long),
       cmocka_unit_test(exact_steps_load_alike),
       cmocka_unit_test(faults_say_where_weights_could_come_from),
+      cmocka_unit_test(a_schedule_must_want_an_engine_at_some_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,10 +59,17 @@ static gint64 pick_router(tw_chance *chance)
   return between(chance, 0, n - 1);
 }
 
+static void note_fleet(void *user, const tw_factory *factory)
+{
+  if (tw_factory_fleet(factory) != NULL)
+    *(tw_fleet_totals *)user = tw_fleet_record(tw_factory_fleet(factory));
+}
+
 static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
 {
   (void)state;
-  guint64 preemptions = 0, completed = 0, cancelled = 0, cached_tokens = 0, host_tokens = 0, store_tokens = 0;
+  guint64 wakes = 0, preemptions = 0, completed = 0, cancelled = 0, cached_tokens = 0, host_tokens = 0,
+          store_tokens = 0;
   for (guint64 seed = 0; seed < SCENARIOS; seed++) {
     tw_chance chance = tw_chance_new(seed, "scenario");
     /* Round costs make boundaries fall on arrivals; the others leave nothing to coincidence. */
@@ -97,6 +104,20 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->power.joules_per_flop = tw_chance_uniform(&chance);
     pool->power.joules_per_byte = 0.1 * tw_chance_uniform(&chance);
     pool->power.active_w = 50 * tw_chance_uniform(&chance);
+    /* Engines that park, wake and start, or start cold, at instants that iterations share. */
+    if (tw_chance_below(&chance, 3) == 0) {
+      pool->scaling = (tw_scaling){.policy = (int)tw_chance_below(&chance, 2),
+                                   .min = between(&chance, 0, 1),
+                                   .max = scenario->n_engines,
+                                   .period_s = 0.05 * (double)between(&chance, 1, 20),
+                                   .up_delay_s = 0.1 * (double)between(&chance, 0, 2),
+                                   .down_delay_s = 0.1 * (double)between(&chance, 0, 5),
+                                   .utilization = 0.1 + 0.9 * tw_chance_uniform(&chance),
+                                   .queue = (double)between(&chance, 0, 3)};
+      pool->start = (int)tw_chance_below(&chance, 2);
+      pool->startup_s = 0.04 * (double)between(&chance, 0, 10);
+      pool->weights_from = TW_WEIGHTS_RESIDENT;
+    }
     scenario->router = (int)pick_router(&chance);
     if (tw_chance_below(&chance, 6) == 0)
       scenario->max_queue = between(&chance, 1, 10);
@@ -116,9 +137,12 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     char *tables[2];
     for (int exact = 0; exact < 2; exact++) {
       scenario->exact_steps = exact;
-      g_autoptr(tw_recorder) recorder = test_run(scenario, trace, directories[exact]);
+      tw_fleet_totals scaled = {0};
+      g_autoptr(tw_recorder) recorder =
+          test_run_watched(scenario, trace, directories[exact], INFINITY, note_fleet, &scaled);
       tables[exact] = test_table(directories[exact], "requests");
       test_remove(directories[exact]);
+      wakes += scaled.wakes;
       completed += tw_recorder_totals(recorder)->endings[TW_COMPLETED];
       cancelled += tw_recorder_totals(recorder)->endings[TW_CANCELLED];
       cached_tokens += tw_recorder_totals(recorder)->cached_tokens;
@@ -146,6 +170,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
   }
   /* The scenarios exercise what they are meant to. */
   assert_true(preemptions > 1000);
+  assert_true(wakes > 300);
   assert_true(completed > 20000);
   assert_true(cancelled > 500);
   assert_true(cached_tokens > 100000);

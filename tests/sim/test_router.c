@@ -107,6 +107,48 @@ static void a_session_stays_at_its_engine(void **state)
   tw_router_clear(&router);
 }
 
+/* Of four engines, the second leaves and comes back: the others keep their turns. */
+static void engines_that_do_not_serve_are_passed_over(void **state)
+{
+  (void)state;
+  tw_router router = router_new("round-robin", 4);
+  static const int without[] = {2, 3, 0, 2}, with[] = {3, 0, 1, 2, 3};
+  assert_int_equal(tw_router_assign(&router, &small), 0);
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  tw_router_set_serves(&router, 1, FALSE);
+  for (gsize i = 0; i < G_N_ELEMENTS(without); i++)
+    assert_int_equal(tw_router_assign(&router, &small), without[i]);
+  tw_router_set_serves(&router, 1, TRUE);
+  for (gsize i = 0; i < G_N_ELEMENTS(with); i++)
+    assert_int_equal(tw_router_assign(&router, &small), with[i]);
+  for (int i = 0; i < 4; i++) {
+    assert_true(tw_router_ready(&router));
+    tw_router_set_serves(&router, i, FALSE);
+  }
+  assert_false(tw_router_ready(&router));
+  tw_router_clear(&router);
+}
+
+/* Only the sessions of an engine that leaves go elsewhere, and they come back with it. */
+static void sessions_move_only_while_their_engine_does_not_serve(void **state)
+{
+  (void)state;
+  tw_router router = router_new("session-affinity", 8);
+  int homes[100];
+  for (int round = 0; round < 3; round++) {
+    tw_router_set_serves(&router, 3, round != 1);
+    for (int i = 0; i < 100; i++) {
+      g_autofree char *name = g_strdup_printf("session %d", i);
+      tw_request request = {.prompt_tokens = 1, .answer_tokens = 1, .session = name};
+      int engine = tw_router_assign(&router, &request);
+      if (round == 0)
+        homes[i] = engine;
+      assert_int_equal(engine, round == 1 && homes[i] == 3 ? 4 : homes[i]);
+    }
+  }
+  tw_router_clear(&router);
+}
+
 /* Engine i has 100 · i tokens of every prompt. */
 static gint64 more_at_later_ones(void *user, int engine, const tw_request *request)
 {
@@ -161,6 +203,8 @@ int main(void)
       cmocka_unit_test(random_spreads_evenly),
       cmocka_unit_test(two_choices_balance_far_better_than_one),
       cmocka_unit_test(a_session_stays_at_its_engine),
+      cmocka_unit_test(engines_that_do_not_serve_are_passed_over),
+      cmocka_unit_test(sessions_move_only_while_their_engine_does_not_serve),
       cmocka_unit_test(the_longest_prefix_wins_whatever_the_load),
       cmocka_unit_test(a_prefix_is_weighed_against_the_load),
       cmocka_unit_test(a_single_engine_gets_everything),
