@@ -1,5 +1,5 @@
 #!/bin/sh
-# Two studies of power, side by side:  sim/scenarios/power-studies.sh [TOKENWORKS [DIRECTORY]]
+# Three studies of power, side by side:  sim/scenarios/power-studies.sh [TOKENWORKS [DIRECTORY]]
 set -eu
 tokenworks=${1:-build/release/sim/tokenworks}
 runs=${2:-runs/power-studies}
@@ -30,3 +30,16 @@ run day-capped reasoning-day-capped
   -m "$metrics,cost.usd_per_million_output_tokens,carbon.g_per_million_output_tokens"
 echo "What to learn: decoding waits for memory, so that slower clocks shave the midday at hardly any cost in TPOT;"
 echo "the watts of the node's fans, CPUs and idle accelerators, and its capital cost, are what the tokens cost most."
+
+echo
+echo "3. A day of reasoning on four HGX H100 nodes, an engine each: all of them all day (fleet), with an autoscaler"
+echo "(scaled), and both with the site held to 28 kW from 11 to 15 o'clock"
+run fleet reasoning-day-fleet --set //autoscaler/@min=4
+run scaled reasoning-day-fleet
+run fleet-capped reasoning-day-fleet-capped --set //autoscaler/@min=4
+run scaled-capped reasoning-day-fleet-capped
+"$tokenworks" compare "$runs/fleet" "$runs/scaled" "$runs/fleet-capped" "$runs/scaled-capped" \
+  -m "$metrics,energy.cap_overshoot_w,energy.clock,cost.electricity_usd,cost.usd_per_million_output_tokens,fleet.serving_engine_hours,fleet.wakes"
+echo "What to learn: fewer engines with larger batches read the weights less often, and that saves a third of the energy"
+echo "at a few percent of TPOT; parked by noon, they keep the cap without slower clocks. But accelerators are paid for"
+echo "whether they serve or not: a million tokens get no more than 2 % cheaper, unless others use the parked ones."
