@@ -368,6 +368,19 @@ static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
   engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations, now_s);
 }
 
+/* Tells which prompts the iteration that is planned completes. */
+static void tell_completing(tw_engine *engine, double start_s)
+{
+  for (int i = 0; engine->config.layered && i < engine->config.ranks; i++) {
+    const GPtrArray *chunks = engine->ranks[i].chunks;
+    for (guint k = 0; k < chunks->len; k++) {
+      tw_sequence *sequence = chunks->pdata[k];
+      if (sequence->prefill_done + sequence->chunk >= sequence->prefill_target)
+        engine->listener.completing(engine->listener.user, engine->index, sequence, start_s, engine->due_s);
+    }
+  }
+}
+
 void tw_engine_resume(tw_engine *engine, double now_s)
 {
   tw_segment *segment = &engine->segment;
@@ -377,6 +390,7 @@ void tw_engine_resume(tw_engine *engine, double now_s)
   segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};
   segment->cost.collective_s += (length_s - engine->compute_s) / (double)engine->planned;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
+  tell_completing(engine, now_s);
 }
 
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
@@ -445,7 +459,7 @@ tw_engine_state tw_engine_get_state(const tw_engine *engine)
   return engine->state;
 }
 
-gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s)
+int tw_engine_reserve(tw_engine *engine, gint64 tokens, double now_s)
 {
   gint64 iterations = begun(engine, now_s);
   tw_scheduler *best = NULL;
@@ -454,15 +468,14 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
     tw_scheduler *rank = &engine->ranks[i];
     if (best != NULL && rank_load(rank) >= rank_load(best))
       continue;
-    if (!tw_scheduler_reserve(rank, sequence->request.prompt_tokens, iterations))
+    if (!tw_scheduler_reserve(rank, tokens, iterations))
       continue;
     if (best != NULL)
-      tw_scheduler_unreserve(best, sequence->request.prompt_tokens);
+      tw_scheduler_unreserve(best, tokens);
     best = rank;
   }
   if (best == NULL)
-    return FALSE;
-  sequence->rank = (int)(best - engine->ranks);
+    return -1;
   tw_scheduler_evict_prefixes(best, iterations);
   mark_blocks(engine);
   if (engine->busy && batch_is_open(engine) && best->decodes) {
@@ -472,7 +485,7 @@ gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_
     engine->planned = MIN(engine->planned, MAX(engine->segment.done + iterations, last));
     engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
   }
-  return TRUE;
+  return (int)(best - engine->ranks);
 }
 
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s)
@@ -644,6 +657,7 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
   horizon = engine->config.exact || admits_again ? 1 : MIN(horizon, segment->cost.valid - segment->done);
   engine->planned = segment->done + horizon;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
+  tell_completing(engine, now_s);
 }
 
 void tw_engine_step(tw_engine *engine)

@@ -68,6 +68,7 @@ typedef struct tw_engine_config {
   int n_clocks;
   gboolean resident; /* parked, it keeps its weights and its KV cache, and its accelerators do not sleep */
   gboolean spans;    /* it leaves its NVLink domain: see the listener's `post` */
+  gboolean layered;  /* see the listener's `completing` */
   gboolean exact;    /* one event per iteration */
   gboolean audit;    /* check every invariant after every step */
 } tw_engine_config;
@@ -79,6 +80,8 @@ typedef struct tw_engine_listener {
   /* A prompt is complete, and its sequence leaves; its blocks are held until tw_engine_release. Only from
    * schedulers that hand over. The listener owns the sequence. */
   void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
+  /* The iteration from start_s to end_s computes the last chunk of a sequence's prompt. Only if `layered`. */
+  void (*completing)(void *user, int engine, tw_sequence *sequence, double start_s, double end_s);
   /* A window of iterations begins, of which each sends `wire`. It waits until tw_engine_resume; not called
    * from inside it. Only engines that span domains. */
   void (*post)(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s);
@@ -105,10 +108,11 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Takes out a sequence that was submitted and has never been scheduled; it is the caller's again. */
 void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
 
-/* Reserves blocks for the prompt of a sequence that another engine hands over, in the least loaded rank that
- * has them, and sets the sequence's rank. FALSE if none has. */
-gboolean tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s);
-/* Gives it that sequence, whose KV has come; the engine owns it until it ends. */
+/* Reserves blocks for a prompt of `tokens` that another engine hands over, in the least loaded rank that has
+ * them. Returns that rank, or -1 if none has. */
+int tw_engine_reserve(tw_engine *engine, gint64 tokens, double now_s);
+/* Gives it that sequence, whose KV has come and whose rank is the one returned; the engine owns it until it
+ * ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);

@@ -82,6 +82,13 @@ static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, 
   tw_transfers_hand_over(factory->transfers, sequence, now_s);
 }
 
+static void prompt_completing(void *user, int engine, tw_sequence *sequence, double start_s, double end_s)
+{
+  tw_factory *factory = user;
+  (void)engine;
+  tw_transfers_completing(factory->transfers, sequence, start_s, end_s);
+}
+
 static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s)
 {
   tw_windows_post(((tw_factory *)user)->windows, engine, wire, iterations, now_s);
@@ -181,6 +188,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .hands_over = pool->role == TW_POOL_PREFILL},
       .offload = pool->offload,
       .ranks = (int)pool->dp,
+      .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->step_model,
       .power = pool->power,
       .clocks = pool->clocks,
@@ -264,6 +272,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                                  .ran = segments ? batch_ran : NULL,
                                  .preempted = segments ? sequences_preempted : NULL,
                                  .handed_over = sequence_handed_over,
+                                 .completing = prompt_completing,
                                  .post = window_posted,
                                  .spilled = shares_store(scenario) ? piece_spilled : NULL,
                                  .user = factory};

@@ -5,6 +5,7 @@
 #include <math.h>
 
 const char *const tw_pool_role_names[] = {"mixed", "prefill", "decode", NULL};
+const char *const tw_kv_transfer_names[] = {"whole", "layered", NULL};
 
 /* A child element's attributes, or its defaults where it is absent. */
 static const xmlNode *read_child(const xmlNode *parent, const tw_element *element, void *target)
@@ -281,6 +282,12 @@ static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_fau
     const tw_pool *pool = &scenario->pools[i];
     const tw_pool *other =
         of_role[TW_POOL_PREFILL] != NULL ? of_role[TW_POOL_PREFILL] : of_role[TW_POOL_DECODE];
+    if (pool->kv_transfer == TW_KV_LAYERED && pool->role != TW_POOL_PREFILL)
+      tw_node_fault(
+          node, faults,
+          "pool \"%s\" has kv-transfer=\"layered\", which counts in pools of role=\"prefill\" alone; "
+          "move it there",
+          pool->id);
     if (pool->role != TW_POOL_MIXED && other != NULL && !g_str_equal(other->model_name, pool->model_name))
       tw_node_fault(node, faults,
                     "pool \"%s\" has model \"%s\", and pool \"%s\" has \"%s\": engines that pass on a KV "

@@ -21,6 +21,11 @@
 typedef enum { TW_POOL_MIXED, TW_POOL_PREFILL, TW_POOL_DECODE } tw_pool_role;
 extern const char *const tw_pool_role_names[];
 
+/* How the KV cache of a prompt leaves the engine that computed it: when the prompt is complete, or layer by
+ * layer while the last iteration of the prompt computes them. */
+typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer;
+extern const char *const tw_kv_transfer_names[];
+
 /* Whether engines have their weights as a run begins, and where those that do not get them. */
 typedef enum { TW_START_WARM, TW_START_COLD } tw_start;
 typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER } tw_weights_source;
@@ -28,7 +33,8 @@ extern const char *const tw_start_names[], *const tw_weights_source_names[];
 
 typedef struct tw_pool {
   char *id;
-  int role; /* tw_pool_role */
+  int role;        /* tw_pool_role */
+  int kv_transfer; /* tw_kv_transfer */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep;

@@ -191,6 +191,10 @@ static const tw_attribute pool_attributes[] = {
     STRING(tw_pool, model_name, "model", NULL, "a model of the catalogue, or the path of a model file"),
     CHOICE(tw_pool, role, "role", "mixed", tw_pool_role_names,
            "prompts and decodes, or one of them: the KV cache then goes over the network"),
+    CHOICE(
+        tw_pool, kv_transfer, "kv-transfer", "whole", tw_kv_transfer_names,
+        "of a prefill pool: a prompt's KV cache is sent when the prompt is complete; or layer by layer, from "
+        "the iteration on that completes it, where the decode engine has blocks for it by then"),
     COUNT(tw_pool, replicas, "replicas", "1", 1e6, "engines of the pool"),
     COUNT(tw_pool, tp, "tp", "1", 1e5, "tensor parallelism"),
     COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),

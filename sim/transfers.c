@@ -16,9 +16,10 @@ typedef struct path {
 typedef struct transfer {
   tw_transfers *transfers;
   tw_sequence *sequence;
-  int from, from_rank;
-  double bytes;   /* over all flows, and inside hosts */
-  double ready_s; /* of what has come so far */
+  int from, from_rank, to_rank;
+  gboolean handed_over; /* the sequence is ours: its prompt is complete */
+  double bytes;         /* over all flows, and inside hosts */
+  double ready_s;       /* of what has come so far */
   int n_flows, flows_left;
   struct transfer_flow *flows;
   GList link;        /* in transfers->under_way */
@@ -29,6 +30,8 @@ typedef struct transfer_flow {
   tw_flow flow;
   double latency_s;
   transfer *transfer;
+  struct transfer_flow *next; /* the last layer, which follows; NULL: none */
+  tw_heap_node node;          /* until it starts, by flow.start_s */
 } transfer_flow;
 
 struct tw_transfers {
@@ -38,9 +41,12 @@ struct tw_transfers {
   tw_transfer_listener listener;
   GQueue *waiting; /* of each decode engine: sequences that wait for blocks there */
   GQueue starting; /* of transfer_flow, to be started between events */
-  GQueue inside;   /* of transfers that cross no link, to be scheduled then */
+  GQueue inside;   /* of transfers all of which has come, to be scheduled then */
   GQueue under_way;
-  tw_heap due;
+  int flows;     /* that have started, or are about to between events; and transfers in `inside` */
+  gboolean news; /* flows have been given a start, of which the listener is to hear between events */
+  tw_heap starts, due;
+  GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
   GHashTable *paths; /* path_key -> path */
 };
 
@@ -173,6 +179,7 @@ tw_transfers *tw_transfers_new(const tw_scenario *scenario, tw_engine *const *en
       .network = *network,
       .listener = *listener,
       .waiting = g_new0(GQueue, (gsize)scenario->n_engines),
+      .early = g_hash_table_new(NULL, NULL),
       .paths = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_path),
   };
   for (int i = 0; i < scenario->n_engines; i++)
@@ -196,7 +203,9 @@ void tw_transfers_free(tw_transfers *transfers)
   g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func((GDestroyNotify)tw_sequence_free);
   tw_transfers_evict(transfers, left);
   g_free(transfers->waiting);
+  g_hash_table_unref(transfers->early);
   g_hash_table_unref(transfers->paths);
+  tw_heap_clear(&transfers->starts);
   tw_heap_clear(&transfers->due);
   g_free(transfers);
 }
@@ -211,79 +220,185 @@ static void schedule(transfer *t)
   transfers->listener.scheduled(transfers->listener.user);
 }
 
+/* Has a flow start at an instant that is not now. */
+static void start_at(transfer_flow *f, double start_s)
+{
+  tw_transfers *transfers = f->transfer->transfers;
+  f->flow.start_s = start_s;
+  tw_heap_push(&transfers->starts, &f->node, start_s, f->transfer->sequence->ticket);
+}
+
 static void flow_ended(tw_flow *flow, double end_s)
 {
   transfer_flow *f = (transfer_flow *)(void *)flow;
   transfer *t = f->transfer;
+  tw_transfers *transfers = t->transfers;
   t->ready_s = fmax(t->ready_s, end_s + f->latency_s);
-  if (--t->flows_left == 0)
+  t->flows_left--;
+  transfers->flows--;
+  if (f->next != NULL)
+    start_at(f->next, fmax(f->next->flow.start_s, end_s));
+  if (t->flows_left == 0 && t->handed_over)
     schedule(t);
+  else if (f->next != NULL || transfers->flows == 0)
+    transfers->listener.scheduled(transfers->listener.user);
 }
 
-/* The blocks are reserved: flows are made, and started between events. */
-static void begin(tw_transfers *transfers, tw_sequence *sequence, double now_s)
+/* A transfer in `parts` flows for each pair of hosts. */
+static transfer *new_transfer(tw_transfers *transfers, tw_sequence *sequence, int from_rank, int to_rank,
+                              const path *p, int parts)
 {
-  int from = sequence->prefill_engine, to = sequence->decode_engine;
-  int from_rank = sequence->prefill_rank;
-  const path *p = find_path(transfers, from, from_rank, to, sequence->rank);
-  double bytes = cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
+  int n = parts * (int)p->shares->len;
   transfer *t = g_new0(transfer, 1);
   *t = (transfer){.transfers = transfers,
                   .sequence = sequence,
-                  .from = from,
+                  .from = sequence->prefill_engine,
                   .from_rank = from_rank,
-                  .bytes = bytes * p->inside_fraction,
-                  .ready_s = now_s + inside_s(p, pool_of(transfers, to), bytes),
-                  .n_flows = (int)p->shares->len,
-                  .flows_left = (int)p->shares->len,
-                  .flows = g_new0(transfer_flow, p->shares->len),
+                  .to_rank = to_rank,
+                  .flows_left = n,
+                  .flows = g_new0(transfer_flow, (gsize)n),
                   .link = {.data = t},
                   .node = {.place = TW_HEAP_OUT}};
-  sequence->transfer_start_s = now_s;
   g_queue_push_tail_link(&transfers->under_way, &t->link);
+  return t;
+}
+
+/* Makes the flows of a part of the cache that leaves at start_s. Returns the first of them. */
+static transfer_flow *make_flows(transfer *t, const path *p, double bytes, double start_s)
+{
+  const tw_network *network = &t->transfers->network;
+  transfer_flow *first = &t->flows[t->n_flows];
+  t->bytes += bytes * p->inside_fraction;
   for (guint i = 0; i < p->shares->len; i++) {
     const share *s = &g_array_index(p->shares, share, i);
-    tw_route route = transfers->network.route(transfers->network.state, s->from, s->to);
-    t->flows[i] = (transfer_flow){{.from = s->from,
-                                   .to = s->to,
-                                   .bytes = bytes * s->fraction,
-                                   .kind = TW_FLOW_KV,
-                                   .start_s = now_s,
-                                   .ended = flow_ended},
-                                  route.latency_s,
-                                  t};
-    t->bytes += t->flows[i].flow.bytes;
-    g_queue_push_tail(&transfers->starting, &t->flows[i]);
+    tw_route route = network->route(network->state, s->from, s->to);
+    transfer_flow *f = &t->flows[t->n_flows++];
+    *f = (transfer_flow){{.from = s->from,
+                          .to = s->to,
+                          .bytes = bytes * s->fraction,
+                          .kind = TW_FLOW_KV,
+                          .start_s = start_s,
+                          .ended = flow_ended},
+                         route.latency_s,
+                         t,
+                         NULL,
+                         {.place = TW_HEAP_OUT}};
+    t->bytes += f->flow.bytes;
   }
-  if (t->n_flows == 0)
-    g_queue_push_tail(&transfers->inside, t);
+  return first;
+}
+
+/* To be started between events. */
+static void start_soon(tw_transfers *transfers, transfer_flow *f)
+{
+  g_queue_push_tail(&transfers->starting, f);
+  transfers->flows++;
+}
+
+/* All of it has come. */
+static void complete(transfer *t)
+{
+  g_queue_push_tail(&t->transfers->inside, t);
+  t->transfers->flows++;
+}
+
+/* The blocks are reserved in `to_rank`, and the cache leaves. */
+static void begin(tw_transfers *transfers, tw_sequence *sequence, int to_rank, double now_s)
+{
+  int from = sequence->prefill_engine, to = sequence->decode_engine;
+  const path *p = find_path(transfers, from, sequence->prefill_rank, to, to_rank);
+  double bytes = cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
+  transfer *t = new_transfer(transfers, sequence, sequence->prefill_rank, to_rank, p, 1);
+  t->handed_over = TRUE;
+  t->ready_s = now_s + inside_s(p, pool_of(transfers, to), bytes);
+  sequence->transfer_start_s = now_s;
+  transfer_flow *flows = make_flows(t, p, bytes, now_s);
+  for (int i = 0; i < t->n_flows; i++)
+    start_soon(transfers, &flows[i]);
+  if (t->flows_left == 0)
+    complete(t);
+}
+
+/* The blocks are reserved in `to_rank`, and the cache leaves layer by layer. */
+static void begin_layered(tw_transfers *transfers, tw_sequence *sequence, int to_rank, double start_s,
+                          double end_s)
+{
+  int from = sequence->prefill_engine, to = sequence->decode_engine;
+  const path *p = find_path(transfers, from, sequence->rank, to, to_rank);
+  double bytes = cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
+  double layers = (double)pool_of(transfers, from)->model->layers;
+  double first_s = start_s + (end_s - start_s) / layers;
+  transfer *t = new_transfer(transfers, sequence, sequence->rank, to_rank, p, layers > 1 ? 2 : 1);
+  t->ready_s = fmax(first_s + inside_s(p, pool_of(transfers, to), bytes),
+                    end_s + inside_s(p, pool_of(transfers, to), bytes / layers));
+  sequence->transfer_start_s = first_s;
+  transfer_flow *first = layers > 1 ? make_flows(t, p, bytes * (layers - 1) / layers, first_s) : NULL;
+  transfer_flow *last = make_flows(t, p, bytes / layers, end_s);
+  for (guint i = 0; i < p->shares->len; i++) {
+    if (first != NULL)
+      first[i].next = &last[i];
+    start_at(first != NULL ? &first[i] : &last[i], first_s);
+  }
+  g_hash_table_insert(transfers->early, sequence, t);
+  transfers->news = TRUE;
 }
 
 void tw_transfers_start_flows(tw_transfers *transfers)
 {
-  for (transfer *t; (t = g_queue_pop_head(&transfers->inside)) != NULL;)
+  for (transfer *t; (t = g_queue_pop_head(&transfers->inside)) != NULL;) {
+    transfers->flows--;
     schedule(t);
+  }
   for (transfer_flow *f; (f = g_queue_pop_head(&transfers->starting)) != NULL;)
     transfers->network.start(transfers->network.state, &f->flow, f->flow.start_s);
+  if (transfers->news) {
+    transfers->news = FALSE;
+    transfers->listener.scheduled(transfers->listener.user);
+  }
+}
+
+/* Reserves blocks for a sequence at its decode engine: the rank, or -1. */
+static int reserve(tw_transfers *transfers, const tw_sequence *sequence, double now_s)
+{
+  int to = sequence->decode_engine;
+  int rank = tw_engine_reserve(transfers->engines[to], sequence->request.prompt_tokens, now_s);
+  if (rank >= 0)
+    transfers->listener.moved(transfers->listener.user, to);
+  return rank;
 }
 
 /* Tries to reserve blocks for a sequence, and begins its transfer. */
 static gboolean try(tw_transfers *transfers, tw_sequence *sequence, double now_s)
 {
-  int to = sequence->decode_engine;
-  if (!tw_engine_reserve(transfers->engines[to], sequence, now_s))
-    return FALSE;
-  transfers->listener.moved(transfers->listener.user, to);
-  begin(transfers, sequence, now_s);
-  return TRUE;
+  int rank = reserve(transfers, sequence, now_s);
+  if (rank >= 0)
+    begin(transfers, sequence, rank, now_s);
+  return rank >= 0;
+}
+
+void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, double start_s, double end_s)
+{
+  gboolean decodes = sequence->decode_engine >= 0 && tw_request_output_tokens(&sequence->request) > 1;
+  if (!decodes || transfers->waiting[sequence->decode_engine].length > 0)
+    return;
+  int rank = reserve(transfers, sequence, start_s);
+  if (rank >= 0)
+    begin_layered(transfers, sequence, rank, start_s, end_s);
 }
 
 void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, double now_s)
 {
   GQueue *waiting = &transfers->waiting[sequence->decode_engine];
+  transfer *early = g_hash_table_lookup(transfers->early, sequence);
   sequence->prefill_rank = sequence->rank;
-  if (waiting->length > 0 || !try(transfers, sequence, now_s))
+  if (early != NULL) {
+    g_hash_table_remove(transfers->early, sequence);
+    early->handed_over = TRUE;
+    if (early->flows_left == 0)
+      complete(early);
+  } else if (waiting->length > 0 || !try(transfers, sequence, now_s)) {
     g_queue_push_tail(waiting, sequence);
+  }
 }
 
 void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s)
@@ -293,40 +408,59 @@ void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s)
     g_queue_pop_head(waiting);
 }
 
-double tw_transfers_due(const tw_transfers *transfers)
+static double key_of(const tw_heap *heap)
 {
-  tw_heap_node *top = tw_heap_top(&transfers->due);
+  tw_heap_node *top = tw_heap_top(heap);
   return top != NULL ? top->key : INFINITY;
 }
 
-void tw_transfers_step(tw_transfers *transfers)
+double tw_transfers_due(const tw_transfers *transfers)
 {
-  tw_heap_node *top = tw_heap_top(&transfers->due);
-  transfer *t = tw_container(top, transfer, node);
+  return fmin(key_of(&transfers->starts), key_of(&transfers->due));
+}
+
+static void deliver(tw_transfers *transfers, transfer *t, double now_s)
+{
   tw_sequence *sequence = t->sequence;
-  double now_s = top->key;
-  tw_heap_remove(&transfers->due, top);
   sequence->transfer_end_s = now_s;
   tw_engine_release(transfers->engines[t->from], t->from_rank, sequence, now_s);
   transfers->listener.moved(transfers->listener.user, t->from);
   transfers->listener.delivered(transfers->listener.user, sequence, t->from, t->bytes);
+  sequence->rank = t->to_rank;
   tw_engine_deliver(transfers->engines[sequence->decode_engine], sequence, now_s);
   transfers->listener.moved(transfers->listener.user, sequence->decode_engine);
   free_transfer(t);
 }
 
+void tw_transfers_step(tw_transfers *transfers)
+{
+  tw_heap_node *delivery = tw_heap_top(&transfers->due), *start = tw_heap_top(&transfers->starts);
+  if (start != NULL && start->key <= key_of(&transfers->due)) {
+    tw_heap_remove(&transfers->starts, start);
+    start_soon(transfers, tw_container(start, transfer_flow, node));
+    return;
+  }
+  double now_s = delivery->key;
+  tw_heap_remove(&transfers->due, delivery);
+  deliver(transfers, tw_container(delivery, transfer, node), now_s);
+}
+
 int tw_transfers_under_way(const tw_transfers *transfers)
 {
-  return (int)transfers->under_way.length;
+  return transfers->flows;
 }
 
 void tw_transfers_evict(tw_transfers *transfers, GPtrArray *sequences)
 {
   g_queue_clear(&transfers->starting);
   g_queue_clear(&transfers->inside);
+  for (tw_heap_node *top; (top = tw_heap_top(&transfers->starts)) != NULL;)
+    tw_heap_remove(&transfers->starts, top);
+  g_hash_table_remove_all(transfers->early);
   for (GList *link; (link = g_queue_pop_head_link(&transfers->under_way)) != NULL;) {
     transfer *t = link->data;
-    g_ptr_array_add(sequences, t->sequence);
+    if (t->handed_over) /* else its engine has it */
+      g_ptr_array_add(sequences, t->sequence);
     free_transfer(t);
   }
   for (tw_heap_node *top; (top = tw_heap_top(&transfers->due)) != NULL;) {

@@ -6,7 +6,17 @@
  *
  * Each accelerator of the decode engine takes its part of the cache, by layers of its stage and heads of its
  * rank, from one that has it; parts between the same two hosts are one flow. Accelerators of one host
- * exchange theirs at the device's scale-up rate. */
+ * exchange theirs at the device's scale-up rate.
+ *
+ * Layer by layer, a cache leaves while the iteration that completes its prompt computes it: blocks are
+ * reserved as that iteration begins, all layers but the last go from the end of the first on, and then the
+ * last one, at the end at the soonest. An iteration of T seconds over L layers, and a wire that alone takes W
+ * seconds, then end at
+ *
+ *     start + max(T + W / L, T / L + W)
+ *
+ * as if every layer went on its own, one after the other. Where blocks are not free as the iteration begins,
+ * the cache goes whole when they are. */
 #ifndef TW_SIM_TRANSFERS_H
 #define TW_SIM_TRANSFERS_H
 
@@ -33,6 +43,9 @@ tw_transfers *tw_transfers_new(const tw_scenario *scenario, tw_engine *const *en
 void tw_transfers_free(tw_transfers *transfers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_transfers, tw_transfers_free)
 
+/* The iteration from start_s to end_s completes the prompt of a sequence, which stays its engine's: sends it
+ * layer by layer. */
+void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, double start_s, double end_s);
 /* A sequence leaves the engine that computed its prompt, for its decode_engine. Takes it over. */
 void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, double now_s);
 /* An engine has taken a step: blocks may be free again. */
@@ -41,9 +54,10 @@ void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s);
  */
 void tw_transfers_start_flows(tw_transfers *transfers);
 
-double tw_transfers_due(const tw_transfers *transfers); /* the next delivery, INFINITY if none is known */
-void tw_transfers_step(tw_transfers *transfers);        /* makes it */
-/* Sequences whose flows have not ended: deliveries will come of which the time is not known. */
+/* The next delivery, or start of a flow; INFINITY if none is known. */
+double tw_transfers_due(const tw_transfers *transfers);
+void tw_transfers_step(tw_transfers *transfers); /* makes it */
+/* Flows that have not ended: deliveries will come of which the time is not known. */
 int tw_transfers_under_way(const tw_transfers *transfers);
 
 /* Appends every sequence that is under way, for a run that is cut short; the caller owns them. */

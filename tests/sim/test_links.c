@@ -19,12 +19,19 @@ static char **words(const char *directory, const char *table, int column)
   return (char **)g_ptr_array_free(cells, FALSE);
 }
 
-static void the_bytes_of_links_are_those_of_the_transfers(void **state)
+/* Runs a disaggregated scenario of one engine a node, and sums what left and entered nodes over their NICs,
+ * and what crossed the other links. */
+typedef struct sums {
+  double transfers, out, in, other;
+} sums;
+
+static sums sum_up(const char *scenario, const char *how)
 {
-  (void)state;
   g_autofree char *directory = test_directory();
+  g_autofree char *file = g_build_filename(TW_SOURCE_DIR, "sim/scenarios", scenario, NULL);
+  g_autofree char *transfer = g_strconcat("//pool[@id='prefill']/@kv-transfer=", how, NULL);
   const char *arguments[] = {"run",
-                             TW_SOURCE_DIR "/sim/scenarios/azure-conv-disaggregated.xml",
+                             file,
                              "-o",
                              directory,
                              "--quiet",
@@ -32,32 +39,57 @@ static void the_bytes_of_links_are_those_of_the_transfers(void **state)
                              "//trace/@limit=2000",
                              "--set",
                              "//output/@segments=true",
+                             "--set",
+                             transfer,
                              NULL};
   g_free(test_program(arguments, 0, NULL));
 
-  /* Every transfer goes from one node to another: out by one NIC, in by the other. */
-  double transfers = 0, out = 0, in = 0;
+  sums s = {0};
   g_auto(GStrv) kinds = words(directory, "segments", 1), links = words(directory, "links", 1);
   g_autoptr(GArray) moved = test_column(directory, "segments", "bytes");
   g_autoptr(GArray) carried = test_column(directory, "links", "bytes");
   g_autoptr(GArray) used = test_column(directory, "links", "utilization");
   for (guint i = 0; i < moved->len; i++)
-    transfers += g_str_equal(kinds[i], "transfer") ? g_array_index(moved, double, i) : 0;
+    s.transfers += g_str_equal(kinds[i], "transfer") ? g_array_index(moved, double, i) : 0;
   for (guint i = 0; i < carried->len; i++) {
-    out += g_str_has_suffix(links[i], "-nic_UP") ? g_array_index(carried, double, i) : 0;
-    in += g_str_has_suffix(links[i], "-nic_DOWN") ? g_array_index(carried, double, i) : 0;
+    double *sum = g_str_has_suffix(links[i], "-nic_UP")     ? &s.out
+                  : g_str_has_suffix(links[i], "-nic_DOWN") ? &s.in
+                                                            : &s.other;
+    *sum += g_array_index(carried, double, i);
     assert_true(g_array_index(used, double, i) > 0 && g_array_index(used, double, i) <= 1 + 1e-6);
   }
-  assert_true(transfers > 1e9);
-  assert_near(out, transfers, 1e-6 * transfers);
-  assert_near(in, transfers, 1e-6 * transfers);
-
   g_autofree char *path = g_build_filename(directory, "summary.json", NULL);
   json_t *summary = json_load_file(path, 0, NULL), *network = json_object_get(summary, "network");
-  assert_near(json_number_value(json_object_get(network, "kv_bytes")), transfers, 1e-6 * transfers);
-  assert_near(json_number_value(json_object_get(network, "bytes")), transfers, 1e-6 * transfers);
+  assert_true(s.transfers > 1e9);
+  assert_near(json_number_value(json_object_get(network, "kv_bytes")), s.transfers, 1e-6 * s.transfers);
+  assert_near(json_number_value(json_object_get(network, "bytes")), s.transfers, 1e-6 * s.transfers);
   json_decref(summary);
   test_remove(directory);
+  return s;
+}
+
+/* Every transfer goes from one node to another: out by one NIC, in by the other; whole or in layers. */
+static void the_bytes_of_links_are_those_of_the_transfers(void **state)
+{
+  (void)state;
+  sums whole = sum_up("azure-conv-disaggregated.xml", "whole");
+  sums layered = sum_up("azure-conv-disaggregated.xml", "layered");
+  assert_near(whole.out, whole.transfers, 1e-6 * whole.transfers);
+  assert_near(whole.in, whole.transfers, 1e-6 * whole.transfers);
+  assert_near(layered.transfers, whole.transfers, 1e-6 * whole.transfers);
+  assert_near(layered.out, whole.transfers, 1e-6 * whole.transfers);
+  assert_near(layered.in, whole.transfers, 1e-6 * whole.transfers);
+}
+
+/* Prefill has the first two leaves and decode the others, so that every transfer crosses a spine: four links
+ * between the NICs. */
+static void on_a_fat_tree_every_link_of_the_route_carries_them(void **state)
+{
+  (void)state;
+  sums s = sum_up("azure-conv-fat-tree.xml", "whole");
+  assert_near(s.out, s.transfers, 1e-6 * s.transfers);
+  assert_near(s.in, s.transfers, 1e-6 * s.transfers);
+  assert_near(s.other, 4 * s.transfers, 4e-6 * s.transfers);
 }
 
 static double number(const json_t *object, const char *group, const char *name)
@@ -115,6 +147,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_bytes_of_links_are_those_of_the_transfers),
       cmocka_unit_test(links_draw_joules_for_what_they_carry),
+      cmocka_unit_test(on_a_fat_tree_every_link_of_the_route_carries_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,8 +126,12 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     if (tw_chance_below(&chance, 8) == 0)
       scenario->admission =
           (tw_admission_config){1000, 4000, (int)tw_chance_below(&chance, 2), TW_BUCKET_CLIENT};
-    if (scenario->n_engines > 1 && tw_chance_below(&chance, 2) == 0)
+    if (scenario->n_engines > 1 && tw_chance_below(&chance, 2) == 0) {
       test_disaggregate(scenario, (int)between(&chance, 1, scenario->n_engines - 1));
+      scenario->pools[0].kv_transfer = (int)tw_chance_below(&chance, 2);
+      pool = &scenario->pools[0];
+      pool->model->layers = between(&chance, 1, 4);
+    }
     if (store)
       test_store(scenario, (double)between(&chance, 1, 1000));
     scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);

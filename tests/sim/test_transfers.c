@@ -133,6 +133,79 @@ static void nearer_engines_get_the_cache(void **state)
   }
 }
 
+/* A prompt of 100 tokens of `mb_per_token` over `layers`, computed in T = 20 ms and sent layer by layer. */
+static void assert_layered(gint64 layers, double mb_per_token, double end_s)
+{
+  tw_scenario *scenario = test_scenario(2, &costs, 1000);
+  test_disaggregate(scenario, 1);
+  scenario->pools[0].kv_transfer = TW_KV_LAYERED;
+  scenario->pools[0].model->layers = layers;
+  scenario->pools[0].model->head_dim = (gint64)(mb_per_token * 1e6 / 2 / (double)layers);
+  g_autofree char *directory = test_directory();
+  g_autoptr(tw_recorder) recorder =
+      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", directory);
+  assert_near(cell(directory, "first_token_s", 0), 0.02, 1e-9);
+  assert_near(cell(directory, "kv_transfer_s", 0), end_s - 0.02 / (double)layers, 1e-9);
+  assert_near(cell(directory, "completion_s", 0), end_s + 0.1, 1e-9);
+  test_remove(directory);
+  test_scenario_free(scenario);
+}
+
+static void layer_by_layer_a_cache_ends_with_the_slower_of_compute_and_wire(void **state)
+{
+  (void)state;
+  /* 1 GB/s and 10 us; W is the time of all bytes on the wire. W = 100 ms > T: the first layer is there after
+   * T / 4, and then the wire is never idle: T / 4 + W. */
+  assert_layered(4, 1, 0.005 + 0.1 + 10e-6);
+  /* W = 10 ms < T: the wire waits for every layer, the last of which leaves at T: T + W / 4. */
+  assert_layered(4, 0.1, 0.02 + 0.0025 + 10e-6);
+  /* Equal: both are T + T / L. */
+  assert_layered(10, 0.2, 0.022 + 10e-6);
+  /* One layer is the whole. */
+  assert_layered(1, 1, 0.02 + 0.1 + 10e-6);
+}
+
+static void layers_wait_for_blocks_and_then_go_whole(void **state)
+{
+  (void)state;
+  /* As above where the cache goes whole: the first request now has its cache at T / 4 + W = 0.10501 and ends
+   * five tokens later at 0.15501; the second prompt, complete at 0.04, finds no blocks as its iteration
+   * begins, and leaves whole when there are some: W more, and five tokens. */
+  tw_scenario *scenario = test_scenario(2, &costs, 8);
+  test_disaggregate(scenario, 1);
+  scenario->pools[0].memory.kv_blocks = 100;
+  scenario->pools[0].max_batched_tokens = 100;
+  scenario->pools[0].max_seqs = 1;
+  scenario->pools[0].kv_transfer = TW_KV_LAYERED;
+  scenario->pools[0].model->layers = 4;
+  scenario->pools[0].model->head_dim = 125000;
+  g_autofree char *directory = test_directory();
+  g_autoptr(tw_recorder) recorder =
+      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,6\n0,100,6\n", directory);
+  assert_near(cell(directory, "completion_s", 0), 0.15501, 1e-9);
+  assert_near(cell(directory, "kv_transfer_s", 1), 0.10001, 1e-9);
+  assert_near(cell(directory, "completion_s", 1), 0.15501 + 0.10001 + 0.05, 1e-9);
+  test_remove(directory);
+  test_scenario_free(scenario);
+}
+
+/* Cut short in the middle of the iteration, the sequence is its engine's; after it, it is on the way. */
+static void a_layered_transfer_that_is_cut_short_is_counted_once(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    tw_scenario *scenario = test_scenario(2, &costs, 1000);
+    test_disaggregate(scenario, 1);
+    scenario->pools[0].kv_transfer = TW_KV_LAYERED;
+    scenario->pools[0].model->layers = 4;
+    g_autoptr(tw_recorder) recorder = test_run_until(
+        scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", NULL, 0.001 + 0.01 * (double)i);
+    assert_int_equal(tw_recorder_totals(recorder)->endings[TW_UNFINISHED], 1);
+    assert_int_equal(tw_recorder_totals(recorder)->answer_tokens, i == 2);
+    test_scenario_free(scenario);
+  }
+}
+
 typedef struct link_total {
   double bytes;
   int flows;
@@ -234,6 +307,9 @@ int main(void)
       cmocka_unit_test(a_prompt_that_no_decode_engine_can_hold_is_rejected),
       cmocka_unit_test(a_run_that_is_cut_short_counts_what_is_under_way),
       cmocka_unit_test(nearer_engines_get_the_cache),
+      cmocka_unit_test(layer_by_layer_a_cache_ends_with_the_slower_of_compute_and_wire),
+      cmocka_unit_test(layers_wait_for_blocks_and_then_go_whole),
+      cmocka_unit_test(a_layered_transfer_that_is_cut_short_is_counted_once),
       cmocka_unit_test(flows_follow_stages_and_heads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
