@@ -356,6 +356,7 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
   tw_schema_read(node, &tw_xml_zone, &attributes);
   int zone = open_zone(reader, node, attributes.id, parent, ON_ZONE);
   ((tw_zone_routes *)g_ptr_array_index(reader->routes, zone))->routing = (tw_routing)attributes.routing;
+  g_array_index(reader->zones, tw_zone, zone).unrouted = (tw_routing)attributes.routing == TW_ROUTING_NONE;
   tw_schema_clear(&tw_xml_zone, &attributes);
 
   for (const xmlNode *child = tw_node_child(node, NULL); child != NULL; child = tw_node_next(child, NULL)) {

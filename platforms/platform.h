@@ -47,6 +47,7 @@ typedef struct tw_zone {
   double overhead_w;  /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
   double following_w; /* of that, what is not drawn while they idle (tw:overhead_idle_w): it follows the power
                        * of its accelerators, in proportion between idle and maximum; 0: none does */
+  gboolean unrouted;  /* routing="None": no route leads between its parts, or out of it */
   tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
   double link_watts;      /* of each of them (tw:link-watts), NAN if absent */
   long line;

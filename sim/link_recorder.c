@@ -66,6 +66,7 @@ json_t *tw_link_recorder_summary(const tw_link_recorder *recorder)
   int peak_link = 0;
   for (int i = 0; i < TW_FLOW_KIND_COUNT; i++)
     bytes += recorder->bytes[i];
+  json_object_set_new(object, "flows", json_integer((json_int_t)recorder->n_flows));
   json_object_set_new(object, "bytes", json_real(bytes));
   for (int i = 0; i < TW_FLOW_KIND_COUNT; i++) {
     g_autofree char *name = g_strdup_printf("%s_bytes", tw_flow_kind_names[i]);

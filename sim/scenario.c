@@ -273,6 +273,41 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
   scenario->engines = (tw_engine_place *)(void *)g_array_free(g_steal_pointer(&places), FALSE);
 }
 
+/* The zone of routing="None" that a host lies in, or -1. */
+static int unrouted_zone(const tw_platform *platform, int host)
+{
+  int zone = platform->hosts[host].zone;
+  while (zone >= 0 && !platform->zones[zone].unrouted)
+    zone = platform->zones[zone].parent;
+  return zone;
+}
+
+/* What goes from host to host needs routes. */
+static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+{
+  const tw_platform *platform = scenario->platform;
+  if (platform == NULL || !tw_scenario_uses_network(scenario))
+    return;
+  const xmlNode *node = tw_node_child(root, "pool");
+  for (int i = 0, pool = 0; i < scenario->n_engines; i++) {
+    const tw_engine_place *place = &scenario->engines[i];
+    for (; pool < place->pool; pool++)
+      node = tw_node_next(node, "pool");
+    for (int k = 0; k < place->n_shares; k++) {
+      int zone = unrouted_zone(platform, place->shares[k].host);
+      if (zone < 0)
+        continue;
+      tw_node_fault(
+          node, faults,
+          "pool \"%s\" needs the network, but its host \"%s\" lies in zone \"%s\" of routing=\"None\", "
+          "out of which no route leads; write routing=\"Full\" and <route>s",
+          scenario->pools[place->pool].id, platform->hosts[place->shares[k].host].id,
+          platform->zones[zone].id);
+      return;
+    }
+  }
+}
+
 /* Pools of prefill and decode engines come together, and pass each other the same cache. */
 static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
@@ -373,6 +408,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     scenario->frontend_s = slowest_frontend_s(scenario);
   tw_scenario_read_power(scenario, root, faults);
   check_roles(scenario, root, faults);
+  check_routes(scenario, root, faults);
   if (tw_faults_count(faults) == before)
     tw_scenario_read_fleet(scenario, root, faults);
   if (tw_faults_count(faults) > before)

@@ -31,6 +31,8 @@ static const bench benches[] = {
      {"32", "1", "20"}},
     {"azure-20x-64-engines", AZURE, {"//trace/@repeat=20", SIXTY_FOUR_ENGINES}, {"64", "20", "16"}},
     {"azure-40x-64-engines", AZURE, {"//trace/@repeat=40", SIXTY_FOUR_ENGINES}, {NULL}},
+    /* 64 ranks step together, and exchange experts over domains of eight: flows on the fabric. */
+    {"deepseek-ep64-domains-of-8", "sim/scenarios/study-deepseek-domains-of-8.xml", {NULL}, {NULL}},
     {"azure-exact-steps", AZURE, {"//output/@exact-steps=true"}, {NULL}},
 };
 
@@ -110,6 +112,9 @@ static void run_bench(const bench *b)
                            "requests_per_cpu_s", requests / cpu_s, "output_tokens_per_cpu_s", tokens / cpu_s,
                            "events_per_request", events / requests, "us_per_event", cpu_s / events * 1e6,
                            "peak_mib", (double)usage.ru_maxrss / 1024);
+  json_t *flows = json_object_get(json_object_get(summary, "network"), "flows");
+  if (flows != NULL)
+    json_object_set_new(line, "flows_per_event", json_real(json_number_value(flows) / events));
   if (!isnan(bare)) {
     json_object_set_new(line, "bare_requests_per_cpu_s", json_real(bare));
     json_object_set_new(line, "of_bare", json_real(requests / cpu_s / bare));

@@ -36,6 +36,21 @@ static const char platform[] = "<?xml version=\"1.0\"?>\n"
                                "  </zone>\n"
                                "</platform>\n";
 
+/* Two zones of one node each, between which only what `more` adds leads; `open` and `close` stand around the
+ * first node. */
+#define NODE(id)                                                                                             \
+  "<host id=\"" id                                                                                           \
+  "\" speed=\"1Gf\"><prop id=\"tw:device\" value=\"h100-sxm\"/><prop id=\"tw:accelerators\" "                \
+  "value=\"8\"/></host>"
+#define TWO_ZONES(routing, open, close, more)                                                                \
+  "<?xml version=\"1.0\"?>\n<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"                \
+  "<platform version=\"4.1\">\n<zone id=\"site\" routing=\"" routing "\">\n"                                 \
+  "<zone id=\"one\" routing=\"" routing "\">" open NODE("a") close                                           \
+      "</zone>\n"                                                                                            \
+      "<zone id=\"two\" routing=\"" routing                                                                  \
+      "\">" NODE("b") "</zone>\n"                                                                            \
+                      "<link id=\"l\" bandwidth=\"1GBps\" latency=\"1us\"/>\n" more "</zone></platform>\n"
+
 static const char trace[] = "arrival_s,prompt_tokens,answer_tokens\n0,100,10\n0.5,200,20\n1,50,5\n";
 
 #define SESSIONS(end, turns) "<sessions rate=\"1/s\"" end ">" turns "</sessions>"
@@ -399,6 +414,73 @@ static const broken cases[] = {
      .replace = "50",
      .message = "platform.xml:11: bandwidth of <link>: \"50\" has no unit; write a bandwidth, such as 50GBps "
                 "or 400Gbps"},
+    {.name = "a bandwidth of zero",
+     .file = PLATFORM,
+     .find = "50GBps",
+     .replace = "0GBps",
+     .message =
+         "platform.xml:11: bandwidth of <link>: \"0GBps\" is out of range; write a bandwidth above zero"},
+    {.name = "a bandwidth below zero",
+     .file = PLATFORM,
+     .find = "50GBps",
+     .replace = "-50GBps",
+     .message =
+         "platform.xml:11: bandwidth of <link>: \"-50GBps\" is out of range; write a bandwidth above zero"},
+    {.name = "hosts without a route",
+     .file = PLATFORM,
+     .find = "    <route src=\"node-0\" dst=\"node-1\"><link_ctn id=\"wire\"/></route>\n",
+     .replace = "",
+     .message =
+         "platform.xml:4: zone \"site\" has no route from \"node-0\" to \"node-1\"; routing=\"Full\" needs "
+         "one for every pair, routing=\"Floyd\" finds ways over several"},
+    {.name = "a pool on hosts that cannot reach each other",
+     .file = PLATFORM,
+     .replace = TWO_ZONES("None", "", "", ""),
+     .arguments = "--set //pool/@tp=16",
+     .message = "s.xml:4: pool \"serve\" needs the network, but its host \"a\" lies in zone \"one\" of "
+                "routing=\"None\", out of which no route leads; write routing=\"Full\" and <route>s"},
+    {.name = "zones that no route connects",
+     .file = PLATFORM,
+     .replace = TWO_ZONES("Full", "", "", ""),
+     .message =
+         "platform.xml:4: zone \"site\" has no route from \"one\" to \"two\"; routing=\"Full\" needs one "
+         "for every pair, routing=\"Floyd\" finds ways over several"},
+    {.name = "a zone without a gateway",
+     .file = PLATFORM,
+     .replace = TWO_ZONES("Full", "", "",
+                          "<zoneRoute src=\"one\" dst=\"two\" gw_src=\"a\"><link_ctn id=\"l\"/></zoneRoute>"),
+     .message =
+         "platform.xml:8: <zoneRoute> lacks the attribute \"gw_dst\"; write gw_dst=\"...\", host or router "
+         "of dst"},
+    {.name = "a gateway in another zone",
+     .file = PLATFORM,
+     .replace = TWO_ZONES("Full", "", "",
+                          "<zoneRoute src=\"one\" dst=\"two\" gw_src=\"a\" gw_dst=\"a\"><link_ctn "
+                          "id=\"l\"/></zoneRoute>"),
+     .message =
+         "platform.xml:8: gw_dst of <zoneRoute>: \"a\" lies in \"one\", not in \"two\"; name a host or "
+         "router of \"two\""},
+    {.name = "zones three levels deep",
+     .file = PLATFORM,
+     .replace = TWO_ZONES("Full", "<zone id=\"inner\" routing=\"Full\">", "</zone>",
+                          "<zoneRoute src=\"one\" dst=\"two\" gw_src=\"a\" gw_dst=\"b\"><link_ctn "
+                          "id=\"l\"/></zoneRoute>"),
+     .message =
+         "platform.xml:5: zones are nested more than two deep, which SimGrid before 4.1 routes wrongly; use "
+         "site and domain or node alone"
+         "\nplatform.xml:8: gw_src of <zoneRoute>: no host or router \"a\"; did you mean \"b\"?"},
+    {.name = "layers from a decode pool",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "kv-transfer=\"layered\"",
+     .message =
+         "s.xml:4: pool \"serve\" has kv-transfer=\"layered\", which counts in pools of role=\"prefill\" "
+         "alone; move it there"},
+    {.name = "a host that is named and is not there",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"",
+     .replace = "placement=\"explicit\" hosts=\"node-7\"",
+     .message = "s.xml:4: hosts: the platform has no host \"node-7\"; did you mean \"node-0\"?"},
     {.name = "a route over an unknown host",
      .file = PLATFORM,
      .find = "dst=\"node-1\"",

@@ -98,6 +98,49 @@ static void windows_of_many_iterations_and_of_one_agree(void **state)
   }
 }
 
+/* The study of DeepSeek-R1 over domains of eight on the 4:1 fabric, to its end: the summary. */
+static json_t *run_study(const char *exact)
+{
+  g_autofree char *directory = test_directory(), *text = NULL;
+  g_autofree char *file = g_build_filename(directory, "scenario.xml", NULL);
+  g_autofree char *out = g_build_filename(directory, "run", NULL);
+  g_autofree char *path = g_build_filename(out, "summary.json", NULL);
+  g_autofree char *output = g_strdup_printf("<output exact-steps=\"%s\"/></scenario>", exact);
+  assert_true(
+      g_file_get_contents(TW_SOURCE_DIR "/sim/scenarios/study-deepseek-domains-of-8.xml", &text, NULL, NULL));
+  GString *scenario = g_string_new(text);
+  assert_int_equal(g_string_replace(scenario, "../../", TW_SOURCE_DIR "/", 0), 2);
+  assert_int_equal(g_string_replace(scenario, "9-1-to-1.xml", "9-4-to-1.xml", 0), 1);
+  assert_int_equal(g_string_replace(scenario, "</scenario>", output, 0), 1);
+  write_text(directory, "scenario.xml", scenario);
+  const char *arguments[] = {"run", file, "-o", out, "--quiet", NULL};
+  g_free(test_program(arguments, 0, NULL));
+  json_t *summary = json_load_file(path, 0, NULL);
+  assert_non_null(summary);
+  test_remove(out);
+  test_remove(directory);
+  return summary;
+}
+
+static double number(const json_t *summary, const char *group, const char *name)
+{
+  return json_number_value(json_object_get(json_object_get(summary, group), name));
+}
+
+static void over_a_loaded_study_windows_of_many_and_of_one_agree(void **state)
+{
+  (void)state;
+  json_t *many = run_study("false"), *one = run_study("true");
+  double exact_s = number(one, "tpot_s", "mean");
+  assert_near(number(many, "requests", "completed"), number(one, "requests", "completed"), 0);
+  assert_near(number(many, "tpot_s", "mean"), exact_s, 0.02 * exact_s);
+  /* 64 ranks send no more flows in a window than two each, and every window is an event at least. */
+  assert_true(number(many, "network", "flows") > 0);
+  assert_true(number(many, "network", "flows") <= 128 * json_number_value(json_object_get(many, "events")));
+  json_decref(many);
+  json_decref(one);
+}
+
 static void a_tensor_parallel_group_over_two_domains_is_slower_by_its_formula(void **state)
 {
   (void)state;
@@ -281,6 +324,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_engines_on_an_oversubscribed_leaf_slow_each_other_down),
       cmocka_unit_test(windows_of_many_iterations_and_of_one_agree),
+      cmocka_unit_test(over_a_loaded_study_windows_of_many_and_of_one_agree),
       cmocka_unit_test(a_tensor_parallel_group_over_two_domains_is_slower_by_its_formula),
       cmocka_unit_test(stages_pass_activations_over_the_fabric),
       cmocka_unit_test(a_group_that_leaves_its_domain_is_told),

@@ -322,6 +322,27 @@ static void the_slowest_stage_sets_the_pace_of_a_pipeline(void **state)
   assert_near(cost.time_s.first, (2304 + 320 + 160 + 16 + dense_rows(1, 1)) * 1e-9, 1e-18);
 }
 
+/* The bubbles of a pipeline: one sequence goes through both stages while the other one idles; a second one
+ * fills its place. Each stage reads 1152 bytes of weights, 160 of KV and 208 of rows for a sequence, the last
+ * one 160 more for the head, and 16 are sent. Alone: 2 · 1520 + 160 + 16, of which the last stage works 1680,
+ * little more than half. Two: two passes of the last stage and its sends, in which it works 2 · 1680 of 2 ·
+ * 1696. */
+static void a_second_micro_batch_fills_the_bubbles_of_two_stages(void **state)
+{
+  (void)state;
+  tw_batch batch = {.next_full = G_MAXINT64};
+  double busy[2];
+  for (int n = 1; n <= 2; n++) {
+    batch.decode_seqs = batch.sampled = n;
+    batch.decode_context = batch.decode_windowed = 10 * n;
+    tw_step_cost cost = unit_cost(&dense, 1, 2, 1, 1, &batch);
+    assert_near(cost.time_s.first, (n == 1 ? 3216 : 2 * 1696) * 1e-9, 1e-18);
+    busy[n - 1] = n * 1680e-9 / cost.time_s.first;
+  }
+  assert_near(busy[0], 1680.0 / 3216, 1e-12);
+  assert_near(busy[1], 1680.0 / 1696, 1e-12);
+}
+
 /* Rank 0 reads 9600 bytes of KV and 416 of rows, and 32 more an iteration, rank 1 1600, 4160 and 320: it is
  * the slower one from the iteration 4256 / 288 = 14.8 on. */
 static void the_cost_ends_where_another_rank_becomes_the_slowest(void **state)
@@ -676,6 +697,7 @@ int main(void)
       cmocka_unit_test(expert_parallelism_shares_the_experts_and_sends_the_tokens),
       cmocka_unit_test(experts_of_their_own_group_need_no_all_reduce),
       cmocka_unit_test(the_slowest_stage_sets_the_pace_of_a_pipeline),
+      cmocka_unit_test(a_second_micro_batch_fills_the_bubbles_of_two_stages),
       cmocka_unit_test(the_cost_ends_where_another_rank_becomes_the_slowest),
       cmocka_unit_test(launches_and_sequences_take_their_time),
       cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
