@@ -131,8 +131,8 @@ static gboolean start(job *one, GError **error)
                        NULL, NULL, &one->pid, error);
 }
 
-/* Waits for the end of one of the jobs, which it returns. SIGTERM is passed on to all that run; Ctrl-C reaches
- * them by itself, and a second one would end them at once. */
+/* Waits for the end of one of the jobs, which it returns. SIGTERM is passed on to all that run; Ctrl-C
+ * reaches them by itself, and a second one would end them at once. */
 static job *wait_for_one(const GPtrArray *jobs, int *code)
 {
   gboolean told = FALSE;

@@ -2,6 +2,7 @@
 #include "platforms/fault.h"
 #include "platforms/units.h"
 #include "sim/command.h"
+#include "sim/command_describe.h"
 #include "workloads/generator.h"
 #include "workloads/profile.h"
 #include "workloads/stream.h"
@@ -276,8 +277,10 @@ static int generate(const tw_command *command, int argc, char **argv, GError **e
 /* The options of everything that reads a trace, as they were written. */
 typedef struct {
   char *format, *rate_scale, *start, *duration;
-  char *output; /* of `convert` alone */
-  gint64 limit, repeat;
+  char *prompt_scale, *output_scale;
+  char *output;  /* of `convert` alone */
+  gboolean json; /* of `describe` alone */
+  gint64 limit, repeat, reasoning_budget;
 } trace_words;
 
 static void clear_words(trace_words *words)
@@ -286,28 +289,52 @@ static void clear_words(trace_words *words)
   g_free(words->rate_scale);
   g_free(words->start);
   g_free(words->duration);
+  g_free(words->prompt_scale);
+  g_free(words->output_scale);
   g_free(words->output);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
 
 #define WORD(member) TW_OPTION(trace_words, member)
-static const GOptionEntry trace_options[] = {
-    {"output", 'o', 0, G_OPTION_ARG_FILENAME, WORD(output),
-     "the trace; gzip if it ends in .gz; - is standard output", "FILE"},
-    {"format", 'f', 0, G_OPTION_ARG_STRING, WORD(format), "of the trace; default: told by its first line",
-     "FORMAT"},
-    {"rate-scale", 0, 0, G_OPTION_ARG_STRING, WORD(rate_scale), "2 replays twice as fast", "X"},
-    {"start", 0, 0, G_OPTION_ARG_STRING, WORD(start), "leave out what arrives before", "60s"},
-    {"duration", 'd', 0, G_OPTION_ARG_STRING, WORD(duration), "of the trace, from the start on", "1h"},
-    {"limit", 'n', 0, G_OPTION_ARG_INT64, WORD(limit), "at most so many requests", "N"},
-    {"repeat", 0, 0, G_OPTION_ARG_INT64, WORD(repeat), "so many times, one after the other", "N"},
+/* Which part of a trace is read, and how it is changed. */
+#define PART_OPTIONS                                                                                         \
+  {"format", 'f', 0, G_OPTION_ARG_STRING, WORD(format), "of the trace; default: told by its first line",     \
+   "FORMAT"},                                                                                                \
+      {"rate-scale", 0, 0, G_OPTION_ARG_STRING, WORD(rate_scale), "2 replays twice as fast", "X"},           \
+      {"start", 0, 0, G_OPTION_ARG_STRING, WORD(start), "leave out what arrives before", "60s"},             \
+      {"duration", 'd', 0, G_OPTION_ARG_STRING, WORD(duration), "of the trace, from the start on", "1h"},    \
+      {"limit", 'n', 0, G_OPTION_ARG_INT64, WORD(limit), "at most so many requests", "N"},                   \
+      {"repeat", 0, 0, G_OPTION_ARG_INT64, WORD(repeat), "so many times, one after the other", "N"},         \
+      {"prompt-scale",                                                                                       \
+       0,                                                                                                    \
+       0,                                                                                                    \
+       G_OPTION_ARG_STRING,                                                                                  \
+       WORD(prompt_scale),                                                                                   \
+       "prompts so many times as long, their shared blocks too",                                             \
+       "X"},                                                                                                 \
+      {"output-scale", 0, 0, G_OPTION_ARG_STRING, WORD(output_scale), "outputs so many times as long", "X"}, \
+  {                                                                                                          \
+    "reasoning-budget", 0, 0, G_OPTION_ARG_INT64, WORD(reasoning_budget),                                    \
+        "cut reasoning to at most so many tokens", "N"                                                       \
+  }
+
+static const GOptionEntry convert_options[] = {{"output", 'o', 0, G_OPTION_ARG_FILENAME, WORD(output),
+                                                "the trace; gzip if it ends in .gz; - is standard output",
+                                                "FILE"},
+                                               PART_OPTIONS,
+                                               G_OPTION_ENTRY_NULL};
+static const GOptionEntry describe_options[] = {
+    {"json", 0, 0, G_OPTION_ARG_NONE, WORD(json), "print JSON, with the requests of every minute", NULL},
+    PART_OPTIONS,
     G_OPTION_ENTRY_NULL};
+#undef PART_OPTIONS
 #undef WORD
 
 static tw_stream *open_trace(const char *path, const trace_words *words, GError **error)
 {
-  tw_trace_options options = {
-      .limit = words->limit, .repeat = words->repeat, .rate_scale = 1, .duration_s = INFINITY};
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  options.limit = words->limit;
+  options.repeat = words->repeat;
   const tw_trace_format *format = NULL;
   if (words->format != NULL && (format = tw_trace_format_find(words->format)) == NULL) {
     const char *near = tw_nearest(words->format, tw_trace_format_names);
@@ -318,10 +345,18 @@ static tw_stream *open_trace(const char *path, const trace_words *words, GError 
     refuse_option(error, "format", why);
     return NULL;
   }
-  if (words->rate_scale != NULL && !tw_number_parse(words->rate_scale, &options.rate_scale)) {
-    refuse_option(error, "rate-scale", "write a number, such as 2");
-    return NULL;
-  }
+  const struct {
+    const char *name, *text;
+    double *value;
+  } scales[] = {{"rate-scale", words->rate_scale, &options.rate_scale},
+                {"prompt-scale", words->prompt_scale, &options.prompt_scale},
+                {"output-scale", words->output_scale, &options.output_scale}};
+  for (guint i = 0; i < G_N_ELEMENTS(scales); i++)
+    if (scales[i].text != NULL && !tw_number_parse(scales[i].text, scales[i].value)) {
+      refuse_option(error, scales[i].name, "write a number, such as 2");
+      return NULL;
+    }
+  options.reasoning_budget = words->reasoning_budget;
   if (!read_quantity("start", words->start, TW_TIME, &options.start_s, error) ||
       !read_quantity("duration", words->duration, TW_TIME, &options.duration_s, error))
     return NULL;
@@ -337,7 +372,7 @@ static gboolean same_file(const char *a, const char *b)
 
 static int convert(const tw_command *command, int argc, char **argv, GError **error)
 {
-  g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1};
+  g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1, .reasoning_budget = G_MAXINT64};
   if (!tw_command_read(command, &words, &argc, &argv, error))
     return TW_EXIT_USAGE;
   if (argc != 2 || words.output == NULL) {
@@ -354,31 +389,9 @@ static int convert(const tw_command *command, int argc, char **argv, GError **er
   return stream != NULL ? write_trace(stream, NULL, words.output, error) : TW_EXIT_USAGE;
 }
 
-static void print_facts(const tw_profile_facts *facts)
-{
-  double span_s = facts->last_s - facts->first_s;
-  printf("requests  %" G_GUINT64_FORMAT " in %.1f s\n", facts->requests, span_s);
-  if (span_s > 0)
-    printf("rate      %.4g/s; %" G_GUINT64_FORMAT " in the busiest minute, from %.0f s on\n"
-           "gaps      coefficient of variation %.3g\n",
-           facts->rate_per_s, facts->peak_requests, facts->peak_start_s, facts->gap_cv);
-  if (facts->sessions > 0)
-    printf("sessions  %" G_GUINT64_FORMAT "\n", facts->sessions);
-  if (facts->hashed_requests > 0)
-    printf("prefixes  shared with earlier requests by %.1f %% of requests and %.1f %% of prompt tokens\n",
-           100 * (double)facts->sharing_requests / (double)facts->requests,
-           100 * (double)facts->shared_prompt_tokens / (double)facts->tokens[TW_TOKENS_PROMPT].sum);
-  printf("\n%-9s %10s %9s %9s %9s %9s %14s\n", "tokens", "mean", "p50", "p90", "p99", "max", "sum");
-  for (int i = 0; i < TW_TOKENS_KINDS; i++) {
-    const tw_tokens_facts *tokens = &facts->tokens[i];
-    printf("%-9s %10.1f %9d %9d %9d %9d %14" G_GUINT64_FORMAT "\n", tw_tokens_names[i], tokens->mean,
-           tokens->p50, tokens->p90, tokens->p99, tokens->max, tokens->sum);
-  }
-}
-
 static int describe(const tw_command *command, int argc, char **argv, GError **error)
 {
-  g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1};
+  g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1, .reasoning_budget = G_MAXINT64};
   if (!tw_command_read(command, &words, &argc, &argv, error))
     return TW_EXIT_USAGE;
   if (argc != 2) {
@@ -399,10 +412,18 @@ static int describe(const tw_command *command, int argc, char **argv, GError **e
     g_propagate_error(error, g_steal_pointer(&problem));
     return TW_EXIT_USAGE;
   }
-  tw_profile_facts facts;
-  tw_profile_read(profile, &facts);
-  printf("trace     %s\nsha256    %s\n", argv[1], tw_stream_sha256(stream));
-  print_facts(&facts);
+  if (!words.json) {
+    printf("trace     %s\nsha256    %s\n", argv[1], tw_stream_sha256(stream));
+    tw_describe_print(profile);
+    return TW_EXIT_OK;
+  }
+  json_t *facts = tw_describe_json(profile);
+  g_autofree char *name = g_utf8_make_valid(argv[1], -1);
+  json_object_set_new(facts, "trace", json_string(name));
+  json_object_set_new(facts, "sha256", json_string(tw_stream_sha256(stream)));
+  json_dumpf(facts, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_SORT_KEYS);
+  putchar('\n');
+  json_decref(facts);
   return TW_EXIT_OK;
 }
 
@@ -437,21 +458,22 @@ static const tw_command actions[] = {
         .usage = "TRACE -o FILE",
         .description =
             "Reads a trace in the format tokenworks, azure, mooncake or servegen, plain or gzip, and "
-            "writes it, or\na part of it, faster or repeated, in the native format.",
+            "writes it, or\na part of it, faster, repeated, with longer or shorter prompts and outputs, in "
+            "the native format.",
         .example = "tokenworks workload convert workloads/traces/azure-conv-2023.csv.gz --start 10min "
                    "--duration 5min -o part.csv",
         .run = convert,
-        .options = trace_options,
+        .options = convert_options,
     },
     {
         .name = "workload describe",
-        .summary = "count a trace: rates, lengths, sessions, shared prefixes",
+        .summary = "picture a trace: rates, lengths, sessions, shared prefixes",
         .usage = "TRACE",
         .description =
             "Reads a whole trace, or the part that the options choose, and prints what it asks for.",
         .example = "tokenworks workload describe workloads/traces/azure-conv-2023.csv.gz",
         .run = describe,
-        .options = trace_options + 1, /* all but the output */
+        .options = describe_options,
     },
     {.name = NULL},
 };

@@ -6,15 +6,21 @@ const char *const tw_tokens_names[TW_TOKENS_KINDS + 1] = {"prompt", "reasoning",
 
 enum { MINUTE_S = 60 };
 
+typedef struct class_count {
+  const char *name; /* interned */
+  guint64 requests;
+} class_count;
+
 struct tw_profile {
   guint64 requests;
   double first_s, last_s;
   double gap_mean_s, gap_squares; /* Welford's running mean and sum of squared deviations */
-  gint64 minute;
-  guint64 in_minute, peak_requests;
-  gint64 peak_minute;
-  GHashTable *sessions; /* set of names, owned */
-  GHashTable *blocks;   /* set of hash ids, owned */
+  gint64 first_minute;
+  GArray *minutes;      /* guint32: requests, from first_minute on */
+  GHashTable *sessions; /* requests by name, owned */
+  GArray *classes;      /* of class_count */
+  guint64 session_requests, most_turns, reasoning_requests;
+  GHashTable *blocks; /* set of hash ids, owned */
   guint64 hashed_requests, sharing_requests, shared_prompt_tokens;
   GArray *counts[TW_TOKENS_KINDS]; /* guint64: how many requests have so many tokens, by index */
 };
@@ -23,6 +29,8 @@ tw_profile *tw_profile_new(void)
 {
   tw_profile *profile = g_new0(tw_profile, 1);
   profile->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  profile->minutes = g_array_new(FALSE, TRUE, sizeof(guint32));
+  profile->classes = g_array_new(FALSE, FALSE, sizeof(class_count));
   profile->blocks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     profile->counts[i] = g_array_new(FALSE, TRUE, sizeof(guint64));
@@ -33,6 +41,8 @@ void tw_profile_free(tw_profile *profile)
 {
   if (profile == NULL)
     return;
+  g_array_unref(profile->minutes);
+  g_array_unref(profile->classes);
   g_hash_table_destroy(profile->sessions);
   g_hash_table_destroy(profile->blocks);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
@@ -58,12 +68,36 @@ static void add_arrival(tw_profile *profile, double arrival_s)
   }
   profile->last_s = arrival_s;
   gint64 minute = (gint64)floor(arrival_s / MINUTE_S);
-  profile->in_minute = minute == profile->minute ? profile->in_minute + 1 : 1;
-  profile->minute = minute;
-  if (profile->in_minute > profile->peak_requests) {
-    profile->peak_requests = profile->in_minute;
-    profile->peak_minute = minute;
+  if (profile->requests == 0)
+    profile->first_minute = minute;
+  guint at = (guint)(minute - profile->first_minute);
+  if (at >= profile->minutes->len)
+    g_array_set_size(profile->minutes, at + 1);
+  g_array_index(profile->minutes, guint32, at)++;
+}
+
+static void add_session(tw_profile *profile, const char *session)
+{
+  if (session == NULL)
+    return;
+  guint turns = GPOINTER_TO_UINT(g_hash_table_lookup(profile->sessions, session)) + 1;
+  g_hash_table_replace(profile->sessions, g_strdup(session), GUINT_TO_POINTER(turns));
+  profile->session_requests++;
+  profile->most_turns = MAX(profile->most_turns, turns);
+}
+
+static void add_class(tw_profile *profile, const char *name)
+{
+  GArray *classes = profile->classes;
+  for (guint i = 0; i < classes->len; i++) {
+    class_count *class = &g_array_index(classes, class_count, i);
+    if (class->name == name) {
+      class->requests++;
+      return;
+    }
   }
+  class_count class = {name, 1};
+  g_array_append_val(classes, class);
 }
 
 static void add_blocks(tw_profile *profile, const tw_request *request)
@@ -85,8 +119,9 @@ void tw_profile_add(tw_profile *profile, const tw_request *request)
 {
   add_arrival(profile, request->arrival_s);
   profile->requests++;
-  if (request->session != NULL && !g_hash_table_contains(profile->sessions, request->session))
-    g_hash_table_add(profile->sessions, g_strdup(request->session));
+  profile->reasoning_requests += request->reasoning_tokens > 0;
+  add_session(profile, request->session);
+  add_class(profile, request->class);
   add_blocks(profile, request);
   count_tokens(profile->counts[TW_TOKENS_PROMPT], request->prompt_tokens);
   count_tokens(profile->counts[TW_TOKENS_REASONING], request->reasoning_tokens);
@@ -113,17 +148,47 @@ static void read_tokens(const GArray *counts, guint64 requests, tw_tokens_facts 
   facts->mean = (double)facts->sum / (double)requests;
 }
 
+/* Of the minutes between the first and the last, which may not be whole. */
+static double dispersion(const tw_profile *profile)
+{
+  const GArray *minutes = profile->minutes;
+  double sum = 0, squares = 0, n = (double)minutes->len - 2;
+  if (n < 2)
+    return NAN;
+  for (guint i = 1; i + 1 < minutes->len; i++) {
+    double requests = g_array_index(minutes, guint32, i);
+    sum += requests;
+    squares += requests * requests;
+  }
+  double mean = sum / n;
+  return mean > 0 ? (squares / n - mean * mean) / mean : NAN;
+}
+
+static guint busiest_minute(const tw_profile *profile)
+{
+  guint busiest = 0;
+  for (guint i = 1; i < profile->minutes->len; i++)
+    if (g_array_index(profile->minutes, guint32, i) > g_array_index(profile->minutes, guint32, busiest))
+      busiest = i;
+  return busiest;
+}
+
 void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts)
 {
   g_assert(profile->requests > 0);
   double gaps = (double)(profile->requests - 1), span_s = profile->last_s - profile->first_s;
+  guint busiest = busiest_minute(profile);
   *facts = (tw_profile_facts){
       .requests = profile->requests,
       .first_s = profile->first_s,
       .last_s = profile->last_s,
       .rate_per_s = span_s > 0 ? gaps / span_s : NAN,
-      .peak_requests = profile->peak_requests,
-      .peak_start_s = (double)(profile->peak_minute * MINUTE_S),
+      .peak_requests = g_array_index(profile->minutes, guint32, busiest),
+      .peak_start_s = (double)((profile->first_minute + busiest) * MINUTE_S),
+      .dispersion = dispersion(profile),
+      .reasoning_requests = profile->reasoning_requests,
+      .session_requests = profile->session_requests,
+      .most_turns = profile->most_turns,
       .gap_cv = span_s > 0 ? sqrt(profile->gap_squares / gaps) / profile->gap_mean_s : NAN,
       .sessions = g_hash_table_size(profile->sessions),
       .hashed_requests = profile->hashed_requests,
@@ -132,4 +197,23 @@ void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts)
   };
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     read_tokens(profile->counts[i], profile->requests, &facts->tokens[i]);
+}
+
+const guint32 *tw_profile_minutes(const tw_profile *profile, guint *n, double *start_s)
+{
+  *n = profile->minutes->len;
+  *start_s = (double)(profile->first_minute * MINUTE_S);
+  return (const guint32 *)(void *)profile->minutes->data;
+}
+
+guint tw_profile_classes(const tw_profile *profile)
+{
+  return profile->classes->len;
+}
+
+const char *tw_profile_class(const tw_profile *profile, guint i, guint64 *requests)
+{
+  const class_count *class = &g_array_index(profile->classes, class_count, i);
+  *requests = class->requests;
+  return class->name;
 }

@@ -25,14 +25,18 @@ typedef struct tw_tokens_facts {
 
 typedef struct tw_profile_facts {
   guint64 requests;
-  double first_s, last_s;  /* arrivals */
-  double rate_per_s;       /* mean: gaps over the span; NAN where there is no span */
-  guint64 peak_requests;   /* in the busiest minute, */
-  double peak_start_s;     /* which starts here */
-  double gap_cv;           /* deviation of the gaps between arrivals over their mean: 1 for Poisson; or NAN */
-  guint64 sessions;        /* different ones; 0 if none is named */
-  guint64 hashed_requests; /* whose prompts carry hashes */
-  guint64 sharing_requests; /* whose first block was seen before */
+  double first_s, last_s; /* arrivals */
+  double rate_per_s;      /* mean: gaps over the span; NAN where there is no span */
+  guint64 peak_requests;  /* in the busiest minute, */
+  double peak_start_s;    /* which starts here */
+  double gap_cv;          /* deviation of the gaps between arrivals over their mean: 1 for Poisson; or NAN */
+  double dispersion; /* variance of the counts of whole minutes over their mean: 1 for Poisson, more where
+                        arrivals come in bursts or the rate changes; NAN below two minutes */
+  guint64 reasoning_requests;           /* that reason */
+  guint64 session_requests, most_turns; /* that name a session; in one */
+  guint64 sessions;                     /* different ones; 0 if none is named */
+  guint64 hashed_requests;              /* whose prompts carry hashes */
+  guint64 sharing_requests;             /* whose first block was seen before */
   guint64
       shared_prompt_tokens; /* in leading blocks that were seen before: the hits of an endless prefix cache */
   tw_tokens_facts tokens[TW_TOKENS_KINDS];
@@ -45,6 +49,13 @@ tw_profile *tw_profile_new(void);
 void tw_profile_add(tw_profile *profile, const tw_request *request);
 /* At least one request must have been added. */
 void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts);
+
+/* Requests by minute, from the one that begins at *start_s on. Borrowed; changes with the next request. */
+const guint32 *tw_profile_minutes(const tw_profile *profile, guint *n, double *start_s);
+/* The classes in the order of their first requests, and how many each has; the name of none is NULL. */
+guint tw_profile_classes(const tw_profile *profile);
+const char *tw_profile_class(const tw_profile *profile, guint i, guint64 *requests);
+
 void tw_profile_free(tw_profile *profile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_profile, tw_profile_free)
 

@@ -105,6 +105,30 @@ static void rename_hashes(tw_request *request, gint64 pass)
     request->hashes[i] ^= mask;
 }
 
+static gint32 scaled(gint32 tokens, double scale)
+{
+  double value = round(tokens * scale);
+  return tokens == 0 ? 0 : (gint32)CLAMP(value, 1, TW_REQUEST_MAX_TOKENS);
+}
+
+/* Another length of prompt and output. Ids that the prompt has no tokens for any more are dropped. */
+static void resize(tw_request *request, const tw_trace_options *options)
+{
+  if (options->prompt_scale != 1) { /* exactly as it was given, by default */
+    request->prompt_tokens = scaled(request->prompt_tokens, options->prompt_scale);
+    request->hash_tokens = scaled(request->hash_tokens, options->prompt_scale);
+    if (request->n_hashes > 0)
+      request->n_hashes = MIN(request->n_hashes, (request->prompt_tokens - 1) / request->hash_tokens + 1);
+  }
+  request->reasoning_tokens = scaled(request->reasoning_tokens, options->output_scale);
+  request->answer_tokens = scaled(request->answer_tokens, options->output_scale);
+  if (request->reasoning_tokens > options->reasoning_budget)
+    request->reasoning_tokens = (gint32)options->reasoning_budget;
+  /* A budget of nothing leaves nothing of a request that only reasons. */
+  if (tw_request_output_tokens(request) == 0)
+    request->answer_tokens = 1;
+}
+
 static gboolean next_replayed(tw_stream *stream, tw_request *request, GError **error)
 {
   replay *trace = (replay *)stream;
@@ -134,6 +158,7 @@ static gboolean next_replayed(tw_stream *stream, tw_request *request, GError **e
     rename_hashes(request, trace->pass);
   }
   trace->emitted++;
+  resize(request, &trace->options);
   request->arrival_s = ((double)trace->pass * trace->period_s + trace->window_s) / trace->options.rate_scale;
   return TRUE;
 }
@@ -184,6 +209,9 @@ static gboolean check_options(const tw_trace_options *options, GError **error)
       {options->duration_s > 0, "duration must be a time above 0 s"},
       {options->limit >= 1, "limit must be at least 1 request"},
       {options->repeat >= 1, "repeat must be at least 1"},
+      {options->prompt_scale > 0 && isfinite(options->prompt_scale), "prompt-scale must be a number above 0"},
+      {options->output_scale > 0 && isfinite(options->output_scale), "output-scale must be a number above 0"},
+      {options->reasoning_budget >= 0, "reasoning-budget must not be negative"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(rules); i++)
     if (!rules[i].good)

@@ -28,10 +28,14 @@ typedef struct tw_trace_options {
   double duration_s; /* requests at or after start + duration are left out; INFINITY: all */
   gint64 limit;      /* at most so many requests in all; G_MAXINT64: all */
   gint64 repeat;     /* >= 1 */
+  /* Lengths are multiplied and rounded, to at least one token where there was one. The tokens that a hash id
+   * stands for grow with the prompts, so that the same share of them is reused. */
+  double prompt_scale, output_scale; /* > 0 */
+  gint64 reasoning_budget;           /* >= 0: longer reasoning is cut, after the scale; G_MAXINT64: none is */
 } tw_trace_options;
 #define TW_TRACE_OPTIONS_DEFAULT                                                                             \
   {                                                                                                          \
-    1, 0, INFINITY, G_MAXINT64, 1                                                                            \
+    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64                                                          \
   }
 
 /* One format of trace files. */

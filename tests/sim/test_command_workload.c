@@ -1,6 +1,8 @@
 /* `tokenworks workload`, as its users run it. */
 #include "tests/workloads/given.h"
 
+#include <jansson.h>
+
 #define AZURE TW_SOURCE_DIR "/workloads/traces/azure-conv-2023.csv.gz"
 
 /* Runs the program with blank-separated words, of which $ stands for the test's directory; returns its exit
@@ -37,17 +39,40 @@ static void describing_a_trace_prints_its_rates_and_lengths(void **state)
   g_autofree char *out = NULL, *err = NULL;
   assert_int_equal(run(state, "describe " AZURE, &out, &err), 0);
   assert_string_equal(err, "");
-  assert_string_equal(strchr(out, '\n') + 1,
-                      "sha256    9d3518f77e4387c32c76b206d8006fe5a2bde0dc41d6038dbd0a1c60c7e86fa2\n"
-                      "requests  19366 in 3501.7 s\n"
-                      "rate      5.53/s; 507 in the busiest minute, from 1860 s on\n"
-                      "gaps      coefficient of variation 1.09\n"
-                      "\n"
-                      "tokens          mean       p50       p90       p99       max            sum\n"
-                      "prompt        1154.7      1020      2735      4142     14050       22361870\n"
-                      "reasoning        0.0         0         0         0         0              0\n"
-                      "answer         211.1       129       424       601      1000        4088665\n"
-                      "output         211.1       129       424       601      1000        4088665\n");
+  const char *expected = "sha256    9d3518f77e4387c32c76b206d8006fe5a2bde0dc41d6038dbd0a1c60c7e86fa2\n"
+                         "requests  19366 in 3501.7 s\n"
+                         "rate      5.53/s; 507 in the busiest minute, from 1860 s on\n"
+                         "gaps      coefficient of variation 1.09\n"
+                         "minutes   index of dispersion of their counts 15.2\n"
+                         "\n"
+                         "tokens          mean       p50       p90       p99       max            sum\n"
+                         "prompt        1154.7      1020      2735      4142     14050       22361870\n"
+                         "reasoning        0.0         0         0         0         0              0\n"
+                         "answer         211.1       129       424       601      1000        4088665\n"
+                         "output         211.1       129       424       601      1000        4088665\n"
+                         "\n"
+                         "requests/s, by the minute\n";
+  assert_memory_equal(strchr(out, '\n') + 1, expected, strlen(expected));
+}
+
+static void descriptions_are_json_too(void **state)
+{
+  g_autofree char *out = NULL, *err = NULL;
+  assert_int_equal(run(state, "describe --json " AZURE, &out, &err), 0);
+  json_error_t problem;
+  json_t *facts = json_loads(out, JSON_REJECT_DUPLICATES, &problem);
+  assert_non_null(facts);
+  assert_int_equal(json_integer_value(json_object_get(facts, "requests")), 19366);
+  assert_int_equal(json_integer_value(json_object_get(facts, "peak_minute_requests")), 507);
+  const json_t *minutes = json_object_get(json_object_get(facts, "minutes"), "requests");
+  json_int_t sum = 0;
+  for (gsize i = 0; i < json_array_size(minutes); i++)
+    sum += json_integer_value(json_array_get(minutes, i));
+  assert_int_equal(sum, 19366);
+  assert_int_equal(json_array_size(minutes), 59); /* 3501.7 s: the last is not whole */
+  const json_t *prompt = json_object_get(json_object_get(facts, "tokens"), "prompt");
+  assert_int_equal(json_integer_value(json_object_get(prompt, "p90")), 2735);
+  json_decref(facts);
 }
 
 static void a_converted_trace_is_described_as_its_original(void **state)
@@ -152,6 +177,9 @@ static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
       {"describe " AZURE " --rate-scale 0", "rate-scale must be a number above 0"},
       {"describe " AZURE " --rate-scale x", "--rate-scale: write a number, such as 2"},
       {"describe " AZURE " --limit 0", "limit must be at least 1 request"},
+      {"describe " AZURE " --prompt-scale 0", "prompt-scale must be a number above 0"},
+      {"describe " AZURE " --output-scale x", "--output-scale: write a number, such as 2"},
+      {"describe " AZURE " --reasoning-budget -1", "reasoning-budget must not be negative"},
       {"describe " AZURE " --repeat -1", "repeat must be at least 1"},
       {"convert " AZURE, "one trace and --output are needed"},
       {"convert " AZURE " -o " AZURE, "would be written over; name another output"},
@@ -182,6 +210,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(describing_a_trace_prints_its_rates_and_lengths),
+      cmocka_unit_test(descriptions_are_json_too),
       cmocka_unit_test(a_converted_trace_is_described_as_its_original),
       cmocka_unit_test(a_part_of_a_trace_goes_to_standard_output),
       cmocka_unit_test(generating_twice_with_one_seed_gives_one_file),

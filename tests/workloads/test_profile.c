@@ -100,6 +100,41 @@ static void sessions_are_counted_once(void **state)
   assert_int_equal(facts.sessions, 2);
 }
 
+/* Minutes of 9 (the first, not whole), 2, 4, 6 and 1 (the last): those in between have the mean 4 and the
+ * variance 8/3. Two sessions of 20 and 2 requests, two classes. */
+static void minutes_sessions_and_classes_are_counted(void **state)
+{
+  (void)state;
+  static const int in_minute[] = {9, 2, 4, 6, 1};
+  g_autoptr(tw_profile) profile = tw_profile_new();
+  const char *chat = g_intern_string("chat");
+  int n = 0;
+  for (int m = 0; m < 5; m++)
+    for (int i = 0; i < in_minute[m]; i++, n++) {
+      const tw_request request = {.arrival_s = 60 * (m + 1) + i,
+                                  .prompt_tokens = 1,
+                                  .answer_tokens = 1,
+                                  .reasoning_tokens = n % 2,
+                                  .session = (char *)(n < 20 ? "a" : "b"),
+                                  .class = n < 3 ? NULL : chat};
+      tw_profile_add(profile, &request);
+    }
+  tw_profile_facts facts;
+  tw_profile_read(profile, &facts);
+  assert_near(facts.dispersion, 8.0 / 3 / 4, 1e-12);
+  assert_int_equal(facts.peak_requests, 9);
+  assert_near(facts.peak_start_s, 60, 0);
+  assert_int_equal(facts.session_requests, 22);
+  assert_int_equal(facts.most_turns, 20);
+  assert_int_equal(facts.reasoning_requests, 11);
+  guint64 requests;
+  assert_int_equal(tw_profile_classes(profile), 2);
+  assert_null(tw_profile_class(profile, 0, &requests));
+  assert_int_equal(requests, 3);
+  assert_string_equal(tw_profile_class(profile, 1, &requests), "chat");
+  assert_int_equal(requests, 19);
+}
+
 /* As pandas gives them: mean, sorted values at rank ceil(share · n), diff().std(ddof=0) / diff().mean(), and
  * (arrival // 60).value_counts().max(). */
 static void the_azure_hour_looks_as_pandas_sees_it(void **state)
@@ -134,6 +169,7 @@ int main(void)
       cmocka_unit_test(percentiles_are_the_smallest_values_that_cover_their_share),
       cmocka_unit_test(shared_prefixes_are_leading_blocks_seen_before),
       cmocka_unit_test(sessions_are_counted_once),
+      cmocka_unit_test(minutes_sessions_and_classes_are_counted),
       cmocka_unit_test(the_azure_hour_looks_as_pandas_sees_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

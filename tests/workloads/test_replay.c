@@ -196,6 +196,36 @@ static void an_ended_stream_stays_ended(void **state)
   assert_null(second);
 }
 
+/* Prompts half as long and outputs twice: 100 and 31 tokens are 50 and 16, in blocks of 8 instead of 16.
+ * Reasoning of 2 · 30 is cut to 40. */
+static void lengths_can_be_scaled_and_reasoning_cut(void **state)
+{
+  g_autofree char *path =
+      given_text(state, "lengths.csv",
+                 "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,hash_tokens,hashes\n"
+                 "0,100,30,5,16,1 2 3 4 5 6 7\n1,31,10,0,16,1 9\n2,1,0,1,,\n3,1,9,0,,\n");
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  options.prompt_scale = 0.5;
+  options.output_scale = 2;
+  options.reasoning_budget = 40;
+  static const gint32 expected[][5] = {
+      {50, 40, 10, 8, 7}, {16, 20, 0, 8, 2}, {1, 0, 2, 0, 0}, {1, 18, 0, 0, 0}};
+  for (int pass = 0; pass < 2; pass++) {
+    g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
+    tw_request r;
+    for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
+      assert_true(tw_stream_next(stream, &r, NULL));
+      assert_int_equal(r.prompt_tokens, expected[i][0]);
+      assert_int_equal(r.reasoning_tokens, pass == 0 ? expected[i][1] : 0);
+      assert_int_equal(r.answer_tokens, pass == 0 || expected[i][2] > 0 ? expected[i][2] : 1);
+      assert_int_equal(r.hash_tokens, expected[i][3]);
+      assert_int_equal(r.n_hashes, expected[i][4]);
+      tw_request_clear(&r);
+    }
+    options.reasoning_budget = 0; /* what only reasons answers with one token then */
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -212,6 +242,7 @@ int main(void)
       cmocka_unit_test(a_repeated_file_is_streamed_again_from_gzip),
       cmocka_unit_test(a_stream_that_ends_early_still_has_the_checksum_of_its_file),
       cmocka_unit_test(an_ended_stream_stays_ended),
+      cmocka_unit_test(lengths_can_be_scaled_and_reasoning_cut),
   };
   return cmocka_run_group_tests(tests, given_directory, remove_directory);
 }
