@@ -570,11 +570,21 @@ static double watts(const tw_engine *engine)
          engine->segment.joules.first / engine->segment.cost.time_s.first / power->accelerators;
 }
 
+static gboolean computes_prompts(const tw_engine *engine)
+{
+  for (int i = 0; i < engine->config.ranks; i++)
+    if (engine->batches[i].prefill_seqs > 0)
+      return TRUE;
+  return FALSE;
+}
+
 /* What the segment costs by a step model. */
 static void cost_by(tw_engine *engine, const tw_step_model *model)
 {
   tw_step_cost *cost = &engine->segment.cost;
   tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
+  if (engine->config.speculation.draft_tokens > 0 && !computes_prompts(engine))
+    tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
   if (engine->offload.host != NULL)
     cost->time_s.first = fmax(cost->time_s.first, load_s(engine)); /* one iteration: prompts have joined */
 }

@@ -18,6 +18,7 @@
 
 #include "sim/power.h"
 #include "sim/scheduler.h"
+#include "sim/speculation.h"
 #include "sim/step_time.h"
 
 /* Whether requests come an engine's way: see fleet.h for how it gets from one state to the next. */
@@ -62,6 +63,7 @@ typedef struct tw_engine_config {
   tw_scheduler_config scheduler; /* of each rank */
   int ranks;                     /* data-parallel */
   tw_offload_config offload;     /* host_bytes 0: none */
+  tw_speculation speculation;    /* draft_tokens 0: none */
   const tw_step_model *model;    /* borrowed */
   tw_power_law power;            /* of its accelerators */
   const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */

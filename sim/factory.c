@@ -187,6 +187,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .full_share = full_share(pool->model),
                     .hands_over = pool->role == TW_POOL_PREFILL},
       .offload = pool->offload,
+      .speculation = pool->speculation,
       .ranks = (int)pool->dp,
       .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->step_model,

@@ -254,6 +254,8 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
     tw_schema_read(n, &tw_pool_element, pool);
     read_child(n, &tw_scheduler_element, pool);
     tw_scenario_check_file(pool->table_file, read_child(n, &tw_step_time_element, pool), faults);
+    if (tw_node_child(n, tw_speculation_element.name) != NULL)
+      read_child(n, &tw_speculation_element, pool);
     for (int k = 0; k < i; k++)
       if (g_str_equal(scenario->pools[k].id, pool->id))
         tw_node_fault(n, faults, "pool id \"%s\" is used twice; give each pool its own", pool->id);

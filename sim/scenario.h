@@ -63,7 +63,8 @@ typedef struct tw_pool {
   tw_overhead overhead;
 
   double host_bytes, host_bytes_per_s; /* for offloaded KV: of each engine; to each accelerator */
-  gboolean store;                      /* what the hosts have no room for goes to the shared store */
+  tw_speculation speculation;
+  gboolean store; /* what the hosts have no room for goes to the shared store */
   tw_offload_config offload;
 
   tw_model *model;
@@ -215,7 +216,7 @@ void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *fa
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
     tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_generate_element,
     tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
-    tw_router_element, tw_admission_element, tw_slo_element, tw_output_element, tw_caps_element,
-    tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
+    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
 
 #endif

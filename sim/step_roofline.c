@@ -203,6 +203,12 @@ static double product_s(const kernels *k, double n_kernels, double flops, double
   return n_kernels * k->launch_s + hypot(flops / k->flops_per_s, bytes / k->bytes_per_s);
 }
 
+/* Tokens that the matrices see. */
+static double tokens_of(const tw_batch *b)
+{
+  return (double)(b->decode_seqs * (1 + b->drafted) + b->prefill_tokens);
+}
+
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
 static tw_line decode_context(const roofline *r, const tw_batch *b)
 {
@@ -220,7 +226,8 @@ static void add_prefill(tw_work *prefill, double flops, double bytes)
 static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
 {
   tw_line context = decode_context(r, b);
-  tw_line decode_flops = tw_line_scale(context, r->decode_flops);
+  /* Each drafted token attends to the context too, which is read once. */
+  tw_line decode_flops = tw_line_scale(context, r->decode_flops * (double)(1 + b->drafted));
   tw_line decode_bytes = tw_line_scale(context, r->kv_bytes);
   double prefill_flops =
       r->prefill_flops * (r->full_layers * b->prefill_context + r->window_layers * b->prefill_windowed);
@@ -266,7 +273,7 @@ static double collective_s(const roofline *r, const tw_collective_costs *costs, 
 /* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
 {
-  double tokens = (double)(b->decode_seqs + b->prefill_tokens), tokens_micro = tokens / micro;
+  double tokens = tokens_of(b), tokens_micro = tokens / micro;
   double flops = 2 * tokens_micro / r->tp; /* of each parameter */
   tw_line time = attention(r, b, micro, cost);
   time.first += product_s(&r->projections, r->projection_kernels, flops * r->projection_params,
@@ -298,13 +305,13 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
 {
   if (b->sampled == 0)
     return 0;
-  double sampled = (double)b->sampled / micro;
+  double all = (double)(b->sampled + b->decode_seqs * b->drafted), sampled = all / micro;
   double time =
       product_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp);
-  cost->flops.first += 2 * r->head_params * (double)b->sampled;
+  cost->flops.first += 2 * r->head_params * all;
   cost->bytes.first += micro * r->head_bytes;
-  double share = (double)(b->sampled - b->decode_seqs) / (double)b->sampled;
-  add_prefill(&cost->prefill, share * 2 * r->head_params * (double)b->sampled, share * micro * r->head_bytes);
+  double share = (double)(b->sampled - b->decode_seqs) / all;
+  add_prefill(&cost->prefill, share * 2 * r->head_params * all, share * micro * r->head_bytes);
   return time;
 }
 
@@ -364,7 +371,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   gint64 tokens = 0, prefill_tokens = 0, most_tokens = 0, most_seqs = 0;
   for (int i = 0; i < n_ranks; i++) {
     gint64 rank_seqs = ranks[i].decode_seqs + ranks[i].prefill_seqs;
-    gint64 rank_tokens = ranks[i].decode_seqs + ranks[i].prefill_tokens;
+    gint64 rank_tokens = ranks[i].decode_seqs * (1 + ranks[i].drafted) + ranks[i].prefill_tokens;
     tokens += rank_tokens;
     most_seqs = MAX(most_seqs, rank_seqs);
     most_tokens = MAX(most_tokens, rank_tokens);

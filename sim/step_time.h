@@ -18,6 +18,7 @@ typedef struct tw_batch {
   gint64 decode_context;  /* tokens that they attend to, their own new ones included: sum over sequences */
   gint64 decode_windowed; /* the same, each capped at the model's window */
   gint64 decode_growing;  /* of them, those whose context is still below the window */
+  gint64 drafted;         /* tokens that each of them has verified beside (speculation.h) */
   gint64 next_full;       /* iterations until the first of those fills the window; G_MAXINT64: none */
   gint64 prefill_seqs;    /* sequences with a prompt chunk */
   gint64 prefill_tokens;

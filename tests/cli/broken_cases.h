@@ -213,6 +213,11 @@ static const broken cases[] = {
      .message =
          "platform.xml:10: tw:kv_bytes of <host>: \"1TB\" is not a number of bytes; write a plain number, "
          "such as 1e12"},
+    {.name = "speculation where nothing decodes",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "role=\"prefill\">\n<speculation draft-tokens=\"3\" acceptance=\"0.7\"/></pool>",
+     .message = "s.xml:5: a pool of role=\"prefill\" does not decode; leave <speculation> out"},
     {.name = "an unknown element",
      .file = SCENARIO,
      .find = "<pool ",

@@ -25,7 +25,9 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
                         costs->per_context_s * context + costs->per_prompt_s * (double)b->prefill_tokens,
                     costs->per_context_s * growing};
     cost->time_s = tw_line_max(cost->time_s, time, &cost->valid);
-    double tokens = (double)(b->decode_seqs + b->prefill_tokens), prompt = (double)b->prefill_tokens;
+    cost->time_s.first += costs->per_prompt_s * (double)(b->decode_seqs * b->drafted);
+    double tokens = (double)(b->decode_seqs * (1 + b->drafted) + b->prefill_tokens),
+           prompt = (double)b->prefill_tokens;
     double attended = costs->windowed ? b->prefill_windowed : b->prefill_context;
     cost->flops.first += tokens;
     cost->bytes = tw_line_add(cost->bytes, (tw_line){1 + context + attended, growing});

@@ -88,6 +88,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->order = (int)tw_chance_below(&chance, 3);
     pool->dp = between(&chance, 1, 3);
     pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
+    if (tw_chance_below(&chance, 4) == 0)
+      pool->speculation = (tw_speculation){between(&chance, 1, 5), tw_chance_uniform(&chance), 0.1};
     gboolean store = FALSE;
     if (pool->prefix_cache && tw_chance_below(&chance, 2) == 0) {
       store = tw_chance_below(&chance, 2) == 0;

@@ -257,6 +257,22 @@ static double moe_rows(double tokens, double tp)
 {
   return tokens * 2 * 2 * (16 + 24 / tp);
 }
+
+/* Three drafts beside each token: four times the arithmetic, and not a byte more: weights and KV are read
+ * once. */
+static void verifying_drafts_multiplies_arithmetic_alone(void **state)
+{
+  (void)state;
+  tw_batch drafted = decode3;
+  drafted.drafted = 3;
+  tw_step_cost plain = unit_cost(&dense, 2, 1, 1, 1, &decode3),
+               verify = unit_cost(&dense, 2, 1, 1, 1, &drafted);
+  assert_near(verify.flops.first, 4 * plain.flops.first, 1e-9);
+  assert_near(verify.flops.growth, 4 * plain.flops.growth, 1e-9);
+  assert_near(verify.bytes.first, plain.bytes.first, 1e-9);
+  assert_near(verify.bytes.growth, plain.bytes.growth, 1e-9);
+}
+
 static const tw_batch decode2 = {
     .decode_seqs = 2, .decode_context = 10, .decode_windowed = 10, .next_full = G_MAXINT64, .sampled = 2};
 
@@ -686,6 +702,7 @@ static void a_table_with_faults_is_refused(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(verifying_drafts_multiplies_arithmetic_alone),
       cmocka_unit_test(the_larger_of_two_lines_holds_until_they_cross),
       cmocka_unit_test(the_boundary_that_a_time_reaches_is_the_first_not_before_it),
       cmocka_unit_test(a_decode_reads_the_weights_and_the_context),
