@@ -218,6 +218,14 @@ static void put_zone_route(const tw_site *site, int domain, FILE *out)
   fputs("</zoneRoute>\n", out);
 }
 
+/* A storage system, seen as one host behind one link. */
+static void put_storage(FILE *out)
+{
+  fputs("    <zone id=\"storage\" routing=\"Full\">\n", out);
+  put_prop(out, 6, "tw:role", tw_zone_role_names[TW_ROLE_STORAGE]);
+  fputs("      <host id=\"storage-0\" speed=\"1Gf\"/>\n    </zone>\n", out);
+}
+
 void tw_site_write(const tw_site *site, FILE *out)
 {
   fprintf(out, "<?xml version=\"1.0\"?>\n<!-- %s -->\n", site->comment);
@@ -238,6 +246,10 @@ void tw_site_write(const tw_site *site, FILE *out)
     put_fabric(site, out);
   for (int domain = 0; domain < site->domains; domain++)
     put_domain(site, domain, out);
+  if (site->storage_bytes_per_s > 0) {
+    put_storage(out);
+    put_link(out, 4, "storage-0-nic", TW_LINK_STORAGE, site->storage_bytes_per_s, nic_latency_s, FALSE, NAN);
+  }
   /* A route between zones needs a link; the domain's own has this bandwidth too. */
   if (site->domains > 1 && site->fabric != NULL && site->hosts > 1)
     put_link(out, 4, "ports", TW_LINK_LEAF, site->nic_bytes_per_s * site->nics, 0, TRUE, NAN);
@@ -248,5 +260,10 @@ void tw_site_write(const tw_site *site, FILE *out)
   }
   for (int domain = 0; site->domains > 1 && domain < site->domains; domain++)
     put_zone_route(site, domain, out);
+  if (site->storage_bytes_per_s > 0)
+    fprintf(out,
+            "    <zoneRoute src=\"storage\" dst=\"fabric\" gw_src=\"storage-0\" gw_dst=\"%s\">"
+            "<link_ctn id=\"storage-0-nic\" direction=\"UP\"/></zoneRoute>\n",
+            site->pod > 1 ? "leaf-0" : "spine");
   fputs("  </zone>\n</platform>\n", out);
 }

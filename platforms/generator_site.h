@@ -37,9 +37,10 @@ typedef struct tw_site {
   int domains, hosts, accelerators; /* hosts in a domain, accelerators of a host */
   int nics;                         /* of a domain */
   double nic_bytes_per_s;
-  const tw_fabric *fabric; /* NULL: leaves and a spine, as below */
-  int pod;                 /* domains on one leaf */
-  double oversubscription; /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
+  double storage_bytes_per_s; /* of a storage system on the first leaf or the spine, 0: none */
+  const tw_fabric *fabric;    /* NULL: leaves and a spine, as below */
+  int pod;                    /* domains on one leaf */
+  double oversubscription;    /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
   int domains_per_rack, racks_per_row;
   double overhead_w, overhead_idle_w, network_w,
       pue;      /* of a domain, of its share of the fabric; NAN: left out */
