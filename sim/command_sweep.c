@@ -210,10 +210,11 @@ static GPtrArray *all_metrics(const GPtrArray *groups)
     for (guint s = 0; group != NULL && s < group->summaries->len; s++) {
       g_autoptr(GPtrArray) own = tw_run_summary_names(group->summaries->pdata[s]);
       for (guint i = 0; i < own->len; i++) {
+        if (g_hash_table_contains(known, own->pdata[i]))
+          continue;
         char *name = g_strdup(own->pdata[i]);
         g_ptr_array_add(names, name);
-        if (!g_hash_table_add(known, name))
-          g_ptr_array_remove_index(names, names->len - 1);
+        g_hash_table_add(known, name);
       }
     }
   }

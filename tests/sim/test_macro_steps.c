@@ -87,6 +87,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->scheduler = (int)tw_chance_below(&chance, 3);
     pool->order = (int)tw_chance_below(&chance, 3);
     pool->dp = between(&chance, 1, 3);
+    for (int i = 0; i < scenario->n_engines; i++)
+      scenario->engines[i].shares[0].accelerators = (int)pool->dp;
     pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
     if (tw_chance_below(&chance, 4) == 0)
       pool->speculation = (tw_speculation){between(&chance, 1, 5), tw_chance_uniform(&chance), 0.1};
