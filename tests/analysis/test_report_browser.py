@@ -50,9 +50,9 @@ def check_numbers(page, data, what):
     leaves = dict(page.run("[...document.querySelectorAll('[data-total]')].map((n) => [n.dataset.total, n.textContent])"))
 
     def compare(value, path):
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                compare(inner, path + [name])
+        if isinstance(value, (dict, list)):
+            for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+                compare(inner, path + [str(name)])
         else:
             text = leaves.get(".".join(path))
             sound = text == (value if isinstance(value, str) else json.dumps(value))
