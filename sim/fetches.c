@@ -121,8 +121,8 @@ static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request,
   const tw_offload *offload = tw_engine_offload(fetches->engines[engine]);
   const tw_prefix_cache *cache = tw_engine_prefixes(fetches->engines[engine]);
   tw_prefix_hit hit = tw_prefix_cache_find(cache, request);
-  tw_prefix_piece piece = tw_prefix_piece_of(cache, hit.node);
-  gint64 here = tw_prefix_blocks(hit.node), behind = 0;
+  tw_prefix_piece piece = tw_prefix_piece_of(cache, &hit);
+  gint64 here = hit.tokens / cache->block_tokens, behind = 0;
   g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(tw_kv_piece));
   *bytes = 0;
   while (tw_prefix_piece_next(cache, request, &piece)) {

@@ -64,7 +64,7 @@ tw_offload_hit tw_offload_find(const tw_offload *offload, const tw_prefix_cache 
                                const tw_request *request, const tw_prefix_hit *hit)
 {
   tw_offload_hit found = {0}, none = {0};
-  tw_prefix_piece piece = tw_prefix_piece_of(cache, hit->node);
+  tw_prefix_piece piece = tw_prefix_piece_of(cache, hit);
   gint64 blocks = 0, store_blocks = 0;
   while (tw_prefix_piece_next(cache, request, &piece)) {
     const tw_kv_piece *here = tw_kv_tier_find(offload->host, piece.chain);

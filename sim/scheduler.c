@@ -318,8 +318,8 @@ static tw_prefix_hit cached_prefix(const tw_scheduler *s, const tw_sequence *seq
 
 static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit)
 {
-  take_blocks(s, tw_prefix_cache_hold(&s->prefixes, hit->node));
-  sequence->prefix = hit->node;
+  sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
+  take_blocks(s, hit->idle_blocks);
   sequence->prefill_done = hit->tokens;
   if (hit->node == NULL)
     return;

@@ -163,14 +163,14 @@ static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
       tw_offload_hit found = tw_offload_find(&below, &above, &request, &hit);
       gint64 expected_above, expected_below;
       twin_serve(t, ids, n, step, &expected_above, &expected_below);
-      assert_int_equal(tw_prefix_depth(hit.node), expected_above);
+      assert_int_equal(hit.depth, expected_above);
       assert_int_equal(found.blocks, expected_below);
       found_above += expected_above;
       found_below += expected_below;
       /* As the scheduler does it: what is below comes up before room is made. */
-      tw_prefix_cache_hold(&above, hit.node);
+      tw_prefix_node *node = tw_prefix_cache_hold(&above, &hit);
       gint64 used = 0;
-      tw_prefix_node *node = tw_prefix_cache_add(&above, &request, hit.node, request.prompt_tokens, &used);
+      node = tw_prefix_cache_add(&above, &request, node, request.prompt_tokens, &used);
       tw_prefix_cache_evict(&above, t->above - n);
       tw_prefix_cache_release(&above, node);
       tw_kv_tier_audit(below.host);

@@ -110,12 +110,12 @@ static void start(tw_prefix_cache *cache, twin *t, tw_chance *chance, held *h)
   tw_prefix_hit hit = tw_prefix_cache_find(cache, &h->request);
   int hits = twin_hits(t, &h->request);
   assert_int_equal(hit.tokens, hits * HASH_TOKENS);
-  assert_int_equal(tw_prefix_depth(hit.node), hits);
+  assert_int_equal(hit.depth, hits);
   gint64 used = twin_blocks(t, FALSE);
   twin_hold(t, h->ids, 0, hits);
   assert_int_equal(hit.idle_blocks, twin_blocks(t, FALSE) - used);
-  assert_int_equal(tw_prefix_cache_hold(cache, hit.node), hit.idle_blocks);
-  h->node = hit.node;
+  h->node = tw_prefix_cache_hold(cache, &hit);
+  assert_int_equal(tw_prefix_depth(h->node), hits);
   h->nodes = hits;
   h->done = hit.tokens;
 }
