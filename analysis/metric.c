@@ -50,7 +50,7 @@ const tw_metric tw_metrics[] = {
     {"energy.phases.collective_j", "J", TW_BETTER_LOWER, FALSE},
     {"energy.phases.transfer_j", "J", TW_BETTER_LOWER, FALSE},
     {"energy.phases.idle_j", "J", TW_BETTER_LOWER, FALSE},
-    {"energy.phases.overhead_j", "J", TW_BETTER_LOWER, FALSE},
+    {"energy.phases.beside_accelerators_j", "J", TW_BETTER_LOWER, FALSE},
     {"energy.requests_j", "J", TW_BETTER_LOWER, FALSE},
     {"energy.j_per_output_token", "J", TW_BETTER_LOWER, TRUE},
     {"energy.average_w", "W", TW_BETTER_LOWER, TRUE},

@@ -163,7 +163,7 @@ void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *sce
   set_joules(phases, "collective_j", site->collective_j + breakdown->collective_j);
   set_joules(phases, "transfer_j", breakdown->transfer_j);
   set_joules(phases, "idle_j", site->idle_j);
-  set_joules(phases, "overhead_j", site->host_j + site->network_j + metered->overhead_j);
+  set_joules(phases, "beside_accelerators_j", site->host_j + site->network_j + metered->overhead_j);
   for (int i = 0; i < scenario->n_pools; i++)
     json_object_set_new(pools, breakdown->pools[i].name, scope(&breakdown->pools[i], FALSE));
   for (int i = 0; i < breakdown->n_rows; i++)

@@ -1,12 +1,13 @@
 /* Where the energy of a run went: by pool, rack and row, and by what it was drawn for.
  *
  *     site = Σ rows + elsewhere + flows + conversion and cooling       rows = Σ their racks
- *          = prefill + decode + collective + transfer + idle + overhead
+ *          = prefill + decode + collective + transfer + idle + beside accelerators
  *
  * Collective: what accelerators draw while iterations wait for their collectives, and links for carrying
  * them. Transfer: what links draw for KV caches and weights. Idle: what accelerators draw anyway, with those
- * that no engine uses. Overhead: hosts, the standing power of networks, conversion and cooling. In a run with
- * audits the parts are held against what the meter integrated: they must agree to 1e-9. */
+ * that no engine uses. Beside the accelerators: hosts, the standing power of networks, conversion and
+ * cooling. In a run with audits the parts are held against what the meter integrated: they must agree to
+ * 1e-9. */
 #ifndef TW_SIM_BREAKDOWN_H
 #define TW_SIM_BREAKDOWN_H
 

@@ -448,7 +448,7 @@ static void print_utilization(const json_t *summary, FILE *out)
 {
   static const struct {
     const char *key, *before, *after;
-  } parts[] = {{"accelerator_busy", "", " busy"},
+  } parts[] = {{"accelerator_busy", "", " of accelerator time in iterations"},
                {"mfu", "MFU ", ""},
                {"mbu", "MBU ", ""},
                {"kv_used", "KV cache ", " used"}};
@@ -471,10 +471,14 @@ static void print_coverage(const json_t *summary, FILE *out)
     return;
   const json_t *texts = json_object_get(summary, "outside_of_calibration");
   if (json_array_size(texts) == 0) {
-    fprintf(out, "  calibrated  interpolated: all iterations lie within what step times were fitted on\n");
+    fprintf(out, "  step times  all iterations lie within what the engine's step times were fitted to\n");
     return;
   }
-  fprintf(out, "  calibrated  extrapolated: %.1f %% of the iterations; ", 100 * share);
+  fprintf(out,
+          "  step times  %.1f %% of the iterations lie outside of what the engine's step times were fitted "
+          "to: trust their\n"
+          "              times less; ",
+          100 * share);
   for (size_t i = 0; i < json_array_size(texts); i++)
     fprintf(out, "%s%s", i > 0 ? "; " : "", json_string_value(json_array_get(texts, i)));
   fputc('\n', out);

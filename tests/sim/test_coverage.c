@@ -92,17 +92,20 @@ static void a_run_says_in_one_line_how_far_it_lies_from_what_was_calibrated(void
 {
   g_auto(result) within = run_with(state, "devices=\"h100-sxm\" max-seqs=\"8\" max-context=\"1000\"", 100);
   assert_int_equal(within.code, 0);
-  assert_non_null(strstr(within.out, "  calibrated  interpolated: all iterations lie within"));
+  assert_non_null(strstr(
+      within.out, "  step times  all iterations lie within what the engine's step times were fitted to\n"));
   /* The prompt's iteration decodes nothing; the nine that follow hold more than 1000 tokens of context. */
   g_auto(result) longer = run_with(state, "devices=\"h100-sxm\" max-seqs=\"8\" max-context=\"1000\"", 2000);
   assert_non_null(strstr(longer.out,
-                         "  calibrated  extrapolated: 90.0 % of the iterations; serve: 90.0 % of its "
+                         "  step times  90.0 % of the iterations lie outside of what the engine's step times "
+                         "were fitted to: trust their\n              times less; serve: 90.0 % of its "
                          "iterations have more than 8 sequences or 1000 tokens of context\n"));
   g_auto(result) foreign =
       run_with(state, "devices=\"b200-sxm\" precisions=\"fp8\" max-seqs=\"8\" max-context=\"1000\"", 100);
-  assert_non_null(strstr(foreign.out,
-                         "  calibrated  extrapolated: 100.0 % of the iterations; serve: device h100-sxm "
-                         "(fitted on b200-sxm), weights in bf16 (fitted on fp8)\n"));
+  assert_non_null(strstr(
+      foreign.out, "  step times  100.0 % of the iterations lie outside of what the engine's step times were "
+                   "fitted to: trust their\n              times less; serve: device h100-sxm "
+                   "(fitted on b200-sxm), weights in bf16 (fitted on fp8)\n"));
 }
 
 int main(void)

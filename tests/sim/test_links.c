@@ -128,6 +128,10 @@ static void links_draw_joules_for_what_they_carry(void **state)
   double bytes = number(summary, "network", "kv_bytes"),
          end_s = json_number_value(json_object_get(summary, "simulated_s"));
   assert_true(bytes > 1e9);
+  /* Hosts and networks come with conversion and cooling, which energy.overhead_j is alone. */
+  assert_true(number(energy, "phases", "beside_accelerators_j") >
+              json_number_value(json_object_get(energy, "overhead_j")) +
+                  json_number_value(json_object_get(energy, "host_j")));
   assert_near(number(energy, "phases", "transfer_j"), 2 * 2e-10 * bytes, 1e-9 * bytes * 4e-10);
   /* The share of 32 nodes of the fabric, 405 W each, and those joules. */
   assert_near(number(summary, "energy", "network_j"), 32 * 405 * end_s + 4e-10 * bytes, 1e-6);
