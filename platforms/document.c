@@ -128,7 +128,10 @@ static char *read_text(loading *load, const char *path, const char *from_path, c
 {
   struct stat status;
   if (g_stat(path, &status) != 0) {
-    read_fault(load, path, from_path, from, g_strerror(errno));
+    int code = errno;
+    g_autofree char *why = g_strconcat("cannot be opened: ", g_strerror(code),
+                                       code == ENOENT ? "; name a file that exists" : "", NULL);
+    read_fault(load, path, from_path, from, from != NULL ? g_strerror(code) : why);
     return NULL;
   }
   if (!S_ISREG(status.st_mode)) {

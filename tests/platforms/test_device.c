@@ -31,8 +31,10 @@ static void every_shipped_device_loads_with_sane_numbers(void **state)
                 isnan(device->scale_out_bytes_per_s));
     assert_true(isnan(device->idle_w) || device->idle_w < device->max_w / 4);
     for (int op = 0; op < TW_OP_CLASSES; op++) {
-      assert_true(device->efficiency[op][TW_BF16].compute_peak > 0.2 && device->efficiency[op][TW_BF16].compute_peak <= 1);
-      assert_true(device->efficiency[op][TW_BF16].memory > 0.1 && device->efficiency[op][TW_BF16].memory <= 1);
+      assert_true(device->efficiency[op][TW_BF16].compute_peak > 0.2 &&
+                  device->efficiency[op][TW_BF16].compute_peak <= 1);
+      assert_true(device->efficiency[op][TW_BF16].memory > 0.1 &&
+                  device->efficiency[op][TW_BF16].memory <= 1);
       assert_true(device->efficiency[op][TW_BF16].launch_s < 1e-4);
     }
   }
@@ -76,7 +78,7 @@ static void an_unknown_device_names_the_nearest(void **state)
   assert_null(tw_device_load("./absent.xml", host, faults));
   assert_faults(&files, faults, "s.xml:2: the device \"h100-smx\" is unknown; did you mean \"h100-sxm\"?",
                 "the device \"h100\" is unknown; did you mean \"h100-sxm\"?",
-                "./absent.xml: No such file or directory");
+                "./absent.xml: cannot be opened: No such file or directory; name a file that exists");
 }
 
 static void a_device_may_lie_beside_the_file_that_names_it(void **state)

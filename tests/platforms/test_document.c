@@ -211,8 +211,9 @@ static void what_is_no_regular_file_is_refused(void **state)
   assert_null(tw_document_load(absent, faults));
   assert_null(tw_document_load(fifo, faults));
   assert_null(tw_document_load("/dev/zero", faults));
-  assert_faults(&files, faults, "absent.xml: No such file or directory", "fifo.xml: it is not a regular file",
-                "/dev/zero: it is not a regular file");
+  assert_faults(&files, faults,
+                "absent.xml: cannot be opened: No such file or directory; name a file that exists",
+                "fifo.xml: it is not a regular file", "/dev/zero: it is not a regular file");
 }
 
 static void deep_documents_are_refused(void **state)
