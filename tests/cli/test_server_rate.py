@@ -27,6 +27,7 @@ with tempfile.TemporaryDirectory() as directory:
     command = ["sh", script, "-b", program, "-o", directory, "-t", str(TTFT_S), "-p", str(TPOT_S), scenario, *shorter]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     rows = [line.split() for line in out[1:-1]]
+    assert all(len(cell.replace(".", "")) <= 6 for row in rows for cell in row[:-1]), rows
     held = [float(row[0]) for row in rows if row[-1] == "yes"]
     broke = [float(row[0]) for row in rows if row[-1] == "no"]
     largest = max(held)
@@ -38,4 +39,10 @@ with tempfile.TemporaryDirectory() as directory:
     assert none.returncode == 0 and none.stdout.splitlines()[-1].startswith("largest rate: 0 requests/s"), none.stdout
     bad = subprocess.run(["sh", script, "-b", program, "-o", directory, os.path.join(directory, "none.xml")], capture_output=True, text=True)
     assert bad.returncode == 2 and "none.xml" in bad.stderr, bad
+    # -h explains every option and runs nothing; another letter is a fault that points there.
+    explained = subprocess.run(["sh", script, "-h"], capture_output=True, text=True, cwd=directory)
+    assert explained.returncode == 0 and not os.path.exists(os.path.join(directory, "runs")), explained
+    assert all(f"-{letter}" in explained.stdout for letter in "htpqob"), explained.stdout
+    unknown = subprocess.run(["sh", script, "-x"], capture_output=True, text=True, cwd=directory)
+    assert unknown.returncode == 2 and "-h explains" in unknown.stderr, unknown
     print(f"{largest:g} requests/s in {len(rows)} runs")
