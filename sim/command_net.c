@@ -100,14 +100,26 @@ static gboolean find_algorithm(const char *name, const tw_pattern *pattern, cons
                             name);
 }
 
-static void print_row(const net_values *values, const tw_pattern *pattern, int n, double bytes,
-                      const tw_net_way *way)
+/* In-switch reduction ends at the switch of a domain: trees connect domains. Its kernel has its name. */
+static void print_method(const tw_net_way *way, const tw_group *group)
+{
+  const char *algorithm = tw_algorithm_names[way->method->algorithm], *kernel = tw_kernel_names[way->kernel];
+  gboolean trees = way->method->algorithm == TW_ALGORITHM_IN_SWITCH && tw_group_domains(group) > 1;
+  printf("%s%s%s%s\n", algorithm, trees ? " with trees between domains" : "",
+         g_str_equal(algorithm, kernel) ? "" : ", ", g_str_equal(algorithm, kernel) ? "" : kernel);
+}
+
+static void print_row(const net_values *values, const tw_pattern *pattern, const tw_group *group,
+                      double bytes, const tw_net_way *way)
 {
   double time_s = tw_net_time_s(way, bytes);
-  double algorithm = time_s > 0 ? bytes / time_s * 1e-9 : 0, bus = algorithm * pattern->bus_factor(n);
-  const char *format = values->csv ? "%.0f,%.3f,%.3f,%.3f,%s,%s\n" : "%14.0f %14.2f %14.2f %14.2f  %s %s\n";
-  printf(format, bytes, time_s * 1e6, algorithm, bus, tw_algorithm_names[way->method->algorithm],
-         tw_kernel_names[way->kernel]);
+  double algorithm = time_s > 0 ? bytes / time_s * 1e-9 : 0, bus = algorithm * pattern->bus_factor(group->n);
+  const char *format = values->csv ? "%.0f,%.3f,%.3f,%.3f," : "%14.0f %14.2f %14.2f %14.2f  ";
+  printf(format, bytes, time_s * 1e6, algorithm, bus);
+  if (values->csv)
+    printf("%s,%s\n", tw_algorithm_names[way->method->algorithm], tw_kernel_names[way->kernel]);
+  else
+    print_method(way, group);
 }
 
 static gboolean measure_sizes(const net_values *values, const tw_platform *platform,
@@ -120,7 +132,7 @@ static gboolean measure_sizes(const net_values *values, const tw_platform *platf
     g_array_append_val(sizes, bytes);
   g_autoptr(GPtrArray) chosen = tw_net_measure(platform, ranks, ways, sizes, error);
   for (guint i = 0; chosen != NULL && i < sizes->len; i++)
-    print_row(values, pattern, ranks->group.n, g_array_index(sizes, double, i), chosen->pdata[i]);
+    print_row(values, pattern, &ranks->group, g_array_index(sizes, double, i), chosen->pdata[i]);
   return chosen != NULL;
 }
 

@@ -39,6 +39,24 @@ static void the_switch_reduces_in_two_steps(void **state)
   assert_near(time_us(&site, "all-reduce", 8, 800e6, "in-switch"), 1000 + 2, 1e-2);
 }
 
+static void the_method_is_named_once_and_says_what_connects_domains(void **state)
+{
+  (void)state;
+  static const struct {
+    test_site site;
+    const char *algorithm, *ending;
+  } rows[] = {{{1, 8, 400, NULL}, "in-switch", "  in-switch\n"},
+              {{2, 4, 200, NULL}, "in-switch", "  in-switch with trees between domains\n"},
+              {{2, 4, 200, NULL}, "ring", "  ring, "}};
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autofree char *path = test_site_write(&rows[i].site);
+    const char *arguments[] = {"net", path, "-p", "all-reduce", "-s", "1MB", "-a", rows[i].algorithm, NULL};
+    g_autofree char *out = test_program(arguments, 0, NULL);
+    g_unlink(path);
+    assert_non_null(strstr(out, rows[i].ending));
+  }
+}
+
 static void over_domains_all_nics_work_at_once(void **state)
 {
   (void)state;
@@ -137,6 +155,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_all_reduce_costs_what_the_ring_formula_says),
       cmocka_unit_test(the_switch_reduces_in_two_steps),
+      cmocka_unit_test(the_method_is_named_once_and_says_what_connects_domains),
       cmocka_unit_test(over_domains_all_nics_work_at_once),
       cmocka_unit_test(the_automatic_choice_is_the_fastest),
       cmocka_unit_test(an_all_to_all_over_two_racks_is_bound_by_the_up_link),
