@@ -33,7 +33,8 @@ static void print_picture(const tw_profile *profile)
 static void print_sessions(const tw_profile_facts *facts)
 {
   if (facts->sessions > 0)
-    printf("sessions  %" G_GUINT64_FORMAT ", of %.3g requests on average and %" G_GUINT64_FORMAT " at most\n",
+    printf("sessions  %" G_GUINT64_FORMAT " or clients, of %.3g requests on average and %" G_GUINT64_FORMAT
+           " at most\n",
            facts->sessions, (double)facts->session_requests / (double)facts->sessions, facts->most_turns);
 }
 

@@ -98,13 +98,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(print_options, clear_print_options)
     "format", 'f', 0, G_OPTION_ARG_STRING, OPTION(format),                                                   \
         "CSV, a JSON object a line, or a table for people", "csv|jsonl|table"                                \
   }
-static const GOptionEntry cat_options[] = {
-    {"from", 0, 0, G_OPTION_ARG_STRING, OPTION(from), "Rows of this time or later (seconds, or 90min, 2h)",
-     "TIME"},
-    {"to", 0, 0, G_OPTION_ARG_STRING, OPTION(to), "Rows before this time", "TIME"},
-    COLUMNS_OPTION,
-    FORMAT_OPTION,
-    G_OPTION_ENTRY_NULL};
+static const GOptionEntry cat_options[] = {{"from", 0, 0, G_OPTION_ARG_STRING, OPTION(from),
+                                            "Rows whose completion_s (requests), end_s (segments) or start_s "
+                                            "(others) is this or later: seconds, or 90min",
+                                            "TIME"},
+                                           {"to", 0, 0, G_OPTION_ARG_STRING, OPTION(to),
+                                            "Rows whose completion_s, end_s or start_s is before this",
+                                            "TIME"},
+                                           COLUMNS_OPTION,
+                                           FORMAT_OPTION,
+                                           G_OPTION_ENTRY_NULL};
 static const GOptionEntry head_options[] = {
     {"rows", 'n', 0, G_OPTION_ARG_INT64, OPTION(rows), "So many rows (10)", "N"},
     COLUMNS_OPTION,

@@ -1,6 +1,5 @@
 /* `tokenworks sweep`: one scenario at every point of a grid, a process each. */
 #include "analysis/log_print.h"
-#include "analysis/metric.h"
 #include "analysis/run_group.h"
 #include "analysis/run_summary.h"
 #include "platforms/fault.h"

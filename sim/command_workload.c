@@ -467,7 +467,7 @@ static const tw_command actions[] = {
     },
     {
         .name = "workload describe",
-        .summary = "picture a trace: rates, lengths, sessions, shared prefixes",
+        .summary = "picture a trace: rates, lengths, sessions or clients, shared prefixes",
         .usage = "TRACE",
         .description =
             "Reads a whole trace, or the part that the options choose, and prints what it asks for.",
@@ -482,9 +482,9 @@ const tw_command tw_workload_command = {
     .name = "workload",
     .summary = "draw, convert or describe a trace of requests",
     .usage = "generate|convert|describe",
-    .description = "generate  draws a trace: Poisson arrivals with independent lengths\n"
+    .description = "generate  draws a trace, as a generator file, a preset or its options say\n"
                    "convert   writes any trace, or a part of it, in the native format\n"
-                   "describe  prints rates, lengths, sessions and shared prefixes of a trace\n\n"
+                   "describe  prints rates, lengths, sessions or clients, and shared prefixes of a trace\n\n"
                    "`tokenworks workload ACTION --help` explains each.",
     .example = "tokenworks workload describe workloads/traces/azure-conv-2023.csv.gz",
     .run = tw_command_run_action,
