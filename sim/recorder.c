@@ -23,6 +23,7 @@ struct tw_recorder {
   tw_log *log;
   tw_class_record all; /* of the requests of every class */
   GPtrArray *classes;  /* of tw_class_record */
+  GArray *rejections;  /* of tw_rejections */
   GQueue pending;      /* outcomes that the drain may still cut off, in the order of ending */
 };
 
@@ -54,6 +55,7 @@ tw_recorder *tw_recorder_new(const tw_scenario *scenario, tw_log *log)
   recorder->log = log;
   open_record(&recorder->all, NULL, tw_scenario_slo(scenario, NULL));
   recorder->classes = g_ptr_array_new_with_free_func(free_record);
+  recorder->rejections = g_array_new(FALSE, FALSE, sizeof(tw_rejections));
   g_queue_init(&recorder->pending);
   return recorder;
 }
@@ -64,6 +66,7 @@ void tw_recorder_free(tw_recorder *recorder)
     return;
   clear_record(&recorder->all);
   g_ptr_array_unref(recorder->classes);
+  g_array_unref(recorder->rejections);
   g_queue_clear_full(&recorder->pending, g_free);
   g_free(recorder);
 }
@@ -249,12 +252,29 @@ static void add_totals(tw_request_totals *totals, const tw_sequence *sequence, t
   totals->joules += joules;
 }
 
+static void add_rejection(GArray *rejections, const char *reason)
+{
+  guint i = 0;
+  while (i < rejections->len && !g_str_equal(g_array_index(rejections, tw_rejections, i).reason, reason))
+    i++;
+  if (i == rejections->len)
+    g_array_append_val(rejections, ((tw_rejections){reason, 0}));
+  g_array_index(rejections, tw_rejections, i).requests++;
+}
+
+const GArray *tw_recorder_rejections(const tw_recorder *recorder)
+{
+  return recorder->rejections;
+}
+
 void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                        const char *reason, double now_s)
 {
   double joules = joules_of(recorder, sequence);
   tw_class_record *class = record_of(recorder, sequence->request.class);
   add_totals(&recorder->all.totals, sequence, ending, joules);
+  if (ending == TW_REJECTED && reason != NULL)
+    add_rejection(recorder->rejections, reason);
   if (class != NULL) {
     class->totals.arrived++;
     add_totals(&class->totals, sequence, ending, joules);

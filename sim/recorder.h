@@ -50,6 +50,12 @@ typedef struct tw_class_record {
   tw_histogram *latencies[TW_LATENCY_KINDS];
 } tw_class_record;
 
+/* So many requests were rejected for one reason. */
+typedef struct tw_rejections {
+  const char *reason; /* static */
+  guint64 requests;
+} tw_rejections;
+
 typedef struct tw_recorder tw_recorder;
 
 /* `log` may be NULL: statistics alone. Both are borrowed. */
@@ -61,6 +67,8 @@ void tw_recorder_arrived(tw_recorder *recorder);
 /* A sequence has ended at `now_s`. `reason` says why it was not completed, NULL if it was. */
 void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                        const char *reason, double now_s);
+/* An array of tw_rejections, in the order in which the reasons were met first. Borrowed. */
+const GArray *tw_recorder_rejections(const tw_recorder *recorder);
 /* The run has ended: closes the measurement window. */
 void tw_recorder_close(tw_recorder *recorder, double end_s);
 

@@ -44,6 +44,20 @@ static json_t *requests(const tw_request_totals *totals)
   return object;
 }
 
+/* [{"reason", "requests"}] of the rejected ones. */
+static json_t *rejections(const GArray *found)
+{
+  json_t *array = json_array();
+  for (guint i = 0; i < found->len; i++) {
+    const tw_rejections *row = &g_array_index(found, tw_rejections, i);
+    json_t *object = json_object();
+    json_object_set_new(object, "reason", json_string(row->reason));
+    set_count(object, "requests", row->requests);
+    json_array_append_new(array, object);
+  }
+  return array;
+}
+
 static json_t *tokens(const tw_scenario *scenario, const tw_request_totals *totals)
 {
   json_t *object = json_object();
@@ -337,6 +351,8 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   set_count(summary, "engines", (guint64)scenario->n_engines);
   set_real(summary, "accelerators", sums.accelerators);
   json_object_set_new(summary, "requests", requests(tw_recorder_totals(recorder)));
+  if (tw_recorder_rejections(recorder)->len > 0)
+    json_object_set_new(summary, "rejections", rejections(tw_recorder_rejections(recorder)));
   json_object_set_new(summary, "tokens", tokens(scenario, tw_recorder_totals(recorder)));
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     json_object_set_new(summary, tw_latency_names[i], latency(tw_recorder_latency(recorder, (tw_latency)i)));
@@ -511,6 +527,11 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
     if (n > 0)
       fprintf(out, ", %.0f %s", n, tw_ending_names[i]);
   }
+  const json_t *rejected = json_object_get(summary, "rejections"), *row;
+  size_t at;
+  json_array_foreach(rejected, at, row)
+      fprintf(out, "\n  rejected  %10.0f because %s", number(row, NULL, "requests"),
+              json_string_value(json_object_get(row, "reason")));
   if (json_object_get(summary, "sessions") != NULL)
     fprintf(out, "\n  sessions  %10.0f started, %.0f completed, %.0f broken off",
             number(summary, "sessions", "started"), number(summary, "sessions", "completed"),

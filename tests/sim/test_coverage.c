@@ -108,6 +108,25 @@ static void a_run_says_in_one_line_how_far_it_lies_from_what_was_calibrated(void
                    "(fitted on b200-sxm), weights in bf16 (fitted on fp8)\n"));
 }
 
+/* Llama 3.1 takes 131,072 tokens of context. */
+static void a_run_says_why_requests_were_rejected(void **state)
+{
+  g_auto(result) r = run_with(state, "devices=\"h100-sxm\" max-seqs=\"8\" max-context=\"1000\"", 200000);
+  assert_int_equal(r.code, 0);
+  assert_non_null(strstr(r.out, "1 arrived, 1 rejected\n"
+                                "  rejected           1 because prompt and output exceed max-model-len\n"));
+  g_autofree char *path = g_build_filename(*state, "run", "summary.json", NULL), *text = NULL;
+  assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  g_autoptr(GRegex) row =
+      g_regex_new("\"rejections\": \\[\\s*\\{\\s*\"reason\": \"prompt and output exceed max-model-len\",\\s*"
+                  "\"requests\": 1\\s*\\}\\s*\\]",
+                  0, 0, NULL);
+  assert_true(g_regex_match(row, text, 0, NULL));
+  /* Where none is, nothing is said of it. */
+  g_auto(result) none = run_with(state, "devices=\"h100-sxm\" max-seqs=\"8\" max-context=\"1000\"", 100);
+  assert_null(strstr(none.out, "rejected"));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -115,6 +134,7 @@ int main(void)
       cmocka_unit_test(each_thing_outside_is_named_with_what_was_fitted),
       cmocka_unit_test(a_table_of_step_times_was_not_fitted),
       cmocka_unit_test(a_run_says_in_one_line_how_far_it_lies_from_what_was_calibrated),
+      cmocka_unit_test(a_run_says_why_requests_were_rejected),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -12,8 +12,8 @@ static tw_scenario *scenario_new(void)
 
 /* A request that arrived, was scheduled a second later, emitted its first token a second after that and, in
  * equal steps, the last at `end_s`. */
-static void end_of_class(tw_recorder *recorder, const char *class, double arrival_s, double end_s, gint32 output,
-                         tw_ending ending)
+static void end_of_class(tw_recorder *recorder, const char *class, double arrival_s, double end_s,
+                         gint32 output, tw_ending ending)
 {
   tw_request request = {.arrival_s = arrival_s, .prompt_tokens = 10, .answer_tokens = output, .class = class};
   tw_sequence *sequence = tw_sequence_new(&request);
@@ -78,8 +78,8 @@ static const tw_class_record *class_named(const tw_recorder *recorder, const cha
   return NULL;
 }
 
-/* E2E within 5 s for all but "batch", which may take 100 s. Of none: 4 s, in time, and 6 s, late, ended before
- * and after the first class was met. Of batch: 50 s, in time, and 200 s, late. */
+/* E2E within 5 s for all but "batch", which may take 100 s. Of none: 4 s, in time, and 6 s, late, ended
+ * before and after the first class was met. Of batch: 50 s, in time, and 200 s, late. */
 static void classes_have_their_own_slo_and_statistics(void **state)
 {
   (void)state;
@@ -137,6 +137,10 @@ static void requests_that_did_not_complete_miss_the_slo(void **state)
   assert_int_equal(totals->endings[TW_COMPLETED], 2);
   assert_int_equal(totals->endings[TW_REJECTED], 1);
   assert_int_equal(totals->endings[TW_UNFINISHED], 1);
+  const GArray *rejections = tw_recorder_rejections(recorder); /* without the unfinished one's reason */
+  assert_int_equal(rejections->len, 1);
+  assert_string_equal(g_array_index(rejections, tw_rejections, 0).reason, "for the test");
+  assert_int_equal(g_array_index(rejections, tw_rejections, 0).requests, 1);
   assert_int_equal(totals->answer_tokens, 3 + 3 + 1);
   test_scenario_free(scenario);
 }
