@@ -97,6 +97,14 @@ static tw_verdict judge(const tw_difference *d, tw_better better)
   return (d->difference > 0) == (better == TW_BETTER_HIGHER) ? TW_VERDICT_BETTER : TW_VERDICT_WORSE;
 }
 
+/* More from each accelerator is no gain by itself where there are fewer of them, nor less a loss. */
+static gboolean is_per_other_accelerators(const tw_comparison *comparison, const char *metric, guint group)
+{
+  double base = tw_run_group_sample(comparison->groups->pdata[0], "accelerators").mean,
+         other = tw_run_group_sample(comparison->groups->pdata[group], "accelerators").mean;
+  return g_str_has_suffix(metric, "_per_accelerator") && !isnan(base) && !isnan(other) && base != other;
+}
+
 tw_difference tw_comparison_get(const tw_comparison *comparison, const char *metric, guint group)
 {
   tw_sample base = tw_run_group_sample(comparison->groups->pdata[0], metric);
@@ -108,7 +116,8 @@ tw_difference tw_comparison_get(const tw_comparison *comparison, const char *met
   d.difference = d.value.mean - base.mean;
   d.relative = d.difference == 0 ? 0 : d.difference / fabs(base.mean);
   d.p = tw_welch_p(&base, &d.value);
-  d.verdict = judge(&d, known != NULL ? known->better : TW_BETTER_NEITHER);
+  gboolean neutral = known == NULL || is_per_other_accelerators(comparison, metric, group);
+  d.verdict = judge(&d, neutral ? TW_BETTER_NEITHER : known->better);
   return d;
 }
 

@@ -15,7 +15,8 @@ typedef enum {
   TW_VERDICT_CHANCE,
   TW_VERDICT_BETTER,
   TW_VERDICT_WORSE,
-  TW_VERDICT_OTHER, /* differs, but no direction of its metric is better */
+  TW_VERDICT_OTHER, /* differs, but no direction of its metric is better, or it is per accelerator of other
+                       numbers */
   TW_VERDICTS
 } tw_verdict;
 extern const char *const tw_verdict_names[TW_VERDICTS];

@@ -7,6 +7,10 @@
   "{\"partial\": false, \"requests\": {\"arrived\": 100, \"rejected\": 0}, \"ttft_s\": {\"p50\": 0.5, "      \
   "\"p99\": " ttft "}, \"throughput\": {\"output_tokens_per_s\": " tokens_per_s "}, \"mystery\": 7}"
 
+#define EACH(accelerators, tokens_per_s)                                                                     \
+  "{\"partial\": false, \"accelerators\": " accelerators                                                     \
+  ", \"throughput\": {\"output_tokens_per_s_per_accelerator\": " tokens_per_s "}}"
+
 static int given_runs(void **state)
 {
   if (make_scratch(state) != 0)
@@ -27,6 +31,9 @@ static int given_runs(void **state)
   given_run(state, "mixed/2", OTHER, 2, SUMMARY("2", "3010"));
   given_run(state, "same/1", SCENARIO("1"), 1, SUMMARY("2", "3010"));
   given_run(state, "same/2", SCENARIO("1"), 1, SUMMARY("2", "3010"));
+  given_run(state, "four", OTHER, 1, EACH("4", "1000"));
+  given_run(state, "two", OTHER, 1, EACH("2", "1500"));
+  given_run(state, "faster", OTHER, 1, EACH("2", "1800"));
   given_run(state, "broken", OTHER, 1, "{\"ttft_s\": ");
   given_file(state, "empty/file", "");
   return 0;
@@ -43,6 +50,13 @@ static void two_runs_show_differences_with_signs_and_verdicts(void **state)
          "ttft_s.p99                         1   1.2  +0.2  +20.0  worse\n"
          "throughput.output_tokens_per_s  1000  1100  +100  +10.0  better\n",
          "");
+}
+
+/* Two accelerators that give 3,000 in all are not better than four that give 4,000. */
+static void what_each_accelerator_gives_is_judged_between_as_many_alone(void **state)
+{
+  expect(state, "compare $/four $/two -m throughput.*", 0, "  1000  1500  +500  +50.0  differs\n", "");
+  expect(state, "compare $/two $/faster -m throughput.*", 0, "  1500  1800  +300  +20.0  better\n", "");
 }
 
 static void metrics_that_no_table_knows_show_with_all(void **state)
@@ -163,6 +177,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(two_runs_show_differences_with_signs_and_verdicts),
+      cmocka_unit_test(what_each_accelerator_gives_is_judged_between_as_many_alone),
       cmocka_unit_test(metrics_that_no_table_knows_show_with_all),
       cmocka_unit_test(a_value_that_is_missing_is_a_dash),
       cmocka_unit_test(groups_of_seeds_have_their_significance),
