@@ -1,65 +1,23 @@
 /* The data sets: how the rows of each become cases. */
 #include "platforms/units.h"
 #include "tests/validation/case.h"
-#include "workloads/csv.h"
+#include "tests/validation/table.h"
 
 #include <math.h>
 #include <string.h>
 
 /* ---- Rows ---- */
 
-/* A table that is read row by row, with the first fault kept. */
-typedef struct table {
-  tw_input *input;
-  tw_csv *csv;
-  GError **error;
-  gboolean good;
-} table;
-
-static gboolean table_open(table *t, const char *directory, const char *file, const tw_csv_column *columns,
-                           GError **error)
+static gboolean open_in(table *t, const char *directory, const char *file, const tw_csv_column *columns,
+                        GError **error)
 {
   g_autofree char *path = g_build_filename(directory, file, NULL);
-  *t = (table){.error = error};
-  t->input = tw_input_open(path, error);
-  t->csv = t->input != NULL ? tw_csv_open(t->input, columns, error) : NULL;
-  t->good = t->csv != NULL;
-  return t->good;
-}
-
-static gboolean table_next(table *t)
-{
-  GError *problem = NULL;
-  if (t->good && tw_csv_next(t->csv, &problem))
-    return TRUE;
-  if (problem != NULL) {
-    g_propagate_error(t->error, problem);
-    t->good = FALSE;
-  }
-  return FALSE;
-}
-
-static gboolean table_close(table *t)
-{
-  tw_csv_free(t->csv);
-  tw_input_free(t->input);
-  return t->good;
-}
-
-/* NAN where the field is empty. */
-static double number(table *t, int column)
-{
-  const char *text = tw_csv_text(t->csv, column);
-  double value = NAN;
-  if (*text != '\0' && !tw_number_parse(text, &value) && t->good)
-    t->good = tw_input_fault(t->input, t->error, "%s is \"%s\"; expected a number",
-                             tw_csv_name(t->csv, column), text);
-  return value;
+  return table_open(t, path, columns, TRUE, error);
 }
 
 static int whole(table *t, int column)
 {
-  double value = number(t, column);
+  double value = table_number(t, column);
   return isnan(value) ? 0 : (int)value;
 }
 
@@ -215,7 +173,7 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
   static const word_pair engines[] = {
       {"vllm", "vllm-0.12"}, {"sglang", "sglang"}, {"trtllm", "tensorrt-llm"}, {NULL, NULL}};
   table t;
-  if (!table_open(&t, directory, set->file, columns, error))
+  if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
     int isl = whole(&t, ISL), osl = whole(&t, OSL), concurrency = whole(&t, CONCURRENCY);
@@ -239,7 +197,8 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
                .max_len = isl + osl + 16};
     if (g_str_equal(tw_csv_text(t.csv, VERSION), "1.0.0rc3"))
       s.engine = "tensorrt-llm-1.0";
-    /* All of gpt-oss-120b with vLLM is one sweep, of which some rows say 0.18: it schedules asynchronously. */
+    /* All of gpt-oss-120b with vLLM is one sweep, of which some rows say 0.18: it schedules asynchronously.
+     */
     if (g_str_equal(s.engine, "vllm-0.12") && g_str_equal(s.model, "gpt-oss-120b"))
       s.engine = "vllm";
     if (g_str_equal(s.engine, "sglang"))
@@ -248,8 +207,8 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
     g_autofree char *workload = closed_loop(concurrency, 10, isl, osl, g_str_equal(s.device, "h200-sxm"));
     validation_case *item = new_case(set, &s, workload);
     item->label = g_strdup_printf("%s %d/%d c%d", s.weights, isl, osl, concurrency);
-    item->measured[CASE_TTFT] = number(&t, TTFT) * 1e-3;
-    item->measured[CASE_TPOT] = number(&t, TPOT) * 1e-3;
+    item->measured[CASE_TTFT] = table_number(&t, TTFT) * 1e-3;
+    item->measured[CASE_TPOT] = table_number(&t, TPOT) * 1e-3;
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -265,13 +224,13 @@ static gboolean read_mlperf(const validation_set *set, const char *directory, GP
       {"submitter", FALSE},    {"model", FALSE},         {"accelerator", FALSE},  {"accel_per_node", FALSE},
       {"weight_dtype", FALSE}, {"samples_per_s", FALSE}, {"tokens_per_s", FALSE}, {NULL, FALSE}};
   table t;
-  if (!table_open(&t, directory, set->file, columns, error))
+  if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
     const char *model = translate(models, tw_csv_text(t.csv, MODEL));
     if (model == NULL) /* the 99.9 rows repeat the 99 ones */
       continue;
-    double tokens = number(&t, TOKENS), answer = tokens / number(&t, SAMPLES);
+    double tokens = table_number(&t, TOKENS), answer = tokens / table_number(&t, SAMPLES);
     setup s = {.model = model,
                .device = translate(devices, tw_csv_text(t.csv, ACCELERATOR)),
                .engine = "tensorrt-llm",
@@ -312,7 +271,7 @@ static gboolean read_saturation(const validation_set *set, const char *directory
                                           {NULL, FALSE}};
   enum { REQUESTS = 3000 };
   table t;
-  if (!table_open(&t, directory, set->file, columns, error))
+  if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
     const char *model = translate(models, tw_csv_text(t.csv, MODEL)),
@@ -340,7 +299,7 @@ static gboolean read_saturation(const validation_set *set, const char *directory
     g_autofree char *workload = closed_loop(REQUESTS, 1, isl, osl, FALSE);
     validation_case *item = new_case(set, &s, workload);
     item->label = g_strdup_printf("%d/%d", isl, osl);
-    item->measured[CASE_THROUGHPUT] = number(&t, TOKENS);
+    item->measured[CASE_THROUGHPUT] = table_number(&t, TOKENS);
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -362,7 +321,7 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
                                           {"median_itl_ms", FALSE},
                                           {NULL, FALSE}};
   table t;
-  if (!table_open(&t, directory, set->file, columns, error))
+  if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
     int batch = whole(&t, BATCH), gpus = whole(&t, GPUS), tp = whole(&t, TP), ep = MAX(whole(&t, EP), 1);
@@ -382,11 +341,11 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
     g_autofree char *workload = g_strdup_printf(
         "<closed-loop concurrency=\"%d\" requests=\"%d\"><prompt law=\"exponential\" mean=\"200\" "
         "max=\"4000\"/><answer law=\"exponential\" mean=\"%.0f\" max=\"8000\"/></closed-loop>",
-        batch, MAX(batch * 4, 100), number(&t, OUTPUT));
+        batch, MAX(batch * 4, 100), table_number(&t, OUTPUT));
     validation_case *item = new_case(set, &s, workload);
     item->label = g_strdup_printf("batch %d", batch);
-    item->measured[CASE_TPOT] = number(&t, ITL) * 1e-3;
-    item->measured[CASE_WATTS] = number(&t, WATTS) / gpus;
+    item->measured[CASE_TPOT] = table_number(&t, ITL) * 1e-3;
+    item->measured[CASE_WATTS] = table_number(&t, WATTS) / gpus;
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -402,7 +361,7 @@ static gboolean read_splitwise(const validation_set *set, const char *directory,
       {"prompt_size", FALSE}, {"batch_size", FALSE}, {"token_size", FALSE},
       {"prompt_time", FALSE}, {"token_time", FALSE}, {NULL, FALSE}};
   table t;
-  if (!table_open(&t, directory, set->file, columns, error))
+  if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   g_autofree char *last = NULL;
   while (table_next(&t)) {
@@ -437,8 +396,8 @@ static gboolean read_splitwise(const validation_set *set, const char *directory,
     }
     g_free(last);
     last = g_steal_pointer(&key);
-    item->measured[CASE_TTFT] = number(&t, PROMPT_MS) * 1e-3;
-    item->measured[CASE_TPOT] = number(&t, TOKEN_MS) * 1e-3;
+    item->measured[CASE_TTFT] = table_number(&t, PROMPT_MS) * 1e-3;
+    item->measured[CASE_TPOT] = table_number(&t, TOKEN_MS) * 1e-3;
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -457,7 +416,7 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
   static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,   1,    1,      1,   1,
                           "bf16",         NULL,           "bf16", 128, 2048, 131072, NULL};
   table t;
-  if (!table_open(&t, directory, set->file, columns, error))
+  if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   g_autofree char *workload =
       g_strdup_printf("<trace format=\"tokenworks\" file=\"%s/%s\"/>", directory, set->file);
@@ -465,9 +424,10 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
   item->label = g_strdup("300 requests");
   double n = 0, ttft = 0, tpot = 0, e2e = 0;
   for (; table_next(&t); n++) {
-    double arrival = number(&t, ARRIVAL), first = number(&t, FIRST), last = number(&t, LAST);
+    double arrival = table_number(&t, ARRIVAL), first = table_number(&t, FIRST),
+           last = table_number(&t, LAST);
     ttft += first - arrival;
-    tpot += (last - first) / (number(&t, ANSWER) - 1);
+    tpot += (last - first) / (table_number(&t, ANSWER) - 1);
     e2e += last - arrival;
   }
   item->measured[CASE_TTFT] = ttft / n;

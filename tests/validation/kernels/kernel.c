@@ -1,7 +1,6 @@
 #include "tests/validation/kernels/kernel.h"
 
-#include "platforms/units.h"
-#include "workloads/csv.h"
+#include "tests/validation/table.h"
 
 #include <math.h>
 #include <string.h>
@@ -36,50 +35,6 @@ double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, 
 /* ---- Rows ---- */
 
 enum { FIELDS = 16 };
-
-typedef struct table {
-  tw_input *input;
-  tw_csv *csv;
-  GError **error;
-  gboolean good;
-} table;
-
-static gboolean table_open(table *t, const char *path, const tw_csv_column *columns, GError **error)
-{
-  *t = (table){.error = error};
-  t->input = tw_input_open(path, error);
-  t->csv = t->input != NULL ? tw_csv_open(t->input, columns, error) : NULL;
-  return t->good = t->csv != NULL;
-}
-
-static gboolean table_next(table *t)
-{
-  GError *problem = NULL;
-  if (t->good && tw_csv_next(t->csv, &problem))
-    return TRUE;
-  if (problem != NULL) {
-    g_propagate_error(t->error, problem);
-    t->good = FALSE;
-  }
-  return FALSE;
-}
-
-static gboolean table_close(table *t)
-{
-  tw_csv_free(t->csv);
-  tw_input_free(t->input);
-  return t->good;
-}
-
-static double number(table *t, int column)
-{
-  const char *text = tw_csv_text(t->csv, column);
-  double value = NAN;
-  if (!tw_number_parse(text, &value) && t->good)
-    t->good = tw_input_fault(t->input, t->error, "%s is \"%s\"; expected a number",
-                             tw_csv_name(t->csv, column), text);
-  return value;
-}
 
 typedef struct dtype {
   const char *name;
@@ -125,11 +80,12 @@ static gboolean read_gemm(const char *path, const kernel_context *context, kerne
                                           {"k", FALSE},          {"latency", FALSE}, {NULL, FALSE}};
   (void)context;
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
     int precision = precision_of(gemm_dtypes, tw_csv_text(t.csv, DTYPE));
-    double m = number(&t, M), n = number(&t, N), k = number(&t, K), seconds = number(&t, LATENCY) * 1e-3;
+    double m = table_number(&t, M), n = table_number(&t, N), k = table_number(&t, K),
+           seconds = table_number(&t, LATENCY) * 1e-3;
     /* Where most of the work of the models in the catalogue is; smaller ones run less of the device. */
     if (precision < 0 || n * k < 16e6 || m > 16384 || k > 32768)
       continue;
@@ -152,22 +108,23 @@ static gboolean read_gqa(const char *path, kernel_group *group, gboolean generat
                                           {"latency", FALSE},    {"step", TRUE},
                                           {NULL, FALSE}};
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
     int precision = precision_of(kv_dtypes, tw_csv_text(t.csv, KV));
     /* Over a KV cache in fp8, prompts are computed in fp8; decoding does not tell. */
     if (precision < 0 || (!generation && !g_str_equal(tw_csv_text(t.csv, ATTENTION), tw_csv_text(t.csv, KV))))
       continue;
-    double batch = number(&t, BATCH), isl = number(&t, ISL), heads = number(&t, HEADS),
-           kv_heads = number(&t, KV_HEADS), dim = number(&t, DIM), seconds = number(&t, LATENCY) * 1e-3;
+    double batch = table_number(&t, BATCH), isl = table_number(&t, ISL), heads = table_number(&t, HEADS),
+           kv_heads = table_number(&t, KV_HEADS), dim = table_number(&t, DIM),
+           seconds = table_number(&t, LATENCY) * 1e-3;
     double group_size = heads / kv_heads;
-    if (number(&t, WINDOW) != 0 || dim > 128 || kv_heads > 8 || group_size < 4 || group_size > 16)
+    if (table_number(&t, WINDOW) != 0 || dim > 128 || kv_heads > 8 || group_size < 4 || group_size > 16)
       continue;
     double kv_bytes = 2 * kv_heads * dim * tw_precision_bytes((tw_precision)precision);
     kernel k = {.launches = 1, .seconds = seconds};
     if (generation) {
-      double context = isl + number(&t, STEP);
+      double context = isl + table_number(&t, STEP);
       if (context < 128 || context > 40000 || batch * context > 4e6)
         continue;
       k.flops = 4 * batch * context * heads * dim;
@@ -229,15 +186,15 @@ static gboolean read_mla(const char *path, const kernel_context *context, kernel
   (void)context;
   g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(mla_row));
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
     mla_row r = {precision_of(kv_dtypes, tw_csv_text(t.csv, KV)),
                  precision_of(mla_gemm_dtypes, tw_csv_text(t.csv, GEMM)),
-                 number(&t, HEADS),
-                 number(&t, BATCH),
-                 number(&t, ISL) + number(&t, STEP),
-                 number(&t, LATENCY) * 1e-3};
+                 table_number(&t, HEADS),
+                 table_number(&t, BATCH),
+                 table_number(&t, ISL) + table_number(&t, STEP),
+                 table_number(&t, LATENCY) * 1e-3};
     if (r.kv >= 0 && r.gemm >= 0 && r.heads >= 16 && r.batch >= 8 && r.context >= 1024)
       g_array_append_val(rows, r);
   }
@@ -282,7 +239,7 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
       {"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {"w4a16_mxfp4", TW_FP4}, {NULL, TW_BF16}};
   const dtype *dtypes = isfinite(context->device->flops[TW_FP4]) ? blackwell : hopper;
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
     int precision = precision_of(dtypes, tw_csv_text(t.csv, DTYPE));
@@ -290,14 +247,15 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
     if (precision < 0 || strstr(source, "nongated") != NULL || strstr(source, "min_latency") != NULL ||
         !g_str_equal(tw_csv_text(t.csv, DISTRIBUTION), "power_law_1.01"))
       continue;
-    double tokens = number(&t, TOKENS), hidden = number(&t, HIDDEN), topk = number(&t, TOPK),
-           experts = number(&t, EXPERTS), ep = number(&t, EP), inter = number(&t, INTER) / number(&t, TP);
+    double tokens = table_number(&t, TOKENS), hidden = table_number(&t, HIDDEN),
+           topk = table_number(&t, TOPK), experts = table_number(&t, EXPERTS), ep = table_number(&t, EP),
+           inter = table_number(&t, INTER) / table_number(&t, TP);
     if (inter < 256 || hidden < 2048 || tokens > 8192)
       continue;
     double touched = fmax(experts * -expm1(tokens * log1p(-topk / experts)), topk);
     keep(group, TW_OP_EXPERTS, precision,
          expert_layer(3 * hidden * inter, touched / ep, tokens * topk / ep, tokens, (tw_precision)precision,
-                      number(&t, LATENCY) * 1e-3));
+                      table_number(&t, LATENCY) * 1e-3));
   }
   return table_close(&t);
 }
@@ -333,11 +291,11 @@ static gboolean read_dense(const char *path, const kernel_context *context, kern
   } others[] = {{"layernorm", 2}, {"act_fn", 1}, {"rotary_emb", 1}, {"qk_norm", 1}};
   g_autoptr(GHashTable) sums = g_hash_table_new_full(g_int_hash, g_int_equal, g_free, g_free);
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
     const char *layer = tw_csv_text(t.csv, LAYER);
-    double tokens = number(&t, TOKENS), seconds = number(&t, TIME) * 1e-6;
+    double tokens = table_number(&t, TOKENS), seconds = table_number(&t, TIME) * 1e-6;
     for (guint i = 0; i < G_N_ELEMENTS(products); i++)
       if (g_str_equal(products[i].layer, layer))
         keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, products[i].n, products[i].k, TW_BF16, seconds));
@@ -365,13 +323,13 @@ static gboolean read_sequences(const char *path, const kernel_context *context, 
   static const tw_csv_column columns[] = {
       {"layer", FALSE}, {"sequences", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t))
     if (g_str_equal(tw_csv_text(t.csv, LAYER), "lm_head"))
       keep(group, TW_OP_HEAD, TW_BF16,
-           product(number(&t, SEQUENCES), (double)context->model->vocab / context->tp,
-                   (double)context->model->hidden, TW_BF16, number(&t, TIME) * 1e-6));
+           product(table_number(&t, SEQUENCES), (double)context->model->vocab / context->tp,
+                   (double)context->model->hidden, TW_BF16, table_number(&t, TIME) * 1e-6));
   return table_close(&t);
 }
 
@@ -387,12 +345,12 @@ static gboolean read_attention(const char *path, const kernel_context *context, 
   double heads = (double)m->heads / context->tp, dim = (double)m->head_dim;
   double kv_bytes = 2 * 2 * fmax((double)m->kv_heads / context->tp, 1) * dim;
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
-    double chunk = number(&t, CHUNK), before = number(&t, KV_PREFILL), decodes = number(&t, DECODES),
-           tokens = number(&t, KV_DECODE);
-    kernel k = {.launches = 1, .seconds = number(&t, TIME) * 1e-6};
+    double chunk = table_number(&t, CHUNK), before = table_number(&t, KV_PREFILL),
+           decodes = table_number(&t, DECODES), tokens = table_number(&t, KV_DECODE);
+    kernel k = {.launches = 1, .seconds = table_number(&t, TIME) * 1e-6};
     if (chunk == 0 && decodes * tokens > 0 && tokens >= 128) {
       k.flops = 4 * decodes * tokens * heads * dim;
       k.weights = decodes * tokens * kv_bytes;
@@ -416,13 +374,13 @@ static gboolean read_experts(const char *path, const kernel_context *context, ke
       {"tokens", FALSE}, {"activated_experts", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
   const tw_model *m = context->model;
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
-    double tokens = number(&t, TOKENS);
+    double tokens = table_number(&t, TOKENS);
     keep(group, TW_OP_EXPERTS, TW_BF16,
-         expert_layer(tw_model_expert_params(m) / context->tp, number(&t, EXPERTS),
-                      tokens * (double)m->experts_per_token, tokens, TW_BF16, number(&t, TIME) * 1e-6));
+         expert_layer(tw_model_expert_params(m) / context->tp, table_number(&t, EXPERTS),
+                      tokens * (double)m->experts_per_token, tokens, TW_BF16, table_number(&t, TIME) * 1e-6));
   }
   return table_close(&t);
 }
@@ -456,19 +414,22 @@ static gboolean read_vidur(const char *path, const kernel_context *context, kern
 #undef TIME
   (void)context;
   table t;
-  if (!table_open(&t, path, columns, error))
+  if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
-    double hidden = number(&t, HIDDEN), tp = number(&t, TP), tokens = number(&t, TOKENS), q = hidden / tp,
-           kv = q * number(&t, KV_HEADS) / number(&t, HEADS), inter = number(&t, INTER) / tp, ms = 1e-3;
+    double hidden = table_number(&t, HIDDEN), tp = table_number(&t, TP), tokens = table_number(&t, TOKENS),
+           q = hidden / tp, kv = q * table_number(&t, KV_HEADS) / table_number(&t, HEADS),
+           inter = table_number(&t, INTER) / tp, ms = 1e-3;
     if (tokens > 16384)
       continue;
-    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, q + 2 * kv, hidden, TW_BF16, ms * number(&t, QKV)));
-    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, q, TW_BF16, ms * number(&t, OUT)));
-    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, 2 * inter, hidden, TW_BF16, ms * number(&t, UP)));
-    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, inter, TW_BF16, ms * number(&t, DOWN)));
-    double others =
-        number(&t, NORM) + number(&t, NORM2) + number(&t, ROPE) + number(&t, ACT) + 2 * number(&t, ADD);
+    keep(group, TW_OP_LINEAR, TW_BF16,
+         product(tokens, q + 2 * kv, hidden, TW_BF16, ms * table_number(&t, QKV)));
+    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, q, TW_BF16, ms * table_number(&t, OUT)));
+    keep(group, TW_OP_LINEAR, TW_BF16,
+         product(tokens, 2 * inter, hidden, TW_BF16, ms * table_number(&t, UP)));
+    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, inter, TW_BF16, ms * table_number(&t, DOWN)));
+    double others = table_number(&t, NORM) + table_number(&t, NORM2) + table_number(&t, ROPE) +
+                    table_number(&t, ACT) + 2 * table_number(&t, ADD);
     keep(group, TW_OP_ACTIVATIONS, TW_BF16, between(tokens, hidden, inter, ms * others));
   }
   return table_close(&t);
