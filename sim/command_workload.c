@@ -24,10 +24,43 @@ static gboolean read_quantity(const char *option, const char *text, tw_dimension
   return text == NULL || tw_quantity_parse(text, dimension, value, &why) || refuse_option(error, option, why);
 }
 
+/* A format by name; that of no name (NULL) is NULL. */
+static gboolean read_format(const char *option, const char *name, const tw_trace_format **format,
+                            GError **error)
+{
+  *format = name != NULL ? tw_trace_format_find(name) : NULL;
+  if (name == NULL || *format != NULL)
+    return TRUE;
+  const char *near = tw_nearest(name, tw_trace_format_names);
+  g_autofree char *names = g_strjoinv(", ", (char **)tw_trace_format_names);
+  g_autofree char *why = near != NULL
+                             ? g_strdup_printf("no format is called '%s'; did you mean '%s'?", name, near)
+                             : g_strdup_printf("no format is called '%s'; there are %s", name, names);
+  return refuse_option(error, option, why);
+}
+
 /* How long requests take where there is no factory: for clients that wait, whose answers are assumed. */
 typedef struct {
   double ttft_s, tpot_s;
 } assumed;
+
+/* Where a trace goes, as it was written. */
+typedef struct {
+  char *output, *to;
+} target_words;
+
+#define TARGET_OPTIONS(type)                                                                                 \
+  {"output",                                                                                                 \
+   'o',                                                                                                      \
+   0,                                                                                                        \
+   G_OPTION_ARG_FILENAME,                                                                                    \
+   TW_OPTION(type, target.output),                                                                           \
+   "the trace; gzip if it ends in .gz; - is standard output",                                                \
+   "FILE"},                                                                                                  \
+  {                                                                                                          \
+    "to", 't', 0, G_OPTION_ARG_STRING, TW_OPTION(type, target.to),                                           \
+        "format to write: tokenworks (the default), azure, mooncake or servegen", "FORMAT"                   \
+  }
 
 /* A request that is being answered. */
 typedef struct {
@@ -65,10 +98,10 @@ static gboolean answer(tw_stream *stream, GSequence *under_way, GError **error)
   }
 }
 
-static gboolean copy_requests(tw_stream *stream, const assumed *service, const char *output, guint64 *n,
-                              GError **error)
+static gboolean copy_requests(tw_stream *stream, const assumed *service, const char *output,
+                              const tw_trace_format *format, guint64 *n, GError **error)
 {
-  tw_trace_writer *writer = tw_trace_writer_open(output, error);
+  tw_trace_writer *writer = tw_trace_writer_open(output, format, error);
   if (writer == NULL)
     return FALSE;
   GError *problem = NULL;
@@ -89,6 +122,9 @@ static gboolean copy_requests(tw_stream *stream, const assumed *service, const c
     g_sequence_insert_sorted(under_way, p, by_end, NULL);
   }
   g_sequence_free(under_way);
+  g_autofree char *lost = tw_trace_writer_lost(writer);
+  if (lost != NULL)
+    fprintf(stderr, "note: %s\n", lost);
   if (!tw_trace_writer_close(writer, problem == NULL ? &problem : NULL) || problem != NULL) {
     g_propagate_error(error, problem);
     return FALSE;
@@ -96,13 +132,16 @@ static gboolean copy_requests(tw_stream *stream, const assumed *service, const c
   return TRUE;
 }
 
-static int write_trace(tw_stream *stream, const assumed *service, const char *output, GError **error)
+static int write_trace(tw_stream *stream, const assumed *service, const target_words *target, GError **error)
 {
   guint64 n;
-  if (!copy_requests(stream, service, output, &n, error))
+  const tw_trace_format *format;
+  if (!read_format("to", target->to, &format, error))
+    return TW_EXIT_USAGE;
+  if (!copy_requests(stream, service, target->output, format, &n, error))
     return TW_EXIT_FAILED;
-  if (!g_str_equal(output, "-"))
-    printf("%s: %" G_GUINT64_FORMAT " requests\n", output, n);
+  if (!g_str_equal(target->output, "-"))
+    printf("%s: %" G_GUINT64_FORMAT " requests\n", target->output, n);
   return TW_EXIT_OK;
 }
 
@@ -147,15 +186,17 @@ static gboolean read_length(const char *option, const char *text, tw_length *len
 
 /* The options of `generate`, as they were written. */
 typedef struct {
-  char *rate, *duration, *prompt, *reasoning, *answer, *output;
+  target_words target;
+  char *rate, *duration, *prompt, *reasoning, *answer;
   char *preset, *rate_scale, *ttft, *tpot; /* of generator files */
   gint64 limit, seed;
 } generate_words;
 
 static void clear_generate_words(generate_words *words)
 {
-  char *texts[] = {words->rate,   words->duration, words->prompt,     words->reasoning, words->answer,
-                   words->output, words->preset,   words->rate_scale, words->ttft,      words->tpot};
+  char *texts[] = {words->rate,   words->duration,      words->prompt,     words->reasoning,
+                   words->answer, words->preset,        words->rate_scale, words->ttft,
+                   words->tpot,   words->target.output, words->target.to};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
 }
@@ -178,8 +219,7 @@ static const GOptionEntry generate_options[] = {
      "generator: time to first token that clients who wait are assumed to see; default 0.5s", "TIME"},
     {"tpot", 0, 0, G_OPTION_ARG_STRING, WORD(tpot), "generator: likewise per output token; default 20ms",
      "TIME"},
-    {"output", 'o', 0, G_OPTION_ARG_FILENAME, WORD(output),
-     "the trace; gzip if it ends in .gz; - is standard output", "FILE"},
+    TARGET_OPTIONS(generate_words),
     G_OPTION_ENTRY_NULL};
 #undef WORD
 
@@ -218,7 +258,7 @@ static int draw_poisson(const generate_words *words, GError **error)
       !read_length("answer", words->answer, &options.answer, error) || !tw_poisson_check(&options, error))
     return TW_EXIT_USAGE;
   g_autoptr(tw_stream) stream = tw_stream_poisson(&options);
-  return write_trace(stream, NULL, words->output, error);
+  return write_trace(stream, NULL, &words->target, error);
 }
 
 /* The faults of a file as one error, a line each. */
@@ -260,7 +300,7 @@ static int draw_generator(const generate_words *words, const char *file, GError 
   if (!tw_generator_check_use(generator, &use, error))
     return TW_EXIT_USAGE;
   g_autoptr(tw_stream) stream = tw_generator_stream(generator, &use);
-  return write_trace(stream, &service, words->output, error);
+  return write_trace(stream, &service, &words->target, error);
 }
 
 static int generate(const tw_command *command, int argc, char **argv, GError **error)
@@ -268,7 +308,8 @@ static int generate(const tw_command *command, int argc, char **argv, GError **e
   g_auto(generate_words) words = {.limit = G_MININT64, .seed = 1};
   if (!tw_command_read(command, &words, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  if (argc > 2 || (argc == 2) + (words.preset != NULL) + (words.rate != NULL) != 1 || words.output == NULL)
+  if (argc > 2 || (argc == 2) + (words.preset != NULL) + (words.rate != NULL) != 1 ||
+      words.target.output == NULL)
     return usage(error, "--output and one of a generator file, --preset and --rate are needed (see --help)");
   return words.rate != NULL ? draw_poisson(&words, error)
                             : draw_generator(&words, argc == 2 ? argv[1] : NULL, error);
@@ -278,8 +319,8 @@ static int generate(const tw_command *command, int argc, char **argv, GError **e
 typedef struct {
   char *format, *rate_scale, *start, *duration;
   char *prompt_scale, *output_scale;
-  char *output;  /* of `convert` alone */
-  gboolean json; /* of `describe` alone */
+  target_words target; /* of `convert` alone */
+  gboolean json;       /* of `describe` alone */
   gint64 limit, repeat, reasoning_budget;
 } trace_words;
 
@@ -291,7 +332,8 @@ static void clear_words(trace_words *words)
   g_free(words->duration);
   g_free(words->prompt_scale);
   g_free(words->output_scale);
-  g_free(words->output);
+  g_free(words->target.output);
+  g_free(words->target.to);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
 
@@ -318,10 +360,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
         "cut reasoning to at most so many tokens", "N"                                                       \
   }
 
-static const GOptionEntry convert_options[] = {{"output", 'o', 0, G_OPTION_ARG_FILENAME, WORD(output),
-                                                "the trace; gzip if it ends in .gz; - is standard output",
-                                                "FILE"},
-                                               PART_OPTIONS,
+static const GOptionEntry convert_options[] = {TARGET_OPTIONS(trace_words), PART_OPTIONS,
                                                G_OPTION_ENTRY_NULL};
 static const GOptionEntry describe_options[] = {
     {"json", 0, 0, G_OPTION_ARG_NONE, WORD(json), "print JSON, with the requests of every minute", NULL},
@@ -335,16 +374,9 @@ static tw_stream *open_trace(const char *path, const trace_words *words, GError 
   tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
   options.limit = words->limit;
   options.repeat = words->repeat;
-  const tw_trace_format *format = NULL;
-  if (words->format != NULL && (format = tw_trace_format_find(words->format)) == NULL) {
-    const char *near = tw_nearest(words->format, tw_trace_format_names);
-    g_autofree char *names = g_strjoinv(", ", (char **)tw_trace_format_names);
-    g_autofree char *why =
-        near != NULL ? g_strdup_printf("no format is called '%s'; did you mean '%s'?", words->format, near)
-                     : g_strdup_printf("no format is called '%s'; there are %s", words->format, names);
-    refuse_option(error, "format", why);
+  const tw_trace_format *format;
+  if (!read_format("format", words->format, &format, error))
     return NULL;
-  }
   const struct {
     const char *name, *text;
     double *value;
@@ -375,18 +407,18 @@ static int convert(const tw_command *command, int argc, char **argv, GError **er
   g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1, .reasoning_budget = G_MAXINT64};
   if (!tw_command_read(command, &words, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  if (argc != 2 || words.output == NULL) {
+  if (argc != 2 || words.target.output == NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
                        "one trace and --output are needed (see --help)");
     return TW_EXIT_USAGE;
   }
-  if (same_file(argv[1], words.output)) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, words.output, 0,
+  if (same_file(argv[1], words.target.output)) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, words.target.output, 0,
                        "would be written over; name another output");
     return TW_EXIT_USAGE;
   }
   g_autoptr(tw_stream) stream = open_trace(argv[1], &words, error);
-  return stream != NULL ? write_trace(stream, NULL, words.output, error) : TW_EXIT_USAGE;
+  return stream != NULL ? write_trace(stream, NULL, &words.target, error) : TW_EXIT_USAGE;
 }
 
 static int describe(const tw_command *command, int argc, char **argv, GError **error)
@@ -433,7 +465,8 @@ static const tw_command actions[] = {
         .summary = "draw a trace: from a generator file, a preset, or a rate and lengths",
         .usage = "[GENERATOR.xml] -o FILE",
         .description =
-            "Draws requests and writes them in the native format, as a generator file says (`tokenworks "
+            "Draws requests and writes them in the native format or --to another, as a generator file says "
+            "(`tokenworks "
             "check "
             "--describe`\n"
             "documents <generator>), a preset that ships in workloads/presets, or with --rate, --prompt, "
@@ -454,12 +487,14 @@ static const tw_command actions[] = {
     },
     {
         .name = "workload convert",
-        .summary = "write any trace, or a part of it, in the native format",
+        .summary = "write any trace, or a part of it, in any format",
         .usage = "TRACE -o FILE",
         .description =
             "Reads a trace in the format tokenworks, azure, mooncake or servegen, plain or gzip, and "
             "writes it, or\na part of it, faster, repeated, with longer or shorter prompts and outputs, in "
-            "the native format.",
+            "any of them.\nWhat the format cannot say is lost, which a note tells. Times of day (azure) "
+            "begin "
+            "with 1970.",
         .example = "tokenworks workload convert workloads/traces/azure-conv-2023.csv.gz --start 10min "
                    "--duration 5min -o part.csv",
         .run = convert,
@@ -483,7 +518,7 @@ const tw_command tw_workload_command = {
     .summary = "draw, convert or describe a trace of requests",
     .usage = "generate|convert|describe",
     .description = "generate  draws a trace, as a generator file, a preset or its options say\n"
-                   "convert   writes any trace, or a part of it, in the native format\n"
+                   "convert   writes any trace, or a part of it, in any format\n"
                    "describe  prints rates, lengths, sessions or clients, and shared prefixes of a trace\n\n"
                    "`tokenworks workload ACTION --help` explains each.",
     .example = "tokenworks workload describe workloads/traces/azure-conv-2023.csv.gz",

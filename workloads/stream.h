@@ -111,11 +111,14 @@ const char *tw_stream_path(const tw_stream *stream); /* NULL for a generator. Bo
 void tw_stream_free(tw_stream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_stream, tw_stream_free)
 
-/* Writes the native format, gzip at level 6 if `path` ends in ".gz", to standard output if it is "-": header
- * first, then one line a request. */
+/* Writes a trace in a format (NULL: the native one), gzip at level 6 if `path` ends in ".gz", to standard
+ * output if it is "-": header first, then one line a request. */
 typedef struct tw_trace_writer tw_trace_writer;
-tw_trace_writer *tw_trace_writer_open(const char *path, GError **error);
+tw_trace_writer *tw_trace_writer_open(const char *path, const tw_trace_format *format, GError **error);
 gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error);
+/* What the requests so far had and the format cannot say, with their number, as a sentence that the caller
+ * frees; NULL: nothing. */
+char *tw_trace_writer_lost(const tw_trace_writer *writer);
 /* Closes and frees; FALSE if what was written did not reach the disk. */
 gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error);
 

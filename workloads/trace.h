@@ -18,7 +18,30 @@ struct tw_trace_format {
    * free. */
   gboolean (*read)(void *reader, tw_request *request, GError **error);
   void (*close)(void *reader);
+  const char *header; /* first line of a file that is written; "" if there is none */
+  /* Appends a request as a line, without its end. Returns the parts (tw_trace_part) that the line holds. */
+  guint (*write)(GString *row, const tw_request *request);
 };
+
+/* What not every format can say of a request. */
+#define TW_TRACE_PARTS(X)                                                                                    \
+  X(REASONING, "reasoning, apart from the answer")                                                           \
+  X(SESSION, "session or client")                                                                            \
+  X(PRIORITY, "priority")                                                                                    \
+  X(HASHES, "hash ids")                                                                                      \
+  X(CLASS, "class")
+
+enum {
+#define X(part, name) TW_TRACE_BIT_##part,
+  TW_TRACE_PARTS(X)
+#undef X
+};
+typedef enum {
+#define X(part, name) TW_TRACE_##part = 1 << TW_TRACE_BIT_##part,
+  TW_TRACE_PARTS(X)
+#undef X
+} tw_trace_part;
+#define TW_TRACE_ALL G_MAXUINT
 
 extern const tw_trace_format tw_trace_azure, tw_trace_mooncake, tw_trace_servegen, tw_trace_native;
 
@@ -34,5 +57,12 @@ const tw_trace_format *tw_trace_detect(tw_input *input, GError **error);
 gboolean tw_trace_tokens(const tw_csv *csv, int column, gint32 min, gint32 fallback, gint32 *tokens,
                          GError **error);
 gboolean tw_trace_seconds(const tw_csv *csv, int column, double *seconds, GError **error);
+
+/* For writers: the shortest decimal that reads back as the same number; a field of CSV, quoted where it must
+ * be, nothing for NULL; and how many hash ids are those of the prompt: traces do not name blocks of outputs.
+ */
+void tw_trace_append_number(GString *row, double value);
+void tw_trace_append_text(GString *row, const char *text);
+gint32 tw_trace_prompt_hashes(const tw_request *request);
 
 #endif

@@ -2,6 +2,8 @@
  * and output tokens. All of the output counts as answer. */
 #include "workloads/trace.h"
 
+#include <math.h>
+
 enum { TIMESTAMP, CONTEXT_TOKENS, GENERATED_TOKENS };
 
 static const tw_csv_column columns[] = {
@@ -144,7 +146,24 @@ static gboolean read_azure(void *reader, tw_request *request, GError **error)
          tw_trace_tokens(trace->csv, GENERATED_TOKENS, 1, -1, &request->answer_tokens, error);
 }
 
+/* As times of the first day of 1970, to the nanosecond. */
+static guint write_azure(GString *row, const tw_request *request)
+{
+  double whole_s = floor(request->arrival_s);
+  gint64 ns = llround((request->arrival_s - whole_s) * NS_PER_S);
+  g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc((gint64)whole_s + ns / NS_PER_S);
+  g_autofree char *text = g_date_time_format(time, "%Y-%m-%d %H:%M:%S");
+  g_string_append_printf(row, "%s.%09" G_GINT64_FORMAT ",%d,%d", text, ns % NS_PER_S, request->prompt_tokens,
+                         tw_request_output_tokens(request));
+  return 0;
+}
+
 const tw_trace_format tw_trace_azure = {
-    "azure",         "Azure LLM inference traces: TIMESTAMP, ContextTokens, GeneratedTokens",
-    "ContextTokens", open_azure,
-    read_azure,      close_azure};
+    "azure",
+    "Azure LLM inference traces: TIMESTAMP, ContextTokens, GeneratedTokens",
+    "ContextTokens",
+    open_azure,
+    read_azure,
+    close_azure,
+    "TIMESTAMP,ContextTokens,GeneratedTokens\n",
+    write_azure};

@@ -125,7 +125,39 @@ static gboolean read_mooncake(void *reader, tw_request *request, GError **error)
   return good;
 }
 
+/* Milliseconds that are read as the same time again. */
+static void append_ms(GString *row, double time_s)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  static const char *const formats[] = {"%.0f", "%.3f", "%.6f", "%.17g"};
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+    g_ascii_formatd(text, sizeof text, formats[i], time_s * 1000);
+    if (g_ascii_strtod(text, NULL) / 1000 == time_s)
+      break;
+  }
+  g_string_append(row, text);
+}
+
+/* JSON's numbers have a sign: ids lose the highest bit. Ids of other than 512 tokens cannot be told. */
+static guint write_mooncake(GString *row, const tw_request *request)
+{
+  gint32 n = request->hash_tokens == BLOCK_TOKENS ? tw_trace_prompt_hashes(request) : 0;
+  g_string_append(row, "{\"timestamp\": ");
+  append_ms(row, request->arrival_s);
+  g_string_append_printf(row, ", \"input_length\": %d, \"output_length\": %d, \"hash_ids\": [",
+                         request->prompt_tokens, tw_request_output_tokens(request));
+  for (gint32 i = 0; i < n; i++)
+    g_string_append_printf(row, "%s%" G_GUINT64_FORMAT, i > 0 ? ", " : "", request->hashes[i] & G_MAXINT64);
+  g_string_append(row, "]}");
+  return n > 0 ? TW_TRACE_HASHES : 0;
+}
+
 const tw_trace_format tw_trace_mooncake = {
-    "mooncake",         "Mooncake traces: JSON lines with timestamp, input_length, output_length, hash_ids",
-    "\"input_length\"", open_mooncake,
-    read_mooncake,      close_mooncake};
+    "mooncake",
+    "Mooncake traces: JSON lines with timestamp, input_length, output_length, hash_ids",
+    "\"input_length\"",
+    open_mooncake,
+    read_mooncake,
+    close_mooncake,
+    "",
+    write_mooncake};

@@ -3,11 +3,6 @@
 #include "platforms/units.h"
 #include "workloads/trace.h"
 
-#include <zlib.h>
-
-#include <errno.h>
-#include <unistd.h>
-
 enum {
   ARRIVAL,
   PROMPT_TOKENS,
@@ -20,7 +15,6 @@ enum {
   CLASS
 };
 
-/* In the order of writing. */
 static const tw_csv_column columns[] = {{"arrival_s", FALSE},
                                         {"prompt_tokens", FALSE},
                                         {"reasoning_tokens", TRUE},
@@ -157,6 +151,27 @@ static gboolean read_native(void *reader, tw_request *request, GError **error)
   return TRUE;
 }
 
+static guint write_native(GString *row, const tw_request *request)
+{
+  gint32 n_hashes = tw_trace_prompt_hashes(request);
+  tw_trace_append_number(row, request->arrival_s);
+  g_string_append_printf(row, ",%d,%d,%d,", request->prompt_tokens, request->reasoning_tokens,
+                         request->answer_tokens);
+  tw_trace_append_text(row, request->session);
+  g_string_append_c(row, ',');
+  if (request->priority != 0)
+    g_string_append_printf(row, "%d", request->priority);
+  g_string_append_c(row, ',');
+  if (n_hashes > 0)
+    g_string_append_printf(row, "%d", request->hash_tokens);
+  g_string_append_c(row, ',');
+  for (gint32 i = 0; i < n_hashes; i++)
+    g_string_append_printf(row, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", request->hashes[i]);
+  g_string_append_c(row, ',');
+  tw_trace_append_text(row, request->class);
+  return TW_TRACE_ALL;
+}
+
 const tw_trace_format tw_trace_native = {
     "tokenworks",
     "native: arrival_s, prompt_tokens, answer_tokens; optional: reasoning_tokens, session, priority, "
@@ -164,116 +179,6 @@ const tw_trace_format tw_trace_native = {
     "prompt_tokens",
     open_native,
     read_native,
-    close_native};
-
-struct tw_trace_writer {
-  char *path;
-  gzFile file; /* zlib writes plain files too */
-  GString *row;
-};
-
-static gboolean write_failed(const tw_trace_writer *writer, int problem, GError **error)
-{
-  const char *why = problem == Z_ERRNO ? g_strerror(errno) : zError(problem);
-  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: cannot be written: %s", writer->path, why);
-  return FALSE;
-}
-
-static gboolean flush_row(tw_trace_writer *writer, GError **error)
-{
-  int problem;
-  gsize length = writer->row->len;
-  if (gzwrite(writer->file, writer->row->str, (unsigned)length) != (int)length) {
-    gzerror(writer->file, &problem);
-    return write_failed(writer, problem, error);
-  }
-  g_string_truncate(writer->row, 0);
-  return TRUE;
-}
-
-tw_trace_writer *tw_trace_writer_open(const char *path, GError **error)
-{
-  errno = 0;
-  const char *mode = g_str_has_suffix(path, ".gz") ? "wb6" : "wbT";
-  gzFile file = g_str_equal(path, "-") ? gzdopen(dup(STDOUT_FILENO), mode) : gzopen(path, mode);
-  if (file == NULL) {
-    tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
-    return NULL;
-  }
-  tw_trace_writer *writer = g_new0(tw_trace_writer, 1);
-  writer->path = g_strdup(path);
-  writer->file = file;
-  writer->row = g_string_new(NULL);
-  for (int i = 0; columns[i].name != NULL; i++)
-    g_string_append_printf(writer->row, "%s%s", i > 0 ? "," : "", columns[i].name);
-  g_string_append_c(writer->row, '\n');
-  return writer;
-}
-
-/* The shortest decimal that reads back as the same number. */
-static void append_exact(GString *row, double value)
-{
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
-  static const char *const formats[] = {"%.9g", "%.15g", "%.16g", "%.17g"};
-  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-    g_ascii_formatd(text, sizeof text, formats[i], value);
-    if (g_ascii_strtod(text, NULL) == value)
-      break;
-  }
-  g_string_append(row, text);
-}
-
-static void append_quoted(GString *row, const char *text)
-{
-  if (strpbrk(text, "\", \t") == NULL) {
-    g_string_append(row, text);
-    return;
-  }
-  g_string_append_c(row, '"');
-  for (const char *c = text; *c != '\0'; c++) {
-    if (*c == '"')
-      g_string_append_c(row, '"');
-    g_string_append_c(row, *c);
-  }
-  g_string_append_c(row, '"');
-}
-
-gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error)
-{
-  GString *row = writer->row;
-  append_exact(row, request->arrival_s);
-  g_string_append_printf(row, ",%d,%d,%d,", request->prompt_tokens, request->reasoning_tokens,
-                         request->answer_tokens);
-  if (request->session != NULL)
-    append_quoted(row, request->session);
-  g_string_append_c(row, ',');
-  if (request->priority != 0)
-    g_string_append_printf(row, "%d", request->priority);
-  g_string_append_c(row, ',');
-  /* A trace names the blocks of prompts alone. */
-  gint32 n_hashes = request->n_hashes;
-  if (request->context_tokens > 0)
-    n_hashes = MIN(n_hashes, request->prompt_tokens / request->hash_tokens);
-  if (n_hashes > 0)
-    g_string_append_printf(row, "%d", request->hash_tokens);
-  g_string_append_c(row, ',');
-  for (gint32 i = 0; i < n_hashes; i++)
-    g_string_append_printf(row, "%s%" G_GUINT64_FORMAT, i > 0 ? " " : "", request->hashes[i]);
-  g_string_append_c(row, ',');
-  if (request->class != NULL)
-    append_quoted(row, request->class);
-  g_string_append_c(row, '\n');
-  return flush_row(writer, error);
-}
-
-gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error)
-{
-  gboolean good = writer->row->len == 0 || flush_row(writer, error); /* a header without requests */
-  int problem = gzclose(writer->file);
-  if (good && problem != Z_OK)
-    good = write_failed(writer, problem, error);
-  g_string_free(writer->row, TRUE);
-  g_free(writer->path);
-  g_free(writer);
-  return good;
-}
+    close_native,
+    "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens,session,priority,hash_tokens,hashes,class\n",
+    write_native};

@@ -38,7 +38,22 @@ static gboolean read_servegen(void *reader, tw_request *request, GError **error)
   return TRUE;
 }
 
+static guint write_servegen(GString *row, const tw_request *request)
+{
+  tw_trace_append_number(row, request->arrival_s);
+  g_string_append_c(row, ',');
+  tw_trace_append_text(row, request->session);
+  g_string_append_printf(row, ",%d,%d,%d", request->prompt_tokens, tw_request_output_tokens(request),
+                         request->reasoning_tokens);
+  return TW_TRACE_SESSION | TW_TRACE_REASONING;
+}
+
 const tw_trace_format tw_trace_servegen = {
-    "servegen",     "ServeGen samples: arrival_s, client_id, input_tokens, output_tokens, reasoning_tokens",
-    "input_tokens", open_servegen,
-    read_servegen,  close_servegen};
+    "servegen",
+    "ServeGen samples: arrival_s, client_id, input_tokens, output_tokens, reasoning_tokens",
+    "input_tokens",
+    open_servegen,
+    read_servegen,
+    close_servegen,
+    "arrival_s,client_id,input_tokens,output_tokens,reasoning_tokens\n",
+    write_servegen};

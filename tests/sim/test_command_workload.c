@@ -104,6 +104,15 @@ static void a_part_of_a_trace_goes_to_standard_output(void **state)
       "2.1572895,396,0,109,,,,,\n");
 }
 
+static void a_note_tells_what_a_format_cannot_say(void **state)
+{
+  check_run(
+      state, "convert " TW_SOURCE_DIR "/workloads/traces/servegen-r1-2000.csv.gz --to azure --limit 1 -o -",
+      0, "TIMESTAMP,ContextTokens,GeneratedTokens\n1970-01-01 00:00:00.000000000,14,517\n",
+      "note: the format azure cannot say, and these requests lose: reasoning, apart from the answer (1), "
+      "session or client (1)\n");
+}
+
 static void generating_twice_with_one_seed_gives_one_file(void **state)
 {
   const char *words =
@@ -182,6 +191,9 @@ static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
       {"describe " AZURE " --reasoning-budget -1", "reasoning-budget must not be negative"},
       {"describe " AZURE " --repeat -1", "repeat must be at least 1"},
       {"convert " AZURE, "one trace and --output are needed"},
+      {"convert " AZURE " --to azur -o -", "--to: no format is called 'azur'; did you mean 'azure'?"},
+      {"generate --rate 5/s -n 1 --to csv -o -",
+       "--to: no format is called 'csv'; there are tokenworks, azure"},
       {"convert " AZURE " -o " AZURE, "would be written over; name another output"},
       {"convert " AZURE " -o $/no/such/folder.csv", "cannot be written: No such file or directory"},
       {"generate -o -", "one of a generator file, --preset and --rate are needed"},
@@ -212,6 +224,7 @@ int main(void)
       cmocka_unit_test(describing_a_trace_prints_its_rates_and_lengths),
       cmocka_unit_test(descriptions_are_json_too),
       cmocka_unit_test(a_converted_trace_is_described_as_its_original),
+      cmocka_unit_test(a_note_tells_what_a_format_cannot_say),
       cmocka_unit_test(a_part_of_a_trace_goes_to_standard_output),
       cmocka_unit_test(generating_twice_with_one_seed_gives_one_file),
       cmocka_unit_test(every_action_explains_itself),

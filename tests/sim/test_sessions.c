@@ -361,7 +361,7 @@ static void sessions_of_one_turn_are_open_loop_requests(void **state)
   GError *error = NULL;
   g_autofree char *directory = test_directory();
   g_autofree char *path = g_build_filename(directory, "trace.csv", NULL);
-  tw_trace_writer *writer = tw_trace_writer_open(path, &error);
+  tw_trace_writer *writer = tw_trace_writer_open(path, NULL, &error);
   g_autoptr(tw_stream) written = tw_stream_sessions(&options);
   for (tw_request request; tw_stream_next(written, &request, NULL); tw_request_clear(&request))
     assert_true(tw_trace_writer_add(writer, &request, &error));

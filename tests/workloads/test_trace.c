@@ -133,7 +133,7 @@ static void what_is_written_reads_back_as_it_was(void **state)
     g_autofree char *copy = g_build_filename(*state, names[i], NULL);
     const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
     g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
-    tw_trace_writer *writer = tw_trace_writer_open(copy, NULL);
+    tw_trace_writer *writer = tw_trace_writer_open(copy, NULL, NULL);
     tw_request request;
     while (tw_stream_next(stream, &request, NULL)) {
       assert_true(tw_trace_writer_add(writer, &request, NULL));
@@ -150,13 +150,101 @@ static void what_is_written_reads_back_as_it_was(void **state)
   }
 }
 
+/* What a format cannot say is gone, counted, and named; all else is as it was. The first request has
+ * everything, the second nothing but a time that is no short decimal of milliseconds, the third ids that
+ * stand for other than 512 tokens. Azure's times count from the first request. */
+static void each_format_is_written_with_what_it_can_say(void **state)
+{
+  static const struct {
+    const char *format, *expected, *lost;
+  } cases[] = {
+      {"tokenworks",
+       "0.500000000 1024 20 30 chat -2 9223372036854775807+7/512 of free\n"
+       "0.733333333 1 0 1 - 0\n"
+       "86401.000000001 300 5 1 - 0 1+2/128\n",
+       NULL},
+      {"mooncake",
+       "0.500000000 1024 0 50 - 0 9223372036854775807+7/512\n"
+       "0.733333333 1 0 1 - 0\n"
+       "86401.000000001 300 0 6 - 0\n",
+       "the format mooncake cannot say, and these requests lose: reasoning, apart from the answer (2), "
+       "session "
+       "or client (1), priority (1), hash ids (1), class (1)"},
+      {"servegen",
+       "0.500000000 1024 20 30 chat 0\n"
+       "0.733333333 1 0 1 - 0\n"
+       "86401.000000001 300 5 1 - 0\n",
+       "the format servegen cannot say, and these requests lose: priority (1), hash ids (2), class (1)"},
+      {"azure",
+       "0.000000000 1024 0 50 - 0\n"
+       "0.233333333 1 0 1 - 0\n"
+       "86400.500000001 300 0 6 - 0\n",
+       "the format azure cannot say, and these requests lose: reasoning, apart from the answer (2), session "
+       "or client (1), priority (1), hash ids (2), class (1)"},
+  };
+  guint64 wide[] = {G_MAXINT64, 7}, narrow[] = {1, 2};
+  const tw_request requests[] = {{.arrival_s = 0.5,
+                                  .prompt_tokens = 1024,
+                                  .reasoning_tokens = 20,
+                                  .answer_tokens = 30,
+                                  .priority = -2,
+                                  .n_hashes = 2,
+                                  .hash_tokens = 512,
+                                  .hashes = wide,
+                                  .session = (char *)"chat",
+                                  .class = "free"},
+                                 {.arrival_s = 0.5 + 0.7 / 3, .prompt_tokens = 1, .answer_tokens = 1},
+                                 {.arrival_s = 86401.000000001,
+                                  .prompt_tokens = 300,
+                                  .reasoning_tokens = 5,
+                                  .answer_tokens = 1,
+                                  .n_hashes = 2,
+                                  .hash_tokens = 128,
+                                  .hashes = narrow}};
+  g_autofree char *path = g_build_filename(*state, "written", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    tw_trace_writer *writer = tw_trace_writer_open(path, tw_trace_format_find(cases[i].format), NULL);
+    for (guint r = 0; r < G_N_ELEMENTS(requests); r++)
+      assert_true(tw_trace_writer_add(writer, &requests[r], NULL));
+    g_autofree char *lost = tw_trace_writer_lost(writer);
+    if (cases[i].lost == NULL)
+      assert_null(lost);
+    else
+      assert_string_equal(lost, cases[i].lost);
+    assert_true(tw_trace_writer_close(writer, NULL));
+    g_autofree char *all = read_trace(path, cases[i].format);
+    assert_string_equal(all, cases[i].expected);
+    assert_ptr_equal(tw_trace_format_detect(path), tw_trace_format_find(cases[i].format));
+  }
+}
+
+/* Hash ids, milliseconds and layout: to the byte. */
+static void a_trace_of_mooncake_is_written_as_it_was(void **state)
+{
+  const char *text =
+      "{\"timestamp\": 0, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [0, 12]}\n"
+      "{\"timestamp\": 27482, \"input_length\": 5, \"output_length\": 9, \"hash_ids\": []}\n"
+      "{\"timestamp\": 27482.125, \"input_length\": 5, \"output_length\": 9, \"hash_ids\": [1]}\n";
+  const tw_trace_format *mooncake = tw_trace_format_find("mooncake");
+  const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autofree char *path = given_text(state, "original", text), *bytes = NULL;
+  g_autofree char *copy = g_build_filename(*state, "copy.jsonl", NULL);
+  g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
+  tw_trace_writer *writer = tw_trace_writer_open(copy, mooncake, NULL);
+  for (tw_request request; tw_stream_next(stream, &request, NULL); tw_request_clear(&request))
+    assert_true(tw_trace_writer_add(writer, &request, NULL));
+  assert_true(tw_trace_writer_close(writer, NULL));
+  assert_true(g_file_get_contents(copy, &bytes, NULL, NULL));
+  assert_string_equal(bytes, text);
+}
+
 static void a_trace_that_cannot_be_written_is_reported(void **state)
 {
   (void)state;
   g_autoptr(GError) missing = NULL, full = NULL;
-  assert_null(tw_trace_writer_open("no/such/folder/x.csv", &missing));
+  assert_null(tw_trace_writer_open("no/such/folder/x.csv", NULL, &missing));
   assert_string_equal(missing->message, "no/such/folder/x.csv: cannot be written: No such file or directory");
-  tw_trace_writer *writer = tw_trace_writer_open("/dev/full", NULL);
+  tw_trace_writer *writer = tw_trace_writer_open("/dev/full", NULL, NULL);
   const tw_request request = {.prompt_tokens = 1, .answer_tokens = 1};
   assert_true(tw_trace_writer_add(writer, &request, NULL)); /* still in a buffer */
   assert_false(tw_trace_writer_close(writer, &full));
@@ -246,6 +334,8 @@ int main(void)
       cmocka_unit_test(servegen_outputs_include_their_reasoning),
       cmocka_unit_test(the_native_format_says_all_that_a_request_has),
       cmocka_unit_test(what_is_written_reads_back_as_it_was),
+      cmocka_unit_test(each_format_is_written_with_what_it_can_say),
+      cmocka_unit_test(a_trace_of_mooncake_is_written_as_it_was),
       cmocka_unit_test(a_trace_that_cannot_be_written_is_reported),
       cmocka_unit_test(formats_are_told_by_their_first_line),
       cmocka_unit_test(every_name_of_a_format_finds_its_row),
