@@ -14,7 +14,7 @@ value() { # NAME FILE: a number of the summary
 
 printf '%-10s %6s %9s %9s %9s %8s %8s %8s %8s\n' questions racks requests prompt cached output GPU-s kJ USD
 for kind in one-shot reasoning agents; do
-  for racks in 1 2 3 4 6 8 12 16 24 32; do
+  for racks in 1 2 3 4 5 6 7 8 10 12 16 24 32; do
     platform=$runs/nvl72-$racks.xml
     [ -e "$platform" ] || "$tokenworks" platform nvl72 --device gb200 --racks "$racks" -o "$platform"
     "$tokenworks" run "$here/questions-$kind.xml" -o "$runs/$kind" --force --quiet \

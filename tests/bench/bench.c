@@ -31,6 +31,18 @@ static const bench benches[] = {
      {"32", "1", "20"}},
     {"azure-20x-64-engines", AZURE, {"//trace/@repeat=20", SIXTY_FOUR_ENGINES}, {"64", "20", "16"}},
     {"azure-40x-64-engines", AZURE, {"//trace/@repeat=40", SIXTY_FOUR_ENGINES}, {NULL}},
+    /* As many requests as ServeGen's whole day of DeepSeek-R1, in a day. */
+    {"r1-day-32-engines",
+     "sim/scenarios/reasoning-day-hgx-h100.xml",
+     {"//trace/@repeat=32", "//trace/@rate-scale=32", "//platform/@file=../../platforms/hgx-h100-32.xml",
+      "//pool/@replicas=32"},
+     {NULL}},
+    /* About a million turns in a day; the caches of all engines are full. */
+    {"agents-day-16-engines",
+     "sim/scenarios/questions-agents.xml",
+     {"//sessions/@duration=24h", "//sessions/@rate=0.6667/s",
+      "//platform/@file=../../platforms/nvl72-gb200-8.xml", "//pool/@replicas=16"},
+     {NULL}},
     /* 64 ranks step together, and exchange experts over domains of eight: flows on the fabric. */
     {"deepseek-ep64-domains-of-8", "sim/scenarios/study-deepseek-domains-of-8.xml", {NULL}, {NULL}},
     {"azure-exact-steps", AZURE, {"//output/@exact-steps=true"}, {NULL}},
