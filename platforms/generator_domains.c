@@ -3,11 +3,27 @@
 #include "platforms/generator_options.h"
 
 /* Options of hgx and nvl72. */
-enum { DEVICE, DOMAINS, SIZE, HOSTS, NICS, NIC_BANDWIDTH, OVERSUBSCRIPTION, POD, GROUP, STORAGE, OVERHEAD };
+enum {
+  DEVICE,
+  DOMAINS,
+  SIZE,
+  HOSTS,
+  NICS,
+  NIC_BANDWIDTH,
+  OVERSUBSCRIPTION,
+  POD,
+  GROUP,
+  STORAGE,
+  KV_STORE,
+  OVERHEAD
+};
 
 #define NONE "none"
 #define STORAGE_HELP                                                                                         \
   "a storage system on the fabric, by its bandwidth, such as 100GB/s; its power is not counted"
+
+#define KV_STORE_HELP                                                                                        \
+  "prefixes that the storage system can hold for engines, such as 20TB (kv-offload, store)"
 
 #define HGX_OPTIONS(X)                                                                                       \
   X(DEVICE, "device", "h100-sxm", DEVICE_HELP)                                                               \
@@ -20,6 +36,7 @@ enum { DEVICE, DOMAINS, SIZE, HOSTS, NICS, NIC_BANDWIDTH, OVERSUBSCRIPTION, POD,
   X(POD, "nodes-per-leaf", "32", "nodes on one set of leaf switches (a scalable unit)")                      \
   X(GROUP, "nodes-per-rack", "4", "nodes of a rack, for reports and power")                                  \
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
+  X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
   POWER_OPTIONS(X, OVERHEAD)
 
 #define NVL72_OPTIONS(X)                                                                                     \
@@ -34,6 +51,7 @@ enum { DEVICE, DOMAINS, SIZE, HOSTS, NICS, NIC_BANDWIDTH, OVERSUBSCRIPTION, POD,
   X(POD, "racks-per-leaf", "1", "racks on one set of leaf switches")                                         \
   X(GROUP, "racks-per-row", "8", "racks of a row, for reports")                                              \
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
+  X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
   POWER_OPTIONS(X, OVERHEAD)
 
 enum { SINGLE_DEVICE, SINGLE_SIZE, SINGLE_HOSTS, SINGLE_OVERHEAD };
@@ -81,11 +99,17 @@ static gboolean read_site(const GOptionEntry *options, const char *const *values
       !tw_option_count(tw_option_get(options, values, POD), 100000, &site->pod, error) ||
       !tw_option_quantity(tw_option_get(options, values, STORAGE), NONE, TW_BANDWIDTH, 1,
                           &site->storage_bytes_per_s, error) ||
+      !tw_option_quantity(tw_option_get(options, values, KV_STORE), NONE, TW_BYTES, 1, &site->kv_bytes,
+                          error) ||
       !tw_option_power(options, values, OVERHEAD, size, site, error))
     return FALSE;
   site->hosts = by_gpu ? size : size / group;
   site->accelerators = by_gpu ? 1 : group;
   site->nics = nics * (size / group);
+  if (site->kv_bytes > 0 && site->storage_bytes_per_s == 0)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                              "--kv-store: there is no storage system to hold it; write --storage, such as "
+                              "--storage=100GB/s");
   if (site->storage_bytes_per_s > 0 && site->domains == 1)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
                               "--storage: there is no fabric for it; write --%s of at least 2",

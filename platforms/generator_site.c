@@ -219,11 +219,17 @@ static void put_zone_route(const tw_site *site, int domain, FILE *out)
 }
 
 /* A storage system, seen as one host behind one link. */
-static void put_storage(FILE *out)
+static void put_storage(const tw_site *site, FILE *out)
 {
   fputs("    <zone id=\"storage\" routing=\"Full\">\n", out);
   put_prop(out, 6, "tw:role", tw_zone_role_names[TW_ROLE_STORAGE]);
-  fputs("      <host id=\"storage-0\" speed=\"1Gf\"/>\n    </zone>\n", out);
+  if (site->kv_bytes > 0) {
+    fputs("      <host id=\"storage-0\" speed=\"1Gf\">\n", out);
+    put_number(out, 8, "tw:kv_bytes", site->kv_bytes);
+    fputs("      </host>\n    </zone>\n", out);
+  } else {
+    fputs("      <host id=\"storage-0\" speed=\"1Gf\"/>\n    </zone>\n", out);
+  }
 }
 
 void tw_site_write(const tw_site *site, FILE *out)
@@ -247,7 +253,7 @@ void tw_site_write(const tw_site *site, FILE *out)
   for (int domain = 0; domain < site->domains; domain++)
     put_domain(site, domain, out);
   if (site->storage_bytes_per_s > 0) {
-    put_storage(out);
+    put_storage(site, out);
     put_link(out, 4, "storage-0-nic", TW_LINK_STORAGE, site->storage_bytes_per_s, nic_latency_s, FALSE, NAN);
   }
   /* A route between zones needs a link; the domain's own has this bandwidth too. */

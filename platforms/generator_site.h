@@ -38,6 +38,7 @@ typedef struct tw_site {
   int nics;                         /* of a domain */
   double nic_bytes_per_s;
   double storage_bytes_per_s; /* of a storage system on the first leaf or the spine, 0: none */
+  double kv_bytes;            /* of prefixes that it can hold, 0: none */
   const tw_fabric *fabric;    /* NULL: leaves and a spine, as below */
   int pod;                    /* domains on one leaf */
   double oversubscription;    /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */

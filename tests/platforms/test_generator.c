@@ -43,7 +43,7 @@ static void shipped_platforms_are_what_the_generators_write(void **state)
   static const char *const shipped[][2] = {
       {"hgx-h100-1", "hgx nodes=1"},
       {"hgx-h100-4", "hgx nodes=4"},
-      {"hgx-h100-4-storage", "hgx nodes=4 storage=40GB/s"},
+      {"hgx-h100-4-storage", "hgx nodes=4 storage=40GB/s kv-store=20TB"},
       {"hgx-h100-32", "hgx nodes=32"},
       {"hgx-h100-72", "hgx nodes=72"},
       {"fat-tree-h100-16", "fat-tree domains=16 domains-per-leaf=4 oversubscription=2"},
@@ -220,6 +220,9 @@ static void bad_settings_say_what_would_be_right(void **state)
        "--oversubscription: \"0.5\" is not a ratio; write a number of at least 1, such as 1.5"},
       {"hgx hosts=gpu nics=3",
        "--nics: 3 NICs cannot be shared out among 8 hosts; write a divisor or a multiple"},
+      {"hgx kv-store=20TB",
+       "--kv-store: there is no storage system to hold it; write --storage, such as --storage=100GB/s"},
+      {"nvl72 racks=2 storage=40GB/s kv-store=20", "--kv-store: \"20\" has no unit; write a size, such as 80GB"},
       {"hgx nodes=1 storage=40GB/s", "--storage: there is no fabric for it; write --nodes of at least 2"},
       {"nvl72 domain-size=70", "--domain-size: 70 accelerators are no whole trays of 4; write a multiple"},
       {"fat-tree levels=1", "--levels: \"1\" is no tree; write 2 or 3"},
