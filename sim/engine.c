@@ -263,16 +263,6 @@ static tw_scheduler *least_loaded_rank(tw_engine *engine)
   return best;
 }
 
-gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s)
-{
-  tw_scheduler *rank = least_loaded_rank(engine);
-  if (!rank->config.prefix_cache || request->n_hashes == 0)
-    return 0;
-  if (engine->busy)
-    tw_scheduler_evict_prefixes(rank, ended_before(engine, now_s) - engine->segment.done);
-  return tw_prefix_cache_find(&rank->prefixes, request).tokens;
-}
-
 void tw_engine_catch_up(tw_engine *engine, double now_s)
 {
   if (!engine->busy || engine->offload.host == NULL)
@@ -280,6 +270,22 @@ void tw_engine_catch_up(tw_engine *engine, double now_s)
   gint64 iterations = ended_before(engine, now_s) - engine->segment.done;
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_evict_prefixes(&engine->ranks[i], iterations);
+}
+
+gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s)
+{
+  tw_scheduler *rank = least_loaded_rank(engine);
+  if (!rank->config.prefix_cache || request->n_hashes == 0)
+    return 0;
+  if (engine->offload.host != NULL)
+    tw_engine_catch_up(engine, now_s);
+  else if (engine->busy)
+    tw_scheduler_evict_prefixes(rank, ended_before(engine, now_s) - engine->segment.done);
+  tw_prefix_hit hit = tw_prefix_cache_find(&rank->prefixes, request);
+  if (engine->offload.host == NULL)
+    return hit.tokens;
+  tw_offload_hit below = tw_offload_find(&engine->offload, &rank->prefixes, request, &hit);
+  return hit.tokens + below.blocks * rank->config.block_tokens;
 }
 
 const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine)

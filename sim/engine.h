@@ -153,7 +153,8 @@ double tw_engine_joules(const tw_engine *engine, double now_s);
 /* ... and of them, those of its work alone. */
 double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
 
-/* Leading prompt tokens that the rank which would get the request now has in its prefix cache. */
+/* Leading prompt tokens that the rank which would get the request now has in its prefix cache and, behind
+ * these, would load from the memory of its hosts. */
 gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s);
 
 /* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what

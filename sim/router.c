@@ -139,7 +139,8 @@ static int prefix_and_load(tw_router *router, tw_candidates *candidates, const t
     near_kv)                                                                                                 \
   X("session-affinity", "the same engine for all requests of a session; as least-outstanding without one",   \
     session)                                                                                                 \
-  X("longest-prefix", "the engine that has the longest prefix of the prompt in its cache", longest_prefix)   \
+  X("longest-prefix", "the engine that has the longest prefix of the prompt, in its cache or hosts",         \
+    longest_prefix)                                                                                          \
   X("prefix-and-load",                                                                                       \
     "the least sum of prompt tokens to compute, times prefix-weight, and the tokens of such requests",       \
     prefix_and_load)

@@ -39,7 +39,8 @@ struct tw_router {
   /* How long the KV of a prompt takes from one engine to another; set by the owner where any engine only
    * decodes. */
   double (*transfer_s)(void *user, int from, int to, gint64 tokens);
-  /* How many tokens of a prompt an engine has in its prefix cache now; NULL: there is none. */
+  /* How many tokens of a prompt an engine has in its prefix cache, or would load, now; NULL: there is none.
+   */
   gint64 (*cached_tokens)(void *user, int engine, const tw_request *request);
   void *user;
   double prefix_weight; /* of prompt tokens to compute, against tokens of requests that are there */

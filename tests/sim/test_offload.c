@@ -229,6 +229,35 @@ static void what_the_hosts_hold_is_loaded_where_that_is_faster(void **state)
   }
 }
 
+/* Eight blocks above. Engine 0 gets the first prompt, whose five blocks the second, of eight, pushes down,
+ * and the third, of 29 tokens in the end, which is there when the first comes again. Neither engine has it
+ * above; but engine 0 loads four blocks, so that 16 of the 80 tokens are to be computed. The third
+ * ends last. */
+static void routers_look_for_prefixes_in_the_memory_of_hosts(void **state)
+{
+  (void)state;
+  static const char *const policies[] = {"longest-prefix", "prefix-and-load", "least-outstanding"};
+  static const int expected[] = {64, 64, 0};
+  for (guint p = 0; p < G_N_ELEMENTS(policies); p++) {
+    tw_scenario *scenario = test_scenario(2, &ten_ms, 8);
+    scenario->pools[0].prefix_cache = TRUE;
+    scenario->pools[0].offload = (tw_offload_config){2000, 100, 0.001, 1};
+    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], policies[p]);)
+      scenario->router++;
+    g_autofree char *directory = test_directory();
+    g_autofree char *trace = g_strconcat(header,
+                                         "0,80,1,16,1 2 3 4 5\n1,128,1,16,6 7 8 9 10 11 12 13\n"
+                                         "2,10,20,16,90\n2.005,80,1,16,1 2 3 4 5\n",
+                                         NULL);
+    g_autoptr(tw_recorder) recorder = test_run(scenario, trace, directory);
+    assert_int_equal(tw_recorder_totals(recorder)->host_tokens, expected[p]);
+    assert_int_equal(cell(directory, "prefill_engine", 3), 0);
+    assert_int_equal(cell(directory, "prefill_engine", 2), expected[p] == 0);
+    test_remove(directory);
+    test_scenario_free(scenario);
+  }
+}
+
 /* ---- The shared store ---- */
 
 /* Two engines in turn, each with six blocks above and four in its hosts, and a store over 1 GB/s and 10 us.
@@ -385,6 +414,7 @@ int main(void)
       cmocka_unit_test(later_pieces_of_a_prompt_go_first),
       cmocka_unit_test(two_tiers_agree_with_a_list_of_whole_prefixes),
       cmocka_unit_test(what_the_hosts_hold_is_loaded_where_that_is_faster),
+      cmocka_unit_test(routers_look_for_prefixes_in_the_memory_of_hosts),
       cmocka_unit_test(what_the_store_holds_is_fetched_where_that_is_faster),
       cmocka_unit_test(a_request_whose_fetch_outlasts_its_deadline_is_cancelled),
       cmocka_unit_test(memory_below_is_worth_as_much_as_memory_above),
