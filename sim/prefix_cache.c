@@ -253,7 +253,7 @@ gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node)
 
 /* Ids that own a block or lead to one that does, within the first `tokens` tokens of prompt and output. The
  * id of a block that these do not fill stands for less than a block. */
-static gint64 nodes_within(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens)
+static gint64 ids_within(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens)
 {
   gint64 named = MAX(request->prompt_tokens, request->context_tokens);
   gint64 whole = MIN(request->n_hashes, MIN(tokens, named) / request->hash_tokens);
@@ -266,7 +266,7 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
 {
   if (request->n_hashes == 0)
     return node;
-  gint64 last = nodes_within(cache, request, tokens), depth;
+  gint64 last = ids_within(cache, request, tokens), depth;
   while ((depth = tw_prefix_depth(node)) < last) {
     tw_prefix_node *child = child_of(cache, request, node);
     if (child != NULL) {
