@@ -254,33 +254,23 @@ static gint64 rank_load(const tw_scheduler *rank)
   return (gint64)rank->running.length + rank->waiting.n + rank->held;
 }
 
-static tw_scheduler *least_loaded_rank(tw_engine *engine)
+static void catch_up(const tw_engine *engine, tw_scheduler *rank, double now_s)
 {
-  tw_scheduler *best = &engine->ranks[0];
-  for (int i = 1; i < engine->config.ranks; i++)
-    if (rank_load(&engine->ranks[i]) < rank_load(best))
-      best = &engine->ranks[i];
-  return best;
+  if (engine->busy)
+    tw_scheduler_evict_prefixes(rank, ended_before(engine, now_s) - engine->segment.done);
 }
 
 void tw_engine_catch_up(tw_engine *engine, double now_s)
 {
-  if (!engine->busy || engine->offload.host == NULL)
-    return;
-  gint64 iterations = ended_before(engine, now_s) - engine->segment.done;
-  for (int i = 0; i < engine->config.ranks; i++)
-    tw_scheduler_evict_prefixes(&engine->ranks[i], iterations);
+  for (int i = 0; engine->offload.host != NULL && i < engine->config.ranks; i++)
+    catch_up(engine, &engine->ranks[i], now_s);
 }
 
-gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s)
+/* What a rank holds of a prompt, and would load: tokens that it need not compute. */
+static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_request *request, double now_s)
 {
-  tw_scheduler *rank = least_loaded_rank(engine);
-  if (!rank->config.prefix_cache || request->n_hashes == 0)
-    return 0;
-  if (engine->offload.host != NULL)
-    tw_engine_catch_up(engine, now_s);
-  else if (engine->busy)
-    tw_scheduler_evict_prefixes(rank, ended_before(engine, now_s) - engine->segment.done);
+  if (engine->offload.host == NULL)
+    catch_up(engine, rank, now_s);
   tw_prefix_hit hit = tw_prefix_cache_find(&rank->prefixes, request);
   if (engine->offload.host == NULL)
     return hit.tokens;
@@ -288,9 +278,46 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, dou
   return hit.tokens + below.blocks * rank->config.block_tokens;
 }
 
-const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine)
+/* The rank that gets a request: that of the least cost (tw_engine_config), the first of several. `cached`, if
+ * not NULL, gets the tokens that it need not compute, as far as the engine is to look. */
+static tw_scheduler *pick_rank(tw_engine *engine, const tw_request *request, double now_s, gint64 *cached)
 {
-  return &least_loaded_rank(engine)->prefixes;
+  double tokens = (double)request->prompt_tokens + tw_request_output_tokens(request), least = INFINITY;
+  double weight = engine->config.rank_prefix_weight / tokens;
+  gboolean looks = weight > 0 && engine->config.scheduler.prefix_cache && request->n_hashes > 0 &&
+                   (engine->config.ranks > 1 || cached != NULL);
+  tw_scheduler *best = NULL;
+  if (cached != NULL)
+    *cached = 0;
+  if (looks && engine->offload.host != NULL)
+    tw_engine_catch_up(engine, now_s); /* what any rank evicts matters to all */
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    double cost = (double)rank_load(rank);
+    if (cost + (looks ? weight : 0) >= least) /* one token at least is computed */
+      continue;
+    gint64 found = looks ? cached_tokens(engine, rank, request, now_s) : 0;
+    cost += looks ? weight * (double)(request->prompt_tokens - found) : 0;
+    if (cost >= least)
+      continue;
+    best = rank;
+    least = cost;
+    if (cached != NULL)
+      *cached = found;
+  }
+  return best;
+}
+
+gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s)
+{
+  gint64 cached;
+  pick_rank(engine, request, now_s, &cached);
+  return cached;
+}
+
+const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine, const tw_request *request, double now_s)
+{
+  return &pick_rank(engine, request, now_s, NULL)->prefixes;
 }
 
 const tw_offload *tw_engine_offload(const tw_engine *engine)
@@ -401,7 +428,7 @@ void tw_engine_resume(tw_engine *engine, double now_s)
 
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
 {
-  tw_scheduler *rank = least_loaded_rank(engine);
+  tw_scheduler *rank = pick_rank(engine, &sequence->request, now_s, NULL);
   sequence->engine = engine->index;
   sequence->rank = (int)(rank - engine->ranks);
   settle_waiting(engine, now_s);

@@ -62,6 +62,9 @@ typedef struct tw_clock {
 typedef struct tw_engine_config {
   tw_scheduler_config scheduler; /* of each rank */
   int ranks;                     /* data-parallel */
+  double rank_prefix_weight;     /* a request goes to the rank with the fewest requests + this times the
+                                    part of its tokens that the rank would compute of its prompt; 0: it
+                                    does not look */
   tw_offload_config offload;     /* host_bytes 0: none */
   tw_speculation speculation;    /* draft_tokens 0: none */
   const tw_step_model *model;    /* borrowed */
@@ -160,7 +163,8 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, dou
 /* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what
  * the accelerators and hosts hold can be looked at. */
 void tw_engine_catch_up(tw_engine *engine, double now_s);
-const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine); /* of the rank that would get a request now */
+/* Of the rank that would get the request now. */
+const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine, const tw_request *request, double now_s);
 const tw_offload *tw_engine_offload(const tw_engine *engine);
 /* Pieces have come into the memory of its hosts. */
 void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s);

@@ -189,6 +189,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .offload = pool->offload,
       .speculation = pool->speculation,
       .ranks = (int)pool->dp,
+      .rank_prefix_weight = tw_router_policies[scenario->router].rank_weight * scenario->prefix_weight,
       .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->step_model,
       .power = pool->power,

@@ -116,10 +116,11 @@ static double flows_s(const tw_fetches *fetches, int engine, double bytes)
 
 /* The pieces in the store, behind what the engine holds, in the order of the prompt; NULL if they are not
  * worth it. Further ones that the engine's hosts hold count for what they save. */
-static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request, int engine, double *bytes)
+static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request, int engine, double now_s,
+                           double *bytes)
 {
   const tw_offload *offload = tw_engine_offload(fetches->engines[engine]);
-  const tw_prefix_cache *cache = tw_engine_prefixes(fetches->engines[engine]);
+  const tw_prefix_cache *cache = tw_engine_prefixes(fetches->engines[engine], request, now_s);
   tw_prefix_hit hit = tw_prefix_cache_find(cache, request);
   tw_prefix_piece piece = tw_prefix_piece_of(cache, &hit);
   gint64 here = hit.tokens / cache->block_tokens, behind = 0;
@@ -192,7 +193,7 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
     return FALSE;
   for (int i = 0; i < fetches->scenario->n_engines; i++)
     tw_engine_catch_up(fetches->engines[i], now_s);
-  GArray *pieces = find_pieces(fetches, &sequence->request, engine, &bytes);
+  GArray *pieces = find_pieces(fetches, &sequence->request, engine, now_s, &bytes);
   if (pieces == NULL)
     return FALSE;
   fetch *f = g_new0(fetch, 1);

@@ -1,32 +1,34 @@
 #include "sim/prefix_cache.h"
 
+/* What a search needs comes first, in one line of the processor's cache. */
 struct tw_prefix_node {
   tw_prefix_node *parent;
-  guint64 *ids;    /* n of them, room for n_max */
-  guint64 *chains; /* of the ids up to each: for the tier below, NULL if there is none */
-  gint64 n, n_max;
-  gint64 hash_tokens;
-  gint64 depth;      /* ids from the first of the prompt to its last */
-  gint64 end_blocks; /* KV blocks that they complete */
+  guint64 first; /* of the ids */
+  gint32 hash_tokens, children;
+  gint64 n;     /* ids */
+  gint64 depth; /* from the first id of the prompt to its last */
   gint64 holders;
-  gint64 children;
   tw_prefix_node *newest; /* of its children, and in most cases the only one; NULL: none, or evicted */
-  double let_go_s;        /* for the tier below, too */
-  GList link;             /* among the idle */
+  guint64 *ids;           /* room for n_max */
+  guint64 *chains;        /* of the ids up to each: for the tier below, NULL if there is none */
+  gint64 n_max;
+  gint64 end_blocks; /* KV blocks that the ids up to the last one complete */
+  double let_go_s;   /* for the tier below, too */
+  GList link;        /* among the idle */
 };
 
 static guint node_hash(gconstpointer key)
 {
   const tw_prefix_node *node = key;
   guint64 mixed =
-      (node->ids[0] ^ (guint64)GPOINTER_TO_SIZE(node->parent)) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+      (node->first ^ (guint64)GPOINTER_TO_SIZE(node->parent)) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
   return (guint)(mixed >> 32);
 }
 
 static gboolean node_equal(gconstpointer a, gconstpointer b)
 {
   const tw_prefix_node *x = a, *y = b;
-  return x->parent == y->parent && x->ids[0] == y->ids[0] && x->hash_tokens == y->hash_tokens;
+  return x->parent == y->parent && x->first == y->first && x->hash_tokens == y->hash_tokens;
 }
 
 static void node_free(gpointer user)
@@ -122,9 +124,12 @@ static tw_prefix_node *child_of(const tw_prefix_cache *cache, const tw_request *
 {
   tw_prefix_node *newest = parent != NULL ? parent->newest : cache->newest;
   tw_prefix_node key = {.parent = parent,
-                        .ids = &request->hashes[tw_prefix_depth(parent)],
+                        .first = request->hashes[tw_prefix_depth(parent)],
                         .hash_tokens = request->hash_tokens};
-  return newest != NULL && node_equal(newest, &key) ? newest : g_hash_table_lookup(cache->nodes, &key);
+  if (newest != NULL && node_equal(newest, &key))
+    return newest;
+  gboolean others = parent == NULL || parent->children > (newest != NULL);
+  return others ? g_hash_table_lookup(cache->nodes, &key) : NULL;
 }
 
 /* How many of the node's ids lie on the prompt's way, within its first `most` ids. The first one does. */
@@ -206,6 +211,7 @@ static tw_prefix_node *split(tw_prefix_cache *cache, tw_prefix_node *node, gint6
   if (head->holders == 0)
     g_queue_insert_after_link(&cache->idle, &node->link, &head->link);
   node->parent = head;
+  node->first = node->ids[n];
   node->n -= n;
   memmove(node->ids, &node->ids[n], (gsize)node->n * sizeof *node->ids);
   if (node->chains != NULL)
@@ -277,8 +283,11 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
     }
     if (node == NULL || node->holders > 1 || node->children > 0) {
       child = g_slice_new(tw_prefix_node);
-      *child =
-          (tw_prefix_node){.parent = node, .hash_tokens = request->hash_tokens, .depth = depth, .holders = 1};
+      *child = (tw_prefix_node){.parent = node,
+                                .first = request->hashes[depth],
+                                .hash_tokens = request->hash_tokens,
+                                .depth = depth,
+                                .holders = 1};
       child->link.data = child;
       append(cache, child, &request->hashes[depth], last - depth);
       g_hash_table_add(cache->nodes, child);

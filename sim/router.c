@@ -3,6 +3,7 @@
 #include <math.h>
 
 enum { NEAR_PERCENT = 10, NEAR_REQUESTS = 1 }; /* how much more load a nearer engine may have */
+enum { LONGEST = 1000000000 };                 /* a token to compute weighs more than any load */
 
 static int round_robin(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
@@ -118,8 +119,11 @@ static int prefix_and_load(tw_router *router, tw_candidates *candidates, const t
   double least = INFINITY;
   for (int i = 0; i < candidates->n; i++) {
     int engine = candidates->engines[i];
+    double load = (double)router->loads[engine].tokens;
+    if (router->prefix_weight + load >= least) /* one token at least is computed */
+      continue;
     gint64 prompt = request->prompt_tokens - cached_tokens(router, engine, request, from);
-    double cost = router->prefix_weight * (double)prompt + (double)router->loads[engine].tokens;
+    double cost = router->prefix_weight * (double)prompt + load;
     if (cost < least) {
       best = engine;
       least = cost;
@@ -129,21 +133,21 @@ static int prefix_and_load(tw_router *router, tw_candidates *candidates, const t
 }
 
 #define POLICIES(X)                                                                                          \
-  X("round-robin", "each engine in turn", round_robin)                                                       \
-  X("random", "any engine with equal chance", uniform)                                                       \
-  X("least-outstanding", "the engine with the fewest requests that have not ended", least_requests)          \
-  X("least-tokens", "the engine with the fewest prompt and output tokens of such requests", least_tokens)    \
-  X("two-choices", "of two engines drawn by chance, the one with fewer such requests", two_choices)          \
+  X("round-robin", "each engine in turn", round_robin, 0)                                                    \
+  X("random", "any engine with equal chance", uniform, 0)                                                    \
+  X("least-outstanding", "the engine with the fewest requests that have not ended", least_requests, 0)       \
+  X("least-tokens", "the engine with the fewest prompt and output tokens of such requests", least_tokens, 0) \
+  X("two-choices", "of two engines drawn by chance, the one with fewer such requests", two_choices, 0)       \
   X("kv-transfer-aware",                                                                                     \
     "as least-outstanding; of the engines that decode with about as few, the nearest to the prompt's KV",    \
-    near_kv)                                                                                                 \
+    near_kv, 0)                                                                                              \
   X("session-affinity", "the same engine for all requests of a session; as least-outstanding without one",   \
-    session)                                                                                                 \
+    session, LONGEST)                                                                                        \
   X("longest-prefix", "the engine that has the longest prefix of the prompt, in its cache or hosts",         \
-    longest_prefix)                                                                                          \
+    longest_prefix, LONGEST)                                                                                 \
   X("prefix-and-load",                                                                                       \
     "the least sum of prompt tokens to compute, times prefix-weight, and the tokens of such requests",       \
-    prefix_and_load)
+    prefix_and_load, 1)
 
 const tw_router_policy tw_router_policies[] = {
 #define X(...) {__VA_ARGS__},

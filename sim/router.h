@@ -26,6 +26,7 @@ typedef struct tw_router_policy {
   const char *name, *help;
   /* `from` is the engine that computes the prompt, where one that decodes is picked, else -1. */
   int (*pick)(tw_router *router, tw_candidates *candidates, const tw_request *request, int from);
+  double rank_weight; /* for the choice of a data-parallel rank: see rank_prefix_weight of the engine */
 } tw_router_policy;
 extern const tw_router_policy tw_router_policies[];
 extern const char *const tw_router_policy_names[]; /* the same rows, for the scenario's table */
