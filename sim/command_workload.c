@@ -493,8 +493,9 @@ static const tw_command actions[] = {
             "Reads a trace in the format tokenworks, azure, mooncake or servegen, plain or gzip, and "
             "writes it, or\na part of it, faster, repeated, with longer or shorter prompts and outputs, in "
             "any of them.\nWhat the format cannot say is lost, which a note tells. Times of day (azure) "
-            "begin "
-            "with 1970.",
+            "begin with the first request,\nin 1970, and are told to the nanosecond; hash ids of mooncake "
+            "have "
+            "63 bits: the highest is dropped.",
         .example = "tokenworks workload convert workloads/traces/azure-conv-2023.csv.gz --start 10min "
                    "--duration 5min -o part.csv",
         .run = convert,

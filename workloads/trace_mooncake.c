@@ -125,7 +125,7 @@ static gboolean read_mooncake(void *reader, tw_request *request, GError **error)
   return good;
 }
 
-/* Milliseconds that are read as the same time again. */
+/* Milliseconds that are read as the same time again, where there are such, else as the one beside it. */
 static void append_ms(GString *row, double time_s)
 {
   char text[G_ASCII_DTOSTR_BUF_SIZE];

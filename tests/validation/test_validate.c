@@ -307,7 +307,7 @@ static void a_run_compared_with_its_own_record_is_right_and_a_late_one_is_late(v
     char *text[2] = {NULL};
     for (int l = 1; l <= 2; l++) {
       g_auto(GStrv) cells = g_strsplit(lines[l], ",", -1);
-      double values[4], id = 0, tokens = 0;
+      double values[4] = {0}, id = 0, tokens = 0;
       for (guint c = 0; names[c] != NULL; c++) {
         double value = g_ascii_strtod(cells[c], NULL);
         for (int w = 0; w < 4; w++)
