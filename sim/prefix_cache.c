@@ -161,6 +161,25 @@ tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_reques
   return hit;
 }
 
+/* A child of a node (NULL: the beginning) for a sequence that alone holds it, on the prompt's way; as yet
+ * without ids. */
+static tw_prefix_node *new_child(tw_prefix_cache *cache, const tw_request *request, tw_prefix_node *parent)
+{
+  tw_prefix_node *child = g_slice_new(tw_prefix_node);
+  gint64 depth = tw_prefix_depth(parent);
+  *child = (tw_prefix_node){.parent = parent,
+                            .first = request->hashes[depth],
+                            .hash_tokens = request->hash_tokens,
+                            .depth = depth,
+                            .holders = 1};
+  child->link.data = child;
+  g_hash_table_add(cache->nodes, child);
+  *newest_below(cache, parent) = child;
+  if (parent != NULL)
+    parent->children++;
+  return child;
+}
+
 /* Adds `n` ids of a prompt, which are not there, to the end of a node. */
 static void append(tw_prefix_cache *cache, tw_prefix_node *node, const guint64 *ids, gint64 n)
 {
@@ -281,23 +300,9 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
       *used_blocks -= own_blocks(node) - hold_one(cache, node);
       continue;
     }
-    if (node == NULL || node->holders > 1 || node->children > 0) {
-      child = g_slice_new(tw_prefix_node);
-      *child = (tw_prefix_node){.parent = node,
-                                .first = request->hashes[depth],
-                                .hash_tokens = request->hash_tokens,
-                                .depth = depth,
-                                .holders = 1};
-      child->link.data = child;
-      append(cache, child, &request->hashes[depth], last - depth);
-      g_hash_table_add(cache->nodes, child);
-      *newest_below(cache, node) = child;
-      if (node != NULL)
-        node->children++;
-      node = child;
-    } else {
-      append(cache, node, &request->hashes[depth], last - depth);
-    }
+    if (node == NULL || node->holders > 1 || node->children > 0)
+      node = new_child(cache, request, node);
+    append(cache, node, &request->hashes[depth], last - depth);
   }
   return node;
 }

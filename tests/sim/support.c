@@ -53,6 +53,12 @@ tw_step_model *test_step_model(const test_costs *costs)
   return tw_step_model_new(&kind, &setting, NULL, NULL);
 }
 
+void test_route_by(tw_scenario *scenario, const char *policy)
+{
+  for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], policy);)
+    scenario->router++;
+}
+
 tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_blocks)
 {
   tw_scenario *scenario = g_new0(tw_scenario, 1);
@@ -85,8 +91,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .scaling = {.policy = -1},
                                  .step_model = test_step_model(costs),
                                  .memory = {.kv_blocks = kv_blocks}};
-  for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "least-outstanding");)
-    scenario->router++;
+  test_route_by(scenario, "least-outstanding");
   scenario->pools[0].model->layers = 1;
   scenario->prefix_weight = 1;
   scenario->max_queue = G_MININT64;

@@ -26,6 +26,8 @@ void test_scenario_free(tw_scenario *scenario);
  * most 700 W, a joule for a FLOP and a joule for a byte; hosts draw 50 W, the network 30 W, the PUE is 1.25.
  */
 void test_scenario_power(tw_scenario *scenario);
+/* Chooses a router by the name of its row. */
+void test_route_by(tw_scenario *scenario, const char *policy);
 /* Makes the first engines a prefill pool and the others a decode pool of the same kind, each engine on a host
  * of its own. A token's KV takes a megabyte, and every pair of hosts has test_route to itself. */
 void test_disaggregate(tw_scenario *scenario, int prefill_engines);

@@ -183,8 +183,7 @@ static void equal_seeds_give_equal_tables_to_the_byte(void **state)
   tw_chance chance = tw_chance_new(1, "factory");
   g_autofree char *trace = random_trace(&chance, 100);
   tw_scenario *scenario = test_scenario(4, &tenth, 200);
-  while (!g_str_equal(tw_router_policy_names[scenario->router], "random"))
-    scenario->router = (scenario->router + 1) % 5;
+  test_route_by(scenario, "random");
   char *texts[3] = {NULL};
   static const gint64 seeds[] = {7, 7, 8};
   for (int i = 0; i < 3; i++) {

@@ -242,8 +242,7 @@ static void routers_look_for_prefixes_in_the_memory_of_hosts(void **state)
     tw_scenario *scenario = test_scenario(2, &ten_ms, 8);
     scenario->pools[0].prefix_cache = TRUE;
     scenario->pools[0].offload = (tw_offload_config){2000, 100, 0.001, 1};
-    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], policies[p]);)
-      scenario->router++;
+    test_route_by(scenario, policies[p]);
     g_autofree char *directory = test_directory();
     g_autofree char *trace = g_strconcat(header,
                                          "0,80,1,16,1 2 3 4 5\n1,128,1,16,6 7 8 9 10 11 12 13\n"
@@ -279,8 +278,7 @@ static void what_the_store_holds_is_fetched_where_that_is_faster(void **state)
     scenario->pools[0].prefix_cache = TRUE;
     scenario->pools[0].offload = (tw_offload_config){(gint64)(4 * bytes), bytes, 0.001, 1};
     test_store(scenario, 100 * bytes);
-    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "round-robin");)
-      scenario->router++;
+    test_route_by(scenario, "round-robin");
     g_autofree char *directory = test_directory();
     g_autofree char *trace = g_strconcat(header,
                                          "0,80,1,16,1 2 3 4 5\n1,10,1,16,90\n"
@@ -309,8 +307,7 @@ static void a_request_whose_fetch_outlasts_its_deadline_is_cancelled(void **stat
   scenario->pools[0].offload = (tw_offload_config){4000000, 1e6, 0.001, 1};
   scenario->deadline_s = 0.002;
   test_store(scenario, 1e8);
-  for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "round-robin");)
-    scenario->router++;
+  test_route_by(scenario, "round-robin");
   g_autofree char *directory = test_directory();
   g_autofree char *trace =
       g_strconcat(header,

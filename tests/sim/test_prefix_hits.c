@@ -120,8 +120,7 @@ static void the_router_finds_the_engine_with_the_prefix(void **state)
   for (guint p = 0; p < G_N_ELEMENTS(policies); p++) {
     tw_scenario *scenario = test_scenario(2, &ten_ms, 1000);
     scenario->pools[0].prefix_cache = TRUE;
-    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], policies[p]);)
-      scenario->router++;
+    test_route_by(scenario, policies[p]);
     g_autofree char *trace = g_strdup("arrival_s,session,prompt_tokens,answer_tokens,hash_tokens,hashes\n"
                                       "0,a,20,1,16,1 2\n1,b,20,1,16,7 8\n2,c,20,1,16,9\n"
                                       "3,a,40,1,16,1 2 3\n4,a,60,1,16,1 2 3 4\n"
@@ -158,8 +157,7 @@ static void the_rank_with_the_prefix_gets_the_turn(void **state)
     scenario->pools[0].prefix_cache = TRUE;
     scenario->pools[0].dp = 2;
     scenario->prefix_weight = cases[i].weight;
-    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], cases[i].policy);)
-      scenario->router++;
+    test_route_by(scenario, cases[i].policy);
     g_autofree char *trace = g_strdup("arrival_s,prompt_tokens,answer_tokens,hash_tokens,hashes\n"
                                       "0,20,90,16,1 2\n0.5,40,1,16,7 8 9\n"
                                       "3,50,90,16,7 8 10 11\n3.2,60,1,16,7 8 10 12\n");

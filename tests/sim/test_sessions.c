@@ -404,8 +404,7 @@ static void macro_steps_equal_exact_steps_with_sessions(void **state)
     /* 1,100 tokens in all at the most, and a cache that holds little more. */
     tw_scenario *scenario = test_scenario(2, &costs, 80 + 10 * (gint64)seed);
     scenario->pools[0].prefix_cache = TRUE;
-    for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "prefix-and-load");)
-      scenario->router++;
+    test_route_by(scenario, "prefix-and-load");
     char *tables[2];
     for (int exact = 0; exact < 2; exact++) {
       scenario->exact_steps = exact;

@@ -121,8 +121,7 @@ static void nearer_engines_get_the_cache(void **state)
     scenario->pools[0].device = scenario->pools[1].device = &device;
     scenario->engines[3].shares[0].host = 0;
     if (aware)
-      for (scenario->router = 0; !g_str_equal(tw_router_policy_names[scenario->router], "kv-transfer-aware");)
-        scenario->router++;
+      test_route_by(scenario, "kv-transfer-aware");
     g_autofree char *directory = test_directory();
     g_autoptr(tw_recorder) recorder =
         test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", directory);

@@ -119,6 +119,16 @@ static void the_native_format_says_all_that_a_request_has(void **state)
   check(state, "tokenworks", "answer_tokens,prompt_tokens,arrival_s\n3,2,0\n", "0.000000000 2 0 3 - 0\n");
 }
 
+static void copy_trace(const char *from, const char *to, const char *format)
+{
+  const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autoptr(tw_stream) stream = tw_stream_open(from, NULL, &options, NULL);
+  tw_trace_writer *writer = tw_trace_writer_open(to, tw_trace_format_find(format), NULL);
+  for (tw_request request; tw_stream_next(stream, &request, NULL); tw_request_clear(&request))
+    assert_true(tw_trace_writer_add(writer, &request, NULL));
+  assert_true(tw_trace_writer_close(writer, NULL));
+}
+
 static void what_is_written_reads_back_as_it_was(void **state)
 {
   const char *text =
@@ -131,15 +141,7 @@ static void what_is_written_reads_back_as_it_was(void **state)
   static const char *const names[] = {"copy.csv", "copy.csv.gz"};
   for (int i = 0; i < 2; i++) {
     g_autofree char *copy = g_build_filename(*state, names[i], NULL);
-    const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
-    g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
-    tw_trace_writer *writer = tw_trace_writer_open(copy, NULL, NULL);
-    tw_request request;
-    while (tw_stream_next(stream, &request, NULL)) {
-      assert_true(tw_trace_writer_add(writer, &request, NULL));
-      tw_request_clear(&request);
-    }
-    assert_true(tw_trace_writer_close(writer, NULL));
+    copy_trace(path, copy, "tokenworks");
     g_autofree char *all = read_trace(copy, "tokenworks"), *bytes = NULL;
     assert_string_equal(all, expected);
     assert_true(g_file_get_contents(copy, &bytes, NULL, NULL));
@@ -225,15 +227,9 @@ static void a_trace_of_mooncake_is_written_as_it_was(void **state)
       "{\"timestamp\": 0, \"input_length\": 600, \"output_length\": 5, \"hash_ids\": [0, 12]}\n"
       "{\"timestamp\": 27482, \"input_length\": 5, \"output_length\": 9, \"hash_ids\": []}\n"
       "{\"timestamp\": 27482.125, \"input_length\": 5, \"output_length\": 9, \"hash_ids\": [1]}\n";
-  const tw_trace_format *mooncake = tw_trace_format_find("mooncake");
-  const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
   g_autofree char *path = given_text(state, "original", text), *bytes = NULL;
   g_autofree char *copy = g_build_filename(*state, "copy.jsonl", NULL);
-  g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
-  tw_trace_writer *writer = tw_trace_writer_open(copy, mooncake, NULL);
-  for (tw_request request; tw_stream_next(stream, &request, NULL); tw_request_clear(&request))
-    assert_true(tw_trace_writer_add(writer, &request, NULL));
-  assert_true(tw_trace_writer_close(writer, NULL));
+  copy_trace(path, copy, "mooncake");
   assert_true(g_file_get_contents(copy, &bytes, NULL, NULL));
   assert_string_equal(bytes, text);
 }
