@@ -3,7 +3,7 @@
 #ifndef TW_TESTS_LOG_FIXTURE_H
 #define TW_TESTS_LOG_FIXTURE_H
 
-#include "sim/log_writer.h"
+#include "sim/log/log_writer.h"
 #include "tests/check.h"
 
 #include <glib/gstdio.h>

@@ -2,7 +2,7 @@
 #ifndef TW_TESTS_PROGRAM_H
 #define TW_TESTS_PROGRAM_H
 
-#include "sim/log_format.h"
+#include "sim/log/log_format.h"
 #include "tests/check.h"
 
 #include <glib/gstdio.h>

@@ -1,6 +1,6 @@
 /* Writes a run directory that holds a value in every column, with hostile names, for the tests of reports:
  * `report-run DIR SECONDS`. It is drawn by chance from a fixed seed; nothing in it was simulated. */
-#include "sim/log_writer.h"
+#include "sim/log/log_writer.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * changes. What ended the program is left in the file `fuzz-input`, to be tried alone: put it into a folder
  * of its own. */
 #include "tests/fuzz/fuzz.h"
-#include "workloads/chance.h"
+#include "workloads/draw/chance.h"
 
 #include <glib.h>
 

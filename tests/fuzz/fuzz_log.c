@@ -1,9 +1,9 @@
 /* Any bytes, as a table's file with its index behind it, are read to an end or to an error that says where;
  * and whatever they are, a repair makes a whole table of them. The same bytes are tried as the text of a
  * block. */
-#include "analysis/log_check.h"
-#include "analysis/log_reader.h"
-#include "sim/log_member.h"
+#include "analysis/log/log_check.h"
+#include "analysis/log/log_reader.h"
+#include "sim/log/log_member.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <glib/gstdio.h>

@@ -1,6 +1,6 @@
 /* Any bytes, read as a model, give a model with finite sizes or faults, never both. */
 #include "tests/fuzz/fuzz.h"
-#include "workloads/model.h"
+#include "workloads/models/model.h"
 
 #include <math.h>
 #include <sys/mman.h>

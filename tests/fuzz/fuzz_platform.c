@@ -1,5 +1,5 @@
 /* Any bytes, read as a platform, give a platform whose numbers are in range or faults, never both. */
-#include "platforms/platform.h"
+#include "platforms/reader/platform.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>

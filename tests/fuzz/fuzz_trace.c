@@ -1,8 +1,8 @@
 /* Any bytes, read as a trace in every format, give requests that keep their contract, then an end or an error
  * that names the file. */
-#include "platforms/fault.h"
+#include "platforms/input/fault.h"
 #include "tests/fuzz/fuzz.h"
-#include "workloads/stream.h"
+#include "workloads/stream/stream.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

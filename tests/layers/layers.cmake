@@ -1,38 +1,46 @@
 # Fails on an include that goes the wrong way: cmake -DSOURCE=<tree> -P layers.cmake
 #
-#     analysis ──► sim/log_*.h       main, command_*.c ──► analysis
-#                  sim ──► workloads ──► platforms
-#
-# SimGrid is known to few files of sim alone.
+# rooms.cmake says which rooms there are, which others each may include, and which files know SimGrid. A file in no
+# room is a fault, and so is a room that names another which does not stand above it in the table.
 
-set(may_include_platforms "^platforms/")
-set(may_include_workloads "^(workloads/|platforms/(units|fault|schema|data|document|stairs)[.]h$)")
-set(may_include_sim "^(sim|workloads|platforms)/")
-set(may_include_program "^(sim|workloads|platforms|analysis)/")
-set(may_include_analysis "^(analysis/|sim/log_(format|member|cell)[.]h$|platforms/(units|fault)[.]h$|report_resources[.]h$)")
-
-set(program "^sim/(main|command_[a-z]+)[.]c$")
-set(knows_simgrid "^sim/(actors|flows|net_meter)[.]c$|^sim/simgrid_compat[.]h$")
-
+cmake_minimum_required(VERSION 3.22)
+include(${CMAKE_CURRENT_LIST_DIR}/../../rooms.cmake)
 get_filename_component(SOURCE ${SOURCE} ABSOLUTE)
 set(faults "")
 set(includes 0)
-foreach(folder platforms workloads sim analysis)
-  file(GLOB_RECURSE files RELATIVE ${SOURCE} ${SOURCE}/${folder}/*.[ch])
+set(above "")
+foreach(row ${tw_rooms})
+  string(REGEX MATCHALL "[^ ]+" names ${row})
+  list(POP_FRONT names room)
+  set(rule "${tw_shared_headers}|^report_resources[.]h$|^${room}/")
+  foreach(below ${names})
+    string(APPEND rule "|^${below}/")
+    if(NOT below IN_LIST above)
+      string(APPEND faults "rooms.cmake: ${room} names ${below}, which is not above it in the table\n")
+    endif()
+  endforeach()
+  list(APPEND above ${room})
+  set(rule_${room} ${rule})
+endforeach()
+
+foreach(top platforms workloads sim analysis)
+  file(GLOB_RECURSE files RELATIVE ${SOURCE} ${SOURCE}/${top}/*.[ch])
   foreach(file ${files})
-    set(rule ${may_include_${folder}})
-    if(file MATCHES "${program}")
-      set(rule ${may_include_program})
+    get_filename_component(room ${file} DIRECTORY)
+    if(file MATCHES "${tw_shared_headers}")
+      set(rule_${room} "^$")
+    elseif(NOT room IN_LIST above)
+      string(APPEND faults "${file}: lies in no room of rooms.cmake\n")
     endif()
     file(STRINGS ${SOURCE}/${file} lines REGEX "^[ \t]*#[ \t]*include")
     foreach(line ${lines})
       math(EXPR includes "${includes} + 1")
       string(REGEX REPLACE "^[^\"<]*[\"<]([^\">]*).*" "\\1" header "${line}")
       if(line MATCHES "\"")
-        if(NOT header MATCHES "${rule}")
-          string(APPEND faults "${file}: includes \"${header}\", which is not below ${folder}\n")
+        if(NOT header MATCHES "${rule_${room}}")
+          string(APPEND faults "${file}: includes \"${header}\", which is not below ${room}\n")
         endif()
-      elseif(header MATCHES "^(simgrid|xbt|smpi)/" AND NOT file MATCHES "${knows_simgrid}")
+      elseif(header MATCHES "^(simgrid|xbt|smpi)/" AND NOT file MATCHES "${tw_knows_simgrid}")
         string(APPEND faults "${file}: includes <${header}>; only actors, flows and the clock know SimGrid\n")
       endif()
     endforeach()

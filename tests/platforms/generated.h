@@ -2,7 +2,7 @@
 #ifndef TW_TESTS_PLATFORMS_GENERATED_H
 #define TW_TESTS_PLATFORMS_GENERATED_H
 
-#include "platforms/generator.h"
+#include "platforms/generate/generator.h"
 #include "tests/platforms/scratch.h"
 
 /* What "kind name=value ..." writes, in a file of the scratch. */

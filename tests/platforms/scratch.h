@@ -2,7 +2,7 @@
 #ifndef TW_TESTS_PLATFORMS_SCRATCH_H
 #define TW_TESTS_PLATFORMS_SCRATCH_H
 
-#include "platforms/fault.h"
+#include "platforms/input/fault.h"
 #include "tests/check.h"
 
 #include <glib/gstdio.h>

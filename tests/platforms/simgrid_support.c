@@ -1,6 +1,6 @@
 #include "tests/platforms/simgrid_support.h"
 
-#include "sim/simgrid_compat.h"
+#include "sim/network/simgrid_compat.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>

@@ -6,7 +6,7 @@
 #ifndef TW_TESTS_SIM_NAIVE_H
 #define TW_TESTS_SIM_NAIVE_H
 
-#include "sim/engine.h"
+#include "sim/engine/engine.h"
 #include "tests/sim/support.h"
 
 typedef enum { NAIVE_VLLM, NAIVE_PREFILL_FIRST, NAIVE_STATIC } naive_kind;

@@ -1,6 +1,6 @@
 #include "tests/sim/net_support.h"
 
-#include "sim/flows.h"
+#include "sim/network/flows.h"
 #include "tests/check.h"
 
 #include <glib/gstdio.h>

@@ -2,7 +2,7 @@
 #ifndef TW_TESTS_SIM_SUPPORT_H
 #define TW_TESTS_SIM_SUPPORT_H
 
-#include "sim/factory.h"
+#include "sim/site/factory.h"
 
 /* An iteration of n decoding sequences that attend to C tokens, beside T prompt tokens, takes
  * fixed + per_seq · n + per_context · C + per_prompt · T seconds; C counts at most `window` tokens of each

@@ -1,8 +1,8 @@
 #include "tests/validation/case.h"
 
-#include "platforms/units.h"
-#include "workloads/csv.h"
-#include "workloads/input.h"
+#include "platforms/input/units.h"
+#include "workloads/input/csv.h"
+#include "workloads/input/input.h"
 
 #include <math.h>
 #include <string.h>

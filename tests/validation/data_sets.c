@@ -1,5 +1,5 @@
 /* The data sets: how the rows of each become cases. */
-#include "platforms/units.h"
+#include "platforms/input/units.h"
 #include "tests/validation/case.h"
 #include "tests/validation/table.h"
 

@@ -1,6 +1,6 @@
 #include "tests/validation/evaluate.h"
 
-#include "sim/factory.h"
+#include "sim/site/factory.h"
 
 #include <glib/gstdio.h>
 #include <jansson.h>

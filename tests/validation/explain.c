@@ -1,6 +1,6 @@
 #include "tests/validation/explain.h"
 
-#include "workloads/csv.h"
+#include "workloads/input/csv.h"
 
 #include <fnmatch.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "tests/validation/study.h"
 
-#include "platforms/data.h"
+#include "platforms/input/data.h"
 #include "tests/validation/evaluate.h"
 #include "tests/validation/report.h"
 

@@ -1,6 +1,6 @@
 #include "tests/validation/table.h"
 
-#include "platforms/units.h"
+#include "platforms/input/units.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #ifndef TW_TESTS_VALIDATION_TABLE_H
 #define TW_TESTS_VALIDATION_TABLE_H
 
-#include "workloads/csv.h"
+#include "workloads/input/csv.h"
 
 typedef struct table {
   tw_input *input;

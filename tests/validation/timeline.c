@@ -1,9 +1,9 @@
 #include "tests/validation/timeline.h"
 
-#include "analysis/log_reader.h"
-#include "platforms/fault.h"
-#include "platforms/units.h"
-#include "workloads/csv.h"
+#include "analysis/log/log_reader.h"
+#include "platforms/input/fault.h"
+#include "platforms/input/units.h"
+#include "workloads/input/csv.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 #include "tests/validation/collectives/measured.h"
 
-#include "workloads/csv.h"
+#include "workloads/input/csv.h"
 
 #include <stdio.h>
 

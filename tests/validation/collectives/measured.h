@@ -2,7 +2,7 @@
 #ifndef TW_TESTS_VALIDATION_COLLECTIVES_MEASURED_H
 #define TW_TESTS_VALIDATION_COLLECTIVES_MEASURED_H
 
-#include "sim/collective_time.h"
+#include "sim/collectives/collective_time.h"
 
 typedef struct measured_row {
   const char *set;       /* table. Interned, like the other strings */

@@ -21,8 +21,8 @@
 #ifndef TW_TESTS_VALIDATION_KERNELS_KERNEL_H
 #define TW_TESTS_VALIDATION_KERNELS_KERNEL_H
 
-#include "platforms/device.h"
-#include "workloads/model.h"
+#include "platforms/reader/device.h"
+#include "workloads/models/model.h"
 
 typedef struct kernel {
   double flops;        /* on this accelerator */
@@ -55,7 +55,7 @@ extern const kernel_format kernel_formats[]; /* ends with a NULL name */
 void kernel_group_init(kernel_group *group);
 void kernel_group_clear(kernel_group *group);
 
-/* Seconds that the efficiencies predict: platforms/device.h. */
+/* Seconds that the efficiencies predict: platforms/reader/device.h. */
 double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, tw_precision precision,
                       const tw_efficiency *efficiency);
 

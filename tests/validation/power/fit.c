@@ -16,10 +16,10 @@
  * `all` takes them from the step model with the overheads of vLLM 0.12, the release nearest to the
  * measurements, and tests the law and the step time together. Fitted rows choose a0, b and active (least
  * squares of relative errors; b is at least what the memory alone needs, the others at least 0); the rate at
- * which a FLOP costs half (sim/power.h) was chosen by hand, one share of the peak for all devices. Rows marked
- * blind chose none of the three. */
-#include "platforms/supply.h"
-#include "sim/power.h"
+ * which a FLOP costs half (sim/power/power.h) was chosen by hand, one share of the peak for all devices. Rows
+ * marked blind chose none of the three. */
+#include "platforms/reader/supply.h"
+#include "sim/power/power.h"
 
 #include <zlib.h>
 
@@ -308,11 +308,12 @@ static void print_wall(const char *path, const tw_device *d)
       end = i;
   }
   printf("\nWall power of a server with 8 %s (MLPerf Llama-2-70B offline, fp4)\n", d->label);
-  printf("  idle     measured %6.0f W, model %6.0f W, %+.1f %%  (fitted: the chassis' idle watts are its rest)\n",
+  printf("  idle     measured %6.0f W, model %6.0f W, %+.1f %%  (fitted: the chassis' idle watts are its "
+         "rest)\n",
          idle, idle_w, 100 * (idle_w / idle - 1));
-  printf(
-      "  plateau  measured %6.0f W, model %6.0f W, %+.1f %%  (fitted: the chassis' watts are the rest of another run's)\n",
-      plateau, full_w, 100 * (full_w / plateau - 1));
+  printf("  plateau  measured %6.0f W, model %6.0f W, %+.1f %%  (fitted: the chassis' watts are the rest of "
+         "another run's)\n",
+         plateau, full_w, 100 * (full_w / plateau - 1));
   printf("  ramp     measured %6u s from 10 to 90 %%: loading and warm-up; the model has none\n",
          end - begin);
 }

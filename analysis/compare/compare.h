@@ -1,0 +1,51 @@
+/* Runs, or groups of runs, side by side; the first is what the others are compared with. */
+#ifndef TW_ANALYSIS_COMPARE_H
+#define TW_ANALYSIS_COMPARE_H
+
+#include "analysis/compare/metric.h"
+#include "analysis/compare/run_group.h"
+
+/* Differences are worse or better by the direction of their metric, where groups of several runs do not say
+ * that chance explains them as well (p >= TW_COMPARE_ALPHA). */
+#define TW_COMPARE_ALPHA 0.05
+
+typedef enum {
+  TW_VERDICT_NONE, /* of the baseline, or where a value is missing */
+  TW_VERDICT_SAME,
+  TW_VERDICT_CHANCE,
+  TW_VERDICT_BETTER,
+  TW_VERDICT_WORSE,
+  TW_VERDICT_OTHER, /* differs, but no direction of its metric is better, or it is per accelerator of other
+                       numbers */
+  TW_VERDICTS
+} tw_verdict;
+extern const char *const tw_verdict_names[TW_VERDICTS];
+
+typedef struct tw_difference {
+  tw_sample value;   /* of the group */
+  double difference; /* from the baseline's mean; NAN where either is missing */
+  double relative;   /* the same over the baseline's mean; infinite where that is 0 */
+  double p;          /* of tw_welch_p; NAN without several runs on both sides */
+  tw_verdict verdict;
+} tw_difference;
+
+typedef struct tw_comparison {
+  GPtrArray *groups;  /* of tw_run_group; the baseline first */
+  GPtrArray *metrics; /* names: those of tw_metrics that any run has, then the unknown ones, in this order */
+} tw_comparison;
+
+/* Reads the runs at the paths (see run_group.h). NULL with TW_INPUT_ERROR. */
+tw_comparison *tw_comparison_read(char *const *paths, guint n, GError **error);
+void tw_comparison_free(tw_comparison *comparison);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_comparison, tw_comparison_free)
+
+/* Whether any run has a metric of that name; FALSE sets TW_INPUT_ERROR that names the nearest. */
+gboolean tw_comparison_knows(const tw_comparison *comparison, const char *metric, GError **error);
+
+/* A group against the baseline. */
+tw_difference tw_comparison_get(const tw_comparison *comparison, const char *metric, guint group);
+
+/* Whether some value of the metric is neither 0 nor missing. */
+gboolean tw_comparison_has_value(const tw_comparison *comparison, const char *metric);
+
+#endif

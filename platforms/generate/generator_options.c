@@ -1,0 +1,120 @@
+#include "platforms/generate/generator_options.h"
+
+#include <math.h>
+
+tw_option tw_option_get(const GOptionEntry *options, const char *const *values, int place)
+{
+  return (tw_option){options[place].long_name, values[place]};
+}
+
+gboolean tw_option_count(tw_option option, gint64 max, int *count, GError **error)
+{
+  gint64 value = 0;
+  if (!tw_integer_parse(option.text, &value) || value < 1 || value > max)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                              "--%s: \"%s\" is not a count; write a whole number from 1 to %" G_GINT64_FORMAT,
+                              option.name, option.text, max);
+  *count = (int)value;
+  return TRUE;
+}
+
+gboolean tw_option_quantity(tw_option option, const char *word, tw_dimension dimension, double min,
+                            double *value, GError **error)
+{
+  g_autofree char *why = NULL;
+  double read = 0;
+  if (g_str_equal(option.text, word))
+    return TRUE;
+  if (!tw_quantity_parse(option.text, dimension, &read, &why))
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "--%s: %s", option.name, why);
+  if (read < min)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "--%s: \"%s\" is too small; write %s",
+                              option.name, option.text, tw_dimension_help(dimension));
+  *value = read;
+  return TRUE;
+}
+
+gboolean tw_option_ratio(tw_option option, const char *word, double *value, GError **error)
+{
+  double read = 0;
+  if (g_str_equal(option.text, word))
+    return TRUE;
+  if (!tw_number_parse(option.text, &read) || read < 1 || read > 1e6)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                              "--%s: \"%s\" is not a ratio; write a number of at least 1, such as 1.5",
+                              option.name, option.text);
+  *value = read;
+  return TRUE;
+}
+
+tw_device *tw_option_device(const char *name, GError **error)
+{
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  tw_device *device = tw_device_load(name, NULL, faults);
+  if (device == NULL)
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "--device: %s", tw_faults_get(faults, 0));
+  return device;
+}
+
+/* The comment at the head: the command again, and where the power comes from. An XML comment cannot hold
+ * "--", and the command takes its options without them too. */
+static char *describe(const tw_generator *kind, const char *const *values, const tw_device *device)
+{
+  GString *text = g_string_new("Written by: tokenworks platform ");
+  g_string_append(text, kind->name);
+  for (int i = 0; kind->fallbacks[i] != NULL; i++)
+    g_string_append_printf(text, " %s=%s", kind->options[i].long_name, values[i]);
+  if (device->chassis.source != NULL) {
+    g_autoptr(GRegex) blanks = g_regex_new("\\s+", 0, 0, NULL);
+    g_autofree char *source = g_regex_replace_literal(blanks, device->chassis.source, -1, 0, " ", 0, NULL);
+    g_string_append_printf(text, "\n     Usual power around the devices, and PUE: %s", source);
+  }
+  for (char *at = strstr(text->str, "--"); at != NULL; at = strstr(at, "--"))
+    at[1] = '_'; /* in the path of a device */
+  return g_string_free(text, FALSE);
+}
+
+gboolean tw_option_power(const GOptionEntry *options, const char *const *values, int place, int size,
+                         tw_site *site, GError **error)
+{
+  const tw_chassis *chassis = &site->device->chassis;
+  double share = chassis->accelerators > 0 ? (double)size / (double)chassis->accelerators : NAN;
+  site->overhead_w = chassis->overhead_w * share;
+  /* What is asked for instead of the usual has no idle power that is known. */
+  site->overhead_idle_w = g_str_equal(values[place], USUAL) ? chassis->idle_w * share : NAN;
+  site->psu_w = chassis->psu_w > 0 && chassis->psu_efficiency != NULL ? chassis->psu_w * share : NAN;
+  site->psu_efficiency = chassis->psu_efficiency;
+  site->network_w = chassis->network_w * share;
+  site->pue = chassis->accelerators > 0 ? chassis->pue : NAN;
+  return tw_option_quantity(tw_option_get(options, values, place), USUAL, TW_POWER, 0, &site->overhead_w,
+                            error) &&
+         tw_option_quantity(tw_option_get(options, values, place + 1), USUAL, TW_POWER, 0, &site->network_w,
+                            error) &&
+         tw_option_ratio(tw_option_get(options, values, place + 2), USUAL, &site->pue, error);
+}
+
+gboolean tw_option_check_site(const tw_site *site, const char *domains, GError **error)
+{
+  if ((gint64)site->domains * site->hosts > 1000000)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                              "--%s: more than a million hosts; write fewer, or larger hosts", domains);
+  if (site->domains == 1)
+    return TRUE;
+  if (isnan(site->nic_bytes_per_s))
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                              "--nic-bandwidth: %s has no NIC of its own; write one, such as 400Gbit/s",
+                              site->device_name);
+  if (site->nics % site->hosts != 0 && site->hosts % site->nics != 0)
+    return tw_input_error_set(
+        error, TW_INPUT_ERROR_VALUE, NULL, 0,
+        "--nics: %d NICs cannot be shared out among %d hosts; write a divisor or a multiple", site->nics,
+        site->hosts);
+  return TRUE;
+}
+
+void tw_option_write_site(tw_site *site, const char *kind, const char *const *values, FILE *out)
+{
+  g_autofree char *comment = describe(tw_generator_find(kind, NULL), values, site->device);
+  site->comment = comment;
+  tw_site_write(site, out);
+}

@@ -1,0 +1,132 @@
+#include "platforms/input/fault.h"
+
+struct tw_faults {
+  GPtrArray *texts; /* char *, owned */
+  GHashTable *seen; /* the same strings, borrowed */
+};
+
+GQuark tw_input_error_quark(void)
+{
+  return g_quark_from_static_string("tw-input-error");
+}
+
+tw_faults *tw_faults_new(void)
+{
+  tw_faults *faults = g_new(tw_faults, 1);
+  faults->texts = g_ptr_array_new_with_free_func(g_free);
+  faults->seen = g_hash_table_new(g_str_hash, g_str_equal);
+  return faults;
+}
+
+void tw_faults_free(tw_faults *faults)
+{
+  if (faults == NULL)
+    return;
+  g_hash_table_destroy(faults->seen);
+  g_ptr_array_unref(faults->texts);
+  g_free(faults);
+}
+
+static char *located(const char *file, long line, const char *message)
+{
+  if (file == NULL)
+    return g_strdup(message);
+  if (line <= 0)
+    return g_strdup_printf("%s: %s", file, message);
+  return g_strdup_printf("%s:%ld: %s", file, line, message);
+}
+
+void tw_faults_add(tw_faults *faults, const char *file, long line, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+
+  g_autofree char *text = located(file, line, message);
+  if (g_hash_table_contains(faults->seen, text))
+    return;
+  g_hash_table_add(faults->seen, text);
+  g_ptr_array_add(faults->texts, g_steal_pointer(&text));
+}
+
+guint tw_faults_count(const tw_faults *faults)
+{
+  return faults->texts->len;
+}
+
+const char *tw_faults_get(const tw_faults *faults, guint i)
+{
+  g_assert(i < faults->texts->len);
+  return g_ptr_array_index(faults->texts, i);
+}
+
+gboolean tw_input_error_set(GError **error, tw_input_error code, const char *file, long line,
+                            const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+
+  g_autofree char *text = located(file, line, message);
+  g_set_error_literal(error, TW_INPUT_ERROR, (gint)code, text);
+  return FALSE;
+}
+
+/* Edits (insertion, deletion, substitution, swap of neighbours) that turn `a` into `b`, whatever the case of
+ * ASCII letters. Three rows of the usual table are enough. */
+static guint edit_distance(const char *a, size_t length_a, const char *b, size_t length_b)
+{
+  g_autofree guint *rows = g_new(guint, 3 * (length_b + 1));
+  guint *before = rows, *above = rows + length_b + 1, *row = rows + 2 * (length_b + 1);
+  for (size_t j = 0; j <= length_b; j++)
+    above[j] = (guint)j;
+  for (size_t i = 1; i <= length_a; i++) {
+    row[0] = (guint)i;
+    for (size_t j = 1; j <= length_b; j++) {
+      char ca = g_ascii_tolower(a[i - 1]), cb = g_ascii_tolower(b[j - 1]);
+      guint best = MIN(MIN(above[j], row[j - 1]) + 1, above[j - 1] + (ca != cb));
+      gboolean swapped = i > 1 && j > 1 && ca == g_ascii_tolower(b[j - 2]) && g_ascii_tolower(a[i - 2]) == cb;
+      row[j] = swapped ? MIN(best, before[j - 2] + 1) : best;
+    }
+    guint *oldest = before;
+    before = above;
+    above = row;
+    row = oldest;
+  }
+  return above[length_b];
+}
+
+const char *tw_nearest(const char *word, const char *const *words)
+{
+  size_t length = strlen(word);
+  guint limit = (guint)MAX(length / 3, 1);
+  const char *nearest = NULL;
+  for (const char *const *longer = words; *longer != NULL && nearest == NULL && length >= 2; longer++)
+    if (g_str_has_prefix(*longer, word))
+      nearest = *longer;
+  guint least = limit + 1;
+  for (; *words != NULL; words++) {
+    size_t other = strlen(*words);
+    if (MAX(length, other) - MIN(length, other) > limit) /* too far, and keeps huge words cheap */
+      continue;
+    guint distance = edit_distance(word, length, *words, other);
+    if (distance < least) {
+      least = distance;
+      nearest = *words;
+    }
+  }
+  return nearest;
+}
+
+char *tw_suggestion(const char *word, const char *const *words)
+{
+  const char *near = tw_nearest(word, words);
+  if (near != NULL)
+    return g_strdup_printf("did you mean \"%s\"?", near);
+  if (words[0] == NULL)
+    return g_strdup("there is none");
+  g_autofree char *list = g_strjoinv(", ", (char **)words);
+  return words[1] == NULL ? g_strdup_printf("write %s", list) : g_strdup_printf("write one of %s", list);
+}

@@ -1,0 +1,134 @@
+/* Devices: what one accelerator can do, from platforms/devices/NAME.xml, each number with its source. */
+#ifndef TW_PLATFORMS_DEVICE_H
+#define TW_PLATFORMS_DEVICE_H
+
+#include "platforms/input/schema.h"
+
+/* Number formats of weights, activations and KV cache, in the order of tw_precision_names. */
+typedef enum { TW_FP32, TW_BF16, TW_FP8, TW_FP4, TW_INT8, TW_PRECISIONS } tw_precision;
+extern const char *const tw_precision_names[TW_PRECISIONS + 1];
+/* Bytes of one stored number, without block scales: 4, 2, 1, 0.5, 1. */
+double tw_precision_bytes(tw_precision precision);
+
+/* Classes of operations that the roofline tells apart (design: "Step time"). */
+typedef enum {
+  TW_OP_LINEAR,
+  TW_OP_EXPERTS,
+  TW_OP_ATTENTION_PREFILL,
+  TW_OP_ATTENTION_DECODE,
+  TW_OP_HEAD,
+  TW_OP_ACTIVATIONS,
+  TW_OP_CLASSES
+} tw_op_class;
+extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
+
+/* Efficiency of one op class, fitted to measured kernels with tests/validation/kernels/calibrate.c. Compute
+ * reaches compute_peak of the dense peak, memory `memory` of the HBM bandwidth, and a kernel takes launch_s
+ * whatever its size is:
+ *
+ *     linear, head       t = launch + hypot(flops / (F · compute_peak), weights / (B · memory)) + rows / (B ·
+ * memory) experts            t = launch + hypot(flops / (F · compute_peak), weights / (B · memory)) +
+ * per_token · tokens attention-prefill  t = launch + flops / (F · compute_peak) + bytes / (B · memory), of q,
+ * k, v and output attention-decode   t = launch + max(flops / (F · compute_peak), KV bytes / (B · memory))
+ *     activations        t = launch + bytes / (B · memory), of norms and activations in between
+ *
+ * The hypotenuse stands for a roof with a round edge: near it neither the tensor cores nor the memory are
+ * busy all the time. */
+typedef struct tw_efficiency {
+  double compute_peak; /* 0 to 1 */
+  double memory;       /* 0 to 1 */
+  double launch_s;     /* of each kernel; activations: of all in a layer */
+  double per_token_s;  /* experts: of each token of a layer */
+  double softmax;      /* attention-prefill: dimensions of a head that the exponentials cost as much as */
+} tw_efficiency;
+
+/* Kernels that move data between accelerators: a protocol of a library, or a kernel of its own. */
+#define TW_KERNELS(X)                                                                                        \
+  X(LL, "ll", "rings and trees with a flag beside each word: the lowest latency")                            \
+  X(LL128, "ll128", "rings and trees with a flag in each 128 bytes")                                         \
+  X(SIMPLE, "simple", "rings and trees in large chunks: the full bandwidth")                                 \
+  X(IN_SWITCH, "in-switch", "all-reduce whose sums the switch makes (NVLS)")                                 \
+  X(PAIRS_LL, "pairs-ll", "sends from rank to rank, small")                                                  \
+  X(PAIRS, "pairs", "sends from rank to rank, large")                                                        \
+  X(ONE_SHOT, "one-shot", "all-reduce of an engine: every rank reads all others")                            \
+  X(TWO_SHOT, "two-shot", "all-reduce of an engine: reduce-scatter and all-gather in one kernel")            \
+  X(LL_DISPATCH, "ll-dispatch", "DeepEP, low latency: tokens to experts, a copy for each expert")            \
+  X(LL_COMBINE, "ll-combine", "... and back")                                                                \
+  X(DISPATCH, "dispatch", "DeepEP, normal, inside a domain: a copy for each rank")                           \
+  X(COMBINE, "combine", "... and back")                                                                      \
+  X(INTERNODE_DISPATCH, "internode-dispatch", "DeepEP, normal, over domains: a copy for each domain")        \
+  X(INTERNODE_COMBINE, "internode-combine", "... and back")                                                  \
+  X(ONE_SIDED_DISPATCH, "one-sided-dispatch", "TensorRT-LLM, one-sided NVLink: a copy for each rank")        \
+  X(ONE_SIDED_COMBINE, "one-sided-combine", "... and back")                                                  \
+  X(TWO_SIDED_PREPARE, "two-sided-prepare",                                                                  \
+    "TensorRT-LLM, two-sided NVLink: ranks tell how much is to come")                                        \
+  X(TWO_SIDED_DISPATCH, "two-sided-dispatch", "... a copy for each rank")                                    \
+  X(TWO_SIDED_COMBINE, "two-sided-combine", "... and back")                                                  \
+  X(TWO_SIDED_LOW_COMBINE, "two-sided-low-combine", "... and back in 4 bits")
+typedef enum {
+#define X(name, text, help) TW_KERNEL_##name,
+  TW_KERNELS(X)
+#undef X
+      TW_KERNEL_COUNT
+} tw_kernel;
+extern const char *const tw_kernel_names[TW_KERNEL_COUNT + 1];
+
+/* What a kernel takes, fitted: collective_time.h has the formula. scale_up == 0: the device lacks it. */
+typedef struct tw_kernel_cost {
+  double launch_s;
+  double step_s;        /* of each message that follows another, beyond the latency of its link */
+  double fabric_step_s; /* ... that crosses the fabric: what it takes there beside */
+  double scale_up;      /* share of the rate of the links inside the domain, 0 to 1 */
+  double scale_out;     /* ... of the NIC */
+  double own;           /* of a byte that stays on its rank (experts: of a token once), in bytes sent */
+  double per_token_s;   /* least time of a token (of the kernels for experts) */
+} tw_kernel_cost;
+
+/* What commonly stands around the devices, for generated platforms: the node or rack of `accelerators` of
+ * them draws overhead_w beside theirs when all work (CPUs, memory, NVLink switches, fans; behind the power
+ * supplies), idle_w of it without work, and network_w in the fabric. */
+typedef struct tw_chassis {
+  gint64 accelerators; /* 0: unknown */
+  double overhead_w, idle_w, network_w, pue;
+  double psu_w;         /* that its power supplies can give in all; 0: unknown */
+  char *psu_efficiency; /* as in tw:psu_efficiency; NULL: unknown */
+  char *source;
+} tw_chassis;
+
+typedef struct tw_device {
+  char *file;                  /* that it was read from */
+  char *name;                  /* "h100-sxm" */
+  char *label;                 /* "NVIDIA H100 SXM 80 GB" */
+  double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */
+  double hbm_bytes;            /* capacity */
+  double hbm_bytes_per_s;
+  double scale_up_bytes_per_s; /* NVLink or PCIe, per accelerator and direction */
+  double scale_up_latency_s;   /* alpha of one hop inside the domain, as a collective sees it */
+  double scale_up_efficiency;  /* share of the wire rate that a collective without a row reaches */
+  gint64 board_accelerators;   /* on one board: trees are chains there, and branch between boards */
+  tw_kernel_cost kernels[TW_KERNEL_COUNT];
+  double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
+  double scale_out_latency_s;            /* of a usual route, by which algorithms are chosen */
+  double host_bytes_per_s;               /* to the memory of its host and back, one direction; NAN: unknown */
+  double idle_w, max_w;                  /* NAN: no power data, and then no energy is reported */
+  double sleep_w;                        /* without weights, parked: idle_w where the file does not say */
+  double active_w;                       /* beyond idle_w while an iteration runs, collectives apart */
+  double joules_per_byte;                /* of HBM traffic; NAN: not fitted, and then no energy is reported */
+  double joules_per_flop[TW_PRECISIONS]; /* NAN where it was not fitted */
+  double arithmetic_half; /* share of the bf16 peak at which a FLOP costs half of that; 0: never */
+  double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */
+  double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */
+  /* By the precision that the matrices run in; kernels of one precision reach another share than others. */
+  tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];
+  tw_chassis chassis;
+} tw_device;
+
+extern const tw_element tw_device_element; /* root of a device file */
+
+/* Reads a device of the catalogue by name, or a file if the name holds a '/'. NULL with faults at `node`
+ * (which may be NULL) where there is none; unknown names get the nearest. */
+tw_device *tw_device_load(const char *name, const xmlNode *node, tw_faults *faults);
+void tw_device_free(tw_device *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_device, tw_device_free)
+
+#endif

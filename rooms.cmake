@@ -1,0 +1,63 @@
+# The rooms of the house, lowest first. A room is a folder with a README and one library, `tw_TOP_ROOM`; each row names
+# the rooms that its files may include, and that its library links. tests/layers checks the includes by this table.
+set(tw_rooms
+  "platforms/input"
+  "platforms/reader       platforms/input"
+  "platforms/generate     platforms/input platforms/reader"
+  "workloads/input        platforms/input"
+  "workloads/models       platforms/input"
+  "workloads/draw         platforms/input workloads/input"
+  "workloads/stream       platforms/input workloads/input workloads/draw"
+  "workloads/traces       platforms/input workloads/input workloads/draw workloads/stream"
+  "sim/base"
+  "sim/log                platforms/input"
+  "sim/collectives        platforms/input platforms/reader workloads/draw"
+  "sim/steptime           platforms/input platforms/reader workloads/input workloads/models sim/collectives"
+  "sim/power              sim/steptime"
+  "sim/kv                 sim/base sim/steptime"
+  "sim/engine             sim/base sim/steptime sim/power sim/kv"
+  "sim/router             platforms/input workloads/draw"
+  "sim/placement          platforms/input platforms/reader sim/collectives sim/steptime"
+  "sim/network            platforms/input platforms/reader sim/collectives sim/log"
+  "sim/scenario           platforms/input platforms/reader workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"
+  "sim/energy             sim/log sim/engine sim/scenario"
+  "sim/site               sim/base sim/log sim/engine sim/network sim/placement sim/scenario sim/energy"
+  "sim/run                sim/log sim/network sim/scenario sim/site"
+  "analysis/log           platforms/input sim/log"
+  "analysis/show          platforms/input sim/log analysis/log"
+  "analysis/report        platforms/input analysis/log"
+  "analysis/compare       platforms/input analysis/log analysis/report"
+  "sim/commands           platforms/input platforms/generate workloads/stream workloads/traces sim/log sim/network sim/scenario sim/run analysis/log analysis/show analysis/report analysis/compare")
+
+# What may be included besides, by rooms that match.
+set(tw_shared_headers "^workloads/request[.]h$")
+# The files that know SimGrid.
+set(tw_knows_simgrid "^sim/run/actors[.]c$|^sim/network/(flows|net_meter)[.]c$|^sim/network/simgrid_compat[.]h$")
+
+# Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
+# need follow as ROOM=TARGET.
+function(tw_add_rooms top)
+  add_library(tw_${top} INTERFACE)
+  foreach(row ${tw_rooms})
+    string(REGEX MATCHALL "[^ ]+" names ${row})
+    list(POP_FRONT names room)
+    if(NOT room MATCHES "^${top}/(.*)" OR room STREQUAL "sim/commands")
+      continue()
+    endif()
+    set(folder ${CMAKE_MATCH_1})
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.c)
+    string(REPLACE "/" "_" target tw_${room})
+    add_library(${target} STATIC ${sources})
+    target_link_libraries(${target} PUBLIC tw_options PkgConfig::GLIB m)
+    target_link_libraries(tw_${top} INTERFACE ${target})
+    foreach(below ${names})
+      string(REPLACE "/" "_" library tw_${below})
+      target_link_libraries(${target} PUBLIC ${library})
+    endforeach()
+    foreach(extra ${ARGN})
+      if(extra MATCHES "^${folder}=(.*)")
+        target_link_libraries(${target} PRIVATE ${CMAKE_MATCH_1})
+      endif()
+    endforeach()
+  endforeach()
+endfunction()

@@ -1,0 +1,84 @@
+#include "sim/commands/command.h"
+
+#include "platforms/input/fault.h"
+
+/* The nearest long option to an unknown one, for the message. */
+static void suggest_option(const GOptionEntry *entries, char **argv, GError **error)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  for (const GOptionEntry *entry = entries; entry->long_name != NULL; entry++)
+    g_ptr_array_add(names, (char *)entry->long_name);
+  g_ptr_array_add(names, (char *)"help");
+  g_ptr_array_add(names, NULL);
+  for (char **arg = argv; *arg != NULL && !g_str_equal(*arg, "--"); arg++) {
+    if (!g_str_has_prefix(*arg, "--"))
+      continue;
+    g_autofree char *word = g_strndup(*arg + 2, strcspn(*arg + 2, "="));
+    if (g_strv_contains((const char *const *)names->pdata, word))
+      continue;
+    const char *near = tw_nearest(word, (const char *const *)names->pdata);
+    if (near != NULL) {
+      g_autofree char *message = g_strdup_printf("unknown option --%s; did you mean --%s?", word, near);
+      g_clear_error(error);
+      g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, message);
+    }
+    return;
+  }
+}
+
+static gboolean parse(const tw_command *command, const GOptionEntry *entries, int *argc, char ***argv,
+                      GError **error)
+{
+  g_autoptr(GOptionContext) context = g_option_context_new(command->usage);
+  g_autofree char *program = g_strdup_printf("tokenworks %s", command->name);
+  g_autofree char *footer = g_strdup_printf("Example:\n  %s", command->example);
+  g_autoptr(GError) problem = NULL;
+
+  g_set_prgname(program);
+  g_option_context_set_summary(context, command->description);
+  g_option_context_set_description(context, footer);
+  g_option_context_add_main_entries(context, entries, NULL);
+  g_auto(GStrv) before = g_strdupv(*argv);
+  if (g_option_context_parse(context, argc, argv, &problem))
+    return TRUE;
+  if (g_error_matches(problem, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
+    suggest_option(entries, before, &problem);
+  g_set_error(error, TW_INPUT_ERROR, TW_INPUT_ERROR_USAGE, "%s (see `%s --help`)", problem->message, program);
+  return FALSE;
+}
+
+gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, char ***argv, GError **error)
+{
+  g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry)); /* ends with an empty one */
+  for (const GOptionEntry *option = command->options; option != NULL && option->long_name != NULL; option++) {
+    GOptionEntry entry = *option;
+    entry.arg_data = (char *)values + (gsize)option->arg_data;
+    g_array_append_val(entries, entry);
+  }
+  return parse(command, (const GOptionEntry *)entries->data, argc, argv, error);
+}
+
+const char *tw_command_word(const tw_command *command)
+{
+  const char *blank = strchr(command->name, ' ');
+  return blank != NULL ? blank + 1 : command->name;
+}
+
+int tw_command_run_action(const tw_command *command, int argc, char **argv, GError **error)
+{
+  if ((argc < 2 || *argv[1] == '-') && !tw_command_read(command, NULL, &argc, &argv, error)) /* --help */
+    return TW_EXIT_USAGE;
+  const char *word = argc > 1 ? argv[1] : "";
+  g_autoptr(GPtrArray) words = g_ptr_array_new();
+  for (const tw_command *action = command->actions; action->name != NULL; action++) {
+    if (g_str_equal(word, tw_command_word(action)))
+      return action->run(action, argc - 1, argv + 1, error);
+    g_ptr_array_add(words, (char *)tw_command_word(action));
+  }
+  g_ptr_array_add(words, NULL);
+  g_autofree char *right = tw_suggestion(word, (const char *const *)words->pdata);
+  tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s%s%s; %s (see `tokenworks %s --help`)",
+                     *word != '\0' ? "no action is called '" : "what is to be done?", word,
+                     *word != '\0' ? "'" : "", right, command->name);
+  return TW_EXIT_USAGE;
+}

@@ -1,0 +1,167 @@
+#include "platforms/input/fault.h"
+#include "sim/commands/command.h"
+#include "sim/commands/sweep.h"
+#include "sim/scenario/scenario.h"
+
+static void check_trace(const char *path, const tw_trace_format *format, tw_faults *faults)
+{
+  GError *error = NULL;
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autoptr(tw_stream) stream = tw_stream_open(path, format, &options, &error);
+  tw_request request;
+  guint64 n = 0;
+  double last_s = 0;
+  while (stream != NULL && tw_stream_next(stream, &request, &error)) {
+    n++;
+    last_s = request.arrival_s;
+    tw_request_clear(&request);
+  }
+  if (error != NULL) {
+    tw_faults_add(faults, NULL, 0, "%s", error->message);
+    g_error_free(error);
+    return;
+  }
+  printf("%s: a trace of %" G_GUINT64_FORMAT " requests over %.0f s\n", path, n, last_s);
+}
+
+/* What a file is, by its root element; a file that is not XML is a trace. */
+static int check_xml(const char *path, const char *const *sets, gboolean dump, tw_faults *faults)
+{
+  guint before = tw_faults_count(faults);
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  if (document == NULL)
+    return 0;
+  const char *root = (const char *)tw_document_root(document)->name;
+  if (g_str_equal(root, "scenario")) {
+    g_autoptr(tw_scenario) scenario = tw_scenario_load(path, sets, faults);
+    if (scenario != NULL)
+      printf("%s: a scenario with %d engines on %ld accelerators of %s\n", path, scenario->n_engines,
+             tw_platform_accelerators(scenario->platform), scenario->platform->name);
+    for (guint i = 0; scenario != NULL && i < scenario->notes->len; i++)
+      printf("%s: note: %s\n", path, (char *)scenario->notes->pdata[i]);
+    if (scenario != NULL && dump)
+      printf("%s\n", scenario->canonical);
+    if (scenario != NULL && scenario->workload == TW_WORKLOAD_TRACE)
+      check_trace(scenario->trace_file,
+                  scenario->trace_format >= 0
+                      ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
+                      : NULL,
+                  faults);
+  } else if (g_str_equal(root, tw_sweep_element.name)) {
+    g_autoptr(tw_sweep) sweep = tw_sweep_load(path, faults);
+    if (sweep != NULL)
+      printf("%s: a sweep of %u points and %u runs\n", path, sweep->points->len, tw_sweep_runs(sweep));
+  } else if (g_str_equal(root, "platform")) {
+    g_autoptr(tw_platform) platform = tw_platform_load(path, faults);
+    if (platform != NULL)
+      printf("%s: a platform with %d hosts, %ld accelerators, %d racks, %d links\n", path, platform->n_hosts,
+             tw_platform_accelerators(platform), platform->n_racks, platform->n_links);
+  } else if (g_str_equal(root, tw_model_element.name)) {
+    g_autofree char *named = g_strdup_printf("./%s", path);
+    g_autoptr(tw_model) model = tw_model_load(g_path_is_absolute(path) ? path : named, NULL, faults);
+    if (model != NULL)
+      printf("%s: the model %s with %.4g parameters\n", path, model->label, tw_model_params(model));
+  } else if (g_str_equal(root, tw_device_element.name)) {
+    g_autofree char *named = g_strdup_printf("./%s", path);
+    g_autoptr(tw_device) device = tw_device_load(g_path_is_absolute(path) ? path : named, NULL, faults);
+    if (device != NULL)
+      printf("%s: the device %s\n", path, device->label);
+  } else if (g_str_equal(root, tw_generator_element.name)) {
+    g_autofree char *named = g_strdup_printf("./%s", path);
+    g_autoptr(tw_generator) generator =
+        tw_generator_load(g_path_is_absolute(path) ? path : named, NULL, faults);
+    if (generator != NULL)
+      printf("%s: a generator with %d classes\n", path, tw_generator_classes(generator));
+  } else {
+    static const char *const roots[] = {"scenario", "platform",  "model", "device",
+                                        "sweep",    "generator", NULL};
+    const char *near = tw_nearest(root, roots);
+    tw_node_fault(tw_document_root(document), faults, "<%s> is no file of ours; %s%s%s", root,
+                  near != NULL ? "did you mean <"
+                               : "expected <scenario>, <platform>, <model>, <device>, <generator> or <sweep>",
+                  near != NULL ? near : "", near != NULL ? ">?" : "");
+  }
+  return (int)(tw_faults_count(faults) - before);
+}
+
+static gboolean looks_like_xml(const char *path)
+{
+  char start[256] = "";
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return FALSE;
+  size_t n = fread(start, 1, sizeof start - 1, file);
+  fclose(file);
+  start[n] = '\0';
+  const char *at = start;
+  if (g_str_has_prefix(at, "\xef\xbb\xbf"))
+    at += 3;
+  while (g_ascii_isspace(*at))
+    at++;
+  return *at == '<';
+}
+
+typedef struct {
+  gboolean dump, schema, describe;
+  char **sets;
+} check_values;
+
+static void clear_values(check_values *values)
+{
+  g_strfreev(values->sets);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(check_values, clear_values)
+
+#define VALUE(member) TW_OPTION(check_values, member)
+static const GOptionEntry check_options[] = {
+    {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, VALUE(sets), "Check a scenario with this change", "XPATH=VALUE"},
+    {"dump", 0, 0, G_OPTION_ARG_NONE, VALUE(dump), "Print a scenario as it was understood, includes resolved",
+     NULL},
+    {"schema", 0, 0, G_OPTION_ARG_NONE, VALUE(schema), "Print the RELAX NG schema of scenarios, for editors",
+     NULL},
+    {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe),
+     "Print every element and attribute of scenarios, and of sweeps", NULL},
+    G_OPTION_ENTRY_NULL};
+#undef VALUE
+
+static int run(const tw_command *command, int argc, char **argv, GError **error)
+{
+  g_auto(check_values) values = {0};
+  if (!tw_command_read(command, &values, &argc, &argv, error))
+    return TW_EXIT_USAGE;
+  if (values.schema || values.describe) {
+    g_autofree char *text =
+        values.schema ? tw_schema_relaxng(&tw_scenario_element) : tw_schema_describe(&tw_scenario_element);
+    g_autofree char *sweep = values.schema ? NULL : tw_schema_describe(&tw_sweep_element);
+    printf("%s%s%s", text, sweep != NULL ? "\n" : "", sweep != NULL ? sweep : "");
+    return TW_EXIT_OK;
+  }
+  if (argc < 2) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "name a file; usage: tokenworks check %s",
+                       command->usage);
+    return TW_EXIT_USAGE;
+  }
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  for (int i = 1; i < argc; i++) {
+    if (looks_like_xml(argv[i]))
+      check_xml(argv[i], (const char *const *)values.sets, values.dump, faults);
+    else
+      check_trace(argv[i], NULL, faults);
+  }
+  for (guint i = 0; i < tw_faults_count(faults); i++)
+    fprintf(stderr, "%s\n", tw_faults_get(faults, i));
+  return tw_faults_count(faults) > 0 ? TW_EXIT_USAGE : TW_EXIT_OK;
+}
+
+const tw_command tw_check_command = {
+    .name = "check",
+    .summary = "find every fault of scenarios, platforms, models, devices and traces",
+    .usage = "FILE...",
+    .description =
+        "Reads files whole and prints every fault with its file and line, and what would be right. A\n"
+        "scenario is checked with all that it names; a trace to its last line.",
+    .example =
+        "tokenworks check sim/scenarios/azure-conv-hgx-h100.xml workloads/traces/azure-conv-2023.csv.gz",
+    .run = run,
+    .options = check_options,
+};

@@ -1,0 +1,150 @@
+/* `tokenworks platform`: writes the files that a scenario runs on. */
+#include "platforms/generate/generator.h"
+#include "platforms/input/fault.h"
+#include "sim/commands/command.h"
+
+#include <glib/gstdio.h>
+
+#include <errno.h>
+
+static gboolean fail(GError **error, const char *path)
+{
+  int code = errno;
+  g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
+  return FALSE;
+}
+
+/* Writes to standard output or, once all has been written well, to `path`: a fault leaves no half a file. */
+static gboolean write_file(const tw_generator *generator, const char *const *settings, const char *path,
+                           GError **error)
+{
+  if (path == NULL || g_str_equal(path, "-"))
+    return tw_generate(generator, settings, stdout, error) &&
+           (fflush(stdout) == 0 || fail(error, "standard output"));
+  g_autofree char *part = g_strconcat(path, ".part", NULL);
+  FILE *out = g_fopen(part, "w");
+  if (out == NULL)
+    return fail(error, part);
+  gboolean good = tw_generate(generator, settings, out, error);
+  if (fclose(out) != 0 && good)
+    good = fail(error, part);
+  if (good && g_rename(part, path) != 0)
+    good = fail(error, path);
+  if (!good)
+    g_unlink(part);
+  return good;
+}
+
+static int generate(const tw_command *command, int argc, char **argv, GError **error)
+{
+  const tw_generator *generator = tw_generator_find(tw_command_word(command), NULL);
+  char *values[TW_GENERATOR_OPTIONS] = {NULL};
+  g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(g_free);
+  gboolean good = tw_command_read(command, values, &argc, &argv, error);
+  for (gsize i = 0; good && generator->fallbacks[i] != NULL; i++)
+    if (values[i] != NULL)
+      g_ptr_array_add(settings, g_strconcat(generator->options[i].long_name, "=", values[i], NULL));
+  for (int i = 1; good && i < argc; i++) /* as the comment in a written file has them */
+    g_ptr_array_add(settings, g_strdup(argv[i]));
+  g_ptr_array_add(settings, NULL);
+  good =
+      good && write_file(generator, (const char *const *)settings->pdata, values[TW_GENERATOR_OUTPUT], error);
+  for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
+    g_free(values[i]);
+  return good ? TW_EXIT_OK : TW_EXIT_FAILED;
+}
+
+static const tw_command actions[] = {
+    {
+        .name = "platform hgx",
+        .summary = "nodes of eight accelerators on a leaf/spine fabric",
+        .usage = "[-o FILE]",
+        .description = "Nodes of eight accelerators on NVLink, their NICs on a rail-optimized leaf/spine "
+                       "fabric. Nodes on one\n"
+                       "set of leaf switches reach each other at the full bandwidth of their NICs; beyond, "
+                       "the up-links of the\n"
+                       "leaf are shared. Balancing over the switches is taken as ideal.",
+        .example = "tokenworks platform hgx --nodes=32 --oversubscription=2 -o site.xml",
+        .run = generate,
+        .options = tw_hgx_options,
+    },
+    {
+        .name = "platform nvl72",
+        .summary = "racks of 72 accelerators in one NVLink domain each, on a fabric",
+        .usage = "[-o FILE]",
+        .description =
+            "Racks that are one NVLink domain each: 72 accelerators in trays of four, or any other size,\n"
+            "their NICs on a fabric between the racks.",
+        .example = "tokenworks platform nvl72 --racks=8 --nics=2 -o site.xml",
+        .run = generate,
+        .options = tw_nvl72_options,
+    },
+    {
+        .name = "platform fat-tree",
+        .summary = "NVLink domains on a fat tree of two or three levels",
+        .usage = "[-o FILE]",
+        .description =
+            "NVLink domains on a fat tree of switches, with a single path between any two of them: by the "
+            "number of\n"
+            "the receiver (D-mod-k), so that paths collide as they do without adaptive routing. All rails "
+            "of a domain\n"
+            "are seen as one link of their summed bandwidth. `platform hgx` takes balancing as ideal "
+            "instead.",
+        .example = "tokenworks platform fat-tree --levels=3 --domains=128 --oversubscription=2 -o site.xml",
+        .run = generate,
+        .options = tw_fat_tree_options,
+    },
+    {
+        .name = "platform dragonfly",
+        .summary = "NVLink domains on a dragonfly of groups of routers",
+        .usage = "[-o FILE]",
+        .description = "NVLink domains on routers; routers of a chassis are connected all to all, so are the "
+                       "routers at\n"
+                       "the same place of the chassis of a group, and so are the groups, over the routers of "
+                       "their first chassis.\n"
+                       "Routes are the shortest ones. The links between two routers are seen as one.",
+        .example = "tokenworks platform dragonfly --groups=4 --chassis=2 --routers=4 -o site.xml",
+        .run = generate,
+        .options = tw_dragonfly_options,
+    },
+    {
+        .name = "platform torus",
+        .summary = "NVLink domains on a torus of two or three dimensions",
+        .usage = "[-o FILE]",
+        .description = "NVLink domains, each connected to its two neighbours in every dimension, without "
+                       "switches. Routes "
+                       "go\n"
+                       "along the first dimension first, then along the next.",
+        .example = "tokenworks platform torus --dimensions=4x4x4 -o site.xml",
+        .run = generate,
+        .options = tw_torus_options,
+    },
+    {
+        .name = "platform single",
+        .summary = "one node without a fabric",
+        .usage = "[-o FILE]",
+        .description = "One node of one or more accelerators, without a network around it.",
+        .example = "tokenworks platform single --device=rtx-pro-6000 --accelerators=1",
+        .run = generate,
+        .options = tw_single_options,
+    },
+    {.name = NULL},
+};
+
+const tw_command tw_platform_command = {
+    .name = "platform",
+    .summary = "write a platform: nodes or racks on a network, as SimGrid XML",
+    .usage = "hgx|nvl72|fat-tree|dragonfly|torus|single",
+    .description =
+        "hgx        nodes of eight accelerators on a rail-optimized leaf/spine fabric\n"
+        "nvl72      racks of 72 accelerators in one NVLink domain each, on a fabric\n"
+        "fat-tree   NVLink domains on a fat tree of two or three levels (D-mod-k)\n"
+        "dragonfly  NVLink domains on groups of routers\n"
+        "torus      NVLink domains on a torus of two or three dimensions\n"
+        "single     one node without a fabric\n\n"
+        "`tokenworks platform KIND --help` lists the options of each. What is written loads in SimGrid as\n"
+        "it is, and can be edited; `tokenworks check` reads it.",
+    .example = "tokenworks platform hgx --nodes=4",
+    .run = tw_command_run_action,
+    .actions = actions,
+};

@@ -1,0 +1,42 @@
+/* A sweep: one scenario run at every point of a grid. Read from one XML file, and checked whole, with the
+ * scenario of every point, before the first run.
+ *
+ *     axis "engines"  2, 4          points  engines=2,rate=1   engines=2,rate=2
+ *     axis "rate"     1, 2          (4)     engines=4,rate=1   engines=4,rate=2      each with every seed
+ *
+ * A point is a list of assignments XPATH=VALUE, as `tokenworks run --set` takes them. */
+#ifndef TW_SIM_SWEEP_H
+#define TW_SIM_SWEEP_H
+
+#include "platforms/input/schema.h"
+
+enum { TW_SWEEP_MAX_POINTS = 10000 };
+
+typedef struct tw_sweep_point {
+  char *name;             /* "engines=2,rate=1": unique, and fit to name a directory */
+  char **values;          /* the name of its place on every axis; NULL-terminated */
+  GPtrArray *assignments; /* of char *; its last element is NULL */
+} tw_sweep_point;
+
+typedef struct tw_sweep {
+  char *name;
+  char *scenario;   /* path */
+  char *metrics;    /* to print, separated by commas */
+  char *seeds_text; /* as the file has them */
+  gint64 *seeds;    /* n_seeds of them; 0: the scenario's own */
+  guint n_seeds;
+  GPtrArray *axes;   /* of char *: their names */
+  GPtrArray *points; /* of tw_sweep_point *, the last axis fastest */
+} tw_sweep;
+
+extern const tw_element tw_sweep_element; /* root of a sweep file */
+
+/* Reads a sweep, and the scenario at each of its points. NULL with every fault added. */
+tw_sweep *tw_sweep_load(const char *path, tw_faults *faults);
+void tw_sweep_free(tw_sweep *sweep);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_sweep, tw_sweep_free)
+
+/* How many runs it takes. */
+guint tw_sweep_runs(const tw_sweep *sweep);
+
+#endif

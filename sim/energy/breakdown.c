@@ -1,0 +1,178 @@
+#include "sim/energy/breakdown.h"
+
+#include <math.h>
+
+/* Rows by their names, in the order of their first rack; racks without a row are one of no name. */
+static void find_rows(tw_breakdown *breakdown, const tw_platform *platform, int *row_of)
+{
+  breakdown->rows = g_new0(tw_scope_energy, (gsize)platform->n_racks);
+  for (int i = 0; i < platform->n_zones; i++) {
+    const tw_zone *zone = &platform->zones[i];
+    int row = 0;
+    if (zone->rack_index < 0)
+      continue;
+    while (row < breakdown->n_rows && g_strcmp0(breakdown->rows[row].name, zone->row) != 0)
+      row++;
+    if (row == breakdown->n_rows)
+      breakdown->rows[breakdown->n_rows++].name = zone->row;
+    row_of[zone->rack_index] = row;
+  }
+}
+
+static void add_usage(tw_scope_energy *scope, const tw_usage *usage, double part, double follows)
+{
+  scope->prefill_j += part * usage->prefill_j;
+  scope->decode_j += part * usage->decode_j;
+  scope->collective_j += part * usage->collective_j;
+  scope->idle_j += part * usage->idle_j;
+  if (follows > 0)
+    scope->host_j += part * follows * (usage->prefill_j + usage->decode_j);
+}
+
+static void add_standing(tw_scope_energy *scope, const tw_power_parts *parts, double end_s)
+{
+  scope->idle_j += parts->spare_w * end_s;
+  scope->host_j += parts->host_w * end_s;
+  scope->network_j += parts->network_w * end_s;
+}
+
+static void add_scope(tw_scope_energy *to, const tw_scope_energy *from)
+{
+  to->prefill_j += from->prefill_j;
+  to->decode_j += from->decode_j;
+  to->collective_j += from->collective_j;
+  to->idle_j += from->idle_j;
+  to->host_j += from->host_j;
+  to->network_j += from->network_j;
+}
+
+static void add_engine(tw_breakdown *breakdown, const tw_scenario *scenario, const tw_site_power *power,
+                       int engine, const tw_usage *usage)
+{
+  const tw_platform *platform = scenario->platform;
+  const tw_engine_place *place = &scenario->engines[engine];
+  double accelerators = 0;
+  add_usage(&breakdown->site, usage, 1, power->engine_follows[engine]);
+  add_usage(&breakdown->pools[place->pool], usage, 1, 0);
+  for (int k = 0; k < place->n_shares; k++)
+    accelerators += place->shares[k].accelerators;
+  for (int k = 0; k < place->n_shares; k++) {
+    int host = place->shares[k].host, rack = platform->zones[platform->hosts[host].zone].rack_index;
+    double part = place->shares[k].accelerators / accelerators, follows = power->rack_follows[host];
+    if (rack >= 0)
+      add_usage(&breakdown->racks[rack], usage, part, follows);
+    else
+      add_usage(&breakdown->elsewhere, usage, part, 0);
+    /* Hosts' power that follows the engine from outside of its racks. */
+    breakdown->elsewhere.host_j -= rack >= 0 ? part * follows * (usage->prefill_j + usage->decode_j) : 0;
+  }
+  if (power->engine_follows[engine] > 0)
+    breakdown->elsewhere.host_j += power->engine_follows[engine] * (usage->prefill_j + usage->decode_j);
+}
+
+tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *engines,
+                               const tw_site_power *power, double end_s)
+{
+  const tw_platform *platform = scenario->platform;
+  tw_breakdown *breakdown = g_new0(tw_breakdown, 1);
+  g_autofree int *row_of = g_new0(int, (gsize)platform->n_racks);
+  breakdown->pools = g_new0(tw_scope_energy, (gsize)scenario->n_pools);
+  breakdown->racks = g_new0(tw_scope_energy, (gsize)platform->n_racks);
+  find_rows(breakdown, platform, row_of);
+  for (int i = 0; i < scenario->n_engines; i++) {
+    tw_usage usage = tw_engine_total(engines[i], end_s);
+    add_engine(breakdown, scenario, power, i, &usage);
+  }
+  for (int i = 0; i < scenario->n_pools; i++)
+    breakdown->pools[i].name = scenario->pools[i].id;
+  add_standing(&breakdown->site, &power->site, end_s);
+  add_standing(&breakdown->elsewhere, &power->elsewhere, end_s);
+  for (int i = 0; i < platform->n_racks; i++) {
+    breakdown->racks[i].name = platform->racks[i];
+    add_standing(&breakdown->racks[i], &power->racks[i], end_s);
+    add_scope(&breakdown->rows[row_of[i]], &breakdown->racks[i]);
+  }
+  return breakdown;
+}
+
+void tw_breakdown_free(tw_breakdown *breakdown)
+{
+  if (breakdown == NULL)
+    return;
+  g_free(breakdown->pools);
+  g_free(breakdown->racks);
+  g_free(breakdown->rows);
+  g_free(breakdown);
+}
+
+static gboolean agrees(double parts, double whole, double of)
+{
+  return isnan(parts) || isnan(whole) || fabs(parts - whole) <= 1e-9 * fmax(fabs(of), fabs(whole)) + 1e-9;
+}
+
+void tw_breakdown_audit(const tw_breakdown *breakdown, const tw_scenario *scenario, const tw_energy *metered)
+{
+  const tw_scope_energy *site = &breakdown->site;
+  tw_scope_energy rows = breakdown->elsewhere, pools = {0};
+  double accelerator_j = tw_scope_accelerator_j(site), it_j = accelerator_j + site->host_j + site->network_j;
+  for (int i = 0; i < breakdown->n_rows; i++)
+    add_scope(&rows, &breakdown->rows[i]);
+  for (int i = 0; i < scenario->n_pools; i++)
+    add_scope(&pools, &breakdown->pools[i]);
+  g_assert(agrees(accelerator_j, metered->accelerator_j, it_j));
+  g_assert(agrees(site->host_j, metered->host_j, it_j));
+  g_assert(
+      agrees(site->network_j + breakdown->transfer_j + breakdown->collective_j, metered->network_j, it_j));
+  g_assert(agrees(tw_scope_accelerator_j(&rows), accelerator_j, it_j));
+  g_assert(agrees(rows.host_j, site->host_j, it_j));
+  g_assert(agrees(rows.network_j, site->network_j, it_j));
+  g_assert(agrees(pools.prefill_j + pools.decode_j + pools.collective_j,
+                  site->prefill_j + site->decode_j + site->collective_j, it_j));
+}
+
+static void set_joules(json_t *object, const char *name, double joules)
+{
+  if (isfinite(joules))
+    json_object_set_new(object, name, json_real(joules));
+}
+
+static json_t *scope(const tw_scope_energy *s, gboolean equipment)
+{
+  json_t *object = json_object();
+  set_joules(object, "accelerator_j", tw_scope_accelerator_j(s));
+  if (equipment) {
+    set_joules(object, "host_j", s->host_j);
+    set_joules(object, "network_j", s->network_j);
+  }
+  set_joules(object, "prefill_j", s->prefill_j);
+  set_joules(object, "decode_j", s->decode_j);
+  set_joules(object, "collective_j", s->collective_j);
+  set_joules(object, "idle_j", s->idle_j);
+  return object;
+}
+
+void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *scenario,
+                           const tw_energy *metered, json_t *energy)
+{
+  const tw_scope_energy *site = &breakdown->site;
+  if (!isfinite(tw_scope_accelerator_j(site)))
+    return;
+  json_t *phases = json_object(), *pools = json_object(), *rows = json_object();
+  set_joules(phases, "prefill_j", site->prefill_j);
+  set_joules(phases, "decode_j", site->decode_j);
+  set_joules(phases, "collective_j", site->collective_j + breakdown->collective_j);
+  set_joules(phases, "transfer_j", breakdown->transfer_j);
+  set_joules(phases, "idle_j", site->idle_j);
+  set_joules(phases, "beside_accelerators_j", site->host_j + site->network_j + metered->overhead_j);
+  for (int i = 0; i < scenario->n_pools; i++)
+    json_object_set_new(pools, breakdown->pools[i].name, scope(&breakdown->pools[i], FALSE));
+  for (int i = 0; i < breakdown->n_rows; i++)
+    json_object_set_new(rows, breakdown->rows[i].name != NULL ? breakdown->rows[i].name : "",
+                        scope(&breakdown->rows[i], TRUE));
+  const tw_scope_energy *rest = &breakdown->elsewhere;
+  if (tw_scope_accelerator_j(rest) + rest->host_j + rest->network_j > 0)
+    json_object_set_new(rows, "elsewhere", scope(rest, TRUE));
+  json_object_set_new(energy, "phases", phases);
+  json_object_set_new(energy, "pools", pools);
+  json_object_set_new(energy, "rows", rows);
+}

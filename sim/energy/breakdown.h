@@ -1,0 +1,52 @@
+/* Where the energy of a run went: by pool, rack and row, and by what it was drawn for.
+ *
+ *     site = Σ rows + elsewhere + flows + conversion and cooling       rows = Σ their racks
+ *          = prefill + decode + collective + transfer + idle + beside accelerators
+ *
+ * Collective: what accelerators draw while iterations wait for their collectives, and links for carrying
+ * them. Transfer: what links draw for KV caches and weights. Idle: what accelerators draw anyway, with those
+ * that no engine uses. Beside the accelerators: hosts, the standing power of networks, conversion and
+ * cooling. In a run with audits the parts are held against what the meter integrated: they must agree to
+ * 1e-9. */
+#ifndef TW_SIM_BREAKDOWN_H
+#define TW_SIM_BREAKDOWN_H
+
+#include "sim/energy/meter.h"
+#include "sim/engine/engine.h"
+
+#include <jansson.h>
+
+/* Joules. */
+typedef struct tw_scope_energy {
+  const char *name;                                 /* borrowed */
+  double prefill_j, decode_j, collective_j, idle_j; /* of accelerators */
+  double host_j, network_j;                         /* without what flows cost their links */
+} tw_scope_energy;
+
+typedef struct tw_breakdown {
+  tw_scope_energy site, elsewhere; /* elsewhere: of the site, what stands in no rack */
+  tw_scope_energy *pools;          /* of the scenario, their accelerators alone */
+  tw_scope_energy *racks, *rows;   /* racks: of the platform */
+  int n_rows;
+  double transfer_j, collective_j; /* what flows cost their links */
+} tw_breakdown;
+
+/* Of a run that ended at `end_s`. NAN where the platform does not say. */
+tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *engines,
+                               const tw_site_power *power, double end_s);
+void tw_breakdown_free(tw_breakdown *breakdown);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_breakdown, tw_breakdown_free)
+
+static inline double tw_scope_accelerator_j(const tw_scope_energy *scope)
+{
+  return scope->prefill_j + scope->decode_j + scope->collective_j + scope->idle_j;
+}
+
+/* Asserts that the parts sum to the whole at every scope, and to what was metered. */
+void tw_breakdown_audit(const tw_breakdown *breakdown, const tw_scenario *scenario, const tw_energy *metered);
+
+/* Adds "phases", "pools" and "rows" to summary.energy. */
+void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *scenario,
+                           const tw_energy *metered, json_t *energy);
+
+#endif

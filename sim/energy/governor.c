@@ -1,0 +1,252 @@
+#include "sim/energy/governor.h"
+
+#include <math.h>
+
+#define REMEMBERED 0.9 /* of an engine's peak demand, from period to period */
+
+/* Engines under one cap. */
+typedef struct group {
+  int rack; /* -1: the site */
+  GArray *engines;
+  double start_j, over_s; /* over_s: how long the cap has been exceeded */
+} group;
+
+struct tw_governor {
+  const tw_scenario *scenario;
+  const tw_site_power *power;
+  tw_engine *const *engines;
+  GArray *groups;
+  double *demand_w, *limit_w; /* of an accelerator of each engine */
+  double *start_j;            /* of each engine, as the period began */
+  gint64 period;              /* that ends next */
+  gboolean pending;           /* limits that were decided and wait for the delay */
+  tw_cap_record record;
+};
+
+static void add_group(tw_governor *governor, int rack)
+{
+  const tw_scenario *scenario = governor->scenario;
+  group g = {.rack = rack, .engines = g_array_new(FALSE, FALSE, sizeof(int))};
+  for (int i = 0; i < scenario->n_engines; i++) {
+    const tw_host *host = &scenario->platform->hosts[scenario->engines[i].shares[0].host];
+    if (rack < 0 || scenario->platform->zones[host->zone].rack_index == rack)
+      g_array_append_val(g.engines, i);
+  }
+  g_array_append_val(governor->groups, g);
+}
+
+tw_governor *tw_governor_new(const tw_scenario *scenario, const tw_site_power *power,
+                             tw_engine *const *engines)
+{
+  const tw_caps *caps = &scenario->caps;
+  gsize n = (gsize)scenario->n_engines;
+  if (isnan(caps->accelerator_w) && isnan(caps->rack_w) && caps->site == NULL)
+    return NULL;
+  tw_governor *governor = g_new0(tw_governor, 1);
+  *governor = (tw_governor){.scenario = scenario,
+                            .power = power,
+                            .engines = engines,
+                            .groups = g_array_new(FALSE, FALSE, sizeof(group)),
+                            .demand_w = g_new0(double, n),
+                            .limit_w = g_new0(double, n),
+                            .start_j = g_new0(double, n)};
+  for (gsize i = 0; i < n; i++) /* nothing is known yet: everybody may ask for everything */
+    governor->demand_w[i] = INFINITY;
+  if (!isnan(caps->rack_w))
+    for (int i = 0; i < scenario->platform->n_racks; i++)
+      add_group(governor, i);
+  if (caps->site != NULL)
+    add_group(governor, -1);
+  return governor;
+}
+
+void tw_governor_free(tw_governor *governor)
+{
+  if (governor == NULL)
+    return;
+  for (guint i = 0; i < governor->groups->len; i++)
+    g_array_unref(g_array_index(governor->groups, group, i).engines);
+  g_array_unref(governor->groups);
+  g_free(governor->demand_w);
+  g_free(governor->limit_w);
+  g_free(governor->start_j);
+  g_free(governor);
+}
+
+double tw_governor_equipment_w(const tw_supply *supply, double site_w, double outside_c)
+{
+  double low = 0, high = site_w; /* conversion and cooling only add */
+  for (int i = 0; i < 60; i++) {
+    double middle = (low + high) / 2;
+    if (tw_supply_site_w(supply, middle, outside_c) <= site_w)
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static double needed(const double *demands, const double *weights, int n, double level)
+{
+  double sum = 0;
+  for (int i = 0; i < n; i++)
+    sum += weights[i] * fmin(level, demands[i]);
+  return sum;
+}
+
+double tw_governor_level(const double *demands, const double *weights, int n, double budget)
+{
+  double weight = 0;
+  if (needed(demands, weights, n, INFINITY) <= budget)
+    return INFINITY;
+  for (int i = 0; i < n; i++)
+    weight += weights[i];
+  /* Raised until nobody is left who asks for less: at most n times. */
+  double level = budget / weight;
+  for (int round = 0; round < n; round++) {
+    double left = budget, rest = 0;
+    for (int i = 0; i < n; i++)
+      if (demands[i] <= level)
+        left -= weights[i] * demands[i];
+      else
+        rest += weights[i];
+    if (rest <= 0 || left / rest <= level)
+      break;
+    level = left / rest;
+  }
+  return level;
+}
+
+/* The cap of a group, as watts of its equipment. */
+static double cap_w(const tw_governor *governor, const group *g, double now_s)
+{
+  const tw_scenario *scenario = governor->scenario;
+  if (g->rack >= 0)
+    return scenario->caps.rack_w;
+  double outside_c = scenario->weather != NULL ? tw_stairs_at(scenario->weather, now_s) : NAN;
+  return tw_governor_equipment_w(&scenario->platform->supply, tw_stairs_at(scenario->caps.site, now_s),
+                                 outside_c);
+}
+
+static double accelerators_of(const tw_governor *governor, int engine)
+{
+  const tw_scenario *scenario = governor->scenario;
+  return scenario->pools[scenario->engines[engine].pool].power.accelerators;
+}
+
+/* What an accelerator of an engine draws together with what of the hosts follows it, and back. */
+static double with_hosts(const tw_governor *governor, int engine, double watts)
+{
+  const tw_scenario *scenario = governor->scenario;
+  double idle_w = scenario->pools[scenario->engines[engine].pool].power.idle_w;
+  return idle_w + (1 + governor->power->engine_follows[engine]) * (watts - idle_w);
+}
+
+static double without_hosts(const tw_governor *governor, int engine, double watts)
+{
+  const tw_scenario *scenario = governor->scenario;
+  double idle_w = scenario->pools[scenario->engines[engine].pool].power.idle_w;
+  return idle_w + (watts - idle_w) / (1 + governor->power->engine_follows[engine]);
+}
+
+/* What a group's equipment draws beside its engines, and what follows them. */
+static double fixed_w(const tw_governor *governor, const group *g)
+{
+  const tw_power_parts *parts = g->rack >= 0 ? &governor->power->racks[g->rack] : &governor->power->site;
+  return parts->spare_w + parts->host_w + parts->network_w;
+}
+
+/* Notes how the group held its cap in the period that ends. */
+static void note(tw_governor *governor, group *g, const double *joules, double now_s)
+{
+  double period_s = governor->scenario->caps.period_s, drawn_w = fixed_w(governor, g);
+  for (guint i = 0; i < g->engines->len; i++) {
+    int engine = g_array_index(g->engines, int, i);
+    double accelerators = accelerators_of(governor, engine);
+    double each_w = (joules[engine] - governor->start_j[engine]) / period_s / accelerators;
+    drawn_w += accelerators * with_hosts(governor, engine, each_w);
+  }
+  double over_w = drawn_w - cap_w(governor, g, now_s - period_s);
+  g->over_s = over_w > 1e-6 * drawn_w ? g->over_s + period_s : 0;
+  if (g->over_s > 0)
+    governor->record.max_overshoot_w = fmax(governor->record.max_overshoot_w, over_w);
+  governor->record.longest_over_s = fmax(governor->record.longest_over_s, g->over_s);
+}
+
+static void measure(tw_governor *governor, double now_s)
+{
+  const tw_scenario *scenario = governor->scenario;
+  g_autofree double *joules = g_new(double, (gsize)scenario->n_engines);
+  for (int i = 0; i < scenario->n_engines; i++) {
+    joules[i] = tw_engine_joules(governor->engines[i], now_s);
+    double drawn_w =
+        (joules[i] - governor->start_j[i]) / scenario->caps.period_s / accelerators_of(governor, i);
+    double *demand_w = &governor->demand_w[i];
+    if (tw_engine_was_slowed(governor->engines[i]))
+      *demand_w = INFINITY;
+    else
+      *demand_w = isfinite(*demand_w) ? fmax(drawn_w, REMEMBERED * *demand_w) : drawn_w;
+  }
+  for (guint i = 0; i < governor->groups->len; i++)
+    note(governor, &g_array_index(governor->groups, group, i), joules, now_s);
+  memcpy(governor->start_j, joules, (gsize)scenario->n_engines * sizeof *joules);
+}
+
+static void share_out(tw_governor *governor, const group *g, double now_s)
+{
+  int n = (int)g->engines->len;
+  g_autofree double *demands = g_new(double, (gsize)n), *weights = g_new(double, (gsize)n);
+  for (int i = 0; i < n; i++) {
+    int engine = g_array_index(g->engines, int, (guint)i);
+    demands[i] = with_hosts(governor, engine, governor->demand_w[engine]);
+    weights[i] = accelerators_of(governor, engine);
+  }
+  double budget_w = cap_w(governor, g, now_s) - fixed_w(governor, g);
+  double level_w = tw_governor_level(demands, weights, n, budget_w);
+  double weight = 0, spare_w = budget_w - needed(demands, weights, n, level_w);
+  for (int i = 0; i < n; i++)
+    weight += weights[i];
+  /* What nobody asks for is shared evenly, so that the limits never add up to more than the budget. */
+  for (int i = 0; i < n; i++) {
+    int engine = g_array_index(g->engines, int, (guint)i);
+    double limit_w = fmin(level_w, demands[i]) + fmax(0, spare_w) / weight;
+    governor->limit_w[engine] = fmin(governor->limit_w[engine], without_hosts(governor, engine, limit_w));
+  }
+}
+
+static void decide(tw_governor *governor, double now_s)
+{
+  double most_w = governor->scenario->caps.accelerator_w;
+  for (int i = 0; i < governor->scenario->n_engines; i++)
+    governor->limit_w[i] = isnan(most_w) ? INFINITY : most_w;
+  for (guint i = 0; i < governor->groups->len; i++)
+    share_out(governor, &g_array_index(governor->groups, group, i), now_s);
+}
+
+double tw_governor_due(const tw_governor *governor)
+{
+  const tw_caps *caps = &governor->scenario->caps;
+  return (double)governor->period * caps->period_s + (governor->pending ? caps->delay_s : 0);
+}
+
+void tw_governor_step(tw_governor *governor)
+{
+  double now_s = tw_governor_due(governor);
+  if (!governor->pending) {
+    if (governor->period > 0)
+      measure(governor, now_s);
+    decide(governor, now_s);
+    governor->pending = TRUE;
+    if (governor->scenario->caps.delay_s > 0)
+      return;
+  }
+  for (int i = 0; i < governor->scenario->n_engines; i++)
+    tw_engine_limit(governor->engines[i], governor->limit_w[i], now_s);
+  governor->pending = FALSE;
+  governor->period++;
+}
+
+tw_cap_record tw_governor_record(const tw_governor *governor)
+{
+  return governor->record;
+}

@@ -1,0 +1,49 @@
+/* The meter of the site: joules by part, dollars and grams, over a whole run and for every row of the site's
+ * table.
+ *
+ *     cuts    0 ─────┼────────┼─────┼──┼──── ...   ends of windows and of rows
+ *     windows |      1 s      |     1 s    |       conversion and cooling, price, peak
+ *     rows    |   0.7 s  |   0.7 s  |              what is logged
+ *
+ * The factory cuts time at the end of every window of one second and of every row. What conversion and
+ * cooling add depends on the load, not in proportion: it is computed from a window's average load, whatever
+ * the rows are, and falls on the rows by their joules in it. So rows are written when their last window has
+ * ended. Prices, carbon intensity and temperature change on whole seconds. */
+#ifndef TW_SIM_METER_H
+#define TW_SIM_METER_H
+
+#include "sim/log/log_writer.h"
+#include "sim/scenario/site_power.h"
+
+typedef struct tw_meter tw_meter;
+
+typedef struct tw_energy {
+  double accelerator_j, host_j, network_j,
+      overhead_j;           /* NAN where unknown; overhead: conversion and cooling */
+  double usd, grams;        /* of electricity; NAN where the scenario does not say */
+  double peak_w, peak_it_w; /* of whole windows; NAN in a run without one */
+} tw_energy;
+
+/* `log` may be NULL. All are borrowed. */
+tw_meter *tw_meter_new(const tw_scenario *scenario, const tw_site_power *power, tw_log *log);
+void tw_meter_free(tw_meter *meter);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_meter, tw_meter_free)
+
+/* When the window under way ends; INFINITY where nothing needs windows. */
+double tw_meter_window_end(const tw_meter *meter);
+
+/* What was drawn since the start of the run: by the engines' accelerators, by hosts beyond what they draw
+ * without load, and by links for what they carried. */
+typedef struct tw_drawn {
+  double engines_j, following_j, flows_j;
+} tw_drawn;
+/* ... up to now_s, which is at most the window's end. */
+void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn);
+/* The row that ends at the last cut: completes and writes it, now or later. */
+void tw_meter_row(tw_meter *meter, const tw_site_row *row, double length_s);
+/* The run ended at the last cut: writes what is left. */
+void tw_meter_close(tw_meter *meter);
+
+tw_energy tw_meter_total(const tw_meter *meter);
+
+#endif

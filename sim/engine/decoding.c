@@ -1,0 +1,178 @@
+#include "sim/engine/decoding.h"
+
+void tw_decoding_clear(tw_decoding *d)
+{
+  tw_heap *heaps[] = {&d->finish, &d->answer, &d->growing};
+  for (guint i = 0; i < G_N_ELEMENTS(heaps); i++)
+    tw_heap_clear(heaps[i]);
+}
+
+gint64 tw_decoding_tokens(const tw_decoding *d, const tw_sequence *sequence)
+{
+  return sequence->prefill_target + d->count - sequence->joined;
+}
+
+gint64 tw_decoding_windowed(const tw_decoding *d, gint64 kv_tokens)
+{
+  return MIN(kv_tokens + 1, d->window);
+}
+
+/* ---- Charges ---- */
+
+/* Moments are taken from a count so near that no digits are lost. */
+#define CHARGE_SPAN 65536
+
+static tw_charge_sums sums_after(const tw_decoding *d, gint64 iterations)
+{
+  return tw_charge_after(d->sums, &d->rates, d->charge_start - d->charge_origin,
+                         d->count - d->charge_start + iterations);
+}
+
+static double charge_between(const tw_decoding *d, const tw_sequence *sequence, tw_charge_sums from,
+                             tw_charge_sums to)
+{
+  double offset = (double)(sequence->prefill_target + 1 - (sequence->joined - d->charge_origin));
+  gboolean full = d->window > 0 && !tw_heap_node_in(&sequence->window_full);
+  return tw_charge_between(from, to, offset, full ? (double)d->window : 0, d->full_share);
+}
+
+/* Charges a decoding sequence for its iterations up to now. */
+static void charge_decodes(const tw_decoding *d, tw_sequence *sequence)
+{
+  tw_charge_sums now = sums_after(d, 0);
+  sequence->joules += charge_between(d, sequence, sequence->charged, now);
+  sequence->charged = now;
+}
+
+double tw_decoding_chunk_joules(const tw_decoding *d, const tw_sequence *sequence)
+{
+  double done = (double)sequence->prefill_done, n = (double)sequence->chunk;
+  return d->rates.per_prompt * n + d->rates.per_attended * (n * done + n * (n + 1) / 2);
+}
+
+void tw_decoding_charge(tw_decoding *d, const GQueue *running, const tw_charge_rates *rates)
+{
+  if (d->count - d->charge_origin < CHARGE_SPAN) {
+    d->sums = sums_after(d, 0);
+  } else {
+    for (GList *link = running->head; link != NULL; link = link->next) {
+      tw_sequence *sequence = link->data;
+      if (sequence->decoding)
+        charge_decodes(d, sequence);
+      sequence->charged = (tw_charge_sums){0};
+    }
+    d->sums = (tw_charge_sums){0};
+    d->charge_origin = d->count;
+  }
+  d->charge_start = d->count;
+  d->rates = *rates;
+}
+
+void tw_decoding_charge_part(const tw_decoding *d, const GQueue *running, double part)
+{
+  for (GList *link = running->head; link != NULL; link = link->next) {
+    tw_sequence *sequence = link->data;
+    if (sequence->decoding)
+      sequence->joules += part * charge_between(d, sequence, sums_after(d, 0), sums_after(d, 1));
+  }
+}
+
+/* ---- Life ---- */
+
+void tw_decoding_join(tw_decoding *d, tw_sequence *sequence)
+{
+  const tw_request *request = &sequence->request;
+  gint64 tokens = sequence->prefill_target, left = tw_request_output_tokens(request) - sequence->emitted;
+  sequence->decoding = TRUE;
+  sequence->joined = d->count;
+  sequence->charged = sums_after(d, 0);
+  d->sequences++;
+  d->kv_tokens += tokens;
+  tw_heap_push(&d->finish, &sequence->finish, (double)(d->count + left), sequence->ticket);
+  if (sequence->emitted <= request->reasoning_tokens && request->answer_tokens > 0)
+    tw_heap_push(&d->answer, &sequence->answer,
+                 (double)(d->count + request->reasoning_tokens + 1 - sequence->emitted), sequence->ticket);
+  if (d->window > 0) {
+    d->windowed += tw_decoding_windowed(d, tokens);
+    if (tokens + 1 < d->window)
+      tw_heap_push(&d->growing, &sequence->window_full, (double)(d->count + d->window - tokens - 1),
+                   sequence->ticket);
+  }
+}
+
+void tw_decoding_leave(tw_decoding *d, tw_sequence *sequence)
+{
+  gint64 tokens = tw_decoding_tokens(d, sequence);
+  charge_decodes(d, sequence);
+  sequence->emitted += (gint32)(d->count - sequence->joined);
+  sequence->decoding = FALSE;
+  d->sequences--;
+  d->kv_tokens -= tokens;
+  if (d->window > 0)
+    d->windowed -= tw_decoding_windowed(d, tokens);
+  if (tw_heap_node_in(&sequence->finish))
+    tw_heap_remove(&d->finish, &sequence->finish);
+  if (tw_heap_node_in(&sequence->answer))
+    tw_heap_remove(&d->answer, &sequence->answer);
+  if (tw_heap_node_in(&sequence->window_full))
+    tw_heap_remove(&d->growing, &sequence->window_full);
+}
+
+void tw_decoding_batch(const tw_decoding *d, tw_batch *batch)
+{
+  tw_heap_node *full = tw_heap_top(&d->growing);
+  batch->decode_seqs = d->sequences;
+  batch->decode_context = d->kv_tokens + d->sequences;
+  batch->decode_windowed = d->windowed;
+  batch->decode_growing = d->growing.n;
+  batch->sampled += d->sequences;
+  if (full != NULL)
+    batch->next_full = (gint64)full->key - d->count;
+}
+
+gint64 tw_decoding_first_end(const tw_decoding *d)
+{
+  return (gint64)tw_heap_top(&d->finish)->key - d->count;
+}
+
+void tw_decoding_advance(tw_decoding *d, const tw_segment *segment, gint64 iterations)
+{
+  gint64 before = d->count;
+  d->kv_tokens += d->sequences * iterations;
+  d->windowed += (gint64)d->growing.n * iterations;
+  d->count += iterations;
+  for (tw_heap_node *top; (top = tw_heap_top(&d->growing)) != NULL && top->key <= (double)d->count;) {
+    d->windowed -= d->count - (gint64)top->key; /* where the step model did not stop at the full window */
+    charge_decodes(d, tw_container(top, tw_sequence, window_full));
+    tw_heap_remove(&d->growing, top);
+  }
+  for (tw_heap_node *top; (top = tw_heap_top(&d->answer)) != NULL && top->key <= (double)d->count;) {
+    tw_heap_remove(&d->answer, top);
+    tw_container(top, tw_sequence, answer)->first_answer_s =
+        tw_segment_boundary(segment, segment->done + (gint64)top->key - before);
+  }
+}
+
+tw_sequence *tw_decoding_ended(const tw_decoding *d)
+{
+  tw_heap_node *top = tw_heap_top(&d->finish);
+  return top != NULL && top->key <= (double)d->count ? tw_container(top, tw_sequence, finish) : NULL;
+}
+
+void tw_decoding_audit(const tw_decoding *d, const GQueue *running)
+{
+  gint64 sequences = 0, tokens = 0, windowed = 0;
+  for (GList *link = running->head; link != NULL; link = link->next) {
+    const tw_sequence *sequence = link->data;
+    if (!sequence->decoding)
+      continue;
+    gint64 held = tw_decoding_tokens(d, sequence), emitted = sequence->emitted + d->count - sequence->joined;
+    g_assert(held == sequence->request.prompt_tokens + emitted - 1);
+    g_assert(sequence->finish.key ==
+             (double)(d->count + tw_request_output_tokens(&sequence->request) - emitted));
+    sequences++;
+    tokens += held;
+    windowed += d->window > 0 ? tw_decoding_windowed(d, held) : 0;
+  }
+  g_assert(sequences == d->sequences && tokens == d->kv_tokens && windowed == d->windowed);
+}

@@ -1,0 +1,61 @@
+/* The sequences of one rank that decode, followed by a count.
+ *
+ * Every decode iteration raises the count q by one, and each of these sequences by one token. So none of them
+ * is touched iteration by iteration: the state of each follows from q and the count at which it joined, and
+ * heaps tell the count at which the next of them ends, answers or fills its attention window.
+ *
+ *     joined at q0 with T tokens in KV ──►  tokens(q) = T + q − q0,  joules(q) from sums over q (charge.h) */
+#ifndef TW_SIM_DECODING_H
+#define TW_SIM_DECODING_H
+
+#include "sim/engine/segment.h"
+#include "sim/engine/sequence.h"
+
+typedef struct tw_decoding {
+  gint64 window;     /* attention window of the model's windowed layers, 0: none */
+  double full_share; /* share of the layers without a window */
+  gint64 count;      /* q: decode iterations so far */
+  gint64 sequences;
+  gint64 kv_tokens; /* that they hold */
+  gint64 windowed;  /* the sum of their contexts, each capped at the window */
+  tw_heap finish, answer, growing;
+
+  /* Charges (charge.h): the sums as the segment began, at decode count `charge_start`, its rates, and the
+   * count from which the moments are taken. */
+  tw_charge_sums sums;
+  tw_charge_rates rates;
+  gint64 charge_start, charge_origin;
+} tw_decoding;
+
+void tw_decoding_clear(tw_decoding *decoding);
+
+/* A sequence whose prompt is in KV joins, or leaves with what it has emitted and been charged. */
+void tw_decoding_join(tw_decoding *decoding, tw_sequence *sequence);
+void tw_decoding_leave(tw_decoding *decoding, tw_sequence *sequence);
+
+/* Tokens that a sequence holds in KV, and the context of its next token, capped at the window. */
+gint64 tw_decoding_tokens(const tw_decoding *decoding, const tw_sequence *sequence);
+gint64 tw_decoding_windowed(const tw_decoding *decoding, gint64 kv_tokens);
+
+/* Adds the decodes of the next iteration to a batch. */
+void tw_decoding_batch(const tw_decoding *decoding, tw_batch *batch);
+/* Iterations until the first of them ends; at least one must decode. */
+gint64 tw_decoding_first_end(const tw_decoding *decoding);
+
+/* Carries out `iterations` more iterations of `segment`. Those that end by that stay, to be taken one by one:
+ * the next of them, or NULL. */
+void tw_decoding_advance(tw_decoding *decoding, const tw_segment *segment, gint64 iterations);
+tw_sequence *tw_decoding_ended(const tw_decoding *decoding);
+
+/* From here on, iterations are charged at these rates. `running` holds all that decode, as links of
+ * tw_sequence, among others. */
+void tw_decoding_charge(tw_decoding *decoding, const GQueue *running, const tw_charge_rates *rates);
+/* Charges all that decode a part of the next iteration. */
+void tw_decoding_charge_part(const tw_decoding *decoding, const GQueue *running, double part);
+/* Joules of the prompt chunk of a sequence. */
+double tw_decoding_chunk_joules(const tw_decoding *decoding, const tw_sequence *sequence);
+
+/* Recounts from `running` and asserts that it agrees. */
+void tw_decoding_audit(const tw_decoding *decoding, const GQueue *running);
+
+#endif

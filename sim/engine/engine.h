@@ -1,0 +1,188 @@
+/* An engine: one replica of a model on its accelerators, which runs iterations one after the other.
+ *
+ * Pure of any clock: it is told of arrivals, says when its next event is due, and steps there. Between two
+ * changes of its batch it takes one step over many iterations; with `exact` it takes each alone and plans
+ * anew at every boundary, and both give the same instants and decisions.
+ *
+ * An engine that spans NVLink domains runs windows of iterations: it first posts what they send over the
+ * fabric and waits for that, then spends their computation and latencies. Alone on the fabric this comes to
+ * the closed form; under contention only what is sent stretches. Tokens come evenly over a window, and who
+ * wants to join waits for its end.
+ *
+ *     submit(now) ──►  ranks: scheduler, KV cache ──plan──► batch ──step model──► segment ──► due
+ *                        ▲                                                                     │
+ *                        └───────────────────────── step(): advance, end, plan ◄───────────────┘
+ */
+#ifndef TW_SIM_ENGINE_H
+#define TW_SIM_ENGINE_H
+
+#include "sim/engine/scheduler.h"
+#include "sim/power/power.h"
+#include "sim/steptime/speculation.h"
+#include "sim/steptime/step_time.h"
+
+/* Whether requests come an engine's way: see fleet.h for how it gets from one state to the next. */
+#define TW_ENGINE_STATES(X)                                                                                  \
+  X(SERVES, "serving")                                                                                       \
+  X(DRAINS, "draining")                                                                                      \
+  X(PARKED, "parked")                                                                                        \
+  X(LOADS, "loading")
+typedef enum {
+#define X(name, text) TW_ENGINE_##name,
+  TW_ENGINE_STATES(X)
+#undef X
+      TW_ENGINE_STATE_COUNT
+} tw_engine_state;
+extern const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT];
+
+/* What an engine did over some time. */
+typedef struct tw_usage {
+  double state_s[TW_ENGINE_STATE_COUNT];
+  double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
+  double busy_s;    /* with an iteration under way */
+  double running_s, waiting_s; /* integrals of the number of sequences */
+  double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
+  gint64 prompt_tokens, output_tokens; /* computed, and emitted */
+  gint64 cached_tokens;                /* found in the prefix cache instead: */
+  gint64 host_tokens, store_tokens;    /* of them, those in the memory of hosts, and in the shared store */
+  double flops, bytes;                 /* of the model, over all accelerators */
+  double clock_s;                      /* integral of the clock, over the nominal one, while busy */
+  /* Of the accelerators: dynamic by phase, and what they draw anyway, asleep or not, apart for the time that
+   * iterations spend in collectives. */
+  double prefill_j, decode_j, collective_j, idle_j;
+} tw_usage;
+
+/* A clock below the nominal one. */
+typedef struct tw_clock {
+  double clock; /* over the nominal one */
+  tw_step_model *model;
+  tw_power_law power;
+} tw_clock;
+
+typedef struct tw_engine_config {
+  tw_scheduler_config scheduler; /* of each rank */
+  int ranks;                     /* data-parallel */
+  double rank_prefix_weight;     /* a request goes to the rank with the fewest requests + this times the
+                                    part of its tokens that the rank would compute of its prompt; 0: it
+                                    does not look */
+  tw_offload_config offload;     /* host_bytes 0: none */
+  tw_speculation speculation;    /* draft_tokens 0: none */
+  const tw_step_model *model;    /* borrowed */
+  tw_power_law power;            /* of its accelerators */
+  const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */
+  int n_clocks;
+  gboolean resident; /* parked, it keeps its weights and its KV cache, and its accelerators do not sleep */
+  gboolean spans;    /* it leaves its NVLink domain: see the listener's `post` */
+  gboolean layered;  /* see the listener's `completing` */
+  gboolean exact;    /* one event per iteration */
+  gboolean audit;    /* check every invariant after every step */
+} tw_engine_config;
+
+/* What an engine tells its factory; any may be NULL. */
+typedef struct tw_engine_listener {
+  /* A sequence has emitted its last token at `now_s`; it is the listener's to free. */
+  void (*ended)(void *user, int engine, tw_sequence *sequence, double now_s);
+  /* A prompt is complete, and its sequence leaves; its blocks are held until tw_engine_release. Only from
+   * schedulers that hand over. The listener owns the sequence. */
+  void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
+  /* The iteration from start_s to end_s computes the last chunk of a sequence's prompt. Only if `layered`. */
+  void (*completing)(void *user, int engine, tw_sequence *sequence, double start_s, double end_s);
+  /* A window of iterations begins, of which each sends `wire`. It waits until tw_engine_resume; not called
+   * from inside it. Only engines that span domains. */
+  void (*post)(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s);
+  /* An iteration, or several of one batch, have run from start_s to end_s. */
+  void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
+  /* Sequences have lost their KV blocks. */
+  void (*preempted)(void *user, int engine, gint64 sequences, double now_s);
+  /* A piece of its prefix cache does not fit into the memory of its hosts either. */
+  void (*spilled)(void *user, int engine, const tw_kv_piece *piece);
+  void *user;
+} tw_engine_listener;
+
+typedef struct tw_engine tw_engine;
+
+tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_engine_listener *listener);
+void tw_engine_free(tw_engine *engine);
+
+/* Why the engine can never serve a request, as text for the log, or NULL. */
+const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request);
+
+/* Gives a sequence that is not refused to the least loaded rank; the engine owns it until it ends. */
+void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
+
+/* Takes out a sequence that was submitted and has never been scheduled; it is the caller's again. */
+void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
+
+/* Reserves blocks for a prompt of `tokens` that another engine hands over, in the least loaded rank that has
+ * them. Returns that rank, or -1 if none has. */
+int tw_engine_reserve(tw_engine *engine, gint64 tokens, double now_s);
+/* Gives it that sequence, whose KV has come and whose rank is the one returned; the engine owns it until it
+ * ends. */
+void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
+/* Frees the blocks that a rank holds for a sequence that it has handed over. */
+void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
+
+/* What the window sends has come at `now_s`. */
+void tw_engine_resume(tw_engine *engine, double now_s);
+
+/* When its next event is due, INFINITY while it has nothing to do or waits for its window. */
+double tw_engine_due(const tw_engine *engine);
+/* Handles that event. */
+void tw_engine_step(tw_engine *engine);
+
+/* Usage since the last call of tw_engine_take_usage, up to `now_s`: tokens of boundaries before it. At most
+ * the time of the next event. */
+tw_usage tw_engine_take_usage(tw_engine *engine, double now_s);
+/* Usage over the whole run up to `now_s`, summed by steps alone, so that taking usage does not change a bit
+ * of it. */
+tw_usage tw_engine_total(const tw_engine *engine, double now_s);
+
+/* Limits the power of each accelerator, from the next iteration boundary on: every batch takes the fastest
+ * clock that keeps to it. Where the slowest does not, nobody is admitted while others run. INFINITY: no
+ * limit. */
+void tw_engine_limit(tw_engine *engine, double watts, double now_s);
+/* Whether the limit has slowed it down since the last call. */
+gboolean tw_engine_was_slowed(tw_engine *engine);
+
+/* From `now_s` on, which is no later than its next event, it is in that state. Only an engine without
+ * requests parks: its accelerators sleep, and its prefix caches are lost, but for what the memory of hosts
+ * holds. An engine begins serving. */
+void tw_engine_set_state(tw_engine *engine, tw_engine_state state, double now_s);
+tw_engine_state tw_engine_get_state(const tw_engine *engine);
+
+/* Joules of its accelerators from the start of the run to `now_s`, at most the time of its next event; NAN
+ * without power data. */
+double tw_engine_joules(const tw_engine *engine, double now_s);
+/* ... and of them, those of its work alone. */
+double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
+
+/* Leading prompt tokens that the rank which would get the request now has in its prefix cache and, behind
+ * these, would load from the memory of its hosts. */
+gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s);
+
+/* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what
+ * the accelerators and hosts hold can be looked at. */
+void tw_engine_catch_up(tw_engine *engine, double now_s);
+/* Of the rank that would get the request now. */
+const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine, const tw_request *request, double now_s);
+const tw_offload *tw_engine_offload(const tw_engine *engine);
+/* Pieces have come into the memory of its hosts. */
+void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s);
+
+gint64 tw_engine_running(const tw_engine *engine);
+gint64 tw_engine_waiting(const tw_engine *engine);   /* for a place in a batch, with or without KV */
+gint64 tw_engine_kv_blocks(const tw_engine *engine); /* of all ranks */
+/* Of them, in use at an instant that is no later than its next event. */
+gint64 tw_engine_kv_used(const tw_engine *engine, double now_s);
+guint64 tw_engine_preemptions(const tw_engine *engine);
+guint64 tw_engine_steps(const tw_engine *engine);      /* events so far */
+guint64 tw_engine_iterations(const tw_engine *engine); /* so far */
+/* Share of the iterations whose time was extrapolated by the step model. */
+double tw_engine_extrapolated(const tw_engine *engine);
+
+/* Every sequence that is still inside at `now_s`, no later than the next event, with the tokens it has
+ * emitted before; the caller owns them, and the array. For a run that is cut short: take the usage first, and
+ * step no more. */
+GPtrArray *tw_engine_evict(tw_engine *engine, double now_s);
+
+#endif

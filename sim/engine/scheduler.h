@@ -1,0 +1,142 @@
+/* The scheduler of one data-parallel rank: who runs in the next iteration, and what that does to the KV
+ * cache.
+ *
+ *     submit ─► waiting ─admit─► running: [ prefilling (at most one in chunks) | decoding ] ─► ended
+ *                  ▲                │
+ *                  └───preempt──────┘   (the last admitted, or the lowest priority; frees its blocks)
+ *
+ * Between engines of different roles the KV cache moves: a prefill engine hands a sequence over when its
+ * prompt is complete, and holds its blocks until they are released; a decode engine reserves blocks, and
+ * admits the sequence when it has been delivered, before any that waits for blocks.
+ *
+ * `vllm` is what vLLM's V1 engine does: running sequences first, then waiting ones, prompts in chunks, all
+ * within a budget of tokens. The other kinds are rows of flags. A chunk that does not complete a prompt uses
+ * up the budget, so that at most one sequence is in the middle of its prompt, and it is the last admitted.
+ *
+ * Leading blocks of prompts are found in the prefix cache once, when a sequence is admitted for the first
+ * time. Shared blocks are counted once; blocks that are cached, but in no use, are free. */
+#ifndef TW_SIM_SCHEDULER_H
+#define TW_SIM_SCHEDULER_H
+
+#include "sim/engine/decoding.h"
+#include "sim/engine/waiting.h"
+#include "sim/kv/kv_cache.h"
+#include "sim/kv/offload.h"
+
+typedef struct tw_scheduler_kind {
+  const char *name, *help;
+  gboolean chunked;    /* prompts may be split over iterations */
+  gboolean mixed;      /* prompt chunks and decodes share an iteration; else prompts go first, alone */
+  gboolean when_empty; /* a batch is formed only when the one before has ended */
+  double watermark;    /* share of the blocks that admission leaves free while others run */
+} tw_scheduler_kind;
+extern const tw_scheduler_kind tw_scheduler_kinds[];
+extern const char *const tw_scheduler_kind_names[]; /* the same rows, for the scenario's table */
+
+/* What must be free in the KV cache for a sequence to be admitted. */
+typedef enum {
+  TW_RESERVE_CHUNK,  /* its first chunk: vLLM before 0.12 */
+  TW_RESERVE_PROMPT, /* its prompt: vLLM's scheduler_reserve_full_isl */
+  TW_RESERVE_OUTPUT  /* all that it and the running ones will ever hold: TensorRT-LLM's GUARANTEED_NO_EVICT */
+} tw_admission_reserve;
+extern const char *const tw_admission_reserve_names[];
+
+typedef struct tw_scheduler_config {
+  const tw_scheduler_kind *kind;
+  int order;   /* tw_waiting_order */
+  int reserve; /* tw_admission_reserve */
+  gint64 max_seqs, max_batched_tokens, block_tokens;
+  gint64 max_model_len; /* prompt and output together */
+  gint64 kv_blocks;     /* of this rank */
+  gint64 window;        /* attention window of the model's windowed layers, 0: none */
+  double full_share;    /* share of the layers without a window */
+  gboolean hands_over;  /* sequences leave when their prompts are complete */
+  gboolean prefix_cache;
+  tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
+} tw_scheduler_config;
+
+typedef struct tw_scheduler {
+  tw_scheduler_config config;
+  tw_kv_cache kv;
+  tw_waiting waiting;
+  GQueue running;    /* of tw_sequence.link, in admission order */
+  GPtrArray *chunks; /* sequences with a prompt chunk in the iteration that is planned or runs */
+  tw_batch batch;    /* what that iteration computes */
+  tw_decoding decoding;
+  gint64 promised;    /* blocks that the running sequences will hold at their ends */
+  gboolean decodes;   /* the decoding sequences take part in the iteration */
+  gboolean paused;    /* nobody is admitted while others run */
+  gboolean preempted; /* ... which preempted, so that the next one may admit again */
+  tw_prefix_cache prefixes;
+  gint64 cached;                /* prompt tokens that the iteration found in it, or below: */
+  gint64 from_host, from_store; /* of them, those that it loads */
+  gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
+  tw_heap delivered;  /* sequences whose KV is here and that are not running yet */
+  gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks, */
+  gint64 held_prefixes;     /* and nodes of the prefix cache, whose blocks are apart */
+
+  /* Filled by tw_scheduler_advance, for the engine to drain. */
+  GPtrArray *ended, *handed_over;
+  guint64 preemptions; /* so far */
+} tw_scheduler;
+
+void tw_scheduler_init(tw_scheduler *scheduler, const tw_scheduler_config *config);
+void tw_scheduler_clear(tw_scheduler *scheduler); /* frees the sequences that are still in it */
+
+/* Why a request can never be served, as text for the log, or NULL. */
+const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_request *request);
+
+/* Queues a sequence when `iterations` more iterations of the batch have ended. Returns whether it might join
+ * at the next iteration boundary; if not, that boundary need not be looked at. */
+gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations);
+/* Takes out a sequence that waits to be admitted. */
+void tw_scheduler_cancel(tw_scheduler *scheduler, tw_sequence *sequence);
+
+/* Reserves blocks for the KV of `tokens` tokens that is to be delivered, when the iterations that the batch
+ * runs, `iterations` from now, have taken theirs. FALSE if there are too few, or if others wait for them. */
+gboolean tw_scheduler_reserve(tw_scheduler *scheduler, gint64 tokens, gint64 iterations);
+/* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
+ * it might join at the next iteration boundary. */
+gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
+/* Frees reserved blocks of a sequence that will not come, and those of one that was handed over, when the
+ * iterations that the batch runs, `iterations` from now, have taken theirs. */
+void tw_scheduler_unreserve(tw_scheduler *scheduler, gint64 tokens);
+void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
+
+/* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
+ * to do). Returns whether the batch differs from a continuation of the decodes before. */
+gboolean tw_scheduler_plan(tw_scheduler *scheduler, double now_s);
+
+/* For how many iterations the planned batch stays as it is, if nobody arrives. */
+gint64 tw_scheduler_horizon(const tw_scheduler *scheduler);
+
+/* Carries out `iterations` more iterations of `segment`, which gives the time of each boundary, and moves the
+ * sequences that ended to `ended`, in the order of their tickets. Returns whether the batch changed by that.
+ */
+gboolean tw_scheduler_advance(tw_scheduler *scheduler, const tw_segment *segment, gint64 iterations);
+
+/* From here on, iterations are charged at these rates: call it as a segment begins. */
+void tw_scheduler_charge(tw_scheduler *scheduler, const tw_charge_rates *rates);
+/* Charges a part of the iteration that runs and will not end. */
+void tw_scheduler_charge_part(tw_scheduler *scheduler, double part);
+
+/* Tokens that `iterations` further iterations emit (of pure decodes), and the blocks used after them. */
+static inline gint64 tw_scheduler_kv_used(const tw_scheduler *scheduler, gint64 iterations)
+{
+  return scheduler->kv.used_blocks +
+         (scheduler->decodes ? tw_kv_need(&scheduler->kv, scheduler->decoding.count, iterations) : 0);
+}
+
+/* Evicts what the prefix cache has to give up for `iterations` further iterations, as carrying them out will:
+ * before anybody looks into it at an instant between two boundaries that are planned. */
+void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
+/* Evicts all that the prefix cache holds for nobody. */
+void tw_scheduler_forget_prefixes(tw_scheduler *scheduler);
+
+/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */
+void tw_scheduler_evict(tw_scheduler *scheduler, GPtrArray *sequences);
+
+/* Recounts everything from the sequences and asserts that it agrees: for audits. */
+void tw_scheduler_audit(const tw_scheduler *scheduler);
+
+#endif

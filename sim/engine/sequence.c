@@ -1,0 +1,39 @@
+#include "sim/engine/sequence.h"
+
+#include <math.h>
+
+const char *const tw_ending_names[TW_ENDING_KINDS] = {
+#define X(name, text) text,
+    TW_ENDINGS(X)
+#undef X
+};
+
+tw_sequence *tw_sequence_new(const tw_request *request)
+{
+  static const tw_heap_node out = {.place = TW_HEAP_OUT};
+  tw_sequence *sequence = g_slice_new(tw_sequence);
+  *sequence = (tw_sequence){.request = *request,
+                            .engine = -1,
+                            .prefill_engine = -1,
+                            .decode_engine = -1,
+                            .first_scheduled_s = NAN,
+                            .first_token_s = NAN,
+                            .first_answer_s = NAN,
+                            .transfer_start_s = NAN,
+                            .transfer_end_s = NAN,
+                            .deadline = out,
+                            .waiting = out,
+                            .finish = out,
+                            .answer = out,
+                            .window_full = out};
+  sequence->link.data = sequence;
+  return sequence;
+}
+
+void tw_sequence_free(tw_sequence *sequence)
+{
+  if (sequence == NULL)
+    return;
+  tw_request_clear(&sequence->request);
+  g_slice_free(tw_sequence, sequence);
+}

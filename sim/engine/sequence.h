@@ -1,0 +1,76 @@
+/* A sequence: a request inside the factory, from its arrival to its end, and what happened to it. */
+#ifndef TW_SIM_SEQUENCE_H
+#define TW_SIM_SEQUENCE_H
+
+#include "sim/base/heap.h"
+#include "sim/kv/prefix_cache.h"
+#include "sim/power/charge.h"
+#include "workloads/request.h"
+
+/* How a request ended: one list for the enum and the words in the log. */
+#define TW_ENDINGS(X)                                                                                        \
+  X(COMPLETED, "completed")                                                                                  \
+  X(REJECTED, "rejected")                                                                                    \
+  X(FAILED, "failed")                                                                                        \
+  X(CANCELLED, "cancelled")                                                                                  \
+  X(UNFINISHED, "unfinished")
+typedef enum {
+#define X(name, text) TW_##name,
+  TW_ENDINGS(X)
+#undef X
+      TW_ENDING_KINDS
+} tw_ending;
+extern const char *const tw_ending_names[TW_ENDING_KINDS];
+
+typedef struct tw_client tw_client; /* waiting.c */
+
+typedef struct tw_sequence {
+  tw_request request;
+  guint64 ticket;     /* order of dispatch by the router: breaks every tie */
+  int engine;         /* index of the engine that serves it, -1: none yet */
+  int prefill_engine; /* that computes or computed its prompt, -1: none yet */
+  int prefill_rank;   /* of it, once it has handed the sequence over */
+  int decode_engine;  /* that is to emit its tokens after the first, -1: where its prompt is computed */
+  int rank;           /* data-parallel rank of that engine */
+
+  /* Instants in seconds, NAN until they happen. */
+  double first_scheduled_s, first_token_s, first_answer_s;
+  double transfer_start_s, transfer_end_s; /* of its KV cache, from prefill to decode engine */
+  gint32 emitted; /* output tokens so far; of a decoding sequence, as it joined the batch */
+  gint32 preemptions;
+  gint64 cached_tokens;             /* prompt tokens found in a prefix cache: */
+  gint64 host_tokens, store_tokens; /* of them, those in the memory of hosts, and in the shared store */
+  double joules;                    /* its share of the dynamic energy of the iterations that it was in */
+  gint64 prefilled_tokens;          /* all that prefill computed for it, recomputation included */
+
+  tw_heap_node deadline; /* by the instant at which it is cancelled if it still waits; the factory's */
+
+  /* Owned by the scheduler of its rank. */
+  gint64 prefill_target,
+      prefill_done;       /* tokens to bring into KV before it decodes, and those already there */
+  gint64 chunk;           /* prompt tokens in the iteration that runs */
+  tw_prefix_node *prefix; /* the cached blocks that it holds, NULL: none */
+  gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
+  gboolean decoding;
+  gboolean fetching;        /* it waits for a fetch from the store, and is at no engine yet */
+  tw_client *client;        /* whose turn it is, where clients are treated fairly; else NULL */
+  tw_charge_sums charged;   /* the rank's sums as its decodes were last charged to it */
+  GList link;               /* in the running list, in admission order */
+  tw_heap_node waiting;     /* in the line that it waits in */
+  tw_heap_node finish;      /* by the decode count of its last token */
+  tw_heap_node answer;      /* by the decode count of its first answer token */
+  tw_heap_node window_full; /* by the decode count at which its context fills the attention window */
+} tw_sequence;
+
+/* A sequence for a request, whose strings and hashes it takes over. Freed with tw_sequence_free. */
+tw_sequence *tw_sequence_new(const tw_request *request);
+void tw_sequence_free(tw_sequence *sequence);
+
+/* Prompt tokens that were computed more than once, and emitted tokens that were computed again as prompt. */
+static inline gint64 tw_sequence_recomputed(const tw_sequence *sequence)
+{
+  gint64 once = MIN(sequence->prefilled_tokens, sequence->request.prompt_tokens - sequence->cached_tokens);
+  return sequence->prefilled_tokens - once;
+}
+
+#endif

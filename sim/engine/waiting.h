@@ -1,0 +1,48 @@
+/* The waiting line of a rank: who is admitted next.
+ *
+ * Orders are rows of a table. `fair` is VTC, the virtual token counter (Sheng et al.: Fairness in Serving
+ * Large Language Models, OSDI '24, algorithm 2): each client has a counter of what it was served, prompt
+ * tokens as they are admitted and output tokens, which weigh twice, as they are emitted; the first request of
+ * the client with the lowest counter is next. A client that comes back after a while starts no lower than
+ * those that wait, so that nobody saves up.
+ *
+ * While sequences decode, the counters of their clients rise by the same amount in every iteration: a counter
+ * is a line over the decode count, and tw_waiting_steady tells for how long the first stays the first. */
+#ifndef TW_SIM_WAITING_H
+#define TW_SIM_WAITING_H
+
+#include "sim/engine/sequence.h"
+
+typedef enum { TW_ORDER_ARRIVAL, TW_ORDER_PRIORITY, TW_ORDER_FAIR } tw_waiting_order;
+extern const char *const tw_waiting_order_names[];
+
+typedef struct tw_waiting {
+  int order; /* tw_waiting_order */
+  guint n;
+  tw_heap line;        /* by (priority, ticket); not of the order `fair` */
+  GHashTable *clients; /* of the order `fair`, by name; NULL otherwise */
+  GPtrArray *active;   /* clients with sequences in line */
+  tw_client *last;     /* to have left the line */
+  guint sweep_at;      /* clients at which those that wait for nothing are forgotten */
+} tw_waiting;
+
+void tw_waiting_init(tw_waiting *waiting, int order);
+void tw_waiting_clear(tw_waiting *waiting); /* not the sequences in it */
+
+/* Puts a sequence into the line at decode count `count`: one that is new, or that lost its place. */
+void tw_waiting_push(tw_waiting *waiting, tw_sequence *sequence, gint64 count);
+/* The next one, NULL if nobody waits. */
+tw_sequence *tw_waiting_first(const tw_waiting *waiting, gint64 count);
+/* Takes one out. */
+void tw_waiting_take(tw_waiting *waiting, tw_sequence *sequence);
+/* For how many iterations the first one stays the first, if all goes on; >= 1. */
+gint64 tw_waiting_steady(const tw_waiting *waiting, gint64 count);
+
+/* What the client of a sequence is served: prompt and output tokens at once; or an output token for each
+ * iteration, from `count` on, by one sequence more (+1) or less (-1). Without `fair` they count nothing. */
+void tw_waiting_serve(tw_waiting *waiting, tw_sequence *sequence, gint64 prompt, gint64 output);
+void tw_waiting_decode(tw_waiting *waiting, tw_sequence *sequence, int change, gint64 count);
+/* A sequence leaves the rank. */
+void tw_waiting_forget(tw_waiting *waiting, tw_sequence *sequence);
+
+#endif

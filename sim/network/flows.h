@@ -1,0 +1,40 @@
+/* Flows on SimGrid: the network of a run, and of `tokenworks net`.
+ *
+ * Workers, actors that are made as they are needed and kept, carry one flow each. SimGrid shares the links
+ * max-min fairly among all flows under way. */
+#ifndef TW_SIM_FLOWS_H
+#define TW_SIM_FLOWS_H
+
+#include "platforms/reader/platform.h"
+#include "sim/network/network.h"
+
+/* Starts SimGrid with our network model and loads the platform: once in a process. */
+void tw_simgrid_start(const tw_platform *platform);
+
+typedef struct tw_flows tw_flows;
+
+/* Told of every flow that has ended, before its starter is. `links` are indices for tw_flows_link_name. */
+typedef void tw_flow_watcher(void *user, const tw_flow *flow, const int *links, int n_links, double end_s);
+
+/* SimGrid must have been started with this platform, which is borrowed. */
+tw_flows *tw_flows_new(const tw_platform *platform);
+void tw_flows_free(tw_flows *flows); /* after SimGrid's last event */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_flows, tw_flows_free)
+
+void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user); /* NULL: nobody */
+
+/* To be used from inside actors only. */
+tw_network tw_flows_network(tw_flows *flows);
+
+/* When the oldest flow under way began, INFINITY if there is none. */
+double tw_flows_oldest_s(tw_flows *flows);
+
+/* All links of SimGrid, those inside clusters included, in the order of their names. */
+int tw_flows_links(const tw_flows *flows);
+const char *tw_flows_link_name(const tw_flows *flows, int link);
+double tw_flows_link_bytes_per_s(const tw_flows *flows, int link);
+gboolean tw_flows_link_is_shared(const tw_flows *flows, int link); /* FALSE: it limits each flow by itself */
+/* The links between two different hosts. Lent. */
+const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links);
+
+#endif

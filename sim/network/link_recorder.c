@@ -1,0 +1,85 @@
+#include "sim/network/link_recorder.h"
+
+#include "sim/network/traffic.h"
+
+#include <math.h>
+
+struct tw_link_recorder {
+  tw_flows *flows;
+  tw_log *log;
+  tw_traffic *traffic;
+  double bytes[TW_FLOW_KIND_COUNT];
+  guint64 n_flows;
+};
+
+static void write_row(void *user, double start_s, double length_s, int link, double bytes)
+{
+  tw_link_recorder *recorder = user;
+  tw_link_row row = tw_link_row_empty;
+  row.start_s = start_s;
+  row.link = tw_flows_link_name(recorder->flows, link);
+  row.bytes = bytes;
+  row.utilization = bytes / (length_s * tw_flows_link_bytes_per_s(recorder->flows, link));
+  tw_log_link(recorder->log, &row);
+}
+
+static void flow_ended(void *user, const tw_flow *flow, const int *links, int n_links, double end_s)
+{
+  tw_link_recorder *recorder = user;
+  recorder->bytes[flow->kind] += flow->bytes;
+  recorder->n_flows++;
+  tw_traffic_add(recorder->traffic, links, n_links, flow->bytes, flow->start_s, end_s);
+  tw_traffic_settle(recorder->traffic, fmin(tw_flows_oldest_s(recorder->flows), end_s));
+}
+
+tw_link_recorder *tw_link_recorder_new(tw_flows *flows, double interval_s, tw_log *log)
+{
+  tw_link_recorder *recorder = g_new0(tw_link_recorder, 1);
+  recorder->flows = flows;
+  recorder->log = log;
+  recorder->traffic =
+      tw_traffic_new(tw_flows_links(flows), interval_s, log != NULL ? write_row : NULL, recorder);
+  tw_flows_watch(flows, flow_ended, recorder);
+  return recorder;
+}
+
+void tw_link_recorder_free(tw_link_recorder *recorder)
+{
+  if (recorder == NULL)
+    return;
+  tw_flows_watch(recorder->flows, NULL, NULL);
+  tw_traffic_free(recorder->traffic);
+  g_free(recorder);
+}
+
+void tw_link_recorder_close(tw_link_recorder *recorder, double end_s)
+{
+  tw_traffic_close(recorder->traffic, end_s);
+}
+
+json_t *tw_link_recorder_summary(const tw_link_recorder *recorder)
+{
+  if (recorder->n_flows == 0)
+    return NULL;
+  json_t *object = json_object();
+  double bytes = 0, peak = 0;
+  int peak_link = 0;
+  for (int i = 0; i < TW_FLOW_KIND_COUNT; i++)
+    bytes += recorder->bytes[i];
+  json_object_set_new(object, "flows", json_integer((json_int_t)recorder->n_flows));
+  json_object_set_new(object, "bytes", json_real(bytes));
+  for (int i = 0; i < TW_FLOW_KIND_COUNT; i++) {
+    g_autofree char *name = g_strdup_printf("%s_bytes", tw_flow_kind_names[i]);
+    json_object_set_new(object, name, json_real(recorder->bytes[i]));
+  }
+  for (int i = 0; i < tw_flows_links(recorder->flows); i++) {
+    double used = tw_traffic_link_peak(recorder->traffic, i) / tw_flows_link_bytes_per_s(recorder->flows, i);
+    if (used <= peak)
+      continue;
+    peak = used;
+    peak_link = i;
+  }
+  json_object_set_new(object, "peak_link_utilization", json_real(peak));
+  json_object_set_new(object, "peak_link", json_string(tw_flows_link_name(recorder->flows, peak_link)));
+  return object;
+}

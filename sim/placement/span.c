@@ -1,0 +1,166 @@
+#include "sim/placement/span.h"
+
+#include "sim/collectives/collectives.h"
+
+/* Hosts and domains of the accelerators of an engine, in the order of its ranks. */
+typedef struct layout {
+  int n;
+  int *hosts, *domains;
+} layout;
+
+static layout lay_out(const tw_platform *platform, const tw_engine_place *place)
+{
+  layout l = {0};
+  for (int i = 0; i < place->n_shares; i++)
+    l.n += place->shares[i].accelerators;
+  l.hosts = g_new(int, (gsize)l.n);
+  l.domains = g_new(int, (gsize)l.n);
+  int at = 0;
+  for (int i = 0; i < place->n_shares; i++) {
+    int zone = tw_platform_domain(platform, place->shares[i].host);
+    for (int k = 0; k < place->shares[i].accelerators; k++, at++) {
+      l.hosts[at] = place->shares[i].host;
+      l.domains[at] = zone >= 0 ? zone : platform->n_zones + place->shares[i].host;
+    }
+  }
+  return l;
+}
+
+static void clear_layout(layout *l)
+{
+  g_free(l->hosts);
+  g_free(l->domains);
+}
+
+/* Accelerators of an engine stand rank by rank, in a rank stage by stage. */
+static int place_of(const tw_parallelism *p, int rank, int stage, int k)
+{
+  return (rank * p->pp + stage) * p->tp + k;
+}
+
+static void add(GArray *pairs, tw_span_pair pair)
+{
+  for (guint i = 0; i < pairs->len; i++) {
+    tw_span_pair *p = &g_array_index(pairs, tw_span_pair, i);
+    if (p->from != pair.from || p->to != pair.to)
+      continue;
+    p->tensor += pair.tensor;
+    p->experts += pair.experts;
+    p->stages += pair.stages;
+    return;
+  }
+  g_array_append_val(pairs, pair);
+}
+
+/* Plans a collective among some of the accelerators, the first way that it can be run, and adds what crosses
+ * domains, in parts of what the busiest NIC sends. */
+static void add_collective(GArray *pairs, const layout *l, const char *pattern, const int *members, int n,
+                           double tensor, double experts)
+{
+  g_autofree int *domains = g_new(int, (gsize)n);
+  for (int i = 0; i < n; i++)
+    domains[i] = l->domains[members[i]];
+  tw_group group = {n, domains, 1};
+  if (n < 2 || tw_group_domain_size(&group) == n)
+    return;
+  g_auto(tw_plan) plan = tw_method_plan(tw_pattern_find(pattern)->methods, &group, 1);
+  const tw_phase *phase = &g_array_index(plan.phases, tw_phase, 0);
+  double most = tw_phase_load(phase, &group).outside;
+  for (guint i = 0; i < phase->transfers->len; i++) {
+    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    double part = t->bytes / most;
+    if (domains[t->from] != domains[t->to])
+      add(pairs, (tw_span_pair){l->hosts[members[t->from]], l->hosts[members[t->to]], tensor * part,
+                                experts * part, 0});
+  }
+}
+
+/* The all-reduces of every stage and rank: a stage has its share of the layers. */
+static void add_tensor(GArray *pairs, const layout *l, const tw_parallelism *p)
+{
+  g_autofree int *members = g_new(int, (gsize)p->tp);
+  for (int rank = 0; rank < p->dp; rank++) {
+    for (int stage = 0; stage < p->pp; stage++) {
+      for (int k = 0; k < p->tp; k++)
+        members[k] = place_of(p, rank, stage, k);
+      add_collective(pairs, l, "all-reduce", members, p->tp, 1.0 / p->pp, 0);
+    }
+  }
+}
+
+/* The all-to-alls of every stage, over the accelerators of all ranks. */
+static void add_experts(GArray *pairs, const layout *l, const tw_parallelism *p)
+{
+  int n = p->tp * p->dp;
+  g_autofree int *members = g_new(int, (gsize)n);
+  for (int stage = 0; stage < p->pp; stage++) {
+    for (int i = 0; i < n; i++)
+      members[i] = place_of(p, i / p->tp, stage, i % p->tp);
+    add_collective(pairs, l, "all-to-all", members, n, 0, 1.0 / p->pp);
+  }
+}
+
+/* Activations from stage to stage: each accelerator sends its part. */
+static void add_stages(GArray *pairs, const layout *l, const tw_parallelism *p)
+{
+  for (int rank = 0; rank < p->dp; rank++) {
+    for (int stage = 0; stage + 1 < p->pp; stage++) {
+      for (int k = 0; k < p->tp; k++) {
+        int from = place_of(p, rank, stage, k), to = place_of(p, rank, stage + 1, k);
+        if (l->domains[from] != l->domains[to])
+          add(pairs, (tw_span_pair){l->hosts[from], l->hosts[to], 0, 0, 1.0 / p->tp});
+      }
+    }
+  }
+}
+
+tw_span *tw_span_new(const tw_platform *platform, const tw_engine_place *place,
+                     const tw_parallelism *parallel)
+{
+  layout l = lay_out(platform, place);
+  GArray *pairs = g_array_new(FALSE, FALSE, sizeof(tw_span_pair));
+  add_tensor(pairs, &l, parallel);
+  add_experts(pairs, &l, parallel);
+  add_stages(pairs, &l, parallel);
+  clear_layout(&l);
+  tw_span *span = g_new(tw_span, 1);
+  span->n_pairs = (int)pairs->len;
+  span->pairs = (tw_span_pair *)(void *)g_array_free(pairs, FALSE);
+  return span;
+}
+
+void tw_span_free(tw_span *span)
+{
+  if (span == NULL)
+    return;
+  g_free(span->pairs);
+  g_free(span);
+}
+
+/* How many domains accelerators first .. first + n − 1 lie in. */
+static int domains_of(const layout *l, int first, int n)
+{
+  int domains = 1;
+  for (int i = first + 1; i < first + n; i++)
+    domains += l->domains[i] != l->domains[i - 1];
+  return domains;
+}
+
+tw_reach tw_span_reach(const tw_platform *platform, const tw_engine_place *place,
+                       const tw_parallelism *parallel)
+{
+  layout l = lay_out(platform, place);
+  tw_reach reach = {.tensor = 1, .experts = 1, .stages = FALSE};
+  for (int first = 0; first < l.n; first += parallel->tp)
+    reach.tensor = MAX(reach.tensor, domains_of(&l, first, parallel->tp));
+  /* A stage's accelerators, over all ranks. */
+  for (int rank = 1; rank < parallel->dp; rank++)
+    reach.experts +=
+        l.domains[place_of(parallel, rank, 0, 0)] != l.domains[place_of(parallel, rank - 1, 0, 0)];
+  reach.experts = MAX(reach.experts, reach.tensor);
+  for (int stage = 0; stage + 1 < parallel->pp; stage++)
+    reach.stages |=
+        l.domains[place_of(parallel, 0, stage, 0)] != l.domains[place_of(parallel, 0, stage + 1, 0)];
+  clear_layout(&l);
+  return reach;
+}

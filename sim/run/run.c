@@ -1,0 +1,131 @@
+#include "sim/run/run.h"
+
+#include "sim/network/link_recorder.h"
+#include "sim/run/actors.h"
+#include "sim/run/description.h"
+#include "sim/run/summary.h"
+
+#include <glib/gstdio.h>
+
+#include <errno.h>
+#include <math.h>
+#include <time.h>
+
+/* Of the whole process, all threads. */
+static double cpu_seconds(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static gboolean write_json(const char *directory, const char *name, const json_t *value, GError **error)
+{
+  g_autofree char *path = g_build_filename(directory, name, NULL);
+  char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+  g_autofree char *line = g_strconcat(text, "\n", NULL);
+  free(text); /* jansson's own */
+  return g_file_set_contents(path, line, -1, error);
+}
+
+/* Makes the directory, or sees that it holds no run. */
+static gboolean prepare_directory(const tw_run_options *options, GError **error)
+{
+  g_autofree char *run = g_build_filename(options->directory, "run.json", NULL);
+  g_autofree char *summary = g_build_filename(options->directory, "summary.json", NULL);
+  if (g_file_test(run, G_FILE_TEST_EXISTS) && !options->force)
+    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, options->directory, 0,
+                              "holds a run already; name another directory, or overwrite it with --force");
+  if (g_mkdir_with_parents(options->directory, 0777) != 0)
+    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, options->directory, 0, "cannot be made: %s",
+                              g_strerror(errno));
+  g_unlink(summary); /* an older run's */
+  return TRUE;
+}
+
+/* What a run consists of while it goes. */
+typedef struct run {
+  const tw_run_options *options;
+  const tw_stream *stream;
+  const tw_recorder *recorder;
+} run;
+
+static gboolean go_on(void *user, double now_s)
+{
+  const run *r = user;
+  const tw_request_totals *totals = tw_recorder_totals(r->recorder);
+  double until_s = r->options->until_s;
+  tw_progress progress = {now_s, fmax(tw_stream_progress(r->stream), now_s / until_s), 0};
+  for (int i = 0; i < TW_ENDING_KINDS; i++)
+    progress.ended += totals->endings[i];
+  return tw_log_failure(tw_recorder_log(r->recorder)) == NULL &&
+         (r->options->progress == NULL || r->options->progress(r->options->user, &progress));
+}
+
+static json_t *simulate(const tw_scenario *scenario, const tw_run_options *options, tw_stream *stream,
+                        tw_log *log, GError **error)
+{
+  g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, log);
+  g_autoptr(tw_actors) actors = tw_actors_new(scenario, error);
+  if (actors == NULL)
+    return NULL;
+  tw_flows *flows = tw_actors_flows(actors);
+  tw_network network = tw_flows_network(flows);
+  g_autoptr(tw_link_recorder) links = tw_link_recorder_new(flows, scenario->interval_s, log);
+  g_autoptr(tw_factory) factory =
+      tw_factory_new(scenario, stream, recorder, &network, tw_actors_moved, actors);
+  run r = {options, stream, recorder};
+  tw_run_control control = {options->until_s, go_on, &r};
+  gboolean sound = tw_factory_start(factory, error) && tw_actors_run(actors, factory, &control, error);
+  tw_link_recorder_close(links, tw_factory_finish(factory, tw_actors_end_s(actors)));
+  if (!sound)
+    return NULL;
+  json_t *summary = tw_summary(scenario, factory, recorder, tw_actors_cut_short(actors));
+  json_t *sent = tw_link_recorder_summary(links);
+  if (sent != NULL)
+    json_object_set_new(summary, "network", sent);
+  tw_session_counts sessions;
+  if (tw_stream_session_counts(stream, &sessions))
+    json_object_set_new(summary, "sessions",
+                        json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
+                                  (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken));
+  json_object_set_new(summary, "events", json_integer((json_int_t)tw_actors_wakeups(actors)));
+  return summary;
+}
+
+json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GError **error)
+{
+  gint64 start_us = g_get_monotonic_time();
+  guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_RACKS) |
+                 (1U << TW_LOG_SITE) | (scenario->segments ? 1U << TW_LOG_SEGMENTS : 0) |
+                 (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0);
+  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
+  if (stream == NULL || !prepare_directory(options, error))
+    return NULL;
+  json_t *description = tw_run_describe(scenario, stream, tables);
+  gboolean written = write_json(options->directory, "run.json", description, error);
+  json_decref(description);
+  tw_log *log = written ? tw_log_open(options->directory, tables, error) : NULL;
+  if (log == NULL)
+    return NULL;
+
+  GError *problem = NULL;
+  json_t *summary = simulate(scenario, options, stream, log, &problem);
+  GError *log_problem = NULL;
+  if (!tw_log_close(log, &log_problem) && problem == NULL)
+    problem = g_steal_pointer(&log_problem);
+  g_clear_error(&log_problem);
+  if (problem == NULL) {
+    json_object_set_new(summary, "wall_s", json_real((double)(g_get_monotonic_time() - start_us) * 1e-6));
+    json_object_set_new(summary, "cpu_s", json_real(cpu_seconds()));
+    description = tw_run_describe(scenario, stream, tables);
+    if (write_json(options->directory, "run.json", description, &problem))
+      write_json(options->directory, "summary.json", summary, &problem);
+    json_decref(description);
+  }
+  if (problem == NULL)
+    return summary;
+  json_decref(summary);
+  g_propagate_error(error, problem);
+  return NULL;
+}

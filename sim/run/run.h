@@ -1,0 +1,24 @@
+/* One run: a scenario replayed into a run directory. */
+#ifndef TW_SIM_RUN_H
+#define TW_SIM_RUN_H
+
+#include "sim/run/progress.h"
+#include "sim/scenario/scenario.h"
+
+#include <jansson.h>
+
+typedef struct tw_run_options {
+  const char *directory;
+  gboolean force; /* overwrite a run that is there */
+  double until_s; /* simulated time at which the run is cut short; INFINITY: none */
+  /* Told of the progress every few hundred events; FALSE ends the run cleanly. May be NULL. */
+  gboolean (*progress)(void *user, const tw_progress *progress);
+  void *user;
+} tw_run_options;
+
+/* Runs the scenario and writes the run directory: tables, run.json, summary.json. Returns the summary, which
+ * the caller owns, or NULL with `error` set: TW_INPUT_ERROR for a broken trace (the tables are complete up to
+ * there) or a directory that already holds a run. Once in a process. */
+json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GError **error);
+
+#endif

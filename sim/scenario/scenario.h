@@ -1,0 +1,222 @@
+/* A scenario: what is simulated. Read from one XML file, checked whole, and frozen before the first event.
+ *
+ * The tables in scenario_schema.c are the single description of its elements and attributes. */
+#ifndef TW_SIM_SCENARIO_H
+#define TW_SIM_SCENARIO_H
+
+#include "platforms/input/stairs.h"
+#include "platforms/reader/platform.h"
+#include "sim/engine/engine.h"
+#include "sim/engine/scheduler.h"
+#include "sim/placement/placement.h"
+#include "sim/power/power.h"
+#include "sim/router/admission.h"
+#include "sim/router/router.h"
+#include "sim/scenario/scaling.h"
+#include "sim/steptime/memory.h"
+#include "workloads/stream/generator.h"
+#include "workloads/stream/sessions.h"
+
+/* What the engines of a pool do: prompts and decodes, or one of the two. */
+typedef enum { TW_POOL_MIXED, TW_POOL_PREFILL, TW_POOL_DECODE } tw_pool_role;
+extern const char *const tw_pool_role_names[];
+
+/* How the KV cache of a prompt leaves the engine that computed it: when the prompt is complete, or layer by
+ * layer while the last iteration of the prompt computes them. */
+typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer;
+extern const char *const tw_kv_transfer_names[];
+
+/* Whether engines have their weights as a run begins, and where those that do not get them. */
+typedef enum { TW_START_WARM, TW_START_COLD } tw_start;
+typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER } tw_weights_source;
+extern const char *const tw_start_names[], *const tw_weights_source_names[];
+
+typedef struct tw_pool {
+  char *id;
+  int role;        /* tw_pool_role */
+  int kv_transfer; /* tw_kv_transfer */
+  gint64 replicas;
+  char *model_name;
+  gint64 tp, pp, dp, ep;
+  int weights, kv; /* tw_precision */
+  int attention;   /* of the weights of attention: -1: as the others */
+  double memory_fraction;
+  char *hosts;             /* glob of host names */
+  int placement;           /* tw_placement_kind */
+  int start, weights_from; /* tw_start, tw_weights_source */
+  double startup_s;        /* of the software, once the weights are there */
+  tw_scaling scaling;
+
+  int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
+  int reserve;          /* tw_admission_reserve */
+  gint64 max_seqs, max_batched_tokens, block_tokens;
+  gint64 max_model_len;
+  gboolean prefix_cache;
+
+  int step_kind; /* index for tw_step_kind_get */
+  char *table_file;
+  double expert_imbalance;
+  char *engine; /* whose overheads */
+  struct {
+    double iteration_s, per_seq_s, launch, compute;
+  } instead; /* of what the engine's file says; NAN: as it says */
+  tw_overhead overhead;
+
+  double host_bytes, host_bytes_per_s; /* for offloaded KV: of each engine; to each accelerator */
+  tw_speculation speculation;
+  gboolean store; /* what the hosts have no room for goes to the shared store */
+  tw_offload_config offload;
+
+  tw_model *model;
+  const tw_device *device;   /* of its hosts, borrowed from the platform */
+  tw_reach reach;            /* of its engines over NVLink domains */
+  tw_step_model *step_model; /* shared by its engines */
+  tw_memory memory;
+  tw_power_law power; /* of one engine's accelerators */
+  tw_clock *clocks;   /* slower ones, falling; where power is capped */
+  int n_clocks;
+} tw_pool;
+
+typedef struct tw_poisson_element {
+  double rate_per_s, duration_s;
+  gint64 requests; /* G_MININT64: no limit */
+} tw_poisson_element;
+
+typedef struct tw_closed_element {
+  gint64 concurrency, requests;
+  double duration_s, think_s, ramp_s, pace_s;
+} tw_closed_element;
+
+typedef struct tw_sessions_element {
+  double rate_per_s, duration_s;
+  gint64 sessions, system_tokens, hash_tokens, priority;
+  gboolean keeps_reasoning;
+  tw_turn *turns;
+  int n_turns;
+} tw_sessions_element;
+
+typedef enum {
+  TW_WORKLOAD_TRACE,
+  TW_WORKLOAD_POISSON,
+  TW_WORKLOAD_CLOSED,
+  TW_WORKLOAD_SESSIONS,
+  TW_WORKLOAD_GENERATOR
+} tw_workload_kind;
+
+/* What a request must meet; NAN: not asked for. */
+typedef struct tw_slo {
+  char *class; /* of traffic; NULL: all that have none of their own */
+  double ttft_s, tpot_s, e2e_s;
+} tw_slo;
+
+/* Caps on power, and how they are held. */
+typedef struct tw_caps {
+  double accelerator_w, rack_w, site_w; /* NAN: none */
+  char *site_file;
+  tw_stairs *site; /* either; NULL: none */
+  double period_s, delay_s;
+  double slowest_clock;
+} tw_caps;
+
+typedef struct tw_scenario {
+  char *name, *description;
+  gint64 seed;
+  char *platform_file;
+  tw_platform *platform;
+
+  tw_workload_kind workload;
+  char *trace_file;
+  int trace_format; /* index in tw_trace_format_names, -1: found out from the file */
+  tw_trace_options trace;
+  tw_poisson_element poisson;
+  tw_closed_element closed;
+  tw_sessions_element sessions;
+  tw_generator *generator; /* NULL: none */
+  char *generator_name;    /* of a preset or a file; NULL: it stands in the scenario */
+  tw_generator_use use;    /* without its seed */
+  tw_length lengths[3];    /* of generated requests: prompt, reasoning, answer */
+
+  tw_pool *pools;
+  int n_pools;
+  tw_engine_place *engines; /* every engine of every pool, where it stands */
+  int n_engines;
+
+  int router; /* index in tw_router_policies */
+  double prefix_weight;
+  gint64 max_queue; /* requests that may wait at an engine, G_MININT64: any number */
+  tw_admission_config admission;
+  double deadline_s;                        /* of waiting to be scheduled, NAN: none */
+  double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */
+  double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
+  GArray *class_slos;                       /* of tw_slo: those of single classes. NULL: none */
+  double warmup_s, drain_s;                 /* cut off the measurement window */
+  double interval_s;
+
+  tw_caps caps;
+  double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
+  char *price_file, *carbon_file, *weather_file;
+  tw_stairs *price, *carbon, *weather;        /* either; NULL: not given */
+  double accelerator_hour_usd, rack_hour_usd; /* capital and operation without electricity, NAN: not given */
+
+  gboolean segments, exact_steps, audit;
+
+  GPtrArray *notes; /* of char *: what the user should know before a run */
+  char *canonical;  /* canonical XML, assignments applied */
+  char **files; /* every file that was read, NULL-terminated: scenario and includes, platform, models, ... */
+} tw_scenario;
+
+/* Reads a scenario with its platform and models, applies `assignments` ("XPATH=VALUE", NULL-terminated or
+ * NULL), places the engines and checks that everything fits. NULL with every fault that was found. */
+tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults);
+void tw_scenario_free(tw_scenario *scenario);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
+
+/* What requests of a class (NULL: of none) must meet. */
+tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
+
+/* Whether there may be engines that do not serve, now or later. */
+gboolean tw_scenario_has_fleet(const tw_scenario *scenario);
+
+/* Whether engines of a pool may load weights over the network. */
+gboolean tw_pool_loads_weights(const tw_pool *pool);
+
+/* Whether anything crosses links: KV caches on their way between engines, collectives between domains, or
+ * weights. */
+gboolean tw_scenario_uses_network(const tw_scenario *scenario);
+
+/* Whether any engine keeps KV below its accelerators. */
+gboolean tw_scenario_offloads(const tw_scenario *scenario);
+
+/* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
+tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
+
+/* The root of the tables: for checks, documentation and the RELAX NG schema. */
+extern const tw_element tw_scenario_element;
+
+/* Reads what the scenario says of caps, before the pools. */
+void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+/* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
+void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+void tw_scenario_clear_power(tw_scenario *scenario);
+
+/* Reads what the pools say of starting and parking (scenario_fleet.c), once they are placed; notes what
+ * the user should know of it. */
+void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+/* Reads the <kv-offload> of a pool whose device and memory are known (scenario_offload.c). */
+void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
+                              tw_faults *faults);
+
+/* Reads <workload> and <slo> (scenario_workload.c). */
+void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+void tw_scenario_clear_workload(tw_scenario *scenario);
+/* A fault where a file (NULL: none) that `node` names does not exist. */
+void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
+
+/* ---- The tables, shared by the reader and the schema ---- */
+extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
+    tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_generate_element,
+    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
+    tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
+    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+
+#endif

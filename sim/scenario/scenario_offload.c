@@ -1,0 +1,87 @@
+#include "sim/scenario/scenario.h"
+
+#include <math.h>
+
+#define FIELD(name) .offset = offsetof(tw_pool, name)
+
+static const tw_attribute offload_attributes[] = {
+    {"host-memory", TW_ATTR_QUANTITY, TW_BYTES, .max = 1e18, .positive = TRUE, FIELD(host_bytes),
+     .help = "of the hosts of each engine, for blocks that the accelerators evict from their prefix cache"},
+    {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, TW_ABSENT, .max = 1e15, .positive = TRUE,
+     FIELD(host_bytes_per_s), .help = "from there to each accelerator; the device's host link if absent"},
+    {"store", TW_ATTR_BOOL, .fallback = "false", FIELD(store),
+     .help =
+         "what they have no room for goes to the platform's storage hosts (tw:kv_bytes), and is fetched over "
+         "the network"},
+    {0}};
+
+static gboolean check_offload(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  const xmlNode *scheduler = tw_node_child(node->parent, "scheduler");
+  g_autofree char *role = (char *)xmlGetProp((xmlNode *)node->parent, BAD_CAST "role");
+  g_autofree char *cache =
+      scheduler != NULL ? (char *)xmlGetProp((xmlNode *)scheduler, BAD_CAST "prefix-cache") : NULL;
+  (void)target;
+  if (g_strcmp0(role, "decode") == 0)
+    tw_node_fault(node, faults, "a pool of role=\"decode\" computes no prompts; leave <kv-offload> out");
+  else if (g_strcmp0(cache, "false") == 0)
+    tw_node_fault(
+        node, faults,
+        "there is no prefix cache to evict from; leave out <kv-offload>, or prefix-cache=\"false\"");
+  else
+    return TRUE;
+  return FALSE;
+}
+const tw_element tw_offload_element = {"kv-offload", "keeps evicted prefixes in the memory of hosts",
+                                       offload_attributes, NULL, check_offload};
+
+/* Engines whose KV is the same share chains: of one model, number format and block size. */
+static guint64 seed_of(const tw_pool *pool)
+{
+  tw_chance chance =
+      tw_chance_new((guint64)(pool->block_tokens * TW_PRECISIONS + pool->kv), pool->model_name);
+  return tw_chance_next(&chance);
+}
+
+static gboolean has_store(const tw_platform *platform)
+{
+  for (int i = 0; i < platform->n_hosts; i++)
+    if (platform->hosts[i].kv_bytes > 0)
+      return TRUE;
+  return FALSE;
+}
+
+void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
+                              tw_faults *faults)
+{
+  const xmlNode *node = tw_node_child(pool_node, tw_offload_element.name);
+  const tw_model *model = pool->model;
+  if (node == NULL)
+    return;
+  tw_schema_read(node, &tw_offload_element, pool);
+  if (isnan(pool->host_bytes_per_s))
+    pool->host_bytes_per_s = pool->device->host_bytes_per_s;
+  if (isnan(pool->host_bytes_per_s))
+    tw_node_fault(node, faults, "the bandwidth between %s and its host is not known; write bandwidth=\"...\"",
+                  pool->device->label);
+  if (pool->store && !has_store(scenario->platform))
+    tw_node_fault(node, faults,
+                  "store=\"true\", but no host of the platform has room for KV; give hosts in a zone of role "
+                  "storage the property tw:kv_bytes");
+  double tokens = (double)pool->block_tokens, layers = (double)(model->layers - model->window_layers);
+  pool->offload = (tw_offload_config){
+      .host_bytes = (gint64)pool->host_bytes,
+      .block_bytes =
+          tokens * layers * tw_model_kv_numbers_per_layer(model) * tw_precision_bytes((tw_precision)pool->kv),
+      .block_s = tokens * pool->memory.kv_bytes_per_token / pool->host_bytes_per_s,
+      .seed = seed_of(pool),
+  };
+}
+
+gboolean tw_scenario_offloads(const tw_scenario *scenario)
+{
+  for (int i = 0; i < scenario->n_pools; i++)
+    if (scenario->pools[i].offload.host_bytes > 0)
+      return TRUE;
+  return FALSE;
+}

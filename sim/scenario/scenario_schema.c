@@ -1,0 +1,368 @@
+#include "sim/scenario/scenario.h"
+
+/* Shorthands for rows of the tables. */
+#define STRING(s, field, key, def, text)                                                                     \
+  {                                                                                                          \
+    key, TW_ATTR_STRING, .fallback = def, .offset = offsetof(s, field), .help = text                         \
+  }
+#define PATH(s, field, key, def, text)                                                                       \
+  {                                                                                                          \
+    key, TW_ATTR_PATH, .fallback = def, .offset = offsetof(s, field), .help = text                           \
+  }
+#define COUNT(s, field, key, def, most, text)                                                                \
+  {                                                                                                          \
+    key, TW_ATTR_INT, .fallback = def, .min = 1, .max = most, .offset = offsetof(s, field), .help = text     \
+  }
+#define NUMBER(s, field, key, def, low, high, text)                                                          \
+  {                                                                                                          \
+    key, TW_ATTR_NUMBER, .fallback = def, .min = low, .max = high, .offset = offsetof(s, field),             \
+                         .help = text                                                                        \
+  }
+#define TIME(s, field, key, def, high, text)                                                                 \
+  {                                                                                                          \
+    key, TW_ATTR_QUANTITY, TW_TIME, def, .min = 0, .max = high, .offset = offsetof(s, field), .help = text   \
+  }
+#define CHOICE(s, field, key, def, words, text)                                                              \
+  {                                                                                                          \
+    key, TW_ATTR_CHOICE, .fallback = def, .choices = words, .offset = offsetof(s, field), .help = text       \
+  }
+#define FLAG(s, field, key, def, text)                                                                       \
+  {                                                                                                          \
+    key, TW_ATTR_BOOL, .fallback = def, .offset = offsetof(s, field), .help = text                           \
+  }
+
+/* Debug builds audit unless told not to. */
+#ifdef TW_DEBUG
+#define TW_AUDIT "true"
+#else
+#define TW_AUDIT "false"
+#endif
+
+#define YEARS_S (109500 * 86400.0) /* no run needs more than three centuries */
+
+static const tw_attribute platform_attributes[] = {
+    PATH(tw_scenario, platform_file, "file", NULL, "SimGrid platform XML"),
+    {0},
+};
+const tw_element tw_platform_ref_element = {"platform", "the data centre that the scenario runs on",
+                                            platform_attributes, NULL, NULL};
+
+static const tw_attribute trace_attributes[] = {
+    PATH(tw_scenario, trace_file, "file", NULL, "the trace, plain or gzip"),
+    CHOICE(tw_scenario, trace_format, "format", TW_ABSENT, tw_trace_format_names,
+           "its format; found out from the first line if absent"),
+    {"rate-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e9,
+     .offset = offsetof(tw_scenario, trace.rate_scale), .help = "2 replays the trace twice as fast"},
+    TIME(tw_scenario, trace.start_s, "start", "0s", YEARS_S, "leaves out what the trace has before it"),
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_scenario, trace.duration_s),
+     .help = "of the trace, from its start on; all if absent"},
+    {"limit", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15,
+     .offset = offsetof(tw_scenario, trace.limit), .help = "at most so many requests; all if absent"},
+    COUNT(tw_scenario, trace.repeat, "repeat", "1", 1e9,
+          "times that the trace is replayed, one after the other"),
+    {"prompt-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e6,
+     .offset = offsetof(tw_scenario, trace.prompt_scale),
+     .help = "makes prompts so many times as long, and their shared blocks"},
+    {"output-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e6,
+     .offset = offsetof(tw_scenario, trace.output_scale), .help = "makes outputs so many times as long"},
+    {"reasoning-budget", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 0, .max = TW_REQUEST_MAX_TOKENS,
+     .offset = offsetof(tw_scenario, trace.reasoning_budget),
+     .help = "cuts longer reasoning short; the answer follows"},
+    {0},
+};
+const tw_element tw_trace_element = {"trace", "requests from a file, replayed as it is read",
+                                     trace_attributes, NULL, NULL};
+
+static const tw_attribute poisson_attributes[] = {
+    {"rate", TW_ATTR_QUANTITY, TW_RATE, NULL, .max = 1e9, .positive = TRUE,
+     .offset = offsetof(tw_poisson_element, rate_per_s), .help = "requests per time"},
+    {"requests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15,
+     .offset = offsetof(tw_poisson_element, requests), .help = "at most so many"},
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_poisson_element, duration_s),
+     .help = "arrivals before it; it or `requests` is needed"},
+    {0},
+};
+static gboolean check_poisson(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  (void)target;
+  if (xmlHasProp(node, BAD_CAST "requests") != NULL || xmlHasProp(node, BAD_CAST "duration") != NULL)
+    return TRUE;
+  tw_node_fault(node, faults, "<poisson> never ends; give it requests=\"10000\" or duration=\"1h\"");
+  return FALSE;
+}
+static const tw_child length_children[] = {
+    {&tw_length_elements[0], 1, 1}, {&tw_length_elements[1], 0, 1}, {&tw_length_elements[2], 1, 1}, {0}};
+const tw_element tw_poisson_xml_element = {"poisson", "requests at random, independent of each other",
+                                           poisson_attributes, length_children, check_poisson};
+
+static const tw_attribute closed_attributes[] = {
+    COUNT(tw_closed_element, concurrency, "concurrency", NULL, 1e7,
+          "clients, each of which waits for its answer before it asks again"),
+    COUNT(tw_closed_element, requests, "requests", NULL, 1e15,
+          "sent in all; as many as clients: all at once, as MLPerf's offline scenario"),
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_closed_element, duration_s), .help = "none is sent at or after it"},
+    TIME(tw_closed_element, think_s, "think", "0s", YEARS_S, "from an answer to the client's next request"),
+    TIME(tw_closed_element, pace_s, "pace", "0s", YEARS_S,
+         "at least between two requests: one program sends them, one after the other"),
+    TIME(tw_closed_element, ramp_s, "ramp", "0s", YEARS_S, "over which the clients start, evenly"),
+    {0},
+};
+const tw_element tw_closed_xml_element = {"closed-loop",
+                                          "clients that wait, as benchmark tools drive a server",
+                                          closed_attributes, length_children, NULL};
+
+static const tw_attribute generate_attributes[] = {
+    STRING(tw_scenario, generator_name, "from", NULL,
+           "a preset of workloads/presets, or the path of a generator file, which holds a /"),
+    {"rate-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e9,
+     .offset = offsetof(tw_scenario, use.rate_scale), .help = "2 lets twice as many arrive"},
+    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_scenario, use.duration_s), .help = "instead of the generator's"},
+    {"requests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15,
+     .offset = offsetof(tw_scenario, use.limit), .help = "at most so many in all"},
+    {0},
+};
+const tw_element tw_generate_element = {"generate",
+                                        "classes of requests, drawn as a generator file (<generator>) says",
+                                        generate_attributes, NULL, NULL};
+
+static gboolean check_workload(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  (void)target;
+  const xmlNode *first = tw_node_child(node, NULL);
+  if (first != NULL && tw_node_next(first, NULL) == NULL)
+    return TRUE;
+  tw_node_fault(node, faults,
+                "<workload> must hold one source of requests: <trace>, <generate>, <generator>, <poisson>, "
+                "<closed-loop> or <sessions>");
+  return FALSE;
+}
+static const tw_child workload_children[] = {{&tw_trace_element, 0, 1},
+                                             {&tw_poisson_xml_element, 0, 1},
+                                             {&tw_closed_xml_element, 0, 1},
+                                             {&tw_sessions_xml_element, 0, 1},
+                                             {&tw_generate_element, 0, 1},
+                                             {&tw_generator_element, 0, 1},
+                                             {0}};
+const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
+                                        check_workload};
+
+static const tw_attribute scheduler_attributes[] = {
+    CHOICE(tw_pool, scheduler, "kind", "vllm", tw_scheduler_kind_names, "how batches are formed"),
+    CHOICE(
+        tw_pool, order, "order", "arrival", tw_waiting_order_names,
+        "who is admitted first: fair gives clients equal shares; with priority, also who is preempted last"),
+    CHOICE(tw_pool, reserve, "reserve", "chunk", tw_admission_reserve_names,
+           "what must be free in the KV cache to admit a request: its first chunk, its prompt, or all that "
+           "it and "
+           "the running ones will hold"),
+    COUNT(tw_pool, max_seqs, "max-seqs", "256", 1e6, "sequences that run at once, per data-parallel rank"),
+    COUNT(tw_pool, max_batched_tokens, "max-batched-tokens", "8192", 1e8,
+          "tokens of one iteration, per rank"),
+    COUNT(tw_pool, block_tokens, "block-size", "16", 65536, "tokens of a KV cache block"),
+    {"max-model-len", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 2, .max = 1e9,
+     .offset = offsetof(tw_pool, max_model_len),
+     .help = "prompt and output tokens together; what the model was made for if absent"},
+    FLAG(tw_pool, prefix_cache, "prefix-cache", "true",
+         "prompts that begin with the same hash ids share their KV blocks, as long as these are there"),
+    {0},
+};
+const tw_element tw_scheduler_element = {"scheduler", "continuous batching of an engine",
+                                         scheduler_attributes, NULL, NULL};
+
+static const tw_attribute step_time_attributes[] = {
+    CHOICE(tw_pool, step_kind, "model", "roofline", tw_step_kind_names,
+           "how the time of an iteration is computed"),
+    PATH(tw_pool, table_file, "file", TW_ABSENT, "table: CSV of measured step times"),
+    NUMBER(tw_pool, expert_imbalance, "expert-imbalance", "1", 1, 1e3,
+           "experts: load of the busiest rank over the mean"),
+    STRING(tw_pool, engine, "engine", "vllm",
+           "roofline: the serving software, a file of sim/engines, or its path"),
+    TIME(tw_pool, instead.iteration_s, "iteration", TW_ABSENT, 1,
+         "instead of the engine's: of each iteration"),
+    TIME(tw_pool, instead.per_seq_s, "per-seq", TW_ABSENT, 1, "instead of the engine's: of each sequence"),
+    {"launch", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 100, .offset = offsetof(tw_pool, instead.launch),
+     .help = "instead of the engine's: share of the kernels' launch times"},
+    {"compute", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 1,
+     .offset = offsetof(tw_pool, instead.compute),
+     .help = "instead of the engine's: share of the kernels' FLOP rate"},
+    {0},
+};
+const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,
+                                         NULL};
+
+static const tw_attribute speculation_attributes[] = {
+    COUNT(tw_pool, speculation.draft_tokens, "draft-tokens", NULL, 64,
+          "proposed for each sequence in every decode iteration"),
+    NUMBER(tw_pool, speculation.acceptance, "acceptance", NULL, 0, 1,
+           "probability that a draft token is accepted where those before it were"),
+    NUMBER(tw_pool, speculation.draft_cost, "draft-cost", "0", 0, 10,
+           "of a draft token, over an iteration of the same batch without drafts"),
+    {0},
+};
+static gboolean check_speculation(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  const xmlNode *step = tw_node_child(node->parent, "step-time");
+  g_autofree char *role = (char *)xmlGetProp((xmlNode *)node->parent, BAD_CAST "role");
+  g_autofree char *model = step != NULL ? (char *)xmlGetProp((xmlNode *)step, BAD_CAST "model") : NULL;
+  (void)target;
+  if (g_strcmp0(role, "prefill") == 0)
+    tw_node_fault(node, faults, "a pool of role=\"prefill\" does not decode; leave <speculation> out");
+  else if (g_strcmp0(model, "table") == 0)
+    tw_node_fault(node, faults,
+                  "measured step times do not tell what verifying drafts takes; use <step-time "
+                  "model=\"roofline\"/>, or leave <speculation> out");
+  else
+    return TRUE;
+  return FALSE;
+}
+const tw_element tw_speculation_element = {"speculation", "speculative decoding or multi-token prediction",
+                                           speculation_attributes, NULL, check_speculation};
+
+static const tw_attribute pool_attributes[] = {
+    STRING(tw_pool, id, "id", NULL, "name of the pool"),
+    STRING(tw_pool, model_name, "model", NULL, "a model of the catalogue, or the path of a model file"),
+    CHOICE(tw_pool, role, "role", "mixed", tw_pool_role_names,
+           "prompts and decodes, or one of them: the KV cache then goes over the network"),
+    CHOICE(
+        tw_pool, kv_transfer, "kv-transfer", "whole", tw_kv_transfer_names,
+        "of a prefill pool: a prompt's KV cache is sent when the prompt is complete; or layer by layer, from "
+        "the iteration on that completes it, where the decode engine has blocks for it by then"),
+    COUNT(tw_pool, replicas, "replicas", "1", 1e6, "engines of the pool"),
+    COUNT(tw_pool, tp, "tp", "1", 1e5, "tensor parallelism"),
+    COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),
+    COUNT(tw_pool, dp, "dp", "1", 1e5, "attention data parallelism: ranks of an engine that step together"),
+    COUNT(tw_pool, ep, "ep", "1", 1e5, "expert parallelism: groups that divide the experts, within tp * dp"),
+    CHOICE(tw_pool, weights, "weights", "bf16", tw_precision_names, "number format of the weights"),
+    CHOICE(tw_pool, attention, "attention-weights", TW_ABSENT, tw_precision_names,
+           "number format of the attention projections; as weights if absent"),
+    CHOICE(tw_pool, kv, "kv", "bf16", tw_precision_names, "number format of the KV cache"),
+    {"memory-fraction", TW_ATTR_NUMBER, .fallback = "0.9", .max = 1, .positive = TRUE,
+     .offset = offsetof(tw_pool, memory_fraction), .help = "share of the HBM that an engine may use"},
+    STRING(
+        tw_pool, hosts, "hosts", "*",
+        "hosts that the pool may use: a pattern with * and ?; with placement=\"explicit\" their names in the "
+        "order in which engines take them, NAME or NAME:ACCELERATORS"),
+    CHOICE(
+        tw_pool, placement, "placement", "pack", tw_placement_names,
+        "pack: one NVLink domain after the other; spread: the domain with the most free accelerators; rail: "
+        "the tensor-parallel groups of an engine at the same place of one domain each; explicit: as hosts "
+        "names them"),
+    CHOICE(tw_pool, start, "start", "warm", tw_start_names,
+           "whether its engines serve as the run begins, or have yet to load their weights and to start "
+           "(with an "
+           "autoscaler: its least number of them)"),
+    CHOICE(tw_pool, weights_from, "weights-from", "resident", tw_weights_source_names,
+           "where engines that start get their weights: they have them, or over the network from a zone of "
+           "role storage, or from an engine of the pool that serves (from storage where none does)"),
+    TIME(tw_pool, startup_s, "startup", "60s", 86400,
+         "what the serving software takes to start once the weights are there: processes, compilation, CUDA "
+         "graphs; the default is an estimate, not measured"),
+    {0},
+};
+static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},   {&tw_step_time_element, 0, 1},
+                                         {&tw_offload_element, 0, 1},     {&tw_autoscaler_element, 0, 1},
+                                         {&tw_speculation_element, 0, 1}, {0}};
+const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
+
+static const tw_attribute router_attributes[] = {
+    CHOICE(tw_scenario, router, "policy", "least-outstanding", tw_router_policy_names,
+           "how an engine is picked"),
+    TIME(tw_scenario, frontend_s, "frontend", TW_ABSENT, 3600,
+         "time of the HTTP front end for each request; what the engine's software takes if absent"),
+    TIME(tw_scenario, frontend_per_token_s, "frontend-per-token", "0s", 1,
+         "and for each of its prompt tokens"),
+    NUMBER(tw_scenario, prefix_weight, "prefix-weight", "1", 0, 1e6,
+           "prefix-and-load: of a prompt token to compute, against one of a request that is there"),
+    {"max-queue", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e9,
+     .offset = offsetof(tw_scenario, max_queue),
+     .help = "requests that may wait at an engine; further ones are rejected. Any number if absent"},
+    {0},
+};
+const tw_element tw_router_element = {"router", "sends each request to an engine", router_attributes, NULL,
+                                      NULL};
+
+static const tw_attribute admission_attributes[] = {
+    {"rate", TW_ATTR_QUANTITY, TW_RATE, TW_ABSENT, .max = 1e12, .positive = TRUE,
+     .offset = offsetof(tw_scenario, admission.rate_per_s),
+     .help = "at which the token bucket fills; without a bucket, all are let in"},
+    {"burst", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e15, .positive = TRUE,
+     .offset = offsetof(tw_scenario, admission.burst), .help = "what the bucket holds at most"},
+    CHOICE(tw_scenario, admission.takes, "takes", "requests", tw_admission_takes_names,
+           "what a request takes from the bucket: one, or its prompt and output tokens"),
+    CHOICE(tw_scenario, admission.scope, "bucket", "site", tw_admission_scope_names,
+           "one bucket for all, or one for each client (session)"),
+    {"deadline", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
+     .offset = offsetof(tw_scenario, deadline_s),
+     .help = "a request that has waited so long without being scheduled is cancelled"},
+    {0},
+};
+static gboolean check_admission(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  gboolean has_rate = xmlHasProp(node, BAD_CAST "rate") != NULL;
+  gboolean has_burst = xmlHasProp(node, BAD_CAST "burst") != NULL;
+  (void)target;
+  if (has_rate == has_burst)
+    return TRUE;
+  tw_node_fault(node, faults, "a token bucket needs both rate=\"...\" and burst=\"...\"; add %s",
+                has_rate ? "burst" : "rate");
+  return FALSE;
+}
+const tw_element tw_admission_element = {"admission", "which requests are let in, and for how long they wait",
+                                         admission_attributes, NULL, check_admission};
+
+static const tw_attribute slo_attributes[] = {
+    STRING(tw_slo, class, "class", TW_ABSENT,
+           "class of traffic that it holds for; if absent, for all that have none of their own"),
+    TIME(tw_slo, ttft_s, "ttft", TW_ABSENT, YEARS_S, "longest time to first token"),
+    TIME(tw_slo, tpot_s, "tpot", TW_ABSENT, YEARS_S, "longest time per output token"),
+    TIME(tw_slo, e2e_s, "e2e", TW_ABSENT, YEARS_S, "longest time to the last token"),
+    {0},
+};
+const tw_element tw_slo_element = {"slo", "what a request must meet to count as goodput", slo_attributes,
+                                   NULL, NULL};
+
+static const tw_attribute output_attributes[] = {
+    {"interval", TW_ATTR_QUANTITY, TW_TIME, "1s", .min = 1e-3, .max = YEARS_S,
+     .offset = offsetof(tw_scenario, interval_s), .help = "length of the rows of engines, racks and site"},
+    FLAG(tw_scenario, segments, "segments", "false",
+         "also write segments.csv.gz, of which timelines are drawn"),
+    FLAG(tw_scenario, exact_steps, "exact-steps", "false",
+         "one event per iteration: slow, with the same results"),
+    FLAG(tw_scenario, audit, "audit", TW_AUDIT, "check every invariant after every event: slow"),
+    TIME(tw_scenario, warmup_s, "warmup", "0s", YEARS_S,
+         "statistics leave out requests that arrive before it"),
+    TIME(tw_scenario, drain_s, "drain", "0s", YEARS_S,
+         "and those that arrive in so long a time before the end"),
+    {0},
+};
+const tw_element tw_output_element = {"output", "what is written and measured", output_attributes, NULL,
+                                      NULL};
+
+static const tw_attribute scenario_attributes[] = {
+    STRING(tw_scenario, name, "name", NULL, "name of the scenario"),
+    STRING(tw_scenario, description, "description", "", "what it shows"),
+    {"seed", TW_ATTR_INT, .fallback = "1", .min = 0, .max = 9e15, .offset = offsetof(tw_scenario, seed),
+     .help = "of every stream of chance"},
+    {0},
+};
+static const tw_child scenario_children[] = {
+    {&tw_platform_ref_element, 1, 1},
+    {&tw_workload_element, 1, 1},
+    {&tw_pool_element, 1, 0},
+    {&tw_router_element, 0, 1},
+    {&tw_admission_element, 0, 1},
+    {&tw_slo_element, 0, 0},
+    {&tw_caps_element, 0, 1},
+    {&tw_price_element, 0, 1},
+    {&tw_carbon_element, 0, 1},
+    {&tw_weather_element, 0, 1},
+    {&tw_cost_element, 0, 1},
+    {&tw_output_element, 0, 1},
+    {0},
+};
+const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
+                                        scenario_children, NULL};

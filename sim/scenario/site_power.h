@@ -1,0 +1,35 @@
+/* What a site draws apart from its engines: accelerators that no engine uses, hosts, networks.
+ *
+ *     host     tw:overhead_w of sites, domains and nodes: CPUs, memory, fans, NICs; what of it follows the
+ *              load does so by the dynamic power of the zone's accelerators:
+ *                  idle + (full − idle) · Σ (power − idle power) / Σ (maximum − idle power)
+ *              so that hosts draw a fixed number of joules for every dynamic joule of their accelerators
+ *     network  tw:overhead_w of fabrics, and tw:watts of links: switches and transceivers of the fabric
+ *
+ * The platform says what it knows, and nothing is invented: a part that is unknown is NAN, and then so is the
+ * site's energy. */
+#ifndef TW_SIM_SITE_POWER_H
+#define TW_SIM_SITE_POWER_H
+
+#include "sim/scenario/scenario.h"
+
+typedef struct tw_power_parts {
+  double spare_w;           /* accelerators without an engine, idle */
+  double host_w, network_w; /* host_w: while accelerators idle */
+} tw_power_parts;
+
+typedef struct tw_site_power {
+  tw_power_parts site;      /* racks included */
+  tw_power_parts *racks;    /* by index in platform->racks */
+  tw_power_parts elsewhere; /* of the site, what stands in no rack */
+  /* Joules that hosts draw beyond that for a dynamic joule of an accelerator: of each engine, over all zones
+   * around it; of each host of the platform, over the zones of its rack. */
+  double *engine_follows, *rack_follows;
+  char *missing; /* what keeps the site's energy from being known, for people; NULL: nothing */
+} tw_site_power;
+
+tw_site_power *tw_site_power_new(const tw_scenario *scenario);
+void tw_site_power_free(tw_site_power *power);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_site_power, tw_site_power_free)
+
+#endif

@@ -1,0 +1,323 @@
+#include "sim/site/recorder.h"
+
+#include <math.h>
+
+const char *const tw_latency_names[TW_LATENCY_KINDS] = {
+#define X(name, text) text,
+    TW_LATENCIES(X)
+#undef X
+};
+
+/* What the statistics need of a request that has ended. */
+typedef struct outcome {
+  double arrival_s, end_s;
+  double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
+  gboolean completed;
+  gint64 prompt_tokens, output_tokens; /* computed and emitted */
+  const char *class;
+} outcome;
+
+struct tw_recorder {
+  const tw_scenario *scenario;
+  gboolean offloads; /* KV may come from below the accelerators */
+  tw_log *log;
+  tw_class_record all; /* of the requests of every class */
+  GPtrArray *classes;  /* of tw_class_record */
+  GArray *rejections;  /* of tw_rejections */
+  GQueue pending;      /* outcomes that the drain may still cut off, in the order of ending */
+};
+
+static void open_record(tw_class_record *record, const char *name, tw_slo slo)
+{
+  record->name = name;
+  record->slo = slo;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    record->latencies[i] = tw_histogram_new();
+}
+
+static void clear_record(tw_class_record *record)
+{
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    tw_histogram_free(record->latencies[i]);
+}
+
+static void free_record(gpointer record)
+{
+  clear_record(record);
+  g_free(record);
+}
+
+tw_recorder *tw_recorder_new(const tw_scenario *scenario, tw_log *log)
+{
+  tw_recorder *recorder = g_new0(tw_recorder, 1);
+  recorder->scenario = scenario;
+  recorder->offloads = tw_scenario_offloads(scenario);
+  recorder->log = log;
+  open_record(&recorder->all, NULL, tw_scenario_slo(scenario, NULL));
+  recorder->classes = g_ptr_array_new_with_free_func(free_record);
+  recorder->rejections = g_array_new(FALSE, FALSE, sizeof(tw_rejections));
+  g_queue_init(&recorder->pending);
+  return recorder;
+}
+
+void tw_recorder_free(tw_recorder *recorder)
+{
+  if (recorder == NULL)
+    return;
+  clear_record(&recorder->all);
+  g_ptr_array_unref(recorder->classes);
+  g_array_unref(recorder->rejections);
+  g_queue_clear_full(&recorder->pending, g_free);
+  g_free(recorder);
+}
+
+static tw_class_record *add_record(tw_recorder *recorder, const char *name)
+{
+  tw_class_record *record = g_new0(tw_class_record, 1);
+  open_record(record, name, tw_scenario_slo(recorder->scenario, name));
+  g_ptr_array_add(recorder->classes, record);
+  return record;
+}
+
+/* What was counted before the first class was met, all of it of none. */
+static void add_classless(tw_recorder *recorder)
+{
+  const tw_class_record *all = &recorder->all;
+  guint64 ended = 0;
+  for (int i = 0; i < TW_ENDING_KINDS; i++)
+    ended += all->totals.endings[i];
+  if (ended == 0)
+    return;
+  tw_class_record *record = add_record(recorder, NULL);
+  record->totals = all->totals;
+  record->totals.arrived = ended;
+  record->window = all->window;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    tw_histogram_merge(record->latencies[i], all->latencies[i]);
+}
+
+/* The record of a class; NULL as long as no request has one. Names are interned, and few. */
+static tw_class_record *record_of(tw_recorder *recorder, const char *name)
+{
+  GPtrArray *classes = recorder->classes;
+  if (name == NULL && classes->len == 0)
+    return NULL;
+  for (guint i = 0; i < classes->len; i++)
+    if (((tw_class_record *)classes->pdata[i])->name == name)
+      return classes->pdata[i];
+  if (classes->len == 0)
+    add_classless(recorder);
+  return add_record(recorder, name);
+}
+
+static gboolean within(double value, double limit)
+{
+  return isnan(limit) || isnan(value) || value <= limit;
+}
+
+static gboolean meets_slo(const tw_slo *slo, const outcome *o)
+{
+  return o->completed && within(o->latencies_s[TW_LATENCY_TTFT], slo->ttft_s) &&
+         within(o->latencies_s[TW_LATENCY_TPOT], slo->tpot_s) &&
+         within(o->latencies_s[TW_LATENCY_E2E], slo->e2e_s);
+}
+
+/* Counts an outcome in one record. */
+static void count_in(tw_class_record *record, const tw_scenario *scenario, const outcome *o, gboolean good,
+                     double open_s)
+{
+  tw_window *window = &record->window;
+  if (o->end_s >= scenario->warmup_s && o->end_s <= open_s) {
+    window->completed += o->completed ? 1 : 0;
+    window->prompt_tokens += (guint64)o->prompt_tokens;
+    window->output_tokens += (guint64)o->output_tokens;
+  }
+  if (o->arrival_s < scenario->warmup_s || (o->arrival_s >= open_s && scenario->drain_s > 0))
+    return;
+  window->arrived++;
+  if (!o->completed)
+    return;
+  window->good += good ? 1 : 0;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    if (!isnan(o->latencies_s[i]))
+      tw_histogram_add(record->latencies[i], o->latencies_s[i]);
+}
+
+/* Counts an outcome of a run of which it is known that it goes on until `open_s` before the drain. */
+static void count(tw_recorder *recorder, const outcome *o, double open_s)
+{
+  tw_class_record *class = record_of(recorder, o->class);
+  gboolean good = meets_slo(class != NULL ? &class->slo : &recorder->all.slo, o);
+  count_in(&recorder->all, recorder->scenario, o, good, open_s);
+  if (class != NULL)
+    count_in(class, recorder->scenario, o, good, open_s);
+}
+
+/* Counts the outcomes of which it is certain, at `now_s`, that the drain does not cut them off. */
+static void count_certain(tw_recorder *recorder, double now_s)
+{
+  double open_s = now_s - recorder->scenario->drain_s;
+  for (outcome *o; (o = g_queue_peek_head(&recorder->pending)) != NULL && o->end_s < open_s;
+       g_free(g_queue_pop_head(&recorder->pending)))
+    count(recorder, o, open_s);
+}
+
+static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, gboolean completed,
+                           double now_s)
+{
+  const tw_request *request = &sequence->request;
+  double gaps = (double)(tw_request_output_tokens(request) - 1);
+  outcome o = {.arrival_s = request->arrival_s,
+               .end_s = now_s,
+               .completed = completed,
+               .class = request->class,
+               .prompt_tokens = sequence->emitted > 0 ? request->prompt_tokens : 0,
+               .output_tokens = sequence->emitted,
+               .latencies_s = {
+                   [TW_LATENCY_TTFT] = sequence->first_token_s - request->arrival_s,
+                   [TW_LATENCY_TTFAT] = sequence->first_answer_s - request->arrival_s,
+                   [TW_LATENCY_TPOT] = gaps > 0 ? (now_s - sequence->first_token_s) / gaps : NAN,
+                   [TW_LATENCY_E2E] = now_s - request->arrival_s,
+                   [TW_LATENCY_QUEUE] = sequence->first_scheduled_s - request->arrival_s,
+               }};
+  if (recorder->scenario->drain_s <= 0) {
+    count(recorder, &o, INFINITY);
+    return;
+  }
+  count_certain(recorder, now_s);
+  g_queue_push_tail(&recorder->pending, g_memdup2(&o, sizeof o));
+}
+
+/* NAN where its engine is not metered; a request that no engine took has cost nothing. */
+static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  const tw_scenario *scenario = recorder->scenario;
+  if (sequence->engine < 0)
+    return 0;
+  return tw_power_known(&scenario->pools[scenario->engines[sequence->engine].pool].power) ? sequence->joules
+                                                                                          : NAN;
+}
+
+static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                      const char *reason, double now_s)
+{
+  const tw_request *request = &sequence->request;
+  tw_request_row row = tw_request_row_empty;
+  row.id = (gint64)request->id;
+  row.session = request->session;
+  row.arrival_s = request->arrival_s;
+  row.first_scheduled_s = sequence->first_scheduled_s;
+  row.first_token_s = sequence->first_token_s;
+  row.first_answer_s = sequence->first_answer_s;
+  row.completion_s = now_s;
+  row.prompt_tokens = request->prompt_tokens;
+  row.cached_tokens = sequence->cached_tokens;
+  if (recorder->offloads) {
+    row.host_cached_tokens = sequence->host_tokens;
+    row.store_cached_tokens = sequence->store_tokens;
+  }
+  row.reasoning_tokens = MIN(sequence->emitted, request->reasoning_tokens);
+  row.answer_tokens = sequence->emitted - row.reasoning_tokens;
+  if (sequence->prefill_engine >= 0)
+    row.prefill_engine = sequence->prefill_engine;
+  if (sequence->engine >= 0 && (sequence->decode_engine < 0 || sequence->engine == sequence->decode_engine))
+    row.decode_engine = sequence->engine;
+  row.kv_transfer_s = sequence->transfer_end_s - sequence->transfer_start_s;
+  row.preemptions = sequence->preemptions;
+  row.recomputed_tokens = tw_sequence_recomputed(sequence);
+  row.joules = joules_of(recorder, sequence);
+  row.state = tw_ending_names[ending];
+  row.reason = reason;
+  row.class = request->class;
+  tw_log_request(recorder->log, &row);
+}
+
+void tw_recorder_arrived(tw_recorder *recorder)
+{
+  recorder->all.totals.arrived++;
+}
+
+static void add_totals(tw_request_totals *totals, const tw_sequence *sequence, tw_ending ending,
+                       double joules)
+{
+  gint32 reasoning = MIN(sequence->emitted, sequence->request.reasoning_tokens);
+  totals->endings[ending]++;
+  totals->prompt_tokens += (guint64)sequence->request.prompt_tokens;
+  totals->cached_tokens += (guint64)sequence->cached_tokens;
+  totals->host_tokens += (guint64)sequence->host_tokens;
+  totals->store_tokens += (guint64)sequence->store_tokens;
+  totals->recomputed_tokens += (guint64)tw_sequence_recomputed(sequence);
+  totals->reasoning_tokens += (guint64)reasoning;
+  totals->answer_tokens += (guint64)(sequence->emitted - reasoning);
+  totals->joules += joules;
+}
+
+static void add_rejection(GArray *rejections, const char *reason)
+{
+  guint i = 0;
+  while (i < rejections->len && !g_str_equal(g_array_index(rejections, tw_rejections, i).reason, reason))
+    i++;
+  if (i == rejections->len)
+    g_array_append_val(rejections, ((tw_rejections){reason, 0}));
+  g_array_index(rejections, tw_rejections, i).requests++;
+}
+
+const GArray *tw_recorder_rejections(const tw_recorder *recorder)
+{
+  return recorder->rejections;
+}
+
+void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                       const char *reason, double now_s)
+{
+  double joules = joules_of(recorder, sequence);
+  tw_class_record *class = record_of(recorder, sequence->request.class);
+  add_totals(&recorder->all.totals, sequence, ending, joules);
+  if (ending == TW_REJECTED && reason != NULL)
+    add_rejection(recorder->rejections, reason);
+  if (class != NULL) {
+    class->totals.arrived++;
+    add_totals(&class->totals, sequence, ending, joules);
+  }
+  add_statistics(recorder, sequence, ending == TW_COMPLETED, now_s);
+  if (recorder->log != NULL)
+    write_row(recorder, sequence, ending, reason, now_s);
+}
+
+void tw_recorder_close(tw_recorder *recorder, double end_s)
+{
+  const tw_scenario *scenario = recorder->scenario;
+  for (outcome *o; (o = g_queue_pop_head(&recorder->pending)) != NULL; g_free(o))
+    count(recorder, o, end_s - scenario->drain_s);
+  recorder->all.window.length_s = fmax(0, end_s - scenario->drain_s - scenario->warmup_s);
+}
+
+tw_log *tw_recorder_log(const tw_recorder *recorder)
+{
+  return recorder->log;
+}
+
+const tw_request_totals *tw_recorder_totals(const tw_recorder *recorder)
+{
+  return &recorder->all.totals;
+}
+
+const tw_window *tw_recorder_window(const tw_recorder *recorder)
+{
+  return &recorder->all.window;
+}
+
+const tw_histogram *tw_recorder_latency(const tw_recorder *recorder, tw_latency latency)
+{
+  return recorder->all.latencies[latency];
+}
+
+guint tw_recorder_classes(const tw_recorder *recorder)
+{
+  return recorder->classes->len;
+}
+
+const tw_class_record *tw_recorder_class(const tw_recorder *recorder, guint i)
+{
+  return recorder->classes->pdata[i];
+}

@@ -1,0 +1,83 @@
+/* The recorder: what became of every request, as rows of the log and as statistics of the run.
+ *
+ * Counts cover the whole run. The measurement window lies between the warm-up and the drain at the end of the
+ * run. Latencies and SLO attainment cover the requests that arrived in it, throughput those that ended in it:
+ * what arrived in a window may take much longer than the window to serve. */
+#ifndef TW_SIM_RECORDER_H
+#define TW_SIM_RECORDER_H
+
+#include "sim/base/histogram.h"
+#include "sim/log/log_writer.h"
+#include "sim/scenario/scenario.h"
+
+/* The latencies of a request (design, section 1): names as in summary.json. */
+#define TW_LATENCIES(X)                                                                                      \
+  X(TTFT, "ttft_s")                                                                                          \
+  X(TTFAT, "ttfat_s")                                                                                        \
+  X(TPOT, "tpot_s")                                                                                          \
+  X(E2E, "e2e_s")                                                                                            \
+  X(QUEUE, "queue_s")
+typedef enum {
+#define X(name, text) TW_LATENCY_##name,
+  TW_LATENCIES(X)
+#undef X
+      TW_LATENCY_KINDS
+} tw_latency;
+extern const char *const tw_latency_names[TW_LATENCY_KINDS];
+
+typedef struct tw_request_totals {
+  guint64 arrived, endings[TW_ENDING_KINDS];
+  guint64 prompt_tokens, cached_tokens, recomputed_tokens, reasoning_tokens,
+      answer_tokens;                 /* of all that ended */
+  guint64 host_tokens, store_tokens; /* of the cached ones: from the memory of hosts, from the shared store */
+  double joules;                     /* dynamic, of all that ended; NAN where it is not metered */
+} tw_request_totals;
+
+/* What happened in the measurement window. */
+typedef struct tw_window {
+  double length_s;
+  guint64 arrived, good;                /* good: arrived in it, and completed within the SLO */
+  guint64 completed;                    /* in the window, whenever they arrived */
+  guint64 prompt_tokens, output_tokens; /* computed for, and emitted by, requests that ended in it */
+} tw_window;
+
+/* The statistics of one class of traffic. */
+typedef struct tw_class_record {
+  const char *name; /* interned; NULL: requests of no class */
+  tw_slo slo;       /* its name is borrowed from the scenario */
+  tw_request_totals totals;
+  tw_window window; /* without its length */
+  tw_histogram *latencies[TW_LATENCY_KINDS];
+} tw_class_record;
+
+/* So many requests were rejected for one reason. */
+typedef struct tw_rejections {
+  const char *reason; /* static */
+  guint64 requests;
+} tw_rejections;
+
+typedef struct tw_recorder tw_recorder;
+
+/* `log` may be NULL: statistics alone. Both are borrowed. */
+tw_recorder *tw_recorder_new(const tw_scenario *scenario, tw_log *log);
+void tw_recorder_free(tw_recorder *recorder);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_recorder, tw_recorder_free)
+
+void tw_recorder_arrived(tw_recorder *recorder);
+/* A sequence has ended at `now_s`. `reason` says why it was not completed, NULL if it was. */
+void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                       const char *reason, double now_s);
+/* An array of tw_rejections, in the order in which the reasons were met first. Borrowed. */
+const GArray *tw_recorder_rejections(const tw_recorder *recorder);
+/* The run has ended: closes the measurement window. */
+void tw_recorder_close(tw_recorder *recorder, double end_s);
+
+tw_log *tw_recorder_log(const tw_recorder *recorder);
+const tw_request_totals *tw_recorder_totals(const tw_recorder *recorder);
+const tw_window *tw_recorder_window(const tw_recorder *recorder);
+/* The classes in the order in which their first requests ended; none as long as all requests are of none. */
+guint tw_recorder_classes(const tw_recorder *recorder);
+const tw_class_record *tw_recorder_class(const tw_recorder *recorder, guint i);
+const tw_histogram *tw_recorder_latency(const tw_recorder *recorder, tw_latency latency);
+
+#endif

@@ -1,0 +1,69 @@
+/* Transfers: the KV cache of a sequence on its way from its prefill engine to its decode engine.
+ *
+ *     handed over ──► blocks reserved at the decode engine ──► flows, one per pair of hosts ──► delivered
+ *        (waits while there are none, first come first served)                  │ + latency of the route
+ *                                       the prefill engine frees its blocks  ◄──┘
+ *
+ * Each accelerator of the decode engine takes its part of the cache, by layers of its stage and heads of its
+ * rank, from one that has it; parts between the same two hosts are one flow. Accelerators of one host
+ * exchange theirs at the device's scale-up rate.
+ *
+ * Layer by layer, a cache leaves while the iteration that completes its prompt computes it: blocks are
+ * reserved as that iteration begins, all layers but the last go from the end of the first on, and then the
+ * last one, at the end at the soonest. An iteration of T seconds over L layers, and a wire that alone takes W
+ * seconds, then end at
+ *
+ *     start + max(T + W / L, T / L + W)
+ *
+ * as if every layer went on its own, one after the other. Where blocks are not free as the iteration begins,
+ * the cache goes whole when they are. */
+#ifndef TW_SIM_TRANSFERS_H
+#define TW_SIM_TRANSFERS_H
+
+#include "sim/engine/engine.h"
+#include "sim/network/network.h"
+#include "sim/scenario/scenario.h"
+
+typedef struct tw_transfers tw_transfers;
+
+typedef struct tw_transfer_listener {
+  /* What is due at an engine may have changed. */
+  void (*moved)(void *user, int engine);
+  /* A sequence's KV has come; it is about to be given to its decode engine. */
+  void (*delivered)(void *user, const tw_sequence *sequence, int from, double bytes);
+  /* The last flow of a transfer has ended, and tw_transfers_due is set; or will be, before the clock gets
+   * there. */
+  void (*scheduled)(void *user);
+  void *user;
+} tw_transfer_listener;
+
+/* All are borrowed, `engines` by the indices of the scenario. */
+tw_transfers *tw_transfers_new(const tw_scenario *scenario, tw_engine *const *engines,
+                               const tw_network *network, const tw_transfer_listener *listener);
+void tw_transfers_free(tw_transfers *transfers);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_transfers, tw_transfers_free)
+
+/* The iteration from start_s to end_s completes the prompt of a sequence, which stays its engine's: sends it
+ * layer by layer. */
+void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, double start_s, double end_s);
+/* A sequence leaves the engine that computed its prompt, for its decode_engine. Takes it over. */
+void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, double now_s);
+/* An engine has taken a step: blocks may be free again. */
+void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s);
+/* Starts the flows that events have asked for. It may let other actors run, so it is called between events.
+ */
+void tw_transfers_start_flows(tw_transfers *transfers);
+
+/* The next delivery, or start of a flow; INFINITY if none is known. */
+double tw_transfers_due(const tw_transfers *transfers);
+void tw_transfers_step(tw_transfers *transfers); /* makes it */
+/* Flows that have not ended: deliveries will come of which the time is not known. */
+int tw_transfers_under_way(const tw_transfers *transfers);
+
+/* Appends every sequence that is under way, for a run that is cut short; the caller owns them. */
+void tw_transfers_evict(tw_transfers *transfers, GPtrArray *sequences);
+
+/* How long the KV of `tokens` tokens would take between two engines, alone on its route. */
+double tw_transfers_estimate_s(tw_transfers *transfers, int from, int to, gint64 tokens);
+
+#endif

@@ -1,0 +1,57 @@
+#include "sim/steptime/memory.h"
+
+#include <math.h>
+
+enum { ACTIVATION_BYTES = 2, LOGIT_BYTES = 4 };
+
+#define MOST_BLOCKS 1e15
+
+static double weight_bytes(const tw_step_setting *setting)
+{
+  const tw_model *model = setting->model;
+  const tw_parallelism *parallel = &setting->parallelism;
+  double layers = (double)model->layers,
+         moe_layers = model->experts > 0 ? layers - (double)model->dense_layers : 0;
+  double projections = layers * tw_model_attention_params(model);
+  double dense =
+      (layers - moe_layers) * tw_model_dense_mlp_params(model) + moe_layers * tw_model_shared_params(model);
+  double experts = moe_layers * (double)model->experts * tw_model_expert_params(model);
+  double tables = tw_model_head_params(model) * (model->tied_embeddings ? 1 : 2);
+  double group = parallel->tp * parallel->dp;
+  return tw_precision_bytes(setting->attention) * projections / parallel->tp / parallel->pp +
+         tw_precision_bytes(setting->weights) * (dense / parallel->tp + experts / group) / parallel->pp +
+         tw_precision_bytes(TW_BF16) * tables / parallel->tp / parallel->pp;
+}
+
+static double activation_bytes(const tw_step_setting *setting, gint64 max_batched_tokens, gint64 max_seqs)
+{
+  const tw_model *model = setting->model;
+  double tokens = (double)max_batched_tokens, tp = setting->parallelism.tp;
+  double dense = (double)model->intermediate;
+  double routed = (double)(model->experts_per_token * model->expert_intermediate);
+  double widest = 3 * MAX(dense, routed) / tp;
+  return ACTIVATION_BYTES * tokens * (2 * (double)model->hidden + widest) +
+         LOGIT_BYTES * (double)MIN(max_seqs, max_batched_tokens) * (double)model->vocab / tp;
+}
+
+tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction, gint64 max_batched_tokens,
+                         gint64 max_seqs, gint64 block_tokens)
+{
+  const tw_model *model = setting->model;
+  const tw_parallelism *parallel = &setting->parallelism;
+  tw_memory m = {.hbm_bytes = setting->device->hbm_bytes,
+                 .usable_bytes = memory_fraction * setting->device->hbm_bytes,
+                 .weight_bytes = weight_bytes(setting),
+                 .activation_bytes = activation_bytes(setting, max_batched_tokens, max_seqs),
+                 .reserved_bytes = setting->device->reserved_bytes};
+  double shards = model->attention == TW_ATTENTION_MLA ? 1 : MIN(parallel->tp, (double)model->kv_heads);
+  double layer_bytes =
+      tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv) / shards / parallel->pp;
+  m.window_bytes = layer_bytes * (double)(model->window_layers * model->window * max_seqs);
+  m.kv_bytes_per_token = layer_bytes * (double)(model->layers - model->window_layers);
+  m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
+  double block_bytes = m.kv_bytes_per_token * (double)block_tokens;
+  /* Where every layer has a window, nothing grows with the tokens. */
+  m.kv_blocks = m.kv_bytes > 0 ? (gint64)fmin(floor(m.kv_bytes / block_bytes), MOST_BLOCKS) : 0;
+  return m;
+}

@@ -1,0 +1,74 @@
+#include "sim/steptime/overhead.h"
+
+#include "platforms/input/data.h"
+
+#define TIME(field, key, text)                                                                               \
+  {                                                                                                          \
+    key, TW_ATTR_QUANTITY, TW_TIME, .max = 1, .offset = offsetof(tw_overhead, field), .help = text           \
+  }
+#define WIDEST(field, key, text)                                                                             \
+  {                                                                                                          \
+    key, TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e9, .offset = offsetof(tw_overhead, field),   \
+                      .help = text                                                                           \
+  }
+static const tw_attribute attributes[] = {
+    {"label", TW_ATTR_STRING, .offset = offsetof(tw_overhead, label), .help = "name for people"},
+    {"source", TW_ATTR_STRING, .offset = offsetof(tw_overhead, source),
+     .help = "where the numbers come from"},
+    TIME(request_s, "request", "from the client to the scheduler and back: HTTP, tokenizer, detokenizer"),
+    TIME(iteration_s, "iteration", "of each iteration: scheduling, launch, reading back"),
+    TIME(per_seq_s, "per-seq", "of each sequence: bookkeeping, sampling, detokenizing"),
+    {"launch", TW_ATTR_NUMBER, .max = 100, .offset = offsetof(tw_overhead, launch),
+     .help = "share of the kernels' launch times that remains: below 1 with fused kernels and CUDA graphs"},
+    {"compute", TW_ATTR_NUMBER, .positive = TRUE, .max = 1, .offset = offsetof(tw_overhead, compute),
+     .help = "share of the kernels' measured FLOP rate that a running server reaches"},
+    {"devices", TW_ATTR_STRING, .offset = offsetof(tw_overhead, devices),
+     .help = "devices that it was fitted on, separated by blanks"},
+    {"max-seqs", TW_ATTR_INT, .min = 1, .max = 1e9, .offset = offsetof(tw_overhead, max_seqs),
+     .help = "most sequences of an iteration that it was fitted on"},
+    {"max-context", TW_ATTR_INT, .min = 1, .max = 1e9, .offset = offsetof(tw_overhead, max_context),
+     .help = "longest mean context of these sequences"},
+    {"precisions", TW_ATTR_STRING, .fallback = TW_ABSENT, .offset = offsetof(tw_overhead, precisions),
+     .help = "precisions of the weights that it was fitted on, separated by blanks"},
+    WIDEST(max_tp, "max-tp", "widest tensor parallelism that it was fitted on"),
+    WIDEST(max_pp, "max-pp", "most pipeline stages that it was fitted on"),
+    WIDEST(max_dp, "max-dp", "most ranks of attention that it was fitted on"),
+    WIDEST(max_ep, "max-ep", "widest expert parallelism that it was fitted on"),
+    {"overlap", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, overlap),
+     .help = "the work of each sequence passes beside the accelerators' (asynchronous scheduling)"},
+    {0},
+};
+const tw_element tw_overhead_element = {"engine", "what serving software adds to the accelerators' work",
+                                        attributes, NULL, NULL};
+
+static gboolean load_file(const char *path, tw_overhead *overhead, tw_faults *faults)
+{
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  if (document == NULL || !tw_schema_check(tw_document_root(document), &tw_overhead_element, faults))
+    return FALSE;
+  tw_schema_read(tw_document_root(document), &tw_overhead_element, overhead);
+  return TRUE;
+}
+
+gboolean tw_overhead_load(const char *name, const xmlNode *node, tw_overhead *overhead, tw_faults *faults)
+{
+  if (strchr(name, '/') != NULL) {
+    g_autofree char *path = node != NULL ? tw_node_path(node, name) : g_strdup(name);
+    return load_file(path, overhead, faults);
+  }
+  g_auto(GStrv) known = tw_data_list("sim/engines", ".xml");
+  if (!g_strv_contains((const char *const *)known, name)) {
+    g_autofree char *hint = tw_suggestion(name, (const char *const *)known);
+    tw_faults_add(faults, node != NULL ? tw_node_file(node) : NULL, node != NULL ? tw_node_line(node) : 0,
+                  "the engine \"%s\" is unknown; %s", name, hint);
+    return FALSE;
+  }
+  g_autofree char *relative = g_strconcat("sim/engines/", name, ".xml", NULL);
+  g_autofree char *path = tw_data_path(relative);
+  return load_file(path, overhead, faults);
+}
+
+void tw_overhead_clear(tw_overhead *overhead)
+{
+  tw_schema_clear(&tw_overhead_element, overhead);
+}

@@ -1,0 +1,418 @@
+/* The roofline step model: per op class the larger of compute time and memory time, plus launches and
+ * collectives.
+ *
+ *     t = pp · t_fixed + Σ roof( flops / (F · e), bytes / (B · m) ) + t_comm
+ *
+ * with the roofs of platforms/reader/device.h, one for each kernel of a layer,
+ *
+ * and t_per_seq · n on the host, which comes on top, or overlaps with the rest: then the longer one counts.
+ *
+ * With pp stages the sequences are split into as many micro-batches as there are stages to fill (at most one
+ * a sequence). A token of each then takes the sum of the stages, and the engine cannot go faster than its
+ * slowest stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest
+ * stage).
+ *
+ * FLOPs and bytes: design, section 6; attention of DeepSeek's MLA: arXiv 2405.04434, appendix C. */
+#include "sim/steptime/step_time.h"
+
+#include <math.h>
+
+enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
+
+/* One class of operations in the precision that it is computed in. */
+typedef struct kernels {
+  double flops_per_s, bytes_per_s; /* as its kernels reach them */
+  double launch_s, per_token_s;
+} kernels;
+
+typedef struct roofline {
+  kernels ops[TW_OP_CLASSES]; /* linear: of the MLPs and shared experts */
+  kernels projections;        /* linear: of attention */
+  int tp, pp, dp, ep, experts_tp;
+  double imbalance;
+
+  double layers, full_layers, window_layers, moe_layers;
+  double hidden, slowest_share; /* share of the layers on the slowest stage */
+  double projection_params, projection_bytes, projection_kernels; /* of all layers */
+  double mlp_params, mlp_bytes, mlp_kernels;                      /* the same, shared experts included */
+  double expert_params, expert_bytes;                             /* of one expert in one layer */
+  double experts, experts_per_token;
+  double head_params, head_bytes;
+  double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
+  double prefill_work;                /* the same as prefill_flops, with the exponentials' worth */
+  double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
+  double row_bytes;                   /* per token, of all layers: rows of the products with weights */
+  double activation_bytes;            /* per token, of all layers: norms and activations in between */
+  double kv_bytes;                    /* per layer and token of context */
+  double kv_shards;                   /* accelerators of a rank that share its KV */
+
+  double fixed_s, per_seq_s, layer_s; /* layer_s: of all layers together */
+  gboolean overlap;                   /* of per_seq_s with the accelerators' work */
+  gboolean foreign;                   /* a device that the overheads were not fitted on */
+  gint64 max_seqs, max_context;       /* that they were fitted on; 0: any */
+  tw_interconnect links;
+  tw_reach reach;
+  tw_collective_costs reduce;          /* of a tensor-parallel group */
+  tw_collective_costs gather, scatter; /* of experts that all accelerators share */
+  tw_collective_costs experts_traffic; /* to experts of other accelerators and back, in tokens of one */
+  tw_collective_costs send;            /* from stage to stage */
+} roofline;
+
+/* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
+ * shrink. */
+static tw_precision computed_in(const tw_device *device, tw_precision weights)
+{
+  return isfinite(device->flops[weights]) ? weights : TW_BF16;
+}
+
+/* A class of operations on weights, or on KV, of a precision. */
+static kernels kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
+{
+  const tw_device *device = setting->device;
+  const tw_efficiency *e = &device->efficiency[class][stored];
+  double rate =
+      device->flops[computed_in(device, stored)] * setting->overhead.compute * (1 - setting->throttle);
+  return (kernels){rate * e->compute_peak, device->hbm_bytes_per_s * e->memory,
+                   e->launch_s * setting->overhead.launch, e->per_token_s};
+}
+
+/* All ways to run a pattern among n accelerators that lie in some domains in equal parts. */
+static tw_collective_costs costs_among(const tw_step_setting *setting, const char *pattern, int n,
+                                       int domains)
+{
+  if (n < 2)
+    return (tw_collective_costs){.n = 0};
+  g_autofree int *domain = g_new(int, (gsize)n);
+  for (int i = 0; i < n; i++)
+    domain[i] = (int)((gint64)i * domains / n);
+  tw_group group = {n, domain, (int)setting->device->board_accelerators};
+  return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device,
+                                &setting->interconnect);
+}
+
+static void add_collectives(roofline *r, const tw_step_setting *setting)
+{
+  r->links = setting->interconnect;
+  r->reach = setting->reach;
+  r->reach.tensor = MAX(r->reach.tensor, 1);
+  r->reach.experts = MAX(r->reach.experts, 1);
+  int group = r->tp * r->dp;
+  r->reduce = costs_among(setting, "all-reduce", r->tp, r->reach.tensor);
+  r->gather = costs_among(setting, "all-gather", group, r->reach.experts);
+  r->scatter = costs_among(setting, "reduce-scatter", group, r->reach.experts);
+  r->send = costs_among(setting, "permutation", 2, r->reach.stages ? 2 : 1);
+  tw_expert_traffic traffic = {.ranks = r->ep,
+                               .domains = r->reach.experts,
+                               .experts_per_token = r->experts_per_token,
+                               .dispatch_bytes = r->hidden, /* fp8 */
+                               .combine_bytes = r->hidden * ACTIVATION_BYTES};
+  r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &r->links);
+}
+
+static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
+{
+  const tw_model *model = setting->model;
+  const tw_device *device = setting->device;
+  const tw_parallelism *parallel = &setting->parallelism;
+  gboolean mla = model->attention == TW_ATTENTION_MLA;
+  (void)node, (void)faults;
+
+  roofline *r = g_new0(roofline, 1);
+  /* Attention is computed in fp8 over a KV cache in fp8, the head and what lies between always in bf16. */
+  r->ops[TW_OP_LINEAR] = kernels_of(setting, TW_OP_LINEAR, setting->weights);
+  r->projections = kernels_of(setting, TW_OP_LINEAR, setting->attention);
+  r->ops[TW_OP_EXPERTS] = kernels_of(setting, TW_OP_EXPERTS, setting->weights);
+  r->ops[TW_OP_ATTENTION_PREFILL] = kernels_of(setting, TW_OP_ATTENTION_PREFILL, setting->kv);
+  r->ops[TW_OP_ATTENTION_DECODE] = kernels_of(setting, TW_OP_ATTENTION_DECODE, setting->kv);
+  r->ops[TW_OP_HEAD] = kernels_of(setting, TW_OP_HEAD, TW_BF16);
+  r->ops[TW_OP_ACTIVATIONS] = kernels_of(setting, TW_OP_ACTIVATIONS, TW_BF16);
+  r->tp = parallel->tp;
+  r->pp = parallel->pp;
+  r->dp = parallel->dp;
+  r->ep = parallel->ep;
+  r->experts_tp = parallel->tp * parallel->dp / parallel->ep;
+  r->imbalance = setting->expert_imbalance;
+
+  r->layers = (double)model->layers;
+  r->window_layers = (double)model->window_layers;
+  r->full_layers = r->layers - r->window_layers;
+  r->moe_layers = model->experts > 0 ? (double)(model->layers - model->dense_layers) : 0;
+  r->hidden = (double)model->hidden;
+  r->slowest_share = ceil(r->layers / r->pp) / r->layers;
+
+  double weight_bytes = tw_precision_bytes(setting->weights);
+  r->projection_params = r->layers * tw_model_attention_params(model);
+  r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
+  /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
+  r->projection_kernels = r->layers * (mla ? 4 : 2);
+  double dense_layers = r->layers - r->moe_layers;
+  r->mlp_params =
+      dense_layers * tw_model_dense_mlp_params(model) + r->moe_layers * tw_model_shared_params(model);
+  r->mlp_bytes = r->mlp_params * weight_bytes;
+  r->mlp_kernels =
+      2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
+  r->experts = (double)model->experts;
+  r->experts_per_token = (double)model->experts_per_token;
+  r->expert_params = tw_model_expert_params(model);
+  r->expert_bytes = r->expert_params * weight_bytes;
+  r->head_params = tw_model_head_params(model);
+  r->head_bytes = r->head_params * tw_precision_bytes(TW_BF16);
+
+  double heads = (double)model->heads, attended;
+  double softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
+  if (mla) {
+    double latent = (double)model->kv_lora_rank, rope = (double)model->qk_rope_head_dim;
+    r->decode_flops = 2 * heads * (latent + rope + latent);
+    r->prefill_flops = 2 * heads * ((double)model->qk_nope_head_dim + rope + (double)model->v_head_dim);
+    r->kv_shards = 1;
+    attended = heads * ((double)model->qk_nope_head_dim + rope + (double)model->v_head_dim);
+  } else {
+    r->decode_flops = r->prefill_flops = 4 * heads * (double)model->head_dim;
+    r->kv_shards = MIN(r->tp, (double)model->kv_heads);
+    attended = 2 * heads * (double)model->head_dim;
+  }
+  r->prefill_work = r->prefill_flops + 4 * heads * softmax;
+  r->kv_bytes = tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv);
+  r->attended_bytes = ACTIVATION_BYTES * attended;
+  /* Products read their rows and write them. Two norms with the residual read two rows and write two each;
+   * the MLP's activation reads two and writes one. What experts pass around is in their per_token_s. */
+  double between = dense_layers * 3 * (double)model->intermediate / r->tp +
+                   r->moe_layers * (double)(model->shared_experts * 3 * model->expert_intermediate) / r->tp;
+  double mlp_rows = 2 * r->hidden * r->mlp_kernels / 2;
+  r->row_bytes = ACTIVATION_BYTES *
+                 (r->layers * (2 * r->hidden + (attended + tw_model_kv_numbers_per_layer(model)) / r->tp) +
+                  mlp_rows + between);
+  r->activation_bytes = ACTIVATION_BYTES * (r->layers * 8 * r->hidden + between);
+
+  r->fixed_s = setting->overhead.iteration_s;
+  r->per_seq_s = setting->overhead.per_seq_s;
+  r->overlap = setting->overhead.overlap;
+  g_auto(GStrv) fitted =
+      g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
+  r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
+  r->max_seqs = setting->overhead.max_seqs;
+  r->max_context = setting->overhead.max_context;
+  r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  add_collectives(r, setting);
+  return r;
+}
+
+/* Products with weights on one accelerator: a roof with a round edge. */
+static double product_s(const kernels *k, double n_kernels, double flops, double bytes)
+{
+  return n_kernels * k->launch_s + hypot(flops / k->flops_per_s, bytes / k->bytes_per_s);
+}
+
+/* Tokens that the matrices see. */
+static double tokens_of(const tw_batch *b)
+{
+  return (double)(b->decode_seqs * (1 + b->drafted) + b->prefill_tokens);
+}
+
+/* Context summed over layers: all of it in full layers, the windowed part in the others. */
+static tw_line decode_context(const roofline *r, const tw_batch *b)
+{
+  return (tw_line){r->full_layers * (double)b->decode_context + r->window_layers * (double)b->decode_windowed,
+                   r->full_layers * (double)b->decode_seqs + r->window_layers * (double)b->decode_growing};
+}
+
+static void add_prefill(tw_work *prefill, double flops, double bytes)
+{
+  prefill->flops += flops;
+  prefill->bytes += bytes;
+}
+
+/* Attention of one micro-batch of a rank, and what the whole batch costs its rank in FLOPs and bytes. */
+static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
+{
+  tw_line context = decode_context(r, b);
+  /* Each drafted token attends to the context too, which is read once. */
+  tw_line decode_flops = tw_line_scale(context, r->decode_flops * (double)(1 + b->drafted));
+  tw_line decode_bytes = tw_line_scale(context, r->kv_bytes);
+  double prefill_flops =
+      r->prefill_flops * (r->full_layers * b->prefill_context + r->window_layers * b->prefill_windowed);
+  double prefill_bytes = r->kv_bytes * r->layers * b->prefill_read;
+  double attended = r->attended_bytes * r->layers * (double)b->prefill_tokens;
+  double flops_share = 1 / (micro * r->tp), bytes_share = 1 / (micro * r->kv_shards);
+
+  tw_line time = {0, 0};
+  if (b->decode_seqs > 0) {
+    const kernels *k = &r->ops[TW_OP_ATTENTION_DECODE];
+    time = tw_line_max(tw_line_scale(decode_flops, flops_share / k->flops_per_s),
+                       tw_line_scale(decode_bytes, bytes_share / k->bytes_per_s), &cost->valid);
+    time.first += r->layers * k->launch_s;
+  }
+  if (b->prefill_tokens > 0) {
+    const kernels *k = &r->ops[TW_OP_ATTENTION_PREFILL];
+    time.first += r->layers * k->launch_s +
+                  prefill_flops * (r->prefill_work / r->prefill_flops) * flops_share / k->flops_per_s +
+                  (prefill_bytes * bytes_share + attended * flops_share) / k->bytes_per_s;
+  }
+  cost->flops = tw_line_add(cost->flops, (tw_line){decode_flops.first + prefill_flops, decode_flops.growth});
+  double copies = r->tp / r->kv_shards;
+  add_prefill(&cost->prefill_attention, prefill_flops, prefill_bytes * copies);
+  add_prefill(&cost->prefill, prefill_flops, prefill_bytes * copies);
+  cost->bytes = tw_line_add(
+      cost->bytes, (tw_line){(decode_bytes.first + prefill_bytes) * copies, decode_bytes.growth * copies});
+  return time;
+}
+
+/* What the fastest way takes beside its bytes on the fabric; adds those, and the latencies there, `times`
+ * times to what crosses it. `amount`: bytes, or tokens. */
+static double collective_s(const roofline *r, const tw_collective_costs *costs, double amount, double times,
+                           double *crossing, double *steps)
+{
+  const tw_collective_cost *fastest = tw_collective_fastest(costs, &r->links, amount);
+  if (fastest == NULL)
+    return 0;
+  *crossing += times * amount * fastest->outside;
+  *steps += times * fastest->fabric_hops;
+  return tw_collective_inside_s(fastest, &r->links, amount);
+}
+
+/* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
+static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
+{
+  double tokens = tokens_of(b), tokens_micro = tokens / micro;
+  double flops = 2 * tokens_micro / r->tp; /* of each parameter */
+  tw_line time = attention(r, b, micro, cost);
+  time.first += product_s(&r->projections, r->projection_kernels, flops * r->projection_params,
+                          r->projection_bytes / r->tp);
+  time.first += product_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp);
+  time.first += tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
+                                r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
+  /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
+  double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
+  double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
+  double crossing = 0, steps = 0;
+  double reduce_s =
+      all_reduces * collective_s(r, &r->reduce, tokens_micro * reduced, all_reduces, &crossing, &steps);
+  time.first += reduce_s;
+  cost->collective_s = fmax(cost->collective_s, reduce_s);
+  if (crossing * micro > cost->wire.tensor) {
+    cost->wire.tensor = crossing * micro;
+    cost->wire.steps = steps;
+  }
+  double params = r->projection_params + r->mlp_params, bytes = micro * (r->projection_bytes + r->mlp_bytes);
+  cost->flops.first += 2 * params * tokens;
+  cost->bytes.first += bytes;
+  double share = (double)b->prefill_tokens / tokens;
+  add_prefill(&cost->prefill, share * 2 * params * tokens, share * bytes);
+  return time;
+}
+
+static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
+{
+  if (b->sampled == 0)
+    return 0;
+  double all = (double)(b->sampled + b->decode_seqs * b->drafted), sampled = all / micro;
+  double time =
+      product_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp);
+  cost->flops.first += 2 * r->head_params * all;
+  cost->bytes.first += micro * r->head_bytes;
+  double share = (double)(b->sampled - b->decode_seqs) / all;
+  add_prefill(&cost->prefill, share * 2 * r->head_params * all, share * micro * r->head_bytes);
+  return time;
+}
+
+/* The experts of all MoE layers, over the tokens of the whole expert-parallel group, at its busiest rank. */
+static double experts_s(const roofline *r, double tokens, double prefill_share, double micro,
+                        tw_step_cost *cost)
+{
+  if (r->moe_layers == 0 || tokens == 0)
+    return 0;
+  double tokens_micro = tokens / micro;
+  double touched = r->experts * -expm1(tokens_micro * log1p(-r->experts_per_token / r->experts));
+  touched = MAX(touched, MIN(r->experts, r->experts_per_token));
+  double routed = tokens_micro * r->experts_per_token;
+  double flops = 2 * r->expert_params * routed / (r->ep * r->experts_tp) * r->imbalance;
+  double bytes = r->expert_bytes * touched / (r->ep * r->experts_tp);
+  const kernels *k = &r->ops[TW_OP_EXPERTS];
+  double time = product_s(k, 1, flops, bytes) + tokens_micro * k->per_token_s;
+
+  cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
+  cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
+  add_prefill(&cost->prefill,
+              prefill_share * r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token,
+              prefill_share * r->moe_layers * micro * r->expert_bytes * touched);
+
+  /* Experts over a group: each token goes to the ranks of its experts and back. Tensor-parallel experts over
+   * data-parallel ranks gather and scatter. */
+  int group = r->tp * r->dp;
+  double comm = 0, crossing = 0, layers = r->moe_layers;
+  if (r->ep > 1) {
+    comm = collective_s(r, &r->experts_traffic, tokens_micro / group * r->imbalance, layers, &crossing,
+                        &cost->wire.steps);
+  } else if (r->dp > 1) {
+    double payload = tokens_micro * r->hidden * ACTIVATION_BYTES;
+    comm = collective_s(r, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
+           collective_s(r, &r->scatter, payload, layers, &crossing, &cost->wire.steps);
+  }
+  cost->collective_s += r->moe_layers * comm;
+  cost->wire.experts = crossing * micro;
+  return r->moe_layers * (time + comm);
+}
+
+/* Whether an iteration lies outside of what the overheads were fitted on. */
+static gboolean outside(const roofline *r, const tw_batch *ranks, int n_ranks)
+{
+  gboolean any = r->foreign;
+  for (int i = 0; i < n_ranks; i++) {
+    gint64 seqs = ranks[i].decode_seqs + ranks[i].prefill_seqs;
+    any |= r->max_seqs > 0 && seqs > r->max_seqs;
+    any |= r->max_context > 0 && ranks[i].decode_context > r->max_context * ranks[i].decode_seqs;
+  }
+  return any;
+}
+
+static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
+{
+  const roofline *r = state;
+  gint64 tokens = 0, prefill_tokens = 0, most_tokens = 0, most_seqs = 0;
+  for (int i = 0; i < n_ranks; i++) {
+    gint64 rank_seqs = ranks[i].decode_seqs + ranks[i].prefill_seqs;
+    gint64 rank_tokens = ranks[i].decode_seqs * (1 + ranks[i].drafted) + ranks[i].prefill_tokens;
+    tokens += rank_tokens;
+    most_seqs = MAX(most_seqs, rank_seqs);
+    most_tokens = MAX(most_tokens, rank_tokens);
+    prefill_tokens += ranks[i].prefill_tokens;
+  }
+  double micro = (double)CLAMP(most_seqs, 1, r->pp);
+  *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
+  cost->extrapolated = outside(r, ranks, n_ranks);
+
+  /* All ranks of an iteration go at the pace of the slowest. */
+  tw_line layers = {0, 0};
+  double head = 0;
+  for (int i = 0; i < n_ranks; i++) {
+    if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
+      continue;
+    layers = tw_line_max(layers, rank_layers(r, &ranks[i], micro, cost), &cost->valid);
+    head = fmax(head, head_s(r, &ranks[i], micro, cost));
+    if (r->window_layers > 0)
+      cost->valid = MIN(cost->valid, ranks[i].next_full);
+  }
+  layers.first +=
+      experts_s(r, (double)tokens, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
+
+  /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
+  double host_s = r->per_seq_s * (double)most_seqs / micro;
+  double stage_s = r->fixed_s + (r->overlap ? 0 : host_s);
+  double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
+  if (r->pp > 1) {
+    double crossing = 0;
+    send_s = collective_s(r, &r->send, passed / micro / r->tp, r->pp - 1, &crossing, &cost->wire.steps);
+    cost->wire.stages = crossing / (r->pp - 1) * micro * r->tp;
+  }
+  cost->collective_s += (r->pp - 1) * send_s;
+  tw_line latency = layers, slowest = tw_line_scale(layers, r->slowest_share);
+  latency.first += head + r->pp * stage_s + (r->pp - 1) * send_s;
+  slowest.first += head + stage_s + send_s;
+  cost->time_s = tw_line_max(latency, tw_line_scale(slowest, micro), &cost->valid);
+  if (r->overlap)
+    cost->time_s = tw_line_max(cost->time_s, (tw_line){micro * host_s, 0}, &cost->valid);
+  cost->collective_s = fmin(cost->collective_s, cost->time_s.first);
+}
+
+const tw_step_kind tw_step_roofline = {
+    "roofline", "larger of compute and memory time per class of operations", create, cost, g_free};

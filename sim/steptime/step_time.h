@@ -1,0 +1,138 @@
+/* Step time: how long one iteration of an engine takes, and how that grows while its batch decodes on.
+ *
+ * A pure function of (model, device, parallelism, batch). While the batch stays as it is, each decoding
+ * sequence gains one token of context an iteration, and every cost is linear in the context: a cost is a
+ * line, `first + j · growth` for the j-th iteration from 0. Where the line would bend (a roofline's branch, a
+ * sequence that fills its attention window, a cell of a table) it ends: `valid` iterations are right.
+ * Macro-steps rest on this. */
+#ifndef TW_SIM_STEP_TIME_H
+#define TW_SIM_STEP_TIME_H
+
+#include "sim/collectives/collective_time.h"
+#include "sim/steptime/overhead.h"
+#include "workloads/models/model.h"
+
+/* What one data-parallel rank of an engine computes in an iteration. */
+typedef struct tw_batch {
+  gint64 decode_seqs;     /* sequences that decode one token */
+  gint64 decode_context;  /* tokens that they attend to, their own new ones included: sum over sequences */
+  gint64 decode_windowed; /* the same, each capped at the model's window */
+  gint64 decode_growing;  /* of them, those whose context is still below the window */
+  gint64 drafted;         /* tokens that each of them has verified beside (speculation.h) */
+  gint64 next_full;       /* iterations until the first of those fills the window; G_MAXINT64: none */
+  gint64 prefill_seqs;    /* sequences with a prompt chunk */
+  gint64 prefill_tokens;
+  double prefill_context;  /* sum over prompt tokens of the tokens that each attends to, itself included */
+  double prefill_windowed; /* the same, each capped at the window */
+  double prefill_read;     /* KV tokens that the chunks read: earlier chunks and their own */
+  gint64 sampled;          /* sequences that emit a token: those that decode, and last chunks */
+} tw_batch;
+
+typedef struct tw_line {
+  double first, growth; /* of iteration j: first + j · growth */
+} tw_line;
+
+typedef struct tw_work {
+  double flops, bytes;
+} tw_work;
+
+/* What an iteration's collectives put on the fabric where their groups leave their NVLink domain; 0 where
+ * none does. In which time it crosses is the network's to say: time_s holds what collectives take beside.
+ */
+typedef struct tw_wire {
+  double tensor;  /* bytes that the NIC of each accelerator sends for tensor parallelism, over all layers */
+  double experts; /* ... to the experts and back */
+  double stages;  /* bytes that a rank passes from one stage to the next */
+  double steps;   /* latencies of the fabric, one after the other */
+} tw_wire;
+
+typedef struct tw_step_cost {
+  tw_line time_s;
+  tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
+  tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
+  tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
+  double collective_s; /* of an iteration's time, what collectives inside of NVLink domains take: the same in
+                          all */
+  tw_wire wire;
+  gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
+  gboolean extrapolated; /* outside of what the step model was measured on */
+} tw_step_cost;
+
+/* How a replica is laid over its accelerators. */
+typedef struct tw_parallelism {
+  int tp, pp, dp;
+  int ep; /* groups that the experts are divided among: each holds experts / ep; divides tp · dp */
+} tw_parallelism;
+
+/* In how many NVLink domains the groups of an engine lie. */
+typedef struct tw_reach {
+  int tensor, experts; /* of a tensor-parallel group, and of all ranks of a stage; 1 (or 0): inside one */
+  gboolean stages;     /* stages follow each other in different domains */
+} tw_reach;
+
+typedef struct tw_step_setting {
+  const tw_model *model;
+  const tw_device *device;
+  tw_parallelism parallelism;
+  tw_precision weights, kv;
+  tw_precision attention; /* weights of the attention projections */
+  tw_overhead overhead;   /* strings borrowed */
+  tw_interconnect interconnect;
+  tw_reach reach;
+  double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
+  double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
+  const char *table_file;  /* of the `table` model */
+} tw_step_setting;
+
+typedef struct tw_step_model tw_step_model;
+
+/* A way to compute step times: a row of the table behind tw_step_kind_get. */
+typedef struct tw_step_kind {
+  const char *name, *help;
+  /* Returns the model's own state; NULL with faults at `node` where the setting cannot work. */
+  void *(*create)(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults);
+  void (*cost)(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
+  void (*destroy)(void *state);
+} tw_step_kind;
+extern const char *const tw_step_kind_names[]; /* in the order of tw_step_kind_get */
+extern const tw_step_kind tw_step_roofline, tw_step_table;
+const tw_step_kind *tw_step_kind_get(int index);
+
+tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting *setting,
+                                 const xmlNode *node, tw_faults *faults);
+void tw_step_model_free(tw_step_model *model);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_step_model, tw_step_model_free)
+
+/* The cost of an iteration over the batches of an engine's data-parallel ranks; at least one must hold work.
+ */
+void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
+
+/* Adds a prompt chunk of `tokens` tokens, behind `done` tokens that the sequence has in KV, to a batch. */
+void tw_batch_add_chunk(tw_batch *batch, gint64 done, gint64 tokens, gint64 window, gboolean last);
+
+/* Lines: the sum, and the larger of two, which ends `valid` where the other one overtakes. */
+static inline tw_line tw_line_add(tw_line a, tw_line b)
+{
+  return (tw_line){a.first + b.first, a.growth + b.growth};
+}
+
+static inline tw_line tw_line_scale(tw_line a, double factor)
+{
+  return (tw_line){a.first * factor, a.growth * factor};
+}
+
+tw_line tw_line_max(tw_line a, tw_line b, gint64 *valid);
+
+/* Time of the first j iterations: j·first + growth·j(j−1)/2. */
+static inline double tw_line_sum(tw_line line, gint64 j)
+{
+  double n = (double)j;
+  return n * line.first + line.growth * (n * (n - 1) / 2);
+}
+
+/* The smallest j >= 0 with tw_line_sum(line, j) >= elapsed: the boundary at which something that happens
+ * `elapsed` after the start of a segment takes part. `line` must be positive over the iterations in question.
+ */
+gint64 tw_line_reach(tw_line line, double elapsed);
+
+#endif

@@ -1,0 +1,72 @@
+#include "analysis/compare/welch.h"
+#include "tests/check.h"
+
+#define SAMPLE(...)                                                                                          \
+  tw_sample_of((const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
+
+static void a_sample_leaves_out_what_is_no_number(void **state)
+{
+  (void)state;
+  tw_sample s = SAMPLE(1, NAN, 2, 6);
+  assert_int_equal(s.n, 3);
+  assert_near(s.mean, 3, 1e-15);
+  assert_near(s.variance, (4 + 1 + 9) / 2.0, 1e-15);
+}
+
+/* Equal variances v and n = 2: df = (2 v/2)^2 / (2 (v/2)^2) = 2, where P(|T| > t) = 1 - t / sqrt(2 + t^2).
+ * Means 1 and 5, v = 2: t = 4 / sqrt(2), p = 1 - sqrt(8 / 10). */
+static void two_pairs_have_students_p_of_two_degrees(void **state)
+{
+  (void)state;
+  tw_sample a = SAMPLE(0, 2), b = SAMPLE(4, 6);
+  assert_near(tw_welch_p(&a, &b), 1 - sqrt(0.8), 1e-14);
+}
+
+/* n = 3 and v = 1 each: df = 4, where P(|T| > t) = 1 - 3/4 u (1 - u^2 / 12) with u = t / sqrt(1 + t^2 / 4).
+ * A difference of 2 gives t = sqrt(6), u^2 = 2.4; one of 0.2 gives t^2 = 0.06, u^2 = 0.06 / 1.015. */
+static void three_each_have_students_p_of_four_degrees(void **state)
+{
+  (void)state;
+  tw_sample a = SAMPLE(0, 1, 2), far = SAMPLE(2, 3, 4), near = SAMPLE(0.2, 1.2, 2.2);
+  double u2 = 0.06 / 1.015;
+  assert_near(tw_welch_p(&a, &far), 1 - 0.75 * sqrt(2.4) * (1 - 0.2), 1e-14);
+  assert_near(tw_welch_p(&a, &near), 1 - 0.75 * sqrt(u2) * (1 - u2 / 12), 1e-13);
+  assert_near(tw_welch_p(&far, &a), tw_welch_p(&a, &far), 0);
+}
+
+/* A constant sample adds no variance and no freedom: df = 1, where P(|T| > t) = 1 - 2/pi atan(t). Means 0 and
+ * 2, v = 2, n = 2: t = 2. */
+static void a_constant_sample_leaves_the_others_freedom(void **state)
+{
+  (void)state;
+  tw_sample constant = SAMPLE(0, 0, 0, 0), varied = SAMPLE(1, 3);
+  assert_near(tw_welch_p(&constant, &varied), 1 - 2 / G_PI * atan(2), 1e-14);
+}
+
+static void without_variance_any_difference_is_certain(void **state)
+{
+  (void)state;
+  tw_sample a = SAMPLE(3, 3), b = SAMPLE(4, 4), c = SAMPLE(3, 3, 3);
+  assert_near(tw_welch_p(&a, &b), 0, 0);
+  assert_near(tw_welch_p(&a, &c), 1, 0);
+}
+
+static void one_run_says_nothing(void **state)
+{
+  (void)state;
+  tw_sample a = SAMPLE(3), b = SAMPLE(4, 5);
+  assert_true(isnan(tw_welch_p(&a, &b)));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_sample_leaves_out_what_is_no_number),
+      cmocka_unit_test(two_pairs_have_students_p_of_two_degrees),
+      cmocka_unit_test(three_each_have_students_p_of_four_degrees),
+      cmocka_unit_test(a_constant_sample_leaves_the_others_freedom),
+      cmocka_unit_test(without_variance_any_difference_is_certain),
+      cmocka_unit_test(one_run_says_nothing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

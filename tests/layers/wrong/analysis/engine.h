@@ -1,2 +1,0 @@
-#include "sim/log_format.h"
-#include "sim/engine.h"

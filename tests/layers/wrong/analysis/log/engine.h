@@ -1,0 +1,2 @@
+#include "sim/engine/engine.h"
+#include "sim/log/log_format.h"

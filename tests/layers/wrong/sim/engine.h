@@ -1,2 +1,0 @@
-#include <simgrid/engine.h>
-#include "analysis/report.h"

@@ -1,2 +1,0 @@
-#include "platforms/units.h"
-#include "platforms/platform.h"

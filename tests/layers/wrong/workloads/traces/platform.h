@@ -1,0 +1,2 @@
+#include "platforms/input/units.h"
+#include "platforms/reader/platform.h"

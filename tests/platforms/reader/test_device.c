@@ -1,0 +1,110 @@
+/* The device catalogue. */
+#include "platforms/input/data.h"
+#include "platforms/reader/device.h"
+#include "tests/platforms/scratch.h"
+
+static tw_device *load(const char *name)
+{
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  tw_device *device = tw_device_load(name, NULL, faults);
+  assert_no_faults(faults);
+  return device;
+}
+
+static void every_shipped_device_loads_with_sane_numbers(void **state)
+{
+  (void)state;
+  g_auto(GStrv) names = tw_data_list("platforms/devices", ".xml");
+  const char *const expected[] = {"a100-sxm", "b200-sxm", "gb200",        "gb300", "h100-sxm",
+                                  "h200-sxm", "rtx-4090", "rtx-pro-6000", NULL};
+  for (const char *const *name = expected; *name != NULL; name++)
+    assert_true(g_strv_contains((const char *const *)names, *name));
+  for (char **name = names; *name != NULL; name++) {
+    g_autoptr(tw_device) device = load(*name);
+    assert_string_equal(device->name, *name);
+    assert_true(device->flops[TW_BF16] > 1e14);
+    assert_true(isnan(device->flops[TW_FP8]) || device->flops[TW_FP8] >= 1.999 * device->flops[TW_BF16]);
+    assert_true(device->hbm_bytes > 20e9 && device->hbm_bytes < 400e9);
+    assert_true(device->reserved_bytes < 0.05 * device->hbm_bytes);
+    assert_true(device->hbm_bytes_per_s > 1e12 && device->hbm_bytes_per_s <= 8e12);
+    assert_true(device->scale_up_bytes_per_s > device->scale_out_bytes_per_s ||
+                isnan(device->scale_out_bytes_per_s));
+    assert_true(isnan(device->idle_w) || device->idle_w < device->max_w / 4);
+    for (int op = 0; op < TW_OP_CLASSES; op++) {
+      assert_true(device->efficiency[op][TW_BF16].compute_peak > 0.2 &&
+                  device->efficiency[op][TW_BF16].compute_peak <= 1);
+      assert_true(device->efficiency[op][TW_BF16].memory > 0.1 &&
+                  device->efficiency[op][TW_BF16].memory <= 1);
+      assert_true(device->efficiency[op][TW_BF16].launch_s < 1e-4);
+    }
+  }
+}
+
+static void the_h100_is_what_its_data_sheet_says(void **state)
+{
+  (void)state;
+  g_autoptr(tw_device) device = load("h100-sxm");
+  assert_string_equal(device->label, "NVIDIA H100 SXM 80 GB");
+  assert_near(device->flops[TW_BF16], 989.4e12, 1);
+  assert_near(device->flops[TW_FP8], 1978.9e12, 1);
+  assert_true(isnan(device->flops[TW_FP4])); /* Hopper has none */
+  assert_near(device->hbm_bytes, 85899345920.0, 0);
+  assert_near(device->hbm_bytes_per_s, 3.35e12, 1);
+  assert_near(device->scale_up_bytes_per_s, 450e9, 0);
+  assert_near(device->scale_out_bytes_per_s, 50e9, 0);
+  assert_near(device->idle_w, 75, 0);
+  assert_near(device->max_w, 700, 0);
+}
+
+static void what_a_device_lacks_is_nan(void **state)
+{
+  (void)state;
+  g_autoptr(tw_device) device = load("rtx-4090");
+  assert_true(isnan(device->scale_out_bytes_per_s));
+  assert_true(isnan(device->joules_per_flop[TW_FP8]));
+  assert_true(isnan(device->flops[TW_FP4]));
+}
+
+static void an_unknown_device_names_the_nearest(void **state)
+{
+  (void)state;
+  g_auto(scratch) files = scratch_new();
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  const char *path = scratch_write(&files, "s.xml", "<s>\n<host/></s>", -1);
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  const xmlNode *host = tw_node_child(tw_document_root(document), "host");
+  assert_null(tw_device_load("h100-smx", host, faults));
+  assert_null(tw_device_load("h100", NULL, faults));
+  assert_null(tw_device_load("./absent.xml", host, faults));
+  assert_faults(&files, faults, "s.xml:2: the device \"h100-smx\" is unknown; did you mean \"h100-sxm\"?",
+                "the device \"h100\" is unknown; did you mean \"h100-sxm\"?",
+                "./absent.xml: cannot be opened: No such file or directory; name a file that exists");
+}
+
+static void a_device_may_lie_beside_the_file_that_names_it(void **state)
+{
+  (void)state;
+  g_auto(scratch) files = scratch_new();
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autofree char *shipped = tw_data_path("platforms/devices/gb200.xml"), *text = NULL;
+  assert_true(g_file_get_contents(shipped, &text, NULL, NULL));
+  scratch_write(&files, "mine.xml", text, -1);
+  const char *path = scratch_write(&files, "s.xml", "<s/>", -1);
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  g_autoptr(tw_device) device = tw_device_load("./mine.xml", tw_document_root(document), faults);
+  assert_no_faults(faults);
+  assert_string_equal(device->name, "mine");
+  assert_near(device->flops[TW_FP4], 10e15, 1);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_shipped_device_loads_with_sane_numbers),
+      cmocka_unit_test(the_h100_is_what_its_data_sheet_says),
+      cmocka_unit_test(what_a_device_lacks_is_nan),
+      cmocka_unit_test(an_unknown_device_names_the_nearest),
+      cmocka_unit_test(a_device_may_lie_beside_the_file_that_names_it),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

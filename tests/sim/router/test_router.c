@@ -1,0 +1,213 @@
+/* The router's policies. */
+#include "sim/router/router.h"
+#include "tests/check.h"
+
+static tw_router router_new(const char *name, int engines)
+{
+  tw_router router;
+  int i = 0;
+  while (!g_str_equal(tw_router_policy_names[i], name))
+    i++;
+  tw_router_init(&router, &tw_router_policies[i], NULL, engines, 1);
+  return router;
+}
+
+static const tw_request small = {.prompt_tokens = 10, .answer_tokens = 10},
+                        large = {.prompt_tokens = 1000, .reasoning_tokens = 500, .answer_tokens = 500};
+
+static void round_robin_takes_each_in_turn(void **state)
+{
+  (void)state;
+  tw_router router = router_new("round-robin", 3);
+  for (int i = 0; i < 9; i++)
+    assert_int_equal(tw_router_assign(&router, &small), i % 3);
+  tw_router_clear(&router);
+}
+
+static void least_outstanding_counts_requests(void **state)
+{
+  (void)state;
+  tw_router router = router_new("least-outstanding", 3);
+  assert_int_equal(tw_router_assign(&router, &large), 0); /* equal loads: the lowest index */
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  assert_int_equal(tw_router_assign(&router, &small), 2);
+  tw_router_release(&router, 1, &small);
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  assert_int_equal(tw_router_assign(&router, &small), 0); /* large or not */
+  tw_router_clear(&router);
+}
+
+static void least_tokens_counts_prompt_and_output(void **state)
+{
+  (void)state;
+  tw_router router = router_new("least-tokens", 2);
+  assert_int_equal(tw_router_assign(&router, &large), 0);
+  for (int i = 0; i < 100; i++)
+    assert_int_equal(tw_router_assign(&router, &small),
+                     1); /* 100 · 20 tokens weigh what the large one does */
+  assert_int_equal(tw_router_assign(&router, &small), 0);
+  tw_router_release(&router, 1, &small);
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  tw_router_clear(&router);
+}
+
+/* 10,000 draws over 4 engines: 2,500 each, standard deviation 43. */
+static void random_spreads_evenly(void **state)
+{
+  (void)state;
+  tw_router router = router_new("random", 4);
+  int counts[4] = {0};
+  for (int i = 0; i < 10000; i++)
+    counts[tw_router_assign(&router, &small)]++;
+  for (int i = 0; i < 4; i++)
+    assert_near(counts[i], 2500, 200);
+  tw_router_clear(&router);
+}
+
+/* Nothing ends: n balls in n bins. One choice leaves a fullest bin of about log n / log log n, two choices of
+ * log log n / log 2 (Azar et al., SIAM J. Comput. 29(1), 1999): for n = 10,000 about 7 and 3 to 4. */
+static void two_choices_balance_far_better_than_one(void **state)
+{
+  (void)state;
+  enum { N = 10000 };
+  static const char *const names[] = {"random", "two-choices"};
+  gint64 fullest[2] = {0};
+  for (int p = 0; p < 2; p++) {
+    tw_router router = router_new(names[p], N);
+    for (int i = 0; i < N; i++)
+      tw_router_assign(&router, &small);
+    for (int i = 0; i < N; i++)
+      fullest[p] = MAX(fullest[p], router.loads[i].requests);
+    tw_router_clear(&router);
+  }
+  assert_in_range(fullest[0], 6, 9);
+  assert_in_range(fullest[1], 3, 4);
+}
+
+/* Of 100 sessions over 8 engines: whatever the load, each stays where it was. */
+static void a_session_stays_at_its_engine(void **state)
+{
+  (void)state;
+  tw_router router = router_new("session-affinity", 8);
+  int engines[100];
+  gboolean seen[8] = {FALSE};
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 100; i++) {
+      g_autofree char *name = g_strdup_printf("session %d", i);
+      tw_request request = {.prompt_tokens = 1, .answer_tokens = 1, .session = name};
+      int engine = tw_router_assign(&router, &request);
+      if (round > 0)
+        assert_int_equal(engine, engines[i]);
+      engines[i] = engine;
+      seen[engine] = TRUE;
+    }
+  }
+  for (int i = 0; i < 8; i++)
+    assert_true(seen[i]);
+  tw_router_clear(&router);
+}
+
+/* Of four engines, the second leaves and comes back: the others keep their turns. */
+static void engines_that_do_not_serve_are_passed_over(void **state)
+{
+  (void)state;
+  tw_router router = router_new("round-robin", 4);
+  static const int without[] = {2, 3, 0, 2}, with[] = {3, 0, 1, 2, 3};
+  assert_int_equal(tw_router_assign(&router, &small), 0);
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  tw_router_set_serves(&router, 1, FALSE);
+  for (gsize i = 0; i < G_N_ELEMENTS(without); i++)
+    assert_int_equal(tw_router_assign(&router, &small), without[i]);
+  tw_router_set_serves(&router, 1, TRUE);
+  for (gsize i = 0; i < G_N_ELEMENTS(with); i++)
+    assert_int_equal(tw_router_assign(&router, &small), with[i]);
+  for (int i = 0; i < 4; i++) {
+    assert_true(tw_router_ready(&router));
+    tw_router_set_serves(&router, i, FALSE);
+  }
+  assert_false(tw_router_ready(&router));
+  tw_router_clear(&router);
+}
+
+/* Only the sessions of an engine that leaves go elsewhere, and they come back with it. */
+static void sessions_move_only_while_their_engine_does_not_serve(void **state)
+{
+  (void)state;
+  tw_router router = router_new("session-affinity", 8);
+  int homes[100];
+  for (int round = 0; round < 3; round++) {
+    tw_router_set_serves(&router, 3, round != 1);
+    for (int i = 0; i < 100; i++) {
+      g_autofree char *name = g_strdup_printf("session %d", i);
+      tw_request request = {.prompt_tokens = 1, .answer_tokens = 1, .session = name};
+      int engine = tw_router_assign(&router, &request);
+      if (round == 0)
+        homes[i] = engine;
+      assert_int_equal(engine, round == 1 && homes[i] == 3 ? 4 : homes[i]);
+    }
+  }
+  tw_router_clear(&router);
+}
+
+/* Engine i has 100 · i tokens of every prompt. */
+static gint64 more_at_later_ones(void *user, int engine, const tw_request *request)
+{
+  (void)user, (void)request;
+  return 100 * engine;
+}
+
+static void the_longest_prefix_wins_whatever_the_load(void **state)
+{
+  (void)state;
+  tw_router router = router_new("longest-prefix", 3);
+  assert_int_equal(tw_router_assign(&router, &small), 0); /* no caches: as least-outstanding */
+  assert_int_equal(tw_router_assign(&router, &small), 1);
+  router.cached_tokens = more_at_later_ones;
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(tw_router_assign(&router, &large), 2);
+  tw_router_clear(&router);
+}
+
+/* 2,000 tokens a request; engine 1 saves 100 of its prompt. It gets the next one, too, if 100 times the
+ * weight is more than the 2,000 tokens that it has more. */
+static void a_prefix_is_weighed_against_the_load(void **state)
+{
+  (void)state;
+  tw_router router = router_new("prefix-and-load", 2);
+  router.cached_tokens = more_at_later_ones;
+  assert_int_equal(tw_router_assign(&router, &large), 1); /* 900 < 1,000 */
+  assert_int_equal(tw_router_assign(&router, &large), 0); /* 1,000 < 900 + 2,000 */
+  assert_int_equal(tw_router_assign(&router, &large), 1);
+  router.prefix_weight = 21; /* 21 · 1,000 + 2,000 > 21 · 900 + 4,000 */
+  assert_int_equal(tw_router_assign(&router, &large), 1);
+  tw_router_clear(&router);
+}
+
+static void a_single_engine_gets_everything(void **state)
+{
+  (void)state;
+  for (int p = 0; tw_router_policy_names[p] != NULL; p++) {
+    tw_router router = router_new(tw_router_policy_names[p], 1);
+    for (int i = 0; i < 10; i++)
+      assert_int_equal(tw_router_assign(&router, &small), 0);
+    tw_router_clear(&router);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(round_robin_takes_each_in_turn),
+      cmocka_unit_test(least_outstanding_counts_requests),
+      cmocka_unit_test(least_tokens_counts_prompt_and_output),
+      cmocka_unit_test(random_spreads_evenly),
+      cmocka_unit_test(two_choices_balance_far_better_than_one),
+      cmocka_unit_test(a_session_stays_at_its_engine),
+      cmocka_unit_test(engines_that_do_not_serve_are_passed_over),
+      cmocka_unit_test(sessions_move_only_while_their_engine_does_not_serve),
+      cmocka_unit_test(the_longest_prefix_wins_whatever_the_load),
+      cmocka_unit_test(a_prefix_is_weighed_against_the_load),
+      cmocka_unit_test(a_single_engine_gets_everything),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,197 @@
+#include "workloads/input/csv.h"
+
+#include "platforms/input/fault.h"
+
+struct tw_csv {
+  tw_input *input;
+  const tw_csv_column *columns;
+  int n_file_columns;
+  int wanted[TW_CSV_MAX_COLUMNS];       /* of each column of the file: its index in `columns`, or -1 */
+  char *fields[TW_CSV_MAX_COLUMNS + 1]; /* of the row; the last takes what nobody wants */
+  char nothing[1];                      /* what absent columns hold */
+};
+
+/* Ends a quoted field that starts behind `from`, undoing doubled quotes in place. Returns what follows the
+ * closing quote, or NULL where there is none. */
+static char *unquote(char *from)
+{
+  char *to = from;
+  for (; *from != '\0'; from++) {
+    if (*from == '"') {
+      if (from[1] != '"') {
+        *to = '\0';
+        return from + 1;
+      }
+      from++;
+    }
+    *to++ = *from;
+  }
+  return NULL;
+}
+
+/* Cuts the field that starts at *text out of the line, in place; *text becomes the start of the next one, or
+ * NULL after the last. Returns NULL where the quotes are wrong. */
+static char *cut_field(char **text)
+{
+  char *field = *text;
+  while (*field == ' ' || *field == '\t')
+    field++;
+  char *end = field;
+  if (*field == '"') {
+    end = unquote(++field);
+    if (end == NULL)
+      return NULL;
+    while (*end == ' ' || *end == '\t')
+      end++;
+    if (*end != ',' && *end != '\0')
+      return NULL;
+    *text = *end == ',' ? end + 1 : NULL;
+    return field;
+  }
+  while (*end != ',' && *end != '\0')
+    end++;
+  *text = *end == ',' ? end + 1 : NULL;
+  *end = '\0';
+  while (end > field && (end[-1] == ' ' || end[-1] == '\t'))
+    *--end = '\0';
+  return field;
+}
+
+static gboolean quotes_wrong(const tw_csv *csv, GError **error)
+{
+  return tw_input_fault(csv->input, error,
+                        "the quotes of a field do not end it; write \"...\" with \"\" for a quote inside, "
+                        "then a comma");
+}
+
+/* The next line that is not blank. */
+static gboolean next_line(tw_input *input, char **line, GError **error)
+{
+  gsize length;
+  do
+    if (!tw_input_line(input, line, &length, error))
+      return FALSE;
+  while (length == 0);
+  return TRUE;
+}
+
+static int find_column(const tw_csv_column *columns, const char *name)
+{
+  for (int i = 0; columns[i].name != NULL; i++)
+    if (g_str_equal(columns[i].name, name))
+      return i;
+  return -1;
+}
+
+static gboolean read_header(tw_csv *csv, GPtrArray *names, char *line, GError **error)
+{
+  static const char byte_order_mark[] = "\xef\xbb\xbf";
+  if (g_str_has_prefix(line, byte_order_mark))
+    line += strlen(byte_order_mark);
+  while (line != NULL) {
+    char *name = cut_field(&line);
+    if (name == NULL)
+      return quotes_wrong(csv, error);
+    if (csv->n_file_columns == TW_CSV_MAX_COLUMNS)
+      return tw_input_fault(csv->input, error, "more than %d columns; at most so many are read",
+                            TW_CSV_MAX_COLUMNS);
+    int column = find_column(csv->columns, name);
+    for (int i = 0; i < csv->n_file_columns && column >= 0; i++)
+      if (csv->wanted[i] == column)
+        return tw_input_fault(csv->input, error, "column '%s' appears twice; it may be there once", name);
+    csv->wanted[csv->n_file_columns++] = column;
+    if (column < 0)
+      g_ptr_array_add(names, name);
+  }
+  g_ptr_array_add(names, NULL);
+  return TRUE;
+}
+
+/* Reports the first required column that the header lacks. `others` are the names that nobody wants. */
+static gboolean check_missing(const tw_csv *csv, const char *const *others, GError **error)
+{
+  for (int i = 0; csv->columns[i].name != NULL; i++) {
+    gboolean found = csv->columns[i].optional;
+    for (int j = 0; j < csv->n_file_columns; j++)
+      found |= csv->wanted[j] == i;
+    if (found)
+      continue;
+    const char *near = tw_nearest(csv->columns[i].name, others);
+    g_autofree char *quoted = near != NULL ? tw_input_quote(near) : NULL;
+    if (quoted != NULL)
+      return tw_input_fault(csv->input, error, "column '%s' is missing; is '%s' meant to be it?",
+                            csv->columns[i].name, quoted);
+    g_autoptr(GString) all = g_string_new(NULL);
+    for (int j = 0; csv->columns[j].name != NULL; j++)
+      if (!csv->columns[j].optional)
+        g_string_append_printf(all, "%s%s", all->len > 0 ? ", " : "", csv->columns[j].name);
+    return tw_input_fault(csv->input, error, "column '%s' is missing; the header line must name %s",
+                          csv->columns[i].name, all->str);
+  }
+  return TRUE;
+}
+
+tw_csv *tw_csv_open(tw_input *input, const tw_csv_column *columns, GError **error)
+{
+  g_autoptr(GError) problem = NULL;
+  char *line;
+  if (!next_line(input, &line, &problem)) {
+    if (problem != NULL)
+      g_propagate_error(error, g_steal_pointer(&problem));
+    else
+      tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(input), 0,
+                         "the file is empty; a header line that names the columns is needed");
+    return NULL;
+  }
+  g_autoptr(tw_csv) csv = g_new0(tw_csv, 1);
+  g_autoptr(GPtrArray) others = g_ptr_array_new();
+  csv->input = input;
+  csv->columns = columns;
+  for (int i = 0; i <= TW_CSV_MAX_COLUMNS; i++)
+    csv->fields[i] = csv->nothing;
+  if (!read_header(csv, others, line, error) ||
+      !check_missing(csv, (const char *const *)others->pdata, error))
+    return NULL;
+  return g_steal_pointer(&csv);
+}
+
+void tw_csv_free(tw_csv *csv)
+{
+  g_free(csv);
+}
+
+gboolean tw_csv_next(tw_csv *csv, GError **error)
+{
+  char *line;
+  if (!next_line(csv->input, &line, error))
+    return FALSE;
+  int n = 0;
+  while (line != NULL && n < csv->n_file_columns) {
+    char *field = cut_field(&line);
+    if (field == NULL)
+      return quotes_wrong(csv, error);
+    int column = csv->wanted[n++];
+    csv->fields[column >= 0 ? column : TW_CSV_MAX_COLUMNS] = field;
+  }
+  if (n < csv->n_file_columns)
+    return tw_input_fault(csv->input, error, "the row ends after %d of the header's %d columns", n,
+                          csv->n_file_columns);
+  if (line != NULL)
+    return tw_input_fault(csv->input, error, "the row has more fields than the header's %d columns", n);
+  return TRUE;
+}
+
+char *tw_csv_text(const tw_csv *csv, int column)
+{
+  return csv->fields[column];
+}
+
+const char *tw_csv_name(const tw_csv *csv, int column)
+{
+  return csv->columns[column].name;
+}
+
+const tw_input *tw_csv_input(const tw_csv *csv)
+{
+  return csv->input;
+}

@@ -1,0 +1,38 @@
+/* Comma-separated tables with a header line, read by the names of their columns.
+ *
+ * A reader lists the columns it wants; the file may hold them in any order, and others beside them. Fields
+ * may be quoted as in RFC 4180 (but not span lines); blanks around unquoted fields, blank lines, a byte order
+ * mark and CR LF are accepted. */
+#ifndef TW_WORKLOADS_CSV_H
+#define TW_WORKLOADS_CSV_H
+
+#include "workloads/input/input.h"
+
+/* A wanted column; a row with a NULL name ends a table. */
+typedef struct tw_csv_column {
+  const char *name;
+  gboolean optional; /* where it is absent all its fields are empty */
+} tw_csv_column;
+
+enum { TW_CSV_MAX_COLUMNS = 64 }; /* of a file, and of a table */
+
+typedef struct tw_csv tw_csv;
+
+/* Reads the header. NULL with an error where it lacks a column (naming it and the nearest one there is) or
+ * has it twice. `input` and `columns` are borrowed. */
+tw_csv *tw_csv_open(tw_input *input, const tw_csv_column *columns, GError **error);
+void tw_csv_free(tw_csv *csv);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_csv, tw_csv_free)
+
+/* Reads the next row. FALSE at the end, or with `error` set. */
+gboolean tw_csv_next(tw_csv *csv, GError **error);
+
+/* The text of a field of the current row; `column` is an index in the table. "" where it is blank. Valid, and
+ * the caller's to write to, until the next row. */
+char *tw_csv_text(const tw_csv *csv, int column);
+
+/* The name of a column, and where the table is read from, for messages. Borrowed. */
+const char *tw_csv_name(const tw_csv *csv, int column);
+const tw_input *tw_csv_input(const tw_csv *csv);
+
+#endif

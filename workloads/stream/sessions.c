@@ -1,0 +1,621 @@
+#include "workloads/stream/sessions.h"
+
+#include "platforms/input/fault.h"
+#include "workloads/draw/length.h"
+#include "workloads/stream/stream_kind.h"
+
+#include <math.h>
+
+/* One request of a session: a turn, in one of its branches and repetitions. */
+typedef struct step {
+  int turn;
+  int first_branch; /* the step of the same repetition in the first branch, whose prompt it shares */
+  int repetition;   /* of the branch, from 0 */
+  int loop, pass;   /* the turn that may send the session back here, -1: none; and how often it has */
+  int *after;
+  int n_after;
+} step;
+
+/* What was drawn for it, and where it stands. */
+typedef struct progress {
+  gint32 prompt, reasoning, answer;
+  int open;         /* steps that it waits for */
+  gboolean skipped; /* not made: what comes after it goes on from what it comes after */
+  double wait_s;
+} progress;
+
+typedef struct session {
+  char *name;
+  guint64 serial;
+  int left;      /* steps that have not ended */
+  int under_way; /* steps that are asked, or will be without anything else */
+  gboolean broken;
+  progress steps[];
+} session;
+
+/* A step that is due. */
+typedef struct appointment {
+  double due_s;
+  guint64 order; /* breaks ties */
+  session *of;
+  int step;
+} appointment;
+
+typedef struct turn_chance {
+  tw_chance prompt, reasoning, answer, repeats, retry, wait;
+} turn_chance;
+
+typedef struct sessions {
+  tw_stream base;
+  tw_sessions_options options;
+  tw_turn *turns;
+  turn_chance *chances;
+  tw_population *population;
+  guint64 salt; /* of the ids of this class */
+  step *steps;
+  int n_steps;
+  double start_s;          /* of the next session, INFINITY: none */
+  gboolean *passed;        /* steps that end now without being made; scratch */
+  GArray *chain;           /* of int, scratch */
+  GSequence *appointments; /* of appointment */
+  guint64 order;
+  GHashTable *live; /* sessions by name */
+  GArray *pieces, *ids;
+  tw_session_counts counts;
+} sessions;
+
+/* ---- Context: pieces of text, and the ids of its blocks ---- */
+
+typedef enum { SYSTEM, PROMPT, REASONING, ANSWER } piece_kind;
+
+/* Text that is the same wherever it stands. */
+typedef struct piece {
+  guint64 id;
+  gint64 tokens;
+} piece;
+
+/* SplitMix64's finaliser. */
+static guint64 mix(guint64 a, guint64 b)
+{
+  guint64 z = a + (b + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
+
+static void add_piece(sessions *source, piece_kind kind, guint64 serial, int at, gint64 tokens)
+{
+  piece p = {mix(mix(mix(source->salt, kind), serial), (guint64)at), tokens};
+  if (tokens > 0)
+    g_array_append_val(source->pieces, p);
+}
+
+static void add_output(sessions *source, const session *s, int at, gboolean reasoning)
+{
+  if (reasoning)
+    add_piece(source, REASONING, s->serial, at, s->steps[at].reasoning);
+  add_piece(source, ANSWER, s->serial, at, s->steps[at].answer);
+}
+
+/* The step that was made in the place of one that may have been left out. */
+static int made(const sessions *source, const session *s, int at)
+{
+  while (s->steps[at].skipped)
+    at = source->steps[at].after[0];
+  return at;
+}
+
+/* The step whose prompt this one's is: that of the first branch, if that goes so far. */
+static int prompt_of(const sessions *source, const session *s, int at)
+{
+  int first = source->steps[at].first_branch;
+  return s->steps[first].skipped ? at : first;
+}
+
+/* Appends the prompt of a step, given that of the one whose context it inherits. */
+static void add_own(sessions *source, const session *s, int at)
+{
+  const step *what = &source->steps[at];
+  if (what->n_after == 0 || source->turns[what->turn].fresh) {
+    add_piece(source, SYSTEM, 0, 0, source->options.system_tokens);
+  } else {
+    add_output(source, s, made(source, s, what->after[0]), source->options.keeps_reasoning);
+    for (int i = 1; i < what->n_after; i++)
+      add_output(source, s, made(source, s, what->after[i]), FALSE);
+  }
+  add_piece(source, PROMPT, s->serial, prompt_of(source, s, at), s->steps[at].prompt);
+}
+
+/* Appends the prompt of a step: all that it inherits, from the first turn on, and what is new. */
+static void add_prompt(sessions *source, const session *s, int at)
+{
+  GArray *chain = source->chain;
+  g_array_set_size(chain, 0);
+  for (;;) {
+    const step *what = &source->steps[at];
+    g_array_append_val(chain, at);
+    if (what->n_after == 0 || source->turns[what->turn].fresh)
+      break;
+    at = made(source, s, what->after[0]);
+  }
+  for (guint i = chain->len; i-- > 0;)
+    add_own(source, s, g_array_index(chain, int, i));
+}
+
+/* The ids of the whole blocks of all pieces: each stands for all text up to its end. */
+static void hash_pieces(sessions *source)
+{
+  gint64 size = source->options.hash_tokens, filled = 0;
+  guint64 id = 0;
+  g_array_set_size(source->ids, 0);
+  for (guint i = 0; i < source->pieces->len; i++) {
+    const piece *p = &g_array_index(source->pieces, piece, i);
+    for (gint64 at = 0, tokens; at < p->tokens; at += tokens) {
+      tokens = MIN(p->tokens - at, size - filled);
+      id = mix(mix(mix(id, p->id), (guint64)at), (guint64)tokens);
+      filled = (filled + tokens) % size;
+      if (filled == 0)
+        g_array_append_val(source->ids, id);
+    }
+  }
+}
+
+static gint64 sum_pieces(const sessions *source)
+{
+  gint64 tokens = 0;
+  for (guint i = 0; i < source->pieces->len; i++)
+    tokens += g_array_index(source->pieces, piece, i).tokens;
+  return tokens;
+}
+
+static tw_request request_of(sessions *source, const session *s, const appointment *due)
+{
+  const progress *p = &s->steps[due->step];
+  g_array_set_size(source->pieces, 0);
+  add_prompt(source, s, due->step);
+  /* What is longer than any request may be is refused by every engine. */
+  gint64 prompt_tokens = MIN(sum_pieces(source), TW_REQUEST_MAX_TOKENS);
+  tw_request request = {
+      .arrival_s = due->due_s,
+      .prompt_tokens = (gint32)prompt_tokens,
+      .reasoning_tokens = p->reasoning,
+      .answer_tokens = p->answer,
+      .priority = source->options.priority,
+      .session = g_strdup(s->name),
+      .turn = due->step,
+      .hash_tokens = source->options.hash_tokens,
+  };
+  add_output(source, s, due->step, TRUE);
+  gint64 context_tokens = sum_pieces(source);
+  if (prompt_tokens == TW_REQUEST_MAX_TOKENS || context_tokens < request.hash_tokens)
+    return request;
+  hash_pieces(source);
+  request.context_tokens = (gint32)context_tokens;
+  request.n_hashes = (gint32)source->ids->len;
+  request.hashes = g_memdup2(source->ids->data, source->ids->len * sizeof(guint64));
+  return request;
+}
+
+/* ---- The life of a session ---- */
+
+static int by_time(gconstpointer a, gconstpointer b, gpointer unused)
+{
+  const appointment *x = a, *y = b;
+  (void)unused;
+  if (x->due_s != y->due_s)
+    return x->due_s < y->due_s ? -1 : 1;
+  return (x->order > y->order) - (x->order < y->order);
+}
+
+static void appoint(sessions *source, session *s, int at, double now_s)
+{
+  appointment *due = g_new(appointment, 1);
+  *due = (appointment){now_s + s->steps[at].wait_s, source->order++, s, at};
+  s->under_way++;
+  g_sequence_insert_sorted(source->appointments, due, by_time, NULL);
+}
+
+/* Which steps are made: branches draw how often they repeat, loops how often they go back. */
+static void draw_path(sessions *source, session *s)
+{
+  gint64 repeats = 0;
+  int passes = 0, of_loop = -1;
+  for (int i = 0; i < source->n_steps; i++) {
+    const step *what = &source->steps[i];
+    const tw_turn *turn = &source->turns[what->turn];
+    turn_chance *chance = &source->chances[what->turn];
+    if (what->loop != of_loop) {
+      of_loop = what->loop;
+      const tw_turn *check = of_loop >= 0 ? &source->turns[of_loop] : NULL;
+      for (passes = 0; check != NULL && passes < check->retries &&
+                       tw_chance_uniform(&source->chances[of_loop].retry) < check->retry;)
+        passes++;
+    }
+    gboolean within = what->loop < 0 || what->pass <= passes;
+    if (what->repetition == 0 && within)
+      repeats =
+          tw_length_is_none(&turn->repeats) ? turn->repeat : tw_length_draw(&turn->repeats, &chance->repeats);
+    s->steps[i].skipped = !within || what->repetition >= repeats;
+  }
+}
+
+static void draw(sessions *source, session *s, const tw_client *client)
+{
+  draw_path(source, s);
+  for (int i = 0; i < source->n_steps; i++) {
+    const step *what = &source->steps[i];
+    const tw_turn *turn = &source->turns[what->turn];
+    turn_chance *chance = &source->chances[what->turn];
+    progress *p = &s->steps[i];
+    p->open = what->n_after;
+    if (p->skipped)
+      continue;
+    p->prompt = prompt_of(source, s, i) == i
+                    ? tw_length_draw_scaled(&turn->prompt, &chance->prompt, client->prompt_factor)
+                    : s->steps[what->first_branch].prompt;
+    if (!tw_length_is_none(&turn->reasoning))
+      p->reasoning = tw_length_draw_scaled(&turn->reasoning, &chance->reasoning, client->output_factor);
+    p->answer = tw_length_draw_scaled(&turn->answer, &chance->answer, client->output_factor);
+    p->wait_s = tw_law_draw((tw_length_kind)turn->wait_law, turn->wait_s, turn->wait_sigma, &chance->wait);
+  }
+}
+
+static void look_for_start(sessions *source)
+{
+  source->start_s = source->counts.started < (guint64)source->options.limit
+                        ? tw_population_due(source->population)
+                        : INFINITY;
+}
+
+static void start_session(sessions *source)
+{
+  const char *name = source->options.name != NULL ? source->options.name : "session";
+  session *s = g_malloc0(sizeof(session) + (gsize)source->n_steps * sizeof(progress));
+  const tw_client *client = tw_population_take(source->population, NULL);
+  s->serial = source->counts.started++;
+  s->name = client->name != NULL ? g_strdup_printf("%s.%" G_GUINT64_FORMAT, client->name, s->serial)
+                                 : g_strdup_printf("%s-%" G_GUINT64_FORMAT, name, s->serial);
+  s->left = source->n_steps;
+  g_hash_table_insert(source->live, s->name, s);
+  draw(source, s, client);
+  for (int i = 0; i < source->n_steps; i++)
+    if (source->steps[i].n_after == 0 && !s->steps[i].skipped)
+      appoint(source, s, i, source->start_s);
+  look_for_start(source);
+}
+
+static const appointment *next_appointment(const sessions *source)
+{
+  GSequenceIter *first = g_sequence_get_begin_iter(source->appointments);
+  return g_sequence_iter_is_end(first) ? NULL : g_sequence_get(first);
+}
+
+/* Sessions begin before the first request that is due. */
+static void start_sessions(sessions *source)
+{
+  for (;;) {
+    const appointment *next = next_appointment(source);
+    if (isinf(source->start_s) || (next != NULL && next->due_s < source->start_s))
+      return;
+    start_session(source);
+  }
+}
+
+static void end_session(sessions *source, session *s)
+{
+  if (!s->broken)
+    source->counts.completed++;
+  g_hash_table_remove(source->live, s->name);
+}
+
+static void free_session(gpointer pointer)
+{
+  session *s = pointer;
+  g_free(s->name);
+  g_free(s);
+}
+
+/* Steps that wait for nothing more begin, or are passed over with what comes after them. */
+static void begin_followers(sessions *source, session *s, int ended, double now_s)
+{
+  gboolean *passed = source->passed;
+  passed[ended] = TRUE;
+  for (int i = ended + 1; i < source->n_steps; i++) {
+    passed[i] = FALSE;
+    for (int k = 0; k < source->steps[i].n_after; k++) {
+      int before = source->steps[i].after[k];
+      if (before < ended || !passed[before] || --s->steps[i].open > 0)
+        continue;
+      passed[i] = s->steps[i].skipped;
+      if (s->steps[i].skipped)
+        s->left--;
+      else
+        appoint(source, s, i, now_s);
+    }
+  }
+}
+
+static void sessions_told(tw_stream *stream, const tw_request *request, gboolean completed, double now_s)
+{
+  sessions *source = (sessions *)stream;
+  session *s = g_hash_table_lookup(source->live, request->session);
+  s->left--;
+  s->under_way--;
+  if (!completed && !s->broken) {
+    s->broken = TRUE;
+    source->counts.broken++;
+  }
+  if (!s->broken)
+    begin_followers(source, s, request->turn, now_s);
+  if (s->left == 0 || (s->broken && s->under_way == 0))
+    end_session(source, s);
+}
+
+/* ---- The stream ---- */
+
+static double sessions_due(const tw_stream *stream)
+{
+  const appointment *next = next_appointment((const sessions *)stream);
+  return next != NULL ? next->due_s : INFINITY;
+}
+
+static gboolean next_sessions(tw_stream *stream, tw_request *request, GError **error)
+{
+  (void)error;
+  sessions *source = (sessions *)stream;
+  *request = request_of(source, next_appointment(source)->of, next_appointment(source));
+  g_sequence_remove(g_sequence_get_begin_iter(source->appointments));
+  start_sessions(source);
+  return TRUE;
+}
+
+static double sessions_progress(const tw_stream *stream)
+{
+  const sessions *source = (const sessions *)stream;
+  if (isinf(source->start_s))
+    return 1;
+  return MIN(1, MAX((double)source->counts.started / (double)source->options.limit,
+                    source->start_s / source->options.duration_s));
+}
+
+static void free_sessions(tw_stream *stream)
+{
+  sessions *source = (sessions *)stream;
+  for (int i = 0; i < source->n_steps; i++)
+    g_free(source->steps[i].after);
+  g_free(source->steps);
+  g_free(source->turns);
+  g_free(source->chances);
+  g_sequence_free(source->appointments);
+  g_hash_table_unref(source->live);
+  tw_population_free(source->population);
+  g_free(source->passed);
+  g_array_unref(source->chain);
+  g_array_unref(source->pieces);
+  g_array_unref(source->ids);
+  g_free(source);
+}
+
+static gboolean count_sessions(const tw_stream *stream, tw_session_counts *counts)
+{
+  *counts = ((const sessions *)stream)->counts;
+  return TRUE;
+}
+
+static const tw_stream_kind sessions_kind = {.next = next_sessions,
+                                             .progress = sessions_progress,
+                                             .free = free_sessions,
+                                             .due = sessions_due,
+                                             .told = sessions_told,
+                                             .sessions = count_sessions};
+
+/* ---- Construction ---- */
+
+static gboolean check_turn(const tw_turn *turn, int index, GError **error)
+{
+  if (turn->repeat < 1 || turn->branches < 1)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "turn '%s': repeat or branches is 0 or less; each must be above 0", turn->id);
+  if (!(turn->wait_s >= 0 && isfinite(turn->wait_s)))
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "turn '%s': the wait must not be negative", turn->id);
+  for (int i = 0; i < turn->n_after; i++)
+    if (turn->after[i] < 0 || turn->after[i] >= index)
+      return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                                "turn '%s' does not come after earlier turns", turn->id);
+  if (turn->wait_law > TW_LENGTH_LOGNORMAL || !(turn->wait_sigma >= 0 && turn->wait_sigma <= 10))
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "turn '%s': the wait's sigma must be from 0 to 10", turn->id);
+  if (turn->retries < 0 || !(turn->retry >= 0 && turn->retry <= 1) ||
+      (turn->retries > 0 && (turn->retry_from < 0 || turn->retry_from > index || turn->branches > 1)))
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "turn '%s': a turn that sends the session back has one branch, a probability "
+                              "from 0 to 1, and goes to a turn above it or to itself",
+                              turn->id);
+  if (!tw_length_is_none(&turn->repeats) && !tw_length_check("repeats", &turn->repeats, 1, error))
+    return FALSE;
+  return tw_length_check("prompt", &turn->prompt, 1, error) &&
+         tw_length_check("reasoning", &turn->reasoning, 0, error) &&
+         tw_length_check("answer", &turn->answer, 1, error);
+}
+
+static gint64 most_repeats(const tw_turn *turn)
+{
+  return tw_length_is_none(&turn->repeats) ? turn->repeat : turn->repeats.max;
+}
+
+/* Loops lie beside each other, and what follows one comes after the turn that ends it. */
+static gboolean check_loops(const tw_sessions_options *options, GError **error)
+{
+  const tw_turn *turns = options->turns;
+  for (int t = 0; t < options->n_turns; t++) {
+    if (turns[t].retries == 0)
+      continue;
+    for (int u = turns[t].retry_from; u < t; u++)
+      if (turns[u].retries > 0)
+        return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                                  "turns '%s' and '%s' both send the session back over the same turns; "
+                                  "loops must lie beside each other",
+                                  turns[u].id, turns[t].id);
+    for (int u = t + 1; u < options->n_turns; u++)
+      for (int k = 0; k < turns[u].n_after; k++)
+        if (turns[u].after[k] >= turns[t].retry_from && turns[u].after[k] < t)
+          return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                                    "turn '%s' comes after '%s', which may be done again; let it come after "
+                                    "'%s', which ends that loop",
+                                    turns[u].id, turns[turns[u].after[k]].id, turns[t].id);
+  }
+  return TRUE;
+}
+
+/* The requests of a session that goes every way, at most a little over the most that are possible. */
+static double most_steps(const tw_sessions_options *options)
+{
+  double steps = 0;
+  for (int t = 0; t < options->n_turns; t++) {
+    const tw_turn *turn = &options->turns[t];
+    steps += (double)most_repeats(turn) * (double)turn->branches;
+    for (int u = turn->retry_from; turn->retries > 0 && u <= t; u++)
+      steps += (double)turn->retries * (double)most_repeats(&options->turns[u]) *
+               (double)options->turns[u].branches;
+  }
+  return steps;
+}
+
+gboolean tw_sessions_check(const tw_sessions_options *options, GError **error)
+{
+  g_autofree char *why = tw_arrival_check(&options->arrivals);
+  if (why != NULL)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s", why);
+  if (options->limit < 1 || !(options->duration_s > 0))
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "limit or duration is 0 or less; each must be above 0");
+  if (options->limit == G_MAXINT64 && isinf(options->duration_s))
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "neither a limit nor a duration; one is needed");
+  if (options->hash_tokens < 1 || options->system_tokens < 0 || options->n_turns < 1)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "hash tokens, system tokens or turns are too few");
+  for (int i = 0; i < options->n_turns; i++)
+    if (!check_turn(&options->turns[i], i, error))
+      return FALSE;
+  if (!check_loops(options, error))
+    return FALSE;
+  double steps = most_steps(options);
+  if (steps > TW_SESSIONS_MAX_STEPS)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "a session makes %.0f requests; at most %d are possible", steps,
+                              TW_SESSIONS_MAX_STEPS);
+  return TRUE;
+}
+
+/* The turns of a session while they are laid out as steps. */
+typedef struct layout {
+  const tw_turn *turns;
+  GArray *steps;
+  int *first; /* the first step of each turn, in the latest pass */
+} layout;
+
+/* What comes after a turn comes after the last step of each of its branches. */
+static void add_last_steps(const layout *l, int turn, GArray *after)
+{
+  int repeat = (int)most_repeats(&l->turns[turn]);
+  for (int b = 1; b <= (int)l->turns[turn].branches; b++) {
+    int last = l->first[turn] + b * repeat - 1;
+    g_array_append_val(after, last);
+  }
+}
+
+/* Lays out one turn, in a pass of a loop or in none. A pass begins with what comes after nothing in it. */
+static void lay_out_turn(layout *l, int t, int loop, int pass)
+{
+  const tw_turn *turn = &l->turns[t];
+  int repeat = (int)most_repeats(turn), first = (int)l->steps->len;
+  gboolean begins_pass = pass > 0;
+  for (int a = 0; a < turn->n_after; a++)
+    begins_pass &= turn->after[a] < l->turns[loop >= 0 ? loop : t].retry_from;
+  for (int i = 0; i < repeat * (int)turn->branches; i++) {
+    g_autoptr(GArray) after = g_array_new(FALSE, FALSE, sizeof(int));
+    int before = first + i - 1;
+    if (i % repeat > 0)
+      g_array_append_val(after, before);
+    else if (begins_pass)
+      add_last_steps(l, loop, after);
+    else
+      for (int a = 0; a < turn->n_after; a++)
+        add_last_steps(l, turn->after[a], after);
+    step s = {t, first + i % repeat, i % repeat, loop, pass, NULL, (int)after->len};
+    s.after = (int *)(void *)g_array_free(g_steal_pointer(&after), FALSE);
+    g_array_append_val(l->steps, s);
+  }
+  l->first[t] = first;
+}
+
+/* The turn that may send the session back to this one, -1: none. */
+static int loop_of(const tw_sessions_options *options, int turn)
+{
+  for (int t = turn; t < options->n_turns; t++)
+    if (options->turns[t].retries > 0 && options->turns[t].retry_from <= turn)
+      return t;
+  return -1;
+}
+
+/* Lays the turns out as steps, each loop as often as it may be gone through. */
+static void lay_out(sessions *source)
+{
+  int n = source->options.n_turns;
+  g_autofree int *first = g_new0(int, (gsize)n);
+  layout l = {source->turns, g_array_new(FALSE, FALSE, sizeof(step)), first};
+  for (int t = 0; t < n; t++) {
+    lay_out_turn(&l, t, loop_of(&source->options, t), 0);
+    for (int pass = 1; pass <= source->turns[t].retries; pass++)
+      for (int u = source->turns[t].retry_from; u <= t; u++)
+        lay_out_turn(&l, u, t, pass);
+  }
+  source->n_steps = (int)l.steps->len;
+  source->steps = (step *)(void *)g_array_free(l.steps, FALSE);
+  source->passed = g_new0(gboolean, (gsize)source->n_steps);
+}
+
+static tw_chance chance_of(const sessions *source, const char *turn, const char *quantity)
+{
+  const char *class = source->options.name != NULL ? source->options.name : "sessions";
+  g_autofree char *name = g_strdup_printf("%s %s %s", class, turn, quantity);
+  return tw_chance_new(source->options.seed, name);
+}
+
+tw_stream *tw_stream_sessions(const tw_sessions_options *options)
+{
+  g_assert(tw_sessions_check(options, NULL));
+  sessions *source = g_new0(sessions, 1);
+  gsize n = (gsize)options->n_turns;
+  source->base.kind = &sessions_kind;
+  source->options = *options;
+  source->turns = g_memdup2(options->turns, n * sizeof(tw_turn));
+  source->chances = g_new(turn_chance, n);
+  for (gsize i = 0; i < n; i++) {
+    const char *id = options->turns[i].id;
+    source->chances[i] = (turn_chance){
+        .prompt = chance_of(source, id, "prompt"),
+        .reasoning = chance_of(source, id, "reasoning"),
+        .answer = chance_of(source, id, "answer"),
+        .repeats = chance_of(source, id, "repeats"),
+        .retry = chance_of(source, id, "retry"),
+        .wait = chance_of(source, id, "wait"),
+    };
+  }
+  const char *name = options->name != NULL ? options->name : "sessions";
+  g_autofree char *gaps = g_strconcat(name, " arrivals", NULL);
+  source->population = tw_population_new(&options->population, &options->arrivals, options->scale,
+                                         options->duration_s, options->seed, name, gaps);
+  source->salt = options->name != NULL ? tw_chance_new(options->seed, options->name).state : options->seed;
+  source->chain = g_array_new(FALSE, FALSE, sizeof(int));
+  source->appointments = g_sequence_new(g_free);
+  source->live = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_session);
+  source->pieces = g_array_new(FALSE, FALSE, sizeof(piece));
+  source->ids = g_array_new(FALSE, FALSE, sizeof(guint64));
+  lay_out(source);
+  look_for_start(source);
+  start_sessions(source);
+  return &source->base;
+}

@@ -1,0 +1,78 @@
+/* Sessions: people and agents that ask, read the answer, and go on.
+ *
+ * A session is a small graph of turns. A turn begins when all turns that it comes after have ended, and some
+ * time of thought or of a tool has passed. Its prompt is what it inherits and what is new:
+ *
+ *     ask ──► call (tool 2 s) ──► call ──► sum up          prompt of a turn = prompt and answer of the first
+ * turn └───► draft ─┐                                       that it comes after, the answers of the others,
+ * and └───► draft ─┴─► choose                              new tokens
+ *
+ * The ids of the prompts' blocks follow from this: whatever two prompts share, their ids share. They go on
+ * over the output, so that the next turn finds that in the cache, too; reasoning that is left out of the
+ * context is not there to be found, and what follows it has to be computed again.
+ *
+ * A turn may verify: with some probability the session goes back to an earlier turn, with what was found in
+ * the context, and everything from there on is done again. How often, and how often turns repeat, is drawn
+ * when the session begins, like all lengths and waits, each quantity of each turn from a stream of chance of
+ * its own, so that they depend on nothing that the factory does. */
+#ifndef TW_WORKLOADS_SESSIONS_H
+#define TW_WORKLOADS_SESSIONS_H
+
+#include "workloads/draw/population.h"
+#include "workloads/stream/stream.h"
+
+typedef struct tw_turn {
+  const char *id;
+  const int *after; /* earlier turns of the session */
+  int n_after;
+  gint64 repeat;     /* so many, one after the other: a loop of tool calls */
+  gint64 branches;   /* so many of these at once, of the same prompt: best of n, sub-agents */
+  double wait_s;     /* mean, before each, after what it comes after */
+  int wait_law;      /* tw_length_kind: fixed, exponential or lognormal, */
+  double wait_sigma; /* with this deviation of the logarithm */
+  gboolean fresh;    /* inherits nothing */
+  tw_length repeats; /* if not none: `repeat` is drawn, by each branch; at most repeats.max */
+  double retry;      /* probability that the session goes back once it has ended, */
+  int retry_from;    /* to this turn, not below it; */
+  gint64 retries;    /* at most so often. 0: never */
+  tw_length prompt, reasoning, answer; /* prompt: what is new */
+} tw_turn;
+
+/* The element <turn>; and what stands below `parent`, as the schema has checked it. Returns how many there
+ * are; faults name cycles, unknown turns and lengths that cannot be drawn. tw_turns_free frees them. */
+extern const tw_element tw_turn_element;
+int tw_turns_read(const xmlNode *parent, tw_turn **turns, tw_faults *faults);
+void tw_turns_free(tw_turn *turns, int n);
+
+typedef struct tw_sessions_options {
+  const char *name; /* of the class, for sessions and streams of chance; NULL: "session", "sessions" */
+  tw_arrival_options arrivals; /* of sessions */
+  tw_population_options population;
+  double scale;             /* of their rate */
+  gint64 limit;             /* sessions; G_MAXINT64: no limit */
+  double duration_s;        /* sessions begin before it; INFINITY: no limit. One of both must be finite */
+  gint64 system_tokens;     /* that begin every prompt of every session */
+  gboolean keeps_reasoning; /* in the context of later turns; else only answers are kept */
+  gint32 hash_tokens;       /* prompt tokens that one hash id stands for */
+  gint32 priority;
+  const tw_turn *turns; /* at least one */
+  int n_turns;
+  guint64 seed;
+} tw_sessions_options;
+
+/* The most requests that one session may make, those that it leaves out counted. */
+#define TW_SESSIONS_MAX_STEPS 10000
+
+gboolean tw_sessions_check(const tw_sessions_options *options, GError **error);
+/* `options` must have passed tw_sessions_check; the turns are copied. */
+tw_stream *tw_stream_sessions(const tw_sessions_options *options);
+
+/* What became of the sessions of a stream. */
+typedef struct tw_session_counts {
+  guint64 started, completed;
+  guint64 broken; /* a turn was not completed: nothing that comes after it was asked */
+} tw_session_counts;
+/* FALSE if the stream is not one of sessions. */
+gboolean tw_stream_session_counts(const tw_stream *stream, tw_session_counts *counts);
+
+#endif

@@ -1,0 +1,125 @@
+/* A stream of requests in the order of their arrival: a trace that is read as it is replayed, a generator, or
+ * clients that wait for answers.
+ *
+ * Clients that wait are told how their requests end, and ask again in response. Such a stream may have no
+ * request at present and some later: it is over when it has none and every request it gave has ended.
+ *
+ * Memory does not grow with the length of the trace. A trace is checked as it is read: the first bad line
+ * ends the stream with an error that names it. The SHA-256 of the file is taken on the way. */
+#ifndef TW_WORKLOADS_STREAM_H
+#define TW_WORKLOADS_STREAM_H
+
+#include "workloads/draw/arrival.h"
+#include "workloads/draw/length.h"
+#include "workloads/request.h"
+
+#include <math.h>
+
+typedef struct tw_stream tw_stream;
+
+/* What of a trace is replayed, and how fast. Start and duration are in the trace's own time: what its column
+ * says, or, where that is a time of day, since its first request. The arrivals of the run are
+ * (t - start) / rate_scale. Repetitions follow each other at the distance `duration` if given, else at the
+ * span of the trace plus one mean gap between arrivals; their prompts are new ones, which share no prefix
+ * with those of other repetitions. */
+typedef struct tw_trace_options {
+  double rate_scale; /* > 0; 2 replays twice as fast */
+  double start_s;    /* requests before it are left out */
+  double duration_s; /* requests at or after start + duration are left out; INFINITY: all */
+  gint64 limit;      /* at most so many requests in all; G_MAXINT64: all */
+  gint64 repeat;     /* >= 1 */
+  /* Lengths are multiplied and rounded, to at least one token where there was one. The tokens that a hash id
+   * stands for grow with the prompts, so that the same share of them is reused. */
+  double prompt_scale, output_scale; /* > 0 */
+  gint64 reasoning_budget;           /* >= 0: longer reasoning is cut, after the scale; G_MAXINT64: none is */
+} tw_trace_options;
+#define TW_TRACE_OPTIONS_DEFAULT                                                                             \
+  {                                                                                                          \
+    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64                                                          \
+  }
+
+/* One format of trace files. */
+typedef struct tw_trace_format tw_trace_format;
+/* NULL-terminated names of the formats: "tokenworks", "azure", "mooncake", "servegen". */
+extern const char *const tw_trace_format_names[];
+const tw_trace_format *tw_trace_format_find(const char *name);
+/* Guesses the format from the first line of a (gzip) file; NULL if it is none of ours. */
+const tw_trace_format *tw_trace_format_detect(const char *path);
+const char *tw_trace_format_name(const tw_trace_format *format);
+const char *tw_trace_format_help(const tw_trace_format *format);
+
+/* Opens a trace, plain or gzip (any number of members); a NULL format is guessed from its first line. NULL
+ * with TW_INPUT_ERROR where it cannot be opened, an option is out of range, or its header lacks a column. A
+ * trace without a request to replay is an error of the first tw_stream_next. */
+tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
+                          GError **error);
+
+/* Poisson arrivals with independent lengths. Each named quantity draws from a stream of chance of its own,
+ * seeded from `seed` and its name, so that changing one leaves the others as they were. */
+typedef struct tw_poisson_options {
+  double rate_per_s;
+  gint64 limit;      /* requests, G_MAXINT64: no limit */
+  double duration_s; /* arrivals before it; INFINITY: no limit. One of both must be finite */
+  tw_length prompt, reasoning, answer; /* reasoning.mean 0: none */
+  guint64 seed;
+} tw_poisson_options;
+/* Whether the options can be drawn from: TW_INPUT_ERROR_USAGE says which is out of range. */
+gboolean tw_poisson_check(const tw_poisson_options *options, GError **error);
+/* `options` must have passed tw_poisson_check. */
+tw_stream *tw_stream_poisson(const tw_poisson_options *options);
+
+/* Closed loop: `clients` clients, each of which sends a request, waits for its end, thinks, and sends the
+ * next, as benchmark tools drive a server at fixed concurrency. All at once (MLPerf's offline scenario) is as
+ * many clients as requests. */
+typedef struct tw_closed_options {
+  gint64 clients;
+  gint64 limit;      /* requests in all */
+  double duration_s; /* none is sent at or after it; INFINITY: no limit */
+  double think_s;    /* from the end of a request to the next one of that client */
+  double ramp_s;     /* the clients start evenly over this time */
+  double pace_s;     /* at least between two requests of any: a client program sends one after the other */
+  tw_length prompt, reasoning, answer;
+  guint64 seed;
+} tw_closed_options;
+gboolean tw_closed_check(const tw_closed_options *options, GError **error);
+/* `options` must have passed tw_closed_check. */
+tw_stream *tw_stream_closed(const tw_closed_options *options);
+
+/* When the next request arrives, INFINITY if there is none (yet). FALSE with `error` set where the stream is
+ * broken. May read ahead. */
+gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error);
+
+/* Tells that a request of this stream has ended, completed or in another way. Afterwards tw_stream_due may be
+ * earlier than before, but not before `now_s`. */
+void tw_stream_told(tw_stream *stream, const tw_request *request, gboolean completed, double now_s);
+
+/* Whether its clients wait: they must be told how their requests end, or the stream stops. */
+gboolean tw_stream_waits(const tw_stream *stream);
+
+/* The next request: TRUE with `request` filled in (the caller then owns it and calls tw_request_clear), FALSE
+ * at the end or while there is none, or FALSE with `error` set. Arrivals never decrease; ids count from 0. */
+gboolean tw_stream_next(tw_stream *stream, tw_request *request, GError **error);
+
+/* Share of the input that was read, 0 to 1, by compressed bytes (all repetitions together), or by requests or
+ * time for a generator. */
+double tw_stream_progress(const tw_stream *stream);
+/* The hexadecimal SHA-256 of the file, once the stream has ended (early, too: the rest is then read for it
+ * alone), or NULL. Borrowed. */
+const char *tw_stream_sha256(const tw_stream *stream);
+const char *tw_stream_path(const tw_stream *stream); /* NULL for a generator. Borrowed */
+
+void tw_stream_free(tw_stream *stream);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_stream, tw_stream_free)
+
+/* Writes a trace in a format (NULL: the native one), gzip at level 6 if `path` ends in ".gz", to standard
+ * output if it is "-": header first, then one line a request. */
+typedef struct tw_trace_writer tw_trace_writer;
+tw_trace_writer *tw_trace_writer_open(const char *path, const tw_trace_format *format, GError **error);
+gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error);
+/* What the requests so far had and the format cannot say, with their number, as a sentence that the caller
+ * frees; NULL: nothing. */
+char *tw_trace_writer_lost(const tw_trace_writer *writer);
+/* Closes and frees; FALSE if what was written did not reach the disk. */
+gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error);
+
+#endif
