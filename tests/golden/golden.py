@@ -1,0 +1,152 @@
+"""Compares a golden run with what is expected of it: golden.py PROGRAM SOURCE NAME, or `complete` instead of a name.
+
+With TW_BLESS=1 it rewrites the expected tables that differ. README.md tells the rest."""
+import csv
+import gzip
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+LIMIT_BYTES = 4 << 20
+MACHINE_FIELDS = ("wall_s", "cpu_s")  # What the summary tells of the machine that ran it.
+
+
+def read_runs(golden):
+    """Returns the rows of runs.txt: by name, the scenario and the options."""
+    rows = []
+    for line in (golden / "runs.txt").read_text().splitlines():
+        if line.startswith(" "):
+            rows[-1] += line
+        elif line and not line.startswith("#"):
+            rows.append(line)
+    words = [shlex.split(row) for row in rows]
+    return {row[0]: (row[1], row[2:]) for row in words}
+
+
+def run(program, source, scenario, options, directory):
+    """Returns what the run wrote, by name of the table: text, with the machine's own times left out of the summary."""
+    command = [program, "run", source / "sim/scenarios" / (scenario + ".xml"), "-o", directory, "-q", *options]
+    if (code := subprocess.run(command, check=False).returncode) != 0:
+        sys.exit(f"golden run: exit code {code} of {shlex.join(map(str, command))}")
+    tables = {path.name[:-len(".gz")]: gzip.decompress(path.read_bytes()).decode()
+              for path in directory.glob("*.csv.gz")}
+    summary = json.loads((directory / "summary.json").read_text())
+    for field in MACHINE_FIELDS:
+        del summary[field]
+    tables["summary.json"] = json.dumps(summary, indent=1) + "\n"
+    return tables
+
+
+def read_expected(directory):
+    expected = {path.name[:-len(".gz")]: gzip.decompress(path.read_bytes()).decode()
+                for path in directory.glob("*.csv.gz")}
+    summary = directory / "summary.json"
+    if summary.exists():
+        expected["summary.json"] = summary.read_text()
+    return expected
+
+
+def bless(directory, tables, expected):
+    directory.mkdir(exist_ok=True)
+    for name in sorted(tables.keys() | expected.keys()):
+        if tables.get(name) == expected.get(name):
+            continue
+        path = directory / (name if name.endswith(".json") else name + ".gz")
+        print(f"{'removes' if name not in tables else 'writes'} {path}")
+        if name not in tables:
+            path.unlink()
+        elif path.suffix == ".gz":
+            path.write_bytes(gzip.compress(tables[name].encode(), 9, mtime=0))
+        else:
+            path.write_text(tables[name])
+
+
+def flatten(value, path=""):
+    """Yields the leaves of a JSON value in order, each with its path."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from flatten(member, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from flatten(member, f"{path}[{index}]")
+    else:
+        yield path, json.dumps(value)
+
+
+def first_difference_of_summaries(expected, got):
+    expected, got = dict(flatten(json.loads(expected))), dict(flatten(json.loads(got)))
+    differing = [path for path in {**expected, **got} if expected.get(path) != got.get(path)]
+    lines = [f"{path}: expected {expected.get(path, 'nothing')}, got {got.get(path, 'nothing')}" for path in differing]
+    return "\n  ".join(lines[:5] + ([f"and {len(lines) - 5} more"] if len(lines) > 5 else []) or ["the order of members"])
+
+
+def first_difference_of_tables(expected, got):
+    expected, got = list(csv.reader(expected.splitlines())), list(csv.reader(got.splitlines()))
+    if expected[0] != got[0]:
+        return f"expected the columns {','.join(expected[0])}\n  got the columns      {','.join(got[0])}"
+    columns = expected[0]
+    for number, (old, new) in enumerate(zip(expected[1:], got[1:]), 1):
+        if old != new:
+            cells = [f"{column}: expected {was or 'nothing'}, got {now or 'nothing'}"
+                     for column, was, now in zip(columns, old, new) if was != now]
+            return f"row {number} ({columns[0]} {old[0]}, {columns[1]} {old[1]}) differs first\n  " + "\n  ".join(cells)
+    return f"expected {len(expected) - 1} rows, got {len(got) - 1}, and the first of them are alike"
+
+
+def compare(expected, tables):
+    """Returns one text for each table that differs."""
+    faults = []
+    for name in sorted(tables.keys() | expected.keys()):
+        if name not in expected:
+            faults.append(f"{name}: not expected")
+        elif name not in tables:
+            faults.append(f"{name}: expected, but the run has not written it")
+        elif tables[name] != expected[name]:
+            first_difference = first_difference_of_summaries if name.endswith(".json") else first_difference_of_tables
+            faults.append(f"{name}: {first_difference(expected[name], tables[name])}")
+    return faults
+
+
+def find_gaps(source, golden):
+    """Returns a text for each shipped scenario without a row, row without a scenario, and directory without a row."""
+    runs = read_runs(golden)
+    shipped = {path.stem for path in (source / "sim/scenarios").glob("*.xml")
+               if xml.etree.ElementTree.parse(path).getroot().tag == "scenario"}
+    used = {scenario for scenario, _ in runs.values()}
+    directories = {path.name for path in golden.iterdir() if path.is_dir()}
+    size_bytes = sum(path.stat().st_size for path in golden.rglob("*") if path.is_file())
+    faults = [f"sim/scenarios/{name}.xml has no golden run: give it a row in tests/golden/runs.txt"
+              for name in sorted(shipped - used)]
+    faults += [f"tests/golden/runs.txt names {name}, which sim/scenarios does not hold" for name in sorted(used - shipped)]
+    faults += [f"tests/golden/{name} has no row in runs.txt: remove it" for name in sorted(directories - runs.keys())]
+    if size_bytes > LIMIT_BYTES:
+        faults.append(f"tests/golden holds {size_bytes} bytes, more than {LIMIT_BYTES}: cut the runs shorter")
+    return faults
+
+
+def main():
+    program, source, name = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+    golden = source / "tests/golden"
+    if name == "complete":
+        faults = find_gaps(source, golden)
+    else:
+        scenario, options = read_runs(golden)[name]
+        with tempfile.TemporaryDirectory() as scratch:
+            tables = run(program, source, scenario, options, pathlib.Path(scratch) / "run")
+        expected = read_expected(golden / name)
+        if os.environ.get("TW_BLESS") == "1":
+            bless(golden / name, tables, expected)
+            return 0
+        faults = compare(expected, tables)
+    for fault in faults:
+        print(f"golden run {name}: {fault}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
