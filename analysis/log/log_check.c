@@ -164,7 +164,7 @@ void tw_log_verify(const char *directory, const tw_log_table *table, tw_faults *
   g_autoptr(GError) error = NULL;
   g_autoptr(tw_log_file) file = tw_log_file_open(directory, table, &error);
   g_auto(contents) found = {0};
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
 
   *tally = (tw_log_tally){0};
   if (file == NULL) {
@@ -172,7 +172,7 @@ void tw_log_verify(const char *directory, const tw_log_table *table, tw_faults *
     return;
   }
   scan(file, table, faults, &found);
-  if (tw_faults_count(faults) == before) /* else the index has lines for what is damaged */
+  if (tw_faults_added(faults) == before) /* else the index has lines for what is damaged */
     check_index(file, &found, faults);
   take_tally(&found, tally);
 }

@@ -311,7 +311,7 @@ static gboolean check_depth(const xmlNode *node, int depth, const char *path, tw
  * keeps neither their names nor their lines. */
 static xmlDoc *load_resolved(loading *load, const char *path, const char *from_path, const xmlNode *from)
 {
-  guint faults_before = tw_faults_count(load->faults);
+  guint faults_before = tw_faults_added(load->faults);
   g_autofree char *absolute = g_canonicalize_filename(path, NULL);
   if (g_ptr_array_find_with_equal_func(load->stack, absolute, g_str_equal, NULL)) {
     read_fault(load, path, from_path, from, "the file includes itself; remove the loop");
@@ -336,7 +336,7 @@ static xmlDoc *load_resolved(loading *load, const char *path, const char *from_p
   g_ptr_array_remove_index(load->stack, load->stack->len - 1);
 
   const xmlNode *root = xmlDocGetRootElement(xml);
-  gboolean good = tw_faults_count(load->faults) == faults_before;
+  gboolean good = tw_faults_added(load->faults) == faults_before;
   if (good && (root == NULL || tw_node_next(root, NULL) != NULL))
     tw_faults_add(load->faults, path, 0, "has more or less than one outermost element; include one there");
   else if (good && check_depth(root, 1, path, load->faults))
@@ -419,13 +419,30 @@ long tw_node_line(const xmlNode *node)
   return line > 0 ? line : xmlGetLineNo(node);
 }
 
+/* The path of an element below the outermost one of its file, such as "/2/0": elements on one line differ in
+ * it, and it stays the same when the file is read or included again. The caller frees it. */
+static char *place_in_file(const xmlNode *node)
+{
+  GString *path = g_string_new(NULL);
+  while (node->parent != NULL && node->parent->type == XML_ELEMENT_NODE &&
+         xmlHasNsProp(node, BAD_CAST "base", XML_XML_NAMESPACE) == NULL) {
+    int before = 0;
+    for (const xmlNode *sibling = node->prev; sibling != NULL; sibling = sibling->prev)
+      before++;
+    g_string_append_printf(path, "/%d", before);
+    node = node->parent;
+  }
+  return g_string_free(path, FALSE);
+}
+
 void tw_node_fault(const xmlNode *node, tw_faults *faults, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
   g_autofree char *message = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  tw_faults_add(faults, tw_node_file(node), tw_node_line(node), "%s", message);
+  g_autofree char *place = place_in_file(node);
+  tw_faults_add_at(faults, tw_node_file(node), tw_node_line(node), place, message);
 }
 
 char *tw_node_path(const xmlNode *node, const char *path)

@@ -22,8 +22,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_document, tw_document_free)
 const xmlNode *tw_document_root(const tw_document *document);
 /* Applies "XPATH=VALUE" to a document: sets an attribute (XPath ending in /@name) of every element that
  * matches; the first '=' outside brackets and quotes splits. `root` is the table that says which attributes
- * exist and what they hold. Faults: no '=', a bad XPath, no element matches, an unknown attribute, a bad
- * value. A path in VALUE counts from the file of the element. */
+ * exist and what they hold. An element that the document lacks is added where its path is written in full,
+ * such as /scenario/output, and each step may stand at most once. Faults: no '=', a bad XPath, no element
+ * matches, an unknown attribute, a bad value. A path in VALUE counts from the file of the element. */
 gboolean tw_document_set(tw_document *document, const tw_element *root, const char *assignment,
                          tw_faults *faults);
 /* The document as text in canonical XML (C14N), for run.json and --dump. The caller frees it with g_free. */

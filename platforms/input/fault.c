@@ -2,7 +2,8 @@
 
 struct tw_faults {
   GPtrArray *texts; /* char *, owned */
-  GHashTable *seen; /* the same strings, borrowed */
+  GHashTable *seen; /* char *, owned: the places in files and the texts of the faults that were told */
+  guint added;
 };
 
 GQuark tw_input_error_quark(void)
@@ -14,7 +15,8 @@ tw_faults *tw_faults_new(void)
 {
   tw_faults *faults = g_new(tw_faults, 1);
   faults->texts = g_ptr_array_new_with_free_func(g_free);
-  faults->seen = g_hash_table_new(g_str_hash, g_str_equal);
+  faults->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  faults->added = 0;
   return faults;
 }
 
@@ -43,11 +45,20 @@ void tw_faults_add(tw_faults *faults, const char *file, long line, const char *f
   g_autofree char *message = g_strdup_vprintf(format, arguments);
   va_end(arguments);
 
+  tw_faults_add_at(faults, file, line, "", message);
+}
+
+void tw_faults_add_at(tw_faults *faults, const char *file, long line, const char *place, const char *message)
+{
   g_autofree char *text = located(file, line, message);
-  if (g_hash_table_contains(faults->seen, text))
-    return;
-  g_hash_table_add(faults->seen, text);
-  g_ptr_array_add(faults->texts, g_steal_pointer(&text));
+  faults->added++;
+  if (g_hash_table_add(faults->seen, g_strdup_printf("%s %s", place, text)))
+    g_ptr_array_add(faults->texts, g_steal_pointer(&text));
+}
+
+guint tw_faults_added(const tw_faults *faults)
+{
+  return faults->added;
 }
 
 guint tw_faults_count(const tw_faults *faults)

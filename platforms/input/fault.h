@@ -31,8 +31,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_faults, tw_faults_free)
 /* Adds "file:line: message"; a line of 0 is left out, a NULL file too. Equal texts are kept once. */
 void tw_faults_add(tw_faults *faults, const char *file, long line, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
+/* Likewise for a fault at a place within the line, such as the path of its element in the file: equal texts
+ * are kept once for each place. */
+void tw_faults_add_at(tw_faults *faults, const char *file, long line, const char *place, const char *message);
 
+/* How many faults are kept. */
 guint tw_faults_count(const tw_faults *faults);
+/* How often a fault was added, equal ones included: a reader that finds the same number before and after met
+ * no fault, not even one that is known already because its file is read a second time. */
+guint tw_faults_added(const tw_faults *faults);
 /* The i-th fault, in the order of adding. Borrowed. */
 const char *tw_faults_get(const tw_faults *faults, guint i);
 

@@ -224,7 +224,7 @@ static void check_rules(const xmlNode *node, const tw_element *element, tw_fault
 
 gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   if (node->ns != NULL) {
     tw_node_fault(node, faults, "<%s> is in the namespace \"%s\"; remove its xmlns", node->name,
                   node->ns->href);
@@ -235,10 +235,10 @@ gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faul
     return FALSE;
   }
   check_attributes(node, element, faults);
-  if (element->check != NULL && tw_faults_count(faults) == before)
+  if (element->check != NULL && tw_faults_added(faults) == before)
     check_rules(node, element, faults);
   check_children(node, element, faults);
-  return tw_faults_count(faults) == before;
+  return tw_faults_added(faults) == before;
 }
 
 static void read_absent(const tw_attribute *row, void *field)

@@ -40,6 +40,7 @@ typedef struct tw_attribute {
   const char *const *choices; /* TW_ATTR_CHOICE: NULL-terminated words */
   size_t offset;              /* of the field in the struct */
   const char *help;           /* one line, starting in lower case */
+  const char *option;         /* the command-line option that sets it, such as "run --segments"; NULL: none */
 } tw_attribute;
 
 /* Optional attribute without a default: strings stay NULL, numbers become NAN, integers G_MININT64, choices

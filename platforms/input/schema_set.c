@@ -64,6 +64,80 @@ static gboolean set_attribute(xmlNode *node, const tw_element *root, const char 
   return FALSE;
 }
 
+static const tw_child *find_child(const tw_element *element, const char *name)
+{
+  for (const tw_child *row = element->children; row != NULL && row->element != NULL; row++)
+    if (g_str_equal(row->element->name, name))
+      return row;
+  return NULL;
+}
+
+/* The element at a path such as "/scenario/output". Those of its steps that the document lacks are added,
+ * where the table lets them stand at most once. NULL where the path is no such path. */
+static xmlNode *element_at(const tw_document *document, const tw_element *root, const char *path)
+{
+  g_auto(GStrv) steps = g_strsplit(path, "/", -1);
+  if (g_strv_length(steps) < 2 || *steps[0] != '\0' || !g_str_equal(steps[1], root->name))
+    return NULL;
+  const tw_element *element = root;
+  for (char **step = steps + 2; *step != NULL; step++) {
+    const tw_child *row = find_child(element, *step);
+    if (row == NULL || row->max != 1)
+      return NULL;
+    element = row->element;
+  }
+  xmlNode *node = (xmlNode *)tw_document_root(document);
+  for (char **step = steps + 2; *step != NULL; step++) {
+    xmlNode *child = (xmlNode *)tw_node_child(node, *step);
+    if (child == NULL) {
+      child = xmlNewChild(node, NULL, BAD_CAST * step, NULL);
+      child->_private = node->_private; /* its line, for faults */
+    }
+    node = child;
+  }
+  return node;
+}
+
+/* The path by which `element_at` would add an element of that name below `element`, whose own path is `at`;
+ * the table of that element becomes *found. The caller frees it. */
+static char *addable_path(const tw_element *element, const char *at, const char *name,
+                          const tw_element **found)
+{
+  for (const tw_child *row = element->children; row != NULL && row->element != NULL; row++) {
+    if (row->max != 1)
+      continue;
+    g_autofree char *path = g_strdup_printf("%s/%s", at, row->element->name);
+    if (g_str_equal(row->element->name, name)) {
+      *found = row->element;
+      return g_steal_pointer(&path);
+    }
+    char *below = addable_path(row->element, path, name, found);
+    if (below != NULL)
+      return below;
+  }
+  return NULL;
+}
+
+/* Tells that nothing matches, and how to add what was meant. */
+static void add_unmatched(const tw_element *root, const char *path, const char *name, const char *value,
+                          const char *source, tw_faults *faults)
+{
+  const char *last = strrchr(path, '/');
+  const tw_element *element = NULL;
+  g_autofree char *at = g_strconcat("/", root->name, NULL);
+  g_autofree char *addable = last != NULL ? addable_path(root, at, last + 1, &element) : NULL;
+  const tw_attribute *row = element != NULL ? element->attributes : NULL;
+  while (row != NULL && row->name != NULL && !g_str_equal(row->name, name))
+    row++;
+  if (row == NULL || row->name == NULL)
+    tw_faults_add(faults, source, 0,
+                  "no element matches \"%s\"; `tokenworks check --dump` shows what there is", path);
+  else
+    tw_faults_add(faults, source, 0, "no element matches \"%s\"; write \"%s/@%s=%s\", which adds <%s>%s%s",
+                  path, addable, name, value, element->name,
+                  row->option != NULL ? ", or use the option " : "", row->option != NULL ? row->option : "");
+}
+
 static void ignore_error(void *data, xmlErrorPtr error)
 {
   (void)data, (void)error;
@@ -72,7 +146,7 @@ static void ignore_error(void *data, xmlErrorPtr error)
 gboolean tw_document_set(tw_document *document, const tw_element *root, const char *assignment,
                          tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autofree char *source = g_strdup_printf("--set %s", assignment);
   const char *split = find_split(assignment);
   if (split == NULL) {
@@ -99,8 +173,11 @@ gboolean tw_document_set(tw_document *document, const tw_element *root, const ch
     tw_faults_add(faults, source, 0,
                   "\"%s\" is not an XPath of elements; write one such as //pool[@id='decode']", path);
   } else if (xmlXPathNodeSetIsEmpty(found->nodesetval)) {
-    tw_faults_add(faults, source, 0,
-                  "no element matches \"%s\"; `tokenworks check --dump` shows what there is", path);
+    xmlNode *node = element_at(document, root, path);
+    if (node != NULL)
+      set_attribute(node, root, name, split + 1, source, faults);
+    else
+      add_unmatched(root, path, name, split + 1, source, faults);
   } else {
     for (int i = 0; i < found->nodesetval->nodeNr; i++) {
       xmlNode *node = found->nodesetval->nodeTab[i];
@@ -113,5 +190,5 @@ gboolean tw_document_set(tw_document *document, const tw_element *root, const ch
   }
   xmlXPathFreeObject(found);
   xmlXPathFreeContext(context);
-  return tw_faults_count(faults) == before;
+  return tw_faults_added(faults) == before;
 }

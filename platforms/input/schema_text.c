@@ -165,11 +165,12 @@ char *tw_schema_describe(const tw_element *root)
       g_string_append_printf(out, "  %-22s %s; ", row->name, row->help);
       describe_type(out, row);
       if (!is_optional(row))
-        g_string_append(out, "; required\n");
+        g_string_append(out, "; required");
       else if (is_absent(row))
-        g_string_append(out, "; optional\n");
+        g_string_append(out, "; optional");
       else
-        g_string_append_printf(out, "; default \"%s\"\n", row->fallback);
+        g_string_append_printf(out, "; default \"%s\"", row->fallback);
+      g_string_append_printf(out, row->option != NULL ? "; option %s\n" : "\n", row->option);
     }
     for (const tw_child *row = element->children; row != NULL && row->element != NULL; row++)
       g_string_append_printf(out, "  <%s>%s\n", row->element->name,

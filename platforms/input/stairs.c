@@ -77,7 +77,7 @@ static void close_even(tw_stairs *stairs, const char *path, tw_faults *faults)
 
 tw_stairs *tw_stairs_load(const char *path, gboolean even, double low, double high, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autofree char *text = NULL;
   g_autoptr(GError) error = NULL;
   gsize length;
@@ -96,11 +96,11 @@ tw_stairs *tw_stairs_load(const char *path, gboolean even, double low, double hi
   for (guint i = 1; lines[0] != NULL && lines[i] != NULL; i++)
     if (*g_strstrip(lines[i]) != '\0')
       read_row(stairs, path, i + 1, lines[i], low, high, faults);
-  if (tw_faults_count(faults) == before && stairs->times_s->len == 0)
+  if (tw_faults_added(faults) == before && stairs->times_s->len == 0)
     tw_faults_add(faults, path, 0, "has no rows below its header; write a time and a value in each");
-  if (even && tw_faults_count(faults) == before)
+  if (even && tw_faults_added(faults) == before)
     close_even(stairs, path, faults);
-  return tw_faults_count(faults) == before ? g_steal_pointer(&stairs) : NULL;
+  return tw_faults_added(faults) == before ? g_steal_pointer(&stairs) : NULL;
 }
 
 /* The row that holds at an instant, within a period of the stairs. */

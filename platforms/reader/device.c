@@ -275,7 +275,7 @@ static void complete_efficiency(const xmlNode *root, reading *read, tw_faults *f
 
 static tw_device *load_file(const char *path, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL || !tw_schema_check(tw_document_root(document), &tw_device_element, faults))
     return NULL;
@@ -313,7 +313,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   g_autofree char *file = g_path_get_basename(path);
   read.device.name = g_str_has_suffix(file, ".xml") ? g_strndup(file, strlen(file) - 4) : g_strdup(file);
   g_autoptr(tw_device) device = g_memdup2(&read.device, sizeof read.device);
-  return tw_faults_count(faults) == before ? g_steal_pointer(&device) : NULL;
+  return tw_faults_added(faults) == before ? g_steal_pointer(&device) : NULL;
 }
 
 tw_device *tw_device_load(const char *name, const xmlNode *node, tw_faults *faults)

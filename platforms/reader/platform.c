@@ -232,7 +232,7 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
 /* What the site's power passes through; only the outermost zone may say it. */
 static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermost)
 {
-  guint before = tw_faults_count(reader->faults);
+  guint before = tw_faults_added(reader->faults);
   g_autofree char *together = NULL;
   for (const char *const *name = tw_supply_properties; *name != NULL; name++) {
     const xmlNode *prop = NULL;
@@ -244,7 +244,7 @@ static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermo
     else if (!tw_supply_set(&reader->supply, *name, text, &why))
       tw_node_fault(prop, reader->faults, "%s: %s", *name, why);
   }
-  if (tw_faults_count(reader->faults) == before && !tw_supply_check(&reader->supply, &together))
+  if (tw_faults_added(reader->faults) == before && !tw_supply_check(&reader->supply, &together))
     tw_node_fault(node, reader->faults, "%s", together);
 }
 
@@ -303,8 +303,8 @@ static void read_cluster(tw_reader *reader, const xmlNode *node, int parent)
 
   tw_host like = read_host(reader, node, cluster.speed, 0);
   g_auto(GStrv) names = tw_cluster_hosts(node, &cluster, reader->faults);
-  guint before = tw_faults_count(reader->faults);
-  for (char **name = names; *name != NULL && tw_faults_count(reader->faults) == before; name++)
+  guint before = tw_faults_added(reader->faults);
+  for (char **name = names; *name != NULL && tw_faults_added(reader->faults) == before; name++)
     add_host(reader, *name, index, &like, node); /* where one name is taken, the next would be too */
   g_free(like.clocks);
   g_autofree char *router = tw_cluster_router(&cluster);
@@ -434,12 +434,12 @@ static tw_platform *freeze(tw_reader *reader, const char *path)
 
 tw_platform *tw_platform_load(const char *path, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL)
     return NULL;
   tw_reader_check_document(document, path, faults);
-  if (tw_faults_count(faults) > before) /* attributes may be missing: reading on would be guessing */
+  if (tw_faults_added(faults) > before) /* attributes may be missing: reading on would be guessing */
     return NULL;
 
   tw_reader reader = {.faults = faults};
@@ -459,7 +459,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
     read_zone(&reader, outermost, -1, 1);
   else
     read_cluster(&reader, outermost, -1);
-  if (tw_faults_count(faults) == before)
+  if (tw_faults_added(faults) == before)
     tw_reader_check_reach(&reader);
   number_racks(&reader);
 
@@ -469,7 +469,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_hash_table_destroy(reader.link_ids);
   g_hash_table_destroy(reader.device_names);
   g_autoptr(tw_platform) platform = freeze(&reader, path);
-  return tw_faults_count(faults) == before ? g_steal_pointer(&platform) : NULL;
+  return tw_faults_added(faults) == before ? g_steal_pointer(&platform) : NULL;
 }
 
 void tw_platform_free(tw_platform *platform)

@@ -27,7 +27,7 @@ static void check_trace(const char *path, const tw_trace_format *format, tw_faul
 /* What a file is, by its root element; a file that is not XML is a trace. */
 static int check_xml(const char *path, const char *const *sets, gboolean dump, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL)
     return 0;
@@ -81,7 +81,7 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
                                : "expected <scenario>, <platform>, <model>, <device>, <generator> or <sweep>",
                   near != NULL ? near : "", near != NULL ? ">?" : "");
   }
-  return (int)(tw_faults_count(faults) - before);
+  return (int)(tw_faults_added(faults) - before);
 }
 
 static gboolean looks_like_xml(const char *path)

@@ -3,7 +3,6 @@
 #include "sim/run/run.h"
 #include "sim/run/summary.h"
 
-#include <math.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -71,7 +70,7 @@ typedef struct {
   char *directory, *until, *warmup, *drain, *progress;
   char **sets;
   gint64 seed;
-  gboolean force, quiet;
+  gboolean segments, force, quiet;
 } run_values;
 
 static void clear_values(run_values *values)
@@ -98,6 +97,8 @@ static const GOptionEntry run_options[] = {
      "Leave requests that arrive before it out of statistics", "TIME"},
     {"drain", 0, 0, G_OPTION_ARG_STRING, VALUE(drain), "Leave out those that arrive so long before the end",
      "TIME"},
+    {"segments", 0, 0, G_OPTION_ARG_NONE, VALUE(segments),
+     "Write segments.csv.gz too, of which `tokenworks trace` draws timelines", NULL},
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Overwrite a run that the directory holds", NULL},
     {"progress", 0, 0, G_OPTION_ARG_STRING, VALUE(progress),
      "A bar on a terminal (default), a line per 10 %, or neither", "bar|plain|none"},
@@ -107,14 +108,37 @@ static const GOptionEntry run_options[] = {
 
 #define NO_SEED G_MININT64
 
-/* The time that an option gives; leaves `value` where it is absent. */
-static gboolean read_time(const char *option, const char *text, double *value, GError **error)
+/* Adds "PATH=VALUE" for an option that gives a time; nothing where it is absent. */
+static gboolean assign_time(GPtrArray *assignments, const char *option, const char *text, GError **error)
 {
   g_autofree char *why = NULL;
-  if (text == NULL || (tw_quantity_parse(text, TW_TIME, value, &why) && *value >= 0))
+  double value;
+  if (text == NULL)
     return TRUE;
-  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--%s: %s", option,
-                            why != NULL ? why : "must not be negative; write a time, such as 50ms");
+  if (!tw_quantity_parse(text, TW_TIME, &value, &why) || value < 0)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--%s: %s", option,
+                              why != NULL ? why : "must not be negative; write a time, such as 50ms");
+  g_ptr_array_add(assignments, g_strdup_printf("/scenario/output/@%s=%s", option, text));
+  return TRUE;
+}
+
+/* What --set and the options that stand for attributes change in the scenario: all of it becomes part of the
+ * canonical scenario in run.json, so that runs that differ in it are told apart. NULL with `error` set. */
+static GPtrArray *list_assignments(const run_values *values, GError **error)
+{
+  g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
+  for (char **set = values->sets; set != NULL && *set != NULL; set++)
+    g_ptr_array_add(assignments, g_strdup(*set));
+  if (values->seed != NO_SEED)
+    g_ptr_array_add(assignments, g_strdup_printf("/scenario/@seed=%" G_GINT64_FORMAT, values->seed));
+  if (values->segments)
+    g_ptr_array_add(assignments, g_strdup("/scenario/output/@segments=true"));
+  if (!assign_time(assignments, "until", values->until, error) ||
+      !assign_time(assignments, "warmup", values->warmup, error) ||
+      !assign_time(assignments, "drain", values->drain, error))
+    return NULL;
+  g_ptr_array_add(assignments, NULL);
+  return g_steal_pointer(&assignments);
 }
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
@@ -130,19 +154,11 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     return TW_EXIT_USAGE;
   }
   tw_progress_view progress;
-  double until_s = INFINITY, warmup_s = NAN, drain_s = NAN;
-  if (!choose_progress(values.progress, values.quiet, &progress, error) ||
-      !read_time("until", values.until, &until_s, error) ||
-      !read_time("warmup", values.warmup, &warmup_s, error) ||
-      !read_time("drain", values.drain, &drain_s, error))
+  if (!choose_progress(values.progress, values.quiet, &progress, error))
     return TW_EXIT_USAGE;
-
-  g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);
-  for (char **set = values.sets; set != NULL && *set != NULL; set++)
-    g_ptr_array_add(assignments, g_strdup(*set));
-  if (values.seed != NO_SEED)
-    g_ptr_array_add(assignments, g_strdup_printf("/scenario/@seed=%" G_GINT64_FORMAT, values.seed));
-  g_ptr_array_add(assignments, NULL);
+  g_autoptr(GPtrArray) assignments = list_assignments(&values, error);
+  if (assignments == NULL)
+    return TW_EXIT_USAGE;
 
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_scenario) scenario =
@@ -153,11 +169,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   }
   for (guint i = 0; !values.quiet && i < scenario->notes->len; i++)
     fprintf(stderr, "note: %s\n", (char *)scenario->notes->pdata[i]);
-  if (!isnan(warmup_s))
-    scenario->warmup_s = warmup_s;
-  if (!isnan(drain_s))
-    scenario->drain_s = drain_s;
-  tw_run_options options = {values.directory, values.force, until_s, show_progress, &progress};
+  tw_run_options options = {values.directory, values.force, show_progress, &progress};
   catch_interrupts();
   json_t *summary = tw_run(scenario, &options, error);
   tw_progress_view_end(&progress);

@@ -35,7 +35,7 @@ static const tw_element point_xml_element = {
 static gboolean check_axis(const xmlNode *node, const void *target, tw_faults *faults)
 {
   (void)target;
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   gboolean has_path = xmlHasProp(node, BAD_CAST "path") != NULL;
   gboolean has_values = xmlHasProp(node, BAD_CAST "values") != NULL;
   gboolean has_points = tw_node_child(node, "point") != NULL;
@@ -43,7 +43,7 @@ static gboolean check_axis(const xmlNode *node, const void *target, tw_faults *f
     tw_node_fault(node, faults,
                   "an <axis> has either path and values, or <point>s; write path=\"//pool/@replicas\" "
                   "values=\"2 4 8\"");
-  return tw_faults_count(faults) == before;
+  return tw_faults_added(faults) == before;
 }
 static const tw_attribute axis_attributes[] = {
     {"name", TW_ATTR_STRING, .offset = offsetof(axis_element, name), .help = "column of the results"},
@@ -213,7 +213,7 @@ static void check_points(const tw_sweep *sweep, tw_faults *faults)
 
 tw_sweep *tw_sweep_load(const char *path, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL || !tw_schema_check(tw_document_root(document), &tw_sweep_element, faults))
     return NULL;
@@ -236,11 +236,11 @@ tw_sweep *tw_sweep_load(const char *path, tw_faults *faults)
     g_ptr_array_add(axes, read_axis(node, &axis, faults));
     tw_schema_clear(&axis_xml_element, &axis);
   }
-  if (tw_faults_count(faults) == before)
+  if (tw_faults_added(faults) == before)
     multiply(sweep, axes, root, faults);
-  if (tw_faults_count(faults) == before)
+  if (tw_faults_added(faults) == before)
     check_points(sweep, faults);
-  return tw_faults_count(faults) == before ? g_steal_pointer(&sweep) : NULL;
+  return tw_faults_added(faults) == before ? g_steal_pointer(&sweep) : NULL;
 }
 
 void tw_sweep_free(tw_sweep *sweep)

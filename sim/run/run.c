@@ -46,6 +46,7 @@ static gboolean prepare_directory(const tw_run_options *options, GError **error)
 /* What a run consists of while it goes. */
 typedef struct run {
   const tw_run_options *options;
+  double until_s; /* when it is cut short; INFINITY: never */
   const tw_stream *stream;
   const tw_recorder *recorder;
 } run;
@@ -54,8 +55,7 @@ static gboolean go_on(void *user, double now_s)
 {
   const run *r = user;
   const tw_request_totals *totals = tw_recorder_totals(r->recorder);
-  double until_s = r->options->until_s;
-  tw_progress progress = {now_s, fmax(tw_stream_progress(r->stream), now_s / until_s), 0};
+  tw_progress progress = {now_s, fmax(tw_stream_progress(r->stream), now_s / r->until_s), 0};
   for (int i = 0; i < TW_ENDING_KINDS; i++)
     progress.ended += totals->endings[i];
   return tw_log_failure(tw_recorder_log(r->recorder)) == NULL &&
@@ -74,8 +74,8 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   g_autoptr(tw_link_recorder) links = tw_link_recorder_new(flows, scenario->interval_s, log);
   g_autoptr(tw_factory) factory =
       tw_factory_new(scenario, stream, recorder, &network, tw_actors_moved, actors);
-  run r = {options, stream, recorder};
-  tw_run_control control = {options->until_s, go_on, &r};
+  run r = {options, isnan(scenario->until_s) ? INFINITY : scenario->until_s, stream, recorder};
+  tw_run_control control = {r.until_s, go_on, &r};
   gboolean sound = tw_factory_start(factory, error) && tw_actors_run(actors, factory, &control, error);
   tw_link_recorder_close(links, tw_factory_finish(factory, tw_actors_end_s(actors)));
   if (!sound)

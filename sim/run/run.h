@@ -10,7 +10,6 @@
 typedef struct tw_run_options {
   const char *directory;
   gboolean force; /* overwrite a run that is there */
-  double until_s; /* simulated time at which the run is cut short; INFINITY: none */
   /* Told of the progress every few hundred events; FALSE ends the run cleanly. May be NULL. */
   gboolean (*progress)(void *user, const tw_progress *progress);
   void *user;

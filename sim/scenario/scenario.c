@@ -250,7 +250,7 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
   int i = 0;
   for (const xmlNode *n = tw_node_child(root, "pool"); n != NULL; n = tw_node_next(n, "pool"), i++) {
     tw_pool *pool = &scenario->pools[i];
-    guint before = tw_faults_count(faults);
+    guint before = tw_faults_added(faults);
     tw_schema_read(n, &tw_pool_element, pool);
     read_child(n, &tw_scheduler_element, pool);
     tw_scenario_check_file(pool->table_file, read_child(n, &tw_step_time_element, pool), faults);
@@ -268,7 +268,7 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
     if (pool->max_model_len == G_MININT64)
       pool->max_model_len = pool->model->max_positions;
     check_pool(pool, n, faults);
-    if (free != NULL && tw_faults_count(faults) == before)
+    if (free != NULL && tw_faults_added(faults) == before)
       place_pool(scenario, i, n, free, places, faults);
   }
   scenario->n_engines = (int)places->len;
@@ -383,14 +383,14 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
 
 tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL)
     return NULL;
   for (const char *const *a = assignments; a != NULL && *a != NULL; a++)
     tw_document_set(document, &tw_scenario_element, *a, faults);
   const xmlNode *root = tw_document_root(document);
-  if (!tw_schema_check(root, &tw_scenario_element, faults) || tw_faults_count(faults) > before)
+  if (!tw_schema_check(root, &tw_scenario_element, faults) || tw_faults_added(faults) > before)
     return NULL;
 
   g_autoptr(tw_scenario) scenario = g_new0(tw_scenario, 1);
@@ -402,7 +402,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   read_child(root, &tw_output_element, scenario);
   tw_scenario_read_workload(scenario, root, faults);
   tw_scenario_check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
-  if (tw_faults_count(faults) == before)
+  if (tw_faults_added(faults) == before)
     scenario->platform = tw_platform_load(scenario->platform_file, faults);
   tw_scenario_read_caps(scenario, root, faults);
   read_pools(scenario, root, faults);
@@ -411,9 +411,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   tw_scenario_read_power(scenario, root, faults);
   check_roles(scenario, root, faults);
   check_routes(scenario, root, faults);
-  if (tw_faults_count(faults) == before)
+  if (tw_faults_added(faults) == before)
     tw_scenario_read_fleet(scenario, root, faults);
-  if (tw_faults_count(faults) > before)
+  if (tw_faults_added(faults) > before)
     return NULL;
   list_files(scenario, document);
   scenario->canonical = tw_document_canonical(document);

@@ -150,6 +150,7 @@ typedef struct tw_scenario {
   double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
   GArray *class_slos;                       /* of tw_slo: those of single classes. NULL: none */
   double warmup_s, drain_s;                 /* cut off the measurement window */
+  double until_s;                           /* when the run is cut short, NAN: never */
   double interval_s;
 
   tw_caps caps;

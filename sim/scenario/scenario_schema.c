@@ -328,15 +328,19 @@ const tw_element tw_slo_element = {"slo", "what a request must meet to count as 
 static const tw_attribute output_attributes[] = {
     {"interval", TW_ATTR_QUANTITY, TW_TIME, "1s", .min = 1e-3, .max = YEARS_S,
      .offset = offsetof(tw_scenario, interval_s), .help = "length of the rows of engines, racks and site"},
-    FLAG(tw_scenario, segments, "segments", "false",
-         "also write segments.csv.gz, of which timelines are drawn"),
+    {"segments", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_scenario, segments),
+     .help = "also write segments.csv.gz, of which timelines are drawn", .option = "run --segments"},
     FLAG(tw_scenario, exact_steps, "exact-steps", "false",
-         "one event per iteration: slow, with the same results"),
+         "one event per iteration: slow, with the same results wherever no collective crosses the fabric; "
+         "where "
+         "one does, an iteration waits for its own flows alone, and not for those of up to 16 iterations"),
     FLAG(tw_scenario, audit, "audit", TW_AUDIT, "check every invariant after every event: slow"),
-    TIME(tw_scenario, warmup_s, "warmup", "0s", YEARS_S,
-         "statistics leave out requests that arrive before it"),
-    TIME(tw_scenario, drain_s, "drain", "0s", YEARS_S,
-         "and those that arrive in so long a time before the end"),
+    {"warmup", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = YEARS_S, .offset = offsetof(tw_scenario, warmup_s),
+     .help = "statistics leave out requests that arrive before it", .option = "run --warmup"},
+    {"drain", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = YEARS_S, .offset = offsetof(tw_scenario, drain_s),
+     .help = "and those that arrive in so long a time before the end", .option = "run --drain"},
+    {"until", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .offset = offsetof(tw_scenario, until_s),
+     .help = "the run is cut short at this simulated time", .option = "run --until"},
     {0},
 };
 const tw_element tw_output_element = {"output", "what is written and measured", output_attributes, NULL,

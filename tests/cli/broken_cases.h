@@ -596,6 +596,29 @@ static const broken cases[] = {
      .arguments = "--set \"//pol/@replicas=2\"",
      .message = "--set //pol/@replicas=2: no element matches \"//pol\"; `tokenworks check --dump` shows what "
                 "there is"},
+    {.name = "an assignment to an element that the scenario does not have",
+     .file = SCENARIO,
+     .find = "  <output interval=\"1s\"/>\n",
+     .replace = "",
+     .arguments = "--set //output/@segments=true",
+     .message = "--set //output/@segments=true: no element matches \"//output\"; write "
+                "\"/scenario/output/@segments=true\", which adds <output>, or use the option run --segments"},
+    {.name = "the same fault in two elements of one line",
+     .file = SCENARIO,
+     .find = "  <output interval=\"1s\"/>\n",
+     .replace = "  <slo class=\"a\" ttft=\"2 sec\"/><slo class=\"b\" ttft=\"2 sec\"/>\n",
+     .message = "s.xml:5: ttft of <slo>: \"2 sec\" has the unknown unit \"sec\"; write a time, such as 50ms\n"
+                "s.xml:5: ttft of <slo>: \"2 sec\" has the unknown unit \"sec\"; write a time, such as 50ms"},
+    {.name = "a law of arrivals misspelt twice in one line",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/>",
+     .replace = "<generator requests=\"5\">"
+                "<class name=\"a\"><arrivals rate=\"1/s\" law=\"gama\"/><prompt mean=\"9\"/><answer "
+                "mean=\"5\"/></class>"
+                "<class name=\"b\"><arrivals rate=\"1/s\" law=\"gama\"/><prompt mean=\"9\"/><answer "
+                "mean=\"5\"/></class></generator>",
+     .message = "s.xml:3: law of <arrivals>: \"gama\" is unknown; did you mean \"gamma\"?\n"
+                "s.xml:3: law of <arrivals>: \"gama\" is unknown; did you mean \"gamma\"?"},
     {.name = "an assignment of an unknown attribute",
      .arguments = "--set \"//pool/@replica=2\"",
      .message = "--set //pool/@replica=2: <pool> has no attribute \"replica\"; did you mean \"replicas\"?"},

@@ -27,7 +27,7 @@ static const struct {
 static gboolean check_attention(const xmlNode *node, const void *target, tw_faults *faults)
 {
   const tw_model *model = target;
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   for (guint i = 0; i < G_N_ELEMENTS(of_kind); i++) {
     gint64 value = G_STRUCT_MEMBER(gint64, model, of_kind[i].offset);
     gboolean here = of_kind[i].kind == (tw_attention_kind)model->attention;
@@ -45,7 +45,7 @@ static gboolean check_attention(const xmlNode *node, const void *target, tw_faul
                   model->heads, model->kv_heads);
   if ((model->window > 0) != (model->window_layers > 0))
     tw_node_fault(node, faults, "window and window-layers go together; give both or none");
-  return tw_faults_count(faults) == before;
+  return tw_faults_added(faults) == before;
 }
 
 static gboolean check_experts(const xmlNode *node, const void *target, tw_faults *faults)
@@ -127,7 +127,7 @@ const tw_element tw_model_element = {"model", "the shape of a transformer", mode
 /* Rules between elements. */
 static gboolean check_layers(const xmlNode *node, const tw_model *model, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   if (model->intermediate == 0 && model->experts == 0)
     tw_node_fault(node, faults, "the model has neither <mlp> nor <experts>; give one or both");
   if (model->experts > 0 && model->intermediate > 0 &&
@@ -145,7 +145,7 @@ static gboolean check_layers(const xmlNode *node, const tw_model *model, tw_faul
     tw_node_fault(node, faults,
                   "window-layers is %" G_GINT64_FORMAT "; the model has %" G_GINT64_FORMAT " layers",
                   model->window_layers, model->layers);
-  return tw_faults_count(faults) == before;
+  return tw_faults_added(faults) == before;
 }
 
 static tw_model *read_model(const xmlNode *root, tw_faults *faults)

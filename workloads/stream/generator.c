@@ -172,7 +172,7 @@ static gboolean has(const xmlNode *node, const char *child)
 static gboolean check_class(const xmlNode *node, const void *target, tw_faults *faults)
 {
   (void)target;
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   gboolean lengths = has(node, "prompt") || has(node, "reasoning") || has(node, "answer"),
            turns = has(node, "turn"), servegen = has(node, "servegen"), closed = has(node, "closed-loop");
   if (lengths + turns + servegen != 1)
@@ -190,7 +190,7 @@ static gboolean check_class(const xmlNode *node, const void *target, tw_faults *
                   "<arrivals>");
   if (has(node, "clients") && (closed || servegen))
     tw_node_fault(node, faults, "<clients> go with <arrivals> alone; leave them out");
-  return tw_faults_count(faults) == before;
+  return tw_faults_added(faults) == before;
 }
 
 static const tw_child class_children[] = {{&arrivals_element, 0, 1},      {&clients_element, 0, 1},
@@ -329,7 +329,7 @@ static void check_drawable(const class *c, const xmlNode *node, tw_faults *fault
 
 tw_generator *tw_generator_read(const xmlNode *node, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   int i = 0;
   g_autoptr(tw_generator) generator = g_new0(tw_generator, 1);
   generator->files = g_ptr_array_new_with_free_func(g_free);
@@ -338,9 +338,9 @@ tw_generator *tw_generator_read(const xmlNode *node, tw_faults *faults)
     generator->n_classes++;
   generator->classes = g_new0(class, (gsize)generator->n_classes);
   for (const xmlNode *n = tw_node_child(node, "class"); n != NULL; n = tw_node_next(n, "class"), i++) {
-    guint of_class = tw_faults_count(faults);
+    guint of_class = tw_faults_added(faults);
     read_class(generator, &generator->classes[i], n, faults);
-    if (tw_faults_count(faults) == of_class)
+    if (tw_faults_added(faults) == of_class)
       check_drawable(&generator->classes[i], n, faults);
     for (int k = 0; k < i; k++)
       if (g_str_equal(generator->classes[k].name, generator->classes[i].name))
@@ -351,7 +351,7 @@ tw_generator *tw_generator_read(const xmlNode *node, tw_faults *faults)
     tw_node_fault(node, faults, "there are %d classes; at most %d are possible", generator->n_classes,
                   TW_REQUEST_MAX_CLASSES);
   g_ptr_array_add(generator->files, NULL);
-  return tw_faults_count(faults) == before ? g_steal_pointer(&generator) : NULL;
+  return tw_faults_added(faults) == before ? g_steal_pointer(&generator) : NULL;
 }
 
 tw_generator *tw_generator_load(const char *name, const xmlNode *node, tw_faults *faults)

@@ -212,15 +212,15 @@ static void close_clients(tw_servegen *tables, const char *arrivals, const char 
 
 tw_servegen *tw_servegen_load(const char *arrivals, const char *path, tw_faults *faults)
 {
-  guint before = tw_faults_count(faults);
+  guint before = tw_faults_added(faults);
   g_autoptr(tw_servegen) tables = g_new0(tw_servegen, 1);
   tables->clients = g_ptr_array_new_with_free_func(free_client);
   tables->by_name = g_hash_table_new(g_str_hash, g_str_equal);
   read_table(tables, arrivals, arrival_columns, read_window, faults);
   read_table(tables, path, length_columns, read_length, faults);
-  if (tw_faults_count(faults) == before)
+  if (tw_faults_added(faults) == before)
     close_clients(tables, arrivals, path, faults);
-  return tw_faults_count(faults) == before ? g_steal_pointer(&tables) : NULL;
+  return tw_faults_added(faults) == before ? g_steal_pointer(&tables) : NULL;
 }
 
 void tw_servegen_free(tw_servegen *tables)

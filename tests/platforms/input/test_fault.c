@@ -23,6 +23,7 @@ static void equal_faults_are_kept_once(void **state)
     tw_faults_add(faults, "a.xml", 1, "the same");
   tw_faults_add(faults, "a.xml", 2, "the same");
   assert_int_equal(tw_faults_count(faults), 2);
+  assert_int_equal(tw_faults_added(faults), 4);
 }
 
 static void an_input_error_reads_like_a_fault(void **state)

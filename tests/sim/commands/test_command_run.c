@@ -76,11 +76,34 @@ static void the_timeline_of_a_real_run_is_valid(void **state)
   char *argv[] = {(char *)"python3", (char *)TW_SOURCE_DIR "/tests/sim/timeline_check.py", path, NULL};
   g_autofree char *out = NULL, *err = NULL;
   int status = -1;
-  expect(state, "run " AZURE " -o $/traced --until 120s --set //output/@segments=true", 0, "", "");
+  expect(state, "run " AZURE " -o $/traced --until 120s --segments", 0, "", "");
   expect(state, "trace $/traced", 0, "trace.json.gz: ", "");
   assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status, NULL));
   assert_string_equal(err, "");
   assert_int_equal(status, 0);
+}
+
+/* A run's own description of what ran. The caller frees it. */
+static char *canonical_scenario(void **state, const char *name)
+{
+  g_autofree char *path = g_build_filename(*state, name, "run.json", NULL);
+  json_t *run = json_load_file(path, 0, NULL);
+  char *scenario = g_strdup(json_string_value(json_object_get(run, "scenario")));
+  json_decref(run);
+  return scenario;
+}
+
+/* Otherwise `compare` would take runs of other windows for samples of one scenario. */
+static void options_that_change_the_scenario_are_part_of_it(void **state)
+{
+  expect(state, "run " AZURE " -q -o $/group/1 --until 60s --seed 1", 0, "", "");
+  expect(state, "run " AZURE " -q -o $/group/2 --until 60s --seed 2 --warmup 10s --drain 1s --segments", 0,
+         "", "");
+  g_autofree char *one = canonical_scenario(state, "group/1"), *two = canonical_scenario(state, "group/2");
+  assert_non_null(strstr(one, "<output interval=\"1s\" until=\"60s\">"));
+  assert_non_null(
+      strstr(two, "<output drain=\"1s\" interval=\"1s\" segments=\"true\" until=\"60s\" warmup=\"10s\">"));
+  expect(state, "compare $/group $/group/1", 2, "", "is of another scenario than");
 }
 
 int main(void)
@@ -90,6 +113,7 @@ int main(void)
       cmocka_unit_test(plain_progress_needs_no_terminal),
       cmocka_unit_test(an_interrupted_run_leaves_whole_logs_and_a_partial_summary),
       cmocka_unit_test(the_timeline_of_a_real_run_is_valid),
+      cmocka_unit_test(options_that_change_the_scenario_are_part_of_it),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
 }

@@ -159,6 +159,10 @@ static const struct {
      "m.xml:1: layers of <mlp> is 0; with experts beside it, 1 to 3 layers can have the dense MLP"},
     {MODEL(GQA "<mlp intermediate=\"7\" layers=\"3\"/>"),
      "m.xml:1: layers of <mlp> is 3; without experts all 4 layers have the dense MLP"},
+    {MODEL("<attention kind=\"gq\" heads=\"8\"/><attention kind=\"gq\" heads=\"8\"/>" MLP),
+     "m.xml:2: kind of <attention>: \"gq\" is unknown; did you mean \"gqa\"?|"
+     "m.xml:2: kind of <attention>: \"gq\" is unknown; did you mean \"gqa\"?|"
+     "m.xml:2: <attention> stands too often in <model>; at most 1 may"},
 };
 
 static char *faults_of(void **state, const char *text)
