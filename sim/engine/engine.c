@@ -29,6 +29,7 @@ struct tw_engine {
   tw_engine_config config;
   tw_engine_listener listener;
   tw_scheduler *ranks;
+  gint64 *expected;   /* of each rank: sequences that are on their way to it */
   tw_batch *batches;  /* of each rank, as the step model wants them */
   tw_offload offload; /* shared by the ranks */
 
@@ -91,6 +92,7 @@ tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_eng
   engine->config = *config;
   engine->listener = *listener;
   engine->ranks = g_new(tw_scheduler, (gsize)config->ranks);
+  engine->expected = g_new0(gint64, (gsize)config->ranks);
   engine->batches = g_new0(tw_batch, (gsize)config->ranks);
   for (int i = 0; i < config->ranks; i++)
     tw_scheduler_init(&engine->ranks[i], &config->scheduler);
@@ -106,6 +108,7 @@ void tw_engine_free(tw_engine *engine)
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_clear(&engine->ranks[i]);
   g_free(engine->ranks);
+  g_free(engine->expected);
   g_free(engine->batches);
   tw_offload_clear(&engine->offload);
   g_free(engine);
@@ -278,46 +281,39 @@ static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_requ
   return hit.tokens + below.blocks * rank->config.block_tokens;
 }
 
-/* The rank that gets a request: that of the least cost (tw_engine_config), the first of several. `cached`, if
- * not NULL, gets the tokens that it need not compute, as far as the engine is to look. */
-static tw_scheduler *pick_rank(tw_engine *engine, const tw_request *request, double now_s, gint64 *cached)
+int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s, gint64 *cached)
 {
   double tokens = (double)request->prompt_tokens + tw_request_output_tokens(request), least = INFINITY;
   double weight = engine->config.rank_prefix_weight / tokens;
-  gboolean looks = weight > 0 && engine->config.scheduler.prefix_cache && request->n_hashes > 0 &&
-                   (engine->config.ranks > 1 || cached != NULL);
-  tw_scheduler *best = NULL;
-  if (cached != NULL)
-    *cached = 0;
+  gboolean looks = weight > 0 && engine->config.scheduler.prefix_cache && request->n_hashes > 0;
+  int best = -1;
+  *cached = 0;
   if (looks && engine->offload.host != NULL)
     tw_engine_catch_up(engine, now_s); /* what any rank evicts matters to all */
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
-    double cost = (double)rank_load(rank);
+    double cost = (double)(rank_load(rank) + engine->expected[i]);
     if (cost + (looks ? weight : 0) >= least) /* one token at least is computed */
       continue;
     gint64 found = looks ? cached_tokens(engine, rank, request, now_s) : 0;
     cost += looks ? weight * (double)(request->prompt_tokens - found) : 0;
     if (cost >= least)
       continue;
-    best = rank;
+    best = i;
     least = cost;
-    if (cached != NULL)
-      *cached = found;
+    *cached = found;
   }
   return best;
 }
 
-gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s)
+void tw_engine_expect(tw_engine *engine, const tw_sequence *sequence, int delta)
 {
-  gint64 cached;
-  pick_rank(engine, request, now_s, &cached);
-  return cached;
+  engine->expected[sequence->rank] += delta;
 }
 
-const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine, const tw_request *request, double now_s)
+const tw_prefix_cache *tw_engine_prefixes(const tw_engine *engine, int rank)
 {
-  return &pick_rank(engine, request, now_s, NULL)->prefixes;
+  return &engine->ranks[rank].prefixes;
 }
 
 const tw_offload *tw_engine_offload(const tw_engine *engine)
@@ -428,9 +424,12 @@ void tw_engine_resume(tw_engine *engine, double now_s)
 
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
 {
-  tw_scheduler *rank = pick_rank(engine, &sequence->request, now_s, NULL);
+  gint64 cached;
+  if (sequence->rank < 0)
+    sequence->rank =
+        engine->config.ranks == 1 ? 0 : tw_engine_choose(engine, &sequence->request, now_s, &cached);
+  tw_scheduler *rank = &engine->ranks[sequence->rank];
   sequence->engine = engine->index;
-  sequence->rank = (int)(rank - engine->ranks);
   settle_waiting(engine, now_s);
   gboolean counts = engine->busy && rank->config.order == TW_ORDER_FAIR;
   gboolean may_join =

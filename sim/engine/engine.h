@@ -107,7 +107,13 @@ void tw_engine_free(tw_engine *engine);
 /* Why the engine can never serve a request, as text for the log, or NULL. */
 const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request);
 
-/* Gives a sequence that is not refused to the least loaded rank; the engine owns it until it ends. */
+/* The rank that would get a request now. `cached_tokens` gets the leading prompt tokens that it has in its
+ * prefix cache and, behind these, would load from the memory of its hosts; where the engine's
+ * rank_prefix_weight is 0, it does not look, and that is 0. */
+int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s, gint64 *cached_tokens);
+
+/* Gives a sequence that is not refused to its rank, or to the one that the engine chooses where that is -1;
+ * the engine owns it until it ends. */
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 
 /* Takes out a sequence that was submitted and has never been scheduled; it is the caller's again. */
@@ -156,15 +162,13 @@ double tw_engine_joules(const tw_engine *engine, double now_s);
 /* ... and of them, those of its work alone. */
 double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
 
-/* Leading prompt tokens that the rank which would get the request now has in its prefix cache and, behind
- * these, would load from the memory of its hosts. */
-gint64 tw_engine_cached_tokens(tw_engine *engine, const tw_request *request, double now_s);
-
 /* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what
  * the accelerators and hosts hold can be looked at. */
 void tw_engine_catch_up(tw_engine *engine, double now_s);
-/* Of the rank that would get the request now. */
-const tw_prefix_cache *tw_engine_prefixes(tw_engine *engine, const tw_request *request, double now_s);
+const tw_prefix_cache *tw_engine_prefixes(const tw_engine *engine, int rank);
+/* A sequence is on its way to its rank, which counts it among its load from now on; or (`delta` -1) it has
+ * come, or will not. */
+void tw_engine_expect(tw_engine *engine, const tw_sequence *sequence, int delta);
 const tw_offload *tw_engine_offload(const tw_engine *engine);
 /* Pieces have come into the memory of its hosts. */
 void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s);

@@ -16,6 +16,7 @@ tw_sequence *tw_sequence_new(const tw_request *request)
                             .engine = -1,
                             .prefill_engine = -1,
                             .decode_engine = -1,
+                            .rank = -1,
                             .first_scheduled_s = NAN,
                             .first_token_s = NAN,
                             .first_answer_s = NAN,

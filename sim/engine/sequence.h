@@ -26,12 +26,13 @@ typedef struct tw_client tw_client; /* waiting.c */
 
 typedef struct tw_sequence {
   tw_request request;
-  guint64 ticket;     /* order of dispatch by the router: breaks every tie */
-  int engine;         /* index of the engine that serves it, -1: none yet */
-  int prefill_engine; /* that computes or computed its prompt, -1: none yet */
-  int prefill_rank;   /* of it, once it has handed the sequence over */
-  int decode_engine;  /* that is to emit its tokens after the first, -1: where its prompt is computed */
-  int rank;           /* data-parallel rank of that engine */
+  guint64 ticket;         /* order of dispatch by the router: breaks every tie */
+  int engine;             /* index of the engine that serves it, -1: none yet */
+  int prefill_engine;     /* that computes or computed its prompt, -1: none yet */
+  int prefill_rank;       /* of it, once it has handed the sequence over */
+  int decode_engine;      /* that is to emit its tokens after the first, -1: where its prompt is computed */
+  int rank;               /* data-parallel rank of that engine, -1: not chosen yet */
+  gint64 expected_tokens; /* of its prompt, that the router saw in a cache there */
 
   /* Instants in seconds, NAN until they happen. */
   double first_scheduled_s, first_token_s, first_answer_s;

@@ -5,61 +5,71 @@
 enum { NEAR_PERCENT = 10, NEAR_REQUESTS = 1 }; /* how much more load a nearer engine may have */
 enum { LONGEST = 1000000000 };                 /* a token to compute weighs more than any load */
 
-static int round_robin(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+/* An engine that was chosen without a look into it. */
+static tw_choice to_engine(int engine)
+{
+  return (tw_choice){engine, -1, 0};
+}
+
+static tw_choice round_robin(tw_router *router, tw_candidates *candidates, const tw_request *request,
+                             int from)
 {
   (void)router, (void)request, (void)from;
   int pick = candidates->next;
   candidates->next = pick + 1 == candidates->n ? 0 : pick + 1;
-  return candidates->engines[pick];
+  return to_engine(candidates->engines[pick]);
 }
 
-static int uniform(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice uniform(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
   (void)request, (void)from;
-  return candidates->engines[tw_chance_below(&router->chance, (guint64)candidates->n)];
+  return to_engine(candidates->engines[tw_chance_below(&router->chance, (guint64)candidates->n)]);
 }
 
-static int least_requests(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice least_requests(tw_router *router, tw_candidates *candidates, const tw_request *request,
+                                int from)
 {
   (void)request, (void)from;
   int best = candidates->engines[0];
   for (int i = 1; i < candidates->n; i++)
     if (router->loads[candidates->engines[i]].requests < router->loads[best].requests)
       best = candidates->engines[i];
-  return best;
+  return to_engine(best);
 }
 
-static int least_tokens(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice least_tokens(tw_router *router, tw_candidates *candidates, const tw_request *request,
+                              int from)
 {
   (void)request, (void)from;
   int best = candidates->engines[0];
   for (int i = 1; i < candidates->n; i++)
     if (router->loads[candidates->engines[i]].tokens < router->loads[best].tokens)
       best = candidates->engines[i];
-  return best;
+  return to_engine(best);
 }
 
 /* Two different engines by chance; the one with fewer requests (Mitzenmacher, IEEE TPDS 12(10), 2001). */
-static int two_choices(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice two_choices(tw_router *router, tw_candidates *candidates, const tw_request *request,
+                             int from)
 {
   (void)request, (void)from;
   guint64 n = (guint64)candidates->n, a = tw_chance_below(&router->chance, n);
   if (n == 1)
-    return candidates->engines[a];
+    return to_engine(candidates->engines[a]);
   guint64 b = tw_chance_below(&router->chance, n - 1);
   if (b >= a)
     b++;
   int first = candidates->engines[MIN(a, b)], second = candidates->engines[MAX(a, b)];
-  return router->loads[second].requests < router->loads[first].requests ? second : first;
+  return to_engine(router->loads[second].requests < router->loads[first].requests ? second : first);
 }
 
 /* Prompts go where the fewest requests are. Of the engines that decode with about as few, the one to which
  * the KV cache gets fastest. */
-static int near_kv(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice near_kv(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  int best = least_requests(router, candidates, request, from);
+  int best = least_requests(router, candidates, request, from).engine;
   if (from < 0)
-    return best;
+    return to_engine(best);
   gint64 least = router->loads[best].requests, most = least + least * NEAR_PERCENT / 100 + NEAR_REQUESTS;
   double shortest_s = router->transfer_s(router->user, from, best, request->prompt_tokens);
   for (int i = 0; i < candidates->n; i++) {
@@ -72,12 +82,12 @@ static int near_kv(tw_router *router, tw_candidates *candidates, const tw_reques
       shortest_s = transfer_s;
     }
   }
-  return best;
+  return to_engine(best);
 }
 
 /* One engine for all requests of a session, whatever its load: where its prefix is, if anywhere. While that
  * engine does not serve, the next one that does stands in for it. */
-static int session(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice session(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
   if (request->session == NULL)
     return least_requests(router, candidates, request, from);
@@ -85,47 +95,46 @@ static int session(tw_router *router, tw_candidates *candidates, const tw_reques
   int home = (int)((mixed >> 32) % (guint64)candidates->n_all);
   while (!router->serves[candidates->all[home]])
     home = home + 1 == candidates->n_all ? 0 : home + 1;
-  return candidates->all[home];
+  return to_engine(candidates->all[home]);
 }
 
 /* Engines that only decode have no prompts to save. */
-static gint64 cached_tokens(const tw_router *router, int engine, const tw_request *request, int from)
+static tw_choice look(const tw_router *router, int engine, const tw_request *request, int from)
 {
-  return router->cached_tokens != NULL && from < 0 ? router->cached_tokens(router->user, engine, request) : 0;
+  return router->look != NULL && from < 0 ? router->look(router->user, engine, request) : to_engine(engine);
 }
 
 /* The longest prefix, and the fewest requests where several are as long. */
-static int longest_prefix(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice longest_prefix(tw_router *router, tw_candidates *candidates, const tw_request *request,
+                                int from)
 {
-  int best = -1;
-  gint64 longest = -1;
+  tw_choice best = {.engine = -1, .cached_tokens = -1};
   for (int i = 0; i < candidates->n; i++) {
-    int engine = candidates->engines[i];
-    gint64 tokens = cached_tokens(router, engine, request, from);
-    if (tokens > longest ||
-        (tokens == longest && router->loads[engine].requests < router->loads[best].requests)) {
-      best = engine;
-      longest = tokens;
-    }
+    tw_choice choice = look(router, candidates->engines[i], request, from);
+    if (choice.cached_tokens > best.cached_tokens ||
+        (choice.cached_tokens == best.cached_tokens &&
+         router->loads[choice.engine].requests < router->loads[best.engine].requests))
+      best = choice;
   }
   return best;
 }
 
 /* What NVIDIA Dynamo's KV router minimises (docs/architecture/kv_cache_routing.md): weight · prompt to
  * compute + load, here with the tokens of the requests that have not ended as the load. */
-static int prefix_and_load(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice prefix_and_load(tw_router *router, tw_candidates *candidates, const tw_request *request,
+                                 int from)
 {
-  int best = -1;
+  tw_choice best = {.engine = -1};
   double least = INFINITY;
   for (int i = 0; i < candidates->n; i++) {
     int engine = candidates->engines[i];
     double load = (double)router->loads[engine].tokens;
     if (router->prefix_weight + load >= least) /* one token at least is computed */
       continue;
-    gint64 prompt = request->prompt_tokens - cached_tokens(router, engine, request, from);
-    double cost = router->prefix_weight * (double)prompt + load;
+    tw_choice choice = look(router, engine, request, from);
+    double cost = router->prefix_weight * (double)(request->prompt_tokens - choice.cached_tokens) + load;
     if (cost < least) {
-      best = engine;
+      best = choice;
       least = cost;
     }
   }
@@ -238,22 +247,22 @@ static gint64 tokens_of(const tw_request *request)
   return (gint64)request->prompt_tokens + tw_request_output_tokens(request);
 }
 
-static int assign(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static tw_choice assign(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
 {
-  int engine = router->policy->pick(router, candidates, request, from);
-  router->loads[engine].requests++;
-  router->loads[engine].tokens += tokens_of(request);
-  return engine;
+  tw_choice choice = router->policy->pick(router, candidates, request, from);
+  router->loads[choice.engine].requests++;
+  router->loads[choice.engine].tokens += tokens_of(request);
+  return choice;
 }
 
-int tw_router_assign(tw_router *router, const tw_request *request)
+tw_choice tw_router_assign(tw_router *router, const tw_request *request)
 {
   return assign(router, &router->prompts, request, -1);
 }
 
 int tw_router_assign_decode(tw_router *router, const tw_request *request, int from)
 {
-  return assign(router, &router->decodes, request, from);
+  return assign(router, &router->decodes, request, from).engine;
 }
 
 void tw_router_release(tw_router *router, int engine, const tw_request *request)

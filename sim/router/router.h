@@ -11,6 +11,13 @@ typedef struct tw_load {
   gint64 requests, tokens;
 } tw_load;
 
+/* A decision of the router, which everybody behind it goes by. */
+typedef struct tw_choice {
+  int engine;
+  int rank;             /* data-parallel, -1: left to the engine, as the router did not look into it */
+  gint64 cached_tokens; /* leading tokens of the prompt that were there to be found, as far as it looked */
+} tw_choice;
+
 typedef struct tw_router tw_router;
 
 /* Engines that a policy picks from: those that compute prompts, or those that only decode. */
@@ -25,7 +32,7 @@ typedef struct tw_candidates {
 typedef struct tw_router_policy {
   const char *name, *help;
   /* `from` is the engine that computes the prompt, where one that decodes is picked, else -1. */
-  int (*pick)(tw_router *router, tw_candidates *candidates, const tw_request *request, int from);
+  tw_choice (*pick)(tw_router *router, tw_candidates *candidates, const tw_request *request, int from);
   double rank_weight; /* for the choice of a data-parallel rank: see rank_prefix_weight of the engine */
 } tw_router_policy;
 extern const tw_router_policy tw_router_policies[];
@@ -40,9 +47,9 @@ struct tw_router {
   /* How long the KV of a prompt takes from one engine to another; set by the owner where any engine only
    * decodes. */
   double (*transfer_s)(void *user, int from, int to, gint64 tokens);
-  /* How many tokens of a prompt an engine has in its prefix cache, or would load, now; NULL: there is none.
-   */
-  gint64 (*cached_tokens)(void *user, int engine, const tw_request *request);
+  /* Looks into an engine: which rank would get a request now, and how many tokens of its prompt that has in
+   * its prefix cache, or would load; NULL: there is no cache. */
+  tw_choice (*look)(void *user, int engine, const tw_request *request);
   void *user;
   double prefix_weight; /* of prompt tokens to compute, against tokens of requests that are there */
 };
@@ -59,7 +66,7 @@ gboolean tw_router_ready(const tw_router *router);
 
 /* Picks an engine for a request and counts it there, until it is released. The router must be ready. Equal
  * loads go to the lowest index. */
-int tw_router_assign(tw_router *router, const tw_request *request);
+tw_choice tw_router_assign(tw_router *router, const tw_request *request);
 /* Likewise, the engine that is to decode what engine `from` prefills. */
 int tw_router_assign_decode(tw_router *router, const tw_request *request, int from);
 void tw_router_release(tw_router *router, int engine, const tw_request *request);

@@ -206,10 +206,12 @@ static void touch(void *user, int engine)
   g_array_append_val(((tw_factory *)user)->touched, engine);
 }
 
-static gint64 cached_tokens(void *user, int engine, const tw_request *request)
+static tw_choice look(void *user, int engine, const tw_request *request)
 {
   tw_factory *factory = user;
-  return tw_engine_cached_tokens(factory->engines[engine], request, factory->now_s);
+  tw_choice route = {.engine = engine};
+  route.rank = tw_engine_choose(factory->engines[engine], request, factory->now_s, &route.cached_tokens);
+  return route;
 }
 
 /* Engines that only decode get their requests from those that only prefill. */
@@ -222,7 +224,7 @@ static void init_router(tw_factory *factory)
   tw_router_init(&factory->router, &tw_router_policies[scenario->router], decodes, scenario->n_engines,
                  (guint64)scenario->seed);
   factory->router.prefix_weight = scenario->prefix_weight;
-  factory->router.cached_tokens = cached_tokens;
+  factory->router.look = look;
   factory->router.user = factory;
 }
 
@@ -515,7 +517,8 @@ static gboolean hands_over(const tw_factory *factory, int engine)
 /* Gives a request to an engine, and to the one that is to decode it. */
 static void route(tw_factory *factory, tw_sequence *sequence, double now_s)
 {
-  int engine = tw_router_assign(&factory->router, &sequence->request);
+  tw_choice to = tw_router_assign(&factory->router, &sequence->request);
+  int engine = to.engine;
   int decode = hands_over(factory, engine)
                    ? tw_router_assign_decode(&factory->router, &sequence->request, engine)
                    : -1;
@@ -534,6 +537,8 @@ static void route(tw_factory *factory, tw_sequence *sequence, double now_s)
   }
   sequence->prefill_engine = engine;
   sequence->decode_engine = decode;
+  sequence->rank = to.rank;
+  sequence->expected_tokens = to.cached_tokens;
   sequence->fetching =
       factory->fetches != NULL && tw_fetches_begin(factory->fetches, sequence, engine, now_s);
   if (sequence->fetching)

@@ -116,11 +116,11 @@ static double flows_s(const tw_fetches *fetches, int engine, double bytes)
 
 /* The pieces in the store, behind what the engine holds, in the order of the prompt; NULL if they are not
  * worth it. Further ones that the engine's hosts hold count for what they save. */
-static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request, int engine, double now_s,
+static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request, int engine, int rank,
                            double *bytes)
 {
   const tw_offload *offload = tw_engine_offload(fetches->engines[engine]);
-  const tw_prefix_cache *cache = tw_engine_prefixes(fetches->engines[engine], request, now_s);
+  const tw_prefix_cache *cache = tw_engine_prefixes(fetches->engines[engine], rank);
   tw_prefix_hit hit = tw_prefix_cache_find(cache, request);
   tw_prefix_piece piece = tw_prefix_piece_of(cache, &hit);
   gint64 here = hit.tokens / cache->block_tokens, behind = 0;
@@ -189,13 +189,17 @@ static void add_flows(fetch *f)
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s)
 {
   double bytes;
+  gint64 cached;
   if (!has_store(fetches, engine) || sequence->request.n_hashes == 0)
     return FALSE;
   for (int i = 0; i < fetches->scenario->n_engines; i++)
     tw_engine_catch_up(fetches->engines[i], now_s);
-  GArray *pieces = find_pieces(fetches, &sequence->request, engine, now_s, &bytes);
+  if (sequence->rank < 0)
+    sequence->rank = tw_engine_choose(fetches->engines[engine], &sequence->request, now_s, &cached);
+  GArray *pieces = find_pieces(fetches, &sequence->request, engine, sequence->rank, &bytes);
   if (pieces == NULL)
     return FALSE;
+  tw_engine_expect(fetches->engines[engine], sequence, 1);
   fetch *f = g_new0(fetch, 1);
   *f = (fetch){.fetches = fetches,
                .sequence = sequence,
@@ -245,6 +249,7 @@ void tw_fetches_step(tw_fetches *fetches)
     g_array_index(f->pieces, tw_kv_piece, i).used_s = now_s;
   tw_engine_fetched(fetches->engines[f->engine], &g_array_index(f->pieces, tw_kv_piece, 0), f->pieces->len,
                     now_s);
+  tw_engine_expect(fetches->engines[f->engine], f->sequence, -1);
   fetches->listener.arrived(fetches->listener.user, f->sequence, f->engine, f->start_s, now_s,
                             (gint64)f->bytes);
   free_fetch(f);

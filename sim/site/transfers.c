@@ -52,9 +52,22 @@ struct tw_transfers {
 
 /* ---- Paths ---- */
 
-static guint64 path_key(int from, int from_rank, int to, int to_rank)
+typedef struct path_key {
+  int from, from_rank, to, to_rank;
+} path_key;
+
+static guint path_key_hash(gconstpointer key)
 {
-  return ((guint64)from << 40) ^ ((guint64)from_rank << 32) ^ ((guint64)to << 12) ^ (guint64)to_rank;
+  const path_key *k = key;
+  guint64 mixed = (guint64)(guint)k->from * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint)k->to;
+  mixed = mixed * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint)k->from_rank;
+  mixed = mixed * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint)k->to_rank;
+  return (guint)(mixed >> 32);
+}
+
+static gboolean path_key_equal(gconstpointer a, gconstpointer b)
+{
+  return memcmp(a, b, sizeof(path_key)) == 0;
 }
 
 static void free_path(gpointer pointer)
@@ -123,7 +136,7 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
 
 static const path *find_path(tw_transfers *transfers, int from, int from_rank, int to, int to_rank)
 {
-  guint64 key = path_key(from, from_rank, to, to_rank);
+  path_key key = {from, from_rank, to, to_rank};
   path *found = g_hash_table_lookup(transfers->paths, &key);
   if (found != NULL)
     return found;
@@ -180,7 +193,7 @@ tw_transfers *tw_transfers_new(const tw_scenario *scenario, tw_engine *const *en
       .listener = *listener,
       .waiting = g_new0(GQueue, (gsize)scenario->n_engines),
       .early = g_hash_table_new(NULL, NULL),
-      .paths = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_path),
+      .paths = g_hash_table_new_full(path_key_hash, path_key_equal, g_free, free_path),
   };
   for (int i = 0; i < scenario->n_engines; i++)
     g_queue_init(&transfers->waiting[i]);

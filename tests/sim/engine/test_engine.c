@@ -336,6 +336,32 @@ static void submit(tw_engine *engine, double now_s, gint32 prompt, gint32 output
   tw_engine_submit(engine, sequence, now_s);
 }
 
+/* Of two empty ranks the first gets a request, unless another is on its way to it. A rank that was chosen
+ * before is kept, whatever came since. */
+static void a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.ranks = 2;
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  tw_engine_listener listener = {0};
+  tw_engine *e = tw_engine_new(0, &engine, &listener);
+  tw_request request = {.prompt_tokens = 4, .answer_tokens = 100};
+  tw_sequence *fetched = tw_sequence_new(&request);
+  gint64 cached;
+  fetched->rank = tw_engine_choose(e, &request, 0, &cached);
+  assert_int_equal(fetched->rank, 0);
+  tw_engine_expect(e, fetched, 1);
+  assert_int_equal(tw_engine_choose(e, &request, 0, &cached), 1);
+  tw_engine_expect(e, fetched, -1);
+  assert_int_equal(tw_engine_choose(e, &request, 0, &cached), 0);
+  submit(e, 0, 4, 100); /* to the first rank */
+  tw_engine_submit(e, fetched, 0);
+  assert_int_equal(fetched->rank, 0);
+  tw_engine_free(e);
+}
+
 /* A decodes until 100 s, and B would need all of the cache: its arrival has the engine look at the next
  * boundary, in vain. C, behind B, and D leave the engine asleep. */
 static void an_arrival_that_cannot_join_wakes_nobody(void **state)
@@ -546,6 +572,7 @@ int main(void)
       cmocka_unit_test(a_static_batch_lets_nobody_join),
       cmocka_unit_test(ranks_step_at_the_pace_of_the_slowest),
       cmocka_unit_test(a_request_goes_to_the_rank_with_the_fewest_sequences),
+      cmocka_unit_test(a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way),
       cmocka_unit_test(an_arrival_that_cannot_join_wakes_nobody),
       cmocka_unit_test(what_can_never_fit_is_refused),
       cmocka_unit_test(usage_counts_what_was_computed),

@@ -270,6 +270,7 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
   tw_sequence *sequence = tw_sequence_new(&(tw_request){.prompt_tokens = 10, .answer_tokens = 2});
   sequence->prefill_engine = 0;
   sequence->decode_engine = 1;
+  sequence->rank = 0;
   tw_transfers_hand_over(transfers, sequence, 0);
   tw_transfers_start_flows(transfers);
   tw_transfers_free(transfers);
