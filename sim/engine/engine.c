@@ -49,7 +49,8 @@ struct tw_engine {
   double waiting_s, waiting_since_s; /* integral of the waiting sequences up to an instant */
   tw_usage interval, total;
   mark interval_mark, total_mark;
-  guint64 steps, iterations, extrapolated;
+  guint64 steps;
+  double iterations, extrapolated; /* under speculation, parts of them: one of the segment's is a token */
 };
 
 /* ---- Offloading ---- */
@@ -190,8 +191,8 @@ static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double n
   to.kv_blocks = kv_used(engine, iterations - engine->segment.done);
   for (int i = 0; i < engine->config.ranks; i++)
     decode_seqs += engine->ranks[i].batch.decode_seqs;
-  usage->busy_s += span_s;
-  usage->clock_s += clock_of(engine) * span_s;
+  usage->busy_s += (1 - cost->bubble) * span_s;
+  usage->clock_s += clock_of(engine) * (1 - cost->bubble) * span_s;
   usage->running_s += (double)tw_engine_running(engine) * span_s;
   usage->kv_block_s += (double)(from.kv_blocks + to.kv_blocks) / 2 * span_s;
   usage->output_tokens += decode_seqs * ended;
@@ -200,12 +201,12 @@ static mark settle(const tw_engine *engine, tw_usage *usage, mark from, double n
   to.joules = tw_segment_joules(&engine->segment, iterations, now_s);
   double dynamic_j = to.joules - from.joules;
   double prefill_j = engine->segment.charges.prefill_share * dynamic_j;
-  usage->prefill_s += engine->segment.charges.prefill_share * span_s;
+  usage->prefill_s += engine->segment.charges.prefill_share * (1 - cost->bubble) * span_s;
   usage->prefill_j += prefill_j;
   usage->decode_j += dynamic_j - prefill_j;
   if (cost->collective_s > 0) {
     to.progress = tw_segment_progress(&engine->segment, iterations, now_s);
-    double collective_j = idle_w * cost->collective_s * (to.progress - from.progress);
+    double collective_j = idle_w * (1 - cost->bubble) * cost->collective_s * (to.progress - from.progress);
     usage->collective_j += collective_j;
     usage->idle_j -= collective_j;
   }
@@ -491,7 +492,7 @@ tw_engine_state tw_engine_get_state(const tw_engine *engine)
   return engine->state;
 }
 
-int tw_engine_reserve(tw_engine *engine, gint64 tokens, double now_s)
+int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s)
 {
   gint64 iterations = begun(engine, now_s);
   tw_scheduler *best = NULL;
@@ -500,10 +501,10 @@ int tw_engine_reserve(tw_engine *engine, gint64 tokens, double now_s)
     tw_scheduler *rank = &engine->ranks[i];
     if (best != NULL && rank_load(rank) >= rank_load(best))
       continue;
-    if (!tw_scheduler_reserve(rank, tokens, iterations))
+    if (!tw_scheduler_reserve(rank, request, iterations))
       continue;
     if (best != NULL)
-      tw_scheduler_unreserve(best, tokens);
+      tw_scheduler_unreserve(best, request);
     best = rank;
   }
   if (best == NULL)
@@ -547,6 +548,22 @@ double tw_engine_due(const tw_engine *engine)
   return engine->due_s;
 }
 
+static gboolean computes_prompts(const tw_engine *engine)
+{
+  for (int i = 0; i < engine->config.ranks; i++)
+    if (engine->batches[i].prefill_seqs > 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Tokens of a sequence in an iteration of the batch that runs: the segment has one for each of them. */
+static double tokens_per_iteration(const tw_engine *engine)
+{
+  const tw_speculation *speculation = &engine->config.speculation;
+  gboolean drafts = speculation->draft_tokens > 0 && !computes_prompts(engine);
+  return drafts ? tw_speculation_tokens(speculation) : 1;
+}
+
 /* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
 static gboolean advance(tw_engine *engine, double now_s)
 {
@@ -560,8 +577,9 @@ static gboolean advance(tw_engine *engine, double now_s)
   /* Ranks that share a tier below evict in the order of time. */
   for (int i = 0; engine->offload.host != NULL && i < engine->config.ranks; i++)
     tw_scheduler_evict_prefixes(&engine->ranks[i], iterations - 1);
-  engine->iterations += (guint64)iterations;
-  engine->extrapolated += segment->cost.extrapolated ? (guint64)iterations : 0;
+  double passes = (double)iterations / tokens_per_iteration(engine);
+  engine->iterations += passes;
+  engine->extrapolated += segment->cost.extrapolated ? passes : 0;
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
     gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
@@ -602,14 +620,6 @@ static double watts(const tw_engine *engine)
          engine->segment.joules.first / engine->segment.cost.time_s.first / power->accelerators;
 }
 
-static gboolean computes_prompts(const tw_engine *engine)
-{
-  for (int i = 0; i < engine->config.ranks; i++)
-    if (engine->batches[i].prefill_seqs > 0)
-      return TRUE;
-  return FALSE;
-}
-
 /* What the segment costs by a step model. */
 static void cost_by(tw_engine *engine, const tw_step_model *model)
 {
@@ -646,13 +656,10 @@ static void cost_segment(tw_engine *engine)
     tw_scheduler_charge(&engine->ranks[i], &segment->charges);
 }
 
-static void plan(tw_engine *engine, double now_s, gboolean changed)
+/* Has every rank plan its next iteration. Returns whether a batch changed. */
+static gboolean plan_ranks(tw_engine *engine, double now_s)
 {
-  gint64 horizon = G_MAXINT64, work = 0;
-  gboolean was_over_limit = engine->over_limit, evictable = FALSE;
-  changed |= engine->new_limit;
-  engine->new_limit = FALSE;
-  settle_waiting(engine, now_s);
+  gboolean changed = FALSE;
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
     guint64 preempted = rank->preemptions;
@@ -661,18 +668,51 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     if (rank->preemptions > preempted && engine->listener.preempted != NULL)
       engine->listener.preempted(engine->listener.user, engine->index,
                                  (gint64)(rank->preemptions - preempted), now_s);
-    gint64 unchanged = tw_scheduler_horizon(rank);
-    horizon = MIN(horizon, unchanged);
-    work += rank->batch.decode_seqs + rank->batch.prefill_seqs;
     engine->batches[i] = rank->batch;
-    evictable |= rank->evictable;
+  }
+  return changed;
+}
+
+/* Sequences in the iteration that is planned. */
+static gint64 planned_sequences(const tw_engine *engine)
+{
+  gint64 n = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    n += engine->batches[i].decode_seqs + engine->batches[i].prefill_seqs;
+  return n;
+}
+
+static gboolean has_preempted(const tw_engine *engine)
+{
+  for (int i = 0; i < engine->config.ranks; i++)
+    if (engine->ranks[i].preempted)
+      return TRUE;
+  return FALSE;
+}
+
+static void plan(tw_engine *engine, double now_s, gboolean changed)
+{
+  gint64 horizon = G_MAXINT64;
+  gboolean was_over_limit = engine->over_limit, evictable = FALSE;
+  changed |= engine->new_limit;
+  engine->new_limit = FALSE;
+  settle_waiting(engine, now_s);
+  /* A plan that preempts all that ran admits nobody, and an empty iteration takes no time: the next one does.
+   */
+  do
+    changed |= plan_ranks(engine, now_s);
+  while (planned_sequences(engine) == 0 && has_preempted(engine));
+  for (int i = 0; i < engine->config.ranks; i++) {
+    gint64 unchanged = tw_scheduler_horizon(&engine->ranks[i]);
+    horizon = MIN(horizon, unchanged);
+    evictable |= engine->ranks[i].evictable;
   }
   /* Another rank's evictions may push out of the hosts' memory what one hopes to find there. */
   for (int i = 0; evictable && engine->offload.host != NULL && i < engine->config.ranks; i++) {
     engine->ranks[i].evictable = TRUE;
     horizon = MIN(horizon, tw_scheduler_horizon(&engine->ranks[i]));
   }
-  if (work == 0) {
+  if (planned_sequences(engine) == 0) {
     for (int i = 0; i < engine->config.ranks; i++) /* none waits but for blocks that are held */
       g_assert(engine->ranks[i].waiting.n == 0 || engine->ranks[i].held > 0);
     engine->busy = FALSE;
@@ -778,10 +818,10 @@ guint64 tw_engine_steps(const tw_engine *engine)
 
 guint64 tw_engine_iterations(const tw_engine *engine)
 {
-  return engine->iterations;
+  return (guint64)(engine->iterations + 0.5);
 }
 
 double tw_engine_extrapolated(const tw_engine *engine)
 {
-  return engine->iterations > 0 ? (double)engine->extrapolated / (double)engine->iterations : 0;
+  return engine->iterations > 0 ? engine->extrapolated / engine->iterations : 0;
 }

@@ -39,7 +39,7 @@ extern const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT];
 typedef struct tw_usage {
   double state_s[TW_ENGINE_STATE_COUNT];
   double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
-  double busy_s;    /* with an iteration under way */
+  double busy_s; /* with an iteration under way, but for the time that accelerators wait for other stages */
   double running_s, waiting_s; /* integrals of the number of sequences */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
@@ -119,9 +119,9 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Takes out a sequence that was submitted and has never been scheduled; it is the caller's again. */
 void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
 
-/* Reserves blocks for a prompt of `tokens` that another engine hands over, in the least loaded rank that has
- * them. Returns that rank, or -1 if none has. */
-int tw_engine_reserve(tw_engine *engine, gint64 tokens, double now_s);
+/* Reserves blocks for the prompt of a request that another engine hands over, in the least loaded rank that
+ * has them. Returns that rank, or -1 if none has. */
+int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s);
 /* Gives it that sequence, whose KV has come and whose rank is the one returned; the engine owns it until it
  * ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);

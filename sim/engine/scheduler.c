@@ -62,23 +62,33 @@ void tw_scheduler_clear(tw_scheduler *s)
   g_ptr_array_unref(s->handed_over);
 }
 
+/* Tokens that a sequence holds as it leaves: the last token's key and value are never computed. */
+static gint64 final_tokens(const tw_scheduler_config *config, const tw_request *request)
+{
+  return (gint64)request->prompt_tokens + (config->hands_over ? 0 : tw_request_output_tokens(request) - 1);
+}
+
 const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_request *request)
 {
   gint64 tokens = (gint64)request->prompt_tokens + tw_request_output_tokens(request);
   if (tokens > config->max_model_len)
     return "prompt and output exceed max-model-len";
-  /* The last token's key and value are never computed. */
-  gint64 held = config->hands_over ? request->prompt_tokens : tokens - 1;
+  gint64 held = final_tokens(config, request);
   if ((held + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
     return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
   return NULL;
 }
 
-/* Blocks that a sequence holds as it ends: the last token's key and value are never computed. */
-static gint64 final_blocks(const tw_scheduler *s, const tw_sequence *sequence)
+static gint64 final_blocks(const tw_scheduler *s, const tw_request *request)
 {
-  const tw_request *request = &sequence->request;
-  return tw_kv_blocks(&s->kv, (gint64)request->prompt_tokens + tw_request_output_tokens(request) - 1);
+  return tw_kv_blocks(&s->kv, final_tokens(&s->config, request));
+}
+
+/* Whether a request may be promised all blocks that it will ever hold, beside `kept` others. */
+static gboolean may_promise(const tw_scheduler *s, const tw_request *request, gint64 kept)
+{
+  return s->config.reserve != TW_RESERVE_OUTPUT ||
+         s->promised + final_blocks(s, request) <= s->kv.total_blocks - kept;
 }
 
 /* ---- KV blocks ---- */
@@ -193,7 +203,7 @@ static void preempt(tw_scheduler *s, tw_sequence *sequence)
     free_kv(s, sequence, sequence->prefill_done + sequence->chunk);
   }
   sequence->prefill_done = sequence->chunk = 0;
-  s->promised -= final_blocks(s, sequence);
+  s->promised -= final_blocks(s, &sequence->request);
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -210,22 +220,33 @@ static tw_sequence *partial_prompt(const tw_scheduler *s)
 
 /* ---- KV that comes and goes ---- */
 
-gboolean tw_scheduler_reserve(tw_scheduler *s, gint64 tokens, gint64 iterations)
+gboolean tw_scheduler_reserve(tw_scheduler *s, const tw_request *request, gint64 iterations)
 {
-  gint64 blocks = tw_kv_blocks(&s->kv, tokens);
-  if (s->waiting.n > 0 || blocks > tw_kv_free(&s->kv) - tw_kv_need(&s->kv, s->decoding.count, iterations + 1))
+  gint64 blocks = tw_kv_blocks(&s->kv, request->prompt_tokens);
+  if (s->waiting.n > 0 || !may_promise(s, request, 0) ||
+      blocks > tw_kv_free(&s->kv) - tw_kv_need(&s->kv, s->decoding.count, iterations + 1))
     return FALSE;
+  s->promised += final_blocks(s, request);
   s->held++;
   s->held_blocks += blocks;
+  s->held_promised += final_blocks(s, request);
   s->kv.used_blocks += blocks;
   return TRUE;
 }
 
-void tw_scheduler_unreserve(tw_scheduler *s, gint64 tokens)
+/* A sequence that holds `blocks` blocks without running does so no more. */
+static void end_hold(tw_scheduler *s, const tw_request *request, gint64 blocks)
 {
-  gint64 blocks = tw_kv_blocks(&s->kv, tokens);
   s->held--;
   s->held_blocks -= blocks;
+  s->held_promised -= final_blocks(s, request);
+}
+
+void tw_scheduler_unreserve(tw_scheduler *s, const tw_request *request)
+{
+  gint64 blocks = tw_kv_blocks(&s->kv, request->prompt_tokens);
+  end_hold(s, request, blocks);
+  s->promised -= final_blocks(s, request);
   s->kv.used_blocks -= blocks;
 }
 
@@ -234,9 +255,9 @@ void tw_scheduler_release(tw_scheduler *s, tw_sequence *sequence, gint64 iterati
   gint64 tokens = sequence->request.prompt_tokens;
   s->prefixes.now_s = now_s;
   tw_scheduler_evict_prefixes(s, iterations);
-  s->held--;
-  s->held_blocks -= tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(sequence->prefix);
+  end_hold(s, &sequence->request, tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(sequence->prefix));
   s->held_prefixes -= tw_prefix_depth(sequence->prefix);
+  s->promised -= final_blocks(s, &sequence->request);
   free_kv(s, sequence, tokens);
 }
 
@@ -262,9 +283,7 @@ static gboolean join_delivered(tw_scheduler *s)
     if (s->running.length >= s->config.max_seqs || (need > tw_kv_free(&s->kv) && s->running.length > 0))
       break;
     tw_heap_remove(&s->delivered, node);
-    s->held--;
-    s->held_blocks -= tw_kv_blocks(&s->kv, tokens); /* they are its own from here on */
-    s->promised += final_blocks(s, sequence);
+    end_hold(s, &sequence->request, tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
     g_queue_push_tail_link(&s->running, &sequence->link);
     join_decoding(s, sequence);
   }
@@ -367,8 +386,7 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
     if (chunk < left && !config->kind->chunked)
       break;
-    if (config->reserve == TW_RESERVE_OUTPUT &&
-        s->promised + final_blocks(s, sequence) > s->kv.total_blocks - kept)
+    if (!may_promise(s, &sequence->request, kept))
       break;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
     if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks + below.blocks >
@@ -378,7 +396,7 @@ static gboolean admit(tw_scheduler *s, gint64 budget, gint64 reserved, double no
           below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > budget);
       break;
     }
-    s->promised += final_blocks(s, sequence);
+    s->promised += final_blocks(s, &sequence->request);
     tw_waiting_take(&s->waiting, sequence);
     use_prefix(s, sequence, &hit);
     if (below.blocks > 0)
@@ -450,7 +468,7 @@ static int by_ticket(gconstpointer a, gconstpointer b)
 
 static void end_sequence(tw_scheduler *s, tw_sequence *sequence)
 {
-  s->promised -= final_blocks(s, sequence);
+  s->promised -= final_blocks(s, &sequence->request);
   g_queue_unlink(&s->running, &sequence->link);
   tw_waiting_forget(&s->waiting, sequence);
   g_ptr_array_add(s->ended, sequence);
@@ -490,7 +508,7 @@ static void finish_chunk(tw_scheduler *s, tw_sequence *sequence, double now_s)
     s->held++;
     s->held_blocks += tw_kv_blocks(&s->kv, sequence->prefill_done) - tw_prefix_blocks(sequence->prefix);
     s->held_prefixes += tw_prefix_depth(sequence->prefix);
-    s->promised -= final_blocks(s, sequence);
+    s->held_promised += final_blocks(s, &sequence->request);
     g_queue_unlink(&s->running, &sequence->link);
     tw_waiting_forget(&s->waiting, sequence);
     g_ptr_array_add(s->handed_over, sequence);
@@ -536,14 +554,14 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
 
 void tw_scheduler_audit(const tw_scheduler *s)
 {
-  gint64 used = s->held_blocks, prefixes = s->held_prefixes, promised = 0;
+  gint64 used = s->held_blocks, prefixes = s->held_prefixes, promised = s->held_promised;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
     gint64 held = sequence->decoding ? tw_decoding_tokens(&s->decoding, sequence)
                                      : sequence->prefill_done + sequence->chunk;
     used += tw_kv_blocks(&s->kv, held) - tw_prefix_blocks(sequence->prefix);
     prefixes += tw_prefix_depth(sequence->prefix);
-    promised += final_blocks(s, sequence);
+    promised += final_blocks(s, &sequence->request);
     g_assert(sequence->decoding || link == s->running.tail || sequence->chunk > 0);
   }
   tw_decoding_audit(&s->decoding, &s->running);

@@ -63,7 +63,7 @@ typedef struct tw_scheduler {
   GPtrArray *chunks; /* sequences with a prompt chunk in the iteration that is planned or runs */
   tw_batch batch;    /* what that iteration computes */
   tw_decoding decoding;
-  gint64 promised;    /* blocks that the running sequences will hold at their ends */
+  gint64 promised;    /* blocks that the sequences which hold any will hold at their ends */
   gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean paused;    /* nobody is admitted while others run */
   gboolean preempted; /* ... which preempted, so that the next one may admit again */
@@ -73,7 +73,8 @@ typedef struct tw_scheduler {
   gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
   tw_heap delivered;  /* sequences whose KV is here and that are not running yet */
   gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks, */
-  gint64 held_prefixes;     /* and nodes of the prefix cache, whose blocks are apart */
+  gint64 held_prefixes;     /* and nodes of the prefix cache, whose blocks are apart; */
+  gint64 held_promised;     /* and those that they will hold at their ends */
 
   /* Filled by tw_scheduler_advance, for the engine to drain. */
   GPtrArray *ended, *handed_over;
@@ -92,15 +93,15 @@ gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence, gin
 /* Takes out a sequence that waits to be admitted. */
 void tw_scheduler_cancel(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Reserves blocks for the KV of `tokens` tokens that is to be delivered, when the iterations that the batch
+/* Reserves blocks for the prompt of a request whose KV is to be delivered, when the iterations that the batch
  * runs, `iterations` from now, have taken theirs. FALSE if there are too few, or if others wait for them. */
-gboolean tw_scheduler_reserve(tw_scheduler *scheduler, gint64 tokens, gint64 iterations);
+gboolean tw_scheduler_reserve(tw_scheduler *scheduler, const tw_request *request, gint64 iterations);
 /* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
  * it might join at the next iteration boundary. */
 gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
-/* Frees reserved blocks of a sequence that will not come, and those of one that was handed over, when the
+/* Frees reserved blocks of a request that will not come, and those of one that was handed over, when the
  * iterations that the batch runs, `iterations` from now, have taken theirs. */
-void tw_scheduler_unreserve(tw_scheduler *scheduler, gint64 tokens);
+void tw_scheduler_unreserve(tw_scheduler *scheduler, const tw_request *request);
 void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing

@@ -32,14 +32,14 @@ static tw_line negative(tw_line line)
 
 tw_line tw_power_dynamic(const tw_power_law *law, tw_step_cost *cost)
 {
-  double per_flop = law->joules_per_flop;
+  double per_flop = law->joules_per_flop, works = 1 - cost->bubble;
   if (law->saturation_w > 0)
-    per_flop /=
-        1 + per_flop * cost->flops.first / (cost->time_s.first * law->accelerators * law->saturation_w);
+    per_flop /= 1 + per_flop * cost->flops.first /
+                        (works * cost->time_s.first * law->accelerators * law->saturation_w);
   tw_line work =
       tw_line_add(tw_line_scale(cost->flops, per_flop), tw_line_scale(cost->bytes, law->joules_per_byte));
   tw_line alone_s = {cost->time_s.first - cost->collective_s, cost->time_s.growth};
-  work = tw_line_add(work, tw_line_scale(alone_s, law->active_w * law->accelerators));
-  tw_line most = tw_line_scale(cost->time_s, (law->max_w - law->idle_w) * law->accelerators);
+  work = tw_line_add(work, tw_line_scale(alone_s, works * law->active_w * law->accelerators));
+  tw_line most = tw_line_scale(cost->time_s, works * (law->max_w - law->idle_w) * law->accelerators);
   return negative(tw_line_max(negative(work), negative(most), &cost->valid));
 }

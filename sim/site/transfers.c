@@ -374,7 +374,7 @@ void tw_transfers_start_flows(tw_transfers *transfers)
 static int reserve(tw_transfers *transfers, const tw_sequence *sequence, double now_s)
 {
   int to = sequence->decode_engine;
-  int rank = tw_engine_reserve(transfers->engines[to], sequence->request.prompt_tokens, now_s);
+  int rank = tw_engine_reserve(transfers->engines[to], &sequence->request, now_s);
   if (rank >= 0)
     transfers->listener.moved(transfers->listener.user, to);
   return rank;

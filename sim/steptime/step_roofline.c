@@ -412,6 +412,9 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   if (r->overlap)
     cost->time_s = tw_line_max(cost->time_s, (tw_line){micro * host_s, 0}, &cost->valid);
   cost->collective_s = fmin(cost->collective_s, cost->time_s.first);
+  /* Each stage works on each micro-batch once. */
+  double works_s = micro * (layers.first + head + r->pp * stage_s) / r->pp;
+  cost->bubble = r->pp > 1 ? fmax(0, 1 - works_s / cost->time_s.first) : 0;
 }
 
 const tw_step_kind tw_step_roofline = {

@@ -51,6 +51,8 @@ typedef struct tw_step_cost {
   tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
   tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
   tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
+  double bubble; /* share of an iteration's time in which an accelerator waits for other pipeline stages, in
+                    the mean over the stages; 0 without pipeline parallelism */
   double collective_s; /* of an iteration's time, what collectives inside of NVLink domains take: the same in
                           all */
   tw_wire wire;

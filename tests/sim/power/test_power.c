@@ -25,6 +25,19 @@ static void joules_follow_the_work_until_the_limit(void **state)
   assert_int_equal(cost.valid, 100);
 }
 
+/* Two stages that take turns, each working half of 0.1 s: 3 J · 20 of memory, and 5 W on each of two
+ * accelerators for 0.05 s; where that is more than they may draw, 2 · 600 W · 0.05 s. Twice the time at the
+ * same work is no reason to draw more. */
+static void a_stage_that_waits_for_others_is_idle(void **state)
+{
+  (void)state;
+  tw_power_law law = {.accelerators = 2, .idle_w = 100, .max_w = 700, .active_w = 5, .joules_per_byte = 3};
+  tw_step_cost cost = {.time_s = {0.1, 0}, .bytes = {19, 0}, .bubble = 0.5, .valid = 100};
+  assert_near(tw_power_dynamic(&law, &cost).first, 57.5, 1e-12);
+  cost = (tw_step_cost){.time_s = {0.1, 0}, .bytes = {200, 0}, .bubble = 0.5, .valid = 100};
+  assert_near(tw_power_dynamic(&law, &cost).first, 60, 1e-12);
+}
+
 /* 2 J · 10 / (1 + 2 J · 10 / (0.1 s · 2 accelerators · 100 W)) = 10 J of arithmetic at half the price, 3 J ·
  * 20 of memory, and 5 W on each of two for the 0.06 s that are not collectives. */
 static void dense_arithmetic_costs_less_and_collectives_nothing(void **state)
@@ -368,6 +381,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(joules_follow_the_work_until_the_limit),
+      cmocka_unit_test(a_stage_that_waits_for_others_is_idle),
       cmocka_unit_test(dense_arithmetic_costs_less_and_collectives_nothing),
       cmocka_unit_test(a_slower_clock_spends_less_on_arithmetic_but_not_on_memory),
       cmocka_unit_test(a_device_without_data_is_not_metered),

@@ -342,7 +342,7 @@ static void the_slowest_stage_sets_the_pace_of_a_pipeline(void **state)
  * fills its place. Each stage reads 1152 bytes of weights, 160 of KV and 208 of rows for a sequence, the last
  * one 160 more for the head, and 16 are sent. Alone: 2 · 1520 + 160 + 16, of which the last stage works 1680,
  * little more than half. Two: two passes of the last stage and its sends, in which it works 2 · 1680 of 2 ·
- * 1696. */
+ * 1696. The mean of the stages works 1520 + 160 / 2 for each micro-batch, and waits for the rest. */
 static void a_second_micro_batch_fills_the_bubbles_of_two_stages(void **state)
 {
   (void)state;
@@ -354,6 +354,7 @@ static void a_second_micro_batch_fills_the_bubbles_of_two_stages(void **state)
     tw_step_cost cost = unit_cost(&dense, 1, 2, 1, 1, &batch);
     assert_near(cost.time_s.first, (n == 1 ? 3216 : 2 * 1696) * 1e-9, 1e-18);
     busy[n - 1] = n * 1680e-9 / cost.time_s.first;
+    assert_near(cost.bubble, 1 - n * 1600e-9 / cost.time_s.first, 1e-12);
   }
   assert_near(busy[0], 1680.0 / 3216, 1e-12);
   assert_near(busy[1], 1680.0 / 1696, 1e-12);
