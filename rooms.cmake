@@ -27,7 +27,8 @@ set(tw_rooms
   "analysis/show          platforms/input sim/log analysis/log"
   "analysis/report        platforms/input analysis/log"
   "analysis/compare       platforms/input analysis/log analysis/report"
-  "sim/commands           platforms/input platforms/generate workloads/stream workloads/traces sim/log sim/network sim/scenario sim/run analysis/log analysis/show analysis/report analysis/compare")
+  "sim/jobs               platforms/input sim/scenario analysis/log"
+  "sim/commands           platforms/input platforms/generate workloads/stream workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs analysis/log analysis/show analysis/report analysis/compare")
 
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")

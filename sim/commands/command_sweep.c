@@ -5,16 +5,14 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
 #include "sim/commands/sweep.h"
+#include "sim/jobs/job.h"
 
 #include <glib/gstdio.h>
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
-#include <sys/wait.h>
 
-#define RESULTS      "sweep.csv"
-#define THIS_PROGRAM "/proc/self/exe"
+#define RESULTS "sweep.csv"
 
 typedef struct {
   char *directory;
@@ -34,69 +32,25 @@ static const GOptionEntry sweep_options[] = {
      "Write a run directory per point below this one", "DIR"},
     {"jobs", 'j', 0, G_OPTION_ARG_INT64, VALUE(jobs),
      "Run so many at once; default: as many as there are cores", "N"},
-    {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Overwrite a sweep that the directory holds", NULL},
+    {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Run again what the directory holds already", NULL},
     {"list", 0, 0, G_OPTION_ARG_NONE, VALUE(list),
      "Print the commands of all runs, for other machines to run them, and run none", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print neither progress nor results", NULL},
     G_OPTION_ENTRY_NULL};
 #undef VALUE
 
-/* The signal that asks for an end, or 0. */
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number)
-{
-  interrupted = signal_number;
-}
-
-/* A run of a point: one of its seeds, or the scenario's own. */
-typedef struct job {
-  const tw_sweep_point *point;
-  char *directory;
-  GPtrArray *argv;
-  GPid pid; /* 0: not started, or over */
-  gint64 start_us;
-} job;
-
-static void free_job(gpointer j)
-{
-  g_free(((job *)j)->directory);
-  g_ptr_array_unref(((job *)j)->argv);
-  g_free(j);
-}
-
-static GPtrArray *new_argv(const tw_sweep *sweep, const tw_sweep_point *point, const char *directory,
-                           const gint64 *seed, gboolean force)
-{
-  GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
-  const char *words[] = {"tokenworks", "run", sweep->scenario, "-o", directory, "--quiet"};
-  for (guint i = 0; i < G_N_ELEMENTS(words); i++)
-    g_ptr_array_add(argv, g_strdup(words[i]));
-  if (force)
-    g_ptr_array_add(argv, g_strdup("--force"));
-  if (seed != NULL)
-    g_ptr_array_add(argv, g_strdup_printf("--seed=%" G_GINT64_FORMAT, *seed));
-  for (guint i = 0; point->assignments->pdata[i] != NULL; i++) {
-    g_ptr_array_add(argv, g_strdup("--set"));
-    g_ptr_array_add(argv, g_strdup(point->assignments->pdata[i]));
-  }
-  g_ptr_array_add(argv, NULL);
-  return argv;
-}
-
 static GPtrArray *make_jobs(const tw_sweep *sweep, const sweep_values *values)
 {
-  GPtrArray *jobs = g_ptr_array_new_with_free_func(free_job);
+  GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
   for (guint i = 0; i < sweep->points->len; i++)
     for (guint s = 0; s < MAX(sweep->n_seeds, 1); s++) {
-      job *one = g_new0(job, 1);
-      one->point = sweep->points->pdata[i];
+      const tw_sweep_point *point = sweep->points->pdata[i];
       g_autofree char *seed =
           sweep->n_seeds > 1 ? g_strdup_printf("%" G_GINT64_FORMAT, sweep->seeds[s]) : NULL;
-      one->directory = g_build_filename(values->directory, one->point->name, seed, NULL);
-      one->argv = new_argv(sweep, one->point, one->directory, sweep->n_seeds > 0 ? &sweep->seeds[s] : NULL,
-                           values->force);
-      g_ptr_array_add(jobs, one);
+      g_autofree char *directory = g_build_filename(values->directory, point->name, seed, NULL);
+      g_ptr_array_add(jobs,
+                      tw_job_new(sweep->scenario, directory, (const char *const *)point->assignments->pdata,
+                                 sweep->n_seeds > 0 ? &sweep->seeds[s] : NULL));
     }
   return jobs;
 }
@@ -104,85 +58,20 @@ static GPtrArray *make_jobs(const tw_sweep *sweep, const sweep_values *values)
 static void print_commands(const GPtrArray *jobs)
 {
   for (guint i = 0; i < jobs->len; i++) {
-    const GPtrArray *argv = ((const job *)jobs->pdata[i])->argv;
-    for (guint w = 0; argv->pdata[w] != NULL; w++) {
-      const char *word = argv->pdata[w];
-      g_autofree char *quoted = strpbrk(word, " \t\n'\"$&|;<>()*?[]#~`\\{}!") != NULL || *word == '\0'
-                                    ? g_shell_quote(word)
-                                    : g_strdup(word);
-      printf("%s%s", w > 0 ? " " : "", quoted);
-    }
-    putchar('\n');
+    g_autofree char *command = tw_job_command(jobs->pdata[i]);
+    puts(command);
   }
 }
 
-static gboolean start(job *one, GError **error)
+static void report_end(void *user, const tw_job *job, guint n_ended, guint n_jobs)
 {
-  if (g_mkdir_with_parents(one->directory, 0777) != 0)
-    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, one->directory, 0, "cannot be made: %s",
-                              g_strerror(errno));
-  g_autoptr(GPtrArray) argv = g_ptr_array_new();
-  g_ptr_array_add(argv, (char *)THIS_PROGRAM);
-  g_ptr_array_extend(argv, one->argv, NULL, NULL);
-  one->start_us = g_get_monotonic_time();
-  return g_spawn_async(NULL, (char **)argv->pdata, NULL,
-                       G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO | G_SPAWN_CHILD_INHERITS_STDIN,
-                       NULL, NULL, &one->pid, error);
-}
-
-/* Waits for the end of one of the jobs, which it returns. SIGTERM is passed on to all that run; Ctrl-C
- * reaches them by itself, and a second one would end them at once. */
-static job *wait_for_one(const GPtrArray *jobs, int *code)
-{
-  gboolean told = FALSE;
-  for (;;) {
-    int status;
-    pid_t pid = waitpid(-1, &status, 0);
-    if (interrupted == SIGTERM && !told) {
-      for (guint i = 0; i < jobs->len; i++)
-        if (((job *)jobs->pdata[i])->pid > 0)
-          kill(((job *)jobs->pdata[i])->pid, SIGTERM);
-      told = TRUE;
-    }
-    g_assert(pid > 0 || errno == EINTR);
-    for (guint i = 0; pid > 0 && i < jobs->len; i++) {
-      job *one = jobs->pdata[i];
-      if (one->pid != pid)
-        continue;
-      one->pid = 0;
-      *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-      return one;
-    }
-  }
-}
-
-/* Runs all; returns how many of them failed, or -1 with `error` set. */
-static int run_all(const GPtrArray *jobs, const sweep_values *values, GError **error)
-{
-  guint started = 0, ended = 0;
-  gint64 running = 0;
-  int failed = 0;
-  gboolean more = TRUE;
-  for (;;) {
-    while (more && running < values->jobs) {
-      more = started < jobs->len && interrupted == 0 && start(jobs->pdata[started], error);
-      started += more ? 1 : 0;
-      running += more ? 1 : 0;
-    }
-    if (running == 0)
-      return *error == NULL ? failed : -1;
-    int code;
-    job *one = wait_for_one(jobs, &code);
-    running--;
-    ended++;
-    if (code != TW_EXIT_OK) {
-      failed++;
-      fprintf(stderr, "tokenworks sweep: %s ended with exit code %d\n", one->directory, code);
-    } else if (!values->quiet) {
-      fprintf(stderr, "%u/%u %s in %.1f s\n", ended, jobs->len, one->directory,
-              (double)(g_get_monotonic_time() - one->start_us) / 1e6);
-    }
-  }
+  const sweep_values *values = user;
+  if (job->state == TW_JOB_FAILED)
+    fprintf(stderr, "tokenworks sweep: %s ended with exit code %d\n", job->directory, job->code);
+  else if (!values->quiet && job->state == TW_JOB_KEPT)
+    fprintf(stderr, "%u/%u %s was done before\n", n_ended, n_jobs, job->directory);
+  else if (!values->quiet && job->state == TW_JOB_DONE)
+    fprintf(stderr, "%u/%u %s in %.1f s\n", n_ended, n_jobs, job->directory, job->wall_s);
 }
 
 /* ---- Results ---- */
@@ -289,10 +178,6 @@ static gboolean check_usage(const tw_command *command, int argc, sweep_values *v
   if (wrong != NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s; usage: tokenworks sweep %s", wrong,
                               command->usage);
-  g_autofree char *results = g_build_filename(values->directory, RESULTS, NULL);
-  if (!values->force && !values->list && g_file_test(results, G_FILE_TEST_EXISTS))
-    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, values->directory, 0,
-                              "holds a sweep already; name another directory, or overwrite it with --force");
   return TRUE;
 }
 
@@ -313,16 +198,9 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     return TW_EXIT_OK;
   }
 
-  /* Without SA_RESTART, so that it wakes who waits. */
-  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-  GError *problem = NULL;
-  int failed = run_all(jobs, &values, &problem);
-  if (failed < 0) {
-    g_propagate_error(error, problem);
+  int failed = tw_jobs_run(jobs, &(tw_jobs_options){values.jobs, values.force, report_end, &values}, error);
+  if (failed < 0)
     return TW_EXIT_FAILED;
-  }
   g_autoptr(GPtrArray) groups = read_groups(sweep, values.directory);
   if (!write_results(sweep, groups, values.directory, error))
     return TW_EXIT_FAILED;
@@ -330,7 +208,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     g_autoptr(GPtrArray) metrics = shown_metrics(sweep, groups);
     print_results(sweep, groups, metrics, "table", "%.5g", stdout);
   }
-  return interrupted != 0 ? 128 + interrupted : failed > 0 ? TW_EXIT_FAILED : TW_EXIT_OK;
+  return tw_jobs_interrupted() != 0 ? 128 + tw_jobs_interrupted() : failed > 0 ? TW_EXIT_FAILED : TW_EXIT_OK;
 }
 
 const tw_command tw_sweep_command = {
@@ -343,8 +221,9 @@ const tw_command tw_sweep_command = {
         "of its own; DIR/NAME=VALUE,... is the run directory of a point, or holds one per seed. "
         "DIR/sweep.csv\n"
         "has a row per point with every number of its summary, means over the seeds. Points compare with\n"
-        "`tokenworks compare DIR/*/`. The whole grid is checked before the first run. Ctrl-C ends it: what\n"
-        "ran until then is kept.",
+        "`tokenworks compare DIR/*/`. The whole grid is checked before the first run. Ctrl-C ends it; the "
+        "same\n"
+        "command goes on where a sweep was interrupted or killed: complete runs of the same inputs are kept.",
     .example = "tokenworks sweep sim/scenarios/sweep-azure-nodes.xml -o runs/nodes",
     .run = run,
     .options = sweep_options,

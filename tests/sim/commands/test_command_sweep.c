@@ -70,18 +70,84 @@ static void seeds_are_averaged_and_compare_as_groups(void **state)
   expect(state, "compare $/seeds/rate=1_s $/seeds/rate=4_s", 0, "means of 2 runs", "");
 }
 
-static void a_sweep_is_not_overwritten_unless_asked_to(void **state)
+/* Forgets a point of the sweep in `directory` as a kill would have left it: begun, without a summary. */
+static void cut_off(void **state, const char *directory, const char *point)
 {
+  g_autofree char *path = g_build_filename(*state, directory, point, "summary.json", NULL);
+  assert_int_equal(g_unlink(path), 0);
+}
+
+static void a_sweep_that_was_killed_goes_on(void **state)
+{
+  expect(state, "sweep $/grid.xml -o $/again", 0, "", "4/4");
+  g_autofree char *first = results(state, "again");
+  cut_off(state, "again", "rate=4_s,shape=asis");
+  expect(state, "sweep $/grid.xml -o $/again -j 1", 0, "", "3/4");
   expect(state, "sweep $/grid.xml -o $/again -q", 0, "", "");
-  expect(state, "sweep $/grid.xml -o $/again -q", 2, "", "/again: holds a sweep already; name another");
-  expect(state, "sweep $/grid.xml -o $/again -q --force", 0, "", "");
+  g_autofree char *last = results(state, "again");
+  assert_string_equal(strrchr(first, '/'), strrchr(last, '/')); /* its last row, which was kept */
+  expect(state, "sweep $/grid.xml -o $/again", 0, "", "rate=4_s,shape=asis was done before");
+  expect(state, "sweep $/grid.xml -o $/again --force", 0, "", "rate=4_s,shape=asis in ");
+}
+
+static void the_runs_of_something_else_are_not_taken_nor_overwritten(void **state)
+{
+  given_file(state, "moving.xml", SCENARIO);
+  given_file(state, "moving-grid.xml", "<sweep name=\"s\" scenario=\"moving.xml\">" RATES "</sweep>");
+  expect(state, "sweep $/moving-grid.xml -o $/moved -q", 0, "", "");
+  given_file(state, "moving.xml", "<!-- another day -->" SCENARIO);
+  expect(state, "sweep $/moving-grid.xml -o $/moved -q", 2, "",
+         "holds the run of something else, or of files that have changed since; name another directory");
+  given_file(state, "mine/rate=1_s/run.json", "{}");
+  expect(state, "sweep $/moving-grid.xml -o $/mine -q", 2, "",
+         "mine/rate=1_s: holds the run of something else");
+  expect(state, "sweep $/moving-grid.xml -o $/moved -q --force", 0, "", "");
 }
 
 static void a_run_that_fails_fails_the_sweep_and_not_the_others(void **state)
 {
-  given_file(state, "taken/rate=1_s,shape=asis/run.json", "{}");
+  given_file(state, "taken/rate=1_s,shape=asis/requests.csv.gz/file", "in the way of a table");
   expect(state, "sweep $/grid.xml -o $/taken", 1, "\n1/s   wide      1                  50\n",
-         "rate=1_s,shape=asis ended with exit code 2");
+         "rate=1_s,shape=asis ended with exit code 1");
+}
+
+/* The first child of a process, from /proc; 0 while there is none. */
+static GPid first_child(GPid parent)
+{
+  g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", parent, parent);
+  g_autofree char *text = NULL;
+  return g_file_get_contents(path, &text, NULL, NULL) ? (GPid)g_ascii_strtoll(text, NULL, 10) : 0;
+}
+
+static gboolean is_alive(GPid pid)
+{
+  g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+  g_autofree char *text = NULL;
+  return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, ") Z ") == NULL;
+}
+
+static void a_killed_sweep_leaves_nobody_behind(void **state)
+{
+  given_file(state, "long.xml",
+             "<scenario name=\"l\"><platform file=\"" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml\"/>"
+             "<workload><poisson rate=\"2/s\" requests=\"90000000\"><prompt mean=\"100\"/>"
+             "<answer mean=\"10\"/></poisson></workload><pool id=\"p\" model=\"llama-3.1-8b\"/></scenario>");
+  given_file(state, "long-grid.xml", "<sweep name=\"s\" scenario=\"long.xml\">" RATES "</sweep>");
+  g_autofree char *sweep = g_build_filename(*state, "long-grid.xml", NULL);
+  g_autofree char *directory = g_build_filename(*state, "long", NULL);
+  char *argv[] = {TW_PROGRAM, "sweep", sweep, "-o", directory, "-q", "-j", "1", NULL};
+  GPid pid;
+  assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL));
+  GPid child = 0;
+  for (int waited = 0; child == 0; waited++, g_usleep(1000)) {
+    assert_true(waited < 30000);
+    child = first_child(pid);
+  }
+  g_usleep(100000); /* the child has said by then that it goes with its parent */
+  kill(pid, SIGKILL);
+  assert_int_equal(waitpid(pid, NULL, 0), pid);
+  for (int waited = 0; is_alive(child); waited++, g_usleep(1000))
+    assert_true(waited < 5000);
 }
 
 static void faults_of_every_point_come_before_the_first_run(void **state)
@@ -120,7 +186,9 @@ int main(void)
       cmocka_unit_test(every_point_of_the_grid_is_run),
       cmocka_unit_test(a_point_is_the_run_that_its_command_gives),
       cmocka_unit_test(seeds_are_averaged_and_compare_as_groups),
-      cmocka_unit_test(a_sweep_is_not_overwritten_unless_asked_to),
+      cmocka_unit_test(a_sweep_that_was_killed_goes_on),
+      cmocka_unit_test(the_runs_of_something_else_are_not_taken_nor_overwritten),
+      cmocka_unit_test(a_killed_sweep_leaves_nobody_behind),
       cmocka_unit_test(a_run_that_fails_fails_the_sweep_and_not_the_others),
       cmocka_unit_test(faults_of_every_point_come_before_the_first_run),
   };
