@@ -25,9 +25,10 @@ static void put_number(FILE *out, int indent, const char *id, double value)
 }
 
 /* A link whose flows share it in each direction, or, if `wide`, one that only caps each flow: it stands for
- * more capacity than its users have together. */
-static void put_link(FILE *out, int indent, const char *id, tw_link_kind kind, double bytes_per_s,
-                     double latency_s, gboolean wide, double watts)
+ * more capacity than its users have together. `parts`: of how many equal ones it consists, where these are
+ * not one of each accelerator; or 0. */
+static void put_link_of(FILE *out, int indent, const char *id, tw_link_kind kind, int parts,
+                        double bytes_per_s, double latency_s, gboolean wide, double watts)
 {
   char bandwidth[G_ASCII_DTOSTR_BUF_SIZE], latency[G_ASCII_DTOSTR_BUF_SIZE];
   g_ascii_formatd(bandwidth, sizeof bandwidth, "%.10g", bytes_per_s / 1e9);
@@ -36,7 +37,15 @@ static void put_link(FILE *out, int indent, const char *id, tw_link_kind kind, d
           "", id, bandwidth, latency, wide ? "FATPIPE" : "SPLITDUPLEX");
   put_prop(out, indent + 2, "tw:kind", tw_link_kind_names[kind]);
   put_number(out, indent + 2, "tw:watts", watts);
+  if (parts > 0)
+    put_number(out, indent + 2, "tw:parts", parts);
   fprintf(out, "%*s</link>\n", indent, "");
+}
+
+static void put_link(FILE *out, int indent, const char *id, tw_link_kind kind, double bytes_per_s,
+                     double latency_s, gboolean wide, double watts)
+{
+  put_link_of(out, indent, id, kind, 0, bytes_per_s, latency_s, wide, watts);
 }
 
 static char *host_id(const tw_site *site, int domain, int host)
@@ -86,8 +95,10 @@ static void put_domain_links(const tw_site *site, int domain, FILE *out)
                                             : nic_latency_s;
   for (int i = 0; i < links; i++) {
     g_autofree char *id = nic_id(site, domain, i * (site->hosts / links));
-    put_link(out, 6, id, TW_LINK_NIC, site->nic_bytes_per_s * site->nics / links, nic_latency, FALSE,
-             site->hosts == 1 ? site->network_w : NAN);
+    int parts = site->nics / links;
+    put_link_of(out, 6, id, TW_LINK_NIC, site->accelerators > 1 && parts != site->accelerators ? parts : 0,
+                site->nic_bytes_per_s * site->nics / links, nic_latency, FALSE,
+                site->hosts == 1 ? site->network_w : NAN);
   }
   if (site->hosts > 1) {
     g_autofree char *leaf = g_strdup_printf("%s-%d-leaf", site->domain_name, domain);

@@ -31,6 +31,7 @@ static const struct property {
     {"tw:kind", ON_LINK},
     {"tw:watts", ON_LINK},
     {"tw:joules_per_byte", ON_LINK},
+    {"tw:parts", ON_LINK},
     {"tw:link-kind", ON_CLUSTER},
     {"tw:link-watts", ON_CLUSTER},
 };
@@ -337,6 +338,8 @@ static void read_link(tw_reader *reader, const xmlNode *node, int zone)
   link.bytes_per_s = tw_reader_bandwidth(node, "bandwidth", attributes.bw, reader->faults);
   link.latency_s = tw_reader_latency(node, "latency", attributes.lat, reader->faults);
   link.duplex = attributes.policy == TW_POLICY_SPLITDUPLEX;
+  link.wide = attributes.policy == TW_POLICY_FATPIPE;
+  link.parts = (int)prop_number(node, "tw:parts", 0, 1, "a count", reader->faults);
   add_link_id(reader, link.id, node);
   if (link.duplex) {
     g_autofree char *up = g_strconcat(link.id, "_UP", NULL), *down = g_strconcat(link.id, "_DOWN", NULL);

@@ -73,6 +73,8 @@ typedef struct tw_link {
   double watts;           /* tw:watts, NAN if absent: drawn always */
   double joules_per_byte; /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
   gboolean duplex;        /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
+  gboolean wide;          /* FATPIPE: it caps each flow, and none shares it */
+  int parts; /* tw:parts: equal NICs that it stands for; 0: one of each accelerator of its host */
   int zone;
   long line;
 } tw_link;

@@ -159,7 +159,8 @@ static int measure(const net_values *values, const char *path, GError **error)
   g_auto(tw_ranks) ranks = tw_ranks_place(platform, n, values->spread);
   if (!find_algorithm(values->algorithm, pattern, &ranks.group, &algorithm, error))
     return TW_EXIT_USAGE;
-  tw_simgrid_start(platform);
+  if (!tw_simgrid_start(ranks.ports, error))
+    return TW_EXIT_FAILED;
   if (values->csv)
     puts("size_bytes,time_us,algbw_GBs,busbw_GBs,algorithm,kernel");
   else

@@ -2,6 +2,7 @@
 
 #include "sim/network/simgrid_compat.h"
 
+#include <glib/gstdio.h>
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
 #include <simgrid/host.h>
@@ -29,10 +30,9 @@ typedef struct route {
 static const char *const directions[] = {"_UP", "_DOWN"};
 
 struct tw_flows {
-  const tw_platform *platform;
   tw_flow_watcher *watcher;
   void *user;
-  sg_host_t *hosts;
+  sg_host_t *hosts; /* of the endpoints */
   sg_link_t *links; /* by name */
   int n_links;
   GHashTable *link_index;  /* sg_link_t -> index + 1 */
@@ -43,8 +43,14 @@ struct tw_flows {
   GQueue busy, idle;
 };
 
-void tw_simgrid_start(const tw_platform *platform)
+gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
 {
+  GError *problem = NULL;
+  g_autofree char *copy = tw_ports_write(ports, &problem);
+  if (problem != NULL) {
+    g_propagate_error(error, problem);
+    return FALSE;
+  }
   static const char *const settings[] = {
       "tokenworks",
       "--cfg=contexts/stack-size:128",        /* KiB: actors are many, and shallow */
@@ -66,8 +72,11 @@ void tw_simgrid_start(const tw_platform *platform)
   struct sigaction interrupt; /* SimGrid takes SIGINT for itself, but it is the caller's */
   sigaction(SIGINT, NULL, &interrupt);
   simgrid_init(&argc, argv);
-  simgrid_load_platform(platform->path);
+  simgrid_load_platform(copy != NULL ? copy : ports->platform->path);
+  if (copy != NULL)
+    g_unlink(copy);
   sigaction(SIGINT, &interrupt, NULL);
+  return TRUE;
 }
 
 static void free_route(gpointer pointer)
@@ -103,19 +112,23 @@ static void find_joules(tw_flows *flows, const tw_platform *platform)
   }
 }
 
-tw_flows *tw_flows_new(const tw_platform *platform)
+tw_flows *tw_flows_new(const tw_ports *ports)
 {
+  const tw_platform *platform = ports->platform;
+  int n_endpoints = tw_ports_count(ports);
   tw_flows *flows = g_new0(tw_flows, 1);
-  *flows = (tw_flows){.platform = platform,
-                      .hosts = g_new0(sg_host_t, (gsize)platform->n_hosts),
+  *flows = (tw_flows){.hosts = g_new0(sg_host_t, (gsize)n_endpoints),
                       .n_links = (int)sg_link_count(),
                       .link_index = g_hash_table_new(NULL, NULL),
                       .routes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_route),
                       .workers = g_ptr_array_new_with_free_func(g_free)};
   g_queue_init(&flows->busy);
   g_queue_init(&flows->idle);
-  for (int i = 0; i < platform->n_hosts; i++)
-    flows->hosts[i] = sg_host_by_name(platform->hosts[i].id);
+  for (int i = 0; i < n_endpoints; i++) {
+    flows->hosts[i] = sg_host_by_name(tw_ports_name(ports, i));
+    if (flows->hosts[i] == NULL) /* a port of a host in a <cluster> */
+      flows->hosts[i] = flows->hosts[tw_ports_host(ports, i)];
+  }
   sg_link_t *links = sg_link_list();
   flows->links = g_memdup2(links, (gsize)flows->n_links * sizeof *links);
   free(links); /* SimGrid allocates it with malloc */

@@ -5,19 +5,20 @@
 #ifndef TW_SIM_FLOWS_H
 #define TW_SIM_FLOWS_H
 
-#include "platforms/reader/platform.h"
+#include "platforms/reader/platform_ports.h"
 #include "sim/network/network.h"
 
-/* Starts SimGrid with our network model and loads the platform: once in a process. */
-void tw_simgrid_start(const tw_platform *platform);
+/* Starts SimGrid with our network model and loads a platform and its ports: once in a process. FALSE with
+ * `error` set where no copy with the ports can be written. */
+gboolean tw_simgrid_start(const tw_ports *ports, GError **error);
 
 typedef struct tw_flows tw_flows;
 
 /* Told of every flow that has ended, before its starter is. `links` are indices for tw_flows_link_name. */
 typedef void tw_flow_watcher(void *user, const tw_flow *flow, const int *links, int n_links, double end_s);
 
-/* SimGrid must have been started with this platform, which is borrowed. */
-tw_flows *tw_flows_new(const tw_platform *platform);
+/* SimGrid must have been started with these ports, which are borrowed. */
+tw_flows *tw_flows_new(const tw_ports *ports);
 void tw_flows_free(tw_flows *flows); /* after SimGrid's last event */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_flows, tw_flows_free)
 
@@ -34,7 +35,7 @@ int tw_flows_links(const tw_flows *flows);
 const char *tw_flows_link_name(const tw_flows *flows, int link);
 double tw_flows_link_bytes_per_s(const tw_flows *flows, int link);
 gboolean tw_flows_link_is_shared(const tw_flows *flows, int link); /* FALSE: it limits each flow by itself */
-/* The links between two different hosts. Lent. */
+/* The links between endpoints of two different hosts. Lent. */
 const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links);
 
 #endif

@@ -15,6 +15,8 @@ void tw_ranks_clear(tw_ranks *ranks)
 {
   g_clear_pointer(&ranks->hosts, g_free);
   g_clear_pointer(&ranks->domains, g_free);
+  g_clear_pointer(&ranks->endpoints, g_free);
+  g_clear_pointer(&ranks->ports, tw_ports_free);
 }
 
 static gboolean has_accelerators(const tw_platform *platform)
@@ -55,7 +57,10 @@ tw_ranks tw_ranks_place(const tw_platform *platform, int n, gboolean spread)
       left -= more;
     }
   }
-  tw_ranks ranks = {.hosts = g_new(int, (gsize)n), .domains = g_new(int, (gsize)n)};
+  tw_ranks ranks = {.hosts = g_new(int, (gsize)n),
+                    .domains = g_new(int, (gsize)n),
+                    .endpoints = g_new(int, (gsize)n),
+                    .ports = tw_ports_new(platform)};
   int rank = 0;
   for (int d = 0; d < n_domains; d++) {
     for (int h = 0; h < platform->n_hosts && take[d] > 0; h++) {
@@ -64,6 +69,7 @@ tw_ranks tw_ranks_place(const tw_platform *platform, int n, gboolean spread)
       for (int k = ranks_of(platform, h, accelerators); k > 0 && take[d] > 0; k--, take[d]--, rank++) {
         ranks.hosts[rank] = h;
         ranks.domains[rank] = d;
+        ranks.endpoints[rank] = tw_ports_add(ranks.ports, h, 1);
       }
     }
   }
@@ -131,9 +137,10 @@ typedef struct meter {
 static tw_route route_of(const meter *m, int from, int to)
 {
   tw_network network = tw_flows_network(m->flows);
-  if (from != to)
-    return network.route(network.state, from, to);
-  const tw_device *device = m->platform->hosts[from].device;
+  const int *hosts = m->ranks->hosts;
+  if (hosts[from] != hosts[to])
+    return network.route(network.state, m->ranks->endpoints[from], m->ranks->endpoints[to]);
+  const tw_device *device = m->platform->hosts[hosts[from]].device;
   return device == NULL ? (tw_route){0, INFINITY, 0}
                         : (tw_route){device->scale_up_latency_s, device->scale_up_bytes_per_s, 0};
 }
@@ -155,18 +162,24 @@ static wire wire_of(const meter *m, const tw_phase *phase, const tw_kernel_cost 
   return (wire){(1 + own) / kernel->scale_up, 1 / kernel->scale_out};
 }
 
-/* What the busiest accelerator of a host takes for what stays in its host. */
-static double inside_hosts_s(const meter *m, const tw_phase *phase, wire w)
+/* What the busiest accelerator takes to send or receive inside its domain, at the rate of its device: SimGrid
+ * does not know what stays in a host, which shares the accelerator's ports with what goes to others. */
+static double inside_domains_s(const meter *m, const tw_phase *phase, wire w)
 {
   g_autofree double *sent_s = g_new0(double, (gsize)m->ranks->group.n);
+  g_autofree double *got_s = g_new0(double, (gsize)m->ranks->group.n);
   double most_s = 0;
+  gboolean inside_hosts = FALSE;
   for (guint i = 0; i < phase->transfers->len; i++) {
     const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
-    int host = m->ranks->hosts[t->from];
-    if (host == m->ranks->hosts[t->to])
-      most_s = fmax(most_s, sent_s[t->from] += t->bytes * w.inside / route_of(m, host, host).bytes_per_s);
+    const tw_device *device = m->platform->hosts[m->ranks->hosts[t->from]].device;
+    if (!is_inside(m, t) || device == NULL)
+      continue;
+    inside_hosts |= m->ranks->hosts[t->from] == m->ranks->hosts[t->to];
+    double takes_s = t->bytes * w.inside / device->scale_up_bytes_per_s;
+    most_s = fmax(most_s, fmax(sent_s[t->from] += takes_s, got_s[t->to] += takes_s));
   }
-  return most_s;
+  return inside_hosts ? most_s : 0;
 }
 
 /* ... and the busiest link of the platform for what goes from host to host. */
@@ -176,8 +189,10 @@ static double links_s(const meter *m, const tw_phase *phase, wire w)
   double most_s = 0;
   for (guint i = 0; i < phase->transfers->len; i++) {
     const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
-    int from = m->ranks->hosts[t->from], to = m->ranks->hosts[t->to], n = 0;
-    const int *links = from != to ? tw_flows_route_links(m->flows, from, to, &n) : NULL;
+    const int *hosts = m->ranks->hosts, *endpoints = m->ranks->endpoints, *links = NULL;
+    int n = 0;
+    if (hosts[t->from] != hosts[t->to])
+      links = tw_flows_route_links(m->flows, endpoints[t->from], endpoints[t->to], &n);
     double bytes = t->bytes * (is_inside(m, t) ? w.inside : w.outside);
     for (int k = 0; k < n; k++) {
       double *on_link = &carried[links[k]];
@@ -194,7 +209,7 @@ static double fixed_s(const meter *m, const tw_phase *phase, const tw_kernel_cos
   double inside_s = 0, outside_s = 0;
   for (guint i = 0; i < phase->transfers->len; i++) {
     const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
-    double latency_s = route_of(m, m->ranks->hosts[t->from], m->ranks->hosts[t->to]).latency_s;
+    double latency_s = route_of(m, t->from, t->to).latency_s;
     double *longest_s = is_inside(m, t) ? &inside_s : &outside_s;
     *longest_s = fmax(*longest_s, latency_s);
   }
@@ -207,7 +222,7 @@ static gboolean check_routes(const meter *m, const tw_phase *phase, GError **err
   for (guint i = 0; i < phase->transfers->len; i++) {
     const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
     int from = m->ranks->hosts[t->from], to = m->ranks->hosts[t->to];
-    if (from != to && isinf(route_of(m, from, to).bytes_per_s))
+    if (from != to && isinf(route_of(m, t->from, t->to).bytes_per_s))
       return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
                                 "%s: no route leads from host \"%s\" to host \"%s\"", m->platform->path,
                                 m->platform->hosts[from].id, m->platform->hosts[to].id);
@@ -225,7 +240,7 @@ static gboolean estimate(const meter *m, tw_net_way *way, GError **error)
     if (!check_routes(m, phase, error))
       return FALSE;
     wire w = wire_of(m, phase, &kernel);
-    way->closed_s += fmax(inside_hosts_s(m, phase, w), links_s(m, phase, w));
+    way->closed_s += fmax(inside_domains_s(m, phase, w), links_s(m, phase, w));
     way->fixed_s += fixed_s(m, phase, &kernel);
   }
   return TRUE;
@@ -266,10 +281,11 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
   g_autoptr(GArray) flows = g_array_new(FALSE, FALSE, sizeof(meter_flow));
   for (guint i = 0; i < phase->transfers->len; i++) {
     const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
-    int from = m->ranks->hosts[t->from], to = m->ranks->hosts[t->to];
+    const int *hosts = m->ranks->hosts, *endpoints = m->ranks->endpoints;
     double bytes = t->bytes * (is_inside(m, t) ? w.inside : w.outside);
-    meter_flow flow = {{.from = from, .to = to, .bytes = bytes, .ended = flow_ended}, m};
-    if (from != to)
+    meter_flow flow = {
+        {.from = endpoints[t->from], .to = endpoints[t->to], .bytes = bytes, .ended = flow_ended}, m};
+    if (hosts[t->from] != hosts[t->to])
       g_array_append_val(flows, flow);
   }
   double start_s = simgrid_get_clock();
@@ -278,7 +294,7 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
     network.start(network.state, &g_array_index(flows, meter_flow, i).flow, start_s);
   if (flows->len > 0)
     sg_sem_acquire(m->all_ended);
-  return fmax(inside_hosts_s(m, phase, w), simgrid_get_clock() - start_s);
+  return fmax(inside_domains_s(m, phase, w), simgrid_get_clock() - start_s);
 }
 
 static void simulate(meter *m, tw_net_way *way)
@@ -310,7 +326,7 @@ static void run_meter(int argc, char **argv)
 GPtrArray *tw_net_measure(const tw_platform *platform, const tw_ranks *ranks, GArray *ways,
                           const GArray *sizes, GError **error)
 {
-  g_autoptr(tw_flows) flows = tw_flows_new(platform);
+  g_autoptr(tw_flows) flows = tw_flows_new(ranks->ports);
   meter m = {.platform = platform,
              .ranks = ranks,
              .flows = flows,

@@ -12,8 +12,10 @@
 /* Where a rank stands: one accelerator of a host. */
 typedef struct tw_ranks {
   tw_group group;
-  int *hosts;   /* of each rank */
-  int *domains; /* the group's */
+  int *hosts;     /* of each rank */
+  int *domains;   /* the group's */
+  int *endpoints; /* where the flows of each begin and end */
+  tw_ports *ports;
 } tw_ranks;
 void tw_ranks_clear(tw_ranks *ranks);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(tw_ranks, tw_ranks_clear)

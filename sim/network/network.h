@@ -25,7 +25,7 @@ extern const char *const tw_flow_kind_names[TW_FLOW_KIND_COUNT];
 
 typedef struct tw_flow tw_flow;
 struct tw_flow {
-  int from, to; /* hosts, indices in the platform; they differ */
+  int from, to; /* endpoints (platform_ports.h), of different hosts */
   double bytes; /* > 0 */
   tw_flow_kind kind;
   double start_s; /* set by the network */
@@ -40,7 +40,7 @@ typedef struct tw_route {
 } tw_route;
 
 typedef struct tw_network {
-  /* The route between two different hosts. */
+  /* The route between endpoints of two different hosts. */
   tw_route (*route)(void *state, int from, int to);
   void (*start)(void *state, tw_flow *flow, double now_s);
   void *state;

@@ -17,14 +17,54 @@ struct tw_free_accelerators {
   GArray *domains;
 };
 
-int tw_place_host(const tw_engine_place *place, gint64 accelerator)
+void tw_engine_place_clear(tw_engine_place *place)
+{
+  g_free(place->shares);
+  g_free(place->rank_ports);
+}
+
+static const tw_host_share *share_of(const tw_engine_place *place, gint64 accelerator)
 {
   for (int i = 0; i < place->n_shares; i++) {
     if (accelerator < place->shares[i].accelerators)
-      return place->shares[i].host;
+      return &place->shares[i];
     accelerator -= place->shares[i].accelerators;
   }
   g_assert_not_reached();
+}
+
+int tw_place_host(const tw_engine_place *place, gint64 accelerator)
+{
+  return share_of(place, accelerator)->host;
+}
+
+int tw_place_endpoint(const tw_engine_place *place, gint64 accelerator)
+{
+  return place->rank_ports != NULL ? place->rank_ports[accelerator]
+                                   : tw_share_endpoint(share_of(place, accelerator));
+}
+
+void tw_place_add_ports(tw_engine_place *place, int rank, tw_ports *ports)
+{
+  int n = 0;
+  for (int i = 0; i < place->n_shares; i++) {
+    tw_host_share *share = &place->shares[i];
+    int endpoint = tw_ports_add(ports, share->host, share->accelerators);
+    share->port = endpoint != share->host ? endpoint : 0;
+    n += share->accelerators;
+  }
+  if (rank == 0 || rank >= n)
+    return;
+  place->rank_ports = g_new(int, (gsize)n);
+  for (int first = 0, k = 0; first < n; first += rank)
+    for (int last = MIN(first + rank, n), from = first; k < last; from = k) {
+      int host = tw_place_host(place, k);
+      while (k < last && tw_place_host(place, k) == host)
+        k++;
+      int endpoint = tw_ports_add(ports, host, k - from);
+      for (int i = from; i < k; i++)
+        place->rank_ports[i] = endpoint;
+    }
 }
 
 tw_free_accelerators *tw_free_accelerators_new(const tw_platform *platform)
@@ -117,13 +157,13 @@ static tw_engine_place take(tw_free_accelerators *free, const tw_placement_reque
       device = free->platform->hosts[h].device;
     if (free->platform->hosts[h].device != device)
       continue;
-    tw_host_share share = {h, (int)MIN(missing, free->left[h])};
+    tw_host_share share = {h, (int)MIN(missing, free->left[h]), 0};
     free->left[h] -= share.accelerators;
     missing -= share.accelerators;
     g_array_append_val(shares, share);
   }
   int n = (int)shares->len;
-  return (tw_engine_place){pool, n, (tw_host_share *)(void *)g_array_free(shares, FALSE)};
+  return (tw_engine_place){pool, n, (tw_host_share *)(void *)g_array_free(shares, FALSE), NULL};
 }
 
 /* Accelerators that a domain gives to an engine over several: whole groups. */
@@ -144,7 +184,7 @@ static gint64 take_from(tw_free_accelerators *free, const domain *d, const tw_de
   for (int h = d->first; missing > 0 && h < d->first + d->n; h++) {
     if (!usable(free, h) || free->platform->hosts[h].device != device)
       continue;
-    tw_host_share share = {h, (int)MIN(missing, free->left[h])};
+    tw_host_share share = {h, (int)MIN(missing, free->left[h]), 0};
     free->left[h] -= share.accelerators;
     missing -= share.accelerators;
     g_array_append_val(shares, share);
@@ -303,7 +343,7 @@ static gboolean take_named(tw_free_accelerators *free, const char *word, tw_host
                   platform->hosts[host].id, free->left[host]);
     return FALSE;
   }
-  *share = (tw_host_share){host, (int)n};
+  *share = (tw_host_share){host, (int)n, 0};
   free->left[host] -= (int)n;
   return TRUE;
 }
@@ -314,7 +354,7 @@ static tw_engine_place cut(const GArray *named, guint *share, int *used, gint64 
   GArray *shares = g_array_new(FALSE, FALSE, sizeof(tw_host_share));
   while (accelerators > 0) {
     const tw_host_share *from = &g_array_index(named, tw_host_share, *share);
-    tw_host_share part = {from->host, (int)MIN(accelerators, from->accelerators - *used)};
+    tw_host_share part = {from->host, (int)MIN(accelerators, from->accelerators - *used), 0};
     g_array_append_val(shares, part);
     accelerators -= part.accelerators;
     *used += part.accelerators;
@@ -324,7 +364,7 @@ static tw_engine_place cut(const GArray *named, guint *share, int *used, gint64 
     }
   }
   int n = (int)shares->len;
-  return (tw_engine_place){pool, n, (tw_host_share *)(void *)g_array_free(shares, FALSE)};
+  return (tw_engine_place){pool, n, (tw_host_share *)(void *)g_array_free(shares, FALSE), NULL};
 }
 
 static gboolean one_device(const tw_platform *platform, const tw_engine_place *place)
@@ -395,7 +435,7 @@ gboolean tw_place(tw_free_accelerators *free, const tw_placement_request *reques
   for (int h = 0; h < free->platform->n_hosts; h++)
     free->wanted[h] = g_pattern_match_simple(request->hosts, free->platform->hosts[h].id);
   for (gint64 i = 0; i < request->engines; i++) {
-    tw_engine_place place;
+    tw_engine_place place = {0};
     if (!place_engine(free, request, pool, &place)) {
       refuse(free, request, i, node, faults);
       return FALSE;

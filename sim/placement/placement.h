@@ -2,7 +2,7 @@
 #ifndef TW_SIM_PLACEMENT_H
 #define TW_SIM_PLACEMENT_H
 
-#include "platforms/reader/platform.h"
+#include "platforms/reader/platform_ports.h"
 
 /* `pack` fills one NVLink domain after the other; `spread` takes the domain with the most free accelerators.
  * `rail` gives every group of an engine another domain, as far as there are enough, and in each the next free
@@ -19,16 +19,30 @@ extern const char *const tw_placement_names[];
 typedef struct tw_host_share {
   int host; /* index in platform->hosts */
   int accelerators;
+  int port; /* where their flows begin and end (platform_ports.h), 0: at the host itself */
 } tw_host_share;
 
 typedef struct tw_engine_place {
   int pool; /* index of its pool */
   int n_shares;
   tw_host_share *shares; /* owned */
+  /* Likewise of each accelerator: where the flows of its data-parallel rank begin and end on its host. Owned;
+   * NULL: where those of the engine do. */
+  int *rank_ports;
 } tw_engine_place;
+void tw_engine_place_clear(tw_engine_place *place);
 
-/* The host of an engine's accelerator, counted from 0. */
+/* The host of an engine's accelerator, counted from 0, and the endpoint of what is its rank's there. */
 int tw_place_host(const tw_engine_place *place, gint64 accelerator);
+int tw_place_endpoint(const tw_engine_place *place, gint64 accelerator);
+static inline int tw_share_endpoint(const tw_host_share *share)
+{
+  return share->port > 0 ? share->port : share->host;
+}
+
+/* Gives an engine its ports: for its part of each host, and, where `rank` accelerators make a data-parallel
+ * rank to which flows go by itself, for the part of each; 0: none do. */
+void tw_place_add_ports(tw_engine_place *place, int rank, tw_ports *ports);
 
 /* What one pool asks for. */
 typedef struct tw_placement_request {

@@ -2,10 +2,10 @@
 
 #include "sim/collectives/collectives.h"
 
-/* Hosts and domains of the accelerators of an engine, in the order of its ranks. */
+/* Endpoints and domains of the accelerators of an engine, in the order of its ranks. */
 typedef struct layout {
   int n;
-  int *hosts, *domains;
+  int *endpoints, *domains;
 } layout;
 
 static layout lay_out(const tw_platform *platform, const tw_engine_place *place)
@@ -13,13 +13,13 @@ static layout lay_out(const tw_platform *platform, const tw_engine_place *place)
   layout l = {0};
   for (int i = 0; i < place->n_shares; i++)
     l.n += place->shares[i].accelerators;
-  l.hosts = g_new(int, (gsize)l.n);
+  l.endpoints = g_new(int, (gsize)l.n);
   l.domains = g_new(int, (gsize)l.n);
   int at = 0;
   for (int i = 0; i < place->n_shares; i++) {
     int zone = tw_platform_domain(platform, place->shares[i].host);
     for (int k = 0; k < place->shares[i].accelerators; k++, at++) {
-      l.hosts[at] = place->shares[i].host;
+      l.endpoints[at] = tw_share_endpoint(&place->shares[i]);
       l.domains[at] = zone >= 0 ? zone : platform->n_zones + place->shares[i].host;
     }
   }
@@ -28,7 +28,7 @@ static layout lay_out(const tw_platform *platform, const tw_engine_place *place)
 
 static void clear_layout(layout *l)
 {
-  g_free(l->hosts);
+  g_free(l->endpoints);
   g_free(l->domains);
 }
 
@@ -70,7 +70,7 @@ static void add_collective(GArray *pairs, const layout *l, const char *pattern, 
     const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
     double part = t->bytes / most;
     if (domains[t->from] != domains[t->to])
-      add(pairs, (tw_span_pair){l->hosts[members[t->from]], l->hosts[members[t->to]], tensor * part,
+      add(pairs, (tw_span_pair){l->endpoints[members[t->from]], l->endpoints[members[t->to]], tensor * part,
                                 experts * part, 0});
   }
 }
@@ -108,7 +108,7 @@ static void add_stages(GArray *pairs, const layout *l, const tw_parallelism *p)
       for (int k = 0; k < p->tp; k++) {
         int from = place_of(p, rank, stage, k), to = place_of(p, rank, stage + 1, k);
         if (l->domains[from] != l->domains[to])
-          add(pairs, (tw_span_pair){l->hosts[from], l->hosts[to], 0, 0, 1.0 / p->tp});
+          add(pairs, (tw_span_pair){l->endpoints[from], l->endpoints[to], 0, 0, 1.0 / p->tp});
       }
     }
   }

@@ -2,7 +2,7 @@
  * on the fabric between them.
  *
  * Inside a domain a collective costs closed-form time (step_time.h). What leaves it is planned by the
- * algorithms of collectives.h, once for an engine, and added up by pairs of hosts; a window of iterations
+ * algorithms of collectives.h, once for an engine, and added up by pairs of endpoints; a window of iterations
  * then posts one flow for each pair. */
 #ifndef TW_SIM_SPAN_H
 #define TW_SIM_SPAN_H
@@ -11,7 +11,7 @@
 #include "sim/placement/placement.h"
 #include "sim/steptime/step_time.h"
 
-/* Flow bytes between two hosts for a byte of each kind on the wire of an accelerator (tw_wire). */
+/* Flow bytes between two endpoints for a byte of each kind on the wire of an accelerator (tw_wire). */
 typedef struct tw_span_pair {
   int from, to;
   double tensor, experts, stages;
@@ -32,7 +32,7 @@ tw_span *tw_span_new(const tw_platform *platform, const tw_engine_place *place,
 void tw_span_free(tw_span *span);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_span, tw_span_free)
 
-/* Bytes from one host of the pair to the other. */
+/* Bytes from one endpoint of the pair to the other. */
 static inline double tw_span_bytes(const tw_span_pair *pair, const tw_wire *wire)
 {
   return pair->tensor * wire->tensor + pair->experts * wire->experts + pair->stages * wire->stages;

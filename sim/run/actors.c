@@ -67,9 +67,12 @@ static GHashTable *links_by_name(void)
   return links;
 }
 
-static gboolean agrees(const tw_platform *platform, GError **error)
+static gboolean agrees(const tw_scenario *scenario, GError **error)
 {
-  if (sg_host_count() != (size_t)platform->n_hosts)
+  const tw_platform *platform = scenario->platform;
+  /* Hosts inside clusters have no ports. */
+  if (sg_host_count() < (size_t)platform->n_hosts ||
+      sg_host_count() > (size_t)tw_ports_count(scenario->ports))
     return differs(platform, error, "%zu hosts instead of %d", sg_host_count(), platform->n_hosts);
   for (int i = 0; i < platform->n_hosts; i++) {
     const tw_host *host = &platform->hosts[i];
@@ -96,14 +99,12 @@ static gboolean agrees(const tw_platform *platform, GError **error)
 
 tw_actors *tw_actors_new(const tw_scenario *scenario, GError **error)
 {
-  tw_simgrid_start(scenario->platform);
-  if (!agrees(scenario->platform, error))
+  if (!tw_simgrid_start(scenario->ports, error) || !agrees(scenario, error))
     return NULL;
   int n = scenario->n_engines;
   tw_actors *actors = g_new0(tw_actors, 1);
-  *actors = (tw_actors){.scenario = scenario,
-                        .flows = tw_flows_new(scenario->platform),
-                        .all = g_new0(actor, (gsize)n + SHARED)};
+  *actors = (tw_actors){
+      .scenario = scenario, .flows = tw_flows_new(scenario->ports), .all = g_new0(actor, (gsize)n + SHARED)};
   for (int i = 0; i < n + SHARED; i++)
     actors->all[i] = (actor){actors, i < n ? i : n - 1 - i, NULL, -INFINITY};
   return actors;

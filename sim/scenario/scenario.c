@@ -310,6 +310,17 @@ static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_fa
   }
 }
 
+/* KV caches go from and to a rank; collectives and weights to all of an engine. */
+static void add_ports(tw_scenario *scenario)
+{
+  scenario->ports = tw_ports_new(scenario->platform);
+  for (int i = 0; i < scenario->n_engines && tw_scenario_uses_network(scenario); i++) {
+    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
+    tw_place_add_ports(&scenario->engines[i], pool->role != TW_POOL_MIXED ? (int)(pool->tp * pool->pp) : 0,
+                       scenario->ports);
+  }
+}
+
 /* Pools of prefill and decode engines come together, and pass each other the same cache. */
 static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
@@ -415,6 +426,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     tw_scenario_read_fleet(scenario, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
+  add_ports(scenario);
   list_files(scenario, document);
   scenario->canonical = tw_document_canonical(document);
   return g_steal_pointer(&scenario);
@@ -425,7 +437,7 @@ void tw_scenario_free(tw_scenario *scenario)
   if (scenario == NULL)
     return;
   for (int i = 0; i < scenario->n_engines; i++)
-    g_free(scenario->engines[i].shares);
+    tw_engine_place_clear(&scenario->engines[i]);
   for (int i = 0; i < scenario->n_pools; i++) {
     tw_pool *pool = &scenario->pools[i];
     tw_step_model_free(pool->step_model);
@@ -441,6 +453,7 @@ void tw_scenario_free(tw_scenario *scenario)
   }
   g_free(scenario->engines);
   g_free(scenario->pools);
+  tw_ports_free(scenario->ports);
   tw_platform_free(scenario->platform);
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);

@@ -123,6 +123,7 @@ typedef struct tw_scenario {
   gint64 seed;
   char *platform_file;
   tw_platform *platform;
+  tw_ports *ports; /* of the engines */
 
   tw_workload_kind workload;
   char *trace_file;

@@ -106,8 +106,8 @@ static double flows_s(const tw_fetches *fetches, int engine, double bytes)
     for (int k = 0; k < place->n_shares; k++) {
       if (fetches->hosts[i] == place->shares[k].host)
         continue;
-      tw_route route =
-          fetches->network.route(fetches->network.state, fetches->hosts[i], place->shares[k].host);
+      tw_route route = fetches->network.route(fetches->network.state, fetches->hosts[i],
+                                              tw_share_endpoint(&place->shares[k]));
       double sent = bytes / fetches->n_hosts, got = bytes * place->shares[k].accelerators / accelerators;
       longest_s = fmax(longest_s, route.latency_s + fmax(sent, got) / route.bytes_per_s);
     }
@@ -174,8 +174,8 @@ static void add_flows(fetch *f)
     accelerators += place->shares[k].accelerators;
   for (int i = 0; i < fetches->n_hosts; i++)
     for (int k = 0; k < place->n_shares; k++) {
-      int from = fetches->hosts[i], to = place->shares[k].host;
-      if (from == to)
+      int from = fetches->hosts[i], to = tw_share_endpoint(&place->shares[k]);
+      if (from == place->shares[k].host)
         continue;
       double part = place->shares[k].accelerators / accelerators / fetches->n_hosts;
       f->flows[f->n_flows++] = (fetch_flow){

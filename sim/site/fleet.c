@@ -167,9 +167,9 @@ static void copy_peer(member *m, double now_s)
   const tw_pool *pool = pool_of(fleet, m->engine);
   double bytes = pool->memory.weight_bytes;
   for (gint64 k = 0; k < pool->tp * pool->pp * pool->dp; k++) {
-    int from = tw_place_host(&places[m->from], k), to = tw_place_host(&places[m->engine], k);
-    if (from != to)
-      add_flow(m, from, to, bytes);
+    const tw_engine_place *theirs = &places[m->from], *ours = &places[m->engine];
+    if (tw_place_host(theirs, k) != tw_place_host(ours, k))
+      add_flow(m, tw_place_endpoint(theirs, k), tw_place_endpoint(ours, k), bytes);
     else
       m->ready_s = now_s + pool->device->scale_up_latency_s + bytes / pool->device->scale_up_bytes_per_s;
   }
@@ -182,8 +182,8 @@ static void read_storage(member *m)
   const tw_engine_place *place = &fleet->scenario->engines[m->engine];
   double bytes = pool_of(fleet, m->engine)->memory.weight_bytes;
   for (int i = 0; i < place->n_shares; i++)
-    add_flow(m, fleet->stores[(m->engine * place->n_shares + i) % fleet->n_stores], place->shares[i].host,
-             bytes * place->shares[i].accelerators);
+    add_flow(m, fleet->stores[(m->engine * place->n_shares + i) % fleet->n_stores],
+             tw_share_endpoint(&place->shares[i]), bytes * place->shares[i].accelerators);
 }
 
 static void begin_load(member *m, double now_s)

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* What goes between two hosts when a cache moves between two ranks of engines. */
+/* What goes between two endpoints when a cache moves between two ranks of engines. */
 typedef struct share {
   int from, to;
   double fraction; /* of one copy of the cache; more than 1 in all where ranks hold copies */
@@ -116,7 +116,8 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
   const tw_pool *source = pool_of(transfers, from), *target = pool_of(transfers, to);
   const tw_engine_place *places = transfers->scenario->engines;
   gint64 n = shards(target), m = shards(source), copies = source->tp / m;
-  int host = tw_place_host(&places[to], (to_rank * target->pp + stage) * target->tp + k);
+  gint64 receiver = (to_rank * target->pp + stage) * target->tp + k;
+  int host = tw_place_host(&places[to], receiver);
   double inside = 0;
   for (gint64 s = 0; s < source->pp; s++) {
     for (gint64 h = 0; h < m; h++) {
@@ -124,11 +125,13 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
       if (fraction <= 0)
         continue;
       gint64 rank = h * copies + k % copies;
-      int theirs = tw_place_host(&places[from], (from_rank * source->pp + s) * source->tp + rank);
+      gint64 sender = (from_rank * source->pp + s) * source->tp + rank;
+      int theirs = tw_place_host(&places[from], sender);
       if (theirs == host)
         inside += fraction;
       else
-        add_share(p->shares, theirs, host, fraction);
+        add_share(p->shares, tw_place_endpoint(&places[from], sender),
+                  tw_place_endpoint(&places[to], receiver), fraction);
     }
   }
   p->inside_fraction = fmax(p->inside_fraction, inside);

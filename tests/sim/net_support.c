@@ -99,8 +99,10 @@ static void run_child(const char *path, const test_flow *flows, int n, int fd)
     fprintf(stderr, "%s\n", tw_faults_get(faults, i));
   if (platform == NULL)
     _exit(1);
-  tw_simgrid_start(platform);
-  tw_flows *network = tw_flows_new(platform);
+  tw_ports *ports = tw_ports_new(platform);
+  if (!tw_simgrid_start(ports, NULL))
+    _exit(1);
+  tw_flows *network = tw_flows_new(ports);
   double *ends_s = g_new0(double, (gsize)n);
   sender *senders = g_new0(sender, (gsize)n);
   for (int i = 0; i < n; i++) {

@@ -151,7 +151,7 @@ void test_disaggregate(tw_scenario *scenario, int prefill_engines)
   for (int i = 0; i < scenario->n_engines; i++) {
     scenario->platform->hosts[i] = (tw_host){0};
     scenario->engines[i].pool = i >= prefill_engines;
-    scenario->engines[i].shares[0] = (tw_host_share){i, 64}; /* whatever tp, pp and dp a test sets */
+    scenario->engines[i].shares[0] = (tw_host_share){i, 64, 0}; /* whatever tp, pp and dp a test sets */
   }
 }
 

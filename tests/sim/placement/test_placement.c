@@ -45,7 +45,7 @@ static site *site_new(int nodes)
 static void site_free(site *s)
 {
   for (guint i = 0; i < s->places->len; i++)
-    g_free(g_array_index(s->places, tw_engine_place, i).shares);
+    tw_engine_place_clear(&g_array_index(s->places, tw_engine_place, i));
   for (int i = 0; i < s->platform.n_hosts; i++)
     g_free(s->platform.hosts[i].id);
   tw_free_accelerators_free(s->free);

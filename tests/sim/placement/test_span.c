@@ -269,10 +269,10 @@ static tw_span *span_over(int domains, int size, const tw_parallelism *parallel,
   tw_platform platform = {.n_hosts = n, .n_zones = domains};
   platform.hosts = g_new0(tw_host, (gsize)n);
   platform.zones = g_new0(tw_zone, (gsize)domains);
-  tw_engine_place place = {0, n, g_new0(tw_host_share, (gsize)n)};
+  tw_engine_place place = {0, n, g_new0(tw_host_share, (gsize)n), NULL};
   for (int i = 0; i < n; i++) {
     platform.hosts[i].zone = i / size;
-    place.shares[i] = (tw_host_share){i, 1};
+    place.shares[i] = (tw_host_share){i, 1, 0};
   }
   for (int d = 0; d < domains; d++)
     platform.zones[d] = (tw_zone){.parent = -1, .role = TW_ROLE_NVLINK_DOMAIN};

@@ -255,7 +255,7 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
     scenario->engines[i].n_shares = 2;
     scenario->engines[i].shares = g_new(tw_host_share, 2);
     for (int k = 0; k < 2; k++)
-      scenario->engines[i].shares[k] = (tw_host_share){2 * i + k, (int)(accelerators / 2)};
+      scenario->engines[i].shares[k] = (tw_host_share){2 * i + k, (int)(accelerators / 2), 0};
   }
   tw_engine_listener none = {0};
   tw_engine_config config = {.scheduler = {.kind = &tw_scheduler_kinds[0],

@@ -1,0 +1,82 @@
+/* `tokenworks net` on generated platforms: small systems whose times are derived by hand. H100: a NIC moves
+ * 50 GB/s, of which kernels that send from rank to rank get 0.94; 450 GB/s of NVLink, of which they get 0.67.
+ */
+#include "tests/check.h"
+#include "tests/sim/net_support.h"
+
+#include <glib/gstdio.h>
+
+/* Microseconds of a pattern on a platform; `platform` and `net` are words with blanks between. */
+static double time_us(const char *platform, const char *net)
+{
+  g_autofree char *path = NULL;
+  g_assert(g_file_open_tmp("tokenworks-case-XXXXXX.xml", &path, NULL) >= 0);
+  g_autofree char *make = g_strconcat("platform ", platform, " -o ", path, NULL);
+  g_autofree char *measure = g_strconcat("net ", path, " --csv ", net, NULL);
+  g_auto(GStrv) making = g_strsplit(make, " ", -1), measuring = g_strsplit(measure, " ", -1);
+  g_free(test_program((const char *const *)making, 0, NULL));
+  g_autofree char *out = test_program((const char *const *)measuring, 0, NULL);
+  g_unlink(path);
+  const char *row = strchr(out, '\n') + 1;
+  return g_ascii_strtod(strchr(row, ',') + 1, NULL);
+}
+
+#define assert_within(a, b, part) assert_near(a, b, (part) * (b))
+
+static void an_incast_is_bound_by_the_receivers_nic_whatever_a_host_stands_for(void **state)
+{
+  (void)state;
+  /* 24 of 32 ranks stand on other nodes: 24 · 2 MiB / (50 · 0.94 GB/s) = 1,071 us, and 22 us of launch and
+   * steps. */
+  double right = 24 * 2097152.0 / (50e3 * 0.94) + 22;
+  double node = time_us("hgx --nodes=4", "-p incast -s 64MiB -n 32");
+  assert_within(node, right, 0.01);
+  assert_within(time_us("hgx --nodes=4 --hosts=gpu", "-p incast -s 64MiB -n 32"), node, 1e-6);
+}
+
+static void an_incast_in_a_domain_counts_what_the_receiver_takes_in(void **state)
+{
+  (void)state;
+  /* 7 · 8 MiB into one accelerator at 0.67 of 450 GB/s: 194.8 us, and 15.6 us of launch and steps. */
+  double node = time_us("hgx --nodes=4", "-p incast -s 64MiB -n 8");
+  assert_within(node, 210.4, 0.005);
+  assert_within(time_us("hgx --nodes=4 --hosts=gpu", "-p incast -s 64MiB -n 8"), node, 1e-6);
+  /* In a rack of trays some senders are on the receiver's tray, and all meet at its port. */
+  assert_within(time_us("nvl72", "-p incast -s 64MiB -n 8"),
+                time_us("nvl72 --hosts=gpu", "-p incast -s 64MiB -n 8"), 1e-6);
+}
+
+static void patterns_take_the_same_whatever_a_host_stands_for(void **state)
+{
+  (void)state;
+  static const char *const patterns[] = {"-p permutation -s 64MiB", "-p random -s 64MiB",
+                                         "-p all-to-all -s 64MiB", "-p all-reduce -s 64MiB"};
+  for (guint i = 0; i < G_N_ELEMENTS(patterns); i++) {
+    assert_within(time_us("hgx --nodes=4", patterns[i]), time_us("hgx --nodes=4 --hosts=gpu", patterns[i]),
+                  0.01);
+    assert_within(time_us("fat-tree --domains=8", patterns[i]),
+                  time_us("fat-tree --domains=8 --hosts=gpu", patterns[i]), 0.01);
+  }
+}
+
+static void a_node_with_two_nics_gives_a_flow_one_of_them(void **state)
+{
+  (void)state;
+  /* 1 GB over one NIC of 50 · 0.94 GB/s is 21.3 ms, on nodes as with a NIC that four GPUs share. */
+  double node = time_us("hgx --nodes=2 --nics=2", "-p permutation -s 1GB -n 2 --spread");
+  assert_within(node, 1e9 / (50e3 * 0.94), 0.002);
+  assert_within(time_us("hgx --nodes=2 --nics=2 --hosts=gpu", "-p permutation -s 1GB -n 2 --spread"), node,
+                1e-6);
+}
+
+int main(void)
+{
+  g_setenv("TW_PROGRAM", TW_PROGRAM, TRUE);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_incast_is_bound_by_the_receivers_nic_whatever_a_host_stands_for),
+      cmocka_unit_test(an_incast_in_a_domain_counts_what_the_receiver_takes_in),
+      cmocka_unit_test(patterns_take_the_same_whatever_a_host_stands_for),
+      cmocka_unit_test(a_node_with_two_nics_gives_a_flow_one_of_them),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
