@@ -80,5 +80,9 @@ void tw_schema_clear(const tw_element *element, void *target);
  * behind by XInclude, and `xi:include` are allowed. */
 char *tw_schema_relaxng(const tw_element *root);
 char *tw_schema_describe(const tw_element *root);
+/* Every attribute of a checked tree with the value that it has, and "(default)" behind those that the tree
+ * does not give. `implied` lists the elements, NULL at its end, whose defaults hold where they are absent.
+ * The caller frees it. */
+char *tw_schema_resolve(const xmlNode *node, const tw_element *element, const tw_element *const *implied);
 
 #endif

@@ -181,3 +181,39 @@ char *tw_schema_describe(const tw_element *root)
   }
   return g_string_free(out, FALSE);
 }
+
+static gboolean is_listed(const tw_element *const *elements, const tw_element *element)
+{
+  while (*elements != NULL && *elements != element)
+    elements++;
+  return *elements != NULL;
+}
+
+static void resolve_element(GString *out, const xmlNode *node, const tw_element *element,
+                            const tw_element *const *implied, int depth)
+{
+  g_string_append_printf(out, "%*s<%s>\n", 2 * depth, "", element->name);
+  for (const tw_attribute *row = element->attributes; row != NULL && row->name != NULL; row++) {
+    xmlChar *text = node != NULL ? xmlGetNoNsProp(node, BAD_CAST row->name) : NULL;
+    if (text != NULL || !is_absent(row))
+      g_string_append_printf(out, "%*s%-22s %s%s\n", 2 * depth + 2, "", row->name,
+                             text != NULL ? (const char *)text : row->fallback,
+                             text != NULL ? "" : "  (default)");
+    xmlFree(text);
+  }
+  for (const tw_child *row = element->children; row != NULL && row->element != NULL; row++) {
+    const char *name = row->element->name;
+    const xmlNode *child = node != NULL ? tw_node_child(node, name) : NULL;
+    if (child == NULL && is_listed(implied, row->element))
+      resolve_element(out, NULL, row->element, implied, depth + 1);
+    for (; child != NULL; child = tw_node_next(child, name))
+      resolve_element(out, child, row->element, implied, depth + 1);
+  }
+}
+
+char *tw_schema_resolve(const xmlNode *node, const tw_element *element, const tw_element *const *implied)
+{
+  GString *out = g_string_new(NULL);
+  resolve_element(out, node, element, implied, 0);
+  return g_string_free(out, FALSE);
+}

@@ -1,7 +1,18 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
 #include "sim/commands/sweep.h"
-#include "sim/scenario/scenario.h"
+#include "sim/scenario/plan_text.h"
+
+typedef struct {
+  gboolean dump, plan, schema, describe;
+  char **sets;
+} check_values;
+
+static void clear_values(check_values *values)
+{
+  g_strfreev(values->sets);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(check_values, clear_values)
 
 static void check_trace(const char *path, const tw_trace_format *format, tw_faults *faults)
 {
@@ -24,29 +35,37 @@ static void check_trace(const char *path, const tw_trace_format *format, tw_faul
   printf("%s: a trace of %" G_GUINT64_FORMAT " requests over %.0f s\n", path, n, last_s);
 }
 
-/* What a file is, by its root element; a file that is not XML is a trace. */
-static int check_xml(const char *path, const char *const *sets, gboolean dump, tw_faults *faults)
+static void check_scenario(const char *path, const check_values *values, tw_faults *faults)
 {
-  guint before = tw_faults_added(faults);
+  g_autoptr(tw_scenario) scenario = tw_scenario_load(path, (const char *const *)values->sets, faults);
+  if (scenario == NULL)
+    return;
+  printf("%s: a scenario with %d engines on %ld accelerators of %s\n", path, scenario->n_engines,
+         tw_platform_accelerators(scenario->platform), scenario->platform->name);
+  for (guint i = 0; i < scenario->notes->len; i++)
+    printf("%s: note: %s\n", path, (char *)scenario->notes->pdata[i]);
+  if (values->dump)
+    printf("%s\n", scenario->canonical);
+  g_autofree char *plan = values->plan ? tw_scenario_plan_text(scenario) : NULL;
+  if (plan != NULL)
+    printf("\n%s", plan);
+  if (scenario->workload == TW_WORKLOAD_TRACE)
+    check_trace(scenario->trace_file,
+                scenario->trace_format >= 0
+                    ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
+                    : NULL,
+                faults);
+}
+
+/* What a file is, by its root element; a file that is not XML is a trace. */
+static void check_xml(const char *path, const check_values *values, tw_faults *faults)
+{
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL)
-    return 0;
+    return;
   const char *root = (const char *)tw_document_root(document)->name;
   if (g_str_equal(root, "scenario")) {
-    g_autoptr(tw_scenario) scenario = tw_scenario_load(path, sets, faults);
-    if (scenario != NULL)
-      printf("%s: a scenario with %d engines on %ld accelerators of %s\n", path, scenario->n_engines,
-             tw_platform_accelerators(scenario->platform), scenario->platform->name);
-    for (guint i = 0; scenario != NULL && i < scenario->notes->len; i++)
-      printf("%s: note: %s\n", path, (char *)scenario->notes->pdata[i]);
-    if (scenario != NULL && dump)
-      printf("%s\n", scenario->canonical);
-    if (scenario != NULL && scenario->workload == TW_WORKLOAD_TRACE)
-      check_trace(scenario->trace_file,
-                  scenario->trace_format >= 0
-                      ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
-                      : NULL,
-                  faults);
+    check_scenario(path, values, faults);
   } else if (g_str_equal(root, tw_sweep_element.name)) {
     g_autoptr(tw_sweep) sweep = tw_sweep_load(path, faults);
     if (sweep != NULL)
@@ -81,7 +100,6 @@ static int check_xml(const char *path, const char *const *sets, gboolean dump, t
                                : "expected <scenario>, <platform>, <model>, <device>, <generator> or <sweep>",
                   near != NULL ? near : "", near != NULL ? ">?" : "");
   }
-  return (int)(tw_faults_added(faults) - before);
 }
 
 static gboolean looks_like_xml(const char *path)
@@ -101,22 +119,13 @@ static gboolean looks_like_xml(const char *path)
   return *at == '<';
 }
 
-typedef struct {
-  gboolean dump, schema, describe;
-  char **sets;
-} check_values;
-
-static void clear_values(check_values *values)
-{
-  g_strfreev(values->sets);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(check_values, clear_values)
-
 #define VALUE(member) TW_OPTION(check_values, member)
 static const GOptionEntry check_options[] = {
     {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, VALUE(sets), "Check a scenario with this change", "XPATH=VALUE"},
     {"dump", 0, 0, G_OPTION_ARG_NONE, VALUE(dump), "Print a scenario as it was understood, includes resolved",
      NULL},
+    {"plan", 0, 0, G_OPTION_ARG_NONE, VALUE(plan),
+     "Print what a scenario would run: defaults, placement, memory, watts and step times", NULL},
     {"schema", 0, 0, G_OPTION_ARG_NONE, VALUE(schema), "Print the RELAX NG schema of scenarios, for editors",
      NULL},
     {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe),
@@ -144,7 +153,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   g_autoptr(tw_faults) faults = tw_faults_new();
   for (int i = 1; i < argc; i++) {
     if (looks_like_xml(argv[i]))
-      check_xml(argv[i], (const char *const *)values.sets, values.dump, faults);
+      check_xml(argv[i], &values, faults);
     else
       check_trace(argv[i], NULL, faults);
   }

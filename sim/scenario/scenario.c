@@ -429,6 +429,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   add_ports(scenario);
   list_files(scenario, document);
   scenario->canonical = tw_document_canonical(document);
+  const tw_element *const implied[] = {&tw_scheduler_element, &tw_step_time_element, &tw_router_element,
+                                       &tw_output_element, NULL};
+  scenario->resolved = tw_schema_resolve(root, &tw_scenario_element, implied);
   return g_steal_pointer(&scenario);
 }
 
@@ -461,6 +464,7 @@ void tw_scenario_free(tw_scenario *scenario)
   tw_scenario_clear_workload(scenario);
   g_ptr_array_unref(scenario->notes);
   g_free(scenario->canonical);
+  g_free(scenario->resolved);
   g_strfreev(scenario->files);
   g_free(scenario);
 }

@@ -164,6 +164,7 @@ typedef struct tw_scenario {
 
   GPtrArray *notes; /* of char *: what the user should know before a run */
   char *canonical;  /* canonical XML, assignments applied */
+  char *resolved;   /* every attribute with its value, for people: see tw_schema_resolve */
   char **files; /* every file that was read, NULL-terminated: scenario and includes, platform, models, ... */
 } tw_scenario;
 

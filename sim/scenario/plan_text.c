@@ -1,0 +1,212 @@
+#include "sim/scenario/plan_text.h"
+
+#include "sim/scenario/coverage.h"
+#include "sim/scenario/site_power.h"
+
+#include <math.h>
+
+/* Tokens of context of the example batches. */
+enum { EXAMPLE_CONTEXT = 1024 };
+
+static void add_row(GString *out, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static void add_row(GString *out, const char *name, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_string_append_printf(out, "  %-22s ", name);
+  g_string_append_vprintf(out, format, arguments);
+  g_string_append_c(out, '\n');
+  va_end(arguments);
+}
+
+/* "118 W", or that it is not known. The caller frees it. */
+static char *watts(double w)
+{
+  return isnan(w) ? g_strdup("unknown") : tw_quantity_format(w < 100 ? w : round(w), TW_POWER);
+}
+
+/* ---- Step times ---- */
+
+/* `seqs` sequences that each decode a token with so much context. */
+static tw_batch decode_batch(const tw_model *model, gint64 seqs, gint64 context)
+{
+  gint64 window = model->window_layers > 0 ? model->window : 0;
+  gboolean full = window == 0 || context >= window;
+  return (tw_batch){.decode_seqs = seqs,
+                    .decode_context = seqs * context,
+                    .decode_windowed = seqs * (window > 0 ? MIN(context, window) : context),
+                    .decode_growing = full ? 0 : seqs,
+                    .next_full = full ? G_MAXINT64 : window - context,
+                    .sampled = seqs};
+}
+
+/* What an iteration takes and draws in which every rank of an engine has the batch. */
+static void add_step(GString *out, const char *name, const char *what, const tw_pool *pool,
+                     const tw_batch *batch)
+{
+  g_autofree tw_batch *ranks = g_new(tw_batch, (gsize)pool->dp);
+  for (gint64 i = 0; i < pool->dp; i++)
+    ranks[i] = *batch;
+  tw_step_cost cost;
+  tw_step_model_cost(pool->step_model, ranks, (int)pool->dp, &cost);
+  if (pool->speculation.draft_tokens > 0 && batch->prefill_tokens == 0)
+    tw_speculation_cost(&pool->speculation, pool->step_model, ranks, (int)pool->dp, &cost);
+  double time_s = cost.time_s.first;
+  double tokens = (double)(pool->dp * (batch->decode_seqs + batch->prefill_tokens));
+  g_string_append_printf(out, "  %-22s %s: %.4g ms, %.4g tokens/s", name, what, 1e3 * time_s,
+                         tokens / time_s);
+  if (tw_power_known(&pool->power)) {
+    double dynamic_j = tw_power_dynamic(&pool->power, &cost).first;
+    g_autofree char *drawn = watts(pool->power.idle_w + dynamic_j / time_s / pool->power.accelerators);
+    g_string_append_printf(out, ", %s per accelerator", drawn);
+  }
+  double wire_bytes = cost.wire.tensor + cost.wire.experts + cost.wire.stages;
+  if (wire_bytes > 0)
+    g_string_append_printf(out, "; beside it, %.4g MB of each NIC cross the fabric", 1e-6 * wire_bytes);
+  g_string_append(out, cost.extrapolated ? " (extrapolated)\n" : "\n");
+}
+
+static void add_steps(GString *out, const tw_pool *pool)
+{
+  gint64 held = pool->memory.kv_blocks * pool->block_tokens;
+  gint64 context = MIN(EXAMPLE_CONTEXT, MIN(held, pool->max_model_len));
+  gint64 seqs = CLAMP(held / context, 1, pool->max_seqs);
+  if (pool->role != TW_POOL_PREFILL) {
+    g_autofree char *small = g_strdup_printf("1 sequence%s decodes at %" G_GINT64_FORMAT " tokens of context",
+                                             pool->dp > 1 ? " on each rank" : "", context);
+    g_autofree char *large =
+        g_strdup_printf("%" G_GINT64_FORMAT " sequences%s decode at %" G_GINT64_FORMAT " tokens of context",
+                        seqs, pool->dp > 1 ? " on each rank" : "", context);
+    tw_batch one = decode_batch(pool->model, 1, context), many = decode_batch(pool->model, seqs, context);
+    add_step(out, "step, small batch", small, pool, &one);
+    add_step(out, "step, large batch", large, pool, &many);
+  }
+  if (pool->role != TW_POOL_DECODE) {
+    gint64 tokens = MIN(pool->max_batched_tokens, MIN(held, pool->max_model_len - 1));
+    g_autofree char *prompt = g_strdup_printf("a prompt of %" G_GINT64_FORMAT " tokens%s", tokens,
+                                              pool->dp > 1 ? " on each rank" : "");
+    tw_batch batch = {.next_full = G_MAXINT64};
+    tw_batch_add_chunk(&batch, 0, tokens, pool->model->window_layers > 0 ? pool->model->window : 0, TRUE);
+    add_step(out, "step, prompt", prompt, pool, &batch);
+  }
+}
+
+/* ---- Pools ---- */
+
+static void add_memory(GString *out, const tw_pool *pool)
+{
+  const tw_memory *m = &pool->memory;
+  add_row(out, "HBM", "%.4g GB per accelerator, of which %.4g GB may be used", 1e-9 * m->hbm_bytes,
+          1e-9 * m->usable_bytes);
+  add_row(out, "weights", "%.4g GB per accelerator", 1e-9 * m->weight_bytes);
+  add_row(out, "activations", "%.4g GB per accelerator at most, and %.4g GB for driver and buffers",
+          1e-9 * m->activation_bytes, 1e-9 * m->reserved_bytes);
+  if (m->window_bytes > 0)
+    add_row(out, "KV windows", "%.4g GB per accelerator, for max-seqs full windows", 1e-9 * m->window_bytes);
+  add_row(out, "KV cache", "%.4g GB per accelerator, %.6g bytes per token on each", 1e-9 * m->kv_bytes,
+          m->kv_bytes_per_token);
+  add_row(out, "KV blocks",
+          "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " tokens: %" G_GINT64_FORMAT " tokens%s", m->kv_blocks,
+          pool->block_tokens, m->kv_blocks * pool->block_tokens, pool->dp > 1 ? " on each rank" : "");
+}
+
+static void add_power(GString *out, const tw_pool *pool)
+{
+  g_autofree char *idle = watts(pool->power.idle_w), *most = watts(pool->power.max_w);
+  add_row(out, "power", "%s idle, %s at most per accelerator", idle, most);
+  if (pool->n_clocks == 0)
+    return;
+  g_autoptr(GString) clocks = g_string_new("1");
+  for (int i = 0; i < pool->n_clocks; i++)
+    g_string_append_printf(clocks, " %.3g", pool->clocks[i].clock);
+  add_row(out, "clocks", "%s of the nominal one", clocks->str);
+}
+
+/* The hosts of an engine as placement="explicit" names them. */
+static void add_place(GString *out, const tw_scenario *scenario, int engine)
+{
+  const tw_engine_place *place = &scenario->engines[engine];
+  g_autoptr(GString) hosts = g_string_new(NULL);
+  for (int s = 0; s < place->n_shares; s++)
+    g_string_append_printf(hosts, "%s%s:%d", s > 0 ? " " : "",
+                           scenario->platform->hosts[place->shares[s].host].id,
+                           place->shares[s].accelerators);
+  g_autofree char *name = g_strdup_printf("engine %d", engine);
+  add_row(out, name, "%s", hosts->str);
+}
+
+static void add_pool(GString *out, const tw_scenario *scenario, int index)
+{
+  const tw_pool *pool = &scenario->pools[index];
+  g_string_append_printf(out, "\npool \"%s\": %" G_GINT64_FORMAT " engines of %s on %s\n", pool->id,
+                         pool->replicas, pool->model->label, pool->device->label);
+  add_row(out, "accelerators",
+          "%" G_GINT64_FORMAT " per engine: tp=%" G_GINT64_FORMAT " pp=%" G_GINT64_FORMAT
+          " dp=%" G_GINT64_FORMAT " ep=%" G_GINT64_FORMAT,
+          pool->tp * pool->pp * pool->dp, pool->tp, pool->pp, pool->dp, pool->ep);
+  add_row(out, "NVLink domains", "%d for a tensor-parallel group, %d for the ranks of a stage",
+          MAX(pool->reach.tensor, 1), MAX(pool->reach.experts, 1));
+  add_memory(out, pool);
+  if (pool->host_bytes > 0)
+    add_row(out, "KV in host memory", "%.4g GB per engine", 1e-9 * pool->host_bytes);
+  add_power(out, pool);
+  add_row(out, "step times", "%s, %s", tw_step_kind_names[pool->step_kind],
+          pool->table_file != NULL ? pool->table_file : pool->overhead.label);
+  add_steps(out, pool);
+  g_auto(GStrv) outside = tw_coverage_outside(pool);
+  for (char **what = outside; *what != NULL; what++)
+    add_row(out, "not fitted on", "%s", *what);
+  for (int i = 0; i < scenario->n_engines; i++)
+    if (scenario->engines[i].pool == index)
+      add_place(out, scenario, i);
+}
+
+/* ---- The site ---- */
+
+static void add_series(GString *out, const char *name, const tw_stairs *stairs, const char *unit)
+{
+  if (stairs == NULL)
+    return;
+  double low = tw_stairs_min(stairs), high = tw_stairs_max(stairs);
+  if (low < high)
+    add_row(out, name, "%.4g to %.4g %s, %.4g at the start", low, high, unit, tw_stairs_at(stairs, 0));
+  else
+    add_row(out, name, "%.4g %s", low, unit);
+}
+
+static void add_site(GString *out, const tw_scenario *scenario)
+{
+  g_autoptr(tw_site_power) power = tw_site_power_new(scenario);
+  const tw_platform *platform = scenario->platform;
+  long used = 0;
+  for (int i = 0; i < scenario->n_engines; i++)
+    for (int s = 0; s < scenario->engines[i].n_shares; s++)
+      used += scenario->engines[i].shares[s].accelerators;
+  g_string_append_printf(out, "\nsite \"%s\"\n", platform->name);
+  add_row(out, "accelerators", "%ld, of which engines use %ld", tw_platform_accelerators(platform), used);
+  add_row(out, "hosts and racks", "%d and %d", platform->n_hosts, platform->n_racks);
+  g_autofree char *host = watts(power->site.host_w), *network = watts(power->site.network_w),
+                  *spare = watts(power->site.spare_w);
+  add_row(out, "idle watts", "%s of hosts, %s of the network, %s of accelerators without an engine", host,
+          network, spare);
+  if (power->missing != NULL)
+    add_row(out, "energy", "of the site unknown: the platform lacks %s", power->missing);
+  add_row(out, "network", "%s", tw_scenario_uses_network(scenario) ? "simulated" : "nothing crosses it");
+  add_row(out, "router", "%s", tw_router_policy_names[scenario->router]);
+  add_row(out, "front end", "%.4g ms per request", 1e3 * scenario->frontend_s);
+  add_series(out, "power cap", scenario->caps.site, "W");
+  add_series(out, "electricity", scenario->price, "USD per kWh");
+  add_series(out, "carbon", scenario->carbon, "g per kWh");
+  add_series(out, "weather", scenario->weather, "degrees Celsius");
+}
+
+char *tw_scenario_plan_text(const tw_scenario *scenario)
+{
+  GString *out = g_string_new(scenario->resolved);
+  add_site(out, scenario);
+  for (int i = 0; i < scenario->n_pools; i++)
+    add_pool(out, scenario, i);
+  for (guint i = 0; i < scenario->notes->len; i++)
+    g_string_append_printf(out, "\nnote: %s\n", (char *)scenario->notes->pdata[i]);
+  return g_string_free(out, FALSE);
+}
