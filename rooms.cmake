@@ -25,8 +25,8 @@ set(tw_rooms
   "sim/run                sim/log sim/network sim/scenario sim/site"
   "analysis/log           platforms/input sim/log"
   "analysis/show          platforms/input sim/log analysis/log"
-  "analysis/report        platforms/input analysis/log"
-  "analysis/compare       platforms/input analysis/log analysis/report"
+  "analysis/report        platforms/input sim/log analysis/log"
+  "analysis/compare       platforms/input sim/log analysis/log analysis/report"
   "sim/jobs               platforms/input sim/scenario analysis/log"
   "sim/commands           platforms/input platforms/generate workloads/stream workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs analysis/log analysis/show analysis/report analysis/compare")
 

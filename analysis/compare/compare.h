@@ -2,8 +2,8 @@
 #ifndef TW_ANALYSIS_COMPARE_H
 #define TW_ANALYSIS_COMPARE_H
 
-#include "analysis/compare/metric.h"
 #include "analysis/compare/run_group.h"
+#include "sim/log/metric.h"
 
 /* Differences are worse or better by the direction of their metric, where groups of several runs do not say
  * that chance explains them as well (p >= TW_COMPARE_ALPHA). */

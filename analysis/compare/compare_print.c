@@ -4,9 +4,6 @@
 
 #include <math.h>
 
-static const char *const better_names[] = {
-    [TW_BETTER_NEITHER] = "neither", [TW_BETTER_LOWER] = "lower", [TW_BETTER_HIGHER] = "higher"};
-
 static const tw_run_group *group_of(const tw_comparison *comparison, guint g)
 {
   return comparison->groups->pdata[g];
@@ -147,7 +144,7 @@ static void print_csv_row(tw_log_printer *printer, const tw_comparison *comparis
   tw_difference d = tw_comparison_get(comparison, metric, g);
   g_ptr_array_add(cells, g_strdup(metric));
   g_ptr_array_add(cells, g_strdup(known != NULL ? known->unit : ""));
-  g_ptr_array_add(cells, g_strdup(known != NULL ? better_names[known->better] : ""));
+  g_ptr_array_add(cells, g_strdup(known != NULL ? tw_better_names[known->better] : ""));
   g_ptr_array_add(cells, g_strdup(group_of(comparison, g)->label));
   g_ptr_array_add(cells, g_strdup_printf("%u", d.value.n));
   const double numbers[] = {d.value.mean, sqrt(d.value.variance), d.difference, d.relative, d.p};
@@ -209,7 +206,7 @@ json_t *tw_compare_json(const tw_comparison *comparison, const GPtrArray *metric
     json_t *row = json_pack("{s:s}", "name", metrics->pdata[m]), *values = json_array();
     if (known != NULL) {
       json_object_set_new(row, "unit", json_string(known->unit));
-      json_object_set_new(row, "better", json_string(better_names[known->better]));
+      json_object_set_new(row, "better", json_string(tw_better_names[known->better]));
     }
     for (guint g = 0; g < comparison->groups->len; g++) {
       tw_difference d = tw_comparison_get(comparison, metrics->pdata[m], g);

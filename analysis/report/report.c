@@ -6,6 +6,7 @@
 #include "analysis/report/report_tables.h"
 #include "platforms/input/fault.h"
 #include "report_resources.h"
+#include "sim/log/metric.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,6 +50,15 @@ static gboolean set_requests(json_t *data, const char *directory, const json_t *
   return TRUE;
 }
 
+/* {path: [unit, help]} of the summary's numbers. */
+static json_t *describe_metrics(void)
+{
+  json_t *metrics = json_object();
+  for (const tw_metric *metric = tw_metrics; metric->name != NULL; metric++)
+    json_object_set_new(metrics, metric->name, json_pack("[s, s]", metric->unit, metric->help));
+  return metrics;
+}
+
 json_t *tw_report_data(const char *directory, GError **error)
 {
   json_t *run = tw_run_json_read(directory, error);
@@ -68,6 +78,7 @@ json_t *tw_report_data(const char *directory, GError **error)
           set(data, "links", tw_report_links(directory, run, end_s, error));
   json_object_del(run, TW_LOG_RUN_KEY);
   set(data, "run", run);
+  set(data, "metrics", describe_metrics());
   if (sound)
     return data;
   json_decref(data);

@@ -3,31 +3,13 @@
 #include "analysis/log/log_reader.h"
 #include "analysis/report/report_json.h"
 #include "platforms/input/fault.h"
+#include "sim/log/metric.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 enum { PER_DECADE = 20, SLOWEST = 20, SHOWN_REASONS = 20, MAX_WINDOWS = 150 };
 #define SHORTEST_S 1e-6 /* latencies below share a bin */
-
-/* Names as in summary.json. */
-#define LATENCIES(X)                                                                                         \
-  X(TTFT, "ttft_s")                                                                                          \
-  X(TTFAT, "ttfat_s")                                                                                        \
-  X(TPOT, "tpot_s")                                                                                          \
-  X(E2E, "e2e_s")                                                                                            \
-  X(QUEUE, "queue_s")
-typedef enum {
-#define X(name, text) name,
-  LATENCIES(X)
-#undef X
-      LATENCY_KINDS
-} latency;
-static const char *const latency_names[] = {
-#define X(name, text) text,
-    LATENCIES(X)
-#undef X
-};
 
 /* Those columns that latencies and totals are computed from. */
 #define COLUMNS(X)                                                                                           \
@@ -52,7 +34,7 @@ typedef struct columns {
 /* A completed request. */
 typedef struct sample {
   double arrival_s;
-  float latencies_s[LATENCY_KINDS]; /* NAN where it has none; 24 bits are a ten-millionth */
+  float latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none; 24 bits are a ten-millionth */
 } sample;
 
 typedef struct slow_request {
@@ -65,7 +47,7 @@ struct tw_report_requests {
   columns columns;
   double end_s, last_s; /* of the run, and of its last request */
   GArray *samples;      /* by arrival, once all are read */
-  GArray *slowest[LATENCY_KINDS];
+  GArray *slowest[TW_LATENCY_KINDS];
   GHashTable *endings; /* "state\nreason" -> count */
   json_t *states, *tokens;
 };
@@ -80,7 +62,7 @@ void tw_report_requests_free(tw_report_requests *requests)
   if (requests == NULL)
     return;
   g_array_unref(requests->samples);
-  for (int i = 0; i < LATENCY_KINDS; i++)
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
     g_array_unref(requests->slowest[i]);
   g_hash_table_unref(requests->endings);
   json_decref(requests->states);
@@ -165,22 +147,19 @@ static void add_completed(tw_report_requests *requests, const tw_log_reader *rea
 {
   const columns *c = &requests->columns;
   double arrival_s = tw_log_reader_number(reader, c->arrival_s);
-  double first_token_s = tw_log_reader_number(reader, c->first_token_s);
-  double completion_s = tw_log_reader_number(reader, c->completion_s);
-  double output =
-      tw_log_reader_number(reader, c->reasoning_tokens) + tw_log_reader_number(reader, c->answer_tokens);
-  const double latencies_s[LATENCY_KINDS] = {
-      [TTFT] = first_token_s - arrival_s,
-      [TTFAT] = tw_log_reader_number(reader, c->first_answer_s) - arrival_s,
-      [TPOT] = output > 1 ? (completion_s - first_token_s) / (output - 1) : NAN,
-      [E2E] = completion_s - arrival_s,
-      [QUEUE] = tw_log_reader_number(reader, c->first_scheduled_s) - arrival_s,
-  };
+  tw_request_times times = {.arrival_s = arrival_s,
+                            .first_scheduled_s = tw_log_reader_number(reader, c->first_scheduled_s),
+                            .first_token_s = tw_log_reader_number(reader, c->first_token_s),
+                            .first_answer_s = tw_log_reader_number(reader, c->first_answer_s),
+                            .completion_s = tw_log_reader_number(reader, c->completion_s),
+                            .output_tokens = tw_log_reader_number(reader, c->reasoning_tokens) +
+                                             tw_log_reader_number(reader, c->answer_tokens)};
   sample s = {.arrival_s = arrival_s};
-  for (int i = 0; i < LATENCY_KINDS; i++) {
-    s.latencies_s[i] = (float)latencies_s[i];
-    if (!isnan(latencies_s[i]))
-      keep_slowest(requests->slowest[i], latencies_s[i], reader);
+  for (int i = 0; i < TW_LATENCY_KINDS; i++) {
+    double latency_s = tw_latency_of((tw_latency)i, &times);
+    s.latencies_s[i] = (float)latency_s;
+    if (!isnan(latency_s))
+      keep_slowest(requests->slowest[i], latency_s, reader);
   }
   g_array_append_val(requests->samples, s);
 }
@@ -228,7 +207,7 @@ tw_report_requests *tw_report_requests_read(const char *directory, const json_t 
   g_autoptr(tw_report_requests) requests = g_new0(tw_report_requests, 1);
   requests->run = run;
   requests->samples = g_array_new(FALSE, FALSE, sizeof(sample));
-  for (int i = 0; i < LATENCY_KINDS; i++) {
+  for (int i = 0; i < TW_LATENCY_KINDS; i++) {
     requests->slowest[i] = g_array_new(FALSE, FALSE, sizeof(slow_request));
     g_array_set_clear_func(requests->slowest[i], clear_slow);
   }
@@ -256,7 +235,7 @@ static int compare_floats(const void *a, const void *b)
 }
 
 /* The values of one latency among n samples, sorted. */
-static GArray *collect(const sample *samples, guint n, latency kind)
+static GArray *collect(const sample *samples, guint n, tw_latency kind)
 {
   GArray *values = g_array_new(FALSE, FALSE, sizeof(float));
   for (guint i = 0; i < n; i++)
@@ -331,11 +310,11 @@ json_t *tw_report_latency(const tw_report_requests *requests)
   guint n = (guint)floor(requests->end_s / width_s) + 1;
   json_t *described = json_object();
   g_autofree double *values = g_new(double, (gsize)n *PARTS);
-  for (int kind = 0; kind < LATENCY_KINDS; kind++) {
+  for (int kind = 0; kind < TW_LATENCY_KINDS; kind++) {
     for (guint w = 0; w < n; w++) {
       guint n_samples;
       const sample *samples = find_samples(requests, w * width_s, (w + 1) * width_s, &n_samples);
-      g_autoptr(GArray) sorted = collect(samples, n_samples, (latency)kind);
+      g_autoptr(GArray) sorted = collect(samples, n_samples, (tw_latency)kind);
       for (guint i = 0; i < QUANTILES; i++)
         values[i * n + w] = quantile(sorted, quantiles[i].q);
       values[QUANTILES * n + w] = sorted->len;
@@ -344,7 +323,7 @@ json_t *tw_report_latency(const tw_report_requests *requests)
     for (guint i = 0; i < QUANTILES; i++)
       json_object_set_new(column, quantiles[i].name, tw_report_floats(&values[i * n], n));
     json_object_set_new(column, "count", tw_report_floats(&values[QUANTILES * n], n));
-    json_object_set_new(described, latency_names[kind], column);
+    json_object_set_new(described, tw_latencies[kind].key, column);
   }
   return json_pack("{s:f, s:i, s:o}", "width_s", width_s, "n", (int)n, "columns", described);
 }
@@ -384,11 +363,11 @@ json_t *tw_report_distributions(const tw_report_requests *requests)
   json_t *described = json_object();
   guint n;
   const sample *samples = find_measured(requests, &n);
-  for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-    g_autoptr(GArray) sorted = collect(samples, n, (latency)kind);
+  for (int kind = 0; kind < TW_LATENCY_KINDS; kind++) {
+    g_autoptr(GArray) sorted = collect(samples, n, (tw_latency)kind);
     if (sorted->len > 0)
-      json_object_set_new(described, latency_names[kind],
-                          describe_distribution(sorted, tw_report_number(slo, latency_names[kind])));
+      json_object_set_new(described, tw_latencies[kind].key,
+                          describe_distribution(sorted, tw_report_number(slo, tw_latencies[kind].key)));
   }
   return described;
 }
@@ -398,11 +377,11 @@ json_t *tw_report_distributions(const tw_report_requests *requests)
 json_t *tw_report_slowest(const tw_report_requests *requests)
 {
   json_t *slowest = json_object();
-  for (int kind = 0; kind < LATENCY_KINDS; kind++) {
+  for (int kind = 0; kind < TW_LATENCY_KINDS; kind++) {
     json_t *rows = json_array();
     for (guint i = 0; i < requests->slowest[kind]->len; i++)
       json_array_append(rows, g_array_index(requests->slowest[kind], slow_request, i).row);
-    json_object_set_new(slowest, latency_names[kind], rows);
+    json_object_set_new(slowest, tw_latencies[kind].key, rows);
   }
   return slowest;
 }
@@ -455,9 +434,9 @@ json_t *tw_report_totals(const tw_report_requests *requests)
                              "tokens", requests->tokens);
   guint n;
   const sample *samples = find_measured(requests, &n);
-  for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-    g_autoptr(GArray) sorted = collect(samples, n, (latency)kind);
-    json_object_set_new(totals, latency_names[kind], describe_latency(sorted));
+  for (int kind = 0; kind < TW_LATENCY_KINDS; kind++) {
+    g_autoptr(GArray) sorted = collect(samples, n, (tw_latency)kind);
+    json_object_set_new(totals, tw_latencies[kind].key, describe_latency(sorted));
   }
   return totals;
 }

@@ -6,7 +6,7 @@
 #include "sim/commands/command.h"
 
 typedef struct {
-  gboolean all, csv, json;
+  gboolean all, csv, json, describe;
   char *metrics, *report;
   char **fail_if;
 } compare_values;
@@ -29,6 +29,8 @@ static const GOptionEntry compare_options[] = {
      NULL},
     {"csv", 0, 0, G_OPTION_ARG_NONE, VALUE(csv), "Print CSV, a line per metric and run", NULL},
     {"json", 0, 0, G_OPTION_ARG_NONE, VALUE(json), "Print one JSON object", NULL},
+    {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe), "Print a page about every metric, in Markdown",
+     NULL},
     {"report", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(report), "Write a web page with the runs overlaid, too",
      "FILE"},
     G_OPTION_ENTRY_NULL};
@@ -134,6 +136,11 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   g_auto(compare_values) values = {0};
   if (!tw_command_read(command, &values, &argc, &argv, error))
     return TW_EXIT_USAGE;
+  if (values.describe) {
+    g_autofree char *page = tw_metrics_document();
+    fputs(page, stdout);
+    return TW_EXIT_OK;
+  }
   if (argc < 2 || (values.csv && values.json)) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s (see `tokenworks compare --help`)",
                        argc < 2 ? "name two run directories or more" : "either --csv or --json");

@@ -151,19 +151,24 @@ static json_t *scope(const tw_scope_energy *s, gboolean equipment)
   return object;
 }
 
-void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *scenario,
-                           const tw_energy *metered, json_t *energy)
+void tw_breakdown_measure(const tw_breakdown *breakdown, const tw_energy *metered, tw_metric_values *v)
 {
   const tw_scope_energy *site = &breakdown->site;
   if (!isfinite(tw_scope_accelerator_j(site)))
     return;
-  json_t *phases = json_object(), *pools = json_object(), *rows = json_object();
-  set_joules(phases, "prefill_j", site->prefill_j);
-  set_joules(phases, "decode_j", site->decode_j);
-  set_joules(phases, "collective_j", site->collective_j + breakdown->collective_j);
-  set_joules(phases, "transfer_j", breakdown->transfer_j);
-  set_joules(phases, "idle_j", site->idle_j);
-  set_joules(phases, "beside_accelerators_j", site->host_j + site->network_j + metered->overhead_j);
+  v->of[TW_METRIC_ENERGY_PHASES_PREFILL_J] = site->prefill_j;
+  v->of[TW_METRIC_ENERGY_PHASES_DECODE_J] = site->decode_j;
+  v->of[TW_METRIC_ENERGY_PHASES_COLLECTIVE_J] = site->collective_j + breakdown->collective_j;
+  v->of[TW_METRIC_ENERGY_PHASES_TRANSFER_J] = breakdown->transfer_j;
+  v->of[TW_METRIC_ENERGY_PHASES_IDLE_J] = site->idle_j;
+  v->of[TW_METRIC_ENERGY_PHASES_BESIDE_ACCELERATORS_J] = site->host_j + site->network_j + metered->overhead_j;
+}
+
+void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *scenario, json_t *energy)
+{
+  if (!isfinite(tw_scope_accelerator_j(&breakdown->site)))
+    return;
+  json_t *pools = json_object(), *rows = json_object();
   for (int i = 0; i < scenario->n_pools; i++)
     json_object_set_new(pools, breakdown->pools[i].name, scope(&breakdown->pools[i], FALSE));
   for (int i = 0; i < breakdown->n_rows; i++)
@@ -172,7 +177,6 @@ void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *sce
   const tw_scope_energy *rest = &breakdown->elsewhere;
   if (tw_scope_accelerator_j(rest) + rest->host_j + rest->network_j > 0)
     json_object_set_new(rows, "elsewhere", scope(rest, TRUE));
-  json_object_set_new(energy, "phases", phases);
   json_object_set_new(energy, "pools", pools);
   json_object_set_new(energy, "rows", rows);
 }

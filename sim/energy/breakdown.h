@@ -13,6 +13,7 @@
 
 #include "sim/energy/meter.h"
 #include "sim/engine/engine.h"
+#include "sim/log/metric.h"
 
 #include <jansson.h>
 
@@ -45,8 +46,9 @@ static inline double tw_scope_accelerator_j(const tw_scope_energy *scope)
 /* Asserts that the parts sum to the whole at every scope, and to what was metered. */
 void tw_breakdown_audit(const tw_breakdown *breakdown, const tw_scenario *scenario, const tw_energy *metered);
 
-/* Adds "phases", "pools" and "rows" to summary.energy. */
-void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *scenario,
-                           const tw_energy *metered, json_t *energy);
+/* Sets the energy of the phases. */
+void tw_breakdown_measure(const tw_breakdown *breakdown, const tw_energy *metered, tw_metric_values *values);
+/* Adds "pools" and "rows" to summary.energy. */
+void tw_breakdown_describe(const tw_breakdown *breakdown, const tw_scenario *scenario, json_t *energy);
 
 #endif

@@ -1,47 +1,36 @@
 #include "sim/run/summary.h"
 
+#include "sim/log/metric.h"
 #include "sim/scenario/coverage.h"
 
 #include <math.h>
-
-/* Sets object[name], unless the value is not a number: JSON has none for what did not happen. */
-static void set_real(json_t *object, const char *name, double value)
-{
-  if (isfinite(value))
-    json_object_set_new(object, name, json_real(value));
-}
-
-static void set_count(json_t *object, const char *name, guint64 value)
-{
-  json_object_set_new(object, name, json_integer((json_int_t)value));
-}
 
 static double per(double amount, double of)
 {
   return of > 0 ? amount / of : NAN;
 }
 
-static json_t *latency(const tw_histogram *histogram)
+/* The statistics of a latency stand one behind the other in the table, from its mean on. */
+static void set_latency(tw_metric_values *v, tw_metric_id mean, const tw_histogram *histogram)
 {
-  static const struct {
-    const char *name;
-    double quantile;
-  } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}};
-  json_t *object = json_object();
-  set_real(object, "mean", tw_histogram_mean(histogram));
+  static const double quantiles[] = {0.5, 0.9, 0.95, 0.99};
+  v->of[mean] = tw_histogram_mean(histogram);
   for (guint i = 0; i < G_N_ELEMENTS(quantiles); i++)
-    set_real(object, quantiles[i].name, tw_histogram_quantile(histogram, quantiles[i].quantile));
-  set_real(object, "max", tw_histogram_max(histogram));
-  return object;
+    v->of[mean + 1 + i] = tw_histogram_quantile(histogram, quantiles[i]);
+  v->of[mean + 1 + G_N_ELEMENTS(quantiles)] = tw_histogram_max(histogram);
 }
 
-static json_t *requests(const tw_request_totals *totals)
+static const tw_metric_id latency_means[TW_LATENCY_KINDS] = {
+#define X(name, ...) [TW_LATENCY_##name] = TW_METRIC_##name##_MEAN,
+    TW_LATENCIES(X)
+#undef X
+};
+
+static void set_requests(tw_metric_values *v, const tw_request_totals *totals)
 {
-  json_t *object = json_object();
-  set_count(object, "arrived", totals->arrived);
+  v->of[TW_METRIC_REQUESTS_ARRIVED] = (double)totals->arrived;
   for (int i = 0; i < TW_ENDING_KINDS; i++)
-    set_count(object, tw_ending_names[i], totals->endings[i]);
-  return object;
+    v->of[TW_METRIC_REQUESTS_COMPLETED + i] = (double)totals->endings[i];
 }
 
 /* [{"reason", "requests"}] of the rejected ones. */
@@ -52,26 +41,24 @@ static json_t *rejections(const GArray *found)
     const tw_rejections *row = &g_array_index(found, tw_rejections, i);
     json_t *object = json_object();
     json_object_set_new(object, "reason", json_string(row->reason));
-    set_count(object, "requests", row->requests);
+    json_object_set_new(object, "requests", json_integer((json_int_t)row->requests));
     json_array_append_new(array, object);
   }
   return array;
 }
 
-static json_t *tokens(const tw_scenario *scenario, const tw_request_totals *totals)
+static void set_tokens(tw_metric_values *v, const tw_scenario *scenario, const tw_request_totals *totals)
 {
-  json_t *object = json_object();
-  set_count(object, "prompt", totals->prompt_tokens);
-  set_count(object, "prompt_cached", totals->cached_tokens);
+  v->of[TW_METRIC_TOKENS_PROMPT] = (double)totals->prompt_tokens;
+  v->of[TW_METRIC_TOKENS_PROMPT_CACHED] = (double)totals->cached_tokens;
   if (tw_scenario_offloads(scenario)) {
-    set_count(object, "prompt_cached_host", totals->host_tokens);
-    set_count(object, "prompt_cached_store", totals->store_tokens);
+    v->of[TW_METRIC_TOKENS_PROMPT_CACHED_HOST] = (double)totals->host_tokens;
+    v->of[TW_METRIC_TOKENS_PROMPT_CACHED_STORE] = (double)totals->store_tokens;
   }
-  set_count(object, "recomputed", totals->recomputed_tokens);
-  set_count(object, "reasoning", totals->reasoning_tokens);
-  set_count(object, "answer", totals->answer_tokens);
-  set_count(object, "output", totals->reasoning_tokens + totals->answer_tokens);
-  return object;
+  v->of[TW_METRIC_TOKENS_RECOMPUTED] = (double)totals->recomputed_tokens;
+  v->of[TW_METRIC_TOKENS_REASONING] = (double)totals->reasoning_tokens;
+  v->of[TW_METRIC_TOKENS_ANSWER] = (double)totals->answer_tokens;
+  v->of[TW_METRIC_TOKENS_OUTPUT] = (double)(totals->reasoning_tokens + totals->answer_tokens);
 }
 
 /* Sums over engines, weighted with their accelerators. */
@@ -155,103 +142,78 @@ static json_t *outside(const tw_scenario *scenario, const tw_factory *factory)
   return texts;
 }
 
-static json_t *throughput(const tw_window *window, const usage_sums *sums)
+static void set_throughput(tw_metric_values *v, const tw_window *window, const usage_sums *sums)
 {
-  json_t *object = json_object();
   double output_per_s = per((double)window->output_tokens, window->length_s);
-  set_real(object, "requests_per_s", per((double)window->completed, window->length_s));
-  set_real(object, "output_tokens_per_s", output_per_s);
-  set_real(object, "total_tokens_per_s",
-           per((double)(window->prompt_tokens + window->output_tokens), window->length_s));
-  set_real(object, "output_tokens_per_s_per_accelerator", per(output_per_s, sums->accelerators));
-  return object;
+  v->of[TW_METRIC_THROUGHPUT_REQUESTS_PER_S] = per((double)window->completed, window->length_s);
+  v->of[TW_METRIC_THROUGHPUT_OUTPUT_TOKENS_PER_S] = output_per_s;
+  v->of[TW_METRIC_THROUGHPUT_TOTAL_TOKENS_PER_S] =
+      per((double)(window->prompt_tokens + window->output_tokens), window->length_s);
+  v->of[TW_METRIC_THROUGHPUT_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR] = per(output_per_s, sums->accelerators);
 }
 
-static json_t *utilization(const usage_sums *sums, double span_s)
+static void set_utilization(tw_metric_values *v, const usage_sums *sums, double span_s)
 {
-  json_t *object = json_object();
-  set_real(object, "accelerator_busy", per(sums->busy_s, sums->accelerators * span_s));
-  set_real(object, "mfu", per(sums->flops, sums->peak_flops * span_s));
-  set_real(object, "mbu", per(sums->bytes, sums->peak_bytes * span_s));
-  set_real(object, "kv_used", per(sums->kv_block_s, sums->kv_blocks * span_s));
-  return object;
-}
-
-/* Sets summary[name], unless the object stayed empty: what was not simulated is absent. */
-static void set_object(json_t *summary, const char *name, json_t *object)
-{
-  if (json_object_size(object) > 0)
-    json_object_set_new(summary, name, object);
-  else
-    json_decref(object);
+  v->of[TW_METRIC_UTILIZATION_ACCELERATOR_BUSY] = per(sums->busy_s, sums->accelerators * span_s);
+  v->of[TW_METRIC_UTILIZATION_MFU] = per(sums->flops, sums->peak_flops * span_s);
+  v->of[TW_METRIC_UTILIZATION_MBU] = per(sums->bytes, sums->peak_bytes * span_s);
+  v->of[TW_METRIC_UTILIZATION_KV_USED] = per(sums->kv_block_s, sums->kv_blocks * span_s);
 }
 
 /* Where engines may park, or have yet to start. */
-static void add_fleet(json_t *summary, const tw_fleet *fleet, const usage_sums *sums)
+static void set_fleet(tw_metric_values *v, const tw_fleet *fleet, const usage_sums *sums)
 {
   if (fleet == NULL)
     return;
   tw_fleet_totals totals = tw_fleet_record(fleet);
-  json_t *object = json_object();
-  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++) {
-    g_autofree char *name = g_strdup_printf("%s_engine_hours", tw_engine_state_names[s]);
-    set_real(object, name, sums->state_s[s] / 3600);
-  }
-  set_count(object, "wakes", totals.wakes);
-  set_count(object, "loads", totals.loads);
-  set_real(object, "mean_load_s", per(totals.load_s, (double)totals.loads));
-  json_object_set_new(summary, "fleet", object);
+  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++)
+    v->of[TW_METRIC_FLEET_SERVING_ENGINE_HOURS + s] = sums->state_s[s] / 3600;
+  v->of[TW_METRIC_FLEET_WAKES] = (double)totals.wakes;
+  v->of[TW_METRIC_FLEET_LOADS] = (double)totals.loads;
+  v->of[TW_METRIC_FLEET_MEAN_LOAD_S] = per(totals.load_s, (double)totals.loads);
 }
 
-static json_t *energy(const tw_energy *e, const tw_scenario *scenario, const tw_factory *factory,
-                      const tw_request_totals *totals, const usage_sums *sums, double span_s)
+static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory *factory,
+                       const tw_request_totals *totals, const usage_sums *sums, double span_s)
 {
-  const tw_site_power *power = tw_factory_site_power(factory);
   const tw_governor *governor = tw_factory_governor(factory);
-  const tw_breakdown *breakdown = tw_factory_breakdown(factory);
-  json_t *object = json_object();
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
   double it_j = e->accelerator_j + e->host_j + e->network_j, site_j = it_j + e->overhead_j;
-  set_real(object, "site_j", site_j);
-  set_real(object, "it_j", it_j);
-  set_real(object, "accelerator_j", e->accelerator_j);
-  set_real(object, "host_j", e->host_j);
-  set_real(object, "network_j", e->network_j);
-  set_real(object, "overhead_j", e->overhead_j);
-  tw_breakdown_describe(breakdown, scenario, e, object);
-  set_real(object, "requests_j", totals->joules); /* those of prefill and decode */
-  set_real(object, "j_per_output_token", per(site_j, output));
-  set_real(object, "average_w", per(site_j, span_s));
-  set_real(object, "peak_w", e->peak_w);
-  set_real(object, "peak_it_w", e->peak_it_w);
-  set_real(object, "output_tokens_per_s_per_mw", per(output * 1e6, site_j));
+  v->of[TW_METRIC_ENERGY_SITE_J] = site_j;
+  v->of[TW_METRIC_ENERGY_IT_J] = it_j;
+  v->of[TW_METRIC_ENERGY_ACCELERATOR_J] = e->accelerator_j;
+  v->of[TW_METRIC_ENERGY_HOST_J] = e->host_j;
+  v->of[TW_METRIC_ENERGY_NETWORK_J] = e->network_j;
+  v->of[TW_METRIC_ENERGY_OVERHEAD_J] = e->overhead_j;
+  tw_breakdown_measure(tw_factory_breakdown(factory), e, v);
+  v->of[TW_METRIC_ENERGY_REQUESTS_J] = totals->joules; /* those of prefill and decode */
+  v->of[TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN] = per(site_j, output);
+  v->of[TW_METRIC_ENERGY_AVERAGE_W] = per(site_j, span_s);
+  v->of[TW_METRIC_ENERGY_PEAK_W] = e->peak_w;
+  v->of[TW_METRIC_ENERGY_PEAK_IT_W] = e->peak_it_w;
+  v->of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] = per(output * 1e6, site_j);
   if (governor != NULL) {
     tw_cap_record record = tw_governor_record(governor);
-    set_real(object, "cap_overshoot_w", record.max_overshoot_w);
-    set_real(object, "cap_exceeded_s", record.longest_over_s);
-    set_real(object, "clock", per(sums->clock_s, sums->busy_s));
+    v->of[TW_METRIC_ENERGY_CAP_OVERSHOOT_W] = record.max_overshoot_w;
+    v->of[TW_METRIC_ENERGY_CAP_EXCEEDED_S] = record.longest_over_s;
+    v->of[TW_METRIC_ENERGY_CLOCK] = per(sums->clock_s, sums->busy_s);
   }
-  if (power->missing != NULL)
-    json_object_set_new(object, "missing", json_string(power->missing));
-  return object;
 }
 
-/* Dollars (or grams) by kind of token. Prompts bear the share of electricity that prefill has in the dynamic
- * joules, and of `capital` that it has in the accelerators' time; output tokens the rest, all alike. */
-static json_t *per_million(double electricity, double capital, const tw_request_totals *totals,
-                           const usage_sums *sums)
+/* Dollars (or grams) by kind of token: input, reasoning, answer, from the metric `input` on. Prompts bear the
+ * share of electricity that prefill has in the dynamic joules, and of `capital` that it has in the
+ * accelerators' time; output tokens the rest, all alike. */
+static void set_per_million(tw_metric_values *v, tw_metric_id input, double electricity, double capital,
+                            const tw_request_totals *totals, const usage_sums *sums)
 {
-  json_t *object = json_object();
   double of_joules = per(sums->prefill_j, sums->prefill_j + sums->decode_j);
   double of_time = per(sums->prefill_s, sums->busy_s);
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
-  double input = of_joules * electricity + (capital > 0 ? of_time * capital : 0);
-  double each = per((electricity + capital - input) * 1e6, output);
-  set_real(object, "input", per(input * 1e6, (double)totals->prompt_tokens));
-  if (totals->reasoning_tokens > 0)
-    set_real(object, "reasoning", each);
-  set_real(object, "answer", each);
-  return object;
+  double prompts = of_joules * electricity + (capital > 0 ? of_time * capital : 0);
+  double each = per((electricity + capital - prompts) * 1e6, output);
+  v->of[input] = per(prompts * 1e6, (double)totals->prompt_tokens);
+  v->of[input + 1] = totals->reasoning_tokens > 0 ? each : NAN;
+  v->of[input + 2] = each;
 }
 
 static double capital_usd(const tw_scenario *scenario, double span_s)
@@ -264,36 +226,25 @@ static double capital_usd(const tw_scenario *scenario, double span_s)
   return usd;
 }
 
-static void add_energy(json_t *summary, const tw_scenario *scenario, const tw_factory *factory,
-                       const tw_recorder *recorder, const usage_sums *sums)
+static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario *scenario,
+                     const tw_request_totals *totals, const usage_sums *sums, double span_s)
 {
-  const tw_request_totals *totals = tw_recorder_totals(recorder);
-  tw_energy e = tw_factory_energy(factory);
-  double span_s = tw_factory_now(factory), capital = capital_usd(scenario, span_s);
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
-  set_object(summary, "energy", energy(&e, scenario, factory, totals, sums, span_s));
-
+  double capital = capital_usd(scenario, span_s), hourly = isfinite(capital) ? capital : 0;
   /* A price that was asked for and cannot be computed leaves the sum unknown, too. */
   gboolean priced = scenario->price != NULL || isfinite(capital);
-  double usd = (scenario->price != NULL ? e.usd : 0) + (isfinite(capital) ? capital : 0);
+  double usd = (scenario->price != NULL ? e->usd : 0) + hourly;
   if (priced && isfinite(usd)) {
-    json_t *cost = json_object();
-    set_real(cost, "usd", usd);
-    if (scenario->price != NULL)
-      set_real(cost, "electricity_usd", e.usd);
-    set_real(cost, "capital_usd", capital);
-    set_real(cost, "usd_per_million_output_tokens", per(usd * 1e6, output));
-    set_object(
-        cost, "usd_per_million_tokens",
-        per_million(usd - (isfinite(capital) ? capital : 0), isfinite(capital) ? capital : 0, totals, sums));
-    json_object_set_new(summary, "cost", cost);
+    v->of[TW_METRIC_COST_USD] = usd;
+    v->of[TW_METRIC_COST_ELECTRICITY_USD] = scenario->price != NULL ? e->usd : NAN;
+    v->of[TW_METRIC_COST_CAPITAL_USD] = capital;
+    v->of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = per(usd * 1e6, output);
+    set_per_million(v, TW_METRIC_COST_USD_PER_MILLION_TOKENS_INPUT, usd - hourly, hourly, totals, sums);
   }
-  if (isfinite(e.grams)) {
-    json_t *carbon = json_object();
-    set_real(carbon, "g", e.grams);
-    set_real(carbon, "g_per_million_output_tokens", per(e.grams * 1e6, output));
-    set_object(carbon, "g_per_million_tokens", per_million(e.grams, 0, totals, sums));
-    json_object_set_new(summary, "carbon", carbon);
+  if (isfinite(e->grams)) {
+    v->of[TW_METRIC_CARBON_G] = e->grams;
+    v->of[TW_METRIC_CARBON_G_PER_MILLION_OUTPUT_TOKENS] = per(e->grams * 1e6, output);
+    set_per_million(v, TW_METRIC_CARBON_G_PER_MILLION_TOKENS_INPUT, e->grams, 0, totals, sums);
   }
 }
 
@@ -302,17 +253,23 @@ static gboolean has_slo(const tw_slo *slo)
   return !isnan(slo->ttft_s) || !isnan(slo->tpot_s) || !isnan(slo->e2e_s);
 }
 
-static void add_slo(json_t *to, const tw_window *window, double length_s)
+static void set_slo(tw_metric_values *v, const tw_window *window, double length_s)
 {
-  json_t *slo = json_object();
-  set_real(slo, "attainment", per((double)window->good, (double)window->arrived));
-  set_real(slo, "goodput_requests_per_s", per((double)window->good, length_s));
-  json_object_set_new(to, "slo", slo);
+  v->of[TW_METRIC_SLO_ATTAINMENT] = per((double)window->good, (double)window->arrived);
+  v->of[TW_METRIC_SLO_GOODPUT_REQUESTS_PER_S] = per((double)window->good, length_s);
+}
+
+static void write_sections(const tw_metric_values *v, const char *const *sections, json_t *to)
+{
+  for (; *sections != NULL; sections++)
+    tw_metrics_write(v, *sections, to);
 }
 
 /* By class, where there are several. */
 static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_recorder *recorder)
 {
+  static const char *const sections[] = {"requests", "tokens",  "ttft_s", "ttfat_s", "tpot_s",
+                                         "e2e_s",    "queue_s", "slo",    NULL};
   if (tw_recorder_classes(recorder) < 2)
     return;
   json_t *classes = json_object();
@@ -320,12 +277,15 @@ static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_r
     const tw_class_record *record = tw_recorder_class(recorder, c);
     json_t *class = json_object();
     g_autofree char *name = g_utf8_make_valid(record->name != NULL ? record->name : "", -1);
-    json_object_set_new(class, "requests", requests(&record->totals));
-    json_object_set_new(class, "tokens", tokens(scenario, &record->totals));
+    tw_metric_values v;
+    tw_metric_values_clear(&v);
+    set_requests(&v, &record->totals);
+    set_tokens(&v, scenario, &record->totals);
     for (int i = 0; i < TW_LATENCY_KINDS; i++)
-      json_object_set_new(class, tw_latency_names[i], latency(record->latencies[i]));
+      set_latency(&v, latency_means[i], record->latencies[i]);
     if (has_slo(&record->slo))
-      add_slo(class, &record->window, tw_recorder_window(recorder)->length_s);
+      set_slo(&v, &record->window, tw_recorder_window(recorder)->length_s);
+    write_sections(&v, sections, class);
     json_object_set_new(classes, name, class);
   }
   json_object_set_new(summary, "classes", classes);
@@ -337,241 +297,60 @@ static gboolean any_slo(const tw_scenario *scenario)
   return has_slo(&common) || (scenario->class_slos != NULL && scenario->class_slos->len > 0);
 }
 
+/* Every number that the run itself knows. */
+static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_factory *factory,
+                    const tw_recorder *recorder)
+{
+  const tw_window *window = tw_recorder_window(recorder);
+  const tw_request_totals *totals = tw_recorder_totals(recorder);
+  usage_sums sums = sum_usage(scenario, factory);
+  tw_energy e = tw_factory_energy(factory);
+  double span_s = tw_factory_now(factory);
+  v->of[TW_METRIC_SIMULATED_S] = span_s;
+  v->of[TW_METRIC_ITERATIONS] = (double)sums.iterations;
+  v->of[TW_METRIC_PREEMPTIONS] = (double)sums.preemptions;
+  v->of[TW_METRIC_ENGINES] = scenario->n_engines;
+  v->of[TW_METRIC_ACCELERATORS] = sums.accelerators;
+  v->of[TW_METRIC_EXTRAPOLATED_ITERATIONS] = per(sums.extrapolated, (double)sums.iterations);
+  set_requests(v, totals);
+  set_tokens(v, scenario, totals);
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    set_latency(v, latency_means[i], tw_recorder_latency(recorder, (tw_latency)i));
+  set_throughput(v, window, &sums);
+  if (any_slo(scenario))
+    set_slo(v, window, window->length_s);
+  set_utilization(v, &sums, span_s);
+  set_fleet(v, tw_factory_fleet(factory), &sums);
+  set_energy(v, &e, factory, totals, &sums, span_s);
+  set_cost(v, &e, scenario, totals, &sums, span_s);
+}
+
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
                    gboolean partial)
 {
-  const tw_window *window = tw_recorder_window(recorder);
-  usage_sums sums = sum_usage(scenario, factory);
+  static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
+                                       "accelerators", "requests",   NULL};
+  static const char *const after[] = {"tokens",  "ttft_s",     "ttfat_s", "tpot_s", "e2e_s",
+                                      "queue_s", "throughput", "slo",     NULL};
+  static const char *const last[] = {
+      "utilization", "fleet", "energy", "cost", "carbon", "extrapolated_iterations", NULL};
+  tw_metric_values v;
+  tw_metric_values_clear(&v);
+  measure(&v, scenario, factory, recorder);
   json_t *summary = json_object();
   json_object_set_new(summary, "scenario", json_string(scenario->name));
   json_object_set_new(summary, "partial", json_boolean(partial));
-  set_real(summary, "simulated_s", tw_factory_now(factory));
-  set_count(summary, "iterations", sums.iterations);
-  set_count(summary, "preemptions", sums.preemptions);
-  set_count(summary, "engines", (guint64)scenario->n_engines);
-  set_real(summary, "accelerators", sums.accelerators);
-  json_object_set_new(summary, "requests", requests(tw_recorder_totals(recorder)));
+  write_sections(&v, before, summary);
   if (tw_recorder_rejections(recorder)->len > 0)
     json_object_set_new(summary, "rejections", rejections(tw_recorder_rejections(recorder)));
-  json_object_set_new(summary, "tokens", tokens(scenario, tw_recorder_totals(recorder)));
-  for (int i = 0; i < TW_LATENCY_KINDS; i++)
-    json_object_set_new(summary, tw_latency_names[i], latency(tw_recorder_latency(recorder, (tw_latency)i)));
-  json_object_set_new(summary, "throughput", throughput(window, &sums));
-  if (any_slo(scenario))
-    add_slo(summary, window, window->length_s);
+  write_sections(&v, after, summary);
   add_classes(summary, scenario, recorder);
-  json_object_set_new(summary, "utilization", utilization(&sums, tw_factory_now(factory)));
-  add_fleet(summary, tw_factory_fleet(factory), &sums);
-  add_energy(summary, scenario, factory, recorder, &sums);
-  set_real(summary, "extrapolated_iterations", per(sums.extrapolated, (double)sums.iterations));
+  write_sections(&v, last, summary);
+  json_t *energy = json_object_get(summary, "energy");
+  tw_breakdown_describe(tw_factory_breakdown(factory), scenario, energy);
+  const char *missing = tw_factory_site_power(factory)->missing;
+  if (missing != NULL && energy != NULL)
+    json_object_set_new(energy, "missing", json_string(missing));
   json_object_set_new(summary, "outside_of_calibration", outside(scenario, factory));
   return summary;
-}
-
-/* ---- The terminal ---- */
-
-static double number(const json_t *object, const char *group, const char *name)
-{
-  const json_t *value = json_object_get(group != NULL ? json_object_get(object, group) : object, name);
-  return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-static void print_time(FILE *out, double seconds)
-{
-  g_autofree char *text = isnan(seconds)   ? g_strdup("-")
-                          : seconds == 0   ? g_strdup("0")
-                          : seconds < 1e-3 ? g_strdup_printf("%.3g us", seconds * 1e6)
-                          : seconds < 1    ? g_strdup_printf("%.3g ms", seconds * 1e3)
-                          : seconds < 1e4  ? g_strdup_printf("%.4g s", seconds)
-                                           : g_strdup_printf("%.3g h", seconds / 3600);
-  fprintf(out, "%10s", text);
-}
-
-static void print_latencies(const json_t *summary, FILE *out)
-{
-  static const struct {
-    const char *key, *label;
-  } rows[] = {{"queue_s", "queueing"},
-              {"ttft_s", "TTFT"},
-              {"ttfat_s", "TTFAT"},
-              {"tpot_s", "TPOT"},
-              {"e2e_s", "E2E"}};
-  static const char *const columns[] = {"mean", "p50", "p90", "p99", "max"};
-  fprintf(out, "\n  %-10s", "latency");
-  for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
-    fprintf(out, "%10s", columns[c]);
-  fputc('\n', out);
-  gboolean reasons = number(summary, "tokens", "reasoning") > 0;
-  for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
-    if (g_str_equal(rows[r].key, "ttfat_s") && !reasons)
-      continue; /* the same as TTFT */
-    fprintf(out, "  %-10s", rows[r].label);
-    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
-      print_time(out, number(summary, rows[r].key, columns[c]));
-    fputc('\n', out);
-  }
-}
-
-static void print_classes(const json_t *summary, FILE *out)
-{
-  static const struct {
-    const char *latency, *quantile;
-  } columns[] = {{"ttft_s", "p50"}, {"ttft_s", "p99"}, {"tpot_s", "p50"}, {"e2e_s", "p50"}, {"e2e_s", "p99"}};
-  json_t *classes = json_object_get(summary, "classes"), *class;
-  const char *name;
-  if (classes == NULL)
-    return;
-  fprintf(out, "\n  %-20s %10s%10s%10s%10s%10s%10s%10s\n", "class", "requests", "TTFT p50", "p99", "TPOT p50",
-          "E2E p50", "p99", "SLO");
-  json_object_foreach(classes, name, class)
-  {
-    fprintf(out, "  %-20.20s %10.0f", *name != '\0' ? name : "(none)", number(class, "requests", "arrived"));
-    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
-      print_time(out, number(class, columns[c].latency, columns[c].quantile));
-    double attained = number(class, "slo", "attainment");
-    if (isnan(attained))
-      fprintf(out, "%10s\n", "-");
-    else
-      fprintf(out, "%8.2f %%\n", 100 * attained);
-  }
-}
-
-static void print_energy(const json_t *summary, FILE *out)
-{
-  const json_t *energy = json_object_get(summary, "energy");
-  const char *missing = json_string_value(json_object_get(energy, "missing"));
-  if (missing != NULL)
-    fprintf(out, "  energy      of the site unknown: the platform lacks %s\n", missing);
-  else if (energy != NULL)
-    fprintf(
-        out,
-        "  energy      %.4g J per output token, %.4g kW on average, %.4g kW at peak, %.4g tokens/s per MW\n",
-        number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"),
-        1e-3 * number(summary, "energy", "peak_w"), number(summary, "energy", "output_tokens_per_s_per_mw"));
-  double over_w = number(summary, "energy", "cap_overshoot_w");
-  if (!isnan(over_w))
-    fprintf(out, "  power cap   exceeded by at most %.4g kW, for at most %.4g s at a time; mean clock %.3g\n",
-            1e-3 * over_w, number(summary, "energy", "cap_exceeded_s"), number(summary, "energy", "clock"));
-  if (json_object_get(summary, "cost") != NULL)
-    fprintf(out, "  cost        %.4g USD, %.4g USD per million output tokens\n",
-            number(summary, "cost", "usd"), number(summary, "cost", "usd_per_million_output_tokens"));
-  if (json_object_get(summary, "carbon") != NULL)
-    fprintf(out, "  carbon      %.4g kg CO2, %.4g g per million output tokens\n",
-            1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
-}
-
-static void print_utilization(const json_t *summary, FILE *out)
-{
-  static const struct {
-    const char *key, *before, *after;
-  } parts[] = {{"accelerator_busy", "", " of accelerator time in iterations"},
-               {"mfu", "MFU ", ""},
-               {"mbu", "MBU ", ""},
-               {"kv_used", "KV cache ", " used"}};
-  const char *separator = "  utilization ";
-  for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-    double share = number(summary, "utilization", parts[i].key);
-    if (isnan(share))
-      continue; /* measured step times tell nothing of FLOPs */
-    fprintf(out, "%s%s%.1f %%%s", separator, parts[i].before, 100 * share, parts[i].after);
-    separator = ", ";
-  }
-  fputc('\n', out);
-}
-
-/* How far the run lies from what was calibrated, in one line. */
-static void print_coverage(const json_t *summary, FILE *out)
-{
-  double share = number(summary, NULL, "extrapolated_iterations");
-  if (isnan(share))
-    return;
-  const json_t *texts = json_object_get(summary, "outside_of_calibration");
-  if (json_array_size(texts) == 0) {
-    fprintf(out, "  step times  all iterations lie within what the engine's step times were fitted to\n");
-    return;
-  }
-  fprintf(out,
-          "  step times  %.1f %% of the iterations lie outside of what the engine's step times were fitted "
-          "to: trust their\n"
-          "              times less; ",
-          100 * share);
-  for (size_t i = 0; i < json_array_size(texts); i++)
-    fprintf(out, "%s%s", i > 0 ? "; " : "", json_string_value(json_array_get(texts, i)));
-  fputc('\n', out);
-}
-
-static void print_fleet(const json_t *summary, FILE *out)
-{
-  if (json_object_get(summary, "fleet") == NULL)
-    return;
-  fputs("  fleet       engine-hours: ", out);
-  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++) {
-    g_autofree char *name = g_strdup_printf("%s_engine_hours", tw_engine_state_names[s]);
-    fprintf(out, "%.4g %s, ", number(summary, "fleet", name), tw_engine_state_names[s]);
-  }
-  fprintf(out, "woken %.0f times\n", number(summary, "fleet", "wakes"));
-}
-
-void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
-{
-  double output = number(summary, "tokens", "output"), arrived = number(summary, "requests", "arrived");
-  fprintf(out, "%s%s\n", json_string_value(json_object_get(summary, "scenario")),
-          json_is_true(json_object_get(summary, "partial")) ? " (cut short)" : "");
-  fprintf(out, "\n  simulated ");
-  print_time(out, number(summary, NULL, "simulated_s"));
-  fprintf(out, " in %.2f s (%.0f requests per CPU second)\n", number(summary, NULL, "wall_s"),
-          per(arrived, number(summary, NULL, "cpu_s")));
-  fprintf(out, "  requests  %10.0f arrived", arrived);
-  for (int i = 0; i < TW_ENDING_KINDS; i++) {
-    double n = number(summary, "requests", tw_ending_names[i]);
-    if (n > 0)
-      fprintf(out, ", %.0f %s", n, tw_ending_names[i]);
-  }
-  const json_t *rejected = json_object_get(summary, "rejections"), *row;
-  size_t at;
-  json_array_foreach(rejected, at, row)
-      fprintf(out, "\n  rejected  %10.0f because %s", number(row, NULL, "requests"),
-              json_string_value(json_object_get(row, "reason")));
-  if (json_object_get(summary, "sessions") != NULL)
-    fprintf(out, "\n  sessions  %10.0f started, %.0f completed, %.0f broken off",
-            number(summary, "sessions", "started"), number(summary, "sessions", "completed"),
-            number(summary, "sessions", "broken"));
-  fprintf(out, "\n  tokens    %10.0f prompt, %.0f output", number(summary, "tokens", "prompt"), output);
-  if (number(summary, "tokens", "reasoning") > 0)
-    fprintf(out, " (%.0f %% reasoning)", 100 * number(summary, "tokens", "reasoning") / output);
-  if (number(summary, "tokens", "prompt_cached") > 0)
-    fprintf(out, "\n  cached    %10.0f prompt tokens (%.1f %%)", number(summary, "tokens", "prompt_cached"),
-            100 * number(summary, "tokens", "prompt_cached") / number(summary, "tokens", "prompt"));
-  if (number(summary, "tokens", "prompt_cached_host") + number(summary, "tokens", "prompt_cached_store") > 0)
-    fprintf(
-        out, ", of them %.1f %% in the memory of hosts and %.1f %% in the store",
-        100 * number(summary, "tokens", "prompt_cached_host") / number(summary, "tokens", "prompt_cached"),
-        100 * number(summary, "tokens", "prompt_cached_store") / number(summary, "tokens", "prompt_cached"));
-  if (number(summary, NULL, "preemptions") > 0)
-    fprintf(out, "\n  preempted %10.0f times, %.0f tokens computed again",
-            number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));
-  fputc('\n', out);
-  print_latencies(summary, out);
-  print_classes(summary, out);
-  if (isnan(number(summary, "throughput", "requests_per_s")))
-    fputs("\n  throughput  none: the measurement window is empty\n", out);
-  else
-    fprintf(out, "\n  throughput  %.4g requests/s, %.5g output tokens/s (%.4g per accelerator)\n",
-            number(summary, "throughput", "requests_per_s"),
-            number(summary, "throughput", "output_tokens_per_s"),
-            number(summary, "throughput", "output_tokens_per_s_per_accelerator"));
-  if (!isnan(number(summary, "slo", "attainment")))
-    fprintf(out, "  SLO         %.2f %% of requests attain it, goodput %.4g requests/s\n",
-            100 * number(summary, "slo", "attainment"), number(summary, "slo", "goodput_requests_per_s"));
-  print_utilization(summary, out);
-  print_fleet(summary, out);
-  const json_t *network = json_object_get(summary, "network");
-  if (network != NULL)
-    fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",
-            1e-9 * number(summary, "network", "bytes"),
-            json_string_value(json_object_get(network, "peak_link")),
-            100 * number(summary, "network", "peak_link_utilization"));
-  print_energy(summary, out);
-  print_coverage(summary, out);
-  fprintf(out, "\n  logs in %s\n", directory);
 }

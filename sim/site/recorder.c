@@ -2,12 +2,6 @@
 
 #include <math.h>
 
-const char *const tw_latency_names[TW_LATENCY_KINDS] = {
-#define X(name, text) text,
-    TW_LATENCIES(X)
-#undef X
-};
-
 /* What the statistics need of a request that has ended. */
 typedef struct outcome {
   double arrival_s, end_s;
@@ -166,20 +160,20 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, g
                            double now_s)
 {
   const tw_request *request = &sequence->request;
-  double gaps = (double)(tw_request_output_tokens(request) - 1);
+  tw_request_times times = {request->arrival_s,
+                            sequence->first_scheduled_s,
+                            sequence->first_token_s,
+                            sequence->first_answer_s,
+                            now_s,
+                            (double)tw_request_output_tokens(request)};
   outcome o = {.arrival_s = request->arrival_s,
                .end_s = now_s,
                .completed = completed,
                .class = request->class,
                .prompt_tokens = sequence->emitted > 0 ? request->prompt_tokens : 0,
-               .output_tokens = sequence->emitted,
-               .latencies_s = {
-                   [TW_LATENCY_TTFT] = sequence->first_token_s - request->arrival_s,
-                   [TW_LATENCY_TTFAT] = sequence->first_answer_s - request->arrival_s,
-                   [TW_LATENCY_TPOT] = gaps > 0 ? (now_s - sequence->first_token_s) / gaps : NAN,
-                   [TW_LATENCY_E2E] = now_s - request->arrival_s,
-                   [TW_LATENCY_QUEUE] = sequence->first_scheduled_s - request->arrival_s,
-               }};
+               .output_tokens = sequence->emitted};
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    o.latencies_s[i] = tw_latency_of((tw_latency)i, &times);
   if (recorder->scenario->drain_s <= 0) {
     count(recorder, &o, INFINITY);
     return;

@@ -8,22 +8,8 @@
 
 #include "sim/base/histogram.h"
 #include "sim/log/log_writer.h"
+#include "sim/log/metric.h"
 #include "sim/scenario/scenario.h"
-
-/* The latencies of a request (design, section 1): names as in summary.json. */
-#define TW_LATENCIES(X)                                                                                      \
-  X(TTFT, "ttft_s")                                                                                          \
-  X(TTFAT, "ttfat_s")                                                                                        \
-  X(TPOT, "tpot_s")                                                                                          \
-  X(E2E, "e2e_s")                                                                                            \
-  X(QUEUE, "queue_s")
-typedef enum {
-#define X(name, text) TW_LATENCY_##name,
-  TW_LATENCIES(X)
-#undef X
-      TW_LATENCY_KINDS
-} tw_latency;
-extern const char *const tw_latency_names[TW_LATENCY_KINDS];
 
 typedef struct tw_request_totals {
   guint64 arrived, endings[TW_ENDING_KINDS];

@@ -51,10 +51,17 @@ def read_expected(directory):
     return expected
 
 
+def alike(name, expected, got):
+    """Whether two tables hold the same; the order of a summary's members means nothing."""
+    if name.endswith(".json") and None not in (expected, got):
+        return json.loads(expected) == json.loads(got)
+    return expected == got
+
+
 def bless(directory, tables, expected):
     directory.mkdir(exist_ok=True)
     for name in sorted(tables.keys() | expected.keys()):
-        if tables.get(name) == expected.get(name):
+        if alike(name, expected.get(name), tables.get(name)):
             continue
         path = directory / (name if name.endswith(".json") else name + ".gz")
         print(f"{'removes' if name not in tables else 'writes'} {path}")
@@ -82,7 +89,7 @@ def first_difference_of_summaries(expected, got):
     expected, got = dict(flatten(json.loads(expected))), dict(flatten(json.loads(got)))
     differing = [path for path in {**expected, **got} if expected.get(path) != got.get(path)]
     lines = [f"{path}: expected {expected.get(path, 'nothing')}, got {got.get(path, 'nothing')}" for path in differing]
-    return "\n  ".join(lines[:5] + ([f"and {len(lines) - 5} more"] if len(lines) > 5 else []) or ["the order of members"])
+    return "\n  ".join(lines[:5] + ([f"and {len(lines) - 5} more"] if len(lines) > 5 else []))
 
 
 def first_difference_of_tables(expected, got):
@@ -106,7 +113,7 @@ def compare(expected, tables):
             faults.append(f"{name}: not expected")
         elif name not in tables:
             faults.append(f"{name}: expected, but the run has not written it")
-        elif tables[name] != expected[name]:
+        elif not alike(name, expected[name], tables[name]):
             first_difference = first_difference_of_summaries if name.endswith(".json") else first_difference_of_tables
             faults.append(f"{name}: {first_difference(expected[name], tables[name])}")
     return faults

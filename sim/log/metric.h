@@ -1,0 +1,180 @@
+/* What the numbers of summary.json are: one table that the writer, the terminal, comparisons, the report and
+ * the page of documentation (analysis/metrics.md) share. A new number is a row here, and the line that
+ * computes it. */
+#ifndef TW_SIM_METRIC_H
+#define TW_SIM_METRIC_H
+
+#include <glib.h>
+#include <jansson.h>
+
+/* clang-format off */
+/* The latencies of a request: name, the key in summaries, what people call it, what it is. */
+#define TW_LATENCIES(X)                                                                                                \
+  X(TTFT, "ttft_s", "TTFT", "time to first token: arrival to the first output token")                                  \
+  X(TTFAT, "ttfat_s", "TTFAT", "time to first answer token: arrival to the first token after reasoning")               \
+  X(TPOT, "tpot_s", "TPOT", "time per output token after the first")                                                   \
+  X(E2E, "e2e_s", "E2E", "arrival to last token")                                                                      \
+  X(QUEUE, "queue_s", "queueing", "arrival to first scheduled")
+
+/* Statistics of a latency: REAL(name, key, unit, better, headline, help). */
+#define TW_LATENCY_METRICS(REAL, NAME, key, label) \
+  REAL(NAME##_MEAN, key ".mean", "s", LOWER, FALSE, "mean of the " label) \
+  REAL(NAME##_P50, key ".p50", "s", LOWER, TRUE, "median of the " label) \
+  REAL(NAME##_P90, key ".p90", "s", LOWER, FALSE, "90th percentile of the " label) \
+  REAL(NAME##_P95, key ".p95", "s", LOWER, FALSE, "95th percentile of the " label) \
+  REAL(NAME##_P99, key ".p99", "s", LOWER, TRUE, "99th percentile of the " label) \
+  REAL(NAME##_MAX, key ".max", "s", LOWER, FALSE, "maximum of the " label)
+
+/* Every number, in the order in which a person reads them: COUNT or REAL(name, path in summary.json, unit, which
+ * direction is better, whether it stands in short tables, help). */
+#define TW_METRICS(COUNT, REAL) \
+  COUNT(REQUESTS_ARRIVED, "requests.arrived", "requests", NEITHER, TRUE, "requests that arrived") \
+  COUNT(REQUESTS_COMPLETED, "requests.completed", "requests", HIGHER, TRUE, "requests that got their last token") \
+  COUNT(REQUESTS_REJECTED, "requests.rejected", "requests", LOWER, TRUE, "requests that were turned away") \
+  COUNT(REQUESTS_FAILED, "requests.failed", "requests", LOWER, TRUE, "requests that failed") \
+  COUNT(REQUESTS_CANCELLED, "requests.cancelled", "requests", LOWER, TRUE, "requests that were withdrawn, such as those that waited past their deadline") \
+  COUNT(REQUESTS_UNFINISHED, "requests.unfinished", "requests", LOWER, TRUE, "requests that were still there when the run ended") \
+  TW_LATENCY_METRICS(REAL, QUEUE, "queue_s", "queueing time") \
+  TW_LATENCY_METRICS(REAL, TTFT, "ttft_s", "time to the first token") \
+  TW_LATENCY_METRICS(REAL, TTFAT, "ttfat_s", "time to the first answer token") \
+  TW_LATENCY_METRICS(REAL, TPOT, "tpot_s", "time per output token after the first") \
+  TW_LATENCY_METRICS(REAL, E2E, "e2e_s", "time to the last token") \
+  REAL(THROUGHPUT_REQUESTS_PER_S, "throughput.requests_per_s", "requests/s", HIGHER, TRUE, "requests completed per second of the measurement window") \
+  REAL(THROUGHPUT_OUTPUT_TOKENS_PER_S, "throughput.output_tokens_per_s", "tokens/s", HIGHER, TRUE, "output tokens per second of the window, of requests that ended in it") \
+  REAL(THROUGHPUT_TOTAL_TOKENS_PER_S, "throughput.total_tokens_per_s", "tokens/s", HIGHER, FALSE, "prompt and output tokens per second of the window") \
+  REAL(THROUGHPUT_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR, "throughput.output_tokens_per_s_per_accelerator", "tokens/s", HIGHER, TRUE, "output tokens per second and accelerator that engines use") \
+  REAL(SLO_ATTAINMENT, "slo.attainment", "", HIGHER, TRUE, "share of the requests that arrived in the window and met their SLO; one that did not end misses it") \
+  REAL(SLO_GOODPUT_REQUESTS_PER_S, "slo.goodput_requests_per_s", "requests/s", HIGHER, TRUE, "requests per second of the window that met their SLO") \
+  COUNT(TOKENS_PROMPT, "tokens.prompt", "tokens", NEITHER, FALSE, "prompt tokens of the requests that ended") \
+  COUNT(TOKENS_PROMPT_CACHED, "tokens.prompt_cached", "tokens", HIGHER, TRUE, "prompt tokens whose KV was found instead of computed") \
+  COUNT(TOKENS_PROMPT_CACHED_HOST, "tokens.prompt_cached_host", "tokens", HIGHER, FALSE, "of the cached ones, those that the memory of hosts held") \
+  COUNT(TOKENS_PROMPT_CACHED_STORE, "tokens.prompt_cached_store", "tokens", HIGHER, FALSE, "of the cached ones, those that came from the shared store") \
+  COUNT(TOKENS_RECOMPUTED, "tokens.recomputed", "tokens", LOWER, TRUE, "tokens that were computed a second time after preemptions") \
+  COUNT(TOKENS_REASONING, "tokens.reasoning", "tokens", NEITHER, FALSE, "reasoning tokens emitted") \
+  COUNT(TOKENS_ANSWER, "tokens.answer", "tokens", NEITHER, FALSE, "answer tokens emitted") \
+  COUNT(TOKENS_OUTPUT, "tokens.output", "tokens", NEITHER, TRUE, "reasoning and answer tokens emitted") \
+  COUNT(PREEMPTIONS, "preemptions", "", LOWER, TRUE, "times that a running request lost its KV blocks to another") \
+  REAL(UTILIZATION_ACCELERATOR_BUSY, "utilization.accelerator_busy", "", NEITHER, TRUE, "share of the accelerators' time in which their engines ran iterations") \
+  REAL(UTILIZATION_MFU, "utilization.mfu", "", HIGHER, TRUE, "model FLOPs done over the peak of the accelerators that engines use") \
+  REAL(UTILIZATION_MBU, "utilization.mbu", "", HIGHER, TRUE, "bytes of HBM moved over the peak of the accelerators that engines use") \
+  REAL(UTILIZATION_KV_USED, "utilization.kv_used", "", NEITHER, TRUE, "share of the KV blocks in use, averaged over the run") \
+  REAL(ENERGY_SITE_J, "energy.site_j", "J", LOWER, TRUE, "energy of the site with conversion and cooling") \
+  REAL(ENERGY_IT_J, "energy.it_j", "J", LOWER, FALSE, "energy of accelerators, hosts and network") \
+  REAL(ENERGY_ACCELERATOR_J, "energy.accelerator_j", "J", LOWER, FALSE, "energy of the accelerators") \
+  REAL(ENERGY_HOST_J, "energy.host_j", "J", LOWER, FALSE, "energy of CPUs, memory and fans") \
+  REAL(ENERGY_NETWORK_J, "energy.network_j", "J", LOWER, FALSE, "energy of NICs, switches and links") \
+  REAL(ENERGY_OVERHEAD_J, "energy.overhead_j", "J", LOWER, FALSE, "energy that conversion and cooling add") \
+  REAL(ENERGY_PHASES_PREFILL_J, "energy.phases.prefill_j", "J", LOWER, FALSE, "dynamic energy of accelerators for prompts") \
+  REAL(ENERGY_PHASES_DECODE_J, "energy.phases.decode_j", "J", LOWER, FALSE, "dynamic energy of accelerators for decoding") \
+  REAL(ENERGY_PHASES_COLLECTIVE_J, "energy.phases.collective_j", "J", LOWER, FALSE, "energy of accelerators that wait for collectives, and of links that carry them") \
+  REAL(ENERGY_PHASES_TRANSFER_J, "energy.phases.transfer_j", "J", LOWER, FALSE, "energy of links that carry KV caches and weights") \
+  REAL(ENERGY_PHASES_IDLE_J, "energy.phases.idle_j", "J", LOWER, FALSE, "energy that accelerators draw anyway") \
+  REAL(ENERGY_PHASES_BESIDE_ACCELERATORS_J, "energy.phases.beside_accelerators_j", "J", LOWER, FALSE, "energy of hosts, standing networks, conversion and cooling") \
+  REAL(ENERGY_REQUESTS_J, "energy.requests_j", "J", LOWER, FALSE, "dynamic energy that requests caused") \
+  REAL(ENERGY_J_PER_OUTPUT_TOKEN, "energy.j_per_output_token", "J", LOWER, TRUE, "energy of the site over output tokens") \
+  REAL(ENERGY_AVERAGE_W, "energy.average_w", "W", LOWER, TRUE, "mean power of the site") \
+  REAL(ENERGY_PEAK_W, "energy.peak_w", "W", LOWER, TRUE, "highest power of the site over a whole second") \
+  REAL(ENERGY_PEAK_IT_W, "energy.peak_it_w", "W", LOWER, FALSE, "highest power before conversion and cooling, over a whole second") \
+  REAL(ENERGY_OUTPUT_TOKENS_PER_S_PER_MW, "energy.output_tokens_per_s_per_mw", "tokens/s", HIGHER, TRUE, "output tokens per second for each megawatt of the site") \
+  REAL(ENERGY_CAP_OVERSHOOT_W, "energy.cap_overshoot_w", "W", LOWER, FALSE, "most power above a cap") \
+  REAL(ENERGY_CAP_EXCEEDED_S, "energy.cap_exceeded_s", "s", LOWER, FALSE, "longest time above a cap") \
+  REAL(ENERGY_CLOCK, "energy.clock", "", HIGHER, FALSE, "mean clock of busy accelerators over the nominal one") \
+  REAL(COST_USD, "cost.usd", "USD", LOWER, FALSE, "electricity, and accelerators and racks by the hour") \
+  REAL(COST_ELECTRICITY_USD, "cost.electricity_usd", "USD", LOWER, FALSE, "electricity") \
+  REAL(COST_CAPITAL_USD, "cost.capital_usd", "USD", LOWER, FALSE, "accelerators and racks by the hour") \
+  REAL(COST_USD_PER_MILLION_OUTPUT_TOKENS, "cost.usd_per_million_output_tokens", "USD", LOWER, TRUE, "cost over output tokens") \
+  REAL(COST_USD_PER_MILLION_TOKENS_INPUT, "cost.usd_per_million_tokens.input", "USD", LOWER, FALSE, "cost that prompt tokens bear, per million of them") \
+  REAL(COST_USD_PER_MILLION_TOKENS_REASONING, "cost.usd_per_million_tokens.reasoning", "USD", LOWER, FALSE, "cost that reasoning tokens bear, per million of them") \
+  REAL(COST_USD_PER_MILLION_TOKENS_ANSWER, "cost.usd_per_million_tokens.answer", "USD", LOWER, FALSE, "cost that answer tokens bear, per million of them") \
+  REAL(CARBON_G, "carbon.g", "g", LOWER, FALSE, "CO2 of the electricity") \
+  REAL(CARBON_G_PER_MILLION_OUTPUT_TOKENS, "carbon.g_per_million_output_tokens", "g", LOWER, TRUE, "CO2 over output tokens") \
+  REAL(CARBON_G_PER_MILLION_TOKENS_INPUT, "carbon.g_per_million_tokens.input", "g", LOWER, FALSE, "CO2 that prompt tokens bear, per million of them") \
+  REAL(CARBON_G_PER_MILLION_TOKENS_REASONING, "carbon.g_per_million_tokens.reasoning", "g", LOWER, FALSE, "CO2 that reasoning tokens bear, per million of them") \
+  REAL(CARBON_G_PER_MILLION_TOKENS_ANSWER, "carbon.g_per_million_tokens.answer", "g", LOWER, FALSE, "CO2 that answer tokens bear, per million of them") \
+  COUNT(NETWORK_FLOWS, "network.flows", "", NEITHER, FALSE, "flows that crossed links") \
+  REAL(NETWORK_BYTES, "network.bytes", "bytes", NEITHER, TRUE, "bytes that were sent") \
+  REAL(NETWORK_KV_BYTES, "network.kv_bytes", "bytes", NEITHER, FALSE, "bytes of KV caches") \
+  REAL(NETWORK_COLLECTIVE_BYTES, "network.collective_bytes", "bytes", NEITHER, FALSE, "bytes of collectives that leave their NVLink domain") \
+  REAL(NETWORK_WEIGHTS_BYTES, "network.weights_bytes", "bytes", NEITHER, FALSE, "bytes of weights") \
+  REAL(NETWORK_PEAK_LINK_UTILIZATION, "network.peak_link_utilization", "", LOWER, TRUE, "of the busiest link over an interval") \
+  COUNT(SESSIONS_STARTED, "sessions.started", "sessions", NEITHER, FALSE, "sessions that began") \
+  COUNT(SESSIONS_COMPLETED, "sessions.completed", "sessions", HIGHER, FALSE, "sessions whose last turn was completed") \
+  COUNT(SESSIONS_BROKEN, "sessions.broken", "sessions", LOWER, FALSE, "sessions of which a turn was not completed") \
+  COUNT(ENGINES, "engines", "", NEITHER, FALSE, "engines of all pools") \
+  REAL(ACCELERATORS, "accelerators", "", NEITHER, TRUE, "accelerators that engines use") \
+  REAL(FLEET_SERVING_ENGINE_HOURS, "fleet.serving_engine_hours", "h", NEITHER, TRUE, "time that engines were serving, over all engines") \
+  REAL(FLEET_DRAINING_ENGINE_HOURS, "fleet.draining_engine_hours", "h", NEITHER, FALSE, "time that engines were draining, over all engines") \
+  REAL(FLEET_PARKED_ENGINE_HOURS, "fleet.parked_engine_hours", "h", NEITHER, FALSE, "time that engines were parked, over all engines") \
+  REAL(FLEET_LOADING_ENGINE_HOURS, "fleet.loading_engine_hours", "h", NEITHER, FALSE, "time that engines were loading, over all engines") \
+  COUNT(FLEET_WAKES, "fleet.wakes", "", NEITHER, TRUE, "times that an engine was woken") \
+  COUNT(FLEET_LOADS, "fleet.loads", "", NEITHER, FALSE, "times that an engine loaded its weights") \
+  REAL(FLEET_MEAN_LOAD_S, "fleet.mean_load_s", "s", NEITHER, FALSE, "mean time of such a load") \
+  REAL(EXTRAPOLATED_ITERATIONS, "extrapolated_iterations", "", LOWER, TRUE, "share of the iterations outside of what step times were fitted on") \
+  REAL(SIMULATED_S, "simulated_s", "s", NEITHER, TRUE, "simulated time") \
+  COUNT(ITERATIONS, "iterations", "", NEITHER, FALSE, "iterations of all engines") \
+  COUNT(EVENTS, "events", "", NEITHER, FALSE, "wake-ups of the simulator") \
+  REAL(WALL_S, "wall_s", "s", LOWER, FALSE, "time that the simulator took") \
+  REAL(CPU_S, "cpu_s", "s", LOWER, FALSE, "processor time that the simulator took, of all threads")
+/* clang-format on */
+
+typedef enum {
+#define X(name, ...) TW_LATENCY_##name,
+  TW_LATENCIES(X)
+#undef X
+      TW_LATENCY_KINDS
+} tw_latency;
+
+/* When things happened to a request, in seconds; NAN: never. */
+typedef struct tw_request_times {
+  double arrival_s, first_scheduled_s, first_token_s, first_answer_s, completion_s;
+  double output_tokens;
+} tw_request_times;
+
+/* NAN where a request has no such latency: TPOT needs two tokens. */
+double tw_latency_of(tw_latency kind, const tw_request_times *times);
+
+typedef struct tw_latency_kind {
+  const char *key, *label, *help; /* "ttft_s", "TTFT" */
+} tw_latency_kind;
+extern const tw_latency_kind tw_latencies[TW_LATENCY_KINDS];
+
+typedef enum {
+#define X(name, ...) TW_METRIC_##name,
+  TW_METRICS(X, X)
+#undef X
+      TW_METRIC_COUNT
+} tw_metric_id;
+
+typedef enum { TW_BETTER_NEITHER, TW_BETTER_LOWER, TW_BETTER_HIGHER } tw_better;
+extern const char *const tw_better_names[]; /* "neither", "lower", "higher" */
+
+typedef struct tw_metric {
+  const char *name; /* its path in the summary: "ttft_s.p99" */
+  const char *unit; /* "s", "tokens/s", "" */
+  tw_better better;
+  gboolean headline; /* it stands in short tables */
+  gboolean count;    /* a whole number */
+  const char *help;
+} tw_metric;
+
+/* By tw_metric_id, in the order in which a person reads them; ends with a row without a name. */
+extern const tw_metric tw_metrics[TW_METRIC_COUNT + 1];
+
+/* The metric of that name, or NULL. */
+const tw_metric *tw_metric_find(const char *name);
+
+/* Values of all metrics. NAN: it was not simulated, or there is none. */
+typedef struct tw_metric_values {
+  double of[TW_METRIC_COUNT];
+} tw_metric_values;
+
+/* Every one is NAN. */
+void tw_metric_values_clear(tw_metric_values *values);
+/* Writes the values that are numbers and whose names are `section`, or begin with it and a dot, to their
+ * places in the summary; nothing where there are none. */
+void tw_metrics_write(const tw_metric_values *values, const char *section, json_t *summary);
+
+/* A page of documentation in Markdown: a table of every metric. The caller frees it. */
+char *tw_metrics_document(void);
+
+#endif

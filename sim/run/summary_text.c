@@ -1,0 +1,207 @@
+/* The summary of a run as the short table that a person reads in the terminal. */
+#include "sim/log/metric.h"
+#include "sim/run/summary.h"
+
+#include <math.h>
+
+static double number(const json_t *object, const char *group, const char *name)
+{
+  const json_t *value = json_object_get(group != NULL ? json_object_get(object, group) : object, name);
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static void print_time(FILE *out, double seconds)
+{
+  g_autofree char *text = isnan(seconds)   ? g_strdup("-")
+                          : seconds == 0   ? g_strdup("0")
+                          : seconds < 1e-3 ? g_strdup_printf("%.3g us", seconds * 1e6)
+                          : seconds < 1    ? g_strdup_printf("%.3g ms", seconds * 1e3)
+                          : seconds < 1e4  ? g_strdup_printf("%.4g s", seconds)
+                                           : g_strdup_printf("%.3g h", seconds / 3600);
+  fprintf(out, "%10s", text);
+}
+
+static void print_latencies(const json_t *summary, FILE *out)
+{
+  static const tw_latency rows[] = {TW_LATENCY_QUEUE, TW_LATENCY_TTFT, TW_LATENCY_TTFAT, TW_LATENCY_TPOT,
+                                    TW_LATENCY_E2E};
+  static const char *const columns[] = {"mean", "p50", "p90", "p99", "max"};
+  fprintf(out, "\n  %-10s", "latency");
+  for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+    fprintf(out, "%10s", columns[c]);
+  fputc('\n', out);
+  gboolean reasons = number(summary, "tokens", "reasoning") > 0;
+  for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
+    const tw_latency_kind *kind = &tw_latencies[rows[r]];
+    if (rows[r] == TW_LATENCY_TTFAT && !reasons)
+      continue; /* the same as TTFT */
+    fprintf(out, "  %-10s", kind->label);
+    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+      print_time(out, number(summary, kind->key, columns[c]));
+    fputc('\n', out);
+  }
+}
+
+static void print_classes(const json_t *summary, FILE *out)
+{
+  static const struct {
+    const char *latency, *quantile;
+  } columns[] = {{"ttft_s", "p50"}, {"ttft_s", "p99"}, {"tpot_s", "p50"}, {"e2e_s", "p50"}, {"e2e_s", "p99"}};
+  json_t *classes = json_object_get(summary, "classes"), *class;
+  const char *name;
+  if (classes == NULL)
+    return;
+  fprintf(out, "\n  %-20s %10s%10s%10s%10s%10s%10s%10s\n", "class", "requests", "TTFT p50", "p99", "TPOT p50",
+          "E2E p50", "p99", "SLO");
+  json_object_foreach(classes, name, class)
+  {
+    fprintf(out, "  %-20.20s %10.0f", *name != '\0' ? name : "(none)", number(class, "requests", "arrived"));
+    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+      print_time(out, number(class, columns[c].latency, columns[c].quantile));
+    double attained = number(class, "slo", "attainment");
+    if (isnan(attained))
+      fprintf(out, "%10s\n", "-");
+    else
+      fprintf(out, "%8.2f %%\n", 100 * attained);
+  }
+}
+
+static void print_energy(const json_t *summary, FILE *out)
+{
+  const json_t *energy = json_object_get(summary, "energy");
+  const char *missing = json_string_value(json_object_get(energy, "missing"));
+  if (missing != NULL)
+    fprintf(out, "  energy      of the site unknown: the platform lacks %s\n", missing);
+  else if (energy != NULL)
+    fprintf(
+        out,
+        "  energy      %.4g J per output token, %.4g kW on average, %.4g kW at peak, %.4g tokens/s per MW\n",
+        number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"),
+        1e-3 * number(summary, "energy", "peak_w"), number(summary, "energy", "output_tokens_per_s_per_mw"));
+  double over_w = number(summary, "energy", "cap_overshoot_w");
+  if (!isnan(over_w))
+    fprintf(out, "  power cap   exceeded by at most %.4g kW, for at most %.4g s at a time; mean clock %.3g\n",
+            1e-3 * over_w, number(summary, "energy", "cap_exceeded_s"), number(summary, "energy", "clock"));
+  if (json_object_get(summary, "cost") != NULL)
+    fprintf(out, "  cost        %.4g USD, %.4g USD per million output tokens\n",
+            number(summary, "cost", "usd"), number(summary, "cost", "usd_per_million_output_tokens"));
+  if (json_object_get(summary, "carbon") != NULL)
+    fprintf(out, "  carbon      %.4g kg CO2, %.4g g per million output tokens\n",
+            1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
+}
+
+static void print_utilization(const json_t *summary, FILE *out)
+{
+  static const struct {
+    const char *key, *before, *after;
+  } parts[] = {{"accelerator_busy", "", " of accelerator time in iterations"},
+               {"mfu", "MFU ", ""},
+               {"mbu", "MBU ", ""},
+               {"kv_used", "KV cache ", " used"}};
+  const char *separator = "  utilization ";
+  for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+    double share = number(summary, "utilization", parts[i].key);
+    if (isnan(share))
+      continue; /* measured step times tell nothing of FLOPs */
+    fprintf(out, "%s%s%.1f %%%s", separator, parts[i].before, 100 * share, parts[i].after);
+    separator = ", ";
+  }
+  fputc('\n', out);
+}
+
+/* How far the run lies from what was calibrated, in one line. */
+static void print_coverage(const json_t *summary, FILE *out)
+{
+  double share = number(summary, NULL, "extrapolated_iterations");
+  if (isnan(share))
+    return;
+  const json_t *texts = json_object_get(summary, "outside_of_calibration");
+  if (json_array_size(texts) == 0) {
+    fprintf(out, "  step times  all iterations lie within what the engine's step times were fitted to\n");
+    return;
+  }
+  fprintf(out,
+          "  step times  %.1f %% of the iterations lie outside of what the engine's step times were fitted "
+          "to: trust their\n"
+          "              times less; ",
+          100 * share);
+  for (size_t i = 0; i < json_array_size(texts); i++)
+    fprintf(out, "%s%s", i > 0 ? "; " : "", json_string_value(json_array_get(texts, i)));
+  fputc('\n', out);
+}
+
+static void print_fleet(const json_t *summary, FILE *out)
+{
+  if (json_object_get(summary, "fleet") == NULL)
+    return;
+  fputs("  fleet       engine-hours: ", out);
+  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++) {
+    g_autofree char *name = g_strdup_printf("%s_engine_hours", tw_engine_state_names[s]);
+    fprintf(out, "%.4g %s, ", number(summary, "fleet", name), tw_engine_state_names[s]);
+  }
+  fprintf(out, "woken %.0f times\n", number(summary, "fleet", "wakes"));
+}
+
+void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
+{
+  double output = number(summary, "tokens", "output"), arrived = number(summary, "requests", "arrived");
+  fprintf(out, "%s%s\n", json_string_value(json_object_get(summary, "scenario")),
+          json_is_true(json_object_get(summary, "partial")) ? " (cut short)" : "");
+  fprintf(out, "\n  simulated ");
+  print_time(out, number(summary, NULL, "simulated_s"));
+  fprintf(out, " in %.2f s (%.0f requests per CPU second)\n", number(summary, NULL, "wall_s"),
+          arrived / number(summary, NULL, "cpu_s"));
+  fprintf(out, "  requests  %10.0f arrived", arrived);
+  for (int i = 0; i < TW_ENDING_KINDS; i++) {
+    double n = number(summary, "requests", tw_ending_names[i]);
+    if (n > 0)
+      fprintf(out, ", %.0f %s", n, tw_ending_names[i]);
+  }
+  const json_t *rejected = json_object_get(summary, "rejections"), *row;
+  size_t at;
+  json_array_foreach(rejected, at, row)
+      fprintf(out, "\n  rejected  %10.0f because %s", number(row, NULL, "requests"),
+              json_string_value(json_object_get(row, "reason")));
+  if (json_object_get(summary, "sessions") != NULL)
+    fprintf(out, "\n  sessions  %10.0f started, %.0f completed, %.0f broken off",
+            number(summary, "sessions", "started"), number(summary, "sessions", "completed"),
+            number(summary, "sessions", "broken"));
+  fprintf(out, "\n  tokens    %10.0f prompt, %.0f output", number(summary, "tokens", "prompt"), output);
+  if (number(summary, "tokens", "reasoning") > 0)
+    fprintf(out, " (%.0f %% reasoning)", 100 * number(summary, "tokens", "reasoning") / output);
+  if (number(summary, "tokens", "prompt_cached") > 0)
+    fprintf(out, "\n  cached    %10.0f prompt tokens (%.1f %%)", number(summary, "tokens", "prompt_cached"),
+            100 * number(summary, "tokens", "prompt_cached") / number(summary, "tokens", "prompt"));
+  if (number(summary, "tokens", "prompt_cached_host") + number(summary, "tokens", "prompt_cached_store") > 0)
+    fprintf(
+        out, ", of them %.1f %% in the memory of hosts and %.1f %% in the store",
+        100 * number(summary, "tokens", "prompt_cached_host") / number(summary, "tokens", "prompt_cached"),
+        100 * number(summary, "tokens", "prompt_cached_store") / number(summary, "tokens", "prompt_cached"));
+  if (number(summary, NULL, "preemptions") > 0)
+    fprintf(out, "\n  preempted %10.0f times, %.0f tokens computed again",
+            number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));
+  fputc('\n', out);
+  print_latencies(summary, out);
+  print_classes(summary, out);
+  if (isnan(number(summary, "throughput", "requests_per_s")))
+    fputs("\n  throughput  none: the measurement window is empty\n", out);
+  else
+    fprintf(out, "\n  throughput  %.4g requests/s, %.5g output tokens/s (%.4g per accelerator)\n",
+            number(summary, "throughput", "requests_per_s"),
+            number(summary, "throughput", "output_tokens_per_s"),
+            number(summary, "throughput", "output_tokens_per_s_per_accelerator"));
+  if (!isnan(number(summary, "slo", "attainment")))
+    fprintf(out, "  SLO         %.2f %% of requests attain it, goodput %.4g requests/s\n",
+            100 * number(summary, "slo", "attainment"), number(summary, "slo", "goodput_requests_per_s"));
+  print_utilization(summary, out);
+  print_fleet(summary, out);
+  const json_t *network = json_object_get(summary, "network");
+  if (network != NULL)
+    fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",
+            1e-9 * number(summary, "network", "bytes"),
+            json_string_value(json_object_get(network, "peak_link")),
+            100 * number(summary, "network", "peak_link_utilization"));
+  print_energy(summary, out);
+  print_coverage(summary, out);
+  fprintf(out, "\n  logs in %s\n", directory);
+}
