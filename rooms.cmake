@@ -18,7 +18,7 @@ set(tw_rooms
   "sim/engine             sim/base sim/steptime sim/power sim/kv"
   "sim/router             platforms/input workloads/draw"
   "sim/placement          platforms/input platforms/reader sim/collectives sim/steptime"
-  "sim/network            platforms/input platforms/reader sim/collectives sim/log"
+  "sim/network            platforms/input platforms/reader sim/base sim/collectives sim/log"
   "sim/scenario           platforms/input platforms/reader workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"
   "sim/energy             sim/log sim/engine sim/scenario"
   "sim/site               sim/base sim/log sim/engine sim/network sim/placement sim/scenario sim/energy"
@@ -33,7 +33,7 @@ set(tw_rooms
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
 # The files that know SimGrid.
-set(tw_knows_simgrid "^sim/run/actors[.]c$|^sim/network/(flows|net_meter)[.]c$|^sim/network/simgrid_compat[.]h$")
+set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(flows|net_meter)[.]c$|^sim/network/simgrid_compat[.]h$")
 
 # Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
 # need follow as ROOM=TARGET.

@@ -12,10 +12,12 @@
 
 #include <math.h>
 #include <signal.h>
+#include <unistd.h>
 
 /* An actor that carries one flow after the other. */
 typedef struct worker {
   tw_flows *flows;
+  sg_actor_t actor;
   tw_flow *flow; /* under way, or NULL */
   sg_sem_t wake;
   GList link; /* in flows->busy, by start, or in flows->idle */
@@ -32,6 +34,9 @@ static const char *const directions[] = {"_UP", "_DOWN"};
 struct tw_flows {
   tw_flow_watcher *watcher;
   void *user;
+  void (*told)(void *user);
+  void *told_user;
+  double offset_s;  /* of the starters' time from SimGrid's clock, while flows are under way */
   sg_host_t *hosts; /* of the endpoints */
   sg_link_t *links; /* by name */
   int n_links;
@@ -43,10 +48,27 @@ struct tw_flows {
   GQueue busy, idle;
 };
 
+/* Writes a platform of one host into a file for the moment. NULL with `error` set where that fails. */
+static char *write_lone_host(GError **error)
+{
+  static const char text[] = "<?xml version='1.0'?>\n"
+                             "<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
+                             "<platform version=\"4.1\"><zone id=\"site\" routing=\"None\">"
+                             "<host id=\"host\" speed=\"1f\"/></zone></platform>\n";
+  char *path = NULL;
+  int file = g_file_open_tmp("tokenworks-XXXXXX.xml", &path, error);
+  if (file < 0)
+    return NULL;
+  close(file);
+  if (!g_file_set_contents(path, text, -1, error))
+    g_clear_pointer(&path, g_free);
+  return path;
+}
+
 gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
 {
   GError *problem = NULL;
-  g_autofree char *copy = tw_ports_write(ports, &problem);
+  g_autofree char *copy = ports != NULL ? tw_ports_write(ports, &problem) : write_lone_host(&problem);
   if (problem != NULL) {
     g_propagate_error(error, problem);
     return FALSE;
@@ -201,6 +223,8 @@ static void carry(worker *self)
   if (flows->watcher != NULL)
     flows->watcher(flows->user, flow, r->links, r->n_links, end_s);
   flow->ended(flow, end_s);
+  if (flows->told != NULL)
+    flows->told(flows->told_user);
 }
 
 static void run_worker(int argc, char **argv)
@@ -219,9 +243,9 @@ static worker *new_worker(tw_flows *flows)
   worker *self = g_new0(worker, 1);
   *self = (worker){.flows = flows, .wake = sg_sem_init(0), .link = {.data = self}};
   g_ptr_array_add(flows->workers, self);
-  sg_actor_t actor = sg_actor_init("flow", flows->hosts[0]);
-  sg_actor_set_data(actor, self);
-  sg_actor_start_(actor, run_worker, 0, NULL);
+  self->actor = sg_actor_init("flow", flows->hosts[0]);
+  sg_actor_set_data(self->actor, self);
+  sg_actor_start_(self->actor, run_worker, 0, NULL);
   return self;
 }
 
@@ -238,15 +262,49 @@ static void start(void *state, tw_flow *flow, double now_s)
   g_assert(flow->from != flow->to && flow->bytes > 0);
   GList *link = g_queue_pop_head_link(&flows->idle);
   worker *chosen = link != NULL ? link->data : new_worker(flows);
+  if (flows->busy.length == 0)
+    flows->offset_s = now_s - simgrid_get_clock();
   flow->start_s = now_s;
   chosen->flow = flow;
   g_queue_push_tail_link(&flows->busy, &chosen->link);
   sg_sem_release(chosen->wake);
 }
 
+/* The worker goes with its flow: SimGrid takes what a killed actor sends off the links. */
+static void cancel(void *state, tw_flow *flow)
+{
+  tw_flows *flows = state;
+  for (GList *link = flows->busy.head; link != NULL; link = link->next) {
+    worker *self = link->data;
+    if (self->flow != flow)
+      continue;
+    g_queue_unlink(&flows->busy, link);
+    sg_actor_kill(self->actor);
+    sg_sem_destroy(self->wake);
+    g_ptr_array_remove_fast(flows->workers, self);
+    return;
+  }
+}
+
 tw_network tw_flows_network(tw_flows *flows)
 {
-  return (tw_network){route_of, start, flows, flows->joules};
+  return (tw_network){route_of, start, cancel, flows, flows->joules};
+}
+
+void tw_flows_tell(tw_flows *flows, void (*ended)(void *user), void *user)
+{
+  flows->told = ended;
+  flows->told_user = user;
+}
+
+int tw_flows_under_way(const tw_flows *flows)
+{
+  return (int)flows->busy.length;
+}
+
+double tw_flows_now(const tw_flows *flows)
+{
+  return simgrid_get_clock() + flows->offset_s;
 }
 
 double tw_flows_oldest_s(tw_flows *flows)

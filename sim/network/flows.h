@@ -8,8 +8,9 @@
 #include "platforms/reader/platform_ports.h"
 #include "sim/network/network.h"
 
-/* Starts SimGrid with our network model and loads a platform and its ports: once in a process. FALSE with
- * `error` set where no copy with the ports can be written. */
+/* Starts SimGrid with our network model and loads a platform and its ports, or, for NULL, where nothing
+ * crosses a wire, a platform of one host on which actors may live: once in a process. FALSE with `error` set
+ * where a file for it cannot be written. */
 gboolean tw_simgrid_start(const tw_ports *ports, GError **error);
 
 typedef struct tw_flows tw_flows;
@@ -23,6 +24,15 @@ void tw_flows_free(tw_flows *flows); /* after SimGrid's last event */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_flows, tw_flows_free)
 
 void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user); /* NULL: nobody */
+
+/* `ended` is called after every flow that has ended, once its starter was told. */
+void tw_flows_tell(tw_flows *flows, void (*ended)(void *user), void *user);
+
+/* Flows that have started and not ended. While there are any, SimGrid's clock counts. */
+int tw_flows_under_way(const tw_flows *flows);
+/* SimGrid's clock, as the time of whoever starts flows: the two are set equal as the first of several starts.
+ */
+double tw_flows_now(const tw_flows *flows);
 
 /* To be used from inside actors only. */
 tw_network tw_flows_network(tw_flows *flows);

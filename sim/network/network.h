@@ -43,6 +43,8 @@ typedef struct tw_network {
   /* The route between endpoints of two different hosts. */
   tw_route (*route)(void *state, int from, int to);
   void (*start)(void *state, tw_flow *flow, double now_s);
+  /* Takes a flow that is under way off its links; it does not end. NULL: flows end as they start. */
+  void (*cancel)(void *state, tw_flow *flow);
   void *state;
   /* By kind: joules that links have drawn for the flows that have ended. NULL: none do. */
   const double *joules;

@@ -1,7 +1,7 @@
 #include "sim/run/description.h"
 
 #include "sim/log/log_format.h"
-#include "sim/run/actors.h"
+#include "sim/run/driver.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 #include "sim/run/run.h"
 
 #include "sim/network/link_recorder.h"
-#include "sim/run/actors.h"
 #include "sim/run/description.h"
+#include "sim/run/driver.h"
 #include "sim/run/summary.h"
 
 #include <glib/gstdio.h>
@@ -66,22 +66,24 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
                         tw_log *log, GError **error)
 {
   g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, log);
-  g_autoptr(tw_actors) actors = tw_actors_new(scenario, error);
-  if (actors == NULL)
+  g_autoptr(tw_driver) driver = tw_driver_new(scenario, error);
+  if (driver == NULL)
     return NULL;
-  tw_flows *flows = tw_actors_flows(actors);
-  tw_network network = tw_flows_network(flows);
-  g_autoptr(tw_link_recorder) links = tw_link_recorder_new(flows, scenario->interval_s, log);
-  g_autoptr(tw_factory) factory =
-      tw_factory_new(scenario, stream, recorder, &network, tw_actors_moved, actors);
+  tw_flows *flows = tw_driver_flows(driver);
+  tw_network network = flows != NULL ? tw_flows_network(flows) : (tw_network){0};
+  g_autoptr(tw_link_recorder) links =
+      flows != NULL ? tw_link_recorder_new(flows, scenario->interval_s, log) : NULL;
+  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, &network);
   run r = {options, isnan(scenario->until_s) ? INFINITY : scenario->until_s, stream, recorder};
   tw_run_control control = {r.until_s, go_on, &r};
-  gboolean sound = tw_factory_start(factory, error) && tw_actors_run(actors, factory, &control, error);
-  tw_link_recorder_close(links, tw_factory_finish(factory, tw_actors_end_s(actors)));
+  gboolean sound = tw_factory_start(factory, error) && tw_driver_run(driver, factory, &control, error);
+  double end_s = tw_factory_finish(factory, tw_driver_end_s(driver));
+  if (links != NULL)
+    tw_link_recorder_close(links, end_s);
   if (!sound)
     return NULL;
-  json_t *summary = tw_summary(scenario, factory, recorder, tw_actors_cut_short(actors));
-  json_t *sent = tw_link_recorder_summary(links);
+  json_t *summary = tw_summary(scenario, factory, recorder, tw_driver_cut_short(driver));
+  json_t *sent = links != NULL ? tw_link_recorder_summary(links) : NULL;
   if (sent != NULL)
     json_object_set_new(summary, "network", sent);
   tw_session_counts sessions;
@@ -89,7 +91,7 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
     json_object_set_new(summary, "sessions",
                         json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
                                   (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken));
-  json_object_set_new(summary, "events", json_integer((json_int_t)tw_actors_wakeups(actors)));
+  json_object_set_new(summary, "events", json_integer((json_int_t)tw_driver_events(driver)));
   return summary;
 }
 

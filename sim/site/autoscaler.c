@@ -1,4 +1,14 @@
-#include "sim/site/autoscaler.h"
+/* The autoscaler: parks and wakes the engines of pools.
+ *
+ *     every period   a policy (scaling.h) says how many engines a pool wants
+ *     up delay       more are woken when it wanted more all that time: the least of what it wanted counts
+ *     down delay     fewer are left when it wanted fewer all that time: the most of what it wanted counts
+ *
+ * (Kubernetes' horizontal pod autoscaler calls these stabilization windows; the defaults are its own.)
+ * Engines that drain are woken before those that are parked, which have to load and to start; the engine with
+ * the fewest requests drains. */
+#include "sim/site/dispatcher.h"
+#include "sim/site/fleet.h"
 
 #include <math.h>
 
@@ -17,24 +27,21 @@ typedef struct scaled {
   GArray *advice; /* of the longer of the two delays */
 } scaled;
 
-struct tw_autoscaler {
-  const tw_scenario *scenario;
-  tw_engine *const *engines;
-  tw_fleet *fleet;
-  const tw_router *router;
+typedef struct tw_autoscaler {
+  tw_site *site;
   GArray *pools; /* of scaled */
-};
+} tw_autoscaler;
 
 static const tw_scaling *scaling_of(const tw_autoscaler *autoscaler, const scaled *s)
 {
-  return &autoscaler->scenario->pools[s->pool].scaling;
+  return &autoscaler->site->scenario->pools[s->pool].scaling;
 }
 
 static int count(const tw_autoscaler *autoscaler, const scaled *s, tw_engine_state state)
 {
   int n = 0;
   for (int i = s->first; i < s->first + s->n; i++)
-    n += tw_engine_get_state(autoscaler->engines[i]) == state;
+    n += tw_engine_get_state(autoscaler->site->engines[i]) == state;
   return n;
 }
 
@@ -43,62 +50,68 @@ static gint64 active(const tw_autoscaler *autoscaler, const scaled *s)
   return count(autoscaler, s, TW_ENGINE_SERVES) + count(autoscaler, s, TW_ENGINE_LOADS);
 }
 
-tw_autoscaler *tw_autoscaler_new(const tw_scenario *scenario, tw_engine *const *engines, tw_fleet *fleet,
-                                 const tw_router *router)
+static void free_autoscaler(void *part)
 {
-  tw_autoscaler *autoscaler = g_new0(tw_autoscaler, 1);
-  *autoscaler = (tw_autoscaler){scenario, engines, fleet, router, g_array_new(FALSE, FALSE, sizeof(scaled))};
-  for (int pool = 0, first = 0; pool < scenario->n_pools; pool++) {
-    scaled s = {pool, first, 0, 1, NULL};
-    while (first < scenario->n_engines && scenario->engines[first].pool == pool)
-      first++;
-    s.n = first - s.first;
-    if (scenario->pools[pool].scaling.policy < 0)
-      continue;
-    s.advice = g_array_new(FALSE, FALSE, sizeof(advice));
-    advice now = {0, active(autoscaler, &s)};
-    g_array_append_val(s.advice, now);
-    g_array_append_val(autoscaler->pools, s);
-  }
-  if (autoscaler->pools->len == 0)
-    g_clear_pointer(&autoscaler, tw_autoscaler_free);
-  return autoscaler;
-}
-
-void tw_autoscaler_free(tw_autoscaler *autoscaler)
-{
-  if (autoscaler == NULL)
-    return;
+  tw_autoscaler *autoscaler = part;
   for (guint i = 0; i < autoscaler->pools->len; i++)
     g_array_unref(g_array_index(autoscaler->pools, scaled, i).advice);
   g_array_unref(autoscaler->pools);
   g_free(autoscaler);
 }
 
-static double due(const tw_autoscaler *autoscaler, const scaled *s)
+/* Engines of a pool that serve or load as the run begins. */
+static gint64 active_at_first(const tw_pool *pool, gint64 engines)
+{
+  return pool->start == TW_START_COLD ? MIN(engines, pool->scaling.min) : engines;
+}
+
+static void *new_autoscaler(tw_site *site)
+{
+  const tw_scenario *scenario = site->scenario;
+  tw_autoscaler *autoscaler = g_new0(tw_autoscaler, 1);
+  *autoscaler = (tw_autoscaler){site, g_array_new(FALSE, FALSE, sizeof(scaled))};
+  for (int pool = 0, first = 0; pool < scenario->n_pools; pool++) {
+    scaled s = {pool, first, 0, 1, NULL};
+    while (first < site->n_engines && site->seats[first].pool == &scenario->pools[pool])
+      first++;
+    s.n = first - s.first;
+    if (scenario->pools[pool].scaling.policy < 0)
+      continue;
+    s.advice = g_array_new(FALSE, FALSE, sizeof(advice));
+    advice now = {0, active_at_first(&scenario->pools[pool], s.n)};
+    g_array_append_val(s.advice, now);
+    g_array_append_val(autoscaler->pools, s);
+  }
+  if (autoscaler->pools->len == 0)
+    g_clear_pointer(&autoscaler, free_autoscaler);
+  return autoscaler;
+}
+
+static double pool_due(const tw_autoscaler *autoscaler, const scaled *s)
 {
   return (double)s->period * scaling_of(autoscaler, s)->period_s;
 }
 
-double tw_autoscaler_due(const tw_autoscaler *autoscaler)
+static double due(const void *part)
 {
+  const tw_autoscaler *autoscaler = part;
   double due_s = INFINITY;
   for (guint i = 0; i < autoscaler->pools->len; i++)
-    due_s = fmin(due_s, due(autoscaler, &g_array_index(autoscaler->pools, scaled, i)));
+    due_s = fmin(due_s, pool_due(autoscaler, &g_array_index(autoscaler->pools, scaled, i)));
   return due_s;
 }
 
 static tw_scaling_view look(const tw_autoscaler *autoscaler, const scaled *s, gint64 held, double now_s)
 {
-  const tw_pool *pool = &autoscaler->scenario->pools[s->pool];
+  const tw_pool *pool = &autoscaler->site->scenario->pools[s->pool];
   tw_scaling_view view = {.now_s = now_s,
                           .active = active(autoscaler, s),
                           .outstanding = held,
                           .waiting = held,
                           .capacity = (double)(pool->max_seqs * pool->dp)};
   for (int i = s->first; i < s->first + s->n; i++) {
-    const tw_engine *engine = autoscaler->engines[i];
-    view.outstanding += autoscaler->router->loads[i].requests;
+    const tw_engine *engine = autoscaler->site->engines[i];
+    view.outstanding += tw_dispatcher_router(autoscaler->site->dispatcher)->loads[i].requests;
     view.waiting += tw_engine_waiting(engine);
     view.kv_used += (double)tw_engine_kv_used(engine, now_s) / (double)tw_engine_kv_blocks(engine);
   }
@@ -130,28 +143,28 @@ static gboolean wake_one(tw_autoscaler *autoscaler, const scaled *s, double now_
 {
   int parked = -1;
   for (int i = s->first; i < s->first + s->n; i++) {
-    tw_engine_state state = tw_engine_get_state(autoscaler->engines[i]);
+    tw_engine_state state = tw_engine_get_state(autoscaler->site->engines[i]);
     if (state == TW_ENGINE_DRAINS) {
-      tw_fleet_wake(autoscaler->fleet, i, now_s);
+      tw_fleet_wake(autoscaler->site->fleet, i, now_s);
       return TRUE;
     }
     if (state == TW_ENGINE_PARKED && parked < 0)
       parked = i;
   }
   if (parked >= 0)
-    tw_fleet_wake(autoscaler->fleet, parked, now_s);
+    tw_fleet_wake(autoscaler->site->fleet, parked, now_s);
   return parked >= 0;
 }
 
 static void drain_one(tw_autoscaler *autoscaler, const scaled *s, double now_s)
 {
-  const tw_load *loads = autoscaler->router->loads;
+  const tw_load *loads = tw_dispatcher_router(autoscaler->site->dispatcher)->loads;
   int best = -1;
   for (int i = s->first + s->n - 1; i >= s->first; i--)
-    if (tw_engine_get_state(autoscaler->engines[i]) == TW_ENGINE_SERVES &&
+    if (tw_engine_get_state(autoscaler->site->engines[i]) == TW_ENGINE_SERVES &&
         (best < 0 || loads[i].requests < loads[best].requests))
       best = i;
-  tw_fleet_drain(autoscaler->fleet, best, now_s);
+  tw_fleet_drain(autoscaler->site->fleet, best, now_s);
 }
 
 static void scale(tw_autoscaler *autoscaler, scaled *s, gint64 held, double now_s)
@@ -166,14 +179,23 @@ static void scale(tw_autoscaler *autoscaler, scaled *s, gint64 held, double now_
     drain_one(autoscaler, s, now_s);
 }
 
-void tw_autoscaler_step(tw_autoscaler *autoscaler, gint64 held)
+static gboolean step(void *part, double now_s, GError **error)
 {
-  double now_s = tw_autoscaler_due(autoscaler);
+  (void)error;
+  tw_autoscaler *autoscaler = part;
   for (guint i = 0; i < autoscaler->pools->len; i++) {
     scaled *s = &g_array_index(autoscaler->pools, scaled, i);
-    if (due(autoscaler, s) > now_s)
+    if (pool_due(autoscaler, s) > now_s)
       continue;
     s->period++;
-    scale(autoscaler, s, held, now_s);
+    scale(autoscaler, s, tw_dispatcher_held(autoscaler->site->dispatcher), now_s);
   }
+  return TRUE;
 }
+
+const tw_part_kind tw_autoscaler_part = {.name = "autoscaler",
+                                         .life = TW_PART_FREES,
+                                         .new = new_autoscaler,
+                                         .due = due,
+                                         .step = step,
+                                         .free = free_autoscaler};

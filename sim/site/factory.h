@@ -1,14 +1,11 @@
 /* The factory: everything that runs between the source of requests and their records, without a clock of its
  * own.
  *
- *     stream ─► front end ─► router ─► engines ─► recorder
- *                    agenda: who is next?    └─► rows of every interval
+ *     stream ─► dispatcher ─► engines ─► recorder          parts (part.h), each of which knows when it is due
+ *                    who is due first? ─► its step ─► what follows from it ─► flows
  *
- * Actors keep the clock (actors.h); the factory keeps the order. tw_factory_advance handles all that is due
- * up to an instant, in the order of the factory's own times: at equal times dispatches come first, then
- * deliveries, then
- * engines by their index. So results do not depend on how a clock rounds, or on which of several actors wakes
- * first. */
+ * The driver keeps the clock (driver.h); the factory keeps the order, in its own times: at equal times the
+ * parts act in the order of their table. So results do not depend on how a clock rounds. */
 #ifndef TW_SIM_FACTORY_H
 #define TW_SIM_FACTORY_H
 
@@ -23,36 +20,24 @@
 
 typedef struct tw_factory tw_factory;
 
-/* All are borrowed. `moved` (or NULL) is called with the index of an engine whose next event is due at
- * another time than before, or with TW_FACTORY_SOURCE where the next dispatch is: clients that wait for an
- * answer ask again when it ends; or with TW_FACTORY_TRANSFERS where the next delivery of a KV cache is. It
- * may let other actors run, so it is called between events only, and so is the network. `network` may be NULL
- * where no pool hands over. */
-enum { TW_FACTORY_SOURCE = -1, TW_FACTORY_TRANSFERS = -2, TW_FACTORY_CONTROL = -3 };
+/* All are borrowed; `network` may be NULL where nothing leaves an NVLink domain or a host. */
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
-                           const tw_network *network, void (*moved)(void *user, int engine), void *user);
+                           const tw_network *network);
 void tw_factory_free(tw_factory *factory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_factory, tw_factory_free)
 
 /* Looks for the first request. FALSE with `error` set where the stream has none to give. */
 gboolean tw_factory_start(tw_factory *factory, GError **error);
 
-/* When the source is due: the earliest instant at which the next request may leave the front end; INFINITY
- * while there is none. */
-double tw_factory_next_dispatch(const tw_factory *factory);
-/* When the governor of power caps or the autoscaler acts next, or the next engine has started; INFINITY
- * where none will. They act as long as anything else is due, or requests wait for an engine that serves. */
-double tw_factory_next_control(const tw_factory *factory);
-/* When the next KV cache is delivered, INFINITY while that is not known. */
-double tw_factory_next_delivery(const tw_factory *factory);
-/* When the engine's next event is due, INFINITY while it idles. */
-double tw_factory_engine_due(const tw_factory *factory, int engine);
-/* The earliest of all these: INFINITY when the run is over, or goes on when a flow ends. */
-double tw_factory_next(const tw_factory *factory);
+/* When the next event is due, INFINITY if none is. `drives_s` (or NULL) gets when the next is due for whose
+ * sake the run goes on: caps, and autoscalers while no request waits for an engine, only act beside others.
+ * Where that is infinite the run is over, unless it waits for flows, after which something may be due. */
+double tw_factory_next(const tw_factory *factory, double *drives_s);
 gboolean tw_factory_waits_for_flows(const tw_factory *factory);
 
-/* Handles everything that is due at or before `until_s`. FALSE with `error` set where the stream is broken.
- */
+/* Handles the next event. FALSE with `error` set where the stream is broken. */
+gboolean tw_factory_step(tw_factory *factory, GError **error);
+/* Handles every event that is due at or before `until_s`. */
 gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error);
 
 /* Ends the run at `end_s`, or, if that is infinite, with its last event: requests still inside are recorded

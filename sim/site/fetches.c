@@ -1,55 +1,46 @@
 #include "sim/site/fetches.h"
 
+#include "sim/network/shipment.h"
+#include "sim/site/dispatcher.h"
+
 #include <math.h>
 
 typedef struct fetch {
-  tw_fetches *fetches;
+  tw_shipment shipment;
   tw_sequence *sequence;
   int engine;
   GArray *pieces; /* of tw_kv_piece */
-  double bytes, start_s, ready_s;
-  int n_flows, flows_left;
-  struct fetch_flow *flows;
-  GList link;        /* in fetches->under_way */
-  tw_heap_node node; /* by ready_s */
+  double bytes, start_s;
 } fetch;
 
-typedef struct fetch_flow {
-  tw_flow flow;
-  double latency_s;
-  fetch *fetch;
-} fetch_flow;
-
 struct tw_fetches {
-  const tw_scenario *scenario;
+  const tw_seat *seats;
+  int n_engines;
   tw_engine *const *engines;
   tw_network network;
   tw_fetch_listener listener;
   tw_kv_tier *store;
   int *hosts; /* that it lies on */
   int n_hosts;
-  GQueue starting; /* of fetch, whose flows are to be started between events */
-  GQueue under_way;
-  tw_heap due;
+  tw_shipments shipments;
 };
 
-static gboolean has_store(const tw_fetches *fetches, int engine)
+gboolean tw_fetches_needed(const tw_scenario *scenario)
 {
-  return fetches->scenario->pools[fetches->scenario->engines[engine].pool].store;
+  for (int i = 0; i < scenario->n_pools; i++)
+    if (scenario->pools[i].store)
+      return TRUE;
+  return FALSE;
 }
 
-tw_fetches *tw_fetches_new(const tw_scenario *scenario, tw_engine *const *engines, const tw_network *network,
+tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
+                           const tw_platform *platform, const tw_network *network,
                            const tw_fetch_listener *listener)
 {
-  gboolean any = FALSE;
-  for (int i = 0; i < scenario->n_pools; i++)
-    any |= scenario->pools[i].store;
-  if (!any)
-    return NULL;
-  const tw_platform *platform = scenario->platform;
   double bytes = 0;
   tw_fetches *fetches = g_new0(tw_fetches, 1);
-  *fetches = (tw_fetches){.scenario = scenario,
+  *fetches = (tw_fetches){.seats = seats,
+                          .n_engines = n_engines,
                           .engines = engines,
                           .network = *network,
                           .listener = *listener,
@@ -60,15 +51,14 @@ tw_fetches *tw_fetches_new(const tw_scenario *scenario, tw_engine *const *engine
       fetches->hosts[fetches->n_hosts++] = i;
     }
   fetches->store = tw_kv_tier_new((gint64)bytes, NULL, NULL);
-  g_queue_init(&fetches->starting);
-  g_queue_init(&fetches->under_way);
+  tw_shipments_init(&fetches->shipments, network, NULL);
   return fetches;
 }
 
 static void free_fetch(fetch *f)
 {
+  tw_shipment_clear(&f->shipment);
   g_array_unref(f->pieces);
-  g_free(f->flows);
   g_free(f);
 }
 
@@ -78,7 +68,7 @@ void tw_fetches_free(tw_fetches *fetches)
     return;
   g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func((GDestroyNotify)tw_sequence_free);
   tw_fetches_evict(fetches, left);
-  tw_heap_clear(&fetches->due);
+  tw_shipments_clear(&fetches->shipments);
   tw_kv_tier_free(fetches->store);
   g_free(fetches->hosts);
   g_free(fetches);
@@ -88,7 +78,7 @@ void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piec
 {
   tw_kv_piece kept = *piece;
   kept.fetched = FALSE;
-  if (has_store(fetches, engine))
+  if (fetches->seats[engine].pool->store)
     tw_kv_tier_put(fetches->store, &kept);
 }
 
@@ -98,7 +88,7 @@ void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piec
  * these gets its part from every storage host. */
 static double flows_s(const tw_fetches *fetches, int engine, double bytes)
 {
-  const tw_engine_place *place = &fetches->scenario->engines[engine];
+  const tw_engine_place *place = fetches->seats[engine].place;
   double longest_s = 0, accelerators = 0;
   for (int k = 0; k < place->n_shares; k++)
     accelerators += place->shares[k].accelerators;
@@ -147,29 +137,11 @@ static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request,
 
 /* ---- Life of a fetch ---- */
 
-static void schedule(fetch *f)
+static void add_flows(const tw_fetches *fetches, fetch *f)
 {
-  tw_fetches *fetches = f->fetches;
-  g_queue_unlink(&fetches->under_way, &f->link);
-  tw_heap_push(&fetches->due, &f->node, f->ready_s, f->sequence->ticket);
-  fetches->listener.scheduled(fetches->listener.user);
-}
-
-static void flow_ended(tw_flow *flow, double end_s)
-{
-  fetch_flow *ended = (fetch_flow *)(void *)flow;
-  fetch *f = ended->fetch;
-  f->ready_s = fmax(f->ready_s, end_s + ended->latency_s);
-  if (--f->flows_left == 0)
-    schedule(f);
-}
-
-static void add_flows(fetch *f)
-{
-  const tw_fetches *fetches = f->fetches;
-  const tw_engine_place *place = &fetches->scenario->engines[f->engine];
+  const tw_network *network = &fetches->network;
+  const tw_engine_place *place = fetches->seats[f->engine].place;
   double accelerators = 0;
-  f->flows = g_new0(fetch_flow, (gsize)(fetches->n_hosts * place->n_shares));
   for (int k = 0; k < place->n_shares; k++)
     accelerators += place->shares[k].accelerators;
   for (int i = 0; i < fetches->n_hosts; i++)
@@ -178,21 +150,19 @@ static void add_flows(fetch *f)
       if (from == place->shares[k].host)
         continue;
       double part = place->shares[k].accelerators / accelerators / fetches->n_hosts;
-      f->flows[f->n_flows++] = (fetch_flow){
-          {.from = from, .to = to, .bytes = f->bytes * part, .kind = TW_FLOW_KV, .ended = flow_ended},
-          fetches->network.route(fetches->network.state, from, to).latency_s,
-          f};
+      tw_flow flow = {
+          .from = from, .to = to, .bytes = f->bytes * part, .kind = TW_FLOW_KV, .start_s = f->start_s};
+      tw_shipment_add(&f->shipment, &flow, network->route(network->state, from, to).latency_s, -1);
     }
-  f->flows_left = f->n_flows;
 }
 
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s)
 {
   double bytes;
   gint64 cached;
-  if (!has_store(fetches, engine) || sequence->request.n_hashes == 0)
+  if (!fetches->seats[engine].pool->store || sequence->request.n_hashes == 0)
     return FALSE;
-  for (int i = 0; i < fetches->scenario->n_engines; i++)
+  for (int i = 0; i < fetches->n_engines; i++)
     tw_engine_catch_up(fetches->engines[i], now_s);
   if (sequence->rank < 0)
     sequence->rank = tw_engine_choose(fetches->engines[engine], &sequence->request, now_s, &cached);
@@ -201,50 +171,22 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
     return FALSE;
   tw_engine_expect(fetches->engines[engine], sequence, 1);
   fetch *f = g_new0(fetch, 1);
-  *f = (fetch){.fetches = fetches,
-               .sequence = sequence,
-               .engine = engine,
-               .pieces = pieces,
-               .bytes = bytes,
-               .start_s = now_s,
-               .ready_s = now_s,
-               .link = {.data = f},
-               .node = {.place = TW_HEAP_OUT}};
+  *f = (fetch){.sequence = sequence, .engine = engine, .pieces = pieces, .bytes = bytes, .start_s = now_s};
+  tw_shipment_init(&f->shipment, &fetches->shipments, now_s, sequence->ticket);
   for (guint i = 0; i < pieces->len; i++) {
     tw_kv_piece *piece = &g_array_index(pieces, tw_kv_piece, i);
     piece->used_s = now_s;
     tw_kv_tier_put(fetches->store, piece); /* which is there, and has been used again */
     piece->fetched = TRUE;
   }
-  add_flows(f);
-  g_queue_push_tail_link(&fetches->under_way, &f->link);
-  g_queue_push_tail(&fetches->starting, f);
+  add_flows(fetches, f);
+  tw_shipment_begin(&f->shipment, now_s);
   return TRUE;
 }
 
-void tw_fetches_start_flows(tw_fetches *fetches)
+/* All pieces of a fetch have come. */
+static void arrive(tw_fetches *fetches, fetch *f, double now_s)
 {
-  for (fetch *f; (f = g_queue_pop_head(&fetches->starting)) != NULL;) {
-    int n = f->n_flows;
-    for (int i = 0; i < n; i++)
-      fetches->network.start(fetches->network.state, &f->flows[i].flow, f->start_s);
-    if (n == 0)
-      schedule(f);
-  }
-}
-
-double tw_fetches_due(const tw_fetches *fetches)
-{
-  tw_heap_node *top = tw_heap_top(&fetches->due);
-  return top != NULL ? top->key : INFINITY;
-}
-
-void tw_fetches_step(tw_fetches *fetches)
-{
-  tw_heap_node *top = tw_heap_top(&fetches->due);
-  fetch *f = tw_container(top, fetch, node);
-  double now_s = top->key;
-  tw_heap_remove(&fetches->due, top);
   for (guint i = 0; i < f->pieces->len; i++)
     g_array_index(f->pieces, tw_kv_piece, i).used_s = now_s;
   tw_engine_fetched(fetches->engines[f->engine], &g_array_index(f->pieces, tw_kv_piece, 0), f->pieces->len,
@@ -255,23 +197,83 @@ void tw_fetches_step(tw_fetches *fetches)
   free_fetch(f);
 }
 
-int tw_fetches_under_way(const tw_fetches *fetches)
-{
-  return (int)fetches->under_way.length;
-}
-
 void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences)
 {
-  g_queue_clear(&fetches->starting);
-  for (GList *link; (link = g_queue_pop_head_link(&fetches->under_way)) != NULL;) {
-    fetch *f = link->data;
-    g_ptr_array_add(sequences, f->sequence);
-    free_fetch(f);
-  }
-  for (tw_heap_node *top; (top = tw_heap_top(&fetches->due)) != NULL;) {
-    fetch *f = tw_container(top, fetch, node);
-    tw_heap_remove(&fetches->due, top);
+  for (tw_shipment *shipment; (shipment = tw_shipments_pop(&fetches->shipments)) != NULL;) {
+    fetch *f = tw_container(shipment, fetch, shipment);
     g_ptr_array_add(sequences, f->sequence);
     free_fetch(f);
   }
 }
+
+/* ---- The part ---- */
+
+static void sequence_fetched(void *user, tw_sequence *sequence, int engine, double start_s, double now_s,
+                             gint64 bytes)
+{
+  const tw_site *site = user;
+  tw_segment_row row = tw_segment_row_empty;
+  row.engine = engine;
+  row.kind = "fetch";
+  row.start_s = start_s;
+  row.end_s = now_s;
+  row.requests = 1;
+  row.tokens = 0;
+  row.bytes = bytes;
+  tw_recorder_segment(site->recorder, &row);
+  tw_dispatcher_fetched(site->dispatcher, sequence, engine, now_s);
+}
+
+static void *new_part(tw_site *site)
+{
+  tw_fetch_listener listener = {sequence_fetched, site};
+  if (tw_fetches_needed(site->scenario))
+    site->fetches = tw_fetches_new(site->seats, site->n_engines, site->engines, site->scenario->platform,
+                                   &site->network, &listener);
+  return site->fetches;
+}
+
+static double due(const void *part)
+{
+  return tw_shipments_due(&((const tw_fetches *)part)->shipments);
+}
+
+static gboolean step(void *part, double now_s, GError **error)
+{
+  (void)error;
+  tw_fetches *fetches = part;
+  tw_shipment *shipment = tw_shipments_step(&fetches->shipments);
+  if (shipment != NULL)
+    arrive(fetches, tw_container(shipment, fetch, shipment), now_s);
+  return TRUE;
+}
+
+static void start_flows(void *part)
+{
+  tw_shipments_start_flows(&((tw_fetches *)part)->shipments);
+}
+
+static int under_way(const void *part)
+{
+  return ((const tw_fetches *)part)->shipments.flows;
+}
+
+static void evict(void *part, GPtrArray *sequences, double end_s)
+{
+  (void)end_s;
+  tw_fetches_evict(part, sequences);
+}
+
+static void free_part(void *part)
+{
+  tw_fetches_free(part);
+}
+
+const tw_part_kind tw_fetches_part = {.name = "fetches",
+                                      .new = new_part,
+                                      .due = due,
+                                      .step = step,
+                                      .start_flows = start_flows,
+                                      .under_way = under_way,
+                                      .evict = evict,
+                                      .free = free_part};

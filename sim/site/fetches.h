@@ -11,23 +11,22 @@
 #ifndef TW_SIM_FETCHES_H
 #define TW_SIM_FETCHES_H
 
-#include "sim/engine/engine.h"
-#include "sim/network/network.h"
-#include "sim/scenario/scenario.h"
+#include "sim/site/part.h"
 
 typedef struct tw_fetches tw_fetches;
 
 typedef struct tw_fetch_listener {
   /* A sequence's pieces are in the memory of the hosts of `engine`: it is the listener's again. */
   void (*arrived)(void *user, tw_sequence *sequence, int engine, double start_s, double now_s, gint64 bytes);
-  /* The last flow of a fetch has ended, and tw_fetches_due is set, or will be, before the clock gets there.
-   */
-  void (*scheduled)(void *user);
   void *user;
 } tw_fetch_listener;
 
-/* All are borrowed, `engines` by the indices of the scenario. NULL where no pool has the store. */
-tw_fetches *tw_fetches_new(const tw_scenario *scenario, tw_engine *const *engines, const tw_network *network,
+/* Whether a pool has the store. */
+gboolean tw_fetches_needed(const tw_scenario *scenario);
+
+/* All are borrowed. */
+tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
+                           const tw_platform *platform, const tw_network *network,
                            const tw_fetch_listener *listener);
 void tw_fetches_free(tw_fetches *fetches);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_fetches, tw_fetches_free)
@@ -37,14 +36,6 @@ void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piec
 
 /* A sequence is to be queued at an engine. TRUE if it waits for a fetch first: then it is taken over. */
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s);
-/* Starts the flows that events have asked for. It may let other actors run, so it is called between events.
- */
-void tw_fetches_start_flows(tw_fetches *fetches);
-
-double tw_fetches_due(const tw_fetches *fetches); /* the next arrival, INFINITY if none is known */
-void tw_fetches_step(tw_fetches *fetches);        /* handles it */
-int tw_fetches_under_way(const tw_fetches *fetches);
-
 /* Takes out every sequence that waits for a fetch, and appends it to `sequences`. */
 void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences);
 

@@ -1,45 +1,40 @@
 #include "sim/site/fleet.h"
 
+#include "sim/network/shipment.h"
+#include "sim/site/dispatcher.h"
+
 #include <math.h>
 
-typedef struct member member;
-
-typedef struct weight_flow {
-  tw_flow flow;
-  double latency_s;
-  member *member;
-} weight_flow;
-
 /* An engine. */
-struct member {
+typedef struct member {
+  tw_shipment shipment; /* its weights, while it loads */
   tw_fleet *fleet;
   int engine;
-  gboolean begins; /* what is due is the begin of its load, not the end */
+  gboolean begins; /* cold, it loads as the run begins */
   int from;        /* engine whose weights it copies, -1: none */
   int copies;      /* engines that copy its weights */
-  double bytes, start_s, ready_s;
-  GArray *flows; /* of weight_flow */
-  int flows_left;
-  tw_heap_node node; /* by when it is due */
-};
+  double bytes, start_s;
+} member;
 
 struct tw_fleet {
-  const tw_scenario *scenario;
-  tw_engine *const *engines;
-  tw_network network;
-  tw_fleet_listener listener;
-  member *members;
-  int *stores; /* hosts */
+  tw_site *site;
+  member *members; /* every engine */
+  int *stores;     /* hosts */
   int n_stores;
-  int draining, flows;
-  GQueue starting; /* members whose flows are to be started between events */
-  tw_heap due;
+  int draining;
+  gboolean begins; /* some engines begin to load as the run does, which is still to come */
+  tw_shipments shipments;
   tw_fleet_totals totals;
 };
 
 static const tw_pool *pool_of(const tw_fleet *fleet, int engine)
 {
-  return &fleet->scenario->pools[fleet->scenario->engines[engine].pool];
+  return fleet->site->seats[engine].pool;
+}
+
+static tw_engine_state state_of(const tw_fleet *fleet, int engine)
+{
+  return tw_engine_get_state(fleet->site->engines[engine]);
 }
 
 /* The run begins. Of cold engines the least number begins to load; an autoscaler wakes the others. */
@@ -50,54 +45,44 @@ static void start(member *m, gint64 of_pool)
   if (pool->start != TW_START_COLD)
     return;
   m->begins = pool->scaling.policy < 0 || of_pool < pool->scaling.min;
-  fleet->listener.serves(fleet->listener.user, m->engine, FALSE, 0);
-  tw_engine_set_state(fleet->engines[m->engine], m->begins ? TW_ENGINE_LOADS : TW_ENGINE_PARKED, 0);
-  if (m->begins)
-    tw_heap_push(&fleet->due, &m->node, 0, (guint64)m->engine);
+  fleet->begins |= m->begins;
+  tw_dispatcher_set_serves(fleet->site->dispatcher, m->engine, FALSE);
+  tw_engine_set_state(fleet->site->engines[m->engine], m->begins ? TW_ENGINE_LOADS : TW_ENGINE_PARKED, 0);
 }
 
-tw_fleet *tw_fleet_new(const tw_scenario *scenario, tw_engine *const *engines, const tw_network *network,
-                       const tw_fleet_listener *listener)
+static void all_has_come(tw_shipment *shipment);
+
+static void *new_fleet(tw_site *site)
 {
-  if (!tw_scenario_has_fleet(scenario))
+  if (!tw_scenario_has_fleet(site->scenario))
     return NULL;
-  const tw_platform *platform = scenario->platform;
-  tw_fleet *fleet = g_new0(tw_fleet, 1);
-  *fleet = (tw_fleet){.scenario = scenario,
-                      .engines = engines,
-                      .network = network != NULL ? *network : (tw_network){0},
-                      .listener = *listener,
-                      .members = g_new0(member, (gsize)scenario->n_engines),
+  const tw_platform *platform = site->scenario->platform;
+  tw_fleet *fleet = site->fleet = g_new0(tw_fleet, 1);
+  *fleet = (tw_fleet){.site = site,
+                      .members = g_new0(member, (gsize)site->n_engines),
                       .stores = g_new(int, (gsize)platform->n_hosts)};
-  g_queue_init(&fleet->starting);
+  tw_shipments_init(&fleet->shipments, &site->network, all_has_come);
   int of_pool = 0; /* number of the engine in its pool */
   for (int i = 0; i < platform->n_hosts; i++)
     if (platform->zones[platform->hosts[i].zone].role == TW_ROLE_STORAGE)
       fleet->stores[fleet->n_stores++] = i;
-  for (int i = 0; i < scenario->n_engines; i++) {
+  for (int i = 0; i < site->n_engines; i++) {
     member *m = &fleet->members[i];
-    *m = (member){.fleet = fleet,
-                  .engine = i,
-                  .from = -1,
-                  .flows = g_array_new(FALSE, FALSE, sizeof(weight_flow)),
-                  .node = {.place = TW_HEAP_OUT}};
-    if (i > 0 && scenario->engines[i].pool == scenario->engines[i - 1].pool)
-      of_pool++;
-    else
-      of_pool = 0;
+    *m = (member){.fleet = fleet, .engine = i, .from = -1};
+    of_pool = i > 0 && site->seats[i].pool == site->seats[i - 1].pool ? of_pool + 1 : 0;
     start(m, of_pool);
   }
   return fleet;
 }
 
-void tw_fleet_free(tw_fleet *fleet)
+static void free_fleet(void *part)
 {
-  if (fleet == NULL)
-    return;
-  for (int i = 0; i < fleet->scenario->n_engines; i++)
-    g_array_unref(fleet->members[i].flows);
-  g_queue_clear(&fleet->starting);
-  tw_heap_clear(&fleet->due);
+  tw_fleet *fleet = part;
+  while (tw_shipments_pop(&fleet->shipments) != NULL)
+    continue;
+  tw_shipments_clear(&fleet->shipments);
+  for (int i = 0; i < fleet->site->n_engines; i++)
+    tw_shipment_clear(&fleet->members[i].shipment);
   g_free(fleet->members);
   g_free(fleet->stores);
   g_free(fleet);
@@ -105,51 +90,36 @@ void tw_fleet_free(tw_fleet *fleet)
 
 /* ---- Loading ---- */
 
-static void schedule(member *m)
+/* An engine has its weights: its software starts. */
+static void all_has_come(tw_shipment *shipment)
 {
-  tw_fleet *fleet = m->fleet;
-  tw_heap_push(&fleet->due, &m->node, m->ready_s + pool_of(fleet, m->engine)->startup_s, (guint64)m->engine);
-  fleet->listener.scheduled(fleet->listener.user);
-}
-
-static void flow_ended(tw_flow *flow, double end_s)
-{
-  weight_flow *f = (weight_flow *)(void *)flow;
-  member *m = f->member;
-  m->ready_s = fmax(m->ready_s, end_s + f->latency_s);
-  if (--m->flows_left > 0)
-    return;
-  m->fleet->flows--;
+  member *m = tw_container(shipment, member, shipment);
   if (m->from >= 0)
     m->fleet->members[m->from].copies--;
-  schedule(m);
+  shipment->ready_s += pool_of(m->fleet, m->engine)->startup_s;
+  tw_shipment_schedule(shipment);
 }
 
 static void add_flow(member *m, int from, int to, double bytes)
 {
-  for (guint i = 0; i < m->flows->len; i++) {
-    tw_flow *flow = &g_array_index(m->flows, weight_flow, i).flow;
-    if (flow->from == from && flow->to == to) {
-      flow->bytes += bytes;
-      return;
-    }
+  tw_flow *known = tw_shipment_find(&m->shipment, from, to);
+  if (known != NULL) {
+    known->bytes += bytes;
+    return;
   }
-  const tw_network *network = &m->fleet->network;
-  weight_flow flow = {{.from = from, .to = to, .bytes = bytes, .kind = TW_FLOW_WEIGHTS, .ended = flow_ended},
-                      network->route(network->state, from, to).latency_s,
-                      m};
-  g_array_append_val(m->flows, flow);
+  const tw_network *network = &m->fleet->site->network;
+  tw_flow flow = {.from = from, .to = to, .bytes = bytes, .kind = TW_FLOW_WEIGHTS, .start_s = m->start_s};
+  tw_shipment_add(&m->shipment, &flow, network->route(network->state, from, to).latency_s, -1);
 }
 
 /* Of the engines of the pool that have their weights and take or finish requests, the one that the fewest
  * copy from; -1 if there is none. */
 static int find_peer(const tw_fleet *fleet, int engine)
 {
-  const tw_engine_place *places = fleet->scenario->engines;
   int best = -1;
-  for (int i = 0; i < fleet->scenario->n_engines; i++) {
-    tw_engine_state state = tw_engine_get_state(fleet->engines[i]);
-    if (i == engine || places[i].pool != places[engine].pool ||
+  for (int i = 0; i < fleet->site->n_engines; i++) {
+    tw_engine_state state = state_of(fleet, i);
+    if (i == engine || pool_of(fleet, i) != pool_of(fleet, engine) ||
         (state != TW_ENGINE_SERVES && state != TW_ENGINE_DRAINS))
       continue;
     if (best < 0 || fleet->members[i].copies < fleet->members[best].copies)
@@ -163,15 +133,16 @@ static int find_peer(const tw_fleet *fleet, int engine)
 static void copy_peer(member *m, double now_s)
 {
   const tw_fleet *fleet = m->fleet;
-  const tw_engine_place *places = fleet->scenario->engines;
+  const tw_engine_place *source = fleet->site->seats[m->from].place,
+                        *place = fleet->site->seats[m->engine].place;
   const tw_pool *pool = pool_of(fleet, m->engine);
   double bytes = pool->memory.weight_bytes;
   for (gint64 k = 0; k < pool->tp * pool->pp * pool->dp; k++) {
-    const tw_engine_place *theirs = &places[m->from], *ours = &places[m->engine];
-    if (tw_place_host(theirs, k) != tw_place_host(ours, k))
-      add_flow(m, tw_place_endpoint(theirs, k), tw_place_endpoint(ours, k), bytes);
+    if (tw_place_host(source, k) != tw_place_host(place, k))
+      add_flow(m, tw_place_endpoint(source, k), tw_place_endpoint(place, k), bytes);
     else
-      m->ready_s = now_s + pool->device->scale_up_latency_s + bytes / pool->device->scale_up_bytes_per_s;
+      m->shipment.ready_s =
+          now_s + pool->device->scale_up_latency_s + bytes / pool->device->scale_up_bytes_per_s;
   }
 }
 
@@ -179,7 +150,7 @@ static void copy_peer(member *m, double now_s)
 static void read_storage(member *m)
 {
   const tw_fleet *fleet = m->fleet;
-  const tw_engine_place *place = &fleet->scenario->engines[m->engine];
+  const tw_engine_place *place = fleet->site->seats[m->engine].place;
   double bytes = pool_of(fleet, m->engine)->memory.weight_bytes;
   for (int i = 0; i < place->n_shares; i++)
     add_flow(m, fleet->stores[(m->engine * place->n_shares + i) % fleet->n_stores],
@@ -190,11 +161,10 @@ static void begin_load(member *m, double now_s)
 {
   tw_fleet *fleet = m->fleet;
   const tw_pool *pool = pool_of(fleet, m->engine);
-  m->begins = FALSE;
-  m->start_s = m->ready_s = now_s;
+  m->start_s = now_s;
   m->bytes = 0;
   m->from = -1;
-  g_array_set_size(m->flows, 0);
+  tw_shipment_init(&m->shipment, &fleet->shipments, now_s, (guint64)m->engine);
   if (pool->weights_from != TW_WEIGHTS_RESIDENT) {
     m->bytes = pool->memory.weight_bytes * (double)(pool->tp * pool->pp * pool->dp);
     if (pool->weights_from == TW_WEIGHTS_PEER)
@@ -206,70 +176,65 @@ static void begin_load(member *m, double now_s)
       read_storage(m);
     }
   }
-  m->flows_left = (int)m->flows->len;
-  fleet->flows += m->flows_left > 0;
-  g_queue_push_tail(&fleet->starting, m);
-}
-
-void tw_fleet_start_flows(tw_fleet *fleet)
-{
-  for (member *m; (m = g_queue_pop_head(&fleet->starting)) != NULL;) {
-    int n = m->flows_left;
-    for (int i = 0; i < n; i++)
-      fleet->network.start(fleet->network.state, &g_array_index(m->flows, weight_flow, i).flow, m->start_s);
-    if (n == 0) {
-      if (m->from >= 0)
-        fleet->members[m->from].copies--;
-      schedule(m);
-    }
-  }
-}
-
-int tw_fleet_flows(const tw_fleet *fleet)
-{
-  return fleet->flows;
-}
-
-double tw_fleet_due(const tw_fleet *fleet)
-{
-  tw_heap_node *top = tw_heap_top(&fleet->due);
-  return top != NULL ? top->key : INFINITY;
+  tw_shipment_begin(&m->shipment, now_s);
 }
 
 /* ---- States ---- */
 
 static void set_state(tw_fleet *fleet, int engine, tw_engine_state state, double now_s)
 {
-  tw_engine_set_state(fleet->engines[engine], state, now_s);
+  tw_engine_set_state(fleet->site->engines[engine], state, now_s);
   if (state == TW_ENGINE_SERVES || state == TW_ENGINE_DRAINS)
-    fleet->listener.serves(fleet->listener.user, engine, state == TW_ENGINE_SERVES, now_s);
+    tw_dispatcher_set_serves(fleet->site->dispatcher, engine, state == TW_ENGINE_SERVES);
 }
 
-void tw_fleet_step(tw_fleet *fleet)
+static double due(const void *part)
 {
-  double now_s = tw_fleet_due(fleet);
-  for (tw_heap_node *top; (top = tw_heap_top(&fleet->due)) != NULL && top->key == now_s;) {
-    member *m = tw_container(top, member, node);
-    tw_heap_remove(&fleet->due, top);
-    if (m->begins) {
-      begin_load(m, now_s);
+  const tw_fleet *fleet = part;
+  return fleet->begins ? 0 : tw_shipments_due(&fleet->shipments);
+}
+
+static void log_load(const member *m, double now_s)
+{
+  tw_segment_row row = tw_segment_row_empty;
+  row.engine = m->engine;
+  row.kind = "load";
+  row.start_s = m->start_s;
+  row.end_s = now_s;
+  row.bytes = (gint64)(m->bytes + 0.5);
+  tw_recorder_segment(m->fleet->site->recorder, &row);
+}
+
+/* Handles all that is due now. */
+static gboolean step(void *part, double now_s, GError **error)
+{
+  (void)error;
+  tw_fleet *fleet = part;
+  for (int i = 0; fleet->begins && i < fleet->site->n_engines; i++)
+    if (fleet->members[i].begins)
+      begin_load(&fleet->members[i], now_s);
+  fleet->begins = FALSE;
+  while (tw_shipments_due(&fleet->shipments) == now_s) {
+    tw_shipment *shipment = tw_shipments_step(&fleet->shipments);
+    if (shipment == NULL)
       continue;
-    }
+    member *m = tw_container(shipment, member, shipment);
     fleet->totals.loads++;
     fleet->totals.load_s += now_s - m->start_s;
     set_state(fleet, m->engine, TW_ENGINE_SERVES, now_s);
-    fleet->listener.loaded(fleet->listener.user, m->engine, m->start_s, now_s, m->bytes);
+    log_load(m, now_s);
   }
+  return TRUE;
 }
 
 void tw_fleet_wake(tw_fleet *fleet, int engine, double now_s)
 {
-  if (tw_engine_get_state(fleet->engines[engine]) == TW_ENGINE_DRAINS) {
+  if (state_of(fleet, engine) == TW_ENGINE_DRAINS) {
     fleet->draining--;
     set_state(fleet, engine, TW_ENGINE_SERVES, now_s);
     return;
   }
-  g_assert(tw_engine_get_state(fleet->engines[engine]) == TW_ENGINE_PARKED);
+  g_assert(state_of(fleet, engine) == TW_ENGINE_PARKED);
   fleet->totals.wakes++;
   set_state(fleet, engine, TW_ENGINE_LOADS, now_s);
   begin_load(&fleet->members[engine], now_s);
@@ -277,36 +242,32 @@ void tw_fleet_wake(tw_fleet *fleet, int engine, double now_s)
 
 void tw_fleet_drain(tw_fleet *fleet, int engine, double now_s)
 {
-  g_assert(tw_engine_get_state(fleet->engines[engine]) == TW_ENGINE_SERVES);
+  g_assert(state_of(fleet, engine) == TW_ENGINE_SERVES);
   fleet->draining++;
   set_state(fleet, engine, TW_ENGINE_DRAINS, now_s);
 }
 
-void tw_fleet_park(tw_fleet *fleet, const tw_load *loads, double now_s)
+/* Parks the engines that drain and have nothing left to do. */
+static void park(tw_fleet *fleet, const tw_load *loads, double now_s)
 {
-  for (int i = 0; fleet->draining > 0 && i < fleet->scenario->n_engines; i++) {
-    if (tw_engine_get_state(fleet->engines[i]) != TW_ENGINE_DRAINS || loads[i].requests > 0 ||
-        fleet->members[i].copies > 0)
+  for (int i = 0; fleet->draining > 0 && i < fleet->site->n_engines; i++) {
+    if (state_of(fleet, i) != TW_ENGINE_DRAINS || loads[i].requests > 0 || fleet->members[i].copies > 0)
       continue;
     fleet->draining--;
     set_state(fleet, i, TW_ENGINE_PARKED, now_s);
   }
 }
 
-int tw_fleet_draining(const tw_fleet *fleet)
-{
-  return fleet->draining;
-}
-
-void tw_fleet_audit(const tw_fleet *fleet, const tw_router *router)
+/* The router sends requests to those that serve alone, and the others but those that drain have none. */
+static void audit(const tw_fleet *fleet, const tw_router *router)
 {
   int draining = 0;
-  for (int i = 0; i < fleet->scenario->n_engines; i++) {
-    tw_engine_state state = tw_engine_get_state(fleet->engines[i]);
+  for (int i = 0; i < fleet->site->n_engines; i++) {
+    tw_engine_state state = state_of(fleet, i);
     g_assert(router->serves[i] == (state == TW_ENGINE_SERVES));
     if (state == TW_ENGINE_PARKED || state == TW_ENGINE_LOADS)
-      g_assert(router->loads[i].requests == 0 && tw_engine_running(fleet->engines[i]) == 0 &&
-               tw_engine_waiting(fleet->engines[i]) == 0);
+      g_assert(router->loads[i].requests == 0 && tw_engine_running(fleet->site->engines[i]) == 0 &&
+               tw_engine_waiting(fleet->site->engines[i]) == 0);
     draining += state == TW_ENGINE_DRAINS;
   }
   g_assert(draining == fleet->draining);
@@ -316,3 +277,35 @@ tw_fleet_totals tw_fleet_record(const tw_fleet *fleet)
 {
   return fleet->totals;
 }
+
+/* ---- The part ---- */
+
+static void settle(void *part, double now_s)
+{
+  tw_fleet *fleet = part;
+  const tw_router *router = tw_dispatcher_router(fleet->site->dispatcher);
+  if (fleet->draining > 0)
+    park(fleet, router->loads, now_s);
+  if (fleet->site->scenario->audit)
+    audit(fleet, router);
+}
+
+static void start_flows(void *part)
+{
+  tw_shipments_start_flows(&((tw_fleet *)part)->shipments);
+}
+
+static int under_way(const void *part)
+{
+  return ((const tw_fleet *)part)->shipments.flows;
+}
+
+const tw_part_kind tw_fleet_part = {.name = "fleet",
+                                    .life = TW_PART_FREES,
+                                    .new = new_fleet,
+                                    .due = due,
+                                    .step = step,
+                                    .settle = settle,
+                                    .start_flows = start_flows,
+                                    .under_way = under_way,
+                                    .free = free_fleet};

@@ -286,6 +286,17 @@ void tw_recorder_close(tw_recorder *recorder, double end_s)
   recorder->all.window.length_s = fmax(0, end_s - scenario->drain_s - scenario->warmup_s);
 }
 
+gboolean tw_recorder_keeps_segments(const tw_recorder *recorder)
+{
+  return recorder->scenario->segments && recorder->log != NULL;
+}
+
+void tw_recorder_segment(tw_recorder *recorder, const tw_segment_row *segment)
+{
+  if (tw_recorder_keeps_segments(recorder))
+    tw_log_segment(recorder->log, segment);
+}
+
 tw_log *tw_recorder_log(const tw_recorder *recorder)
 {
   return recorder->log;

@@ -53,6 +53,10 @@ void tw_recorder_arrived(tw_recorder *recorder);
 /* A sequence has ended at `now_s`. `reason` says why it was not completed, NULL if it was. */
 void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                        const char *reason, double now_s);
+/* Whether the run writes segments. */
+gboolean tw_recorder_keeps_segments(const tw_recorder *recorder);
+/* Something that an engine did, if the run writes segments. */
+void tw_recorder_segment(tw_recorder *recorder, const tw_segment_row *segment);
 /* An array of tw_rejections, in the order in which the reasons were met first. Borrowed. */
 const GArray *tw_recorder_rejections(const tw_recorder *recorder);
 /* The run has ended: closes the measurement window. */

@@ -1,5 +1,9 @@
 #include "sim/site/transfers.h"
 
+#include "sim/network/shipment.h"
+#include "sim/site/agenda.h"
+#include "sim/site/dispatcher.h"
+
 #include <math.h>
 
 /* What goes between two endpoints when a cache moves between two ranks of engines. */
@@ -13,61 +17,47 @@ typedef struct path {
   double inside_fraction; /* the most that an accelerator takes from its own host */
 } path;
 
+/* Which path: between a rank of one engine and a rank of another. */
+typedef struct path_key {
+  int from, from_rank, to, to_rank;
+} path_key;
+
 typedef struct transfer {
+  tw_shipment shipment;
   tw_transfers *transfers;
   tw_sequence *sequence;
   int from, from_rank, to_rank;
   gboolean handed_over; /* the sequence is ours: its prompt is complete */
   double bytes;         /* over all flows, and inside hosts */
-  double ready_s;       /* of what has come so far */
-  int n_flows, flows_left;
-  struct transfer_flow *flows;
-  GList link;        /* in transfers->under_way */
-  tw_heap_node node; /* by ready_s */
 } transfer;
 
-typedef struct transfer_flow {
-  tw_flow flow;
-  double latency_s;
-  transfer *transfer;
-  struct transfer_flow *next; /* the last layer, which follows; NULL: none */
-  tw_heap_node node;          /* until it starts, by flow.start_s */
-} transfer_flow;
-
 struct tw_transfers {
-  const tw_scenario *scenario;
+  const tw_seat *seats;
+  int n_engines;
   tw_engine *const *engines;
   tw_network network;
   tw_transfer_listener listener;
   GQueue *waiting; /* of each decode engine: sequences that wait for blocks there */
-  GQueue starting; /* of transfer_flow, to be started between events */
-  GQueue inside;   /* of transfers all of which has come, to be scheduled then */
-  GQueue under_way;
-  int flows;     /* that have started, or are about to between events; and transfers in `inside` */
-  gboolean news; /* flows have been given a start, of which the listener is to hear between events */
-  tw_heap starts, due;
+  tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
   GHashTable *paths; /* path_key -> path */
 };
 
 /* ---- Paths ---- */
 
-typedef struct path_key {
-  int from, from_rank, to, to_rank;
-} path_key;
-
-static guint path_key_hash(gconstpointer key)
+static guint hash_key(gconstpointer pointer)
 {
-  const path_key *k = key;
-  guint64 mixed = (guint64)(guint)k->from * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint)k->to;
-  mixed = mixed * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint)k->from_rank;
-  mixed = mixed * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint)k->to_rank;
-  return (guint)(mixed >> 32);
+  const path_key *key = pointer;
+  guint hash = (guint)key->from;
+  hash = 31 * hash + (guint)key->from_rank;
+  hash = 31 * hash + (guint)key->to;
+  return 31 * hash + (guint)key->to_rank;
 }
 
-static gboolean path_key_equal(gconstpointer a, gconstpointer b)
+static gboolean equal_keys(gconstpointer a, gconstpointer b)
 {
-  return memcmp(a, b, sizeof(path_key)) == 0;
+  const path_key *x = a, *y = b;
+  return x->from == y->from && x->from_rank == y->from_rank && x->to == y->to && x->to_rank == y->to_rank;
 }
 
 static void free_path(gpointer pointer)
@@ -79,7 +69,7 @@ static void free_path(gpointer pointer)
 
 static const tw_pool *pool_of(const tw_transfers *transfers, int engine)
 {
-  return &transfers->scenario->pools[transfers->scenario->engines[engine].pool];
+  return transfers->seats[engine].pool;
 }
 
 /* The part of [a/n, (a+1)/n) that lies in [b/m, (b+1)/m). */
@@ -114,10 +104,10 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
                             int to_rank, gint64 stage, gint64 k)
 {
   const tw_pool *source = pool_of(transfers, from), *target = pool_of(transfers, to);
-  const tw_engine_place *places = transfers->scenario->engines;
+  const tw_engine_place *source_place = transfers->seats[from].place, *place = transfers->seats[to].place;
   gint64 n = shards(target), m = shards(source), copies = source->tp / m;
   gint64 receiver = (to_rank * target->pp + stage) * target->tp + k;
-  int host = tw_place_host(&places[to], receiver);
+  int host = tw_place_host(place, receiver);
   double inside = 0;
   for (gint64 s = 0; s < source->pp; s++) {
     for (gint64 h = 0; h < m; h++) {
@@ -126,12 +116,12 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
         continue;
       gint64 rank = h * copies + k % copies;
       gint64 sender = (from_rank * source->pp + s) * source->tp + rank;
-      int theirs = tw_place_host(&places[from], sender);
+      int theirs = tw_place_host(source_place, sender);
       if (theirs == host)
         inside += fraction;
       else
-        add_share(p->shares, tw_place_endpoint(&places[from], sender),
-                  tw_place_endpoint(&places[to], receiver), fraction);
+        add_share(p->shares, tw_place_endpoint(source_place, sender), tw_place_endpoint(place, receiver),
+                  fraction);
     }
   }
   p->inside_fraction = fmax(p->inside_fraction, inside);
@@ -185,30 +175,31 @@ double tw_transfers_estimate_s(tw_transfers *transfers, int from, int to, gint64
 
 /* ---- Life ---- */
 
-tw_transfers *tw_transfers_new(const tw_scenario *scenario, tw_engine *const *engines,
+static void all_has_come(tw_shipment *shipment);
+
+tw_transfers *tw_transfers_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
                                const tw_network *network, const tw_transfer_listener *listener)
 {
   tw_transfers *transfers = g_new0(tw_transfers, 1);
   *transfers = (tw_transfers){
-      .scenario = scenario,
+      .seats = seats,
+      .n_engines = n_engines,
       .engines = engines,
       .network = *network,
       .listener = *listener,
-      .waiting = g_new0(GQueue, (gsize)scenario->n_engines),
+      .waiting = g_new0(GQueue, (gsize)n_engines),
       .early = g_hash_table_new(NULL, NULL),
-      .paths = g_hash_table_new_full(path_key_hash, path_key_equal, g_free, free_path),
+      .paths = g_hash_table_new_full(hash_key, equal_keys, g_free, free_path),
   };
-  for (int i = 0; i < scenario->n_engines; i++)
+  for (int i = 0; i < n_engines; i++)
     g_queue_init(&transfers->waiting[i]);
-  g_queue_init(&transfers->starting);
-  g_queue_init(&transfers->inside);
-  g_queue_init(&transfers->under_way);
+  tw_shipments_init(&transfers->shipments, network, all_has_come);
   return transfers;
 }
 
 static void free_transfer(transfer *t)
 {
-  g_free(t->flows);
+  tw_shipment_clear(&t->shipment);
   g_free(t);
 }
 
@@ -218,121 +209,66 @@ void tw_transfers_free(tw_transfers *transfers)
     return;
   g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func((GDestroyNotify)tw_sequence_free);
   tw_transfers_evict(transfers, left);
+  tw_shipments_clear(&transfers->shipments);
   g_free(transfers->waiting);
   g_hash_table_unref(transfers->early);
   g_hash_table_unref(transfers->paths);
-  tw_heap_clear(&transfers->starts);
-  tw_heap_clear(&transfers->due);
   g_free(transfers);
 }
 
 /* ---- Transfers ---- */
 
-static void schedule(transfer *t)
+static void all_has_come(tw_shipment *shipment)
 {
-  tw_transfers *transfers = t->transfers;
-  g_queue_unlink(&transfers->under_way, &t->link);
-  tw_heap_push(&transfers->due, &t->node, t->ready_s, t->sequence->ticket);
-  transfers->listener.scheduled(transfers->listener.user);
+  transfer *t = tw_container(shipment, transfer, shipment);
+  if (t->handed_over)
+    tw_shipment_schedule(shipment);
 }
 
-/* Has a flow start at an instant that is not now. */
-static void start_at(transfer_flow *f, double start_s)
-{
-  tw_transfers *transfers = f->transfer->transfers;
-  f->flow.start_s = start_s;
-  tw_heap_push(&transfers->starts, &f->node, start_s, f->transfer->sequence->ticket);
-}
-
-static void flow_ended(tw_flow *flow, double end_s)
-{
-  transfer_flow *f = (transfer_flow *)(void *)flow;
-  transfer *t = f->transfer;
-  tw_transfers *transfers = t->transfers;
-  t->ready_s = fmax(t->ready_s, end_s + f->latency_s);
-  t->flows_left--;
-  transfers->flows--;
-  if (f->next != NULL)
-    start_at(f->next, fmax(f->next->flow.start_s, end_s));
-  if (t->flows_left == 0 && t->handed_over)
-    schedule(t);
-  else if (f->next != NULL || transfers->flows == 0)
-    transfers->listener.scheduled(transfers->listener.user);
-}
-
-/* A transfer in `parts` flows for each pair of hosts. */
+/* The transfer of a sequence whose engine computes its prompt in `from_rank`; of what is there at ready_s. */
 static transfer *new_transfer(tw_transfers *transfers, tw_sequence *sequence, int from_rank, int to_rank,
-                              const path *p, int parts)
+                              double ready_s)
 {
-  int n = parts * (int)p->shares->len;
   transfer *t = g_new0(transfer, 1);
   *t = (transfer){.transfers = transfers,
                   .sequence = sequence,
                   .from = sequence->prefill_engine,
                   .from_rank = from_rank,
-                  .to_rank = to_rank,
-                  .flows_left = n,
-                  .flows = g_new0(transfer_flow, (gsize)n),
-                  .link = {.data = t},
-                  .node = {.place = TW_HEAP_OUT}};
-  g_queue_push_tail_link(&transfers->under_way, &t->link);
+                  .to_rank = to_rank};
+  tw_shipment_init(&t->shipment, &transfers->shipments, ready_s, sequence->ticket);
   return t;
 }
 
-/* Makes the flows of a part of the cache that leaves at start_s. Returns the first of them. */
-static transfer_flow *make_flows(transfer *t, const path *p, double bytes, double start_s)
+/* Adds the flow between the k-th pair of hosts of a part of the cache that leaves at start_s. */
+static int add_flow(transfer *t, const path *p, guint k, double bytes, double start_s, int after)
 {
   const tw_network *network = &t->transfers->network;
-  transfer_flow *first = &t->flows[t->n_flows];
-  t->bytes += bytes * p->inside_fraction;
-  for (guint i = 0; i < p->shares->len; i++) {
-    const share *s = &g_array_index(p->shares, share, i);
-    tw_route route = network->route(network->state, s->from, s->to);
-    transfer_flow *f = &t->flows[t->n_flows++];
-    *f = (transfer_flow){{.from = s->from,
-                          .to = s->to,
-                          .bytes = bytes * s->fraction,
-                          .kind = TW_FLOW_KV,
-                          .start_s = start_s,
-                          .ended = flow_ended},
-                         route.latency_s,
-                         t,
-                         NULL,
-                         {.place = TW_HEAP_OUT}};
-    t->bytes += f->flow.bytes;
-  }
-  return first;
+  const share *s = &g_array_index(p->shares, share, k);
+  tw_flow flow = {
+      .from = s->from, .to = s->to, .bytes = bytes * s->fraction, .kind = TW_FLOW_KV, .start_s = start_s};
+  double latency_s = network->route(network->state, s->from, s->to).latency_s;
+  return tw_shipment_add(&t->shipment, &flow, latency_s, after);
 }
 
-/* To be started between events. */
-static void start_soon(tw_transfers *transfers, transfer_flow *f)
+static void begin(transfer *t, const path *p, double bytes, double now_s)
 {
-  g_queue_push_tail(&transfers->starting, f);
-  transfers->flows++;
-}
-
-/* All of it has come. */
-static void complete(transfer *t)
-{
-  g_queue_push_tail(&t->transfers->inside, t);
-  t->transfers->flows++;
+  t->bytes = bytes * p->inside_fraction + tw_shipment_bytes(&t->shipment);
+  tw_shipment_begin(&t->shipment, now_s);
 }
 
 /* The blocks are reserved in `to_rank`, and the cache leaves. */
-static void begin(tw_transfers *transfers, tw_sequence *sequence, int to_rank, double now_s)
+static void begin_whole(tw_transfers *transfers, tw_sequence *sequence, int to_rank, double now_s)
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const path *p = find_path(transfers, from, sequence->prefill_rank, to, to_rank);
   double bytes = cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
-  transfer *t = new_transfer(transfers, sequence, sequence->prefill_rank, to_rank, p, 1);
+  double ready_s = now_s + inside_s(p, pool_of(transfers, to), bytes);
+  transfer *t = new_transfer(transfers, sequence, sequence->prefill_rank, to_rank, ready_s);
   t->handed_over = TRUE;
-  t->ready_s = now_s + inside_s(p, pool_of(transfers, to), bytes);
   sequence->transfer_start_s = now_s;
-  transfer_flow *flows = make_flows(t, p, bytes, now_s);
-  for (int i = 0; i < t->n_flows; i++)
-    start_soon(transfers, &flows[i]);
-  if (t->flows_left == 0)
-    complete(t);
+  for (guint k = 0; k < p->shares->len; k++)
+    add_flow(t, p, k, bytes, now_s, -1);
+  begin(t, p, bytes, now_s);
 }
 
 /* The blocks are reserved in `to_rank`, and the cache leaves layer by layer. */
@@ -344,33 +280,16 @@ static void begin_layered(tw_transfers *transfers, tw_sequence *sequence, int to
   double bytes = cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
   double layers = (double)pool_of(transfers, from)->model->layers;
   double first_s = start_s + (end_s - start_s) / layers;
-  transfer *t = new_transfer(transfers, sequence, sequence->rank, to_rank, p, layers > 1 ? 2 : 1);
-  t->ready_s = fmax(first_s + inside_s(p, pool_of(transfers, to), bytes),
-                    end_s + inside_s(p, pool_of(transfers, to), bytes / layers));
+  double ready_s = fmax(first_s + inside_s(p, pool_of(transfers, to), bytes),
+                        end_s + inside_s(p, pool_of(transfers, to), bytes / layers));
+  transfer *t = new_transfer(transfers, sequence, sequence->rank, to_rank, ready_s);
   sequence->transfer_start_s = first_s;
-  transfer_flow *first = layers > 1 ? make_flows(t, p, bytes * (layers - 1) / layers, first_s) : NULL;
-  transfer_flow *last = make_flows(t, p, bytes / layers, end_s);
-  for (guint i = 0; i < p->shares->len; i++) {
-    if (first != NULL)
-      first[i].next = &last[i];
-    start_at(first != NULL ? &first[i] : &last[i], first_s);
+  for (guint k = 0; k < p->shares->len; k++) {
+    int first = layers > 1 ? add_flow(t, p, k, bytes * (layers - 1) / layers, first_s, -1) : -1;
+    add_flow(t, p, k, bytes / layers, end_s, first);
   }
   g_hash_table_insert(transfers->early, sequence, t);
-  transfers->news = TRUE;
-}
-
-void tw_transfers_start_flows(tw_transfers *transfers)
-{
-  for (transfer *t; (t = g_queue_pop_head(&transfers->inside)) != NULL;) {
-    transfers->flows--;
-    schedule(t);
-  }
-  for (transfer_flow *f; (f = g_queue_pop_head(&transfers->starting)) != NULL;)
-    transfers->network.start(transfers->network.state, &f->flow, f->flow.start_s);
-  if (transfers->news) {
-    transfers->news = FALSE;
-    transfers->listener.scheduled(transfers->listener.user);
-  }
+  begin(t, p, bytes, start_s);
 }
 
 /* Reserves blocks for a sequence at its decode engine: the rank, or -1. */
@@ -388,7 +307,7 @@ static gboolean try(tw_transfers *transfers, tw_sequence *sequence, double now_s
 {
   int rank = reserve(transfers, sequence, now_s);
   if (rank >= 0)
-    begin(transfers, sequence, rank, now_s);
+    begin_whole(transfers, sequence, rank, now_s);
   return rank >= 0;
 }
 
@@ -410,8 +329,8 @@ void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, doub
   if (early != NULL) {
     g_hash_table_remove(transfers->early, sequence);
     early->handed_over = TRUE;
-    if (early->flows_left == 0)
-      complete(early);
+    if (early->shipment.flows_left == 0)
+      tw_shipment_schedule(&early->shipment);
   } else if (waiting->length > 0 || !try(transfers, sequence, now_s)) {
     g_queue_push_tail(waiting, sequence);
   }
@@ -424,15 +343,9 @@ void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s)
     g_queue_pop_head(waiting);
 }
 
-static double key_of(const tw_heap *heap)
-{
-  tw_heap_node *top = tw_heap_top(heap);
-  return top != NULL ? top->key : INFINITY;
-}
-
 double tw_transfers_due(const tw_transfers *transfers)
 {
-  return fmin(key_of(&transfers->starts), key_of(&transfers->due));
+  return tw_shipments_due(&transfers->shipments);
 }
 
 static void deliver(tw_transfers *transfers, transfer *t, double now_s)
@@ -450,42 +363,101 @@ static void deliver(tw_transfers *transfers, transfer *t, double now_s)
 
 void tw_transfers_step(tw_transfers *transfers)
 {
-  tw_heap_node *delivery = tw_heap_top(&transfers->due), *start = tw_heap_top(&transfers->starts);
-  if (start != NULL && start->key <= key_of(&transfers->due)) {
-    tw_heap_remove(&transfers->starts, start);
-    start_soon(transfers, tw_container(start, transfer_flow, node));
-    return;
-  }
-  double now_s = delivery->key;
-  tw_heap_remove(&transfers->due, delivery);
-  deliver(transfers, tw_container(delivery, transfer, node), now_s);
+  double now_s = tw_transfers_due(transfers);
+  tw_shipment *shipment = tw_shipments_step(&transfers->shipments);
+  if (shipment != NULL)
+    deliver(transfers, tw_container(shipment, transfer, shipment), now_s);
 }
 
-int tw_transfers_under_way(const tw_transfers *transfers)
+void tw_transfers_start_flows(tw_transfers *transfers)
 {
-  return transfers->flows;
+  tw_shipments_start_flows(&transfers->shipments);
 }
 
 void tw_transfers_evict(tw_transfers *transfers, GPtrArray *sequences)
 {
-  g_queue_clear(&transfers->starting);
-  g_queue_clear(&transfers->inside);
-  for (tw_heap_node *top; (top = tw_heap_top(&transfers->starts)) != NULL;)
-    tw_heap_remove(&transfers->starts, top);
   g_hash_table_remove_all(transfers->early);
-  for (GList *link; (link = g_queue_pop_head_link(&transfers->under_way)) != NULL;) {
-    transfer *t = link->data;
+  for (tw_shipment *shipment; (shipment = tw_shipments_pop(&transfers->shipments)) != NULL;) {
+    transfer *t = tw_container(shipment, transfer, shipment);
     if (t->handed_over) /* else its engine has it */
       g_ptr_array_add(sequences, t->sequence);
     free_transfer(t);
   }
-  for (tw_heap_node *top; (top = tw_heap_top(&transfers->due)) != NULL;) {
-    transfer *t = tw_container(top, transfer, node);
-    tw_heap_remove(&transfers->due, top);
-    g_ptr_array_add(sequences, t->sequence);
-    free_transfer(t);
-  }
-  for (int i = 0; i < transfers->scenario->n_engines; i++)
+  for (int i = 0; i < transfers->n_engines; i++)
     for (tw_sequence *s; (s = g_queue_pop_head(&transfers->waiting[i])) != NULL;)
       g_ptr_array_add(sequences, s);
 }
+
+/* ---- The part ---- */
+
+static void engine_moved(void *user, int engine)
+{
+  tw_agenda_touch(((tw_site *)user)->agenda, engine);
+}
+
+static void sequence_delivered(void *user, const tw_sequence *sequence, int from, double bytes)
+{
+  const tw_site *site = user;
+  tw_dispatcher_left(site->dispatcher, sequence, from);
+  tw_segment_row row = tw_segment_row_empty;
+  row.engine = sequence->decode_engine;
+  row.kind = "transfer";
+  row.start_s = sequence->transfer_start_s;
+  row.end_s = sequence->transfer_end_s;
+  row.requests = 1;
+  row.tokens = sequence->request.prompt_tokens;
+  row.bytes = (gint64)(bytes + 0.5);
+  tw_recorder_segment(site->recorder, &row);
+}
+
+static void *new_part(tw_site *site)
+{
+  tw_transfer_listener listener = {engine_moved, sequence_delivered, site};
+  for (int i = 0; i < site->n_engines && site->transfers == NULL; i++)
+    if (site->seats[i].pool->role == TW_POOL_DECODE)
+      site->transfers =
+          tw_transfers_new(site->seats, site->n_engines, site->engines, &site->network, &listener);
+  return site->transfers;
+}
+
+static double due(const void *part)
+{
+  return tw_transfers_due(part);
+}
+
+static gboolean step(void *part, double now_s, GError **error)
+{
+  (void)now_s, (void)error;
+  tw_transfers_step(part);
+  return TRUE;
+}
+
+static void start_flows(void *part)
+{
+  tw_transfers_start_flows(part);
+}
+
+static int under_way(const void *part)
+{
+  return ((const tw_transfers *)part)->shipments.flows;
+}
+
+static void evict(void *part, GPtrArray *sequences, double end_s)
+{
+  (void)end_s;
+  tw_transfers_evict(part, sequences);
+}
+
+static void free_part(void *part)
+{
+  tw_transfers_free(part);
+}
+
+const tw_part_kind tw_transfers_part = {.name = "transfers",
+                                        .new = new_part,
+                                        .due = due,
+                                        .step = step,
+                                        .start_flows = start_flows,
+                                        .under_way = under_way,
+                                        .evict = evict,
+                                        .free = free_part};

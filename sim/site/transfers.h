@@ -20,9 +20,7 @@
 #ifndef TW_SIM_TRANSFERS_H
 #define TW_SIM_TRANSFERS_H
 
-#include "sim/engine/engine.h"
-#include "sim/network/network.h"
-#include "sim/scenario/scenario.h"
+#include "sim/site/part.h"
 
 typedef struct tw_transfers tw_transfers;
 
@@ -31,14 +29,11 @@ typedef struct tw_transfer_listener {
   void (*moved)(void *user, int engine);
   /* A sequence's KV has come; it is about to be given to its decode engine. */
   void (*delivered)(void *user, const tw_sequence *sequence, int from, double bytes);
-  /* The last flow of a transfer has ended, and tw_transfers_due is set; or will be, before the clock gets
-   * there. */
-  void (*scheduled)(void *user);
   void *user;
 } tw_transfer_listener;
 
-/* All are borrowed, `engines` by the indices of the scenario. */
-tw_transfers *tw_transfers_new(const tw_scenario *scenario, tw_engine *const *engines,
+/* All are borrowed. */
+tw_transfers *tw_transfers_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
                                const tw_network *network, const tw_transfer_listener *listener);
 void tw_transfers_free(tw_transfers *transfers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_transfers, tw_transfers_free)
@@ -50,15 +45,12 @@ void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, dou
 void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, double now_s);
 /* An engine has taken a step: blocks may be free again. */
 void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s);
-/* Starts the flows that events have asked for. It may let other actors run, so it is called between events.
- */
+/* Starts the flows that events have asked for: between events. */
 void tw_transfers_start_flows(tw_transfers *transfers);
 
 /* The next delivery, or start of a flow; INFINITY if none is known. */
 double tw_transfers_due(const tw_transfers *transfers);
 void tw_transfers_step(tw_transfers *transfers); /* makes it */
-/* Flows that have not ended: deliveries will come of which the time is not known. */
-int tw_transfers_under_way(const tw_transfers *transfers);
 
 /* Appends every sequence that is under way, for a run that is cut short; the caller owns them. */
 void tw_transfers_evict(tw_transfers *transfers, GPtrArray *sequences);

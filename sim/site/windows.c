@@ -1,55 +1,50 @@
 #include "sim/site/windows.h"
 
+#include "sim/network/shipment.h"
 #include "sim/placement/span.h"
+#include "sim/site/agenda.h"
 
 #include <math.h>
 
-typedef struct window window;
-
-typedef struct window_flow {
-  tw_flow flow;
-  window *window;
-} window_flow;
-
-/* Of one engine: the flows of the window that it waits for. */
-struct window {
+/* Of one engine: the window that it waits for. */
+typedef struct window {
+  tw_shipment shipment; /* one flow for each pair of hosts */
   tw_windows *windows;
   int engine;
   tw_span *span;
-  window_flow *flows; /* of each pair of hosts */
-  double latency_s;   /* the longest of their routes; NAN until it is known */
-  int left;           /* flows under way */
-  double steps;       /* of the window */
-  double ended_s;
-};
+  double latency_s; /* the longest of the routes; NAN until it is known */
+  double steps;     /* of the window */
+} window;
 
 struct tw_windows {
-  const tw_scenario *scenario;
+  int n_engines;
   tw_network network;
   void (*resumed)(void *user, int engine, double now_s);
   void *user;
   window *of_engine;
-  GQueue starting; /* of window_flow */
-  int under_way;
+  tw_shipments shipments;
 };
 
-tw_windows *tw_windows_new(const tw_scenario *scenario, const tw_network *network,
-                           void (*resumed)(void *user, int engine, double now_s), void *user)
+static void all_has_come(tw_shipment *shipment);
+
+tw_windows *tw_windows_new(const tw_seat *seats, int n_engines, const tw_platform *platform,
+                           const tw_network *network, void (*resumed)(void *user, int engine, double now_s),
+                           void *user)
 {
-  gsize n = (gsize)scenario->n_engines;
   tw_windows *windows = g_new0(tw_windows, 1);
-  *windows = (tw_windows){scenario, *network, resumed, user, g_new0(window, n), G_QUEUE_INIT, 0};
-  for (int i = 0; i < scenario->n_engines; i++) {
-    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
+  *windows = (tw_windows){.n_engines = n_engines,
+                          .network = *network,
+                          .resumed = resumed,
+                          .user = user,
+                          .of_engine = g_new0(window, (gsize)n_engines)};
+  tw_shipments_init(&windows->shipments, network, all_has_come);
+  for (int i = 0; i < n_engines; i++) {
+    const tw_pool *pool = seats[i].pool;
     tw_parallelism parallel = {(int)pool->tp, (int)pool->pp, (int)pool->dp, (int)pool->ep};
-    tw_span *span = tw_span_new(scenario->platform, &scenario->engines[i], &parallel);
-    windows->of_engine[i] = (window){
-        .windows = windows,
-        .engine = i,
-        .span = span,
-        .flows = g_new0(window_flow, (gsize)span->n_pairs),
-        .latency_s = NAN,
-    };
+    windows->of_engine[i] = (window){.windows = windows,
+                                     .engine = i,
+                                     .span = tw_span_new(platform, seats[i].place, &parallel),
+                                     .latency_s = NAN};
   }
   return windows;
 }
@@ -58,10 +53,12 @@ void tw_windows_free(tw_windows *windows)
 {
   if (windows == NULL)
     return;
-  g_queue_clear(&windows->starting);
-  for (int i = 0; i < windows->scenario->n_engines; i++) {
+  while (tw_shipments_pop(&windows->shipments) != NULL)
+    continue;
+  tw_shipments_clear(&windows->shipments);
+  for (int i = 0; i < windows->n_engines; i++) {
     tw_span_free(windows->of_engine[i].span);
-    g_free(windows->of_engine[i].flows);
+    tw_shipment_clear(&windows->of_engine[i].shipment);
   }
   g_free(windows->of_engine);
   g_free(windows);
@@ -72,14 +69,11 @@ gboolean tw_windows_spans(const tw_windows *windows, int engine)
   return windows->of_engine[engine].span->n_pairs > 0;
 }
 
-static void flow_ended(tw_flow *flow, double end_s)
+static void all_has_come(tw_shipment *shipment)
 {
-  window *w = ((window_flow *)(void *)flow)->window;
-  w->ended_s = fmax(w->ended_s, end_s);
-  if (--w->left > 0)
-    return;
-  w->windows->under_way--;
-  w->windows->resumed(w->windows->user, w->engine, w->ended_s + w->steps * w->latency_s);
+  window *w = tw_container(shipment, window, shipment);
+  tw_shipment_take(shipment); /* nothing is due: the engine spends the latencies */
+  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->steps * w->latency_s);
 }
 
 /* The longest latency among the routes between an engine's domains. */
@@ -99,33 +93,60 @@ void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint6
   if (isnan(w->latency_s))
     w->latency_s = longest_latency_s(windows, w->span);
   w->steps = wire->steps * (double)iterations;
-  w->ended_s = now_s;
-  windows->under_way++;
+  tw_shipment_init(&w->shipment, &windows->shipments, now_s, (guint64)engine);
   for (int i = 0; i < w->span->n_pairs; i++) {
     const tw_span_pair *pair = &w->span->pairs[i];
-    double bytes = tw_span_bytes(pair, wire) * (double)iterations;
-    if (bytes <= 0)
-      continue;
-    w->flows[i] = (window_flow){{.from = pair->from,
-                                 .to = pair->to,
-                                 .bytes = bytes,
-                                 .kind = TW_FLOW_COLLECTIVE,
-                                 .start_s = now_s,
-                                 .ended = flow_ended},
-                                w};
-    w->left++;
-    g_queue_push_tail(&windows->starting, &w->flows[i]);
+    tw_flow flow = {.from = pair->from,
+                    .to = pair->to,
+                    .bytes = tw_span_bytes(pair, wire) * (double)iterations,
+                    .kind = TW_FLOW_COLLECTIVE,
+                    .start_s = now_s};
+    if (flow.bytes > 0)
+      tw_shipment_add(&w->shipment, &flow, 0, -1);
   }
-  g_assert(w->left > 0);
+  tw_shipment_begin(&w->shipment, now_s);
+  g_assert(w->shipment.flows_left > 0);
 }
 
-void tw_windows_start_flows(tw_windows *windows)
+/* ---- The part ---- */
+
+static void window_resumed(void *user, int engine, double now_s)
 {
-  for (window_flow *f; (f = g_queue_pop_head(&windows->starting)) != NULL;)
-    windows->network.start(windows->network.state, &f->flow, f->flow.start_s);
+  tw_agenda_resume(((tw_site *)user)->agenda, engine, now_s);
 }
 
-int tw_windows_under_way(const tw_windows *windows)
+static void *new_part(tw_site *site)
 {
-  return windows->under_way;
+  if (tw_scenario_uses_network(site->scenario))
+    site->windows = tw_windows_new(site->seats, site->n_engines, site->scenario->platform, &site->network,
+                                   window_resumed, site);
+  return site->windows;
 }
+
+static double due(const void *part)
+{
+  (void)part;
+  return INFINITY; /* engines act when their windows have come */
+}
+
+static void start_flows(void *part)
+{
+  tw_shipments_start_flows(&((tw_windows *)part)->shipments);
+}
+
+static int under_way(const void *part)
+{
+  return ((const tw_windows *)part)->shipments.flows;
+}
+
+static void free_part(void *part)
+{
+  tw_windows_free(part);
+}
+
+const tw_part_kind tw_windows_part = {.name = "windows",
+                                      .new = new_part,
+                                      .due = due,
+                                      .start_flows = start_flows,
+                                      .under_way = under_way,
+                                      .free = free_part};

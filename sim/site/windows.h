@@ -4,15 +4,15 @@
 #ifndef TW_SIM_WINDOWS_H
 #define TW_SIM_WINDOWS_H
 
-#include "sim/network/network.h"
-#include "sim/scenario/scenario.h"
+#include "sim/site/part.h"
 
 typedef struct tw_windows tw_windows;
 
 /* `resumed` is called between events, at now_s or, where the network knows it ahead, before. All is borrowed.
  */
-tw_windows *tw_windows_new(const tw_scenario *scenario, const tw_network *network,
-                           void (*resumed)(void *user, int engine, double now_s), void *user);
+tw_windows *tw_windows_new(const tw_seat *seats, int n_engines, const tw_platform *platform,
+                           const tw_network *network, void (*resumed)(void *user, int engine, double now_s),
+                           void *user);
 void tw_windows_free(tw_windows *windows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_windows, tw_windows_free)
 
@@ -21,9 +21,5 @@ gboolean tw_windows_spans(const tw_windows *windows, int engine);
 
 /* An engine begins a window of iterations, each of which sends `wire`. Its flows start between events. */
 void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint64 iterations, double now_s);
-/* Starts them. It may let other actors run. */
-void tw_windows_start_flows(tw_windows *windows);
-
-int tw_windows_under_way(const tw_windows *windows); /* posted, and not resumed */
 
 #endif

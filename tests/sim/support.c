@@ -174,10 +174,10 @@ static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, c
   tw_recorder *recorder = tw_recorder_new(scenario, log);
   tw_route route = test_route;
   tw_network network = tw_network_ideal(&route);
-  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, &network, NULL, NULL);
+  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, &network);
   gboolean sound = tw_factory_start(factory, &error);
-  while (sound && isfinite(tw_factory_next(factory)) && tw_factory_next(factory) <= until_s)
-    sound = tw_factory_advance(factory, tw_factory_next(factory), &error);
+  for (double next_s; sound && (tw_factory_next(factory, &next_s), isfinite(next_s)) && next_s <= until_s;)
+    sound = tw_factory_advance(factory, next_s, &error);
   if (!sound)
     g_error("%s", error->message);
   tw_factory_finish(factory, until_s);

@@ -48,10 +48,10 @@ void validation_run_here(validation_case *item, const char *scratch, char **assi
   }
   g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, NULL);
   g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
-  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, NULL, NULL, NULL);
+  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, NULL);
   gboolean sound = tw_factory_start(factory, NULL);
-  while (sound && isfinite(tw_factory_next(factory)))
-    sound = tw_factory_advance(factory, tw_factory_next(factory), NULL);
+  for (double next_s; sound && (tw_factory_next(factory, &next_s), isfinite(next_s));)
+    sound = tw_factory_advance(factory, next_s, NULL);
   tw_factory_finish(factory, INFINITY);
   double iterations = 0, outside = 0;
   for (int e = 0; e < tw_factory_engines(factory); e++) {

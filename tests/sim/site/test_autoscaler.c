@@ -1,5 +1,4 @@
 /* Engines that park and wake: timelines by hand, and what must not be lost on the way. */
-#include "sim/site/autoscaler.h"
 #include "tests/check.h"
 #include "tests/sim/net_support.h"
 #include "tests/sim/support.h"

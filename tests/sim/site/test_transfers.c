@@ -229,11 +229,6 @@ static void ignore_engine(void *user, int engine)
   (void)user, (void)engine;
 }
 
-static void ignore(void *user)
-{
-  (void)user;
-}
-
 /* Engines of `tp` accelerators on two hosts each hand over a prompt of 10 tokens; returns what is sent. */
 static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
 {
@@ -241,7 +236,7 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
   test_disaggregate(scenario, 1);
   link_total total = {0};
   tw_network network = {.route = any_route, .start = count_flow, .state = &total};
-  tw_transfer_listener listener = {.moved = ignore_engine, .scheduled = ignore};
+  tw_transfer_listener listener = {.moved = ignore_engine};
   scenario->pools[0].model->kv_heads = kv_heads;
   scenario->pools[0].model->head_dim = 500000 / kv_heads;
   scenario->pools[0].model->layers = 1;
@@ -266,7 +261,10 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
                                            .kv_blocks = 10},
                              .ranks = 1};
   tw_engine *engines[2] = {tw_engine_new(0, &config, &none), tw_engine_new(1, &config, &none)};
-  tw_transfers *transfers = tw_transfers_new(scenario, engines, &network, &listener);
+  tw_seat seats[2];
+  for (int i = 0; i < 2; i++)
+    seats[i] = (tw_seat){&scenario->pools[scenario->engines[i].pool], &scenario->engines[i]};
+  tw_transfers *transfers = tw_transfers_new(seats, 2, engines, &network, &listener);
   tw_sequence *sequence = tw_sequence_new(&(tw_request){.prompt_tokens = 10, .answer_tokens = 2});
   sequence->prefill_engine = 0;
   sequence->decode_engine = 1;

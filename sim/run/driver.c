@@ -1,0 +1,202 @@
+#include "sim/run/driver.h"
+
+#include "sim/network/flows.h"
+#include "sim/network/simgrid_compat.h"
+
+#include <glib/gstdio.h>
+#include <simgrid/actor.h>
+#include <simgrid/engine.h>
+#include <simgrid/host.h>
+#include <simgrid/link.h>
+#include <simgrid/semaphore.h>
+
+#include <math.h>
+
+enum { ASK_EVERY = 256 }; /* events between questions whether to go on */
+
+struct tw_driver {
+  const tw_scenario *scenario;
+  tw_factory *factory;
+  tw_run_control control;
+  tw_flows *flows; /* NULL: nothing crosses a wire */
+  sg_sem_t wake;   /* a flow has ended */
+  gboolean woken;
+  guint64 events;
+  gboolean stopped;     /* by go_on or a broken stream */
+  gboolean out_of_time; /* something is due after until_s */
+  GError *error;
+};
+
+char *tw_simgrid_version(void)
+{
+  int major = 0, minor = 0, patch = 0;
+  sg_version_get(&major, &minor, &patch);
+  return g_strdup_printf("%d.%d.%d", major, minor, patch);
+}
+
+/* ---- The platform, as SimGrid reads it ---- */
+
+static gboolean differs(const tw_platform *platform, GError **error, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+static gboolean differs(const tw_platform *platform, GError **error, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *what = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, platform->path, 0,
+                            "SimGrid reads this platform otherwise: %s", what);
+}
+
+/* SimGrid's links; sg_link_by_name throws where there is none. */
+static GHashTable *links_by_name(void)
+{
+  GHashTable *links = g_hash_table_new(g_str_hash, g_str_equal);
+  sg_link_t *list = sg_link_list();
+  for (size_t i = 0; i < sg_link_count(); i++)
+    g_hash_table_insert(links, (char *)sg_link_get_name(list[i]), list[i]);
+  free(list); /* SimGrid's malloc */
+  return links;
+}
+
+static gboolean agrees(const tw_scenario *scenario, GError **error)
+{
+  const tw_platform *platform = scenario->platform;
+  /* Hosts inside clusters have no ports. */
+  if (sg_host_count() < (size_t)platform->n_hosts ||
+      sg_host_count() > (size_t)tw_ports_count(scenario->ports))
+    return differs(platform, error, "%zu hosts instead of %d", sg_host_count(), platform->n_hosts);
+  for (int i = 0; i < platform->n_hosts; i++) {
+    const tw_host *host = &platform->hosts[i];
+    sg_host_t theirs = sg_host_by_name(host->id);
+    if (theirs == NULL)
+      return differs(platform, error, "it has no host \"%s\"", host->id);
+    if (fabs(sg_host_get_speed(theirs) - host->speed_flops) > 1e-9 * host->speed_flops)
+      return differs(platform, error, "host \"%s\" has speed %g instead of %g", host->id,
+                     sg_host_get_speed(theirs), host->speed_flops);
+  }
+  g_autoptr(GHashTable) links = links_by_name();
+  for (int i = 0; i < platform->n_links; i++) {
+    const tw_link *link = &platform->links[i];
+    g_autofree char *name = g_strconcat(link->id, link->duplex ? "_UP" : NULL, NULL);
+    sg_link_t theirs = g_hash_table_lookup(links, name);
+    if (theirs == NULL)
+      return differs(platform, error, "it has no link \"%s\"", link->id);
+    if (fabs(sg_link_get_bandwidth(theirs) - link->bytes_per_s) > 1e-9 * link->bytes_per_s)
+      return differs(platform, error, "link \"%s\" has %g bytes/s instead of %g", link->id,
+                     sg_link_get_bandwidth(theirs), link->bytes_per_s);
+  }
+  return TRUE;
+}
+
+tw_driver *tw_driver_new(const tw_scenario *scenario, GError **error)
+{
+  gboolean wired = tw_scenario_uses_network(scenario);
+  if (!tw_simgrid_start(wired ? scenario->ports : NULL, error) || (wired && !agrees(scenario, error)))
+    return NULL;
+  tw_driver *driver = g_new0(tw_driver, 1);
+  *driver = (tw_driver){.scenario = scenario, .flows = wired ? tw_flows_new(scenario->ports) : NULL};
+  return driver;
+}
+
+void tw_driver_free(tw_driver *driver)
+{
+  if (driver == NULL)
+    return;
+  tw_flows_free(driver->flows);
+  g_clear_error(&driver->error);
+  g_free(driver);
+}
+
+tw_flows *tw_driver_flows(tw_driver *driver)
+{
+  return driver->flows;
+}
+
+/* ---- The loop ---- */
+
+/* Whether the run goes on: it is not stopped, and something is due before it is cut short, or may be once a
+ * flow has ended. `next_s` gets when the next event is due. */
+static gboolean goes_on(tw_driver *driver, double *next_s)
+{
+  double drives_s;
+  *next_s = tw_factory_next(driver->factory, &drives_s);
+  if (tw_factory_waits_for_flows(driver->factory))
+    return !driver->stopped;
+  driver->out_of_time |= isfinite(drives_s) && drives_s > driver->control.until_s;
+  return !driver->stopped && isfinite(drives_s) && drives_s <= driver->control.until_s;
+}
+
+/* Has SimGrid's clock follow to an instant. FALSE where a flow has ended before it. */
+static gboolean follow(tw_driver *driver, double next_s)
+{
+  driver->woken = FALSE;
+  if (!isfinite(next_s) || next_s > driver->control.until_s) { /* what the flows bring may be due sooner */
+    sg_sem_acquire(driver->wake);
+    return FALSE;
+  }
+  double wait_s = next_s - tw_flows_now(driver->flows);
+  return wait_s <= 0 || sg_sem_acquire_timeout(driver->wake, wait_s) != 0;
+}
+
+static void flow_ended(void *user)
+{
+  tw_driver *driver = user;
+  if (!driver->woken)
+    sg_sem_release(driver->wake);
+  driver->woken = TRUE;
+}
+
+static void step(tw_driver *driver, double now_s)
+{
+  if (!tw_factory_step(driver->factory, &driver->error))
+    driver->stopped = TRUE;
+  else if (++driver->events % ASK_EVERY == 0 && driver->control.go_on != NULL)
+    driver->stopped = !driver->control.go_on(driver->control.user, now_s);
+}
+
+static void run_driver(int argc, char **argv)
+{
+  (void)argc, (void)argv;
+  tw_driver *driver = sg_actor_get_data(sg_actor_self());
+  double next_s;
+  while (goes_on(driver, &next_s))
+    if (driver->flows == NULL || tw_flows_under_way(driver->flows) == 0 || follow(driver, next_s))
+      step(driver, next_s);
+}
+
+gboolean tw_driver_run(tw_driver *driver, tw_factory *factory, const tw_run_control *control, GError **error)
+{
+  driver->factory = factory;
+  driver->control = *control;
+  driver->wake = sg_sem_init(0);
+  driver->woken = TRUE; /* it does not sleep */
+  if (driver->flows != NULL)
+    tw_flows_tell(driver->flows, flow_ended, driver);
+  sg_host_t *hosts = sg_host_list();
+  sg_actor_t actor = sg_actor_init("driver", hosts[0]);
+  free(hosts); /* SimGrid's malloc */
+  sg_actor_set_data(actor, driver);
+  sg_actor_start_(actor, run_driver, 0, NULL);
+  simgrid_run();
+  sg_sem_destroy(driver->wake);
+  if (driver->error == NULL)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&driver->error));
+  return FALSE;
+}
+
+guint64 tw_driver_events(const tw_driver *driver)
+{
+  return driver->events;
+}
+
+gboolean tw_driver_cut_short(const tw_driver *driver)
+{
+  return driver->stopped || driver->out_of_time;
+}
+
+double tw_driver_end_s(const tw_driver *driver)
+{
+  return driver->out_of_time && !driver->stopped ? driver->control.until_s : INFINITY;
+}

@@ -1,0 +1,48 @@
+/* The driver: the actor that takes the factory from event to event, and keeps SimGrid's clock beside it.
+ *
+ *     nothing on a wire   the factory's own times are all there is: SimGrid's clock stands still
+ *     flows under way     the driver sleeps until the factory's next event is due by SimGrid's clock, which
+ * is the factory's less an offset (flows.h), or until a flow ends, after which it may be another
+ *
+ * A process runs one simulation: SimGrid has one engine. */
+#ifndef TW_SIM_DRIVER_H
+#define TW_SIM_DRIVER_H
+
+#include "sim/network/flows.h"
+#include "sim/site/factory.h"
+
+/* What runs beside the simulation. */
+typedef struct tw_run_control {
+  double until_s; /* simulated time at which the run is cut short, INFINITY: none */
+  gboolean (*go_on)(void *user, double now_s); /* asked every few events; FALSE ends the run. NULL: go on */
+  void *user;
+} tw_run_control;
+
+typedef struct tw_driver tw_driver;
+
+/* Starts SimGrid. A scenario that puts anything on a wire has its platform loaded, and what SimGrid made of
+ * it is compared with what we read: every host and link by name, every bandwidth. NULL with `error` set where
+ * they disagree. */
+tw_driver *tw_driver_new(const tw_scenario *scenario, GError **error);
+void tw_driver_free(tw_driver *driver);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_driver, tw_driver_free)
+
+/* The network of the run, borrowed from the driver; NULL: nothing crosses a wire. */
+tw_flows *tw_driver_flows(tw_driver *driver);
+
+/* Runs the factory until nothing is due any more, or until it is cut short. FALSE with `error` set where the
+ * stream was broken; the factory may be finished all the same. */
+gboolean tw_driver_run(tw_driver *driver, tw_factory *factory, const tw_run_control *control, GError **error);
+
+/* Events of the factory so far. */
+guint64 tw_driver_events(const tw_driver *driver);
+/* Whether the run was cut short: by until_s, by go_on or by a broken stream. */
+gboolean tw_driver_cut_short(const tw_driver *driver);
+/* When the run ended, for tw_factory_finish: until_s if that cut it short, else INFINITY, with its last
+ * event. */
+double tw_driver_end_s(const tw_driver *driver);
+
+/* "3.32.0": what runs. */
+char *tw_simgrid_version(void);
+
+#endif

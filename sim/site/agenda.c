@@ -1,0 +1,225 @@
+#include "sim/site/agenda.h"
+
+#include "sim/site/dispatcher.h"
+#include "sim/site/fetches.h"
+#include "sim/site/transfers.h"
+#include "sim/site/windows.h"
+
+#include <math.h>
+
+struct tw_agenda {
+  tw_site *site;
+  GArray *touched;     /* engines whose due time the event under way may have changed */
+  tw_heap due;         /* engines by due time */
+  tw_heap_node *nodes; /* of each engine */
+};
+
+/* ---- What engines tell ---- */
+
+static void sequence_ended(void *user, int engine, tw_sequence *sequence, double now_s)
+{
+  tw_dispatcher_completed(((tw_site *)user)->dispatcher, engine, sequence, now_s);
+}
+
+static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
+{
+  (void)engine;
+  tw_transfers_hand_over(((tw_site *)user)->transfers, sequence, now_s);
+}
+
+static void prompt_completing(void *user, int engine, tw_sequence *sequence, double start_s, double end_s)
+{
+  (void)engine;
+  tw_transfers_completing(((tw_site *)user)->transfers, sequence, start_s, end_s);
+}
+
+static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s)
+{
+  tw_windows_post(((tw_site *)user)->windows, engine, wire, iterations, now_s);
+}
+
+static void piece_spilled(void *user, int engine, const tw_kv_piece *piece)
+{
+  tw_fetches_spilled(((tw_site *)user)->fetches, engine, piece);
+}
+
+static void log_batch(const tw_site *site, int engine, const char *kind, double start_s, double end_s,
+                      gint64 requests, gint64 tokens)
+{
+  if (requests == 0)
+    return;
+  tw_segment_row row = tw_segment_row_empty;
+  row.engine = engine;
+  row.kind = kind;
+  row.start_s = start_s;
+  row.end_s = end_s;
+  row.requests = requests;
+  row.tokens = tokens;
+  tw_recorder_segment(site->recorder, &row);
+}
+
+static void batch_ran(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s,
+                      double end_s)
+{
+  log_batch(user, engine, "prefill", start_s, end_s, batch->prefill_seqs, batch->prefill_tokens);
+  log_batch(user, engine, "decode", start_s, end_s, batch->decode_seqs, batch->decode_seqs * iterations);
+}
+
+static void sequences_preempted(void *user, int engine, gint64 sequences, double now_s)
+{
+  log_batch(user, engine, "preemption", now_s, now_s, sequences, 0);
+}
+
+/* ---- Engines ---- */
+
+static double full_share(const tw_model *model)
+{
+  return model->window_layers > 0 ? 1 - (double)model->window_layers / (double)model->layers : 1;
+}
+
+static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool *pool)
+{
+  return (tw_engine_config){
+      .scheduler = {.kind = &tw_scheduler_kinds[pool->scheduler],
+                    .order = pool->order,
+                    .reserve = pool->reserve,
+                    .max_seqs = pool->max_seqs,
+                    .max_batched_tokens = pool->max_batched_tokens,
+                    .block_tokens = pool->block_tokens,
+                    .max_model_len = pool->max_model_len,
+                    .prefix_cache = pool->prefix_cache && pool->role != TW_POOL_DECODE,
+                    .kv_blocks = pool->memory.kv_blocks,
+                    .window = pool->model->window_layers > 0 ? pool->model->window : 0,
+                    .full_share = full_share(pool->model),
+                    .hands_over = pool->role == TW_POOL_PREFILL},
+      .offload = pool->offload,
+      .speculation = pool->speculation,
+      .ranks = (int)pool->dp,
+      .rank_prefix_weight = tw_router_policies[scenario->router].rank_weight * scenario->prefix_weight,
+      .layered = pool->kv_transfer == TW_KV_LAYERED,
+      .model = pool->step_model,
+      .power = pool->power,
+      .clocks = pool->clocks,
+      .n_clocks = pool->n_clocks,
+      .resident = pool->weights_from == TW_WEIGHTS_RESIDENT,
+      .exact = scenario->exact_steps,
+      .audit = scenario->audit,
+  };
+}
+
+static void *new_agenda(tw_site *site)
+{
+  tw_agenda *agenda = site->agenda = g_new0(tw_agenda, 1);
+  *agenda = (tw_agenda){.site = site,
+                        .touched = g_array_new(FALSE, FALSE, sizeof(int)),
+                        .nodes = g_new0(tw_heap_node, (gsize)site->n_engines)};
+  gboolean segments = tw_recorder_keeps_segments(site->recorder);
+  tw_engine_listener listener = {.ended = sequence_ended,
+                                 .ran = segments ? batch_ran : NULL,
+                                 .preempted = segments ? sequences_preempted : NULL,
+                                 .handed_over = sequence_handed_over,
+                                 .completing = prompt_completing,
+                                 .post = window_posted,
+                                 .spilled = tw_fetches_needed(site->scenario) ? piece_spilled : NULL,
+                                 .user = site};
+  for (int i = 0; i < site->n_engines; i++) {
+    tw_engine_config config = engine_config(site->scenario, site->seats[i].pool);
+    config.spans = site->windows != NULL && tw_windows_spans(site->windows, i);
+    site->engines[i] = tw_engine_new(i, &config, &listener);
+    agenda->nodes[i].place = TW_HEAP_OUT;
+  }
+  return agenda;
+}
+
+static void free_agenda(void *part)
+{
+  tw_agenda *agenda = part;
+  for (int i = 0; i < agenda->site->n_engines; i++)
+    tw_engine_free(agenda->site->engines[i]);
+  g_array_unref(agenda->touched);
+  tw_heap_clear(&agenda->due);
+  g_free(agenda->nodes);
+  g_free(agenda);
+}
+
+/* ---- Due times ---- */
+
+void tw_agenda_touch(tw_agenda *agenda, int engine)
+{
+  g_array_append_val(agenda->touched, engine);
+}
+
+void tw_agenda_touch_all(tw_agenda *agenda)
+{
+  for (int i = 0; i < agenda->site->n_engines; i++)
+    tw_agenda_touch(agenda, i);
+}
+
+/* Enters an engine's due time. */
+static void schedule(tw_agenda *agenda, int engine)
+{
+  tw_heap_node *node = &agenda->nodes[engine];
+  double due_s = tw_engine_due(agenda->site->engines[engine]);
+  if (tw_heap_node_in(node)) {
+    if (node->key == due_s)
+      return;
+    if (isfinite(due_s))
+      tw_heap_update(&agenda->due, node, due_s);
+    else
+      tw_heap_remove(&agenda->due, node);
+  } else if (isfinite(due_s)) {
+    tw_heap_push(&agenda->due, node, due_s, (guint64)engine);
+  }
+}
+
+static void settle(void *part, double now_s)
+{
+  (void)now_s;
+  tw_agenda *agenda = part;
+  for (guint i = 0; i < agenda->touched->len; i++)
+    schedule(agenda, g_array_index(agenda->touched, int, i));
+  g_array_set_size(agenda->touched, 0);
+}
+
+void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s)
+{
+  tw_engine_resume(agenda->site->engines[engine], now_s);
+  schedule(agenda, engine);
+}
+
+static double due(const void *part)
+{
+  const tw_agenda *agenda = part;
+  tw_heap_node *top = tw_heap_top(&agenda->due);
+  return top != NULL ? top->key : INFINITY;
+}
+
+static gboolean step(void *part, double now_s, GError **error)
+{
+  (void)error;
+  tw_agenda *agenda = part;
+  int engine = (int)tw_heap_top(&agenda->due)->tie;
+  tw_engine_step(agenda->site->engines[engine]);
+  tw_agenda_touch(agenda, engine);
+  if (agenda->site->transfers != NULL)
+    tw_transfers_retry(agenda->site->transfers, engine, now_s);
+  return TRUE;
+}
+
+static void evict(void *part, GPtrArray *sequences, double end_s)
+{
+  tw_agenda *agenda = part;
+  for (int i = 0; i < agenda->site->n_engines; i++) {
+    g_autoptr(GPtrArray) left = tw_engine_evict(agenda->site->engines[i], end_s);
+    for (guint k = 0; k < left->len; k++)
+      g_ptr_array_add(sequences, left->pdata[k]);
+  }
+}
+
+const tw_part_kind tw_agenda_part = {.name = "engines",
+                                     .new = new_agenda,
+                                     .due = due,
+                                     .step = step,
+                                     .settle = settle,
+                                     .evict = evict,
+                                     .free = free_agenda};

@@ -1,0 +1,16 @@
+/* The agenda: the engines of a site by when they are due, and what they tell the other parts. */
+#ifndef TW_SIM_AGENDA_H
+#define TW_SIM_AGENDA_H
+
+#include "sim/site/part.h"
+
+typedef struct tw_agenda tw_agenda;
+
+/* What is due at an engine may have changed: the agenda looks once the event is over. */
+void tw_agenda_touch(tw_agenda *agenda, int engine);
+/* The same of all engines. */
+void tw_agenda_touch_all(tw_agenda *agenda);
+/* The window that an engine waits for has come; between events. */
+void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s);
+
+#endif

@@ -1,0 +1,356 @@
+#include "sim/site/dispatcher.h"
+
+#include "sim/site/agenda.h"
+#include "sim/site/fetches.h"
+#include "sim/site/transfers.h"
+
+#include <math.h>
+
+struct tw_dispatcher {
+  tw_site *site;
+  double arrival_s;  /* of the stream's next request, INFINITY if it has none (yet) */
+  tw_heap front_end; /* sequences by the instant at which they leave it; `waiting` is their node */
+  guint64 tickets;
+  tw_admission *admission; /* NULL: all are let in */
+  tw_heap deadlines;       /* sequences that may have to be cancelled, by when */
+  tw_router router;
+  GQueue held; /* sequences that came while no engine served, by their `link` */
+};
+
+/* ---- Life ---- */
+
+static tw_choice look(void *user, int engine, const tw_request *request)
+{
+  const tw_site *site = user;
+  tw_choice route = {.engine = engine};
+  route.rank = tw_engine_choose(site->engines[engine], request, site->now_s, &route.cached_tokens);
+  return route;
+}
+
+static double transfer_s(void *user, int from, int to, gint64 tokens)
+{
+  return tw_transfers_estimate_s(((tw_site *)user)->transfers, from, to, tokens);
+}
+
+/* Engines that only decode get their requests from those that only prefill. */
+static void init_router(tw_router *router, tw_site *site)
+{
+  const tw_scenario *scenario = site->scenario;
+  g_autofree gboolean *decodes = g_new0(gboolean, (gsize)site->n_engines);
+  for (int i = 0; i < site->n_engines; i++)
+    decodes[i] = site->seats[i].pool->role == TW_POOL_DECODE;
+  tw_router_init(router, &tw_router_policies[scenario->router], decodes, site->n_engines,
+                 (guint64)scenario->seed);
+  router->prefix_weight = scenario->prefix_weight;
+  router->look = look;
+  router->transfer_s = site->transfers != NULL ? transfer_s : NULL;
+  router->user = site;
+}
+
+static void *new_dispatcher(tw_site *site)
+{
+  tw_dispatcher *dispatcher = site->dispatcher = g_new0(tw_dispatcher, 1);
+  *dispatcher = (tw_dispatcher){
+      .site = site, .arrival_s = INFINITY, .admission = tw_admission_new(&site->scenario->admission)};
+  g_queue_init(&dispatcher->held);
+  init_router(&dispatcher->router, site);
+  return dispatcher;
+}
+
+static void free_dispatcher(void *part)
+{
+  tw_dispatcher *dispatcher = part;
+  for (guint i = 0; i < dispatcher->front_end.n; i++)
+    tw_sequence_free(tw_container(dispatcher->front_end.nodes[i], tw_sequence, waiting));
+  for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
+    tw_sequence_free(link->data);
+  tw_heap_clear(&dispatcher->front_end);
+  tw_heap_clear(&dispatcher->deadlines);
+  tw_admission_free(dispatcher->admission);
+  tw_router_clear(&dispatcher->router);
+  g_free(dispatcher);
+}
+
+/* ---- The stream ---- */
+
+/* Looks at the stream's next arrival. */
+static gboolean look_ahead(tw_dispatcher *dispatcher, GError **error)
+{
+  return tw_stream_due(dispatcher->site->stream, &dispatcher->arrival_s, error);
+}
+
+gboolean tw_dispatcher_start(tw_dispatcher *dispatcher, GError **error)
+{
+  return look_ahead(dispatcher, error);
+}
+
+/* Moves the requests that may leave the front end by `now_s` from the stream into it. */
+static gboolean fill_front_end(tw_dispatcher *dispatcher, double now_s, GError **error)
+{
+  const tw_scenario *scenario = dispatcher->site->scenario;
+  while (dispatcher->arrival_s + scenario->frontend_s <= now_s) {
+    tw_request request;
+    if (!tw_stream_next(dispatcher->site->stream, &request, error))
+      return FALSE;
+    tw_sequence *sequence = tw_sequence_new(&request);
+    double leaves_s =
+        request.arrival_s + scenario->frontend_s + scenario->frontend_per_token_s * request.prompt_tokens;
+    tw_heap_push(&dispatcher->front_end, &sequence->waiting, leaves_s, request.id);
+    if (!look_ahead(dispatcher, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Takes the request that leaves the front end first. */
+static tw_sequence *pop_front_end(tw_dispatcher *dispatcher)
+{
+  tw_heap_node *node = tw_heap_top(&dispatcher->front_end);
+  tw_heap_remove(&dispatcher->front_end, node);
+  tw_intervals_counts(dispatcher->site->intervals)->arrived++;
+  tw_recorder_arrived(dispatcher->site->recorder);
+  return tw_container(node, tw_sequence, waiting);
+}
+
+/* ---- Endings ---- */
+
+/* A sequence ends; who asked learns of it, and may ask again. */
+static void end(tw_dispatcher *dispatcher, tw_sequence *sequence, tw_ending ending, const char *reason,
+                double now_s)
+{
+  const tw_site *site = dispatcher->site;
+  tw_recorder_ended(site->recorder, sequence, ending, reason, now_s);
+  tw_stream_told(site->stream, &sequence->request, ending == TW_COMPLETED, now_s);
+  look_ahead(dispatcher, NULL); /* streams that may fail have looked ahead already */
+  if (tw_heap_node_in(&sequence->deadline))
+    tw_heap_remove(&dispatcher->deadlines, &sequence->deadline);
+  tw_sequence_free(sequence);
+}
+
+/* Takes a sequence off the router's counts of the engines that it was sent to. */
+static void release(tw_dispatcher *dispatcher, const tw_sequence *sequence)
+{
+  tw_router_release(&dispatcher->router, sequence->prefill_engine, &sequence->request);
+  if (sequence->decode_engine >= 0)
+    tw_router_release(&dispatcher->router, sequence->decode_engine, &sequence->request);
+}
+
+void tw_dispatcher_left(tw_dispatcher *dispatcher, const tw_sequence *sequence, int engine)
+{
+  tw_router_release(&dispatcher->router, engine, &sequence->request);
+}
+
+void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence *sequence, double now_s)
+{
+  if (engine == sequence->prefill_engine) /* and if it was to decode elsewhere, its one token needed none */
+    release(dispatcher, sequence);
+  else
+    tw_router_release(&dispatcher->router, engine, &sequence->request);
+  tw_intervals_counts(dispatcher->site->intervals)->completed++;
+  end(dispatcher, sequence, TW_COMPLETED, NULL, now_s);
+}
+
+static void reject(tw_dispatcher *dispatcher, tw_sequence *sequence, const char *reason, double now_s)
+{
+  tw_intervals_counts(dispatcher->site->intervals)->rejected++;
+  end(dispatcher, sequence, TW_REJECTED, reason, now_s);
+}
+
+static void cancel(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  end(dispatcher, sequence, TW_CANCELLED, "it waited until its deadline", now_s);
+}
+
+/* ---- Routing ---- */
+
+/* Why a request cannot go to the engines that it was assigned to, or NULL. */
+static const char *refusal(const tw_site *site, const tw_request *request, int engine, int decode)
+{
+  const tw_scenario *scenario = site->scenario;
+  const char *reason = tw_engine_refusal(site->engines[engine], request);
+  if (reason == NULL && scenario->max_queue != G_MININT64 &&
+      tw_engine_waiting(site->engines[engine]) >= scenario->max_queue)
+    reason = "the engine's queue is full";
+  return reason == NULL && decode >= 0 ? tw_engine_refusal(site->engines[decode], request) : reason;
+}
+
+static void submit(tw_dispatcher *dispatcher, tw_sequence *sequence, int engine, double now_s)
+{
+  tw_engine_submit(dispatcher->site->engines[engine], sequence, now_s);
+  tw_agenda_touch(dispatcher->site->agenda, engine);
+}
+
+/* Gives a request to an engine, and to the one that is to decode it. */
+static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  tw_site *site = dispatcher->site;
+  const tw_request *request = &sequence->request;
+  tw_choice to = tw_router_assign(&dispatcher->router, request);
+  int engine = to.engine;
+  int decode = site->seats[engine].pool->role == TW_POOL_PREFILL
+                   ? tw_router_assign_decode(&dispatcher->router, request, engine)
+                   : -1;
+  const char *reason = refusal(site, request, engine, decode);
+  if (reason != NULL) {
+    tw_router_release(&dispatcher->router, engine, request);
+    if (decode >= 0)
+      tw_router_release(&dispatcher->router, decode, request);
+    reject(dispatcher, sequence, reason, now_s);
+    return;
+  }
+  sequence->prefill_engine = engine;
+  sequence->decode_engine = decode;
+  sequence->rank = to.rank;
+  sequence->expected_tokens = to.cached_tokens;
+  sequence->fetching = site->fetches != NULL && tw_fetches_begin(site->fetches, sequence, engine, now_s);
+  if (!sequence->fetching)
+    submit(dispatcher, sequence, engine, now_s);
+}
+
+void tw_dispatcher_fetched(tw_dispatcher *dispatcher, tw_sequence *sequence, int engine, double now_s)
+{
+  sequence->fetching = FALSE;
+  gboolean late = sequence->request.arrival_s + dispatcher->site->scenario->deadline_s <= now_s;
+  if (!late) {
+    submit(dispatcher, sequence, engine, now_s);
+    return;
+  }
+  tw_agenda_touch(dispatcher->site->agenda, engine); /* whose hosts' memory has changed */
+  release(dispatcher, sequence);
+  cancel(dispatcher, sequence, now_s);
+}
+
+/* Keeps a request until an engine serves. */
+static void hold(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  gint64 most = dispatcher->site->scenario->max_queue;
+  if (most != G_MININT64 && dispatcher->held.length >= most) {
+    reject(dispatcher, sequence, "the router's queue is full", now_s);
+    return;
+  }
+  g_queue_push_tail_link(&dispatcher->held, &sequence->link);
+  tw_intervals_hold(dispatcher->site->intervals, dispatcher->held.length, now_s);
+}
+
+/* Requests that were held go to the engines that serve now. */
+static void settle(void *part, double now_s)
+{
+  tw_dispatcher *dispatcher = part;
+  if (dispatcher->held.length == 0 || !tw_router_ready(&dispatcher->router))
+    return;
+  for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
+    route(dispatcher, link->data, now_s);
+  tw_intervals_hold(dispatcher->site->intervals, 0, now_s);
+}
+
+void tw_dispatcher_set_serves(tw_dispatcher *dispatcher, int engine, gboolean serves)
+{
+  tw_router_set_serves(&dispatcher->router, engine, serves);
+}
+
+const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher)
+{
+  return &dispatcher->router;
+}
+
+guint tw_dispatcher_held(const tw_dispatcher *dispatcher)
+{
+  return dispatcher->held.length;
+}
+
+/* ---- Events ---- */
+
+static double next_deadline(const tw_dispatcher *dispatcher)
+{
+  tw_heap_node *top = tw_heap_top(&dispatcher->deadlines);
+  return top != NULL ? top->key : INFINITY;
+}
+
+static double due(const void *part)
+{
+  const tw_dispatcher *dispatcher = part;
+  tw_heap_node *top = tw_heap_top(&dispatcher->front_end);
+  double arrival_s = dispatcher->arrival_s + dispatcher->site->scenario->frontend_s;
+  return fmin(top != NULL ? fmin(top->key, arrival_s) : arrival_s, next_deadline(dispatcher));
+}
+
+/* The next deadline has come: whoever is not scheduled yet need not be. */
+static void meet_deadline(tw_dispatcher *dispatcher, double now_s)
+{
+  tw_site *site = dispatcher->site;
+  tw_heap_node *node = tw_heap_top(&dispatcher->deadlines);
+  tw_sequence *sequence = tw_container(node, tw_sequence, deadline);
+  tw_heap_remove(&dispatcher->deadlines, node);
+  if (!isnan(sequence->first_scheduled_s) || sequence->fetching)
+    return; /* the latter meets it when its fetch has ended */
+  int engine = sequence->prefill_engine;
+  if (engine >= 0) {
+    tw_engine_cancel(site->engines[engine], sequence, now_s);
+    tw_agenda_touch(site->agenda, engine);
+    release(dispatcher, sequence);
+  } else {
+    g_queue_unlink(&dispatcher->held, &sequence->link);
+    tw_intervals_hold(site->intervals, dispatcher->held.length, now_s);
+  }
+  cancel(dispatcher, sequence, now_s);
+}
+
+/* Sends a request that has left the front end to an engine, if one serves. */
+static void dispatch(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  double deadline_s = sequence->request.arrival_s + dispatcher->site->scenario->deadline_s;
+  sequence->ticket = dispatcher->tickets++;
+  if (deadline_s <= now_s) {
+    cancel(dispatcher, sequence, now_s);
+    return;
+  }
+  const char *reason = dispatcher->admission != NULL
+                           ? tw_admission_refusal(dispatcher->admission, &sequence->request, now_s)
+                           : NULL;
+  if (reason != NULL) {
+    reject(dispatcher, sequence, reason, now_s);
+    return;
+  }
+  if (!isnan(deadline_s))
+    tw_heap_push(&dispatcher->deadlines, &sequence->deadline, deadline_s, sequence->ticket);
+  if (tw_router_ready(&dispatcher->router))
+    route(dispatcher, sequence, now_s);
+  else
+    hold(dispatcher, sequence, now_s);
+}
+
+static gboolean step(void *part, double now_s, GError **error)
+{
+  tw_dispatcher *dispatcher = part;
+  if (!fill_front_end(dispatcher, now_s, error))
+    return FALSE;
+  tw_heap_node *node = tw_heap_top(&dispatcher->front_end);
+  if (next_deadline(dispatcher) == now_s)
+    meet_deadline(dispatcher, now_s);
+  else if (node != NULL && node->key <= now_s)
+    dispatch(dispatcher, pop_front_end(dispatcher), now_s);
+  return TRUE;
+}
+
+void tw_dispatcher_close(tw_dispatcher *dispatcher, GPtrArray *sequences, double end_s)
+{
+  fill_front_end(dispatcher, end_s + dispatcher->site->scenario->frontend_s, NULL);
+  while (dispatcher->front_end.n > 0)
+    g_ptr_array_add(sequences, pop_front_end(dispatcher));
+}
+
+static void evict(void *part, GPtrArray *sequences, double end_s)
+{
+  (void)end_s;
+  tw_dispatcher *dispatcher = part;
+  for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
+    g_ptr_array_add(sequences, link->data);
+}
+
+const tw_part_kind tw_dispatcher_part = {.name = "requests",
+                                         .new = new_dispatcher,
+                                         .due = due,
+                                         .step = step,
+                                         .settle = settle,
+                                         .evict = evict,
+                                         .free = free_dispatcher};

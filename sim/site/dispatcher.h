@@ -1,0 +1,31 @@
+/* The dispatcher: takes requests from the stream to engines, and counts them there until they end.
+ *
+ *     stream ─► front end ─► admission ─► router ─► [fetch] ─► engine ─► ended: recorded, and the source is
+ * told └ rejected  └ held while no engine serves, cancelled at their deadline */
+#ifndef TW_SIM_DISPATCHER_H
+#define TW_SIM_DISPATCHER_H
+
+#include "sim/site/part.h"
+
+typedef struct tw_dispatcher tw_dispatcher;
+
+/* Looks for the first request. FALSE with `error` set where the stream has none to give. */
+gboolean tw_dispatcher_start(tw_dispatcher *dispatcher, GError **error);
+
+/* A sequence has emitted its last token on an engine. Takes it over. */
+void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence *sequence, double now_s);
+/* A sequence has left the engine that computed its prompt. */
+void tw_dispatcher_left(tw_dispatcher *dispatcher, const tw_sequence *sequence, int engine);
+/* A sequence has what it waited for in the memory of its engine's hosts. Takes it over. */
+void tw_dispatcher_fetched(tw_dispatcher *dispatcher, tw_sequence *sequence, int engine, double now_s);
+
+/* Requests may, or may not, be sent to an engine from now on. */
+void tw_dispatcher_set_serves(tw_dispatcher *dispatcher, int engine, gboolean serves);
+const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher);
+/* Requests that wait for an engine that serves. */
+guint tw_dispatcher_held(const tw_dispatcher *dispatcher);
+
+/* The run ends: appends the requests that are in the front end, which have arrived. */
+void tw_dispatcher_close(tw_dispatcher *dispatcher, GPtrArray *sequences, double end_s);
+
+#endif

@@ -1,0 +1,72 @@
+/* Parts: what acts on a site, each in a file of its own and a row of factory.c.
+ *
+ * The factory always takes the step of the part that is due first; of several, that of the upper row. Parts
+ * know each other through the site. */
+#ifndef TW_SIM_PART_H
+#define TW_SIM_PART_H
+
+#include "sim/energy/governor.h"
+#include "sim/network/network.h"
+#include "sim/scenario/scenario.h"
+#include "sim/site/intervals.h"
+#include "sim/site/recorder.h"
+
+/* An engine's pool, and where it stands. Borrowed from the scenario. */
+typedef struct tw_seat {
+  const tw_pool *pool;
+  const tw_engine_place *place;
+} tw_seat;
+
+/* What parts share. */
+typedef struct tw_site {
+  const tw_scenario *scenario;
+  tw_network network; /* none: all zero */
+  tw_stream *stream;
+  tw_recorder *recorder;
+  tw_site_power *power;
+  tw_intervals *intervals;
+  tw_seat *seats; /* of each engine */
+  tw_engine **engines;
+  int n_engines;
+  double now_s; /* of the event under way, or the last one */
+  /* Parts that others turn to; NULL where the scenario has no such thing. */
+  struct tw_agenda *agenda; /* of the engines */
+  struct tw_dispatcher *dispatcher;
+  struct tw_transfers *transfers;
+  struct tw_fetches *fetches;
+  struct tw_windows *windows;
+  struct tw_fleet *fleet;
+  tw_governor *governor;
+} tw_site;
+
+typedef enum {
+  TW_PART_DRIVES,  /* the run goes on as long as it has something to do */
+  TW_PART_FREES,   /* it acts beside those that drive; and may free engines for requests that wait for one */
+  TW_PART_OBSERVES /* it acts beside them, and the run does not end with it */
+} tw_part_life;
+
+/* NULL members: it has no such thing. */
+typedef struct tw_part_kind {
+  const char *name;
+  tw_part_life life;
+  /* Its state, or NULL where the scenario has no such part. Those of the rows below exist already. */
+  void *(*new)(tw_site *site);
+  /* When it acts next; INFINITY: not before something else happens. */
+  double (*due)(const void *part);
+  /* Does what is due then. FALSE with `error` set where the input that it reads is broken. */
+  gboolean (*step)(void *part, double now_s, GError **error);
+  /* After every event, of whatever part: draws the consequences for this one. */
+  void (*settle)(void *part, double now_s);
+  /* After that: starts the flows that the event has asked for. */
+  void (*start_flows)(void *part);
+  /* Flows whose end is not known yet. */
+  int (*under_way)(const void *part);
+  /* The run ends at end_s: appends the requests that it has, which are the caller's then. */
+  void (*evict)(void *part, GPtrArray *sequences, double end_s);
+  void (*free)(void *part);
+} tw_part_kind;
+
+extern const tw_part_kind tw_caps_part, tw_fleet_part, tw_autoscaler_part, tw_dispatcher_part,
+    tw_transfers_part, tw_fetches_part, tw_agenda_part, tw_windows_part;
+
+#endif
