@@ -28,7 +28,8 @@ set(tw_rooms
   "analysis/report        platforms/input sim/log analysis/log"
   "analysis/compare       platforms/input sim/log analysis/log analysis/report"
   "sim/jobs               platforms/input sim/scenario analysis/log"
-  "sim/commands           platforms/input platforms/generate workloads/stream workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs analysis/log analysis/show analysis/report analysis/compare")
+  "sim/planner            platforms/input platforms/reader platforms/generate workloads/models workloads/stream workloads/traces sim/steptime sim/engine sim/router sim/scenario analysis/log analysis/report sim/jobs"
+  "sim/commands           platforms/input platforms/generate workloads/stream workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs sim/planner analysis/log analysis/show analysis/report analysis/compare")
 
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")

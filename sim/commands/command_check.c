@@ -1,6 +1,7 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
 #include "sim/commands/sweep.h"
+#include "sim/planner/question.h"
 #include "sim/scenario/plan_text.h"
 
 typedef struct {
@@ -70,6 +71,11 @@ static void check_xml(const char *path, const check_values *values, tw_faults *f
     g_autoptr(tw_sweep) sweep = tw_sweep_load(path, faults);
     if (sweep != NULL)
       printf("%s: a sweep of %u points and %u runs\n", path, sweep->points->len, tw_sweep_runs(sweep));
+  } else if (g_str_equal(root, tw_question_element.name)) {
+    g_autoptr(tw_question) question = tw_question_load(path, faults);
+    if (question != NULL)
+      printf("%s: a question about %u sites and %u models\n", path, question->sites->len,
+             question->models->len);
   } else if (g_str_equal(root, "platform")) {
     g_autoptr(tw_platform) platform = tw_platform_load(path, faults);
     if (platform != NULL)
@@ -92,13 +98,15 @@ static void check_xml(const char *path, const check_values *values, tw_faults *f
     if (generator != NULL)
       printf("%s: a generator with %d classes\n", path, tw_generator_classes(generator));
   } else {
-    static const char *const roots[] = {"scenario", "platform",  "model", "device",
-                                        "sweep",    "generator", NULL};
+    static const char *const roots[] = {"scenario", "platform", "model",     "device",
+                                        "sweep",    "question", "generator", NULL};
     const char *near = tw_nearest(root, roots);
-    tw_node_fault(tw_document_root(document), faults, "<%s> is no file of ours; %s%s%s", root,
-                  near != NULL ? "did you mean <"
-                               : "expected <scenario>, <platform>, <model>, <device>, <generator> or <sweep>",
-                  near != NULL ? near : "", near != NULL ? ">?" : "");
+    tw_node_fault(
+        tw_document_root(document), faults, "<%s> is no file of ours; %s%s%s", root,
+        near != NULL
+            ? "did you mean <"
+            : "expected <scenario>, <platform>, <model>, <device>, <generator>, <sweep> or <question>",
+        near != NULL ? near : "", near != NULL ? ">?" : "");
   }
 }
 

@@ -1,0 +1,55 @@
+/* The answer to a question: the best design in its best size, how it was found, and how far it can be
+ * trusted.
+ *
+ *     all designs ──► estimate ──► a slice of the load ──► four slices ──► the whole load ──► again: other
+ * seeds, (hundreds)      (coarse)          (a third)          (finalists)         │              more load,
+ * other traffic └─► every number of the answer
+ *
+ * In each round the size (or the load) that a design holds is found by a bracket of runs, from where the
+ * round before ended. The rounds, and so the answer, do not depend on how many runs go at once, nor on
+ * interruptions. */
+#ifndef TW_SIM_ANSWER_H
+#define TW_SIM_ANSWER_H
+
+#include "sim/planner/demand.h"
+#include "sim/planner/design.h"
+
+/* A run of the answer under other circumstances. */
+typedef struct tw_check {
+  char *name; /* "seed 2", "10 % more load" */
+  char *directory;
+  json_t *summary;
+  gboolean holds;
+} tw_check;
+
+typedef struct tw_answer {
+  const tw_question *question; /* borrowed, as are the designs */
+  tw_designs *designs;
+  tw_demand demand;
+  GPtrArray *ranked;  /* of tw_design *, those of the last round that hold, the best first */
+  tw_design *nearest; /* where none holds: the one that attains most. NULL: none was run */
+  double nearest_attainment, nearest_size;
+  GPtrArray *checks; /* of tw_check *: of the best design */
+  guint runs;        /* that were needed, those kept from before included */
+} tw_answer;
+
+typedef struct tw_answer_options {
+  gint64 at_once; /* runs, >= 1 */
+  gboolean again; /* run also what is done already */
+  /* Told of each run that has ended, and of each round that begins; or NULL. */
+  void (*said)(void *user, const char *line);
+  void *user;
+} tw_answer_options;
+
+/* Searches. NULL with `error`: a run failed, or was interrupted; the same call then goes on where it was. */
+tw_answer *tw_answer_find(const tw_question *question, tw_designs *designs, const tw_answer_options *options,
+                          GError **error);
+void tw_answer_free(tw_answer *answer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_answer, tw_answer_free)
+
+/* The objective's number of a design that holds: racks, USD, tokens per second and megawatt... */
+double tw_answer_objective(const tw_answer *answer, const tw_design *design);
+/* Racks of a design in a size. */
+int tw_answer_racks(const tw_answer *answer, const tw_design *design, double size);
+
+#endif

@@ -1,0 +1,312 @@
+#include "sim/planner/answer_print.h"
+
+#include "analysis/log/log_print.h"
+#include "analysis/log/run_summary.h"
+#include "platforms/input/fault.h"
+
+#include <math.h>
+
+/* ---- Numbers of a run that an answer shows ---- */
+
+/* The numbers that tables and plan.json take from a summary. */
+static const struct {
+  const char *name, *metric;
+} shown[] = {{"attainment", "slo.attainment"},
+             {"ttft_p99_s", "ttft_s.p99"},
+             {"tpot_p99_s", "tpot_s.p99"},
+             {"output_tokens_per_s", "throughput.output_tokens_per_s"},
+             {"peak_w", "energy.peak_w"},
+             {"j_per_output_token", "energy.j_per_output_token"},
+             {"output_tokens_per_s_per_mw", "energy.output_tokens_per_s_per_mw"},
+             {"usd_per_million_output_tokens", "cost.usd_per_million_output_tokens"},
+             {"kv_used", "utilization.kv_used"},
+             {"peak_link_utilization", "network.peak_link_utilization"}};
+
+static void add_numbers(json_t *to, const json_t *summary)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(shown); i++) {
+    double value = tw_run_summary_number(summary, shown[i].metric);
+    if (isfinite(value))
+      json_object_set_new(to, shown[i].name, json_real(value));
+  }
+}
+
+static const tw_objective *objective_of(const tw_answer *answer)
+{
+  return &tw_objectives[answer->question->optimise];
+}
+
+static gboolean finds_load(const tw_answer *answer)
+{
+  return objective_of(answer)->finds_load;
+}
+
+static double size_of(const tw_answer *answer, const tw_design *design)
+{
+  return finds_load(answer) ? design->estimate_size : design->bracket.holds;
+}
+
+/* ---- JSON ---- */
+
+static json_t *describe_load(const tw_answer *answer)
+{
+  const tw_demand *demand = &answer->demand;
+  json_t *load = json_object();
+  json_object_set_new(load, "requests", json_integer((json_int_t)demand->requests));
+  json_object_set_new(load, "span_s", json_real(demand->span_s));
+  json_object_set_new(load, "busiest_requests_per_s", json_real(demand->rate_per_s));
+  json_object_set_new(load, "prompt_tokens", json_real(demand->prompt));
+  json_object_set_new(load, "output_tokens", json_real(demand->output));
+  json_object_set_new(load, "cached", json_real(demand->cached));
+  json_object_set_new(load, "growth", json_real(answer->question->growth));
+  return load;
+}
+
+static json_t *describe_design(const tw_answer *answer, const tw_design *design, int rank)
+{
+  json_t *object =
+      json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:s, s:i}", "name",
+                design->name, "site", design->site->name, "model", design->model->name, "weights",
+                tw_precision_names[design->weights], "kv", tw_precision_names[design->kv], "tp",
+                (json_int_t)design->tp, "pp", (json_int_t)design->pp, "dp", (json_int_t)design->dp, "ep",
+                (json_int_t)design->ep, "prefill", (int)design->prefill, "decode", (int)design->decode,
+                "max_batched_tokens", (json_int_t)design->max_batched_tokens, "max_seqs",
+                (json_int_t)design->max_seqs, "router", design->router, "rounds", (int)design->rounds);
+  if (design->dropped != NULL)
+    json_object_set_new(object, "dropped", json_string(design->dropped));
+  if (design->estimate_score > 0 && isfinite(design->estimate_score))
+    json_object_set_new(object, "estimated_accelerators", json_real(design->estimate_score));
+  if (rank > 0)
+    json_object_set_new(object, "rank", json_integer(rank));
+  if (design->best == NULL)
+    return object;
+  double size = size_of(answer, design);
+  json_object_set_new(object, "size", json_real(size));
+  if (finds_load(answer))
+    json_object_set_new(object, "load", json_real(design->bracket.holds));
+  json_object_set_new(object, "accelerators", json_real(tw_design_accelerators(design, size)));
+  json_object_set_new(object, "racks", json_integer(tw_answer_racks(answer, design, size)));
+  json_object_set_new(object, "objective", json_real(tw_answer_objective(answer, design)));
+  add_numbers(object, design->best);
+  const char *inside = design->best_directory + strlen(answer->designs->directory);
+  json_object_set_new(object, "directory", json_string(inside + strspn(inside, "/")));
+  return object;
+}
+
+/* What breaks where the best design is one step smaller, or has a little more load. */
+static json_t *describe_broken(const tw_design *design)
+{
+  if (design->broken == NULL)
+    return json_null();
+  json_t *broken = json_object();
+  json_object_set_new(broken, "level", json_real(design->bracket.breaks));
+  add_numbers(broken, design->broken);
+  return broken;
+}
+
+json_t *tw_answer_json(const tw_answer *answer)
+{
+  const tw_objective *objective = objective_of(answer);
+  json_t *designs = json_array(), *checks = json_array();
+  for (guint i = 0; i < answer->designs->all->len; i++) {
+    const tw_design *design = answer->designs->all->pdata[i];
+    guint rank;
+    gboolean ranked = g_ptr_array_find(answer->ranked, design, &rank);
+    json_array_append_new(designs, describe_design(answer, design, ranked ? (int)rank + 1 : 0));
+  }
+  for (guint i = 0; i < answer->checks->len; i++) {
+    const tw_check *check = answer->checks->pdata[i];
+    json_t *one = json_pack("{s:s, s:b}", "name", check->name, "holds", check->holds);
+    add_numbers(one, check->summary);
+    json_array_append_new(checks, one);
+  }
+  json_t *all = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:i, s:o, s:o}", "question", answer->question->name,
+                          "description", answer->question->description, "objective", objective->name, "unit",
+                          objective->unit, "answered", answer->ranked->len > 0, "load", describe_load(answer),
+                          "runs", (int)answer->runs, "designs", designs, "checks", checks);
+  if (answer->ranked->len > 0) {
+    const tw_design *best = answer->ranked->pdata[0];
+    json_t *object = describe_design(answer, best, 1);
+    json_object_set_new(object, "breaks", describe_broken(best));
+    json_object_set_new(all, "best", object);
+  }
+  return all;
+}
+
+/* ---- Text ---- */
+
+static char *layout_text(const tw_design *design)
+{
+  g_autoptr(GString) text = g_string_new(NULL);
+  g_string_append_printf(text, "tp%d", (int)design->tp);
+  if (design->pp > 1)
+    g_string_append_printf(text, " pp%d", (int)design->pp);
+  if (design->dp > 1)
+    g_string_append_printf(text, " dp%d", (int)design->dp);
+  if (design->ep > 1)
+    g_string_append_printf(text, " ep%d", (int)design->ep);
+  if (design->prefill > 0)
+    g_string_append_printf(text, ", prefill to decode %u:%u", design->prefill, design->decode);
+  return g_strdup(text->str);
+}
+
+static char *format_number(double value, const char *form)
+{
+  return isfinite(value) ? g_strdup_printf(form, value) : g_strdup("");
+}
+
+static void print_table(const tw_answer *answer, const char *format, FILE *out)
+{
+  const tw_objective *objective = objective_of(answer);
+  g_autoptr(GArray) columns = g_array_new(FALSE, FALSE, sizeof(tw_column));
+  const tw_column before[] = {{"rank", TW_COLUMN_INTEGER, 0, "", ""},
+                              {"site", TW_COLUMN_TEXT, 0, "", ""},
+                              {"model", TW_COLUMN_TEXT, 0, "", ""},
+                              {"layout", TW_COLUMN_TEXT, 0, "", ""},
+                              {"router", TW_COLUMN_TEXT, 0, "", ""}};
+  g_array_append_vals(columns, before, G_N_ELEMENTS(before));
+  const tw_column found[] = {
+      {"size", TW_COLUMN_TEXT, 0, "", ""},          {"GPUs", TW_COLUMN_INTEGER, 0, "", ""},
+      {objective->name, TW_COLUMN_REAL, 0, "", ""}, {"attained %", TW_COLUMN_REAL, 0, "", ""},
+      {"TTFT p99 s", TW_COLUMN_REAL, 0, "", ""},    {"TPOT p99 ms", TW_COLUMN_REAL, 0, "", ""},
+      {"peak kW", TW_COLUMN_REAL, 0, "", ""},       {"J/token", TW_COLUMN_REAL, 0, "", ""}};
+  g_array_append_vals(columns, found, G_N_ELEMENTS(found));
+  g_autoptr(tw_log_printer) printer = tw_log_printer_new(format, columns, out);
+  for (guint i = 0; i < answer->ranked->len; i++) {
+    const tw_design *design = answer->ranked->pdata[i];
+    double size = size_of(answer, design);
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(cells, g_strdup_printf("%u", i + 1));
+    g_ptr_array_add(cells, g_strdup(design->site->name));
+    g_ptr_array_add(cells,
+                    g_strdup_printf("%s %s", design->model->name, tw_precision_names[design->weights]));
+    g_ptr_array_add(cells, layout_text(design));
+    g_ptr_array_add(cells, g_strdup(design->router));
+    g_ptr_array_add(cells, g_strdup_printf("%.0f %s", size, tw_question_size_option(design->site)));
+    g_ptr_array_add(cells, g_strdup_printf("%.0f", tw_design_accelerators(design, size)));
+    g_ptr_array_add(cells, format_number(tw_answer_objective(answer, design), "%.5g"));
+    g_ptr_array_add(cells,
+                    format_number(100 * tw_run_summary_number(design->best, "slo.attainment"), "%.2f"));
+    g_ptr_array_add(cells, format_number(tw_run_summary_number(design->best, "ttft_s.p99"), "%.3g"));
+    g_ptr_array_add(cells, format_number(1e3 * tw_run_summary_number(design->best, "tpot_s.p99"), "%.3g"));
+    g_ptr_array_add(cells, format_number(tw_run_summary_number(design->best, "energy.peak_w") / 1e3, "%.4g"));
+    g_ptr_array_add(cells,
+                    format_number(tw_run_summary_number(design->best, "energy.j_per_output_token"), "%.3g"));
+    tw_log_printer_row(printer, (const char *const *)cells->pdata);
+  }
+}
+
+static void print_best(const tw_answer *answer, FILE *out)
+{
+  const tw_question *question = answer->question;
+  const tw_design *best = answer->ranked->pdata[0];
+  double size = size_of(answer, best);
+  g_autofree char *layout = layout_text(best);
+  int racks = tw_answer_racks(answer, best, size);
+  fprintf(
+      out, "Build %s with %.0f %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
+      best->site->name, size, tw_question_size_option(best->site), tw_design_accelerators(best, size), racks,
+      racks == 1 ? "" : "s", best->model->name, tw_precision_names[best->weights], layout, best->router);
+  double attained = tw_run_summary_number(best->best, "slo.attainment");
+  if (finds_load(answer))
+    fprintf(out, "It serves %.3g times the load", best->bracket.holds);
+  else
+    fprintf(out, "It serves the load");
+  fprintf(out, " with %.2f %% of the requests within the SLO (%.4g %% are asked for)", 100 * attained,
+          100 * question->attainment);
+  double peak_w = tw_run_summary_number(best->best, "energy.peak_w");
+  if (isfinite(peak_w))
+    fprintf(out, ", and draws %.4g kW at its peak", peak_w / 1e3);
+  if (isfinite(peak_w) && !isnan(question->site_w))
+    fprintf(out, ", %.0f %% of the limit", 100 * peak_w / question->site_w);
+  fprintf(out, ".\n");
+  if (best->broken != NULL && !isnan(best->bracket.breaks))
+    fprintf(out, finds_load(answer) ? "At %.3g times the load" : "With %.0f", best->bracket.breaks);
+  if (best->broken != NULL && !isnan(best->bracket.breaks))
+    fprintf(out, " only %.2f %% are within it: TTFT p99 is %.3g s, TPOT p99 %.3g ms.\n",
+            100 * tw_run_summary_number(best->broken, "slo.attainment"),
+            tw_run_summary_number(best->broken, "ttft_s.p99"),
+            1e3 * tw_run_summary_number(best->broken, "tpot_s.p99"));
+  if (answer->ranked->len > 1) {
+    const tw_design *next = answer->ranked->pdata[1];
+    double a = tw_answer_objective(answer, best), b = tw_answer_objective(answer, next);
+    double apart = fabs(b - a) / MAX(fabs(a), 1e-300);
+    fprintf(out, "The runner-up, %s, is %.1f %% behind.%s\n", next->name, 100 * apart,
+            apart < 0.1 ? " That is less than step times are known to: take both for equal, and compare what "
+                          "else matters."
+                        : "");
+  }
+}
+
+static void print_checks(const tw_answer *answer, FILE *out)
+{
+  fprintf(out, "\nThe same site under other circumstances:\n");
+  for (guint i = 0; i < answer->checks->len; i++) {
+    const tw_check *check = answer->checks->pdata[i];
+    fprintf(out, "  %-16s %-7s %6.2f %% attained, TTFT p99 %.3g s, TPOT p99 %.3g ms\n", check->name,
+            check->holds ? "holds" : "breaks", 100 * tw_run_summary_number(check->summary, "slo.attainment"),
+            tw_run_summary_number(check->summary, "ttft_s.p99"),
+            1e3 * tw_run_summary_number(check->summary, "tpot_s.p99"));
+  }
+}
+
+static void print_nothing(const tw_answer *answer, FILE *out)
+{
+  fprintf(out, "No design meets the question.\n");
+  if (answer->nearest != NULL && answer->nearest->broken != NULL)
+    fprintf(out,
+            "The nearest, %s with %.0f %s, has %.2f %% of the requests within the SLO (%.4g %% are asked "
+            "for): TTFT p99 is "
+            "%.3g s, TPOT p99 %.3g ms.\n",
+            answer->nearest->name, answer->nearest_size, tw_question_size_option(answer->nearest->site),
+            100 * answer->nearest_attainment, 100 * answer->question->attainment,
+            tw_run_summary_number(answer->nearest->broken, "ttft_s.p99"),
+            1e3 * tw_run_summary_number(answer->nearest->broken, "tpot_s.p99"));
+}
+
+/* The reasons for which designs were dropped, and of how many, the most frequent first. */
+static void print_dropped(const tw_answer *answer, FILE *out)
+{
+  /* Reasons of one kind begin alike, up to the first colon, and go on with numbers. */
+  g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+  for (guint i = 0; i < answer->designs->all->len; i++) {
+    const tw_design *design = answer->designs->all->pdata[i];
+    if (design->dropped == NULL)
+      continue;
+    char *kind = g_strndup(design->dropped, strcspn(design->dropped, ":"));
+    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, kind));
+    g_ptr_array_add(reasons, kind);
+    g_hash_table_insert(counts, kind, GUINT_TO_POINTER(n + 1));
+  }
+  if (reasons->len > 0)
+    fprintf(out, "\nDropped, of %u designs:\n", answer->designs->all->len);
+  while (g_hash_table_size(counts) > 0) {
+    const char *most = reasons->pdata[0];
+    for (guint i = 1; i < reasons->len; i++)
+      if (g_hash_table_lookup(counts, reasons->pdata[i]) > g_hash_table_lookup(counts, most))
+        most = reasons->pdata[i];
+    fprintf(out, "%5u  %s\n", GPOINTER_TO_UINT(g_hash_table_lookup(counts, most)), most);
+    g_hash_table_remove(counts, most);
+  }
+}
+
+void tw_answer_print(const tw_answer *answer, FILE *out)
+{
+  const tw_demand *demand = &answer->demand;
+  if (demand->requests > 0)
+    fprintf(out,
+            "The load: %" G_GUINT64_FORMAT
+            " requests in %.4g s, %.3g/s in the busiest minute, with %.4g prompt and %.4g "
+            "output tokens on average.\n",
+            demand->requests, demand->span_s, demand->rate_per_s, demand->prompt, demand->output);
+  if (answer->ranked->len == 0) {
+    print_nothing(answer, out);
+  } else {
+    print_best(answer, out);
+    putc('\n', out);
+    print_table(answer, "table", out);
+    print_checks(answer, out);
+  }
+  print_dropped(answer, out);
+}

@@ -1,0 +1,31 @@
+/* An answer for people and programs: text, plan.json, plan.csv, plan.html. None of them holds what the
+ * machine took, so that the same question gives the same bytes. */
+#ifndef TW_SIM_ANSWER_PRINT_H
+#define TW_SIM_ANSWER_PRINT_H
+
+#include "sim/planner/answer.h"
+
+#include <stdio.h>
+
+/* The verdict in sentences, the best designs as a table, how the best one fares under other circumstances,
+ * and why the others were dropped, each reason with its number. */
+void tw_answer_print(const tw_answer *answer, FILE *out);
+
+/* The whole answer:
+ *
+ *     question, objective, unit, answered
+ *     load      {requests, span_s, busiest_requests_per_s, prompt_tokens, output_tokens, cached}
+ *     designs   [{name, site, model, weights, kv, tp, pp, dp, ep, prefill, decode, max_batched_tokens,
+ * max_seqs, router, rounds, dropped | rank, size, load, accelerators, racks, objective, directory,
+ * summary...}] checks    [{name, holds, attainment, ...}] best      {name, size, load, racks, accelerators,
+ * smaller: {...}, command}
+ *
+ * The caller owns the reference. */
+json_t *tw_answer_json(const tw_answer *answer);
+
+/* Writes plan.json, plan.csv (a row per design), plan.html and, where there is an answer, answer.xml, the
+ * scenario of the best design in its size, and the reports of the ranked ones below the directory of the
+ * designs. */
+gboolean tw_answer_write(const tw_answer *answer, GError **error);
+
+#endif

@@ -1,0 +1,114 @@
+#include "sim/planner/demand.h"
+
+#include "workloads/traces/profile.h"
+
+#include <math.h>
+
+/* The attribute that says how much arrives, by kind of workload, and its unit. */
+static const struct {
+  const char *amount, *unit;
+  const char *element;
+} kinds[] = {
+    [TW_WORKLOAD_TRACE] = {"//workload/trace/@rate-scale", "", "//workload/trace"},
+    [TW_WORKLOAD_POISSON] = {"//workload/poisson/@rate", "/s", "//workload/poisson"},
+    [TW_WORKLOAD_CLOSED] = {"//workload/closed-loop/@concurrency", "", "//workload/closed-loop"},
+    [TW_WORKLOAD_SESSIONS] = {"//workload/sessions/@rate", "/s", "//workload/sessions"},
+    [TW_WORKLOAD_GENERATOR] = {"//workload/generate/@rate-scale", "", "//workload/generate"},
+};
+
+static double written(const tw_scenario *scenario)
+{
+  switch (scenario->workload) {
+  case TW_WORKLOAD_TRACE:
+    return scenario->trace.rate_scale;
+  case TW_WORKLOAD_POISSON:
+    return scenario->poisson.rate_per_s;
+  case TW_WORKLOAD_CLOSED:
+    return (double)scenario->closed.concurrency;
+  case TW_WORKLOAD_SESSIONS:
+    return scenario->sessions.rate_per_s;
+  case TW_WORKLOAD_GENERATOR:
+    return scenario->use.rate_scale;
+  }
+  g_assert_not_reached();
+}
+
+gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError **error)
+{
+  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
+  g_autoptr(tw_profile) profile = tw_profile_new();
+  g_autoptr(GError) problem = NULL;
+  tw_request request;
+  if (stream == NULL)
+    return FALSE;
+  while (tw_stream_next(stream, &request, &problem)) {
+    tw_profile_add(profile, &request);
+    if (tw_stream_waits(stream))
+      tw_stream_told(stream, &request, TRUE, request.arrival_s);
+    tw_request_clear(&request);
+  }
+  if (problem != NULL) {
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return FALSE;
+  }
+  tw_profile_facts facts;
+  tw_profile_read(profile, &facts);
+  double span_s = facts.last_s - facts.first_s;
+  /* Less than a minute: the mean is all there is. */
+  double rate_per_s =
+      span_s > 60 ? (double)facts.peak_requests / 60 : (double)facts.requests / MAX(span_s, 1);
+  *demand = (tw_demand){
+      .kind = scenario->workload,
+      .unit = written(scenario),
+      .requests = facts.requests,
+      .span_s = span_s,
+      .rate_per_s = rate_per_s,
+      .peak_s = span_s > 60 ? facts.peak_start_s : facts.first_s,
+      .prompt = facts.tokens[TW_TOKENS_PROMPT].mean,
+      .output = facts.tokens[TW_TOKENS_OUTPUT].mean,
+      .cached = (double)facts.shared_prompt_tokens / (double)MAX(facts.tokens[TW_TOKENS_PROMPT].sum, 1),
+      .median_prompt = facts.tokens[TW_TOKENS_PROMPT].p50,
+      .clients = scenario->workload == TW_WORKLOAD_CLOSED ? scenario->closed.concurrency : 0};
+  return TRUE;
+}
+
+static char *assignment(const char *path, double value, const char *unit)
+{
+  char digits[G_ASCII_DTOSTR_BUF_SIZE];
+  return g_strconcat(path, "=", g_ascii_formatd(digits, sizeof digits, "%.12g", value), unit, NULL);
+}
+
+char **tw_demand_scaled(const tw_demand *demand, double factor)
+{
+  char **list = g_new0(char *, 2);
+  double amount = demand->unit * factor;
+  if (demand->kind == TW_WORKLOAD_CLOSED)
+    amount = MAX(round(amount), 1);
+  if (factor != 1)
+    list[0] = assignment(kinds[demand->kind].amount, amount, kinds[demand->kind].unit);
+  return list;
+}
+
+char **tw_demand_slice(const tw_demand *demand, double factor, double length_s)
+{
+  gboolean trace = demand->kind == TW_WORKLOAD_TRACE;
+  double span_s = trace ? demand->span_s / factor : demand->span_s;
+  if (length_s >= span_s)
+    return NULL;
+  g_autofree char *duration = g_strconcat(kinds[demand->kind].element, "/@duration", NULL);
+  g_autofree char *start = g_strconcat(kinds[demand->kind].element, "/@start", NULL);
+  g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+  g_autofree char *warmup = assignment("/scenario/output/@warmup", length_s / 3, "s");
+  g_strv_builder_add(list, warmup);
+  /* A trace counts in its own time, which passes unit · factor times as fast as the run's. */
+  double scale = trace ? demand->unit * factor : 1;
+  g_autofree char *length = assignment(duration, length_s * scale, "s");
+  g_strv_builder_add(list, length);
+  if (trace) {
+    double middle_s = (demand->peak_s + 30) / factor;
+    double start_s = CLAMP(middle_s - length_s * 2 / 3, 0, span_s - length_s);
+    g_autofree char *from = assignment(start, start_s * scale, "s");
+    g_strv_builder_add(list, from);
+  }
+  return g_strv_builder_end(list);
+}

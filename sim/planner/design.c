@@ -1,0 +1,459 @@
+#include "sim/planner/design.h"
+
+#include "platforms/generate/generator.h"
+
+#include <glib/gstdio.h>
+
+#include <errno.h>
+#include <math.h>
+
+/* ---- Platforms ---- */
+
+static char *platform_path(const tw_designs *designs, const tw_question_site *site, double size)
+{
+  g_autofree char *name = g_strdup_printf("%s-%.0f.xml", site->name, size);
+  return g_build_filename(designs->directory, "platforms", name, NULL);
+}
+
+static gboolean write_platform(const char *path, const tw_question_site *site, double size, GError **error)
+{
+  g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(g_free);
+  g_auto(GStrv) words = g_strsplit_set(site->options, " \t\n", -1);
+  for (char **word = words; *word != NULL; word++)
+    if (**word != '\0')
+      g_ptr_array_add(settings, g_strdup(*word));
+  g_ptr_array_add(settings, g_strdup_printf("%s=%.0f", tw_question_size_option(site), size));
+  g_ptr_array_add(settings, NULL);
+  FILE *out = g_fopen(path, "we");
+  if (out == NULL)
+    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s",
+                              g_strerror(errno));
+  gboolean good =
+      tw_generate(tw_generator_find(site->kind, NULL), (const char *const *)settings->pdata, out, error);
+  if (fclose(out) != 0 && good)
+    good =
+        tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
+  if (!good)
+    g_unlink(path);
+  return good;
+}
+
+static gboolean ensure_platform(const char *path, const tw_question_site *site, double size, GError **error)
+{
+  return g_file_test(path, G_FILE_TEST_EXISTS) || write_platform(path, site, size, error);
+}
+
+tw_platform *tw_designs_platform(const tw_designs *designs, const tw_question_site *site, double size,
+                                 GError **error)
+{
+  g_autofree char *path = platform_path(designs, site, size);
+  if (!ensure_platform(path, site, size, error))
+    return NULL;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  tw_platform *platform = tw_platform_load(path, faults);
+  if (platform == NULL)
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
+  return platform;
+}
+
+static gboolean find_facts(tw_designs *designs, const tw_question_site *site, tw_site_facts *facts,
+                           GError **error)
+{
+  facts->platform = tw_designs_platform(designs, site, 1, error);
+  if (facts->platform == NULL)
+    return FALSE;
+  const tw_platform *platform = facts->platform;
+  int domain = -1;
+  for (int i = 0; i < platform->n_hosts; i++) {
+    const tw_host *host = &platform->hosts[i];
+    if (host->accelerators == 0)
+      continue;
+    facts->device = host->device;
+    facts->unit += host->accelerators;
+    if (domain < 0 || tw_platform_domain(platform, i) == domain)
+      facts->domain += host->accelerators;
+    domain = domain < 0 ? tw_platform_domain(platform, i) : domain;
+  }
+  return TRUE;
+}
+
+/* ---- Sizes ---- */
+
+int tw_design_engine(const tw_design *design)
+{
+  return (int)(design->tp * design->pp * design->dp);
+}
+
+double tw_design_accelerators(const tw_design *design, double size)
+{
+  return design->facts->unit * size;
+}
+
+gint64 tw_design_engines(const tw_design *design, double size)
+{
+  int engine = tw_design_engine(design), domain = design->facts->domain;
+  double accelerators = tw_design_accelerators(design, size);
+  if (engine > domain)
+    return (gint64)(accelerators / engine);
+  return (gint64)(accelerators / domain) * (domain / engine);
+}
+
+double tw_design_least(const tw_design *design)
+{
+  gint64 engines = design->prefill > 0 ? 2 : 1;
+  double size = MAX(ceil((double)engines * tw_design_engine(design) / design->facts->unit), 1);
+  while (tw_design_engines(design, size) < engines)
+    size++;
+  return size;
+}
+
+char **tw_design_sized(const tw_designs *designs, const tw_design *design, double size, GError **error)
+{
+  g_autofree char *path = platform_path(designs, design->site, size);
+  if (!ensure_platform(path, design->site, size, error))
+    return NULL;
+  g_autofree char *full = g_canonicalize_filename(path, NULL);
+  gint64 engines = tw_design_engines(design, size);
+  g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+  g_autofree char *platform = g_strdup_printf("/scenario/platform/@file=%s", full);
+  g_strv_builder_add(list, platform);
+  if (design->prefill == 0) {
+    g_autofree char *replicas = g_strdup_printf("//pool[@id='serve']/@replicas=%" G_GINT64_FORMAT, engines);
+    g_strv_builder_add(list, replicas);
+    return g_strv_builder_end(list);
+  }
+  double share = (double)design->prefill / (design->prefill + design->decode);
+  gint64 prefill = CLAMP((gint64)round((double)engines * share), 1, engines - 1);
+  g_autofree char *first = g_strdup_printf("//pool[@id='prefill']/@replicas=%" G_GINT64_FORMAT, prefill);
+  g_autofree char *second =
+      g_strdup_printf("//pool[@id='decode']/@replicas=%" G_GINT64_FORMAT, engines - prefill);
+  g_strv_builder_add(list, first);
+  g_strv_builder_add(list, second);
+  return g_strv_builder_end(list);
+}
+
+/* ---- Scenarios ---- */
+
+static void add_pool(GString *text, const tw_question *question, const tw_design *design, const char *id,
+                     const char *role)
+{
+  char *name = g_markup_escape_text(design->model->name, -1);
+  g_string_append_printf(text,
+                         "  <pool id=\"%s\" role=\"%s\" model=\"%s\" replicas=\"1\" tp=\"%" G_GINT64_FORMAT
+                         "\" pp=\"%" G_GINT64_FORMAT "\" dp=\"%" G_GINT64_FORMAT "\" ep=\"%" G_GINT64_FORMAT
+                         "\" weights=\"%s\" kv=\"%s\">\n",
+                         id, role, name, design->tp, design->pp, design->dp, design->ep,
+                         tw_precision_names[design->weights], tw_precision_names[design->kv]);
+  g_free(name);
+  g_string_append_printf(text,
+                         "    <scheduler kind=\"%s\" max-batched-tokens=\"%" G_GINT64_FORMAT
+                         "\" max-seqs=\"%" G_GINT64_FORMAT "\" prefix-cache=\"%s\"",
+                         question->scheduler, design->max_batched_tokens, design->max_seqs,
+                         question->prefix_cache ? "true" : "false");
+  if (question->max_model_len != G_MININT64)
+    g_string_append_printf(text, " max-model-len=\"%" G_GINT64_FORMAT "\"", question->max_model_len);
+  g_string_append(text, "/>\n");
+  g_string_append_printf(text, "    <step-time engine=\"%s\"/>\n  </pool>\n", question->engine);
+}
+
+/* The scenario of a design on the smallest site that holds it. */
+static char *scenario_text(const tw_designs *designs, const tw_question *question, const tw_design *design,
+                           const char *workload)
+{
+  GString *text = g_string_new("<?xml version=\"1.0\"?>\n");
+  g_autofree char *path = platform_path(designs, design->site, tw_design_least(design));
+  g_autofree char *full = g_canonicalize_filename(path, NULL);
+  char *escaped = g_markup_escape_text(full, -1);
+  g_string_append_printf(text, "<scenario name=\"%s\" seed=\"%" G_GINT64_FORMAT "\">\n", design->name,
+                         question->seed);
+  g_string_append_printf(text, "  <platform file=\"%s\"/>\n  %s\n", escaped, workload);
+  g_free(escaped);
+  if (design->prefill == 0) {
+    add_pool(text, question, design, "serve", "mixed");
+  } else {
+    add_pool(text, question, design, "prefill", "prefill");
+    add_pool(text, question, design, "decode", "decode");
+  }
+  g_string_append_printf(text, "  <router policy=\"%s\"", design->router);
+  char digits[G_ASCII_DTOSTR_BUF_SIZE];
+  if (!isnan(question->prefix_weight))
+    g_string_append_printf(text, " prefix-weight=\"%s\"",
+                           g_ascii_dtostr(digits, sizeof digits, question->prefix_weight));
+  g_string_append_printf(text, "/>\n%s", question->given);
+  const tw_question_site *site = design->site;
+  if (!isnan(site->accelerator_hour_usd) || !isnan(site->rack_hour_usd)) {
+    g_string_append(text, "  <cost");
+    if (!isnan(site->accelerator_hour_usd))
+      g_string_append_printf(text, " accelerator-hour=\"%s\"",
+                             g_ascii_dtostr(digits, sizeof digits, site->accelerator_hour_usd));
+    if (!isnan(site->rack_hour_usd))
+      g_string_append_printf(text, " rack-hour=\"%s\"",
+                             g_ascii_dtostr(digits, sizeof digits, site->rack_hour_usd));
+    g_string_append(text, "/>\n");
+  }
+  g_string_append(text, "</scenario>\n");
+  return g_string_free(text, FALSE);
+}
+
+/* The message of a fault without the place in a file that nobody wrote by hand. */
+static char *reason(const char *fault)
+{
+  const char *message = strstr(fault, ".xml:");
+  if (message == NULL)
+    return g_strdup(fault);
+  message += strlen(".xml:");
+  message += strspn(message, "0123456789: ");
+  return g_strdup(message);
+}
+
+/* Writes the scenario and reads it back whole: what the reader finds wrong is why the design cannot be. */
+static gboolean settle(tw_designs *designs, const tw_question *question, tw_design *design, GError **error)
+{
+  g_autofree char *file = g_strdup_printf("%s.xml", design->name);
+  design->scenario = g_build_filename(designs->directory, "designs", file, NULL);
+  double least = tw_design_least(design);
+  if (least > (double)design->site->most) {
+    design->dropped = g_strdup_printf("an engine of %d accelerators does not fit on the largest site",
+                                      tw_design_engine(design));
+    return TRUE;
+  }
+  g_auto(GStrv) sized = tw_design_sized(designs, design, least, error);
+  if (sized == NULL)
+    return FALSE;
+  g_autofree char *text = scenario_text(designs, question, design, question->workload);
+  if (!g_file_set_contents(design->scenario, text, -1, error))
+    return FALSE;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_scenario) scenario = tw_scenario_load(design->scenario, (const char *const *)sized, faults);
+  if (scenario == NULL)
+    design->dropped = reason(tw_faults_get(faults, 0));
+  if (scenario == NULL || question->held_out == NULL)
+    return TRUE;
+  g_autofree char *held_out = scenario_text(designs, question, design, question->held_out);
+  g_autofree char *beside = g_strdup_printf("%s/designs/%s.held-out.xml", designs->directory, design->name);
+  return g_file_set_contents(beside, held_out, -1, error);
+}
+
+/* ---- What is free ---- */
+
+/* The numbers of a list; `automatic` in the place of "auto". */
+static GArray *numbers(const char *text, const gint64 *automatic, guint n_automatic)
+{
+  GArray *list = g_array_new(FALSE, FALSE, sizeof(gint64));
+  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
+  for (char **word = words; *word != NULL; word++) {
+    if (g_str_equal(*word, "auto")) {
+      g_array_append_vals(list, automatic, n_automatic);
+    } else if (**word != '\0') {
+      gint64 number = g_ascii_strtoll(*word, NULL, 10);
+      g_array_append_val(list, number);
+    }
+  }
+  return list;
+}
+
+static tw_precision precision_of(const char *word)
+{
+  int index = 0;
+  while (!g_str_equal(tw_precision_names[index], word))
+    index++;
+  return (tw_precision)index;
+}
+
+/* The KV cache beside narrow weights is narrow where nothing else is asked for. */
+static tw_precision kv_of(const tw_question_model *model, tw_precision weights)
+{
+  if (model->kv >= 0)
+    return (tw_precision)model->kv;
+  gboolean wide = weights == precision_of("fp32") || weights == precision_of("bf16");
+  return precision_of(wide ? "bf16" : "fp8");
+}
+
+static gboolean has_name(const tw_designs *designs, const char *name)
+{
+  for (guint i = 0; i < designs->all->len; i++)
+    if (g_str_equal(((tw_design *)designs->all->pdata[i])->name, name))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean add(tw_designs *designs, const tw_question *question, const tw_design *shape, GError **error)
+{
+  g_autofree char *model = g_path_get_basename(shape->model->name);
+  g_autofree char *pools =
+      shape->prefill == 0 ? g_strdup("mixed") : g_strdup_printf("%u-to-%u", shape->prefill, shape->decode);
+  g_autoptr(GString) name = g_string_new(NULL);
+  g_string_append_printf(name, "%s.%s.%s.tp%d-pp%d-dp%d-ep%d.%s", shape->site->name, model,
+                         tw_precision_names[shape->weights], (int)shape->tp, (int)shape->pp, (int)shape->dp,
+                         (int)shape->ep, pools);
+  if (strchr(question->max_batched_tokens, ' ') != NULL || strchr(question->max_seqs, ' ') != NULL)
+    g_string_append_printf(name, ".b%d-s%d", (int)shape->max_batched_tokens, (int)shape->max_seqs);
+  if (strchr(question->routers, ' ') != NULL)
+    g_string_append_printf(name, ".%s", shape->router);
+  if (has_name(designs, name->str))
+    return TRUE;
+  tw_design *design = g_new(tw_design, 1);
+  *design = *shape;
+  design->name = g_strdup(name->str);
+  design->score = INFINITY;
+  g_ptr_array_add(designs->all, design);
+  return settle(designs, question, design, error);
+}
+
+typedef struct free_lists {
+  GArray *tp, *pp, *dp, *ep, *tokens, *seqs; /* of gint64 */
+  char **pools, **routers;
+} free_lists;
+
+/* The pools, budgets and routers of one layout. */
+static gboolean add_layout(tw_designs *designs, const tw_question *question, const free_lists *lists,
+                           tw_design shape, GError **error)
+{
+  for (char **pools = lists->pools; *pools != NULL; pools++) {
+    shape.prefill = shape.decode = 0;
+    if (**pools == '\0')
+      continue;
+    if (!g_str_equal(*pools, "mixed"))
+      sscanf(*pools, "%u:%u", &shape.prefill, &shape.decode);
+    for (guint t = 0; t < lists->tokens->len; t++)
+      for (guint s = 0; s < lists->seqs->len; s++)
+        for (char **router = lists->routers; *router != NULL; router++) {
+          shape.max_batched_tokens = g_array_index(lists->tokens, gint64, t);
+          shape.max_seqs = g_array_index(lists->seqs, gint64, s);
+          if (**router == '\0')
+            continue;
+          for (guint p = 0; tw_router_policy_names[p] != NULL; p++)
+            if (g_str_equal(tw_router_policy_names[p], *router))
+              shape.router = tw_router_policy_names[p];
+          if (!add(designs, question, &shape, error))
+            return FALSE;
+        }
+  }
+  return TRUE;
+}
+
+/* All layouts of a model on a site: data parallelism where the word "auto" asks for it follows tp and pp. */
+static gboolean add_layouts(tw_designs *designs, const tw_question *question, const tw_design *base,
+                            gboolean experts, GError **error)
+{
+  static const gint64 tensor[] = {1, 2, 4, 8}, one[] = {1}, groups[] = {8, 16, 32, 64};
+  free_lists lists = {.tp = numbers(question->tp, tensor, G_N_ELEMENTS(tensor)),
+                      .pp = numbers(question->pp, one, 1),
+                      .tokens = numbers(question->max_batched_tokens, NULL, 0),
+                      .seqs = numbers(question->max_seqs, NULL, 0),
+                      .pools = g_strsplit_set(question->pools, " \t\n", -1),
+                      .routers = g_strsplit_set(question->routers, " \t\n", -1)};
+  gboolean good = TRUE;
+  for (guint t = 0; good && t < lists.tp->len; t++)
+    for (guint p = 0; good && p < lists.pp->len; p++) {
+      tw_design shape = *base;
+      shape.tp = g_array_index(lists.tp, gint64, t);
+      shape.pp = g_array_index(lists.pp, gint64, p);
+      gint64 filling[G_N_ELEMENTS(groups) + 1] = {1};
+      guint n_filling = 1;
+      for (guint g = 0; experts && g < G_N_ELEMENTS(groups); g++)
+        if (groups[g] % (shape.tp * shape.pp) == 0 && groups[g] > shape.tp * shape.pp &&
+            groups[g] <= base->facts->domain)
+          filling[n_filling++] = groups[g] / (shape.tp * shape.pp);
+      lists.dp = numbers(question->dp, filling, n_filling);
+      for (guint d = 0; good && d < lists.dp->len; d++) {
+        shape.dp = g_array_index(lists.dp, gint64, d);
+        gint64 whole = experts ? shape.tp * shape.dp : 1;
+        lists.ep = numbers(question->ep, &whole, 1);
+        for (guint e = 0; good && e < lists.ep->len; e++) {
+          shape.ep = g_array_index(lists.ep, gint64, e);
+          good = add_layout(designs, question, &lists, shape, error);
+        }
+        g_array_unref(lists.ep);
+      }
+      g_array_unref(lists.dp);
+    }
+  g_array_unref(lists.tp);
+  g_array_unref(lists.pp);
+  g_array_unref(lists.tokens);
+  g_array_unref(lists.seqs);
+  g_strfreev(lists.pools);
+  g_strfreev(lists.routers);
+  return good;
+}
+
+static gboolean has_experts(const tw_question_model *model, gboolean *experts, GError **error)
+{
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_model) read = tw_model_load(model->name, NULL, faults);
+  if (read == NULL)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
+  *experts = read->experts > 0;
+  return TRUE;
+}
+
+static void free_design(gpointer data)
+{
+  tw_design *design = data;
+  g_free(design->name);
+  g_free(design->dropped);
+  g_free(design->scenario);
+  g_free(design->best_directory);
+  json_decref(design->best);
+  json_decref(design->broken);
+  g_free(design);
+}
+
+static gboolean make_folders(const char *directory, GError **error)
+{
+  static const char *const folders[] = {"platforms", "designs"};
+  for (guint i = 0; i < G_N_ELEMENTS(folders); i++) {
+    g_autofree char *path = g_build_filename(directory, folders[i], NULL);
+    if (g_mkdir_with_parents(path, 0777) != 0)
+      return tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be made: %s", g_strerror(errno));
+  }
+  return TRUE;
+}
+
+tw_designs *tw_designs_new(const tw_question *question, const char *directory, GError **error)
+{
+  g_autoptr(tw_designs) designs = g_new0(tw_designs, 1);
+  designs->all = g_ptr_array_new_with_free_func(free_design);
+  designs->facts = g_array_new(FALSE, TRUE, sizeof(tw_site_facts));
+  designs->directory = g_strdup(directory);
+  if (!make_folders(directory, error))
+    return NULL;
+  g_array_set_size(designs->facts, question->sites->len);
+  for (guint s = 0; s < question->sites->len; s++)
+    if (!find_facts(designs, &g_array_index(question->sites, tw_question_site, s),
+                    &g_array_index(designs->facts, tw_site_facts, s), error))
+      return NULL;
+  for (guint s = 0; s < question->sites->len; s++)
+    for (guint m = 0; m < question->models->len; m++) {
+      const tw_question_model *model = &g_array_index(question->models, tw_question_model, m);
+      gboolean experts = FALSE;
+      if (!has_experts(model, &experts, error))
+        return NULL;
+      g_auto(GStrv) words = g_strsplit_set(model->weights, " \t\n", -1);
+      for (char **word = words; *word != NULL; word++) {
+        if (**word == '\0')
+          continue;
+        tw_precision weights = precision_of(*word);
+        tw_design base = {.site = &g_array_index(question->sites, tw_question_site, s),
+                          .model = model,
+                          .facts = &g_array_index(designs->facts, tw_site_facts, s),
+                          .weights = weights,
+                          .kv = kv_of(model, weights)};
+        if (!add_layouts(designs, question, &base, experts, error))
+          return NULL;
+      }
+    }
+  return g_steal_pointer(&designs);
+}
+
+void tw_designs_free(tw_designs *designs)
+{
+  if (designs == NULL)
+    return;
+  for (guint i = 0; i < designs->facts->len; i++)
+    tw_platform_free(g_array_index(designs->facts, tw_site_facts, i).platform);
+  g_array_unref(designs->facts);
+  g_ptr_array_unref(designs->all);
+  g_free(designs->directory);
+  g_free(designs);
+}

@@ -1,0 +1,74 @@
+/* Designs: everything that a question leaves free, multiplied out. A design is a site of one kind in a
+ * size yet to be found, and how the model's engines lie on it.
+ *
+ *     sites × models × weights × tp × pp × dp × ep × pools × budgets × sequences × routers
+ *         │
+ *         ├─ what cannot be (heads that tp does not divide, weights that do not fit) is dropped, with the
+ * reason └─ the others become scenario files, whose size and load are set from outside */
+#ifndef TW_SIM_DESIGN_H
+#define TW_SIM_DESIGN_H
+
+#include "sim/planner/bracket.h"
+#include "sim/planner/question.h"
+
+#include <jansson.h>
+
+/* What of a site follows from its kind and options. */
+typedef struct tw_site_facts {
+  int unit;                /* accelerators that a unit of its size adds */
+  int domain;              /* accelerators of an NVLink domain */
+  const tw_device *device; /* borrowed from `platform` */
+  tw_platform *platform;   /* of the smallest size */
+} tw_site_facts;
+
+typedef struct tw_design {
+  char *name; /* unique, and fit to name a file */
+  const tw_question_site *site;
+  const tw_question_model *model;
+  const tw_site_facts *facts;
+  tw_precision weights, kv;
+  gint64 tp, pp, dp, ep, max_batched_tokens, max_seqs;
+  guint prefill, decode; /* engines of either role to engines of the other; 0: mixed */
+  const char *router;    /* borrowed from the table of policies */
+
+  char *dropped;                        /* why it was not run, or not further; NULL: it is in the race */
+  char *scenario;                       /* path of its scenario file */
+  double estimate_size, estimate_score; /* units of size, and accelerators: what the estimate says it needs */
+  tw_bracket bracket;
+  json_t *best; /* summary of the run at bracket.holds; NULL: none holds */
+  char *best_directory;
+  json_t *broken; /* summary of the run at bracket.breaks */
+  double score;   /* of the objective at bracket.holds, less is better; INFINITY: none holds */
+  guint rounds;   /* that it was run in */
+} tw_design;
+
+typedef struct tw_designs {
+  GPtrArray *all;  /* of tw_design */
+  GArray *facts;   /* of tw_site_facts, by site of the question */
+  char *directory; /* that holds platforms/, designs/ and runs/ */
+} tw_designs;
+
+/* Multiplies the question out and writes its platforms and scenarios below `directory`. Designs that
+ * cannot be are there, too, dropped. NULL with `error` where nothing can be written, or a site's options are
+ * wrong. */
+tw_designs *tw_designs_new(const tw_question *question, const char *directory, GError **error);
+void tw_designs_free(tw_designs *designs);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_designs, tw_designs_free)
+
+/* Accelerators of an engine, and of the site at a size. */
+int tw_design_engine(const tw_design *design);
+double tw_design_accelerators(const tw_design *design, double size);
+/* How many engines a site of that size has room for: engines that fit into a domain do not leave it. */
+gint64 tw_design_engines(const tw_design *design, double size);
+/* The least size with room for one engine, or for one of each role. */
+double tw_design_least(const tw_design *design);
+
+/* Assignments that give a design's scenario a size: platform and engines. Writes the platform if it is not
+ * there yet. NULL with `error` where it cannot be written. The caller frees the list with g_strfreev. */
+char **tw_design_sized(const tw_designs *designs, const tw_design *design, double size, GError **error);
+
+/* The platform of a site in a size, read. NULL with `error`. The caller frees it. */
+tw_platform *tw_designs_platform(const tw_designs *designs, const tw_question_site *site, double size,
+                                 GError **error);
+
+#endif

@@ -1,0 +1,85 @@
+/* A question: what is given, what is free, what limits it, and what is wanted best. `tokenworks plan` answers
+ * it.
+ *
+ *     <question name="one-megawatt" optimise="racks">
+ *       <workload><trace file="day.csv.gz"/></workload>      given: as in a scenario
+ *       <slo ttft="2s" tpot="50ms"/>
+ *       <model name="deepseek-r1" weights="fp8"/>
+ *       <site kind="hgx" options="device=h100-sxm"/>         free: one of the sites, in any size
+ *       <site kind="nvl72"/>
+ *       <limit attainment="0.99" site-power="1MW"/>
+ *     </question>
+ *
+ * What is not written is left to the planner: layouts, sizes, batches. */
+#ifndef TW_SIM_QUESTION_H
+#define TW_SIM_QUESTION_H
+
+#include "platforms/input/schema.h"
+#include "sim/scenario/scenario.h"
+
+/* What is wanted best. A row of the table holds everything that the planner knows of one. */
+typedef struct tw_objective {
+  const char *name, *help;
+  const char *metric; /* of summary.json; NULL: counted by the planner */
+  const char *unit;   /* of the number that is shown */
+  gboolean more_is_better;
+  gboolean
+      finds_load; /* the largest load on the largest site that the limits allow; else the smallest site */
+} tw_objective;
+extern const tw_objective tw_objectives[]; /* ends with a NULL name */
+
+typedef struct tw_question_model {
+  char *name, *weights; /* weights: formats, separated by blanks */
+  int kv;               /* tw_precision, -1: as the weights where these are 8 bits wide, else bf16 */
+} tw_question_model;
+
+typedef struct tw_question_site {
+  char *name, *kind, *options;                /* name: NULL: made of kind and device */
+  gint64 least, most;                         /* sizes in units of its kind: nodes or racks */
+  double accelerator_hour_usd, rack_hour_usd; /* NAN: as <cost> says */
+} tw_question_site;
+
+typedef struct tw_question {
+  char *name, *description;
+  int optimise; /* index in tw_objectives */
+  gint64 seed;
+  char *file; /* where it was read */
+
+  GArray *models; /* of tw_question_model */
+  GArray *sites;  /* of tw_question_site */
+
+  /* What is free. Lists of words, separated by blanks; "auto" leaves it to the planner. */
+  char *tp, *pp, *dp, *ep, *pools;
+  char *max_batched_tokens, *max_seqs;
+  char *scheduler, *engine;
+  gint64 max_model_len; /* G_MININT64: the model's own */
+  gboolean prefix_cache;
+  char *routers;
+  double prefix_weight;
+
+  double attainment, site_w, usd_per_hour; /* limits, NAN: none */
+  gint64 racks, accelerators;              /* G_MININT64: none */
+  double growth;                           /* of the load, 1: as given */
+
+  gint64 coarse, finalists, seeds; /* how many designs are run briefly, and how many on the whole load */
+  double slice_s;                  /* of the load that the first round runs */
+
+  char *given;    /* XML of what scenarios take over as it is: <slo>, <price>, <cost>... */
+  char *workload; /* XML of <workload>, and of what stands in <held-out> in its place; NULL: none */
+  char *held_out;
+} tw_question;
+
+extern const tw_element tw_question_element; /* root of a question file */
+
+/* The option of the site's kind that says its size: "nodes", "racks" or "domains". NULL: it has none. */
+const char *tw_question_size_option(const tw_question_site *site);
+
+/* Reads a question. NULL with every fault added. */
+tw_question *tw_question_load(const char *path, tw_faults *faults);
+void tw_question_free(tw_question *question);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_question, tw_question_free)
+
+/* A commented question, to start from. */
+extern const char tw_question_example[];
+
+#endif

@@ -1,0 +1,198 @@
+/* What a user of `tokenworks plan` sees. */
+#include "tests/program.h"
+
+#include <jansson.h>
+
+/* 20 requests a second of 500 prompt and 100 output tokens for a minute and a half: some 2,000 output
+ * tokens/s. */
+#define LOAD                                                                                                 \
+  "<workload><poisson rate=\"20/s\" duration=\"90s\"><prompt law=\"lognormal\" mean=\"500\" max=\"4000\"/>"  \
+  "<answer law=\"exponential\" mean=\"100\" max=\"1000\"/></poisson></workload>\n"
+#define QUESTION(attributes, slo, layout, rest)                                                              \
+  "<question name=\"q\" " attributes ">\n" LOAD "<slo " slo "/>\n<model name=\"llama-3.1-70b\"/>\n"          \
+  "<site kind=\"hgx\" largest=\"6\"/>\n" layout "\n" rest "\n</question>\n"
+#define SMALL_LAYOUT "<layout tp=\"4 8\"/>"
+
+static int given_files(void **state)
+{
+  if (make_scratch(state) != 0)
+    return 1;
+  given_file(state, "q.xml",
+             QUESTION("optimise=\"accelerators\"", "ttft=\"500ms\" tpot=\"15ms\"", SMALL_LAYOUT,
+                      "<effort slice=\"20s\" seeds=\"2\" finalists=\"1\"/>"));
+  return 0;
+}
+
+static char *contents(void **state, const char *name)
+{
+  g_autofree char *path = g_build_filename(*state, name, NULL);
+  char *text = NULL;
+  if (!g_file_get_contents(path, &text, NULL, NULL))
+    fail_msg("%s is not there", path);
+  return text;
+}
+
+static json_t *answer(void **state, const char *directory)
+{
+  g_autofree char *path = g_build_filename(*state, directory, "plan.json", NULL);
+  json_t *all = json_load_file(path, 0, NULL);
+  assert_non_null(all);
+  return all;
+}
+
+static double number(const json_t *object, const char *name)
+{
+  const json_t *value = json_object_get(object, name);
+  assert_true(json_is_number(value));
+  return json_number_value(value);
+}
+
+static void the_answer_is_what_running_it_gives(void **state)
+{
+  expect(state, "plan $/q.xml -o $/plan -q", 0, "Build hgx with ", "");
+  json_t *all = answer(state, "plan"), *best = json_object_get(all, "best");
+  expect(state, "run $/plan/answer.xml -o $/alone -q", 0, "", "");
+  g_autofree char *path = g_build_filename(*state, "alone", "summary.json", NULL);
+  json_t *summary = json_load_file(path, 0, NULL);
+  assert_true(number(best, "attainment") == number(json_object_get(summary, "slo"), "attainment"));
+  assert_true(number(best, "peak_w") == number(json_object_get(summary, "energy"), "peak_w"));
+  assert_true(number(best, "attainment") >= 0.99);
+  json_decref(summary);
+  json_decref(all);
+}
+
+/* Every size and layout tried by hand: the search finds the least number of accelerators that attains the
+ * SLO. */
+static void the_search_finds_what_trying_everything_finds(void **state)
+{
+  expect(state, "plan $/q.xml -o $/plan -q", 0, "", "");
+  given_file(
+      state, "all.xml",
+      "<sweep name=\"all\" scenario=\"plan/designs/hgx.llama-3.1-70b.fp8.tp4-pp1-dp1-ep1.mixed.xml\">"
+      "<axis name=\"shape\"><point name=\"1x8\"><set path=\"//pool/@tp\" value=\"8\"/></point>"
+      "<point name=\"1x4\"/><point name=\"2x4\"><set path=\"//pool/@replicas\" value=\"2\"/></point></axis>"
+      "</sweep>");
+  expect(state, "sweep $/all.xml -o $/all -q", 0, "", "");
+  int least = 48;
+  static const struct {
+    const char *point;
+    int nodes;
+  } points[] = {{"shape=1x8", 1}, {"shape=2x4", 1}};
+  for (guint i = 0; i < G_N_ELEMENTS(points); i++) {
+    g_autofree char *path = g_build_filename(*state, "all", points[i].point, "summary.json", NULL);
+    json_t *summary = json_load_file(path, 0, NULL);
+    assert_non_null(summary);
+    if (number(json_object_get(summary, "slo"), "attainment") >= 0.99)
+      least = MIN(least, 8 * points[i].nodes);
+    json_decref(summary);
+  }
+  json_t *all = answer(state, "plan");
+  double found = number(json_object_get(all, "best"), "accelerators");
+  assert_true(least == 48 ? found > 8 : found == least);
+  json_decref(all);
+}
+
+static void jobs_and_kills_change_no_byte(void **state)
+{
+  expect(state, "plan $/q.xml -o $/one -q -j 1", 0, "", "");
+  expect(state, "plan $/q.xml -o $/two -q -j 2", 0, "", "");
+  g_autofree char *one = contents(state, "one/plan.csv"), *two = contents(state, "two/plan.csv");
+  assert_string_equal(one, two);
+  /* As a kill leaves it: some runs done, one begun, no answer. */
+  g_autofree char *cut = g_build_filename(*state, "two", "plan.csv", NULL);
+  assert_int_equal(g_unlink(cut), 0);
+  json_t *all = answer(state, "two");
+  g_autofree char *run = g_build_filename(
+      *state, "two", json_string_value(json_object_get(json_object_get(all, "best"), "directory")),
+      "summary.json", NULL);
+  assert_int_equal(g_unlink(run), 0);
+  json_decref(all);
+  expect(state, "plan $/q.xml -o $/two -q -j 2", 0, "", "");
+  g_autofree char *again = contents(state, "two/plan.csv");
+  assert_string_equal(one, again);
+}
+
+static void an_impossible_question_is_answered_with_the_nearest(void **state)
+{
+  given_file(state, "fast.xml", QUESTION("", "tpot=\"1ms\"", SMALL_LAYOUT, ""));
+  expect(state, "plan $/fast.xml -o $/fast -q", 1, "one sequence alone takes", "");
+  given_file(state, "late.xml",
+             QUESTION("", "ttft=\"120ms\" tpot=\"15ms\"", SMALL_LAYOUT,
+                      "<limit accelerators=\"8\"/><effort slice=\"20s\"/>"));
+  expect(state, "plan $/late.xml -o $/late -q", 1, "No design meets the question.\nThe nearest, hgx.", "");
+  given_file(state, "no-room.xml",
+             QUESTION("", "tpot=\"50ms\"", SMALL_LAYOUT, "<limit accelerators=\"4\"/>"));
+  expect(state, "plan $/no-room.xml -o $/no-room -q", 1, "the limits leave no room for an engine", "");
+  given_file(state, "no-power.xml",
+             QUESTION("", "tpot=\"50ms\"", SMALL_LAYOUT,
+                      "<limit site-power=\"2kW\"/><effort slice=\"20s\" finalists=\"1\"/>"));
+  expect(state, "plan $/no-power.xml -o $/no-power -q", 1, " kW at its peak", "");
+}
+
+static void the_largest_load_on_a_site_is_found(void **state)
+{
+  given_file(state, "load.xml",
+             QUESTION("optimise=\"load\"", "ttft=\"500ms\" tpot=\"15ms\"", "<layout tp=\"4\"/>",
+                      "<limit accelerators=\"8\"/><effort slice=\"20s\" seeds=\"1\" finalists=\"1\"/>"));
+  expect(state, "plan $/load.xml -o $/load -q", 0, " times the load with ", "");
+  json_t *all = answer(state, "load"), *best = json_object_get(all, "best");
+  assert_true(number(best, "attainment") >= 0.99);
+  double broken = number(json_object_get(best, "breaks"), "level");
+  assert_true(broken > number(best, "load") && broken <= 1.05 * number(best, "load"));
+  assert_true(number(json_object_get(best, "breaks"), "attainment") < 0.99);
+  json_decref(all);
+}
+
+static void faults_of_a_question_are_all_told(void **state)
+{
+  static const struct {
+    const char *text, *message;
+  } examples[] = {
+      {QUESTION("optimise=\"beauty\"", "tpot=\"50ms\"", "", ""), "beauty"},
+      {QUESTION("optimise=\"cost\"", "tpot=\"50ms\"", "", ""),
+       "the site \"hgx\" has no cost; write accelerator-hour"},
+      {QUESTION("", "tpot=\"50ms\"", "<layout tp=\"4 x\"/>", ""), "tp: \"x\" is no whole number from 1 on"},
+      {QUESTION("", "tpot=\"50ms\"", "<layout pools=\"1:0\"/>", ""), "pools: \"1:0\" is neither"},
+      {QUESTION("", "tpot=\"50ms\"", "<router policies=\"least-outstandng\"/>", ""),
+       "did you mean \"least-outstanding\"?"},
+      {QUESTION("", "tpot=\"50ms\"", "", "<limit site-power=\"5\"/>"), "site-power"},
+      {QUESTION("", "tpot=\"50ms\"", "<site kind=\"torus\"/>", ""),
+       ":6: a site of kind \"torus\" does not grow by nodes"},
+      {QUESTION("", "tpot=\"50ms\"", "<site kind=\"hgx\"/>", ""), "two sites are called \"hgx\""},
+      {QUESTION("", "tpot=\"50ms\"", "<site kind=\"hxg\" name=\"b\"/>", ""), "hgx"},
+      {QUESTION("", "tpot=\"50ms\"", "<model name=\"llama-3.1-70b\" weights=\"fp9\"/>", ""),
+       "weights: there is no \"fp9\""},
+      {"<question name=\"q\"/>", "workload"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(examples); i++) {
+    given_file(state, "bad.xml", examples[i].text);
+    expect(state, "plan $/bad.xml -o $/bad", 2, "", examples[i].message);
+    expect(state, "check $/bad.xml", 2, "", examples[i].message);
+  }
+  given_file(state, "wrong-option.xml",
+             QUESTION("", "tpot=\"50ms\"", "<site kind=\"hgx\" options=\"devise=h200-sxm\"/>", ""));
+  expect(state, "plan $/wrong-option.xml -o $/bad", 2, "", "device");
+  expect(state, "plan $/q.xml", 2, "", "name a directory for the answer with -o DIR");
+  expect(state, "check $/q.xml", 0, "a question about 1 sites and 1 models", "");
+}
+
+static void the_example_is_a_question(void **state)
+{
+  g_auto(result) r = run_program(state, "plan --example");
+  given_file(state, "example.xml", r.out);
+  expect(state, "check $/example.xml", 0, "a question about 2 sites and 1 models", "");
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_answer_is_what_running_it_gives),
+      cmocka_unit_test(the_search_finds_what_trying_everything_finds),
+      cmocka_unit_test(jobs_and_kills_change_no_byte),
+      cmocka_unit_test(an_impossible_question_is_answered_with_the_nearest),
+      cmocka_unit_test(the_largest_load_on_a_site_is_found),
+      cmocka_unit_test(faults_of_a_question_are_all_told),
+      cmocka_unit_test(the_example_is_a_question),
+  };
+  return cmocka_run_group_tests(tests, given_files, remove_scratch);
+}
