@@ -8,7 +8,8 @@ set(tw_rooms
   "workloads/models       platforms/input"
   "workloads/draw         platforms/input workloads/input"
   "workloads/stream       platforms/input workloads/input workloads/draw"
-  "workloads/traces       platforms/input workloads/input workloads/draw workloads/stream"
+  "workloads/formats      platforms/input workloads/input workloads/draw workloads/stream"
+  "workloads/traces       platforms/input workloads/input workloads/draw workloads/stream workloads/formats"
   "sim/base"
   "sim/log                platforms/input"
   "sim/collectives        platforms/input platforms/reader workloads/draw"
@@ -29,7 +30,7 @@ set(tw_rooms
   "analysis/compare       platforms/input sim/log analysis/log analysis/report"
   "sim/jobs               platforms/input sim/scenario analysis/log"
   "sim/planner            platforms/input platforms/reader platforms/generate workloads/models workloads/stream workloads/traces sim/steptime sim/engine sim/router sim/scenario analysis/log analysis/report sim/jobs"
-  "sim/commands           platforms/input platforms/generate workloads/stream workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs sim/planner analysis/log analysis/show analysis/report analysis/compare")
+  "sim/commands           platforms/input platforms/generate workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs sim/planner analysis/log analysis/show analysis/report analysis/compare")
 
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")

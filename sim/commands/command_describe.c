@@ -69,6 +69,28 @@ void tw_describe_print(const tw_profile *profile)
     printf("prefixes  shared with earlier requests by %.1f %% of requests and %.1f %% of prompt tokens\n",
            100 * (double)facts.sharing_requests / (double)facts.requests,
            100 * (double)facts.shared_prompt_tokens / (double)facts.tokens[TW_TOKENS_PROMPT].sum);
+  if (facts.hit_tokens > 0 && facts.block_tokens > 0)
+    printf("hits      %" G_GUINT64_FORMAT
+           " tokens (%.1f %%) in whole blocks of %d, with an endless cache of prompts\n",
+           facts.hit_tokens, 100 * (double)facts.hit_tokens / (double)facts.tokens[TW_TOKENS_PROMPT].sum,
+           facts.block_tokens);
+  if (facts.recorded_requests > 0)
+    printf("recorded  %" G_GUINT64_FORMAT " tokens (%.1f %%) found by the recorded server's own cache\n",
+           facts.recorded_cached_tokens,
+           100 * (double)facts.recorded_cached_tokens / (double)facts.tokens[TW_TOKENS_PROMPT].sum);
+  if (facts.agents > facts.sessions)
+    printf("agents    %" G_GUINT64_FORMAT " in these sessions, sub-agents among them\n", facts.agents);
+  if (facts.waits > 0)
+    printf("waits     %" G_GUINT64_FORMAT
+           " for tools and people: mean %.3g s, median %.3g s, p90 %.3g s, longest %.3g s\n",
+           facts.waits, facts.wait_mean_s, facts.wait_p50_s, facts.wait_p90_s, facts.wait_max_s);
+  if (facts.most_fan_out > 1)
+    printf("fan-out   at most %" G_GUINT64_FORMAT " requests wait for one\n", facts.most_fan_out);
+  if (!isnan(facts.in_flight_mean))
+    printf("in flight %.3g requests on average at the recorded server, %" G_GUINT64_FORMAT " at most\n",
+           facts.in_flight_mean, facts.most_in_flight);
+  if (facts.zero_outputs > 0)
+    printf("prefills  %" G_GUINT64_FORMAT " requests have no output\n", facts.zero_outputs);
   if (facts.reasoning_requests > 0)
     printf("reasoning in %.1f %% of requests, %.1f %% of the output\n",
            100 * (double)facts.reasoning_requests / (double)facts.requests,
@@ -144,6 +166,25 @@ json_t *tw_describe_json(const tw_profile *profile)
     set_real(object, "prefix_hit_rate",
              (double)facts.shared_prompt_tokens / (double)all[TW_TOKENS_PROMPT].sum);
   }
+  if (facts.hashed_requests > 0) {
+    set_count(object, "shared_prompt_tokens", facts.shared_prompt_tokens);
+    set_count(object, "hit_tokens", facts.hit_tokens);
+    if (facts.block_tokens > 0)
+      set_count(object, "block_tokens", (guint64)facts.block_tokens);
+  }
+  if (facts.recorded_requests > 0)
+    set_count(object, "recorded_cached_tokens", facts.recorded_cached_tokens);
+  set_count(object, "zero_outputs", facts.zero_outputs);
+  set_count(object, "agents", facts.agents);
+  set_count(object, "waits", facts.waits);
+  set_real(object, "wait_mean_s", facts.wait_mean_s);
+  set_real(object, "wait_p50_s", facts.wait_p50_s);
+  set_real(object, "wait_p90_s", facts.wait_p90_s);
+  set_real(object, "wait_max_s", facts.wait_max_s);
+  set_count(object, "most_fan_out", facts.most_fan_out);
+  set_real(object, "in_flight_mean", facts.in_flight_mean);
+  if (!isnan(facts.in_flight_mean))
+    set_count(object, "most_in_flight", facts.most_in_flight);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     json_object_set_new(tokens, tw_tokens_names[i], describe_tokens(&all[i]));
   json_object_set_new(object, "tokens", tokens);

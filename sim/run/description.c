@@ -30,6 +30,31 @@ static char *file_sha256(const char *path)
   return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
 }
 
+/* What became of the rows of a trace that were not simply replayed; nothing if all were. */
+static void add_tally(json_t *inputs, const tw_trace_tally *tally)
+{
+  json_t *rows = json_object(), *reasons = json_array();
+  const struct {
+    const char *name;
+    guint64 n;
+  } counts[] = {
+      {"out_of_order", tally->moved}, {"without_output", tally->zero_outputs}, {"left_out", tally->skipped}};
+  for (guint i = 0; i < G_N_ELEMENTS(counts); i++)
+    if (counts[i].n > 0)
+      json_object_set_new(rows, counts[i].name, json_integer((json_int_t)counts[i].n));
+  for (guint i = 0; i < tally->reasons->len; i++)
+    json_array_append_new(reasons, text(tally->reasons->pdata[i]));
+  for (guint i = 0; i < tally->notes->len; i++)
+    json_array_append_new(reasons, text(tally->notes->pdata[i]));
+  if (json_array_size(reasons) > 0)
+    json_object_set(rows, "notes", reasons);
+  json_decref(reasons);
+  json_t *input = json_array_get(inputs, json_array_size(inputs) - 1);
+  if (json_object_size(rows) > 0)
+    json_object_set(input, "rows", rows);
+  json_decref(rows);
+}
+
 static json_t *describe_inputs(const tw_scenario *scenario, const tw_stream *stream)
 {
   json_t *inputs = json_array();
@@ -39,6 +64,8 @@ static json_t *describe_inputs(const tw_scenario *scenario, const tw_stream *str
   }
   if (tw_stream_path(stream) != NULL)
     add_input(inputs, tw_stream_path(stream), tw_stream_sha256(stream));
+  if (tw_stream_tally(stream) != NULL)
+    add_tally(inputs, tw_stream_tally(stream));
   return inputs;
 }
 

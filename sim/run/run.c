@@ -87,10 +87,16 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   if (sent != NULL)
     json_object_set_new(summary, "network", sent);
   tw_session_counts sessions;
-  if (tw_stream_session_counts(stream, &sessions))
-    json_object_set_new(summary, "sessions",
-                        json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
-                                  (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken));
+  if (tw_stream_session_counts(stream, &sessions)) {
+    json_t *told = json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
+                             (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken);
+    double n = (double)sessions.completed;
+    if (sessions.makespan_s > 0)
+      json_object_update_new(told, json_pack("{sf sf sf sf}", "makespan_mean_s", sessions.makespan_s / n,
+                                             "makespan_max_s", sessions.longest_s, "in_model_mean_s",
+                                             sessions.model_s / n, "away_mean_s", sessions.away_s / n));
+    json_object_set_new(summary, "sessions", told);
+  }
   json_object_set_new(summary, "events", json_integer((json_int_t)tw_driver_events(driver)));
   return summary;
 }

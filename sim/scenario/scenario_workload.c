@@ -148,6 +148,7 @@ static void read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults 
     scenario->workload = TW_WORKLOAD_TRACE;
     tw_schema_read(tw_node_child(workload, "trace"), &tw_trace_element, scenario);
     scenario->trace.duration_s = or_infinity(scenario->trace.duration_s);
+    scenario->trace.most_gap_s = or_infinity(scenario->trace.most_gap_s);
     scenario->trace.limit = or_most(scenario->trace.limit);
     scenario->trace.reasoning_budget = or_most(scenario->trace.reasoning_budget);
   }

@@ -186,7 +186,7 @@ static void check_reads_the_trace_that_a_scenario_names(void **state)
   program_output output = program_run(directory, "check s.xml");
   assert_string_equal(output.err,
                       "trace.csv:4: arrives at 0.1 s, before the request above it at 0.5 s; a trace is in "
-                      "the order of arrival\n");
+                      "the order of arrival (--order=sort, or order=\"sort\", sorts it)\n");
   assert_int_equal(output.code, 2);
   program_output_clear(&output);
   program_remove(directory);

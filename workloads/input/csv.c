@@ -9,6 +9,8 @@ struct tw_csv {
   int wanted[TW_CSV_MAX_COLUMNS];       /* of each column of the file: its index in `columns`, or -1 */
   char *fields[TW_CSV_MAX_COLUMNS + 1]; /* of the row; the last takes what nobody wants */
   char nothing[1];                      /* what absent columns hold */
+  char delimiter;
+  GPtrArray *unread, *absent; /* names: owned; of `columns` */
 };
 
 /* Ends a quoted field that starts behind `from`, undoing doubled quotes in place. Returns what follows the
@@ -31,26 +33,26 @@ static char *unquote(char *from)
 
 /* Cuts the field that starts at *text out of the line, in place; *text becomes the start of the next one, or
  * NULL after the last. Returns NULL where the quotes are wrong. */
-static char *cut_field(char **text)
+static char *cut_field(char **text, char delimiter)
 {
   char *field = *text;
-  while (*field == ' ' || *field == '\t')
+  while (*field == ' ' || (*field == '\t' && delimiter != '\t'))
     field++;
   char *end = field;
   if (*field == '"') {
     end = unquote(++field);
     if (end == NULL)
       return NULL;
-    while (*end == ' ' || *end == '\t')
+    while (*end == ' ' || (*end == '\t' && delimiter != '\t'))
       end++;
-    if (*end != ',' && *end != '\0')
+    if (*end != delimiter && *end != '\0')
       return NULL;
-    *text = *end == ',' ? end + 1 : NULL;
+    *text = *end == delimiter ? end + 1 : NULL;
     return field;
   }
-  while (*end != ',' && *end != '\0')
+  while (*end != delimiter && *end != '\0')
     end++;
-  *text = *end == ',' ? end + 1 : NULL;
+  *text = *end == delimiter ? end + 1 : NULL;
   *end = '\0';
   while (end > field && (end[-1] == ' ' || end[-1] == '\t'))
     *--end = '\0';
@@ -83,13 +85,13 @@ static int find_column(const tw_csv_column *columns, const char *name)
   return -1;
 }
 
-static gboolean read_header(tw_csv *csv, GPtrArray *names, char *line, GError **error)
+static gboolean read_header(tw_csv *csv, char *line, GError **error)
 {
   static const char byte_order_mark[] = "\xef\xbb\xbf";
   if (g_str_has_prefix(line, byte_order_mark))
     line += strlen(byte_order_mark);
   while (line != NULL) {
-    char *name = cut_field(&line);
+    char *name = cut_field(&line, csv->delimiter);
     if (name == NULL)
       return quotes_wrong(csv, error);
     if (csv->n_file_columns == TW_CSV_MAX_COLUMNS)
@@ -101,22 +103,24 @@ static gboolean read_header(tw_csv *csv, GPtrArray *names, char *line, GError **
         return tw_input_fault(csv->input, error, "column '%s' appears twice; it may be there once", name);
     csv->wanted[csv->n_file_columns++] = column;
     if (column < 0)
-      g_ptr_array_add(names, name);
+      g_ptr_array_add(csv->unread, g_strdup(name));
   }
-  g_ptr_array_add(names, NULL);
+  g_ptr_array_add(csv->unread, NULL);
   return TRUE;
 }
 
-/* Reports the first required column that the header lacks. `others` are the names that nobody wants. */
-static gboolean check_missing(const tw_csv *csv, const char *const *others, GError **error)
+/* Collects the columns that the header lacks, and reports the first required one. */
+static gboolean check_missing(const tw_csv *csv, GError **error)
 {
   for (int i = 0; csv->columns[i].name != NULL; i++) {
-    gboolean found = csv->columns[i].optional;
+    gboolean found = FALSE;
     for (int j = 0; j < csv->n_file_columns; j++)
       found |= csv->wanted[j] == i;
-    if (found)
+    if (!found)
+      g_ptr_array_add(csv->absent, (char *)csv->columns[i].name);
+    if (found || csv->columns[i].optional)
       continue;
-    const char *near = tw_nearest(csv->columns[i].name, others);
+    const char *near = tw_nearest(csv->columns[i].name, tw_csv_unread(csv));
     g_autofree char *quoted = near != NULL ? tw_input_quote(near) : NULL;
     if (quoted != NULL)
       return tw_input_fault(csv->input, error, "column '%s' is missing; is '%s' meant to be it?",
@@ -128,10 +132,16 @@ static gboolean check_missing(const tw_csv *csv, const char *const *others, GErr
     return tw_input_fault(csv->input, error, "column '%s' is missing; the header line must name %s",
                           csv->columns[i].name, all->str);
   }
+  g_ptr_array_add(csv->absent, NULL);
   return TRUE;
 }
 
 tw_csv *tw_csv_open(tw_input *input, const tw_csv_column *columns, GError **error)
+{
+  return tw_csv_open_delimited(input, columns, ',', error);
+}
+
+tw_csv *tw_csv_open_delimited(tw_input *input, const tw_csv_column *columns, char delimiter, GError **error)
 {
   g_autoptr(GError) problem = NULL;
   char *line;
@@ -144,20 +154,48 @@ tw_csv *tw_csv_open(tw_input *input, const tw_csv_column *columns, GError **erro
     return NULL;
   }
   g_autoptr(tw_csv) csv = g_new0(tw_csv, 1);
-  g_autoptr(GPtrArray) others = g_ptr_array_new();
+  csv->delimiter = delimiter;
+  csv->unread = g_ptr_array_new_with_free_func(g_free);
+  csv->absent = g_ptr_array_new();
   csv->input = input;
   csv->columns = columns;
   for (int i = 0; i <= TW_CSV_MAX_COLUMNS; i++)
     csv->fields[i] = csv->nothing;
-  if (!read_header(csv, others, line, error) ||
-      !check_missing(csv, (const char *const *)others->pdata, error))
+  if (!read_header(csv, line, error) || !check_missing(csv, error))
     return NULL;
   return g_steal_pointer(&csv);
 }
 
 void tw_csv_free(tw_csv *csv)
 {
+  if (csv == NULL)
+    return;
+  g_ptr_array_unref(csv->unread);
+  g_ptr_array_unref(csv->absent);
   g_free(csv);
+}
+
+const char *const *tw_csv_unread(const tw_csv *csv)
+{
+  return (const char *const *)csv->unread->pdata;
+}
+
+const char *const *tw_csv_absent(const tw_csv *csv)
+{
+  return (const char *const *)csv->absent->pdata;
+}
+
+GPtrArray *tw_csv_names(char *line, char delimiter)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  while (line != NULL) {
+    char *name = cut_field(&line, delimiter);
+    if (name == NULL)
+      return NULL;
+    g_ptr_array_add(names, name);
+  }
+  g_ptr_array_add(names, NULL);
+  return g_steal_pointer(&names);
 }
 
 gboolean tw_csv_next(tw_csv *csv, GError **error)
@@ -167,7 +205,7 @@ gboolean tw_csv_next(tw_csv *csv, GError **error)
     return FALSE;
   int n = 0;
   while (line != NULL && n < csv->n_file_columns) {
-    char *field = cut_field(&line);
+    char *field = cut_field(&line, csv->delimiter);
     if (field == NULL)
       return quotes_wrong(csv, error);
     int column = csv->wanted[n++];

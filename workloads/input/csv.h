@@ -21,6 +21,8 @@ typedef struct tw_csv tw_csv;
 /* Reads the header. NULL with an error where it lacks a column (naming it and the nearest one there is) or
  * has it twice. `input` and `columns` are borrowed. */
 tw_csv *tw_csv_open(tw_input *input, const tw_csv_column *columns, GError **error);
+/* The same of fields that `delimiter` separates: a comma, semicolon, tab or bar. */
+tw_csv *tw_csv_open_delimited(tw_input *input, const tw_csv_column *columns, char delimiter, GError **error);
 void tw_csv_free(tw_csv *csv);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_csv, tw_csv_free)
 
@@ -30,6 +32,14 @@ gboolean tw_csv_next(tw_csv *csv, GError **error);
 /* The text of a field of the current row; `column` is an index in the table. "" where it is blank. Valid, and
  * the caller's to write to, until the next row. */
 char *tw_csv_text(const tw_csv *csv, int column);
+
+/* The columns of the file that nobody wants, and the wanted ones that it lacks. Borrowed, end with NULL. */
+const char *const *tw_csv_unread(const tw_csv *csv);
+const char *const *tw_csv_absent(const tw_csv *csv);
+
+/* The fields of a header line that is not read as a table; ends with NULL. The caller frees it, not the
+ * texts, which lie in the line: it is cut into pieces. NULL where the quotes are wrong. */
+GPtrArray *tw_csv_names(char *line, char delimiter);
 
 /* The name of a column, and where the table is read from, for messages. Borrowed. */
 const char *tw_csv_name(const tw_csv *csv, int column);

@@ -32,6 +32,7 @@ struct tw_input {
   gsize capacity, begin, scanned, end;
   gboolean ended; /* no text comes after `end` */
   long line;
+  gsize max_line;
 };
 
 /* Like read(2), into `raw`. 0 at the end of the file, -1 with `error`. */
@@ -157,6 +158,7 @@ tw_input *tw_input_open(const char *path, GError **error)
   input->path = g_strdup(path);
   input->checksum = g_checksum_new(G_CHECKSUM_SHA256);
   input->capacity = TEXT_BYTES;
+  input->max_line = TW_INPUT_MAX_LINE;
   input->text = g_malloc(input->capacity + 1);
   input->fd = open(path, O_RDONLY | O_CLOEXEC);
   if (input->fd < 0) {
@@ -193,8 +195,12 @@ gboolean tw_input_line(tw_input *input, char **line, gsize *length, GError **err
     input->scanned = input->end;
     if (input->ended)
       break;
-    if (input->end - input->begin > TW_INPUT_MAX_LINE)
-      return damaged(input, error, "the line is longer than 1 MiB; one request a line is needed");
+    if (input->end - input->begin > input->max_line) {
+      g_autofree char *what =
+          g_strdup_printf("the line is longer than %" G_GSIZE_FORMAT " MiB; one request a line is needed",
+                          input->max_line >> 20);
+      return damaged(input, error, what);
+    }
     if (!fill(input, error))
       return FALSE;
   }
@@ -233,6 +239,16 @@ gboolean tw_input_drain(tw_input *input, GError **error)
   while (input->sha256 == NULL && n > 0)
     n = read_raw(input, error);
   return n >= 0;
+}
+
+void tw_input_set_max_line(tw_input *input, gsize bytes)
+{
+  input->max_line = MAX(input->max_line, bytes);
+}
+
+long tw_input_line_number(const tw_input *input)
+{
+  return input->line;
 }
 
 const char *tw_input_sha256(const tw_input *input)

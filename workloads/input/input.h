@@ -17,6 +17,10 @@ typedef struct tw_input tw_input;
 
 /* NULL with TW_INPUT_ERROR where the file cannot be opened or read. */
 tw_input *tw_input_open(const char *path, GError **error);
+/* Lets lines be longer than TW_INPUT_MAX_LINE, at least so many bytes. */
+void tw_input_set_max_line(tw_input *input, gsize bytes);
+/* The number of the line given out last, from 1; 0: none yet. */
+long tw_input_line_number(const tw_input *input);
 void tw_input_free(tw_input *input);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_input, tw_input_free)
 

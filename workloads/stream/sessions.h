@@ -71,6 +71,10 @@ tw_stream *tw_stream_sessions(const tw_sessions_options *options);
 typedef struct tw_session_counts {
   guint64 started, completed;
   guint64 broken; /* a turn was not completed: nothing that comes after it was asked */
+  /* Sums over the completed sessions of a trace that is replayed: from begin to end, the longest of these,
+   * requests from sending to end (those at once count each), and time without any, in tools and thought. Else
+   * 0. */
+  double makespan_s, longest_s, model_s, away_s;
 } tw_session_counts;
 /* FALSE if the stream is not one of sessions. */
 gboolean tw_stream_session_counts(const tw_stream *stream, tw_session_counts *counts);

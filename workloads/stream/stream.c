@@ -59,6 +59,11 @@ gboolean tw_stream_session_counts(const tw_stream *stream, tw_session_counts *co
   return stream->kind->sessions != NULL && stream->kind->sessions(stream, counts);
 }
 
+const tw_trace_tally *tw_stream_tally(const tw_stream *stream)
+{
+  return stream->kind->tally != NULL ? stream->kind->tally(stream) : NULL;
+}
+
 const char *tw_stream_sha256(const tw_stream *stream)
 {
   return stream->kind->sha256 != NULL ? stream->kind->sha256(stream) : NULL;

@@ -17,6 +17,29 @@
 
 typedef struct tw_stream tw_stream;
 
+/* How the columns and fields of a trace are read, where its format leaves a choice. */
+typedef struct tw_trace_reading {
+  gint64 block_tokens; /* prompt tokens of one hash id; 0: as the format or the file has it */
+  int time_unit;       /* of its times: tw_trace_unit_names */
+  int delta_context;   /* with sessions, prompts are what a turn adds: tw_trace_context_names */
+  int nested_times;    /* of sub-agents: tw_trace_nested_names */
+} tw_trace_reading;
+extern const char *const tw_trace_context_names[]; /* "whole", "delta" */
+extern const char *const tw_trace_nested_names[];  /* "auto", "relative", "absolute" */
+extern const char *const tw_trace_unit_names[];    /* "format", "s", "ms", "us", "ns" */
+extern const double tw_trace_units_s[];
+
+/* What is done with rows that are out of order, and with those that are broken or of requests that failed. */
+typedef enum { TW_ROWS_FORMAT, TW_ROWS_REFUSE, TW_ROWS_SORT, TW_ROWS_SKIP } tw_rows_policy;
+extern const char *const tw_rows_order_names[];  /* "format", "refuse", "sort", "skip" */
+extern const char *const tw_rows_broken_names[]; /* "format", "refuse", "skip" */
+
+/* When requests of sessions arrive: as recorded; the first ones of a session as recorded, the others when
+ * what they wait for has ended; or so too, but some sessions at a time, each of which begins when another
+ * ends. */
+typedef enum { TW_REPLAY_RECORDED, TW_REPLAY_SESSIONS, TW_REPLAY_LANES } tw_replay_mode;
+extern const char *const tw_replay_mode_names[];
+
 /* What of a trace is replayed, and how fast. Start and duration are in the trace's own time: what its column
  * says, or, where that is a time of day, since its first request. The arrivals of the run are
  * (t - start) / rate_scale. Repetitions follow each other at the distance `duration` if given, else at the
@@ -32,21 +55,39 @@ typedef struct tw_trace_options {
    * stands for grow with the prompts, so that the same share of them is reused. */
   double prompt_scale, output_scale; /* > 0 */
   gint64 reasoning_budget;           /* >= 0: longer reasoning is cut, after the scale; G_MAXINT64: none is */
+  tw_trace_reading reading;
+  int order;         /* tw_rows_order_names */
+  int broken;        /* tw_rows_broken_names */
+  int mode;          /* tw_replay_mode */
+  gint64 lanes;      /* >= 1: sessions at a time in the mode of lanes */
+  double most_gap_s; /* longer waits of closed-loop modes are cut to it; INFINITY: none is */
 } tw_trace_options;
 #define TW_TRACE_OPTIONS_DEFAULT                                                                             \
   {                                                                                                          \
-    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64                                                          \
+    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64, {0}, 0, 0, 0, 1, INFINITY                               \
   }
 
 /* One format of trace files. */
 typedef struct tw_trace_format tw_trace_format;
-/* NULL-terminated names of the formats: "tokenworks", "azure", "mooncake", "servegen". */
+/* NULL-terminated names of the formats. */
 extern const char *const tw_trace_format_names[];
 const tw_trace_format *tw_trace_format_find(const char *name);
 /* Guesses the format from the first line of a (gzip) file; NULL if it is none of ours. */
 const tw_trace_format *tw_trace_format_detect(const char *path);
 const char *tw_trace_format_name(const tw_trace_format *format);
 const char *tw_trace_format_help(const tw_trace_format *format);
+
+/* What became of the rows of a trace. */
+typedef struct tw_trace_tally {
+  guint64 rows;         /* of requests in the part that was read */
+  guint64 moved;        /* that came after one that arrives later, and were sorted or left out */
+  guint64 zero_outputs; /* of no output; a run lets them end with their first token */
+  guint64 skipped;      /* left out */
+  GPtrArray *reasons;   /* texts: "12 rows: failed (0 response tokens)" */
+  GPtrArray *notes;     /* texts: what else the user should know */
+} tw_trace_tally;
+/* NULL for what reads no trace; complete when the stream has ended. Borrowed. */
+const tw_trace_tally *tw_stream_tally(const tw_stream *stream);
 
 /* Opens a trace, plain or gzip (any number of members); a NULL format is guessed from its first line. NULL
  * with TW_INPUT_ERROR where it cannot be opened, an option is out of range, or its header lacks a column. A
@@ -112,14 +153,17 @@ void tw_stream_free(tw_stream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_stream, tw_stream_free)
 
 /* Writes a trace in a format (NULL: the native one), gzip at level 6 if `path` ends in ".gz", to standard
- * output if it is "-": header first, then one line a request. */
+ * output if it is "-": header first, then one line a request. A file appears under its name when it is closed
+ * and whole; what is no regular file is written as it is. */
 typedef struct tw_trace_writer tw_trace_writer;
 tw_trace_writer *tw_trace_writer_open(const char *path, const tw_trace_format *format, GError **error);
 gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error);
 /* What the requests so far had and the format cannot say, with their number, as a sentence that the caller
  * frees; NULL: nothing. */
 char *tw_trace_writer_lost(const tw_trace_writer *writer);
-/* Closes and frees; FALSE if what was written did not reach the disk. */
+/* Closes and frees; FALSE if what was written did not reach the disk: then there is no file. */
 gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error);
+/* Frees, and leaves the place as if nothing had been written. */
+void tw_trace_writer_discard(tw_trace_writer *writer);
 
 #endif

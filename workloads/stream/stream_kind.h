@@ -17,6 +17,8 @@ typedef struct tw_stream_kind {
   void (*told)(tw_stream *stream, const tw_request *request, gboolean completed, double now_s);
   /* As tw_stream_session_counts; NULL: not of sessions. */
   gboolean (*sessions)(const tw_stream *stream, tw_session_counts *counts);
+  /* As tw_stream_tally; NULL: none. */
+  const tw_trace_tally *(*tally)(const tw_stream *stream);
 } tw_stream_kind;
 
 struct tw_stream {

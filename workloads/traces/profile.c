@@ -1,10 +1,14 @@
 #include "workloads/traces/profile.h"
 
+#include "workloads/traces/trace_rows.h"
+
 #include <math.h>
 
 const char *const tw_tokens_names[TW_TOKENS_KINDS + 1] = {"prompt", "reasoning", "answer", "output", NULL};
 
 enum { MINUTE_S = 60 };
+/* How the chain of ids up to a block was seen: as a block that is not full, or as a whole one. */
+enum { AS_PART = 1, AS_WHOLE = 2 };
 
 typedef struct class_count {
   const char *name; /* interned */
@@ -20,7 +24,17 @@ struct tw_profile {
   GHashTable *sessions; /* requests by name, owned */
   GArray *classes;      /* of class_count */
   guint64 session_requests, most_turns, reasoning_requests;
-  GHashTable *blocks; /* set of hash ids, owned */
+  GHashTable *blocks; /* how they were seen, by chains of hash ids, owned */
+  GHashTable *pieces; /* the same of pieces of unequal length */
+  guint64 hit_tokens, zero_outputs, recorded_requests, recorded_cached_tokens;
+  gint32 block_tokens; /* -1: different ones */
+  GHashTable *agents;  /* set of "session/agent", owned */
+  GArray *waits_s;     /* double */
+  GHashTable *waited;  /* how many wait for a request, by "session/name", owned */
+  guint most_fan_out;
+  GSequence *ends;  /* double *: of the requests in flight */
+  double service_s; /* all added up */
+  guint64 served, most_in_flight;
   guint64 hashed_requests, sharing_requests, shared_prompt_tokens;
   GArray *counts[TW_TOKENS_KINDS]; /* guint64: how many requests have so many tokens, by index */
 };
@@ -32,6 +46,11 @@ tw_profile *tw_profile_new(void)
   profile->minutes = g_array_new(FALSE, TRUE, sizeof(guint32));
   profile->classes = g_array_new(FALSE, FALSE, sizeof(class_count));
   profile->blocks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  profile->pieces = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  profile->agents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  profile->waited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  profile->waits_s = g_array_new(FALSE, FALSE, sizeof(double));
+  profile->ends = g_sequence_new(g_free);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     profile->counts[i] = g_array_new(FALSE, TRUE, sizeof(guint64));
   return profile;
@@ -45,6 +64,11 @@ void tw_profile_free(tw_profile *profile)
   g_array_unref(profile->classes);
   g_hash_table_destroy(profile->sessions);
   g_hash_table_destroy(profile->blocks);
+  g_hash_table_destroy(profile->pieces);
+  g_hash_table_destroy(profile->agents);
+  g_hash_table_destroy(profile->waited);
+  g_array_unref(profile->waits_s);
+  g_sequence_free(profile->ends);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     g_array_free(profile->counts[i], TRUE);
   g_free(profile);
@@ -100,19 +124,124 @@ static void add_class(tw_profile *profile, const char *name)
   g_array_append_val(classes, class);
 }
 
-static void add_blocks(tw_profile *profile, const tw_request *request)
+/* The id of a block and of all before it. */
+static guint64 chain_on(guint64 chain, guint64 id)
+{
+  return tw_trace_mix(chain + 1) ^ tw_trace_mix(id + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+}
+
+/* How many leading ids were seen before, and how many of these as whole blocks; from now on, all of the
+ * request's are, the first `whole` of them as such. */
+typedef struct {
+  gint32 seen, whole;
+} leading;
+
+static leading leading_seen(GHashTable *table, const tw_request *request, gint32 whole)
+{
+  guint64 chain = (guint64)request->hash_tokens;
+  leading found = {0, 0};
+  for (gint32 i = 0; i < request->n_hashes; i++) {
+    chain = chain_on(chain, request->hashes[i]);
+    gpointer before = found.seen == i ? g_hash_table_lookup(table, &chain) : NULL;
+    found.seen += before != NULL;
+    found.whole += GPOINTER_TO_INT(before) == AS_WHOLE && found.whole == i;
+    if (before == NULL || (i < whole && GPOINTER_TO_INT(before) != AS_WHOLE))
+      g_hash_table_replace(
+          table, g_memdup2(&chain, sizeof chain),
+          GINT_TO_POINTER(i < whole || GPOINTER_TO_INT(before) == AS_WHOLE ? AS_WHOLE : AS_PART));
+  }
+  return found;
+}
+
+static void add_blocks(tw_profile *profile, const tw_request *request, gboolean shares)
 {
   if (request->n_hashes == 0)
     return;
+  gint32 tokens = request->hash_tokens;
+  leading found = leading_seen(profile->blocks, request, request->prompt_tokens / tokens);
+  if (shares) {
+    profile->hashed_requests++;
+    profile->sharing_requests += found.seen > 0;
+    profile->shared_prompt_tokens += (guint64)MIN((gint64)found.seen * tokens, request->prompt_tokens);
+  }
+  profile->hit_tokens += (guint64)((gint64)MIN(found.whole, (request->prompt_tokens - 1) / tokens) * tokens);
+  if (profile->block_tokens != tokens)
+    profile->block_tokens = profile->block_tokens == 0 ? tokens : -1;
+}
+
+/* Pieces of unequal length: all tokens of those that lead, and the whole blocks that they are cut into. */
+static void add_pieces(tw_profile *profile, const tw_trace_row *row, gint32 block_tokens)
+{
+  leading found = leading_seen(profile->pieces, &row->request, 0);
   profile->hashed_requests++;
-  gint32 leading = 0;
-  while (leading < request->n_hashes && g_hash_table_contains(profile->blocks, &request->hashes[leading]))
-    leading++;
-  profile->sharing_requests += leading > 0;
-  gint64 shared = (gint64)leading * request->hash_tokens;
-  profile->shared_prompt_tokens += (guint64)MIN(shared, request->prompt_tokens);
-  for (gint32 i = leading; i < request->n_hashes; i++)
-    g_hash_table_add(profile->blocks, g_memdup2(&request->hashes[i], sizeof(guint64)));
+  profile->sharing_requests += found.seen > 0;
+  for (gint32 i = 0; i < found.seen; i++)
+    profile->shared_prompt_tokens += (guint64)row->piece_tokens[i];
+  tw_trace_row cut = *row;
+  cut.request.hashes = g_memdup2(row->request.hashes, (gsize)row->request.n_hashes * sizeof(guint64));
+  cut.piece_tokens = g_memdup2(row->piece_tokens, (gsize)row->request.n_hashes * sizeof(gint32));
+  tw_trace_row_simplify(&cut, block_tokens);
+  add_blocks(profile, &cut.request, FALSE);
+  g_free(cut.request.hashes);
+}
+
+static int by_time(gconstpointer a, gconstpointer b, gpointer unused)
+{
+  const double *x = a, *y = b;
+  (void)unused;
+  return (*x > *y) - (*x < *y);
+}
+
+/* Requests in flight at the recorded server. */
+static void add_service(tw_profile *profile, const tw_trace_row *row)
+{
+  if (isnan(row->service_s))
+    return;
+  double arrival_s = row->request.arrival_s, end_s = arrival_s + row->service_s;
+  for (GSequenceIter *first; !g_sequence_is_empty(profile->ends);) {
+    first = g_sequence_get_begin_iter(profile->ends);
+    if (*(const double *)g_sequence_get(first) > arrival_s)
+      break;
+    g_sequence_remove(first);
+  }
+  g_sequence_insert_sorted(profile->ends, g_memdup2(&end_s, sizeof end_s), by_time, NULL);
+  profile->most_in_flight = MAX(profile->most_in_flight, (guint64)g_sequence_get_length(profile->ends));
+  profile->service_s += row->service_s;
+  profile->served++;
+}
+
+static void add_session_row(tw_profile *profile, const tw_trace_row *row)
+{
+  const char *session = row->request.session;
+  if (session == NULL)
+    return;
+  g_hash_table_add(profile->agents, g_strdup_printf("%s/%s", session, row->agent != NULL ? row->agent : ""));
+  for (guint i = 0; i < row->n_waits; i++) {
+    char *name = g_strdup_printf("%s/%s", session, row->waits[i].name);
+    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(profile->waited, name)) + 1;
+    g_hash_table_replace(profile->waited, name, GUINT_TO_POINTER(n));
+    profile->most_fan_out = MAX(profile->most_fan_out, n);
+    if (!isnan(row->waits[i].delay_s))
+      g_array_append_val(profile->waits_s, row->waits[i].delay_s);
+  }
+  if (!row->linked && !isnan(row->delay_s))
+    g_array_append_val(profile->waits_s, row->delay_s);
+}
+
+void tw_profile_add_row(tw_profile *profile, const tw_trace_row *row, gint32 block_tokens)
+{
+  tw_request request = row->request;
+  if (row->piece_tokens != NULL)
+    request.n_hashes = 0; /* no blocks */
+  tw_profile_add(profile, &request);
+  if (row->piece_tokens != NULL)
+    add_pieces(profile, row, block_tokens);
+  if (row->cached_tokens >= 0) {
+    profile->recorded_requests++;
+    profile->recorded_cached_tokens += (guint64)row->cached_tokens;
+  }
+  add_session_row(profile, row);
+  add_service(profile, row);
 }
 
 void tw_profile_add(tw_profile *profile, const tw_request *request)
@@ -122,7 +251,8 @@ void tw_profile_add(tw_profile *profile, const tw_request *request)
   profile->reasoning_requests += request->reasoning_tokens > 0;
   add_session(profile, request->session);
   add_class(profile, request->class);
-  add_blocks(profile, request);
+  add_blocks(profile, request, TRUE);
+  profile->zero_outputs += tw_request_output_tokens(request) == 0;
   count_tokens(profile->counts[TW_TOKENS_PROMPT], request->prompt_tokens);
   count_tokens(profile->counts[TW_TOKENS_REASONING], request->reasoning_tokens);
   count_tokens(profile->counts[TW_TOKENS_ANSWER], request->answer_tokens);
@@ -173,6 +303,28 @@ static guint busiest_minute(const tw_profile *profile)
   return busiest;
 }
 
+static int by_value(gconstpointer a, gconstpointer b)
+{
+  return by_time(a, b, NULL);
+}
+
+static void read_waits(const tw_profile *profile, tw_profile_facts *facts)
+{
+  GArray *waits_s = profile->waits_s;
+  facts->waits = waits_s->len;
+  facts->wait_mean_s = facts->wait_p50_s = facts->wait_p90_s = facts->wait_max_s = NAN;
+  if (waits_s->len == 0)
+    return;
+  g_array_sort(waits_s, by_value);
+  double sum_s = 0;
+  for (guint i = 0; i < waits_s->len; i++)
+    sum_s += g_array_index(waits_s, double, i);
+  facts->wait_mean_s = sum_s / waits_s->len;
+  facts->wait_p50_s = g_array_index(waits_s, double, (waits_s->len - 1) / 2);
+  facts->wait_p90_s = g_array_index(waits_s, double, (guint)ceil(0.9 * waits_s->len) - 1);
+  facts->wait_max_s = g_array_index(waits_s, double, waits_s->len - 1);
+}
+
 void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts)
 {
   g_assert(profile->requests > 0);
@@ -194,7 +346,17 @@ void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts)
       .hashed_requests = profile->hashed_requests,
       .sharing_requests = profile->sharing_requests,
       .shared_prompt_tokens = profile->shared_prompt_tokens,
+      .hit_tokens = profile->hit_tokens,
+      .zero_outputs = profile->zero_outputs,
+      .block_tokens = MAX(profile->block_tokens, 0),
+      .recorded_requests = profile->recorded_requests,
+      .recorded_cached_tokens = profile->recorded_cached_tokens,
+      .agents = g_hash_table_size(profile->agents),
+      .most_fan_out = profile->most_fan_out,
+      .in_flight_mean = profile->served > 0 && span_s > 0 ? profile->service_s / span_s : NAN,
+      .most_in_flight = profile->most_in_flight,
   };
+  read_waits(profile, facts);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     read_tokens(profile->counts[i], profile->requests, &facts->tokens[i]);
 }

@@ -1,19 +1,12 @@
-/* The stream that reads a trace: order, window, scale and repetition.
- *
- *     trace   |----- start -----[======= duration =======)-----|
- *     run                       [= pass 0 =)[= pass 1 =) ...     at 1 / rate_scale
- */
+#include "workloads/traces/replay.h"
+
 #include "platforms/input/fault.h"
 #include "workloads/stream/stream_kind.h"
-#include "workloads/traces/trace.h"
 
 #include <math.h>
 
-typedef struct {
-  tw_stream base;
-  tw_input *input;
-  const tw_trace_format *format;
-  void *reader;
+struct tw_replay {
+  tw_trace_rows *rows;
   tw_trace_options options;
   gint64 pass;
   gint64 emitted;                   /* in all passes */
@@ -22,12 +15,12 @@ typedef struct {
   double previous_s;                /* time in the trace of the line before */
   double window_s;                  /* time in the window of the request emitted last */
   gboolean past_window;
-} replay;
+};
 
 /* Says why, not that, a trace gave nothing to replay. */
-static gboolean nothing_emitted(const replay *trace, GError **error)
+static gboolean nothing_emitted(const tw_replay *trace, GError **error)
 {
-  const char *path = tw_input_path(trace->input);
+  const char *path = tw_replay_path(trace);
   if (trace->previous_s < 0)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, path, 0,
                               "the trace has no requests; at least one is needed");
@@ -41,63 +34,58 @@ static gboolean nothing_emitted(const replay *trace, GError **error)
                             trace->previous_s, trace->options.start_s);
 }
 
-static gboolean find_period(replay *trace, GError **error)
+static gboolean find_period(tw_replay *trace, GError **error)
 {
   double span_s = trace->last_s - trace->first_s;
   if (isfinite(trace->options.duration_s))
     trace->period_s = trace->options.duration_s;
   else if (span_s > 0)
     trace->period_s = span_s + span_s / (double)(trace->in_first_pass - 1);
+  else if (trace->options.mode == TW_REPLAY_LANES)
+    trace->period_s = 0; /* sessions begin when others end */
   else
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, tw_input_path(trace->input), 0,
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, tw_replay_path(trace), 0,
                               "all requests arrive at once, so that the trace has no length to repeat it "
                               "after; give a duration");
   return TRUE;
 }
 
-/* Goes back to the first line of the file for another pass. */
-static gboolean start_pass(replay *trace, GError **error)
+/* Goes back to the first row for another pass. */
+static gboolean start_pass(tw_replay *trace, GError **error)
 {
-  if (trace->pass > 0 && !tw_input_rewind(trace->input, error))
-    return FALSE;
-  if (trace->reader != NULL)
-    trace->format->close(trace->reader);
-  trace->reader = trace->format->open(trace->input, error);
   trace->previous_s = -1;
   trace->past_window = FALSE;
-  return trace->reader != NULL;
+  return tw_trace_rows_rewind(trace->rows, error);
 }
 
-/* Reads the next request inside the window. FALSE at the end of the pass, or with `error`. */
-static gboolean next_in_pass(replay *trace, tw_request *request, GError **error)
+/* Reads the next row inside the window. FALSE at the end of the pass, or with `error`. */
+static gboolean next_in_pass(tw_replay *trace, tw_trace_row *row, GError **error)
 {
-  while (trace->format->read(trace->reader, request, error)) {
-    double time_s = request->arrival_s;
-    if (time_s < MAX(trace->previous_s, 0)) {
-      tw_request_clear(request);
-      return tw_input_fault(
-          trace->input, error,
-          "arrives at %.9g s, before the request above it at %.9g s; a trace is in the order "
-          "of arrival",
-          time_s, trace->previous_s);
-    }
-    trace->previous_s = time_s;
-    trace->window_s = time_s - trace->options.start_s;
+  while (tw_trace_rows_next(trace->rows, row, error)) {
+    trace->previous_s = row->request.arrival_s;
+    trace->window_s = trace->previous_s - trace->options.start_s;
     if (trace->window_s >= trace->options.duration_s) {
       trace->past_window = TRUE;
-      tw_request_clear(request);
+      tw_trace_row_clear(row);
+      if (tw_trace_rows_by_session(trace->rows))
+        continue; /* another session may begin inside */
       return FALSE;
     }
     if (trace->window_s >= 0)
       return TRUE;
-    tw_request_clear(request);
+    tw_trace_row_clear(row);
   }
   return FALSE;
 }
 
 /* A repeated prompt is another user's: it shares nothing with the passes before. */
-static void rename_hashes(tw_request *request, gint64 pass)
+static void rename_copy(tw_request *request, gint64 pass, int mode)
 {
+  if (mode != TW_REPLAY_RECORDED && request->session != NULL) {
+    char *name = g_strdup_printf("%s#%" G_GINT64_FORMAT, request->session, pass + 1);
+    g_free(request->session);
+    request->session = name;
+  }
   if (request->hashes == NULL)
     return;
   guint64 mask = (guint64)pass * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
@@ -112,9 +100,14 @@ static gint32 scaled(gint32 tokens, double scale)
 }
 
 /* Another length of prompt and output. Ids that the prompt has no tokens for any more are dropped. */
-static void resize(tw_request *request, const tw_trace_options *options)
+static void resize(tw_replay *trace, tw_trace_row *row)
 {
+  const tw_trace_options *options = &trace->options;
+  tw_request *request = &row->request;
+  gboolean empty = tw_request_output_tokens(request) == 0;
   if (options->prompt_scale != 1) { /* exactly as it was given, by default */
+    if (row->piece_tokens != NULL)
+      tw_trace_row_simplify(row, tw_replay_block_tokens(trace));
     request->prompt_tokens = scaled(request->prompt_tokens, options->prompt_scale);
     request->hash_tokens = scaled(request->hash_tokens, options->prompt_scale);
     if (request->n_hashes > 0)
@@ -125,17 +118,19 @@ static void resize(tw_request *request, const tw_trace_options *options)
   if (request->reasoning_tokens > options->reasoning_budget)
     request->reasoning_tokens = (gint32)options->reasoning_budget;
   /* A budget of nothing leaves nothing of a request that only reasons. */
-  if (tw_request_output_tokens(request) == 0)
+  if (tw_request_output_tokens(request) == 0 && !empty)
     request->answer_tokens = 1;
+  if (empty)
+    request->answer_tokens = 0;
 }
 
-static gboolean next_replayed(tw_stream *stream, tw_request *request, GError **error)
+gboolean tw_replay_next(tw_replay *trace, tw_trace_row *row, GError **error)
 {
-  replay *trace = (replay *)stream;
   GError *problem = NULL;
+  tw_input *input = tw_trace_rows_input(trace->rows);
   if (trace->emitted == trace->options.limit)
-    return tw_input_drain(trace->input, error) && FALSE;
-  while (!next_in_pass(trace, request, &problem)) {
+    return tw_input_drain(input, error) && FALSE;
+  while (!next_in_pass(trace, row, &problem)) {
     if (problem != NULL) {
       g_propagate_error(error, problem);
       return FALSE;
@@ -143,60 +138,69 @@ static gboolean next_replayed(tw_stream *stream, tw_request *request, GError **e
     if (trace->emitted == 0)
       return nothing_emitted(trace, error);
     if (++trace->pass == trace->options.repeat)
-      return tw_input_drain(trace->input, error) && FALSE;
-    if (trace->pass == 1 && (!find_period(trace, error) || !tw_input_drain(trace->input, error)))
+      return tw_input_drain(input, error) && FALSE;
+    if (trace->pass == 1 && (!find_period(trace, error) || !tw_input_drain(input, error)))
       return FALSE;
     if (!start_pass(trace, error))
       return FALSE;
   }
   if (trace->emitted == 0)
-    trace->first_s = trace->window_s;
+    trace->first_s = trace->last_s = trace->window_s;
   if (trace->pass == 0) {
-    trace->last_s = trace->window_s;
+    trace->last_s = MAX(trace->window_s, trace->last_s);
     trace->in_first_pass++;
   } else {
-    rename_hashes(request, trace->pass);
+    rename_copy(&row->request, trace->pass, trace->options.mode);
   }
   trace->emitted++;
-  resize(request, &trace->options);
-  request->arrival_s = ((double)trace->pass * trace->period_s + trace->window_s) / trace->options.rate_scale;
+  resize(trace, row);
+  row->request.arrival_s =
+      ((double)trace->pass * trace->period_s + trace->window_s) / trace->options.rate_scale;
   return TRUE;
 }
 
-static double replay_progress(const tw_stream *stream)
+double tw_replay_progress(const tw_replay *trace)
 {
-  const replay *trace = (const replay *)stream;
-  double of_pass = tw_input_progress(trace->input);
+  double of_pass = tw_trace_rows_progress(trace->rows);
   if (isfinite(trace->options.duration_s))
     of_pass = MAX(of_pass, trace->window_s / trace->options.duration_s);
   double done = ((double)trace->pass + of_pass) / (double)trace->options.repeat;
   return MIN(MAX(done, (double)trace->emitted / (double)trace->options.limit), 1);
 }
 
-static const char *replay_sha256(const tw_stream *stream)
+const char *tw_replay_sha256(const tw_replay *trace)
 {
-  return tw_input_sha256(((const replay *)stream)->input);
+  return tw_input_sha256(tw_trace_rows_input(trace->rows));
 }
 
-static const char *replay_path(const tw_stream *stream)
+const char *tw_replay_path(const tw_replay *trace)
 {
-  return tw_input_path(((const replay *)stream)->input);
+  return tw_input_path(tw_trace_rows_input(trace->rows));
 }
 
-static void free_replay(tw_stream *stream)
+const tw_trace_rows *tw_replay_rows(const tw_replay *trace)
 {
-  replay *trace = (replay *)stream;
-  if (trace->reader != NULL)
-    trace->format->close(trace->reader);
-  tw_input_free(trace->input);
+  return trace->rows;
+}
+
+const tw_trace_options *tw_replay_options(const tw_replay *trace)
+{
+  return &trace->options;
+}
+
+gint32 tw_replay_block_tokens(const tw_replay *trace)
+{
+  gint64 asked = trace->options.reading.block_tokens;
+  return asked > 0 ? (gint32)asked : tw_trace_rows_format(trace->rows)->block_tokens;
+}
+
+void tw_replay_free(tw_replay *trace)
+{
+  if (trace == NULL)
+    return;
+  tw_trace_rows_free(trace->rows);
   g_free(trace);
 }
-
-static const tw_stream_kind replay_kind = {.next = next_replayed,
-                                           .progress = replay_progress,
-                                           .sha256 = replay_sha256,
-                                           .path = replay_path,
-                                           .free = free_replay};
 
 static gboolean check_options(const tw_trace_options *options, GError **error)
 {
@@ -212,6 +216,10 @@ static gboolean check_options(const tw_trace_options *options, GError **error)
       {options->prompt_scale > 0 && isfinite(options->prompt_scale), "prompt-scale must be a number above 0"},
       {options->output_scale > 0 && isfinite(options->output_scale), "output-scale must be a number above 0"},
       {options->reasoning_budget >= 0, "reasoning-budget must not be negative"},
+      {options->reading.block_tokens >= 0 && options->reading.block_tokens <= TW_REQUEST_MAX_TOKENS,
+       "block-size must be a number of tokens from 1 on"},
+      {options->lanes >= 1, "lanes must be at least 1"},
+      {options->most_gap_s >= 0, "most-gap must not be negative"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(rules); i++)
     if (!rules[i].good)
@@ -219,22 +227,87 @@ static gboolean check_options(const tw_trace_options *options, GError **error)
   return TRUE;
 }
 
-tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
+tw_replay *tw_replay_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
                           GError **error)
 {
   if (!check_options(options, error))
     return NULL;
-  tw_input *input = tw_input_open(path, error);
-  if (input == NULL)
-    return NULL;
-  replay *trace = g_new0(replay, 1);
-  trace->base.kind = &replay_kind;
-  trace->input = input;
+  tw_replay *trace = g_new0(tw_replay, 1);
   trace->options = *options;
-  trace->format = format != NULL ? format : tw_trace_detect(input, error);
-  if (trace->format == NULL || !start_pass(trace, error)) {
-    free_replay(&trace->base);
+  trace->previous_s = -1;
+  trace->rows = tw_trace_rows_open(path, format, &trace->options, error);
+  if (trace->rows != NULL)
+    return trace;
+  tw_replay_free(trace);
+  return NULL;
+}
+
+/* ---- As a stream of requests whose times are those of the trace ---- */
+
+typedef struct {
+  tw_stream base;
+  tw_replay *replay;
+  gint32 block_tokens;
+} recorded;
+
+static gboolean next_recorded(tw_stream *stream, tw_request *request, GError **error)
+{
+  recorded *of = (recorded *)stream;
+  tw_trace_row row;
+  if (!tw_replay_next(of->replay, &row, error))
+    return FALSE;
+  tw_trace_row_simplify(&row, of->block_tokens);
+  *request = row.request;
+  row.request.hashes = NULL;
+  row.request.session = NULL;
+  tw_trace_row_clear(&row);
+  return TRUE;
+}
+
+static double recorded_progress(const tw_stream *stream)
+{
+  return tw_replay_progress(((const recorded *)stream)->replay);
+}
+
+static const char *recorded_sha256(const tw_stream *stream)
+{
+  return tw_replay_sha256(((const recorded *)stream)->replay);
+}
+
+static const char *recorded_path(const tw_stream *stream)
+{
+  return tw_replay_path(((const recorded *)stream)->replay);
+}
+
+static const tw_trace_tally *recorded_tally(const tw_stream *stream)
+{
+  return tw_trace_rows_tally(tw_replay_rows(((const recorded *)stream)->replay));
+}
+
+static void free_recorded(tw_stream *stream)
+{
+  tw_replay_free(((recorded *)stream)->replay);
+  g_free(stream);
+}
+
+static const tw_stream_kind recorded_kind = {.next = next_recorded,
+                                             .progress = recorded_progress,
+                                             .sha256 = recorded_sha256,
+                                             .path = recorded_path,
+                                             .tally = recorded_tally,
+                                             .free = free_recorded};
+
+tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
+                          GError **error)
+{
+  tw_replay *replay = tw_replay_open(path, format, options, error);
+  if (replay == NULL)
     return NULL;
-  }
-  return &trace->base;
+  if (options->mode != TW_REPLAY_RECORDED)
+    return tw_stream_plays(replay);
+  recorded *of = g_new0(recorded, 1);
+  of->base.kind = &recorded_kind;
+  of->replay = replay;
+  of->block_tokens = tw_replay_block_tokens(replay);
+  return &of->base;
 }

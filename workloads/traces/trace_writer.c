@@ -1,9 +1,15 @@
 /* Writing traces: files, and what the formats share. */
-#include "workloads/traces/trace.h"
+#include "workloads/traces/trace_writer.h"
 
+#include "platforms/input/fault.h"
+
+#include <glib/gstdio.h>
 #include <zlib.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct {
@@ -18,7 +24,10 @@ static const struct {
 struct tw_trace_writer {
   const tw_trace_format *format;
   char *path;
-  gzFile file; /* zlib writes plain files too */
+  char *place;   /* that `partial` takes in the end, */
+  char *partial; /* what is written until then; NULL: it is written in place, being no regular file */
+  gzFile file;   /* zlib writes plain files too */
+  gboolean linked;
   GString *row;
   guint64 lost[G_N_ELEMENTS(parts)]; /* requests that had what the format cannot say */
 };
@@ -42,74 +51,96 @@ static gboolean flush_row(tw_trace_writer *writer, GError **error)
   return TRUE;
 }
 
-tw_trace_writer *tw_trace_writer_open(const char *path, const tw_trace_format *format, GError **error)
+/* Opens what is to be written: beside the file that it will be, unless that is no regular file. -1 with
+ * errno. */
+static int open_partial(tw_trace_writer *writer)
 {
-  errno = 0;
-  const char *mode = g_str_has_suffix(path, ".gz") ? "wb6" : "wbT";
-  gzFile file = g_str_equal(path, "-") ? gzdopen(dup(STDOUT_FILENO), mode) : gzopen(path, mode);
-  if (file == NULL) {
-    tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
-    return NULL;
-  }
+  struct stat status;
+  if (g_str_equal(writer->path, "-"))
+    return dup(STDOUT_FILENO);
+  if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode))
+    return open(writer->path, O_WRONLY | O_CLOEXEC);
+  writer->place = realpath(writer->path, NULL); /* of what a symbolic link names */
+  if (writer->place == NULL)
+    writer->place = strdup(writer->path);
+  writer->partial = g_strdup_printf("%s.partial-XXXXXX", writer->place);
+  int fd = g_mkstemp_full(writer->partial, O_WRONLY | O_CLOEXEC, 0666);
+  if (fd < 0)
+    g_clear_pointer(&writer->partial, g_free);
+  return fd;
+}
+
+static void free_writer(tw_trace_writer *writer)
+{
+  g_string_free(writer->row, TRUE);
+  g_free(writer->path);
+  free(writer->place);
+  g_free(writer->partial);
+  g_free(writer);
+}
+
+tw_trace_writer *tw_trace_writer_open_linked(const char *path, const tw_trace_format *format, gboolean linked,
+                                             GError **error)
+{
   tw_trace_writer *writer = g_new0(tw_trace_writer, 1);
   writer->format = format != NULL ? format : &tw_trace_native;
   writer->path = g_strdup(path);
-  writer->file = file;
-  writer->row = g_string_new(writer->format->header);
+  writer->linked = linked && writer->format->header_linked != NULL;
+  writer->row = g_string_new(writer->linked ? writer->format->header_linked : writer->format->header);
+  if (writer->format->header == NULL) {
+    tw_input_error_set(
+        error, TW_INPUT_ERROR_USAGE, NULL, 0,
+        "--to: the format %s is read, not written; tokenworks, azure, mooncake and servegen are",
+        writer->format->name);
+    free_writer(writer);
+    return NULL;
+  }
+  errno = 0;
+  int fd = open_partial(writer);
+  writer->file = fd >= 0 ? gzdopen(fd, g_str_has_suffix(path, ".gz") ? "wb6" : "wbT") : NULL;
+  if (writer->file == NULL) {
+    tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
+    free_writer(writer);
+    return NULL;
+  }
   return writer;
 }
 
-void tw_trace_append_number(GString *row, double value)
+tw_trace_writer *tw_trace_writer_open(const char *path, const tw_trace_format *format, GError **error)
 {
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
-  static const char *const formats[] = {"%.9g", "%.15g", "%.16g", "%.17g"};
-  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-    g_ascii_formatd(text, sizeof text, formats[i], value);
-    if (g_ascii_strtod(text, NULL) == value)
-      break;
-  }
-  g_string_append(row, text);
+  return tw_trace_writer_open_linked(path, format, FALSE, error);
 }
 
-void tw_trace_append_text(GString *row, const char *text)
+gboolean tw_trace_writer_links(const tw_trace_writer *writer)
 {
-  if (text == NULL)
-    return;
-  if (strpbrk(text, "\", \t") == NULL) {
-    g_string_append(row, text);
-    return;
-  }
-  g_string_append_c(row, '"');
-  for (const char *c = text; *c != '\0'; c++) {
-    if (*c == '"')
-      g_string_append_c(row, '"');
-    g_string_append_c(row, *c);
-  }
-  g_string_append_c(row, '"');
+  return writer->linked;
 }
 
-gint32 tw_trace_prompt_hashes(const tw_request *request)
+static guint parts_of(const tw_trace_row *row)
 {
-  return request->context_tokens > 0 ? MIN(request->n_hashes, request->prompt_tokens / request->hash_tokens)
-                                     : request->n_hashes;
-}
-
-static guint parts_of(const tw_request *request)
-{
+  const tw_request *request = &row->request;
   return (request->reasoning_tokens > 0 ? TW_TRACE_REASONING : 0) |
          (request->session != NULL ? TW_TRACE_SESSION : 0) |
          (request->priority != 0 ? TW_TRACE_PRIORITY : 0) |
          (tw_trace_prompt_hashes(request) > 0 ? TW_TRACE_HASHES : 0) |
-         (request->class != NULL ? TW_TRACE_CLASS : 0);
+         (request->class != NULL ? TW_TRACE_CLASS : 0) | (row->n_waits > 0 ? TW_TRACE_WAITS : 0) |
+         (tw_request_output_tokens(request) == 0 ? TW_TRACE_EMPTY : 0);
 }
 
-gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error)
+gboolean tw_trace_writer_add_row(tw_trace_writer *writer, const tw_trace_row *row, GError **error)
 {
-  guint lost = parts_of(request) & ~writer->format->write(writer->row, request);
+  guint lost = parts_of(row) & ~writer->format->write(writer->row, row, writer->linked);
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
     writer->lost[i] += (lost & parts[i].part) != 0;
   g_string_append_c(writer->row, '\n');
   return flush_row(writer, error);
+}
+
+gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error)
+{
+  tw_trace_row row = TW_TRACE_ROW_EMPTY;
+  row.request = *request;
+  return tw_trace_writer_add_row(writer, &row, error);
 }
 
 char *tw_trace_writer_lost(const tw_trace_writer *writer)
@@ -130,8 +161,18 @@ gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error)
   int problem = gzclose(writer->file);
   if (good && problem != Z_OK)
     good = write_failed(writer, problem, error);
-  g_string_free(writer->row, TRUE);
-  g_free(writer->path);
-  g_free(writer);
+  if (good && writer->partial != NULL && g_rename(writer->partial, writer->place) != 0)
+    good = write_failed(writer, Z_ERRNO, error);
+  if (!good && writer->partial != NULL)
+    g_unlink(writer->partial);
+  free_writer(writer);
   return good;
+}
+
+void tw_trace_writer_discard(tw_trace_writer *writer)
+{
+  gzclose(writer->file);
+  if (writer->partial != NULL)
+    g_unlink(writer->partial);
+  free_writer(writer);
 }

@@ -40,6 +40,7 @@ static void describing_a_trace_prints_its_rates_and_lengths(void **state)
   assert_int_equal(run(state, "describe " AZURE, &out, &err), 0);
   assert_string_equal(err, "");
   const char *expected = "sha256    9d3518f77e4387c32c76b206d8006fe5a2bde0dc41d6038dbd0a1c60c7e86fa2\n"
+                         "format    azure\n"
                          "requests  19366 in 3501.7 s\n"
                          "rate      5.53/s; 507 in the busiest minute, from 1860 s on\n"
                          "gaps      coefficient of variation 1.09\n"

@@ -19,9 +19,10 @@ static const broken traces[] = {
      "trace:1: column 'ContextTokens' is missing; is 'ContextToken' meant to be it?"},
     {"azure", AZURE, "trace: the trace has no requests; at least one is needed"},
     {"azure", AZURE_GOOD "2023-11-16 18:15:46.6805899,374,44\n",
-     "trace:3: arrives at -1e-07 s, before the request above it at 0 s; a trace is in the order of arrival"},
-    {"azure", AZURE_GOOD "2023-11-16 18:15:47,374,0\n",
-     "trace:3: GeneratedTokens is '0'; a whole number from 1 to 16777216 is needed"},
+     "trace:3: arrives at -1e-07 s, before the request above it at 0 s; a trace is in the order of arrival "
+     "(--order=sort, or order=\"sort\", sorts it)"},
+    {"azure", AZURE_GOOD "2023-11-16 18:15:47,374,-1\n",
+     "trace:3: GeneratedTokens is '-1'; a whole number from 0 to 16777216 is needed"},
     {"azure", AZURE_GOOD "2023-11-16 18:15:47,-374,44\n",
      "trace:3: ContextTokens is '-374'; a whole number from 1 to 16777216 is needed"},
     {"azure", AZURE_GOOD "2023-11-16 18:15:47,99999999999999999999999,44\n",
@@ -50,30 +51,32 @@ static const broken traces[] = {
      "needed"},
 
     {"mooncake", "{\"timestamp\": 0, \"input_length\": 1, \"output_length\": 1\n",
-     "trace:1: '}' expected near end of file (column 54); one JSON object a line is needed"},
+     "trace:1: column 55, near 'the end': , or } is expected; a JSON object is needed"},
     {"mooncake", "[]\n", "trace:1: \"timestamp\" is missing; every request needs it"},
     {"mooncake", MOONCAKE "{\"timestamp\": 5, \"input_length\": 600, \"output_lenght\": 1}\n",
      "trace:2: \"output_length\" is missing; is \"output_lenght\" meant to be it?"},
-    {"mooncake", MOONCAKE "{\"timestamp\": 5, \"input_length\": \"600\", \"output_length\": 1}\n",
+    {"mooncake", MOONCAKE "{\"timestamp\": 5, \"input_length\": \"six\", \"output_length\": 1}\n",
      "trace:2: \"input_length\" is not a number; write {\"input_length\": 1, ...}"},
     {"mooncake", MOONCAKE "{\"timestamp\": 5, \"input_length\": 600, \"output_length\": 0}\n",
      "trace:2: \"output_length\" is 0; a whole number from 1 to 16777216 is needed"},
     {"mooncake", MOONCAKE "{\"timestamp\": 5, \"input_length\": 1e9, \"output_length\": 1}\n",
      "trace:2: \"input_length\" is 1000000000; a whole number from 1 to 16777216 is needed"},
     {"mooncake", MOONCAKE "{\"timestamp\": -5, \"input_length\": 600, \"output_length\": 1}\n",
-     "trace:2: \"timestamp\" is -5; milliseconds since the start of the trace, from 0 to 1e12, are needed"},
+     "trace:2: \"timestamp\" is -5; milliseconds since the start of the trace, from 0 to 1e+12, are needed"},
     {"mooncake", MOONCAKE "{\"timestamp\": 4, \"input_length\": 600, \"output_length\": 1}\n",
      "trace:2: arrives at 0.004 s, before the request above it at 0.005 s; a trace is in the order of "
-     "arrival"},
+     "arrival (--order=sort, or order=\"sort\", sorts it)"},
     {"mooncake",
      MOONCAKE "{\"timestamp\": 5, \"input_length\": 512, \"output_length\": 1, \"hash_ids\": [1, 2]}\n",
-     "trace:2: \"hash_ids\" does not fit \"input_length\"; a list of at most 1 ids, one for 512 tokens, is "
-     "needed"},
+     "trace:2: \"hash_ids\" does not fit a prompt of 512 tokens; a list of at most 1 ids, one for 512 "
+     "tokens, is "
+     "needed (--block-size says another number)"},
     {"mooncake",
      MOONCAKE "{\"timestamp\": 5, \"input_length\": 600, \"output_length\": 1, \"hash_ids\": [1, -2]}\n",
-     "trace:2: id 2 of \"hash_ids\" is no whole number from 0 on"},
+     "trace:2: id 2 of \"hash_ids\" is no whole number from 0 to 2^64 - 1"},
     {"mooncake", MOONCAKE "{\"timestamp\": 5, \"timestamp\": 6}\n",
-     "trace:2: duplicate object key near '\"timestamp\"' (column 28); one JSON object a line is needed"},
+     "trace:2: column 18, near '\"timestamp\": 6}': a key of the object is there twice; a JSON object is "
+     "needed"},
 
     {"servegen", SERVEGEN "0,1,5,10,11\n",
      "trace:2: reasoning_tokens is 11, more than output_tokens, 10, which includes them"},
@@ -90,8 +93,6 @@ static const broken traces[] = {
     {"servegen", SERVEGEN "0,1,5,10,-1\n",
      "trace:2: reasoning_tokens is '-1'; a whole number from 0 to 16777216 is needed"},
 
-    {"tokenworks", NATIVE "0,1,0,0,,,,\n",
-     "trace:2: reasoning_tokens and answer_tokens are both 0; an output of at least one token is needed"},
     {"tokenworks", NATIVE "0,1,0,1,,high,,\n",
      "trace:2: priority is 'high'; a whole number of 32 bits is needed, lower is served first"},
     {"tokenworks", NATIVE "0,1,0,1,,4294967296,,\n",
@@ -110,9 +111,9 @@ static const broken traces[] = {
      "trace:1: column 'arrival_s' is missing; the header line must name arrival_s, prompt_tokens, "
      "answer_tokens"},
     {NULL, "hello\n",
-     "trace:1: the first line is that of no trace format; name the format it is in (tokenworks, azure, "
-     "mooncake, "
-     "servegen)"},
+     "trace:1: the first line is that of no trace format; `tokenworks workload convert --help` lists them, "
+     "and how "
+     "--map reads a log of your own"},
     {NULL, "", "trace: the file is empty; a trace of requests is needed"},
 };
 

@@ -161,17 +161,16 @@ static void each_format_is_written_with_what_it_can_say(void **state)
     const char *format, *expected, *lost;
   } cases[] = {
       {"tokenworks",
-       "0.500000000 1024 20 30 chat -2 9223372036854775807+7/512 of free\n"
+       "0.500000000 1024 20 30 chat -2 18446744073709551615+7/512 of free\n"
        "0.733333333 1 0 1 - 0\n"
        "86401.000000001 300 5 1 - 0 1+2/128\n",
        NULL},
       {"mooncake",
-       "0.500000000 1024 0 50 - 0 9223372036854775807+7/512\n"
-       "0.733333333 1 0 1 - 0\n"
-       "86401.000000001 300 0 6 - 0\n",
+       "0.500000000 1024 0 50 chat -2 18446744073709551615+7/512\n"
+       "0.733333333 1 0 1 request 2 0\n" /* beside sessions, one of its own */
+       "86401.000000001 300 0 6 request 3 0\n",
        "the format mooncake cannot say, and these requests lose: reasoning, apart from the answer (2), "
-       "session "
-       "or client (1), priority (1), hash ids (1), class (1)"},
+       "hash ids (1), class (1)"},
       {"servegen",
        "0.500000000 1024 20 30 chat 0\n"
        "0.733333333 1 0 1 - 0\n"
@@ -184,7 +183,7 @@ static void each_format_is_written_with_what_it_can_say(void **state)
        "the format azure cannot say, and these requests lose: reasoning, apart from the answer (2), session "
        "or client (1), priority (1), hash ids (2), class (1)"},
   };
-  guint64 wide[] = {G_MAXINT64, 7}, narrow[] = {1, 2};
+  guint64 wide[] = {G_MAXUINT64, 7}, narrow[] = {1, 2};
   const tw_request requests[] = {{.arrival_s = 0.5,
                                   .prompt_tokens = 1024,
                                   .reasoning_tokens = 20,

@@ -1,6 +1,6 @@
 /* Requests sampled with ServeGen (github.com/alibaba/ServeGen): output_tokens includes reasoning_tokens; the
  * client becomes the session. */
-#include "workloads/traces/trace.h"
+#include "workloads/formats/format.h"
 
 enum { ARRIVAL, CLIENT, INPUT_TOKENS, OUTPUT_TOKENS, REASONING_TOKENS };
 
@@ -8,22 +8,12 @@ static const tw_csv_column columns[] = {{"arrival_s", FALSE},       {"client_id"
                                         {"input_tokens", FALSE},    {"output_tokens", FALSE},
                                         {"reasoning_tokens", TRUE}, {NULL, FALSE}};
 
-static void *open_servegen(tw_input *input, GError **error)
+static gboolean read_servegen(tw_trace_source *source, tw_trace_row *row, GError **error)
 {
-  return tw_csv_open(input, columns, error);
-}
-
-static void close_servegen(void *reader)
-{
-  tw_csv_free(reader);
-}
-
-static gboolean read_servegen(void *reader, tw_request *request, GError **error)
-{
-  tw_csv *csv = reader;
+  tw_csv *csv = source->csv;
+  tw_request *request = &row->request;
   gint32 output;
-  *request = (tw_request){0};
-  if (!tw_csv_next(csv, error) || !tw_trace_seconds(csv, ARRIVAL, &request->arrival_s, error) ||
+  if (!tw_trace_seconds(csv, ARRIVAL, &request->arrival_s, error) ||
       !tw_trace_tokens(csv, INPUT_TOKENS, 1, -1, &request->prompt_tokens, error) ||
       !tw_trace_tokens(csv, OUTPUT_TOKENS, 1, -1, &output, error) ||
       !tw_trace_tokens(csv, REASONING_TOKENS, 0, 0, &request->reasoning_tokens, error))
@@ -38,22 +28,26 @@ static gboolean read_servegen(void *reader, tw_request *request, GError **error)
   return TRUE;
 }
 
-static guint write_servegen(GString *row, const tw_request *request)
+static guint write_servegen(GString *line, const tw_trace_row *row, gboolean linked)
 {
-  tw_trace_append_number(row, request->arrival_s);
-  g_string_append_c(row, ',');
-  tw_trace_append_text(row, request->session);
-  g_string_append_printf(row, ",%d,%d,%d", request->prompt_tokens, tw_request_output_tokens(request),
+  const tw_request *request = &row->request;
+  (void)linked;
+  tw_trace_append_number(line, request->arrival_s);
+  g_string_append_c(line, ',');
+  tw_trace_append_text(line, request->session);
+  g_string_append_printf(line, ",%d,%d,%d", request->prompt_tokens, tw_request_output_tokens(request),
                          request->reasoning_tokens);
   return TW_TRACE_SESSION | TW_TRACE_REASONING;
 }
 
+static const char *const fields[] = {"arrival_s", "input_tokens", "output_tokens", NULL};
+
 const tw_trace_format tw_trace_servegen = {
-    "servegen",
-    "ServeGen samples: arrival_s, client_id, input_tokens, output_tokens, reasoning_tokens",
-    "input_tokens",
-    open_servegen,
-    read_servegen,
-    close_servegen,
-    "arrival_s,client_id,input_tokens,output_tokens,reasoning_tokens\n",
-    write_servegen};
+    .name = "servegen",
+    .help = "ServeGen samples: arrival_s, client_id, input_tokens, output_tokens, reasoning_tokens",
+    .fields = fields,
+    .columns = columns,
+    .read = read_servegen,
+    .header = "arrival_s,client_id,input_tokens,output_tokens,reasoning_tokens\n",
+    .write = write_servegen,
+};

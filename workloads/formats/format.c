@@ -1,0 +1,233 @@
+#include "workloads/formats/format.h"
+
+#include "platforms/input/fault.h"
+#include "platforms/input/units.h"
+
+#define X(format, name) &tw_trace_##format,
+static const tw_trace_format *const formats[] = {TW_TRACE_FORMATS(X)};
+#undef X
+
+#define X(format, name) name,
+const char *const tw_trace_format_names[] = {TW_TRACE_FORMATS(X) NULL};
+#undef X
+G_STATIC_ASSERT(G_N_ELEMENTS(formats) + 1 == G_N_ELEMENTS(tw_trace_format_names));
+
+const char *const tw_trace_context_names[] = {"whole", "delta", NULL};
+const char *const tw_trace_nested_names[] = {"auto", "relative", "absolute", NULL};
+const char *const tw_trace_unit_names[] = {"format", "s", "ms", "us", "ns", NULL};
+const double tw_trace_units_s[] = {0, 1, 1e-3, 1e-6, 1e-9};
+
+const tw_trace_format *tw_trace_format_find(const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++)
+    if (g_str_equal(formats[i]->name, name))
+      return formats[i];
+  return NULL;
+}
+
+/* ---- Telling formats apart ---- */
+
+/* What the first row of a file has: the names of its columns, or a JSON document. */
+typedef struct {
+  char **columns; /* NULL: it is JSON */
+  const tw_json *document;
+} first_row;
+
+static gboolean has_field(const first_row *row, const char *name)
+{
+  if (row->columns != NULL)
+    return g_strv_contains((const char *const *)row->columns, name);
+  return tw_json_get(row->document, name) != NULL;
+}
+
+/* "a|b": either. */
+static gboolean has_any(const first_row *row, const char *names)
+{
+  g_auto(GStrv) each = g_strsplit(names, "|", -1);
+  for (char **name = each; *name != NULL; name++)
+    if (has_field(row, *name))
+      return TRUE;
+  return FALSE;
+}
+
+/* The format of which the row has at least half of the fields: its reader then says what is missing. NULL:
+ * none. */
+static const tw_trace_format *nearly(const first_row *row)
+{
+  const tw_trace_format *best = NULL;
+  guint most = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+    const tw_trace_format *format = formats[i];
+    guint n = 0, found = 0;
+    if (format->fields == NULL || (format->columns != NULL) != (row->columns != NULL))
+      continue;
+    for (const char *const *field = format->fields; *field != NULL; field++)
+      if (**field != '!') {
+        n++;
+        found += has_any(row, *field) ? 1 : 0;
+      } else if (has_any(row, *field + 1)) {
+        found = 0;
+        break;
+      }
+    if (2 * found >= n && found > most) {
+      best = format;
+      most = found;
+    }
+  }
+  return best;
+}
+
+static gboolean is_of(const first_row *row, const tw_trace_format *format)
+{
+  if (format->fields == NULL || (format->columns != NULL) != (row->columns != NULL))
+    return FALSE;
+  for (const char *const *field = format->fields; *field != NULL; field++)
+    if (**field == '!' ? has_any(row, *field + 1) : !has_any(row, *field))
+      return FALSE;
+  return TRUE;
+}
+
+/* FALSE with `error` where no format, or more than one, is that of the row. */
+static gboolean choose(const tw_input *input, const first_row *row, const tw_trace_format **chosen,
+                       GError **error)
+{
+  const tw_trace_format *second = NULL;
+  *chosen = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++)
+    if (is_of(row, formats[i])) {
+      second = *chosen;
+      *chosen = formats[i];
+      if (second != NULL)
+        return tw_input_fault(
+            input, error, "the first row fits the formats %s and %s; say which with --format (format=\"%s\")",
+            second->name, (*chosen)->name, second->name);
+    }
+  if (*chosen != NULL)
+    return TRUE;
+  if (row->columns == NULL &&
+      (tw_json_get(row->document, "payload") != NULL || tw_json_get(row->document, "messages") != NULL ||
+       tw_json_get(row->document, "text_input") != NULL || tw_json_get(row->document, "text") != NULL))
+    return tw_input_fault(input, error,
+                          "prompts are texts, without their lengths in tokens; count them with the model's "
+                          "tokenizer, and write input_length and output_length");
+  *chosen = nearly(row);
+  if (*chosen != NULL)
+    return TRUE;
+  return tw_input_fault(
+      input, error,
+      "the first line is that of no trace format; `tokenworks workload convert --help` lists them, "
+      "and how --map reads a log of your own");
+}
+
+static gboolean detect(tw_input *input, const tw_trace_format **format, GError **error)
+{
+  char *line;
+  gsize length;
+  GError *problem = NULL;
+  tw_input_set_max_line(input, 256 * 1024 * 1024);
+  do
+    if (!tw_input_line(input, &line, &length, &problem)) {
+      if (problem != NULL)
+        g_propagate_error(error, problem);
+      else
+        tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(input), 0,
+                           "the file is empty; a trace of requests is needed");
+      return FALSE;
+    }
+  while (length == 0);
+  if (g_str_has_prefix(line, "\xef\xbb\xbf"))
+    line += 3;
+  while (g_ascii_isspace(*line))
+    line++;
+  if (*line != '{' && *line != '[') {
+    g_autoptr(GPtrArray) names = tw_csv_names(line, ',');
+    first_row row = {names != NULL ? (char **)names->pdata : NULL, NULL};
+    return choose(input, &row, format, error);
+  }
+  if (!tw_input_rewind(input, error))
+    return FALSE;
+  g_autoptr(tw_json_reader) json = tw_json_reader_new(input);
+  first_row row = {NULL, tw_json_next(json, error)};
+  if (row.document == NULL)
+    return FALSE;
+  if (row.document->kind == TW_JSON_ARRAY && row.document->count > 0)
+    row.document = row.document->first; /* one list of records */
+  return choose(input, &row, format, error);
+}
+
+const tw_trace_format *tw_trace_detect(tw_input *input, GError **error)
+{
+  const tw_trace_format *format;
+  return detect(input, &format, error) && tw_input_rewind(input, error) ? format : NULL;
+}
+
+const tw_trace_format *tw_trace_format_detect(const char *path)
+{
+  g_autoptr(tw_input) input = tw_input_open(path, NULL);
+  return input != NULL ? tw_trace_detect(input, NULL) : NULL;
+}
+
+const char *tw_trace_format_name(const tw_trace_format *format)
+{
+  return format->name;
+}
+
+const char *tw_trace_format_help(const tw_trace_format *format)
+{
+  return format->help;
+}
+
+gboolean tw_trace_tokens(const tw_csv *csv, int column, gint32 min, gint32 fallback, gint32 *tokens,
+                         GError **error)
+{
+  const char *text = tw_csv_text(csv, column);
+  if (*text == '\0' && fallback >= 0) {
+    *tokens = fallback;
+    return TRUE;
+  }
+  gint32 value = 0;
+  const char *c = text;
+  for (; g_ascii_isdigit(*c) && value <= TW_REQUEST_MAX_TOKENS; c++)
+    value = value * 10 + (*c - '0');
+  if (c > text && *c == '.' && c[1 + strspn(c + 1, "0")] == '\0')
+    c += strlen(c); /* 10.0 is whole */
+  if (c > text && *c == '\0' && value >= min && value <= TW_REQUEST_MAX_TOKENS) {
+    *tokens = value;
+    return TRUE;
+  }
+  g_autofree char *quoted = tw_input_quote(text);
+  return tw_input_fault(tw_csv_input(csv), error, "%s is '%s'; a whole number from %d to %d is needed",
+                        tw_csv_name(csv, column), quoted, min, TW_REQUEST_MAX_TOKENS);
+}
+
+/* A decimal number whose digits fit the mantissa, over a power of ten that is exact: one correctly rounded
+ * division (Clinger, How to Read Floating Point Numbers Accurately, PLDI 1990). FALSE: not so simple. */
+static gboolean parse_short_decimal(const char *text, double *value)
+{
+  static const double powers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  guint64 digits = 0;
+  guint n = 0, decimals = 0;
+  const char *c = text;
+  for (; g_ascii_isdigit(*c); c++, n++)
+    digits = digits * 10 + (guint64)(*c - '0');
+  if (n > 0 && *c == '.')
+    for (c++; g_ascii_isdigit(*c); c++, n++, decimals++)
+      digits = digits * 10 + (guint64)(*c - '0');
+  if (n == 0 || n > 15 || *c != '\0')
+    return FALSE;
+  *value = (double)digits / powers[decimals];
+  return TRUE;
+}
+
+gboolean tw_trace_seconds(const tw_csv *csv, int column, double *seconds, GError **error)
+{
+  const char *text = tw_csv_text(csv, column);
+  if ((parse_short_decimal(text, seconds) || tw_number_parse(text, seconds)) && *seconds >= 0 &&
+      *seconds <= TW_TRACE_MAX_S)
+    return TRUE;
+  g_autofree char *quoted = tw_input_quote(text);
+  return tw_input_fault(tw_csv_input(csv), error,
+                        "%s is '%s'; seconds since the start of the trace, from 0 to 1e9, are needed",
+                        tw_csv_name(csv, column), quoted);
+}
