@@ -3,6 +3,7 @@
 #include "platforms/input/units.h"
 #include "sim/commands/command_describe.h"
 #include "sim/commands/workload.h"
+#include "workloads/formats/log.h"
 #include "workloads/traces/replay.h"
 #include "workloads/traces/trace_writer.h"
 
@@ -12,7 +13,7 @@
 typedef struct {
   char *format, *rate_scale, *start, *duration;
   char *prompt_scale, *output_scale;
-  char *order, *broken, *unit, *context, *nested;
+  char *order, *broken, *unit, *context, *nested, *map, *time, *delimiter;
   tw_target_words target; /* of `convert` alone */
   gboolean json;          /* of `describe` alone */
   gint64 limit, repeat, reasoning_budget, block_tokens;
@@ -23,7 +24,7 @@ static void clear_words(trace_words *words)
   char *texts[] = {words->format,       words->rate_scale,   words->start,         words->duration,
                    words->prompt_scale, words->output_scale, words->target.output, words->target.to,
                    words->order,        words->broken,       words->unit,          words->context,
-                   words->nested};
+                   words->nested,       words->map,          words->time,          words->delimiter};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
 }
@@ -34,6 +35,29 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
 #define PART_OPTIONS                                                                                         \
   {"format", 'f', 0, G_OPTION_ARG_STRING, WORD(format), "of the trace; default: told by its first row",      \
    "FORMAT"},                                                                                                \
+      {"map",                                                                                                \
+       0,                                                                                                    \
+       0,                                                                                                    \
+       G_OPTION_ARG_STRING,                                                                                  \
+       WORD(map),                                                                                            \
+       "columns of your own log: arrival, prompt, output (or answer), reasoning, session, class, priority, " \
+       "state",                                                                                              \
+       "ROLE=COLUMN,..."},                                                                                   \
+      {"time",                                                                                               \
+       0,                                                                                                    \
+       0,                                                                                                    \
+       G_OPTION_ARG_STRING,                                                                                  \
+       WORD(time),                                                                                           \
+       "how a log writes its times: iso, epoch, epoch-ms, epoch-us, epoch-ns, excel or seconds; default: "   \
+       "guessed",                                                                                            \
+       "KIND"},                                                                                              \
+      {"delimiter",                                                                                          \
+       0,                                                                                                    \
+       0,                                                                                                    \
+       G_OPTION_ARG_STRING,                                                                                  \
+       WORD(delimiter),                                                                                      \
+       "between a log's columns: a comma, semicolon, bar or tab; default: guessed",                          \
+       "CHAR"},                                                                                              \
       {"order",     0,                                                                                       \
        0,           G_OPTION_ARG_STRING,                                                                     \
        WORD(order), "rows out of the order of arrival: refuse, sort or skip; default: as the format is",     \
@@ -125,6 +149,13 @@ static gboolean read_options(const trace_words *words, tw_trace_options *options
   for (guint i = 0; i < G_N_ELEMENTS(scales); i++)
     if (scales[i].text != NULL && !tw_number_parse(scales[i].text, scales[i].value))
       return tw_workload_refuse(error, scales[i].name, "write a number, such as 2");
+  const char *delimiter = words->delimiter;
+  if (delimiter != NULL && (g_str_equal(delimiter, "tab") || g_str_equal(delimiter, "\\t")))
+    delimiter = "\t";
+  if (delimiter != NULL && (strlen(delimiter) != 1 || strchr(",;\t|", *delimiter) == NULL))
+    return tw_workload_refuse(error, "delimiter", "write one of , ; | and tab");
+  options->reading.delimiter = delimiter != NULL ? *delimiter : '\0';
+  options->reading.map = words->map;
   options->limit = words->limit;
   options->repeat = words->repeat;
   options->reasoning_budget = words->reasoning_budget;
@@ -137,6 +168,7 @@ static gboolean read_options(const trace_words *words, tw_trace_options *options
                    error) &&
          read_word("nested-times", words->nested, tw_trace_nested_names, &options->reading.nested_times,
                    error) &&
+         read_word("time", words->time, tw_log_time_names, &options->reading.log_time, error) &&
          read_word("time-unit", words->unit, tw_trace_unit_names, &options->reading.time_unit, error);
 }
 
@@ -144,7 +176,10 @@ static tw_replay *open_trace(const char *path, const trace_words *words, GError 
 {
   tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
   const tw_trace_format *format;
-  return tw_workload_format("format", words->format, &format, error) && read_options(words, &options, error)
+  const char *name = words->format;
+  if (name == NULL && (words->map != NULL || words->time != NULL || words->delimiter != NULL))
+    name = tw_trace_format_name(&tw_trace_log);
+  return tw_workload_format("format", name, &format, error) && read_options(words, &options, error)
              ? tw_replay_open(path, format, &options, error)
              : NULL;
 }

@@ -20,17 +20,20 @@ static void check_request(const tw_request *request, guint64 id, double previous
     g_assert((gint64)(request->n_hashes - 1) * request->hash_tokens < request->prompt_tokens);
 }
 
-static void read_trace(const char *path, const tw_trace_format *format, gint64 repeat)
+static void read_trace(const char *path, const tw_trace_format *format, gint64 repeat, int mode)
 {
   g_autoptr(GError) error = NULL;
   tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
   options.repeat = repeat;
+  options.mode = mode;
   g_autoptr(tw_stream) stream = tw_stream_open(path, format, &options, &error);
   tw_request request;
   double previous_s = 0;
   for (guint64 n = 0; stream != NULL && tw_stream_next(stream, &request, &error); n++) {
     check_request(&request, n, previous_s);
     previous_s = request.arrival_s;
+    if (tw_stream_waits(stream)) /* each request is answered at once */
+      tw_stream_told(stream, &request, TRUE, request.arrival_s);
     tw_request_clear(&request);
   }
   g_assert(error != NULL || tw_stream_sha256(stream) != NULL);
@@ -46,9 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   int file = memfd_create("trace", MFD_CLOEXEC);
   g_assert(file >= 0 && write(file, data, size) == (ssize_t)size);
   g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", file);
-  read_trace(path, NULL, 2);
+  read_trace(path, NULL, 2, TW_REPLAY_RECORDED);
+  read_trace(path, NULL, 2, TW_REPLAY_LANES);
   for (int i = 0; tw_trace_format_names[i] != NULL; i++)
-    read_trace(path, tw_trace_format_find(tw_trace_format_names[i]), 1);
+    read_trace(path, tw_trace_format_find(tw_trace_format_names[i]), 1,
+               i % 2 ? TW_REPLAY_RECORDED : TW_REPLAY_SESSIONS);
   close(file);
   return 0;
 }

@@ -1,7 +1,6 @@
-#include "workloads/formats/format.h"
-
 #include "platforms/input/fault.h"
 #include "platforms/input/units.h"
+#include "workloads/formats/log.h"
 
 #define X(format, name) &tw_trace_##format,
 static const tw_trace_format *const formats[] = {TW_TRACE_FORMATS(X)};
@@ -87,6 +86,18 @@ static gboolean is_of(const first_row *row, const tw_trace_format *format)
   return TRUE;
 }
 
+/* Whether the columns of a log can be guessed. */
+static gboolean is_log(const first_row *row)
+{
+  tw_log_columns columns;
+  if (row->columns != NULL)
+    return tw_log_guess((const char *const *)row->columns, NULL, &columns, NULL) && tw_log_is_whole(&columns);
+  if (row->document == NULL)
+    return FALSE;
+  g_autoptr(GPtrArray) paths = tw_log_paths(row->document);
+  return tw_log_guess((const char *const *)paths->pdata, NULL, &columns, NULL) && tw_log_is_whole(&columns);
+}
+
 /* FALSE with `error` where no format, or more than one, is that of the row. */
 static gboolean choose(const tw_input *input, const first_row *row, const tw_trace_format **chosen,
                        GError **error)
@@ -110,7 +121,7 @@ static gboolean choose(const tw_input *input, const first_row *row, const tw_tra
     return tw_input_fault(input, error,
                           "prompts are texts, without their lengths in tokens; count them with the model's "
                           "tokenizer, and write input_length and output_length");
-  *chosen = nearly(row);
+  *chosen = is_log(row) ? &tw_trace_log : nearly(row);
   if (*chosen != NULL)
     return TRUE;
   return tw_input_fault(
@@ -140,7 +151,7 @@ static gboolean detect(tw_input *input, const tw_trace_format **format, GError *
   while (g_ascii_isspace(*line))
     line++;
   if (*line != '{' && *line != '[') {
-    g_autoptr(GPtrArray) names = tw_csv_names(line, ',');
+    g_autoptr(GPtrArray) names = tw_csv_names(line, tw_log_delimiter(line));
     first_row row = {names != NULL ? (char **)names->pdata : NULL, NULL};
     return choose(input, &row, format, error);
   }

@@ -88,7 +88,22 @@ typedef enum {
   X(servegen, "servegen")                                                                                    \
   X(bailian, "bailian")                                                                                      \
   X(burstgpt, "burstgpt")                                                                                    \
-  X(ragpulse, "ragpulse")
+  X(ragpulse, "ragpulse")                                                                                    \
+  X(weka, "weka")                                                                                            \
+  X(copilot, "copilot")                                                                                      \
+  X(tracelab, "tracelab")                                                                                    \
+  X(dynamo, "dynamo")                                                                                        \
+  X(agentic_mooncake, "agentic-mooncake")                                                                    \
+  X(aiperf, "aiperf")                                                                                        \
+  X(vllm_bench, "vllm-bench")                                                                                \
+  X(sglang_bench, "sglang-bench")                                                                            \
+  X(inference_perf, "inference-perf")                                                                        \
+  X(vidur, "vidur")                                                                                          \
+  X(splitwise, "splitwise-sim")                                                                              \
+  X(llmservingsim, "llmservingsim")                                                                          \
+  X(llmservingsim_results, "llmservingsim-results")                                                          \
+  X(otel, "otel")                                                                                            \
+  X(log, "log")
 
 #define X(format, name) extern const tw_trace_format tw_trace_##format;
 TW_TRACE_FORMATS(X)

@@ -16,23 +16,16 @@ enum {
   NAME,
   AFTER,
   AGENT,
-  PIECES
+  PIECES,
+  SERVICE
 };
 
-static const tw_csv_column columns[] = {{"arrival_s", FALSE},
-                                        {"prompt_tokens", FALSE},
-                                        {"reasoning_tokens", TRUE},
-                                        {"answer_tokens", FALSE},
-                                        {"session", TRUE},
-                                        {"priority", TRUE},
-                                        {"hash_tokens", TRUE},
-                                        {"hashes", TRUE},
-                                        {"class", TRUE},
-                                        {"request", TRUE},
-                                        {"after", TRUE},
-                                        {"agent", TRUE},
-                                        {"pieces", TRUE},
-                                        {NULL, FALSE}};
+static const tw_csv_column columns[] = {
+    {"arrival_s", FALSE},     {"prompt_tokens", FALSE}, {"reasoning_tokens", TRUE},
+    {"answer_tokens", FALSE}, {"session", TRUE},        {"priority", TRUE},
+    {"hash_tokens", TRUE},    {"hashes", TRUE},         {"class", TRUE},
+    {"request", TRUE},        {"after", TRUE},          {"agent", TRUE},
+    {"pieces", TRUE},         {"service_s", TRUE},      {NULL, FALSE}};
 
 typedef struct {
   GArray *hashes;  /* guint64: of the row that is being read, */
@@ -175,6 +168,10 @@ static gboolean parse_wait(tw_trace_row *row, char *text)
     row->delay_s = delay_s;
     return at == NULL && row->n_waits == 0;
   }
+  if (g_str_equal(text, "~")) {
+    row->floor_s = delay_s;
+    return at == NULL && !isnan(delay_s);
+  }
   g_autofree char *name = g_uri_unescape_string(text, NULL);
   if (name == NULL || *name == '\0')
     return FALSE;
@@ -189,6 +186,9 @@ static gboolean read_waits(tw_trace_source *source, tw_trace_row *row, GError **
   row->name = *name != '\0' ? g_strdup(name) : NULL;
   row->agent = *agent != '\0' ? g_strdup(agent) : NULL;
   row->linked = trace->linked;
+  if (*tw_csv_text(source->csv, SERVICE) != '\0' &&
+      !tw_trace_seconds(source->csv, SERVICE, &row->service_s, error))
+    return FALSE;
   g_auto(GStrv) waits = g_strsplit(tw_csv_text(source->csv, AFTER), " ", -1);
   for (char **wait = waits; *wait != NULL; wait++) {
     g_autofree char *quoted = tw_input_quote(*wait);
@@ -229,7 +229,7 @@ static void append_waits(GString *line, const tw_trace_row *row)
 {
   g_autoptr(GString) waits = g_string_new(NULL);
   for (guint i = 0; i < row->n_waits; i++) {
-    g_autofree char *name = g_uri_escape_string(row->waits[i].name, ":/", TRUE);
+    g_autofree char *name = g_uri_escape_string(row->waits[i].name, ":/()", TRUE);
     g_string_append_printf(waits, "%s%s%s", i > 0 ? " " : "", name, row->waits[i].for_start ? "@start" : "");
     if (!isnan(row->waits[i].delay_s)) {
       g_string_append_c(waits, '+');
@@ -242,6 +242,10 @@ static void append_waits(GString *line, const tw_trace_row *row)
       g_string_append_c(waits, '+');
       tw_trace_append_number(waits, row->delay_s);
     }
+  }
+  if (!isnan(row->floor_s)) {
+    g_string_append(waits, waits->len > 0 ? " ~+" : "~+");
+    tw_trace_append_number(waits, row->floor_s);
   }
   tw_trace_append_text(line, waits->str);
 }
@@ -278,6 +282,9 @@ static guint write_native(GString *line, const tw_trace_row *row, gboolean linke
   for (gint32 i = 0; row->piece_tokens != NULL && i < request->n_hashes; i++)
     g_string_append_printf(line, "%s%" G_GUINT64_FORMAT ":%d", i > 0 ? " " : "", request->hashes[i],
                            row->piece_tokens[i]);
+  g_string_append_c(line, ',');
+  if (!isnan(row->service_s))
+    tw_trace_append_number(line, row->service_s);
   return TW_TRACE_ALL;
 }
 
@@ -289,13 +296,13 @@ static const char *const fields[] = {"arrival_s", "prompt_tokens", "answer_token
 const tw_trace_format tw_trace_native = {
     .name = "tokenworks",
     .help = "native: arrival_s, prompt_tokens, answer_tokens; optional: reasoning_tokens, session, priority, "
-            "hash_tokens, hashes, class; request, after, agent, pieces",
+            "hash_tokens, hashes, class; request, after, agent, pieces, service_s",
     .fields = fields,
     .start = start_native,
     .stop = stop_native,
     .columns = columns,
     .read = read_native,
     .header = HEADER "\n",
-    .header_linked = HEADER ",request,after,agent,pieces\n",
+    .header_linked = HEADER ",request,after,agent,pieces,service_s\n",
     .write = write_native,
 };

@@ -18,7 +18,7 @@ typedef struct tw_trace_row {
   /* Here the output may be 0 tokens (a prefill alone), and `session` names the conversation or play. */
   tw_request request;
   char *name;           /* of the request, unique in its session. Owned; NULL if none */
-  char *agent;          /* of the session that asks. Owned; NULL: the first one */
+  char *agent;          /* of the session that asks. Owned; NULL: the first one. "a>b" was started by "a" */
   tw_trace_wait *waits; /* Owned */
   guint n_waits;
   gboolean linked; /* the waits are all that it waits for, even if there are none; else it follows the row
@@ -26,6 +26,7 @@ typedef struct tw_trace_row {
   double delay_s;  /* of a row that is not linked: from the end of that row; NAN: as the times say */
   gint32 *piece_tokens; /* tokens of each id of request.hashes, which then are pieces of unequal length, in
                            place of request.hash_tokens. Owned; NULL: blocks */
+  double floor_s;       /* from the begin of its session, before which it does not start; NAN: none */
   double service_s;     /* that the recorded server took; NAN: not recorded */
   gint32 cached_tokens; /* that its cache found; -1: not recorded */
   const char
@@ -34,7 +35,7 @@ typedef struct tw_trace_row {
 
 #define TW_TRACE_ROW_EMPTY                                                                                   \
   {                                                                                                          \
-    .delay_s = NAN, .service_s = NAN, .cached_tokens = -1                                                    \
+    .delay_s = NAN, .floor_s = NAN, .service_s = NAN, .cached_tokens = -1                                    \
   }
 
 /* Frees what the row owns. */

@@ -100,7 +100,7 @@ gboolean tw_trace_source_next(tw_trace_source *source, tw_trace_row *row, GError
   const tw_trace_format *format = source->format;
   if (format->read != NULL) {
     *row = (tw_trace_row)TW_TRACE_ROW_EMPTY;
-    return (source->csv == NULL || tw_csv_next(source->csv, error)) && format->read(source, row, error);
+    return (format->columns == NULL || tw_csv_next(source->csv, error)) && format->read(source, row, error);
   }
   while (source->rows.length == 0) {
     const tw_json *document = tw_json_next(source->json, error);
@@ -205,8 +205,8 @@ gboolean tw_trace_json_missing(const tw_trace_source *source, const tw_json *obj
 {
   const char *name = last_name(path), *leaf = strrchr(name, '.');
   g_autoptr(GPtrArray) keys = g_ptr_array_new();
-  for (const tw_json *part = object->kind == TW_JSON_OBJECT ? object->first : NULL; part != NULL;
-       part = part->next)
+  for (const tw_json *part = object != NULL && object->kind == TW_JSON_OBJECT ? object->first : NULL;
+       part != NULL; part = part->next)
     if (!g_str_equal(part->key, "timestamp"))
       g_ptr_array_add(keys, (char *)part->key);
   g_ptr_array_add(keys, NULL);

@@ -275,8 +275,9 @@ gboolean tw_input_fault(const tw_input *input, GError **error, const char *forma
 {
   va_list arguments;
   va_start(arguments, format);
-  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  g_autofree char *bytes = g_strdup_vprintf(format, arguments);
   va_end(arguments);
+  g_autofree char *message = g_utf8_make_valid(bytes, -1); /* names of columns may be any bytes */
   return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, input->path, input->line, "%s", message);
 }
 

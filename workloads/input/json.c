@@ -501,8 +501,9 @@ gboolean tw_json_fault(const tw_json_reader *reader, const tw_json *value, GErro
 {
   va_list arguments;
   va_start(arguments, format);
-  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  g_autofree char *bytes = g_strdup_vprintf(format, arguments);
   va_end(arguments);
+  g_autofree char *message = g_utf8_make_valid(bytes, -1); /* names of columns may be any bytes */
   return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, tw_input_path(reader->input),
                             line_of(reader, reader->begin + (value != NULL ? value->at : 0)), "%s", message);
 }

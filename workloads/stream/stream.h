@@ -23,6 +23,9 @@ typedef struct tw_trace_reading {
   int time_unit;       /* of its times: tw_trace_unit_names */
   int delta_context;   /* with sessions, prompts are what a turn adds: tw_trace_context_names */
   int nested_times;    /* of sub-agents: tw_trace_nested_names */
+  const char *map; /* of a log, which columns are which: "prompt=in,answer=out"; NULL: guessed. Borrowed */
+  int log_time;    /* of a log, how its times are written: tw_log_time_names */
+  char delimiter;  /* of a log, between its columns; 0: guessed */
 } tw_trace_reading;
 extern const char *const tw_trace_context_names[]; /* "whole", "delta" */
 extern const char *const tw_trace_nested_names[];  /* "auto", "relative", "absolute" */

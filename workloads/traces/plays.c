@@ -143,10 +143,74 @@ static void add_wait(const plays *s, play *p, guint of, guint on, gboolean for_s
   p->steps[of].unmet++;
 }
 
+/* An agent of a session, whose rows say nothing of what they wait for. */
+typedef struct {
+  gint last;         /* step; -1: none yet */
+  double last_end_s; /* as recorded */
+  gboolean joined;   /* the one that started it has waited for its end since */
+} agent_state;
+
+static double recorded_end_s(const tw_trace_row *row)
+{
+  return row->request.arrival_s + (isnan(row->service_s) ? 0 : row->service_s);
+}
+
+static agent_state *agent_of(GHashTable *agents, const char *name)
+{
+  agent_state *state = g_hash_table_lookup(agents, name);
+  if (state == NULL) {
+    state = g_new(agent_state, 1);
+    *state = (agent_state){-1, 0, TRUE};
+    g_hash_table_insert(agents, g_strdup(name), state);
+  }
+  return state;
+}
+
+/* Waits for another row's end, or for its start where it had not ended when this one came. */
+static void wait_as_recorded(const plays *s, play *p, guint of, guint on, double delay_s)
+{
+  const tw_trace_row *row = &p->steps[of].row, *other = &p->steps[on].row;
+  gboolean overlaps = isnan(delay_s) && row->request.arrival_s < recorded_end_s(other);
+  add_wait(s, p, of, on, overlaps, delay_s);
+}
+
+/* What the times of agents tell: a request follows the one before of its agent; the first one of an agent,
+ * the request before of the agent that started it; and the first request of that one after an agent's end,
+ * its last. */
+static void infer_waits(const plays *s, play *p, GHashTable *agents, guint of)
+{
+  const tw_trace_row *row = &p->steps[of].row;
+  const char *name = row->agent != NULL ? row->agent : "", *cut = strrchr(name, '>');
+  g_autofree char *above = cut != NULL ? g_strndup(name, (gsize)(cut - name)) : g_strdup("");
+  agent_state *own = agent_of(agents, name), *parent = row->agent != NULL ? agent_of(agents, above) : NULL;
+  if (own->last >= 0)
+    wait_as_recorded(s, p, of, (guint)own->last, row->delay_s);
+  else if (parent != NULL && parent->last >= 0)
+    wait_as_recorded(s, p, of, (guint)parent->last, NAN);
+  GHashTableIter each;
+  gpointer key, value;
+  g_hash_table_iter_init(&each, agents);
+  while (g_hash_table_iter_next(&each, &key, &value)) {
+    agent_state *child = value;
+    const char *child_name = key, *child_cut = strrchr(child_name, '>');
+    gsize length = child_cut != NULL ? (gsize)(child_cut - child_name) : 0;
+    gboolean is_child =
+        *child_name != '\0' && strlen(name) == length && strncmp(child_name, name, length) == 0;
+    if (!is_child || child->joined || child->last < 0 || child->last_end_s > row->request.arrival_s)
+      continue;
+    add_wait(s, p, of, (guint)child->last, FALSE, NAN);
+    child->joined = TRUE;
+  }
+  own->last = (gint)of;
+  own->last_end_s = recorded_end_s(row);
+  own->joined = isnan(row->service_s);
+}
+
 /* Finds what each request waits for. What is not in the session, having been left out, nobody waits for. */
 static void link_steps(const plays *s, play *p)
 {
   g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) agents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   for (guint i = 0; i < p->n; i++)
     if (p->steps[i].row.name != NULL)
       g_hash_table_insert(names, p->steps[i].row.name, GUINT_TO_POINTER(i + 1));
@@ -157,8 +221,8 @@ static void link_steps(const plays *s, play *p)
       if (on > 0)
         add_wait(s, p, i, on - 1, row->waits[w].for_start, row->waits[w].delay_s);
     }
-    if (!row->linked && i > 0)
-      add_wait(s, p, i, i - 1, FALSE, row->delay_s);
+    if (!row->linked)
+      infer_waits(s, p, agents, i);
   }
 }
 
@@ -282,11 +346,12 @@ static void begin(plays *s, double now_s)
   s->counts.started++;
   for (guint i = 0; i < p->n; i++) {
     step *one = &p->steps[i];
-    one->ready_s = now_s;
+    one->ready_s = now_s + (isnan(one->row.floor_s) ? 0 : one->row.floor_s);
     if (one->unmet > 0)
       continue;
     double offset_s = one->row.request.arrival_s - p->first_s;
-    one->ready_s += s->lanes ? fmin(offset_s, tw_replay_options(s->replay)->most_gap_s) : offset_s;
+    if (isnan(one->row.floor_s))
+      one->ready_s += s->lanes ? fmin(offset_s, tw_replay_options(s->replay)->most_gap_s) : offset_s;
     make_due(s, one);
   }
   load_next(s);

@@ -45,26 +45,10 @@ static const tw_csv_column columns[] = {{"file", FALSE},
                                         {NULL, FALSE}};
 
 /* What is no trace, and is refused with the reason. */
-static const char *const refused[] = {"weka-relative.json",
-                                      "weka-absolute.jsonl",
-                                      "dynamo-agentic.jsonl",
-                                      "agentic-mooncake-v2.jsonl",
-                                      "aiperf-text.jsonl",
-                                      "aiperf-profile-export.jsonl",
-                                      "tracelab.jsonl",
-                                      "copilot.jsonl",
-                                      "servegen/chunk-0-trace.csv",
-                                      "vidur.csv",
-                                      "splitwise-sim.csv",
-                                      "llmservingsim.jsonl",
-                                      "llmservingsim-output.csv",
-                                      "vllm-bench.json",
-                                      "sglang-bench.jsonl",
-                                      "inference-perf-per-request.json",
-                                      "otel-spans.json",
-                                      "otlp-vllm.json",
-                                      "vllm-metrics.prom",
-                                      NULL};
+static const char *const refused[] = {"aiperf-text.jsonl", "servegen/chunk-0-trace.csv", "sglang-bench.jsonl",
+                                      "vllm-metrics.prom", NULL};
+
+static int faults;
 
 static void check_count(const tw_csv *csv, int column, guint64 counted)
 {
@@ -73,7 +57,7 @@ static void check_count(const tw_csv *csv, int column, guint64 counted)
   if (*expected != '\0' && !g_str_equal(text, expected)) {
     print_error("%s: %s is %s, not %s\n", tw_csv_text(csv, FILE_NAME), tw_csv_name(csv, column), text,
                 expected);
-    fail();
+    faults++;
   }
 }
 
@@ -108,7 +92,7 @@ static void check_sample(const tw_csv *csv)
   check_count(csv, REASONING, facts.tokens[TW_TOKENS_REASONING].sum);
   check_count(csv, SESSIONS, facts.sessions);
   check_count(csv, AGENTS, facts.agents);
-  if (*tw_csv_text(csv, HIT) != '\0') {
+  if (*tw_csv_text(csv, HIT) != '\0') { /* else ids are made from what the provider's cache found */
     check_count(csv, HIT, facts.hit_tokens);
     check_count(csv, SHARED, facts.shared_prompt_tokens);
   }
@@ -116,7 +100,8 @@ static void check_sample(const tw_csv *csv)
     check_count(csv, RECORDED, facts.recorded_cached_tokens);
   assert_near(facts.first_s, g_ascii_strtod(tw_csv_text(csv, FIRST), NULL), 1e-6);
   /* Turns with a delay arrive when the turn before them may have ended; the file has no time of theirs. */
-  if (!g_str_equal(tw_csv_text(csv, FILE_NAME), "mooncake-sessions.jsonl"))
+  if (!g_str_equal(tw_csv_text(csv, FILE_NAME), "mooncake-sessions.jsonl") &&
+      !g_str_equal(tw_csv_text(csv, FILE_NAME), "llmservingsim.jsonl"))
     assert_near(facts.last_s, g_ascii_strtod(tw_csv_text(csv, LAST), NULL), 1e-6);
 }
 
@@ -131,7 +116,8 @@ static void every_sample_gives_its_totals(void **state)
       check_sample(csv);
       checked++;
     }
-  assert_true(checked >= 9);
+  assert_int_equal(checked, 24);
+  assert_int_equal(faults, 0);
 }
 
 static void what_is_no_trace_is_refused_with_the_reason(void **state)

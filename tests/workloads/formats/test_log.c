@@ -1,0 +1,157 @@
+/* Logs of one's own, as programs export them: each is read at the first try, or a hint says what is missing.
+ */
+#include "tests/workloads/given.h"
+#include "workloads/formats/log.h"
+#include "workloads/traces/replay.h"
+
+typedef struct {
+  const char *what, *text, *map;
+  const char *rows; /* "arrival prompt reasoning answer session class" of each, in order */
+  guint64 skipped;
+} export;
+
+/* Each holds two requests, a second and a half apart: 100 and 20 tokens, then 300 and 40. */
+#define PLAIN "0 100 0 20 - -\n1.5 300 0 40 - -\n"
+
+static const export exports[] = {
+    {"a database's CSV with ISO times in UTC",
+     "created_at,prompt_tokens,completion_tokens\n2026-06-01 08:00:00+00:00,100,20\n"
+     "2026-06-01 08:00:01.500+00:00,300,40\n",
+     NULL, PLAIN, 0},
+    {"times with Z and T",
+     "timestamp,input_tokens,output_tokens\n2026-06-01T08:00:00Z,100,20\n2026-06-01T08:00:01.5Z,300,40\n",
+     NULL, PLAIN, 0},
+    {"a zone without a colon",
+     "timestamp,input_tokens,output_tokens\n2026-06-01T08:00:00+0100,100,20\n2026-06-01T07:00:01.5+0000,300,"
+     "40\n",
+     NULL, PLAIN, 0},
+    {"BigQuery's UTC behind a blank",
+     "timestamp,input_tokens,output_tokens\n2026-06-01 08:00:00 UTC,100,20\n2026-06-01 08:00:01.500000 "
+     "UTC,300,40\n",
+     NULL, PLAIN, 0},
+    {"seconds since 1970 with a fraction",
+     "ts,prompt_tokens,completion_tokens\n1780300800.25,100,20\n1780300801.75,300,40\n", NULL, PLAIN, 0},
+    {"milliseconds since 1970",
+     "ts,prompt_tokens,completion_tokens\n1780300800250,100,20\n1780300801750,300,40\n", NULL, PLAIN, 0},
+    {"microseconds since 1970",
+     "ts,prompt_tokens,completion_tokens\n1780300800250000,100,20\n1780300801750000,300,40\n", NULL, PLAIN,
+     0},
+    {"nanoseconds since 1970, beyond what doubles hold",
+     "ts,prompt_tokens,completion_tokens\n1780300800250000001,100,20\n1780300801750000001,300,40\n", NULL,
+     PLAIN, 0},
+    {"Excel's days",
+     "date;prompt tokens;completion tokens\n46174,3333333333;100;20\n46174,3333506944;300;40\n", NULL, PLAIN,
+     0},
+    {"a semicolon and decimal commas", "start;input_tokens;output_tokens\n0,5;100,0;20\n2,0;300,0;40\n", NULL,
+     PLAIN, 0},
+    {"tabs, a byte order mark and CR LF",
+     "\xef\xbb\xbftimestamp\tprompt_tokens\tcompletion_tokens\r\n2026-06-01 08:00:00\t100\t20\r\n"
+     "2026-06-01 08:00:01.5\t300\t40\r\n\r\n",
+     NULL, PLAIN, 0},
+    {"pandas, which writes whole numbers with a point, and an index",
+     ",arrival,prompt_tokens,completion_tokens\n0,0.0,100.0,20.0\n1,1.5,300.0,40.0\n", NULL, PLAIN, 0},
+    {"quoted numbers with thousands",
+     "time,prompt_tokens,completion_tokens\n0,\"1,100\",20\n1.5,\"12,300\",40\n", NULL,
+     "0 1100 0 20 - -\n1.5 12300 0 40 - -\n", 0},
+    {"rows in the order of ending, some empty, some failed",
+     "request_time,prompt_tokens,completion_tokens,status\n2026-06-01 08:00:01.5,300,40,200\n"
+     "2026-06-01 08:00:00,100,20,200\n2026-06-01 08:00:02,100,,200\n2026-06-01 08:00:03,50,0,500\n,,,\n",
+     NULL, PLAIN, 3},
+    {"JSON lines with nested names",
+     "{\"time\": \"2026-06-01T08:00:00Z\", \"attributes\": {\"gen_ai.usage.input_tokens\": 100, "
+     "\"gen_ai.usage.output_tokens\": \"20\"}}\n"
+     "{\"time\": \"2026-06-01T08:00:01.5Z\", \"attributes\": {\"gen_ai.usage.input_tokens\": 300, "
+     "\"gen_ai.usage.output_tokens\": 40}}\n",
+     NULL, PLAIN, 0},
+    {"JSON lines of an API's usage",
+     "{\"created\": 1780300800, \"model\": \"m\", \"usage\": {\"prompt_tokens\": 100, \"completion_tokens\": "
+     "30, "
+     "\"completion_tokens_details\": {\"reasoning_tokens\": 10}}, \"user\": \"u1\"}\n"
+     "{\"created\": 1780300802, \"model\": \"m\", \"usage\": {\"prompt_tokens\": 300, \"completion_tokens\": "
+     "40}, \"user\": \"u1\"}\n",
+     NULL, "0 100 10 20 u1 m\n2 300 0 40 u1 m\n", 0},
+    {"names that nobody can guess, and a map",
+     "wann,rein,raus,wer,was\n2026-06-01 08:00:00,100,20,anna,gross\n2026-06-01 "
+     "08:00:01.5,300,40,bob,klein\n",
+     "arrival=wann,prompt=rein,output=raus,session=wer,class=was",
+     "0 100 0 20 anna gross\n1.5 300 0 40 bob klein\n", 0},
+    {"answers apart from reasoning",
+     "arrival,prompt_tokens,reasoning_tokens,answer_tokens_total\n0,100,7,20\n1.5,300,0,40\n",
+     "answer=answer_tokens_total", "0 100 7 20 - -\n1.5 300 0 40 - -\n", 0},
+};
+
+static void every_export_is_read_at_the_first_try(void **state)
+{
+  guint wrong = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(exports); i++) {
+    g_autofree char *path = given_text(state, "log", exports[i].text);
+    tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+    options.reading.map = exports[i].map;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(tw_replay) replay =
+        tw_replay_open(path, exports[i].map != NULL ? &tw_trace_log : NULL, &options, &error);
+    g_autoptr(GString) rows = g_string_new(NULL);
+    tw_trace_row row;
+    while (replay != NULL && tw_replay_next(replay, &row, &error)) {
+      g_string_append_printf(rows, "%.6g %d %d %d %s %s\n", row.request.arrival_s, row.request.prompt_tokens,
+                             row.request.reasoning_tokens, row.request.answer_tokens,
+                             row.request.session != NULL ? row.request.session : "-",
+                             row.request.class != NULL ? row.request.class : "-");
+      tw_trace_row_clear(&row);
+    }
+    guint64 skipped = replay != NULL ? tw_trace_rows_tally(tw_replay_rows(replay))->skipped : 0;
+    if (error != NULL || !g_str_equal(rows->str, exports[i].rows) || skipped != exports[i].skipped) {
+      print_error("%s: %s\n%s", exports[i].what, error != NULL ? error->message : "", rows->str);
+      wrong++;
+    }
+  }
+  assert_int_equal(wrong, 0);
+}
+
+static void a_hint_says_what_is_missing(void **state)
+{
+  static const struct {
+    const char *text, *map, *message;
+  } cases[] = {
+      {"wann,rein,raus\n0,1,1\n", NULL,
+       "log:1: which column holds the arrival? say it with --map arrival=COLUMN; there are wann, rein, raus"},
+      {"wann,prompt_tokens,raus\n0,1,1\n", "arrival=wann,output=rauss",
+       "--map: no column is called 'rauss'; did you mean \"raus\"?"},
+      {"time,prompt_tokens,completion_tokens\n1/6/2026 8:00,1,1\n", NULL,
+       "log:2: time is '1/6/2026 8:00'; a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is "
+       "needed (--map "
+       "arrival=COLUMN names another column, --time how it is written)"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *path = given_text(state, "log", cases[i].text);
+    tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+    options.reading.map = cases[i].map;
+    g_autoptr(GError) error = NULL;
+    assert_null(tw_replay_open(path, &tw_trace_log, &options, &error));
+    const char *message = error->message;
+    if (g_str_has_prefix(message, *state))
+      message += strlen(*state) + 1;
+    assert_string_equal(message, cases[i].message);
+  }
+}
+
+/* A file that two formats could be is refused, and both are named. */
+static void a_file_of_two_formats_is_refused(void **state)
+{
+  g_autofree char *path = given_text(
+      state, "two", "arrival_s,prompt_tokens,answer_tokens,input_tokens,output_tokens\n0,1,1,1,1\n");
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autoptr(GError) error = NULL;
+  assert_null(tw_replay_open(path, NULL, &options, &error));
+  assert_non_null(strstr(error->message, "fits the formats tokenworks and servegen"));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_export_is_read_at_the_first_try),
+      cmocka_unit_test(a_hint_says_what_is_missing),
+      cmocka_unit_test(a_file_of_two_formats_is_refused),
+  };
+  return cmocka_run_group_tests(tests, given_directory, remove_directory);
+}

@@ -1,0 +1,334 @@
+/* Logs of one's own, as a format: what tw_log_guess makes of their columns, or --map says. Rows that are
+ * empty or of requests that failed are left out and counted. */
+#include "workloads/formats/log.h"
+
+#include "platforms/input/fault.h"
+#include "platforms/input/units.h"
+
+typedef struct {
+  tw_log_columns columns;
+  tw_csv_column table[TW_LOG_N_ROLES + 1]; /* of CSV */
+  int place[TW_LOG_N_ROLES];               /* in the table; -1: none */
+  GPtrArray *names;                        /* owned texts */
+  char delimiter;
+  tw_log_time time;
+  const tw_json *object;      /* of JSON: the row */
+  char *text[TW_LOG_N_ROLES]; /* of the row, "" if blank */
+} own_log;
+
+enum { LOOK_ROWS = 100 }; /* in which the first arrival must stand */
+
+static void stop_log(tw_trace_source *source)
+{
+  own_log *log = source->own;
+  if (log == NULL)
+    return;
+  for (int role = 0; role < TW_LOG_N_ROLES; role++)
+    g_free(log->text[role]);
+  if (log->names != NULL)
+    g_ptr_array_unref(log->names);
+  g_free(log);
+}
+
+/* ---- Columns ---- */
+
+static gboolean check_whole(const tw_trace_source *source, const own_log *log, GError **error)
+{
+  static const tw_log_role needed[] = {TW_LOG_ARRIVAL, TW_LOG_PROMPT, TW_LOG_OUTPUT};
+  const char *const *names = (const char *const *)log->names->pdata;
+  for (guint i = 0; i < G_N_ELEMENTS(needed); i++) {
+    if (log->columns.of[needed[i]] != NULL ||
+        (needed[i] == TW_LOG_OUTPUT && log->columns.of[TW_LOG_ANSWER] != NULL))
+      continue;
+    g_autofree char *all = g_strjoinv(", ", (char **)names), *quoted = tw_input_quote(all);
+    return tw_input_fault(source->input, error,
+                          "which column holds the %s%s? say it with --map %s=COLUMN; there are %s",
+                          tw_log_role_names[needed[i]], needed[i] == TW_LOG_ARRIVAL ? "" : " tokens",
+                          tw_log_role_names[needed[i]], strlen(all) < 400 ? all : quoted);
+  }
+  return TRUE;
+}
+
+static void tell_columns(tw_trace_source *source, const own_log *log)
+{
+  g_autoptr(GString) taken = g_string_new(NULL), left = g_string_new(NULL);
+  for (int role = 0; role < TW_LOG_N_ROLES; role++)
+    if (log->columns.of[role] != NULL)
+      g_string_append_printf(taken, "%s%s=%s", taken->len > 0 ? "," : "", tw_log_role_names[role],
+                             log->columns.of[role]);
+  for (guint i = 0; i + 1 < log->names->len; i++) {
+    gboolean used = FALSE;
+    for (int role = 0; role < TW_LOG_N_ROLES; role++)
+      used |= log->columns.of[role] == log->names->pdata[i];
+    if (!used && left->len < 300)
+      g_string_append_printf(left, "%s%s", left->len > 0 ? ", " : "", (char *)log->names->pdata[i]);
+  }
+  g_autofree char *quoted_taken = g_utf8_make_valid(taken->str, -1),
+                  *quoted_left = g_utf8_make_valid(left->str, -1);
+  tw_trace_note(source, "a log; taken as --map %s --time %s", quoted_taken, tw_log_time_names[log->time]);
+  if (left->len > 0)
+    tw_trace_note(source, "columns that are not read: %s", quoted_left);
+}
+
+static gboolean choose_columns(tw_trace_source *source, own_log *log, GError **error)
+{
+  const char *const *names = (const char *const *)log->names->pdata;
+  return tw_log_guess(names, source->reading->map, &log->columns, error) && check_whole(source, log, error);
+}
+
+/* ---- Rows ---- */
+
+static char *json_field(const tw_json *object, const char *path)
+{
+  const tw_json *value = tw_json_get(object, path);
+  if (value == NULL || value->kind == TW_JSON_NULL)
+    return g_strdup("");
+  if (value->kind == TW_JSON_STRING)
+    return g_strdup(value->text);
+  if (value->kind == TW_JSON_BOOL)
+    return g_strdup(value->number != 0 ? "true" : "false");
+  if (value->kind != TW_JSON_NUMBER)
+    return g_strdup(value->count > 0 ? "(a value)" : "");
+  if (value->whole && value->number >= 0)
+    return g_strdup_printf("%" G_GUINT64_FORMAT, value->count);
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  return g_strdup(g_ascii_formatd(text, sizeof text, "%.17g", value->number));
+}
+
+/* Reads the next row's texts. FALSE at the end, or with `error`. */
+static gboolean next_row(tw_trace_source *source, GError **error)
+{
+  own_log *log = source->own;
+  if (source->csv != NULL) {
+    if (!tw_csv_next(source->csv, error))
+      return FALSE;
+  } else {
+    log->object = tw_json_next(source->json, error);
+    if (log->object == NULL)
+      return FALSE;
+  }
+  for (int role = 0; role < TW_LOG_N_ROLES; role++) {
+    g_free(log->text[role]);
+    const char *path = log->columns.of[role];
+    log->text[role] = source->csv == NULL && path != NULL ? json_field(log->object, path)
+                      : source->csv != NULL && path != NULL
+                          ? g_strstrip(g_strdup(tw_csv_text(source->csv, log->place[role])))
+                          : g_strdup("");
+  }
+  return TRUE;
+}
+
+static gboolean open_table(tw_trace_source *source, own_log *log, GError **error)
+{
+  int n = 0;
+  for (int role = 0; role < TW_LOG_N_ROLES; role++) {
+    log->place[role] = -1;
+    if (log->columns.of[role] == NULL)
+      continue;
+    log->place[role] = n;
+    log->table[n++] = (tw_csv_column){log->columns.of[role], FALSE};
+  }
+  log->table[n] = (tw_csv_column){NULL, FALSE};
+  tw_csv_free(source->csv);
+  source->csv = tw_csv_open_delimited(source->input, log->table, log->delimiter, error);
+  return source->csv != NULL;
+}
+
+/* Goes to the first row. */
+static gboolean open_rows(tw_trace_source *source, gboolean table, GError **error)
+{
+  if (!tw_input_rewind(source->input, error))
+    return FALSE;
+  if (table)
+    return open_table(source, source->own, error);
+  tw_json_reader_free(source->json);
+  source->json = tw_json_reader_new(source->input);
+  return TRUE;
+}
+
+/* Finds how times are written by the first row that has one. */
+static gboolean find_time(tw_trace_source *source, GError **error)
+{
+  own_log *log = source->own;
+  GError *problem = NULL;
+  log->time = (tw_log_time)source->reading->log_time;
+  for (int row = 0; log->time == TW_LOG_GUESS && row < LOOK_ROWS && next_row(source, &problem); row++) {
+    const char *text = log->text[TW_LOG_ARRIVAL];
+    if (*text == '\0')
+      continue;
+    log->time = tw_log_time_guess(text);
+    g_autofree char *quoted = tw_input_quote(text);
+    if (log->time == TW_LOG_GUESS)
+      return tw_input_fault(
+          source->input, error,
+          "%s is '%s'; a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed "
+          "(--map arrival=COLUMN names another column, --time how it is written)",
+          log->columns.of[TW_LOG_ARRIVAL], quoted);
+  }
+  g_clear_error(&problem); /* it is told when the row is read again */
+  if (log->time == TW_LOG_GUESS)
+    log->time = TW_LOG_SECONDS;
+  return TRUE;
+}
+
+static gboolean read_names(tw_trace_source *source, own_log *log, gboolean *table, GError **error)
+{
+  char *line;
+  gsize length;
+  tw_input_set_max_line(source->input, 256 * 1024 * 1024);
+  do
+    if (!tw_input_line(source->input, &line, &length, error))
+      return (error == NULL || *error == NULL) &&
+             tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(source->input), 0,
+                                "the file is empty");
+  while (length == 0);
+  if (g_str_has_prefix(line, "\xef\xbb\xbf"))
+    line += 3;
+  *table = *line != '{' && *line != '[';
+  if (*table) {
+    log->delimiter = source->reading->delimiter != 0 ? source->reading->delimiter : tw_log_delimiter(line);
+    g_autoptr(GPtrArray) cut = tw_csv_names(line, log->delimiter);
+    if (cut == NULL)
+      return tw_input_fault(source->input, error, "the quotes of a column's name do not end it");
+    log->names = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < cut->len; i++)
+      g_ptr_array_add(log->names, g_strdup(cut->pdata[i]));
+    return TRUE;
+  }
+  log->delimiter = '\0';
+  if (!tw_input_rewind(source->input, error))
+    return FALSE;
+  g_autoptr(tw_json_reader) json = tw_json_reader_new(source->input);
+  const tw_json *object = tw_json_next(json, error);
+  if (object != NULL)
+    log->names = tw_log_paths(object);
+  return object != NULL;
+}
+
+static gboolean start_log(tw_trace_source *source, GError **error)
+{
+  own_log *log = source->own = g_new0(own_log, 1);
+  gboolean table;
+  if (!read_names(source, log, &table, error) || !choose_columns(source, log, error) ||
+      !open_rows(source, table, error) || !find_time(source, error))
+    return FALSE;
+  tell_columns(source, log);
+  return open_rows(source, table, error);
+}
+
+/* "1234", "1234.0", "1,234" and, where commas do not part columns, "1234,0". FALSE: no whole number. */
+static gboolean parse_tokens(const own_log *log, const char *text, gint32 *tokens)
+{
+  g_autofree char *number = g_strdup(text);
+  char *comma = strchr(number, ',');
+  double value;
+  if (comma != NULL) {
+    gboolean thousands = TRUE;
+    for (char *c = comma; *c == ','; c += 4)
+      thousands &= g_ascii_isdigit(c[1]) && g_ascii_isdigit(c[2]) && g_ascii_isdigit(c[3]) &&
+                   (c[4] == ',' || c[4] == '\0' || c[4] == '.');
+    if (thousands) {
+      char *to = number;
+      for (const char *c = number; *c != '\0'; c++)
+        if (*c != ',')
+          *to++ = *c;
+      *to = '\0';
+    } else if (log->delimiter != ',') {
+      *comma = '.';
+    }
+  }
+  if (!tw_number_parse(number, &value) || floor(value) != value || value < 0 || value > TW_REQUEST_MAX_TOKENS)
+    return FALSE;
+  *tokens = (gint32)value;
+  return TRUE;
+}
+
+/* Whether a state, or an error, says that the request did not succeed. */
+static gboolean says_failed(const char *column, const char *text)
+{
+  static const char *const good[] = {"ok",       "success",    "succeeded", "successful", "completed",
+                                     "complete", "done",       "true",      "finished",   "stop",
+                                     "length",   "tool_calls", "end_turn",  "unset",      NULL};
+  static const char *const none[] = {"", "null", "none", "nan", "false", "0", "-", "no", "n/a", NULL};
+  g_autofree char *word = g_ascii_strdown(text, -1), *name = g_ascii_strdown(column, -1);
+  if (strstr(name, "error") != NULL)
+    return !g_strv_contains(none, word);
+  double code;
+  if (tw_number_parse(word, &code))
+    return !((code >= 200 && code < 300) || code == 1 || code == 0);
+  return *word != '\0' && !g_strv_contains(good, word);
+}
+
+static const char *reason(const char *what, const char *column)
+{
+  g_autofree char *text = g_strdup_printf("%s (%s)", what, column);
+  return g_intern_string(text);
+}
+
+/* Fields of tokens; sets the row's failure where they cannot be replayed. */
+static void read_lengths(const own_log *log, tw_trace_row *row)
+{
+  gint32 reasoning = 0, output = 0;
+  const tw_log_role ends = log->columns.of[TW_LOG_OUTPUT] != NULL ? TW_LOG_OUTPUT : TW_LOG_ANSWER;
+  const struct {
+    tw_log_role role;
+    gint32 *tokens;
+  } fields[] = {
+      {TW_LOG_PROMPT, &row->request.prompt_tokens}, {ends, &output}, {TW_LOG_REASONING, &reasoning}};
+  for (guint i = 0; i < G_N_ELEMENTS(fields) && row->failure == NULL; i++) {
+    const char *text = log->text[fields[i].role], *column = log->columns.of[fields[i].role];
+    if (*text == '\0' && fields[i].role == TW_LOG_REASONING)
+      continue;
+    if (*text == '\0')
+      row->failure = reason("empty", column);
+    else if (!parse_tokens(log, text, fields[i].tokens))
+      row->failure = reason("no whole number of tokens", column);
+    else if (fields[i].role == TW_LOG_PROMPT && *fields[i].tokens == 0)
+      row->failure = reason("a prompt of 0 tokens", column);
+  }
+  if (row->failure == NULL && ends == TW_LOG_OUTPUT && reasoning > output)
+    row->failure = reason("more reasoning than output", log->columns.of[TW_LOG_REASONING]);
+  row->request.reasoning_tokens = reasoning;
+  row->request.answer_tokens = ends == TW_LOG_OUTPUT ? output - reasoning : output;
+}
+
+static gboolean read_log(tw_trace_source *source, tw_trace_row *row, GError **error)
+{
+  own_log *log = source->own;
+  tw_instant instant;
+  if (!next_row(source, error))
+    return FALSE;
+  const char *arrival = log->text[TW_LOG_ARRIVAL], *state = log->columns.of[TW_LOG_STATE];
+  gint64 priority = 0;
+  if (*arrival == '\0')
+    row->failure = reason("empty", log->columns.of[TW_LOG_ARRIVAL]);
+  else if (!tw_log_time_parse(arrival, log->time, log->delimiter, &instant))
+    row->failure = reason("no time of the kind of the first", log->columns.of[TW_LOG_ARRIVAL]);
+  else if (state != NULL && says_failed(state, log->text[TW_LOG_STATE]))
+    row->failure = reason("failed", state);
+  if (row->failure == NULL)
+    read_lengths(log, row);
+  if (row->failure != NULL)
+    return TRUE;
+  if (*log->text[TW_LOG_PRIORITY] != '\0' && tw_integer_parse(log->text[TW_LOG_PRIORITY], &priority))
+    row->request.priority = (gint32)CLAMP(priority, G_MININT32, G_MAXINT32);
+  if (!tw_trace_class(source, log->text[TW_LOG_CLASS], &row->request.class, error) ||
+      !tw_trace_since_first(source, instant, log->columns.of[TW_LOG_ARRIVAL], arrival,
+                            &row->request.arrival_s, error))
+    return FALSE;
+  row->request.session = *log->text[TW_LOG_SESSION] != '\0' ? g_strdup(log->text[TW_LOG_SESSION]) : NULL;
+  return TRUE;
+}
+
+const tw_trace_format tw_trace_log = {
+    .name = "log",
+    .help = "a log of your own: CSV or JSON lines with a time, prompt and output tokens; columns are "
+            "guessed, or --map "
+            "says them",
+    .sorts = TRUE,
+    .skips = TRUE,
+    .clock = TRUE,
+    .start = start_log,
+    .stop = stop_log,
+    .read = read_log,
+};
