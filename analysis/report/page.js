@@ -320,4 +320,5 @@ function makePage() {
 }
 
 if (report.compared) makeComparison();
+else if (report.plan) makePlan();
 else makePage();

@@ -150,6 +150,13 @@ static char *layout_text(const tw_design *design)
   return g_strdup(text->str);
 }
 
+/* "1 rack", "5 nodes": a size in the words of its kind. The caller frees it. */
+static char *size_text(const tw_design *design, double size)
+{
+  const char *units = tw_question_size_option(design->site);
+  return g_strdup_printf("%.0f %.*s", size, (int)strlen(units) - (size == 1 ? 1 : 0), units);
+}
+
 static char *format_number(double value, const char *form)
 {
   return isfinite(value) ? g_strdup_printf(form, value) : g_strdup("");
@@ -182,7 +189,7 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
                     g_strdup_printf("%s %s", design->model->name, tw_precision_names[design->weights]));
     g_ptr_array_add(cells, layout_text(design));
     g_ptr_array_add(cells, g_strdup(design->router));
-    g_ptr_array_add(cells, g_strdup_printf("%.0f %s", size, tw_question_size_option(design->site)));
+    g_ptr_array_add(cells, size_text(design, size));
     g_ptr_array_add(cells, g_strdup_printf("%.0f", tw_design_accelerators(design, size)));
     g_ptr_array_add(cells, format_number(tw_answer_objective(answer, design), "%.5g"));
     g_ptr_array_add(cells,
@@ -196,20 +203,43 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
   }
 }
 
+/* What is behind the best design: the next one, and the best of every other site. */
+static void print_others(const tw_answer *answer, FILE *out)
+{
+  const tw_design *best = answer->ranked->pdata[0];
+  double first = tw_answer_objective(answer, best);
+  g_autoptr(GHashTable) told = g_hash_table_new(g_direct_hash, g_direct_equal);
+  for (guint i = 1; i < answer->ranked->len; i++) {
+    const tw_design *design = answer->ranked->pdata[i];
+    gboolean other = design->site != best->site && g_hash_table_add(told, (gpointer)design->site);
+    if (i > 1 && !other)
+      continue;
+    g_autofree char *layout = layout_text(design), *size = size_text(design, size_of(answer, design));
+    double apart = fabs(tw_answer_objective(answer, design) - first) / MAX(fabs(first), 1e-300);
+    fprintf(out, "%s, %s as %s (%s, %.0f accelerators), ",
+            i == 1 ? "The runner-up" : "The best of another site", design->site->name, layout, size,
+            tw_design_accelerators(design, size_of(answer, design)));
+    if (apart == 0)
+      fprintf(out, "is as good.\n");
+    else
+      fprintf(out, "is %.3g %% behind.%s\n", 100 * apart,
+              apart < 0.1 ? " That is less than step times are known to: take both for equal." : "");
+  }
+}
+
 static void print_best(const tw_answer *answer, FILE *out)
 {
   const tw_question *question = answer->question;
   const tw_design *best = answer->ranked->pdata[0];
   double size = size_of(answer, best);
-  g_autofree char *layout = layout_text(best);
+  g_autofree char *layout = layout_text(best), *sized = size_text(best, size);
   int racks = tw_answer_racks(answer, best, size);
-  fprintf(
-      out, "Build %s with %.0f %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
-      best->site->name, size, tw_question_size_option(best->site), tw_design_accelerators(best, size), racks,
-      racks == 1 ? "" : "s", best->model->name, tw_precision_names[best->weights], layout, best->router);
+  fprintf(out, "Build %s with %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
+          best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s",
+          best->model->name, tw_precision_names[best->weights], layout, best->router);
   double attained = tw_run_summary_number(best->best, "slo.attainment");
   if (finds_load(answer))
-    fprintf(out, "It serves %.3g times the load", best->bracket.holds);
+    fprintf(out, "It serves %.4g times the load", best->bracket.holds);
   else
     fprintf(out, "It serves the load");
   fprintf(out, " with %.2f %% of the requests within the SLO (%.4g %% are asked for)", 100 * attained,
@@ -220,22 +250,18 @@ static void print_best(const tw_answer *answer, FILE *out)
   if (isfinite(peak_w) && !isnan(question->site_w))
     fprintf(out, ", %.0f %% of the limit", 100 * peak_w / question->site_w);
   fprintf(out, ".\n");
-  if (best->broken != NULL && !isnan(best->bracket.breaks))
-    fprintf(out, finds_load(answer) ? "At %.3g times the load" : "With %.0f", best->bracket.breaks);
-  if (best->broken != NULL && !isnan(best->bracket.breaks))
+  if (best->broken != NULL && !isnan(best->bracket.breaks)) {
+    g_autofree char *smaller = size_text(best, best->bracket.breaks);
+    if (finds_load(answer))
+      fprintf(out, "At %.4g times the load", best->bracket.breaks);
+    else
+      fprintf(out, "With %s", smaller);
     fprintf(out, " only %.2f %% are within it: TTFT p99 is %.3g s, TPOT p99 %.3g ms.\n",
             100 * tw_run_summary_number(best->broken, "slo.attainment"),
             tw_run_summary_number(best->broken, "ttft_s.p99"),
             1e3 * tw_run_summary_number(best->broken, "tpot_s.p99"));
-  if (answer->ranked->len > 1) {
-    const tw_design *next = answer->ranked->pdata[1];
-    double a = tw_answer_objective(answer, best), b = tw_answer_objective(answer, next);
-    double apart = fabs(b - a) / MAX(fabs(a), 1e-300);
-    fprintf(out, "The runner-up, %s, is %.1f %% behind.%s\n", next->name, 100 * apart,
-            apart < 0.1 ? " That is less than step times are known to: take both for equal, and compare what "
-                          "else matters."
-                        : "");
   }
+  print_others(answer, out);
 }
 
 static void print_checks(const tw_answer *answer, FILE *out)
@@ -291,19 +317,40 @@ static void print_dropped(const tw_answer *answer, FILE *out)
   }
 }
 
-void tw_answer_print(const tw_answer *answer, FILE *out)
+char *tw_answer_verdict(const tw_answer *answer)
+{
+  char *text = NULL;
+  size_t length;
+  FILE *out = open_memstream(&text, &length);
+  if (answer->ranked->len > 0)
+    print_best(answer, out);
+  else
+    print_nothing(answer, out);
+  fclose(out);
+  char *verdict = g_strdup(text);
+  free(text); /* the C library's own */
+  return verdict;
+}
+
+char *tw_answer_load(const tw_answer *answer)
 {
   const tw_demand *demand = &answer->demand;
-  if (demand->requests > 0)
-    fprintf(out,
-            "The load: %" G_GUINT64_FORMAT
-            " requests in %.4g s, %.3g/s in the busiest minute, with %.4g prompt and %.4g "
-            "output tokens on average.\n",
-            demand->requests, demand->span_s, demand->rate_per_s, demand->prompt, demand->output);
-  if (answer->ranked->len == 0) {
-    print_nothing(answer, out);
-  } else {
-    print_best(answer, out);
+  if (demand->requests == 0)
+    return g_strdup("The load was not read, as no design can be.");
+  g_autofree char *times = answer->question->growth != 1
+                               ? g_strdup_printf("; %.4g times as much arrives", answer->question->growth)
+                               : g_strdup("");
+  return g_strdup_printf(
+      "The load: %" G_GUINT64_FORMAT " requests in %.4g s, %.3g/s in the busiest minute, with %.4g "
+      "prompt and %.4g output tokens on average%s.",
+      demand->requests, demand->span_s, demand->rate_per_s, demand->prompt, demand->output, times);
+}
+
+void tw_answer_print(const tw_answer *answer, FILE *out)
+{
+  g_autofree char *load = tw_answer_load(answer), *verdict = tw_answer_verdict(answer);
+  fprintf(out, "%s\n%s", load, verdict);
+  if (answer->ranked->len > 0) {
     putc('\n', out);
     print_table(answer, "table", out);
     print_checks(answer, out);

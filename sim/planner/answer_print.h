@@ -11,6 +11,10 @@
  * and why the others were dropped, each reason with its number. */
 void tw_answer_print(const tw_answer *answer, FILE *out);
 
+/* The verdict in sentences, a line each, and the load in one. The caller frees them. */
+char *tw_answer_verdict(const tw_answer *answer);
+char *tw_answer_load(const tw_answer *answer);
+
 /* The whole answer:
  *
  *     question, objective, unit, answered

@@ -128,11 +128,26 @@ static gboolean write_reports(const tw_answer *answer, GError **error)
   return TRUE;
 }
 
+/* The page: what plan.json holds, with the verdict. */
+static gboolean write_page(const tw_answer *answer, const json_t *all, GError **error)
+{
+  g_autofree char *verdict = tw_answer_verdict(answer), *load = tw_answer_load(answer);
+  json_t *plan = json_deep_copy(all);
+  json_object_set_new(plan, "verdict", json_string(verdict));
+  json_object_set_new(plan, "load_text", json_string(load));
+  json_t *data = json_pack("{s:{s:s}, s:{}, s:f, s:o}", "run", "name", answer->question->name, "summary",
+                           "end_s", 1.0, "plan", plan);
+  g_autofree char *page = tw_report_page_of(data);
+  json_decref(data);
+  return write_text(answer, "plan.html", page, error);
+}
+
 gboolean tw_answer_write(const tw_answer *answer, GError **error)
 {
   json_t *all = tw_answer_json(answer);
   char *text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
   gboolean good = write_text(answer, "plan.json", text, error) && write_csv(answer, all, error);
+  good = good && write_page(answer, all, error);
   if (good && answer->ranked->len > 0)
     good = write_best(answer, error) && write_reports(answer, error);
   free(text);

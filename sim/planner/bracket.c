@@ -13,7 +13,13 @@ static double between(const tw_bracket *bracket)
   double low = MIN(bracket->holds, bracket->breaks), high = MAX(bracket->holds, bracket->breaks);
   if (bracket->whole)
     return high - low <= 1 ? NAN : CLAMP(round(sqrt(low * high)), low + 1, high - 1);
-  return high / low <= bracket->tolerance ? NAN : sqrt(low * high);
+  if (high / low <= bracket->tolerance)
+    return NAN;
+  /* Six digits are enough for people, and stay between the sides. */
+  char digits[32];
+  g_ascii_formatd(digits, sizeof digits, "%.6g", sqrt(low * high));
+  double level = g_ascii_strtod(digits, NULL);
+  return level > low && level < high ? level : sqrt(low * high);
 }
 
 double tw_bracket_next(const tw_bracket *bracket)

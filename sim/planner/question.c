@@ -294,6 +294,19 @@ static void read_models(tw_question *question, const xmlNode *root, tw_faults *f
   }
 }
 
+/* The kind, and what its options say: "hgx-h200-sxm". */
+static char *site_name(const tw_question_site *site)
+{
+  g_autoptr(GString) name = g_string_new(site->kind);
+  g_auto(GStrv) words = g_strsplit_set(site->options, " \t\n", -1);
+  for (char **word = words; *word != NULL; word++) {
+    const char *value = strchr(*word, '=');
+    if (value != NULL)
+      g_string_append_printf(name, "-%s", value + 1);
+  }
+  return g_strdelimit(g_strdup(name->str), "/", '-');
+}
+
 static void read_sites(tw_question *question, const xmlNode *root, const xmlNode *cost, tw_faults *faults)
 {
   for (const xmlNode *node = tw_node_child(root, "site"); node != NULL; node = tw_node_next(node, "site")) {
@@ -308,8 +321,7 @@ static void read_sites(tw_question *question, const xmlNode *root, const xmlNode
                     "kind=\"nvl72\"",
                     site.kind);
     if (site.name == NULL) {
-      g_autofree char *words = g_strdelimit(g_strdup(site.options), " =/", '-');
-      site.name = g_strdup_printf("%s%s%s", site.kind, *words != '\0' ? "-" : "", words);
+      site.name = site_name(&site);
     }
     for (guint i = 0; i < question->sites->len; i++)
       if (g_str_equal(g_array_index(question->sites, tw_question_site, i).name, site.name))
