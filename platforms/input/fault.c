@@ -29,13 +29,28 @@ void tw_faults_free(tw_faults *faults)
   g_free(faults);
 }
 
+char *tw_masked(const char *text, const char *keep)
+{
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+  GString *masked = g_string_new(NULL);
+  for (const char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
+    gunichar c = g_utf8_get_char(at);
+    if (g_unichar_iscntrl(c) && !(c < 0x80 && strchr(keep, (int)c) != NULL))
+      g_string_append_c(masked, '?');
+    else
+      g_string_append_unichar(masked, c);
+  }
+  return g_string_free(masked, FALSE);
+}
+
+/* Messages may quote what a file holds, and may have several lines. */
 static char *located(const char *file, long line, const char *message)
 {
-  if (file == NULL)
-    return g_strdup(message);
-  if (line <= 0)
-    return g_strdup_printf("%s: %s", file, message);
-  return g_strdup_printf("%s:%ld: %s", file, line, message);
+  g_autofree char *place = file == NULL ? g_strdup("")
+                           : line <= 0  ? g_strdup_printf("%s: ", file)
+                                        : g_strdup_printf("%s:%ld: ", file, line);
+  g_autofree char *text = g_strconcat(place, message, NULL);
+  return tw_masked(text, "\n");
 }
 
 void tw_faults_add(tw_faults *faults, const char *file, long line, const char *format, ...)

@@ -1,5 +1,6 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
+#include "sim/commands/output.h"
 
 #include <locale.h>
 
@@ -42,6 +43,7 @@ static const tw_command *find_command(const char *name)
 int main(int argc, char **argv)
 {
   setlocale(LC_CTYPE, "");
+  tw_output_watch();
   if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
       g_str_equal(argv[1], "help")) {
     print_help(argc < 2 ? stderr : stdout);

@@ -1,8 +1,11 @@
 /* The summary of a run as the short table that a person reads in the terminal. */
+#include "platforms/input/fault.h"
 #include "sim/log/metric.h"
 #include "sim/run/summary.h"
 
 #include <math.h>
+
+enum { NAME_WIDTH = 20 }; /* of classes */
 
 static double number(const json_t *object, const char *group, const char *name)
 {
@@ -55,7 +58,10 @@ static void print_classes(const json_t *summary, FILE *out)
           "E2E p50", "p99", "SLO");
   json_object_foreach(classes, name, class)
   {
-    fprintf(out, "  %-20.20s %10.0f", *name != '\0' ? name : "(none)", number(class, "requests", "arrived"));
+    g_autofree char *masked = tw_masked(*name != '\0' ? name : "(none)", "");
+    g_autofree char *short_name = g_utf8_substring(masked, 0, MIN(g_utf8_strlen(masked, -1), NAME_WIDTH));
+    fprintf(out, "  %s%*s %10.0f", short_name, NAME_WIDTH - (int)g_utf8_strlen(short_name, -1), "",
+            number(class, "requests", "arrived"));
     for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
       print_time(out, number(class, columns[c].latency, columns[c].quantile));
     double attained = number(class, "slo", "attainment");

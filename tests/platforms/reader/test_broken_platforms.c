@@ -77,6 +77,12 @@ static const broken platforms[] = {
      "splitduplex.xml:9: \"l\" is not SPLITDUPLEX; remove its direction\n"},
     {"too-deep.xml", "too-deep.xml:6: zones are nested more than two deep, which SimGrid before 4.1 routes "
                      "wrongly; use site and domain or node alone\n"},
+    {"two-rows.xml", "two-rows.xml:10: zone \"b\" of rack \"rack-0\" is in row \"row-1\", but zone \"a\" of "
+                     "the same rack in row "
+                     "\"row-0\"; a rack stands in one row, so give both the same tw:row\n"
+                     "two-rows.xml:15: zone \"c\" of rack \"rack-0\" is in no row, but zone \"a\" of the "
+                     "same rack in row \"row-0\"; a "
+                     "rack stands in one row, so give both the same tw:row\n"},
     {"two-sites.xml", "two-sites.xml:3: <platform> needs exactly one outermost <zone> or <cluster>\n"},
     {"units.xml",
      "units.xml:5: speed of <host>: SimGrid does not know the unit of \"1GFLOPS\"; write a speed, such as "
