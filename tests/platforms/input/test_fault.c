@@ -39,7 +39,9 @@ static void an_input_error_reads_like_a_fault(void **state)
 static void a_terminal_obeys_no_text_of_a_stranger(void **state)
 {
   (void)state;
-  g_autofree char *masked = tw_masked("a\033[2J\xc2\x9b" "31m\xff\n\xc3\xa9", "");
+  g_autofree char *masked = tw_masked("a\033[2J\xc2\x9b"
+                                      "31m\xff\n\xc3\xa9",
+                                      "");
   assert_string_equal(masked, "a?[2J?31m\xef\xbf\xbd?\xc3\xa9");
   g_autoptr(tw_faults) faults = tw_faults_new();
   tw_faults_add(faults, "a.csv", 1, "\"%s\" is no class\nwrite a word", "\033]0;x\007");
