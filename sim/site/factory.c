@@ -22,6 +22,7 @@ struct tw_factory {
   part parts[G_N_ELEMENTS(kinds)]; /* those that this site has, in their order */
   int n_parts;
   double event_s;          /* of the last event that was not one of an observer */
+  double passed_s;         /* see tw_factory_pass */
   tw_breakdown *breakdown; /* once it is finished */
 };
 
@@ -110,6 +111,12 @@ gboolean tw_factory_waits_for_flows(const tw_factory *factory)
   return FALSE;
 }
 
+void tw_factory_pass(tw_factory *factory, double now_s)
+{
+  tw_intervals_pass(factory->site.intervals, now_s);
+  factory->passed_s = now_s;
+}
+
 gboolean tw_factory_step(tw_factory *factory, GError **error)
 {
   const part *first = NULL;
@@ -172,7 +179,7 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   tw_site *site = &factory->site;
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   if (!isfinite(end_s))
-    end_s = site->now_s;
+    end_s = fmax(site->now_s, factory->passed_s);
   site->now_s = end_s;
   tw_intervals_until(site->intervals, end_s);
   tw_dispatcher_close(site->dispatcher, left, end_s);
