@@ -6,6 +6,7 @@
 #include <math.h>
 
 enum { NAME_WIDTH = 20 }; /* of classes */
+#define MUCH_DRAIN 0.1    /* share of a run after its last arrival that is told */
 
 static double number(const json_t *object, const char *group, const char *name)
 {
@@ -136,6 +137,22 @@ static void print_coverage(const json_t *summary, FILE *out)
   fputc('\n', out);
 }
 
+/* What the drain of a run's last requests hides. */
+static void print_load(const json_t *summary, FILE *out)
+{
+  double share = number(summary, "load", "drain_share");
+  if (!(share > MUCH_DRAIN) || isnan(number(summary, "load", "output_tokens_per_s")))
+    return;
+  fprintf(out,
+          "  load        %.0f %% of the run came after the last arrival; until then %.5g output tokens/s",
+          100 * share, number(summary, "load", "output_tokens_per_s"));
+  if (!isnan(number(summary, "load", "average_w")))
+    fprintf(out, ", %.4g kW, %.4g J per output token", 1e-3 * number(summary, "load", "average_w"),
+            number(summary, "load", "j_per_output_token"));
+  fprintf(out, ", %.1f %% of accelerator time in iterations\n",
+          100 * number(summary, "load", "accelerator_busy"));
+}
+
 static void print_fleet(const json_t *summary, FILE *out)
 {
   if (json_object_get(summary, "fleet") == NULL)
@@ -199,6 +216,12 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   if (!isnan(number(summary, "slo", "attainment")))
     fprintf(out, "  SLO         %.2f %% of requests attain it, goodput %.4g requests/s\n",
             100 * number(summary, "slo", "attainment"), number(summary, "slo", "goodput_requests_per_s"));
+  if (number(summary, "slo", "unjudged") > 0)
+    fprintf(out,
+            "              %.2f %% of those that ended; %.0f were unfinished when the run ended, and count "
+            "as missed\n",
+            100 * number(summary, "slo", "attainment_judged"), number(summary, "slo", "unjudged"));
+  print_load(summary, out);
   print_utilization(summary, out);
   print_fleet(summary, out);
   const json_t *network = json_object_get(summary, "network");

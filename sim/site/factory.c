@@ -8,8 +8,8 @@
 /* Every part that a site may have. At equal times the upper rows act first; and each is made after those
  * below it, which it may turn to. */
 static const tw_part_kind *const kinds[] = {
-    &tw_caps_part,      &tw_fleet_part,   &tw_autoscaler_part, &tw_dispatcher_part,
-    &tw_transfers_part, &tw_fetches_part, &tw_agenda_part,     &tw_windows_part,
+    &tw_load_part,      &tw_caps_part,    &tw_fleet_part,  &tw_autoscaler_part, &tw_dispatcher_part,
+    &tw_transfers_part, &tw_fetches_part, &tw_agenda_part, &tw_windows_part,
 };
 
 typedef struct part {
@@ -197,6 +197,11 @@ double tw_factory_finish(tw_factory *factory, double end_s)
 tw_energy tw_factory_energy(const tw_factory *factory)
 {
   return tw_intervals_energy(factory->site.intervals);
+}
+
+tw_load_time tw_factory_load(const tw_factory *factory)
+{
+  return tw_load_time_read(&factory->site, factory->site.now_s);
 }
 
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory)

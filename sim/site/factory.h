@@ -16,6 +16,7 @@
 #include "sim/network/network.h"
 #include "sim/scenario/scenario.h"
 #include "sim/site/fleet.h"
+#include "sim/site/load.h"
 #include "sim/site/recorder.h"
 
 typedef struct tw_factory tw_factory;
@@ -48,6 +49,7 @@ double tw_factory_finish(tw_factory *factory, double end_s);
 
 /* Of a factory that is finished. */
 tw_energy tw_factory_energy(const tw_factory *factory);
+tw_load_time tw_factory_load(const tw_factory *factory);
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory);
 const tw_governor *tw_factory_governor(const tw_factory *factory); /* NULL: power is not capped */
 const tw_fleet *tw_factory_fleet(const tw_factory *factory);       /* NULL: all serve all the time */

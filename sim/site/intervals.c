@@ -264,3 +264,8 @@ tw_energy tw_intervals_energy(const tw_intervals *intervals)
 {
   return tw_meter_total(intervals->meter);
 }
+
+tw_energy tw_intervals_whole(const tw_intervals *intervals, double *whole_s)
+{
+  return tw_meter_whole(intervals->meter, whole_s);
+}

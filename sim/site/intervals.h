@@ -43,5 +43,7 @@ void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s);
 double tw_intervals_flow_joules(const tw_intervals *intervals, tw_flow_kind kind);
 
 tw_energy tw_intervals_energy(const tw_intervals *intervals);
+/* As tw_meter_whole. */
+tw_energy tw_intervals_whole(const tw_intervals *intervals, double *whole_s);
 
 #endif
