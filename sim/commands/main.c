@@ -57,7 +57,9 @@ int main(int argc, char **argv)
   if (command == NULL)
     return TW_EXIT_USAGE;
   g_autoptr(GError) error = NULL;
-  int code = command->run(command, argc - 1, argv + 1, &error);
+  g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
+  g_autofree char **words = tw_command_words(command, argv + 1, owned);
+  int code = command->run(command, (int)g_strv_length(words), words, &error);
   if (error == NULL)
     return code;
   fprintf(stderr, "tokenworks %s: %s\n", command->name, error->message);

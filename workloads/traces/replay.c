@@ -174,7 +174,7 @@ gboolean tw_replay_next(tw_replay *trace, tw_trace_row *row, GError **error)
   }
   trace->emitted++;
   if (!check_names(input, &row->request, error)) {
-    tw_request_clear(&row->request);
+    tw_trace_row_clear(row);
     return FALSE;
   }
   resize(trace, row);

@@ -40,8 +40,8 @@ static void the_rates_of_the_load_are_those_of_a_run_that_is_cut_at_its_end(void
          *cut = run_of(state, "drain.xml", "cut", " --until 7.51s");
   assert_near(number_of(whole, "load", "start_s"), 0, 0);
   assert_near(number_of(whole, "load", "end_s"), 7.51, 1e-12); /* 7.5 s, and 10 ms of front end */
-  assert_near(number_of(whole, "load", "output_tokens_per_s"),
-                     number_of(cut, "tokens", "output") / 7.51, 1e-9);
+  assert_near(number_of(whole, "load", "output_tokens_per_s"), number_of(cut, "tokens", "output") / 7.51,
+              1e-9);
   assert_near(number_of(whole, "load", "requests_per_s"), 8 / 7.51, 1e-9);
   static const char *const same[] = {"output_tokens_per_s", "accelerator_busy", "average_w",
                                      "j_per_output_token"};
