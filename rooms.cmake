@@ -23,7 +23,7 @@ set(tw_rooms
   "sim/scenario           platforms/input platforms/reader workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"
   "sim/energy             sim/log sim/engine sim/scenario"
   "sim/site               sim/base sim/log sim/engine sim/network sim/placement sim/scenario sim/energy"
-  "sim/run                sim/log sim/network sim/scenario sim/site"
+  "sim/run                platforms/input sim/log sim/network sim/scenario sim/site"
   "analysis/log           platforms/input sim/log"
   "analysis/show          platforms/input sim/log analysis/log"
   "analysis/report        platforms/input sim/log analysis/log"

@@ -39,6 +39,10 @@ static inline void tw_request_clear(tw_request *request)
 /* The most classes that a trace may name. */
 #define TW_REQUEST_MAX_CLASSES 256
 
+/* Bytes that the names of session and class may take together, doubled quotes counted: less than a block of a
+ * run's tables has (sim/log/log_format.h), which must hold the row of a request. */
+#define TW_REQUEST_MAX_NAME_BYTES 64000
+
 /* The most tokens that a prompt or an output may have: beyond it an input file is taken to be broken. */
 #define TW_REQUEST_MAX_TOKENS 16777216
 

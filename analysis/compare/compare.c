@@ -88,7 +88,7 @@ static tw_verdict judge(const tw_difference *d, tw_better better)
 {
   if (isnan(d->difference))
     return TW_VERDICT_NONE;
-  if (d->difference == 0)
+  if (d->difference == 0 || fabs(d->relative) < TW_COMPARE_ROUNDING)
     return TW_VERDICT_SAME;
   if (d->p >= TW_COMPARE_ALPHA)
     return TW_VERDICT_CHANCE;
@@ -108,14 +108,15 @@ static gboolean is_per_other_accelerators(const tw_comparison *comparison, const
 tw_difference tw_comparison_get(const tw_comparison *comparison, const char *metric, guint group)
 {
   tw_sample base = tw_run_group_sample(comparison->groups->pdata[0], metric);
-  tw_difference d = {tw_run_group_sample(comparison->groups->pdata[group], metric), NAN, NAN, NAN,
-                     TW_VERDICT_NONE};
+  tw_difference d = {
+      tw_run_group_sample(comparison->groups->pdata[group], metric), NAN, NAN, NAN, FALSE, TW_VERDICT_NONE};
   if (group == 0)
     return d;
   const tw_metric *known = tw_metric_find(metric);
   d.difference = d.value.mean - base.mean;
   d.relative = d.difference == 0 ? 0 : d.difference / fabs(base.mean);
   d.p = tw_welch_p(&base, &d.value);
+  d.exact = !isnan(d.p) && base.variance == 0 && d.value.variance == 0;
   gboolean neutral = known == NULL || is_per_other_accelerators(comparison, metric, group);
   d.verdict = judge(&d, neutral ? TW_BETTER_NEITHER : known->better);
   return d;

@@ -8,6 +8,8 @@
 /* Differences are worse or better by the direction of their metric, where groups of several runs do not say
  * that chance explains them as well (p >= TW_COMPARE_ALPHA). */
 #define TW_COMPARE_ALPHA 0.05
+/* Means that differ by less than this share of the baseline's differ by rounding alone. */
+#define TW_COMPARE_ROUNDING 1e-9
 
 typedef enum {
   TW_VERDICT_NONE, /* of the baseline, or where a value is missing */
@@ -26,6 +28,7 @@ typedef struct tw_difference {
   double difference; /* from the baseline's mean; NAN where either is missing */
   double relative;   /* the same over the baseline's mean; infinite where that is 0 */
   double p;          /* of tw_welch_p; NAN without several runs on both sides */
+  gboolean exact; /* several runs on both sides, and no seed changes the value: the difference is no chance */
   tw_verdict verdict;
 } tw_difference;
 

@@ -11,6 +11,8 @@ static const tw_run_group *group_of(const tw_comparison *comparison, guint g)
 
 /* ---- The table ---- */
 
+enum { FIXED_COLUMNS = 3 }; /* metric, unit, and the baseline's value */
+
 /* A cell of a table: a text and how wide its column is; rows are printed when all widths are known. */
 typedef struct grid {
   guint columns;
@@ -38,7 +40,7 @@ static void add_number(grid *table, double value, gboolean with_sign)
     add_cell(table, with_sign && value != 0 ? "%+.5g" : "%.5g", value);
 }
 
-/* Two blanks between columns; the first column is a name, and left-aligned, as the last of each group is. */
+/* Two blanks between columns; name and unit are left-aligned, as the last column of each group is. */
 static void print_grid(const grid *table, guint stride, FILE *out)
 {
   g_autofree int *widths = g_new0(int, table->columns);
@@ -51,7 +53,8 @@ static void print_grid(const grid *table, guint stride, FILE *out)
     guint column = i % table->columns;
     const char *cell = table->cells->pdata[i];
     int blanks = widths[column] - (int)g_utf8_strlen(cell, -1);
-    gboolean left = column == 0 || (column > 1 && (column - 1) % stride == 0);
+    gboolean left =
+        column < FIXED_COLUMNS - 1 || (column >= FIXED_COLUMNS && (column - FIXED_COLUMNS + 1) % stride == 0);
     g_string_append_printf(line, "%s%*s%s%*s", column > 0 ? "  " : "", left ? 0 : blanks, "", cell,
                            left ? blanks : 0, "");
     if (column + 1 < table->columns)
@@ -88,10 +91,12 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
   gboolean seeds = has_seeds(comparison);
   guint n = comparison->groups->len, stride = seeds ? 5 : 4;
   g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
-  grid table = {2 + (n - 1) * stride, cells};
+  grid table = {FIXED_COLUMNS + (n - 1) * stride, cells};
+  gboolean exact = FALSE;
 
   print_legend(comparison, out);
   add_cell(&table, "metric");
+  add_cell(&table, "unit");
   add_cell(&table, "A");
   for (guint g = 1; g < n; g++) {
     char letter = (char)('A' + (int)(g % 26));
@@ -104,7 +109,9 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
   }
   for (guint m = 0; m < metrics->len; m++) {
     const char *name = metrics->pdata[m];
+    const tw_metric *known = tw_metric_find(name);
     add_cell(&table, "%s", name);
+    add_cell(&table, "%s", known != NULL ? known->unit : "");
     add_number(&table, tw_comparison_get(comparison, name, 0).value.mean, FALSE);
     for (guint g = 1; g < n; g++) {
       tw_difference d = tw_comparison_get(comparison, name, g);
@@ -114,8 +121,11 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
         add_cell(&table, d.relative == 0 ? "0.0" : "%+.1f", 100 * d.relative);
       else
         add_cell(&table, "-");
+      exact |= d.exact && d.verdict != TW_VERDICT_SAME;
       if (seeds && isnan(d.p))
         add_cell(&table, "-");
+      else if (seeds && d.exact)
+        add_cell(&table, "exact");
       else if (seeds)
         add_cell(&table, d.p < 5e-4 ? "<0.001" : "%.3f", d.p);
       add_cell(&table, "%s", tw_verdict_names[d.verdict]);
@@ -123,9 +133,13 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
   }
   print_grid(&table, stride, out);
   if (seeds)
-    fprintf(out, "\np is Welch's: from %g on, chance explains the difference.\n", TW_COMPARE_ALPHA);
+    fprintf(out, "\np is Welch's: from %g on, chance explains the difference.%s\n", TW_COMPARE_ALPHA,
+            exact ? " Exact: no seed changes the value, so the difference is none of chance." : "");
   else if (n > 1)
-    fputs("\nOne run each: runs of several seeds would tell a difference from chance.\n", out);
+    fputs("\nOne run each: the differences are exact for these inputs and seeds; runs of several seeds would "
+          "tell them "
+          "from chance.\n",
+          out);
 }
 
 /* ---- CSV ---- */

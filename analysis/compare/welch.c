@@ -61,6 +61,24 @@ static double incomplete_beta(double a, double b, double x)
   return 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
+/* How likely chance exceeds |t|, on either side, with so many degrees of freedom. */
+static double student_p(double t, double freedom)
+{
+  return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t));
+}
+
+double tw_sample_interval(const tw_sample *sample)
+{
+  if (sample->n < 2)
+    return NAN;
+  double freedom = sample->n - 1, low = 0, high = 13; /* t of one degree of freedom is 12.7 */
+  for (int i = 0; i < 60; i++) {
+    double middle = (low + high) / 2;
+    *(student_p(middle, freedom) > 0.05 ? &low : &high) = middle;
+  }
+  return low * sqrt(sample->variance / sample->n);
+}
+
 double tw_welch_p(const tw_sample *a, const tw_sample *b)
 {
   if (a->n < 2 || b->n < 2)
@@ -71,5 +89,5 @@ double tw_welch_p(const tw_sample *a, const tw_sample *b)
     return difference == 0 ? 1 : 0;
   double t = difference / sqrt(spread);
   double freedom = spread * spread / (of_a * of_a / (a->n - 1) + of_b * of_b / (b->n - 1));
-  return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t));
+  return student_p(t, freedom);
 }

@@ -1,6 +1,7 @@
 #include "analysis/log/log_print.h"
 
 #include "analysis/log/json_text.h"
+#include "platforms/input/fault.h"
 #include "sim/log/log_cell.h"
 
 /* Rows by which a table's column widths are found; longer cells that follow stand out. */
@@ -87,16 +88,6 @@ static void print_json(tw_log_printer *printer, const char *const *cells)
 
 /* ---- table ---- */
 
-/* A terminal must not obey what a trace calls its sessions. */
-static char *without_control_characters(const char *cell)
-{
-  char *text = g_utf8_make_valid(cell, -1);
-  for (char *c = text; *c != '\0'; c++)
-    if (g_ascii_iscntrl(*c))
-      *c = '?';
-  return text;
-}
-
 static void append_padding(GString *line, glong n)
 {
   for (; n > 0; n--)
@@ -151,7 +142,7 @@ static void print_table(tw_log_printer *printer, const char *const *cells)
   guint n = printer->columns->len;
   g_auto(GStrv) row = g_new0(char *, n + 1);
   for (guint i = 0; i < n; i++)
-    row[i] = without_control_characters(cells[i]);
+    row[i] = tw_masked(cells[i], ""); /* a terminal must not obey what a trace calls its sessions */
   if (printer->rows == NULL) {
     print_aligned(printer, row);
     return;

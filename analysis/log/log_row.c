@@ -1,5 +1,7 @@
 #include "analysis/log/log_row.h"
 
+#include "sim/log/log_cell.h"
+
 #include <math.h>
 
 static void clear_column(gpointer data)
@@ -69,6 +71,8 @@ char *tw_row_split(char *text, char **cells, guint n, const char **fault)
       return NULL;
     }
     *end = '\0';
+    if (*cells[i] == '\'' && tw_cell_is_guarded(cells[i] + 1))
+      cells[i]++;
     text = end + 1;
   }
   return text;

@@ -29,13 +29,28 @@ void tw_faults_free(tw_faults *faults)
   g_free(faults);
 }
 
+char *tw_masked(const char *text, const char *keep)
+{
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+  GString *masked = g_string_new(NULL);
+  for (const char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
+    gunichar c = g_utf8_get_char(at);
+    if (g_unichar_iscntrl(c) && !(c < 0x80 && strchr(keep, (int)c) != NULL))
+      g_string_append_c(masked, '?');
+    else
+      g_string_append_unichar(masked, c);
+  }
+  return g_string_free(masked, FALSE);
+}
+
+/* Messages may quote what a file holds, and may have several lines. */
 static char *located(const char *file, long line, const char *message)
 {
-  if (file == NULL)
-    return g_strdup(message);
-  if (line <= 0)
-    return g_strdup_printf("%s: %s", file, message);
-  return g_strdup_printf("%s:%ld: %s", file, line, message);
+  g_autofree char *place = file == NULL ? g_strdup("")
+                           : line <= 0  ? g_strdup_printf("%s: ", file)
+                                        : g_strdup_printf("%s:%ld: ", file, line);
+  g_autofree char *text = g_strconcat(place, message, NULL);
+  return tw_masked(text, "\n");
 }
 
 void tw_faults_add(tw_faults *faults, const char *file, long line, const char *format, ...)
@@ -85,21 +100,41 @@ gboolean tw_input_error_set(GError **error, tw_input_error code, const char *fil
   return FALSE;
 }
 
-/* Edits (insertion, deletion, substitution, swap of neighbours) that turn `a` into `b`, whatever the case of
- * ASCII letters. Three rows of the usual table are enough. */
+/* What edits cost: people leave out the '-' and '.' of names, but another digit is another thing. */
+enum { SEPARATOR_EDIT = 1, EDIT = 2, DIGIT_EDIT = 3, OTHER_DIGIT = 2 * EDIT };
+
+/* Of an inserted or a left out character. */
+static guint edit_cost(char c)
+{
+  return strchr("-._ ", c) != NULL ? SEPARATOR_EDIT : EDIT;
+}
+
+static guint substitution_cost(char a, char b)
+{
+  if (a == b)
+    return 0;
+  if (g_ascii_isdigit(a) && g_ascii_isdigit(b))
+    return OTHER_DIGIT;
+  return g_ascii_isdigit(a) || g_ascii_isdigit(b) ? DIGIT_EDIT : EDIT;
+}
+
+/* The cheapest edits (insertion, deletion, substitution, swap of neighbours) that turn `a` into `b`, whatever
+ * the case of ASCII letters. Three rows of the usual table are enough. */
 static guint edit_distance(const char *a, size_t length_a, const char *b, size_t length_b)
 {
   g_autofree guint *rows = g_new(guint, 3 * (length_b + 1));
   guint *before = rows, *above = rows + length_b + 1, *row = rows + 2 * (length_b + 1);
-  for (size_t j = 0; j <= length_b; j++)
-    above[j] = (guint)j;
+  above[0] = 0;
+  for (size_t j = 1; j <= length_b; j++)
+    above[j] = above[j - 1] + edit_cost(b[j - 1]);
   for (size_t i = 1; i <= length_a; i++) {
-    row[0] = (guint)i;
+    row[0] = above[0] + edit_cost(a[i - 1]);
     for (size_t j = 1; j <= length_b; j++) {
       char ca = g_ascii_tolower(a[i - 1]), cb = g_ascii_tolower(b[j - 1]);
-      guint best = MIN(MIN(above[j], row[j - 1]) + 1, above[j - 1] + (ca != cb));
+      guint best = MIN(MIN(above[j] + edit_cost(ca), row[j - 1] + edit_cost(cb)),
+                       above[j - 1] + substitution_cost(ca, cb));
       gboolean swapped = i > 1 && j > 1 && ca == g_ascii_tolower(b[j - 2]) && g_ascii_tolower(a[i - 2]) == cb;
-      row[j] = swapped ? MIN(best, before[j - 2] + 1) : best;
+      row[j] = swapped ? MIN(best, before[j - 2] + EDIT) : best;
     }
     guint *oldest = before;
     before = above;
@@ -112,7 +147,7 @@ static guint edit_distance(const char *a, size_t length_a, const char *b, size_t
 const char *tw_nearest(const char *word, const char *const *words)
 {
   size_t length = strlen(word);
-  guint limit = (guint)MAX(length / 3, 1);
+  guint limit = EDIT * (guint)MAX(length / 3, 1);
   const char *nearest = NULL;
   for (const char *const *longer = words; *longer != NULL && nearest == NULL && length >= 2; longer++)
     if (g_str_has_prefix(*longer, word))
@@ -123,6 +158,8 @@ const char *tw_nearest(const char *word, const char *const *words)
     if (MAX(length, other) - MIN(length, other) > limit) /* too far, and keeps huge words cheap */
       continue;
     guint distance = edit_distance(word, length, *words, other);
+    if (other == length + 1 && g_str_has_prefix(*words, word)) /* as the unit GB of G */
+      distance = 0;
     if (distance < least) {
       least = distance;
       nearest = *words;

@@ -396,8 +396,30 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
   }
 }
 
+/* "row \"row-0\"", or that it is in none. The caller frees it. */
+static char *row_of(const tw_zone *zone)
+{
+  return zone->row != NULL ? g_strdup_printf("row \"%s\"", zone->row) : g_strdup("no row");
+}
+
+/* All zones of a rack stand in the row of the first of them. */
+static void check_row(const tw_reader *reader, const tw_zone *zone, const char *path)
+{
+  const tw_zone *first = &g_array_index(reader->zones, tw_zone, 0);
+  while (g_strcmp0(first->rack, zone->rack) != 0)
+    first++;
+  if (g_strcmp0(first->row, zone->row) == 0)
+    return;
+  g_autofree char *row = row_of(zone), *of_first = row_of(first);
+  tw_faults_add(reader->faults, path, zone->line,
+                "zone \"%s\" of rack \"%s\" is in %s, but zone \"%s\" of the same rack in %s; a rack stands "
+                "in one row, "
+                "so give both the same tw:row",
+                zone->id, zone->rack, row, first->id, of_first);
+}
+
 /* The racks, in the order of first use. */
-static void number_racks(tw_reader *reader)
+static void number_racks(tw_reader *reader, const char *path)
 {
   g_autoptr(GHashTable) numbers = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; i < reader->zones->len; i++) {
@@ -411,6 +433,7 @@ static void number_racks(tw_reader *reader)
       g_ptr_array_add(reader->racks, g_strdup(zone->rack));
     }
     zone->rack_index = GPOINTER_TO_INT(number);
+    check_row(reader, zone, path);
   }
 }
 
@@ -464,7 +487,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
     read_cluster(&reader, outermost, -1);
   if (tw_faults_added(faults) == before)
     tw_reader_check_reach(&reader);
-  number_racks(&reader);
+  number_racks(&reader, path);
 
   g_ptr_array_unref(reader.routes);
   g_hash_table_destroy(reader.points);

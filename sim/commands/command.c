@@ -58,6 +58,38 @@ gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, 
   return parse(command, (const GOptionEntry *)entries->data, argc, argv, error);
 }
 
+/* Whether a word begins with a short option that takes a value, which follows at once. */
+static gboolean has_value_attached(const tw_command *command, const char *word)
+{
+  if (word[0] != '-' || word[1] == '-' || word[1] == '\0' || word[2] == '\0')
+    return FALSE;
+  for (const GOptionEntry *option = command->options; option != NULL && option->long_name != NULL; option++)
+    if (option->short_name == word[1])
+      return option->arg != G_OPTION_ARG_NONE;
+  return FALSE;
+}
+
+char **tw_command_words(const tw_command *command, char **argv, GPtrArray *owned)
+{
+  g_autoptr(GPtrArray) words = g_ptr_array_new();
+  for (const tw_command *action = command->actions; action != NULL && action->name != NULL; action++)
+    if (argv[0] != NULL && argv[1] != NULL && g_str_equal(argv[1], tw_command_word(action)))
+      command = action;
+  gboolean options = TRUE;
+  for (char **word = argv; *word != NULL; word++) {
+    options = options && !g_str_equal(*word, "--");
+    if (!options || !has_value_attached(command, *word)) {
+      g_ptr_array_add(words, *word);
+      continue;
+    }
+    g_ptr_array_add(owned, g_strndup(*word, 2));
+    g_ptr_array_add(words, owned->pdata[owned->len - 1]);
+    g_ptr_array_add(words, *word + 2);
+  }
+  g_ptr_array_add(words, NULL);
+  return (char **)g_ptr_array_free(g_steal_pointer(&words), FALSE);
+}
+
 const char *tw_command_word(const tw_command *command)
 {
   const char *blank = strchr(command->name, ' ');

@@ -35,6 +35,11 @@ typedef struct tw_command {
  * exits 0. An unknown option is TW_INPUT_ERROR and names the nearest one. */
 gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, char ***argv, GError **error);
 
+/* A copy of argv in which values are words of their own: "-j4" becomes "-j 4", as the options of the command,
+ * or of the action that argv[1] names, take them. The strings that are new are kept in `owned`, the others
+ * are borrowed. */
+char **tw_command_words(const tw_command *command, char **argv, GPtrArray *owned);
+
 /* Runs the action that argv[1] names: the `run` of a command that has actions. */
 int tw_command_run_action(const tw_command *command, int argc, char **argv, GError **error);
 /* "cat" of "log cat". Borrowed. */

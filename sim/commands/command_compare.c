@@ -4,6 +4,7 @@
 #include "analysis/compare/threshold.h"
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
+#include "sim/commands/output.h"
 
 typedef struct {
   gboolean all, csv, json, describe;
@@ -128,7 +129,7 @@ static gboolean write_report(const tw_comparison *comparison, const GPtrArray *m
                              GError **error)
 {
   g_autofree char *page = path != NULL ? tw_compare_page(comparison, metrics, error) : NULL;
-  return path == NULL || (page != NULL && g_file_set_contents(path, page, -1, error));
+  return path == NULL || (page != NULL && tw_output_write(path, page, error));
 }
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)

@@ -1,6 +1,7 @@
 #include "sim/commands/command_describe.h"
 
 #include "analysis/show/plot.h"
+#include "platforms/input/fault.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -45,8 +46,8 @@ static void print_classes(const tw_profile *profile)
     return;
   for (guint i = 0; i < tw_profile_classes(profile); i++) {
     const char *name = tw_profile_class(profile, i, &requests);
-    printf("%-9s %s: %" G_GUINT64_FORMAT " requests\n", i == 0 ? "classes" : "",
-           name != NULL ? name : "(none)", requests);
+    g_autofree char *masked = tw_masked(name != NULL ? name : "(none)", "");
+    printf("%-9s %s: %" G_GUINT64_FORMAT " requests\n", i == 0 ? "classes" : "", masked, requests);
   }
 }
 

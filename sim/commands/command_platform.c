@@ -2,37 +2,17 @@
 #include "platforms/generate/generator.h"
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-
-#include <glib/gstdio.h>
-
-#include <errno.h>
-
-static gboolean fail(GError **error, const char *path)
-{
-  int code = errno;
-  g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(code), "%s: %s", path, g_strerror(code));
-  return FALSE;
-}
+#include "sim/commands/output.h"
 
 /* Writes to standard output or, once all has been written well, to `path`: a fault leaves no half a file. */
 static gboolean write_file(const tw_generator *generator, const char *const *settings, const char *path,
                            GError **error)
 {
+  tw_output output;
   if (path == NULL || g_str_equal(path, "-"))
-    return tw_generate(generator, settings, stdout, error) &&
-           (fflush(stdout) == 0 || fail(error, "standard output"));
-  g_autofree char *part = g_strconcat(path, ".part", NULL);
-  FILE *out = g_fopen(part, "w");
-  if (out == NULL)
-    return fail(error, part);
-  gboolean good = tw_generate(generator, settings, out, error);
-  if (fclose(out) != 0 && good)
-    good = fail(error, part);
-  if (good && g_rename(part, path) != 0)
-    good = fail(error, path);
-  if (!good)
-    g_unlink(part);
-  return good;
+    return tw_generate(generator, settings, stdout, error);
+  return tw_output_open(&output, path, error) &&
+         tw_output_close(&output, tw_generate(generator, settings, output.out, error), error);
 }
 
 static int generate(const tw_command *command, int argc, char **argv, GError **error)

@@ -1,6 +1,7 @@
 #include "analysis/report/report.h"
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
+#include "sim/commands/output.h"
 
 #include <string.h>
 
@@ -34,7 +35,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     return TW_EXIT_USAGE;
   if (values.output == NULL)
     values.output = g_build_filename(argv[1], "report.html", NULL);
-  if (!g_file_set_contents(values.output, page, -1, error))
+  if (!tw_output_write(values.output, page, error))
     return TW_EXIT_FAILED;
   printf("%s (%.1f kB): open it in a browser\n", values.output, (double)strlen(page) / 1e3);
   return TW_EXIT_OK;

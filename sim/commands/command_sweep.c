@@ -4,8 +4,10 @@
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
+#include "sim/commands/output.h"
 #include "sim/commands/sweep.h"
 #include "sim/jobs/job.h"
+#include "sim/log/metric.h"
 
 #include <glib/gstdio.h>
 
@@ -109,16 +111,40 @@ static GPtrArray *all_metrics(const GPtrArray *groups)
   return names;
 }
 
-/* A row per point: its places on the axes, how many runs it has, and the means of the metrics over them. */
+static void add_number(GPtrArray *cells, const char *format, double value)
+{
+  char digits[G_ASCII_DTOSTR_BUF_SIZE];
+  g_ptr_array_add(cells,
+                  g_strdup(isfinite(value) ? g_ascii_formatd(digits, sizeof digits, format, value) : ""));
+}
+
+/* The title of a metric's column: with its unit where people read it. The caller frees it. */
+static char *title_of(const char *metric, gboolean with_unit)
+{
+  const tw_metric *known = tw_metric_find(metric);
+  return with_unit && known != NULL && *known->unit != '\0' ? g_strdup_printf("%s [%s]", metric, known->unit)
+                                                            : g_strdup(metric);
+}
+
+/* A row per point: its places on the axes, how many runs it has, and the means of the metrics over them; of
+ * several seeds, also half the width of the mean's 95 % confidence interval. */
 static void print_results(const tw_sweep *sweep, const GPtrArray *groups, const GPtrArray *metrics,
                           const char *format, const char *number, FILE *out)
 {
+  gboolean table = g_str_equal(format, "table"), seeds = sweep->n_seeds > 1;
+  g_autoptr(GPtrArray) titles = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GArray) columns = g_array_new(FALSE, FALSE, sizeof(tw_column));
   for (guint a = 0; a < sweep->axes->len; a++)
     g_array_append_val(columns, ((tw_column){sweep->axes->pdata[a], TW_COLUMN_TEXT, 0, "", ""}));
   g_array_append_val(columns, ((tw_column){"runs", TW_COLUMN_INTEGER, 0, "", ""}));
-  for (guint m = 0; m < metrics->len; m++)
-    g_array_append_val(columns, ((tw_column){metrics->pdata[m], TW_COLUMN_REAL, 0, "", ""}));
+  for (guint m = 0; m < metrics->len; m++) {
+    g_ptr_array_add(titles, title_of(metrics->pdata[m], table));
+    g_array_append_val(columns, ((tw_column){titles->pdata[titles->len - 1], TW_COLUMN_REAL, 0, "", ""}));
+    if (!seeds)
+      continue;
+    g_ptr_array_add(titles, table ? g_strdup("+-") : g_strconcat(metrics->pdata[m], ".ci95", NULL));
+    g_array_append_val(columns, ((tw_column){titles->pdata[titles->len - 1], TW_COLUMN_REAL, 0, "", ""}));
+  }
 
   g_autoptr(tw_log_printer) printer = tw_log_printer_new(format, columns, out);
   for (guint i = 0; i < sweep->points->len; i++) {
@@ -128,10 +154,12 @@ static void print_results(const tw_sweep *sweep, const GPtrArray *groups, const 
       g_ptr_array_add(cells, g_strdup(*value));
     g_ptr_array_add(cells, g_strdup_printf("%u", group != NULL ? group->summaries->len : 0));
     for (guint m = 0; m < metrics->len; m++) {
-      double mean = group != NULL ? tw_run_group_sample(group, metrics->pdata[m]).mean : NAN;
-      char digits[G_ASCII_DTOSTR_BUF_SIZE];
-      g_ptr_array_add(cells,
-                      g_strdup(isfinite(mean) ? g_ascii_formatd(digits, sizeof digits, number, mean) : ""));
+      tw_sample sample = {0, NAN, NAN};
+      if (group != NULL)
+        sample = tw_run_group_sample(group, metrics->pdata[m]);
+      add_number(cells, number, sample.mean);
+      if (seeds)
+        add_number(cells, table ? "%.2g" : number, tw_sample_interval(&sample));
     }
     tw_log_printer_row(printer, (const char *const *)cells->pdata);
   }
@@ -142,13 +170,11 @@ static gboolean write_results(const tw_sweep *sweep, const GPtrArray *groups, co
 {
   g_autofree char *path = g_build_filename(directory, RESULTS, NULL);
   g_autoptr(GPtrArray) metrics = all_metrics(groups);
-  FILE *out = g_fopen(path, "we");
-  if (out != NULL)
-    print_results(sweep, groups, metrics, "csv", "%.15g", out);
-  if (out != NULL && fclose(out) == 0)
-    return TRUE;
-  g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s", path, g_strerror(errno));
-  return FALSE;
+  tw_output output;
+  if (!tw_output_open(&output, path, error))
+    return FALSE;
+  print_results(sweep, groups, metrics, "csv", "%.15g", output.out);
+  return tw_output_close(&output, TRUE, error);
 }
 
 /* What the sweep asks to print; what no run has is left out, and said. */
@@ -220,7 +246,9 @@ const tw_command tw_sweep_command = {
         "process\n"
         "of its own; DIR/NAME=VALUE,... is the run directory of a point, or holds one per seed. "
         "DIR/sweep.csv\n"
-        "has a row per point with every number of its summary, means over the seeds. Points compare with\n"
+        "has a row per point with every number of its summary: means over the seeds, and in .ci95 half the "
+        "width of\n"
+        "their 95 % confidence intervals. Points compare with\n"
         "`tokenworks compare DIR/*/`. The whole grid is checked before the first run. Ctrl-C ends it; the "
         "same\n"
         "command goes on where a sweep was interrupted or killed: complete runs of the same inputs are kept.",

@@ -1,5 +1,6 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
+#include "sim/commands/output.h"
 
 #include <locale.h>
 
@@ -39,6 +40,7 @@ static const tw_command *find_command(const char *name)
 int main(int argc, char **argv)
 {
   setlocale(LC_CTYPE, "");
+  tw_output_watch();
   if (argc < 2 || g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
       g_str_equal(argv[1], "help")) {
     print_help(argc < 2 ? stderr : stdout);
@@ -52,7 +54,9 @@ int main(int argc, char **argv)
   if (command == NULL)
     return TW_EXIT_USAGE;
   g_autoptr(GError) error = NULL;
-  int code = command->run(command, argc - 1, argv + 1, &error);
+  g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
+  g_autofree char **words = tw_command_words(command, argv + 1, owned);
+  int code = command->run(command, (int)g_strv_length(words), words, &error);
   if (error == NULL)
     return code;
   fprintf(stderr, "tokenworks %s: %s\n", command->name, error->message);

@@ -23,6 +23,8 @@ struct tw_meter {
   waiting_row current;
   GArray *rows; /* of waiting_row: complete but for the window's overhead */
   tw_energy total;
+  tw_energy whole; /* of it, up to the end of the last whole window */
+  double whole_s;
 };
 
 tw_meter *tw_meter_new(const tw_scenario *scenario, const tw_site_power *power, tw_log *log)
@@ -104,6 +106,10 @@ static void end_window(tw_meter *meter)
   meter->current.overhead_j += added * meter->current.window_j;
   meter->current.window_j = meter->window_it_j = 0;
   meter->window++;
+  if (length_s >= 1) {
+    meter->whole = meter->total;
+    meter->whole_s = (double)meter->window;
+  }
   write_rows(meter);
 }
 
@@ -156,4 +162,10 @@ void tw_meter_close(tw_meter *meter)
 tw_energy tw_meter_total(const tw_meter *meter)
 {
   return meter->total;
+}
+
+tw_energy tw_meter_whole(const tw_meter *meter, double *whole_s)
+{
+  *whole_s = meter->whole_s;
+  return meter->whole;
 }

@@ -45,5 +45,7 @@ void tw_meter_row(tw_meter *meter, const tw_site_row *row, double length_s);
 void tw_meter_close(tw_meter *meter);
 
 tw_energy tw_meter_total(const tw_meter *meter);
+/* Up to the end of the last whole second, which `whole_s` gets; 0 where nothing needs windows. */
+tw_energy tw_meter_whole(const tw_meter *meter, double *whole_s);
 
 #endif

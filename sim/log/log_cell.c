@@ -146,6 +146,21 @@ static gboolean asks_for_quotes(char c)
   return c == ',' || c == '"' || c == '\n' || c == '\r';
 }
 
+/* Numbers are none, whatever their sign. */
+static gboolean is_formula(const char *text)
+{
+  char *end;
+  if (*text == '\0' || strchr("=+-@\t\r", *text) == NULL)
+    return FALSE;
+  double number = g_ascii_strtod(text, &end);
+  return end == text || *end != '\0' || !isfinite(number);
+}
+
+gboolean tw_cell_is_guarded(const char *text)
+{
+  return is_formula(text + strspn(text, "'"));
+}
+
 gsize tw_cell_text_bytes(const char *text)
 {
   if (text == NULL)
@@ -156,12 +171,14 @@ gsize tw_cell_text_bytes(const char *text)
     quotes += text[n] == '"';
     quoted |= asks_for_quotes(text[n]);
   }
-  return n + (quoted ? 2 + quotes : 0);
+  return n + (tw_cell_is_guarded(text) ? 1 : 0) + (quoted ? 2 + quotes : 0);
 }
 
 static char *write_quoted(char *to, const char *text)
 {
   *to++ = '"';
+  if (tw_cell_is_guarded(text))
+    *to++ = '\'';
   for (; *text != '\0'; text++) {
     if (*text == '"')
       *to++ = '"';
@@ -176,6 +193,8 @@ char *tw_cell_text(char *to, const char *text)
   char *end = to;
   if (text == NULL)
     return to;
+  if (tw_cell_is_guarded(text))
+    *end++ = '\'';
   for (const char *c = text; *c != '\0'; c++) {
     if (asks_for_quotes(*c))
       return write_quoted(to, text);

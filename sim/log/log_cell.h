@@ -18,10 +18,16 @@ char *tw_cell_fixed(char *to, double value, int decimals);
 /* Likewise, with trailing zeros and a bare point dropped; what rounds to zero is "0", without a sign. */
 char *tw_cell_short(char *to, double value, int decimals);
 
+/* Whether a spreadsheet could take a text for a formula: it begins with = + - @ or a tab, and is no number.
+ * Such a text is written behind an apostrophe, which makes spreadsheets take it as it is; so is one that has
+ * apostrophes before, so that a reader finds the text by taking one apostrophe off wherever what follows is
+ * such a text. */
+gboolean tw_cell_is_guarded(const char *text);
+
 /* Bytes of tw_cell_text. */
 gsize tw_cell_text_bytes(const char *text);
 /* As RFC 4180 has it: quoted if it holds a comma, a quote or a line break, its quotes doubled; nothing for
- * NULL. An empty text and NULL are told apart by nobody. */
+ * NULL. An empty text and NULL are told apart by nobody. Behind an apostrophe where tw_cell_is_guarded. */
 char *tw_cell_text(char *to, const char *text);
 
 #endif

@@ -44,7 +44,21 @@
   REAL(THROUGHPUT_TOTAL_TOKENS_PER_S, "throughput.total_tokens_per_s", "tokens/s", HIGHER, FALSE, "prompt and output tokens per second of the window") \
   REAL(THROUGHPUT_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR, "throughput.output_tokens_per_s_per_accelerator", "tokens/s", HIGHER, TRUE, "output tokens per second and accelerator that engines use") \
   REAL(SLO_ATTAINMENT, "slo.attainment", "", HIGHER, TRUE, "share of the requests that arrived in the window and met their SLO; one that did not end misses it") \
+  REAL(SLO_ATTAINMENT_JUDGED, "slo.attainment_judged", "", HIGHER, FALSE, "the same over the requests that ended before the run did") \
+  COUNT(SLO_UNJUDGED, "slo.unjudged", "requests", LOWER, FALSE, "requests that arrived in the window and were unfinished when the run ended") \
   REAL(SLO_GOODPUT_REQUESTS_PER_S, "slo.goodput_requests_per_s", "requests/s", HIGHER, TRUE, "requests per second of the window that met their SLO") \
+  REAL(LOAD_START_S, "load.start_s", "s", NEITHER, FALSE, "when the load was on: the end of warm-up and ramp") \
+  REAL(LOAD_END_S, "load.end_s", "s", NEITHER, FALSE, "when the load ended: the last arrival, front end included") \
+  REAL(LOAD_DRAIN_SHARE, "load.drain_share", "", LOWER, FALSE, "share of the run after the load") \
+  REAL(LOAD_REQUESTS_PER_S, "load.requests_per_s", "requests/s", NEITHER, FALSE, "requests that arrived per second of the load") \
+  REAL(LOAD_OUTPUT_TOKENS_PER_S, "load.output_tokens_per_s", "tokens/s", HIGHER, TRUE, "output tokens emitted per second of the load") \
+  REAL(LOAD_TOTAL_TOKENS_PER_S, "load.total_tokens_per_s", "tokens/s", HIGHER, FALSE, "prompt tokens computed and output tokens emitted per second of the load") \
+  REAL(LOAD_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR, "load.output_tokens_per_s_per_accelerator", "tokens/s", HIGHER, FALSE, "output tokens per second of the load and accelerator that engines use") \
+  REAL(LOAD_ACCELERATOR_BUSY, "load.accelerator_busy", "", NEITHER, TRUE, "share of the accelerators' time in which their engines ran iterations during the load") \
+  REAL(LOAD_AVERAGE_W, "load.average_w", "W", LOWER, TRUE, "mean power of the site over the whole seconds of the load") \
+  REAL(LOAD_J_PER_OUTPUT_TOKEN, "load.j_per_output_token", "J", LOWER, TRUE, "power over output tokens per second, during the load") \
+  REAL(LOAD_USD_PER_HOUR, "load.usd_per_hour", "USD", LOWER, FALSE, "electricity, accelerators and racks of an hour of the load") \
+  REAL(LOAD_USD_PER_MILLION_OUTPUT_TOKENS, "load.usd_per_million_output_tokens", "USD", LOWER, TRUE, "cost over output tokens, during the load") \
   COUNT(TOKENS_PROMPT, "tokens.prompt", "tokens", NEITHER, FALSE, "prompt tokens of the requests that ended") \
   COUNT(TOKENS_PROMPT_CACHED, "tokens.prompt_cached", "tokens", HIGHER, TRUE, "prompt tokens whose KV was found instead of computed") \
   COUNT(TOKENS_PROMPT_CACHED_HOST, "tokens.prompt_cached_host", "tokens", HIGHER, FALSE, "of the cached ones, those that the memory of hosts held") \

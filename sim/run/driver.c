@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-enum { ASK_EVERY = 256 }; /* events between questions whether to go on */
+enum { ASK_EVERY = 256 }; /* events, or seconds and rows without one, between questions whether to go on */
 
 struct tw_driver {
   const tw_scenario *scenario;
@@ -147,12 +147,33 @@ static void flow_ended(void *user)
   driver->woken = TRUE;
 }
 
+static gboolean ask(tw_driver *driver, double now_s)
+{
+  driver->stopped = driver->control.go_on != NULL && !driver->control.go_on(driver->control.user, now_s);
+  return !driver->stopped;
+}
+
+/* Lets time pass until the next event, which may be years away: in slices, between which the run may be
+ * stopped. */
+static gboolean pass(tw_driver *driver, double next_s)
+{
+  double slice_s = ASK_EVERY * fmin(1, driver->scenario->interval_s);
+  for (double now_s = tw_factory_now(driver->factory) + slice_s; now_s < next_s; now_s += slice_s) {
+    tw_factory_pass(driver->factory, now_s);
+    if (!ask(driver, now_s))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static void step(tw_driver *driver, double now_s)
 {
+  if (!pass(driver, now_s))
+    return;
   if (!tw_factory_step(driver->factory, &driver->error))
     driver->stopped = TRUE;
-  else if (++driver->events % ASK_EVERY == 0 && driver->control.go_on != NULL)
-    driver->stopped = !driver->control.go_on(driver->control.user, now_s);
+  else if (++driver->events % ASK_EVERY == 0)
+    ask(driver, now_s);
 }
 
 static void run_driver(int argc, char **argv)

@@ -8,8 +8,11 @@
 #include <glib/gstdio.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Of the whole process, all threads. */
 static double cpu_seconds(void)
@@ -28,7 +31,24 @@ static gboolean write_json(const char *directory, const char *name, const json_t
   return g_file_set_contents(path, line, -1, error);
 }
 
-/* Makes the directory, or sees that it holds no run. */
+/* Makes the directory and locks it against other runs for as long as the descriptor is open: before anything
+ * in it is looked at. Below zero with `error` set. */
+static int lock_directory(const char *directory, GError **error)
+{
+  int lock =
+      g_mkdir_with_parents(directory, 0777) == 0 ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (lock < 0) {
+    tw_input_error_set(error, TW_INPUT_ERROR_FILE, directory, 0, "cannot be made: %s", g_strerror(errno));
+  } else if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    tw_input_error_set(error, TW_INPUT_ERROR_FILE, directory, 0,
+                       "another run is writing it; name another directory, or wait for the end of that run");
+    close(lock);
+    lock = -1;
+  }
+  return lock;
+}
+
+/* Sees that the directory holds no run, or that it may be overwritten. */
 static gboolean prepare_directory(const tw_run_options *options, GError **error)
 {
   g_autofree char *run = g_build_filename(options->directory, "run.json", NULL);
@@ -36,9 +56,6 @@ static gboolean prepare_directory(const tw_run_options *options, GError **error)
   if (g_file_test(run, G_FILE_TEST_EXISTS) && !options->force)
     return tw_input_error_set(error, TW_INPUT_ERROR_FILE, options->directory, 0,
                               "holds a run already; name another directory, or overwrite it with --force");
-  if (g_mkdir_with_parents(options->directory, 0777) != 0)
-    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, options->directory, 0, "cannot be made: %s",
-                              g_strerror(errno));
   g_unlink(summary); /* an older run's */
   return TRUE;
 }
@@ -101,14 +118,14 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   return summary;
 }
 
-json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GError **error)
+static json_t *run_locked(const tw_scenario *scenario, const tw_run_options *options, tw_stream *stream,
+                          GError **error)
 {
   gint64 start_us = g_get_monotonic_time();
   guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_RACKS) |
                  (1U << TW_LOG_SITE) | (scenario->segments ? 1U << TW_LOG_SEGMENTS : 0) |
                  (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0);
-  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
-  if (stream == NULL || !prepare_directory(options, error))
+  if (!prepare_directory(options, error))
     return NULL;
   json_t *description = tw_run_describe(scenario, stream, tables);
   gboolean written = write_json(options->directory, "run.json", description, error);
@@ -136,4 +153,15 @@ json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GErro
   json_decref(summary);
   g_propagate_error(error, problem);
   return NULL;
+}
+
+json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GError **error)
+{
+  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
+  int lock = stream != NULL ? lock_directory(options->directory, error) : -1;
+  if (lock < 0)
+    return NULL;
+  json_t *summary = run_locked(scenario, options, stream, error);
+  close(lock);
+  return summary;
 }

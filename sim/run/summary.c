@@ -160,6 +160,42 @@ static void set_utilization(tw_metric_values *v, const usage_sums *sums, double 
   v->of[TW_METRIC_UTILIZATION_KV_USED] = per(sums->kv_block_s, sums->kv_blocks * span_s);
 }
 
+static double capital_usd(const tw_scenario *scenario, double span_s)
+{
+  double hours = span_s / 3600, usd = NAN;
+  if (!isnan(scenario->accelerator_hour_usd))
+    usd = scenario->accelerator_hour_usd * (double)tw_platform_accelerators(scenario->platform) * hours;
+  if (!isnan(scenario->rack_hour_usd))
+    usd = (isnan(usd) ? 0 : usd) + scenario->rack_hour_usd * scenario->platform->n_racks * hours;
+  return usd;
+}
+
+/* Rates over the time in which the load was on. */
+static void set_load(tw_metric_values *v, const tw_scenario *scenario, const tw_factory *factory,
+                     double accelerators)
+{
+  tw_load_time load = tw_factory_load(factory);
+  double length_s = load.to.time_s - load.from.time_s, whole_s = load.to.whole_s - load.from.whole_s;
+  double output_per_s = per(load.to.output_tokens - load.from.output_tokens, length_s);
+  double prompt_per_s = per(load.to.prompt_tokens - load.from.prompt_tokens, length_s);
+  double average_w = per(load.to.site_j - load.from.site_j, whole_s);
+  double hour_usd = capital_usd(scenario, 3600);
+  if (scenario->price != NULL)
+    hour_usd = (isnan(hour_usd) ? 0 : hour_usd) + 3600 * per(load.to.usd - load.from.usd, whole_s);
+  v->of[TW_METRIC_LOAD_START_S] = load.from.time_s;
+  v->of[TW_METRIC_LOAD_END_S] = load.to.time_s;
+  v->of[TW_METRIC_LOAD_DRAIN_SHARE] = 1 - per(load.to.time_s, tw_factory_now(factory));
+  v->of[TW_METRIC_LOAD_REQUESTS_PER_S] = per(load.to.arrived - load.from.arrived, length_s);
+  v->of[TW_METRIC_LOAD_OUTPUT_TOKENS_PER_S] = output_per_s;
+  v->of[TW_METRIC_LOAD_TOTAL_TOKENS_PER_S] = prompt_per_s + output_per_s;
+  v->of[TW_METRIC_LOAD_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR] = per(output_per_s, accelerators);
+  v->of[TW_METRIC_LOAD_ACCELERATOR_BUSY] = per(load.to.busy_s - load.from.busy_s, accelerators * length_s);
+  v->of[TW_METRIC_LOAD_AVERAGE_W] = average_w;
+  v->of[TW_METRIC_LOAD_J_PER_OUTPUT_TOKEN] = per(average_w, output_per_s);
+  v->of[TW_METRIC_LOAD_USD_PER_HOUR] = hour_usd;
+  v->of[TW_METRIC_LOAD_USD_PER_MILLION_OUTPUT_TOKENS] = per(1e6 * hour_usd / 3600, output_per_s);
+}
+
 /* Where engines may park, or have yet to start. */
 static void set_fleet(tw_metric_values *v, const tw_fleet *fleet, const usage_sums *sums)
 {
@@ -216,16 +252,6 @@ static void set_per_million(tw_metric_values *v, tw_metric_id input, double elec
   v->of[input + 2] = each;
 }
 
-static double capital_usd(const tw_scenario *scenario, double span_s)
-{
-  double hours = span_s / 3600, usd = NAN;
-  if (!isnan(scenario->accelerator_hour_usd))
-    usd = scenario->accelerator_hour_usd * (double)tw_platform_accelerators(scenario->platform) * hours;
-  if (!isnan(scenario->rack_hour_usd))
-    usd = (isnan(usd) ? 0 : usd) + scenario->rack_hour_usd * scenario->platform->n_racks * hours;
-  return usd;
-}
-
 static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario *scenario,
                      const tw_request_totals *totals, const usage_sums *sums, double span_s)
 {
@@ -256,6 +282,9 @@ static gboolean has_slo(const tw_slo *slo)
 static void set_slo(tw_metric_values *v, const tw_window *window, double length_s)
 {
   v->of[TW_METRIC_SLO_ATTAINMENT] = per((double)window->good, (double)window->arrived);
+  v->of[TW_METRIC_SLO_ATTAINMENT_JUDGED] =
+      per((double)window->good, (double)(window->arrived - window->unjudged));
+  v->of[TW_METRIC_SLO_UNJUDGED] = (double)window->unjudged;
   v->of[TW_METRIC_SLO_GOODPUT_REQUESTS_PER_S] = per((double)window->good, length_s);
 }
 
@@ -319,6 +348,7 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   set_throughput(v, window, &sums);
   if (any_slo(scenario))
     set_slo(v, window, window->length_s);
+  set_load(v, scenario, factory, sums.accelerators);
   set_utilization(v, &sums, span_s);
   set_fleet(v, tw_factory_fleet(factory), &sums);
   set_energy(v, &e, factory, totals, &sums, span_s);
@@ -331,7 +361,7 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
                                        "accelerators", "requests",   NULL};
   static const char *const after[] = {"tokens",  "ttft_s",     "ttfat_s", "tpot_s", "e2e_s",
-                                      "queue_s", "throughput", "slo",     NULL};
+                                      "queue_s", "throughput", "slo",     "load",   NULL};
   static const char *const last[] = {
       "utilization", "fleet", "energy", "cost", "carbon", "extrapolated_iterations", NULL};
   tw_metric_values v;

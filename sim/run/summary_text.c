@@ -1,8 +1,12 @@
 /* The summary of a run as the short table that a person reads in the terminal. */
+#include "platforms/input/fault.h"
 #include "sim/log/metric.h"
 #include "sim/run/summary.h"
 
 #include <math.h>
+
+enum { NAME_WIDTH = 20 }; /* of classes */
+#define MUCH_DRAIN 0.1    /* share of a run after its last arrival that is told */
 
 static double number(const json_t *object, const char *group, const char *name)
 {
@@ -55,7 +59,10 @@ static void print_classes(const json_t *summary, FILE *out)
           "E2E p50", "p99", "SLO");
   json_object_foreach(classes, name, class)
   {
-    fprintf(out, "  %-20.20s %10.0f", *name != '\0' ? name : "(none)", number(class, "requests", "arrived"));
+    g_autofree char *masked = tw_masked(*name != '\0' ? name : "(none)", "");
+    g_autofree char *short_name = g_utf8_substring(masked, 0, MIN(g_utf8_strlen(masked, -1), NAME_WIDTH));
+    fprintf(out, "  %s%*s %10.0f", short_name, NAME_WIDTH - (int)g_utf8_strlen(short_name, -1), "",
+            number(class, "requests", "arrived"));
     for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
       print_time(out, number(class, columns[c].latency, columns[c].quantile));
     double attained = number(class, "slo", "attainment");
@@ -130,6 +137,22 @@ static void print_coverage(const json_t *summary, FILE *out)
   fputc('\n', out);
 }
 
+/* What the drain of a run's last requests hides. */
+static void print_load(const json_t *summary, FILE *out)
+{
+  double share = number(summary, "load", "drain_share");
+  if (!(share > MUCH_DRAIN) || isnan(number(summary, "load", "output_tokens_per_s")))
+    return;
+  fprintf(out,
+          "  load        %.0f %% of the run came after the last arrival; until then %.5g output tokens/s",
+          100 * share, number(summary, "load", "output_tokens_per_s"));
+  if (!isnan(number(summary, "load", "average_w")))
+    fprintf(out, ", %.4g kW, %.4g J per output token", 1e-3 * number(summary, "load", "average_w"),
+            number(summary, "load", "j_per_output_token"));
+  fprintf(out, ", %.1f %% of accelerator time in iterations\n",
+          100 * number(summary, "load", "accelerator_busy"));
+}
+
 static void print_fleet(const json_t *summary, FILE *out)
 {
   if (json_object_get(summary, "fleet") == NULL)
@@ -193,6 +216,12 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   if (!isnan(number(summary, "slo", "attainment")))
     fprintf(out, "  SLO         %.2f %% of requests attain it, goodput %.4g requests/s\n",
             100 * number(summary, "slo", "attainment"), number(summary, "slo", "goodput_requests_per_s"));
+  if (number(summary, "slo", "unjudged") > 0)
+    fprintf(out,
+            "              %.2f %% of those that ended; %.0f were unfinished when the run ended, and count "
+            "as missed\n",
+            100 * number(summary, "slo", "attainment_judged"), number(summary, "slo", "unjudged"));
+  print_load(summary, out);
   print_utilization(summary, out);
   print_fleet(summary, out);
   const json_t *network = json_object_get(summary, "network");

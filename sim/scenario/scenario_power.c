@@ -27,7 +27,7 @@ static const tw_attribute caps_attributes[] = {
              "have none"},
     {0}};
 static const tw_attribute price_attributes[] = {
-    {"usd-per-kwh", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e3, FIELD(price_usd_per_kwh),
+    {"usd-per-kwh", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .min = -1e3, .max = 1e3, FIELD(price_usd_per_kwh),
      .help = "the same at all times"},
     {"file", TW_ATTR_PATH, .fallback = TW_ABSENT, FIELD(price_file),
      .help = "CSV of a time in seconds and USD per kWh, evenly spaced; begins again after its end"},

@@ -79,6 +79,11 @@ static gboolean look_ahead(tw_dispatcher *dispatcher, GError **error)
   return tw_stream_due(dispatcher->site->stream, &dispatcher->arrival_s, error);
 }
 
+gboolean tw_dispatcher_is_idle(const tw_dispatcher *dispatcher)
+{
+  return isinf(dispatcher->arrival_s) && tw_stream_over(dispatcher->site->stream);
+}
+
 gboolean tw_dispatcher_start(tw_dispatcher *dispatcher, GError **error)
 {
   return look_ahead(dispatcher, error);

@@ -22,6 +22,8 @@ void tw_dispatcher_fetched(tw_dispatcher *dispatcher, tw_sequence *sequence, int
 /* Requests may, or may not, be sent to an engine from now on. */
 void tw_dispatcher_set_serves(tw_dispatcher *dispatcher, int engine, gboolean serves);
 const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher);
+/* Whether no request is expected from the stream: see tw_stream_over. */
+gboolean tw_dispatcher_is_idle(const tw_dispatcher *dispatcher);
 /* Requests that wait for an engine that serves. */
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher);
 

@@ -8,8 +8,8 @@
 /* Every part that a site may have. At equal times the upper rows act first; and each is made after those
  * below it, which it may turn to. */
 static const tw_part_kind *const kinds[] = {
-    &tw_caps_part,      &tw_fleet_part,   &tw_autoscaler_part, &tw_dispatcher_part,
-    &tw_transfers_part, &tw_fetches_part, &tw_agenda_part,     &tw_windows_part,
+    &tw_load_part,      &tw_caps_part,    &tw_fleet_part,  &tw_autoscaler_part, &tw_dispatcher_part,
+    &tw_transfers_part, &tw_fetches_part, &tw_agenda_part, &tw_windows_part,
 };
 
 typedef struct part {
@@ -22,6 +22,7 @@ struct tw_factory {
   part parts[G_N_ELEMENTS(kinds)]; /* those that this site has, in their order */
   int n_parts;
   double event_s;          /* of the last event that was not one of an observer */
+  double passed_s;         /* see tw_factory_pass */
   tw_breakdown *breakdown; /* once it is finished */
 };
 
@@ -110,6 +111,12 @@ gboolean tw_factory_waits_for_flows(const tw_factory *factory)
   return FALSE;
 }
 
+void tw_factory_pass(tw_factory *factory, double now_s)
+{
+  tw_intervals_pass(factory->site.intervals, now_s);
+  factory->passed_s = now_s;
+}
+
 gboolean tw_factory_step(tw_factory *factory, GError **error)
 {
   const part *first = NULL;
@@ -172,7 +179,7 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   tw_site *site = &factory->site;
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   if (!isfinite(end_s))
-    end_s = site->now_s;
+    end_s = fmax(site->now_s, factory->passed_s);
   site->now_s = end_s;
   tw_intervals_until(site->intervals, end_s);
   tw_dispatcher_close(site->dispatcher, left, end_s);
@@ -190,6 +197,11 @@ double tw_factory_finish(tw_factory *factory, double end_s)
 tw_energy tw_factory_energy(const tw_factory *factory)
 {
   return tw_intervals_energy(factory->site.intervals);
+}
+
+tw_load_time tw_factory_load(const tw_factory *factory)
+{
+  return tw_load_time_read(&factory->site, factory->site.now_s);
 }
 
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory)

@@ -16,6 +16,7 @@
 #include "sim/network/network.h"
 #include "sim/scenario/scenario.h"
 #include "sim/site/fleet.h"
+#include "sim/site/load.h"
 #include "sim/site/recorder.h"
 
 typedef struct tw_factory tw_factory;
@@ -35,17 +36,20 @@ gboolean tw_factory_start(tw_factory *factory, GError **error);
 double tw_factory_next(const tw_factory *factory, double *drives_s);
 gboolean tw_factory_waits_for_flows(const tw_factory *factory);
 
+/* Lets time pass until `now_s`, before the next event: a run may end there. */
+void tw_factory_pass(tw_factory *factory, double now_s);
 /* Handles the next event. FALSE with `error` set where the stream is broken. */
 gboolean tw_factory_step(tw_factory *factory, GError **error);
 /* Handles every event that is due at or before `until_s`. */
 gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error);
 
-/* Ends the run at `end_s`, or, if that is infinite, with its last event: requests still inside are recorded
- * as unfinished, the last interval is written. Returns when it ended. */
+/* Ends the run at `end_s`, or, if that is infinite, with its last event or as far as time has passed:
+ * requests still inside are recorded as unfinished, the last interval is written. Returns when it ended. */
 double tw_factory_finish(tw_factory *factory, double end_s);
 
 /* Of a factory that is finished. */
 tw_energy tw_factory_energy(const tw_factory *factory);
+tw_load_time tw_factory_load(const tw_factory *factory);
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory);
 const tw_governor *tw_factory_governor(const tw_factory *factory); /* NULL: power is not capped */
 const tw_fleet *tw_factory_fleet(const tw_factory *factory);       /* NULL: all serve all the time */

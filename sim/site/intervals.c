@@ -229,7 +229,7 @@ static void cut_meter(tw_intervals *intervals, double now_s)
   tw_meter_cut(intervals->meter, now_s, &drawn);
 }
 
-void tw_intervals_until(tw_intervals *intervals, double now_s)
+void tw_intervals_pass(tw_intervals *intervals, double now_s)
 {
   for (;;) {
     double interval_s = (double)(intervals->interval + 1) * intervals->scenario->interval_s;
@@ -240,6 +240,11 @@ void tw_intervals_until(tw_intervals *intervals, double now_s)
     if (end_s == interval_s)
       end_interval(intervals, end_s);
   }
+}
+
+void tw_intervals_until(tw_intervals *intervals, double now_s)
+{
+  tw_intervals_pass(intervals, now_s);
   if (intervals->link_joules != NULL)
     intervals->flows_j = sum_flows(intervals);
 }
@@ -258,4 +263,9 @@ void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s)
 tw_energy tw_intervals_energy(const tw_intervals *intervals)
 {
   return tw_meter_total(intervals->meter);
+}
+
+tw_energy tw_intervals_whole(const tw_intervals *intervals, double *whole_s)
+{
+  return tw_meter_whole(intervals->meter, whole_s);
 }

@@ -31,8 +31,11 @@ tw_interval_counts *tw_intervals_counts(tw_intervals *intervals);
 /* From `now_s` on, so many requests wait for an engine that serves. */
 void tw_intervals_hold(tw_intervals *intervals, guint requests, double now_s);
 
-/* Ends the intervals and windows that end at or before `now_s`, and writes their rows. */
+/* Ends the intervals and windows that end at or before `now_s`, and writes their rows: an event begins then.
+ */
 void tw_intervals_until(tw_intervals *intervals, double now_s);
+/* Likewise where no event begins yet. */
+void tw_intervals_pass(tw_intervals *intervals, double now_s);
 /* Ends the last interval, which may be short, as the run ends; `event_s` is the instant of its last event. */
 void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s);
 
@@ -40,5 +43,7 @@ void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s);
 double tw_intervals_flow_joules(const tw_intervals *intervals, tw_flow_kind kind);
 
 tw_energy tw_intervals_energy(const tw_intervals *intervals);
+/* As tw_meter_whole. */
+tw_energy tw_intervals_whole(const tw_intervals *intervals, double *whole_s);
 
 #endif

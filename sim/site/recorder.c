@@ -6,7 +6,7 @@
 typedef struct outcome {
   double arrival_s, end_s;
   double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
-  gboolean completed;
+  gboolean completed, unfinished;
   gint64 prompt_tokens, output_tokens; /* computed and emitted */
   const char *class;
 } outcome;
@@ -129,6 +129,7 @@ static void count_in(tw_class_record *record, const tw_scenario *scenario, const
   if (o->arrival_s < scenario->warmup_s || (o->arrival_s >= open_s && scenario->drain_s > 0))
     return;
   window->arrived++;
+  window->unjudged += o->unfinished ? 1 : 0;
   if (!o->completed)
     return;
   window->good += good ? 1 : 0;
@@ -156,8 +157,7 @@ static void count_certain(tw_recorder *recorder, double now_s)
     count(recorder, o, open_s);
 }
 
-static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, gboolean completed,
-                           double now_s)
+static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending, double now_s)
 {
   const tw_request *request = &sequence->request;
   tw_request_times times = {request->arrival_s,
@@ -168,7 +168,8 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, g
                             (double)tw_request_output_tokens(request)};
   outcome o = {.arrival_s = request->arrival_s,
                .end_s = now_s,
-               .completed = completed,
+               .completed = ending == TW_COMPLETED,
+               .unfinished = ending == TW_UNFINISHED,
                .class = request->class,
                .prompt_tokens = sequence->emitted > 0 ? request->prompt_tokens : 0,
                .output_tokens = sequence->emitted};
@@ -273,7 +274,7 @@ void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_en
     class->totals.arrived++;
     add_totals(&class->totals, sequence, ending, joules);
   }
-  add_statistics(recorder, sequence, ending == TW_COMPLETED, now_s);
+  add_statistics(recorder, sequence, ending, now_s);
   if (recorder->log != NULL)
     write_row(recorder, sequence, ending, reason, now_s);
 }

@@ -23,6 +23,7 @@ typedef struct tw_request_totals {
 typedef struct tw_window {
   double length_s;
   guint64 arrived, good;                /* good: arrived in it, and completed within the SLO */
+  guint64 unjudged;                     /* arrived in it, and were unfinished when the run ended */
   guint64 completed;                    /* in the window, whenever they arrived */
   guint64 prompt_tokens, output_tokens; /* computed for, and emitted by, requests that ended in it */
 } tw_window;

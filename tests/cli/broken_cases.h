@@ -168,12 +168,13 @@ static const broken cases[] = {
      .find = "<output ",
      .replace = "<power-cap delay=\"2s\"/>\n<output ",
      .message = "s.xml:5: delay must be less than period; write a longer period or a shorter delay"},
-    {.name = "a negative price, and carbon without a number",
+    {.name = "a price beyond belief, and carbon without a number",
      .file = SCENARIO,
      .find = "<output ",
-     .replace = "<price usd-per-kwh=\"-1\"/><carbon/>\n<output ",
-     .message = "s.xml:5: usd-per-kwh of <price>: \"-1\" is out of range; write a number from 0 to 1000\n"
-                "s.xml:5: give <carbon> either g-per-kwh=\"...\" or file=\"...\""},
+     .replace = "<price usd-per-kwh=\"-1001\"/><carbon/>\n<output ",
+     .message =
+         "s.xml:5: usd-per-kwh of <price>: \"-1001\" is out of range; write a number from -1000 to 1000\n"
+         "s.xml:5: give <carbon> either g-per-kwh=\"...\" or file=\"...\""},
     {.name = "power supplies whose loads do not rise",
      .file = PLATFORM,
      .find = "<prop id=\"tw:role\" value=\"site\"/>",

@@ -73,7 +73,9 @@ static double closed_progress(const tw_stream *stream)
 {
   const closed *source = (const closed *)stream;
   double by_number = (double)source->sent / (double)source->options.limit;
-  double due_s = closed_due(stream);
+  double due_s = closed_due(stream), next_s = fmin(next_start_s(source), next_again_s(source));
+  if (isfinite(next_s) && next_s >= source->options.duration_s)
+    return 1;
   return MIN(isfinite(due_s) ? MAX(by_number, due_s / source->options.duration_s) : by_number, 1);
 }
 

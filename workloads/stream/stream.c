@@ -17,6 +17,13 @@ gboolean tw_stream_next(tw_stream *stream, tw_request *request, GError **error)
   return TRUE;
 }
 
+gboolean tw_stream_over(const tw_stream *stream)
+{
+  if (stream->kind->due != NULL)
+    return isinf(stream->kind->due(stream)) && stream->kind->progress(stream) >= 1;
+  return stream->ended && !stream->looked;
+}
+
 gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error)
 {
   *arrival_s = INFINITY;

@@ -129,6 +129,9 @@ gboolean tw_closed_check(const tw_closed_options *options, GError **error);
 /* `options` must have passed tw_closed_check. */
 tw_stream *tw_stream_closed(const tw_closed_options *options);
 
+/* Whether the stream has no request, and as far as it knows none will come: clients that wait for answers may
+ * still ask again. */
+gboolean tw_stream_over(const tw_stream *stream);
 /* When the next request arrives, INFINITY if there is none (yet). FALSE with `error` set where the stream is
  * broken. May read ahead. */
 gboolean tw_stream_due(tw_stream *stream, double *arrival_s, GError **error);

@@ -124,6 +124,26 @@ static void resize(tw_replay *trace, tw_trace_row *row)
     request->answer_tokens = 0;
 }
 
+/* What a text takes in a table, whose quotes are doubled there. */
+static gsize bytes_of(const char *text)
+{
+  gsize n = 0;
+  for (; text != NULL && *text != '\0'; text++)
+    n += *text == '"' ? 2 : 1;
+  return n;
+}
+
+static gboolean check_names(const tw_input *input, const tw_request *request, GError **error)
+{
+  gsize bytes = bytes_of(request->session) + bytes_of(request->class);
+  return bytes <= TW_REQUEST_MAX_NAME_BYTES ||
+         tw_input_fault(
+             input, error,
+             "the names of session and class take %" G_GSIZE_FORMAT
+             " bytes; together they may take %d, so that the row of a request fits a block of its table",
+             bytes, TW_REQUEST_MAX_NAME_BYTES);
+}
+
 gboolean tw_replay_next(tw_replay *trace, tw_trace_row *row, GError **error)
 {
   GError *problem = NULL;
@@ -153,6 +173,10 @@ gboolean tw_replay_next(tw_replay *trace, tw_trace_row *row, GError **error)
     rename_copy(&row->request, trace->pass, trace->options.mode);
   }
   trace->emitted++;
+  if (!check_names(input, &row->request, error)) {
+    tw_trace_row_clear(row);
+    return FALSE;
+  }
   resize(trace, row);
   row->request.arrival_s =
       ((double)trace->pass * trace->period_s + trace->window_s) / trace->options.rate_scale;

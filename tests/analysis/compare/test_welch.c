@@ -58,6 +58,18 @@ static void one_run_says_nothing(void **state)
   assert_true(isnan(tw_welch_p(&a, &b)));
 }
 
+/* The t of two degrees of freedom that 2.5 % exceed is 4.302653, of one 12.706205 (tables of Student's t): 0,
+ * 1, 2 have the variance 1, and 0, 1 the variance 1/2. */
+static void the_interval_of_a_mean_is_students(void **state)
+{
+  (void)state;
+  tw_sample three = tw_sample_of((const double[]){0, 1, 2}, 3), two = tw_sample_of((const double[]){0, 1}, 2),
+            one = tw_sample_of((const double[]){5}, 1);
+  assert_near(tw_sample_interval(&three), 4.302653 / sqrt(3), 1e-6);
+  assert_near(tw_sample_interval(&two), 12.706205 * sqrt(0.5 / 2), 1e-5);
+  assert_true(isnan(tw_sample_interval(&one)));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -67,6 +79,7 @@ int main(void)
       cmocka_unit_test(a_constant_sample_leaves_the_others_freedom),
       cmocka_unit_test(without_variance_any_difference_is_certain),
       cmocka_unit_test(one_run_says_nothing),
+      cmocka_unit_test(the_interval_of_a_mean_is_students),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,19 @@ static void quotes_protect_commas_line_breaks_and_quotes(void **state)
   assert_string_equal(cells[3], "");
 }
 
+static void texts_are_read_without_the_apostrophe_that_keeps_them_texts(void **state)
+{
+  (void)state;
+  char text[] = "'=1+1,\"'=A1,B1\",''@x,'tis\n";
+  char *cells[4];
+  const char *fault;
+  assert_string_equal(tw_row_split(text, cells, 4, &fault), "");
+  assert_string_equal(cells[0], "=1+1");
+  assert_string_equal(cells[1], "=A1,B1");
+  assert_string_equal(cells[2], "'@x");
+  assert_string_equal(cells[3], "'tis");
+}
+
 static void what_is_no_row_is_refused_with_the_reason(void **state)
 {
   (void)state;
@@ -105,6 +118,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_row_is_cut_at_its_commas),
       cmocka_unit_test(quotes_protect_commas_line_breaks_and_quotes),
+      cmocka_unit_test(texts_are_read_without_the_apostrophe_that_keeps_them_texts),
       cmocka_unit_test(what_is_no_row_is_refused_with_the_reason),
       cmocka_unit_test(a_header_tells_the_columns_by_name),
       cmocka_unit_test(numbers_are_read_as_strtod_reads_them),

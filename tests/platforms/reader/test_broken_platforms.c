@@ -77,6 +77,12 @@ static const broken platforms[] = {
      "splitduplex.xml:9: \"l\" is not SPLITDUPLEX; remove its direction\n"},
     {"too-deep.xml", "too-deep.xml:6: zones are nested more than two deep, which SimGrid before 4.1 routes "
                      "wrongly; use site and domain or node alone\n"},
+    {"two-rows.xml", "two-rows.xml:10: zone \"b\" of rack \"rack-0\" is in row \"row-1\", but zone \"a\" of "
+                     "the same rack in row "
+                     "\"row-0\"; a rack stands in one row, so give both the same tw:row\n"
+                     "two-rows.xml:15: zone \"c\" of rack \"rack-0\" is in no row, but zone \"a\" of the "
+                     "same rack in row \"row-0\"; a "
+                     "rack stands in one row, so give both the same tw:row\n"},
     {"two-sites.xml", "two-sites.xml:3: <platform> needs exactly one outermost <zone> or <cluster>\n"},
     {"units.xml",
      "units.xml:5: speed of <host>: SimGrid does not know the unit of \"1GFLOPS\"; write a speed, such as "
@@ -116,7 +122,8 @@ static const broken devices[] = {
      "device-values.xml:3: rate of <compute>: \"-1TFLOP/s\" is out of range; write a computing rate above "
      "zero, such "
      "as 989TFLOP/s\n"
-     "device-values.xml:4: precision of <compute>: \"bf17\" is unknown; did you mean \"bf16\"?\n"
+     "device-values.xml:4: precision of <compute>: \"bf17\" is unknown; write one of fp32, bf16, fp8, fp4, "
+     "int8\n"
      "device-values.xml:5: bandwidth of <memory>: \"3.35TB\" has the unknown unit \"TB\"; did you mean "
      "\"TB/s\"?\n"
      "device-values.xml:6: efficiency of <scale-up>: \"1.5\" is out of range; write a number above zero and "

@@ -44,11 +44,11 @@ static void two_runs_show_differences_with_signs_and_verdicts(void **state)
   g_autofree char *legend = g_strdup_printf("A  %s/a\nB  %s/b\n\n", (char *)*state, (char *)*state);
   expect(state, "compare $/a/ $/b", 0, legend, "");
   expect(state, "compare $/a $/b", 0,
-         "metric                             A     B   B-A      %\n"
-         "requests.arrived                 100   100     0    0.0  same\n"
-         "ttft_s.p50                       0.5   0.5     0    0.0  same\n"
-         "ttft_s.p99                         1   1.2  +0.2  +20.0  worse\n"
-         "throughput.output_tokens_per_s  1000  1100  +100  +10.0  better\n",
+         "metric                          unit         A     B   B-A      %\n"
+         "requests.arrived                requests   100   100     0    0.0  same\n"
+         "ttft_s.p50                      s          0.5   0.5     0    0.0  same\n"
+         "ttft_s.p99                      s            1   1.2  +0.2  +20.0  worse\n"
+         "throughput.output_tokens_per_s  tokens/s  1000  1100  +100  +10.0  better\n",
          "");
 }
 
@@ -68,8 +68,8 @@ static void metrics_that_no_table_knows_show_with_all(void **state)
 
 static void a_value_that_is_missing_is_a_dash(void **state)
 {
-  expect(state, "compare $/zero $/a -m ttft_s.*", 0, "ttft_s.p50  -  0.5    -  -\n", "");
-  expect(state, "compare $/zero $/a -m ttft_s.*", 0, "ttft_s.p99  0    1   +1  -  worse\n", "");
+  expect(state, "compare $/zero $/a -m ttft_s.*", 0, "ttft_s.p50  s     -  0.5    -  -\n", "");
+  expect(state, "compare $/zero $/a -m ttft_s.*", 0, "ttft_s.p99  s     0    1   +1  -  worse\n", "");
   expect(state, "compare $/zero $/a", 0, "/zero (was cut short)\n", "");
 }
 
@@ -78,9 +78,35 @@ static void a_value_that_is_missing_is_a_dash(void **state)
 static void groups_of_seeds_have_their_significance(void **state)
 {
   expect(state, "compare $/old $/new", 0, "/old (means of 3 runs)\n", "");
-  expect(state, "compare $/old $/new -m ttft_s.p99", 0, "ttft_s.p99  1  3   +2  +200.0  0.070  chance\n", "");
-  expect(state, "compare $/old $/steady -m ttft_s.p99", 0, "ttft_s.p99  1  9   +8  +800.0  0.005  worse\n",
-         "");
+  expect(state, "compare $/old $/new -m ttft_s.p99", 0,
+         "ttft_s.p99  s     1  3   +2  +200.0  0.070  chance\n", "");
+  expect(state, "compare $/old $/steady -m ttft_s.p99", 0,
+         "ttft_s.p99  s     1  9   +8  +800.0  0.005  worse\n", "");
+}
+
+/* Runs of several seeds that all have the same value: there is no chance in it. */
+static void what_no_seed_changes_differs_exactly(void **state)
+{
+  given_run(state, "calm/1", "<scenario>", 1, "{\"ttft_s\": {\"p99\": 8}}");
+  given_run(state, "calm/2", "<scenario>", 2, "{\"ttft_s\": {\"p99\": 8}}");
+  expect(state, "compare $/steady $/calm -m ttft_s.p99", 0, "  9  8   -1  -11.1  exact  better\n", "");
+  expect(state, "compare $/steady $/calm -m ttft_s.p99", 0, "Exact: no seed changes the value", "");
+}
+
+static void rounding_is_no_difference(void **state)
+{
+  given_run(state, "third", "<scenario>", 1, "{\"ttft_s\": {\"p99\": 0.333333333333}}");
+  given_run(state, "rounded", "<scenario>", 1, "{\"ttft_s\": {\"p99\": 0.333333333334}}");
+  expect(state, "compare $/third $/rounded -m ttft_s.p99", 0, "same\n", "");
+}
+
+/* As make and tar take them. */
+static void values_may_follow_short_options_at_once(void **state)
+{
+  expect(state, "compare $/a $/b -mttft_s.p99", 0, "ttft_s.p99  s     1  1.2", "");
+  expect(state, "platform single --accelerators=1 -o$/attached.xml", 0, "", "");
+  expect(state, "check $/attached.xml", 0, "a platform with 1 hosts", "");
+  expect(state, "log head -n1 $/none", 2, "", "none");
 }
 
 static void csv_has_a_line_per_metric_and_run(void **state)
@@ -181,6 +207,9 @@ int main(void)
       cmocka_unit_test(metrics_that_no_table_knows_show_with_all),
       cmocka_unit_test(a_value_that_is_missing_is_a_dash),
       cmocka_unit_test(groups_of_seeds_have_their_significance),
+      cmocka_unit_test(what_no_seed_changes_differs_exactly),
+      cmocka_unit_test(rounding_is_no_difference),
+      cmocka_unit_test(values_may_follow_short_options_at_once),
       cmocka_unit_test(csv_has_a_line_per_metric_and_run),
       cmocka_unit_test(json_says_the_same),
       cmocka_unit_test(a_condition_that_holds_exits_with_one),

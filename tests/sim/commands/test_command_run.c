@@ -70,6 +70,38 @@ static void an_interrupted_run_leaves_whole_logs_and_a_partial_summary(void **st
   }
 }
 
+/* Nothing happens for 28 years of simulated time, of which each second is metered: minutes of the machine. */
+static void an_interrupt_is_heeded_while_nothing_happens(void **state)
+{
+  static const int signals[] = {SIGINT, SIGTERM};
+  expect(state, "platform single --accelerators=1 -o $/single.xml", 0, "", "");
+  given_file(state, "late.csv", "arrival_s,prompt_tokens,answer_tokens\n900000000,10,10\n");
+  given_file(
+      state, "late.xml",
+      "<scenario name='late'><platform file='single.xml'/><workload><trace file='late.csv'/></workload>"
+      "<pool id='p' model='llama-3.1-8b'/><output interval='1h'/></scenario>");
+  g_autofree char *scenario = g_build_filename(*state, "late.xml", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(signals); i++) {
+    g_autofree char *name = g_strdup_printf("late-%u", i), *table = g_strdup_printf("log verify $/%s", name);
+    g_autofree char *directory = g_build_filename(*state, name, NULL);
+    g_autofree char *running = g_build_filename(directory, "site.csv.gz", NULL);
+    char *argv[] = {(char *)TW_PROGRAM, (char *)"run", scenario, (char *)"-q", (char *)"-o", directory, NULL};
+    GPid pid;
+    int status;
+    assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL));
+    GStatBuf found = {.st_size = 0};
+    while (g_stat(running, &found) != 0 || found.st_size < 4096) /* until rows are written */
+      g_usleep(1000);
+    gint64 start_us = g_get_monotonic_time();
+    kill(pid, signals[i]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(g_get_monotonic_time() - start_us < 10 * G_USEC_PER_SEC); /* the machine may be busy */
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 128 + signals[i]);
+    expect(state, table, 0, "site      whole", "");
+  }
+}
+
 static void the_timeline_of_a_real_run_is_valid(void **state)
 {
   g_autofree char *path = g_build_filename(*state, "traced", "trace.json.gz", NULL);
@@ -112,6 +144,7 @@ int main(void)
       cmocka_unit_test(a_run_is_silent_where_there_is_no_terminal),
       cmocka_unit_test(plain_progress_needs_no_terminal),
       cmocka_unit_test(an_interrupted_run_leaves_whole_logs_and_a_partial_summary),
+      cmocka_unit_test(an_interrupt_is_heeded_while_nothing_happens),
       cmocka_unit_test(the_timeline_of_a_real_run_is_valid),
       cmocka_unit_test(options_that_change_the_scenario_are_part_of_it),
   };

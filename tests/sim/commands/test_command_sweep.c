@@ -36,11 +36,11 @@ static char *results(void **state, const char *directory)
 static void every_point_of_the_grid_is_run(void **state)
 {
   expect(state, "sweep $/grid.xml -o $/grid -j 2", 0,
-         "rate  shape  runs  requests.completed\n"
-         "1/s   asis      1                  50\n"
-         "1/s   wide      1                  50\n"
-         "4/s   asis      1                  50\n"
-         "4/s   wide      1                  50\n",
+         "rate  shape  runs  requests.completed [requests]\n"
+         "1/s   asis      1                             50\n"
+         "1/s   wide      1                             50\n"
+         "4/s   asis      1                             50\n"
+         "4/s   wide      1                             50\n",
          "4/4");
   g_autofree char *csv = results(state, "grid");
   assert_true(g_str_has_prefix(csv, "rate,shape,runs,"));
@@ -67,6 +67,8 @@ static void a_point_is_the_run_that_its_command_gives(void **state)
 static void seeds_are_averaged_and_compare_as_groups(void **state)
 {
   expect(state, "sweep $/seeds.xml -o $/seeds", 0, "1/s      2  ", "no run has a metric 'nothing'");
+  g_autofree char *csv = results(state, "seeds");
+  assert_non_null(strstr(csv, ",requests.completed,requests.completed.ci95,"));
   expect(state, "compare $/seeds/rate=1_s $/seeds/rate=4_s", 0, "means of 2 runs", "");
 }
 
@@ -107,7 +109,7 @@ static void the_runs_of_something_else_are_not_taken_nor_overwritten(void **stat
 static void a_run_that_fails_fails_the_sweep_and_not_the_others(void **state)
 {
   given_file(state, "taken/rate=1_s,shape=asis/requests.csv.gz/file", "in the way of a table");
-  expect(state, "sweep $/grid.xml -o $/taken", 1, "\n1/s   wide      1                  50\n",
+  expect(state, "sweep $/grid.xml -o $/taken", 1, "\n1/s   wide      1                             50\n",
          "rate=1_s,shape=asis ended with exit code 1");
 }
 

@@ -34,6 +34,22 @@ static const char *text(const char *value)
   return cell;
 }
 
+/* = + - @ begin a formula in spreadsheets; an apostrophe before keeps it a text. Signed numbers are no
+ * formulas. */
+static void what_a_spreadsheet_would_compute_stays_a_text(void **state)
+{
+  (void)state;
+  assert_string_equal(text("=1+1"), "'=1+1");
+  assert_string_equal(text("@SUM(A1)"), "'@SUM(A1)");
+  assert_string_equal(text("-cmd|' /C calc'!A0"), "'-cmd|' /C calc'!A0");
+  assert_string_equal(text("=A1,B1"), "\"'=A1,B1\"");
+  assert_string_equal(text("'=1+1"), "''=1+1"); /* or it would be read as =1+1 */
+  assert_string_equal(text("-12"), "-12");
+  assert_string_equal(text("+3.5e3"), "+3.5e3");
+  assert_string_equal(text("'tis"), "'tis");
+  assert_string_equal(text("a=b"), "a=b");
+}
+
 static void integers_are_printed_as_printf_does(void **state)
 {
   (void)state;
@@ -165,6 +181,7 @@ static void texts_are_quoted_where_csv_asks_for_it(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_a_spreadsheet_would_compute_stays_a_text),
       cmocka_unit_test(integers_are_printed_as_printf_does),
       cmocka_unit_test(numbers_of_all_magnitudes_are_rounded_as_printf_does),
       cmocka_unit_test(halves_go_to_the_even_digit),
