@@ -32,6 +32,7 @@ static const struct property {
     {"tw:watts", ON_LINK},
     {"tw:joules_per_byte", ON_LINK},
     {"tw:parts", ON_LINK},
+    {"tw:degraded", ON_LINK},
     {"tw:link-kind", ON_CLUSTER},
     {"tw:link-watts", ON_CLUSTER},
 };
@@ -197,7 +198,7 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
   g_auto(GStrv) speeds = g_strsplit(speed, ",", -1);
   g_autofree double *values = g_new0(double, g_strv_length(speeds) + 1);
   for (guint i = 0; speeds[i] != NULL; i++) {
-    values[i] = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), reader->faults);
+    values[i] = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), reader->notes, reader->faults);
     if ((gint64)i == pstate)
       host.speed_flops = values[i];
   }
@@ -213,6 +214,21 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
   gint64 accelerators = device != NULL ? 1 : 0;
   if (device != NULL)
     host.device = find_device(reader, device_prop, device);
+  static const char *const watts[] = {"wattage_per_state", "watt_per_state", "wattage_range", "wattage_off",
+                                      "watt_off"};
+  for (guint i = 0; i < G_N_ELEMENTS(watts); i++) {
+    const xmlNode *watts_prop = NULL;
+    g_autofree char *text = prop_get(node, watts[i], &watts_prop);
+    if (text != NULL)
+      tw_reader_note(reader->notes, watts_prop,
+                     "%s does not count here: watts come from the device (tw:device) and tw:overhead_w",
+                     watts[i]);
+  }
+  if (device != NULL && pstate > 0)
+    tw_reader_note(reader->notes, node,
+                   "pstate of <%s> does not count here: accelerators begin at their full clock, and a "
+                   "<power-cap> slows them",
+                   node->name);
   if (count != NULL && device == NULL)
     tw_node_fault(count_prop, reader->faults,
                   "<%s> has accelerators but no device; add the property tw:device", node->name);
@@ -300,10 +316,11 @@ static void read_cluster(tw_reader *reader, const xmlNode *node, int parent)
   ((tw_zone_routes *)g_ptr_array_index(reader->routes, index))->is_cluster = TRUE;
   tw_zone *zone = &g_array_index(reader->zones, tw_zone, index);
   zone->link_kind = (tw_link_kind)prop_choice(node, "tw:link-kind", tw_link_kind_names, reader->faults);
+  zone->switched = TRUE;
   zone->link_watts = prop_number(node, "tw:link-watts", NAN, 0, "a number of watts", reader->faults);
 
   tw_host like = read_host(reader, node, cluster.speed, 0);
-  g_auto(GStrv) names = tw_cluster_hosts(node, &cluster, reader->faults);
+  g_auto(GStrv) names = tw_cluster_hosts(node, &cluster, reader->notes, reader->faults);
   guint before = tw_faults_added(reader->faults);
   for (char **name = names; *name != NULL && tw_faults_added(reader->faults) == before; name++)
     add_host(reader, *name, index, &like, node); /* where one name is taken, the next would be too */
@@ -335,8 +352,22 @@ static void read_link(tw_reader *reader, const xmlNode *node, int zone)
   link.kind = (tw_link_kind)prop_choice(node, "tw:kind", tw_link_kind_names, reader->faults);
   link.watts = prop_number(node, "tw:watts", NAN, 0, "a number of watts", reader->faults);
   link.joules_per_byte = prop_number(node, "tw:joules_per_byte", 0, 0, "a number of joules", reader->faults);
-  link.bytes_per_s = tw_reader_bandwidth(node, "bandwidth", attributes.bw, reader->faults);
-  link.latency_s = tw_reader_latency(node, "latency", attributes.lat, reader->faults);
+  link.bytes_per_s = tw_reader_bandwidth(node, "bandwidth", attributes.bw, reader->notes, reader->faults);
+  link.latency_s = tw_reader_latency(node, "latency", attributes.lat, reader->notes, reader->faults);
+  link.degraded = prop_number(node, "tw:degraded", 1, 1e-9, "a part above 0 and at most 1", reader->faults);
+  if (link.degraded > 1)
+    tw_node_fault(node, reader->faults,
+                  "tw:degraded of <%s>: %g is more than the link has; write a part, such as 0.5", node->name,
+                  link.degraded);
+  link.bytes_per_s *= link.degraded;
+  if (attributes.bandwidth_file != NULL) {
+    tw_reader_check_profile(node, "bandwidth_file", reader->faults);
+    tw_reader_note(reader->notes, node,
+                   "bandwidth_file of <%s>: flows go by it; links.csv, closed forms and routers by "
+                   "the bandwidth of the file",
+                   node->name);
+    reader->profiled = TRUE;
+  }
   link.duplex = attributes.policy == TW_POLICY_SPLITDUPLEX;
   link.wide = attributes.policy == TW_POLICY_FATPIPE;
   link.parts = (int)prop_number(node, "tw:parts", 0, 1, "a count", reader->faults);
@@ -360,16 +391,15 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
   int zone = open_zone(reader, node, attributes.id, parent, ON_ZONE);
   ((tw_zone_routes *)g_ptr_array_index(reader->routes, zone))->routing = (tw_routing)attributes.routing;
   g_array_index(reader->zones, tw_zone, zone).unrouted = (tw_routing)attributes.routing == TW_ROUTING_NONE;
+  g_array_index(reader->zones, tw_zone, zone).switched = (tw_routing)attributes.routing == TW_ROUTING_STAR;
   tw_schema_clear(&tw_xml_zone, &attributes);
 
   for (const xmlNode *child = tw_node_child(node, NULL); child != NULL; child = tw_node_next(child, NULL)) {
     const char *name = (const char *)child->name;
-    if ((g_str_equal(name, "zone") || g_str_equal(name, "cluster")) && depth >= 2) {
-      tw_node_fault(
-          child, reader->faults,
-          "zones are nested more than two deep, which SimGrid before 4.1 routes wrongly; use site and "
-          "domain or node alone");
-    } else if (g_str_equal(name, "zone")) {
+    if ((g_str_equal(name, "zone") || g_str_equal(name, "cluster")) && depth == 2)
+      tw_reader_note(reader->notes, child,
+                     "zones are nested more than two deep, which SimGrid before 4.1 may route wrongly");
+    if (g_str_equal(name, "zone")) {
       read_zone(reader, child, zone, depth + 1);
     } else if (g_str_equal(name, "cluster")) {
       read_cluster(reader, child, zone);
@@ -385,6 +415,7 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
       tw_xml_attributes router = {0};
       tw_schema_read(child, &tw_xml_router, &router);
       tw_reader_add_point(reader, router.id, TW_NODE_ROUTER, zone, child);
+      g_array_index(reader->zones, tw_zone, zone).switched = TRUE;
       tw_schema_clear(&tw_xml_router, &router);
     } else if (g_str_equal(name, "link") || g_str_equal(name, "backbone")) {
       read_link(reader, child, zone);
@@ -455,6 +486,7 @@ static tw_platform *freeze(tw_reader *reader, const char *path)
   platform->devices = (tw_device **)g_ptr_array_free(reader->devices, FALSE);
   platform->racks = (char **)g_ptr_array_free(reader->racks, FALSE);
   platform->supply = reader->supply;
+  platform->profiled = reader->profiled;
   return platform;
 }
 
@@ -464,11 +496,12 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL)
     return NULL;
-  tw_reader_check_document(document, path, faults);
+  g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+  tw_reader_check_document(document, path, notes, faults);
   if (tw_faults_added(faults) > before) /* attributes may be missing: reading on would be guessing */
     return NULL;
 
-  tw_reader reader = {.faults = faults};
+  tw_reader reader = {.faults = faults, .notes = notes};
   reader.zones = g_array_new(FALSE, FALSE, sizeof(tw_zone));
   reader.hosts = g_array_new(FALSE, FALSE, sizeof(tw_host));
   reader.links = g_array_new(FALSE, FALSE, sizeof(tw_link));
@@ -495,6 +528,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_hash_table_destroy(reader.link_ids);
   g_hash_table_destroy(reader.device_names);
   g_autoptr(tw_platform) platform = freeze(&reader, path);
+  platform->notes = g_steal_pointer(&notes);
   return tw_faults_added(faults) == before ? g_steal_pointer(&platform) : NULL;
 }
 
@@ -517,6 +551,8 @@ void tw_platform_free(tw_platform *platform)
     tw_device_free(platform->devices[i]);
   for (int i = 0; i < platform->n_racks; i++)
     g_free(platform->racks[i]);
+  if (platform->notes != NULL)
+    g_ptr_array_unref(platform->notes);
   g_free(platform->zones);
   g_free(platform->hosts);
   g_free(platform->links);
@@ -534,6 +570,12 @@ int tw_platform_domain(const tw_platform *platform, int host)
          platform->zones[zone].role != TW_ROLE_NODE)
     zone = platform->zones[zone].parent;
   return zone;
+}
+
+gboolean tw_platform_switched(const tw_platform *platform, int host)
+{
+  int zone = tw_platform_domain(platform, host);
+  return zone < 0 || platform->zones[zone].switched;
 }
 
 long tw_platform_accelerators(const tw_platform *platform)

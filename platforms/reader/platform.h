@@ -47,6 +47,7 @@ typedef struct tw_zone {
   double overhead_w;  /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
   double following_w; /* of that, what is not drawn while they idle (tw:overhead_idle_w): it follows the power
                        * of its accelerators, in proportion between idle and maximum; 0: none does */
+  gboolean switched;  /* it has a router, by which its hosts reach each other */
   gboolean unrouted;  /* routing="None": no route leads between its parts, or out of it */
   tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
   double link_watts;      /* of each of them (tw:link-watts), NAN if absent */
@@ -69,11 +70,12 @@ typedef struct tw_host {
 typedef struct tw_link {
   char *id;
   tw_link_kind kind;
-  double bytes_per_s, latency_s;
-  double watts;           /* tw:watts, NAN if absent: drawn always */
-  double joules_per_byte; /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
-  gboolean duplex;        /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
-  gboolean wide;          /* FATPIPE: it caps each flow, and none shares it */
+  double bytes_per_s, latency_s; /* of them, where it is degraded, what is left */
+  double degraded;               /* tw:degraded: part of the bandwidth that the file says; 1: all */
+  double watts;                  /* tw:watts, NAN if absent: drawn always */
+  double joules_per_byte;        /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
+  gboolean duplex;               /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
+  gboolean wide;                 /* FATPIPE: it caps each flow, and none shares it */
   int parts; /* tw:parts: equal NICs that it stands for; 0: one of each accelerator of its host */
   int zone;
   long line;
@@ -88,7 +90,9 @@ typedef struct tw_platform {
   tw_device **devices; /* every device that a host names, once */
   char **racks;        /* names in the order of first use */
   int n_zones, n_hosts, n_links, n_devices, n_racks;
-  tw_supply supply; /* of the site */
+  tw_supply supply;  /* of the site */
+  gboolean profiled; /* the bandwidth of a link changes with time (bandwidth_file) */
+  GPtrArray *notes;  /* char *: what is read otherwise than a user may think, with its line */
 } tw_platform;
 
 /* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,
@@ -102,6 +106,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_platform, tw_platform_free)
 /* Index of the innermost zone around a host whose role is nvlink-domain or node: accelerators of one such
  * zone reach each other over the scale-up network. -1 if there is none. */
 int tw_platform_domain(const tw_platform *platform, int host);
+/* Whether hosts of its domain reach each other over a switch (a router, or a <cluster>'s own), instead of
+ * links from each to each; a host outside of any domain is its own. */
+gboolean tw_platform_switched(const tw_platform *platform, int host);
 /* Accelerators of all hosts. */
 long tw_platform_accelerators(const tw_platform *platform);
 

@@ -162,6 +162,7 @@ static void widen(tw_reach *reach, tw_reach other)
   reach->tensor = MAX(reach->tensor, other.tensor);
   reach->experts = MAX(reach->experts, other.experts);
   reach->stages |= other.stages;
+  reach->meshed |= other.meshed;
 }
 
 static void note_reach(tw_scenario *scenario, const tw_pool *pool)
@@ -415,6 +416,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   tw_scenario_check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
   if (tw_faults_added(faults) == before)
     scenario->platform = tw_platform_load(scenario->platform_file, faults);
+  for (guint i = 0; scenario->platform != NULL && i < scenario->platform->notes->len; i++)
+    g_ptr_array_add(scenario->notes, g_strdup_printf("%s: %s", scenario->platform_file,
+                                                     (char *)scenario->platform->notes->pdata[i]));
   tw_scenario_read_caps(scenario, root, faults);
   read_pools(scenario, root, faults);
   if (isnan(scenario->frontend_s))
