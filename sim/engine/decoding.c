@@ -44,10 +44,18 @@ static void charge_decodes(const tw_decoding *d, tw_sequence *sequence)
   sequence->charged = now;
 }
 
-double tw_decoding_chunk_joules(const tw_decoding *d, const tw_sequence *sequence)
+double tw_decoding_chunk_joules(const tw_decoding *d, gint64 behind, gint64 tokens)
 {
-  double done = (double)sequence->prefill_done, n = (double)sequence->chunk;
+  double done = (double)behind, n = (double)tokens;
   return d->rates.per_prompt * n + d->rates.per_attended * (n * done + n * (n + 1) / 2);
+}
+
+double tw_decoding_token_joules(const tw_decoding *d, gint64 context)
+{
+  tw_charge_sums from = sums_after(d, 0), to = sums_after(d, 1);
+  double windowed = d->window > 0 ? (double)MIN(context, d->window) : (double)context;
+  return to.tokens - from.tokens +
+         (to.context - from.context) * (d->full_share * (double)context + (1 - d->full_share) * windowed);
 }
 
 void tw_decoding_charge(tw_decoding *d, const GQueue *running, const tw_charge_rates *rates)
@@ -88,7 +96,7 @@ void tw_decoding_join(tw_decoding *d, tw_sequence *sequence)
   sequence->charged = sums_after(d, 0);
   d->sequences++;
   d->kv_tokens += tokens;
-  tw_heap_push(&d->finish, &sequence->finish, (double)(d->count + left), sequence->ticket);
+  tw_heap_push(&d->finish, &sequence->finish, (double)(d->count + left), sequence->place);
   if (sequence->emitted <= request->reasoning_tokens && request->answer_tokens > 0)
     tw_heap_push(&d->answer, &sequence->answer,
                  (double)(d->count + request->reasoning_tokens + 1 - sequence->emitted), sequence->ticket);
@@ -128,6 +136,40 @@ void tw_decoding_batch(const tw_decoding *d, tw_batch *batch)
   batch->sampled += d->sequences;
   if (full != NULL)
     batch->next_full = (gint64)full->key - d->count;
+}
+
+/* Of the part of the heap below a node, those that end at `end`: who ends first is above who ends later. */
+static gint64 ending(const tw_heap *finish, guint node, double end,
+                     gint64 (*weigh)(const tw_sequence *, gint64), gint64 argument)
+{
+  if (node >= finish->n || finish->nodes[node]->key > end)
+    return 0;
+  const tw_sequence *sequence = tw_container(finish->nodes[node], tw_sequence, finish);
+  return weigh(sequence, argument) + ending(finish, 2 * node + 1, end, weigh, argument) +
+         ending(finish, 2 * node + 2, end, weigh, argument);
+}
+
+static gint64 one(const tw_sequence *sequence, gint64 argument)
+{
+  (void)sequence, (void)argument;
+  return 1;
+}
+
+/* Whether the blocks of a sequence are full where it ends. */
+static gint64 ends_full(const tw_sequence *sequence, gint64 block_tokens)
+{
+  gint64 tokens = (gint64)sequence->request.prompt_tokens + tw_request_output_tokens(&sequence->request) - 1;
+  return tokens % block_tokens == 0;
+}
+
+gint64 tw_decoding_ending(const tw_decoding *d, gint64 iterations)
+{
+  return ending(&d->finish, 0, (double)(d->count + iterations), one, 0);
+}
+
+gint64 tw_decoding_ending_full(const tw_decoding *d, gint64 iterations, gint64 block_tokens)
+{
+  return ending(&d->finish, 0, (double)(d->count + iterations), ends_full, block_tokens);
 }
 
 gint64 tw_decoding_first_end(const tw_decoding *d)

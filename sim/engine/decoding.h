@@ -41,6 +41,10 @@ gint64 tw_decoding_windowed(const tw_decoding *decoding, gint64 kv_tokens);
 void tw_decoding_batch(const tw_decoding *decoding, tw_batch *batch);
 /* Iterations until the first of them ends; at least one must decode. */
 gint64 tw_decoding_first_end(const tw_decoding *decoding);
+/* Sequences that have ended after so many iterations; and of them, those all of whose blocks are full then.
+ */
+gint64 tw_decoding_ending(const tw_decoding *decoding, gint64 iterations);
+gint64 tw_decoding_ending_full(const tw_decoding *decoding, gint64 iterations, gint64 block_tokens);
 
 /* Carries out `iterations` more iterations of `segment`. Those that end by that stay, to be taken one by one:
  * the next of them, or NULL. */
@@ -52,8 +56,10 @@ tw_sequence *tw_decoding_ended(const tw_decoding *decoding);
 void tw_decoding_charge(tw_decoding *decoding, const GQueue *running, const tw_charge_rates *rates);
 /* Charges all that decode a part of the next iteration. */
 void tw_decoding_charge_part(const tw_decoding *decoding, const GQueue *running, double part);
-/* Joules of the prompt chunk of a sequence. */
-double tw_decoding_chunk_joules(const tw_decoding *decoding, const tw_sequence *sequence);
+/* Joules of a prompt chunk of `tokens` tokens, behind `done` others. */
+double tw_decoding_chunk_joules(const tw_decoding *decoding, gint64 done, gint64 tokens);
+/* Joules of one token in the next iteration, that attends to `context` tokens. */
+double tw_decoding_token_joules(const tw_decoding *decoding, gint64 context);
 
 /* Recounts from `running` and asserts that it agrees. */
 void tw_decoding_audit(const tw_decoding *decoding, const GQueue *running);

@@ -80,7 +80,7 @@ static double load_s(const tw_engine *engine)
   double longest_s = 0;
   for (int i = 0; i < engine->config.ranks; i++) {
     const tw_scheduler *rank = &engine->ranks[i];
-    gint64 blocks = (rank->from_host + rank->from_store) / rank->config.block_tokens;
+    gint64 blocks = (rank->chunks.from_host + rank->chunks.from_store) / rank->config.block_tokens;
     longest_s = fmax(longest_s, engine->offload.config.block_s * (double)blocks);
   }
   return longest_s;
@@ -326,7 +326,7 @@ const tw_offload *tw_engine_offload(const tw_engine *engine)
 static gboolean decodes_alone(const tw_engine *engine)
 {
   for (int i = 0; i < engine->config.ranks; i++)
-    if (engine->ranks[i].chunks->len > 0 || engine->ranks[i].preempted)
+    if (engine->ranks[i].chunks.list->len > 0 || engine->ranks[i].preempted)
       return FALSE;
   return TRUE;
 }
@@ -403,11 +403,12 @@ static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
 static void tell_completing(tw_engine *engine, double start_s)
 {
   for (int i = 0; engine->config.layered && i < engine->config.ranks; i++) {
-    const GPtrArray *chunks = engine->ranks[i].chunks;
+    const GArray *chunks = engine->ranks[i].chunks.list;
     for (guint k = 0; k < chunks->len; k++) {
-      tw_sequence *sequence = chunks->pdata[k];
-      if (sequence->prefill_done + sequence->chunk >= sequence->prefill_target)
-        engine->listener.completing(engine->listener.user, engine->index, sequence, start_s, engine->due_s);
+      const tw_chunk *chunk = &g_array_index(chunks, tw_chunk, k);
+      if (chunk->completes && !chunk->lost)
+        engine->listener.completing(engine->listener.user, engine->index, chunk->sequence, start_s,
+                                    engine->due_s);
     }
   }
 }
@@ -449,15 +450,15 @@ void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s)
 
 /* ---- KV that comes and goes ---- */
 
-/* Iterations of the segment that have taken their blocks at `now_s`, beyond those that have ended: an event
- * at a boundary comes before the iteration that starts there. */
-static gint64 begun(const tw_engine *engine, double now_s)
+/* Boundaries of the segment, beyond those that were handled, at which a plan would have been made before
+ * `now_s`: an event at a boundary comes before the plan there. */
+static gint64 boundaries_before(const tw_engine *engine, double now_s)
 {
   if (!engine->busy)
     return 0;
   if (!batch_is_open(engine))
-    return engine->planned - engine->segment.done;
-  return MAX(tw_segment_reach(&engine->segment, now_s) - engine->segment.done, 0);
+    return MAX(engine->planned - engine->segment.done - 1, 0);
+  return MAX(tw_segment_reach(&engine->segment, now_s) - engine->segment.done - 1, 0);
 }
 
 /* Sums up to an instant between two events, before blocks change hands. */
@@ -495,14 +496,14 @@ tw_engine_state tw_engine_get_state(const tw_engine *engine)
 
 int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s)
 {
-  gint64 iterations = begun(engine, now_s);
+  gint64 passed = boundaries_before(engine, now_s);
   tw_scheduler *best = NULL;
   settle_blocks(engine, now_s);
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
     if (best != NULL && rank_load(rank) >= rank_load(best))
       continue;
-    if (!tw_scheduler_reserve(rank, request, iterations))
+    if (!tw_scheduler_reserve(rank, request, passed))
       continue;
     if (best != NULL)
       tw_scheduler_unreserve(best, request);
@@ -510,13 +511,12 @@ int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s
   }
   if (best == NULL)
     return -1;
-  tw_scheduler_evict_prefixes(best, iterations);
+  tw_scheduler_evict_prefixes(best, passed);
   mark_blocks(engine);
   if (engine->busy && batch_is_open(engine) && best->decodes) {
     /* What is left lasts less long. */
-    gint64 last = engine->segment.done +
-                  MIN(tw_kv_room(&best->kv, best->decoding.count, tw_kv_free(&best->kv)), G_MAXINT32);
-    engine->planned = MIN(engine->planned, MAX(engine->segment.done + iterations, last));
+    gint64 last = MIN(tw_scheduler_horizon(best), G_MAXINT32);
+    engine->planned = MIN(engine->planned, engine->segment.done + MAX(passed + 1, last));
     engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
   }
   return (int)(best - engine->ranks);
@@ -533,7 +533,7 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s)
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s)
 {
   settle_blocks(engine, now_s);
-  tw_scheduler_release(&engine->ranks[rank], sequence, begun(engine, now_s), now_s);
+  tw_scheduler_release(&engine->ranks[rank], sequence, boundaries_before(engine, now_s), now_s);
   mark_blocks(engine);
   if (tw_engine_waiting(engine) > 0)
     look_at_boundary(engine, TRUE, now_s);
@@ -585,14 +585,14 @@ static gboolean advance(tw_engine *engine, double now_s)
     tw_scheduler *rank = &engine->ranks[i];
     gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
     engine->interval.prompt_tokens += rank->batch.prefill_tokens;
-    engine->interval.cached_tokens += rank->cached;
-    engine->interval.host_tokens += rank->from_host;
-    engine->interval.store_tokens += rank->from_store;
+    engine->interval.cached_tokens += rank->chunks.cached;
+    engine->interval.host_tokens += rank->chunks.from_host;
+    engine->interval.store_tokens += rank->chunks.from_store;
     engine->interval.output_tokens += emitted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
-    engine->total.cached_tokens += rank->cached;
-    engine->total.host_tokens += rank->from_host;
-    engine->total.store_tokens += rank->from_store;
+    engine->total.cached_tokens += rank->chunks.cached;
+    engine->total.host_tokens += rank->chunks.from_host;
+    engine->total.store_tokens += rank->chunks.from_store;
     engine->total.output_tokens += emitted;
     if (engine->listener.ran != NULL && rank->batch.decode_seqs + rank->batch.prefill_seqs > 0)
       engine->listener.ran(engine->listener.user, engine->index, &rank->batch, iterations,

@@ -1,20 +1,24 @@
 /* The scheduler of one data-parallel rank: who runs in the next iteration, and what that does to the KV
  * cache.
  *
- *     submit ─► waiting ─admit─► running: [ prefilling (at most one in chunks) | decoding ] ─► ended
+ *     submit ─► waiting ─admit─► running: [ prompts in chunks | decoding ] ─► ended
  *                  ▲                │
  *                  └───preempt──────┘   (the last admitted, or the lowest priority; frees its blocks)
+ *
+ * Kinds are rows of a table, with functions that plan an iteration from the parts in batching.h: each row
+ * tells which version of which software it follows.
  *
  * Between engines of different roles the KV cache moves: a prefill engine hands a sequence over when its
  * prompt is complete, and holds its blocks until they are released; a decode engine reserves blocks, and
  * admits the sequence when it has been delivered, before any that waits for blocks.
  *
- * `vllm` is what vLLM's V1 engine does: running sequences first, then waiting ones, prompts in chunks, all
- * within a budget of tokens. The other kinds are rows of flags. A chunk that does not complete a prompt uses
- * up the budget, so that at most one sequence is in the middle of its prompt, and it is the last admitted.
+ * Blocks are found in the prefix cache whenever a sequence is admitted, its own after it was preempted
+ * included; they can be found from the plan on that gives them to somebody. Shared blocks are counted once;
+ * blocks that are cached, but in no use, are free.
  *
- * Leading blocks of prompts are found in the prefix cache once, when a sequence is admitted for the first
- * time. Shared blocks are counted once; blocks that are cached, but in no use, are free. */
+ * An asynchronous scheduler plans an iteration while the one before it runs: what it plans at a boundary runs
+ * an iteration later, with who had come and what was free at that boundary. Who is to end with the iteration
+ * that runs keeps its place and its blocks, and who loses its blocks still emits that iteration's token. */
 #ifndef TW_SIM_SCHEDULER_H
 #define TW_SIM_SCHEDULER_H
 
@@ -23,20 +27,26 @@
 #include "sim/kv/kv_cache.h"
 #include "sim/kv/offload.h"
 
+typedef struct tw_scheduler tw_scheduler;
+
 typedef struct tw_scheduler_kind {
   const char *name, *help;
-  gboolean chunked;    /* prompts may be split over iterations */
-  gboolean mixed;      /* prompt chunks and decodes share an iteration; else prompts go first, alone */
-  gboolean when_empty; /* a batch is formed only when the one before has ended */
-  double watermark;    /* share of the blocks that admission leaves free while others run */
+  gboolean chunked;      /* prompts may be split over iterations */
+  gboolean when_empty;   /* a batch is formed only when the one before has ended */
+  gboolean asynchronous; /* may plan an iteration while another one runs */
+  double watermark;      /* share of the blocks that admission leaves free while others run */
+  /* Plans from `now_s` on, by the functions of batching.h, up to tw_batching_start. */
+  void (*plan)(tw_scheduler *scheduler, double now_s);
+  /* For how many iterations the planned batch stays as it is, if nobody arrives. */
+  gint64 (*horizon)(const tw_scheduler *scheduler);
 } tw_scheduler_kind;
 extern const tw_scheduler_kind tw_scheduler_kinds[];
 extern const char *const tw_scheduler_kind_names[]; /* the same rows, for the scenario's table */
 
 /* What must be free in the KV cache for a sequence to be admitted. */
 typedef enum {
-  TW_RESERVE_CHUNK,  /* its first chunk: vLLM before 0.12 */
-  TW_RESERVE_PROMPT, /* its prompt: vLLM's scheduler_reserve_full_isl */
+  TW_RESERVE_CHUNK,  /* its first chunk: vLLM before March 2026 */
+  TW_RESERVE_PROMPT, /* its prompt: vLLM's scheduler_reserve_full_isl, its default since then */
   TW_RESERVE_OUTPUT  /* all that it and the running ones will ever hold: TensorRT-LLM's GUARANTEED_NO_EVICT */
 } tw_admission_reserve;
 extern const char *const tw_admission_reserve_names[];
@@ -45,6 +55,8 @@ typedef struct tw_scheduler_config {
   const tw_scheduler_kind *kind;
   int order;   /* tw_waiting_order */
   int reserve; /* tw_admission_reserve */
+  gboolean asynchronous;
+  gint64 long_prefill_tokens; /* most tokens of a chunk; 0: any */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* prompt and output together */
   gint64 kv_blocks;     /* of this rank */
@@ -55,31 +67,54 @@ typedef struct tw_scheduler_config {
   tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
 } tw_scheduler_config;
 
-typedef struct tw_scheduler {
+/* Prompt tokens of a sequence in an iteration. */
+typedef struct tw_chunk {
+  tw_sequence *sequence;
+  gint64 done, tokens; /* `tokens` behind `done` others */
+  gboolean completes;  /* the prompt: the sequence emits a token */
+  gboolean lost;       /* the sequence has been preempted since */
+} tw_chunk;
+
+/* The chunks of an iteration, and prompt tokens that who was admitted to it found in the prefix cache or
+ * below. */
+typedef struct tw_chunks {
+  GArray *list; /* of tw_chunk */
+  gint64 cached;
+  gint64 from_host, from_store; /* of them, those that it loads */
+} tw_chunks;
+
+struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
   tw_waiting waiting;
-  GQueue running;    /* of tw_sequence.link, in admission order */
-  GPtrArray *chunks; /* sequences with a prompt chunk in the iteration that is planned or runs */
-  tw_batch batch;    /* what that iteration computes */
+  GQueue running; /* of tw_sequence.link, in admission order */
+  guint64 admitted;
+  tw_chunks chunks, next; /* of the iteration that runs, and of the one that is planned behind it */
+  tw_batch batch;         /* what the former computes */
   tw_decoding decoding;
+  gint64 partial;   /* running sequences that have not all tokens of their prompts planned */
+  GPtrArray *aside; /* running sequences that hold all their tokens, but sit this iteration out; */
+  GPtrArray *joining, *leaving; /* those that decode in the next one again, and those that sit that out */
+  GPtrArray
+      *lost; /* sequences that were preempted while the iteration that runs computes a token of theirs */
+  gint64 reserved;    /* blocks that the iterations planned have taken, beyond what is computed */
+  gboolean ahead;     /* an iteration runs while another one is planned */
   gint64 promised;    /* blocks that the sequences which hold any will hold at their ends */
   gboolean decodes;   /* the decoding sequences take part in the iteration */
   gboolean paused;    /* nobody is admitted while others run */
-  gboolean preempted; /* ... which preempted, so that the next one may admit again */
+  gboolean preempted; /* the plan did, so that the next one may admit again */
+  gboolean changed;   /* it differs from a continuation of the decodes before */
   tw_prefix_cache prefixes;
-  gint64 cached;                /* prompt tokens that the iteration found in it, or below: */
-  gint64 from_host, from_store; /* of them, those that it loads */
   gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
   tw_heap delivered;  /* sequences whose KV is here and that are not running yet */
   gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks, */
-  gint64 held_prefixes;     /* and nodes of the prefix cache, whose blocks are apart; */
+  gint64 held_tokens;       /* and tokens in the prefix cache, whose blocks are apart; */
   gint64 held_promised;     /* and those that they will hold at their ends */
 
   /* Filled by tw_scheduler_advance, for the engine to drain. */
   GPtrArray *ended, *handed_over;
   guint64 preemptions; /* so far */
-} tw_scheduler;
+};
 
 void tw_scheduler_init(tw_scheduler *scheduler, const tw_scheduler_config *config);
 void tw_scheduler_clear(tw_scheduler *scheduler); /* frees the sequences that are still in it */
@@ -93,20 +128,27 @@ gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence, gin
 /* Takes out a sequence that waits to be admitted. */
 void tw_scheduler_cancel(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Reserves blocks for the prompt of a request whose KV is to be delivered, when the iterations that the batch
- * runs, `iterations` from now, have taken theirs. FALSE if there are too few, or if others wait for them. */
+/* Reserves blocks for the prompt of a request whose KV is to be delivered, when `iterations` more iterations
+ * of the batch have ended, and those planned behind them have taken theirs. FALSE if there are too few, or if
+ * others wait for them. */
 gboolean tw_scheduler_reserve(tw_scheduler *scheduler, const tw_request *request, gint64 iterations);
 /* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
  * it might join at the next iteration boundary. */
 gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
-/* Frees reserved blocks of a request that will not come, and those of one that was handed over, when the
- * iterations that the batch runs, `iterations` from now, have taken theirs. */
+/* Frees reserved blocks of a request that will not come, and those of one that was handed over, when
+ * `iterations` more iterations have ended. */
 void tw_scheduler_unreserve(tw_scheduler *scheduler, const tw_request *request);
 void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
  * to do). Returns whether the batch differs from a continuation of the decodes before. */
 gboolean tw_scheduler_plan(tw_scheduler *scheduler, double now_s);
+
+/* Whether there is anything in the iteration that was planned. */
+static inline gboolean tw_scheduler_runs(const tw_scheduler *scheduler)
+{
+  return scheduler->chunks.list->len > 0 || scheduler->decodes;
+}
 
 /* For how many iterations the planned batch stays as it is, if nobody arrives. */
 gint64 tw_scheduler_horizon(const tw_scheduler *scheduler);
@@ -128,8 +170,8 @@ static inline gint64 tw_scheduler_kv_used(const tw_scheduler *scheduler, gint64 
          (scheduler->decodes ? tw_kv_need(&scheduler->kv, scheduler->decoding.count, iterations) : 0);
 }
 
-/* Evicts what the prefix cache has to give up for `iterations` further iterations, as carrying them out will:
- * before anybody looks into it at an instant between two boundaries that are planned. */
+/* Evicts what the plans up to `iterations` further boundaries take from the prefix cache, as planning them
+ * will: before anybody looks into it at an instant behind the last of them. */
 void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
 /* Evicts all that the prefix cache holds for nobody. */
 void tw_scheduler_forget_prefixes(tw_scheduler *scheduler);

@@ -48,9 +48,10 @@ typedef struct tw_sequence {
 
   /* Owned by the scheduler of its rank. */
   gint64 prefill_target,
-      prefill_done;       /* tokens to bring into KV before it decodes, and those already there */
-  gint64 chunk;           /* prompt tokens in the iteration that runs */
-  tw_prefix_node *prefix; /* the cached blocks that it holds, NULL: none */
+      prefill_done; /* tokens to bring into KV before it decodes, and those that have blocks for it */
+  gint64 planned;   /* tokens that it computes in the iteration that is being planned, if room is short */
+  guint64 place;    /* in the order of admission */
+  tw_prefix_node *prefix; /* the last node of the full blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
   gboolean decoding;
   gboolean fetching;        /* it waits for a fetch from the store, and is at no engine yet */

@@ -1,371 +1,408 @@
-#include "sim/kv/prefix_cache.h"
+#include "sim/kv/prefix_node.h"
 
-/* What a search needs comes first, in one line of the processor's cache. */
-struct tw_prefix_node {
-  tw_prefix_node *parent;
-  guint64 first; /* of the ids */
-  gint32 hash_tokens, children;
-  gint64 n;     /* ids */
-  gint64 depth; /* from the first id of the prompt to its last */
-  gint64 holders;
-  tw_prefix_node *newest; /* of its children, and in most cases the only one; NULL: none, or evicted */
-  guint64 *ids;           /* room for n_max */
-  guint64 *chains;        /* of the ids up to each: for the tier below, NULL if there is none */
-  gint64 n_max;
-  gint64 end_blocks; /* KV blocks that the ids up to the last one complete */
-  double let_go_s;   /* for the tier below, too */
-  GList link;        /* among the idle */
-};
-
-static guint node_hash(gconstpointer key)
+void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens, gint64 blocks)
 {
-  const tw_prefix_node *node = key;
-  guint64 mixed =
-      (node->first ^ (guint64)GPOINTER_TO_SIZE(node->parent)) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-  return (guint)(mixed >> 32);
+  *cache = (tw_prefix_cache){.nodes = g_hash_table_new(tw_prefix_node_hash, tw_prefix_node_equal),
+                             .all = G_QUEUE_INIT,
+                             .idle = G_QUEUE_INIT,
+                             .block_tokens = block_tokens,
+                             .loose_blocks = blocks,
+                             .loose_last = blocks};
 }
 
-static gboolean node_equal(gconstpointer a, gconstpointer b)
+gint64 tw_prefix_tokens(const tw_prefix_node *node)
 {
-  const tw_prefix_node *x = a, *y = b;
-  return x->parent == y->parent && x->first == y->first && x->hash_tokens == y->hash_tokens;
+  return node != NULL ? node->end : 0;
 }
 
-static void node_free(gpointer user)
+gint64 tw_prefix_blocks(const tw_prefix_cache *cache, const tw_prefix_node *node)
 {
-  tw_prefix_node *node = user;
-  g_free(node->ids);
-  g_free(node->chains);
-  g_slice_free(tw_prefix_node, node);
+  return tw_prefix_tokens(node) / cache->block_tokens;
 }
 
-void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens)
+/* ---- Ids ---- */
+
+/* KV blocks that the id at `depth` (from 1) completes. */
+static gint64 piece_blocks(const tw_prefix_cache *cache, gint64 depth, gint64 hash_tokens)
 {
-  *cache = (tw_prefix_cache){.nodes = g_hash_table_new_full(node_hash, node_equal, node_free, NULL),
-                             .block_tokens = block_tokens};
-  g_queue_init(&cache->idle);
+  return depth * hash_tokens / cache->block_tokens - (depth - 1) * hash_tokens / cache->block_tokens;
 }
 
-void tw_prefix_cache_clear(tw_prefix_cache *cache)
-{
-  g_clear_pointer(&cache->nodes, g_hash_table_unref);
-}
-
-gint64 tw_prefix_blocks(const tw_prefix_node *node)
-{
-  return node != NULL ? node->end_blocks : 0;
-}
-
-gint64 tw_prefix_depth(const tw_prefix_node *node)
-{
-  return node != NULL ? node->depth : 0;
-}
-
-static gint64 own_blocks(const tw_prefix_node *node)
-{
-  return node->end_blocks - tw_prefix_blocks(node->parent);
-}
-
-/* KV blocks that the first `depth` ids complete. */
-static gint64 blocks_of(const tw_prefix_cache *cache, gint64 depth, gint64 hash_tokens)
-{
-  return depth * hash_tokens / cache->block_tokens;
-}
-
-/* SplitMix64's finalizer, over the chain so far and an id. */
-static guint64 chain_on(guint64 chain, guint64 id, gint64 hash_tokens)
-{
-  guint64 z = (chain ^ id) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint64)hash_tokens;
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return z ^ (z >> 31);
-}
-
-/* The piece of the id at `depth`, which is one of the node's. */
 static tw_prefix_piece piece_at(const tw_prefix_cache *cache, const tw_prefix_node *node, gint64 depth)
 {
-  return (tw_prefix_piece){node->chains[depth - tw_prefix_depth(node->parent) - 1], depth,
-                           blocks_of(cache, depth, node->hash_tokens) -
-                               blocks_of(cache, depth - 1, node->hash_tokens)};
+  return (tw_prefix_piece){node->chains[depth - 1 - tw_prefix_node_first_id(node)], depth,
+                           piece_blocks(cache, depth, node->hash_tokens)};
 }
 
 tw_prefix_piece tw_prefix_piece_of(const tw_prefix_cache *cache, const tw_prefix_hit *hit)
 {
-  return hit->node != NULL ? piece_at(cache, hit->node, hit->depth) : (tw_prefix_piece){.chain = cache->seed};
+  const tw_prefix_node *node = hit->node;
+  while (node != NULL && node->hash_tokens == 0)
+    node = node->parent;
+  if (node == NULL)
+    return (tw_prefix_piece){.chain = cache->seed};
+  return piece_at(cache, node, tw_ceil_div(MIN(hit->tokens, node->end), node->hash_tokens));
 }
 
-/* Whole hash blocks of a prompt that can be found: the last token is always computed. */
-static gint64 findable(const tw_request *request)
+/* Tokens of prompt and output that ids stand for. */
+static gint64 named_tokens(const tw_request *request)
 {
-  return request->n_hashes == 0 ? 0
-                                : MIN(request->n_hashes, (request->prompt_tokens - 1) / request->hash_tokens);
+  gint64 known = MAX(request->prompt_tokens, request->context_tokens);
+  return MIN((gint64)request->n_hashes * request->hash_tokens, known);
+}
+
+/* Of `tokens` first tokens, those with ids that can be found: in whole blocks, or, where there is a tier
+ * below, in whole ids that own a block or lead to one. */
+static gint64 findable(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens)
+{
+  gint64 named = MIN(tokens, named_tokens(request)), block = cache->block_tokens;
+  if (cache->spilled == NULL || request->n_hashes == 0)
+    return named / block * block;
+  gint64 whole = named / request->hash_tokens * request->hash_tokens / block * block;
+  return tw_ceil_div(whole, request->hash_tokens) * request->hash_tokens;
 }
 
 gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request, tw_prefix_piece *piece)
 {
   gint64 tokens = request->hash_tokens, depth = piece->depth;
-  if (depth >= findable(request))
+  if (depth >= request->n_hashes || (depth + 1) * tokens >= request->prompt_tokens)
     return FALSE;
-  piece->chain = chain_on(piece->chain, request->hashes[depth], tokens);
+  piece->chain = tw_prefix_chain(piece->chain, request->hashes[depth], tokens);
   piece->depth = depth + 1;
-  piece->blocks = blocks_of(cache, depth + 1, tokens) - blocks_of(cache, depth, tokens);
+  piece->blocks = piece_blocks(cache, depth + 1, tokens);
   return TRUE;
 }
 
-static tw_prefix_node **newest_below(tw_prefix_cache *cache, tw_prefix_node *parent)
+/* ---- The queue ---- */
+
+static void push_idle(tw_prefix_cache *cache, tw_prefix_node *node)
 {
-  return parent != NULL ? &parent->newest : &cache->newest;
+  node->loose = cache->loose_last;
+  cache->loose_last = 0;
+  node->let_go_s = cache->now_s;
+  cache->idle_blocks += tw_prefix_node_blocks(cache, node);
+  g_queue_push_tail_link(&cache->idle, &node->link);
 }
 
-/* The child of a node (NULL: the beginning) on the prompt's way, or NULL. Most have one child: that saves a
- * look-up. */
-static tw_prefix_node *child_of(const tw_prefix_cache *cache, const tw_request *request,
-                                tw_prefix_node *parent)
+/* The loose blocks before a node go before what follows. */
+static void unlink_idle(tw_prefix_cache *cache, tw_prefix_node *node)
 {
-  tw_prefix_node *newest = parent != NULL ? parent->newest : cache->newest;
-  tw_prefix_node key = {.parent = parent,
-                        .first = request->hashes[tw_prefix_depth(parent)],
-                        .hash_tokens = request->hash_tokens};
-  if (newest != NULL && node_equal(newest, &key))
-    return newest;
-  gboolean others = parent == NULL || parent->children > (newest != NULL);
-  return others ? g_hash_table_lookup(cache->nodes, &key) : NULL;
+  GList *next = node->link.next;
+  *(next != NULL ? &((tw_prefix_node *)next->data)->loose : &cache->loose_last) += node->loose;
+  node->loose = 0;
+  cache->idle_blocks -= tw_prefix_node_blocks(cache, node);
+  g_queue_unlink(&cache->idle, &node->link);
 }
 
-/* How many of the node's ids lie on the prompt's way, within its first `most` ids. The first one does. */
-static gint64 shared_ids(const tw_prefix_node *node, const tw_request *request, gint64 most)
+void tw_prefix_cache_free(tw_prefix_cache *cache, gint64 blocks)
 {
-  gint64 start = tw_prefix_depth(node->parent), end = MIN(node->n, most - start), n = 1;
-  const guint64 *ids = &request->hashes[start];
-  while (n < end && node->ids[n] == ids[n])
+  cache->loose_blocks += blocks;
+  cache->loose_last += blocks;
+}
+
+/* ---- Finding ---- */
+
+static tw_prefix_node *named_child(const tw_prefix_cache *cache, const tw_request *request,
+                                   tw_prefix_node *parent)
+{
+  return tw_prefix_node_child(cache, parent, request->hashes[tw_prefix_tokens(parent) / request->hash_tokens],
+                              request->hash_tokens);
+}
+
+/* Up to which token, at most `most`, a node lies on the prompt's way. Its first id does. */
+static gint64 shared_end(const tw_prefix_node *node, const tw_request *request, gint64 most)
+{
+  gint64 end = MIN(node->end, most), start = tw_prefix_node_first_id(node);
+  gint64 n = 1, ids = tw_ceil_div(end, node->hash_tokens) - start;
+  const guint64 *theirs = &request->hashes[start];
+  while (n < ids && node->ids[n] == theirs[n])
     n++;
-  return n;
+  return MIN(end, (start + n) * node->hash_tokens);
+}
+
+/* Goes on down a child, to `end`. */
+static void enter(const tw_prefix_cache *cache, tw_prefix_hit *hit, tw_prefix_node *child, gint64 end)
+{
+  gint64 blocks = end / cache->block_tokens;
+  if (tw_prefix_node_idle(child))
+    hit->idle_blocks += blocks - hit->tokens / cache->block_tokens;
+  hit->node = child;
+  hit->end = end;
+  hit->tokens = blocks * cache->block_tokens;
+}
+
+/* What has no ids is `owner`'s, NULL: nobody's. */
+static tw_prefix_hit find(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens,
+                          const guint64 *owner)
+{
+  tw_prefix_hit at = {0}, hit = {0};
+  gint64 most = findable(cache, request, tokens - 1), named = findable(cache, request, G_MAXINT64);
+  while (at.end < most && at.end == tw_prefix_tokens(at.node)) {
+    tw_prefix_node *child = named_child(cache, request, at.node);
+    if (child == NULL)
+      break;
+    enter(cache, &at, child, shared_end(child, request, most));
+    if (at.tokens > hit.tokens) /* a node is of no use where it owns no block */
+      hit = at;
+  }
+  gint64 last = (tokens - 1) / cache->block_tokens * cache->block_tokens;
+  while (owner != NULL && at.end >= named && at.end < last && at.end == tw_prefix_tokens(at.node)) {
+    tw_prefix_node *child = tw_prefix_node_child(cache, at.node, *owner, 0);
+    if (child == NULL)
+      break;
+    enter(cache, &at, child, MIN(child->end, last));
+    hit = at;
+  }
+  if (cache->spilled == NULL)
+    hit.end = hit.tokens;
+  return hit;
 }
 
 tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_request *request)
 {
-  tw_prefix_hit hit = {0};
-  gint64 most = findable(request), blocks = 0;
-  while (hit.depth < most && hit.depth == tw_prefix_depth(hit.node)) {
-    tw_prefix_node *node = child_of(cache, request, hit.node);
-    if (node == NULL)
-      break;
-    gint64 before = blocks;
-    hit.node = node;
-    hit.depth += shared_ids(node, request, most);
-    blocks = blocks_of(cache, hit.depth, node->hash_tokens);
-    if (node->holders == 0)
-      hit.idle_blocks += blocks - before;
-  }
-  hit.tokens = blocks * cache->block_tokens;
-  return hit;
+  return request->n_hashes > 0 ? find(cache, request, request->prompt_tokens, NULL) : (tw_prefix_hit){0};
 }
 
-/* A child of a node (NULL: the beginning) for a sequence that alone holds it, on the prompt's way; as yet
- * without ids. */
-static tw_prefix_node *new_child(tw_prefix_cache *cache, const tw_request *request, tw_prefix_node *parent)
+tw_prefix_hit tw_prefix_cache_find_own(const tw_prefix_cache *cache, const tw_request *request, guint64 owner,
+                                       gint64 tokens)
 {
-  tw_prefix_node *child = g_slice_new(tw_prefix_node);
-  gint64 depth = tw_prefix_depth(parent);
-  *child = (tw_prefix_node){.parent = parent,
-                            .first = request->hashes[depth],
-                            .hash_tokens = request->hash_tokens,
-                            .depth = depth,
-                            .holders = 1};
-  child->link.data = child;
-  g_hash_table_add(cache->nodes, child);
-  *newest_below(cache, parent) = child;
-  if (parent != NULL)
-    parent->children++;
-  return child;
+  return find(cache, request, tokens, &owner);
 }
 
-/* Adds `n` ids of a prompt, which are not there, to the end of a node. */
-static void append(tw_prefix_cache *cache, tw_prefix_node *node, const guint64 *ids, gint64 n)
-{
-  if (node->n + n > node->n_max) {
-    node->n_max = node->n_max == 0 ? n : (node->n + n) * 3 / 2;
-    node->ids = g_renew(guint64, node->ids, (gsize)node->n_max);
-    if (cache->spilled != NULL)
-      node->chains = g_renew(guint64, node->chains, (gsize)node->n_max);
-  }
-  memcpy(&node->ids[node->n], ids, (gsize)n * sizeof *ids);
-  if (cache->spilled != NULL) {
-    const tw_prefix_node *last = node->n > 0 ? node : node->parent;
-    guint64 chain = last != NULL ? last->chains[last->n - 1] : cache->seed;
-    for (gint64 i = node->n; i < node->n + n; i++) {
-      node->chains[i] = chain = chain_on(chain, node->ids[i], node->hash_tokens);
-      cache->added(cache->user, chain);
-    }
-  }
-  node->n += n;
-  node->depth += n;
-  node->end_blocks = blocks_of(cache, node->depth, node->hash_tokens);
-}
+/* ---- Holding ---- */
 
-/* Shortens a node to its first `n` ids. */
-static void cut(tw_prefix_cache *cache, tw_prefix_node *node, gint64 n)
+/* One sequence more holds the node itself. */
+static void hold_one(tw_prefix_cache *cache, tw_prefix_node *node)
 {
-  node->depth -= node->n - n;
-  node->n = n;
-  node->end_blocks = blocks_of(cache, node->depth, node->hash_tokens);
-}
-
-/* Makes the first `n` ids of a node one by itself, which is returned. The node is what is left of it: whoever
- * held it goes on holding all of it, and what is idle keeps its place. */
-static tw_prefix_node *split(tw_prefix_cache *cache, tw_prefix_node *node, gint64 n)
-{
-  if (n == node->n)
-    return node;
-  tw_prefix_node *head = g_slice_new(tw_prefix_node);
-  g_hash_table_steal(cache->nodes, node);
-  *head = *node;
-  head->ids = g_memdup2(node->ids, (gsize)n * sizeof *node->ids);
-  head->chains = node->chains != NULL ? g_memdup2(node->chains, (gsize)n * sizeof *node->chains) : NULL;
-  head->n_max = n;
-  head->children = 1;
-  head->newest = node;
-  head->link = (GList){.data = head};
-  cut(cache, head, n);
-  if (head->holders == 0)
-    g_queue_insert_after_link(&cache->idle, &node->link, &head->link);
-  node->parent = head;
-  node->first = node->ids[n];
-  node->n -= n;
-  memmove(node->ids, &node->ids[n], (gsize)node->n * sizeof *node->ids);
-  if (node->chains != NULL)
-    memmove(node->chains, &node->chains[n], (gsize)node->n * sizeof *node->chains);
-  g_hash_table_add(cache->nodes, head);
-  g_hash_table_add(cache->nodes, node);
-  if (*newest_below(cache, head->parent) == node)
-    *newest_below(cache, head->parent) = head;
-  return head;
-}
-
-/* One sequence more holds the node itself. Returns the blocks that nobody held before. */
-static gint64 hold_one(tw_prefix_cache *cache, tw_prefix_node *node)
-{
-  if (node->holders++ > 0)
-    return 0;
-  g_queue_unlink(&cache->idle, &node->link);
-  cache->idle_blocks -= own_blocks(node);
-  return own_blocks(node);
+  if (tw_prefix_node_idle(node))
+    unlink_idle(cache, node);
+  node->holders++;
 }
 
 tw_prefix_node *tw_prefix_cache_hold(tw_prefix_cache *cache, const tw_prefix_hit *hit)
 {
   if (hit->node == NULL)
     return NULL;
-  tw_prefix_node *last = split(cache, hit->node, hit->depth - tw_prefix_depth(hit->node->parent));
+  tw_prefix_node *last = tw_prefix_node_split(cache, hit->node, hit->end);
   for (tw_prefix_node *node = last; node != NULL; node = node->parent)
     hold_one(cache, node);
   return last;
 }
 
-gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node)
+gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node, guint64 owner)
 {
-  gint64 blocks = 0;
+  gint64 before = cache->idle_blocks;
   for (; node != NULL; node = node->parent) {
-    if (--node->holders > 0)
-      continue;
-    node->let_go_s = cache->now_s;
-    g_queue_push_tail_link(&cache->idle, &node->link);
-    blocks += own_blocks(node);
+    tw_prefix_node *copy = tw_prefix_node_copy_of(node, owner), *held = copy != NULL ? copy : node;
+    node->copies_held -= copy != NULL;
+    if (--held->holders == 0)
+      push_idle(cache, held);
   }
-  cache->idle_blocks += blocks;
-  return blocks;
+  return cache->idle_blocks - before;
 }
 
-/* Ids that own a block or lead to one that does, within the first `tokens` tokens of prompt and output. The
- * id of a block that these do not fill stands for less than a block. */
-static gint64 ids_within(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens)
+void tw_prefix_cache_remember(tw_prefix_cache *cache, tw_prefix_node *node)
 {
-  gint64 named = MAX(request->prompt_tokens, request->context_tokens);
-  gint64 whole = MIN(request->n_hashes, MIN(tokens, named) / request->hash_tokens);
-  gint64 block_tokens = whole * request->hash_tokens / cache->block_tokens * cache->block_tokens;
-  return (block_tokens + request->hash_tokens - 1) / request->hash_tokens;
+  for (; node != NULL && node->hash_tokens == 0; node = node->parent)
+    if (!node->listed)
+      tw_prefix_node_list(cache, node);
 }
 
-tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, tw_prefix_node *node,
-                                    gint64 tokens, gint64 *used_blocks)
+/* Whether the sequence that holds a node alone may lengthen it: nobody else has it, or another copy of it. */
+static gboolean may_grow(const tw_prefix_node *node, gint32 hash_tokens)
 {
-  if (request->n_hashes == 0)
-    return node;
-  gint64 last = ids_within(cache, request, tokens), depth;
-  while ((depth = tw_prefix_depth(node)) < last) {
-    tw_prefix_node *child = child_of(cache, request, node);
+  return node != NULL && node->hash_tokens == hash_tokens && node->holders == 1 && node->children == 0 &&
+         node->copies.length == 0;
+}
+
+/* The sequence has computed what a node holds, up to `end`: a second copy, if that is any block. */
+static tw_prefix_node *hold_copy(tw_prefix_cache *cache, tw_prefix_node *node, gint64 end, guint64 owner)
+{
+  node = tw_prefix_node_split(cache, node, end);
+  if (tw_prefix_node_blocks(cache, node) == 0)
+    hold_one(cache, node);
+  else
+    tw_prefix_node_copy(cache, node, owner);
+  return node;
+}
+
+tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, guint64 owner,
+                                    tw_prefix_node *node, gint64 tokens)
+{
+  gint64 named = findable(cache, request, tokens), last = tokens / cache->block_tokens * cache->block_tokens;
+  while (tw_prefix_tokens(node) < named) {
+    tw_prefix_node *child = named_child(cache, request, node);
     if (child != NULL) {
-      /* The sequence's own blocks go, in exchange for those of the node. */
-      node = split(cache, child, shared_ids(child, request, last));
-      *used_blocks -= own_blocks(node) - hold_one(cache, node);
+      node = hold_copy(cache, child, shared_end(child, request, named), owner);
       continue;
     }
-    if (node == NULL || node->holders > 1 || node->children > 0)
-      node = new_child(cache, request, node);
-    append(cache, node, &request->hashes[depth], last - depth);
+    if (!may_grow(node, request->hash_tokens))
+      node = tw_prefix_node_new(cache, node, request->hashes[tw_prefix_tokens(node) / request->hash_tokens],
+                                request->hash_tokens);
+    tw_prefix_node_append(cache, node, request, named);
+  }
+  if (named < findable(cache, request, G_MAXINT64)) /* what has no ids comes behind all that has */
+    return node;
+  while (tw_prefix_tokens(node) < last) {
+    tw_prefix_node *child = tw_prefix_node_child(cache, node, owner, 0);
+    if (child != NULL) {
+      node = hold_copy(cache, child, MIN(child->end, last), owner);
+      continue;
+    }
+    if (!may_grow(node, 0) || node->first != owner)
+      node = tw_prefix_node_new(cache, node, owner, 0);
+    node->end = last;
   }
   return node;
 }
 
-/* How many ids of an idle node stay if, from its end, ids go until `blocks` KV blocks are free, and all that
- * then own none: these are worth nothing by themselves. */
-static gint64 kept_ids(const tw_prefix_cache *cache, const tw_prefix_node *node, gint64 blocks)
-{
-  gint64 stay = node->end_blocks - blocks, start = tw_prefix_depth(node->parent);
-  gint64 most = ((stay + 1) * cache->block_tokens - 1) / node->hash_tokens; /* ids with at most so many */
-  stay = blocks_of(cache, MIN(most, node->depth), node->hash_tokens);
-  gint64 depth = (stay * cache->block_tokens + node->hash_tokens - 1) / node->hash_tokens;
-  return MAX(depth - start, 0);
-}
+/* ---- Evicting ---- */
 
-/* Forgets the ids of an idle node but for its first `n`. */
-static void evict_ids(tw_prefix_cache *cache, tw_prefix_node *node, gint64 n)
+/* Tells the tier below which whole ids of a node go from `end` on. */
+static void spill(tw_prefix_cache *cache, const tw_prefix_node *node, gint64 end)
 {
-  gint64 before = node->end_blocks, start = tw_prefix_depth(node->parent);
-  for (gint64 depth = node->depth; cache->spilled != NULL && depth > start + n; depth--) {
+  if (cache->spilled == NULL || node->hash_tokens == 0 || node->of != NULL)
+    return;
+  for (gint64 depth = tw_prefix_node_end_id(node);
+       depth > MAX(end / node->hash_tokens, tw_prefix_node_first_id(node)); depth--) {
     tw_prefix_piece piece = piece_at(cache, node, depth);
     cache->spilled(cache->user, &piece, node->let_go_s);
   }
-  cut(cache, node, n);
-  cache->idle_blocks -= before - node->end_blocks;
+}
+
+/* The blocks of an idle node are used, and its oldest copy takes its place. */
+static void replace(tw_prefix_cache *cache, tw_prefix_node *node)
+{
+  tw_prefix_node *copy = node->copies.head->data;
+  unlink_idle(cache, node);
+  node->holders = copy->holders;
+  node->copies_held -= copy->holders;
+  if (tw_prefix_node_idle(copy)) {
+    node->let_go_s = copy->let_go_s;
+    node->loose = copy->loose;
+    g_queue_insert_before_link(&cache->idle, &copy->link, &node->link);
+    g_queue_unlink(&cache->idle, &copy->link);
+  }
+  tw_prefix_node_free(cache, copy);
+}
+
+/* Where an idle node ends once `blocks` of its blocks are used: they go from its end. */
+static gint64 end_without(const tw_prefix_cache *cache, const tw_prefix_node *node, gint64 blocks)
+{
+  gint64 end = (node->end / cache->block_tokens - blocks) * cache->block_tokens;
+  if (cache->spilled != NULL && node->hash_tokens > 0) {
+    /* Whole ids go, until they free as much: one may own no block, or lead to none. */
+    gint64 most = (end + cache->block_tokens - 1) / node->hash_tokens * node->hash_tokens;
+    end =
+        tw_ceil_div(most / cache->block_tokens * cache->block_tokens, node->hash_tokens) * node->hash_tokens;
+  }
+  return end / cache->block_tokens > tw_prefix_node_start(node) / cache->block_tokens
+             ? end
+             : tw_prefix_node_start(node);
+}
+
+/* Where the longest copy of a node ends that does not reach to its end. */
+static gint64 shorter_copy(const tw_prefix_node *node)
+{
+  gint64 end = 0;
+  for (GList *link = node->copies.head; link != NULL; link = link->next) {
+    const tw_prefix_node *copy = link->data;
+    end = copy->end < node->end ? MAX(end, copy->end) : end;
+  }
+  return end;
+}
+
+/* Uses blocks of the first idle node: as many as are wanted, fewer where a copy of it ends before, or more
+ * where whole ids go. */
+static void evict_from(tw_prefix_cache *cache, tw_prefix_node *node, gint64 wanted)
+{
+  gint64 before = tw_prefix_node_blocks(cache, node), start = tw_prefix_node_start(node);
+  gint64 end = end_without(cache, node, MIN(wanted, before));
+  if (node->copies.length > 0) {
+    end = MAX(end, shorter_copy(node));
+    if (end > start)
+      tw_prefix_node_split(cache, node, end);
+    end = start;
+  }
+  if (node->copies.length > 0) {
+    replace(cache, node);
+    return;
+  }
+  spill(cache, node, end);
+  if (end <= start) {
+    unlink_idle(cache, node);
+    tw_prefix_node_free(cache, node);
+  } else {
+    node->end = end;
+    cache->idle_blocks -= before - tw_prefix_node_blocks(cache, node);
+  }
 }
 
 void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
 {
-  /* The first idle node has nothing below it: what was below was let go, and evicted, before it. */
-  for (GList *first; (first = cache->idle.head) != NULL;) {
-    tw_prefix_node *node = first->data, *parent = node->parent;
-    gint64 n = kept_ids(cache, node, MAX(cache->idle_blocks - free_blocks, 0));
-    if (n < node->n)
-      evict_ids(cache, node, n);
-    if (n > 0)
-      break;
-    g_queue_unlink(&cache->idle, first);
-    if (*newest_below(cache, parent) == node)
-      *newest_below(cache, parent) = NULL;
-    if (parent != NULL)
-      parent->children--;
-    g_hash_table_remove(cache->nodes, node);
+  for (;;) {
+    tw_prefix_node *node = g_queue_peek_head(&cache->idle);
+    gint64 *loose = node != NULL ? &node->loose : &cache->loose_last;
+    gint64 wanted = cache->idle_blocks + cache->loose_blocks - free_blocks, taken = CLAMP(wanted, 0, *loose);
+    *loose -= taken;
+    cache->loose_blocks -= taken;
+    if (wanted <= taken || node == NULL)
+      return;
+    gint64 before = cache->idle_blocks;
+    evict_from(cache, node, wanted - taken);
+    /* Whole ids may be more than is wanted: the rest comes next. */
+    gint64 spare = before - cache->idle_blocks - (wanted - taken);
+    if (spare > 0) {
+      node = g_queue_peek_head(&cache->idle);
+      *(node != NULL ? &node->loose : &cache->loose_last) += spare;
+      cache->loose_blocks += spare;
+      return;
+    }
   }
+}
+
+gint64 tw_prefix_cache_loose(const tw_prefix_cache *cache)
+{
+  const tw_prefix_node *node = g_queue_peek_head((GQueue *)&cache->idle);
+  return node != NULL ? node->loose : cache->loose_last;
+}
+
+void tw_prefix_cache_forget(tw_prefix_cache *cache)
+{
+  gint64 blocks = cache->idle_blocks + cache->loose_blocks;
+  tw_prefix_cache_evict(cache, 0);
+  tw_prefix_cache_free(cache, blocks);
+}
+
+void tw_prefix_cache_clear(tw_prefix_cache *cache)
+{
+  g_clear_pointer(&cache->nodes, g_hash_table_unref);
+  for (GList *link; (link = g_queue_pop_head_link(&cache->all)) != NULL;)
+    tw_prefix_node_discard(link->data);
 }
 
 gint64 tw_prefix_cache_audit(const tw_prefix_cache *cache, gint64 held)
 {
-  gint64 holders = 0, used_blocks = 0, idle_blocks = 0;
+  gint64 holds = 0, used_blocks = 0, idle_blocks = 0, loose_blocks = cache->loose_last;
   guint idle = 0;
-  GHashTableIter nodes;
-  gpointer key;
-  g_hash_table_iter_init(&nodes, cache->nodes);
-  while (g_hash_table_iter_next(&nodes, &key, NULL)) {
-    const tw_prefix_node *node = key;
-    g_assert(node->n > 0 && node->depth == tw_prefix_depth(node->parent) + node->n);
-    g_assert(node->end_blocks == blocks_of(cache, node->depth, node->hash_tokens));
-    g_assert(node->parent == NULL || (node->parent->holders >= node->holders && node->parent->children > 0));
-    holders += node->holders * node->n;
-    idle += node->holders == 0;
-    *(node->holders == 0 ? &idle_blocks : &used_blocks) += own_blocks(node);
+  for (GList *link = cache->all.head; link != NULL; link = link->next) {
+    const tw_prefix_node *node = link->data;
+    const tw_prefix_node *parent = node->of != NULL ? node->of->parent : node->parent;
+    gint64 n = node->end - tw_prefix_node_start(node), blocks = tw_prefix_node_blocks(cache, node),
+           copies = 0;
+    g_assert(n > 0 && (node->of == NULL || node->end <= node->of->end));
+    g_assert(parent == NULL || parent->children > 0);
+    for (GList *c = node->copies.head; c != NULL; c = c->next)
+      copies += ((tw_prefix_node *)c->data)->holders;
+    g_assert(copies == node->copies_held);
+    holds += node->holders * n;
+    idle += tw_prefix_node_idle(node) ? 1 : 0;
+    *(tw_prefix_node_idle(node) ? &idle_blocks : &used_blocks) += blocks;
+    loose_blocks += node->loose;
+    g_assert(node->loose == 0 || tw_prefix_node_idle(node));
   }
-  g_assert(holders == held);
+  g_assert(holds == held);
   g_assert(idle == cache->idle.length && idle_blocks == cache->idle_blocks);
+  g_assert(loose_blocks == cache->loose_blocks);
   return used_blocks;
 }

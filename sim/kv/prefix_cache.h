@@ -1,23 +1,30 @@
-/* The prefix cache of one rank: which leading blocks of prompts its KV cache still holds.
+/* The KV blocks that nobody uses, and what they still hold: the free queue of one rank, and a tree that finds
+ * blocks of prompts and outputs in it and in use.
  *
- * A prompt names its blocks by hash ids, one for every `hash_tokens` tokens. Prompts that begin with equal
- * ids share the KV blocks of these. The ids that are there form a radix tree (as in SGLang's RadixAttention,
- * Zheng et al., arXiv:2312.07104): a node is a run of ids that no other prompt has left half-way,
+ * A prompt names its tokens by hash ids, one for every `hash_tokens` of them; the last one may stand for
+ * fewer. Prompts that begin with equal ids begin with equal tokens, and share the whole KV blocks of these.
+ * Known tokens form a radix tree (as in SGLang's RadixAttention, Zheng et al., arXiv:2312.07104): a node is a
+ * run of tokens that no other prompt has left half-way, and owns the KV blocks that its tokens complete,
  *
- *     [7 8]──[9 3 5]          prompts 7 8 9 3 5, 7 8 4 and 6. A node owns the KV blocks that the tokens of
- *         └──[4]              its ids complete, and counts the sequences that hold it; whoever holds a
- *     [6]                     node holds all above it.
+ *     [7 8]──[9 3 5]          prompts 7 8 9 3 5, 7 8 4 and 6. A node counts the sequences that hold it;
+ * whoever └──[4]              holds a node holds all above it. [6]
+ *
+ * What has no ids (outputs, and prompts without any) is a run of its own behind that, which only its sequence
+ * can find: after it has been preempted.
  *
  * A node is split where a prompt turns off or a sequence holds only its beginning, and grows at its end as
  * long as one sequence alone holds it. So the work for a prompt goes with the turnings on its way and not
- * with its blocks, but for comparing ids; a session that only ever adds to its context is one node.
+ * with its blocks; a session that only ever adds to its context is one node, and so is all that one sequence
+ * emits.
  *
- * Nodes that nobody holds are idle. They stay, in the order in which they were let go, later blocks of a
- * prompt before earlier ones, and their ids are evicted in that order, from the end of a node, when their KV
- * blocks are wanted: idle blocks count as free. So nothing but evict() needs to know how many blocks there
- * are.
+ * Blocks that nobody holds are free, and wait in one queue, as in vLLM's BlockPool: those let go first are
+ * used first, later blocks of a sequence before earlier ones, whether anybody could find them or not. Blocks
+ * without contents (`loose`) have their place in it, too: those never used at its head, and last blocks that
+ * were not full where they were let go. So the queue is a list of nodes, each with the loose blocks before
+ * it.
  *
- * A block that two sequences compute at once is kept once, as soon as the second has computed it. */
+ * A block that is computed again while another copy of it is there is kept twice: a `copy` is a node that
+ * look-ups do not find, until what they find instead is evicted and it takes its place. */
 #ifndef TW_SIM_PREFIX_CACHE_H
 #define TW_SIM_PREFIX_CACHE_H
 
@@ -34,12 +41,16 @@ typedef struct tw_prefix_piece {
 
 typedef struct tw_prefix_cache {
   GHashTable *nodes;      /* by parent, first id and hash_tokens */
+  GQueue all;             /* nodes, and copies of them */
   GQueue idle;            /* nodes that nobody holds, the next one to evict first */
   tw_prefix_node *newest; /* beginning of prompts, and most begin alike; NULL: evicted */
   gint64 idle_blocks;
+  gint64 loose_blocks,
+      loose_last;      /* free blocks without contents; and of them, those behind all idle nodes */
   gint64 block_tokens; /* of a KV block */
 
-  /* Where evicted ids go, with the instant at which they were let go; NULL: nowhere. */
+  /* Where evicted ids go, with the instant at which they were let go; NULL: nowhere. Then only whole ids are
+   * found and evicted. */
   void (*spilled)(void *user, const tw_prefix_piece *piece, double let_go_s);
   void (*added)(void *user, guint64 chain); /* told of each new id, if `spilled` is set */
   void *user;
@@ -47,34 +58,47 @@ typedef struct tw_prefix_cache {
   double now_s; /* kept up to date by the owner if `spilled` is set */
 } tw_prefix_cache;
 
-void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens);
+/* A cache of `blocks` blocks, all of them free. */
+void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens, gint64 blocks);
 void tw_prefix_cache_clear(tw_prefix_cache *cache);
 
-/* What the cache holds of a prompt. */
+/* What the cache holds of a sequence. */
 typedef struct tw_prefix_hit {
   tw_prefix_node *node; /* the last one, NULL if there is none */
-  gint64 depth;         /* hash ids up to the last one, which may be inside of the node */
-  gint64 tokens;        /* that need not be computed: whole hash blocks, in whole KV blocks */
+  gint64 end;           /* its tokens, and those above it, up to there, which may be inside of it */
+  gint64 tokens;        /* that need not be computed: the whole KV blocks among these */
   gint64 idle_blocks;   /* of them, blocks that nobody holds now */
 } tw_prefix_hit;
 
 /* The longest cached prefix, of at most prompt - 1 tokens: the last token is always computed. */
 tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_request *request);
+/* ... of a sequence that has had `tokens` tokens of prompt and output, of at most one less. `owner` names it
+ * among all sequences of the cache. */
+tw_prefix_hit tw_prefix_cache_find_own(const tw_prefix_cache *cache, const tw_request *request, guint64 owner,
+                                       gint64 tokens);
 
 /* Holds what has just been found for a sequence. Returns the last node that it now holds, NULL if nothing was
  * found; hit->idle_blocks are blocks that nobody held before. */
 tw_prefix_node *tw_prefix_cache_hold(tw_prefix_cache *cache, const tw_prefix_hit *hit);
-/* Lets go of a node and all above it: they may be evicted from now on. Returns the KV blocks that nobody
- * holds any more. */
-gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node);
+/* A sequence lets go of the last node that it holds and of all above it: their blocks are free. Returns how
+ * many these are. */
+gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node, guint64 owner);
+/* Frees blocks without contents. */
+void tw_prefix_cache_free(tw_prefix_cache *cache, gint64 blocks);
+/* ... of a sequence that is preempted: before it lets go, what has no ids can be found by it again. */
+void tw_prefix_cache_remember(tw_prefix_cache *cache, tw_prefix_node *node);
 
-/* A sequence that holds `node` (NULL: none) has computed `tokens` tokens of its prompt and output: adds the
- * ids that these complete, and holds them. Returns the last node that it now holds, NULL if it holds none,
- * and lowers `used_blocks` by the blocks that turned out to be there already and in use. */
-tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, tw_prefix_node *node,
-                                    gint64 tokens, gint64 *used_blocks);
+/* A sequence that holds `node` (NULL: none) has blocks for `tokens` tokens of its prompt and output, whose
+ * contents are known: those that are full can be found from now on. Returns the last node that it now holds,
+ * NULL if none. */
+tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, guint64 owner,
+                                    tw_prefix_node *node, gint64 tokens);
 
-/* Evicts idle ids until they take no more than `free_blocks`. */
+/* Free blocks that are used before anything that might be found. */
+gint64 tw_prefix_cache_loose(const tw_prefix_cache *cache);
+/* Forgets all that nobody holds. */
+void tw_prefix_cache_forget(tw_prefix_cache *cache);
+/* Takes blocks from the head of the queue until `free_blocks` are left in it. */
 void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks);
 
 /* The last piece that was found; that of depth 0, before the first, if none was. Only where `spilled` is set.
@@ -84,12 +108,12 @@ tw_prefix_piece tw_prefix_piece_of(const tw_prefix_cache *cache, const tw_prefix
 gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request,
                               tw_prefix_piece *piece);
 
-/* KV blocks that a node and all above it own; 0 for NULL. And how many hash ids these have. */
-gint64 tw_prefix_blocks(const tw_prefix_node *node);
-gint64 tw_prefix_depth(const tw_prefix_node *node);
+/* Tokens, and KV blocks, of a node and all above it; 0 for NULL. */
+gint64 tw_prefix_tokens(const tw_prefix_node *node);
+gint64 tw_prefix_blocks(const tw_prefix_cache *cache, const tw_prefix_node *node);
 
-/* For audits: asserts that the tree is sound and that `held` sequences times ids are held. Returns the KV
- * blocks that are in use. */
+/* For audits: asserts that the tree and the queue are sound and that `held` tokens are held, each counted for
+ * every sequence that holds it. Returns the KV blocks that are in use. */
 gint64 tw_prefix_cache_audit(const tw_prefix_cache *cache, gint64 held);
 
 #endif

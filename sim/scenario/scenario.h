@@ -27,6 +27,10 @@ typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer;
 extern const char *const tw_kv_transfer_names[];
 
 /* Whether engines have their weights as a run begins, and where those that do not get them. */
+/* As the engine of the step time has it, or as told. */
+typedef enum { TW_ASYNCHRONOUS_ENGINE, TW_ASYNCHRONOUS_OFF, TW_ASYNCHRONOUS_ON } tw_asynchronous;
+extern const char *const tw_asynchronous_names[];
+
 typedef enum { TW_START_WARM, TW_START_COLD } tw_start;
 typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER } tw_weights_source;
 extern const char *const tw_start_names[], *const tw_weights_source_names[];
@@ -51,7 +55,9 @@ typedef struct tw_pool {
 
   int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
   int reserve;          /* tw_admission_reserve */
+  int asynchronous;     /* tw_asynchronous: whether plans are made while iterations run */
   gint64 max_seqs, max_batched_tokens, block_tokens;
+  gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
   gint64 max_model_len;
   gboolean prefix_cache;
 

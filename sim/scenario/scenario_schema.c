@@ -170,15 +170,25 @@ static const tw_child workload_children[] = {{&tw_trace_element, 0, 1},
 const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
                                         check_workload};
 
+const char *const tw_asynchronous_names[] = {"engine", "false", "true", NULL};
+
 static const tw_attribute scheduler_attributes[] = {
     CHOICE(tw_pool, scheduler, "kind", "vllm", tw_scheduler_kind_names, "how batches are formed"),
     CHOICE(
         tw_pool, order, "order", "arrival", tw_waiting_order_names,
         "who is admitted first: fair gives clients equal shares; with priority, also who is preempted last"),
-    CHOICE(tw_pool, reserve, "reserve", "chunk", tw_admission_reserve_names,
+    CHOICE(tw_pool, reserve, "reserve", "prompt", tw_admission_reserve_names,
            "what must be free in the KV cache to admit a request: its first chunk, its prompt, or all that "
            "it and "
            "the running ones will hold"),
+    CHOICE(tw_pool, asynchronous, "asynchronous", "engine", tw_asynchronous_names,
+           "kind vllm: whether an iteration is planned while the one before it runs, so that who comes "
+           "meanwhile is "
+           "served an iteration later; engine: as the engine of the step time has it"),
+    {"long-prefill-token-threshold", TW_ATTR_INT, .fallback = "0", .max = 1e9,
+     .offset = offsetof(tw_pool, long_prefill_tokens),
+     .help = "kind vllm: most tokens of a prompt in an iteration, so that several go on beside each other; "
+             "0: any"},
     COUNT(tw_pool, max_seqs, "max-seqs", "256", 1e6, "sequences that run at once, per data-parallel rank"),
     COUNT(tw_pool, max_batched_tokens, "max-batched-tokens", "8192", 1e8,
           "tokens of one iteration, per rank"),

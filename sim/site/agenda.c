@@ -78,6 +78,13 @@ static double full_share(const tw_model *model)
   return model->window_layers > 0 ? 1 - (double)model->window_layers / (double)model->layers : 1;
 }
 
+static gboolean is_asynchronous(const tw_pool *pool)
+{
+  gboolean wanted = pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? pool->overhead.asynchronous
+                                                                 : pool->asynchronous == TW_ASYNCHRONOUS_ON;
+  return wanted && tw_scheduler_kinds[pool->scheduler].asynchronous;
+}
+
 static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool *pool)
 {
   return (tw_engine_config){
@@ -88,7 +95,9 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .max_batched_tokens = pool->max_batched_tokens,
                     .block_tokens = pool->block_tokens,
                     .max_model_len = pool->max_model_len,
-                    .prefix_cache = pool->prefix_cache && pool->role != TW_POOL_DECODE,
+                    .asynchronous = is_asynchronous(pool),
+                    .long_prefill_tokens = pool->long_prefill_tokens,
+                    .prefix_cache = pool->prefix_cache,
                     .kv_blocks = pool->memory.kv_blocks,
                     .window = pool->model->window_layers > 0 ? pool->model->window : 0,
                     .full_share = full_share(pool->model),

@@ -34,6 +34,8 @@ static const tw_attribute attributes[] = {
     WIDEST(max_pp, "max-pp", "most pipeline stages that it was fitted on"),
     WIDEST(max_dp, "max-dp", "most ranks of attention that it was fitted on"),
     WIDEST(max_ep, "max-ep", "widest expert parallelism that it was fitted on"),
+    {"asynchronous", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, asynchronous),
+     .help = "its scheduler plans an iteration while the one before it runs"},
     {"overlap", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, overlap),
      .help = "the work of each sequence passes beside the accelerators' (asynchronous scheduling)"},
     {0},

@@ -1,42 +1,88 @@
 #include "tests/sim/naive.h"
 
+#include "tests/sim/naive_blocks.h"
+
 typedef struct sequence {
   int id;
   const naive_request *request;
+  tw_request asked;
   naive_outcome *outcome;
+  naive_holdings blocks;
   gint64 emitted;
-  gint64 computed; /* tokens in KV */
-  gint64 blocks;
-  gint64 scheduled; /* tokens in this iteration */
-  gboolean decodes; /* all but the token that it emitted last is computed */
+  gint64 computed;  /* tokens in KV, those of iterations that are planned or run included */
+  gint64 in_flight; /* tokens that such iterations are to emit */
+  gint64 scheduled; /* tokens in this plan */
+  gboolean running;
+  gboolean decodes; /* all but the token that it emitted last, or is to emit, is computed */
 } sequence;
+
+/* What an iteration computes of a sequence. */
+typedef struct entry {
+  sequence *s;
+  gint64 done, tokens;
+  gboolean decodes, samples;
+} entry;
 
 typedef struct rank {
   const naive_config *config;
   GQueue running, waiting; /* of sequence */
-  gint64 free_blocks;
+  naive_pool pool;
+  GArray *plan; /* of entry */
 } rank;
 
-static gint64 all_tokens(const sequence *s)
+tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
+{
+  const naive_ids none = {0}, *ids = config->ids != NULL ? &config->ids[id] : &none;
+  return (tw_request){.id = id,
+                      .arrival_s = r->arrival_s,
+                      .prompt_tokens = r->prompt,
+                      .reasoning_tokens = r->reasoning,
+                      .answer_tokens = r->answer,
+                      .priority = r->priority,
+                      .n_hashes = ids->n_hashes,
+                      .hash_tokens = ids->hash_tokens,
+                      .context_tokens = ids->context,
+                      .hashes = ids->hashes};
+}
+
+static gint64 known(const sequence *s)
 {
   return s->request->prompt + s->emitted;
 }
 
-static gint64 more_blocks(const rank *r, const sequence *s, gint64 tokens)
+static gint64 last_token(const sequence *s)
 {
-  gint64 size = r->config->block_tokens;
-  return (s->computed + tokens + size - 1) / size - s->blocks;
+  return s->request->prompt + s->request->reasoning + s->request->answer;
 }
 
-static void schedule(rank *r, sequence *s, gint64 tokens, double now_s)
+static gint64 at_most(const rank *r, gint64 tokens, gint64 budget)
 {
-  gint64 blocks = more_blocks(r, s, tokens);
-  g_assert(blocks <= r->free_blocks);
-  r->free_blocks -= blocks;
-  s->blocks += blocks;
+  gint64 most = r->config->long_prefill_tokens;
+  return MIN(most > 0 ? MIN(tokens, most) : tokens, budget);
+}
+
+static gboolean allocate(rank *r, sequence *s, gint64 tokens)
+{
+  if (!naive_pool_allocate(&r->pool, &s->blocks, s->computed + tokens))
+    return FALSE;
+  if (r->config->prefix_cache)
+    naive_pool_cache(&r->pool, &s->blocks, MIN(s->computed + tokens, known(s)));
+  return TRUE;
+}
+
+static void schedule(rank *r, sequence *s, gint64 tokens)
+{
+  entry e = {s, s->computed, tokens, s->decodes, FALSE};
   s->scheduled = tokens;
-  if (isnan(s->outcome->first_scheduled_s))
-    s->outcome->first_scheduled_s = now_s;
+  g_array_append_val(r->plan, e);
+}
+
+static void unschedule(rank *r, sequence *s)
+{
+  s->scheduled = 0;
+  for (guint i = r->plan->len; i-- > 0;)
+    if (g_array_index(r->plan, entry, i).s == s)
+      g_array_remove_index(r->plan, i);
 }
 
 static int by_priority(gconstpointer a, gconstpointer b, gpointer user)
@@ -60,9 +106,10 @@ static sequence *victim(rank *r)
 static void preempt(rank *r, sequence *s)
 {
   g_queue_remove(&r->running, s);
-  r->free_blocks += s->blocks;
-  s->blocks = s->computed = s->scheduled = 0;
-  s->decodes = FALSE;
+  naive_pool_free(&r->pool, &s->blocks);
+  unschedule(r, s);
+  s->computed = 0;
+  s->decodes = s->running = FALSE;
   s->outcome->preemptions++;
   if (r->config->priorities)
     g_queue_insert_sorted(&r->waiting, s, by_priority, r);
@@ -71,130 +118,149 @@ static void preempt(rank *r, sequence *s)
 }
 
 /* Gives the running sequences their tokens in admission order. Whoever gets no blocks has the last one (or
- * the lowest priority) preempted until it does, or is itself the victim. Returns what is left of the budget,
- * or −1 if somebody was preempted. */
-static gint64 schedule_running(rank *r, double now_s)
+ * the lowest priority) preempted until it does; where it is itself the victim, nobody behind it is scheduled.
+ * Returns what is left of the budget, or −1 if somebody was preempted. */
+static gint64 schedule_running(rank *r)
 {
   gint64 budget = r->config->max_batched_tokens;
   gboolean preempted = FALSE;
-  for (GList *link = r->running.head; link != NULL;) {
+  for (GList *link = r->running.head, *next; link != NULL && budget > 0; link = next) {
     sequence *s = link->data;
-    gboolean itself = FALSE;
-    gint64 tokens = MIN(all_tokens(s) - s->computed, budget);
-    while (!itself && more_blocks(r, s, tokens) > r->free_blocks) {
+    next = link->next;
+    /* Its last token is under way. */
+    if (s->in_flight > 0 && s->computed + 2 - s->in_flight >= last_token(s))
+      continue;
+    gint64 tokens = at_most(r, known(s) + s->in_flight - s->computed, budget);
+    if (tokens == 0)
+      continue;
+    while (!allocate(r, s, tokens)) {
       sequence *v = victim(r);
-      itself = v == s;
       budget += v->scheduled;
-      tokens = MIN(all_tokens(s) - s->computed, budget);
-      if (itself)
-        link = link->next;
       preempt(r, v);
       preempted = TRUE;
+      if (v == s)
+        return -1;
     }
-    if (itself)
-      continue;
-    schedule(r, s, tokens, now_s);
+    next = link->next;
+    schedule(r, s, tokens);
     budget -= tokens;
-    link = link->next;
   }
   return preempted ? -1 : budget;
 }
 
 /* Returns whether anybody was admitted. */
-static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark, double now_s)
+static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark)
 {
   gboolean any = FALSE;
   while (budget > 0 && r->waiting.length > 0 && r->running.length < r->config->max_seqs) {
     sequence *s = g_queue_peek_head(&r->waiting);
-    gint64 tokens = MIN(all_tokens(s), budget);
+    gint64 size = r->config->block_tokens, idle = 0, hits = 0;
+    if (r->config->prefix_cache)
+      hits = naive_pool_find(&r->pool, &s->blocks, known(s) - 1, &idle);
+    gint64 left = known(s) - hits * size, tokens = at_most(r, left, budget);
+    gint64 wanted = r->config->reserve_prompt ? left : tokens;
     double kept = r->running.length > 0 ? ceil(watermark * (double)r->config->kv_blocks) : 0;
-    if ((!chunked && tokens < all_tokens(s)) ||
-        (double)more_blocks(r, s, tokens) > (double)r->free_blocks - kept)
+    if ((!chunked && tokens < left) ||
+        (double)((wanted + size - 1) / size + idle) > (double)r->pool.free.length - kept)
       break;
     g_queue_pop_head(&r->waiting);
     g_queue_push_tail(&r->running, s);
-    schedule(r, s, tokens, now_s);
+    s->running = TRUE;
+    naive_pool_touch(&r->pool, &s->blocks, hits);
+    s->computed = hits * size;
+    if (s->outcome->cached < 0)
+      s->outcome->cached = s->computed;
+    g_assert_true(allocate(r, s, tokens));
+    schedule(r, s, tokens);
     budget -= tokens;
     any = TRUE;
   }
   return any;
 }
 
-static void plan(rank *r, double now_s)
+/* Fills the rank's plan. Returns whether it preempted. */
+static gboolean plan(rank *r)
 {
   gint64 budget = r->config->max_batched_tokens;
+  g_array_set_size(r->plan, 0);
   switch (r->config->kind) {
   case NAIVE_VLLM:
-    budget = schedule_running(r, now_s);
+    budget = schedule_running(r);
     if (budget >= 0)
-      admit(r, budget, TRUE, 0, now_s);
+      admit(r, budget, TRUE, 0);
     break;
   case NAIVE_PREFILL_FIRST:
-    if (!admit(r, budget, FALSE, 0.01, now_s))
-      schedule_running(r, now_s);
+    if (!admit(r, budget, FALSE, 0.01))
+      budget = schedule_running(r);
     break;
   case NAIVE_STATIC:
     if (r->running.length > 0)
-      schedule_running(r, now_s);
+      budget = schedule_running(r);
     else
-      admit(r, budget, FALSE, 0, now_s);
+      admit(r, budget, FALSE, 0);
     break;
   }
+  for (guint i = 0; i < r->plan->len; i++) {
+    entry *e = &g_array_index(r->plan, entry, i);
+    e->samples = e->done + e->tokens == known(e->s) + e->s->in_flight;
+    e->s->computed += e->tokens;
+    e->s->in_flight += e->samples;
+    e->s->decodes |= e->samples;
+    e->s->scheduled = 0;
+  }
+  return budget < 0;
 }
 
-/* What the iteration computes, token by token, and how long that takes. */
-static double measure(const rank *r, naive_iteration *it)
+/* What an iteration computes, token by token, and how long that takes. */
+static double measure(const rank *r, const GArray *batch, naive_iteration *it)
 {
   const test_costs *costs = &r->config->costs;
-  for (GList *link = r->running.head; link != NULL; link = link->next) {
-    const sequence *s = link->data;
-    if (s->scheduled == 0)
-      continue;
-    it->sampled += s->computed + s->scheduled == all_tokens(s);
-    if (s->decodes) {
+  for (guint i = 0; i < batch->len; i++) {
+    const entry *e = &g_array_index(batch, entry, i);
+    it->sampled += e->samples;
+    if (isnan(e->s->outcome->first_scheduled_s))
+      e->s->outcome->first_scheduled_s = it->start_s;
+    if (e->decodes) {
       it->decode_seqs++;
-      it->decode_context += s->computed + 1;
-      it->decode_windowed += MIN(s->computed + 1, r->config->window);
+      it->decode_context += e->done + 1;
+      it->decode_windowed += MIN(e->done + 1, r->config->window);
       continue;
     }
     it->prefill_seqs++;
-    for (gint64 t = 1; t <= s->scheduled; t++) {
+    for (gint64 t = 1; t <= e->tokens; t++) {
       it->prefill_tokens++;
-      it->prefill_context += s->computed + t;
+      it->prefill_context += e->done + t;
     }
   }
   double context = (double)(costs->windowed ? it->decode_windowed : it->decode_context);
-  if (it->decode_seqs + it->prefill_seqs == 0)
+  if (batch->len == 0)
     return 0;
   return costs->fixed_s + costs->per_seq_s * (double)it->decode_seqs + costs->per_context_s * context +
          costs->per_prompt_s * (double)it->prefill_tokens;
 }
 
-static void end_iteration(rank *r, double now_s)
+static void end_iteration(rank *r, const GArray *batch, double now_s)
 {
-  for (GList *link = r->running.head, *next; link != NULL; link = next) {
-    sequence *s = link->data;
-    const naive_request *request = s->request;
-    gint64 tokens = s->scheduled;
-    next = link->next;
-    if (tokens == 0)
+  for (guint i = 0; i < batch->len; i++) {
+    const entry *e = &g_array_index(batch, entry, i);
+    sequence *s = e->s;
+    s->outcome->computed += e->decodes ? 0 : e->tokens;
+    if (!e->samples)
       continue;
-    s->outcome->computed += s->decodes ? 0 : tokens;
-    s->computed += tokens;
-    s->scheduled = 0;
-    if (s->computed < all_tokens(s))
-      continue;
-    s->decodes = TRUE;
     s->emitted++;
+    s->in_flight--;
+    if (s->running && r->config->prefix_cache)
+      naive_pool_cache(&r->pool, &s->blocks, s->computed - s->in_flight);
     if (s->emitted == 1)
       s->outcome->first_token_s = now_s;
-    if (s->emitted == request->reasoning + 1)
+    if (s->emitted == s->request->reasoning + 1)
       s->outcome->first_answer_s = now_s;
-    if (s->emitted < request->reasoning + request->answer)
+    if (known(s) < last_token(s))
       continue;
     s->outcome->completion_s = now_s;
-    r->free_blocks += s->blocks;
-    g_queue_delete_link(&r->running, link);
+    naive_pool_free(&r->pool, &s->blocks);
+    g_queue_remove(s->running ? &r->running : &r->waiting, s);
+    naive_holdings_clear(&s->blocks);
     g_free(s);
   }
 }
@@ -207,41 +273,103 @@ static void arrive(rank *ranks, int id, const naive_request *request, naive_outc
       best = &ranks[i];
   sequence *s = g_new0(sequence, 1);
   *s = (sequence){.id = id, .request = request, .outcome = outcome};
-  *outcome = (naive_outcome){(int)(best - ranks), NAN, NAN, NAN, NAN, 0, 0};
+  s->asked = naive_request_of(ranks[0].config, request, (guint64)id);
+  naive_holdings_init(&s->blocks, &s->asked, (guint64)id + 1);
+  *outcome = (naive_outcome){(int)(best - ranks), NAN, NAN, NAN, NAN, 0, 0, -1};
   g_queue_insert_sorted(&best->waiting, s, by_priority, best);
 }
 
-naive_outcome *naive_run(const naive_config *config, const naive_request *requests, int n, GArray *iterations)
+/* The requests that are still to come. */
+typedef struct arrivals {
+  const naive_request *requests;
+  naive_outcome *outcomes;
+  int n, next;
+} arrivals;
+
+static void arrive_until(rank *ranks, arrivals *a, double now_s)
 {
-  g_autofree rank *ranks = g_new0(rank, (gsize)config->ranks);
-  naive_outcome *outcomes = g_new0(naive_outcome, (gsize)n);
-  double now_s = 0;
-  for (int i = 0; i < config->ranks; i++)
-    ranks[i] = (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, config->kv_blocks};
-  for (int next = 0;;) {
+  for (; a->next < a->n && a->requests[a->next].arrival_s <= now_s; a->next++)
+    arrive(ranks, a->next, &a->requests[a->next], &a->outcomes[a->next]);
+}
+
+/* All ranks plan, compute and end an iteration at once. */
+static void run_synchronously(rank *ranks, arrivals *a, GArray *iterations)
+{
+  int n = ranks[0].config->ranks;
+  for (double now_s = 0;;) {
     double length_s = 0;
     guint first = iterations->len;
-    for (int i = 0; i < config->ranks; i++) {
+    gboolean preempted = FALSE;
+    for (int i = 0; i < n; i++) {
       naive_iteration it = {.start_s = now_s};
-      plan(&ranks[i], now_s);
-      length_s = fmax(length_s, measure(&ranks[i], &it));
-      if (it.decode_seqs + it.prefill_seqs > 0)
+      preempted |= plan(&ranks[i]);
+      length_s = fmax(length_s, measure(&ranks[i], ranks[i].plan, &it));
+      if (ranks[i].plan->len > 0)
         g_array_append_val(iterations, it);
     }
+    if (iterations->len == first && preempted)
+      continue;
     if (iterations->len == first) { /* nothing to do until somebody arrives */
-      if (next == n)
-        return outcomes;
-      now_s = requests[next].arrival_s;
-      for (; next < n && requests[next].arrival_s == now_s; next++)
-        arrive(ranks, next, &requests[next], &outcomes[next]);
+      if (a->next == a->n)
+        return;
+      now_s = a->requests[a->next].arrival_s;
+      arrive_until(ranks, a, now_s);
       continue;
     }
     now_s += length_s;
     for (guint i = first; i < iterations->len; i++)
       g_array_index(iterations, naive_iteration, i).end_s = now_s;
-    for (; next < n && requests[next].arrival_s <= now_s; next++)
-      arrive(ranks, next, &requests[next], &outcomes[next]);
-    for (int i = 0; i < config->ranks; i++)
-      end_iteration(&ranks[i], now_s);
+    arrive_until(ranks, a, now_s);
+    for (int i = 0; i < n; i++)
+      end_iteration(&ranks[i], ranks[i].plan, now_s);
   }
+}
+
+/* One iteration runs while the next one is planned; an empty one takes no time. */
+static void run_asynchronously(rank *r, arrivals *a, GArray *iterations)
+{
+  g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(entry));
+  for (double now_s = 0;;) {
+    if (runs->len == 0) {
+      gboolean preempted = plan(r);
+      if (r->plan->len == 0 && preempted)
+        continue;
+      if (r->plan->len == 0 && a->next == a->n)
+        return;
+      if (r->plan->len == 0) {
+        now_s = a->requests[a->next].arrival_s;
+        arrive_until(r, a, now_s);
+        continue;
+      }
+      g_array_append_vals(runs, r->plan->data, r->plan->len);
+    }
+    naive_iteration it = {.start_s = now_s};
+    double length_s = measure(r, runs, &it);
+    plan(r);
+    it.end_s = now_s += length_s;
+    g_array_append_val(iterations, it);
+    arrive_until(r, a, now_s);
+    end_iteration(r, runs, now_s);
+    g_array_set_size(runs, 0);
+    g_array_append_vals(runs, r->plan->data, r->plan->len);
+  }
+}
+
+naive_outcome *naive_run(const naive_config *config, const naive_request *requests, int n, GArray *iterations)
+{
+  g_autofree rank *ranks = g_new0(rank, (gsize)config->ranks);
+  arrivals a = {requests, g_new0(naive_outcome, (gsize)n), n, 0};
+  for (int i = 0; i < config->ranks; i++) {
+    ranks[i] = (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry))};
+    naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks);
+  }
+  if (config->asynchronous)
+    run_asynchronously(ranks, &a, iterations);
+  else
+    run_synchronously(ranks, &a, iterations);
+  for (int i = 0; i < config->ranks; i++) {
+    g_array_unref(ranks[i].plan);
+    naive_pool_clear(&ranks[i].pool);
+  }
+  return a.outcomes;
 }

@@ -1,8 +1,9 @@
-/* A naive engine: lists of sequences, every token of every iteration one by one, blocks counted per sequence.
+/* A naive engine: lists of sequences, every token of every iteration one by one, every block by itself.
  *
- * It follows vLLM's V1 scheduler step by step (vllm/v1/core/sched/scheduler.py, Scheduler.schedule): there a
- * sequence has tokens, of which some are computed, and prefill, decode and recomputation are one and the
- * same. The simulator's engine must do what this one does. */
+ * It follows vLLM's V1 scheduler of May 2026 step by step (vllm/v1/core/sched/scheduler.py and
+ * async_scheduler.py, and the loop of vllm/v1/engine/core.py): there a sequence has tokens, of which some are
+ * computed, and prefill, decode and recomputation are one and the same. The simulator's engine must do what
+ * this one does. */
 #ifndef TW_TESTS_SIM_NAIVE_H
 #define TW_TESTS_SIM_NAIVE_H
 
@@ -11,13 +12,24 @@
 
 typedef enum { NAIVE_VLLM, NAIVE_PREFILL_FIRST, NAIVE_STATIC } naive_kind;
 
+/* The hash ids of a request: see tw_request. */
+typedef struct naive_ids {
+  gint32 n_hashes, hash_tokens, context;
+  guint64 *hashes;
+} naive_ids;
+
 typedef struct naive_config {
   naive_kind kind;
   gboolean priorities;
+  gboolean asynchronous; /* of one rank */
+  gboolean prefix_cache;
+  gboolean reserve_prompt;
   int ranks;
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
+  gint64 long_prefill_tokens; /* 0: any */
   gint64 window;
   test_costs costs;
+  const naive_ids *ids; /* of each request; NULL: none */
 } naive_config;
 
 typedef struct naive_request {
@@ -29,6 +41,7 @@ typedef struct naive_outcome {
   int rank;
   double first_scheduled_s, first_token_s, first_answer_s, completion_s;
   gint64 preemptions, computed; /* prompt tokens, recomputed ones included */
+  gint64 cached;                /* when it was first admitted */
 } naive_outcome;
 
 /* One iteration of one rank. */
@@ -36,6 +49,9 @@ typedef struct naive_iteration {
   double start_s, end_s;
   gint64 decode_seqs, decode_context, decode_windowed, prefill_seqs, prefill_tokens, prefill_context, sampled;
 } naive_iteration;
+
+/* What the engine is asked. The hashes stay the config's. */
+tw_request naive_request_of(const naive_config *config, const naive_request *request, guint64 id);
 
 /* Serves the requests, which arrive in their order, and returns what became of each. Appends every iteration
  * of every rank to `iterations`, of naive_iteration. The caller frees the outcomes. */

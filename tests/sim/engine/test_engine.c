@@ -26,8 +26,8 @@ static void on_ended(void *user, int engine, tw_sequence *sequence, double now_s
   assert_int_equal(engine, 0);
   assert_int_equal(sequence->emitted, tw_request_output_tokens(&sequence->request));
   s->outcomes[id] = (naive_outcome){
-      sequence->rank, sequence->first_scheduled_s, sequence->first_token_s,   sequence->first_answer_s,
-      now_s,          sequence->preemptions,       sequence->prefilled_tokens};
+      sequence->rank, sequence->first_scheduled_s, sequence->first_token_s,    sequence->first_answer_s,
+      now_s,          sequence->preemptions,       sequence->prefilled_tokens, sequence->cached_tokens};
   g_array_append_val(s->order, id);
   tw_sequence_free(sequence);
 }
@@ -74,18 +74,23 @@ static tw_engine_config engine_config(const naive_config *config, const tw_step_
   int kind = 0;
   while (!g_str_equal(tw_scheduler_kind_names[kind], names[config->kind]))
     kind++;
-  return (tw_engine_config){.scheduler = {.kind = &tw_scheduler_kinds[kind],
-                                          .order = config->priorities ? TW_ORDER_PRIORITY : TW_ORDER_ARRIVAL,
-                                          .max_seqs = config->max_seqs,
-                                          .max_batched_tokens = config->max_batched_tokens,
-                                          .block_tokens = config->block_tokens,
-                                          .max_model_len = 1 << 20,
-                                          .kv_blocks = config->kv_blocks,
-                                          .window = config->window},
-                            .ranks = config->ranks,
-                            .model = model,
-                            .exact = exact,
-                            .audit = TRUE};
+  return (tw_engine_config){
+      .scheduler = {.kind = &tw_scheduler_kinds[kind],
+                    .order = config->priorities ? TW_ORDER_PRIORITY : TW_ORDER_ARRIVAL,
+                    .reserve = config->reserve_prompt ? TW_RESERVE_PROMPT : TW_RESERVE_CHUNK,
+                    .asynchronous = config->asynchronous,
+                    .long_prefill_tokens = config->long_prefill_tokens,
+                    .prefix_cache = config->prefix_cache,
+                    .max_seqs = config->max_seqs,
+                    .max_batched_tokens = config->max_batched_tokens,
+                    .block_tokens = config->block_tokens,
+                    .max_model_len = 1 << 20,
+                    .kv_blocks = config->kv_blocks,
+                    .window = config->window},
+      .ranks = config->ranks,
+      .model = model,
+      .exact = exact,
+      .audit = TRUE};
 }
 
 static served serve(const naive_config *config, const naive_request *requests, int n, gboolean exact)
@@ -103,12 +108,8 @@ static served serve(const naive_config *config, const naive_request *requests, i
   for (int next = 0; next < n || isfinite(tw_engine_due(e));) {
     if (next < n && requests[next].arrival_s <= tw_engine_due(e)) {
       const naive_request *r = &requests[next];
-      tw_request request = {.id = (guint64)next,
-                            .arrival_s = r->arrival_s,
-                            .prompt_tokens = r->prompt,
-                            .reasoning_tokens = r->reasoning,
-                            .answer_tokens = r->answer,
-                            .priority = r->priority};
+      tw_request request = naive_request_of(config, r, (guint64)next);
+      request.hashes = g_memdup2(request.hashes, (gsize)request.n_hashes * sizeof *request.hashes);
       tw_sequence *sequence = tw_sequence_new(&request);
       sequence->ticket = (guint64)next++;
       assert_null(tw_engine_refusal(e, &request));
@@ -401,6 +402,95 @@ static void an_arrival_that_cannot_join_wakes_nobody(void **state)
   tw_engine_free(e);
 }
 
+/* Asynchronously. A comes at 0 s: its prompt takes the first second, and the iteration after that is planned
+ * at once, so that B, which comes at 0.5 s, is in the third, from 2 to 3 s. A emits tokens at 1, 2 and 3 s.
+ * It keeps its place until 3 s is planned for: with max-seqs 2, C, which comes with B, is planned as A ends,
+ * and computed from 4 s on, beside B's last token; synchronously from 3 s on. */
+static void ahead_of_time_whoever_comes_joins_an_iteration_later(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.max_seqs = 2;
+  static const naive_request requests[] = {{0, 10, 0, 3, 0}, {0.5, 10, 0, 3, 0}, {0.5, 10, 0, 1, 0}};
+  static const double first_s[2][3] = {{1, 2, 4}, {1, 3, 5}};
+  for (int ahead = 0; ahead < 2; ahead++) {
+    config.asynchronous = ahead;
+    served s = serve(&config, requests, 3, FALSE);
+    for (int i = 0; i < 3; i++)
+      assert_near(s.outcomes[i].first_token_s, first_s[ahead][i], 0);
+    assert_near(s.outcomes[0].completion_s, 3, 0);
+    served_clear(&s);
+  }
+}
+
+/* 6 blocks of 4 tokens, as in the test before: B is preempted with 8 + 5 tokens, of which 12 are in KV, in
+ * three blocks. A's next token takes one of these, the last; the other two are found as B resumes at 7 s, and
+ * 5 tokens are computed. */
+static void a_preempted_sequence_finds_its_own_blocks(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.kv_blocks = 6;
+  config.prefix_cache = TRUE;
+  static const naive_request requests[] = {{0, 8, 0, 7, 0}, {0, 8, 0, 7, 0}};
+  served s = serve(&config, requests, 2, FALSE);
+  assert_int_equal(s.outcomes[1].preemptions, 1);
+  assert_int_equal(s.outcomes[1].computed, 8 + 5);
+  assert_int_equal(s.outcomes[1].cached, 0);
+  served_clear(&s);
+}
+
+/* Eight equal prompts of 33 tokens at once, with blocks of 4: the first computes all, the others one token
+ * each. */
+static void equal_prompts_of_one_iteration_are_computed_once(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.prefix_cache = TRUE;
+  guint64 hashes[] = {7, 8};
+  naive_request requests[8];
+  naive_ids ids[8];
+  for (int i = 0; i < 8; i++) {
+    requests[i] = (naive_request){0, 33, 0, 2, 0};
+    ids[i] = (naive_ids){2, 16, 0, hashes};
+  }
+  config.ids = ids;
+  served s = serve(&config, requests, 8, FALSE);
+  assert_int_equal(g_array_index(s.iterations, naive_iteration, 0).prefill_tokens, 33 + 7);
+  served_clear(&s);
+}
+
+/* The first turn has a prompt of 6 tokens and emits 7, of which 6 get into KV: 12 tokens, three blocks of 4.
+ * The second begins with all 13, and finds these. */
+static void the_next_turn_finds_the_output_of_the_one_before(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.prefix_cache = TRUE;
+  guint64 hashes[] = {1, 2, 3, 4, 5, 6, 7};
+  static const naive_request requests[] = {{0, 6, 0, 7, 0}, {10, 14, 0, 1, 0}};
+  const naive_ids ids[] = {{7, 2, 13, hashes}, {7, 2, 0, hashes}};
+  config.ids = ids;
+  served s = serve(&config, requests, 2, FALSE);
+  assert_int_equal(s.outcomes[1].cached, 12);
+  assert_int_equal(s.outcomes[1].computed, 2);
+  served_clear(&s);
+}
+
+/* Chunks of at most 4 tokens: the prompts of A and B go on beside each other. */
+static void long_prompts_share_the_budget(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.long_prefill_tokens = 4;
+  static const naive_request requests[] = {{0, 12, 0, 1, 0}, {0, 8, 0, 1, 0}};
+  served s = serve(&config, requests, 2, FALSE);
+  assert_int_equal(g_array_index(s.iterations, naive_iteration, 0).prefill_tokens, 8);
+  assert_near(s.outcomes[1].completion_s, 2, 0);
+  assert_near(s.outcomes[0].completion_s, 3, 0);
+  served_clear(&s);
+}
+
 /* 4 blocks of 4 tokens. The last token's key and value are never computed: 8 + 9 tokens take 16 places. */
 static void what_can_never_fit_is_refused(void **state)
 {
@@ -585,6 +675,14 @@ static naive_config random_config(tw_chance *chance)
                          .max_seqs = between(chance, 1, 24),
                          .block_tokens = between(chance, 1, 20),
                          .window = between(chance, 1, 60)};
+  config.prefix_cache = tw_chance_below(chance, 4) > 0;
+  config.reserve_prompt = tw_chance_below(chance, 2) == 0;
+  if (config.kind == NAIVE_VLLM && tw_chance_below(chance, 2) == 0) {
+    config.asynchronous = TRUE;
+    config.ranks = 1;
+  }
+  if (config.kind == NAIVE_VLLM && tw_chance_below(chance, 3) == 0)
+    config.long_prefill_tokens = between(chance, 1, 60);
   config.max_batched_tokens = config.kind == NAIVE_VLLM ? between(chance, config.max_seqs, 120) : 512;
   /* The longest request has 300 tokens: from room for just one, to plenty. */
   config.kv_blocks =
@@ -595,8 +693,22 @@ static naive_config random_config(tw_chance *chance)
   return config;
 }
 
-static int random_requests(tw_chance *chance, naive_request *requests, int most)
+/* A walk down a tree of two branches at each id, so that prompts share beginnings of any length; the ids may
+ * go on over the output, and the last may stand for fewer tokens. */
+static naive_ids draw_ids(tw_chance *chance, const naive_request *r, guint64 id, gint64 hash_tokens)
 {
+  gint64 context = tw_chance_below(chance, 3) == 0 ? r->prompt + r->reasoning + r->answer : 0;
+  gint64 n = (MAX(r->prompt, context) + hash_tokens - 1) / hash_tokens;
+  naive_ids ids = {(gint32)n, (gint32)hash_tokens, (gint32)context, g_new(guint64, (gsize)n)};
+  for (gint64 i = 0; i < n; i++)
+    ids.hashes[i] =
+        context > 0 && i >= r->prompt / hash_tokens ? 1000 * (id + 1) : tw_chance_below(chance, 8) == 0;
+  return ids;
+}
+
+static int random_requests(tw_chance *chance, naive_request *requests, naive_ids *ids, int most)
+{
+  gint64 hash_tokens = between(chance, 1, 24);
   int n = (int)between(chance, 1, most);
   gint64 gap = between(chance, 1, 200), longest = between(chance, 1, 150), deepest = between(chance, 1, 75);
   double t = 0;
@@ -605,6 +717,8 @@ static int random_requests(tw_chance *chance, naive_request *requests, int most)
       t += 256 * TICK * (double)between(chance, 0, gap);
     requests[i] = (naive_request){t, (gint32)between(chance, 1, longest), (gint32)between(chance, 0, deepest),
                                   (gint32)between(chance, 1, deepest), (gint32)between(chance, 0, 2)};
+    ids[i] = tw_chance_below(chance, 4) > 0 ? draw_ids(chance, &requests[i], (guint64)i, hash_tokens)
+                                            : (naive_ids){0};
   }
   return n;
 }
@@ -624,6 +738,7 @@ static void assert_same_outcome(const naive_outcome *a, const naive_outcome *b, 
   assert_same_instant(a->completion_s, b->completion_s, seed, request, "last token");
   assert_int_equal(a->preemptions, b->preemptions);
   assert_int_equal(a->computed, b->computed);
+  assert_int_equal(a->cached, b->cached);
 }
 
 static void assert_same_iterations(const GArray *a, const GArray *b, int seed, gboolean windowed)
@@ -649,12 +764,14 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
 {
   (void)state;
   enum { SCENARIOS = 1500, MOST = 60 };
-  gint64 preemptions = 0, iterations = 0;
+  gint64 preemptions = 0, iterations = 0, cached = 0, resumed = 0, ahead = 0;
   for (int seed = 0; seed < SCENARIOS; seed++) {
     tw_chance chance = tw_chance_new((guint64)seed, "engine");
     naive_config config = random_config(&chance);
     naive_request requests[MOST];
-    int n = random_requests(&chance, requests, MOST);
+    naive_ids ids[MOST];
+    int n = random_requests(&chance, requests, ids, MOST);
+    config.ids = ids;
     g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(naive_iteration));
     g_autofree naive_outcome *expected = naive_run(&config, requests, n, steps);
     served exact = serve(&config, requests, n, TRUE), macro = serve(&config, requests, n, FALSE);
@@ -664,6 +781,12 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
       assert_same_outcome(&exact.outcomes[i], &expected[i], seed, i);
       assert_same_outcome(&macro.outcomes[i], &expected[i], seed, i);
       preemptions += expected[i].preemptions;
+      cached += expected[i].cached;
+      ahead += config.asynchronous * expected[i].preemptions;
+      /* Whoever was preempted computes less than all of its prompt again each time. */
+      resumed +=
+          config.prefix_cache && expected[i].preemptions > 0 &&
+          expected[i].computed < (1 + expected[i].preemptions) * requests[i].prompt - expected[i].cached;
       prompt += expected[i].computed;
       output += requests[i].reasoning + requests[i].answer;
     }
@@ -673,9 +796,12 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
     iterations += steps->len;
     served_clear(&exact);
     served_clear(&macro);
+    for (int i = 0; i < n; i++)
+      g_free(ids[i].hashes);
   }
   /* The scenarios exercise what they are meant to. */
-  assert_true(preemptions > 5000);
+  assert_true(preemptions > 5000 && ahead > 1000 && resumed > 1000);
+  assert_true(cached > 100000);
   assert_true(iterations > 200000);
 }
 
@@ -696,6 +822,11 @@ int main(void)
       cmocka_unit_test(a_request_goes_to_the_rank_with_the_fewest_sequences),
       cmocka_unit_test(a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way),
       cmocka_unit_test(an_arrival_that_cannot_join_wakes_nobody),
+      cmocka_unit_test(ahead_of_time_whoever_comes_joins_an_iteration_later),
+      cmocka_unit_test(a_preempted_sequence_finds_its_own_blocks),
+      cmocka_unit_test(equal_prompts_of_one_iteration_are_computed_once),
+      cmocka_unit_test(the_next_turn_finds_the_output_of_the_one_before),
+      cmocka_unit_test(long_prompts_share_the_budget),
       cmocka_unit_test(what_can_never_fit_is_refused),
       cmocka_unit_test(a_plan_that_preempts_the_only_sequence_is_followed_by_another),
       cmocka_unit_test(who_is_handed_over_is_promised_blocks_for_its_prompt_alone),

@@ -108,16 +108,17 @@ static void twin_push_down(twin *t, place from, place to, gint64 most)
   }
 }
 
-/* A prompt comes, finds what it finds, is computed, and goes. Returns the blocks found above and below. */
+/* A prompt of one token more than its ids stand for comes, finds what it finds, is computed, and goes.
+ * Returns the blocks found above and below. */
 static void twin_serve(twin *t, const guint64 *ids, int n, double now_s, gint64 *above, gint64 *below)
 {
   int found = 0;
   *above = *below = 0;
-  while (found < n - 1 && twin_find(t, ids, found + 1)->place == ABOVE) {
+  while (found < n && twin_find(t, ids, found + 1)->place == ABOVE) {
     found++;
     ++*above;
   }
-  while (found < n - 1 && twin_find(t, ids, found + 1)->place == BELOW) {
+  while (found < n && twin_find(t, ids, found + 1)->place == BELOW) {
     found++;
     ++*below;
   }
@@ -149,7 +150,7 @@ static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
     below.model = model;
     below.batches = g_memdup2(&batch, sizeof batch);
     below.ranks = 1;
-    tw_prefix_cache_init(&above, HASH_TOKENS);
+    tw_prefix_cache_init(&above, HASH_TOKENS, t->above);
     tw_offload_attach(&below, &above);
     for (int step = 0; step < 600; step++) {
       guint64 ids[LONGEST];
@@ -157,22 +158,21 @@ static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
       for (int i = 0; i < n; i++)
         ids[i] = tw_chance_below(&chance, 3);
       tw_request request = {
-          .prompt_tokens = n * HASH_TOKENS, .n_hashes = n, .hash_tokens = HASH_TOKENS, .hashes = ids};
+          .prompt_tokens = n * HASH_TOKENS + 1, .n_hashes = n, .hash_tokens = HASH_TOKENS, .hashes = ids};
       above.now_s = step;
       tw_prefix_hit hit = tw_prefix_cache_find(&above, &request);
       tw_offload_hit found = tw_offload_find(&below, &above, &request, &hit);
       gint64 expected_above, expected_below;
       twin_serve(t, ids, n, step, &expected_above, &expected_below);
-      assert_int_equal(hit.depth, expected_above);
+      assert_int_equal(hit.end, expected_above * HASH_TOKENS);
       assert_int_equal(found.blocks, expected_below);
       found_above += expected_above;
       found_below += expected_below;
       /* As the scheduler does it: what is below comes up before room is made. */
       tw_prefix_node *node = tw_prefix_cache_hold(&above, &hit);
-      gint64 used = 0;
-      node = tw_prefix_cache_add(&above, &request, node, request.prompt_tokens, &used);
+      node = tw_prefix_cache_add(&above, &request, 1, node, request.prompt_tokens);
       tw_prefix_cache_evict(&above, t->above - n);
-      tw_prefix_cache_release(&above, node);
+      tw_prefix_cache_release(&above, node, 1);
       tw_kv_tier_audit(below.host);
     }
     tw_prefix_cache_clear(&above);
@@ -360,7 +360,8 @@ static hits mooncake_hits(gint64 above, gint64 below, gint64 store)
 }
 
 /* What is evicted goes down, and what is found below comes up again: the two hold together what one cache of
- * both sizes holds, and the order of eviction is the same. */
+ * both sizes holds, and the order of eviction is the same. Last blocks of prompts that are computed again are
+ * kept twice above alone, so that the two find a little more. */
 static void memory_below_is_worth_as_much_as_memory_above(void **state)
 {
   (void)state;
@@ -368,7 +369,8 @@ static void memory_below_is_worth_as_much_as_memory_above(void **state)
   for (guint i = 0; i < G_N_ELEMENTS(capacities); i++) {
     hits one = mooncake_hits(capacities[i][0] + capacities[i][1], 0, 0);
     hits two = mooncake_hits(capacities[i][0], capacities[i][1], 0);
-    assert_int_equal(two.all, one.all);
+    assert_true(two.all >= one.all);
+    assert_near((double)two.all, (double)one.all, 0.04 * (double)one.all);
     assert_true(two.host > 0);
     assert_int_equal(one.host, 0);
   }

@@ -1,99 +1,10 @@
-/* The prefix cache against a naive twin that remembers whole prefixes, and by hand. */
+/* The prefix cache against a naive pool that keeps every block by itself, and by hand. */
 #include "sim/kv/prefix_cache.h"
 #include "tests/check.h"
+#include "tests/sim/naive_blocks.h"
 #include "workloads/draw/chance.h"
 
-enum { HASH_TOKENS = 4 };
-
-/* ---- The naive twin: a list of whole prefixes ---- */
-
-enum { LONGEST = 8 };
-
-typedef struct prefix {
-  guint64 ids[LONGEST];
-  int n;
-  int holders;
-  gint64 let_go; /* when, if nobody holds it */
-} prefix;
-
-typedef struct twin {
-  GArray *prefixes; /* of prefix */
-  gint64 clock, blocks_each;
-} twin;
-
-static prefix *twin_find(twin *t, const guint64 *ids, int n)
-{
-  for (guint i = 0; i < t->prefixes->len; i++) {
-    prefix *p = &g_array_index(t->prefixes, prefix, i);
-    if (p->n == n && memcmp(p->ids, ids, (gsize)n * sizeof *ids) == 0)
-      return p;
-  }
-  return NULL;
-}
-
-static int twin_hits(twin *t, const tw_request *request)
-{
-  int n = 0;
-  while (n < request->n_hashes && (n + 1) * HASH_TOKENS < request->prompt_tokens &&
-         twin_find(t, request->hashes, n + 1) != NULL)
-    n++;
-  return n;
-}
-
-static void twin_hold(twin *t, const guint64 *ids, int from, int to)
-{
-  for (int n = from + 1; n <= to; n++) {
-    prefix *p = twin_find(t, ids, n);
-    if (p == NULL) {
-      prefix fresh = {.n = n};
-      memcpy(fresh.ids, ids, (gsize)n * sizeof *ids);
-      g_array_append_val(t->prefixes, fresh);
-      p = &g_array_index(t->prefixes, prefix, t->prefixes->len - 1);
-    }
-    p->holders++;
-  }
-}
-
-static void twin_release(twin *t, const guint64 *ids, int n)
-{
-  for (; n > 0; n--) {
-    prefix *p = twin_find(t, ids, n);
-    p->holders--;
-    p->let_go = t->clock++;
-  }
-}
-
-static gint64 twin_blocks(const twin *t, gboolean idle)
-{
-  gint64 n = 0;
-  for (guint i = 0; i < t->prefixes->len; i++)
-    n += (g_array_index(t->prefixes, prefix, i).holders == 0) == idle;
-  return n * t->blocks_each;
-}
-
-static void twin_evict(twin *t, gint64 free_blocks)
-{
-  while (twin_blocks(t, TRUE) > free_blocks) {
-    guint oldest = G_MAXUINT;
-    for (guint i = 0; i < t->prefixes->len; i++) {
-      const prefix *p = &g_array_index(t->prefixes, prefix, i);
-      if (p->holders == 0 &&
-          (oldest == G_MAXUINT || p->let_go < g_array_index(t->prefixes, prefix, oldest).let_go))
-        oldest = i;
-    }
-    g_array_remove_index_fast(t->prefixes, oldest);
-  }
-}
-
-/* ---- Random operations ---- */
-
-typedef struct held {
-  tw_request request;
-  guint64 ids[LONGEST];
-  tw_prefix_node *node;
-  int nodes;
-  gint64 done; /* prompt tokens computed or found */
-} held;
+enum { HASH_TOKENS = 4, LONGEST = 40 };
 
 static tw_request request_of(guint64 *ids, int n, gint32 prompt_tokens)
 {
@@ -101,124 +12,204 @@ static tw_request request_of(guint64 *ids, int n, gint32 prompt_tokens)
       .prompt_tokens = prompt_tokens, .n_hashes = n, .hash_tokens = HASH_TOKENS, .hashes = ids};
 }
 
-static void start(tw_prefix_cache *cache, twin *t, tw_chance *chance, held *h)
+/* ---- Random sequences ---- */
+
+typedef struct held {
+  tw_request request;
+  guint64 ids[LONGEST];
+  naive_holdings blocks;
+  tw_prefix_node *node;
+  gint64 emitted, tokens; /* tokens that have blocks */
+  gboolean preempted;
+} held;
+
+typedef struct bench {
+  tw_prefix_cache cache;
+  naive_pool pool;
+  tw_chance chance;
+  gint64 block_tokens, total, used, hash_tokens, hits, own_hits;
+  guint64 owners;
+} bench;
+
+static gint64 below(bench *b, gint64 n)
 {
-  int n = 1 + (int)tw_chance_below(chance, LONGEST);
-  for (int i = 0; i < n; i++)
-    h->ids[i] = tw_chance_below(chance, 2);
-  h->request = request_of(h->ids, n, n * HASH_TOKENS - (gint32)tw_chance_below(chance, HASH_TOKENS));
-  tw_prefix_hit hit = tw_prefix_cache_find(cache, &h->request);
-  int hits = twin_hits(t, &h->request);
-  assert_int_equal(hit.tokens, hits * HASH_TOKENS);
-  assert_int_equal(hit.depth, hits);
-  gint64 used = twin_blocks(t, FALSE);
-  twin_hold(t, h->ids, 0, hits);
-  assert_int_equal(hit.idle_blocks, twin_blocks(t, FALSE) - used);
-  h->node = tw_prefix_cache_hold(cache, &hit);
-  assert_int_equal(tw_prefix_depth(h->node), hits);
-  h->nodes = hits;
-  h->done = hit.tokens;
+  return (gint64)tw_chance_below(&b->chance, (guint64)n);
 }
 
-/* A sequence has its own blocks for what it computes, until the cache has them. */
-static void compute(tw_prefix_cache *cache, twin *t, tw_chance *chance, held *h)
+/* A walk down a tree of two branches; the ids may go on over what is emitted, and the last may be cut short.
+ */
+static void draw(bench *b, held *h)
 {
-  gint64 more = (gint64)tw_chance_below(chance, 12);
-  h->done = MIN(h->done + more, h->request.prompt_tokens);
-  int nodes = MAX((int)(h->done / HASH_TOKENS), h->nodes);
-  gint64 used = twin_blocks(t, FALSE), lowered = 0;
-  twin_hold(t, h->ids, h->nodes, nodes);
-  gint64 gained = (nodes - h->nodes) * t->blocks_each;
-  h->node = tw_prefix_cache_add(cache, &h->request, h->node, h->done, &lowered);
-  assert_int_equal(lowered + gained, twin_blocks(t, FALSE) - used);
-  h->nodes = nodes;
-  assert_int_equal(tw_prefix_depth(h->node), nodes);
+  gint64 prompt = 1 + below(b, LONGEST * b->hash_tokens / 2),
+         context = below(b, 3) == 0 ? prompt + below(b, 20) : 0;
+  gint64 n = below(b, 4) == 0 ? 0 : (MAX(prompt, context) + b->hash_tokens - 1) / b->hash_tokens;
+  for (gint64 i = 0; i < n; i++)
+    h->ids[i] = below(b, 5) == 0;
+  h->request = (tw_request){.prompt_tokens = (gint32)prompt,
+                            .context_tokens = (gint32)context,
+                            .answer_tokens = 1000,
+                            .n_hashes = (gint32)MIN(n, LONGEST),
+                            .hash_tokens = (gint32)b->hash_tokens,
+                            .hashes = h->ids};
+  h->emitted = 0;
+  h->preempted = FALSE;
+  naive_holdings_init(&h->blocks, &h->request, ++b->owners);
 }
 
-static void end(tw_prefix_cache *cache, twin *t, held *h)
+static gboolean enter(bench *b, held *h)
 {
-  gint64 used = twin_blocks(t, FALSE);
-  twin_release(t, h->ids, h->nodes);
-  assert_int_equal(tw_prefix_cache_release(cache, h->node), used - twin_blocks(t, FALSE));
+  gint64 known = h->request.prompt_tokens + h->emitted, idle;
+  tw_prefix_hit hit = h->preempted ? tw_prefix_cache_find_own(&b->cache, &h->request, h->blocks.owner, known)
+                                   : tw_prefix_cache_find(&b->cache, &h->request);
+  gint64 n = naive_pool_find(&b->pool, &h->blocks, known - 1, &idle);
+  assert_int_equal(hit.tokens, n * b->block_tokens);
+  assert_int_equal(hit.idle_blocks, idle);
+  *(h->preempted ? &b->own_hits : &b->hits) += n;
+  h->node = tw_prefix_cache_hold(&b->cache, &hit);
+  b->used += idle;
+  naive_pool_touch(&b->pool, &h->blocks, n);
+  h->tokens = hit.tokens;
+  return TRUE;
 }
 
-static void it_agrees_with_a_list_of_whole_prefixes(void **state)
+/* It gets blocks for more tokens, if there are so many, and may emit one where it has all. */
+static void compute(bench *b, held *h)
+{
+  gint64 known = h->request.prompt_tokens + h->emitted, wanted = h->tokens + 1 + below(b, 30);
+  gint64 tokens = MIN(wanted, known);
+  gint64 more = (tokens + b->block_tokens - 1) / b->block_tokens - (gint64)h->blocks.blocks->len;
+  if (!naive_pool_allocate(&b->pool, &h->blocks, tokens))
+    return;
+  b->used += more;
+  tw_prefix_cache_evict(&b->cache, b->total - b->used);
+  h->node = tw_prefix_cache_add(&b->cache, &h->request, h->blocks.owner, h->node, tokens);
+  naive_pool_cache(&b->pool, &h->blocks, tokens);
+  h->tokens = tokens;
+  h->emitted += tokens == known;
+}
+
+static void leave(bench *b, held *h, gboolean preempted)
+{
+  gint64 loose = (gint64)h->blocks.blocks->len - tw_prefix_blocks(&b->cache, h->node);
+  if (preempted)
+    tw_prefix_cache_remember(&b->cache, h->node);
+  tw_prefix_cache_free(&b->cache, loose);
+  b->used -= loose + tw_prefix_cache_release(&b->cache, h->node, h->blocks.owner);
+  naive_pool_free(&b->pool, &h->blocks);
+  assert_int_equal(b->total - b->used, b->pool.free.length);
+}
+
+static void it_agrees_with_a_pool_of_single_blocks(void **state)
 {
   (void)state;
   enum { MOST = 6 };
-  for (guint64 seed = 0; seed < 40; seed++) {
-    tw_chance chance = tw_chance_new(seed, "prefixes");
-    gint64 block_tokens = 1 << tw_chance_below(&chance, 3); /* 1, 2 or 4 tokens */
-    tw_prefix_cache cache;
-    tw_prefix_cache_init(&cache, block_tokens);
-    twin t = {g_array_new(FALSE, FALSE, sizeof(prefix)), 0, HASH_TOKENS / block_tokens};
-    held sequences[MOST];
-    int n = 0;
-    for (int step = 0; step < 1500; step++) {
-      guint64 what = tw_chance_below(&chance, 10);
-      if (what < 3 && n < MOST) {
-        start(&cache, &t, &chance, &sequences[n]);
-        n++;
-      } else if (what < 7 && n > 0) {
-        int which = (int)tw_chance_below(&chance, (guint64)n);
-        compute(&cache, &t, &chance, &sequences[which]);
-      } else if (what < 9 && n > 0) {
-        int gone = (int)tw_chance_below(&chance, (guint64)n);
-        end(&cache, &t, &sequences[gone]);
-        sequences[gone] = sequences[--n];
-        sequences[gone].request.hashes = sequences[gone].ids;
+  gint64 hits = 0, own_hits = 0;
+  for (guint64 seed = 0; seed < 300; seed++) {
+    bench b = {.chance = tw_chance_new(seed, "blocks")};
+    b.block_tokens = 1 + below(&b, 8);
+    b.hash_tokens = 1 + below(&b, 12);
+    b.total = 5 + below(&b, 80);
+    tw_prefix_cache_init(&b.cache, b.block_tokens, b.total);
+    naive_pool_init(&b.pool, b.block_tokens, b.total);
+    g_autofree held *sequences = g_new0(held, MOST);
+    gboolean inside[MOST] = {FALSE}, there[MOST] = {FALSE};
+    for (int step = 0; step < 400; step++) {
+      gint64 i = below(&b, MOST), what = below(&b, 10);
+      held *h = &sequences[i];
+      if (!there[i]) {
+        draw(&b, h);
+        there[i] = TRUE;
+      } else if (!inside[i]) {
+        inside[i] = enter(&b, h);
+      } else if (what < 7) {
+        compute(&b, h);
       } else {
-        gint64 free_blocks = (gint64)tw_chance_below(&chance, 40) * t.blocks_each;
-        tw_prefix_cache_evict(&cache, free_blocks);
-        twin_evict(&t, free_blocks);
+        h->preempted = what < 9;
+        leave(&b, h, h->preempted);
+        inside[i] = FALSE;
+        there[i] = h->preempted;
+        if (!there[i])
+          naive_holdings_clear(&h->blocks);
       }
-      gint64 depth = 0;
-      for (int i = 0; i < n; i++)
-        depth += sequences[i].nodes;
-      assert_int_equal(tw_prefix_cache_audit(&cache, depth), twin_blocks(&t, FALSE));
-      assert_int_equal(cache.idle_blocks, twin_blocks(&t, TRUE));
+      gint64 tokens = 0, used = 0;
+      for (int k = 0; k < MOST; k++) {
+        if (!inside[k])
+          continue;
+        tokens += tw_prefix_tokens(sequences[k].node);
+        used += (gint64)sequences[k].blocks.blocks->len - tw_prefix_blocks(&b.cache, sequences[k].node);
+      }
+      assert_int_equal(tw_prefix_cache_audit(&b.cache, tokens) + used, b.used);
+      assert_int_equal(b.cache.idle_blocks + b.cache.loose_blocks, b.total - b.used);
     }
-    for (int i = 0; i < n; i++)
-      end(&cache, &t, &sequences[i]);
-    g_array_unref(t.prefixes);
-    tw_prefix_cache_clear(&cache);
+    hits += b.hits;
+    own_hits += b.own_hits;
+    for (int i = 0; i < MOST; i++)
+      if (there[i])
+        naive_holdings_clear(&sequences[i].blocks);
+    naive_pool_clear(&b.pool);
+    tw_prefix_cache_clear(&b.cache);
   }
+  assert_true(hits > 10000);
+  assert_true(own_hits > 1000);
 }
 
 /* ---- By hand ---- */
 
 static void remember(tw_prefix_cache *cache, tw_request *request)
 {
-  gint64 used = 0;
-  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, NULL, request->prompt_tokens, &used));
+  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 1, NULL, request->prompt_tokens), 1);
 }
 
-/* Hash blocks of 4 tokens, KV blocks of 2. A prompt of 8 tokens that is there as a whole computes its last
- * token, and therefore its last hash block: 4 tokens are found. Of one token more, 8 are. */
+/* ... of one that first looks for what is there. */
+static void remember_again(tw_prefix_cache *cache, tw_request *request)
+{
+  tw_prefix_hit hit = tw_prefix_cache_find(cache, request);
+  tw_prefix_node *node = tw_prefix_cache_hold(cache, &hit);
+  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 2, node, request->prompt_tokens), 2);
+}
+
+/* Hash ids of 4 tokens, KV blocks of 2. A prompt of 8 tokens that is there as a whole computes its last
+ * token, and therefore its last block: 6 tokens are found, inside of its second id. Of one token more, 8 are.
+ */
 static void the_last_token_of_a_prompt_is_always_computed(void **state)
 {
   (void)state;
   guint64 ids[] = {1, 2};
   tw_prefix_cache cache;
-  tw_prefix_cache_init(&cache, 2);
+  tw_prefix_cache_init(&cache, 2, 0);
   tw_request eight = request_of(ids, 2, 8), nine = request_of(ids, 2, 9);
   remember(&cache, &eight);
   assert_int_equal(cache.idle_blocks, 4);
-  assert_int_equal(tw_prefix_cache_find(&cache, &eight).tokens, 4);
+  assert_int_equal(tw_prefix_cache_find(&cache, &eight).tokens, 6);
   assert_int_equal(tw_prefix_cache_find(&cache, &nine).tokens, 8);
   tw_prefix_cache_clear(&cache);
 }
 
-/* The id of a block that the prompt does not fill stands for less than a block: it is not shared. */
-static void a_block_that_the_prompt_does_not_fill_is_not_cached(void **state)
+/* A prompt of 1,024 tokens with ids of 512, asked again: 1,008, in blocks of 16. */
+static void hits_end_inside_of_large_ids(void **state)
 {
   (void)state;
   guint64 ids[] = {1, 2};
   tw_prefix_cache cache;
-  tw_prefix_cache_init(&cache, 2);
+  tw_prefix_cache_init(&cache, 16, 0);
+  tw_request request = request_of(ids, 2, 1024);
+  request.hash_tokens = 512;
+  remember(&cache, &request);
+  assert_int_equal(tw_prefix_cache_find(&cache, &request).tokens, 1008);
+  tw_prefix_cache_clear(&cache);
+}
+
+/* The last id stands for the tokens that the prompt has of it: 3 of 4, in blocks of 2. A longer prompt with
+ * the same ids begins with the same 6 tokens. */
+static void the_last_id_of_a_prompt_may_stand_for_fewer_tokens(void **state)
+{
+  (void)state;
+  guint64 ids[] = {1, 2};
+  tw_prefix_cache cache;
+  tw_prefix_cache_init(&cache, 2, 0);
   tw_request seven = request_of(ids, 2, 7), nine = request_of(ids, 2, 9);
   remember(&cache, &seven);
-  assert_int_equal(tw_prefix_cache_find(&cache, &nine).tokens, 4);
+  assert_int_equal(tw_prefix_cache_find(&cache, &nine).tokens, 6);
   tw_prefix_cache_clear(&cache);
 }
 
@@ -228,7 +219,7 @@ static void an_id_counts_only_behind_the_same_ids(void **state)
   (void)state;
   guint64 ids[] = {1, 2}, others[] = {3, 2};
   tw_prefix_cache cache;
-  tw_prefix_cache_init(&cache, 2);
+  tw_prefix_cache_init(&cache, 2, 0);
   tw_request first = request_of(ids, 2, 9), other = request_of(others, 2, 9), wider = first;
   wider.hash_tokens = 2;
   remember(&cache, &first);
@@ -243,7 +234,7 @@ static void only_whole_kv_blocks_are_shared(void **state)
   (void)state;
   guint64 ids[] = {1, 2, 3};
   tw_prefix_cache cache;
-  tw_prefix_cache_init(&cache, 6);
+  tw_prefix_cache_init(&cache, 6, 0);
   tw_request ten = request_of(ids, 3, 10), four = request_of(ids, 1, 5);
   remember(&cache, &four); /* completes none: there is nothing to keep */
   assert_int_equal(g_hash_table_size(cache.nodes), 0);
@@ -255,33 +246,56 @@ static void only_whole_kv_blocks_are_shared(void **state)
   tw_prefix_cache_clear(&cache);
 }
 
-/* 1 2 was let go before 1 3: room for two hash blocks of two KV blocks each keeps 1 and 3. */
+/* 1 2 was let go before 1 3: room for two hash ids of two KV blocks each keeps 1 and 3; with one block less,
+ * half of 3 goes. */
 static void later_blocks_are_evicted_before_earlier_ones(void **state)
 {
   (void)state;
   guint64 old[] = {1, 2}, young[] = {1, 3};
   tw_prefix_cache cache;
-  tw_prefix_cache_init(&cache, 2);
+  tw_prefix_cache_init(&cache, 2, 0);
   tw_request a = request_of(old, 2, 9), b = request_of(young, 2, 9);
   remember(&cache, &a);
-  remember(&cache, &b);
+  remember_again(&cache, &b);
   tw_prefix_cache_evict(&cache, 4);
   assert_int_equal(tw_prefix_cache_find(&cache, &a).tokens, 4);
   assert_int_equal(tw_prefix_cache_find(&cache, &b).tokens, 8);
   tw_prefix_cache_evict(&cache, 3);
-  assert_int_equal(tw_prefix_cache_find(&cache, &b).tokens, 4);
+  assert_int_equal(tw_prefix_cache_find(&cache, &b).tokens, 6);
+  tw_prefix_cache_clear(&cache);
+}
+
+/* A prompt of two blocks, twice: the second computes its last block again, and both copies are kept. Once the
+ * older one is evicted, the younger is found in its place: a longer prompt still begins with two blocks. */
+static void a_copy_takes_the_place_of_what_is_evicted(void **state)
+{
+  (void)state;
+  guint64 ids[] = {1};
+  tw_prefix_cache cache;
+  tw_prefix_cache_init(&cache, 2, 0);
+  tw_request four = request_of(ids, 1, 4),
+             longer = {.prompt_tokens = 5, .n_hashes = 1, .hash_tokens = 4, .hashes = ids};
+  remember(&cache, &four);
+  remember_again(&cache, &four);
+  assert_int_equal(cache.idle_blocks, 3);
+  tw_prefix_cache_evict(&cache, 2);
+  assert_int_equal(tw_prefix_cache_find(&cache, &longer).tokens, 4);
+  tw_prefix_cache_evict(&cache, 1);
+  assert_int_equal(tw_prefix_cache_find(&cache, &longer).tokens, 2);
   tw_prefix_cache_clear(&cache);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(it_agrees_with_a_list_of_whole_prefixes),
+      cmocka_unit_test(it_agrees_with_a_pool_of_single_blocks),
       cmocka_unit_test(the_last_token_of_a_prompt_is_always_computed),
-      cmocka_unit_test(a_block_that_the_prompt_does_not_fill_is_not_cached),
+      cmocka_unit_test(hits_end_inside_of_large_ids),
+      cmocka_unit_test(the_last_id_of_a_prompt_may_stand_for_fewer_tokens),
       cmocka_unit_test(an_id_counts_only_behind_the_same_ids),
       cmocka_unit_test(only_whole_kv_blocks_are_shared),
       cmocka_unit_test(later_blocks_are_evicted_before_earlier_ones),
+      cmocka_unit_test(a_copy_takes_the_place_of_what_is_evicted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,15 +37,15 @@ static void a_hit_costs_no_prefill(void **state)
   test_scenario_free(scenario);
 }
 
-/* The second prompt arrives while the first is computed, and nothing is registered yet: both compute all, and
- * the blocks that came out twice are kept once. Each needs 32 + 15 tokens in KV, three blocks of 16, of which
- * two are shared: four blocks let both run to their end; without the cache, one would be preempted. */
+/* The second prompt arrives while the first is computed, and finds its blocks all the same: they can be found
+ * from the plan on that gives them. Each needs 33 + 14 tokens in KV, three blocks of 16, of which two are
+ * shared: four blocks let both run to their end; without the cache, one would be preempted. */
 static void shared_blocks_are_counted_once(void **state)
 {
   (void)state;
   tw_scenario *scenario = cached_scenario(4);
   g_autofree char *directory = test_directory();
-  g_autofree char *trace = g_strconcat(header, "0,32,16,16,1 2\n0.001,32,16,16,1 2\n", NULL);
+  g_autofree char *trace = g_strconcat(header, "0,33,15,16,1 2\n0.001,33,15,16,1 2\n", NULL);
   for (int on = 1; on >= 0; on--) {
     scenario->pools[0].prefix_cache = on;
     g_autoptr(tw_recorder) recorder = test_run(scenario, trace, directory);

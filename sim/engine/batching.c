@@ -1,0 +1,456 @@
+#include "sim/engine/batching.h"
+
+#include <math.h>
+
+static gint64 output_left(const tw_sequence *sequence)
+{
+  return tw_request_output_tokens(&sequence->request) - sequence->emitted;
+}
+
+static gboolean is_partial(const tw_sequence *sequence)
+{
+  return !sequence->decoding && sequence->prefill_done < sequence->prefill_target;
+}
+
+/* It neither computes prompts nor decodes: it has emitted all tokens but the last that it holds. */
+static gboolean is_aside(const tw_sequence *sequence)
+{
+  gint64 known = (gint64)sequence->request.prompt_tokens + sequence->emitted;
+  return !sequence->decoding && sequence->prefill_done == sequence->prefill_target &&
+         sequence->prefill_target < known;
+}
+
+static gboolean is_full(const tw_scheduler *s, gint64 tokens)
+{
+  return tokens % s->config.block_tokens == 0;
+}
+
+/* ---- KV blocks ---- */
+
+void tw_batching_take(tw_scheduler *s, gint64 blocks)
+{
+  s->kv.used_blocks += blocks;
+  tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
+}
+
+void tw_batching_cache(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
+{
+  if (s->config.prefix_cache)
+    sequence->prefix =
+        tw_prefix_cache_add(&s->prefixes, &sequence->request, sequence->ticket, sequence->prefix, tokens);
+}
+
+void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
+{
+  gint64 loose = tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
+  tw_prefix_cache_free(&s->prefixes, loose);
+  s->kv.used_blocks -= loose + tw_prefix_cache_release(&s->prefixes, sequence->prefix, sequence->ticket);
+  sequence->prefix = NULL;
+}
+
+gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_request *request)
+{
+  /* The last token's key and value are never computed. */
+  gint64 output = s->config.hands_over ? 0 : tw_request_output_tokens(request) - 1;
+  return tw_kv_blocks(&s->kv, request->prompt_tokens + output);
+}
+
+gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_request *request, gint64 kept)
+{
+  return s->config.reserve != TW_RESERVE_OUTPUT ||
+         s->promised + tw_batching_final_blocks(s, request) <= s->kv.total_blocks - kept;
+}
+
+gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
+{
+  gint64 q = s->decoding.count;
+  if (iterations == 0 || !s->decodes)
+    return s->reserved;
+  if (!s->ahead)
+    return tw_kv_need(&s->kv, q, iterations + 1);
+  /* Who ends with the iteration before the one that is planned wants no block in it. */
+  return tw_kv_need(&s->kv, q, iterations + 2) -
+         tw_decoding_ending_full(&s->decoding, iterations + 1, s->config.block_tokens);
+}
+
+/* ---- Life in a batch ---- */
+
+void tw_batching_join(tw_scheduler *s, tw_sequence *sequence)
+{
+  tw_kv_join(&s->kv, s->decoding.count, sequence->prefill_target);
+  tw_decoding_join(&s->decoding, sequence);
+  tw_waiting_decode(&s->waiting, sequence, 1, s->decoding.count);
+}
+
+void tw_batching_leave(tw_scheduler *s, tw_sequence *sequence)
+{
+  gint64 tokens = tw_decoding_tokens(&s->decoding, sequence);
+  tw_decoding_leave(&s->decoding, sequence);
+  tw_waiting_decode(&s->waiting, sequence, -1, s->decoding.count);
+  tw_kv_leave(&s->kv, s->decoding.count, tokens);
+  tw_batching_cache(s, sequence, tokens);
+  sequence->prefill_target = sequence->prefill_done = tokens;
+}
+
+/* The chunks of a sequence that is preempted: what is planned is not run, what runs is lost. Returns whether
+ * one was planned. */
+static gboolean lose_chunks(tw_scheduler *s, const tw_sequence *sequence)
+{
+  guint planned = s->next.list->len;
+  for (guint i = planned; i-- > 0;)
+    if (g_array_index(s->next.list, tw_chunk, i).sequence == sequence)
+      g_array_remove_index(s->next.list, i);
+  for (guint i = 0; s->ahead && i < s->chunks.list->len; i++) {
+    tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
+    chunk->lost |= chunk->sequence == sequence;
+  }
+  return s->next.list->len < planned;
+}
+
+void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
+{
+  gboolean decoded = sequence->decoding, aside = is_aside(sequence), chunk = lose_chunks(s, sequence);
+  /* It has blocks for the token of the iteration that runs, and for the one that is planned. */
+  if (decoded)
+    tw_batching_leave(s, sequence);
+  gboolean token = sequence->planned > 0 && !chunk;
+  gint64 computed = sequence->prefill_done, held = computed + (decoded && s->ahead) + token;
+  /* A token that an iteration under way is to emit has no block that could be found. */
+  gint64 known = held - (s->ahead && (decoded || (token && !aside)));
+  gint64 more = tw_kv_blocks(&s->kv, held) - tw_kv_blocks(&s->kv, computed);
+  s->kv.used_blocks += more;
+  s->reserved -= more;
+  tw_batching_cache(s, sequence, known);
+  tw_prefix_cache_remember(&s->prefixes, sequence->prefix);
+  tw_batching_free(s, sequence, held);
+  if (decoded && s->ahead)
+    g_ptr_array_add(s->lost, sequence);
+  if (aside && !decoded)
+    g_ptr_array_remove(s->aside, sequence);
+  s->partial -= is_partial(sequence);
+  sequence->prefill_done = sequence->planned = 0;
+  s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  sequence->preemptions++;
+  s->preemptions++;
+  s->preempted = TRUE;
+  g_queue_unlink(&s->running, &sequence->link);
+  tw_waiting_push(&s->waiting, sequence, s->decoding.count);
+}
+
+/* ---- A plan ---- */
+
+void tw_batching_begin(tw_scheduler *s)
+{
+  g_array_set_size(s->next.list, 0);
+  s->next.cached = s->next.from_host = s->next.from_store = 0;
+  g_ptr_array_set_size(s->joining, 0);
+  g_ptr_array_set_size(s->leaving, 0);
+  s->preempted = s->evictable = FALSE;
+  s->reserved = s->ahead ? tw_kv_need(&s->kv, s->decoding.count, 1) : 0;
+}
+
+static void take_chunk(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
+{
+  tw_chunk chunk = {sequence, sequence->prefill_done, tokens,
+                    sequence->prefill_done + tokens == sequence->prefill_target, FALSE};
+  tw_batching_take(s, tw_kv_blocks(&s->kv, chunk.done + tokens) - tw_kv_blocks(&s->kv, chunk.done));
+  sequence->prefill_done += tokens;
+  tw_batching_cache(s, sequence, sequence->prefill_done);
+  g_array_append_val(s->next.list, chunk);
+}
+
+static gint64 chunk_tokens(const tw_scheduler *s, gint64 left, gint64 budget)
+{
+  gint64 most = s->config.long_prefill_tokens > 0 ? s->config.long_prefill_tokens : left;
+  return MIN(MIN(left, most), budget);
+}
+
+/* Sequences that decode in the iteration that is planned, and the blocks that plans have given to decodes
+ * then. */
+static gint64 next_decodes(const tw_scheduler *s, gint64 *reserved)
+{
+  const tw_decoding *d = &s->decoding;
+  *reserved = tw_kv_need(&s->kv, d->count, s->ahead ? 2 : 1);
+  if (!s->ahead)
+    return d->sequences;
+  gint64 decodes = d->sequences - tw_decoding_ending(d, 1);
+  *reserved -= tw_decoding_ending_full(d, 1, s->config.block_tokens);
+  for (guint i = 0; i < s->chunks.list->len; i++) {
+    const tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
+    if (!chunk->completes || chunk->lost || s->config.hands_over || output_left(chunk->sequence) == 1)
+      continue;
+    decodes++;
+    *reserved += is_full(s, chunk->sequence->prefill_target);
+  }
+  return decodes;
+}
+
+/* What a running sequence computes next: tokens, 0 if it ends before; and the blocks that it wants for it. */
+static gint64 next_tokens(const tw_scheduler *s, const tw_sequence *sequence, gint64 budget, gint64 *blocks)
+{
+  gint64 held = sequence->prefill_done, tokens = 1;
+  if (is_partial(sequence)) {
+    tokens = chunk_tokens(s, sequence->prefill_target - held, budget);
+  } else if (sequence->decoding) {
+    held = tw_decoding_tokens(&s->decoding, sequence) + s->ahead;
+    tokens = !s->ahead || sequence->finish.key > (double)(s->decoding.count + 1);
+  } else if (!is_aside(sequence)) {
+    tokens = !s->config.hands_over && output_left(sequence) > 1;
+  }
+  *blocks = tw_kv_blocks(&s->kv, held + tokens) - tw_kv_blocks(&s->kv, held);
+  return tokens;
+}
+
+/* The last admitted sequence, or the last of the lowest priority. */
+static tw_sequence *worst_running(const tw_scheduler *s)
+{
+  tw_sequence *worst = s->running.tail->data;
+  if (s->config.order != TW_ORDER_PRIORITY)
+    return worst;
+  for (GList *link = s->running.head; link != NULL; link = link->next) {
+    tw_sequence *other = link->data;
+    if (other->request.priority > worst->request.priority ||
+        (other->request.priority == worst->request.priority && other->ticket > worst->ticket))
+      worst = other;
+  }
+  return worst;
+}
+
+/* Who decodes in the iteration that is planned and did not before, and the other way round. */
+static void sort_out(tw_scheduler *s)
+{
+  for (GList *link = s->running.head; link != NULL; link = link->next) {
+    tw_sequence *sequence = link->data;
+    gint64 blocks;
+    if (is_partial(sequence))
+      continue;
+    if (is_aside(sequence)) {
+      if (sequence->planned > 0)
+        g_ptr_array_add(s->joining, sequence);
+    } else if (sequence->planned == 0 && next_tokens(s, sequence, 1, &blocks) > 0) {
+      g_ptr_array_add(s->leaving, sequence);
+    }
+  }
+}
+
+/* One running sequence after the other: where blocks are short, where some sit an iteration out, or where
+ * several are in the middle of their prompts. */
+static gint64 run_one_by_one(tw_scheduler *s)
+{
+  gint64 budget = s->config.max_batched_tokens;
+  gboolean gone = FALSE;
+  for (GList *link = s->running.head; link != NULL; link = link->next)
+    ((tw_sequence *)link->data)->planned = 0;
+  for (GList *link = s->running.head, *next; link != NULL && budget > 0 && !gone; link = next) {
+    tw_sequence *sequence = link->data;
+    gint64 blocks, tokens = next_tokens(s, sequence, budget, &blocks);
+    while (tokens > 0 && !gone && blocks > tw_kv_free(&s->kv) - s->reserved) {
+      tw_sequence *worst = worst_running(s);
+      gone = worst == sequence;
+      budget += worst->planned;
+      tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
+      tw_batching_preempt(s, worst);
+    }
+    next = gone ? NULL : link->next;
+    if (gone || tokens == 0)
+      continue;
+    sequence->planned = tokens;
+    budget -= tokens;
+    if (is_partial(sequence)) {
+      take_chunk(s, sequence, tokens);
+      s->partial -= !is_partial(sequence);
+    } else {
+      s->reserved += blocks;
+    }
+  }
+  sort_out(s);
+  tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
+  return budget;
+}
+
+gint64 tw_batching_run(tw_scheduler *s)
+{
+  tw_sequence *last = s->running.tail != NULL ? s->running.tail->data : NULL;
+  gboolean partial = last != NULL && is_partial(last);
+  gint64 reserved, decodes = next_decodes(s, &reserved), chunk = 0, blocks = 0;
+  if (s->aside->len > 0 || s->partial > partial)
+    return run_one_by_one(s);
+  if (partial)
+    chunk = next_tokens(s, last, s->config.max_batched_tokens - decodes, &blocks);
+  if (reserved + blocks > tw_kv_free(&s->kv))
+    return run_one_by_one(s);
+  s->reserved = reserved;
+  tw_batching_take(s, 0);
+  if (chunk > 0) {
+    take_chunk(s, last, chunk);
+    s->partial -= !is_partial(last);
+  }
+  return s->config.max_batched_tokens - decodes - chunk;
+}
+
+void tw_batching_join_delivered(tw_scheduler *s)
+{
+  if (s->partial > 0 || (s->config.kind->when_empty && s->running.length > 0))
+    return;
+  gint64 reserved;
+  next_decodes(s, &reserved);
+  for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL;) {
+    tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
+    gint64 tokens = sequence->prefill_target;
+    /* The first of an empty batch joins even where its next token has no block: it may lose its own, which
+     * lets the next ones join. */
+    reserved += is_full(s, tokens);
+    if (s->running.length >= s->config.max_seqs || (reserved > tw_kv_free(&s->kv) && s->running.length > 0))
+      break;
+    tw_heap_remove(&s->delivered, node);
+    tw_batching_end_hold(s, &sequence->request,
+                         tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
+    sequence->prefill_done = tokens;
+    sequence->place = s->admitted++;
+    g_queue_push_tail_link(&s->running, &sequence->link);
+    tw_batching_cache(s, sequence, tokens);
+    if (s->ahead) {
+      g_ptr_array_add(s->aside, sequence);
+    } else {
+      tw_batching_join(s, sequence);
+      s->changed = TRUE;
+    }
+  }
+}
+
+/* ---- Admission ---- */
+
+/* What a sequence finds of its prompt, and of what it has emitted, if it was preempted. */
+static tw_prefix_hit cached_prefix(const tw_scheduler *s, const tw_sequence *sequence, gint64 tokens)
+{
+  if (!s->config.prefix_cache)
+    return (tw_prefix_hit){0};
+  if (sequence->preemptions == 0)
+    return tw_prefix_cache_find(&s->prefixes, &sequence->request);
+  return tw_prefix_cache_find_own(&s->prefixes, &sequence->request, sequence->ticket, tokens);
+}
+
+static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit)
+{
+  sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
+  tw_batching_take(s, hit->idle_blocks);
+  sequence->prefill_done = hit->tokens;
+  if (!isnan(sequence->first_scheduled_s))
+    return;
+  sequence->cached_tokens = hit->tokens;
+  s->next.cached += hit->tokens;
+}
+
+/* What it finds below the accelerators' memory, behind what they hold. */
+static tw_offload_hit offloaded_prefix(const tw_scheduler *s, const tw_sequence *sequence,
+                                       const tw_prefix_hit *hit)
+{
+  gboolean first = s->config.offload != NULL && isnan(sequence->first_scheduled_s);
+  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit)
+               : (tw_offload_hit){0};
+}
+
+static void load_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_offload_hit *hit)
+{
+  gint64 tokens = hit->blocks * s->config.block_tokens, store = hit->store_blocks * s->config.block_tokens;
+  tw_batching_cache(s, sequence, hit->depth * sequence->request.hash_tokens); /* taken out below */
+  tw_batching_take(s, hit->blocks);                                           /* before others go down */
+  sequence->prefill_done += tokens;
+  sequence->cached_tokens += tokens;
+  sequence->host_tokens = tokens - store;
+  sequence->store_tokens = store;
+  s->next.cached += tokens;
+  s->next.from_host += tokens - store;
+  s->next.from_store += store;
+}
+
+gboolean tw_batching_admit(tw_scheduler *s, gint64 budget)
+{
+  const tw_scheduler_config *config = &s->config;
+  gboolean any = FALSE;
+  for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
+    sequence = tw_waiting_first(&s->waiting, s->decoding.count);
+    if (sequence == NULL || (s->paused && s->running.length > 0))
+      break;
+    gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
+    tw_prefix_hit hit = cached_prefix(s, sequence, target);
+    tw_offload_hit below = offloaded_prefix(s, sequence, &hit);
+    gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
+    gint64 chunk = chunk_tokens(s, left, budget);
+    gint64 kept =
+        s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
+    if ((chunk < left && !config->kind->chunked) || !tw_batching_may_promise(s, &sequence->request, kept))
+      break;
+    gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
+    if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks + below.blocks >
+        tw_kv_free(&s->kv) - s->reserved - kept) {
+      /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
+      s->evictable =
+          below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
+      break;
+    }
+    s->promised += tw_batching_final_blocks(s, &sequence->request);
+    tw_waiting_take(&s->waiting, sequence);
+    use_prefix(s, sequence, &hit);
+    if (below.blocks > 0)
+      load_prefix(s, sequence, &below);
+    g_queue_push_tail_link(&s->running, &sequence->link);
+    if (isnan(sequence->first_scheduled_s))
+      tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
+    sequence->prefill_target = target;
+    sequence->place = s->admitted++;
+    take_chunk(s, sequence, chunk);
+    s->partial += is_partial(sequence);
+    budget -= chunk;
+  }
+  return any;
+}
+
+/* ---- What was planned runs ---- */
+
+void tw_batching_start(tw_scheduler *s, gboolean decodes, double now_s)
+{
+  tw_chunks chunks = s->chunks;
+  s->chunks = s->next;
+  s->next = chunks;
+  g_array_set_size(s->next.list, 0);
+  for (guint i = 0; i < s->leaving->len; i++) {
+    tw_batching_leave(s, s->leaving->pdata[i]);
+    g_ptr_array_add(s->aside, s->leaving->pdata[i]);
+  }
+  for (guint i = 0; i < s->joining->len; i++) {
+    g_ptr_array_remove(s->aside, s->joining->pdata[i]);
+    tw_batching_join(s, s->joining->pdata[i]);
+  }
+  gboolean decode = decodes && s->decoding.sequences > 0;
+  s->changed |= s->leaving->len + s->joining->len + s->chunks.list->len > 0 || decode != s->decodes;
+  s->decodes = decode;
+  g_ptr_array_set_size(s->joining, 0);
+  g_ptr_array_set_size(s->leaving, 0);
+  s->batch = (tw_batch){.next_full = G_MAXINT64};
+  for (guint i = 0; i < s->chunks.list->len; i++) {
+    const tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
+    if (isnan(chunk->sequence->first_scheduled_s))
+      chunk->sequence->first_scheduled_s = now_s;
+    tw_batch_add_chunk(&s->batch, chunk->done, chunk->tokens, s->config.window, chunk->completes);
+  }
+  if (s->decodes)
+    tw_decoding_batch(&s->decoding, &s->batch);
+}
+
+gint64 tw_batching_horizon(const tw_scheduler *s)
+{
+  if (s->chunks.list->len + s->next.list->len > 0 || s->lost->len + s->aside->len > 0 ||
+      s->joining->len + s->leaving->len > 0 || (s->preempted && s->waiting.n > 0))
+    return 1;
+  if (!s->decodes)
+    return G_MAXINT64;
+  gint64 first_end = tw_decoding_first_end(&s->decoding), q = s->decoding.count;
+  gint64 room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
+  if (s->evictable)
+    room = MIN(room, tw_kv_room(&s->kv, q, s->reserved + tw_prefix_cache_loose(&s->prefixes)) - s->ahead);
+  gint64 horizon = MIN(first_end, MAX(room, 1));
+  if (s->config.order == TW_ORDER_FAIR && s->running.length < s->config.max_seqs)
+    horizon = MIN(horizon, tw_waiting_steady(&s->waiting, q));
+  return horizon;
+}

@@ -1,0 +1,52 @@
+/* Parts that plans of a scheduler are made of (the rows of scheduler_kinds.c), and what they do to KV blocks.
+ *
+ * A plan fills `next`: first the running sequences get their tokens and blocks, then waiting ones are
+ * admitted to what is left. tw_batching_start lets it run. Blocks of decodes are counted as they are
+ * computed; `reserved` holds those that plans have given beyond that. */
+#ifndef TW_SIM_BATCHING_H
+#define TW_SIM_BATCHING_H
+
+#include "sim/engine/scheduler.h"
+
+/* Begins a plan: nobody is in it. */
+void tw_batching_begin(tw_scheduler *scheduler);
+/* Delivered sequences start to decode while there is room for their next tokens. */
+void tw_batching_join_delivered(tw_scheduler *scheduler);
+/* Gives running sequences their next tokens in admission order; who gets no blocks takes them from the last,
+ * or is itself preempted: then, as in vLLM, nobody behind it is in the iteration. Returns what is left of the
+ * budget. */
+gint64 tw_batching_run(tw_scheduler *scheduler);
+/* Admits waiting sequences within a budget of tokens. Returns whether there were any. */
+gboolean tw_batching_admit(tw_scheduler *scheduler, gint64 budget);
+/* What was planned runs from `now_s` on, and with it all that decode, if `decodes`. */
+void tw_batching_start(tw_scheduler *scheduler, gboolean decodes, double now_s);
+
+/* For how many iterations decodes stay as they are. */
+gint64 tw_batching_horizon(const tw_scheduler *scheduler);
+
+/* Blocks that plans up to `iterations` further boundaries of the batch that runs give beyond those that are
+ * computed by now. */
+gint64 tw_batching_reserved(const tw_scheduler *scheduler, gint64 iterations);
+
+/* Takes free blocks. */
+void tw_batching_take(tw_scheduler *scheduler, gint64 blocks);
+/* The first `tokens` tokens of a sequence are known: its full blocks can be found from now on. */
+void tw_batching_cache(tw_scheduler *scheduler, tw_sequence *sequence, gint64 tokens);
+/* Frees the blocks of a sequence that holds `tokens` tokens. */
+void tw_batching_free(tw_scheduler *scheduler, tw_sequence *sequence, gint64 tokens);
+
+/* A sequence joins those that decode, or leaves them and keeps its blocks. */
+void tw_batching_join(tw_scheduler *scheduler, tw_sequence *sequence);
+void tw_batching_leave(tw_scheduler *scheduler, tw_sequence *sequence);
+/* Takes away the blocks of a running sequence, which waits again. */
+void tw_batching_preempt(tw_scheduler *scheduler, tw_sequence *sequence);
+
+/* Blocks that a request holds as it leaves. */
+gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_request *request);
+/* Whether a request may be promised these, beside `kept` others. */
+gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_request *request, gint64 kept);
+
+/* A sequence that holds `blocks` blocks of its own without running does so no more. */
+void tw_batching_end_hold(tw_scheduler *scheduler, const tw_request *request, gint64 blocks);
+
+#endif
