@@ -22,12 +22,8 @@ const tw_router_policy tw_policy_random = {.help = "any engine with equal chance
 
 tw_choice tw_policy_least_requests(tw_router *router, const tw_question *question)
 {
-  const tw_candidates *candidates = question->candidates;
-  int best = candidates->engines[0];
-  for (int i = 1; i < candidates->n; i++)
-    if (router->seen_loads[candidates->engines[i]].requests < router->seen_loads[best].requests)
-      best = candidates->engines[i];
-  return tw_policy_engine(best);
+  (void)router;
+  return tw_policy_engine((int)tw_heap_top(&question->candidates->least_requests)->tie);
 }
 
 const tw_router_policy tw_policy_least_outstanding = {
@@ -35,12 +31,8 @@ const tw_router_policy tw_policy_least_outstanding = {
 
 static tw_choice least_tokens(tw_router *router, const tw_question *question)
 {
-  const tw_candidates *candidates = question->candidates;
-  int best = candidates->engines[0];
-  for (int i = 1; i < candidates->n; i++)
-    if (router->seen_loads[candidates->engines[i]].tokens < router->seen_loads[best].tokens)
-      best = candidates->engines[i];
-  return tw_policy_engine(best);
+  (void)router;
+  return tw_policy_engine((int)tw_heap_top(&question->candidates->least_tokens)->tie);
 }
 
 const tw_router_policy tw_policy_least_tokens = {

@@ -23,6 +23,40 @@ typedef struct report {
   tw_gauges engines[];
 } report;
 
+/* ---- Who has least ---- */
+
+static tw_candidates *candidates_of(tw_router *router, int engine)
+{
+  return router->is_decode[engine] ? &router->decodes : &router->prompts;
+}
+
+static void rank_engine(tw_router *router, int engine)
+{
+  tw_candidates *candidates = candidates_of(router, engine);
+  const tw_load *load = &router->seen_loads[engine];
+  tw_heap_push(&candidates->least_requests, &router->by_requests[engine], (double)load->requests,
+               (guint64)engine);
+  tw_heap_push(&candidates->least_tokens, &router->by_tokens[engine], (double)load->tokens, (guint64)engine);
+}
+
+static void unrank_engine(tw_router *router, int engine)
+{
+  tw_candidates *candidates = candidates_of(router, engine);
+  tw_heap_remove(&candidates->least_requests, &router->by_requests[engine]);
+  tw_heap_remove(&candidates->least_tokens, &router->by_tokens[engine]);
+}
+
+/* What is seen of an engine's load has changed. */
+static void rerank_engine(tw_router *router, int engine)
+{
+  tw_candidates *candidates = candidates_of(router, engine);
+  const tw_load *load = &router->seen_loads[engine];
+  if (!router->serves[engine])
+    return;
+  tw_heap_update(&candidates->least_requests, &router->by_requests[engine], (double)load->requests);
+  tw_heap_update(&candidates->least_tokens, &router->by_tokens[engine], (double)load->tokens);
+}
+
 /* ---- Life ---- */
 
 static void init_index(tw_router *router)
@@ -46,6 +80,9 @@ void tw_router_init(tw_router *router, const tw_router_config *config)
                         .first_rank = g_new0(int, n + 1),
                         .loads = g_new0(tw_load, n),
                         .serves = g_new(gboolean, n),
+                        .is_decode = g_new0(gboolean, n),
+                        .by_requests = g_new0(tw_heap_node, n),
+                        .by_tokens = g_new0(tw_heap_node, n),
                         .prompts = {.engines = g_new(int, n), .all = g_new(int, n)},
                         .decodes = {.engines = g_new(int, n), .all = g_new(int, n)},
                         .chance = tw_chance_new(config->seed, "router"),
@@ -55,8 +92,9 @@ void tw_router_init(tw_router *router, const tw_router_config *config)
   g_autofree char *wrong = tw_router_read_parameters(config->policy, config->parameters, router->parameters);
   g_assert(wrong == NULL);
   for (int i = 0; i < config->n_engines; i++) {
-    tw_candidates *candidates =
-        config->decodes != NULL && config->decodes[i] ? &router->decodes : &router->prompts;
+    router->is_decode[i] = config->decodes != NULL && config->decodes[i];
+    router->by_requests[i].place = router->by_tokens[i].place = TW_HEAP_OUT;
+    tw_candidates *candidates = candidates_of(router, i);
     candidates->engines[candidates->n++] = i;
     candidates->all[candidates->n_all++] = i;
     router->serves[i] = TRUE;
@@ -66,6 +104,8 @@ void tw_router_init(tw_router *router, const tw_router_config *config)
   router->ranks = g_new0(tw_load, all);
   router->seen_loads = router->delay_s > 0 ? g_new0(tw_load, n) : router->loads;
   router->seen_ranks = router->delay_s > 0 ? g_new0(tw_load, all) : router->ranks;
+  for (int i = 0; i < config->n_engines; i++)
+    rank_engine(router, i);
   init_index(router);
 }
 
@@ -79,6 +119,13 @@ void tw_router_clear(tw_router *router)
   g_clear_pointer(&router->loads, g_free);
   g_clear_pointer(&router->ranks, g_free);
   g_clear_pointer(&router->serves, g_free);
+  g_clear_pointer(&router->is_decode, g_free);
+  g_clear_pointer(&router->by_requests, g_free);
+  g_clear_pointer(&router->by_tokens, g_free);
+  tw_heap_clear(&router->prompts.least_requests);
+  tw_heap_clear(&router->prompts.least_tokens);
+  tw_heap_clear(&router->decodes.least_requests);
+  tw_heap_clear(&router->decodes.least_tokens);
   g_clear_pointer(&router->guesses, g_free);
   g_clear_pointer(&router->prompts.engines, g_free);
   g_clear_pointer(&router->prompts.all, g_free);
@@ -102,14 +149,6 @@ static int place_of(const tw_candidates *candidates, int engine)
   return place;
 }
 
-static tw_candidates *candidates_of(tw_router *router, int engine)
-{
-  for (int i = 0; i < router->decodes.n_all; i++)
-    if (router->decodes.all[i] == engine)
-      return &router->decodes;
-  return &router->prompts;
-}
-
 void tw_router_set_serves(tw_router *router, int engine, gboolean serves)
 {
   if (router->serves[engine] == serves)
@@ -123,12 +162,14 @@ void tw_router_set_serves(tw_router *router, int engine, gboolean serves)
     *at = engine;
     candidates->n++;
     candidates->next += place < candidates->next;
+    rank_engine(router, engine);
   } else {
     memmove(at, at + 1, (behind - 1) * sizeof *at);
     candidates->n--;
     candidates->next -= place < candidates->next;
     if (candidates->next >= candidates->n)
       candidates->next = 0;
+    unrank_engine(router, engine);
   }
 }
 
@@ -159,8 +200,10 @@ static void apply(tw_router *router, tw_load *loads, tw_load *ranks, int engine,
 static void change_load(tw_router *router, int engine, int rank, const tw_load *by, double now_s)
 {
   apply(router, router->loads, router->ranks, engine, rank, by);
-  if (router->delay_s <= 0)
+  if (router->delay_s <= 0) {
+    rerank_engine(router, engine);
     return;
+  }
   change *c = g_new(change, 1);
   *c = (change){now_s + router->delay_s, engine, rank, *by};
   g_queue_push_tail(&router->news, c);
@@ -171,6 +214,7 @@ static void see(tw_router *router, double now_s)
 {
   for (change *c; (c = g_queue_peek_head(&router->news)) != NULL && c->seen_s <= now_s;) {
     apply(router, router->seen_loads, router->seen_ranks, c->engine, c->rank, &c->by);
+    rerank_engine(router, c->engine);
     g_free(g_queue_pop_head(&router->news));
   }
 }

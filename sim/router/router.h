@@ -15,6 +15,7 @@
 #ifndef TW_SIM_ROUTER_H
 #define TW_SIM_ROUTER_H
 
+#include "sim/base/heap.h"
 #include "sim/router/prefix_index.h"
 #include "workloads/draw/chance.h"
 #include "workloads/request.h"
@@ -61,6 +62,7 @@ typedef struct tw_candidates {
   int next; /* round-robin: place in `engines` */
   int *all; /* whether they serve or not */
   int n_all;
+  tw_heap least_requests, least_tokens; /* those that serve, by what is seen of their loads, then by index */
 } tw_candidates;
 
 typedef struct tw_router_policy tw_router_policy;
@@ -94,8 +96,10 @@ struct tw_router {
   int *first_rank; /* of each engine: where its ranks begin among all ranks; one more for their number */
   tw_load *loads;  /* of each engine, */
   tw_load *ranks;  /* and of each rank, what was sent to it by name */
-  tw_load *seen_loads, *seen_ranks; /* as the policy knows them: the same without a delay */
-  gboolean *serves;                 /* of each engine: whether it may be picked */
+  tw_load *seen_loads, *seen_ranks;      /* as the policy knows them: the same without a delay */
+  tw_heap_node *by_requests, *by_tokens; /* of each engine: its places in the heaps of its candidates */
+  gboolean *is_decode;                   /* of each engine: whether it only decodes */
+  gboolean *serves;                      /* of each engine: whether it may be picked */
   tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
   double prefix_weight, delay_s;

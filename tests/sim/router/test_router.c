@@ -268,6 +268,73 @@ static void ranks_are_chosen_by_what_they_hold(void **state)
   }
 }
 
+/* The naive twin: looks at every engine. */
+static int scan(const tw_router *router, const tw_candidates *candidates, gboolean by_tokens)
+{
+  int best = -1;
+  for (int i = 0; i < candidates->n; i++) {
+    const tw_load *load = &router->seen_loads[candidates->engines[i]];
+    const tw_load *least = best >= 0 ? &router->seen_loads[best] : NULL;
+    if (least == NULL || (by_tokens ? load->tokens < least->tokens : load->requests < least->requests))
+      best = candidates->engines[i];
+  }
+  return best;
+}
+
+/* Random requests come and end, engines stop to serve and serve again, with and without decode engines and a
+ * delay: the heaps give what the scan gives. A request that is assigned and released at once brings what is
+ * seen up to date before the scan. */
+static void the_least_is_found_as_by_looking_at_all(void **state)
+{
+  (void)state;
+  enum { ENGINES = 20, STEPS = 20000 };
+  static const char *const names[] = {"least-outstanding", "least-tokens"};
+  for (guint64 seed = 0; seed < 8; seed++) {
+    tw_chance chance = tw_chance_new(seed, "heap");
+    gboolean by_tokens = seed % 2 == 1, delayed = seed % 4 > 1;
+    gboolean decodes[ENGINES];
+    for (int i = 0; i < ENGINES; i++)
+      decodes[i] = seed > 3 && i % 3 == 2;
+    tw_router router;
+    tw_router_init(&router, &(tw_router_config){.policy = policy_named(names[by_tokens]),
+                                                .n_engines = ENGINES,
+                                                .decodes = decodes,
+                                                .seed = seed,
+                                                .delay_s = delayed ? 0.1 : 0});
+    GArray *there = g_array_new(FALSE, FALSE, sizeof(tw_request)),
+           *at = g_array_new(FALSE, FALSE, sizeof(int));
+    for (int k = 0; k < STEPS; k++) {
+      double now_s = 0.01 * k;
+      if (tw_chance_below(&chance, 50) == 0) /* engine 1 always serves */
+        tw_router_set_serves(&router, 3 * (int)tw_chance_below(&chance, 6), tw_chance_below(&chance, 2) == 0);
+      if (there->len > 0 && tw_chance_below(&chance, 100) < 49) {
+        guint ended = (guint)tw_chance_below(&chance, there->len);
+        tw_router_release(&router, g_array_index(at, int, ended), &g_array_index(there, tw_request, ended),
+                          now_s);
+        g_array_remove_index_fast(there, ended);
+        g_array_remove_index_fast(at, ended);
+        continue;
+      }
+      tw_request request = {
+          .id = (guint64)k, .prompt_tokens = 1 + (gint32)tw_chance_below(&chance, 20), .answer_tokens = 1};
+      gboolean decode = seed > 3 && tw_chance_below(&chance, 2) == 0;
+      const tw_candidates *candidates = decode ? &router.decodes : &router.prompts;
+      tw_request brief = {.id = (guint64)k + STEPS, .prompt_tokens = 1, .answer_tokens = 1};
+      tw_router_release(&router, tw_router_assign(&router, &brief, now_s).engine, &brief, now_s);
+      int expected = scan(&router, candidates, by_tokens);
+      int engine = decode ? tw_router_assign_decode(&router, &request, 0, now_s)
+                          : tw_router_assign(&router, &request, now_s).engine;
+      assert_int_equal(engine, expected);
+      g_array_append_val(there, request);
+      g_array_append_val(at, engine);
+    }
+    assert_true(there->len > 20);
+    g_array_unref(there);
+    g_array_unref(at);
+    tw_router_clear(&router);
+  }
+}
+
 static void a_single_engine_gets_everything(void **state)
 {
   (void)state;
@@ -294,6 +361,7 @@ int main(void)
       cmocka_unit_test(a_request_goes_where_it_adds_least_to_the_waiting_of_all),
       cmocka_unit_test(prompts_that_wait_are_waited_for),
       cmocka_unit_test(ranks_are_chosen_by_what_they_hold),
+      cmocka_unit_test(the_least_is_found_as_by_looking_at_all),
       cmocka_unit_test(a_single_engine_gets_everything),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
