@@ -37,10 +37,11 @@ typedef struct tw_attribute {
   double min, max;   /* inclusive bounds of numbers, in base units; both 0: unbounded */
   gboolean positive; /* numbers: must be greater than zero */
   gboolean empty;    /* TW_ATTR_STRING without a fallback: "" is allowed too */
-  const char *const *choices; /* TW_ATTR_CHOICE: NULL-terminated words */
-  size_t offset;              /* of the field in the struct */
-  const char *help;           /* one line, starting in lower case */
-  const char *option;         /* the command-line option that sets it, such as "run --segments"; NULL: none */
+  const char *const *choices;               /* TW_ATTR_CHOICE: NULL-terminated words */
+  const char *const *(*choice_helps)(void); /* ... and what each does, in their order; NULL: nothing to say */
+  size_t offset;                            /* of the field in the struct */
+  const char *help;                         /* one line, starting in lower case */
+  const char *option; /* the command-line option that sets it, such as "run --segments"; NULL: none */
 } tw_attribute;
 
 /* Optional attribute without a default: strings stay NULL, numbers become NAN, integers G_MININT64, choices
