@@ -577,10 +577,10 @@ static double tokens_per_iteration(const tw_engine *engine)
 /* Tells which prompts the iteration that ends has completed for the first time. */
 static void tell_prompted(const tw_engine *engine, const tw_scheduler *rank, double now_s)
 {
-  for (guint i = 0; engine->listener.prompted != NULL && i < rank->chunks->len; i++) {
-    const tw_sequence *sequence = rank->chunks->pdata[i];
-    if (sequence->emitted == 0 && sequence->prefill_done + sequence->chunk >= sequence->prefill_target)
-      engine->listener.prompted(engine->listener.user, engine->index, sequence, now_s);
+  for (guint i = 0; engine->listener.prompted != NULL && i < rank->chunks.list->len; i++) {
+    const tw_chunk *chunk = &g_array_index(rank->chunks.list, tw_chunk, i);
+    if (chunk->completes && !chunk->lost && chunk->sequence->emitted == 0)
+      engine->listener.prompted(engine->listener.user, engine->index, chunk->sequence, now_s);
   }
 }
 

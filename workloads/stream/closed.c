@@ -71,7 +71,8 @@ static double closed_progress(const tw_stream *stream)
 {
   const closed *source = (const closed *)stream;
   double by_number = (double)source->sent / (double)source->options.limit;
-  double due_s = closed_due(stream), next_s = fmin(next_start_s(source), next_again_s(source));
+  double due_s = closed_due(stream);
+  double next_s = source->waiting > 0 ? fmax(*slot(source, 0), source->ready_s) : INFINITY;
   if (isfinite(next_s) && next_s >= source->options.duration_s)
     return 1;
   return MIN(isfinite(due_s) ? MAX(by_number, due_s / source->options.duration_s) : by_number, 1);
