@@ -150,6 +150,11 @@ static gboolean detect(tw_input *input, const tw_trace_format **format, GError *
     line += 3;
   while (g_ascii_isspace(*line))
     line++;
+  if (g_str_has_prefix(line, "# HELP") || g_str_has_prefix(line, "# TYPE"))
+    return tw_input_fault(
+        input, error,
+        "metrics of Prometheus are totals since a server started, not requests; a log of its "
+        "requests, or spans, are needed");
   if (*line != '{' && *line != '[') {
     g_autoptr(GPtrArray) names = tw_csv_names(line, tw_log_delimiter(line));
     first_row row = {names != NULL ? (char **)names->pdata : NULL, NULL};
