@@ -14,6 +14,7 @@ typedef struct {
   char *format, *rate_scale, *start, *duration;
   char *prompt_scale, *output_scale;
   char *order, *broken, *unit, *context, *nested, *map, *time, *delimiter;
+  char *against;          /* of `describe` alone */
   tw_target_words target; /* of `convert` alone */
   gboolean json;          /* of `describe` alone */
   gint64 limit, repeat, reasoning_budget, block_tokens;
@@ -24,7 +25,8 @@ static void clear_words(trace_words *words)
   char *texts[] = {words->format,       words->rate_scale,   words->start,         words->duration,
                    words->prompt_scale, words->output_scale, words->target.output, words->target.to,
                    words->order,        words->broken,       words->unit,          words->context,
-                   words->nested,       words->map,          words->time,          words->delimiter};
+                   words->nested,       words->map,          words->time,          words->delimiter,
+                   words->against};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
 }
@@ -115,6 +117,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
 const GOptionEntry tw_workload_convert_options[] = {TW_TARGET_OPTIONS(trace_words), PART_OPTIONS,
                                                     G_OPTION_ENTRY_NULL};
 const GOptionEntry tw_workload_describe_options[] = {
+    {"against", 0, 0, G_OPTION_ARG_FILENAME, WORD(against),
+     "print how far lengths are from those of another trace (Kolmogorov-Smirnov)", "TRACE"},
     {"json", 0, 0, G_OPTION_ARG_NONE, WORD(json), "print JSON, with the requests of every minute", NULL},
     PART_OPTIONS,
     G_OPTION_ENTRY_NULL};
@@ -271,6 +275,22 @@ int tw_workload_convert(const tw_command *command, int argc, char **argv, GError
   return replay != NULL ? write_rows(replay, &words.target, error) : TW_EXIT_USAGE;
 }
 
+/* All of a trace; NULL with `error`. */
+static tw_profile *read_profile(tw_replay *replay, GError **error)
+{
+  g_autoptr(tw_profile) profile = tw_profile_new();
+  GError *problem = NULL;
+  tw_trace_row row;
+  while (tw_replay_next(replay, &row, &problem)) {
+    tw_profile_add_row(profile, &row, tw_replay_block_tokens(replay));
+    tw_trace_row_clear(&row);
+  }
+  if (problem == NULL)
+    return g_steal_pointer(&profile);
+  g_propagate_error(error, problem);
+  return NULL;
+}
+
 int tw_workload_describe(const tw_command *command, int argc, char **argv, GError **error)
 {
   g_auto(trace_words) words = {.limit = G_MAXINT64, .repeat = 1, .reasoning_budget = G_MAXINT64};
@@ -281,24 +301,22 @@ int tw_workload_describe(const tw_command *command, int argc, char **argv, GErro
     return TW_EXIT_USAGE;
   }
   g_autoptr(tw_replay) replay = open_trace(argv[1], &words, error);
-  if (replay == NULL)
+  g_autoptr(tw_profile) profile = replay != NULL ? read_profile(replay, error) : NULL;
+  if (profile == NULL)
     return TW_EXIT_USAGE;
-  g_autoptr(tw_profile) profile = tw_profile_new();
-  g_autoptr(GError) problem = NULL;
-  tw_trace_row row;
-  while (tw_replay_next(replay, &row, &problem)) {
-    tw_profile_add_row(profile, &row, tw_replay_block_tokens(replay));
-    tw_trace_row_clear(&row);
-  }
-  if (problem != NULL) {
-    g_propagate_error(error, g_steal_pointer(&problem));
+  trace_words plain = {.limit = G_MAXINT64, .repeat = 1, .reasoning_budget = G_MAXINT64};
+  g_autoptr(tw_replay) other = words.against != NULL ? open_trace(words.against, &plain, error) : NULL;
+  g_autoptr(tw_profile) against = other != NULL ? read_profile(other, error) : NULL;
+  if (words.against != NULL && against == NULL)
     return TW_EXIT_USAGE;
-  }
   tell_tally(replay);
   if (!words.json) {
     printf("trace     %s\nsha256    %s\n", argv[1], tw_replay_sha256(replay));
     printf("format    %s\n", tw_trace_format_name(tw_trace_rows_format(tw_replay_rows(replay))));
     tw_describe_print(profile);
+    for (int kind = 0; against != NULL && kind < TW_TOKENS_KINDS; kind++)
+      printf("%s%-9s %.3f\n", kind == 0 ? "\ndistances of lengths (Kolmogorov-Smirnov)\n" : "",
+             tw_tokens_names[kind], tw_profile_distance(profile, against, (tw_tokens_kind)kind));
     return TW_EXIT_OK;
   }
   json_t *facts = tw_describe_json(profile);
@@ -307,6 +325,13 @@ int tw_workload_describe(const tw_command *command, int argc, char **argv, GErro
   json_object_set_new(facts, "format",
                       json_string(tw_trace_format_name(tw_trace_rows_format(tw_replay_rows(replay)))));
   json_object_set_new(facts, "sha256", json_string(tw_replay_sha256(replay)));
+  json_t *distances = json_object();
+  for (int kind = 0; against != NULL && kind < TW_TOKENS_KINDS; kind++)
+    json_object_set_new(distances, tw_tokens_names[kind],
+                        json_real(tw_profile_distance(profile, against, (tw_tokens_kind)kind)));
+  if (against != NULL)
+    json_object_set(facts, "distances", distances);
+  json_decref(distances);
   json_dumpf(facts, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_SORT_KEYS);
   putchar('\n');
   json_decref(facts);

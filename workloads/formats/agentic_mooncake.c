@@ -7,7 +7,8 @@
 typedef struct {
   gint32 block_tokens;
   gboolean global;
-  GHashTable *ends; /* of version 1, double by request: when it may have ended at the earliest */
+  GHashTable *ends;     /* of version 1, double by request: when it may have ended at the earliest */
+  GHashTable *sessions; /* of version 1, by request: that of the first request it goes back to */
 } agentic;
 
 static gboolean start_agentic(tw_trace_source *source, GError **error)
@@ -16,12 +17,14 @@ static gboolean start_agentic(tw_trace_source *source, GError **error)
   agentic *own = source->own = g_new0(agentic, 1);
   own->block_tokens = 512;
   own->ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  own->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   return TRUE;
 }
 
 static void stop_agentic(tw_trace_source *source)
 {
   g_hash_table_unref(((agentic *)source->own)->ends);
+  g_hash_table_unref(((agentic *)source->own)->sessions);
   g_free(source->own);
 }
 
@@ -82,6 +85,13 @@ static gboolean read_waits(tw_trace_source *source, const tw_json *object, tw_tr
                              &arrival_s, error))
     return FALSE;
   row->request.arrival_s = arrival_s;
+  const char *root = row->n_waits > 0 ? g_hash_table_lookup(own->sessions, row->waits[0].name) : NULL;
+  if (root != NULL) { /* a request of another agent may be waited for: they are of one session */
+    row->agent = g_strcmp0(root, row->request.session) != 0 ? g_steal_pointer(&row->request.session) : NULL;
+    g_free(row->request.session);
+    row->request.session = g_strdup(root);
+  }
+  g_hash_table_insert(own->sessions, g_strdup(row->name), g_strdup(row->request.session));
   g_hash_table_insert(own->ends, g_strdup(row->name), g_memdup2(&arrival_s, sizeof arrival_s));
   return TRUE;
 }

@@ -130,6 +130,8 @@ static gboolean choose(const tw_input *input, const first_row *row, const tw_tra
       "and how --map reads a log of your own");
 }
 
+enum { LOOK_ROWS = 100 };
+
 static gboolean detect(tw_input *input, const tw_trace_format **format, GError **error)
 {
   char *line;
@@ -150,6 +152,11 @@ static gboolean detect(tw_input *input, const tw_trace_format **format, GError *
     line += 3;
   while (g_ascii_isspace(*line))
     line++;
+  if (g_str_has_prefix(line, "# HELP") || g_str_has_prefix(line, "# TYPE"))
+    return tw_input_fault(
+        input, error,
+        "metrics of Prometheus are totals since a server started, not requests; a log of its "
+        "requests, or spans, are needed");
   if (*line != '{' && *line != '[') {
     g_autoptr(GPtrArray) names = tw_csv_names(line, tw_log_delimiter(line));
     first_row row = {names != NULL ? (char **)names->pdata : NULL, NULL};
@@ -163,7 +170,15 @@ static gboolean detect(tw_input *input, const tw_trace_format **format, GError *
     return FALSE;
   if (row.document->kind == TW_JSON_ARRAY && row.document->count > 0)
     row.document = row.document->first; /* one list of records */
-  return choose(input, &row, format, error);
+  if (!choose(input, &row, format, error))
+    return FALSE;
+  /* Requests of agentic Mooncake's first version that wait for nothing look like Mooncake's. */
+  const tw_json *later = NULL;
+  for (int i = 0;
+       *format == &tw_trace_mooncake && i < LOOK_ROWS && (later = tw_json_next(json, NULL)) != NULL; i++)
+    if (tw_json_get(later, "wait_for") != NULL || tw_json_get(later, "dependencies") != NULL)
+      *format = &tw_trace_agentic_mooncake;
+  return TRUE;
 }
 
 const tw_trace_format *tw_trace_detect(tw_input *input, GError **error)

@@ -21,16 +21,17 @@ struct tw_profile {
   double gap_mean_s, gap_squares; /* Welford's running mean and sum of squared deviations */
   gint64 first_minute;
   GArray *minutes;      /* guint32: requests, from first_minute on */
-  GHashTable *sessions; /* requests by name, owned */
+  GHashTable *sessions; /* by name, owned: twice its requests, and 1 if an agent without a name asked */
   GArray *classes;      /* of class_count */
   guint64 session_requests, most_turns, reasoning_requests;
   GHashTable *blocks; /* how they were seen, by chains of hash ids, owned */
   GHashTable *pieces; /* the same of pieces of unequal length */
   guint64 hit_tokens, zero_outputs, recorded_requests, recorded_cached_tokens;
-  gint32 block_tokens; /* -1: different ones */
-  GHashTable *agents;  /* set of "session/agent", owned */
-  GArray *waits_s;     /* double */
-  GHashTable *waited;  /* how many wait for a request, by "session/name", owned */
+  gint32 block_tokens;    /* -1: different ones */
+  GHashTable *agents;     /* set of "session/agent" of those that have a name, owned */
+  guint64 unnamed_agents; /* sessions whose first agent has none */
+  GArray *waits_s;        /* double */
+  GHashTable *waited;     /* how many wait for a request, by "session/name", owned */
   guint most_fan_out;
   GSequence *ends;  /* double *: of the requests in flight */
   double service_s; /* all added up */
@@ -100,12 +101,16 @@ static void add_arrival(tw_profile *profile, double arrival_s)
   g_array_index(profile->minutes, guint32, at)++;
 }
 
-static void add_session(tw_profile *profile, const char *session)
+/* `unnamed`: the agent that asks is the session's first one, which has no name. */
+static void add_session(tw_profile *profile, const char *session, gboolean unnamed)
 {
   if (session == NULL)
     return;
-  guint turns = GPOINTER_TO_UINT(g_hash_table_lookup(profile->sessions, session)) + 1;
-  g_hash_table_replace(profile->sessions, g_strdup(session), GUINT_TO_POINTER(turns));
+  guint before = GPOINTER_TO_UINT(g_hash_table_lookup(profile->sessions, session)), turns = before / 2 + 1;
+  gboolean first = unnamed && (before & 1) == 0;
+  profile->unnamed_agents += first ? 1 : 0;
+  g_hash_table_replace(profile->sessions, g_strdup(session),
+                       GUINT_TO_POINTER(2 * turns + ((before & 1) || unnamed ? 1 : 0)));
   profile->session_requests++;
   profile->most_turns = MAX(profile->most_turns, turns);
 }
@@ -215,7 +220,8 @@ static void add_session_row(tw_profile *profile, const tw_trace_row *row)
   const char *session = row->request.session;
   if (session == NULL)
     return;
-  g_hash_table_add(profile->agents, g_strdup_printf("%s/%s", session, row->agent != NULL ? row->agent : ""));
+  if (row->agent != NULL)
+    g_hash_table_add(profile->agents, g_strdup_printf("%s/%s", session, row->agent));
   for (guint i = 0; i < row->n_waits; i++) {
     char *name = g_strdup_printf("%s/%s", session, row->waits[i].name);
     guint n = GPOINTER_TO_UINT(g_hash_table_lookup(profile->waited, name)) + 1;
@@ -228,12 +234,27 @@ static void add_session_row(tw_profile *profile, const tw_trace_row *row)
     g_array_append_val(profile->waits_s, row->delay_s);
 }
 
+static void add_request(tw_profile *profile, const tw_request *request, gboolean unnamed)
+{
+  add_arrival(profile, request->arrival_s);
+  profile->requests++;
+  profile->reasoning_requests += request->reasoning_tokens > 0;
+  add_session(profile, request->session, unnamed);
+  add_class(profile, request->class);
+  add_blocks(profile, request, TRUE);
+  profile->zero_outputs += tw_request_output_tokens(request) == 0;
+  count_tokens(profile->counts[TW_TOKENS_PROMPT], request->prompt_tokens);
+  count_tokens(profile->counts[TW_TOKENS_REASONING], request->reasoning_tokens);
+  count_tokens(profile->counts[TW_TOKENS_ANSWER], request->answer_tokens);
+  count_tokens(profile->counts[TW_TOKENS_OUTPUT], tw_request_output_tokens(request));
+}
+
 void tw_profile_add_row(tw_profile *profile, const tw_trace_row *row, gint32 block_tokens)
 {
   tw_request request = row->request;
   if (row->piece_tokens != NULL)
     request.n_hashes = 0; /* no blocks */
-  tw_profile_add(profile, &request);
+  add_request(profile, &request, row->agent == NULL);
   if (row->piece_tokens != NULL)
     add_pieces(profile, row, block_tokens);
   if (row->cached_tokens >= 0) {
@@ -246,17 +267,7 @@ void tw_profile_add_row(tw_profile *profile, const tw_trace_row *row, gint32 blo
 
 void tw_profile_add(tw_profile *profile, const tw_request *request)
 {
-  add_arrival(profile, request->arrival_s);
-  profile->requests++;
-  profile->reasoning_requests += request->reasoning_tokens > 0;
-  add_session(profile, request->session);
-  add_class(profile, request->class);
-  add_blocks(profile, request, TRUE);
-  profile->zero_outputs += tw_request_output_tokens(request) == 0;
-  count_tokens(profile->counts[TW_TOKENS_PROMPT], request->prompt_tokens);
-  count_tokens(profile->counts[TW_TOKENS_REASONING], request->reasoning_tokens);
-  count_tokens(profile->counts[TW_TOKENS_ANSWER], request->answer_tokens);
-  count_tokens(profile->counts[TW_TOKENS_OUTPUT], tw_request_output_tokens(request));
+  add_request(profile, request, TRUE);
 }
 
 static void read_tokens(const GArray *counts, guint64 requests, tw_tokens_facts *facts)
@@ -351,7 +362,7 @@ void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts)
       .block_tokens = MAX(profile->block_tokens, 0),
       .recorded_requests = profile->recorded_requests,
       .recorded_cached_tokens = profile->recorded_cached_tokens,
-      .agents = g_hash_table_size(profile->agents),
+      .agents = g_hash_table_size(profile->agents) + profile->unnamed_agents,
       .most_fan_out = profile->most_fan_out,
       .in_flight_mean = profile->served > 0 && span_s > 0 ? profile->service_s / span_s : NAN,
       .most_in_flight = profile->most_in_flight,
@@ -359,6 +370,19 @@ void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts)
   read_waits(profile, facts);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     read_tokens(profile->counts[i], profile->requests, &facts->tokens[i]);
+}
+
+double tw_profile_distance(const tw_profile *a, const tw_profile *b, tw_tokens_kind kind)
+{
+  const GArray *of_a = a->counts[kind], *of_b = b->counts[kind];
+  guint64 up_to_a = 0, up_to_b = 0;
+  double most = 0;
+  for (guint tokens = 0; tokens < MAX(of_a->len, of_b->len); tokens++) {
+    up_to_a += tokens < of_a->len ? g_array_index(of_a, guint64, tokens) : 0;
+    up_to_b += tokens < of_b->len ? g_array_index(of_b, guint64, tokens) : 0;
+    most = fmax(most, fabs((double)up_to_a / (double)a->requests - (double)up_to_b / (double)b->requests));
+  }
+  return most;
 }
 
 const guint32 *tw_profile_minutes(const tw_profile *profile, guint *n, double *start_s)

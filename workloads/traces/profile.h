@@ -63,6 +63,10 @@ void tw_profile_add_row(tw_profile *profile, const tw_trace_row *row, gint32 blo
 /* At least one request must have been added. */
 void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts);
 
+/* The distance of Kolmogorov and Smirnov between the lengths of two workloads: the largest difference between
+ * the shares of requests that have at most so many tokens, from 0 to 1. Each must have a request. */
+double tw_profile_distance(const tw_profile *a, const tw_profile *b, tw_tokens_kind kind);
+
 /* Requests by minute, from the one that begins at *start_s on. Borrowed; changes with the next request. */
 const guint32 *tw_profile_minutes(const tw_profile *profile, guint *n, double *start_s);
 /* The classes in the order of their first requests, and how many each has; the name of none is NULL. */

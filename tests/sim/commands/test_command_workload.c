@@ -219,9 +219,54 @@ static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
     check_run(state, examples[i].words, 2, "", examples[i].message);
 }
 
+/* A conversion that meets a fault, or a full disk, leaves nothing behind. */
+static void a_broken_conversion_leaves_no_file(void **state)
+{
+  g_autofree char *path =
+      given_text(state, "unordered.csv", "arrival_s,prompt_tokens,answer_tokens\n2,10,10\n1,10,10\n");
+  g_autofree char *copy = g_build_filename(*state, "broken.csv", NULL);
+  check_run(state, "convert $/unordered.csv -o $/broken.csv", 2, "",
+            "unordered.csv:3: arrives at 1 s, before");
+  assert_false(g_file_test(copy, G_FILE_TEST_EXISTS));
+  g_autoptr(GDir) files = g_dir_open(*state, 0, NULL);
+  for (const char *name; (name = g_dir_read_name(files)) != NULL;)
+    assert_null(strstr(name, "partial"));
+  check_run(state, "convert " AZURE " -o /dev/full", 1, "", "No space left on device");
+  check_run(state, "convert $/unordered.csv --order sort -o $/broken.csv", 0, "2 requests",
+            "1 rows were out of the order");
+  assert_true(g_file_test(copy, G_FILE_TEST_EXISTS));
+}
+
+/* Sessions with sub-agents, two at a time, in engines with room for all: they find what describe counts, 832
+ * tokens. */
+static void engines_find_what_an_endless_cache_finds(void **state)
+{
+  g_autofree char *line = g_strdup_printf(
+      TW_PROGRAM
+      " run " TW_SOURCE_DIR
+      "/sim/scenarios/azure-conv-hgx-h100.xml -o %s/agents --quiet --set //pool/@replicas=1 "
+      "--set //scheduler/@block-size=64 --set //trace/@format=weka --set //trace/@mode=lanes --set "
+      "//trace/@lanes=2 --set //trace/@file=" TW_SOURCE_DIR
+      "/tests/workloads/formats/samples/weka-absolute.jsonl",
+      (char *)*state);
+  int status;
+  assert_true(g_spawn_command_line_sync(line, NULL, NULL, &status, NULL));
+  assert_int_equal(status, 0);
+  g_autofree char *summary = g_build_filename(*state, "agents/summary.json", NULL);
+  json_t *told = json_load_file(summary, 0, NULL);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(told, "tokens"), "prompt_cached")),
+                   832);
+  assert_int_equal(json_integer_value(json_object_get(json_object_get(told, "sessions"), "completed")), 2);
+  json_decref(told);
+  g_autofree char *remove = g_strdup_printf("rm -r %s/agents", (char *)*state);
+  assert_true(g_spawn_command_line_sync(remove, NULL, NULL, NULL, NULL));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_broken_conversion_leaves_no_file),
+      cmocka_unit_test(engines_find_what_an_endless_cache_finds),
       cmocka_unit_test(describing_a_trace_prints_its_rates_and_lengths),
       cmocka_unit_test(descriptions_are_json_too),
       cmocka_unit_test(a_converted_trace_is_described_as_its_original),

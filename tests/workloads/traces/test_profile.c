@@ -161,9 +161,24 @@ static void the_azure_hour_looks_as_pandas_sees_it(void **state)
   assert_int_equal(facts.peak_requests, 507);
 }
 
+/* Of the first, half have at most 10 tokens, and all at most 30; of the second, none and a third. */
+static void distances_are_those_of_kolmogorov_and_smirnov(void **state)
+{
+  (void)state;
+  static const gint32 first[] = {10, 30}, second[] = {20, 40, 40};
+  g_autoptr(tw_profile) a = tw_profile_new(), b = tw_profile_new();
+  for (guint i = 0; i < G_N_ELEMENTS(first); i++)
+    tw_profile_add(a, &(tw_request){.arrival_s = i, .prompt_tokens = first[i], .answer_tokens = 1});
+  for (guint i = 0; i < G_N_ELEMENTS(second); i++)
+    tw_profile_add(b, &(tw_request){.arrival_s = i, .prompt_tokens = second[i], .answer_tokens = 1});
+  assert_near(tw_profile_distance(a, b, TW_TOKENS_PROMPT), 1 - 1 / 3.0, 1e-12);
+  assert_near(tw_profile_distance(a, b, TW_TOKENS_ANSWER), 0, 1e-12);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(distances_are_those_of_kolmogorov_and_smirnov),
       cmocka_unit_test(rates_and_gaps_are_those_of_the_arrivals),
       cmocka_unit_test(a_burst_has_no_rate),
       cmocka_unit_test(percentiles_are_the_smallest_values_that_cover_their_share),
