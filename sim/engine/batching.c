@@ -161,7 +161,8 @@ static void take_chunk(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 
 static gint64 chunk_tokens(const tw_scheduler *s, gint64 left, gint64 budget)
 {
-  gint64 most = s->config.long_prefill_tokens > 0 ? s->config.long_prefill_tokens : left;
+  gboolean short_chunks = s->config.kind->chunked && s->config.long_prefill_tokens > 0;
+  gint64 most = short_chunks ? s->config.long_prefill_tokens : left;
   return MIN(MIN(left, most), budget);
 }
 
@@ -364,7 +365,7 @@ static void load_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_offload
   s->next.from_store += store;
 }
 
-gboolean tw_batching_admit(tw_scheduler *s, gint64 budget)
+gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
@@ -395,8 +396,10 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget)
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
     g_queue_push_tail_link(&s->running, &sequence->link);
-    if (isnan(sequence->first_scheduled_s))
+    if (isnan(sequence->first_scheduled_s)) {
+      sequence->first_scheduled_s = now_s;
       tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
+    }
     sequence->prefill_target = target;
     sequence->place = s->admitted++;
     take_chunk(s, sequence, chunk);
@@ -408,7 +411,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget)
 
 /* ---- What was planned runs ---- */
 
-void tw_batching_start(tw_scheduler *s, gboolean decodes, double now_s)
+void tw_batching_start(tw_scheduler *s, gboolean decodes)
 {
   tw_chunks chunks = s->chunks;
   s->chunks = s->next;
@@ -430,8 +433,6 @@ void tw_batching_start(tw_scheduler *s, gboolean decodes, double now_s)
   s->batch = (tw_batch){.next_full = G_MAXINT64};
   for (guint i = 0; i < s->chunks.list->len; i++) {
     const tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
-    if (isnan(chunk->sequence->first_scheduled_s))
-      chunk->sequence->first_scheduled_s = now_s;
     tw_batch_add_chunk(&s->batch, chunk->done, chunk->tokens, s->config.window, chunk->completes);
   }
   if (s->decodes)

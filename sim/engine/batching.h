@@ -17,9 +17,9 @@ void tw_batching_join_delivered(tw_scheduler *scheduler);
  * budget. */
 gint64 tw_batching_run(tw_scheduler *scheduler);
 /* Admits waiting sequences within a budget of tokens. Returns whether there were any. */
-gboolean tw_batching_admit(tw_scheduler *scheduler, gint64 budget);
-/* What was planned runs from `now_s` on, and with it all that decode, if `decodes`. */
-void tw_batching_start(tw_scheduler *scheduler, gboolean decodes, double now_s);
+gboolean tw_batching_admit(tw_scheduler *scheduler, gint64 budget, double now_s);
+/* What was planned runs now, and with it all that decode, if `decodes`. */
+void tw_batching_start(tw_scheduler *scheduler, gboolean decodes);
 
 /* For how many iterations decodes stay as they are. */
 gint64 tw_batching_horizon(const tw_scheduler *scheduler);

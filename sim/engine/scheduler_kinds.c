@@ -2,13 +2,13 @@
 #include "sim/engine/batching.h"
 
 /* One iteration of running sequences first, then of waiting ones: prompts in chunks beside decodes. */
-static void plan_mixed(tw_scheduler *s)
+static void plan_mixed(tw_scheduler *s, double now_s)
 {
   tw_batching_begin(s);
   tw_batching_join_delivered(s);
   gint64 budget = tw_batching_run(s);
   if (!s->preempted)
-    tw_batching_admit(s, budget);
+    tw_batching_admit(s, budget, now_s);
 }
 
 /* Follows vLLM V1 (vllm/v1/core/sched/scheduler.py and kv_cache_manager.py in May 2026). Asynchronously
@@ -18,17 +18,17 @@ static void plan_mixed(tw_scheduler *s)
 static void plan_vllm(tw_scheduler *s, double now_s)
 {
   if (s->config.asynchronous)
-    tw_batching_start(s, TRUE, now_s);
+    tw_batching_start(s, TRUE);
   gboolean runs = s->config.asynchronous && tw_scheduler_runs(s), preempted = FALSE;
   s->ahead = FALSE;
   if (!runs) {
-    plan_mixed(s);
-    tw_batching_start(s, TRUE, now_s);
+    plan_mixed(s, now_s);
+    tw_batching_start(s, TRUE);
     preempted = s->preempted;
   }
   s->ahead = s->config.asynchronous && tw_scheduler_runs(s);
   if (s->ahead) {
-    plan_mixed(s);
+    plan_mixed(s, now_s);
     s->preempted |= preempted;
   }
 }
@@ -38,10 +38,10 @@ static void plan_prefill_first(tw_scheduler *s, double now_s)
 {
   tw_batching_begin(s);
   tw_batching_join_delivered(s);
-  gboolean admitted = tw_batching_admit(s, s->config.max_batched_tokens);
+  gboolean admitted = tw_batching_admit(s, s->config.max_batched_tokens, now_s);
   if (!admitted)
     tw_batching_run(s);
-  tw_batching_start(s, !admitted, now_s);
+  tw_batching_start(s, !admitted);
 }
 
 /* Prompts alone when the batch before has ended; else decodes. */
@@ -49,10 +49,10 @@ static void plan_static(tw_scheduler *s, double now_s)
 {
   tw_batching_begin(s);
   tw_batching_join_delivered(s);
-  gboolean admitted = s->running.length == 0 && tw_batching_admit(s, s->config.max_batched_tokens);
+  gboolean admitted = s->running.length == 0 && tw_batching_admit(s, s->config.max_batched_tokens, now_s);
   if (!admitted)
     tw_batching_run(s);
-  tw_batching_start(s, !admitted, now_s);
+  tw_batching_start(s, !admitted);
 }
 
 /* vLLM's V0 kept 1 % of the blocks free at admission; V1 does not. */

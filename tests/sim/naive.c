@@ -179,7 +179,7 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
 }
 
 /* Fills the rank's plan. Returns whether it preempted. */
-static gboolean plan(rank *r)
+static gboolean plan(rank *r, double now_s)
 {
   gint64 budget = r->config->max_batched_tokens;
   g_array_set_size(r->plan, 0);
@@ -207,6 +207,8 @@ static gboolean plan(rank *r)
     e->s->in_flight += e->samples;
     e->s->decodes |= e->samples;
     e->s->scheduled = 0;
+    if (isnan(e->s->outcome->first_scheduled_s))
+      e->s->outcome->first_scheduled_s = now_s;
   }
   return budget < 0;
 }
@@ -218,8 +220,6 @@ static double measure(const rank *r, const GArray *batch, naive_iteration *it)
   for (guint i = 0; i < batch->len; i++) {
     const entry *e = &g_array_index(batch, entry, i);
     it->sampled += e->samples;
-    if (isnan(e->s->outcome->first_scheduled_s))
-      e->s->outcome->first_scheduled_s = it->start_s;
     if (e->decodes) {
       it->decode_seqs++;
       it->decode_context += e->done + 1;
@@ -302,7 +302,7 @@ static void run_synchronously(rank *ranks, arrivals *a, GArray *iterations)
     gboolean preempted = FALSE;
     for (int i = 0; i < n; i++) {
       naive_iteration it = {.start_s = now_s};
-      preempted |= plan(&ranks[i]);
+      preempted |= plan(&ranks[i], now_s);
       length_s = fmax(length_s, measure(&ranks[i], ranks[i].plan, &it));
       if (ranks[i].plan->len > 0)
         g_array_append_val(iterations, it);
@@ -331,7 +331,7 @@ static void run_asynchronously(rank *r, arrivals *a, GArray *iterations)
   g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(entry));
   for (double now_s = 0;;) {
     if (runs->len == 0) {
-      gboolean preempted = plan(r);
+      gboolean preempted = plan(r, now_s);
       if (r->plan->len == 0 && preempted)
         continue;
       if (r->plan->len == 0 && a->next == a->n)
@@ -345,7 +345,7 @@ static void run_asynchronously(rank *r, arrivals *a, GArray *iterations)
     }
     naive_iteration it = {.start_s = now_s};
     double length_s = measure(r, runs, &it);
-    plan(r);
+    plan(r, now_s);
     it.end_s = now_s += length_s;
     g_array_append_val(iterations, it);
     arrive_until(r, a, now_s);

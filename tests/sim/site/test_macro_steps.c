@@ -86,6 +86,9 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     tw_pool *pool = &scenario->pools[0];
     pool->scheduler = (int)tw_chance_below(&chance, 3);
     pool->order = (int)tw_chance_below(&chance, 3);
+    pool->reserve = (int)tw_chance_below(&chance, 3);
+    pool->asynchronous = tw_chance_below(&chance, 2) ? TW_ASYNCHRONOUS_ON : TW_ASYNCHRONOUS_OFF;
+    pool->long_prefill_tokens = tw_chance_below(&chance, 3) == 0 ? between(&chance, 1, 100) : 0;
     pool->dp = between(&chance, 1, 3);
     for (int i = 0; i < scenario->n_engines; i++)
       scenario->engines[i].shares[0].accelerators = (int)pool->dp;
