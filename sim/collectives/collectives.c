@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { MOST_PAIRS = 1024 }; /* an all-to-all of more is planned by aggregate flows */
+enum { MOST_PAIRS = 1024 }; /* an all-to-all of more is planned by domains */
 
 const char *const tw_algorithm_names[] = {"auto",  "ring",     "tree",     "in-switch", "two-level",
                                           "pairs", "one-shot", "two-shot", NULL};
@@ -275,17 +275,46 @@ static tw_phase *add_pairs(tw_plan *plan, const tw_group *group, int messages)
   return phase;
 }
 
-/* A rank's part for its own domain goes to its neighbour there, and the rest to one rank of another domain,
- * a different one for each rank of a domain: the NICs and up-links carry what they would carry pair by pair.
- */
-static void aggregate_pairs(tw_phase *phase, const tw_group *group, int size, double bytes)
+/* Domain `from` sends `bytes` to domain `to`. All that a domain sends lies end to end on a line, of which
+ * each of its ranks has an equal part, and so does all that it receives: this comes at `sent_at` of the one
+ * line and `got_at` of the other, where the parts of ranks are `send_width` and `get_width` long. */
+static void lay_between(tw_phase *phase, const GArray *starts, int from, int to, double bytes, double sent_at,
+                        double send_width, double got_at, double get_width)
 {
-  int domains = group->n / size;
-  for (int i = 0; i < group->n; i++) {
-    int domain = i / size, local = i % size;
-    int other = (domain + 1 + local % (domains - 1)) % domains;
-    send(phase, i, domain * size + (local + 1) % size, bytes * (size - 1));
-    send(phase, i, other * size + local, bytes * (group->n - size));
+  const int *start = (const int *)(const void *)starts->data;
+  int senders = start[from + 1] - start[from], receivers = start[to + 1] - start[to];
+  for (double done = 0; done < bytes * (1 - 1e-9);) {
+    int i = MIN((int)((sent_at + done) / send_width + 1e-9), senders - 1);
+    int k = MIN((int)((got_at + done) / get_width + 1e-9), receivers - 1);
+    double next = fmin((i + 1) * send_width - sent_at, (k + 1) * get_width - got_at);
+    next = next > done ? fmin(next, bytes) : bytes;
+    send(phase, start[from] + i, start[to] + k, next - done);
+    done = next;
+  }
+}
+
+/* Each pair of ranks exchanges `bytes`: inside domains by neighbours, and between two domains by as few of
+ * their ranks as share the domains' load out equally. All NICs and links above them carry what they would
+ * carry pair by pair, with about domains² flows. */
+static void aggregate_pairs(tw_phase *phase, const tw_group *group, double bytes)
+{
+  g_autoptr(GArray) starts = starts_of(group);
+  const int *start = (const int *)(const void *)starts->data;
+  int domains = (int)starts->len - 1;
+  g_autofree double *sent = g_new0(double, (gsize)domains), *got = g_new0(double, (gsize)domains);
+  for (int d = 0; d < domains; d++)
+    for (int i = start[d]; i < start[d + 1]; i++)
+      send(phase, i, i + 1 < start[d + 1] ? i + 1 : start[d], bytes * (start[d + 1] - start[d] - 1));
+  /* In rounds, so that equal domains lay what they send and what they receive in the same order. */
+  for (int round = 1; round < domains; round++) {
+    for (int d = 0; d < domains; d++) {
+      int e = (d + round) % domains, n_d = start[d + 1] - start[d], n_e = start[e + 1] - start[e];
+      double all = bytes * n_d * n_e;
+      lay_between(phase, starts, d, e, all, sent[d], bytes * (group->n - n_d), got[e],
+                  bytes * (group->n - n_e));
+      sent[d] += all;
+      got[e] += all;
+    }
   }
 }
 
@@ -297,12 +326,12 @@ static void all_to_all(tw_plan *plan, const tw_group *group, double bytes)
   if (size == n) {
     for (int i = 0; i < n; i++)
       send(phase, i, (i + 1) % n, bytes * (n - 1) / n);
-  } else if (n * (n - 1) <= MOST_PAIRS || size == 0) {
+  } else if (n * (n - 1) <= MOST_PAIRS) {
     for (int i = 0; i < n; i++)
       for (int k = 1; k < n; k++)
         send(phase, i, (i + k) % n, bytes / n);
   } else {
-    aggregate_pairs(phase, group, size, bytes / n);
+    aggregate_pairs(phase, group, bytes / n);
   }
 }
 

@@ -38,23 +38,30 @@ static int place_of(const tw_parallelism *p, int rank, int stage, int k)
   return (rank * p->pp + stage) * p->tp + k;
 }
 
-static void add(GArray *pairs, tw_span_pair pair)
+/* The pairs of a span, and where each stands. */
+typedef struct pair_list {
+  GArray *pairs;      /* of tw_span_pair */
+  GHashTable *places; /* from << 32 | to -> index */
+} pair_list;
+
+static void add(pair_list *list, tw_span_pair pair)
 {
-  for (guint i = 0; i < pairs->len; i++) {
-    tw_span_pair *p = &g_array_index(pairs, tw_span_pair, i);
-    if (p->from != pair.from || p->to != pair.to)
-      continue;
-    p->tensor += pair.tensor;
-    p->experts += pair.experts;
-    p->stages += pair.stages;
+  gint64 key = (gint64)pair.from << 32 | pair.to;
+  gpointer place = NULL;
+  if (!g_hash_table_lookup_extended(list->places, &key, NULL, &place)) {
+    g_hash_table_insert(list->places, g_memdup2(&key, sizeof key), GUINT_TO_POINTER(list->pairs->len));
+    g_array_append_val(list->pairs, pair);
     return;
   }
-  g_array_append_val(pairs, pair);
+  tw_span_pair *p = &g_array_index(list->pairs, tw_span_pair, GPOINTER_TO_UINT(place));
+  p->tensor += pair.tensor;
+  p->experts += pair.experts;
+  p->stages += pair.stages;
 }
 
 /* Plans a collective among some of the accelerators, the first way that it can be run, and adds what crosses
  * domains, in parts of what the busiest NIC sends. */
-static void add_collective(GArray *pairs, const layout *l, const char *pattern, const int *members, int n,
+static void add_collective(pair_list *pairs, const layout *l, const char *pattern, const int *members, int n,
                            double tensor, double experts)
 {
   g_autofree int *domains = g_new(int, (gsize)n);
@@ -76,7 +83,7 @@ static void add_collective(GArray *pairs, const layout *l, const char *pattern, 
 }
 
 /* The all-reduces of every stage and rank: a stage has its share of the layers. */
-static void add_tensor(GArray *pairs, const layout *l, const tw_parallelism *p)
+static void add_tensor(pair_list *pairs, const layout *l, const tw_parallelism *p)
 {
   g_autofree int *members = g_new(int, (gsize)p->tp);
   for (int rank = 0; rank < p->dp; rank++) {
@@ -89,7 +96,7 @@ static void add_tensor(GArray *pairs, const layout *l, const tw_parallelism *p)
 }
 
 /* The all-to-alls of every stage, over the accelerators of all ranks. */
-static void add_experts(GArray *pairs, const layout *l, const tw_parallelism *p)
+static void add_experts(pair_list *pairs, const layout *l, const tw_parallelism *p)
 {
   int n = p->tp * p->dp;
   g_autofree int *members = g_new(int, (gsize)n);
@@ -101,7 +108,7 @@ static void add_experts(GArray *pairs, const layout *l, const tw_parallelism *p)
 }
 
 /* Activations from stage to stage: each accelerator sends its part. */
-static void add_stages(GArray *pairs, const layout *l, const tw_parallelism *p)
+static void add_stages(pair_list *pairs, const layout *l, const tw_parallelism *p)
 {
   for (int rank = 0; rank < p->dp; rank++) {
     for (int stage = 0; stage + 1 < p->pp; stage++) {
@@ -118,14 +125,16 @@ tw_span *tw_span_new(const tw_platform *platform, const tw_engine_place *place,
                      const tw_parallelism *parallel)
 {
   layout l = lay_out(platform, place);
-  GArray *pairs = g_array_new(FALSE, FALSE, sizeof(tw_span_pair));
-  add_tensor(pairs, &l, parallel);
-  add_experts(pairs, &l, parallel);
-  add_stages(pairs, &l, parallel);
+  pair_list list = {g_array_new(FALSE, FALSE, sizeof(tw_span_pair)),
+                    g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL)};
+  add_tensor(&list, &l, parallel);
+  add_experts(&list, &l, parallel);
+  add_stages(&list, &l, parallel);
   clear_layout(&l);
+  g_hash_table_unref(list.places);
   tw_span *span = g_new(tw_span, 1);
-  span->n_pairs = (int)pairs->len;
-  span->pairs = (tw_span_pair *)(void *)g_array_free(pairs, FALSE);
+  span->n_pairs = (int)list.pairs->len;
+  span->pairs = (tw_span_pair *)(void *)g_array_free(list.pairs, FALSE);
   return span;
 }
 

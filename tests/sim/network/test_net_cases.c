@@ -69,6 +69,33 @@ static void a_node_with_two_nics_gives_a_flow_one_of_them(void **state)
                 1e-6);
 }
 
+/* All-to-all of S bytes over n ranks: each pair of ranks exchanges S/n. */
+static void an_all_to_all_spreads_over_all_domains_whatever_their_number(void **state)
+{
+  (void)state;
+  /* Nodes of one GPU on two leaves at 8:1. 32 nodes: 16 of a leaf send half of 1 GB each over an up-link of
+   * 16 · 50 / 8 = 100 GB/s, of which 0.94: 85.1 ms. 40 nodes: 20 · 0.5 GB over 125 GB/s, the same. */
+  double half = 16 * 0.5e9 / (100e3 * 0.94);
+  assert_within(time_us("hgx --nodes=32 --gpus-per-node=1 --nodes-per-leaf=16 --oversubscription=8",
+                        "-p all-to-all -s 1GB"),
+                half, 0.01);
+  assert_within(time_us("hgx --nodes=40 --gpus-per-node=1 --nodes-per-leaf=20 --oversubscription=8",
+                        "-p all-to-all -s 1GB"),
+                half, 0.01);
+  /* 64 nodes of 8, 32 a leaf at 4:1: 256 GPUs send half of 256 MiB each over 32 · 400 / 4 GB/s. */
+  double bytes = 268435456;
+  assert_within(time_us("hgx --nodes=64 --nodes-per-leaf=32 --oversubscription=4", "-p all-to-all -s 256MiB"),
+                256 * bytes / 2 / (3200e3 * 0.94), 0.01);
+  /* 4 nodes a leaf: 32 GPUs send 60/64 of it over 4 · 400 / 4 GB/s. */
+  assert_within(time_us("hgx --nodes=64 --nodes-per-leaf=4 --oversubscription=4", "-p all-to-all -s 256MiB"),
+                32 * bytes * 60 / 64 / (400e3 * 0.94), 0.01);
+  /* A fat tree of 16 nodes, 4 on a leaf with 2 up-links of 400 GB/s, of which static routing gives each half
+   * of the destinations: 32 GPUs send 12/16 over both. */
+  assert_within(
+      time_us("fat-tree --domains=16 --domains-per-leaf=4 --oversubscription=2", "-p all-to-all -s 256MiB"),
+      32 * bytes * 12 / 16 / (800e3 * 0.94), 0.012);
+}
+
 int main(void)
 {
   g_setenv("TW_PROGRAM", TW_PROGRAM, TRUE);
@@ -77,6 +104,7 @@ int main(void)
       cmocka_unit_test(an_incast_in_a_domain_counts_what_the_receiver_takes_in),
       cmocka_unit_test(patterns_take_the_same_whatever_a_host_stands_for),
       cmocka_unit_test(a_node_with_two_nics_gives_a_flow_one_of_them),
+      cmocka_unit_test(an_all_to_all_spreads_over_all_domains_whatever_their_number),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
