@@ -118,7 +118,7 @@ const char *tw_column_type_name(tw_column_type type);
   INSTANT(start_s, "start of the interval")                                                                  \
   TEXT(link, "name of the link in the platform; two-way links end in _UP and _DOWN")                         \
   REAL(bytes, 3, "bytes", "bytes that crossed it; those of a flow are spread evenly over its time")          \
-  REAL(utilization, 6, "", "of its bandwidth, over the interval; spread bytes may make it a little above 1")
+  REAL(utilization, 6, "", "of its bandwidth, over the interval; empty for a link that caps each flow by itself")
 /* clang-format on */
 
 #define TW_ROW_INTEGER(name, ...) gint64 name;

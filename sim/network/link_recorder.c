@@ -8,6 +8,7 @@ struct tw_link_recorder {
   tw_flows *flows;
   tw_log *log;
   tw_traffic *traffic;
+  double *rates; /* bytes/s of each link; INFINITY: it caps each flow by itself */
   double bytes[TW_FLOW_KIND_COUNT];
   guint64 n_flows;
 };
@@ -19,7 +20,9 @@ static void write_row(void *user, double start_s, double length_s, int link, dou
   row.start_s = start_s;
   row.link = tw_flows_link_name(recorder->flows, link);
   row.bytes = bytes;
-  row.utilization = bytes / (length_s * tw_flows_link_bytes_per_s(recorder->flows, link));
+  double rate = recorder->rates[link];
+  if (isfinite(rate)) /* one that caps each flow by itself has nothing to fill up */
+    row.utilization = fmin(bytes / (length_s * rate), 1);
   tw_log_link(recorder->log, &row);
 }
 
@@ -37,8 +40,12 @@ tw_link_recorder *tw_link_recorder_new(tw_flows *flows, double interval_s, tw_lo
   tw_link_recorder *recorder = g_new0(tw_link_recorder, 1);
   recorder->flows = flows;
   recorder->log = log;
+  int n = tw_flows_links(flows);
+  recorder->rates = g_new(double, (gsize)n);
+  for (int i = 0; i < n; i++)
+    recorder->rates[i] = tw_flows_link_is_shared(flows, i) ? tw_flows_link_bytes_per_s(flows, i) : INFINITY;
   recorder->traffic =
-      tw_traffic_new(tw_flows_links(flows), interval_s, log != NULL ? write_row : NULL, recorder);
+      tw_traffic_new(n, recorder->rates, interval_s, log != NULL ? write_row : NULL, recorder);
   tw_flows_watch(flows, flow_ended, recorder);
   return recorder;
 }
@@ -49,6 +56,7 @@ void tw_link_recorder_free(tw_link_recorder *recorder)
     return;
   tw_flows_watch(recorder->flows, NULL, NULL);
   tw_traffic_free(recorder->traffic);
+  g_free(recorder->rates);
   g_free(recorder);
 }
 
@@ -73,13 +81,14 @@ json_t *tw_link_recorder_summary(const tw_link_recorder *recorder)
     json_object_set_new(object, name, json_real(recorder->bytes[i]));
   }
   for (int i = 0; i < tw_flows_links(recorder->flows); i++) {
-    double used = tw_traffic_link_peak(recorder->traffic, i) / tw_flows_link_bytes_per_s(recorder->flows, i);
+    double used = fmin(tw_traffic_link_peak(recorder->traffic, i) / recorder->rates[i], 1);
     if (used <= peak)
       continue;
     peak = used;
     peak_link = i;
   }
   json_object_set_new(object, "peak_link_utilization", json_real(peak));
-  json_object_set_new(object, "peak_link", json_string(tw_flows_link_name(recorder->flows, peak_link)));
+  if (peak > 0)
+    json_object_set_new(object, "peak_link", json_string(tw_flows_link_name(recorder->flows, peak_link)));
   return object;
 }

@@ -9,6 +9,7 @@ typedef struct bucket {
 
 struct tw_traffic {
   int n_links;
+  double *rates; /* of each link */
   double interval_s;
   tw_traffic_sink *sink;
   void *user;
@@ -17,10 +18,12 @@ struct tw_traffic {
   double *totals, *peaks;
 };
 
-tw_traffic *tw_traffic_new(int n_links, double interval_s, tw_traffic_sink *sink, void *user)
+tw_traffic *tw_traffic_new(int n_links, const double *rates, double interval_s, tw_traffic_sink *sink,
+                           void *user)
 {
   tw_traffic *traffic = g_new0(tw_traffic, 1);
   *traffic = (tw_traffic){.n_links = n_links,
+                          .rates = g_memdup2(rates, (gsize)n_links * sizeof *rates),
                           .interval_s = interval_s,
                           .sink = sink,
                           .user = user,
@@ -37,6 +40,7 @@ void tw_traffic_free(tw_traffic *traffic)
   for (guint i = 0; i < traffic->buckets->len; i++)
     g_free(g_array_index(traffic->buckets, bucket, i).bytes);
   g_array_unref(traffic->buckets);
+  g_free(traffic->rates);
   g_free(traffic->totals);
   g_free(traffic->peaks);
   g_free(traffic);
@@ -53,23 +57,61 @@ static double *bytes_of(tw_traffic *traffic, gint64 interval)
   return b->bytes;
 }
 
+/* An interval as far as a flow lies in it. */
+typedef struct part {
+  gint64 interval;
+  double length_s;
+} part;
+
+static GArray *parts_of(const tw_traffic *traffic, double start_s, double end_s)
+{
+  GArray *parts = g_array_new(FALSE, FALSE, sizeof(part));
+  gint64 interval = MAX((gint64)floor(start_s / traffic->interval_s), traffic->first);
+  double at_s = fmin(fmax(start_s, (double)interval * traffic->interval_s), end_s);
+  do {
+    double edge_s = fmin((double)(interval + 1) * traffic->interval_s, end_s);
+    part p = {interval++, fmax(edge_s - at_s, 0)};
+    g_array_append_val(parts, p);
+    at_s = edge_s;
+  } while (at_s < end_s);
+  return parts;
+}
+
+/* What is left of `left` bytes after each interval has taken what comes at `rate`, or what it has room for.
+ */
+static double pour(tw_traffic *traffic, const GArray *parts, int link, double bytes, double rate,
+                   gboolean full)
+{
+  double left = bytes;
+  for (guint i = 0; i < parts->len && left > 0; i++) {
+    const part *p = &g_array_index(parts, part, i);
+    double *carried = &bytes_of(traffic, p->interval)[link];
+    double room =
+        fmin(traffic->rates[link] * traffic->interval_s - *carried, traffic->rates[link] * p->length_s);
+    double some = fmin(left, full ? fmax(room, 0) : fmin(rate * p->length_s, fmax(room, 0)));
+    *carried += some;
+    left -= some;
+  }
+  return left;
+}
+
+static void add(tw_traffic *traffic, const GArray *parts, int link, double bytes, double length_s)
+{
+  traffic->totals[link] += bytes;
+  double left = length_s > 0 ? pour(traffic, parts, link, bytes, bytes / length_s, FALSE) : bytes;
+  if (left > 0)
+    left = pour(traffic, parts, link, left, 0, TRUE);
+  /* What fits nowhere (rounding, or flows spread otherwise than they went) stands in the last, so that the
+   * parts sum to the whole. */
+  bytes_of(traffic, g_array_index(parts, part, parts->len - 1).interval)[link] += left;
+}
+
 void tw_traffic_add(tw_traffic *traffic, const int *links, int n_links, double bytes, double start_s,
                     double end_s)
 {
+  g_autoptr(GArray) parts = parts_of(traffic, start_s, end_s);
   for (int i = 0; i < n_links; i++)
-    traffic->totals[links[i]] += bytes;
-  /* The last part is what is left, so that the parts sum to the whole. */
-  double left = bytes, at_s = start_s;
-  gint64 interval = MAX((gint64)floor(start_s / traffic->interval_s), traffic->first);
-  for (; left > 0; interval++) {
-    double edge_s = (double)(interval + 1) * traffic->interval_s;
-    double part = edge_s >= end_s ? left : MIN(left, bytes * (edge_s - at_s) / (end_s - start_s));
-    double *carried = bytes_of(traffic, interval);
-    for (int i = 0; i < n_links; i++)
-      carried[links[i]] += part;
-    left -= part;
-    at_s = edge_s;
-  }
+    add(traffic, parts, links[i], bytes, end_s - start_s);
 }
 
 static void hand_out(tw_traffic *traffic, gint64 interval, double *bytes, double length_s)

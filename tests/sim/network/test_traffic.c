@@ -7,6 +7,8 @@ typedef struct row {
   double bytes;
 } row;
 
+static const double open_rates[] = {INFINITY, INFINITY, INFINITY};
+
 static void keep(void *user, double start_s, double length_s, int link, double bytes)
 {
   row r = {start_s, length_s, link, bytes};
@@ -27,7 +29,7 @@ static void bytes_are_spread_evenly_over_the_time_of_a_flow(void **state)
 {
   (void)state;
   g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(row));
-  g_autoptr(tw_traffic) traffic = tw_traffic_new(3, 1, keep, rows);
+  g_autoptr(tw_traffic) traffic = tw_traffic_new(3, open_rates, 1, keep, rows);
   int links[] = {2, 0};
   /* 20 bytes from 0.5 s to 2.5 s: 5, 10, 5. The run ends in the middle of the third interval. */
   tw_traffic_add(traffic, links, 2, 20, 0.5, 2.5);
@@ -50,7 +52,7 @@ static void rows_sum_to_the_bytes_of_the_flows(void **state)
 {
   (void)state;
   g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(row));
-  g_autoptr(tw_traffic) traffic = tw_traffic_new(1, 0.1, keep, rows);
+  g_autoptr(tw_traffic) traffic = tw_traffic_new(1, open_rates, 0.1, keep, rows);
   int link = 0;
   double sent = 0, logged = 0;
   for (int i = 0; i < 1000; i++) {
@@ -66,11 +68,29 @@ static void rows_sum_to_the_bytes_of_the_flows(void **state)
   assert_near(tw_traffic_link_bytes(traffic, 0), sent, 1e-9 * sent);
 }
 
+static void no_interval_holds_more_than_its_link_carries(void **state)
+{
+  (void)state;
+  g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(row));
+  double rate = 100;
+  g_autoptr(tw_traffic) traffic = tw_traffic_new(1, &rate, 1, keep, rows);
+  int link = 0;
+  /* One flow has the link to itself from 0 to 2 s, and shares it then until both end at 4 s: it carried 300
+   * bytes, the other 100. Spread evenly, the last two seconds would hold 75 + 50 bytes each. */
+  tw_traffic_add(traffic, &link, 1, 100, 2, 4);
+  tw_traffic_add(traffic, &link, 1, 300, 0, 4);
+  tw_traffic_close(traffic, 4);
+  assert_int_equal(rows->len, 4);
+  for (guint i = 0; i < 4; i++)
+    check_row(rows, i, i, 1, 0, 100);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bytes_are_spread_evenly_over_the_time_of_a_flow),
       cmocka_unit_test(rows_sum_to_the_bytes_of_the_flows),
+      cmocka_unit_test(no_interval_holds_more_than_its_link_carries),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
