@@ -82,6 +82,10 @@ typedef struct tw_kernel_cost {
   double scale_out;     /* ... of the NIC */
   double own;           /* of a byte that stays on its rank (experts: of a token once), in bytes sent */
   double per_token_s;   /* least time of a token (of the kernels for experts) */
+  double peer_s;        /* of each rank beyond the fabric that a rank of experts' kernels tells what comes */
+  gint64 nics;          /* of a domain that rings and trees between domains use; 0: all */
+  gint64 fitted_ranks;  /* the most among the rows that it was fitted on; 0: unknown */
+  double fitted_bytes;  /* ... of a rank; 0: unknown */
 } tw_kernel_cost;
 
 /* What commonly stands around the devices, for generated platforms: the node or rack of `accelerators` of

@@ -300,6 +300,7 @@ static void read_cluster(tw_reader *reader, const xmlNode *node, int parent)
   ((tw_zone_routes *)g_ptr_array_index(reader->routes, index))->is_cluster = TRUE;
   tw_zone *zone = &g_array_index(reader->zones, tw_zone, index);
   zone->link_kind = (tw_link_kind)prop_choice(node, "tw:link-kind", tw_link_kind_names, reader->faults);
+  zone->switched = TRUE;
   zone->link_watts = prop_number(node, "tw:link-watts", NAN, 0, "a number of watts", reader->faults);
 
   tw_host like = read_host(reader, node, cluster.speed, 0);
@@ -360,6 +361,7 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
   int zone = open_zone(reader, node, attributes.id, parent, ON_ZONE);
   ((tw_zone_routes *)g_ptr_array_index(reader->routes, zone))->routing = (tw_routing)attributes.routing;
   g_array_index(reader->zones, tw_zone, zone).unrouted = (tw_routing)attributes.routing == TW_ROUTING_NONE;
+  g_array_index(reader->zones, tw_zone, zone).switched = (tw_routing)attributes.routing == TW_ROUTING_STAR;
   tw_schema_clear(&tw_xml_zone, &attributes);
 
   for (const xmlNode *child = tw_node_child(node, NULL); child != NULL; child = tw_node_next(child, NULL)) {
@@ -385,6 +387,7 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
       tw_xml_attributes router = {0};
       tw_schema_read(child, &tw_xml_router, &router);
       tw_reader_add_point(reader, router.id, TW_NODE_ROUTER, zone, child);
+      g_array_index(reader->zones, tw_zone, zone).switched = TRUE;
       tw_schema_clear(&tw_xml_router, &router);
     } else if (g_str_equal(name, "link") || g_str_equal(name, "backbone")) {
       read_link(reader, child, zone);
@@ -511,6 +514,12 @@ int tw_platform_domain(const tw_platform *platform, int host)
          platform->zones[zone].role != TW_ROLE_NODE)
     zone = platform->zones[zone].parent;
   return zone;
+}
+
+gboolean tw_platform_switched(const tw_platform *platform, int host)
+{
+  int zone = tw_platform_domain(platform, host);
+  return zone < 0 || platform->zones[zone].switched;
 }
 
 long tw_platform_accelerators(const tw_platform *platform)

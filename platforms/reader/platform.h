@@ -47,6 +47,7 @@ typedef struct tw_zone {
   double overhead_w;  /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
   double following_w; /* of that, what is not drawn while they idle (tw:overhead_idle_w): it follows the power
                        * of its accelerators, in proportion between idle and maximum; 0: none does */
+  gboolean switched;  /* it has a router, by which its hosts reach each other */
   gboolean unrouted;  /* routing="None": no route leads between its parts, or out of it */
   tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
   double link_watts;      /* of each of them (tw:link-watts), NAN if absent */
@@ -102,6 +103,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_platform, tw_platform_free)
 /* Index of the innermost zone around a host whose role is nvlink-domain or node: accelerators of one such
  * zone reach each other over the scale-up network. -1 if there is none. */
 int tw_platform_domain(const tw_platform *platform, int host);
+/* Whether hosts of its domain reach each other over a switch (a router, or a <cluster>'s own), instead of links
+ * from each to each; a host outside of any domain is its own. */
+gboolean tw_platform_switched(const tw_platform *platform, int host);
 /* Accelerators of all hosts. */
 long tw_platform_accelerators(const tw_platform *platform);
 

@@ -183,7 +183,7 @@ tw_collective_cost tw_expert_cost(const tw_expert_traffic *traffic, tw_kernel wh
   return (tw_collective_cost){
       .algorithm = TW_ALGORITHM_PAIRS,
       .kernel = which,
-      .fixed_s = kernel.launch_s + kernel.step_s * ranks * (n - 1) / n +
+      .fixed_s = kernel.launch_s + kernel.step_s * ranks * (n - 1) / n + kernel.peer_s * (n - size) +
                  (domains > 1 ? kernel.fabric_step_s : links->latency_s),
       .fabric_hops = domains > 1 ? 1 : 0,
       .inside_s = fmax(kernel.per_token_s, bytes * inside / (kernel.scale_up * links->bytes_per_s)),

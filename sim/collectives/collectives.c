@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-enum { MOST_PAIRS = 1024 }; /* an all-to-all of more is planned by domains */
+enum { LAUNCHED_RANKS = 8 }; /* of a switch; launches were fitted on so many */
+enum { MOST_PAIRS = 1024 };  /* an all-to-all of more is planned by domains */
 
 const char *const tw_algorithm_names[] = {"auto",  "ring",     "tree",     "in-switch", "two-level",
                                           "pairs", "one-shot", "two-shot", NULL};
@@ -82,6 +83,14 @@ int tw_group_domain_size(const tw_group *group)
   return size;
 }
 
+int tw_group_largest_domain(const tw_group *group)
+{
+  int most = 0;
+  for (int first = 0; first < group->n; first = domain_end(group, first))
+    most = MAX(most, domain_end(group, first) - first);
+  return most;
+}
+
 /* First ranks of the domains, and `n` behind the last. */
 static GArray *starts_of(const tw_group *group)
 {
@@ -111,13 +120,17 @@ static void to_neighbours(tw_phase *phase, const tw_group *group, double bytes)
   }
 }
 
-/* Domain `from` sends `bytes` to domain `to`, each of its ranks an equal part. */
-static void to_domain(tw_phase *phase, const GArray *starts, int from, int to, double bytes)
+/* Domain `from` sends `bytes` to domain `to`, each of its ranks an equal part; or, of more than `heads`, as
+ * many as these, which stand evenly apart. */
+static void to_domain(tw_phase *phase, const GArray *starts, int from, int to, int heads, double bytes)
 {
   const int *start = (const int *)(const void *)starts->data;
   int size = start[from + 1] - start[from], other = start[to + 1] - start[to];
-  for (int i = 0; i < size; i++)
-    send(phase, start[from] + i, start[to] + i % other, bytes / size);
+  int n = heads > 0 ? MIN(size, heads) : size;
+  for (int i = 0; i < n; i++) {
+    int rank = i * size / n;
+    send(phase, start[from] + rank, start[to] + rank % other, bytes / n);
+  }
 }
 
 /* A ring through all ranks: each domain passes on to the next what each rank passes on to its neighbour. */
@@ -134,7 +147,7 @@ static void add_ring(tw_plan *plan, const tw_group *group, int passes, double by
   else
     to_neighbours(phase, group, passed);
   for (int d = 0; d < domains && domains > 1; d++)
-    to_domain(phase, starts, d, (d + 1) % domains, passed);
+    to_domain(phase, starts, d, (d + 1) % domains, group->heads, passed);
 }
 
 /* A ring in every domain alone, or by rails through domains of `size` ranks: each of n ranks passes on
@@ -155,7 +168,7 @@ static void add_rings(tw_plan *plan, const tw_group *group, int size, gboolean a
 
 /* Two binary trees over the domains, half of the data each, so that none is a leaf twice: up to the root, and
  * down from it (Sanders et al., Parallel Computing 35(12), 2009; NCCL's tree). */
-static void trees_of_domains(tw_phase *phase, const tw_group *group, double bytes)
+static void trees_of_domains(tw_phase *phase, const tw_group *group, int heads, double bytes)
 {
   g_autoptr(GArray) starts = starts_of(group);
   int domains = (int)starts->len - 1;
@@ -164,8 +177,8 @@ static void trees_of_domains(tw_phase *phase, const tw_group *group, double byte
       /* The second tree is the first, mirrored. */
       int child = tree == 0 ? i : domains - 1 - i,
           parent = tree == 0 ? (i - 1) / 2 : domains - 1 - (i - 1) / 2;
-      to_domain(phase, starts, child, parent, bytes / 2);
-      to_domain(phase, starts, parent, child, bytes / 2);
+      to_domain(phase, starts, child, parent, heads, bytes / 2);
+      to_domain(phase, starts, parent, child, heads, bytes / 2);
     }
   }
 }
@@ -188,24 +201,32 @@ static void all_reduce_tree(tw_plan *plan, const tw_group *group, double bytes)
   int domains = tw_group_domains(group), size = tw_group_domain_size(group);
   int in_domain = size > 0 ? size : (group->n + domains - 1) / domains;
   int board = CLAMP(group->board, 1, in_domain), boards = (in_domain + board - 1) / board;
-  tw_phase *phase = add_phase(plan, 2 * (board - 1 + depth_of(boards)), 2 * depth_of(domains));
+  int levels = depth_of(domains), inside = 2 * (board - 1 + depth_of(boards));
+  tw_phase *phase = add_phase(plan, inside, 2 * levels);
+  phase->messages =
+      inside * (1 + levels) + 2 * levels; /* each level fills its domain's part of the pipeline */
   phase->own = bytes / group->n;
   to_neighbours(phase, group, 2 * bytes);
-  trees_of_domains(phase, group, bytes);
+  trees_of_domains(phase, group, group->heads, bytes);
 }
 
 /* The switch adds what all ranks send, and each rank sends all of the data once and its part of the sum
- * again, for the switch to multicast; trees connect domains (NVLS and NVLS tree of NCCL). */
+ * again, for the switch to multicast; trees connect domains (NVLS and NVLS tree of NCCL). A level of the tree
+ * waits for a chunk from every rank of a domain before it passes anything on: filling the pipeline takes a
+ * message of each, level by level. What eight of them take is in the launch. */
 static void all_reduce_in_switch(tw_plan *plan, const tw_group *group, double bytes)
 {
-  tw_phase *phase = add_phase(plan, 2, 2 * depth_of(tw_group_domains(group)));
+  int depth = depth_of(tw_group_domains(group));
+  tw_phase *phase = add_phase(plan, 2, 2 * depth);
+  int largest = tw_group_largest_domain(group);
+  phase->messages = MAX(largest - LAUNCHED_RANKS, 0) + largest * depth;
   for (int first = 0, end; first < group->n; first = end) {
     end = domain_end(group, first);
     int size = end - first;
     for (int i = 0; i < size; i++)
       send(phase, first + i, first + (i + 1) % size, bytes * (size + 1) / size);
   }
-  trees_of_domains(phase, group, bytes);
+  trees_of_domains(phase, group, group->heads, bytes);
 }
 
 static void all_reduce_two_level(tw_plan *plan, const tw_group *group, double bytes)
@@ -394,7 +415,7 @@ static const tw_method all_reduces[] = {
     {TW_ALGORITHM_RING, PROTOCOLS, TW_SCOPE_ANY, FALSE, all_reduce_ring},
     {TW_ALGORITHM_TREE, PROTOCOLS, TW_SCOPE_ANY, FALSE, all_reduce_tree},
     {TW_ALGORITHM_IN_SWITCH, BIT(IN_SWITCH), TW_SCOPE_ANY, FALSE, all_reduce_in_switch},
-    {TW_ALGORITHM_TWO_LEVEL, PROTOCOLS, TW_SCOPE_EQUAL_DOMAINS, FALSE, all_reduce_two_level},
+    {TW_ALGORITHM_TWO_LEVEL, PROTOCOLS, TW_SCOPE_EQUAL_DOMAINS, TRUE, all_reduce_two_level},
     {TW_ALGORITHM_ONE_SHOT, BIT(ONE_SHOT), TW_SCOPE_ONE_DOMAIN, TRUE, all_reduce_one_shot},
     {TW_ALGORITHM_TWO_SHOT, BIT(TWO_SHOT), TW_SCOPE_ONE_DOMAIN, TRUE, all_reduce_two_shot},
     END};
@@ -445,6 +466,8 @@ const tw_method *tw_pattern_method(const tw_pattern *pattern, tw_algorithm algor
 gboolean tw_method_works(const tw_method *method, const tw_group *group)
 {
   int size = tw_group_domain_size(group);
+  if (method->algorithm == TW_ALGORITHM_IN_SWITCH && (group->meshed || tw_group_largest_domain(group) < 2))
+    return FALSE;
   return method->scope == TW_SCOPE_ANY || (method->scope == TW_SCOPE_ONE_DOMAIN && size == group->n) ||
          (method->scope == TW_SCOPE_EQUAL_DOMAINS && size > 0 && size < group->n);
 }

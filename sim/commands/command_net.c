@@ -81,6 +81,12 @@ static gboolean find_algorithm(const char *name, const tw_pattern *pattern, cons
                               name, hint);
   }
   *algorithm = (tw_algorithm)i;
+  if (i == TW_ALGORITHM_AUTO && group->meshed && tw_pattern_method(pattern, TW_ALGORITHM_RING) != NULL)
+    return tw_input_error_set(
+        error, TW_INPUT_ERROR_USAGE, NULL, 0,
+        "--algorithm: the NVLink domain has no switch (no <router>): libraries search rings "
+        "along its links, which is not modelled; name ring to send from each rank to the next "
+        "by the routes of the platform");
   if (i == TW_ALGORITHM_AUTO)
     return TRUE;
   const tw_method *method = tw_pattern_method(pattern, *algorithm);
@@ -89,6 +95,11 @@ static gboolean find_algorithm(const char *name, const tw_pattern *pattern, cons
                               pattern->name, name);
   if (tw_method_works(method, group))
     return TRUE;
+  if (*algorithm == TW_ALGORITHM_IN_SWITCH)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "--algorithm: %s needs a switch in the NVLink domain, and here its links join "
+                              "ranks pair by pair, or it has one rank; use ring",
+                              name);
   if (method->scope == TW_SCOPE_ONE_DOMAIN)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
                               "--algorithm: %s works inside one NVLink domain, and the ranks span several; "
@@ -122,6 +133,43 @@ static void print_row(const net_values *values, const tw_pattern *pattern, const
     print_method(way, group);
 }
 
+/* Says where a kernel is used beyond what it was fitted on. */
+static void note_extrapolation(const tw_device *device, const tw_kernel_cost *kernel, const char *name,
+                               int ranks, double bytes)
+{
+  if (kernel->fitted_ranks == 0)
+    fprintf(
+        stderr,
+        "note: %s of %s was not fitted on measurements of this device; its file says where it comes from\n",
+        name, device->name);
+  else if (ranks > kernel->fitted_ranks)
+    fprintf(stderr, "note: %s of %s was fitted on up to %" G_GINT64_FORMAT " ranks; %d are extrapolated\n",
+            name, device->name, kernel->fitted_ranks, ranks);
+  else if (bytes > kernel->fitted_bytes)
+    fprintf(stderr, "note: %s of %s was fitted on up to %.0f MiB of each rank; %.0f MiB are extrapolated\n",
+            name, device->name, kernel->fitted_bytes / 1048576, bytes / 1048576);
+}
+
+/* One note for each kernel that was chosen, at the largest of its sizes. */
+static void note_kernels(const tw_platform *platform, const tw_ranks *ranks, const GPtrArray *chosen,
+                         const GArray *sizes)
+{
+  const tw_device *device = platform->hosts[ranks->hosts[0]].device;
+  double most[TW_KERNEL_COUNT] = {0};
+  if (device == NULL)
+    return;
+  for (guint i = 0; i < sizes->len; i++)
+    most[((const tw_net_way *)chosen->pdata[i])->kernel] = g_array_index(sizes, double, i);
+  for (int k = 0; k < TW_KERNEL_COUNT; k++) {
+    tw_kernel_cost kernel = tw_kernel_cost_of(device, (tw_kernel)k);
+    if (most[k] > 0 && device->kernels[k].scale_up > 0)
+      note_extrapolation(device, &kernel, tw_kernel_names[k], ranks->group.n, most[k]);
+    else if (most[k] > 0)
+      fprintf(stderr, "note: %s has no kernel %s; what its links take is told\n", device->name,
+              tw_kernel_names[k]);
+  }
+}
+
 static gboolean measure_sizes(const net_values *values, const tw_platform *platform,
                               const tw_pattern *pattern, tw_algorithm algorithm, const tw_ranks *ranks,
                               double first, double last, GError **error)
@@ -133,6 +181,8 @@ static gboolean measure_sizes(const net_values *values, const tw_platform *platf
   g_autoptr(GPtrArray) chosen = tw_net_measure(platform, ranks, ways, sizes, error);
   for (guint i = 0; chosen != NULL && i < sizes->len; i++)
     print_row(values, pattern, &ranks->group, g_array_index(sizes, double, i), chosen->pdata[i]);
+  if (chosen != NULL)
+    note_kernels(platform, ranks, chosen, sizes);
   return chosen != NULL;
 }
 

@@ -74,7 +74,11 @@ tw_ranks tw_ranks_place(const tw_platform *platform, int n, gboolean spread)
     }
   }
   const tw_device *device = platform->hosts[ranks.hosts[0]].device;
-  ranks.group = (tw_group){n, ranks.domains, device != NULL ? (int)device->board_accelerators : n};
+  ranks.group = (tw_group){n, ranks.domains, device != NULL ? (int)device->board_accelerators : n,
+                           device != NULL ? (int)device->kernels[TW_KERNEL_IN_SWITCH].nics : 0, FALSE};
+  for (int i = 1; i < n; i++)
+    ranks.group.meshed |= ranks.hosts[i] != ranks.hosts[i - 1] && ranks.domains[i] == ranks.domains[i - 1] &&
+                          !tw_platform_switched(platform, ranks.hosts[i]);
   return ranks;
 }
 

@@ -67,7 +67,7 @@ static void add_collective(pair_list *pairs, const layout *l, const char *patter
   g_autofree int *domains = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
     domains[i] = l->domains[members[i]];
-  tw_group group = {n, domains, 1};
+  tw_group group = {n, domains, 1, 0, FALSE};
   if (n < 2 || tw_group_domain_size(&group) == n)
     return;
   g_auto(tw_plan) plan = tw_method_plan(tw_pattern_find(pattern)->methods, &group, 1);
@@ -170,6 +170,12 @@ tw_reach tw_span_reach(const tw_platform *platform, const tw_engine_place *place
   for (int stage = 0; stage + 1 < parallel->pp; stage++)
     reach.stages |=
         l.domains[place_of(parallel, 0, stage, 0)] != l.domains[place_of(parallel, 0, stage + 1, 0)];
+  for (int i = 1; i < place->n_shares; i++) {
+    int host = place->shares[i].host, before = place->shares[i - 1].host;
+    reach.meshed |= host != before &&
+                    tw_platform_domain(platform, host) == tw_platform_domain(platform, before) &&
+                    !tw_platform_switched(platform, host);
+  }
   clear_layout(&l);
   return reach;
 }

@@ -162,6 +162,7 @@ static void widen(tw_reach *reach, tw_reach other)
   reach->tensor = MAX(reach->tensor, other.tensor);
   reach->experts = MAX(reach->experts, other.experts);
   reach->stages |= other.stages;
+  reach->meshed |= other.meshed;
 }
 
 static void note_reach(tw_scenario *scenario, const tw_pool *pool)

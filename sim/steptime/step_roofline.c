@@ -85,7 +85,8 @@ static tw_collective_costs costs_among(const tw_step_setting *setting, const cha
   g_autofree int *domain = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
     domain[i] = (int)((gint64)i * domains / n);
-  tw_group group = {n, domain, (int)setting->device->board_accelerators};
+  tw_group group = {n, domain, (int)setting->device->board_accelerators,
+                    (int)setting->device->kernels[TW_KERNEL_IN_SWITCH].nics, setting->reach.meshed};
   return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device,
                                 &setting->interconnect);
 }

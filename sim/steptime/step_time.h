@@ -70,6 +70,7 @@ typedef struct tw_parallelism {
 typedef struct tw_reach {
   int tensor, experts; /* of a tensor-parallel group, and of all ranks of a stage; 1 (or 0): inside one */
   gboolean stages;     /* stages follow each other in different domains */
+  gboolean meshed;     /* links join accelerators of a domain pair by pair: it has no switch that adds */
 } tw_reach;
 
 typedef struct tw_step_setting {

@@ -75,15 +75,15 @@ static void over_domains_all_nics_work_at_once(void **state)
 static void the_automatic_choice_is_the_fastest(void **state)
 {
   (void)state;
-  static const char *const algorithms[] = {"ring", "tree", "two-level"};
+  static const char *const algorithms[] = {"ring",
+                                           "tree"}; /* NCCL has no all-reduce in two levels of rings */
   static const test_site sites[] = {{1, 8, 400, "h100-sxm"}, {2, 4, 200, NULL}, {3, 4, 20, "gb200"}};
   static const double sizes[] = {1e3, 1e6, 1e9};
   for (guint s = 0; s < G_N_ELEMENTS(sites); s++) {
     int n = sites[s].domains * sites[s].gpus;
     for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
       double automatic = time_us(&sites[s], "all-reduce", n, sizes[i], "auto");
-      for (guint a = sites[s].domains > 1 ? 0 : 1; a < G_N_ELEMENTS(algorithms) - (sites[s].domains == 1);
-           a++)
+      for (guint a = 0; a < G_N_ELEMENTS(algorithms); a++)
         assert_true(automatic <= time_us(&sites[s], "all-reduce", n, sizes[i], algorithms[a]) * (1 + 1e-9));
     }
   }

@@ -96,6 +96,40 @@ static void an_all_to_all_spreads_over_all_domains_whatever_their_number(void **
       32 * bytes * 12 / 16 / (800e3 * 0.94), 0.012);
 }
 
+static void filling_the_pipeline_between_racks_costs_half_a_millisecond_a_level(void **state)
+{
+  (void)state;
+  /* A rack: 84.2 us of launch for eight ranks and 7.1 us for each of 64 more, and 73/72 of 1 GiB over 0.533
+   * of 900 GB/s. Two racks: 72 · 7.1 us of a level, two messages over the fabric of 9 us and the route, and 1
+   * GiB over nine NICs of 0.94 · 50 GB/s, which is more than the links inside take. */
+  double bytes = 1073741824, rack = 84.2 + 64 * 7.1 + bytes * 73 / 72 / (0.533 * 900e3);
+  assert_within(time_us("nvl72", "-p all-reduce -s 1GiB -a in-switch"), rack, 0.005);
+  double racks = 84.2 + (64 + 72) * 7.1 + 2 * (9 + 5) + bytes / (9 * 0.94 * 50e3);
+  assert_within(time_us("nvl72 --racks=2", "-p all-reduce -s 1GiB -a in-switch"), racks, 0.005);
+}
+
+static void without_a_switch_nothing_adds_in_one(void **state)
+{
+  (void)state;
+  static const char mesh[] =
+      "<?xml version=\"1.0\"?><!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\"><platform "
+      "version=\"4.1\"><zone id=\"z\" routing=\"Full\"><prop id=\"tw:role\" value=\"nvlink-domain\"/>"
+      "<host id=\"a\" speed=\"1Tf\"><prop id=\"tw:device\" value=\"h100-sxm\"/></host>"
+      "<host id=\"b\" speed=\"1Tf\"><prop id=\"tw:device\" value=\"h100-sxm\"/></host>"
+      "<link id=\"l\" bandwidth=\"25GBps\" latency=\"1us\" sharing_policy=\"SPLITDUPLEX\"/>"
+      "<route src=\"a\" dst=\"b\"><link_ctn id=\"l\" direction=\"UP\"/></route></zone></platform>";
+  g_autofree char *path = NULL, *automatic = NULL, *named = NULL;
+  g_assert(g_file_open_tmp("tokenworks-case-XXXXXX.xml", &path, NULL) >= 0);
+  g_assert(g_file_set_contents(path, mesh, -1, NULL));
+  g_free(test_program((const char *const[]){"net", path, "-p", "all-reduce", NULL}, 2, &automatic));
+  assert_non_null(strstr(automatic, "has no switch"));
+  g_free(test_program((const char *const[]){"net", path, "-p", "all-reduce", "-a", "in-switch", NULL}, 2,
+                      &named));
+  assert_non_null(strstr(named, "needs a switch"));
+  g_free(test_program((const char *const[]){"net", path, "-p", "all-reduce", "-a", "ring", NULL}, 0, NULL));
+  g_unlink(path);
+}
+
 int main(void)
 {
   g_setenv("TW_PROGRAM", TW_PROGRAM, TRUE);
@@ -105,6 +139,8 @@ int main(void)
       cmocka_unit_test(patterns_take_the_same_whatever_a_host_stands_for),
       cmocka_unit_test(a_node_with_two_nics_gives_a_flow_one_of_them),
       cmocka_unit_test(an_all_to_all_spreads_over_all_domains_whatever_their_number),
+      cmocka_unit_test(filling_the_pipeline_between_racks_costs_half_a_millisecond_a_level),
+      cmocka_unit_test(without_a_switch_nothing_adds_in_one),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

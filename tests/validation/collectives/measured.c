@@ -43,7 +43,7 @@ static void set_group(measured_row *row, int ranks, int domains)
     domain[i] = i * domains / ranks;
   row->ranks = ranks;
   row->domains = domains;
-  row->group = (tw_group){ranks, domain, 8};
+  row->group = (tw_group){ranks, domain, 8, 0, FALSE};
 }
 
 /* ---- aiconfigurator: NCCL and the all-reduce of TensorRT-LLM ---- */
@@ -102,7 +102,7 @@ static void add_custom(const table *t, const tw_csv *csv, GArray *rows)
 
 /* ---- nccl-tests of clouds ---- */
 
-enum { CLOUD_SYSTEM, CLOUD_GPUS, CLOUD_NOTE, CLOUD_BYTES, CLOUD_US, CLOUD_BUS };
+enum { CLOUD_SYSTEM, CLOUD_GPUS, CLOUD_DOMAIN, CLOUD_NOTE, CLOUD_BYTES, CLOUD_US, CLOUD_BUS };
 
 static void add_cloud(const table *t, const tw_csv *csv, GArray *rows)
 {
@@ -120,7 +120,9 @@ static void add_cloud(const table *t, const tw_csv *csv, GArray *rows)
   row.measured_s = number(csv, CLOUD_US) * 1e-6;
   if (row.measured_s <= 0)
     row.measured_s = 2.0 * (gpus - 1) / gpus * row.bytes / (number(csv, CLOUD_BUS) * 1e9);
-  set_group(&row, gpus, gpus > 8 ? gpus / 8 : 1);
+  /* "8 nodes IB NDR", "1 rack NVLink": how many domains there are. */
+  gint64 domains = g_ascii_strtoll(tw_csv_text(csv, CLOUD_DOMAIN), NULL, 10);
+  set_group(&row, gpus, domains > 0 ? (int)domains : 1);
   g_array_append_val(rows, row);
 }
 
@@ -309,6 +311,7 @@ static const table tables[] = {
      NULL,
      {{"system", 0},
       {"gpus", 0},
+      {"domain", 0},
       {"algo_note", 0},
       {"size_bytes", 0},
       {"time_us", 0},

@@ -43,6 +43,7 @@ void predict(GArray *rows, const tw_device *device)
         last->domains != row->domains || last->custom != row->custom) {
       tw_group group = row->group;
       group.board = (int)device->board_accelerators;
+      group.heads = (int)device->kernels[TW_KERNEL_IN_SWITCH].nics;
       costs = tw_collective_costs_of(row->pattern, &group, row->custom, device, &links);
     }
     row->predicted_s = collective_s(row, &costs, &links);
