@@ -103,8 +103,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_platform, tw_platform_free)
 /* Index of the innermost zone around a host whose role is nvlink-domain or node: accelerators of one such
  * zone reach each other over the scale-up network. -1 if there is none. */
 int tw_platform_domain(const tw_platform *platform, int host);
-/* Whether hosts of its domain reach each other over a switch (a router, or a <cluster>'s own), instead of links
- * from each to each; a host outside of any domain is its own. */
+/* Whether hosts of its domain reach each other over a switch (a router, or a <cluster>'s own), instead of
+ * links from each to each; a host outside of any domain is its own. */
 gboolean tw_platform_switched(const tw_platform *platform, int host);
 /* Accelerators of all hosts. */
 long tw_platform_accelerators(const tw_platform *platform);
