@@ -197,7 +197,7 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
   g_auto(GStrv) speeds = g_strsplit(speed, ",", -1);
   g_autofree double *values = g_new0(double, g_strv_length(speeds) + 1);
   for (guint i = 0; speeds[i] != NULL; i++) {
-    values[i] = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), reader->faults);
+    values[i] = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), reader->notes, reader->faults);
     if ((gint64)i == pstate)
       host.speed_flops = values[i];
   }
@@ -213,6 +213,21 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
   gint64 accelerators = device != NULL ? 1 : 0;
   if (device != NULL)
     host.device = find_device(reader, device_prop, device);
+  static const char *const watts[] = {"wattage_per_state", "watt_per_state", "wattage_range", "wattage_off",
+                                      "watt_off"};
+  for (guint i = 0; i < G_N_ELEMENTS(watts); i++) {
+    const xmlNode *watts_prop = NULL;
+    g_autofree char *text = prop_get(node, watts[i], &watts_prop);
+    if (text != NULL)
+      tw_reader_note(reader->notes, watts_prop,
+                     "%s does not count here: watts come from the device (tw:device) and tw:overhead_w",
+                     watts[i]);
+  }
+  if (device != NULL && pstate > 0)
+    tw_reader_note(reader->notes, node,
+                   "pstate of <%s> does not count here: accelerators begin at their full clock, and a "
+                   "<power-cap> slows them",
+                   node->name);
   if (count != NULL && device == NULL)
     tw_node_fault(count_prop, reader->faults,
                   "<%s> has accelerators but no device; add the property tw:device", node->name);
@@ -304,7 +319,7 @@ static void read_cluster(tw_reader *reader, const xmlNode *node, int parent)
   zone->link_watts = prop_number(node, "tw:link-watts", NAN, 0, "a number of watts", reader->faults);
 
   tw_host like = read_host(reader, node, cluster.speed, 0);
-  g_auto(GStrv) names = tw_cluster_hosts(node, &cluster, reader->faults);
+  g_auto(GStrv) names = tw_cluster_hosts(node, &cluster, reader->notes, reader->faults);
   guint before = tw_faults_added(reader->faults);
   for (char **name = names; *name != NULL && tw_faults_added(reader->faults) == before; name++)
     add_host(reader, *name, index, &like, node); /* where one name is taken, the next would be too */
@@ -336,8 +351,8 @@ static void read_link(tw_reader *reader, const xmlNode *node, int zone)
   link.kind = (tw_link_kind)prop_choice(node, "tw:kind", tw_link_kind_names, reader->faults);
   link.watts = prop_number(node, "tw:watts", NAN, 0, "a number of watts", reader->faults);
   link.joules_per_byte = prop_number(node, "tw:joules_per_byte", 0, 0, "a number of joules", reader->faults);
-  link.bytes_per_s = tw_reader_bandwidth(node, "bandwidth", attributes.bw, reader->faults);
-  link.latency_s = tw_reader_latency(node, "latency", attributes.lat, reader->faults);
+  link.bytes_per_s = tw_reader_bandwidth(node, "bandwidth", attributes.bw, reader->notes, reader->faults);
+  link.latency_s = tw_reader_latency(node, "latency", attributes.lat, reader->notes, reader->faults);
   link.duplex = attributes.policy == TW_POLICY_SPLITDUPLEX;
   link.wide = attributes.policy == TW_POLICY_FATPIPE;
   link.parts = (int)prop_number(node, "tw:parts", 0, 1, "a count", reader->faults);
@@ -366,12 +381,10 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
 
   for (const xmlNode *child = tw_node_child(node, NULL); child != NULL; child = tw_node_next(child, NULL)) {
     const char *name = (const char *)child->name;
-    if ((g_str_equal(name, "zone") || g_str_equal(name, "cluster")) && depth >= 2) {
-      tw_node_fault(
-          child, reader->faults,
-          "zones are nested more than two deep, which SimGrid before 4.1 routes wrongly; use site and "
-          "domain or node alone");
-    } else if (g_str_equal(name, "zone")) {
+    if ((g_str_equal(name, "zone") || g_str_equal(name, "cluster")) && depth == 2)
+      tw_reader_note(reader->notes, child,
+                     "zones are nested more than two deep, which SimGrid before 4.1 may route wrongly");
+    if (g_str_equal(name, "zone")) {
       read_zone(reader, child, zone, depth + 1);
     } else if (g_str_equal(name, "cluster")) {
       read_cluster(reader, child, zone);
@@ -444,11 +457,12 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_autoptr(tw_document) document = tw_document_load(path, faults);
   if (document == NULL)
     return NULL;
-  tw_reader_check_document(document, path, faults);
+  g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+  tw_reader_check_document(document, path, notes, faults);
   if (tw_faults_added(faults) > before) /* attributes may be missing: reading on would be guessing */
     return NULL;
 
-  tw_reader reader = {.faults = faults};
+  tw_reader reader = {.faults = faults, .notes = notes};
   reader.zones = g_array_new(FALSE, FALSE, sizeof(tw_zone));
   reader.hosts = g_array_new(FALSE, FALSE, sizeof(tw_host));
   reader.links = g_array_new(FALSE, FALSE, sizeof(tw_link));
@@ -475,6 +489,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_hash_table_destroy(reader.link_ids);
   g_hash_table_destroy(reader.device_names);
   g_autoptr(tw_platform) platform = freeze(&reader, path);
+  platform->notes = g_steal_pointer(&notes);
   return tw_faults_added(faults) == before ? g_steal_pointer(&platform) : NULL;
 }
 
@@ -497,6 +512,8 @@ void tw_platform_free(tw_platform *platform)
     tw_device_free(platform->devices[i]);
   for (int i = 0; i < platform->n_racks; i++)
     g_free(platform->racks[i]);
+  if (platform->notes != NULL)
+    g_ptr_array_unref(platform->notes);
   g_free(platform->zones);
   g_free(platform->hosts);
   g_free(platform->links);

@@ -90,6 +90,7 @@ typedef struct tw_platform {
   char **racks;        /* names in the order of first use */
   int n_zones, n_hosts, n_links, n_devices, n_racks;
   tw_supply supply; /* of the site */
+  GPtrArray *notes; /* char *: what is read otherwise than a user may think, with its line */
 } tw_platform;
 
 /* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,

@@ -99,8 +99,20 @@ static const struct topology {
                                "more groups than routers of a chassis"},
 };
 
+/* SimGrid 3.32 sends what comes down a switch by the first of parallel cables, so that they do not add up. */
+static void note_cables(const xmlNode *node, char **parts, GPtrArray *notes)
+{
+  g_autoptr(GArray) cables = g_strv_length(parts) == 4 ? parse_list(parts[3]) : NULL;
+  for (guint i = 0; cables != NULL && i < cables->len; i++)
+    if (g_array_index(cables, gint64, i) > 1)
+      tw_reader_note(
+          notes, node,
+          "a FAT_TREE with several cables to a switch: SimGrid 3.32 uses the first of them down, which "
+          "gives the bandwidth of one; write more switches, or cables of more bandwidth");
+}
+
 static void check_topology(const xmlNode *node, const tw_xml_attributes *cluster, guint n_names,
-                           tw_faults *faults)
+                           GPtrArray *notes, tw_faults *faults)
 {
   const struct topology *topology = &topologies[cluster->topology];
   if (topology->hosts == NULL)
@@ -108,6 +120,8 @@ static void check_topology(const xmlNode *node, const tw_xml_attributes *cluster
   const char *text = cluster->topo_parameters != NULL ? cluster->topo_parameters : "";
   g_auto(GStrv) parts = g_strsplit(text, ";", -1);
   gint64 hosts = topology->hosts(parts);
+  if (cluster->topology == TW_TOPOLOGY_FAT_TREE)
+    note_cables(node, parts, notes);
   if (hosts == 0)
     tw_node_fault(node, faults,
                   "topo_parameters of <cluster>: \"%s\" does not describe the topology; write %s", text,
@@ -119,27 +133,29 @@ static void check_topology(const xmlNode *node, const tw_xml_attributes *cluster
                   text, hosts, cluster->radical, n_names);
 }
 
-static void check_numbers(const xmlNode *node, const tw_xml_attributes *cluster, tw_faults *faults)
+static void check_numbers(const xmlNode *node, const tw_xml_attributes *cluster, GPtrArray *notes,
+                          tw_faults *faults)
 {
-  tw_reader_bandwidth(node, "bw", cluster->bw, faults);
-  tw_reader_latency(node, "lat", cluster->lat, faults);
+  tw_reader_bandwidth(node, "bw", cluster->bw, notes, faults);
+  tw_reader_latency(node, "lat", cluster->lat, notes, faults);
   if (cluster->bb_bw != NULL)
-    tw_reader_bandwidth(node, "bb_bw", cluster->bb_bw, faults);
+    tw_reader_bandwidth(node, "bb_bw", cluster->bb_bw, notes, faults);
   if (cluster->bb_lat != NULL)
-    tw_reader_latency(node, "bb_lat", cluster->bb_lat, faults);
+    tw_reader_latency(node, "bb_lat", cluster->bb_lat, notes, faults);
   if (cluster->loopback_bw != NULL)
-    tw_reader_bandwidth(node, "loopback_bw", cluster->loopback_bw, faults);
+    tw_reader_bandwidth(node, "loopback_bw", cluster->loopback_bw, notes, faults);
   if (cluster->loopback_lat != NULL)
-    tw_reader_latency(node, "loopback_lat", cluster->loopback_lat, faults);
+    tw_reader_latency(node, "loopback_lat", cluster->loopback_lat, notes, faults);
   if (cluster->limiter != NULL)
-    tw_reader_bandwidth(node, "limiter_link", cluster->limiter, faults);
+    tw_reader_bandwidth(node, "limiter_link", cluster->limiter, notes, faults);
 }
 
-char **tw_cluster_hosts(const xmlNode *node, const tw_xml_attributes *cluster, tw_faults *faults)
+char **tw_cluster_hosts(const xmlNode *node, const tw_xml_attributes *cluster, GPtrArray *notes,
+                        tw_faults *faults)
 {
   GPtrArray *names = g_ptr_array_new();
   g_auto(GStrv) parts = g_strsplit(cluster->radical, ",", -1);
-  check_numbers(node, cluster, faults);
+  check_numbers(node, cluster, notes, faults);
   for (char **part = parts; *part != NULL; part++)
     if (!expand_part(*part, cluster, names)) {
       tw_node_fault(
@@ -148,7 +164,7 @@ char **tw_cluster_hosts(const xmlNode *node, const tw_xml_attributes *cluster, t
           cluster->radical, MAX_HOSTS);
       break;
     }
-  check_topology(node, cluster, names->len, faults);
+  check_topology(node, cluster, names->len, notes, faults);
   g_ptr_array_add(names, NULL);
   return (char **)g_ptr_array_free(names, FALSE);
 }

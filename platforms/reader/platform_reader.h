@@ -48,6 +48,7 @@ typedef struct tw_edge {
 
 typedef struct tw_reader {
   tw_faults *faults;
+  GPtrArray *notes;              /* char *, of the platform */
   GArray *zones, *hosts, *links; /* tw_zone, tw_host, tw_link */
   GPtrArray *devices;            /* tw_device * */
   GPtrArray *racks;              /* char * */
@@ -77,21 +78,32 @@ enum { TW_TOPOLOGY_FLAT, TW_TOPOLOGY_TORUS, TW_TOPOLOGY_FAT_TREE, TW_TOPOLOGY_DR
 enum { TW_DIRECTION_NONE, TW_DIRECTION_UP, TW_DIRECTION_DOWN };
 
 /* Checks the document as a whole before anything is read from it: prolog, elements, attributes, their order.
- * Parts that SimGrid knows and we do not are reported and removed. */
-void tw_reader_check_document(tw_document *document, const char *path, tw_faults *faults);
+ * Parts that SimGrid knows and we do not are noted or reported, and removed. */
+void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, tw_faults *faults);
+
+/* Translates a node and what it holds into the words of the tables (platform_foreign.c). */
+void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults);
+/* Tells what counts otherwise than its writer may think, each reason once; `notes` may be NULL. */
+void tw_reader_note(GPtrArray *notes, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* Notes that a number stands without a unit; `notes` may be NULL. */
+void tw_reader_note_unit(GPtrArray *notes, const xmlNode *node, const char *what, const char *unit);
 
 /* Numbers as SimGrid writes them: "1.5Gf", "50GBps" or "400Gbps", "2us". Faults name the attribute `what` of
  * `node`; the value is then NAN. */
-double tw_reader_speed(const xmlNode *node, const char *what, const char *text, tw_faults *faults);
-double tw_reader_bandwidth(const xmlNode *node, const char *what, const char *text, tw_faults *faults);
-double tw_reader_latency(const xmlNode *node, const char *what, const char *text, tw_faults *faults);
+double tw_reader_speed(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
+                       tw_faults *faults);
+double tw_reader_bandwidth(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
+                           tw_faults *faults);
+double tw_reader_latency(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
+                         tw_faults *faults);
 
 /* Adds a netpoint, or a fault where its name is taken. */
 tw_netpoint *tw_reader_add_point(tw_reader *reader, const char *id, tw_node_kind kind, int zone,
                                  const xmlNode *node);
 
 /* The names of a cluster's hosts and of its router (NULL where it has none), or a fault. */
-char **tw_cluster_hosts(const xmlNode *node, const tw_xml_attributes *cluster, tw_faults *faults);
+char **tw_cluster_hosts(const xmlNode *node, const tw_xml_attributes *cluster, GPtrArray *notes,
+                        tw_faults *faults);
 char *tw_cluster_router(const tw_xml_attributes *cluster);
 
 /* Routes (platform_route.c): reads one <route>, <zoneRoute> or <host_link>; at the end, checks that what must

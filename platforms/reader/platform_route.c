@@ -125,7 +125,10 @@ static tw_netpoint *find_gateway(tw_reader *reader, const xmlNode *node, const c
   tw_netpoint *gateway = find_point(reader, reader->points, node, what, id, "host or router");
   if (gateway == NULL || zone == NULL)
     return NULL;
-  if (gateway->zone != zone->inner) {
+  int at = gateway->zone;
+  while (at >= 0 && at != zone->inner)
+    at = g_array_index(reader->zones, tw_zone, at).parent;
+  if (at < 0) {
     tw_node_fault(node, reader->faults,
                   "%s of <zoneRoute>: \"%s\" lies in \"%s\", not in \"%s\"; name a host or router "
                   "of \"%s\"",
@@ -214,7 +217,9 @@ static void report_gap(tw_reader *reader, int zone, const tw_netpoint *from, con
   const tw_zone_routes *routes = routes_of(reader, zone);
   tw_node_fault(routes->node, reader->faults, "zone \"%s\" has no route from \"%s\" to \"%s\"; %s",
                 zone_id(reader, zone), from->id, to->id,
-                routes->routing == TW_ROUTING_FULL
+                routes->routing == TW_ROUTING_NONE
+                    ? "routing=\"None\" leads nowhere; write routing=\"Full\" and <route>s"
+                : routes->routing == TW_ROUTING_FULL
                     ? "routing=\"Full\" needs one for every pair, routing=\"Floyd\" finds ways over several"
                 : from->kind == TW_NODE_ZONE ? "add <zoneRoute>s"
                                              : "add <route>s");
@@ -303,13 +308,17 @@ void tw_reader_check_reach(tw_reader *reader)
 {
   for (guint zone = 0; zone < reader->zones->len; zone++) {
     const tw_zone_routes *routes = routes_of(reader, (int)zone);
-    if (routes->is_cluster || routes->routing == TW_ROUTING_NONE)
+    if (routes->is_cluster)
       continue;
     g_autoptr(GPtrArray) ends = g_ptr_array_new();
     for (guint i = 0; i < routes->points->len; i++)
       if (must_reach(reader, g_ptr_array_index(routes->points, i)))
         g_ptr_array_add(ends, g_ptr_array_index(routes->points, i));
-    if (routes->routing == TW_ROUTING_STAR)
+    if (routes->routing == TW_ROUTING_NONE && ends->len > 1)
+      report_gap(reader, (int)zone, g_ptr_array_index(ends, 0), g_ptr_array_index(ends, 1));
+    else if (routes->routing == TW_ROUTING_NONE)
+      continue;
+    else if (routes->routing == TW_ROUTING_STAR)
       check_star(reader, (int)zone, ends);
     else if (ends->len > 1 && routes->routing == TW_ROUTING_FULL)
       check_full(reader, (int)zone, ends);

@@ -7,6 +7,7 @@
 const char *const tw_routing_names[] = {"None",          "Full",    "Floyd", "Dijkstra",
                                         "DijkstraCache", "Cluster", NULL};
 static const char *const policies[] = {"SPLITDUPLEX", "SHARED", "FATPIPE", NULL};
+static const char *const cluster_policies[] = {"SPLITDUPLEX", "SHARED", "FATPIPE", "FULLDUPLEX", NULL};
 static const char *const backbone_policies[] = {"SHARED", "FATPIPE", NULL};
 static const char *const topologies[] = {"FLAT", "TORUS", "FAT_TREE", "DRAGONFLY", NULL};
 static const char *const symmetries[] = {"YES", "NO", "yes", "no", NULL};
@@ -103,7 +104,7 @@ static const tw_attribute cluster_attributes[] = {
     CORES,
     STRING("bw", bw, "bandwidth of each link"),
     STRING("lat", lat, "latency of each link"),
-    CHOICE("sharing_policy", policies, "SPLITDUPLEX", policy, "how flows share"),
+    CHOICE("sharing_policy", cluster_policies, "SPLITDUPLEX", policy, "how flows share"),
     OPTIONAL("bb_bw", bb_bw, "bandwidth of the backbone"),
     OPTIONAL("bb_lat", bb_lat, "latency of the backbone"),
     CHOICE("bb_sharing_policy", backbone_policies, "SHARED", bb_policy, "of the backbone"),
@@ -137,52 +138,6 @@ static const tw_attribute platform_attributes[] = {STRING("version", version, "4
 static const tw_child platform_children[] = {{&tw_xml_zone, 0, 1}, {&tw_xml_cluster, 0, 1}, {NULL, 0, 0}};
 const tw_element tw_xml_platform = {"platform", "file that SimGrid loads", platform_attributes,
                                     platform_children, NULL};
-
-/* What SimGrid reads and we do not: better refused than passed over. */
-static const char *const foreign_elements[] = {
-    "AS",          "ASroute",         "actor",         "argument", "bypassASroute",
-    "bypassRoute", "bypassZoneRoute", "cabinet",       "config",   "disk",
-    "include",     "mount",           "peer",          "process",  "random",
-    "storage",     "trace",           "trace_connect", NULL};
-static const char *const foreign_attributes[] = {
-    "availability_file", "bandwidth_file", "coordinates", "latency_file", "speed_file", "state_file", NULL};
-
-static void remove_foreign(xmlNode *node, tw_faults *faults)
-{
-  if (node->nsDef != NULL)
-    tw_node_fault(node, faults, "<%s> declares a namespace, which SimGrid refuses; remove its xmlns",
-                  node->name);
-  xmlAttr *next_attribute = NULL;
-  for (xmlAttr *attribute = node->properties; attribute != NULL; attribute = next_attribute) {
-    next_attribute = attribute->next;
-    gboolean foreign = g_strv_contains(foreign_attributes, (const char *)attribute->name);
-    if (foreign)
-      tw_node_fault(node, faults, "%s of <%s> is known to SimGrid, but not read by Tokenworks; remove it",
-                    attribute->name, node->name);
-    else if (attribute->ns != NULL)
-      tw_node_fault(node, faults, "SimGrid refuses the attribute %s:%s; remove it", attribute->ns->prefix,
-                    attribute->name);
-    if (foreign)
-      xmlRemoveProp(attribute);
-  }
-  xmlNode *next = NULL;
-  for (xmlNode *child = node->children; child != NULL; child = next) {
-    next = child->next;
-    if (child->type != XML_ELEMENT_NODE)
-      continue;
-    if (!g_strv_contains(foreign_elements, (const char *)child->name)) {
-      remove_foreign(child, faults);
-      continue;
-    }
-    tw_node_fault(
-        child, faults,
-        "<%s> is known to SimGrid, but not read by Tokenworks; use <zone>, <cluster>, <host>, <link> and "
-        "<route>",
-        child->name);
-    xmlUnlinkNode(child);
-    xmlFreeNode(child);
-  }
-}
 
 /* SimGrid's grammar of a zone: properties; then nested zones with links, then routes between zones; or hosts,
  * routers and links, then routes. */
@@ -231,8 +186,10 @@ static void check_orders(const xmlNode *node, tw_faults *faults)
 static void check_prolog(const char *path, tw_faults *faults)
 {
   static const char pattern[] =
-      "\\A\\s*(<\\?xml version=(\"1\\.0\"|'1\\.0')( encoding=\"(UTF-8|utf-8)\")?\\?>)?"
-      "(\\s|<!--.*?-->)*<!DOCTYPE platform SYSTEM \"https://simgrid\\.org/simgrid\\.dtd\"\\s*>";
+      "\\A\\s*(<\\?xml version=(\"[^\"]*\"|'[^']*')( encoding=(\"[^\"]*\"|'[^']*'))?\\s*\\?>)?"
+      "(\\s|<!--.*?-->)*<!DOCTYPE platform SYSTEM "
+      "([\"'])(https://simgrid\\.org/simgrid\\.dtd|http://simgrid\\.gforge\\.inria\\.fr/simgrid/"
+      "simgrid\\.dtd)\\6\\s*>";
   g_autofree char *text = NULL;
   if (!g_file_get_contents(path, &text, NULL, NULL))
     return; /* it was read a moment ago; whoever reads it next will say so */
@@ -250,7 +207,7 @@ static void check_prolog(const char *path, tw_faults *faults)
   }
 }
 
-void tw_reader_check_document(tw_document *document, const char *path, tw_faults *faults)
+void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, tw_faults *faults)
 {
   const xmlNode *root = tw_document_root(document);
   check_prolog(path, faults);
@@ -258,11 +215,11 @@ void tw_reader_check_document(tw_document *document, const char *path, tw_faults
     tw_faults_add(faults, path, 0, "SimGrid cannot include files; write the platform into one");
     return;
   }
-  remove_foreign((xmlNode *)root, faults);
+  tw_reader_translate((xmlNode *)root, notes, faults);
   if (tw_schema_check(root, &tw_xml_platform, faults)) {
     tw_xml_attributes platform = {0};
     tw_schema_read(root, &tw_xml_platform, &platform);
-    if (!g_str_equal(platform.version, "4.1"))
+    if (!g_str_equal(platform.version, "4.1") && !g_str_equal(platform.version, "4"))
       tw_node_fault(root, faults, "version of <platform>: \"%s\" is not 4.1; write version=\"4.1\"",
                     platform.version);
     tw_schema_clear(&tw_xml_platform, &platform);
@@ -279,14 +236,14 @@ typedef struct unit {
   double factor;
 } unit;
 
-static const unit speed_units[] = {{"f", 1},     {"kf", 1e3},  {"Mf", 1e6},  {"Gf", 1e9},
+static const unit speed_units[] = {{"f", 1},     {"flops", 1}, {"kf", 1e3},  {"Mf", 1e6}, {"Gf", 1e9},
                                    {"Tf", 1e12}, {"Pf", 1e15}, {"Ef", 1e18}, {NULL, 0}};
 static const unit bandwidth_prefixes[] = {
     {"", 1},     {"k", 1e3},     {"M", 1e6},        {"G", 1e9},           {"T", 1e12},
     {"P", 1e15}, {"Ki", 1024.0}, {"Mi", 1048576.0}, {"Gi", 1073741824.0}, {"Ti", 1099511627776.0},
     {NULL, 0}};
-static const unit time_units[] = {{"ps", 1e-12}, {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1},
-                                  {"m", 60},     {"h", 3600},  {"d", 86400}, {NULL, 0}};
+static const unit time_units[] = {{"ps", 1e-12}, {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3},  {"s", 1},
+                                  {"m", 60},     {"h", 3600},  {"d", 86400}, {"w", 604800}, {NULL, 0}};
 
 /* Splits "1.5Gf" into its number and its unit, the letters at the end. */
 static gboolean split(const char *text, double *number, const char **unit_text)
@@ -299,8 +256,9 @@ static gboolean split(const char *text, double *number, const char **unit_text)
   return tw_number_parse(digits, number);
 }
 
+/* `alone`: the unit of a number without; zero needs none. */
 static double read_quantity(const xmlNode *node, const char *what, const char *text, const unit *units,
-                            const char *help, tw_faults *faults)
+                            const char *alone, const char *help, GPtrArray *notes, tw_faults *faults)
 {
   double number = NAN;
   const char *word = NULL;
@@ -312,13 +270,14 @@ static double read_quantity(const xmlNode *node, const char *what, const char *t
   for (const unit *u = units; u->text != NULL; u++)
     if (g_str_equal(u->text, word))
       return number * u->factor;
-  if (*word == '\0') {
-    tw_node_fault(node, faults, "%s of <%s>: \"%s\" has no unit; write %s", what, node->name, text, help);
-  } else {
+  if (*word != '\0') {
     tw_node_fault(node, faults, "%s of <%s>: SimGrid does not know the unit of \"%s\"; write %s", what,
                   node->name, text, help);
+    return NAN;
   }
-  return NAN;
+  if (number != 0)
+    tw_reader_note_unit(notes, node, what, alone);
+  return number;
 }
 
 static double refuse_range(const xmlNode *node, const char *what, const char *text, const char *right,
@@ -328,15 +287,17 @@ static double refuse_range(const xmlNode *node, const char *what, const char *te
   return NAN;
 }
 
-double tw_reader_speed(const xmlNode *node, const char *what, const char *text, tw_faults *faults)
+double tw_reader_speed(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
+                       tw_faults *faults)
 {
-  double value = read_quantity(node, what, text, speed_units, "a speed, such as 1Gf", faults);
+  double value = read_quantity(node, what, text, speed_units, "f", "a speed, such as 1Gf", notes, faults);
   if (value <= 0 || isinf(value))
     return refuse_range(node, what, text, "a speed above zero", faults);
   return value;
 }
 
-double tw_reader_bandwidth(const xmlNode *node, const char *what, const char *text, tw_faults *faults)
+double tw_reader_bandwidth(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
+                           tw_faults *faults)
 {
   unit units[2 * G_N_ELEMENTS(bandwidth_prefixes)] = {{NULL, 0}};
   char words[2 * G_N_ELEMENTS(bandwidth_prefixes)][8];
@@ -346,15 +307,17 @@ double tw_reader_bandwidth(const xmlNode *node, const char *what, const char *te
       g_snprintf(words[n], sizeof words[n], "%s%s", prefix->text, bits ? "bps" : "Bps");
       units[n] = (unit){words[n], prefix->factor / (bits ? 8 : 1)};
     }
-  double value = read_quantity(node, what, text, units, "a bandwidth, such as 50GBps or 400Gbps", faults);
+  double value =
+      read_quantity(node, what, text, units, "Bps", "a bandwidth, such as 50GBps or 400Gbps", notes, faults);
   if (value <= 0 || isinf(value))
     return refuse_range(node, what, text, "a bandwidth above zero", faults);
   return value;
 }
 
-double tw_reader_latency(const xmlNode *node, const char *what, const char *text, tw_faults *faults)
+double tw_reader_latency(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
+                         tw_faults *faults)
 {
-  double value = read_quantity(node, what, text, time_units, "a latency, such as 1us", faults);
+  double value = read_quantity(node, what, text, time_units, "s", "a latency, such as 1us", notes, faults);
   if (value < 0 || value > 1e6)
     return refuse_range(node, what, text, "a latency of zero or more", faults);
   return value;

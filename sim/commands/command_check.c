@@ -81,6 +81,8 @@ static void check_xml(const char *path, const check_values *values, tw_faults *f
     if (platform != NULL)
       printf("%s: a platform with %d hosts, %ld accelerators, %d racks, %d links\n", path, platform->n_hosts,
              tw_platform_accelerators(platform), platform->n_racks, platform->n_links);
+    for (guint i = 0; platform != NULL && i < platform->notes->len; i++)
+      printf("%s: note: %s\n", path, (char *)platform->notes->pdata[i]);
   } else if (g_str_equal(root, tw_model_element.name)) {
     g_autofree char *named = g_strdup_printf("./%s", path);
     g_autoptr(tw_model) model = tw_model_load(g_path_is_absolute(path) ? path : named, NULL, faults);

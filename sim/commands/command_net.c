@@ -199,6 +199,8 @@ static int measure(const net_values *values, const char *path, GError **error)
     fprintf(stderr, "%s\n", tw_faults_get(faults, i));
   if (platform == NULL)
     return TW_EXIT_USAGE;
+  for (guint i = 0; i < platform->notes->len; i++)
+    fprintf(stderr, "note: %s: %s\n", path, (char *)platform->notes->pdata[i]);
   int most = tw_ranks_most(platform), n = values->ranks > 0 ? values->ranks : most;
   if (n < 2 || n > most || values->ranks < 0) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, path, 0,

@@ -416,6 +416,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   tw_scenario_check_file(scenario->platform_file, tw_node_child(root, "platform"), faults);
   if (tw_faults_added(faults) == before)
     scenario->platform = tw_platform_load(scenario->platform_file, faults);
+  for (guint i = 0; scenario->platform != NULL && i < scenario->platform->notes->len; i++)
+    g_ptr_array_add(scenario->notes, g_strdup_printf("%s: %s", scenario->platform_file,
+                                                     (char *)scenario->platform->notes->pdata[i]));
   tw_scenario_read_caps(scenario, root, faults);
   read_pools(scenario, root, faults);
   if (isnan(scenario->frontend_s))
