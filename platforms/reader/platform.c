@@ -32,6 +32,7 @@ static const struct property {
     {"tw:watts", ON_LINK},
     {"tw:joules_per_byte", ON_LINK},
     {"tw:parts", ON_LINK},
+    {"tw:degraded", ON_LINK},
     {"tw:link-kind", ON_CLUSTER},
     {"tw:link-watts", ON_CLUSTER},
 };
@@ -353,6 +354,20 @@ static void read_link(tw_reader *reader, const xmlNode *node, int zone)
   link.joules_per_byte = prop_number(node, "tw:joules_per_byte", 0, 0, "a number of joules", reader->faults);
   link.bytes_per_s = tw_reader_bandwidth(node, "bandwidth", attributes.bw, reader->notes, reader->faults);
   link.latency_s = tw_reader_latency(node, "latency", attributes.lat, reader->notes, reader->faults);
+  link.degraded = prop_number(node, "tw:degraded", 1, 1e-9, "a part above 0 and at most 1", reader->faults);
+  if (link.degraded > 1)
+    tw_node_fault(node, reader->faults,
+                  "tw:degraded of <%s>: %g is more than the link has; write a part, such as 0.5", node->name,
+                  link.degraded);
+  link.bytes_per_s *= link.degraded;
+  if (attributes.bandwidth_file != NULL) {
+    tw_reader_check_profile(node, "bandwidth_file", reader->faults);
+    tw_reader_note(reader->notes, node,
+                   "bandwidth_file of <%s>: flows go by it; links.csv, closed forms and routers by "
+                   "the bandwidth of the file",
+                   node->name);
+    reader->profiled = TRUE;
+  }
   link.duplex = attributes.policy == TW_POLICY_SPLITDUPLEX;
   link.wide = attributes.policy == TW_POLICY_FATPIPE;
   link.parts = (int)prop_number(node, "tw:parts", 0, 1, "a count", reader->faults);
@@ -448,6 +463,7 @@ static tw_platform *freeze(tw_reader *reader, const char *path)
   platform->devices = (tw_device **)g_ptr_array_free(reader->devices, FALSE);
   platform->racks = (char **)g_ptr_array_free(reader->racks, FALSE);
   platform->supply = reader->supply;
+  platform->profiled = reader->profiled;
   return platform;
 }
 

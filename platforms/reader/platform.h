@@ -70,11 +70,12 @@ typedef struct tw_host {
 typedef struct tw_link {
   char *id;
   tw_link_kind kind;
-  double bytes_per_s, latency_s;
-  double watts;           /* tw:watts, NAN if absent: drawn always */
-  double joules_per_byte; /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
-  gboolean duplex;        /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
-  gboolean wide;          /* FATPIPE: it caps each flow, and none shares it */
+  double bytes_per_s, latency_s; /* of them, where it is degraded, what is left */
+  double degraded;               /* tw:degraded: part of the bandwidth that the file says; 1: all */
+  double watts;                  /* tw:watts, NAN if absent: drawn always */
+  double joules_per_byte;        /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
+  gboolean duplex;               /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
+  gboolean wide;                 /* FATPIPE: it caps each flow, and none shares it */
   int parts; /* tw:parts: equal NICs that it stands for; 0: one of each accelerator of its host */
   int zone;
   long line;
@@ -89,8 +90,9 @@ typedef struct tw_platform {
   tw_device **devices; /* every device that a host names, once */
   char **racks;        /* names in the order of first use */
   int n_zones, n_hosts, n_links, n_devices, n_racks;
-  tw_supply supply; /* of the site */
-  GPtrArray *notes; /* char *: what is read otherwise than a user may think, with its line */
+  tw_supply supply;  /* of the site */
+  gboolean profiled; /* the bandwidth of a link changes with time (bandwidth_file) */
+  GPtrArray *notes;  /* char *: what is read otherwise than a user may think, with its line */
 } tw_platform;
 
 /* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,

@@ -18,8 +18,8 @@ static const struct foreign {
     {"bypassRoute", NOTED, "SimGrid goes by it"},
     {"bypassZoneRoute", NOTED, "SimGrid goes by it"},
     {"bypassASroute", NOTED, "SimGrid goes by it"},
-    {"trace", NOTED, "SimGrid changes links by it; accelerators run at the rates of their device"},
-    {"trace_connect", NOTED, "SimGrid changes links by it; accelerators run at the rates of their device"},
+    {"trace", NOTED, "accelerators run at the rates of their device"},
+    {"trace_connect", NOTED, "accelerators run at the rates of their device"},
     {"storage", REFUSED, "SimGrid has no storages since 3.27; use <disk>, or remove it"},
     {"storage_type", REFUSED, "SimGrid has no storages since 3.27; use <disk>, or remove it"},
     {"mount", REFUSED, "SimGrid has no storages since 3.27; use <disk>, or remove it"},
@@ -30,7 +30,6 @@ static const struct foreign {
     {"random", REFUSED, "numbers are not drawn; write them"},
 };
 static const struct foreign attributes[] = {
-    {"bandwidth_file", NOTED, "SimGrid changes the link's bandwidth by it"},
     {"latency_file", NOTED, "latencies are those at the start here"},
     {"availability_file", NOTED, "accelerators run at the rates of their device"},
     {"speed_file", NOTED, "accelerators run at the rates of their device"},
@@ -75,8 +74,7 @@ static char *get(const xmlNode *node, const char *name)
   return copy;
 }
 
-/* SimGrid reads a profile from the folder of the platform. */
-static void check_file(const xmlNode *node, const char *attribute, tw_faults *faults)
+void tw_reader_check_profile(const xmlNode *node, const char *attribute, tw_faults *faults)
 {
   g_autofree char *name = get(node, attribute), *path = tw_node_path(node, name);
   if (*name != '\0' && !g_file_test(path, G_FILE_TEST_IS_REGULAR))
@@ -101,7 +99,7 @@ static void take_attributes(xmlNode *node, GPtrArray *notes, tw_faults *faults)
     else
       tw_reader_note(notes, node, "%s of <%s>: %s", row->name, node->name, row->why);
     if (row->what == NOTED && g_str_has_suffix(row->name, "_file"))
-      check_file(node, row->name, faults);
+      tw_reader_check_profile(node, row->name, faults);
     xmlRemoveProp(attribute);
   }
 }
@@ -192,6 +190,8 @@ void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults)
     else if (g_str_has_suffix(kind, "_AVAIL"))
       tw_node_fault(child, faults, "kind of <%s>: %s", child->name,
                     attributes[G_N_ELEMENTS(attributes) - 1].why);
+    else if (g_str_equal(kind, "BANDWIDTH"))
+      tw_node_fault(child, faults, "kind of <%s>: name a bandwidth_file of the <link> instead", child->name);
     else if (row->what == REFUSED)
       tw_node_fault(child, faults, "<%s>: %s", child->name, row->why);
     else

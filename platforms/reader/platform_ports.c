@@ -311,6 +311,24 @@ static void add_hosts(platform_copy *c, xmlNode *zone)
   }
 }
 
+/* SimGrid looks for profiles beside the file, and this is another one. */
+static void anchor_profiles(xmlNode *node, const char *folder)
+{
+  for (xmlAttr *a = node->properties; a != NULL; a = a->next) {
+    if (!g_str_has_suffix((const char *)a->name, "_file"))
+      continue;
+    g_autofree char *name = g_strdup((const char *)a->name);
+    char *file = attribute(node, name);
+    g_autofree char *path = g_path_is_absolute(file) ? g_strdup(file) : g_build_filename(folder, file, NULL);
+    if (*file != '\0')
+      xmlNodeSetContent((xmlNode *)(void *)a, (const xmlChar *)path);
+    xmlFree(file);
+  }
+  for (xmlNode *child = node->children; child != NULL; child = child->next)
+    if (child->type == XML_ELEMENT_NODE)
+      anchor_profiles(child, folder);
+}
+
 static void free_host_ports(gpointer data)
 {
   host_ports *of = data;
@@ -360,6 +378,8 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
     tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "has changed since it was read; start again");
     return NULL;
   }
+  g_autofree char *whole = g_canonicalize_filename(path, NULL), *folder = g_path_get_dirname(whole);
+  anchor_profiles(xmlDocGetRootElement(document), folder);
   add_ports(ports, xmlDocGetRootElement(document));
   xmlChar *text = NULL;
   int length = 0;

@@ -58,6 +58,7 @@ typedef struct tw_reader {
   GHashTable *link_ids;          /* id -> index in links + 1; SPLITDUPLEX ones also as ID_UP, ID_DOWN */
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
+  gboolean profiled;
 } tw_reader;
 
 /* The tables of platform elements (platform_schema.c). */
@@ -68,7 +69,7 @@ typedef struct tw_xml_attributes {
   char *id, *value, *prefix, *suffix, *radical, *speed, *bw, *lat, *bb_bw, *bb_lat, *loopback_bw,
       *loopback_lat;
   char *limiter, *router_id, *topo_parameters, *version;
-  char *src, *dst, *gw_src, *gw_dst, *up, *down;
+  char *src, *dst, *gw_src, *gw_dst, *up, *down, *bandwidth_file;
   gint64 core, pstate;
   int routing, policy, bb_policy, topology, symmetrical, direction;
 } tw_xml_attributes;
@@ -85,6 +86,8 @@ void tw_reader_check_document(tw_document *document, const char *path, GPtrArray
 void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults);
 /* Tells what counts otherwise than its writer may think, each reason once; `notes` may be NULL. */
 void tw_reader_note(GPtrArray *notes, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* A fault where the profile that an attribute names is not in the folder of the platform. */
+void tw_reader_check_profile(const xmlNode *node, const char *attribute, tw_faults *faults);
 /* Notes that a number stands without a unit; `notes` may be NULL. */
 void tw_reader_note_unit(GPtrArray *notes, const xmlNode *node, const char *what, const char *unit);
 

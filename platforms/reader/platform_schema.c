@@ -59,6 +59,7 @@ static const tw_attribute link_attributes[] = {
     STRING("bandwidth", bw, "such as 50GBps"),
     STRING("latency", lat, "such as 1us"),
     CHOICE("sharing_policy", policies, "SHARED", policy, "how flows share"),
+    OPTIONAL("bandwidth_file", bandwidth_file, "profile by which SimGrid changes the bandwidth"),
     {0}};
 const tw_element tw_xml_link = {"link", "wire, or several seen as one", link_attributes, props, NULL};
 

@@ -36,9 +36,10 @@ struct tw_flows {
   void *user;
   void (*told)(void *user);
   void *told_user;
-  double offset_s;  /* of the starters' time from SimGrid's clock, while flows are under way */
-  sg_host_t *hosts; /* of the endpoints */
-  sg_link_t *links; /* by name */
+  double offset_s;   /* of the starters' time from SimGrid's clock, while flows are under way */
+  sg_host_t *hosts;  /* of the endpoints */
+  gboolean profiled; /* links change with SimGrid's time, which is ours then */
+  sg_link_t *links;  /* by name */
   int n_links;
   GHashTable *link_index;  /* sg_link_t -> index + 1 */
   double *joules_per_byte; /* of each link */
@@ -63,6 +64,21 @@ static char *write_lone_host(GError **error)
   if (!g_file_set_contents(path, text, -1, error))
     g_clear_pointer(&path, g_free);
   return path;
+}
+
+/* Gives degraded links what is left of their bandwidth. */
+static void degrade(const tw_platform *platform)
+{
+  for (int i = 0; i < platform->n_links; i++) {
+    const tw_link *link = &platform->links[i];
+    if (link->degraded == 1)
+      continue;
+    g_autofree char *up = g_strconcat(link->id, link->duplex ? "_UP" : NULL, NULL);
+    g_autofree char *down = g_strconcat(link->id, "_DOWN", NULL);
+    sg_link_set_bandwidth(sg_link_by_name(up), link->bytes_per_s);
+    if (link->duplex)
+      sg_link_set_bandwidth(sg_link_by_name(down), link->bytes_per_s);
+  }
 }
 
 gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
@@ -98,6 +114,8 @@ gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
   if (copy != NULL)
     g_unlink(copy);
   sigaction(SIGINT, &interrupt, NULL);
+  if (ports != NULL)
+    degrade(ports->platform);
   return TRUE;
 }
 
@@ -139,7 +157,8 @@ tw_flows *tw_flows_new(const tw_ports *ports)
   const tw_platform *platform = ports->platform;
   int n_endpoints = tw_ports_count(ports);
   tw_flows *flows = g_new0(tw_flows, 1);
-  *flows = (tw_flows){.hosts = g_new0(sg_host_t, (gsize)n_endpoints),
+  *flows = (tw_flows){.profiled = platform->profiled,
+                      .hosts = g_new0(sg_host_t, (gsize)n_endpoints),
                       .n_links = (int)sg_link_count(),
                       .link_index = g_hash_table_new(NULL, NULL),
                       .routes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_route),
@@ -262,6 +281,8 @@ static void start(void *state, tw_flow *flow, double now_s)
   g_assert(flow->from != flow->to && flow->bytes > 0);
   GList *link = g_queue_pop_head_link(&flows->idle);
   worker *chosen = link != NULL ? link->data : new_worker(flows);
+  if (flows->busy.length == 0 && flows->profiled && now_s > simgrid_get_clock())
+    sg_actor_sleep_for(now_s - simgrid_get_clock()); /* profiles count from the start of the run */
   if (flows->busy.length == 0)
     flows->offset_s = now_s - simgrid_get_clock();
   flow->start_s = now_s;

@@ -61,6 +61,10 @@ static const struct row {
          "<host id=\"a\" speed=\"2Gf,1Gf\" pstate=\"1\"><prop id=\"tw:device\" value=\"h100-sxm\"/><prop "
          "id=\"wattage_per_state\" value=\"95:120:190,90:100:120\"/></host>"),
      1, "wattage_per_state does not count"},
+    {"a link that is worth nothing",
+     HEAD SITE("Full", "<host id=\"a\" speed=\"1f\"/><link id=\"l\" bandwidth=\"1Bps\" latency=\"0\"><prop "
+                       "id=\"tw:degraded\" value=\"1.5\"/></link>"),
+     0, "more than the link has"},
     {"no routing", HEAD SITE("None", TWO), 0, "routing=\"None\" leads nowhere"},
     {"stars", HEAD SITE("Star", TWO), 0, "write routing=\"Cluster\""},
     {"coordinates", HEAD SITE("Vivaldi", "<host id=\"a\" coordinates=\"1 2 3\" speed=\"1f\"/>"), 0,

@@ -120,10 +120,58 @@ static void a_flow_that_joins_takes_its_share_from_then_on(void **state)
   assert_near(ends_s[1], 0.20, 1e-9);
 }
 
+/* Two hosts over one link of 10 GB/s, whose element goes on as `link`; a profile of it stands beside. */
+static void over_one_link(const char *link, const char *profile, const test_flow *flows, int n,
+                          double *ends_s)
+{
+  g_autofree char *directory = g_dir_make_tmp("tokenworks-profile-XXXXXX", NULL),
+                  *path = g_build_filename(directory, "platform.xml", NULL),
+                  *beside = g_build_filename(directory, "half.profile", NULL);
+  g_autofree char *text =
+      g_strconcat("<?xml version=\"1.0\"?><!DOCTYPE platform SYSTEM "
+                  "\"https://simgrid.org/simgrid.dtd\"><platform version=\"4.1\">"
+                  "<zone id=\"site\" routing=\"Full\"><host id=\"a\" speed=\"1Gf\"/><host id=\"b\" "
+                  "speed=\"1Gf\"/><link id=\"l\" "
+                  "bandwidth=\"10GBps\" latency=\"0us\" ",
+                  link, "<route src=\"a\" dst=\"b\"><link_ctn id=\"l\"/></route></zone></platform>\n", NULL);
+  assert_true(g_file_set_contents(path, text, -1, NULL));
+  assert_true(g_file_set_contents(beside, profile, -1, NULL));
+  test_flows(path, flows, n, ends_s);
+  g_unlink(path);
+  g_unlink(beside);
+  g_rmdir(directory);
+}
+
+static void a_profile_changes_a_link_at_its_time_though_nothing_was_sent_before(void **state)
+{
+  (void)state;
+  /* 10 GB/s, from 5 s on 5 GB/s. A flow of 10 GB that begins at 0 s takes 1 s; one at 6 s takes 2 s; one
+   * at 4.5 s has 5 GB left at 5 s, which take 1 s. */
+  static const char profile[] = "0 10e9\n5 5e9\n";
+  double ends_s[2], middle_s;
+  over_one_link("bandwidth_file=\"half.profile\"/>", profile, (test_flow[]){{0, 1, 10e9, 0}, {0, 1, 10e9, 6}},
+                2, ends_s);
+  assert_near(ends_s[0], 1, 1e-9);
+  assert_near(ends_s[1], 8, 1e-9);
+  over_one_link("bandwidth_file=\"half.profile\"/>", profile, (test_flow[]){{0, 1, 10e9, 4.5}}, 1, &middle_s);
+  assert_near(middle_s, 6, 1e-9);
+}
+
+static void a_degraded_link_carries_its_part(void **state)
+{
+  (void)state;
+  double end_s;
+  over_one_link("><prop id=\"tw:degraded\" value=\"0.25\"/></link>", "", (test_flow[]){{0, 1, 10e9, 0}}, 1,
+                &end_s);
+  assert_near(end_s, 4, 1e-9);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_flow_alone_takes_the_slowest_link),
+      cmocka_unit_test(a_profile_changes_a_link_at_its_time_though_nothing_was_sent_before),
+      cmocka_unit_test(a_degraded_link_carries_its_part),
       cmocka_unit_test(two_flows_on_one_nic_take_twice_as_long),
       cmocka_unit_test(latencies_of_routes_do_not_change_shares),
       cmocka_unit_test(shares_are_max_min_on_three_flows_over_two_links),
