@@ -406,7 +406,8 @@ static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
   engine->compute_s = tw_line_sum(segment->cost.time_s, iterations);
   segment->cost.time_s = (tw_line){UNKNOWN_S, 0};
   engine->due_s = INFINITY;
-  engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations, now_s);
+  engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations,
+                        engine->compute_s, now_s);
 }
 
 /* Tells which prompts the iteration that is planned completes. */
@@ -422,10 +423,10 @@ static void tell_completing(tw_engine *engine, double start_s)
   }
 }
 
-void tw_engine_resume(tw_engine *engine, double now_s)
+void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
 {
   tw_segment *segment = &engine->segment;
-  double length_s = now_s - segment->start_s + engine->compute_s;
+  double length_s = now_s - segment->start_s + (engine->compute_s - computed_s);
   g_assert(engine->awaiting);
   engine->awaiting = FALSE;
   segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};

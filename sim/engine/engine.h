@@ -89,9 +89,10 @@ typedef struct tw_engine_listener {
   void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
   /* The iteration from start_s to end_s computes the last chunk of a sequence's prompt. Only if `layered`. */
   void (*completing)(void *user, int engine, tw_sequence *sequence, double start_s, double end_s);
-  /* A window of iterations begins, of which each sends `wire`. It waits until tw_engine_resume; not called
-   * from inside it. Only engines that span domains. */
-  void (*post)(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s);
+  /* A window of iterations begins, of which each sends `wire`, and which compute for compute_s in all. It
+   * waits until tw_engine_resume; not called from inside it. Only engines that span domains. */
+  void (*post)(void *user, int engine, const tw_wire *wire, gint64 iterations, double compute_s,
+               double now_s);
   /* An iteration, or several of one batch, have run from start_s to end_s. */
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
@@ -132,8 +133,8 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 
-/* What the window sends has come at `now_s`. */
-void tw_engine_resume(tw_engine *engine, double now_s);
+/* What the window sends has come at `now_s`; computed_s of its computation were spent meanwhile. */
+void tw_engine_resume(tw_engine *engine, double now_s, double computed_s);
 
 /* When its next event is due, INFINITY while it has nothing to do or waits for its window. */
 double tw_engine_due(const tw_engine *engine);

@@ -41,8 +41,10 @@ typedef struct tw_pool {
   int weights, kv; /* tw_precision */
   int attention;   /* of the weights of attention: -1: as the others */
   double memory_fraction;
-  char *hosts;             /* glob of host names */
-  int placement;           /* tw_placement_kind */
+  char *hosts;              /* glob of host names */
+  int placement;            /* tw_placement_kind */
+  gint64 collective_slices; /* in which a window sends what its iterations do, with computation in between */
+  gboolean collective_overlap;
   int start, weights_from; /* tw_start, tw_weights_source */
   double startup_s;        /* of the software, once the weights are there */
   tw_scaling scaling;

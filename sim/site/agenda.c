@@ -38,9 +38,10 @@ static void prompt_completing(void *user, int engine, tw_sequence *sequence, dou
   tw_transfers_completing(((tw_site *)user)->transfers, sequence, start_s, end_s);
 }
 
-static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double now_s)
+static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double compute_s,
+                          double now_s)
 {
-  tw_windows_post(((tw_site *)user)->windows, engine, wire, iterations, now_s);
+  tw_windows_post(((tw_site *)user)->windows, engine, wire, iterations, compute_s, now_s);
 }
 
 static void piece_spilled(void *user, int engine, const tw_kv_piece *piece)
@@ -187,9 +188,9 @@ static void settle(void *part, double now_s)
   g_array_set_size(agenda->touched, 0);
 }
 
-void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s)
+void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double computed_s)
 {
-  tw_engine_resume(agenda->site->engines[engine], now_s);
+  tw_engine_resume(agenda->site->engines[engine], now_s, computed_s);
   schedule(agenda, engine);
 }
 

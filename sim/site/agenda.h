@@ -11,6 +11,6 @@ void tw_agenda_touch(tw_agenda *agenda, int engine);
 /* The same of all engines. */
 void tw_agenda_touch_all(tw_agenda *agenda);
 /* The window that an engine waits for has come; between events. */
-void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s);
+void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double computed_s);
 
 #endif

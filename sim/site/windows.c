@@ -14,12 +14,16 @@ typedef struct window {
   tw_span *span;
   double latency_s; /* the longest of the routes; NAN until it is known */
   double steps;     /* of the window */
+  tw_wire wire;     /* of all its iterations */
+  double compute_s, start_s;
+  int slices, sent; /* in how many it sends, and those that have come */
+  gboolean overlaps;
 } window;
 
 struct tw_windows {
   int n_engines;
   tw_network network;
-  void (*resumed)(void *user, int engine, double now_s);
+  void (*resumed)(void *user, int engine, double now_s, double computed_s);
   void *user;
   window *of_engine;
   tw_shipments shipments;
@@ -28,7 +32,8 @@ struct tw_windows {
 static void all_has_come(tw_shipment *shipment);
 
 tw_windows *tw_windows_new(const tw_seat *seats, int n_engines, const tw_platform *platform,
-                           const tw_network *network, void (*resumed)(void *user, int engine, double now_s),
+                           const tw_network *network,
+                           void (*resumed)(void *user, int engine, double now_s, double computed_s),
                            void *user)
 {
   tw_windows *windows = g_new0(tw_windows, 1);
@@ -44,7 +49,9 @@ tw_windows *tw_windows_new(const tw_seat *seats, int n_engines, const tw_platfor
     windows->of_engine[i] = (window){.windows = windows,
                                      .engine = i,
                                      .span = tw_span_new(platform, seats[i].place, &parallel),
-                                     .latency_s = NAN};
+                                     .latency_s = NAN,
+                                     .slices = (int)pool->collective_slices,
+                                     .overlaps = pool->collective_overlap};
   }
   return windows;
 }
@@ -69,13 +76,6 @@ gboolean tw_windows_spans(const tw_windows *windows, int engine)
   return windows->of_engine[engine].span->n_pairs > 0;
 }
 
-static void all_has_come(tw_shipment *shipment)
-{
-  window *w = tw_container(shipment, window, shipment);
-  tw_shipment_take(shipment); /* nothing is due: the engine spends the latencies */
-  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->steps * w->latency_s);
-}
-
 /* The longest latency among the routes between an engine's domains. */
 static double longest_latency_s(const tw_windows *windows, const tw_span *span)
 {
@@ -87,18 +87,14 @@ static double longest_latency_s(const tw_windows *windows, const tw_span *span)
   return longest_s;
 }
 
-void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint64 iterations, double now_s)
+static void post_slice(window *w, double now_s)
 {
-  window *w = &windows->of_engine[engine];
-  if (isnan(w->latency_s))
-    w->latency_s = longest_latency_s(windows, w->span);
-  w->steps = wire->steps * (double)iterations;
-  tw_shipment_init(&w->shipment, &windows->shipments, now_s, (guint64)engine);
+  tw_shipment_init(&w->shipment, &w->windows->shipments, now_s, (guint64)w->engine);
   for (int i = 0; i < w->span->n_pairs; i++) {
     const tw_span_pair *pair = &w->span->pairs[i];
     tw_flow flow = {.from = pair->from,
                     .to = pair->to,
-                    .bytes = tw_span_bytes(pair, wire) * (double)iterations,
+                    .bytes = tw_span_bytes(pair, &w->wire) / w->slices,
                     .kind = TW_FLOW_COLLECTIVE,
                     .start_s = now_s};
     if (flow.bytes > 0)
@@ -108,11 +104,42 @@ void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint6
   g_assert(w->shipment.flows_left > 0);
 }
 
+static void all_has_come(tw_shipment *shipment)
+{
+  window *w = tw_container(shipment, window, shipment);
+  double slice_s = w->compute_s / w->slices;
+  if (++w->sent < w->slices) {
+    shipment->ready_s += w->overlaps ? 0 : slice_s;
+    tw_shipment_schedule(shipment);
+    return;
+  }
+  tw_shipment_take(shipment); /* nothing is due: the engine spends the latencies */
+  double computed_s = slice_s * (w->slices - 1);
+  if (w->overlaps)
+    computed_s = fmin(computed_s, shipment->ready_s - w->start_s);
+  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->steps * w->latency_s, computed_s);
+}
+
+void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint64 iterations,
+                     double compute_s, double now_s)
+{
+  window *w = &windows->of_engine[engine];
+  if (isnan(w->latency_s))
+    w->latency_s = longest_latency_s(windows, w->span);
+  double n = (double)iterations;
+  w->steps = wire->steps * n;
+  w->wire = (tw_wire){.tensor = wire->tensor * n, .experts = wire->experts * n, .stages = wire->stages * n};
+  w->compute_s = compute_s;
+  w->start_s = now_s;
+  w->sent = 0;
+  post_slice(w, now_s);
+}
+
 /* ---- The part ---- */
 
-static void window_resumed(void *user, int engine, double now_s)
+static void window_resumed(void *user, int engine, double now_s, double computed_s)
 {
-  tw_agenda_resume(((tw_site *)user)->agenda, engine, now_s);
+  tw_agenda_resume(((tw_site *)user)->agenda, engine, now_s, computed_s);
 }
 
 static void *new_part(tw_site *site)
@@ -123,10 +150,19 @@ static void *new_part(tw_site *site)
   return site->windows;
 }
 
+/* Engines act when their windows have come; in between, a slice follows on another. */
 static double due(const void *part)
 {
-  (void)part;
-  return INFINITY; /* engines act when their windows have come */
+  return tw_shipments_due(&((const tw_windows *)part)->shipments);
+}
+
+static gboolean step(void *part, double now_s, GError **error)
+{
+  (void)error;
+  tw_shipment *shipment = tw_shipments_step(&((tw_windows *)part)->shipments);
+  if (shipment != NULL)
+    post_slice(tw_container(shipment, window, shipment), now_s);
+  return TRUE;
 }
 
 static void start_flows(void *part)
@@ -147,6 +183,7 @@ static void free_part(void *part)
 const tw_part_kind tw_windows_part = {.name = "windows",
                                       .new = new_part,
                                       .due = due,
+                                      .step = step,
                                       .start_flows = start_flows,
                                       .under_way = under_way,
                                       .free = free_part};
