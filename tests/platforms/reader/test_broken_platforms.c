@@ -42,15 +42,15 @@ static const broken platforms[] = {
     {"not-read.xml",
      "not-read.xml:5: <peer>: routes between <peer>s are latencies of coordinates; use <host> and <link>\n"
      "not-read.xml:6: state_file of <host>: links and hosts that fail in SimGrid are not simulated; remove "
-     "it\n"
-     "not-read.xml:7: bandwidth_file of <link>: there is no \"missing.profile\" beside the platform, and "
-     "SimGrid "
-     "ends without it\n"},
+     "it\n"},
     {"order.xml", "order.xml:6: <prop> stands too late; properties come first in a zone\n"
                   "order.xml:8: <link> stands too late; routes come last in a zone\n"
                   "order.xml:9: <zone> cannot follow <host>; nested zones come first and hold the hosts\n"},
     {"power.xml",
      "power.xml:5: tw:overhead_idle_w is above tw:overhead_w, the power at full load; write less\n"},
+    {"profile-missing.xml", "profile-missing.xml:6: bandwidth_file of <link>: there is no "
+                            "\"missing.profile\" beside the platform, and SimGrid "
+                            "ends without it\n"},
     {"prolog.xml", "prolog.xml:1: SimGrid refuses the beginning of this file; write <?xml version=\"1.0\"?> "
                    "and <!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
                    "prolog.xml:3: version of <platform>: \"3\" is not 4.1; write version=\"4.1\"\n"},
