@@ -26,16 +26,17 @@ function addPlot(parent, options) {
 const cards = [
   ["Completed", "requests.completed", "", [["of arrived", "requests.arrived", ""], ["rejected", "requests.rejected", ""], ["failed", "requests.failed", ""],
     ["cancelled", "requests.cancelled", ""], ["unfinished", "requests.unfinished", ""], ["preemptions", "preemptions", ""]]],
-  ["SLO attainment", "slo.attainment", "%", [["goodput", "slo.goodput_requests_per_s", "/s"]]],
+  ["SLO attainment", "slo.attainment", "%", [["goodput", "slo.goodput_requests_per_s", "/s"], ["unfinished, counted as missed", "slo.unjudged", ""]]],
   ["TTFT p99", "ttft_s.p99", "s", [["p50", "ttft_s.p50", "s"], ["p90", "ttft_s.p90", "s"], ["max", "ttft_s.max", "s"]]],
   ["TPOT p99", "tpot_s.p99", "s", [["p50", "tpot_s.p50", "s"], ["p90", "tpot_s.p90", "s"], ["max", "tpot_s.max", "s"]]],
   ["Output tokens/s", "throughput.output_tokens_per_s", "", [["all tokens/s", "throughput.total_tokens_per_s", ""],
-    ["per accelerator", "throughput.output_tokens_per_s_per_accelerator", ""], ["requests/s", "throughput.requests_per_s", ""]]],
-  ["Accelerators busy", "utilization.accelerator_busy", "%", [["MFU", "utilization.mfu", "%"], ["MBU", "utilization.mbu", "%"], ["KV cache used", "utilization.kv_used", "%"]]],
+    ["per accelerator", "throughput.output_tokens_per_s_per_accelerator", ""], ["requests/s", "throughput.requests_per_s", ""], ["until the last arrival", "load.output_tokens_per_s", ""]]],
+  ["Accelerators busy", "utilization.accelerator_busy", "%", [["MFU", "utilization.mfu", "%"], ["MBU", "utilization.mbu", "%"], ["KV cache used", "utilization.kv_used", "%"],
+    ["until the last arrival", "load.accelerator_busy", "%"]]],
   ["Output tokens", "tokens.output", "", [["prompt", "tokens.prompt", ""], ["cached", "tokens.prompt_cached", ""], ["reasoning", "tokens.reasoning", ""],
     ["computed again", "tokens.recomputed", ""]]],
   ["Average power", "energy.average_w", "W", [["peak", "energy.peak_w", "W"], ["energy", "energy.site_j", "J"], ["per output token", "energy.j_per_output_token", "J"],
-    ["output tokens/s per MW", "energy.output_tokens_per_s_per_mw", ""]]],
+    ["output tokens/s per MW", "energy.output_tokens_per_s_per_mw", ""], ["until the last arrival", "load.average_w", "W"]]],
   ["USD per M output tokens", "cost.usd_per_million_output_tokens", "", [["in all", "cost.usd", "USD"]]],
   ["gCO₂ per M output tokens", "carbon.g_per_million_output_tokens", "", [["in all", "carbon.g", "g"]]],
   ["Peak link utilization", "network.peak_link_utilization", "%", [["KV transfers", "network.kv_bytes", "bytes"], ["collectives", "network.collective_bytes", "bytes"]]],
@@ -185,6 +186,7 @@ function addRan() {
     ["Seed", run.seed], ["Tokenworks", run.tokenworks], ["SimGrid", run.simgrid], ["Simulated", formatSeconds(report.end_s)],
     ["Took", summary.wall_s && `${formatSeconds(summary.wall_s)} (${formatSeconds(summary.cpu_s)} of processor time)`],
     ["Measured", run.warmup_s > 0 || run.drain_s > 0 ? `from ${formatSeconds(run.warmup_s)} to ${formatSeconds(report.end_s - run.drain_s)}` : "the whole run"],
+    ["After the last arrival", summary.load?.drain_share > 0.1 ? `${formatUnit(summary.load.drain_share, "%")} of the run: rates over the whole run count the drain of its last requests` : undefined],
     ["Outside of measured step times", summary.extrapolated_iterations > 0 ? `${formatUnit(summary.extrapolated_iterations, "%")} of the iterations${summary.outside_of_calibration?.length > 0 ? `; ${summary.outside_of_calibration.join("; ")}` : ""}` : undefined]];
   body.append(make("dl", { class: "facts" }, ...facts.filter(([, value]) => value !== undefined && value !== null && value !== "")
     .flatMap(([label, value]) => [make("dt", {}, label), make("dd", {}, String(value))])));

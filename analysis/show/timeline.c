@@ -326,10 +326,9 @@ gboolean tw_timeline_write(const char *directory, const tw_timeline_options *opt
     return FALSE;
   if (!tw_run_json_has_table(d.run, &tw_log_tables[TW_LOG_SEGMENTS])) {
     json_decref(d.run);
-    return tw_input_error_set(
-        error, TW_INPUT_ERROR_FILE, directory, 0,
-        "this run wrote no segments, of which a timeline is drawn; run it again with `--set "
-        "//output/@segments=true`");
+    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, directory, 0,
+                              "this run wrote no segments, of which a timeline is drawn; run it again with "
+                              "`tokenworks run --segments`");
   }
   d.file = tw_timeline_file_open(path, error);
   gboolean good = d.file != NULL;

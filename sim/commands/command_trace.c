@@ -104,7 +104,7 @@ const tw_command tw_trace_command = {
         "a process per engine with its prefills, decodes, transfers and preemptions, a row per request with "
         "its\n"
         "phases, arrows from prefill to decode, and graphs of queue, KV cache and watts.\n\n"
-        "It is drawn from segments.csv.gz, which a run writes with `--set //output/@segments=true`.",
+        "It is drawn from segments.csv.gz, which a run writes with `run --segments`.",
     .example = "tokenworks trace runs/azure --from 10min --to 11min -o azure.json.gz",
     .run = run,
     .options = trace_options,

@@ -149,7 +149,7 @@ static void a_filter_keeps_some_requests(void **state)
 
 static void a_run_without_segments_says_how_to_get_them(void **state)
 {
-  expect(state, "trace $/bare", 2, "", "--set //output/@segments=true");
+  expect(state, "trace $/bare", 2, "", "`tokenworks run --segments`");
 }
 
 static void a_damaged_table_leaves_no_timeline(void **state)
