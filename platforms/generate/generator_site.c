@@ -8,7 +8,9 @@ static const double nic_latency_s = 1e-6, leaf_latency_s = 0.5e-6, up_latency_s 
 /* Likewise over switches, each link of them counted: 3 us on one leaf of a fat tree, 5 us over two levels. */
 static const double port_latency_s = 0.5e-6, hop_latency_s = 1e-6;
 
-/* Beyond so many domains, the n^3 of Floyd at loading costs more than Dijkstra at each new pair. */
+/* Beyond so many domains, the n^3 of Floyd at loading costs more than Dijkstra at each new pair. SimGrid 3.32
+ * ends in a segmentation fault where Dijkstra has to cross a zone from one gateway to another, so that each
+ * leaf is a zone of its own there, with one router. */
 enum { MAX_FLOYD = 500 };
 
 static void put_prop(FILE *out, int indent, const char *id, const char *value)
@@ -180,25 +182,72 @@ static void put_cluster(const tw_fabric *fabric, FILE *out)
   fputs("    </cluster>\n", out);
 }
 
-/* Leaves and spine. A pod of one domain needs no leaf: its up-link starts at the domain. */
+/* A <cluster> has many gateways, and leaves no choice. */
+static gboolean is_large(const tw_site *site)
+{
+  return site->domains > MAX_FLOYD && site->fabric == NULL;
+}
+
+/* The zone that holds a pod's leaf. */
+static char *leaf_zone_id(const tw_site *site, int pod)
+{
+  return is_large(site) && site->pod > 1 ? g_strdup_printf("fabric-leaf-%d", pod) : g_strdup("fabric");
+}
+
+static void begin_fabric_zone(FILE *out, const char *id, const char *routing)
+{
+  fprintf(out, "    <zone id=\"%s\" routing=\"%s\">\n", id, routing);
+  put_prop(out, 6, "tw:role", "fabric");
+}
+
+static void put_leaf_links(const tw_site *site, int pod, FILE *out)
+{
+  g_autofree char *up = g_strdup_printf("leaf-%d-up", pod), *inside = g_strdup_printf("leaf-%d-switch", pod);
+  if (n_pods(site) > 1)
+    put_link(out, 6, up, TW_LINK_SPINE, up_bytes_per_s(site, pod), up_latency_s, FALSE, NAN);
+  if (site->hosts > 1)
+    put_link(out, 6, inside, TW_LINK_LEAF, site->nic_bytes_per_s * site->nics, 0, TRUE, NAN);
+}
+
+/* Leaves, each in a zone of its own, and the spine in another. */
+static void put_leaf_zones(const tw_site *site, FILE *out)
+{
+  int pods = n_pods(site);
+  for (int pod = 0; pod < pods; pod++) {
+    g_autofree char *zone = leaf_zone_id(site, pod);
+    begin_fabric_zone(out, zone, "Full");
+    fprintf(out, "      <router id=\"leaf-%d\"/>\n", pod);
+    put_leaf_links(site, pod, out);
+    fputs("    </zone>\n", out);
+  }
+  if (pods == 1)
+    return;
+  begin_fabric_zone(out, "fabric", "Full");
+  fputs("      <router id=\"spine\"/>\n    </zone>\n", out);
+}
+
+/* The ways between leaves and spine, where they are zones. */
+static void put_leaf_zone_routes(const tw_site *site, FILE *out)
+{
+  for (int pod = 0; n_pods(site) > 1 && pod < n_pods(site); pod++)
+    fprintf(out,
+            "    <zoneRoute src=\"fabric-leaf-%d\" dst=\"fabric\" gw_src=\"leaf-%d\" gw_dst=\"spine\">"
+            "<link_ctn id=\"leaf-%d-up\" direction=\"UP\"/></zoneRoute>\n",
+            pod, pod, pod);
+}
+
+/* Leaves and spine in one zone. A pod of one domain needs no leaf: its up-link starts at the domain. */
 static void put_fabric(const tw_site *site, FILE *out)
 {
   gboolean leaves = site->pod > 1;
   int pods = n_pods(site);
-  fprintf(out, "    <zone id=\"fabric\" routing=\"%s\">\n", leaves && pods > 1 ? "Floyd" : "Full");
-  put_prop(out, 6, "tw:role", "fabric");
+  begin_fabric_zone(out, "fabric", leaves && pods > 1 ? "Floyd" : "Full");
   for (int pod = 0; leaves && pod < pods; pod++)
     fprintf(out, "      <router id=\"leaf-%d\"/>\n", pod);
   if (!leaves || pods > 1)
     fputs("      <router id=\"spine\"/>\n", out);
-  for (int pod = 0; leaves && pod < pods; pod++) {
-    g_autofree char *up = g_strdup_printf("leaf-%d-up", pod),
-                    *inside = g_strdup_printf("leaf-%d-switch", pod);
-    if (pods > 1)
-      put_link(out, 6, up, TW_LINK_SPINE, up_bytes_per_s(site, pod), up_latency_s, FALSE, NAN);
-    if (site->hosts > 1)
-      put_link(out, 6, inside, TW_LINK_LEAF, site->nic_bytes_per_s * site->nics, 0, TRUE, NAN);
-  }
+  for (int pod = 0; leaves && pod < pods; pod++)
+    put_leaf_links(site, pod, out);
   for (int pod = 0; leaves && pods > 1 && pod < pods; pod++)
     fprintf(
         out,
@@ -216,8 +265,9 @@ static void put_zone_route(const tw_site *site, int domain, FILE *out)
   g_autofree char *leaf = site->fabric != NULL ? g_strdup_printf("port-%d", domain)
                           : site->pod > 1      ? g_strdup_printf("leaf-%d", pod)
                                                : g_strdup("spine");
-  fprintf(out, "    <zoneRoute src=\"%s-%d\" dst=\"fabric\" gw_src=\"%s\" gw_dst=\"%s\">", site->domain_name,
-          domain, gateway, leaf);
+  g_autofree char *zone = leaf_zone_id(site, pod);
+  fprintf(out, "    <zoneRoute src=\"%s-%d\" dst=\"%s\" gw_src=\"%s\" gw_dst=\"%s\">", site->domain_name,
+          domain, zone, gateway, leaf);
   if (site->hosts == 1)
     fprintf(out, "<link_ctn id=\"%s-nic\" direction=\"UP\"/>", gateway);
   if (site->fabric != NULL && site->hosts > 1)
@@ -248,9 +298,9 @@ void tw_site_write(const tw_site *site, FILE *out)
   fprintf(out, "<?xml version=\"1.0\"?>\n<!-- %s -->\n", site->comment);
   fputs("<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n<platform version=\"4.1\">\n", out);
   fprintf(out, "  <zone id=\"site\" routing=\"%s\">\n",
-          site->domains == 1           ? "Full"
-          : site->domains <= MAX_FLOYD ? "Floyd"
-                                       : "DijkstraCache");
+          site->domains == 1 ? "Full"
+          : is_large(site)   ? "DijkstraCache"
+                             : "Floyd");
   put_prop(out, 4, "tw:role", "site");
   put_number(out, 4, "tw:pue", site->pue);
   if (!isnan(site->psu_w)) {
@@ -259,6 +309,8 @@ void tw_site_write(const tw_site *site, FILE *out)
   }
   if (site->domains > 1 && site->fabric != NULL)
     put_cluster(site->fabric, out);
+  else if (is_large(site) && site->pod > 1)
+    put_leaf_zones(site, out);
   else if (site->domains > 1)
     put_fabric(site, out);
   for (int domain = 0; domain < site->domains; domain++)
@@ -277,10 +329,13 @@ void tw_site_write(const tw_site *site, FILE *out)
   }
   for (int domain = 0; site->domains > 1 && domain < site->domains; domain++)
     put_zone_route(site, domain, out);
+  if (is_large(site) && site->pod > 1)
+    put_leaf_zone_routes(site, out);
+  g_autofree char *storage_zone = leaf_zone_id(site, 0);
   if (site->storage_bytes_per_s > 0)
     fprintf(out,
-            "    <zoneRoute src=\"storage\" dst=\"fabric\" gw_src=\"storage-0\" gw_dst=\"%s\">"
+            "    <zoneRoute src=\"storage\" dst=\"%s\" gw_src=\"storage-0\" gw_dst=\"%s\">"
             "<link_ctn id=\"storage-0-nic\" direction=\"UP\"/></zoneRoute>\n",
-            site->pod > 1 ? "leaf-0" : "spine");
+            storage_zone, site->pod > 1 ? "leaf-0" : "spine");
   fputs("  </zone>\n</platform>\n", out);
 }
