@@ -26,9 +26,19 @@ static void catch_interrupts(void)
     sigaction(signals[i], &action, NULL);
 }
 
+typedef struct {
+  tw_progress_view view;
+  gboolean begun;
+} display;
+
+/* Until the simulation begins, an interrupt ends the program: there is nothing to write. */
 static gboolean show_progress(void *user, const tw_progress *progress)
 {
-  tw_progress_view_update(user, progress, g_get_monotonic_time());
+  display *d = user;
+  if (!d->begun)
+    catch_interrupts();
+  d->begun = TRUE;
+  tw_progress_view_update(&d->view, progress, g_get_monotonic_time());
   return interrupted == 0;
 }
 
@@ -153,8 +163,8 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
                        command->usage);
     return TW_EXIT_USAGE;
   }
-  tw_progress_view progress;
-  if (!choose_progress(values.progress, values.quiet, &progress, error))
+  display progress = {.begun = FALSE};
+  if (!choose_progress(values.progress, values.quiet, &progress.view, error))
     return TW_EXIT_USAGE;
   g_autoptr(GPtrArray) assignments = list_assignments(&values, error);
   if (assignments == NULL)
@@ -170,9 +180,8 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   for (guint i = 0; !values.quiet && i < scenario->notes->len; i++)
     fprintf(stderr, "note: %s\n", (char *)scenario->notes->pdata[i]);
   tw_run_options options = {values.directory, values.force, show_progress, &progress};
-  catch_interrupts();
   json_t *summary = tw_run(scenario, &options, error);
-  tw_progress_view_end(&progress);
+  tw_progress_view_end(&progress.view);
   if (summary == NULL)
     return TW_EXIT_FAILED;
   gboolean cut_short = interrupted != 0 && json_is_true(json_object_get(summary, "partial"));

@@ -12,7 +12,8 @@
 
 #include <math.h>
 
-enum { ASK_EVERY = 256 }; /* events between questions whether to go on */
+/* Turns of the loop between questions whether the run goes on; where turns take long, it is asked sooner. */
+enum { ASK_EVERY = 256, LOOK_EVERY = 16, ASK_EVERY_US = 50000 };
 
 struct tw_driver {
   const tw_scenario *scenario;
@@ -22,6 +23,8 @@ struct tw_driver {
   sg_sem_t wake;   /* a flow has ended */
   gboolean woken;
   guint64 events;
+  guint64 turns; /* of the loop */
+  gint64 asked_us;
   gboolean stopped;     /* by go_on or a broken stream */
   gboolean out_of_time; /* something is due after until_s */
   GError *error;
@@ -147,12 +150,23 @@ static void flow_ended(void *user)
   driver->woken = TRUE;
 }
 
-static void step(tw_driver *driver, double now_s)
+static void step(tw_driver *driver)
 {
+  driver->events++;
   if (!tw_factory_step(driver->factory, &driver->error))
     driver->stopped = TRUE;
-  else if (++driver->events % ASK_EVERY == 0 && driver->control.go_on != NULL)
-    driver->stopped = !driver->control.go_on(driver->control.user, now_s);
+}
+
+/* Asks from time to time whether the run goes on. */
+static void ask(tw_driver *driver, double now_s)
+{
+  if (++driver->turns % LOOK_EVERY != 0 || driver->control.go_on == NULL)
+    return;
+  gint64 now_us = g_get_monotonic_time();
+  if (driver->turns % ASK_EVERY != 0 && now_us - driver->asked_us < ASK_EVERY_US)
+    return;
+  driver->asked_us = now_us;
+  driver->stopped |= !driver->control.go_on(driver->control.user, now_s);
 }
 
 static void run_driver(int argc, char **argv)
@@ -160,9 +174,14 @@ static void run_driver(int argc, char **argv)
   (void)argc, (void)argv;
   tw_driver *driver = sg_actor_get_data(sg_actor_self());
   double next_s;
-  while (goes_on(driver, &next_s))
-    if (driver->flows == NULL || tw_flows_under_way(driver->flows) == 0 || follow(driver, next_s))
-      step(driver, next_s);
+  for (; goes_on(driver, &next_s); ask(driver, next_s)) {
+    if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 && !follow(driver, next_s))
+      continue;
+    while (!driver->stopped && tw_factory_look(driver->factory, next_s))
+      ask(driver, next_s);
+    if (!driver->stopped)
+      step(driver);
+  }
 }
 
 gboolean tw_driver_run(tw_driver *driver, tw_factory *factory, const tw_run_control *control, GError **error)

@@ -14,7 +14,8 @@
 /* What runs beside the simulation. */
 typedef struct tw_run_control {
   double until_s; /* simulated time at which the run is cut short, INFINITY: none */
-  gboolean (*go_on)(void *user, double now_s); /* asked every few events; FALSE ends the run. NULL: go on */
+  /* Asked every few hundred events and at least some times a second; FALSE ends the run. NULL: it goes on. */
+  gboolean (*go_on)(void *user, double now_s);
   void *user;
 } tw_run_control;
 

@@ -76,11 +76,19 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, &network);
   run r = {options, isnan(scenario->until_s) ? INFINITY : scenario->until_s, stream, recorder};
   tw_run_control control = {r.until_s, go_on, &r};
+  go_on(&r, 0);
   gboolean sound = tw_factory_start(factory, error) && tw_driver_run(driver, factory, &control, error);
+  g_autofree char *stuck = sound && !tw_driver_cut_short(driver) ? tw_factory_explain(factory) : NULL;
   double end_s = tw_factory_finish(factory, tw_driver_end_s(driver));
   if (links != NULL)
     tw_link_recorder_close(links, end_s);
-  if (!sound)
+  if (stuck != NULL)
+    g_set_error(
+        error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+        "the run ended at %.9g s with requests inside although nothing is due any more: %s; this is a "
+        "fault of the simulator: please report it with the scenario",
+        end_s, stuck);
+  if (!sound || stuck != NULL)
     return NULL;
   json_t *summary = tw_summary(scenario, factory, recorder, tw_driver_cut_short(driver));
   json_t *sent = links != NULL ? tw_link_recorder_summary(links) : NULL;

@@ -10,7 +10,8 @@
 typedef struct tw_run_options {
   const char *directory;
   gboolean force; /* overwrite a run that is there */
-  /* Told of the progress every few hundred events; FALSE ends the run cleanly. May be NULL. */
+  /* Told of the progress as the simulation begins, every few hundred events and some times a second; FALSE
+   * ends the run cleanly. May be NULL. */
   gboolean (*progress)(void *user, const tw_progress *progress);
   void *user;
 } tw_run_options;

@@ -178,12 +178,22 @@ static void schedule(tw_agenda *agenda, int engine)
   }
 }
 
+/* An engine where requests wait is due, or somebody has blocks whose return it waits for. */
+static void audit(const tw_agenda *agenda, int engine, double now_s)
+{
+  const tw_engine *e = agenda->site->engines[engine];
+  g_assert(isfinite(tw_engine_due(e)) || tw_engine_waiting(e) == 0 || tw_engine_kv_used(e, now_s) > 0);
+}
+
 static void settle(void *part, double now_s)
 {
-  (void)now_s;
   tw_agenda *agenda = part;
-  for (guint i = 0; i < agenda->touched->len; i++)
-    schedule(agenda, g_array_index(agenda->touched, int, i));
+  for (guint i = 0; i < agenda->touched->len; i++) {
+    int engine = g_array_index(agenda->touched, int, i);
+    schedule(agenda, engine);
+    if (agenda->site->scenario->audit)
+      audit(agenda, engine, now_s);
+  }
   g_array_set_size(agenda->touched, 0);
 }
 
@@ -212,6 +222,22 @@ static gboolean step(void *part, double now_s, GError **error)
   return TRUE;
 }
 
+static void explain(const void *part, GPtrArray *lines)
+{
+  const tw_site *site = ((const tw_agenda *)part)->site;
+  for (int i = 0; i < site->n_engines; i++) {
+    const tw_engine *engine = site->engines[i];
+    gint64 waiting = tw_engine_waiting(engine), running = tw_engine_running(engine);
+    if (waiting + running > 0)
+      g_ptr_array_add(
+          lines, g_strdup_printf(
+                     "engine %d (pool \"%s\", %s) has %" G_GINT64_FORMAT " running and %" G_GINT64_FORMAT
+                     " waiting, with %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " KV blocks in use",
+                     i, site->seats[i].pool->id, tw_engine_state_names[tw_engine_get_state(engine)], running,
+                     waiting, tw_engine_kv_used(engine, site->now_s), tw_engine_kv_blocks(engine)));
+  }
+}
+
 static void evict(void *part, GPtrArray *sequences, double end_s)
 {
   tw_agenda *agenda = part;
@@ -227,5 +253,6 @@ const tw_part_kind tw_agenda_part = {.name = "engines",
                                      .due = due,
                                      .step = step,
                                      .settle = settle,
+                                     .explain = explain,
                                      .evict = evict,
                                      .free = free_agenda};

@@ -317,6 +317,14 @@ void tw_dispatcher_close(tw_dispatcher *dispatcher, GPtrArray *sequences, double
     g_ptr_array_add(sequences, pop_front_end(dispatcher));
 }
 
+static void explain(const void *part, GPtrArray *lines)
+{
+  const tw_dispatcher *dispatcher = part;
+  if (dispatcher->held.length > 0)
+    g_ptr_array_add(lines, g_strdup_printf("%u requests wait for an engine that serves, and none will",
+                                           dispatcher->held.length));
+}
+
 static void evict(void *part, GPtrArray *sequences, double end_s)
 {
   (void)end_s;
@@ -330,5 +338,6 @@ const tw_part_kind tw_dispatcher_part = {.name = "requests",
                                          .due = due,
                                          .step = step,
                                          .settle = settle,
+                                         .explain = explain,
                                          .evict = evict,
                                          .free = free_dispatcher};

@@ -110,6 +110,11 @@ gboolean tw_factory_waits_for_flows(const tw_factory *factory)
   return FALSE;
 }
 
+gboolean tw_factory_look(tw_factory *factory, double until_s)
+{
+  return tw_intervals_step(factory->site.intervals, until_s);
+}
+
 gboolean tw_factory_step(tw_factory *factory, GError **error)
 {
   const part *first = NULL;
@@ -145,6 +150,18 @@ gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error)
 
 /* ---- The end ---- */
 
+char *tw_factory_explain(const tw_factory *factory)
+{
+  g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+  for (int i = 0; i < factory->n_parts; i++)
+    if (factory->parts[i].kind->explain != NULL)
+      factory->parts[i].kind->explain(factory->parts[i].state, lines);
+  if (lines->len == 0)
+    return NULL;
+  g_ptr_array_add(lines, NULL);
+  return g_strjoinv("; ", (char **)lines->pdata);
+}
+
 static void record_unfinished(tw_factory *factory, GPtrArray *sequences, double end_s)
 {
   for (guint i = 0; i < sequences->len; i++) {
@@ -172,7 +189,7 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   tw_site *site = &factory->site;
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   if (!isfinite(end_s))
-    end_s = site->now_s;
+    end_s = fmax(site->now_s, tw_intervals_ended(site->intervals));
   site->now_s = end_s;
   tw_intervals_until(site->intervals, end_s);
   tw_dispatcher_close(site->dispatcher, left, end_s);

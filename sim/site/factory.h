@@ -35,13 +35,20 @@ gboolean tw_factory_start(tw_factory *factory, GError **error);
 double tw_factory_next(const tw_factory *factory, double *drives_s);
 gboolean tw_factory_waits_for_flows(const tw_factory *factory);
 
+/* Ends one interval of the logs that ends by then, where nothing is due before; FALSE: none does. The next
+ * event does the same for as many as end by it, which may take long. */
+gboolean tw_factory_look(tw_factory *factory, double until_s);
 /* Handles the next event. FALSE with `error` set where the stream is broken. */
 gboolean tw_factory_step(tw_factory *factory, GError **error);
 /* Handles every event that is due at or before `until_s`. */
 gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error);
 
-/* Ends the run at `end_s`, or, if that is infinite, with its last event: requests still inside are recorded
- * as unfinished, the last interval is written. Returns when it ended. */
+/* Why requests are still inside although nothing is due any more: who has how many, and what they wait for.
+ * NULL where none is. The caller frees it. */
+char *tw_factory_explain(const tw_factory *factory);
+
+/* Ends the run at `end_s`, or, if that is infinite, with its last event or look: requests still inside are
+ * recorded as unfinished, the last interval is written. Returns when it ended. */
 double tw_factory_finish(tw_factory *factory, double end_s);
 
 /* Of a factory that is finished. */

@@ -257,6 +257,13 @@ static int under_way(const void *part)
   return ((const tw_fetches *)part)->shipments.flows;
 }
 
+static void explain(const void *part, GPtrArray *lines)
+{
+  guint under_way = ((const tw_fetches *)part)->shipments.under_way.length;
+  if (under_way > 0)
+    g_ptr_array_add(lines, g_strdup_printf("%u requests wait for their prefixes from the store", under_way));
+}
+
 static void evict(void *part, GPtrArray *sequences, double end_s)
 {
   (void)end_s;
@@ -274,5 +281,6 @@ const tw_part_kind tw_fetches_part = {.name = "fetches",
                                       .step = step,
                                       .start_flows = start_flows,
                                       .under_way = under_way,
+                                      .explain = explain,
                                       .evict = evict,
                                       .free = free_part};

@@ -24,6 +24,7 @@ struct tw_intervals {
   const double *link_joules; /* by kind of flow; NULL: none */
   double flows_j;            /* of them, what has been metered */
   gint64 interval;           /* the one under way */
+  double ended_s;            /* end of the last interval or window of the meter */
   tw_interval_counts counts;
   guint held;             /* requests that wait at no engine */
   double held_s, since_s; /* integral of them over the interval, up to an instant */
@@ -229,17 +230,28 @@ static void cut_meter(tw_intervals *intervals, double now_s)
   tw_meter_cut(intervals->meter, now_s, &drawn);
 }
 
+gboolean tw_intervals_step(tw_intervals *intervals, double now_s)
+{
+  double interval_s = (double)(intervals->interval + 1) * intervals->scenario->interval_s;
+  double end_s = fmin(interval_s, tw_meter_window_end(intervals->meter));
+  if (end_s > now_s)
+    return FALSE;
+  cut_meter(intervals, end_s);
+  if (end_s == interval_s)
+    end_interval(intervals, end_s);
+  intervals->ended_s = end_s;
+  return TRUE;
+}
+
+double tw_intervals_ended(const tw_intervals *intervals)
+{
+  return intervals->ended_s;
+}
+
 void tw_intervals_until(tw_intervals *intervals, double now_s)
 {
-  for (;;) {
-    double interval_s = (double)(intervals->interval + 1) * intervals->scenario->interval_s;
-    double end_s = fmin(interval_s, tw_meter_window_end(intervals->meter));
-    if (end_s > now_s)
-      break;
-    cut_meter(intervals, end_s);
-    if (end_s == interval_s)
-      end_interval(intervals, end_s);
-  }
+  while (tw_intervals_step(intervals, now_s))
+    continue;
   if (intervals->link_joules != NULL)
     intervals->flows_j = sum_flows(intervals);
 }

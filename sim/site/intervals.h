@@ -33,6 +33,11 @@ void tw_intervals_hold(tw_intervals *intervals, guint requests, double now_s);
 
 /* Ends the intervals and windows that end at or before `now_s`, and writes their rows. */
 void tw_intervals_until(tw_intervals *intervals, double now_s);
+/* Ends the first interval or window that ends at or before `now_s`: the work of tw_intervals_until bit by
+ * bit. FALSE where none does. */
+gboolean tw_intervals_step(tw_intervals *intervals, double now_s);
+/* The end of the last one that has ended. */
+double tw_intervals_ended(const tw_intervals *intervals);
 /* Ends the last interval, which may be short, as the run ends; `event_s` is the instant of its last event. */
 void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s);
 

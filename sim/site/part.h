@@ -61,6 +61,9 @@ typedef struct tw_part_kind {
   void (*start_flows)(void *part);
   /* Flows whose end is not known yet. */
   int (*under_way)(const void *part);
+  /* Nothing is due any more: appends a line for everybody here who still has requests, and what they wait
+   * for. */
+  void (*explain)(const void *part, GPtrArray *lines);
   /* The run ends at end_s: appends the requests that it has, which are the caller's then. */
   void (*evict)(void *part, GPtrArray *sequences, double end_s);
   void (*free)(void *part);

@@ -442,6 +442,18 @@ static int under_way(const void *part)
   return ((const tw_transfers *)part)->shipments.flows;
 }
 
+static void explain(const void *part, GPtrArray *lines)
+{
+  const tw_transfers *transfers = part;
+  guint under_way = transfers->shipments.under_way.length;
+  if (under_way > 0)
+    g_ptr_array_add(lines, g_strdup_printf("%u KV caches are under way between engines", under_way));
+  for (int i = 0; i < transfers->n_engines; i++)
+    if (transfers->waiting[i].length > 0)
+      g_ptr_array_add(lines, g_strdup_printf("%u complete prompts wait for KV blocks of engine %d",
+                                             transfers->waiting[i].length, i));
+}
+
 static void evict(void *part, GPtrArray *sequences, double end_s)
 {
   (void)end_s;
@@ -459,5 +471,6 @@ const tw_part_kind tw_transfers_part = {.name = "transfers",
                                         .step = step,
                                         .start_flows = start_flows,
                                         .under_way = under_way,
+                                        .explain = explain,
                                         .evict = evict,
                                         .free = free_part};

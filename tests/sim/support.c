@@ -205,9 +205,7 @@ tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text,
   return test_run_watched(scenario, trace_text, directory, until_s, NULL, NULL);
 }
 
-tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_text, const char *directory,
-                              double until_s, void (*after)(void *user, const tw_factory *factory),
-                              void *user)
+tw_stream *test_stream(const char *trace_text)
 {
   GError *error = NULL;
   g_autofree char *trace = test_directory();
@@ -215,12 +213,19 @@ tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_tex
   if (!g_file_set_contents(path, trace_text, -1, &error))
     g_error("%s", error->message);
   tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
-  g_autoptr(tw_stream) stream = tw_stream_open(path, tw_trace_format_find("tokenworks"), &options, &error);
+  tw_stream *stream = tw_stream_open(path, tw_trace_format_find("tokenworks"), &options, &error);
   if (stream == NULL)
     g_error("%s", error->message);
-  tw_recorder *recorder = run_stream(scenario, stream, directory, until_s, after, user);
-  test_remove(trace);
-  return recorder;
+  test_remove(trace); /* the stream has the file open */
+  return stream;
+}
+
+tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_text, const char *directory,
+                              double until_s, void (*after)(void *user, const tw_factory *factory),
+                              void *user)
+{
+  g_autoptr(tw_stream) stream = test_stream(trace_text);
+  return run_stream(scenario, stream, directory, until_s, after, user);
 }
 
 char *test_table(const char *directory, const char *table)

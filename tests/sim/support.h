@@ -43,6 +43,12 @@ tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text,
                             double until_s);
 tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
                              double until_s);
+/* The requests of a trace in the project's own format. */
+tw_stream *test_stream(const char *trace_text);
+
+/* The requests of a trace in the project's own format. */
+tw_stream *test_stream(const char *trace_text);
+
 /* The same; `after` sees the factory when it is finished. */
 tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_text, const char *directory,
                               double until_s, void (*after)(void *user, const tw_factory *factory),

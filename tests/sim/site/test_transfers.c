@@ -295,6 +295,34 @@ static void flows_follow_stages_and_heads(void **state)
   assert_near(resharded.bytes, 10e6, 1);
 }
 
+static void swallow(void *state, tw_flow *flow, double now_s)
+{
+  (void)state, (void)flow, (void)now_s;
+}
+
+/* Two prompts of 7 of the 8 blocks at the decode engine; the network loses the first cache. */
+static void a_run_that_can_go_no_further_says_who_has_what(void **state)
+{
+  (void)state;
+  tw_scenario *scenario = test_scenario(2, &costs, 8);
+  test_disaggregate(scenario, 1);
+  scenario->pools[0].memory.kv_blocks = 100;
+  link_total nothing = {0};
+  tw_network network = {.route = any_route, .start = swallow, .state = &nothing};
+  g_autoptr(tw_stream) stream = test_stream("arrival_s,prompt_tokens,answer_tokens\n0,100,6\n0,100,6\n");
+  g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
+  g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, &network);
+  assert_true(tw_factory_start(factory, NULL));
+  assert_null(tw_factory_explain(factory));
+  assert_true(tw_factory_advance(factory, 1e6, NULL));
+  g_autofree char *why = tw_factory_explain(factory);
+  assert_string_equal(why, "1 KV caches are under way between engines; "
+                           "1 complete prompts wait for KV blocks of engine 1");
+  tw_factory_finish(factory, INFINITY);
+  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_UNFINISHED], 2);
+  test_scenario_free(scenario);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -309,6 +337,7 @@ int main(void)
       cmocka_unit_test(layers_wait_for_blocks_and_then_go_whole),
       cmocka_unit_test(a_layered_transfer_that_is_cut_short_is_counted_once),
       cmocka_unit_test(flows_follow_stages_and_heads),
+      cmocka_unit_test(a_run_that_can_go_no_further_says_who_has_what),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
