@@ -16,8 +16,9 @@ typedef struct tw_request {
   gint32 context_tokens; /* of prompt and output, where the ids go on over the output; else 0 */
   gint32 turn;           /* of the session: what the stream that asked knows it by */
   guint64
-      *hashes;   /* ids of the prompt's blocks; equal leading ids are a shared prefix. Owned; NULL if none */
-  char *session; /* name of the session or client that asked. Owned; NULL if none */
+      *hashes; /* ids of the prompt's blocks; equal leading ids are a shared prefix. Owned; NULL if none */
+  gboolean warmup; /* statistics leave it out */
+  char *session;   /* name of the session or client that asked. Owned; NULL if none */
   const char
       *class; /* of traffic: has its own SLO and statistics. Interned (g_intern_string); NULL if none */
 } tw_request;

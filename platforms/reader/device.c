@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32", "bf16", "fp8", "fp4", "int8", NULL};
+const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32", "bf16",      "fp8",  "fp4",
+                                                           "int8", "fp8-block", "int4", NULL};
 const char *const tw_op_class_names[TW_OP_CLASSES + 1] = {
     "linear", "experts", "attention-prefill", "attention-decode", "head", "activations", NULL};
 
@@ -17,7 +18,7 @@ const char *const tw_kernel_names[TW_KERNEL_COUNT + 1] = {
 
 double tw_precision_bytes(tw_precision precision)
 {
-  static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1};
+  static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1, 1, 0.5};
   return bytes[precision];
 }
 
@@ -89,6 +90,10 @@ static const tw_attribute host_link_attributes[] = {{"bandwidth", TW_ATTR_QUANTI
                                                      .positive = TRUE, FIELD(device.host_bytes_per_s),
                                                      .help = "PCIe or NVLink-C2C, one direction"},
                                                     SOURCE};
+static const tw_attribute host_attributes[] = {
+    {"factor", TW_ATTR_NUMBER, .positive = TRUE, .max = 100, FIELD(device.host_factor),
+     .help = "time that it takes for the work of software, over that of an H100's host"},
+    SOURCE};
 static const tw_attribute power_attributes[] = {
     {"idle", TW_ATTR_QUANTITY, TW_POWER, .fallback = TW_ABSENT, .positive = TRUE, FIELD(device.idle_w),
      .help = "drawn without work"},
@@ -138,7 +143,7 @@ static const tw_attribute efficiency_attributes[] = {
     {"launch", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.launch_s),
      .help = "of each kernel, whatever its size is; activations: of all in a layer"},
     {"per-token", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.per_token_s),
-     .help = "experts: of each token and layer, to route, permute and add up"},
+     .help = "experts: of each copy of a token and layer, to route, permute and add up"},
     {"softmax", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, FIELD(efficiency.softmax),
      .help = "attention-prefill: dimensions of a head that the exponentials cost as much as"},
     SOURCE};
@@ -180,6 +185,8 @@ static const tw_element scale_out_element = {"scale-out", "link to the fabric", 
                                              NULL};
 static const tw_element host_link_element = {"host-link", "link to the memory of the host",
                                              host_link_attributes, NULL, NULL};
+static const tw_element host_element = {"host", "processors that the device commonly stands beside",
+                                        host_attributes, NULL, NULL};
 static const tw_element collective_element = {
     "collective", "time of a kernel that moves data between accelerators", collective_attributes, NULL, NULL};
 static const tw_element power_element = {"power", "electricity of the device alone", power_attributes, NULL,
@@ -198,6 +205,7 @@ static const tw_child device_children[] = {
     {&scale_up_element, 1, 1},
     {&scale_out_element, 0, 1},
     {&host_link_element, 0, 1},
+    {&host_element, 0, 1},
     {&collective_element, 0, TW_KERNEL_COUNT},
     {&power_element, 0, 1},
     {&chassis_element, 0, 1},
@@ -260,16 +268,19 @@ static void keep_arithmetic(const xmlNode *node, reading *read, tw_faults *fault
   read->device.joules_per_flop[read->which] = read->picojoules * 1e-12;
 }
 
-/* Precisions without a row of their own take the one for all. */
+/* Precisions without a row of their own take the one for all; fp8 in blocks that of fp8. */
 static void complete_efficiency(const xmlNode *root, reading *read, tw_faults *faults)
 {
   for (int op = 0; op < TW_OP_CLASSES; op++) {
     if (read->of_all[op].compute_peak == 0)
       tw_node_fault(root, faults, "there is no <efficiency op=\"%s\"> without a precision; add one",
                     tw_op_class_names[op]);
+    tw_efficiency *of_op = read->device.efficiency[op];
+    if (of_op[TW_FP8_BLOCK].compute_peak == 0)
+      of_op[TW_FP8_BLOCK] = of_op[TW_FP8];
     for (int p = 0; p < TW_PRECISIONS; p++)
-      if (read->device.efficiency[op][p].compute_peak == 0)
-        read->device.efficiency[op][p] = read->of_all[op];
+      if (of_op[p].compute_peak == 0)
+        of_op[p] = read->of_all[op];
   }
 }
 
@@ -287,7 +298,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   read.device.scale_out_bytes_per_s = read.device.host_bytes_per_s = read.device.idle_w = read.device.max_w =
       NAN;
   read.device.sleep_w = read.device.joules_per_byte = NAN;
-  read.device.voltage_floor = 1;
+  read.device.voltage_floor = read.device.host_factor = 1;
   read.device.file = g_strdup(path);
   tw_schema_read(root, &tw_device_element, &read);
   read_all(root, &compute_element, &read, faults, keep_compute);
@@ -295,6 +306,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   read_all(root, &scale_up_element, &read, faults, NULL);
   read_all(root, &scale_out_element, &read, faults, NULL);
   read_all(root, &host_link_element, &read, faults, NULL);
+  read_all(root, &host_element, &read, faults, NULL);
   read_all(root, &collective_element, &read, faults, keep_collective);
   read_all(root, &power_element, &read, faults, NULL);
   const xmlNode *chassis = tw_node_child(root, "chassis");
@@ -305,6 +317,10 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   if (isnan(read.device.sleep_w))
     read.device.sleep_w = read.device.idle_w;
   read_all(root, &efficiency_element, &read, faults, keep_efficiency);
+  if (isnan(read.device.flops[TW_FP8_BLOCK]))
+    read.device.flops[TW_FP8_BLOCK] = read.device.flops[TW_FP8];
+  if (isnan(read.device.joules_per_flop[TW_FP8_BLOCK]))
+    read.device.joules_per_flop[TW_FP8_BLOCK] = read.device.joules_per_flop[TW_FP8];
   complete_efficiency(root, &read, faults);
   if (read.device.reserved_bytes >= read.device.hbm_bytes)
     tw_node_fault(tw_node_child(root, "memory"), faults,

@@ -38,8 +38,8 @@ tw_line tw_power_dynamic(const tw_power_law *law, tw_step_cost *cost)
                         (works * cost->time_s.first * law->accelerators * law->saturation_w);
   tw_line work =
       tw_line_add(tw_line_scale(cost->flops, per_flop), tw_line_scale(cost->bytes, law->joules_per_byte));
-  tw_line alone_s = {cost->time_s.first - cost->collective_s, cost->time_s.growth};
-  work = tw_line_add(work, tw_line_scale(alone_s, works * law->active_w * law->accelerators));
+  tw_line alone_s = {fmax(0, cost->kernels_s.first - cost->collective_s), cost->kernels_s.growth};
+  work = tw_line_add(work, tw_line_scale(alone_s, law->active_w * law->accelerators));
   tw_line most = tw_line_scale(cost->time_s, works * (law->max_w - law->idle_w) * law->accelerators);
   return negative(tw_line_max(negative(work), negative(most), &cost->valid));
 }

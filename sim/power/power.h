@@ -1,17 +1,17 @@
 /* The power law of an engine's accelerators: what the work of an iteration costs in joules.
  *
- *     joules = idle_w · t  +  min( active_w · (t − t_collective) + a · flops + b · bytes , (max_w − idle_w) ·
- * t ) idle           dynamic
+ *     joules = idle_w · t  +  min( active_w · (t_kernels − t_collective) + a · flops + b · bytes , (max_w −
+ * idle_w) · t ) idle           dynamic
  *
  *     a = a0 / (1 + a0 · F / saturation_w)      F: FLOP/s of the segment's first iteration
  *
  * per accelerator, from the FLOPs, bytes and times of the step model; a0, b and active_w are the device's.
  * Dense arithmetic costs less per FLOP than sparse: operands are used more often, and clock and voltage fall
  * (saturation_w is a0 times a share of the peak FLOP rate: at that rate a FLOP costs half). While
- * accelerators wait for each other they draw little more than idle, and those that wait for other pipeline
- * stages (the bubble of the step model) are idle: for them t, but for idle_w, is the time that they work. All
- * are lines in the number of the iteration, so is the result, and it ends where the branch changes. Fit and
- * errors: tests/validation/power.
+ * accelerators wait for each other or for their host they draw little more than idle, and those that wait for
+ * other pipeline stages (the bubble of the step model) are idle: for them t, but for idle_w, is the time that
+ * they work. All are lines in the number of the iteration, so is the result, and it ends where the branch
+ * changes. Fit and errors: tests/validation/power.
  */
 #ifndef TW_SIM_POWER_H
 #define TW_SIM_POWER_H

@@ -102,6 +102,7 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->per_seq_s, pool->instead.per_seq_s);
   replace(&o->launch, pool->instead.launch);
   replace(&o->compute, pool->instead.compute);
+  replace(&o->experts, pool->instead.experts);
   return TRUE;
 }
 
@@ -113,7 +114,7 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .parallelism = {(int)pool->tp, (int)pool->pp, (int)pool->dp, (int)pool->ep},
       .weights = (tw_precision)pool->weights,
       .kv = (tw_precision)pool->kv,
-      .attention = (tw_precision)(pool->attention >= 0 ? pool->attention : pool->weights),
+      .attention = (tw_precision)pool->attention,
       .overhead = pool->overhead,
       .interconnect = tw_device_links(pool->device),
       .expert_imbalance = pool->expert_imbalance,
@@ -252,6 +253,9 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
     tw_pool *pool = &scenario->pools[i];
     guint before = tw_faults_added(faults);
     tw_schema_read(n, &tw_pool_element, pool);
+    const tw_checkpoint *checkpoint = tw_checkpoint_get(pool->checkpoint);
+    pool->weights = (int)checkpoint->weights;
+    pool->attention = pool->attention >= 0 ? pool->attention : (int)checkpoint->attention;
     read_child(n, &tw_scheduler_element, pool);
     tw_scenario_check_file(pool->table_file, read_child(n, &tw_step_time_element, pool), faults);
     if (tw_node_child(n, tw_speculation_element.name) != NULL)
@@ -361,7 +365,9 @@ static double slowest_frontend_s(const tw_scenario *scenario)
 {
   double slowest_s = 0;
   for (int i = 0; i < scenario->n_pools; i++)
-    slowest_s = MAX(slowest_s, scenario->pools[i].overhead.request_s);
+    if (scenario->pools[i].device != NULL) /* else it has faults */
+      slowest_s =
+          MAX(slowest_s, scenario->pools[i].overhead.request_s * scenario->pools[i].device->host_factor);
   return slowest_s;
 }
 

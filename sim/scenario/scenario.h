@@ -13,6 +13,7 @@
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
 #include "sim/scenario/scaling.h"
+#include "sim/steptime/checkpoint.h"
 #include "sim/steptime/memory.h"
 #include "workloads/stream/generator.h"
 #include "workloads/stream/sessions.h"
@@ -38,8 +39,9 @@ typedef struct tw_pool {
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep;
-  int weights, kv; /* tw_precision */
-  int attention;   /* of the weights of attention: -1: as the others */
+  int checkpoint;  /* of tw_checkpoint_get */
+  int weights, kv; /* tw_precision; weights: of MLPs and experts */
+  int attention;   /* ... of the attention projections */
   double memory_fraction;
   char *hosts;             /* glob of host names */
   int placement;           /* tw_placement_kind */
@@ -58,7 +60,7 @@ typedef struct tw_pool {
   double expert_imbalance;
   char *engine; /* whose overheads */
   struct {
-    double iteration_s, per_seq_s, launch, compute;
+    double iteration_s, per_seq_s, launch, compute, experts;
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
@@ -83,8 +85,8 @@ typedef struct tw_poisson_element {
 } tw_poisson_element;
 
 typedef struct tw_closed_element {
-  gint64 concurrency, requests;
-  double duration_s, think_s, ramp_s, pace_s;
+  gint64 concurrency, requests, warmup;
+  double duration_s, think_s, ramp_s, pace_s, jitter_s;
 } tw_closed_element;
 
 typedef struct tw_sessions_element {

@@ -171,6 +171,8 @@ static tw_closed_options closed_options(const tw_scenario *scenario)
                              .think_s = c->think_s,
                              .ramp_s = c->ramp_s,
                              .pace_s = c->pace_s,
+                             .jitter_s = c->jitter_s,
+                             .warmup = c->warmup,
                              .prompt = scenario->lengths[0],
                              .reasoning = scenario->lengths[1],
                              .answer = scenario->lengths[2],

@@ -18,6 +18,7 @@ struct tw_recorder {
   tw_class_record all; /* of the requests of every class */
   GPtrArray *classes;  /* of tw_class_record */
   GArray *rejections;  /* of tw_rejections */
+  double measured_s;   /* when the first request arrived that is not left out as a warm-up */
   GQueue pending;      /* outcomes that the drain may still cut off, in the order of ending */
 };
 
@@ -50,6 +51,7 @@ tw_recorder *tw_recorder_new(const tw_scenario *scenario, tw_log *log)
   open_record(&recorder->all, NULL, tw_scenario_slo(scenario, NULL));
   recorder->classes = g_ptr_array_new_with_free_func(free_record);
   recorder->rejections = g_array_new(FALSE, FALSE, sizeof(tw_rejections));
+  recorder->measured_s = INFINITY;
   g_queue_init(&recorder->pending);
   return recorder;
 }
@@ -160,6 +162,9 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, g
                            double now_s)
 {
   const tw_request *request = &sequence->request;
+  if (request->warmup)
+    return;
+  recorder->measured_s = fmin(recorder->measured_s, request->arrival_s);
   tw_request_times times = {request->arrival_s,
                             sequence->first_scheduled_s,
                             sequence->first_token_s,
@@ -283,7 +288,10 @@ void tw_recorder_close(tw_recorder *recorder, double end_s)
   const tw_scenario *scenario = recorder->scenario;
   for (outcome *o; (o = g_queue_pop_head(&recorder->pending)) != NULL; g_free(o))
     count(recorder, o, end_s - scenario->drain_s);
-  recorder->all.window.length_s = fmax(0, end_s - scenario->drain_s - scenario->warmup_s);
+  double from_s = scenario->warmup_s;
+  if (scenario->closed.warmup > 0 && isfinite(recorder->measured_s))
+    from_s = fmax(from_s, recorder->measured_s);
+  recorder->all.window.length_s = fmax(0, end_s - scenario->drain_s - from_s);
 }
 
 gboolean tw_recorder_keeps_segments(const tw_recorder *recorder)

@@ -25,6 +25,7 @@ void tw_speculation_cost(const tw_speculation *speculation, const tw_step_model 
   for (int i = 0; i < n_ranks; i++)
     ranks[i].drafted = 0;
   cost->time_s = token_of(cost->time_s, plain.time_s, drafts, tokens);
+  cost->kernels_s = token_of(cost->kernels_s, plain.kernels_s, drafts, tokens);
   cost->flops = token_of(cost->flops, plain.flops, drafts, tokens);
   cost->bytes = token_of(cost->bytes, plain.bytes, drafts, tokens);
   cost->wire.tensor = (cost->wire.tensor + drafts * plain.wire.tensor) / tokens;

@@ -46,10 +46,13 @@ typedef struct roofline {
   double kv_bytes;                    /* per layer and token of context */
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
-  double fixed_s, per_seq_s, layer_s; /* layer_s: of all layers together */
-  gboolean overlap;                   /* of per_seq_s with the accelerators' work */
-  gboolean foreign;                   /* a device that the overheads were not fitted on */
-  gint64 max_seqs, max_context;       /* that they were fitted on; 0: any */
+  double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
+  gboolean exchange;                           /* tokens go to the ranks of their experts only */
+  gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
+  gboolean graph_prompts;
+  gboolean overlap;             /* of per_seq_s with the accelerators' work */
+  gboolean foreign;             /* a device that the overheads were not fitted on */
+  gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
   tw_interconnect links;
   tw_reach reach;
   tw_collective_costs reduce;          /* of a tensor-parallel group */
@@ -69,11 +72,16 @@ static tw_precision computed_in(const tw_device *device, tw_precision weights)
 static kernels kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
 {
   const tw_device *device = setting->device;
-  const tw_efficiency *e = &device->efficiency[class][stored];
+  /* What is expanded runs on the kernels of bf16. */
+  const tw_efficiency *e = &device->efficiency[class][computed_in(device, stored)];
   double rate =
       device->flops[computed_in(device, stored)] * setting->overhead.compute * (1 - setting->throttle);
-  return (kernels){rate * e->compute_peak, device->hbm_bytes_per_s * e->memory,
-                   e->launch_s * setting->overhead.launch, e->per_token_s};
+  /* Experts in a 4-bit format that the device multiplies in run on its vendor's kernels, as measured; all
+   * others on the engine's own. */
+  gboolean own = class == TW_OP_EXPERTS && !(stored == TW_FP4 && isfinite(device->flops[TW_FP4]));
+  double share = own && setting->overhead.experts > 0 ? setting->overhead.experts : 1;
+  return (kernels){rate * e->compute_peak * share, device->hbm_bytes_per_s * e->memory * share,
+                   e->launch_s * setting->overhead.launch, e->per_token_s / share};
 }
 
 /* All ways to run a pattern among n accelerators that lie in some domains in equal parts. */
@@ -184,8 +192,15 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
                   mlp_rows + between);
   r->activation_bytes = ACTIVATION_BYTES * (r->layers * 8 * r->hidden + between);
 
-  r->fixed_s = setting->overhead.iteration_s;
-  r->per_seq_s = setting->overhead.per_seq_s;
+  double host = device->host_factor > 0 ? device->host_factor : 1;
+  r->fixed_s = setting->overhead.iteration_s * host;
+  r->per_seq_s = setting->overhead.per_seq_s * host;
+  r->eager_s =
+      (setting->overhead.eager_layer_s * r->layers + setting->overhead.eager_experts_s * r->moe_layers) *
+      host;
+  r->graph_tokens = setting->overhead.graph_tokens;
+  r->graph_prompts = setting->overhead.graph_prompts;
+  r->exchange = r->ep > 1 && setting->overhead.all_to_all;
   r->overlap = setting->overhead.overlap;
   g_auto(GStrv) fitted =
       g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
@@ -200,13 +215,25 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
 /* Products with weights on one accelerator: a roof with a round edge. */
 static double product_s(const kernels *k, double n_kernels, double flops, double bytes)
 {
-  return n_kernels * k->launch_s + hypot(flops / k->flops_per_s, bytes / k->bytes_per_s);
+  return n_kernels * k->launch_s + tw_roof(flops / k->flops_per_s, bytes / k->bytes_per_s);
 }
 
-/* Tokens that the matrices see. */
-static double tokens_of(const tw_batch *b)
+/* Tokens that a rank computes. */
+static gint64 tokens_of(const tw_batch *b)
 {
-  return (double)(b->decode_seqs * (1 + b->drafted) + b->prefill_tokens);
+  return b->decode_seqs * (1 + b->drafted) + b->prefill_tokens;
+}
+
+/* Whether iterations whose ranks have up to `tokens` run in a CUDA graph. */
+static gboolean in_graph(const roofline *r, gint64 tokens, gboolean prompts)
+{
+  return tokens <= r->graph_tokens && (!prompts || r->graph_prompts);
+}
+
+/* The captured size of a CUDA graph that holds so many tokens. */
+static gint64 captured(gint64 tokens)
+{
+  return tokens <= 2 ? tokens : tokens <= 4 ? 4 : (tokens + 7) / 8 * 8;
 }
 
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
@@ -271,18 +298,20 @@ static double collective_s(const roofline *r, const tw_collective_costs *costs, 
 }
 
 /* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
-static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
+static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, double micro,
+                           tw_step_cost *cost)
 {
-  double tokens = tokens_of(b), tokens_micro = tokens / micro;
-  double flops = 2 * tokens_micro / r->tp; /* of each parameter */
+  double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
+  double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
   tw_line time = attention(r, b, micro, cost);
   time.first += product_s(&r->projections, r->projection_kernels, flops * r->projection_params,
                           r->projection_bytes / r->tp);
   time.first += product_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp);
   time.first += tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
                                 r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
-  /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
-  double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
+  /* Two all-reduces a layer: behind attention, and behind the MLP where experts do not return their sums
+   * themselves. */
+  double all_reduces = 2 * r->layers - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
   double crossing = 0, steps = 0;
   double reduce_s =
@@ -315,20 +344,28 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   return time;
 }
 
-/* The experts of all MoE layers, over the tokens of the whole expert-parallel group, at its busiest rank. */
-static double experts_s(const roofline *r, double tokens, double prefill_share, double micro,
+/* Of the experts, how many so many tokens touch, each of which goes to some drawn at random. */
+static double touched_by(const roofline *r, double tokens)
+{
+  double touched = r->experts * -expm1(tokens * log1p(-r->experts_per_token / r->experts));
+  return MAX(touched, MIN(r->experts, r->experts_per_token));
+}
+
+/* The experts of all MoE layers, at the busiest rank of the expert-parallel group: over the tokens of the
+ * whole group, and what pads their graphs. */
+static double experts_s(const roofline *r, double tokens, double padded, double prefill_share, double micro,
                         tw_step_cost *cost)
 {
   if (r->moe_layers == 0 || tokens == 0)
     return 0;
-  double tokens_micro = tokens / micro;
-  double touched = r->experts * -expm1(tokens_micro * log1p(-r->experts_per_token / r->experts));
-  touched = MAX(touched, MIN(r->experts, r->experts_per_token));
-  double routed = tokens_micro * r->experts_per_token;
-  double flops = 2 * r->expert_params * routed / (r->ep * r->experts_tp) * r->imbalance;
-  double bytes = r->expert_bytes * touched / (r->ep * r->experts_tp);
+  double tokens_micro = tokens / micro, computed = (tokens + padded) / micro,
+         touched = touched_by(r, tokens_micro);
+  /* A token that goes to a rank's experts comes once for each of them. */
+  double copies = computed * r->experts_per_token / r->ep * r->imbalance;
+  double flops = 2 * r->expert_params * copies / r->experts_tp;
+  double bytes = r->expert_bytes * touched_by(r, computed) / (r->ep * r->experts_tp);
   const kernels *k = &r->ops[TW_OP_EXPERTS];
-  double time = product_s(k, 1, flops, bytes) + tokens_micro * k->per_token_s;
+  double time = product_s(k, 1, flops, bytes) + copies * k->per_token_s;
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
   cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
@@ -336,11 +373,11 @@ static double experts_s(const roofline *r, double tokens, double prefill_share, 
               prefill_share * r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token,
               prefill_share * r->moe_layers * micro * r->expert_bytes * touched);
 
-  /* Experts over a group: each token goes to the ranks of its experts and back. Tensor-parallel experts over
-   * data-parallel ranks gather and scatter. */
+  /* Each token goes to the ranks of its experts and back, or to all ranks, from which the sums are scattered.
+   * Without ranks of attention all have it already, and the all-reduce behind the layer sums. */
   int group = r->tp * r->dp;
   double comm = 0, crossing = 0, layers = r->moe_layers;
-  if (r->ep > 1) {
+  if (r->exchange) {
     comm = collective_s(r, &r->experts_traffic, tokens_micro / group * r->imbalance, layers, &crossing,
                         &cost->wire.steps);
   } else if (r->dp > 1) {
@@ -370,30 +407,36 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   const roofline *r = state;
   gint64 tokens = 0, prefill_tokens = 0, most_tokens = 0, most_seqs = 0;
   for (int i = 0; i < n_ranks; i++) {
-    gint64 rank_seqs = ranks[i].decode_seqs + ranks[i].prefill_seqs;
-    gint64 rank_tokens = ranks[i].decode_seqs * (1 + ranks[i].drafted) + ranks[i].prefill_tokens;
-    tokens += rank_tokens;
-    most_seqs = MAX(most_seqs, rank_seqs);
-    most_tokens = MAX(most_tokens, rank_tokens);
+    tokens += tokens_of(&ranks[i]);
+    most_seqs = MAX(most_seqs, ranks[i].decode_seqs + ranks[i].prefill_seqs);
+    most_tokens = MAX(most_tokens, tokens_of(&ranks[i]));
     prefill_tokens += ranks[i].prefill_tokens;
   }
   double micro = (double)CLAMP(most_seqs, 1, r->pp);
   *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
   cost->extrapolated = outside(r, ranks, n_ranks);
+  gboolean graph = in_graph(r, most_tokens, prefill_tokens > 0);
 
   /* All ranks of an iteration go at the pace of the slowest. */
   tw_line layers = {0, 0};
-  double head = 0;
+  double head = 0, padded = 0;
   for (int i = 0; i < n_ranks; i++) {
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;
-    layers = tw_line_max(layers, rank_layers(r, &ranks[i], micro, cost), &cost->valid);
+    double added = graph ? (double)(captured(tokens_of(&ranks[i])) - tokens_of(&ranks[i])) : 0;
+    padded += added;
+    layers = tw_line_max(layers, rank_layers(r, &ranks[i], added, micro, cost), &cost->valid);
     head = fmax(head, head_s(r, &ranks[i], micro, cost));
     if (r->window_layers > 0)
       cost->valid = MIN(cost->valid, ranks[i].next_full);
   }
   layers.first +=
-      experts_s(r, (double)tokens, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
+      experts_s(r, (double)tokens, padded, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
+  cost->kernels_s = tw_line_scale(layers, micro / r->pp);
+  cost->kernels_s.first += micro * head / r->pp;
+  /* Kernels that are launched one by one wait for the host where they are small. */
+  if (!graph && r->eager_s > 0)
+    layers = tw_line_max(layers, (tw_line){r->eager_s, 0}, &cost->valid);
 
   /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
   double host_s = r->per_seq_s * (double)most_seqs / micro;
@@ -411,7 +454,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   cost->time_s = tw_line_max(latency, tw_line_scale(slowest, micro), &cost->valid);
   if (r->overlap)
     cost->time_s = tw_line_max(cost->time_s, (tw_line){micro * host_s, 0}, &cost->valid);
-  cost->collective_s = fmin(cost->collective_s, cost->time_s.first);
+  cost->collective_s = fmin(cost->collective_s, cost->kernels_s.first);
   /* Each stage works on each micro-batch once. */
   double works_s = micro * (layers.first + head + r->pp * stage_s) / r->pp;
   cost->bubble = r->pp > 1 ? fmax(0, 1 - works_s / cost->time_s.first) : 0;

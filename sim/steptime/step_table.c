@@ -233,7 +233,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;
     tw_line time_s = rank_time(t, &ranks[i], &cost->valid, &cost->extrapolated);
-    cost->time_s = tw_line_max(cost->time_s, time_s, &cost->valid);
+    cost->time_s = cost->kernels_s = tw_line_max(cost->time_s, time_s, &cost->valid);
     if (ranks[i].prefill_seqs > 0)
       cost->valid = 1;
   }

@@ -48,8 +48,10 @@ typedef struct tw_wire {
 
 typedef struct tw_step_cost {
   tw_line time_s;
-  tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
-  tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
+  tw_line kernels_s;    /* of that, what kernels take on an accelerator, collectives included; the rest it
+                           waits for its host or for other stages */
+  tw_line flops, bytes; /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
+  tw_work prefill;      /* what prompt chunks cause of both; 0 where the batch holds none */
   tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
   double bubble; /* share of an iteration's time in which an accelerator waits for other pipeline stages, in
                     the mean over the stages; 0 without pipeline parallelism */

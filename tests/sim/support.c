@@ -24,7 +24,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     tw_line time = {costs->fixed_s + costs->per_seq_s * (double)b->decode_seqs +
                         costs->per_context_s * context + costs->per_prompt_s * (double)b->prefill_tokens,
                     costs->per_context_s * growing};
-    cost->time_s = tw_line_max(cost->time_s, time, &cost->valid);
+    cost->time_s = cost->kernels_s = tw_line_max(cost->time_s, time, &cost->valid);
     cost->time_s.first += costs->per_prompt_s * (double)(b->decode_seqs * b->drafted);
     double tokens = (double)(b->decode_seqs * (1 + b->drafted) + b->prefill_tokens),
            prompt = (double)b->prefill_tokens;

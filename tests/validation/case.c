@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-const char *const case_metric_names[CASE_METRICS] = {"TTFT", "TPOT", "throughput", "E2E", "watts"};
+const char *const case_metric_names[CASE_METRICS] = {
+    "TTFT", "TPOT", "throughput", "E2E", "watts", "J/token", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99"};
 
 void validation_case_free(validation_case *item)
 {
@@ -17,9 +18,16 @@ void validation_case_free(validation_case *item)
   g_free(item->engine);
   g_free(item->shape);
   g_free(item->failure);
+  g_free(item->trace);
   g_strfreev(item->assignments);
   g_string_free(item->scenario, TRUE);
   g_free(item);
+}
+
+char *validation_platform_name(const char *device, int accelerators)
+{
+  g_autofree char *base = g_path_get_basename(device);
+  return g_strdup_printf("%s-%d.xml", base, accelerators);
 }
 
 char *validation_platform(const char *device, int accelerators)

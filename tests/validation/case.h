@@ -6,17 +6,33 @@
 
 #include <glib.h>
 
-typedef enum { CASE_TTFT, CASE_TPOT, CASE_THROUGHPUT, CASE_E2E, CASE_WATTS, CASE_METRICS } case_metric;
+typedef enum {
+  CASE_TTFT,
+  CASE_TPOT,
+  CASE_THROUGHPUT,
+  CASE_E2E,
+  CASE_WATTS,
+  CASE_JOULES, /* of accelerators, for an output token */
+  CASE_TTFT_P50,
+  CASE_TTFT_P99,
+  CASE_TPOT_P50,
+  CASE_TPOT_P99,
+  CASE_METRICS
+} case_metric;
 extern const char *const case_metric_names[CASE_METRICS];
 
 typedef struct validation_case {
   const char *set; /* name of the data set. Borrowed */
   char *label;     /* the operating point, for the table */
   char *model, *device, *engine;
-  char *shape;     /* "tp4", "dp8 ep8" */
-  gboolean fitted; /* the engine's overheads were fitted on it */
-  GString *scenario;
-  char **assignments;                                     /* passed on as --set, or NULL */
+  char *shape; /* "tp4", "dp8 ep8" */
+  int accelerators;
+  gboolean fitted;     /* the engine's overheads were fitted on it */
+  double from_s, to_s; /* of the run, to which the watts belong; to_s 0: all of it */
+  gboolean steady;     /* ... or its middle, without its start and its end */
+  GString *scenario;   /* with "@trace@" where it names the file of the trace */
+  char *trace;         /* text of that file, or NULL */
+  char **assignments;  /* passed on as --set, or NULL */
   double measured[CASE_METRICS], predicted[CASE_METRICS]; /* seconds, tokens/s per accelerator; NAN: none */
   double outside; /* share of the iterations outside of what was calibrated */
   char *failure;  /* why there is no prediction, or NULL */
@@ -34,7 +50,8 @@ extern const validation_set validation_sets[]; /* ends with a NULL name */
 
 void validation_case_free(validation_case *item);
 
-/* Text of the platform file that a scenario names "DEVICE-N.xml": one node of N accelerators. */
+/* The platform of a scenario, one node of N accelerators: the name of its file, and its text. */
+char *validation_platform_name(const char *device, int accelerators);
 char *validation_platform(const char *device, int accelerators);
 
 #endif

@@ -1,6 +1,6 @@
 /* The data sets: how the rows of each become cases. */
 #include "platforms/input/units.h"
-#include "tests/validation/case.h"
+#include "tests/validation/setup.h"
 #include "tests/validation/table.h"
 
 #include <math.h>
@@ -21,109 +21,6 @@ static int whole(table *t, int column)
   return isnan(value) ? 0 : (int)value;
 }
 
-typedef struct word_pair {
-  const char *theirs, *ours;
-} word_pair;
-
-static const word_pair models[] = {
-    {"Qwen/Qwen3-32B", "qwen3-32b"},
-    {"Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b"},
-    {"meta-llama/Llama-3.1-70B", "llama-3.1-70b"},
-    {"meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-70b"},
-    {"meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"},
-    {"Llama-3.3-70B", "llama-3.1-70b"}, /* the same shape */
-    {"openai/gpt-oss-120b", "gpt-oss-120b"},
-    {"gpt-oss-120b", "gpt-oss-120b"},
-    {"gpt-oss-20b", "gpt-oss-20b"},
-    {"DeepSeek-R1-0528", "deepseek-r1"},
-    {"Qwen3-235B-A22B", "qwen3-235b-a22b"},
-    {"llama2-70b", "llama-2-70b"},
-    {"llama2-70b-99", "llama-2-70b"},
-    {NULL, NULL},
-};
-static const word_pair devices[] = {{"h100_sxm", "h100-sxm"},
-                                    {"h200_sxm", "h200-sxm"},
-                                    {"H100", "h100-sxm"},
-                                    {"H200", "h200-sxm"},
-                                    {"B200", "b200-sxm"},
-                                    {"NVIDIA H200-SXM-141GB", "h200-sxm"},
-                                    {"NVIDIA B200-SXM-180GB", "b200-sxm"},
-                                    {"a100-80gb", "a100-sxm"},
-                                    {NULL, NULL}};
-
-static const char *translate(const word_pair *pairs, const char *word)
-{
-  for (; pairs->theirs != NULL; pairs++)
-    if (g_str_equal(pairs->theirs, word))
-      return pairs->ours;
-  return NULL;
-}
-
-/* ---- Scenarios ---- */
-
-/* What the scenario of a case is made of. */
-typedef struct setup {
-  const char *model, *device, *engine;
-  int tp, pp, dp, ep, replicas;
-  const char *weights, *attention, *kv; /* attention: NULL: as weights */
-  int max_seqs, max_batched, max_len;
-  const char *memory; /* share for weights and KV cache; NULL: the server's default */
-} setup;
-
-static validation_case *new_case(const validation_set *set, const setup *s, const char *workload)
-{
-  static const struct {
-    const char *engine, *scheduler, *reserve, *memory;
-  } servers[] = {{"vllm", "vllm", "prompt", "0.9"},
-                 {"vllm-0.12", "vllm", "prompt", "0.9"},
-                 {"sglang", "prefill-first", "prompt", "0.88"},
-                 {"tensorrt-llm", "vllm", "output", "0.92"},
-                 {"tensorrt-llm-1.0", "vllm", "output", "0.92"},
-                 {"transformers", "static", "prompt", "0.95"}};
-  guint which = 0;
-  while (!g_str_equal(servers[which].engine, s->engine))
-    which++;
-  validation_case *item = g_new0(validation_case, 1);
-  item->set = set->name;
-  item->fitted = set->fitted;
-  item->model = g_strdup(s->model);
-  item->device = g_strdup(s->device);
-  item->engine = g_strdup(s->engine);
-  item->shape = s->dp > 1 ? g_strdup_printf("dp%d ep%d", s->dp, s->ep) : g_strdup_printf("tp%d", s->tp);
-  item->scenario = g_string_new(NULL);
-  for (int m = 0; m < CASE_METRICS; m++)
-    item->measured[m] = item->predicted[m] = NAN;
-  int accelerators = s->tp * s->pp * s->dp * s->replicas;
-  g_autofree char *attention =
-      s->attention != NULL ? g_strdup_printf(" attention-weights=\"%s\"", s->attention) : g_strdup("");
-  g_string_append_printf(
-      item->scenario,
-      "<?xml version=\"1.0\"?>\n<scenario name=\"case\">\n  <platform file=\"%s-%d.xml\"/>\n"
-      "  <workload>%s</workload>\n"
-      "  <pool id=\"serve\" model=\"%s\" replicas=\"%d\" tp=\"%d\" pp=\"%d\" dp=\"%d\" ep=\"%d\" "
-      "weights=\"%s\"%s kv=\"%s\" memory-fraction=\"%s\">\n"
-      "    <scheduler kind=\"%s\" reserve=\"%s\" max-seqs=\"%d\" max-batched-tokens=\"%d\" "
-      "max-model-len=\"%d\"/>\n"
-      "    <step-time engine=\"%s\"/>\n  </pool>\n  <router/>\n</scenario>\n",
-      s->device, accelerators, workload, s->model, s->replicas, s->tp, s->pp, s->dp, s->ep, s->weights,
-      attention, s->kv, s->memory != NULL ? s->memory : servers[which].memory, servers[which].scheduler,
-      servers[which].reserve, s->max_seqs, MAX(s->max_batched, s->max_seqs), s->max_len, s->engine);
-  return item;
-}
-
-/* Benchmark tools keep `concurrency` requests under way, here for ten rounds, and need some time to send
- * each. Lengths are fixed, or `spread`: uniform from 80 to 100 % of the given ones, as in InferenceMAX, whose
- * mean and deviation a lognormal law takes over. */
-static char *closed_loop(int concurrency, int rounds, int isl, int osl, gboolean spread)
-{
-  g_autofree char *law = g_strdup(spread ? "law=\"lognormal\" sigma=\"0.064\"" : "law=\"fixed\"");
-  double share = spread ? 0.9 : 1;
-  return g_strdup_printf(
-      "<closed-loop concurrency=\"%d\" requests=\"%d\" pace=\"%dms\"><prompt %s mean=\"%.0f\" "
-      "max=\"%d\"/><answer %s mean=\"%.0f\" max=\"%d\"/></closed-loop>",
-      concurrency, concurrency * rounds, rounds > 1 ? 2 : 0, law, share * isl, isl, law, share * osl, osl);
-}
-
 /* ---- The data sets ---- */
 
 /* Settings of servers that the data do not tell and that were inferred from them: see the notes below. */
@@ -138,14 +35,16 @@ static const struct inferred {
     {"qwen3-32b", "sglang", 1, 0, "0.82"},
     {"gpt-oss-120b", "tensorrt-llm", 1, 0, "0.57"},
 };
-static const char silicon_note[] = "The token budget of the H100 servers is not recorded. Their TTFT is that "
-                                   "of so and so many prompts whatever the "
-                                   "prompt's length, so it is taken as concurrency + prompt (vLLM) and "
-                                   "concurrency + 2 prompts (TensorRT-LLM 1.0). "
-                                   "Nor is the KV cache: where requests queued, it is taken from how many "
-                                   "ran (Little's law): about 6,500 tokens for "
-                                   "SGLang on one H100, 500,000 for gpt-oss-120b with TensorRT-LLM on one "
-                                   "H200. These were chosen after seeing TTFT.";
+static const char silicon_note[] =
+    "The token budget of the H100 servers is not recorded. Their TTFT is that "
+    "of so and so many prompts whatever the "
+    "prompt's length, so it is taken as concurrency + prompt (vLLM) and "
+    "concurrency + 2 prompts (TensorRT-LLM 1.0). "
+    "Nor is the KV cache: where requests queued, it is taken from how many "
+    "ran (Little's law): about 6,500 tokens for "
+    "SGLang on one H100, 500,000 for gpt-oss-120b with TensorRT-LLM on one "
+    "H200. These were chosen after seeing TTFT. DeepSeek-R1 on B200 is left out: "
+    "its rows hold the same points with and without speculative decoding, unmarked.";
 
 static void infer(setup *s, int isl, int concurrency)
 {
@@ -164,48 +63,71 @@ static void infer(setup *s, int isl, int concurrency)
 static gboolean read_silicon(const validation_set *set, const char *directory, GPtrArray *cases,
                              GError **error)
 {
-  enum { MODEL, SYSTEM, BACKEND, VERSION, PRECISION, ISL, OSL, CONCURRENCY, TP, MOE_EP, GPUS, TTFT, TPOT };
+  enum {
+    MODEL,
+    SYSTEM,
+    BACKEND,
+    VERSION,
+    PRECISION,
+    ISL,
+    OSL,
+    CONCURRENCY,
+    TP,
+    DP,
+    MOE_EP,
+    GPUS,
+    TTFT,
+    TPOT
+  };
   static const tw_csv_column columns[] = {
-      {"model", FALSE},     {"system", FALSE}, {"backend", FALSE}, {"backend_version", FALSE},
-      {"precision", FALSE}, {"isl", FALSE},    {"osl", FALSE},     {"concurrency", FALSE},
-      {"tp", FALSE},        {"moe_ep", FALSE}, {"gpus", FALSE},    {"ttft_ms", FALSE},
-      {"tpot_ms", FALSE},   {NULL, FALSE}};
-  static const word_pair engines[] = {
-      {"vllm", "vllm-0.12"}, {"sglang", "sglang"}, {"trtllm", "tensorrt-llm"}, {NULL, NULL}};
+      {"model", FALSE},     {"system", FALSE},       {"backend", FALSE}, {"backend_version", FALSE},
+      {"precision", FALSE}, {"isl", FALSE},          {"osl", FALSE},     {"concurrency", FALSE},
+      {"tp", FALSE},        {"attention_dp", FALSE}, {"moe_ep", FALSE},  {"gpus", FALSE},
+      {"ttft_ms", FALSE},   {"tpot_ms", FALSE},      {NULL, FALSE}};
+  static const char *const engines[][2] = {
+      {"vllm", "vllm-0.12"}, {"sglang", "sglang"}, {"trtllm", "tensorrt-llm"}};
   table t;
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
+    const char *engine = NULL;
+    for (guint e = 0; e < G_N_ELEMENTS(engines); e++)
+      if (g_str_equal(engines[e][0], tw_csv_text(t.csv, BACKEND)))
+        engine = engines[e][1];
     int isl = whole(&t, ISL), osl = whole(&t, OSL), concurrency = whole(&t, CONCURRENCY);
     const char *precision = tw_csv_text(t.csv, PRECISION);
-    gboolean fp4 = g_str_equal(precision, "fp4"), fp8 = g_str_equal(precision, "fp8");
-    setup s = {.model = translate(models, tw_csv_text(t.csv, MODEL)),
-               .device = translate(devices, tw_csv_text(t.csv, SYSTEM)),
-               .engine = translate(engines, tw_csv_text(t.csv, BACKEND)),
+    gboolean fp8 = g_str_equal(precision, "fp8");
+    setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
+               .device = setup_device(tw_csv_text(t.csv, SYSTEM)),
+               .engine = engine,
                .tp = whole(&t, TP),
                .pp = 1,
-               .dp = 1,
+               .dp = MAX(whole(&t, DP), 1),
                .ep = MAX(whole(&t, MOE_EP), 1),
                .replicas = 1,
-               .weights = fp4   ? "fp4"
-                          : fp8 ? "fp8"
-                                : "bf16",
-               .attention = fp4 ? "bf16" : NULL,
                .kv = fp8 ? "fp8" : "bf16",
                .max_seqs = 1024,
                .max_batched = 8192,
                .max_len = isl + osl + 16};
+    if (s.model == NULL || s.device == NULL || s.engine == NULL)
+      continue; /* not in the catalogue */
+    /* Whether DeepSeek-R1 on B200 speculated is not flagged: the same points stand there with two times. */
+    if (g_str_equal(s.model, "deepseek-r1") && g_str_equal(s.device, "b200-sxm"))
+      continue;
+    s.weights = setup_checkpoint(s.model, precision);
     if (g_str_equal(tw_csv_text(t.csv, VERSION), "1.0.0rc3"))
       s.engine = "tensorrt-llm-1.0";
-    /* All of gpt-oss-120b with vLLM is one sweep, of which some rows say 0.18: it schedules asynchronously.
-     */
-    if (g_str_equal(s.engine, "vllm-0.12") && g_str_equal(s.model, "gpt-oss-120b"))
+    /* vLLM schedules asynchronously by default from 0.14 on. All of gpt-oss-120b is one sweep, of which some
+     * rows say 0.15 or 0.18. */
+    if (g_str_equal(s.engine, "vllm-0.12") &&
+        (g_str_equal(s.model, "gpt-oss-120b") || g_strcmp0(tw_csv_text(t.csv, VERSION), "0.14") > 0))
       s.engine = "vllm";
     if (g_str_equal(s.engine, "sglang"))
       s.max_batched = MAX(s.max_batched, s.max_len);
     infer(&s, isl, concurrency);
-    g_autofree char *workload = closed_loop(concurrency, 10, isl, osl, g_str_equal(s.device, "h200-sxm"));
-    validation_case *item = new_case(set, &s, workload);
+    g_autofree char *workload =
+        setup_closed_loop(concurrency, 10, isl, osl, !g_str_equal(s.device, "h100-sxm"));
+    validation_case *item = setup_case(set, &s, workload);
     item->label = g_strdup_printf("%s %d/%d c%d", s.weights, isl, osl, concurrency);
     item->measured[CASE_TTFT] = table_number(&t, TTFT) * 1e-3;
     item->measured[CASE_TPOT] = table_number(&t, TPOT) * 1e-3;
@@ -214,44 +136,116 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
   return table_close(&t);
 }
 
-/* Offline: every sample at once. Prompt lengths are not in the results; the data set's mean is 294 tokens, at
- * most 1024 (MLPerf's OpenOrca samples). */
+/* What MLPerf's rows do not tell: prompts of the data sets (tokens in the mean and at most, deviation of
+ * their logarithms), and how NVIDIA lays the models out. Answers have the mean of the row itself. */
+static const struct mlperf_model {
+  const char *model;
+  int prompt, most_prompt;
+  double prompt_sigma, answer_sigma;
+  int most_answer;
+} mlperf_models[] = {
+    {"llama-2-70b", 294, 1024, 0.8, 0.7, 1024},      /* OpenOrca */
+    {"llama-3.1-8b", 778, 2540, 0.4, 0.0, 128},      /* CNN/DailyMail */
+    {"mixtral-8x7b", 180, 1024, 0.8, 0.9, 1024},     /* OpenOrca, GSM8K, MBPP */
+    {"llama-3.1-405b", 9400, 20000, 0.7, 0.5, 2000}, /* long contexts */
+};
+
+static void mlperf_lengths(GString *text, const struct mlperf_model *m, double answer)
+{
+  g_string_append_printf(
+      text, "<prompt law=\"lognormal\" mean=\"%d\" sigma=\"%g\" max=\"%d\"/><answer law=\"%s\"", m->prompt,
+      m->prompt_sigma, m->most_prompt, m->answer_sigma > 0 ? "lognormal" : "fixed");
+  if (m->answer_sigma > 0)
+    g_string_append_printf(text, " sigma=\"%g\" max=\"%d\"", m->answer_sigma, m->most_answer);
+  g_string_append_printf(text, " mean=\"%.1f\"/>", answer);
+}
+
+/* Offline: ten passes over the samples at once, the share of one engine. Server and Interactive: arrivals at
+ * the rate that the server sustained, for two minutes after a start of half a minute. */
 static gboolean read_mlperf(const validation_set *set, const char *directory, GPtrArray *cases,
                             GError **error)
 {
-  enum { SUBMITTER, MODEL, ACCELERATOR, COUNT, WEIGHTS, SAMPLES, TOKENS };
-  static const tw_csv_column columns[] = {
-      {"submitter", FALSE},    {"model", FALSE},         {"accelerator", FALSE},  {"accel_per_node", FALSE},
-      {"weight_dtype", FALSE}, {"samples_per_s", FALSE}, {"tokens_per_s", FALSE}, {NULL, FALSE}};
+  enum {
+    SUBMITTER,
+    MODEL,
+    SCENARIO,
+    ACCELERATOR,
+    COUNT,
+    NODES,
+    WEIGHTS,
+    SAMPLES,
+    TOKENS,
+    TTFT,
+    TPOT,
+    QUERIES
+  };
+  static const tw_csv_column columns[] = {{"submitter", FALSE},
+                                          {"model", FALSE},
+                                          {"scenario", FALSE},
+                                          {"accelerator", FALSE},
+                                          {"accel_per_node", FALSE},
+                                          {"nodes", FALSE},
+                                          {"weight_dtype", FALSE},
+                                          {"samples_per_s", FALSE},
+                                          {"tokens_per_s", FALSE},
+                                          {"ttft_p99_ns", FALSE},
+                                          {"tpot_p99_ns", FALSE},
+                                          {"performance_sample_count", FALSE},
+                                          {NULL, FALSE}};
   table t;
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
+  gboolean offline = g_str_equal(set->name, "mlperf");
   while (table_next(&t)) {
-    const char *model = translate(models, tw_csv_text(t.csv, MODEL));
-    if (model == NULL) /* the 99.9 rows repeat the 99 ones */
+    const char *model = setup_model(tw_csv_text(t.csv, MODEL)),
+               *device = setup_device(tw_csv_text(t.csv, ACCELERATOR)),
+               *weights = tw_csv_text(t.csv, WEIGHTS);
+    guint m = 0;
+    while (model != NULL && m < G_N_ELEMENTS(mlperf_models) && !g_str_equal(mlperf_models[m].model, model))
+      m++;
+    /* The 99.9 rows repeat the 99 ones. */
+    if (model == NULL || device == NULL || m == G_N_ELEMENTS(mlperf_models) ||
+        offline != g_str_equal(tw_csv_text(t.csv, SCENARIO), "Offline"))
       continue;
-    double tokens = table_number(&t, TOKENS), answer = tokens / table_number(&t, SAMPLES);
+    double tokens = table_number(&t, TOKENS), samples = table_number(&t, SAMPLES), answer = tokens / samples;
+    int accelerators = whole(&t, COUNT) * MAX(whole(&t, NODES), 1);
+    gboolean long_ones = g_str_equal(model, "llama-3.1-405b"), fp4 = g_str_equal(weights, "fp4");
+    /* 70 GB of weights leave an H100 hardly any KV cache. */
+    gboolean tight = g_str_equal(device, "h100-sxm") && g_str_equal(model, "llama-2-70b");
+    int tp = long_ones ? (fp4 ? 4 : 8) : tight ? 2 : 1, replicas = accelerators / tp;
     setup s = {.model = model,
-               .device = translate(devices, tw_csv_text(t.csv, ACCELERATOR)),
+               .device = device,
                .engine = "tensorrt-llm",
-               .tp = 1,
+               .tp = tp,
                .pp = 1,
                .dp = 1,
                .ep = 1,
-               .replicas = whole(&t, COUNT),
-               .weights = tw_csv_text(t.csv, WEIGHTS),
+               .replicas = offline ? 1 : replicas,
+               .weights = setup_checkpoint(model, weights),
                .kv = "fp8",
                .max_seqs = 2048,
                .max_batched = 3584,
-               .max_len = 2048};
-    g_autofree char *workload = g_strdup_printf(
-        "<closed-loop concurrency=\"24576\" requests=\"24576\"><prompt law=\"lognormal\" mean=\"294\" "
-        "sigma=\"0.8\" max=\"1024\"/><answer law=\"lognormal\" mean=\"%.1f\" sigma=\"0.7\" "
-        "max=\"1024\"/></closed-loop>",
-        answer);
-    validation_case *item = new_case(set, &s, workload);
-    item->label = g_strdup(tw_csv_text(t.csv, SUBMITTER));
-    item->measured[CASE_THROUGHPUT] = tokens / s.replicas;
+               .max_len = mlperf_models[m].most_prompt + mlperf_models[m].most_answer};
+    g_autoptr(GString) workload = g_string_new(NULL);
+    if (offline) {
+      int requests = MAX(whole(&t, QUERIES) * (long_ones ? 1 : 10) / replicas, 1);
+      g_string_append_printf(workload, "<closed-loop concurrency=\"%d\" requests=\"%d\">", requests,
+                             requests);
+    } else {
+      g_string_append_printf(workload, "<poisson rate=\"%g/s\" duration=\"%ds\">", samples,
+                             long_ones ? 900 : 150);
+    }
+    mlperf_lengths(workload, &mlperf_models[m], answer);
+    g_string_append(workload, offline ? "</closed-loop>" : "</poisson>");
+    validation_case *item = setup_case(set, &s, workload->str);
+    item->label =
+        g_strdup_printf("%s %s %s", tw_csv_text(t.csv, SUBMITTER), tw_csv_text(t.csv, SCENARIO), weights);
+    if (offline) {
+      item->measured[CASE_THROUGHPUT] = tokens / accelerators;
+    } else {
+      item->measured[CASE_TTFT_P99] = table_number(&t, TTFT) * 1e-9;
+      item->measured[CASE_TPOT_P99] = table_number(&t, TPOT) * 1e-9;
+    }
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -274,30 +268,28 @@ static gboolean read_saturation(const validation_set *set, const char *directory
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
-    const char *model = translate(models, tw_csv_text(t.csv, MODEL)),
-               *parallel = tw_csv_text(t.csv, PARALLEL);
+    const char *model = setup_model(tw_csv_text(t.csv, MODEL)), *parallel = tw_csv_text(t.csv, PARALLEL);
     if (model == NULL)
       continue; /* Llama 4 is not in the catalogue */
     int isl = whole(&t, ISL), osl = whole(&t, OSL);
     gboolean mxfp4 = g_str_has_prefix(model, "gpt-oss"), ranks = g_str_has_prefix(parallel, "DEP");
     int n = (int)g_ascii_strtoll(parallel + (ranks ? 3 : 2), NULL, 10);
     setup s = {.model = model,
-               .device = translate(devices, tw_csv_text(t.csv, GPU)),
+               .device = setup_device(tw_csv_text(t.csv, GPU)),
                .engine = "tensorrt-llm",
                .tp = ranks ? 1 : n,
                .pp = 1,
                .dp = ranks ? n : 1,
                .ep = ranks ? n : 1,
                .replicas = 1,
-               .weights = mxfp4 ? "fp4" : "fp8",
-               .attention = mxfp4 ? "bf16" : NULL,
+               .weights = setup_checkpoint(model, "fp8"),
                .kv = mxfp4 ? "bf16" : "fp8",
                .max_seqs = 1024,
                .max_batched = 8192,
                .max_len = isl + osl + 16};
     infer(&s, isl, REQUESTS);
-    g_autofree char *workload = closed_loop(REQUESTS, 1, isl, osl, FALSE);
-    validation_case *item = new_case(set, &s, workload);
+    g_autofree char *workload = setup_closed_loop(REQUESTS, 1, isl, osl, FALSE);
+    validation_case *item = setup_case(set, &s, workload);
     item->label = g_strdup_printf("%d/%d", isl, osl);
     item->measured[CASE_THROUGHPUT] = table_number(&t, TOKENS);
     g_ptr_array_add(cases, item);
@@ -309,8 +301,9 @@ static gboolean read_saturation(const validation_set *set, const char *directory
 static gboolean read_ml_energy(const validation_set *set, const char *directory, GPtrArray *cases,
                                GError **error)
 {
-  enum { MODEL, GPU, TP, EP, GPUS, BATCH, OUTPUT, WATTS, ITL };
+  enum { MODEL, WEIGHTS, GPU, TP, EP, GPUS, BATCH, OUTPUT, WATTS, JOULES, ITL };
   static const tw_csv_column columns[] = {{"model", FALSE},
+                                          {"weight_precision", FALSE},
                                           {"gpu", FALSE},
                                           {"tp", FALSE},
                                           {"ep", FALSE},
@@ -318,6 +311,7 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
                                           {"max_num_seqs", FALSE},
                                           {"avg_output_len", FALSE},
                                           {"avg_power_w_all_gpus", FALSE},
+                                          {"energy_per_token_j", FALSE},
                                           {"median_itl_ms", FALSE},
                                           {NULL, FALSE}};
   table t;
@@ -325,27 +319,33 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
     return FALSE;
   while (table_next(&t)) {
     int batch = whole(&t, BATCH), gpus = whole(&t, GPUS), tp = whole(&t, TP), ep = MAX(whole(&t, EP), 1);
-    setup s = {.model = translate(models, tw_csv_text(t.csv, MODEL)),
-               .device = translate(devices, tw_csv_text(t.csv, GPU)),
+    const char *weights = tw_csv_text(t.csv, WEIGHTS);
+    setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
+               .device = setup_device(tw_csv_text(t.csv, GPU)),
                .engine = "vllm-0.12",
                .tp = tp,
                .pp = 1,
                .dp = gpus / tp,
                .ep = ep,
                .replicas = 1,
-               .weights = "bf16",
                .kv = "bf16",
                .max_seqs = MAX(batch / (gpus / tp), 1),
                .max_batched = 8192,
                .max_len = 16384};
-    g_autofree char *workload = g_strdup_printf(
-        "<closed-loop concurrency=\"%d\" requests=\"%d\"><prompt law=\"exponential\" mean=\"200\" "
-        "max=\"4000\"/><answer law=\"exponential\" mean=\"%.0f\" max=\"8000\"/></closed-loop>",
-        batch, MAX(batch * 4, 100), table_number(&t, OUTPUT));
-    validation_case *item = new_case(set, &s, workload);
+    if (s.model == NULL || s.device == NULL)
+      continue;
+    s.weights = setup_checkpoint(s.model, weights);
+    g_autofree char *workload = g_strdup_printf("<closed-loop concurrency=\"%d\" requests=\"%d\" "
+                                                "warmup=\"%d\" jitter=\"20ms\"><prompt law=\"exponential\" "
+                                                "mean=\"200\" max=\"4000\"/><answer law=\"lognormal\" "
+                                                "sigma=\"0.6\" mean=\"%.0f\" max=\"8000\"/></closed-loop>",
+                                                batch, MAX(batch * 6, 100), batch, table_number(&t, OUTPUT));
+    validation_case *item = setup_case(set, &s, workload);
     item->label = g_strdup_printf("batch %d", batch);
     item->measured[CASE_TPOT] = table_number(&t, ITL) * 1e-3;
     item->measured[CASE_WATTS] = table_number(&t, WATTS) / gpus;
+    item->measured[CASE_JOULES] = table_number(&t, JOULES);
+    item->steady = TRUE;
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -365,8 +365,8 @@ static gboolean read_splitwise(const validation_set *set, const char *directory,
     return FALSE;
   g_autofree char *last = NULL;
   while (table_next(&t)) {
-    const char *model = translate(models, tw_csv_text(t.csv, MODEL));
-    const char *device = translate(devices, tw_csv_text(t.csv, HARDWARE));
+    const char *model = setup_model(tw_csv_text(t.csv, MODEL));
+    const char *device = setup_device(tw_csv_text(t.csv, HARDWARE));
     if (model == NULL || device == NULL)
       continue; /* BLOOM is not in the catalogue */
     int prompt = whole(&t, PROMPT), batch = whole(&t, BATCH), tokens = whole(&t, TOKENS);
@@ -386,8 +386,8 @@ static gboolean read_splitwise(const validation_set *set, const char *directory,
     s.max_len = MIN(prompt + tokens, 4096);
     if (prompt + tokens > 4096)
       continue; /* beyond the model's positions */
-    g_autofree char *workload = closed_loop(batch, 1, prompt, tokens, FALSE);
-    validation_case *item = new_case(set, &s, workload);
+    g_autofree char *workload = setup_closed_loop(batch, 1, prompt, tokens, FALSE);
+    validation_case *item = setup_case(set, &s, workload);
     item->label = g_strdup_printf("%d/%d b%d", prompt, tokens, batch);
     g_autofree char *key = g_strconcat(item->label, item->shape, NULL);
     if (g_strcmp0(key, last) == 0) { /* the first of several repetitions stands for them */
@@ -413,14 +413,14 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
                                           {"first_token_s", FALSE},
                                           {"last_token_s", FALSE},
                                           {NULL, FALSE}};
-  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,   1,    1,      1,   1,
-                          "bf16",         NULL,           "bf16", 128, 2048, 131072, NULL};
+  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,    1,      1,   1, 1,
+                          "bf16",         "bf16",         128,    2048, 131072, NULL};
   table t;
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   g_autofree char *workload =
       g_strdup_printf("<trace format=\"tokenworks\" file=\"%s/%s\"/>", directory, set->file);
-  validation_case *item = new_case(set, &s, workload);
+  validation_case *item = setup_case(set, &s, workload);
   item->label = g_strdup("300 requests");
   double n = 0, ttft = 0, tpot = 0, e2e = 0;
   for (; table_next(&t); n++) {
@@ -437,11 +437,62 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
   return table_close(&t);
 }
 
+/* Recorded open loops: requests as they came, with totals of the whole run beside them. */
+static gboolean read_powertrace(const validation_set *set, const char *directory, GPtrArray *cases,
+                                GError **error)
+{
+  enum { NAME, MODEL, DEVICE, P50, P99, TPOT };
+  static const tw_csv_column columns[] = {
+      {"name", FALSE},        {"model", FALSE},        {"device", FALSE}, {"ttft_p50_ms", FALSE},
+      {"ttft_p99_ms", FALSE}, {"tpot_mean_ms", FALSE}, {NULL, FALSE}};
+  table t;
+  if (!open_in(&t, directory, set->file, columns, error))
+    return FALSE;
+  g_autofree char *folder = g_path_get_dirname(set->file);
+  while (table_next(&t)) {
+    setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
+               .device = setup_device(tw_csv_text(t.csv, DEVICE)),
+               .engine = "vllm-0.12",
+               .tp = 1,
+               .pp = 1,
+               .dp = 1,
+               .ep = 1,
+               .replicas = 1,
+               .weights = "bf16",
+               .kv = "bf16",
+               .max_seqs = 256,
+               .max_batched = 8192,
+               .max_len = 16384};
+    g_autofree char *path = g_strdup_printf("%s/%s/%s", directory, folder, tw_csv_text(t.csv, NAME));
+    g_autofree char *trace = g_strconcat(path, ".requests.csv", NULL),
+                    *watts = g_strconcat(path, ".power.csv", NULL);
+    g_autoptr(GString) text = setup_trace(trace, error);
+    validation_case *item = text != NULL && s.model != NULL && s.device != NULL
+                                ? setup_case(set, &s, "<trace format=\"tokenworks\" file=\"@trace@\"/>")
+                                : NULL;
+    if (item == NULL)
+      continue;
+    item->trace = g_string_free(g_steal_pointer(&text), FALSE);
+    item->label = g_strdup(tw_csv_text(t.csv, NAME));
+    item->measured[CASE_TTFT_P50] = table_number(&t, P50) * 1e-3;
+    item->measured[CASE_TPOT] = table_number(&t, TPOT) * 1e-3;
+    if (!setup_watts(watts, item, error)) {
+      validation_case_free(item);
+      break;
+    }
+    g_ptr_array_add(cases, item);
+  }
+  return table_close(&t);
+}
+
 static const char ml_energy_note[] = "Measured is the median gap between tokens; the lengths of the prompts "
                                      "are not recorded and taken as 200 tokens in "
-                                     "the mean. Weights are BF16.";
+                                     "the mean.";
 static const char mlperf_note[] =
-    "The lengths of the prompts are not recorded and taken as those of OpenOrca (294 tokens in the mean).";
+    "The lengths of the prompts are not recorded and taken as those of the data sets (OpenOrca: 294 tokens "
+    "in "
+    "the mean). Llama-3.1-405B is laid out over 4 (FP4) or 8 accelerators. A row offline stands for one "
+    "engine's share of ten passes over the samples.";
 static const char saturation_note[] =
     "3,000 requests at once. The KV cache of gpt-oss-120b is that inferred from the closed-loop runs.";
 
@@ -450,10 +501,13 @@ const validation_set validation_sets[] = {
      silicon_note, read_silicon},
     {"ml.energy", "ml_energy.csv", "ML.ENERGY leaderboard: vLLM at fixed batch sizes", FALSE, FALSE,
      ml_energy_note, read_ml_energy},
-    {"mlperf", "mlperf_runs.csv", "MLPerf Inference v5.1, Llama-2-70B offline", FALSE, FALSE, mlperf_note,
+    {"mlperf", "mlperf_runs.csv", "MLPerf Inference v5.1, offline", FALSE, FALSE, mlperf_note, read_mlperf},
+    {"mlperf-server", "mlperf_runs.csv", "MLPerf Inference v5.1, Server and Interactive", FALSE, FALSE, NULL,
      read_mlperf},
     {"saturation", "trtllm_max_throughput.csv", "TensorRT-LLM's performance overview", FALSE, FALSE,
      saturation_note, read_saturation},
+    {"powertrace", "powertrace/runs.csv", "recorded open loops of vLLM 0.10 with watts", FALSE, FALSE, NULL,
+     read_powertrace},
     {"vllm-run", "vllm-rtx-pro-6000-llama-3.1-8b.csv", "a vLLM 0.19 server's record, LLMServingSim (MIT)",
      TRUE, FALSE, NULL, read_vllm_run},
     {"splitwise", "splitwise_perf_model.csv", "Splitwise's A100 measurements (MIT)", TRUE, TRUE, NULL,

@@ -1,5 +1,6 @@
 #include "tests/validation/evaluate.h"
 
+#include "analysis/log/log_reader.h"
 #include "sim/site/factory.h"
 
 #include <glib/gstdio.h>
@@ -9,25 +10,31 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void validation_write_platforms(const char *scratch)
+void validation_write_platforms(GPtrArray *cases, const char *scratch)
 {
-  static const char *const devices[] = {"a100-sxm", "h100-sxm",     "h200-sxm",
-                                        "b200-sxm", "rtx-pro-6000", "rtx-4090"};
-  for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
-    for (int n = 1; n <= 8; n *= 2) {
-      g_autofree char *path = g_strdup_printf("%s/%s-%d.xml", scratch, devices[d], n);
-      g_autofree char *text = validation_platform(devices[d], n);
-      GError *error = NULL;
-      if (!g_file_set_contents(path, text, -1, &error))
-        g_error("%s", error->message);
-    }
+  for (guint i = 0; i < cases->len; i++) {
+    const validation_case *item = cases->pdata[i];
+    g_autofree char *name = validation_platform_name(item->device, item->accelerators);
+    g_autofree char *path = g_build_filename(scratch, name, NULL);
+    g_autofree char *text = validation_platform(item->device, item->accelerators);
+    GError *error = NULL;
+    if (!g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_set_contents(path, text, -1, &error))
+      g_error("%s", error->message);
+  }
 }
 
 static char *write_scenario(const validation_case *item, const char *scratch, guint index)
 {
   char *path = g_strdup_printf("%s/case-%u.xml", scratch, index);
   FILE *file = fopen(path, "we");
-  if (file == NULL || fputs(item->scenario->str, file) < 0 || fclose(file) != 0)
+  g_autoptr(GString) scenario = g_string_new(item->scenario->str);
+  if (item->trace != NULL) {
+    g_autofree char *trace = g_strdup_printf("%s/case-%u.csv", scratch, index);
+    g_string_replace(scenario, "@trace@", trace, 0);
+    if (!g_file_set_contents(trace, item->trace, -1, NULL))
+      g_error("%s: cannot be written", trace);
+  }
+  if (file == NULL || fputs(scenario->str, file) < 0 || fclose(file) != 0)
     g_error("%s: cannot be written", path);
   return path;
 }
@@ -61,8 +68,14 @@ void validation_run_here(validation_case *item, const char *scratch, char **assi
   }
   item->outside = iterations > 0 ? outside / iterations : 0;
   const tw_window *window = tw_recorder_window(recorder);
-  item->predicted[CASE_TTFT] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TTFT));
-  item->predicted[CASE_TPOT] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TPOT));
+  const tw_histogram *ttft = tw_recorder_latency(recorder, TW_LATENCY_TTFT),
+                     *tpot = tw_recorder_latency(recorder, TW_LATENCY_TPOT);
+  item->predicted[CASE_TTFT] = tw_histogram_mean(ttft);
+  item->predicted[CASE_TTFT_P50] = tw_histogram_quantile(ttft, 0.5);
+  item->predicted[CASE_TTFT_P99] = tw_histogram_quantile(ttft, 0.99);
+  item->predicted[CASE_TPOT] = tw_histogram_mean(tpot);
+  item->predicted[CASE_TPOT_P50] = tw_histogram_quantile(tpot, 0.5);
+  item->predicted[CASE_TPOT_P99] = tw_histogram_quantile(tpot, 0.99);
   item->predicted[CASE_E2E] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_E2E));
   item->predicted[CASE_THROUGHPUT] =
       (double)window->output_tokens / window->length_s / (double)tw_platform_accelerators(scenario->platform);
@@ -76,6 +89,30 @@ static double figure(const json_t *summary, const char *group, const char *name)
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* Mean watts of an accelerator, and joules of an output token, between two instants, from the run's engines.
+ */
+static void read_between(validation_case *item, const char *directory, double from_s, double to_s)
+{
+  g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "engines", NULL);
+  if (reader == NULL)
+    return;
+  int start = tw_log_reader_column(reader, "start_s", NULL),
+      joules = tw_log_reader_column(reader, "joules", NULL),
+      tokens = tw_log_reader_column(reader, "output_tokens", NULL);
+  double sum = 0, emitted = 0, first_s = INFINITY, last_s = 0;
+  while (tw_log_reader_next(reader, NULL)) {
+    double at_s = tw_log_reader_number(reader, start);
+    if (at_s < from_s || at_s + 1 > to_s)
+      continue;
+    sum += tw_log_reader_number(reader, joules);
+    emitted += tw_log_reader_number(reader, tokens);
+    first_s = fmin(first_s, at_s);
+    last_s = fmax(last_s, at_s + 1);
+  }
+  item->predicted[CASE_WATTS] = sum / (last_s - first_s) / item->accelerators;
+  item->predicted[CASE_JOULES] = sum / emitted;
+}
+
 static void read_summary(validation_case *item, const char *directory)
 {
   g_autofree char *path = g_build_filename(directory, "summary.json", NULL);
@@ -87,11 +124,22 @@ static void read_summary(validation_case *item, const char *directory)
   }
   double accelerators = json_number_value(json_object_get(summary, "accelerators"));
   item->predicted[CASE_TTFT] = figure(summary, "ttft_s", "mean");
+  item->predicted[CASE_TTFT_P50] = figure(summary, "ttft_s", "p50");
+  item->predicted[CASE_TTFT_P99] = figure(summary, "ttft_s", "p99");
   item->predicted[CASE_TPOT] = figure(summary, "tpot_s", "mean");
+  item->predicted[CASE_TPOT_P50] = figure(summary, "tpot_s", "p50");
+  item->predicted[CASE_TPOT_P99] = figure(summary, "tpot_s", "p99");
   item->predicted[CASE_E2E] = figure(summary, "e2e_s", "mean");
   item->predicted[CASE_THROUGHPUT] = figure(summary, "throughput", "output_tokens_per_s_per_accelerator");
   item->predicted[CASE_WATTS] = figure(summary, "energy", "accelerator_j") /
                                 json_number_value(json_object_get(summary, "simulated_s")) / accelerators;
+  double length_s = json_number_value(json_object_get(summary, "simulated_s"));
+  item->predicted[CASE_JOULES] =
+      figure(summary, "energy", "accelerator_j") / figure(summary, "tokens", "output");
+  if (item->to_s > 0)
+    read_between(item, directory, item->from_s, item->to_s);
+  else if (item->steady && length_s > 10)
+    read_between(item, directory, 0.2 * length_s, 0.6 * length_s);
   const json_t *outside = json_object_get(summary, "extrapolated_iterations");
   item->outside = json_is_number(outside) ? json_number_value(outside) : 0;
   json_decref(summary);

@@ -17,7 +17,7 @@ char *validation_run_directory(const char *scratch, guint index);
 void validation_run_here(validation_case *item, const char *scratch, char **assignments);
 
 /* Writes the platform files that the cases name. */
-void validation_write_platforms(const char *scratch);
+void validation_write_platforms(GPtrArray *cases, const char *scratch);
 /* Deletes `scratch` and what is in it. */
 void validation_remove(const char *scratch);
 

@@ -1,5 +1,5 @@
 /* Fits the overheads of an engine to cases, by nonlinear least squares (GSL) on the logarithms of predicted
- * over measured TTFT and TPOT. Each evaluation simulates every case, so that what is fitted is what users
+ * over measured TPOT. Each evaluation simulates every case, so that what is fitted is what users
  * will get. */
 #ifndef TW_TESTS_VALIDATION_FIT_H
 #define TW_TESTS_VALIDATION_FIT_H
@@ -12,13 +12,14 @@ extern const char *const fit_parameter_names[FIT_PARAMETERS];
 extern const double fit_parameter_neutral[FIT_PARAMETERS]; /* as if there were no such parameter */
 
 typedef struct fit_result {
-  double value[FIT_PARAMETERS]; /* seconds; launch and compute: shares */
-  double median_error;          /* over TTFT and TPOT of the cases */
+  double value[FIT_PARAMETERS]; /* seconds; launch, experts and compute: shares */
+  double median_error;          /* over TPOT of the cases */
   guint cases;
 } fit_result;
 
-/* `fixed` parameters (a bit each) stay at the value given in `result`, the others start there. */
-void fit_engine(GPtrArray *cases, const char *scratch, guint fixed, fit_result *result);
+/* `fixed` parameters (a bit each) stay at the value given in `result`, the others start there.
+ * `prior`: weight of what is known before any row is seen; 1, or 0 for none. */
+void fit_engine(GPtrArray *cases, const char *scratch, guint fixed, double prior, fit_result *result);
 
 /* The --set assignments that put `result` in the place of the engine's file; free with g_strfreev. */
 char **fit_assignments(const fit_result *result);

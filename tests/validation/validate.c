@@ -19,8 +19,8 @@
 #include <math.h>
 
 typedef struct options {
-  char *data, *rows, *markdown, *readme, **sets, **hold_out, **without;
-  gboolean here, fit, leave_one_out, ablate;
+  char *data, *rows, *markdown, *readme, *engines, **sets, **only, **hold_out, **without;
+  gboolean here, fit, cells, leave_one_out, ablate;
   int stride, jobs;
 } options;
 
@@ -30,7 +30,9 @@ static void options_clear(options *o)
   g_free(o->rows);
   g_free(o->markdown);
   g_free(o->readme);
+  g_free(o->engines);
   g_strfreev(o->sets);
+  g_strfreev(o->only);
   g_strfreev(o->hold_out);
   g_strfreev(o->without);
 }
@@ -40,6 +42,8 @@ static GPtrArray *read_cases(const options *o, GString *skipped)
 {
   GPtrArray *cases = g_ptr_array_new_with_free_func((GDestroyNotify)validation_case_free);
   for (const validation_set *set = validation_sets; set->name != NULL; set++) {
+    if (o->only != NULL && !g_strv_contains((const char *const *)o->only, set->name))
+      continue;
     const char *directory = set->shipped ? TW_SOURCE_DIR "/tests/validation/data" : o->data;
     g_autofree char *path = directory != NULL ? g_build_filename(directory, set->file, NULL) : NULL;
     GError *error = NULL;
@@ -155,10 +159,15 @@ int main(int argc, char **argv)
        "Put a short table of what was predicted between the accuracy marks of this file", "FILE"},
       {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.sets, "Change every scenario, as tokenworks run --set",
        "XPATH=VALUE"},
+      {"only", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.only, "Only this data set", "NAME"},
       {"here", 0, 0, G_OPTION_ARG_NONE, &o.here, "Simulate inside this process, not through the program",
        NULL},
       {"fit", 0, 0, G_OPTION_ARG_NONE, &o.fit, "Fit the engines' overheads anew, instead of those that ship",
        NULL},
+      {"cells", 0, 0, G_OPTION_ARG_NONE, &o.cells,
+       "Predict every row by a fit that has not seen its model on its device with its engine", NULL},
+      {"engines", 0, 0, G_OPTION_ARG_FILENAME, &o.engines,
+       "With --fit: write what was fitted into the engine files of this directory", "DIR"},
       {"hold-out", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.hold_out,
        "Print how rows are predicted with and without being fitted to: model=NAME, device=, engine=, set=",
        "KEY=NAME"},
@@ -200,7 +209,7 @@ int main(int argc, char **argv)
     fprintf(stderr, "%s\n", error->message);
     return 1;
   }
-  validation_write_platforms(scratch);
+  validation_write_platforms(cases, scratch);
   if (o.hold_out != NULL || o.leave_one_out || o.ablate) {
     g_autoptr(GString) text = study(&o, cases, scratch);
     validation_remove(scratch);
@@ -208,14 +217,17 @@ int main(int argc, char **argv)
   }
   if (o.fit) {
     const study_variant variant = {.without = parameters_of(o.without)};
-    study_fit(cases, &variant, scratch, stdout);
+    study_fit(cases, &variant, scratch, stdout, o.engines);
   }
-  if (o.here)
+  if (o.cells) {
+    if (!study_cells(cases, scratch, o.jobs))
+      fputs("--cells: a fit has not ended\n", stderr);
+  } else if (o.here)
     for (guint i = 0; i < cases->len; i++)
       validation_run_here(cases->pdata[i], scratch, ((validation_case *)cases->pdata[i])->assignments);
   else
     validation_run_all(cases, TW_PROGRAM, scratch, o.jobs);
-  g_autoptr(GString) timeline = o.here ? NULL : timeline_of(&o, cases, scratch);
+  g_autoptr(GString) timeline = o.here || o.cells ? NULL : timeline_of(&o, cases, scratch);
   validation_remove(scratch);
 
   if (o.rows != NULL && !report_rows(cases, o.rows))

@@ -8,31 +8,34 @@
 typedef struct closed {
   tw_stream base;
   tw_closed_options options;
-  gint64 started, sent; /* clients that sent their first request; requests */
-  double ready_s;       /* when the client program can send again */
-  /* Instants at which clients ask again, in a ring: ascending, as all think for the same time. */
-  double *again_s;
-  gint64 first_again, n_again;
-  tw_chance prompt, reasoning, answer;
+  gint64 sent;    /* requests */
+  double ready_s; /* when the client program can send again */
+  /* Instants at which clients ask, ascending, in a ring: first those of all clients that start. */
+  double *asks_s;
+  gint64 first, waiting;
+  tw_chance prompt, reasoning, answer, jitter;
 } closed;
 
-static double next_start_s(const closed *source)
+static double *slot(const closed *source, gint64 i)
 {
-  const tw_closed_options *options = &source->options;
-  if (source->started == options->clients)
-    return INFINITY;
-  return options->ramp_s * (double)source->started / (double)options->clients;
+  return &source->asks_s[(source->first + i) % source->options.clients];
 }
 
-static double next_again_s(const closed *source)
+/* A client asks at that instant, or up to the jitter later; behind those that ask at the same one. */
+static void add_ask(closed *source, double at_s)
 {
-  return source->n_again > 0 ? source->again_s[source->first_again] : INFINITY;
+  if (source->options.jitter_s > 0)
+    at_s += source->options.jitter_s * tw_chance_uniform(&source->jitter);
+  gint64 i = source->waiting++;
+  for (; i > 0 && *slot(source, i - 1) > at_s; i--)
+    *slot(source, i) = *slot(source, i - 1);
+  *slot(source, i) = at_s;
 }
 
 static double closed_due(const tw_stream *stream)
 {
   const closed *source = (const closed *)stream;
-  double due_s = fmax(fmin(next_start_s(source), next_again_s(source)), source->ready_s);
+  double due_s = source->waiting > 0 ? fmax(*slot(source, 0), source->ready_s) : INFINITY;
   return source->sent < source->options.limit && due_s < source->options.duration_s ? due_s : INFINITY;
 }
 
@@ -40,9 +43,7 @@ static void closed_told(tw_stream *stream, const tw_request *request, gboolean c
 {
   closed *source = (closed *)stream;
   (void)request, (void)completed;
-  gint64 slot = (source->first_again + source->n_again) % source->options.clients;
-  source->again_s[slot] = now_s + source->options.think_s;
-  source->n_again++;
+  add_ask(source, now_s + source->options.think_s);
 }
 
 static gboolean next_closed(tw_stream *stream, tw_request *request, GError **error)
@@ -58,12 +59,9 @@ static gboolean next_closed(tw_stream *stream, tw_request *request, GError **err
                               : tw_length_draw(&options->reasoning, &source->reasoning),
       .answer_tokens = tw_length_draw(&options->answer, &source->answer),
   };
-  if (next_start_s(source) <= next_again_s(source)) {
-    source->started++;
-  } else {
-    source->first_again = (source->first_again + 1) % options->clients;
-    source->n_again--;
-  }
+  request->warmup = source->sent < options->warmup;
+  source->first = (source->first + 1) % options->clients;
+  source->waiting--;
   source->sent++;
   source->ready_s = request->arrival_s + options->pace_s;
   return TRUE;
@@ -79,7 +77,7 @@ static double closed_progress(const tw_stream *stream)
 
 static void free_closed(tw_stream *stream)
 {
-  g_free(((closed *)stream)->again_s);
+  g_free(((closed *)stream)->asks_s);
   g_free(stream);
 }
 
@@ -98,9 +96,13 @@ gboolean tw_closed_check(const tw_closed_options *options, GError **error)
   if (options->limit == G_MAXINT64)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "no limit; one is needed");
   if (!(options->think_s >= 0 && isfinite(options->think_s) && options->ramp_s >= 0 &&
-        isfinite(options->ramp_s) && options->pace_s >= 0 && isfinite(options->pace_s)))
+        isfinite(options->ramp_s) && options->pace_s >= 0 && isfinite(options->pace_s) &&
+        options->jitter_s >= 0 && isfinite(options->jitter_s) && options->warmup >= 0))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "think, ramp and pace must not be negative");
+                              "think, ramp, pace, jitter and warmup must not be negative");
+  if (options->warmup >= options->limit)
+    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                              "warmup leaves no request to measure; use less than all requests");
   return tw_length_check("prompt", &options->prompt, 1, error) &&
          tw_length_check("reasoning", &options->reasoning, 0, error) &&
          tw_length_check("answer", &options->answer, 1, error);
@@ -112,9 +114,12 @@ tw_stream *tw_stream_closed(const tw_closed_options *options)
   closed *source = g_new0(closed, 1);
   source->base.kind = &closed_kind;
   source->options = *options;
-  source->again_s = g_new(double, (gsize)options->clients);
+  source->asks_s = g_new(double, (gsize)options->clients);
   source->prompt = tw_chance_new(options->seed, "closed prompt");
   source->reasoning = tw_chance_new(options->seed, "closed reasoning");
   source->answer = tw_chance_new(options->seed, "closed answer");
+  source->jitter = tw_chance_new(options->seed, "closed jitter");
+  for (gint64 i = 0; i < options->clients; i++)
+    add_ask(source, options->ramp_s * (double)i / (double)options->clients);
   return &source->base;
 }

@@ -119,6 +119,8 @@ typedef struct tw_closed_options {
   double think_s;    /* from the end of a request to the next one of that client */
   double ramp_s;     /* the clients start evenly over this time */
   double pace_s;     /* at least between two requests of any: a client program sends one after the other */
+  double jitter_s;   /* each request waits up to this much longer, drawn evenly: clients fall out of step */
+  gint64 warmup;     /* requests sent first that statistics leave out */
   tw_length prompt, reasoning, answer;
   guint64 seed;
 } tw_closed_options;

@@ -52,7 +52,7 @@ static void the_h100_is_what_its_data_sheet_says(void **state)
   assert_near(device->hbm_bytes_per_s, 3.35e12, 1);
   assert_near(device->scale_up_bytes_per_s, 450e9, 0);
   assert_near(device->scale_out_bytes_per_s, 50e9, 0);
-  assert_near(device->idle_w, 75, 0);
+  assert_near(device->idle_w, 124, 0); /* measured, with a context alive */
   assert_near(device->max_w, 700, 0);
 }
 

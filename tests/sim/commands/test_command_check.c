@@ -37,7 +37,7 @@ static void a_plan_spells_out_defaults_memory_watts_and_step_times(void **state)
   expect_line(r.out, "max-seqs", "max-seqs 256");
   expect_line(r.out, "interval", "interval 1s");
   expect_line(r.out, "KV cache", "20480 bytes per token on each");
-  expect_line(r.out, "power", "75W idle, 700W at most");
+  expect_line(r.out, "power", "124W idle, 700W at most");
   expect_line(r.out, "step, small batch", "1 sequence decodes at 1024 tokens of context: ");
   expect_line(r.out, "step, large batch", "256 sequences decode at 1024 tokens of context: ");
   expect_line(r.out, "step, prompt", "a prompt of 8192 tokens: ");

@@ -13,12 +13,14 @@ static void joules_follow_the_work_until_the_limit(void **state)
   tw_power_law law = {
       .accelerators = 2, .idle_w = 100, .max_w = 700, .joules_per_flop = 2, .joules_per_byte = 3};
   /* 2 J · 10 + 3 J · (20 + 5 j) = 80 + 15 j, below 2 · 600 W · 0.1 s = 120 J: for j = 0, 1 and 2. */
-  tw_step_cost cost = {.time_s = {0.1, 0}, .flops = {10, 0}, .bytes = {20, 5}, .valid = 100};
+  tw_step_cost cost = {
+      .time_s = {0.1, 0}, .kernels_s = {0.1, 0}, .flops = {10, 0}, .bytes = {20, 5}, .valid = 100};
   tw_line joules = tw_power_dynamic(&law, &cost);
   assert_near(joules.first, 80, 1e-12);
   assert_near(joules.growth, 15, 1e-12);
   assert_int_equal(cost.valid, 3);
-  cost = (tw_step_cost){.time_s = {0.1, 0}, .flops = {10, 0}, .bytes = {40, 5}, .valid = 100};
+  cost = (tw_step_cost){
+      .time_s = {0.1, 0}, .kernels_s = {0.1, 0}, .flops = {10, 0}, .bytes = {40, 5}, .valid = 100};
   joules = tw_power_dynamic(&law, &cost);
   assert_near(joules.first, 120, 1e-12);
   assert_near(joules.growth, 0, 0);
@@ -32,9 +34,10 @@ static void a_stage_that_waits_for_others_is_idle(void **state)
 {
   (void)state;
   tw_power_law law = {.accelerators = 2, .idle_w = 100, .max_w = 700, .active_w = 5, .joules_per_byte = 3};
-  tw_step_cost cost = {.time_s = {0.1, 0}, .bytes = {19, 0}, .bubble = 0.5, .valid = 100};
+  tw_step_cost cost = {
+      .time_s = {0.1, 0}, .kernels_s = {0.05, 0}, .bytes = {19, 0}, .bubble = 0.5, .valid = 100};
   assert_near(tw_power_dynamic(&law, &cost).first, 57.5, 1e-12);
-  cost = (tw_step_cost){.time_s = {0.1, 0}, .bytes = {200, 0}, .bubble = 0.5, .valid = 100};
+  cost.bytes.first = 200;
   assert_near(tw_power_dynamic(&law, &cost).first, 60, 1e-12);
 }
 
@@ -50,11 +53,19 @@ static void dense_arithmetic_costs_less_and_collectives_nothing(void **state)
                       .joules_per_flop = 2,
                       .joules_per_byte = 3,
                       .saturation_w = 100};
-  tw_step_cost cost = {
-      .time_s = {0.1, 0}, .collective_s = 0.04, .flops = {10, 0}, .bytes = {20, 0}, .valid = 100};
+  tw_step_cost cost = {.time_s = {0.1, 0},
+                       .kernels_s = {0.1, 0},
+                       .collective_s = 0.04,
+                       .flops = {10, 0},
+                       .bytes = {20, 0},
+                       .valid = 100};
   tw_line joules = tw_power_dynamic(&law, &cost);
   assert_near(joules.first, 10 + 60 + 0.6, 1e-12);
   assert_near(joules.growth, 0, 1e-12);
+  /* The same work while the host keeps the accelerators waiting for half of the time: 0.01 s of kernels of
+   * their own are left to pay 5 W of each for. */
+  cost.kernels_s.first = 0.05;
+  assert_near(tw_power_dynamic(&law, &cost).first, 10 + 60 + 0.1, 1e-12);
 }
 
 static void a_slower_clock_spends_less_on_arithmetic_but_not_on_memory(void **state)
@@ -93,6 +104,7 @@ static void shares_are_positive_and_sum_to_the_joules_of_every_iteration(void **
                         .joules_per_byte = tw_chance_uniform(&chance)};
     tw_batch ranks[2] = {{0}, {0}};
     tw_step_cost cost = {.time_s = {tw_chance_uniform(&chance), 1e-4}, .valid = 50};
+    cost.kernels_s = cost.time_s;
     double contexts[2][3];
     int seqs[2] = {(int)tw_chance_below(&chance, 4), 1 + (int)tw_chance_below(&chance, 3)};
     for (int r = 0; r < 2; r++)

@@ -41,18 +41,22 @@ static void append_element(GString *text, tw_op_class op, tw_precision precision
                          fit->longest_s * 1e3, 100 * fit->median, 100 * fit->p90);
 }
 
-/* Replaces the elements of the fitted classes in the text of a device file by `elements`. */
-static char *replaced(const char *file, const gboolean *fitted, const char *elements)
+/* Replaces the elements of what was fitted in the text of a device file by `elements`; others stay. */
+static char *replaced(const char *file, gboolean fitted[TW_OP_CLASSES][TW_PRECISIONS], const char *elements)
 {
   g_autoptr(GString) text = g_string_new(file);
-  for (int op = 0; op < TW_OP_CLASSES; op++) {
-    if (!fitted[op])
-      continue;
-    g_autofree char *pattern = g_strdup_printf(" *<efficiency op=\"%s\"[^>]*>\n", tw_op_class_names[op]);
-    g_autoptr(GRegex) regex = g_regex_new(pattern, 0, 0, NULL);
-    g_autofree char *without = g_regex_replace_literal(regex, text->str, -1, 0, "", 0, NULL);
-    g_string_assign(text, without);
-  }
+  for (int op = 0; op < TW_OP_CLASSES; op++)
+    for (int p = 0; p < TW_PRECISIONS; p++) {
+      if (!fitted[op][p])
+        continue;
+      g_autofree char *precision = p == TW_BF16 ? g_strdup("(?! precision=)")
+                                                : g_strdup_printf(" precision=\"%s\"", tw_precision_names[p]);
+      g_autofree char *pattern =
+          g_strdup_printf(" *<efficiency op=\"%s\"%s[^>]*>\n", tw_op_class_names[op], precision);
+      g_autoptr(GRegex) regex = g_regex_new(pattern, 0, 0, NULL);
+      g_autofree char *without = g_regex_replace_literal(regex, text->str, -1, 0, "", 0, NULL);
+      g_string_assign(text, without);
+    }
   char *end = strstr(text->str, "</device>");
   if (end == NULL)
     return NULL;
@@ -138,16 +142,30 @@ int main(int argc, char **argv)
   read_arguments(arguments, &context, &group);
 
   g_autoptr(GString) elements = g_string_new(NULL);
-  gboolean fitted[TW_OP_CLASSES] = {FALSE};
-  for (int op = 0; op < TW_OP_CLASSES; op++)
-    for (int p = 0; p < TW_PRECISIONS; p++) {
+  gboolean fitted[TW_OP_CLASSES][TW_PRECISIONS] = {{FALSE}};
+  static const tw_precision from_wide[] = {TW_BF16, TW_FP8_BLOCK, TW_FP8, TW_INT8, TW_FP4};
+  for (int op = 0; op < TW_OP_CLASSES; op++) {
+    const tw_efficiency *limits = NULL;
+    tw_efficiency last;
+    tw_precision wider = TW_BF16;
+    for (guint i = 0; i < G_N_ELEMENTS(from_wide); i++) {
+      tw_precision p = from_wide[i];
       const GArray *kernels = group.kernels[op][p];
-      if (kernels->len < KERNEL_FIT_LEAST)
+      if (kernels->len < KERNEL_FIT_LEAST) {
+        if (p == TW_BF16) { /* not measured here: the device's own */
+          last = device->efficiency[op][p];
+          limits = &last;
+        }
         continue;
-      kernel_fit fit = kernel_fit_run(kernels, device, (tw_op_class)op, (tw_precision)p);
-      append_element(elements, (tw_op_class)op, (tw_precision)p, &fit, source != NULL ? source : "measured");
-      fitted[op] = TRUE;
+      }
+      kernel_fit fit = kernel_fit_run(kernels, device, (tw_op_class)op, p, wider, limits);
+      append_element(elements, (tw_op_class)op, p, &fit, source != NULL ? source : "measured");
+      fitted[op][p] = TRUE;
+      last = fit.efficiency;
+      limits = &last;
+      wider = p;
     }
+  }
   int status = 0;
   if (into == NULL) {
     fputs(elements->str, stdout);

@@ -19,16 +19,22 @@ vidur() { # DEVICE FILE...: all that the profiles hold
   "$calibrate" --device="$device" --into="$devices/$device.xml" --source="Vidur compute profiles (MIT)" "$@"
 }
 
-# What lies between the products, and the A100's products; the rest of these profiles is replaced below.
+# The A100's products; the rest of these profiles is replaced below.
 vidur a100-sxm vidur="$k/compute_a100_meta-llama_Meta-Llama-3-8B_mlp.csv.gz" \
   vidur="$k/compute_a100_meta-llama_Meta-Llama-3-70B_mlp.csv.gz"
-vidur h100-sxm vidur="$k/compute_h100_meta-llama_Llama-2-70b-hf_mlp.csv.gz" \
-  vidur="$k/compute_h100_Qwen_Qwen-72B_mlp.csv.gz"
-
 datacenter h100-sxm h100_sxm 1.3.0rc20
 datacenter h200-sxm h200_sxm 1.3.0rc20
 datacenter b200-sxm b200_sxm 1.3.0rc20
 datacenter gb200 gb200 1.3.0rc20
+datacenter b300-sxm b300_sxm 1.3.0rc20
+
+# Products in both formats, and what lies between them, in CUDA graphs as engines run them: the products above
+# were measured one by one, those in FP8 with the quantization of their rows.
+for d in h100 h200; do
+  "$calibrate" --device="$d-sxm" --into="$devices/$d-sxm.xml" \
+    --source="own measurement (tests/validation/data/${d}_kernels.csv), PyTorch 2.11, CUDA 13.0" \
+    graph="$(dirname "$0")/../data/${d}_kernels.csv"
+done
 
 v=$k/vllm_profiles
 profile="LLMServingSim profiles of vLLM 0.19 (MIT)"
@@ -60,10 +66,9 @@ take_over() { # FROM TO OP...
     mv "$devices/$to.new" "$devices/$to.xml"
   done
 }
-take_over h100-sxm h200-sxm activations
-take_over h100-sxm b200-sxm activations
-take_over h100-sxm gb200 activations
-take_over h100-sxm a100-sxm experts attention-prefill attention-decode head
+take_over h200-sxm b200-sxm activations
+take_over h200-sxm gb200 activations
+take_over h200-sxm b300-sxm activations
+take_over h100-sxm a100-sxm experts attention-prefill attention-decode head activations
 take_over rtx-pro-6000 rtx-4090 experts
-take_over b200-sxm b300-sxm linear experts attention-prefill attention-decode head activations
-take_over gb200 gb300 linear experts attention-prefill attention-decode head activations
+take_over b300-sxm gb300 linear experts attention-prefill attention-decode head activations

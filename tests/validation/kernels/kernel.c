@@ -27,7 +27,7 @@ double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, 
   double memory = k->weights / (device->hbm_bytes_per_s * e->memory);
   double roof = op == TW_OP_ATTENTION_DECODE    ? fmax(compute, memory)
                 : op == TW_OP_ATTENTION_PREFILL ? compute + memory
-                                                : hypot(compute, memory);
+                                                : tw_roof(compute, memory);
   return k->launches * e->launch_s + roof + k->streamed / (device->hbm_bytes_per_s * e->memory) +
          k->tokens * e->per_token_s;
 }
@@ -51,7 +51,7 @@ static int precision_of(const dtype *list, const char *name)
 }
 
 static const dtype gemm_dtypes[] = {
-    {"bfloat16", TW_BF16}, {"fp8", TW_FP8}, {"nvfp4", TW_FP4}, {NULL, TW_BF16}};
+    {"bfloat16", TW_BF16}, {"fp8", TW_FP8}, {"fp8_block", TW_FP8_BLOCK}, {"nvfp4", TW_FP4}, {NULL, TW_BF16}};
 static const dtype mla_gemm_dtypes[] = {{"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {NULL, TW_BF16}};
 static const dtype kv_dtypes[] = {{"bfloat16", TW_BF16}, {"fp8", TW_FP8}, {NULL, TW_BF16}};
 
@@ -213,7 +213,7 @@ static gboolean read_mla(const char *path, const kernel_context *context, kernel
   return table_close(&t);
 }
 
-/* `touched` experts of the rank, over the tokens of the whole group. */
+/* `touched` experts of the rank; `routed`: tokens that they receive, one for each of their experts. */
 static kernel expert_layer(double expert_params, double touched, double routed, double tokens,
                            tw_precision weights, double seconds)
 {
@@ -224,6 +224,21 @@ static kernel expert_layer(double expert_params, double touched, double routed, 
                   .seconds = seconds};
 }
 
+/* Kernels for experts of one shape: the fastest of those that were measured counts. */
+static void keep_fastest(GHashTable *seen, GArray *list, const char *shape, kernel k)
+{
+  gpointer at = NULL;
+  if (g_hash_table_lookup_extended(seen, shape, NULL, &at)) {
+    kernel *kept = &g_array_index(list, kernel, GPOINTER_TO_UINT(at));
+    kept->seconds = fmin(kept->seconds, k.seconds);
+    return;
+  }
+  g_hash_table_insert(seen, g_strdup(shape), GUINT_TO_POINTER(list->len));
+  g_array_append_val(list, k);
+}
+
+/* Only balanced rows: each token goes to experts of its own until all have one, so that what is touched is
+ * known. What an uneven load adds is the scenario's expert-imbalance. */
 static gboolean read_moe(const char *path, const kernel_context *context, kernel_group *group, GError **error)
 {
   enum { DTYPE, KERNEL, DISTRIBUTION, TOKENS, HIDDEN, INTER, TOPK, EXPERTS, TP, EP, LATENCY };
@@ -231,31 +246,63 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
       {"moe_dtype", FALSE},   {"kernel_source", FALSE}, {"distribution", FALSE}, {"num_tokens", FALSE},
       {"hidden_size", FALSE}, {"inter_size", FALSE},    {"topk", FALSE},         {"num_experts", FALSE},
       {"moe_tp_size", FALSE}, {"moe_ep_size", FALSE},   {"latency", FALSE},      {NULL, FALSE}};
-  /* Checkpoints with experts in fp8 scale them in blocks; the fp4 of gpt-oss on devices that cannot multiply
-   * in fp4 is expanded. */
-  static const dtype blackwell[] = {
-      {"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {"nvfp4", TW_FP4}, {NULL, TW_BF16}};
-  static const dtype hopper[] = {
-      {"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {"w4a16_mxfp4", TW_FP4}, {NULL, TW_BF16}};
-  const dtype *dtypes = isfinite(context->device->flops[TW_FP4]) ? blackwell : hopper;
+  /* Checkpoints with experts in fp8 scale them in blocks. The kernels of w4a16_mxfp4 reach a sixth of the
+   * memory bandwidth, and no engine runs them so: where fp4 is expanded, bf16's kernels stand for it. */
+  static const dtype dtypes[] = {{"bfloat16", TW_BF16},
+                                 {"fp8_block", TW_FP8},
+                                 {"nvfp4", TW_FP4},
+                                 {"w4a8_mxfp4_mxfp8", TW_FP4},
+                                 {NULL, TW_BF16}};
+  (void)context;
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   table t;
   if (!table_open(&t, path, columns, FALSE, error))
     return FALSE;
   while (table_next(&t)) {
     int precision = precision_of(dtypes, tw_csv_text(t.csv, DTYPE));
-    const char *source = tw_csv_text(t.csv, KERNEL);
-    if (precision < 0 || strstr(source, "nongated") != NULL || strstr(source, "min_latency") != NULL ||
-        !g_str_equal(tw_csv_text(t.csv, DISTRIBUTION), "power_law_1.01"))
+    if (precision < 0 || strstr(tw_csv_text(t.csv, KERNEL), "nongated") != NULL ||
+        !g_str_equal(tw_csv_text(t.csv, DISTRIBUTION), "balanced"))
       continue;
     double tokens = table_number(&t, TOKENS), hidden = table_number(&t, HIDDEN),
            topk = table_number(&t, TOPK), experts = table_number(&t, EXPERTS), ep = table_number(&t, EP),
            inter = table_number(&t, INTER) / table_number(&t, TP);
-    if (inter < 256 || hidden < 2048 || tokens > 8192)
+    if (inter < 256 || hidden < 2048 || tokens > 16384)
       continue;
-    double touched = fmax(experts * -expm1(tokens * log1p(-topk / experts)), topk);
-    keep(group, TW_OP_EXPERTS, precision,
-         expert_layer(3 * hidden * inter, touched / ep, tokens * topk / ep, tokens, (tw_precision)precision,
-                      table_number(&t, LATENCY) * 1e-3));
+    double copies = tokens * topk / ep, touched = fmax(1, fmin(experts / ep, copies));
+    g_autofree char *shape =
+        g_strdup_printf("%d %g %g %g %g %g %g", precision, tokens, hidden, inter, topk, experts, ep);
+    keep_fastest(seen, group->kernels[TW_OP_EXPERTS][precision], shape,
+                 expert_layer(3 * hidden * inter, touched, copies, copies, (tw_precision)precision,
+                              table_number(&t, LATENCY) * 1e-3));
+  }
+  return table_close(&t);
+}
+
+/* Our own measurements of single kernels in CUDA graphs: products with weights, and what lies between them,
+ * fused. A layer has two norms and one activation, so that a launch of a layer is three kernels'. */
+static gboolean read_graph(const char *path, const kernel_context *context, kernel_group *group,
+                           GError **error)
+{
+  enum { OP, TYPE, M, N, K, TIME };
+  static const tw_csv_column columns[] = {{"op", FALSE}, {"type", FALSE}, {"m", FALSE}, {"n", FALSE},
+                                          {"k", FALSE},  {"us", FALSE},   {NULL, FALSE}};
+  static const dtype types[] = {{"bf16", TW_BF16}, {"fp8", TW_FP8}, {NULL, TW_BF16}};
+  (void)context;
+  table t;
+  if (!table_open(&t, path, columns, TRUE, error))
+    return FALSE;
+  while (table_next(&t)) {
+    int precision = precision_of(types, tw_csv_text(t.csv, TYPE));
+    double m = table_number(&t, M), n = table_number(&t, N), seconds = table_number(&t, TIME) * 1e-6;
+    if (precision >= 0 && g_str_equal(tw_csv_text(t.csv, OP), "linear"))
+      keep(group, TW_OP_LINEAR, precision,
+           product(m, n, table_number(&t, K), (tw_precision)precision, seconds));
+    else if (precision == TW_BF16 && g_str_equal(tw_csv_text(t.csv, OP), "norm"))
+      keep(group, TW_OP_ACTIVATIONS, TW_BF16,
+           (kernel){.streamed = 2 * m * 4 * n, .launches = 1 / 3.0, .seconds = seconds});
+    else if (precision == TW_BF16 && g_str_equal(tw_csv_text(t.csv, OP), "silu"))
+      keep(group, TW_OP_ACTIVATIONS, TW_BF16,
+           (kernel){.streamed = 2 * m * 3 * n, .launches = 1 / 3.0, .seconds = seconds});
   }
   return table_close(&t);
 }
@@ -380,7 +427,8 @@ static gboolean read_experts(const char *path, const kernel_context *context, ke
     double tokens = table_number(&t, TOKENS);
     keep(group, TW_OP_EXPERTS, TW_BF16,
          expert_layer(tw_model_expert_params(m) / context->tp, table_number(&t, EXPERTS),
-                      tokens * (double)m->experts_per_token, tokens, TW_BF16, table_number(&t, TIME) * 1e-6));
+                      tokens * (double)m->experts_per_token, tokens * (double)m->experts_per_token, TW_BF16,
+                      table_number(&t, TIME) * 1e-6));
   }
   return table_close(&t);
 }
@@ -441,6 +489,7 @@ const kernel_format kernel_formats[] = {
     {"generation", "attention of decoding sequences (aiconfigurator)", read_generation},
     {"mla", "decoding with MLA (aiconfigurator)", read_mla},
     {"moe", "layers of experts (aiconfigurator)", read_moe},
+    {"graph", "products, norms and activations in CUDA graphs (ours)", read_graph},
     {"dense", "kernels of a layer (vLLM profile; needs --model)", read_dense},
     {"sequences", "output head (vLLM profile; needs --model)", read_sequences},
     {"attention", "attention (vLLM profile; needs --model)", read_attention},

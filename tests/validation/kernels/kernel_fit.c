@@ -19,7 +19,31 @@ typedef struct problem {
   const tw_device *device;
   tw_op_class op;
   tw_precision precision;
+  tw_precision wider;          /* format that must not be faster */
+  const tw_efficiency *limits; /* of it, or NULL */
 } problem;
+
+/* Peak rate of a format; what the device cannot multiply in is expanded to bf16. */
+static double peak_of(const tw_device *device, tw_precision precision)
+{
+  return device->flops[isfinite(device->flops[precision]) ? precision : TW_BF16];
+}
+
+/* A narrower format of the same kernels is no slower at any size: where the measurements say so, they hold
+ * what a server does once for several kernels, or fuses, such as the quantization of rows. */
+static void keep_monotone(const problem *p, tw_efficiency *e)
+{
+  if (p->limits == NULL)
+    return;
+  double faster = peak_of(p->device, p->precision) / peak_of(p->device, p->wider);
+  double smaller = tw_precision_bytes(p->precision) / tw_precision_bytes(p->wider);
+  e->compute_peak = fmax(e->compute_peak, fmin(1, p->limits->compute_peak / faster));
+  e->memory = fmax(e->memory, p->limits->memory * smaller);
+  e->launch_s = fmin(e->launch_s, p->limits->launch_s);
+  e->per_token_s = fmin(e->per_token_s, p->limits->per_token_s);
+  double rate = faster * e->compute_peak / p->limits->compute_peak;
+  e->softmax = fmin(e->softmax, p->limits->softmax * rate);
+}
 
 /* Shares are logistic functions of the unknowns, times are squares, so that they stay in their ranges. */
 static tw_efficiency efficiency_of(const problem *p, const gsl_vector *x)
@@ -64,9 +88,9 @@ static int by_value(gconstpointer a, gconstpointer b)
 }
 
 kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
-                          tw_precision precision)
+                          tw_precision precision, tw_precision wider, const tw_efficiency *limits)
 {
-  problem p = {kernels, device, op, precision};
+  problem p = {kernels, device, op, precision, wider, limits};
   int parameters = parameters_of[op];
   size_t unknowns = 1;
   for (int bit = COMPUTE; bit <= SOFTMAX; bit *= 2)
@@ -97,6 +121,7 @@ kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_
     fit.longest_s = fmax(fit.longest_s, k->seconds);
   }
   g_array_sort(errors, by_value);
+  keep_monotone(&p, &fit.efficiency);
   fit.median = g_array_index(errors, double, errors->len / 2);
   fit.p90 = g_array_index(errors, double, errors->len * 9 / 10);
   return fit;

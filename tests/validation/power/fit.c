@@ -10,14 +10,16 @@
  * In each row, requests of `prompt` + `output` tokens run in a batch of n, so that an iteration computes n
  * decodes at the mean context and n/output prompts:
  *
- *     watts = accelerators · (idle + active · (1 − collectives)) + (a · flops + b · bytes) · iterations/s
+ *     watts = accelerators · (idle + active · kernels, collectives left out) + (a · flops + b · bytes) ·
+ * iterations/s
  *
  * `law` takes the iterations per second from the measured tokens per second, and so tests the law alone;
  * `all` takes them from the step model with the overheads of vLLM 0.12, the release nearest to the
  * measurements, and tests the law and the step time together. Fitted rows choose a0, b and active (least
- * squares of relative errors; b is at least what the memory alone needs, the others at least 0); the rate at
- * which a FLOP costs half (sim/power/power.h) was chosen by hand, one share of the peak for all devices. Rows
- * marked blind chose none of the three. */
+ * squares of relative errors; b is at least what the memory alone needs, the others at least 0); a FLOP in a
+ * narrower format costs less by as much as its peak rate is higher; the rate at which a FLOP costs half
+ * (sim/power/power.h) was chosen by hand, one share of the peak for all devices. Rows marked blind chose none
+ * of the three. */
 #include "platforms/reader/supply.h"
 #include "sim/power/power.h"
 
@@ -33,17 +35,22 @@ static const struct {
 
 static const struct {
   const char *name, *model;
-} models[] = {{"Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b"},
-              {"Qwen/Qwen3-32B", "qwen3-32b"},
-              {"meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-70b"},
-              {"meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"}};
+  tw_precision weights, attention;
+} models[] = {{"Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b", TW_BF16, TW_BF16},
+              {"Qwen/Qwen3-32B", "qwen3-32b", TW_BF16, TW_BF16},
+              {"Qwen/Qwen3-8B", "qwen3-8b", TW_BF16, TW_BF16},
+              {"Qwen/Qwen3-235B-A22B-Instruct-2507-FP8", "qwen3-235b-a22b", TW_FP8_BLOCK, TW_FP8_BLOCK},
+              {"deepseek-ai/DeepSeek-V3.1", "deepseek-v3", TW_FP8_BLOCK, TW_FP8_BLOCK},
+              {"meta-llama/Llama-3.1-405B-Instruct-FP8", "llama-3.1-405b", TW_FP8, TW_FP8},
+              {"openai/gpt-oss-120b", "gpt-oss-120b", TW_FP4, TW_BF16},
+              {"openai/gpt-oss-20b", "gpt-oss-20b", TW_FP4, TW_BF16},
+              {"meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-70b", TW_BF16, TW_BF16},
+              {"meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b", TW_BF16, TW_BF16}};
 
-/* What is fitted on: every other row of the two dense models that fit on one or two accelerators. */
+/* Of each, every third row is fitted. */
 static const struct {
   const char *gpu, *device;
-  const char *fitted[3];
-} devices[] = {{"H100", "h100-sxm", {"llama-3.1-8b", "qwen3-32b", NULL}},
-               {"B200", "b200-sxm", {"llama-3.1-8b", NULL, NULL}}};
+} devices[] = {{"H100", "h100-sxm"}, {"B200", "b200-sxm"}};
 
 /* HBM2: 3.9 pJ/bit (O'Connor et al., Fine-Grained DRAM, MICRO 2017). */
 #define LEAST_PJ_PER_BYTE 31.2
@@ -54,19 +61,21 @@ typedef struct row {
   int device, accelerators;
   double batch, output, watts, joules_per_token, tokens_per_s;
   gboolean fitted;
-  double flops, bytes, iteration_s, collective_s; /* of the step model */
+  double flops, bytes, iteration_s, alone_s; /* of the step model; alone: kernels but for collectives */
+  double cheaper;                            /* an operation in its format costs this share of one in bf16 */
 } row;
 
-static const char *find_model(const char *name)
+/* Index in `models`, or -1. */
+static int find_model(const char *name)
 {
   for (guint i = 0; i < G_N_ELEMENTS(models); i++)
     if (g_str_equal(models[i].name, name))
-      return models[i].model;
-  return NULL;
+      return (int)i;
+  return -1;
 }
 
 /* FLOPs, bytes and time of a mean iteration. */
-static void add_work(row *r, const tw_device *device, gint64 prompt, gboolean experts_parallel)
+static void add_work(row *r, int index, const tw_device *device, gint64 prompt, int tp, int ep)
 {
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_model) model = tw_model_load(r->model, NULL, faults);
@@ -74,10 +83,10 @@ static void add_work(row *r, const tw_device *device, gint64 prompt, gboolean ex
   tw_step_setting setting = {
       .model = model,
       .device = device,
-      .parallelism = {r->accelerators, 1, 1, experts_parallel ? r->accelerators : 1},
-      .weights = TW_BF16,
+      .parallelism = {tp, 1, r->accelerators / tp, MAX(ep, 1)},
+      .weights = models[index].weights,
       .kv = TW_BF16,
-      .attention = TW_BF16,
+      .attention = models[index].attention,
       .interconnect = tw_device_links(device),
       .expert_imbalance = 1,
   };
@@ -85,25 +94,34 @@ static void add_work(row *r, const tw_device *device, gint64 prompt, gboolean ex
   g_assert(loaded);
   g_autoptr(tw_step_model) steps = tw_step_model_new(&tw_step_roofline, &setting, NULL, faults);
   double context = (double)prompt + r->output / 2;
-  tw_batch decode = {.decode_seqs = (gint64)lround(r->batch),
-                     .decode_context = (gint64)lround(r->batch * context),
+  int n = r->accelerators / tp; /* ranks of attention */
+  gint64 seqs = MAX((gint64)lround(r->batch / n), 1);
+  tw_batch decode = {.decode_seqs = seqs,
+                     .decode_context = (gint64)lround((double)seqs * context),
+                     .decode_windowed =
+                         (gint64)lround((double)seqs * fmin(context, fmax((double)model->window, 1))),
                      .next_full = G_MAXINT64,
-                     .sampled = (gint64)lround(r->batch)};
-  tw_batch chunk = {.next_full = G_MAXINT64};
-  tw_batch_add_chunk(&chunk, 0, prompt, 0, TRUE);
-  tw_step_cost alone, prefill, both;
+                     .sampled = seqs};
+  tw_step_cost alone, both;
   tw_batch mixed = decode;
-  tw_batch_add_chunk(&mixed, 0, prompt, 0, TRUE);
-  tw_step_model_cost(steps, &decode, 1, &alone);
-  tw_step_model_cost(steps, &chunk, 1, &prefill);
-  tw_step_model_cost(steps, &mixed, 1, &both);
+  tw_batch_add_chunk(&mixed, 0, prompt, model->window, TRUE);
+  g_autofree tw_batch *ranks = g_new(tw_batch, (gsize)n);
+  for (int i = 0; i < n; i++)
+    ranks[i] = decode;
+  tw_step_model_cost(steps, ranks, n, &alone);
+  ranks[0] = mixed;
+  tw_step_model_cost(steps, ranks, n, &both);
   /* Prompts join decodes: what one adds to an iteration, n/output times in each. */
   double share = r->batch / r->output;
   r->flops = alone.flops.first + share * (both.flops.first - alone.flops.first);
   r->bytes = alone.bytes.first + share * (both.bytes.first - alone.bytes.first);
   tw_overhead_clear(&setting.overhead);
   r->iteration_s = alone.time_s.first + share * (both.time_s.first - alone.time_s.first);
-  r->collective_s = alone.collective_s + share * (both.collective_s - alone.collective_s);
+  double of_alone = alone.kernels_s.first - alone.collective_s,
+         of_both = both.kernels_s.first - both.collective_s;
+  r->alone_s = of_alone + share * (of_both - of_alone);
+  double peak = device->flops[models[index].weights];
+  r->cheaper = isfinite(peak) ? device->flops[TW_BF16] / peak : 1;
 }
 
 static GArray *read_rows(const char *path, tw_device *const *loaded, GError **error)
@@ -116,7 +134,10 @@ static GArray *read_rows(const char *path, tw_device *const *loaded, GError **er
   int counts[G_N_ELEMENTS(devices)] = {0};
   for (guint i = 1; lines[i] != NULL && *lines[i] != '\0'; i++) {
     g_auto(GStrv) c = g_strsplit(g_strchomp(lines[i]), ",", -1);
-    row r = {.model = find_model(c[0]), .device = -1, .accelerators = (int)g_ascii_strtoll(c[7], NULL, 10)};
+    int index = find_model(c[0]);
+    row r = {.model = index >= 0 ? models[index].model : NULL,
+             .device = -1,
+             .accelerators = (int)g_ascii_strtoll(c[7], NULL, 10)};
     for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
       if (g_str_equal(devices[d].gpu, c[6]))
         r.device = (int)d;
@@ -127,13 +148,13 @@ static GArray *read_rows(const char *path, tw_device *const *loaded, GError **er
     r.watts = g_ascii_strtod(c[14], NULL);
     r.joules_per_token = g_ascii_strtod(c[16], NULL);
     r.tokens_per_s = g_ascii_strtod(c[21], NULL);
-    if (g_strv_contains(devices[r.device].fitted, r.model))
-      r.fitted = counts[r.device]++ % 2 == 0;
+    r.fitted = counts[r.device]++ % 3 == 0;
     gint64 prompt = 0;
     for (guint t = 0; t < G_N_ELEMENTS(prompts); t++)
       if (g_str_equal(prompts[t].task, c[1]))
         prompt = prompts[t].tokens;
-    add_work(&r, loaded[r.device], prompt, g_ascii_strtoll(c[9], NULL, 10) > 1);
+    add_work(&r, index, loaded[r.device], prompt, (int)g_ascii_strtoll(c[8], NULL, 10),
+             (int)g_ascii_strtoll(c[9], NULL, 10));
     g_array_append_val(rows, r);
   }
   return rows;
@@ -142,10 +163,10 @@ static GArray *read_rows(const char *path, tw_device *const *loaded, GError **er
 /* What multiplies a0, b and active, in watts of one accelerator. */
 static void law_terms(const row *r, const tw_device *device, double iterations_per_s, double *terms)
 {
-  double flops_per_s = r->flops * iterations_per_s / r->accelerators;
+  double flops_per_s = r->cheaper * r->flops * iterations_per_s / r->accelerators;
   terms[0] = flops_per_s / (1 + flops_per_s / (ARITHMETIC_HALF * device->flops[TW_BF16]));
   terms[1] = r->bytes * iterations_per_s / r->accelerators;
-  terms[2] = 1 - fmin(1, r->collective_s * iterations_per_s);
+  terms[2] = 1 - fmin(1, (r->iteration_s - r->alone_s) * iterations_per_s); /* but for host and collectives */
 }
 
 static double law_watts(const row *r, const tw_device *device, const double *x, double iterations_per_s)

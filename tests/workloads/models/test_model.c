@@ -33,6 +33,8 @@ static const published totals[] = {
     {"gpt-oss-120b", 116.83, 5.13, FALSE, 0.005},  {"gpt-oss-20b", 20.91, 3.61, FALSE, 0.005},
     {"mixtral-8x7b", 46.7, 12.9, TRUE, 0.005},     {"deepseek-v3", 671, 37, TRUE, 0.005},
     {"deepseek-r1", 671, 37, TRUE, 0.005},         {"kimi-k2", 1040, 32.6, TRUE, 0.02}, /* "1.04T" */
+    {"qwen3-14b", 14.8, 14.8, TRUE, 0.005},        {"minimax-m2.5", 229, 10.4, FALSE, 0.005},
+    {"kimi-k2.5", 1040, 32.6, TRUE, 0.02},
 };
 
 static void parameters_add_up_to_the_published_totals(void **state)

@@ -1,0 +1,20 @@
+/* Checkpoints: in which number formats a model is published, part by part.
+ *
+ * Embeddings and output head stay in bf16 in all of them. A format alone ("fp8") stands for a checkpoint that
+ * is in it throughout. */
+#ifndef TW_SIM_CHECKPOINT_H
+#define TW_SIM_CHECKPOINT_H
+
+#include "platforms/reader/device.h"
+
+typedef struct tw_checkpoint {
+  const char *name;
+  tw_precision weights;   /* of MLPs and experts */
+  tw_precision attention; /* of the attention projections */
+  const char *source;
+} tw_checkpoint;
+
+extern const char *const tw_checkpoint_names[]; /* in the order of tw_checkpoint_get */
+const tw_checkpoint *tw_checkpoint_get(int index);
+
+#endif
