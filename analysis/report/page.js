@@ -187,7 +187,7 @@ function addRan() {
     ["Took", summary.wall_s && `${formatSeconds(summary.wall_s)} (${formatSeconds(summary.cpu_s)} of processor time)`],
     ["Measured", run.warmup_s > 0 || run.drain_s > 0 ? `from ${formatSeconds(run.warmup_s)} to ${formatSeconds(report.end_s - run.drain_s)}` : "the whole run"],
     ["After the last arrival", summary.load?.drain_share > 0.1 ? `${formatUnit(summary.load.drain_share, "%")} of the run: rates over the whole run count the drain of its last requests` : undefined],
-    ["Outside of measured step times", summary.extrapolated_iterations > 0 ? `${formatUnit(summary.extrapolated_iterations, "%")} of the iterations${summary.outside_of_calibration?.length > 0 ? `; ${summary.outside_of_calibration.join("; ")}` : ""}` : undefined]];
+    ["Expected error", summary.expected_error?.map(e => `${e.pool}: ${e.metric} ± ${formatUnit(e.median, "%")} in the median, 9 of 10 within ${formatUnit(e.p90, "%")} (${e.grade}: ${e.rows} rows, nearest ${e.nearest})`).join("; ")]];
   body.append(make("dl", { class: "facts" }, ...facts.filter(([, value]) => value !== undefined && value !== null && value !== "")
     .flatMap(([label, value]) => [make("dt", {}, label), make("dd", {}, String(value))])));
   body.append(make("h3", {}, "Inputs"), make("div", { class: "scroll" }, make("table", {},

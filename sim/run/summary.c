@@ -71,13 +71,6 @@ typedef struct usage_sums {
   double state_s[TW_ENGINE_STATE_COUNT]; /* of engines */
 } usage_sums;
 
-/* Share of the iterations whose time was extrapolated: all of them where the engine was never fitted so. */
-static double extrapolated(const tw_pool *pool, const tw_engine *engine)
-{
-  g_auto(GStrv) fixed = tw_coverage_outside(pool);
-  return *fixed != NULL ? 1 : tw_engine_extrapolated(engine);
-}
-
 static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
 {
   usage_sums sums = {0};
@@ -102,44 +95,27 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
     sums.preemptions += tw_engine_preemptions(engine);
     sums.iterations += tw_engine_iterations(engine);
-    sums.extrapolated += extrapolated(pool, engine) * (double)tw_engine_iterations(engine);
+    sums.extrapolated += tw_engine_extrapolated(engine) * (double)tw_engine_iterations(engine);
   }
   return sums;
 }
 
-/* In words, for people: what of each pool lies outside of what its step times were fitted on. */
-static json_t *outside(const tw_scenario *scenario, const tw_factory *factory)
+/* For each pool and metric, what predictions like its own erred by. */
+static json_t *expected_errors(const tw_scenario *scenario)
 {
-  json_t *texts = json_array();
+  json_t *list = json_array();
   for (int p = 0; p < scenario->n_pools; p++) {
-    const tw_pool *pool = &scenario->pools[p];
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_auto(GStrv) fixed = tw_coverage_outside(pool);
-    for (char **what = fixed; *what != NULL; what++)
-      g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", *what);
-    double beyond = 0, iterations = 0;
-    for (int i = 0; i < scenario->n_engines; i++)
-      if (scenario->engines[i].pool == p) {
-        const tw_engine *engine = tw_factory_engine(factory, i);
-        beyond += tw_engine_extrapolated(engine) * (double)tw_engine_iterations(engine);
-        iterations += (double)tw_engine_iterations(engine);
-      }
-    if (beyond > 0 && *fixed == NULL && pool->table_file != NULL)
-      g_string_append_printf(text, "%.1f %% of its iterations are off the measured table",
-                             100 * beyond / iterations);
-    else if (beyond > 0 && *fixed == NULL)
-      g_string_append_printf(text,
-                             "%.1f %% of its iterations have more than %" G_GINT64_FORMAT
-                             " sequences or %" G_GINT64_FORMAT " tokens of context",
-                             100 * beyond / iterations, pool->overhead.max_seqs, pool->overhead.max_context);
-    if (text->len > 0) {
-      g_string_prepend(text, ": ");
-      g_string_prepend(text, pool->id);
-      g_autofree char *valid = g_utf8_make_valid(text->str, -1);
-      json_array_append_new(texts, json_string(valid));
+    g_autoptr(GArray) errors = tw_expected_errors(&scenario->pools[p]);
+    for (guint i = 0; i < errors->len; i++) {
+      const tw_expected_error *e = &g_array_index(errors, tw_expected_error, i);
+      g_autofree char *id = g_utf8_make_valid(scenario->pools[p].id, -1);
+      json_array_append_new(list,
+                            json_pack("{s:s, s:s, s:f, s:f, s:s, s:I, s:s}", "pool", id, "metric", e->metric,
+                                      "median", e->median, "p90", e->p90, "grade", tw_grade_names[e->grade],
+                                      "rows", (json_int_t)e->rows, "nearest", e->nearest));
     }
   }
-  return texts;
+  return list;
 }
 
 static void set_throughput(tw_metric_values *v, const tw_window *window, const usage_sums *sums)
@@ -381,6 +357,6 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   const char *missing = tw_factory_site_power(factory)->missing;
   if (missing != NULL && energy != NULL)
     json_object_set_new(energy, "missing", json_string(missing));
-  json_object_set_new(summary, "outside_of_calibration", outside(scenario, factory));
+  json_object_set_new(summary, "expected_error", expected_errors(scenario));
   return summary;
 }

@@ -116,25 +116,21 @@ static void print_utilization(const json_t *summary, FILE *out)
   fputc('\n', out);
 }
 
-/* How far the run lies from what was calibrated, in one line. */
-static void print_coverage(const json_t *summary, FILE *out)
+/* What predictions like these erred by, a line for each pool and metric. */
+static void print_expected(const json_t *summary, FILE *out)
 {
-  double share = number(summary, NULL, "extrapolated_iterations");
-  if (isnan(share))
-    return;
-  const json_t *texts = json_object_get(summary, "outside_of_calibration");
-  if (json_array_size(texts) == 0) {
-    fprintf(out, "  step times  all iterations lie within what the engine's step times were fitted to\n");
-    return;
+  const json_t *list = json_object_get(summary, "expected_error");
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *e = json_array_get(list, i);
+    fprintf(
+        out,
+        "  %-11s %s: %s \u00b1 %.0f %% in the median, 9 of 10 within %.0f %% (%s: %.0f rows, nearest %s)\n",
+        i == 0 ? "expected" : "", json_string_value(json_object_get(e, "pool")),
+        json_string_value(json_object_get(e, "metric")),
+        100 * json_number_value(json_object_get(e, "median")),
+        100 * json_number_value(json_object_get(e, "p90")), json_string_value(json_object_get(e, "grade")),
+        json_number_value(json_object_get(e, "rows")), json_string_value(json_object_get(e, "nearest")));
   }
-  fprintf(out,
-          "  step times  %.1f %% of the iterations lie outside of what the engine's step times were fitted "
-          "to: trust their\n"
-          "              times less; ",
-          100 * share);
-  for (size_t i = 0; i < json_array_size(texts); i++)
-    fprintf(out, "%s%s", i > 0 ? "; " : "", json_string_value(json_array_get(texts, i)));
-  fputc('\n', out);
 }
 
 /* What the drain of a run's last requests hides. */
@@ -231,6 +227,6 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             json_string_value(json_object_get(network, "peak_link")),
             100 * number(summary, "network", "peak_link_utilization"));
   print_energy(summary, out);
-  print_coverage(summary, out);
+  print_expected(summary, out);
   fprintf(out, "\n  logs in %s\n", directory);
 }

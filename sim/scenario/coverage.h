@@ -1,15 +1,43 @@
-/* Coverage: what of a pool lies outside of that which its engine's overheads were fitted on
- * (sim/steptime/overhead.h).
+/* Expected errors: how far predictions like those of a pool were from measurements.
  *
- * Device, precision and parallelism are known before the run; how many sequences an iteration had, and how
- * much context, is only known of each iteration: see tw_engine_extrapolated. */
+ * sim/validated/rows.xml holds, for each group of measured runs that differ in load alone, what the engines'
+ * overheads err by on them, as shipped ("seen") and when their fit has not seen that model on that device
+ * with that engine ("unseen"). A pool is as far from a group as their features differ:
+ *
+ *     distance = Σ over engine, device, kind of model (dense, experts, latent attention), format of the
+ * weights, each as it weighs
+ *              + Σ over parameters, tp, dp, ep of |log2(ratio)|, each as it weighs
+ *
+ * The nearest groups of each metric say what to expect, and how near they are gives the grade. Written by
+ * `validate --cells --errors FILE`. */
 #ifndef TW_SIM_COVERAGE_H
 #define TW_SIM_COVERAGE_H
 
 #include "sim/scenario/scenario.h"
 
-/* One text for each, such as "device rtx-4090 (fitted on h100-sxm h200-sxm)", NULL-terminated; empty where
- * step times are interpolated from a table. Free with g_strfreev. */
-char **tw_coverage_outside(const tw_pool *pool);
+#define TW_GRADES(X)                                                                                         \
+  X(MEASURED, "measured", "the same model on that device with that engine and layout")                       \
+  X(INTERPOLATED, "interpolated", "that engine on that device with models of that kind")                     \
+  X(TAKEN_OVER, "taken over", "models of that kind with other engines or on other devices")                  \
+  X(DATA_SHEET, "data sheet only", "nothing like it was measured")
+typedef enum {
+#define X(name, text, help) TW_GRADE_##name,
+  TW_GRADES(X)
+#undef X
+      TW_GRADE_COUNT
+} tw_grade;
+extern const char *const tw_grade_names[TW_GRADE_COUNT + 1];
+
+typedef struct tw_expected_error {
+  char *metric;       /* "TPOT", as the validation names it */
+  double median, p90; /* of |predicted / measured − 1|; 9 of 10 rows lay within p90 */
+  gint64 rows;        /* that they are taken from */
+  tw_grade grade;
+  char *nearest; /* "gpt-oss-120b on h200-sxm with vllm, tp 4" */
+} tw_expected_error;
+
+/* One for each metric that was validated, by name; empty where step times are interpolated from a table of
+ * the user's own, or the file is not there. Free with g_array_unref. */
+GArray *tw_expected_errors(const tw_pool *pool);
 
 #endif

@@ -153,9 +153,12 @@ static void add_pool(GString *out, const tw_scenario *scenario, int index)
   add_row(out, "step times", "%s, %s", tw_step_kind_names[pool->step_kind],
           pool->table_file != NULL ? pool->table_file : pool->overhead.label);
   add_steps(out, pool);
-  g_auto(GStrv) outside = tw_coverage_outside(pool);
-  for (char **what = outside; *what != NULL; what++)
-    add_row(out, "not fitted on", "%s", *what);
+  g_autoptr(GArray) errors = tw_expected_errors(pool);
+  for (guint i = 0; i < errors->len; i++) {
+    const tw_expected_error *e = &g_array_index(errors, tw_expected_error, i);
+    add_row(out, "expected error", "%s \u00b1 %.0f %% in the median, 9 of 10 within %.0f %% (%s, nearest %s)",
+            e->metric, 100 * e->median, 100 * e->p90, tw_grade_names[e->grade], e->nearest);
+  }
   for (int i = 0; i < scenario->n_engines; i++)
     if (scenario->engines[i].pool == index)
       add_place(out, scenario, i);

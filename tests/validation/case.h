@@ -26,7 +26,8 @@ typedef struct validation_case {
   char *label;     /* the operating point, for the table */
   char *model, *device, *engine;
   char *shape; /* "tp4", "dp8 ep8" */
-  int accelerators;
+  int accelerators, tp, dp, ep;
+  char *weights;       /* kind of checkpoint */
   gboolean fitted;     /* the engine's overheads were fitted on it */
   double from_s, to_s; /* of the run, to which the watts belong; to_s 0: all of it */
   gboolean steady;     /* ... or its middle, without its start and its end */

@@ -1,5 +1,9 @@
 #include "tests/validation/report.h"
 
+#include "platforms/input/fault.h"
+#include "sim/steptime/checkpoint.h"
+#include "workloads/models/model.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -245,6 +249,71 @@ gboolean report_into(GPtrArray *cases, const char *path, GError **error)
     }
   g_string_append(out, to);
   return g_file_set_contents(path, out->str, -1, error);
+}
+
+static gboolean same_group(const validation_case *a, const validation_case *b)
+{
+  return g_str_equal(a->model, b->model) && g_str_equal(a->device, b->device) &&
+         g_str_equal(a->engine, b->engine) && a->tp == b->tp && a->dp == b->dp && a->ep == b->ep &&
+         g_strcmp0(a->weights, b->weights) == 0;
+}
+
+static double quantile(GArray *errors, double q)
+{
+  g_array_sort(errors, by_value);
+  return g_array_index(errors, double, MIN((guint)(q * errors->len), errors->len - 1));
+}
+
+static const char *format_of(const char *kind)
+{
+  for (int i = 0; tw_checkpoint_names[i] != NULL; i++)
+    if (g_str_equal(tw_checkpoint_names[i], kind))
+      return tw_precision_names[tw_checkpoint_get(i)->weights];
+  return kind;
+}
+
+gboolean report_errors(GPtrArray *cases, const double *seen, const char *path, GError **error)
+{
+  enum { FEWEST = 4 };
+  static const case_metric metrics[] = {CASE_TPOT, CASE_TTFT, CASE_THROUGHPUT};
+  g_autoptr(GString) text =
+      g_string_new("<?xml version=\"1.0\"?>\n<!-- Written by validate - -cells - -errors; our own "
+                   "errors on measured runs. -->\n<validated>\n");
+  for (guint m = 0; m < G_N_ELEMENTS(metrics); m++)
+    for (guint i = 0; i < cases->len; i++) {
+      const validation_case *item = cases->pdata[i];
+      gboolean first = item->weights != NULL;
+      for (guint j = 0; j < i && first; j++)
+        first = !same_group(cases->pdata[j], item);
+      g_autoptr(GArray) of_seen = g_array_new(FALSE, FALSE, sizeof(double)),
+                        unseen = g_array_new(FALSE, FALSE, sizeof(double));
+      for (guint j = i; j < cases->len && first; j++) {
+        const validation_case *other = cases->pdata[j];
+        double e = error_of(other, metrics[m]),
+               s = fabs(seen[j * CASE_METRICS + metrics[m]] / other->measured[metrics[m]] - 1);
+        if (!same_group(other, item) || isnan(e) || isnan(s))
+          continue;
+        g_array_append_val(unseen, e);
+        g_array_append_val(of_seen, s);
+      }
+      g_autoptr(tw_faults) faults = tw_faults_new();
+      g_autoptr(tw_model) model = unseen->len >= FEWEST ? tw_model_load(item->model, NULL, faults) : NULL;
+      if (model == NULL)
+        continue;
+      const char *kind = model->attention == TW_ATTENTION_MLA ? "latent"
+                         : model->experts > 0                 ? "experts"
+                                                              : "dense";
+      g_string_append_printf(
+          text,
+          "  <rows metric=\"%s\" engine=\"%s\" device=\"%s\" model=\"%s\" kind=\"%s\" "
+          "weights=\"%s\" params=\"%.4g\" tp=\"%d\" dp=\"%d\" ep=\"%d\" rows=\"%u\"\n        "
+          "seen-median=\"%.3f\" seen-p90=\"%.3f\" unseen-median=\"%.3f\" unseen-p90=\"%.3f\"/>\n",
+          case_metric_names[metrics[m]], item->engine, item->device, item->model, kind,
+          format_of(item->weights), tw_model_params(model) * 1e-9, item->tp, item->dp, item->ep, unseen->len,
+          quantile(of_seen, 0.5), quantile(of_seen, 0.9), quantile(unseen, 0.5), quantile(unseen, 0.9));
+    }
+  g_string_append(text, "</validated>\n");
+  return g_file_set_contents(path, text->str, -1, error);
 }
 
 gboolean report_rows(GPtrArray *cases, const char *path)

@@ -104,6 +104,10 @@ validation_case *setup_case(const validation_set *set, const setup *s, const cha
   item->model = g_strdup(s->model);
   item->device = g_strdup(s->device);
   item->engine = g_strdup(s->engine);
+  item->tp = s->tp;
+  item->dp = s->dp;
+  item->ep = s->ep;
+  item->weights = g_strdup(s->weights);
   item->accelerators = s->tp * s->pp * s->dp * s->replicas;
   item->shape = s->dp > 1 ? g_strdup_printf("dp%d ep%d", s->dp, s->ep) : g_strdup_printf("tp%d", s->tp);
   item->scenario = g_string_new(NULL);
@@ -131,10 +135,10 @@ char *setup_closed_loop(int concurrency, int rounds, int isl, int osl, gboolean 
   double share = spread ? 0.9 : 1;
   gboolean once = rounds == 1;
   return g_strdup_printf(
-      "<closed-loop concurrency=\"%d\" requests=\"%d\" warmup=\"%d\" pace=\"%s\" jitter=\"%s\"><prompt %s "
+      "<closed-loop concurrency=\"%d\" requests=\"%d\" pace=\"%s\" jitter=\"%s\"><prompt %s "
       "mean=\"%.0f\" max=\"%d\"/><answer %s mean=\"%.0f\" max=\"%d\"/></closed-loop>",
-      concurrency, concurrency * (rounds + (once ? 0 : 1)), once ? 0 : concurrency, once ? "0s" : "2ms",
-      once ? "0s" : "20ms", law, share * isl, isl, law, share * osl, osl);
+      concurrency, concurrency * rounds, once ? "0s" : "2ms", once ? "0s" : "20ms", law, share * isl, isl,
+      law, share * osl, osl);
 }
 
 GString *setup_trace(const char *path, GError **error)

@@ -28,10 +28,10 @@ GString *setup_trace(const char *path, GError **error);
 /* The mean watts of a CSV of t_s and watts, and their window, into the case. */
 gboolean setup_watts(const char *path, validation_case *item, GError **error);
 
-/* The <closed-loop> of a benchmark's client: `concurrency` requests are under way, for `rounds` rounds after
- * one that warms up and is not counted. Clients fall out of step as network and tokenizer jitter. Lengths are
- * fixed, or `spread`: uniform from 80 to 100 % of the given ones, as in InferenceX, whose mean and deviation
- * a lognormal law takes over. Free the text. */
+/* The <closed-loop> of a benchmark's client: `concurrency` requests are under way, for `rounds` rounds; the
+ * first of all clients at once, which counts, as in the measured means. Later ones fall out of step as
+ * network and tokenizer jitter. Lengths are fixed, or `spread`: uniform from 80 to 100 % of the given ones,
+ * as in InferenceX, whose mean and deviation a lognormal law takes over. Free the text. */
 char *setup_closed_loop(int concurrency, int rounds, int isl, int osl, gboolean spread);
 
 #endif

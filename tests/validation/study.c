@@ -269,8 +269,7 @@ static const char *name_of(const study_variant *variant)
   return variant->name != NULL ? variant->name : "rows of";
 }
 
-/* Predictions of the overheads that ship. */
-static double *shipped(GPtrArray *cases, const char *scratch)
+double *study_shipped(GPtrArray *cases, const char *scratch)
 {
   double *predicted = g_new(double, cases->len *CASE_METRICS);
   for (guint i = 0; i < cases->len; i++) {
@@ -296,7 +295,7 @@ GString *study_hold_out(GPtrArray *cases, const study_variant *variants, guint n
                                "takes what all other engines together are fitted to.\n\n| held out | metric "
                                "| rows | shipped | fitted with "
                                "them | fitted without them |\n|---|---|---:|---:|---:|---:|\n");
-  g_autofree double *now = shipped(cases, scratch);
+  g_autofree double *now = study_shipped(cases, scratch);
   if (!study_run(cases, list, n + 1, scratch, jobs, predicted))
     g_string_append(text, "\nfailed: a fit has not ended\n");
   else

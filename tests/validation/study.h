@@ -37,6 +37,9 @@ void study_fit(GPtrArray *cases, const study_variant *variant, const char *scrat
 gboolean study_run(GPtrArray *cases, const study_variant *variants, guint n, const char *scratch, int jobs,
                    double **predicted);
 
+/* Predictions of the overheads that ship, CASE_METRICS of each case. Free them. */
+double *study_shipped(GPtrArray *cases, const char *scratch);
+
 /* Predicts every case by a fit that has not seen its cell: its model on its device with its engine. */
 gboolean study_cells(GPtrArray *cases, const char *scratch, int jobs);
 

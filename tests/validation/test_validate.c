@@ -63,6 +63,40 @@ static void a_directory_that_lacks_a_data_set_skips_it_visibly(void **state)
   assert_non_null(strstr(out, line));
 }
 
+static void rows_of_ones_own_are_compared_and_never_fitted(void **state)
+{
+  g_autofree char *path = g_build_filename(*state, "own.csv", NULL);
+  assert_true(g_file_set_contents(path,
+                                  "model,device,engine,tp,prompt_tokens,output_tokens,concurrency,rate_per_s,"
+                                  "tpot_mean_s,ttft_p99_s,watts\n"
+                                  "llama-3.1-8b,h100-sxm,vllm,1,512,128,8,,0.008,0.1,500\n"
+                                  "llama-3.1-8b,h100-sxm,vllm,1,512,128,,4,0.008,0.1,400\n",
+                                  -1, NULL));
+  g_autofree char *words = g_strdup_printf("--own %s", path), *out = NULL, *err = NULL;
+  assert_int_equal(validate(words, &out, &err), 0);
+  assert_non_null(strstr(out, "| own | TPOT | predicted | 2 |"));
+  assert_non_null(strstr(out, "| own | TTFT p99 | predicted | 2 |"));
+  assert_non_null(strstr(out, "| own | watts | predicted | 2 |"));
+  assert_null(strstr(out, "| own | TPOT | fitted"));
+}
+
+/* A model that the catalogue lacks is told as the program tells it, and fails its row alone. */
+static void an_unknown_model_is_told_and_crashes_nothing(void **state)
+{
+  g_autofree char *path = g_build_filename(*state, "own.csv", NULL),
+                  *rows = g_build_filename(*state, "rows.csv", NULL);
+  assert_true(g_file_set_contents(path,
+                                  "model,device,prompt_tokens,output_tokens,concurrency,tpot_mean_s\n"
+                                  "llama-9,h100-sxm,512,128,8,0.008\n",
+                                  -1, NULL));
+  g_autofree char *words = g_strdup_printf("--own %s --here -r %s", path, rows), *out = NULL, *err = NULL,
+                  *text = NULL;
+  assert_int_equal(validate(words, &out, &err), 0);
+  assert_true(g_file_get_contents(rows, &text, NULL, NULL));
+  assert_non_null(strstr(text, "llama-9"));
+  assert_non_null(strstr(text, "no model is called"));
+}
+
 /* ---- Explanations ---- */
 
 static GPtrArray *explanations(void **state, const char *lines, GError **error)
@@ -352,6 +386,8 @@ int main(void)
       cmocka_unit_test(what_ships_is_compared_and_the_rest_is_visibly_skipped),
       cmocka_unit_test(a_word_that_holds_nothing_out_is_refused),
       cmocka_unit_test(data_that_are_not_there_are_an_error),
+      cmocka_unit_test(rows_of_ones_own_are_compared_and_never_fitted),
+      cmocka_unit_test(an_unknown_model_is_told_and_crashes_nothing),
       cmocka_unit_test(a_directory_that_lacks_a_data_set_skips_it_visibly),
       cmocka_unit_test(an_explanation_holds_for_its_rows_and_its_direction_only),
       cmocka_unit_test(a_row_that_was_measured_inconsistently_is_not_fitted),

@@ -10,6 +10,7 @@
  * --leave-one-out --ablate -m STUDIES.md`. */
 #include "tests/validation/evaluate.h"
 #include "tests/validation/explain.h"
+#include "tests/validation/own_rows.h"
 #include "tests/validation/report.h"
 #include "tests/validation/study.h"
 #include "tests/validation/timeline.h"
@@ -19,7 +20,7 @@
 #include <math.h>
 
 typedef struct options {
-  char *data, *rows, *markdown, *readme, *engines, **sets, **only, **hold_out, **without;
+  char *data, *rows, *markdown, *readme, *engines, *errors, *own, **sets, **only, **hold_out, **without;
   gboolean here, fit, cells, leave_one_out, ablate;
   int stride, jobs;
 } options;
@@ -31,6 +32,8 @@ static void options_clear(options *o)
   g_free(o->markdown);
   g_free(o->readme);
   g_free(o->engines);
+  g_free(o->errors);
+  g_free(o->own);
   g_strfreev(o->sets);
   g_strfreev(o->only);
   g_strfreev(o->hold_out);
@@ -42,6 +45,8 @@ static GPtrArray *read_cases(const options *o, GString *skipped)
 {
   GPtrArray *cases = g_ptr_array_new_with_free_func((GDestroyNotify)validation_case_free);
   for (const validation_set *set = validation_sets; set->name != NULL; set++) {
+    if (o->own != NULL && o->data == NULL)
+      break; /* only the user's own */
     if (o->only != NULL && !g_strv_contains((const char *const *)o->only, set->name))
       continue;
     const char *directory = set->shipped ? TW_SOURCE_DIR "/tests/validation/data" : o->data;
@@ -56,6 +61,11 @@ static GPtrArray *read_cases(const options *o, GString *skipped)
       fprintf(stderr, "%s\n", error->message);
       exit(2);
     }
+  }
+  GError *error = NULL;
+  if (o->own != NULL && !own_rows_read(o->own, cases, &error)) {
+    fprintf(stderr, "%s\n", error->message);
+    exit(2);
   }
   return cases;
 }
@@ -152,6 +162,9 @@ int main(int argc, char **argv)
   const GOptionEntry entries[] = {
       {"data", 'd', 0, G_OPTION_ARG_FILENAME, &o.data, "Directory with the data sets that do not ship",
        "DIR"},
+      {"own", 0, 0, G_OPTION_ARG_FILENAME, &o.own,
+       "Rows of your own servers (columns: tests/validation/own_rows.h), never fitted; without --data alone",
+       "FILE"},
       {"rows", 'r', 0, G_OPTION_ARG_FILENAME, &o.rows, "Write every row to this CSV file", "FILE"},
       {"markdown", 'm', 0, G_OPTION_ARG_FILENAME, &o.markdown,
        "Write the tables to this file, not to the terminal", "FILE"},
@@ -168,6 +181,8 @@ int main(int argc, char **argv)
        "Predict every row by a fit that has not seen its model on its device with its engine", NULL},
       {"engines", 0, 0, G_OPTION_ARG_FILENAME, &o.engines,
        "With --fit: write what was fitted into the engine files of this directory", "DIR"},
+      {"errors", 0, 0, G_OPTION_ARG_FILENAME, &o.errors,
+       "With --cells: write what runs are told to expect, sim/validated/rows.xml", "FILE"},
       {"hold-out", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.hold_out,
        "Print how rows are predicted with and without being fitted to: model=NAME, device=, engine=, set=",
        "KEY=NAME"},
@@ -220,8 +235,13 @@ int main(int argc, char **argv)
     study_fit(cases, &variant, scratch, stdout, o.engines);
   }
   if (o.cells) {
+    g_autofree double *seen = study_shipped(cases, scratch);
     if (!study_cells(cases, scratch, o.jobs))
       fputs("--cells: a fit has not ended\n", stderr);
+    if (o.errors != NULL && !report_errors(cases, seen, o.errors, &error)) {
+      fprintf(stderr, "%s\n", error->message);
+      return 1;
+    }
   } else if (o.here)
     for (guint i = 0; i < cases->len; i++)
       validation_run_here(cases->pdata[i], scratch, ((validation_case *)cases->pdata[i])->assignments);

@@ -1,58 +1,57 @@
-/* What of a pool lies outside of what its overheads were fitted on. */
+/* What predictions like those of a pool erred by. */
 #include "sim/scenario/coverage.h"
 #include "tests/program.h"
 
-static tw_pool fitted_pool(const tw_device *device)
+/* TPOT of a pool of Llama-3.1-70B. */
+static tw_expected_error expected_of(const char *device, const char *engine, const char *name)
 {
-  return (tw_pool){.device = device,
-                   .weights = TW_FP8,
-                   .tp = 8,
-                   .pp = 1,
-                   .dp = 1,
-                   .ep = 1,
-                   .overhead = {.devices = (char *)"h100-sxm h200-sxm",
-                                .precisions = (char *)"bf16 fp8",
-                                .max_tp = 8,
-                                .max_pp = G_MININT64,
-                                .max_dp = 1,
-                                .max_ep = 1}};
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_model) model = tw_model_load(name, NULL, faults);
+  assert_non_null(model);
+  tw_device named = {.name = (char *)device};
+  tw_pool pool = {.device = &named,
+                  .model = model,
+                  .engine = (char *)engine,
+                  .weights = TW_FP8,
+                  .tp = 4,
+                  .pp = 1,
+                  .dp = 1,
+                  .ep = 1};
+  g_autoptr(GArray) errors = tw_expected_errors(&pool);
+  for (guint i = 0; i < errors->len; i++) {
+    tw_expected_error *e = &g_array_index(errors, tw_expected_error, i);
+    if (g_str_equal(e->metric, "TPOT"))
+      return (tw_expected_error){NULL, e->median, e->p90, e->rows, e->grade, NULL};
+  }
+  fail();
+  return (tw_expected_error){0};
 }
 
-static void nothing_is_outside_of_what_it_was_fitted_on(void **state)
+/* The same model, device, engine and layout was measured; with another model of its kind the engine and the
+ * device were; of an unknown device only the kind of model is known; and an unknown engine beside it leaves
+ * nothing. */
+static void the_farther_a_pool_is_from_what_was_measured_the_lower_is_its_grade(void **state)
 {
   (void)state;
-  const tw_device device = {.name = (char *)"h200-sxm"};
-  tw_pool pool = fitted_pool(&device);
-  pool.pp = 4; /* not recorded */
-  g_auto(GStrv) texts = tw_coverage_outside(&pool);
-  assert_null(texts[0]);
+  assert_int_equal(expected_of("h200-sxm", "vllm-0.12", "llama-3.1-70b").grade, TW_GRADE_MEASURED);
+  assert_int_equal(expected_of("h200-sxm", "vllm-0.12", "qwen3-32b").grade, TW_GRADE_INTERPOLATED);
+  assert_int_equal(expected_of("h20", "vllm-0.12", "llama-3.1-70b").grade, TW_GRADE_TAKEN_OVER);
+  assert_int_equal(expected_of("h20", "mine", "deepseek-v3").grade, TW_GRADE_DATA_SHEET);
 }
 
-static void each_thing_outside_is_named_with_what_was_fitted(void **state)
+static void nine_of_ten_lie_farther_out_than_the_median(void **state)
 {
   (void)state;
-  const tw_device device = {.name = (char *)"h20"}; /* not the head of another's name */
-  tw_pool pool = fitted_pool(&device);
-  pool.weights = TW_FP4;
-  pool.tp = 1;
-  pool.dp = pool.ep = 16;
-  g_auto(GStrv) texts = tw_coverage_outside(&pool);
-  static const char *const expected[] = {"device h20 (fitted on h100-sxm h200-sxm)",
-                                         "weights in fp4 (fitted on bf16 fp8)", "dp 16 (fitted up to 1)",
-                                         "ep 16 (fitted up to 1)"};
-  assert_int_equal(g_strv_length(texts), G_N_ELEMENTS(expected));
-  for (guint i = 0; i < G_N_ELEMENTS(expected); i++)
-    assert_string_equal(texts[i], expected[i]);
+  tw_expected_error e = expected_of("h200-sxm", "vllm-0.12", "llama-3.1-70b");
+  assert_true(e.median > 0 && e.median <= e.p90 && e.rows >= 10);
 }
 
-static void a_table_of_step_times_was_not_fitted(void **state)
+static void a_table_of_step_times_is_the_users_own(void **state)
 {
   (void)state;
-  const tw_device device = {.name = (char *)"h20"};
-  tw_pool pool = fitted_pool(&device);
-  pool.table_file = (char *)"times.csv";
-  g_auto(GStrv) texts = tw_coverage_outside(&pool);
-  assert_null(texts[0]);
+  tw_pool pool = {.table_file = (char *)"times.csv"};
+  g_autoptr(GArray) errors = tw_expected_errors(&pool);
+  assert_int_equal(errors->len, 0);
 }
 
 /* One prompt on an H100, with an engine of the given limits. */
@@ -88,24 +87,17 @@ static result run_with(void **state, const char *engine, int tokens)
   return run_program(state, "run $/scenario.xml -o $/run --force");
 }
 
-static void a_run_says_in_one_line_how_far_it_lies_from_what_was_calibrated(void **state)
+static void a_run_says_what_error_to_expect(void **state)
 {
-  g_auto(result) within = run_with(state, "devices=\"h100-sxm\" max-seqs=\"8\" max-context=\"1000\"", 100);
-  assert_int_equal(within.code, 0);
-  assert_non_null(strstr(
-      within.out, "  step times  all iterations lie within what the engine's step times were fitted to\n"));
-  /* The prompt's iteration decodes nothing; the nine that follow hold more than 1000 tokens of context. */
-  g_auto(result) longer = run_with(state, "devices=\"h100-sxm\" max-seqs=\"8\" max-context=\"1000\"", 2000);
-  assert_non_null(strstr(longer.out,
-                         "  step times  90.0 % of the iterations lie outside of what the engine's step times "
-                         "were fitted to: trust their\n              times less; serve: 90.0 % of its "
-                         "iterations have more than 8 sequences or 1000 tokens of context\n"));
-  g_auto(result) foreign =
-      run_with(state, "devices=\"b200-sxm\" precisions=\"fp8\" max-seqs=\"8\" max-context=\"1000\"", 100);
-  assert_non_null(strstr(
-      foreign.out, "  step times  100.0 % of the iterations lie outside of what the engine's step times were "
-                   "fitted to: trust their\n              times less; serve: device h100-sxm "
-                   "(fitted on b200-sxm), weights in bf16 (fitted on fp8)\n"));
+  g_auto(result) r = run_with(state, "devices=\"h100-sxm\" max-seqs=\"8\" max-context=\"1000\"", 100);
+  assert_int_equal(r.code, 0);
+  assert_non_null(strstr(r.out, "  expected    serve: TPOT \u00b1 "));
+  assert_non_null(strstr(r.out, "9 of 10 within "));
+  assert_null(strstr(r.out, "outside"));
+  g_autofree char *path = g_build_filename(*state, "run", "summary.json", NULL), *text = NULL;
+  assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  assert_non_null(strstr(text, "\"expected_error\": ["));
+  assert_non_null(strstr(text, "\"grade\": "));
 }
 
 /* Llama 3.1 takes 131,072 tokens of context. */
@@ -130,10 +122,10 @@ static void a_run_says_why_requests_were_rejected(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(nothing_is_outside_of_what_it_was_fitted_on),
-      cmocka_unit_test(each_thing_outside_is_named_with_what_was_fitted),
-      cmocka_unit_test(a_table_of_step_times_was_not_fitted),
-      cmocka_unit_test(a_run_says_in_one_line_how_far_it_lies_from_what_was_calibrated),
+      cmocka_unit_test(the_farther_a_pool_is_from_what_was_measured_the_lower_is_its_grade),
+      cmocka_unit_test(nine_of_ten_lie_farther_out_than_the_median),
+      cmocka_unit_test(a_table_of_step_times_is_the_users_own),
+      cmocka_unit_test(a_run_says_what_error_to_expect),
       cmocka_unit_test(a_run_says_why_requests_were_rejected),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
