@@ -62,12 +62,12 @@ enum { SINGLE_DEVICE, SINGLE_SIZE, SINGLE_HOSTS, SINGLE_OVERHEAD };
   POWER_OPTIONS(X, SINGLE_OVERHEAD)
 
 /* clang-format off */
-const GOptionEntry tw_hgx_options[] = {HGX_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_nvl72_options[] = {NVL72_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_single_options[] = {SINGLE_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const char *const tw_hgx_fallbacks[] = {HGX_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_nvl72_fallbacks[] = {NVL72_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_single_fallbacks[] = {SINGLE_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
+const GOptionEntry tw_hgx_options[] = {HGX_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_nvl72_options[] = {NVL72_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_single_options[] = {SINGLE_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const char *const tw_hgx_fallbacks[] = {HGX_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_nvl72_fallbacks[] = {NVL72_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_single_fallbacks[] = {SINGLE_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
 /* clang-format on */
 
 /* Whether a host is the `group` ("node" or "tray") or one accelerator. */

@@ -58,7 +58,7 @@ tw_device *tw_option_device(const char *name, GError **error)
 
 /* The comment at the head: the command again, and where the power comes from. An XML comment cannot hold
  * "--", and the command takes its options without them too. */
-static char *describe(const tw_generator *kind, const char *const *values, const tw_device *device)
+static char *describe(const tw_platform_generator *kind, const char *const *values, const tw_device *device)
 {
   GString *text = g_string_new("Written by: tokenworks platform ");
   g_string_append(text, kind->name);
@@ -114,7 +114,7 @@ gboolean tw_option_check_site(const tw_site *site, const char *domains, GError *
 
 void tw_option_write_site(tw_site *site, const char *kind, const char *const *values, FILE *out)
 {
-  g_autofree char *comment = describe(tw_generator_find(kind, NULL), values, site->device);
+  g_autofree char *comment = describe(tw_platform_generator_find(kind, NULL), values, site->device);
   site->comment = comment;
   tw_site_write(site, out);
 }

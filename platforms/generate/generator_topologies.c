@@ -44,12 +44,12 @@ enum { DIMENSIONS = SHAPE };
   X(DIMENSIONS, "dimensions", "4x4", "NVLink domains along each of two or three dimensions, such as 4x4x4")
 
 /* clang-format off */
-const GOptionEntry tw_fat_tree_options[] = {FAT_TREE_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_dragonfly_options[] = {DRAGONFLY_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_torus_options[] = {TORUS_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const char *const tw_fat_tree_fallbacks[] = {FAT_TREE_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_dragonfly_fallbacks[] = {DRAGONFLY_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_torus_fallbacks[] = {TORUS_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
+const GOptionEntry tw_fat_tree_options[] = {FAT_TREE_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_dragonfly_options[] = {DRAGONFLY_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_torus_options[] = {TORUS_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const char *const tw_fat_tree_fallbacks[] = {FAT_TREE_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_dragonfly_fallbacks[] = {DRAGONFLY_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_torus_fallbacks[] = {TORUS_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
 /* clang-format on */
 
 enum { MAX_DOMAINS = 100000 };

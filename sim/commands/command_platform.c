@@ -15,17 +15,17 @@ static gboolean fail(GError **error, const char *path)
 }
 
 /* Writes to standard output or, once all has been written well, to `path`: a fault leaves no half a file. */
-static gboolean write_file(const tw_generator *generator, const char *const *settings, const char *path,
-                           GError **error)
+static gboolean write_file(const tw_platform_generator *generator, const char *const *settings,
+                           const char *path, GError **error)
 {
   if (path == NULL || g_str_equal(path, "-"))
-    return tw_generate(generator, settings, stdout, error) &&
+    return tw_platform_generate(generator, settings, stdout, error) &&
            (fflush(stdout) == 0 || fail(error, "standard output"));
   g_autofree char *part = g_strconcat(path, ".part", NULL);
   FILE *out = g_fopen(part, "w");
   if (out == NULL)
     return fail(error, part);
-  gboolean good = tw_generate(generator, settings, out, error);
+  gboolean good = tw_platform_generate(generator, settings, out, error);
   if (fclose(out) != 0 && good)
     good = fail(error, part);
   if (good && g_rename(part, path) != 0)
@@ -37,8 +37,8 @@ static gboolean write_file(const tw_generator *generator, const char *const *set
 
 static int generate(const tw_command *command, int argc, char **argv, GError **error)
 {
-  const tw_generator *generator = tw_generator_find(tw_command_word(command), NULL);
-  char *values[TW_GENERATOR_OPTIONS] = {NULL};
+  const tw_platform_generator *generator = tw_platform_generator_find(tw_command_word(command), NULL);
+  char *values[TW_PLATFORM_GENERATOR_OPTIONS] = {NULL};
   g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(g_free);
   gboolean good = tw_command_read(command, values, &argc, &argv, error);
   for (gsize i = 0; good && generator->fallbacks[i] != NULL; i++)
@@ -47,8 +47,8 @@ static int generate(const tw_command *command, int argc, char **argv, GError **e
   for (int i = 1; good && i < argc; i++) /* as the comment in a written file has them */
     g_ptr_array_add(settings, g_strdup(argv[i]));
   g_ptr_array_add(settings, NULL);
-  good =
-      good && write_file(generator, (const char *const *)settings->pdata, values[TW_GENERATOR_OUTPUT], error);
+  good = good && write_file(generator, (const char *const *)settings->pdata,
+                            values[TW_PLATFORM_GENERATOR_OUTPUT], error);
   for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
     g_free(values[i]);
   return good ? TW_EXIT_OK : TW_EXIT_FAILED;

@@ -7,12 +7,12 @@
 
 #include "workloads/draw/arrival.h"
 
-typedef struct tw_client {
+typedef struct tw_population_client {
   char *name;
   tw_arrivals arrivals;
   double prompt_factor, output_factor; /* of its lengths */
   double due_s;                        /* its next arrival */
-} tw_client;
+} tw_population_client;
 
 typedef struct tw_population_options {
   gint64 clients; /* 1: all requests are of one */
@@ -39,6 +39,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_population, tw_population_free)
 /* When the next request or session begins, INFINITY if there is none any more. */
 double tw_population_due(const tw_population *population);
 /* The client that begins it; and goes on to the next. One must be due. Sets its index if wanted. */
-const tw_client *tw_population_take(tw_population *population, int *index);
+const tw_population_client *tw_population_take(tw_population *population, int *index);
 
 #endif

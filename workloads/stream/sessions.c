@@ -239,7 +239,7 @@ static void draw_path(sessions *source, session *s)
   }
 }
 
-static void draw(sessions *source, session *s, const tw_client *client)
+static void draw(sessions *source, session *s, const tw_population_client *client)
 {
   draw_path(source, s);
   for (int i = 0; i < source->n_steps; i++) {
@@ -271,7 +271,7 @@ static void start_session(sessions *source)
 {
   const char *name = source->options.name != NULL ? source->options.name : "session";
   session *s = g_malloc0(sizeof(session) + (gsize)source->n_steps * sizeof(progress));
-  const tw_client *client = tw_population_take(source->population, NULL);
+  const tw_population_client *client = tw_population_take(source->population, NULL);
   s->serial = source->counts.started++;
   s->name = client->name != NULL ? g_strdup_printf("%s.%" G_GUINT64_FORMAT, client->name, s->serial)
                                  : g_strdup_printf("%s-%" G_GUINT64_FORMAT, name, s->serial);
