@@ -60,9 +60,11 @@ static gboolean open_table(interval_table *table, const char *directory, const j
   table->interval_s = tw_report_number(run, "interval_s");
   table->end_s = end_s;
   table->path = tw_log_table_path(directory, tw_log_table_find(name));
-  if (!(table->interval_s > 0))
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, directory, 0,
-                              "run.json does not say the interval of its tables (interval_s); run it again");
+  if (!(table->interval_s > 0)) {
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, directory, 0,
+                       "run.json does not say the interval of its tables (interval_s); run it again");
+    return FALSE;
+  }
   table->reader = tw_log_reader_open(directory, name, error);
   if (table->reader == NULL)
     return FALSE;

@@ -199,10 +199,10 @@ static void end_iteration(rank *r, double now_s)
   }
 }
 
-static void arrive(rank *ranks, int id, const naive_request *request, naive_outcome *outcome)
+static void arrive(rank *ranks, int n_ranks, int id, const naive_request *request, naive_outcome *outcome)
 {
   rank *best = &ranks[0];
-  for (int i = 1; i < ranks[0].config->ranks; i++)
+  for (int i = 1; i < n_ranks; i++)
     if (ranks[i].running.length + ranks[i].waiting.length < best->running.length + best->waiting.length)
       best = &ranks[i];
   sequence *s = g_new0(sequence, 1);
@@ -233,14 +233,14 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
         return outcomes;
       now_s = requests[next].arrival_s;
       for (; next < n && requests[next].arrival_s == now_s; next++)
-        arrive(ranks, next, &requests[next], &outcomes[next]);
+        arrive(ranks, config->ranks, next, &requests[next], &outcomes[next]);
       continue;
     }
     now_s += length_s;
     for (guint i = first; i < iterations->len; i++)
       g_array_index(iterations, naive_iteration, i).end_s = now_s;
     for (; next < n && requests[next].arrival_s <= now_s; next++)
-      arrive(ranks, next, &requests[next], &outcomes[next]);
+      arrive(ranks, config->ranks, next, &requests[next], &outcomes[next]);
     for (int i = 0; i < config->ranks; i++)
       end_iteration(&ranks[i], now_s);
   }

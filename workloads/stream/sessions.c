@@ -226,9 +226,9 @@ static void draw_path(sessions *source, session *s)
     turn_chance *chance = &source->chances[what->turn];
     if (what->loop != of_loop) {
       of_loop = what->loop;
-      const tw_turn *check = of_loop >= 0 ? &source->turns[of_loop] : NULL;
-      for (passes = 0; check != NULL && passes < check->retries &&
-                       tw_chance_uniform(&source->chances[of_loop].retry) < check->retry;)
+      gint64 most = of_loop >= 0 ? source->turns[of_loop].retries : 0;
+      for (passes = 0; passes < most &&
+                       tw_chance_uniform(&source->chances[of_loop].retry) < source->turns[of_loop].retry;)
         passes++;
     }
     gboolean within = what->loop < 0 || what->pass <= passes;
