@@ -10,7 +10,7 @@ extern const char *const tw_precision_names[TW_PRECISIONS + 1];
 /* Bytes of one stored number, without block scales: 4, 2, 1, 0.5, 1. */
 double tw_precision_bytes(tw_precision precision);
 
-/* Classes of operations that the roofline tells apart (design: "Step time"). */
+/* Classes of operations that the roofline tells apart: sim/steptime/step_roofline.c says what each computes. */
 typedef enum {
   TW_OP_LINEAR,
   TW_OP_EXPERTS,
@@ -26,11 +26,13 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
  * reaches compute_peak of the dense peak, memory `memory` of the HBM bandwidth, and a kernel takes launch_s
  * whatever its size is:
  *
- *     linear, head       t = launch + hypot(flops / (F · compute_peak), weights / (B · memory)) + rows / (B ·
- * memory) experts            t = launch + hypot(flops / (F · compute_peak), weights / (B · memory)) +
- * per_token · tokens attention-prefill  t = launch + flops / (F · compute_peak) + bytes / (B · memory), of q,
- * k, v and output attention-decode   t = launch + max(flops / (F · compute_peak), KV bytes / (B · memory))
- *     activations        t = launch + bytes / (B · memory), of norms and activations in between
+ *     linear, head        t = launch + hypot( flops / F', weight bytes / B' ) + row bytes / B'
+ *     experts             t = launch + hypot( flops / F', weight bytes / B' ) + per_token · tokens
+ *     attention-prefill   t = launch + flops / F' + bytes of q, k, v and output / B'
+ *     attention-decode    t = launch + max( flops / F', KV bytes / B' )
+ *     activations         t = launch + bytes of norms and activations / B'
+ *
+ * where F' = F · compute_peak of the device's FLOP rate F, and B' = B · memory of its HBM bandwidth B.
  *
  * The hypotenuse stands for a roof with a round edge: near it neither the tensor cores nor the memory are
  * busy all the time. */

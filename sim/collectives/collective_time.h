@@ -5,8 +5,7 @@
  * (collectives.h) in
  *
  *     t = launch + messages · step + hops · α + fabric hops · (α' + fabric step)
- *           + max( (bytes inside + own · bytes that stay) / (scale-up · B),  bytes outside / (scale-out · B')
- * )
+ *         + max( (bytes inside + own · bytes that stay) / (scale-up · B),  bytes outside / (scale-out · B') )
  *
  * where B, α are of the links inside the domain and B', α' of the NICs and the routes of the fabric, and
  * bytes those of the busiest rank: inside and outside go at the same time. Everything is linear in the bytes,

@@ -6,8 +6,9 @@
  *
  *     all-reduce                    2(n−1)/n · S/B + 2(n−1)·α
  *     all-gather, reduce-scatter     (n−1)/n · S/B +  (n−1)·α
- *     all-to-all                     (n−1)/n · S/B +        α      (S: what a rank sends, its own part
- * included)
+ *     all-to-all                     (n−1)/n · S/B +        α
+ *
+ * where S is what a rank sends, its own part included.
  *
  * Ranks that span NVLink domains use all NICs at once, as NCCL's channels do: rank i of a domain talks to
  * rank i of others, and each carries its part. What is pipelined inside domains flows to neighbours there:

@@ -3,7 +3,6 @@
  *     accelerators: prefix cache of each rank ──evicted──► memory of the hosts ──spilled──► shared store
  *                   ▲                                            │  ▲
  *                   └── loaded as a prompt is admitted ──────────┘  └── fetched as a request arrives
- * (fetches.h)
  *
  * A prompt whose first blocks the accelerators hold may go on with blocks that the hosts hold. They are
  * loaded where that takes less time than to compute them; they then skip prefill, and are taken out here.

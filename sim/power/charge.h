@@ -8,7 +8,7 @@
  *     context(q) = Σ c(i)     c: joules per token of context
  *     moment(q) = Σ c(i) · i
  *
- *     share = Δtokens + (context at q0 − q0) · Δcontext + Δmoment
+ *     share = Δtokens + (C − q0) · Δcontext + Δmoment      C: tokens of its context at q0; Δ: from q0 to q1
  *
  * Within a segment s is a line and c is constant, so that the sums at any boundary follow from those at its
  * start: macro-steps and exact steps agree to the bit. Layers with an attention window count the context up

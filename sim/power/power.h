@@ -1,7 +1,8 @@
 /* The power law of an engine's accelerators: what the work of an iteration costs in joules.
  *
- *     joules = idle_w · t  +  min( active_w · (t − t_collective) + a · flops + b · bytes , (max_w − idle_w) ·
- * t ) idle           dynamic
+ *     joules = idle_w · t  +  min( active_w · (t − t_collective) + a · flops + b · bytes,
+ *                                  (max_w − idle_w) · t )
+ *              idle           dynamic
  *
  *     a = a0 / (1 + a0 · F / saturation_w)      F: FLOP/s of the segment's first iteration
  *

@@ -3,16 +3,30 @@
  *
  *     t = pp · t_fixed + Σ roof( flops / (F · e), bytes / (B · m) ) + t_comm
  *
- * with the roofs of platforms/reader/device.h, one for each kernel of a layer,
- *
- * and t_per_seq · n on the host, which comes on top, or overlaps with the rest: then the longer one counts.
+ * with the roofs of platforms/reader/device.h, one for each kernel of a layer. The bookkeeping of the host,
+ * t_per_seq · n, comes on top; where it overlaps with the accelerators' work, the longer of the two counts.
  *
  * With pp stages the sequences are split into as many micro-batches as there are stages to fill (at most one
  * a sequence). A token of each then takes the sum of the stages, and the engine cannot go faster than its
  * slowest stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest
  * stage).
  *
- * FLOPs and bytes: design, section 6; attention of DeepSeek's MLA: arXiv 2405.04434, appendix C. */
+ * FLOPs and bytes on one accelerator, summed over the layers of all stages:
+ *
+ *     class              FLOPs                                        bytes
+ *     linear             2 · params · T / tp                          weights / tp + rows of the products
+ *     experts            2 · expert params · k · T' / (ep · etp)      weights of the experts touched / (ep · etp)
+ *     attention, GQA     4 · heads · head_dim · Σ context / tp        KV bytes · Σ context / min(tp, KV heads)
+ *     attention, MLA     2 · heads · (latent + rope + latent) · Σ context / tp in decode, where the latent is
+ *                        attended to, and 2 · heads · (nope + rope + value) · Σ context / tp in prefill;
+ *                        bytes of the latent · Σ context, which tensor parallelism does not divide
+ *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
+ *     activations        none that count                              norms and activations between products
+ *
+ * T: new tokens of the rank's batch, drafts included; T': of all ranks; etp: tp · dp / ep accelerators that
+ * share an expert. Σ context: of each new token, what it attends to; in layers with a window at most that.
+ * Of E experts, a batch touches E · (1 − (1 − k/E)^T'). Kaplan et al., arXiv 2001.08361, section 2.1, count
+ * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
 #include "sim/steptime/step_time.h"
 
 #include <math.h>

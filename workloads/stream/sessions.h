@@ -3,9 +3,9 @@
  * A session is a small graph of turns. A turn begins when all turns that it comes after have ended, and some
  * time of thought or of a tool has passed. Its prompt is what it inherits and what is new:
  *
- *     ask ──► call (tool 2 s) ──► call ──► sum up          prompt of a turn = prompt and answer of the first
- * turn └───► draft ─┐                                       that it comes after, the answers of the others,
- * and └───► draft ─┴─► choose                              new tokens
+ *     ask ──► call (tool 2 s) ──► call ──► sum up        prompt of a turn = prompt and answer of the first turn
+ *      ├───► draft ─┐                                     that it comes after, the answers of the others, and
+ *      └───► draft ─┴─► choose                            new tokens
  *
  * The ids of the prompts' blocks follow from this: whatever two prompts share, their ids share. They go on
  * over the output, so that the next turn finds that in the cache, too; reasoning that is left out of the
