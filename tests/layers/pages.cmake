@@ -1,8 +1,7 @@
 # Fails where the pages of the house are not true: cmake -DSOURCE=<tree> -P pages.cmake
 #
 # Every room of rooms.cmake and every folder above rooms has a README.md. A file that a page names between backquotes
-# exists, beside the page or from the top. A room's page names every header of the room, so that none is left out of the
-# order of reading.
+# exists, beside the page or from the top, and so does what it links to.
 
 cmake_minimum_required(VERSION 3.22)
 include(${CMAKE_CURRENT_LIST_DIR}/../../rooms.cmake)
@@ -38,14 +37,6 @@ foreach(folder platforms workloads sim analysis tests ${rooms})
       string(APPEND faults "${page}: links to ${link}, which is not there\n")
     endif()
   endforeach()
-  if(folder IN_LIST rooms)
-    file(GLOB headers RELATIVE ${SOURCE}/${folder} ${SOURCE}/${folder}/*.h)
-    foreach(header ${headers})
-      if(NOT "`${header}`" IN_LIST names)
-        string(APPEND faults "${page}: does not name ${header}; tell in half a line what it holds\n")
-      endif()
-    endforeach()
-  endif()
 endforeach()
 
 if(files EQUAL 0)
