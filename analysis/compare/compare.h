@@ -10,7 +10,7 @@
 #define TW_COMPARE_ALPHA 0.05
 
 typedef enum {
-  TW_VERDICT_NONE, /* of the baseline, or where a value is missing */
+  TW_VERDICT_NONE, /* the group is the baseline, or a value is missing */
   TW_VERDICT_SAME,
   TW_VERDICT_CHANCE,
   TW_VERDICT_BETTER,
@@ -22,15 +22,15 @@ typedef enum {
 extern const char *const tw_verdict_names[TW_VERDICTS];
 
 typedef struct tw_difference {
-  tw_sample value;   /* of the group */
-  double difference; /* from the baseline's mean; NAN where either is missing */
-  double relative;   /* the same over the baseline's mean; infinite where that is 0 */
-  double p;          /* of tw_welch_p; NAN without several runs on both sides */
+  tw_sample value;   /* the group's number, mean and variance of its runs */
+  double difference; /* mean minus the baseline's mean; NAN where either is missing */
+  double relative;   /* the difference over the baseline's mean; infinite where that is 0 */
+  double p;          /* the p-value of tw_welch_p; NAN without several runs on both sides */
   tw_verdict verdict;
 } tw_difference;
 
 typedef struct tw_comparison {
-  GPtrArray *groups;  /* of tw_run_group; the baseline first */
+  GPtrArray *groups;  /* the groups (tw_run_group), the baseline first */
   GPtrArray *metrics; /* names: those of tw_metrics that any run has, then the unknown ones, in this order */
 } tw_comparison;
 

@@ -12,7 +12,7 @@ typedef struct tw_sample {
   double mean, variance; /* unbiased; NAN below two values */
 } tw_sample;
 
-/* Of the values that are not NAN. */
+/* Number, mean and variance of the values that are not NAN. */
 tw_sample tw_sample_of(const double *values, guint n);
 
 /* The two-sided p-value: how likely a difference at least as large is by chance alone. NAN where a sample has

@@ -15,7 +15,7 @@
 typedef struct tw_platform_generator {
   const char *name;
   const GOptionEntry *options;
-  const char *const *fallbacks; /* by place; NULL-terminated */
+  const char *const *fallbacks; /* the defaults of the options, by place; NULL-terminated */
   /* Gets every value by place, defaults filled in, and writes DTD-valid SimGrid XML 4.1 headed by a comment
    * that says what was asked; faults of values are TW_INPUT_ERROR. */
   gboolean (*write)(FILE *out, const char *const *values, GError **error);

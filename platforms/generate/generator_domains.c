@@ -80,7 +80,8 @@ static gboolean read_hosts(tw_option option, const char *group, gboolean *by_gpu
                             option.name, option.text, group);
 }
 
-/* What hgx and nvl72 share. `group` accelerators make a tray or node, and --nics counts theirs. */
+/* Reads the options that hgx and nvl72 share. `group` accelerators make a tray or node, and --nics counts
+ * theirs. */
 static gboolean read_site(const GOptionEntry *options, const char *const *values, int size, int group,
                           gboolean by_gpu, tw_site *site, GError **error)
 {

@@ -1,4 +1,4 @@
-/* What the kinds of generators in other files give to the table in generator.c. */
+/* Kinds of generators: the options and functions that other files give to the table in generator.c. */
 #ifndef TW_PLATFORMS_GENERATOR_KINDS_H
 #define TW_PLATFORMS_GENERATOR_KINDS_H
 

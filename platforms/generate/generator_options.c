@@ -70,7 +70,7 @@ static char *describe(const tw_platform_generator *kind, const char *const *valu
     g_string_append_printf(text, "\n     Usual power around the devices, and PUE: %s", source);
   }
   for (char *at = strstr(text->str, "--"); at != NULL; at = strstr(at, "--"))
-    at[1] = '_'; /* in the path of a device */
+    at[1] = '_'; /* two hyphens of a device's path would end the comment */
   return g_string_free(text, FALSE);
 }
 
@@ -80,7 +80,7 @@ gboolean tw_option_power(const GOptionEntry *options, const char *const *values,
   const tw_chassis *chassis = &site->device->chassis;
   double share = chassis->accelerators > 0 ? (double)size / (double)chassis->accelerators : NAN;
   site->overhead_w = chassis->overhead_w * share;
-  /* What is asked for instead of the usual has no idle power that is known. */
+  /* Nobody knows the idle power of overheads that the user gives instead of the usual. */
   site->overhead_idle_w = g_str_equal(values[place], USUAL) ? chassis->idle_w * share : NAN;
   site->psu_w = chassis->psu_w > 0 && chassis->psu_efficiency != NULL ? chassis->psu_w * share : NAN;
   site->psu_efficiency = chassis->psu_efficiency;

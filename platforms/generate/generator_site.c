@@ -5,7 +5,7 @@
 /* Latency of the parts of the scale-out network: 3 us between two NICs on one leaf and 5 us over the spine,
  * the figure of aiconfigurator for InfiniBand between racks. */
 static const double nic_latency_s = 1e-6, leaf_latency_s = 0.5e-6, up_latency_s = 1e-6;
-/* Likewise over switches, each link of them counted: 3 us on one leaf of a fat tree, 5 us over two levels. */
+/* Latencies over switches, by links: 3 us on one leaf of a fat tree, 5 us over two levels. */
 static const double port_latency_s = 0.5e-6, hop_latency_s = 1e-6;
 
 /* Beyond so many domains, the n^3 of Floyd at loading costs more than Dijkstra at each new pair. */

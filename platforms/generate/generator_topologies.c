@@ -54,7 +54,7 @@ const char *const tw_torus_fallbacks[] = {TORUS_OPTIONS(TW_PLATFORM_GENERATOR_FA
 
 enum { MAX_DOMAINS = 100000 };
 
-/* What a host stands for: its share of a domain of `size` accelerators, and its name. */
+/* Reads what a host stands for: its share of a domain of `size` accelerators, and its name. */
 static gboolean read_hosts(tw_option option, int size, tw_site *site, GError **error)
 {
   if (g_str_equal(option.text, "domain"))

@@ -39,7 +39,7 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
 typedef struct tw_efficiency {
   double compute_peak; /* 0 to 1 */
   double memory;       /* 0 to 1 */
-  double launch_s;     /* of each kernel; activations: of all in a layer */
+  double launch_s;     /* launch of each kernel; activations: of all kernels of a layer together */
   double per_token_s;  /* experts: of each token of a layer */
   double softmax;      /* attention-prefill: dimensions of a head that the exponentials cost as much as */
 } tw_efficiency;
@@ -75,30 +75,32 @@ typedef enum {
 } tw_kernel;
 extern const char *const tw_kernel_names[TW_KERNEL_COUNT + 1];
 
-/* What a kernel takes, fitted: collective_time.h has the formula. scale_up == 0: the device lacks it. */
+/* Fitted constants of a kernel; sim/collectives/collective_time.h has the formula. scale_up == 0: the device
+ * lacks the kernel. */
 typedef struct tw_kernel_cost {
   double launch_s;
-  double step_s;        /* of each message that follows another, beyond the latency of its link */
+  double step_s;        /* time of each message that follows another, beyond the latency of its link */
   double fabric_step_s; /* ... that crosses the fabric: what it takes there beside */
   double scale_up;      /* share of the rate of the links inside the domain, 0 to 1 */
   double scale_out;     /* ... of the NIC */
-  double own;           /* of a byte that stays on its rank (experts: of a token once), in bytes sent */
-  double per_token_s;   /* least time of a token (of the kernels for experts) */
+  /* Cost of a byte that stays on its rank (experts: of a token, once), in bytes sent. */
+  double own;
+  double per_token_s; /* least time of a token (of the kernels for experts) */
 } tw_kernel_cost;
 
-/* What commonly stands around the devices, for generated platforms: the node or rack of `accelerators` of
- * them draws overhead_w beside theirs when all work (CPUs, memory, NVLink switches, fans; behind the power
- * supplies), idle_w of it without work, and network_w in the fabric. */
+/* The equipment that commonly stands around the devices, for generated platforms: the node or rack of
+ * `accelerators` of them draws overhead_w beside theirs when all work (CPUs, memory, NVLink switches, fans;
+ * behind the power supplies), idle_w of it without work, and network_w in the fabric. */
 typedef struct tw_chassis {
   gint64 accelerators; /* 0: unknown */
   double overhead_w, idle_w, network_w, pue;
-  double psu_w;         /* that its power supplies can give in all; 0: unknown */
-  char *psu_efficiency; /* as in tw:psu_efficiency; NULL: unknown */
+  double psu_w;         /* watts that its power supplies can give in all; 0: unknown */
+  char *psu_efficiency; /* efficiency by load, in the form of tw:psu_efficiency; NULL: unknown */
   char *source;
 } tw_chassis;
 
 typedef struct tw_device {
-  char *file;                  /* that it was read from */
+  char *file;                  /* the file that the device was read from */
   char *name;                  /* "h100-sxm" */
   char *label;                 /* "NVIDIA H100 SXM 80 GB" */
   double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */
@@ -107,20 +109,23 @@ typedef struct tw_device {
   double scale_up_bytes_per_s; /* NVLink or PCIe, per accelerator and direction */
   double scale_up_latency_s;   /* alpha of one hop inside the domain, as a collective sees it */
   double scale_up_efficiency;  /* share of the wire rate that a collective without a row reaches */
-  gint64 board_accelerators;   /* on one board: trees are chains there, and branch between boards */
+  /* Accelerators on one board: trees are chains there, and branch between boards. */
+  gint64 board_accelerators;
   tw_kernel_cost kernels[TW_KERNEL_COUNT];
-  double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
-  double scale_out_latency_s;            /* of a usual route, by which algorithms are chosen */
-  double host_bytes_per_s;               /* to the memory of its host and back, one direction; NAN: unknown */
-  double idle_w, max_w;                  /* NAN: no power data, and then no energy is reported */
-  double sleep_w;                        /* without weights, parked: idle_w where the file does not say */
-  double active_w;                       /* beyond idle_w while an iteration runs, collectives apart */
-  double joules_per_byte;                /* of HBM traffic; NAN: not fitted, and then no energy is reported */
+  double scale_out_bytes_per_s; /* NIC per accelerator and direction; NAN: none */
+  double scale_out_latency_s;   /* latency of a usual route, by which algorithms are chosen */
+  double host_bytes_per_s;      /* to the memory of its host and back, one direction; NAN: unknown */
+  double idle_w, max_w;         /* NAN: no power data, and then no energy is reported */
+  double sleep_w;               /* without weights, parked: idle_w where the file does not say */
+  double active_w;              /* beyond idle_w while an iteration runs, collectives apart */
+  /* Joules of HBM traffic; NAN: not fitted, and then no energy is reported. */
+  double joules_per_byte;
   double joules_per_flop[TW_PRECISIONS]; /* NAN where it was not fitted */
   double arithmetic_half; /* share of the bf16 peak at which a FLOP costs half of that; 0: never */
   double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */
   double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */
-  /* By the precision that the matrices run in; kernels of one precision reach another share than others. */
+  /* Efficiencies by the precision that the matrices run in: kernels of different precisions reach different
+   * shares. */
   tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];
   tw_chassis chassis;
 } tw_device;

@@ -43,13 +43,14 @@ typedef struct tw_zone {
   tw_zone_role role;
   char *rack,
       *row; /* names, inherited by nested zones; the zone's own id where a domain or node names no rack */
-  int rack_index;     /* index in platform->racks, or -1 */
-  double overhead_w;  /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
-  double following_w; /* of that, what is not drawn while they idle (tw:overhead_idle_w): it follows the power
-                       * of its accelerators, in proportion between idle and maximum; 0: none does */
-  gboolean unrouted;  /* routing="None": no route leads between its parts, or out of it */
-  tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
-  double link_watts;      /* of each of them (tw:link-watts), NAN if absent */
+  int rack_index;    /* index in platform->racks, or -1 */
+  double overhead_w; /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
+  /* The part of it that is not drawn while accelerators idle (tw:overhead_idle_w): it follows their power, in
+   * proportion between idle and maximum; 0: no part does. */
+  double following_w;
+  gboolean unrouted;      /* routing="None": no route leads between its parts, or out of it */
+  tw_link_kind link_kind; /* kind of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
+  double link_watts;      /* watts of each link inside a <cluster> (tw:link-watts); NAN if absent */
   long line;
 } tw_zone;
 
@@ -83,12 +84,12 @@ typedef struct tw_platform {
   char *path;
   char *name;          /* file name without its ending */
   tw_zone *zones;      /* outermost first */
-  tw_host *hosts;      /* in the order of the file; clusters expanded */
+  tw_host *hosts;      /* the hosts in the order of the file, those of clusters one by one */
   tw_link *links;      /* explicit <link>s and <backbone>s; the links inside a <cluster> are SimGrid's own */
   tw_device **devices; /* every device that a host names, once */
   char **racks;        /* names in the order of first use */
   int n_zones, n_hosts, n_links, n_devices, n_racks;
-  tw_supply supply; /* of the site */
+  tw_supply supply; /* power conversion and cooling of the site */
 } tw_platform;
 
 /* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,

@@ -138,7 +138,7 @@ static const tw_child platform_children[] = {{&tw_xml_zone, 0, 1}, {&tw_xml_clus
 const tw_element tw_xml_platform = {"platform", "file that SimGrid loads", platform_attributes,
                                     platform_children, NULL};
 
-/* What SimGrid reads and we do not: better refused than passed over. */
+/* Elements that SimGrid reads and we do not: it is better to refuse them than to pass over them. */
 static const char *const foreign_elements[] = {
     "AS",          "ASroute",         "actor",         "argument", "bypassASroute",
     "bypassRoute", "bypassZoneRoute", "cabinet",       "config",   "disk",

@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-/* What a number needs at most: 309 digits of DBL_MAX, sign, point, 9 decimals, and a passing NUL. */
+/* The most bytes that a number needs: 309 digits of DBL_MAX, sign, point, 9 decimals, and a passing NUL. */
 #define TW_CELL_NUMBER_BYTES 321
 
 char *tw_cell_integer(char *to, gint64 value);
@@ -15,13 +15,14 @@ char *tw_cell_integer(char *to, gint64 value);
 /* Always `decimals` of them (0 to 9), as "%.9f"; nothing for NAN, "inf" and "-inf" for infinities. */
 char *tw_cell_fixed(char *to, double value, int decimals);
 
-/* Likewise, with trailing zeros and a bare point dropped; what rounds to zero is "0", without a sign. */
+/* Writes a number without trailing zeros and without a bare point; what rounds to zero is "0", without a
+ * sign. */
 char *tw_cell_short(char *to, double value, int decimals);
 
 /* Bytes of tw_cell_text. */
 gsize tw_cell_text_bytes(const char *text);
-/* As RFC 4180 has it: quoted if it holds a comma, a quote or a line break, its quotes doubled; nothing for
- * NULL. An empty text and NULL are told apart by nobody. */
+/* Writes a text as RFC 4180 has it: quoted if it holds a comma, a quote or a line break, its quotes doubled.
+ * NULL becomes nothing, as an empty text does. */
 char *tw_cell_text(char *to, const char *text);
 
 #endif
