@@ -21,7 +21,7 @@
 /* Ranks of a collective and where they stand. Ranks of a domain follow one another. */
 typedef struct tw_group {
   int n;
-  const int *domains; /* of each rank; any numbers */
+  const int *domains; /* the domain of each rank; any numbers */
   int board;          /* ranks on one board, along which trees are chains */
 } tw_group;
 
@@ -31,14 +31,14 @@ typedef struct tw_transfer {
 } tw_transfer;
 
 typedef struct tw_phase {
-  GArray *transfers;     /* of tw_transfer */
+  GArray *transfers;     /* the transfers (tw_transfer) */
   double own;            /* bytes that stay on each rank, and are copied there */
   int hops, fabric_hops; /* latencies one after the other, inside domains and between them */
-  int messages;          /* that a rank sends one after the other */
+  int messages;          /* messages that a rank sends one after the other */
 } tw_phase;
 
 typedef struct tw_plan {
-  GArray *phases; /* of tw_phase */
+  GArray *phases; /* the phases (tw_phase) */
 } tw_plan;
 void tw_plan_clear(tw_plan *plan);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(tw_plan, tw_plan_clear)
@@ -61,8 +61,9 @@ typedef enum { TW_SCOPE_ANY, TW_SCOPE_ONE_DOMAIN, TW_SCOPE_EQUAL_DOMAINS } tw_sc
 typedef struct tw_method {
   tw_algorithm algorithm; /* AUTO ends the table */
   guint kernels;          /* bits 1 << tw_kernel that run it */
-  tw_scope scope;         /* of the groups that it works for: in several domains of as many ranks each */
-  gboolean custom;        /* of inference engines; collective libraries lack it */
+  /* The groups that it works for: those that lie in one domain, or in several of as many ranks each. */
+  tw_scope scope;
+  gboolean custom; /* inference engines have it, collective libraries do not */
   void (*plan)(tw_plan *plan, const tw_group *group, double bytes);
 } tw_method;
 
@@ -84,7 +85,7 @@ gboolean tw_method_works(const tw_method *method, const tw_group *group);
 /* The plan over n >= 2 ranks that hold `bytes` each (all-gather: in the end), for which the method works. */
 tw_plan tw_method_plan(const tw_method *method, const tw_group *group, double bytes);
 
-/* What the busiest rank of a phase sends or receives: inside its domain, and over its NIC. */
+/* The bytes that the busiest rank of a phase sends or receives: inside its domain, and over its NIC. */
 typedef struct tw_wire_load {
   double inside, outside;
 } tw_wire_load;

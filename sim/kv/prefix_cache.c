@@ -1,19 +1,19 @@
 #include "sim/kv/prefix_cache.h"
 
-/* What a search needs comes first, in one line of the processor's cache. */
+/* The members that a search needs come first, in one line of the processor's cache. */
 struct tw_prefix_node {
   tw_prefix_node *parent;
-  guint64 first; /* of the ids */
+  guint64 first; /* the first of its ids */
   gint32 hash_tokens, children;
   gint64 n;     /* ids */
-  gint64 depth; /* from the first id of the prompt to its last */
+  gint64 depth; /* ids from the first of the prompt to its last */
   gint64 holders;
-  tw_prefix_node *newest; /* of its children, and in most cases the only one; NULL: none, or evicted */
+  tw_prefix_node *newest; /* the newest child, and in most cases the only one; NULL: none, or evicted */
   guint64 *ids;           /* room for n_max */
-  guint64 *chains;        /* of the ids up to each: for the tier below, NULL if there is none */
+  guint64 *chains;        /* the chains of the ids, for the tier below; NULL if there is none */
   gint64 n_max;
   gint64 end_blocks; /* KV blocks that the ids up to the last one complete */
-  double let_go_s;   /* for the tier below, too */
+  double let_go_s;   /* when its last holder let go of it, for the tier below */
   GList link;        /* among the idle */
 };
 

@@ -27,19 +27,19 @@ typedef struct tw_prefix_node tw_prefix_node;
 
 /* A piece: what a hash id of a prompt stands for, wherever its blocks are. */
 typedef struct tw_prefix_piece {
-  guint64 chain; /* of the ids up to it: equal for equal prefixes, in every cache of the same seed */
+  guint64 chain; /* hash of the ids up to it: equal for equal prefixes, in every cache of the same seed */
   gint64 depth;  /* how many these are */
   gint64 blocks; /* KV blocks that it completes */
 } tw_prefix_piece;
 
 typedef struct tw_prefix_cache {
-  GHashTable *nodes;      /* by parent, first id and hash_tokens */
+  GHashTable *nodes;      /* the nodes by parent, first id and hash_tokens */
   GQueue idle;            /* nodes that nobody holds, the next one to evict first */
   tw_prefix_node *newest; /* beginning of prompts, and most begin alike; NULL: evicted */
   gint64 idle_blocks;
-  gint64 block_tokens; /* of a KV block */
+  gint64 block_tokens; /* tokens of a KV block */
 
-  /* Where evicted ids go, with the instant at which they were let go; NULL: nowhere. */
+  /* Gets evicted ids, with the instant at which they were let go; NULL: they are lost. */
   void (*spilled)(void *user, const tw_prefix_piece *piece, double let_go_s);
   void (*added)(void *user, guint64 chain); /* told of each new id, if `spilled` is set */
   void *user;
@@ -50,12 +50,12 @@ typedef struct tw_prefix_cache {
 void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens);
 void tw_prefix_cache_clear(tw_prefix_cache *cache);
 
-/* What the cache holds of a prompt. */
+/* The part of a prompt that the cache holds. */
 typedef struct tw_prefix_hit {
   tw_prefix_node *node; /* the last one, NULL if there is none */
   gint64 depth;         /* hash ids up to the last one, which may be inside of the node */
-  gint64 tokens;        /* that need not be computed: whole hash blocks, in whole KV blocks */
-  gint64 idle_blocks;   /* of them, blocks that nobody holds now */
+  gint64 tokens;        /* tokens that need not be computed: whole hash blocks, in whole KV blocks */
+  gint64 idle_blocks;   /* the blocks among them that nobody holds now */
 } tw_prefix_hit;
 
 /* The longest cached prefix, of at most prompt - 1 tokens: the last token is always computed. */

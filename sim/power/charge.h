@@ -29,7 +29,7 @@ typedef struct tw_charge_rates {
   double per_context;   /* joules of a token of its context */
   double per_prompt;    /* joules of a prompt token */
   double per_attended;  /* joules of a token that a prompt token attends to */
-  double prefill_share; /* of the iteration's dynamic joules, the part of prompt chunks */
+  double prefill_share; /* the part of prompt chunks in the iteration's dynamic joules */
 } tw_charge_rates;
 
 /* Splits the dynamic joules of a segment over the batches of the engine's ranks, in proportion to the FLOPs

@@ -119,8 +119,8 @@ static tw_choice longest_prefix(tw_router *router, tw_candidates *candidates, co
   return best;
 }
 
-/* What NVIDIA Dynamo's KV router minimises (docs/architecture/kv_cache_routing.md): weight · prompt to
- * compute + load, here with the tokens of the requests that have not ended as the load. */
+/* Minimises weight · prompt to compute + load, as NVIDIA Dynamo's KV router does (its
+ * docs/architecture/kv_cache_routing.md). The load here is the tokens of the requests that have not ended. */
 static tw_choice prefix_and_load(tw_router *router, tw_candidates *candidates, const tw_request *request,
                                  int from)
 {

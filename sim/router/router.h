@@ -5,8 +5,8 @@
 #include "workloads/draw/chance.h"
 #include "workloads/request.h"
 
-/* What the router knows of an engine: requests that it was given and that have not ended, and their prompt
- * and output tokens. */
+/* An engine's load as the router knows it: the requests that it was given and that have not ended, and their
+ * prompt and output tokens. */
 typedef struct tw_load {
   gint64 requests, tokens;
 } tw_load;
@@ -33,15 +33,16 @@ typedef struct tw_router_policy {
   const char *name, *help;
   /* `from` is the engine that computes the prompt, where one that decodes is picked, else -1. */
   tw_choice (*pick)(tw_router *router, tw_candidates *candidates, const tw_request *request, int from);
-  double rank_weight; /* for the choice of a data-parallel rank: see rank_prefix_weight of the engine */
+  /* Weight of prefixes in the choice of a data-parallel rank: see rank_prefix_weight of the engine. */
+  double rank_weight;
 } tw_router_policy;
 extern const tw_router_policy tw_router_policies[];
 extern const char *const tw_router_policy_names[]; /* the same rows, for the scenario's table */
 
 struct tw_router {
   const tw_router_policy *policy;
-  tw_load *loads;   /* of each engine */
-  gboolean *serves; /* of each engine: whether it may be picked */
+  tw_load *loads;   /* the load of each engine */
+  gboolean *serves; /* whether each engine may be picked */
   tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
   /* How long the KV of a prompt takes from one engine to another; set by the owner where any engine only
@@ -51,7 +52,7 @@ struct tw_router {
    * its prefix cache, or would load; NULL: there is no cache. */
   tw_choice (*look)(void *user, int engine, const tw_request *request);
   void *user;
-  double prefix_weight; /* of prompt tokens to compute, against tokens of requests that are there */
+  double prefix_weight; /* weight of prompt tokens to compute, against tokens of requests that are there */
 };
 
 /* `decodes` tells which engines only decode; NULL: none. At least one must take prompts. */
@@ -67,7 +68,7 @@ gboolean tw_router_ready(const tw_router *router);
 /* Picks an engine for a request and counts it there, until it is released. The router must be ready. Equal
  * loads go to the lowest index. */
 tw_choice tw_router_assign(tw_router *router, const tw_request *request);
-/* Likewise, the engine that is to decode what engine `from` prefills. */
+/* Picks the engine that is to decode a request that engine `from` prefills, and counts the request there. */
 int tw_router_assign_decode(tw_router *router, const tw_request *request, int from);
 void tw_router_release(tw_router *router, int engine, const tw_request *request);
 

@@ -193,6 +193,7 @@ static const tw_host *clocked_host(const tw_scenario *scenario, const tw_pool *p
   return host;
 }
 
+/* Places a pool and completes it with what depends on its device. */
 static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw_free_accelerators *free,
                        GArray *places, tw_faults *faults)
 {

@@ -9,15 +9,15 @@
 
 typedef struct tw_overhead {
   char *label, *source;
-  double request_s;   /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
-  double iteration_s; /* of each iteration: scheduling, launch, and reading back what was sampled */
-  double per_seq_s;   /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
+  double request_s;   /* time from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
+  double iteration_s; /* time of each iteration: scheduling, launch, and reading back what was sampled */
+  double per_seq_s;   /* time of each running sequence and iteration: bookkeeping, sampling, detokenizing */
   double launch;      /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
   double compute;     /* share of the kernels' measured FLOP rate that a running server reaches */
-  char *devices;      /* that it was fitted on, separated by blanks */
+  char *devices;      /* devices that it was fitted on, separated by blanks */
   gint64 max_seqs, max_context; /* sequences of an iteration, and their mean context, that it was fitted on */
-  char *precisions;             /* of the weights, separated by blanks; NULL: not recorded */
-  gint64 max_tp, max_pp, max_dp, max_ep; /* that it was fitted on; 0 or less: not recorded */
+  char *precisions;             /* precisions of the weights, separated by blanks; NULL: not recorded */
+  gint64 max_tp, max_pp, max_dp, max_ep; /* parallelism that it was fitted on; 0 or less: not recorded */
   gboolean overlap; /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
 } tw_overhead;
 

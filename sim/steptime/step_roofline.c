@@ -35,7 +35,7 @@ enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
 
 /* One class of operations in the precision that it is computed in. */
 typedef struct kernels {
-  double flops_per_s, bytes_per_s; /* as its kernels reach them */
+  double flops_per_s, bytes_per_s; /* the rates that its kernels reach */
   double launch_s, per_token_s;
 } kernels;
 
@@ -47,13 +47,15 @@ typedef struct roofline {
 
   double layers, full_layers, window_layers, moe_layers;
   double hidden, slowest_share; /* share of the layers on the slowest stage */
-  double projection_params, projection_bytes, projection_kernels; /* of all layers */
-  double mlp_params, mlp_bytes, mlp_kernels;                      /* the same, shared experts included */
-  double expert_params, expert_bytes;                             /* of one expert in one layer */
+  /* Projections of attention, in all layers. */
+  double projection_params, projection_bytes, projection_kernels;
+  /* MLPs of all layers, shared experts included. */
+  double mlp_params, mlp_bytes, mlp_kernels;
+  double expert_params, expert_bytes; /* one expert in one layer */
   double experts, experts_per_token;
   double head_params, head_bytes;
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
-  double prefill_work;                /* the same as prefill_flops, with the exponentials' worth */
+  double prefill_work;                /* prefill_flops, and the FLOPs that the exponentials are worth */
   double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
   double row_bytes;                   /* per token, of all layers: rows of the products with weights */
   double activation_bytes;            /* per token, of all layers: norms and activations in between */
@@ -61,15 +63,15 @@ typedef struct roofline {
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
   double fixed_s, per_seq_s, layer_s; /* layer_s: of all layers together */
-  gboolean overlap;                   /* of per_seq_s with the accelerators' work */
+  gboolean overlap;                   /* per_seq_s passes beside the accelerators' work */
   gboolean foreign;                   /* a device that the overheads were not fitted on */
-  gint64 max_seqs, max_context;       /* that they were fitted on; 0: any */
+  gint64 max_seqs, max_context;       /* the most that the overheads were fitted on; 0: any */
   tw_interconnect links;
   tw_reach reach;
-  tw_collective_costs reduce;          /* of a tensor-parallel group */
-  tw_collective_costs gather, scatter; /* of experts that all accelerators share */
+  tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
+  tw_collective_costs gather, scatter; /* tokens to and from experts that all accelerators share */
   tw_collective_costs experts_traffic; /* to experts of other accelerators and back, in tokens of one */
-  tw_collective_costs send;            /* from stage to stage */
+  tw_collective_costs send;            /* activations from stage to stage */
 } roofline;
 
 /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
@@ -271,8 +273,8 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   return time;
 }
 
-/* What the fastest way takes beside its bytes on the fabric; adds those, and the latencies there, `times`
- * times to what crosses it. `amount`: bytes, or tokens. */
+/* Seconds that the fastest way takes beside its bytes on the fabric. Adds those bytes, and the latencies
+ * there, `times` times to `crossing` and `steps`. `amount`: bytes, or tokens. */
 static double collective_s(const roofline *r, const tw_collective_costs *costs, double amount, double times,
                            double *crossing, double *steps)
 {
@@ -288,7 +290,7 @@ static double collective_s(const roofline *r, const tw_collective_costs *costs, 
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
 {
   double tokens = tokens_of(b), tokens_micro = tokens / micro;
-  double flops = 2 * tokens_micro / r->tp; /* of each parameter */
+  double flops = 2 * tokens_micro / r->tp; /* FLOPs of each parameter */
   tw_line time = attention(r, b, micro, cost);
   time.first += product_s(&r->projections, r->projection_kernels, flops * r->projection_params,
                           r->projection_bytes / r->tp);
@@ -297,7 +299,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double micro, t
                                 r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
   /* Two all-reduces a layer: behind attention, and behind the MLP where that is not the experts' own. */
   double all_reduces = 2 * r->layers - (r->ep > 1 ? r->moe_layers : 0);
-  double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
+  double reduced = r->hidden * ACTIVATION_BYTES; /* bytes that each accelerator reduces for a token */
   double crossing = 0, steps = 0;
   double reduce_s =
       all_reduces * collective_s(r, &r->reduce, tokens_micro * reduced, all_reduces, &crossing, &steps);

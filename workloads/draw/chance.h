@@ -12,7 +12,7 @@ typedef struct tw_chance {
 
 tw_chance tw_chance_new(guint64 seed, const char *name);
 guint64 tw_chance_next(tw_chance *chance);
-double tw_chance_uniform(tw_chance *chance);     /* in [0, 1), 53 bits */
+double tw_chance_uniform(tw_chance *chance);     /* a number in [0, 1), of 53 bits */
 double tw_chance_exponential(tw_chance *chance); /* mean 1 */
 double tw_chance_normal(tw_chance *chance);      /* mean 0, deviation 1 */
 /* Uniform integer in [0, n), n >= 1, without bias. */

@@ -6,7 +6,7 @@ struct tw_population {
   tw_population_client *clients;
   int n;
   double end_s;
-  int *heap; /* of clients by (due_s, index): the first is the next */
+  int *heap; /* clients by (due_s, index): the first one is next */
 };
 
 /* ---- The heap ---- */

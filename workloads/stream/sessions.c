@@ -10,13 +10,13 @@
 typedef struct step {
   int turn;
   int first_branch; /* the step of the same repetition in the first branch, whose prompt it shares */
-  int repetition;   /* of the branch, from 0 */
+  int repetition;   /* the repetition of the branch, counted from 0 */
   int loop, pass;   /* the turn that may send the session back here, -1: none; and how often it has */
   int *after;
   int n_after;
 } step;
 
-/* What was drawn for it, and where it stands. */
+/* The lengths that were drawn for a step, and how far it is. */
 typedef struct progress {
   gint32 prompt, reasoning, answer;
   int open;         /* steps that it waits for */
@@ -51,13 +51,13 @@ typedef struct sessions {
   tw_turn *turns;
   turn_chance *chances;
   tw_population *population;
-  guint64 salt; /* of the ids of this class */
+  guint64 salt; /* distinguishes the ids of this class from those of others */
   step *steps;
   int n_steps;
-  double start_s;          /* of the next session, INFINITY: none */
+  double start_s;          /* when the next session begins; INFINITY: there is none */
   gboolean *passed;        /* steps that end now without being made; scratch */
-  GArray *chain;           /* of int, scratch */
-  GSequence *appointments; /* of appointment */
+  GArray *chain;           /* steps of a chain (int), for one call */
+  GSequence *appointments; /* when turns are due (appointment) */
   guint64 order;
   GHashTable *live; /* sessions by name */
   GArray *pieces, *ids;
@@ -173,7 +173,7 @@ static tw_request request_of(sessions *source, const session *s, const appointme
   const progress *p = &s->steps[due->step];
   g_array_set_size(source->pieces, 0);
   add_prompt(source, s, due->step);
-  /* What is longer than any request may be is refused by every engine. */
+  /* A prompt that is longer than any request may be is refused by every engine. */
   gint64 prompt_tokens = MIN(sum_pieces(source), TW_REQUEST_MAX_TOKENS);
   tw_request request = {
       .arrival_s = due->due_s,
@@ -215,7 +215,7 @@ static void appoint(sessions *source, session *s, int at, double now_s)
   g_sequence_insert_sorted(source->appointments, due, by_time, NULL);
 }
 
-/* Which steps are made: branches draw how often they repeat, loops how often they go back. */
+/* Draws which steps are made: branches draw how often they repeat, loops how often they go back. */
 static void draw_path(sessions *source, session *s)
 {
   gint64 repeats = 0;
@@ -516,7 +516,7 @@ typedef struct layout {
   int *first; /* the first step of each turn, in the latest pass */
 } layout;
 
-/* What comes after a turn comes after the last step of each of its branches. */
+/* Adds the steps that end a turn: the last step of each of its branches. */
 static void add_last_steps(const layout *l, int turn, GArray *after)
 {
   int repeat = (int)most_repeats(&l->turns[turn]);

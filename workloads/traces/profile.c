@@ -22,7 +22,7 @@ struct tw_profile {
   gint64 first_minute;
   GArray *minutes;      /* guint32: requests, from first_minute on */
   GHashTable *sessions; /* requests by name, owned */
-  GArray *classes;      /* of class_count */
+  GArray *classes;      /* requests by class (class_count) */
   guint64 session_requests, most_turns, reasoning_requests;
   GHashTable *blocks; /* how they were seen, by chains of hash ids, owned */
   GHashTable *pieces; /* the same of pieces of unequal length */
@@ -278,7 +278,7 @@ static void read_tokens(const GArray *counts, guint64 requests, tw_tokens_facts 
   facts->mean = (double)facts->sum / (double)requests;
 }
 
-/* Of the minutes between the first and the last, which may not be whole. */
+/* The index of dispersion over the minutes between the first and the last, which may not be whole. */
 static double dispersion(const tw_profile *profile)
 {
   const GArray *minutes = profile->minutes;

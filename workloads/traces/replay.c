@@ -9,7 +9,7 @@ struct tw_replay {
   tw_trace_rows *rows;
   tw_trace_options options;
   gint64 pass;
-  gint64 emitted;                   /* in all passes */
+  gint64 emitted;                   /* requests that all passes have given */
   gint64 in_first_pass;             /* requests that the first pass emitted, */
   double first_s, last_s, period_s; /* their first and last time, and the distance of passes */
   double previous_s;                /* time in the trace of the line before */
