@@ -139,6 +139,7 @@ static const GOptionEntry check_options[] = {
     {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe),
      "Print every element and attribute of scenarios, and of sweeps", NULL},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(check_values, check_options)
 #undef VALUE
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
