@@ -75,7 +75,7 @@ static char *describe(const tw_platform_generator *kind, const char *const *valu
 }
 
 gboolean tw_option_power(const GOptionEntry *options, const char *const *values, int place, int size,
-                         tw_site *site, GError **error)
+                         tw_generated_site *site, GError **error)
 {
   const tw_chassis *chassis = &site->device->chassis;
   double share = chassis->accelerators > 0 ? (double)size / (double)chassis->accelerators : NAN;
@@ -93,7 +93,7 @@ gboolean tw_option_power(const GOptionEntry *options, const char *const *values,
          tw_option_ratio(tw_option_get(options, values, place + 2), USUAL, &site->pue, error);
 }
 
-gboolean tw_option_check_site(const tw_site *site, const char *domains, GError **error)
+gboolean tw_option_check_site(const tw_generated_site *site, const char *domains, GError **error)
 {
   if ((gint64)site->domains * site->hosts > 1000000)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
@@ -112,7 +112,7 @@ gboolean tw_option_check_site(const tw_site *site, const char *domains, GError *
   return TRUE;
 }
 
-void tw_option_write_site(tw_site *site, const char *kind, const char *const *values, FILE *out)
+void tw_option_write_site(tw_generated_site *site, const char *kind, const char *const *values, FILE *out)
 {
   g_autofree char *comment = describe(tw_platform_generator_find(kind, NULL), values, site->device);
   site->comment = comment;

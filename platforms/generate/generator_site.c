@@ -48,7 +48,7 @@ static void put_link(FILE *out, int indent, const char *id, tw_link_kind kind, d
   put_link_of(out, indent, id, kind, 0, bytes_per_s, latency_s, wide, watts);
 }
 
-static char *host_id(const tw_site *site, int domain, int host)
+static char *host_id(const tw_generated_site *site, int domain, int host)
 {
   if (site->hosts == 1)
     return g_strdup_printf("%s-%d", site->host_name, domain);
@@ -56,7 +56,7 @@ static char *host_id(const tw_site *site, int domain, int host)
 }
 
 /* The NICs of a domain are shared out: a host has several, or several hosts share one. */
-static char *nic_id(const tw_site *site, int domain, int host)
+static char *nic_id(const tw_generated_site *site, int domain, int host)
 {
   if (site->nics >= site->hosts) {
     g_autofree char *id = host_id(site, domain, host);
@@ -65,7 +65,7 @@ static char *nic_id(const tw_site *site, int domain, int host)
   return g_strdup_printf("%s-%d-nic-%d", site->domain_name, domain, host / (site->hosts / site->nics));
 }
 
-static void put_host(const tw_site *site, int domain, int host, FILE *out)
+static void put_host(const tw_generated_site *site, int domain, int host, FILE *out)
 {
   char speed[G_ASCII_DTOSTR_BUF_SIZE];
   g_autofree char *id = host_id(site, domain, host);
@@ -76,7 +76,7 @@ static void put_host(const tw_site *site, int domain, int host, FILE *out)
   fputs("      </host>\n", out);
 }
 
-static void put_domain_links(const tw_site *site, int domain, FILE *out)
+static void put_domain_links(const tw_generated_site *site, int domain, FILE *out)
 {
   double nvlink = site->device->scale_up_bytes_per_s * site->accelerators;
   /* A hop from host to host crosses two links. */
@@ -107,7 +107,7 @@ static void put_domain_links(const tw_site *site, int domain, FILE *out)
   }
 }
 
-static void put_domain_routes(const tw_site *site, int domain, FILE *out)
+static void put_domain_routes(const tw_generated_site *site, int domain, FILE *out)
 {
   for (int host = 0; host < site->hosts; host++) {
     g_autofree char *id = host_id(site, domain, host), *nic = nic_id(site, domain, host);
@@ -130,7 +130,7 @@ static void put_domain_routes(const tw_site *site, int domain, FILE *out)
   }
 }
 
-static void put_domain(const tw_site *site, int domain, FILE *out)
+static void put_domain(const tw_generated_site *site, int domain, FILE *out)
 {
   int rack = domain / site->domains_per_rack;
   g_autofree char *rack_name = g_strdup_printf("rack-%d", rack);
@@ -153,13 +153,13 @@ static void put_domain(const tw_site *site, int domain, FILE *out)
   fputs("    </zone>\n", out);
 }
 
-static int n_pods(const tw_site *site)
+static int n_pods(const tw_generated_site *site)
 {
   return (site->domains + site->pod - 1) / site->pod;
 }
 
 /* The bandwidth of a pod's up-link; the last pod may be smaller. */
-static double up_bytes_per_s(const tw_site *site, int pod)
+static double up_bytes_per_s(const tw_generated_site *site, int pod)
 {
   int domains = MIN(site->pod, site->domains - pod * site->pod);
   return site->nic_bytes_per_s * site->nics * domains / site->oversubscription;
@@ -181,7 +181,7 @@ static void put_cluster(const tw_fabric *fabric, FILE *out)
 }
 
 /* Leaves and spine. A pod of one domain needs no leaf: its up-link starts at the domain. */
-static void put_fabric(const tw_site *site, FILE *out)
+static void put_fabric(const tw_generated_site *site, FILE *out)
 {
   gboolean leaves = site->pod > 1;
   int pods = n_pods(site);
@@ -208,7 +208,7 @@ static void put_fabric(const tw_site *site, FILE *out)
 }
 
 /* The way from a domain to its port, to its leaf, or to the spine where it has none. */
-static void put_zone_route(const tw_site *site, int domain, FILE *out)
+static void put_zone_route(const tw_generated_site *site, int domain, FILE *out)
 {
   int pod = domain / site->pod;
   g_autofree char *gateway =
@@ -230,7 +230,7 @@ static void put_zone_route(const tw_site *site, int domain, FILE *out)
 }
 
 /* A storage system, seen as one host behind one link. */
-static void put_storage(const tw_site *site, FILE *out)
+static void put_storage(const tw_generated_site *site, FILE *out)
 {
   fputs("    <zone id=\"storage\" routing=\"Full\">\n", out);
   put_prop(out, 6, "tw:role", tw_zone_role_names[TW_ROLE_STORAGE]);
@@ -243,7 +243,7 @@ static void put_storage(const tw_site *site, FILE *out)
   }
 }
 
-void tw_site_write(const tw_site *site, FILE *out)
+void tw_site_write(const tw_generated_site *site, FILE *out)
 {
   fprintf(out, "<?xml version=\"1.0\"?>\n<!-- %s -->\n", site->comment);
   fputs("<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n<platform version=\"4.1\">\n", out);

@@ -27,7 +27,7 @@ typedef struct tw_fabric {
   double bytes_per_s;     /* bandwidth of a link in one direction */
 } tw_fabric;
 
-typedef struct tw_site {
+typedef struct tw_generated_site {
   const char *comment; /* what was asked; must not hold "--" */
   const char *device_name;
   const tw_device *device;
@@ -49,8 +49,8 @@ typedef struct tw_site {
   double overhead_w, overhead_idle_w, network_w, pue;
   double psu_w; /* watts that a domain's power supplies can give; NAN: left out, and so is the efficiency */
   const char *psu_efficiency;
-} tw_site;
+} tw_generated_site;
 
-void tw_site_write(const tw_site *site, FILE *out);
+void tw_site_write(const tw_generated_site *site, FILE *out);
 
 #endif

@@ -9,12 +9,6 @@ typedef struct {
   char **sets;
 } check_values;
 
-static void clear_values(check_values *values)
-{
-  g_strfreev(values->sets);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(check_values, clear_values)
-
 static void check_trace(const char *path, const tw_trace_format *format, tw_faults *faults)
 {
   GError *error = NULL;
