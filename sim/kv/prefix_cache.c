@@ -1,5 +1,7 @@
 #include "sim/kv/prefix_cache.h"
 
+#include "workloads/draw/chance.h"
+
 /* The members that a search needs come first, in one line of the processor's cache. */
 struct tw_prefix_node {
   tw_prefix_node *parent;
@@ -72,13 +74,10 @@ static gint64 blocks_of(const tw_prefix_cache *cache, gint64 depth, gint64 hash_
   return depth * hash_tokens / cache->block_tokens;
 }
 
-/* SplitMix64's finalizer, over the chain so far and an id. */
+/* The chain that goes on with an id. */
 static guint64 chain_on(guint64 chain, guint64 id, gint64 hash_tokens)
 {
-  guint64 z = (chain ^ id) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint64)hash_tokens;
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+  return tw_mix((chain ^ id) * TW_MIX_STEP + (guint64)hash_tokens);
 }
 
 /* The piece of the id at `depth`, which is one of the node's. */

@@ -4,8 +4,17 @@
 
 #include <glib.h>
 
-/* SplitMix64 over a counter (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA
- * 2014). */
+/* SplitMix64's step and finaliser (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA
+ * 2014): a bijection whose every output bit depends on every input bit. */
+#define TW_MIX_STEP G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)
+static inline guint64 tw_mix(guint64 z)
+{
+  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
+
+/* SplitMix64 over a counter. */
 typedef struct tw_chance {
   guint64 state;
 } tw_chance;

@@ -74,13 +74,10 @@ typedef struct piece {
   gint64 tokens;
 } piece;
 
-/* SplitMix64's finaliser. */
+/* An id that follows from two others. */
 static guint64 mix(guint64 a, guint64 b)
 {
-  guint64 z = a + (b + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+  return tw_mix(a + (b + 1) * TW_MIX_STEP);
 }
 
 static void add_piece(sessions *source, piece_kind kind, guint64 serial, int at, gint64 tokens)
