@@ -17,7 +17,7 @@ set(tw_rooms
   "sim/power              sim/steptime"
   "sim/kv                 workloads/draw sim/base sim/steptime"
   "sim/engine             sim/base sim/steptime sim/power sim/kv"
-  "sim/router             platforms/input workloads/draw"
+  "sim/router             platforms/input workloads/draw sim/base"
   "sim/placement          platforms/input platforms/reader sim/collectives sim/steptime"
   "sim/network            platforms/input platforms/reader sim/base sim/collectives sim/log"
   "sim/scenario           platforms/input platforms/reader workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"

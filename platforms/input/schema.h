@@ -37,9 +37,10 @@ typedef struct tw_attribute {
   gboolean positive;          /* numbers: must be greater than zero */
   gboolean empty;             /* TW_ATTR_STRING without a fallback: "" is allowed too */
   const char *const *choices; /* TW_ATTR_CHOICE: NULL-terminated words */
-  size_t offset;              /* place of the field in the struct, in bytes */
-  const char *help;           /* one line, starting in lower case */
-  const char *option;         /* the command-line option that sets it, such as "run --segments"; NULL: none */
+  const char *const *(*choice_helps)(void); /* what each choice does, in their order; NULL: nothing to say */
+  size_t offset;                            /* place of the field in the struct, in bytes */
+  const char *help;                         /* one line, starting in lower case */
+  const char *option; /* the command-line option that sets it, such as "run --segments"; NULL: none */
 } tw_attribute;
 
 /* Optional attribute without a default: strings stay NULL, numbers become NAN, integers G_MININT64, choices

@@ -171,6 +171,8 @@ char *tw_schema_describe(const tw_element *root)
       else
         g_string_append_printf(out, "; default \"%s\"", row->fallback);
       g_string_append_printf(out, row->option != NULL ? "; option %s\n" : "\n", row->option);
+      for (int c = 0; row->choice_helps != NULL && row->choices[c] != NULL; c++)
+        g_string_append_printf(out, "    %-24s %s\n", row->choices[c], row->choice_helps()[c]);
     }
     for (const tw_child *row = element->children; row != NULL && row->element != NULL; row++)
       g_string_append_printf(out, "  <%s>%s\n", row->element->name,

@@ -270,6 +270,11 @@ void tw_engine_catch_up(tw_engine *engine, double now_s)
     catch_up(engine, &engine->ranks[i], now_s);
 }
 
+static gboolean looks_into_prefixes(const tw_engine *engine, const tw_request *request)
+{
+  return engine->config.scheduler.prefix_cache && request->n_hashes > 0;
+}
+
 /* What a rank holds of a prompt, and would load: tokens that it need not compute. */
 static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_request *request, double now_s)
 {
@@ -282,27 +287,33 @@ static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_requ
   return hit.tokens + below.blocks * rank->config.block_tokens;
 }
 
-int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s, gint64 *cached)
+gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *request, double now_s)
+{
+  if (!looks_into_prefixes(engine, request))
+    return 0;
+  tw_engine_catch_up(engine, now_s); /* where it offloads, what any rank evicts matters to all */
+  return cached_tokens(engine, &engine->ranks[rank], request, now_s);
+}
+
+int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s)
 {
   double tokens = (double)request->prompt_tokens + tw_request_output_tokens(request), least = INFINITY;
   double weight = engine->config.rank_prefix_weight / tokens;
-  gboolean looks = weight > 0 && engine->config.scheduler.prefix_cache && request->n_hashes > 0;
+  gboolean looks = weight > 0 && engine->config.ranks > 1 && looks_into_prefixes(engine, request);
   int best = -1;
-  *cached = 0;
-  if (looks && engine->offload.host != NULL)
-    tw_engine_catch_up(engine, now_s); /* what any rank evicts matters to all */
+  if (looks)
+    tw_engine_catch_up(engine, now_s);
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
     double cost = (double)(rank_load(rank) + engine->expected[i]);
     if (cost + (looks ? weight : 0) >= least) /* one token at least is computed */
       continue;
-    gint64 found = looks ? cached_tokens(engine, rank, request, now_s) : 0;
-    cost += looks ? weight * (double)(request->prompt_tokens - found) : 0;
+    if (looks)
+      cost += weight * (double)(request->prompt_tokens - cached_tokens(engine, rank, request, now_s));
     if (cost >= least)
       continue;
     best = i;
     least = cost;
-    *cached = found;
   }
   return best;
 }
@@ -425,10 +436,8 @@ void tw_engine_resume(tw_engine *engine, double now_s)
 
 void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s)
 {
-  gint64 cached;
   if (sequence->rank < 0)
-    sequence->rank =
-        engine->config.ranks == 1 ? 0 : tw_engine_choose(engine, &sequence->request, now_s, &cached);
+    sequence->rank = tw_engine_choose(engine, &sequence->request, now_s);
   tw_scheduler *rank = &engine->ranks[sequence->rank];
   sequence->engine = engine->index;
   settle_waiting(engine, now_s);
@@ -564,6 +573,16 @@ static double tokens_per_iteration(const tw_engine *engine)
   return drafts ? tw_speculation_tokens(speculation) : 1;
 }
 
+/* Tells which prompts the iteration that ends has completed for the first time. */
+static void tell_prompted(const tw_engine *engine, const tw_scheduler *rank, double now_s)
+{
+  for (guint i = 0; engine->listener.prompted != NULL && i < rank->chunks->len; i++) {
+    const tw_sequence *sequence = rank->chunks->pdata[i];
+    if (sequence->emitted == 0 && sequence->prefill_done + sequence->chunk >= sequence->prefill_target)
+      engine->listener.prompted(engine->listener.user, engine->index, sequence, now_s);
+  }
+}
+
 /* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
 static gboolean advance(tw_engine *engine, double now_s)
 {
@@ -596,6 +615,7 @@ static gboolean advance(tw_engine *engine, double now_s)
     if (engine->listener.ran != NULL && rank->batch.decode_seqs + rank->batch.prefill_seqs > 0)
       engine->listener.ran(engine->listener.user, engine->index, &rank->batch, iterations,
                            tw_segment_boundary(segment, segment->done), now_s);
+    tell_prompted(engine, rank, now_s);
     changed |= tw_scheduler_advance(rank, segment, iterations);
   }
   segment->done = engine->planned;

@@ -82,6 +82,8 @@ typedef struct tw_engine_config {
 typedef struct tw_engine_listener {
   /* A sequence has emitted its last token at `now_s`; it is the listener's to free. */
   void (*ended)(void *user, int engine, tw_sequence *sequence, double now_s);
+  /* The iteration that ends at `now_s` completes a prompt: its first token. */
+  void (*prompted)(void *user, int engine, const tw_sequence *sequence, double now_s);
   /* A prompt is complete, and its sequence leaves; its blocks are held until tw_engine_release. Only from
    * schedulers that hand over. The listener owns the sequence. */
   void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
@@ -107,10 +109,12 @@ void tw_engine_free(tw_engine *engine);
 /* Why the engine can never serve a request, as text for the log, or NULL. */
 const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request);
 
-/* The rank that would get a request now. `cached_tokens` gets the leading prompt tokens that it has in its
- * prefix cache and, behind these, would load from the memory of its hosts; where the engine's
- * rank_prefix_weight is 0, it does not look, and that is 0. */
-int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s, gint64 *cached_tokens);
+/* Leading prompt tokens that a rank has in its prefix cache and, behind these, would load from the memory of
+ * its hosts. */
+gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *request, double now_s);
+
+/* The rank that the engine would give a request to now (see tw_engine_config). */
+int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s);
 
 /* Gives a sequence that is not refused to its rank, or to the one that the engine chooses where that is -1;
  * the engine owns it until it ends. */

@@ -1,192 +1,144 @@
-#include "sim/router/router.h"
+#include "sim/router/policy.h"
 
 #include <math.h>
 
-enum { NEAR_PERCENT = 10, NEAR_REQUESTS = 1 }; /* how much more load a nearer engine may have */
-enum { LONGEST = 1000000000 };                 /* a token to compute weighs more than any load */
+/* A change of load that is seen later. */
+typedef struct change {
+  double seen_s;
+  int engine, rank;
+  tw_load by;
+} change;
 
-/* An engine that was chosen without a look into it. */
-static tw_choice to_engine(int engine)
+/* What is kept of a request whose prompt is counted. */
+typedef struct sent {
+  guint64 id;
+  int engine;
+  tw_choice choice;
+  gboolean prompted;
+} sent;
+
+/* Metrics of all engines at an instant. */
+typedef struct report {
+  double now_s;
+  tw_gauges engines[];
+} report;
+
+/* ---- Who has least ---- */
+
+static tw_candidates *candidates_of(tw_router *router, int engine)
 {
-  return (tw_choice){engine, -1, 0};
+  return router->is_decode[engine] ? &router->decodes : &router->prompts;
 }
 
-static tw_choice round_robin(tw_router *router, tw_candidates *candidates, const tw_request *request,
-                             int from)
+static void rank_engine(tw_router *router, int engine)
 {
-  (void)router, (void)request, (void)from;
-  int pick = candidates->next;
-  candidates->next = pick + 1 == candidates->n ? 0 : pick + 1;
-  return to_engine(candidates->engines[pick]);
+  tw_candidates *candidates = candidates_of(router, engine);
+  const tw_load *load = &router->seen_loads[engine];
+  tw_heap_push(&candidates->least_requests, &router->by_requests[engine], (double)load->requests,
+               (guint64)engine);
+  tw_heap_push(&candidates->least_tokens, &router->by_tokens[engine], (double)load->tokens, (guint64)engine);
 }
 
-static tw_choice uniform(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+static void unrank_engine(tw_router *router, int engine)
 {
-  (void)request, (void)from;
-  return to_engine(candidates->engines[tw_chance_below(&router->chance, (guint64)candidates->n)]);
+  tw_candidates *candidates = candidates_of(router, engine);
+  tw_heap_remove(&candidates->least_requests, &router->by_requests[engine]);
+  tw_heap_remove(&candidates->least_tokens, &router->by_tokens[engine]);
 }
 
-static tw_choice least_requests(tw_router *router, tw_candidates *candidates, const tw_request *request,
-                                int from)
+/* What is seen of an engine's load has changed. */
+static void rerank_engine(tw_router *router, int engine)
 {
-  (void)request, (void)from;
-  int best = candidates->engines[0];
-  for (int i = 1; i < candidates->n; i++)
-    if (router->loads[candidates->engines[i]].requests < router->loads[best].requests)
-      best = candidates->engines[i];
-  return to_engine(best);
+  tw_candidates *candidates = candidates_of(router, engine);
+  const tw_load *load = &router->seen_loads[engine];
+  if (!router->serves[engine])
+    return;
+  tw_heap_update(&candidates->least_requests, &router->by_requests[engine], (double)load->requests);
+  tw_heap_update(&candidates->least_tokens, &router->by_tokens[engine], (double)load->tokens);
 }
 
-static tw_choice least_tokens(tw_router *router, tw_candidates *candidates, const tw_request *request,
-                              int from)
+/* ---- Life ---- */
+
+static void init_index(tw_router *router)
 {
-  (void)request, (void)from;
-  int best = candidates->engines[0];
-  for (int i = 1; i < candidates->n; i++)
-    if (router->loads[candidates->engines[i]].tokens < router->loads[best].tokens)
-      best = candidates->engines[i];
-  return to_engine(best);
+  const tw_router_policy *policy = router->policy;
+  if (policy->guesses != NULL && policy->guesses(router))
+    router->index = tw_prefix_index_new(
+        router->n_engines, policy->index_ttl_s != NULL ? policy->index_ttl_s(router) : INFINITY,
+        policy->index_tokens != NULL ? policy->index_tokens(router) : INFINITY);
+  if (router->delay_s > 0)
+    router->fresh = tw_prefix_index_new(router->first_rank[router->n_engines], router->delay_s, INFINITY);
+  if (policy->follows || router->fresh != NULL)
+    router->sent = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
 }
 
-/* Two different engines by chance; the one with fewer requests (Mitzenmacher, IEEE TPDS 12(10), 2001). */
-static tw_choice two_choices(tw_router *router, tw_candidates *candidates, const tw_request *request,
-                             int from)
+void tw_router_init(tw_router *router, const tw_router_config *config)
 {
-  (void)request, (void)from;
-  guint64 n = (guint64)candidates->n, a = tw_chance_below(&router->chance, n);
-  if (n == 1)
-    return to_engine(candidates->engines[a]);
-  guint64 b = tw_chance_below(&router->chance, n - 1);
-  if (b >= a)
-    b++;
-  int first = candidates->engines[MIN(a, b)], second = candidates->engines[MAX(a, b)];
-  return to_engine(router->loads[second].requests < router->loads[first].requests ? second : first);
-}
-
-/* Prompts go where the fewest requests are. Of the engines that decode with about as few, the one to which
- * the KV cache gets fastest. */
-static tw_choice near_kv(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
-{
-  int best = least_requests(router, candidates, request, from).engine;
-  if (from < 0)
-    return to_engine(best);
-  gint64 least = router->loads[best].requests, most = least + least * NEAR_PERCENT / 100 + NEAR_REQUESTS;
-  double shortest_s = router->transfer_s(router->user, from, best, request->prompt_tokens);
-  for (int i = 0; i < candidates->n; i++) {
-    int engine = candidates->engines[i];
-    if (router->loads[engine].requests > most)
-      continue;
-    double transfer_s = router->transfer_s(router->user, from, engine, request->prompt_tokens);
-    if (transfer_s < shortest_s) {
-      best = engine;
-      shortest_s = transfer_s;
-    }
-  }
-  return to_engine(best);
-}
-
-/* One engine for all requests of a session, whatever its load: where its prefix is, if anywhere. While that
- * engine does not serve, the next one that does stands in for it. */
-static tw_choice session(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
-{
-  if (request->session == NULL)
-    return least_requests(router, candidates, request, from);
-  guint64 mixed = g_str_hash(request->session) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-  int home = (int)((mixed >> 32) % (guint64)candidates->n_all);
-  while (!router->serves[candidates->all[home]])
-    home = home + 1 == candidates->n_all ? 0 : home + 1;
-  return to_engine(candidates->all[home]);
-}
-
-/* Engines that only decode have no prompts to save. */
-static tw_choice look(const tw_router *router, int engine, const tw_request *request, int from)
-{
-  return router->look != NULL && from < 0 ? router->look(router->user, engine, request) : to_engine(engine);
-}
-
-/* The longest prefix, and the fewest requests where several are as long. */
-static tw_choice longest_prefix(tw_router *router, tw_candidates *candidates, const tw_request *request,
-                                int from)
-{
-  tw_choice best = {.engine = -1, .cached_tokens = -1};
-  for (int i = 0; i < candidates->n; i++) {
-    tw_choice choice = look(router, candidates->engines[i], request, from);
-    if (choice.cached_tokens > best.cached_tokens ||
-        (choice.cached_tokens == best.cached_tokens &&
-         router->loads[choice.engine].requests < router->loads[best.engine].requests))
-      best = choice;
-  }
-  return best;
-}
-
-/* Minimises weight · prompt to compute + load, as NVIDIA Dynamo's KV router does (its
- * docs/architecture/kv_cache_routing.md). The load here is the tokens of the requests that have not ended. */
-static tw_choice prefix_and_load(tw_router *router, tw_candidates *candidates, const tw_request *request,
-                                 int from)
-{
-  tw_choice best = {.engine = -1};
-  double least = INFINITY;
-  for (int i = 0; i < candidates->n; i++) {
-    int engine = candidates->engines[i];
-    double load = (double)router->loads[engine].tokens;
-    if (router->prefix_weight + load >= least) /* one token at least is computed */
-      continue;
-    tw_choice choice = look(router, engine, request, from);
-    double cost = router->prefix_weight * (double)(request->prompt_tokens - choice.cached_tokens) + load;
-    if (cost < least) {
-      best = choice;
-      least = cost;
-    }
-  }
-  return best;
-}
-
-#define POLICIES(X)                                                                                          \
-  X("round-robin", "each engine in turn", round_robin, 0)                                                    \
-  X("random", "any engine with equal chance", uniform, 0)                                                    \
-  X("least-outstanding", "the engine with the fewest requests that have not ended", least_requests, 0)       \
-  X("least-tokens", "the engine with the fewest prompt and output tokens of such requests", least_tokens, 0) \
-  X("two-choices", "of two engines drawn by chance, the one with fewer such requests", two_choices, 0)       \
-  X("kv-transfer-aware",                                                                                     \
-    "as least-outstanding; of the engines that decode with about as few, the nearest to the prompt's KV",    \
-    near_kv, 0)                                                                                              \
-  X("session-affinity", "the same engine for all requests of a session; as least-outstanding without one",   \
-    session, LONGEST)                                                                                        \
-  X("longest-prefix", "the engine that has the longest prefix of the prompt, in its cache or hosts",         \
-    longest_prefix, LONGEST)                                                                                 \
-  X("prefix-and-load",                                                                                       \
-    "the least sum of prompt tokens to compute, times prefix-weight, and the tokens of such requests",       \
-    prefix_and_load, 1)
-
-const tw_router_policy tw_router_policies[] = {
-#define X(...) {__VA_ARGS__},
-    POLICIES(X)
-#undef X
-};
-const char *const tw_router_policy_names[] = {
-#define X(name, ...) name,
-    POLICIES(X)
-#undef X
-        NULL};
-
-void tw_router_init(tw_router *router, const tw_router_policy *policy, const gboolean *decodes, int n_engines,
-                    guint64 seed)
-{
-  gsize n = (gsize)n_engines;
-  *router = (tw_router){.policy = policy,
+  gsize n = (gsize)config->n_engines;
+  *router = (tw_router){.policy = config->policy,
+                        .n_engines = config->n_engines,
+                        .first_rank = g_new0(int, n + 1),
                         .loads = g_new0(tw_load, n),
                         .serves = g_new(gboolean, n),
+                        .is_decode = g_new0(gboolean, n),
+                        .by_requests = g_new0(tw_heap_node, n),
+                        .by_tokens = g_new0(tw_heap_node, n),
                         .prompts = {.engines = g_new(int, n), .all = g_new(int, n)},
                         .decodes = {.engines = g_new(int, n), .all = g_new(int, n)},
-                        .chance = tw_chance_new(seed, "router"),
-                        .prefix_weight = 1};
-  for (int i = 0; i < n_engines; i++) {
-    tw_candidates *candidates = decodes != NULL && decodes[i] ? &router->decodes : &router->prompts;
+                        .chance = tw_chance_new(config->seed, "router"),
+                        .prefix_weight = config->prefix_weight,
+                        .delay_s = config->delay_s,
+                        .guesses = g_new0(gint64, n)};
+  g_autofree char *wrong = tw_router_read_parameters(config->policy, config->parameters, router->parameters);
+  g_assert(wrong == NULL);
+  for (int i = 0; i < config->n_engines; i++) {
+    router->is_decode[i] = config->decodes != NULL && config->decodes[i];
+    router->by_requests[i].place = router->by_tokens[i].place = TW_HEAP_OUT;
+    tw_candidates *candidates = candidates_of(router, i);
     candidates->engines[candidates->n++] = i;
     candidates->all[candidates->n_all++] = i;
     router->serves[i] = TRUE;
+    router->first_rank[i + 1] = router->first_rank[i] + (config->ranks != NULL ? config->ranks[i] : 1);
   }
+  gsize all = (gsize)router->first_rank[n];
+  router->ranks = g_new0(tw_load, all);
+  router->seen_loads = router->delay_s > 0 ? g_new0(tw_load, n) : router->loads;
+  router->seen_ranks = router->delay_s > 0 ? g_new0(tw_load, all) : router->ranks;
+  for (int i = 0; i < config->n_engines; i++)
+    rank_engine(router, i);
+  init_index(router);
 }
+
+void tw_router_clear(tw_router *router)
+{
+  if (router->seen_loads != router->loads) {
+    g_free(router->seen_loads);
+    g_free(router->seen_ranks);
+  }
+  g_clear_pointer(&router->first_rank, g_free);
+  g_clear_pointer(&router->loads, g_free);
+  g_clear_pointer(&router->ranks, g_free);
+  g_clear_pointer(&router->serves, g_free);
+  g_clear_pointer(&router->is_decode, g_free);
+  g_clear_pointer(&router->by_requests, g_free);
+  g_clear_pointer(&router->by_tokens, g_free);
+  tw_heap_clear(&router->prompts.least_requests);
+  tw_heap_clear(&router->prompts.least_tokens);
+  tw_heap_clear(&router->decodes.least_requests);
+  tw_heap_clear(&router->decodes.least_tokens);
+  g_clear_pointer(&router->guesses, g_free);
+  g_clear_pointer(&router->prompts.engines, g_free);
+  g_clear_pointer(&router->prompts.all, g_free);
+  g_clear_pointer(&router->decodes.engines, g_free);
+  g_clear_pointer(&router->decodes.all, g_free);
+  g_clear_pointer(&router->sent, g_hash_table_unref);
+  g_clear_pointer(&router->index, tw_prefix_index_free);
+  g_clear_pointer(&router->fresh, tw_prefix_index_free);
+  g_queue_clear_full(&router->news, g_free);
+  g_queue_clear_full(&router->reports, g_free);
+}
+
+/* ---- Who serves ---- */
 
 /* The place of an engine among those that serve, or where it would be. */
 static int place_of(const tw_candidates *candidates, int engine)
@@ -195,14 +147,6 @@ static int place_of(const tw_candidates *candidates, int engine)
   while (place < candidates->n && candidates->engines[place] < engine)
     place++;
   return place;
-}
-
-static tw_candidates *candidates_of(tw_router *router, int engine)
-{
-  for (int i = 0; i < router->decodes.n_all; i++)
-    if (router->decodes.all[i] == engine)
-      return &router->decodes;
-  return &router->prompts;
 }
 
 void tw_router_set_serves(tw_router *router, int engine, gboolean serves)
@@ -218,12 +162,14 @@ void tw_router_set_serves(tw_router *router, int engine, gboolean serves)
     *at = engine;
     candidates->n++;
     candidates->next += place < candidates->next;
+    rank_engine(router, engine);
   } else {
     memmove(at, at + 1, (behind - 1) * sizeof *at);
     candidates->n--;
     candidates->next -= place < candidates->next;
     if (candidates->next >= candidates->n)
       candidates->next = 0;
+    unrank_engine(router, engine);
   }
 }
 
@@ -232,14 +178,45 @@ gboolean tw_router_ready(const tw_router *router)
   return router->prompts.n > 0 && (router->decodes.n_all == 0 || router->decodes.n > 0);
 }
 
-void tw_router_clear(tw_router *router)
+/* ---- Loads ---- */
+
+static void add_load(tw_load *load, const tw_load *by)
 {
-  g_clear_pointer(&router->loads, g_free);
-  g_clear_pointer(&router->serves, g_free);
-  g_clear_pointer(&router->prompts.engines, g_free);
-  g_clear_pointer(&router->prompts.all, g_free);
-  g_clear_pointer(&router->decodes.engines, g_free);
-  g_clear_pointer(&router->decodes.all, g_free);
+  load->requests += by->requests;
+  load->tokens += by->tokens;
+  load->prompts += by->prompts;
+  load->prompt_tokens += by->prompt_tokens;
+  load->prompt_pairs += by->prompt_pairs;
+  load->context += by->context;
+}
+
+static void apply(tw_router *router, tw_load *loads, tw_load *ranks, int engine, int rank, const tw_load *by)
+{
+  add_load(&loads[engine], by);
+  if (rank >= 0)
+    add_load(&ranks[router->first_rank[engine] + rank], by);
+}
+
+static void change_load(tw_router *router, int engine, int rank, const tw_load *by, double now_s)
+{
+  apply(router, router->loads, router->ranks, engine, rank, by);
+  if (router->delay_s <= 0) {
+    rerank_engine(router, engine);
+    return;
+  }
+  change *c = g_new(change, 1);
+  *c = (change){now_s + router->delay_s, engine, rank, *by};
+  g_queue_push_tail(&router->news, c);
+}
+
+/* Brings what is seen up to date. */
+static void see(tw_router *router, double now_s)
+{
+  for (change *c; (c = g_queue_peek_head(&router->news)) != NULL && c->seen_s <= now_s;) {
+    apply(router, router->seen_loads, router->seen_ranks, c->engine, c->rank, &c->by);
+    rerank_engine(router, c->engine);
+    g_free(g_queue_pop_head(&router->news));
+  }
 }
 
 static gint64 tokens_of(const tw_request *request)
@@ -247,26 +224,128 @@ static gint64 tokens_of(const tw_request *request)
   return (gint64)request->prompt_tokens + tw_request_output_tokens(request);
 }
 
-static tw_choice assign(tw_router *router, tw_candidates *candidates, const tw_request *request, int from)
+/* What a prompt adds to the load until it is complete. */
+static tw_load prompt_load(const tw_request *request, gint64 cached, int sign)
 {
-  tw_choice choice = router->policy->pick(router, candidates, request, from);
-  router->loads[choice.engine].requests++;
-  router->loads[choice.engine].tokens += tokens_of(request);
+  gint64 tokens = request->prompt_tokens - cached;
+  return (tw_load){.prompts = sign,
+                   .prompt_tokens = sign * tokens,
+                   .prompt_pairs = sign * tokens * (request->prompt_tokens + cached)};
+}
+
+/* From here on for `delay_s`, its ranks' new blocks are not seen; those of the first `skip` tokens are not
+ * new. */
+static void hide(tw_router *router, const sent *s, const tw_request *request, gint64 skip, double now_s)
+{
+  if (router->fresh == NULL || request->n_hashes == 0)
+    return;
+  int first = router->first_rank[s->engine], end = router->first_rank[s->engine + 1];
+  for (int rank = first; rank < end; rank++)
+    if (s->choice.rank < 0 || first + s->choice.rank == rank)
+      tw_prefix_index_add(router->fresh, request, rank, skip, now_s);
+}
+
+static tw_choice assign(tw_router *router, const tw_router_question *question)
+{
+  const tw_request *request = question->request;
+  see(router, question->now_s);
+  tw_choice choice = router->policy->pick(router, question);
+  g_assert(choice.rank < 0 || router->sent != NULL);
+  tw_load by = {.requests = 1, .tokens = tokens_of(request), .context = request->prompt_tokens};
+  change_load(router, choice.engine, choice.rank, &by, question->now_s);
+  if (router->index != NULL && question->from < 0)
+    tw_prefix_index_add(router->index, request, choice.engine, 0, question->now_s);
+  if (router->sent == NULL || question->from >= 0)
+    return choice;
+  sent *s = g_new(sent, 1);
+  *s = (sent){request->id, choice.engine, choice, FALSE};
+  g_hash_table_insert(router->sent, &s->id, s);
+  tw_load prompt = prompt_load(request, choice.cached_tokens, 1);
+  change_load(router, choice.engine, choice.rank, &prompt, question->now_s);
+  hide(router, s, request, choice.cached_tokens, question->now_s);
   return choice;
 }
 
-tw_choice tw_router_assign(tw_router *router, const tw_request *request)
+tw_choice tw_router_assign(tw_router *router, const tw_request *request, double now_s)
 {
-  return assign(router, &router->prompts, request, -1);
+  return assign(router, &(tw_router_question){&router->prompts, request, -1, now_s});
 }
 
-int tw_router_assign_decode(tw_router *router, const tw_request *request, int from)
+int tw_router_assign_decode(tw_router *router, const tw_request *request, int from, double now_s)
 {
-  return assign(router, &router->decodes, request, from).engine;
+  return assign(router, &(tw_router_question){&router->decodes, request, from, now_s}).engine;
 }
 
-void tw_router_release(tw_router *router, int engine, const tw_request *request)
+static sent *find_sent(const tw_router *router, int engine, const tw_request *request)
 {
-  router->loads[engine].requests--;
-  router->loads[engine].tokens -= tokens_of(request);
+  sent *s = router->sent != NULL ? g_hash_table_lookup(router->sent, &request->id) : NULL;
+  return s != NULL && s->engine == engine ? s : NULL;
+}
+
+void tw_router_prompted(tw_router *router, int engine, const tw_request *request, double now_s)
+{
+  sent *s = find_sent(router, engine, request);
+  if (s == NULL || s->prompted)
+    return;
+  s->prompted = TRUE;
+  tw_load by = prompt_load(request, s->choice.cached_tokens, -1);
+  change_load(router, engine, s->choice.rank, &by, now_s);
+  hide(router, s, request, s->choice.cached_tokens, now_s);
+}
+
+void tw_router_release(tw_router *router, int engine, const tw_request *request, double now_s)
+{
+  sent *s = find_sent(router, engine, request);
+  tw_load by = {.requests = -1, .tokens = -tokens_of(request), .context = -(gint64)request->prompt_tokens};
+  if (s != NULL && !s->prompted) {
+    tw_load prompt = prompt_load(request, s->choice.cached_tokens, -1);
+    add_load(&by, &prompt);
+  }
+  change_load(router, engine, s != NULL ? s->choice.rank : -1, &by, now_s);
+  if (s == NULL)
+    return;
+  if (s->prompted)
+    hide(router, s, request, request->prompt_tokens, now_s);
+  g_hash_table_remove(router->sent, &request->id);
+}
+
+/* ---- What policies know ---- */
+
+tw_choice tw_policy_engine(int engine)
+{
+  return (tw_choice){engine, -1, 0};
+}
+
+gint64 tw_policy_cached(const tw_router *router, const tw_router_question *question, int engine, int rank)
+{
+  if (router->cached_tokens == NULL || question->from >= 0)
+    return 0;
+  gint64 tokens = router->cached_tokens(router->user, engine, rank, question->request, question->now_s);
+  if (router->fresh == NULL || tokens == 0)
+    return tokens;
+  int all = router->first_rank[engine] + rank;
+  return MIN(tokens, tw_prefix_index_first(router->fresh, question->request, all, 0, question->now_s));
+}
+
+const gint64 *tw_policy_guess(tw_router *router, const tw_router_question *question)
+{
+  tw_prefix_index_match(router->index, question->request, G_MAXINT64, question->now_s, router->guesses);
+  return router->guesses;
+}
+
+const tw_gauges *tw_policy_metrics(tw_router *router, const tw_router_question *question)
+{
+  report *now = g_malloc0(sizeof *now + (gsize)router->n_engines * sizeof *now->engines);
+  now->now_s = question->now_s;
+  for (int i = 0; router->metrics != NULL && i < router->n_engines; i++)
+    now->engines[i] = router->metrics(router->user, i, question->now_s);
+  g_queue_push_tail(&router->reports, now);
+  /* The last one that is old enough; as the run begins, the first of all. */
+  while (router->reports.length > 1) {
+    const report *second = router->reports.head->next->data;
+    if (second->now_s + router->delay_s > question->now_s)
+      break;
+    g_free(g_queue_pop_head(&router->reports));
+  }
+  return ((const report *)router->reports.head->data)->engines;
 }

@@ -1,22 +1,57 @@
-/* The router: picks the engine that serves a request. Policies are rows of a table. */
+/* The router: picks the engine that serves a request, and, where it looks into engines, the data-parallel
+ * rank.
+ *
+ *     request ──► policy: what is known of each engine ──► choice {engine, rank, cached tokens}
+ *                    ▲           ▲            ▲
+ *                  loads    prefix caches   metrics     each as it was `delay_s` ago
+ *
+ * Policies are rows of a table (policies.c), each in a file of its own (policy_*.c) that sees policy.h.
+ *
+ * What is known. Loads are what the router has sent and what has not ended. Prefix caches are looked into (as
+ * by events that engines send), or guessed from what was sent where (prefix_index.h). Metrics are what
+ * engines report. With a delay, loads and metrics are as they were so long ago, as with routers that share no
+ * state or poll; a block is seen in a cache when it has been there for so long, but is missed at once when it
+ * is evicted. */
 #ifndef TW_SIM_ROUTER_H
 #define TW_SIM_ROUTER_H
 
+#include "sim/base/heap.h"
+#include "sim/router/prefix_index.h"
 #include "workloads/draw/chance.h"
 #include "workloads/request.h"
-
-/* An engine's load as the router knows it: the requests that it was given and that have not ended, and their
- * prompt and output tokens. */
-typedef struct tw_load {
-  gint64 requests, tokens;
-} tw_load;
 
 /* A decision of the router, which everybody behind it goes by. */
 typedef struct tw_choice {
   int engine;
-  int rank;             /* data-parallel, -1: left to the engine, as the router did not look into it */
+  int rank;             /* data-parallel, -1: left to the engine */
   gint64 cached_tokens; /* leading tokens of the prompt that were there to be found, as far as it looked */
 } tw_choice;
+
+/* What an engine or a rank was given and has not ended. The prompts are counted by policies that ask for it.
+ */
+typedef struct tw_load {
+  gint64 requests, tokens; /* prompt and output */
+  gint64 prompts;          /* of the requests, those without a first token: */
+  gint64 prompt_tokens;    /* what they have to compute, as far as was known when they were sent */
+  gint64 prompt_pairs;     /* and twice the sum of the tokens that each of these attends to */
+  gint64 context;          /* prompt tokens of all requests */
+} tw_load;
+
+/* What an engine reports. */
+typedef struct tw_gauges {
+  gint64 waiting;  /* requests */
+  double kv_share; /* of its KV blocks that are in use */
+} tw_gauges;
+
+/* An engine's step times as straight lines, in seconds. */
+typedef struct tw_rates {
+  double iteration_s;   /* of an iteration, whatever it computes */
+  double sequence_s;    /* for each sequence that decodes in it */
+  double context_s;     /* for each token that these attend to */
+  double prompt_s;      /* for each prompt token */
+  double pair_s;        /* for each token that a prompt token attends to */
+  double budget_tokens; /* that an iteration computes at most */
+} tw_rates;
 
 typedef struct tw_router tw_router;
 
@@ -27,37 +62,67 @@ typedef struct tw_candidates {
   int next; /* round-robin: place in `engines` */
   int *all; /* whether they serve or not */
   int n_all;
+  tw_heap least_requests, least_tokens; /* those that serve, by what is seen of their loads, then by index */
 } tw_candidates;
 
-typedef struct tw_router_policy {
-  const char *name, *help;
-  /* `from` is the engine that computes the prompt, where one that decodes is picked, else -1. */
-  tw_choice (*pick)(tw_router *router, tw_candidates *candidates, const tw_request *request, int from);
-  /* Weight of prefixes in the choice of a data-parallel rank: see rank_prefix_weight of the engine. */
-  double rank_weight;
-} tw_router_policy;
-extern const tw_router_policy tw_router_policies[];
-extern const char *const tw_router_policy_names[]; /* the same rows, for the scenario's table */
+typedef struct tw_router_policy tw_router_policy;
+extern const tw_router_policy *const tw_router_policies[];
+extern const char *const tw_router_policy_names[];      /* the same rows, for the scenario's table, */
+extern const char *const *tw_router_policy_helps(void); /* and what each does, with its parameters */
+
+/* Reads "NAME=VALUE NAME=VALUE ..." into the values of a policy's parameters, the others keep their defaults.
+ * Returns NULL, or what is wrong and what would be right; the caller frees it. */
+#define TW_ROUTER_MOST_PARAMETERS 8
+char *tw_router_read_parameters(const tw_router_policy *policy, const char *text,
+                                double values[TW_ROUTER_MOST_PARAMETERS]);
+/* For the engine's own choice of a rank: see rank_prefix_weight of the engine. */
+double tw_router_rank_weight(const tw_router_policy *policy);
+
+typedef struct tw_router_config {
+  const tw_router_policy *policy;
+  const char *parameters; /* checked; NULL: the defaults */
+  int n_engines;
+  const gboolean *decodes; /* which engines only decode; NULL: none. At least one must take prompts */
+  const int *ranks;        /* of each engine; NULL: one */
+  guint64 seed;
+  double delay_s;       /* that loads, prefix caches and metrics are known late */
+  double prefix_weight; /* prefix-and-load: of the seconds that the prompt takes to compute */
+} tw_router_config;
 
 struct tw_router {
   const tw_router_policy *policy;
-  tw_load *loads;   /* the load of each engine */
-  gboolean *serves; /* whether each engine may be picked */
+  double parameters[TW_ROUTER_MOST_PARAMETERS];
+  int n_engines;
+  int *first_rank; /* of each engine: where its ranks begin among all ranks; one more for their number */
+  tw_load *loads;  /* of each engine, */
+  tw_load *ranks;  /* and of each rank, what was sent to it by name */
+  tw_load *seen_loads, *seen_ranks;      /* as the policy knows them: the same without a delay */
+  tw_heap_node *by_requests, *by_tokens; /* of each engine: its places in the heaps of its candidates */
+  gboolean *is_decode;                   /* of each engine: whether it only decodes */
+  gboolean *serves;                      /* of each engine: whether it may be picked */
   tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
-  /* How long the KV of a prompt takes from one engine to another; set by the owner where any engine only
-   * decodes. */
+  double prefix_weight, delay_s;
+
+  /* What the owner knows; set what the policy may ask for. */
+  /* How long the KV of a prompt takes from one engine to another, where any engine only decodes. */
   double (*transfer_s)(void *user, int from, int to, gint64 tokens);
-  /* Looks into an engine: which rank would get a request now, and how many tokens of its prompt that has in
-   * its prefix cache, or would load; NULL: there is no cache. */
-  tw_choice (*look)(void *user, int engine, const tw_request *request);
+  /* Leading tokens of a prompt that a rank has in its prefix cache, or would load, now; NULL: no caches. */
+  gint64 (*cached_tokens)(void *user, int engine, int rank, const tw_request *request, double now_s);
+  tw_gauges (*metrics)(void *user, int engine, double now_s);
+  const tw_rates *rates; /* of each engine, borrowed; NULL: all are 0 */
   void *user;
-  double prefix_weight; /* weight of prompt tokens to compute, against tokens of requests that are there */
+
+  /* Its own. */
+  GHashTable *sent;       /* request's id -> its choice, where requests are followed; else NULL */
+  tw_prefix_index *index; /* what was sent to each engine; NULL: it does not guess */
+  tw_prefix_index *fresh; /* what each rank holds too shortly to be seen; NULL: without a delay */
+  gint64 *guesses;        /* of each engine, for tw_policy_guess */
+  GQueue news;            /* changes of loads that are not seen yet */
+  GQueue reports;         /* metrics of all engines at decisions; the first is the one that is seen */
 };
 
-/* `decodes` tells which engines only decode; NULL: none. At least one must take prompts. */
-void tw_router_init(tw_router *router, const tw_router_policy *policy, const gboolean *decodes, int n_engines,
-                    guint64 seed);
+void tw_router_init(tw_router *router, const tw_router_config *config);
 void tw_router_clear(tw_router *router);
 
 /* Whether an engine may be picked from now on; at first all may. */
@@ -65,11 +130,13 @@ void tw_router_set_serves(tw_router *router, int engine, gboolean serves);
 /* Whether there is an engine to pick for a request, and for its decode where any engine only decodes. */
 gboolean tw_router_ready(const tw_router *router);
 
-/* Picks an engine for a request and counts it there, until it is released. The router must be ready. Equal
- * loads go to the lowest index. */
-tw_choice tw_router_assign(tw_router *router, const tw_request *request);
-/* Picks the engine that is to decode a request that engine `from` prefills, and counts the request there. */
-int tw_router_assign_decode(tw_router *router, const tw_request *request, int from);
-void tw_router_release(tw_router *router, int engine, const tw_request *request);
+/* Picks an engine for a request and counts it there, until it is released. The router must be ready, and
+ * times do not fall. Equal engines: the lowest index. */
+tw_choice tw_router_assign(tw_router *router, const tw_request *request, double now_s);
+/* Likewise, the engine that is to decode what engine `from` prefills. */
+int tw_router_assign_decode(tw_router *router, const tw_request *request, int from, double now_s);
+/* The prompt of a request is complete. */
+void tw_router_prompted(tw_router *router, int engine, const tw_request *request, double now_s);
+void tw_router_release(tw_router *router, int engine, const tw_request *request, double now_s);
 
 #endif

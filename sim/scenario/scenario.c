@@ -460,6 +460,7 @@ void tw_scenario_free(tw_scenario *scenario)
   tw_platform_free(scenario->platform);
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);
+  tw_schema_clear(&tw_router_element, scenario);
   tw_scenario_clear_power(scenario);
   tw_scenario_clear_workload(scenario);
   g_ptr_array_unref(scenario->notes);

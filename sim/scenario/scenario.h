@@ -143,8 +143,9 @@ typedef struct tw_scenario {
   int n_engines;
 
   int router; /* index in tw_router_policies */
-  double prefix_weight;
-  gint64 max_queue; /* requests that may wait at an engine, G_MININT64: any number */
+  double prefix_weight, signal_delay_s;
+  char *router_parameters; /* checked; NULL: none */
+  gint64 max_queue;        /* requests that may wait at an engine, G_MININT64: any number */
   tw_admission_config admission;
   double deadline_s;                        /* of waiting to be scheduled, NAN: none */
   double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */

@@ -289,21 +289,41 @@ static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},   {&tw_s
 const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
 
 static const tw_attribute router_attributes[] = {
-    CHOICE(tw_scenario, router, "policy", "least-outstanding", tw_router_policy_names,
-           "how an engine is picked"),
+    {"policy", TW_ATTR_CHOICE, .fallback = "least-outstanding", .choices = tw_router_policy_names,
+     .choice_helps = tw_router_policy_helps, .offset = offsetof(tw_scenario, router),
+     .help = "how an engine is picked"},
+    STRING(tw_scenario, router_parameters, "parameters", TW_ABSENT,
+           "of the policy, as NAME=VALUE NAME=VALUE ...; what it has is said with it"),
+    TIME(tw_scenario, signal_delay_s, "signal-delay", "0s", 3600,
+         "how late the router knows of loads, of what engines report and of blocks that are new in their "
+         "caches; "
+         "what it remembers of its own decisions it knows at once, and what is evicted"),
     TIME(tw_scenario, frontend_s, "frontend", TW_ABSENT, 3600,
          "time of the HTTP front end for each request; what the engine's software takes if absent"),
     TIME(tw_scenario, frontend_per_token_s, "frontend-per-token", "0s", 1,
          "and for each of its prompt tokens"),
     NUMBER(tw_scenario, prefix_weight, "prefix-weight", "1", 0, 1e6,
-           "prefix-and-load: of a prompt token to compute, against one of a request that is there"),
+           "prefix-and-load: of the seconds that computing the prompt takes"),
     {"max-queue", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e9,
      .offset = offsetof(tw_scenario, max_queue),
      .help = "requests that may wait at an engine; further ones are rejected. Any number if absent"},
     {0},
 };
+static gboolean check_router(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  const tw_scenario *scenario = target;
+  double values[TW_ROUTER_MOST_PARAMETERS];
+  g_autofree char *wrong =
+      tw_router_read_parameters(tw_router_policies[scenario->router], scenario->router_parameters, values);
+  if (wrong == NULL)
+    return TRUE;
+  tw_node_fault(node, faults, "parameters of policy=\"%s\": %s", tw_router_policy_names[scenario->router],
+                wrong);
+  return FALSE;
+}
+
 const tw_element tw_router_element = {"router", "sends each request to an engine", router_attributes, NULL,
-                                      NULL};
+                                      check_router};
 
 static const tw_attribute admission_attributes[] = {
     {"rate", TW_ATTR_QUANTITY, TW_RATE, TW_ABSENT, .max = 1e12, .positive = TRUE,

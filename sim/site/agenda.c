@@ -21,6 +21,11 @@ static void sequence_ended(void *user, int engine, tw_sequence *sequence, double
   tw_dispatcher_completed(((tw_site *)user)->dispatcher, engine, sequence, now_s);
 }
 
+static void sequence_prompted(void *user, int engine, const tw_sequence *sequence, double now_s)
+{
+  tw_dispatcher_prompted(((tw_site *)user)->dispatcher, engine, sequence, now_s);
+}
+
 static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
 {
   (void)engine;
@@ -95,7 +100,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .offload = pool->offload,
       .speculation = pool->speculation,
       .ranks = (int)pool->dp,
-      .rank_prefix_weight = tw_router_policies[scenario->router].rank_weight * scenario->prefix_weight,
+      .rank_prefix_weight = tw_router_rank_weight(tw_router_policies[scenario->router]),
       .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->step_model,
       .power = pool->power,
@@ -115,6 +120,7 @@ static void *new_agenda(tw_site *site)
                         .nodes = g_new0(tw_heap_node, (gsize)site->n_engines)};
   gboolean segments = tw_recorder_keeps_segments(site->recorder);
   tw_engine_listener listener = {.ended = sequence_ended,
+                                 .prompted = sequence_prompted,
                                  .ran = segments ? batch_ran : NULL,
                                  .preempted = segments ? sequences_preempted : NULL,
                                  .handed_over = sequence_handed_over,

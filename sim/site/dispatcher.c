@@ -2,7 +2,7 @@
 
 #include "sim/site/agenda.h"
 #include "sim/site/fetches.h"
-#include "sim/site/transfers.h"
+#include "sim/site/routing.h"
 
 #include <math.h>
 
@@ -13,39 +13,11 @@ struct tw_dispatcher {
   guint64 tickets;
   tw_admission *admission; /* NULL: all are let in */
   tw_heap deadlines;       /* sequences that may have to be cancelled, by when */
-  tw_router router;
+  tw_routing routing;
   GQueue held; /* sequences that came while no engine served, by their `link` */
 };
 
 /* ---- Life ---- */
-
-static tw_choice look(void *user, int engine, const tw_request *request)
-{
-  const tw_site *site = user;
-  tw_choice route = {.engine = engine};
-  route.rank = tw_engine_choose(site->engines[engine], request, site->now_s, &route.cached_tokens);
-  return route;
-}
-
-static double transfer_s(void *user, int from, int to, gint64 tokens)
-{
-  return tw_transfers_estimate_s(((tw_site *)user)->transfers, from, to, tokens);
-}
-
-/* Engines that only decode get their requests from those that only prefill. */
-static void init_router(tw_router *router, tw_site *site)
-{
-  const tw_scenario *scenario = site->scenario;
-  g_autofree gboolean *decodes = g_new0(gboolean, (gsize)site->n_engines);
-  for (int i = 0; i < site->n_engines; i++)
-    decodes[i] = site->seats[i].pool->role == TW_POOL_DECODE;
-  tw_router_init(router, &tw_router_policies[scenario->router], decodes, site->n_engines,
-                 (guint64)scenario->seed);
-  router->prefix_weight = scenario->prefix_weight;
-  router->look = look;
-  router->transfer_s = site->transfers != NULL ? transfer_s : NULL;
-  router->user = site;
-}
 
 static void *new_dispatcher(tw_site *site)
 {
@@ -53,7 +25,7 @@ static void *new_dispatcher(tw_site *site)
   *dispatcher = (tw_dispatcher){
       .site = site, .arrival_s = INFINITY, .admission = tw_admission_new(&site->scenario->admission)};
   g_queue_init(&dispatcher->held);
-  init_router(&dispatcher->router, site);
+  tw_routing_init(&dispatcher->routing, site);
   return dispatcher;
 }
 
@@ -67,7 +39,7 @@ static void free_dispatcher(void *part)
   tw_heap_clear(&dispatcher->front_end);
   tw_heap_clear(&dispatcher->deadlines);
   tw_admission_free(dispatcher->admission);
-  tw_router_clear(&dispatcher->router);
+  tw_routing_clear(&dispatcher->routing);
   g_free(dispatcher);
 }
 
@@ -128,24 +100,30 @@ static void end(tw_dispatcher *dispatcher, tw_sequence *sequence, tw_ending endi
 }
 
 /* Takes a sequence off the router's counts of the engines that it was sent to. */
-static void release(tw_dispatcher *dispatcher, const tw_sequence *sequence)
+static void release(tw_dispatcher *dispatcher, const tw_sequence *sequence, double now_s)
 {
-  tw_router_release(&dispatcher->router, sequence->prefill_engine, &sequence->request);
+  tw_router_release(&dispatcher->routing.router, sequence->prefill_engine, &sequence->request, now_s);
   if (sequence->decode_engine >= 0)
-    tw_router_release(&dispatcher->router, sequence->decode_engine, &sequence->request);
+    tw_router_release(&dispatcher->routing.router, sequence->decode_engine, &sequence->request, now_s);
 }
 
 void tw_dispatcher_left(tw_dispatcher *dispatcher, const tw_sequence *sequence, int engine)
 {
-  tw_router_release(&dispatcher->router, engine, &sequence->request);
+  double now_s = dispatcher->site->now_s;
+  tw_router_release(&dispatcher->routing.router, engine, &sequence->request, now_s);
+}
+
+void tw_dispatcher_prompted(tw_dispatcher *dispatcher, int engine, const tw_sequence *sequence, double now_s)
+{
+  tw_router_prompted(&dispatcher->routing.router, engine, &sequence->request, now_s);
 }
 
 void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence *sequence, double now_s)
 {
   if (engine == sequence->prefill_engine) /* and if it was to decode elsewhere, its one token needed none */
-    release(dispatcher, sequence);
+    release(dispatcher, sequence, now_s);
   else
-    tw_router_release(&dispatcher->router, engine, &sequence->request);
+    tw_router_release(&dispatcher->routing.router, engine, &sequence->request, now_s);
   tw_intervals_counts(dispatcher->site->intervals)->completed++;
   end(dispatcher, sequence, TW_COMPLETED, NULL, now_s);
 }
@@ -185,16 +163,16 @@ static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s
 {
   tw_site *site = dispatcher->site;
   const tw_request *request = &sequence->request;
-  tw_choice to = tw_router_assign(&dispatcher->router, request);
+  tw_choice to = tw_router_assign(&dispatcher->routing.router, request, now_s);
   int engine = to.engine;
   int decode = site->seats[engine].pool->role == TW_POOL_PREFILL
-                   ? tw_router_assign_decode(&dispatcher->router, request, engine)
+                   ? tw_router_assign_decode(&dispatcher->routing.router, request, engine, now_s)
                    : -1;
   const char *reason = refusal(site, request, engine, decode);
   if (reason != NULL) {
-    tw_router_release(&dispatcher->router, engine, request);
+    tw_router_release(&dispatcher->routing.router, engine, request, now_s);
     if (decode >= 0)
-      tw_router_release(&dispatcher->router, decode, request);
+      tw_router_release(&dispatcher->routing.router, decode, request, now_s);
     reject(dispatcher, sequence, reason, now_s);
     return;
   }
@@ -216,7 +194,7 @@ void tw_dispatcher_fetched(tw_dispatcher *dispatcher, tw_sequence *sequence, int
     return;
   }
   tw_agenda_touch(dispatcher->site->agenda, engine); /* whose hosts' memory has changed */
-  release(dispatcher, sequence);
+  release(dispatcher, sequence, now_s);
   cancel(dispatcher, sequence, now_s);
 }
 
@@ -236,7 +214,7 @@ static void hold(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
 static void settle(void *part, double now_s)
 {
   tw_dispatcher *dispatcher = part;
-  if (dispatcher->held.length == 0 || !tw_router_ready(&dispatcher->router))
+  if (dispatcher->held.length == 0 || !tw_router_ready(&dispatcher->routing.router))
     return;
   for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
     route(dispatcher, link->data, now_s);
@@ -245,12 +223,12 @@ static void settle(void *part, double now_s)
 
 void tw_dispatcher_set_serves(tw_dispatcher *dispatcher, int engine, gboolean serves)
 {
-  tw_router_set_serves(&dispatcher->router, engine, serves);
+  tw_router_set_serves(&dispatcher->routing.router, engine, serves);
 }
 
 const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher)
 {
-  return &dispatcher->router;
+  return &dispatcher->routing.router;
 }
 
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher)
@@ -287,7 +265,7 @@ static void meet_deadline(tw_dispatcher *dispatcher, double now_s)
   if (engine >= 0) {
     tw_engine_cancel(site->engines[engine], sequence, now_s);
     tw_agenda_touch(site->agenda, engine);
-    release(dispatcher, sequence);
+    release(dispatcher, sequence, now_s);
   } else {
     g_queue_unlink(&dispatcher->held, &sequence->link);
     tw_intervals_hold(site->intervals, dispatcher->held.length, now_s);
@@ -313,7 +291,7 @@ static void dispatch(tw_dispatcher *dispatcher, tw_sequence *sequence, double no
   }
   if (!isnan(deadline_s))
     tw_heap_push(&dispatcher->deadlines, &sequence->deadline, deadline_s, sequence->ticket);
-  if (tw_router_ready(&dispatcher->router))
+  if (tw_router_ready(&dispatcher->routing.router))
     route(dispatcher, sequence, now_s);
   else
     hold(dispatcher, sequence, now_s);

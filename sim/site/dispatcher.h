@@ -14,6 +14,8 @@ gboolean tw_dispatcher_start(tw_dispatcher *dispatcher, GError **error);
 
 /* A sequence has emitted its last token on an engine. Takes it over. */
 void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence *sequence, double now_s);
+/* An engine has computed the prompt of a sequence. */
+void tw_dispatcher_prompted(tw_dispatcher *dispatcher, int engine, const tw_sequence *sequence, double now_s);
 /* A sequence has left the engine that computed its prompt. */
 void tw_dispatcher_left(tw_dispatcher *dispatcher, const tw_sequence *sequence, int engine);
 /* A sequence has what it waited for in the memory of its engine's hosts. Takes it over. */

@@ -159,13 +159,12 @@ static void add_flows(const tw_fetches *fetches, fetch *f)
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s)
 {
   double bytes;
-  gint64 cached;
   if (!fetches->seats[engine].pool->store || sequence->request.n_hashes == 0)
     return FALSE;
   for (int i = 0; i < fetches->n_engines; i++)
     tw_engine_catch_up(fetches->engines[i], now_s);
   if (sequence->rank < 0)
-    sequence->rank = tw_engine_choose(fetches->engines[engine], &sequence->request, now_s, &cached);
+    sequence->rank = tw_engine_choose(fetches->engines[engine], &sequence->request, now_s);
   GArray *pieces = find_pieces(fetches, &sequence->request, engine, sequence->rank, &bytes);
   if (pieces == NULL)
     return FALSE;

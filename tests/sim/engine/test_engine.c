@@ -361,13 +361,12 @@ static void a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way(void **s
   tw_engine *e = tw_engine_new(0, &engine, &listener);
   tw_request request = {.prompt_tokens = 4, .answer_tokens = 100};
   tw_sequence *fetched = tw_sequence_new(&request);
-  gint64 cached;
-  fetched->rank = tw_engine_choose(e, &request, 0, &cached);
+  fetched->rank = tw_engine_choose(e, &request, 0);
   assert_int_equal(fetched->rank, 0);
   tw_engine_expect(e, fetched, 1);
-  assert_int_equal(tw_engine_choose(e, &request, 0, &cached), 1);
+  assert_int_equal(tw_engine_choose(e, &request, 0), 1);
   tw_engine_expect(e, fetched, -1);
-  assert_int_equal(tw_engine_choose(e, &request, 0, &cached), 0);
+  assert_int_equal(tw_engine_choose(e, &request, 0), 0);
   submit(e, 0, 4, 100); /* to the first rank */
   tw_engine_submit(e, fetched, 0);
   assert_int_equal(fetched->rank, 0);

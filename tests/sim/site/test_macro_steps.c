@@ -123,6 +123,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       pool->weights_from = TW_WEIGHTS_RESIDENT;
     }
     scenario->router = (int)pick_router(&chance);
+    scenario->signal_delay_s = 0.05 * (double)between(&chance, 0, 2);
     if (tw_chance_below(&chance, 6) == 0)
       scenario->max_queue = between(&chance, 1, 10);
     if (tw_chance_below(&chance, 4) == 0)

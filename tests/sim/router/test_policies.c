@@ -1,0 +1,322 @@
+/* The policies of production routers, what they are told late, and their parameters. */
+#include "sim/router/policy.h"
+#include "tests/check.h"
+
+#include <math.h>
+
+static const tw_router_policy *policy_named(const char *name)
+{
+  int i = 0;
+  while (!g_str_equal(tw_router_policy_names[i], name))
+    i++;
+  return tw_router_policies[i];
+}
+
+static tw_router router_new(const char *name, int engines, const char *parameters, double delay_s)
+{
+  tw_router router;
+  tw_router_init(&router, &(tw_router_config){.policy = policy_named(name),
+                                              .parameters = parameters,
+                                              .n_engines = engines,
+                                              .seed = 1,
+                                              .delay_s = delay_s,
+                                              .prefix_weight = 1});
+  return router;
+}
+
+static tw_request prompt(guint64 id, guint64 *hashes, gint32 n)
+{
+  return (tw_request){.id = id,
+                      .prompt_tokens = 100 * n,
+                      .answer_tokens = 50,
+                      .hash_tokens = 100,
+                      .n_hashes = n,
+                      .hashes = hashes};
+}
+
+static int assign(tw_router *router, const tw_request *request, double now_s)
+{
+  return tw_router_assign(router, request, now_s).engine;
+}
+
+/* Of a prompt of 1,600 tokens (100 blocks) engine 1 holds 800. */
+static gint64 half_at_the_second(void *user, int engine, int rank, const tw_request *request, double now_s)
+{
+  (void)user, (void)rank, (void)now_s;
+  return engine == 1 ? request->prompt_tokens / 2 : 0;
+}
+
+/* Costs in blocks, with weight w: engine 0 100 w + 100; engine 1, with k requests of its own that decode,
+ * 50 w + 100 k + 100. With w = 1 the first goes to engine 1 (150 < 200) and the second to engine 0 (200 <
+ * 250). With w = 3 the second goes to engine 1, too (350 < 400). */
+static void dynamo_weighs_blocks_to_compute_against_blocks_that_are_there(void **state)
+{
+  (void)state;
+  for (int w = 1; w <= 3; w += 2) {
+    tw_router router = router_new("dynamo-kv", 2, w == 1 ? NULL : "overlap-weight=3", 0);
+    router.cached_tokens = half_at_the_second;
+    tw_request a = {.id = 0, .prompt_tokens = 1600, .answer_tokens = 1}, b = a;
+    b.id = 1;
+    assert_int_equal(assign(&router, &a, 0), 1);
+    tw_router_prompted(&router, 1, &a, 0);
+    assert_int_equal(assign(&router, &b, 0), w == 1 ? 0 : 1);
+    tw_router_clear(&router);
+  }
+}
+
+/* Costs 200 and 150, scaled to 1 and 0: at temperature 1 the dearer one is drawn with the chance
+ * 1 / (1 + e) = 0.269, in 10,000 draws 2,689 times with a deviation of 44. */
+static void dynamo_draws_by_softmax_at_a_temperature(void **state)
+{
+  (void)state;
+  int dearer = 0;
+  tw_router router = router_new("dynamo-kv", 2, "temperature=1", 0);
+  router.cached_tokens = half_at_the_second;
+  for (guint64 i = 0; i < 10000; i++) {
+    tw_request a = {.id = i, .prompt_tokens = 1600, .answer_tokens = 1};
+    int engine = assign(&router, &a, 0);
+    dearer += engine == 0;
+    tw_router_release(&router, engine, &a, 0);
+  }
+  assert_near(dearer, 10000 / (1 + exp(1)), 200);
+  tw_router_clear(&router);
+}
+
+/* Without events, a prefix is where it was sent to, for 120 s. */
+static void dynamo_without_events_believes_itself_for_two_minutes(void **state)
+{
+  (void)state;
+  guint64 ids[] = {1, 2, 3, 4};
+  for (int late = 0; late < 2; late++) {
+    tw_router router = router_new("dynamo-kv", 2, "kv-events=0", 0);
+    tw_request busy = prompt(0, NULL, 1), first = prompt(1, ids, 4), again = prompt(2, ids, 4);
+    busy.n_hashes = 0;
+    assert_int_equal(assign(&router, &busy, 0), 0);
+    assert_int_equal(assign(&router, &first, 0), 1);
+    tw_router_release(&router, 1, &first, 1);
+    tw_router_release(&router, 0, &busy, 1);
+    assert_int_equal(assign(&router, &again, late ? 120 : 119), late ? 0 : 1);
+    tw_router_clear(&router);
+  }
+}
+
+/* What three engines report. */
+static tw_gauges reported(void *user, int engine, double now_s)
+{
+  (void)now_s;
+  return ((const tw_gauges *)user)[engine];
+}
+
+/* Scores of a prompt of 1,000 tokens, of which engine 0 was sent 500:
+ *     0: 3 · 0.5 + 2 · (4 − 4) / 4 + 2 · 0.2 = 1.9    (4 wait, 80 % of the KV cache is used)
+ *     1: 3 · 0   + 2 · (4 − 0) / 4 + 2 · 0.5 = 3      (none, 50 %)
+ *     2: 3 · 0   + 2 · (4 − 1) / 4 + 2 · 0.9 = 3.3    (1, 10 %)
+ * With prefix-weight 9 engine 0 has 4.9. */
+static void llm_d_adds_weighted_scores(void **state)
+{
+  (void)state;
+  tw_gauges metrics[] = {{0, 0}, {4, 1}, {4, 1}};
+  guint64 ids[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  for (int heavy = 0; heavy < 2; heavy++) {
+    tw_router router = router_new("llm-d", 3, heavy ? "prefix-weight=9" : NULL, 0);
+    router.metrics = reported;
+    router.user = metrics;
+    metrics[0] = (tw_gauges){0, 0};
+    metrics[1] = metrics[2] = (tw_gauges){4, 1};
+    tw_request half = prompt(0, ids, 5), whole = prompt(1, ids, 10);
+    assert_int_equal(assign(&router, &half, 0), 0);
+    metrics[0] = (tw_gauges){4, 0.8};
+    metrics[1] = (tw_gauges){0, 0.5};
+    metrics[2] = (tw_gauges){1, 0.1};
+    assert_int_equal(assign(&router, &whole, 0), heavy ? 0 : 2);
+    tw_router_clear(&router);
+  }
+}
+
+/* As engines tell it, the score of a prefix goes from 0 for the least that any of them holds to 1 for the
+ * most. */
+static gint64 some_at_all(void *user, int engine, int rank, const tw_request *request, double now_s)
+{
+  (void)user, (void)rank, (void)request, (void)now_s;
+  return 900 + 10 * engine;
+}
+
+static void llm_d_scales_precise_prefixes_between_the_least_and_the_most(void **state)
+{
+  (void)state;
+  tw_router router = router_new("llm-d", 3, "precise=1 kv-weight=0 queue-weight=0.5", 0);
+  tw_gauges metrics[] = {{0, 0}, {0, 0}, {8, 0}};
+  router.metrics = reported;
+  router.cached_tokens = some_at_all;
+  router.user = metrics;
+  tw_request request = {.prompt_tokens = 1000, .answer_tokens = 1};
+  assert_int_equal(assign(&router, &request, 0), 2); /* 3 + 0 against 1.5 + 0.5 and 0 + 0.5 */
+  tw_router_clear(&router);
+}
+
+/* Balanced, the longest prefix of more than 0.3 of the prompt wins, and else the engine that was sent the
+ * least. */
+static void sglang_follows_prefixes_while_loads_are_alike(void **state)
+{
+  (void)state;
+  guint64 a[] = {1, 2, 3, 4}, b[] = {5}, c[] = {1, 6, 7, 8};
+  tw_router router = router_new("sglang-cache-aware", 2, "balance-abs=3", 0);
+  tw_request long_one = prompt(0, a, 4), short_one = prompt(1, b, 1), quarter = prompt(2, c, 4);
+  assert_int_equal(assign(&router, &long_one, 0), 0);
+  assert_int_equal(assign(&router, &short_one, 0), 1); /* was sent nothing */
+  assert_int_equal(assign(&router, &long_one, 0), 0);
+  assert_int_equal(assign(&router, &quarter, 0), 1); /* a quarter is too little: 100 tokens there, 400 here */
+  assert_int_equal(assign(&router, &long_one, 0), 0);
+  assert_int_equal(assign(&router, &long_one, 0), 0);
+  assert_int_equal(assign(&router, &long_one, 0), 0); /* 5 against 2: no more than 3 */
+  tw_router_release(&router, 1, &short_one, 0);
+  assert_int_equal(assign(&router, &long_one, 0), 1); /* 5 against 1: more than 3, and more than 1.5 times */
+  tw_router_clear(&router);
+}
+
+/* The longest prefix that was sent, of several by chance. */
+static void the_production_stack_takes_any_of_the_longest(void **state)
+{
+  (void)state;
+  guint64 a[] = {1, 2};
+  tw_router router = router_new("production-stack-prefix", 4, NULL, 0);
+  tw_request request = prompt(0, a, 2), other = request;
+  int home = assign(&router, &request, 0), counts[4] = {0};
+  for (int i = 0; i < 100; i++)
+    assert_int_equal(assign(&router, &request, 0), home);
+  other.n_hashes = 0;
+  for (int i = 0; i < 4000; i++)
+    counts[assign(&router, &other, 0)]++;
+  for (int i = 0; i < 4; i++)
+    assert_near(counts[i], 1000, 150);
+  tw_router_clear(&router);
+}
+
+/* Of 3,000 tokens engine 1 holds 1,500: no more than 2,000 are left, and it gets the prompt. Of 5,000 it
+ * holds 2,500, and the session's engine does. */
+static void the_production_stack_looks_at_what_is_left_to_compute(void **state)
+{
+  (void)state;
+  char session[16];
+  tw_router router = router_new("production-stack-kv", 2, NULL, 0),
+            affinity = router_new("session-affinity", 2, NULL, 0);
+  router.cached_tokens = half_at_the_second;
+  gboolean elsewhere = FALSE;
+  for (int i = 0; i < 10; i++) {
+    g_snprintf(session, sizeof session, "s%d", i);
+    tw_request near = {.prompt_tokens = 3000, .answer_tokens = 1, .session = session}, far = near;
+    far.prompt_tokens = 5000;
+    int home = assign(&affinity, &near, 0);
+    assert_int_equal(assign(&router, &near, 0), 1);
+    assert_int_equal(assign(&router, &far, 0), home);
+    elsewhere |= home != 1;
+  }
+  assert_true(elsewhere);
+  tw_router_clear(&router);
+  tw_router_clear(&affinity);
+}
+
+/* Loads that are known a second late: of four requests at 0, 0.5, 1 and 1.5 s, the first two see nothing and
+ * go to engine 0; the third sees the first, and goes to engine 1; the fourth sees the first two. */
+static void loads_are_known_late(void **state)
+{
+  (void)state;
+  static const char *const names[] = {"least-outstanding", "least-tokens"};
+  for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+    tw_router router = router_new(names[i], 2, NULL, 1);
+    static const int engines[] = {0, 0, 1, 1};
+    for (int k = 0; k < 4; k++)
+      assert_int_equal(assign(&router, &(tw_request){.prompt_tokens = 10, .answer_tokens = 10}, 0.5 * k),
+                       engines[k]);
+    assert_int_equal(router.loads[0].requests, 2);
+    tw_router_clear(&router);
+  }
+}
+
+/* Engine 1 holds all of the prompt once its request is done, at 3 s. With a delay of 2 s that is known at 5
+ * s. */
+static gint64 all_at_the_second_from_3_s(void *user, int engine, int rank, const tw_request *request,
+                                         double now_s)
+{
+  (void)user, (void)rank;
+  return engine == 1 && now_s >= 3 ? request->prompt_tokens - 1 : 0;
+}
+
+static void new_blocks_are_known_late(void **state)
+{
+  (void)state;
+  guint64 ids[] = {1, 2};
+  for (int late = 0; late < 2; late++) {
+    tw_router router = router_new("longest-prefix", 2, NULL, late ? 2 : 0);
+    router.cached_tokens = all_at_the_second_from_3_s;
+    tw_request busy = {.id = 0, .prompt_tokens = 10, .answer_tokens = 1}, first = prompt(1, ids, 2),
+               again = prompt(2, ids, 2);
+    tw_router_assign(&router, &busy, -10);
+    assert_int_equal(assign(&router, &first, 0), 1);
+    tw_router_prompted(&router, 1, &first, 3);
+    tw_router_release(&router, 0, &busy, 3);
+    assert_int_equal(assign(&router, &again, 4.9), late ? 0 : 1);
+    tw_router_release(&router, late ? 0 : 1, &again, 4.9);
+    assert_int_equal(assign(&router, &again, 5), 1);
+    tw_router_clear(&router);
+  }
+}
+
+/* Metrics that are known a second late are those of the last decision that is so old. */
+static void metrics_are_known_late(void **state)
+{
+  (void)state;
+  tw_router router = router_new("llm-d", 2, "kv-weight=0 prefix-weight=0", 1);
+  tw_gauges metrics[] = {{0, 0}, {5, 0}};
+  router.metrics = reported;
+  router.user = metrics;
+  tw_request request = {.prompt_tokens = 10, .answer_tokens = 1};
+  assert_int_equal(assign(&router, &request, 0), 0);
+  metrics[0].waiting = 9;
+  assert_int_equal(assign(&router, &request, 0.5), 0); /* as at 0 s */
+  assert_int_equal(assign(&router, &request, 1.4), 0); /* still: the next is of 0.5 s */
+  assert_int_equal(assign(&router, &request, 1.5), 1);
+  tw_router_clear(&router);
+}
+
+static void parameters_that_are_wrong_are_told(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *policy, *text, *wrong;
+  } cases[] = {
+      {"dynamo-kv", " overlap-weight=2\n temperature=0.5 ", NULL},
+      {"dynamo-kv", "overlap=2",
+       "\"overlap=2\" is no NAME=VALUE that the policy knows; its parameters are overlap-weight"},
+      {"dynamo-kv", "temperature=-1", "\"temperature=-1\" is no NAME=VALUE"},
+      {"dynamo-kv", "temperature=", "\"temperature=\" is no NAME=VALUE"},
+      {"dynamo-kv", "temperature=1s", "\"temperature=1s\" is no NAME=VALUE"},
+      {"round-robin", "x=1", "\"x=1\" is no NAME=VALUE that the policy knows; the policy has no parameters"},
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    double values[TW_ROUTER_MOST_PARAMETERS];
+    g_autofree char *wrong = tw_router_read_parameters(policy_named(cases[i].policy), cases[i].text, values);
+    assert_int_equal(wrong == NULL, cases[i].wrong == NULL);
+    if (wrong != NULL && !g_str_has_prefix(wrong, cases[i].wrong))
+      fail_msg("%s", wrong);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(dynamo_weighs_blocks_to_compute_against_blocks_that_are_there),
+      cmocka_unit_test(dynamo_draws_by_softmax_at_a_temperature),
+      cmocka_unit_test(dynamo_without_events_believes_itself_for_two_minutes),
+      cmocka_unit_test(llm_d_adds_weighted_scores),
+      cmocka_unit_test(llm_d_scales_precise_prefixes_between_the_least_and_the_most),
+      cmocka_unit_test(sglang_follows_prefixes_while_loads_are_alike),
+      cmocka_unit_test(the_production_stack_takes_any_of_the_longest),
+      cmocka_unit_test(the_production_stack_looks_at_what_is_left_to_compute),
+      cmocka_unit_test(loads_are_known_late),
+      cmocka_unit_test(new_blocks_are_known_late),
+      cmocka_unit_test(metrics_are_known_late),
+      cmocka_unit_test(parameters_that_are_wrong_are_told),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
