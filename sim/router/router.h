@@ -51,6 +51,8 @@ typedef struct tw_rates {
   double prompt_s;      /* for each prompt token */
   double pair_s;        /* for each token that a prompt token attends to */
   double budget_tokens; /* that an iteration computes at most */
+  double seats;         /* sequences that a rank runs at most, */
+  double kv_tokens;     /* and tokens that its KV cache holds */
 } tw_rates;
 
 typedef struct tw_router tw_router;

@@ -42,7 +42,9 @@ static double chunk_s(const tw_pool *pool, gint64 done, gint64 tokens)
 
 tw_rates tw_pool_rates(const tw_pool *pool)
 {
-  tw_rates rates = {.budget_tokens = (double)pool->max_batched_tokens};
+  tw_rates rates = {.budget_tokens = (double)pool->max_batched_tokens,
+                    .seats = (double)pool->max_seqs,
+                    .kv_tokens = (double)(pool->memory.kv_blocks * pool->block_tokens)};
   double one_s = decode_s(pool, FEW, SHORT), many_s = decode_s(pool, MANY, SHORT);
   double tokens = rates.budget_tokens;
   rates.context_s = fmax(0, (decode_s(pool, MANY, LONG) - many_s) / (MANY * (LONG - SHORT)));

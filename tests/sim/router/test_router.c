@@ -191,9 +191,12 @@ static gint64 most_at_the_second(void *user, int engine, int rank, const tw_requ
   return engine == 1 ? 890 : 0;
 }
 
-static const tw_rates rates_of_two[] = {
-    {.iteration_s = 0.01, .sequence_s = 1e-4, .prompt_s = 1e-4, .budget_tokens = 8192},
-    {.iteration_s = 0.01, .sequence_s = 1e-4, .prompt_s = 1e-4, .budget_tokens = 8192}};
+#define RATES                                                                                                \
+  {                                                                                                          \
+    .iteration_s = 0.01, .sequence_s = 1e-4, .prompt_s = 1e-4, .budget_tokens = 8192, .seats = 256,          \
+    .kv_tokens = 1e6                                                                                         \
+  }
+static const tw_rates rates_of_two[] = {RATES, RATES};
 
 static tw_router router_of_two(void)
 {
@@ -221,9 +224,9 @@ static void a_request_goes_where_it_adds_least_to_the_waiting_of_all(void **stat
   tw_router_clear(&router);
 }
 
-/* Requests whose prompts wait: k of them put 0.011 k before the time to first token at engine 1, 0.021 +
- * 0.011 k against 0.11: nine go there (k = 0 to 8, 0.109), and the tenth does not. Released, they are
- * forgotten. */
+/* Requests whose prompts wait: k of them put 0.011 k, and 0.0001 k of decoding, before the time to first
+ * token at engine 1, 0.021 + 0.011 k against 0.11: nine go there (k = 0 to 8, 0.1098), and the tenth does
+ * not. Released, they are forgotten. */
 static void prompts_that_wait_are_waited_for(void **state)
 {
   (void)state;
@@ -236,6 +239,58 @@ static void prompts_that_wait_are_waited_for(void **state)
     for (guint64 i = 0; i < 10; i++)
       tw_router_release(&router, i == 9 ? 0 : 1,
                         &(tw_request){.id = i, .prompt_tokens = 1000, .answer_tokens = 10}, 0);
+  }
+  tw_router_clear(&router);
+}
+
+/* Engine 1 runs two sequences at most, of 100 output tokens. Once two decode there, a third waits for half of
+ * one of their stays, 1/2 · 100 · (10 ms + 2 · 0.1 ms) = 0.51 s, more than the 0.11 s that it takes at engine
+ * 0. Likewise if its KV cache holds 2,200 tokens, which two requests of 1,100 fill. */
+static void what_is_full_is_waited_for(void **state)
+{
+  (void)state;
+  for (int kv = 0; kv < 2; kv++) {
+    tw_rates rates[] = {RATES, RATES};
+    if (kv)
+      rates[1].kv_tokens = 2200;
+    else
+      rates[1].seats = 2;
+    tw_router router = router_of_two();
+    router.rates = rates;
+    for (guint64 i = 0; i < 3; i++) {
+      tw_request request = {.id = i, .prompt_tokens = 1000, .answer_tokens = 100};
+      int engine = assign(&router, &request);
+      assert_int_equal(engine, i < 2);
+      tw_router_prompted(&router, engine, &request, 0);
+    }
+    tw_router_clear(&router);
+  }
+}
+
+/* Two ranks of an engine step together: a request at the one that decodes less makes no iteration longer, so
+ * that they take turns. */
+static gint64 nothing_anywhere(void *user, int engine, int rank, const tw_request *request, double now_s)
+{
+  (void)user, (void)engine, (void)rank, (void)request, (void)now_s;
+  return 0;
+}
+
+static void the_slowest_rank_is_spared(void **state)
+{
+  (void)state;
+  static const int ranks[] = {2};
+  tw_router router;
+  tw_router_init(&router, &(tw_router_config){.policy = policy_named("prefix-and-load"),
+                                              .n_engines = 1,
+                                              .ranks = ranks,
+                                              .seed = 1,
+                                              .prefix_weight = 1});
+  router.rates = rates_of_two;
+  router.cached_tokens = nothing_anywhere;
+  for (guint64 i = 0; i < 8; i++) {
+    tw_request request = {.id = i, .prompt_tokens = 1000, .answer_tokens = 10};
+    assert_int_equal(tw_router_assign(&router, &request, 0).rank, i % 2);
+    tw_router_prompted(&router, 0, &request, 0);
   }
   tw_router_clear(&router);
 }
@@ -360,6 +415,8 @@ int main(void)
       cmocka_unit_test(the_longest_prefix_wins_whatever_the_load),
       cmocka_unit_test(a_request_goes_where_it_adds_least_to_the_waiting_of_all),
       cmocka_unit_test(prompts_that_wait_are_waited_for),
+      cmocka_unit_test(what_is_full_is_waited_for),
+      cmocka_unit_test(the_slowest_rank_is_spared),
       cmocka_unit_test(ranks_are_chosen_by_what_they_hold),
       cmocka_unit_test(the_least_is_found_as_by_looking_at_all),
       cmocka_unit_test(a_single_engine_gets_everything),
