@@ -13,14 +13,15 @@ typedef struct tw_request {
   gint32 priority;                        /* lower is served first, 0 is the default (as in vLLM) */
   gint32 n_hashes;
   gint32 hash_tokens;    /* prompt tokens that one hash id stands for: 512 in Mooncake's traces */
-  gint32 context_tokens; /* of prompt and output, where the ids go on over the output; else 0 */
-  gint32 turn;           /* of the session: what the stream that asked knows it by */
+  gint32 context_tokens; /* tokens of prompt and output, where the ids go on over the output; else 0 */
+  gint32 turn;           /* the turn of the session, by the number that its stream knows */
   guint64
       *hashes; /* ids of the prompt's blocks; equal leading ids are a shared prefix. Owned; NULL if none */
   gboolean warmup; /* statistics leave it out */
   char *session;   /* name of the session or client that asked. Owned; NULL if none */
   const char
-      *class; /* of traffic: has its own SLO and statistics. Interned (g_intern_string); NULL if none */
+      /* Class of traffic, with its own SLO and statistics. Interned (g_intern_string); NULL: none. */
+      *class;
 } tw_request;
 
 static inline gint32 tw_request_output_tokens(const tw_request *request)

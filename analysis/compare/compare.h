@@ -12,7 +12,7 @@
 #define TW_COMPARE_ROUNDING 1e-9
 
 typedef enum {
-  TW_VERDICT_NONE, /* of the baseline, or where a value is missing */
+  TW_VERDICT_NONE, /* the group is the baseline, or a value is missing */
   TW_VERDICT_SAME,
   TW_VERDICT_CHANCE,
   TW_VERDICT_BETTER,
@@ -33,7 +33,7 @@ typedef struct tw_difference {
 } tw_difference;
 
 typedef struct tw_comparison {
-  GPtrArray *groups;  /* of tw_run_group; the baseline first */
+  GPtrArray *groups;  /* the groups (tw_run_group), the baseline first */
   GPtrArray *metrics; /* names: those of tw_metrics that any run has, then the unknown ones, in this order */
 } tw_comparison;
 

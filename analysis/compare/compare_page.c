@@ -6,8 +6,8 @@
 
 #include <math.h>
 
-/* What is drawn of one run: {"label", "site", "latency"}, parts of tw_report_data; *end_s becomes the end of
- * the longest run. */
+/* Returns the part of tw_report_data that the page draws of one run: {"label", "site", "latency"}. *end_s
+ * becomes the end of the longest run so far. */
 static json_t *describe_run(const tw_run_group *group, double *end_s, GError **error)
 {
   json_t *data = tw_report_data(group->first, error);

@@ -4,8 +4,8 @@
 
 #include "analysis/compare/compare.h"
 
-/* Of a group of several runs it draws the first. NULL with TW_INPUT_ERROR if tables are damaged or absent.
- * The caller frees it. */
+/* The page as HTML, which draws the first run of a group of several. NULL with TW_INPUT_ERROR if tables are
+ * damaged or absent. The caller frees it. */
 char *tw_compare_page(const tw_comparison *comparison, const GPtrArray *metrics, GError **error);
 
 #endif

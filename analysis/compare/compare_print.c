@@ -16,7 +16,7 @@ enum { FIXED_COLUMNS = 3 }; /* metric, unit, and the baseline's value */
 /* A cell of a table: a text and how wide its column is; rows are printed when all widths are known. */
 typedef struct grid {
   guint columns;
-  GPtrArray *cells; /* of char *, row by row */
+  GPtrArray *cells; /* the texts of all cells (char *), row by row */
 } grid;
 
 static void add_cell(grid *table, const char *format, ...) G_GNUC_PRINTF(2, 3);

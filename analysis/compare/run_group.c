@@ -4,7 +4,7 @@
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
 
-/* What the runs of a group were made from, to see that they belong together. */
+/* The inputs that a run was made from: the runs of a group must agree in them. */
 typedef struct origin {
   char *scenario; /* canonical, without its seed */
   gint64 seed;

@@ -13,7 +13,7 @@
 typedef struct tw_run_group {
   char *label;          /* the path without slashes at its end */
   char *first;          /* the path of its first run */
-  GPtrArray *summaries; /* of json_t */
+  GPtrArray *summaries; /* the summary of each run (json_t) */
   guint partial;        /* how many of them were cut short */
 } tw_run_group;
 

@@ -14,7 +14,7 @@ void tw_threshold_free(tw_threshold *threshold)
   g_free(threshold);
 }
 
-/* What stands behind the operator: [+|-]NUMBER[%|unit of time]. */
+/* Reads the word behind the operator: [+|-]NUMBER[%|unit of time]. */
 static gboolean parse_limit(tw_threshold *threshold, const char *word)
 {
   threshold->against_baseline = *word == '+' || *word == '-';

@@ -12,11 +12,11 @@
 #include "analysis/compare/compare.h"
 
 typedef struct tw_threshold {
-  char *text; /* as it was written */
+  char *text; /* the condition as the user wrote it */
   char *metric;
   gboolean above, or_equal; /* above: > or >= */
   gboolean against_baseline, percent;
-  double limit; /* of a percentage the fraction */
+  double limit; /* the limit in the metric's unit; if `percent`, as a fraction */
 } tw_threshold;
 
 /* NULL with TW_INPUT_ERROR. */

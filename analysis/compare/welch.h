@@ -12,7 +12,7 @@ typedef struct tw_sample {
   double mean, variance; /* unbiased; NAN below two values */
 } tw_sample;
 
-/* Of the values that are not NAN. */
+/* Number, mean and variance of the values that are not NAN. */
 tw_sample tw_sample_of(const double *values, guint n);
 
 /* Half the width of the 95 % confidence interval of the mean, by Student's t: NAN below two values. */

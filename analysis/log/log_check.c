@@ -14,10 +14,10 @@ typedef struct {
   gsize length;
 } whole_member;
 
-/* What a table's file holds that can be kept. */
+/* The parts of a table's file that a repair can keep. */
 typedef struct {
-  GArray *members; /* of whole_member: the header's, if it is there, and those with rows */
-  GArray *columns; /* of tw_column, from the header, or the table's own */
+  GArray *members; /* whole members (whole_member): the header's, if it is there, and those with rows */
+  GArray *columns; /* columns (tw_column) as the header names them, or else the table's own */
   gboolean header; /* the first member is one */
   gboolean end;    /* the last member is an end marker, and no other */
   guint64 size, rows;

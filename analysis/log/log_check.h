@@ -5,10 +5,10 @@
 #include "platforms/input/fault.h"
 #include "sim/log/log_format.h"
 
-/* What a check found, or a repair kept. */
+/* The amount of data that a check found, or that a repair kept. */
 typedef struct tw_log_tally {
   guint64 rows, members, bytes; /* members with rows; bytes of the whole file */
-  guint64 dropped_bytes;        /* by a repair */
+  guint64 dropped_bytes;        /* bytes that a repair left out */
 } tw_log_tally;
 
 /* Reads the whole table: the CRC of each member, the cells of each row, the end marker, and that the index

@@ -58,7 +58,7 @@ guint64 tw_log_file_size(const tw_log_file *file)
   return fstat(file->fd, &status) == 0 ? (guint64)status.st_size : 0;
 }
 
-/* As many of the n bytes at the offset as there are. */
+/* Reads n bytes at the offset, or as many as there are, and returns how many. */
 static gsize read_at(tw_log_file *file, guint64 offset, guint8 *to, gsize n)
 {
   gsize done = 0;

@@ -8,17 +8,17 @@
 typedef struct tw_log_file tw_log_file;
 
 typedef enum {
-  TW_MEMBER_WHOLE,   /* and its CRC is right */
+  TW_MEMBER_WHOLE,   /* the member is complete, and its CRC is right */
   TW_MEMBER_DAMAGED, /* or cut off, or none at all */
   TW_MEMBER_NONE     /* the file ends here */
 } tw_member_status;
 
 typedef struct tw_member {
-  const guint8 *bytes; /* as in the file; borrowed, as the text is, until the next member is read */
+  const guint8 *bytes; /* the compressed bytes; borrowed, as the text is, until the next member is read */
   gsize length;
   char *text;        /* ends in a NUL that is not counted */
   gsize text_bytes;  /* 0: the end marker */
-  const char *fault; /* of a damaged member: what is wrong with it, a constant */
+  const char *fault; /* says what is wrong with a damaged member; a constant */
 } tw_member;
 
 /* Opens the file, to read it or to repair it too. NULL with TW_INPUT_ERROR. */
@@ -27,7 +27,7 @@ void tw_log_file_close(tw_log_file *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_log_file, tw_log_file_close)
 
 const char *tw_log_file_path(const tw_log_file *file);
-/* Of the file now; a run may be writing it. */
+/* Bytes that the file has now; a run may still be writing it. */
 guint64 tw_log_file_size(const tw_log_file *file);
 
 /* Reads the member at that offset. */

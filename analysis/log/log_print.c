@@ -16,11 +16,11 @@ typedef struct {
 
 struct tw_log_printer {
   const print_format *format;
-  const GArray *columns; /* of tw_column */
+  const GArray *columns; /* the columns to print (tw_column); borrowed */
   FILE *out;
   GString *line;   /* scratch */
-  GPtrArray *rows; /* of the table format, char **, until the widths are known; then NULL */
-  glong *widths;   /* likewise, in characters */
+  GPtrArray *rows; /* format "table": rows (char **) that wait until the widths are known; then NULL */
+  glong *widths;   /* format "table": the widths of columns, in characters */
 };
 
 static const tw_column *column_of(const tw_log_printer *printer, guint i)
@@ -62,7 +62,7 @@ static void print_csv(tw_log_printer *printer, const char *const *cells)
 
 /* ---- jsonl ---- */
 
-/* Of a column of numbers all cells are JSON numbers as they are, but for infinities. */
+/* Whether a cell is a JSON number as it is: all cells of columns of numbers are, but for infinities. */
 static gboolean is_json_number(const tw_column *column, const char *cell)
 {
   return column->type != TW_COLUMN_TEXT && g_ascii_isdigit(cell[*cell == '-']);

@@ -9,20 +9,22 @@
 
 struct tw_log_reader {
   tw_log_file *file;
-  GArray *columns; /* of tw_column */
+  GArray *columns; /* the columns of the file (tw_column) */
   int time_column;
   double from_s, to_s;
 
-  GArray *index;               /* of tw_index_entry; NULL: read one member after the other */
-  guint next_entry;            /* of the index; once all are done, members that it does not list follow */
-  guint64 offset;              /* of the member at hand */
-  guint64 end;                 /* of it */
-  const tw_index_entry *entry; /* of the member at hand, if the index led there */
+  /* The members by the index (tw_index_entry); NULL: members are read one after the other. */
+  GArray *index;
+  /* The place in the index; once all entries are done, members that it does not list follow. */
+  guint next_entry;
+  guint64 offset;              /* where the current member begins in the file */
+  guint64 end;                 /* where the current member ends in the file */
+  const tw_index_entry *entry; /* the current member's entry, if the index led to it */
   gboolean ended;              /* the end marker was read */
-  guint64 row;                 /* in the member, from 1 */
-  char *rest;                  /* of its text */
+  guint64 row;                 /* the current row of the member, counted from 1 */
+  char *rest;                  /* the text of the member behind the current row */
   char *text_end;
-  char **cells; /* of the row, one a column */
+  char **cells; /* the cells of the current row, one a column */
 };
 
 /* ---- Opening ---- */

@@ -1,7 +1,7 @@
 /* Reads a table of a run directory, row by row, in bounded memory.
  *
  *     g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "requests", error);
- *     int arrival = tw_log_reader_column(reader, "arrival_s");
+ *     int arrival = tw_log_reader_column(reader, "arrival_s", error);
  *     while (tw_log_reader_next(reader, &failure))
  *       use(tw_log_reader_number(reader, arrival));
  *

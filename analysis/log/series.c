@@ -10,7 +10,7 @@ struct tw_series {
   guint n_columns, max_buckets;
   double interval_s;
   guint shift;   /* a bucket is 2^shift intervals */
-  GArray *cells; /* of cell: a row of n_columns per bucket */
+  GArray *cells; /* n_columns cells (cell) for each bucket */
 };
 
 static const cell no_value = {0, 0, INFINITY, -INFINITY};

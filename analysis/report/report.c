@@ -87,7 +87,7 @@ json_t *tw_report_data(const char *directory, GError **error)
 
 /* ---- Page ---- */
 
-/* What may stand in <script>: '<' could end it, and ASCII needs no charset. */
+/* Appends JSON that may stand in <script>: '<' could end the script, and ASCII needs no charset. */
 static void append_data(GString *page, const json_t *data)
 {
   char *text = json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
@@ -114,7 +114,7 @@ static void append_file(GString *page, const char *name)
   g_string_append_len(page, text, (gssize)length);
 }
 
-/* What stands between braces in page.html: "{{title}}", "{{data}}", or the name of a file. */
+/* Appends the value of a name between braces in page.html: "{{title}}", "{{data}}", or the name of a file. */
 static void append_part(GString *page, const char *part, const json_t *data)
 {
   if (g_str_equal(part, "data")) {

@@ -11,7 +11,7 @@
 #include <glib.h>
 #include <jansson.h>
 
-/* What the page shows of a run: {"directory", "run" (run.json without its tables), "summary", "recomputed"
+/* The data that the page draws: {"directory", "run" (run.json without its tables), "summary", "recomputed"
  * (the run left no summary: its totals were taken from the tables), "end_s", "site", "pools", "racks",
  * "links", "latency", "distributions", "slowest", "endings"}, as report_tables.h and report_requests.h
  * describe them. NULL with TW_INPUT_ERROR if the directory is no run, or its tables are damaged or of another

@@ -1,5 +1,5 @@
-/* What a report draws of the table of requests: latencies over time and as distributions, the slowest ones,
- * and why others were not completed. */
+/* The part of a report that comes from the table of requests: latencies over time and as distributions, the
+ * slowest requests, and why others were not completed. */
 #ifndef TW_ANALYSIS_REPORT_REQUESTS_H
 #define TW_ANALYSIS_REPORT_REQUESTS_H
 

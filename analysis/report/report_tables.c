@@ -16,7 +16,7 @@ enum { SHOWN_LINKS = 24 };
 /* A table by interval, and those of its columns that a series can show. */
 typedef struct interval_table {
   tw_log_reader *reader;
-  char *path; /* for messages */
+  char *path; /* the table's file, for messages */
   double interval_s, end_s;
   int start, key; /* columns; key is what there is a row of per interval: engine, rack, link, or -1 */
   GArray *shown;  /* int; after them comes the total power, if there are parts to sum up */
@@ -60,9 +60,11 @@ static gboolean open_table(interval_table *table, const char *directory, const j
   table->interval_s = tw_report_number(run, "interval_s");
   table->end_s = end_s;
   table->path = tw_log_table_path(directory, tw_log_table_find(name));
-  if (!(table->interval_s > 0))
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, directory, 0,
-                              "run.json does not say the interval of its tables (interval_s); run it again");
+  if (!(table->interval_s > 0)) {
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, directory, 0,
+                       "run.json does not say the interval of its tables (interval_s); run it again");
+    return FALSE;
+  }
   table->reader = tw_log_reader_open(directory, name, error);
   if (table->reader == NULL)
     return FALSE;
@@ -122,7 +124,7 @@ typedef struct group {
 
 typedef struct groups {
   guint max_buckets;
-  GPtrArray *all;     /* of group, in the order of adding */
+  GPtrArray *all;     /* all groups (group), in the order in which they were added */
   GHashTable *by_key; /* text of the key column -> group */
   gboolean open;      /* an unknown key makes a group; else it is an error */
 } groups;
@@ -156,7 +158,7 @@ static group *add_group(groups *gs, const char *name)
   return g;
 }
 
-/* From now on the group takes the rows of that key. */
+/* Lets the group take the rows of that key from now on. */
 static void add_key(groups *gs, group *g, char *key)
 {
   g->members++;

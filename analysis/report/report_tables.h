@@ -1,20 +1,20 @@
-/* What a report draws of the tables by interval: series of the site and of each pool, and frames of the racks
- * and links for a slider to step through. Which columns there are is left to the tables: those that hold a
- * value are in the report, whichever they are. */
+/* The part of a report that comes from the tables by interval: series of the site and of each pool, and
+ * frames of the racks and links for a slider to step through. A report shows every column that holds a value,
+ * whichever columns the tables have. */
 #ifndef TW_ANALYSIS_REPORT_TABLES_H
 #define TW_ANALYSIS_REPORT_TABLES_H
 
 #include <glib.h>
 #include <jansson.h>
 
-/* Of a run that ended at end_s, INFINITY if it is not known; `run` is its run.json. Every function returns
+/* The run ended at end_s, INFINITY if that is not known; `run` is its run.json. Every function returns
  * NULL with TW_INPUT_ERROR on damage, and a JSON null for a table that the run does not write. The caller
  * owns the reference.
  *
  *     series   {"width_s", "n", "columns": {NAME: {"unit", "help", "per_s": whether it is a count per second,
  *              "mean", "min", "max"}}}, the latter two only where they differ from the mean; n numbers each,
- *              packed as tw_report_floats does. Where a table has watts of several parts, "total_w" is their
- * sum */
+ *              packed as tw_report_floats does. Where a table has watts of several parts, "total_w" is
+ *              their sum. */
 
 /* A series. */
 json_t *tw_report_site(const char *directory, const json_t *run, double end_s, GError **error);
@@ -23,7 +23,7 @@ json_t *tw_report_pools(const char *directory, const json_t *run, double end_s, 
 /* {"names": [...], "width_s", "n", "columns": {NAME: {..., "mean", "max"}}}: n numbers per name, one name
  * after the other. */
 json_t *tw_report_racks(const char *directory, const json_t *run, double end_s, GError **error);
-/* Likewise, of the links with the highest peak; and "count", of all links. */
+/* The links with the highest peaks, in the same form; "count" is the number of all links. */
 json_t *tw_report_links(const char *directory, const json_t *run, double end_s, GError **error);
 
 #endif

@@ -9,7 +9,7 @@ enum {
   FRAME_WIDTH = LABEL_WIDTH + 2,
   FRAME_HEIGHT = 2
 };                               /* labels, a blank, an axis; axis, labels */
-enum { DOTS_X = 2, DOTS_Y = 4 }; /* of a braille character */
+enum { DOTS_X = 2, DOTS_Y = 4 }; /* dots of a braille character */
 enum { BRAILLE = 0x2800 };
 
 /* Unicode's bits of a braille character, by row and column of the dot. */
@@ -58,7 +58,7 @@ static double round_up(double value)
   return value;
 }
 
-/* Where the vertical axis begins and ends. */
+/* The least and the greatest value that the vertical axis shows. */
 static tw_plot_point find_range(const tw_plot_point *points, guint n)
 {
   tw_plot_point range = point_at(points, n, 0, 1);
@@ -71,7 +71,7 @@ static tw_plot_point find_range(const tw_plot_point *points, guint n)
 /* ---- The canvas ---- */
 
 typedef struct canvas {
-  int width, height; /* in dots */
+  int width, height; /* size of the plot, in dots */
   guint8 *dots;
 } canvas;
 

@@ -16,7 +16,7 @@ typedef struct tw_plot_point {
 } tw_plot_point;
 
 typedef struct tw_plot {
-  int width, height; /* of the whole, in characters */
+  int width, height; /* size of the plot with its axes, in characters */
   gboolean ascii;
   double from_s, to_s; /* what the points span */
 } tw_plot;

@@ -23,7 +23,7 @@ static const struct {
 };
 static const char latency_start[] = "arrival_s";
 
-/* Where the values of a metric come from. */
+/* The source of the values of a metric. */
 typedef struct origin {
   tw_shown_metric metric;
   const char *column, *minus; /* minus: NULL, or the column to subtract */
@@ -151,7 +151,7 @@ typedef struct reading {
   int time, owner; /* columns; owner -1: none */
   GArray *columns; /* two ints per origin; the second -1 if nothing is subtracted */
   double interval_s;
-  GHashTable *owners; /* of texts: whose rows were seen */
+  GHashTable *owners; /* the engines, racks or links (texts) whose rows were seen */
 } reading;
 
 static void clear_reading(reading *r)

@@ -10,7 +10,7 @@
 #include "sim/log/log_format.h"
 
 typedef struct tw_show_options {
-  const char *table; /* of the pick; NULL: no pick */
+  const char *table; /* the table whose rows are picked; NULL: all rows */
   const char *pick;  /* the rows of this engine, rack or link alone, as its column has it */
   double from_s, to_s;
   guint max_buckets;
@@ -24,7 +24,7 @@ typedef struct tw_shown_metric {
 
 typedef struct tw_shown {
   const char *table; /* what the metrics are of */
-  GArray *metrics;   /* of tw_shown_metric; texts are constants */
+  GArray *metrics;   /* the metrics (tw_shown_metric), whose texts are constants */
   tw_series *series; /* a column each */
   double from_s, to_s;
   guint owners; /* engines, racks or links of which rows were read, 1 for the site; 0 for requests */

@@ -41,7 +41,7 @@ static const counter counters[] = {
     {"site", "watts", 1, {"accelerator_w", "host_w", "network_w", "overhead_w"}},
 };
 
-/* What a request is shown with, where it has a value. */
+/* The columns that a request is shown with, where they have a value. */
 static const char *const request_facts[] = {
     "session",           "state",         "reason",         "prompt_tokens", "cached_tokens",
     "reasoning_tokens",  "answer_tokens", "prefill_engine", "decode_engine", "preemptions",
@@ -62,7 +62,7 @@ typedef struct drawing {
   const tw_timeline_options *options;
   json_t *run; /* run.json */
   tw_timeline_file *file;
-  GHashTable *engines; /* those that have names, as a set */
+  GHashTable *engines; /* the set of engines that have got their names */
   tw_timeline_tally tally;
 } drawing;
 
@@ -207,7 +207,8 @@ static void draw_phases(drawing *d, gint64 id, const double *instants_s, const c
   tw_timeline_span_end(d->file, REQUESTS, "request", id, name, instants_s[PHASES]);
 }
 
-/* From the prefill to the decode after it to the last token, where all of these are drawn. */
+/* Draws an arrow from the prefill over the decode after it to the last token, where all of these are drawn.
+ * */
 static void draw_arrow(drawing *d, gint64 id, const double *instants_s, gint64 prefill, gint64 decode)
 {
   double scheduled_s = instants_s[1], token_s = instants_s[2], end_s = instants_s[PHASES];

@@ -45,7 +45,7 @@ void tw_timeline_instant(tw_timeline_file *file, tw_track track, const char *nam
 /* Spans of one category and id nest in the order in which they are written. */
 void tw_timeline_span(tw_timeline_file *file, int process, const char *category, gint64 id, const char *name,
                       double start_s, double end_s, const char *args);
-/* The same in two calls, for what nests inside. */
+/* Begins a span that others nest in; tw_timeline_span_end ends it. */
 void tw_timeline_span_begin(tw_timeline_file *file, int process, const char *category, gint64 id,
                             const char *name, double start_s, const char *args);
 void tw_timeline_span_end(tw_timeline_file *file, int process, const char *category, gint64 id,

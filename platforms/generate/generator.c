@@ -3,7 +3,7 @@
 #include "platforms/generate/generator_kinds.h"
 #include "platforms/input/fault.h"
 
-const tw_generator tw_generators[] = {
+const tw_platform_generator tw_platform_generators[] = {
     {"hgx", tw_hgx_options, tw_hgx_fallbacks, tw_hgx_write},
     {"nvl72", tw_nvl72_options, tw_nvl72_fallbacks, tw_nvl72_write},
     {"fat-tree", tw_fat_tree_options, tw_fat_tree_fallbacks, tw_fat_tree_write},
@@ -13,10 +13,11 @@ const tw_generator tw_generators[] = {
     {0},
 };
 
-const tw_generator *tw_generator_find(const char *kind, GError **error)
+const tw_platform_generator *tw_platform_generator_find(const char *kind, GError **error)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
-  for (const tw_generator *generator = tw_generators; generator->name != NULL; generator++) {
+  for (const tw_platform_generator *generator = tw_platform_generators; generator->name != NULL;
+       generator++) {
     if (g_str_equal(generator->name, kind))
       return generator;
     g_ptr_array_add(names, (char *)generator->name);
@@ -28,8 +29,8 @@ const tw_generator *tw_generator_find(const char *kind, GError **error)
 }
 
 /* Puts the value of one "name=value" in its place. */
-static gboolean apply_setting(const tw_generator *generator, const char *setting, const char **values,
-                              GError **error)
+static gboolean apply_setting(const tw_platform_generator *generator, const char *setting,
+                              const char **values, GError **error)
 {
   const char *equals = strchr(setting, '=');
   g_autofree char *name = g_strndup(setting, equals != NULL ? (gsize)(equals - setting) : strlen(setting));
@@ -50,9 +51,10 @@ static gboolean apply_setting(const tw_generator *generator, const char *setting
                             generator->name, name, hint);
 }
 
-gboolean tw_generate(const tw_generator *generator, const char *const *settings, FILE *out, GError **error)
+gboolean tw_platform_generate(const tw_platform_generator *generator, const char *const *settings, FILE *out,
+                              GError **error)
 {
-  const char *values[TW_GENERATOR_OPTIONS] = {NULL};
+  const char *values[TW_PLATFORM_GENERATOR_OPTIONS] = {NULL};
   for (gsize i = 0; generator->fallbacks[i] != NULL; i++)
     values[i] = generator->fallbacks[i];
   for (; *settings != NULL; settings++)

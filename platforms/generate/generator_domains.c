@@ -62,12 +62,12 @@ enum { SINGLE_DEVICE, SINGLE_SIZE, SINGLE_HOSTS, SINGLE_OVERHEAD };
   POWER_OPTIONS(X, SINGLE_OVERHEAD)
 
 /* clang-format off */
-const GOptionEntry tw_hgx_options[] = {HGX_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_nvl72_options[] = {NVL72_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_single_options[] = {SINGLE_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const char *const tw_hgx_fallbacks[] = {HGX_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_nvl72_fallbacks[] = {NVL72_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_single_fallbacks[] = {SINGLE_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
+const GOptionEntry tw_hgx_options[] = {HGX_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_nvl72_options[] = {NVL72_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_single_options[] = {SINGLE_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const char *const tw_hgx_fallbacks[] = {HGX_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_nvl72_fallbacks[] = {NVL72_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_single_fallbacks[] = {SINGLE_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
 /* clang-format on */
 
 /* Whether a host is the `group` ("node" or "tray") or one accelerator. */
@@ -80,9 +80,10 @@ static gboolean read_hosts(tw_option option, const char *group, gboolean *by_gpu
                             option.name, option.text, group);
 }
 
-/* What hgx and nvl72 share. `group` accelerators make a tray or node, and --nics counts theirs. */
+/* Reads the options that hgx and nvl72 share. `group` accelerators make a tray or node, and --nics counts
+ * theirs. */
 static gboolean read_site(const GOptionEntry *options, const char *const *values, int size, int group,
-                          gboolean by_gpu, tw_site *site, GError **error)
+                          gboolean by_gpu, tw_generated_site *site, GError **error)
 {
   int nics = group;
   gboolean one_each = g_str_equal(values[NICS], ONE_EACH);
@@ -121,7 +122,7 @@ gboolean tw_hgx_write(FILE *out, const char *const *values, GError **error)
 {
   const GOptionEntry *options = tw_hgx_options;
   g_autoptr(tw_device) device = tw_option_device(values[DEVICE], error);
-  tw_site site = {.device = device, .domain_name = "hgx", .racks_per_row = 8};
+  tw_generated_site site = {.device = device, .domain_name = "hgx", .racks_per_row = 8};
   int size = 0;
   gboolean by_gpu = FALSE;
   if (device == NULL || !tw_option_count(tw_option_get(options, values, SIZE), 1000, &size, error) ||
@@ -138,7 +139,7 @@ gboolean tw_nvl72_write(FILE *out, const char *const *values, GError **error)
 {
   const GOptionEntry *options = tw_nvl72_options;
   g_autoptr(tw_device) device = tw_option_device(values[DEVICE], error);
-  tw_site site = {.device = device, .domain_name = "rack", .domains_per_rack = 1};
+  tw_generated_site site = {.device = device, .domain_name = "rack", .domains_per_rack = 1};
   int size = 0;
   gboolean by_gpu = FALSE;
   if (device == NULL || !tw_option_count(tw_option_get(options, values, SIZE), 10000, &size, error) ||
@@ -160,14 +161,14 @@ gboolean tw_single_write(FILE *out, const char *const *values, GError **error)
 {
   const GOptionEntry *options = tw_single_options;
   g_autoptr(tw_device) device = tw_option_device(values[SINGLE_DEVICE], error);
-  tw_site site = {.device = device,
-                  .device_name = values[SINGLE_DEVICE],
-                  .domain_name = "domain",
-                  .role = TW_ROLE_NODE,
-                  .domains = 1,
-                  .pod = 1,
-                  .domains_per_rack = 1,
-                  .racks_per_row = 1};
+  tw_generated_site site = {.device = device,
+                            .device_name = values[SINGLE_DEVICE],
+                            .domain_name = "domain",
+                            .role = TW_ROLE_NODE,
+                            .domains = 1,
+                            .pod = 1,
+                            .domains_per_rack = 1,
+                            .racks_per_row = 1};
   int size = 0;
   gboolean by_gpu = FALSE;
   if (device == NULL || !tw_option_count(tw_option_get(options, values, SINGLE_SIZE), 1000, &size, error) ||

@@ -1,12 +1,12 @@
-/* What the kinds of generators in other files give to the table in generator.c. */
+/* Kinds of generators: the options and functions that other files give to the table in generator.c. */
 #ifndef TW_PLATFORMS_GENERATOR_KINDS_H
 #define TW_PLATFORMS_GENERATOR_KINDS_H
 
 #include "platforms/generate/generator.h"
 
 /* Rows of an X-list of options, (place, name, default, help), as fallbacks and as GLib's option. */
-#define TW_GENERATOR_FALLBACK(place, name, fallback, help) [place] = fallback,
-#define TW_GENERATOR_ENTRY(place, name, fallback, help)                                                      \
+#define TW_PLATFORM_GENERATOR_FALLBACK(place, name, fallback, help) [place] = fallback,
+#define TW_PLATFORM_GENERATOR_ENTRY(place, name, fallback, help)                                             \
   [place] = {name,                                                                                           \
              0,                                                                                              \
              0,                                                                                              \
@@ -14,12 +14,12 @@
              (gpointer)((place) * sizeof(char *)),                                                           \
              help " (default " fallback ")",                                                                 \
              "VALUE"},
-#define TW_GENERATOR_LAST_ENTRY                                                                              \
+#define TW_PLATFORM_GENERATOR_LAST_ENTRY                                                                     \
   {"output",                                                                                                 \
    'o',                                                                                                      \
    0,                                                                                                        \
    G_OPTION_ARG_FILENAME,                                                                                    \
-   (gpointer)(TW_GENERATOR_OUTPUT * sizeof(char *)),                                                         \
+   (gpointer)(TW_PLATFORM_GENERATOR_OUTPUT * sizeof(char *)),                                                \
    "write to FILE (default standard output)",                                                                \
    "FILE"},                                                                                                  \
   {                                                                                                          \

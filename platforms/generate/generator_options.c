@@ -58,7 +58,7 @@ tw_device *tw_option_device(const char *name, GError **error)
 
 /* The comment at the head: the command again, and where the power comes from. An XML comment cannot hold
  * "--", and the command takes its options without them too. */
-static char *describe(const tw_generator *kind, const char *const *values, const tw_device *device)
+static char *describe(const tw_platform_generator *kind, const char *const *values, const tw_device *device)
 {
   GString *text = g_string_new("Written by: tokenworks platform ");
   g_string_append(text, kind->name);
@@ -70,17 +70,17 @@ static char *describe(const tw_generator *kind, const char *const *values, const
     g_string_append_printf(text, "\n     Usual power around the devices, and PUE: %s", source);
   }
   for (char *at = strstr(text->str, "--"); at != NULL; at = strstr(at, "--"))
-    at[1] = '_'; /* in the path of a device */
+    at[1] = '_'; /* two hyphens of a device's path would end the comment */
   return g_string_free(text, FALSE);
 }
 
 gboolean tw_option_power(const GOptionEntry *options, const char *const *values, int place, int size,
-                         tw_site *site, GError **error)
+                         tw_generated_site *site, GError **error)
 {
   const tw_chassis *chassis = &site->device->chassis;
   double share = chassis->accelerators > 0 ? (double)size / (double)chassis->accelerators : NAN;
   site->overhead_w = chassis->overhead_w * share;
-  /* What is asked for instead of the usual has no idle power that is known. */
+  /* Nobody knows the idle power of overheads that the user gives instead of the usual. */
   site->overhead_idle_w = g_str_equal(values[place], USUAL) ? chassis->idle_w * share : NAN;
   site->psu_w = chassis->psu_w > 0 && chassis->psu_efficiency != NULL ? chassis->psu_w * share : NAN;
   site->psu_efficiency = chassis->psu_efficiency;
@@ -93,7 +93,7 @@ gboolean tw_option_power(const GOptionEntry *options, const char *const *values,
          tw_option_ratio(tw_option_get(options, values, place + 2), USUAL, &site->pue, error);
 }
 
-gboolean tw_option_check_site(const tw_site *site, const char *domains, GError **error)
+gboolean tw_option_check_site(const tw_generated_site *site, const char *domains, GError **error)
 {
   if ((gint64)site->domains * site->hosts > 1000000)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
@@ -112,9 +112,9 @@ gboolean tw_option_check_site(const tw_site *site, const char *domains, GError *
   return TRUE;
 }
 
-void tw_option_write_site(tw_site *site, const char *kind, const char *const *values, FILE *out)
+void tw_option_write_site(tw_generated_site *site, const char *kind, const char *const *values, FILE *out)
 {
-  g_autofree char *comment = describe(tw_generator_find(kind, NULL), values, site->device);
+  g_autofree char *comment = describe(tw_platform_generator_find(kind, NULL), values, site->device);
   site->comment = comment;
   tw_site_write(site, out);
 }

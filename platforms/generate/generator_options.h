@@ -38,11 +38,11 @@ tw_device *tw_option_device(const char *name, GError **error);
 /* POWER_OPTIONS at `place`: the powers of a domain of `size` accelerators, from the usual chassis where none
  * is asked for. */
 gboolean tw_option_power(const GOptionEntry *options, const char *const *values, int place, int size,
-                         tw_site *site, GError **error);
+                         tw_generated_site *site, GError **error);
 /* Whether the site can be written; `domains` is the option that says how many it has. */
-gboolean tw_option_check_site(const tw_site *site, const char *domains, GError **error);
+gboolean tw_option_check_site(const tw_generated_site *site, const char *domains, GError **error);
 
 /* Writes a site, headed by the command that asked for it. */
-void tw_option_write_site(tw_site *site, const char *kind, const char *const *values, FILE *out);
+void tw_option_write_site(tw_generated_site *site, const char *kind, const char *const *values, FILE *out);
 
 #endif

@@ -5,7 +5,7 @@
 /* Latency of the parts of the scale-out network: 3 us between two NICs on one leaf and 5 us over the spine,
  * the figure of aiconfigurator for InfiniBand between racks. */
 static const double nic_latency_s = 1e-6, leaf_latency_s = 0.5e-6, up_latency_s = 1e-6;
-/* Likewise over switches, each link of them counted: 3 us on one leaf of a fat tree, 5 us over two levels. */
+/* Latencies over switches, by links: 3 us on one leaf of a fat tree, 5 us over two levels. */
 static const double port_latency_s = 0.5e-6, hop_latency_s = 1e-6;
 
 /* Beyond so many domains, the n^3 of Floyd at loading costs more than Dijkstra at each new pair. SimGrid 3.32
@@ -50,7 +50,7 @@ static void put_link(FILE *out, int indent, const char *id, tw_link_kind kind, d
   put_link_of(out, indent, id, kind, 0, bytes_per_s, latency_s, wide, watts);
 }
 
-static char *host_id(const tw_site *site, int domain, int host)
+static char *host_id(const tw_generated_site *site, int domain, int host)
 {
   if (site->hosts == 1)
     return g_strdup_printf("%s-%d", site->host_name, domain);
@@ -58,7 +58,7 @@ static char *host_id(const tw_site *site, int domain, int host)
 }
 
 /* The NICs of a domain are shared out: a host has several, or several hosts share one. */
-static char *nic_id(const tw_site *site, int domain, int host)
+static char *nic_id(const tw_generated_site *site, int domain, int host)
 {
   if (site->nics >= site->hosts) {
     g_autofree char *id = host_id(site, domain, host);
@@ -67,7 +67,7 @@ static char *nic_id(const tw_site *site, int domain, int host)
   return g_strdup_printf("%s-%d-nic-%d", site->domain_name, domain, host / (site->hosts / site->nics));
 }
 
-static void put_host(const tw_site *site, int domain, int host, FILE *out)
+static void put_host(const tw_generated_site *site, int domain, int host, FILE *out)
 {
   char speed[G_ASCII_DTOSTR_BUF_SIZE];
   g_autofree char *id = host_id(site, domain, host);
@@ -78,7 +78,7 @@ static void put_host(const tw_site *site, int domain, int host, FILE *out)
   fputs("      </host>\n", out);
 }
 
-static void put_domain_links(const tw_site *site, int domain, FILE *out)
+static void put_domain_links(const tw_generated_site *site, int domain, FILE *out)
 {
   double nvlink = site->device->scale_up_bytes_per_s * site->accelerators;
   /* A hop from host to host crosses two links. */
@@ -109,7 +109,7 @@ static void put_domain_links(const tw_site *site, int domain, FILE *out)
   }
 }
 
-static void put_domain_routes(const tw_site *site, int domain, FILE *out)
+static void put_domain_routes(const tw_generated_site *site, int domain, FILE *out)
 {
   for (int host = 0; host < site->hosts; host++) {
     g_autofree char *id = host_id(site, domain, host), *nic = nic_id(site, domain, host);
@@ -132,7 +132,7 @@ static void put_domain_routes(const tw_site *site, int domain, FILE *out)
   }
 }
 
-static void put_domain(const tw_site *site, int domain, FILE *out)
+static void put_domain(const tw_generated_site *site, int domain, FILE *out)
 {
   int rack = domain / site->domains_per_rack;
   g_autofree char *rack_name = g_strdup_printf("rack-%d", rack);
@@ -155,13 +155,13 @@ static void put_domain(const tw_site *site, int domain, FILE *out)
   fputs("    </zone>\n", out);
 }
 
-static int n_pods(const tw_site *site)
+static int n_pods(const tw_generated_site *site)
 {
   return (site->domains + site->pod - 1) / site->pod;
 }
 
 /* The bandwidth of a pod's up-link; the last pod may be smaller. */
-static double up_bytes_per_s(const tw_site *site, int pod)
+static double up_bytes_per_s(const tw_generated_site *site, int pod)
 {
   int domains = MIN(site->pod, site->domains - pod * site->pod);
   return site->nic_bytes_per_s * site->nics * domains / site->oversubscription;
@@ -183,13 +183,13 @@ static void put_cluster(const tw_fabric *fabric, FILE *out)
 }
 
 /* A <cluster> has many gateways, and leaves no choice. */
-static gboolean is_large(const tw_site *site)
+static gboolean is_large(const tw_generated_site *site)
 {
   return site->domains > MAX_FLOYD && site->fabric == NULL;
 }
 
 /* The zone that holds a pod's leaf. */
-static char *leaf_zone_id(const tw_site *site, int pod)
+static char *leaf_zone_id(const tw_generated_site *site, int pod)
 {
   return is_large(site) && site->pod > 1 ? g_strdup_printf("fabric-leaf-%d", pod) : g_strdup("fabric");
 }
@@ -200,7 +200,7 @@ static void begin_fabric_zone(FILE *out, const char *id, const char *routing)
   put_prop(out, 6, "tw:role", "fabric");
 }
 
-static void put_leaf_links(const tw_site *site, int pod, FILE *out)
+static void put_leaf_links(const tw_generated_site *site, int pod, FILE *out)
 {
   g_autofree char *up = g_strdup_printf("leaf-%d-up", pod), *inside = g_strdup_printf("leaf-%d-switch", pod);
   if (n_pods(site) > 1)
@@ -210,7 +210,7 @@ static void put_leaf_links(const tw_site *site, int pod, FILE *out)
 }
 
 /* Leaves, each in a zone of its own, and the spine in another. */
-static void put_leaf_zones(const tw_site *site, FILE *out)
+static void put_leaf_zones(const tw_generated_site *site, FILE *out)
 {
   int pods = n_pods(site);
   for (int pod = 0; pod < pods; pod++) {
@@ -227,7 +227,7 @@ static void put_leaf_zones(const tw_site *site, FILE *out)
 }
 
 /* The ways between leaves and spine, where they are zones. */
-static void put_leaf_zone_routes(const tw_site *site, FILE *out)
+static void put_leaf_zone_routes(const tw_generated_site *site, FILE *out)
 {
   for (int pod = 0; n_pods(site) > 1 && pod < n_pods(site); pod++)
     fprintf(out,
@@ -237,7 +237,7 @@ static void put_leaf_zone_routes(const tw_site *site, FILE *out)
 }
 
 /* Leaves and spine in one zone. A pod of one domain needs no leaf: its up-link starts at the domain. */
-static void put_fabric(const tw_site *site, FILE *out)
+static void put_fabric(const tw_generated_site *site, FILE *out)
 {
   gboolean leaves = site->pod > 1;
   int pods = n_pods(site);
@@ -257,7 +257,7 @@ static void put_fabric(const tw_site *site, FILE *out)
 }
 
 /* The way from a domain to its port, to its leaf, or to the spine where it has none. */
-static void put_zone_route(const tw_site *site, int domain, FILE *out)
+static void put_zone_route(const tw_generated_site *site, int domain, FILE *out)
 {
   int pod = domain / site->pod;
   g_autofree char *gateway =
@@ -280,7 +280,7 @@ static void put_zone_route(const tw_site *site, int domain, FILE *out)
 }
 
 /* A storage system, seen as one host behind one link. */
-static void put_storage(const tw_site *site, FILE *out)
+static void put_storage(const tw_generated_site *site, FILE *out)
 {
   fputs("    <zone id=\"storage\" routing=\"Full\">\n", out);
   put_prop(out, 6, "tw:role", tw_zone_role_names[TW_ROLE_STORAGE]);
@@ -293,7 +293,7 @@ static void put_storage(const tw_site *site, FILE *out)
   }
 }
 
-void tw_site_write(const tw_site *site, FILE *out)
+void tw_site_write(const tw_generated_site *site, FILE *out)
 {
   fprintf(out, "<?xml version=\"1.0\"?>\n<!-- %s -->\n", site->comment);
   fputs("<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n<platform version=\"4.1\">\n", out);

@@ -21,34 +21,36 @@
 /* A fabric that is a <cluster> of SimGrid, whose routes are SimGrid's: hosts "port-0", "port-1", ... to which
  * the domains are attached in their order, each with the bandwidth of all its NICs. */
 typedef struct tw_fabric {
-  const char *topology;   /* as the attribute of <cluster> */
+  const char *topology;   /* the attribute `topology` of <cluster> */
   const char *parameters; /* its topo_parameters */
   int ports;              /* >= the domains */
-  double bytes_per_s;     /* of a link and direction */
+  double bytes_per_s;     /* bandwidth of a link in one direction */
 } tw_fabric;
 
-typedef struct tw_site {
+typedef struct tw_generated_site {
   const char *comment; /* what was asked; must not hold "--" */
   const char *device_name;
   const tw_device *device;
   const char *domain_name; /* zones are "NAME-0", "NAME-1", ... */
   const char *host_name; /* hosts: "HOST-<domain>" if a domain is one host, else "DOMAIN-<domain>-HOST-<i>" */
-  tw_zone_role role;     /* of a domain */
+  tw_zone_role role;     /* role of a domain's zone */
   int domains, hosts, accelerators; /* hosts in a domain, accelerators of a host */
-  int nics;                         /* of a domain */
+  int nics;                         /* NICs of a domain */
   double nic_bytes_per_s;
-  double storage_bytes_per_s; /* of a storage system on the first leaf or the spine, 0: none */
-  double kv_bytes;            /* of prefixes that it can hold, 0: none */
-  const tw_fabric *fabric;    /* NULL: leaves and a spine, as below */
-  int pod;                    /* domains on one leaf */
-  double oversubscription;    /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
+  /* Bandwidth of a storage system on the first leaf or the spine; 0: there is none. */
+  double storage_bytes_per_s;
+  double kv_bytes;         /* bytes of KV that the storage can hold; 0: none */
+  const tw_fabric *fabric; /* NULL: leaves and a spine, as below */
+  int pod;                 /* domains on one leaf */
+  double oversubscription; /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
   int domains_per_rack, racks_per_row;
-  double overhead_w, overhead_idle_w, network_w,
-      pue;      /* of a domain, of its share of the fabric; NAN: left out */
-  double psu_w; /* of a domain; NAN: left out, and so is the efficiency */
+  /* Watts beside a domain's accelerators, the part of them without work, watts of its share of the fabric, and the
+   * PUE of the site. NAN: left out. */
+  double overhead_w, overhead_idle_w, network_w, pue;
+  double psu_w; /* watts that a domain's power supplies can give; NAN: left out, and so is the efficiency */
   const char *psu_efficiency;
-} tw_site;
+} tw_generated_site;
 
-void tw_site_write(const tw_site *site, FILE *out);
+void tw_site_write(const tw_generated_site *site, FILE *out);
 
 #endif

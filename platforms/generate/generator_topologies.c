@@ -44,18 +44,18 @@ enum { DIMENSIONS = SHAPE };
   X(DIMENSIONS, "dimensions", "4x4", "NVLink domains along each of two or three dimensions, such as 4x4x4")
 
 /* clang-format off */
-const GOptionEntry tw_fat_tree_options[] = {FAT_TREE_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_dragonfly_options[] = {DRAGONFLY_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_torus_options[] = {TORUS_OPTIONS(TW_GENERATOR_ENTRY) TW_GENERATOR_LAST_ENTRY};
-const char *const tw_fat_tree_fallbacks[] = {FAT_TREE_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_dragonfly_fallbacks[] = {DRAGONFLY_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
-const char *const tw_torus_fallbacks[] = {TORUS_OPTIONS(TW_GENERATOR_FALLBACK) NULL};
+const GOptionEntry tw_fat_tree_options[] = {FAT_TREE_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_dragonfly_options[] = {DRAGONFLY_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_torus_options[] = {TORUS_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const char *const tw_fat_tree_fallbacks[] = {FAT_TREE_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_dragonfly_fallbacks[] = {DRAGONFLY_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_torus_fallbacks[] = {TORUS_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
 /* clang-format on */
 
 enum { MAX_DOMAINS = 100000 };
 
-/* What a host stands for: its share of a domain of `size` accelerators, and its name. */
-static gboolean read_hosts(tw_option option, int size, tw_site *site, GError **error)
+/* Reads what a host stands for: its share of a domain of `size` accelerators, and its name. */
+static gboolean read_hosts(tw_option option, int size, tw_generated_site *site, GError **error)
 {
   if (g_str_equal(option.text, "domain"))
     site->accelerators = size;
@@ -77,7 +77,7 @@ static gboolean read_hosts(tw_option option, int size, tw_site *site, GError **e
 
 /* The DOMAIN_OPTIONS; the shape of the fabric is known by now. A domain has `links` of them. */
 static gboolean read_site(const GOptionEntry *options, const char *const *values, int count_place, int links,
-                          tw_site *site, tw_fabric *fabric, GError **error)
+                          tw_generated_site *site, tw_fabric *fabric, GError **error)
 {
   int size = 0;
   site->device_name = values[DEVICE];
@@ -127,7 +127,7 @@ gboolean tw_fat_tree_write(FILE *out, const char *const *values, GError **error)
 {
   const GOptionEntry *options = tw_fat_tree_options;
   g_autoptr(tw_device) device = tw_option_device(values[DEVICE], error);
-  tw_site site = {.device = device};
+  tw_generated_site site = {.device = device};
   int levels = 0, per_leaf = 0, leaves_per_pod = 0, ratio = 0;
   if (device == NULL || !tw_option_count(tw_option_get(options, values, LEVELS), 3, &levels, error) ||
       !tw_option_count(tw_option_get(options, values, DOMAINS), MAX_DOMAINS, &site.domains, error) ||
@@ -159,7 +159,7 @@ gboolean tw_dragonfly_write(FILE *out, const char *const *values, GError **error
 {
   const GOptionEntry *options = tw_dragonfly_options;
   g_autoptr(tw_device) device = tw_option_device(values[DEVICE], error);
-  tw_site site = {.device = device};
+  tw_generated_site site = {.device = device};
   int shape[ROUTER_LINKS + 1] = {0};
   if (device == NULL)
     return FALSE;
@@ -206,7 +206,7 @@ gboolean tw_torus_write(FILE *out, const char *const *values, GError **error)
 {
   const GOptionEntry *options = tw_torus_options;
   g_autoptr(tw_device) device = tw_option_device(values[DEVICE], error);
-  tw_site site = {.device = device};
+  tw_generated_site site = {.device = device};
   gint64 domains = 0;
   if (device == NULL)
     return FALSE;

@@ -21,12 +21,12 @@ struct tw_document {
   GHashTable *names; /* file names that tw_node_file handed out */
 };
 
-/* What one load has seen so far. */
+/* The files, bytes and elements that one load has seen so far. */
 typedef struct loading {
   tw_faults *faults;
-  GPtrArray *files; /* in the order of reading, each once */
+  GPtrArray *files; /* the files in the order of reading, each once */
   GPtrArray *stack; /* absolute paths of the files being included, outermost first */
-  guint n_files;    /* with repetitions */
+  guint n_files;    /* files that were read, repetitions counted */
   gsize n_bytes;
 } loading;
 

@@ -32,7 +32,7 @@ char *tw_document_canonical(const tw_document *document);
 /* Every file that was read: the document itself and what it included, in order. Borrowed, NULL-terminated. */
 const char *const *tw_document_files(const tw_document *document);
 
-/* Where a node comes from, for messages. The file is borrowed from the document. */
+/* The file and line that a node comes from, for messages. The file is borrowed from the document. */
 const char *tw_node_file(const xmlNode *node);
 long tw_node_line(const xmlNode *node);
 /* Adds a fault at the node's file and line. */

@@ -31,7 +31,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_faults, tw_faults_free)
 /* Adds "file:line: message"; a line of 0 is left out, a NULL file too. Equal texts are kept once. */
 void tw_faults_add(tw_faults *faults, const char *file, long line, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
-/* Likewise for a fault at a place within the line, such as the path of its element in the file: equal texts
+/* Adds a fault that lies at a place within the line, such as the path of its element in the file: equal texts
  * are kept once for each place. */
 void tw_faults_add_at(tw_faults *faults, const char *file, long line, const char *place, const char *message);
 
@@ -57,8 +57,8 @@ char *tw_masked(const char *text, const char *keep);
  * begins with `word`, or NULL where none is near enough (a third of the length, at least one) to be what was
  * meant. Borrowed from `words`. */
 const char *tw_nearest(const char *word, const char *const *words);
-/* What would be right instead of `word`: did you mean "x"? or, where none is near, the list of all. The
- * caller frees it. */
+/* A text that suggests a right word instead of `word`: "did you mean "x"?", or the list of all where none is
+ * near. The caller frees it. */
 char *tw_suggestion(const char *word, const char *const *words);
 
 #endif

@@ -32,14 +32,13 @@ typedef struct tw_attribute {
   const char *name;
   tw_attribute_type type;
   tw_dimension dimension;
-  const char
-      *fallback;     /* the text used where it is absent; NULL: required; TW_ABSENT: the field keeps "none" */
-  double min, max;   /* inclusive bounds of numbers, in base units; both 0: unbounded */
-  gboolean positive; /* numbers: must be greater than zero */
-  gboolean empty;    /* TW_ATTR_STRING without a fallback: "" is allowed too */
-  const char *const *choices;               /* TW_ATTR_CHOICE: NULL-terminated words */
-  const char *const *(*choice_helps)(void); /* ... and what each does, in their order; NULL: nothing to say */
-  size_t offset;                            /* of the field in the struct */
+  const char *fallback;       /* the text used where it is absent; NULL: required; TW_ABSENT: see there */
+  double min, max;            /* inclusive bounds of numbers, in base units; both 0: unbounded */
+  gboolean positive;          /* numbers: must be greater than zero */
+  gboolean empty;             /* TW_ATTR_STRING without a fallback: "" is allowed too */
+  const char *const *choices; /* TW_ATTR_CHOICE: NULL-terminated words */
+  const char *const *(*choice_helps)(void); /* what each choice does, in their order; NULL: nothing to say */
+  size_t offset;                            /* place of the field in the struct, in bytes */
   const char *help;                         /* one line, starting in lower case */
   const char *option; /* the command-line option that sets it, such as "run --segments"; NULL: none */
 } tw_attribute;
@@ -71,10 +70,10 @@ gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faul
  * wrong and what would be right (the caller frees it). */
 gboolean tw_attribute_check(const tw_attribute *attribute, const char *text, char **why);
 
-/* Fills `target` from the attributes of one node that was checked; defaults included. Fields that the table
- * does not name are left alone. */
+/* Fills `target` from the attributes of one node that was checked without a fault; defaults included. Strings
+ * that `target` held before are not freed. Fields that the table does not name are left alone. */
 void tw_schema_read(const xmlNode *node, const tw_element *element, void *target);
-/* Frees the strings that tw_schema_read put into `target`. */
+/* Frees the strings that tw_schema_read put into `target`, and sets them to NULL. */
 void tw_schema_clear(const tw_element *element, void *target);
 
 /* The RELAX NG schema of the table, and its documentation as text; the caller frees them. `xml:base`, left

@@ -1,4 +1,4 @@
-/* What a table says, as a RELAX NG schema and as documentation. */
+/* Writes tables of elements as a RELAX NG schema and as documentation. */
 #include "platforms/input/schema.h"
 
 static gboolean is_optional(const tw_attribute *attribute)

@@ -3,7 +3,7 @@
 #include <math.h>
 
 struct tw_stairs {
-  GArray *times_s, *values; /* of double */
+  GArray *times_s, *values; /* the steps (double): when each begins, and its value */
   double period_s;          /* INFINITY: does not begin again */
 };
 

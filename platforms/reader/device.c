@@ -22,7 +22,7 @@ double tw_precision_bytes(tw_precision precision)
   return bytes[precision];
 }
 
-/* What the tables below fill: the device as it grows, and the element at hand. */
+/* The structs that the tables below fill: the device as it grows, and the current element. */
 typedef struct reading {
   tw_device device;
   char *source;

@@ -19,7 +19,7 @@ extern const char *const tw_precision_names[TW_PRECISIONS + 1];
 /* Bytes of one stored number, without block scales: 4, 2, 1, 0.5, 1, 1, 0.5. */
 double tw_precision_bytes(tw_precision precision);
 
-/* Classes of operations that the roofline tells apart (design: "Step time"). */
+/* Classes of operations that the roofline tells apart: sim/steptime/step_roofline.c says what each computes. */
 typedef enum {
   TW_OP_LINEAR,
   TW_OP_EXPERTS,
@@ -90,10 +90,11 @@ typedef enum {
 } tw_kernel;
 extern const char *const tw_kernel_names[TW_KERNEL_COUNT + 1];
 
-/* What a kernel takes, fitted: collective_time.h has the formula. scale_up == 0: the device lacks it. */
+/* Fitted constants of a kernel; sim/collectives/collective_time.h has the formula. scale_up == 0: the device
+ * lacks the kernel. */
 typedef struct tw_kernel_cost {
   double launch_s;
-  double step_s;        /* of each message that follows another, beyond the latency of its link */
+  double step_s;        /* time of each message that follows another, beyond the latency of its link */
   double fabric_step_s; /* ... that crosses the fabric: what it takes there beside */
   double scale_up;      /* share of the rate of the links inside the domain, 0 to 1 */
   double scale_out;     /* ... of the NIC */
@@ -105,19 +106,19 @@ typedef struct tw_kernel_cost {
   double fitted_bytes;  /* ... of a rank; 0: unknown */
 } tw_kernel_cost;
 
-/* What commonly stands around the devices, for generated platforms: the node or rack of `accelerators` of
- * them draws overhead_w beside theirs when all work (CPUs, memory, NVLink switches, fans; behind the power
- * supplies), idle_w of it without work, and network_w in the fabric. */
+/* The equipment that commonly stands around the devices, for generated platforms: the node or rack of
+ * `accelerators` of them draws overhead_w beside theirs when all work (CPUs, memory, NVLink switches, fans;
+ * behind the power supplies), idle_w of it without work, and network_w in the fabric. */
 typedef struct tw_chassis {
   gint64 accelerators; /* 0: unknown */
   double overhead_w, idle_w, network_w, pue;
-  double psu_w;         /* that its power supplies can give in all; 0: unknown */
-  char *psu_efficiency; /* as in tw:psu_efficiency; NULL: unknown */
+  double psu_w;         /* watts that its power supplies can give in all; 0: unknown */
+  char *psu_efficiency; /* efficiency by load, in the form of tw:psu_efficiency; NULL: unknown */
   char *source;
 } tw_chassis;
 
 typedef struct tw_device {
-  char *file;                  /* that it was read from */
+  char *file;                  /* the file that the device was read from */
   char *name;                  /* "h100-sxm" */
   char *label;                 /* "NVIDIA H100 SXM 80 GB" */
   double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */
@@ -126,7 +127,8 @@ typedef struct tw_device {
   double scale_up_bytes_per_s; /* NVLink or PCIe, per accelerator and direction */
   double scale_up_latency_s;   /* alpha of one hop inside the domain, as a collective sees it */
   double scale_up_efficiency;  /* share of the wire rate that a collective without a row reaches */
-  gint64 board_accelerators;   /* on one board: trees are chains there, and branch between boards */
+  /* Accelerators on one board: trees are chains there, and branch between boards. */
+  gint64 board_accelerators;
   tw_kernel_cost kernels[TW_KERNEL_COUNT];
   double host_factor; /* time that its usual host takes for work of software, over that of an H100's */
   double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
@@ -140,7 +142,8 @@ typedef struct tw_device {
   double arithmetic_half; /* share of the bf16 peak at which a FLOP costs half of that; 0: never */
   double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */
   double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */
-  /* By the precision that the matrices run in; kernels of one precision reach another share than others. */
+  /* Efficiencies by the precision that the matrices run in: kernels of different precisions reach different
+   * shares. */
   tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];
   tw_chassis chassis;
 } tw_device;

@@ -191,7 +191,7 @@ static void set_clocks(tw_host *host, double *speeds, guint n)
       host->clocks[host->n_clocks++] = speeds[i] / speeds[0];
 }
 
-/* What the hosts of a <host> or <cluster> have in common. The caller frees its clocks. */
+/* Reads what the hosts of a <host> or <cluster> have in common. The caller frees its clocks. */
 static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *speed, gint64 pstate)
 {
   tw_host host = {0};
@@ -246,7 +246,8 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
   return host;
 }
 
-/* What the site's power passes through; only the outermost zone may say it. */
+/* Reads the conversion and cooling that the site's power passes through; only the outermost zone may say it.
+ * */
 static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermost)
 {
   guint before = tw_faults_added(reader->faults);
@@ -323,7 +324,8 @@ static void read_cluster(tw_reader *reader, const xmlNode *node, int parent)
   g_auto(GStrv) names = tw_cluster_hosts(node, &cluster, reader->notes, reader->faults);
   guint before = tw_faults_added(reader->faults);
   for (char **name = names; *name != NULL && tw_faults_added(reader->faults) == before; name++)
-    add_host(reader, *name, index, &like, node); /* where one name is taken, the next would be too */
+    /* One message is enough: where one name is taken, the next would be too. */
+    add_host(reader, *name, index, &like, node);
   g_free(like.clocks);
   g_autofree char *router = tw_cluster_router(&cluster);
   if (router != NULL)

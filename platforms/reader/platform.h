@@ -85,7 +85,7 @@ typedef struct tw_platform {
   char *path;
   char *name;          /* file name without its ending */
   tw_zone *zones;      /* outermost first */
-  tw_host *hosts;      /* in the order of the file; clusters expanded */
+  tw_host *hosts;      /* the hosts in the order of the file, those of clusters one by one */
   tw_link *links;      /* explicit <link>s and <backbone>s; the links inside a <cluster> are SimGrid's own */
   tw_device **devices; /* every device that a host names, once */
   char **racks;        /* names in the order of first use */

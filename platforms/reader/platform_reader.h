@@ -14,11 +14,11 @@ typedef enum { TW_NODE_HOST, TW_NODE_ROUTER, TW_NODE_ZONE } tw_node_kind;
 typedef struct tw_netpoint {
   char *id;
   tw_node_kind kind;
-  int zone;         /* that holds it */
+  int zone;         /* the zone that holds it */
   int place;        /* its number among the netpoints of that zone */
   int inner;        /* TW_NODE_ZONE: its index in zones */
   gboolean gateway; /* other zones come in through it */
-  gboolean linked;  /* in a star zone: has a <host_link> */
+  gboolean linked;  /* it is in a star zone and has a <host_link> */
   const xmlNode *node;
 } tw_netpoint;
 
@@ -39,7 +39,7 @@ typedef struct tw_zone_routes {
   const xmlNode *node;
   GPtrArray *points; /* tw_netpoint *, borrowed, by place */
   GArray *edges;     /* tw_edge, by place: from, to */
-  GHashTable *pairs; /* from << 32 | to, owned gint64 */
+  GHashTable *pairs; /* the routes that the zone has, as from << 32 | to (owned gint64) */
 } tw_zone_routes;
 
 typedef struct tw_edge {

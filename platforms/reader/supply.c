@@ -30,7 +30,7 @@ static gboolean read_curve(const char *text, double low, double high, tw_curve *
     if (**word == '\0')
       continue;
     g_auto(GStrv) pair = g_strsplit(*word, ":", 2);
-    double x, y;
+    double x = NAN, y = NAN;
     if (pair[1] == NULL || !tw_number_parse(pair[0], &x) || !tw_number_parse(pair[1], &y))
       *why = g_strdup_printf("\"%s\" is not a point; write load:value, such as 0.5:0.96", *word);
     else if (x < 0 || x > 1)

@@ -6,7 +6,7 @@
 
 /* ---- Kernels ---- */
 
-/* Of each use, the kernel that stands for all where the device file says nothing. */
+/* The kernel that stands for each use where the device file says nothing. */
 static const struct {
   guint kernels;
   tw_kernel simplest;

@@ -5,8 +5,7 @@
  * (collectives.h) in
  *
  *     t = launch + messages · step + hops · α + fabric hops · (α' + fabric step)
- *           + max( (bytes inside + own · bytes that stay) / (scale-up · B),  bytes outside / (scale-out · B')
- * )
+ *         + max( (bytes inside + own · bytes that stay) / (scale-up · B),  bytes outside / (scale-out · B') )
  *
  * where B, α are of the links inside the domain and B', α' of the NICs and the routes of the fabric, and
  * bytes those of the busiest rank: inside and outside go at the same time. Everything is linear in the bytes,
@@ -21,19 +20,19 @@
 /* The links of the accelerators: bytes/s of the wire, per accelerator and direction. */
 typedef struct tw_interconnect {
   double bytes_per_s, latency_s; /* inside a domain; latency of one hop */
-  double fabric_bytes_per_s;     /* of a NIC; 0 or NAN: what goes outside is not counted */
-  double fabric_latency_s;       /* of a route between domains */
+  double fabric_bytes_per_s;     /* bandwidth of a NIC; 0 or NAN: bytes that go outside are not counted */
+  double fabric_latency_s;       /* latency of a route between domains */
 } tw_interconnect;
-/* As the device file has them. */
+/* The links of a device, as its file has them. */
 tw_interconnect tw_device_links(const tw_device *device);
 
 /* The cost of a collective as a line in its bytes, or tokens. */
 typedef struct tw_collective_cost {
   tw_algorithm algorithm;
-  tw_kernel kernel;   /* of experts: the one that dispatches */
+  tw_kernel kernel;   /* the kernel; of experts: the one that dispatches */
   double fixed_s;     /* without the latency of the fabric */
   double fabric_hops; /* latencies of the fabric, one after the other */
-  double inside_s;    /* of a byte, or a token */
+  double inside_s;    /* seconds of a byte, or of a token */
   double outside;     /* bytes of the NIC for one of it, with what the kernel adds */
   gboolean serial;    /* inside and outside one after the other */
 } tw_collective_cost;
@@ -58,20 +57,21 @@ tw_collective_cost tw_plan_cost(const tw_plan *plan, double bytes, const tw_grou
 tw_collective_costs tw_collective_costs_of(const tw_pattern *pattern, const tw_group *group, gboolean custom,
                                            const tw_device *device, const tw_interconnect *links);
 
-/* Of `amount` bytes or tokens: the time on idle links, how much of it is beside what the NICs take (the
- * latencies of the fabric not counted in), and the fastest row. */
+/* For `amount` bytes or tokens these give the time on idle links, the part of it beside the time of the NICs
+ * (without the latencies of the fabric), and the fastest row. */
 double tw_collective_time_s(const tw_collective_cost *cost, const tw_interconnect *links, double amount);
 double tw_collective_inside_s(const tw_collective_cost *cost, const tw_interconnect *links, double amount);
 const tw_collective_cost *tw_collective_fastest(const tw_collective_costs *costs,
                                                 const tw_interconnect *links, double amount);
 
-/* What accelerators that share experts send each other, for each token of one of them. */
+/* The traffic between accelerators that share experts, for each token of one of them. */
 typedef struct tw_expert_traffic {
-  double ranks, domains;                /* the experts lie on, in equal parts */
-  double experts_per_token;             /* that a token goes to */
-  double most_domains;                  /* that they may lie in (group-limited routing); 0: any */
+  double ranks, domains;    /* the experts lie on, in equal parts */
+  double experts_per_token; /* experts that a token goes to */
+  /* Domains that these may lie in (group-limited routing); 0: any number. */
+  double most_domains;
   gboolean balanced;                    /* they lie on as many ranks as they can, instead of by chance */
-  double dispatch_bytes, combine_bytes; /* of a copy of a token, there and back */
+  double dispatch_bytes, combine_bytes; /* bytes of a copy of a token, there and back */
 } tw_expert_traffic;
 
 /* Different places out of `places`, that `picks` independent picks hit: n · (1 − (1 − 1/n)^k). */

@@ -41,7 +41,7 @@ static void send(tw_phase *phase, int from, int to, double bytes)
 tw_wire_load tw_phase_load(const tw_phase *phase, const tw_group *group)
 {
   tw_wire_load most = {0, 0};
-  g_autofree double *bytes = g_new0(double, (gsize)group->n * 4); /* in and out, inside and outside */
+  g_autofree double *bytes = g_new0(double, (gsize)group->n * 4); /* bytes in and out, inside and outside */
   for (guint i = 0; i < phase->transfers->len; i++) {
     const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
     gboolean across = group->domains[t->from] != group->domains[t->to];
@@ -101,7 +101,7 @@ static GArray *starts_of(const tw_group *group)
   return starts;
 }
 
-static int depth_of(int n) /* of a binary tree */
+static int depth_of(int n) /* depth of a binary tree of n ranks */
 {
   return (int)ceil(log2(n));
 }

@@ -6,8 +6,9 @@
  *
  *     all-reduce                    2(n−1)/n · S/B + 2(n−1)·α
  *     all-gather, reduce-scatter     (n−1)/n · S/B +  (n−1)·α
- *     all-to-all                     (n−1)/n · S/B +        α      (S: what a rank sends, its own part
- * included)
+ *     all-to-all                     (n−1)/n · S/B +        α
+ *
+ * where S is what a rank sends, its own part included.
  *
  * Ranks that span NVLink domains use all NICs at once, as NCCL's channels do: rank i of a domain talks to
  * rank i of others, and each carries its part. What is pipelined inside domains flows to neighbours there:
@@ -20,7 +21,7 @@
 /* Ranks of a collective and where they stand. Ranks of a domain follow one another. */
 typedef struct tw_group {
   int n;
-  const int *domains; /* of each rank; any numbers */
+  const int *domains; /* the domain of each rank; any numbers */
   int board;          /* ranks on one board, along which trees are chains */
   int heads;          /* ranks of a domain whose NICs rings and trees between domains use; 0: all */
   gboolean meshed;    /* links join the ranks of a domain pair by pair: there is no switch that adds */
@@ -32,14 +33,14 @@ typedef struct tw_transfer {
 } tw_transfer;
 
 typedef struct tw_phase {
-  GArray *transfers;     /* of tw_transfer */
+  GArray *transfers;     /* the transfers (tw_transfer) */
   double own;            /* bytes that stay on each rank, and are copied there */
   int hops, fabric_hops; /* latencies one after the other, inside domains and between them */
-  int messages;          /* that a rank sends one after the other */
+  int messages;          /* messages that a rank sends one after the other */
 } tw_phase;
 
 typedef struct tw_plan {
-  GArray *phases; /* of tw_phase */
+  GArray *phases; /* the phases (tw_phase) */
 } tw_plan;
 void tw_plan_clear(tw_plan *plan);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(tw_plan, tw_plan_clear)
@@ -62,8 +63,9 @@ typedef enum { TW_SCOPE_ANY, TW_SCOPE_ONE_DOMAIN, TW_SCOPE_EQUAL_DOMAINS } tw_sc
 typedef struct tw_method {
   tw_algorithm algorithm; /* AUTO ends the table */
   guint kernels;          /* bits 1 << tw_kernel that run it */
-  tw_scope scope;         /* of the groups that it works for: in several domains of as many ranks each */
-  gboolean custom;        /* of inference engines; collective libraries lack it */
+  /* The groups that it works for: those that lie in one domain, or in several of as many ranks each. */
+  tw_scope scope;
+  gboolean custom; /* inference engines have it, collective libraries do not */
   void (*plan)(tw_plan *plan, const tw_group *group, double bytes);
 } tw_method;
 
@@ -85,7 +87,7 @@ gboolean tw_method_works(const tw_method *method, const tw_group *group);
 /* The plan over n >= 2 ranks that hold `bytes` each (all-gather: in the end), for which the method works. */
 tw_plan tw_method_plan(const tw_method *method, const tw_group *group, double bytes);
 
-/* What the busiest rank of a phase sends or receives: inside its domain, and over its NIC. */
+/* The bytes that the busiest rank of a phase sends or receives: inside its domain, and over its NIC. */
 typedef struct tw_wire_load {
   double inside, outside;
 } tw_wire_load;

@@ -1,6 +1,9 @@
 #include "sim/commands/command.h"
 
 #include "platforms/input/fault.h"
+#include "platforms/input/units.h"
+
+#include <sys/ioctl.h>
 
 /* The nearest long option to an unknown one, for the message. */
 static void suggest_option(const GOptionEntry *entries, char **argv, GError **error)
@@ -88,6 +91,35 @@ char **tw_command_words(const tw_command *command, char **argv, GPtrArray *owned
   }
   g_ptr_array_add(words, NULL);
   return (char **)g_ptr_array_free(g_steal_pointer(&words), FALSE);
+}
+
+void tw_options_clear(const GOptionEntry *options, gpointer values)
+{
+  for (const GOptionEntry *option = options; option->long_name != NULL; option++) {
+    gpointer value = (char *)values + (gsize)option->arg_data;
+    if (option->arg == G_OPTION_ARG_STRING || option->arg == G_OPTION_ARG_FILENAME)
+      g_clear_pointer((char **)value, g_free);
+    else if (option->arg == G_OPTION_ARG_STRING_ARRAY || option->arg == G_OPTION_ARG_FILENAME_ARRAY)
+      g_clear_pointer((char ***)value, g_strfreev);
+  }
+}
+
+gboolean tw_option_read_time(const char *option, const char *text, double *value_s, GError **error)
+{
+  g_autofree char *why = NULL;
+  if (text == NULL || tw_number_parse(text, value_s) || tw_quantity_parse(text, TW_TIME, value_s, &why))
+    return TRUE;
+  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--%s %s: %s", option, text, why);
+}
+
+int tw_terminal_width(int file, int fallback)
+{
+  struct winsize size;
+  gint64 columns;
+  if (ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return size.ws_col;
+  const char *named = g_getenv("COLUMNS");
+  return named != NULL && tw_integer_parse(named, &columns) ? (int)CLAMP(columns, 1, 10000) : fallback;
 }
 
 const char *tw_command_word(const tw_command *command)

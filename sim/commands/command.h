@@ -39,6 +39,22 @@ gboolean tw_command_read(const tw_command *command, gpointer values, int *argc, 
  * or of the action that argv[1] names, take them. The strings that are new are kept in `owned`, the others
  * are borrowed. */
 char **tw_command_words(const tw_command *command, char **argv, GPtrArray *owned);
+/* Frees the texts that tw_command_read has put into `values` for a table of options. */
+void tw_options_clear(const GOptionEntry *options, gpointer values);
+/* Stands behind the table of a struct of values, and lets g_auto free the texts in it. */
+#define TW_COMMAND_VALUES(type, options)                                                                     \
+  static void clear_##type(type *values)                                                                     \
+  {                                                                                                          \
+    tw_options_clear(options, values);                                                                       \
+  }                                                                                                          \
+  G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(type, clear_##type)
+
+/* The value of a time option: seconds as the tables have them, or a time with its unit. A NULL text leaves the
+ * value as it is. FALSE with TW_INPUT_ERROR that names the option. */
+gboolean tw_option_read_time(const char *option, const char *text, double *value_s, GError **error);
+
+/* Characters in a line of the terminal that a file is open on, or as COLUMNS says, or else `fallback`. */
+int tw_terminal_width(int file, int fallback);
 
 /* Runs the action that argv[1] names: the `run` of a command that has actions. */
 int tw_command_run_action(const tw_command *command, int argc, char **argv, GError **error);

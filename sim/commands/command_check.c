@@ -9,12 +9,6 @@ typedef struct {
   char **sets;
 } check_values;
 
-static void clear_values(check_values *values)
-{
-  g_strfreev(values->sets);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(check_values, clear_values)
-
 static void check_trace(const char *path, const tw_trace_format *format, tw_faults *faults)
 {
   GError *error = NULL;
@@ -141,6 +135,7 @@ static const GOptionEntry check_options[] = {
     {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe),
      "Print every element and attribute of scenarios, and of sweeps", NULL},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(check_values, check_options)
 #undef VALUE
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)

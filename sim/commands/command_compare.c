@@ -12,14 +12,6 @@ typedef struct {
   char **fail_if;
 } compare_values;
 
-static void clear_values(compare_values *values)
-{
-  g_free(values->metrics);
-  g_free(values->report);
-  g_strfreev(values->fail_if);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(compare_values, clear_values)
-
 #define VALUE(member) TW_OPTION(compare_values, member)
 static const GOptionEntry compare_options[] = {
     {"fail-if", 0, 0, G_OPTION_ARG_STRING_ARRAY, VALUE(fail_if),
@@ -35,6 +27,7 @@ static const GOptionEntry compare_options[] = {
     {"report", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(report), "Write a web page with the runs overlaid, too",
      "FILE"},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(compare_values, compare_options)
 #undef VALUE
 
 static gboolean matches_any(char **patterns, const char *name)

@@ -24,15 +24,6 @@ static gboolean take_operands(const tw_command *verb, int argc, char **argv, con
   return TRUE;
 }
 
-/* Seconds as the tables have them, or a time with its unit. */
-static gboolean take_time(const char *option, const char *text, double *value_s, GError **error)
-{
-  g_autofree char *why = NULL;
-  if (text == NULL || tw_number_parse(text, value_s) || tw_quantity_parse(text, TW_TIME, value_s, &why))
-    return TRUE;
-  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s %s: %s", option, text, why);
-}
-
 /* The format that --format names, or the default; GLib would leak a default that stood there before. */
 static gboolean take_format(char **name, const char *standard, GError **error)
 {
@@ -79,15 +70,6 @@ typedef struct {
   gint64 rows; /* at most; negative for all */
 } print_options;
 
-static void clear_print_options(print_options *options)
-{
-  g_free(options->from);
-  g_free(options->to);
-  g_free(options->columns);
-  g_free(options->format);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(print_options, clear_print_options)
-
 #define OPTION(member) TW_OPTION(print_options, member)
 #define COLUMNS_OPTION                                                                                       \
   {                                                                                                          \
@@ -108,6 +90,7 @@ static const GOptionEntry cat_options[] = {{"from", 0, 0, G_OPTION_ARG_STRING, O
                                            COLUMNS_OPTION,
                                            FORMAT_OPTION,
                                            G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(print_options, cat_options)
 static const GOptionEntry head_options[] = {
     {"rows", 'n', 0, G_OPTION_ARG_INT64, OPTION(rows), "So many rows (10)", "N"},
     COLUMNS_OPTION,
@@ -151,7 +134,8 @@ static int print_table(const tw_command *verb, int argc, char **argv, print_opti
   double from_s = -INFINITY, to_s = INFINITY;
 
   if (!take_operands(verb, argc, argv, &directory, &table, error) ||
-      !take_time("--from", options->from, &from_s, error) || !take_time("--to", options->to, &to_s, error) ||
+      !tw_option_read_time("from", options->from, &from_s, error) ||
+      !tw_option_read_time("to", options->to, &to_s, error) ||
       !take_format(&options->format, standard_format, error))
     return TW_EXIT_USAGE;
   g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, table, error);

@@ -100,16 +100,11 @@ typedef struct {
   char *completion;
 } manual_values;
 
-static void clear_values(manual_values *values)
-{
-  g_free(values->completion);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(manual_values, clear_values)
-
 static const GOptionEntry manual_options[] = {
     {"completion", 0, 0, G_OPTION_ARG_STRING, TW_OPTION(manual_values, completion),
      "The script that completes command lines in this shell: bash", "SHELL"},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(manual_values, manual_options)
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {

@@ -10,14 +10,6 @@ typedef struct net_values {
   gboolean spread, csv;
 } net_values;
 
-static void clear_values(net_values *values)
-{
-  g_free(values->pattern);
-  g_free(values->size);
-  g_free(values->algorithm);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(net_values, clear_values)
-
 #define VALUE(member) TW_OPTION(net_values, member)
 static const GOptionEntry net_options[] = {
     {"pattern", 'p', 0, G_OPTION_ARG_STRING, VALUE(pattern),
@@ -31,6 +23,7 @@ static const GOptionEntry net_options[] = {
      "Take ranks from all NVLink domains in turn, instead of filling one after the other", NULL},
     {"csv", 0, 0, G_OPTION_ARG_NONE, VALUE(csv), "Print comma-separated values", NULL},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(net_values, net_options)
 #undef VALUE
 
 static gboolean read_bytes(const char *text, double *bytes, GError **error)

@@ -5,20 +5,20 @@
 #include "sim/commands/output.h"
 
 /* Writes to standard output or, once all has been written well, to `path`: a fault leaves no half a file. */
-static gboolean write_file(const tw_generator *generator, const char *const *settings, const char *path,
-                           GError **error)
+static gboolean write_file(const tw_platform_generator *generator, const char *const *settings,
+                           const char *path, GError **error)
 {
   tw_output output;
   if (path == NULL || g_str_equal(path, "-"))
-    return tw_generate(generator, settings, stdout, error);
+    return tw_platform_generate(generator, settings, stdout, error);
   return tw_output_open(&output, path, error) &&
-         tw_output_close(&output, tw_generate(generator, settings, output.out, error), error);
+         tw_output_close(&output, tw_platform_generate(generator, settings, output.out, error), error);
 }
 
 static int generate(const tw_command *command, int argc, char **argv, GError **error)
 {
-  const tw_generator *generator = tw_generator_find(tw_command_word(command), NULL);
-  char *values[TW_GENERATOR_OPTIONS] = {NULL};
+  const tw_platform_generator *generator = tw_platform_generator_find(tw_command_word(command), NULL);
+  char *values[TW_PLATFORM_GENERATOR_OPTIONS] = {NULL};
   g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(g_free);
   gboolean good = tw_command_read(command, values, &argc, &argv, error);
   for (gsize i = 0; good && generator->fallbacks[i] != NULL; i++)
@@ -27,8 +27,8 @@ static int generate(const tw_command *command, int argc, char **argv, GError **e
   for (int i = 1; good && i < argc; i++) /* as the comment in a written file has them */
     g_ptr_array_add(settings, g_strdup(argv[i]));
   g_ptr_array_add(settings, NULL);
-  good =
-      good && write_file(generator, (const char *const *)settings->pdata, values[TW_GENERATOR_OUTPUT], error);
+  good = good && write_file(generator, (const char *const *)settings->pdata,
+                            values[TW_PLATFORM_GENERATOR_OUTPUT], error);
   for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
     g_free(values[i]);
   return good ? TW_EXIT_OK : TW_EXIT_FAILED;

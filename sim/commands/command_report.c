@@ -9,16 +9,11 @@ typedef struct report_values {
   char *output;
 } report_values;
 
-static void clear_values(report_values *values)
-{
-  g_free(values->output);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(report_values, clear_values)
-
 static const GOptionEntry report_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, TW_OPTION(report_values, output),
      "Where to write the page (default: report.html in DIR)", "FILE"},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(report_values, report_options)
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {

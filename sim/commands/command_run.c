@@ -4,7 +4,6 @@
 #include "sim/run/summary.h"
 
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { DEFAULT_WIDTH = 80 };
@@ -42,12 +41,6 @@ static gboolean show_progress(void *user, const tw_progress *progress)
   return interrupted == 0;
 }
 
-static int terminal_width(void)
-{
-  struct winsize size;
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : DEFAULT_WIDTH;
-}
-
 /* A bar needs a terminal; without one it is silent. */
 static gboolean choose_progress(const char *name, gboolean quiet, tw_progress_view *view, GError **error)
 {
@@ -66,7 +59,7 @@ static gboolean choose_progress(const char *name, gboolean quiet, tw_progress_vi
   *view = (tw_progress_view){.style = (tw_progress_style)style,
                              .out = stderr,
                              .start_us = g_get_monotonic_time(),
-                             .width = terminal_width()};
+                             .width = tw_terminal_width(STDERR_FILENO, DEFAULT_WIDTH)};
   return TRUE;
 }
 
@@ -82,17 +75,6 @@ typedef struct {
   gint64 seed;
   gboolean segments, force, quiet;
 } run_values;
-
-static void clear_values(run_values *values)
-{
-  g_free(values->directory);
-  g_free(values->until);
-  g_free(values->warmup);
-  g_free(values->drain);
-  g_free(values->progress);
-  g_strfreev(values->sets);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(run_values, clear_values)
 
 #define VALUE(member) TW_OPTION(run_values, member)
 static const GOptionEntry run_options[] = {
@@ -114,6 +96,7 @@ static const GOptionEntry run_options[] = {
      "A bar on a terminal (default), a line per 10 %, or neither", "bar|plain|none"},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print neither progress nor summary", NULL},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(run_values, run_options)
 #undef VALUE
 
 #define NO_SEED G_MININT64

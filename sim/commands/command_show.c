@@ -6,7 +6,6 @@
 #include "sim/commands/command.h"
 
 #include <math.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -25,14 +24,6 @@ typedef struct {
   gboolean ascii, list;
 } show_values;
 
-static void clear_values(show_values *values)
-{
-  char *texts[] = {values->engine, values->rack, values->link, values->from, values->to};
-  for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-    g_free(texts[i]);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(show_values, clear_values)
-
 #define VALUE(member) TW_OPTION(show_values, member)
 static const GOptionEntry show_options[] = {
     {"engine", 'e', 0, G_OPTION_ARG_STRING, VALUE(engine), "Of this engine alone, by its number", "N"},
@@ -46,33 +37,13 @@ static const GOptionEntry show_options[] = {
      "Draw with ASCII alone, as where the locale is not UTF-8", NULL},
     {"list", 0, 0, G_OPTION_ARG_NONE, VALUE(list), "List the metrics", NULL},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(show_values, show_options)
 #undef VALUE
-
-static int terminal_width(void)
-{
-  struct winsize size;
-  gint64 columns;
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    return CLAMP((int)size.ws_col, MIN_WIDTH, MAX_WIDTH);
-  const char *named = g_getenv("COLUMNS");
-  if (named != NULL && tw_integer_parse(named, &columns))
-    return (int)CLAMP(columns, MIN_WIDTH, MAX_WIDTH);
-  return DEFAULT_WIDTH;
-}
 
 static gboolean refuse(GError **error, const char *message)
 {
   return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s (see `tokenworks show --help`)",
                             message);
-}
-
-/* Seconds as the tables have them, or a time with its unit. */
-static gboolean read_time(const char *option, const char *text, double *value_s, GError **error)
-{
-  g_autofree char *why = NULL;
-  if (text == NULL || tw_number_parse(text, value_s) || tw_quantity_parse(text, TW_TIME, value_s, &why))
-    return TRUE;
-  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--%s %s: %s", option, text, why);
 }
 
 static gboolean read_options(const show_values *values, tw_show_options *options, tw_plot *plot,
@@ -89,12 +60,14 @@ static gboolean read_options(const show_values *values, tw_show_options *options
     options->table = tw_show_table_of(picks[i].owner);
     options->pick = picks[i].pick;
   }
-  if (!read_time("from", values->from, &options->from_s, error) ||
-      !read_time("to", values->to, &options->to_s, error))
+  if (!tw_option_read_time("from", values->from, &options->from_s, error) ||
+      !tw_option_read_time("to", values->to, &options->to_s, error))
     return FALSE;
   if (!(options->from_s < options->to_s))
     return refuse(error, "--to must be later than --from");
-  plot->width = values->width != 0 ? values->width : terminal_width();
+  plot->width = values->width != 0
+                    ? values->width
+                    : CLAMP(tw_terminal_width(STDOUT_FILENO, DEFAULT_WIDTH), MIN_WIDTH, MAX_WIDTH);
   plot->height = values->height;
   plot->ascii = values->ascii || !g_get_charset(NULL);
   if (plot->width < MIN_WIDTH || plot->width > MAX_WIDTH || plot->height < 4 || plot->height > MAX_HEIGHT)

@@ -22,12 +22,6 @@ typedef struct {
   gboolean force, quiet, list;
 } sweep_values;
 
-static void clear_values(sweep_values *values)
-{
-  g_free(values->directory);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(sweep_values, clear_values)
-
 #define VALUE(member) TW_OPTION(sweep_values, member)
 static const GOptionEntry sweep_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(directory),
@@ -39,6 +33,7 @@ static const GOptionEntry sweep_options[] = {
      "Print the commands of all runs, for other machines to run them, and run none", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print neither progress nor results", NULL},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(sweep_values, sweep_options)
 #undef VALUE
 
 static GPtrArray *make_jobs(const tw_sweep *sweep, const sweep_values *values)

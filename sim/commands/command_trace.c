@@ -10,16 +10,6 @@ typedef struct {
   char *output, *from, *to, *requests, *session;
 } trace_values;
 
-static void clear_values(trace_values *values)
-{
-  g_free(values->output);
-  g_free(values->from);
-  g_free(values->to);
-  g_free(values->requests);
-  g_free(values->session);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_values, clear_values)
-
 #define VALUE(member) TW_OPTION(trace_values, member)
 static const GOptionEntry trace_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(output),
@@ -31,16 +21,8 @@ static const GOptionEntry trace_options[] = {
      "IDS"},
     {"session", 's', 0, G_OPTION_ARG_STRING, VALUE(session), "Requests of this session alone", "NAME"},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(trace_values, trace_options)
 #undef VALUE
-
-/* Seconds as the tables have them, or a time with its unit. */
-static gboolean read_time(const char *option, const char *text, double *value_s, GError **error)
-{
-  g_autofree char *why = NULL;
-  if (text == NULL || tw_number_parse(text, value_s) || tw_quantity_parse(text, TW_TIME, value_s, &why))
-    return TRUE;
-  return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--%s %s: %s", option, text, why);
-}
 
 /* "17,100-120" */
 static GArray *read_ids(const char *text, GError **error)
@@ -74,8 +56,9 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     return TW_EXIT_USAGE;
   }
   g_autoptr(GArray) ids = values.requests != NULL ? read_ids(values.requests, error) : NULL;
-  if ((values.requests != NULL && ids == NULL) || !read_time("from", values.from, &options.from_s, error) ||
-      !read_time("to", values.to, &options.to_s, error))
+  if ((values.requests != NULL && ids == NULL) ||
+      !tw_option_read_time("from", values.from, &options.from_s, error) ||
+      !tw_option_read_time("to", values.to, &options.to_s, error))
     return TW_EXIT_USAGE;
   if (!(options.from_s < options.to_s)) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "--to must be later than --from");

@@ -185,7 +185,7 @@ static void multiply(tw_sweep *sweep, const GPtrArray *axes, const xmlNode *root
 static void read_seeds(tw_sweep *sweep, const xmlNode *root, tw_faults *faults)
 {
   g_auto(GStrv) words = g_strsplit_set(sweep->seeds_text, " \t\n", -1);
-  sweep->seeds = g_new(gint64, g_strv_length(words) + 1);
+  sweep->seeds = g_new0(gint64, g_strv_length(words) + 1);
   for (char **word = words; *word != NULL; word++) {
     gint64 seed;
     if (**word == '\0')

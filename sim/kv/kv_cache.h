@@ -15,7 +15,7 @@
 typedef struct tw_kv_cache {
   gint64 total_blocks, used_blocks;
   gint64 block_tokens;
-  gint64 sequences; /* that decode */
+  gint64 sequences; /* sequences that decode */
   gint64 *phase;
 } tw_kv_cache;
 

@@ -9,7 +9,7 @@ struct tw_kv_tier {
   gint64 capacity, bytes;
   void (*spilled)(void *user, const tw_kv_piece *piece);
   void *user;
-  GHashTable *residents; /* by chain */
+  GHashTable *residents; /* the pieces by their chain */
   tw_heap oldest;
 };
 

@@ -13,7 +13,7 @@
 #include "sim/base/heap.h"
 
 typedef struct tw_kv_piece {
-  guint64 chain;    /* of hash ids, model and format: equal chains are equal KV */
+  guint64 chain;    /* hash of the ids, model and format: equal chains are equal KV */
   gint64 depth;     /* ids of the prompt up to this one: later pieces go before earlier ones */
   gint64 bytes;     /* 0 where the id completes no block */
   double used_s;    /* when the last sequence let go of it */
@@ -35,7 +35,7 @@ const tw_kv_piece *tw_kv_tier_find(const tw_kv_tier *tier, guint64 chain);
 /* Takes out a piece, if it is there. */
 void tw_kv_tier_take(tw_kv_tier *tier, guint64 chain);
 
-gint64 tw_kv_tier_bytes(const tw_kv_tier *tier); /* in it now */
+gint64 tw_kv_tier_bytes(const tw_kv_tier *tier); /* bytes that it holds now */
 /* Recounts, and asserts that it holds no more than it can. */
 void tw_kv_tier_audit(const tw_kv_tier *tier);
 

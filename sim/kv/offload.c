@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* What they have no room for goes on. */
+/* Hands on a piece that the hosts have no room for. */
 static void spilled(void *user, const tw_kv_piece *piece)
 {
   const tw_offload *offload = user;

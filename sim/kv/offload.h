@@ -3,7 +3,6 @@
  *     accelerators: prefix cache of each rank ──evicted──► memory of the hosts ──spilled──► shared store
  *                   ▲                                            │  ▲
  *                   └── loaded as a prompt is admitted ──────────┘  └── fetched as a request arrives
- * (fetches.h)
  *
  * A prompt whose first blocks the accelerators hold may go on with blocks that the hosts hold. They are
  * loaded where that takes less time than to compute them; they then skip prefill, and are taken out here.
@@ -18,23 +17,23 @@
 
 typedef struct tw_offload_config {
   gint64 host_bytes;  /* memory of the engine's hosts for KV; 0: none */
-  double block_bytes; /* of a KV block, over all accelerators of a rank, without copies */
-  double block_s; /* that a block takes from the hosts to the accelerators, each of which takes its part */
-  guint64 seed;   /* of chains: equal for engines whose KV is the same */
+  double block_bytes; /* bytes of a KV block, over all accelerators of a rank, without copies */
+  double block_s; /* seconds of a block from the hosts to the accelerators, each of which takes its part */
+  guint64 seed;   /* seed of chains: equal for engines whose KV is the same */
 } tw_offload_config;
 
 typedef struct tw_offload {
   tw_offload_config config;
   tw_kv_tier *host; /* NULL: no offloading */
 
-  /* What the time of a prefill is estimated with: the engine's step model, batches of its ranks to try, and
-   * its attention window. */
+  /* The time of a prefill is estimated with the engine's step model, batches of its ranks to try, and its
+   * attention window. */
   const tw_step_model *model;
   tw_batch *batches; /* owned */
   int ranks;
   gint64 window;
 
-  /* Where pieces go that the hosts have no room for; or NULL. */
+  /* Gets the pieces that the hosts have no room for; NULL: they are lost. */
   void (*spilled)(void *user, int engine, const tw_kv_piece *piece);
   void *user;
   int engine;
@@ -43,12 +42,13 @@ typedef struct tw_offload {
 /* The hosts' memory; what else it needs is for the owner to set. */
 void tw_offload_init(tw_offload *offload, const tw_offload_config *config);
 void tw_offload_clear(tw_offload *offload);
-/* What a rank evicts from its prefix cache goes to the hosts, and what it has again is not kept there. */
+/* Lets the pieces that a rank evicts from its prefix cache go to the hosts; pieces that it has again are not
+ * kept there. */
 void tw_offload_attach(tw_offload *offload, tw_prefix_cache *cache);
 
-/* What is worth loading of a prompt. */
+/* The part of a prompt that is worth loading. */
 typedef struct tw_offload_hit {
-  gint64 depth;                /* of the last piece: hash ids of the prompt up to it */
+  gint64 depth;                /* depth of the last piece: hash ids of the prompt up to it */
   gint64 blocks, store_blocks; /* KV blocks; and of them, those that came from the store */
 } tw_offload_hit;
 

@@ -34,7 +34,7 @@ typedef struct tw_prefix_node tw_prefix_node;
 
 /* A piece: what a hash id of a prompt stands for, wherever its blocks are. */
 typedef struct tw_prefix_piece {
-  guint64 chain; /* of the ids up to it: equal for equal prefixes, in every cache of the same seed */
+  guint64 chain; /* hash of the ids up to it: equal for equal prefixes, in every cache of the same seed */
   gint64 depth;  /* how many these are */
   gint64 blocks; /* KV blocks that it completes */
 } tw_prefix_piece;

@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-/* What a number needs at most: 309 digits of DBL_MAX, sign, point, 9 decimals, and a passing NUL. */
+/* The most bytes that a number needs: 309 digits of DBL_MAX, sign, point, 9 decimals, and a passing NUL. */
 #define TW_CELL_NUMBER_BYTES 321
 
 char *tw_cell_integer(char *to, gint64 value);
@@ -15,7 +15,8 @@ char *tw_cell_integer(char *to, gint64 value);
 /* Always `decimals` of them (0 to 9), as "%.9f"; nothing for NAN, "inf" and "-inf" for infinities. */
 char *tw_cell_fixed(char *to, double value, int decimals);
 
-/* Likewise, with trailing zeros and a bare point dropped; what rounds to zero is "0", without a sign. */
+/* Writes a number without trailing zeros and without a bare point; what rounds to zero is "0", without a
+ * sign. */
 char *tw_cell_short(char *to, double value, int decimals);
 
 /* Whether a spreadsheet could take a text for a formula: it begins with = + - @ or a tab, and is no number.

@@ -17,7 +17,8 @@
 #define TW_LOG_VERSION     1
 #define TW_LOG_BLOCK_BYTES 65280
 
-/* In run.json, the key of what tw_log_describe returns: it tells a run directory from any other. */
+/* The key in run.json under which tw_log_describe's description stands: it tells a run directory from any
+ * other. */
 #define TW_LOG_RUN_KEY "logs"
 
 typedef enum {
@@ -192,9 +193,9 @@ char *tw_log_table_path(const char *directory, const tw_log_table *table);
 /* The header line of the table, with its line break. The caller frees it. */
 char *tw_log_table_header(const tw_log_table *table);
 
-/* What run.json says about the tables in `wanted` (bits 1 << tw_log_table_id), under TW_LOG_RUN_KEY:
- * {"version": 1, "tables": {"requests": {"help", "time", "columns": [{"name", "type", "unit", "help"}]}}}.
- * The caller owns the reference. */
+/* The description of the tables in `wanted` (bits 1 << tw_log_table_id), which run.json has under
+ * TW_LOG_RUN_KEY: {"version": 1, "tables": {"requests": {"help", "time", "columns": [{"name", "type", "unit",
+ * "help"}]}}}. The caller owns the reference. */
 json_t *tw_log_describe(guint wanted);
 
 #endif

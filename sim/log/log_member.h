@@ -12,7 +12,7 @@
 #include <libdeflate.h>
 
 #define TW_MEMBER_HEADER_BYTES 18
-#define TW_MEMBER_MAX_BYTES    65536 /* of a member, and of a text that a reader accepts */
+#define TW_MEMBER_MAX_BYTES    65536 /* the most bytes of a member, and of a text that a reader accepts */
 
 /* libdeflate's level 1: per row of `requests` less time than any level of zlib, and smaller than zlib's 3. */
 #define TW_MEMBER_LEVEL 1
@@ -28,7 +28,7 @@ gsize tw_member_encode(struct libdeflate_compressor *compressor, const char *tex
 /* The length of the member that begins with these bytes; 0 if no member of ours does. */
 gsize tw_member_length(const guint8 header[TW_MEMBER_HEADER_BYTES]);
 
-/* Where in n bytes the first member starts; n if none does. */
+/* The place in n bytes where the first member starts; n if none does. */
 gsize tw_member_find(const guint8 *bytes, gsize n);
 
 /* Inflates a whole member of that length. Returns the length of its text, or -1 with what is wrong in `fault`
@@ -38,8 +38,8 @@ gssize tw_member_decode(struct libdeflate_decompressor *decompressor, const guin
 
 /* A line of the index. */
 typedef struct tw_index_entry {
-  guint64 offset;         /* of the member in the file */
-  guint64 rows;           /* that it holds; 0 for the header's */
+  guint64 offset;         /* where the member begins in the file */
+  guint64 rows;           /* rows of the member; 0 in the one that holds the header */
   double first_s, last_s; /* least and greatest of their time column; NAN for none */
 } tw_index_entry;
 

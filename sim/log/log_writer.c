@@ -27,7 +27,7 @@ struct table_writer {
 
   /* The simulation's side. */
   text_block *block;
-  gsize row_start; /* of the row that is being written, in the block */
+  gsize row_start; /* where the row that is being written begins in the block */
   guint64 rows;
 
   /* The thread's side. */
@@ -38,7 +38,7 @@ struct table_writer {
 
 struct tw_log {
   table_writer *writers[TW_LOG_TABLES]; /* NULL: not wanted */
-  GAsyncQueue *full, *spare;            /* of text_block */
+  GAsyncQueue *full, *spare;            /* queues of blocks (text_block): to be compressed, and free */
   GThread *thread;
   struct libdeflate_compressor *compressor;
   GError *failure; /* set once, atomically */
@@ -86,7 +86,7 @@ static void write_member(table_writer *writer, const guint8 *member, gsize lengt
 
   if (!write_all(writer->file, member, length)) {
     fail_errno(writer->log, writer->path);
-    (void)!ftruncate(writer->file, (off_t)writer->offset); /* as much as a full disk allows */
+    (void)!ftruncate(writer->file, (off_t)writer->offset); /* a full disk may refuse this, too */
     return;
   }
   entry->offset = writer->offset;
@@ -148,7 +148,7 @@ static void cut_block(table_writer *writer, gsize n)
   g_async_queue_push(writer->log->full, full);
 }
 
-/* Where the next n bytes of the row go. */
+/* Makes room for the next n bytes of the row, and returns where they go. */
 static char *room(table_writer *writer, gsize n)
 {
   if (G_UNLIKELY(writer->block->used + n > TW_LOG_BLOCK_BYTES))

@@ -2,7 +2,8 @@
 #ifndef TW_SIM_SIMGRID_COMPAT_H
 #define TW_SIM_SIMGRID_COMPAT_H
 
-/* clang-format off: version.h needs base.h before it */
+/* version.h uses what base.h defines, and does not include it. */
+/* clang-format off */
 #include <xbt/base.h>
 #include <simgrid/version.h>
 /* clang-format on */

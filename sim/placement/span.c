@@ -13,8 +13,8 @@ static layout lay_out(const tw_platform *platform, const tw_engine_place *place)
   layout l = {0};
   for (int i = 0; i < place->n_shares; i++)
     l.n += place->shares[i].accelerators;
-  l.endpoints = g_new(int, (gsize)l.n);
-  l.domains = g_new(int, (gsize)l.n);
+  l.endpoints = g_new0(int, (gsize)l.n);
+  l.domains = g_new0(int, (gsize)l.n);
   int at = 0;
   for (int i = 0; i < place->n_shares; i++) {
     int zone = tw_platform_domain(platform, place->shares[i].host);

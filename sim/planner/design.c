@@ -28,8 +28,8 @@ static gboolean write_platform(const char *path, const tw_question_site *site, d
   if (out == NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s",
                               g_strerror(errno));
-  gboolean good =
-      tw_generate(tw_generator_find(site->kind, NULL), (const char *const *)settings->pdata, out, error);
+  gboolean good = tw_platform_generate(tw_platform_generator_find(site->kind, NULL),
+                                       (const char *const *)settings->pdata, out, error);
   if (fclose(out) != 0 && good)
     good =
         tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));

@@ -173,7 +173,7 @@ const tw_element tw_question_element = {"question", "what is to be built for a l
 const char *tw_question_size_option(const tw_question_site *site)
 {
   static const char *const sizes[] = {"nodes", "racks", "domains", NULL};
-  const tw_generator *generator = tw_generator_find(site->kind, NULL);
+  const tw_platform_generator *generator = tw_platform_generator_find(site->kind, NULL);
   for (const GOptionEntry *option = generator->options; option->long_name != NULL; option++)
     for (guint i = 0; sizes[i] != NULL; i++)
       if (g_str_equal(option->long_name, sizes[i]))
@@ -313,7 +313,7 @@ static void read_sites(tw_question *question, const xmlNode *root, const xmlNode
     tw_question_site site = {0};
     g_autoptr(GError) error = NULL;
     tw_schema_read(node, &site_element, &site);
-    if (tw_generator_find(site.kind, &error) == NULL)
+    if (tw_platform_generator_find(site.kind, &error) == NULL)
       tw_node_fault(node, faults, "%s", error->message);
     else if (tw_question_size_option(&site) == NULL)
       tw_node_fault(node, faults,

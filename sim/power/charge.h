@@ -8,7 +8,7 @@
  *     context(q) = Σ c(i)     c: joules per token of context
  *     moment(q) = Σ c(i) · i
  *
- *     share = Δtokens + (context at q0 − q0) · Δcontext + Δmoment
+ *     share = Δtokens + (C − q0) · Δcontext + Δmoment      C: tokens of its context at q0; Δ: from q0 to q1
  *
  * Within a segment s is a line and c is constant, so that the sums at any boundary follow from those at its
  * start: macro-steps and exact steps agree to the bit. Layers with an attention window count the context up
@@ -29,7 +29,7 @@ typedef struct tw_charge_rates {
   double per_context;   /* joules of a token of its context */
   double per_prompt;    /* joules of a prompt token */
   double per_attended;  /* joules of a token that a prompt token attends to */
-  double prefill_share; /* of the iteration's dynamic joules, the part of prompt chunks */
+  double prefill_share; /* the part of prompt chunks in the iteration's dynamic joules */
 } tw_charge_rates;
 
 /* Splits the dynamic joules of a segment over the batches of the engine's ranks, in proportion to the FLOPs

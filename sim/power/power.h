@@ -19,11 +19,11 @@
 #include "sim/steptime/step_time.h"
 
 typedef struct tw_power_law {
-  double accelerators; /* of the engine */
+  double accelerators; /* the number of the engine's accelerators */
   double idle_w, active_w, max_w,
-      sleep_w; /* of one accelerator; NAN: no power data, and nothing is metered */
+      sleep_w; /* watts of one accelerator; NAN: no power data, and nothing is metered */
   double joules_per_flop, joules_per_byte;
-  double saturation_w; /* of arithmetic, of one accelerator; 0: a FLOP costs the same at any rate */
+  double saturation_w; /* watts of arithmetic of one accelerator; 0: a FLOP costs the same at any rate */
 } tw_power_law;
 
 /* The law of `accelerators` accelerators that multiply in `precision` (or in bf16, where the device lacks it)

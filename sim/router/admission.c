@@ -5,7 +5,7 @@
 const char *const tw_admission_takes_names[] = {"requests", "tokens", NULL};
 const char *const tw_admission_scope_names[] = {"site", "client", NULL};
 
-enum { FEWEST_BUCKETS = 64 }; /* that are worth a sweep */
+enum { FEWEST_BUCKETS = 64 }; /* the fewest buckets that are worth a sweep */
 #define ROUNDING 1e-9         /* who comes just as the bucket holds enough is let in */
 
 typedef struct bucket {
@@ -14,7 +14,7 @@ typedef struct bucket {
 
 struct tw_admission {
   tw_admission_config config;
-  GHashTable *buckets; /* by client; "" for all */
+  GHashTable *buckets; /* the buckets by client; "" is the one for all */
   guint sweep_at;
 };
 

@@ -12,16 +12,16 @@ typedef struct tw_router_parameter {
 } tw_router_parameter;
 
 /* What a decision is about. */
-typedef struct tw_question {
+typedef struct tw_router_question {
   tw_candidates *candidates;
   const tw_request *request;
   int from; /* the engine that computes the prompt, where one that decodes is picked; else -1 */
   double now_s;
-} tw_question;
+} tw_router_question;
 
 struct tw_router_policy {
   const char *help; /* which version of which software it follows, and what it leaves out, where it does */
-  tw_choice (*pick)(tw_router *router, const tw_question *question);
+  tw_choice (*pick)(tw_router *router, const tw_router_question *question);
   tw_router_parameter parameters[TW_ROUTER_MOST_PARAMETERS + 1];
   double rank_weight; /* see tw_router_rank_weight */
   gboolean
@@ -37,18 +37,18 @@ struct tw_router_policy {
 tw_choice tw_policy_engine(int engine);
 
 /* The engine with the fewest requests; the first of several. */
-tw_choice tw_policy_least_requests(tw_router *router, const tw_question *question);
+tw_choice tw_policy_least_requests(tw_router *router, const tw_router_question *question);
 
 /* Leading tokens of the prompt that a rank is known to hold. 0 for engines that only decode: they have no
  * prompts to save. */
-gint64 tw_policy_cached(const tw_router *router, const tw_question *question, int engine, int rank);
+gint64 tw_policy_cached(const tw_router *router, const tw_router_question *question, int engine, int rank);
 
 /* Leading tokens of the prompt that each engine is guessed to hold, by index of engines; borrowed until the
  * next call. */
-const gint64 *tw_policy_guess(tw_router *router, const tw_question *question);
+const gint64 *tw_policy_guess(tw_router *router, const tw_router_question *question);
 
 /* Metrics of all engines, by index; borrowed until the next call. */
-const tw_gauges *tw_policy_metrics(tw_router *router, const tw_question *question);
+const tw_gauges *tw_policy_metrics(tw_router *router, const tw_router_question *question);
 
 /* Walks over the ranks of all candidates:
  *     for (tw_rank_walk at = {0}; tw_rank_next(router, question, &at);) ... at.engine, at.rank, at.all */
@@ -58,7 +58,8 @@ typedef struct tw_rank_walk {
   int place, next;  /* of the candidate; rank to come */
 } tw_rank_walk;
 
-static inline gboolean tw_rank_next(const tw_router *router, const tw_question *question, tw_rank_walk *at)
+static inline gboolean tw_rank_next(const tw_router *router, const tw_router_question *question,
+                                    tw_rank_walk *at)
 {
   const tw_candidates *candidates = question->candidates;
   if (at->place >= candidates->n)

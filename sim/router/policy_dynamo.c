@@ -28,7 +28,7 @@ static guint draw(tw_router *router, const double *costs, guint n, double least,
   return n - 1;
 }
 
-static tw_choice dynamo(tw_router *router, const tw_question *question)
+static tw_choice dynamo(tw_router *router, const tw_router_question *question)
 {
   if (question->from >= 0)
     return tw_policy_least_requests(router, question);

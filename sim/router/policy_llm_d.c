@@ -16,7 +16,7 @@ static void widen(range *r, double value)
 }
 
 /* Tokens of the prompt at each engine. Precise: as engines tell; else as guessed, of its first tokens. */
-static void find_prefixes(tw_router *router, const tw_question *question, double *tokens)
+static void find_prefixes(tw_router *router, const tw_router_question *question, double *tokens)
 {
   const tw_candidates *candidates = question->candidates;
   if (router->parameters[PRECISE] == 0) {
@@ -34,7 +34,8 @@ static void find_prefixes(tw_router *router, const tw_question *question, double
 
 /* Precise scores lie between the least and the most of those that hold anything; guessed ones are shares of
  * the prompt that is looked at. */
-static double prefix_score(const tw_router *router, const tw_question *question, double tokens, range held)
+static double prefix_score(const tw_router *router, const tw_router_question *question, double tokens,
+                           range held)
 {
   if (router->parameters[PRECISE] == 0)
     return tokens / fmin(question->request->prompt_tokens, router->parameters[MATCH_TOKENS]);
@@ -43,7 +44,7 @@ static double prefix_score(const tw_router *router, const tw_question *question,
   return held.most > held.least ? (tokens - held.least) / (held.most - held.least) : 1;
 }
 
-static tw_choice llm_d(tw_router *router, const tw_question *question)
+static tw_choice llm_d(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   if (question->from >= 0)

@@ -1,7 +1,7 @@
 /* Policies that look at loads alone, or at nothing. */
 #include "sim/router/policy.h"
 
-static tw_choice round_robin(tw_router *router, const tw_question *question)
+static tw_choice round_robin(tw_router *router, const tw_router_question *question)
 {
   tw_candidates *candidates = question->candidates;
   int pick = candidates->next;
@@ -12,7 +12,7 @@ static tw_choice round_robin(tw_router *router, const tw_question *question)
 
 const tw_router_policy tw_policy_round_robin = {.help = "each engine in turn", .pick = round_robin};
 
-static tw_choice uniform(tw_router *router, const tw_question *question)
+static tw_choice uniform(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   return tw_policy_engine(candidates->engines[tw_chance_below(&router->chance, (guint64)candidates->n)]);
@@ -20,7 +20,7 @@ static tw_choice uniform(tw_router *router, const tw_question *question)
 
 const tw_router_policy tw_policy_random = {.help = "any engine with equal chance", .pick = uniform};
 
-tw_choice tw_policy_least_requests(tw_router *router, const tw_question *question)
+tw_choice tw_policy_least_requests(tw_router *router, const tw_router_question *question)
 {
   (void)router;
   return tw_policy_engine((int)tw_heap_top(&question->candidates->least_requests)->tie);
@@ -29,7 +29,7 @@ tw_choice tw_policy_least_requests(tw_router *router, const tw_question *questio
 const tw_router_policy tw_policy_least_outstanding = {
     .help = "the engine with the fewest requests that have not ended", .pick = tw_policy_least_requests};
 
-static tw_choice least_tokens(tw_router *router, const tw_question *question)
+static tw_choice least_tokens(tw_router *router, const tw_router_question *question)
 {
   (void)router;
   return tw_policy_engine((int)tw_heap_top(&question->candidates->least_tokens)->tie);
@@ -40,7 +40,7 @@ const tw_router_policy tw_policy_least_tokens = {
     .pick = least_tokens};
 
 /* Two different engines by chance; the one with fewer requests (Mitzenmacher, IEEE TPDS 12(10), 2001). */
-static tw_choice two_choices(tw_router *router, const tw_question *question)
+static tw_choice two_choices(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   guint64 n = (guint64)candidates->n, a = tw_chance_below(&router->chance, n);

@@ -5,7 +5,7 @@
 
 /* The longest prefix; the fewest requests where several are as long, of the engine first and then of the
  * rank. */
-static tw_choice longest_prefix(tw_router *router, const tw_question *question)
+static tw_choice longest_prefix(tw_router *router, const tw_router_question *question)
 {
   tw_choice best = {.engine = -1, .cached_tokens = -1};
   const tw_load *engine = NULL, *rank = NULL;
@@ -102,7 +102,7 @@ static double cost_s(const tw_router *router, const tw_request *request, const t
   return ttft_s + view->decodes * (own_s + output * fmax(rank_s + token_s - view->slowest_s, 0));
 }
 
-static tw_choice prefix_and_load(tw_router *router, const tw_question *question)
+static tw_choice prefix_and_load(tw_router *router, const tw_router_question *question)
 {
   const tw_request *request = question->request;
   tw_choice best = {.engine = -1};

@@ -2,7 +2,7 @@
 #include "sim/router/policy.h"
 
 /* One of the engines that were sent the longest prefix, by chance; of all, if none was. */
-static tw_choice prefix_aware(tw_router *router, const tw_question *question)
+static tw_choice prefix_aware(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   if (question->from >= 0)
@@ -47,7 +47,7 @@ const tw_router_policy tw_policy_production_stack_prefix = {
 enum { THRESHOLD };
 
 /* The engine that holds the longest prefix, if no more than the threshold is left; else as by the session. */
-static tw_choice kv_aware(tw_router *router, const tw_question *question)
+static tw_choice kv_aware(tw_router *router, const tw_router_question *question)
 {
   extern const tw_router_policy tw_policy_session_affinity;
   tw_choice best = {.engine = -1, .rank = -1};

@@ -5,7 +5,7 @@
 
 /* One engine for all requests of a session, whatever its load: where its prefix is, if anywhere. While that
  * engine does not serve, the next one that does stands in for it. */
-static tw_choice home_of_session(tw_router *router, const tw_question *question)
+static tw_choice home_of_session(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   if (question->request->session == NULL)

@@ -14,7 +14,7 @@ static int smallest(const tw_router *router, const tw_candidates *candidates)
   return best;
 }
 
-static tw_choice cache_aware(tw_router *router, const tw_question *question)
+static tw_choice cache_aware(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   tw_choice least = tw_policy_least_requests(router, question);

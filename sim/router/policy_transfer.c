@@ -4,7 +4,7 @@ enum { NEAR_PERCENT = 10, NEAR_REQUESTS = 1 }; /* how much more load a nearer en
 
 /* Prompts go where the fewest requests are. Of the engines that decode with about as few, the one to which
  * the KV cache gets fastest. */
-static tw_choice near_kv(tw_router *router, const tw_question *question)
+static tw_choice near_kv(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   gint64 prompt = question->request->prompt_tokens;

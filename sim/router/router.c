@@ -245,7 +245,7 @@ static void hide(tw_router *router, const sent *s, const tw_request *request, gi
       tw_prefix_index_add(router->fresh, request, rank, skip, now_s);
 }
 
-static tw_choice assign(tw_router *router, const tw_question *question)
+static tw_choice assign(tw_router *router, const tw_router_question *question)
 {
   const tw_request *request = question->request;
   see(router, question->now_s);
@@ -268,12 +268,12 @@ static tw_choice assign(tw_router *router, const tw_question *question)
 
 tw_choice tw_router_assign(tw_router *router, const tw_request *request, double now_s)
 {
-  return assign(router, &(tw_question){&router->prompts, request, -1, now_s});
+  return assign(router, &(tw_router_question){&router->prompts, request, -1, now_s});
 }
 
 int tw_router_assign_decode(tw_router *router, const tw_request *request, int from, double now_s)
 {
-  return assign(router, &(tw_question){&router->decodes, request, from, now_s}).engine;
+  return assign(router, &(tw_router_question){&router->decodes, request, from, now_s}).engine;
 }
 
 static sent *find_sent(const tw_router *router, int engine, const tw_request *request)
@@ -316,7 +316,7 @@ tw_choice tw_policy_engine(int engine)
   return (tw_choice){engine, -1, 0};
 }
 
-gint64 tw_policy_cached(const tw_router *router, const tw_question *question, int engine, int rank)
+gint64 tw_policy_cached(const tw_router *router, const tw_router_question *question, int engine, int rank)
 {
   if (router->cached_tokens == NULL || question->from >= 0)
     return 0;
@@ -327,13 +327,13 @@ gint64 tw_policy_cached(const tw_router *router, const tw_question *question, in
   return MIN(tokens, tw_prefix_index_first(router->fresh, question->request, all, 0, question->now_s));
 }
 
-const gint64 *tw_policy_guess(tw_router *router, const tw_question *question)
+const gint64 *tw_policy_guess(tw_router *router, const tw_router_question *question)
 {
   tw_prefix_index_match(router->index, question->request, G_MAXINT64, question->now_s, router->guesses);
   return router->guesses;
 }
 
-const tw_gauges *tw_policy_metrics(tw_router *router, const tw_question *question)
+const tw_gauges *tw_policy_metrics(tw_router *router, const tw_router_question *question)
 {
   report *now = g_malloc0(sizeof *now + (gsize)router->n_engines * sizeof *now->engines);
   now->now_s = question->now_s;

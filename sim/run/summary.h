@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-/* The totals of a finished run under the names of design section 9; what was not simulated is absent.
+/* The totals of a finished run, in the order of the tables of summary.c; what was not simulated is absent.
  * `partial` runs were cut short. The caller owns the reference. */
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
                    gboolean partial);

@@ -175,7 +175,6 @@ static void note_reach(tw_scenario *scenario, const tw_pool *pool)
                                     pool->id, pool->tp, pool->reach.tensor));
 }
 
-/* Places a pool and completes it with what depends on its device. */
 /* The host whose p-states are those of the pool; all of its hosts must have the same. */
 static const tw_host *clocked_host(const tw_scenario *scenario, const tw_pool *pool, const GArray *places,
                                    guint first, const xmlNode *node, tw_faults *faults)
@@ -196,6 +195,7 @@ static const tw_host *clocked_host(const tw_scenario *scenario, const tw_pool *p
   return host;
 }
 
+/* Places a pool and completes it with what depends on its device. */
 static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw_free_accelerators *free,
                        GArray *places, tw_faults *faults)
 {

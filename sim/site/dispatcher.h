@@ -1,7 +1,7 @@
 /* The dispatcher: takes requests from the stream to engines, and counts them there until they end.
  *
- *     stream ─► front end ─► admission ─► router ─► [fetch] ─► engine ─► ended: recorded, and the source is
- * told └ rejected  └ held while no engine serves, cancelled at their deadline */
+ *     stream ─► front end ─► admission ─► router ─► [fetch] ─► engine ─► ended: recorded, and the stream is told
+ *                                └ rejected  └ held while no engine serves, cancelled at their deadline */
 #ifndef TW_SIM_DISPATCHER_H
 #define TW_SIM_DISPATCHER_H
 

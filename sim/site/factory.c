@@ -126,6 +126,7 @@ gboolean tw_factory_step(tw_factory *factory, GError **error)
     first = &factory->parts[i];
     now_s = due_s;
   }
+  g_assert(first != NULL); /* the caller has asked tw_factory_due */
   tw_intervals_until(factory->site.intervals, now_s);
   if (first->kind->life != TW_PART_OBSERVES)
     factory->site.now_s = factory->event_s = now_s;

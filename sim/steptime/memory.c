@@ -51,7 +51,7 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
   m.kv_bytes_per_token = layer_bytes * (double)(model->layers - model->window_layers);
   m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
   double block_bytes = m.kv_bytes_per_token * (double)block_tokens;
-  /* Where every layer has a window, nothing grows with the tokens. */
+  /* If every layer has a window, nothing grows with the tokens. */
   m.kv_blocks = m.kv_bytes > 0 ? (gint64)fmin(floor(m.kv_bytes / block_bytes), MOST_BLOCKS) : 0;
   return m;
 }

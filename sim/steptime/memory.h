@@ -1,4 +1,4 @@
-/* Where the HBM of an accelerator goes: weights, activations, and the KV cache that is left. */
+/* The HBM of an accelerator: weights, activations, and the KV cache that is left. */
 #ifndef TW_SIM_MEMORY_H
 #define TW_SIM_MEMORY_H
 
@@ -13,7 +13,7 @@ typedef struct tw_memory {
   double window_bytes;     /* KV of the windowed layers, reserved for max-seqs full windows */
   double kv_bytes;         /* what is left for the other layers' KV; may be negative */
   double kv_bytes_per_token;
-  gint64 kv_blocks; /* of a data-parallel rank, 0 if none fit */
+  gint64 kv_blocks; /* KV blocks of a data-parallel rank; 0 if none fit */
 } tw_memory;
 
 /* Peak activations follow the widest tensors that are alive at once: the residual stream and its normalised

@@ -3,16 +3,30 @@
  *
  *     t = pp · t_fixed + Σ roof( flops / (F · e), bytes / (B · m) ) + t_comm
  *
- * with the roofs of platforms/reader/device.h, one for each kernel of a layer,
- *
- * and t_per_seq · n on the host, which comes on top, or overlaps with the rest: then the longer one counts.
+ * with the roofs of platforms/reader/device.h, one for each kernel of a layer. The bookkeeping of the host,
+ * t_per_seq · n, comes on top; where it overlaps with the accelerators' work, the longer of the two counts.
  *
  * With pp stages the sequences are split into as many micro-batches as there are stages to fill (at most one
  * a sequence). A token of each then takes the sum of the stages, and the engine cannot go faster than its
  * slowest stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest
  * stage).
  *
- * FLOPs and bytes: design, section 6; attention of DeepSeek's MLA: arXiv 2405.04434, appendix C. */
+ * FLOPs and bytes on one accelerator, summed over the layers of all stages:
+ *
+ *     class              FLOPs                                        bytes
+ *     linear             2 · params · T / tp                          weights / tp + rows of the products
+ *     experts            2 · expert params · k · T' / (ep · etp)      weights of the experts touched / (ep · etp)
+ *     attention, GQA     4 · heads · head_dim · Σ context / tp        KV bytes · Σ context / min(tp, KV heads)
+ *     attention, MLA     2 · heads · (latent + rope + latent) · Σ context / tp in decode, where the latent is
+ *                        attended to, and 2 · heads · (nope + rope + value) · Σ context / tp in prefill;
+ *                        bytes of the latent · Σ context, which tensor parallelism does not divide
+ *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
+ *     activations        none that count                              norms and activations between products
+ *
+ * T: new tokens of the rank's batch, drafts included; T': of all ranks; etp: tp · dp / ep accelerators that
+ * share an expert. Σ context: of each new token, what it attends to; in layers with a window at most that.
+ * Of E experts, a batch touches E · (1 − (1 − k/E)^T'). Kaplan et al., arXiv 2001.08361, section 2.1, count
+ * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
 #include "sim/steptime/step_time.h"
 
 #include <math.h>
@@ -21,7 +35,7 @@ enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
 
 /* One class of operations in the precision that it is computed in. */
 typedef struct kernels {
-  double flops_per_s, bytes_per_s; /* as its kernels reach them */
+  double flops_per_s, bytes_per_s; /* the rates that its kernels reach */
   double launch_s, per_token_s;
 } kernels;
 
@@ -33,13 +47,15 @@ typedef struct roofline {
 
   double layers, full_layers, window_layers, moe_layers;
   double hidden, slowest_share; /* share of the layers on the slowest stage */
-  double projection_params, projection_bytes, projection_kernels; /* of all layers */
-  double mlp_params, mlp_bytes, mlp_kernels;                      /* the same, shared experts included */
-  double expert_params, expert_bytes;                             /* of one expert in one layer */
+  /* Projections of attention, in all layers. */
+  double projection_params, projection_bytes, projection_kernels;
+  /* MLPs of all layers, shared experts included. */
+  double mlp_params, mlp_bytes, mlp_kernels;
+  double expert_params, expert_bytes; /* one expert in one layer */
   double experts, experts_per_token;
   double head_params, head_bytes;
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
-  double prefill_work;                /* the same as prefill_flops, with the exponentials' worth */
+  double prefill_work;                /* prefill_flops, and the FLOPs that the exponentials are worth */
   double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
   double row_bytes;                   /* per token, of all layers: rows of the products with weights */
   double activation_bytes;            /* per token, of all layers: norms and activations in between */
@@ -55,10 +71,10 @@ typedef struct roofline {
   gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
   tw_interconnect links;
   tw_reach reach;
-  tw_collective_costs reduce;          /* of a tensor-parallel group */
-  tw_collective_costs gather, scatter; /* of experts that all accelerators share */
+  tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
+  tw_collective_costs gather, scatter; /* tokens to and from experts that all accelerators share */
   tw_collective_costs experts_traffic; /* to experts of other accelerators and back, in tokens of one */
-  tw_collective_costs send;            /* from stage to stage */
+  tw_collective_costs send;            /* activations from stage to stage */
 } roofline;
 
 /* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
@@ -285,8 +301,8 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   return time;
 }
 
-/* What the fastest way takes beside its bytes on the fabric; adds those, and the latencies there, `times`
- * times to what crosses it. `amount`: bytes, or tokens. */
+/* Seconds that the fastest way takes beside its bytes on the fabric. Adds those bytes, and the latencies
+ * there, `times` times to `crossing` and `steps`. `amount`: bytes, or tokens. */
 static double collective_s(const roofline *r, const tw_collective_costs *costs, double amount, double times,
                            double *crossing, double *steps)
 {

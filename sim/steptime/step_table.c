@@ -117,6 +117,7 @@ static gboolean fill(table *t, const GArray *rows, const char *file, tw_faults *
     guint p = find(t, PREFILL, r->at[PREFILL]), s = find(t, SEQS, r->at[SEQS]);
     guint first = r->at[SEQS] > 0 ? find(t, CONTEXT, r->at[CONTEXT]) : 0;
     guint last = r->at[SEQS] > 0 ? first : t->n[CONTEXT] - 1;
+    g_assert(p < t->n[PREFILL] && s < t->n[SEQS] && last < t->n[CONTEXT]);
     if (!isnan(t->time_s[cell(t, p, s, first)])) {
       tw_faults_add(faults, file, 0, "has two rows for %s %g, %s %g, %s %g; keep one", axis_names[PREFILL],
                     r->at[PREFILL], axis_names[SEQS], r->at[SEQS], axis_names[CONTEXT], r->at[CONTEXT]);

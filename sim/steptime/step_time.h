@@ -12,33 +12,32 @@
 #include "sim/steptime/overhead.h"
 #include "workloads/models/model.h"
 
-/* What one data-parallel rank of an engine computes in an iteration. */
+/* The work of one data-parallel rank of an engine in an iteration. */
 typedef struct tw_batch {
   gint64 decode_seqs;     /* sequences that decode one token */
   gint64 decode_context;  /* tokens that they attend to, their own new ones included: sum over sequences */
-  gint64 decode_windowed; /* the same, each capped at the model's window */
-  gint64 decode_growing;  /* of them, those whose context is still below the window */
+  gint64 decode_windowed; /* decode_context, each sequence capped at the model's window */
+  gint64 decode_growing;  /* the sequences among them whose context is still below the window */
   gint64 drafted;         /* tokens that each of them has verified beside (speculation.h) */
   gint64 next_full;       /* iterations until the first of those fills the window; G_MAXINT64: none */
   gint64 prefill_seqs;    /* sequences with a prompt chunk */
   gint64 prefill_tokens;
   double prefill_context;  /* sum over prompt tokens of the tokens that each attends to, itself included */
-  double prefill_windowed; /* the same, each capped at the window */
+  double prefill_windowed; /* prefill_context, each token capped at the window */
   double prefill_read;     /* KV tokens that the chunks read: earlier chunks and their own */
   gint64 sampled;          /* sequences that emit a token: those that decode, and last chunks */
 } tw_batch;
 
 typedef struct tw_line {
-  double first, growth; /* of iteration j: first + j · growth */
+  double first, growth; /* the value in iteration j is first + j · growth */
 } tw_line;
 
 typedef struct tw_work {
   double flops, bytes;
 } tw_work;
 
-/* What an iteration's collectives put on the fabric where their groups leave their NVLink domain; 0 where
- * none does. In which time it crosses is the network's to say: time_s holds what collectives take beside.
- */
+/* The bytes that an iteration's collectives put on the fabric where their groups leave their NVLink domain; 0
+ * where none does. The network says how long they take there: time_s holds what collectives take beside. */
 typedef struct tw_wire {
   double tensor;  /* bytes that the NIC of each accelerator sends for tensor parallelism, over all layers */
   double experts; /* ... to the experts and back */
@@ -55,8 +54,8 @@ typedef struct tw_step_cost {
   tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
   double bubble; /* share of an iteration's time in which an accelerator waits for other pipeline stages, in
                     the mean over the stages; 0 without pipeline parallelism */
-  double collective_s; /* of an iteration's time, what collectives inside of NVLink domains take: the same in
-                          all */
+  /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
+  double collective_s;
   tw_wire wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
@@ -68,7 +67,7 @@ typedef struct tw_parallelism {
   int ep; /* groups that the experts are divided among: each holds experts / ep; divides tp · dp */
 } tw_parallelism;
 
-/* In how many NVLink domains the groups of an engine lie. */
+/* The number of NVLink domains that the groups of an engine lie in. */
 typedef struct tw_reach {
   int tensor, experts; /* of a tensor-parallel group, and of all ranks of a stage; 1 (or 0): inside one */
   gboolean stages;     /* stages follow each other in different domains */
@@ -86,7 +85,7 @@ typedef struct tw_step_setting {
   tw_reach reach;
   double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
   double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
-  const char *table_file;  /* of the `table` model */
+  const char *table_file;  /* the CSV of the model `table` */
 } tw_step_setting;
 
 typedef struct tw_step_model tw_step_model;
@@ -99,7 +98,7 @@ typedef struct tw_step_kind {
   void (*cost)(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
   void (*destroy)(void *state);
 } tw_step_kind;
-extern const char *const tw_step_kind_names[]; /* in the order of tw_step_kind_get */
+extern const char *const tw_step_kind_names[]; /* the names in the order of tw_step_kind_get */
 extern const tw_step_kind tw_step_roofline, tw_step_table;
 const tw_step_kind *tw_step_kind_get(int index);
 

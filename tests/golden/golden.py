@@ -28,9 +28,15 @@ def read_runs(golden):
     return {row[0]: (row[1], row[2:]) for row in words}
 
 
-def run(program, source, scenario, options, directory):
+def scenarios_in(directory):
+    """Returns the scenarios of a directory, by name; sweeps are left out."""
+    return {path.stem: path for path in directory.glob("*.xml")
+            if xml.etree.ElementTree.parse(path).getroot().tag == "scenario"}
+
+
+def run(program, scenario, options, directory):
     """Returns what the run wrote, by name of the table: text, with the machine's own times left out of the summary."""
-    command = [program, "run", source / "sim/scenarios" / (scenario + ".xml"), "-o", directory, "-q", *options]
+    command = [program, "run", scenario, "-o", directory, "-q", *options]
     if (code := subprocess.run(command, check=False).returncode) != 0:
         sys.exit(f"golden run: exit code {code} of {shlex.join(map(str, command))}")
     tables = {path.name[:-len(".gz")]: gzip.decompress(path.read_bytes()).decode()
@@ -122,14 +128,15 @@ def compare(expected, tables):
 def find_gaps(source, golden):
     """Returns a text for each shipped scenario without a row, row without a scenario, and directory without a row."""
     runs = read_runs(golden)
-    shipped = {path.stem for path in (source / "sim/scenarios").glob("*.xml")
-               if xml.etree.ElementTree.parse(path).getroot().tag == "scenario"}
+    shipped, own = scenarios_in(source / "sim/scenarios"), scenarios_in(golden / "scenarios")
     used = {scenario for scenario, _ in runs.values()}
-    directories = {path.name for path in golden.iterdir() if path.is_dir()}
+    directories = {path.name for path in golden.iterdir() if path.is_dir()} - {"scenarios"}
     size_bytes = sum(path.stat().st_size for path in golden.rglob("*") if path.is_file())
     faults = [f"sim/scenarios/{name}.xml has no golden run: give it a row in tests/golden/runs.txt"
-              for name in sorted(shipped - used)]
-    faults += [f"tests/golden/runs.txt names {name}, which sim/scenarios does not hold" for name in sorted(used - shipped)]
+              for name in sorted(shipped.keys() - used)]
+    faults += [f"tests/golden/scenarios/{name}.xml has no row in runs.txt: remove it" for name in sorted(own.keys() - used)]
+    faults += [f"tests/golden/runs.txt names {name}, which is no scenario of sim/scenarios or tests/golden/scenarios"
+               for name in sorted(used - shipped.keys() - own.keys())]
     faults += [f"tests/golden/{name} has no row in runs.txt: remove it" for name in sorted(directories - runs.keys())]
     if size_bytes > LIMIT_BYTES:
         faults.append(f"tests/golden holds {size_bytes} bytes, more than {LIMIT_BYTES}: cut the runs shorter")
@@ -143,8 +150,9 @@ def main():
         faults = find_gaps(source, golden)
     else:
         scenario, options = read_runs(golden)[name]
+        path = (scenarios_in(source / "sim/scenarios") | scenarios_in(golden / "scenarios"))[scenario]
         with tempfile.TemporaryDirectory() as scratch:
-            tables = run(program, source, scenario, options, pathlib.Path(scratch) / "run")
+            tables = run(program, path, options, pathlib.Path(scratch) / "run")
         expected = read_expected(golden / name)
         if os.environ.get("TW_BLESS") == "1":
             bless(golden / name, tables, expected)

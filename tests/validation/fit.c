@@ -1,6 +1,7 @@
 #include "tests/validation/fit.h"
 
 #include "tests/validation/evaluate.h"
+#include "tests/validation/quantile.h"
 
 #include <gsl/gsl_multifit_nlinear.h>
 #include <math.h>
@@ -101,12 +102,6 @@ static int residuals(const gsl_vector *x, void *user, gsl_vector *f)
   return GSL_SUCCESS;
 }
 
-static int by_value(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 void fit_engine(GPtrArray *cases, const char *scratch, guint fixed, double prior_weight, fit_result *result)
 {
   problem p = {.cases = cases, .scratch = scratch, .result = result, .prior = prior_weight};
@@ -139,7 +134,6 @@ void fit_engine(GPtrArray *cases, const char *scratch, guint fixed, double prior
       double error = fabs(item->predicted[targets[t].metric] / item->measured[targets[t].metric] - 1);
       g_array_append_val(errors, error);
     }
-  g_array_sort(errors, by_value);
-  result->median_error = errors->len > 0 ? g_array_index(errors, double, errors->len / 2) : NAN;
+  result->median_error = quantile_of(errors, 0.5);
   result->cases = cases->len;
 }

@@ -2,16 +2,11 @@
 
 #include "platforms/input/fault.h"
 #include "sim/steptime/checkpoint.h"
+#include "tests/validation/quantile.h"
 #include "workloads/models/model.h"
 
 #include <math.h>
 #include <stdio.h>
-
-static int by_value(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
 
 /* NAN where there is nothing to compare. */
 static double error_of(const validation_case *item, int metric)
@@ -29,12 +24,9 @@ double report_error(GPtrArray *cases, int metric, double quantile, report_filter
     if (!isnan(error) && (some == NULL || some(item, user)))
       g_array_append_val(errors, error);
   }
-  g_array_sort(errors, by_value);
   if (n != NULL)
     *n = errors->len;
-  if (errors->len == 0)
-    return NAN;
-  return g_array_index(errors, double, MIN((guint)(quantile * errors->len), errors->len - 1));
+  return quantile_of(errors, quantile);
 }
 
 /* What a row of a table stands for: all cases of one word, fitted or not. */
@@ -76,14 +68,12 @@ static void add_line(GString *text, GPtrArray *cases, key_of key, const char *wo
   }
   if (errors->len == 0 && failed == 0)
     return;
-  g_array_sort(errors, by_value);
-  const double *e = (const double *)(const void *)errors->data;
   guint n = errors->len;
   if (n > 0)
     g_string_append_printf(text, "| %s | %s | %s | %u | %.1f %% | %.1f %% | %.1f %% | %.0f %% | %u | %u |\n",
                            word, case_metric_names[metric], fitted ? "fitted" : "predicted", n,
-                           100 * e[n / 2], 100 * e[MIN(n * 9 / 10, n - 1)], 100 * e[n - 1], 100.0 * high / n,
-                           extrapolated, failed);
+                           100 * quantile_of(errors, 0.5), 100 * quantile_of(errors, 0.9),
+                           100 * quantile_of(errors, 1), 100.0 * high / n, extrapolated, failed);
 }
 
 static void add_table(GString *text, GPtrArray *cases, const char *title, key_of key)
@@ -260,7 +250,7 @@ static gboolean same_group(const validation_case *a, const validation_case *b)
 
 static double quantile(GArray *errors, double q)
 {
-  g_array_sort(errors, by_value);
+  g_array_sort(errors, quantile_by_value);
   return g_array_index(errors, double, MIN((guint)(q * errors->len), errors->len - 1));
 }
 

@@ -2,8 +2,8 @@
 
 #include "analysis/log/log_reader.h"
 #include "platforms/input/fault.h"
-#include "platforms/input/units.h"
-#include "workloads/input/csv.h"
+#include "tests/validation/quantile.h"
+#include "tests/validation/table.h"
 
 #include <math.h>
 
@@ -14,38 +14,23 @@ typedef struct instants {
 
 /* ---- Reading ---- */
 
-static gboolean number(const tw_csv *csv, int column, double *value, GError **error)
-{
-  const char *text = tw_csv_text(csv, column);
-  return tw_number_parse(text, value) ||
-         tw_input_fault(tw_csv_input(csv), error, "%s is \"%s\"; expected a number", tw_csv_name(csv, column),
-                        text);
-}
-
 static GArray *read_record(const char *path, GError **error)
 {
   static const tw_csv_column columns[] = {{"arrival_s", FALSE},     {"scheduled_s", FALSE},
                                           {"first_token_s", FALSE}, {"last_token_s", FALSE},
                                           {"answer_tokens", FALSE}, {NULL, FALSE}};
-  g_autoptr(tw_input) input = tw_input_open(path, error);
-  g_autoptr(tw_csv) csv = input != NULL ? tw_csv_open(input, columns, error) : NULL;
-  if (csv == NULL)
+  table t;
+  if (!table_open(&t, path, columns, FALSE, error))
     return NULL;
   g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(instants));
-  GError *problem = NULL;
-  while (tw_csv_next(csv, &problem)) {
+  while (table_next(&t)) {
     instants i;
     double *const values[] = {&i.arrival_s, &i.scheduled_s, &i.first_s, &i.last_s, &i.tokens};
     for (int c = 0; c < (int)G_N_ELEMENTS(values); c++)
-      if (!number(csv, c, values[c], error))
-        return NULL;
+      *values[c] = table_number(&t, c);
     g_array_append_val(list, i);
   }
-  if (problem != NULL) {
-    g_propagate_error(error, problem);
-    return NULL;
-  }
-  return g_steal_pointer(&list);
+  return table_close(&t) ? g_steal_pointer(&list) : NULL;
 }
 
 /* The `n` requests of a run, by their ids. */
@@ -123,12 +108,6 @@ static const struct {
                   {"instant of the first token", FALSE, first},
                   {"instant of the last token", FALSE, last}};
 
-static int by_value(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static void add_requests(GString *text, const GArray *measured, const GArray *predicted)
 {
   g_string_append(text,
@@ -147,14 +126,12 @@ static void add_requests(GString *text, const GArray *measured, const GArray *pr
       error = fabs(error);
       g_array_append_val(errors, error);
     }
-    g_array_sort(errors, by_value);
     guint n = errors->len;
-    const double *e = (const double *)(const void *)errors->data;
     const char *unit = quantities[q].relative ? "%" : "s";
     if (n > 0)
       g_string_append_printf(text, "| %s | %u | %.2f %s | %.2f %s | %.2f %s | %+.2f %s |\n",
-                             quantities[q].name, n, e[n / 2], unit, e[MIN(n * 9 / 10, n - 1)], unit, e[n - 1],
-                             unit, sum / n, unit);
+                             quantities[q].name, n, quantile_of(errors, 0.5), unit, quantile_of(errors, 0.9),
+                             unit, quantile_of(errors, 1), unit, sum / n, unit);
   }
 }
 
@@ -180,24 +157,17 @@ static GArray *read_gauges(const char *path, GError **error)
 {
   static const tw_csv_column columns[] = {
       {"t", FALSE}, {"running", FALSE}, {"waiting", FALSE}, {NULL, FALSE}};
-  g_autoptr(tw_input) input = tw_input_open(path, error);
-  g_autoptr(tw_csv) csv = input != NULL ? tw_csv_open(input, columns, error) : NULL;
-  if (csv == NULL)
+  table t;
+  if (!table_open(&t, path, columns, FALSE, error))
     return NULL;
   g_autoptr(GArray) list = g_array_new(FALSE, FALSE, 3 * sizeof(double));
-  GError *problem = NULL;
-  while (tw_csv_next(csv, &problem)) {
+  while (table_next(&t)) {
     double row[3];
     for (int c = 0; c < 3; c++)
-      if (!number(csv, c, &row[c], error))
-        return NULL;
+      row[c] = table_number(&t, c);
     g_array_append_vals(list, row, 1);
   }
-  if (problem != NULL) {
-    g_propagate_error(error, problem);
-    return NULL;
-  }
-  return g_steal_pointer(&list);
+  return table_close(&t) ? g_steal_pointer(&list) : NULL;
 }
 
 /* The counts of the record, every second to its end. */

@@ -75,9 +75,9 @@ static double draw_gap(tw_chance *chance, tw_arrival_law law, double shape)
   g_assert_not_reached();
 }
 
-/* What is left of a gap that is under way: a uniform part of a gap that was drawn with a chance in proportion
- * to its length. Of Gamma(a) such gaps are Gamma(a + 1); of Weibull(k), Gamma(1 + 1/k) to the power of 1/k.
- */
+/* Draws the rest of a gap that is under way: a uniform part of a gap that was drawn with a chance in
+ * proportion to its length. Such gaps are Gamma(a + 1) for the law Gamma(a), and Gamma(1 + 1/k) to the power
+ * of 1/k for Weibull(k). */
 static double draw_first_gap(tw_chance *chance, tw_arrival_law law, double shape)
 {
   double part = tw_chance_uniform(chance);
@@ -158,7 +158,8 @@ tw_arrivals tw_arrivals_new(const tw_arrival_options *options, double scale, gui
   else if (options->law == TW_ARRIVAL_WEIBULL)
     a.shape = tw_weibull_shape(options->cv);
   if (options->burst_s > 0) {
-    a.in_burst = tw_chance_uniform(&a.states) >= burst_share(options); /* which next_state turns over */
+    /* The other state: next_state turns it over. */
+    a.in_burst = tw_chance_uniform(&a.states) >= burst_share(options);
     next_state(&a);
   }
   look_up(&a);

@@ -25,7 +25,7 @@ typedef struct tw_arrival_window {
   double start_s; /* until the next one's; the last holds for ever */
   double rate_per_s;
   tw_arrival_law law;
-  double shape; /* of gamma or Weibull */
+  double shape; /* shape of gamma or Weibull */
 } tw_arrival_window;
 
 typedef struct tw_arrival_options {
@@ -46,18 +46,18 @@ typedef struct tw_arrival_options {
 /* The state of one process; a value. */
 typedef struct tw_arrivals {
   tw_arrival_options options;
-  double scale;       /* of the rate */
-  double now_s;       /* of the arrival given last */
-  double rate_per_s;  /* that holds from now_s on, */
+  double scale;       /* factor of the rate */
+  double now_s;       /* instant of the arrival given last */
+  double rate_per_s;  /* the rate that holds from now_s on, */
   double until_s;     /* until here */
-  double shape;       /* of the law */
-  double state_end_s; /* of the burst or the calm */
+  double shape;       /* shape of the law */
+  double state_end_s; /* end of the burst or the calm */
   gboolean started, in_burst;
   int window;
   tw_chance gaps, states;
 } tw_arrivals;
 
-/* What of the options is out of range, or NULL. The caller frees it. */
+/* A sentence that says which option is out of range, or NULL. The caller frees it. */
 char *tw_arrival_check(const tw_arrival_options *options);
 
 /* `name` names its streams of chance; rates are multiplied by `scale`. The options must have passed

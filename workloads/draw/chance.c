@@ -2,26 +2,19 @@
 
 #include <math.h>
 
-static guint64 mix(guint64 z)
-{
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return z ^ (z >> 31);
-}
-
 tw_chance tw_chance_new(guint64 seed, const char *name)
 {
   /* FNV-1a of the name; mixing seed and name apart keeps (seed, name) pairs that differ little far apart. */
   guint64 hash = G_GUINT64_CONSTANT(0xcbf29ce484222325);
   for (const char *c = name; *c != '\0'; c++)
     hash = (hash ^ (guint8)*c) * G_GUINT64_CONSTANT(0x100000001b3);
-  return (tw_chance){mix(mix(seed) + hash)};
+  return (tw_chance){tw_mix(tw_mix(seed) + hash)};
 }
 
 guint64 tw_chance_next(tw_chance *chance)
 {
-  chance->state += G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-  return mix(chance->state);
+  chance->state += TW_MIX_STEP;
+  return tw_mix(chance->state);
 }
 
 double tw_chance_uniform(tw_chance *chance)

@@ -12,8 +12,8 @@ typedef enum {
   TW_LENGTH_LOGNORMAL,
   TW_LENGTH_UNIFORM,   /* whole numbers from min to max */
   TW_LENGTH_PARETO,    /* P(X > x) = (x₀/x)^tail from x₀ = mean · (tail − 1) / tail on */
-  TW_LENGTH_EMPIRICAL, /* by the weights of a table */
-  TW_LENGTH_MIXTURE    /* of others, by their shares */
+  TW_LENGTH_EMPIRICAL, /* drawn by the weights of a table */
+  TW_LENGTH_MIXTURE    /* drawn from other lengths, by their shares */
 } tw_length_kind;
 extern const char *const tw_length_kind_names[];
 
@@ -32,7 +32,7 @@ typedef struct tw_length {
 } tw_length;
 
 struct tw_length_part {
-  double share; /* of the draws; all of a mixture sum to 1 */
+  double share; /* share of the draws; the shares of a mixture sum to 1 */
   tw_length length;
 };
 
@@ -46,7 +46,7 @@ static inline gboolean tw_length_is_none(const tw_length *length)
 double tw_law_draw(tw_length_kind kind, double mean, double sigma, tw_chance *chance);
 
 gint32 tw_length_draw(const tw_length *length, tw_chance *chance);
-/* The same with what is drawn times `factor`, before it is rounded and bounded. */
+/* Draws a length that is multiplied by `factor` before it is rounded and bounded. */
 gint32 tw_length_draw_scaled(const tw_length *length, tw_chance *chance, double factor);
 
 /* Whether a length can be drawn from: TW_INPUT_ERROR_USAGE says what of `name` is out of range. */

@@ -63,7 +63,7 @@ static const tw_attribute part_attributes[] = {{"share", TW_ATTR_NUMBER, .positi
                                                REST("0"),
                                                {0}};
 
-/* What each law needs. */
+/* Checks that an element has the attributes that its law needs. */
 static gboolean check_law(const xmlNode *node, const void *target, tw_faults *faults)
 {
   const element *e = target;

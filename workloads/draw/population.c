@@ -3,17 +3,17 @@
 #include <math.h>
 
 struct tw_population {
-  tw_client *clients;
+  tw_population_client *clients;
   int n;
   double end_s;
-  int *heap; /* of clients by (due_s, index): the first is the next */
+  int *heap; /* clients by (due_s, index): the first one is next */
 };
 
 /* ---- The heap ---- */
 
 static gboolean is_before(const tw_population *p, int a, int b)
 {
-  const tw_client *x = &p->clients[a], *y = &p->clients[b];
+  const tw_population_client *x = &p->clients[a], *y = &p->clients[b];
   return x->due_s < y->due_s || (x->due_s == y->due_s && a < b);
 }
 
@@ -37,7 +37,7 @@ static tw_population *population_new(gint64 n, double end_s)
   tw_population *p = g_new0(tw_population, 1);
   p->n = (int)n;
   p->end_s = end_s;
-  p->clients = g_new0(tw_client, (gsize)n);
+  p->clients = g_new0(tw_population_client, (gsize)n);
   p->heap = g_new(int, (gsize)n);
   return p;
 }
@@ -67,7 +67,7 @@ tw_population *tw_population_new(const tw_population_options *options, const tw_
   for (int i = 0; i < p->n; i++)
     sum += pow(i + 1, -options->skew);
   for (int i = 0; i < p->n; i++) {
-    tw_client *client = &p->clients[i];
+    tw_population_client *client = &p->clients[i];
     gboolean alone = p->n == 1;
     tw_arrival_options own = *arrivals;
     g_autofree char *gaps = alone ? g_strdup(source) : g_strdup_printf("%s %d", source, i + 1);
@@ -90,7 +90,8 @@ tw_population *tw_population_of(const tw_arrival_options *arrivals, const char *
   tw_population *p = population_new(n, end_s);
   for (int i = 0; i < n; i++) {
     g_autofree char *gaps = g_strdup_printf("%s %s", source, names[i]);
-    p->clients[i] = (tw_client){.name = g_strdup(names[i]), .prompt_factor = 1, .output_factor = 1};
+    p->clients[i] =
+        (tw_population_client){.name = g_strdup(names[i]), .prompt_factor = 1, .output_factor = 1};
     p->clients[i].arrivals = tw_arrivals_new(&arrivals[i], scale, seed, gaps);
   }
   start(p);
@@ -113,9 +114,9 @@ double tw_population_due(const tw_population *p)
   return p->clients[p->heap[0]].due_s;
 }
 
-const tw_client *tw_population_take(tw_population *p, int *index)
+const tw_population_client *tw_population_take(tw_population *p, int *index)
 {
-  tw_client *client = &p->clients[p->heap[0]];
+  tw_population_client *client = &p->clients[p->heap[0]];
   if (index != NULL)
     *index = p->heap[0];
   client->due_s = tw_arrivals_next(&client->arrivals, p->end_s);

@@ -7,19 +7,21 @@
 
 #include "workloads/draw/arrival.h"
 
-typedef struct tw_client {
+typedef struct tw_population_client {
   char *name;
   tw_arrivals arrivals;
-  double prompt_factor, output_factor; /* of its lengths */
+  double prompt_factor, output_factor; /* factors of its lengths */
   double due_s;                        /* its next arrival */
-} tw_client;
+} tw_population_client;
 
 typedef struct tw_population_options {
   gint64 clients; /* 1: all requests are of one */
   double
       skew; /* Zipf's exponent: client i has a share of the rate in proportion to 1 / i^skew; 0: all alike */
-  double length_sigma; /* of the logarithm of the clients' factors, with mean 1, for prompts and outputs */
-  double cv_sigma;     /* likewise of their coefficients of variation; gamma and Weibull */
+  /* Deviation of the logarithm of the clients' factors (mean 1), for prompts and outputs. */
+  double length_sigma;
+  /* Deviation of the logarithm of their coefficients of variation; gamma and Weibull. */
+  double cv_sigma;
 } tw_population_options;
 
 typedef struct tw_population tw_population;
@@ -30,7 +32,7 @@ typedef struct tw_population tw_population;
 tw_population *tw_population_new(const tw_population_options *options, const tw_arrival_options *arrivals,
                                  double scale, double end_s, guint64 seed, const char *name,
                                  const char *source);
-/* Of clients that are known one by one: `n` processes and their names, borrowed. */
+/* A population whose clients are known one by one: `n` processes and their names, borrowed. */
 tw_population *tw_population_of(const tw_arrival_options *arrivals, const char *const *names, int n,
                                 double scale, double end_s, guint64 seed, const char *source);
 void tw_population_free(tw_population *population);
@@ -39,6 +41,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_population, tw_population_free)
 /* When the next request or session begins, INFINITY if there is none any more. */
 double tw_population_due(const tw_population *population);
 /* The client that begins it; and goes on to the next. One must be due. Sets its index if wanted. */
-const tw_client *tw_population_take(tw_population *population, int *index);
+const tw_population_client *tw_population_take(tw_population *population, int *index);
 
 #endif

@@ -33,7 +33,7 @@ static gboolean expand_bailian(tw_trace_source *source, const tw_json *object, G
 {
   tw_trace_row *row = tw_trace_source_add(source);
   tw_request *request = &row->request;
-  gint64 chat, parent;
+  gint64 chat = 0, parent = 0;
   double unit_s = tw_trace_unit_s(source, 1);
   if (!read_id(source, object, "chat_id", &chat, error) ||
       !read_id(source, object, "parent_chat_id", &parent, error) ||

@@ -6,8 +6,8 @@ struct tw_csv {
   tw_input *input;
   const tw_csv_column *columns;
   int n_file_columns;
-  int wanted[TW_CSV_MAX_COLUMNS];       /* of each column of the file: its index in `columns`, or -1 */
-  char *fields[TW_CSV_MAX_COLUMNS + 1]; /* of the row; the last takes what nobody wants */
+  int wanted[TW_CSV_MAX_COLUMNS];       /* each column of the file has its index in `columns`, or -1 */
+  char *fields[TW_CSV_MAX_COLUMNS + 1]; /* the fields of the row; the last takes what nobody wants */
   char nothing[1];                      /* what absent columns hold */
   char delimiter;
   GPtrArray *unread, *absent; /* names: owned; of `columns` */

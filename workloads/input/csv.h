@@ -11,10 +11,10 @@
 /* A wanted column; a row with a NULL name ends a table. */
 typedef struct tw_csv_column {
   const char *name;
-  gboolean optional; /* where it is absent all its fields are empty */
+  gboolean optional; /* the file may lack it: then all its fields are empty */
 } tw_csv_column;
 
-enum { TW_CSV_MAX_COLUMNS = 64 }; /* of a file, and of a table */
+enum { TW_CSV_MAX_COLUMNS = 64 }; /* the most columns of a file, and of a table */
 
 typedef struct tw_csv tw_csv;
 

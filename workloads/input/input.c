@@ -20,7 +20,7 @@ struct tw_input {
   char *path;
   int fd;
   gint64 file_bytes; /* 0: unknown */
-  gint64 read_bytes; /* of this pass */
+  gint64 read_bytes; /* bytes that this pass has read */
   GChecksum *checksum;
   char *sha256;
 
@@ -106,7 +106,8 @@ static gboolean fill(tw_input *input, GError **error)
   }
   if (input->capacity < input->end + TEXT_BYTES) {
     input->capacity = input->end + TEXT_BYTES + input->end / 2;
-    input->text = g_realloc(input->text, input->capacity + 1); /* and the NUL after a last line without LF */
+    /* One byte more for the NUL after a last line without LF. */
+    input->text = g_realloc(input->text, input->capacity + 1);
   }
   for (;;) {
     gssize n;

@@ -6,7 +6,8 @@
 
 static const char *const attention_names[] = {"gqa", "mla", NULL};
 
-/* What belongs to one kind of attention alone: needed there (unless optional), and wrong elsewhere. */
+/* Attributes that belong to one kind of attention alone: it needs them (unless optional), and they are wrong
+ * elsewhere. */
 static const struct {
   const char *name;
   size_t offset;

@@ -7,10 +7,10 @@
 typedef enum { TW_ATTENTION_GQA, TW_ATTENTION_MLA } tw_attention_kind;
 
 typedef struct tw_model {
-  char *file;   /* that it was read from */
+  char *file;   /* the file that the model was read from */
   char *name;   /* "llama-3.1-70b" */
   char *label;  /* "Llama-3.1-70B" */
-  char *source; /* where the numbers come from */
+  char *source; /* the source of the numbers */
   gint64 layers, hidden, vocab, max_positions;
   gboolean tied_embeddings; /* the output head shares the embedding's weights */
 
@@ -23,7 +23,7 @@ typedef struct tw_model {
   gint64 window, window_layers;
 
   gint64 dense_layers; /* layers with a dense MLP (all, without experts); the others have experts */
-  gint64 intermediate; /* of the dense MLP (gated: three matrices); 0 without one */
+  gint64 intermediate; /* width of the dense MLP (gated: three matrices); 0 without one */
   gint64 experts, experts_per_token, shared_experts, expert_intermediate; /* 0 without experts */
 } tw_model;
 
@@ -36,14 +36,16 @@ void tw_model_free(tw_model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_model, tw_model_free)
 
 /* Parameters, counted from the shape (norms and biases left out: below 0.1 %). */
-double tw_model_attention_params(const tw_model *model); /* of one layer: projections of q, k, v and output */
-double tw_model_dense_mlp_params(const tw_model *model); /* of one dense layer: 3 · hidden · intermediate */
-double tw_model_expert_params(const tw_model *model);    /* of one expert in one layer */
-double tw_model_shared_params(const tw_model *model);    /* shared experts and router gate of one MoE layer */
-double tw_model_head_params(const tw_model *model);      /* hidden · vocab */
-double tw_model_params(const tw_model *model);           /* all of them, embedding included */
+/* Projections of q, k, v and output of one layer. */
+double tw_model_attention_params(const tw_model *model);
+/* The MLP of one dense layer: 3 · hidden · intermediate. */
+double tw_model_dense_mlp_params(const tw_model *model);
+double tw_model_expert_params(const tw_model *model); /* one expert in one layer */
+double tw_model_shared_params(const tw_model *model); /* shared experts and router gate of one MoE layer */
+double tw_model_head_params(const tw_model *model);   /* hidden · vocab */
+double tw_model_params(const tw_model *model);        /* all of them, embedding included */
 double tw_model_active_params(
-    const tw_model *model); /* those that one token passes through, without the embedding */
+    const tw_model *model); /* parameters that one token passes through, without the embedding */
 
 /* Numbers (not bytes) of KV cache that one token leaves in one full-attention layer: 2 · kv_heads · head_dim,
  * or kv_lora_rank + qk_rope_head_dim for MLA. */

@@ -27,7 +27,7 @@ typedef struct class
   double think_s, ramp_s, pace_s;
   char *servegen_arrivals, *servegen_lengths;
   double ttft_s, tpot_s, e2e_s;
-  /* What was read for them. */
+  /* The files that the arrivals name, read. */
   tw_stairs *rates;
   tw_servegen *servegen;
   tw_length lengths[3];
@@ -41,7 +41,7 @@ struct tw_generator {
   gint64 limit;
   class *classes;
   int n_classes;
-  GPtrArray *files; /* of char *, NULL-terminated once it is read */
+  GPtrArray *files; /* the files that were read (char *); NULL-terminated in the end */
 };
 
 /* ---- Tables ---- */

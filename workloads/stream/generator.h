@@ -33,7 +33,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_generator, tw_generator_free)
 
 /* How a generator is used; NAN and G_MININT64 leave its own values. */
 typedef struct tw_generator_use {
-  double rate_scale; /* of all arrivals; not of clients that wait */
+  double rate_scale; /* scale of the rates of arrivals; clients that wait have none */
   double duration_s;
   gint64 limit; /* requests in all */
   guint64 seed;
@@ -44,7 +44,7 @@ gboolean tw_generator_check_use(const tw_generator *generator, const tw_generato
 /* Its requests. `generator` is borrowed; the use must have passed the check. */
 tw_stream *tw_generator_stream(const tw_generator *generator, const tw_generator_use *use);
 
-/* What a class asks for; NAN: nothing. */
+/* The SLO that a class asks for; NAN: nothing. */
 typedef struct tw_generator_class {
   const char *name;
   double ttft_s, tpot_s, e2e_s;

@@ -7,7 +7,7 @@
 typedef struct mix {
   tw_stream base;
   tw_mix_member *members;
-  double *due_s; /* of each */
+  double *due_s; /* when the next request of each member is due */
   int n;
   gint64 limit, emitted;
 } mix;
@@ -58,7 +58,7 @@ static void mix_told(tw_stream *stream, const tw_request *request, gboolean comp
   look(m, of);
 }
 
-/* That of the slowest member. */
+/* The mix is as far as its slowest member. */
 static double mix_progress(const tw_stream *stream)
 {
   const mix *m = (const mix *)stream;
@@ -102,7 +102,7 @@ static const tw_stream_kind mix_kind = {.next = next_mixed,
                                         .told = mix_told,
                                         .sessions = mix_sessions};
 
-/* Of members that wait for nothing. */
+/* A mix whose members all wait for nothing. */
 static const tw_stream_kind open_kind = {
     .next = next_mixed, .progress = mix_progress, .free = free_mix, .due = mix_due};
 

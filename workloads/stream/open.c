@@ -22,7 +22,7 @@ static gboolean next_drawn(tw_stream *stream, tw_request *request, GError **erro
   double due_s = tw_population_due(source->population);
   if (source->emitted == options->limit || isinf(due_s))
     return FALSE;
-  const tw_client *client = tw_population_take(source->population, NULL);
+  const tw_population_client *client = tw_population_take(source->population, NULL);
   source->now_s = due_s;
   source->emitted++;
   *request = (tw_request){

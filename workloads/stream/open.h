@@ -10,7 +10,7 @@ typedef struct tw_open_options {
   const char *name; /* begins the names of its streams of chance */
   tw_arrival_options arrivals;
   tw_population_options population;
-  double scale;                        /* of the rate */
+  double scale;                        /* scale of the rate */
   gint64 limit;                        /* requests, G_MAXINT64: no limit */
   double duration_s;                   /* arrivals before it; INFINITY: no limit */
   tw_length prompt, reasoning, answer; /* borrowed tables */

@@ -20,8 +20,8 @@ typedef struct lengths {
 
 typedef struct client {
   char *name;
-  GArray *windows; /* of tw_arrival_window */
-  GArray *lengths; /* of lengths */
+  GArray *windows; /* windows (tw_arrival_window) */
+  GArray *lengths; /* the lengths of each window (lengths) */
 } client;
 
 struct tw_servegen {
@@ -276,7 +276,7 @@ typedef struct {
   tw_stream base;
   const tw_servegen *tables;
   tw_population *population;
-  tw_chance *chances; /* of each client: one for each field */
+  tw_chance *chances; /* streams of chance: one for each client and field */
   gint64 limit, emitted;
   double duration_s, now_s;
 } service;

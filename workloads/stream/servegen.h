@@ -21,7 +21,7 @@ void tw_servegen_free(tw_servegen *tables);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_servegen, tw_servegen_free)
 
 double tw_servegen_span_s(const tw_servegen *tables);   /* the windows of arrivals together */
-double tw_servegen_requests(const tw_servegen *tables); /* that they say arrive */
+double tw_servegen_requests(const tw_servegen *tables); /* the mean number of requests that arrive */
 double tw_servegen_rate(const tw_servegen *tables, double time_s);
 int tw_servegen_clients(const tw_servegen *tables);
 

@@ -10,13 +10,13 @@
 typedef struct step {
   int turn;
   int first_branch; /* the step of the same repetition in the first branch, whose prompt it shares */
-  int repetition;   /* of the branch, from 0 */
+  int repetition;   /* the repetition of the branch, counted from 0 */
   int loop, pass;   /* the turn that may send the session back here, -1: none; and how often it has */
   int *after;
   int n_after;
 } step;
 
-/* What was drawn for it, and where it stands. */
+/* The lengths that were drawn for a step, and how far it is. */
 typedef struct progress {
   gint32 prompt, reasoning, answer;
   int open;         /* steps that it waits for */
@@ -51,13 +51,13 @@ typedef struct sessions {
   tw_turn *turns;
   turn_chance *chances;
   tw_population *population;
-  guint64 salt; /* of the ids of this class */
+  guint64 salt; /* distinguishes the ids of this class from those of others */
   step *steps;
   int n_steps;
-  double start_s;          /* of the next session, INFINITY: none */
+  double start_s;          /* when the next session begins; INFINITY: there is none */
   gboolean *passed;        /* steps that end now without being made; scratch */
-  GArray *chain;           /* of int, scratch */
-  GSequence *appointments; /* of appointment */
+  GArray *chain;           /* steps of a chain (int), for one call */
+  GSequence *appointments; /* when turns are due (appointment) */
   guint64 order;
   GHashTable *live; /* sessions by name */
   GArray *pieces, *ids;
@@ -74,13 +74,10 @@ typedef struct piece {
   gint64 tokens;
 } piece;
 
-/* SplitMix64's finaliser. */
+/* An id that follows from two others. */
 static guint64 mix(guint64 a, guint64 b)
 {
-  guint64 z = a + (b + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+  return tw_mix(a + (b + 1) * TW_MIX_STEP);
 }
 
 static void add_piece(sessions *source, piece_kind kind, guint64 serial, int at, gint64 tokens)
@@ -173,7 +170,7 @@ static tw_request request_of(sessions *source, const session *s, const appointme
   const progress *p = &s->steps[due->step];
   g_array_set_size(source->pieces, 0);
   add_prompt(source, s, due->step);
-  /* What is longer than any request may be is refused by every engine. */
+  /* A prompt that is longer than any request may be is refused by every engine. */
   gint64 prompt_tokens = MIN(sum_pieces(source), TW_REQUEST_MAX_TOKENS);
   tw_request request = {
       .arrival_s = due->due_s,
@@ -215,7 +212,7 @@ static void appoint(sessions *source, session *s, int at, double now_s)
   g_sequence_insert_sorted(source->appointments, due, by_time, NULL);
 }
 
-/* Which steps are made: branches draw how often they repeat, loops how often they go back. */
+/* Draws which steps are made: branches draw how often they repeat, loops how often they go back. */
 static void draw_path(sessions *source, session *s)
 {
   gint64 repeats = 0;
@@ -226,9 +223,9 @@ static void draw_path(sessions *source, session *s)
     turn_chance *chance = &source->chances[what->turn];
     if (what->loop != of_loop) {
       of_loop = what->loop;
-      const tw_turn *check = of_loop >= 0 ? &source->turns[of_loop] : NULL;
-      for (passes = 0; check != NULL && passes < check->retries &&
-                       tw_chance_uniform(&source->chances[of_loop].retry) < check->retry;)
+      gint64 most = of_loop >= 0 ? source->turns[of_loop].retries : 0;
+      for (passes = 0; passes < most &&
+                       tw_chance_uniform(&source->chances[of_loop].retry) < source->turns[of_loop].retry;)
         passes++;
     }
     gboolean within = what->loop < 0 || what->pass <= passes;
@@ -239,7 +236,7 @@ static void draw_path(sessions *source, session *s)
   }
 }
 
-static void draw(sessions *source, session *s, const tw_client *client)
+static void draw(sessions *source, session *s, const tw_population_client *client)
 {
   draw_path(source, s);
   for (int i = 0; i < source->n_steps; i++) {
@@ -271,7 +268,7 @@ static void start_session(sessions *source)
 {
   const char *name = source->options.name != NULL ? source->options.name : "session";
   session *s = g_malloc0(sizeof(session) + (gsize)source->n_steps * sizeof(progress));
-  const tw_client *client = tw_population_take(source->population, NULL);
+  const tw_population_client *client = tw_population_take(source->population, NULL);
   s->serial = source->counts.started++;
   s->name = client->name != NULL ? g_strdup_printf("%s.%" G_GUINT64_FORMAT, client->name, s->serial)
                                  : g_strdup_printf("%s-%" G_GUINT64_FORMAT, name, s->serial);
@@ -516,7 +513,7 @@ typedef struct layout {
   int *first; /* the first step of each turn, in the latest pass */
 } layout;
 
-/* What comes after a turn comes after the last step of each of its branches. */
+/* Adds the steps that end a turn: the last step of each of its branches. */
 static void add_last_steps(const layout *l, int turn, GArray *after)
 {
   int repeat = (int)most_repeats(&l->turns[turn]);

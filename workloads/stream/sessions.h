@@ -3,9 +3,9 @@
  * A session is a small graph of turns. A turn begins when all turns that it comes after have ended, and some
  * time of thought or of a tool has passed. Its prompt is what it inherits and what is new:
  *
- *     ask ──► call (tool 2 s) ──► call ──► sum up          prompt of a turn = prompt and answer of the first
- * turn └───► draft ─┐                                       that it comes after, the answers of the others,
- * and └───► draft ─┴─► choose                              new tokens
+ *     ask ──► call (tool 2 s) ──► call ──► sum up        prompt of a turn = prompt and answer of the first turn
+ *      ├───► draft ─┐                                     that it comes after, the answers of the others, and
+ *      └───► draft ─┴─► choose                            new tokens
  *
  * The ids of the prompts' blocks follow from this: whatever two prompts share, their ids share. They go on
  * over the output, so that the next turn finds that in the cache, too; reasoning that is left out of the
@@ -29,7 +29,7 @@ typedef struct tw_turn {
   gint64 branches;   /* so many of these at once, of the same prompt: best of n, sub-agents */
   double wait_s;     /* mean, before each, after what it comes after */
   int wait_law;      /* tw_length_kind: fixed, exponential or lognormal, */
-  double wait_sigma; /* with this deviation of the logarithm */
+  double wait_sigma; /* lognormal: the deviation of the logarithm */
   gboolean fresh;    /* inherits nothing */
   tw_length repeats; /* if not none: `repeat` is drawn, by each branch; at most repeats.max */
   double retry;      /* probability that the session goes back once it has ended, */
@@ -45,14 +45,14 @@ int tw_turns_read(const xmlNode *parent, tw_turn **turns, tw_faults *faults);
 void tw_turns_free(tw_turn *turns, int n);
 
 typedef struct tw_sessions_options {
-  const char *name; /* of the class, for sessions and streams of chance; NULL: "session", "sessions" */
-  tw_arrival_options arrivals; /* of sessions */
+  const char *name; /* name of the class, for sessions and streams of chance; NULL: "session", "sessions" */
+  tw_arrival_options arrivals; /* when sessions begin */
   tw_population_options population;
-  double scale;             /* of their rate */
+  double scale;             /* scale of the sessions' rate */
   gint64 limit;             /* sessions; G_MAXINT64: no limit */
   double duration_s;        /* sessions begin before it; INFINITY: no limit. One of both must be finite */
-  gint64 system_tokens;     /* that begin every prompt of every session */
-  gboolean keeps_reasoning; /* in the context of later turns; else only answers are kept */
+  gint64 system_tokens;     /* tokens that begin every prompt of every session */
+  gboolean keeps_reasoning; /* reasoning stays in the context of later turns; else only answers do */
   gint32 hash_tokens;       /* prompt tokens that one hash id stands for */
   gint32 priority;
   const tw_turn *turns; /* at least one */
@@ -67,7 +67,7 @@ gboolean tw_sessions_check(const tw_sessions_options *options, GError **error);
 /* `options` must have passed tw_sessions_check; the turns are copied. */
 tw_stream *tw_stream_sessions(const tw_sessions_options *options);
 
-/* What became of the sessions of a stream. */
+/* How many sessions of a stream began, and how they ended. */
 typedef struct tw_session_counts {
   guint64 started, completed;
   guint64 broken; /* a turn was not completed: nothing that comes after it was asked */

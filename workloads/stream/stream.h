@@ -119,7 +119,7 @@ typedef struct tw_closed_options {
   gint64 clients;
   gint64 limit;      /* requests in all */
   double duration_s; /* none is sent at or after it; INFINITY: no limit */
-  double think_s;    /* from the end of a request to the next one of that client */
+  double think_s;    /* time from the end of a request to the client's next one */
   double ramp_s;     /* the clients start evenly over this time */
   double pace_s;     /* at least between two requests of any: a client program sends one after the other */
   double jitter_s;   /* each request waits up to this much longer, drawn evenly: clients fall out of step */
@@ -166,8 +166,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_stream, tw_stream_free)
 typedef struct tw_trace_writer tw_trace_writer;
 tw_trace_writer *tw_trace_writer_open(const char *path, const tw_trace_format *format, GError **error);
 gboolean tw_trace_writer_add(tw_trace_writer *writer, const tw_request *request, GError **error);
-/* What the requests so far had and the format cannot say, with their number, as a sentence that the caller
- * frees; NULL: nothing. */
+/* A sentence that tells what the requests so far had and the format cannot say, with their number. The caller
+ * frees it; NULL: nothing was lost. */
 char *tw_trace_writer_lost(const tw_trace_writer *writer);
 /* Closes and frees; FALSE if what was written did not reach the disk: then there is no file. */
 gboolean tw_trace_writer_close(tw_trace_writer *writer, GError **error);

@@ -289,7 +289,7 @@ static void read_tokens(const GArray *counts, guint64 requests, tw_tokens_facts 
   facts->mean = (double)facts->sum / (double)requests;
 }
 
-/* Of the minutes between the first and the last, which may not be whole. */
+/* The index of dispersion over the minutes between the first and the last, which may not be whole. */
 static double dispersion(const tw_profile *profile)
 {
   const GArray *minutes = profile->minutes;

@@ -1,4 +1,4 @@
-/* What a workload looks like: counts, rates and exact percentiles of a stream of requests.
+/* The profile of a workload: counts, rates and exact percentiles of a stream of requests.
  *
  * Memory grows with the longest request and with the number of different sessions and prompt blocks, not with
  * the number of requests. */
@@ -32,8 +32,8 @@ typedef struct tw_profile_facts {
   double gap_cv;     /* deviation of the gaps between arrivals over their mean: 1 for Poisson; or NAN */
   double dispersion; /* variance of the counts of whole minutes over their mean: 1 for Poisson, more where
                         arrivals come in bursts or the rate changes; NAN below two minutes */
-  guint64 reasoning_requests;           /* that reason */
-  guint64 session_requests, most_turns; /* that name a session; in one */
+  guint64 reasoning_requests;           /* requests that reason */
+  guint64 session_requests, most_turns; /* requests that name a session; the most in one */
   guint64 sessions;                     /* different ones; 0 if none is named */
   guint64 hashed_requests;              /* whose prompts carry hashes */
   guint64 sharing_requests;             /* whose first block was seen before */

@@ -9,7 +9,7 @@ struct tw_replay {
   tw_trace_rows *rows;
   tw_trace_options options;
   gint64 pass;
-  gint64 emitted;                   /* in all passes */
+  gint64 emitted;                   /* requests that all passes have given */
   gint64 in_first_pass;             /* requests that the first pass emitted, */
   double first_s, last_s, period_s; /* their first and last time, and the distance of passes */
   double previous_s;                /* time in the trace of the line before */
@@ -110,8 +110,10 @@ static void resize(tw_replay *trace, tw_trace_row *row)
       tw_trace_row_simplify(row, tw_replay_block_tokens(trace));
     request->prompt_tokens = scaled(request->prompt_tokens, options->prompt_scale);
     request->hash_tokens = scaled(request->hash_tokens, options->prompt_scale);
-    if (request->n_hashes > 0)
+    if (request->n_hashes > 0) {
+      g_assert(request->hash_tokens > 0);
       request->n_hashes = MIN(request->n_hashes, (request->prompt_tokens - 1) / request->hash_tokens + 1);
+    }
   }
   request->reasoning_tokens = scaled(request->reasoning_tokens, options->output_scale);
   request->answer_tokens = scaled(request->answer_tokens, options->output_scale);

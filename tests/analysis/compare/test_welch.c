@@ -1,5 +1,8 @@
 #include "analysis/compare/welch.h"
 #include "tests/check.h"
+#include "workloads/draw/chance.h"
+
+#include <gsl/gsl_cdf.h>
 
 #define SAMPLE(...)                                                                                          \
   tw_sample_of((const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double))
@@ -51,6 +54,38 @@ static void without_variance_any_difference_is_certain(void **state)
   assert_near(tw_welch_p(&a, &c), 1, 0);
 }
 
+/* p by the definition: t = difference / s, s² = Σ v/n, df = s⁴ / Σ (v/n)² / (n − 1), and P(|T| > t) of Student's law
+ * with df degrees of freedom from GSL. */
+static double p_by_gsl(const tw_sample *a, const tw_sample *b)
+{
+  double va = a->variance / a->n, vb = b->variance / b->n;
+  double df = (va + vb) * (va + vb) / (va * va / (a->n - 1) + vb * vb / (b->n - 1));
+  return 2 * gsl_cdf_tdist_Q(fabs(a->mean - b->mean) / sqrt(va + vb), df);
+}
+
+/* From p near 1 to p of 1e-60: samples of 2 to 33 values whose means are up to 30 standard deviations apart. */
+static void p_is_what_gsl_says_for_samples_of_any_size(void **state)
+{
+  (void)state;
+  tw_chance chance = tw_chance_new(1, "welch");
+  double least = 1;
+  for (int round = 0; round < 500; round++) {
+    double values[2][33], apart = 30 * pow(tw_chance_uniform(&chance), 3);
+    tw_sample samples[2];
+    for (int s = 0; s < 2; s++) {
+      guint n = 2 + (guint)tw_chance_below(&chance, 32);
+      double deviation = tw_chance_exponential(&chance);
+      for (guint i = 0; i < n; i++)
+        values[s][i] = s * apart + deviation * tw_chance_normal(&chance);
+      samples[s] = tw_sample_of(values[s], n);
+    }
+    double right = p_by_gsl(&samples[0], &samples[1]);
+    least = fmin(least, right);
+    assert_near(tw_welch_p(&samples[0], &samples[1]), right, 1e-6 * right);
+  }
+  assert_true(least < 1e-20);
+}
+
 static void one_run_says_nothing(void **state)
 {
   (void)state;
@@ -78,6 +113,7 @@ int main(void)
       cmocka_unit_test(three_each_have_students_p_of_four_degrees),
       cmocka_unit_test(a_constant_sample_leaves_the_others_freedom),
       cmocka_unit_test(without_variance_any_difference_is_certain),
+      cmocka_unit_test(p_is_what_gsl_says_for_samples_of_any_size),
       cmocka_unit_test(one_run_says_nothing),
       cmocka_unit_test(the_interval_of_a_mean_is_students),
   };

@@ -8,13 +8,13 @@
 static char *generate(const char *command, GError **error)
 {
   g_auto(GStrv) words = g_strsplit(command, " ", -1);
-  const tw_generator *generator = tw_generator_find(words[0], error);
+  const tw_platform_generator *generator = tw_platform_generator_find(words[0], error);
   if (generator == NULL)
     return NULL;
   char *text = NULL;
   size_t length = 0;
   FILE *out = open_memstream(&text, &length);
-  gboolean good = tw_generate(generator, (const char *const *)words + 1, out, error);
+  gboolean good = tw_platform_generate(generator, (const char *const *)words + 1, out, error);
   fclose(out);
   if (good)
     return text;
@@ -260,7 +260,8 @@ static void bad_settings_say_what_would_be_right(void **state)
 static void the_command_knows_every_kind(void **state)
 {
   (void)state;
-  for (const tw_generator *generator = tw_generators; generator->name != NULL; generator++) {
+  for (const tw_platform_generator *generator = tw_platform_generators; generator->name != NULL;
+       generator++) {
     g_autofree char *output = NULL;
     const char *const argv[] = {TW_PROGRAM, "platform", generator->name, "--help", NULL};
     int status = -1;

@@ -11,7 +11,8 @@ static char *write_site(const char *command)
   char *path = g_build_filename(g_get_tmp_dir(), "tokenworks-routes-XXXXXX", NULL);
   int file = g_mkstemp(path);
   FILE *out = fdopen(file, "w");
-  assert_true(tw_generate(tw_generator_find(words[0], NULL), (const char *const *)words + 1, out, NULL));
+  assert_true(tw_platform_generate(tw_platform_generator_find(words[0], NULL), (const char *const *)words + 1,
+                                   out, NULL));
   fclose(out);
   return path;
 }

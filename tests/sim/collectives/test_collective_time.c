@@ -120,6 +120,23 @@ static void tokens_leave_once_for_each_expert_or_for_each_domain(void **state)
               2000 * (2 - pow(2, -7)) / 2, 1e-9);
 }
 
+/* What comes by a NIC once for a domain goes on inside it: of the 16 · (1 − (15/16)^8) ranks that a token goes to, all but
+ * its own get it over NVLink. A copy for each expert stays inside for (s − 1)/n of its 8. */
+static void what_comes_by_a_nic_goes_on_inside_the_domain(void **state)
+{
+  (void)state;
+  tw_expert_traffic traffic = {
+      .ranks = 16, .domains = 2, .experts_per_token = 8, .dispatch_bytes = 1000, .combine_bytes = 2000};
+  tw_device device = {.scale_up_efficiency = 1};
+  device.kernels[TW_KERNEL_LL_DISPATCH] = device.kernels[TW_KERNEL_INTERNODE_DISPATCH] =
+      (tw_kernel_cost){.scale_up = 0.5, .scale_out = 1, .own = 3};
+  double ranks = 16 * (1 - pow(15.0 / 16, 8));
+  assert_near(tw_expert_cost(&traffic, TW_KERNEL_INTERNODE_DISPATCH, &device, &links).inside_s,
+              1000 * (ranks * 15 / 16 + 3) / (0.5 * 100e9), 1e-18);
+  assert_near(tw_expert_cost(&traffic, TW_KERNEL_LL_DISPATCH, &device, &links).inside_s,
+              1000 * (8 * 7.0 / 16 + 3) / (0.5 * 100e9), 1e-18);
+}
+
 /* Of the shipped devices: larger collectives take longer, and more ranks do not make small ones faster. */
 static void shipped_devices_grow_with_bytes_and_ranks(void **state)
 {
@@ -159,6 +176,7 @@ int main(void)
       cmocka_unit_test(large_groups_load_their_nics_as_small_ones),
       cmocka_unit_test(what_a_kernel_adds_is_in_its_line),
       cmocka_unit_test(tokens_leave_once_for_each_expert_or_for_each_domain),
+      cmocka_unit_test(what_comes_by_a_nic_goes_on_inside_the_domain),
       cmocka_unit_test(shipped_devices_grow_with_bytes_and_ranks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -343,7 +343,7 @@ static void sessions_may_be_very_long(void **state)
 static char *table_of(tw_scenario *scenario, tw_stream *stream)
 {
   g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder = test_run_stream(scenario, stream, directory, INFINITY);
+  tw_recorder_free(test_run_stream(scenario, stream, directory, INFINITY));
   char *table = test_table(directory, "requests");
   test_remove(directory);
   return table;

@@ -9,6 +9,7 @@
  * known are read from DIR: the sources stand in tests/validation/data/README.md. */
 #include "tests/validation/collectives/fit.h"
 #include "tests/validation/collectives/predict.h"
+#include "tests/validation/quantile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,12 +21,6 @@ typedef struct options {
   gboolean rows, leave_out;
 } options;
 
-static int ascending(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static double error_of(const measured_row *row)
 {
   return row->predicted_s / row->measured_s - 1;
@@ -33,12 +28,9 @@ static double error_of(const measured_row *row)
 
 static void print_errors(const char *what, GArray *errors)
 {
-  g_array_sort(errors, ascending);
   if (errors->len > 0)
-    printf("%-62s %5u %8.1f %8.1f %8.1f\n", what, errors->len,
-           100 * g_array_index(errors, double, errors->len / 2),
-           100 * g_array_index(errors, double, errors->len * 9 / 10),
-           100 * g_array_index(errors, double, errors->len - 1));
+    printf("%-62s %5u %8.1f %8.1f %8.1f\n", what, errors->len, 100 * quantile_of(errors, 0.5),
+           100 * quantile_of(errors, 0.9), 100 * quantile_of(errors, 1));
 }
 
 static void add_error(GHashTable *by_name, GPtrArray *names, const char *name, double error)

@@ -1,5 +1,7 @@
 #include "tests/validation/kernels/kernel_fit.h"
 
+#include "tests/validation/quantile.h"
+
 #include <gsl/gsl_multifit_nlinear.h>
 #include <math.h>
 
@@ -81,12 +83,6 @@ static int residuals(const gsl_vector *x, void *user, gsl_vector *f)
   return GSL_SUCCESS;
 }
 
-static int by_value(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
                           tw_precision precision, tw_precision wider, const tw_efficiency *limits)
 {
@@ -120,7 +116,7 @@ kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_
     fit.shortest_s = fmin(fit.shortest_s, k->seconds);
     fit.longest_s = fmax(fit.longest_s, k->seconds);
   }
-  g_array_sort(errors, by_value);
+  g_array_sort(errors, quantile_by_value);
   keep_monotone(&p, &fit.efficiency);
   fit.median = g_array_index(errors, double, errors->len / 2);
   fit.p90 = g_array_index(errors, double, errors->len * 9 / 10);

@@ -22,6 +22,7 @@
  * of the three. */
 #include "platforms/reader/supply.h"
 #include "sim/power/power.h"
+#include "tests/validation/quantile.h"
 
 #include <zlib.h>
 
@@ -231,20 +232,12 @@ static gboolean fit(const GArray *rows, int device, const tw_device *d, double *
   }
 }
 
-static int ascending(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static void print_median(const char *what, GArray *errors)
 {
   if (errors->len == 0)
     return;
-  g_array_sort(errors, ascending);
-  printf("  %-44s median %5.1f %%  90th percentile %5.1f %%  (%u rows)\n", what,
-         g_array_index(errors, double, errors->len / 2), g_array_index(errors, double, errors->len * 9 / 10),
-         errors->len);
+  printf("  %-44s median %5.1f %%  90th percentile %5.1f %%  (%u rows)\n", what, quantile_of(errors, 0.5),
+         quantile_of(errors, 0.9), errors->len);
 }
 
 static void print_device(const GArray *rows, int index, const tw_device *d, const double *x)

@@ -130,7 +130,7 @@ static void sessions_of_a_class_hear_of_their_own_requests(void **state)
 /* Everything that is wrong is told at once, at its line. */
 static void every_fault_is_told_with_its_line(void **state)
 {
-  g_autofree char *empty = given_text(state, "empty.csv", "tokens,weight\n5,0\n");
+  g_free(given_text(state, "empty.csv", "tokens,weight\n5,0\n"));
   g_autofree char *path = given_text(
       state, "broken.xml",
       "<generator>\n"

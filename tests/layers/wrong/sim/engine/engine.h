@@ -2,3 +2,7 @@
 #include "sim/scenario/scenario.h"
 
 #include <simgrid/engine.h>
+
+typedef struct tw_twice {
+  int once;
+} tw_twice;
