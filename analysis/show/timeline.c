@@ -207,8 +207,8 @@ static void draw_phases(drawing *d, gint64 id, const double *instants_s, const c
   tw_timeline_span_end(d->file, REQUESTS, "request", id, name, instants_s[PHASES]);
 }
 
-/* Draws an arrow from the prefill over the decode after it to the last token, where all of these are drawn.
- * */
+/* Draws an arrow from the iteration that ends a prefill over the decode after it to the last token, where all of these
+ * are drawn. The prefill of an engine that schedules ahead begins after the request was scheduled. */
 static void draw_arrow(drawing *d, gint64 id, const double *instants_s, gint64 prefill, gint64 decode)
 {
   double scheduled_s = instants_s[1], token_s = instants_s[2], end_s = instants_s[PHASES];
@@ -216,7 +216,7 @@ static void draw_arrow(drawing *d, gint64 id, const double *instants_s, gint64 p
       end_s >= d->options->to_s)
     return;
   tw_track from = {ENGINES + (int)prefill, PREFILL_TRACK}, to = {ENGINES + (int)decode, DECODE_TRACK};
-  tw_timeline_arrow(d->file, from, TW_ARROW_START, id, scheduled_s + inside_s);
+  tw_timeline_arrow(d->file, from, TW_ARROW_START, id, token_s - inside_s);
   if (prefill == decode)
     tw_timeline_arrow(d->file, to, TW_ARROW_STEP, id, token_s + inside_s);
   tw_timeline_arrow(d->file, to, TW_ARROW_END, id, end_s - inside_s);
