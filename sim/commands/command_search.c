@@ -171,6 +171,7 @@ static gboolean read_target(const char *path, const search_values *values, targe
 
 static void print_heading(const GArray *requirements, const target *at)
 {
+  g_assert(at->path != NULL);
   const char *name = strrchr(at->path, '@');
   fprintf(stderr, "%16s", name != NULL ? name + 1 : at->path);
   for (guint i = 0; i < requirements->len; i++)

@@ -205,7 +205,9 @@ static gint64 next_tokens(const tw_scheduler *s, const tw_sequence *sequence, gi
 /* The last admitted sequence, or the last of the lowest priority. */
 static tw_sequence *worst_running(const tw_scheduler *s)
 {
+  g_assert(s->running.tail != NULL); /* somebody runs who wants a block */
   tw_sequence *worst = s->running.tail->data;
+  g_assert(worst != NULL);
   if (s->config.order != TW_ORDER_PRIORITY)
     return worst;
   for (GList *link = s->running.head; link != NULL; link = link->next) {

@@ -110,6 +110,7 @@ gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
   struct sigaction interrupt; /* SimGrid takes SIGINT for itself, but it is the caller's */
   sigaction(SIGINT, NULL, &interrupt);
   simgrid_init(&argc, argv);
+  g_assert(copy != NULL || ports != NULL);
   simgrid_load_platform(copy != NULL ? copy : ports->platform->path);
   if (copy != NULL)
     g_unlink(copy);

@@ -58,7 +58,7 @@ tw_ranks tw_ranks_place(const tw_platform *platform, int n, gboolean spread)
     }
   }
   tw_ranks ranks = {.hosts = g_new0(int, (gsize)n),
-                    .domains = g_new(int, (gsize)n),
+                    .domains = g_new0(int, (gsize)n),
                     .endpoints = g_new(int, (gsize)n),
                     .ports = tw_ports_new(platform)};
   int rank = 0;

@@ -16,8 +16,8 @@ static gboolean expand_aiperf(tw_trace_source *source, const tw_json *object, GE
   const tw_json *metadata = tw_json_get(object, "metadata"), *metrics = tw_json_get(object, "metrics"),
                 *cancelled = tw_json_get(metadata, "was_cancelled");
   const char *phase = tw_json_text(metadata, "benchmark_phase");
-  gint32 output, answer;
-  double service_s;
+  gint32 output = 0, answer;
+  double service_s = 0;
   if (tw_json_has(object, "error") || (cancelled != NULL && cancelled->number != 0))
     row->failure = "failed or cancelled";
   else if (phase != NULL && !g_str_equal(phase, "profiling"))

@@ -72,6 +72,7 @@ static void tell_columns(tw_trace_source *source, const own_log *log)
 
 static gboolean choose_columns(tw_trace_source *source, own_log *log, GError **error)
 {
+  g_assert(log->names != NULL); /* read_names has set it */
   const char *const *names = (const char *const *)log->names->pdata;
   return tw_log_guess(names, source->reading->map, &log->columns, error) && check_whole(source, log, error);
 }
@@ -208,7 +209,7 @@ static gboolean read_names(tw_trace_source *source, own_log *log, gboolean *tabl
 static gboolean start_log(tw_trace_source *source, GError **error)
 {
   own_log *log = source->own = g_new0(own_log, 1);
-  gboolean table;
+  gboolean table = FALSE;
   if (!read_names(source, log, &table, error) || !choose_columns(source, log, error) ||
       !open_rows(source, table, error) || !find_time(source, error))
     return FALSE;

@@ -240,8 +240,8 @@ gboolean tw_trace_json_tokens(tw_trace_source *source, const tw_json *object, co
                               gint32 fallback, gint32 *tokens, GError **error)
 {
   const tw_json *value = tw_trace_json_find(object, path);
-  double number;
-  gboolean whole;
+  double number = 0;
+  gboolean whole = FALSE;
   if (value == NULL && fallback >= 0) {
     *tokens = fallback;
     return TRUE;
@@ -262,8 +262,8 @@ gboolean tw_trace_json_seconds(tw_trace_source *source, const tw_json *object, c
                                double unit_s, double fallback_s, double *seconds, GError **error)
 {
   const tw_json *value = tw_trace_json_find(object, path);
-  double number;
-  gboolean whole;
+  double number = 0;
+  gboolean whole = FALSE;
   if (value == NULL && !isnan(fallback_s)) {
     *seconds = fallback_s;
     return TRUE;
