@@ -118,12 +118,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(part, part_clear)
 static gboolean simulate(const part *p, const double *values, double *statistics, tw_calibration *shipped,
                          GError **error)
 {
-  char *assignments[TW_CALIBRATED + 1] = {NULL};
-  g_autofree char *request = NULL, *iteration = NULL, *compute = NULL;
+  g_auto(GStrv) assignments = g_new0(char *, TW_CALIBRATED + 1);
   if (values != NULL) {
-    assignments[0] = request = g_strdup_printf("//router/@frontend=%.9fs", values[0]);
-    assignments[1] = iteration = g_strdup_printf("//step-time/@iteration=%.9fs", values[1]);
-    assignments[2] = compute = g_strdup_printf("//step-time/@compute=%.9f", fmin(1, values[2]));
+    assignments[0] = g_strdup_printf("//router/@frontend=%.9fs", values[0]);
+    assignments[1] = g_strdup_printf("//step-time/@iteration=%.9fs", values[1]);
+    assignments[2] = g_strdup_printf("//step-time/@compute=%.9f", fmin(1, values[2]));
   }
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_scenario) scenario = tw_scenario_load(p->scenario, (const char *const *)assignments, faults);
@@ -269,7 +268,7 @@ gboolean tw_calibrate(const tw_calibration_setup *setup, const GArray *requests,
                               FEWEST);
   g_auto(part) first = {.requests = requests, .to = split},
                rest = {.requests = requests, .from = split, .to = requests->len};
-  double statistics[STATISTICS];
+  double statistics[STATISTICS] = {0};
   measure(&first);
   *result = (tw_calibration){
       .fitted = split, .held_out = requests->len - split, .held_out_before = NAN, .held_out_after = NAN};

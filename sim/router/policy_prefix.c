@@ -14,7 +14,7 @@ static tw_choice longest_prefix(tw_router *router, const tw_router_question *que
     const tw_load *of_engine = &router->seen_loads[at.engine], *of_rank = &router->seen_ranks[at.all];
     if (tokens < best.cached_tokens)
       continue;
-    if (tokens == best.cached_tokens &&
+    if (tokens == best.cached_tokens && engine != NULL &&
         (of_engine->requests > engine->requests ||
          (of_engine->requests == engine->requests && of_rank->requests >= rank->requests)))
       continue;

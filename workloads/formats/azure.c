@@ -19,7 +19,7 @@ static gboolean read_azure(tw_trace_source *source, tw_trace_row *row, GError **
 {
   const char *text = tw_csv_text(source->csv, TIMESTAMP);
   tw_request *request = &row->request;
-  tw_instant instant;
+  tw_instant instant = {0};
   if (!tw_instant_parse(text, &instant)) {
     g_autofree char *quoted = tw_input_quote(text);
     return tw_input_fault(source->input, error,

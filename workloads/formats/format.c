@@ -183,7 +183,7 @@ static gboolean detect(tw_input *input, const tw_trace_format **format, GError *
 
 const tw_trace_format *tw_trace_detect(tw_input *input, GError **error)
 {
-  const tw_trace_format *format;
+  const tw_trace_format *format = NULL;
   return detect(input, &format, error) && tw_input_rewind(input, error) ? format : NULL;
 }
 

@@ -161,7 +161,7 @@ gboolean tw_trace_json_instant(tw_trace_source *source, const tw_json *object, c
 gboolean tw_trace_json_arrival(tw_trace_source *source, const tw_json *object, const char *path,
                                guint64 per_s, double *seconds, GError **error)
 {
-  tw_instant instant;
+  tw_instant instant = {0};
   return tw_trace_json_instant(source, object, path, per_s, &instant, error) &&
          tw_trace_since_first(source, instant, path, "of this row", seconds, error);
 }

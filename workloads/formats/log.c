@@ -296,7 +296,7 @@ static void read_lengths(const own_log *log, tw_trace_row *row)
 static gboolean read_log(tw_trace_source *source, tw_trace_row *row, GError **error)
 {
   own_log *log = source->own;
-  tw_instant instant;
+  tw_instant instant = {0};
   if (!next_row(source, error))
     return FALSE;
   const char *arrival = log->text[TW_LOG_ARRIVAL], *state = log->columns.of[TW_LOG_STATE];

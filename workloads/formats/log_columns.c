@@ -169,7 +169,7 @@ const char *const tw_log_time_names[] = {"guess",    "iso",   "epoch",   "epoch-
 
 tw_log_time tw_log_time_guess(const char *text)
 {
-  tw_instant instant;
+  tw_instant instant = {0};
   if (tw_instant_parse(text, &instant))
     return TW_LOG_ISO;
   g_autofree char *number = g_strdelimit(g_strdup(text), ",", '.');
