@@ -203,6 +203,36 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
   }
 }
 
+/* The median error of the validated rows nearest to a run: of throughput, or of TPOT where no row tells it; a tenth
+ * where nothing is known. */
+static double known_to(const json_t *summary)
+{
+  double error = NAN;
+  gsize i;
+  json_t *expected;
+  json_array_foreach(json_object_get(summary, "expected_error"), i, expected)
+  {
+    const char *metric = json_string_value(json_object_get(expected, "metric"));
+    gboolean throughput = metric != NULL && g_str_equal(metric, "throughput");
+    if (throughput || (metric != NULL && g_str_equal(metric, "TPOT") && isnan(error)))
+      error = json_number_value(json_object_get(expected, "median"));
+  }
+  return isnan(error) ? 0.1 : error;
+}
+
+/* How far the numbers of the best design can be trusted. */
+static void print_trust(const json_t *summary, FILE *out)
+{
+  gsize i;
+  json_t *expected;
+  json_array_foreach(json_object_get(summary, "expected_error"), i, expected) fprintf(
+      out, "%s%s \302\261 %.2g %% (%s)%s", i == 0 ? "Expect errors of " : ", ",
+      json_string_value(json_object_get(expected, "metric")),
+      100 * json_number_value(json_object_get(expected, "median")),
+      json_string_value(json_object_get(expected, "grade")),
+      i + 1 == json_array_size(json_object_get(summary, "expected_error")) ? " in the median.\n" : "");
+}
+
 /* What is behind the best design: the next one, and the best of every other site. */
 static void print_others(const tw_answer *answer, FILE *out)
 {
@@ -222,8 +252,13 @@ static void print_others(const tw_answer *answer, FILE *out)
     if (apart == 0)
       fprintf(out, "is as good.\n");
     else
-      fprintf(out, "is %.3g %% behind.%s\n", 100 * apart,
-              apart < 0.1 ? " That is less than step times are known to: take both for equal." : "");
+      fprintf(out, "is %.3g %% behind.\n", 100 * apart);
+    double error = MAX(known_to(best->best), known_to(design->best));
+    if (apart < error)
+      fprintf(out,
+              "  Simulations like these are known to %.2g %% in the median: take both for equal until one of "
+              "them is measured.\n",
+              100 * error);
   }
 }
 
@@ -261,6 +296,7 @@ static void print_best(const tw_answer *answer, FILE *out)
             tw_run_summary_number(best->broken, "ttft_s.p99"),
             1e3 * tw_run_summary_number(best->broken, "tpot_s.p99"));
   }
+  print_trust(best->best, out);
   print_others(answer, out);
 }
 
