@@ -6,8 +6,9 @@
  * Known tokens form a radix tree (as in SGLang's RadixAttention, Zheng et al., arXiv:2312.07104): a node is a
  * run of tokens that no other prompt has left half-way, and owns the KV blocks that its tokens complete,
  *
- *     [7 8]──[9 3 5]          prompts 7 8 9 3 5, 7 8 4 and 6. A node counts the sequences that hold it;
- * whoever └──[4]              holds a node holds all above it. [6]
+ *     [7 8]─┬─[9 3 5]         prompts 7 8 9 3 5, 7 8 4 and 6. A node counts the sequences that hold it;
+ *           └─[4]             whoever holds a node holds all above it.
+ *     [6]
  *
  * What has no ids (outputs, and prompts without any) is a run of its own behind that, which only its sequence
  * can find: after it has been preempted.

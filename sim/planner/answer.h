@@ -1,9 +1,10 @@
 /* The answer to a question: the best design in its best size, how it was found, and how far it can be
  * trusted.
  *
- *     all designs ──► estimate ──► a slice of the load ──► four slices ──► the whole load ──► again: other
- * seeds, (hundreds)      (coarse)          (a third)          (finalists)         │              more load,
- * other traffic └─► every number of the answer
+ *     all designs ─► estimate ─► a slice of the load ─► four slices ─► the whole load ─► again: other seeds,
+ *     (hundreds)     (coarse)         (a third)         (finalists)          │           more load, other
+ *                                                                            │           traffic
+ *                                                                            └─► every number of the answer
  *
  * In each round the size (or the load) that a design holds is found by a bracket of runs, from where the
  * round before ended. The rounds, and so the answer, do not depend on how many runs go at once, nor on

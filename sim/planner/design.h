@@ -3,8 +3,9 @@
  *
  *     sites × models × weights × tp × pp × dp × ep × pools × budgets × sequences × routers
  *         │
- *         ├─ what cannot be (heads that tp does not divide, weights that do not fit) is dropped, with the
- * reason └─ the others become scenario files, whose size and load are set from outside */
+ *         ├─ dropped, with the reason, is what cannot be: heads that tp does not divide, weights that do
+ *         │  not fit
+ *         └─ all others become scenario files, whose size and load are set from outside */
 #ifndef TW_SIM_DESIGN_H
 #define TW_SIM_DESIGN_H
 
