@@ -1,5 +1,5 @@
 /* Scaling: how many engines of a pool should serve. Policies are rows of a table, pure functions of what an
- * autoscaler (autoscaler.h) sees. */
+ * autoscaler (sim/site/autoscaler.c) sees. */
 #ifndef TW_SIM_SCALING_H
 #define TW_SIM_SCALING_H
 

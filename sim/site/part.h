@@ -43,10 +43,10 @@ typedef struct tw_site {
 typedef enum {
   TW_PART_DRIVES,  /* the run goes on as long as it has something to do */
   TW_PART_FREES,   /* it acts beside those that drive; and may free engines for requests that wait for one */
-  TW_PART_OBSERVES /* it acts beside them, and the run does not end with it */
+  TW_PART_FOLLOWS  /* it acts beside them: the run neither goes on for it, nor ends with an event of it */
 } tw_part_life;
 
-/* NULL members: it has no such thing. */
+/* `new`, `due`, `step` and `free` are required. The others may be NULL: the part has no such thing. */
 typedef struct tw_part_kind {
   const char *name;
   tw_part_life life;

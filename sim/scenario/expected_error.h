@@ -10,8 +10,8 @@
  *
  * The nearest groups of each metric say what to expect, and how near they are gives the grade. Written by
  * `validate --cells --errors FILE`. */
-#ifndef TW_SIM_COVERAGE_H
-#define TW_SIM_COVERAGE_H
+#ifndef TW_SIM_EXPECTED_ERROR_H
+#define TW_SIM_EXPECTED_ERROR_H
 
 #include "sim/scenario/scenario.h"
 
