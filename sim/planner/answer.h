@@ -27,17 +27,17 @@ typedef struct tw_answer {
   const tw_question *question; /* borrowed, as are the designs */
   tw_designs *designs;
   tw_demand demand;
-  GPtrArray *ranked;  /* of tw_design *, those of the last round that hold, the best first */
-  tw_design *nearest; /* where none holds: the one that attains most. NULL: none was run */
+  GPtrArray *ranked;  /* array of tw_design *, those of the last round that hold, the best first */
+  tw_design *nearest; /* where none holds, the design that attains most. NULL: none was run */
   double nearest_attainment, nearest_size;
-  GPtrArray *checks; /* of tw_check *: of the best design */
-  guint runs;        /* that were needed, those kept from before included */
+  GPtrArray *checks; /* array of tw_check *, other runs of the best design */
+  guint runs;        /* number of runs that were needed, those kept from before included */
 } tw_answer;
 
 typedef struct tw_answer_options {
   gint64 at_once; /* runs, >= 1 */
   gboolean again; /* run also what is done already */
-  /* Told of each run that has ended, and of each round that begins; or NULL. */
+  /* Called after each run, and at the begin of each round, with a line that tells of it; or NULL. */
   void (*said)(void *user, const char *line);
   void *user;
 } tw_answer_options;

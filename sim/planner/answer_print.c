@@ -93,7 +93,7 @@ static json_t *describe_design(const tw_answer *answer, const tw_design *design,
   return object;
 }
 
-/* What breaks where the best design is one step smaller, or has a little more load. */
+/* The limits that break where the best design is one step smaller, or has a little more load. */
 static json_t *describe_broken(const tw_design *design)
 {
   if (design->broken == NULL)
@@ -203,7 +203,7 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
   }
 }
 
-/* What is behind the best design: the next one, and the best of every other site. */
+/* The designs behind the best one: the next, and the best of every other site. */
 static void print_others(const tw_answer *answer, FILE *out)
 {
   const tw_design *best = answer->ranked->pdata[0];

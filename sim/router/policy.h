@@ -11,7 +11,7 @@ typedef struct tw_router_parameter {
   const char *help;
 } tw_router_parameter;
 
-/* What a decision is about. */
+/* The question that a policy decides: the engine and rank for one request. */
 typedef struct tw_router_question {
   tw_candidates *candidates;
   const tw_request *request;
@@ -55,7 +55,7 @@ const tw_gauges *tw_policy_metrics(tw_router *router, const tw_router_question *
 typedef struct tw_rank_walk {
   int engine, rank; /* rank of that engine, */
   int all;          /* and its place among all ranks */
-  int place, next;  /* of the candidate; rank to come */
+  int place, next;  /* index of the candidate; its rank that comes next */
 } tw_rank_walk;
 
 static inline gboolean tw_rank_next(const tw_router *router, const tw_router_question *question,

@@ -57,7 +57,7 @@ static double decode_s(const tw_rates *rates, const tw_load *rank)
   return rates->sequence_s * (double)rank->requests + rates->context_s * (double)rank->context;
 }
 
-/* What an engine is like, whatever the rank. */
+/* The view of an engine that is the same for all of its ranks. */
 typedef struct engine_view {
   const tw_rates *rates;
   double decodes, slowest_s;

@@ -19,7 +19,7 @@ typedef struct part {
 
 struct tw_factory {
   tw_site site;
-  part parts[G_N_ELEMENTS(kinds)]; /* those that this site has, in their order */
+  part parts[G_N_ELEMENTS(kinds)]; /* the parts that this site has, in their order */
   int n_parts;
   double event_s;          /* time of the last event, those of parts that follow left out */
   tw_breakdown *breakdown; /* once it is finished */
