@@ -63,7 +63,7 @@ typedef struct tw_prefix_cache {
 void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens, gint64 blocks);
 void tw_prefix_cache_clear(tw_prefix_cache *cache);
 
-/* What the cache holds of a sequence. */
+/* The part of a sequence that the cache holds. */
 typedef struct tw_prefix_hit {
   tw_prefix_node *node; /* the last one, NULL if there is none */
   gint64 end;           /* its tokens, and those above it, up to there, which may be inside of it */

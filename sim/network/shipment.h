@@ -1,9 +1,9 @@
 /* Shipments: flows that are under way until the last of them has come.
  *
- *     begun ──► flows start between events, some later ──► each ends ──► has come, the latency of its route
- *               or one after the other                                  after that │
- *                                                                                  │
- *     taken ◄── due when all that it brings is there ◄── scheduled ◄── `come` ◄────┘ the last one has come
+ *     begun ──► flows start between events,     ──► each ends, + latency of its route ─┐
+ *               some later or one after another                                        │
+ *               ┌────────────────── `come`: the last one has come ◄────────────────────┘
+ *               └─► scheduled ──► due when all that it brings is there ──► taken
  *
  * Whoever ships embeds a tw_shipment, decides what it consists of, and what to do when it has come. */
 #ifndef TW_SIM_SHIPMENT_H

@@ -1,5 +1,6 @@
-/* What a policy of the router is made of. A new one is a file policy_NAME.c with a tw_router_policy in it,
- * and a row in policies.c. Policies look at seen_loads and seen_ranks, never at the loads themselves. */
+/* The parts that a policy of the router is made of. A new policy is a file policy_NAME.c with a
+ * tw_router_policy in it, and a row in policies.c. Policies look at seen_loads and seen_ranks, never at the
+ * loads themselves. */
 #ifndef TW_SIM_ROUTER_POLICY_H
 #define TW_SIM_ROUTER_POLICY_H
 

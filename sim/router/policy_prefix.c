@@ -30,7 +30,7 @@ const tw_router_policy tw_policy_longest_prefix = {
     .pick = longest_prefix,
     .follows = TRUE};
 
-/* What a request costs at a rank, in seconds by straight lines through the engine's own step times
+/* The cost of a request at a rank, in seconds by straight lines through the engine's own step times
  * (tw_rates):
  *
  *     own    = prompt_s · t + pair_s · t · (cached + t/2)       to compute t = prompt − cached tokens

@@ -5,7 +5,7 @@
 
 #include "platforms/input/stairs.h"
 
-/* What a pool's <autoscaler> says. */
+/* The settings of a pool's <autoscaler>. */
 typedef struct tw_scaling {
   int policy;      /* index in tw_scaling_policies, -1: the pool is not scaled */
   gint64 min, max; /* engines */
