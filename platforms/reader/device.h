@@ -31,17 +31,19 @@ typedef enum {
 } tw_op_class;
 extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
 
-/* Efficiency of one op class, fitted to measured kernels with tests/validation/kernels/calibrate.c. Compute
- * reaches compute_peak of the dense peak, memory `memory` of the HBM bandwidth, and a kernel takes launch_s
- * whatever its size is:
+/* Efficiency of one op class, fitted to measured kernels with tests/validation/kernels/fit.c. A kernel takes
+ * launch_s whatever its size is:
  *
- *     linear, head       t = launch + roof(flops / (F · compute_peak), weights / (B · memory)) + rows / (B ·
- * memory) experts            t = launch + roof(flops / (F · compute_peak), weights / (B · memory)) +
- * per_token · copies attention-prefill  t = launch + flops / (F · compute_peak) + bytes / (B · memory), of q,
- * k, v and output attention-decode   t = launch + max(flops / (F · compute_peak), KV bytes / (B · memory))
- *     activations        t = launch + bytes / (B · memory), of norms and activations in between
+ *     linear, head       t = launch + roof(flops / F', weights / B') + rows / B'
+ *     experts            t = launch + roof(flops / F', weights / B') + per_token · copies
+ *     attention-prefill  t = launch + flops / F' + bytes of q, k, v and output / B'
+ *     attention-decode   t = launch + max(flops / F', KV bytes / B')
+ *     activations        t = launch + bytes of norms and activations in between / B'
  *
- * copies: a token once for each of its experts that the accelerator holds. */
+ *     F' = compute_peak · the device's dense peak in FLOP/s
+ *     B' = memory · its HBM bandwidth
+ *
+ * copies: a token once for each of its experts that the accelerator holds. roof: tw_roof. */
 typedef struct tw_efficiency {
   double compute_peak; /* 0 to 1 */
   double memory;       /* 0 to 1 */

@@ -246,8 +246,8 @@ static tw_host read_host(tw_reader *reader, const xmlNode *node, const char *spe
   return host;
 }
 
-/* Reads the conversion and cooling that the site's power passes through; only the outermost zone may say it.
- * */
+/* Reads the conversion and cooling that the site's power passes through, which only the outermost zone may
+ * say. */
 static void read_supply(tw_reader *reader, const xmlNode *node, gboolean outermost)
 {
   guint before = tw_faults_added(reader->faults);

@@ -3,8 +3,7 @@
  *     vllm bench serve --save-detailed        one JSON object with arrays
  *     SGLang's bench_serving --output-details an object a line, without instants
  *     AIPerf's profile_export                 an object a line for each request
- *     CSV                                     start_s, prompt_tokens, output_tokens, ttft_ms, and e2e_ms if
- * there
+ *     CSV                                     start_s, prompt_tokens, output_tokens, ttft_ms; perhaps e2e_ms
  *
  * Where no instants are recorded, they follow from the durations: each of the clients (max_concurrency) asks
  * as its last request has ended. */

@@ -134,7 +134,8 @@ static double accelerators_of(const tw_governor *governor, int engine)
   return scenario->pools[scenario->engines[engine].pool].power.accelerators;
 }
 
-/* What an accelerator of an engine draws together with what of the hosts follows it, and back. */
+/* An engine's accelerator draws `watts`: that, and the watts by which hosts follow it. without_hosts goes
+ * back. */
 static double with_hosts(const tw_governor *governor, int engine, double watts)
 {
   const tw_scenario *scenario = governor->scenario;
@@ -149,7 +150,7 @@ static double without_hosts(const tw_governor *governor, int engine, double watt
   return idle_w + (watts - idle_w) / (1 + governor->power->engine_follows[engine]);
 }
 
-/* What a group's equipment draws beside its engines, and what follows them. */
+/* Watts that a group's equipment draws beside its engines, and beside what follows these. */
 static double fixed_w(const tw_governor *governor, const group *g)
 {
   const tw_power_parts *parts = g->rack >= 0 ? &governor->power->racks[g->rack] : &governor->power->site;
@@ -206,7 +207,7 @@ static void share_out(tw_governor *governor, const group *g, double now_s)
   double weight = 0, spare_w = budget_w - needed(demands, weights, n, level_w);
   for (int i = 0; i < n; i++)
     weight += weights[i];
-  /* What nobody asks for is shared evenly, so that the limits never add up to more than the budget. */
+  /* Budget that nobody asks for is shared evenly, so that the limits never add up to more than the budget. */
   for (int i = 0; i < n; i++) {
     int engine = g_array_index(g->engines, int, (guint)i);
     double limit_w = fmin(level_w, demands[i]) + fmax(0, spare_w) / weight;

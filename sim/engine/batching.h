@@ -12,9 +12,9 @@
 void tw_batching_begin(tw_scheduler *scheduler);
 /* Delivered sequences start to decode while there is room for their next tokens. */
 void tw_batching_join_delivered(tw_scheduler *scheduler);
-/* Gives running sequences their next tokens in admission order; who gets no blocks takes them from the last,
- * or is itself preempted: then, as in vLLM, nobody behind it is in the iteration. Returns what is left of the
- * budget. */
+/* Gives running sequences their next tokens in admission order. Who gets no blocks takes them from the last
+ * admitted, or, with priorities, from the last of the lowest priority; if that is itself, it is preempted, and
+ * then, as in vLLM, nobody behind it is in the iteration. Returns what is left of the budget. */
 gint64 tw_batching_run(tw_scheduler *scheduler);
 /* Admits waiting sequences within a budget of tokens. Returns whether there were any. */
 gboolean tw_batching_admit(tw_scheduler *scheduler, gint64 budget, double now_s);

@@ -165,7 +165,7 @@ static double clock_of(const tw_engine *engine)
   return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1;
 }
 
-/* What its accelerators draw, whatever they do. */
+/* The watts that an engine's accelerators draw whatever they do. */
 static double standing_w(const tw_engine *engine)
 {
   const tw_power_law *power = &engine->config.power;
@@ -275,7 +275,7 @@ static gboolean looks_into_prefixes(const tw_engine *engine, const tw_request *r
   return engine->config.scheduler.prefix_cache && request->n_hashes > 0;
 }
 
-/* What a rank holds of a prompt, and would load: tokens that it need not compute. */
+/* The tokens of a prompt that a rank need not compute: those that it holds, and those that it would load. */
 static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_request *request, double now_s)
 {
   if (engine->offload.host == NULL)
@@ -388,7 +388,7 @@ void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, do
     look_at_boundary(engine, TRUE, now_s);
 }
 
-/* What the window sends. */
+/* Whether the window sends anything out of its domain. */
 static gboolean leaves_domain(const tw_engine *engine)
 {
   const tw_wire *wire = &engine->segment.cost.wire;
@@ -523,7 +523,7 @@ int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s
   tw_scheduler_evict_prefixes(best, passed);
   mark_blocks(engine);
   if (engine->busy && batch_is_open(engine) && best->decodes) {
-    /* What is left lasts less long. */
+    /* The rest of the segment lasts less long. */
     gint64 last = MIN(tw_scheduler_horizon(best), G_MAXINT32);
     engine->planned = MIN(engine->planned, engine->segment.done + MAX(passed + 1, last));
     engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);
@@ -641,7 +641,7 @@ static double watts(const tw_engine *engine)
          engine->segment.joules.first / engine->segment.cost.time_s.first / power->accelerators;
 }
 
-/* What the segment costs by a step model. */
+/* The cost of the segment by a step model. */
 static void cost_by(tw_engine *engine, const tw_step_model *model)
 {
   tw_step_cost *cost = &engine->segment.cost;
@@ -652,7 +652,8 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
     cost->time_s.first = fmax(cost->time_s.first, load_s(engine)); /* one iteration: prompts have joined */
 }
 
-/* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
+/* The cost of the segment in time and joules, at the fastest clock that keeps to the limit, and who pays for
+ * it. */
 static void cost_segment(tw_engine *engine)
 {
   const tw_engine_config *config = &engine->config;

@@ -35,7 +35,7 @@ typedef enum {
 } tw_engine_state;
 extern const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT];
 
-/* What an engine did over some time. */
+/* The work of an engine over some time. */
 typedef struct tw_usage {
   double state_s[TW_ENGINE_STATE_COUNT];
   double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
@@ -78,7 +78,7 @@ typedef struct tw_engine_config {
   gboolean audit;    /* check every invariant after every step */
 } tw_engine_config;
 
-/* What an engine tells its factory; any may be NULL. */
+/* The calls by which an engine tells its factory of events; any may be NULL. */
 typedef struct tw_engine_listener {
   /* A sequence has emitted its last token at `now_s`; it is the listener's to free. */
   void (*ended)(void *user, int engine, tw_sequence *sequence, double now_s);
@@ -133,7 +133,8 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 
-/* What the window sends has come at `now_s`; computed_s of its computation were spent meanwhile. */
+/* The flows that the window sends have come at `now_s`; computed_s of its computation were spent
+ * meanwhile. */
 void tw_engine_resume(tw_engine *engine, double now_s, double computed_s);
 
 /* When its next event is due, INFINITY while it has nothing to do or waits for its window. */

@@ -43,7 +43,7 @@ typedef struct tw_scheduler_kind {
 extern const tw_scheduler_kind tw_scheduler_kinds[];
 extern const char *const tw_scheduler_kind_names[]; /* the same rows, for the scenario's table */
 
-/* What must be free in the KV cache for a sequence to be admitted. */
+/* The part of the KV cache that must be free for a sequence to be admitted. */
 typedef enum {
   TW_RESERVE_CHUNK,  /* its first chunk: vLLM before March 2026 */
   TW_RESERVE_PROMPT, /* its prompt: vLLM's scheduler_reserve_full_isl, its default since then */

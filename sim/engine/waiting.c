@@ -62,7 +62,7 @@ static tw_client *first_client(const tw_waiting *w, gint64 count)
   return first;
 }
 
-/* What a client that begins to wait is lifted to. */
+/* The service to which a client is lifted as it begins to wait. */
 static gint64 level(const tw_waiting *w, gint64 count)
 {
   const tw_client *client = w->active->len > 0 ? first_client(w, count) : w->last;

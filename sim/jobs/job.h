@@ -38,7 +38,7 @@ tw_job *tw_job_new(const char *scenario, const char *directory, const char *cons
 void tw_job_free(tw_job *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_job, tw_job_free)
 
-/* What a job's directory holds. */
+/* The state of a job's directory. */
 typedef enum {
   TW_JOB_NOTHING, /* no run */
   TW_JOB_HALF,    /* a run that was cut off, or still goes */
@@ -54,7 +54,7 @@ char *tw_job_command(const tw_job *job);
 typedef struct tw_jobs_options {
   gint64 at_once; /* processes, >= 1 */
   gboolean again; /* run also what was done, and overwrite what else the directories hold */
-  /* Told of each job that has ended or is kept, with how many have of how many; or NULL. */
+  /* Called after each job that has ended or was kept, with the number of those so far and of all; or NULL. */
   void (*ended)(void *user, const tw_job *job, guint n_ended, guint n_jobs);
   void *user;
 } tw_jobs_options;

@@ -131,7 +131,8 @@ static void enter(const tw_prefix_cache *cache, tw_prefix_hit *hit, tw_prefix_no
   hit->tokens = blocks * cache->block_tokens;
 }
 
-/* What has no ids is `owner`'s, NULL: nobody's. */
+/* Finds what the cache holds of a request. Tokens without ids are found where they are those of `owner`;
+ * NULL: nobody's. */
 static tw_prefix_hit find(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens,
                           const guint64 *owner)
 {

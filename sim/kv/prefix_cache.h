@@ -6,8 +6,9 @@
  * Known tokens form a radix tree (as in SGLang's RadixAttention, Zheng et al., arXiv:2312.07104): a node is a
  * run of tokens that no other prompt has left half-way, and owns the KV blocks that its tokens complete,
  *
- *     [7 8]──[9 3 5]          prompts 7 8 9 3 5, 7 8 4 and 6. A node counts the sequences that hold it;
- * whoever └──[4]              holds a node holds all above it. [6]
+ *     [7 8]─┬─[9 3 5]         prompts 7 8 9 3 5, 7 8 4 and 6. A node counts the sequences that hold it;
+ *           └─[4]             whoever holds a node holds all above it.
+ *     [6]
  *
  * What has no ids (outputs, and prompts without any) is a run of its own behind that, which only its sequence
  * can find: after it has been preempted.
@@ -62,7 +63,7 @@ typedef struct tw_prefix_cache {
 void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens, gint64 blocks);
 void tw_prefix_cache_clear(tw_prefix_cache *cache);
 
-/* What the cache holds of a sequence. */
+/* The part of a sequence that the cache holds. */
 typedef struct tw_prefix_hit {
   tw_prefix_node *node; /* the last one, NULL if there is none */
   gint64 end;           /* its tokens, and those above it, up to there, which may be inside of it */

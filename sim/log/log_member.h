@@ -1,7 +1,8 @@
 /* One member of a table's file, and its line in the index.
  *
- *     1f 8b 08 04 │ time 0 │ 00 ff │ 6 │ 'B' 'C' 2 │ length − 1 │ deflated text │ CRC-32 of the text │ its
- * length
+ *     1f 8b 08 04 │ time 0 │ 00 ff │ 6 │ 'B' 'C' 2 │ length − 1 │ deflated text │ CRC-32 │ length
+ *
+ * The first length is that of the member; the CRC-32 and the last length are of the text.
  *
  * This is gzip with BGZF's extra field, by which a reader steps from member to member without inflating. */
 #ifndef TW_SIM_LOG_MEMBER_H

@@ -20,7 +20,7 @@ typedef struct worker {
   sg_actor_t actor;
   tw_flow *flow; /* under way, or NULL */
   sg_sem_t wake;
-  GList link; /* in flows->busy, by start, or in flows->idle */
+  GList link; /* its place in flows->busy, by start, or in flows->idle */
 } worker;
 
 typedef struct route {
@@ -36,15 +36,15 @@ struct tw_flows {
   void *user;
   void (*told)(void *user);
   void *told_user;
-  double offset_s;   /* of the starters' time from SimGrid's clock, while flows are under way */
-  sg_host_t *hosts;  /* of the endpoints */
+  double offset_s;   /* the starters' time less SimGrid's clock, while flows are under way */
+  sg_host_t *hosts;  /* the host of each endpoint */
   gboolean profiled; /* links change with SimGrid's time, which is ours then */
-  sg_link_t *links;  /* by name */
+  sg_link_t *links;  /* all links, by name */
   int n_links;
   GHashTable *link_index;  /* sg_link_t -> index + 1 */
-  double *joules_per_byte; /* of each link */
+  double *joules_per_byte; /* dynamic joules of each link */
   double joules[TW_FLOW_KIND_COUNT];
-  GHashTable *routes; /* from << 32 | to -> route */
+  GHashTable *routes; /* routes by their ends, from << 32 | to */
   GPtrArray *workers;
   GQueue busy, idle;
 };

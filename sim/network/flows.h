@@ -15,7 +15,8 @@ gboolean tw_simgrid_start(const tw_ports *ports, GError **error);
 
 typedef struct tw_flows tw_flows;
 
-/* Told of every flow that has ended, before its starter is. `links` are indices for tw_flows_link_name. */
+/* Called for every flow that has ended, before its starter is told. `links` are indices for
+ * tw_flows_link_name. */
 typedef void tw_flow_watcher(void *user, const tw_flow *flow, const int *links, int n_links, double end_s);
 
 /* SimGrid must have been started with these ports, which are borrowed. */
@@ -34,7 +35,7 @@ int tw_flows_under_way(const tw_flows *flows);
  */
 double tw_flows_now(const tw_flows *flows);
 
-/* To be used from inside actors only. */
+/* The network, to be used from inside actors only. */
 tw_network tw_flows_network(tw_flows *flows);
 
 /* When the oldest flow under way began, INFINITY if there is none. */

@@ -15,9 +15,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_link_recorder, tw_link_recorder_free)
 /* The run has ended at `end_s`: writes the last rows. Flows that are under way are left out. */
 void tw_link_recorder_close(tw_link_recorder *recorder, double end_s);
 
-/* For summary.json: {"flows", "bytes", "kv_bytes", ..., "peak_link_utilization", "peak_link"}; bytes are
- * those of flows, however many links each crosses. NULL if nothing was sent. The caller owns the reference.
- */
+/* The totals for summary.json: {"flows", "bytes", "kv_bytes", ..., "peak_link_utilization", "peak_link"};
+ * each flow's bytes count once, however many links it crosses. NULL if nothing was sent. The caller owns the
+ * reference. */
 json_t *tw_link_recorder_summary(const tw_link_recorder *recorder);
 
 #endif

@@ -166,8 +166,9 @@ static wire wire_of(const meter *m, const tw_phase *phase, const tw_kernel_cost 
   return (wire){(1 + own) / kernel->scale_up, 1 / kernel->scale_out};
 }
 
-/* What the busiest accelerator takes to send or receive inside its domain, at the rate of its device: SimGrid
- * does not know what stays in a host, which shares the accelerator's ports with what goes to others. */
+/* The time that the busiest accelerator takes to send or receive inside its domain, at the rate of its
+ * device: SimGrid does not know what stays in a host, which shares the accelerator's ports with what goes to
+ * others. */
 static double inside_domains_s(const meter *m, const tw_phase *phase, wire w)
 {
   g_autofree double *sent_s = g_new0(double, (gsize)m->ranks->group.n);
@@ -186,7 +187,7 @@ static double inside_domains_s(const meter *m, const tw_phase *phase, wire w)
   return inside_hosts ? most_s : 0;
 }
 
-/* ... and the busiest link of the platform for what goes from host to host. */
+/* The time that the busiest link of the platform takes for what goes from host to host. */
 static double links_s(const meter *m, const tw_phase *phase, wire w)
 {
   g_autofree double *carried = g_new0(double, (gsize)tw_flows_links(m->flows));

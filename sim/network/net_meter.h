@@ -9,12 +9,12 @@
 #include "sim/collectives/collective_time.h"
 #include "sim/network/flows.h"
 
-/* Where a rank stands: one accelerator of a host. */
+/* The places of ranks: each stands on one accelerator of a host. */
 typedef struct tw_ranks {
   tw_group group;
-  int *hosts;     /* of each rank */
+  int *hosts;     /* the host of each rank */
   int *domains;   /* the group's */
-  int *endpoints; /* where the flows of each begin and end */
+  int *endpoints; /* the endpoint at which the flows of each rank begin and end */
   tw_ports *ports;
 } tw_ranks;
 void tw_ranks_clear(tw_ranks *ranks);
@@ -31,7 +31,7 @@ typedef struct tw_net_way {
   const tw_method *method;
   tw_kernel kernel;
   double bytes;
-  double closed_s, bytes_s; /* of the bytes of all phases: by the closed form, and simulated */
+  double closed_s, bytes_s; /* seconds for the bytes of all phases: by the closed form, and simulated */
   double fixed_s;           /* launches and latencies */
   gboolean simulated;
 } tw_net_way;

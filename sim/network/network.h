@@ -10,7 +10,7 @@
 
 #include <glib.h>
 
-/* What flows are for: totals of the summary. */
+/* The purposes of flows, by which the summary has totals. */
 #define TW_FLOW_KINDS(X)                                                                                     \
   X(KV, "kv")                                                                                                \
   X(COLLECTIVE, "collective")                                                                                \
@@ -36,7 +36,7 @@ struct tw_flow {
 
 typedef struct tw_route {
   double latency_s, bytes_per_s; /* sum over its links, and the slowest of them */
-  double joules_per_byte;        /* that its links draw beside their standing power */
+  double joules_per_byte;        /* joules that its links draw beside their standing power */
 } tw_route;
 
 typedef struct tw_network {
@@ -46,7 +46,7 @@ typedef struct tw_network {
   /* Takes a flow that is under way off its links; it does not end. NULL: flows end as they start. */
   void (*cancel)(void *state, tw_flow *flow);
   void *state;
-  /* By kind: joules that links have drawn for the flows that have ended. NULL: none do. */
+  /* Joules that links have drawn for the flows that have ended, by kind. NULL: none do. */
   const double *joules;
 } tw_network;
 

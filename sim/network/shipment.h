@@ -1,7 +1,9 @@
 /* Shipments: flows that are under way until the last of them has come.
  *
- *     begun ──► flows start between events, some later or one after the other ──► each ends, + latency of its
- * route the last one has come ◄──┘ `come` ──► scheduled ──► due when all that it brings is there ──► taken
+ *     begun ──► flows start between events,     ──► each ends, + latency of its route ─┐
+ *               some later or one after another                                        │
+ *               ┌────────────────── `come`: the last one has come ◄────────────────────┘
+ *               └─► scheduled ──► due when all that it brings is there ──► taken
  *
  * Whoever ships embeds a tw_shipment, decides what it consists of, and what to do when it has come. */
 #ifndef TW_SIM_SHIPMENT_H
@@ -18,18 +20,18 @@ typedef struct tw_shipment_flow {
   tw_shipment *shipment;
   double latency_s;
   int next;         /* the flow of the shipment that follows on this one, -1: none */
-  gboolean follows; /* ... on another */
+  gboolean follows; /* it starts when another flow has ended */
   enum { TW_FLOW_WAITS, TW_FLOW_STARTS, TW_FLOW_UNDER_WAY, TW_FLOW_ENDED } state;
-  tw_heap_node node; /* by flow.start_s, while that is to come */
+  tw_heap_node node; /* its place by flow.start_s, while that is to come */
 } tw_shipment_flow;
 
 struct tw_shipment {
   tw_shipments *all;
-  GArray *flows; /* of tw_shipment_flow; NULL: none yet */
+  GArray *flows; /* array of tw_shipment_flow; NULL: none yet */
   int flows_left;
   double ready_s; /* when all that has come so far is there */
   guint64 tie;    /* its place among those that are due at the same instant */
-  GList link;     /* in all->under_way */
+  GList link;     /* its place in all->under_way */
   tw_heap_node node;
 };
 
@@ -38,11 +40,11 @@ struct tw_shipments {
   /* The last flow has ended, at ready_s or before it. Called between events, or by the network. NULL: a
    * shipment is scheduled then. */
   void (*come)(tw_shipment *shipment);
-  GQueue starting;  /* of tw_shipment_flow, to be started between events */
-  GQueue empty;     /* of tw_shipment without flows, which come between events */
-  GQueue under_way; /* of tw_shipment, begun and not scheduled, in that order */
+  GQueue starting;  /* queue of tw_shipment_flow, to be started between events */
+  GQueue empty;     /* queue of tw_shipment without flows, which come between events */
+  GQueue under_way; /* queue of tw_shipment, those begun and not scheduled, in that order */
   tw_heap starts, due;
-  int flows; /* that have started, or are about to */
+  int flows; /* number of flows that have started, or are about to */
 };
 
 void tw_shipments_init(tw_shipments *all, const tw_network *network, void (*come)(tw_shipment *shipment));

@@ -1,4 +1,4 @@
-/* What differs between the versions of SimGrid that we build with. */
+/* The differences between the versions of SimGrid that we build with. */
 #ifndef TW_SIM_SIMGRID_COMPAT_H
 #define TW_SIM_SIMGRID_COMPAT_H
 

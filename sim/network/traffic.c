@@ -2,19 +2,19 @@
 
 #include <math.h>
 
-/* What one interval's links have carried so far: link -> bytes. */
+/* The bytes that each link has carried so far in one interval. */
 typedef struct bucket {
-  double *bytes; /* of each link; NULL until something is carried */
+  double *bytes; /* by link; NULL until something is carried */
 } bucket;
 
 struct tw_traffic {
   int n_links;
-  double *rates; /* of each link */
+  double *rates; /* bytes per second of each link */
   double interval_s;
   tw_traffic_sink *sink;
   void *user;
   gint64 first;    /* interval of the oldest bucket */
-  GArray *buckets; /* of bucket */
+  GArray *buckets; /* array of bucket, by interval */
   double *totals, *peaks;
 };
 
@@ -77,8 +77,8 @@ static GArray *parts_of(const tw_traffic *traffic, double start_s, double end_s)
   return parts;
 }
 
-/* What is left of `left` bytes after each interval has taken what comes at `rate`, or what it has room for.
- */
+/* Pours bytes into the intervals, each of which takes what comes at `rate`, or, if `full`, all that it has
+ * room for. Returns the bytes that are left. */
 static double pour(tw_traffic *traffic, const GArray *parts, int link, double bytes, double rate,
                    gboolean full)
 {
@@ -101,8 +101,8 @@ static void add(tw_traffic *traffic, const GArray *parts, int link, double bytes
   double left = length_s > 0 ? pour(traffic, parts, link, bytes, bytes / length_s, FALSE) : bytes;
   if (left > 0)
     left = pour(traffic, parts, link, left, 0, TRUE);
-  /* What fits nowhere (rounding, or flows spread otherwise than they went) stands in the last, so that the
-   * parts sum to the whole. */
+  /* Bytes that fit nowhere (rounding, or flows spread otherwise than they went) stand in the last interval,
+   * so that the parts sum to the whole. */
   bytes_of(traffic, g_array_index(parts, part, parts->len - 1).interval)[link] += left;
 }
 

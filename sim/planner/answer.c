@@ -39,7 +39,7 @@ static const tw_objective *objective_of(const tw_question *question)
 
 /* ---- Sizes and limits ---- */
 
-/* What a site draws when every accelerator draws its maximum; NAN where its device does not say. */
+/* Watts of a site in which every accelerator draws its maximum; NAN where its device does not say. */
 static double nameplate_w(const tw_platform *platform, const tw_device *device)
 {
   double equipment_w = (double)tw_platform_accelerators(platform) * device->max_w;

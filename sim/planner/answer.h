@@ -1,9 +1,10 @@
 /* The answer to a question: the best design in its best size, how it was found, and how far it can be
  * trusted.
  *
- *     all designs ──► estimate ──► a slice of the load ──► four slices ──► the whole load ──► again: other
- * seeds, (hundreds)      (coarse)          (a third)          (finalists)         │              more load,
- * other traffic └─► every number of the answer
+ *     all designs ─► estimate ─► a slice of the load ─► four slices ─► the whole load ─► again: other seeds,
+ *     (hundreds)     (coarse)         (a third)         (finalists)          │           more load, other
+ *                                                                            │           traffic
+ *                                                                            └─► every number of the answer
  *
  * In each round the size (or the load) that a design holds is found by a bracket of runs, from where the
  * round before ended. The rounds, and so the answer, do not depend on how many runs go at once, nor on
@@ -26,17 +27,17 @@ typedef struct tw_answer {
   const tw_question *question; /* borrowed, as are the designs */
   tw_designs *designs;
   tw_demand demand;
-  GPtrArray *ranked;  /* of tw_design *, those of the last round that hold, the best first */
-  tw_design *nearest; /* where none holds: the one that attains most. NULL: none was run */
+  GPtrArray *ranked;  /* array of tw_design *, those of the last round that hold, the best first */
+  tw_design *nearest; /* where none holds, the design that attains most. NULL: none was run */
   double nearest_attainment, nearest_size;
-  GPtrArray *checks; /* of tw_check *: of the best design */
-  guint runs;        /* that were needed, those kept from before included */
+  GPtrArray *checks; /* array of tw_check *, other runs of the best design */
+  guint runs;        /* number of runs that were needed, those kept from before included */
 } tw_answer;
 
 typedef struct tw_answer_options {
   gint64 at_once; /* runs, >= 1 */
   gboolean again; /* run also what is done already */
-  /* Told of each run that has ended, and of each round that begins; or NULL. */
+  /* Called after each run, and at the begin of each round, with a line that tells of it; or NULL. */
   void (*said)(void *user, const char *line);
   void *user;
 } tw_answer_options;

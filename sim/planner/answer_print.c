@@ -93,7 +93,7 @@ static json_t *describe_design(const tw_answer *answer, const tw_design *design,
   return object;
 }
 
-/* What breaks where the best design is one step smaller, or has a little more load. */
+/* The limits that break where the best design is one step smaller, or has a little more load. */
 static json_t *describe_broken(const tw_design *design)
 {
   if (design->broken == NULL)
@@ -226,14 +226,14 @@ static void print_trust(const json_t *summary, FILE *out)
   gsize i;
   json_t *expected;
   json_array_foreach(json_object_get(summary, "expected_error"), i, expected) fprintf(
-      out, "%s%s \302\261 %.2g %% (%s)%s", i == 0 ? "Expect errors of " : ", ",
+      out, "%s%s ± %.2g %% (%s)%s", i == 0 ? "Expect errors of " : ", ",
       json_string_value(json_object_get(expected, "metric")),
       100 * json_number_value(json_object_get(expected, "median")),
       json_string_value(json_object_get(expected, "grade")),
       i + 1 == json_array_size(json_object_get(summary, "expected_error")) ? " in the median.\n" : "");
 }
 
-/* What is behind the best design: the next one, and the best of every other site. */
+/* The designs behind the best one: the next, and the best of every other site. */
 static void print_others(const tw_answer *answer, FILE *out)
 {
   const tw_design *best = answer->ranked->pdata[0];

@@ -20,9 +20,10 @@ char *tw_answer_load(const tw_answer *answer);
  *     question, objective, unit, answered
  *     load      {requests, span_s, busiest_requests_per_s, prompt_tokens, output_tokens, cached}
  *     designs   [{name, site, model, weights, kv, tp, pp, dp, ep, prefill, decode, max_batched_tokens,
- * max_seqs, router, rounds, dropped | rank, size, load, accelerators, racks, objective, directory,
- * summary...}] checks    [{name, holds, attainment, ...}] best      {name, size, load, racks, accelerators,
- * smaller: {...}, command}
+ *                 max_seqs, router, rounds, dropped | rank, size, load, accelerators, racks, objective,
+ *                 directory, summary...}]
+ *     checks    [{name, holds, attainment, ...}]
+ *     best      {name, size, load, racks, accelerators, smaller: {...}, command}
  *
  * The caller owns the reference. */
 json_t *tw_answer_json(const tw_answer *answer);

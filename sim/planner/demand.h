@@ -9,13 +9,13 @@ typedef struct tw_demand {
   tw_workload_kind kind;
   double unit; /* the rate, scale or number of clients that the workload has as it is written */
   guint64 requests;
-  double span_s;         /* from the first arrival to the last */
-  double rate_per_s;     /* of arrivals in the busiest minute */
+  double span_s;         /* time from the first arrival to the last */
+  double rate_per_s;     /* rate of arrivals in the busiest minute */
   double peak_s;         /* when that minute begins */
   double prompt, output; /* mean tokens */
   double cached;         /* share of prompt tokens that an endless prefix cache would have */
   gint32 median_prompt;
-  gint64 clients; /* of a closed loop; else 0 */
+  gint64 clients; /* number of clients of a closed loop; else 0 */
 } tw_demand;
 
 /* Reads the load of a scenario by drawing all of it once, each answer coming at once where clients wait.

@@ -301,7 +301,7 @@ static gboolean add(tw_designs *designs, const tw_question *question, const tw_d
 }
 
 typedef struct free_lists {
-  GArray *tp, *pp, *dp, *ep, *tokens, *seqs; /* of gint64 */
+  GArray *tp, *pp, *dp, *ep, *tokens, *seqs; /* arrays of gint64 */
   char **pools, **routers;
 } free_lists;
 

@@ -3,8 +3,9 @@
  *
  *     sites × models × weights × tp × pp × dp × ep × pools × budgets × sequences × routers
  *         │
- *         ├─ what cannot be (heads that tp does not divide, weights that do not fit) is dropped, with the
- * reason └─ the others become scenario files, whose size and load are set from outside */
+ *         ├─ dropped, with the reason, is what cannot be: heads that tp does not divide, weights that do
+ *         │  not fit
+ *         └─ all others become scenario files, whose size and load are set from outside */
 #ifndef TW_SIM_DESIGN_H
 #define TW_SIM_DESIGN_H
 
@@ -13,12 +14,12 @@
 
 #include <jansson.h>
 
-/* What of a site follows from its kind and options. */
+/* The facts about a site that follow from its kind and options. */
 typedef struct tw_site_facts {
   int unit;                /* accelerators that a unit of its size adds */
   int domain;              /* accelerators of an NVLink domain */
   const tw_device *device; /* borrowed from `platform` */
-  tw_platform *platform;   /* of the smallest size */
+  tw_platform *platform;   /* the site in its smallest size */
 } tw_site_facts;
 
 typedef struct tw_design {
@@ -38,14 +39,14 @@ typedef struct tw_design {
   json_t *best; /* summary of the run at bracket.holds; NULL: none holds */
   char *best_directory;
   json_t *broken; /* summary of the run at bracket.breaks */
-  double score;   /* of the objective at bracket.holds, less is better; INFINITY: none holds */
-  guint rounds;   /* that it was run in */
+  double score;   /* value of the objective at bracket.holds, less is better; INFINITY: none holds */
+  guint rounds;   /* number of rounds that it was run in */
 } tw_design;
 
 typedef struct tw_designs {
-  GPtrArray *all;  /* of tw_design */
-  GArray *facts;   /* of tw_site_facts, by site of the question */
-  char *directory; /* that holds platforms/, designs/ and runs/ */
+  GPtrArray *all;  /* array of tw_design */
+  GArray *facts;   /* array of tw_site_facts, by site of the question */
+  char *directory; /* the directory that holds platforms/, designs/ and runs/ */
 } tw_designs;
 
 /* Multiplies the question out and writes its platforms and scenarios below `directory`. Designs that

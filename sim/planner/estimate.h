@@ -1,4 +1,4 @@
-/* What a design needs, estimated in closed form from the step times that it would run with.
+/* The estimate of what a design needs, in closed form from the step times that it would run with.
  *
  * An engine that holds n sequences per rank emits n · dp tokens an iteration, in which it also computes the
  * prompts that come with them. The most sequences that keep the limit of TPOT and fit into the KV cache give

@@ -17,11 +17,12 @@
 #include "platforms/input/schema.h"
 #include "sim/scenario/scenario.h"
 
-/* What is wanted best. A row of the table holds everything that the planner knows of one. */
+/* An objective: the quantity that is to be best. Its row of the table holds everything that the planner knows
+ * of it. */
 typedef struct tw_objective {
   const char *name, *help;
-  const char *metric; /* of summary.json; NULL: counted by the planner */
-  const char *unit;   /* of the number that is shown */
+  const char *metric; /* name of its metric in summary.json; NULL: counted by the planner */
+  const char *unit;   /* unit of the number that is shown */
   gboolean more_is_better;
   gboolean
       finds_load; /* the largest load on the largest site that the limits allow; else the smallest site */
@@ -43,12 +44,12 @@ typedef struct tw_question {
   char *name, *description;
   int optimise; /* index in tw_objectives */
   gint64 seed;
-  char *file; /* where it was read */
+  char *file; /* path of the file that it was read from */
 
-  GArray *models; /* of tw_question_model */
-  GArray *sites;  /* of tw_question_site */
+  GArray *models; /* array of tw_question_model */
+  GArray *sites;  /* array of tw_question_site */
 
-  /* What is free. Lists of words, separated by blanks; "auto" leaves it to the planner. */
+  /* The free choices: lists of words, separated by blanks; "auto" leaves one to the planner. */
   char *tp, *pp, *dp, *ep, *pools;
   char *max_batched_tokens, *max_seqs;
   char *scheduler, *engine;
@@ -59,10 +60,10 @@ typedef struct tw_question {
 
   double attainment, site_w, usd_per_hour; /* limits, NAN: none */
   gint64 racks, accelerators;              /* G_MININT64: none */
-  double growth;                           /* of the load, 1: as given */
+  double growth;                           /* factor on the load, 1: as given */
 
   gint64 coarse, finalists, seeds; /* how many designs are run briefly, and how many on the whole load */
-  double slice_s;                  /* of the load that the first round runs */
+  double slice_s;                  /* length of the part of the load that the first round runs */
 
   char *given;    /* XML of what scenarios take over as it is: <slo>, <price>, <cost>... */
   char *workload; /* XML of <workload>, and of what stands in <held-out> in its place; NULL: none */

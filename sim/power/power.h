@@ -1,9 +1,8 @@
 /* The power law of an engine's accelerators: what the work of an iteration costs in joules.
  *
- *     joules = idle_w · t  +  min( active_w · (t_kernels − t_collective) + a · flops + b · bytes , (max_w −
- * idle_w) · t ) idle           dynamic
- *
- *     a = a0 / (1 + a0 · F / saturation_w)      F: FLOP/s of the segment's first iteration
+ *     joules  = idle_w · t + dynamic
+ *     dynamic = min( active_w · (t_kernels − t_collective) + a · flops + b · bytes,  (max_w − idle_w) · t )
+ *     a       = a0 / (1 + a0 · F / saturation_w)      F: FLOP/s of the segment's first iteration
  *
  * per accelerator, from the FLOPs, bytes and times of the step model; a0, b and active_w are the device's.
  * Dense arithmetic costs less per FLOP than sparse: operands are used more often, and clock and voltage fall

@@ -1,5 +1,6 @@
-/* What a policy of the router is made of. A new one is a file policy_NAME.c with a tw_router_policy in it,
- * and a row in policies.c. Policies look at seen_loads and seen_ranks, never at the loads themselves. */
+/* The parts that a policy of the router is made of. A new policy is a file policy_NAME.c with a
+ * tw_router_policy in it, and a row in policies.c. Policies look at seen_loads and seen_ranks, never at the
+ * loads themselves. */
 #ifndef TW_SIM_ROUTER_POLICY_H
 #define TW_SIM_ROUTER_POLICY_H
 
@@ -11,7 +12,7 @@ typedef struct tw_router_parameter {
   const char *help;
 } tw_router_parameter;
 
-/* What a decision is about. */
+/* The question that a policy decides: the engine and rank for one request. */
 typedef struct tw_router_question {
   tw_candidates *candidates;
   const tw_request *request;
@@ -55,7 +56,7 @@ const tw_gauges *tw_policy_metrics(tw_router *router, const tw_router_question *
 typedef struct tw_rank_walk {
   int engine, rank; /* rank of that engine, */
   int all;          /* and its place among all ranks */
-  int place, next;  /* of the candidate; rank to come */
+  int place, next;  /* index of the candidate; its rank that comes next */
 } tw_rank_walk;
 
 static inline gboolean tw_rank_next(const tw_router *router, const tw_router_question *question,

@@ -15,7 +15,8 @@ static double cost(const tw_router *router, const tw_request *request, const tw_
          ceil((double)(load->context + request->prompt_tokens) / block);
 }
 
-/* By softmax over the costs, scaled to lie from 0 to 1 and negative: exp(−cost / temperature). */
+/* Draws an engine by softmax over the costs, scaled to lie from 0 to 1 and negative: exp(−cost /
+ * temperature). */
 static guint draw(tw_router *router, const double *costs, guint n, double least, double most)
 {
   double temperature = router->parameters[TEMPERATURE], span = most > least ? most - least : 1, sum = 0;

@@ -30,17 +30,17 @@ const tw_router_policy tw_policy_longest_prefix = {
     .pick = longest_prefix,
     .follows = TRUE};
 
-/* What a request costs at a rank, in seconds by straight lines through the engine's own step times
+/* The cost of a request at a rank, in seconds by straight lines through the engine's own step times
  * (tw_rates):
  *
  *     own    = prompt_s · t + pair_s · t · (cached + t/2)       to compute t = prompt − cached tokens
  *     ahead  = the same, of the prompts that wait or are computed there
  *     passes = ceil((t of own and ahead) / budget), at least 1
- *     T      = sequence_s · requests + context_s · their prompts' tokens      that decoding takes in an
- * iteration room   = (share of its seats, or of its KV cache, that is lacking) · (iteration_s + T) · their
- * mean output TTFT   = room + ahead + own + passes · (iteration_s + T) token  = sequence_s + context_s ·
- * (prompt + output / 2)       that each output token adds to T others = n · (own + output · max(T + token − T
- * of the slowest rank, 0))
+ *     T      = sequence_s · requests + context_s · their prompts' tokens: what decoding takes in an iteration
+ *     room   = (share of its seats, or of its KV cache, that is lacking) · (iteration_s + T) · mean output
+ *     TTFT   = room + ahead + own + passes · (iteration_s + T)
+ *     token  = sequence_s + context_s · (prompt + output / 2): what each output token adds to T
+ *     others = n · (own + output · max(T + token − T of the slowest rank, 0))
  *
  * where n requests decode in the engine: its prompt holds each of them up for `own`, as ranks step together,
  * and its output tokens make iterations longer where its rank is the slowest. The sum is what the request
@@ -57,7 +57,7 @@ static double decode_s(const tw_rates *rates, const tw_load *rank)
   return rates->sequence_s * (double)rank->requests + rates->context_s * (double)rank->context;
 }
 
-/* What an engine is like, whatever the rank. */
+/* The view of an engine that is the same for all of its ranks. */
 typedef struct engine_view {
   const tw_rates *rates;
   double decodes, slowest_s;

@@ -8,15 +8,15 @@ typedef struct block block;
 /* An engine's copy of a block. */
 typedef struct copy {
   block *of;
-  struct copy *next; /* of the same block */
+  struct copy *next; /* the next copy of the same block, at another engine */
   int engine;
   double used_s;
-  GList link; /* in the engine's queue, the one that was used last at its end */
+  GList link; /* its place in the engine's queue, at whose end is the one that was used last */
 } copy;
 
 struct block {
   guint64 chain;
-  gint64 tokens; /* of this id */
+  gint64 tokens; /* number of prompt tokens that its hash id stands for */
   copy *copies;
 };
 
@@ -24,8 +24,8 @@ struct tw_prefix_index {
   int n_engines;
   double ttl_s, tokens_per_engine;
   GHashTable *blocks; /* chain -> block */
-  GQueue *queues;     /* of each engine */
-  gint64 *tokens;     /* of each engine */
+  GQueue *queues;     /* copies that each engine has, least recently used first */
+  gint64 *tokens;     /* number of tokens that each engine has */
 };
 
 tw_prefix_index *tw_prefix_index_new(int n_engines, double ttl_s, double tokens_per_engine)

@@ -12,7 +12,7 @@
 
 typedef struct tw_prefix_index tw_prefix_index;
 
-/* For engines 0 to n − 1. INFINITY: no limit. */
+/* An empty index for engines 0 to n − 1. INFINITY: no limit. */
 tw_prefix_index *tw_prefix_index_new(int n_engines, double ttl_s, double tokens_per_engine);
 void tw_prefix_index_free(tw_prefix_index *index);
 

@@ -9,7 +9,7 @@ typedef struct change {
   tw_load by;
 } change;
 
-/* What is kept of a request whose prompt is counted. */
+/* The record of a request whose prompt is counted. */
 typedef struct sent {
   guint64 id;
   int engine;
@@ -46,7 +46,7 @@ static void unrank_engine(tw_router *router, int engine)
   tw_heap_remove(&candidates->least_tokens, &router->by_tokens[engine]);
 }
 
-/* What is seen of an engine's load has changed. */
+/* Moves an engine to its new places in the heaps, after the load that is seen of it has changed. */
 static void rerank_engine(tw_router *router, int engine)
 {
   tw_candidates *candidates = candidates_of(router, engine);
@@ -224,7 +224,7 @@ static gint64 tokens_of(const tw_request *request)
   return (gint64)request->prompt_tokens + tw_request_output_tokens(request);
 }
 
-/* What a prompt adds to the load until it is complete. */
+/* The load that a prompt adds until it is complete. */
 static tw_load prompt_load(const tw_request *request, gint64 cached, int sign)
 {
   gint64 tokens = request->prompt_tokens - cached;

@@ -27,30 +27,30 @@ typedef struct tw_choice {
   gint64 cached_tokens; /* leading tokens of the prompt that were there to be found, as far as it looked */
 } tw_choice;
 
-/* What an engine or a rank was given and has not ended. The prompts are counted by policies that ask for it.
- */
+/* The load of an engine or a rank: what it was given and has not ended. The prompts are counted where the
+ * policy asks for it. */
 typedef struct tw_load {
   gint64 requests, tokens; /* prompt and output */
-  gint64 prompts;          /* of the requests, those without a first token: */
-  gint64 prompt_tokens;    /* what they have to compute, as far as was known when they were sent */
+  gint64 prompts;          /* number of the requests that have no first token yet, */
+  gint64 prompt_tokens;    /* tokens that these have to compute, as far as was known when they were sent */
   gint64 prompt_pairs;     /* and twice the sum of the tokens that each of these attends to */
   gint64 context;          /* prompt tokens of all requests */
 } tw_load;
 
-/* What an engine reports. */
+/* The metrics that an engine reports. */
 typedef struct tw_gauges {
   gint64 waiting;  /* requests */
-  double kv_share; /* of its KV blocks that are in use */
+  double kv_share; /* share of its KV blocks that is in use */
 } tw_gauges;
 
 /* An engine's step times as straight lines, in seconds. */
 typedef struct tw_rates {
-  double iteration_s;   /* of an iteration, whatever it computes */
-  double sequence_s;    /* for each sequence that decodes in it */
-  double context_s;     /* for each token that these attend to */
-  double prompt_s;      /* for each prompt token */
-  double pair_s;        /* for each token that a prompt token attends to */
-  double budget_tokens; /* that an iteration computes at most */
+  double iteration_s;   /* that any iteration takes, whatever it computes */
+  double sequence_s;    /* more for each sequence that decodes in it */
+  double context_s;     /* more for each token that these attend to */
+  double prompt_s;      /* more for each prompt token */
+  double pair_s;        /* more for each token that a prompt token attends to */
+  double budget_tokens; /* tokens that an iteration computes at most */
   double seats;         /* sequences that a rank runs at most, */
   double kv_tokens;     /* and tokens that its KV cache holds */
 } tw_rates;
@@ -77,17 +77,17 @@ extern const char *const *tw_router_policy_helps(void); /* and what each does, w
 #define TW_ROUTER_MOST_PARAMETERS 8
 char *tw_router_read_parameters(const tw_router_policy *policy, const char *text,
                                 double values[TW_ROUTER_MOST_PARAMETERS]);
-/* For the engine's own choice of a rank: see rank_prefix_weight of the engine. */
+/* The weight of prefixes in the engine's own choice of a rank: see rank_prefix_weight of the engine. */
 double tw_router_rank_weight(const tw_router_policy *policy);
 
 typedef struct tw_router_config {
   const tw_router_policy *policy;
   const char *parameters; /* checked; NULL: the defaults */
   int n_engines;
-  const gboolean *decodes; /* which engines only decode; NULL: none. At least one must take prompts */
-  const int *ranks;        /* of each engine; NULL: one */
+  const gboolean *decodes; /* whether each engine only decodes; NULL: none. One at least takes prompts */
+  const int *ranks;        /* number of ranks of each engine; NULL: one */
   guint64 seed;
-  double delay_s;       /* that loads, prefix caches and metrics are known late */
+  double delay_s;       /* seconds by which loads, prefix caches and metrics are known late */
   double prefix_weight; /* prefix-and-load: of the seconds that the prompt takes to compute */
 } tw_router_config;
 
@@ -95,31 +95,31 @@ struct tw_router {
   const tw_router_policy *policy;
   double parameters[TW_ROUTER_MOST_PARAMETERS];
   int n_engines;
-  int *first_rank; /* of each engine: where its ranks begin among all ranks; one more for their number */
-  tw_load *loads;  /* of each engine, */
+  int *first_rank; /* by engine, where its ranks begin among all ranks; one more for their number */
+  tw_load *loads;  /* what was sent to each engine, */
   tw_load *ranks;  /* and of each rank, what was sent to it by name */
-  tw_load *seen_loads, *seen_ranks;      /* as the policy knows them: the same without a delay */
-  tw_heap_node *by_requests, *by_tokens; /* of each engine: its places in the heaps of its candidates */
-  gboolean *is_decode;                   /* of each engine: whether it only decodes */
-  gboolean *serves;                      /* of each engine: whether it may be picked */
+  tw_load *seen_loads, *seen_ranks;      /* loads as the policy knows them: the same without a delay */
+  tw_heap_node *by_requests, *by_tokens; /* by engine, its places in the heaps of its candidates */
+  gboolean *is_decode;                   /* by engine, whether it only decodes */
+  gboolean *serves;                      /* by engine, whether it may be picked */
   tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
   double prefix_weight, delay_s;
 
-  /* What the owner knows; set what the policy may ask for. */
+  /* Knowledge of the owner, who sets what the policy may ask for. */
   /* How long the KV of a prompt takes from one engine to another, where any engine only decodes. */
   double (*transfer_s)(void *user, int from, int to, gint64 tokens);
   /* Leading tokens of a prompt that a rank has in its prefix cache, or would load, now; NULL: no caches. */
   gint64 (*cached_tokens)(void *user, int engine, int rank, const tw_request *request, double now_s);
   tw_gauges (*metrics)(void *user, int engine, double now_s);
-  const tw_rates *rates; /* of each engine, borrowed; NULL: all are 0 */
+  const tw_rates *rates; /* step times of each engine, borrowed; NULL: all are 0 */
   void *user;
 
   /* Its own. */
   GHashTable *sent;       /* request's id -> its choice, where requests are followed; else NULL */
-  tw_prefix_index *index; /* what was sent to each engine; NULL: it does not guess */
-  tw_prefix_index *fresh; /* what each rank holds too shortly to be seen; NULL: without a delay */
-  gint64 *guesses;        /* of each engine, for tw_policy_guess */
+  tw_prefix_index *index; /* the blocks that were sent to each engine; NULL: it does not guess */
+  tw_prefix_index *fresh; /* the blocks that each rank holds too shortly to be seen; NULL: without a delay */
+  gint64 *guesses;        /* tokens that each engine is guessed to hold, for tw_policy_guess */
   GQueue news;            /* changes of loads that are not seen yet */
   GQueue reports;         /* metrics of all engines at decisions; the first is the one that is seen */
 };

@@ -30,7 +30,7 @@ static char *file_sha256(const char *path)
   return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
 }
 
-/* What became of the rows of a trace that were not simply replayed; nothing if all were. */
+/* The rows of a trace that were not simply replayed, by what became of them; nothing if all were. */
 static void add_tally(json_t *inputs, const tw_trace_tally *tally)
 {
   json_t *rows = json_object(), *reasons = json_array();

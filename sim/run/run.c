@@ -60,7 +60,7 @@ static gboolean prepare_directory(const tw_run_options *options, GError **error)
   return TRUE;
 }
 
-/* What a run consists of while it goes. */
+/* The things that a run consists of while it goes. */
 typedef struct run {
   const tw_run_options *options;
   double until_s; /* when it is cut short; INFINITY: never */

@@ -1,7 +1,7 @@
 #include "sim/run/summary.h"
 
 #include "sim/log/metric.h"
-#include "sim/scenario/coverage.h"
+#include "sim/scenario/expected_error.h"
 
 #include <math.h>
 

@@ -116,7 +116,7 @@ static void print_utilization(const json_t *summary, FILE *out)
   fputc('\n', out);
 }
 
-/* What predictions like these erred by, a line for each pool and metric. */
+/* The errors to expect, a line for each pool and metric. */
 static void print_expected(const json_t *summary, FILE *out)
 {
   const json_t *list = json_object_get(summary, "expected_error");
@@ -133,7 +133,7 @@ static void print_expected(const json_t *summary, FILE *out)
   }
 }
 
-/* What the drain of a run's last requests hides. */
+/* The rates while the load was on, where the drain of a run's last requests hides them. */
 static void print_load(const json_t *summary, FILE *out)
 {
   double share = number(summary, "load", "drain_share");

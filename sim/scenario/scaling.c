@@ -4,7 +4,7 @@
 
 #define SLACK 1e-9 /* of a quotient that is whole but for its rounding */
 
-/* What is asked of the pool, in engines that are full. */
+/* The demand on the pool, in engines that are full. */
 static double load(const tw_scaling_view *view)
 {
   return fmax((double)view->outstanding / view->capacity, view->kv_used);

@@ -1,11 +1,11 @@
 /* Scaling: how many engines of a pool should serve. Policies are rows of a table, pure functions of what an
- * autoscaler (autoscaler.h) sees. */
+ * autoscaler (sim/site/autoscaler.c) sees. */
 #ifndef TW_SIM_SCALING_H
 #define TW_SIM_SCALING_H
 
 #include "platforms/input/stairs.h"
 
-/* What a pool's <autoscaler> says. */
+/* The settings of a pool's <autoscaler>. */
 typedef struct tw_scaling {
   int policy;      /* index in tw_scaling_policies, -1: the pool is not scaled */
   gint64 min, max; /* engines */

@@ -18,7 +18,7 @@
 #include "workloads/stream/generator.h"
 #include "workloads/stream/sessions.h"
 
-/* What the engines of a pool do: prompts and decodes, or one of the two. */
+/* The role of a pool: its engines compute prompts and decodes, or one of the two. */
 typedef enum { TW_POOL_MIXED, TW_POOL_PREFILL, TW_POOL_DECODE } tw_pool_role;
 extern const char *const tw_pool_role_names[];
 
@@ -113,7 +113,7 @@ typedef enum {
   TW_WORKLOAD_GENERATOR
 } tw_workload_kind;
 
-/* What a request must meet; NAN: not asked for. */
+/* The limits that a request must meet; NAN: not asked for. */
 typedef struct tw_slo {
   char *class; /* of traffic; NULL: all that have none of their own */
   double ttft_s, tpot_s, e2e_s;
@@ -185,7 +185,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
-/* What requests of a class (NULL: of none) must meet. */
+/* The limits that requests of a class (NULL: of none) must meet. */
 tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
 
 /* Whether there may be engines that do not serve, now or later. */

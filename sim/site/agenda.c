@@ -11,7 +11,7 @@ struct tw_agenda {
   tw_site *site;
   GArray *touched;     /* engines whose due time the event under way may have changed */
   tw_heap due;         /* engines by due time */
-  tw_heap_node *nodes; /* of each engine */
+  tw_heap_node *nodes; /* the place of each engine */
 };
 
 /* ---- What engines tell ---- */

@@ -6,7 +6,7 @@
 
 typedef struct tw_agenda tw_agenda;
 
-/* What is due at an engine may have changed: the agenda looks once the event is over. */
+/* The next event of an engine may have changed: the agenda looks at it once the event under way is over. */
 void tw_agenda_touch(tw_agenda *agenda, int engine);
 /* The same of all engines. */
 void tw_agenda_touch_all(tw_agenda *agenda);

@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-#define SLACK_S 1e-9 /* of times that were computed in different ways */
+#define SLACK_S 1e-9 /* by which times may differ that were computed in different ways */
 
 typedef struct advice {
   double time_s;
@@ -23,13 +23,13 @@ typedef struct advice {
 typedef struct scaled {
   int pool;
   int first, n;   /* its engines */
-  gint64 period;  /* that ends next, from 1 */
-  GArray *advice; /* of the longer of the two delays */
+  gint64 period;  /* number of the period that ends next, from 1 */
+  GArray *advice; /* array of advice, those of the longer of the two delays */
 } scaled;
 
 typedef struct tw_autoscaler {
   tw_site *site;
-  GArray *pools; /* of scaled */
+  GArray *pools; /* array of scaled */
 } tw_autoscaler;
 
 static const tw_scaling *scaling_of(const tw_autoscaler *autoscaler, const scaled *s)

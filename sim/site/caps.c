@@ -1,4 +1,5 @@
-/* Caps on power: the governor (governor.h) as a part of the site. */
+/* Caps on power: the governor (sim/energy/governor.h) as a part of the site. Its steps change the limits of
+ * engines, and so what their later events take; they are no events of the site themselves. */
 #include "sim/site/agenda.h"
 
 typedef struct caps {
@@ -36,4 +37,4 @@ static void free_caps(void *part)
 }
 
 const tw_part_kind tw_caps_part = {
-    .name = "caps", .life = TW_PART_OBSERVES, .new = new_caps, .due = due, .step = step, .free = free_caps};
+    .name = "caps", .life = TW_PART_FOLLOWS, .new = new_caps, .due = due, .step = step, .free = free_caps};

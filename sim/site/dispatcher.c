@@ -8,7 +8,7 @@
 
 struct tw_dispatcher {
   tw_site *site;
-  double arrival_s;  /* of the stream's next request, INFINITY if it has none (yet) */
+  double arrival_s;  /* when the stream's next request arrives, INFINITY if it has none (yet) */
   tw_heap front_end; /* sequences by the instant at which they leave it; `waiting` is their node */
   guint64 tickets;
   tw_admission *admission; /* NULL: all are let in */
@@ -198,7 +198,7 @@ void tw_dispatcher_fetched(tw_dispatcher *dispatcher, tw_sequence *sequence, int
     submit(dispatcher, sequence, engine, now_s);
     return;
   }
-  tw_agenda_touch(dispatcher->site->agenda, engine); /* whose hosts' memory has changed */
+  tw_agenda_touch(dispatcher->site->agenda, engine); /* the memory of its hosts has changed */
   release(dispatcher, sequence, now_s);
   cancel(dispatcher, sequence, now_s);
 }

@@ -19,9 +19,9 @@ typedef struct part {
 
 struct tw_factory {
   tw_site site;
-  part parts[G_N_ELEMENTS(kinds)]; /* those that this site has, in their order */
+  part parts[G_N_ELEMENTS(kinds)]; /* the parts that this site has, in their order */
   int n_parts;
-  double event_s;          /* of the last event that was not one of an observer */
+  double event_s;          /* time of the last event, those of parts that follow left out */
   tw_breakdown *breakdown; /* once it is finished */
 };
 
@@ -126,9 +126,9 @@ gboolean tw_factory_step(tw_factory *factory, GError **error)
     first = &factory->parts[i];
     now_s = due_s;
   }
-  g_assert(first != NULL); /* the caller has asked tw_factory_due */
+  g_assert(first != NULL); /* the caller has asked tw_factory_next */
   tw_intervals_until(factory->site.intervals, now_s);
-  if (first->kind->life != TW_PART_OBSERVES)
+  if (first->kind->life != TW_PART_FOLLOWS)
     factory->site.now_s = factory->event_s = now_s;
   if (!first->kind->step(first->state, now_s, error))
     return FALSE;

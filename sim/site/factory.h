@@ -52,7 +52,7 @@ char *tw_factory_explain(const tw_factory *factory);
  * recorded as unfinished, the last interval is written. Returns when it ended. */
 double tw_factory_finish(tw_factory *factory, double end_s);
 
-/* Of a factory that is finished. */
+/* Results of a factory that is finished. */
 tw_energy tw_factory_energy(const tw_factory *factory);
 tw_load_time tw_factory_load(const tw_factory *factory);
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory);
@@ -62,6 +62,6 @@ const tw_site_power *tw_factory_site_power(const tw_factory *factory);
 
 int tw_factory_engines(const tw_factory *factory);
 const tw_engine *tw_factory_engine(const tw_factory *factory, int engine);
-double tw_factory_now(const tw_factory *factory); /* of the last event */
+double tw_factory_now(const tw_factory *factory); /* the time of the last event */
 
 #endif

@@ -9,7 +9,7 @@ typedef struct fetch {
   tw_shipment shipment;
   tw_sequence *sequence;
   int engine;
-  GArray *pieces; /* of tw_kv_piece */
+  GArray *pieces; /* array of tw_kv_piece */
   double bytes, start_s;
 } fetch;
 
@@ -20,7 +20,7 @@ struct tw_fetches {
   tw_network network;
   tw_fetch_listener listener;
   tw_kv_tier *store;
-  int *hosts; /* that it lies on */
+  int *hosts; /* the storage hosts on which the store lies */
   int n_hosts;
   tw_shipments shipments;
 };
@@ -175,7 +175,7 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
   for (guint i = 0; i < pieces->len; i++) {
     tw_kv_piece *piece = &g_array_index(pieces, tw_kv_piece, i);
     piece->used_s = now_s;
-    tw_kv_tier_put(fetches->store, piece); /* which is there, and has been used again */
+    tw_kv_tier_put(fetches->store, piece); /* the store has it already: this marks it as used again */
     piece->fetched = TRUE;
   }
   add_flows(fetches, f);

@@ -112,8 +112,8 @@ static void add_flow(member *m, int from, int to, double bytes)
   tw_shipment_add(&m->shipment, &flow, network->route(network->state, from, to).latency_s, -1);
 }
 
-/* Of the engines of the pool that have their weights and take or finish requests, the one that the fewest
- * copy from; -1 if there is none. */
+/* The peer to copy weights from: of the engines of the pool that have their weights and take or finish
+ * requests, the one that the fewest copy from; -1 if there is none. */
 static int find_peer(const tw_fleet *fleet, int engine)
 {
   int best = -1;
@@ -128,8 +128,8 @@ static int find_peer(const tw_fleet *fleet, int engine)
   return best;
 }
 
-/* What its accelerators get from those of the peer: over links from other hosts, at the device's scale-up
- * rate from the own one. */
+/* Sends an engine's accelerators the weights that those of the peer have: over links from other hosts, at the
+ * device's scale-up rate from the own one. */
 static void copy_peer(member *m, double now_s)
 {
   const tw_fleet *fleet = m->fleet;
@@ -146,7 +146,8 @@ static void copy_peer(member *m, double now_s)
   }
 }
 
-/* What they get from storage: a host from one store, the next host from the next. */
+/* Sends an engine's accelerators their weights from storage: a host reads from one store, the next host from
+ * the next. */
 static void read_storage(member *m)
 {
   const tw_fleet *fleet = m->fleet;

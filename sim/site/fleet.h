@@ -18,9 +18,9 @@
 typedef struct tw_fleet tw_fleet;
 
 typedef struct tw_fleet_totals {
-  guint64 wakes; /* of parked engines */
-  guint64 loads; /* that have ended */
-  double load_s; /* that they took, the start of the software included */
+  guint64 wakes; /* number of times that a parked engine was woken */
+  guint64 loads; /* number of loads that have ended */
+  double load_s; /* seconds that these took, the start of the software included */
 } tw_fleet_totals;
 
 /* An engine that drains goes on serving; one that is parked loads. */

@@ -10,9 +10,9 @@ typedef struct rack_share {
 } rack_share;
 
 typedef struct rack_usage {
-  int accelerators; /* of engines */
+  int accelerators; /* those that belong to engines */
   double busy_s, waiting_s, prompt_tokens, output_tokens;
-  double joules, following_j; /* of the engines' accelerators; of hosts, beyond what they draw without load */
+  double joules, following_j; /* joules of engines, and of hosts beyond what they draw without load */
 } rack_usage;
 
 struct tw_intervals {
@@ -21,15 +21,15 @@ struct tw_intervals {
   const tw_site_power *power;
   tw_log *log;
   tw_meter *meter;
-  const double *link_joules; /* by kind of flow; NULL: none */
-  double flows_j;            /* of them, what has been metered */
+  const double *link_joules; /* joules by kind of flow; NULL: none */
+  double flows_j;            /* joules of flows that have been metered */
   gint64 interval;           /* the one under way */
   double ended_s;            /* end of the last interval or window of the meter */
   tw_interval_counts counts;
   guint held;             /* requests that wait at no engine */
   double held_s, since_s; /* integral of them over the interval, up to an instant */
-  int *accelerators;      /* of each engine */
-  GArray *shares;         /* of rack_share, by engine */
+  int *accelerators;      /* number of accelerators of each engine */
+  GArray *shares;         /* array of rack_share, by engine */
   rack_usage *racks;
 };
 

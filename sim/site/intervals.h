@@ -25,7 +25,7 @@ tw_intervals *tw_intervals_new(const tw_scenario *scenario, tw_engine **engines,
                                const tw_network *network, tw_log *log);
 void tw_intervals_free(tw_intervals *intervals);
 
-/* For the factory to count on. Borrowed. */
+/* The counters of the interval under way, for the factory to count on. Borrowed. */
 tw_interval_counts *tw_intervals_counts(tw_intervals *intervals);
 
 /* From `now_s` on, so many requests wait for an engine that serves. */

@@ -73,7 +73,7 @@ tw_load_time tw_load_time_read(const tw_site *site, double end_s)
 }
 
 const tw_part_kind tw_load_part = {.name = "load",
-                                   .life = TW_PART_OBSERVES,
+                                   .life = TW_PART_FOLLOWS,
                                    .new = new_load,
                                    .due = due,
                                    .step = step,

@@ -7,12 +7,12 @@
 
 #include "sim/site/part.h"
 
-/* What had happened by an instant, since the start of the run. */
+/* The totals from the start of the run to an instant. */
 typedef struct tw_load_mark {
   double time_s;
   double arrived;                      /* requests */
   double prompt_tokens, output_tokens; /* computed and emitted by engines */
-  double busy_s;                       /* of accelerators, each counted */
+  double busy_s;                       /* seconds in which accelerators were busy, each counted */
   /* Up to the end of the last whole second before it: when that was, joules of the site, and dollars for
    * them. */
   double whole_s, site_j, usd;
@@ -22,7 +22,8 @@ typedef struct tw_load_time {
   tw_load_mark from, to;
 } tw_load_time;
 
-/* Of a run that ended at `end_s`: which is the end of the load where requests would have arrived still. */
+/* Reads the marks at both ends of the load, in a run that ended at `end_s`; this is also the end of the load
+ * where requests would have arrived still. */
 tw_load_time tw_load_time_read(const tw_site *site, double end_s);
 
 #endif

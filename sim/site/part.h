@@ -17,7 +17,7 @@ typedef struct tw_seat {
   const tw_engine_place *place;
 } tw_seat;
 
-/* What parts share. */
+/* The site: all that parts share. */
 typedef struct tw_site {
   const tw_scenario *scenario;
   tw_network network; /* none: all zero */
@@ -25,10 +25,10 @@ typedef struct tw_site {
   tw_recorder *recorder;
   tw_site_power *power;
   tw_intervals *intervals;
-  tw_seat *seats; /* of each engine */
+  tw_seat *seats; /* the seat of each engine */
   tw_engine **engines;
   int n_engines;
-  double now_s; /* of the event under way, or the last one */
+  double now_s; /* time of the event under way, or of the last one */
   /* Parts that others turn to; NULL where the scenario has no such thing. */
   struct tw_agenda *agenda; /* of the engines */
   struct tw_dispatcher *dispatcher;
@@ -41,12 +41,12 @@ typedef struct tw_site {
 } tw_site;
 
 typedef enum {
-  TW_PART_DRIVES,  /* the run goes on as long as it has something to do */
-  TW_PART_FREES,   /* it acts beside those that drive; and may free engines for requests that wait for one */
-  TW_PART_OBSERVES /* it acts beside them, and the run does not end with it */
+  TW_PART_DRIVES, /* the run goes on as long as it has something to do */
+  TW_PART_FREES,  /* it acts beside those that drive; and may free engines for requests that wait for one */
+  TW_PART_FOLLOWS /* it acts beside them: the run neither goes on for it, nor ends with an event of it */
 } tw_part_life;
 
-/* NULL members: it has no such thing. */
+/* `new`, `due`, `step` and `free` are required. The others may be NULL: the part has no such thing. */
 typedef struct tw_part_kind {
   const char *name;
   tw_part_life life;

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* What the statistics need of a request that has ended. */
+/* The end of a request, as far as the statistics need it. */
 typedef struct outcome {
   double arrival_s, end_s;
   double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
@@ -15,9 +15,9 @@ struct tw_recorder {
   const tw_scenario *scenario;
   gboolean offloads; /* KV may come from below the accelerators */
   tw_log *log;
-  tw_class_record all; /* of the requests of every class */
-  GPtrArray *classes;  /* of tw_class_record */
-  GArray *rejections;  /* of tw_rejections */
+  tw_class_record all; /* the requests of every class together */
+  GPtrArray *classes;  /* array of tw_class_record */
+  GArray *rejections;  /* array of tw_rejections */
   double measured_s;   /* when the first request arrived that is not left out as a warm-up */
   GQueue pending;      /* outcomes that the drain may still cut off, in the order of ending */
 };
@@ -75,7 +75,7 @@ static tw_class_record *add_record(tw_recorder *recorder, const char *name)
   return record;
 }
 
-/* What was counted before the first class was met, all of it of none. */
+/* Adds the record of requests of no class, with all that was counted before the first class was met. */
 static void add_classless(tw_recorder *recorder)
 {
   const tw_class_record *all = &recorder->all;

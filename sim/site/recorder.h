@@ -14,17 +14,18 @@
 typedef struct tw_request_totals {
   guint64 arrived, endings[TW_ENDING_KINDS];
   guint64 prompt_tokens, cached_tokens, recomputed_tokens, reasoning_tokens,
-      answer_tokens;                 /* of all that ended */
-  guint64 host_tokens, store_tokens; /* of the cached ones: from the memory of hosts, from the shared store */
-  double joules;                     /* dynamic, of all that ended; NAN where it is not metered */
+      answer_tokens; /* sums over all that ended */
+  guint64 host_tokens,
+      store_tokens; /* cached tokens that came from the memory of hosts, and from the shared store */
+  double joules;    /* dynamic, of all that ended; NAN where it is not metered */
 } tw_request_totals;
 
-/* What happened in the measurement window. */
+/* The counts of the measurement window. */
 typedef struct tw_window {
   double length_s;
   guint64 arrived, good;                /* good: arrived in it, and completed within the SLO */
   guint64 unjudged;                     /* arrived in it, and were unfinished when the run ended */
-  guint64 completed;                    /* in the window, whenever they arrived */
+  guint64 completed;                    /* ended in it well, whenever they arrived */
   guint64 prompt_tokens, output_tokens; /* computed for, and emitted by, requests that ended in it */
 } tw_window;
 

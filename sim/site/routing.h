@@ -6,7 +6,7 @@
 
 typedef struct tw_routing {
   tw_router router;
-  tw_rates *rates; /* of each engine */
+  tw_rates *rates; /* the rates of each engine */
 } tw_routing;
 
 /* The site is borrowed. */

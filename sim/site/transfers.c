@@ -6,18 +6,18 @@
 
 #include <math.h>
 
-/* What goes between two endpoints when a cache moves between two ranks of engines. */
+/* The share of a cache that goes between two endpoints when it moves between two ranks of engines. */
 typedef struct share {
   int from, to;
-  double fraction; /* of one copy of the cache; more than 1 in all where ranks hold copies */
+  double fraction; /* relative to one copy of the cache; more than 1 in all where ranks hold copies */
 } share;
 
 typedef struct path {
-  GArray *shares;         /* of share, between different hosts */
+  GArray *shares;         /* array of share, between different hosts */
   double inside_fraction; /* the most that an accelerator takes from its own host */
 } path;
 
-/* Which path: between a rank of one engine and a rank of another. */
+/* The key of a path: it leads from a rank of one engine to a rank of another. */
 typedef struct path_key {
   int from, from_rank, to, to_rank;
 } path_key;
@@ -37,7 +37,7 @@ struct tw_transfers {
   tw_engine *const *engines;
   tw_network network;
   tw_transfer_listener listener;
-  GQueue *waiting; /* of each decode engine: sequences that wait for blocks there */
+  GQueue *waiting; /* by decode engine, the sequences that wait for blocks there */
   tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
   GHashTable *paths; /* path_key -> path */
@@ -143,7 +143,7 @@ static const path *find_path(tw_transfers *transfers, int from, int from_rank, i
   return found;
 }
 
-/* Of one copy of the KV of a prompt; layers with a window keep no more than it. */
+/* The bytes of one copy of the KV of a prompt; layers with a window keep no more than it. */
 static double cache_bytes(const tw_pool *pool, gint64 tokens)
 {
   const tw_model *model = pool->model;

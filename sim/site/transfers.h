@@ -25,7 +25,7 @@
 typedef struct tw_transfers tw_transfers;
 
 typedef struct tw_transfer_listener {
-  /* What is due at an engine may have changed. */
+  /* The next event of an engine may have changed. */
   void (*moved)(void *user, int engine);
   /* A sequence's KV has come; it is about to be given to its decode engine. */
   void (*delivered)(void *user, const tw_sequence *sequence, int from, double bytes);

@@ -6,17 +6,17 @@
 
 #include <math.h>
 
-/* Of one engine: the window that it waits for. */
+/* The window that an engine waits for. */
 typedef struct window {
   tw_shipment shipment; /* one flow for each pair of hosts */
   tw_windows *windows;
   int engine;
   tw_span *span;
   double latency_s; /* the longest of the routes; NAN until it is known */
-  double steps;     /* of the window */
-  tw_wire wire;     /* of all its iterations */
+  double steps;     /* number of iterations in the window */
+  tw_wire wire;     /* what all its iterations send */
   double compute_s, start_s;
-  int slices, sent; /* in how many it sends, and those that have come */
+  int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;
 } window;
 

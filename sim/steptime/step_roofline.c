@@ -88,7 +88,7 @@ static tw_precision computed_in(const tw_device *device, tw_precision weights)
 static kernels kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
 {
   const tw_device *device = setting->device;
-  /* What is expanded runs on the kernels of bf16. */
+  /* Weights that are expanded run on the kernels of bf16. */
   const tw_efficiency *e = &device->efficiency[class][computed_in(device, stored)];
   double rate =
       device->flops[computed_in(device, stored)] * setting->overhead.compute * (1 - setting->throttle);

@@ -7,8 +7,9 @@
 typedef struct {
   gint32 block_tokens;
   gboolean global;
-  GHashTable *ends;     /* of version 1, double by request: when it may have ended at the earliest */
-  GHashTable *sessions; /* of version 1, by request: that of the first request it goes back to */
+  /* Both in version 1, by the name of a request: */
+  GHashTable *ends;     /* a double: when it may have ended at the earliest */
+  GHashTable *sessions; /* its session, which is that of the first request it goes back to */
 } agentic;
 
 static gboolean start_agentic(tw_trace_source *source, GError **error)

@@ -1,4 +1,4 @@
-/* What the formats that are written share. */
+/* The parts of lines that the written formats share. */
 #include "workloads/formats/format.h"
 
 void tw_trace_append_number(GString *row, double value)

@@ -41,7 +41,7 @@ static gboolean expand_dynamo(tw_trace_source *source, const tw_json *document, 
   const tw_json *object = tw_json_has(document, "event.schema") ? tw_json_get(document, "event") : document;
   const char *type = tw_json_text(object, "event_type");
   if (type != NULL && !g_str_equal(type, "request_end"))
-    return TRUE; /* of a tool, or a text */
+    return TRUE; /* the event of a tool, or of a text */
   const tw_json *said = tw_json_get(object, "request");
   if (said == NULL)
     return tw_trace_json_missing(source, object, "request", error);

@@ -26,7 +26,7 @@ const tw_trace_format *tw_trace_format_find(const char *name)
 
 /* ---- Telling formats apart ---- */
 
-/* What the first row of a file has: the names of its columns, or a JSON document. */
+/* The first row of a file: the names of its columns, or a JSON document. */
 typedef struct {
   char **columns; /* NULL: it is JSON */
   const tw_json *document;

@@ -17,23 +17,23 @@ typedef struct tw_trace_source {
   const tw_trace_format *format;
   tw_input *input;                 /* borrowed */
   const tw_trace_reading *reading; /* borrowed */
-  tw_csv *csv;                     /* of a format of tables, */
-  tw_json_reader *json;            /* of the others */
+  tw_csv *csv;                     /* reader of a format of tables, */
+  tw_json_reader *json;            /* or of one of JSON documents */
   GQueue rows;                     /* tw_trace_row: of the document that was read last */
   guint64 documents;               /* read so far */
   GHashTable *classes;             /* set of the interned names met so far */
-  GPtrArray *notes;                /* what the user should know, each text once */
+  GPtrArray *notes;                /* sentences that the user should know, each once */
   gboolean has_origin;             /* the first instant of a clock that was asked for, */
-  gint64 origin_s, origin_ns;      /* which is this one */
+  gint64 origin_s, origin_ns;      /* that instant */
   gboolean sorts; /* rows need not be in the order of arrival: as the format says, or its start */
-  gpointer own;   /* of the format */
+  gpointer own;   /* state of the format */
 } tw_trace_source;
 
 struct tw_trace_format {
   const char *name;
   const char *help; /* one line */
-  /* By which a first row or document is told to be of this format: keys or columns that must be there, "a|b"
-   * for either, "!a" for one that must not. Ends with NULL. */
+  /* The marks by which a first row or document is told to be of this format: keys or columns that must be
+   * there, "a|b" for either, "!a" for one that must not. Ends with NULL. */
   const char *const *fields;
   gint32
       block_tokens; /* prompt tokens of one hash id, unless the reading says otherwise; 0: the file says it */
@@ -46,19 +46,19 @@ struct tw_trace_format {
 
   gboolean (*start)(tw_trace_source *source, GError **error); /* sets up `own`; NULL: there is none */
   void (*stop)(tw_trace_source *source);
-  const tw_csv_column *columns; /* of a table; NULL: JSON */
+  const tw_csv_column *columns; /* the columns of a format of tables; NULL: JSON */
   /* Fills in a row from the current row of the table. FALSE with `error` set and nothing left to free. */
   gboolean (*read)(tw_trace_source *source, tw_trace_row *row, GError **error);
   /* Adds the rows of a document with tw_trace_source_add; what it added stays the source's where it fails. */
   gboolean (*expand)(tw_trace_source *source, const tw_json *document, GError **error);
 
   const char *header; /* first line of a file that is written; "" if there is none; NULL: cannot be written */
-  const char *header_linked; /* that of traces that say who waits for whom; NULL: they are written without */
+  const char *header_linked; /* first line for traces that say who waits for whom; NULL: written without */
   /* Appends a row as a line, without its end. Returns the parts (tw_trace_part) that the line holds. */
   guint (*write)(GString *line, const tw_trace_row *row, gboolean linked);
 };
 
-/* What not every format can say of a request. */
+/* The parts of a request that not every format can hold. */
 #define TW_TRACE_PARTS(X)                                                                                    \
   X(REASONING, "reasoning, apart from the answer")                                                           \
   X(SESSION, "session or client")                                                                            \

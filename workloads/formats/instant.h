@@ -6,13 +6,13 @@
 
 typedef struct tw_instant {
   gint64 s;  /* since 1970, UTC */
-  gint64 ns; /* from 0 to 999,999,999 */
+  gint64 ns; /* the rest, from 0 to 999,999,999 */
 } tw_instant;
 
 /* "2023-11-16 18:15:46.6805900", with T or a blank, with or without seconds, their fraction (behind a point
  * or a comma) and a zone (Z, UTC, GMT, +01:00, +0100, +01; none is UTC). */
 gboolean tw_instant_parse(const char *text, tw_instant *instant);
-/* Of a count of units since 1970, such as nanoseconds, of which a second has `per_s`. */
+/* The instant that is `count` units after 1970, such as nanoseconds; a second has `per_s` of them. */
 tw_instant tw_instant_of(guint64 count, guint64 per_s);
 tw_instant tw_instant_of_s(double since_1970_s);
 

@@ -7,16 +7,16 @@
 
 typedef struct {
   tw_log_columns columns;
-  tw_csv_column table[TW_LOG_N_ROLES + 1]; /* of CSV */
-  int place[TW_LOG_N_ROLES];               /* in the table; -1: none */
+  tw_csv_column table[TW_LOG_N_ROLES + 1]; /* the columns, of a log in CSV */
+  int place[TW_LOG_N_ROLES];               /* the column of each role in that table; -1: none */
   GPtrArray *names;                        /* owned texts */
   char delimiter;
   tw_log_time time;
-  const tw_json *object;      /* of JSON: the row */
-  char *text[TW_LOG_N_ROLES]; /* of the row, "" if blank */
+  const tw_json *object;      /* the row, of a log in JSON */
+  char *text[TW_LOG_N_ROLES]; /* the row's text for each role, "" if blank */
 } own_log;
 
-enum { LOOK_ROWS = 100 }; /* in which the first arrival must stand */
+enum { LOOK_ROWS = 100 }; /* rows at the beginning, one of which must hold an arrival */
 
 static void stop_log(tw_trace_source *source)
 {

@@ -4,7 +4,7 @@
 
 #include "workloads/formats/instant.h"
 
-/* What a column of a log may be. */
+/* The roles that a column of a log may have. */
 #define TW_LOG_ROLES(X)                                                                                      \
   X(ARRIVAL, "arrival")                                                                                      \
   X(PROMPT, "prompt")                                                                                        \

@@ -1,4 +1,4 @@
-/* What the columns of a log are, and how its times are written: by their names and first values. */
+/* Finds out by names and first values which role each column of a log has, and how its times are written. */
 #include "platforms/input/fault.h"
 #include "platforms/input/units.h"
 #include "workloads/formats/log.h"

@@ -11,7 +11,7 @@
 enum { BLOCK_TOKENS = 512 };
 
 typedef struct {
-  double arrival_s;      /* of the turn before */
+  double arrival_s;      /* when the turn before arrived */
   gint64 context_tokens; /* its prompt and output, */
   GArray *ids;           /* guint64: and, where turns add to it, its pieces */
   GArray *tokens;        /* gint32: their lengths */
@@ -112,7 +112,7 @@ static gboolean add_to_context(tw_trace_source *source, conversation *c, tw_trac
     g_array_append_val(c->ids, request->hashes[i]);
     g_array_append_val(c->tokens, tokens);
   }
-  /* What the ids leave of this turn is its own. */
+  /* The tokens of this turn that its ids do not stand for are its own. */
   guint64 own = tw_trace_mix(g_str_hash(request->session) + ((guint64)c->turns << 33));
   gint64 named = (gint64)request->n_hashes * request->hash_tokens;
   gint32 rest = (gint32)MAX(request->prompt_tokens - named, 0), output = tw_request_output_tokens(request);

@@ -6,7 +6,7 @@
 
 /* The prompt of a session's request before. */
 typedef struct tw_provider_session {
-  guint64 key;    /* of the session */
+  guint64 key;    /* hash of the session's name */
   guint64 made;   /* ids made so far */
   GArray *hashes; /* guint64 */
 } tw_provider_session;

@@ -6,7 +6,7 @@
 #include "workloads/formats/format.h"
 
 static const struct {
-  const char *list; /* in hash_ids */
+  const char *list; /* name of the list in hash_ids */
   const char *file, *id;
 } kinds[] = {{"sys_prompt", "1_sys_prompt.jsonl", "sys_prompt_id"},
              {"passages_ids", "2_passages.jsonl", "passage_id"},

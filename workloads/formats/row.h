@@ -6,10 +6,10 @@
 
 #include <math.h>
 
-/* What a request waits for: the start or the end of another one of its session, and some time from then on.
- */
+/* A wait of a request: for the start or the end of another one of its session, and for some time from then
+ * on. */
 typedef struct tw_trace_wait {
-  char *name; /* of the other. Owned */
+  char *name; /* name of the other request. Owned */
   gboolean for_start;
   double delay_s; /* >= 0 */
 } tw_trace_wait;
@@ -17,18 +17,18 @@ typedef struct tw_trace_wait {
 typedef struct tw_trace_row {
   /* Here the output may be 0 tokens (a prefill alone), and `session` names the conversation or play. */
   tw_request request;
-  char *name;           /* of the request, unique in its session. Owned; NULL if none */
-  char *agent;          /* of the session that asks. Owned; NULL: the first one. "a>b" was started by "a" */
+  char *name;  /* name of the request, unique in its session. Owned; NULL if none */
+  char *agent; /* agent of the session that asks. Owned; NULL: the first one. "a>b" was started by "a" */
   tw_trace_wait *waits; /* Owned */
   guint n_waits;
   gboolean linked; /* the waits are all that it waits for, even if there are none; else it follows the row
                       before it of its session */
-  double delay_s;  /* of a row that is not linked: from the end of that row; NAN: as the times say */
+  double delay_s;  /* if it is not linked: time from the end of that row; NAN: as the times say */
   gint32 *piece_tokens; /* tokens of each id of request.hashes, which then are pieces of unequal length, in
                            place of request.hash_tokens. Owned; NULL: blocks */
-  double floor_s;       /* from the begin of its session, before which it does not start; NAN: none */
-  double service_s;     /* that the recorded server took; NAN: not recorded */
-  gint32 cached_tokens; /* that its cache found; -1: not recorded */
+  double floor_s;       /* time from the begin of its session before which it does not start; NAN: none */
+  double service_s;     /* time that the recorded server took; NAN: not recorded */
+  gint32 cached_tokens; /* prompt tokens that its cache found; -1: not recorded */
   const char
       *failure; /* why the request cannot be replayed. Borrowed, of few different texts; NULL: it can */
 } tw_trace_row;

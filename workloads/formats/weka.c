@@ -11,7 +11,7 @@
 #include "workloads/formats/format.h"
 
 enum { AUTO, RELATIVE, ABSOLUTE }; /* places in tw_trace_nested_names */
-enum { LOOK_SUB_AGENTS = 1000 };   /* by which the times of a corpus are told */
+enum { LOOK_SUB_AGENTS = 1000 };   /* number of sub-agents by which the times of a corpus are told */
 
 #define ROUNDING_S 1.0 /* recorded times may be whole seconds */
 

@@ -41,7 +41,7 @@ static void *allocate(tw_json_parser *parser, gsize bytes)
   return block;
 }
 
-/* What the document before took is used again. */
+/* The memory of the document before is used again. */
 static void forget_document(tw_json_parser *parser)
 {
   parser->chunk = 0;

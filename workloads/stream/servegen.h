@@ -1,8 +1,8 @@
 /* ServeGen's client tables: the clients of a measured service, each with its rate, the law of its gaps and
  * its lengths, by window (Xiang et al., arXiv 2505.09999; github.com/alibaba/ServeGen).
  *
- *     arrivals   client_id, window_start_s, rate_rps, cv, pattern (Gamma or Weibull), param1 (its shape),
- * param2 lengths    client_id, window_start_s, field (input_tokens, output_tokens, reason_ratio), value, prob
+ *     arrivals   client_id, window_start_s, rate_rps, cv, pattern (Gamma, Weibull), param1 (shape), param2
+ *     lengths    client_id, window_start_s, field (input_tokens, output_tokens, reason_ratio), value, prob
  *
  * The law gives the shape of a client's gaps and the rate their mean: the fitted scale (param2) belongs to
  * gaps within bursts, and would let 28 % too many requests arrive. Fields are drawn independently; reasoning

@@ -80,7 +80,7 @@ const tw_trace_format *tw_trace_format_detect(const char *path);
 const char *tw_trace_format_name(const tw_trace_format *format);
 const char *tw_trace_format_help(const tw_trace_format *format);
 
-/* What became of the rows of a trace. */
+/* The counts of a trace's rows, by what became of them. */
 typedef struct tw_trace_tally {
   guint64 rows;         /* of requests in the part that was read */
   guint64 moved;        /* that came after one that arrives later, and were sorted or left out */

@@ -126,7 +126,7 @@ static void resize(tw_replay *trace, tw_trace_row *row)
     request->answer_tokens = 0;
 }
 
-/* What a text takes in a table, whose quotes are doubled there. */
+/* The length of a text in a table, whose quotes are doubled there. */
 static gsize bytes_of(const char *text)
 {
   gsize n = 0;

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Calibrates the devices that were measured: tests/validation/kernels/devices.sh BUILD KERNELS, where BUILD is
+# Fits the devices that were measured: tests/validation/kernels/devices.sh BUILD KERNELS, where BUILD is
 # a build directory and KERNELS holds the measurements (not shipped). Rewrites their <efficiency> elements;
 # prints what changed in platforms/devices if git is at hand.
 set -eu
-calibrate=$1/tests/calibrate k=$2 devices=$(dirname "$0")/../../../platforms/devices
+fit=$1/tests/fit-kernels k=$2 devices=$(dirname "$0")/../../../platforms/devices
 
 datacenter() { # DEVICE PREFIX RELEASE
-  "$calibrate" --device="$1" --into="$devices/$1.xml" --source="aiconfigurator kernel measurements (Apache-2.0), $2, TensorRT-LLM $3" \
+  "$fit" --device="$1" --into="$devices/$1.xml" --source="aiconfigurator kernel measurements (Apache-2.0), $2, TensorRT-LLM $3" \
     gemm="$k/$2_gemm_trtllm_$3_gemm_perf.csv.gz" \
     context="$k/$2_attention_trtllm_$3_context_attention_perf.csv.gz" \
     generation="$k/$2_attention_trtllm_$3_generation_attention_perf.csv.gz" \
@@ -16,7 +16,7 @@ datacenter() { # DEVICE PREFIX RELEASE
 
 vidur() { # DEVICE FILE...: all that the profiles hold
   device=$1 && shift
-  "$calibrate" --device="$device" --into="$devices/$device.xml" --source="Vidur compute profiles (MIT)" "$@"
+  "$fit" --device="$device" --into="$devices/$device.xml" --source="Vidur compute profiles (MIT)" "$@"
 }
 
 # The A100's products; the rest of these profiles is replaced below.
@@ -31,7 +31,7 @@ datacenter b300-sxm b300_sxm 1.3.0rc20
 # Products in both formats, and what lies between them, in CUDA graphs as engines run them: the products above
 # were measured one by one, those in FP8 with the quantization of their rows.
 for d in h100 h200; do
-  "$calibrate" --device="$d-sxm" --into="$devices/$d-sxm.xml" \
+  "$fit" --device="$d-sxm" --into="$devices/$d-sxm.xml" \
     --source="own measurement (tests/validation/data/${d}_kernels.csv), PyTorch 2.11, CUDA 13.0" \
     graph="$(dirname "$0")/../data/${d}_kernels.csv"
 done
@@ -44,9 +44,9 @@ files() { # GPU NAME TP
     "attention=$v/$1_$2_tp$3_attention.csv.gz"
 }
 # shellcheck disable=SC2046 # words of files
-"$calibrate" --device=rtx-4090 --into="$devices/rtx-4090.xml" --source="$profile" model=llama-3.1-8b $(files RTX4090 $llama8 1)
+"$fit" --device=rtx-4090 --into="$devices/rtx-4090.xml" --source="$profile" model=llama-3.1-8b $(files RTX4090 $llama8 1)
 # shellcheck disable=SC2046
-"$calibrate" --device=rtx-pro-6000 --into="$devices/rtx-pro-6000.xml" --source="$profile" \
+"$fit" --device=rtx-pro-6000 --into="$devices/rtx-pro-6000.xml" --source="$profile" \
   model=llama-3.1-8b $(files RTXPRO6000 $llama8 1) $(files RTXPRO6000 $llama8 2) \
   model=qwen3-32b $(files RTXPRO6000 $qwen32 1) $(files RTXPRO6000 $qwen32 2) \
   model=qwen3-30b-a3b $(files RTXPRO6000 $qwen30 1) $(files RTXPRO6000 $qwen30 2) \

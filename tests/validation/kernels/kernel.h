@@ -7,8 +7,9 @@
  *                 window_size, latency
  *     generation  the same, and step: context is isl + step
  *     mla         generation with MLA, a whole module: kv_cache_dtype, num_heads, batch_size, isl, step,
- * latency; what counts is how the time grows with the context moe         moe_dtype, kernel_source,
- * distribution, num_tokens, hidden_size, inter_size, topk, num_experts, moe_tp_size, moe_ep_size, latency
+ *                 latency; what counts is how the time grows with the context
+ *     moe         moe_dtype, kernel_source, distribution, num_tokens, hidden_size, inter_size, topk,
+ *                 num_experts, moe_tp_size, moe_ep_size, latency
  *     dense       layer, tokens, time_us: kernels of a layer of --model at --tp (vLLM's names of layers)
  *     sequences   layer, sequences, time_us: lm_head
  *     attention   prefill_chunk, kv_prefill, n_decode, kv_decode, time_us

@@ -10,8 +10,8 @@
  * In each row, requests of `prompt` + `output` tokens run in a batch of n, so that an iteration computes n
  * decodes at the mean context and n/output prompts:
  *
- *     watts = accelerators · (idle + active · kernels, collectives left out) + (a · flops + b · bytes) ·
- * iterations/s
+ *     watts = accelerators · (idle + active · kernels, collectives left out)
+ *           + (a · flops + b · bytes) · iterations/s
  *
  * `law` takes the iterations per second from the measured tokens per second, and so tests the law alone;
  * `all` takes them from the step model with the overheads of vLLM 0.12, the release nearest to the

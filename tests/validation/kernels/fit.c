@@ -1,11 +1,11 @@
-/* Fits a device's <efficiency> elements on measured kernels: `calibrate --help`, formats in kernel.h.
+/* Fits a device's <efficiency> elements on measured kernels: `fit-kernels --help`, formats in kernel.h.
  *
- *     calibrate --device h100-sxm --source "aiconfigurator (Apache-2.0), TensorRT-LLM 1.3.0rc20" \
+ *     fit-kernels --device h100-sxm --source "aiconfigurator (Apache-2.0), TensorRT-LLM 1.3.0rc20" \
  *         gemm=gemm.csv context=context.csv generation=generation.csv moe=moe.csv
- *     calibrate --device rtx-4090 model=llama-3.1-8b tp=1 dense=dense.csv attention=attention.csv
+ *     fit-kernels --device rtx-4090 model=llama-3.1-8b tp=1 dense=dense.csv attention=attention.csv
  *
  * Files are FORMAT=FILE; model=NAME and tp=N hold for the files that follow.
- * tests/validation/kernels/devices.sh calibrates every device that ships. */
+ * tests/validation/kernels/devices.sh fits every device that ships. */
 #include "tests/validation/kernels/kernel_fit.h"
 
 #include <math.h>
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
   for (const kernel_format *f = kernel_formats; f->name != NULL; f++)
     g_string_append_printf(help, "  %-12s %s\n", f->name, f->help);
   g_string_append(help, "model=NAME and tp=N hold for the files after them.\n\nExample:\n"
-                        "  calibrate --device h100-sxm gemm=gemm.csv moe=moe.csv.gz\n");
+                        "  fit-kernels --device h100-sxm gemm=gemm.csv moe=moe.csv.gz\n");
   g_option_context_set_description(options, help->str);
   g_option_context_add_main_entries(options, entries, NULL);
   g_autoptr(GError) error = NULL;

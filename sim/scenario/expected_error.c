@@ -1,4 +1,4 @@
-#include "sim/scenario/coverage.h"
+#include "sim/scenario/expected_error.h"
 
 #include "platforms/input/data.h"
 

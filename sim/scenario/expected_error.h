@@ -4,14 +4,14 @@
  * overheads err by on them, as shipped ("seen") and when their fit has not seen that model on that device
  * with that engine ("unseen"). A pool is as far from a group as their features differ:
  *
- *     distance = Σ over engine, device, kind of model (dense, experts, latent attention), format of the
- * weights, each as it weighs
- *              + Σ over parameters, tp, dp, ep of |log2(ratio)|, each as it weighs
+ *     distance = Σ weight, over those that differ of: engine, device, kind of model (dense, experts, latent
+ *                          attention), format of the weights
+ *              + Σ weight · |log2(ratio)|, over the number of parameters, tp, dp and ep
  *
  * The nearest groups of each metric say what to expect, and how near they are gives the grade. Written by
  * `validate --cells --errors FILE`. */
-#ifndef TW_SIM_COVERAGE_H
-#define TW_SIM_COVERAGE_H
+#ifndef TW_SIM_EXPECTED_ERROR_H
+#define TW_SIM_EXPECTED_ERROR_H
 
 #include "sim/scenario/scenario.h"
 
