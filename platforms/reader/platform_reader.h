@@ -104,6 +104,16 @@ double tw_reader_latency(const xmlNode *node, const char *what, const char *text
 tw_netpoint *tw_reader_add_point(tw_reader *reader, const char *id, tw_node_kind kind, int zone,
                                  const xmlNode *node);
 
+/* Reads what the hosts of a <host> or <cluster> have in common (platform_host.c). The caller frees its
+ * clocks. */
+tw_host tw_reader_host(tw_reader *reader, const xmlNode *node, const char *speed, gint64 pstate);
+/* Adds a host that is like that, or a fault where its name is taken. */
+void tw_reader_add_host(tw_reader *reader, const char *id, int zone, const tw_host *like,
+                        const xmlNode *node);
+
+/* Reads one <link> or <backbone> of a zone (platform_link.c). */
+void tw_reader_link(tw_reader *reader, const xmlNode *node, int zone);
+
 /* The names of a cluster's hosts and of its router (NULL where it has none), or a fault. */
 char **tw_cluster_hosts(const xmlNode *node, const tw_xml_attributes *cluster, GPtrArray *notes,
                         tw_faults *faults);

@@ -4,6 +4,7 @@
 #include "platforms/input/fault.h"
 #include "sim/jobs/job.h"
 #include "sim/planner/estimate.h"
+#include "sim/planner/judge.h"
 
 #include <math.h>
 
@@ -32,53 +33,7 @@ static void say(const search *s, const char *format, ...)
   s->options->said(s->options->user, line);
 }
 
-static const tw_objective *objective_of(const tw_question *question)
-{
-  return &tw_objectives[question->optimise];
-}
-
-/* ---- Sizes and limits ---- */
-
-/* Watts of a site in which every accelerator draws its maximum; NAN where its device does not say. */
-static double nameplate_w(const tw_platform *platform, const tw_device *device)
-{
-  double equipment_w = (double)tw_platform_accelerators(platform) * device->max_w;
-  for (int i = 0; i < platform->n_zones; i++)
-    equipment_w += platform->zones[i].overhead_w;
-  for (int i = 0; i < platform->n_links; i++)
-    equipment_w += isnan(platform->links[i].watts) ? 0 : platform->links[i].watts;
-  return tw_supply_site_w(&platform->supply, equipment_w, NAN);
-}
-
-static gboolean within_limits(const search *s, const tw_design *design, double size, gboolean *fits,
-                              GError **error)
-{
-  const tw_question *question = s->question;
-  g_autoptr(tw_platform) platform = tw_designs_platform(s->answer->designs, design->site, size, error);
-  if (platform == NULL)
-    return FALSE;
-  *fits = (question->racks == G_MININT64 || platform->n_racks <= question->racks) &&
-          (question->accelerators == G_MININT64 ||
-           tw_platform_accelerators(platform) <= question->accelerators) &&
-          !(objective_of(question)->finds_load &&
-            nameplate_w(platform, design->facts->device) > question->site_w);
-  return TRUE;
-}
-
-/* The largest size that the limits allow, 0 if none. */
-static gboolean largest_size(const search *s, const tw_design *design, double *largest, GError **error)
-{
-  double low = 0, high = (double)design->site->most + 1;
-  while (high - low > 1) {
-    double size = floor((low + high) / 2);
-    gboolean fits;
-    if (!within_limits(s, design, size, &fits, error))
-      return FALSE;
-    *(fits ? &low : &high) = size;
-  }
-  *largest = low;
-  return TRUE;
-}
+/* ---- Numbers of the answer ---- */
 
 int tw_answer_racks(const tw_answer *answer, const tw_design *design, double size)
 {
@@ -86,30 +41,9 @@ int tw_answer_racks(const tw_answer *answer, const tw_design *design, double siz
   return platform != NULL ? platform->n_racks : 0;
 }
 
-/* ---- Judging a run ---- */
-
-static double number(const json_t *summary, const char *name)
-{
-  return tw_run_summary_number(summary, name);
-}
-
-/* Whether a run meets what must be met at its level; power and cost of the smallest site are judged when it
- * is found. */
-static gboolean holds(const tw_question *question, const json_t *summary)
-{
-  if (number(summary, "slo.attainment") < question->attainment)
-    return FALSE;
-  return !objective_of(question)->finds_load || !(number(summary, "energy.peak_w") > question->site_w);
-}
-
-static double usd_per_hour(const json_t *summary)
-{
-  return number(summary, "cost.usd") / number(summary, "simulated_s") * 3600;
-}
-
 double tw_answer_objective(const tw_answer *answer, const tw_design *design)
 {
-  const tw_objective *objective = objective_of(answer->question);
+  const tw_objective *objective = tw_question_objective(answer->question);
   if (design->best == NULL)
     return NAN;
   if (objective->finds_load)
@@ -118,50 +52,14 @@ double tw_answer_objective(const tw_answer *answer, const tw_design *design)
     return tw_answer_racks(answer, design, design->bracket.holds);
   if (g_str_equal(objective->name, "accelerators"))
     return tw_design_accelerators(design, design->bracket.holds);
-  return number(design->best, objective->metric);
-}
-
-/* Why a design whose smallest site is known is out all the same; NULL: it is not. The caller frees it. */
-static char *beyond_limits(const tw_question *question, const tw_design *design)
-{
-  double site_w = number(design->best, "energy.peak_w"), usd = usd_per_hour(design->best);
-  if (!isnan(question->site_w) && isnan(site_w))
-    return g_strdup("its power is not known");
-  if (site_w > question->site_w)
-    return g_strdup_printf("needs %.4g kW at its peak", site_w / 1e3);
-  if (usd > question->usd_per_hour)
-    return g_strdup_printf("costs %.4g USD an hour", usd);
-  return NULL;
+  return tw_run_summary_number(design->best, objective->metric);
 }
 
 static void score(const search *s, tw_design *design)
 {
-  const tw_objective *objective = objective_of(s->question);
+  const tw_objective *objective = tw_question_objective(s->question);
   double value = tw_answer_objective(s->answer, design);
   design->score = isnan(value) ? INFINITY : objective->more_is_better ? -value : value;
-}
-
-/* The better design first: by the objective, then by accelerators, by joules, by name. */
-static gint compare(gconstpointer a, gconstpointer b)
-{
-  const tw_design *x = *(tw_design *const *)a, *y = *(tw_design *const *)b;
-  const double pairs[][2] = {
-      {x->score, y->score},
-      {tw_design_accelerators(x, x->bracket.holds), tw_design_accelerators(y, y->bracket.holds)},
-      {x->best != NULL ? number(x->best, "energy.j_per_output_token") : 0,
-       y->best != NULL ? number(y->best, "energy.j_per_output_token") : 0}};
-  for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
-    if (pairs[i][0] < pairs[i][1] || pairs[i][0] > pairs[i][1])
-      return pairs[i][0] < pairs[i][1] ? -1 : 1;
-  return strcmp(x->name, y->name);
-}
-
-static gint compare_estimates(gconstpointer a, gconstpointer b)
-{
-  const tw_design *x = *(tw_design *const *)a, *y = *(tw_design *const *)b;
-  if (x->estimate_score != y->estimate_score)
-    return x->estimate_score < y->estimate_score ? -1 : 1;
-  return strcmp(x->name, y->name);
 }
 
 /* ---- Runs ---- */
@@ -218,12 +116,12 @@ static tw_job *new_job(const search *s, const tw_design *design, const char *sce
 
 static double size_of(const search *s, const tw_design *design, double level)
 {
-  return objective_of(s->question)->finds_load ? design->estimate_size : level;
+  return tw_question_objective(s->question)->finds_load ? design->estimate_size : level;
 }
 
 static double factor_of(const search *s, double level)
 {
-  return objective_of(s->question)->finds_load ? s->question->growth * level : s->question->growth;
+  return tw_question_objective(s->question)->finds_load ? s->question->growth * level : s->question->growth;
 }
 
 /* Takes over what a run says of its design. */
@@ -233,9 +131,9 @@ static gboolean take(const search *s, const trial *one, GError **error)
   json_t *summary = tw_run_summary_read(one->job->directory, error);
   if (summary == NULL)
     return FALSE;
-  gboolean good = holds(s->question, summary);
+  gboolean good = tw_judge_holds(s->question, summary);
   tw_bracket_tell(&design->bracket, one->level, good);
-  double attained = number(summary, "slo.attainment");
+  double attained = tw_run_summary_number(summary, "slo.attainment");
   if (!good && !(attained <= s->answer->nearest_attainment)) {
     s->answer->nearest = design;
     s->answer->nearest_attainment = attained;
@@ -265,7 +163,7 @@ static GArray *next_trials(const search *s, const GPtrArray *designs, const char
     if (isnan(level))
       continue;
     g_autofree char *place =
-        g_strdup_printf("%s-%.6g", objective_of(s->question)->finds_load ? "load" : "size", level);
+        g_strdup_printf("%s-%.6g", tw_question_objective(s->question)->finds_load ? "load" : "size", level);
     g_autofree char *directory =
         g_build_filename(s->answer->designs->directory, "runs", design->name, round, place, NULL);
     trial one = {design, level,
@@ -322,14 +220,14 @@ static gboolean run_round(const search *s, GPtrArray *designs, const char *round
     tw_design *design = designs->pdata[i];
     score(s, design);
     if (design->best == NULL)
-      design->dropped =
-          g_strdup_printf("attains %.4g %% at most", 100 * number(design->broken, "slo.attainment"));
-    else if (!objective_of(s->question)->finds_load)
-      design->dropped = beyond_limits(s->question, design);
+      design->dropped = g_strdup_printf("attains %.4g %% at most",
+                                        100 * tw_run_summary_number(design->broken, "slo.attainment"));
+    else if (!tw_question_objective(s->question)->finds_load)
+      design->dropped = tw_judge_beyond_limits(s->question, design);
     if (design->dropped != NULL)
       g_ptr_array_remove_index(designs, i);
   }
-  g_ptr_array_sort(designs, compare);
+  g_ptr_array_sort(designs, tw_judge_compare);
   return TRUE;
 }
 
@@ -379,14 +277,14 @@ static tw_scenario *load_design(const search *s, const tw_design *design, GError
 static gboolean begin_bracket(const search *s, tw_design *design, GError **error)
 {
   double largest;
-  if (!largest_size(s, design, &largest, error))
+  if (!tw_judge_largest_size(s->question, s->answer->designs, design, &largest, error))
     return FALSE;
   double least = MAX(tw_design_least(design), (double)design->site->least);
   if (largest < least) {
     design->dropped = g_strdup("the limits leave no room for an engine");
     return TRUE;
   }
-  gboolean load = objective_of(s->question)->finds_load;
+  gboolean load = tw_question_objective(s->question)->finds_load;
   double needed = design->estimate_size;
   design->bracket = (tw_bracket){.wants_small = !load,
                                  .whole = !load,
@@ -418,7 +316,7 @@ static gboolean estimate_all(const search *s, GPtrArray *racing, GError **error)
     if (design->dropped == NULL)
       g_ptr_array_add(racing, design);
   }
-  g_ptr_array_sort(racing, compare_estimates);
+  g_ptr_array_sort(racing, tw_judge_compare_estimates);
   return TRUE;
 }
 
@@ -480,8 +378,8 @@ static gboolean run_checks(const search *s, const tw_design *design, GError **er
     g_ptr_array_add(s->answer->checks, check);
     if (check->summary == NULL)
       return FALSE;
-    check->holds = holds(s->question, check->summary) &&
-                   !(number(check->summary, "energy.peak_w") > s->question->site_w);
+    check->holds = tw_judge_holds(s->question, check->summary) &&
+                   !(tw_run_summary_number(check->summary, "energy.peak_w") > s->question->site_w);
   }
   return TRUE;
 }
@@ -504,7 +402,7 @@ static gboolean find(const search *s, GError **error)
   keep(racing, (guint)question->coarse, estimated_kind, "the estimate has better ones");
   if (racing->len == 0)
     return TRUE;
-  double coarse = objective_of(question)->finds_load ? 1.25 : 1;
+  double coarse = tw_question_objective(question)->finds_load ? 1.25 : 1;
   if (racing->len > (guint)question->finalists) {
     if (!run_round(s, racing, "first", slice_s(s), coarse, error))
       return FALSE;

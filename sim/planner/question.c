@@ -170,6 +170,11 @@ const tw_element tw_question_element = {"question", "what is to be built for a l
 
 /* ---- Reading ---- */
 
+const tw_objective *tw_question_objective(const tw_question *question)
+{
+  return &tw_objectives[question->optimise];
+}
+
 const char *tw_question_size_option(const tw_question_site *site)
 {
   static const char *const sizes[] = {"nodes", "racks", "domains", NULL};

@@ -72,6 +72,9 @@ typedef struct tw_question {
 
 extern const tw_element tw_question_element; /* root of a question file */
 
+/* What the question wants best: its row of tw_objectives. */
+const tw_objective *tw_question_objective(const tw_question *question);
+
 /* The option of the site's kind that says its size: "nodes", "racks" or "domains". NULL: it has none. */
 const char *tw_question_size_option(const tw_question_site *site);
 

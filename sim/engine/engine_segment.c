@@ -1,0 +1,360 @@
+/* The segments and windows of an engine: how one is planned, what it costs, and how it ends. */
+#include "sim/engine/engine_private.h"
+
+#include <math.h>
+
+/* Windows are short beside anything that the network does, and long enough to be few. */
+enum { WINDOW_ITERATIONS = 16 };
+#define WINDOW_S  0.05
+#define UNKNOWN_S 1e9 /* an iteration of a window that still waits: longer than any wait */
+
+/* Of pure decodes any boundary is as good as another. */
+static gboolean decodes_alone(const tw_engine *engine)
+{
+  for (int i = 0; i < engine->config.ranks; i++)
+    if (engine->ranks[i].chunks.list->len > 0 || engine->ranks[i].preempted)
+      return FALSE;
+  return TRUE;
+}
+
+gboolean tw_engine_batch_is_open(const tw_engine *engine)
+{
+  return !engine->window && decodes_alone(engine);
+}
+
+/* ---- What a segment costs ---- */
+
+/* Whether the limit keeps it from what it would do otherwise. */
+static gboolean is_slow(const tw_engine *engine)
+{
+  return engine->clock > 0 || engine->over_limit;
+}
+
+gboolean tw_engine_was_slowed(tw_engine *engine)
+{
+  gboolean slowed = engine->slowed;
+  engine->slowed = FALSE;
+  return slowed || (engine->busy && is_slow(engine));
+}
+
+static gboolean computes_prompts(const tw_engine *engine)
+{
+  for (int i = 0; i < engine->config.ranks; i++)
+    if (engine->batches[i].prefill_seqs > 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* That the iteration's loads take, beside its computation. */
+static double load_s(const tw_engine *engine)
+{
+  double longest_s = 0;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    const tw_scheduler *rank = &engine->ranks[i];
+    gint64 blocks = (rank->chunks.from_host + rank->chunks.from_store) / rank->config.block_tokens;
+    longest_s = fmax(longest_s, engine->offload.config.block_s * (double)blocks);
+  }
+  return longest_s;
+}
+
+/* Of an accelerator, in the segment's first iteration. */
+static double watts(const tw_engine *engine)
+{
+  const tw_power_law *power = &engine->config.power;
+  return power->idle_w +
+         engine->segment.joules.first / engine->segment.cost.time_s.first / power->accelerators;
+}
+
+/* What the segment costs by a step model. */
+static void cost_by(tw_engine *engine, const tw_step_model *model)
+{
+  tw_step_cost *cost = &engine->segment.cost;
+  tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
+  if (engine->config.speculation.draft_tokens > 0 && !computes_prompts(engine))
+    tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
+  if (engine->offload.host != NULL)
+    cost->time_s.first = fmax(cost->time_s.first, load_s(engine)); /* one iteration: prompts have joined */
+}
+
+/* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
+static void cost_segment(tw_engine *engine)
+{
+  const tw_engine_config *config = &engine->config;
+  const tw_power_law *power = &config->power;
+  tw_segment *segment = &engine->segment;
+  cost_by(engine, config->model);
+  if (!tw_power_known(power))
+    return;
+  segment->joules = tw_power_dynamic(power, &segment->cost);
+  engine->clock = 0;
+  while (watts(engine) > engine->limit_w && engine->clock < config->n_clocks) {
+    const tw_clock *slower = &config->clocks[engine->clock++];
+    power = &slower->power;
+    cost_by(engine, slower->model);
+    segment->joules = tw_power_dynamic(power, &segment->cost);
+  }
+  engine->over_limit = watts(engine) > engine->limit_w;
+  engine->slowed |= is_slow(engine);
+  segment->charges = tw_charge_split(power, &segment->cost, segment->joules, engine->batches,
+                                     engine->config.ranks, engine->config.scheduler.full_share);
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_charge(&engine->ranks[i], &segment->charges);
+}
+
+/* ---- Windows ---- */
+
+/* What the window sends. */
+static gboolean leaves_domain(const tw_engine *engine)
+{
+  const tw_wire *wire = &engine->segment.cost.wire;
+  return engine->config.spans && wire->tensor + wire->experts + wire->stages > 0;
+}
+
+/* Begins a window of at most `horizon` iterations. */
+static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
+{
+  tw_segment *segment = &engine->segment;
+  gint64 most = engine->config.exact ? 1 : (gint64)(WINDOW_S / segment->cost.time_s.first);
+  gint64 iterations = MIN(horizon, CLAMP(most, 1, WINDOW_ITERATIONS));
+  engine->awaiting = TRUE;
+  engine->planned = segment->cost.valid = iterations;
+  engine->compute_s = tw_line_sum(segment->cost.time_s, iterations);
+  segment->cost.time_s = (tw_line){UNKNOWN_S, 0};
+  engine->due_s = INFINITY;
+  engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations,
+                        engine->compute_s, now_s);
+}
+
+/* Tells which prompts the iteration that is planned completes. */
+static void tell_completing(tw_engine *engine, double start_s)
+{
+  for (int i = 0; engine->config.layered && i < engine->config.ranks; i++) {
+    const GArray *chunks = engine->ranks[i].chunks.list;
+    for (guint k = 0; k < chunks->len; k++) {
+      const tw_chunk *chunk = &g_array_index(chunks, tw_chunk, k);
+      if (chunk->completes && !chunk->lost)
+        engine->listener.completing(engine->listener.user, engine->index, chunk->sequence, start_s,
+                                    engine->due_s);
+    }
+  }
+}
+
+void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
+{
+  tw_segment *segment = &engine->segment;
+  double length_s = now_s - segment->start_s + (engine->compute_s - computed_s);
+  g_assert(engine->awaiting);
+  engine->awaiting = FALSE;
+  segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};
+  segment->cost.collective_s += (length_s - engine->compute_s) / (double)engine->planned;
+  engine->due_s = tw_segment_boundary(segment, engine->planned);
+  tell_completing(engine, now_s);
+}
+
+/* ---- From one boundary to the next ---- */
+
+/* Tokens of a sequence in an iteration of the batch that runs: the segment has one for each of them. */
+static double tokens_per_iteration(const tw_engine *engine)
+{
+  const tw_speculation *speculation = &engine->config.speculation;
+  gboolean drafts = speculation->draft_tokens > 0 && !computes_prompts(engine);
+  return drafts ? tw_speculation_tokens(speculation) : 1;
+}
+
+/* Tells which prompts the iteration that ends has completed for the first time. */
+static void tell_prompted(const tw_engine *engine, const tw_scheduler *rank, double now_s)
+{
+  for (guint i = 0; engine->listener.prompted != NULL && i < rank->chunks.list->len; i++) {
+    const tw_chunk *chunk = &g_array_index(rank->chunks.list, tw_chunk, i);
+    if (chunk->completes && !chunk->lost && chunk->sequence->emitted == 0)
+      engine->listener.prompted(engine->listener.user, engine->index, chunk->sequence, now_s);
+  }
+}
+
+/* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
+static gboolean advance(tw_engine *engine, double now_s)
+{
+  tw_segment *segment = &engine->segment;
+  gint64 iterations = engine->planned - segment->done;
+  gboolean changed = FALSE;
+  engine->interval_mark =
+      tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, engine->planned);
+  engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->planned);
+  if (iterations == 0)
+    return FALSE;
+  /* Ranks that share a tier below evict in the order of time. */
+  for (int i = 0; engine->offload.host != NULL && i < engine->config.ranks; i++)
+    tw_scheduler_evict_prefixes(&engine->ranks[i], iterations - 1);
+  double passes = (double)iterations / tokens_per_iteration(engine);
+  engine->iterations += passes;
+  engine->extrapolated += segment->cost.extrapolated ? passes : 0;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
+    engine->interval.prompt_tokens += rank->batch.prefill_tokens;
+    engine->interval.cached_tokens += rank->chunks.cached;
+    engine->interval.host_tokens += rank->chunks.from_host;
+    engine->interval.store_tokens += rank->chunks.from_store;
+    engine->interval.output_tokens += emitted;
+    engine->total.prompt_tokens += rank->batch.prefill_tokens;
+    engine->total.cached_tokens += rank->chunks.cached;
+    engine->total.host_tokens += rank->chunks.from_host;
+    engine->total.store_tokens += rank->chunks.from_store;
+    engine->total.output_tokens += emitted;
+    if (engine->listener.ran != NULL && rank->batch.decode_seqs + rank->batch.prefill_seqs > 0)
+      engine->listener.ran(engine->listener.user, engine->index, &rank->batch, iterations,
+                           tw_segment_boundary(segment, segment->done), now_s);
+    tell_prompted(engine, rank, now_s);
+    changed |= tw_scheduler_advance(rank, segment, iterations);
+  }
+  segment->done = engine->planned;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    GPtrArray *ended = engine->ranks[i].ended;
+    for (guint k = 0; k < ended->len; k++)
+      engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);
+    g_ptr_array_set_size(ended, 0);
+    GPtrArray *handed_over = engine->ranks[i].handed_over;
+    for (guint k = 0; k < handed_over->len; k++)
+      engine->listener.handed_over(engine->listener.user, engine->index, handed_over->pdata[k], now_s);
+    g_ptr_array_set_size(handed_over, 0);
+  }
+  return changed;
+}
+
+/* Has every rank plan its next iteration. Returns whether a batch changed. */
+static gboolean plan_ranks(tw_engine *engine, double now_s)
+{
+  gboolean changed = FALSE;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    guint64 preempted = rank->preemptions;
+    rank->paused = engine->over_limit;
+    changed |= tw_scheduler_plan(rank, now_s);
+    if (rank->preemptions > preempted && engine->listener.preempted != NULL)
+      engine->listener.preempted(engine->listener.user, engine->index,
+                                 (gint64)(rank->preemptions - preempted), now_s);
+    engine->batches[i] = rank->batch;
+  }
+  return changed;
+}
+
+/* Sequences in the iteration that is planned. */
+static gint64 planned_sequences(const tw_engine *engine)
+{
+  gint64 n = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    n += engine->batches[i].decode_seqs + engine->batches[i].prefill_seqs;
+  return n;
+}
+
+static gboolean has_preempted(const tw_engine *engine)
+{
+  for (int i = 0; i < engine->config.ranks; i++)
+    if (engine->ranks[i].preempted)
+      return TRUE;
+  return FALSE;
+}
+
+static void plan(tw_engine *engine, double now_s, gboolean changed)
+{
+  gint64 horizon = G_MAXINT64;
+  gboolean was_over_limit = engine->over_limit, evictable = FALSE;
+  changed |= engine->new_limit;
+  engine->new_limit = FALSE;
+  tw_engine_settle_waiting(engine, now_s);
+  /* A plan that preempts all that ran admits nobody, and an empty iteration takes no time: the next one does.
+   */
+  do
+    changed |= plan_ranks(engine, now_s);
+  while (planned_sequences(engine) == 0 && has_preempted(engine));
+  for (int i = 0; i < engine->config.ranks; i++) {
+    gint64 unchanged = tw_scheduler_horizon(&engine->ranks[i]);
+    horizon = MIN(horizon, unchanged);
+    evictable |= engine->ranks[i].evictable;
+  }
+  /* Another rank's evictions may push out of the hosts' memory what one hopes to find there. */
+  for (int i = 0; evictable && engine->offload.host != NULL && i < engine->config.ranks; i++) {
+    engine->ranks[i].evictable = TRUE;
+    horizon = MIN(horizon, tw_scheduler_horizon(&engine->ranks[i]));
+  }
+  if (planned_sequences(engine) == 0) {
+    for (int i = 0; i < engine->config.ranks; i++) /* none waits but for blocks that are held */
+      g_assert(engine->ranks[i].waiting.n == 0 || engine->ranks[i].held > 0);
+    engine->busy = FALSE;
+    engine->due_s = INFINITY;
+    return;
+  }
+  tw_segment *segment = &engine->segment;
+  if (changed || !engine->busy || segment->done >= segment->cost.valid) {
+    segment->start_s = now_s;
+    segment->done = 0;
+    engine->busy = TRUE;
+    engine->interval_mark.iterations = engine->total_mark.iterations = 0;
+    engine->interval_mark.joules = engine->total_mark.joules = 0;
+    engine->interval_mark.progress = engine->total_mark.progress = 0;
+    cost_segment(engine);
+    engine->window = leaves_domain(engine);
+    if (engine->window) {
+      begin_window(engine, MIN(horizon, segment->cost.valid), now_s);
+      return;
+    }
+  }
+  /* Whoever was kept out may join at the next boundary. */
+  gboolean admits_again = was_over_limit && !engine->over_limit;
+  horizon = engine->config.exact || admits_again ? 1 : MIN(horizon, segment->cost.valid - segment->done);
+  engine->planned = segment->done + horizon;
+  engine->due_s = tw_segment_boundary(segment, engine->planned);
+  tell_completing(engine, now_s);
+}
+
+void tw_engine_step(tw_engine *engine)
+{
+  double now_s = engine->due_s;
+  g_assert(isfinite(now_s));
+  engine->steps++;
+  gboolean changed = FALSE;
+  if (engine->busy) {
+    changed = advance(engine, now_s);
+  } else {
+    engine->interval_mark = tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, 0);
+    engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, 0);
+  }
+  plan(engine, now_s, changed);
+  engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = tw_engine_kv_after(engine, 0);
+  if (engine->config.audit)
+    for (int i = 0; i < engine->config.ranks; i++)
+      tw_scheduler_audit(&engine->ranks[i]);
+  if (engine->config.audit && engine->offload.host != NULL)
+    tw_kv_tier_audit(engine->offload.host);
+}
+
+/* Charges the iteration that is cut short. */
+static void charge_part(tw_engine *engine, double now_s)
+{
+  const tw_segment *segment = &engine->segment;
+  double start_s = tw_segment_boundary(segment, segment->done);
+  double end_s = tw_segment_boundary(segment, segment->done + 1);
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_charge_part(&engine->ranks[i], fmin(1, (now_s - start_s) / (end_s - start_s)));
+}
+
+GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
+{
+  GPtrArray *sequences = g_ptr_array_new();
+  g_assert(engine->due_s >= now_s);
+  if (engine->busy && decodes_alone(engine) && !engine->awaiting) {
+    gint64 reached = tw_segment_reach(&engine->segment, now_s);
+    engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
+    advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
+  }
+  engine->total_mark =
+      tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->segment.done);
+  if (engine->busy)
+    charge_part(engine, now_s);
+  engine->busy = FALSE;
+  tw_engine_settle_waiting(engine, now_s);
+  for (int i = 0; i < engine->config.ranks; i++)
+    tw_scheduler_evict(&engine->ranks[i], sequences);
+  engine->due_s = INFINITY;
+  return sequences;
+}

@@ -1,0 +1,103 @@
+#include "sim/planner/judge.h"
+
+#include "analysis/log/run_summary.h"
+
+#include <math.h>
+
+static double number(const json_t *summary, const char *name)
+{
+  return tw_run_summary_number(summary, name);
+}
+
+/* ---- Sizes ---- */
+
+/* What a site draws when every accelerator draws its maximum; NAN where its device does not say. */
+static double nameplate_w(const tw_platform *platform, const tw_device *device)
+{
+  double equipment_w = (double)tw_platform_accelerators(platform) * device->max_w;
+  for (int i = 0; i < platform->n_zones; i++)
+    equipment_w += platform->zones[i].overhead_w;
+  for (int i = 0; i < platform->n_links; i++)
+    equipment_w += isnan(platform->links[i].watts) ? 0 : platform->links[i].watts;
+  return tw_supply_site_w(&platform->supply, equipment_w, NAN);
+}
+
+static gboolean within_limits(const tw_question *question, tw_designs *designs, const tw_design *design,
+                              double size, gboolean *fits, GError **error)
+{
+  g_autoptr(tw_platform) platform = tw_designs_platform(designs, design->site, size, error);
+  if (platform == NULL)
+    return FALSE;
+  *fits = (question->racks == G_MININT64 || platform->n_racks <= question->racks) &&
+          (question->accelerators == G_MININT64 ||
+           tw_platform_accelerators(platform) <= question->accelerators) &&
+          !(tw_question_objective(question)->finds_load &&
+            nameplate_w(platform, design->facts->device) > question->site_w);
+  return TRUE;
+}
+
+gboolean tw_judge_largest_size(const tw_question *question, tw_designs *designs, const tw_design *design,
+                               double *largest, GError **error)
+{
+  double low = 0, high = (double)design->site->most + 1;
+  while (high - low > 1) {
+    double size = floor((low + high) / 2);
+    gboolean fits;
+    if (!within_limits(question, designs, design, size, &fits, error))
+      return FALSE;
+    *(fits ? &low : &high) = size;
+  }
+  *largest = low;
+  return TRUE;
+}
+
+/* ---- Runs ---- */
+
+gboolean tw_judge_holds(const tw_question *question, const json_t *summary)
+{
+  if (number(summary, "slo.attainment") < question->attainment)
+    return FALSE;
+  return !tw_question_objective(question)->finds_load ||
+         !(number(summary, "energy.peak_w") > question->site_w);
+}
+
+static double usd_per_hour(const json_t *summary)
+{
+  return number(summary, "cost.usd") / number(summary, "simulated_s") * 3600;
+}
+
+char *tw_judge_beyond_limits(const tw_question *question, const tw_design *design)
+{
+  double site_w = number(design->best, "energy.peak_w"), usd = usd_per_hour(design->best);
+  if (!isnan(question->site_w) && isnan(site_w))
+    return g_strdup("its power is not known");
+  if (site_w > question->site_w)
+    return g_strdup_printf("needs %.4g kW at its peak", site_w / 1e3);
+  if (usd > question->usd_per_hour)
+    return g_strdup_printf("costs %.4g USD an hour", usd);
+  return NULL;
+}
+
+/* ---- Designs ---- */
+
+gint tw_judge_compare(gconstpointer a, gconstpointer b)
+{
+  const tw_design *x = *(tw_design *const *)a, *y = *(tw_design *const *)b;
+  const double pairs[][2] = {
+      {x->score, y->score},
+      {tw_design_accelerators(x, x->bracket.holds), tw_design_accelerators(y, y->bracket.holds)},
+      {x->best != NULL ? number(x->best, "energy.j_per_output_token") : 0,
+       y->best != NULL ? number(y->best, "energy.j_per_output_token") : 0}};
+  for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
+    if (pairs[i][0] < pairs[i][1] || pairs[i][0] > pairs[i][1])
+      return pairs[i][0] < pairs[i][1] ? -1 : 1;
+  return strcmp(x->name, y->name);
+}
+
+gint tw_judge_compare_estimates(gconstpointer a, gconstpointer b)
+{
+  const tw_design *x = *(tw_design *const *)a, *y = *(tw_design *const *)b;
+  if (x->estimate_score != y->estimate_score)
+    return x->estimate_score < y->estimate_score ? -1 : 1;
+  return strcmp(x->name, y->name);
+}

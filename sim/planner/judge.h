@@ -1,0 +1,25 @@
+/* What a question thinks of sizes, runs and designs: what its limits leave room for, whether a run holds what
+ * must hold, and which of two designs is better. */
+#ifndef TW_SIM_JUDGE_H
+#define TW_SIM_JUDGE_H
+
+#include "sim/planner/design.h"
+
+/* The largest size of a design's site that the limits allow, 0 if none. FALSE with `error`: a site cannot be
+ * generated. */
+gboolean tw_judge_largest_size(const tw_question *question, tw_designs *designs, const tw_design *design,
+                               double *largest, GError **error);
+
+/* Whether a run, by its summary, meets what must be met at its level; power and cost of the smallest site are
+ * judged when it is found. */
+gboolean tw_judge_holds(const tw_question *question, const json_t *summary);
+/* Why a design whose smallest site is known is out all the same; NULL: it is not. The caller frees it. */
+char *tw_judge_beyond_limits(const tw_question *question, const tw_design *design);
+
+/* Orders designs (tw_design **), the better first: by the score of the objective, then by accelerators, by
+ * joules, by name. */
+gint tw_judge_compare(gconstpointer a, gconstpointer b);
+/* Orders designs (tw_design **) by the scores of their estimates, then by name. */
+gint tw_judge_compare_estimates(gconstpointer a, gconstpointer b);
+
+#endif
