@@ -1,45 +1,16 @@
 #include "workloads/stream/generator.h"
 
 #include "platforms/input/data.h"
+#include "workloads/stream/class.h"
 #include "workloads/stream/mix.h"
-#include "workloads/stream/open.h"
-#include "workloads/stream/servegen.h"
 
 #include <math.h>
-
-typedef enum { OPEN, CLOSED, SESSIONS, SERVEGEN } class_kind;
-
-typedef struct class
-{
-  class_kind kind;
-  /* Attributes of <class> and of its children; what is not there has its default. */
-  char *name, *source;
-  gint64 priority, limit, hash_tokens, system_tokens;
-  gboolean keeps_reasoning;
-  int law;
-  double rate_per_s, cv;
-  double burst_factor, burst_s, calm_s, swing, peak_s;
-  char *rates_file;
-  gboolean rates_repeat;
-  gint64 clients;
-  double skew, length_sigma, cv_sigma;
-  gint64 concurrency, sent;
-  double think_s, ramp_s, pace_s;
-  char *servegen_arrivals, *servegen_lengths;
-  double ttft_s, tpot_s, e2e_s;
-  /* The files that the arrivals name, read. */
-  tw_stairs *rates;
-  tw_servegen *servegen;
-  tw_length lengths[3];
-  tw_turn *turns;
-  int n_turns;
-} class;
 
 struct tw_generator {
   char *description, *source;
   double duration_s;
   gint64 limit;
-  class *classes;
+  tw_class *classes;
   int n_classes;
   GPtrArray *files; /* the files that were read (char *); NULL-terminated in the end */
 };
@@ -47,7 +18,7 @@ struct tw_generator {
 /* ---- Tables ---- */
 
 #define LONGEST_S  1e10
-#define ROW(field) .offset = offsetof(class, field)
+#define ROW(field) .offset = offsetof(tw_class, field)
 
 static const tw_attribute burst_attributes[] = {
     {"factor", TW_ATTR_NUMBER, .positive = TRUE, .max = 1e6, ROW(burst_factor),
@@ -217,13 +188,13 @@ const tw_element tw_generator_element = {"generator", "classes of traffic that a
 /* ---- Reading ---- */
 
 /* A child's attributes, or their defaults where it is absent. */
-static void read_child(const xmlNode *node, const tw_element *element, class *c)
+static void read_child(const xmlNode *node, const tw_element *element, tw_class *c)
 {
   tw_schema_read(tw_node_child(node, element->name), element, c);
 }
 
 /* Attributes that are needed where their element is there have no default: they are read only then. */
-static void read_if_there(const xmlNode *node, const tw_element *element, class *c)
+static void read_if_there(const xmlNode *node, const tw_element *element, tw_class *c)
 {
   const xmlNode *child = node != NULL ? tw_node_child(node, element->name) : NULL;
   if (child != NULL)
@@ -236,21 +207,21 @@ static void add_file(tw_generator *generator, const char *path)
     g_ptr_array_add(generator->files, g_strdup(path));
 }
 
-static void read_rates(class *c, const xmlNode *node, tw_faults *faults)
+static void read_rates(tw_class *c, const xmlNode *node, tw_faults *faults)
 {
   c->rates = tw_stairs_load(c->rates_file, c->rates_repeat, 0, 1e9, faults);
   if (c->rates != NULL && tw_stairs_max(c->rates) <= 0)
     tw_node_fault(node, faults, "class \"%s\" never arrives: all rates of %s are 0", c->name, c->rates_file);
 }
 
-static void read_class(tw_generator *generator, class *c, const xmlNode *node, tw_faults *faults)
+static void read_class(tw_generator *generator, tw_class *c, const xmlNode *node, tw_faults *faults)
 {
   const xmlNode *arrivals = tw_node_child(node, "arrivals");
   tw_schema_read(node, &class_element, c);
-  c->kind = has(node, "turn")          ? SESSIONS
-            : has(node, "closed-loop") ? CLOSED
-            : has(node, "servegen")    ? SERVEGEN
-                                       : OPEN;
+  c->kind = has(node, "turn")          ? TW_CLASS_SESSIONS
+            : has(node, "closed-loop") ? TW_CLASS_CLOSED
+            : has(node, "servegen")    ? TW_CLASS_SERVEGEN
+                                       : TW_CLASS_OPEN;
   c->clients = 1;
   if (arrivals != NULL)
     tw_schema_read(arrivals, &arrivals_element, c);
@@ -266,7 +237,7 @@ static void read_class(tw_generator *generator, class *c, const xmlNode *node, t
   c->n_turns = tw_turns_read(node, &c->turns, faults);
   if (c->rates_file != NULL)
     read_rates(c, node, faults);
-  if (c->kind == SERVEGEN)
+  if (c->kind == TW_CLASS_SERVEGEN)
     c->servegen = tw_servegen_load(c->servegen_arrivals, c->servegen_lengths, faults);
   add_file(generator, c->rates_file);
   add_file(generator, c->servegen_arrivals);
@@ -278,52 +249,10 @@ static void read_class(tw_generator *generator, class *c, const xmlNode *node, t
       tw_length_list_files(tw_node_child(t, tw_length_elements[i].name), generator->files);
 }
 
-static tw_arrival_options arrivals_of(const class *c)
-{
-  return (tw_arrival_options){.law = (tw_arrival_law)c->law,
-                              .rate_per_s = c->rate_per_s,
-                              .cv = c->cv,
-                              .rates = c->rates,
-                              .swing = c->swing,
-                              .peak_s = c->peak_s,
-                              .burst_factor = c->burst_factor,
-                              .burst_s = c->burst_s,
-                              .calm_s = c->calm_s};
-}
-
-static tw_population_options population_of(const class *c)
-{
-  return (tw_population_options){c->clients, c->skew, c->length_sigma, c->cv_sigma};
-}
-
-static tw_sessions_options sessions_of(const class *c, const char *source)
-{
-  return (tw_sessions_options){.name = source,
-                               .arrivals = arrivals_of(c),
-                               .population = population_of(c),
-                               .scale = 1,
-                               .limit = 1,
-                               .duration_s = INFINITY,
-                               .system_tokens = c->system_tokens,
-                               .keeps_reasoning = c->keeps_reasoning,
-                               .hash_tokens = (gint32)c->hash_tokens,
-                               .priority = (gint32)c->priority,
-                               .turns = c->turns,
-                               .n_turns = c->n_turns};
-}
-
-static void check_drawable(const class *c, const xmlNode *node, tw_faults *faults)
+static void check_drawable(const tw_class *c, const xmlNode *node, tw_faults *faults)
 {
   g_autoptr(GError) error = NULL;
-  if (c->kind == SESSIONS) {
-    tw_sessions_options options = sessions_of(c, c->name);
-    tw_sessions_check(&options, &error);
-  } else if (c->kind != SERVEGEN) {
-    if (tw_length_check("prompt", &c->lengths[0], 1, &error) &&
-        tw_length_check("reasoning", &c->lengths[1], 0, &error))
-      tw_length_check("answer", &c->lengths[2], 1, &error);
-  }
-  if (error != NULL)
+  if (!tw_class_check(c, &error))
     tw_node_fault(node, faults, "class \"%s\": %s", c->name, error->message);
 }
 
@@ -336,7 +265,7 @@ tw_generator *tw_generator_read(const xmlNode *node, tw_faults *faults)
   tw_schema_read(node, &tw_generator_element, generator);
   for (const xmlNode *n = tw_node_child(node, "class"); n != NULL; n = tw_node_next(n, "class"))
     generator->n_classes++;
-  generator->classes = g_new0(class, (gsize)generator->n_classes);
+  generator->classes = g_new0(tw_class, (gsize)generator->n_classes);
   for (const xmlNode *n = tw_node_child(node, "class"); n != NULL; n = tw_node_next(n, "class"), i++) {
     guint of_class = tw_faults_added(faults);
     read_class(generator, &generator->classes[i], n, faults);
@@ -379,7 +308,7 @@ tw_generator *tw_generator_load(const char *name, const xmlNode *node, tw_faults
   return generator;
 }
 
-static void clear_class(class *c)
+static void clear_class(tw_class *c)
 {
   static const tw_element *const elements[] = {&class_element, &rates_element, &servegen_element};
   for (guint i = 0; i < G_N_ELEMENTS(elements); i++)
@@ -411,11 +340,6 @@ static double duration_of(const tw_generator *generator, const tw_generator_use 
   return isnan(s) ? INFINITY : s;
 }
 
-static gint64 or_most(gint64 limit)
-{
-  return limit == G_MININT64 ? G_MAXINT64 : limit;
-}
-
 gboolean tw_generator_check_use(const tw_generator *generator, const tw_generator_use *use, GError **error)
 {
   if (!(use->rate_scale > 0 && use->rate_scale <= 1e9))
@@ -429,8 +353,8 @@ gboolean tw_generator_check_use(const tw_generator *generator, const tw_generato
   if (isfinite(duration_of(generator, use)) || use->limit != G_MININT64 || generator->limit != G_MININT64)
     return TRUE;
   for (int i = 0; i < generator->n_classes; i++) {
-    const class *c = &generator->classes[i];
-    if (c->limit == G_MININT64 && (c->kind == OPEN || c->kind == SESSIONS))
+    const tw_class *c = &generator->classes[i];
+    if (c->limit == G_MININT64 && (c->kind == TW_CLASS_OPEN || c->kind == TW_CLASS_SESSIONS))
       return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
                                 "class \"%s\" never ends; give it requests, or all of them a duration, such "
                                 "as 1h",
@@ -439,62 +363,18 @@ gboolean tw_generator_check_use(const tw_generator *generator, const tw_generato
   return TRUE;
 }
 
-static tw_stream *open_stream(const class *c, const char *source, const tw_generator_use *use, double end_s)
-{
-  tw_open_options options = {.name = source,
-                             .arrivals = arrivals_of(c),
-                             .population = population_of(c),
-                             .scale = use->rate_scale,
-                             .limit = or_most(c->limit),
-                             .duration_s = end_s,
-                             .prompt = c->lengths[0],
-                             .reasoning = c->lengths[1],
-                             .answer = c->lengths[2],
-                             .seed = use->seed};
-  return tw_stream_open_loop(&options);
-}
-
-static tw_stream *closed_stream(const class *c, const tw_generator_use *use, double end_s)
-{
-  tw_closed_options options = {.clients = c->concurrency,
-                               .limit = MIN(c->sent, or_most(c->limit)),
-                               .duration_s = end_s,
-                               .think_s = c->think_s,
-                               .ramp_s = c->ramp_s,
-                               .pace_s = c->pace_s,
-                               .prompt = c->lengths[0],
-                               .reasoning = c->lengths[1],
-                               .answer = c->lengths[2],
-                               .seed = use->seed ^ g_str_hash(c->name)};
-  return tw_stream_closed(&options);
-}
-
-static tw_stream *session_stream(const class *c, const char *source, const tw_generator_use *use,
-                                 double end_s)
-{
-  tw_sessions_options options = sessions_of(c, source);
-  options.scale = use->rate_scale;
-  options.limit = c->limit == G_MININT64 && isinf(end_s) ? G_MAXINT64 - 1 : or_most(c->limit);
-  options.duration_s = end_s;
-  options.seed = use->seed;
-  return tw_stream_sessions(&options);
-}
-
 tw_stream *tw_generator_stream(const tw_generator *generator, const tw_generator_use *use)
 {
   double end_s = duration_of(generator, use);
   g_autofree tw_mix_member *members = g_new0(tw_mix_member, (gsize)generator->n_classes);
   g_assert(tw_generator_check_use(generator, use, NULL));
   for (int i = 0; i < generator->n_classes; i++) {
-    const class *c = &generator->classes[i];
+    const tw_class *c = &generator->classes[i];
     members[i] = (tw_mix_member){.class = g_intern_string(c->name), .priority = (gint32)c->priority};
-    members[i].stream = c->kind == SESSIONS   ? session_stream(c, c->name, use, end_s)
-                        : c->kind == CLOSED   ? closed_stream(c, use, end_s)
-                        : c->kind == SERVEGEN ? tw_stream_servegen(c->servegen, c->name, use->rate_scale,
-                                                                   or_most(c->limit), end_s, use->seed)
-                                              : open_stream(c, c->name, use, end_s);
+    members[i].stream = tw_class_stream(c, use, end_s);
   }
-  return tw_stream_mix(members, generator->n_classes, MIN(or_most(generator->limit), or_most(use->limit)));
+  return tw_stream_mix(members, generator->n_classes,
+                       MIN(tw_limit_or_most(generator->limit), tw_limit_or_most(use->limit)));
 }
 
 int tw_generator_classes(const tw_generator *generator)
@@ -504,7 +384,7 @@ int tw_generator_classes(const tw_generator *generator)
 
 tw_generator_class tw_generator_class_at(const tw_generator *generator, int i)
 {
-  const class *c = &generator->classes[i];
+  const tw_class *c = &generator->classes[i];
   return (tw_generator_class){c->name, c->ttft_s, c->tpot_s, c->e2e_s};
 }
 

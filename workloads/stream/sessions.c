@@ -1,20 +1,10 @@
 #include "workloads/stream/sessions.h"
 
-#include "platforms/input/fault.h"
 #include "workloads/draw/length.h"
+#include "workloads/stream/session_steps.h"
 #include "workloads/stream/stream_kind.h"
 
 #include <math.h>
-
-/* One request of a session: a turn, in one of its branches and repetitions. */
-typedef struct step {
-  int turn;
-  int first_branch; /* the step of the same repetition in the first branch, whose prompt it shares */
-  int repetition;   /* the repetition of the branch, counted from 0 */
-  int loop, pass;   /* the turn that may send the session back here, -1: none; and how often it has */
-  int *after;
-  int n_after;
-} step;
 
 /* The lengths that were drawn for a step, and how far it is. */
 typedef struct progress {
@@ -52,7 +42,7 @@ typedef struct sessions {
   turn_chance *chances;
   tw_population *population;
   guint64 salt; /* distinguishes the ids of this class from those of others */
-  step *steps;
+  tw_session_step *steps;
   int n_steps;
   double start_s;          /* when the next session begins; INFINITY: there is none */
   gboolean *passed;        /* steps that end now without being made; scratch */
@@ -112,7 +102,7 @@ static int prompt_of(const sessions *source, const session *s, int at)
 /* Appends the prompt of a step, given that of the one whose context it inherits. */
 static void add_own(sessions *source, const session *s, int at)
 {
-  const step *what = &source->steps[at];
+  const tw_session_step *what = &source->steps[at];
   if (what->n_after == 0 || source->turns[what->turn].fresh) {
     add_piece(source, SYSTEM, 0, 0, source->options.system_tokens);
   } else {
@@ -129,7 +119,7 @@ static void add_prompt(sessions *source, const session *s, int at)
   GArray *chain = source->chain;
   g_array_set_size(chain, 0);
   for (;;) {
-    const step *what = &source->steps[at];
+    const tw_session_step *what = &source->steps[at];
     g_array_append_val(chain, at);
     if (what->n_after == 0 || source->turns[what->turn].fresh)
       break;
@@ -218,7 +208,7 @@ static void draw_path(sessions *source, session *s)
   gint64 repeats = 0;
   int passes = 0, of_loop = -1;
   for (int i = 0; i < source->n_steps; i++) {
-    const step *what = &source->steps[i];
+    const tw_session_step *what = &source->steps[i];
     const tw_turn *turn = &source->turns[what->turn];
     turn_chance *chance = &source->chances[what->turn];
     if (what->loop != of_loop) {
@@ -240,7 +230,7 @@ static void draw(sessions *source, session *s, const tw_population_client *clien
 {
   draw_path(source, s);
   for (int i = 0; i < source->n_steps; i++) {
-    const step *what = &source->steps[i];
+    const tw_session_step *what = &source->steps[i];
     const tw_turn *turn = &source->turns[what->turn];
     turn_chance *chance = &source->chances[what->turn];
     progress *p = &s->steps[i];
@@ -378,9 +368,7 @@ static double sessions_progress(const tw_stream *stream)
 static void free_sessions(tw_stream *stream)
 {
   sessions *source = (sessions *)stream;
-  for (int i = 0; i < source->n_steps; i++)
-    g_free(source->steps[i].after);
-  g_free(source->steps);
+  tw_session_steps_free(source->steps, source->n_steps);
   g_free(source->turns);
   g_free(source->chances);
   g_sequence_free(source->appointments);
@@ -407,172 +395,6 @@ static const tw_stream_kind sessions_kind = {.next = next_sessions,
                                              .sessions = count_sessions};
 
 /* ---- Construction ---- */
-
-static gboolean check_turn(const tw_turn *turn, int index, GError **error)
-{
-  if (turn->repeat < 1 || turn->branches < 1)
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "turn '%s': repeat or branches is 0 or less; each must be above 0", turn->id);
-  if (!(turn->wait_s >= 0 && isfinite(turn->wait_s)))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "turn '%s': the wait must not be negative", turn->id);
-  for (int i = 0; i < turn->n_after; i++)
-    if (turn->after[i] < 0 || turn->after[i] >= index)
-      return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                                "turn '%s' does not come after earlier turns", turn->id);
-  if (turn->wait_law > TW_LENGTH_LOGNORMAL || !(turn->wait_sigma >= 0 && turn->wait_sigma <= 10))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "turn '%s': the wait's sigma must be from 0 to 10", turn->id);
-  if (turn->retries < 0 || !(turn->retry >= 0 && turn->retry <= 1) ||
-      (turn->retries > 0 && (turn->retry_from < 0 || turn->retry_from > index || turn->branches > 1)))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "turn '%s': a turn that sends the session back has one branch, a probability "
-                              "from 0 to 1, and goes to a turn above it or to itself",
-                              turn->id);
-  if (!tw_length_is_none(&turn->repeats) && !tw_length_check("repeats", &turn->repeats, 1, error))
-    return FALSE;
-  return tw_length_check("prompt", &turn->prompt, 1, error) &&
-         tw_length_check("reasoning", &turn->reasoning, 0, error) &&
-         tw_length_check("answer", &turn->answer, 1, error);
-}
-
-static gint64 most_repeats(const tw_turn *turn)
-{
-  return tw_length_is_none(&turn->repeats) ? turn->repeat : turn->repeats.max;
-}
-
-/* Loops lie beside each other, and what follows one comes after the turn that ends it. */
-static gboolean check_loops(const tw_sessions_options *options, GError **error)
-{
-  const tw_turn *turns = options->turns;
-  for (int t = 0; t < options->n_turns; t++) {
-    if (turns[t].retries == 0)
-      continue;
-    for (int u = turns[t].retry_from; u < t; u++)
-      if (turns[u].retries > 0)
-        return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                                  "turns '%s' and '%s' both send the session back over the same turns; "
-                                  "loops must lie beside each other",
-                                  turns[u].id, turns[t].id);
-    for (int u = t + 1; u < options->n_turns; u++)
-      for (int k = 0; k < turns[u].n_after; k++)
-        if (turns[u].after[k] >= turns[t].retry_from && turns[u].after[k] < t)
-          return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                                    "turn '%s' comes after '%s', which may be done again; let it come after "
-                                    "'%s', which ends that loop",
-                                    turns[u].id, turns[turns[u].after[k]].id, turns[t].id);
-  }
-  return TRUE;
-}
-
-/* The requests of a session that goes every way, at most a little over the most that are possible. */
-static double most_steps(const tw_sessions_options *options)
-{
-  double steps = 0;
-  for (int t = 0; t < options->n_turns; t++) {
-    const tw_turn *turn = &options->turns[t];
-    steps += (double)most_repeats(turn) * (double)turn->branches;
-    for (int u = turn->retry_from; turn->retries > 0 && u <= t; u++)
-      steps += (double)turn->retries * (double)most_repeats(&options->turns[u]) *
-               (double)options->turns[u].branches;
-  }
-  return steps;
-}
-
-gboolean tw_sessions_check(const tw_sessions_options *options, GError **error)
-{
-  g_autofree char *why = tw_arrival_check(&options->arrivals);
-  if (why != NULL)
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s", why);
-  if (options->limit < 1 || !(options->duration_s > 0))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "limit or duration is 0 or less; each must be above 0");
-  if (options->limit == G_MAXINT64 && isinf(options->duration_s))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "neither a limit nor a duration; one is needed");
-  if (options->hash_tokens < 1 || options->system_tokens < 0 || options->n_turns < 1)
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "hash tokens, system tokens or turns are too few");
-  for (int i = 0; i < options->n_turns; i++)
-    if (!check_turn(&options->turns[i], i, error))
-      return FALSE;
-  if (!check_loops(options, error))
-    return FALSE;
-  double steps = most_steps(options);
-  if (steps > TW_SESSIONS_MAX_STEPS)
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "a session makes %.0f requests; at most %d are possible", steps,
-                              TW_SESSIONS_MAX_STEPS);
-  return TRUE;
-}
-
-/* The turns of a session while they are laid out as steps. */
-typedef struct layout {
-  const tw_turn *turns;
-  GArray *steps;
-  int *first; /* the first step of each turn, in the latest pass */
-} layout;
-
-/* Adds the steps that end a turn: the last step of each of its branches. */
-static void add_last_steps(const layout *l, int turn, GArray *after)
-{
-  int repeat = (int)most_repeats(&l->turns[turn]);
-  for (int b = 1; b <= (int)l->turns[turn].branches; b++) {
-    int last = l->first[turn] + b * repeat - 1;
-    g_array_append_val(after, last);
-  }
-}
-
-/* Lays out one turn, in a pass of a loop or in none. A pass begins with what comes after nothing in it. */
-static void lay_out_turn(layout *l, int t, int loop, int pass)
-{
-  const tw_turn *turn = &l->turns[t];
-  int repeat = (int)most_repeats(turn), first = (int)l->steps->len;
-  gboolean begins_pass = pass > 0;
-  for (int a = 0; a < turn->n_after; a++)
-    begins_pass &= turn->after[a] < l->turns[loop >= 0 ? loop : t].retry_from;
-  for (int i = 0; i < repeat * (int)turn->branches; i++) {
-    g_autoptr(GArray) after = g_array_new(FALSE, FALSE, sizeof(int));
-    int before = first + i - 1;
-    if (i % repeat > 0)
-      g_array_append_val(after, before);
-    else if (begins_pass)
-      add_last_steps(l, loop, after);
-    else
-      for (int a = 0; a < turn->n_after; a++)
-        add_last_steps(l, turn->after[a], after);
-    step s = {t, first + i % repeat, i % repeat, loop, pass, NULL, (int)after->len};
-    s.after = (int *)(void *)g_array_free(g_steal_pointer(&after), FALSE);
-    g_array_append_val(l->steps, s);
-  }
-  l->first[t] = first;
-}
-
-/* The turn that may send the session back to this one, -1: none. */
-static int loop_of(const tw_sessions_options *options, int turn)
-{
-  for (int t = turn; t < options->n_turns; t++)
-    if (options->turns[t].retries > 0 && options->turns[t].retry_from <= turn)
-      return t;
-  return -1;
-}
-
-/* Lays the turns out as steps, each loop as often as it may be gone through. */
-static void lay_out(sessions *source)
-{
-  int n = source->options.n_turns;
-  g_autofree int *first = g_new0(int, (gsize)n);
-  layout l = {source->turns, g_array_new(FALSE, FALSE, sizeof(step)), first};
-  for (int t = 0; t < n; t++) {
-    lay_out_turn(&l, t, loop_of(&source->options, t), 0);
-    for (int pass = 1; pass <= source->turns[t].retries; pass++)
-      for (int u = source->turns[t].retry_from; u <= t; u++)
-        lay_out_turn(&l, u, t, pass);
-  }
-  source->n_steps = (int)l.steps->len;
-  source->steps = (step *)(void *)g_array_free(l.steps, FALSE);
-  source->passed = g_new0(gboolean, (gsize)source->n_steps);
-}
 
 static tw_chance chance_of(const sessions *source, const char *turn, const char *quantity)
 {
@@ -611,7 +433,8 @@ tw_stream *tw_stream_sessions(const tw_sessions_options *options)
   source->live = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_session);
   source->pieces = g_array_new(FALSE, FALSE, sizeof(piece));
   source->ids = g_array_new(FALSE, FALSE, sizeof(guint64));
-  lay_out(source);
+  source->steps = tw_session_steps_new(options, &source->n_steps);
+  source->passed = g_new0(gboolean, (gsize)source->n_steps);
   look_for_start(source);
   start_sessions(source);
   return &source->base;

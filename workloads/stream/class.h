@@ -1,0 +1,46 @@
+/* A class: traffic of one kind within a generator, as <class> describes it, and the stream that it becomes. */
+#ifndef TW_WORKLOADS_CLASS_H
+#define TW_WORKLOADS_CLASS_H
+
+#include "workloads/stream/generator.h"
+#include "workloads/stream/servegen.h"
+#include "workloads/stream/sessions.h"
+
+typedef enum { TW_CLASS_OPEN, TW_CLASS_CLOSED, TW_CLASS_SESSIONS, TW_CLASS_SERVEGEN } tw_class_kind;
+
+typedef struct tw_class {
+  tw_class_kind kind;
+  /* Attributes of <class> and of its children; what is not there has its default. */
+  char *name, *source;
+  gint64 priority, limit, hash_tokens, system_tokens;
+  gboolean keeps_reasoning;
+  int law;
+  double rate_per_s, cv;
+  double burst_factor, burst_s, calm_s, swing, peak_s;
+  char *rates_file;
+  gboolean rates_repeat;
+  gint64 clients;
+  double skew, length_sigma, cv_sigma;
+  gint64 concurrency, sent;
+  double think_s, ramp_s, pace_s;
+  char *servegen_arrivals, *servegen_lengths;
+  double ttft_s, tpot_s, e2e_s;
+  /* The files that the arrivals name, read. */
+  tw_stairs *rates;
+  tw_servegen *servegen;
+  tw_length lengths[3];
+  tw_turn *turns;
+  int n_turns;
+} tw_class;
+
+/* Whether what the class asks for can be drawn. */
+gboolean tw_class_check(const tw_class *c, GError **error);
+
+/* The requests of a class that has passed tw_class_check, of which none arrives, and no session begins, at or
+ * after end_s; INFINITY: no limit. */
+tw_stream *tw_class_stream(const tw_class *c, const tw_generator_use *use, double end_s);
+
+/* A limit as attributes give it, G_MININT64 where it is absent: then the most that is possible. */
+gint64 tw_limit_or_most(gint64 limit);
+
+#endif
