@@ -225,9 +225,9 @@ static gboolean parse_tokens(const own_log *log, const char *text, gint32 *token
   double value;
   if (comma != NULL) {
     gboolean thousands = TRUE;
-    for (char *c = comma; *c == ','; c += 4)
-      thousands &= g_ascii_isdigit(c[1]) && g_ascii_isdigit(c[2]) && g_ascii_isdigit(c[3]) &&
-                   (c[4] == ',' || c[4] == '\0' || c[4] == '.');
+    for (char *c = comma; thousands && *c == ','; c += 4)
+      thousands = g_ascii_isdigit(c[1]) && g_ascii_isdigit(c[2]) && g_ascii_isdigit(c[3]) &&
+                  (c[4] == ',' || c[4] == '\0' || c[4] == '.');
     if (thousands) {
       char *to = number;
       for (const char *c = number; *c != '\0'; c++)
