@@ -33,7 +33,7 @@ static void add_numbers(json_t *to, const json_t *summary)
 
 static const tw_objective *objective_of(const tw_answer *answer)
 {
-  return &tw_objectives[answer->question->optimise];
+  return tw_question_objective(answer->question);
 }
 
 static gboolean finds_load(const tw_answer *answer)

@@ -93,7 +93,7 @@ static gboolean write_csv(const tw_answer *answer, const json_t *all, GError **e
 static gboolean write_best(const tw_answer *answer, GError **error)
 {
   const tw_design *best = answer->ranked->pdata[0];
-  gboolean load = tw_objectives[answer->question->optimise].finds_load;
+  gboolean load = tw_question_objective(answer->question)->finds_load;
   double size = load ? best->estimate_size : best->bracket.holds;
   double factor = load ? best->bracket.holds * answer->question->growth : answer->question->growth;
   g_auto(GStrv) sized = tw_design_sized(answer->designs, best, size, error);

@@ -351,7 +351,7 @@ static void read_sites(tw_question *question, const xmlNode *root, const xmlNode
 /* An objective that nothing can be said of is asked for in vain. */
 static void check_objective(const tw_question *question, const xmlNode *root, tw_faults *faults)
 {
-  const tw_objective *objective = &tw_objectives[question->optimise];
+  const tw_objective *objective = tw_question_objective(question);
   gboolean wants_cost = g_str_equal(objective->name, "cost") || !isnan(question->usd_per_hour);
   for (guint i = 0; wants_cost && i < question->sites->len; i++) {
     const tw_question_site *site = &g_array_index(question->sites, tw_question_site, i);
