@@ -23,7 +23,7 @@ extern const char *const tw_pool_role_names[];
 
 /* How the KV cache of a prompt leaves the engine that computed it: when the prompt is complete, or layer by
  * layer while the last iteration of the prompt computes them. */
-typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer;
+typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer_mode;
 extern const char *const tw_kv_transfer_names[];
 
 /* Whether engines have their weights as a run begins, and where those that do not get them. */
@@ -38,7 +38,7 @@ extern const char *const tw_start_names[], *const tw_weights_source_names[];
 typedef struct tw_pool {
   char *id;
   int role;        /* tw_pool_role */
-  int kv_transfer; /* tw_kv_transfer */
+  int kv_transfer; /* tw_kv_transfer_mode */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep;

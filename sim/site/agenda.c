@@ -1,9 +1,9 @@
 #include "sim/site/agenda.h"
 
+#include "sim/site/collective_windows.h"
 #include "sim/site/dispatcher.h"
 #include "sim/site/fetches.h"
-#include "sim/site/transfers.h"
-#include "sim/site/windows.h"
+#include "sim/site/kv_transfers.h"
 
 #include <math.h>
 
@@ -29,19 +29,19 @@ static void sequence_prompted(void *user, int engine, const tw_sequence *sequenc
 static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
 {
   (void)engine;
-  tw_transfers_hand_over(((tw_site *)user)->transfers, sequence, now_s);
+  tw_kv_transfers_hand_over(((tw_site *)user)->transfers, sequence, now_s);
 }
 
 static void prompt_completing(void *user, int engine, tw_sequence *sequence, double start_s, double end_s)
 {
   (void)engine;
-  tw_transfers_completing(((tw_site *)user)->transfers, sequence, start_s, end_s);
+  tw_kv_transfers_completing(((tw_site *)user)->transfers, sequence, start_s, end_s);
 }
 
 static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double compute_s,
                           double now_s)
 {
-  tw_windows_post(((tw_site *)user)->windows, engine, wire, iterations, compute_s, now_s);
+  tw_collective_windows_post(((tw_site *)user)->windows, engine, wire, iterations, compute_s, now_s);
 }
 
 static void piece_spilled(void *user, int engine, const tw_kv_piece *piece)
@@ -140,7 +140,7 @@ static void *new_agenda(tw_site *site)
                                  .user = site};
   for (int i = 0; i < site->n_engines; i++) {
     tw_engine_config config = engine_config(site->scenario, site->seats[i].pool);
-    config.spans = site->windows != NULL && tw_windows_spans(site->windows, i);
+    config.spans = site->windows != NULL && tw_collective_windows_spans(site->windows, i);
     site->engines[i] = tw_engine_new(i, &config, &listener);
     agenda->nodes[i].place = TW_HEAP_OUT;
   }
@@ -228,7 +228,7 @@ static gboolean step(void *part, double now_s, GError **error)
   tw_engine_step(agenda->site->engines[engine]);
   tw_agenda_touch(agenda, engine);
   if (agenda->site->transfers != NULL)
-    tw_transfers_retry(agenda->site->transfers, engine, now_s);
+    tw_kv_transfers_retry(agenda->site->transfers, engine, now_s);
   return TRUE;
 }
 

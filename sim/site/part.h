@@ -32,9 +32,9 @@ typedef struct tw_site {
   /* Parts that others turn to; NULL where the scenario has no such thing. */
   struct tw_agenda *agenda; /* of the engines */
   struct tw_dispatcher *dispatcher;
-  struct tw_transfers *transfers;
+  struct tw_kv_transfers *transfers;
   struct tw_fetches *fetches;
-  struct tw_windows *windows;
+  struct tw_collective_windows *windows;
   struct tw_fleet *fleet;
   tw_governor *governor;
   struct tw_load_part *load;
@@ -71,6 +71,6 @@ typedef struct tw_part_kind {
 } tw_part_kind;
 
 extern const tw_part_kind tw_load_part, tw_caps_part, tw_fleet_part, tw_autoscaler_part, tw_dispatcher_part,
-    tw_transfers_part, tw_fetches_part, tw_agenda_part, tw_windows_part;
+    tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part;
 
 #endif

@@ -1,4 +1,4 @@
-#include "sim/network/net_meter.h"
+#include "sim/network/net_benchmark.h"
 
 #include "platforms/input/fault.h"
 
@@ -149,7 +149,7 @@ static tw_route route_of(const meter *m, int from, int to)
                         : (tw_route){device->scale_up_latency_s, device->scale_up_bytes_per_s, 0};
 }
 
-static gboolean is_inside(const meter *m, const tw_transfer *t)
+static gboolean is_inside(const meter *m, const tw_send *t)
 {
   return m->ranks->domains[t->from] == m->ranks->domains[t->to];
 }
@@ -176,7 +176,7 @@ static double inside_domains_s(const meter *m, const tw_phase *phase, wire w)
   double most_s = 0;
   gboolean inside_hosts = FALSE;
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     const tw_device *device = m->platform->hosts[m->ranks->hosts[t->from]].device;
     if (!is_inside(m, t) || device == NULL)
       continue;
@@ -193,7 +193,7 @@ static double links_s(const meter *m, const tw_phase *phase, wire w)
   g_autofree double *carried = g_new0(double, (gsize)tw_flows_links(m->flows));
   double most_s = 0;
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     const int *hosts = m->ranks->hosts, *endpoints = m->ranks->endpoints, *links = NULL;
     int n = 0;
     if (hosts[t->from] != hosts[t->to])
@@ -213,7 +213,7 @@ static double fixed_s(const meter *m, const tw_phase *phase, const tw_kernel_cos
 {
   double inside_s = 0, outside_s = 0;
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     double latency_s = route_of(m, t->from, t->to).latency_s;
     double *longest_s = is_inside(m, t) ? &inside_s : &outside_s;
     *longest_s = fmax(*longest_s, latency_s);
@@ -225,7 +225,7 @@ static double fixed_s(const meter *m, const tw_phase *phase, const tw_kernel_cos
 static gboolean check_routes(const meter *m, const tw_phase *phase, GError **error)
 {
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     int from = m->ranks->hosts[t->from], to = m->ranks->hosts[t->to];
     if (from != to && isinf(route_of(m, t->from, t->to).bytes_per_s))
       return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
@@ -285,7 +285,7 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
   tw_network network = tw_flows_network(m->flows);
   g_autoptr(GArray) flows = g_array_new(FALSE, FALSE, sizeof(meter_flow));
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     const int *hosts = m->ranks->hosts, *endpoints = m->ranks->endpoints;
     double bytes = t->bytes * (is_inside(m, t) ? w.inside : w.outside);
     meter_flow flow = {

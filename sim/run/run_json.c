@@ -1,4 +1,4 @@
-#include "sim/run/description.h"
+#include "sim/run/run_json.h"
 
 #include "sim/log/log_format.h"
 #include "sim/run/driver.h"
@@ -152,7 +152,7 @@ static json_t *describe_notes(const tw_scenario *scenario)
   return notes;
 }
 
-json_t *tw_run_describe(const tw_scenario *scenario, const tw_stream *stream, guint tables)
+json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint tables)
 {
   g_autofree char *simgrid = tw_simgrid_version();
   const tw_platform *platform = scenario->platform;
