@@ -52,7 +52,7 @@ static void check_scenario(const char *path, const check_values *values, tw_faul
                 faults);
 }
 
-/* What a file is, by its root element; a file that is not XML is a trace. */
+/* Checks a file by its root element; a file that is not XML is a trace. */
 static void check_xml(const char *path, const check_values *values, tw_faults *faults)
 {
   g_autoptr(tw_document) document = tw_document_load(path, faults);

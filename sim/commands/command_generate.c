@@ -138,7 +138,7 @@ static gboolean read_length(const char *option, const char *text, tw_length *len
 typedef struct {
   tw_target_words target;
   char *rate, *duration, *prompt, *reasoning, *answer;
-  char *preset, *rate_scale, *ttft, *tpot; /* of generator files */
+  char *preset, *rate_scale, *ttft, *tpot; /* only generator files have these */
   gint64 limit, seed;
 } generate_words;
 

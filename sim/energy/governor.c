@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define REMEMBERED 0.9 /* of an engine's peak demand, from period to period */
+#define REMEMBERED 0.9 /* share of an engine's peak demand that is remembered from period to period */
 
 /* Engines under one cap. */
 typedef struct group {
@@ -16,10 +16,10 @@ struct tw_governor {
   const tw_site_power *power;
   tw_engine *const *engines;
   GArray *groups;
-  double *demand_w, *limit_w; /* of an accelerator of each engine */
-  double *start_j;            /* of each engine, as the period began */
-  gint64 period;              /* that ends next */
-  gboolean pending;           /* limits that were decided and wait for the delay */
+  double *demand_w, *limit_w; /* watts of one accelerator of each engine */
+  double *start_j;            /* joules of each engine as the period began */
+  gint64 period;              /* number of the period that ends next */
+  gboolean pending;           /* decided limits wait for the delay */
   tw_cap_record record;
 };
 

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of the whole process, all threads. */
+/* CPU time that all threads of the process have taken. */
 static double cpu_seconds(void)
 {
   struct timespec t;

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-/* What runs:
+/* The description of what runs, as an object:
  *
  *     tokenworks, simgrid             versions
  *     name, seed, scenario            the canonical XML, assignments applied

@@ -67,7 +67,7 @@ typedef struct usage_sums {
   guint64 preemptions, iterations;
   double extrapolated;                   /* iterations */
   double clock_s;                        /* weighted like busy_s */
-  double state_s[TW_ENGINE_STATE_COUNT]; /* of engines */
+  double state_s[TW_ENGINE_STATE_COUNT]; /* engine seconds in each state */
 } usage_sums;
 
 static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
@@ -169,7 +169,7 @@ static void set_load(tw_metric_values *v, const tw_scenario *scenario, const tw_
   v->of[TW_METRIC_LOAD_USD_PER_MILLION_OUTPUT_TOKENS] = per(1e6 * hour_usd / 3600, output_per_s);
 }
 
-/* Where engines may park, or have yet to start. */
+/* The fleet's metrics are set where engines may park, or have yet to start. */
 static void set_fleet(tw_metric_values *v, const tw_fleet *fleet, const usage_sums *sums)
 {
   if (fleet == NULL)

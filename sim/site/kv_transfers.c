@@ -37,7 +37,7 @@ struct tw_kv_transfers {
   tw_engine *const *engines;
   tw_network network;
   tw_kv_transfer_listener listener;
-  GQueue *waiting; /* by decode engine, the sequences that wait for blocks there */
+  GQueue *waiting; /* for each decode engine, the sequences that wait for blocks there */
   tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
   GHashTable *paths; /* path_key -> path */

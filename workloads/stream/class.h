@@ -1,5 +1,5 @@
-/* A class: traffic of one kind, and the stream that it becomes. <class> within a generator describes it, or one of
- * the short spellings <poisson>, <closed-loop> and <sessions>, which give it no name. */
+/* A class: traffic of one kind, and the stream that it becomes. <class> within a generator describes it,
+ * or one of the short spellings <poisson>, <closed-loop> and <sessions>, which give it no name. */
 #ifndef TW_WORKLOADS_CLASS_H
 #define TW_WORKLOADS_CLASS_H
 
@@ -42,8 +42,8 @@ typedef struct tw_class {
 
 /* The element <class>. */
 extern const tw_element tw_class_element;
-/* Reads <class> or one of the short spellings, which the schema has checked, and tells where it cannot be drawn.
- * Adds the paths of the files that it names to `files`. tw_class_clear frees what the class holds. */
+/* Reads <class> or one of the short spellings, which the schema has checked, and tells where it cannot be
+ * drawn. Adds the paths of the files that it names to `files`. tw_class_clear frees what the class holds. */
 void tw_class_read(tw_class *c, const xmlNode *node, GPtrArray *files, tw_faults *faults);
 void tw_class_clear(tw_class *c);
 

@@ -1,4 +1,5 @@
-/* The element <class>, and the elements that are a class without a name: <poisson>, <closed-loop>, <sessions>. */
+/* The element <class>, and the elements that are a class without a name: <poisson>, <closed-loop>,
+ * <sessions>. */
 #include "workloads/stream/class.h"
 
 #include <math.h>
