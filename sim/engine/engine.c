@@ -212,10 +212,8 @@ void tw_engine_set_state(tw_engine *engine, tw_engine_state state, double now_s)
   g_assert(state != TW_ENGINE_PARKED || (!engine->busy && tw_engine_waiting(engine) == 0));
   tw_engine_settle_blocks(engine, now_s);
   engine->state = state;
-  if (state != TW_ENGINE_PARKED || engine->config.resident)
-    return;
-  for (int i = 0; i < engine->config.ranks; i++)
-    tw_scheduler_forget_prefixes(&engine->ranks[i]);
+  if (state == TW_ENGINE_PARKED && !engine->config.resident)
+    g_ptr_array_unref(tw_engine_fail(engine, TW_KEPT_OFFLOADED, now_s));
 }
 
 tw_engine_state tw_engine_get_state(const tw_engine *engine)
