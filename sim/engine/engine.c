@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define SAME_LIMIT 1e-9 /* part by which two limits differ that are the same */
+
 const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT] = {
 #define X(name, text) text,
     TW_ENGINE_STATES(X)
@@ -156,7 +158,10 @@ static void look_at_boundary(tw_engine *engine, gboolean may_join, double now_s)
 
 void tw_engine_limit(tw_engine *engine, double limit_w, double now_s)
 {
-  if (limit_w == engine->limit_w)
+  /* Limits are shared out by the joules that were measured, whose last bits depend on how many steps made
+   * their sum: those must not begin a segment. */
+  if (limit_w == engine->limit_w ||
+      fabs(limit_w - engine->limit_w) <= SAME_LIMIT * fmin(limit_w, engine->limit_w))
     return;
   engine->limit_w = limit_w;
   engine->new_limit = TRUE;
