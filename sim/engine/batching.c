@@ -338,7 +338,7 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
   sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
   tw_batching_take(s, hit->idle_blocks);
   sequence->prefill_done = hit->tokens;
-  if (!isnan(sequence->first_scheduled_s))
+  if (sequence->admitted)
     return;
   sequence->cached_tokens = hit->tokens;
   s->next.cached += hit->tokens;
@@ -348,7 +348,7 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
 static tw_offload_hit offloaded_prefix(const tw_scheduler *s, const tw_sequence *sequence,
                                        const tw_prefix_hit *hit)
 {
-  gboolean first = s->config.offload != NULL && isnan(sequence->first_scheduled_s);
+  gboolean first = s->config.offload != NULL && !sequence->admitted;
   return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit)
                : (tw_offload_hit){0};
 }
@@ -398,10 +398,11 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
     g_queue_push_tail_link(&s->running, &sequence->link);
-    if (isnan(sequence->first_scheduled_s)) {
+    if (isnan(sequence->first_scheduled_s))
       sequence->first_scheduled_s = now_s;
+    if (!sequence->admitted)
       tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
-    }
+    sequence->admitted = TRUE;
     sequence->prefill_target = target;
     sequence->place = s->admitted++;
     take_chunk(s, sequence, chunk);

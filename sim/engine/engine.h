@@ -190,9 +190,17 @@ guint64 tw_engine_iterations(const tw_engine *engine); /* so far */
 /* Share of the iterations whose time was extrapolated by the step model. */
 double tw_engine_extrapolated(const tw_engine *engine);
 
-/* Every sequence that is still inside at `now_s`, no later than the next event, with the tokens it has
- * emitted before; the caller owns them, and the array. For a run that is cut short: take the usage first, and
- * step no more. */
-GPtrArray *tw_engine_evict(tw_engine *engine, double now_s);
+/* The part of its prefix caches that an engine keeps which loses all else. */
+typedef enum {
+  TW_KEPT_NOTHING,
+  TW_KEPT_HOSTS,    /* what the memory of its hosts held already */
+  TW_KEPT_OFFLOADED /* what that has room for: it had the time to offload the caches of its accelerators */
+} tw_engine_kept;
+
+/* An engine loses everything at `now_s`, no later than its next event: it hands back every sequence that is
+ * inside, with the tokens that were emitted before, and has nothing to do. Its KV blocks are free, those that
+ * were held for sequences on their way from or to it too: nobody releases or delivers these any more, and
+ * nobody resumes its window. It may be used on. The caller owns the sequences and the array. */
+GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s);
 
 #endif

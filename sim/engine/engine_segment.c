@@ -338,7 +338,22 @@ static void charge_part(tw_engine *engine, double now_s)
     tw_scheduler_charge_part(&engine->ranks[i], fmin(1, (now_s - start_s) / (end_s - start_s)));
 }
 
-GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
+/* The ranks lose what they hold, but for what goes to the memory of the hosts or stays there. */
+static void fail_ranks(tw_engine *engine, tw_engine_kept kept, GPtrArray *sequences)
+{
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    if (kept == TW_KEPT_OFFLOADED)
+      tw_scheduler_forget_prefixes(rank);
+    tw_scheduler_fail(rank, sequences);
+    if (engine->offload.host != NULL)
+      tw_offload_attach(&engine->offload, &rank->prefixes);
+  }
+  if (engine->offload.host != NULL && kept == TW_KEPT_NOTHING)
+    tw_offload_empty(&engine->offload);
+}
+
+GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s)
 {
   GPtrArray *sequences = g_ptr_array_new();
   g_assert(engine->due_s >= now_s);
@@ -347,14 +362,13 @@ GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
     engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
     advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
   }
-  engine->total_mark =
-      tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->segment.done);
+  tw_engine_settle_blocks(engine, now_s);
   if (engine->busy)
     charge_part(engine, now_s);
-  engine->busy = FALSE;
+  engine->busy = engine->window = engine->awaiting = engine->over_limit = FALSE;
   tw_engine_settle_waiting(engine, now_s);
-  for (int i = 0; i < engine->config.ranks; i++)
-    tw_scheduler_evict(&engine->ranks[i], sequences);
+  fail_ranks(engine, kept, sequences);
+  tw_engine_mark_blocks(engine);
   engine->due_s = INFINITY;
   return sequences;
 }

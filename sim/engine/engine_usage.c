@@ -113,6 +113,7 @@ void tw_engine_mark_blocks(tw_engine *engine)
 
 tw_usage tw_engine_take_usage(tw_engine *engine, double now_s)
 {
+  g_assert(now_s <= engine->due_s);
   gint64 ended = MAX(engine->interval_mark.iterations, tw_engine_ended_before(engine, now_s));
   engine->interval_mark = tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, ended);
   tw_usage usage = engine->interval;

@@ -254,7 +254,8 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   return changed;
 }
 
-void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
+/* Takes out every sequence that is queued, runs or has been delivered. */
+static void take_all(tw_scheduler *s, GPtrArray *sequences)
 {
   s->ahead = FALSE;
   while (s->running.length > 0) {
@@ -274,6 +275,16 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
     tw_waiting_forget(&s->waiting, sequence);
     g_ptr_array_add(sequences, sequence);
   }
+}
+
+void tw_scheduler_fail(tw_scheduler *s, GPtrArray *sequences)
+{
+  take_all(s, sequences);
+  tw_scheduler_config config = s->config;
+  guint64 preemptions = s->preemptions;
+  tw_scheduler_clear(s);
+  tw_scheduler_init(s, &config);
+  s->preemptions = preemptions;
 }
 
 void tw_scheduler_audit(const tw_scheduler *s)

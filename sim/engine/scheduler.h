@@ -176,8 +176,9 @@ void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
 /* Evicts all that the prefix cache holds for nobody. */
 void tw_scheduler_forget_prefixes(tw_scheduler *scheduler);
 
-/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */
-void tw_scheduler_evict(tw_scheduler *scheduler, GPtrArray *sequences);
+/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. The scheduler is as
+ * new then: no block is in use or reserved, nothing is cached, nobody holds anything. */
+void tw_scheduler_fail(tw_scheduler *scheduler, GPtrArray *sequences);
 
 /* Recounts everything from the sequences and asserts that it agrees: for audits. */
 void tw_scheduler_audit(const tw_scheduler *scheduler);

@@ -21,6 +21,12 @@ void tw_offload_clear(tw_offload *offload)
   g_clear_pointer(&offload->batches, g_free);
 }
 
+void tw_offload_empty(tw_offload *offload)
+{
+  tw_kv_tier_free(offload->host);
+  offload->host = tw_kv_tier_new(offload->config.host_bytes, spilled, offload);
+}
+
 static void evicted(void *user, const tw_prefix_piece *piece, double let_go_s)
 {
   const tw_offload *offload = user;

@@ -42,6 +42,8 @@ typedef struct tw_offload {
 /* The hosts' memory; what else it needs is for the owner to set. */
 void tw_offload_init(tw_offload *offload, const tw_offload_config *config);
 void tw_offload_clear(tw_offload *offload);
+/* The hosts lose what they hold. */
+void tw_offload_empty(tw_offload *offload);
 /* Lets the pieces that a rank evicts from its prefix cache go to the hosts; pieces that it has again are not
  * kept there. */
 void tw_offload_attach(tw_offload *offload, tw_prefix_cache *cache);

@@ -145,9 +145,10 @@ static gboolean follow(tw_driver *driver, double next_s)
 static void flow_ended(void *user)
 {
   tw_driver *driver = user;
-  if (!driver->woken)
-    sg_sem_release(driver->wake);
-  driver->woken = TRUE;
+  if (driver->woken)
+    return;
+  driver->woken = TRUE; /* first: as soon as the driver is released it may fall asleep again */
+  sg_sem_release(driver->wake);
 }
 
 static void step(tw_driver *driver)

@@ -252,7 +252,7 @@ static void evict(void *part, GPtrArray *sequences, double end_s)
 {
   tw_agenda *agenda = part;
   for (int i = 0; i < agenda->site->n_engines; i++) {
-    g_autoptr(GPtrArray) left = tw_engine_evict(agenda->site->engines[i], end_s);
+    g_autoptr(GPtrArray) left = tw_engine_fail(agenda->site->engines[i], TW_KEPT_NOTHING, end_s);
     for (guint k = 0; k < left->len; k++)
       g_ptr_array_add(sequences, left->pdata[k]);
   }
