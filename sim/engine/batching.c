@@ -130,6 +130,8 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
   s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  if (isnan(sequence->lost_s))
+    sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -309,6 +311,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     tw_batching_end_hold(s, &sequence->request,
                          tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
+    sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
     g_queue_push_tail_link(&s->running, &sequence->link);
     tw_batching_cache(s, sequence, tokens);

@@ -50,6 +50,10 @@ typedef struct tw_usage {
   /* Of the accelerators: dynamic by phase, and what they draw anyway, asleep or not, apart for the time that
    * iterations spend in collectives. */
   double prefill_j, decode_j, collective_j, idle_j;
+  double class_s[TW_TIME_CLASS_COUNT]; /* by what the time was spent on; their sum is the time */
+  /* Joules by the same classes: what accelerators draw anyway by time, what work adds by the time of kernels
+   * that read or compute. Of the whole run only; their sum is that of the four above. */
+  double class_j[TW_TIME_CLASS_COUNT];
 } tw_usage;
 
 /* A clock below the nominal one. */

@@ -74,6 +74,61 @@ static tw_step_cost unit_cost(const tw_model *model, int tp, int pp, int dp, int
   return cost_of(&setting, ranks);
 }
 
+/* ---- Classes of time ---- */
+
+static double class_s(const tw_step_cost *cost, tw_time_class class)
+{
+  return cost->classes[class].first;
+}
+
+static void assert_classes_sum(const tw_step_cost *cost)
+{
+  tw_line sum = {0, 0};
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++) {
+    assert_true(class_s(cost, (tw_time_class)c) >= -1e-12);
+    sum = tw_line_add(sum, cost->classes[c]);
+  }
+  assert_near(sum.first, cost->time_s.first, 1e-12);
+  assert_near(sum.growth, cost->time_s.growth, 1e-12);
+}
+
+static void the_time_of_a_decode_is_reading_weights_and_kv(void **state)
+{
+  (void)state;
+  /* A byte takes 1 ns and arithmetic none: 2304 bytes of layers, 160 of the head, 32 of each token of context;
+   * rows of the products are of their class. */
+  tw_step_cost cost = unit_cost(&dense, 1, 1, 1, 1, &decode3);
+  assert_classes_sum(&cost);
+  assert_near(class_s(&cost, TW_TIME_WEIGHTS), 2464e-9, 1e-9);
+  assert_near(class_s(&cost, TW_TIME_KV), 30 * 32e-9, 1e-9);
+  assert_near(cost.classes[TW_TIME_KV].growth, 3 * 32e-9, 1e-9);
+  assert_near(class_s(&cost, TW_TIME_LINEAR), dense_rows(3, 1) * 1e-9, 1e-9);
+  assert_near(class_s(&cost, TW_TIME_HOST), 0, 1e-18);
+}
+
+static void a_rank_without_work_waits_for_the_other(void **state)
+{
+  (void)state;
+  /* Of two ranks one works all the time and the other never: in the mean each class takes half. */
+  tw_batch ranks[] = {decode3, {.next_full = G_MAXINT64}};
+  tw_step_cost alone = unit_cost(&dense, 1, 1, 1, 1, &decode3), both = unit_cost(&dense, 1, 1, 2, 1, ranks);
+  assert_classes_sum(&both);
+  assert_near(class_s(&both, TW_TIME_KV), class_s(&alone, TW_TIME_KV) / 2, 1e-12);
+  assert_near(class_s(&both, TW_TIME_SLOWEST), both.time_s.first / 2, 1e-12);
+}
+
+static void a_stage_waits_while_the_others_work(void **state)
+{
+  (void)state;
+  /* One sequence in two stages: each works half of the time, but for what is sent from one to the other. */
+  tw_batch one = {
+      .decode_seqs = 1, .decode_context = 10, .decode_windowed = 10, .next_full = G_MAXINT64, .sampled = 1};
+  tw_step_cost cost = unit_cost(&dense, 1, 2, 1, 1, &one);
+  assert_classes_sum(&cost);
+  assert_near(class_s(&cost, TW_TIME_BUBBLE), cost.time_s.first * cost.bubble, 1e-12);
+  assert_near(cost.bubble, 0.5, 0.01);
+}
+
 /* ---- Lines ---- */
 
 static void the_larger_of_two_lines_holds_until_they_cross(void **state)
@@ -613,6 +668,10 @@ static void assert_line_holds(const tw_step_model *model, const tw_batch *ranks,
     tw_step_model_cost(model, later, n, &then);
     assert_near(then.time_s.first / (cost.time_s.first + (double)j * cost.time_s.growth), 1, 1e-9);
     assert_int_equal(then.extrapolated, cost.extrapolated);
+    assert_classes_sum(&then);
+    for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+      assert_near(then.classes[c].first, cost.classes[c].first + (double)j * cost.classes[c].growth,
+                  1e-9 * then.time_s.first);
     if (!isnan(cost.flops.first)) {
       assert_near(then.flops.first / (cost.flops.first + (double)j * cost.flops.growth), 1, 1e-9);
       assert_near(then.bytes.first / (cost.bytes.first + (double)j * cost.bytes.growth), 1, 1e-9);
@@ -789,6 +848,9 @@ static void a_table_with_faults_is_refused(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_time_of_a_decode_is_reading_weights_and_kv),
+      cmocka_unit_test(a_rank_without_work_waits_for_the_other),
+      cmocka_unit_test(a_stage_waits_while_the_others_work),
       cmocka_unit_test(verifying_drafts_multiplies_arithmetic_alone),
       cmocka_unit_test(the_larger_of_two_lines_holds_until_they_cross),
       cmocka_unit_test(the_boundary_that_a_time_reaches_is_the_first_not_before_it),
