@@ -41,9 +41,10 @@ struct tw_engine {
   gboolean new_limit;  /* since the segment began */
   gboolean slowed;     /* since somebody asked */
 
-  double waiting_s, waiting_since_s; /* integral of the waiting sequences up to an instant */
-  tw_usage total, told;              /* told: of it, what was taken with intervals */
-  tw_mark mark;                      /* where the total stands */
+  double waiting_s, waiting_since_s;    /* integral of the waiting sequences up to an instant */
+  double waiting_for_s[TW_WAIT_CAUSES]; /* of the interval, up to that instant */
+  tw_usage total, told;                 /* told: of it, what was taken with intervals */
+  tw_mark mark;                         /* where the total stands */
   /* Blocks in use are straight between two marks, and intervals are such marks for them alone. */
   double kv_block_s; /* of the interval, up to its mark */
   struct {

@@ -30,8 +30,18 @@ static double waiting_integral(const tw_engine *engine, double now_s)
   return engine->waiting_s + (double)tw_engine_waiting(engine) * (now_s - engine->waiting_since_s);
 }
 
+/* Adds what waits for each cause, for span_s. */
+static void add_waits(const tw_engine *engine, double *waiting_for_s, double span_s)
+{
+  for (int i = 0; i < engine->config.ranks; i++) {
+    const tw_scheduler *rank = &engine->ranks[i];
+    waiting_for_s[rank->held_up] += span_s * (double)(rank->waiting.n + rank->delivered.n);
+  }
+}
+
 void tw_engine_settle_waiting(tw_engine *engine, double now_s)
 {
+  add_waits(engine, engine->waiting_for_s, now_s - engine->waiting_since_s);
   engine->waiting_s = waiting_integral(engine, now_s);
   engine->waiting_since_s = now_s;
 }
@@ -198,6 +208,12 @@ tw_usage tw_engine_take_usage(tw_engine *engine, double now_s)
   tw_usage total = engine->total;
   tw_mark to = add_usage(engine, &total, engine->mark, now_s, ended);
   tw_usage usage = usage_since(&total, &engine->told);
+  double since_s[TW_WAIT_CAUSES] = {0}; /* is settled later, and then told already */
+  add_waits(engine, since_s, now_s - engine->waiting_since_s);
+  for (int i = 0; i < TW_WAIT_CAUSES; i++) {
+    usage.waiting_for_s[i] = engine->waiting_for_s[i] + since_s[i];
+    engine->waiting_for_s[i] = -since_s[i];
+  }
   usage.kv_block_s = engine->kv_block_s + blocks_until(engine, &to);
   engine->told = total;
   engine->kv_block_s = 0;

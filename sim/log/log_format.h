@@ -89,7 +89,11 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(serving, 6, "", "fraction of the interval in which requests were sent to it, where engines may park")  \
   INTEGER(host_cached_tokens, "tokens", "of the cached tokens, those that the memory of its hosts held")     \
   INTEGER(store_cached_tokens, "tokens", "of the cached tokens, those that came from the shared store")      \
-  TW_TIME_CLASSES(TW_SHARE_COLUMN, REAL)
+  TW_TIME_CLASSES(TW_SHARE_COLUMN, REAL)                                                                     \
+  REAL(waiting_budget, 3, "requests", "of those waiting: for tokens of an iteration (max-batched-tokens)")   \
+  REAL(waiting_seats, 3, "requests", "of those waiting: for places in the batch (max-seqs)")                 \
+  REAL(waiting_kv, 3, "requests", "of those waiting: for KV blocks")                                         \
+  REAL(waiting_power, 3, "requests", "of those waiting: for a limit of power")
 
 #define TW_RACK_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                        \
   INSTANT(start_s, "start of the interval")                                                                  \

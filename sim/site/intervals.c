@@ -154,6 +154,10 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
     row.serving = mean(usage->state_s[TW_ENGINE_SERVES], length_s);
   row.joules = usage->prefill_j + usage->decode_j + usage->collective_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);
+  row.waiting_budget = mean(usage->waiting_for_s[TW_WAIT_BUDGET], length_s);
+  row.waiting_seats = mean(usage->waiting_for_s[TW_WAIT_SEATS], length_s);
+  row.waiting_kv = mean(usage->waiting_for_s[TW_WAIT_KV], length_s);
+  row.waiting_power = mean(usage->waiting_for_s[TW_WAIT_POWER], length_s);
   set_shares(&row, pool, &intervals->scenario->engines[engine], usage->class_s, length_s);
   tw_log_engine(intervals->log, &row);
 }
