@@ -130,6 +130,8 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
   s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  if (isnan(sequence->lost_s))
+    sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -309,6 +311,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     tw_batching_end_hold(s, &sequence->request,
                          tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
+    sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
     g_queue_push_tail_link(&s->running, &sequence->link);
     tw_batching_cache(s, sequence, tokens);
@@ -371,10 +374,14 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
+  s->held_up = TW_WAIT_BOUNDARY;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
-    if (sequence == NULL || (s->paused && s->running.length > 0))
-      break;
+    if (sequence == NULL)
+      return any;
+    s->held_up = TW_WAIT_POWER;
+    if (s->paused && s->running.length > 0)
+      return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = cached_prefix(s, sequence, target);
     tw_offload_hit below = offloaded_prefix(s, sequence, &hit);
@@ -382,15 +389,19 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     gint64 chunk = chunk_tokens(s, left, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
-    if ((chunk < left && !config->kind->chunked) || !tw_batching_may_promise(s, &sequence->request, kept))
-      break;
+    s->held_up = TW_WAIT_BUDGET;
+    if (chunk < left && !config->kind->chunked)
+      return any;
+    s->held_up = TW_WAIT_KV;
+    if (!tw_batching_may_promise(s, &sequence->request, kept))
+      return any;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
     if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks + below.blocks >
         tw_kv_free(&s->kv) - s->reserved - kept) {
       /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
       s->evictable =
           below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
-      break;
+      return any;
     }
     s->promised += tw_batching_final_blocks(s, &sequence->request);
     tw_waiting_take(&s->waiting, sequence);
@@ -409,6 +420,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     s->partial += is_partial(sequence);
     budget -= chunk;
   }
+  s->held_up = s->running.length < config->max_seqs ? TW_WAIT_BUDGET : TW_WAIT_SEATS;
   return any;
 }
 

@@ -40,7 +40,8 @@ typedef struct tw_usage {
   double state_s[TW_ENGINE_STATE_COUNT];
   double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
   double busy_s; /* with an iteration under way, but for the time that accelerators wait for other stages */
-  double running_s, waiting_s; /* integrals of the number of sequences */
+  double running_s, waiting_s;          /* integrals of the number of sequences */
+  double waiting_for_s[TW_WAIT_CAUSES]; /* the latter by what they wait for; of intervals alone */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
   gint64 cached_tokens;                /* found in the prefix cache instead: */
@@ -50,6 +51,10 @@ typedef struct tw_usage {
   /* Of the accelerators: dynamic by phase, and what they draw anyway, asleep or not, apart for the time that
    * iterations spend in collectives. */
   double prefill_j, decode_j, collective_j, idle_j;
+  double class_s[TW_TIME_CLASS_COUNT]; /* by what the time was spent on; their sum is the time */
+  /* Joules by the same classes: what accelerators draw anyway by time, what work adds by the time of kernels
+   * that read or compute. Of the whole run only; their sum is that of the four above. */
+  double class_j[TW_TIME_CLASS_COUNT];
 } tw_usage;
 
 /* A clock below the nominal one. */

@@ -48,7 +48,11 @@ static void destroy(void *state)
 
 tw_step_model *test_step_model(const test_costs *costs)
 {
-  static const tw_step_kind kind = {"test", "costs that a test can compute by hand", create, cost, destroy};
+  static const tw_step_kind kind = {.name = "test",
+                                    .help = "costs that a test can compute by hand",
+                                    .create = create,
+                                    .cost = cost,
+                                    .destroy = destroy};
   tw_step_setting setting = {.table_file = (const char *)costs};
   return tw_step_model_new(&kind, &setting, NULL, NULL);
 }
