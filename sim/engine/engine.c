@@ -280,3 +280,8 @@ double tw_engine_due(const tw_engine *engine)
 {
   return engine->due_s;
 }
+
+gboolean tw_engine_is_busy(const tw_engine *engine)
+{
+  return engine->busy;
+}

@@ -144,6 +144,8 @@ void tw_engine_resume(tw_engine *engine, double now_s, double computed_s);
 
 /* When its next event is due, INFINITY while it has nothing to do or waits for its window. */
 double tw_engine_due(const tw_engine *engine);
+/* Whether an iteration is under way. */
+gboolean tw_engine_is_busy(const tw_engine *engine);
 /* Handles that event. */
 void tw_engine_step(tw_engine *engine);
 

@@ -99,6 +99,7 @@ typedef struct tw_caps {
   tw_stairs *site; /* either; NULL: none */
   double period_s, delay_s;
   double slowest_clock;
+  gboolean even; /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 
 typedef struct tw_scenario {

@@ -118,7 +118,7 @@ static const broken scenario_cases[] = {
      .file = SCENARIO,
      .find = "<output ",
      .replace = "<power-cap delay=\"2s\"/>\n<output ",
-     .message = "s.xml:5: delay must be less than period; write a longer period or a shorter delay"},
+     .message = "s.xml:5: delay must not be more than period; write a longer period or a shorter delay"},
     {.name = "a price beyond belief, and carbon without a number",
      .file = SCENARIO,
      .find = "<output ",
