@@ -27,7 +27,7 @@
  * share an expert. Σ context: of each new token, what it attends to; in layers with a window at most that.
  * Of E experts, a batch touches E · (1 − (1 − k/E)^T'). Kaplan et al., arXiv 2001.08361, section 2.1, count
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
-#include "sim/steptime/step_time.h"
+#include "sim/steptime/step_layers.h"
 
 #include <math.h>
 
@@ -61,6 +61,9 @@ typedef struct roofline {
   double activation_bytes;            /* per token, of all layers: norms and activations in between */
   double kv_bytes;                    /* per layer and token of context */
   double kv_shards;                   /* accelerators of a rank that share its KV */
+
+  tw_step_layers *groups; /* attention of a model with groups of layers; NULL: all layers have the same */
+  double sums;            /* all-reduces of tensor parallelism, where each block has its own */
 
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
@@ -134,6 +137,24 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
   r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &r->links);
 }
 
+/* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
+static void set_groups(roofline *r, const tw_step_setting *setting)
+{
+  tw_layers_sums sums = tw_step_layers_sums(setting->model);
+  r->groups = tw_step_layers_new(setting);
+  r->projection_kernels = sums.products;
+  r->mlp_kernels = sums.mlps;
+  r->row_bytes = ACTIVATION_BYTES * (sums.rows + (sums.rows_by_tp + sums.between) / r->tp);
+  /* Hyper-connections read and write all streams in front of each block, and behind it. */
+  double streams = (double)setting->model->streams;
+  double mixed = streams > 1 ? sums.blocks * (3 * streams + 2) * r->hidden : 0;
+  r->activation_bytes = ACTIVATION_BYTES * (sums.blocks * 4 * r->hidden + sums.between / r->tp + mixed);
+  r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  r->sums = sums.blocks;
+  r->full_layers = r->layers;
+  r->window_layers = setting->model->caps.n; /* a validity ends where a cap is reached */
+}
+
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
   const tw_model *model = setting->model;
@@ -161,18 +182,17 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->layers = (double)model->layers;
   r->window_layers = (double)model->window_layers;
   r->full_layers = r->layers - r->window_layers;
-  r->moe_layers = model->experts > 0 ? (double)(model->layers - model->dense_layers) : 0;
+  r->moe_layers = tw_model_moe_layers(model);
   r->hidden = (double)model->hidden;
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
 
   double weight_bytes = tw_precision_bytes(setting->weights);
-  r->projection_params = r->layers * tw_model_attention_params(model);
+  r->projection_params = tw_model_projection_params(model);
   r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
   /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
   r->projection_kernels = r->layers * (mla ? 4 : 2);
   double dense_layers = r->layers - r->moe_layers;
-  r->mlp_params =
-      dense_layers * tw_model_dense_mlp_params(model) + r->moe_layers * tw_model_shared_params(model);
+  r->mlp_params = tw_model_mlp_params(model);
   r->mlp_bytes = r->mlp_params * weight_bytes;
   r->mlp_kernels =
       2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
@@ -225,6 +245,9 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->max_seqs = setting->overhead.max_seqs;
   r->max_context = setting->overhead.max_context;
   r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  r->sums = 2 * r->layers;
+  if (model->n_groups > 0)
+    set_groups(r, setting);
   add_collectives(r, setting);
   return r;
 }
@@ -320,7 +343,8 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
 {
   double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
   double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
-  tw_line time = attention(r, b, micro, cost);
+  tw_line time =
+      r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
   time.first += product_s(&r->projections, r->projection_kernels, flops * r->projection_params,
                           r->projection_bytes / r->tp);
   time.first += product_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp);
@@ -328,7 +352,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
                                 r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
   /* Two all-reduces a layer: behind attention, and behind the MLP where experts do not return their sums
    * themselves. */
-  double all_reduces = 2 * r->layers - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
+  double all_reduces = r->sums - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
   double crossing = 0, steps = 0;
   double reduce_s =
@@ -477,5 +501,11 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   cost->bubble = r->pp > 1 ? fmax(0, 1 - works_s / cost->time_s.first) : 0;
 }
 
+static void destroy(void *state)
+{
+  tw_step_layers_free(((roofline *)state)->groups);
+  g_free(state);
+}
+
 const tw_step_kind tw_step_roofline = {
-    "roofline", "larger of compute and memory time per class of operations", create, cost, g_free};
+    "roofline", "larger of compute and memory time per class of operations", create, cost, destroy};
