@@ -42,7 +42,7 @@ void tw_batching_cache(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 
 void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 {
-  gint64 loose = tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
+  gint64 loose = tw_batching_blocks(s, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
   tw_prefix_cache_free(&s->prefixes, loose);
   s->kv.used_blocks -= loose + tw_prefix_cache_release(&s->prefixes, sequence->prefix, sequence->ticket);
   sequence->prefix = NULL;
@@ -52,7 +52,7 @@ gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_request *request
 {
   /* The last token's key and value are never computed. */
   gint64 output = s->config.hands_over ? 0 : tw_request_output_tokens(request) - 1;
-  return tw_kv_blocks(&s->kv, request->prompt_tokens + output);
+  return tw_batching_blocks(s, request->prompt_tokens + output);
 }
 
 gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_request *request, gint64 kept)
@@ -309,7 +309,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
       break;
     tw_heap_remove(&s->delivered, node);
     tw_batching_end_hold(s, &sequence->request,
-                         tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
+                         tw_batching_blocks(s, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
     sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
@@ -331,9 +331,15 @@ static tw_prefix_hit cached_prefix(const tw_scheduler *s, const tw_sequence *seq
 {
   if (!s->config.prefix_cache)
     return (tw_prefix_hit){0};
-  if (sequence->preemptions == 0)
-    return tw_prefix_cache_find(&s->prefixes, &sequence->request);
-  return tw_prefix_cache_find_own(&s->prefixes, &sequence->request, sequence->ticket, tokens);
+  tw_prefix_hit hit = sequence->preemptions == 0 ? tw_prefix_cache_find(&s->prefixes, &sequence->request)
+                                                 : tw_prefix_cache_find_own(&s->prefixes, &sequence->request,
+                                                                            sequence->ticket, tokens);
+  gint64 between = s->config.checkpoint_tokens, behind = between > 0 ? hit.tokens % between : 0;
+  if (behind == 0)
+    return hit;
+  return hit.tokens == behind ? (tw_prefix_hit){0}
+                              : tw_prefix_cache_find_own(&s->prefixes, &sequence->request, sequence->ticket,
+                                                         hit.tokens - behind + 1);
 }
 
 static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit)
@@ -396,7 +402,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     if (!tw_batching_may_promise(s, &sequence->request, kept))
       return any;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
-    if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks + below.blocks >
+    if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks >
         tw_kv_free(&s->kv) - s->reserved - kept) {
       /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
       s->evictable =
@@ -408,6 +414,8 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     use_prefix(s, sequence, &hit);
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
+    if (config->sequence_blocks > 0)
+      tw_batching_take(s, config->sequence_blocks);
     g_queue_push_tail_link(&s->running, &sequence->link);
     if (isnan(sequence->first_scheduled_s))
       sequence->first_scheduled_s = now_s;
@@ -448,7 +456,7 @@ void tw_batching_start(tw_scheduler *s, gboolean decodes)
   s->batch = (tw_batch){.next_full = G_MAXINT64};
   for (guint i = 0; i < s->chunks.list->len; i++) {
     const tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
-    tw_batch_add_chunk(&s->batch, chunk->done, chunk->tokens, s->config.window, chunk->completes);
+    tw_batch_add_prompt(&s->batch, &s->config.caps, chunk->done, chunk->tokens, chunk->completes);
   }
   if (s->decodes)
     tw_decoding_batch(&s->decoding, &s->batch);

@@ -19,7 +19,7 @@ static void init_offload(tw_engine *engine)
     return;
   tw_offload_init(&engine->offload, &config->offload);
   engine->offload.model = config->model;
-  engine->offload.window = config->scheduler.window;
+  engine->offload.caps = config->scheduler.caps;
   engine->offload.batches = g_new0(tw_batch, (gsize)config->ranks);
   engine->offload.ranks = config->ranks;
   engine->offload.engine = engine->index;

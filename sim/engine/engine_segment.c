@@ -98,8 +98,9 @@ static void cost_segment(tw_engine *engine)
   }
   engine->over_limit = watts(engine) > engine->limit_w;
   engine->slowed |= is_slow(engine);
-  segment->charges = tw_charge_split(power, &segment->cost, segment->joules, engine->batches,
-                                     engine->config.ranks, engine->config.scheduler.full_share);
+  segment->charges =
+      tw_charge_split(power, &segment->cost, segment->joules, engine->batches, engine->config.ranks,
+                      &engine->config.scheduler.caps, engine->config.scheduler.uncapped_share);
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_charge(&engine->ranks[i], &segment->charges);
 }

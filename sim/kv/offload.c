@@ -55,7 +55,7 @@ static double prefill_s(const tw_offload *offload, gint64 done, gint64 tokens)
 {
   tw_step_cost cost;
   offload->batches[0] = (tw_batch){.next_full = G_MAXINT64};
-  tw_batch_add_chunk(&offload->batches[0], done, tokens, offload->window, TRUE);
+  tw_batch_add_prompt(&offload->batches[0], &offload->caps, done, tokens, TRUE);
   tw_step_model_cost(offload->model, offload->batches, offload->ranks, &cost);
   return cost.time_s.first;
 }

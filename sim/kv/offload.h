@@ -26,12 +26,12 @@ typedef struct tw_offload {
   tw_offload_config config;
   tw_kv_tier *host; /* NULL: no offloading */
 
-  /* The time of a prefill is estimated with the engine's step model, batches of its ranks to try, and its
-   * attention window. */
+  /* The time of a prefill is estimated with the engine's step model, batches of its ranks to try, and the
+   * caps of its model. */
   const tw_step_model *model;
   tw_batch *batches; /* owned */
   int ranks;
-  gint64 window;
+  tw_context_caps caps;
 
   /* Gets the pieces that the hosts have no room for; NULL: they are lost. */
   void (*spilled)(void *user, int engine, const tw_kv_piece *piece);

@@ -61,6 +61,7 @@ typedef struct tw_pool {
   gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
   gint64 max_model_len;
   gboolean prefix_cache;
+  gint64 checkpoint_tokens; /* between the states of a sequence that the prefix cache keeps; 0: none */
 
   int step_kind; /* index for tw_step_kind_get */
   char *table_file;

@@ -68,11 +68,11 @@ void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const 
     tw_node_fault(node, faults,
                   "store=\"true\", but no host of the platform has room for KV; give hosts in a zone of role "
                   "storage the property tw:kv_bytes");
-  double tokens = (double)pool->block_tokens, layers = (double)(model->layers - model->window_layers);
+  double tokens = (double)pool->block_tokens;
   pool->offload = (tw_offload_config){
       .host_bytes = (gint64)pool->host_bytes,
       .block_bytes =
-          tokens * layers * tw_model_kv_numbers_per_layer(model) * tw_precision_bytes((tw_precision)pool->kv),
+          tokens * tw_model_sequence_bytes(model, tw_precision_bytes((tw_precision)pool->kv), 1).per_token,
       .block_s = tokens * pool->memory.kv_bytes_per_token / pool->host_bytes_per_s,
       .seed = seed_of(pool),
   };

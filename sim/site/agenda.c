@@ -78,11 +78,6 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
 
 /* ---- Engines ---- */
 
-static double full_share(const tw_model *model)
-{
-  return model->window_layers > 0 ? 1 - (double)model->window_layers / (double)model->layers : 1;
-}
-
 static gboolean is_asynchronous(const tw_pool *pool)
 {
   gboolean wanted = pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? pool->overhead.asynchronous
@@ -104,8 +99,10 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .long_prefill_tokens = pool->long_prefill_tokens,
                     .prefix_cache = pool->prefix_cache,
                     .kv_blocks = pool->memory.kv_blocks,
-                    .window = pool->model->window_layers > 0 ? pool->model->window : 0,
-                    .full_share = full_share(pool->model),
+                    .caps = pool->model->caps,
+                    .uncapped_share = pool->model->uncapped_share,
+                    .sequence_blocks = pool->memory.sequence_blocks,
+                    .checkpoint_tokens = pool->checkpoint_tokens,
                     .hands_over = pool->role == TW_POOL_PREFILL},
       .offload = pool->offload,
       .speculation = pool->speculation,
