@@ -214,6 +214,18 @@ static const broken cases[] = {
      .message =
          "platform.xml:10: tw:kv_bytes of <host>: \"1TB\" is not a number of bytes; write a plain number, "
          "such as 1e12"},
+    {.name = "a medium of nothing",
+     .file = PLATFORM,
+     .find = "<host id=\"node-1\" speed=\"1Gf\"/>",
+     .replace = "<host id=\"node-1\" speed=\"1Gf\"><prop id=\"tw:kv_latency\" value=\"1e-4\"/></host>",
+     .message = "platform.xml:10: <host> has tw:kv_latency but stores nothing; add the property tw:kv_bytes"},
+    {.name = "a policy of copies where nothing is copied",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<kv-offload host-memory=\"1TB\" policy=\"lfu\"/></pool>",
+     .message = "s.xml:5: policy, admit, min-tokens and write-bandwidth are for copies that requests leave "
+                "as they end; "
+                "add write=\"through\", or leave them out"},
     {.name = "speculation where nothing decodes",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",
