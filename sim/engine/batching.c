@@ -355,10 +355,10 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
 
 /* What it finds below the accelerators' memory, behind what they hold. */
 static tw_offload_hit offloaded_prefix(const tw_scheduler *s, const tw_sequence *sequence,
-                                       const tw_prefix_hit *hit)
+                                       const tw_prefix_hit *hit, double now_s)
 {
   gboolean first = s->config.offload != NULL && !sequence->admitted;
-  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit)
+  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit, now_s)
                : (tw_offload_hit){0};
 }
 
@@ -390,7 +390,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
       return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = cached_prefix(s, sequence, target);
-    tw_offload_hit below = offloaded_prefix(s, sequence, &hit);
+    tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
     gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
     gint64 chunk = chunk_tokens(s, left, budget);
     gint64 kept =
@@ -471,6 +471,9 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
     return G_MAXINT64;
   gint64 first_end = tw_decoding_first_end(&s->decoding), q = s->decoding.count;
   gint64 room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
+  /* What one hopes to find below may be too old at any time. */
+  if (s->evictable && s->config.offload != NULL && s->config.offload->config.ttl_s > 0)
+    return 1;
   if (s->evictable)
     room = MIN(room, tw_kv_room(&s->kv, q, s->reserved + tw_prefix_cache_loose(&s->prefixes)) - s->ahead);
   gint64 horizon = MIN(first_end, MAX(room, 1));

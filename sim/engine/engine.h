@@ -102,8 +102,8 @@ typedef struct tw_engine_listener {
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
   void (*preempted)(void *user, int engine, gint64 sequences, double now_s);
-  /* A piece of its prefix cache does not fit into the memory of its hosts either. */
-  void (*spilled)(void *user, int engine, const tw_kv_piece *piece);
+  /* Pieces of its prefix cache go to the store: tw_offload.spilled. */
+  void (*spilled)(void *user, int engine, const tw_kv_piece *pieces, guint n);
   void *user;
 } tw_engine_listener;
 

@@ -179,6 +179,19 @@ static void tell_prompted(const tw_engine *engine, const tw_scheduler *rank, dou
   }
 }
 
+/* Whoever leaves a rank leaves a copy of its KV below. The last token that is emitted has none. */
+static void leave_copies(tw_engine *engine, int rank, double now_s)
+{
+  GPtrArray *const leaving[] = {engine->ranks[rank].ended, engine->ranks[rank].handed_over};
+  for (gsize k = 0; engine->offload.host != NULL && k < G_N_ELEMENTS(leaving); k++)
+    for (guint i = 0; i < leaving[k]->len; i++) {
+      const tw_sequence *sequence = leaving[k]->pdata[i];
+      gint64 tokens = (gint64)sequence->request.prompt_tokens + MAX(sequence->emitted - 1, 0);
+      tw_offload_leave(&engine->offload, rank, &engine->ranks[rank].prefixes, &sequence->request, tokens,
+                       now_s);
+    }
+}
+
 /* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
 static gboolean advance(tw_engine *engine, double now_s)
 {
@@ -210,6 +223,7 @@ static gboolean advance(tw_engine *engine, double now_s)
   }
   segment->done = engine->planned;
   for (int i = 0; i < engine->config.ranks; i++) {
+    leave_copies(engine, i, now_s);
     GPtrArray *ended = engine->ranks[i].ended;
     for (guint k = 0; k < ended->len; k++)
       engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);

@@ -72,7 +72,8 @@ typedef struct tw_pool {
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
-  double host_bytes, host_bytes_per_s; /* for offloaded KV: of each engine; to each accelerator */
+  double host_bytes;                               /* for offloaded KV, of each engine */
+  double host_bytes_per_s, host_write_bytes_per_s; /* to each accelerator, and from it */
   tw_speculation speculation;
   gboolean store; /* what the hosts have no room for goes to the shared store */
   tw_offload_config offload;

@@ -44,9 +44,9 @@ static void window_posted(void *user, int engine, const tw_wire *wire, gint64 it
   tw_collective_windows_post(((tw_site *)user)->windows, engine, wire, iterations, compute_s, now_s);
 }
 
-static void piece_spilled(void *user, int engine, const tw_kv_piece *piece)
+static void pieces_spilled(void *user, int engine, const tw_kv_piece *pieces, guint n)
 {
-  tw_fetches_spilled(((tw_site *)user)->fetches, engine, piece);
+  tw_fetches_spilled(((tw_site *)user)->fetches, engine, pieces, n);
 }
 
 static void log_batch(const tw_site *site, int engine, const char *kind, double start_s, double end_s,
@@ -133,7 +133,7 @@ static void *new_agenda(tw_site *site)
                                  .handed_over = sequence_handed_over,
                                  .completing = prompt_completing,
                                  .post = window_posted,
-                                 .spilled = tw_fetches_needed(site->scenario) ? piece_spilled : NULL,
+                                 .spilled = tw_fetches_needed(site->scenario) ? pieces_spilled : NULL,
                                  .user = site};
   for (int i = 0; i < site->n_engines; i++) {
     tw_engine_config config = engine_config(site->scenario, site->seats[i].pool);
