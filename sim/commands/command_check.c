@@ -80,8 +80,10 @@ static void check_xml(const char *path, const check_values *values, tw_faults *f
   } else if (g_str_equal(root, tw_model_element.name)) {
     g_autofree char *named = g_strdup_printf("./%s", path);
     g_autoptr(tw_model) model = tw_model_load(g_path_is_absolute(path) ? path : named, NULL, faults);
-    if (model != NULL)
-      printf("%s: the model %s with %.4g parameters\n", path, model->label, tw_model_params(model));
+    if (model != NULL) {
+      g_autofree char *totals = tw_model_totals(model);
+      printf("%s: the model %s with %.4g parameters\n%s", path, model->label, tw_model_params(model), totals);
+    }
   } else if (g_str_equal(root, tw_device_element.name)) {
     g_autofree char *named = g_strdup_printf("./%s", path);
     g_autoptr(tw_device) device = tw_device_load(g_path_is_absolute(path) ? path : named, NULL, faults);

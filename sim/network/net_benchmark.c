@@ -5,7 +5,6 @@
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
 #include <simgrid/host.h>
-#include <simgrid/semaphore.h>
 
 #include <math.h>
 
@@ -132,8 +131,7 @@ typedef struct meter {
   GArray *ways;
   const GArray *sizes;
   GPtrArray *chosen;
-  int under_way;
-  sg_sem_t all_ended;
+  double now_s; /* when the latest flow ended */
   GError *error;
 } meter;
 
@@ -275,9 +273,7 @@ typedef struct meter_flow {
 static void flow_ended(tw_flow *flow, double end_s)
 {
   meter *m = ((meter_flow *)(void *)flow)->meter;
-  (void)end_s;
-  if (--m->under_way == 0)
-    sg_sem_release(m->all_ended);
+  m->now_s = fmax(m->now_s, end_s);
 }
 
 static double run_phase(meter *m, const tw_phase *phase, wire w)
@@ -293,13 +289,12 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
     if (hosts[t->from] != hosts[t->to])
       g_array_append_val(flows, flow);
   }
-  double start_s = simgrid_get_clock();
-  m->under_way = (int)flows->len;
+  double start_s = m->now_s;
   for (guint i = 0; i < flows->len; i++)
     network.start(network.state, &g_array_index(flows, meter_flow, i).flow, start_s);
-  if (flows->len > 0)
-    sg_sem_acquire(m->all_ended);
-  return fmax(inside_domains_s(m, phase, w), simgrid_get_clock() - start_s);
+  while (tw_flows_under_way(m->flows) > 0)
+    tw_flows_wait(m->flows, INFINITY);
+  return fmax(inside_domains_s(m, phase, w), m->now_s - start_s);
 }
 
 static void simulate(meter *m, tw_net_way *way)
@@ -337,13 +332,11 @@ GPtrArray *tw_net_measure(const tw_platform *platform, const tw_ranks *ranks, GA
              .flows = flows,
              .ways = ways,
              .sizes = sizes,
-             .chosen = g_ptr_array_new(),
-             .all_ended = sg_sem_init(0)};
+             .chosen = g_ptr_array_new()};
   sg_actor_t actor = sg_actor_init("meter", sg_host_by_name(platform->hosts[0].id));
   sg_actor_set_data(actor, &m);
   sg_actor_start_(actor, run_meter, 0, NULL);
   simgrid_run();
-  sg_sem_destroy(m.all_ended);
   if (m.error == NULL)
     return m.chosen;
   g_ptr_array_unref(m.chosen);

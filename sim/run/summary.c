@@ -26,6 +26,13 @@ static const tw_metric_id latency_means[TW_LATENCY_KINDS] = {
 #undef X
 };
 
+/* Means of the parts of a request's life, in the order of the table. */
+static void set_life(tw_metric_values *v, const tw_window *window)
+{
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    v->of[TW_METRIC_LIFE_FRONT_END + i] = per(window->life_s[i], (double)window->lives);
+}
+
 static void set_requests(tw_metric_values *v, const tw_request_totals *totals)
 {
   v->of[TW_METRIC_REQUESTS_ARRIVED] = (double)totals->arrived;
@@ -274,7 +281,7 @@ static void write_sections(const tw_metric_values *v, const char *const *section
 static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_recorder *recorder)
 {
   static const char *const sections[] = {"requests", "tokens",  "ttft_s", "ttfat_s", "tpot_s",
-                                         "e2e_s",    "queue_s", "slo",    NULL};
+                                         "e2e_s",    "queue_s", "life",   "slo",     NULL};
   if (tw_recorder_classes(recorder) < 2)
     return;
   json_t *classes = json_object();
@@ -288,6 +295,7 @@ static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_r
     set_tokens(&v, scenario, &record->totals);
     for (int i = 0; i < TW_LATENCY_KINDS; i++)
       set_latency(&v, latency_means[i], record->latencies[i]);
+    set_life(&v, &record->window);
     if (has_slo(&record->slo))
       set_slo(&v, &record->window, tw_recorder_window(recorder)->length_s);
     write_sections(&v, sections, class);
@@ -321,6 +329,7 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   set_tokens(v, scenario, totals);
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     set_latency(v, latency_means[i], tw_recorder_latency(recorder, (tw_latency)i));
+  set_life(v, window);
   set_throughput(v, window, &sums);
   if (any_slo(scenario))
     set_slo(v, window, window->length_s);
@@ -329,6 +338,7 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   set_fleet(v, tw_factory_fleet(factory), &sums);
   set_energy(v, &e, factory, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
+  tw_spent_measure(tw_factory_spent(factory), v);
 }
 
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
@@ -336,10 +346,10 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
 {
   static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
                                        "accelerators", "requests",   NULL};
-  static const char *const after[] = {"tokens",  "ttft_s",     "ttfat_s", "tpot_s", "e2e_s",
-                                      "queue_s", "throughput", "slo",     "load",   NULL};
+  static const char *const after[] = {"tokens", "ttft_s",     "ttfat_s", "tpot_s", "e2e_s", "queue_s",
+                                      "life",   "throughput", "slo",     "load",   NULL};
   static const char *const last[] = {
-      "utilization", "fleet", "energy", "cost", "carbon", "extrapolated_iterations", NULL};
+      "utilization", "fleet", "energy", "cost", "spent", "carbon", "extrapolated_iterations", NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);
   measure(&v, scenario, factory, recorder);

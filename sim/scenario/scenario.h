@@ -61,6 +61,7 @@ typedef struct tw_pool {
   gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
   gint64 max_model_len;
   gboolean prefix_cache;
+  gint64 checkpoint_tokens; /* between the states of a sequence that the prefix cache keeps; 0: none */
 
   int step_kind; /* index for tw_step_kind_get */
   char *table_file;
@@ -71,7 +72,8 @@ typedef struct tw_pool {
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
-  double host_bytes, host_bytes_per_s; /* for offloaded KV: of each engine; to each accelerator */
+  double host_bytes;                               /* for offloaded KV, of each engine */
+  double host_bytes_per_s, host_write_bytes_per_s; /* to each accelerator, and from it */
   tw_speculation speculation;
   gboolean store; /* what the hosts have no room for goes to the shared store */
   tw_offload_config offload;
@@ -99,6 +101,7 @@ typedef struct tw_caps {
   tw_stairs *site; /* either; NULL: none */
   double period_s, delay_s;
   double slowest_clock;
+  gboolean even; /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 
 typedef struct tw_scenario {

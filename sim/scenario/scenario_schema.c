@@ -158,6 +158,11 @@ static const tw_attribute scheduler_attributes[] = {
      .help = "prompt and output tokens together; what the model was made for if absent"},
     FLAG(tw_pool, prefix_cache, "prefix-cache", "true",
          "prompts that begin with the same hash ids share their KV blocks, as long as these are there"),
+    {"state-checkpoint", TW_ATTR_INT, .fallback = "0", .max = 1e9,
+     .offset = offsetof(tw_pool, checkpoint_tokens),
+     .help = "of models with linear attention or mamba2: tokens between the states of a sequence that are "
+             "kept beside its "
+             "KV; a prefix is found up to the last of them; 0: none is kept, and no prefix is found"},
     {0},
 };
 const tw_element tw_scheduler_element = {"scheduler", "continuous batching of an engine",

@@ -73,6 +73,40 @@ static double mean(double integral, double length_s)
   return length_s > 0 ? integral / length_s : NAN;
 }
 
+/* Whether engines of a pool can spend time on a class. */
+static gboolean can_spend(const tw_pool *pool, const tw_engine_place *place, tw_time_class class)
+{
+  gboolean experts = pool->model->experts > 0;
+  switch (class) {
+  case TW_TIME_EXPERTS:
+    return experts;
+  case TW_TIME_FABRIC:
+    return place->n_shares > 1;
+  case TW_TIME_LOADS:
+    return pool->offload.host_bytes > 0;
+  case TW_TIME_SLOWEST:
+    return pool->dp > 1 || experts;
+  case TW_TIME_BUBBLE:
+    return pool->pp > 1;
+  default:
+    return TRUE;
+  }
+}
+
+/* The share of the interval that an engine spent on each class. */
+static void set_shares(tw_engine_row *row, const tw_pool *pool, const tw_engine_place *place,
+                       const double *class_s, double length_s)
+{
+  gboolean measured = class_s[TW_TIME_MEASURED] > 0;
+#define SHARE(to, NAME, word, help)                                                                          \
+  if (can_spend(pool, place, TW_TIME_##NAME) && (TW_TIME_##NAME >= TW_TIME_MEASURED || !measured))           \
+    (to)->time_##word = mean(class_s[TW_TIME_##NAME], length_s);
+  TW_TIME_CLASSES(SHARE, row)
+#undef SHARE
+  if (!measured)
+    row->time_measured = NAN;
+}
+
 static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usage, double start_s,
                        double length_s)
 {
@@ -98,6 +132,11 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
     row.serving = mean(usage->state_s[TW_ENGINE_SERVES], length_s);
   row.joules = usage->prefill_j + usage->decode_j + usage->collective_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);
+  row.waiting_budget = mean(usage->waiting_for_s[TW_WAIT_BUDGET], length_s);
+  row.waiting_seats = mean(usage->waiting_for_s[TW_WAIT_SEATS], length_s);
+  row.waiting_kv = mean(usage->waiting_for_s[TW_WAIT_KV], length_s);
+  row.waiting_power = mean(usage->waiting_for_s[TW_WAIT_POWER], length_s);
+  set_shares(&row, pool, &intervals->scenario->engines[engine], usage->class_s, length_s);
   tw_log_engine(intervals->log, &row);
 }
 

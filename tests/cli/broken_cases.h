@@ -70,6 +70,11 @@ static const broken cases[] = {
      .message =
          "platform.xml:10: tw:kv_bytes of <host>: \"1TB\" is not a number of bytes; write a plain number, "
          "such as 1e12"},
+    {.name = "a medium of nothing",
+     .file = PLATFORM,
+     .find = "<host id=\"node-1\" speed=\"1Gf\"/>",
+     .replace = "<host id=\"node-1\" speed=\"1Gf\"><prop id=\"tw:kv_latency\" value=\"1e-4\"/></host>",
+     .message = "platform.xml:10: <host> has tw:kv_latency but stores nothing; add the property tw:kv_bytes"},
     {.name = "an unknown device",
      .file = PLATFORM,
      .find = "h100-sxm",

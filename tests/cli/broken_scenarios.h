@@ -118,7 +118,7 @@ static const broken scenario_cases[] = {
      .file = SCENARIO,
      .find = "<output ",
      .replace = "<power-cap delay=\"2s\"/>\n<output ",
-     .message = "s.xml:5: delay must be less than period; write a longer period or a shorter delay"},
+     .message = "s.xml:5: delay must not be more than period; write a longer period or a shorter delay"},
     {.name = "a price beyond belief, and carbon without a number",
      .file = SCENARIO,
      .find = "<output ",
@@ -150,6 +150,13 @@ static const broken scenario_cases[] = {
      .message =
          "s.xml:5: store=\"true\", but no host of the platform has room for KV; give hosts in a zone of "
          "role storage the property tw:kv_bytes"},
+    {.name = "a policy of copies where nothing is copied",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<kv-offload host-memory=\"1TB\" policy=\"lfu\"/></pool>",
+     .message = "s.xml:5: policy, admit, min-tokens and write-bandwidth are for copies that requests leave "
+                "as they end; "
+                "add write=\"through\", or leave them out"},
     {.name = "speculation where nothing decodes",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

@@ -31,6 +31,11 @@ static naive_config random_config(tw_chance *chance)
   /* The longest request has 300 tokens: from room for just one, to plenty. */
   config.kv_blocks =
       300 / config.block_tokens + 1 + between(chance, 0, tw_chance_below(chance, 2) ? 20 : 500);
+  if (tw_chance_below(chance, 3) == 0)
+    config.sequence_blocks = between(chance, 1, 12);
+  if (config.sequence_blocks > 0 && tw_chance_below(chance, 2) == 0)
+    config.checkpoint_blocks = between(chance, 1, 6);
+  config.kv_blocks += config.sequence_blocks;
   config.costs = (test_costs){1024 * TICK * (double)between(chance, 1, 20),
                               TICK * (double)between(chance, 0, 99), TICK * (double)between(chance, 0, 9),
                               TICK * (double)between(chance, 0, 9), tw_chance_below(chance, 3) == 0};

@@ -1,6 +1,47 @@
 /* Step times: lines, and the costs that are lines while they are valid. */
 #include "tests/sim/steptime/unit.h"
 
+/* ---- Classes of time ---- */
+
+static void the_time_of_a_decode_is_reading_weights_and_kv(void **state)
+{
+  (void)state;
+  /* A byte takes 1 ns and arithmetic none: 2304 bytes of layers, 160 of the head, 32 of each token of context;
+   * rows of the products are of their class. */
+  tw_step_cost cost = unit_cost(&dense, 1, 1, 1, 1, &decode3);
+  assert_classes_sum(&cost);
+  assert_near(class_s(&cost, TW_TIME_WEIGHTS), 2464e-9, 1e-9);
+  assert_near(class_s(&cost, TW_TIME_KV), 30 * 32e-9, 1e-9);
+  assert_near(cost.classes[TW_TIME_KV].growth, 3 * 32e-9, 1e-9);
+  assert_near(class_s(&cost, TW_TIME_LINEAR), dense_rows(3, 1) * 1e-9, 1e-9);
+  assert_near(class_s(&cost, TW_TIME_HOST), 0, 1e-18);
+}
+
+static void a_rank_without_work_waits_for_the_other(void **state)
+{
+  (void)state;
+  /* Of two ranks one works all the time and the other never: in the mean each class takes half. */
+  tw_batch ranks[] = {decode3, {.next_full = G_MAXINT64}};
+  tw_step_cost alone = unit_cost(&dense, 1, 1, 1, 1, &decode3), both = unit_cost(&dense, 1, 1, 2, 1, ranks);
+  assert_classes_sum(&both);
+  assert_near(class_s(&both, TW_TIME_KV), class_s(&alone, TW_TIME_KV) / 2, 1e-12);
+  assert_near(class_s(&both, TW_TIME_SLOWEST), both.time_s.first / 2, 1e-12);
+}
+
+static void a_stage_waits_while_the_others_work(void **state)
+{
+  (void)state;
+  /* One sequence in two stages: each works half of the time, but for what is sent from one to the other. */
+  tw_batch one = {
+      .decode_seqs = 1, .decode_context = 10, .decode_windowed = 10, .next_full = G_MAXINT64, .sampled = 1};
+  tw_step_cost cost = unit_cost(&dense, 1, 2, 1, 1, &one);
+  assert_classes_sum(&cost);
+  assert_near(class_s(&cost, TW_TIME_BUBBLE), cost.time_s.first * cost.bubble, 1e-12);
+  assert_near(cost.bubble, 0.5, 0.01);
+}
+
+/* ---- Lines ---- */
+
 static void the_larger_of_two_lines_holds_until_they_cross(void **state)
 {
   (void)state;
@@ -80,6 +121,9 @@ static void roofline_costs_are_lines_while_they_are_valid(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_time_of_a_decode_is_reading_weights_and_kv),
+      cmocka_unit_test(a_rank_without_work_waits_for_the_other),
+      cmocka_unit_test(a_stage_waits_while_the_others_work),
       cmocka_unit_test(the_larger_of_two_lines_holds_until_they_cross),
       cmocka_unit_test(the_boundary_that_a_time_reaches_is_the_first_not_before_it),
       cmocka_unit_test(roofline_costs_are_lines_while_they_are_valid),

@@ -105,6 +105,24 @@ static inline tw_batch advanced(const tw_batch *b, gint64 j)
   return later;
 }
 
+/* Seconds of an iteration in a class of its time. */
+static inline double class_s(const tw_step_cost *cost, tw_time_class class)
+{
+  return cost->classes[class].first;
+}
+
+/* The classes are the whole iteration, now and later. */
+static inline void assert_classes_sum(const tw_step_cost *cost)
+{
+  tw_line sum = {0, 0};
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++) {
+    assert_true(class_s(cost, (tw_time_class)c) >= -1e-12);
+    sum = tw_line_add(sum, cost->classes[c]);
+  }
+  assert_near(sum.first, cost->time_s.first, 1e-12);
+  assert_near(sum.growth, cost->time_s.growth, 1e-12);
+}
+
 /* Macro-steps rest on this: the line gives, for every iteration that is valid, what the model says of the
  * batch as it is then. */
 static inline void assert_line_holds(const tw_step_model *model, const tw_batch *ranks, int n)
@@ -120,6 +138,10 @@ static inline void assert_line_holds(const tw_step_model *model, const tw_batch 
     tw_step_model_cost(model, later, n, &then);
     assert_near(then.time_s.first / (cost.time_s.first + (double)j * cost.time_s.growth), 1, 1e-9);
     assert_int_equal(then.extrapolated, cost.extrapolated);
+    assert_classes_sum(&then);
+    for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+      assert_near(then.classes[c].first, cost.classes[c].first + (double)j * cost.classes[c].growth,
+                  1e-9 * then.time_s.first);
     if (!isnan(cost.flops.first)) {
       assert_near(then.flops.first / (cost.flops.first + (double)j * cost.flops.growth), 1, 1e-9);
       assert_near(then.bytes.first / (cost.bytes.first + (double)j * cost.bytes.growth), 1, 1e-9);
