@@ -30,9 +30,10 @@ TOKEN = re.compile(r"""
   | (?P<number> (?<![\w.]) (?:0x[0-9a-fA-F]+ | \d+\.?\d*(?:[eE][-+]?\d+)?) (?P<suffix>[uUlLfF]*) (?![\w.]) )
   | (?P<operator> (?<=[ ]) (?:[-+*/]=|[-+*/%]|<=|>=|==|!=|<|>|&&|\|\|) (?=[ \n]) )
   | (?P<word> \b[A-Za-z_]\w*\b )""", re.VERBOSE | re.DOTALL | re.MULTILINE)
-# Statements that state what holds anyway, or that only speak. What frees memory is the sanitizers' to watch.
+# Statements that state what holds anyway, or that only speak. What takes and frees memory is the sanitizers' to watch.
 SILENT = re.compile(r"\s*(g_assert|static_assert|_Static_assert|g_return|g_warn|g_set_error|g_print|g_string_append_printf)")
 FREEING = re.compile(r"^(?:static )?void \w*(?:free|clear|destroy)\w*\(.*?^}", re.DOTALL | re.MULTILINE)
+TAKING = re.compile(r"\bg_(?:new0?|malloc0?|realloc|memdup2|array_new|array_sized_new)\([^;]*?\)[;,})]")
 CPU_LIMIT_S = 40  # Of one process: what runs on for ever is killed.
 
 
@@ -48,10 +49,10 @@ def change_number(text, suffix):
 def find_changes(text):
     """Returns every change of one token: the token's start and end, and what it becomes."""
     changes = []
-    freeing = [match.span() for match in FREEING.finditer(text)]
+    memory = [match.span() for pattern in (FREEING, TAKING) for match in pattern.finditer(text)]
     for match in TOKEN.finditer(text):
         start, end = match.span()
-        if any(first <= start < last for first, last in freeing):
+        if any(first <= start < last for first, last in memory):
             continue
         line = text[text.rfind("\n", 0, start) + 1:text.find("\n", end)]
         if match["skip"] or SILENT.match(line):
