@@ -1,4 +1,4 @@
-/* What the numbers of summary.json are: one table that the writer, the terminal, comparisons, the report and
+/* The metrics of summary.json: one table that the writer, the terminal, comparisons, the report and
  * the page of documentation (analysis/metrics.md) share. A new number is a row here, and the line that
  * computes it. */
 #ifndef TW_SIM_METRIC_H
@@ -38,8 +38,8 @@
 #define TW_SPENT_USD_METRIC(REAL, NAME, word, help) \
   REAL(SPENT_USD_##NAME, "spent.usd." #word, "USD", NEITHER, FALSE, "accelerators' cost and electricity: " help)
 
-/* Every number, in the order in which a person reads them: COUNT or REAL(name, path in summary.json, unit, which
- * direction is better, whether it stands in short tables, help). */
+/* Every number, in the order in which a person reads them: COUNT or REAL(name, path in summary.json, unit,
+ * which direction is better, whether it stands in short tables, help). */
 #define TW_METRICS(COUNT, REAL) \
   COUNT(REQUESTS_ARRIVED, "requests.arrived", "requests", NEITHER, TRUE, "requests that arrived") \
   COUNT(REQUESTS_COMPLETED, "requests.completed", "requests", HIGHER, TRUE, "requests that got their last token") \

@@ -16,7 +16,7 @@ typedef struct sequence {
   gboolean decodes; /* all but the token that it emitted last, or is to emit, is computed */
 } sequence;
 
-/* What an iteration computes of a sequence. */
+/* The part of a sequence that an iteration computes. */
 typedef struct entry {
   sequence *s;
   gint64 done, tokens;
@@ -25,9 +25,9 @@ typedef struct entry {
 
 typedef struct rank {
   const naive_config *config;
-  GQueue running, waiting; /* of sequence */
+  GQueue running, waiting; /* elements are sequence * */
   naive_pool pool;
-  GArray *plan; /* of entry */
+  GArray *plan; /* elements are entry */
 } rank;
 
 tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
@@ -127,7 +127,7 @@ static gint64 schedule_running(rank *r)
   for (GList *link = r->running.head, *next; link != NULL && budget > 0; link = next) {
     sequence *s = link->data;
     next = link->next;
-    /* Its last token is under way. */
+    /* The last token of the sequence is under way. */
     if (s->in_flight > 0 && s->computed + 2 - s->in_flight >= last_token(s))
       continue;
     gint64 tokens = at_most(r, known(s) + s->in_flight - s->computed, budget);
@@ -217,7 +217,7 @@ static gboolean plan(rank *r, double now_s)
   return budget < 0;
 }
 
-/* What an iteration computes, token by token, and how long that takes. */
+/* Counts what an iteration computes, token by token, and how long that takes. */
 static double measure(const rank *r, const GArray *batch, naive_iteration *it)
 {
   const test_costs *costs = &r->config->costs;

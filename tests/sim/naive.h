@@ -21,7 +21,7 @@ typedef struct naive_ids {
 typedef struct naive_config {
   naive_kind kind;
   gboolean priorities;
-  gboolean asynchronous; /* of one rank */
+  gboolean asynchronous; /* only with one rank */
   gboolean prefix_cache;
   gboolean reserve_prompt;
   int ranks;
@@ -31,7 +31,7 @@ typedef struct naive_config {
   gint64 sequence_blocks;   /* that each sequence takes beside those of its tokens */
   gint64 checkpoint_blocks; /* prefixes are found up to multiples of these; 0: any */
   test_costs costs;
-  const naive_ids *ids; /* of each request; NULL: none */
+  const naive_ids *ids; /* block ids of each request; NULL: none */
 } naive_config;
 
 typedef struct naive_request {
@@ -52,7 +52,7 @@ typedef struct naive_iteration {
   gint64 decode_seqs, decode_context, decode_windowed, prefill_seqs, prefill_tokens, prefill_context, sampled;
 } naive_iteration;
 
-/* What the engine is asked. The hashes stay the config's. */
+/* A request as the engine gets it. The hashes stay the config's. */
 tw_request naive_request_of(const naive_config *config, const naive_request *request, guint64 id);
 
 /* Serves the requests, which arrive in their order, and returns what became of each. Appends every iteration

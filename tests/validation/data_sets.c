@@ -29,7 +29,7 @@ static const struct inferred {
   const char *model, *engine;
   int tp;
   int prompts; /* whole prompts that fit into an iteration beside one token of each client; 0: not inferred */
-  const char *memory; /* as in the setup */
+  const char *memory; /* the memory of the setup */
 } inferred[] = {
     {"qwen3-32b", "vllm-0.12", 0, 1, NULL},
     {"qwen3-32b", "tensorrt-llm-1.0", 0, 2, NULL},

@@ -20,14 +20,14 @@ static const struct {
 } targets[] = {{CASE_TPOT, 1}};
 enum { TARGETS = 1 };
 
-/* What is known before any row is seen, and how far an engine may well be from it, as a deviation of the
+/* The knowledge before any row is seen, and how far an engine may well be from it, as a deviation of the
  * logarithm: kernels as they were measured, a millisecond and 20 us a sequence of software. Each counts as a
  * quarter of the rows do together, so that models of one engine that cannot tell two parameters apart do not
  * drive them to values that no other model bears out. */
 static const struct {
   double value, deviation;
 } prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25}, {1, 0.1}, {0.8, 0.2}, {0.97, 0.05}};
-#define ROW_ERROR 0.05 /* that a row is off by, whatever the parameters are */
+#define ROW_ERROR 0.05 /* error of a row, whatever the parameters are */
 
 typedef struct problem {
   GPtrArray *cases;

@@ -9,7 +9,7 @@
 /* The overheads that are fitted, in the order of fit_parameter_names: attributes of <step-time>. */
 enum { FIT_PARAMETERS = 5 };
 extern const char *const fit_parameter_names[FIT_PARAMETERS];
-extern const double fit_parameter_neutral[FIT_PARAMETERS]; /* as if there were no such parameter */
+extern const double fit_parameter_neutral[FIT_PARAMETERS]; /* the values that have no effect */
 
 typedef struct fit_result {
   double value[FIT_PARAMETERS]; /* seconds; launch, experts and compute: shares */

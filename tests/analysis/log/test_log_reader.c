@@ -3,7 +3,7 @@
 #include "sim/log/log_member.h"
 #include "tests/log_fixture.h"
 
-enum { ROWS = 20000 }; /* of half a second each: 10,000 s, in some 11 members */
+enum { ROWS = 20000 }; /* half a second each: 10,000 s, in some 11 members */
 
 /* Rows that the reader yields, which must be segments from `first` on; what ended them is in `error`. */
 static int count_segments(tw_log_reader *reader, int first, GError **error)
@@ -148,7 +148,7 @@ static void members_that_the_index_does_not_list_are_found(void **state)
     g_autoptr(GString) part = g_string_new(NULL);
     for (guint i = 0; i < kept; i++)
       g_string_append_printf(part, "%s\n", lines[i]);
-    g_string_append(part, "47,1"); /* and a line that was cut off */
+    g_string_append(part, "47,1"); /* a line that was cut off */
     write_file(directory, "segments.csv.gz.index", part->str, part->len);
     g_autoptr(tw_log_reader) reader = open_segments(directory);
     GError *error = NULL;

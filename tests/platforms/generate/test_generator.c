@@ -4,7 +4,7 @@
 #include "platforms/reader/platform.h"
 #include "tests/platforms/scratch.h"
 
-/* What a generator writes for "kind name=value ..." settings, or NULL with an error. */
+/* The text that a generator writes for "kind name=value ..." settings, or NULL with an error. */
 static char *generate(const char *command, GError **error)
 {
   g_auto(GStrv) words = g_strsplit(command, " ", -1);

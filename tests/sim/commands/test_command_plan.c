@@ -1,4 +1,4 @@
-/* What a user of `tokenworks plan` sees. */
+/* The output of `tokenworks plan`, as a user sees it. */
 #include "tests/program.h"
 
 #include <jansson.h>
@@ -98,7 +98,7 @@ static void jobs_and_kills_change_no_byte(void **state)
   expect(state, "plan $/q.xml -o $/two -q -j 2", 0, "", "");
   g_autofree char *one = contents(state, "one/plan.csv"), *two = contents(state, "two/plan.csv");
   assert_string_equal(one, two);
-  /* As a kill leaves it: some runs done, one begun, no answer. */
+  /* A kill leaves the directory like this: some runs done, one begun, no answer. */
   g_autofree char *cut = g_build_filename(*state, "two", "plan.csv", NULL);
   assert_int_equal(g_unlink(cut), 0);
   json_t *all = answer(state, "two");

@@ -1,4 +1,4 @@
-/* What a user of `tokenworks sweep` sees. */
+/* The output of `tokenworks sweep`, as a user sees it. */
 #include "tests/program.h"
 
 /* A request every second, of which the engine serves one at a time. */

@@ -5,10 +5,10 @@
 #include "tests/check.h"
 #include "tests/sim/naive.h"
 
-/* What became of each request, as the engine told it. */
+/* The fate of each request, as the engine told it. */
 typedef struct served {
   naive_outcome *outcomes;
-  GArray *iterations; /* of naive_iteration */
+  GArray *iterations; /* elements are naive_iteration */
   GArray *order;      /* ids in the order of ending */
   gint64 preempted;
   tw_usage usage;

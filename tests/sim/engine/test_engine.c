@@ -224,7 +224,7 @@ static void a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way(void **s
   assert_int_equal(tw_engine_choose(e, &request, 0), 1);
   tw_engine_expect(e, fetched, -1);
   assert_int_equal(tw_engine_choose(e, &request, 0), 0);
-  submit(e, 0, 4, 100); /* to the first rank */
+  submit(e, 0, 4, 100); /* the first rank takes it */
   tw_engine_submit(e, fetched, 0);
   assert_int_equal(fetched->rank, 0);
   tw_engine_free(e);

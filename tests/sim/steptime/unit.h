@@ -86,7 +86,7 @@ static const tw_model moe = {.label = "experts",
                              .experts = 4,
                              .experts_per_token = 2,
                              .expert_intermediate = 4};
-/* Rows of its projections alone. */
+/* Rows of the projections alone. */
 static inline double moe_rows(double tokens, double tp)
 {
   return tokens * 2 * 2 * (16 + 24 / tp);
@@ -123,7 +123,7 @@ static inline void assert_classes_sum(const tw_step_cost *cost)
   assert_near(sum.growth, cost->time_s.growth, 1e-12);
 }
 
-/* What macro-steps rest on: the line gives, for every iteration that is valid, what the model says of the
+/* Macro-steps rest on this: the line gives, for every iteration that is valid, what the model says of the
  * batch as it is then. */
 static inline void assert_line_holds(const tw_step_model *model, const tw_batch *ranks, int n)
 {

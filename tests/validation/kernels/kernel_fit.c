@@ -5,7 +5,7 @@
 #include <gsl/gsl_multifit_nlinear.h>
 #include <math.h>
 
-/* What a class has beside memory. */
+/* The numbers of a class beside memory. */
 enum { COMPUTE = 1, LAUNCH = 2, PER_TOKEN = 4, SOFTMAX = 8 };
 static const int parameters_of[TW_OP_CLASSES] = {
     [TW_OP_LINEAR] = COMPUTE | LAUNCH,
@@ -22,7 +22,7 @@ typedef struct problem {
   tw_op_class op;
   tw_precision precision;
   tw_precision wider;          /* format that must not be faster */
-  const tw_efficiency *limits; /* of it, or NULL */
+  const tw_efficiency *limits; /* limits of the class, or NULL */
 } problem;
 
 /* Peak rate of a format; what the device cannot multiply in is expanded to bf16. */
