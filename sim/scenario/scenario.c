@@ -74,12 +74,13 @@ static void check_pool(const tw_pool *pool, const xmlNode *node, tw_faults *faul
                   "max-batched-tokens=\"%" G_GINT64_FORMAT "\" is less than max-seqs=\"%" G_GINT64_FORMAT
                   "\", so that not all could decode; raise it",
                   pool->max_batched_tokens, pool->max_seqs);
-  if (!kind->chunked && pool->max_batched_tokens < pool->max_model_len)
+  if (!(kind->chunked && pool->chunked_prefill) && pool->max_batched_tokens < pool->max_model_len)
     tw_node_fault(at, faults,
-                  "kind=\"%s\" does not split prompts, so max-batched-tokens=\"%" G_GINT64_FORMAT
+                  "kind=\"%s\" does not split prompts%s, so max-batched-tokens=\"%" G_GINT64_FORMAT
                   "\" must not be less than max-model-len=\"%" G_GINT64_FORMAT
                   "\"; raise the one or lower the other",
-                  kind->name, pool->max_batched_tokens, pool->max_model_len);
+                  kind->name, kind->chunked ? " with chunked-prefill=\"false\"" : "",
+                  pool->max_batched_tokens, pool->max_model_len);
   if (pool->max_model_len > model->max_positions)
     tw_node_fault(at, faults,
                   "max-model-len=\"%" G_GINT64_FORMAT "\" is more than the %" G_GINT64_FORMAT
@@ -304,6 +305,8 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
       continue;
     const xmlNode *step = tw_node_child(n, "step-time");
     if (!read_overhead(pool, step != NULL ? step : n, faults))
+      continue;
+    if (!tw_scenario_choose_scheduler(pool, n, faults))
       continue;
     if (pool->max_model_len == G_MININT64)
       pool->max_model_len = pool->model->max_positions;

@@ -50,6 +50,8 @@ static const tw_attribute attributes[] = {
     WIDEST(max_pp, "max-pp", "most pipeline stages that it was fitted on"),
     WIDEST(max_dp, "max-dp", "most ranks of attention that it was fitted on"),
     WIDEST(max_ep, "max-ep", "widest expert parallelism that it was fitted on"),
+    {"scheduler", TW_ATTR_STRING, .fallback = "vllm", .offset = offsetof(tw_overhead, scheduler),
+     .help = "how it forms batches: a kind of <scheduler>, which scenarios may replace"},
     {"asynchronous", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, asynchronous),
      .help = "its scheduler plans an iteration while the one before it runs"},
     {"overlap", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, overlap),

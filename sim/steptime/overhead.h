@@ -27,6 +27,7 @@ typedef struct tw_overhead {
   gint64 max_seqs, max_context; /* sequences of an iteration, and their mean context, that it was fitted on */
   char *precisions;             /* of the weights, separated by blanks; NULL: not recorded */
   gint64 max_tp, max_pp, max_dp, max_ep; /* that it was fitted on; 0 or less: not recorded */
+  char *scheduler;                       /* kind of batching */
   gboolean asynchronous;                 /* an iteration is planned while the one before it runs */
   gboolean overlap; /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
 } tw_overhead;
