@@ -13,11 +13,16 @@ typedef enum {
   TW_INT8,
   TW_FP8_BLOCK, /* fp8 with a scale for each block of 128 x 128 weights and 128 numbers of a row */
   TW_INT4,      /* expanded to bf16 on every device */
+  TW_FP6,       /* multiplied as such or not at all: no device expands it */
   TW_PRECISIONS
 } tw_precision;
 extern const char *const tw_precision_names[TW_PRECISIONS + 1];
-/* Bytes of one stored number, without block scales: 4, 2, 1, 0.5, 1, 1, 0.5. */
+/* Bytes of one stored number, without block scales: 4, 2, 1, 0.5, 1, 1, 0.5, 0.75. */
 double tw_precision_bytes(tw_precision precision);
+
+/* How far the numbers of a device are known. */
+typedef enum { TW_DEVICE_MEASURED, TW_DEVICE_DATA_SHEET, TW_DEVICE_PREVIEW } tw_device_status;
+extern const char *const tw_device_status_names[];
 
 /* Classes of operations that the roofline tells apart: sim/steptime/step_roofline.c says what each computes. */
 typedef enum {
@@ -123,12 +128,15 @@ typedef struct tw_device {
   char *file;                  /* the file that the device was read from */
   char *name;                  /* "h100-sxm" */
   char *label;                 /* "NVIDIA H100 SXM 80 GB" */
+  int status;                  /* tw_device_status */
   double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */
   double hbm_bytes;            /* capacity */
   double hbm_bytes_per_s;
   double scale_up_bytes_per_s; /* NVLink or PCIe, per accelerator and direction */
-  double scale_up_latency_s;   /* alpha of one hop inside the domain, as a collective sees it */
-  double scale_up_efficiency;  /* share of the wire rate that a collective without a row reaches */
+  gint64
+      scale_up_peers; /* to each of which it has a link of its own: shares of that bandwidth; 0: a switch */
+  double scale_up_latency_s;  /* alpha of one hop inside the domain, as a collective sees it */
+  double scale_up_efficiency; /* share of the wire rate that a collective without a row reaches */
   /* Accelerators on one board: trees are chains there, and branch between boards. */
   gint64 board_accelerators;
   tw_kernel_cost kernels[TW_KERNEL_COUNT];
@@ -151,6 +159,12 @@ typedef struct tw_device {
 } tw_device;
 
 extern const tw_element tw_device_element; /* root of a device file */
+
+/* Bandwidth between two accelerators of a domain. */
+static inline double tw_device_pair_bytes_per_s(const tw_device *device)
+{
+  return device->scale_up_bytes_per_s / (double)MAX(device->scale_up_peers, 1);
+}
 
 /* Reads a device of the catalogue by name, or a file if the name holds a '/'. NULL with faults at `node`
  * (which may be NULL) where there is none; unknown names get the nearest. */

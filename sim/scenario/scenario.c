@@ -124,6 +124,29 @@ static tw_step_setting step_setting(const tw_pool *pool)
   };
 }
 
+/* Formats that a device neither multiplies in nor expands. */
+static void check_formats(const tw_pool *pool, const xmlNode *node, tw_faults *faults)
+{
+  const struct {
+    const char *what;
+    int precision;
+    gboolean kv;
+  } used[] = {
+      {"weights", pool->weights, FALSE}, {"attention", pool->attention, FALSE}, {"kv", pool->kv, TRUE}};
+  for (guint i = 0; i < G_N_ELEMENTS(used); i++) {
+    tw_precision p = (tw_precision)used[i].precision;
+    gboolean expands = used[i].kv ? p != TW_FP6 && p != TW_FP4 && p != TW_INT4 : p != TW_FP6;
+    if (expands || !isnan(pool->device->flops[p]))
+      continue;
+    g_autoptr(GString) known = g_string_new(NULL);
+    for (int k = 0; k < TW_PRECISIONS; k++)
+      if (!isnan(pool->device->flops[k]))
+        g_string_append_printf(known, "%s%s", known->len > 0 ? ", " : "", tw_precision_names[k]);
+    tw_node_fault(node, faults, "%s in %s: %s has no such format, and nothing expands it; it has %s",
+                  used[i].what, tw_precision_names[p], pool->device->label, known->str);
+  }
+}
+
 /* A state and its checkpoints fit together with the prefix cache. */
 static void check_state(tw_pool *pool, const xmlNode *node, const xmlNode *scheduler, tw_faults *faults)
 {
@@ -202,6 +225,13 @@ static void widen(tw_reach *reach, tw_reach other)
 
 static void note_reach(tw_scenario *scenario, const tw_pool *pool)
 {
+  if (pool->device->status != TW_DEVICE_MEASURED)
+    g_ptr_array_add(scenario->notes,
+                    g_strdup_printf("pool \"%s\": the numbers of %s are %s: few of its kernels or none were measured",
+                                    pool->id, pool->device->label,
+                                    pool->device->status == TW_DEVICE_PREVIEW
+                                        ? "announced ones, or of samples"
+                                        : "those of a data sheet"));
   if (pool->reach.tensor > 1)
     g_ptr_array_add(scenario->notes,
                     g_strdup_printf("pool \"%s\": tensor-parallel groups of tp=\"%" G_GINT64_FORMAT
@@ -263,6 +293,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   note_reach(scenario, pool);
   pool->memory = tw_memory_plan(&setting, pool->memory_fraction, pool->max_batched_tokens, pool->max_seqs,
                                 pool->block_tokens);
+  check_formats(pool, node, faults);
   check_memory(pool, node, faults);
   const xmlNode *scheduler = tw_node_child(node, "scheduler");
   check_state(pool, node, scheduler != NULL ? scheduler : node, faults);

@@ -142,7 +142,7 @@ static void copy_peer(member *m, double now_s)
       add_flow(m, tw_place_endpoint(source, k), tw_place_endpoint(place, k), bytes);
     else
       m->shipment.ready_s =
-          now_s + pool->device->scale_up_latency_s + bytes / pool->device->scale_up_bytes_per_s;
+          now_s + pool->device->scale_up_latency_s + bytes / tw_device_pair_bytes_per_s(pool->device);
   }
 }
 

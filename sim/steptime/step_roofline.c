@@ -87,8 +87,8 @@ static tw_collective_costs costs_among(const tw_step_setting *setting, const cha
     domain[i] = (int)((gint64)i * domains / n);
   tw_group group = {n, domain, (int)setting->device->board_accelerators,
                     (int)setting->device->kernels[TW_KERNEL_IN_SWITCH].nics, setting->reach.meshed};
-  return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device,
-                                &setting->interconnect);
+  tw_interconnect links = tw_links_among(setting->interconnect, setting->device, n / MAX(domains, 1));
+  return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device, &links);
 }
 
 static void add_collectives(roofline *r, const tw_step_setting *setting)
@@ -107,7 +107,8 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
                                .experts_per_token = r->experts_per_token,
                                .dispatch_bytes = r->hidden, /* fp8 */
                                .combine_bytes = r->hidden * ACTIVATION_BYTES};
-  r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &r->links);
+  tw_interconnect links = tw_links_among(r->links, setting->device, r->ep / r->reach.experts);
+  r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &links);
 }
 
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
