@@ -271,15 +271,19 @@ json_t *tw_binding_spans(const char *directory, const json_t *run, double end_s,
 
 double tw_binding_headroom(const tw_engine_sums *s, double seats, double tpot_s, double limit_s)
 {
-  double grows_s = s->class_s[TW_TIME_KV] + s->class_s[TW_TIME_LINEAR] + s->class_s[TW_TIME_ATTENTION] +
-                   s->class_s[TW_TIME_EXPERTS];
-  double share = s->busy_s > 0 ? grows_s / s->busy_s : NAN;
-  double most = INFINITY;
-  if (s->most_kv > 0)
-    most = fmin(most, 1 / s->most_kv);
-  if (s->most_running > 0 && seats > 0)
-    most = fmin(most, seats / s->most_running);
-  if (!isnan(limit_s) && tpot_s > 0 && share > 0)
-    most = fmin(most, 1 + (limit_s / tpot_s - 1) / share);
-  return most > 0 && share > 0 ? most / (1 + share * (most - 1)) : NAN;
+  static const tw_time_class growing[] = {TW_TIME_KV,      TW_TIME_LINEAR,   TW_TIME_ATTENTION,
+                                          TW_TIME_EXPERTS, TW_TIME_SCALE_UP, TW_TIME_FABRIC};
+  double grows_s = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(growing); i++)
+    grows_s += s->class_s[growing[i]];
+  double g = grows_s / s->engine_s, b = s->busy_s / s->engine_s, low = 0, high = 1 / g;
+  if (!(s->engine_s > 0 && g > 0 && b > g))
+    return NAN;
+  double longest = limit_s / tpot_s; /* NAN: no limit */
+  for (int i = 0; i < 60; i++) {
+    double k = (low + high) / 2, longer = (b - g) / (b * (1 - k * g)), batch = k * fmax(longer, 1);
+    gboolean fits = !(longer > longest) && !(batch * s->most_kv > 1) && !(batch * s->most_running > seats);
+    *(fits ? &low : &high) = k;
+  }
+  return low;
 }

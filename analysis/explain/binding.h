@@ -51,12 +51,13 @@ GArray *tw_binding_read(const char *directory, const json_t *run, double from_s,
  * agree joined, at most so many: the longest. */
 json_t *tw_binding_spans(const char *directory, const json_t *run, double end_s, guint most, GError **error);
 
-/* An estimate of the factor by which the load of a pool may grow, from how its batches are made up, for a limit
- * of TPOT (NAN: none) of which tpot_s is used. In closed form, so that who wants to know searches:
+/* An estimate of the factor by which the load of a pool may grow, in closed form, for a limit of TPOT (NAN: none) of
+ * which tpot_s is used, and `seats` places in a batch; who wants to know searches. Of the time, iterations take b,
+ * and g goes with the tokens: products, attention, experts, KV and, to be careful, collectives. At k times the load
+ * that takes k · g, and the rest of the iterations share what is left:
  *
- *     β       times as many sequences in a batch: at most 1 / (share of KV in use), seats / running
- *     τ(β)    = 1 + s (β − 1): times as long an iteration; s: its share that grows with the batch
- *     load    = β / τ(β) */
+ *     iteration  τ(k) / τ(1) = (b − g) / (b (1 − k g))      at most limit / tpot, and finite
+ *     batch      k · τ(k) / τ(1)                            at most 1 / (share of KV in use), seats / running */
 double tw_binding_headroom(const tw_engine_sums *sums, double seats, double tpot_s, double limit_s);
 
 #endif

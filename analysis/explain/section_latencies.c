@@ -271,7 +271,7 @@ static gboolean read_percentile(const char *text, tw_latency *latency, double *p
 gboolean tw_section_latencies(tw_explained *e, GError **error)
 {
   static const double usual[] = {50, 99, 0}, high[] = {99, 0};
-  tw_latency latency;
+  tw_latency latency = TW_LATENCY_TTFT;
   double asked[] = {0, 0};
   if (e->options->percentile != NULL) {
     if (!read_percentile(e->options->percentile, &latency, &asked[0], error))

@@ -76,8 +76,7 @@ static void a_transfer_names_the_fullest_link_of_its_engines(void **state)
 {
   /* Full for half of each interval, and so of the half second. TPOT: 2 s over 4 tokens. */
   expect(state, "explain $ --request 10", 0,
-         "TPOT 500 ms: 375 ms decode, 125 ms transfer over node-1-nic_DOWN, full for 50 % of the time",
-         "");
+         "TPOT 500 ms: 375 ms decode, 125 ms transfer over node-1-nic_DOWN, full for 50 % of the time", "");
 }
 
 static void the_verdict_says_what_was_missed_and_what_binds(void **state)
@@ -104,6 +103,30 @@ static void what_is_not_there_is_refused(void **state)
   expect(state, "explain", 2, "", "name one run directory");
 }
 
+/* A server with a rate of its own: one H100 node, of which half stands idle. */
+static void a_run_is_run_again_with_one_thing_changed(void **state)
+{
+  g_autofree char *platform = g_build_filename(TW_SOURCE_DIR, "platforms/hgx-h100-4.xml", NULL);
+  g_autofree char *scenario = g_strdup_printf(
+      "<scenario name='tiny'><platform file='%s'/><workload><poisson rate='4/s' duration='20s'>"
+      "<prompt law='lognormal' mean='500' sigma='0.5' max='4000'/><answer law='lognormal' mean='20' "
+      "sigma='0.5' max='200'/></poisson></workload>"
+      "<pool id='serve' model='llama-3.1-8b' replicas='1' tp='1'/><slo ttft='1s' tpot='40ms'/></scenario>",
+      platform);
+  given_file(state, "tiny.xml", scenario);
+  expect(state, "run $/tiny.xml -o $/tiny -q --set //pool/@kv=fp8", 0, "", "");
+  expect(state, "explain $/tiny --headroom --what-if --seeds 2 -o $/again", 0,
+         "× this load is served within the SLO", "//workload/poisson/@rate=8/s: the SLO is kept");
+  g_auto(result) r = run_program(state, "explain $/tiny --what-if --seeds 2 -o $/again");
+  assert_non_null(strstr(r.out, "a replica more of pool serve (2)"));
+  assert_non_null(strstr(r.out, "±"));
+  /* The scenario was changed for the run: what is run again is as it was. */
+  g_autofree char *again = g_build_filename(*state, "again", "scenario.xml", NULL);
+  g_autofree char *text = NULL;
+  assert_true(g_file_get_contents(again, &text, NULL, NULL));
+  assert_non_null(strstr(text, "kv=\"fp8\""));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -112,6 +135,7 @@ int main(void)
       cmocka_unit_test(the_verdict_says_what_was_missed_and_what_binds),
       cmocka_unit_test(an_engine_tells_its_own_time),
       cmocka_unit_test(what_is_not_there_is_refused),
+      cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
   };
   return cmocka_run_group_tests(tests, given_logs, remove_scratch);
 }
