@@ -130,6 +130,9 @@
   REAL(NETWORK_COLLECTIVE_BYTES, "network.collective_bytes", "bytes", NEITHER, FALSE, "bytes of collectives that leave their NVLink domain") \
   REAL(NETWORK_WEIGHTS_BYTES, "network.weights_bytes", "bytes", NEITHER, FALSE, "bytes of weights") \
   REAL(NETWORK_PEAK_LINK_UTILIZATION, "network.peak_link_utilization", "", LOWER, TRUE, "of the busiest link over an interval") \
+  REAL(NETWORK_SLOWDOWN_MEAN, "network.slowdown.mean", "", LOWER, FALSE, "mean over flows of their time over what each would have taken alone") \
+  REAL(NETWORK_SLOWDOWN_P99, "network.slowdown.p99", "", LOWER, FALSE, "99th percentile of the same") \
+  REAL(NETWORK_SLOWDOWN_MAX, "network.slowdown.max", "", LOWER, FALSE, "maximum of the same") \
   COUNT(SESSIONS_STARTED, "sessions.started", "sessions", NEITHER, FALSE, "sessions that began") \
   COUNT(SESSIONS_COMPLETED, "sessions.completed", "sessions", HIGHER, FALSE, "sessions whose last turn was completed") \
   COUNT(SESSIONS_BROKEN, "sessions.broken", "sessions", LOWER, FALSE, "sessions of which a turn was not completed") \
