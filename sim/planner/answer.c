@@ -272,8 +272,9 @@ static void keep(GPtrArray *designs, guint n, char *(*kind_of)(const tw_design *
 /* An estimate may be wrong of a site, a format or a split into pools as a whole. */
 static char *estimated_kind(const tw_design *design)
 {
-  return g_strdup_printf("%s %s %d %u:%u", design->site->name, design->model->name, (int)design->weights,
-                         design->prefill, design->decode);
+  return g_strdup_printf("%s %s %d %u:%u %g %g", design->site->name, design->model->name,
+                         (int)design->weights, design->prefill, design->decode, design->cap_w,
+                         design->oversubscription);
 }
 
 /* An answer compares the sites that were asked about, each at its best. */

@@ -72,6 +72,10 @@ static json_t *describe_design(const tw_answer *answer, const tw_design *design,
                 (json_int_t)design->ep, "prefill", (int)design->prefill, "decode", (int)design->decode,
                 "max_batched_tokens", (json_int_t)design->max_batched_tokens, "max_seqs",
                 (json_int_t)design->max_seqs, "router", design->router, "rounds", (int)design->rounds);
+  if (!isnan(design->cap_w))
+    json_object_set_new(object, "cap_w", json_real(design->cap_w));
+  if (!isnan(design->oversubscription))
+    json_object_set_new(object, "oversubscription", json_real(design->oversubscription));
   if (design->dropped != NULL)
     json_object_set_new(object, "dropped", json_string(design->dropped));
   if (design->estimate_score > 0 && isfinite(design->estimate_score))
@@ -147,6 +151,10 @@ static char *layout_text(const tw_design *design)
     g_string_append_printf(text, " ep%d", (int)design->ep);
   if (design->prefill > 0)
     g_string_append_printf(text, ", prefill to decode %u:%u", design->prefill, design->decode);
+  if (!isnan(design->cap_w))
+    g_string_append_printf(text, ", capped at %.6g W", design->cap_w);
+  if (!isnan(design->oversubscription))
+    g_string_append_printf(text, ", %.6g times the power", design->oversubscription);
   return g_strdup(text->str);
 }
 

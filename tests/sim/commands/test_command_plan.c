@@ -143,6 +143,29 @@ static void the_largest_load_on_a_site_is_found(void **state)
   json_decref(all);
 }
 
+/* A node of eight H100s and what is around it draw at most 15.5 kW: two fit into 33 kW, three where accelerators
+ * are held below 400 W, or where the whole site is held below its limit. */
+static void caps_on_power_make_room_for_more(void **state)
+{
+  given_file(state, "caps.xml",
+             QUESTION("optimise=\"load\"", "ttft=\"500ms\" tpot=\"15ms\"", "<layout tp=\"4\"/>",
+                      "<power caps=\"none 400W\" oversubscription=\"none 1.5\" period=\"5s\" delay=\"2s\"/>"
+                      "<limit site-power=\"33kW\"/><effort seeds=\"1\"/>"));
+  expect(state, "plan $/caps.xml -o $/caps -q", 0, "", "");
+  json_t *all = answer(state, "caps"), *design;
+  gsize i, n = 0;
+  json_array_foreach(json_object_get(all, "designs"), i, design)
+  {
+    gboolean more =
+        json_object_get(design, "cap_w") != NULL || json_object_get(design, "oversubscription") != NULL;
+    n++;
+    assert_true(number(design, "size") == (more ? 3 : 2));
+    assert_true(number(design, "peak_w") <= 33e3);
+  }
+  assert_int_equal(n, 3);
+  json_decref(all);
+}
+
 static void faults_of_a_question_are_all_told(void **state)
 {
   static const struct {
@@ -162,6 +185,11 @@ static void faults_of_a_question_are_all_told(void **state)
       {QUESTION("", "tpot=\"50ms\"", "<site kind=\"hxg\" name=\"b\"/>", ""), "hgx"},
       {QUESTION("", "tpot=\"50ms\"", "<model name=\"llama-3.1-70b\" weights=\"fp9\"/>", ""),
        "weights: there is no \"fp9\""},
+      {QUESTION("", "tpot=\"50ms\"", "", "<power caps=\"none 5\"/>"), "caps: \"5\" is no power"},
+      {QUESTION("", "tpot=\"50ms\"", "", "<power oversubscription=\"0.5\"/>"),
+       "oversubscription: \"0.5\" is no ratio from 1 on"},
+      {QUESTION("", "tpot=\"50ms\"", "", "<power oversubscription=\"1.5\"/>"),
+       "oversubscription is of a site's power; add <limit site-power=\"1MW\"/>"},
       {"<question name=\"q\"/>", "workload"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(examples); i++) {
@@ -191,6 +219,7 @@ int main(void)
       cmocka_unit_test(jobs_and_kills_change_no_byte),
       cmocka_unit_test(an_impossible_question_is_answered_with_the_nearest),
       cmocka_unit_test(the_largest_load_on_a_site_is_found),
+      cmocka_unit_test(caps_on_power_make_room_for_more),
       cmocka_unit_test(faults_of_a_question_are_all_told),
       cmocka_unit_test(the_example_is_a_question),
   };
