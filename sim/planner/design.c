@@ -98,6 +98,13 @@ gint64 tw_design_engines(const tw_design *design, double size)
   return (gint64)(accelerators / domain) * (domain / engine);
 }
 
+gint64 tw_design_prefill(const tw_design *design, double size)
+{
+  gint64 engines = tw_design_engines(design, size);
+  double share = (double)design->prefill / MAX(design->prefill + design->decode, 1);
+  return design->prefill == 0 ? 0 : CLAMP((gint64)round((double)engines * share), 1, engines - 1);
+}
+
 double tw_design_least(const tw_design *design)
 {
   gint64 engines = design->prefill > 0 ? 2 : 1;
@@ -122,8 +129,7 @@ char **tw_design_sized(const tw_designs *designs, const tw_design *design, doubl
     g_strv_builder_add(list, replicas);
     return g_strv_builder_end(list);
   }
-  double share = (double)design->prefill / (design->prefill + design->decode);
-  gint64 prefill = CLAMP((gint64)round((double)engines * share), 1, engines - 1);
+  gint64 prefill = tw_design_prefill(design, size);
   g_autofree char *first = g_strdup_printf("//pool[@id='prefill']/@replicas=%" G_GINT64_FORMAT, prefill);
   g_autofree char *second =
       g_strdup_printf("//pool[@id='decode']/@replicas=%" G_GINT64_FORMAT, engines - prefill);

@@ -36,12 +36,14 @@ typedef struct tw_design {
 
   char *dropped;                        /* why it was not run, or not further; NULL: it is in the race */
   char *scenario;                       /* path of its scenario file */
+  double alone_ttft_s, alone_tpot_s;    /* of one request alone on the site; 0: not estimated */
   double estimate_size, estimate_score; /* units of size, and accelerators: what the estimate says it needs */
   tw_bracket bracket;
   json_t *best; /* summary of the run at bracket.holds; NULL: none holds */
   char *best_directory;
   json_t *broken; /* summary of the run at bracket.breaks */
   double score;   /* value of the objective at bracket.holds, less is better; INFINITY: none holds */
+  double margin;  /* of its best run to the nearest limit, as a share of that; NAN: not known */
   guint rounds;   /* number of rounds that it was run in */
 } tw_design;
 
@@ -63,6 +65,8 @@ int tw_design_engine(const tw_design *design);
 double tw_design_accelerators(const tw_design *design, double size);
 /* How many engines a site of that size has room for: engines that fit into a domain do not leave it. */
 gint64 tw_design_engines(const tw_design *design, double size);
+/* How many of these compute prompts alone; 0: pools are mixed. */
+gint64 tw_design_prefill(const tw_design *design, double size);
 /* The least size with room for one engine, or for one of each role. */
 double tw_design_least(const tw_design *design);
 

@@ -112,6 +112,7 @@ gint tw_judge_compare(gconstpointer a, gconstpointer b)
   const double pairs[][2] = {
       {x->score, y->score},
       {tw_design_accelerators(x, x->bracket.holds), tw_design_accelerators(y, y->bracket.holds)},
+      {-x->margin, -y->margin},
       {x->best != NULL ? number(x->best, "energy.j_per_output_token") : 0,
        y->best != NULL ? number(y->best, "energy.j_per_output_token") : 0}};
   for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)

@@ -147,6 +147,8 @@ static const tw_attribute effort_attributes[] = {
      .help = "of the load in the first round, around its busiest minute; four times as much in the second"},
     {"seeds", TW_ATTR_INT, .fallback = "3", .min = 1, .max = 100, FIELD(seeds),
      .help = "with which the answer is run again"},
+    {"levers", TW_ATTR_BOOL, .fallback = "true", FIELD(levers),
+     .help = "whether it is measured what binds the answer: some twenty runs of the whole load"},
     {0}};
 static const tw_element effort_element = {"effort", "how long is searched", effort_attributes, NULL, NULL};
 

@@ -67,6 +67,7 @@ typedef struct tw_question {
   double growth;                           /* factor on the load, 1: as given */
 
   gint64 coarse, finalists, seeds; /* how many designs are run briefly, and how many on the whole load */
+  gboolean levers;                 /* whether it is measured what binds the answer */
   double slice_s;                  /* length of the part of the load that the first round runs */
 
   char *given;    /* XML of what scenarios take over as it is: <slo>, <price>, <cost>... */

@@ -115,11 +115,17 @@ static void jobs_and_kills_change_no_byte(void **state)
 static void an_impossible_question_is_answered_with_the_nearest(void **state)
 {
   given_file(state, "fast.xml", QUESTION("", "tpot=\"1ms\"", SMALL_LAYOUT, ""));
+  expect(state, "plan $/fast.xml -o $/fast -q", 1, "The best that any layout reaches is a token in ", "");
   expect(state, "plan $/fast.xml -o $/fast -q", 1, "one sequence alone takes", "");
+  given_file(state, "soon.xml", QUESTION("", "ttft=\"1ms\"", SMALL_LAYOUT, ""));
+  expect(state, "plan $/soon.xml -o $/soon -q", 1, "The best that any layout reaches is a TTFT of ", "");
+  given_file(state, "heads.xml", QUESTION("", "tpot=\"50ms\"", "<layout tp=\"3\"/>", ""));
+  expect(state, "plan $/heads.xml -o $/heads -q", 1, "Dropped, of 1 designs:\n    1  ", "");
   given_file(state, "late.xml",
              QUESTION("", "ttft=\"120ms\" tpot=\"15ms\"", SMALL_LAYOUT,
                       "<limit accelerators=\"8\"/><effort slice=\"20s\"/>"));
   expect(state, "plan $/late.xml -o $/late -q", 1, "No design meets the question.\nThe nearest, hgx.", "");
+  expect(state, "plan $/late.xml -o $/late -q", 1, " are asked for), because of T", "");
   given_file(state, "no-room.xml",
              QUESTION("", "tpot=\"50ms\"", SMALL_LAYOUT, "<limit accelerators=\"4\"/>"));
   expect(state, "plan $/no-room.xml -o $/no-room -q", 1, "the limits leave no room for an engine", "");
@@ -141,6 +147,31 @@ static void the_largest_load_on_a_site_is_found(void **state)
   assert_true(broken > number(best, "load") && broken <= 1.05 * number(best, "load"));
   assert_true(number(json_object_get(best, "breaks"), "attainment") < 0.99);
   json_decref(all);
+}
+
+/* The load that the answer bears is found, and a lever never lets it bear less. */
+static void what_binds_is_measured(void **state)
+{
+  expect(state, "plan $/q.xml -o $/plan -q", 0, " this load", "");
+  json_t *all = answer(state, "plan"), *levers = json_object_get(json_object_get(all, "best"), "levers"),
+         *lever;
+  gsize i;
+  double own = number(json_array_get(levers, 0), "bears");
+  assert_int_equal(json_array_size(levers), 5);
+  assert_true(own >= 1 && number(json_array_get(levers, 0), "breaks") > own);
+  json_array_foreach(levers, i, lever) assert_true(number(lever, "bears") >= own);
+  /* A unit more of two or three bears at least a rung more. */
+  assert_true(number(json_array_get(levers, 1), "bears") > own);
+  json_decref(all);
+}
+
+static void ratios_that_come_to_the_same_site_are_one_design(void **state)
+{
+  given_file(state, "twins.xml",
+             QUESTION("optimise=\"accelerators\"", "ttft=\"500ms\" tpot=\"30ms\"",
+                      "<layout tp=\"4\" pools=\"1:1 2:3\"/>",
+                      "<effort slice=\"20s\" seeds=\"1\" levers=\"false\"/>"));
+  expect(state, "plan $/twins.xml -o $/twins -q", 0, "    1  builds what another does\n", "");
 }
 
 /* A node of eight H100s and what is around it draw at most 15.5 kW: two fit into 33 kW, three where accelerators
@@ -219,6 +250,8 @@ int main(void)
       cmocka_unit_test(jobs_and_kills_change_no_byte),
       cmocka_unit_test(an_impossible_question_is_answered_with_the_nearest),
       cmocka_unit_test(the_largest_load_on_a_site_is_found),
+      cmocka_unit_test(what_binds_is_measured),
+      cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
       cmocka_unit_test(caps_on_power_make_room_for_more),
       cmocka_unit_test(faults_of_a_question_are_all_told),
       cmocka_unit_test(the_example_is_a_question),
