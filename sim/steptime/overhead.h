@@ -16,6 +16,7 @@ typedef struct tw_overhead {
   double launch;       /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
   double compute;      /* share of the kernels' measured FLOP rate that a running server reaches */
   double experts;      /* share of the measured speed of the kernels for experts */
+  gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
   gboolean all_to_all; /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or
    * holds prompts while graph_prompts is FALSE, runs eagerly: the host then takes at least so long a layer.
