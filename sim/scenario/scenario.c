@@ -104,6 +104,8 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->launch, pool->instead.launch);
   replace(&o->compute, pool->instead.compute);
   replace(&o->experts, pool->instead.experts);
+  replace(&o->eager_layer_s, pool->instead.eager_layer_s);
+  replace(&o->eager_experts_s, pool->instead.eager_experts_s);
   return TRUE;
 }
 

@@ -203,6 +203,10 @@ static const tw_attribute step_time_attributes[] = {
     {"experts", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 2,
      .offset = offsetof(tw_pool, instead.experts),
      .help = "instead of the engine's: share of the speed of the kernels for experts"},
+    TIME(tw_pool, instead.eager_layer_s, "eager-layer", TW_ABSENT, 1,
+         "instead of the engine's: that the host takes to launch a layer without CUDA graphs"),
+    TIME(tw_pool, instead.eager_experts_s, "eager-experts", TW_ABSENT, 1,
+         "instead of the engine's: the same, more for a layer with experts"),
     {0},
 };
 const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,
