@@ -9,28 +9,30 @@ struct tw_demand_source {
   const char *amount, *unit;
   const char *element;
 };
-static const tw_demand_source from_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"},
-                              generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
-                              poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"},
+const tw_demand_source tw_demand_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"};
+const tw_demand_source tw_demand_poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"};
+static const tw_demand_source generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
                               sessions = {"//workload/sessions/@rate", "/s", "//workload/sessions"},
                               closed = {"//workload/closed-loop/@concurrency", "", "//workload/closed-loop"};
 
 static const tw_demand_source *source_of(const tw_scenario *scenario, const tw_class *only)
 {
   if (scenario->trace_file != NULL)
-    return &from_trace;
+    return &tw_demand_trace;
   if (only == NULL || only->name != NULL)
     return &generated;
-  return only->kind == TW_CLASS_CLOSED ? &closed : only->kind == TW_CLASS_SESSIONS ? &sessions : &poisson;
+  return only->kind == TW_CLASS_CLOSED     ? &closed
+         : only->kind == TW_CLASS_SESSIONS ? &sessions
+                                           : &tw_demand_poisson;
 }
 
 /* The value of that attribute. */
 static double amount_of(const tw_demand_source *source, const tw_scenario *scenario, const tw_class *only)
 {
-  return source == &from_trace  ? scenario->trace.rate_scale
-         : source == &generated ? scenario->use.rate_scale
-         : source == &closed    ? (double)only->concurrency
-                                : only->rate_per_s;
+  return source == &tw_demand_trace ? scenario->trace.rate_scale
+         : source == &generated     ? scenario->use.rate_scale
+         : source == &closed        ? (double)only->concurrency
+                                    : only->rate_per_s;
 }
 
 gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError **error)
@@ -62,8 +64,8 @@ gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError *
   *demand = (tw_demand){.source = source,
                         .amount = amount_of(source, scenario, only),
                         .requests = facts.requests,
-                        .repeat = source == &from_trace ? scenario->trace.repeat : 1,
-                        .start_s = source == &from_trace ? scenario->trace.start_s : 0,
+                        .repeat = source == &tw_demand_trace ? scenario->trace.repeat : 1,
+                        .start_s = source == &tw_demand_trace ? scenario->trace.start_s : 0,
                         .span_s = span_s,
                         .rate_per_s = rate_per_s,
                         .peak_s = span_s > 60 ? facts.peak_start_s : facts.first_s,
@@ -108,7 +110,7 @@ static void cut_trace(const tw_demand *demand, double factor, double length_s, G
 
 char **tw_demand_slice(const tw_demand *demand, double factor, double length_s)
 {
-  gboolean trace = demand->source == &from_trace;
+  gboolean trace = demand->source == &tw_demand_trace;
   double span_s = trace ? demand->span_s / factor : demand->span_s;
   double replays = ceil(length_s / span_s * (double)demand->repeat);
   if (length_s >= span_s || (demand->repeat > 1 && replays >= (double)demand->repeat))

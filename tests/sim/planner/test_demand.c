@@ -11,7 +11,7 @@ static void expect_slice(const tw_demand *demand, double factor, double length_s
 
 /* A day whose busiest minute begins an hour in, of a week's trace from its sixth day on. */
 static const tw_demand day = {
-    .kind = TW_WORKLOAD_TRACE, .unit = 1, .repeat = 1, .start_s = 518400, .span_s = 86400, .peak_s = 3600};
+    .source = &tw_demand_trace, .amount = 1, .repeat = 1, .start_s = 518400, .span_s = 86400, .peak_s = 3600};
 
 /* Two thirds of a slice lie before the middle of that minute, at 3,630 s: from 3,430 s on. */
 static void a_slice_lies_around_the_busiest_minute(void **state)
@@ -45,7 +45,7 @@ static void a_slice_of_a_replayed_trace_is_of_one_replay_or_of_whole_ones(void *
 static void a_slice_of_drawn_traffic_is_its_begin(void **state)
 {
   (void)state;
-  tw_demand drawn = {.kind = TW_WORKLOAD_POISSON, .unit = 5, .repeat = 1, .span_s = 1000};
+  tw_demand drawn = {.source = &tw_demand_poisson, .amount = 5, .repeat = 1, .span_s = 1000};
   expect_slice(&drawn, 2, 60, "/scenario/output/@warmup=20s //workload/poisson/@duration=60s");
 }
 

@@ -19,7 +19,8 @@ static void every_kernel_is_launched(void **state)
                   each[TW_OP_HEAD],
               1e-12);
   /* Experts in the place of the MLP: one launch, and 5 ns for each of the two copies of two tokens. */
-  device.efficiency[TW_OP_EXPERTS][TW_BF16] = (tw_efficiency){1, 1, 1e-3, 5e-9, 0};
+  device.efficiency[TW_OP_EXPERTS][TW_BF16] =
+      (tw_efficiency){.compute_peak = 1, .memory = 1, .launch_s = 1e-3, .per_token_s = 5e-9};
   setting.model = &moe;
   assert_near(
       cost_of(&setting, &decode2).time_s.first,
@@ -140,7 +141,7 @@ static void wider_expert_parallelism_is_no_slower_at_equal_work(void **state)
       g_autoptr(tw_device) device = tw_device_load(devices[d], NULL, faults);
       double narrower_s = INFINITY;
       for (int ep = 8; ep <= 64; ep *= 2) {
-        g_autofree tw_batch *ranks = g_new(tw_batch, ep);
+        g_autofree tw_batch *ranks = g_new(tw_batch, (gsize)ep);
         for (int i = 0; i < ep; i++)
           ranks[i] = (tw_batch){.decode_seqs = seqs[s],
                                 .decode_context = seqs[s] * 1500,
