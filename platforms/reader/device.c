@@ -5,8 +5,9 @@
 
 #include <math.h>
 
-const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32", "bf16",      "fp8",  "fp4",
-                                                           "int8", "fp8-block", "int4", NULL};
+const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32",      "bf16", "fp8", "fp4", "int8",
+                                                           "fp8-block", "int4", "fp6", NULL};
+const char *const tw_device_status_names[] = {"measured", "data-sheet", "preview", NULL};
 const char *const tw_op_class_names[TW_OP_CLASSES + 1] = {
     "linear", "experts", "attention-prefill", "attention-decode", "head", "activations", NULL};
 
@@ -18,7 +19,7 @@ const char *const tw_kernel_names[TW_KERNEL_COUNT + 1] = {
 
 double tw_precision_bytes(tw_precision precision)
 {
-  static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1, 1, 0.5};
+  static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1, 1, 0.5, 0.75};
   return bytes[precision];
 }
 
@@ -57,6 +58,10 @@ static const tw_attribute memory_attributes[] = {
 static const tw_attribute scale_up_attributes[] = {
     {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, .positive = TRUE, FIELD(device.scale_up_bytes_per_s),
      .help = "NVLink or PCIe, one direction"},
+    {"peers", TW_ATTR_INT, .fallback = "0", .max = 1e6, FIELD(device.scale_up_peers),
+     .help =
+         "accelerators that it has a link of its own to, without a switch: a group of n gets n - 1 of these "
+         "shares of the bandwidth; 0: a switch gives all of it to any"},
     {"latency", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.scale_up_latency_s),
      .help = "of one hop, as a collective sees it"},
     {"efficiency", TW_ATTR_NUMBER, SHARE, FIELD(device.scale_up_efficiency),
@@ -152,11 +157,20 @@ static const tw_attribute efficiency_attributes[] = {
      .help = "of each kernel, whatever its size is; activations: of all in a layer"},
     {"per-token", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.per_token_s),
      .help = "experts: of each copy of a token and layer, to route, permute and add up"},
+    {"copy-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.copy_bytes),
+     .help = "experts: bytes moved for each number of a routed copy's rows, in and between the products"},
+    {"token-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.token_bytes),
+     .help = "experts: bytes moved for each number of a token's row, routed here or not"},
     {"softmax", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, FIELD(efficiency.softmax),
      .help = "attention-prefill: dimensions of a head that the exponentials cost as much as"},
     SOURCE};
 static const tw_attribute device_attributes[] = {
-    {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"}, {0}};
+    {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"},
+    {"status", TW_ATTR_CHOICE, .fallback = "measured", .choices = tw_device_status_names,
+     FIELD(device.status),
+     .help = "whether its kernels, or those of the same chip, were measured; known from data sheets alone; "
+             "or announced"},
+    {0}};
 
 static gboolean check_power(const xmlNode *node, const void *target, tw_faults *faults)
 {

@@ -265,7 +265,7 @@ void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, doubl
   tw_engine_settle_blocks(engine, now_s);
   tw_scheduler_release(&engine->ranks[rank], sequence, boundaries_before(engine, now_s), now_s);
   tw_engine_mark_blocks(engine);
-  if (tw_engine_waiting(engine) > 0)
+  if (tw_engine_waiting(engine) > 0 || (!engine->busy && tw_engine_running(engine) > 0))
     look_at_boundary(engine, TRUE, now_s);
 }
 

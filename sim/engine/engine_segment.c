@@ -209,7 +209,8 @@ static gboolean advance(tw_engine *engine, double now_s)
   engine->extrapolated += segment->cost.extrapolated ? passes : 0;
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
-    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
+    /* By prompts that are now complete; less what decodes and prompts computed for nobody. */
+    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs - rank->wasted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
     engine->total.cached_tokens += rank->chunks.cached;
     engine->total.host_tokens += rank->chunks.from_host;

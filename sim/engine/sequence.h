@@ -58,7 +58,7 @@ typedef struct tw_sequence {
   guint64 place;    /* in the order of admission */
   tw_prefix_node *prefix; /* the last node of the full blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
-  gboolean admitted; /* it has been, by the engine that has it */
+  gboolean admitted;      /* it has been, by the engine that has it */
   gboolean decoding;
   gboolean fetching;      /* it waits for a fetch from the store, and is at no engine yet */
   tw_client *client;      /* whose turn it is, where clients are treated fairly; else NULL */

@@ -32,6 +32,8 @@ static const tw_column columns[] = {{"name", TW_COLUMN_TEXT, 0, "", ""},
                                     {"max_batched_tokens", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"max_seqs", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"router", TW_COLUMN_TEXT, 0, "", ""},
+                                    {"cap_w", TW_COLUMN_REAL, 0, "", ""},
+                                    {"oversubscription", TW_COLUMN_REAL, 0, "", ""},
                                     {"rounds", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"rank", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"dropped", TW_COLUMN_TEXT, 0, "", ""},
@@ -41,6 +43,8 @@ static const tw_column columns[] = {{"name", TW_COLUMN_TEXT, 0, "", ""},
                                     {"accelerators", TW_COLUMN_REAL, 0, "", ""},
                                     {"racks", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"objective", TW_COLUMN_REAL, 0, "", ""},
+                                    {"margin", TW_COLUMN_REAL, 0, "", ""},
+                                    {"within_error", TW_COLUMN_TEXT, 0, "", ""},
                                     {"attainment", TW_COLUMN_REAL, 0, "", ""},
                                     {"ttft_p99_s", TW_COLUMN_REAL, 0, "", ""},
                                     {"tpot_p99_s", TW_COLUMN_REAL, 0, "", ""},
@@ -54,6 +58,8 @@ static const tw_column columns[] = {{"name", TW_COLUMN_TEXT, 0, "", ""},
 static char *cell(const json_t *value)
 {
   char digits[G_ASCII_DTOSTR_BUF_SIZE];
+  if (json_is_boolean(value))
+    return g_strdup(json_is_true(value) ? "true" : "false");
   if (json_is_string(value))
     return g_strdup(json_string_value(value));
   if (json_is_integer(value))

@@ -9,28 +9,30 @@ struct tw_demand_source {
   const char *amount, *unit;
   const char *element;
 };
-static const tw_demand_source from_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"},
-                              generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
-                              poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"},
+const tw_demand_source tw_demand_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"};
+const tw_demand_source tw_demand_poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"};
+static const tw_demand_source generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
                               sessions = {"//workload/sessions/@rate", "/s", "//workload/sessions"},
                               closed = {"//workload/closed-loop/@concurrency", "", "//workload/closed-loop"};
 
 static const tw_demand_source *source_of(const tw_scenario *scenario, const tw_class *only)
 {
   if (scenario->trace_file != NULL)
-    return &from_trace;
+    return &tw_demand_trace;
   if (only == NULL || only->name != NULL)
     return &generated;
-  return only->kind == TW_CLASS_CLOSED ? &closed : only->kind == TW_CLASS_SESSIONS ? &sessions : &poisson;
+  return only->kind == TW_CLASS_CLOSED     ? &closed
+         : only->kind == TW_CLASS_SESSIONS ? &sessions
+                                           : &tw_demand_poisson;
 }
 
 /* The value of that attribute. */
 static double amount_of(const tw_demand_source *source, const tw_scenario *scenario, const tw_class *only)
 {
-  return source == &from_trace  ? scenario->trace.rate_scale
-         : source == &generated ? scenario->use.rate_scale
-         : source == &closed    ? (double)only->concurrency
-                                : only->rate_per_s;
+  return source == &tw_demand_trace ? scenario->trace.rate_scale
+         : source == &generated     ? scenario->use.rate_scale
+         : source == &closed        ? (double)only->concurrency
+                                    : only->rate_per_s;
 }
 
 gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError **error)
@@ -62,6 +64,8 @@ gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError *
   *demand = (tw_demand){.source = source,
                         .amount = amount_of(source, scenario, only),
                         .requests = facts.requests,
+                        .repeat = source == &tw_demand_trace ? scenario->trace.repeat : 1,
+                        .start_s = source == &tw_demand_trace ? scenario->trace.start_s : 0,
                         .span_s = span_s,
                         .rate_per_s = rate_per_s,
                         .peak_s = span_s > 60 ? facts.peak_start_s : facts.first_s,
@@ -91,26 +95,41 @@ char **tw_demand_scaled(const tw_demand *demand, double factor)
   return list;
 }
 
+/* Adds to `list` what leaves `length_s` seconds of one replay of a trace, around its busiest minute. A trace
+ * counts in its own time, which passes `scale` times as fast as the run's. */
+static void cut_trace(const tw_demand *demand, double factor, double length_s, GStrvBuilder *list)
+{
+  double scale = demand->amount * factor, replay_s = demand->span_s / (double)demand->repeat / factor;
+  double middle_s = fmod(demand->peak_s + 30, demand->span_s / (double)demand->repeat) / factor;
+  double start_s = CLAMP(middle_s - length_s * 2 / 3, 0, replay_s - length_s);
+  g_autofree char *length = assignment("//workload/trace/@duration", length_s * scale, "s");
+  g_autofree char *from = assignment("//workload/trace/@start", demand->start_s + start_s * scale, "s");
+  g_strv_builder_add(list, length);
+  g_strv_builder_add(list, from);
+}
+
 char **tw_demand_slice(const tw_demand *demand, double factor, double length_s)
 {
-  gboolean trace = demand->source == &from_trace;
+  gboolean trace = demand->source == &tw_demand_trace;
   double span_s = trace ? demand->span_s / factor : demand->span_s;
-  if (length_s >= span_s)
+  double replays = ceil(length_s / span_s * (double)demand->repeat);
+  if (length_s >= span_s || (demand->repeat > 1 && replays >= (double)demand->repeat))
     return NULL;
-  g_autofree char *duration = g_strconcat(demand->source->element, "/@duration", NULL);
-  g_autofree char *start = g_strconcat(demand->source->element, "/@start", NULL);
   g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+  if (demand->repeat > 1) {
+    g_autofree char *repeat = assignment("//workload/trace/@repeat", replays, "");
+    g_strv_builder_add(list, repeat);
+  }
+  if (replays > 1)
+    length_s = replays * span_s / (double)demand->repeat; /* whole replays */
+  else if (trace)
+    cut_trace(demand, factor, length_s, list);
   g_autofree char *warmup = assignment("/scenario/output/@warmup", length_s / 3, "s");
   g_strv_builder_add(list, warmup);
-  /* A trace counts in its own time, which passes unit · factor times as fast as the run's. */
-  double scale = trace ? demand->amount * factor : 1;
-  g_autofree char *length = assignment(duration, length_s * scale, "s");
-  g_strv_builder_add(list, length);
-  if (trace) {
-    double middle_s = (demand->peak_s + 30) / factor;
-    double start_s = CLAMP(middle_s - length_s * 2 / 3, 0, span_s - length_s);
-    g_autofree char *from = assignment(start, start_s * scale, "s");
-    g_strv_builder_add(list, from);
+  if (!trace) {
+    g_autofree char *duration = g_strconcat(demand->source->element, "/@duration", NULL);
+    g_autofree char *length = assignment(duration, length_s, "s");
+    g_strv_builder_add(list, length);
   }
   return g_strv_builder_end(list);
 }

@@ -7,12 +7,15 @@
 
 /* The element that is the source of requests, and how scenarios are given more of it. */
 typedef struct tw_demand_source tw_demand_source;
+extern const tw_demand_source tw_demand_trace, tw_demand_poisson;
 
 typedef struct tw_demand {
   const tw_demand_source *source;
   double amount; /* the rate, scale or number of clients that the workload has as it is written */
   guint64 requests;
-  double span_s;         /* time from the first arrival to the last */
+  gint64 repeat;         /* times that a trace is replayed, one after the other; else 1 */
+  double start_s;        /* what a trace leaves out before, in its own time; else 0 */
+  double span_s;         /* time from the first arrival to the last, of all replays */
   double rate_per_s;     /* rate of arrivals in the busiest minute */
   double peak_s;         /* when that minute begins */
   double prompt, output; /* mean tokens */

@@ -98,6 +98,13 @@ gint64 tw_design_engines(const tw_design *design, double size)
   return (gint64)(accelerators / domain) * (domain / engine);
 }
 
+gint64 tw_design_prefill(const tw_design *design, double size)
+{
+  gint64 engines = tw_design_engines(design, size);
+  double share = (double)design->prefill / MAX(design->prefill + design->decode, 1);
+  return design->prefill == 0 ? 0 : CLAMP((gint64)round((double)engines * share), 1, engines - 1);
+}
+
 double tw_design_least(const tw_design *design)
 {
   gint64 engines = design->prefill > 0 ? 2 : 1;
@@ -122,8 +129,7 @@ char **tw_design_sized(const tw_designs *designs, const tw_design *design, doubl
     g_strv_builder_add(list, replicas);
     return g_strv_builder_end(list);
   }
-  double share = (double)design->prefill / (design->prefill + design->decode);
-  gint64 prefill = CLAMP((gint64)round((double)engines * share), 1, engines - 1);
+  gint64 prefill = tw_design_prefill(design, size);
   g_autofree char *first = g_strdup_printf("//pool[@id='prefill']/@replicas=%" G_GINT64_FORMAT, prefill);
   g_autofree char *second =
       g_strdup_printf("//pool[@id='decode']/@replicas=%" G_GINT64_FORMAT, engines - prefill);
@@ -132,68 +138,7 @@ char **tw_design_sized(const tw_designs *designs, const tw_design *design, doubl
   return g_strv_builder_end(list);
 }
 
-/* ---- Scenarios ---- */
-
-static void add_pool(GString *text, const tw_question *question, const tw_design *design, const char *id,
-                     const char *role)
-{
-  char *name = g_markup_escape_text(design->model->name, -1);
-  g_string_append_printf(text,
-                         "  <pool id=\"%s\" role=\"%s\" model=\"%s\" replicas=\"1\" tp=\"%" G_GINT64_FORMAT
-                         "\" pp=\"%" G_GINT64_FORMAT "\" dp=\"%" G_GINT64_FORMAT "\" ep=\"%" G_GINT64_FORMAT
-                         "\" weights=\"%s\" kv=\"%s\">\n",
-                         id, role, name, design->tp, design->pp, design->dp, design->ep,
-                         tw_precision_names[design->weights], tw_precision_names[design->kv]);
-  g_free(name);
-  g_string_append_printf(text,
-                         "    <scheduler kind=\"%s\" max-batched-tokens=\"%" G_GINT64_FORMAT
-                         "\" max-seqs=\"%" G_GINT64_FORMAT "\" prefix-cache=\"%s\"",
-                         question->scheduler, design->max_batched_tokens, design->max_seqs,
-                         question->prefix_cache ? "true" : "false");
-  if (question->max_model_len != G_MININT64)
-    g_string_append_printf(text, " max-model-len=\"%" G_GINT64_FORMAT "\"", question->max_model_len);
-  g_string_append(text, "/>\n");
-  g_string_append_printf(text, "    <step-time engine=\"%s\"/>\n  </pool>\n", question->engine);
-}
-
-/* The scenario of a design on the smallest site that holds it. */
-static char *scenario_text(const tw_designs *designs, const tw_question *question, const tw_design *design,
-                           const char *workload)
-{
-  GString *text = g_string_new("<?xml version=\"1.0\"?>\n");
-  g_autofree char *path = platform_path(designs, design->site, tw_design_least(design));
-  g_autofree char *full = g_canonicalize_filename(path, NULL);
-  char *escaped = g_markup_escape_text(full, -1);
-  g_string_append_printf(text, "<scenario name=\"%s\" seed=\"%" G_GINT64_FORMAT "\">\n", design->name,
-                         question->seed);
-  g_string_append_printf(text, "  <platform file=\"%s\"/>\n  %s\n", escaped, workload);
-  g_free(escaped);
-  if (design->prefill == 0) {
-    add_pool(text, question, design, "serve", "mixed");
-  } else {
-    add_pool(text, question, design, "prefill", "prefill");
-    add_pool(text, question, design, "decode", "decode");
-  }
-  g_string_append_printf(text, "  <router policy=\"%s\"", design->router);
-  char digits[G_ASCII_DTOSTR_BUF_SIZE];
-  if (!isnan(question->prefix_weight))
-    g_string_append_printf(text, " prefix-weight=\"%s\"",
-                           g_ascii_dtostr(digits, sizeof digits, question->prefix_weight));
-  g_string_append_printf(text, "/>\n%s", question->given);
-  const tw_question_site *site = design->site;
-  if (!isnan(site->accelerator_hour_usd) || !isnan(site->rack_hour_usd)) {
-    g_string_append(text, "  <cost");
-    if (!isnan(site->accelerator_hour_usd))
-      g_string_append_printf(text, " accelerator-hour=\"%s\"",
-                             g_ascii_dtostr(digits, sizeof digits, site->accelerator_hour_usd));
-    if (!isnan(site->rack_hour_usd))
-      g_string_append_printf(text, " rack-hour=\"%s\"",
-                             g_ascii_dtostr(digits, sizeof digits, site->rack_hour_usd));
-    g_string_append(text, "/>\n");
-  }
-  g_string_append(text, "</scenario>\n");
-  return g_string_free(text, FALSE);
-}
+/* ---- What cannot be ---- */
 
 /* The message of a fault without the place in a file that nobody wrote by hand. */
 static char *reason(const char *fault)
@@ -220,7 +165,9 @@ static gboolean settle(tw_designs *designs, const tw_question *question, tw_desi
   g_auto(GStrv) sized = tw_design_sized(designs, design, least, error);
   if (sized == NULL)
     return FALSE;
-  g_autofree char *text = scenario_text(designs, question, design, question->workload);
+  g_autofree char *path = platform_path(designs, design->site, least),
+                  *full = g_canonicalize_filename(path, NULL);
+  g_autofree char *text = tw_design_scenario(question, design, full, question->workload);
   if (!g_file_set_contents(design->scenario, text, -1, error))
     return FALSE;
   g_autoptr(tw_faults) faults = tw_faults_new();
@@ -229,7 +176,7 @@ static gboolean settle(tw_designs *designs, const tw_question *question, tw_desi
     design->dropped = reason(tw_faults_get(faults, 0));
   if (scenario == NULL || question->held_out == NULL)
     return TRUE;
-  g_autofree char *held_out = scenario_text(designs, question, design, question->held_out);
+  g_autofree char *held_out = tw_design_scenario(question, design, full, question->held_out);
   g_autofree char *beside = g_strdup_printf("%s/designs/%s.held-out.xml", designs->directory, design->name);
   return g_file_set_contents(beside, held_out, -1, error);
 }
@@ -290,6 +237,10 @@ static gboolean add(tw_designs *designs, const tw_question *question, const tw_d
     g_string_append_printf(name, ".b%d-s%d", (int)shape->max_batched_tokens, (int)shape->max_seqs);
   if (strchr(question->routers, ' ') != NULL)
     g_string_append_printf(name, ".%s", shape->router);
+  if (!isnan(shape->cap_w))
+    g_string_append_printf(name, ".cap%.6gW", shape->cap_w);
+  if (!isnan(shape->oversubscription))
+    g_string_append_printf(name, ".over%.6g", shape->oversubscription);
   if (has_name(designs, name->str))
     return TRUE;
   tw_design *design = g_new(tw_design, 1);
@@ -302,8 +253,41 @@ static gboolean add(tw_designs *designs, const tw_question *question, const tw_d
 
 typedef struct free_lists {
   GArray *tp, *pp, *dp, *ep, *tokens, *seqs; /* arrays of gint64 */
+  GArray *caps, *oversubscription;           /* arrays of double */
   char **pools, **routers;
 } free_lists;
+
+/* The quantities of a list; NAN in the place of "none". */
+static GArray *quantities(const char *text, gboolean watts)
+{
+  GArray *list = g_array_new(FALSE, FALSE, sizeof(double));
+  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
+  for (char **word = words; *word != NULL; word++) {
+    double value = NAN;
+    if (**word != '\0' && !g_str_equal(*word, "none") &&
+        !(watts ? tw_quantity_parse(*word, TW_POWER, &value, NULL) : tw_number_parse(*word, &value)))
+      value = NAN;
+    if (**word != '\0')
+      g_array_append_val(list, value);
+  }
+  return list;
+}
+
+/* The caps on power of what is settled but for them: either of accelerators or of the whole site. */
+static gboolean add_capped(tw_designs *designs, const tw_question *question, const free_lists *lists,
+                           tw_design shape, GError **error)
+{
+  for (guint c = 0; c < lists->caps->len; c++)
+    for (guint o = 0; o < lists->oversubscription->len; o++) {
+      shape.cap_w = g_array_index(lists->caps, double, c);
+      shape.oversubscription = g_array_index(lists->oversubscription, double, o);
+      if (!isnan(shape.cap_w) && !isnan(shape.oversubscription))
+        continue;
+      if (!add(designs, question, &shape, error))
+        return FALSE;
+    }
+  return TRUE;
+}
 
 /* The pools, budgets and routers of one layout. */
 static gboolean add_layout(tw_designs *designs, const tw_question *question, const free_lists *lists,
@@ -325,7 +309,7 @@ static gboolean add_layout(tw_designs *designs, const tw_question *question, con
           for (guint p = 0; tw_router_policy_names[p] != NULL; p++)
             if (g_str_equal(tw_router_policy_names[p], *router))
               shape.router = tw_router_policy_names[p];
-          if (!add(designs, question, &shape, error))
+          if (!add_capped(designs, question, lists, shape, error))
             return FALSE;
         }
   }
@@ -342,6 +326,8 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
                       .tokens = numbers(question->max_batched_tokens, NULL, 0),
                       .seqs = numbers(question->max_seqs, NULL, 0),
                       .pools = g_strsplit_set(question->pools, " \t\n", -1),
+                      .caps = quantities(question->power_caps, TRUE),
+                      .oversubscription = quantities(question->oversubscription, FALSE),
                       .routers = g_strsplit_set(question->routers, " \t\n", -1)};
   gboolean good = TRUE;
   for (guint t = 0; good && t < lists.tp->len; t++)
@@ -372,6 +358,8 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
   g_array_unref(lists.pp);
   g_array_unref(lists.tokens);
   g_array_unref(lists.seqs);
+  g_array_unref(lists.caps);
+  g_array_unref(lists.oversubscription);
   g_strfreev(lists.pools);
   g_strfreev(lists.routers);
   return good;

@@ -65,20 +65,20 @@ static gboolean has_class_slos(const tw_scenario *scenario)
   return scenario->class_slos != NULL && scenario->class_slos->len > 0;
 }
 
-/* Limits that one request alone on the site does not keep. */
-static char *hopeless(const tw_scenario *scenario, const tw_demand *demand)
+/* Notes what one request alone on the site sees, and tells of a limit that it does not keep. */
+static char *hopeless(tw_design *design, const tw_scenario *scenario, const tw_demand *demand)
 {
   const tw_pool *mixed = pool_of(scenario, TW_POOL_MIXED);
   const tw_pool *decode = mixed != NULL ? mixed : pool_of(scenario, TW_POOL_DECODE);
   const tw_pool *prefill = mixed != NULL ? mixed : pool_of(scenario, TW_POOL_PREFILL);
+  double prompt = MIN((double)demand->median_prompt, (double)prefill->max_batched_tokens);
+  double first_s = design->alone_ttft_s = iteration_s(prefill, 0, 0, prompt);
   double limit_s = !has_class_slos(scenario) ? scenario->slo_tpot_s : NAN;
-  double token_s = iteration_s(decode, 1, demand->prompt, 0);
+  double token_s = design->alone_tpot_s = iteration_s(decode, 1, demand->prompt, 0);
   if (token_s > limit_s && decode->speculation.draft_tokens == 0)
     return g_strdup_printf("one sequence alone takes %.3g ms for a token; the limit is %.3g ms",
                            1e3 * token_s, 1e3 * limit_s);
   limit_s = !has_class_slos(scenario) ? scenario->slo_ttft_s : NAN;
-  double prompt = MIN((double)demand->median_prompt, (double)prefill->max_batched_tokens);
-  double first_s = iteration_s(prefill, 0, 0, prompt);
   if (demand->cached == 0 && first_s > limit_s)
     return g_strdup_printf("a prompt of %.0f tokens alone takes %.3g s; the limit is %.3g s", prompt, first_s,
                            limit_s);
@@ -88,7 +88,7 @@ static char *hopeless(const tw_scenario *scenario, const tw_demand *demand)
 void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand *demand, double factor)
 {
   const tw_pool *mixed = pool_of(scenario, TW_POOL_MIXED);
-  design->dropped = hopeless(scenario, demand);
+  design->dropped = hopeless(design, scenario, demand);
   if (design->dropped != NULL)
     return;
   double prompt = demand->prompt * (1 - demand->cached) / MAX(demand->output, 1);

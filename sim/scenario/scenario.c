@@ -74,12 +74,13 @@ static void check_pool(const tw_pool *pool, const xmlNode *node, tw_faults *faul
                   "max-batched-tokens=\"%" G_GINT64_FORMAT "\" is less than max-seqs=\"%" G_GINT64_FORMAT
                   "\", so that not all could decode; raise it",
                   pool->max_batched_tokens, pool->max_seqs);
-  if (!kind->chunked && pool->max_batched_tokens < pool->max_model_len)
+  if (!(kind->chunked && pool->chunked_prefill) && pool->max_batched_tokens < pool->max_model_len)
     tw_node_fault(at, faults,
-                  "kind=\"%s\" does not split prompts, so max-batched-tokens=\"%" G_GINT64_FORMAT
+                  "kind=\"%s\" does not split prompts%s, so max-batched-tokens=\"%" G_GINT64_FORMAT
                   "\" must not be less than max-model-len=\"%" G_GINT64_FORMAT
                   "\"; raise the one or lower the other",
-                  kind->name, pool->max_batched_tokens, pool->max_model_len);
+                  kind->name, kind->chunked ? " with chunked-prefill=\"false\"" : "",
+                  pool->max_batched_tokens, pool->max_model_len);
   if (pool->max_model_len > model->max_positions)
     tw_node_fault(at, faults,
                   "max-model-len=\"%" G_GINT64_FORMAT "\" is more than the %" G_GINT64_FORMAT
@@ -103,6 +104,8 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->launch, pool->instead.launch);
   replace(&o->compute, pool->instead.compute);
   replace(&o->experts, pool->instead.experts);
+  replace(&o->eager_layer_s, pool->instead.eager_layer_s);
+  replace(&o->eager_experts_s, pool->instead.eager_experts_s);
   return TRUE;
 }
 
@@ -121,6 +124,29 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .table_file = pool->table_file,
       .checkpoint_tokens = pool->prefix_cache ? pool->checkpoint_tokens : 0,
   };
+}
+
+/* Formats that a device neither multiplies in nor expands. */
+static void check_formats(const tw_pool *pool, const xmlNode *node, tw_faults *faults)
+{
+  const struct {
+    const char *what;
+    int precision;
+    gboolean kv;
+  } used[] = {
+      {"weights", pool->weights, FALSE}, {"attention", pool->attention, FALSE}, {"kv", pool->kv, TRUE}};
+  for (guint i = 0; i < G_N_ELEMENTS(used); i++) {
+    tw_precision p = (tw_precision)used[i].precision;
+    gboolean expands = used[i].kv ? p != TW_FP6 && p != TW_FP4 && p != TW_INT4 : p != TW_FP6;
+    if (expands || !isnan(pool->device->flops[p]))
+      continue;
+    g_autoptr(GString) known = g_string_new(NULL);
+    for (int k = 0; k < TW_PRECISIONS; k++)
+      if (!isnan(pool->device->flops[k]))
+        g_string_append_printf(known, "%s%s", known->len > 0 ? ", " : "", tw_precision_names[k]);
+    tw_node_fault(node, faults, "%s in %s: %s has no such format, and nothing expands it; it has %s",
+                  used[i].what, tw_precision_names[p], pool->device->label, known->str);
+  }
 }
 
 /* A state and its checkpoints fit together with the prefix cache. */
@@ -201,6 +227,13 @@ static void widen(tw_reach *reach, tw_reach other)
 
 static void note_reach(tw_scenario *scenario, const tw_pool *pool)
 {
+  if (pool->device->status != TW_DEVICE_MEASURED)
+    g_ptr_array_add(scenario->notes,
+                    g_strdup_printf("pool \"%s\": the numbers of %s are %s: few of its kernels or none were measured",
+                                    pool->id, pool->device->label,
+                                    pool->device->status == TW_DEVICE_PREVIEW
+                                        ? "announced ones, or of samples"
+                                        : "those of a data sheet"));
   if (pool->reach.tensor > 1)
     g_ptr_array_add(scenario->notes,
                     g_strdup_printf("pool \"%s\": tensor-parallel groups of tp=\"%" G_GINT64_FORMAT
@@ -262,6 +295,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   note_reach(scenario, pool);
   pool->memory = tw_memory_plan(&setting, pool->memory_fraction, pool->max_batched_tokens, pool->max_seqs,
                                 pool->block_tokens);
+  check_formats(pool, node, faults);
   check_memory(pool, node, faults);
   const xmlNode *scheduler = tw_node_child(node, "scheduler");
   check_state(pool, node, scheduler != NULL ? scheduler : node, faults);
@@ -304,6 +338,8 @@ static void read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *fa
       continue;
     const xmlNode *step = tw_node_child(n, "step-time");
     if (!read_overhead(pool, step != NULL ? step : n, faults))
+      continue;
+    if (!tw_scenario_choose_scheduler(pool, n, faults))
       continue;
     if (pool->max_model_len == G_MININT64)
       pool->max_model_len = pool->model->max_positions;

@@ -59,6 +59,9 @@ typedef struct tw_pool {
   int asynchronous;     /* tw_asynchronous: whether plans are made while iterations run */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
+  gboolean chunked_prefill;   /* whether prompts may be split, if the kind does so */
+  gboolean mixed_chunk;       /* of kind sglang, and its conservativeness */
+  double conservativeness;
   gint64 max_model_len;
   gboolean prefix_cache;
   gint64 checkpoint_tokens; /* between the states of a sequence that the prefix cache keeps; 0: none */
@@ -68,7 +71,7 @@ typedef struct tw_pool {
   double expert_imbalance;
   char *engine; /* whose overheads */
   struct {
-    double iteration_s, per_seq_s, launch, compute, experts;
+    double iteration_s, per_seq_s, launch, compute, experts, eager_layer_s, eager_experts_s;
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
@@ -199,6 +202,9 @@ void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const 
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_workload(tw_scenario *scenario);
 /* A fault where a file (NULL: none) that `node` names does not exist. */
+/* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
+ * there is no such kind. */
+gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);
 void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
 
 /* ---- The tables, shared by the reader and the schema ---- */

@@ -153,7 +153,7 @@ static double cache_bytes(const tw_pool *pool, gint64 tokens)
 static double inside_s(const path *p, const tw_pool *pool, double bytes)
 {
   return p->inside_fraction > 0 ? pool->device->scale_up_latency_s +
-                                      bytes * p->inside_fraction / pool->device->scale_up_bytes_per_s
+                                      bytes * p->inside_fraction / tw_device_pair_bytes_per_s(pool->device)
                                 : 0;
 }
 

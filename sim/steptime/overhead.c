@@ -25,6 +25,8 @@ static const tw_attribute attributes[] = {
     {"experts", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 2,
      .offset = offsetof(tw_overhead, experts),
      .help = "share of the measured speed that its own kernels for experts reach"},
+    {"fused-norms", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, fused_norms),
+     .help = "all-reduces of tensor parallelism compute the norms behind them in the same kernel"},
     {"all-to-all", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, all_to_all),
      .help = "expert parallelism sends tokens to the ranks of their experts only (DeepEP and the like); else "
              "every rank gathers all tokens, and their results are summed"},
@@ -50,6 +52,8 @@ static const tw_attribute attributes[] = {
     WIDEST(max_pp, "max-pp", "most pipeline stages that it was fitted on"),
     WIDEST(max_dp, "max-dp", "most ranks of attention that it was fitted on"),
     WIDEST(max_ep, "max-ep", "widest expert parallelism that it was fitted on"),
+    {"scheduler", TW_ATTR_STRING, .fallback = "vllm", .offset = offsetof(tw_overhead, scheduler),
+     .help = "how it forms batches: a kind of <scheduler>, which scenarios may replace"},
     {"asynchronous", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, asynchronous),
      .help = "its scheduler plans an iteration while the one before it runs"},
     {"overlap", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_overhead, overlap),

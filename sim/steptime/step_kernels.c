@@ -22,8 +22,12 @@ tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_p
    * others on the engine's own. */
   gboolean own = class == TW_OP_EXPERTS && !(stored == TW_FP4 && isfinite(device->flops[TW_FP4]));
   double share = own && setting->overhead.experts > 0 ? setting->overhead.experts : 1;
-  return (tw_kernels){rate * e->compute_peak * share, device->hbm_bytes_per_s * e->memory * share,
-                      e->launch_s * setting->overhead.launch, e->per_token_s / share};
+  return (tw_kernels){.flops_per_s = rate * e->compute_peak * share,
+                      .bytes_per_s = device->hbm_bytes_per_s * e->memory * share,
+                      .launch_s = e->launch_s * setting->overhead.launch,
+                      .per_token_s = e->per_token_s / share,
+                      .copy_bytes = e->copy_bytes,
+                      .token_bytes = e->token_bytes};
 }
 
 double tw_product_s(const tw_kernels *k, double launches, double flops, double bytes)

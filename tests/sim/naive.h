@@ -10,7 +10,14 @@
 #include "sim/engine/engine.h"
 #include "tests/sim/support.h"
 
-typedef enum { NAIVE_VLLM, NAIVE_PREFILL_FIRST, NAIVE_STATIC } naive_kind;
+typedef enum {
+  NAIVE_VLLM,
+  NAIVE_PREFILL_FIRST,
+  NAIVE_STATIC,
+  NAIVE_SGLANG,
+  NAIVE_TENSORRT_LLM,
+  NAIVE_SARATHI
+} naive_kind;
 
 /* The hash ids of a request: see tw_request. */
 typedef struct naive_ids {
@@ -24,6 +31,11 @@ typedef struct naive_config {
   gboolean asynchronous; /* only with one rank */
   gboolean prefix_cache;
   gboolean reserve_prompt;
+  gboolean reserve_output; /* instead */
+  /* Of kind sglang: decodes beside prompts, the factor of its guess, and a tw_waiting_order. */
+  gboolean mixed_chunk;
+  double conservativeness;
+  int order;
   int ranks;
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
   gint64 long_prefill_tokens; /* 0: any */
@@ -59,5 +71,9 @@ tw_request naive_request_of(const naive_config *config, const naive_request *req
  * of every rank to `iterations`, of naive_iteration. The caller frees the outcomes. */
 naive_outcome *naive_run(const naive_config *config, const naive_request *requests, int n,
                          GArray *iterations);
+
+/* ... with the rules of SGLang (naive_sglang.c): one rank. naive_run calls it. */
+naive_outcome *naive_run_sglang(const naive_config *config, const naive_request *requests, int n,
+                                GArray *iterations);
 
 #endif

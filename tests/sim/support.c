@@ -87,6 +87,8 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .pp = 1,
                                  .dp = 1,
                                  .ep = 1,
+                                 .chunked_prefill = TRUE,
+                                 .conservativeness = 1,
                                  .max_seqs = 256,
                                  .max_batched_tokens = 8192,
                                  .block_tokens = 16,

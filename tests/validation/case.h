@@ -29,7 +29,8 @@ typedef struct validation_case {
   int accelerators, tp, dp, ep;
   char *weights;       /* kind of checkpoint */
   gboolean fitted;     /* the engine's overheads were fitted on it */
-  double from_s, to_s; /* part of the run to which the watts belong; to_s 0: all of it */
+  gboolean ttft_tells; /* ... and on its TTFT, since its clients do not come back in step */
+  double from_s, to_s; /* of the run, to which the watts belong; to_s 0: all of it */
   gboolean steady;     /* ... or its middle, without its start and its end */
   GString *scenario;   /* XML, with "@trace@" where it names the file of the trace */
   char *trace;         /* text of that file, or NULL */

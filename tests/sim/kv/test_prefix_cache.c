@@ -82,7 +82,7 @@ static void compute(bench *b, held *h)
     return;
   b->used += more;
   tw_prefix_cache_evict(&b->cache, b->total - b->used);
-  h->node = tw_prefix_cache_add(&b->cache, &h->request, h->blocks.owner, h->node, tokens);
+  h->node = tw_prefix_cache_add(&b->cache, &h->request, h->blocks.owner, h->node, tokens, NULL);
   naive_pool_cache(&b->pool, &h->blocks, tokens);
   h->tokens = tokens;
   h->emitted += tokens == known;
@@ -157,7 +157,8 @@ static void it_agrees_with_a_pool_of_single_blocks(void **state)
 
 static void remember(tw_prefix_cache *cache, tw_request *request)
 {
-  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 1, NULL, request->prompt_tokens), 1);
+  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 1, NULL, request->prompt_tokens, NULL),
+                          1);
 }
 
 /* ... of one that first looks for what is there. */
@@ -165,7 +166,8 @@ static void remember_again(tw_prefix_cache *cache, tw_request *request)
 {
   tw_prefix_hit hit = tw_prefix_cache_find(cache, request);
   tw_prefix_node *node = tw_prefix_cache_hold(cache, &hit);
-  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 2, node, request->prompt_tokens), 2);
+  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 2, node, request->prompt_tokens, NULL),
+                          2);
 }
 
 /* Hash ids of 4 tokens, KV blocks of 2. A prompt of 8 tokens that is there as a whole computes its last
@@ -328,7 +330,7 @@ static void only_whole_ids_go_to_the_tier_below(void **state)
           cache.spilled = count_spilled;
           cache.added = ignore_added;
           cache.user = &spilled;
-          tw_prefix_node *node = tw_prefix_cache_add(&cache, &request, 1, NULL, n * hash_tokens);
+          tw_prefix_node *node = tw_prefix_cache_add(&cache, &request, 1, NULL, n * hash_tokens, &(gint64){0});
           tw_prefix_cache_release(&cache, node, 1);
           gint64 blocks = n * hash_tokens / block_tokens;
           int kept = ids_in(blocks - wanted, n, hash_tokens, block_tokens);

@@ -129,12 +129,12 @@ static void experts_are_read_if_a_token_picks_them(void **state)
   (void)state;
   double linear = 2 * 2 * (192 + 32), kv = 32 * 10;
   tw_step_cost cost = unit_cost(&moe, 1, 1, 1, 1, &decode2);
-  assert_near(cost.time_s.first, (linear + kv + 160 + 2 * 3 * 192 + moe_rows(2, 1)) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, (linear + kv + 160 + 2 * TOUCHED * 192 + moe_rows(2, 1)) * 1e-9, 1e-18);
   assert_near(cost.flops.first, 2 * (linear / 2) * 2 + 4 * 2 * 4 * 2 * 10 + 2 * 80 * 2 + 2 * 2 * 96 * 2 * 2,
               1e-9);
 }
 
-/* Two ranks of TP 1 with a sequence each, experts over both: each reads half of the 3 experts that the two
+/* Two ranks of TP 1 with a sequence each, experts over both: each reads half of the experts that the two
  * tokens touch. A token goes to both groups, 8 numbers each, of which half leave the rank: 8 bytes in fp8,
  * and 16 come back in bf16. Attention is replicated: each rank reads the dense weights for its own sequence.
  */
@@ -146,9 +146,9 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
   const tw_batch ranks[] = {one, one};
   double linear = 2 * 2 * (192 + 32);
   tw_step_cost cost = unit_cost(&moe, 1, 1, 2, 2, ranks);
-  assert_near(cost.time_s.first, (linear + 32 * 5 + 160 + 2 * (3 * 192 / 2 + 8 + 16) + moe_rows(1, 1)) * 1e-9,
-              1e-18);
-  assert_near(cost.bytes.first, 2 * (linear + 32 * 5 + 160) + 2 * 3 * 192, 1e-9);
+  assert_near(cost.time_s.first,
+              (linear + 32 * 5 + 160 + 2 * (TOUCHED * 192 / 2 + 8 + 16) + moe_rows(1, 1)) * 1e-9, 1e-18);
+  assert_near(cost.bytes.first, 2 * (linear + 32 * 5 + 160) + 2 * TOUCHED * 192, 1e-9);
 
   /* The busiest rank computes and sends half as much again as the mean. */
   tw_device device = unit_device();
@@ -165,7 +165,7 @@ static void experts_of_their_own_group_need_no_all_reduce(void **state)
   double linear = 2 * 2 * (192 + 32), all_reduces = 2 * 32, sent = 2 * (8 + 16);
   tw_step_cost cost = unit_cost(&moe, 2, 1, 1, 2, &decode2);
   assert_near(cost.time_s.first,
-              ((linear + 32 * 10 + 160 + 2 * 3 * 192) / 2 + all_reduces + sent + moe_rows(2, 2)) * 1e-9,
+              ((linear + 32 * 10 + 160 + 2 * TOUCHED * 192) / 2 + all_reduces + sent + moe_rows(2, 2)) * 1e-9,
               1e-18);
 }
 

@@ -30,7 +30,9 @@ typedef struct kernel {
   double exponentials; /* FLOPs that each dimension's worth of softmax adds */
   double weights;      /* bytes under the round roof */
   double streamed;     /* bytes beside it */
-  double tokens;       /* tokens that experts route */
+  double tokens;       /* copies that experts receive, where no more is known of them */
+  double copied;       /* numbers of the rows of all copies */
+  double passed;       /* numbers of the rows of all tokens */
   double launches;     /* 0 or 1 */
   double seconds;
 } kernel;
