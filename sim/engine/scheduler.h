@@ -67,15 +67,18 @@ typedef struct tw_scheduler_config {
   int reserve; /* tw_admission_reserve */
   gboolean asynchronous;
   gint64 long_prefill_tokens; /* most tokens of a chunk; 0: any */
-  gboolean chunked;           /* kinds that split prompts: whether they may */
+  gboolean whole_prompts;     /* kinds that split prompts do not */
   gboolean mixed_chunk;       /* kind sglang: decodes run beside prompts */
   double conservativeness;    /* kind sglang: of its guess what running sequences will still emit */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* prompt and output together */
   gint64 kv_blocks;     /* of this rank */
-  gint64 window;        /* attention window of the model's windowed layers, 0: none */
-  double full_share;    /* share of the layers without a window */
-  gboolean hands_over;  /* sequences leave when their prompts are complete */
+  tw_context_caps caps; /* of the model: windows, and tokens that attention chooses */
+  double uncapped_share;
+  gint64 sequence_blocks; /* that each sequence takes beside those of its tokens: its state and windows */
+  gint64
+      checkpoint_tokens; /* prefixes are found up to multiples of these, where the state was kept; 0: of blocks */
+  gboolean hands_over; /* sequences leave when their prompts are complete */
   gboolean prefix_cache;
   tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
 } tw_scheduler_config;
@@ -111,6 +114,15 @@ typedef struct tw_sglang {
   gboolean alone;       /* and whether the running batch was empty beside it */
   gboolean cut;         /* it holds a part of a prompt that does not complete it */
 } tw_sglang;
+/* Why sequences wait for a place in a batch. */
+typedef enum {
+  TW_WAIT_BOUNDARY, /* for the end of the iteration that runs; nobody waited as it was planned */
+  TW_WAIT_BUDGET,   /* tokens of an iteration: max-batched-tokens */
+  TW_WAIT_SEATS,    /* places in the batch: max-seqs, or a batch that is not formed anew yet */
+  TW_WAIT_KV,       /* KV blocks */
+  TW_WAIT_POWER,    /* a limit of power */
+  TW_WAIT_CAUSES
+} tw_wait_cause;
 
 struct tw_scheduler {
   tw_scheduler_config config;
@@ -138,6 +150,7 @@ struct tw_scheduler {
   gboolean decodes;      /* the decoding sequences take part in the iteration */
   gboolean paused;       /* nobody is admitted while others run */
   gboolean preempted;    /* the plan did, so that the next one may admit again */
+  tw_wait_cause held_up; /* why the last plan did not admit the first that waits */
   gboolean changed;      /* it differs from a continuation of the decodes before */
   tw_prefix_cache prefixes;
   gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
@@ -211,8 +224,9 @@ void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
 /* Evicts all that the prefix cache holds for nobody. */
 void tw_scheduler_forget_prefixes(tw_scheduler *scheduler);
 
-/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */
-void tw_scheduler_evict(tw_scheduler *scheduler, GPtrArray *sequences);
+/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. The scheduler is as
+ * new then: no block is in use or reserved, nothing is cached, nobody holds anything. */
+void tw_scheduler_fail(tw_scheduler *scheduler, GPtrArray *sequences);
 
 /* Recounts everything from the sequences and asserts that it agrees: for audits. */
 void tw_scheduler_audit(const tw_scheduler *scheduler);

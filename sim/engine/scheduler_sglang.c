@@ -12,6 +12,8 @@
  * is in the next one once more, for nothing. */
 #include "sim/engine/sglang.h"
 
+#include <math.h>
+
 /* Of SGLang's source: the ratio at the start, its share below which it does not fall, and over how many turns it
  * falls there; and tokens that each of those left is given by a retraction. */
 enum { DECAY_TURNS = 600, RETRACT_TOKENS = 20 };
@@ -120,8 +122,9 @@ static void join_delivered(tw_scheduler *s)
                  s->running.length > 0))
       return;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, &sequence->request, tw_kv_blocks(&s->kv, tokens));
+    tw_batching_end_hold(s, &sequence->request, tw_batching_blocks(s, tokens));
     sequence->prefill_done = tokens;
+    sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
     g_queue_push_tail_link(&s->running, &sequence->link);
     tw_batching_cache(s, sequence, tokens);
@@ -161,6 +164,8 @@ static void retract(tw_scheduler *s, tw_sequence *sequence)
   tw_batching_free(s, sequence, sequence->prefill_done);
   sequence->prefill_done = 0;
   s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  if (isnan(sequence->lost_s))
+    sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -268,6 +273,8 @@ static void start(tw_scheduler *s)
     s->batch.sampled += s->overshoot.decode_seqs;
     s->batch.decode_context += s->overshoot.decode_context;
     s->batch.decode_windowed += s->overshoot.decode_windowed;
+    for (gsize i = 0; i < G_N_ELEMENTS(s->batch.further); i++)
+      s->batch.further[i].decode += s->overshoot.further[i].decode;
     s->wasted = s->overshoot.decode_seqs;
     s->changed = TRUE;
   }
@@ -278,6 +285,8 @@ void tw_sglang_plan(tw_scheduler *s, double now_s)
 {
   gboolean overlap = s->config.asynchronous;
   s->preempted = s->evictable = FALSE;
+  if (!s->sglang.full)
+    s->held_up = TW_WAIT_BOUNDARY;
   if (overlap)
     start(s);
   s->ahead = FALSE;

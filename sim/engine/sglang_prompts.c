@@ -121,20 +121,24 @@ static gboolean admit_one(tw_scheduler *s, pass *p, tw_sequence *sequence, doubl
   tw_prefix_cache_touch(&s->prefixes, &hit);
   gint64 extend = target - hit.tokens;
   double need = (double)(extend + tw_sglang_outputs_left(s, sequence) + page);
-  if (need >= tokens_free(s) - (double)(hit.idle_blocks * page) - p->offset) {
+  if (need >= tokens_free(s) - (double)((hit.idle_blocks + s->config.sequence_blocks) * page) - p->offset) {
     s->sglang.full = TRUE;
+    s->held_up = TW_WAIT_KV;
     return FALSE;
   }
   gint64 tokens = whole_pages(s, extend) <= p->chunk ? extend : p->chunk / page * page;
-  gint64 pages = tw_kv_blocks(&s->kv, tokens) + hit.idle_blocks; /* SGLang does not look, and may end */
+  gint64 pages = tw_kv_blocks(&s->kv, tokens) + hit.idle_blocks +
+                 s->config.sequence_blocks; /* SGLang does not look, and may end */
   if (tokens <= 0 || pages > tw_sglang_free_pages(s) - p->pages)
     return FALSE;
   tw_batching_enter(s, sequence, &hit, now_s);
   charge(s, p, sequence, tokens, tokens < extend);
   if (tokens_free(s) - p->offset <= 0 || tokens_free(s) - p->taken <= 0) {
     s->sglang.full = TRUE;
+    s->held_up = TW_WAIT_KV;
     return FALSE;
   }
+  s->held_up = TW_WAIT_BUDGET;
   return p->chunk > 0;
 }
 
@@ -142,10 +146,15 @@ static void admit(tw_scheduler *s, pass *p, double now_s)
 {
   for (;;) {
     tw_sequence *sequence = tw_waiting_first(&s->waiting, s->decoding.count);
-    if (sequence == NULL || (s->paused && s->running.length > 0))
+    if (sequence == NULL)
       return;
+    if (s->paused && s->running.length > 0) {
+      s->held_up = TW_WAIT_POWER;
+      return;
+    }
     if ((gint64)p->batch->len >= p->slots) {
       s->sglang.full = TRUE;
+      s->held_up = TW_WAIT_SEATS;
       return;
     }
     if (s->sglang.full || !admit_one(s, p, sequence, now_s))
@@ -200,6 +209,7 @@ gboolean tw_sglang_plan_prompts(tw_scheduler *s, double now_s)
   gint64 slots = s->config.max_seqs - (s->config.hands_over ? (gint64)s->running.length : running);
   if (slots <= 0 && g->chunked == NULL) {
     g->full = !s->config.hands_over;
+    s->held_up = TW_WAIT_SEATS;
     return FALSE;
   }
   if (s->config.order == TW_ORDER_PREFIX && s->waiting.n <= MOST_SORTED)

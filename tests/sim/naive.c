@@ -27,7 +27,8 @@ typedef struct rank {
   const naive_config *config;
   GQueue running, waiting; /* of sequence */
   naive_pool pool;
-  GArray *plan; /* of entry */
+  GArray *plan;       /* of entry */
+  gboolean preempted; /* by that plan */
 } rank;
 
 tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
@@ -109,6 +110,7 @@ static void preempt(rank *r, sequence *s)
   g_queue_remove(&r->running, s);
   naive_pool_free(&r->pool, &s->blocks);
   unschedule(r, s);
+  r->preempted = TRUE;
   s->computed = 0;
   s->decodes = s->running = FALSE;
   s->outcome->preemptions++;
@@ -164,7 +166,8 @@ static gint64 schedule_running(rank *r)
 /* Blocks that a sequence holds as it ends. */
 static gint64 final_blocks(const rank *r, const sequence *s)
 {
-  return (last_token(s) - 1 + r->config->block_tokens - 1) / r->config->block_tokens;
+  return (last_token(s) - 1 + r->config->block_tokens - 1) / r->config->block_tokens +
+         r->config->sequence_blocks;
 }
 
 static gboolean fits_to_its_end(const rank *r, const sequence *s, double kept)
@@ -185,6 +188,9 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
     if (r->config->prefix_cache)
       hits = naive_pool_find(&r->pool, &s->blocks, known(s) - 1, &idle);
+    if (r->config->checkpoint_blocks > 0 && hits % r->config->checkpoint_blocks > 0)
+      hits =
+          naive_pool_find(&r->pool, &s->blocks, (hits - hits % r->config->checkpoint_blocks) * size, &idle);
     gint64 left = known(s) - hits * size, tokens = at_most(r, left, budget);
     gint64 wanted = r->config->reserve_prompt ? left : tokens;
     double kept = r->running.length > 0 ? ceil(watermark * (double)r->config->kv_blocks) : 0;
@@ -192,7 +198,8 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     longest = MAX(longest, left);
     if ((!chunked && tokens < left) || tokens == 0 || !fits_to_its_end(r, s, kept) ||
         (padded && n * longest > r->config->max_batched_tokens) ||
-        (double)((wanted + size - 1) / size + idle) > (double)r->pool.free.length - kept)
+        (double)((wanted + size - 1) / size + idle + r->config->sequence_blocks) >
+            (double)r->pool.free.length - kept)
       break;
     g_queue_pop_head(&r->waiting);
     g_queue_push_tail(&r->running, s);
@@ -214,6 +221,7 @@ static gboolean plan(rank *r, double now_s)
 {
   gint64 budget = r->config->max_batched_tokens;
   g_array_set_size(r->plan, 0);
+  r->preempted = FALSE;
   switch (r->config->kind) {
   case NAIVE_SARATHI:
     budget = schedule_running(r);
@@ -248,7 +256,7 @@ static gboolean plan(rank *r, double now_s)
     if (isnan(e->s->outcome->first_scheduled_s))
       e->s->outcome->first_scheduled_s = now_s;
   }
-  return budget < 0;
+  return r->preempted;
 }
 
 /* What an iteration computes, token by token, and how long that takes. */
@@ -400,8 +408,9 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
   g_autofree rank *ranks = g_new0(rank, (gsize)config->ranks);
   arrivals a = {requests, g_new0(naive_outcome, (gsize)n), n, 0};
   for (int i = 0; i < config->ranks; i++) {
-    ranks[i] = (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry))};
-    naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks);
+    ranks[i] =
+        (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry)), FALSE};
+    naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks, config->sequence_blocks);
   }
   if (config->asynchronous)
     run_asynchronously(ranks, &a, iterations);

@@ -1,29 +1,5 @@
-/* The engine: small batches computed by hand, and random ones against the naive engine. */
-#include "tests/check.h"
-#include "tests/sim/served.h"
-
-static void on_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
-{
-  (void)engine, (void)now_s;
-  g_ptr_array_add(user, sequence);
-}
-
-static void free_sequence(gpointer sequence, gpointer user)
-{
-  (void)user;
-  tw_sequence_free(sequence);
-}
-
-/* Iterations of 1 s, whatever they hold. */
-static const naive_config plain = {.kind = NAIVE_VLLM,
-                                   .ranks = 1,
-                                   .max_seqs = 8,
-                                   .max_batched_tokens = 64,
-                                   .block_tokens = 4,
-                                   .kv_blocks = 1000,
-                                   .costs = {1, 0, 0, 0, FALSE}};
-
-/* ---- By hand ---- */
+/* The engine: small batches computed by hand. */
+#include "tests/sim/engine/serve.h"
 
 /* One request: the prompt of 10 tokens in one iteration, 0 to 1 s, which emits token 1; tokens 2 to 5 at 2,
  * 3, 4 and 5 s. */
@@ -229,15 +205,6 @@ static void a_request_goes_to_the_rank_with_the_fewest_sequences(void **state)
   served_clear(&s);
 }
 
-static void submit(tw_engine *engine, double now_s, gint32 prompt, gint32 output)
-{
-  static guint64 tickets;
-  tw_request request = {.id = tickets, .arrival_s = now_s, .prompt_tokens = prompt, .answer_tokens = output};
-  tw_sequence *sequence = tw_sequence_new(&request);
-  sequence->ticket = tickets++;
-  tw_engine_submit(engine, sequence, now_s);
-}
-
 /* Of two empty ranks the first gets a request, unless another is on its way to it. A rank that was chosen
  * before is kept, whatever came since. */
 static void a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way(void **state)
@@ -246,7 +213,7 @@ static void a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way(void **s
   naive_config config = plain;
   config.ranks = 2;
   g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = served_engine_config(&config, model, FALSE);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
   tw_engine_listener listener = {0};
   tw_engine *e = tw_engine_new(0, &engine, &listener);
   tw_request request = {.prompt_tokens = 4, .answer_tokens = 100};
@@ -272,7 +239,7 @@ static void an_arrival_that_cannot_join_wakes_nobody(void **state)
   config.kv_blocks = 30;
   config.max_batched_tokens = 200; /* B's prompt would go whole */
   g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = served_engine_config(&config, model, FALSE);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
   tw_engine_listener listener = {0};
   tw_engine *e = tw_engine_new(0, &engine, &listener);
   submit(e, 0, 4, 100);
@@ -386,7 +353,7 @@ static void what_can_never_fit_is_refused(void **state)
   naive_config config = plain;
   config.kv_blocks = 4;
   g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = served_engine_config(&config, model, FALSE);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
   engine.scheduler.max_model_len = 17;
   tw_engine_listener listener = {0};
   tw_engine *e = tw_engine_new(0, &engine, &listener);
@@ -406,94 +373,6 @@ static void what_can_never_fit_is_refused(void **state)
   served_clear(&s);
 }
 
-/* Reserves blocks for a request and delivers its prompt's KV, with its first token, at 0. */
-static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
-{
-  tw_request request = {.id = id, .prompt_tokens = prompt, .answer_tokens = output};
-  tw_sequence *sequence = tw_sequence_new(&request);
-  sequence->ticket = id;
-  sequence->prefill_target = prompt;
-  sequence->prefilled_tokens = prompt;
-  sequence->emitted = 1;
-  sequence->rank = tw_engine_reserve(engine, &request, 0);
-  assert_int_equal(sequence->rank, 0);
-  tw_engine_deliver(engine, sequence, 0);
-}
-
-/* 4 blocks of 4 tokens, all of them taken by the delivered prompts of A and B, 8 tokens each. A joins the
- * empty batch and gets no block for its second token; the plan that preempts it admits nobody. The next one
- * lets B join in A's blocks: it emits tokens 2 and 3 at 1 and 2 s. Then A computes its 9 tokens again, which
- * emits its second at 3 s, and its last at 4 s. */
-static void a_plan_that_preempts_the_only_sequence_is_followed_by_another(void **state)
-{
-  (void)state;
-  naive_config config = plain;
-  config.kv_blocks = 4;
-  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = served_engine_config(&config, model, FALSE);
-  served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
-  tw_engine_listener listener = {.ended = served_on_ended, .user = &s};
-  tw_engine *e = tw_engine_new(0, &engine, &listener);
-  deliver(e, 0, 8, 3);
-  deliver(e, 1, 8, 3);
-  while (isfinite(tw_engine_due(e)))
-    tw_engine_step(e);
-  assert_near(s.outcomes[1].completion_s, 2, 0);
-  assert_near(s.outcomes[0].completion_s, 4, 0);
-  assert_int_equal(s.outcomes[0].preemptions, 1);
-  tw_engine_free(e);
-  g_free(s.outcomes);
-  g_array_unref(s.order);
-}
-
-/* 4 blocks of 4 tokens, and sequences are promised all that they will ever hold. Where they are handed over,
- * that is their prompts: A and B, 8 tokens each, run at once, whatever they are to emit elsewhere. The blocks
- * stay promised until they are released: C is admitted then. */
-static void who_is_handed_over_is_promised_blocks_for_its_prompt_alone(void **state)
-{
-  (void)state;
-  naive_config config = plain;
-  config.kv_blocks = 4;
-  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = served_engine_config(&config, model, FALSE);
-  engine.scheduler.hands_over = TRUE;
-  engine.scheduler.reserve = TW_RESERVE_OUTPUT;
-  g_autoptr(GPtrArray) gone = g_ptr_array_new();
-  tw_engine_listener listener = {.handed_over = on_handed_over, .user = gone};
-  tw_engine *e = tw_engine_new(0, &engine, &listener);
-  for (int i = 0; i < 3; i++)
-    submit(e, 0, 8, 100);
-  while (isfinite(tw_engine_due(e)))
-    tw_engine_step(e);
-  assert_int_equal(gone->len, 2);
-  tw_engine_release(e, 0, gone->pdata[0], 1);
-  while (isfinite(tw_engine_due(e)))
-    tw_engine_step(e);
-  assert_int_equal(gone->len, 3);
-  for (guint i = 1; i < 3; i++)
-    tw_engine_release(e, 0, gone->pdata[i], 2);
-  g_ptr_array_foreach(gone, free_sequence, NULL);
-  tw_engine_free(e);
-}
-
-/* Delivered sequences, too, are promised all: of 4 blocks of 4 tokens, one of 4 + 9 tokens takes all. */
-static void what_is_delivered_is_promised_its_output(void **state)
-{
-  (void)state;
-  naive_config config = plain;
-  config.kv_blocks = 4;
-  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = served_engine_config(&config, model, FALSE);
-  engine.scheduler.reserve = TW_RESERVE_OUTPUT;
-  tw_engine_listener listener = {0};
-  tw_engine *e = tw_engine_new(0, &engine, &listener);
-  tw_request all = {.prompt_tokens = 4, .answer_tokens = 10},
-             little = {.prompt_tokens = 4, .answer_tokens = 2};
-  assert_int_equal(tw_engine_reserve(e, &all, 0), 0);
-  assert_int_equal(tw_engine_reserve(e, &little, 0), -1);
-  tw_engine_free(e);
-}
-
 /* 1,001 tokens with three drafts that are all accepted: the prompt's iteration, and 250 of four tokens each.
  */
 static void iterations_under_speculation_emit_several_tokens(void **state)
@@ -501,10 +380,10 @@ static void iterations_under_speculation_emit_several_tokens(void **state)
   (void)state;
   g_autoptr(tw_step_model) model = test_step_model(&plain.costs);
   naive_config config = plain;
-  tw_engine_config engine = served_engine_config(&config, model, FALSE);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
   engine.speculation = (tw_speculation){3, 1, 0};
   served s = {.outcomes = g_new0(naive_outcome, 1), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
-  tw_engine_listener listener = {.ended = served_on_ended, .user = &s};
+  tw_engine_listener listener = {.ended = on_ended, .user = &s};
   tw_engine *e = tw_engine_new(0, &engine, &listener);
   tw_sequence *sequence = tw_sequence_new(&(tw_request){.prompt_tokens = 4, .answer_tokens = 1001});
   tw_engine_submit(e, sequence, 0);
@@ -544,68 +423,6 @@ static void blocks_in_use_are_averaged_between_the_steps(void **state)
   served_clear(&exact);
 }
 
-/* ---- Against the naive engine ---- */
-
-static naive_config random_config(tw_chance *chance)
-{
-  static const naive_kind kinds[] = {NAIVE_VLLM, NAIVE_PREFILL_FIRST, NAIVE_STATIC, NAIVE_TENSORRT_LLM,
-                                     NAIVE_SARATHI};
-  naive_config config = {.kind = kinds[tw_chance_below(chance, G_N_ELEMENTS(kinds))],
-                         .priorities = tw_chance_below(chance, 3) == 0,
-                         .ranks = (int)served_between(chance, 1, 3),
-                         .max_seqs = served_between(chance, 1, 24),
-                         .block_tokens = served_between(chance, 1, 20),
-                         .window = served_between(chance, 1, 60)};
-  gboolean whole = config.kind == NAIVE_PREFILL_FIRST || config.kind == NAIVE_STATIC;
-  config.prefix_cache = tw_chance_below(chance, 4) > 0;
-  config.reserve_prompt = tw_chance_below(chance, 2) == 0;
-  config.reserve_output = tw_chance_below(chance, 8) == 0;
-  if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 2) == 0) {
-    config.asynchronous = TRUE;
-    config.ranks = 1;
-  }
-  if (!whole && tw_chance_below(chance, 3) == 0)
-    config.long_prefill_tokens = served_between(chance, 20, 60);
-  /* A part of a prompt is at least a block. */
-  config.max_batched_tokens = whole ? 512 : config.max_seqs + 20 + served_between(chance, 0, 100);
-  /* The longest request has 300 tokens: from room for just one, to plenty. */
-  config.kv_blocks =
-      300 / config.block_tokens + 1 + served_between(chance, 0, tw_chance_below(chance, 2) ? 20 : 500);
-  config.costs = served_random_costs(chance);
-  return config;
-}
-
-static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
-{
-  (void)state;
-  enum { SCENARIOS = 1500, MOST = 60 };
-  gint64 preemptions = 0, iterations = 0, cached = 0, resumed = 0, ahead = 0;
-  for (int seed = 0; seed < SCENARIOS; seed++) {
-    tw_chance chance = tw_chance_new((guint64)seed, "engine");
-    naive_config config = random_config(&chance);
-    naive_request requests[MOST];
-    naive_ids ids[MOST];
-    int n = served_random_requests(&chance, requests, ids, MOST);
-    config.ids = ids;
-    g_autofree naive_outcome *expected = served_as_naive(&config, requests, n, seed, &iterations);
-    for (int i = 0; i < n; i++) {
-      preemptions += expected[i].preemptions;
-      cached += expected[i].cached;
-      ahead += config.asynchronous * expected[i].preemptions;
-      /* Whoever was preempted computes less than all of its prompt again each time. */
-      resumed +=
-          config.prefix_cache && expected[i].preemptions > 0 &&
-          expected[i].computed < (1 + expected[i].preemptions) * requests[i].prompt - expected[i].cached;
-    }
-    for (int i = 0; i < n; i++)
-      g_free(ids[i].hashes);
-  }
-  /* The scenarios exercise what they are meant to. */
-  assert_true(preemptions > 5000 && ahead > 1000 && resumed > 1000);
-  assert_true(cached > 100000);
-  assert_true(iterations > 200000);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -629,13 +446,9 @@ int main(void)
       cmocka_unit_test(the_next_turn_finds_the_output_of_the_one_before),
       cmocka_unit_test(long_prompts_share_the_budget),
       cmocka_unit_test(what_can_never_fit_is_refused),
-      cmocka_unit_test(a_plan_that_preempts_the_only_sequence_is_followed_by_another),
-      cmocka_unit_test(who_is_handed_over_is_promised_blocks_for_its_prompt_alone),
-      cmocka_unit_test(what_is_delivered_is_promised_its_output),
       cmocka_unit_test(iterations_under_speculation_emit_several_tokens),
       cmocka_unit_test(usage_counts_what_was_computed),
       cmocka_unit_test(blocks_in_use_are_averaged_between_the_steps),
-      cmocka_unit_test(iterations_and_instants_are_those_of_the_naive_engine),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,16 @@
 /* Kind sglang: small cases computed by hand, and random ones against a naive engine with SGLang's rules. */
-#include "tests/check.h"
-#include "tests/sim/served.h"
+#include "tests/sim/engine/random.h"
 
 /* Iterations of 1 s, whatever they hold; pages of one token. */
-static const naive_config plain = {.kind = NAIVE_SGLANG,
-                                   .prefix_cache = TRUE,
-                                   .conservativeness = 1,
-                                   .ranks = 1,
-                                   .max_seqs = 100,
-                                   .max_batched_tokens = 8192,
-                                   .block_tokens = 1,
-                                   .kv_blocks = 100000,
-                                   .costs = {1, 0, 0, 0, FALSE}};
+static const naive_config alone_on_pages = {.kind = NAIVE_SGLANG,
+                                            .prefix_cache = TRUE,
+                                            .conservativeness = 1,
+                                            .ranks = 1,
+                                            .max_seqs = 100,
+                                            .max_batched_tokens = 8192,
+                                            .block_tokens = 1,
+                                            .kv_blocks = 100000,
+                                            .costs = {1, 0, 0, 0, FALSE}};
 
 static void assert_times(const served *s, int request, double first_s, double last_s)
 {
@@ -24,7 +23,7 @@ static void prompts_run_alone_and_first(void **state)
 {
   (void)state;
   static const naive_request requests[] = {{0, 100, 0, 4, 0}, {1.5, 50, 0, 3, 0}};
-  served s = serve(&plain, requests, 2, FALSE);
+  served s = serve(&alone_on_pages, requests, 2, FALSE);
   assert_times(&s, 0, 1, 5);
   assert_times(&s, 1, 3, 5);
   served_clear(&s);
@@ -36,7 +35,7 @@ static void prompts_run_alone_and_first(void **state)
 static void overlap_plans_a_batch_ahead_and_overshoots(void **state)
 {
   (void)state;
-  naive_config config = plain;
+  naive_config config = alone_on_pages;
   config.asynchronous = TRUE;
   static const naive_request requests[] = {{0, 100, 0, 4, 0}, {1.5, 50, 0, 3, 0}};
   served s = serve(&config, requests, 2, FALSE);
@@ -53,19 +52,19 @@ static void overlap_plans_a_batch_ahead_and_overshoots(void **state)
 static void mixed_chunks_let_decodes_go_on(void **state)
 {
   (void)state;
-  naive_config config = plain;
+  naive_config config = alone_on_pages;
   config.max_batched_tokens = 256;
   static const naive_request requests[] = {{0, 10, 0, 8, 0}, {1.5, 600, 0, 2, 0}, {1.5, 100, 0, 2, 0}};
-  served alone = serve(&config, requests, 3, FALSE);
-  assert_times(&alone, 0, 1, 11);
-  assert_times(&alone, 1, 5, 6);
-  assert_times(&alone, 2, 5, 6);
+  served apart = serve(&config, requests, 3, FALSE);
+  assert_times(&apart, 0, 1, 11);
+  assert_times(&apart, 1, 5, 6);
+  assert_times(&apart, 2, 5, 6);
   config.mixed_chunk = TRUE;
   served mixed = serve(&config, requests, 3, FALSE);
   assert_times(&mixed, 0, 1, 8);
   assert_times(&mixed, 1, 5, 6);
   assert_times(&mixed, 2, 5, 6);
-  served_clear(&alone);
+  served_clear(&apart);
   served_clear(&mixed);
 }
 
@@ -76,7 +75,7 @@ static void mixed_chunks_let_decodes_go_on(void **state)
 static void admission_counts_what_others_will_emit(void **state)
 {
   (void)state;
-  naive_config config = plain;
+  naive_config config = alone_on_pages;
   config.kv_blocks = 1000;
   naive_request requests[] = {{0, 200, 0, 300, 0}, {0, 200, 0, 300, 0}};
   served s = serve(&config, requests, 2, FALSE);
@@ -93,7 +92,7 @@ static void admission_counts_what_others_will_emit(void **state)
 static void a_place_is_free_one_decode_after_an_end(void **state)
 {
   (void)state;
-  naive_config config = plain;
+  naive_config config = alone_on_pages;
   config.max_seqs = 2;
   static const naive_request requests[] = {{0, 10, 0, 3, 0}, {0, 10, 0, 6, 0}, {0, 10, 0, 2, 0}};
   served s = serve(&config, requests, 3, FALSE);
@@ -115,7 +114,7 @@ static void a_place_is_free_one_decode_after_an_end(void **state)
 static void who_has_emitted_least_is_retracted(void **state)
 {
   (void)state;
-  naive_config config = plain;
+  naive_config config = alone_on_pages;
   config.kv_blocks = 200;
   config.conservativeness = 0.3;
   static const naive_request requests[] = {{0, 20, 0, 60, 0}, {0, 20, 0, 60, 0}, {0, 20, 0, 60, 0}};
@@ -138,7 +137,7 @@ static void who_has_emitted_least_is_retracted(void **state)
 static void longest_prefix_first_lets_equal_prompts_wait(void **state)
 {
   (void)state;
-  naive_config config = plain;
+  naive_config config = alone_on_pages;
   config.max_batched_tokens = 2000;
   static const naive_request requests[] = {{0, 1000, 0, 2, 0}, {0, 1000, 0, 2, 0}, {0, 1000, 0, 2, 0}};
   guint64 same[] = {7}, other[] = {8};
@@ -168,7 +167,7 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
   gint64 preemptions = 0, iterations = 0, cached = 0, ahead = 0;
   for (int seed = 0; seed < SCENARIOS; seed++) {
     tw_chance chance = tw_chance_new((guint64)seed, "sglang");
-    naive_config config = plain;
+    naive_config config = alone_on_pages;
     static const int orders[] = {TW_ORDER_ARRIVAL, TW_ORDER_PREFIX, TW_ORDER_OUTPUT};
     config.priorities = tw_chance_below(&chance, 6) == 0;
     config.order = orders[tw_chance_below(&chance, 3)];
@@ -176,20 +175,19 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
     config.mixed_chunk = tw_chance_below(&chance, 3) == 0;
     config.prefix_cache = tw_chance_below(&chance, 4) > 0;
     config.conservativeness = 0.1 + tw_chance_uniform(&chance);
-    config.max_seqs = served_between(&chance, 1, 24);
-    config.block_tokens =
-        config.mixed_chunk || tw_chance_below(&chance, 2) ? 1 : served_between(&chance, 2, 20);
-    config.window = served_between(&chance, 1, 60);
-    config.max_batched_tokens = MAX(config.max_seqs + config.block_tokens, served_between(&chance, 40, 400));
+    config.max_seqs = between(&chance, 1, 24);
+    config.block_tokens = config.mixed_chunk || tw_chance_below(&chance, 2) ? 1 : between(&chance, 2, 20);
+    config.window = between(&chance, 1, 60);
+    config.max_batched_tokens = MAX(config.max_seqs + config.block_tokens, between(&chance, 40, 400));
     /* The longest request has 300 tokens: from room for just one, to plenty. */
     config.kv_blocks =
-        304 / config.block_tokens + 3 + served_between(&chance, 0, tw_chance_below(&chance, 2) ? 20 : 500);
-    config.costs = served_random_costs(&chance);
+        304 / config.block_tokens + 3 + between(&chance, 0, tw_chance_below(&chance, 2) ? 20 : 500);
+    config.costs = random_costs(&chance);
     naive_request requests[MOST];
     naive_ids ids[MOST];
-    int n = served_random_requests(&chance, requests, ids, MOST);
+    int n = random_requests(&chance, requests, ids, MOST);
     config.ids = ids;
-    g_autofree naive_outcome *expected = served_as_naive(&config, requests, n, seed, &iterations);
+    g_autofree naive_outcome *expected = as_naive(&config, requests, n, seed, &iterations);
     for (int i = 0; i < n; i++) {
       preemptions += expected[i].preemptions;
       cached += expected[i].cached;

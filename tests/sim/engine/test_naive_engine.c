@@ -1,0 +1,76 @@
+/* The engine on random batches, against the naive one: the same iterations and instants, to the bit. */
+#include "tests/sim/engine/random.h"
+
+static naive_config random_config(tw_chance *chance)
+{
+  static const naive_kind kinds[] = {NAIVE_VLLM, NAIVE_PREFILL_FIRST, NAIVE_STATIC, NAIVE_TENSORRT_LLM,
+                                     NAIVE_SARATHI};
+  naive_config config = {.kind = kinds[tw_chance_below(chance, G_N_ELEMENTS(kinds))],
+                         .priorities = tw_chance_below(chance, 3) == 0,
+                         .ranks = (int)between(chance, 1, 3),
+                         .max_seqs = between(chance, 1, 24),
+                         .block_tokens = between(chance, 1, 20),
+                         .window = between(chance, 1, 60)};
+  gboolean whole = config.kind == NAIVE_PREFILL_FIRST || config.kind == NAIVE_STATIC;
+  config.prefix_cache = tw_chance_below(chance, 4) > 0;
+  config.reserve_prompt = tw_chance_below(chance, 2) == 0;
+  config.reserve_output = tw_chance_below(chance, 8) == 0;
+  if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 2) == 0) {
+    config.asynchronous = TRUE;
+    config.ranks = 1;
+  }
+  if (!whole && tw_chance_below(chance, 3) == 0)
+    config.long_prefill_tokens = between(chance, 1, 60);
+  /* A part of a prompt is at least a block with TensorRT-LLM. */
+  gint64 least = config.max_seqs + (config.kind == NAIVE_TENSORRT_LLM ? config.block_tokens : 0);
+  config.max_batched_tokens = whole ? 512 : between(chance, least, 120);
+  /* The longest request has 300 tokens: from room for just one, to plenty. */
+  config.kv_blocks =
+      300 / config.block_tokens + 1 + between(chance, 0, tw_chance_below(chance, 2) ? 20 : 500);
+  if (tw_chance_below(chance, 3) == 0)
+    config.sequence_blocks = between(chance, 1, 12);
+  if (config.sequence_blocks > 0 && tw_chance_below(chance, 2) == 0)
+    config.checkpoint_blocks = between(chance, 1, 6);
+  config.kv_blocks += config.sequence_blocks;
+  config.costs = random_costs(chance);
+  return config;
+}
+
+static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
+{
+  (void)state;
+  enum { SCENARIOS = 1500, MOST = 60 };
+  gint64 preemptions = 0, iterations = 0, cached = 0, resumed = 0, ahead = 0;
+  for (int seed = 0; seed < SCENARIOS; seed++) {
+    tw_chance chance = tw_chance_new((guint64)seed, "engine");
+    naive_config config = random_config(&chance);
+    naive_request requests[MOST];
+    naive_ids ids[MOST];
+    int n = random_requests(&chance, requests, ids, MOST);
+    config.ids = ids;
+    g_autofree naive_outcome *expected = as_naive(&config, requests, n, seed, &iterations);
+    for (int i = 0; i < n; i++) {
+      preemptions += expected[i].preemptions;
+      cached += expected[i].cached;
+      ahead += config.asynchronous * expected[i].preemptions;
+      /* Whoever was preempted computes less than all of its prompt again each time. */
+      resumed +=
+          config.prefix_cache && expected[i].preemptions > 0 &&
+          expected[i].computed < (1 + expected[i].preemptions) * requests[i].prompt - expected[i].cached;
+    }
+    for (int i = 0; i < n; i++)
+      g_free(ids[i].hashes);
+  }
+  /* The scenarios exercise what they are meant to. */
+  assert_true(preemptions > 5000 && ahead > 1000 && resumed > 1000);
+  assert_true(cached > 100000);
+  assert_true(iterations > 200000);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(iterations_and_instants_are_those_of_the_naive_engine),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
