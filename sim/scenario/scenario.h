@@ -42,7 +42,7 @@ typedef struct tw_pool {
   int kv_transfer; /* tw_kv_transfer */
   gint64 replicas;
   char *model_name;
-  gint64 tp, pp, dp, ep;
+  gint64 tp, pp, dp, ep, redundant_experts;
   int checkpoint;  /* of tw_checkpoint_get */
   int weights, kv; /* tw_precision; weights: of MLPs and experts */
   int attention;   /* ... of the attention projections */

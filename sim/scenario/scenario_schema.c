@@ -277,6 +277,10 @@ static const tw_attribute pool_attributes[] = {
     COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),
     COUNT(tw_pool, dp, "dp", "1", 1e5, "attention data parallelism: ranks of an engine that step together"),
     COUNT(tw_pool, ep, "ep", "1", 1e5, "expert parallelism: groups that divide the experts, within tp * dp"),
+    {"redundant-experts", TW_ATTR_INT, .fallback = "0", .max = 1e5,
+     .offset = offsetof(tw_pool, redundant_experts),
+     .help =
+         "second copies of busy experts, which ep divides with the others (EPLB); their weights take memory"},
     CHOICE(tw_pool, checkpoint, "weights", "bf16", tw_checkpoint_names,
            "kind of checkpoint: number formats of the weights, part by part"),
     CHOICE(tw_pool, attention, "attention-weights", TW_ABSENT, tw_precision_names,

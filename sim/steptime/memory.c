@@ -15,7 +15,8 @@ static double weight_bytes(const tw_step_setting *setting)
   double projections = layers * tw_model_attention_params(model);
   double dense =
       (layers - moe_layers) * tw_model_dense_mlp_params(model) + moe_layers * tw_model_shared_params(model);
-  double experts = moe_layers * (double)model->experts * tw_model_expert_params(model);
+  double experts =
+      moe_layers * (double)(model->experts + setting->redundant_experts) * tw_model_expert_params(model);
   double tables = tw_model_head_params(model) * (model->tied_embeddings ? 1 : 2);
   double group = parallel->tp * parallel->dp;
   return tw_precision_bytes(setting->attention) * projections / parallel->tp / parallel->pp +

@@ -10,14 +10,14 @@
 typedef struct tw_overhead {
   char *label, *source;
   /* Times of the host are those of an H100's; a device's <host> says how much slower its host is. */
-  double request_s;    /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
-  double iteration_s;  /* of each iteration: scheduling, launch, and reading back what was sampled */
-  double per_seq_s;    /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
-  double launch;       /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
-  double compute;      /* share of the kernels' measured FLOP rate that a running server reaches */
-  double experts;      /* share of the measured speed of the kernels for experts */
+  double request_s;     /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
+  double iteration_s;   /* of each iteration: scheduling, launch, and reading back what was sampled */
+  double per_seq_s;     /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
+  double launch;        /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
+  double compute;       /* share of the kernels' measured FLOP rate that a running server reaches */
+  double experts;       /* share of the measured speed of the kernels for experts */
   gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
-  gboolean all_to_all; /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
+  gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or
    * holds prompts while graph_prompts is FALSE, runs eagerly: the host then takes at least so long a layer.
    */

@@ -26,7 +26,7 @@ enum { TARGETS = G_N_ELEMENTS(targets) };
  * drive them to values that no other model bears out. */
 static const struct {
   double value, deviation;
-} prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25},   {1, 0.1},      {0.8, 0.2},
+} prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25},  {1, 0.1},     {0.8, 0.2},
                            {0.9, 0.1},   {4.8e-4, 0.5}, {2.7e-4, 0.7}};
 #define ROW_ERROR 0.05 /* that a row is off by, whatever the parameters are */
 

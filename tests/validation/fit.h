@@ -11,7 +11,7 @@ enum { FIT_EAGER = 5, FIT_PARAMETERS = 7 }; /* FIT_EAGER: the first of two of ea
 extern const char *const fit_parameter_names[FIT_PARAMETERS];
 extern const double fit_parameter_neutral[FIT_PARAMETERS]; /* as if there were no such parameter */
 
-gboolean fit_parameter_is_share(int parameter);             /* else seconds */
+gboolean fit_parameter_is_share(int parameter); /* else seconds */
 
 typedef struct fit_result {
   double value[FIT_PARAMETERS]; /* seconds; launch, experts and compute: shares */

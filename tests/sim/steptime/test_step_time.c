@@ -300,8 +300,8 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
   const tw_batch ranks[] = {one, one};
   double linear = 2 * 2 * (192 + 32);
   tw_step_cost cost = unit_cost(&moe, 1, 1, 2, 2, ranks);
-  assert_near(cost.time_s.first, (linear + 32 * 5 + 160 + 2 * (TOUCHED * 192 / 2 + 8 + 16) + moe_rows(1, 1)) * 1e-9,
-              1e-18);
+  assert_near(cost.time_s.first,
+              (linear + 32 * 5 + 160 + 2 * (TOUCHED * 192 / 2 + 8 + 16) + moe_rows(1, 1)) * 1e-9, 1e-18);
   assert_near(cost.bytes.first, 2 * (linear + 32 * 5 + 160) + 2 * TOUCHED * 192, 1e-9);
 
   /* The busiest rank computes and sends half as much again as the mean. */
@@ -309,6 +309,11 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
   tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
   setting.expert_imbalance = 1.5;
   assert_near(cost_of(&setting, ranks).time_s.first - cost.time_s.first, 2 * (8 + 16) / 2 * 1e-9, 1e-18);
+  /* Two more copies of the four experts: half as many bytes again, which the two ranks share. */
+  setting.expert_imbalance = 1;
+  setting.redundant_experts = 2;
+  assert_near(cost_of(&setting, ranks).time_s.first - cost.time_s.first, 2 * TOUCHED * 192 / 2 / 2 * 1e-9,
+              1e-15);
 }
 
 /* One rank of TP 2, and the experts over the same two: behind the experts there is no all-reduce, so that two
@@ -393,7 +398,8 @@ static void every_kernel_is_launched(void **state)
                   each[TW_OP_HEAD],
               1e-12);
   /* Experts in the place of the MLP: one launch, and 5 ns for each of the two copies of two tokens. */
-  device.efficiency[TW_OP_EXPERTS][TW_BF16] = (tw_efficiency){1, 1, 1e-3, 5e-9, 0};
+  device.efficiency[TW_OP_EXPERTS][TW_BF16] =
+      (tw_efficiency){.compute_peak = 1, .memory = 1, .launch_s = 1e-3, .per_token_s = 5e-9};
   setting.model = &moe;
   assert_near(
       cost_of(&setting, &decode2).time_s.first,
@@ -471,7 +477,8 @@ static void experts_move_the_rows_of_copies_and_of_all_tokens(void **state)
   double exchanged = cost_of(&setting, ranks).time_s.first;
   tw_efficiency *e = &device.efficiency[TW_OP_EXPERTS][TW_BF16];
   e->copy_bytes = 10;
-  assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * (8 + 4) * 2 * 2 / 2.0 * 1e-9, 1e-15);
+  assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * (8 + 4) * 2 * 2 / 2.0 * 1e-9,
+              1e-15);
   e->copy_bytes = 0;
   e->token_bytes = 10;
   assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * 8 * 2 * 0.75 * 1e-9, 1e-15);
@@ -526,8 +533,8 @@ static void wider_expert_parallelism_is_no_slower_at_equal_work(void **state)
         g_autoptr(tw_step_model) step = tw_step_model_new(&tw_step_roofline, &setting, NULL, faults);
         tw_step_model_cost(step, ranks, ep, &cost);
         if (cost.time_s.first > 1.02 * narrower_s)
-          print_error("%s, %" G_GINT64_FORMAT " sequences: EP%d takes %g s, half of it %g s\n", devices[d], seqs[s],
-                      ep, cost.time_s.first, narrower_s);
+          print_error("%s, %" G_GINT64_FORMAT " sequences: EP%d takes %g s, half of it %g s\n", devices[d],
+                      seqs[s], ep, cost.time_s.first, narrower_s);
         assert_true(cost.time_s.first <= 1.02 * narrower_s);
         narrower_s = cost.time_s.first;
       }
