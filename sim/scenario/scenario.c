@@ -109,6 +109,7 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->per_seq_s, pool->instead.per_seq_s);
   replace(&o->launch, pool->instead.launch);
   replace(&o->compute, pool->instead.compute);
+  replace(&o->fp8, pool->instead.fp8);
   replace(&o->experts, pool->instead.experts);
   replace(&o->eager_layer_s, pool->instead.eager_layer_s);
   replace(&o->eager_experts_s, pool->instead.eager_experts_s);

@@ -68,7 +68,7 @@ typedef struct tw_pool {
   double expert_imbalance;
   char *engine; /* whose overheads */
   struct {
-    double iteration_s, per_seq_s, launch, compute, experts, eager_layer_s, eager_experts_s;
+    double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
