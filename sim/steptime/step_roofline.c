@@ -148,7 +148,9 @@ static void set_groups(roofline *r, const tw_step_setting *setting)
   r->row_bytes = ACTIVATION_BYTES * (sums.rows + (sums.rows_by_tp + sums.between) / r->tp);
   /* Hyper-connections read and write all streams in front of each block, and behind it. */
   double streams = (double)setting->model->streams;
-  double mixed = streams > 1 ? sums.blocks * (3 * streams + 2) * r->hidden : 0;
+  double mixed = streams > 1 && !tw_step_layers_measured_streams(r->groups)
+                     ? sums.blocks * (3 * streams + 2) * r->hidden
+                     : 0;
   r->activation_bytes = ACTIVATION_BYTES * (sums.blocks * 4 * r->hidden + sums.between / r->tp + mixed);
   r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s;
   r->sums = sums.blocks;
@@ -351,6 +353,8 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   time.first += product_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp);
   time.first += tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
                                 r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
+  if (r->groups != NULL)
+    time.first += tw_step_layers_streams_s(r->groups, tokens_micro);
   /* Two all-reduces a layer: behind attention, and behind the MLP where experts do not return their sums
    * themselves. */
   double all_reduces = r->sums - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
