@@ -44,7 +44,7 @@ static void check_scenario(const char *path, const check_values *values, tw_faul
   g_autofree char *plan = values->plan ? tw_scenario_plan_text(scenario) : NULL;
   if (plan != NULL)
     printf("\n%s", plan);
-  if (scenario->workload == TW_WORKLOAD_TRACE)
+  if (scenario->trace_file != NULL)
     check_trace(scenario->trace_file,
                 scenario->trace_format >= 0
                     ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
@@ -52,7 +52,7 @@ static void check_scenario(const char *path, const check_values *values, tw_faul
                 faults);
 }
 
-/* What a file is, by its root element; a file that is not XML is a trace. */
+/* Checks a file by its root element; a file that is not XML is a trace. */
 static void check_xml(const char *path, const check_values *values, tw_faults *faults)
 {
   g_autoptr(tw_document) document = tw_document_load(path, faults);

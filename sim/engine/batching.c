@@ -130,6 +130,8 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
   s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  if (isnan(sequence->lost_s))
+    sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -309,6 +311,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     tw_batching_end_hold(s, &sequence->request,
                          tw_batching_blocks(s, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
+    sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
     g_queue_push_tail_link(&s->running, &sequence->link);
     tw_batching_cache(s, sequence, tokens);
@@ -344,7 +347,7 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
   sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
   tw_batching_take(s, hit->idle_blocks);
   sequence->prefill_done = hit->tokens;
-  if (!isnan(sequence->first_scheduled_s))
+  if (sequence->admitted)
     return;
   sequence->cached_tokens = hit->tokens;
   s->next.cached += hit->tokens;
@@ -352,10 +355,10 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
 
 /* What it finds below the accelerators' memory, behind what they hold. */
 static tw_offload_hit offloaded_prefix(const tw_scheduler *s, const tw_sequence *sequence,
-                                       const tw_prefix_hit *hit)
+                                       const tw_prefix_hit *hit, double now_s)
 {
-  gboolean first = s->config.offload != NULL && isnan(sequence->first_scheduled_s);
-  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit)
+  gboolean first = s->config.offload != NULL && !sequence->admitted;
+  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit, now_s)
                : (tw_offload_hit){0};
 }
 
@@ -377,26 +380,34 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
+  s->held_up = TW_WAIT_BOUNDARY;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
-    if (sequence == NULL || (s->paused && s->running.length > 0))
-      break;
+    if (sequence == NULL)
+      return any;
+    s->held_up = TW_WAIT_POWER;
+    if (s->paused && s->running.length > 0)
+      return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = cached_prefix(s, sequence, target);
-    tw_offload_hit below = offloaded_prefix(s, sequence, &hit);
+    tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
     gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
     gint64 chunk = chunk_tokens(s, left, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
-    if ((chunk < left && !config->kind->chunked) || !tw_batching_may_promise(s, &sequence->request, kept))
-      break;
+    s->held_up = TW_WAIT_BUDGET;
+    if (chunk < left && !config->kind->chunked)
+      return any;
+    s->held_up = TW_WAIT_KV;
+    if (!tw_batching_may_promise(s, &sequence->request, kept))
+      return any;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
     if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks >
         tw_kv_free(&s->kv) - s->reserved - kept) {
       /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
       s->evictable =
           below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
-      break;
+      return any;
     }
     s->promised += tw_batching_final_blocks(s, &sequence->request);
     tw_waiting_take(&s->waiting, sequence);
@@ -406,16 +417,18 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     if (config->sequence_blocks > 0)
       tw_batching_take(s, config->sequence_blocks);
     g_queue_push_tail_link(&s->running, &sequence->link);
-    if (isnan(sequence->first_scheduled_s)) {
+    if (isnan(sequence->first_scheduled_s))
       sequence->first_scheduled_s = now_s;
+    if (!sequence->admitted)
       tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
-    }
+    sequence->admitted = TRUE;
     sequence->prefill_target = target;
     sequence->place = s->admitted++;
     take_chunk(s, sequence, chunk);
     s->partial += is_partial(sequence);
     budget -= chunk;
   }
+  s->held_up = s->running.length < config->max_seqs ? TW_WAIT_BUDGET : TW_WAIT_SEATS;
   return any;
 }
 
@@ -458,6 +471,9 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
     return G_MAXINT64;
   gint64 first_end = tw_decoding_first_end(&s->decoding), q = s->decoding.count;
   gint64 room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
+  /* What one hopes to find below may be too old at any time. */
+  if (s->evictable && s->config.offload != NULL && s->config.offload->config.ttl_s > 0)
+    return 1;
   if (s->evictable)
     room = MIN(room, tw_kv_room(&s->kv, q, s->reserved + tw_prefix_cache_loose(&s->prefixes)) - s->ahead);
   gint64 horizon = MIN(first_end, MAX(room, 1));

@@ -1,6 +1,6 @@
 #include "sim/site/routing.h"
 
-#include "sim/site/transfers.h"
+#include "sim/site/kv_transfers.h"
 
 #include <math.h>
 
@@ -51,7 +51,7 @@ tw_rates tw_pool_rates(const tw_pool *pool)
 
 static double transfer_s(void *user, int from, int to, gint64 tokens)
 {
-  return tw_transfers_estimate_s(((tw_site *)user)->transfers, from, to, tokens);
+  return tw_kv_transfers_estimate_s(((tw_site *)user)->transfers, from, to, tokens);
 }
 
 static gint64 cached_tokens(void *user, int engine, int rank, const tw_request *request, double now_s)

@@ -1,18 +1,15 @@
 #include "sim/steptime/step_layers.h"
 
-#include <math.h>
+#include "sim/steptime/step_kernels.h"
 
-/* The rates that the kernels of a class reach on this device under this software. */
-typedef struct rates {
-  double flops_per_s, bytes_per_s, launch_s;
-} rates;
+#include <math.h>
 
 typedef struct part {
   int cap;        /* index in the model's caps, -1: the whole context */
   gboolean index; /* it chooses what others attend to */
   double layers, decode_flops, prefill_flops, exponentials, kv_bytes, shards;
   double keys; /* for each token of context */
-  rates decode, prefill;
+  tw_kernels decode, prefill;
 } part;
 
 /* One group of layers. */
@@ -31,19 +28,9 @@ struct tw_step_layers {
   double stream_layers;
   const tw_operator *streams;
   double launch, speed; /* shares of launches that remain, and of the FLOP rate that is reached */
-  rates state, prompts;
+  tw_kernels state, prompts;
   group *groups;
 };
-
-static rates rates_of(const tw_step_setting *setting, tw_op_class op)
-{
-  const tw_device *device = setting->device;
-  tw_precision computed = isfinite(device->flops[setting->kv]) ? setting->kv : TW_BF16;
-  const tw_efficiency *e = &device->efficiency[op][computed];
-  return (rates){device->flops[computed] * setting->overhead.compute * (1 - setting->throttle) *
-                     e->compute_peak,
-                 device->hbm_bytes_per_s * e->memory, e->launch_s * setting->overhead.launch};
-}
 
 /* The device's row for an operator, or NULL. */
 static const tw_operator *operator_of(const tw_step_setting *setting, const char *name, tw_phase_kind phase)
@@ -69,14 +56,15 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
 {
   const tw_model *model = setting->model;
   tw_step_layers *all = g_new0(tw_step_layers, 1);
-  *all = (tw_step_layers){.tp = setting->parallelism.tp,
-                          .n_groups = model->n_groups,
-                          .device = setting->device,
-                          .launch = setting->overhead.launch,
-                          .speed = setting->overhead.compute * (1 - setting->throttle),
-                          .state = rates_of(setting, TW_OP_ATTENTION_DECODE),
-                          .prompts = rates_of(setting, TW_OP_ATTENTION_PREFILL),
-                          .groups = g_new0(group, (gsize)model->n_groups)};
+  *all =
+      (tw_step_layers){.tp = setting->parallelism.tp,
+                       .n_groups = model->n_groups,
+                       .device = setting->device,
+                       .launch = setting->overhead.launch,
+                       .speed = setting->overhead.compute * (1 - setting->throttle),
+                       .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
+                       .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
+                       .groups = g_new0(group, (gsize)model->n_groups)};
   if (model->streams > 1) {
     /* A block reads and writes all streams in front of it and behind, and its own row. */
     all->stream_layers = tw_step_layers_sums(model).blocks / 2;
@@ -99,17 +87,18 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
                  .attended_bytes = 2 * work.attended};
     for (int k = 0; k < work.n_parts; k++) {
       const tw_attention_part *from = &work.parts[k];
-      g->parts[g->n_parts++] = (part){.cap = cap_index(model, from->cap),
-                                      .index = from->scan == TW_SCAN_INDEXER,
-                                      .keys = 1 / from->tokens_per_key,
-                                      .layers = from->share * g->layers,
-                                      .decode_flops = from->decode_flops,
-                                      .prefill_flops = from->prefill_flops,
-                                      .exponentials = 4 * from->heads * softmax,
-                                      .kv_bytes = from->kv_bytes,
-                                      .shards = fmin(all->tp, from->shards),
-                                      .decode = rates_of(setting, TW_OP_ATTENTION_DECODE),
-                                      .prefill = rates_of(setting, TW_OP_ATTENTION_PREFILL)};
+      g->parts[g->n_parts++] =
+          (part){.cap = cap_index(model, from->cap),
+                 .index = from->scan == TW_SCAN_INDEXER,
+                 .keys = 1 / from->tokens_per_key,
+                 .layers = from->share * g->layers,
+                 .decode_flops = from->decode_flops,
+                 .prefill_flops = from->prefill_flops,
+                 .exponentials = 4 * from->heads * softmax,
+                 .kv_bytes = from->kv_bytes,
+                 .shards = fmin(all->tp, from->shards),
+                 .decode = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
+                 .prefill = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv)};
     }
   }
   return all;
@@ -171,38 +160,47 @@ static tw_line part_s(const tw_step_layers *all, const part *p, const tw_batch *
   if (decode) {
     tw_line context = tw_line_scale(s.context, p->layers);
     double flops = p->decode_flops * (double)(1 + b->drafted);
-    time =
-        tw_line_max(tw_line_scale(context, flops * flops_share / p->decode.flops_per_s),
-                    tw_line_scale(context, p->kv_bytes * bytes_share / p->decode.bytes_per_s), &cost->valid);
+    tw_line compute = tw_line_scale(context, flops * flops_share / p->decode.flops_per_s);
+    time = tw_line_max(compute, tw_line_scale(context, p->kv_bytes * bytes_share / p->decode.bytes_per_s),
+                       &cost->valid);
+    tw_line *class = &cost->classes[time.first == compute.first ? TW_TIME_ATTENTION : TW_TIME_KV];
+    *class = tw_line_add(*class, time);
     time.first += p->layers * p->decode.launch_s;
   } else {
-    time.first = p->layers *
-                 (p->prefill.launch_s +
-                  (p->prefill_flops + p->exponentials) * s.attended * flops_share / p->prefill.flops_per_s +
-                  p->kv_bytes * s.read * bytes_share / p->prefill.bytes_per_s);
+    double compute_s =
+        p->layers * (p->prefill_flops + p->exponentials) * s.attended * flops_share / p->prefill.flops_per_s;
+    double read_s = p->layers * p->kv_bytes * s.read * bytes_share / p->prefill.bytes_per_s;
+    time.first = p->layers * p->prefill.launch_s + compute_s + read_s;
+    cost->classes[TW_TIME_ATTENTION].first += compute_s;
+    cost->classes[TW_TIME_KV].first += read_s;
   }
   return time;
 }
 
 /* Seconds of what decodes do whatever their context is, by the roof. */
-static double decode_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro)
+static double decode_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                             tw_step_cost *cost)
 {
-  double share = 1 / (micro * all->tp), seqs = (double)b->decode_seqs;
+  double share = g->layers / (micro * all->tp), seqs = (double)b->decode_seqs;
   if (g->state_bytes == 0)
     return 0;
-  return g->layers * (all->state.launch_s + fmax(2 * g->state_bytes * seqs * share / all->state.bytes_per_s,
-                                                 g->token_flops * seqs * (double)(1 + b->drafted) * share /
-                                                     all->state.flops_per_s));
+  double read_s = 2 * g->state_bytes * seqs * share / all->state.bytes_per_s,
+         compute_s = g->token_flops * seqs * (double)(1 + b->drafted) * share / all->state.flops_per_s;
+  cost->classes[compute_s > read_s ? TW_TIME_ATTENTION : TW_TIME_KV].first += fmax(read_s, compute_s);
+  return g->layers * all->state.launch_s + fmax(read_s, compute_s);
 }
 
 /* ... and new tokens of prompts. */
-static double prefill_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro)
+static double prefill_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                              tw_step_cost *cost)
 {
-  double share = 1 / (micro * all->tp), tokens = (double)b->prefill_tokens;
+  double share = g->layers / (micro * all->tp), tokens = (double)b->prefill_tokens;
   double bytes = 2 * g->state_bytes * (double)b->prefill_seqs + g->attended_bytes * tokens;
-  return g->layers * ((g->state_bytes > 0 ? all->prompts.launch_s : 0) +
-                      g->token_flops * tokens * share / all->prompts.flops_per_s +
-                      bytes * share / all->prompts.bytes_per_s);
+  double compute_s = g->token_flops * tokens * share / all->prompts.flops_per_s,
+         read_s = bytes * share / all->prompts.bytes_per_s;
+  cost->classes[TW_TIME_ATTENTION].first += compute_s;
+  cost->classes[TW_TIME_KV].first += read_s;
+  return (g->state_bytes > 0 ? g->layers * all->prompts.launch_s : 0) + compute_s + read_s;
 }
 
 static void count_state(const group *g, const tw_batch *b, tw_step_cost *cost)
@@ -215,56 +213,58 @@ static void count_state(const group *g, const tw_batch *b, tw_step_cost *cost)
 }
 
 /* Decodes by the device's row for the operator: a line, as every term is one. */
-static tw_line measured_decode_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro)
+static tw_line measured_decode_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                                 tw_step_cost *cost)
 {
   const tw_operator *o = g->decode;
   double bytes_per_s = all->device->hbm_bytes_per_s, seqs = (double)b->decode_seqs / micro,
-         items = seqs * (double)(1 + b->drafted);
-  tw_line time = {g->layers * (all->launch * o->launch_s + o->per_head_s * g->heads + o->per_item_s * items +
-                               o->per_item_head_s * items * g->heads +
-                               2 * g->state_bytes * seqs / all->tp / (bytes_per_s * o->memory)),
-                  0};
+         items = seqs * (double)(1 + b->drafted), launches_s = g->layers * all->launch * o->launch_s;
+  double computed_s =
+      g->layers * (o->per_head_s * g->heads + o->per_item_s * items + o->per_item_head_s * items * g->heads);
+  tw_line read = {g->layers * 2 * g->state_bytes * seqs / all->tp / (bytes_per_s * o->memory), 0};
   for (int k = 0; k < g->n_parts; k++) {
     const part *p = &g->parts[k];
-    tw_line context = scanned_of(p, b).context;
     double of_mean = (p->index ? o->index_chain_s : o->chain_s) * p->keys,
            of_sum =
                p->kv_bytes / p->shards / micro / (bytes_per_s * (p->index ? o->index_memory : o->memory));
-    time = tw_line_add(time, tw_line_scale(context, p->layers * (of_mean / (double)b->decode_seqs + of_sum)));
-    time.first += p->index ? p->layers * all->launch * o->index_launch_s : 0;
+    read = tw_line_add(read, tw_line_scale(scanned_of(p, b).context,
+                                           p->layers * (of_mean / (double)b->decode_seqs + of_sum)));
+    launches_s += p->index ? p->layers * all->launch * o->index_launch_s : 0;
   }
-  return time;
+  cost->classes[TW_TIME_ATTENTION].first += computed_s;
+  cost->classes[TW_TIME_KV] = tw_line_add(cost->classes[TW_TIME_KV], read);
+  return (tw_line){launches_s + computed_s + read.first, read.growth};
 }
 
 /* Prompts by the device's row for the operator. */
-static double measured_prefill_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro)
+static double measured_prefill_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                                 tw_step_cost *cost)
 {
   const tw_operator *o = g->prefill;
-  double tokens = (double)b->prefill_tokens / micro,
+  double tokens = (double)b->prefill_tokens / micro, seqs = (double)MAX(b->prefill_seqs, 1),
          share = all->speed > 0 ? 1 / (all->speed * micro * all->tp) : 0;
-  double flops_per_s = all->device->flops[TW_BF16] * o->compute, host_s = o->host_s;
-  double time = all->launch * o->launch_s + o->per_item_s * tokens + o->per_item_head_s * tokens * g->heads +
-                o->chain_s * (double)b->prefill_tokens / (double)MAX(b->prefill_seqs, 1) +
-                g->token_flops * (double)b->prefill_tokens * share / flops_per_s;
+  double flops_per_s = all->device->flops[TW_BF16] * o->compute, host_s = o->host_s, launches_s = o->launch_s;
+  double peak = all->device->flops[isnan(all->device->flops[TW_FP8]) ? TW_BF16 : TW_FP8];
+  double computed_s = o->per_item_s * tokens + o->per_item_head_s * tokens * g->heads +
+                      o->chain_s * (double)b->prefill_tokens / seqs +
+                      g->token_flops * (double)b->prefill_tokens * share / flops_per_s;
   /* Of a context that is chosen whole nothing is scored. */
-  double mean = b->prefill_read / (double)MAX(b->prefill_seqs, 1);
-  gboolean whole = o->index_skipped && mean <= (double)g->chosen;
+  gboolean whole = o->index_skipped && b->prefill_read / seqs <= (double)g->chosen;
   for (int k = 0; k < g->n_parts; k++) {
     const part *p = &g->parts[k];
-    if (p->index && whole)
-      continue;
     double flops = p->prefill_flops * scanned_of(p, b).attended, some = p->layers / g->layers;
     if (!p->index) {
-      time += flops * share / flops_per_s;
-      continue;
+      computed_s += flops * share / flops_per_s;
+    } else if (!whole) {
+      /* Each accelerator scores all keys. */
+      host_s += some * o->index_host_s;
+      launches_s += some * o->index_launch_s;
+      computed_s +=
+          some * (o->index_per_item_s * tokens + flops * share * all->tp / (peak * o->index_compute));
     }
-    double peak = all->device->flops[isnan(all->device->flops[TW_FP8]) ? TW_BF16 : TW_FP8];
-    host_s += some * o->index_host_s;
-    time +=
-        some * (all->launch * o->index_launch_s + o->index_per_item_s * tokens +
-                flops * share * all->tp / (peak * o->index_compute)); /* each accelerator scores all keys */
   }
-  return g->layers * fmax(host_s, time);
+  cost->classes[TW_TIME_ATTENTION].first += g->layers * computed_s;
+  return g->layers * fmax(host_s, all->launch * launches_s + computed_s);
 }
 
 tw_line tw_step_layers_attention(const tw_step_layers *all, const tw_batch *b, double micro,
@@ -279,16 +279,16 @@ tw_line tw_step_layers_attention(const tw_step_layers *all, const tw_batch *b, d
     for (int k = 0; k < g->n_parts; k++)
       count_part(all, &g->parts[k], b, cost);
     if (b->decode_seqs > 0 && g->decode != NULL) {
-      time = tw_line_add(time, measured_decode_s(all, g, b, micro));
+      time = tw_line_add(time, measured_decode_s(all, g, b, micro, cost));
     } else if (b->decode_seqs > 0) {
-      time.first += decode_state_s(all, g, b, micro);
+      time.first += decode_state_s(all, g, b, micro, cost);
       for (int k = 0; k < g->n_parts; k++)
         time = tw_line_add(time, part_s(all, &g->parts[k], b, micro, TRUE, cost));
     }
     if (b->prefill_tokens > 0 && g->prefill != NULL) {
-      time.first += measured_prefill_s(all, g, b, micro);
+      time.first += measured_prefill_s(all, g, b, micro, cost);
     } else if (b->prefill_tokens > 0) {
-      time.first += prefill_state_s(all, g, b, micro);
+      time.first += prefill_state_s(all, g, b, micro, cost);
       for (int k = 0; k < g->n_parts; k++)
         time = tw_line_add(time, part_s(all, &g->parts[k], b, micro, FALSE, cost));
     }

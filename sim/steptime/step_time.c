@@ -38,6 +38,8 @@ void tw_step_model_free(tw_step_model *model)
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {
   model->kind->cost(model->state, ranks, n_ranks, cost);
+  if (!model->kind->classifies)
+    cost->classes[TW_TIME_MEASURED] = cost->time_s;
   g_assert(cost->time_s.first > 0 && cost->valid >= 1);
 }
 

@@ -8,6 +8,7 @@
 #ifndef TW_SIM_STEP_TIME_H
 #define TW_SIM_STEP_TIME_H
 
+#include "sim/base/time_class.h"
 #include "sim/collectives/collective_time.h"
 #include "sim/steptime/overhead.h"
 #include "workloads/models/model.h"
@@ -63,6 +64,7 @@ typedef struct tw_step_cost {
                     the mean over the stages; 0 without pipeline parallelism */
   /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
   double collective_s;
+  tw_line classes[TW_ITERATION_CLASSES]; /* what time_s is made of, in the mean over the accelerators */
   tw_wire wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
@@ -102,6 +104,7 @@ typedef struct tw_step_model tw_step_model;
 /* A way to compute step times: a row of the table behind tw_step_kind_get. */
 typedef struct tw_step_kind {
   const char *name, *help;
+  gboolean classifies; /* it tells the classes of time */
   /* Returns the model's own state; NULL with faults at `node` where the setting cannot work. */
   void *(*create)(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults);
   void (*cost)(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);

@@ -1,4 +1,4 @@
-#include "sim/site/transfers.h"
+#include "sim/site/kv_transfers.h"
 
 #include "sim/network/shipment.h"
 #include "sim/site/agenda.h"
@@ -24,20 +24,20 @@ typedef struct path_key {
 
 typedef struct transfer {
   tw_shipment shipment;
-  tw_transfers *transfers;
+  tw_kv_transfers *transfers;
   tw_sequence *sequence;
   int from, from_rank, to_rank;
   gboolean handed_over; /* the sequence is ours: its prompt is complete */
   double bytes;         /* over all flows, and inside hosts */
 } transfer;
 
-struct tw_transfers {
+struct tw_kv_transfers {
   const tw_seat *seats;
   int n_engines;
   tw_engine *const *engines;
   tw_network network;
-  tw_transfer_listener listener;
-  GQueue *waiting; /* by decode engine, the sequences that wait for blocks there */
+  tw_kv_transfer_listener listener;
+  GQueue *waiting; /* for each decode engine, the sequences that wait for blocks there */
   tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
   GHashTable *paths; /* path_key -> path */
@@ -67,7 +67,7 @@ static void free_path(gpointer pointer)
   g_free(p);
 }
 
-static const tw_pool *pool_of(const tw_transfers *transfers, int engine)
+static const tw_pool *pool_of(const tw_kv_transfers *transfers, int engine)
 {
   return transfers->seats[engine].pool;
 }
@@ -100,7 +100,7 @@ static void add_share(GArray *all, int from, int to, double fraction)
 }
 
 /* Adds what accelerator k of a stage takes from the stages and ranks of the other engine. */
-static void add_accelerator(const tw_transfers *transfers, path *p, int from, int from_rank, int to,
+static void add_accelerator(const tw_kv_transfers *transfers, path *p, int from, int from_rank, int to,
                             int to_rank, gint64 stage, gint64 k)
 {
   const tw_pool *source = pool_of(transfers, from), *target = pool_of(transfers, to);
@@ -127,7 +127,7 @@ static void add_accelerator(const tw_transfers *transfers, path *p, int from, in
   p->inside_fraction = fmax(p->inside_fraction, inside);
 }
 
-static const path *find_path(tw_transfers *transfers, int from, int from_rank, int to, int to_rank)
+static const path *find_path(tw_kv_transfers *transfers, int from, int from_rank, int to, int to_rank)
 {
   path_key key = {from, from_rank, to, to_rank};
   path *found = g_hash_table_lookup(transfers->paths, &key);
@@ -157,7 +157,7 @@ static double inside_s(const path *p, const tw_pool *pool, double bytes)
                                 : 0;
 }
 
-double tw_transfers_estimate_s(tw_transfers *transfers, int from, int to, gint64 tokens)
+double tw_kv_transfers_estimate_s(tw_kv_transfers *transfers, int from, int to, gint64 tokens)
 {
   const path *p = find_path(transfers, from, 0, to, 0);
   double bytes = cache_bytes(pool_of(transfers, from), tokens);
@@ -174,11 +174,11 @@ double tw_transfers_estimate_s(tw_transfers *transfers, int from, int to, gint64
 
 static void all_has_come(tw_shipment *shipment);
 
-tw_transfers *tw_transfers_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
-                               const tw_network *network, const tw_transfer_listener *listener)
+tw_kv_transfers *tw_kv_transfers_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
+                                     const tw_network *network, const tw_kv_transfer_listener *listener)
 {
-  tw_transfers *transfers = g_new0(tw_transfers, 1);
-  *transfers = (tw_transfers){
+  tw_kv_transfers *transfers = g_new0(tw_kv_transfers, 1);
+  *transfers = (tw_kv_transfers){
       .seats = seats,
       .n_engines = n_engines,
       .engines = engines,
@@ -200,12 +200,12 @@ static void free_transfer(transfer *t)
   g_free(t);
 }
 
-void tw_transfers_free(tw_transfers *transfers)
+void tw_kv_transfers_free(tw_kv_transfers *transfers)
 {
   if (transfers == NULL)
     return;
   g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func((GDestroyNotify)tw_sequence_free);
-  tw_transfers_evict(transfers, left);
+  tw_kv_transfers_evict(transfers, left);
   tw_shipments_clear(&transfers->shipments);
   g_free(transfers->waiting);
   g_hash_table_unref(transfers->early);
@@ -223,7 +223,7 @@ static void all_has_come(tw_shipment *shipment)
 }
 
 /* The transfer of a sequence whose engine computes its prompt in `from_rank`; of what is there at ready_s. */
-static transfer *new_transfer(tw_transfers *transfers, tw_sequence *sequence, int from_rank, int to_rank,
+static transfer *new_transfer(tw_kv_transfers *transfers, tw_sequence *sequence, int from_rank, int to_rank,
                               double ready_s)
 {
   transfer *t = g_new0(transfer, 1);
@@ -254,7 +254,7 @@ static void begin(transfer *t, const path *p, double bytes, double now_s)
 }
 
 /* The blocks are reserved in `to_rank`, and the cache leaves. */
-static void begin_whole(tw_transfers *transfers, tw_sequence *sequence, int to_rank, double now_s)
+static void begin_whole(tw_kv_transfers *transfers, tw_sequence *sequence, int to_rank, double now_s)
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const path *p = find_path(transfers, from, sequence->prefill_rank, to, to_rank);
@@ -269,7 +269,7 @@ static void begin_whole(tw_transfers *transfers, tw_sequence *sequence, int to_r
 }
 
 /* The blocks are reserved in `to_rank`, and the cache leaves layer by layer. */
-static void begin_layered(tw_transfers *transfers, tw_sequence *sequence, int to_rank, double start_s,
+static void begin_layered(tw_kv_transfers *transfers, tw_sequence *sequence, int to_rank, double start_s,
                           double end_s)
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
@@ -290,7 +290,7 @@ static void begin_layered(tw_transfers *transfers, tw_sequence *sequence, int to
 }
 
 /* Reserves blocks for a sequence at its decode engine: the rank, or -1. */
-static int reserve(tw_transfers *transfers, const tw_sequence *sequence, double now_s)
+static int reserve(tw_kv_transfers *transfers, const tw_sequence *sequence, double now_s)
 {
   int to = sequence->decode_engine;
   int rank = tw_engine_reserve(transfers->engines[to], &sequence->request, now_s);
@@ -300,7 +300,7 @@ static int reserve(tw_transfers *transfers, const tw_sequence *sequence, double 
 }
 
 /* Tries to reserve blocks for a sequence, and begins its transfer. */
-static gboolean try(tw_transfers *transfers, tw_sequence *sequence, double now_s)
+static gboolean try(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
 {
   int rank = reserve(transfers, sequence, now_s);
   if (rank >= 0)
@@ -308,7 +308,8 @@ static gboolean try(tw_transfers *transfers, tw_sequence *sequence, double now_s
   return rank >= 0;
 }
 
-void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, double start_s, double end_s)
+void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequence, double start_s,
+                                double end_s)
 {
   gboolean decodes = sequence->decode_engine >= 0 && tw_request_output_tokens(&sequence->request) > 1;
   if (!decodes || transfers->waiting[sequence->decode_engine].length > 0)
@@ -318,7 +319,7 @@ void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, dou
     begin_layered(transfers, sequence, rank, start_s, end_s);
 }
 
-void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, double now_s)
+void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
 {
   GQueue *waiting = &transfers->waiting[sequence->decode_engine];
   transfer *early = g_hash_table_lookup(transfers->early, sequence);
@@ -333,19 +334,19 @@ void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, doub
   }
 }
 
-void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s)
+void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s)
 {
   GQueue *waiting = &transfers->waiting[engine];
   while (waiting->length > 0 && try(transfers, waiting->head->data, now_s))
     g_queue_pop_head(waiting);
 }
 
-double tw_transfers_due(const tw_transfers *transfers)
+double tw_kv_transfers_due(const tw_kv_transfers *transfers)
 {
   return tw_shipments_due(&transfers->shipments);
 }
 
-static void deliver(tw_transfers *transfers, transfer *t, double now_s)
+static void deliver(tw_kv_transfers *transfers, transfer *t, double now_s)
 {
   tw_sequence *sequence = t->sequence;
   sequence->transfer_end_s = now_s;
@@ -358,20 +359,20 @@ static void deliver(tw_transfers *transfers, transfer *t, double now_s)
   free_transfer(t);
 }
 
-void tw_transfers_step(tw_transfers *transfers)
+void tw_kv_transfers_step(tw_kv_transfers *transfers)
 {
-  double now_s = tw_transfers_due(transfers);
+  double now_s = tw_kv_transfers_due(transfers);
   tw_shipment *shipment = tw_shipments_step(&transfers->shipments);
   if (shipment != NULL)
     deliver(transfers, tw_container(shipment, transfer, shipment), now_s);
 }
 
-void tw_transfers_start_flows(tw_transfers *transfers)
+void tw_kv_transfers_start_flows(tw_kv_transfers *transfers)
 {
   tw_shipments_start_flows(&transfers->shipments);
 }
 
-void tw_transfers_evict(tw_transfers *transfers, GPtrArray *sequences)
+void tw_kv_transfers_evict(tw_kv_transfers *transfers, GPtrArray *sequences)
 {
   g_hash_table_remove_all(transfers->early);
   for (tw_shipment *shipment; (shipment = tw_shipments_pop(&transfers->shipments)) != NULL;) {
@@ -409,39 +410,39 @@ static void sequence_delivered(void *user, const tw_sequence *sequence, int from
 
 static void *new_part(tw_site *site)
 {
-  tw_transfer_listener listener = {engine_moved, sequence_delivered, site};
+  tw_kv_transfer_listener listener = {engine_moved, sequence_delivered, site};
   for (int i = 0; i < site->n_engines && site->transfers == NULL; i++)
     if (site->seats[i].pool->role == TW_POOL_DECODE)
       site->transfers =
-          tw_transfers_new(site->seats, site->n_engines, site->engines, &site->network, &listener);
+          tw_kv_transfers_new(site->seats, site->n_engines, site->engines, &site->network, &listener);
   return site->transfers;
 }
 
 static double due(const void *part)
 {
-  return tw_transfers_due(part);
+  return tw_kv_transfers_due(part);
 }
 
 static gboolean step(void *part, double now_s, GError **error)
 {
   (void)now_s, (void)error;
-  tw_transfers_step(part);
+  tw_kv_transfers_step(part);
   return TRUE;
 }
 
 static void start_flows(void *part)
 {
-  tw_transfers_start_flows(part);
+  tw_kv_transfers_start_flows(part);
 }
 
 static int under_way(const void *part)
 {
-  return ((const tw_transfers *)part)->shipments.flows;
+  return ((const tw_kv_transfers *)part)->shipments.flows;
 }
 
 static void explain(const void *part, GPtrArray *lines)
 {
-  const tw_transfers *transfers = part;
+  const tw_kv_transfers *transfers = part;
   guint under_way = transfers->shipments.under_way.length;
   if (under_way > 0)
     g_ptr_array_add(lines, g_strdup_printf("%u KV caches are under way between engines", under_way));
@@ -454,20 +455,20 @@ static void explain(const void *part, GPtrArray *lines)
 static void evict(void *part, GPtrArray *sequences, double end_s)
 {
   (void)end_s;
-  tw_transfers_evict(part, sequences);
+  tw_kv_transfers_evict(part, sequences);
 }
 
 static void free_part(void *part)
 {
-  tw_transfers_free(part);
+  tw_kv_transfers_free(part);
 }
 
-const tw_part_kind tw_transfers_part = {.name = "transfers",
-                                        .new = new_part,
-                                        .due = due,
-                                        .step = step,
-                                        .start_flows = start_flows,
-                                        .under_way = under_way,
-                                        .explain = explain,
-                                        .evict = evict,
-                                        .free = free_part};
+const tw_part_kind tw_kv_transfers_part = {.name = "transfers",
+                                           .new = new_part,
+                                           .due = due,
+                                           .step = step,
+                                           .start_flows = start_flows,
+                                           .under_way = under_way,
+                                           .explain = explain,
+                                           .evict = evict,
+                                           .free = free_part};

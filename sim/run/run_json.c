@@ -1,4 +1,4 @@
-#include "sim/run/description.h"
+#include "sim/run/run_json.h"
 
 #include "sim/log/log_format.h"
 #include "sim/run/driver.h"
@@ -121,11 +121,13 @@ static json_t *describe_pools(const tw_scenario *scenario)
   json_t *pools = json_array();
   for (int i = 0; i < scenario->n_pools; i++) {
     const tw_pool *pool = &scenario->pools[i];
-    json_array_append_new(pools,
-                          json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "id", text(pool->id), "model",
-                                    text(pool->model_name), "device", text(pool->device->name), "replicas",
-                                    (json_int_t)pool->replicas, "tp", (json_int_t)pool->tp, "pp",
-                                    (json_int_t)pool->pp, "dp", (json_int_t)pool->dp));
+    json_array_append_new(pools, json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
+                                           text(pool->id), "model", text(pool->model_name), "device",
+                                           text(pool->device->name), "replicas", (json_int_t)pool->replicas,
+                                           "tp", (json_int_t)pool->tp, "pp", (json_int_t)pool->pp, "dp",
+                                           (json_int_t)pool->dp, "ep", (json_int_t)pool->ep, "max_seqs",
+                                           (json_int_t)pool->max_seqs, "max_batched_tokens",
+                                           (json_int_t)pool->max_batched_tokens));
   }
   return pools;
 }
@@ -152,7 +154,7 @@ static json_t *describe_notes(const tw_scenario *scenario)
   return notes;
 }
 
-json_t *tw_run_describe(const tw_scenario *scenario, const tw_stream *stream, guint tables)
+json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint tables)
 {
   g_autofree char *simgrid = tw_simgrid_version();
   const tw_platform *platform = scenario->platform;

@@ -17,45 +17,46 @@
  *
  * as if every layer went on its own, one after the other. Where blocks are not free as the iteration begins,
  * the cache goes whole when they are. */
-#ifndef TW_SIM_TRANSFERS_H
-#define TW_SIM_TRANSFERS_H
+#ifndef TW_SIM_KV_TRANSFERS_H
+#define TW_SIM_KV_TRANSFERS_H
 
 #include "sim/site/part.h"
 
-typedef struct tw_transfers tw_transfers;
+typedef struct tw_kv_transfers tw_kv_transfers;
 
-typedef struct tw_transfer_listener {
+typedef struct tw_kv_transfer_listener {
   /* The next event of an engine may have changed. */
   void (*moved)(void *user, int engine);
   /* A sequence's KV has come; it is about to be given to its decode engine. */
   void (*delivered)(void *user, const tw_sequence *sequence, int from, double bytes);
   void *user;
-} tw_transfer_listener;
+} tw_kv_transfer_listener;
 
 /* All are borrowed. */
-tw_transfers *tw_transfers_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
-                               const tw_network *network, const tw_transfer_listener *listener);
-void tw_transfers_free(tw_transfers *transfers);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_transfers, tw_transfers_free)
+tw_kv_transfers *tw_kv_transfers_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
+                                     const tw_network *network, const tw_kv_transfer_listener *listener);
+void tw_kv_transfers_free(tw_kv_transfers *transfers);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_kv_transfers, tw_kv_transfers_free)
 
 /* The iteration from start_s to end_s completes the prompt of a sequence, which stays its engine's: sends it
  * layer by layer. */
-void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, double start_s, double end_s);
+void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequence, double start_s,
+                                double end_s);
 /* A sequence leaves the engine that computed its prompt, for its decode_engine. Takes it over. */
-void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, double now_s);
+void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s);
 /* An engine has taken a step: blocks may be free again. */
-void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s);
+void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s);
 /* Starts the flows that events have asked for: between events. */
-void tw_transfers_start_flows(tw_transfers *transfers);
+void tw_kv_transfers_start_flows(tw_kv_transfers *transfers);
 
 /* The next delivery, or start of a flow; INFINITY if none is known. */
-double tw_transfers_due(const tw_transfers *transfers);
-void tw_transfers_step(tw_transfers *transfers); /* makes it */
+double tw_kv_transfers_due(const tw_kv_transfers *transfers);
+void tw_kv_transfers_step(tw_kv_transfers *transfers); /* makes it */
 
 /* Appends every sequence that is under way, for a run that is cut short; the caller owns them. */
-void tw_transfers_evict(tw_transfers *transfers, GPtrArray *sequences);
+void tw_kv_transfers_evict(tw_kv_transfers *transfers, GPtrArray *sequences);
 
 /* How long the KV of `tokens` tokens would take between two engines, alone on its route. */
-double tw_transfers_estimate_s(tw_transfers *transfers, int from, int to, gint64 tokens);
+double tw_kv_transfers_estimate_s(tw_kv_transfers *transfers, int from, int to, gint64 tokens);
 
 #endif

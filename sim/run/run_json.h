@@ -1,12 +1,12 @@
 /* The description of a run: run.json, written when the run starts and again when it ends. */
-#ifndef TW_SIM_DESCRIPTION_H
-#define TW_SIM_DESCRIPTION_H
+#ifndef TW_SIM_RUN_JSON_H
+#define TW_SIM_RUN_JSON_H
 
 #include "sim/scenario/scenario.h"
 
 #include <jansson.h>
 
-/* What runs:
+/* The description of what runs, as an object:
  *
  *     tokenworks, simgrid             versions
  *     name, seed, scenario            the canonical XML, assignments applied
@@ -20,6 +20,6 @@
  *     logs                            tw_log_describe of the tables in `tables` (bits 1 << tw_log_table_id)
  *
  * The caller owns the reference. */
-json_t *tw_run_describe(const tw_scenario *scenario, const tw_stream *stream, guint tables);
+json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint tables);
 
 #endif

@@ -1,4 +1,4 @@
-#include "sim/site/windows.h"
+#include "sim/site/collective_windows.h"
 
 #include "sim/network/shipment.h"
 #include "sim/placement/span.h"
@@ -9,7 +9,7 @@
 /* The window that an engine waits for. */
 typedef struct window {
   tw_shipment shipment; /* one flow for each pair of hosts */
-  tw_windows *windows;
+  tw_collective_windows *windows;
   int engine;
   tw_span *span;
   double latency_s; /* the longest of the routes; NAN until it is known */
@@ -20,7 +20,7 @@ typedef struct window {
   gboolean overlaps;
 } window;
 
-struct tw_windows {
+struct tw_collective_windows {
   int n_engines;
   tw_network network;
   void (*resumed)(void *user, int engine, double now_s, double computed_s);
@@ -31,17 +31,16 @@ struct tw_windows {
 
 static void all_has_come(tw_shipment *shipment);
 
-tw_windows *tw_windows_new(const tw_seat *seats, int n_engines, const tw_platform *platform,
-                           const tw_network *network,
-                           void (*resumed)(void *user, int engine, double now_s, double computed_s),
-                           void *user)
+tw_collective_windows *tw_collective_windows_new(
+    const tw_seat *seats, int n_engines, const tw_platform *platform, const tw_network *network,
+    void (*resumed)(void *user, int engine, double now_s, double computed_s), void *user)
 {
-  tw_windows *windows = g_new0(tw_windows, 1);
-  *windows = (tw_windows){.n_engines = n_engines,
-                          .network = *network,
-                          .resumed = resumed,
-                          .user = user,
-                          .of_engine = g_new0(window, (gsize)n_engines)};
+  tw_collective_windows *windows = g_new0(tw_collective_windows, 1);
+  *windows = (tw_collective_windows){.n_engines = n_engines,
+                                     .network = *network,
+                                     .resumed = resumed,
+                                     .user = user,
+                                     .of_engine = g_new0(window, (gsize)n_engines)};
   tw_shipments_init(&windows->shipments, network, all_has_come);
   for (int i = 0; i < n_engines; i++) {
     const tw_pool *pool = seats[i].pool;
@@ -56,7 +55,7 @@ tw_windows *tw_windows_new(const tw_seat *seats, int n_engines, const tw_platfor
   return windows;
 }
 
-void tw_windows_free(tw_windows *windows)
+void tw_collective_windows_free(tw_collective_windows *windows)
 {
   if (windows == NULL)
     return;
@@ -71,13 +70,13 @@ void tw_windows_free(tw_windows *windows)
   g_free(windows);
 }
 
-gboolean tw_windows_spans(const tw_windows *windows, int engine)
+gboolean tw_collective_windows_spans(const tw_collective_windows *windows, int engine)
 {
   return windows->of_engine[engine].span->n_pairs > 0;
 }
 
 /* The longest latency among the routes between an engine's domains. */
-static double longest_latency_s(const tw_windows *windows, const tw_span *span)
+static double longest_latency_s(const tw_collective_windows *windows, const tw_span *span)
 {
   double longest_s = 0;
   for (int i = 0; i < span->n_pairs; i++) {
@@ -120,8 +119,8 @@ static void all_has_come(tw_shipment *shipment)
   w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->steps * w->latency_s, computed_s);
 }
 
-void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint64 iterations,
-                     double compute_s, double now_s)
+void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
+                                gint64 iterations, double compute_s, double now_s)
 {
   window *w = &windows->of_engine[engine];
   if (isnan(w->latency_s))
@@ -145,21 +144,21 @@ static void window_resumed(void *user, int engine, double now_s, double computed
 static void *new_part(tw_site *site)
 {
   if (tw_scenario_uses_network(site->scenario))
-    site->windows = tw_windows_new(site->seats, site->n_engines, site->scenario->platform, &site->network,
-                                   window_resumed, site);
+    site->windows = tw_collective_windows_new(site->seats, site->n_engines, site->scenario->platform,
+                                              &site->network, window_resumed, site);
   return site->windows;
 }
 
 /* Engines act when their windows have come; in between, a slice follows on another. */
 static double due(const void *part)
 {
-  return tw_shipments_due(&((const tw_windows *)part)->shipments);
+  return tw_shipments_due(&((const tw_collective_windows *)part)->shipments);
 }
 
 static gboolean step(void *part, double now_s, GError **error)
 {
   (void)error;
-  tw_shipment *shipment = tw_shipments_step(&((tw_windows *)part)->shipments);
+  tw_shipment *shipment = tw_shipments_step(&((tw_collective_windows *)part)->shipments);
   if (shipment != NULL)
     post_slice(tw_container(shipment, window, shipment), now_s);
   return TRUE;
@@ -167,23 +166,23 @@ static gboolean step(void *part, double now_s, GError **error)
 
 static void start_flows(void *part)
 {
-  tw_shipments_start_flows(&((tw_windows *)part)->shipments);
+  tw_shipments_start_flows(&((tw_collective_windows *)part)->shipments);
 }
 
 static int under_way(const void *part)
 {
-  return ((const tw_windows *)part)->shipments.flows;
+  return ((const tw_collective_windows *)part)->shipments.flows;
 }
 
 static void free_part(void *part)
 {
-  tw_windows_free(part);
+  tw_collective_windows_free(part);
 }
 
-const tw_part_kind tw_windows_part = {.name = "windows",
-                                      .new = new_part,
-                                      .due = due,
-                                      .step = step,
-                                      .start_flows = start_flows,
-                                      .under_way = under_way,
-                                      .free = free_part};
+const tw_part_kind tw_collective_windows_part = {.name = "windows",
+                                                 .new = new_part,
+                                                 .due = due,
+                                                 .step = step,
+                                                 .start_flows = start_flows,
+                                                 .under_way = under_way,
+                                                 .free = free_part};

@@ -1,11 +1,10 @@
-#include "sim/network/net_meter.h"
+#include "sim/network/net_benchmark.h"
 
 #include "platforms/input/fault.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
 #include <simgrid/host.h>
-#include <simgrid/semaphore.h>
 
 #include <math.h>
 
@@ -132,8 +131,7 @@ typedef struct meter {
   GArray *ways;
   const GArray *sizes;
   GPtrArray *chosen;
-  int under_way;
-  sg_sem_t all_ended;
+  double now_s; /* when the latest flow ended */
   GError *error;
 } meter;
 
@@ -149,7 +147,7 @@ static tw_route route_of(const meter *m, int from, int to)
                         : (tw_route){device->scale_up_latency_s, tw_device_pair_bytes_per_s(device), 0};
 }
 
-static gboolean is_inside(const meter *m, const tw_transfer *t)
+static gboolean is_inside(const meter *m, const tw_send *t)
 {
   return m->ranks->domains[t->from] == m->ranks->domains[t->to];
 }
@@ -176,7 +174,7 @@ static double inside_domains_s(const meter *m, const tw_phase *phase, wire w)
   double most_s = 0;
   gboolean inside_hosts = FALSE;
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     const tw_device *device = m->platform->hosts[m->ranks->hosts[t->from]].device;
     if (!is_inside(m, t) || device == NULL)
       continue;
@@ -195,7 +193,7 @@ static double links_s(const meter *m, const tw_phase *phase, wire w)
   g_autofree double *carried = g_new0(double, (gsize)tw_flows_links(m->flows));
   double most_s = 0;
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     const int *hosts = m->ranks->hosts, *endpoints = m->ranks->endpoints, *links = NULL;
     int n = 0;
     if (hosts[t->from] != hosts[t->to])
@@ -215,7 +213,7 @@ static double fixed_s(const meter *m, const tw_phase *phase, const tw_kernel_cos
 {
   double inside_s = 0, outside_s = 0;
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     double latency_s = route_of(m, t->from, t->to).latency_s;
     double *longest_s = is_inside(m, t) ? &inside_s : &outside_s;
     *longest_s = fmax(*longest_s, latency_s);
@@ -227,7 +225,7 @@ static double fixed_s(const meter *m, const tw_phase *phase, const tw_kernel_cos
 static gboolean check_routes(const meter *m, const tw_phase *phase, GError **error)
 {
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     int from = m->ranks->hosts[t->from], to = m->ranks->hosts[t->to];
     if (from != to && isinf(route_of(m, t->from, t->to).bytes_per_s))
       return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
@@ -277,9 +275,7 @@ typedef struct meter_flow {
 static void flow_ended(tw_flow *flow, double end_s)
 {
   meter *m = ((meter_flow *)(void *)flow)->meter;
-  (void)end_s;
-  if (--m->under_way == 0)
-    sg_sem_release(m->all_ended);
+  m->now_s = fmax(m->now_s, end_s);
 }
 
 static double run_phase(meter *m, const tw_phase *phase, wire w)
@@ -287,7 +283,7 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
   tw_network network = tw_flows_network(m->flows);
   g_autoptr(GArray) flows = g_array_new(FALSE, FALSE, sizeof(meter_flow));
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     const int *hosts = m->ranks->hosts, *endpoints = m->ranks->endpoints;
     double bytes = t->bytes * (is_inside(m, t) ? w.inside : w.outside);
     meter_flow flow = {
@@ -295,13 +291,12 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
     if (hosts[t->from] != hosts[t->to])
       g_array_append_val(flows, flow);
   }
-  double start_s = simgrid_get_clock();
-  m->under_way = (int)flows->len;
+  double start_s = m->now_s;
   for (guint i = 0; i < flows->len; i++)
     network.start(network.state, &g_array_index(flows, meter_flow, i).flow, start_s);
-  if (flows->len > 0)
-    sg_sem_acquire(m->all_ended);
-  return fmax(inside_domains_s(m, phase, w), simgrid_get_clock() - start_s);
+  while (tw_flows_under_way(m->flows) > 0)
+    tw_flows_wait(m->flows, INFINITY);
+  return fmax(inside_domains_s(m, phase, w), m->now_s - start_s);
 }
 
 static void simulate(meter *m, tw_net_way *way)
@@ -339,13 +334,11 @@ GPtrArray *tw_net_measure(const tw_platform *platform, const tw_ranks *ranks, GA
              .flows = flows,
              .ways = ways,
              .sizes = sizes,
-             .chosen = g_ptr_array_new(),
-             .all_ended = sg_sem_init(0)};
+             .chosen = g_ptr_array_new()};
   sg_actor_t actor = sg_actor_init("meter", sg_host_by_name(platform->hosts[0].id));
   sg_actor_set_data(actor, &m);
   sg_actor_start_(actor, run_meter, 0, NULL);
   simgrid_run();
-  sg_sem_destroy(m.all_ended);
   if (m.error == NULL)
     return m.chosen;
   g_ptr_array_unref(m.chosen);

@@ -1,10 +1,10 @@
-/* The meter of `tokenworks net`: how long a plan takes on a platform that carries nothing else.
+/* The benchmark of `tokenworks net`: how long a plan takes on a platform that carries nothing else.
  *
  * Flows are fluid: on an idle platform the time of a phase's bytes is proportional to them, so one simulation
  * of a way to run a pattern tells its time at every size. The closed form does without: a phase ends when its
  * busiest link has carried its bytes. It chooses which ways are worth to simulate. */
-#ifndef TW_SIM_NET_METER_H
-#define TW_SIM_NET_METER_H
+#ifndef TW_SIM_NET_BENCHMARK_H
+#define TW_SIM_NET_BENCHMARK_H
 
 #include "sim/collectives/collective_time.h"
 #include "sim/network/flows.h"

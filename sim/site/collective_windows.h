@@ -8,29 +8,28 @@
  * busy all the time as the layers keep it, instead of a burst and silence. Where communication overlaps with
  * computation (two micro-batches in turn), slices follow each other without pause, and a window computes
  * meanwhile all but its last slice. */
-#ifndef TW_SIM_WINDOWS_H
-#define TW_SIM_WINDOWS_H
+#ifndef TW_SIM_COLLECTIVE_WINDOWS_H
+#define TW_SIM_COLLECTIVE_WINDOWS_H
 
 #include "sim/site/part.h"
 
-typedef struct tw_windows tw_windows;
+typedef struct tw_collective_windows tw_collective_windows;
 
 /* `resumed` is called, with what the engine computed meanwhile, between events, at now_s or, where the
  * network knows it ahead, before. All is borrowed.
  */
-tw_windows *tw_windows_new(const tw_seat *seats, int n_engines, const tw_platform *platform,
-                           const tw_network *network,
-                           void (*resumed)(void *user, int engine, double now_s, double computed_s),
-                           void *user);
-void tw_windows_free(tw_windows *windows);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_windows, tw_windows_free)
+tw_collective_windows *tw_collective_windows_new(
+    const tw_seat *seats, int n_engines, const tw_platform *platform, const tw_network *network,
+    void (*resumed)(void *user, int engine, double now_s, double computed_s), void *user);
+void tw_collective_windows_free(tw_collective_windows *windows);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_collective_windows, tw_collective_windows_free)
 
 /* Whether an engine leaves its domain. */
-gboolean tw_windows_spans(const tw_windows *windows, int engine);
+gboolean tw_collective_windows_spans(const tw_collective_windows *windows, int engine);
 
 /* An engine begins a window of iterations, each of which sends `wire`, and which compute for compute_s in
  * all. Its flows start between events. */
-void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint64 iterations,
-                     double compute_s, double now_s);
+void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
+                                gint64 iterations, double compute_s, double now_s);
 
 #endif

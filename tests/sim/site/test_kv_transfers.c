@@ -1,5 +1,5 @@
 /* Prefill and decode on engines of their own: the KV cache goes over the network. */
-#include "sim/site/transfers.h"
+#include "sim/site/kv_transfers.h"
 #include "tests/check.h"
 #include "tests/sim/support.h"
 
@@ -236,7 +236,7 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
   test_disaggregate(scenario, 1);
   link_total total = {0};
   tw_network network = {.route = any_route, .start = count_flow, .state = &total};
-  tw_transfer_listener listener = {.moved = ignore_engine};
+  tw_kv_transfer_listener listener = {.moved = ignore_engine};
   scenario->pools[0].model->kv_heads = kv_heads;
   scenario->pools[0].model->head_dim = 500000 / kv_heads;
   scenario->pools[0].model->layers = 1;
@@ -264,14 +264,14 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
   tw_seat seats[2];
   for (int i = 0; i < 2; i++)
     seats[i] = (tw_seat){&scenario->pools[scenario->engines[i].pool], &scenario->engines[i]};
-  tw_transfers *transfers = tw_transfers_new(seats, 2, engines, &network, &listener);
+  tw_kv_transfers *transfers = tw_kv_transfers_new(seats, 2, engines, &network, &listener);
   tw_sequence *sequence = tw_sequence_new(&(tw_request){.prompt_tokens = 10, .answer_tokens = 2});
   sequence->prefill_engine = 0;
   sequence->decode_engine = 1;
   sequence->rank = 0;
-  tw_transfers_hand_over(transfers, sequence, 0);
-  tw_transfers_start_flows(transfers);
-  tw_transfers_free(transfers);
+  tw_kv_transfers_hand_over(transfers, sequence, 0);
+  tw_kv_transfers_start_flows(transfers);
+  tw_kv_transfers_free(transfers);
   for (int i = 0; i < 2; i++)
     tw_engine_free(engines[i]);
   test_scenario_free(scenario);
