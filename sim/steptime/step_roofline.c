@@ -135,7 +135,9 @@ static void set_groups(roofline *r, const tw_step_setting *setting)
   r->row_bytes = ACTIVATION_BYTES * (sums.rows + (sums.rows_by_tp + sums.between) / r->tp);
   /* Hyper-connections read and write all streams in front of each block, and behind it. */
   double streams = (double)setting->model->streams;
-  double mixed = streams > 1 ? sums.blocks * (3 * streams + 2) * r->hidden : 0;
+  double mixed = streams > 1 && !tw_step_layers_measured_streams(r->groups)
+                     ? sums.blocks * (3 * streams + 2) * r->hidden
+                     : 0;
   r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : sums.blocks * 4 * r->hidden) +
                                             sums.between / r->tp + mixed);
   r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s * (fused_norms(setting) ? 1 : 3) / 3;
