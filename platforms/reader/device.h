@@ -61,6 +61,45 @@ typedef struct tw_efficiency {
   double softmax;      /* attention-prefill: dimensions of a head that the exponentials cost as much as */
 } tw_efficiency;
 
+/* Operators beyond the classes above, whose kernels were measured as one: attention of a kind
+ * (workloads/models/layers.h) without its projections, or what mixes residual streams. h: heads on this accelerator; n:
+ * sequences in decode, new tokens in prefill; context: of one sequence, as far as it counts. What a device has no row
+ * for costs what the roof of the attention classes says.
+ *
+ *     decode    t = launch + per-head · h + per-item · n + per-item-head · n · h + chain · mean context
+ *                   + bytes / (memory · HBM bandwidth)
+ *     prefill   t = max(host, launch + per-item · n + per-item-head · n · h + chain · mean chunk
+ *                             + FLOPs / (compute · peak in bf16) + bytes / (memory · bandwidth))
+ *
+ * An indexer adds its own launch, host, per-item, chain over the whole context, bytes, and FLOPs in fp8. Bytes: of KV,
+ * or of a state that is read and written. */
+#define TW_OPERATORS(X)                                                                                      \
+  X(GATED_DELTA_NET, "gated-delta-net")                                                                      \
+  X(KDA, "kda")                                                                                              \
+  X(LIGHTNING, "lightning")                                                                                  \
+  X(MAMBA2, "mamba2")                                                                                        \
+  X(DSA, "dsa")                                                                                              \
+  X(BLOCK_SPARSE, "block-sparse")                                                                            \
+  X(COMPRESSED, "compressed")                                                                                \
+  X(COMPRESSED_ALL, "compressed-all")                                                                        \
+  X(STREAMS, "streams")
+typedef enum {
+#define X(name, text) TW_OPERATOR_##name,
+  TW_OPERATORS(X)
+#undef X
+      TW_OPERATOR_COUNT
+} tw_operator_kind;
+extern const char *const tw_operator_names[TW_OPERATOR_COUNT + 1];
+typedef enum { TW_PHASE_DECODE, TW_PHASE_PREFILL, TW_PHASES } tw_phase_kind;
+
+typedef struct tw_operator {
+  double memory, compute; /* shares, 0 to 1; memory 0: there is no row */
+  double host_s, launch_s, per_head_s, per_item_s, per_item_head_s, chain_s;
+  double index_memory, index_compute;
+  gboolean index_skipped; /* prompts whose context is chosen whole do without the indexer */
+  double index_host_s, index_launch_s, index_per_item_s, index_chain_s;
+} tw_operator;
+
 /* A roof with a round edge: the fourth root of the sum of the fourth powers, by which products in CUDA graphs
  * on an H100 follow within 8 % (tests/validation/data/h100_kernels.csv; the hypotenuse is 30 % too slow at
  * the edge). */
@@ -159,6 +198,7 @@ typedef struct tw_device {
   /* Efficiencies by the precision that the matrices run in: kernels of different precisions reach different
    * shares. */
   tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];
+  tw_operator operators[TW_OPERATOR_COUNT][TW_PHASES][2]; /* over KV in 16 bits, and in 8 */
   tw_chassis chassis;
 } tw_device;
 

@@ -1,5 +1,7 @@
 #include "platforms/reader/platform_ports.h"
 
+#include "platforms/input/text_file.h"
+
 #include <libxml/parser.h>
 
 #include <math.h>
@@ -414,10 +416,14 @@ static void add_ports(const tw_ports *ports, xmlNode *root)
 
 char *tw_ports_write(const tw_ports *ports, GError **error)
 {
-  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES)
-    return NULL;
   const char *path = ports->platform->path;
-  xmlDoc *document = xmlReadFile(path, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && !g_str_has_suffix(path, ".gz"))
+    return NULL;
+  gsize bytes = 0;
+  g_autofree char *read = tw_text_file_read(path, G_MAXINT, &bytes, NULL);
+  xmlDoc *document = read != NULL ? xmlReadMemory(read, (int)bytes, path, NULL,
+                                                  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING)
+                                  : NULL;
   if (document == NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "has changed since it was read; start again");
     return NULL;

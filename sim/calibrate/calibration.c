@@ -72,9 +72,11 @@ static gboolean write_part(part *p, const tw_calibration_setup *s, GError **erro
                   *platform = g_build_filename(p->directory, "platform.xml", NULL);
   p->scenario = g_build_filename(p->directory, "scenario.xml", NULL);
   g_autoptr(GString) rows = g_string_new("arrival_s,prompt_tokens,answer_tokens\n");
-  double first_s = g_array_index(p->requests, tw_bench_request, p->from).start_s;
+  /* What came before is simulated too, so that the server is as busy as it was, and left out of the statistics. */
+  double first_s = g_array_index(p->requests, tw_bench_request, 0).start_s,
+         from_s = g_array_index(p->requests, tw_bench_request, p->from).start_s;
   gint64 longest = 1;
-  for (guint i = p->from; i < p->to; i++) {
+  for (guint i = 0; i < p->to; i++) {
     const tw_bench_request *r = &g_array_index(p->requests, tw_bench_request, i);
     g_string_append_printf(rows, "%.9f,%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT "\n", r->start_s - first_s,
                            r->prompt_tokens, r->output_tokens);
@@ -93,9 +95,9 @@ static gboolean write_part(part *p, const tw_calibration_setup *s, GError **erro
       "file=\"trace.csv\"/></workload><pool id=\"serve\" model=\"%s\" tp=\"%d\" dp=\"%d\" ep=\"%d\" "
       "weights=\"%s\" "
       "kv=\"%s\"><scheduler max-seqs=\"%d\" max-batched-tokens=\"%d\" max-model-len=\"%" G_GINT64_FORMAT
-      "\"/><step-time engine=\"%s\"/></pool><router/></scenario>\n",
-      model, s->tp, s->dp, s->ep, s->weights, s->kv, s->max_seqs, s->max_batched_tokens, longest + 16,
-      engine);
+      "\"/><step-time engine=\"%s\"/></pool><router/><output warmup=\"%.9fs\"/></scenario>\n",
+      model, s->tp, s->dp, s->ep, s->weights, s->kv, s->max_seqs, s->max_batched_tokens, longest + 16, engine,
+      from_s - first_s);
   return g_file_set_contents(trace, rows->str, -1, error) && g_file_set_contents(platform, site, -1, error) &&
          g_file_set_contents(p->scenario, text, -1, error);
 }

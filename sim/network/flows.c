@@ -1,5 +1,6 @@
 #include "sim/network/flows.h"
 
+#include "platforms/input/pair_hash.h"
 #include "sim/base/heap.h"
 #include "sim/network/carrier.h"
 #include "sim/network/convoys.h"
@@ -123,7 +124,7 @@ tw_flows *tw_flows_new(const tw_ports *ports)
                       .hosts = g_new0(sg_host_t, (gsize)n_endpoints),
                       .n_links = (int)sg_link_count(),
                       .link_index = g_hash_table_new(NULL, NULL),
-                      .routes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_route),
+                      .routes = g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, free_route),
                       .starting = g_ptr_array_new(),
                       .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
                       .carrier = tw_carrier_new()};

@@ -68,7 +68,14 @@ static void check_pool(const tw_pool *pool, const xmlNode *node, tw_faults *faul
     tw_node_fault(node, faults, "ep=\"%" G_GINT64_FORMAT "\", but %s has no experts; leave ep out", pool->ep,
                   model->label);
   else if (pool->ep > 1)
-    check_divides("ep", pool->ep, model->experts, "experts", model->label, node, faults);
+    check_divides("ep", pool->ep, model->experts + pool->redundant_experts,
+                  pool->redundant_experts > 0 ? "experts and redundant-experts" : "experts", model->label,
+                  node, faults);
+  if (pool->redundant_experts > 0 && pool->ep == 1)
+    tw_node_fault(node, faults,
+                  "redundant-experts=\"%" G_GINT64_FORMAT
+                  "\" without groups of experts; leave it out or give ep",
+                  pool->redundant_experts);
   if (pool->max_batched_tokens < pool->max_seqs)
     tw_node_fault(at, faults,
                   "max-batched-tokens=\"%" G_GINT64_FORMAT "\" is less than max-seqs=\"%" G_GINT64_FORMAT
@@ -103,6 +110,7 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->per_seq_s, pool->instead.per_seq_s);
   replace(&o->launch, pool->instead.launch);
   replace(&o->compute, pool->instead.compute);
+  replace(&o->fp8, pool->instead.fp8);
   replace(&o->experts, pool->instead.experts);
   replace(&o->eager_layer_s, pool->instead.eager_layer_s);
   replace(&o->eager_experts_s, pool->instead.eager_experts_s);
@@ -121,6 +129,8 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .overhead = pool->overhead,
       .interconnect = tw_device_links(pool->device),
       .expert_imbalance = pool->expert_imbalance,
+      .redundant_experts = pool->redundant_experts,
+      .two_batches = pool->collective_overlap,
       .table_file = pool->table_file,
       .checkpoint_tokens = pool->prefix_cache ? pool->checkpoint_tokens : 0,
   };

@@ -41,7 +41,7 @@ typedef struct tw_pool {
   int kv_transfer; /* tw_kv_transfer_mode */
   gint64 replicas;
   char *model_name;
-  gint64 tp, pp, dp, ep;
+  gint64 tp, pp, dp, ep, redundant_experts;
   int checkpoint;  /* of tw_checkpoint_get */
   int weights, kv; /* tw_precision; weights: of MLPs and experts */
   int attention;   /* ... of the attention projections */
@@ -71,7 +71,7 @@ typedef struct tw_pool {
   double expert_imbalance;
   char *engine; /* whose overheads */
   struct {
-    double iteration_s, per_seq_s, launch, compute, experts, eager_layer_s, eager_experts_s;
+    double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 

@@ -22,6 +22,8 @@ static const tw_attribute attributes[] = {
      .help = "share of the kernels' launch times that remains: below 1 with fused kernels and CUDA graphs"},
     {"compute", TW_ATTR_NUMBER, .positive = TRUE, .max = 1, .offset = offsetof(tw_overhead, compute),
      .help = "share of the kernels' measured FLOP rate that a running server reaches"},
+    {"fp8", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1, .offset = offsetof(tw_overhead, fp8),
+     .help = "share of that rate in products in FP8, whose rows are quantized and scaled beside them"},
     {"experts", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 2,
      .offset = offsetof(tw_overhead, experts),
      .help = "share of the measured speed that its own kernels for experts reach"},

@@ -11,6 +11,9 @@
  * slowest stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest
  * stage).
  *
+ * Two halves of a batch that take turns, so that one computes while the other's tokens are under way (two-batch
+ * overlap), are micro-batches as well: each reads the weights, and launches its kernels.
+ *
  * FLOPs and bytes on one accelerator, summed over the layers of all stages:
  *
  *     class              FLOPs                                        bytes
@@ -23,11 +26,11 @@
  *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
  *     activations        none that count                              norms and activations between products
  *
- * T: new tokens of the rank's batch, drafts included; T': of all ranks; etp: tp · dp / ep accelerators that
+ * Second copies of experts are read as well. T: new tokens of the rank's batch, drafts included; T': of all ranks; etp: tp · dp / ep accelerators that
  * share an expert. Σ context: of each new token, what it attends to; in layers with a window at most that.
- * Of E experts, a batch touches E · (1 − (1 + k · T' / (2 · E))^−2): experts are not drawn evenly, see
- * touched_by. Kaplan et al., arXiv 2001.08361, section 2.1, count
+ * Of E experts, a batch touches less than E · (1 − (1 − k/E)^T'): routing.h. Kaplan et al., arXiv 2001.08361, section 2.1, count
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
+#include "sim/steptime/routing.h"
 #include "sim/steptime/step_classes.h"
 #include "sim/steptime/step_kernels.h"
 #include "sim/steptime/step_layers.h"
@@ -49,6 +52,7 @@ typedef struct roofline {
   /* MLPs of all layers, shared experts included. */
   double mlp_params, mlp_bytes, mlp_kernels;
   double expert_params, expert_bytes; /* one expert in one layer */
+  double hosted;                      /* experts with their second copies, over the experts */
   double expert_row;                  /* numbers of a copy's rows on one accelerator */
   double experts, experts_per_token;
   double head_params, head_bytes;
@@ -67,6 +71,7 @@ typedef struct roofline {
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
+  gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
   gboolean overlap;             /* of per_seq_s with the accelerators' work */
   gboolean foreign;             /* a device that the overheads were not fitted on */
   gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
@@ -113,6 +118,13 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
   r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &links);
 }
 
+/* Where the all-reduce of a tensor-parallel group computes the norm behind it, the kernels of the layer's two norms
+ * are spared, and the rows that they would read and write. */
+static gboolean fused_norms(const tw_step_setting *setting)
+{
+  return setting->overhead.fused_norms && setting->parallelism.tp > 1;
+}
+
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
 static void set_groups(roofline *r, const tw_step_setting *setting)
 {
@@ -123,9 +135,12 @@ static void set_groups(roofline *r, const tw_step_setting *setting)
   r->row_bytes = ACTIVATION_BYTES * (sums.rows + (sums.rows_by_tp + sums.between) / r->tp);
   /* Hyper-connections read and write all streams in front of each block, and behind it. */
   double streams = (double)setting->model->streams;
-  double mixed = streams > 1 ? sums.blocks * (3 * streams + 2) * r->hidden : 0;
-  r->activation_bytes = ACTIVATION_BYTES * (sums.blocks * 4 * r->hidden + sums.between / r->tp + mixed);
-  r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  double mixed = streams > 1 && !tw_step_layers_measured_streams(r->groups)
+                     ? sums.blocks * (3 * streams + 2) * r->hidden
+                     : 0;
+  r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : sums.blocks * 4 * r->hidden) +
+                                            sums.between / r->tp + mixed);
+  r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s * (fused_norms(setting) ? 1 : 3) / 3;
   r->sums = sums.blocks;
   r->full_layers = r->layers;
   r->window_layers = setting->model->caps.n; /* a validity ends where a cap is reached */
@@ -173,6 +188,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->mlp_kernels =
       2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
   r->experts = (double)model->experts;
+  r->hosted = r->experts > 0 ? (r->experts + (double)setting->redundant_experts) / r->experts : 1;
   r->experts_per_token = (double)model->experts_per_token;
   r->expert_params = tw_model_expert_params(model);
   r->expert_bytes = r->expert_params * weight_bytes;
@@ -204,10 +220,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->row_bytes = ACTIVATION_BYTES *
                  (r->layers * (2 * r->hidden + (attended + tw_model_kv_numbers_per_layer(model)) / r->tp) +
                   mlp_rows + between);
-  /* Where the all-reduce of a tensor-parallel group computes the norm behind it, the kernels of the layer's two
-   * norms are spared, and the rows that they would read and write. */
-  gboolean fused = setting->overhead.fused_norms && r->tp > 1, norms_heads = model->qk_norm || mla;
-  r->activation_bytes = ACTIVATION_BYTES * ((fused ? 0 : r->layers * 8 * r->hidden) + between);
+  r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : r->layers * 8 * r->hidden) + between);
 
   double host = device->host_factor > 0 ? device->host_factor : 1;
   r->fixed_s = setting->overhead.iteration_s * host;
@@ -219,14 +232,15 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->graph_prompts = setting->overhead.graph_prompts;
   r->exchange = r->ep > 1 && setting->overhead.all_to_all;
   r->overlap = setting->overhead.overlap;
+  r->two_batches = setting->two_batches && r->pp == 1;
   g_auto(GStrv) fitted =
       g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
   r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
   r->max_seqs = setting->overhead.max_seqs;
   r->max_context = setting->overhead.max_context;
   /* A launch of activations is that of two norms and an activation; heads' norms are two more. */
-  r->layer_s =
-      r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s * (3 + (norms_heads ? 2 : 0) - (fused ? 2 : 0)) / 3;
+  double norms = (model->qk_norm || mla ? 2 : 0) - (fused_norms(setting) ? 2 : 0);
+  r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s * (3 + norms) / 3;
   r->sums = 2 * r->layers;
   if (model->n_groups > 0)
     set_groups(r, setting);
@@ -369,24 +383,8 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   return time;
 }
 
-/* Of the experts, how many so many tokens touch. Some experts are asked for more often than others: where
- * their rates follow a gamma law of this shape, so many are touched by x copies an expert as
- *
- *     1 − (1 + x / shape)^−shape      (1 − e^−x where all are drawn alike: shape → ∞)
- *
- * Shape 2, a deviation of 0.71 of the mean, is what aiconfigurator's kernels say that were measured with
- * tokens routed by a power law of 1.01: against balanced ones 0.75 of the weights are read at x = 2 (here
- * 0.75; 0.86 drawn alike), 0.87 at x = 4 (0.89; 0.98), the same on H100, H200 and B200. */
-static double touched_by(const roofline *r, double tokens)
-{
-  const double shape = 2;
-  double copies = tokens * r->experts_per_token / r->experts;
-  double touched = r->experts * (1 - pow(1 + copies / shape, -shape));
-  return MAX(touched, MIN(r->experts, r->experts_per_token));
-}
-
 /* Tells what the experts of all layers take at a rank with a mean load, and what it waits for the busiest one,
- * which takes `time_s` a layer. */
+ * which takes `time_s` a layer, `rows_s` of it beside the products. */
 static void classify_experts(const roofline *r, double flops, double bytes, double rows_s, double time_s,
                              tw_step_cost *cost)
 {
@@ -407,11 +405,12 @@ static double experts_s(const roofline *r, double tokens, double padded, double 
   if (r->moe_layers == 0 || tokens == 0)
     return 0;
   double tokens_micro = tokens / micro, computed = (tokens + padded) / micro,
-         touched = touched_by(r, tokens_micro);
+         touched = tw_experts_touched(r->experts, r->experts_per_token, tokens_micro);
   /* A token that goes to a rank's experts comes once for each of them. */
   double copies = computed * r->experts_per_token / r->ep * r->imbalance;
   double flops = 2 * r->expert_params * copies / r->experts_tp;
-  double bytes = r->expert_bytes * touched_by(r, computed) / (r->ep * r->experts_tp);
+  double read = tw_experts_touched(r->experts, r->experts_per_token, computed);
+  double bytes = r->expert_bytes * r->hosted * read / (r->ep * r->experts_tp);
   const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
   /* Tokens that reach the rank: those with an expert there, or all, where all ranks gather all. */
   double reached =
@@ -422,10 +421,10 @@ static double experts_s(const roofline *r, double tokens, double padded, double 
   classify_experts(r, flops, bytes, rows_s, time, cost);
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
-  cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
+  cost->bytes.first += r->moe_layers * micro * r->expert_bytes * r->hosted * touched;
   add_prefill(&cost->prefill,
               prefill_share * r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token,
-              prefill_share * r->moe_layers * micro * r->expert_bytes * touched);
+              prefill_share * r->moe_layers * micro * r->expert_bytes * r->hosted * touched);
 
   /* Each token goes to the ranks of its experts and back, or to all ranks, from which the sums are scattered.
    * Without ranks of attention all have it already, and the all-reduce behind the layer sums. */
@@ -467,7 +466,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     most_tokens = MAX(most_tokens, tokens_of(&ranks[i]));
     prefill_tokens += ranks[i].prefill_tokens;
   }
-  double micro = (double)CLAMP(most_seqs, 1, r->pp);
+  double micro = (double)CLAMP(most_seqs, 1, r->two_batches ? 2 : r->pp);
   *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
   cost->extrapolated = outside(r, ranks, n_ranks);
   gboolean graph = in_graph(r, most_tokens, prefill_tokens > 0);
@@ -499,7 +498,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
 
   /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
   double host_s = r->per_seq_s * (double)most_seqs / micro;
-  double stage_s = r->fixed_s + (r->overlap ? 0 : host_s);
+  double stage_s = r->fixed_s / (r->two_batches ? micro : 1) + (r->overlap ? 0 : host_s);
   double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
   if (r->pp > 1) {
     double crossing = 0;

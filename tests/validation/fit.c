@@ -7,10 +7,10 @@
 #include <math.h>
 
 const char *const fit_parameter_names[FIT_PARAMETERS] = {
-    "iteration", "per-seq", "launch", "experts", "compute", "eager-layer", "eager-experts"};
-static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1, 1, 1, 1e-3, 1e-3};
-const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 1, 1, 1, 0, 0};
-enum { LAUNCH = 2, EXPERTS, COMPUTE };
+    "iteration", "per-seq", "launch", "experts", "compute", "eager-layer", "eager-experts", "fp8"};
+static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1, 1, 1, 1e-3, 1e-3, 1};
+const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 1, 1, 1, 0, 0, 1};
+enum { LAUNCH = 2, EXPERTS, COMPUTE, FP8 = 7 };
 
 /* TTFT has no say where clients of equal lengths come back in steps of whole prompts, since it tells of the
  * client then, not of the engine. The time of a request comes from recorded open loops. */
@@ -26,8 +26,8 @@ enum { TARGETS = G_N_ELEMENTS(targets) };
  * drive them to values that no other model bears out. */
 static const struct {
   double value, deviation;
-} prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25},   {1, 0.1},      {0.8, 0.2},
-                           {0.9, 0.1},   {4.8e-4, 0.5}, {2.7e-4, 0.7}};
+} prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25},  {1, 0.1},      {0.8, 0.2},
+                           {0.93, 0.1},  {4.8e-4, 0.5}, {3.6e-4, 0.7}, {0.85, 0.1}};
 #define ROW_ERROR 0.05 /* that a row is off by, whatever the parameters are */
 
 typedef struct problem {
@@ -40,7 +40,7 @@ typedef struct problem {
 
 gboolean fit_parameter_is_share(int parameter)
 {
-  return parameter == COMPUTE || parameter == LAUNCH || parameter == EXPERTS;
+  return parameter == COMPUTE || parameter == LAUNCH || parameter == EXPERTS || parameter == FP8;
 }
 
 char **fit_assignments(const fit_result *result)
@@ -61,14 +61,14 @@ char **fit_assignments(const fit_result *result)
  * their ranges; that of experts stays below 2. */
 static double value_of(guint parameter, double x)
 {
-  if (parameter == COMPUTE || parameter == EXPERTS)
+  if (parameter == COMPUTE || parameter == EXPERTS || parameter == FP8)
     return (parameter == EXPERTS ? 2 : 1) / (1 + exp(-x));
   return scales[parameter] * x * x;
 }
 
 static double unknown_of(guint parameter, double value)
 {
-  if (parameter == COMPUTE || parameter == EXPERTS) {
+  if (parameter == COMPUTE || parameter == EXPERTS || parameter == FP8) {
     value = CLAMP(parameter == EXPERTS ? value / 2 : value, 0.05, 0.97);
     return log(value / (1 - value));
   }
