@@ -185,6 +185,8 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 /* The root of the tables: for checks, documentation and the RELAX NG schema. */
 extern const tw_element tw_scenario_element;
 
+/* Reads the pools, and places and plans their engines (scenario_pools.c). */
+void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of caps, before the pools. */
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
