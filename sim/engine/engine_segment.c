@@ -98,8 +98,9 @@ static void cost_segment(tw_engine *engine)
   }
   engine->over_limit = watts(engine) > engine->limit_w;
   engine->slowed |= is_slow(engine);
-  segment->charges = tw_charge_split(power, &segment->cost, segment->joules, engine->batches,
-                                     engine->config.ranks, engine->config.scheduler.full_share);
+  segment->charges =
+      tw_charge_split(power, &segment->cost, segment->joules, engine->batches, engine->config.ranks,
+                      &engine->config.scheduler.caps, engine->config.scheduler.uncapped_share);
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_charge(&engine->ranks[i], &segment->charges);
 }
@@ -178,6 +179,19 @@ static void tell_prompted(const tw_engine *engine, const tw_scheduler *rank, dou
   }
 }
 
+/* Whoever leaves a rank leaves a copy of its KV below. The last token that is emitted has none. */
+static void leave_copies(tw_engine *engine, int rank, double now_s)
+{
+  GPtrArray *const leaving[] = {engine->ranks[rank].ended, engine->ranks[rank].handed_over};
+  for (gsize k = 0; engine->offload.host != NULL && k < G_N_ELEMENTS(leaving); k++)
+    for (guint i = 0; i < leaving[k]->len; i++) {
+      const tw_sequence *sequence = leaving[k]->pdata[i];
+      gint64 tokens = (gint64)sequence->request.prompt_tokens + MAX(sequence->emitted - 1, 0);
+      tw_offload_leave(&engine->offload, rank, &engine->ranks[rank].prefixes, &sequence->request, tokens,
+                       now_s);
+    }
+}
+
 /* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
 static gboolean advance(tw_engine *engine, double now_s)
 {
@@ -209,6 +223,7 @@ static gboolean advance(tw_engine *engine, double now_s)
   }
   segment->done = engine->planned;
   for (int i = 0; i < engine->config.ranks; i++) {
+    leave_copies(engine, i, now_s);
     GPtrArray *ended = engine->ranks[i].ended;
     for (guint k = 0; k < ended->len; k++)
       engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);
@@ -336,7 +351,22 @@ static void charge_part(tw_engine *engine, double now_s)
     tw_scheduler_charge_part(&engine->ranks[i], fmin(1, (now_s - start_s) / (end_s - start_s)));
 }
 
-GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
+/* The ranks lose what they hold, but for what goes to the memory of the hosts or stays there. */
+static void fail_ranks(tw_engine *engine, tw_engine_kept kept, GPtrArray *sequences)
+{
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    if (kept == TW_KEPT_OFFLOADED)
+      tw_scheduler_forget_prefixes(rank);
+    tw_scheduler_fail(rank, sequences);
+    if (engine->offload.host != NULL)
+      tw_offload_attach(&engine->offload, &rank->prefixes);
+  }
+  if (engine->offload.host != NULL && kept == TW_KEPT_NOTHING)
+    tw_offload_empty(&engine->offload);
+}
+
+GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s)
 {
   GPtrArray *sequences = g_ptr_array_new();
   g_assert(engine->due_s >= now_s);
@@ -345,13 +375,13 @@ GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
     engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
     advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
   }
-  tw_engine_settle(engine, now_s, engine->segment.done);
+  tw_engine_settle_blocks(engine, now_s);
   if (engine->busy)
     charge_part(engine, now_s);
-  engine->busy = FALSE;
+  engine->busy = engine->window = engine->awaiting = engine->over_limit = FALSE;
   tw_engine_settle_waiting(engine, now_s);
-  for (int i = 0; i < engine->config.ranks; i++)
-    tw_scheduler_evict(&engine->ranks[i], sequences);
+  fail_ranks(engine, kept, sequences);
+  tw_engine_mark_blocks(engine);
   engine->due_s = INFINITY;
   return sequences;
 }

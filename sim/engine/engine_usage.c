@@ -204,6 +204,7 @@ static tw_usage usage_since(const tw_usage *now, const tw_usage *then)
 
 tw_usage tw_engine_take_usage(tw_engine *engine, double now_s)
 {
+  g_assert(now_s <= engine->due_s);
   gint64 ended = MAX(engine->mark.iterations, tw_engine_ended_before(engine, now_s));
   tw_usage total = engine->total;
   tw_mark to = add_usage(engine, &total, engine->mark, now_s, ended);

@@ -18,7 +18,7 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
                       .lost = g_ptr_array_new(),
                       .ended = g_ptr_array_new(),
                       .handed_over = g_ptr_array_new(),
-                      .decoding = {.window = config->window, .full_share = config->full_share}};
+                      .decoding = {.caps = config->caps, .uncapped_share = config->uncapped_share}};
   init_chunks(&s->chunks);
   init_chunks(&s->next);
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
@@ -63,7 +63,7 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
     return "prompt and output exceed max-model-len";
   /* The last token's key and value are never computed. */
   gint64 held = config->hands_over ? request->prompt_tokens : tokens - 1;
-  if ((held + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
+  if ((held + config->block_tokens - 1) / config->block_tokens + config->sequence_blocks > config->kv_blocks)
     return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
   return NULL;
 }
@@ -175,7 +175,7 @@ static void hand_over(tw_scheduler *s, tw_sequence *sequence)
 {
   s->held++;
   s->held_blocks +=
-      tw_kv_blocks(&s->kv, sequence->prefill_done) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
+      tw_batching_blocks(s, sequence->prefill_done) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
   s->held_tokens += tw_prefix_tokens(sequence->prefix);
   s->held_promised += tw_batching_final_blocks(s, &sequence->request);
   g_queue_unlink(&s->running, &sequence->link);
@@ -267,7 +267,8 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   return changed;
 }
 
-void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
+/* Takes out every sequence that is queued, runs or has been delivered. */
+static void take_all(tw_scheduler *s, GPtrArray *sequences)
 {
   s->ahead = FALSE;
   while (s->running.length > 0) {
@@ -291,13 +292,23 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
   }
 }
 
+void tw_scheduler_fail(tw_scheduler *s, GPtrArray *sequences)
+{
+  take_all(s, sequences);
+  tw_scheduler_config config = s->config;
+  guint64 preemptions = s->preemptions;
+  tw_scheduler_clear(s);
+  tw_scheduler_init(s, &config);
+  s->preemptions = preemptions;
+}
+
 void tw_scheduler_audit(const tw_scheduler *s)
 {
   gint64 used = s->held_blocks, found = s->held_tokens, promised = s->held_promised, partial = 0;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
     gint64 held = sequence->decoding ? tw_decoding_tokens(&s->decoding, sequence) : sequence->prefill_done;
-    used += tw_kv_blocks(&s->kv, held) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
+    used += tw_batching_blocks(s, held) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
     found += tw_prefix_tokens(sequence->prefix);
     promised += tw_batching_final_blocks(s, &sequence->request);
     partial += !sequence->decoding && sequence->prefill_done < sequence->prefill_target;

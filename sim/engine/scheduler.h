@@ -60,9 +60,12 @@ typedef struct tw_scheduler_config {
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* prompt and output together */
   gint64 kv_blocks;     /* of this rank */
-  gint64 window;        /* attention window of the model's windowed layers, 0: none */
-  double full_share;    /* share of the layers without a window */
-  gboolean hands_over;  /* sequences leave when their prompts are complete */
+  tw_context_caps caps; /* of the model: windows, and tokens that attention chooses */
+  double uncapped_share;
+  gint64 sequence_blocks; /* that each sequence takes beside those of its tokens: its state and windows */
+  gint64
+      checkpoint_tokens; /* prefixes are found up to multiples of these, where the state was kept; 0: of blocks */
+  gboolean hands_over; /* sequences leave when their prompts are complete */
   gboolean prefix_cache;
   tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
 } tw_scheduler_config;
@@ -187,8 +190,9 @@ void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
 /* Evicts all that the prefix cache holds for nobody. */
 void tw_scheduler_forget_prefixes(tw_scheduler *scheduler);
 
-/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */
-void tw_scheduler_evict(tw_scheduler *scheduler, GPtrArray *sequences);
+/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. The scheduler is as
+ * new then: no block is in use or reserved, nothing is cached, nobody holds anything. */
+void tw_scheduler_fail(tw_scheduler *scheduler, GPtrArray *sequences);
 
 /* Recounts everything from the sequences and asserts that it agrees: for audits. */
 void tw_scheduler_audit(const tw_scheduler *scheduler);

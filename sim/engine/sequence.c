@@ -31,7 +31,8 @@ tw_sequence *tw_sequence_new(const tw_request *request)
                             .waiting = out,
                             .finish = out,
                             .answer = out,
-                            .window_full = out};
+                            .cap_reached = {out, out, out, out}};
+  G_STATIC_ASSERT(TW_CONTEXT_CAPS == 4);
   sequence->link.data = sequence;
   return sequence;
 }

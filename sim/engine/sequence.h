@@ -58,15 +58,16 @@ typedef struct tw_sequence {
   guint64 place;    /* in the order of admission */
   tw_prefix_node *prefix; /* the last node of the full blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
+  gboolean admitted; /* it has been, by the engine that has it */
   gboolean decoding;
-  gboolean fetching;        /* it waits for a fetch from the store, and is at no engine yet */
-  tw_client *client;        /* whose turn it is, where clients are treated fairly; else NULL */
-  tw_charge_sums charged;   /* the rank's sums as its decodes were last charged to it */
-  GList link;               /* in the running list, in admission order */
-  tw_heap_node waiting;     /* in the line that it waits in */
-  tw_heap_node finish;      /* by the decode count of its last token */
-  tw_heap_node answer;      /* by the decode count of its first answer token */
-  tw_heap_node window_full; /* by the decode count at which its context fills the attention window */
+  gboolean fetching;      /* it waits for a fetch from the store, and is at no engine yet */
+  tw_client *client;      /* whose turn it is, where clients are treated fairly; else NULL */
+  tw_charge_sums charged; /* the rank's sums as its decodes were last charged to it */
+  GList link;             /* in the running list, in admission order */
+  tw_heap_node waiting;   /* in the line that it waits in */
+  tw_heap_node finish;    /* by the decode count of its last token */
+  tw_heap_node answer;    /* by the decode count of its first answer token */
+  tw_heap_node cap_reached[TW_CONTEXT_CAPS]; /* by the decode count at which its context reaches a cap */
 } tw_sequence;
 
 /* A sequence for a request, whose strings and hashes it takes over. Freed with tw_sequence_free. */

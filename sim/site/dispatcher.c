@@ -125,7 +125,7 @@ void tw_dispatcher_prompted(tw_dispatcher *dispatcher, int engine, const tw_sequ
 
 void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence *sequence, double now_s)
 {
-  if (engine == sequence->prefill_engine) /* and if it was to decode elsewhere, its one token needed none */
+  if (engine == sequence->prefill_engine) /* its only token came with its prompt, or it decoded there */
     release(dispatcher, sequence, now_s);
   else
     tw_router_release(&dispatcher->routing.router, engine, &sequence->request, now_s);

@@ -353,7 +353,8 @@ void tw_recorder_close(tw_recorder *recorder, double end_s)
   for (outcome *o; (o = g_queue_pop_head(&recorder->pending)) != NULL; g_free(o))
     count(recorder, o, end_s - scenario->drain_s);
   double from_s = scenario->warmup_s;
-  if (scenario->closed.warmup > 0 && isfinite(recorder->measured_s))
+  const tw_class *only = tw_scenario_only_class(scenario);
+  if (only != NULL && only->warmup > 0 && isfinite(recorder->measured_s))
     from_s = fmax(from_s, recorder->measured_s);
   recorder->all.window.length_s = fmax(0, end_s - scenario->drain_s - from_s);
 }

@@ -29,7 +29,7 @@
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
 #include "sim/steptime/step_classes.h"
 #include "sim/steptime/step_kernels.h"
-#include "sim/steptime/step_time.h"
+#include "sim/steptime/step_layers.h"
 
 #include <math.h>
 
@@ -57,6 +57,9 @@ typedef struct roofline {
   double activation_bytes;            /* per token, of all layers: norms and activations in between */
   double kv_bytes;                    /* per layer and token of context */
   double kv_shards;                   /* accelerators of a rank that share its KV */
+
+  tw_step_layers *groups; /* attention of a model with groups of layers; NULL: all layers have the same */
+  double sums;            /* all-reduces of tensor parallelism, where each block has its own */
 
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
@@ -107,6 +110,24 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
   r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &r->links);
 }
 
+/* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
+static void set_groups(roofline *r, const tw_step_setting *setting)
+{
+  tw_layers_sums sums = tw_step_layers_sums(setting->model);
+  r->groups = tw_step_layers_new(setting);
+  r->projection_kernels = sums.products;
+  r->mlp_kernels = sums.mlps;
+  r->row_bytes = ACTIVATION_BYTES * (sums.rows + (sums.rows_by_tp + sums.between) / r->tp);
+  /* Hyper-connections read and write all streams in front of each block, and behind it. */
+  double streams = (double)setting->model->streams;
+  double mixed = streams > 1 ? sums.blocks * (3 * streams + 2) * r->hidden : 0;
+  r->activation_bytes = ACTIVATION_BYTES * (sums.blocks * 4 * r->hidden + sums.between / r->tp + mixed);
+  r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  r->sums = sums.blocks;
+  r->full_layers = r->layers;
+  r->window_layers = setting->model->caps.n; /* a validity ends where a cap is reached */
+}
+
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
   const tw_model *model = setting->model;
@@ -134,18 +155,17 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->layers = (double)model->layers;
   r->window_layers = (double)model->window_layers;
   r->full_layers = r->layers - r->window_layers;
-  r->moe_layers = model->experts > 0 ? (double)(model->layers - model->dense_layers) : 0;
+  r->moe_layers = tw_model_moe_layers(model);
   r->hidden = (double)model->hidden;
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
 
   double weight_bytes = tw_precision_bytes(setting->weights);
-  r->projection_params = r->layers * tw_model_attention_params(model);
+  r->projection_params = tw_model_projection_params(model);
   r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
   /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
   r->projection_kernels = r->layers * (mla ? 4 : 2);
   double dense_layers = r->layers - r->moe_layers;
-  r->mlp_params =
-      dense_layers * tw_model_dense_mlp_params(model) + r->moe_layers * tw_model_shared_params(model);
+  r->mlp_params = tw_model_mlp_params(model);
   r->mlp_bytes = r->mlp_params * weight_bytes;
   r->mlp_kernels =
       2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
@@ -198,6 +218,9 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->max_seqs = setting->overhead.max_seqs;
   r->max_context = setting->overhead.max_context;
   r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  r->sums = 2 * r->layers;
+  if (model->n_groups > 0)
+    set_groups(r, setting);
   add_collectives(r, setting);
   return r;
 }
@@ -291,7 +314,8 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
 {
   double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
   double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
-  tw_line time = attention(r, b, micro, cost);
+  tw_line time =
+      r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
   time.first += tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
                            r->projection_bytes / r->tp, cost);
   time.first +=
@@ -302,7 +326,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   cost->classes[TW_TIME_LINEAR].first += rows_s;
   /* Two all-reduces a layer: behind attention, and behind the MLP where experts do not return their sums
    * themselves. */
-  double all_reduces = 2 * r->layers - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
+  double all_reduces = r->sums - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
   double crossing = 0, steps = 0;
   double reduce_s =
@@ -473,9 +497,15 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   tw_classes_rest(cost, r->pp, micro, (tw_line){works_s, layers.growth * micro / r->pp});
 }
 
+static void destroy(void *state)
+{
+  tw_step_layers_free(((roofline *)state)->groups);
+  g_free(state);
+}
+
 const tw_step_kind tw_step_roofline = {.name = "roofline",
                                        .help = "larger of compute and memory time per class of operations",
                                        .classifies = TRUE,
                                        .create = create,
                                        .cost = cost,
-                                       .destroy = g_free};
+                                       .destroy = destroy};

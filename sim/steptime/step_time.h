@@ -13,6 +13,12 @@
 #include "sim/steptime/overhead.h"
 #include "workloads/models/model.h"
 
+/* Sums like those of the window in tw_batch, for another bound on the context. */
+typedef struct tw_capped {
+  gint64 decode, growing;
+  double prefill;
+} tw_capped;
+
 /* The work of one data-parallel rank of an engine in an iteration. */
 typedef struct tw_batch {
   gint64 decode_seqs;     /* sequences that decode one token */
@@ -27,6 +33,7 @@ typedef struct tw_batch {
   double prefill_windowed; /* prefill_context, each token capped at the window */
   double prefill_read;     /* KV tokens that the chunks read: earlier chunks and their own */
   gint64 sampled;          /* sequences that emit a token: those that decode, and last chunks */
+  tw_capped further[TW_CONTEXT_CAPS - 1]; /* of the model's caps behind the first, which is the window */
 } tw_batch;
 
 typedef struct tw_line {
@@ -88,6 +95,8 @@ typedef struct tw_step_setting {
   double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
   double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
   const char *table_file;  /* the CSV of the model `table` */
+  /* The prefix cache keeps a state of linear attention for so many tokens of KV; 0: none. */
+  gint64 checkpoint_tokens;
 } tw_step_setting;
 
 typedef struct tw_step_model tw_step_model;
@@ -116,6 +125,18 @@ void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n
 
 /* Adds a prompt chunk of `tokens` tokens, behind `done` tokens that the sequence has in KV, to a batch. */
 void tw_batch_add_chunk(tw_batch *batch, gint64 done, gint64 tokens, gint64 window, gboolean last);
+
+/* Adds to `batch` a chunk under all caps of a model. */
+void tw_batch_add_prompt(tw_batch *batch, const tw_context_caps *caps, gint64 done, gint64 tokens,
+                         gboolean last);
+/* `seqs` sequences that each decode a token with so much context, under the caps of a model. */
+tw_batch tw_batch_of_decodes(const tw_context_caps *caps, gint64 seqs, gint64 context);
+/* What counts of a batch under cap `i`. */
+static inline tw_capped tw_batch_capped(const tw_batch *batch, int i)
+{
+  return i == 0 ? (tw_capped){batch->decode_windowed, batch->decode_growing, batch->prefill_windowed}
+                : batch->further[i - 1];
+}
 
 /* Lines: the sum, and the larger of two, which ends `valid` where the other one overtakes. */
 static inline tw_line tw_line_add(tw_line a, tw_line b)

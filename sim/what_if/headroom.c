@@ -1,7 +1,7 @@
 /* The search for the largest load. */
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
-#include "sim/jobs/job.h"
+#include "sim/jobs/launcher.h"
 #include "sim/planner/bracket.h"
 #include "sim/what_if/what_if.h"
 
@@ -63,7 +63,7 @@ static gboolean try_level(const tw_rerun *rerun, const tw_what_if_options *optio
   const char *const assignments[] = {assignment, NULL};
   g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
   g_ptr_array_add(jobs, tw_job_new(rerun->path, directory, assignments, NULL));
-  int failed = tw_jobs_run(jobs, &(tw_jobs_options){1, FALSE, NULL, NULL}, error);
+  int failed = tw_jobs_run(jobs, &(tw_jobs_options){.at_once = 1}, error);
   if (failed < 0)
     return FALSE;
   if (failed > 0 || tw_jobs_interrupted() != 0) {

@@ -1,7 +1,7 @@
 #include "sim/what_if/what_if.h"
 
 #include "analysis/log/run_summary.h"
-#include "sim/jobs/job.h"
+#include "sim/jobs/launcher.h"
 #include "sim/what_if/knob.h"
 
 #include <math.h>
@@ -181,7 +181,7 @@ json_t *tw_what_if(const tw_rerun *rerun, const tw_what_if_options *options, GEr
     const tw_knob *knob = &g_array_index(knobs, tw_knob, i);
     add_trial(trials, jobs, rerun, options, knob->name, knob->assignments);
   }
-  tw_jobs_options how = {options->at_once, FALSE, tell, (void *)options};
+  tw_jobs_options how = {.at_once = options->at_once, .ended = tell, .user = (void *)options};
   if (tw_jobs_run(jobs, &how, error) < 0)
     return NULL;
   if (tw_jobs_interrupted() != 0) {

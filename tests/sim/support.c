@@ -163,7 +163,8 @@ void test_store(tw_scenario *scenario, double bytes)
 {
   tw_platform *platform = scenario->platform;
   platform->hosts = g_renew(tw_host, platform->hosts, (gsize)platform->n_hosts + 1);
-  platform->hosts[platform->n_hosts++] = (tw_host){.kv_bytes = bytes};
+  platform->hosts[platform->n_hosts++] =
+      (tw_host){.kv_bytes = bytes, .medium = {INFINITY, INFINITY, .io_bytes = INFINITY, .queue_depth = 1}};
   for (int i = 0; i < scenario->n_pools; i++)
     scenario->pools[i].store = scenario->pools[i].offload.host_bytes > 0;
 }
