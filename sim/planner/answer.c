@@ -225,15 +225,18 @@ static char *site_kind(const tw_design *design)
 
 /* ---- The whole search ---- */
 
-static tw_scenario *load_design(const tw_search *s, const tw_design *design, GError **error)
+/* The scenario of a design in its least size. NULL with `error`, or where it is dropped: what the reader finds
+ * wrong is why the design cannot be. */
+static tw_scenario *load_design(const tw_search *s, tw_design *design, GError **error)
 {
-  g_auto(GStrv) sized = tw_design_sized(s->answer->designs, design, tw_design_least(design), error);
-  if (sized == NULL)
-    return NULL;
-  g_autoptr(tw_faults) faults = tw_faults_new();
-  tw_scenario *scenario = tw_scenario_load(design->scenario, (const char *const *)sized, faults);
-  if (scenario == NULL)
-    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
+  GError *why = NULL;
+  tw_scenario *scenario = tw_design_load(s->answer->designs, design, tw_design_least(design), NULL, 1, &why);
+  if (g_error_matches(why, TW_INPUT_ERROR, TW_INPUT_ERROR_VALUE)) {
+    design->dropped = g_strdup(why->message);
+    g_error_free(why);
+  } else if (why != NULL) {
+    g_propagate_error(error, why);
+  }
   return scenario;
 }
 
@@ -272,6 +275,8 @@ static gboolean estimate_all(const tw_search *s, GPtrArray *racing, GError **err
     if (design->dropped != NULL)
       continue;
     g_autoptr(tw_scenario) scenario = load_design(s, design, error);
+    if (design->dropped != NULL)
+      continue;
     if (scenario == NULL || (!read && !tw_demand_read(scenario, &s->answer->demand, error)))
       return FALSE;
     read = TRUE;

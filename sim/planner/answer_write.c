@@ -102,19 +102,10 @@ static gboolean write_best(const tw_answer *answer, GError **error)
   gboolean load = tw_question_objective(answer->question)->finds_load;
   double size = load ? best->estimate_size : best->bracket.holds;
   double factor = load ? best->bracket.holds * answer->question->growth : answer->question->growth;
-  g_auto(GStrv) sized = tw_design_sized(answer->designs, best, size, error);
-  if (sized == NULL)
-    return FALSE;
-  g_auto(GStrv) scaled = tw_demand_scaled(&answer->demand, factor);
-  g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-  g_strv_builder_addv(builder, (const char **)sized);
-  g_strv_builder_addv(builder, (const char **)scaled);
-  g_auto(GStrv) assignments = g_strv_builder_end(builder);
-  g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_scenario) scenario =
-      tw_scenario_load(best->scenario, (const char *const *)assignments, faults);
+      tw_design_load(answer->designs, best, size, &answer->demand, factor, error);
   if (scenario == NULL)
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
+    return FALSE;
   return write_text(answer, "answer.xml", scenario->canonical, error);
 }
 

@@ -114,27 +114,32 @@ double tw_design_least(const tw_design *design)
   return size;
 }
 
-char **tw_design_sized(const tw_designs *designs, const tw_design *design, double size, GError **error)
+static void add_replicas(GStrvBuilder *list, const char *pool, gint64 engines)
+{
+  g_autofree char *text = g_strdup_printf("//pool[@id='%s']/@replicas=%" G_GINT64_FORMAT, pool, engines);
+  g_strv_builder_add(list, text);
+}
+
+char **tw_design_assignments(const tw_designs *designs, const tw_design *design, double size,
+                             const tw_demand *demand, double factor, GError **error)
 {
   g_autofree char *path = platform_path(designs, design->site, size);
   if (!ensure_platform(path, design->site, size, error))
     return NULL;
   g_autofree char *full = g_canonicalize_filename(path, NULL);
-  gint64 engines = tw_design_engines(design, size);
+  gint64 engines = tw_design_engines(design, size), prefill = tw_design_prefill(design, size);
   g_autoptr(GStrvBuilder) list = g_strv_builder_new();
   g_autofree char *platform = g_strdup_printf("/scenario/platform/@file=%s", full);
   g_strv_builder_add(list, platform);
   if (design->prefill == 0) {
-    g_autofree char *replicas = g_strdup_printf("//pool[@id='serve']/@replicas=%" G_GINT64_FORMAT, engines);
-    g_strv_builder_add(list, replicas);
-    return g_strv_builder_end(list);
+    add_replicas(list, "serve", engines);
+  } else {
+    add_replicas(list, "prefill", prefill);
+    add_replicas(list, "decode", engines - prefill);
   }
-  gint64 prefill = tw_design_prefill(design, size);
-  g_autofree char *first = g_strdup_printf("//pool[@id='prefill']/@replicas=%" G_GINT64_FORMAT, prefill);
-  g_autofree char *second =
-      g_strdup_printf("//pool[@id='decode']/@replicas=%" G_GINT64_FORMAT, engines - prefill);
-  g_strv_builder_add(list, first);
-  g_strv_builder_add(list, second);
+  g_auto(GStrv) scaled = demand != NULL ? tw_demand_scaled(demand, factor) : NULL;
+  if (scaled != NULL)
+    g_strv_builder_addv(list, (const char **)scaled);
   return g_strv_builder_end(list);
 }
 
@@ -151,7 +156,7 @@ static char *reason(const char *fault)
   return g_strdup(message);
 }
 
-/* Writes the scenario and reads it back whole: what the reader finds wrong is why the design cannot be. */
+/* Writes the scenario of a design, and the one beside it with the load that is held out. */
 static gboolean settle(tw_designs *designs, const tw_question *question, tw_design *design, GError **error)
 {
   g_autofree char *file = g_strdup_printf("%s.xml", design->name);
@@ -162,23 +167,31 @@ static gboolean settle(tw_designs *designs, const tw_question *question, tw_desi
                                       tw_design_engine(design));
     return TRUE;
   }
-  g_auto(GStrv) sized = tw_design_sized(designs, design, least, error);
-  if (sized == NULL)
-    return FALSE;
   g_autofree char *path = platform_path(designs, design->site, least),
                   *full = g_canonicalize_filename(path, NULL);
   g_autofree char *text = tw_design_scenario(question, design, full, question->workload);
   if (!g_file_set_contents(design->scenario, text, -1, error))
     return FALSE;
-  g_autoptr(tw_faults) faults = tw_faults_new();
-  g_autoptr(tw_scenario) scenario = tw_scenario_load(design->scenario, (const char *const *)sized, faults);
-  if (scenario == NULL)
-    design->dropped = reason(tw_faults_get(faults, 0));
-  if (scenario == NULL || question->held_out == NULL)
+  if (question->held_out == NULL)
     return TRUE;
   g_autofree char *held_out = tw_design_scenario(question, design, full, question->held_out);
   g_autofree char *beside = g_strdup_printf("%s/designs/%s.held-out.xml", designs->directory, design->name);
   return g_file_set_contents(beside, held_out, -1, error);
+}
+
+tw_scenario *tw_design_load(const tw_designs *designs, const tw_design *design, double size,
+                            const tw_demand *demand, double factor, GError **error)
+{
+  g_auto(GStrv) list = tw_design_assignments(designs, design, size, demand, factor, error);
+  if (list == NULL)
+    return NULL;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  tw_scenario *scenario = tw_scenario_load(design->scenario, (const char *const *)list, faults);
+  if (scenario == NULL) {
+    g_autofree char *why = reason(tw_faults_get(faults, 0));
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", why);
+  }
+  return scenario;
 }
 
 /* ---- What is free ---- */

@@ -10,6 +10,7 @@
 #define TW_SIM_DESIGN_H
 
 #include "sim/planner/bracket.h"
+#include "sim/planner/demand.h"
 #include "sim/planner/question.h"
 
 #include <jansson.h>
@@ -70,9 +71,15 @@ gint64 tw_design_prefill(const tw_design *design, double size);
 /* The least size with room for one engine, or for one of each role. */
 double tw_design_least(const tw_design *design);
 
-/* Assignments that give a design's scenario a size: platform and engines. Writes the platform if it is not
- * there yet. NULL with `error` where it cannot be written. The caller frees the list with g_strfreev. */
-char **tw_design_sized(const tw_designs *designs, const tw_design *design, double size, GError **error);
+/* Assignments that give a design's scenario a size, that is platform and engines, and the load times `factor`
+ * (a NULL demand: the load as it is written). Writes the platform if it is not there yet. NULL with `error`
+ * where it cannot be written. The caller frees the list with g_strfreev. */
+char **tw_design_assignments(const tw_designs *designs, const tw_design *design, double size,
+                             const tw_demand *demand, double factor, GError **error);
+/* The scenario of a design with these assignments, read whole. NULL with `error`: TW_INPUT_ERROR_VALUE tells
+ * what keeps the design from being. The caller frees it. */
+tw_scenario *tw_design_load(const tw_designs *designs, const tw_design *design, double size,
+                            const tw_demand *demand, double factor, GError **error);
 
 /* The text of a design's scenario on the platform of that path. The caller frees it. */
 char *tw_design_scenario(const tw_question *question, const tw_design *design, const char *platform,

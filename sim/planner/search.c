@@ -69,14 +69,13 @@ tw_job *tw_search_job(const tw_search *s, const tw_design *design, const char *s
                       double factor, double slice_s, const char *const *more, const char *directory,
                       const gint64 *seed, GError **error)
 {
-  g_auto(GStrv) sized = tw_design_sized(s->answer->designs, design, size, error);
-  if (sized == NULL)
+  g_auto(GStrv) whole =
+      tw_design_assignments(s->answer->designs, design, size, &s->answer->demand, factor, error);
+  if (whole == NULL)
     return NULL;
-  g_auto(GStrv) scaled = tw_demand_scaled(&s->answer->demand, factor);
   g_auto(GStrv) slice = isfinite(slice_s) ? tw_demand_slice(&s->answer->demand, factor, slice_s) : NULL;
   g_autoptr(GStrvBuilder) all = g_strv_builder_new();
-  g_strv_builder_addv(all, (const char **)sized);
-  g_strv_builder_addv(all, (const char **)scaled);
+  g_strv_builder_addv(all, (const char **)whole);
   if (slice != NULL)
     g_strv_builder_addv(all, (const char **)slice);
   if (more != NULL)
