@@ -35,12 +35,11 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
 {
   const tw_model *model = setting->model;
   tw_step_layers *all = g_new0(tw_step_layers, 1);
-  *all =
-      (tw_step_layers){.tp = setting->parallelism.tp,
-                       .n_groups = model->n_groups,
-                       .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
-                       .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
-                       .groups = g_new0(group, (gsize)model->n_groups)};
+  *all = (tw_step_layers){.tp = setting->parallelism.tp,
+                          .n_groups = model->n_groups,
+                          .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
+                          .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
+                          .groups = g_new0(group, (gsize)model->n_groups)};
   double softmax = setting->device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
   for (int i = 0; i < model->n_groups; i++) {
     const tw_layers *layers = &model->groups[i];
@@ -53,16 +52,15 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
                  .attended_bytes = 2 * work.attended};
     for (int k = 0; k < work.n_parts; k++) {
       const tw_attention_part *from = &work.parts[k];
-      g->parts[g->n_parts++] =
-          (part){.cap = cap_index(model, from->cap),
-                 .layers = from->share * g->layers,
-                 .decode_flops = from->decode_flops,
-                 .prefill_flops = from->prefill_flops,
-                 .exponentials = 4 * from->heads * softmax,
-                 .kv_bytes = from->kv_bytes,
-                 .shards = fmin(all->tp, from->shards),
-                 .decode = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
-                 .prefill = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv)};
+      g->parts[g->n_parts++] = (part){.cap = cap_index(model, from->cap),
+                                      .layers = from->share * g->layers,
+                                      .decode_flops = from->decode_flops,
+                                      .prefill_flops = from->prefill_flops,
+                                      .exponentials = 4 * from->heads * softmax,
+                                      .kv_bytes = from->kv_bytes,
+                                      .shards = fmin(all->tp, from->shards),
+                                      .decode = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
+                                      .prefill = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv)};
     }
   }
   return all;
@@ -108,7 +106,8 @@ static tw_line part_s(const tw_step_layers *all, const part *p, const tw_batch *
   if (b->prefill_tokens > 0) {
     double attended = p->layers * sums.prefill, flops = p->prefill_flops * attended,
            bytes = p->layers * p->kv_bytes * fmin(b->prefill_read, sums.prefill);
-    double compute_s = (p->prefill_flops + p->exponentials) * attended * flops_share / p->prefill.flops_per_s;
+    double compute_s =
+        (p->prefill_flops + p->exponentials) * attended * flops_share / p->prefill.flops_per_s;
     double read_s = bytes * bytes_share / p->prefill.bytes_per_s;
     time.first += p->layers * p->prefill.launch_s + compute_s + read_s;
     cost->classes[TW_TIME_ATTENTION].first += compute_s;
@@ -128,8 +127,7 @@ static double constant_s(const tw_step_layers *all, const group *g, const tw_bat
   if (b->decode_seqs > 0 && g->state_bytes > 0) {
     double bytes = 2 * g->layers * g->state_bytes * seqs, flops = g->layers * g->token_flops * seqs;
     flops *= (double)(1 + b->drafted);
-    double read_s = bytes * share / all->state.bytes_per_s,
-           compute_s = flops * share / all->state.flops_per_s;
+    double read_s = bytes * share / all->state.bytes_per_s, compute_s = flops * share / all->state.flops_per_s;
     time_s += g->layers * all->state.launch_s + fmax(read_s, compute_s);
     cost->classes[compute_s > read_s ? TW_TIME_ATTENTION : TW_TIME_KV].first += fmax(read_s, compute_s);
     cost->flops.first += flops;
