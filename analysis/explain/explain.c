@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+enum { SPANS = 200 };
+
 const tw_explain_options tw_explain_all = {-INFINITY, INFINITY, -1, -1, NULL};
 
 json_t *tw_section_add(tw_explained *explained, const char *title)
@@ -56,9 +58,11 @@ static gboolean say_all(tw_explained *e, GError **error)
     return FALSE;
   if (!tw_section_links(e, error))
     return FALSE;
-  if (is_whole_run(options))
-    tw_section_costs(e);
-  return TRUE;
+  if (!is_whole_run(options))
+    return TRUE;
+  tw_section_costs(e);
+  json_t *spans = tw_binding_spans(e->directory, e->run, e->end_s, SPANS, error);
+  return spans != NULL && json_object_set_new(e->json, "binds", spans) == 0;
 }
 
 json_t *tw_explain(const char *directory, const tw_explain_options *options, GError **error)

@@ -3,7 +3,8 @@
  *     {"name", "verdict": [three sentences], "sections": [{"title", "lines": [...]}],
  *      "pools": [{"id", "binds": {"compute": s, ...}, "seconds": {"weights": s, ...}, "waits": {...},
  *                 "headroom_estimate"}],
- *      "latencies": {"ttft_s": {"p99": {"value_s", "request", "parts": {"queue": s, ...}}}}, "links": [...]}
+ *      "binds": [{"pool", "binds", "from_s", "to_s"}], the longest spans in which one thing bound a pool,
+ *      "latencies": {"ttft_s.p99": {"value_s", "request", "parts_s": {"queue": s, ...}}}, "links": [...]}
  */
 #ifndef TW_ANALYSIS_EXPLAIN_H
 #define TW_ANALYSIS_EXPLAIN_H

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { SHOWN_LINKS = 8 };
+enum { SHOWN_LINKS = 8, TOLD_LINKS = 4000 };
 
 static const char *const class_names[TW_TIME_CLASS_COUNT] = {
     [TW_TIME_WEIGHTS] = "reading weights",
@@ -170,13 +170,13 @@ gboolean tw_section_links(tw_explained *e, GError **error)
                    "a flow took %s times as long as it would have alone in the mean, %s times at p99", mean,
                    p99);
   }
-  for (guint i = 0; i < links->len && i < SHOWN_LINKS; i++) {
+  for (guint i = 0; i < links->len && i < TOLD_LINKS; i++) {
     const tw_link_sums *link = &g_array_index(links, tw_link_sums, i);
     g_autofree char *full = tw_words_share(link->full_s / (to_s - from_s)),
                     *used = tw_words_share(link->used_s / (to_s - from_s)),
                     *rate = tw_words_amount(link->bytes * 8 / (to_s - from_s) / 1e9),
                     *bytes = tw_words_amount(link->bytes / 1e9);
-    if (i < 3 || link->full_s > 0)
+    if (i < 3 || (i < SHOWN_LINKS && link->full_s > 0))
       tw_section_say(section, "%s: full for %s of the time, %s of its bandwidth used, %s GB at %s Gbit/s",
                      link->name, full, used, bytes, rate);
     json_array_append_new(json_object_get(e->json, "links"),
@@ -261,6 +261,16 @@ static char *slo_sentence(const tw_explained *e)
   add_limits(slo, limits);
   g_autofree char *share = tw_words_share(attained), *why = broken(e, slo);
   const char *of = limits->len > 0 ? limits->str : "by class";
+  double unjudged = tw_run_summary_number(e->summary, "slo.unjudged") /
+                    tw_run_summary_number(e->summary, "requests.arrived");
+  if (unjudged > 0.01) {
+    g_autofree char *left = tw_words_share(unjudged),
+                    *judged = tw_words_share(tw_run_summary_number(e->summary, "slo.attainment_judged"));
+    return g_strdup_printf(
+        "Of the requests %s met the SLO (%s), but %s had not ended when the run did: of those that "
+        "had, %s met it%s%s.",
+        share, of, left, judged, *why != '\0' ? "; at p99 " : "", why);
+  }
   if (*why == '\0')
     return g_strdup_printf("It %s its SLO (%s): %s of the requests met it.",
                            attained >= 0.99 ? "meets" : "does not meet", of, share);

@@ -424,6 +424,9 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
     if (sequence == NULL)
       return any;
+    s->held_up = TW_WAIT_BOUNDARY;
+    if (s->closed)
+      return any;
     s->held_up = TW_WAIT_POWER;
     if (s->paused && s->running.length > 0)
       return any;

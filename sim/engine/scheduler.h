@@ -149,6 +149,7 @@ struct tw_scheduler {
   gint64 promised;       /* blocks that the sequences which hold any will hold at their ends */
   gboolean decodes;      /* the decoding sequences take part in the iteration */
   gboolean paused;       /* nobody is admitted while others run */
+  gboolean closed;       /* nobody is admitted */
   gboolean preempted;    /* the plan did, so that the next one may admit again */
   tw_wait_cause held_up; /* why the last plan did not admit the first that waits */
   gboolean changed;      /* it differs from a continuation of the decodes before */

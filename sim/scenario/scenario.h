@@ -56,7 +56,9 @@ typedef struct tw_pool {
 
   int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
   int reserve;          /* tw_admission_reserve */
-  int asynchronous;     /* tw_asynchronous: whether plans are made while iterations run */
+  int rank_choice;      /* tw_rank_choice */
+  gint64 prefill_interval;
+  int asynchronous; /* tw_asynchronous: whether plans are made while iterations run */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
   gboolean chunked_prefill;   /* whether prompts may be split, if the kind does so */

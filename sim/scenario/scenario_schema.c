@@ -154,6 +154,15 @@ static const tw_attribute scheduler_attributes[] = {
            "runs, so that who "
            "comes meanwhile is "
            "served an iteration later; engine: as the engine of the step time has it"),
+    CHOICE(tw_pool, rank_choice, "rank", "router", tw_rank_choice_names,
+           "who chooses the data-parallel rank of a request: the router, where its policy looks at ranks, "
+           "else the "
+           "fewest sequences; vLLM's front end, by 4 * waiting + running; or they take turns, as SGLang's by "
+           "default"),
+    COUNT(tw_pool, prefill_interval, "prefill-interval", "1", 1e6,
+          "iterations from one in which ranks may admit requests beside others to the next: prompts of all "
+          "ranks "
+          "then slow the same iterations"),
     FLAG(tw_pool, mixed_chunk, "mixed-chunk", "false",
          "kind sglang: running sequences decode beside prompts, as with its --enable-mixed-chunk"),
     NUMBER(tw_pool, conservativeness, "conservativeness", "1", 0, 10,

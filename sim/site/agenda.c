@@ -110,6 +110,8 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .offload = pool->offload,
       .speculation = pool->speculation,
       .ranks = (int)pool->dp,
+      .rank_choice = pool->rank_choice,
+      .prefill_interval = pool->prefill_interval,
       .rank_prefix_weight = tw_router_rank_weight(tw_router_policies[scenario->router]),
       .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->step_model,

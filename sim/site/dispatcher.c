@@ -185,7 +185,7 @@ static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s
   }
   sequence->prefill_engine = engine;
   sequence->decode_engine = decode;
-  sequence->rank = to.rank;
+  sequence->rank = site->seats[engine].pool->rank_choice == TW_RANK_ROUTER ? to.rank : -1;
   sequence->expected_tokens = to.cached_tokens;
   sequence->fetching = site->fetches != NULL && tw_fetches_begin(site->fetches, sequence, engine, now_s);
   if (!sequence->fetching)

@@ -41,4 +41,10 @@ extern const tw_element tw_overhead_element; /* root of an engine file */
 gboolean tw_overhead_load(const char *name, const xmlNode *node, tw_overhead *overhead, tw_faults *faults);
 void tw_overhead_clear(tw_overhead *overhead);
 
+/* The captured size of a CUDA graph that holds so many tokens. */
+static inline gint64 tw_captured_tokens(gint64 tokens)
+{
+  return tokens <= 2 ? tokens : tokens <= 4 ? 4 : (tokens + 7) / 8 * 8;
+}
+
 #endif

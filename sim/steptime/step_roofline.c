@@ -32,6 +32,7 @@
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
 #include "sim/steptime/routing.h"
 #include "sim/steptime/step_classes.h"
+#include "sim/steptime/step_collectives.h"
 #include "sim/steptime/step_kernels.h"
 #include "sim/steptime/step_layers.h"
 
@@ -83,21 +84,6 @@ typedef struct roofline {
   tw_collective_costs send;            /* activations from stage to stage */
 } roofline;
 
-/* All ways to run a pattern among n accelerators that lie in some domains in equal parts. */
-static tw_collective_costs costs_among(const tw_step_setting *setting, const char *pattern, int n,
-                                       int domains)
-{
-  if (n < 2)
-    return (tw_collective_costs){.n = 0};
-  g_autofree int *domain = g_new(int, (gsize)n);
-  for (int i = 0; i < n; i++)
-    domain[i] = (int)((gint64)i * domains / n);
-  tw_group group = {n, domain, (int)setting->device->board_accelerators,
-                    (int)setting->device->kernels[TW_KERNEL_IN_SWITCH].nics, setting->reach.meshed};
-  tw_interconnect links = tw_links_among(setting->interconnect, setting->device, n / MAX(domains, 1));
-  return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device, &links);
-}
-
 static void add_collectives(roofline *r, const tw_step_setting *setting)
 {
   r->links = setting->interconnect;
@@ -105,10 +91,10 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
   r->reach.tensor = MAX(r->reach.tensor, 1);
   r->reach.experts = MAX(r->reach.experts, 1);
   int group = r->tp * r->dp;
-  r->reduce = costs_among(setting, "all-reduce", r->tp, r->reach.tensor);
-  r->gather = costs_among(setting, "all-gather", group, r->reach.experts);
-  r->scatter = costs_among(setting, "reduce-scatter", group, r->reach.experts);
-  r->send = costs_among(setting, "permutation", 2, r->reach.stages ? 2 : 1);
+  r->reduce = tw_group_costs(setting, "all-reduce", r->tp, r->reach.tensor);
+  r->gather = tw_group_costs(setting, "all-gather", group, r->reach.experts);
+  r->scatter = tw_group_costs(setting, "reduce-scatter", group, r->reach.experts);
+  r->send = tw_group_costs(setting, "permutation", 2, r->reach.stages ? 2 : 1);
   tw_expert_traffic traffic = {.ranks = r->ep,
                                .domains = r->reach.experts,
                                .experts_per_token = r->experts_per_token,
@@ -260,12 +246,6 @@ static gboolean in_graph(const roofline *r, gint64 tokens, gboolean prompts)
   return tokens <= r->graph_tokens && (!prompts || r->graph_prompts);
 }
 
-/* The captured size of a CUDA graph that holds so many tokens. */
-static gint64 captured(gint64 tokens)
-{
-  return tokens <= 2 ? tokens : tokens <= 4 ? 4 : (tokens + 7) / 8 * 8;
-}
-
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
 static tw_line decode_context(const roofline *r, const tw_batch *b)
 {
@@ -318,19 +298,6 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   return time;
 }
 
-/* Seconds that the fastest way takes beside its bytes on the fabric. Adds those bytes, and the latencies
- * there, `times` times to `crossing` and `steps`. `amount`: bytes, or tokens. */
-static double collective_s(const roofline *r, const tw_collective_costs *costs, double amount, double times,
-                           double *crossing, double *steps)
-{
-  const tw_collective_cost *fastest = tw_collective_fastest(costs, &r->links, amount);
-  if (fastest == NULL)
-    return 0;
-  *crossing += times * amount * fastest->outside;
-  *steps += times * fastest->fabric_hops;
-  return tw_collective_inside_s(fastest, &r->links, amount);
-}
-
 /* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, double micro,
                            tw_step_cost *cost)
@@ -352,8 +319,8 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   double all_reduces = r->sums - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
   double crossing = 0, steps = 0;
-  double reduce_s =
-      all_reduces * collective_s(r, &r->reduce, tokens_micro * reduced, all_reduces, &crossing, &steps);
+  double reduce_s = all_reduces * tw_crossing_s(&r->links, &r->reduce, tokens_micro * reduced, all_reduces,
+                                                &crossing, &steps);
   time.first += reduce_s;
   cost->classes[TW_TIME_SCALE_UP].first += reduce_s;
   cost->collective_s = fmax(cost->collective_s, reduce_s);
@@ -431,12 +398,12 @@ static double experts_s(const roofline *r, double tokens, double padded, double 
   int group = r->tp * r->dp;
   double comm = 0, crossing = 0, layers = r->moe_layers;
   if (r->exchange) {
-    comm = collective_s(r, &r->experts_traffic, tokens_micro / group * r->imbalance, layers, &crossing,
-                        &cost->wire.steps);
+    comm = tw_crossing_s(&r->links, &r->experts_traffic, tokens_micro / group * r->imbalance, layers,
+                         &crossing, &cost->wire.steps);
   } else if (r->dp > 1) {
     double payload = tokens_micro * r->hidden * ACTIVATION_BYTES;
-    comm = collective_s(r, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
-           collective_s(r, &r->scatter, payload, layers, &crossing, &cost->wire.steps);
+    comm = tw_crossing_s(&r->links, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
+           tw_crossing_s(&r->links, &r->scatter, payload, layers, &crossing, &cost->wire.steps);
   }
   cost->collective_s += r->moe_layers * comm;
   cost->wire.experts = crossing * micro;
@@ -477,7 +444,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   for (int i = 0; i < n_ranks; i++) {
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;
-    double added = graph ? (double)(captured(tokens_of(&ranks[i])) - tokens_of(&ranks[i])) : 0;
+    double added = graph ? (double)(tw_captured_tokens(tokens_of(&ranks[i])) - tokens_of(&ranks[i])) : 0;
     padded += added;
     tw_line own = rank_layers(r, &ranks[i], added, micro, cost);
     double own_head = head_s(r, &ranks[i], micro, cost);
@@ -502,7 +469,8 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
   if (r->pp > 1) {
     double crossing = 0;
-    send_s = collective_s(r, &r->send, passed / micro / r->tp, r->pp - 1, &crossing, &cost->wire.steps);
+    send_s =
+        tw_crossing_s(&r->links, &r->send, passed / micro / r->tp, r->pp - 1, &crossing, &cost->wire.steps);
     cost->wire.stages = crossing / (r->pp - 1) * micro * r->tp;
   }
   cost->collective_s += (r->pp - 1) * send_s;

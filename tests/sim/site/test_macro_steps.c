@@ -111,6 +111,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->order = (int)tw_chance_below(&chance, 5);
     if (pool->order == TW_ORDER_PREFIX && !kind->radix)
       pool->order = TW_ORDER_ARRIVAL;
+    pool->prefill_interval = between(&chance, 1, 4);
+    pool->rank_choice = (int)tw_chance_below(&chance, 3);
     pool->mixed_chunk = tw_chance_below(&chance, 2) == 0;
     pool->conservativeness = 2 * tw_chance_uniform(&chance);
     pool->reserve = (int)tw_chance_below(&chance, 3);

@@ -84,84 +84,6 @@ static void engines_without_an_exchange_gather_all_tokens(void **state)
   assert_near(gathered, 2 * 2 * ((double)moe.hidden * 2) * 1e-9, 1e-18);
 }
 
-/* Rows of copies have 8 numbers of the residual stream and 4 of the expert; rows of tokens 8. Two ranks with a
- * token each, two copies a token. A rank that gathers all routes both tokens; with an exchange, a token comes to
- * a rank with chance 1 − (1 − 1/2)², if it has experts there. */
-static void experts_move_the_rows_of_copies_and_of_all_tokens(void **state)
-{
-  (void)state;
-  static const tw_batch one = {
-      .decode_seqs = 1, .decode_context = 5, .decode_windowed = 5, .next_full = G_MAXINT64, .sampled = 1};
-  const tw_batch ranks[] = {one, one};
-  tw_device device = unit_device();
-  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
-  double exchanged = cost_of(&setting, ranks).time_s.first;
-  tw_efficiency *e = &device.efficiency[TW_OP_EXPERTS][TW_BF16];
-  e->copy_bytes = 10;
-  assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * (8 + 4) * 2 * 2 / 2.0 * 1e-9,
-              1e-15);
-  e->copy_bytes = 0;
-  e->token_bytes = 10;
-  assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * 8 * 2 * 0.75 * 1e-9, 1e-15);
-  setting.overhead.all_to_all = FALSE;
-  double with = cost_of(&setting, ranks).time_s.first;
-  e->token_bytes = 0;
-  assert_near(with - cost_of(&setting, ranks).time_s.first, 2 * 10 * 8 * 2 * 1e-9, 1e-15);
-}
-
-/* A layer launches two norms and an activation: 3 s of launches in two layers are 6. Norms of queries and keys
- * are two kernels more; all-reduces that compute the norms behind them spare two, and alone have none. */
-static void norms_of_heads_are_launched_and_fused_ones_are_not(void **state)
-{
-  (void)state;
-  tw_device device = unit_device();
-  device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].launch_s = 3;
-  tw_model normed = dense;
-  tw_step_setting setting = setting_of(&normed, &device, 2, 1, 1, 1);
-  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
-  normed.qk_norm = TRUE;
-  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
-  setting.overhead.fused_norms = TRUE;
-  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
-  setting.parallelism.tp = 1;
-  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
-}
-
-/* DeepSeek-R1 in fp8 on GB200s of one NVLink domain, 256 sequences on each, tokens exchanged: experts over more
- * ranks are fewer on each, so that an iteration takes no longer, at every width. */
-static void wider_expert_parallelism_is_no_slower_at_equal_work(void **state)
-{
-  (void)state;
-  g_autoptr(tw_faults) faults = tw_faults_new();
-  g_autoptr(tw_model) model = tw_model_load("deepseek-r1", NULL, faults);
-  static const char *const devices[] = {"gb200", "gb300"};
-  static const gint64 seqs[] = {32, 128, 256};
-  for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
-    for (guint s = 0; s < G_N_ELEMENTS(seqs); s++) {
-      g_autoptr(tw_device) device = tw_device_load(devices[d], NULL, faults);
-      double narrower_s = INFINITY;
-      for (int ep = 8; ep <= 64; ep *= 2) {
-        g_autofree tw_batch *ranks = g_new(tw_batch, (gsize)ep);
-        for (int i = 0; i < ep; i++)
-          ranks[i] = (tw_batch){.decode_seqs = seqs[s],
-                                .decode_context = seqs[s] * 1500,
-                                .next_full = G_MAXINT64,
-                                .sampled = seqs[s]};
-        tw_step_setting setting = setting_of(model, device, 1, 1, ep, ep);
-        setting.weights = setting.attention = TW_FP8_BLOCK;
-        setting.interconnect = tw_device_links(device);
-        tw_step_cost cost;
-        g_autoptr(tw_step_model) step = tw_step_model_new(&tw_step_roofline, &setting, NULL, faults);
-        tw_step_model_cost(step, ranks, ep, &cost);
-        if (cost.time_s.first > 1.02 * narrower_s)
-          print_error("%s, %" G_GINT64_FORMAT " sequences: EP%d takes %g s, half of it %g s\n", devices[d],
-                      seqs[s], ep, cost.time_s.first, narrower_s);
-        assert_true(cost.time_s.first <= 1.02 * narrower_s);
-        narrower_s = cost.time_s.first;
-      }
-    }
-}
-
 /* The same layers in a narrower format, over all devices and models, for decodes of 1 to 512 sequences and a
  * prompt of 4,096 tokens; what a device expands runs on the kernels of bf16, and is compared with that. */
 static void narrower_formats_are_never_slower(void **state)
@@ -276,9 +198,6 @@ int main(void)
       cmocka_unit_test(the_roof_has_a_round_edge),
       cmocka_unit_test(graphs_pad_the_batch_and_what_is_larger_waits_for_the_host),
       cmocka_unit_test(engines_without_an_exchange_gather_all_tokens),
-      cmocka_unit_test(experts_move_the_rows_of_copies_and_of_all_tokens),
-      cmocka_unit_test(norms_of_heads_are_launched_and_fused_ones_are_not),
-      cmocka_unit_test(wider_expert_parallelism_is_no_slower_at_equal_work),
       cmocka_unit_test(narrower_formats_are_never_slower),
       cmocka_unit_test(exponentials_cost_like_dimensions),
   };
