@@ -284,7 +284,7 @@ static void wider_expert_parallelism_is_no_slower_at_equal_work(void **state)
       g_autoptr(tw_device) device = tw_device_load(devices[d], NULL, faults);
       double narrower_s = INFINITY;
       for (int ep = 8; ep <= 64; ep *= 2) {
-        g_autofree tw_batch *ranks = g_new(tw_batch, ep);
+        g_autofree tw_batch *ranks = g_new(tw_batch, (gsize)ep);
         for (int i = 0; i < ep; i++)
           ranks[i] = (tw_batch){.decode_seqs = seqs[s],
                                 .decode_context = seqs[s] * 1500,
