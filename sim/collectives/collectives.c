@@ -25,7 +25,7 @@ void tw_plan_clear(tw_plan *plan)
 
 static tw_phase *add_phase(tw_plan *plan, int hops, int fabric_hops)
 {
-  tw_phase phase = {g_array_new(FALSE, FALSE, sizeof(tw_transfer)), 0, hops, fabric_hops,
+  tw_phase phase = {g_array_new(FALSE, FALSE, sizeof(tw_send)), 0, hops, fabric_hops,
                     MAX(hops + fabric_hops, 1)};
   g_array_append_val(plan->phases, phase);
   return &g_array_index(plan->phases, tw_phase, plan->phases->len - 1);
@@ -33,7 +33,7 @@ static tw_phase *add_phase(tw_plan *plan, int hops, int fabric_hops)
 
 static void send(tw_phase *phase, int from, int to, double bytes)
 {
-  tw_transfer transfer = {from, to, bytes};
+  tw_send transfer = {from, to, bytes};
   if (bytes > 0 && from != to)
     g_array_append_val(phase->transfers, transfer);
 }
@@ -43,7 +43,7 @@ tw_wire_load tw_phase_load(const tw_phase *phase, const tw_group *group)
   tw_wire_load most = {0, 0};
   g_autofree double *bytes = g_new0(double, (gsize)group->n * 4); /* bytes in and out, inside and outside */
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     gboolean across = group->domains[t->from] != group->domains[t->to];
     bytes[4 * t->from + 2 * across] += t->bytes;
     bytes[4 * t->to + 2 * across + 1] += t->bytes;

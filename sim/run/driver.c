@@ -21,9 +21,9 @@ struct tw_driver {
   tw_run_control control;
   tw_flows *flows; /* NULL: nothing crosses a wire */
   guint64 events;
-  guint64 turns; /* of the loop */
+  guint64 turns; /* how often the loop went round */
   gint64 asked_us;
-  gboolean stopped;     /* by go_on or a broken stream */
+  gboolean stopped;     /* go_on or a broken stream has ended the run */
   gboolean out_of_time; /* something is due after until_s */
   GError *error;
 };

@@ -11,7 +11,7 @@
 #include "sim/network/flows.h"
 #include "sim/site/factory.h"
 
-/* What runs beside the simulation. */
+/* How long a run goes on, and who may stop it. */
 typedef struct tw_run_control {
   double until_s; /* simulated time at which the run is cut short, INFINITY: none */
   /* Asked every few hundred events and at least some times a second; FALSE ends the run. NULL: it goes on. */

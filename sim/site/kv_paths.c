@@ -59,7 +59,7 @@ static double overlap(gint64 a, gint64 n, gint64 b, gint64 m)
 /* Accelerators of a stage that hold different heads; the others hold copies. */
 static gint64 shards(const tw_pool *pool)
 {
-  return pool->model->attention == TW_ATTENTION_MLA ? 1 : MIN(pool->tp, pool->model->kv_heads);
+  return tw_model_kv_shards(pool->model, pool->tp);
 }
 
 static void add_share(GArray *all, int from, int to, double fraction)
@@ -119,14 +119,9 @@ const tw_kv_path *tw_kv_paths_find(tw_kv_paths *paths, int from, int from_rank, 
   return found;
 }
 
-/* Layers with a window keep no more than it. */
 double tw_kv_cache_bytes(const tw_pool *pool, gint64 tokens)
 {
-  const tw_model *model = pool->model;
-  double windowed = (double)(model->window_layers * MIN(tokens, model->window));
-  double full = (double)((model->layers - model->window_layers) * tokens);
-  return (full + windowed) * tw_model_kv_numbers_per_layer(model) *
-         tw_precision_bytes((tw_precision)pool->kv);
+  return tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens);
 }
 
 double tw_kv_path_inside_s(const tw_kv_path *p, const tw_pool *pool, double bytes)
