@@ -115,6 +115,7 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .weights = (tw_precision)pool->weights,
       .kv = (tw_precision)pool->kv,
       .attention = (tw_precision)pool->attention,
+      .parts = tw_checkpoint_get(pool->checkpoint),
       .overhead = pool->overhead,
       .interconnect = tw_device_links(pool->device),
       .expert_imbalance = pool->expert_imbalance,
@@ -225,12 +226,12 @@ static void widen(tw_reach *reach, tw_reach other)
 static void note_reach(tw_scenario *scenario, const tw_pool *pool)
 {
   if (pool->device->status != TW_DEVICE_MEASURED)
-    g_ptr_array_add(scenario->notes,
-                    g_strdup_printf("pool \"%s\": the numbers of %s are %s: few of its kernels or none were measured",
-                                    pool->id, pool->device->label,
-                                    pool->device->status == TW_DEVICE_PREVIEW
-                                        ? "announced ones, or of samples"
-                                        : "those of a data sheet"));
+    g_ptr_array_add(
+        scenario->notes,
+        g_strdup_printf("pool \"%s\": the numbers of %s are %s: few of its kernels or none were measured",
+                        pool->id, pool->device->label,
+                        pool->device->status == TW_DEVICE_PREVIEW ? "announced ones, or of samples"
+                                                                  : "those of a data sheet"));
   if (pool->reach.tensor > 1)
     g_ptr_array_add(scenario->notes,
                     g_strdup_printf("pool \"%s\": tensor-parallel groups of tp=\"%" G_GINT64_FORMAT
