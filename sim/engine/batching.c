@@ -48,17 +48,19 @@ void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
   sequence->prefix = NULL;
 }
 
-gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_request *request)
+gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_sequence *sequence)
 {
   /* The last token's key and value are never computed. */
-  gint64 output = s->config.hands_over ? 0 : tw_request_output_tokens(request) - 1;
-  return tw_kv_blocks(&s->kv, request->prompt_tokens + output);
+  const tw_request *request = &sequence->request;
+  return tw_kv_blocks(&s->kv, s->config.hands_over
+                                  ? tw_sequence_prompt(sequence)
+                                  : request->prompt_tokens + tw_request_output_tokens(request) - 1);
 }
 
-gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_request *request, gint64 kept)
+gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_sequence *sequence, gint64 kept)
 {
   return s->config.reserve != TW_RESERVE_OUTPUT ||
-         s->promised + tw_batching_final_blocks(s, request) <= s->kv.total_blocks - kept;
+         s->promised + tw_batching_final_blocks(s, sequence) <= s->kv.total_blocks - kept;
 }
 
 gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
@@ -129,7 +131,7 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
     g_ptr_array_remove(s->aside, sequence);
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
-  s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  s->promised -= tw_batching_final_blocks(s, sequence);
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -306,8 +308,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     if (s->running.length >= s->config.max_seqs || (reserved > tw_kv_free(&s->kv) && s->running.length > 0))
       break;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, &sequence->request,
-                         tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
+    tw_batching_end_hold(s, sequence, tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
     sequence->place = s->admitted++;
     g_queue_push_tail_link(&s->running, &sequence->link);
@@ -382,7 +383,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     gint64 chunk = chunk_tokens(s, left, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
-    if ((chunk < left && !config->kind->chunked) || !tw_batching_may_promise(s, &sequence->request, kept))
+    if ((chunk < left && !config->kind->chunked) || !tw_batching_may_promise(s, sequence, kept))
       break;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
     if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks + below.blocks >
@@ -392,7 +393,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
           below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
       break;
     }
-    s->promised += tw_batching_final_blocks(s, &sequence->request);
+    s->promised += tw_batching_final_blocks(s, sequence);
     tw_waiting_take(&s->waiting, sequence);
     use_prefix(s, sequence, &hit);
     if (below.blocks > 0)

@@ -74,6 +74,8 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
     tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
   if (engine->offload.host != NULL)
     cost->time_s.first = fmax(cost->time_s.first, load_s(engine)); /* one iteration: prompts have joined */
+  if (engine->slowness != 1) /* the others wait, which takes no dynamic power */
+    cost->time_s = tw_line_scale(cost->time_s, engine->slowness);
 }
 
 /* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
@@ -177,9 +179,12 @@ static gboolean advance(tw_engine *engine, double now_s)
   tw_segment *segment = &engine->segment;
   gint64 iterations = engine->planned - segment->done;
   gboolean changed = FALSE;
-  engine->interval_mark =
-      tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, engine->planned);
-  engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->planned);
+  /* An engine that fails goes to the last boundary, behind which a sum may stand already. */
+  if (engine->interval_mark.time_s <= now_s)
+    engine->interval_mark =
+        tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, engine->planned);
+  if (engine->total_mark.time_s <= now_s)
+    engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->planned);
   if (iterations == 0)
     return FALSE;
   /* Ranks that share a tier below evict in the order of time. */

@@ -46,6 +46,8 @@ static double standing_w(const tw_engine *engine)
 {
   const tw_power_law *power = &engine->config.power;
   gboolean asleep = engine->state == TW_ENGINE_PARKED && !engine->config.resident;
+  if (engine->state == TW_ENGINE_DARK)
+    return 0;
   return (asleep ? power->sleep_w : power->idle_w) * power->accelerators;
 }
 
@@ -53,6 +55,7 @@ tw_mark tw_engine_settle(const tw_engine *engine, tw_usage *usage, tw_mark from,
                          gint64 iterations)
 {
   double span_s = now_s - from.time_s;
+  g_assert(span_s >= 0);
   double idle_w = standing_w(engine);
   tw_mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s), 0, 0};
   usage->waiting_s += to.waiting_s - from.waiting_s;

@@ -177,7 +177,7 @@ static void hand_over(tw_scheduler *s, tw_sequence *sequence)
   s->held_blocks +=
       tw_kv_blocks(&s->kv, sequence->prefill_done) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
   s->held_tokens += tw_prefix_tokens(sequence->prefix);
-  s->held_promised += tw_batching_final_blocks(s, &sequence->request);
+  s->held_promised += tw_batching_final_blocks(s, sequence);
   g_queue_unlink(&s->running, &sequence->link);
   tw_waiting_forget(&s->waiting, sequence);
   g_ptr_array_add(s->handed_over, sequence);
@@ -212,7 +212,7 @@ static void let_go(tw_scheduler *s)
     if (sequence->prefill_done == 0) /* it was preempted */
       continue;
     tw_batching_free(s, sequence, sequence->prefill_done);
-    s->promised -= tw_batching_final_blocks(s, &sequence->request);
+    s->promised -= tw_batching_final_blocks(s, sequence);
     g_queue_unlink(&s->running, &sequence->link);
     tw_waiting_forget(&s->waiting, sequence);
   }
@@ -295,7 +295,7 @@ void tw_scheduler_audit(const tw_scheduler *s)
     gint64 held = sequence->decoding ? tw_decoding_tokens(&s->decoding, sequence) : sequence->prefill_done;
     used += tw_kv_blocks(&s->kv, held) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
     found += tw_prefix_tokens(sequence->prefix);
-    promised += tw_batching_final_blocks(s, &sequence->request);
+    promised += tw_batching_final_blocks(s, sequence);
     partial += !sequence->decoding && sequence->prefill_done < sequence->prefill_target;
   }
   tw_decoding_audit(&s->decoding, &s->running);

@@ -11,6 +11,7 @@ typedef struct fetch {
   int engine;
   GArray *pieces; /* array of tw_kv_piece */
   double bytes, start_s;
+  GList link; /* in fetches->all */
 } fetch;
 
 struct tw_fetches {
@@ -22,6 +23,7 @@ struct tw_fetches {
   tw_kv_tier *store;
   int *hosts; /* the storage hosts on which the store lies */
   int n_hosts;
+  GQueue all; /* queue of fetch, in the order of beginning */
   tw_shipments shipments;
 };
 
@@ -55,8 +57,9 @@ tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const
   return fetches;
 }
 
-static void free_fetch(fetch *f)
+static void free_fetch(tw_fetches *fetches, fetch *f)
 {
+  g_queue_unlink(&fetches->all, &f->link);
   tw_shipment_clear(&f->shipment);
   g_array_unref(f->pieces);
   g_free(f);
@@ -171,6 +174,8 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
   tw_engine_expect(fetches->engines[engine], sequence, 1);
   fetch *f = g_new0(fetch, 1);
   *f = (fetch){.sequence = sequence, .engine = engine, .pieces = pieces, .bytes = bytes, .start_s = now_s};
+  f->link.data = f;
+  g_queue_push_tail_link(&fetches->all, &f->link);
   tw_shipment_init(&f->shipment, &fetches->shipments, now_s, sequence->ticket);
   for (guint i = 0; i < pieces->len; i++) {
     tw_kv_piece *piece = &g_array_index(pieces, tw_kv_piece, i);
@@ -193,7 +198,21 @@ static void arrive(tw_fetches *fetches, fetch *f, double now_s)
   tw_engine_expect(fetches->engines[f->engine], f->sequence, -1);
   fetches->listener.arrived(fetches->listener.user, f->sequence, f->engine, f->start_s, now_s,
                             (gint64)f->bytes);
-  free_fetch(f);
+  free_fetch(fetches, f);
+}
+
+void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost)
+{
+  for (GList *link = fetches->all.head, *next; link != NULL; link = next) {
+    fetch *f = link->data;
+    next = link->next;
+    if (f->engine != engine)
+      continue;
+    tw_shipment_cancel(&f->shipment);
+    tw_engine_expect(fetches->engines[engine], f->sequence, -1);
+    g_ptr_array_add(lost, f->sequence);
+    free_fetch(fetches, f);
+  }
 }
 
 void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences)
@@ -201,7 +220,7 @@ void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences)
   for (tw_shipment *shipment; (shipment = tw_shipments_pop(&fetches->shipments)) != NULL;) {
     fetch *f = tw_container(shipment, fetch, shipment);
     g_ptr_array_add(sequences, f->sequence);
-    free_fetch(f);
+    free_fetch(fetches, f);
   }
 }
 

@@ -7,6 +7,7 @@ typedef struct outcome {
   double arrival_s, end_s;
   double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
   gboolean completed, unfinished;
+  gboolean hit;                        /* an engine that had it failed */
   gint64 prompt_tokens, output_tokens; /* computed and emitted */
   const char *class;
 } outcome;
@@ -132,6 +133,7 @@ static void count_in(tw_class_record *record, const tw_scenario *scenario, const
     return;
   window->arrived++;
   window->unjudged += o->unfinished ? 1 : 0;
+  window->hit += o->hit && !(o->completed && good);
   if (!o->completed)
     return;
   window->good += good ? 1 : 0;
@@ -175,6 +177,7 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, t
                .end_s = now_s,
                .completed = ending == TW_COMPLETED,
                .unfinished = ending == TW_UNFINISHED,
+               .hit = sequence->lost_tokens > 0 || sequence->retries > 0,
                .class = request->class,
                .prompt_tokens = sequence->emitted > 0 ? request->prompt_tokens : 0,
                .output_tokens = sequence->emitted};
@@ -193,7 +196,7 @@ static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence
 {
   const tw_scenario *scenario = recorder->scenario;
   if (sequence->engine < 0)
-    return 0;
+    return sequence->joules; /* none, or those of engines that failed */
   return tw_power_known(&scenario->pools[scenario->engines[sequence->engine].pool].power) ? sequence->joules
                                                                                           : NAN;
 }
@@ -229,6 +232,10 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.state = tw_ending_names[ending];
   row.reason = reason;
   row.class = request->class;
+  if (recorder->scenario->failures != NULL) {
+    row.retries = sequence->retries;
+    row.lost_tokens = sequence->lost_tokens;
+  }
   tw_log_request(recorder->log, &row);
 }
 

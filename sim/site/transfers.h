@@ -29,6 +29,8 @@ typedef struct tw_transfer_listener {
   void (*moved)(void *user, int engine);
   /* A sequence's KV has come; it is about to be given to its decode engine. */
   void (*delivered)(void *user, const tw_sequence *sequence, int from, double bytes);
+  /* The decode engine of a complete prompt does not take it: gives it another one, if there is any. */
+  void (*reassign)(void *user, tw_sequence *sequence, double now_s);
   void *user;
 } tw_transfer_listener;
 
@@ -45,6 +47,11 @@ void tw_transfers_completing(tw_transfers *transfers, tw_sequence *sequence, dou
 void tw_transfers_hand_over(tw_transfers *transfers, tw_sequence *sequence, double now_s);
 /* An engine has taken a step: blocks may be free again. */
 void tw_transfers_retry(tw_transfers *transfers, int engine, double now_s);
+/* An engine has failed. What was on its way from there, or waited to go, is lost: appended to `lost`, whose
+ * owner the caller is. What was on its way to it is where it was computed, and waits. */
+void tw_transfers_fail(tw_transfers *transfers, int engine, GPtrArray *lost, double now_s);
+/* Sends what waits for an engine to others, as far as there are any. */
+void tw_transfers_reroute(tw_transfers *transfers, int engine, double now_s);
 /* Starts the flows that events have asked for: between events. */
 void tw_transfers_start_flows(tw_transfers *transfers);
 

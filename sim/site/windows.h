@@ -32,5 +32,7 @@ gboolean tw_windows_spans(const tw_windows *windows, int engine);
  * all. Its flows start between events. */
 void tw_windows_post(tw_windows *windows, int engine, const tw_wire *wire, gint64 iterations,
                      double compute_s, double now_s);
+/* An engine has failed: nothing of its window goes on. */
+void tw_windows_fail(tw_windows *windows, int engine);
 
 #endif
