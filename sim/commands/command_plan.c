@@ -1,35 +1,34 @@
 /* `tokenworks plan`: what should be built for a load? */
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-#include "sim/jobs/job.h"
+#include "sim/jobs/launcher.h"
 #include "sim/planner/answer_print.h"
 
 #include <stdio.h>
 
 typedef struct {
-  char *directory;
+  char *directory, *launcher;
   gint64 jobs;
   gboolean force, quiet, example, describe;
 } plan_values;
-
-static void clear_values(plan_values *values)
-{
-  g_free(values->directory);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(plan_values, clear_values)
 
 #define VALUE(member) TW_OPTION(plan_values, member)
 static const GOptionEntry plan_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(directory),
      "Write the answer and all runs below this directory", "DIR"},
     {"jobs", 'j', 0, G_OPTION_ARG_INT64, VALUE(jobs),
-     "Run so many at once; default: as many as there are cores", "N"},
+     "Run so many at once; default: as many as there are cores, or as Slurm lets run", "N"},
+    {"launcher", 0, 0, G_OPTION_ARG_STRING, VALUE(launcher),
+     "Who runs them: this machine (default), or Slurm in job arrays, which reads SBATCH_PARTITION and the "
+     "like",
+     TW_LAUNCHER_NAMES},
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Run again what the directory holds already", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print no progress", NULL},
     {"example", 0, 0, G_OPTION_ARG_NONE, VALUE(example), "Print a commented question, to start from", NULL},
     {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe), "Print every element and attribute of questions",
      NULL},
     G_OPTION_ENTRY_NULL};
+TW_COMMAND_VALUES(plan_values, plan_options)
 #undef VALUE
 
 static void say(void *user, const char *line)
@@ -41,7 +40,7 @@ static void say(void *user, const char *line)
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
-  g_auto(plan_values) values = {.jobs = (gint64)g_get_num_processors()};
+  g_auto(plan_values) values = {.jobs = G_MININT64};
   if (!tw_command_read(command, &values, &argc, &argv, error))
     return TW_EXIT_USAGE;
   if (values.describe) {
@@ -55,8 +54,8 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   }
   const char *wrong = argc != 2                  ? "name one question file"
                       : values.directory == NULL ? "name a directory for the answer with -o DIR"
-                      : values.jobs < 1          ? "--jobs must be 1 or more"
-                                                 : NULL;
+                      : values.jobs != G_MININT64 && values.jobs < 1 ? "--jobs must be 1 or more"
+                                                                     : NULL;
   if (wrong != NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s; usage: tokenworks plan %s", wrong,
                        command->usage);
@@ -71,7 +70,10 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   g_autoptr(tw_designs) designs = tw_designs_new(question, values.directory, error);
   if (designs == NULL)
     return TW_EXIT_USAGE;
-  tw_answer_options options = {values.jobs, values.force, say, &values};
+  const tw_launcher *launcher = tw_launcher_find(values.launcher, error);
+  if (launcher == NULL)
+    return TW_EXIT_USAGE;
+  tw_answer_options options = {launcher, MAX(values.jobs, 0), values.force, say, &values};
   g_autoptr(tw_answer) answer = tw_answer_find(question, designs, &options, error);
   if (answer == NULL || !tw_answer_write(answer, error))
     return tw_jobs_interrupted() != 0 ? 128 + tw_jobs_interrupted() : TW_EXIT_FAILED;

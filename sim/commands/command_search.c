@@ -2,7 +2,7 @@
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-#include "sim/jobs/job.h"
+#include "sim/jobs/launcher.h"
 #include "sim/planner/bracket.h"
 #include "sim/scenario/scenario.h"
 
@@ -61,7 +61,7 @@ static void clear_requirement(gpointer data)
   g_free(((requirement *)data)->metric);
 }
 
-/* What is searched: an attribute, its number and what follows it, "/s" say. */
+/* The target of the search: an attribute, its number and the unit that follows it, "/s" say. */
 typedef struct target {
   const char *path; /* borrowed */
   gboolean smallest, whole;
@@ -213,7 +213,7 @@ static gboolean try_level(const char *path, const search_values *values, const G
   g_auto(GStrv) assignments = g_strv_builder_end(all);
   g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
   g_ptr_array_add(jobs, tw_job_new(path, directory, (const char *const *)assignments, NULL));
-  int failed = tw_jobs_run(jobs, &(tw_jobs_options){1, values->force, NULL, NULL}, error);
+  int failed = tw_jobs_run(jobs, &(tw_jobs_options){.at_once = 1, .again = values->force}, error);
   if (failed == 0 && tw_jobs_interrupted() == 0) {
     json_t *summary = tw_run_summary_read(directory, error);
     if (summary == NULL)

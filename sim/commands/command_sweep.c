@@ -6,7 +6,7 @@
 #include "sim/commands/command.h"
 #include "sim/commands/output.h"
 #include "sim/commands/sweep.h"
-#include "sim/jobs/job.h"
+#include "sim/jobs/launcher.h"
 #include "sim/log/metric.h"
 
 #include <glib/gstdio.h>
@@ -17,7 +17,7 @@
 #define RESULTS "sweep.csv"
 
 typedef struct {
-  char *directory;
+  char *directory, *launcher;
   gint64 jobs;
   gboolean force, quiet, list;
 } sweep_values;
@@ -27,7 +27,11 @@ static const GOptionEntry sweep_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(directory),
      "Write a run directory per point below this one", "DIR"},
     {"jobs", 'j', 0, G_OPTION_ARG_INT64, VALUE(jobs),
-     "Run so many at once; default: as many as there are cores", "N"},
+     "Run so many at once; default: as many as there are cores, or as Slurm lets run", "N"},
+    {"launcher", 0, 0, G_OPTION_ARG_STRING, VALUE(launcher),
+     "Who runs them: this machine (default), or Slurm in job arrays, which reads SBATCH_PARTITION and the "
+     "like",
+     TW_LAUNCHER_NAMES},
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Run again what the directory holds already", NULL},
     {"list", 0, 0, G_OPTION_ARG_NONE, VALUE(list),
      "Print the commands of all runs, for other machines to run them, and run none", NULL},
@@ -194,8 +198,8 @@ static gboolean check_usage(const tw_command *command, int argc, sweep_values *v
 {
   const char *wrong = argc != 2                   ? "name one sweep file"
                       : values->directory == NULL ? "name a directory for the runs with -o DIR"
-                      : values->jobs < 1          ? "--jobs must be 1 or more"
-                                                  : NULL;
+                      : values->jobs != G_MININT64 && values->jobs < 1 ? "--jobs must be 1 or more"
+                                                                       : NULL;
   if (wrong != NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s; usage: tokenworks sweep %s", wrong,
                               command->usage);
@@ -204,8 +208,11 @@ static gboolean check_usage(const tw_command *command, int argc, sweep_values *v
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
-  g_auto(sweep_values) values = {.jobs = (gint64)g_get_num_processors()};
+  g_auto(sweep_values) values = {.jobs = G_MININT64};
   if (!tw_command_read(command, &values, &argc, &argv, error) || !check_usage(command, argc, &values, error))
+    return TW_EXIT_USAGE;
+  const tw_launcher *launcher = tw_launcher_find(values.launcher, error);
+  if (launcher == NULL)
     return TW_EXIT_USAGE;
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_sweep) sweep = tw_sweep_load(argv[1], faults);
@@ -219,7 +226,14 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     return TW_EXIT_OK;
   }
 
-  int failed = tw_jobs_run(jobs, &(tw_jobs_options){values.jobs, values.force, report_end, &values}, error);
+  int failed = tw_jobs_run(jobs,
+                           &(tw_jobs_options){.launcher = launcher,
+                                              .at_once = MAX(values.jobs, 0),
+                                              .again = values.force,
+                                              .directory = values.directory,
+                                              .ended = report_end,
+                                              .user = &values},
+                           error);
   if (failed < 0)
     return TW_EXIT_FAILED;
   g_autoptr(GPtrArray) groups = read_groups(sweep, values.directory);

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define REMEMBERED 0.9 /* of an engine's peak demand, from period to period */
+#define REMEMBERED 0.9 /* share of an engine's peak demand that is remembered from period to period */
 
 /* Engines under one cap. */
 typedef struct group {
@@ -16,10 +16,11 @@ struct tw_governor {
   const tw_site_power *power;
   tw_engine *const *engines;
   GArray *groups;
-  double *demand_w, *limit_w; /* of an accelerator of each engine */
+  double *demand_w, *limit_w; /* of an accelerator of each engine; limit_w: as decided last */
+  double *held_w;             /* the limits that the engines hold */
   double *start_j;            /* of each engine, as the period began */
   gint64 period;              /* that ends next */
-  gboolean pending;           /* limits that were decided and wait for the delay */
+  double lower_s, raise_s;    /* when limits that were decided fall, and rise; INFINITY: none is to */
   tw_cap_record record;
 };
 
@@ -49,9 +50,12 @@ tw_governor *tw_governor_new(const tw_scenario *scenario, const tw_site_power *p
                             .groups = g_array_new(FALSE, FALSE, sizeof(group)),
                             .demand_w = g_new0(double, n),
                             .limit_w = g_new0(double, n),
+                            .held_w = g_new0(double, n),
+                            .lower_s = INFINITY,
+                            .raise_s = INFINITY,
                             .start_j = g_new0(double, n)};
   for (gsize i = 0; i < n; i++) /* nothing is known yet: everybody may ask for everything */
-    governor->demand_w[i] = INFINITY;
+    governor->demand_w[i] = governor->held_w[i] = INFINITY;
   if (!isnan(caps->rack_w))
     for (int i = 0; i < scenario->platform->n_racks; i++)
       add_group(governor, i);
@@ -69,6 +73,7 @@ void tw_governor_free(tw_governor *governor)
   g_array_unref(governor->groups);
   g_free(governor->demand_w);
   g_free(governor->limit_w);
+  g_free(governor->held_w);
   g_free(governor->start_j);
   g_free(governor);
 }
@@ -117,15 +122,21 @@ double tw_governor_level(const double *demands, const double *weights, int n, do
   return level;
 }
 
-/* The cap of a group, as watts of its equipment. */
-static double cap_w(const tw_governor *governor, const group *g, double now_s)
+/* The cap of a group, as watts of its equipment: the least of the time from from_s to to_s. */
+static double cap_w(const tw_governor *governor, const group *g, double from_s, double to_s)
 {
   const tw_scenario *scenario = governor->scenario;
   if (g->rack >= 0)
     return scenario->caps.rack_w;
-  double outside_c = scenario->weather != NULL ? tw_stairs_at(scenario->weather, now_s) : NAN;
-  return tw_governor_equipment_w(&scenario->platform->supply, tw_stairs_at(scenario->caps.site, now_s),
-                                 outside_c);
+  double least_w = INFINITY;
+  for (double at_s = from_s; at_s <= to_s;) {
+    double outside_c = scenario->weather != NULL ? tw_stairs_at(scenario->weather, at_s) : NAN;
+    least_w = fmin(least_w, tw_governor_equipment_w(&scenario->platform->supply,
+                                                    tw_stairs_at(scenario->caps.site, at_s), outside_c));
+    double weather_s = scenario->weather != NULL ? tw_stairs_next(scenario->weather, at_s) : INFINITY;
+    at_s = fmin(tw_stairs_next(scenario->caps.site, at_s), weather_s);
+  }
+  return least_w;
 }
 
 static double accelerators_of(const tw_governor *governor, int engine)
@@ -167,7 +178,7 @@ static void note(tw_governor *governor, group *g, const double *joules, double n
     double each_w = (joules[engine] - governor->start_j[engine]) / period_s / accelerators;
     drawn_w += accelerators * with_hosts(governor, engine, each_w);
   }
-  double over_w = drawn_w - cap_w(governor, g, now_s - period_s);
+  double over_w = drawn_w - cap_w(governor, g, now_s - period_s, now_s - period_s);
   g->over_s = over_w > 1e-6 * drawn_w ? g->over_s + period_s : 0;
   if (g->over_s > 0)
     governor->record.max_overshoot_w = fmax(governor->record.max_overshoot_w, over_w);
@@ -195,14 +206,16 @@ static void measure(tw_governor *governor, double now_s)
 
 static void share_out(tw_governor *governor, const group *g, double now_s)
 {
+  const tw_caps *caps = &governor->scenario->caps;
   int n = (int)g->engines->len;
   g_autofree double *demands = g_new(double, (gsize)n), *weights = g_new(double, (gsize)n);
   for (int i = 0; i < n; i++) {
     int engine = g_array_index(g->engines, int, (guint)i);
-    demands[i] = with_hosts(governor, engine, governor->demand_w[engine]);
+    demands[i] = caps->even ? INFINITY : with_hosts(governor, engine, governor->demand_w[engine]);
     weights[i] = accelerators_of(governor, engine);
   }
-  double budget_w = cap_w(governor, g, now_s) - fixed_w(governor, g);
+  /* The limits hold until those of the next period act. */
+  double budget_w = cap_w(governor, g, now_s, now_s + caps->period_s + caps->delay_s) - fixed_w(governor, g);
   double level_w = tw_governor_level(demands, weights, n, budget_w);
   double weight = 0, spare_w = budget_w - needed(demands, weights, n, level_w);
   for (int i = 0; i < n; i++)
@@ -226,25 +239,59 @@ static void decide(tw_governor *governor, double now_s)
 
 double tw_governor_due(const tw_governor *governor)
 {
-  const tw_caps *caps = &governor->scenario->caps;
-  return (double)governor->period * caps->period_s + (governor->pending ? caps->delay_s : 0);
+  double decide_s = (double)governor->period * governor->scenario->caps.period_s;
+  return fmin(decide_s, fmin(governor->lower_s, governor->raise_s));
+}
+
+static void hold(tw_governor *governor, int engine, double now_s)
+{
+  governor->held_w[engine] = governor->limit_w[engine];
+  tw_engine_limit(governor->engines[engine], governor->held_w[engine], now_s);
+}
+
+/* Limits that fall act first; the others rise when the iterations are over that still draw what they used to,
+ * so that at no time may all together draw more than the cap. */
+static void lower_limits(tw_governor *governor, double now_s)
+{
+  gboolean any_rises = FALSE;
+  double next_s = (double)governor->period * governor->scenario->caps.period_s, over_s = now_s;
+  for (int i = 0; i < governor->scenario->n_engines; i++) {
+    any_rises |= governor->limit_w[i] > governor->held_w[i];
+    if (governor->limit_w[i] >= governor->held_w[i])
+      continue;
+    hold(governor, i, now_s);
+    /* One that waits for its window does not know its time. */
+    if (tw_engine_is_busy(governor->engines[i]))
+      over_s = fmax(over_s, fmin(tw_engine_due(governor->engines[i]), fmax(next_s, now_s)));
+  }
+  governor->lower_s = INFINITY;
+  governor->raise_s = any_rises ? over_s : INFINITY;
+}
+
+static void raise_limits(tw_governor *governor, double now_s)
+{
+  for (int i = 0; i < governor->scenario->n_engines; i++)
+    if (governor->limit_w[i] > governor->held_w[i])
+      hold(governor, i, now_s);
+  governor->raise_s = INFINITY;
 }
 
 void tw_governor_step(tw_governor *governor)
 {
   double now_s = tw_governor_due(governor);
-  if (!governor->pending) {
+  if (now_s == governor->raise_s) {
+    raise_limits(governor, now_s);
+  } else if (now_s == governor->lower_s) {
+    lower_limits(governor, now_s);
+  } else {
     if (governor->period > 0)
       measure(governor, now_s);
     decide(governor, now_s);
-    governor->pending = TRUE;
-    if (governor->scenario->caps.delay_s > 0)
-      return;
+    /* The first limits stand as the run begins. */
+    governor->lower_s = governor->period == 0 ? now_s : now_s + governor->scenario->caps.delay_s;
+    governor->raise_s = INFINITY;
+    governor->period++;
   }
-  for (int i = 0; i < governor->scenario->n_engines; i++)
-    tw_engine_limit(governor->engines[i], governor->limit_w[i], now_s);
-  governor->pending = FALSE;
-  governor->period++;
 }
 
 tw_cap_record tw_governor_record(const tw_governor *governor)

@@ -1,13 +1,15 @@
 /* The governor: holds caps on the power of racks and of the site by limiting the power of each accelerator.
  *
  *     every period   measures each engine's watts, and shares out what the caps leave
- *     a delay later  the limits take effect; a device holds its own by its clock, at every new batch
+ *     a delay later  limits that fall take effect; a device holds its own by its clock, at every new batch
+ *     then           as soon as the iterations are over that began before, the others rise
  *
  * The limit L of a group is where the engines' demands, each cut off at L, add up to what is left for them:
  * who asks for less leaves the rest to the others. An engine that was slowed down asks for more than it got;
- * any other asks for the most that it drew lately. What is left over is shared evenly, so that the limits of
- * a group never add up to more than its cap: it can be exceeded only until the delay has passed and the
- * iterations that were under way have ended. */
+ * any other asks for the most that it drew lately. What is left over is shared evenly; with even shares,
+ * everything is. Limits of a group never add up to more than its cap, and those of an earlier time have gone
+ * before others rise; a cap that falls is kept to from the period before. So no interval exceeds a cap, but
+ * where the slowest clock draws more than the limit, or where a batch's draw grows as it goes on. */
 #ifndef TW_SIM_GOVERNOR_H
 #define TW_SIM_GOVERNOR_H
 

@@ -17,11 +17,9 @@ static void init_offload(tw_engine *engine)
   const tw_engine_config *config = &engine->config;
   if (config->offload.host_bytes <= 0)
     return;
-  tw_offload_init(&engine->offload, &config->offload);
+  tw_offload_init(&engine->offload, &config->offload, config->ranks);
   engine->offload.model = config->model;
-  engine->offload.window = config->scheduler.window;
-  engine->offload.batches = g_new0(tw_batch, (gsize)config->ranks);
-  engine->offload.ranks = config->ranks;
+  engine->offload.caps = config->scheduler.caps;
   engine->offload.engine = engine->index;
   engine->offload.spilled = engine->listener.spilled;
   engine->offload.user = engine->listener.user;
@@ -93,7 +91,7 @@ static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_requ
   tw_prefix_hit hit = tw_prefix_cache_find(&rank->prefixes, request);
   if (engine->offload.host == NULL)
     return hit.tokens;
-  tw_offload_hit below = tw_offload_find(&engine->offload, &rank->prefixes, request, &hit);
+  tw_offload_hit below = tw_offload_find(&engine->offload, &rank->prefixes, request, &hit, now_s);
   return hit.tokens + below.blocks * rank->config.block_tokens;
 }
 
@@ -299,4 +297,9 @@ const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request
 double tw_engine_due(const tw_engine *engine)
 {
   return engine->due_s;
+}
+
+gboolean tw_engine_is_busy(const tw_engine *engine)
+{
+  return engine->busy;
 }

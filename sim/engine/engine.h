@@ -43,7 +43,8 @@ typedef struct tw_usage {
   double state_s[TW_ENGINE_STATE_COUNT];
   double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
   double busy_s; /* with an iteration under way, but for the time that accelerators wait for other stages */
-  double running_s, waiting_s; /* integrals of the number of sequences */
+  double running_s, waiting_s;          /* integrals of the number of sequences */
+  double waiting_for_s[TW_WAIT_CAUSES]; /* the latter by what they wait for; of intervals alone */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
   gint64 cached_tokens;                /* found in the prefix cache instead: */
@@ -53,6 +54,10 @@ typedef struct tw_usage {
   /* Of the accelerators: dynamic by phase, and what they draw anyway, asleep or not, apart for the time that
    * iterations spend in collectives. */
   double prefill_j, decode_j, collective_j, idle_j;
+  double class_s[TW_TIME_CLASS_COUNT]; /* by what the time was spent on; their sum is the time */
+  /* Joules by the same classes: what accelerators draw anyway by time, what work adds by the time of kernels
+   * that read or compute. Of the whole run only; their sum is that of the four above. */
+  double class_j[TW_TIME_CLASS_COUNT];
 } tw_usage;
 
 /* A clock below the nominal one. */
@@ -100,8 +105,8 @@ typedef struct tw_engine_listener {
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
   void (*preempted)(void *user, int engine, gint64 sequences, double now_s);
-  /* A piece of its prefix cache does not fit into the memory of its hosts either. */
-  void (*spilled)(void *user, int engine, const tw_kv_piece *piece);
+  /* Pieces of its prefix cache go to the store: tw_offload.spilled. */
+  void (*spilled)(void *user, int engine, const tw_kv_piece *pieces, guint n);
   void *user;
 } tw_engine_listener;
 
@@ -144,6 +149,8 @@ void tw_engine_resume(tw_engine *engine, double now_s, double computed_s);
 
 /* When its next event is due, INFINITY while it has nothing to do or waits for its window. */
 double tw_engine_due(const tw_engine *engine);
+/* Whether an iteration is under way. */
+gboolean tw_engine_is_busy(const tw_engine *engine);
 /* Handles that event. */
 void tw_engine_step(tw_engine *engine);
 

@@ -72,10 +72,16 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
   tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
   if (engine->config.speculation.draft_tokens > 0 && !computes_prompts(engine))
     tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
-  if (engine->offload.host != NULL)
-    cost->time_s.first = fmax(cost->time_s.first, load_s(engine)); /* one iteration: prompts have joined */
-  if (engine->slowness != 1) /* the others wait, which takes no dynamic power */
+  if (engine->offload.host != NULL) {
+    double loads_s = load_s(engine); /* one iteration: prompts have joined */
+    cost->classes[TW_TIME_LOADS].first += fmax(0, loads_s - cost->time_s.first);
+    cost->time_s.first = fmax(cost->time_s.first, loads_s);
+  }
+  if (engine->slowness != 1) { /* the others wait, which takes no dynamic power */
     cost->time_s = tw_line_scale(cost->time_s, engine->slowness);
+    for (int i = 0; i < TW_ITERATION_CLASSES; i++)
+      cost->classes[i] = tw_line_scale(cost->classes[i], engine->slowness);
+  }
 }
 
 /* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
@@ -97,8 +103,9 @@ static void cost_segment(tw_engine *engine)
   }
   engine->over_limit = watts(engine) > engine->limit_w;
   engine->slowed |= is_slow(engine);
-  segment->charges = tw_charge_split(power, &segment->cost, segment->joules, engine->batches,
-                                     engine->config.ranks, engine->config.scheduler.full_share);
+  segment->charges =
+      tw_charge_split(power, &segment->cost, segment->joules, engine->batches, engine->config.ranks,
+                      &engine->config.scheduler.caps, engine->config.scheduler.uncapped_share);
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_charge(&engine->ranks[i], &segment->charges);
 }
@@ -121,6 +128,9 @@ static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
   engine->awaiting = TRUE;
   engine->planned = segment->cost.valid = iterations;
   engine->compute_s = tw_line_sum(segment->cost.time_s, iterations);
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+    segment->cost.classes[c] =
+        (tw_line){tw_line_sum(segment->cost.classes[c], iterations) / (double)iterations, 0};
   segment->cost.time_s = (tw_line){UNKNOWN_S, 0};
   engine->due_s = INFINITY;
   engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations,
@@ -149,6 +159,7 @@ void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
   engine->awaiting = FALSE;
   segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};
   segment->cost.collective_s += (length_s - engine->compute_s) / (double)engine->planned;
+  segment->cost.classes[TW_TIME_FABRIC].first += (length_s - engine->compute_s) / (double)engine->planned;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
   tell_completing(engine, now_s);
 }
@@ -173,18 +184,27 @@ static void tell_prompted(const tw_engine *engine, const tw_scheduler *rank, dou
   }
 }
 
+/* Whoever leaves a rank leaves a copy of its KV below. The last token that is emitted has none. */
+static void leave_copies(tw_engine *engine, int rank, double now_s)
+{
+  GPtrArray *const leaving[] = {engine->ranks[rank].ended, engine->ranks[rank].handed_over};
+  for (gsize k = 0; engine->offload.host != NULL && k < G_N_ELEMENTS(leaving); k++)
+    for (guint i = 0; i < leaving[k]->len; i++) {
+      const tw_sequence *sequence = leaving[k]->pdata[i];
+      gint64 tokens = (gint64)sequence->request.prompt_tokens + MAX(sequence->emitted - 1, 0);
+      tw_offload_leave(&engine->offload, rank, &engine->ranks[rank].prefixes, &sequence->request, tokens,
+                       now_s);
+    }
+}
+
 /* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
 static gboolean advance(tw_engine *engine, double now_s)
 {
   tw_segment *segment = &engine->segment;
   gint64 iterations = engine->planned - segment->done;
   gboolean changed = FALSE;
-  /* An engine that fails goes to the last boundary, behind which a sum may stand already. */
-  if (engine->interval_mark.time_s <= now_s)
-    engine->interval_mark =
-        tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, engine->planned);
-  if (engine->total_mark.time_s <= now_s)
-    engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->planned);
+  if (engine->mark.time_s <= now_s) /* one that fails goes back to a boundary, behind which sums may stand */
+    tw_engine_settle(engine, now_s, engine->planned);
   if (iterations == 0)
     return FALSE;
   /* Ranks that share a tier below evict in the order of time. */
@@ -196,11 +216,6 @@ static gboolean advance(tw_engine *engine, double now_s)
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
     gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
-    engine->interval.prompt_tokens += rank->batch.prefill_tokens;
-    engine->interval.cached_tokens += rank->chunks.cached;
-    engine->interval.host_tokens += rank->chunks.from_host;
-    engine->interval.store_tokens += rank->chunks.from_store;
-    engine->interval.output_tokens += emitted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
     engine->total.cached_tokens += rank->chunks.cached;
     engine->total.host_tokens += rank->chunks.from_host;
@@ -214,6 +229,7 @@ static gboolean advance(tw_engine *engine, double now_s)
   }
   segment->done = engine->planned;
   for (int i = 0; i < engine->config.ranks; i++) {
+    leave_copies(engine, i, now_s);
     GPtrArray *ended = engine->ranks[i].ended;
     for (guint k = 0; k < ended->len; k++)
       engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);
@@ -294,9 +310,8 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     segment->start_s = now_s;
     segment->done = 0;
     engine->busy = TRUE;
-    engine->interval_mark.iterations = engine->total_mark.iterations = 0;
-    engine->interval_mark.joules = engine->total_mark.joules = 0;
-    engine->interval_mark.progress = engine->total_mark.progress = 0;
+    engine->mark.iterations = 0;
+    engine->mark.joules = engine->mark.progress = engine->mark.awaited_s = 0;
     cost_segment(engine);
     engine->window = leaves_domain(engine);
     if (engine->window) {
@@ -318,14 +333,13 @@ void tw_engine_step(tw_engine *engine)
   g_assert(isfinite(now_s));
   engine->steps++;
   gboolean changed = FALSE;
-  if (engine->busy) {
+  if (engine->busy)
     changed = advance(engine, now_s);
-  } else {
-    engine->interval_mark = tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, 0);
-    engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, 0);
-  }
+  else
+    tw_engine_settle(engine, now_s, 0);
   plan(engine, now_s, changed);
-  engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = tw_engine_kv_after(engine, 0);
+  engine->mark.kv_blocks = tw_engine_kv_after(engine, 0);
+  engine->kv_mark.blocks = engine->mark.kv_blocks;
   if (engine->config.audit)
     for (int i = 0; i < engine->config.ranks; i++)
       tw_scheduler_audit(&engine->ranks[i]);

@@ -5,28 +5,9 @@
 #include "platforms/input/fault.h"
 #include "sim/scenario/scenario.h"
 
-#include <glib/gstdio.h>
 #include <jansson.h>
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define THIS_PROGRAM "/proc/self/exe"
-
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number)
-{
-  interrupted = signal_number;
-}
-
-int tw_jobs_interrupted(void)
-{
-  return interrupted;
-}
+#include <math.h>
 
 tw_job *tw_job_new(const char *scenario, const char *directory, const char *const *assignments,
                    const gint64 *seed)
@@ -111,9 +92,19 @@ tw_job_holding tw_job_look(const tw_job *job)
   return holding;
 }
 
-/* ---- Processes ---- */
+gboolean tw_job_is_complete(const tw_job *job, double *wall_s)
+{
+  json_t *summary = tw_run_summary_read(job->directory, NULL);
+  gboolean complete = summary != NULL && !json_is_true(json_object_get(summary, "partial"));
+  *wall_s = complete ? tw_run_summary_number(summary, "wall_s") : NAN;
+  if (summary != NULL)
+    json_decref(summary);
+  return complete;
+}
 
-static GPtrArray *new_argv(const tw_job *job)
+/* ---- Command lines and lists ---- */
+
+GPtrArray *tw_job_words(const tw_job *job)
 {
   GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
   const char *words[] = {"tokenworks", "run", job->scenario, "-o", job->directory, "--quiet"};
@@ -128,7 +119,7 @@ static GPtrArray *new_argv(const tw_job *job)
 
 char *tw_job_command(const tw_job *job)
 {
-  g_autoptr(GPtrArray) argv = new_argv(job);
+  g_autoptr(GPtrArray) argv = tw_job_words(job);
   GString *line = g_string_new(NULL);
   for (guint i = 0; i < argv->len; i++) {
     const char *word = argv->pdata[i];
@@ -139,136 +130,85 @@ char *tw_job_command(const tw_job *job)
   return g_string_free(line, FALSE);
 }
 
-/* In the child: it does not outlive its parent, which may have died before this was said. */
-static void die_with_parent(gpointer parent)
+static json_t *describe(const tw_job *job)
 {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != GPOINTER_TO_INT(parent))
-    _exit(128 + SIGKILL);
+  json_t *assignments = json_array();
+  for (char **assignment = job->assignments; *assignment != NULL; assignment++)
+    json_array_append_new(assignments, json_string(*assignment));
+  return json_pack("{s:s, s:s, s:o, s:b}", "scenario", job->scenario, "directory", job->directory,
+                   "assignments", assignments, "overwrite", job->overwrite);
 }
 
-static gboolean start(tw_job *job, GError **error)
+gboolean tw_jobs_write(const GPtrArray *tasks, const char *path, GError **error)
 {
-  if (g_mkdir_with_parents(job->directory, 0777) != 0)
-    return tw_input_error_set(error, TW_INPUT_ERROR_FILE, job->directory, 0, "cannot be made: %s",
-                              g_strerror(errno));
-  g_autoptr(GPtrArray) argv = new_argv(job);
-  g_ptr_array_insert(argv, 0, g_strdup(THIS_PROGRAM));
-  if (job->overwrite)
-    g_ptr_array_add(argv, g_strdup("--force"));
-  g_ptr_array_add(argv, NULL);
-  job->start_us = g_get_monotonic_time();
-  return g_spawn_async(NULL, (char **)argv->pdata, NULL,
-                       G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO | G_SPAWN_CHILD_INHERITS_STDIN,
-                       die_with_parent, GINT_TO_POINTER(getpid()), &job->pid, error);
-}
-
-/* Waits for the end of one of the jobs, which it returns. SIGTERM is passed on to all that run; Ctrl-C
- * reaches them by itself, and a second one would end them at once. */
-static tw_job *wait_for_one(const GPtrArray *jobs)
-{
-  gboolean told = FALSE;
-  for (;;) {
-    int status;
-    pid_t pid = waitpid(-1, &status, 0);
-    if (interrupted == SIGTERM && !told) {
-      for (guint i = 0; i < jobs->len; i++)
-        if (((tw_job *)jobs->pdata[i])->pid > 0)
-          kill(((tw_job *)jobs->pdata[i])->pid, SIGTERM);
-      told = TRUE;
-    }
-    g_assert(pid > 0 || errno == EINTR);
-    for (guint i = 0; pid > 0 && i < jobs->len; i++) {
-      tw_job *job = jobs->pdata[i];
-      if (job->pid != pid)
-        continue;
-      job->pid = 0;
-      job->wall_s = (double)(g_get_monotonic_time() - job->start_us) / 1e6;
-      job->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-      return job;
-    }
+  json_t *all = json_array();
+  for (guint t = 0; t < tasks->len; t++) {
+    const GPtrArray *jobs = tasks->pdata[t];
+    json_t *task = json_array();
+    for (guint i = 0; i < jobs->len; i++)
+      json_array_append_new(task, describe(jobs->pdata[i]));
+    json_array_append_new(all, task);
   }
+  char *text = json_dumps(all, JSON_INDENT(1));
+  gboolean good = g_file_set_contents(path, text, -1, error);
+  free(text);
+  json_decref(all);
+  return good;
 }
 
-/* A process that ended well and left no complete summary has failed all the same. */
-static void settle(tw_job *job)
+static tw_job *read_job(json_t *object)
 {
-  json_t *summary = tw_run_summary_read(job->directory, NULL);
-  gboolean complete = summary != NULL && !json_is_true(json_object_get(summary, "partial"));
-  if (summary != NULL)
-    json_decref(summary);
-  if (job->code == 0 && complete)
-    job->state = TW_JOB_DONE;
-  else
-    job->state = interrupted != 0 ? TW_JOB_WAITING : TW_JOB_FAILED;
-}
-
-/* Without SA_RESTART, so that it wakes who waits. */
-static void catch_interrupts(void)
-{
-  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-}
-
-/* Finds the jobs that are done already; FALSE where a directory holds something else. */
-static gboolean keep_what_is_done(const GPtrArray *jobs, const tw_jobs_options *options, guint *n_ended,
-                                  GError **error)
-{
-  for (guint i = 0; i < jobs->len; i++) {
-    tw_job *job = jobs->pdata[i];
-    tw_job_holding holding = tw_job_look(job);
-    job->overwrite = holding != TW_JOB_NOTHING;
-    if (holding == TW_JOB_DIFFERENT && !options->again)
-      return tw_input_error_set(
-          error, TW_INPUT_ERROR_FILE, job->directory, 0,
-          "holds the run of something else, or of files that have changed since; name another "
-          "directory, or overwrite it with --force");
-    if (holding != TW_JOB_SAME || options->again)
-      continue;
-    job->state = TW_JOB_KEPT;
-    ++*n_ended;
-    if (options->ended != NULL)
-      options->ended(options->user, job, *n_ended, jobs->len);
+  const char *scenario, *directory;
+  json_t *assignments, *assignment;
+  gsize i;
+  int overwrite;
+  if (json_unpack(object, "{s:s, s:s, s:o, s:b}", "scenario", &scenario, "directory", &directory,
+                  "assignments", &assignments, "overwrite", &overwrite) != 0)
+    return NULL;
+  g_autoptr(GPtrArray) all = g_ptr_array_new();
+  json_array_foreach(assignments, i, assignment)
+  {
+    if (!json_is_string(assignment))
+      return NULL;
+    g_ptr_array_add(all, (gpointer)json_string_value(assignment));
   }
-  return TRUE;
+  g_ptr_array_add(all, NULL);
+  tw_job *job = tw_job_new(scenario, directory, (const char *const *)all->pdata, NULL);
+  job->overwrite = overwrite != 0;
+  return job;
 }
 
-/* Starts the next job that is not done. FALSE where there is none, or with `error` set. */
-static gboolean start_next(const GPtrArray *jobs, guint *next, GError **error)
+GPtrArray *tw_jobs_read(const char *path, guint task, GError **error)
 {
-  while (*next < jobs->len && interrupted == 0) {
-    tw_job *job = jobs->pdata[(*next)++];
-    if (job->state != TW_JOB_KEPT)
-      return start(job, error);
+  json_error_t problem;
+  json_t *all = json_load_file(path, 0, &problem), *object;
+  gsize i;
+  if (all == NULL) {
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, path, problem.line > 0 ? problem.line : 0, "%s",
+                       problem.text);
+    return NULL;
   }
-  return FALSE;
-}
-
-int tw_jobs_run(const GPtrArray *jobs, const tw_jobs_options *options, GError **error)
-{
-  guint next = 0, n_ended = 0;
-  gint64 running = 0;
-  int failed = 0;
-  g_autoptr(GError) problem = NULL;
-  if (!keep_what_is_done(jobs, options, &n_ended, error))
-    return -1;
-  catch_interrupts();
-  for (;;) {
-    while (problem == NULL && running < options->at_once && start_next(jobs, &next, &problem))
-      running++;
-    if (running == 0)
+  GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
+  json_array_foreach(json_array_get(all, task), i, object)
+  {
+    tw_job *job = read_job(object);
+    if (job == NULL) {
+      tw_input_error_set(error, TW_INPUT_ERROR_VALUE, path, 0, "job %zu of task %u is not as sweeps write it",
+                         i, task);
+      g_clear_pointer(&jobs, g_ptr_array_unref);
       break;
-    tw_job *job = wait_for_one(jobs);
-    running--;
-    settle(job);
-    n_ended++;
-    failed += job->state == TW_JOB_FAILED ? 1 : 0;
-    if (options->ended != NULL)
-      options->ended(options->user, job, n_ended, jobs->len);
+    }
+    g_ptr_array_add(jobs, job);
   }
-  if (problem == NULL)
-    return failed;
-  g_propagate_error(error, g_steal_pointer(&problem));
-  return -1;
+  if (jobs != NULL && jobs->len == 0) {
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, path, 0, "has no jobs for task %u", task);
+    g_clear_pointer(&jobs, g_ptr_array_unref);
+  }
+  json_decref(all);
+  return jobs;
+}
+
+char *tw_jobs_note(const char *path, guint task, guint job)
+{
+  return g_strdup_printf("%s.failed.%u.%u", path, task, job);
 }

@@ -1,13 +1,12 @@
 /* Jobs: runs of this program, each in a process and a run directory of its own.
  *
- *     work list ──► tw_jobs_run ──► `tokenworks run SCENARIO -o DIRECTORY ...`, some at once
+ *     work list ──► tw_jobs_run (launcher.h) ──► `tokenworks run SCENARIO -o DIRECTORY ...`, some at once
  *                       │
  *                       └─ a job whose directory holds the complete run of the same inputs is kept
  *
  * A job is done when its directory holds a complete summary, whatever a process said as it ended. So a work
- * list that was killed at any instant can be run again: finished jobs are kept, half-done ones are run anew.
- * Children are killed by the kernel when their parent dies, so that nobody writes into a directory behind a
- * second attempt. */
+ * list that was killed at any instant can be run again: finished jobs are kept, half-done ones are run
+ * anew. */
 #ifndef TW_SIM_JOB_H
 #define TW_SIM_JOB_H
 
@@ -26,8 +25,8 @@ typedef struct tw_job {
   tw_job_state state;
   int code; /* exit code of its process, 128 + N where signal N ended it */
   double wall_s;
-  gboolean overwrite; /* its directory holds a run that is to be replaced */
-  GPid pid;           /* 0: not running */
+  gboolean overwrite; /* its directory holds a run that is to be replaced; may be set beforehand */
+  GPid pid;           /* 0: not running here */
   gint64 start_us;
 } tw_job;
 
@@ -48,23 +47,21 @@ typedef enum {
 } tw_job_holding;
 tw_job_holding tw_job_look(const tw_job *job);
 
+/* Whether the directory of a job holds a complete summary, of whatever run, and the seconds that it took. */
+gboolean tw_job_is_complete(const tw_job *job, double *wall_s);
+
+/* The words of a job's command line, the first being "tokenworks"; ends without NULL. The caller frees it. */
+GPtrArray *tw_job_words(const tw_job *job);
 /* The command line of a job, as a shell reads it. The caller frees it. */
 char *tw_job_command(const tw_job *job);
 
-typedef struct tw_jobs_options {
-  gint64 at_once; /* processes, >= 1 */
-  gboolean again; /* run also what was done, and overwrite what else the directories hold */
-  /* Called after each job that has ended or was kept, with the number of those so far and of all; or NULL. */
-  void (*ended)(void *user, const tw_job *job, guint n_ended, guint n_jobs);
-  void *user;
-} tw_jobs_options;
-
-/* Runs `jobs` (of tw_job *) in their order and returns how many failed, or -1 with `error` set where a
- * process cannot be started, or a directory holds another run. SIGINT and SIGTERM let what runs come to its
- * end and start nothing more: see tw_jobs_interrupted. */
-int tw_jobs_run(const GPtrArray *jobs, const tw_jobs_options *options, GError **error);
-
-/* The signal that asked for an end since the program started, or 0. */
-int tw_jobs_interrupted(void);
+/* Work lists as files: the jobs of numbered tasks, for other processes to work them off. `tasks` is an array
+ * of arrays of tw_job *. */
+gboolean tw_jobs_write(const GPtrArray *tasks, const char *path, GError **error);
+/* The jobs of one task. NULL with `error` where the file cannot be read or has no such task. The caller frees
+ * them. */
+GPtrArray *tw_jobs_read(const char *path, guint task, GError **error);
+/* Path at which a task notes the exit code of one of its jobs that has failed by itself. The caller frees it. */
+char *tw_jobs_note(const char *path, guint task, guint job);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
-#include "sim/jobs/job.h"
 #include "sim/planner/estimate.h"
 #include "sim/planner/judge.h"
 
@@ -19,6 +18,7 @@ typedef struct search {
   tw_answer *answer;
   const tw_question *question;
   const tw_answer_options *options;
+  double run_s; /* mean seconds of the runs before; 0: none was */
 } search;
 
 static void say(const search *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -72,11 +72,33 @@ static void report_end(void *user, const tw_job *job, guint n_ended, guint n_job
     say(s, "%s ended with exit code %d", job->directory, job->code);
 }
 
-static gboolean run_jobs(const search *s, const GPtrArray *jobs, GError **error)
+/* How long a run takes of those that were run now; what it was before if none was. */
+static double mean_run_s(const GPtrArray *jobs, double before_s)
 {
-  tw_jobs_options options = {s->options->at_once, s->options->again, report_end, (void *)s};
+  double sum_s = 0;
+  guint n = 0;
+  for (guint i = 0; i < jobs->len; i++) {
+    const tw_job *job = jobs->pdata[i];
+    if (job->state == TW_JOB_DONE && job->wall_s > 0) {
+      sum_s += job->wall_s;
+      n++;
+    }
+  }
+  return n > 0 ? sum_s / n : before_s;
+}
+
+static gboolean run_jobs(search *s, const GPtrArray *jobs, GError **error)
+{
+  tw_jobs_options options = {.launcher = s->options->launcher,
+                             .at_once = s->options->at_once,
+                             .again = s->options->again,
+                             .directory = s->answer->designs->directory,
+                             .expected_s = s->run_s,
+                             .ended = report_end,
+                             .user = s};
   int failed = tw_jobs_run(jobs, &options, error);
   s->answer->runs += jobs->len;
+  s->run_s = mean_run_s(jobs, s->run_s);
   if (failed < 0)
     return FALSE;
   if (tw_jobs_interrupted() != 0) {
@@ -179,7 +201,7 @@ static GArray *next_trials(const search *s, const GPtrArray *designs, const char
   return g_steal_pointer(&trials);
 }
 
-static gboolean run_trials(const search *s, const GArray *trials, GError **error)
+static gboolean run_trials(search *s, const GArray *trials, GError **error)
 {
   g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
   for (guint i = 0; i < trials->len; i++)
@@ -191,8 +213,8 @@ static gboolean run_trials(const search *s, const GArray *trials, GError **error
 }
 
 /* Finds the level that each design holds on a slice of the load, and orders them by it. */
-static gboolean run_round(const search *s, GPtrArray *designs, const char *round, double slice_s,
-                          double tolerance, GError **error)
+static gboolean run_round(search *s, GPtrArray *designs, const char *round, double slice_s, double tolerance,
+                          GError **error)
 {
   say(s, "%s: %u designs", round, designs->len);
   s->answer->nearest = NULL;
@@ -336,7 +358,7 @@ typedef struct planned_check {
 } planned_check;
 
 /* Runs the best design again under other circumstances. */
-static gboolean run_checks(const search *s, const tw_design *design, GError **error)
+static gboolean run_checks(search *s, const tw_design *design, GError **error)
 {
   g_autoptr(GArray) planned = g_array_new(FALSE, FALSE, sizeof(planned_check));
   g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
@@ -392,7 +414,7 @@ static double slice_s(const search *s)
   return MAX(s->question->slice_s, 3 * life_s);
 }
 
-static gboolean find(const search *s, GError **error)
+static gboolean find(search *s, GError **error)
 {
   const tw_question *question = s->question;
   g_autoptr(GPtrArray) racing = g_ptr_array_new();
@@ -430,7 +452,7 @@ tw_answer *tw_answer_find(const tw_question *question, tw_designs *designs, cons
   answer->designs = designs;
   answer->ranked = g_ptr_array_new();
   answer->checks = g_ptr_array_new_with_free_func(free_check);
-  search s = {answer, question, options};
+  search s = {answer, question, options, 0};
   return find(&s, error) ? g_steal_pointer(&answer) : NULL;
 }
 

@@ -12,6 +12,7 @@
 #ifndef TW_SIM_ANSWER_H
 #define TW_SIM_ANSWER_H
 
+#include "sim/jobs/launcher.h"
 #include "sim/planner/demand.h"
 #include "sim/planner/design.h"
 
@@ -35,8 +36,9 @@ typedef struct tw_answer {
 } tw_answer;
 
 typedef struct tw_answer_options {
-  gint64 at_once; /* runs, >= 1 */
-  gboolean again; /* run also what is done already */
+  const tw_launcher *launcher; /* who runs them */
+  gint64 at_once;              /* runs; 0: as the launcher sees fit */
+  gboolean again;              /* run also what is done already */
   /* Called after each run, and at the begin of each round, with a line that tells of it; or NULL. */
   void (*said)(void *user, const char *line);
   void *user;

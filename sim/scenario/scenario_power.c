@@ -12,6 +12,7 @@
     key, TW_ATTR_QUANTITY, TW_POWER, TW_ABSENT, .max = 1e12, .positive = TRUE, FIELD(caps.field),            \
                                                 .help = text                                                 \
   }
+static const char *const share_names[] = {"demand", "even", NULL};
 static const tw_attribute caps_attributes[] = {
     CAP("accelerator", accelerator_w, "of each accelerator"),
     CAP("rack", rack_w, "of the equipment of each rack"),
@@ -21,7 +22,11 @@ static const tw_attribute caps_attributes[] = {
     {"period", TW_ATTR_QUANTITY, TW_TIME, "1s", .min = 1e-3, .max = 3600, FIELD(caps.period_s),
      .help = "how often power is measured and shared out"},
     {"delay", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = 3600, FIELD(caps.delay_s),
-     .help = "from measuring to acting; less than the period"},
+     .help = "from measuring to acting; not more than the period"},
+    {"shares", TW_ATTR_CHOICE, .choices = share_names, .fallback = "demand", FIELD(caps.even),
+     .help = "of accelerators in the cap of their rack or site: what they draw, measured every period, and "
+             "the rest "
+             "evenly; or the same for all at all times"},
     {"slowest-clock", TW_ATTR_NUMBER, .fallback = "0.3", .min = 0.05, .max = 1, FIELD(caps.slowest_clock),
      .help = "over the nominal one; faster ones are the p-states of the hosts, or steps of 0.05 where they "
              "have none"},
@@ -83,9 +88,9 @@ static gboolean check_weather(const xmlNode *node, const void *target, tw_faults
 static gboolean check_caps(const xmlNode *node, const void *target, tw_faults *faults)
 {
   const tw_scenario *scenario = target;
-  if (scenario->caps.delay_s < scenario->caps.period_s)
+  if (scenario->caps.delay_s <= scenario->caps.period_s)
     return TRUE;
-  tw_node_fault(node, faults, "delay must be less than period; write a longer period or a shorter delay");
+  tw_node_fault(node, faults, "delay must not be more than period; write a longer period or a shorter delay");
   return FALSE;
 }
 

@@ -5,8 +5,8 @@
 #include "sim/site/fault_source.h"
 #include "sim/site/fetches.h"
 #include "sim/site/fleet.h"
-#include "sim/site/transfers.h"
-#include "sim/site/windows.h"
+#include "sim/site/kv_transfers.h"
+#include "sim/site/collective_windows.h"
 
 #include <math.h>
 
@@ -302,15 +302,19 @@ static void go_down(tw_failures *failures, int engine, failure *cause, double no
       spares_hosts(cause) && failures->plan->keeps_host_memory ? TW_KEPT_HOSTS : TW_KEPT_NOTHING;
   g_autoptr(GPtrArray) lost = tw_engine_fail(site->engines[engine], kept, now_s);
   if (site->transfers != NULL)
-    tw_transfers_fail(site->transfers, engine, lost, now_s);
+    tw_kv_transfers_fail(site->transfers, engine, lost, now_s);
   if (site->fetches != NULL)
     tw_fetches_fail(site->fetches, engine, lost);
   if (site->windows != NULL)
-    tw_windows_fail(site->windows, engine);
+    tw_collective_windows_fail(site->windows, engine);
   tw_fleet_fail(site->fleet, engine, spares_hosts(cause) ? TW_ENGINE_DOWN : TW_ENGINE_DARK, now_s);
   tw_agenda_touch(site->agenda, engine);
-  for (guint i = 0; i < lost->len; i++)
-    hang(failures, lost->pdata[i], engine);
+  for (guint i = 0; i < lost->len; i++) {
+    tw_sequence *sequence = lost->pdata[i];
+    if (sequence->emitted > 0 && isnan(sequence->lost_s))
+      sequence->lost_s = now_s;
+    hang(failures, sequence, engine);
+  }
   if (tw_heap_node_in(&p->timer))
     tw_heap_remove(&failures->timers, &p->timer);
   if (p->cause != NULL) { /* it was starting again */
@@ -364,7 +368,7 @@ static void detect(tw_failures *failures, int engine, double now_s)
   for (GList *link; (link = g_queue_pop_head_link(&p->hanging)) != NULL;)
     send_back(failures, link->data, p->cause, now_s);
   if (site->transfers != NULL)
-    tw_transfers_reroute(site->transfers, engine, now_s);
+    tw_kv_transfers_reroute(site->transfers, engine, now_s);
   tw_recoveries[failures->plan->recovery].detected(failures, engine, now_s);
 }
 

@@ -3,7 +3,7 @@
 #include "sim/network/shipment.h"
 #include "sim/site/dispatcher.h"
 #include "sim/site/failures.h"
-#include "sim/site/transfers.h"
+#include "sim/site/kv_transfers.h"
 
 #include <math.h>
 
@@ -296,7 +296,7 @@ void tw_fleet_set_serves(tw_fleet *fleet, int engine, gboolean serves, double no
 {
   set_state(fleet, engine, serves ? TW_ENGINE_SERVES : TW_ENGINE_STANDS_BY, now_s);
   if (serves && fleet->site->transfers != NULL)
-    tw_transfers_retry(fleet->site->transfers, engine, now_s);
+    tw_kv_transfers_retry(fleet->site->transfers, engine, now_s);
 }
 
 /* Parks the engines that drain and have nothing left to do. */

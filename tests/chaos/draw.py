@@ -143,7 +143,9 @@ class Drawing:
         if ("at" in node.attrib) == ("mtbf" in node.attrib):
             node.attrib.pop("mtbf", None)
             node.set("at", self.seconds(0.05, 20))
-        node.attrib.setdefault("repair", self.seconds(0.01, 10))  # The default of hours is many intervals long.
+        node.attrib.setdefault("repair", self.seconds(0.01, 2))  # The default of hours is many intervals long.
+        if "mtbf" in node.attrib:  # What is broken most of the time never lets an engine start.
+            node.set("repair", self.seconds(0.01, float(node.get("mtbf")[:-1]) / 50))
         if node.get("part") == "process":
             node.attrib.pop("effect", None)
         if node.get("effect") != "limp":
@@ -490,8 +492,8 @@ RULES = {
     "failures/retries": lambda d: d.pick(0, 1, 2, 5), "failures/backoff": lambda d: d.seconds(1e-3, 2),
     "failures/pause": lambda d: d.seconds(1e-3, 2), "failures/promotion": lambda d: d.seconds(1e-3, 2),
     "failures/standby": lambda d: 1,
-    "fault/names": lambda d: "*", "fault/at": lambda d: d.seconds(0.05, 20), "fault/mtbf": lambda d: d.seconds(1, 300),
-    "fault/repair": lambda d: d.seconds(0.01, 10), "*/detection": lambda d: d.seconds(1e-3, 2),
+    "fault/names": lambda d: "*", "fault/at": lambda d: d.seconds(0.05, 20), "fault/mtbf": lambda d: d.seconds(5, 500),
+    "fault/repair": lambda d: d.seconds(0.01, 2), "*/detection": lambda d: d.seconds(1e-3, 2),
     "fault/shape": lambda d: f"{d.log(0.5, 4):.3g}", "fault/repair-sigma": lambda d: f"{d.log(0.1, 1.5):.3g}",
     "fault-trace/file": lambda d: d.faults(), "fault-trace/part": lambda d: "rack",
     "fault-trace/start": lambda d: d.seconds(1e-3, 1), "fault-trace/rate-scale": lambda d: d.pick(0.5, 1, 4),

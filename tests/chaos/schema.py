@@ -29,7 +29,9 @@ def read_kind(text):
     """Returns the kind of an attribute, and its choices, from what stands last in its help."""
     if match := re.search(r"(?:^|; )one of ([^;]*)$", text):
         return "choice", match.group(1).split(", ")
-    if match := re.search(r"(?:^|; )an? (\w+), such as [^;]*$", text):
+    if match := re.search(r"(?:^|; )an? (\w+)\b[^;]*, such as [^;]*$", text):
+        return match.group(1), []
+    if match := re.search(r"(?:^|; )a ((?:whole )?number)\b[^;]*$", text):
         return match.group(1), []
     return re.search(r"(?:^|; )([^;]*)$", text).group(1), []
 

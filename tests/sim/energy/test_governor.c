@@ -114,6 +114,48 @@ static void a_cap_is_held_within_a_period_and_costs_time(void **state)
                    tw_recorder_totals(before)->endings[TW_COMPLETED]);
 }
 
+/* Bursts on three engines, and a cap that falls in the middle: limits stand from the start, fall before others
+ * rise, and fall a period before the cap does, however late they act and however shares are made. */
+static void no_second_exceeds_the_cap(void **state)
+{
+  (void)state;
+  g_autofree char *trace = bursts();
+  capped c;
+  seen free_run, capped_run;
+  set_up(&c, INFINITY);
+  g_autoptr(tw_recorder) before = test_run_watched(c.scenario, trace, NULL, INFINITY, see, &free_run);
+  tear_down(&c);
+  g_autofree char *directory = test_directory(), *path = g_build_filename(directory, "cap.csv", NULL);
+  g_autofree char *rows = g_strdup_printf("time_s,watts\n0,%.3f\n30,%.3f\n", 0.85 * free_run.energy.peak_w,
+                                          0.7 * free_run.energy.peak_w);
+  assert_true(g_file_set_contents(path, rows, -1, NULL));
+  static const double delays_s[] = {0, 0.25, 1};
+  for (guint i = 0; i < 2 * G_N_ELEMENTS(delays_s); i++) {
+    g_autoptr(tw_faults) faults = tw_faults_new();
+    set_up(&c, INFINITY);
+    c.scenario->caps.site = tw_stairs_load(path, FALSE, 1, 1e9, faults);
+    c.scenario->caps.delay_s = delays_s[i / 2];
+    c.scenario->caps.even = i % 2 == 1;
+    g_autofree char *run = test_directory();
+    g_autoptr(tw_recorder) after = test_run_watched(c.scenario, trace, run, INFINITY, see, &capped_run);
+    static const char *const parts[] = {"accelerator_w", "host_w", "network_w", "overhead_w"};
+    double site_w[60] = {0};
+    guint n = 0;
+    for (guint p = 0; p < G_N_ELEMENTS(parts); p++) {
+      g_autoptr(GArray) watts = test_column(run, "site", parts[p]);
+      for (n = 0; n < MIN(watts->len, 60); n++)
+        site_w[n] += g_array_index(watts, double, n);
+    }
+    assert_true(n > 40);
+    for (guint k = 0; k < n; k++)
+      assert_true(site_w[k] <= (k < 30 ? 0.85 : 0.7) * free_run.energy.peak_w + 0.01);
+    assert_near(capped_run.record.max_overshoot_w, 0, 0);
+    test_remove(run);
+    tear_down(&c);
+  }
+  test_remove(directory);
+}
+
 /* Eight sequences decode: at a clock of c an iteration takes 0.028 s / c, computes 8 FLOPs of 0.5 J · c², and
  * draws 100 W + 142.86 W · c³. With 50 W of host and 30 W of network the rack draws most in the first second:
  * 0.02 s of prompts, 4 J, and 35 iterations of 4 J make 324 W. 80 % of that leave 179.2 W to the engine: c³
@@ -263,6 +305,7 @@ int main(void)
       cmocka_unit_test(the_level_leaves_to_others_what_an_engine_does_not_ask_for),
       cmocka_unit_test(the_equipment_of_a_cap_draws_the_cap),
       cmocka_unit_test(a_cap_is_held_within_a_period_and_costs_time),
+      cmocka_unit_test(no_second_exceeds_the_cap),
       cmocka_unit_test(a_rack_cap_costs_in_tpot_what_the_clock_model_says),
       cmocka_unit_test(a_rack_cap_is_held_within_a_period_under_bursts),
       cmocka_unit_test(p_states_of_the_platform_are_the_clocks),
