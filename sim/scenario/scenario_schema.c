@@ -423,6 +423,7 @@ static const tw_child scenario_children[] = {
     {&tw_router_element, 0, 1},
     {&tw_admission_element, 0, 1},
     {&tw_slo_element, 0, 0},
+    {&tw_failures_element, 0, 1},
     {&tw_caps_element, 0, 1},
     {&tw_price_element, 0, 1},
     {&tw_carbon_element, 0, 1},
