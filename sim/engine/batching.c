@@ -380,12 +380,11 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
-  s->held_up = TW_WAIT_BOUNDARY;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
+    s->held_up = sequence == NULL ? TW_WAIT_BOUNDARY : TW_WAIT_POWER;
     if (sequence == NULL)
       return any;
-    s->held_up = TW_WAIT_POWER;
     if (s->paused && s->running.length > 0)
       return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
@@ -428,7 +427,9 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     s->partial += is_partial(sequence);
     budget -= chunk;
   }
-  s->held_up = s->running.length < config->max_seqs ? TW_WAIT_BUDGET : TW_WAIT_SEATS;
+  s->held_up = s->running.length >= config->max_seqs ? TW_WAIT_SEATS
+               : s->waiting.n > 0                    ? TW_WAIT_BUDGET
+                                                     : TW_WAIT_BOUNDARY;
   return any;
 }
 
