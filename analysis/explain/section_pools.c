@@ -308,8 +308,10 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
   if (fabric >= 0.1)
     g_string_append_printf(text, "; its iterations wait for %s of their time for collectives between domains",
                            fabric_share);
-  if (isfinite(headroom))
+  if (isfinite(headroom) && headroom >= 1)
     g_string_append_printf(text, "; %s × headroom (estimate)", times);
+  else if (isfinite(headroom))
+    g_string_append_printf(text, "; it would keep the SLO at %s × this load (estimate)", times);
   g_string_append_c(text, '.');
 }
 

@@ -371,7 +371,7 @@ tw_prefix_hit tw_batching_cached(const tw_scheduler *s, const tw_sequence *seque
 
 void tw_batching_enter(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit, double now_s)
 {
-  s->promised += tw_batching_final_blocks(s, &sequence->request);
+  s->promised += tw_batching_final_blocks(s, sequence);
   tw_waiting_take(&s->waiting, sequence);
   sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
   tw_batching_take(s, hit->idle_blocks);
@@ -419,15 +419,15 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
   gint64 n = 0, longest = 0;
-  s->held_up = TW_WAIT_BOUNDARY;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
+    s->held_up = sequence == NULL ? TW_WAIT_BOUNDARY : TW_WAIT_POWER;
     if (sequence == NULL)
       return any;
-    s->held_up = TW_WAIT_BOUNDARY;
-    if (s->closed)
+    if (s->closed) {
+      s->held_up = TW_WAIT_BOUNDARY;
       return any;
-    s->held_up = TW_WAIT_POWER;
+    }
     if (s->paused && s->running.length > 0)
       return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
@@ -460,7 +460,9 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     s->partial += is_partial(sequence);
     budget -= chunk;
   }
-  s->held_up = s->running.length < config->max_seqs ? TW_WAIT_BUDGET : TW_WAIT_SEATS;
+  s->held_up = s->running.length >= config->max_seqs ? TW_WAIT_SEATS
+               : s->waiting.n > 0                    ? TW_WAIT_BUDGET
+                                                     : TW_WAIT_BOUNDARY;
   return any;
 }
 

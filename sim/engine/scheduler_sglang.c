@@ -122,7 +122,7 @@ static void join_delivered(tw_scheduler *s)
                  s->running.length > 0))
       return;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, &sequence->request, tw_batching_blocks(s, tokens));
+    tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens));
     sequence->prefill_done = tokens;
     sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
@@ -163,7 +163,7 @@ static void retract(tw_scheduler *s, tw_sequence *sequence)
   tw_prefix_cache_remember(&s->prefixes, sequence->prefix);
   tw_batching_free(s, sequence, sequence->prefill_done);
   sequence->prefill_done = 0;
-  s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  s->promised -= tw_batching_final_blocks(s, sequence);
   if (isnan(sequence->lost_s))
     sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
