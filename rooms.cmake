@@ -11,9 +11,9 @@ set(tw_rooms
   "workloads/formats      platforms/input workloads/input workloads/draw workloads/stream"
   "workloads/traces       platforms/input workloads/input workloads/draw workloads/stream workloads/formats"
   "sim/base"
-  "sim/log                platforms/input"
+  "sim/log                platforms/input sim/base"
   "sim/collectives        platforms/input platforms/reader workloads/draw"
-  "sim/steptime           platforms/input platforms/reader workloads/input workloads/models sim/collectives"
+  "sim/steptime           platforms/input platforms/reader workloads/input workloads/models sim/base sim/collectives"
   "sim/power              sim/steptime"
   "sim/kv                 workloads/draw sim/base sim/steptime"
   "sim/engine             sim/base sim/steptime sim/power sim/kv"
@@ -36,7 +36,7 @@ set(tw_rooms
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
 # The files that know SimGrid.
-set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(flows|net_meter)[.]c$|^sim/network/simgrid_compat[.]h$")
+set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|net_benchmark)[.]c$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
 
 # Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
 # need follow as ROOM=TARGET.
@@ -49,7 +49,8 @@ function(tw_add_rooms top)
       continue()
     endif()
     set(folder ${CMAKE_MATCH_1})
-    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.c)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.c
+         ${PROJECT_SOURCE_DIR}/${room}/*.cpp)
     string(REPLACE "/" "_" target tw_${room})
     add_library(${target} STATIC ${sources})
     target_link_libraries(${target} PUBLIC tw_options PkgConfig::GLIB m)

@@ -124,7 +124,7 @@ function addPools(pools) {
     body.append(make("h3", { class: "pool" }, id, make("span", { class: "soft" }, ` ${engines} engine${engines > 1 ? "s" : ""}${about
       ? `, ${about.model}, TP ${about.tp}${about.pp > 1 ? `, PP ${about.pp}` : ""}${about.dp > 1 ? `, DP ${about.dp}` : ""} on ${about.device}` : ""}`)));
     addPlot(body, { ...common, title: `${id}: utilization`, help: "share of time, peak or capacity", unit: "%",
-      series: seriesOf(table, columns.filter((name) => table.columns[name].unit === "")) });
+      series: seriesOf(table, columns.filter((name) => table.columns[name].unit === "" && !/^(time|waiting)_/.test(name))) });
     addPlot(body, { ...common, title: `${id}: requests per engine`, help: "running in its batch, waiting", unit: "", series: seriesOf(table, ["running", "waiting"]) });
     addPlot(body, { ...common, title: `${id}: tokens per engine`, help: "per second", unit: "",
       series: seriesOf(table, columns.filter((name) => table.columns[name].unit === "tokens")) });

@@ -30,8 +30,7 @@ static char *bound(const tw_attribute *attribute, double value)
   return g_strdup(g_ascii_formatd(text, sizeof text, "%.15g", value));
 }
 
-/* "a whole number from 1 to 1000000" or "a size above zero, such as 80GB": what would be right. */
-static char *range_help(const tw_attribute *attribute)
+char *tw_attribute_range(const tw_attribute *attribute)
 {
   const char *help = attribute->type == TW_ATTR_INT        ? "a whole number"
                      : attribute->type == TW_ATTR_QUANTITY ? tw_dimension_help(attribute->dimension)
@@ -58,7 +57,7 @@ static gboolean check_range(const tw_attribute *attribute, double value, const c
   gboolean outside = is_bounded(attribute) && (value < attribute->min || value > attribute->max);
   if (!outside && !(attribute->positive && value <= 0))
     return TRUE;
-  g_autofree char *help = range_help(attribute);
+  g_autofree char *help = tw_attribute_range(attribute);
   return refuse(why, "\"%s\" is out of range; write %s", text, help);
 }
 
@@ -95,7 +94,7 @@ gboolean tw_attribute_check(const tw_attribute *attribute, const char *text, cha
   case TW_ATTR_NUMBER:
     if (attribute->type == TW_ATTR_INT ? !tw_integer_parse(text, &integer)
                                        : !tw_number_parse(text, &number)) {
-      g_autofree char *help = range_help(attribute);
+      g_autofree char *help = tw_attribute_range(attribute);
       return refuse(why, "\"%s\" is not %s; write %s", text,
                     attribute->type == TW_ATTR_INT ? "a whole number" : "a number", help);
     }

@@ -138,20 +138,25 @@ char *tw_schema_relaxng(const tw_element *root)
   return g_string_free(out, FALSE);
 }
 
-static void describe_type(GString *out, const tw_attribute *attribute)
+static char *describe_type(const tw_attribute *attribute)
 {
-  static const char *const names[] = {
-      [TW_ATTR_STRING] = "text",    [TW_ATTR_PATH] = "path",          [TW_ATTR_INT] = "whole number",
-      [TW_ATTR_NUMBER] = "number",  [TW_ATTR_BOOL] = "true or false", [TW_ATTR_QUANTITY] = "",
-      [TW_ATTR_CHOICE] = "one of ",
-  };
-  g_string_append(out, names[attribute->type]);
-  if (attribute->type == TW_ATTR_QUANTITY)
-    g_string_append(out, tw_dimension_help(attribute->dimension));
-  if (attribute->type == TW_ATTR_CHOICE) {
-    g_autofree char *words = g_strjoinv(", ", (char **)attribute->choices);
-    g_string_append(out, words);
+  g_autofree char *words = NULL;
+  switch (attribute->type) {
+  case TW_ATTR_STRING:
+    return g_strdup("text");
+  case TW_ATTR_PATH:
+    return g_strdup("path");
+  case TW_ATTR_BOOL:
+    return g_strdup("true or false");
+  case TW_ATTR_CHOICE:
+    words = g_strjoinv(", ", (char **)attribute->choices);
+    return g_strconcat("one of ", words, NULL);
+  case TW_ATTR_INT:
+  case TW_ATTR_NUMBER:
+  case TW_ATTR_QUANTITY:
+    return tw_attribute_range(attribute);
   }
+  g_assert_not_reached();
 }
 
 char *tw_schema_describe(const tw_element *root)
@@ -162,8 +167,8 @@ char *tw_schema_describe(const tw_element *root)
     const tw_element *element = g_ptr_array_index(elements, i);
     g_string_append_printf(out, "%s<%s>  %s\n", i > 0 ? "\n" : "", element->name, element->help);
     for (const tw_attribute *row = element->attributes; row != NULL && row->name != NULL; row++) {
-      g_string_append_printf(out, "  %-22s %s; ", row->name, row->help);
-      describe_type(out, row);
+      g_autofree char *type = describe_type(row);
+      g_string_append_printf(out, "  %-22s %s; %s", row->name, row->help, type);
       if (!is_optional(row))
         g_string_append(out, "; required");
       else if (is_absent(row))

@@ -54,6 +54,14 @@ typedef struct tw_zone {
   long line;
 } tw_zone;
 
+/* The medium of a storage host: what it takes to read and to write KV there, beside the network. As many operations of
+ * io_bytes as queue_depth are under way at a time, each for latency_s, so that one transfer alone gets at most
+ * queue_depth * io_bytes / latency_s (Little's law), and all together no more than the bandwidth. */
+typedef struct tw_medium {
+  double read_bytes_per_s, write_bytes_per_s; /* INFINITY: as fast as the network */
+  double latency_s, io_bytes, queue_depth;    /* io_bytes INFINITY: one transfer alone gets all */
+} tw_medium;
+
 typedef struct tw_host {
   char *id;
   int zone;                /* index in zones */
@@ -64,7 +72,8 @@ typedef struct tw_host {
   double *clocks;
   int n_clocks;
   long line;
-  double kv_bytes; /* tw:kv_bytes: what it stores of KV caches that engines share; 0: nothing */
+  double kv_bytes;  /* tw:kv_bytes: what it stores of KV caches that engines share; 0: nothing */
+  tw_medium medium; /* tw:kv_*, of those that store something */
 } tw_host;
 
 typedef struct tw_link {

@@ -2,6 +2,8 @@
 #include "platforms/reader/platform_property.h"
 #include "platforms/reader/platform_reader.h"
 
+#include <math.h>
+
 /* Every device is loaded once, and an unknown one reported where it first stands. */
 static const tw_device *find_device(tw_reader *reader, const xmlNode *node, const char *name)
 {
@@ -41,6 +43,45 @@ static void set_clocks(tw_host *host, double *speeds, guint n)
   for (guint i = 1; i < n; i++)
     if (speeds[i] < speeds[i - 1])
       host->clocks[host->n_clocks++] = speeds[i] / speeds[0];
+}
+
+/* A number that a property gives; `fallback` if it is absent. */
+static double read_number(tw_reader *reader, const xmlNode *node, const char *name, double fallback,
+                          double least, double most, const char *what)
+{
+  const xmlNode *prop = NULL;
+  double value = fallback;
+  g_autofree char *text = tw_property_get(node, name, &prop);
+  if (text == NULL || (tw_number_parse(text, &value) && value >= least && value <= most))
+    return value;
+  tw_node_fault(prop, reader->faults, "%s of <%s>: \"%s\" is not %s", name, node->name, text, what);
+  return fallback;
+}
+
+/* What a host stores of KV caches, and how fast. */
+static void read_store(tw_reader *reader, const xmlNode *node, tw_host *host)
+{
+  static const char *const rate = "a rate; write bytes per second as a plain number, such as 12e9";
+  host->kv_bytes = read_number(reader, node, "tw:kv_bytes", 0, 1, 1e18,
+                               "a number of bytes; write a plain number, such as 1e12");
+  host->medium = (tw_medium){
+      .read_bytes_per_s = read_number(reader, node, "tw:kv_read_bandwidth", INFINITY, 1, 1e15, rate),
+      .write_bytes_per_s = read_number(reader, node, "tw:kv_write_bandwidth", INFINITY, 1, 1e15, rate),
+      .latency_s =
+          read_number(reader, node, "tw:kv_latency", 0, 0, 10, "a time; write seconds, such as 80e-6"),
+      .io_bytes = read_number(reader, node, "tw:kv_io_bytes", INFINITY, 1, 1e12,
+                              "the size of an operation; write bytes, such as 131072"),
+      .queue_depth = read_number(reader, node, "tw:kv_queue_depth", 32, 1, 1e6,
+                                 "a number of operations; write one of at least 1, such as 32")};
+  static const char *const needs_room[] = {"tw:kv_read_bandwidth", "tw:kv_write_bandwidth", "tw:kv_latency",
+                                           "tw:kv_io_bytes", "tw:kv_queue_depth"};
+  for (guint i = 0; host->kv_bytes == 0 && i < G_N_ELEMENTS(needs_room); i++) {
+    const xmlNode *prop = NULL;
+    g_autofree char *text = tw_property_get(node, needs_room[i], &prop);
+    if (text != NULL)
+      tw_node_fault(prop, reader->faults, "<%s> has %s but stores nothing; add the property tw:kv_bytes",
+                    node->name, needs_room[i]);
+  }
 }
 
 tw_host tw_reader_host(tw_reader *reader, const xmlNode *node, const char *speed, gint64 pstate)
@@ -88,11 +129,6 @@ tw_host tw_reader_host(tw_reader *reader, const xmlNode *node, const char *speed
                   "tw:accelerators of <%s>: \"%s\" is not a count; write a whole number of at least 1",
                   node->name, count);
   host.accelerators = (int)accelerators;
-  const xmlNode *store_prop = NULL;
-  g_autofree char *store = tw_property_get(node, "tw:kv_bytes", &store_prop);
-  if (store != NULL && (!tw_number_parse(store, &host.kv_bytes) || host.kv_bytes < 1 || host.kv_bytes > 1e18))
-    tw_node_fault(store_prop, reader->faults,
-                  "tw:kv_bytes of <%s>: \"%s\" is not a number of bytes; write a plain number, such as 1e12",
-                  node->name, store);
+  read_store(reader, node, &host);
   return host;
 }

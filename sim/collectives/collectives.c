@@ -5,7 +5,7 @@
 #include <math.h>
 
 enum { LAUNCHED_RANKS = 8 }; /* of a switch; launches were fitted on so many */
-enum { MOST_PAIRS = 1024 };  /* an all-to-all of more is planned by domains */
+enum { MOST_PAIRS = 1024 };  /* an all-to-all of more transfers is planned with fewer */
 
 const char *const tw_algorithm_names[] = {"auto",  "ring",     "tree",     "in-switch", "two-level",
                                           "pairs", "one-shot", "two-shot", NULL};
@@ -25,7 +25,7 @@ void tw_plan_clear(tw_plan *plan)
 
 static tw_phase *add_phase(tw_plan *plan, int hops, int fabric_hops)
 {
-  tw_phase phase = {g_array_new(FALSE, FALSE, sizeof(tw_transfer)), 0, hops, fabric_hops,
+  tw_phase phase = {g_array_new(FALSE, FALSE, sizeof(tw_send)), 0, hops, fabric_hops,
                     MAX(hops + fabric_hops, 1)};
   g_array_append_val(plan->phases, phase);
   return &g_array_index(plan->phases, tw_phase, plan->phases->len - 1);
@@ -33,7 +33,7 @@ static tw_phase *add_phase(tw_plan *plan, int hops, int fabric_hops)
 
 static void send(tw_phase *phase, int from, int to, double bytes)
 {
-  tw_transfer transfer = {from, to, bytes};
+  tw_send transfer = {from, to, bytes};
   if (bytes > 0 && from != to)
     g_array_append_val(phase->transfers, transfer);
 }
@@ -43,7 +43,7 @@ tw_wire_load tw_phase_load(const tw_phase *phase, const tw_group *group)
   tw_wire_load most = {0, 0};
   g_autofree double *bytes = g_new0(double, (gsize)group->n * 4); /* bytes in and out, inside and outside */
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     gboolean across = group->domains[t->from] != group->domains[t->to];
     bytes[4 * t->from + 2 * across] += t->bytes;
     bytes[4 * t->to + 2 * across + 1] += t->bytes;
@@ -314,6 +314,28 @@ static void lay_between(tw_phase *phase, const GArray *starts, int from, int to,
   }
 }
 
+/* Each pair of ranks of a domain exchanges `bytes`, by neighbours. */
+static void pairs_inside(tw_phase *phase, const GArray *starts, double bytes)
+{
+  const int *start = (const int *)(const void *)starts->data;
+  for (guint d = 0; d + 1 < starts->len; d++)
+    for (int i = start[d]; i < start[d + 1]; i++)
+      send(phase, i, i + 1 < start[d + 1] ? i + 1 : start[d], bytes * (start[d + 1] - start[d] - 1));
+}
+
+/* Each pair of ranks exchanges `bytes`, domains being equal: rank i of a domain sends to rank i of every other what its
+ * domain has for that one, divided by their size. All NICs and links above them carry what they would carry pair by
+ * pair, and equal flows everywhere end together. */
+static void pairs_by_rails(tw_phase *phase, const tw_group *group, double bytes)
+{
+  g_autoptr(GArray) starts = starts_of(group);
+  int size = tw_group_domain_size(group);
+  pairs_inside(phase, starts, bytes);
+  for (int i = 0; i < group->n; i++)
+    for (int k = size; k < group->n; k += size)
+      send(phase, i, (i + k) % group->n, bytes * size);
+}
+
 /* Each pair of ranks exchanges `bytes`: inside domains by neighbours, and between two domains by as few of
  * their ranks as share the domains' load out equally. All NICs and links above them carry what they would
  * carry pair by pair, with about domains² flows. */
@@ -323,9 +345,7 @@ static void aggregate_pairs(tw_phase *phase, const tw_group *group, double bytes
   const int *start = (const int *)(const void *)starts->data;
   int domains = (int)starts->len - 1;
   g_autofree double *sent = g_new0(double, (gsize)domains), *got = g_new0(double, (gsize)domains);
-  for (int d = 0; d < domains; d++)
-    for (int i = start[d]; i < start[d + 1]; i++)
-      send(phase, i, i + 1 < start[d + 1] ? i + 1 : start[d], bytes * (start[d + 1] - start[d] - 1));
+  pairs_inside(phase, starts, bytes);
   /* In rounds, so that equal domains lay what they send and what they receive in the same order. */
   for (int round = 1; round < domains; round++) {
     for (int d = 0; d < domains; d++) {
@@ -351,6 +371,8 @@ static void all_to_all(tw_plan *plan, const tw_group *group, double bytes)
     for (int i = 0; i < n; i++)
       for (int k = 1; k < n; k++)
         send(phase, i, (i + k) % n, bytes / n);
+  } else if (size > 0 && n * (n / size - 1) <= MOST_PAIRS) {
+    pairs_by_rails(phase, group, bytes / n);
   } else {
     aggregate_pairs(phase, group, bytes / n);
   }

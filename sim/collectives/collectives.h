@@ -27,13 +27,14 @@ typedef struct tw_group {
   gboolean meshed;    /* links join the ranks of a domain pair by pair: there is no switch that adds */
 } tw_group;
 
-typedef struct tw_transfer {
+/* What one rank sends to another in a phase. */
+typedef struct tw_send {
   int from, to; /* ranks */
   double bytes;
-} tw_transfer;
+} tw_send;
 
 typedef struct tw_phase {
-  GArray *transfers;     /* the transfers (tw_transfer) */
+  GArray *transfers;     /* the sends (tw_send) */
   double own;            /* bytes that stay on each rank, and are copied there */
   int hops, fabric_hops; /* latencies one after the other, inside domains and between them */
   int messages;          /* messages that a rank sends one after the other */

@@ -19,14 +19,14 @@ typedef struct tw_command {
   /* argv[0] is the name of the subcommand. Sets `error` or returns an exit code; TW_INPUT_ERROR means exit 2,
    * any other error exit 1. What it prints goes to standard output; faults are printed by main. */
   int (*run)(const struct tw_command *command, int argc, char **argv, GError **error);
-  /* Its options, with TW_OPTION as their arg_data; ends as GLib's tables do. NULL: none. A description of the
-   * form "a|b|c" lists the values that the option takes. */
+  /* The command's options, with TW_OPTION as their arg_data; ends as GLib's tables do. NULL: none. A
+   * description of the form "a|b|c" lists the values that the option takes. */
   const GOptionEntry *options;
-  /* Its actions, as `log` has cat and verify; ends with a row without a name. NULL: none. */
+  /* The command's actions, as `log` has cat and verify; ends with a row without a name. NULL: none. */
   const struct tw_command *actions;
 } tw_command;
 
-/* Where in a struct of values an option goes: {"rows", 'n', 0, G_OPTION_ARG_INT, TW_OPTION(values, rows),
+/* The place of an option in a struct of values: {"rows", 'n', 0, G_OPTION_ARG_INT, TW_OPTION(values, rows),
  * ...}. Texts are the caller's to free. */
 #define TW_OPTION(type, member) ((gpointer)offsetof(type, member))
 
@@ -49,8 +49,8 @@ void tw_options_clear(const GOptionEntry *options, gpointer values);
   }                                                                                                          \
   G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(type, clear_##type)
 
-/* The value of a time option: seconds as the tables have them, or a time with its unit. A NULL text leaves the
- * value as it is. FALSE with TW_INPUT_ERROR that names the option. */
+/* The value of a time option: seconds as the tables have them, or a time with its unit. A NULL text leaves
+ * the value as it is. FALSE with TW_INPUT_ERROR that names the option. */
 gboolean tw_option_read_time(const char *option, const char *text, double *value_s, GError **error);
 
 /* Characters in a line of the terminal that a file is open on, or as COLUMNS says, or else `fallback`. */
@@ -61,7 +61,7 @@ int tw_command_run_action(const tw_command *command, int argc, char **argv, GErr
 /* "cat" of "log cat". Borrowed. */
 const char *tw_command_word(const tw_command *command);
 
-/* What the program is, for its help and manual page. */
+/* A description of the program, for its help and manual page. */
 extern const char tw_program_description[];
 
 /* Every subcommand, in the order of `tokenworks --help`; ends with NULL. */

@@ -44,7 +44,7 @@ static void check_scenario(const char *path, const check_values *values, tw_faul
   g_autofree char *plan = values->plan ? tw_scenario_plan_text(scenario) : NULL;
   if (plan != NULL)
     printf("\n%s", plan);
-  if (scenario->workload == TW_WORKLOAD_TRACE)
+  if (scenario->trace_file != NULL)
     check_trace(scenario->trace_file,
                 scenario->trace_format >= 0
                     ? tw_trace_format_find(tw_trace_format_names[scenario->trace_format])
@@ -52,7 +52,7 @@ static void check_scenario(const char *path, const check_values *values, tw_faul
                 faults);
 }
 
-/* What a file is, by its root element; a file that is not XML is a trace. */
+/* Checks a file by its root element; a file that is not XML is a trace. */
 static void check_xml(const char *path, const check_values *values, tw_faults *faults)
 {
   g_autoptr(tw_document) document = tw_document_load(path, faults);
@@ -80,8 +80,10 @@ static void check_xml(const char *path, const check_values *values, tw_faults *f
   } else if (g_str_equal(root, tw_model_element.name)) {
     g_autofree char *named = g_strdup_printf("./%s", path);
     g_autoptr(tw_model) model = tw_model_load(g_path_is_absolute(path) ? path : named, NULL, faults);
-    if (model != NULL)
-      printf("%s: the model %s with %.4g parameters\n", path, model->label, tw_model_params(model));
+    if (model != NULL) {
+      g_autofree char *totals = tw_model_totals(model);
+      printf("%s: the model %s with %.4g parameters\n%s", path, model->label, tw_model_params(model), totals);
+    }
   } else if (g_str_equal(root, tw_device_element.name)) {
     g_autofree char *named = g_strdup_printf("./%s", path);
     g_autoptr(tw_device) device = tw_device_load(g_path_is_absolute(path) ? path : named, NULL, faults);

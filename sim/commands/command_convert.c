@@ -14,9 +14,9 @@ typedef struct {
   char *format, *rate_scale, *start, *duration;
   char *prompt_scale, *output_scale;
   char *order, *broken, *unit, *context, *nested, *map, *time, *delimiter;
-  char *against;          /* of `describe` alone */
-  tw_target_words target; /* of `convert` alone */
-  gboolean json;          /* of `describe` alone */
+  char *against;          /* only `describe` has it */
+  tw_target_words target; /* only `convert` has it */
+  gboolean json;          /* only `describe` has it */
   gint64 limit, repeat, reasoning_budget, block_tokens;
 } trace_words;
 
@@ -33,7 +33,7 @@ static void clear_words(trace_words *words)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
 
 #define WORD(member) TW_OPTION(trace_words, member)
-/* Which part of a trace is read, and how it is changed. */
+/* Options that choose a part of a trace and change it on the way. */
 #define PART_OPTIONS                                                                                         \
   {"format", 'f', 0, G_OPTION_ARG_STRING, WORD(format), "of the trace; default: told by its first row",      \
    "FORMAT"},                                                                                                \
@@ -188,7 +188,7 @@ static tw_replay *open_trace(const char *path, const trace_words *words, GError 
              : NULL;
 }
 
-/* What became of rows, on standard error. */
+/* Tells on standard error how many rows were sorted, skipped and left out. */
 static void tell_tally(const tw_replay *replay)
 {
   const tw_trace_tally *tally = tw_trace_rows_tally(tw_replay_rows(replay));
@@ -212,7 +212,7 @@ static gboolean copy_rows(tw_replay *replay, tw_trace_writer *writer, guint64 *n
   GError *problem = NULL;
   tw_trace_row row;
   for (*n = 0; good && tw_replay_next(replay, &row, &problem); tw_trace_row_clear(&row), (*n)++) {
-    if (!tw_trace_writer_links(writer) && row.piece_tokens != NULL) { /* as blocks, if not as pieces */
+    if (!tw_trace_writer_links(writer) && row.piece_tokens != NULL) { /* pieces are written as blocks */
       gint32 answer = row.request.answer_tokens;
       tw_trace_row_simplify(&row, block_tokens);
       row.request.answer_tokens = answer;

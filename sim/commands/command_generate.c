@@ -1,7 +1,7 @@
 /* `tokenworks workload generate`: traces drawn from a generator file, a preset, or rate and lengths. */
 #include "platforms/input/fault.h"
 #include "sim/commands/workload.h"
-#include "workloads/stream/generator.h"
+#include "workloads/stream/class.h"
 
 enum { DEFAULT_SIGMA = 1 };
 
@@ -138,7 +138,7 @@ static gboolean read_length(const char *option, const char *text, tw_length *len
 typedef struct {
   tw_target_words target;
   char *rate, *duration, *prompt, *reasoning, *answer;
-  char *preset, *rate_scale, *ttft, *tpot; /* of generator files */
+  char *preset, *rate_scale, *ttft, *tpot; /* only generator files have these */
   gint64 limit, seed;
 } generate_words;
 
@@ -173,36 +173,36 @@ const GOptionEntry tw_workload_generate_options[] = {
     G_OPTION_ENTRY_NULL};
 #undef WORD
 
+/* A law of lengths as --prompt and the like leave it where they are not given. */
+static tw_length length_of(tw_length_kind kind, double mean, gint32 min)
+{
+  return (tw_length){
+      .kind = kind, .mean = mean, .sigma = DEFAULT_SIGMA, .min = min, .max = TW_REQUEST_MAX_TOKENS};
+}
+
 static int draw_poisson(const generate_words *words, GError **error)
 {
-  tw_poisson_options options = {
-      .seed = (guint64)words->seed,
-      .limit = words->limit == G_MININT64 ? G_MAXINT64 : words->limit,
-      .duration_s = INFINITY,
-      .prompt = {.kind = TW_LENGTH_EXPONENTIAL,
-                 .mean = 1000,
-                 .sigma = DEFAULT_SIGMA,
-                 .min = 1,
-                 .max = TW_REQUEST_MAX_TOKENS},
-      .reasoning = {.sigma = DEFAULT_SIGMA, .max = TW_REQUEST_MAX_TOKENS},
-      .answer = {.kind = TW_LENGTH_EXPONENTIAL,
-                 .mean = 200,
-                 .sigma = DEFAULT_SIGMA,
-                 .min = 1,
-                 .max = TW_REQUEST_MAX_TOKENS},
-  };
+  tw_class class = TW_CLASS_NONE;
+  tw_generator_use use = {1, NAN, G_MININT64, (guint64)words->seed};
+  class.kind = TW_CLASS_OPEN;
+  class.limit = words->limit;
+  class.lengths[0] = length_of(TW_LENGTH_EXPONENTIAL, 1000, 1);
+  class.lengths[1] = length_of(TW_LENGTH_FIXED, 0, 0);
+  class.lengths[2] = length_of(TW_LENGTH_EXPONENTIAL, 200, 1);
   const char *of_generators[] = {words->rate_scale, words->ttft, words->tpot};
   for (guint i = 0; i < G_N_ELEMENTS(of_generators); i++)
     if (of_generators[i] != NULL)
       return tw_workload_usage(error,
                                "--rate-scale, --ttft and --tpot belong to a generator file or --preset");
-  if (!tw_workload_quantity("rate", words->rate, TW_RATE, &options.rate_per_s, error) ||
-      !tw_workload_quantity("duration", words->duration, TW_TIME, &options.duration_s, error) ||
-      !read_length("prompt", words->prompt, &options.prompt, error) ||
-      !read_length("reasoning", words->reasoning, &options.reasoning, error) ||
-      !read_length("answer", words->answer, &options.answer, error) || !tw_poisson_check(&options, error))
+  if (!tw_workload_quantity("rate", words->rate, TW_RATE, &class.rate_per_s, error) ||
+      !tw_workload_quantity("duration", words->duration, TW_TIME, &class.duration_s, error) ||
+      !read_length("prompt", words->prompt, &class.lengths[0], error) ||
+      !read_length("reasoning", words->reasoning, &class.lengths[1], error) ||
+      !read_length("answer", words->answer, &class.lengths[2], error) || !tw_class_check(&class, error))
     return TW_EXIT_USAGE;
-  g_autoptr(tw_stream) stream = tw_stream_poisson(&options);
+  if (!tw_class_ends(&class))
+    return tw_workload_usage(error, "neither a limit nor a duration; one of them is needed");
+  g_autoptr(tw_stream) stream = tw_class_stream(&class, &use, INFINITY);
   return write_trace(stream, NULL, &words->target, error);
 }
 

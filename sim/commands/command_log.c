@@ -53,7 +53,7 @@ static GArray *choose_columns(const tw_log_reader *reader, const char *list, GEr
   return g_steal_pointer(&chosen);
 }
 
-/* What was printed has reached its place. */
+/* Whether the printed text has reached its place: a full disk or a closed pipe is told. */
 static gboolean finish_output(GError **error)
 {
   if (fflush(stdout) == 0 && !ferror(stdout))
@@ -67,7 +67,7 @@ static gboolean finish_output(GError **error)
 
 typedef struct {
   char *from, *to, *columns, *format;
-  gint64 rows; /* at most; negative for all */
+  gint64 rows; /* the most rows that are printed; negative: all */
 } print_options;
 
 #define OPTION(member) TW_OPTION(print_options, member)
@@ -168,7 +168,7 @@ static int run_head(const tw_command *verb, int argc, char **argv, GError **erro
 
 /* ---- verify and repair ---- */
 
-/* What is done to one table; FALSE if it is not well then. */
+/* An action on one table; FALSE where the table is not well afterwards. */
 typedef gboolean (*table_action)(const char *directory, const tw_log_table *table, GError **error);
 
 static gboolean verify_table(const char *directory, const tw_log_table *table, GError **error)

@@ -1,6 +1,7 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-#include "sim/network/net_meter.h"
+#include "sim/network/net_benchmark.h"
+#include "sim/network/simgrid_start.h"
 
 #include <math.h>
 

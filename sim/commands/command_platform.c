@@ -24,7 +24,7 @@ static int generate(const tw_command *command, int argc, char **argv, GError **e
   for (gsize i = 0; good && generator->fallbacks[i] != NULL; i++)
     if (values[i] != NULL)
       g_ptr_array_add(settings, g_strconcat(generator->options[i].long_name, "=", values[i], NULL));
-  for (int i = 1; good && i < argc; i++) /* as the comment in a written file has them */
+  for (int i = 1; good && i < argc; i++) /* the comment in a written file has the arguments in this form */
     g_ptr_array_add(settings, g_strdup(argv[i]));
   g_ptr_array_add(settings, NULL);
   good = good && write_file(generator, (const char *const *)settings->pdata,

@@ -116,8 +116,8 @@ static gboolean assign_time(GPtrArray *assignments, const char *option, const ch
   return TRUE;
 }
 
-/* What --set and the options that stand for attributes change in the scenario: all of it becomes part of the
- * canonical scenario in run.json, so that runs that differ in it are told apart. NULL with `error` set. */
+/* The assignments of --set and of the options that stand for attributes. They become part of the canonical
+ * scenario in run.json, so that runs that differ in them are told apart. NULL with `error` set. */
 static GPtrArray *list_assignments(const run_values *values, GError **error)
 {
   g_autoptr(GPtrArray) assignments = g_ptr_array_new_with_free_func(g_free);

@@ -61,7 +61,7 @@ static void clear_requirement(gpointer data)
   g_free(((requirement *)data)->metric);
 }
 
-/* What is searched: an attribute, its number and what follows it, "/s" say. */
+/* The target of the search: an attribute, its number and the unit that follows it, "/s" say. */
 typedef struct target {
   const char *path; /* borrowed */
   gboolean smallest, whole;

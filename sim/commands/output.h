@@ -1,4 +1,4 @@
-/* Where commands write: files that are whole or not there, and a standard output whose failure is told. */
+/* Outputs of commands: files that are whole or not there, and a standard output whose failure is told. */
 #ifndef TW_SIM_OUTPUT_H
 #define TW_SIM_OUTPUT_H
 

@@ -15,18 +15,18 @@ enum { TW_SWEEP_MAX_POINTS = 10000 };
 typedef struct tw_sweep_point {
   char *name;             /* "engines=2,rate=1": unique, and fit to name a directory */
   char **values;          /* the name of its place on every axis; NULL-terminated */
-  GPtrArray *assignments; /* of char *; its last element is NULL */
+  GPtrArray *assignments; /* elements are char *, the last one NULL */
 } tw_sweep_point;
 
 typedef struct tw_sweep {
   char *name;
   char *scenario;   /* path */
-  char *metrics;    /* to print, separated by commas */
-  char *seeds_text; /* as the file has them */
+  char *metrics;    /* names of the metrics to print, separated by commas */
+  char *seeds_text; /* the seeds in the words of the file */
   gint64 *seeds;    /* n_seeds of them; 0: the scenario's own */
   guint n_seeds;
-  GPtrArray *axes;   /* of char *: their names */
-  GPtrArray *points; /* of tw_sweep_point *, the last axis fastest */
+  GPtrArray *axes;   /* names of the axes (char *) */
+  GPtrArray *points; /* points (tw_sweep_point *), the last axis fastest */
 } tw_sweep;
 
 extern const tw_element tw_sweep_element; /* root of a sweep file */

@@ -1,4 +1,4 @@
-/* What the actions of `tokenworks workload` share. */
+/* Helpers that the actions of `tokenworks workload` share. */
 #ifndef TW_SIM_WORKLOAD_H
 #define TW_SIM_WORKLOAD_H
 
@@ -6,7 +6,7 @@
 #include "sim/commands/command.h"
 #include "workloads/stream/stream.h"
 
-/* Where a trace goes, as it was written. */
+/* The file and the format that a trace is written to, as the options name them. */
 typedef struct {
   char *output, *to;
 } tw_target_words;

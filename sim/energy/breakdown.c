@@ -46,28 +46,16 @@ static void add_scope(tw_scope_energy *to, const tw_scope_energy *from)
   to->network_j += from->network_j;
 }
 
-static void add_engine(tw_breakdown *breakdown, const tw_scenario *scenario, const tw_site_power *power,
-                       int engine, const tw_usage *usage)
+/* Adds the part of an engine that stands on a host to its rack. */
+static void add_part(tw_breakdown *breakdown, const tw_engine_part *part, const tw_usage *usage)
 {
-  const tw_platform *platform = scenario->platform;
-  const tw_engine_place *place = &scenario->engines[engine];
-  double accelerators = 0;
-  add_usage(&breakdown->site, usage, 1, power->engine_follows[engine]);
-  add_usage(&breakdown->pools[place->pool], usage, 1, 0);
-  for (int k = 0; k < place->n_shares; k++)
-    accelerators += place->shares[k].accelerators;
-  for (int k = 0; k < place->n_shares; k++) {
-    int host = place->shares[k].host, rack = platform->zones[platform->hosts[host].zone].rack_index;
-    double part = place->shares[k].accelerators / accelerators, follows = power->rack_follows[host];
-    if (rack >= 0)
-      add_usage(&breakdown->racks[rack], usage, part, follows);
-    else
-      add_usage(&breakdown->elsewhere, usage, part, 0);
-    /* Hosts' power that follows the engine from outside of its racks. */
-    breakdown->elsewhere.host_j -= rack >= 0 ? part * follows * (usage->prefill_j + usage->decode_j) : 0;
+  if (part->rack < 0) {
+    add_usage(&breakdown->elsewhere, usage, part->of_engine, 0);
+    return;
   }
-  if (power->engine_follows[engine] > 0)
-    breakdown->elsewhere.host_j += power->engine_follows[engine] * (usage->prefill_j + usage->decode_j);
+  add_usage(&breakdown->racks[part->rack], usage, part->of_engine, part->follows);
+  /* Hosts' power that follows the engine from outside of its racks is all but this. */
+  breakdown->elsewhere.host_j -= part->of_engine * part->follows * (usage->prefill_j + usage->decode_j);
 }
 
 tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *engines,
@@ -79,9 +67,14 @@ tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *en
   breakdown->pools = g_new0(tw_scope_energy, (gsize)scenario->n_pools);
   breakdown->racks = g_new0(tw_scope_energy, (gsize)platform->n_racks);
   find_rows(breakdown, platform, row_of);
-  for (int i = 0; i < scenario->n_engines; i++) {
+  for (int i = 0, part = 0; i < scenario->n_engines; i++) {
     tw_usage usage = tw_engine_total(engines[i], end_s);
-    add_engine(breakdown, scenario, power, i, &usage);
+    add_usage(&breakdown->site, &usage, 1, power->engine_follows[i]);
+    add_usage(&breakdown->pools[scenario->engines[i].pool], &usage, 1, 0);
+    for (; part < power->n_parts && power->parts[part].engine == i; part++)
+      add_part(breakdown, &power->parts[part], &usage);
+    if (power->engine_follows[i] > 0)
+      breakdown->elsewhere.host_j += power->engine_follows[i] * (usage.prefill_j + usage.decode_j);
   }
   for (int i = 0; i < scenario->n_pools; i++)
     breakdown->pools[i].name = scenario->pools[i].id;

@@ -1,4 +1,4 @@
-/* Where the energy of a run went: by pool, rack and row, and by what it was drawn for.
+/* The energy of a run by pool, rack and row, and by the purpose that it was drawn for.
  *
  *     site = Σ rows + elsewhere + flows + conversion and cooling       rows = Σ their racks
  *          = prefill + decode + collective + transfer + idle + beside accelerators
@@ -20,19 +20,19 @@
 /* Joules. */
 typedef struct tw_scope_energy {
   const char *name;                                 /* borrowed */
-  double prefill_j, decode_j, collective_j, idle_j; /* of accelerators */
+  double prefill_j, decode_j, collective_j, idle_j; /* joules of accelerators */
   double host_j, network_j;                         /* without what flows cost their links */
 } tw_scope_energy;
 
 typedef struct tw_breakdown {
-  tw_scope_energy site, elsewhere; /* elsewhere: of the site, what stands in no rack */
-  tw_scope_energy *pools;          /* of the scenario, their accelerators alone */
-  tw_scope_energy *racks, *rows;   /* racks: of the platform */
+  tw_scope_energy site, elsewhere; /* elsewhere: the part of the site that stands in no rack */
+  tw_scope_energy *pools;          /* pools of the scenario, with their accelerators alone */
+  tw_scope_energy *racks, *rows;   /* racks, in the platform's order, and rows of racks */
   int n_rows;
   double transfer_j, collective_j; /* what flows cost their links */
 } tw_breakdown;
 
-/* Of a run that ended at `end_s`. NAN where the platform does not say. */
+/* The breakdown of a run that ended at `end_s`. A part that the platform does not tell is NAN. */
 tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *engines,
                                const tw_site_power *power, double end_s);
 void tw_breakdown_free(tw_breakdown *breakdown);

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define REMEMBERED 0.9 /* of an engine's peak demand, from period to period */
+#define REMEMBERED 0.9 /* share of an engine's peak demand that is remembered from period to period */
 
 /* Engines under one cap. */
 typedef struct group {

@@ -9,21 +9,21 @@ typedef struct waiting_row {
   tw_site_row row;
   double length_s;
   double accelerator_j, host_j, network_j, overhead_j;
-  double window_j; /* of the equipment, in the window under way */
+  double window_j; /* joules of the equipment in the window under way */
 } waiting_row;
 
 struct tw_meter {
   const tw_scenario *scenario;
   const tw_site_power *power;
   tw_log *log;
-  gint64 window; /* under way: from its number in seconds */
+  gint64 window; /* the window under way, which begins at its number in seconds */
   double cut_s;
-  tw_drawn drawn; /* up to then */
+  tw_drawn drawn; /* joules up to the cut */
   double window_it_j;
   waiting_row current;
-  GArray *rows; /* of waiting_row: complete but for the window's overhead */
+  GArray *rows; /* rows (waiting_row) that lack the window's overhead alone */
   tw_energy total;
-  tw_energy whole; /* of it, up to the end of the last whole window */
+  tw_energy whole; /* the part of the total up to the end of the last whole window */
   double whole_s;
 };
 

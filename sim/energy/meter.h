@@ -19,9 +19,9 @@ typedef struct tw_meter tw_meter;
 
 typedef struct tw_energy {
   double accelerator_j, host_j, network_j,
-      overhead_j;           /* NAN where unknown; overhead: conversion and cooling */
-  double usd, grams;        /* of electricity; NAN where the scenario does not say */
-  double peak_w, peak_it_w; /* of whole windows; NAN in a run without one */
+      overhead_j;    /* NAN where unknown; overhead: conversion and cooling */
+  double usd, grams; /* cost and emissions of electricity; NAN where the scenario has no price or intensity */
+  double peak_w, peak_it_w; /* the highest means over whole windows; NAN in a run without one */
 } tw_energy;
 
 /* `log` may be NULL. All are borrowed. */
@@ -32,12 +32,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_meter, tw_meter_free)
 /* When the window under way ends; INFINITY where nothing needs windows. */
 double tw_meter_window_end(const tw_meter *meter);
 
-/* What was drawn since the start of the run: by the engines' accelerators, by hosts beyond what they draw
- * without load, and by links for what they carried. */
+/* Joules since the start of the run: those of the engines' accelerators, those of hosts beyond their draw
+ * without load, and those of links for the flows that they carried. */
 typedef struct tw_drawn {
   double engines_j, following_j, flows_j;
 } tw_drawn;
-/* ... up to now_s, which is at most the window's end. */
+/* Counts the joules up to now_s, which is at most the window's end. */
 void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn);
 /* The row that ends at the last cut: completes and writes it, now or later. */
 void tw_meter_row(tw_meter *meter, const tw_site_row *row, double length_s);

@@ -42,7 +42,7 @@ void tw_batching_cache(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 
 void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 {
-  gint64 loose = tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
+  gint64 loose = tw_batching_blocks(s, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
   tw_prefix_cache_free(&s->prefixes, loose);
   s->kv.used_blocks -= loose + tw_prefix_cache_release(&s->prefixes, sequence->prefix, sequence->ticket);
   sequence->prefix = NULL;
@@ -52,7 +52,7 @@ gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_request *request
 {
   /* The last token's key and value are never computed. */
   gint64 output = s->config.hands_over ? 0 : tw_request_output_tokens(request) - 1;
-  return tw_kv_blocks(&s->kv, request->prompt_tokens + output);
+  return tw_batching_blocks(s, request->prompt_tokens + output);
 }
 
 gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_request *request, gint64 kept)
@@ -130,6 +130,8 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
   s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  if (isnan(sequence->lost_s))
+    sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
   s->preemptions++;
   s->preempted = TRUE;
@@ -307,8 +309,9 @@ void tw_batching_join_delivered(tw_scheduler *s)
       break;
     tw_heap_remove(&s->delivered, node);
     tw_batching_end_hold(s, &sequence->request,
-                         tw_kv_blocks(&s->kv, tokens)); /* they are its own from here on */
+                         tw_batching_blocks(s, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
+    sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
     g_queue_push_tail_link(&s->running, &sequence->link);
     tw_batching_cache(s, sequence, tokens);
@@ -328,9 +331,15 @@ static tw_prefix_hit cached_prefix(const tw_scheduler *s, const tw_sequence *seq
 {
   if (!s->config.prefix_cache)
     return (tw_prefix_hit){0};
-  if (sequence->preemptions == 0)
-    return tw_prefix_cache_find(&s->prefixes, &sequence->request);
-  return tw_prefix_cache_find_own(&s->prefixes, &sequence->request, sequence->ticket, tokens);
+  tw_prefix_hit hit = sequence->preemptions == 0 ? tw_prefix_cache_find(&s->prefixes, &sequence->request)
+                                                 : tw_prefix_cache_find_own(&s->prefixes, &sequence->request,
+                                                                            sequence->ticket, tokens);
+  gint64 between = s->config.checkpoint_tokens, behind = between > 0 ? hit.tokens % between : 0;
+  if (behind == 0)
+    return hit;
+  return hit.tokens == behind ? (tw_prefix_hit){0}
+                              : tw_prefix_cache_find_own(&s->prefixes, &sequence->request, sequence->ticket,
+                                                         hit.tokens - behind + 1);
 }
 
 static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit)
@@ -338,7 +347,7 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
   sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
   tw_batching_take(s, hit->idle_blocks);
   sequence->prefill_done = hit->tokens;
-  if (!isnan(sequence->first_scheduled_s))
+  if (sequence->admitted)
     return;
   sequence->cached_tokens = hit->tokens;
   s->next.cached += hit->tokens;
@@ -346,10 +355,10 @@ static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
 
 /* What it finds below the accelerators' memory, behind what they hold. */
 static tw_offload_hit offloaded_prefix(const tw_scheduler *s, const tw_sequence *sequence,
-                                       const tw_prefix_hit *hit)
+                                       const tw_prefix_hit *hit, double now_s)
 {
-  gboolean first = s->config.offload != NULL && isnan(sequence->first_scheduled_s);
-  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit)
+  gboolean first = s->config.offload != NULL && !sequence->admitted;
+  return first ? tw_offload_find(s->config.offload, &s->prefixes, &sequence->request, hit, now_s)
                : (tw_offload_hit){0};
 }
 
@@ -371,43 +380,55 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
+  s->held_up = TW_WAIT_BOUNDARY;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
-    if (sequence == NULL || (s->paused && s->running.length > 0))
-      break;
+    if (sequence == NULL)
+      return any;
+    s->held_up = TW_WAIT_POWER;
+    if (s->paused && s->running.length > 0)
+      return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = cached_prefix(s, sequence, target);
-    tw_offload_hit below = offloaded_prefix(s, sequence, &hit);
+    tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
     gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
     gint64 chunk = chunk_tokens(s, left, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
-    if ((chunk < left && !config->kind->chunked) || !tw_batching_may_promise(s, &sequence->request, kept))
-      break;
+    s->held_up = TW_WAIT_BUDGET;
+    if (chunk < left && !config->kind->chunked)
+      return any;
+    s->held_up = TW_WAIT_KV;
+    if (!tw_batching_may_promise(s, &sequence->request, kept))
+      return any;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
-    if (tw_kv_blocks(&s->kv, needed) + hit.idle_blocks + below.blocks >
+    if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks >
         tw_kv_free(&s->kv) - s->reserved - kept) {
       /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
       s->evictable =
           below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
-      break;
+      return any;
     }
     s->promised += tw_batching_final_blocks(s, &sequence->request);
     tw_waiting_take(&s->waiting, sequence);
     use_prefix(s, sequence, &hit);
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
+    if (config->sequence_blocks > 0)
+      tw_batching_take(s, config->sequence_blocks);
     g_queue_push_tail_link(&s->running, &sequence->link);
-    if (isnan(sequence->first_scheduled_s)) {
+    if (isnan(sequence->first_scheduled_s))
       sequence->first_scheduled_s = now_s;
+    if (!sequence->admitted)
       tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
-    }
+    sequence->admitted = TRUE;
     sequence->prefill_target = target;
     sequence->place = s->admitted++;
     take_chunk(s, sequence, chunk);
     s->partial += is_partial(sequence);
     budget -= chunk;
   }
+  s->held_up = s->running.length < config->max_seqs ? TW_WAIT_BUDGET : TW_WAIT_SEATS;
   return any;
 }
 
@@ -435,7 +456,7 @@ void tw_batching_start(tw_scheduler *s, gboolean decodes)
   s->batch = (tw_batch){.next_full = G_MAXINT64};
   for (guint i = 0; i < s->chunks.list->len; i++) {
     const tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
-    tw_batch_add_chunk(&s->batch, chunk->done, chunk->tokens, s->config.window, chunk->completes);
+    tw_batch_add_prompt(&s->batch, &s->config.caps, chunk->done, chunk->tokens, chunk->completes);
   }
   if (s->decodes)
     tw_decoding_batch(&s->decoding, &s->batch);
@@ -450,6 +471,9 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
     return G_MAXINT64;
   gint64 first_end = tw_decoding_first_end(&s->decoding), q = s->decoding.count;
   gint64 room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
+  /* What one hopes to find below may be too old at any time. */
+  if (s->evictable && s->config.offload != NULL && s->config.offload->config.ttl_s > 0)
+    return 1;
   if (s->evictable)
     room = MIN(room, tw_kv_room(&s->kv, q, s->reserved + tw_prefix_cache_loose(&s->prefixes)) - s->ahead);
   gint64 horizon = MIN(first_end, MAX(room, 1));

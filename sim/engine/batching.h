@@ -8,6 +8,12 @@
 
 #include "sim/engine/scheduler.h"
 
+/* KV blocks that a sequence of so many tokens takes, with those that its state and windows are worth. */
+static inline gint64 tw_batching_blocks(const tw_scheduler *scheduler, gint64 tokens)
+{
+  return tw_kv_blocks(&scheduler->kv, tokens) + scheduler->config.sequence_blocks;
+}
+
 /* Begins a plan: nobody is in it. */
 void tw_batching_begin(tw_scheduler *scheduler);
 /* Delivered sequences start to decode while there is room for their next tokens. */

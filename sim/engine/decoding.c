@@ -2,9 +2,10 @@
 
 void tw_decoding_clear(tw_decoding *d)
 {
-  tw_heap *heaps[] = {&d->finish, &d->answer, &d->growing};
-  for (guint i = 0; i < G_N_ELEMENTS(heaps); i++)
-    tw_heap_clear(heaps[i]);
+  tw_heap_clear(&d->finish);
+  tw_heap_clear(&d->answer);
+  for (int i = 0; i < TW_CONTEXT_CAPS; i++)
+    tw_heap_clear(&d->growing[i]);
 }
 
 gint64 tw_decoding_tokens(const tw_decoding *d, const tw_sequence *sequence)
@@ -12,9 +13,10 @@ gint64 tw_decoding_tokens(const tw_decoding *d, const tw_sequence *sequence)
   return sequence->prefill_target + d->count - sequence->joined;
 }
 
-gint64 tw_decoding_windowed(const tw_decoding *d, gint64 kv_tokens)
+/* The context of the next token of a sequence that holds so many in KV, under cap i. */
+static gint64 capped(const tw_decoding *d, int i, gint64 kv_tokens)
 {
-  return MIN(kv_tokens + 1, d->window);
+  return MIN(kv_tokens + 1, d->caps.tokens[i]);
 }
 
 /* ---- Charges ---- */
@@ -32,8 +34,10 @@ static double charge_between(const tw_decoding *d, const tw_sequence *sequence, 
                              tw_charge_sums to)
 {
   double offset = (double)(sequence->prefill_target + 1 - (sequence->joined - d->charge_origin));
-  gboolean full = d->window > 0 && !tw_heap_node_in(&sequence->window_full);
-  return tw_charge_between(from, to, offset, full ? (double)d->window : 0, d->full_share);
+  guint reached = 0;
+  for (int i = 0; i < d->caps.n; i++)
+    reached |= tw_heap_node_in(&sequence->cap_reached[i]) ? 0 : 1U << i;
+  return tw_charge_between(from, to, offset, &d->caps, d->uncapped_share, reached);
 }
 
 /* Charges a decoding sequence for its iterations up to now. */
@@ -53,9 +57,10 @@ double tw_decoding_chunk_joules(const tw_decoding *d, gint64 behind, gint64 toke
 double tw_decoding_token_joules(const tw_decoding *d, gint64 context)
 {
   tw_charge_sums from = sums_after(d, 0), to = sums_after(d, 1);
-  double windowed = d->window > 0 ? (double)MIN(context, d->window) : (double)context;
-  return to.tokens - from.tokens +
-         (to.context - from.context) * (d->full_share * (double)context + (1 - d->full_share) * windowed);
+  double weighed = d->uncapped_share * (double)context;
+  for (int i = 0; i < d->caps.n; i++)
+    weighed += d->caps.share[i] * (double)MIN(context, d->caps.tokens[i]);
+  return to.tokens - from.tokens + (to.context - from.context) * weighed;
 }
 
 void tw_decoding_charge(tw_decoding *d, const GQueue *running, const tw_charge_rates *rates)
@@ -100,10 +105,11 @@ void tw_decoding_join(tw_decoding *d, tw_sequence *sequence)
   if (sequence->emitted <= request->reasoning_tokens && request->answer_tokens > 0)
     tw_heap_push(&d->answer, &sequence->answer,
                  (double)(d->count + request->reasoning_tokens + 1 - sequence->emitted), sequence->ticket);
-  if (d->window > 0) {
-    d->windowed += tw_decoding_windowed(d, tokens);
-    if (tokens + 1 < d->window)
-      tw_heap_push(&d->growing, &sequence->window_full, (double)(d->count + d->window - tokens - 1),
+  for (int i = 0; i < d->caps.n; i++) {
+    gint64 cap = d->caps.tokens[i];
+    d->capped[i] += capped(d, i, tokens);
+    if (tokens + 1 < cap)
+      tw_heap_push(&d->growing[i], &sequence->cap_reached[i], (double)(d->count + cap - tokens - 1),
                    sequence->ticket);
   }
 }
@@ -116,26 +122,33 @@ void tw_decoding_leave(tw_decoding *d, tw_sequence *sequence)
   sequence->decoding = FALSE;
   d->sequences--;
   d->kv_tokens -= tokens;
-  if (d->window > 0)
-    d->windowed -= tw_decoding_windowed(d, tokens);
+  for (int i = 0; i < d->caps.n; i++) {
+    d->capped[i] -= capped(d, i, tokens);
+    if (tw_heap_node_in(&sequence->cap_reached[i]))
+      tw_heap_remove(&d->growing[i], &sequence->cap_reached[i]);
+  }
   if (tw_heap_node_in(&sequence->finish))
     tw_heap_remove(&d->finish, &sequence->finish);
   if (tw_heap_node_in(&sequence->answer))
     tw_heap_remove(&d->answer, &sequence->answer);
-  if (tw_heap_node_in(&sequence->window_full))
-    tw_heap_remove(&d->growing, &sequence->window_full);
 }
 
 void tw_decoding_batch(const tw_decoding *d, tw_batch *batch)
 {
-  tw_heap_node *full = tw_heap_top(&d->growing);
   batch->decode_seqs = d->sequences;
   batch->decode_context = d->kv_tokens + d->sequences;
-  batch->decode_windowed = d->windowed;
-  batch->decode_growing = d->growing.n;
+  batch->decode_windowed = d->capped[0];
+  batch->decode_growing = d->growing[0].n;
   batch->sampled += d->sequences;
-  if (full != NULL)
-    batch->next_full = (gint64)full->key - d->count;
+  for (int i = 0; i < d->caps.n; i++) {
+    if (i > 0) {
+      batch->further[i - 1].decode = d->capped[i];
+      batch->further[i - 1].growing = d->growing[i].n;
+    }
+    tw_heap_node *reached = tw_heap_top(&d->growing[i]);
+    if (reached != NULL)
+      batch->next_full = MIN(batch->next_full, (gint64)reached->key - d->count);
+  }
 }
 
 /* Of the part of the heap below a node, those that end at `end`: who ends first is above who ends later. */
@@ -181,12 +194,14 @@ void tw_decoding_advance(tw_decoding *d, const tw_segment *segment, gint64 itera
 {
   gint64 before = d->count;
   d->kv_tokens += d->sequences * iterations;
-  d->windowed += (gint64)d->growing.n * iterations;
   d->count += iterations;
-  for (tw_heap_node *top; (top = tw_heap_top(&d->growing)) != NULL && top->key <= (double)d->count;) {
-    d->windowed -= d->count - (gint64)top->key; /* where the step model did not stop at the full window */
-    charge_decodes(d, tw_container(top, tw_sequence, window_full));
-    tw_heap_remove(&d->growing, top);
+  for (int i = 0; i < d->caps.n; i++) {
+    d->capped[i] += (gint64)d->growing[i].n * iterations;
+    for (tw_heap_node *top; (top = tw_heap_top(&d->growing[i])) != NULL && top->key <= (double)d->count;) {
+      d->capped[i] -= d->count - (gint64)top->key; /* where the step model did not stop at the cap */
+      charge_decodes(d, tw_container(top - i, tw_sequence, cap_reached));
+      tw_heap_remove(&d->growing[i], top);
+    }
   }
   for (tw_heap_node *top; (top = tw_heap_top(&d->answer)) != NULL && top->key <= (double)d->count;) {
     tw_heap_remove(&d->answer, top);
@@ -203,7 +218,7 @@ tw_sequence *tw_decoding_ended(const tw_decoding *d)
 
 void tw_decoding_audit(const tw_decoding *d, const GQueue *running)
 {
-  gint64 sequences = 0, tokens = 0, windowed = 0;
+  gint64 sequences = 0, tokens = 0, sums[TW_CONTEXT_CAPS] = {0};
   for (GList *link = running->head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
     if (!sequence->decoding)
@@ -214,7 +229,10 @@ void tw_decoding_audit(const tw_decoding *d, const GQueue *running)
              (double)(d->count + tw_request_output_tokens(&sequence->request) - emitted));
     sequences++;
     tokens += held;
-    windowed += d->window > 0 ? tw_decoding_windowed(d, held) : 0;
+    for (int i = 0; i < d->caps.n; i++)
+      sums[i] += capped(d, i, held);
   }
-  g_assert(sequences == d->sequences && tokens == d->kv_tokens && windowed == d->windowed);
+  g_assert(sequences == d->sequences && tokens == d->kv_tokens);
+  for (int i = 0; i < d->caps.n; i++)
+    g_assert(sums[i] == d->capped[i]);
 }

@@ -2,7 +2,7 @@
  *
  * Every decode iteration raises the count q by one, and each of these sequences by one token. So none of them
  * is touched iteration by iteration: the state of each follows from q and the count at which it joined, and
- * heaps tell the count at which the next of them ends, answers or fills its attention window.
+ * heaps tell the count at which the next of them ends, answers or reaches a cap on its context.
  *
  *     joined at q0 with T tokens in KV ──►  tokens(q) = T + q − q0,  joules(q) from sums over q (charge.h) */
 #ifndef TW_SIM_DECODING_H
@@ -12,13 +12,14 @@
 #include "sim/engine/sequence.h"
 
 typedef struct tw_decoding {
-  gint64 window;     /* attention window of the model's windowed layers, 0: none */
-  double full_share; /* share of the layers without a window */
-  gint64 count;      /* q: decode iterations so far */
+  tw_context_caps caps; /* of the model */
+  double uncapped_share;
+  gint64 count; /* q: decode iterations so far */
   gint64 sequences;
-  gint64 kv_tokens; /* that they hold */
-  gint64 windowed;  /* the sum of their contexts, each capped at the window */
-  tw_heap finish, answer, growing;
+  gint64 kv_tokens;               /* that they hold */
+  gint64 capped[TW_CONTEXT_CAPS]; /* the sums of their contexts under each cap */
+  tw_heap finish, answer;
+  tw_heap growing[TW_CONTEXT_CAPS]; /* those whose context is still below the cap */
 
   /* Charges (charge.h): the sums as the segment began, at decode count `charge_start`, its rates, and the
    * count from which the moments are taken. */
@@ -33,9 +34,8 @@ void tw_decoding_clear(tw_decoding *decoding);
 void tw_decoding_join(tw_decoding *decoding, tw_sequence *sequence);
 void tw_decoding_leave(tw_decoding *decoding, tw_sequence *sequence);
 
-/* Tokens that a sequence holds in KV, and the context of its next token, capped at the window. */
+/* Tokens that a sequence holds in KV. */
 gint64 tw_decoding_tokens(const tw_decoding *decoding, const tw_sequence *sequence);
-gint64 tw_decoding_windowed(const tw_decoding *decoding, gint64 kv_tokens);
 
 /* Adds the decodes of the next iteration to a batch. */
 void tw_decoding_batch(const tw_decoding *decoding, tw_batch *batch);

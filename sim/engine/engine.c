@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define SAME_LIMIT 1e-9 /* part by which two limits differ that are the same */
+
 const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT] = {
 #define X(name, text) text,
     TW_ENGINE_STATES(X)
@@ -15,11 +17,9 @@ static void init_offload(tw_engine *engine)
   const tw_engine_config *config = &engine->config;
   if (config->offload.host_bytes <= 0)
     return;
-  tw_offload_init(&engine->offload, &config->offload);
+  tw_offload_init(&engine->offload, &config->offload, config->ranks);
   engine->offload.model = config->model;
-  engine->offload.window = config->scheduler.window;
-  engine->offload.batches = g_new0(tw_batch, (gsize)config->ranks);
-  engine->offload.ranks = config->ranks;
+  engine->offload.caps = config->scheduler.caps;
   engine->offload.engine = engine->index;
   engine->offload.spilled = engine->listener.spilled;
   engine->offload.user = engine->listener.user;
@@ -90,7 +90,7 @@ static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_requ
   tw_prefix_hit hit = tw_prefix_cache_find(&rank->prefixes, request);
   if (engine->offload.host == NULL)
     return hit.tokens;
-  tw_offload_hit below = tw_offload_find(&engine->offload, &rank->prefixes, request, &hit);
+  tw_offload_hit below = tw_offload_find(&engine->offload, &rank->prefixes, request, &hit, now_s);
   return hit.tokens + below.blocks * rank->config.block_tokens;
 }
 
@@ -156,7 +156,10 @@ static void look_at_boundary(tw_engine *engine, gboolean may_join, double now_s)
 
 void tw_engine_limit(tw_engine *engine, double limit_w, double now_s)
 {
-  if (limit_w == engine->limit_w)
+  /* Limits are shared out by the joules that were measured, whose last bits depend on how many steps made
+   * their sum: those must not begin a segment. */
+  if (limit_w == engine->limit_w ||
+      fabs(limit_w - engine->limit_w) <= SAME_LIMIT * fmin(limit_w, engine->limit_w))
     return;
   engine->limit_w = limit_w;
   engine->new_limit = TRUE;
@@ -212,10 +215,8 @@ void tw_engine_set_state(tw_engine *engine, tw_engine_state state, double now_s)
   g_assert(state != TW_ENGINE_PARKED || (!engine->busy && tw_engine_waiting(engine) == 0));
   tw_engine_settle_blocks(engine, now_s);
   engine->state = state;
-  if (state != TW_ENGINE_PARKED || engine->config.resident)
-    return;
-  for (int i = 0; i < engine->config.ranks; i++)
-    tw_scheduler_forget_prefixes(&engine->ranks[i]);
+  if (state == TW_ENGINE_PARKED && !engine->config.resident)
+    g_ptr_array_unref(tw_engine_fail(engine, TW_KEPT_OFFLOADED, now_s));
 }
 
 tw_engine_state tw_engine_get_state(const tw_engine *engine)

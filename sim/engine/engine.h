@@ -40,7 +40,8 @@ typedef struct tw_usage {
   double state_s[TW_ENGINE_STATE_COUNT];
   double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
   double busy_s; /* with an iteration under way, but for the time that accelerators wait for other stages */
-  double running_s, waiting_s; /* integrals of the number of sequences */
+  double running_s, waiting_s;          /* integrals of the number of sequences */
+  double waiting_for_s[TW_WAIT_CAUSES]; /* the latter by what they wait for; of intervals alone */
   double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
   gint64 prompt_tokens, output_tokens; /* computed, and emitted */
   gint64 cached_tokens;                /* found in the prefix cache instead: */
@@ -50,6 +51,10 @@ typedef struct tw_usage {
   /* Of the accelerators: dynamic by phase, and what they draw anyway, asleep or not, apart for the time that
    * iterations spend in collectives. */
   double prefill_j, decode_j, collective_j, idle_j;
+  double class_s[TW_TIME_CLASS_COUNT]; /* by what the time was spent on; their sum is the time */
+  /* Joules by the same classes: what accelerators draw anyway by time, what work adds by the time of kernels
+   * that read or compute. Of the whole run only; their sum is that of the four above. */
+  double class_j[TW_TIME_CLASS_COUNT];
 } tw_usage;
 
 /* A clock below the nominal one. */
@@ -97,8 +102,8 @@ typedef struct tw_engine_listener {
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
   void (*preempted)(void *user, int engine, gint64 sequences, double now_s);
-  /* A piece of its prefix cache does not fit into the memory of its hosts either. */
-  void (*spilled)(void *user, int engine, const tw_kv_piece *piece);
+  /* Pieces of its prefix cache go to the store: tw_offload.spilled. */
+  void (*spilled)(void *user, int engine, const tw_kv_piece *pieces, guint n);
   void *user;
 } tw_engine_listener;
 
@@ -192,9 +197,17 @@ guint64 tw_engine_iterations(const tw_engine *engine); /* so far */
 /* Share of the iterations whose time was extrapolated by the step model. */
 double tw_engine_extrapolated(const tw_engine *engine);
 
-/* Every sequence that is still inside at `now_s`, no later than the next event, with the tokens it has
- * emitted before; the caller owns them, and the array. For a run that is cut short: take the usage first, and
- * step no more. */
-GPtrArray *tw_engine_evict(tw_engine *engine, double now_s);
+/* The part of its prefix caches that an engine keeps which loses all else. */
+typedef enum {
+  TW_KEPT_NOTHING,
+  TW_KEPT_HOSTS,    /* what the memory of its hosts held already */
+  TW_KEPT_OFFLOADED /* what that has room for: it had the time to offload the caches of its accelerators */
+} tw_engine_kept;
+
+/* An engine loses everything at `now_s`, no later than its next event: it hands back every sequence that is
+ * inside, with the tokens that were emitted before, and has nothing to do. Its KV blocks are free, those that
+ * were held for sequences on their way from or to it too: nobody releases or delivers these any more, and
+ * nobody resumes its window. It may be used on. The caller owns the sequences and the array. */
+GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct tw_mark {
   double waiting_s; /* the engine's integral at that instant */
   double joules;    /* dynamic, since the segment began */
   double progress;  /* iterations since then, the one that runs included by the part that has passed */
+  double awaited_s; /* of the segment, for a window's flows, counted as such while its length was unknown */
 } tw_mark;
 
 struct tw_engine {
@@ -40,9 +41,16 @@ struct tw_engine {
   gboolean new_limit;  /* since the segment began */
   gboolean slowed;     /* since somebody asked */
 
-  double waiting_s, waiting_since_s; /* integral of the waiting sequences up to an instant */
-  tw_usage interval, total;
-  tw_mark interval_mark, total_mark;
+  double waiting_s, waiting_since_s;    /* integral of the waiting sequences up to an instant */
+  double waiting_for_s[TW_WAIT_CAUSES]; /* of the interval, up to that instant */
+  tw_usage total, told;                 /* told: of it, what was taken with intervals */
+  tw_mark mark;                         /* where the total stands */
+  /* Blocks in use are straight between two marks, and intervals are such marks for them alone. */
+  double kv_block_s; /* of the interval, up to its mark */
+  struct {
+    double time_s;
+    gint64 blocks;
+  } kv_mark;
   guint64 steps;
   double iterations, extrapolated; /* under speculation, parts of them: one of the segment's is a token */
 };
@@ -50,10 +58,8 @@ struct tw_engine {
 /* Adds up the waiting sequences until `now_s`; call before their number changes. */
 void tw_engine_settle_waiting(tw_engine *engine, double now_s);
 
-/* Adds to `usage` what happened from `from` to `now_s`, when `iterations` of the segment have ended. Returns
- * the mark to go on from. */
-tw_mark tw_engine_settle(const tw_engine *engine, tw_usage *usage, tw_mark from, double now_s,
-                         gint64 iterations);
+/* Sums usage up to `now_s`, when `iterations` of the segment have ended. */
+void tw_engine_settle(tw_engine *engine, double now_s, gint64 iterations);
 
 /* Sums usage up to an instant between two events; call before blocks change hands. */
 void tw_engine_settle_blocks(tw_engine *engine, double now_s);

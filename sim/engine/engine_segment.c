@@ -72,8 +72,11 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
   tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
   if (engine->config.speculation.draft_tokens > 0 && !computes_prompts(engine))
     tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
-  if (engine->offload.host != NULL)
-    cost->time_s.first = fmax(cost->time_s.first, load_s(engine)); /* one iteration: prompts have joined */
+  if (engine->offload.host != NULL) {
+    double loads_s = load_s(engine); /* one iteration: prompts have joined */
+    cost->classes[TW_TIME_LOADS].first += fmax(0, loads_s - cost->time_s.first);
+    cost->time_s.first = fmax(cost->time_s.first, loads_s);
+  }
 }
 
 /* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
@@ -95,8 +98,9 @@ static void cost_segment(tw_engine *engine)
   }
   engine->over_limit = watts(engine) > engine->limit_w;
   engine->slowed |= is_slow(engine);
-  segment->charges = tw_charge_split(power, &segment->cost, segment->joules, engine->batches,
-                                     engine->config.ranks, engine->config.scheduler.full_share);
+  segment->charges =
+      tw_charge_split(power, &segment->cost, segment->joules, engine->batches, engine->config.ranks,
+                      &engine->config.scheduler.caps, engine->config.scheduler.uncapped_share);
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_charge(&engine->ranks[i], &segment->charges);
 }
@@ -119,6 +123,9 @@ static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
   engine->awaiting = TRUE;
   engine->planned = segment->cost.valid = iterations;
   engine->compute_s = tw_line_sum(segment->cost.time_s, iterations);
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+    segment->cost.classes[c] =
+        (tw_line){tw_line_sum(segment->cost.classes[c], iterations) / (double)iterations, 0};
   segment->cost.time_s = (tw_line){UNKNOWN_S, 0};
   engine->due_s = INFINITY;
   engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations,
@@ -147,6 +154,7 @@ void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
   engine->awaiting = FALSE;
   segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};
   segment->cost.collective_s += (length_s - engine->compute_s) / (double)engine->planned;
+  segment->cost.classes[TW_TIME_FABRIC].first += (length_s - engine->compute_s) / (double)engine->planned;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
   tell_completing(engine, now_s);
 }
@@ -171,15 +179,26 @@ static void tell_prompted(const tw_engine *engine, const tw_scheduler *rank, dou
   }
 }
 
+/* Whoever leaves a rank leaves a copy of its KV below. The last token that is emitted has none. */
+static void leave_copies(tw_engine *engine, int rank, double now_s)
+{
+  GPtrArray *const leaving[] = {engine->ranks[rank].ended, engine->ranks[rank].handed_over};
+  for (gsize k = 0; engine->offload.host != NULL && k < G_N_ELEMENTS(leaving); k++)
+    for (guint i = 0; i < leaving[k]->len; i++) {
+      const tw_sequence *sequence = leaving[k]->pdata[i];
+      gint64 tokens = (gint64)sequence->request.prompt_tokens + MAX(sequence->emitted - 1, 0);
+      tw_offload_leave(&engine->offload, rank, &engine->ranks[rank].prefixes, &sequence->request, tokens,
+                       now_s);
+    }
+}
+
 /* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
 static gboolean advance(tw_engine *engine, double now_s)
 {
   tw_segment *segment = &engine->segment;
   gint64 iterations = engine->planned - segment->done;
   gboolean changed = FALSE;
-  engine->interval_mark =
-      tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, engine->planned);
-  engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->planned);
+  tw_engine_settle(engine, now_s, engine->planned);
   if (iterations == 0)
     return FALSE;
   /* Ranks that share a tier below evict in the order of time. */
@@ -191,11 +210,6 @@ static gboolean advance(tw_engine *engine, double now_s)
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
     gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
-    engine->interval.prompt_tokens += rank->batch.prefill_tokens;
-    engine->interval.cached_tokens += rank->chunks.cached;
-    engine->interval.host_tokens += rank->chunks.from_host;
-    engine->interval.store_tokens += rank->chunks.from_store;
-    engine->interval.output_tokens += emitted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
     engine->total.cached_tokens += rank->chunks.cached;
     engine->total.host_tokens += rank->chunks.from_host;
@@ -209,6 +223,7 @@ static gboolean advance(tw_engine *engine, double now_s)
   }
   segment->done = engine->planned;
   for (int i = 0; i < engine->config.ranks; i++) {
+    leave_copies(engine, i, now_s);
     GPtrArray *ended = engine->ranks[i].ended;
     for (guint k = 0; k < ended->len; k++)
       engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);
@@ -289,9 +304,8 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     segment->start_s = now_s;
     segment->done = 0;
     engine->busy = TRUE;
-    engine->interval_mark.iterations = engine->total_mark.iterations = 0;
-    engine->interval_mark.joules = engine->total_mark.joules = 0;
-    engine->interval_mark.progress = engine->total_mark.progress = 0;
+    engine->mark.iterations = 0;
+    engine->mark.joules = engine->mark.progress = engine->mark.awaited_s = 0;
     cost_segment(engine);
     engine->window = leaves_domain(engine);
     if (engine->window) {
@@ -313,14 +327,13 @@ void tw_engine_step(tw_engine *engine)
   g_assert(isfinite(now_s));
   engine->steps++;
   gboolean changed = FALSE;
-  if (engine->busy) {
+  if (engine->busy)
     changed = advance(engine, now_s);
-  } else {
-    engine->interval_mark = tw_engine_settle(engine, &engine->interval, engine->interval_mark, now_s, 0);
-    engine->total_mark = tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, 0);
-  }
+  else
+    tw_engine_settle(engine, now_s, 0);
   plan(engine, now_s, changed);
-  engine->interval_mark.kv_blocks = engine->total_mark.kv_blocks = tw_engine_kv_after(engine, 0);
+  engine->mark.kv_blocks = tw_engine_kv_after(engine, 0);
+  engine->kv_mark.blocks = engine->mark.kv_blocks;
   if (engine->config.audit)
     for (int i = 0; i < engine->config.ranks; i++)
       tw_scheduler_audit(&engine->ranks[i]);
@@ -338,7 +351,22 @@ static void charge_part(tw_engine *engine, double now_s)
     tw_scheduler_charge_part(&engine->ranks[i], fmin(1, (now_s - start_s) / (end_s - start_s)));
 }
 
-GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
+/* The ranks lose what they hold, but for what goes to the memory of the hosts or stays there. */
+static void fail_ranks(tw_engine *engine, tw_engine_kept kept, GPtrArray *sequences)
+{
+  for (int i = 0; i < engine->config.ranks; i++) {
+    tw_scheduler *rank = &engine->ranks[i];
+    if (kept == TW_KEPT_OFFLOADED)
+      tw_scheduler_forget_prefixes(rank);
+    tw_scheduler_fail(rank, sequences);
+    if (engine->offload.host != NULL)
+      tw_offload_attach(&engine->offload, &rank->prefixes);
+  }
+  if (engine->offload.host != NULL && kept == TW_KEPT_NOTHING)
+    tw_offload_empty(&engine->offload);
+}
+
+GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s)
 {
   GPtrArray *sequences = g_ptr_array_new();
   g_assert(engine->due_s >= now_s);
@@ -347,14 +375,13 @@ GPtrArray *tw_engine_evict(tw_engine *engine, double now_s)
     engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
     advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
   }
-  engine->total_mark =
-      tw_engine_settle(engine, &engine->total, engine->total_mark, now_s, engine->segment.done);
+  tw_engine_settle_blocks(engine, now_s);
   if (engine->busy)
     charge_part(engine, now_s);
-  engine->busy = FALSE;
+  engine->busy = engine->window = engine->awaiting = engine->over_limit = FALSE;
   tw_engine_settle_waiting(engine, now_s);
-  for (int i = 0; i < engine->config.ranks; i++)
-    tw_scheduler_evict(&engine->ranks[i], sequences);
+  fail_ranks(engine, kept, sequences);
+  tw_engine_mark_blocks(engine);
   engine->due_s = INFINITY;
   return sequences;
 }

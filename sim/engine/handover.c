@@ -3,7 +3,7 @@
 
 gboolean tw_scheduler_reserve(tw_scheduler *s, const tw_request *request, gint64 iterations)
 {
-  gint64 blocks = tw_kv_blocks(&s->kv, request->prompt_tokens);
+  gint64 blocks = tw_batching_blocks(s, request->prompt_tokens);
   gint64 taken = tw_kv_need(&s->kv, s->decoding.count, iterations + (s->ahead ? 3 : 2));
   if (s->waiting.n > 0 || !tw_batching_may_promise(s, request, 0) ||
       blocks > tw_kv_free(&s->kv) - MAX(taken, s->reserved))
@@ -25,7 +25,7 @@ void tw_batching_end_hold(tw_scheduler *s, const tw_request *request, gint64 blo
 
 void tw_scheduler_unreserve(tw_scheduler *s, const tw_request *request)
 {
-  gint64 blocks = tw_kv_blocks(&s->kv, request->prompt_tokens);
+  gint64 blocks = tw_batching_blocks(s, request->prompt_tokens);
   tw_batching_end_hold(s, request, blocks);
   s->promised -= tw_batching_final_blocks(s, request);
   s->kv.used_blocks -= blocks;
@@ -37,7 +37,7 @@ void tw_scheduler_release(tw_scheduler *s, tw_sequence *sequence, gint64 iterati
   s->prefixes.now_s = now_s;
   tw_scheduler_evict_prefixes(s, iterations);
   tw_batching_end_hold(s, &sequence->request,
-                       tw_kv_blocks(&s->kv, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix));
+                       tw_batching_blocks(s, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix));
   s->held_tokens -= tw_prefix_tokens(sequence->prefix);
   s->promised -= tw_batching_final_blocks(s, &sequence->request);
   tw_batching_free(s, sequence, tokens);

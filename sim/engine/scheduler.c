@@ -18,7 +18,7 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
                       .lost = g_ptr_array_new(),
                       .ended = g_ptr_array_new(),
                       .handed_over = g_ptr_array_new(),
-                      .decoding = {.window = config->window, .full_share = config->full_share}};
+                      .decoding = {.caps = config->caps, .uncapped_share = config->uncapped_share}};
   init_chunks(&s->chunks);
   init_chunks(&s->next);
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
@@ -63,7 +63,7 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
     return "prompt and output exceed max-model-len";
   /* The last token's key and value are never computed. */
   gint64 held = config->hands_over ? request->prompt_tokens : tokens - 1;
-  if ((held + config->block_tokens - 1) / config->block_tokens > config->kv_blocks)
+  if ((held + config->block_tokens - 1) / config->block_tokens + config->sequence_blocks > config->kv_blocks)
     return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
   return NULL;
 }
@@ -175,7 +175,7 @@ static void hand_over(tw_scheduler *s, tw_sequence *sequence)
 {
   s->held++;
   s->held_blocks +=
-      tw_kv_blocks(&s->kv, sequence->prefill_done) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
+      tw_batching_blocks(s, sequence->prefill_done) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
   s->held_tokens += tw_prefix_tokens(sequence->prefix);
   s->held_promised += tw_batching_final_blocks(s, &sequence->request);
   g_queue_unlink(&s->running, &sequence->link);
@@ -183,14 +183,25 @@ static void hand_over(tw_scheduler *s, tw_sequence *sequence)
   g_ptr_array_add(s->handed_over, sequence);
 }
 
-/* A prompt that is complete has emitted a token at the end of the iteration. */
-static void finish_chunk(tw_scheduler *s, const tw_chunk *chunk, double now_s)
+/* The KV of a sequence's context is whole again, or was lost while its token was computed. */
+static void end_loss(tw_sequence *sequence, gboolean lost, double now_s)
+{
+  if (!lost && !isnan(sequence->lost_s) && sequence->emitted > 0)
+    sequence->preempted_s += now_s - sequence->lost_s;
+  sequence->lost_s = lost ? now_s : NAN;
+}
+
+/* A prompt that is complete has emitted a token at the end of the iteration, which began at start_s. */
+static void finish_chunk(tw_scheduler *s, const tw_chunk *chunk, double start_s, double now_s)
 {
   tw_sequence *sequence = chunk->sequence;
+  if (sequence->emitted == 0)
+    sequence->prompt_s += now_s - start_s;
   sequence->joules += tw_decoding_chunk_joules(&s->decoding, chunk->done, chunk->tokens);
   sequence->prefilled_tokens += chunk->tokens;
   if (!chunk->completes)
     return;
+  end_loss(sequence, chunk->lost, now_s);
   emit(s, sequence, now_s);
   if (chunk->lost && has_emitted_all(sequence))
     end_waiting(s, sequence);
@@ -222,6 +233,7 @@ static void let_go(tw_scheduler *s)
 
 gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64 iterations)
 {
+  double start_s = tw_segment_boundary(segment, segment->done);
   double now_s = tw_segment_boundary(segment, segment->done + iterations);
   gint64 blocks = s->decodes ? tw_kv_need(&s->kv, s->decoding.count, iterations) : 0;
   gboolean changed = s->chunks.list->len + s->lost->len > 0;
@@ -241,26 +253,30 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   }
   for (guint i = 0; i < s->lost->len; i++) {
     tw_sequence *sequence = s->lost->pdata[i];
+    end_loss(sequence, TRUE, now_s);
     emit(s, sequence, now_s);
     if (has_emitted_all(sequence))
       end_waiting(s, sequence);
   }
   g_ptr_array_set_size(s->lost, 0);
   for (guint i = 0; i < s->chunks.list->len; i++)
-    finish_chunk(s, &g_array_index(s->chunks.list, tw_chunk, i), now_s);
+    finish_chunk(s, &g_array_index(s->chunks.list, tw_chunk, i), start_s, now_s);
   g_array_set_size(s->chunks.list, 0);
   changed |= s->ended->len > 0;
   let_go(s);
   return changed;
 }
 
-void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
+/* Takes out every sequence that is queued, runs or has been delivered. */
+static void take_all(tw_scheduler *s, GPtrArray *sequences)
 {
   s->ahead = FALSE;
   while (s->running.length > 0) {
     tw_sequence *sequence = s->running.tail->data;
+    double lost_s = sequence->lost_s;
     sequence->planned = 0;
     tw_batching_preempt(s, sequence);
+    sequence->lost_s = lost_s;
     sequence->preemptions--;
     s->preemptions--;
   }
@@ -276,13 +292,23 @@ void tw_scheduler_evict(tw_scheduler *s, GPtrArray *sequences)
   }
 }
 
+void tw_scheduler_fail(tw_scheduler *s, GPtrArray *sequences)
+{
+  take_all(s, sequences);
+  tw_scheduler_config config = s->config;
+  guint64 preemptions = s->preemptions;
+  tw_scheduler_clear(s);
+  tw_scheduler_init(s, &config);
+  s->preemptions = preemptions;
+}
+
 void tw_scheduler_audit(const tw_scheduler *s)
 {
   gint64 used = s->held_blocks, found = s->held_tokens, promised = s->held_promised, partial = 0;
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     const tw_sequence *sequence = link->data;
     gint64 held = sequence->decoding ? tw_decoding_tokens(&s->decoding, sequence) : sequence->prefill_done;
-    used += tw_kv_blocks(&s->kv, held) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
+    used += tw_batching_blocks(s, held) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
     found += tw_prefix_tokens(sequence->prefix);
     promised += tw_batching_final_blocks(s, &sequence->request);
     partial += !sequence->decoding && sequence->prefill_done < sequence->prefill_target;

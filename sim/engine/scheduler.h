@@ -60,9 +60,12 @@ typedef struct tw_scheduler_config {
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* prompt and output together */
   gint64 kv_blocks;     /* of this rank */
-  gint64 window;        /* attention window of the model's windowed layers, 0: none */
-  double full_share;    /* share of the layers without a window */
-  gboolean hands_over;  /* sequences leave when their prompts are complete */
+  tw_context_caps caps; /* of the model: windows, and tokens that attention chooses */
+  double uncapped_share;
+  gint64 sequence_blocks; /* that each sequence takes beside those of its tokens: its state and windows */
+  gint64
+      checkpoint_tokens; /* prefixes are found up to multiples of these, where the state was kept; 0: of blocks */
+  gboolean hands_over; /* sequences leave when their prompts are complete */
   gboolean prefix_cache;
   tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
 } tw_scheduler_config;
@@ -83,6 +86,16 @@ typedef struct tw_chunks {
   gint64 from_host, from_store; /* of them, those that it loads */
 } tw_chunks;
 
+/* Why sequences wait for a place in a batch. */
+typedef enum {
+  TW_WAIT_BOUNDARY, /* for the end of the iteration that runs; nobody waited as it was planned */
+  TW_WAIT_BUDGET,   /* tokens of an iteration: max-batched-tokens */
+  TW_WAIT_SEATS,    /* places in the batch: max-seqs, or a batch that is not formed anew yet */
+  TW_WAIT_KV,       /* KV blocks */
+  TW_WAIT_POWER,    /* a limit of power */
+  TW_WAIT_CAUSES
+} tw_wait_cause;
+
 struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
@@ -97,13 +110,14 @@ struct tw_scheduler {
   GPtrArray *joining, *leaving; /* those that decode in the next one again, and those that sit that out */
   GPtrArray
       *lost; /* sequences that were preempted while the iteration that runs computes a token of theirs */
-  gint64 reserved;    /* blocks that the iterations planned have taken, beyond what is computed */
-  gboolean ahead;     /* an iteration runs while another one is planned */
-  gint64 promised;    /* blocks that the sequences which hold any will hold at their ends */
-  gboolean decodes;   /* the decoding sequences take part in the iteration */
-  gboolean paused;    /* nobody is admitted while others run */
-  gboolean preempted; /* the plan did, so that the next one may admit again */
-  gboolean changed;   /* it differs from a continuation of the decodes before */
+  gint64 reserved;       /* blocks that the iterations planned have taken, beyond what is computed */
+  gboolean ahead;        /* an iteration runs while another one is planned */
+  gint64 promised;       /* blocks that the sequences which hold any will hold at their ends */
+  gboolean decodes;      /* the decoding sequences take part in the iteration */
+  gboolean paused;       /* nobody is admitted while others run */
+  gboolean preempted;    /* the plan did, so that the next one may admit again */
+  tw_wait_cause held_up; /* why the last plan did not admit the first that waits */
+  gboolean changed;      /* it differs from a continuation of the decodes before */
   tw_prefix_cache prefixes;
   gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
   tw_heap delivered;  /* sequences whose KV is here and that are not running yet */
@@ -176,8 +190,9 @@ void tw_scheduler_evict_prefixes(tw_scheduler *scheduler, gint64 iterations);
 /* Evicts all that the prefix cache holds for nobody. */
 void tw_scheduler_forget_prefixes(tw_scheduler *scheduler);
 
-/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. */
-void tw_scheduler_evict(tw_scheduler *scheduler, GPtrArray *sequences);
+/* Takes out every sequence, with the tokens it has emitted, and appends it to `sequences`. The scheduler is as
+ * new then: no block is in use or reserved, nothing is cached, nobody holds anything. */
+void tw_scheduler_fail(tw_scheduler *scheduler, GPtrArray *sequences);
 
 /* Recounts everything from the sequences and asserts that it agrees: for audits. */
 void tw_scheduler_audit(const tw_scheduler *scheduler);

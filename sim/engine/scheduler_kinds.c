@@ -7,7 +7,9 @@ static void plan_mixed(tw_scheduler *s, double now_s)
   tw_batching_begin(s);
   tw_batching_join_delivered(s);
   gint64 budget = tw_batching_run(s);
-  if (!s->preempted)
+  if (s->preempted)
+    s->held_up = TW_WAIT_KV;
+  else
     tw_batching_admit(s, budget, now_s);
 }
 
@@ -50,6 +52,8 @@ static void plan_static(tw_scheduler *s, double now_s)
   tw_batching_begin(s);
   tw_batching_join_delivered(s);
   gboolean admitted = s->running.length == 0 && tw_batching_admit(s, s->config.max_batched_tokens, now_s);
+  if (!admitted && s->running.length > 0)
+    s->held_up = TW_WAIT_SEATS;
   if (!admitted)
     tw_batching_run(s);
   tw_batching_start(s, !admitted);

@@ -17,6 +17,11 @@ tw_sequence *tw_sequence_new(const tw_request *request)
                             .prefill_engine = -1,
                             .decode_engine = -1,
                             .rank = -1,
+                            .dispatched_s = NAN,
+                            .routed_s = NAN,
+                            .submitted_s = NAN,
+                            .decode_start_s = NAN,
+                            .lost_s = NAN,
                             .first_scheduled_s = NAN,
                             .first_token_s = NAN,
                             .first_answer_s = NAN,
@@ -26,7 +31,8 @@ tw_sequence *tw_sequence_new(const tw_request *request)
                             .waiting = out,
                             .finish = out,
                             .answer = out,
-                            .window_full = out};
+                            .cap_reached = {out, out, out, out}};
+  G_STATIC_ASSERT(TW_CONTEXT_CAPS == 4);
   sequence->link.data = sequence;
   return sequence;
 }

@@ -35,7 +35,12 @@ typedef struct tw_sequence {
   gint64 expected_tokens; /* of its prompt, that the router saw in a cache there */
 
   /* Instants in seconds, NAN until they happen. */
+  double dispatched_s, routed_s, submitted_s; /* it left the front end, was assigned, came to its engine */
   double first_scheduled_s, first_token_s, first_answer_s;
+  double decode_start_s; /* its first iteration on the engine that it was handed over to is planned */
+  double lost_s;         /* since when it has no KV blocks, and what it had is not computed again */
+  double prompt_s;       /* sum: iterations that computed its prompt, until its first token */
+  double preempted_s;    /* sum: after its first token, without the KV of its context */
   double transfer_start_s, transfer_end_s; /* of its KV cache, from prefill to decode engine */
   gint32 emitted; /* output tokens so far; of a decoding sequence, as it joined the batch */
   gint32 preemptions;
@@ -53,15 +58,16 @@ typedef struct tw_sequence {
   guint64 place;    /* in the order of admission */
   tw_prefix_node *prefix; /* the last node of the full blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
+  gboolean admitted; /* it has been, by the engine that has it */
   gboolean decoding;
-  gboolean fetching;        /* it waits for a fetch from the store, and is at no engine yet */
-  tw_client *client;        /* whose turn it is, where clients are treated fairly; else NULL */
-  tw_charge_sums charged;   /* the rank's sums as its decodes were last charged to it */
-  GList link;               /* in the running list, in admission order */
-  tw_heap_node waiting;     /* in the line that it waits in */
-  tw_heap_node finish;      /* by the decode count of its last token */
-  tw_heap_node answer;      /* by the decode count of its first answer token */
-  tw_heap_node window_full; /* by the decode count at which its context fills the attention window */
+  gboolean fetching;      /* it waits for a fetch from the store, and is at no engine yet */
+  tw_client *client;      /* whose turn it is, where clients are treated fairly; else NULL */
+  tw_charge_sums charged; /* the rank's sums as its decodes were last charged to it */
+  GList link;             /* in the running list, in admission order */
+  tw_heap_node waiting;   /* in the line that it waits in */
+  tw_heap_node finish;    /* by the decode count of its last token */
+  tw_heap_node answer;    /* by the decode count of its first answer token */
+  tw_heap_node cap_reached[TW_CONTEXT_CAPS]; /* by the decode count at which its context reaches a cap */
 } tw_sequence;
 
 /* A sequence for a request, whose strings and hashes it takes over. Freed with tw_sequence_free. */

@@ -62,14 +62,15 @@ static gint64 findable(const tw_prefix_cache *cache, const tw_request *request, 
   return tw_ceil_div(whole, request->hash_tokens) * request->hash_tokens;
 }
 
-gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request, tw_prefix_piece *piece)
+gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens,
+                              tw_prefix_piece *piece)
 {
-  gint64 tokens = request->hash_tokens, depth = piece->depth;
-  if (depth >= request->n_hashes || (depth + 1) * tokens >= request->prompt_tokens)
+  gint64 of_id = request->hash_tokens, depth = piece->depth;
+  if (depth >= request->n_hashes || (depth + 1) * of_id > MIN(tokens, named_tokens(request)))
     return FALSE;
-  piece->chain = tw_prefix_chain(piece->chain, request->hashes[depth], tokens);
+  piece->chain = tw_prefix_chain(piece->chain, request->hashes[depth], of_id);
   piece->depth = depth + 1;
-  piece->blocks = piece_blocks(cache, depth + 1, tokens);
+  piece->blocks = piece_blocks(cache, depth + 1, of_id);
   return TRUE;
 }
 

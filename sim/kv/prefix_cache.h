@@ -105,8 +105,9 @@ void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks);
 /* The last piece that was found; that of depth 0, before the first, if none was. Only where `spilled` is set.
  */
 tw_prefix_piece tw_prefix_piece_of(const tw_prefix_cache *cache, const tw_prefix_hit *hit);
-/* Goes on to the prompt's next piece. FALSE if there is none, or if it holds the prompt's last token. */
-gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request,
+/* Goes on to the next piece of a prompt and its output. FALSE if there is none, or if it is not whole among the first
+ * `tokens` tokens. */
+gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens,
                               tw_prefix_piece *piece);
 
 /* Tokens, and KV blocks, of a node and all above it; 0 for NULL. */

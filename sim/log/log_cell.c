@@ -38,6 +38,14 @@ static const guint64 powers_of_ten[] = {1u,
 static char *write_digits(char *to, guint64 value, int n)
 {
   char *end = to + n;
+  if (value <= G_MAXUINT32) { /* divides in less */
+    guint32 rest = (guint32)value;
+    for (; n >= 2; n -= 2) {
+      memcpy(to + n - 2, &digit_pairs[2 * (rest % 100)], 2);
+      rest /= 100;
+    }
+    value = rest;
+  }
   for (; n >= 2; n -= 2) {
     memcpy(to + n - 2, &digit_pairs[2 * (value % 100)], 2);
     value /= 100;
@@ -70,8 +78,26 @@ char *tw_cell_integer(char *to, gint64 value)
   return write_unsigned(to, magnitude);
 }
 
+/* Splits a value as split_exactly does, where doubles suffice to see how it is rounded: FALSE where it is too
+ * close to the middle of two decimals. They err by 10^9 · 2^-53 units of the last decimal at most. */
+static gboolean split_quickly(double value, int decimals, guint64 *whole, guint64 *fraction)
+{
+  double magnitude = fabs(value);
+  gint64 units = (gint64)powers_of_ten[decimals], before = (gint64)magnitude; /* signed ones convert faster */
+  double scaled = (magnitude - (double)before) * (double)units;
+  gint64 behind = (gint64)scaled;
+  double rest = scaled - (double)behind;
+  if (fabs(rest - 0.5) < 1e-6)
+    return FALSE;
+  behind += rest > 0.5;
+  gboolean carry = behind == units;
+  *whole = (guint64)(before + carry);
+  *fraction = carry ? 0 : (guint64)behind;
+  return TRUE;
+}
+
 /* |value| below 2^63 = whole + fraction / 10^decimals, correctly rounded. */
-static void split(double value, int decimals, guint64 *whole, guint64 *fraction)
+static void split_exactly(double value, int decimals, guint64 *whole, guint64 *fraction)
 {
   guint64 bits;
   memcpy(&bits, &value, sizeof bits);
@@ -108,6 +134,10 @@ static char *write_number(char *to, double value, int decimals, gboolean trim)
 {
   guint64 whole, fraction;
 
+  if (value == 0 && trim) { /* many cells are */
+    *to = '0';
+    return to + 1;
+  }
   if (G_UNLIKELY(!(fabs(value) < 0x1p63))) { /* whole, huge and rare; or not a number */
     if (isnan(value))
       return to;
@@ -118,7 +148,8 @@ static char *write_number(char *to, double value, int decimals, gboolean trim)
     g_ascii_formatd(to, TW_CELL_NUMBER_BYTES, format, value);
     return to + strlen(to);
   }
-  split(value, decimals, &whole, &fraction);
+  if (G_UNLIKELY(!split_quickly(value, decimals, &whole, &fraction)))
+    split_exactly(value, decimals, &whole, &fraction);
   if (signbit(value) && (!trim || whole > 0 || fraction > 0))
     *to++ = '-';
   to = write_unsigned(to, whole);

@@ -11,6 +11,8 @@
 #ifndef TW_SIM_LOG_FORMAT_H
 #define TW_SIM_LOG_FORMAT_H
 
+#include "sim/base/time_class.h"
+
 #include <glib.h>
 #include <jansson.h>
 
@@ -35,6 +37,10 @@ const char *tw_column_type_name(tw_column_type type);
 
 /* clang-format off */
 
+/* The share of an engine's time that went to a class. */
+#define TW_SHARE_COLUMN(REAL, NAME, word, help)                                                              \
+  REAL(time_##word, 3, "", "of its accelerators' time in the interval: " help)
+
 /* INTEGER(name, unit, help), INSTANT(name, help), REAL(name, decimals, unit, help), TEXT(name, help) */
 #define TW_REQUEST_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INTEGER(id, "", "sequence number in the run, from 0, in the order of arrival")                             \
@@ -56,6 +62,13 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(store_cached_tokens, "tokens", "of its cached tokens, those that came from the shared store")      \
   REAL(kv_transfer_s, 9, "s", "time its KV cache took from prefill to decode engine")                        \
   REAL(joules, 6, "J", "dynamic energy of its share of each iteration")                                      \
+  REAL(front_end_s, 6, "s", "time in the front end: HTTP, tokenizer")                                        \
+  REAL(admission_s, 6, "s", "time that it was held because no engine served")                                \
+  REAL(fetch_s, 6, "s", "time before its queue, in which KV blocks came from the shared store")              \
+  REAL(chunk_wait_s, 6, "s", "time from first scheduled to its first token in which nothing of its prompt was computed") \
+  REAL(transfer_s, 6, "s", "time after its first token that it waited for the transfer of its KV cache")     \
+  REAL(decode_queue_s, 6, "s", "time after its first token that it waited to decode, but for the transfer")  \
+  REAL(preempted_s, 6, "s", "time after its first token from losing its KV blocks to its next token")        \
   TEXT(class, "class of traffic, as the workload names it")                                                  \
   TEXT(state, "completed, rejected, failed, cancelled or unfinished")                                        \
   TEXT(reason, "why it was not completed")
@@ -75,7 +88,12 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(clock, 4, "", "clock of its accelerators over the nominal one, averaged over the interval")            \
   REAL(serving, 6, "", "fraction of the interval in which requests were sent to it, where engines may park")  \
   INTEGER(host_cached_tokens, "tokens", "of the cached tokens, those that the memory of its hosts held")     \
-  INTEGER(store_cached_tokens, "tokens", "of the cached tokens, those that came from the shared store")
+  INTEGER(store_cached_tokens, "tokens", "of the cached tokens, those that came from the shared store")      \
+  TW_TIME_CLASSES(TW_SHARE_COLUMN, REAL)                                                                     \
+  REAL(waiting_budget, 3, "requests", "of those waiting: for tokens of an iteration (max-batched-tokens)")   \
+  REAL(waiting_seats, 3, "requests", "of those waiting: for places in the batch (max-seqs)")                 \
+  REAL(waiting_kv, 3, "requests", "of those waiting: for KV blocks")                                         \
+  REAL(waiting_power, 3, "requests", "of those waiting: for a limit of power")
 
 #define TW_RACK_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                        \
   INSTANT(start_s, "start of the interval")                                                                  \

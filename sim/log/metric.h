@@ -4,6 +4,9 @@
 #ifndef TW_SIM_METRIC_H
 #define TW_SIM_METRIC_H
 
+#include "sim/base/time_class.h"
+#include "sim/log/life.h"
+
 #include <glib.h>
 #include <jansson.h>
 
@@ -25,6 +28,16 @@
   REAL(NAME##_P99, key ".p99", "s", LOWER, TRUE, "99th percentile of the " label) \
   REAL(NAME##_MAX, key ".max", "s", LOWER, FALSE, "maximum of the " label)
 
+/* Parts of a request's life, and what accelerators spent on each class of time. */
+#define TW_LIFE_METRIC(REAL, NAME, word, help) \
+  REAL(LIFE_##NAME, "life." #word "_s", "s", NEITHER, FALSE, "mean time of a completed request " help)
+#define TW_SPENT_S_METRIC(REAL, NAME, word, help) \
+  REAL(SPENT_S_##NAME, "spent.seconds." #word, "s", NEITHER, FALSE, "accelerators' time: " help)
+#define TW_SPENT_J_METRIC(REAL, NAME, word, help) \
+  REAL(SPENT_J_##NAME, "spent.joules." #word, "J", NEITHER, FALSE, "accelerators' energy: " help)
+#define TW_SPENT_USD_METRIC(REAL, NAME, word, help) \
+  REAL(SPENT_USD_##NAME, "spent.usd." #word, "USD", NEITHER, FALSE, "accelerators' cost and electricity: " help)
+
 /* Every number, in the order in which a person reads them: COUNT or REAL(name, path in summary.json, unit, which
  * direction is better, whether it stands in short tables, help). */
 #define TW_METRICS(COUNT, REAL) \
@@ -39,6 +52,7 @@
   TW_LATENCY_METRICS(REAL, TTFAT, "ttfat_s", "time to the first answer token") \
   TW_LATENCY_METRICS(REAL, TPOT, "tpot_s", "time per output token after the first") \
   TW_LATENCY_METRICS(REAL, E2E, "e2e_s", "time to the last token") \
+  TW_LIFE_PARTS(TW_LIFE_METRIC, REAL) \
   REAL(THROUGHPUT_REQUESTS_PER_S, "throughput.requests_per_s", "requests/s", HIGHER, TRUE, "requests completed per second of the measurement window") \
   REAL(THROUGHPUT_OUTPUT_TOKENS_PER_S, "throughput.output_tokens_per_s", "tokens/s", HIGHER, TRUE, "output tokens per second of the window, of requests that ended in it") \
   REAL(THROUGHPUT_TOTAL_TOKENS_PER_S, "throughput.total_tokens_per_s", "tokens/s", HIGHER, FALSE, "prompt and output tokens per second of the window") \
@@ -101,6 +115,11 @@
   REAL(COST_USD_PER_MILLION_TOKENS_INPUT, "cost.usd_per_million_tokens.input", "USD", LOWER, FALSE, "cost that prompt tokens bear, per million of them") \
   REAL(COST_USD_PER_MILLION_TOKENS_REASONING, "cost.usd_per_million_tokens.reasoning", "USD", LOWER, FALSE, "cost that reasoning tokens bear, per million of them") \
   REAL(COST_USD_PER_MILLION_TOKENS_ANSWER, "cost.usd_per_million_tokens.answer", "USD", LOWER, FALSE, "cost that answer tokens bear, per million of them") \
+  TW_TIME_CLASSES(TW_SPENT_S_METRIC, REAL) \
+  TW_TIME_CLASSES(TW_SPENT_J_METRIC, REAL) \
+  REAL(SPENT_J_BESIDE, "spent.joules.beside", "J", NEITHER, FALSE, "hosts, network, conversion and cooling") \
+  TW_TIME_CLASSES(TW_SPENT_USD_METRIC, REAL) \
+  REAL(SPENT_USD_BESIDE, "spent.usd.beside", "USD", NEITHER, FALSE, "electricity of hosts, network, conversion and cooling") \
   REAL(CARBON_G, "carbon.g", "g", LOWER, FALSE, "CO2 of the electricity") \
   REAL(CARBON_G_PER_MILLION_OUTPUT_TOKENS, "carbon.g_per_million_output_tokens", "g", LOWER, TRUE, "CO2 over output tokens") \
   REAL(CARBON_G_PER_MILLION_TOKENS_INPUT, "carbon.g_per_million_tokens.input", "g", LOWER, FALSE, "CO2 that prompt tokens bear, per million of them") \

@@ -1,27 +1,16 @@
 #include "sim/network/flows.h"
 
-#include "sim/network/simgrid_compat.h"
+#include "sim/base/heap.h"
+#include "sim/network/carrier.h"
+#include "sim/network/convoys.h"
 
-#include <glib/gstdio.h>
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
 #include <simgrid/host.h>
 #include <simgrid/link.h>
-#include <simgrid/semaphore.h>
 #include <xbt/dynar.h>
 
 #include <math.h>
-#include <signal.h>
-#include <unistd.h>
-
-/* An actor that carries one flow after the other. */
-typedef struct worker {
-  tw_flows *flows;
-  sg_actor_t actor;
-  tw_flow *flow; /* under way, or NULL */
-  sg_sem_t wake;
-  GList link; /* its place in flows->busy, by start, or in flows->idle */
-} worker;
 
 typedef struct route {
   tw_route route;
@@ -29,96 +18,56 @@ typedef struct route {
   int *links;
 } route;
 
+/* Flows whose rates are known: all end at once. */
+typedef struct convoy {
+  double start_s, end_s;
+  GQueue trips; /* queue of trip */
+  tw_heap_node node;
+} convoy;
+
+/* A flow under way: it waits to set out, goes in a convoy, or is carried by SimGrid. */
+typedef struct trip {
+  tw_flow *flow;
+  const route *route;
+  convoy *convoy;      /* NULL: none */
+  tw_carried *carried; /* NULL: not by SimGrid */
+  double begin_s;      /* SimGrid's clock as it took over */
+  double gone_s;       /* seconds for which the flow was in a convoy before */
+  GList link;          /* its place in flows->under_way */
+  GList in_convoy;     /* its place in convoy->trips */
+} trip;
+
+/* Who is on a link. */
+typedef struct occupants {
+  convoy *convoy;
+  int carried; /* number of flows that SimGrid carries over it */
+} occupants;
+
 static const char *const directions[] = {"_UP", "_DOWN"};
 
 struct tw_flows {
   tw_flow_watcher *watcher;
   void *user;
-  void (*told)(void *user);
-  void *told_user;
-  double offset_s;   /* the starters' time less SimGrid's clock, while flows are under way */
+  double now_s;      /* the time that has come */
+  double offset_s;   /* now_s less SimGrid's clock, while SimGrid carries flows */
   sg_host_t *hosts;  /* the host of each endpoint */
   gboolean profiled; /* links change with SimGrid's time, which is ours then */
   sg_link_t *links;  /* all links, by name */
+  gboolean *shared;  /* whether each link is, or limits each flow by itself */
   int n_links;
   GHashTable *link_index;  /* sg_link_t -> index + 1 */
   double *joules_per_byte; /* dynamic joules of each link */
   double joules[TW_FLOW_KIND_COUNT];
-  GHashTable *routes; /* routes by their ends, from << 32 | to */
-  GPtrArray *workers;
-  GQueue busy, idle;
+  GHashTable *routes;  /* routes by their ends, from << 32 | to */
+  GQueue under_way;    /* queue of trip, in the order of their starts */
+  GPtrArray *starting; /* array of trip, those that set out before time passes */
+  GArray *loads;       /* of tw_convoy_flow: scratch */
+  tw_convoys *convoys;
+  occupants *on_link;
+  tw_heap ends;      /* the convoys by when they end */
+  guint64 n_convoys; /* number of convoys so far */
+  tw_carrier *carrier;
 };
-
-/* Writes a platform of one host into a file for the moment. NULL with `error` set where that fails. */
-static char *write_lone_host(GError **error)
-{
-  static const char text[] = "<?xml version='1.0'?>\n"
-                             "<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
-                             "<platform version=\"4.1\"><zone id=\"site\" routing=\"None\">"
-                             "<host id=\"host\" speed=\"1f\"/></zone></platform>\n";
-  char *path = NULL;
-  int file = g_file_open_tmp("tokenworks-XXXXXX.xml", &path, error);
-  if (file < 0)
-    return NULL;
-  close(file);
-  if (!g_file_set_contents(path, text, -1, error))
-    g_clear_pointer(&path, g_free);
-  return path;
-}
-
-/* Gives degraded links what is left of their bandwidth. */
-static void degrade(const tw_platform *platform)
-{
-  for (int i = 0; i < platform->n_links; i++) {
-    const tw_link *link = &platform->links[i];
-    if (link->degraded == 1)
-      continue;
-    g_autofree char *up = g_strconcat(link->id, link->duplex ? "_UP" : NULL, NULL);
-    g_autofree char *down = g_strconcat(link->id, "_DOWN", NULL);
-    sg_link_set_bandwidth(sg_link_by_name(up), link->bytes_per_s);
-    if (link->duplex)
-      sg_link_set_bandwidth(sg_link_by_name(down), link->bytes_per_s);
-  }
-}
-
-gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
-{
-  GError *problem = NULL;
-  g_autofree char *copy = ports != NULL ? tw_ports_write(ports, &problem) : write_lone_host(&problem);
-  if (problem != NULL) {
-    g_propagate_error(error, problem);
-    return FALSE;
-  }
-  static const char *const settings[] = {
-      "tokenworks",
-      "--cfg=contexts/stack-size:128",        /* KiB: actors are many, and shallow */
-      "--cfg=" TW_SIMGRID_PRECISION ":1e-12", /* seconds: closer events are merged */
-      "--cfg=network/model:CM02",
-      "--cfg=network/crosstraffic:0",   /* full duplex */
-      "--cfg=network/latency-factor:0", /* max-min fair shares; latencies are spent on our own timers */
-      "--cfg=network/TCP-gamma:1e18",   /* no window */
-      "--log=root.thresh:error",
-#ifdef __SANITIZE_ADDRESS__
-      "--cfg=contexts/factory:thread", /* the sanitizer does not know the stacks of the others */
-#endif
-      NULL,
-  };
-  g_auto(GStrv) copies = g_strdupv((char **)settings);
-  int argc = (int)g_strv_length(copies);
-  g_autofree char **argv =
-      g_memdup2(copies, (gsize)(argc + 1) * sizeof *copies); /* SimGrid takes out what it knows */
-  struct sigaction interrupt; /* SimGrid takes SIGINT for itself, but it is the caller's */
-  sigaction(SIGINT, NULL, &interrupt);
-  simgrid_init(&argc, argv);
-  g_assert(copy != NULL || ports != NULL);
-  simgrid_load_platform(copy != NULL ? copy : ports->platform->path);
-  if (copy != NULL)
-    g_unlink(copy);
-  sigaction(SIGINT, &interrupt, NULL);
-  if (ports != NULL)
-    degrade(ports->platform);
-  return TRUE;
-}
 
 static void free_route(gpointer pointer)
 {
@@ -163,9 +112,10 @@ tw_flows *tw_flows_new(const tw_ports *ports)
                       .n_links = (int)sg_link_count(),
                       .link_index = g_hash_table_new(NULL, NULL),
                       .routes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_route),
-                      .workers = g_ptr_array_new_with_free_func(g_free)};
-  g_queue_init(&flows->busy);
-  g_queue_init(&flows->idle);
+                      .starting = g_ptr_array_new(),
+                      .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
+                      .carrier = tw_carrier_new()};
+  g_queue_init(&flows->under_way);
   for (int i = 0; i < n_endpoints; i++) {
     flows->hosts[i] = sg_host_by_name(tw_ports_name(ports, i));
     if (flows->hosts[i] == NULL) /* a port of a host in a <cluster> */
@@ -178,6 +128,14 @@ tw_flows *tw_flows_new(const tw_ports *ports)
   for (int i = 0; i < flows->n_links; i++)
     g_hash_table_insert(flows->link_index, flows->links[i], GINT_TO_POINTER(i + 1));
   find_joules(flows, platform);
+  g_autofree double *rates = g_new(double, (gsize)flows->n_links);
+  flows->shared = g_new(gboolean, (gsize)flows->n_links);
+  for (int i = 0; i < flows->n_links; i++) {
+    rates[i] = tw_flows_link_bytes_per_s(flows, i);
+    flows->shared[i] = sg_link_is_shared(flows->links[i]) != 0;
+  }
+  flows->convoys = tw_convoys_new(flows->n_links, rates, flows->shared);
+  flows->on_link = g_new0(occupants, (gsize)flows->n_links);
   return flows;
 }
 
@@ -185,13 +143,25 @@ void tw_flows_free(tw_flows *flows)
 {
   if (flows == NULL)
     return;
-  for (guint i = 0; i < flows->workers->len; i++)
-    sg_sem_destroy(((worker *)flows->workers->pdata[i])->wake);
-  g_ptr_array_unref(flows->workers);
+  for (tw_heap_node *top; (top = tw_heap_top(&flows->ends)) != NULL;) {
+    tw_heap_remove(&flows->ends, top);
+    g_free(tw_container(top, convoy, node));
+  }
+  for (GList *link = flows->under_way.head, *next; link != NULL; link = next) {
+    next = link->next;
+    g_free(link->data);
+  }
+  tw_heap_clear(&flows->ends);
+  tw_carrier_free(flows->carrier);
+  tw_convoys_free(flows->convoys);
+  g_ptr_array_unref(flows->starting);
+  g_array_unref(flows->loads);
+  g_free(flows->on_link);
   g_hash_table_unref(flows->routes);
   g_hash_table_unref(flows->link_index);
   g_free(flows->hosts);
   g_free(flows->links);
+  g_free(flows->shared);
   g_free(flows->joules_per_byte);
   g_free(flows);
 }
@@ -226,47 +196,170 @@ static const route *find_route(tw_flows *flows, int from, int to)
   return found;
 }
 
-/* ---- Workers ---- */
+/* ---- Flows under way ---- */
 
-static void carry(worker *self)
+/* The flow of a trip has ended, and its starter is told. */
+static void end_trip(tw_flows *flows, trip *t, double end_s)
 {
-  tw_flows *flows = self->flows;
-  tw_flow *flow = self->flow;
-  double begin_s = simgrid_get_clock();
-  sg_host_sendto(flows->hosts[flow->from], flows->hosts[flow->to], flow->bytes);
-  double end_s = flow->start_s + (simgrid_get_clock() - begin_s);
-  self->flow = NULL;
-  g_queue_unlink(&flows->busy, &self->link);
-  g_queue_push_head_link(&flows->idle, &self->link);
-  const route *r = find_route(flows, flow->from, flow->to);
+  tw_flow *flow = t->flow;
+  const route *r = t->route;
+  g_queue_unlink(&flows->under_way, &t->link);
+  g_free(t);
   flows->joules[flow->kind] += r->route.joules_per_byte * flow->bytes;
   if (flows->watcher != NULL)
     flows->watcher(flows->user, flow, r->links, r->n_links, end_s);
   flow->ended(flow, end_s);
-  if (flows->told != NULL)
-    flows->told(flows->told_user);
 }
 
-static void run_worker(int argc, char **argv)
+/* Has SimGrid carry a part of a flow, from now_s on. */
+static void carry(tw_flows *flows, trip *t, double part)
 {
-  (void)argc, (void)argv;
-  worker *self = sg_actor_get_data(sg_actor_self());
-  sg_actor_daemonize(sg_actor_self()); /* it ends with the last of the others */
-  for (;;) {
-    sg_sem_acquire(self->wake);
-    carry(self);
+  if (tw_carrier_count(flows->carrier) == 0) {
+    if (flows->profiled && flows->now_s > simgrid_get_clock())
+      sg_actor_sleep_for(flows->now_s - simgrid_get_clock()); /* profiles count from the start of the run */
+    flows->offset_s = flows->now_s - simgrid_get_clock();
+  }
+  t->begin_s = simgrid_get_clock();
+  t->carried = tw_carrier_start(flows->carrier, flows->hosts[t->flow->from], flows->hosts[t->flow->to],
+                                t->flow->bytes * part, t);
+  for (int k = 0; k < t->route->n_links; k++)
+    flows->on_link[t->route->links[k]].carried++;
+}
+
+static void leave_simgrid(tw_flows *flows, trip *t)
+{
+  for (int k = 0; k < t->route->n_links; k++)
+    flows->on_link[t->route->links[k]].carried--;
+  t->carried = NULL;
+}
+
+static void set_convoy(tw_flows *flows, trip *t, convoy *c)
+{
+  t->convoy = c;
+  for (int k = 0; k < t->route->n_links; k++)
+    flows->on_link[t->route->links[k]].convoy = c;
+}
+
+static trip *leave_convoy(tw_flows *flows, convoy *c)
+{
+  GList *link = g_queue_pop_head_link(&c->trips);
+  if (link != NULL)
+    set_convoy(flows, link->data, NULL);
+  return link != NULL ? link->data : NULL;
+}
+
+static void end_convoy(tw_flows *flows, convoy *c)
+{
+  tw_heap_remove(&flows->ends, &c->node);
+  for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
+    end_trip(flows, t, c->end_s);
+  g_free(c);
+}
+
+/* SimGrid carries from now_s on what is left of a convoy. */
+static void break_up(tw_flows *flows, convoy *c)
+{
+  double gone_s = CLAMP(flows->now_s, c->start_s, c->end_s) - c->start_s;
+  tw_heap_remove(&flows->ends, &c->node);
+  for (trip *t; (t = leave_convoy(flows, c)) != NULL;) {
+    t->gone_s = gone_s;
+    carry(flows, t, 1 - gone_s / (c->end_s - c->start_s));
+  }
+  g_free(c);
+}
+
+/* Whether flows that set out meet others on their way; SimGrid carries those from now on. */
+static gboolean meets_others(tw_flows *flows, const trip *t)
+{
+  gboolean meets = FALSE;
+  for (int k = 0; k < t->route->n_links; k++) {
+    int link = t->route->links[k];
+    if (!flows->shared[link])
+      continue;
+    if (flows->on_link[link].convoy != NULL)
+      break_up(flows, flows->on_link[link].convoy);
+    meets |= flows->on_link[link].carried > 0;
+  }
+  return meets;
+}
+
+/* What becomes of a set of flows that set out together. */
+typedef struct set {
+  gboolean carried;
+  convoy *convoy;
+} set;
+
+/* Sends off `n` of the flows that start, those from `first` on, which start at the same time. */
+static void set_out(tw_flows *flows, guint first, guint n)
+{
+  trip **trips = (trip **)(void *)flows->starting->pdata + first;
+  g_array_set_size(flows->loads, n);
+  tw_convoy_flow *loads = (tw_convoy_flow *)(void *)flows->loads->data;
+  for (guint i = 0; i < n; i++)
+    loads[i] = (tw_convoy_flow){trips[i]->flow->bytes, trips[i]->route->links, trips[i]->route->n_links, 0};
+  int n_sets = tw_convoys_part(flows->convoys, loads, (int)n);
+  g_autofree set *sets = g_new0(set, (gsize)n_sets);
+  flows->now_s = trips[0]->flow->start_s;
+  for (int k = 0; k < n_sets; k++)
+    sets[k].carried = flows->profiled || isnan(tw_convoys_seconds(flows->convoys, k));
+  for (guint i = 0; i < n; i++)
+    sets[loads[i].set].carried |= meets_others(flows, trips[i]);
+  for (guint i = 0; i < n; i++) {
+    set *s = &sets[loads[i].set];
+    if (s->carried) {
+      carry(flows, trips[i], 1);
+      continue;
+    }
+    if (s->convoy == NULL) {
+      s->convoy = g_new(convoy, 1);
+      *s->convoy = (convoy){.start_s = flows->now_s,
+                            .end_s = flows->now_s + tw_convoys_seconds(flows->convoys, loads[i].set),
+                            .node = {.place = TW_HEAP_OUT}};
+      tw_heap_push(&flows->ends, &s->convoy->node, s->convoy->end_s, flows->n_convoys++);
+    }
+    set_convoy(flows, trips[i], s->convoy);
+    g_queue_push_tail_link(&s->convoy->trips, &trips[i]->in_convoy);
   }
 }
 
-static worker *new_worker(tw_flows *flows)
+static void set_all_out(tw_flows *flows)
 {
-  worker *self = g_new0(worker, 1);
-  *self = (worker){.flows = flows, .wake = sg_sem_init(0), .link = {.data = self}};
-  g_ptr_array_add(flows->workers, self);
-  self->actor = sg_actor_init("flow", flows->hosts[0]);
-  sg_actor_set_data(self->actor, self);
-  sg_actor_start_(self->actor, run_worker, 0, NULL);
-  return self;
+  GPtrArray *starting = flows->starting;
+  for (guint first = 0, end; first < starting->len; first = end) {
+    double start_s = ((const trip *)starting->pdata[first])->flow->start_s;
+    for (end = first + 1; end < starting->len; end++)
+      if (((const trip *)starting->pdata[end])->flow->start_s != start_s)
+        break;
+    set_out(flows, first, end - first);
+  }
+  g_ptr_array_set_size(starting, 0);
+}
+
+static void end_carried(tw_flows *flows)
+{
+  double clock_s = simgrid_get_clock();
+  for (trip *t; (t = tw_carrier_take(flows->carrier)) != NULL;) {
+    leave_simgrid(flows, t);
+    end_trip(flows, t, t->flow->start_s + t->gone_s + (clock_s - t->begin_s));
+  }
+}
+
+gboolean tw_flows_wait(tw_flows *flows, double until_s)
+{
+  set_all_out(flows);
+  const tw_heap_node *first = tw_heap_top(&flows->ends);
+  double next_s = first != NULL ? fmin(first->key, until_s) : until_s;
+  if (tw_carrier_count(flows->carrier) > 0 &&
+      tw_carrier_wait(flows->carrier, next_s - (simgrid_get_clock() + flows->offset_s))) {
+    flows->now_s = simgrid_get_clock() + flows->offset_s;
+    end_carried(flows);
+    return FALSE;
+  }
+  flows->now_s = next_s;
+  if (first == NULL || first->key > until_s)
+    return TRUE;
+  end_convoy(flows, tw_container(first, convoy, node));
+  return FALSE;
 }
 
 /* ---- The interface ---- */
@@ -280,32 +373,31 @@ static void start(void *state, tw_flow *flow, double now_s)
 {
   tw_flows *flows = state;
   g_assert(flow->from != flow->to && flow->bytes > 0);
-  GList *link = g_queue_pop_head_link(&flows->idle);
-  worker *chosen = link != NULL ? link->data : new_worker(flows);
-  if (flows->busy.length == 0 && flows->profiled && now_s > simgrid_get_clock())
-    sg_actor_sleep_for(now_s - simgrid_get_clock()); /* profiles count from the start of the run */
-  if (flows->busy.length == 0)
-    flows->offset_s = now_s - simgrid_get_clock();
+  trip *t = g_new(trip, 1);
+  *t = (trip){.flow = flow,
+              .route = find_route(flows, flow->from, flow->to),
+              .link = {.data = t},
+              .in_convoy = {.data = t}};
   flow->start_s = now_s;
-  chosen->flow = flow;
-  g_queue_push_tail_link(&flows->busy, &chosen->link);
-  sg_sem_release(chosen->wake);
+  flow->trip = t;
+  g_queue_push_tail_link(&flows->under_way, &t->link);
+  g_ptr_array_add(flows->starting, t);
 }
 
-/* The worker goes with its flow: SimGrid takes what a killed actor sends off the links. */
 static void cancel(void *state, tw_flow *flow)
 {
   tw_flows *flows = state;
-  for (GList *link = flows->busy.head; link != NULL; link = link->next) {
-    worker *self = link->data;
-    if (self->flow != flow)
-      continue;
-    g_queue_unlink(&flows->busy, link);
-    sg_actor_kill(self->actor);
-    sg_sem_destroy(self->wake);
-    g_ptr_array_remove_fast(flows->workers, self);
-    return;
+  trip *t = flow->trip;
+  if (t->convoy != NULL)
+    break_up(flows, t->convoy); /* the others of it may have more from now on */
+  if (t->carried != NULL) {
+    tw_carrier_cancel(flows->carrier, t->carried);
+    leave_simgrid(flows, t);
+  } else {
+    g_ptr_array_remove(flows->starting, t);
   }
+  g_queue_unlink(&flows->under_way, &t->link);
+  g_free(t);
 }
 
 tw_network tw_flows_network(tw_flows *flows)
@@ -313,25 +405,14 @@ tw_network tw_flows_network(tw_flows *flows)
   return (tw_network){route_of, start, cancel, flows, flows->joules};
 }
 
-void tw_flows_tell(tw_flows *flows, void (*ended)(void *user), void *user)
-{
-  flows->told = ended;
-  flows->told_user = user;
-}
-
 int tw_flows_under_way(const tw_flows *flows)
 {
-  return (int)flows->busy.length;
-}
-
-double tw_flows_now(const tw_flows *flows)
-{
-  return simgrid_get_clock() + flows->offset_s;
+  return (int)flows->under_way.length;
 }
 
 double tw_flows_oldest_s(tw_flows *flows)
 {
-  const worker *oldest = g_queue_peek_head(&flows->busy);
+  const trip *oldest = g_queue_peek_head(&flows->under_way);
   return oldest != NULL ? oldest->flow->start_s : INFINITY;
 }
 
@@ -352,7 +433,7 @@ double tw_flows_link_bytes_per_s(const tw_flows *flows, int link)
 
 gboolean tw_flows_link_is_shared(const tw_flows *flows, int link)
 {
-  return sg_link_is_shared(flows->links[link]) != 0;
+  return flows->shared[link];
 }
 
 const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links)

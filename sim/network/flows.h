@@ -1,17 +1,13 @@
 /* Flows on SimGrid: the network of a run, and of `tokenworks net`.
  *
- * Workers, actors that are made as they are needed and kept, carry one flow each. SimGrid shares the links
- * max-min fairly among all flows under way. */
+ * Links are shared max-min fairly among all flows under way. Flows that meet nobody on their links go as convoys
+ * (convoys.h), without SimGrid; once another flow joins them on a link, SimGrid carries what is left of them, and shares
+ * the links. Where links change with time (profiles), SimGrid carries everything. */
 #ifndef TW_SIM_FLOWS_H
 #define TW_SIM_FLOWS_H
 
 #include "platforms/reader/platform_ports.h"
 #include "sim/network/network.h"
-
-/* Starts SimGrid with our network model and loads a platform and its ports, or, for NULL, where nothing
- * crosses a wire, a platform of one host on which actors may live: once in a process. FALSE with `error` set
- * where a file for it cannot be written. */
-gboolean tw_simgrid_start(const tw_ports *ports, GError **error);
 
 typedef struct tw_flows tw_flows;
 
@@ -26,16 +22,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_flows, tw_flows_free)
 
 void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user); /* NULL: nobody */
 
-/* `ended` is called after every flow that has ended, once its starter was told. */
-void tw_flows_tell(tw_flows *flows, void (*ended)(void *user), void *user);
-
-/* Flows that have started and not ended. While there are any, SimGrid's clock counts. */
+/* Flows that have started and not ended. */
 int tw_flows_under_way(const tw_flows *flows);
-/* SimGrid's clock, as the time of whoever starts flows: the two are set equal as the first of several starts.
- */
-double tw_flows_now(const tw_flows *flows);
 
-/* The network, to be used from inside actors only. */
+/* Lets time pass until `until_s`, INFINITY: without end, or, where flows end before or at it, until the first of them
+ * have and their starters are told: then FALSE. Some flow must be under way. */
+gboolean tw_flows_wait(tw_flows *flows, double until_s);
+
+/* The network. It and tw_flows_wait are for use inside one actor. */
 tw_network tw_flows_network(tw_flows *flows);
 
 /* When the oldest flow under way began, INFINITY if there is none. */

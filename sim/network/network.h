@@ -29,6 +29,7 @@ struct tw_flow {
   double bytes; /* > 0 */
   tw_flow_kind kind;
   double start_s; /* set by the network */
+  void *trip;     /* the network's own, while the flow is under way */
   /* Called once, when the last byte has left the slowest link: at end_s, or before it by a network that knows
    * it ahead. The flow is its starter's; the network does not touch it any more. */
   void (*ended)(tw_flow *flow, double end_s);

@@ -74,7 +74,7 @@ static void add_collective(pair_list *pairs, const layout *l, const char *patter
   const tw_phase *phase = &g_array_index(plan.phases, tw_phase, 0);
   double most = tw_phase_load(phase, &group).outside;
   for (guint i = 0; i < phase->transfers->len; i++) {
-    const tw_transfer *t = &g_array_index(phase->transfers, tw_transfer, i);
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
     double part = t->bytes / most;
     if (domains[t->from] != domains[t->to])
       add(pairs, (tw_span_pair){l->endpoints[members[t->from]], l->endpoints[members[t->to]], tensor * part,

@@ -4,38 +4,42 @@
 
 #include <math.h>
 
-/* The attribute that says how much arrives, by kind of workload, and its unit. */
-static const struct {
+/* The attribute that says how much arrives, and its unit, by the element that is the source of requests. */
+struct tw_demand_source {
   const char *amount, *unit;
   const char *element;
-} kinds[] = {
-    [TW_WORKLOAD_TRACE] = {"//workload/trace/@rate-scale", "", "//workload/trace"},
-    [TW_WORKLOAD_POISSON] = {"//workload/poisson/@rate", "/s", "//workload/poisson"},
-    [TW_WORKLOAD_CLOSED] = {"//workload/closed-loop/@concurrency", "", "//workload/closed-loop"},
-    [TW_WORKLOAD_SESSIONS] = {"//workload/sessions/@rate", "/s", "//workload/sessions"},
-    [TW_WORKLOAD_GENERATOR] = {"//workload/generate/@rate-scale", "", "//workload/generate"},
 };
+static const tw_demand_source from_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"},
+                              generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
+                              poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"},
+                              sessions = {"//workload/sessions/@rate", "/s", "//workload/sessions"},
+                              closed = {"//workload/closed-loop/@concurrency", "", "//workload/closed-loop"};
 
-static double written(const tw_scenario *scenario)
+static const tw_demand_source *source_of(const tw_scenario *scenario, const tw_class *only)
 {
-  switch (scenario->workload) {
-  case TW_WORKLOAD_TRACE:
-    return scenario->trace.rate_scale;
-  case TW_WORKLOAD_POISSON:
-    return scenario->poisson.rate_per_s;
-  case TW_WORKLOAD_CLOSED:
-    return (double)scenario->closed.concurrency;
-  case TW_WORKLOAD_SESSIONS:
-    return scenario->sessions.rate_per_s;
-  case TW_WORKLOAD_GENERATOR:
-    return scenario->use.rate_scale;
-  }
-  g_assert_not_reached();
+  if (scenario->trace_file != NULL)
+    return &from_trace;
+  if (only == NULL || only->name != NULL)
+    return &generated;
+  return only->kind == TW_CLASS_CLOSED ? &closed : only->kind == TW_CLASS_SESSIONS ? &sessions : &poisson;
+}
+
+/* The value of that attribute. */
+static double amount_of(const tw_demand_source *source, const tw_scenario *scenario, const tw_class *only)
+{
+  return source == &from_trace  ? scenario->trace.rate_scale
+         : source == &generated ? scenario->use.rate_scale
+         : source == &closed    ? (double)only->concurrency
+                                : only->rate_per_s;
 }
 
 gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError **error)
 {
-  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
+  /* All replays of a trace are alike: the first tells of all, in the memory that it takes. */
+  tw_scenario once = *scenario;
+  once.trace.repeat = 1;
+  gint64 repeat = scenario->trace_file != NULL ? scenario->trace.repeat : 1;
+  g_autoptr(tw_stream) stream = tw_scenario_stream(&once, error);
   g_autoptr(tw_profile) profile = tw_profile_new();
   g_autoptr(GError) problem = NULL;
   tw_request request;
@@ -57,20 +61,22 @@ gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError *
   /* Less than a minute: the mean is all there is. */
   double rate_per_s =
       span_s > 60 ? (double)facts.peak_requests / 60 : (double)facts.requests / MAX(span_s, 1);
-  *demand = (tw_demand){
-      .kind = scenario->workload,
-      .unit = written(scenario),
-      .requests = facts.requests,
-      .repeat = scenario->workload == TW_WORKLOAD_TRACE ? scenario->trace.repeat : 1,
-      .start_s = scenario->workload == TW_WORKLOAD_TRACE ? scenario->trace.start_s : 0,
-      .span_s = span_s,
-      .rate_per_s = rate_per_s,
-      .peak_s = span_s > 60 ? facts.peak_start_s : facts.first_s,
-      .prompt = facts.tokens[TW_TOKENS_PROMPT].mean,
-      .output = facts.tokens[TW_TOKENS_OUTPUT].mean,
-      .cached = (double)facts.shared_prompt_tokens / (double)MAX(facts.tokens[TW_TOKENS_PROMPT].sum, 1),
-      .median_prompt = facts.tokens[TW_TOKENS_PROMPT].p50,
-      .clients = scenario->workload == TW_WORKLOAD_CLOSED ? scenario->closed.concurrency : 0};
+  const tw_class *only = tw_scenario_only_class(scenario);
+  const tw_demand_source *source = source_of(scenario, only);
+  *demand = (tw_demand){.source = source,
+                        .amount = amount_of(source, scenario, only),
+                        .requests = facts.requests * (guint64)repeat,
+                        .repeat = repeat,
+                        .start_s = source == &from_trace ? scenario->trace.start_s : 0,
+                        .span_s = span_s * (double)repeat,
+                        .rate_per_s = rate_per_s,
+                        .peak_s = span_s > 60 ? facts.peak_start_s : facts.first_s,
+                        .prompt = facts.tokens[TW_TOKENS_PROMPT].mean,
+                        .output = facts.tokens[TW_TOKENS_OUTPUT].mean,
+                        .cached = (double)facts.shared_prompt_tokens /
+                                  (double)MAX(facts.tokens[TW_TOKENS_PROMPT].sum, 1),
+                        .median_prompt = facts.tokens[TW_TOKENS_PROMPT].p50,
+                        .clients = source == &closed ? only->concurrency : 0};
   return TRUE;
 }
 
@@ -83,11 +89,11 @@ static char *assignment(const char *path, double value, const char *unit)
 char **tw_demand_scaled(const tw_demand *demand, double factor)
 {
   char **list = g_new0(char *, 2);
-  double amount = demand->unit * factor;
-  if (demand->kind == TW_WORKLOAD_CLOSED)
+  double amount = demand->amount * factor;
+  if (demand->source == &closed)
     amount = MAX(round(amount), 1);
   if (factor != 1)
-    list[0] = assignment(kinds[demand->kind].amount, amount, kinds[demand->kind].unit);
+    list[0] = assignment(demand->source->amount, amount, demand->source->unit);
   return list;
 }
 
@@ -95,7 +101,7 @@ char **tw_demand_scaled(const tw_demand *demand, double factor)
  * counts in its own time, which passes `scale` times as fast as the run's. */
 static void cut_trace(const tw_demand *demand, double factor, double length_s, GStrvBuilder *list)
 {
-  double scale = demand->unit * factor, replay_s = demand->span_s / (double)demand->repeat / factor;
+  double scale = demand->amount * factor, replay_s = demand->span_s / (double)demand->repeat / factor;
   double middle_s = fmod(demand->peak_s + 30, demand->span_s / (double)demand->repeat) / factor;
   double start_s = CLAMP(middle_s - length_s * 2 / 3, 0, replay_s - length_s);
   g_autofree char *length = assignment("//workload/trace/@duration", length_s * scale, "s");
@@ -106,7 +112,7 @@ static void cut_trace(const tw_demand *demand, double factor, double length_s, G
 
 char **tw_demand_slice(const tw_demand *demand, double factor, double length_s)
 {
-  gboolean trace = demand->kind == TW_WORKLOAD_TRACE;
+  gboolean trace = demand->source == &from_trace;
   double span_s = trace ? demand->span_s / factor : demand->span_s;
   double replays = ceil(length_s / span_s * (double)demand->repeat);
   if (length_s >= span_s || (demand->repeat > 1 && replays >= (double)demand->repeat))
@@ -123,7 +129,7 @@ char **tw_demand_slice(const tw_demand *demand, double factor, double length_s)
   g_autofree char *warmup = assignment("/scenario/output/@warmup", length_s / 3, "s");
   g_strv_builder_add(list, warmup);
   if (!trace) {
-    g_autofree char *duration = g_strconcat(kinds[demand->kind].element, "/@duration", NULL);
+    g_autofree char *duration = g_strconcat(demand->source->element, "/@duration", NULL);
     g_autofree char *length = assignment(duration, length_s, "s");
     g_strv_builder_add(list, length);
   }

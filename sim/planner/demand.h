@@ -5,9 +5,12 @@
 
 #include "sim/scenario/scenario.h"
 
+/* The element that is the source of requests, and how scenarios are given more of it. */
+typedef struct tw_demand_source tw_demand_source;
+
 typedef struct tw_demand {
-  tw_workload_kind kind;
-  double unit; /* the rate, scale or number of clients that the workload has as it is written */
+  const tw_demand_source *source;
+  double amount; /* the rate, scale or number of clients that the workload has as it is written */
   guint64 requests;
   gint64 repeat;         /* times that a trace is replayed, one after the other; else 1 */
   double start_s;        /* what a trace leaves out before, in its own time; else 0 */

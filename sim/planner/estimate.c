@@ -7,11 +7,11 @@
 static double iteration_s(const tw_pool *pool, double seqs, double context, double prompt)
 {
   g_autofree tw_batch *ranks = g_new0(tw_batch, (gsize)pool->dp);
-  gint64 window = pool->model->window, each = (gint64)MAX(context, 1), n = (gint64)ceil(seqs);
-  tw_batch rank = {.decode_seqs = n, .decode_context = n * each, .next_full = G_MAXINT64, .sampled = n};
-  rank.decode_windowed = window > 0 ? n * MIN(each, window) : rank.decode_context;
+  const tw_context_caps *caps = &pool->model->caps;
+  tw_batch rank = tw_batch_of_decodes(caps, (gint64)ceil(seqs), (gint64)MAX(context, 1));
+  rank.next_full = G_MAXINT64;
   if (prompt >= 1)
-    tw_batch_add_chunk(&rank, 0, (gint64)prompt, window, FALSE);
+    tw_batch_add_prompt(&rank, caps, 0, (gint64)prompt, FALSE);
   for (gint64 i = 0; i < pool->dp; i++)
     ranks[i] = rank;
   tw_step_cost cost;
@@ -24,7 +24,8 @@ static double iteration_s(const tw_pool *pool, double seqs, double context, doub
 static double rate(const tw_pool *pool, const tw_demand *demand, double prompt, double limit_s)
 {
   double context = demand->prompt + demand->output / 2;
-  double room = (double)pool->memory.kv_blocks * (double)pool->block_tokens / context;
+  double held = context + (double)(pool->memory.sequence_blocks * pool->block_tokens);
+  double room = (double)pool->memory.kv_blocks * (double)pool->block_tokens / held;
   double low = 0, high = MIN((double)pool->max_seqs, room);
   double most = iteration_s(pool, high, context, MIN(high * prompt, (double)pool->max_batched_tokens));
   if (high < 1)

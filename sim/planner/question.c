@@ -165,15 +165,8 @@ static gboolean check_held_out(const xmlNode *node, const void *target, tw_fault
 {
   return tw_workload_element.check(node, target, faults);
 }
-static const tw_child held_out_children[] = {{&tw_trace_element, 0, 1},
-                                             {&tw_poisson_xml_element, 0, 1},
-                                             {&tw_closed_xml_element, 0, 1},
-                                             {&tw_sessions_xml_element, 0, 1},
-                                             {&tw_generate_element, 0, 1},
-                                             {&tw_generator_element, 0, 1},
-                                             {0}};
 static const tw_element held_out_element = {"held-out", "other traffic, on which the answer is tried", NULL,
-                                            held_out_children, check_held_out};
+                                            tw_workload_children, check_held_out};
 
 static const tw_child question_children[] = {{&tw_workload_element, 1, 1},
                                              {&held_out_element, 0, 1},

@@ -3,14 +3,20 @@
 #include <math.h>
 
 tw_charge_rates tw_charge_split(const tw_power_law *law, const tw_step_cost *cost, tw_line joules,
-                                const tw_batch *ranks, int n_ranks, double full_share)
+                                const tw_batch *ranks, int n_ranks, const tw_context_caps *caps,
+                                double uncapped_share)
 {
   double seqs = 0, context = 0, growing = 0, prompt = 0, attended = 0;
   for (int i = 0; i < n_ranks; i++) {
     const tw_batch *b = &ranks[i];
     seqs += (double)b->decode_seqs;
-    context += full_share * (double)b->decode_context + (1 - full_share) * (double)b->decode_windowed;
-    growing += full_share * (double)b->decode_seqs + (1 - full_share) * (double)b->decode_growing;
+    context += uncapped_share * (double)b->decode_context;
+    growing += uncapped_share * (double)b->decode_seqs;
+    for (int k = 0; k < caps->n; k++) {
+      tw_capped capped = tw_batch_capped(b, k);
+      context += caps->share[k] * (double)capped.decode;
+      growing += caps->share[k] * (double)capped.growing;
+    }
     prompt += (double)b->prefill_tokens;
     attended += b->prefill_context;
   }
@@ -50,11 +56,13 @@ tw_charge_sums tw_charge_after(tw_charge_sums start, const tw_charge_rates *rate
   };
 }
 
-double tw_charge_between(tw_charge_sums from, tw_charge_sums to, double offset, double window,
-                         double full_share)
+double tw_charge_between(tw_charge_sums from, tw_charge_sums to, double offset, const tw_context_caps *caps,
+                         double uncapped_share, guint reached)
 {
   double context = to.context - from.context;
   double whole = offset * context + (to.moment - from.moment);
-  double capped = window > 0 ? window * context : whole;
-  return to.tokens - from.tokens + full_share * whole + (1 - full_share) * capped;
+  double share = to.tokens - from.tokens + uncapped_share * whole;
+  for (int k = 0; k < caps->n; k++)
+    share += caps->share[k] * (reached >> k & 1 ? (double)caps->tokens[k] * context : whole);
+  return share;
 }

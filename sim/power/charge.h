@@ -33,20 +33,19 @@ typedef struct tw_charge_rates {
 } tw_charge_rates;
 
 /* Splits the dynamic joules of a segment over the batches of the engine's ranks, in proportion to the FLOPs
- * and bytes that each sequence causes. `full_share` is the share of the layers without a window. All shares
- * are
- * >= 0, and sum to `joules` in each of the segment's iterations. */
+ * and bytes that each sequence causes; `caps` and `uncapped_share` are the model's. All shares are >= 0, and sum to `joules` in each of the segment's iterations. */
 tw_charge_rates tw_charge_split(const tw_power_law *law, const tw_step_cost *cost, tw_line joules,
-                                const tw_batch *ranks, int n_ranks, double full_share);
+                                const tw_batch *ranks, int n_ranks, const tw_context_caps *caps,
+                                double uncapped_share);
 
 /* The sums after `iterations` iterations of a segment that began with `start`, at `count` counted from the
  * origin of the moments. */
 tw_charge_sums tw_charge_after(tw_charge_sums start, const tw_charge_rates *rates, gint64 count,
                                gint64 iterations);
 
-/* Joules of a sequence between two states of the sums. Its context is `offset` more than the count; it counts
- * as `window` in the layers with a window if that is not 0. */
-double tw_charge_between(tw_charge_sums from, tw_charge_sums to, double offset, double window,
-                         double full_share);
+/* Joules of a sequence between two states of the sums. Its context is `offset` more than the count; where bit i of
+ * `reached` is set, it has reached cap i, and counts as that in what the cap holds for. */
+double tw_charge_between(tw_charge_sums from, tw_charge_sums to, double offset, const tw_context_caps *caps,
+                         double uncapped_share, guint reached);
 
 #endif

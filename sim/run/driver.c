@@ -1,6 +1,7 @@
 #include "sim/run/driver.h"
 
 #include "sim/network/flows.h"
+#include "sim/network/simgrid_start.h"
 #include "sim/network/simgrid_compat.h"
 
 #include <glib/gstdio.h>
@@ -8,7 +9,6 @@
 #include <simgrid/engine.h>
 #include <simgrid/host.h>
 #include <simgrid/link.h>
-#include <simgrid/semaphore.h>
 
 #include <math.h>
 
@@ -20,12 +20,10 @@ struct tw_driver {
   tw_factory *factory;
   tw_run_control control;
   tw_flows *flows; /* NULL: nothing crosses a wire */
-  sg_sem_t wake;   /* a flow has ended */
-  gboolean woken;
   guint64 events;
-  guint64 turns; /* of the loop */
+  guint64 turns; /* how often the loop went round */
   gint64 asked_us;
-  gboolean stopped;     /* by go_on or a broken stream */
+  gboolean stopped;     /* go_on or a broken stream has ended the run */
   gboolean out_of_time; /* something is due after until_s */
   GError *error;
 };
@@ -130,24 +128,11 @@ static gboolean goes_on(tw_driver *driver, double *next_s)
   return !driver->stopped && isfinite(drives_s) && drives_s <= driver->control.until_s;
 }
 
-/* Has SimGrid's clock follow to an instant. FALSE where a flow has ended before it. */
+/* Lets flows go on until an event is due. FALSE where a flow has ended before it. What flows bring may be due before the
+ * run is cut short, though the event is not. */
 static gboolean follow(tw_driver *driver, double next_s)
 {
-  driver->woken = FALSE;
-  if (!isfinite(next_s) || next_s > driver->control.until_s) { /* what the flows bring may be due sooner */
-    sg_sem_acquire(driver->wake);
-    return FALSE;
-  }
-  double wait_s = next_s - tw_flows_now(driver->flows);
-  return wait_s <= 0 || sg_sem_acquire_timeout(driver->wake, wait_s) != 0;
-}
-
-static void flow_ended(void *user)
-{
-  tw_driver *driver = user;
-  if (!driver->woken)
-    sg_sem_release(driver->wake);
-  driver->woken = TRUE;
+  return tw_flows_wait(driver->flows, next_s <= driver->control.until_s ? next_s : INFINITY);
 }
 
 static void step(tw_driver *driver)
@@ -188,17 +173,12 @@ gboolean tw_driver_run(tw_driver *driver, tw_factory *factory, const tw_run_cont
 {
   driver->factory = factory;
   driver->control = *control;
-  driver->wake = sg_sem_init(0);
-  driver->woken = TRUE; /* it does not sleep */
-  if (driver->flows != NULL)
-    tw_flows_tell(driver->flows, flow_ended, driver);
   sg_host_t *hosts = sg_host_list();
   sg_actor_t actor = sg_actor_init("driver", hosts[0]);
   free(hosts); /* SimGrid's malloc */
   sg_actor_set_data(actor, driver);
   sg_actor_start_(actor, run_driver, 0, NULL);
   simgrid_run();
-  sg_sem_destroy(driver->wake);
   if (driver->error == NULL)
     return TRUE;
   g_propagate_error(error, g_steal_pointer(&driver->error));

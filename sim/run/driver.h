@@ -1,9 +1,8 @@
 /* The driver: the actor that takes the factory from event to event, and keeps SimGrid's clock beside it.
  *
  *     nothing on a wire   the factory's own times are all there is: SimGrid's clock stands still
- *     flows under way     the driver sleeps until the factory's next event is due by SimGrid's clock, which is
- *                         the factory's less an offset (flows.h), or until a flow ends, after which another
- *                         event may be next
+ *     flows under way     the driver waits until the factory's next event is due, or until a flow ends, after which
+ *                         another event may be next (flows.h)
  *
  * A process runs one simulation: SimGrid has one engine. */
 #ifndef TW_SIM_DRIVER_H
@@ -12,7 +11,7 @@
 #include "sim/network/flows.h"
 #include "sim/site/factory.h"
 
-/* What runs beside the simulation. */
+/* How long a run goes on, and who may stop it. */
 typedef struct tw_run_control {
   double until_s; /* simulated time at which the run is cut short, INFINITY: none */
   /* Asked every few hundred events and at least some times a second; FALSE ends the run. NULL: it goes on. */

@@ -9,8 +9,8 @@
 /* How far a run is. */
 typedef struct tw_progress {
   double simulated_s;
-  double fraction; /* of the input, 0 to 1 */
-  guint64 ended;   /* requests */
+  double fraction; /* share of the input that was read, 0 to 1 */
+  guint64 ended;   /* requests that have ended */
 } tw_progress;
 
 typedef enum {
@@ -25,9 +25,9 @@ typedef struct tw_progress_view {
   tw_progress_style style;
   FILE *out;
   gint64 start_us; /* when the run began, on a monotonic clock, as every now_us below */
-  int width;       /* of the terminal, in characters: the bar takes no more */
-  gint64 drawn_us; /* when the bar was; 0: never */
-  int tenths;      /* that were printed */
+  int width;       /* columns of the terminal: the bar takes no more */
+  gint64 drawn_us; /* when the bar was drawn last; 0: never */
+  int tenths;      /* tenths of the input whose line was printed */
 } tw_progress_view;
 
 /* Shows how far the run is. Cheap where nothing is due. */

@@ -1,8 +1,8 @@
 #include "sim/run/run.h"
 
 #include "sim/network/link_recorder.h"
-#include "sim/run/description.h"
 #include "sim/run/driver.h"
+#include "sim/run/run_json.h"
 #include "sim/run/summary.h"
 
 #include <glib/gstdio.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of the whole process, all threads. */
+/* CPU time that all threads of the process have taken. */
 static double cpu_seconds(void)
 {
   struct timespec t;
@@ -135,7 +135,7 @@ static json_t *run_locked(const tw_scenario *scenario, const tw_run_options *opt
                  (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0);
   if (!prepare_directory(options, error))
     return NULL;
-  json_t *description = tw_run_describe(scenario, stream, tables);
+  json_t *description = tw_run_json(scenario, stream, tables);
   gboolean written = write_json(options->directory, "run.json", description, error);
   json_decref(description);
   tw_log *log = written ? tw_log_open(options->directory, tables, error) : NULL;
@@ -151,7 +151,7 @@ static json_t *run_locked(const tw_scenario *scenario, const tw_run_options *opt
   if (problem == NULL) {
     json_object_set_new(summary, "wall_s", json_real((double)(g_get_monotonic_time() - start_us) * 1e-6));
     json_object_set_new(summary, "cpu_s", json_real(cpu_seconds()));
-    description = tw_run_describe(scenario, stream, tables);
+    description = tw_run_json(scenario, stream, tables);
     if (write_json(options->directory, "run.json", description, &problem))
       write_json(options->directory, "summary.json", summary, &problem);
     json_decref(description);

@@ -26,6 +26,13 @@ static const tw_metric_id latency_means[TW_LATENCY_KINDS] = {
 #undef X
 };
 
+/* Means of the parts of a request's life, in the order of the table. */
+static void set_life(tw_metric_values *v, const tw_window *window)
+{
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    v->of[TW_METRIC_LIFE_FRONT_END + i] = per(window->life_s[i], (double)window->lives);
+}
+
 static void set_requests(tw_metric_values *v, const tw_request_totals *totals)
 {
   v->of[TW_METRIC_REQUESTS_ARRIVED] = (double)totals->arrived;
@@ -65,10 +72,9 @@ static void set_tokens(tw_metric_values *v, const tw_scenario *scenario, const t
 typedef struct usage_sums {
   double accelerators, busy_s, prefill_s, flops, bytes, peak_flops, peak_bytes, kv_block_s, kv_blocks;
   guint64 preemptions, iterations;
-  double extrapolated; /* iterations */
-  double prefill_j, decode_j;
+  double extrapolated;                   /* iterations */
   double clock_s;                        /* weighted like busy_s */
-  double state_s[TW_ENGINE_STATE_COUNT]; /* of engines */
+  double state_s[TW_ENGINE_STATE_COUNT]; /* engine seconds in each state */
 } usage_sums;
 
 static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
@@ -87,8 +93,6 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.peak_flops += accelerators * (isfinite(peak) ? peak : pool->device->flops[TW_BF16]);
     sums.peak_bytes += accelerators * pool->device->hbm_bytes_per_s;
     sums.clock_s += usage.clock_s * accelerators;
-    sums.prefill_j += usage.prefill_j;
-    sums.decode_j += usage.decode_j;
     sums.kv_block_s += usage.kv_block_s;
     for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++)
       sums.state_s[s] += usage.state_s[s];
@@ -172,7 +176,7 @@ static void set_load(tw_metric_values *v, const tw_scenario *scenario, const tw_
   v->of[TW_METRIC_LOAD_USD_PER_MILLION_OUTPUT_TOKENS] = per(1e6 * hour_usd / 3600, output_per_s);
 }
 
-/* Where engines may park, or have yet to start. */
+/* The fleet's metrics are set where engines may park, or have yet to start. */
 static void set_fleet(tw_metric_values *v, const tw_fleet *fleet, const usage_sums *sums)
 {
   if (fleet == NULL)
@@ -217,9 +221,10 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
  * share of electricity that prefill has in the dynamic joules, and of `capital` that it has in the
  * accelerators' time; output tokens the rest, all alike. */
 static void set_per_million(tw_metric_values *v, tw_metric_id input, double electricity, double capital,
-                            const tw_request_totals *totals, const usage_sums *sums)
+                            const tw_request_totals *totals, const usage_sums *sums,
+                            const tw_scope_energy *site)
 {
-  double of_joules = per(sums->prefill_j, sums->prefill_j + sums->decode_j);
+  double of_joules = per(site->prefill_j, site->prefill_j + site->decode_j);
   double of_time = per(sums->prefill_s, sums->busy_s);
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
   double prompts = of_joules * electricity + (capital > 0 ? of_time * capital : 0);
@@ -230,8 +235,10 @@ static void set_per_million(tw_metric_values *v, tw_metric_id input, double elec
 }
 
 static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario *scenario,
-                     const tw_request_totals *totals, const usage_sums *sums, double span_s)
+                     const tw_factory *factory, const tw_request_totals *totals, const usage_sums *sums,
+                     double span_s)
 {
+  const tw_scope_energy *site = &tw_factory_breakdown(factory)->site;
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
   double capital = capital_usd(scenario, span_s), hourly = isfinite(capital) ? capital : 0;
   /* A price that was asked for and cannot be computed leaves the sum unknown, too. */
@@ -242,12 +249,12 @@ static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario 
     v->of[TW_METRIC_COST_ELECTRICITY_USD] = scenario->price != NULL ? e->usd : NAN;
     v->of[TW_METRIC_COST_CAPITAL_USD] = capital;
     v->of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = per(usd * 1e6, output);
-    set_per_million(v, TW_METRIC_COST_USD_PER_MILLION_TOKENS_INPUT, usd - hourly, hourly, totals, sums);
+    set_per_million(v, TW_METRIC_COST_USD_PER_MILLION_TOKENS_INPUT, usd - hourly, hourly, totals, sums, site);
   }
   if (isfinite(e->grams)) {
     v->of[TW_METRIC_CARBON_G] = e->grams;
     v->of[TW_METRIC_CARBON_G_PER_MILLION_OUTPUT_TOKENS] = per(e->grams * 1e6, output);
-    set_per_million(v, TW_METRIC_CARBON_G_PER_MILLION_TOKENS_INPUT, e->grams, 0, totals, sums);
+    set_per_million(v, TW_METRIC_CARBON_G_PER_MILLION_TOKENS_INPUT, e->grams, 0, totals, sums, site);
   }
 }
 
@@ -275,7 +282,7 @@ static void write_sections(const tw_metric_values *v, const char *const *section
 static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_recorder *recorder)
 {
   static const char *const sections[] = {"requests", "tokens",  "ttft_s", "ttfat_s", "tpot_s",
-                                         "e2e_s",    "queue_s", "slo",    NULL};
+                                         "e2e_s",    "queue_s", "life",   "slo",     NULL};
   if (tw_recorder_classes(recorder) < 2)
     return;
   json_t *classes = json_object();
@@ -289,6 +296,7 @@ static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_r
     set_tokens(&v, scenario, &record->totals);
     for (int i = 0; i < TW_LATENCY_KINDS; i++)
       set_latency(&v, latency_means[i], record->latencies[i]);
+    set_life(&v, &record->window);
     if (has_slo(&record->slo))
       set_slo(&v, &record->window, tw_recorder_window(recorder)->length_s);
     write_sections(&v, sections, class);
@@ -322,6 +330,7 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   set_tokens(v, scenario, totals);
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     set_latency(v, latency_means[i], tw_recorder_latency(recorder, (tw_latency)i));
+  set_life(v, window);
   set_throughput(v, window, &sums);
   if (any_slo(scenario))
     set_slo(v, window, window->length_s);
@@ -329,7 +338,8 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   set_utilization(v, &sums, span_s);
   set_fleet(v, tw_factory_fleet(factory), &sums);
   set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
-  set_cost(v, &e, scenario, totals, &sums, span_s);
+  set_cost(v, &e, scenario, factory, totals, &sums, span_s);
+  tw_spent_measure(tw_factory_spent(factory), v);
 }
 
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
@@ -337,10 +347,10 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
 {
   static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
                                        "accelerators", "requests",   NULL};
-  static const char *const after[] = {"tokens",  "ttft_s",     "ttfat_s", "tpot_s", "e2e_s",
-                                      "queue_s", "throughput", "slo",     "load",   NULL};
+  static const char *const after[] = {"tokens", "ttft_s",     "ttfat_s", "tpot_s", "e2e_s", "queue_s",
+                                      "life",   "throughput", "slo",     "load",   NULL};
   static const char *const last[] = {
-      "utilization", "fleet", "energy", "cost", "carbon", "extrapolated_iterations", NULL};
+      "utilization", "fleet", "energy", "cost", "spent", "carbon", "extrapolated_iterations", NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);
   measure(&v, scenario, factory, recorder);

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { NAME_WIDTH = 20 }; /* of classes */
+enum { NAME_WIDTH = 20 }; /* columns of a class's name */
 #define MUCH_DRAIN 0.1    /* share of a run after its last arrival that is told */
 
 static double number(const json_t *object, const char *group, const char *name)

@@ -27,19 +27,6 @@ static char *watts(double w)
 
 /* ---- Step times ---- */
 
-/* `seqs` sequences that each decode a token with so much context. */
-static tw_batch decode_batch(const tw_model *model, gint64 seqs, gint64 context)
-{
-  gint64 window = model->window_layers > 0 ? model->window : 0;
-  gboolean full = window == 0 || context >= window;
-  return (tw_batch){.decode_seqs = seqs,
-                    .decode_context = seqs * context,
-                    .decode_windowed = seqs * (window > 0 ? MIN(context, window) : context),
-                    .decode_growing = full ? 0 : seqs,
-                    .next_full = full ? G_MAXINT64 : window - context,
-                    .sampled = seqs};
-}
-
 /* What an iteration takes and draws in which every rank of an engine has the batch. */
 static void add_step(GString *out, const char *name, const char *what, const tw_pool *pool,
                      const tw_batch *batch)
@@ -77,7 +64,8 @@ static void add_steps(GString *out, const tw_pool *pool)
     g_autofree char *large =
         g_strdup_printf("%" G_GINT64_FORMAT " sequences%s decode at %" G_GINT64_FORMAT " tokens of context",
                         seqs, pool->dp > 1 ? " on each rank" : "", context);
-    tw_batch one = decode_batch(pool->model, 1, context), many = decode_batch(pool->model, seqs, context);
+    const tw_context_caps *caps = &pool->model->caps;
+    tw_batch one = tw_batch_of_decodes(caps, 1, context), many = tw_batch_of_decodes(caps, seqs, context);
     add_step(out, "step, small batch", small, pool, &one);
     add_step(out, "step, large batch", large, pool, &many);
   }
@@ -86,7 +74,7 @@ static void add_steps(GString *out, const tw_pool *pool)
     g_autofree char *prompt = g_strdup_printf("a prompt of %" G_GINT64_FORMAT " tokens%s", tokens,
                                               pool->dp > 1 ? " on each rank" : "");
     tw_batch batch = {.next_full = G_MAXINT64};
-    tw_batch_add_chunk(&batch, 0, tokens, pool->model->window_layers > 0 ? pool->model->window : 0, TRUE);
+    tw_batch_add_prompt(&batch, &pool->model->caps, 0, tokens, TRUE);
     add_step(out, "step, prompt", prompt, pool, &batch);
   }
 }
@@ -103,6 +91,10 @@ static void add_memory(GString *out, const tw_pool *pool)
           1e-9 * m->activation_bytes, 1e-9 * m->reserved_bytes);
   if (m->window_bytes > 0)
     add_row(out, "KV windows", "%.4g GB per accelerator, for max-seqs full windows", 1e-9 * m->window_bytes);
+  if (m->sequence_bytes > 0)
+    add_row(out, "state and windows",
+            "%.4g GB of each sequence on each accelerator, as much as %" G_GINT64_FORMAT " KV blocks",
+            1e-9 * m->sequence_bytes, m->sequence_blocks);
   add_row(out, "KV cache", "%.4g GB per accelerator, %.6g bytes per token on each", 1e-9 * m->kv_bytes,
           m->kv_bytes_per_token);
   add_row(out, "KV blocks",

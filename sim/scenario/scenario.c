@@ -119,7 +119,40 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .interconnect = tw_device_links(pool->device),
       .expert_imbalance = pool->expert_imbalance,
       .table_file = pool->table_file,
+      .checkpoint_tokens = pool->prefix_cache ? pool->checkpoint_tokens : 0,
   };
+}
+
+/* A state and its checkpoints fit together with the prefix cache. */
+static void check_state(tw_pool *pool, const xmlNode *node, const xmlNode *scheduler, tw_faults *faults)
+{
+  const tw_memory *m = &pool->memory;
+  gboolean state = tw_model_sequence_bytes(pool->model, 2, 1).state > 0;
+  if (!state && pool->checkpoint_tokens > 0)
+    tw_node_fault(scheduler, faults,
+                  "state-checkpoint=\"%" G_GINT64_FORMAT
+                  "\", but sequences of %s have no state beside their KV; leave it "
+                  "out",
+                  pool->checkpoint_tokens, pool->model->label);
+  if (pool->checkpoint_tokens % pool->block_tokens != 0)
+    tw_node_fault(scheduler, faults,
+                  "state-checkpoint=\"%" G_GINT64_FORMAT "\" is no multiple of block-size=\"%" G_GINT64_FORMAT
+                  "\"; use %" G_GINT64_FORMAT,
+                  pool->checkpoint_tokens, pool->block_tokens,
+                  (pool->checkpoint_tokens / pool->block_tokens + 1) * pool->block_tokens);
+  if (state && tw_node_child(node, "kv-offload") != NULL)
+    tw_node_fault(
+        node, faults,
+        "<kv-offload> keeps KV, but not the state that sequences of %s have beside it; leave it out",
+        pool->model->label);
+  if (state && pool->checkpoint_tokens == 0)
+    pool->prefix_cache = FALSE;
+  if (m->kv_blocks > 0 && m->sequence_blocks >= m->kv_blocks)
+    tw_node_fault(node, faults,
+                  "no sequence of %s fits: state and windows of each take %.4g GB of %.4g GB that are left "
+                  "for KV; raise tp "
+                  "or pp, or use smaller weights",
+                  pool->model->label, m->sequence_bytes * 1e-9, m->kv_bytes * 1e-9);
 }
 
 static void check_memory(const tw_pool *pool, const xmlNode *node, tw_faults *faults)
@@ -230,6 +263,8 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   pool->memory = tw_memory_plan(&setting, pool->memory_fraction, pool->max_batched_tokens, pool->max_seqs,
                                 pool->block_tokens);
   check_memory(pool, node, faults);
+  const xmlNode *scheduler = tw_node_child(node, "scheduler");
+  check_state(pool, node, scheduler != NULL ? scheduler : node, faults);
   tw_scenario_read_offload(scenario, pool, node, faults);
   pool->step_model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
   pool->power = tw_power_law_of(pool->device, (tw_precision)pool->weights,

@@ -15,8 +15,7 @@
 #include "sim/scenario/scaling.h"
 #include "sim/steptime/checkpoint.h"
 #include "sim/steptime/memory.h"
-#include "workloads/stream/generator.h"
-#include "workloads/stream/sessions.h"
+#include "workloads/stream/class.h"
 
 /* The role of a pool: its engines compute prompts and decodes, or one of the two. */
 typedef enum { TW_POOL_MIXED, TW_POOL_PREFILL, TW_POOL_DECODE } tw_pool_role;
@@ -24,7 +23,7 @@ extern const char *const tw_pool_role_names[];
 
 /* How the KV cache of a prompt leaves the engine that computed it: when the prompt is complete, or layer by
  * layer while the last iteration of the prompt computes them. */
-typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer;
+typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer_mode;
 extern const char *const tw_kv_transfer_names[];
 
 /* Whether engines have their weights as a run begins, and where those that do not get them. */
@@ -39,7 +38,7 @@ extern const char *const tw_start_names[], *const tw_weights_source_names[];
 typedef struct tw_pool {
   char *id;
   int role;        /* tw_pool_role */
-  int kv_transfer; /* tw_kv_transfer */
+  int kv_transfer; /* tw_kv_transfer_mode */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep;
@@ -62,6 +61,7 @@ typedef struct tw_pool {
   gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
   gint64 max_model_len;
   gboolean prefix_cache;
+  gint64 checkpoint_tokens; /* between the states of a sequence that the prefix cache keeps; 0: none */
 
   int step_kind; /* index for tw_step_kind_get */
   char *table_file;
@@ -72,7 +72,8 @@ typedef struct tw_pool {
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
-  double host_bytes, host_bytes_per_s; /* for offloaded KV: of each engine; to each accelerator */
+  double host_bytes;                               /* for offloaded KV, of each engine */
+  double host_bytes_per_s, host_write_bytes_per_s; /* to each accelerator, and from it */
   tw_speculation speculation;
   gboolean store; /* what the hosts have no room for goes to the shared store */
   tw_offload_config offload;
@@ -86,32 +87,6 @@ typedef struct tw_pool {
   tw_clock *clocks;   /* slower ones, falling; where power is capped */
   int n_clocks;
 } tw_pool;
-
-typedef struct tw_poisson_element {
-  double rate_per_s, duration_s;
-  gint64 requests; /* G_MININT64: no limit */
-} tw_poisson_element;
-
-typedef struct tw_closed_element {
-  gint64 concurrency, requests, warmup;
-  double duration_s, think_s, ramp_s, pace_s, jitter_s;
-} tw_closed_element;
-
-typedef struct tw_sessions_element {
-  double rate_per_s, duration_s;
-  gint64 sessions, system_tokens, hash_tokens, priority;
-  gboolean keeps_reasoning;
-  tw_turn *turns;
-  int n_turns;
-} tw_sessions_element;
-
-typedef enum {
-  TW_WORKLOAD_TRACE,
-  TW_WORKLOAD_POISSON,
-  TW_WORKLOAD_CLOSED,
-  TW_WORKLOAD_SESSIONS,
-  TW_WORKLOAD_GENERATOR
-} tw_workload_kind;
 
 /* The limits that a request must meet; NAN: not asked for. */
 typedef struct tw_slo {
@@ -136,17 +111,13 @@ typedef struct tw_scenario {
   tw_platform *platform;
   tw_ports *ports; /* of the engines */
 
-  tw_workload_kind workload;
-  char *trace_file;
+  /* Where requests come from: a trace, or a generator. */
+  char *trace_file; /* NULL: a generator */
   int trace_format; /* index in tw_trace_format_names, -1: found out from the file */
   tw_trace_options trace;
-  tw_poisson_element poisson;
-  tw_closed_element closed;
-  tw_sessions_element sessions;
-  tw_generator *generator; /* NULL: none */
+  tw_generator *generator; /* NULL: a trace */
   char *generator_name;    /* of a preset or a file; NULL: it stands in the scenario */
   tw_generator_use use;    /* without its seed */
-  tw_length lengths[3];    /* of generated requests: prompt, reasoning, answer */
 
   tw_pool *pools;
   int n_pools;
@@ -202,6 +173,9 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario);
 /* Whether any engine keeps KV below its accelerators. */
 gboolean tw_scenario_offloads(const tw_scenario *scenario);
 
+/* The class of all its requests, where a generator of one class draws them; NULL: another source. */
+const tw_class *tw_scenario_only_class(const tw_scenario *scenario);
+
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 
@@ -228,10 +202,10 @@ void tw_scenario_clear_workload(tw_scenario *scenario);
 void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
 
 /* ---- The tables, shared by the reader and the schema ---- */
-extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element,
-    tw_poisson_xml_element, tw_closed_xml_element, tw_sessions_xml_element, tw_generate_element,
+extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element, tw_generate_element,
     tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
     tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
     tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+extern const tw_child tw_workload_children[]; /* the sources of requests */
 
 #endif

@@ -9,6 +9,23 @@ static const tw_attribute offload_attributes[] = {
      .help = "of the hosts of each engine, for blocks that the accelerators evict from their prefix cache"},
     {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, TW_ABSENT, .max = 1e15, .positive = TRUE,
      FIELD(host_bytes_per_s), .help = "from there to each accelerator; the device's host link if absent"},
+    {"write", TW_ATTR_CHOICE, .fallback = "back", .choices = tw_offload_write_names,
+     .choice_helps = tw_offload_write_helps, FIELD(offload.write),
+     .help = "when KV goes down to the hosts, and to the store"},
+    {"write-bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, TW_ABSENT, .max = 1e15, .positive = TRUE,
+     FIELD(host_write_bytes_per_s),
+     .help = "write=\"through\": from each accelerator; bandwidth=\"...\" if absent"},
+    {"policy", TW_ATTR_CHOICE, .fallback = "lru", .choices = tw_kv_policy_names,
+     .choice_helps = tw_kv_policy_helps, FIELD(offload.policy),
+     .help = "which pieces of prompts go where the hosts, or the store, have no room"},
+    {"admit", TW_ATTR_CHOICE, .fallback = "all", .choices = tw_kv_admission_names, FIELD(offload.admission),
+     .help = "which pieces the hosts, and the store, take in: all, or those that have come before, as far as "
+             "names of "
+             "as many bytes as there is room for are remembered"},
+    {"min-tokens", TW_ATTR_INT, .fallback = "0", .max = 1e9, FIELD(offload.least_tokens),
+     .help = "write=\"through\": requests of fewer tokens of prompt and output leave nothing below"},
+    {"ttl", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = 109500 * 86400.0, FIELD(offload.ttl_s),
+     .help = "pieces that were used longer ago are gone; 0: none are"},
     {"store", TW_ATTR_BOOL, .fallback = "false", FIELD(store),
      .help =
          "what they have no room for goes to the platform's storage hosts (tw:kv_bytes), and is fetched over "
@@ -21,13 +38,21 @@ static gboolean check_offload(const xmlNode *node, const void *target, tw_faults
   g_autofree char *role = (char *)xmlGetProp((xmlNode *)node->parent, BAD_CAST "role");
   g_autofree char *cache =
       scheduler != NULL ? (char *)xmlGetProp((xmlNode *)scheduler, BAD_CAST "prefix-cache") : NULL;
-  (void)target;
+  const tw_pool *pool = target;
+  const tw_offload_config *offload = &pool->offload;
   if (g_strcmp0(role, "decode") == 0)
     tw_node_fault(node, faults, "a pool of role=\"decode\" computes no prompts; leave <kv-offload> out");
   else if (g_strcmp0(cache, "false") == 0)
     tw_node_fault(
         node, faults,
         "there is no prefix cache to evict from; leave out <kv-offload>, or prefix-cache=\"false\"");
+  else if (offload->write == TW_OFFLOAD_BACK &&
+           (offload->policy != 0 || offload->admission != TW_KV_ADMIT_ALL || offload->least_tokens > 0 ||
+            !isnan(pool->host_write_bytes_per_s)))
+    tw_node_fault(
+        node, faults,
+        "policy, admit, min-tokens and write-bandwidth are for copies that requests leave as they end; add "
+        "write=\"through\", or leave them out");
   else
     return TRUE;
   return FALSE;
@@ -51,6 +76,29 @@ static gboolean has_store(const tw_platform *platform)
   return FALSE;
 }
 
+static gboolean keeps_alike(const tw_offload_config *a, const tw_offload_config *b)
+{
+  return a->write == b->write && a->policy == b->policy && a->admission == b->admission &&
+         a->ttl_s == b->ttl_s;
+}
+
+/* What is kept in the store must not depend on who has brought it. */
+static void check_store(const tw_scenario *scenario, const tw_pool *pool, const xmlNode *node,
+                        tw_faults *faults)
+{
+  if (!has_store(scenario->platform))
+    tw_node_fault(node, faults,
+                  "store=\"true\", but no host of the platform has room for KV; give hosts in a zone of role "
+                  "storage the property tw:kv_bytes");
+  for (const tw_pool *other = scenario->pools; other < pool; other++)
+    if (other->store && !keeps_alike(&other->offload, &pool->offload))
+      tw_node_fault(
+          node, faults,
+          "pools \"%s\" and \"%s\" share the store and must keep it alike; give both the same write, policy, "
+          "admit and ttl",
+          other->id, pool->id);
+}
+
 void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
                               tw_faults *faults)
 {
@@ -64,18 +112,19 @@ void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const 
   if (isnan(pool->host_bytes_per_s))
     tw_node_fault(node, faults, "the bandwidth between %s and its host is not known; write bandwidth=\"...\"",
                   pool->device->label);
-  if (pool->store && !has_store(scenario->platform))
-    tw_node_fault(node, faults,
-                  "store=\"true\", but no host of the platform has room for KV; give hosts in a zone of role "
-                  "storage the property tw:kv_bytes");
-  double tokens = (double)pool->block_tokens, layers = (double)(model->layers - model->window_layers);
-  pool->offload = (tw_offload_config){
-      .host_bytes = (gint64)pool->host_bytes,
-      .block_bytes =
-          tokens * layers * tw_model_kv_numbers_per_layer(model) * tw_precision_bytes((tw_precision)pool->kv),
-      .block_s = tokens * pool->memory.kv_bytes_per_token / pool->host_bytes_per_s,
-      .seed = seed_of(pool),
-  };
+  if (pool->store)
+    check_store(scenario, pool, node, faults);
+  tw_offload_config *offload = &pool->offload;
+  double tokens = (double)pool->block_tokens;
+  double block_bytes = tokens * pool->memory.kv_bytes_per_token;
+  offload->host_bytes = (gint64)pool->host_bytes;
+  offload->block_bytes =
+      tokens * tw_model_sequence_bytes(model, tw_precision_bytes((tw_precision)pool->kv), 1).per_token;
+  offload->block_s = block_bytes / pool->host_bytes_per_s;
+  if (isnan(pool->host_write_bytes_per_s))
+    pool->host_write_bytes_per_s = pool->host_bytes_per_s;
+  offload->write_block_s = block_bytes / pool->host_write_bytes_per_s;
+  offload->seed = seed_of(pool);
 }
 
 gboolean tw_scenario_offloads(const tw_scenario *scenario)

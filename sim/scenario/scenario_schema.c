@@ -94,50 +94,6 @@ static const tw_attribute trace_attributes[] = {
 const tw_element tw_trace_element = {"trace", "requests from a file, replayed as it is read",
                                      trace_attributes, NULL, NULL};
 
-static const tw_attribute poisson_attributes[] = {
-    {"rate", TW_ATTR_QUANTITY, TW_RATE, NULL, .max = 1e9, .positive = TRUE,
-     .offset = offsetof(tw_poisson_element, rate_per_s), .help = "requests per time"},
-    {"requests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15,
-     .offset = offsetof(tw_poisson_element, requests), .help = "at most so many"},
-    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
-     .offset = offsetof(tw_poisson_element, duration_s),
-     .help = "arrivals before it; it or `requests` is needed"},
-    {0},
-};
-static gboolean check_poisson(const xmlNode *node, const void *target, tw_faults *faults)
-{
-  (void)target;
-  if (xmlHasProp(node, BAD_CAST "requests") != NULL || xmlHasProp(node, BAD_CAST "duration") != NULL)
-    return TRUE;
-  tw_node_fault(node, faults, "<poisson> never ends; give it requests=\"10000\" or duration=\"1h\"");
-  return FALSE;
-}
-static const tw_child length_children[] = {
-    {&tw_length_elements[0], 1, 1}, {&tw_length_elements[1], 0, 1}, {&tw_length_elements[2], 1, 1}, {0}};
-const tw_element tw_poisson_xml_element = {"poisson", "requests at random, independent of each other",
-                                           poisson_attributes, length_children, check_poisson};
-
-static const tw_attribute closed_attributes[] = {
-    COUNT(tw_closed_element, concurrency, "concurrency", NULL, 1e7,
-          "clients, each of which waits for its answer before it asks again"),
-    COUNT(tw_closed_element, requests, "requests", NULL, 1e15,
-          "sent in all; as many as clients: all at once, as MLPerf's offline scenario"),
-    {"duration", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .positive = TRUE,
-     .offset = offsetof(tw_closed_element, duration_s), .help = "none is sent at or after it"},
-    TIME(tw_closed_element, think_s, "think", "0s", YEARS_S, "from an answer to the client's next request"),
-    TIME(tw_closed_element, pace_s, "pace", "0s", YEARS_S,
-         "at least between two requests: one program sends them, one after the other"),
-    TIME(tw_closed_element, ramp_s, "ramp", "0s", YEARS_S, "over which the clients start, evenly"),
-    TIME(tw_closed_element, jitter_s, "jitter", "0s", YEARS_S,
-         "each request waits up to this much longer, drawn evenly, so that clients fall out of step"),
-    {"warmup", TW_ATTR_INT, .fallback = "0", .max = 1e15, .offset = offsetof(tw_closed_element, warmup),
-     .help = "requests sent first that latencies, throughput and SLO leave out, as benchmark tools do"},
-    {0},
-};
-const tw_element tw_closed_xml_element = {"closed-loop",
-                                          "clients that wait, as benchmark tools drive a server",
-                                          closed_attributes, length_children, NULL};
-
 static const tw_attribute generate_attributes[] = {
     STRING(tw_scenario, generator_name, "from", NULL,
            "a preset of workloads/presets, or the path of a generator file, which holds a /"),
@@ -164,14 +120,14 @@ static gboolean check_workload(const xmlNode *node, const void *target, tw_fault
                 "<closed-loop> or <sessions>");
   return FALSE;
 }
-static const tw_child workload_children[] = {{&tw_trace_element, 0, 1},
-                                             {&tw_poisson_xml_element, 0, 1},
-                                             {&tw_closed_xml_element, 0, 1},
-                                             {&tw_sessions_xml_element, 0, 1},
-                                             {&tw_generate_element, 0, 1},
-                                             {&tw_generator_element, 0, 1},
-                                             {0}};
-const tw_element tw_workload_element = {"workload", "where requests come from", NULL, workload_children,
+const tw_child tw_workload_children[] = {{&tw_trace_element, 0, 1},
+                                         {&tw_poisson_element, 0, 1},
+                                         {&tw_closed_element, 0, 1},
+                                         {&tw_sessions_element, 0, 1},
+                                         {&tw_generate_element, 0, 1},
+                                         {&tw_generator_element, 0, 1},
+                                         {0}};
+const tw_element tw_workload_element = {"workload", "where requests come from", NULL, tw_workload_children,
                                         check_workload};
 
 const char *const tw_asynchronous_names[] = {"engine", "false", "true", NULL};
@@ -202,6 +158,11 @@ static const tw_attribute scheduler_attributes[] = {
      .help = "prompt and output tokens together; what the model was made for if absent"},
     FLAG(tw_pool, prefix_cache, "prefix-cache", "true",
          "prompts that begin with the same hash ids share their KV blocks, as long as these are there"),
+    {"state-checkpoint", TW_ATTR_INT, .fallback = "0", .max = 1e9,
+     .offset = offsetof(tw_pool, checkpoint_tokens),
+     .help = "of models with linear attention or mamba2: tokens between the states of a sequence that are "
+             "kept beside its "
+             "KV; a prefix is found up to the last of them; 0: none is kept, and no prefix is found"},
     {0},
 };
 const tw_element tw_scheduler_element = {"scheduler", "continuous batching of an engine",

@@ -88,11 +88,32 @@ static double *most_dynamic(const tw_platform *platform)
   return most_w;
 }
 
+/* Adds the parts of an engine; `site` and `rack` tell of each host what follows its accelerators. */
+static void add_engine(tw_site_power *power, const tw_scenario *scenario, int engine, const double *site,
+                       const double *rack)
+{
+  const tw_platform *platform = scenario->platform;
+  const tw_engine_place *place = &scenario->engines[engine];
+  int accelerators = 0;
+  for (int k = 0; k < place->n_shares; k++) {
+    power->engine_follows[engine] += place->shares[k].accelerators * site[place->shares[k].host];
+    accelerators += place->shares[k].accelerators;
+  }
+  power->engine_follows[engine] /= accelerators;
+  for (int k = 0; k < place->n_shares; k++) {
+    int host = place->shares[k].host, of_share = place->shares[k].accelerators;
+    power->parts[power->n_parts++] =
+        (tw_engine_part){engine, platform->zones[platform->hosts[host].zone].rack_index, of_share,
+                         (double)of_share / accelerators, rack[host]};
+  }
+}
+
 static void add_following(tw_site_power *power, const tw_scenario *scenario, GString *missing)
 {
   const tw_platform *platform = scenario->platform;
   g_autofree double *most_w = most_dynamic(platform),
-                    *site_follows = g_new0(double, (gsize)platform->n_hosts);
+                    *site_follows = g_new0(double, (gsize)platform->n_hosts),
+                    *rack_follows = g_new0(double, (gsize)platform->n_hosts);
   gboolean unknown = FALSE;
   for (int i = 0; i < platform->n_hosts; i++) {
     int rack = platform->zones[platform->hosts[i].zone].rack_index;
@@ -102,18 +123,15 @@ static void add_following(tw_site_power *power, const tw_scenario *scenario, GSt
         continue;
       unknown |= !(most_w[at] > 0);
       site_follows[i] += zone->following_w / most_w[at];
-      power->rack_follows[i] += zone->rack_index == rack ? zone->following_w / most_w[at] : 0;
+      rack_follows[i] += zone->rack_index == rack ? zone->following_w / most_w[at] : 0;
     }
   }
-  for (int i = 0; i < scenario->n_engines; i++) {
-    const tw_engine_place *place = &scenario->engines[i];
-    int accelerators = 0;
-    for (int k = 0; k < place->n_shares; k++) {
-      power->engine_follows[i] += place->shares[k].accelerators * site_follows[place->shares[k].host];
-      accelerators += place->shares[k].accelerators;
-    }
-    power->engine_follows[i] /= accelerators;
-  }
+  int n = 0;
+  for (int i = 0; i < scenario->n_engines; i++)
+    n += scenario->engines[i].n_shares;
+  power->parts = g_new(tw_engine_part, (gsize)n);
+  for (int i = 0; i < scenario->n_engines; i++)
+    add_engine(power, scenario, i, site_follows, rack_follows);
   if (unknown)
     add_missing(missing, "idle power of the accelerators that the hosts' power follows");
 }
@@ -135,7 +153,6 @@ tw_site_power *tw_site_power_new(const tw_scenario *scenario)
   power->racks = g_new0(tw_power_parts, (gsize)platform->n_racks);
   add_accelerators(power, scenario, missing);
   power->engine_follows = g_new0(double, (gsize)scenario->n_engines);
-  power->rack_follows = g_new0(double, (gsize)platform->n_hosts);
   gboolean silent_hosts = add_zones(power, platform) <= 0;
   add_following(power, scenario, missing);
   if (silent_hosts)
@@ -167,7 +184,7 @@ void tw_site_power_free(tw_site_power *power)
     return;
   g_free(power->racks);
   g_free(power->engine_follows);
-  g_free(power->rack_follows);
+  g_free(power->parts);
   g_free(power->missing);
   g_free(power);
 }

@@ -18,13 +18,22 @@ typedef struct tw_power_parts {
   double host_w, network_w; /* host_w: while accelerators idle */
 } tw_power_parts;
 
+/* The part of an engine that stands on one host. */
+typedef struct tw_engine_part {
+  int engine, rack; /* rack: by index in platform->racks, -1: none */
+  int accelerators;
+  double of_engine; /* share of the engine's accelerators */
+  double follows;   /* joules of the rack's hosts for a dynamic joule of these */
+} tw_engine_part;
+
 typedef struct tw_site_power {
   tw_power_parts site;      /* racks included */
   tw_power_parts *racks;    /* by index in platform->racks */
   tw_power_parts elsewhere; /* of the site, what stands in no rack */
-  /* Joules that hosts draw beyond that for a dynamic joule of an accelerator: of each engine, over all zones
-   * around it; of each host of the platform, over the zones of its rack. */
-  double *engine_follows, *rack_follows;
+  /* Joules that hosts draw beyond that for a dynamic joule of each engine, over all zones around it. */
+  double *engine_follows;
+  tw_engine_part *parts; /* of all engines, in their order */
+  int n_parts;
   char *missing; /* what keeps the site's energy from being known, for people; NULL: nothing */
 } tw_site_power;
 

@@ -1,9 +1,9 @@
 #include "sim/site/agenda.h"
 
+#include "sim/site/collective_windows.h"
 #include "sim/site/dispatcher.h"
 #include "sim/site/fetches.h"
-#include "sim/site/transfers.h"
-#include "sim/site/windows.h"
+#include "sim/site/kv_transfers.h"
 
 #include <math.h>
 
@@ -29,24 +29,24 @@ static void sequence_prompted(void *user, int engine, const tw_sequence *sequenc
 static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
 {
   (void)engine;
-  tw_transfers_hand_over(((tw_site *)user)->transfers, sequence, now_s);
+  tw_kv_transfers_hand_over(((tw_site *)user)->transfers, sequence, now_s);
 }
 
 static void prompt_completing(void *user, int engine, tw_sequence *sequence, double start_s, double end_s)
 {
   (void)engine;
-  tw_transfers_completing(((tw_site *)user)->transfers, sequence, start_s, end_s);
+  tw_kv_transfers_completing(((tw_site *)user)->transfers, sequence, start_s, end_s);
 }
 
 static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double compute_s,
                           double now_s)
 {
-  tw_windows_post(((tw_site *)user)->windows, engine, wire, iterations, compute_s, now_s);
+  tw_collective_windows_post(((tw_site *)user)->windows, engine, wire, iterations, compute_s, now_s);
 }
 
-static void piece_spilled(void *user, int engine, const tw_kv_piece *piece)
+static void pieces_spilled(void *user, int engine, const tw_kv_piece *pieces, guint n)
 {
-  tw_fetches_spilled(((tw_site *)user)->fetches, engine, piece);
+  tw_fetches_spilled(((tw_site *)user)->fetches, engine, pieces, n);
 }
 
 static void log_batch(const tw_site *site, int engine, const char *kind, double start_s, double end_s,
@@ -78,11 +78,6 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
 
 /* ---- Engines ---- */
 
-static double full_share(const tw_model *model)
-{
-  return model->window_layers > 0 ? 1 - (double)model->window_layers / (double)model->layers : 1;
-}
-
 static gboolean is_asynchronous(const tw_pool *pool)
 {
   gboolean wanted = pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? pool->overhead.asynchronous
@@ -104,8 +99,10 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .long_prefill_tokens = pool->long_prefill_tokens,
                     .prefix_cache = pool->prefix_cache,
                     .kv_blocks = pool->memory.kv_blocks,
-                    .window = pool->model->window_layers > 0 ? pool->model->window : 0,
-                    .full_share = full_share(pool->model),
+                    .caps = pool->model->caps,
+                    .uncapped_share = pool->model->uncapped_share,
+                    .sequence_blocks = pool->memory.sequence_blocks,
+                    .checkpoint_tokens = pool->checkpoint_tokens,
                     .hands_over = pool->role == TW_POOL_PREFILL},
       .offload = pool->offload,
       .speculation = pool->speculation,
@@ -136,11 +133,11 @@ static void *new_agenda(tw_site *site)
                                  .handed_over = sequence_handed_over,
                                  .completing = prompt_completing,
                                  .post = window_posted,
-                                 .spilled = tw_fetches_needed(site->scenario) ? piece_spilled : NULL,
+                                 .spilled = tw_fetches_needed(site->scenario) ? pieces_spilled : NULL,
                                  .user = site};
   for (int i = 0; i < site->n_engines; i++) {
     tw_engine_config config = engine_config(site->scenario, site->seats[i].pool);
-    config.spans = site->windows != NULL && tw_windows_spans(site->windows, i);
+    config.spans = site->windows != NULL && tw_collective_windows_spans(site->windows, i);
     site->engines[i] = tw_engine_new(i, &config, &listener);
     agenda->nodes[i].place = TW_HEAP_OUT;
   }
@@ -228,7 +225,7 @@ static gboolean step(void *part, double now_s, GError **error)
   tw_engine_step(agenda->site->engines[engine]);
   tw_agenda_touch(agenda, engine);
   if (agenda->site->transfers != NULL)
-    tw_transfers_retry(agenda->site->transfers, engine, now_s);
+    tw_kv_transfers_retry(agenda->site->transfers, engine, now_s);
   return TRUE;
 }
 
@@ -252,7 +249,7 @@ static void evict(void *part, GPtrArray *sequences, double end_s)
 {
   tw_agenda *agenda = part;
   for (int i = 0; i < agenda->site->n_engines; i++) {
-    g_autoptr(GPtrArray) left = tw_engine_evict(agenda->site->engines[i], end_s);
+    g_autoptr(GPtrArray) left = tw_engine_fail(agenda->site->engines[i], TW_KEPT_NOTHING, end_s);
     for (guint k = 0; k < left->len; k++)
       g_ptr_array_add(sequences, left->pdata[k]);
   }

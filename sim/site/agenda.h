@@ -8,9 +8,9 @@ typedef struct tw_agenda tw_agenda;
 
 /* The next event of an engine may have changed: the agenda looks at it once the event under way is over. */
 void tw_agenda_touch(tw_agenda *agenda, int engine);
-/* The same of all engines. */
+/* The next event of every engine may have changed. */
 void tw_agenda_touch_all(tw_agenda *agenda);
-/* The window that an engine waits for has come; between events. */
+/* The flows of the window that an engine waits for have all ended. Call it between events. */
 void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double computed_s);
 
 #endif

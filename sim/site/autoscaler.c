@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-#define SLACK_S 1e-9 /* by which times may differ that were computed in different ways */
+#define SLACK_S 1e-9 /* times that were computed in two ways may differ by this much */
 
 typedef struct advice {
   double time_s;
@@ -174,7 +174,7 @@ static void scale(tw_autoscaler *autoscaler, scaled *s, gint64 held, double now_
   gint64 wanted = stabilize(scaling, s, view.active, tw_scaling_wanted(scaling, &view), now_s);
   for (gint64 n = view.active; n < wanted && wake_one(autoscaler, s, now_s); n++)
     continue;
-  /* Those that load will serve, but do not yet. */
+  /* Engines that load will serve, but do not yet, and are not drained. */
   for (int n = count(autoscaler, s, TW_ENGINE_SERVES); n > wanted; n--)
     drain_one(autoscaler, s, now_s);
 }

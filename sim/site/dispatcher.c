@@ -125,7 +125,7 @@ void tw_dispatcher_prompted(tw_dispatcher *dispatcher, int engine, const tw_sequ
 
 void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence *sequence, double now_s)
 {
-  if (engine == sequence->prefill_engine) /* and if it was to decode elsewhere, its one token needed none */
+  if (engine == sequence->prefill_engine) /* its only token came with its prompt, or it decoded there */
     release(dispatcher, sequence, now_s);
   else
     tw_router_release(&dispatcher->routing.router, engine, &sequence->request, now_s);
@@ -159,6 +159,7 @@ static const char *refusal(const tw_site *site, const tw_request *request, int e
 
 static void submit(tw_dispatcher *dispatcher, tw_sequence *sequence, int engine, double now_s)
 {
+  sequence->submitted_s = now_s;
   tw_engine_submit(dispatcher->site->engines[engine], sequence, now_s);
   tw_agenda_touch(dispatcher->site->agenda, engine);
 }
@@ -168,6 +169,7 @@ static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s
 {
   tw_site *site = dispatcher->site;
   const tw_request *request = &sequence->request;
+  sequence->routed_s = now_s;
   tw_choice to = tw_router_assign(&dispatcher->routing.router, request, now_s);
   int engine = to.engine;
   int decode = site->seats[engine].pool->role == TW_POOL_PREFILL
@@ -283,6 +285,7 @@ static void dispatch(tw_dispatcher *dispatcher, tw_sequence *sequence, double no
 {
   double deadline_s = sequence->request.arrival_s + dispatcher->site->scenario->deadline_s;
   sequence->ticket = dispatcher->tickets++;
+  sequence->dispatched_s = now_s;
   if (deadline_s <= now_s) {
     cancel(dispatcher, sequence, now_s);
     return;

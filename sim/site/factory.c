@@ -8,8 +8,9 @@
 /* Every part that a site may have. At equal times the upper rows act first; and each is made after those
  * below it, which it may turn to. */
 static const tw_part_kind *const kinds[] = {
-    &tw_load_part,      &tw_caps_part,    &tw_fleet_part,  &tw_autoscaler_part, &tw_dispatcher_part,
-    &tw_transfers_part, &tw_fetches_part, &tw_agenda_part, &tw_windows_part,
+    &tw_load_part,       &tw_caps_part,       &tw_fleet_part,
+    &tw_autoscaler_part, &tw_dispatcher_part, &tw_kv_transfers_part,
+    &tw_fetches_part,    &tw_agenda_part,     &tw_collective_windows_part,
 };
 
 typedef struct part {
@@ -23,6 +24,7 @@ struct tw_factory {
   int n_parts;
   double event_s;          /* time of the last event, those of parts that follow left out */
   tw_breakdown *breakdown; /* once it is finished */
+  tw_spent spent;
 };
 
 static void make_seats(tw_site *site)
@@ -181,6 +183,7 @@ static void break_down(tw_factory *factory, double end_s)
   factory->breakdown->transfer_j = tw_intervals_flow_joules(site->intervals, TW_FLOW_KV) +
                                    tw_intervals_flow_joules(site->intervals, TW_FLOW_WEIGHTS);
   factory->breakdown->collective_j = tw_intervals_flow_joules(site->intervals, TW_FLOW_COLLECTIVE);
+  factory->spent = tw_spent_of(site->scenario, site->engines, site->power, end_s);
   if (site->scenario->audit)
     tw_breakdown_audit(factory->breakdown, site->scenario, &energy);
 }
@@ -218,6 +221,11 @@ tw_load_time tw_factory_load(const tw_factory *factory)
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory)
 {
   return factory->breakdown;
+}
+
+const tw_spent *tw_factory_spent(const tw_factory *factory)
+{
+  return &factory->spent;
 }
 
 const tw_fleet *tw_factory_fleet(const tw_factory *factory)

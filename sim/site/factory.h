@@ -12,6 +12,7 @@
 #include "sim/energy/breakdown.h"
 #include "sim/energy/governor.h"
 #include "sim/energy/meter.h"
+#include "sim/energy/spent.h"
 #include "sim/engine/engine.h"
 #include "sim/network/network.h"
 #include "sim/scenario/scenario.h"
@@ -56,6 +57,7 @@ double tw_factory_finish(tw_factory *factory, double end_s);
 tw_energy tw_factory_energy(const tw_factory *factory);
 tw_load_time tw_factory_load(const tw_factory *factory);
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory);
+const tw_spent *tw_factory_spent(const tw_factory *factory);
 const tw_governor *tw_factory_governor(const tw_factory *factory); /* NULL: power is not capped */
 const tw_fleet *tw_factory_fleet(const tw_factory *factory);       /* NULL: all serve all the time */
 const tw_site_power *tw_factory_site_power(const tw_factory *factory);

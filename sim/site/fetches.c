@@ -1,10 +1,12 @@
 #include "sim/site/fetches.h"
 
+#include "sim/network/medium.h"
 #include "sim/network/shipment.h"
 #include "sim/site/dispatcher.h"
 
 #include <math.h>
 
+/* Pieces on their way up, for a sequence that waits for them, or, where there is none, down to the store. */
 typedef struct fetch {
   tw_shipment shipment;
   tw_sequence *sequence;
@@ -20,8 +22,10 @@ struct tw_fetches {
   tw_network network;
   tw_fetch_listener listener;
   tw_kv_tier *store;
-  int *hosts; /* the storage hosts on which the store lies */
+  int *hosts;           /* the storage hosts on which the store lies */
+  tw_medium_use *media; /* and their media */
   int n_hosts;
+  guint64 copies; /* that have gone down */
   tw_shipments shipments;
 };
 
@@ -38,19 +42,28 @@ tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const
                            const tw_fetch_listener *listener)
 {
   double bytes = 0;
+  int storing = 0; /* an engine whose pool has the store: they all keep it alike */
+  while (!seats[storing].pool->store)
+    storing++;
+  const tw_offload_config *rules = &seats[storing].pool->offload;
   tw_fetches *fetches = g_new0(tw_fetches, 1);
   *fetches = (tw_fetches){.seats = seats,
                           .n_engines = n_engines,
                           .engines = engines,
                           .network = *network,
                           .listener = *listener,
-                          .hosts = g_new(int, (gsize)platform->n_hosts)};
+                          .hosts = g_new(int, (gsize)platform->n_hosts),
+                          .media = g_new0(tw_medium_use, (gsize)platform->n_hosts)};
   for (int i = 0; i < platform->n_hosts; i++)
     if (platform->hosts[i].kv_bytes > 0) {
       bytes += platform->hosts[i].kv_bytes;
+      fetches->media[fetches->n_hosts].medium = &platform->hosts[i].medium;
       fetches->hosts[fetches->n_hosts++] = i;
     }
-  fetches->store = tw_kv_tier_new((gint64)bytes, NULL, NULL);
+  fetches->store = tw_kv_tier_new(&(tw_kv_tier_config){.capacity_bytes = (gint64)bytes,
+                                                       .policy = rules->policy,
+                                                       .admission = rules->admission,
+                                                       .ttl_s = rules->ttl_s});
   tw_shipments_init(&fetches->shipments, network, NULL);
   return fetches;
 }
@@ -71,20 +84,13 @@ void tw_fetches_free(tw_fetches *fetches)
   tw_shipments_clear(&fetches->shipments);
   tw_kv_tier_free(fetches->store);
   g_free(fetches->hosts);
+  g_free(fetches->media);
   g_free(fetches);
-}
-
-void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piece)
-{
-  tw_kv_piece kept = *piece;
-  kept.fetched = FALSE;
-  if (fetches->seats[engine].pool->store)
-    tw_kv_tier_put(fetches->store, &kept);
 }
 
 /* ---- What is worth fetching ---- */
 
-/* Time of `bytes` alone on the network. A storage host sends its part to every host of the engine, and one of
+/* Time of `bytes` alone on media and network. A storage host sends its part to every host of the engine, and one of
  * these gets its part from every storage host. */
 static double flows_s(const tw_fetches *fetches, int engine, double bytes)
 {
@@ -92,7 +98,9 @@ static double flows_s(const tw_fetches *fetches, int engine, double bytes)
   double longest_s = 0, accelerators = 0;
   for (int k = 0; k < place->n_shares; k++)
     accelerators += place->shares[k].accelerators;
-  for (int i = 0; i < fetches->n_hosts; i++)
+  for (int i = 0; i < fetches->n_hosts; i++) {
+    longest_s = fmax(longest_s,
+                     tw_medium_alone_s(fetches->media[i].medium, TW_MEDIUM_READ, bytes / fetches->n_hosts));
     for (int k = 0; k < place->n_shares; k++) {
       if (fetches->hosts[i] == place->shares[k].host)
         continue;
@@ -101,13 +109,14 @@ static double flows_s(const tw_fetches *fetches, int engine, double bytes)
       double sent = bytes / fetches->n_hosts, got = bytes * place->shares[k].accelerators / accelerators;
       longest_s = fmax(longest_s, route.latency_s + fmax(sent, got) / route.bytes_per_s);
     }
+  }
   return longest_s;
 }
 
 /* The pieces in the store, behind what the engine holds, in the order of the prompt; NULL if they are not
  * worth it. Further ones that the engine's hosts hold count for what they save. */
 static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request, int engine, int rank,
-                           double *bytes)
+                           double now_s, double *bytes)
 {
   const tw_offload *offload = tw_engine_offload(fetches->engines[engine]);
   const tw_prefix_cache *cache = tw_engine_prefixes(fetches->engines[engine], rank);
@@ -116,10 +125,10 @@ static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request,
   gint64 here = hit.tokens / cache->block_tokens, behind = 0;
   g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(tw_kv_piece));
   *bytes = 0;
-  while (tw_prefix_piece_next(cache, request, &piece)) {
-    gboolean in_hosts = tw_kv_tier_find(offload->host, piece.chain) != NULL;
+  while (tw_prefix_piece_next(cache, request, request->prompt_tokens - 1, &piece)) {
+    gboolean in_hosts = tw_kv_tier_find(offload->host, piece.chain, now_s) != NULL;
     if (!in_hosts) {
-      const tw_kv_piece *stored = tw_kv_tier_find(fetches->store, piece.chain);
+      const tw_kv_piece *stored = tw_kv_tier_find(fetches->store, piece.chain, now_s);
       if (stored == NULL)
         break;
       g_array_append_val(pieces, *stored);
@@ -137,6 +146,7 @@ static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request,
 
 /* ---- Life of a fetch ---- */
 
+/* Each storage host has an equal part, of which each share of the engine has one by its accelerators. */
 static void add_flows(const tw_fetches *fetches, fetch *f)
 {
   const tw_network *network = &fetches->network;
@@ -146,14 +156,69 @@ static void add_flows(const tw_fetches *fetches, fetch *f)
     accelerators += place->shares[k].accelerators;
   for (int i = 0; i < fetches->n_hosts; i++)
     for (int k = 0; k < place->n_shares; k++) {
-      int from = fetches->hosts[i], to = tw_share_endpoint(&place->shares[k]);
-      if (from == place->shares[k].host)
+      gboolean up = f->sequence != NULL;
+      int storage = fetches->hosts[i], share = tw_share_endpoint(&place->shares[k]);
+      int from = up ? storage : share, to = up ? share : storage;
+      if (storage == place->shares[k].host)
         continue;
       double part = place->shares[k].accelerators / accelerators / fetches->n_hosts;
       tw_flow flow = {
           .from = from, .to = to, .bytes = f->bytes * part, .kind = TW_FLOW_KV, .start_s = f->start_s};
       tw_shipment_add(&f->shipment, &flow, network->route(network->state, from, to).latency_s, -1);
     }
+}
+
+/* When the media have served a transfer that begins at now_s. */
+static double served_s(tw_fetches *fetches, tw_medium_direction direction, double bytes, double now_s)
+{
+  double last_s = now_s;
+  for (int i = 0; i < fetches->n_hosts; i++)
+    last_s = fmax(last_s, tw_medium_serve(&fetches->media[i], direction, bytes / fetches->n_hosts, now_s));
+  return last_s;
+}
+
+static fetch *fetch_new(tw_fetches *fetches, tw_sequence *sequence, int engine, GArray *pieces, double bytes,
+                        double start_s)
+{
+  fetch *f = g_new0(fetch, 1);
+  *f = (fetch){.sequence = sequence, .engine = engine, .pieces = pieces, .bytes = bytes, .start_s = start_s};
+  tw_medium_direction direction = sequence != NULL ? TW_MEDIUM_READ : TW_MEDIUM_WRITE;
+  tw_shipment_init(&f->shipment, &fetches->shipments, served_s(fetches, direction, bytes, start_s),
+                   sequence != NULL ? sequence->ticket : G_MAXUINT64 - fetches->copies++);
+  add_flows(fetches, f);
+  return f;
+}
+
+/* Copies on what the store has not: it has room for it from now on, and has it when it has come. */
+static void copy_down(tw_fetches *fetches, int engine, const tw_kv_piece *pieces, guint n)
+{
+  g_autoptr(GArray) down = g_array_new(FALSE, FALSE, sizeof(tw_kv_piece));
+  double bytes = 0, start_s = 0;
+  for (guint i = 0; i < n; i++) {
+    tw_kv_piece piece = pieces[i];
+    piece.ready_s = INFINITY;
+    if (!tw_kv_tier_put(fetches->store, &piece))
+      continue;
+    bytes += (double)piece.bytes;
+    start_s = fmax(start_s, pieces[i].ready_s);
+    g_array_append_val(down, piece);
+  }
+  if (bytes <= 0)
+    return;
+  fetch *f = fetch_new(fetches, NULL, engine, g_steal_pointer(&down), bytes, start_s);
+  tw_shipment_begin(&f->shipment, pieces[0].used_s);
+}
+
+void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *pieces, guint n)
+{
+  const tw_pool *pool = fetches->seats[engine].pool;
+  if (pool->store && pool->offload.write == TW_OFFLOAD_THROUGH) {
+    copy_down(fetches, engine, pieces, n);
+  } else if (pool->store) {
+    tw_kv_piece kept = *pieces;
+    kept.fetched = FALSE;
+    tw_kv_tier_put(fetches->store, &kept);
+  }
 }
 
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s)
@@ -165,20 +230,17 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
     tw_engine_catch_up(fetches->engines[i], now_s);
   if (sequence->rank < 0)
     sequence->rank = tw_engine_choose(fetches->engines[engine], &sequence->request, now_s);
-  GArray *pieces = find_pieces(fetches, &sequence->request, engine, sequence->rank, &bytes);
+  GArray *pieces = find_pieces(fetches, &sequence->request, engine, sequence->rank, now_s, &bytes);
   if (pieces == NULL)
     return FALSE;
   tw_engine_expect(fetches->engines[engine], sequence, 1);
-  fetch *f = g_new0(fetch, 1);
-  *f = (fetch){.sequence = sequence, .engine = engine, .pieces = pieces, .bytes = bytes, .start_s = now_s};
-  tw_shipment_init(&f->shipment, &fetches->shipments, now_s, sequence->ticket);
+  fetch *f = fetch_new(fetches, sequence, engine, pieces, bytes, now_s);
   for (guint i = 0; i < pieces->len; i++) {
     tw_kv_piece *piece = &g_array_index(pieces, tw_kv_piece, i);
     piece->used_s = now_s;
     tw_kv_tier_put(fetches->store, piece); /* the store has it already: this marks it as used again */
     piece->fetched = TRUE;
   }
-  add_flows(fetches, f);
   tw_shipment_begin(&f->shipment, now_s);
   return TRUE;
 }
@@ -186,6 +248,12 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
 /* All pieces of a fetch have come. */
 static void arrive(tw_fetches *fetches, fetch *f, double now_s)
 {
+  if (f->sequence == NULL) {
+    for (guint i = 0; i < f->pieces->len; i++)
+      tw_kv_tier_written(fetches->store, g_array_index(f->pieces, tw_kv_piece, i).chain, now_s);
+    free_fetch(f);
+    return;
+  }
   for (guint i = 0; i < f->pieces->len; i++)
     g_array_index(f->pieces, tw_kv_piece, i).used_s = now_s;
   tw_engine_fetched(fetches->engines[f->engine], &g_array_index(f->pieces, tw_kv_piece, 0), f->pieces->len,
@@ -200,7 +268,8 @@ void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences)
 {
   for (tw_shipment *shipment; (shipment = tw_shipments_pop(&fetches->shipments)) != NULL;) {
     fetch *f = tw_container(shipment, fetch, shipment);
-    g_ptr_array_add(sequences, f->sequence);
+    if (f->sequence != NULL)
+      g_ptr_array_add(sequences, f->sequence);
     free_fetch(f);
   }
 }
@@ -259,7 +328,9 @@ static int under_way(const void *part)
 
 static void explain(const void *part, GPtrArray *lines)
 {
-  guint under_way = ((const tw_fetches *)part)->shipments.under_way.length;
+  guint under_way = 0;
+  for (GList *link = ((const tw_fetches *)part)->shipments.under_way.head; link != NULL; link = link->next)
+    under_way += tw_container(link->data, fetch, shipment)->sequence != NULL;
   if (under_way > 0)
     g_ptr_array_add(lines, g_strdup_printf("%u requests wait for their prefixes from the store", under_way));
 }

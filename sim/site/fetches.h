@@ -1,13 +1,14 @@
-/* Fetches: prefixes on their way from the shared store to the memory of an engine's hosts.
+/* Fetches: prefixes on their way from the shared store to the memory of an engine's hosts, and copies on their way down.
  *
- *     request for an engine ──► what do its accelerators and hosts hold, and the store behind that?
- *            worth it? flows from the storage hosts ──► in the hosts' memory ──► the request is queued
+ *     request for an engine --> what do its accelerators and hosts hold, and the store behind that?
+ *            worth it? flows from the storage hosts --> in the hosts' memory --> the request is queued
+ *     request has ended, write="through" --> what has the store not? flows to the storage hosts --> it can be found
  *
  * The store is what the hosts of the platform's `storage` zones have room for (tw:kv_bytes), as one: each
- * piece lies on all of them in equal parts. It takes what the memory of the engines' hosts has no room for,
- * and keeps what was used last (kv_tier.h). A request waits for a fetch where that, and to load the pieces
- * from the hosts' memory, takes less time than to compute them. What goes down to the store does so beside
- * everything else, at no cost. */
+ * piece lies on all of them in equal parts, on their media (tw_medium). It takes what the memory of the engines' hosts
+ * has no room for, beside everything else and at no cost, or what requests leave behind, by flows over the network
+ * (offload.h). A request waits for a fetch where that, and to load the pieces from the hosts' memory, takes less time
+ * than to compute them. */
 #ifndef TW_SIM_FETCHES_H
 #define TW_SIM_FETCHES_H
 
@@ -31,8 +32,8 @@ tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const
 void tw_fetches_free(tw_fetches *fetches);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_fetches, tw_fetches_free)
 
-/* The memory of an engine's hosts has no room for a piece. */
-void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piece);
+/* Pieces go to the store: tw_offload.spilled. */
+void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *pieces, guint n);
 
 /* A sequence is to be queued at an engine. TRUE if it waits for a fetch first: then it is taken over. */
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s);

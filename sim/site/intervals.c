@@ -2,13 +2,6 @@
 
 #include <math.h>
 
-/* The part of an engine that stands in one rack. */
-typedef struct rack_share {
-  int engine, rack;
-  int accelerators;
-  double follows; /* joules of the rack's hosts for a dynamic joule of these */
-} rack_share;
-
 typedef struct rack_usage {
   int accelerators; /* those that belong to engines */
   double busy_s, waiting_s, prompt_tokens, output_tokens;
@@ -29,25 +22,8 @@ struct tw_intervals {
   guint held;             /* requests that wait at no engine */
   double held_s, since_s; /* integral of them over the interval, up to an instant */
   int *accelerators;      /* number of accelerators of each engine */
-  GArray *shares;         /* array of rack_share, by engine */
   rack_usage *racks;
 };
-
-static void share_racks(tw_intervals *intervals, int engine)
-{
-  const tw_engine_place *place = &intervals->scenario->engines[engine];
-  const tw_platform *platform = intervals->scenario->platform;
-  for (int i = 0; i < place->n_shares; i++) {
-    int rack = platform->zones[platform->hosts[place->shares[i].host].zone].rack_index;
-    intervals->accelerators[engine] += place->shares[i].accelerators;
-    if (rack < 0)
-      continue;
-    rack_share share = {engine, rack, place->shares[i].accelerators,
-                        intervals->power->rack_follows[place->shares[i].host]};
-    g_array_append_val(intervals->shares, share);
-    intervals->racks[rack].accelerators += share.accelerators;
-  }
-}
 
 tw_intervals *tw_intervals_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
                                const tw_network *network, tw_log *log)
@@ -60,10 +36,13 @@ tw_intervals *tw_intervals_new(const tw_scenario *scenario, tw_engine **engines,
                               .log = log,
                               .meter = tw_meter_new(scenario, power, log),
                               .accelerators = g_new0(int, (gsize)scenario->n_engines),
-                              .shares = g_array_new(FALSE, FALSE, sizeof(rack_share)),
                               .racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks)};
-  for (int i = 0; i < scenario->n_engines; i++)
-    share_racks(intervals, i);
+  for (int i = 0; i < power->n_parts; i++) {
+    const tw_engine_part *part = &power->parts[i];
+    intervals->accelerators[part->engine] += part->accelerators;
+    if (part->rack >= 0)
+      intervals->racks[part->rack].accelerators += part->accelerators;
+  }
   return intervals;
 }
 
@@ -72,7 +51,6 @@ void tw_intervals_free(tw_intervals *intervals)
   if (intervals == NULL)
     return;
   tw_meter_free(intervals->meter);
-  g_array_unref(intervals->shares);
   g_free(intervals->racks);
   g_free(intervals->accelerators);
   g_free(intervals);
@@ -93,6 +71,40 @@ void tw_intervals_hold(tw_intervals *intervals, guint requests, double now_s)
 static double mean(double integral, double length_s)
 {
   return length_s > 0 ? integral / length_s : NAN;
+}
+
+/* Whether engines of a pool can spend time on a class. */
+static gboolean can_spend(const tw_pool *pool, const tw_engine_place *place, tw_time_class class)
+{
+  gboolean experts = pool->model->experts > 0;
+  switch (class) {
+  case TW_TIME_EXPERTS:
+    return experts;
+  case TW_TIME_FABRIC:
+    return place->n_shares > 1;
+  case TW_TIME_LOADS:
+    return pool->offload.host_bytes > 0;
+  case TW_TIME_SLOWEST:
+    return pool->dp > 1 || experts;
+  case TW_TIME_BUBBLE:
+    return pool->pp > 1;
+  default:
+    return TRUE;
+  }
+}
+
+/* The share of the interval that an engine spent on each class. */
+static void set_shares(tw_engine_row *row, const tw_pool *pool, const tw_engine_place *place,
+                       const double *class_s, double length_s)
+{
+  gboolean measured = class_s[TW_TIME_MEASURED] > 0;
+#define SHARE(to, NAME, word, help)                                                                          \
+  if (can_spend(pool, place, TW_TIME_##NAME) && (TW_TIME_##NAME >= TW_TIME_MEASURED || !measured))           \
+    (to)->time_##word = mean(class_s[TW_TIME_##NAME], length_s);
+  TW_TIME_CLASSES(SHARE, row)
+#undef SHARE
+  if (!measured)
+    row->time_measured = NAN;
 }
 
 static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usage, double start_s,
@@ -120,6 +132,11 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
     row.serving = mean(usage->state_s[TW_ENGINE_SERVES], length_s);
   row.joules = usage->prefill_j + usage->decode_j + usage->collective_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);
+  row.waiting_budget = mean(usage->waiting_for_s[TW_WAIT_BUDGET], length_s);
+  row.waiting_seats = mean(usage->waiting_for_s[TW_WAIT_SEATS], length_s);
+  row.waiting_kv = mean(usage->waiting_for_s[TW_WAIT_KV], length_s);
+  row.waiting_power = mean(usage->waiting_for_s[TW_WAIT_POWER], length_s);
+  set_shares(&row, pool, &intervals->scenario->engines[engine], usage->class_s, length_s);
   tw_log_engine(intervals->log, &row);
 }
 
@@ -149,6 +166,20 @@ static double start_of(const tw_intervals *intervals)
   return (double)intervals->interval * intervals->scenario->interval_s;
 }
 
+static void add_to_rack(tw_intervals *intervals, const tw_engine_part *part, const tw_usage *usage)
+{
+  if (part->rack < 0)
+    return;
+  rack_usage *rack = &intervals->racks[part->rack];
+  double of = part->of_engine, dynamic_j = (usage->prefill_j + usage->decode_j) * of;
+  rack->busy_s += usage->busy_s * part->accelerators;
+  rack->waiting_s += usage->waiting_s * of;
+  rack->prompt_tokens += (double)usage->prompt_tokens * of;
+  rack->output_tokens += (double)usage->output_tokens * of;
+  rack->joules += dynamic_j + (usage->collective_j + usage->idle_j) * of;
+  rack->following_j += part->follows > 0 ? dynamic_j * part->follows : 0;
+}
+
 /* Writes the rows of the interval under way, which ends at `end_s`, and starts the next. */
 static void end_interval(tw_intervals *intervals, double end_s)
 {
@@ -156,7 +187,7 @@ static void end_interval(tw_intervals *intervals, double end_s)
   double busy_s = 0;
   int accelerators = 0;
   tw_usage site = {0};
-  guint share = 0;
+  int part = 0;
   intervals->interval++;
   tw_intervals_hold(intervals, intervals->held, end_s);
   double held_s = intervals->held_s;
@@ -166,20 +197,8 @@ static void end_interval(tw_intervals *intervals, double end_s)
   for (int i = 0; i < intervals->scenario->n_engines; i++) {
     tw_usage usage = tw_engine_take_usage(intervals->engines[i], end_s);
     log_engine(intervals, i, &usage, start_s, length_s);
-    for (; share < intervals->shares->len; share++) {
-      const rack_share *s = &g_array_index(intervals->shares, rack_share, share);
-      if (s->engine != i)
-        break;
-      rack_usage *rack = &intervals->racks[s->rack];
-      double part = (double)s->accelerators / intervals->accelerators[i];
-      rack->busy_s += usage.busy_s * s->accelerators;
-      rack->waiting_s += usage.waiting_s * part;
-      rack->prompt_tokens += (double)usage.prompt_tokens * part;
-      rack->output_tokens += (double)usage.output_tokens * part;
-      double dynamic_j = (usage.prefill_j + usage.decode_j) * part;
-      rack->joules += dynamic_j + (usage.collective_j + usage.idle_j) * part;
-      rack->following_j += s->follows > 0 ? dynamic_j * s->follows : 0;
-    }
+    for (; part < intervals->power->n_parts && intervals->power->parts[part].engine == i; part++)
+      add_to_rack(intervals, &intervals->power->parts[part], &usage);
     busy_s += usage.busy_s * intervals->accelerators[i];
     accelerators += intervals->accelerators[i];
     site.running_s += usage.running_s;

@@ -30,7 +30,8 @@ static tw_load_mark mark(const tw_site *site, double now_s)
 static void *new_load(tw_site *site)
 {
   const tw_scenario *scenario = site->scenario;
-  double ramp_s = scenario->workload == TW_WORKLOAD_CLOSED ? scenario->closed.ramp_s : 0;
+  const tw_class *only = tw_scenario_only_class(scenario);
+  double ramp_s = only != NULL ? only->ramp_s : 0;
   site->load = g_new0(struct tw_load_part, 1);
   *site->load = (struct tw_load_part){.site = site, .start_s = fmax(scenario->warmup_s, ramp_s)};
   site->load->started = site->load->start_s <= 0;

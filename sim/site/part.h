@@ -30,11 +30,11 @@ typedef struct tw_site {
   int n_engines;
   double now_s; /* time of the event under way, or of the last one */
   /* Parts that others turn to; NULL where the scenario has no such thing. */
-  struct tw_agenda *agenda; /* of the engines */
+  struct tw_agenda *agenda; /* the engines, by when they are due */
   struct tw_dispatcher *dispatcher;
-  struct tw_transfers *transfers;
+  struct tw_kv_transfers *transfers;
   struct tw_fetches *fetches;
-  struct tw_windows *windows;
+  struct tw_collective_windows *windows;
   struct tw_fleet *fleet;
   tw_governor *governor;
   struct tw_load_part *load;
@@ -50,13 +50,15 @@ typedef enum {
 typedef struct tw_part_kind {
   const char *name;
   tw_part_life life;
-  /* Its state, or NULL where the scenario has no such part. Those of the rows below exist already. */
+  /* Makes the part's state, or NULL where the scenario has no such part. The parts of the rows below exist
+   * already. */
   void *(*new)(tw_site *site);
-  /* When it acts next; INFINITY: not before something else happens. */
+  /* The instant at which the part acts next; INFINITY: not before something else happens. */
   double (*due)(const void *part);
-  /* Does what is due then. FALSE with `error` set where the input that it reads is broken. */
+  /* Does the part's work that is due at now_s. FALSE with `error` set where the input that it reads is
+   * broken. */
   gboolean (*step)(void *part, double now_s, GError **error);
-  /* After every event, of whatever part: draws the consequences for this one. */
+  /* Called after every event of any part: draws the consequences for this one. */
   void (*settle)(void *part, double now_s);
   /* After that: starts the flows that the event has asked for. */
   void (*start_flows)(void *part);
@@ -71,6 +73,6 @@ typedef struct tw_part_kind {
 } tw_part_kind;
 
 extern const tw_part_kind tw_load_part, tw_caps_part, tw_fleet_part, tw_autoscaler_part, tw_dispatcher_part,
-    tw_transfers_part, tw_fetches_part, tw_agenda_part, tw_windows_part;
+    tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part;
 
 #endif

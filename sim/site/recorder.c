@@ -6,6 +6,7 @@
 typedef struct outcome {
   double arrival_s, end_s;
   double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
+  double life_s[TW_LIFE_PART_COUNT];
   gboolean completed, unfinished;
   gint64 prompt_tokens, output_tokens; /* computed and emitted */
   const char *class;
@@ -135,6 +136,9 @@ static void count_in(tw_class_record *record, const tw_scenario *scenario, const
   if (!o->completed)
     return;
   window->good += good ? 1 : 0;
+  window->lives++;
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    window->life_s[i] += o->life_s[i];
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     if (!isnan(o->latencies_s[i]))
       tw_histogram_add(record->latencies[i], o->latencies_s[i]);
@@ -159,18 +163,65 @@ static void count_certain(tw_recorder *recorder, double now_s)
     count(recorder, o, open_s);
 }
 
-static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending, double now_s)
+/* An instant, or the end of the request where it did not come. */
+static double until(double instant_s, double end_s)
+{
+  return isnan(instant_s) ? end_s : instant_s;
+}
+
+static tw_life_times life_of(const tw_sequence *sequence, double end_s)
+{
+  double dispatched_s = until(sequence->dispatched_s, end_s), routed_s = until(sequence->routed_s, end_s);
+  tw_life_times times = {.arrival_s = sequence->request.arrival_s,
+                         .first_scheduled_s = sequence->first_scheduled_s,
+                         .first_token_s = sequence->first_token_s,
+                         .end_s = end_s,
+                         .front_end_s = dispatched_s - sequence->request.arrival_s,
+                         .admission_s = routed_s - dispatched_s,
+                         .fetch_s = until(sequence->submitted_s, end_s) - routed_s,
+                         .preempted_s = sequence->preempted_s};
+  if (!isnan(times.first_scheduled_s))
+    times.chunk_wait_s =
+        fmax(0, until(times.first_token_s, end_s) - times.first_scheduled_s - sequence->prompt_s);
+  if (isnan(times.first_token_s))
+    return times;
+  if (!isnan(sequence->lost_s))
+    times.preempted_s += end_s - sequence->lost_s;
+  if (sequence->decode_engine < 0)
+    return times;
+  if (!isnan(sequence->transfer_start_s))
+    times.transfer_s = fmax(0, until(sequence->transfer_end_s, end_s) -
+                                   fmax(sequence->transfer_start_s, times.first_token_s));
+  times.decode_queue_s = until(sequence->decode_start_s, end_s) - times.first_token_s - times.transfer_s;
+  return times;
+}
+
+/* The parts of a request's life. */
+static void split_life(const tw_recorder *recorder, const tw_life_times *times, double *parts_s)
+{
+  double length_s = times->end_s - times->arrival_s, sum_s = 0, least_s = 0;
+  tw_life_split(times, parts_s);
+  for (int i = 0; recorder->scenario->audit && i < TW_LIFE_PART_COUNT; i++) {
+    sum_s += parts_s[i];
+    least_s = fmin(least_s, parts_s[i]);
+  }
+  if (recorder->scenario->audit)
+    g_assert(fabs(sum_s - length_s) <= 1e-9 * fmax(1, length_s) && least_s >= -1e-9 * fmax(1, times->end_s));
+}
+
+static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                           const tw_life_times *times, double now_s)
 {
   const tw_request *request = &sequence->request;
   if (request->warmup)
     return;
   recorder->measured_s = fmin(recorder->measured_s, request->arrival_s);
-  tw_request_times times = {request->arrival_s,
-                            sequence->first_scheduled_s,
-                            sequence->first_token_s,
-                            sequence->first_answer_s,
-                            now_s,
-                            (double)tw_request_output_tokens(request)};
+  tw_request_times instants = {request->arrival_s,
+                               sequence->first_scheduled_s,
+                               sequence->first_token_s,
+                               sequence->first_answer_s,
+                               now_s,
+                               (double)tw_request_output_tokens(request)};
   outcome o = {.arrival_s = request->arrival_s,
                .end_s = now_s,
                .completed = ending == TW_COMPLETED,
@@ -179,7 +230,8 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, t
                .prompt_tokens = sequence->emitted > 0 ? request->prompt_tokens : 0,
                .output_tokens = sequence->emitted};
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
-    o.latencies_s[i] = tw_latency_of((tw_latency)i, &times);
+    o.latencies_s[i] = tw_latency_of((tw_latency)i, &instants);
+  split_life(recorder, times, o.life_s);
   if (recorder->scenario->drain_s <= 0) {
     count(recorder, &o, INFINITY);
     return;
@@ -199,7 +251,7 @@ static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence
 }
 
 static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
-                      const char *reason, double now_s)
+                      const char *reason, const tw_life_times *times, double now_s)
 {
   const tw_request *request = &sequence->request;
   tw_request_row row = tw_request_row_empty;
@@ -226,6 +278,16 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.preemptions = sequence->preemptions;
   row.recomputed_tokens = tw_sequence_recomputed(sequence);
   row.joules = joules_of(recorder, sequence);
+  row.front_end_s = times->front_end_s;
+  row.admission_s = times->admission_s;
+  if (recorder->offloads)
+    row.fetch_s = times->fetch_s;
+  row.chunk_wait_s = times->chunk_wait_s;
+  if (sequence->decode_engine >= 0) {
+    row.transfer_s = times->transfer_s;
+    row.decode_queue_s = times->decode_queue_s;
+  }
+  row.preempted_s = times->preempted_s;
   row.state = tw_ending_names[ending];
   row.reason = reason;
   row.class = request->class;
@@ -279,9 +341,10 @@ void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_en
     class->totals.arrived++;
     add_totals(&class->totals, sequence, ending, joules);
   }
-  add_statistics(recorder, sequence, ending, now_s);
+  tw_life_times times = life_of(sequence, now_s);
+  add_statistics(recorder, sequence, ending, &times, now_s);
   if (recorder->log != NULL)
-    write_row(recorder, sequence, ending, reason, now_s);
+    write_row(recorder, sequence, ending, reason, &times, now_s);
 }
 
 void tw_recorder_close(tw_recorder *recorder, double end_s)
@@ -290,7 +353,8 @@ void tw_recorder_close(tw_recorder *recorder, double end_s)
   for (outcome *o; (o = g_queue_pop_head(&recorder->pending)) != NULL; g_free(o))
     count(recorder, o, end_s - scenario->drain_s);
   double from_s = scenario->warmup_s;
-  if (scenario->closed.warmup > 0 && isfinite(recorder->measured_s))
+  const tw_class *only = tw_scenario_only_class(scenario);
+  if (only != NULL && only->warmup > 0 && isfinite(recorder->measured_s))
     from_s = fmax(from_s, recorder->measured_s);
   recorder->all.window.length_s = fmax(0, end_s - scenario->drain_s - from_s);
 }

@@ -27,6 +27,8 @@ typedef struct tw_window {
   guint64 unjudged;                     /* arrived in it, and were unfinished when the run ended */
   guint64 completed;                    /* ended in it well, whenever they arrived */
   guint64 prompt_tokens, output_tokens; /* computed for, and emitted by, requests that ended in it */
+  guint64 lives;                        /* arrived in it, and were completed */
+  double life_s[TW_LIFE_PART_COUNT];    /* sums over these */
 } tw_window;
 
 /* The statistics of one class of traffic. */

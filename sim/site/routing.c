@@ -1,6 +1,6 @@
 #include "sim/site/routing.h"
 
-#include "sim/site/transfers.h"
+#include "sim/site/kv_transfers.h"
 
 #include <math.h>
 
@@ -18,25 +18,17 @@ static double step_s(const tw_pool *pool, const tw_batch *batch)
   return cost.time_s.first;
 }
 
-static gint64 window_of(const tw_pool *pool)
-{
-  return pool->model->window_layers > 0 ? pool->model->window : 0;
-}
-
 static double decode_s(const tw_pool *pool, gint64 sequences, gint64 context)
 {
-  gint64 window = window_of(pool), windowed = window > 0 ? MIN(context, window) : context;
-  return step_s(pool, &(tw_batch){.decode_seqs = sequences,
-                                  .decode_context = sequences * context,
-                                  .decode_windowed = sequences * windowed,
-                                  .next_full = G_MAXINT64,
-                                  .sampled = sequences});
+  tw_batch batch = tw_batch_of_decodes(&pool->model->caps, sequences, context);
+  batch.next_full = G_MAXINT64;
+  return step_s(pool, &batch);
 }
 
 static double chunk_s(const tw_pool *pool, gint64 done, gint64 tokens)
 {
   tw_batch batch = {.next_full = G_MAXINT64};
-  tw_batch_add_chunk(&batch, done, tokens, window_of(pool), TRUE);
+  tw_batch_add_prompt(&batch, &pool->model->caps, done, tokens, TRUE);
   return step_s(pool, &batch);
 }
 
@@ -59,7 +51,7 @@ tw_rates tw_pool_rates(const tw_pool *pool)
 
 static double transfer_s(void *user, int from, int to, gint64 tokens)
 {
-  return tw_transfers_estimate_s(((tw_site *)user)->transfers, from, to, tokens);
+  return tw_kv_transfers_estimate_s(((tw_site *)user)->transfers, from, to, tokens);
 }
 
 static gint64 cached_tokens(void *user, int engine, int rank, const tw_request *request, double now_s)

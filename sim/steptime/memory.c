@@ -4,18 +4,15 @@
 
 enum { ACTIVATION_BYTES = 2, LOGIT_BYTES = 4 };
 
-#define MOST_BLOCKS 1e15
+#define MOST_BLOCKS  1e15
+#define STATE_BLOCKS 1e9
 
 static double weight_bytes(const tw_step_setting *setting)
 {
   const tw_model *model = setting->model;
   const tw_parallelism *parallel = &setting->parallelism;
-  double layers = (double)model->layers,
-         moe_layers = model->experts > 0 ? layers - (double)model->dense_layers : 0;
-  double projections = layers * tw_model_attention_params(model);
-  double dense =
-      (layers - moe_layers) * tw_model_dense_mlp_params(model) + moe_layers * tw_model_shared_params(model);
-  double experts = moe_layers * (double)model->experts * tw_model_expert_params(model);
+  double projections = tw_model_projection_params(model), dense = tw_model_mlp_params(model);
+  double experts = tw_model_moe_layers(model) * (double)model->experts * tw_model_expert_params(model);
   double tables = tw_model_head_params(model) * (model->tied_embeddings ? 1 : 2);
   double group = parallel->tp * parallel->dp;
   return tw_precision_bytes(setting->attention) * projections / parallel->tp / parallel->pp +
@@ -44,14 +41,26 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
                  .weight_bytes = weight_bytes(setting),
                  .activation_bytes = activation_bytes(setting, max_batched_tokens, max_seqs),
                  .reserved_bytes = setting->device->reserved_bytes};
-  double shards = model->attention == TW_ATTENTION_MLA ? 1 : MIN(parallel->tp, (double)model->kv_heads);
-  double layer_bytes =
-      tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv) / shards / parallel->pp;
-  m.window_bytes = layer_bytes * (double)(model->window_layers * model->window * max_seqs);
-  m.kv_bytes_per_token = layer_bytes * (double)(model->layers - model->window_layers);
+  if (model->n_groups > 0) {
+    tw_sequence_bytes held = tw_model_sequence_bytes(model, tw_precision_bytes(setting->kv), parallel->tp);
+    m.kv_bytes_per_token = held.per_token / parallel->pp;
+    m.sequence_bytes = (held.window + held.state) / parallel->pp;
+    if (setting->checkpoint_tokens > 0)
+      m.kv_bytes_per_token += held.state / parallel->pp / (double)setting->checkpoint_tokens;
+  } else {
+    double shards = (double)tw_model_kv_shards(model, parallel->tp);
+    double layer_bytes =
+        tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv) / shards / parallel->pp;
+    m.window_bytes = layer_bytes * (double)(model->window_layers * model->window * max_seqs);
+    m.kv_bytes_per_token = layer_bytes * (double)(model->layers - model->window_layers);
+  }
   m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
   double block_bytes = m.kv_bytes_per_token * (double)block_tokens;
+  /* Where nothing grows with the tokens, blocks are fractions of a sequence's state, so small that they do not count. */
+  if (block_bytes == 0 && m.sequence_bytes > 0)
+    block_bytes = m.sequence_bytes / STATE_BLOCKS;
   /* If every layer has a window, nothing grows with the tokens. */
   m.kv_blocks = m.kv_bytes > 0 ? (gint64)fmin(floor(m.kv_bytes / block_bytes), MOST_BLOCKS) : 0;
+  m.sequence_blocks = block_bytes > 0 ? (gint64)ceil(m.sequence_bytes / block_bytes) : 0;
   return m;
 }

@@ -13,7 +13,10 @@ typedef struct tw_memory {
   double window_bytes;     /* KV of the windowed layers, reserved for max-seqs full windows */
   double kv_bytes;         /* what is left for the other layers' KV; may be negative */
   double kv_bytes_per_token;
-  gint64 kv_blocks; /* KV blocks of a data-parallel rank; 0 if none fit */
+  double
+      sequence_bytes; /* state and windows of one sequence, whatever its length is: of models with groups of layers */
+  gint64 sequence_blocks; /* KV blocks that these are worth; each sequence takes them as it is admitted */
+  gint64 kv_blocks;       /* KV blocks of a data-parallel rank; 0 if none fit */
 } tw_memory;
 
 /* Peak activations follow the widest tensors that are alive at once: the residual stream and its normalised

@@ -28,6 +28,8 @@ void tw_speculation_cost(const tw_speculation *speculation, const tw_step_model 
   cost->kernels_s = token_of(cost->kernels_s, plain.kernels_s, drafts, tokens);
   cost->flops = token_of(cost->flops, plain.flops, drafts, tokens);
   cost->bytes = token_of(cost->bytes, plain.bytes, drafts, tokens);
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+    cost->classes[c] = token_of(cost->classes[c], plain.classes[c], drafts, tokens);
   cost->wire.tensor = (cost->wire.tensor + drafts * plain.wire.tensor) / tokens;
   cost->wire.experts = (cost->wire.experts + drafts * plain.wire.experts) / tokens;
   cost->wire.stages = (cost->wire.stages + drafts * plain.wire.stages) / tokens;

@@ -27,21 +27,17 @@
  * share an expert. Σ context: of each new token, what it attends to; in layers with a window at most that.
  * Of E experts, a batch touches E · (1 − (1 − k/E)^T'). Kaplan et al., arXiv 2001.08361, section 2.1, count
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
-#include "sim/steptime/step_time.h"
+#include "sim/steptime/step_classes.h"
+#include "sim/steptime/step_kernels.h"
+#include "sim/steptime/step_layers.h"
 
 #include <math.h>
 
 enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
 
-/* One class of operations in the precision that it is computed in. */
-typedef struct kernels {
-  double flops_per_s, bytes_per_s; /* the rates that its kernels reach */
-  double launch_s, per_token_s;
-} kernels;
-
 typedef struct roofline {
-  kernels ops[TW_OP_CLASSES]; /* linear: of the MLPs and shared experts */
-  kernels projections;        /* linear: of attention */
+  tw_kernels ops[TW_OP_CLASSES]; /* linear: of the MLPs and shared experts */
+  tw_kernels projections;        /* linear: of attention */
   int tp, pp, dp, ep, experts_tp;
   double imbalance;
 
@@ -62,6 +58,9 @@ typedef struct roofline {
   double kv_bytes;                    /* per layer and token of context */
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
+  tw_step_layers *groups; /* attention of a model with groups of layers; NULL: all layers have the same */
+  double sums;            /* all-reduces of tensor parallelism, where each block has its own */
+
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
@@ -76,29 +75,6 @@ typedef struct roofline {
   tw_collective_costs experts_traffic; /* to experts of other accelerators and back, in tokens of one */
   tw_collective_costs send;            /* activations from stage to stage */
 } roofline;
-
-/* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
- * shrink. */
-static tw_precision computed_in(const tw_device *device, tw_precision weights)
-{
-  return isfinite(device->flops[weights]) ? weights : TW_BF16;
-}
-
-/* A class of operations on weights, or on KV, of a precision. */
-static kernels kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
-{
-  const tw_device *device = setting->device;
-  /* Weights that are expanded run on the kernels of bf16. */
-  const tw_efficiency *e = &device->efficiency[class][computed_in(device, stored)];
-  double rate =
-      device->flops[computed_in(device, stored)] * setting->overhead.compute * (1 - setting->throttle);
-  /* Experts in a 4-bit format that the device multiplies in run on its vendor's kernels, as measured; all
-   * others on the engine's own. */
-  gboolean own = class == TW_OP_EXPERTS && !(stored == TW_FP4 && isfinite(device->flops[TW_FP4]));
-  double share = own && setting->overhead.experts > 0 ? setting->overhead.experts : 1;
-  return (kernels){rate * e->compute_peak * share, device->hbm_bytes_per_s * e->memory * share,
-                   e->launch_s * setting->overhead.launch, e->per_token_s / share};
-}
 
 /* All ways to run a pattern among n accelerators that lie in some domains in equal parts. */
 static tw_collective_costs costs_among(const tw_step_setting *setting, const char *pattern, int n,
@@ -134,6 +110,24 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
   r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &r->links);
 }
 
+/* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
+static void set_groups(roofline *r, const tw_step_setting *setting)
+{
+  tw_layers_sums sums = tw_step_layers_sums(setting->model);
+  r->groups = tw_step_layers_new(setting);
+  r->projection_kernels = sums.products;
+  r->mlp_kernels = sums.mlps;
+  r->row_bytes = ACTIVATION_BYTES * (sums.rows + (sums.rows_by_tp + sums.between) / r->tp);
+  /* Hyper-connections read and write all streams in front of each block, and behind it. */
+  double streams = (double)setting->model->streams;
+  double mixed = streams > 1 ? sums.blocks * (3 * streams + 2) * r->hidden : 0;
+  r->activation_bytes = ACTIVATION_BYTES * (sums.blocks * 4 * r->hidden + sums.between / r->tp + mixed);
+  r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  r->sums = sums.blocks;
+  r->full_layers = r->layers;
+  r->window_layers = setting->model->caps.n; /* a validity ends where a cap is reached */
+}
+
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
   const tw_model *model = setting->model;
@@ -144,13 +138,13 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
 
   roofline *r = g_new0(roofline, 1);
   /* Attention is computed in fp8 over a KV cache in fp8, the head and what lies between always in bf16. */
-  r->ops[TW_OP_LINEAR] = kernels_of(setting, TW_OP_LINEAR, setting->weights);
-  r->projections = kernels_of(setting, TW_OP_LINEAR, setting->attention);
-  r->ops[TW_OP_EXPERTS] = kernels_of(setting, TW_OP_EXPERTS, setting->weights);
-  r->ops[TW_OP_ATTENTION_PREFILL] = kernels_of(setting, TW_OP_ATTENTION_PREFILL, setting->kv);
-  r->ops[TW_OP_ATTENTION_DECODE] = kernels_of(setting, TW_OP_ATTENTION_DECODE, setting->kv);
-  r->ops[TW_OP_HEAD] = kernels_of(setting, TW_OP_HEAD, TW_BF16);
-  r->ops[TW_OP_ACTIVATIONS] = kernels_of(setting, TW_OP_ACTIVATIONS, TW_BF16);
+  r->ops[TW_OP_LINEAR] = tw_kernels_of(setting, TW_OP_LINEAR, setting->weights);
+  r->projections = tw_kernels_of(setting, TW_OP_LINEAR, setting->attention);
+  r->ops[TW_OP_EXPERTS] = tw_kernels_of(setting, TW_OP_EXPERTS, setting->weights);
+  r->ops[TW_OP_ATTENTION_PREFILL] = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, setting->kv);
+  r->ops[TW_OP_ATTENTION_DECODE] = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, setting->kv);
+  r->ops[TW_OP_HEAD] = tw_kernels_of(setting, TW_OP_HEAD, TW_BF16);
+  r->ops[TW_OP_ACTIVATIONS] = tw_kernels_of(setting, TW_OP_ACTIVATIONS, TW_BF16);
   r->tp = parallel->tp;
   r->pp = parallel->pp;
   r->dp = parallel->dp;
@@ -161,18 +155,17 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->layers = (double)model->layers;
   r->window_layers = (double)model->window_layers;
   r->full_layers = r->layers - r->window_layers;
-  r->moe_layers = model->experts > 0 ? (double)(model->layers - model->dense_layers) : 0;
+  r->moe_layers = tw_model_moe_layers(model);
   r->hidden = (double)model->hidden;
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
 
   double weight_bytes = tw_precision_bytes(setting->weights);
-  r->projection_params = r->layers * tw_model_attention_params(model);
+  r->projection_params = tw_model_projection_params(model);
   r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
   /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
   r->projection_kernels = r->layers * (mla ? 4 : 2);
   double dense_layers = r->layers - r->moe_layers;
-  r->mlp_params =
-      dense_layers * tw_model_dense_mlp_params(model) + r->moe_layers * tw_model_shared_params(model);
+  r->mlp_params = tw_model_mlp_params(model);
   r->mlp_bytes = r->mlp_params * weight_bytes;
   r->mlp_kernels =
       2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
@@ -225,14 +218,11 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->max_seqs = setting->overhead.max_seqs;
   r->max_context = setting->overhead.max_context;
   r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  r->sums = 2 * r->layers;
+  if (model->n_groups > 0)
+    set_groups(r, setting);
   add_collectives(r, setting);
   return r;
-}
-
-/* Products with weights on one accelerator: a roof with a round edge. */
-static double product_s(const kernels *k, double n_kernels, double flops, double bytes)
-{
-  return n_kernels * k->launch_s + tw_roof(flops / k->flops_per_s, bytes / k->bytes_per_s);
 }
 
 /* Tokens that a rank computes. */
@@ -281,16 +271,20 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
 
   tw_line time = {0, 0};
   if (b->decode_seqs > 0) {
-    const kernels *k = &r->ops[TW_OP_ATTENTION_DECODE];
-    time = tw_line_max(tw_line_scale(decode_flops, flops_share / k->flops_per_s),
-                       tw_line_scale(decode_bytes, bytes_share / k->bytes_per_s), &cost->valid);
+    const tw_kernels *k = &r->ops[TW_OP_ATTENTION_DECODE];
+    tw_line compute = tw_line_scale(decode_flops, flops_share / k->flops_per_s);
+    time = tw_line_max(compute, tw_line_scale(decode_bytes, bytes_share / k->bytes_per_s), &cost->valid);
+    tw_line *class = &cost->classes[time.first == compute.first ? TW_TIME_ATTENTION : TW_TIME_KV];
+    *class = tw_line_add(*class, time);
     time.first += r->layers * k->launch_s;
   }
   if (b->prefill_tokens > 0) {
-    const kernels *k = &r->ops[TW_OP_ATTENTION_PREFILL];
-    time.first += r->layers * k->launch_s +
-                  prefill_flops * (r->prefill_work / r->prefill_flops) * flops_share / k->flops_per_s +
-                  (prefill_bytes * bytes_share + attended * flops_share) / k->bytes_per_s;
+    const tw_kernels *k = &r->ops[TW_OP_ATTENTION_PREFILL];
+    double compute_s = prefill_flops * (r->prefill_work / r->prefill_flops) * flops_share / k->flops_per_s;
+    double read_s = (prefill_bytes * bytes_share + attended * flops_share) / k->bytes_per_s;
+    time.first += r->layers * k->launch_s + compute_s + read_s;
+    cost->classes[TW_TIME_ATTENTION].first += compute_s;
+    cost->classes[TW_TIME_KV].first += read_s;
   }
   cost->flops = tw_line_add(cost->flops, (tw_line){decode_flops.first + prefill_flops, decode_flops.growth});
   double copies = r->tp / r->kv_shards;
@@ -320,20 +314,25 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
 {
   double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
   double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
-  tw_line time = attention(r, b, micro, cost);
-  time.first += product_s(&r->projections, r->projection_kernels, flops * r->projection_params,
-                          r->projection_bytes / r->tp);
-  time.first += product_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp);
-  time.first += tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
-                                r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
+  tw_line time =
+      r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
+  time.first += tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
+                           r->projection_bytes / r->tp, cost);
+  time.first +=
+      tw_dense_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp, cost);
+  double rows_s = tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
+                                  r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
+  time.first += rows_s;
+  cost->classes[TW_TIME_LINEAR].first += rows_s;
   /* Two all-reduces a layer: behind attention, and behind the MLP where experts do not return their sums
    * themselves. */
-  double all_reduces = 2 * r->layers - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
+  double all_reduces = r->sums - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
   double crossing = 0, steps = 0;
   double reduce_s =
       all_reduces * collective_s(r, &r->reduce, tokens_micro * reduced, all_reduces, &crossing, &steps);
   time.first += reduce_s;
+  cost->classes[TW_TIME_SCALE_UP].first += reduce_s;
   cost->collective_s = fmax(cost->collective_s, reduce_s);
   if (crossing * micro > cost->wire.tensor) {
     cost->wire.tensor = crossing * micro;
@@ -353,7 +352,7 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
     return 0;
   double all = (double)(b->sampled + b->decode_seqs * b->drafted), sampled = all / micro;
   double time =
-      product_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp);
+      tw_dense_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp, cost);
   cost->flops.first += 2 * r->head_params * all;
   cost->bytes.first += micro * r->head_bytes;
   double share = (double)(b->sampled - b->decode_seqs) / all;
@@ -366,6 +365,20 @@ static double touched_by(const roofline *r, double tokens)
 {
   double touched = r->experts * -expm1(tokens * log1p(-r->experts_per_token / r->experts));
   return MAX(touched, MIN(r->experts, r->experts_per_token));
+}
+
+/* Tells what the experts of all layers take at a rank with a mean load, and what it waits for the busiest one,
+ * which takes `time_s` a layer. */
+static void classify_experts(const roofline *r, double flops, double bytes, double copies, double time_s,
+                             tw_step_cost *cost)
+{
+  const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
+  double even = 1 / r->imbalance, tokens_s = even * copies * k->per_token_s;
+  double roof_s = tw_product_s(k, 0, even * flops, bytes);
+  tw_classes_product(cost, TW_TIME_EXPERTS, even * flops / k->flops_per_s, bytes / k->bytes_per_s,
+                     r->moe_layers * roof_s);
+  cost->classes[TW_TIME_EXPERTS].first += r->moe_layers * tokens_s;
+  cost->classes[TW_TIME_SLOWEST].first += r->moe_layers * (time_s - k->launch_s - roof_s - tokens_s);
 }
 
 /* The experts of all MoE layers, at the busiest rank of the expert-parallel group: over the tokens of the
@@ -381,8 +394,9 @@ static double experts_s(const roofline *r, double tokens, double padded, double 
   double copies = computed * r->experts_per_token / r->ep * r->imbalance;
   double flops = 2 * r->expert_params * copies / r->experts_tp;
   double bytes = r->expert_bytes * touched_by(r, computed) / (r->ep * r->experts_tp);
-  const kernels *k = &r->ops[TW_OP_EXPERTS];
-  double time = product_s(k, 1, flops, bytes) + copies * k->per_token_s;
+  const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
+  double time = tw_product_s(k, 1, flops, bytes) + copies * k->per_token_s;
+  classify_experts(r, flops, bytes, copies, time, cost);
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
   cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
@@ -404,6 +418,7 @@ static double experts_s(const roofline *r, double tokens, double padded, double 
   }
   cost->collective_s += r->moe_layers * comm;
   cost->wire.experts = crossing * micro;
+  cost->classes[TW_TIME_SCALE_UP].first += r->moe_layers * comm;
   return r->moe_layers * (time + comm);
 }
 
@@ -435,18 +450,22 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   gboolean graph = in_graph(r, most_tokens, prefill_tokens > 0);
 
   /* All ranks of an iteration go at the pace of the slowest. */
-  tw_line layers = {0, 0};
+  tw_line layers = {0, 0}, sum = {0, 0};
   double head = 0, padded = 0;
   for (int i = 0; i < n_ranks; i++) {
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;
     double added = graph ? (double)(captured(tokens_of(&ranks[i])) - tokens_of(&ranks[i])) : 0;
     padded += added;
-    layers = tw_line_max(layers, rank_layers(r, &ranks[i], added, micro, cost), &cost->valid);
-    head = fmax(head, head_s(r, &ranks[i], micro, cost));
+    tw_line own = rank_layers(r, &ranks[i], added, micro, cost);
+    double own_head = head_s(r, &ranks[i], micro, cost);
+    layers = tw_line_max(layers, own, &cost->valid);
+    head = fmax(head, own_head);
+    sum = tw_line_add(sum, (tw_line){own.first + own_head, own.growth});
     if (r->window_layers > 0)
       cost->valid = MIN(cost->valid, ranks[i].next_full);
   }
+  tw_classes_average(cost, n_ranks, (tw_line){layers.first + head, layers.growth}, sum);
   layers.first +=
       experts_s(r, (double)tokens, padded, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
   cost->kernels_s = tw_line_scale(layers, micro / r->pp);
@@ -475,7 +494,18 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   /* Each stage works on each micro-batch once. */
   double works_s = micro * (layers.first + head + r->pp * stage_s) / r->pp;
   cost->bubble = r->pp > 1 ? fmax(0, 1 - works_s / cost->time_s.first) : 0;
+  tw_classes_rest(cost, r->pp, micro, (tw_line){works_s, layers.growth * micro / r->pp});
 }
 
-const tw_step_kind tw_step_roofline = {
-    "roofline", "larger of compute and memory time per class of operations", create, cost, g_free};
+static void destroy(void *state)
+{
+  tw_step_layers_free(((roofline *)state)->groups);
+  g_free(state);
+}
+
+const tw_step_kind tw_step_roofline = {.name = "roofline",
+                                       .help = "larger of compute and memory time per class of operations",
+                                       .classifies = TRUE,
+                                       .create = create,
+                                       .cost = cost,
+                                       .destroy = destroy};

@@ -240,4 +240,8 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   }
 }
 
-const tw_step_kind tw_step_table = {"table", "interpolation of measured step times", create, cost, destroy};
+const tw_step_kind tw_step_table = {.name = "table",
+                                    .help = "interpolation of measured step times",
+                                    .create = create,
+                                    .cost = cost,
+                                    .destroy = destroy};

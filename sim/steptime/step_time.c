@@ -38,6 +38,8 @@ void tw_step_model_free(tw_step_model *model)
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {
   model->kind->cost(model->state, ranks, n_ranks, cost);
+  if (!model->kind->classifies)
+    cost->classes[TW_TIME_MEASURED] = cost->time_s;
   g_assert(cost->time_s.first > 0 && cost->valid >= 1);
 }
 
@@ -57,6 +59,34 @@ void tw_batch_add_chunk(tw_batch *batch, gint64 done, gint64 tokens, gint64 wind
   batch->prefill_windowed += capped_sum(d, n, (double)window);
   batch->prefill_read += d + n;
   batch->sampled += last;
+}
+
+void tw_batch_add_prompt(tw_batch *batch, const tw_context_caps *caps, gint64 done, gint64 tokens,
+                         gboolean last)
+{
+  tw_batch_add_chunk(batch, done, tokens, caps->n > 0 ? caps->tokens[0] : 0, last);
+  for (int i = 1; i < caps->n; i++)
+    batch->further[i - 1].prefill += capped_sum((double)done, (double)tokens, (double)caps->tokens[i]);
+}
+
+tw_batch tw_batch_of_decodes(const tw_context_caps *caps, gint64 seqs, gint64 context)
+{
+  tw_batch batch = {.decode_seqs = seqs,
+                    .decode_context = seqs * context,
+                    .decode_windowed = seqs * context,
+                    .next_full = G_MAXINT64,
+                    .sampled = seqs};
+  for (int i = 0; i < caps->n; i++) {
+    gint64 cap = caps->tokens[i];
+    tw_capped sums = {.decode = seqs * MIN(context, cap), .growing = context < cap ? seqs : 0};
+    if (context < cap)
+      batch.next_full = MIN(batch.next_full, cap - context);
+    if (i > 0)
+      batch.further[i - 1] = sums;
+    else
+      batch.decode_windowed = sums.decode, batch.decode_growing = sums.growing;
+  }
+  return batch;
 }
 
 tw_line tw_line_max(tw_line a, tw_line b, gint64 *valid)

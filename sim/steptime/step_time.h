@@ -8,9 +8,16 @@
 #ifndef TW_SIM_STEP_TIME_H
 #define TW_SIM_STEP_TIME_H
 
+#include "sim/base/time_class.h"
 #include "sim/collectives/collective_time.h"
 #include "sim/steptime/overhead.h"
 #include "workloads/models/model.h"
+
+/* Sums like those of the window in tw_batch, for another bound on the context. */
+typedef struct tw_capped {
+  gint64 decode, growing;
+  double prefill;
+} tw_capped;
 
 /* The work of one data-parallel rank of an engine in an iteration. */
 typedef struct tw_batch {
@@ -26,6 +33,7 @@ typedef struct tw_batch {
   double prefill_windowed; /* prefill_context, each token capped at the window */
   double prefill_read;     /* KV tokens that the chunks read: earlier chunks and their own */
   gint64 sampled;          /* sequences that emit a token: those that decode, and last chunks */
+  tw_capped further[TW_CONTEXT_CAPS - 1]; /* of the model's caps behind the first, which is the window */
 } tw_batch;
 
 typedef struct tw_line {
@@ -56,6 +64,7 @@ typedef struct tw_step_cost {
                     the mean over the stages; 0 without pipeline parallelism */
   /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
   double collective_s;
+  tw_line classes[TW_ITERATION_CLASSES]; /* what time_s is made of, in the mean over the accelerators */
   tw_wire wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
@@ -86,6 +95,8 @@ typedef struct tw_step_setting {
   double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
   double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
   const char *table_file;  /* the CSV of the model `table` */
+  /* The prefix cache keeps a state of linear attention for so many tokens of KV; 0: none. */
+  gint64 checkpoint_tokens;
 } tw_step_setting;
 
 typedef struct tw_step_model tw_step_model;
@@ -93,6 +104,7 @@ typedef struct tw_step_model tw_step_model;
 /* A way to compute step times: a row of the table behind tw_step_kind_get. */
 typedef struct tw_step_kind {
   const char *name, *help;
+  gboolean classifies; /* it tells the classes of time */
   /* Returns the model's own state; NULL with faults at `node` where the setting cannot work. */
   void *(*create)(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults);
   void (*cost)(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
@@ -113,6 +125,18 @@ void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n
 
 /* Adds a prompt chunk of `tokens` tokens, behind `done` tokens that the sequence has in KV, to a batch. */
 void tw_batch_add_chunk(tw_batch *batch, gint64 done, gint64 tokens, gint64 window, gboolean last);
+
+/* Adds to `batch` a chunk under all caps of a model. */
+void tw_batch_add_prompt(tw_batch *batch, const tw_context_caps *caps, gint64 done, gint64 tokens,
+                         gboolean last);
+/* `seqs` sequences that each decode a token with so much context, under the caps of a model. */
+tw_batch tw_batch_of_decodes(const tw_context_caps *caps, gint64 seqs, gint64 context);
+/* What counts of a batch under cap `i`. */
+static inline tw_capped tw_batch_capped(const tw_batch *batch, int i)
+{
+  return i == 0 ? (tw_capped){batch->decode_windowed, batch->decode_growing, batch->prefill_windowed}
+                : batch->further[i - 1];
+}
 
 /* Lines: the sum, and the larger of two, which ends `valid` where the other one overtakes. */
 static inline tw_line tw_line_add(tw_line a, tw_line b)

@@ -2,6 +2,7 @@
  * code 2.
  */
 #include "tests/cli/broken_cases.h"
+#include "tests/cli/broken_scenarios.h"
 #include "tests/cli/program.h"
 
 static void write_file(const char *directory, const char *name, const char *text, gssize length)
@@ -53,12 +54,12 @@ static void the_sound_files_run(void **state)
   program_remove(directory);
 }
 
-static void every_fault_is_told_with_its_place_and_what_would_be_right(void **state)
+/* Runs the cases, and fails where a message is another than expected. */
+static void assert_told(const broken *list, gsize n)
 {
-  (void)state;
   int failed = 0;
-  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    const broken *b = &cases[i];
+  for (gsize i = 0; i < n; i++) {
+    const broken *b = &list[i];
     g_autofree char *directory = set_up(b);
     program_output output = run(directory, b->arguments);
     g_autofree char *expected = g_strconcat(b->message, "\n", NULL);
@@ -69,8 +70,20 @@ static void every_fault_is_told_with_its_place_and_what_would_be_right(void **st
     program_output_clear(&output);
     program_remove(directory);
   }
-  print_message("%u broken inputs\n", (guint)G_N_ELEMENTS(cases));
+  print_message("%zu broken inputs\n", n);
   assert_int_equal(failed, 0);
+}
+
+static void every_fault_of_a_scenario_is_told_with_its_place_and_what_would_be_right(void **state)
+{
+  (void)state;
+  assert_told(scenario_cases, G_N_ELEMENTS(scenario_cases));
+}
+
+static void every_fault_of_other_input_is_told_with_its_place_and_what_would_be_right(void **state)
+{
+  (void)state;
+  assert_told(cases, G_N_ELEMENTS(cases));
 }
 
 /* ---- What a replaced text cannot say ---- */
@@ -196,7 +209,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_sound_files_run),
-      cmocka_unit_test(every_fault_is_told_with_its_place_and_what_would_be_right),
+      cmocka_unit_test(every_fault_of_a_scenario_is_told_with_its_place_and_what_would_be_right),
+      cmocka_unit_test(every_fault_of_other_input_is_told_with_its_place_and_what_would_be_right),
       cmocka_unit_test(a_nul_byte_is_refused),
       cmocka_unit_test(a_truncated_gzip_ends_the_run_with_complete_tables),
       cmocka_unit_test(a_directory_that_holds_a_run_is_kept),

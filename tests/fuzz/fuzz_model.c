@@ -19,7 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   if (model != NULL) {
     g_assert(isfinite(tw_model_params(model)) && tw_model_params(model) > 0);
     g_assert(tw_model_active_params(model) <= tw_model_params(model));
-    g_assert(tw_model_kv_numbers_per_layer(model) > 0);
+    tw_sequence_bytes held = tw_model_sequence_bytes(model, 2, 1);
+    g_assert(isfinite(held.per_token + held.window + held.state) &&
+             held.per_token + held.window + held.state > 0);
   }
   close(file);
   return 0;

@@ -1,11 +1,14 @@
-"""Compares a golden run with what is expected of it: golden.py PROGRAM SOURCE NAME, or `complete` instead of a name.
+"""Compares a golden run with what is expected of it: golden.py PROGRAM SOURCE NAME; or `elements` instead of a name, for
+elements and attributes with their ranges; or `complete`, for the list of runs.
 
 With TW_BLESS=1 it rewrites the expected tables that differ. README.md tells the rest."""
 import csv
+import difflib
 import gzip
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -125,6 +128,16 @@ def compare(expected, tables):
     return faults
 
 
+def compare_elements(program, path):
+    """Returns one text where `check --describe` prints another line than expected; with TW_BLESS=1 it rewrites them."""
+    got = subprocess.run([program, "check", "--describe"], check=True, capture_output=True, text=True).stdout
+    got = re.sub(r"(?m)^(  audit .*); default .*", r"\1", got)  # Debug builds audit, and others do not.
+    if os.environ.get("TW_BLESS") == "1":
+        path.write_text(got)
+    lines = difflib.unified_diff(path.read_text().splitlines(), got.splitlines(), "expected", "got", n=0, lineterm="")
+    return ["\n".join(["the elements differ"] + difference[:20])] if (difference := list(lines)) else []
+
+
 def find_gaps(source, golden):
     """Returns a text for each shipped scenario without a row, row without a scenario, and directory without a row."""
     runs = read_runs(golden)
@@ -148,6 +161,8 @@ def main():
     golden = source / "tests/golden"
     if name == "complete":
         faults = find_gaps(source, golden)
+    elif name == "elements":
+        faults = compare_elements(program, golden / "elements.txt")
     else:
         scenario, options = read_runs(golden)[name]
         path = (scenarios_in(source / "sim/scenarios") | scenarios_in(golden / "scenarios"))[scenario]

@@ -157,11 +157,15 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
     if (r->config->prefix_cache)
       hits = naive_pool_find(&r->pool, &s->blocks, known(s) - 1, &idle);
+    if (r->config->checkpoint_blocks > 0 && hits % r->config->checkpoint_blocks > 0)
+      hits =
+          naive_pool_find(&r->pool, &s->blocks, (hits - hits % r->config->checkpoint_blocks) * size, &idle);
     gint64 left = known(s) - hits * size, tokens = at_most(r, left, budget);
     gint64 wanted = r->config->reserve_prompt ? left : tokens;
     double kept = r->running.length > 0 ? ceil(watermark * (double)r->config->kv_blocks) : 0;
     if ((!chunked && tokens < left) ||
-        (double)((wanted + size - 1) / size + idle) > (double)r->pool.free.length - kept)
+        (double)((wanted + size - 1) / size + idle + r->config->sequence_blocks) >
+            (double)r->pool.free.length - kept)
       break;
     g_queue_pop_head(&r->waiting);
     g_queue_push_tail(&r->running, s);
@@ -361,7 +365,7 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
   arrivals a = {requests, g_new0(naive_outcome, (gsize)n), n, 0};
   for (int i = 0; i < config->ranks; i++) {
     ranks[i] = (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry))};
-    naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks);
+    naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks, config->sequence_blocks);
   }
   if (config->asynchronous)
     run_asynchronously(ranks, &a, iterations);

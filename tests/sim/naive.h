@@ -28,6 +28,8 @@ typedef struct naive_config {
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
   gint64 long_prefill_tokens; /* 0: any */
   gint64 window;
+  gint64 sequence_blocks;   /* that each sequence takes beside those of its tokens */
+  gint64 checkpoint_blocks; /* prefixes are found up to multiples of these; 0: any */
   test_costs costs;
   const naive_ids *ids; /* of each request; NULL: none */
 } naive_config;

@@ -7,19 +7,24 @@ static void free_queue(gpointer queue)
 
 void naive_holdings_init(naive_holdings *h, const tw_request *request, guint64 owner)
 {
-  *h = (naive_holdings){request, owner, g_array_new(FALSE, FALSE, sizeof(int)),
-                        g_array_new(FALSE, FALSE, sizeof(guint64)), 0};
+  *h = (naive_holdings){request,
+                        owner,
+                        g_array_new(FALSE, FALSE, sizeof(int)),
+                        g_array_new(FALSE, FALSE, sizeof(int)),
+                        g_array_new(FALSE, FALSE, sizeof(guint64)),
+                        0};
 }
 
 void naive_holdings_clear(naive_holdings *h)
 {
   g_array_unref(h->blocks);
+  g_array_unref(h->state);
   g_array_unref(h->hashes);
 }
 
-void naive_pool_init(naive_pool *pool, gint64 block_tokens, gint64 blocks)
+void naive_pool_init(naive_pool *pool, gint64 block_tokens, gint64 blocks, gint64 sequence_blocks)
 {
-  *pool = (naive_pool){block_tokens, g_new0(naive_block, (gsize)blocks), G_QUEUE_INIT,
+  *pool = (naive_pool){block_tokens, sequence_blocks, g_new0(naive_block, (gsize)blocks), G_QUEUE_INIT,
                        g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_queue)};
   for (int i = 1; i <= blocks; i++)
     g_queue_push_tail(&pool->free, GINT_TO_POINTER(i));
@@ -83,19 +88,26 @@ void naive_pool_touch(naive_pool *pool, naive_holdings *h, gint64 n)
   h->known = n;
 }
 
-gboolean naive_pool_allocate(naive_pool *pool, naive_holdings *h, gint64 tokens)
+static void take(naive_pool *pool, GArray *list, gint64 n)
 {
-  gint64 more = (tokens + pool->block_tokens - 1) / pool->block_tokens - h->blocks->len;
-  if (more > (gint64)pool->free.length)
-    return FALSE;
-  for (; more > 0; more--) {
+  for (; n > 0; n--) {
     int number = GPOINTER_TO_INT(g_queue_pop_head(&pool->free)) - 1;
     naive_block *block = &pool->blocks[number];
     if (block->hash != 0)
       g_queue_remove(found(pool, block->hash), GINT_TO_POINTER(number + 1));
     *block = (naive_block){0, 1};
-    g_array_append_val(h->blocks, number);
+    g_array_append_val(list, number);
   }
+}
+
+gboolean naive_pool_allocate(naive_pool *pool, naive_holdings *h, gint64 tokens)
+{
+  gint64 more = (tokens + pool->block_tokens - 1) / pool->block_tokens - h->blocks->len,
+         state = pool->sequence_blocks - h->state->len;
+  if (more + state > (gint64)pool->free.length)
+    return FALSE;
+  take(pool, h->state, state);
+  take(pool, h->blocks, more);
   return TRUE;
 }
 
@@ -111,13 +123,19 @@ void naive_pool_cache(naive_pool *pool, naive_holdings *h, gint64 tokens)
   }
 }
 
-void naive_pool_free(naive_pool *pool, naive_holdings *h)
+static void give_back(naive_pool *pool, GArray *list)
 {
-  for (guint i = h->blocks->len; i-- > 0;) {
-    int number = g_array_index(h->blocks, int, i);
+  for (guint i = list->len; i-- > 0;) {
+    int number = g_array_index(list, int, i);
     if (--pool->blocks[number].users == 0)
       g_queue_push_tail(&pool->free, GINT_TO_POINTER(number + 1));
   }
-  g_array_set_size(h->blocks, 0);
+  g_array_set_size(list, 0);
+}
+
+void naive_pool_free(naive_pool *pool, naive_holdings *h)
+{
+  give_back(pool, h->state);
+  give_back(pool, h->blocks);
   h->known = 0;
 }

@@ -15,6 +15,7 @@ typedef struct naive_block {
 
 typedef struct naive_pool {
   gint64 block_tokens;
+  gint64 sequence_blocks; /* that each sequence takes beside those of its tokens */
   naive_block *blocks;
   GQueue free;       /* numbers of blocks, + 1 */
   GHashTable *found; /* hash -> GQueue of numbers, + 1: the oldest first */
@@ -25,6 +26,7 @@ typedef struct naive_holdings {
   const tw_request *request;
   guint64 owner;  /* tells tokens without ids from those of others */
   GArray *blocks; /* of int */
+  GArray *state;  /* of int: those beside */
   GArray *hashes; /* of its full blocks, as far as they were asked for */
   gint64 known;   /* blocks that can be found */
 } naive_holdings;
@@ -32,7 +34,7 @@ typedef struct naive_holdings {
 void naive_holdings_init(naive_holdings *holdings, const tw_request *request, guint64 owner);
 void naive_holdings_clear(naive_holdings *holdings);
 
-void naive_pool_init(naive_pool *pool, gint64 block_tokens, gint64 blocks);
+void naive_pool_init(naive_pool *pool, gint64 block_tokens, gint64 blocks, gint64 sequence_blocks);
 void naive_pool_clear(naive_pool *pool);
 
 /* How many leading blocks of a sequence, within its first `tokens` tokens, are there; and how many of them
@@ -40,7 +42,7 @@ void naive_pool_clear(naive_pool *pool);
 gint64 naive_pool_find(naive_pool *pool, const naive_holdings *holdings, gint64 tokens, gint64 *idle);
 /* Takes the first `n` of these. */
 void naive_pool_touch(naive_pool *pool, naive_holdings *holdings, gint64 n);
-/* Takes free blocks until there are enough for `tokens` tokens. FALSE if there are too few: then it takes
+/* Takes free blocks until there are enough for `tokens` tokens and a state. FALSE if there are too few: then it takes
  * none. */
 gboolean naive_pool_allocate(naive_pool *pool, naive_holdings *holdings, gint64 tokens);
 /* The first `tokens` tokens are known. */

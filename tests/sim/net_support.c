@@ -1,6 +1,7 @@
 #include "tests/sim/net_support.h"
 
 #include "sim/network/flows.h"
+#include "sim/network/simgrid_start.h"
 #include "tests/check.h"
 
 #include <glib/gstdio.h>
@@ -8,6 +9,7 @@
 #include <simgrid/engine.h>
 #include <simgrid/host.h>
 
+#include <math.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,29 +71,87 @@ char *test_site_write(const test_site *site)
 
 /* ---- Flows ---- */
 
-typedef struct sender {
+typedef struct test_sender {
   tw_flow flow;
-  tw_network network;
-  double start_s;
+  const test_flow *of;
   double *end_s;
-} sender;
+} test_sender;
+
+typedef struct test_run {
+  tw_flows *network;
+  const tw_platform *platform;
+  test_sender *senders; /* in the order of their starts */
+  int n;
+} test_run;
 
 static void flow_ended(tw_flow *flow, double end_s)
 {
-  *((sender *)(void *)flow)->end_s = end_s;
+  *((test_sender *)(void *)flow)->end_s = end_s;
 }
 
+/* Calls off the flows that are to be by `now_s`, or returns when the next is. */
+static double call_off(const test_run *run, double now_s)
+{
+  tw_network network = tw_flows_network(run->network);
+  double next_s = INFINITY;
+  for (int i = 0; i < run->n; i++) {
+    test_sender *s = &run->senders[i];
+    if (s->of->cancel_s == 0 || s->of->cancel_s < now_s)
+      continue;
+    next_s = fmin(next_s, s->of->cancel_s > now_s ? s->of->cancel_s : INFINITY);
+    if (s->of->cancel_s > now_s)
+      continue;
+    network.cancel(network.state, &s->flow);
+    *s->end_s = NAN;
+  }
+  return next_s;
+}
+
+/* Takes the network from one start or cancellation to the next, and to the last end. */
+static void run_flows(int argc, char **argv)
+{
+  (void)argc, (void)argv;
+  test_run *self = sg_actor_get_data(sg_actor_self());
+  tw_network network = tw_flows_network(self->network);
+  double cancel_s = call_off(self, 0);
+  for (int next = 0; next < self->n || tw_flows_under_way(self->network) > 0;) {
+    double until_s = fmin(next < self->n ? self->senders[next].of->start_s : INFINITY, cancel_s);
+    if (tw_flows_under_way(self->network) > 0 && !tw_flows_wait(self->network, until_s))
+      continue;
+    if (until_s == cancel_s)
+      cancel_s = call_off(self, until_s);
+    for (; next < self->n && self->senders[next].of->start_s == until_s; next++)
+      network.start(network.state, &self->senders[next].flow, until_s);
+  }
+}
+
+/* One flow as SimGrid carries it by itself: an actor that sends and waits. */
 static void run_sender(int argc, char **argv)
 {
   (void)argc, (void)argv;
-  sender *self = sg_actor_get_data(sg_actor_self());
-  if (self->start_s > 0)
-    sg_actor_sleep_for(self->start_s);
-  self->network.start(self->network.state, &self->flow, self->start_s);
-  sg_actor_sleep_for(1e4); /* longer than any flow: workers end with the last other actor */
+  test_sender *self = sg_actor_get_data(sg_actor_self());
+  if (self->of->start_s > 0)
+    sg_actor_sleep_for(self->of->start_s);
+  sg_host_sendto(sg_actor_get_host(sg_actor_self()), self->flow.trip, self->flow.bytes);
+  *self->end_s = simgrid_get_clock();
 }
 
-static void run_child(const char *path, const test_flow *flows, int n, int fd)
+static int by_start(const void *a, const void *b)
+{
+  const test_sender *x = a, *y = b;
+  return x->of->start_s != y->of->start_s
+             ? (x->of->start_s > y->of->start_s) - (x->of->start_s < y->of->start_s)
+             : (x->of > y->of) - (x->of < y->of);
+}
+
+static void act(const char *host, void *data, xbt_main_func_t run)
+{
+  sg_actor_t actor = sg_actor_init("test", sg_host_by_name(host));
+  sg_actor_set_data(actor, data);
+  sg_actor_start_(actor, run, 0, NULL);
+}
+
+static void run_child(const char *path, const test_flow *flows, int n, gboolean bare, int fd)
 {
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_platform) platform = tw_platform_load(path, faults);
@@ -102,38 +162,53 @@ static void run_child(const char *path, const test_flow *flows, int n, int fd)
   tw_ports *ports = tw_ports_new(platform);
   if (!tw_simgrid_start(ports, NULL))
     _exit(1);
-  tw_flows *network = tw_flows_new(ports);
   double *ends_s = g_new0(double, (gsize)n);
-  sender *senders = g_new0(sender, (gsize)n);
-  for (int i = 0; i < n; i++) {
-    senders[i] =
-        (sender){{.from = flows[i].from, .to = flows[i].to, .bytes = flows[i].bytes, .ended = flow_ended},
-                 tw_flows_network(network),
-                 flows[i].start_s,
-                 &ends_s[i]};
-    sg_actor_t actor = sg_actor_init("sender", sg_host_by_name(platform->hosts[0].id));
-    sg_actor_set_data(actor, &senders[i]);
-    sg_actor_start_(actor, run_sender, 0, NULL);
+  test_sender *senders = g_new0(test_sender, (gsize)n);
+  for (int i = 0; i < n; i++)
+    senders[i] = (test_sender){
+        {.from = flows[i].from, .to = flows[i].to, .bytes = flows[i].bytes, .ended = flow_ended},
+        &flows[i],
+        &ends_s[i]};
+  test_run all = {NULL, platform, senders, n};
+  if (bare) {
+    for (int i = 0; i < n; i++) {
+      senders[i].flow.trip = sg_host_by_name(platform->hosts[flows[i].to].id);
+      act(platform->hosts[flows[i].from].id, &senders[i], run_sender);
+    }
+  } else {
+    qsort(senders, (size_t)n, sizeof *senders, by_start);
+    all.network = tw_flows_new(ports);
+    act(platform->hosts[0].id, &all, run_flows);
   }
   simgrid_run();
   size_t bytes = (size_t)n * sizeof *ends_s;
   _exit(write(fd, ends_s, bytes) == (ssize_t)bytes ? 0 : 1);
 }
 
-void test_flows(const char *platform, const test_flow *flows, int n, double *ends_s)
+static void run_apart(const char *platform, const test_flow *flows, int n, gboolean bare, double *ends_s)
 {
   int fds[2], status = 0;
   assert_int_equal(pipe(fds), 0);
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0)
-    run_child(platform, flows, n, fds[1]);
+    run_child(platform, flows, n, bare, fds[1]);
   close(fds[1]);
   ssize_t got = read(fds[0], ends_s, (size_t)n * sizeof *ends_s);
   close(fds[0]);
   waitpid(child, &status, 0);
   assert_int_equal(status, 0);
   assert_int_equal(got, (ssize_t)((size_t)n * sizeof *ends_s));
+}
+
+void test_flows(const char *platform, const test_flow *flows, int n, double *ends_s)
+{
+  run_apart(platform, flows, n, FALSE, ends_s);
+}
+
+void test_flows_of_simgrid(const char *platform, const test_flow *flows, int n, double *ends_s)
+{
+  run_apart(platform, flows, n, TRUE, ends_s);
 }
 
 char *test_program(const char *const *arguments, int code, char **errors)

@@ -19,10 +19,13 @@ char *test_site_write(const test_site *site);
 typedef struct test_flow {
   int from, to; /* hosts in the order of the platform */
   double bytes, start_s;
+  double cancel_s; /* when it is called off: its end is NAN then; 0: never */
 } test_flow;
 
 /* Runs flows on a platform; sets the end of each. Fails the test where SimGrid does not come through. */
 void test_flows(const char *platform, const test_flow *flows, int n, double *ends_s);
+/* The same by SimGrid alone, each flow sent by an actor of its own: what it says is right. */
+void test_flows_of_simgrid(const char *platform, const test_flow *flows, int n, double *ends_s);
 
 /* Standard output of `tokenworks ARGUMENTS...`, which must end with `code`; NULL-terminated. The caller frees
  * it. `errors`: standard error, or NULL. */

@@ -48,7 +48,11 @@ static void destroy(void *state)
 
 tw_step_model *test_step_model(const test_costs *costs)
 {
-  static const tw_step_kind kind = {"test", "costs that a test can compute by hand", create, cost, destroy};
+  static const tw_step_kind kind = {.name = "test",
+                                    .help = "costs that a test can compute by hand",
+                                    .create = create,
+                                    .cost = cost,
+                                    .destroy = destroy};
   tw_step_setting setting = {.table_file = (const char *)costs};
   return tw_step_model_new(&kind, &setting, NULL, NULL);
 }
@@ -159,7 +163,8 @@ void test_store(tw_scenario *scenario, double bytes)
 {
   tw_platform *platform = scenario->platform;
   platform->hosts = g_renew(tw_host, platform->hosts, (gsize)platform->n_hosts + 1);
-  platform->hosts[platform->n_hosts++] = (tw_host){.kv_bytes = bytes};
+  platform->hosts[platform->n_hosts++] =
+      (tw_host){.kv_bytes = bytes, .medium = {INFINITY, INFINITY, .io_bytes = INFINITY, .queue_depth = 1}};
   for (int i = 0; i < scenario->n_pools; i++)
     scenario->pools[i].store = scenario->pools[i].offload.host_bytes > 0;
 }

@@ -1,6 +1,9 @@
 #include "workloads/models/model.h"
 
 #include "platforms/input/data.h"
+#include "workloads/models/groups.h"
+
+#include <math.h>
 
 #define MODELS "workloads/models"
 
@@ -118,10 +121,36 @@ static const tw_attribute model_attributes[] = {
      .help = "longest prompt and output together, in tokens"},
     {"tied-embeddings", TW_ATTR_BOOL, .fallback = "false", FIELD(tied_embeddings),
      .help = "whether the output head shares the weights of the embedding"},
+    {"streams", TW_ATTR_INT, .fallback = "1", .min = 1, .max = 64, FIELD(streams),
+     .help = "residual streams, which hyper-connections mix in front of and behind every block"},
     {"source", TW_ATTR_STRING, FIELD(source), .help = "where these numbers come from"},
     {0}};
-static const tw_child model_children[] = {
-    {&attention_element, 1, 1}, {&mlp_element, 0, 1}, {&experts_element, 0, 1}, {0}};
+static const tw_attribute card_attributes[] = {
+    {"total", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 1e15, FIELD(card_params),
+     .help = "parameters in all"},
+    {"active", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 1e15,
+     FIELD(card_active_params), .help = "parameters that a token passes through"},
+    {"source", TW_ATTR_STRING, FIELD(card_source), .help = "where these numbers come from"},
+    {0}};
+static const tw_element card_element = {
+    "card", "sizes as the makers publish them, to check the shape against", card_attributes, NULL, NULL};
+
+static const tw_attribute table_attributes[] = {
+    {"rows", TW_ATTR_NUMBER, .positive = TRUE, .max = 1e12, FIELD(table_rows), .help = "rows of all tables"},
+    {"width", TW_ATTR_NUMBER, .positive = TRUE, .max = 1e6, FIELD(table_width), .help = "numbers of a row"},
+    {"reads", TW_ATTR_INT, .min = 1, .max = 1e5, FIELD(table_reads), .help = "rows that a token looks up"},
+    {0}};
+static const tw_element table_element = {
+    "ngram-table", "tables that n-grams are looked up in, in host memory", table_attributes, NULL, NULL};
+
+static const tw_child model_children[] = {{&attention_element, 0, 1},
+                                          {&mlp_element, 0, 1},
+                                          {&experts_element, 0, 1},
+                                          {&tw_layers_element, 0, 0},
+                                          {&tw_draft_layers_element, 0, 1},
+                                          {&table_element, 0, 1},
+                                          {&card_element, 0, 1},
+                                          {0}};
 const tw_element tw_model_element = {"model", "the shape of a transformer", model_attributes, model_children,
                                      NULL};
 
@@ -129,6 +158,13 @@ const tw_element tw_model_element = {"model", "the shape of a transformer", mode
 static gboolean check_layers(const xmlNode *node, const tw_model *model, tw_faults *faults)
 {
   guint before = tw_faults_added(faults);
+  if (tw_node_child(node, attention_element.name) == NULL) {
+    tw_node_fault(
+        node, faults,
+        "the model has neither <attention> nor <layers>; give one of them: <attention> where all layers have "
+        "the same kind");
+    return FALSE;
+  }
   if (model->intermediate == 0 && model->experts == 0)
     tw_node_fault(node, faults, "the model has neither <mlp> nor <experts>; give one or both");
   if (model->experts > 0 && model->intermediate > 0 &&
@@ -155,15 +191,29 @@ static tw_model *read_model(const xmlNode *root, tw_faults *faults)
     return NULL;
   g_autoptr(tw_model) model = g_new0(tw_model, 1);
   tw_schema_read(root, &tw_model_element, model);
-  for (const tw_child *child = model_children; child->element != NULL; child++) {
-    const xmlNode *node = tw_node_child(root, child->element->name);
+  model->card_params = model->card_active_params = NAN;
+  static const tw_element *const own[] = {&attention_element, &mlp_element, &experts_element, &table_element,
+                                          &card_element};
+  for (guint i = 0; i < G_N_ELEMENTS(own); i++) {
+    const xmlNode *node = tw_node_child(root, own[i]->name);
     if (node != NULL)
-      tw_schema_read(node, child->element, model);
+      tw_schema_read(node, own[i], model);
   }
-  if (!check_layers(root, model, faults))
+  const xmlNode *draft = tw_node_child(root, tw_draft_layers_element.name);
+  gboolean drafts = draft == NULL || tw_layers_read(draft, &model->draft, faults);
+  gboolean whole = tw_node_child(root, tw_layers_element.name) != NULL
+                       ? tw_model_read_groups(root, model, faults)
+                       : check_layers(root, model, faults);
+  if (!whole || !drafts)
     return NULL;
-  if (model->experts == 0)
-    model->dense_layers = model->layers;
+  if (model->n_groups == 0) {
+    if (model->experts == 0)
+      model->dense_layers = model->layers;
+    model->uncapped_share =
+        model->window_layers > 0 ? 1 - (double)model->window_layers / (double)model->layers : 1;
+    if (model->window_layers > 0)
+      model->caps = (tw_context_caps){1, {model->window}, {1 - model->uncapped_share}};
+  }
   return g_steal_pointer(&model);
 }
 
@@ -205,69 +255,8 @@ void tw_model_free(tw_model *model)
   if (model == NULL)
     return;
   tw_schema_clear(&tw_model_element, model);
+  tw_schema_clear(&card_element, model);
   g_free(model->file);
+  g_free(model->groups);
   g_free(model);
-}
-
-double tw_model_attention_params(const tw_model *model)
-{
-  double hidden = (double)model->hidden, heads = (double)model->heads;
-  if (model->attention == TW_ATTENTION_GQA)
-    return 2 * hidden * (double)(model->head_dim * (model->heads + model->kv_heads));
-  /* MLA: queries down and up; latent and rotary key down; keys and values up; output. */
-  double rope = (double)model->qk_rope_head_dim, nope = (double)model->qk_nope_head_dim,
-         value = (double)model->v_head_dim, latent = (double)model->kv_lora_rank,
-         rank = (double)model->q_lora_rank;
-  double queries = heads * (nope + rope);
-  queries *= rank > 0 ? rank : hidden;
-  return hidden * rank + queries + hidden * (latent + rope) + latent * heads * (nope + value) +
-         heads * value * hidden;
-}
-
-double tw_model_dense_mlp_params(const tw_model *model)
-{
-  return 3 * (double)model->hidden * (double)model->intermediate;
-}
-
-double tw_model_expert_params(const tw_model *model)
-{
-  return 3 * (double)model->hidden * (double)model->expert_intermediate;
-}
-
-double tw_model_shared_params(const tw_model *model)
-{
-  return (double)model->shared_experts * tw_model_expert_params(model) +
-         (double)model->hidden * (double)model->experts;
-}
-
-double tw_model_head_params(const tw_model *model)
-{
-  return (double)model->hidden * (double)model->vocab;
-}
-
-/* All layers, with so many routed experts in each layer that has any. */
-static double layer_params(const tw_model *model, double experts)
-{
-  double moe_layers = (double)(model->layers - model->dense_layers);
-  return (double)model->layers * tw_model_attention_params(model) +
-         (double)model->dense_layers * tw_model_dense_mlp_params(model) +
-         moe_layers * (experts * tw_model_expert_params(model) + tw_model_shared_params(model));
-}
-
-double tw_model_params(const tw_model *model)
-{
-  return layer_params(model, (double)model->experts) +
-         (model->tied_embeddings ? 1 : 2) * tw_model_head_params(model);
-}
-
-double tw_model_active_params(const tw_model *model)
-{
-  return layer_params(model, (double)model->experts_per_token) + tw_model_head_params(model);
-}
-
-double tw_model_kv_numbers_per_layer(const tw_model *model)
-{
-  if (model->attention == TW_ATTENTION_MLA)
-    return (double)(model->kv_lora_rank + model->qk_rope_head_dim);
-  return 2 * (double)(model->kv_heads * model->head_dim);
 }

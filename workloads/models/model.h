@@ -2,9 +2,17 @@
 #ifndef TW_WORKLOADS_MODEL_H
 #define TW_WORKLOADS_MODEL_H
 
-#include "platforms/input/schema.h"
+#include "workloads/models/layers.h"
 
 typedef enum { TW_ATTENTION_GQA, TW_ATTENTION_MLA } tw_attention_kind;
+
+/* Bounds on the context that counts in some layers, the larger share first, and the share that each has in what goes
+ * with the context: a token of it costs so much in these layers up to the bound, and nothing beyond. */
+typedef struct tw_context_caps {
+  int n;
+  gint64 tokens[TW_CONTEXT_CAPS];
+  double share[TW_CONTEXT_CAPS];
+} tw_context_caps;
 
 typedef struct tw_model {
   char *file;   /* the file that the model was read from */
@@ -25,6 +33,20 @@ typedef struct tw_model {
   gint64 dense_layers; /* layers with a dense MLP (all, without experts); the others have experts */
   gint64 intermediate; /* width of the dense MLP (gated: three matrices); 0 without one */
   gint64 experts, experts_per_token, shared_experts, expert_intermediate; /* 0 without experts */
+
+  /* Groups of layers that are not alike; 0 of them in a model whose layers have one kind of attention. With groups,
+   * the members above that describe layers say what holds for all: `heads` is the greatest common divisor of the
+   * groups' heads, and `window` the first of the caps. */
+  tw_layers *groups;
+  int n_groups;
+  tw_context_caps caps;           /* of all layers; without groups that of the window, if there is one */
+  double uncapped_share;          /* the share of the whole context */
+  gint64 streams;                 /* residual streams: above 1 with hyper-connections (mHC) */
+  tw_layers draft;                /* layers that draft tokens, with their own weights; count 0: none */
+  double table_rows, table_width; /* of tables that are looked up by n-grams, kept in host memory; 0: none */
+  gint64 table_reads;             /* rows that a token looks up */
+  double card_params, card_active_params; /* as the makers' card says; NAN: it does not */
+  char *card_source;
 } tw_model;
 
 extern const tw_element tw_model_element; /* root of a model file */
@@ -47,8 +69,33 @@ double tw_model_params(const tw_model *model);        /* all of them, embedding 
 double tw_model_active_params(
     const tw_model *model); /* parameters that one token passes through, without the embedding */
 
+/* All layers: projections of attention; and what every token passes through beside them, which are dense MLPs, shared
+ * experts and gates. Layers that have experts. */
+double tw_model_projection_params(const tw_model *model);
+double tw_model_mlp_params(const tw_model *model);
+double tw_model_moe_layers(const tw_model *model);
+/* Draft layers, and tables of n-grams; in neither of the sums above. */
+double tw_model_draft_params(const tw_model *model);
+double tw_model_table_params(const tw_model *model);
+
+/* Bytes that a sequence holds, over all layers, on an accelerator of a tensor-parallel group of `tp` (1: in all). */
+typedef struct tw_sequence_bytes {
+  double per_token; /* of KV, for each token of its context */
+  double window;    /* of KV of its last tokens, in layers that see no more; full windows */
+  double state;     /* of linear attention: as much at each length */
+} tw_sequence_bytes;
+/* KV in numbers of so many bytes. */
+tw_sequence_bytes tw_model_sequence_bytes(const tw_model *model, double number_bytes, gint64 tp);
+/* Bytes of the KV, windows and state of a sequence of so many tokens, without copies. */
+double tw_model_cache_bytes(const tw_model *model, double number_bytes, gint64 tokens);
+/* Accelerators of a tensor-parallel group of `tp` that hold different parts of the KV; the others hold copies. */
+gint64 tw_model_kv_shards(const tw_model *model, gint64 tp);
+
+/* What `check` prints: parameters and bytes by part beside the card's, KV and state. The caller frees it. */
+char *tw_model_totals(const tw_model *model);
+
 /* Numbers (not bytes) of KV cache that one token leaves in one full-attention layer: 2 · kv_heads · head_dim,
- * or kv_lora_rank + qk_rope_head_dim for MLA. */
+ * or kv_lora_rank + qk_rope_head_dim for MLA. Only of models without groups. */
 double tw_model_kv_numbers_per_layer(const tw_model *model);
 
 #endif

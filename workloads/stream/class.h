@@ -1,4 +1,5 @@
-/* A class: traffic of one kind within a generator, as <class> describes it, and the stream that it becomes. */
+/* A class: traffic of one kind, and the stream that it becomes. <class> within a generator describes it,
+ * or one of the short spellings <poisson>, <closed-loop> and <sessions>, which give it no name. */
 #ifndef TW_WORKLOADS_CLASS_H
 #define TW_WORKLOADS_CLASS_H
 
@@ -11,7 +12,8 @@ typedef enum { TW_CLASS_OPEN, TW_CLASS_CLOSED, TW_CLASS_SESSIONS, TW_CLASS_SERVE
 typedef struct tw_class {
   tw_class_kind kind;
   /* Attributes of <class> and of its children; what is not there has its default. */
-  char *name, *source;
+  char *name, *source; /* a class without a name is all that there is */
+  double duration_s;   /* nothing arrives, and no session begins, at or after it; NAN: no limit */
   gint64 priority, limit, hash_tokens, system_tokens;
   gboolean keeps_reasoning;
   int law;
@@ -21,8 +23,8 @@ typedef struct tw_class {
   gboolean rates_repeat;
   gint64 clients;
   double skew, length_sigma, cv_sigma;
-  gint64 concurrency, sent;
-  double think_s, ramp_s, pace_s;
+  gint64 concurrency, sent, warmup;
+  double think_s, ramp_s, pace_s, jitter_s;
   char *servegen_arrivals, *servegen_lengths;
   double ttft_s, tpot_s, e2e_s;
   /* The files that the arrivals name, read. */
@@ -33,8 +35,22 @@ typedef struct tw_class {
   int n_turns;
 } tw_class;
 
-/* Whether what the class asks for can be drawn. */
+/* A class of which nothing is said: one client, no limits. */
+#define TW_CLASS_NONE                                                                                        \
+  ((tw_class){                                                                                               \
+      .limit = G_MININT64, .duration_s = NAN, .clients = 1, .ttft_s = NAN, .tpot_s = NAN, .e2e_s = NAN})
+
+/* The element <class>. */
+extern const tw_element tw_class_element;
+/* Reads <class> or one of the short spellings, which the schema has checked, and tells where it cannot be
+ * drawn. Adds the paths of the files that it names to `files`. tw_class_clear frees what the class holds. */
+void tw_class_read(tw_class *c, const xmlNode *node, GPtrArray *files, tw_faults *faults);
+void tw_class_clear(tw_class *c);
+
+/* Whether what the class asks for can be drawn: TW_INPUT_ERROR_USAGE says what is out of range. */
 gboolean tw_class_check(const tw_class *c, GError **error);
+/* Whether it ends by itself: by a number, a duration, or clients that send so many in all. */
+gboolean tw_class_ends(const tw_class *c);
 
 /* The requests of a class that has passed tw_class_check, of which none arrives, and no session begins, at or
  * after end_s; INFINITY: no limit. */

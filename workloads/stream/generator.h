@@ -20,12 +20,13 @@
 
 typedef struct tw_generator tw_generator;
 
-/* The root of a generator file, which may stand in a scenario, too. */
-extern const tw_element tw_generator_element;
+/* The root of a generator file, which may stand in a scenario, too; and the short spellings of a generator
+ * of one class, which has no name, and whose requests have no class. */
+extern const tw_element tw_generator_element, tw_poisson_element, tw_closed_element, tw_sessions_element;
 
-/* Reads the element, which the schema has checked, or a file: one of workloads/presets by name, or a path if
- * the name holds a '/', resolved against the file of `node` (NULL: the working directory). NULL with every
- * fault. */
+/* Reads one of these elements, which the schema has checked, or a file: one of workloads/presets by name,
+ * or a path if the name holds a '/', resolved against the file of `node` (NULL: the working directory).
+ * NULL with every fault. */
 tw_generator *tw_generator_read(const xmlNode *node, tw_faults *faults);
 tw_generator *tw_generator_load(const char *name, const xmlNode *node, tw_faults *faults);
 void tw_generator_free(tw_generator *generator);
@@ -50,6 +51,8 @@ typedef struct tw_generator_class {
   double ttft_s, tpot_s, e2e_s;
 } tw_generator_class;
 int tw_generator_classes(const tw_generator *generator);
+/* The class of a generator that has one (see class.h); NULL where there are several. Borrowed. */
+const struct tw_class *tw_generator_only_class(const tw_generator *generator);
 tw_generator_class tw_generator_class_at(const tw_generator *generator, int i);
 
 /* Every file that was read beside the one of the element itself, NULL-terminated. Borrowed. */

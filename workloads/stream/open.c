@@ -1,6 +1,5 @@
 #include "workloads/stream/open.h"
 
-#include "platforms/input/fault.h"
 #include "workloads/stream/stream_kind.h"
 
 #include <math.h>
@@ -71,38 +70,4 @@ tw_stream *tw_stream_open_loop(const tw_open_options *options)
   source->reasoning = chance_of(options, "reasoning");
   source->answer = chance_of(options, "answer");
   return &source->base;
-}
-
-/* ---- Poisson arrivals of one class ---- */
-
-gboolean tw_poisson_check(const tw_poisson_options *options, GError **error)
-{
-  if (!(options->rate_per_s > 0 && isfinite(options->rate_per_s)))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "the rate is %g/s; one above 0 is needed",
-                              options->rate_per_s);
-  if (options->limit < 1 || !(options->duration_s > 0))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "the limit or the duration is 0 or less; one above 0 is needed");
-  if (options->limit == G_MAXINT64 && isinf(options->duration_s))
-    return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "neither a limit nor a duration; one of them is needed");
-  return tw_length_check("prompt", &options->prompt, 1, error) &&
-         tw_length_check("reasoning", &options->reasoning, 0, error) &&
-         tw_length_check("answer", &options->answer, 1, error);
-}
-
-tw_stream *tw_stream_poisson(const tw_poisson_options *options)
-{
-  g_assert(tw_poisson_check(options, NULL));
-  tw_open_options open = {.name = "poisson",
-                          .arrivals = {.law = TW_ARRIVAL_POISSON, .rate_per_s = options->rate_per_s},
-                          .population = {.clients = 1},
-                          .scale = 1,
-                          .limit = options->limit,
-                          .duration_s = options->duration_s,
-                          .prompt = options->prompt,
-                          .reasoning = options->reasoning,
-                          .answer = options->answer,
-                          .seed = options->seed};
-  return tw_stream_open_loop(&open);
 }

@@ -5,7 +5,8 @@
 #include "workloads/draw/population.h"
 #include "workloads/stream/stream.h"
 
-/* Each named quantity draws from a stream of chance of its own. */
+/* Each named quantity draws from a stream of chance of its own, seeded from `seed` and its name, so that
+ * changing one leaves the others as they were. */
 typedef struct tw_open_options {
   const char *name; /* begins the names of its streams of chance */
   tw_arrival_options arrivals;

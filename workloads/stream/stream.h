@@ -98,20 +98,6 @@ const tw_trace_tally *tw_stream_tally(const tw_stream *stream);
 tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
                           GError **error);
 
-/* Poisson arrivals with independent lengths. Each named quantity draws from a stream of chance of its own,
- * seeded from `seed` and its name, so that changing one leaves the others as they were. */
-typedef struct tw_poisson_options {
-  double rate_per_s;
-  gint64 limit;      /* requests, G_MAXINT64: no limit */
-  double duration_s; /* arrivals before it; INFINITY: no limit. One of both must be finite */
-  tw_length prompt, reasoning, answer; /* reasoning.mean 0: none */
-  guint64 seed;
-} tw_poisson_options;
-/* Whether the options can be drawn from: TW_INPUT_ERROR_USAGE says which is out of range. */
-gboolean tw_poisson_check(const tw_poisson_options *options, GError **error);
-/* `options` must have passed tw_poisson_check. */
-tw_stream *tw_stream_poisson(const tw_poisson_options *options);
-
 /* Closed loop: `clients` clients, each of which sends a request, waits for its end, thinks, and sends the
  * next, as benchmark tools drive a server at fixed concurrency. All at once (MLPerf's offline scenario) is as
  * many clients as requests. */

@@ -304,10 +304,12 @@ static void the_documentation_names_everything(void **state)
   (void)state;
   g_autofree char *text = tw_schema_describe(&site_element);
   assert_non_null(strstr(text, "<site>  all boxes\n  <box>  once or more\n"));
-  assert_non_null(strstr(text, "  count                  how many; whole number; default \"1\"\n"));
-  assert_non_null(strstr(text, "  size                   room inside; a size, such as 80GB; required\n"));
+  assert_non_null(
+      strstr(text, "  count                  how many; a whole number from 1 to 100; default \"1\"\n"));
+  assert_non_null(
+      strstr(text, "  size                   room inside; a size above zero, such as 80GB; required\n"));
   assert_non_null(strstr(text, "  colour                 hue; one of red, green, blue; default \"green\"\n"));
-  assert_non_null(strstr(text, "  weight                 kilograms; number; optional\n"));
+  assert_non_null(strstr(text, "  weight                 kilograms; a number; optional\n"));
   assert_non_null(strstr(text, "<lid>  closes a box\n"));
 }
 

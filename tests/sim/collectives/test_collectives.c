@@ -181,7 +181,7 @@ static void a_broadcast_reaches_every_rank_once(void **state)
       const GArray *transfers = phase_at(&plan, 0)->transfers;
       assert_int_equal(transfers->len, n - 1);
       for (int i = 0; i < n - 1; i++) {
-        const tw_transfer *t = &g_array_index(transfers, tw_transfer, i);
+        const tw_send *t = &g_array_index(transfers, tw_send, i);
         assert_int_equal(t->to, i + 1);
         assert_true(t->from <= i);
         assert_near(t->bytes, S, 0);
@@ -199,7 +199,7 @@ static void random_pairs_are_a_permutation(void **state)
     const GArray *transfers = phase_at(&plan, 0)->transfers;
     int sends[MOST] = {0}, receives[MOST] = {0};
     for (guint i = 0; i < transfers->len; i++) {
-      const tw_transfer *t = &g_array_index(transfers, tw_transfer, i);
+      const tw_send *t = &g_array_index(transfers, tw_send, i);
       assert_true(t->from != t->to);
       assert_int_equal(++sends[t->from], 1);
       assert_int_equal(++receives[t->to], 1);

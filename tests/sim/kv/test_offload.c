@@ -7,7 +7,7 @@
 
 static tw_kv_piece piece(guint64 chain, gint64 depth, gint64 bytes, double used_s)
 {
-  return (tw_kv_piece){chain << 32, depth, bytes, used_s, FALSE};
+  return (tw_kv_piece){chain << 32, depth, bytes, used_s, FALSE, 0};
 }
 
 static void count_spilled(void *user, const tw_kv_piece *spilled)
@@ -28,15 +28,19 @@ static void what_stays_does_not_depend_on_the_order_of_coming(void **state)
     for (guint64 i = 0; i < PIECES; i++) /* instants repeat, and so do pieces, which are then renewed */
       pieces[i] = piece(1 + i % 150, (gint64)(i % 150 % 7), 3, (double)tw_chance_below(&chance, 60));
     int spilled[2] = {0, 0};
-    g_autoptr(tw_kv_tier) forward = tw_kv_tier_new((gint64)CAPACITY * 3 + 2, count_spilled, &spilled[0]);
-    g_autoptr(tw_kv_tier) backward = tw_kv_tier_new((gint64)CAPACITY * 3 + 2, count_spilled, &spilled[1]);
+    tw_kv_tier_config config[2];
+    for (int i = 0; i < 2; i++)
+      config[i] = (tw_kv_tier_config){
+          .capacity_bytes = (gint64)CAPACITY * 3 + 2, .spilled = count_spilled, .user = &spilled[i]};
+    g_autoptr(tw_kv_tier) forward = tw_kv_tier_new(&config[0]);
+    g_autoptr(tw_kv_tier) backward = tw_kv_tier_new(&config[1]);
     for (int i = 0; i < PIECES; i++) {
       tw_kv_tier_put(forward, &pieces[i]);
       tw_kv_tier_put(backward, &pieces[PIECES - 1 - i]);
     }
     for (guint64 id = 1; id <= 150; id++)
-      assert_int_equal(tw_kv_tier_find(forward, id << 32) != NULL,
-                       tw_kv_tier_find(backward, id << 32) != NULL);
+      assert_int_equal(tw_kv_tier_find(forward, id << 32, 1e3) != NULL,
+                       tw_kv_tier_find(backward, id << 32, 1e3) != NULL);
     tw_kv_tier_audit(forward);
     tw_kv_tier_audit(backward);
     assert_int_equal(tw_kv_tier_bytes(forward), CAPACITY * 3);
@@ -47,14 +51,14 @@ static void what_stays_does_not_depend_on_the_order_of_coming(void **state)
 static void later_pieces_of_a_prompt_go_first(void **state)
 {
   (void)state;
-  g_autoptr(tw_kv_tier) tier = tw_kv_tier_new(20, NULL, NULL);
+  g_autoptr(tw_kv_tier) tier = tw_kv_tier_new(&(tw_kv_tier_config){.capacity_bytes = 20});
   for (guint64 depth = 3; depth > 0; depth--) {
     tw_kv_piece p = piece(depth, (gint64)depth, 10, 5);
     tw_kv_tier_put(tier, &p);
   }
-  assert_non_null(tw_kv_tier_find(tier, 1ULL << 32));
-  assert_non_null(tw_kv_tier_find(tier, 2ULL << 32));
-  assert_null(tw_kv_tier_find(tier, 3ULL << 32));
+  assert_non_null(tw_kv_tier_find(tier, 1ULL << 32, 1e3));
+  assert_non_null(tw_kv_tier_find(tier, 2ULL << 32, 1e3));
+  assert_null(tw_kv_tier_find(tier, 3ULL << 32, 1e3));
 }
 
 /* ---- Two tiers against a naive twin: a list of whole prefixes, each of which knows where it is ---- */
@@ -145,11 +149,8 @@ static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
     t->below = 1 + (gint64)tw_chance_below(&chance, 20);
     tw_prefix_cache above;
     tw_offload below;
-    tw_batch batch = {0};
-    tw_offload_init(&below, &(tw_offload_config){.host_bytes = t->below, .block_bytes = 1});
+    tw_offload_init(&below, &(tw_offload_config){.host_bytes = t->below, .block_bytes = 1}, 1);
     below.model = model;
-    below.batches = g_memdup2(&batch, sizeof batch);
-    below.ranks = 1;
     tw_prefix_cache_init(&above, HASH_TOKENS, t->above);
     tw_offload_attach(&below, &above);
     for (int step = 0; step < 600; step++) {
@@ -161,7 +162,7 @@ static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
           .prompt_tokens = n * HASH_TOKENS + 1, .n_hashes = n, .hash_tokens = HASH_TOKENS, .hashes = ids};
       above.now_s = step;
       tw_prefix_hit hit = tw_prefix_cache_find(&above, &request);
-      tw_offload_hit found = tw_offload_find(&below, &above, &request, &hit);
+      tw_offload_hit found = tw_offload_find(&below, &above, &request, &hit, step);
       gint64 expected_above, expected_below;
       twin_serve(t, ids, n, step, &expected_above, &expected_below);
       assert_int_equal(hit.end, expected_above * HASH_TOKENS);
@@ -191,7 +192,8 @@ static tw_scenario *offloading(gint64 kv_blocks, gint64 host_blocks, double bloc
 {
   tw_scenario *scenario = test_scenario(1, &ten_ms, kv_blocks);
   scenario->pools[0].prefix_cache = TRUE;
-  scenario->pools[0].offload = (tw_offload_config){host_blocks * 100, 100, block_s, 1};
+  scenario->pools[0].offload =
+      (tw_offload_config){.host_bytes = host_blocks * 100, .block_bytes = 100, .block_s = block_s, .seed = 1};
   return scenario;
 }
 
@@ -241,7 +243,8 @@ static void routers_look_for_prefixes_in_the_memory_of_hosts(void **state)
   for (guint p = 0; p < G_N_ELEMENTS(policies); p++) {
     tw_scenario *scenario = test_scenario(2, &ten_ms, 8);
     scenario->pools[0].prefix_cache = TRUE;
-    scenario->pools[0].offload = (tw_offload_config){2000, 100, 0.001, 1};
+    scenario->pools[0].offload =
+        (tw_offload_config){.host_bytes = 2000, .block_bytes = 100, .block_s = 0.001, .seed = 1};
     test_route_by(scenario, policies[p]);
     g_autofree char *directory = test_directory();
     g_autofree char *trace = g_strconcat(header,
@@ -276,7 +279,8 @@ static void what_the_store_holds_is_fetched_where_that_is_faster(void **state)
     tw_scenario *scenario = test_scenario(2, &ten_ms, 6);
     double bytes = cases[i].block_bytes;
     scenario->pools[0].prefix_cache = TRUE;
-    scenario->pools[0].offload = (tw_offload_config){(gint64)(4 * bytes), bytes, 0.001, 1};
+    scenario->pools[0].offload = (tw_offload_config){
+        .host_bytes = (gint64)(4 * bytes), .block_bytes = bytes, .block_s = 0.001, .seed = 1};
     test_store(scenario, 100 * bytes);
     test_route_by(scenario, "round-robin");
     g_autofree char *directory = test_directory();
@@ -304,7 +308,8 @@ static void a_request_whose_fetch_outlasts_its_deadline_is_cancelled(void **stat
   (void)state;
   tw_scenario *scenario = test_scenario(2, &ten_ms, 6);
   scenario->pools[0].prefix_cache = TRUE;
-  scenario->pools[0].offload = (tw_offload_config){4000000, 1e6, 0.001, 1};
+  scenario->pools[0].offload =
+      (tw_offload_config){.host_bytes = 4000000, .block_bytes = 1e6, .block_s = 0.001, .seed = 1};
   scenario->deadline_s = 0.002;
   test_store(scenario, 1e8);
   test_route_by(scenario, "round-robin");
@@ -343,7 +348,7 @@ static hits mooncake_hits(gint64 above, gint64 below, gint64 store)
   pool->block_tokens = MOONCAKE_BLOCK;
   pool->max_seqs = 1;
   pool->max_batched_tokens = 1 << 20;
-  pool->offload = (tw_offload_config){below, 1, 0, 1};
+  pool->offload = (tw_offload_config){.host_bytes = below, .block_bytes = 1, .block_s = 0, .seed = 1};
   if (store > 0)
     test_store(scenario, (double)store);
   scenario->audit = FALSE;

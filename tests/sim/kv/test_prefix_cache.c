@@ -110,7 +110,7 @@ static void it_agrees_with_a_pool_of_single_blocks(void **state)
     b.hash_tokens = 1 + below(&b, 12);
     b.total = 5 + below(&b, 80);
     tw_prefix_cache_init(&b.cache, b.block_tokens, b.total);
-    naive_pool_init(&b.pool, b.block_tokens, b.total);
+    naive_pool_init(&b.pool, b.block_tokens, b.total, 0);
     g_autofree held *sequences = g_new0(held, MOST);
     gboolean inside[MOST] = {FALSE}, there[MOST] = {FALSE};
     for (int step = 0; step < 400; step++) {

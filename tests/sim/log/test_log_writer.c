@@ -59,9 +59,10 @@ static void a_table_is_its_header_and_its_rows(void **state)
                       "id,session,arrival_s,first_scheduled_s,first_token_s,first_answer_s,completion_s,"
                       "prompt_tokens,cached_tokens,reasoning_tokens,answer_tokens,prefill_engine,"
                       "decode_engine,preemptions,recomputed_tokens,host_cached_tokens,store_cached_tokens,"
-                      "kv_transfer_s,joules,class,state,"
+                      "kv_transfer_s,joules,front_end_s,admission_s,fetch_s,chunk_wait_s,transfer_s,"
+                      "decode_queue_s,preempted_s,class,state,"
                       "reason\n"
-                      "7,\"a,b\",1.250000000,,,,2.500000000,100,,,,,,,,,,0.125,,chat,completed,\n");
+                      "7,\"a,b\",1.250000000,,,,2.500000000,100,,,,,,,,,,0.125,,,,,,,,,chat,completed,\n");
   g_string_free(text, TRUE);
   remove_directory(directory);
 }

@@ -1,6 +1,7 @@
 /* Flows on SimGrid share links max-min fairly: small systems with answers by hand. */
 #include "tests/check.h"
 #include "tests/sim/net_support.h"
+#include "workloads/draw/chance.h"
 
 #include <glib/gstdio.h>
 
@@ -21,7 +22,7 @@ static void a_flow_alone_takes_the_slowest_link(void **state)
   (void)state;
   test_site site = {2, GPUS, 200, NULL};
   /* 9 GB over NVLink: 9 / 900 s; over the NIC: 9 / 50 s. */
-  test_flow flows[] = {{0, 1, 9e9, 0}, {2, B(0), 9e9, 0}};
+  test_flow flows[] = {{0, 1, 9e9, 0, 0}, {2, B(0), 9e9, 0, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
   assert_near(ends_s[0], 0.010, 1e-9);
@@ -32,7 +33,7 @@ static void two_flows_on_one_nic_take_twice_as_long(void **state)
 {
   (void)state;
   test_site site = {3, GPUS, 200, NULL};
-  test_flow flows[] = {{0, B(0), 5e9, 0}, {0, C(0), 5e9, 0}};
+  test_flow flows[] = {{0, B(0), 5e9, 0, 0}, {0, C(0), 5e9, 0, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
   assert_near(ends_s[0], 0.2, 1e-9); /* 2 · 5 / 50 */
@@ -56,7 +57,7 @@ static void latencies_of_routes_do_not_change_shares(void **state)
       "</zone></platform>\n";
   g_autofree char *path = g_build_filename(g_get_tmp_dir(), "tokenworks-unequal.xml", NULL);
   assert_true(g_file_set_contents(path, text, -1, NULL));
-  test_flow flows[] = {{0, 2, 10e9, 0}, {1, 2, 10e9, 0}};
+  test_flow flows[] = {{0, 2, 10e9, 0, 0}, {1, 2, 10e9, 0, 0}};
   double ends_s[2];
   test_flows(path, flows, 2, ends_s);
   g_unlink(path);
@@ -82,7 +83,7 @@ static void shares_are_max_min_on_three_flows_over_two_links(void **state)
       "</zone></platform>\n";
   g_autofree char *path = g_build_filename(g_get_tmp_dir(), "tokenworks-maxmin.xml", NULL);
   assert_true(g_file_set_contents(path, text, -1, NULL));
-  test_flow flows[] = {{0, 2, 55e9, 0}, {0, 1, 55e9, 0}, {1, 2, 55e9, 0}};
+  test_flow flows[] = {{0, 2, 55e9, 0, 0}, {0, 1, 55e9, 0, 0}, {1, 2, 55e9, 0, 0}};
   double ends_s[3];
   test_flows(path, flows, 3, ends_s);
   g_unlink(path);
@@ -100,7 +101,7 @@ static void an_oversubscribed_leaf_slows_its_flows_by_the_factor(void **state)
     test_flow flows[GPUS];
     double ends_s[GPUS];
     for (int i = 0; i < GPUS; i++)
-      flows[i] = (test_flow){i, B(i), 5e9, 0};
+      flows[i] = (test_flow){i, B(i), 5e9, 0, 0};
     run(&site, flows, GPUS, ends_s);
     for (int i = 0; i < GPUS; i++)
       assert_near(ends_s[i], 0.1 * ratio, 1e-9);
@@ -113,7 +114,7 @@ static void a_flow_that_joins_takes_its_share_from_then_on(void **state)
   /* 5 GB alone need 0.1 s. Halfway a second flow joins: 2.5 GB are left for each share of 25 GB/s, 0.1 s
    * more. The second has then sent 2.5 of its 5 GB and is alone: 0.05 s more. */
   test_site site = {3, GPUS, 200, NULL};
-  test_flow flows[] = {{0, B(0), 5e9, 0}, {0, C(0), 5e9, 0.05}};
+  test_flow flows[] = {{0, B(0), 5e9, 0, 0}, {0, C(0), 5e9, 0.05, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
   assert_near(ends_s[0], 0.15, 1e-9);
@@ -149,11 +150,12 @@ static void a_profile_changes_a_link_at_its_time_though_nothing_was_sent_before(
    * at 4.5 s has 5 GB left at 5 s, which take 1 s. */
   static const char profile[] = "0 10e9\n5 5e9\n";
   double ends_s[2], middle_s;
-  over_one_link("bandwidth_file=\"half.profile\"/>", profile, (test_flow[]){{0, 1, 10e9, 0}, {0, 1, 10e9, 6}},
-                2, ends_s);
+  over_one_link("bandwidth_file=\"half.profile\"/>", profile,
+                (test_flow[]){{0, 1, 10e9, 0, 0}, {0, 1, 10e9, 6, 0}}, 2, ends_s);
   assert_near(ends_s[0], 1, 1e-9);
   assert_near(ends_s[1], 8, 1e-9);
-  over_one_link("bandwidth_file=\"half.profile\"/>", profile, (test_flow[]){{0, 1, 10e9, 4.5}}, 1, &middle_s);
+  over_one_link("bandwidth_file=\"half.profile\"/>", profile, (test_flow[]){{0, 1, 10e9, 4.5, 0}}, 1,
+                &middle_s);
   assert_near(middle_s, 6, 1e-9);
 }
 
@@ -161,9 +163,79 @@ static void a_degraded_link_carries_its_part(void **state)
 {
   (void)state;
   double end_s;
-  over_one_link("><prop id=\"tw:degraded\" value=\"0.25\"/></link>", "", (test_flow[]){{0, 1, 10e9, 0}}, 1,
+  over_one_link("><prop id=\"tw:degraded\" value=\"0.25\"/></link>", "", (test_flow[]){{0, 1, 10e9, 0, 0}}, 1,
                 &end_s);
   assert_near(end_s, 4, 1e-9);
+}
+
+static void a_flow_that_is_called_off_leaves_its_share_to_the_others(void **state)
+{
+  (void)state;
+  /* Two flows of 5 GB leave one NIC of 50 GB/s together, 25 GB/s each. At 0.1 s one is called off: the other has 2.5 GB
+   * left, for 0.05 s. */
+  test_site site = {3, GPUS, 200, NULL};
+  test_flow flows[] = {{0, B(0), 5e9, 0, 0}, {0, C(0), 5e9, 0, 0.1}};
+  double ends_s[2];
+  run(&site, flows, 2, ends_s);
+  assert_near(ends_s[0], 0.15, 1e-9);
+  assert_true(isnan(ends_s[1]));
+}
+
+static void whoever_joins_flows_in_step_ends_them_as_simgrid_says(void **state)
+{
+  (void)state;
+  /* All GPUs of a send to those of b behind an up-link of 100 GB/s, 5 GB each: 25 GB/s each, 0.2 s. A flow joins on the
+   * up-link at 0.1 s, when 2.5 GB each are left, at 20 GB/s from then on: 0.125 s more, by when it has sent 2.5 GB.
+   * The NIC of 50 GB/s takes the rest, 2.5 GB, in 0.05 s. */
+  test_site site = {3, GPUS, 100, NULL};
+  test_flow flows[GPUS + 1] = {[GPUS] = {0, C(0), 5e9, 0.1, 0}};
+  double ends_s[GPUS + 1];
+  for (int i = 0; i < GPUS; i++)
+    flows[i] = (test_flow){i, B(i), 5e9, 0, 0};
+  run(&site, flows, GPUS + 1, ends_s);
+  for (int i = 0; i < GPUS; i++)
+    assert_near(ends_s[i], 0.225, 1e-9);
+  assert_near(ends_s[GPUS], 0.275, 1e-9);
+}
+
+/* Flows between hosts drawn by chance, some together and in step, some alone. */
+static int draw_flows(tw_chance *chance, test_flow *flows, int most)
+{
+  double start_s = 0;
+  int n = 0;
+  while (n < most) {
+    gboolean in_step = tw_chance_below(chance, 2) == 0;
+    int together = 1 + (int)tw_chance_below(chance, 6),
+        shift = 1 + (int)tw_chance_below(chance, 3 * GPUS - 1);
+    double bytes = 1e8 * (double)(1 + tw_chance_below(chance, 50));
+    for (int i = 0; i < together && n < most; i++) {
+      int from = (int)tw_chance_below(chance, 3 * GPUS);
+      int to = in_step ? (from + shift) % (3 * GPUS) : (int)tw_chance_below(chance, 3 * GPUS);
+      if (from != to)
+        flows[n++] = (test_flow){from, to, in_step ? bytes : bytes * (1 + i), start_s, 0};
+    }
+    start_s += 0.01 * (double)tw_chance_below(chance, 20);
+  }
+  return n;
+}
+
+static void flows_end_as_if_simgrid_carried_all_of_them(void **state)
+{
+  (void)state;
+  enum { MOST = 40, SITES = 60 };
+  tw_chance chance = tw_chance_new(7, "flows");
+  for (int k = 0; k < SITES; k++) {
+    test_site site = {3, GPUS, 50.0 * (double)(1 + tw_chance_below(&chance, 4)), NULL};
+    g_autofree char *path = test_site_write(&site);
+    test_flow flows[MOST];
+    double ours_s[MOST], simgrid_s[MOST];
+    int n = draw_flows(&chance, flows, MOST);
+    test_flows(path, flows, n, ours_s);
+    test_flows_of_simgrid(path, flows, n, simgrid_s);
+    g_unlink(path);
+    for (int i = 0; i < n; i++)
+      assert_near(ours_s[i], simgrid_s[i], 1e-8); /* SimGrid's bytes are whole */
+  }
 }
 
 int main(void)
@@ -177,6 +249,9 @@ int main(void)
       cmocka_unit_test(shares_are_max_min_on_three_flows_over_two_links),
       cmocka_unit_test(an_oversubscribed_leaf_slows_its_flows_by_the_factor),
       cmocka_unit_test(a_flow_that_joins_takes_its_share_from_then_on),
+      cmocka_unit_test(a_flow_that_is_called_off_leaves_its_share_to_the_others),
+      cmocka_unit_test(whoever_joins_flows_in_step_ends_them_as_simgrid_says),
+      cmocka_unit_test(flows_end_as_if_simgrid_carried_all_of_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

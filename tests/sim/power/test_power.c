@@ -127,7 +127,7 @@ static void shares_are_positive_and_sum_to_the_joules_of_every_iteration(void **
       cost.valid = 1;
     }
     tw_line joules = tw_power_dynamic(&law, &cost);
-    tw_charge_rates rates = tw_charge_split(&law, &cost, joules, ranks, 2, 1);
+    tw_charge_rates rates = tw_charge_split(&law, &cost, joules, ranks, 2, &(tw_context_caps){0}, 1);
     for (gint64 j = 0; j < MIN(cost.valid, 50); j++) {
       double sum =
           rates.per_prompt * (double)ranks[0].prefill_tokens + rates.per_attended * ranks[0].prefill_context;

@@ -65,6 +65,20 @@ static void note_fleet(void *user, const tw_factory *factory)
     *(tw_fleet_totals *)user = tw_fleet_record(tw_factory_fleet(factory));
 }
 
+/* In half of the scenarios requests leave copies as they end, under any policy. */
+static void leave_copies(tw_offload_config *offload, guint64 seed)
+{
+  tw_chance chance = tw_chance_new(seed, "copies");
+  if (tw_chance_below(&chance, 2) == 0)
+    return;
+  offload->write = TW_OFFLOAD_THROUGH;
+  offload->write_block_s = 1e-2 * tw_chance_uniform(&chance);
+  offload->policy = (int)tw_chance_below(&chance, 3);
+  offload->admission = (int)tw_chance_below(&chance, 2);
+  offload->least_tokens = (gint64)tw_chance_below(&chance, 3) * 50;
+  offload->ttl_s = tw_chance_below(&chance, 3) == 0 ? 3 * tw_chance_uniform(&chance) : 0;
+}
+
 static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
 {
   (void)state;
@@ -99,8 +113,11 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     if (pool->prefix_cache && tw_chance_below(&chance, 2) == 0) {
       store = tw_chance_below(&chance, 2) == 0;
       costs.per_prompt_s += 5e-5; /* some loads are worth it, some are not */
-      pool->offload =
-          (tw_offload_config){between(&chance, 1, store ? 60 : 300), 1, 1e-3 * tw_chance_uniform(&chance), 1};
+      pool->offload = (tw_offload_config){.host_bytes = between(&chance, 1, store ? 60 : 300),
+                                          .block_bytes = 1,
+                                          .block_s = 1e-3 * tw_chance_uniform(&chance),
+                                          .seed = 1};
+      leave_copies(&pool->offload, seed);
     }
     pool->max_seqs = between(&chance, 1, 40);
     pool->max_batched_tokens =

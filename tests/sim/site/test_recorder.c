@@ -17,9 +17,11 @@ static void end_of_class(tw_recorder *recorder, const char *class, double arriva
 {
   tw_request request = {.arrival_s = arrival_s, .prompt_tokens = 10, .answer_tokens = output, .class = class};
   tw_sequence *sequence = tw_sequence_new(&request);
+  sequence->dispatched_s = sequence->routed_s = sequence->submitted_s = arrival_s;
   if (ending != TW_REJECTED) {
-    sequence->first_scheduled_s = arrival_s + 1;
-    sequence->first_token_s = sequence->first_answer_s = arrival_s + 2;
+    sequence->first_scheduled_s = fmin(arrival_s + 1, end_s);
+    sequence->first_token_s = sequence->first_answer_s = fmin(arrival_s + 2, end_s);
+    sequence->prompt_s = sequence->first_token_s - sequence->first_scheduled_s;
     sequence->emitted = ending == TW_COMPLETED ? output : 1;
     sequence->prefilled_tokens = 10;
   }

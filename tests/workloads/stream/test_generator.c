@@ -1,7 +1,7 @@
 /* Generator files: classes beside each other, clients, faults, presets. */
 #include "platforms/input/data.h"
 #include "tests/workloads/given.h"
-#include "workloads/stream/generator.h"
+#include "workloads/stream/class.h"
 
 #define TWO(chat_rate)                                                                                       \
   "<generator duration=\"200s\">\n"                                                                          \
@@ -209,6 +209,75 @@ static void a_generator_that_never_ends_is_told(void **state)
   assert_true(tw_generator_check_use(generator, &use, NULL));
 }
 
+/* Requests as lines without their class. */
+static char *lines_of(const tw_generator *generator)
+{
+  tw_generator_use use = {1, NAN, G_MININT64, 3};
+  g_autoptr(tw_stream) stream = tw_generator_stream(generator, &use);
+  GString *text = g_string_new(NULL);
+  for (tw_request r; tw_stream_next(stream, &r, NULL); tw_request_clear(&r))
+    g_string_append_printf(text, "%.17g %d %d\n", r.arrival_s, r.prompt_tokens, r.answer_tokens);
+  return g_string_free(text, FALSE);
+}
+
+static tw_generator *given_element(void **state, const char *text, const tw_element *element)
+{
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autofree char *path = given_text(state, "element.xml", text);
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  assert_true(tw_schema_check(tw_document_root(document), element, faults));
+  return tw_generator_read(tw_document_root(document), faults);
+}
+
+/* A short spelling is the class that a generator would have, but for a name: chance follows names, and
+ * <poisson> draws as a class of that name. */
+static void poisson_is_a_generator_of_one_class_without_a_name(void **state)
+{
+#define LENGTHS "<prompt law=\"exponential\" mean=\"100\"/><answer law=\"lognormal\" mean=\"30\"/>"
+  g_autoptr(tw_generator) shorter =
+      given_element(state, "<poisson rate=\"2/s\" requests=\"200\" duration=\"60s\">" LENGTHS "</poisson>",
+                    &tw_poisson_element);
+  g_autoptr(tw_generator) longer = given_generator(
+      state,
+      "<generator duration=\"60s\"><class name=\"poisson\" requests=\"200\"><arrivals rate=\"2/s\"/>" LENGTHS
+      "</class></generator>");
+  g_autofree char *one = lines_of(shorter), *other = lines_of(longer);
+  assert_string_equal(one, other);
+  assert_true(strlen(one) > 1000);
+  assert_null(tw_generator_only_class(shorter)->name);
+  g_autoptr(tw_generator) two = given_generator(state, TWO("3/s"));
+  assert_null(tw_generator_only_class(two));
+}
+
+/* Three clients ask at 0 s, and two of their requests are left out of statistics. The one that is answered at
+ * 1.5 s asks again; the one that is answered at 2 s does not, since the class is over. */
+static void clients_that_wait_warm_up_and_stop_within_a_class_as_alone(void **state)
+{
+#define CLIENTS "<closed-loop concurrency=\"3\" requests=\"9\" warmup=\"2\" duration=\"2s\""
+  g_autoptr(tw_generator) within =
+      given_generator(state, "<generator><class name=\"c\">" CLIENTS "/>" LENGTHS "</class></generator>");
+  g_autoptr(tw_generator) alone =
+      given_element(state, CLIENTS ">" LENGTHS "</closed-loop>", &tw_closed_element);
+  const tw_generator *both[] = {within, alone};
+  for (int i = 0; i < 2; i++) {
+    tw_generator_use use = {1, NAN, G_MININT64, 1};
+    g_autoptr(tw_stream) stream = tw_generator_stream(both[i], &use);
+    tw_request r[3];
+    for (int k = 0; k < 3; k++) {
+      assert_true(tw_stream_next(stream, &r[k], NULL));
+      assert_int_equal(r[k].warmup, k < 2);
+    }
+    tw_stream_told(stream, &r[0], TRUE, 1.5);
+    tw_request fourth;
+    assert_true(tw_stream_next(stream, &fourth, NULL));
+    tw_stream_told(stream, &r[1], TRUE, 2);
+    assert_true(tw_stream_over(stream));
+    for (int k = 0; k < 3; k++)
+      tw_request_clear(&r[k]);
+    tw_request_clear(&fourth);
+  }
+}
+
 static void presets_name_their_sources_and_draw(void **state)
 {
   (void)state;
@@ -245,6 +314,8 @@ int main(void)
       cmocka_unit_test(every_fault_is_told_with_its_line),
       cmocka_unit_test(what_cannot_stand_together_is_told),
       cmocka_unit_test(a_generator_that_never_ends_is_told),
+      cmocka_unit_test(poisson_is_a_generator_of_one_class_without_a_name),
+      cmocka_unit_test(clients_that_wait_warm_up_and_stop_within_a_class_as_alone),
       cmocka_unit_test(presets_name_their_sources_and_draw),
   };
   return cmocka_run_group_tests(tests, given_directory, remove_directory);

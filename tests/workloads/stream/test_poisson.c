@@ -1,6 +1,6 @@
 #include "platforms/input/fault.h"
 #include "tests/check.h"
-#include "workloads/stream/stream.h"
+#include "workloads/stream/class.h"
 
 enum { REQUESTS = 200000 };
 
@@ -10,23 +10,28 @@ static tw_length fixed(double mean)
 }
 
 /* 4 requests a second: prompts of 1000 exponential, answers of 300 lognormal tokens, no reasoning. */
-static tw_poisson_options usual(void)
+static tw_class usual(void)
 {
-  return (tw_poisson_options){
-      .rate_per_s = 4,
-      .limit = REQUESTS,
-      .duration_s = INFINITY,
-      .prompt = {.kind = TW_LENGTH_EXPONENTIAL, .mean = 1000, .min = 1, .max = TW_REQUEST_MAX_TOKENS},
-      .reasoning = {.kind = TW_LENGTH_FIXED, .mean = 0, .min = 0, .max = TW_REQUEST_MAX_TOKENS},
-      .answer =
-          {.kind = TW_LENGTH_LOGNORMAL, .mean = 300, .sigma = 0.5, .min = 1, .max = TW_REQUEST_MAX_TOKENS},
-      .seed = 11,
-  };
+  tw_class class = TW_CLASS_NONE;
+  class.rate_per_s = 4;
+  class.limit = REQUESTS;
+  class.lengths[0] =
+      (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 1000, .min = 1, .max = TW_REQUEST_MAX_TOKENS};
+  class.lengths[1] = (tw_length){.kind = TW_LENGTH_FIXED, .max = TW_REQUEST_MAX_TOKENS};
+  class.lengths[2] = (tw_length){
+      .kind = TW_LENGTH_LOGNORMAL, .mean = 300, .sigma = 0.5, .min = 1, .max = TW_REQUEST_MAX_TOKENS};
+  return class;
 }
 
-static GArray *draw(tw_poisson_options options)
+static tw_stream *stream_of(const tw_class *class, guint64 seed)
 {
-  g_autoptr(tw_stream) stream = tw_stream_poisson(&options);
+  assert_true(tw_class_check(class, NULL));
+  return tw_class_stream(class, &(tw_generator_use){1, NAN, G_MININT64, seed}, INFINITY);
+}
+
+static GArray *draw_with_seed(const tw_class *class, guint64 seed)
+{
+  g_autoptr(tw_stream) stream = stream_of(class, seed);
   GArray *requests = g_array_new(FALSE, FALSE, sizeof(tw_request));
   tw_request request;
   g_autoptr(GError) error = NULL;
@@ -34,6 +39,11 @@ static GArray *draw(tw_poisson_options options)
     g_array_append_val(requests, request);
   assert_null(error);
   return requests;
+}
+
+static GArray *draw(tw_class class)
+{
+  return draw_with_seed(&class, 11);
 }
 
 #define request_at(requests, i) g_array_index(requests, tw_request, i)
@@ -67,10 +77,10 @@ static void counts_in_windows_are_poisson_distributed(void **state)
 {
   (void)state;
   enum { WINDOWS = 10000 };
-  tw_poisson_options options = usual();
-  options.limit = G_MAXINT64;
-  options.duration_s = WINDOWS;
-  g_autoptr(GArray) requests = draw(options);
+  tw_class class = usual();
+  class.limit = G_MININT64;
+  class.duration_s = WINDOWS;
+  g_autoptr(GArray) requests = draw(class);
   g_autofree int *count = g_new0(int, WINDOWS);
   for (guint i = 0; i < requests->len; i++)
     count[(int)request_at(requests, i).arrival_s]++;
@@ -84,12 +94,12 @@ static void counts_in_windows_are_poisson_distributed(void **state)
 static void fixed_lengths_are_what_they_say(void **state)
 {
   (void)state;
-  tw_poisson_options options = usual();
-  options.prompt = fixed(123);
-  options.reasoning = fixed(45);
-  options.answer = fixed(6);
-  options.limit = 100;
-  g_autoptr(GArray) requests = draw(options);
+  tw_class class = usual();
+  class.lengths[0] = fixed(123);
+  class.lengths[1] = fixed(45);
+  class.lengths[2] = fixed(6);
+  class.limit = 100;
+  g_autoptr(GArray) requests = draw(class);
   for (guint i = 0; i < requests->len; i++) {
     assert_int_equal(request_at(requests, i).prompt_tokens, 123);
     assert_int_equal(request_at(requests, i).reasoning_tokens, 45);
@@ -134,10 +144,10 @@ static void lognormal_lengths_have_the_mean_and_sigma_asked_for(void **state)
 static void lengths_stay_within_their_bounds(void **state)
 {
   (void)state;
-  tw_poisson_options options = usual();
-  options.prompt.min = 900;
-  options.prompt.max = 1100;
-  g_autoptr(GArray) requests = draw(options);
+  tw_class class = usual();
+  class.lengths[0].min = 900;
+  class.lengths[0].max = 1100;
+  g_autoptr(GArray) requests = draw(class);
   guint at_min = 0, at_max = 0;
   for (guint i = 0; i < requests->len; i++) {
     gint32 prompt = request_at(requests, i).prompt_tokens;
@@ -153,14 +163,14 @@ static void lengths_stay_within_their_bounds(void **state)
 static void changing_one_quantity_leaves_the_others_as_they_were(void **state)
 {
   (void)state;
-  tw_poisson_options options = usual();
-  options.limit = 1000;
-  g_autoptr(GArray) before = draw(options);
-  options.answer = fixed(7);
-  options.reasoning = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 50, .min = 0, .max = 1000};
-  g_autoptr(GArray) after = draw(options);
-  options.rate_per_s = 8;
-  g_autoptr(GArray) faster = draw(options);
+  tw_class class = usual();
+  class.limit = 1000;
+  g_autoptr(GArray) before = draw(class);
+  class.lengths[2] = fixed(7);
+  class.lengths[1] = (tw_length){.kind = TW_LENGTH_EXPONENTIAL, .mean = 50, .min = 0, .max = 1000};
+  g_autoptr(GArray) after = draw(class);
+  class.rate_per_s = 8;
+  g_autoptr(GArray) faster = draw(class);
   for (guint i = 0; i < 1000; i++) {
     assert_true(request_at(before, i).arrival_s == request_at(after, i).arrival_s);
     assert_int_equal(request_at(before, i).prompt_tokens, request_at(after, i).prompt_tokens);
@@ -172,20 +182,19 @@ static void changing_one_quantity_leaves_the_others_as_they_were(void **state)
 static void another_seed_draws_other_requests(void **state)
 {
   (void)state;
-  tw_poisson_options options = usual();
-  options.limit = 10;
-  g_autoptr(GArray) one = draw(options);
-  options.seed++;
-  g_autoptr(GArray) other = draw(options);
+  tw_class class = usual();
+  class.limit = 10;
+  g_autoptr(GArray) one = draw_with_seed(&class, 11);
+  g_autoptr(GArray) other = draw_with_seed(&class, 12);
   assert_true(request_at(one, 0).arrival_s != request_at(other, 0).arrival_s);
 }
 
 static void a_generator_knows_its_progress_and_has_no_file(void **state)
 {
   (void)state;
-  tw_poisson_options options = usual();
-  options.limit = 4;
-  g_autoptr(tw_stream) stream = tw_stream_poisson(&options);
+  tw_class class = usual();
+  class.limit = 4;
+  g_autoptr(tw_stream) stream = stream_of(&class, 11);
   tw_request request;
   assert_near(tw_stream_progress(stream), 0, 0);
   assert_true(tw_stream_next(stream, &request, NULL));
@@ -197,37 +206,53 @@ static void a_generator_knows_its_progress_and_has_no_file(void **state)
   assert_null(tw_stream_sha256(stream));
 }
 
-static void refused(tw_poisson_options options, const char *expected)
+static void refused(tw_class class, const char *expected)
 {
   g_autoptr(GError) error = NULL;
-  assert_false(tw_poisson_check(&options, &error));
+  assert_false(tw_class_check(&class, &error));
   assert_true(error->domain == TW_INPUT_ERROR);
   assert_string_equal(error->message, expected);
 }
 
-static void options_out_of_range_are_refused(void **state)
+static void what_is_out_of_range_is_refused(void **state)
 {
   (void)state;
-  tw_poisson_options options = usual();
-  assert_true(tw_poisson_check(&options, NULL));
-  options.rate_per_s = 0;
-  refused(options, "the rate is 0/s; one above 0 is needed");
-  options.rate_per_s = NAN;
-  refused(options, "the rate is nan/s; one above 0 is needed");
-  options = usual();
-  options.limit = G_MAXINT64;
-  refused(options, "neither a limit nor a duration; one of them is needed");
-  options.limit = 0;
-  refused(options, "the limit or the duration is 0 or less; one above 0 is needed");
-  options = usual();
-  options.prompt.mean = 0;
-  refused(options, "prompt: the mean is 0; 1 to 16777216 tokens are needed");
-  options = usual();
-  options.answer.sigma = -1;
-  refused(options, "answer: sigma is -1; 0 to 10 is needed");
-  options = usual();
-  options.answer.max = 0;
-  refused(options, "answer: lengths from 1 to 0 are asked for; 1 to 16777216 tokens are possible");
+  tw_class class = usual();
+  assert_true(tw_class_check(&class, NULL));
+  class.rate_per_s = 0;
+  refused(class, "the rate is 0/s; one above 0 is needed");
+  class.rate_per_s = NAN;
+  refused(class, "the rate is nan/s; one above 0 is needed");
+  class = usual();
+  class.limit = 0;
+  refused(class, "the limit or the duration is 0 or less; one above 0 is needed");
+  class = usual();
+  class.duration_s = 0;
+  refused(class, "the limit or the duration is 0 or less; one above 0 is needed");
+  class = usual();
+  class.lengths[0].mean = 0;
+  refused(class, "prompt: the mean is 0; 1 to 16777216 tokens are needed");
+  class = usual();
+  class.lengths[2].sigma = -1;
+  refused(class, "answer: sigma is -1; 0 to 10 is needed");
+  class = usual();
+  class.lengths[2].max = 0;
+  refused(class, "answer: lengths from 1 to 0 are asked for; 1 to 16777216 tokens are possible");
+}
+
+/* Requests at random end by their number or at an instant; clients that wait send so many and no more. */
+static void a_class_ends_by_its_number_or_its_duration(void **state)
+{
+  (void)state;
+  tw_class class = usual();
+  assert_true(tw_class_ends(&class));
+  class.limit = G_MININT64;
+  assert_false(tw_class_ends(&class));
+  class.duration_s = 60;
+  assert_true(tw_class_ends(&class));
+  class = TW_CLASS_NONE;
+  class.kind = TW_CLASS_CLOSED;
+  assert_true(tw_class_ends(&class));
 }
 
 int main(void)
@@ -242,7 +267,8 @@ int main(void)
       cmocka_unit_test(changing_one_quantity_leaves_the_others_as_they_were),
       cmocka_unit_test(another_seed_draws_other_requests),
       cmocka_unit_test(a_generator_knows_its_progress_and_has_no_file),
-      cmocka_unit_test(options_out_of_range_are_refused),
+      cmocka_unit_test(what_is_out_of_range_is_refused),
+      cmocka_unit_test(a_class_ends_by_its_number_or_its_duration),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

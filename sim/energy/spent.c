@@ -1,0 +1,65 @@
+#include "sim/energy/spent.h"
+
+#include <math.h>
+
+static gboolean agrees(double sum, double whole)
+{
+  return isnan(whole) || fabs(sum - whole) <= 1e-9 * fmax(1, fabs(whole));
+}
+
+static void audit(const tw_usage *usage, double end_s)
+{
+  double sum_s = 0, sum_j = 0;
+  for (int c = 0; c < TW_TIME_CLASS_COUNT; c++) {
+    g_assert(usage->class_s[c] >= -1e-9 * fmax(1, end_s));
+    sum_s += usage->class_s[c];
+    sum_j += usage->class_j[c];
+  }
+  g_assert(agrees(sum_s, end_s));
+  g_assert(agrees(sum_j, usage->prefill_j + usage->decode_j + usage->collective_j + usage->idle_j));
+}
+
+tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, const tw_site_power *power,
+                     double end_s)
+{
+  tw_spent spent = {0};
+  double spare = (double)tw_platform_accelerators(scenario->platform);
+  for (int i = 0; i < scenario->n_engines; i++) {
+    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
+    double accelerators = (double)(pool->tp * pool->pp * pool->dp);
+    tw_usage usage = tw_engine_total(engines[i], end_s);
+    if (scenario->audit)
+      audit(&usage, end_s);
+    spare -= accelerators;
+    for (int c = 0; c < TW_TIME_CLASS_COUNT; c++) {
+      spent.seconds[c] += accelerators * usage.class_s[c];
+      spent.joules[c] += usage.class_j[c];
+    }
+  }
+  spent.seconds[TW_TIME_IDLE] += spare * end_s;
+  spent.joules[TW_TIME_IDLE] += power->site.spare_w * end_s;
+  return spent;
+}
+
+void tw_spent_measure(const tw_spent *spent, tw_metric_values *v)
+{
+  const double *of = v->of;
+  double all_s = 0, all_j = 0, site_j = of[TW_METRIC_ENERGY_SITE_J];
+  double capital = of[TW_METRIC_COST_CAPITAL_USD], electricity = of[TW_METRIC_COST_ELECTRICITY_USD];
+  for (int c = 0; c < TW_TIME_CLASS_COUNT; c++) {
+    all_s += spent->seconds[c];
+    all_j += spent->joules[c];
+  }
+  double by_time = !isnan(capital) && all_s > 0 ? capital / all_s : 0;
+  double by_joule = !isnan(electricity) && site_j > 0 ? electricity / site_j : 0;
+  for (int c = 0; c < TW_TIME_CLASS_COUNT; c++) {
+    v->of[TW_METRIC_SPENT_S_WEIGHTS + c] = spent->seconds[c];
+    v->of[TW_METRIC_SPENT_J_WEIGHTS + c] = spent->joules[c];
+    if (!isnan(of[TW_METRIC_COST_USD]))
+      v->of[TW_METRIC_SPENT_USD_WEIGHTS + c] =
+          by_time * spent->seconds[c] + (by_joule > 0 ? by_joule * spent->joules[c] : 0);
+  }
+  v->of[TW_METRIC_SPENT_J_BESIDE] = site_j - all_j;
+  if (!isnan(of[TW_METRIC_COST_USD]))
+    v->of[TW_METRIC_SPENT_USD_BESIDE] = by_joule > 0 ? by_joule * (site_j - all_j) : 0;
+}

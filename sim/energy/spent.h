@@ -1,0 +1,27 @@
+/* What the time, the energy and the cost of a run were spent on, by the classes of sim/base/time_class.h.
+ *
+ *     seconds  of all accelerators of the platform; those that no engine uses are idle
+ *     joules   what accelerators draw anyway by their time, what work adds by the time of kernels that read or
+ *              compute; with those beside accelerators they sum to the site's
+ *     dollars  accelerators and racks by the hour by their time, electricity by joules */
+#ifndef TW_SIM_SPENT_H
+#define TW_SIM_SPENT_H
+
+#include "sim/engine/engine.h"
+#include "sim/log/metric.h"
+#include "sim/scenario/site_power.h"
+
+typedef struct tw_spent {
+  double seconds[TW_TIME_CLASS_COUNT];
+  double joules[TW_TIME_CLASS_COUNT]; /* NAN where the platform does not say */
+} tw_spent;
+
+/* Of a run that ended at `end_s`. With audits it asserts that the classes of every engine sum to its time and
+ * its joules to 1e-9. */
+tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, const tw_site_power *power,
+                     double end_s);
+
+/* Sets the metrics "spent", once those of energy and cost are set. */
+void tw_spent_measure(const tw_spent *spent, tw_metric_values *values);
+
+#endif

@@ -1,0 +1,113 @@
+#include "sim/network/carrier.h"
+
+#include <simgrid/kernel/resource/Action.hpp>
+#include <simgrid/s4u/Comm.hpp>
+#include <simgrid/s4u/Link.hpp>
+#include <simgrid/s4u/Semaphore.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <unordered_map>
+
+using simgrid::kernel::resource::Action;
+using simgrid::kernel::resource::NetworkAction;
+using simgrid::s4u::Comm;
+
+struct tw_carried {
+  simgrid::s4u::CommPtr comm;
+  void *user;
+};
+
+struct tw_carrier {
+  std::unordered_map<const void *, tw_carried *> under_way; /* by SimGrid's activity */
+  std::deque<tw_carried *> ended;
+  simgrid::s4u::SemaphorePtr wake = simgrid::s4u::Semaphore::create(0);
+  bool sleeps = false;
+};
+
+/* SimGrid's kernel calls this when the state of a communication has changed. Its public headers only declare
+ * NetworkAction, which is an Action and nothing before it. */
+static void state_changed(tw_carrier *carrier, NetworkAction &network_action)
+{
+  const Action &action = reinterpret_cast<const Action &>(network_action);
+  if (action.get_state() != Action::State::FINISHED)
+    return;
+  auto found = carrier->under_way.find(action.get_activity());
+  if (found == carrier->under_way.end())
+    return;
+  carrier->ended.push_back(found->second);
+  carrier->under_way.erase(found);
+  if (carrier->sleeps)
+    carrier->wake->release();
+  carrier->sleeps = false;
+}
+
+tw_carrier *tw_carrier_new(void)
+{
+  auto carrier = new tw_carrier;
+  simgrid::s4u::Link::on_communication_state_change_cb(
+      [carrier](NetworkAction &action, Action::State) { state_changed(carrier, action); });
+  return carrier;
+}
+
+void tw_carrier_free(tw_carrier *carrier)
+{
+  if (carrier == nullptr)
+    return;
+  for (auto &entry : carrier->under_way)
+    delete entry.second;
+  for (auto carried : carrier->ended)
+    delete carried;
+  delete carrier;
+}
+
+tw_carried *tw_carrier_start(tw_carrier *carrier, sg_host_t from, sg_host_t to, double bytes, void *user)
+{
+  auto carried = new tw_carried{Comm::sendto_init(from, to), user};
+  carried->comm->set_payload_size(static_cast<uint64_t>(bytes));
+  carried->comm->detach();
+  carrier->under_way.emplace(carried->comm->get_impl(), carried);
+  return carried;
+}
+
+void tw_carrier_cancel(tw_carrier *carrier, tw_carried *carried)
+{
+  if (carrier->under_way.erase(carried->comm->get_impl()) > 0)
+    carried->comm->cancel();
+  else
+    carrier->ended.erase(std::find(carrier->ended.begin(), carrier->ended.end(), carried));
+  delete carried;
+}
+
+int tw_carrier_count(const tw_carrier *carrier)
+{
+  return static_cast<int>(carrier->under_way.size() + carrier->ended.size());
+}
+
+gboolean tw_carrier_wait(tw_carrier *carrier, double wait_s)
+{
+  if (carrier->ended.empty() && wait_s > 0) {
+    carrier->sleeps = true;
+    if (std::isinf(wait_s))
+      carrier->wake->acquire();
+    else
+      carrier->wake->acquire_timeout(wait_s);
+    if (!carrier->sleeps) /* a flow that ended as time ran out has released it all the same */
+      while (carrier->wake->get_capacity() > 0)
+        carrier->wake->acquire();
+    carrier->sleeps = false;
+  }
+  return !carrier->ended.empty();
+}
+
+void *tw_carrier_take(tw_carrier *carrier)
+{
+  if (carrier->ended.empty())
+    return nullptr;
+  auto carried = carrier->ended.front();
+  void *user = carried->user;
+  carrier->ended.pop_front();
+  delete carried;
+  return user;
+}

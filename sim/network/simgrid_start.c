@@ -1,0 +1,81 @@
+#include "sim/network/simgrid_start.h"
+
+#include "sim/network/simgrid_compat.h"
+
+#include <glib/gstdio.h>
+#include <simgrid/engine.h>
+#include <simgrid/link.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+/* Writes a platform of one host into a file for the moment. NULL with `error` set where that fails. */
+static char *write_lone_host(GError **error)
+{
+  static const char text[] = "<?xml version='1.0'?>\n"
+                             "<!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
+                             "<platform version=\"4.1\"><zone id=\"site\" routing=\"None\">"
+                             "<host id=\"host\" speed=\"1f\"/></zone></platform>\n";
+  char *path = NULL;
+  int file = g_file_open_tmp("tokenworks-XXXXXX.xml", &path, error);
+  if (file < 0)
+    return NULL;
+  close(file);
+  if (!g_file_set_contents(path, text, -1, error))
+    g_clear_pointer(&path, g_free);
+  return path;
+}
+
+/* Gives degraded links what is left of their bandwidth. */
+static void degrade(const tw_platform *platform)
+{
+  for (int i = 0; i < platform->n_links; i++) {
+    const tw_link *link = &platform->links[i];
+    if (link->degraded == 1)
+      continue;
+    g_autofree char *up = g_strconcat(link->id, link->duplex ? "_UP" : NULL, NULL);
+    g_autofree char *down = g_strconcat(link->id, "_DOWN", NULL);
+    sg_link_set_bandwidth(sg_link_by_name(up), link->bytes_per_s);
+    if (link->duplex)
+      sg_link_set_bandwidth(sg_link_by_name(down), link->bytes_per_s);
+  }
+}
+
+gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
+{
+  GError *problem = NULL;
+  g_autofree char *copy = ports != NULL ? tw_ports_write(ports, &problem) : write_lone_host(&problem);
+  if (problem != NULL) {
+    g_propagate_error(error, problem);
+    return FALSE;
+  }
+  static const char *const settings[] = {
+      "tokenworks",
+      "--cfg=contexts/stack-size:128",        /* KiB: actors are many, and shallow */
+      "--cfg=" TW_SIMGRID_PRECISION ":1e-12", /* seconds: closer events are merged */
+      "--cfg=network/model:CM02",
+      "--cfg=network/crosstraffic:0",   /* full duplex */
+      "--cfg=network/latency-factor:0", /* max-min fair shares; latencies are spent on our own timers */
+      "--cfg=network/TCP-gamma:1e18",   /* no window */
+      "--log=root.thresh:error",
+#ifdef __SANITIZE_ADDRESS__
+      "--cfg=contexts/factory:thread", /* the sanitizer does not know the stacks of the others */
+#endif
+      NULL,
+  };
+  g_auto(GStrv) copies = g_strdupv((char **)settings);
+  int argc = (int)g_strv_length(copies);
+  g_autofree char **argv =
+      g_memdup2(copies, (gsize)(argc + 1) * sizeof *copies); /* SimGrid takes out what it knows */
+  struct sigaction interrupt; /* SimGrid takes SIGINT for itself, but it is the caller's */
+  sigaction(SIGINT, NULL, &interrupt);
+  simgrid_init(&argc, argv);
+  g_assert(copy != NULL || ports != NULL);
+  simgrid_load_platform(copy != NULL ? copy : ports->platform->path);
+  if (copy != NULL)
+    g_unlink(copy);
+  sigaction(SIGINT, &interrupt, NULL);
+  if (ports != NULL)
+    degrade(ports->platform);
+  return TRUE;
+}

@@ -1,0 +1,12 @@
+/* SimGrid's start, with the settings that make its network ours. */
+#ifndef TW_SIM_SIMGRID_START_H
+#define TW_SIM_SIMGRID_START_H
+
+#include "platforms/reader/platform_ports.h"
+
+/* Starts SimGrid with our network model and loads a platform and its ports, or, for NULL, where nothing
+ * crosses a wire, a platform of one host on which actors may live: once in a process. FALSE with `error` set
+ * where a file for it cannot be written. */
+gboolean tw_simgrid_start(const tw_ports *ports, GError **error);
+
+#endif

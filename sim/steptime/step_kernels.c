@@ -1,0 +1,40 @@
+#include "sim/steptime/step_kernels.h"
+
+#include "sim/steptime/step_classes.h"
+
+#include <math.h>
+
+/* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
+ * shrink. */
+static tw_precision computed_in(const tw_device *device, tw_precision weights)
+{
+  return isfinite(device->flops[weights]) ? weights : TW_BF16;
+}
+
+tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
+{
+  const tw_device *device = setting->device;
+  /* Weights that are expanded run on the kernels of bf16. */
+  const tw_efficiency *e = &device->efficiency[class][computed_in(device, stored)];
+  double rate =
+      device->flops[computed_in(device, stored)] * setting->overhead.compute * (1 - setting->throttle);
+  /* Experts in a 4-bit format that the device multiplies in run on its vendor's kernels, as measured; all
+   * others on the engine's own. */
+  gboolean own = class == TW_OP_EXPERTS && !(stored == TW_FP4 && isfinite(device->flops[TW_FP4]));
+  double share = own && setting->overhead.experts > 0 ? setting->overhead.experts : 1;
+  return (tw_kernels){rate * e->compute_peak * share, device->hbm_bytes_per_s * e->memory * share,
+                      e->launch_s * setting->overhead.launch, e->per_token_s / share};
+}
+
+double tw_product_s(const tw_kernels *k, double launches, double flops, double bytes)
+{
+  return launches * k->launch_s + tw_roof(flops / k->flops_per_s, bytes / k->bytes_per_s);
+}
+
+double tw_dense_s(const tw_kernels *k, double launches, double flops, double bytes, tw_step_cost *cost)
+{
+  double time_s = tw_product_s(k, launches, flops, bytes);
+  tw_classes_product(cost, TW_TIME_LINEAR, flops / k->flops_per_s, bytes / k->bytes_per_s,
+                     time_s - launches * k->launch_s);
+  return time_s;
+}

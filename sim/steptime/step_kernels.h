@@ -1,0 +1,21 @@
+/* Kernels that multiply: the rates that they reach on a device with an engine, and what a product takes. */
+#ifndef TW_SIM_STEP_KERNELS_H
+#define TW_SIM_STEP_KERNELS_H
+
+#include "sim/steptime/step_time.h"
+
+/* One class of operations in the precision that it is computed in. */
+typedef struct tw_kernels {
+  double flops_per_s, bytes_per_s; /* the rates that its kernels reach */
+  double launch_s, per_token_s;
+} tw_kernels;
+
+/* Those of a class of operations on weights, or on KV, that are stored in a precision. */
+tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored);
+
+/* A product with weights on one accelerator, launches included: a roof with a round edge. */
+double tw_product_s(const tw_kernels *kernels, double launches, double flops, double bytes);
+/* The same of a dense product; adds what of it is reading and computing to the classes of `cost`. */
+double tw_dense_s(const tw_kernels *kernels, double launches, double flops, double bytes, tw_step_cost *cost);
+
+#endif

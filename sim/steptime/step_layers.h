@@ -1,0 +1,37 @@
+/* Attention of models whose layers are not alike: what each group of layers costs in an iteration, from what its kind
+ * of attention says that it does (workloads/models/layers.h).
+ *
+ *     part of the context   t = launch + max(FLOPs · Σ context / tp / F', bytes · Σ context / shards / B')   decode
+ *                           t = launch + FLOPs · Σ context / tp / F' + bytes read / shards / B'              prefill
+ *     state                 t = launch + (2 · state · sequences / tp / B') + token FLOPs · T / tp / F'
+ *
+ * Σ context is capped where a part has a cap; so each is a line in the context with a validity, as all costs are. The
+ * state of linear attention is read and written by each sequence in each iteration, whatever its context is. */
+#ifndef TW_SIM_STEP_LAYERS_H
+#define TW_SIM_STEP_LAYERS_H
+
+#include "sim/steptime/step_time.h"
+
+typedef struct tw_step_layers tw_step_layers;
+
+tw_step_layers *tw_step_layers_new(const tw_step_setting *setting);
+void tw_step_layers_free(tw_step_layers *layers);
+
+/* Seconds of the attention of one micro-batch of a rank in all layers; adds the FLOPs and bytes of the whole batch
+ * to `cost`, and ends its validity where a line bends. */
+tw_line tw_step_layers_attention(const tw_step_layers *layers, const tw_batch *batch, double micro,
+                                 tw_step_cost *cost);
+
+/* Sums over all layers, of a model with groups. */
+typedef struct tw_layers_sums {
+  double products; /* matrix products of attention */
+  double mlps;     /* products of dense MLPs and shared experts */
+  double
+      blocks; /* of attention, of MLP or of experts: each is summed over tensor parallelism, and normalised */
+  double rows;       /* numbers per token that the products read and write whole, */
+  double rows_by_tp; /* and those of which tensor parallelism leaves each accelerator a part */
+  double between;    /* numbers per token between the products of MLPs, in parts */
+} tw_layers_sums;
+tw_layers_sums tw_step_layers_sums(const tw_model *model);
+
+#endif

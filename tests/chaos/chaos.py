@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Runs random scenarios and looks whether what must hold does: chaos.py PROGRAM SOURCE --seed N [--count M].
+
+Each seed is one scenario (draw.py). It runs with macro-steps and with exact steps under audit, and the oracles look at
+what it wrote (oracles.py). A seed that fails is made smaller as long as it fails alike, and its events are told."""
+import argparse
+import copy
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+import draw
+import oracles
+import schema
+
+NO_FAULT = ("choose an earlier start",)  # What a trace turns out to be only as it is read.
+LIMIT_S = 120  # Of real time: no run takes long.
+
+
+def run(program, scenario, directory, *options):
+    """Runs a scenario. Returns what it wrote and None, or None and what is wrong."""
+    try:
+        done = subprocess.run([program, "run", scenario, "-o", directory, "-f", "-q", *options], capture_output=True,
+                              text=True, errors="replace", check=False, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return None, f"hang: the run does not end within {LIMIT_S} s"
+    if done.returncode == 0:
+        return oracles.Run(directory), None
+    said = done.stderr.strip().splitlines() or [""]
+    line = next((text for text in said if "ERROR" in text or "assert" in text or "runtime error" in text), said[-1])
+    kind = "crash" if done.returncode < 0 or done.returncode > 2 else f"exit {done.returncode}"
+    return None, f"{kind}: {line[:400]}"
+
+
+def is_exact(result):
+    """Whether macro-steps are promised to be exact: no collective crossed the fabric."""
+    return result.summary.get("network", {}).get("collective_bytes", 0) == 0
+
+
+def judge(program, scenario, directory, seed):
+    """Runs one scenario in every way. Returns what is wrong."""
+    macro, wrong = run(program, scenario, directory / "macro")
+    if wrong and any(text in wrong for text in NO_FAULT):
+        return []
+    if wrong:
+        return [wrong]
+    wrong = oracles.judge(macro)
+    if is_exact(macro):
+        exact, failed = run(program, scenario, directory / "exact", "--set", "/scenario/output/@exact-steps=true")
+        wrong += [f"exact: {failed}"] if failed else oracles.differs(
+            "macro_equals_exact", macro.texts["requests"], exact.texts["requests"], "macro-steps and exact steps differ")
+    if seed % 4 == 0:
+        other, failed = run(program, scenario, directory / "other", "--set", "/scenario/output/@interval=730ms")
+        wrong += [f"interval: {failed}"] if failed else oracles.differs(
+            "the_interval_decides_nothing", macro.texts["requests"], other.texts["requests"], "the logging interval matters")
+    return wrong
+
+
+# ---- Making it smaller ----
+
+def smaller(root, files):
+    """Yields scenarios that lack one thing each, or half of the trace."""
+    for parent in root.iter():
+        for child in list(parent):
+            if child.tag in ("platform", "workload") or (child.tag == "pool" and len(root.findall("pool")) == 1):
+                continue
+            changed = copy.deepcopy(root)
+            target = list(changed.iter())[list(root.iter()).index(parent)]
+            target.remove(list(target)[list(parent).index(child)])
+            yield f"without <{child.tag}>", changed, files
+    for i, node in enumerate(root.iter()):
+        for name in list(node.attrib):
+            changed = copy.deepcopy(root)
+            target = list(changed.iter())[i]
+            del target.attrib[name]
+            yield f"without {node.tag}/@{name}", changed, files
+            if node.get(name).isdigit() and int(node.get(name)) > 1:
+                changed = copy.deepcopy(root)
+                list(changed.iter())[i].set(name, str(int(node.get(name)) // 2))
+                yield f"with half of {node.tag}/@{name}", changed, files
+    if "trace.csv" in files:
+        rows = files["trace.csv"].splitlines()
+        size = max(1, (len(rows) - 1) // 2)
+        while size >= 1:
+            for start in range(1, len(rows), size):
+                kept = rows[:start] + rows[start + size:]
+                if len(kept) > 1:
+                    yield "with fewer requests", root, {**files, "trace.csv": "\n".join(kept) + "\n"}
+            size //= 2
+
+
+def kind_of(wrong):
+    return wrong[0].split(":")[0] if wrong else None
+
+
+def shrink(program, root, files, directory, seed, wrong, limit_s):
+    """Takes things out as long as the first thing that is wrong stays of its kind."""
+    end, tried = time.monotonic() + limit_s, True
+    while tried and time.monotonic() < end:
+        tried = False
+        for _, changed, kept in smaller(root, files):
+            if time.monotonic() > end:
+                break
+            path = draw.write(changed, kept, directory)
+            if draw.check(program, path):
+                continue
+            found = judge(program, path, directory, seed)
+            if kind_of(found) == kind_of(wrong):
+                root, files, wrong, tried = changed, kept, found, True
+                break
+    draw.write(root, files, directory)
+    return wrong
+
+
+# ---- Telling ----
+
+def events(result):
+    """Yields a line for each event of a run, in the order of time."""
+    lines = []
+    for row in result.tables["requests"]:
+        name = f"request {row['id']}"
+        lines.append((float(row["arrival_s"]), f"{name} arrives, {row['prompt_tokens']} prompt tokens"))
+        for column, what in (("first_scheduled_s", "is scheduled"), ("first_token_s", "has its first token")):
+            if row[column]:
+                lines.append((float(row[column]), f"{name} {what}"))
+        lines.append((float(row["completion_s"]), f"{name} is {row['state']} {row['reason']}".rstrip()))
+    for row in result.tables.get("segments", []):
+        lines.append((float(row["start_s"]), f"engine {row['engine']}: {row['kind']} of {row['requests']} requests until {row['end_s']}"))
+    for row in result.tables.get("failures", []):
+        lines.append((float(row["start_s"]), f"{row['component']} fails: {row['kind']}, until {row['end_s']}"))
+    for time_s, what in sorted(lines):
+        yield f"  {time_s:14.9f} s  {what}"
+
+
+def tell(seed, wrong, directory, program):
+    print(f"seed {seed}: " + "\n  ".join(wrong))
+    print(f"  smallest scenario that fails alike: {directory / 'scenario.xml'}")
+    print((directory / "scenario.xml").read_text())
+    result, _ = run(program, directory / "scenario.xml", directory / "told", "--segments")
+    if result is not None:
+        print("\n".join(list(events(result))[:200]))
+    sys.stdout.flush()
+
+
+# ---- The command ----
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program", type=pathlib.Path)
+    parser.add_argument("source", type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--count", type=int, default=1, help="number of seeds from there on")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="ends after so much real time")
+    parser.add_argument("--draw", type=pathlib.Path, help="only draws: each scenario into DRAW/SEED")
+    parser.add_argument("--events", action="store_true", help="tells the events of each run, whether or not it fails")
+    parser.add_argument("--keep", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "chaos",
+                        help="where scenarios that fail are kept")
+    parser.add_argument("--shrink", type=float, default=60, help="seconds to make one that fails smaller")
+    parser.add_argument("--found", action="store_true", help="runs the scenarios in which something was found instead")
+    parser.add_argument("--coverage", action="store_true", help="fails where an attribute was never drawn")
+    return parser.parse_args()
+
+
+def undrawn(elements, drawn):
+    """The attributes of scenarios that no seed has drawn, but for those that cannot be."""
+    known = {f"{name}/{attribute.name}" for name, tables in elements.items() for table in tables
+             for attribute in table.attributes if name not in ("sweep", "axis", "point", "set")}
+    return sorted(known - drawn - draw.NOT_DRAWN.keys())
+
+
+def run_found(program, source):
+    """Runs the scenarios of found/, each of which has failed once."""
+    failed = False
+    for scenario in sorted((source / "tests" / "chaos" / "found").glob("*/scenario.xml")):
+        with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+            wrong = judge(program, scenario, pathlib.Path(scratch), 0)
+        if wrong:
+            print(f"{scenario}: " + "\n  ".join(wrong))
+        failed |= bool(wrong)
+    sys.exit(int(failed))
+
+
+def main():
+    options = parse()
+    program, source = options.program.resolve(), options.source.resolve()
+    if options.found:
+        run_found(program, source)
+    elements, drawn = schema.read(program), set()
+    begun, done, failed, refused = time.monotonic(), 0, [], 0
+    for seed in range(options.seed, options.seed + options.count):
+        if time.monotonic() - begun > options.seconds:
+            break
+        with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
+            directory = options.draw / str(seed) if options.draw else pathlib.Path(scratch)
+            drawing, root = draw.scenario(program, elements, source, seed, directory)
+            drawn |= drawing.drawn
+            done += 1
+            if root is None:
+                refused += 1
+                continue
+            if options.draw:
+                continue
+            wrong = judge(program, directory / "scenario.xml", directory, seed)
+            if options.events and not wrong:
+                print("\n".join(events(run(program, directory / "scenario.xml", directory / "told", "--segments")[0])))
+            if wrong:
+                failed.append(seed)
+                wrong = shrink(program, root, drawing.files, directory, seed, wrong, options.shrink)
+                kept = options.keep / str(seed)
+                shutil.copytree(directory, kept, dirs_exist_ok=True)
+                tell(seed, wrong, kept, program)
+    print(f"{done} seeds, {refused} of them without a scenario that fits together, {len(failed)} failed"
+          + (": " + " ".join(map(str, failed)) if failed else ""))
+    missing = undrawn(elements, drawn) if options.coverage and done == options.count else []
+    if missing:
+        print("never drawn, and not excused in NOT_DRAWN of tests/chaos/draw.py: " + " ".join(missing))
+    if refused * 20 > done + 20:
+        sys.exit("too many drawings fit together badly: tests/chaos/draw.py needs more rules")
+    sys.exit(1 if failed or missing else 0)
+
+
+if __name__ == "__main__":
+    main()

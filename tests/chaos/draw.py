@@ -1,0 +1,517 @@
+"""Draws a scenario: a small site, its traffic and everything that the tables of elements allow, from one seed.
+
+Elements and attributes come from the tables, so that new ones are drawn without a change here. RULES says what to draw
+where a value needs sense (a model that fits, a file that exists); all else is drawn by its type around its default."""
+import random
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+PLATFORMS = {  # Accelerators that engines may stand on, and whether there is a storage zone.
+    "hgx-h100-1": (8, False), "hgx-h100-4": (32, False), "hgx-h100-4-storage": (32, True), "nvl72-gb200-1": (72, False),
+    "fat-tree-h100-16": (128, False), "torus-h100-16": (128, False), "domains8-gb200-9-2-to-1": (72, False)}
+MODELS = {  # Heads, experts, and a kind of weights that fits on one accelerator or a few.
+    "llama-3.1-8b": (32, 0, 1), "qwen3-8b": (32, 0, 1), "qwen3-14b": (40, 0, 1), "gpt-oss-20b": (64, 32, 1),
+    "qwen3-30b-a3b": (32, 128, 1), "mixtral-8x7b": (32, 8, 2), "llama-3.1-70b": (64, 0, 4)}
+PRESETS = ("agentic-coding", "best-of-n", "chat", "code-completion", "deep-research", "reasoning-r1")
+ENGINES = ("vllm", "vllm-0.12", "vllm-all-to-all", "sglang", "tensorrt-llm", "tensorrt-llm-1.0", "transformers")
+UNITS = {"time": "s", "power": "W", "rate": "/s", "size": "GB", "bandwidth": "GB/s"}
+MOST_REQUESTS = 120
+
+# Paths and texts that a random scenario cannot use, and why. All others must be drawn: `--coverage` says which are not.
+NOT_DRAWN = {
+    "scenario/description": "text for people", "generator/description": "text for people",
+    "generator/source": "text for people", "class/source": "text for people",
+    "step-time/file": "a table needs its own measurements; golden/table runs one",
+    "servegen/arrivals": "tables of a measured service; golden/drawn runs them", "servegen/lengths": "likewise",
+    "part/file": "as lengths/file, which is drawn", "output/exact-steps": "every drawn scenario runs with both values",
+    "pool/hosts": "explicit placement names hosts of one platform; tests of the placement do",
+    "turn/retry-from": "names a turn above; the default, itself, is drawn"}
+
+
+class Refused(Exception):
+    """What was drawn does not fit together."""
+
+
+class Drawing:
+    """Draws the scenario of one seed into a directory."""
+
+    def __init__(self, elements, source, seed):
+        self.elements, self.source = elements, source
+        self.chance = random.Random(f"chaos {seed}")
+        self.files = {}  # by name: text
+        self.drawn = set()  # of "element/attribute"
+
+    # ---- Numbers ----
+
+    def log(self, low, high):
+        return low * (high / low) ** self.chance.random()
+
+    def maybe(self, probability):
+        return self.chance.random() < probability
+
+    def pick(self, *values):
+        return self.chance.choice(values)
+
+    def seconds(self, low, high):
+        return f"{self.log(low, high):.4g}s"
+
+    # ---- Elements ----
+
+    def draw(self, name, parent=None):
+        """Returns an element drawn with its children."""
+        table = self.elements[name][-1 if parent == "class" else 0]
+        node = ElementTree.Element(name)
+        self.fill(node, table)
+        by_hand = getattr(self, "children_of_" + name.replace("-", "_"), None)
+        if by_hand is not None:
+            by_hand(node)
+            return node
+        for child, least, most in table.children:
+            count = self.chance.randint(max(least, 1), most) if least > 0 or self.maybe(0.3) else 0
+            for _ in range(count):
+                node.append(self.draw(child, name))
+        self.adjust(node)
+        return node
+
+    def fill(self, node, table):
+        for attribute in table.attributes:
+            key = f"{table.name}/{attribute.name}"
+            if key in NOT_DRAWN or not (attribute.required or self.maybe(0.25)):
+                continue
+            rule = RULES.get(key) or RULES.get("*/" + attribute.name)
+            value = rule(self) if rule is not None else self.value(key, attribute)
+            if value is not None:
+                node.set(attribute.name, str(value))
+                self.drawn.add(key)
+
+    def value(self, key, attribute):
+        """A value by its type alone, near the default where there is one."""
+        known = re.match(r"[\d.]+", attribute.default or "")
+        near = float(known.group()) if known else 1
+        if attribute.kind == "choice":
+            return self.pick(*attribute.choices)
+        if attribute.kind == "true or false":
+            return self.pick("true", "false")
+        if attribute.kind == "whole number":
+            return max(1, round(near * self.pick(0.5, 1, 2)))
+        if attribute.kind == "number":
+            return f"{near * self.pick(0.25, 0.5, 0.9, 1):.4g}"
+        if attribute.kind in UNITS:
+            return f"{self.log(1e-2, 10):.4g}{UNITS[attribute.kind]}"
+        if attribute.required:
+            raise ValueError(f"{key} needs a rule in tests/chaos/draw.py: its kind is \"{attribute.kind}\"")
+        return None
+
+    def adjust(self, node):
+        """Rules between the attributes of an element."""
+        has = node.attrib
+        if node.tag == "admission" and ("rate" in has) != ("burst" in has):
+            has.setdefault("rate", "500/s")
+            has.setdefault("burst", "2000")
+        elif node.tag in ("price", "carbon", "weather") and "file" in has:
+            node.attrib = {"file": has["file"]}
+        elif node.tag == "price":
+            has.setdefault("usd-per-kwh", "0.1")
+        elif node.tag == "carbon":
+            has.setdefault("g-per-kwh", "300")
+        elif node.tag == "weather":
+            has.setdefault("celsius", "20")
+        elif node.tag == "power-cap":
+            has.pop("site-file" if "site" in has else "", None)
+            if not has.keys() & {"accelerator", "rack", "site", "site-file"}:
+                has["accelerator"] = "500W"
+        elif node.tag == "autoscaler":
+            self.adjust_autoscaler(node)
+        elif node.tag == "scheduler":
+            self.adjust_scheduler(node)
+        elif node.tag in ("prompt", "reasoning", "answer", "part"):
+            self.adjust_length(node)
+        elif node.tag == "router":
+            self.adjust_router(node)
+
+    def adjust_autoscaler(self, node):
+        if (node.get("policy") == "schedule") != ("file" in node.attrib):
+            node.set("policy", "schedule")
+            self.drawn.add("autoscaler/file")
+            node.set("file", self.series("engines.csv", "engines", lambda: self.pick(0, 1, 2)))
+        node.attrib.pop("max", None)
+
+    def adjust_router(self, node):
+        node.attrib.pop("parameters", None)
+        known = self.elements["router"][0].parameters.get(node.get("policy"), [])
+        drawn = [f"{name}={float(default) * self.pick(0, 0.5, 2):g}" for name, default in known
+                 if self.maybe(0.3) and float(default) < 100]
+        if drawn:
+            node.set("parameters", " ".join(drawn))
+            self.drawn.add("router/parameters")
+
+    def adjust_scheduler(self, node):
+        node.set("max-model-len", str(self.pick(4096, 8192)))
+        seqs = int(node.get("max-seqs", 256))
+        budget = int(node.get("max-batched-tokens", 8192))
+        if node.get("kind", "vllm") != "vllm":
+            budget = max(budget, 8192)
+        node.set("max-batched-tokens", str(max(budget, seqs)))
+
+    def adjust_length(self, node):
+        most = {"prompt": 3000, "reasoning": 300, "answer": 300}.get(node.tag, 300)
+        if node.tag == "part":
+            node.set("law", self.pick("fixed", "exponential", "lognormal"))
+        law = node.get("law", "fixed")
+        node.attrib = {key: value for key, value in node.attrib.items() if key not in ("min", "max", "mean", "file", "sigma", "tail")}
+        for part in list(node):
+            node.remove(part)
+        node.set("max", str(most))
+        if law in ("fixed", "exponential", "lognormal", "pareto"):
+            node.set("mean", f"{self.log(1, most):.4g}")
+        if law == "lognormal":
+            node.set("sigma", f"{self.log(0.1, 2):.3g}")
+        elif law == "pareto":
+            node.set("tail", f"{self.log(1.2, 4):.3g}")
+        elif law == "uniform":
+            node.set("min", "1")
+        elif law == "empirical":
+            self.files["lengths.csv"] = "tokens,weight\n7,3\n64,2\n300,1\n"
+            node.set("file", "lengths.csv")
+        elif law == "mixture":
+            for share in ("0.25", "0.75"):
+                part = self.draw("part", node.tag)
+                part.set("share", share)
+                node.append(part)
+        for key in ("min", "max", "mean", "file", "sigma", "tail"):
+            if key in node.attrib:
+                self.drawn.add(f"{node.tag}/{key}")
+
+    def series(self, name, column, value):
+        """A file of values at even distances."""
+        rows = [f"{i * 5},{value():.6g}" for i in range(self.chance.randint(2, 6))]
+        self.files[name] = f"time_s,{column}\n" + "\n".join(rows) + "\n"
+        return name
+
+    # ---- Elements whose children need sense ----
+
+    def children_of_scenario(self, node):
+        name = self.pick(*PLATFORMS)
+        accelerators, storage = PLATFORMS[name]
+        self.free, self.storage = accelerators, storage
+        ElementTree.SubElement(node, "platform", file=str(self.source / "platforms" / f"{name}.xml"))
+        self.drawn.add("platform/file")
+        node.append(self.draw("workload"))
+        for pool in self.draw_pools():
+            node.append(pool)
+        for child, least, most in self.elements["scenario"][0].children:
+            if child in ("platform", "workload", "pool"):
+                continue
+            if least > 0 or self.maybe(0.4 if child != "output" else 0.8):
+                node.append(self.draw(child, "scenario"))
+
+    def children_of_workload(self, node):
+        kind = self.pick("trace", "trace", "trace", "poisson", "closed-loop", "sessions", "generate", "generator")
+        node.append(self.draw(kind, "workload"))
+
+    def children_of_trace(self, node):
+        node.attrib = {key: value for key, value in node.attrib.items()
+                       if key in ("mode", "lanes", "most-gap", "rate-scale", "start", "duration", "limit", "repeat",
+                                  "prompt-scale", "output-scale", "reasoning-budget", "order", "broken", "format")}
+        if node.get("format") is not None:
+            node.set("format", "tokenworks")
+        if node.get("mode") != "lanes":
+            node.attrib.pop("lanes", None)
+        self.files["trace.csv"] = self.trace()
+        node.set("file", "trace.csv")
+        self.drawn.add("trace/file")
+
+    def children_of_poisson(self, node):
+        node.set("requests", str(self.chance.randint(1, MOST_REQUESTS)))
+        self.lengths(node)
+
+    def children_of_closed_loop(self, node):
+        clients = self.chance.randint(1, 60)
+        node.set("concurrency", str(clients))
+        node.set("requests", str(self.chance.randint(clients, max(clients, MOST_REQUESTS))))
+        if "warmup" in node.attrib:
+            node.set("warmup", str(self.chance.randint(0, 10)))
+        self.lengths(node)
+
+    def lengths(self, node):
+        for name in ("prompt", "reasoning", "answer"):
+            if name != "reasoning" or self.maybe(0.4):
+                node.append(self.draw(name, node.tag))
+
+    def children_of_sessions(self, node):
+        node.set("sessions", str(self.chance.randint(1, 20)))
+        self.turns(node)
+
+    def turns(self, node):
+        for key in ("system-tokens", "hash-tokens"):
+            if key in node.attrib:
+                node.set(key, str(self.pick(16, 64, 128)))
+        names = []
+        for i in range(self.chance.randint(1, 4)):
+            turn = self.draw("turn", node.tag)
+            turn.set("id", f"t{i}")
+            turn.attrib.pop("after", None)
+            if names:
+                turn.set("after", " ".join(self.chance.sample(names, self.chance.randint(1, len(names)))))
+                self.drawn.add("turn/after")
+            if "wait" in turn.attrib:
+                turn.set("wait", self.seconds(1e-3, 2))
+            if turn.find("repeats") is not None:
+                turn.attrib.pop("repeat", None)
+            names.append(f"t{i}")
+            node.append(turn)
+
+    def children_of_turn(self, node):
+        for key, most in (("repeat", 3), ("branches", 3), ("retries", 3)):
+            if key in node.attrib:
+                node.set(key, str(self.chance.randint(1, most)))
+        if "retry" in node.attrib:
+            node.set("retry", f"{self.chance.random() * 0.6:.3g}")
+        if self.maybe(0.2):
+            repeats = self.draw("repeats", "turn")
+            repeats.set("mean", f"{self.log(1, 3):.3g}")
+            repeats.set("max", "4")
+            node.append(repeats)
+        self.lengths(node)
+
+    def children_of_generate(self, node):
+        node.attrib.pop("duration", None) if self.maybe(0.5) else node.set("duration", self.seconds(1, 60))
+        node.set("requests", str(self.chance.randint(1, MOST_REQUESTS)))
+        self.drawn.add("generate/duration")
+
+    def children_of_generator(self, node):
+        node.set("requests", str(self.chance.randint(1, MOST_REQUESTS)))
+        for i in range(self.chance.randint(1, 3)):
+            group = self.draw("class", "generator")
+            group.set("name", f"class-{i}")
+            node.append(group)
+
+    def children_of_class(self, node):
+        if "requests" in node.attrib:
+            node.set("requests", str(self.chance.randint(1, 60)))
+        if "priority" in node.attrib:
+            node.set("priority", str(self.pick(-1, 0, 1, 2)))
+        kind = self.pick("arrivals", "arrivals", "clients", "closed-loop", "turns")
+        if kind == "turns":
+            node.append(self.draw("arrivals", "class"))
+            self.turns(node)
+        else:
+            for key in ("system-tokens", "keeps-reasoning", "hash-tokens"):
+                node.attrib.pop(key, None)
+            if kind == "closed-loop":
+                loop = self.draw("closed-loop", "class")
+                for part in list(loop):
+                    loop.remove(part)
+                loop.attrib.pop("warmup", None)
+                loop.attrib.pop("duration", None)
+                loop.attrib.pop("jitter", None)
+                node.append(loop)
+            else:
+                node.append(self.draw("arrivals", "class"))
+                if kind == "clients":
+                    node.append(self.draw("clients", "class"))
+            self.lengths(node)
+        if self.maybe(0.3):
+            node.append(self.draw("slo", "class"))
+
+    def children_of_arrivals(self, node):
+        node.attrib.pop("cv", None) if node.get("law") not in ("gamma", "weibull") else node.set("cv", f"{self.log(0.2, 4):.3g}")
+        node.set("rate", f"{self.log(1, 100):.4g}/s")
+        kind = self.pick("", "", "", "bursts", "diurnal", "rates")
+        if kind == "rates":
+            node.attrib.pop("rate")
+            self.files["rates.csv"] = "time_s,rate\n0,20\n5,2\n10,50\n"
+            rates = self.draw("rates", "arrivals")
+            rates.set("file", "rates.csv")
+            node.append(rates)
+        elif kind:
+            node.append(self.draw(kind, "arrivals"))
+
+    # ---- Pools ----
+
+    def draw_pools(self):
+        roles = self.pick(["mixed"], ["mixed"], ["mixed", "mixed"], ["prefill", "decode"], ["prefill", "decode", "mixed"])
+        model = self.pick(*MODELS)
+        pools = []
+        for i, role in enumerate(roles):
+            pools.append(self.draw_pool(role, model, self.free // (len(roles) - i), f"pool-{i}"))
+        formats = {pool.get("kv", "bf16") for pool in pools if pool.get("role") != "mixed"}
+        for pool in pools:
+            if pool.get("role") != "mixed" and len(formats) > 1:
+                pool.attrib.pop("kv", None)
+        return pools
+
+    def draw_pool(self, role, model, accelerators, name):
+        heads, experts, least_tp = MODELS[model]
+        pool = self.draw("pool", "scenario")
+        pool.set("id", name)
+        pool.set("model", model)
+        pool.set("role", role)
+        tps = [tp for tp in (1, 2, 4, 8, 16) if tp >= least_tp and heads % tp == 0 and tp <= accelerators] or [1]
+        tp = self.chance.choices(tps, [8 if i < 2 else 1 for i in range(len(tps))])[0]
+        dp = self.pick(1, 1, 1, 2, 3, 4)
+        pp = self.pick(1, 1, 1, 1, 2)
+        while tp * dp * pp > accelerators:
+            dp, pp = max(1, dp // 2), 1
+        replicas = self.chance.randint(1, max(1, min(4, accelerators // (tp * dp * pp))))
+        self.free -= replicas * tp * dp * pp
+        for key, value in (("tp", tp), ("dp", dp), ("pp", pp), ("replicas", replicas)):
+            pool.set(key, str(value))
+            self.drawn.add(f"pool/{key}")
+        groups = [ep for ep in range(1, tp * dp + 1) if (tp * dp) % ep == 0 and experts and experts % ep == 0]
+        pool.attrib.pop("ep", None)
+        if groups:
+            pool.set("ep", str(self.pick(*groups)))
+            self.drawn.add("pool/ep")
+        if role != "prefill":
+            pool.attrib.pop("kv-transfer", None)
+        if not self.storage:
+            pool.attrib.pop("weights-from", None)
+        if self.storage is False and pool.find("kv-offload") is not None:
+            pool.find("kv-offload").attrib.pop("store", None)
+        return pool
+
+    # ---- Traffic ----
+
+    def trace(self):
+        """Bursts of equal arrivals, arrivals on a grid, and arrivals at random; prompts that share prefixes."""
+        rows = ["arrival_s,session,prompt_tokens,reasoning_tokens,answer_tokens,priority,hash_tokens,hashes"]
+        time_s, gap_s = 0.0, self.log(1e-3, 1)
+        longest, deepest = self.log(8, 4000), self.log(1, 400)
+        hash_tokens = self.pick(16, 32, 64, 512)
+        for _ in range(self.chance.randint(1, MOST_REQUESTS)):
+            law = self.chance.randrange(4)
+            time_s += 0 if law == 0 else 0.01 * self.chance.randint(1, 40) if law == 1 else self.chance.expovariate(1 / gap_s)
+            prompt = self.chance.randint(1, int(longest))
+            hashes = ""
+            if self.maybe(0.8):
+                hashes = " ".join(str(int(self.maybe(0.15))) for _ in range(-(-prompt // hash_tokens)))
+            rows.append(f"{time_s:.9f},s{self.chance.randint(0, 9)},{prompt},{self.chance.randint(0, int(deepest))},"
+                        f"{self.chance.randint(1, int(deepest) + 1)},{self.chance.randint(0, 2)},"
+                        f"{hash_tokens if hashes else ''},{hashes}")
+        return "\n".join(rows) + "\n"
+
+
+RULES = {
+    "scenario/name": lambda d: "chaos",
+    "scenario/seed": lambda d: d.chance.randint(0, 10**6),
+    "generate/from": lambda d: d.pick(*PRESETS),
+    "generate/rate-scale": lambda d: f"{d.log(0.1, 10):.3g}",
+    "poisson/rate": lambda d: f"{d.log(1, 200):.4g}/s",
+    "sessions/rate": lambda d: f"{d.log(0.2, 20):.4g}/s",
+    "*/duration": lambda d: d.seconds(5, 100),
+    "closed-loop/think": lambda d: d.seconds(1e-3, 5),
+    "trace/rate-scale": lambda d: f"{d.log(0.2, 20):.3g}",
+    "trace/start": lambda d: d.seconds(1e-2, 2),
+    "trace/lanes": lambda d: d.chance.randint(1, 8),
+    "trace/limit": lambda d: d.chance.randint(1, MOST_REQUESTS),
+    "trace/repeat": lambda d: d.pick(1, 2),
+    "trace/prompt-scale": lambda d: f"{d.log(0.3, 1.5):.3g}",
+    "trace/output-scale": lambda d: f"{d.log(0.3, 1.5):.3g}",
+    "trace/reasoning-budget": lambda d: d.chance.randint(0, 200),
+    "trace/file": lambda d: "trace.csv",
+    "*/id": lambda d: "name", "*/name": lambda d: "name", "turn/after": lambda d: None,
+    "pool/model": lambda d: "llama-3.1-8b", "pool/role": lambda d: "mixed",
+    "pool/weights": lambda d: d.pick("bf16", "fp8", "fp8", "fp8-block", "int4-awq"),
+    "pool/attention-weights": lambda d: d.pick("bf16", "fp8"),
+    "pool/kv": lambda d: d.pick("bf16", "fp8"),
+    "pool/memory-fraction": lambda d: f"{d.log(0.3, 0.95):.3g}",
+    "pool/placement": lambda d: d.pick("pack", "spread", "rail"),
+    "pool/collective-slices": lambda d: d.pick(1, 2, 4),
+    "pool/weights-from": lambda d: d.pick("resident", "storage", "peer"),
+    "pool/startup": lambda d: d.seconds(1e-2, 5),
+    "scheduler/max-seqs": lambda d: d.pick(1, 2, 4, 8, 16, 64),
+    "scheduler/max-batched-tokens": lambda d: d.pick(16, 64, 256, 1024, 8192),
+    "scheduler/block-size": lambda d: d.pick(1, 8, 16, 64, 128),
+    "scheduler/long-prefill-token-threshold": lambda d: d.pick(0, 16, 100, 1000),
+    "scheduler/kind": lambda d: d.pick("vllm", "vllm", "prefill-first", "static"),
+    "step-time/model": lambda d: "roofline",
+    "step-time/engine": lambda d: d.pick(*ENGINES),
+    "step-time/expert-imbalance": lambda d: f"{d.log(1, 4):.3g}",
+    "step-time/iteration": lambda d: d.seconds(1e-4, 0.05),
+    "step-time/per-seq": lambda d: d.seconds(1e-6, 1e-3),
+    "step-time/launch": lambda d: f"{d.log(0.1, 2):.3g}",
+    "kv-offload/host-memory": lambda d: f"{d.log(0.2, 50):.3g}GB",
+    "kv-offload/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
+    "autoscaler/min": lambda d: d.pick(0, 1), "autoscaler/file": lambda d: None,
+    "autoscaler/policy": lambda d: d.pick("utilization", "queue", "schedule"),
+    "autoscaler/period": lambda d: d.seconds(0.05, 3),
+    "autoscaler/up-delay": lambda d: d.seconds(0.05, 1), "autoscaler/down-delay": lambda d: d.seconds(0.05, 5),
+    "speculation/draft-tokens": lambda d: d.chance.randint(1, 5),
+    "speculation/acceptance": lambda d: f"{d.chance.random():.3g}",
+    "speculation/draft-cost": lambda d: f"{d.chance.random() * 0.3:.3g}",
+    "router/parameters": lambda d: None,
+    "router/signal-delay": lambda d: d.seconds(1e-3, 0.5),
+    "router/frontend": lambda d: d.seconds(1e-4, 0.1), "router/frontend-per-token": lambda d: d.seconds(1e-7, 1e-5),
+    "router/max-queue": lambda d: d.chance.randint(1, 30),
+    "admission/rate": lambda d: f"{d.log(1, 3000):.4g}/s", "admission/burst": lambda d: f"{d.log(10, 9000):.4g}",
+    "admission/deadline": lambda d: d.seconds(0.01, 20),
+    "slo/class": lambda d: d.pick("class-0", "nobody"),
+    "power-cap/accelerator": lambda d: f"{d.log(200, 1000):.4g}W", "power-cap/rack": lambda d: f"{d.log(5, 100):.4g}kW",
+    "power-cap/site": lambda d: f"{d.log(5, 200):.4g}kW", "power-cap/delay": lambda d: d.seconds(1e-3, 0.4),
+    "power-cap/site-file": lambda d: d.series("cap.csv", "watts", lambda: d.log(5e3, 2e5)),
+    "power-cap/period": lambda d: d.seconds(0.5, 3),
+    "price/file": lambda d: d.series("price.csv", "usd_per_kwh", d.chance.random),
+    "carbon/file": lambda d: d.series("carbon.csv", "g_per_kwh", lambda: d.log(10, 900)),
+    "weather/file": lambda d: d.series("weather.csv", "celsius", lambda: d.log(1, 40)),
+    "rates/file": lambda d: "rates.csv",
+    "*/share": lambda d: "1", "*/mean": lambda d: f"{d.log(0.5, 20):.3g}",
+    "bursts/mean": lambda d: d.seconds(0.1, 5), "bursts/calm": lambda d: d.seconds(0.1, 5),
+    "bursts/factor": lambda d: f"{d.log(1.1, 20):.3g}", "diurnal/swing": lambda d: f"{d.chance.random():.3g}",
+    "clients/number": lambda d: d.chance.randint(1, 30),
+    "repeats/mean": lambda d: "2", "repeats/max": lambda d: "4",
+    "output/segments": lambda d: "true", "output/audit": lambda d: "true", "output/exact-steps": lambda d: None,
+    "output/until": lambda d: d.seconds(0.5, 50), "output/warmup": lambda d: d.seconds(0.1, 5),
+    "output/drain": lambda d: d.seconds(0.1, 5), "output/interval": lambda d: d.seconds(0.05, 5),
+}
+
+
+def write(root, files, directory):
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (directory / name).write_text(text)
+    ElementTree.indent(root)
+    path = directory / "scenario.xml"
+    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    return path
+
+
+NO_ROOM = re.compile(r"of ([\d.]+) GB per .*, ([\d.]+) GB may be used, weights take ([\d.]+) GB, and .* ([\d.]+) GB, which")
+
+
+def check(program, path):
+    """Returns the faults that the program finds in a scenario."""
+    done = subprocess.run([program, "check", path], capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode not in (0, 2):
+        raise RuntimeError(f"check ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stderr if done.returncode == 2 else ""
+
+
+def scenario(program, elements, source, seed, directory):
+    """Draws until a scenario fits together. Returns its drawing and root element, or None where none did."""
+    for attempt in range(12):
+        drawing = Drawing(elements, source, f"{seed} {attempt}")
+        root = drawing.draw("scenario")
+        for _ in range(3):
+            path = write(root, drawing.files, directory)
+            faults = check(program, path)
+            if not faults:
+                return drawing, root
+            match = NO_ROOM.search(faults)
+            if match is None:
+                break
+            whole, _, weights, others = map(float, match.groups())
+            fraction = (weights + others + drawing.log(0.05, 8)) / whole
+            if fraction >= 1:
+                break
+            line = int(re.search(r"scenario.xml:(\d+)", faults).group(1))
+            pools = root.findall("pool")
+            pools[nth_pool(path, line)].set("memory-fraction", f"{fraction:.4f}")
+        drawing.faults = faults
+    return drawing, None
+
+
+def nth_pool(path, line):
+    lines = path.read_text().splitlines()[:line]
+    return max(0, sum("<pool" in text for text in lines) - 1)

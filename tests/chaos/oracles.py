@@ -1,0 +1,163 @@
+"""What must hold of every run. Each oracle gets what a run wrote, and yields what is wrong with it."""
+import csv
+import gzip
+import io
+import json
+
+STATES = ("completed", "rejected", "failed", "cancelled", "unfinished")
+EPSILON = 1e-6  # Instants are written with nine decimals.
+
+
+class Run:
+    """What one run wrote, read whole."""
+
+    def __init__(self, directory):
+        self.texts = {path.name[:-len(".csv.gz")]: gzip.decompress(path.read_bytes()).decode()
+                      for path in directory.glob("*.csv.gz")}
+        self.tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in self.texts.items()}
+        self.summary = json.loads((directory / "summary.json").read_text())
+
+
+def number(text):
+    return float(text) if text else None
+
+
+def whole(row, *names):
+    return sum(int(row[name] or 0) for name in names)
+
+
+def near(a, b, relative=1e-9, absolute=1e-6):
+    return abs(a - b) <= max(absolute, relative * max(abs(a), abs(b)))
+
+
+def every_request_ends_once(run):
+    rows, counts = run.tables["requests"], run.summary["requests"]
+    ids = [row["id"] for row in rows]
+    if len(set(ids)) != len(ids):
+        yield "a request ends twice"
+    if len(rows) != counts["arrived"]:
+        yield f"{counts['arrived']} requests arrived, and {len(rows)} ended"
+    for state in STATES:
+        found = sum(row["state"] == state for row in rows)
+        if found != counts[state]:
+            yield f"the summary counts {counts[state]} {state} requests, and the table has {found}"
+    for row in rows:
+        if (row["state"] == "completed") != (row["reason"] == ""):
+            yield f"request {row['id']} is {row['state']} with the reason \"{row['reason']}\""
+
+
+def nothing_is_unfinished_without_cause(run):
+    if not run.summary["partial"] and run.summary["requests"]["unfinished"] > 0:
+        yield f"{run.summary['requests']['unfinished']} requests are unfinished, and nothing cut the run short"
+
+
+def times_are_monotone(run):
+    last = 0.0
+    for row in run.tables["requests"]:
+        names = ("arrival_s", "first_scheduled_s", "first_token_s", "first_answer_s", "completion_s")
+        times = [(name, number(row[name])) for name in names if row[name]]
+        for (before, a), (after, b) in zip(times, times[1:]):
+            if a > b + EPSILON:
+                yield f"request {row['id']} has {after} {b} before {before} {a}"
+        end = number(row["completion_s"])
+        if end < last - EPSILON:
+            yield f"request {row['id']} ends at {end}, in the table behind one that ends at {last}"
+        last = end
+        if end > run.summary["simulated_s"] + EPSILON:
+            yield f"request {row['id']} ends at {end}, after the run"
+    for row in run.tables.get("segments", []):
+        if number(row["start_s"]) > number(row["end_s"]) + EPSILON:
+            yield f"a segment of engine {row['engine']} ends before it begins, at {row['start_s']}"
+
+
+def tokens_are_conserved(run):
+    rows, engines, summary = run.tables["requests"], run.tables["engines"], run.summary["tokens"]
+    output = sum(whole(row, "reasoning_tokens", "answer_tokens") for row in rows)
+    emitted = sum(whole(row, "output_tokens") for row in engines)
+    lost = summary.get("discarded", 0)
+    if output != summary["output"]:
+        yield f"the summary counts {summary['output']} output tokens, and requests have {output}"
+    if emitted != output + lost:
+        yield f"engines emitted {emitted} tokens, requests have {output}, and {lost} were discarded"
+    for row in rows:
+        if row["state"] == "completed" and row["first_token_s"] == "":
+            yield f"request {row['id']} is completed without a token"
+        if whole(row, "cached_tokens") >= max(1, whole(row, "prompt_tokens")):
+            yield f"request {row['id']} found all of its prompt in a cache"
+        if whole(row, "host_cached_tokens", "store_cached_tokens") > whole(row, "cached_tokens"):
+            yield f"request {row['id']} has more tokens from tiers than from caches"
+    computed = sum(whole(row, "prompt_tokens") for row in engines)
+    if all(row["state"] == "completed" for row in rows) and lost == 0:
+        asked = sum(whole(row, "prompt_tokens", "recomputed_tokens") - whole(row, "cached_tokens") for row in rows)
+        preempted = any(whole(row, "preemptions") for row in rows)
+        if computed != asked and not (preempted and computed < asked) and "failures" not in run.summary:
+            yield f"engines computed {computed} prompt tokens, and requests asked for {asked}"
+    cached, hit = sum(whole(row, "cached_tokens") for row in engines), sum(whole(row, "cached_tokens") for row in rows)
+    if cached != hit and "failures" not in run.summary:
+        if not run.summary["partial"] or cached > hit:
+            yield f"engines found {cached} tokens in caches, and requests have {hit}"
+
+
+def gauges_are_within_bounds(run):
+    for row in run.tables["engines"]:
+        for name in ("busy", "kv_used", "serving"):
+            value = number(row[name])
+            if value is not None and not -EPSILON <= value <= 1 + EPSILON:
+                yield f"engine {row['engine']} has {name} {value} at {row['start_s']}"
+        for name in ("running", "waiting", "watts"):
+            if (number(row[name]) or 0) < -EPSILON:
+                yield f"engine {row['engine']} has {name} {row[name]} at {row['start_s']}"
+    for row in run.tables.get("links", []):
+        if (number(row["utilization"]) or 0) > 1 + 1e-3:
+            yield f"link {row['link']} carries {row['utilization']} times what it can at {row['start_s']}"
+
+
+def joules_are_conserved(run):
+    energy = run.summary.get("energy", {})
+    if "site_j" not in energy:
+        return
+    parts = sum(energy.get(name, 0) for name in ("accelerator_j", "host_j", "network_j", "overhead_j"))
+    if not near(energy["site_j"], parts):
+        yield f"the site took {energy['site_j']} J, and its parts {parts} J"
+    joules = sum(number(row["joules"]) or 0 for row in run.tables["engines"])
+    if not near(energy["accelerator_j"], joules, 1e-6, 1) and run.summary["accelerators"] == used_accelerators(run):
+        yield f"accelerators took {energy['accelerator_j']} J, and engines {joules} J"
+    requests = sum(number(row["joules"]) or 0 for row in run.tables["requests"])
+    if "requests_j" in energy and not near(energy["requests_j"], requests, 1e-6, 1):
+        yield f"the summary has {energy['requests_j']} J of requests, and the table {requests} J"
+
+
+def used_accelerators(run):
+    return None  # The accelerators of no engine idle too: only the sum of all is known.
+
+
+def bytes_are_conserved(run):
+    network = run.summary.get("network", {})
+    if "bytes" in network:
+        parts = sum(value for name, value in network.items() if name.endswith("_bytes"))
+        if not near(network["bytes"], parts):
+            yield f"the network carried {network['bytes']} bytes, and its kinds {parts}"
+
+
+ORACLES = (every_request_ends_once, nothing_is_unfinished_without_cause, times_are_monotone, tokens_are_conserved,
+           gauges_are_within_bounds, joules_are_conserved, bytes_are_conserved)
+
+
+def judge(run):
+    """Returns what is wrong with a run, at most one sentence of each oracle."""
+    wrong = []
+    for oracle in ORACLES:
+        for sentence in oracle(run):
+            wrong.append(f"{oracle.__name__}: {sentence}")
+            break
+    return wrong
+
+
+def differs(name, one, other, what):
+    """Yields the first row in which two texts of a table differ."""
+    for i, (a, b) in enumerate(zip(one.splitlines(), other.splitlines())):
+        if a != b:
+            yield f"{name}: row {i}: {what}\n    {a}\n    {b}"
+            return
+    if one != other:
+        yield f"{name}: {what}: one table goes on where the other one ends"

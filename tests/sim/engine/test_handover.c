@@ -1,0 +1,112 @@
+/* Sequences that are handed over to another engine, and what both promise them. */
+#include "tests/sim/engine/serve.h"
+
+static void on_handed_over(void *user, int engine, tw_sequence *sequence, double now_s)
+{
+  (void)engine, (void)now_s;
+  g_ptr_array_add(user, sequence);
+}
+
+static void free_sequence(gpointer sequence, gpointer user)
+{
+  (void)user;
+  tw_sequence_free(sequence);
+}
+
+/* Reserves blocks for a request and delivers its prompt's KV, with its first token, at 0. */
+static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
+{
+  tw_request request = {.id = id, .prompt_tokens = prompt, .answer_tokens = output};
+  tw_sequence *sequence = tw_sequence_new(&request);
+  sequence->ticket = id;
+  sequence->prefill_target = prompt;
+  sequence->prefilled_tokens = prompt;
+  sequence->emitted = 1;
+  sequence->rank = tw_engine_reserve(engine, &request, 0);
+  assert_int_equal(sequence->rank, 0);
+  tw_engine_deliver(engine, sequence, 0);
+}
+
+/* 4 blocks of 4 tokens, all of them taken by the delivered prompts of A and B, 8 tokens each. A joins the
+ * empty batch and gets no block for its second token; the plan that preempts it admits nobody. The next one
+ * lets B join in A's blocks: it emits tokens 2 and 3 at 1 and 2 s. Then A computes its 9 tokens again, which
+ * emits its second at 3 s, and its last at 4 s. */
+static void a_plan_that_preempts_the_only_sequence_is_followed_by_another(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.kv_blocks = 4;
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
+  tw_engine_listener listener = {.ended = on_ended, .user = &s};
+  tw_engine *e = tw_engine_new(0, &engine, &listener);
+  deliver(e, 0, 8, 3);
+  deliver(e, 1, 8, 3);
+  while (isfinite(tw_engine_due(e)))
+    tw_engine_step(e);
+  assert_near(s.outcomes[1].completion_s, 2, 0);
+  assert_near(s.outcomes[0].completion_s, 4, 0);
+  assert_int_equal(s.outcomes[0].preemptions, 1);
+  tw_engine_free(e);
+  g_free(s.outcomes);
+  g_array_unref(s.order);
+}
+
+/* 4 blocks of 4 tokens, and sequences are promised all that they will ever hold. Where they are handed over,
+ * that is their prompts: A and B, 8 tokens each, run at once, whatever they are to emit elsewhere. The blocks
+ * stay promised until they are released: C is admitted then. */
+static void who_is_handed_over_is_promised_blocks_for_its_prompt_alone(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.kv_blocks = 4;
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  engine.scheduler.hands_over = TRUE;
+  engine.scheduler.reserve = TW_RESERVE_OUTPUT;
+  g_autoptr(GPtrArray) gone = g_ptr_array_new();
+  tw_engine_listener listener = {.handed_over = on_handed_over, .user = gone};
+  tw_engine *e = tw_engine_new(0, &engine, &listener);
+  for (int i = 0; i < 3; i++)
+    submit(e, 0, 8, 100);
+  while (isfinite(tw_engine_due(e)))
+    tw_engine_step(e);
+  assert_int_equal(gone->len, 2);
+  tw_engine_release(e, 0, gone->pdata[0], 1);
+  while (isfinite(tw_engine_due(e)))
+    tw_engine_step(e);
+  assert_int_equal(gone->len, 3);
+  for (guint i = 1; i < 3; i++)
+    tw_engine_release(e, 0, gone->pdata[i], 2);
+  g_ptr_array_foreach(gone, free_sequence, NULL);
+  tw_engine_free(e);
+}
+
+/* Delivered sequences, too, are promised all: of 4 blocks of 4 tokens, one of 4 + 9 tokens takes all. */
+static void what_is_delivered_is_promised_its_output(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.kv_blocks = 4;
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  engine.scheduler.reserve = TW_RESERVE_OUTPUT;
+  tw_engine_listener listener = {0};
+  tw_engine *e = tw_engine_new(0, &engine, &listener);
+  tw_request all = {.prompt_tokens = 4, .answer_tokens = 10},
+             little = {.prompt_tokens = 4, .answer_tokens = 2};
+  assert_int_equal(tw_engine_reserve(e, &all, 0), 0);
+  assert_int_equal(tw_engine_reserve(e, &little, 0), -1);
+  tw_engine_free(e);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_plan_that_preempts_the_only_sequence_is_followed_by_another),
+      cmocka_unit_test(who_is_handed_over_is_promised_blocks_for_its_prompt_alone),
+      cmocka_unit_test(what_is_delivered_is_promised_its_output),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

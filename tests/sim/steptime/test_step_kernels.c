@@ -1,0 +1,204 @@
+/* The roofline by hand: what kernels, graphs, formats and engines add to arithmetic and bytes. */
+#include "platforms/input/data.h"
+#include "tests/sim/steptime/unit.h"
+
+/* Two products a layer for attention, two for the MLP, one kernel of attention, and the head. */
+static void every_kernel_is_launched(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.hbm_bytes_per_s = INFINITY;
+  for (int i = 0; i < TW_OP_CLASSES; i++)
+    device.efficiency[i][TW_BF16].launch_s = i == TW_OP_EXPERTS ? 1 : 1e-6 * pow(10, i);
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  double each[TW_OP_CLASSES];
+  for (int i = 0; i < TW_OP_CLASSES; i++)
+    each[i] = device.efficiency[i][TW_BF16].launch_s;
+  assert_near(cost_of(&setting, &decode3).time_s.first,
+              2 * (4 * each[TW_OP_LINEAR] + each[TW_OP_ATTENTION_DECODE] + each[TW_OP_ACTIVATIONS]) +
+                  each[TW_OP_HEAD],
+              1e-12);
+  /* Experts in the place of the MLP: one launch, and 5 ns for each of the two copies of two tokens. */
+  device.efficiency[TW_OP_EXPERTS][TW_BF16] = (tw_efficiency){1, 1, 1e-3, 5e-9, 0};
+  setting.model = &moe;
+  assert_near(
+      cost_of(&setting, &decode2).time_s.first,
+      2 * (2 * each[TW_OP_LINEAR] + each[TW_OP_ATTENTION_DECODE] + each[TW_OP_ACTIVATIONS] + 1e-3 + 20e-9) +
+          each[TW_OP_HEAD],
+      1e-12);
+}
+
+/* Where arithmetic takes as long as memory, the round edge of the roof is the fourth root of 2 times as high:
+ * the head, of 80 parameters, with 160 bytes and for three sequences 480 FLOPs. */
+static void the_roof_has_a_round_edge(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  double straight = cost_of(&setting, &decode3).time_s.first;
+  device.efficiency[TW_OP_HEAD][TW_BF16].compute_peak = 3e9 / 1e30;
+  assert_near(cost_of(&setting, &decode3).time_s.first - straight, 160e-9 * (pow(2, 0.25) - 1), 1e-18);
+}
+
+/* A CUDA graph captured for 4 runs 3 sequences as 4: the experts see 4 tokens, and an iteration of 3 takes as
+ * long for them as one of 4. Batches that no graph holds are not padded, but wait for the host: 2 layers at 1
+ * s each and half a second more for their experts. */
+static void graphs_pad_the_batch_and_what_is_larger_waits_for_the_host(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 1, 1);
+  device.hbm_bytes_per_s = INFINITY;
+  device.efficiency[TW_OP_EXPERTS][TW_BF16].per_token_s = 1e-3;
+  tw_batch four = decode3;
+  four.decode_seqs = four.sampled = 4;
+  double alone = cost_of(&setting, &decode3).time_s.first;
+  assert_near(alone, 2 * 3 * 2 * 1e-3, 1e-9);
+  setting.overhead.graph_tokens = 4;
+  tw_step_cost padded = cost_of(&setting, &decode3);
+  assert_near(padded.time_s.first, 2 * 4 * 2 * 1e-3, 1e-9);
+  assert_near(padded.time_s.first, cost_of(&setting, &four).time_s.first, 1e-9);
+  setting.overhead.graph_tokens = 2;
+  setting.overhead.eager_layer_s = 1;
+  setting.overhead.eager_experts_s = 0.5;
+  tw_step_cost eager = cost_of(&setting, &decode3);
+  assert_near(eager.time_s.first, 2 * 1.5, 1e-9);
+  assert_near(eager.kernels_s.first, alone, 1e-9);
+}
+
+/* Without an exchange, two ranks gather the tokens of both and scatter the sums: each receives the other's
+ * row of 16 numbers in bf16, and sends as much. */
+static void engines_without_an_exchange_gather_all_tokens(void **state)
+{
+  (void)state;
+  static const tw_batch one = {
+      .decode_seqs = 1, .decode_context = 5, .decode_windowed = 5, .next_full = G_MAXINT64, .sampled = 1};
+  const tw_batch ranks[] = {one, one};
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
+  double exchanged = cost_of(&setting, ranks).collective_s;
+  setting.overhead.all_to_all = FALSE;
+  double gathered = cost_of(&setting, ranks).collective_s;
+  assert_near(exchanged, 2 * (8 + 16) * 1e-9, 1e-18);
+  assert_near(gathered, 2 * 2 * ((double)moe.hidden * 2) * 1e-9, 1e-18);
+}
+
+/* The same layers in a narrower format, over all devices and models, for decodes of 1 to 512 sequences and a
+ * prompt of 4,096 tokens; what a device expands runs on the kernels of bf16, and is compared with that. */
+static void narrower_formats_are_never_slower(void **state)
+{
+  (void)state;
+  static const tw_precision from_wide[] = {TW_BF16, TW_FP8, TW_FP4};
+  static const gint64 seqs[] = {1, 8, 64, 512};
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_auto(GStrv) devices = tw_data_list("platforms/devices", ".xml");
+  g_auto(GStrv) models = tw_data_list("workloads/models", ".xml");
+  for (char **d = devices; *d != NULL; d++)
+    for (char **m = models; *m != NULL; m++) {
+      g_autoptr(tw_device) device = tw_device_load(*d, NULL, faults);
+      g_autoptr(tw_model) model = tw_model_load(*m, NULL, faults);
+      for (guint b = 0; b <= G_N_ELEMENTS(seqs); b++) {
+        tw_batch batch = {.next_full = G_MAXINT64};
+        if (b < G_N_ELEMENTS(seqs))
+          batch = (tw_batch){.decode_seqs = seqs[b],
+                             .decode_context = seqs[b] * 1000,
+                             .decode_windowed = seqs[b] * MIN(model->window, 1000),
+                             .next_full = G_MAXINT64,
+                             .sampled = seqs[b]};
+        else
+          tw_batch_add_chunk(&batch, 0, 4096, model->window, TRUE);
+        double wider_s = INFINITY, bf16_s = INFINITY;
+        for (guint p = 0; p < G_N_ELEMENTS(from_wide); p++) {
+          gboolean expanded = !isfinite(device->flops[from_wide[p]]);
+          tw_step_setting setting = setting_of(model, device, 8, 1, 1, 1);
+          setting.weights = setting.attention = from_wide[p];
+          setting.interconnect = tw_device_links(device);
+          double time_s = cost_of(&setting, &batch).time_s.first, limit_s = expanded ? bf16_s : wider_s;
+          if (time_s > 1.02 * limit_s)
+            print_error("%s on %s, batch %u: %s takes %g s, the wider format %g s\n", *m, *d, b,
+                        tw_precision_names[from_wide[p]], time_s, limit_s);
+          assert_true(time_s <= 1.02 * limit_s);
+          bf16_s = from_wide[p] == TW_BF16 ? time_s : bf16_s;
+          wider_s = time_s;
+        }
+      }
+    }
+}
+
+/* Exponentials worth 2 dimensions of a head of 2 double the arithmetic of a prompt's attention. */
+static void exponentials_cost_like_dimensions(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.hbm_bytes_per_s = INFINITY;
+  device.flops[TW_BF16] = 1e10;
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  tw_batch prompt = {.next_full = G_MAXINT64};
+  tw_batch_add_chunk(&prompt, 0, 100, 0, FALSE);
+  double before = cost_of(&setting, &prompt).time_s.first;
+  device.efficiency[TW_OP_ATTENTION_PREFILL][TW_BF16].softmax = 2;
+  assert_near(cost_of(&setting, &prompt).time_s.first - before, 64 * 5050 * 1e-10, 1e-15);
+}
+
+static void launches_and_sequences_take_their_time(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].launch_s = 1e-4;
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 1e-5, .launch = 3, .compute = 1};
+  double work = (3424 + dense_rows(3, 1)) * 1e-9;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3 * 1e-5 + work, 1e-15);
+  /* Beside the accelerators, the three sequences cost nothing while their work takes less. */
+  setting.overhead.overlap = TRUE;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + work, 1e-15);
+  setting.overhead.per_seq_s = 1;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 3, 0);
+}
+
+/* Weights in a format that the device cannot multiply in take half of the bytes, and bf16's time. */
+static void weights_without_arithmetic_of_their_own_are_multiplied_in_bf16(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.flops[TW_FP8] = NAN;
+  device.flops[TW_BF16] = 1e10;
+  device.hbm_bytes_per_s = INFINITY;
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  setting.weights = setting.attention = TW_FP8;
+  assert_near(cost_of(&setting, &decode3).bytes.first, 2304 / 2 + 960 + 160, 1e-9);
+  tw_batch prompt = {.next_full = G_MAXINT64};
+  tw_batch_add_chunk(&prompt, 0, 100, 0, FALSE);
+  assert_near(cost_of(&setting, &prompt).time_s.first, (230400 + 64 * 5050) * 1e-10, 1e-15);
+}
+
+/* FP8 weights double the rate of the matrices; attention and the head stay in bf16. */
+static void attention_and_head_are_computed_in_bf16(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.flops[TW_BF16] = 1e10;
+  device.flops[TW_FP8] = 2e10;
+  device.hbm_bytes_per_s = INFINITY;
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  setting.weights = setting.attention = TW_FP8;
+  tw_batch prompt = {.next_full = G_MAXINT64};
+  tw_batch_add_chunk(&prompt, 0, 100, 0, FALSE);
+  assert_near(cost_of(&setting, &prompt).time_s.first, 230400 * 0.5e-10 + 64 * 5050 * 1e-10, 1e-15);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(launches_and_sequences_take_their_time),
+      cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
+      cmocka_unit_test(attention_and_head_are_computed_in_bf16),
+      cmocka_unit_test(every_kernel_is_launched),
+      cmocka_unit_test(the_roof_has_a_round_edge),
+      cmocka_unit_test(graphs_pad_the_batch_and_what_is_larger_waits_for_the_host),
+      cmocka_unit_test(engines_without_an_exchange_gather_all_tokens),
+      cmocka_unit_test(narrower_formats_are_never_slower),
+      cmocka_unit_test(exponentials_cost_like_dimensions),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
