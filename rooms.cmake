@@ -31,7 +31,7 @@ set(tw_rooms
   "analysis/compare       platforms/input sim/log analysis/log analysis/report"
   "sim/jobs               platforms/input sim/scenario analysis/log"
   "sim/planner            platforms/input platforms/reader platforms/generate workloads/models workloads/stream workloads/traces sim/steptime sim/engine sim/router sim/scenario analysis/log analysis/report sim/jobs"
-  "sim/commands           platforms/input platforms/generate workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs sim/planner sim/calibrate analysis/log analysis/show analysis/report analysis/compare")
+  "sim/commands           platforms/input platforms/generate workloads/draw workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs sim/planner sim/calibrate analysis/log analysis/show analysis/report analysis/compare")
 
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
