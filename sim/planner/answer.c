@@ -297,6 +297,13 @@ static double slice_s(const tw_search *s)
   return MAX(s->question->slice_s, 3 * life_s);
 }
 
+/* A load that is no longer than a slice is run as a whole at once. */
+static gboolean is_longer_than(const tw_search *s, double length_s)
+{
+  g_auto(GStrv) slice = tw_demand_slice(&s->answer->demand, s->question->growth, length_s);
+  return slice != NULL;
+}
+
 static gboolean find(tw_search *s, GError **error)
 {
   const tw_question *question = s->question;
@@ -308,13 +315,13 @@ static gboolean find(tw_search *s, GError **error)
   if (racing->len == 0)
     return TRUE;
   double coarse = tw_question_objective(question)->finds_load ? 1.25 : 1;
-  if (racing->len > (guint)question->finalists) {
+  if (racing->len > (guint)question->finalists && is_longer_than(s, slice_s(s))) {
     if (!run_round(s, racing, "first", slice_s(s), coarse, error))
       return FALSE;
     keep(racing, MAX((guint)question->finalists, (guint)question->coarse / 3), site_kind,
          "others were better in the first round");
   }
-  if (racing->len > (guint)question->finalists) {
+  if (racing->len > (guint)question->finalists && is_longer_than(s, 4 * slice_s(s))) {
     if (!run_round(s, racing, "second", 4 * slice_s(s), coarse, error))
       return FALSE;
     keep(racing, (guint)question->finalists, site_kind, "others were better in the second round");
@@ -323,6 +330,7 @@ static gboolean find(tw_search *s, GError **error)
     return TRUE;
   if (!run_round(s, racing, "whole", INFINITY, 1.05, error))
     return FALSE;
+  keep(racing, (guint)question->finalists, site_kind, "others were better on the whole load");
   g_ptr_array_extend(s->answer->ranked, racing, NULL, NULL);
   return racing->len == 0 ||
          (tw_search_check(s, racing->pdata[0], error) && tw_search_pull_levers(s, racing->pdata[0], error));
