@@ -153,7 +153,7 @@ static const tw_attribute scheduler_attributes[] = {
            "kinds vllm, tensorrt-llm and sglang: whether an iteration is planned while the one before it "
            "runs, so that who "
            "comes meanwhile is "
-           "served an iteration later; engine: as the engine of the step time has it"),
+           "served an iteration later; engine: as the engine of the step time has it, if that is its kind"),
     CHOICE(tw_pool, rank_choice, "rank", "router", tw_rank_choice_names,
            "who chooses the data-parallel rank of a request: the router, where its policy looks at ranks, "
            "else the "
