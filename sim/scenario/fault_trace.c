@@ -12,13 +12,19 @@ static const tw_csv_column columns[] = {
     {"start_s", TRUE}, {"end_s", TRUE}, {"component", TRUE}, {"time_days", TRUE}, {"server", TRUE},
     {"event", TRUE},   {NULL}};
 
+/* A server that is broken: since when, and by how many faults. */
+typedef struct broken {
+  double since_s;
+  int faults;
+} broken;
+
 /* What is known while a trace is read. */
 typedef struct reading {
   const tw_scenario *scenario;
   tw_fault_trace *trace;
   tw_csv *csv;
   GHashTable *components; /* by name, their number + 1 */
-  GHashTable *open;       /* by server, when what is broken there broke (double *) */
+  GHashTable *open;       /* by server, broken; its faults overlap, and count as one */
   double last_s;
 } reading;
 
@@ -66,6 +72,13 @@ static gboolean read_own(reading *r, GError **error)
   return why != NULL ? fault(r, error, why) : add(r, component, start_s, end_s);
 }
 
+/* Servers are components by their numbers; those that the site does not have are left out. */
+static void add_server(reading *r, gint64 server, double start_s, double repaired_s)
+{
+  if (server < tw_failing_components(r->scenario, (tw_failing_part)r->trace->part) && repaired_s > start_s)
+    add(r, (int)server, start_s, repaired_s);
+}
+
 /* InfiniteHBD (SIGCOMM 2025) tells the start and the end of each fault in rows of their own. */
 static gboolean read_event(reading *r, GError **error)
 {
@@ -74,19 +87,22 @@ static gboolean read_event(reading *r, GError **error)
     return FALSE;
   const char *event = tw_csv_text(r->csv, HBD_EVENT);
   gint64 key = (gint64)server;
-  double now_s = days * DAY_S, *since_s = g_hash_table_lookup(r->open, &key);
+  double now_s = days * DAY_S;
+  broken *known = g_hash_table_lookup(r->open, &key), begins = {now_s, 0};
   r->last_s = fmax(r->last_s, now_s);
   if (g_str_equal(event, "start")) {
-    if (since_s == NULL)
-      g_hash_table_insert(r->open, g_memdup2(&key, sizeof key), g_memdup2(&now_s, sizeof now_s));
+    if (known == NULL)
+      g_hash_table_insert(r->open, g_memdup2(&key, sizeof key), known = g_memdup2(&begins, sizeof begins));
+    known->faults++;
     return TRUE;
   }
   if (!g_str_equal(event, "end"))
     return fault(r, error, "event must be start or end");
-  if (since_s == NULL)
+  if (known == NULL)
     return fault(r, error, "is repaired before it broke; let a start of that server come first");
-  if (now_s > *since_s && key < tw_failing_components(r->scenario, (tw_failing_part)r->trace->part))
-    add(r, (int)key, *since_s, now_s);
+  if (--known->faults > 0)
+    return TRUE;
+  add_server(r, key, known->since_s, now_s);
   g_hash_table_remove(r->open, &key);
   return TRUE;
 }
@@ -95,12 +111,10 @@ static gboolean read_event(reading *r, GError **error)
 static void close_events(reading *r)
 {
   GHashTableIter iter;
-  gpointer key, since_s;
+  gpointer key, value;
   g_hash_table_iter_init(&iter, r->open);
-  while (g_hash_table_iter_next(&iter, &key, &since_s))
-    if (*(gint64 *)key < tw_failing_components(r->scenario, (tw_failing_part)r->trace->part) &&
-        r->last_s > *(double *)since_s)
-      add(r, (int)*(gint64 *)key, *(double *)since_s, r->last_s);
+  while (g_hash_table_iter_next(&iter, &key, &value))
+    add_server(r, *(gint64 *)key, ((broken *)value)->since_s, r->last_s);
 }
 
 static gint by_start(gconstpointer a, gconstpointer b)

@@ -233,8 +233,9 @@ static void check_names(const tw_scenario *scenario, const tw_fault *fault, cons
   const char *first = names->pdata[0];
   g_ptr_array_add(names, NULL);
   const char *near = tw_nearest(fault->names, (const char *const *)names->pdata);
-  tw_node_fault(node, faults, "names=\"%s\" is no %s of the site; %s \"%s\"", fault->names, part,
-                near != NULL ? "did you mean" : "there is for example", near != NULL ? near : first);
+  tw_node_fault(node, faults, "names=\"%s\" is no %s of the site; %s \"%s\"%s", fault->names, part,
+                near != NULL ? "did you mean" : "there is for example", near != NULL ? near : first,
+                near != NULL ? "?" : "");
 }
 
 /* ---- The plan ---- */

@@ -17,7 +17,7 @@ import draw
 import oracles
 import schema
 
-NO_FAULT = ("choose an earlier start",)  # What a trace turns out to be only as it is read.
+NO_FAULT = ("choose an earlier start", "give a duration")  # What a trace turns out to be only as it is read.
 LIMIT_S = 60  # Of real time: no run takes long.
 
 
