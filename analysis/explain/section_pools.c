@@ -83,11 +83,14 @@ static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
 /* "unsaturated 98 %, KV 2 %". */
 static char *binds_text(const tw_engine_sums *sums)
 {
+  static const char *const saturated[] = {
+#define X(name, word, help) "saturated by " word,
+      TW_BINDINGS(X)
+#undef X
+  };
   tw_part parts[TW_BINDING_COUNT];
   for (int i = 0; i < TW_BINDING_COUNT; i++)
-    parts[i] = (tw_part){i == TW_BINDS_NOTHING || i == TW_BINDS_UNSURE
-                             ? tw_binding_words[i]
-                             : g_intern_string(g_strconcat("saturated by ", tw_binding_words[i], NULL)),
+    parts[i] = (tw_part){i == TW_BINDS_NOTHING || i == TW_BINDS_UNSURE ? tw_binding_words[i] : saturated[i],
                          sums->binds_s[i]};
   return tw_words_shares(parts, TW_BINDING_COUNT, 0.001);
 }
@@ -308,8 +311,10 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
   if (fabric >= 0.1)
     g_string_append_printf(text, "; its iterations wait for %s of their time for collectives between domains",
                            fabric_share);
-  if (isfinite(headroom))
+  if (isfinite(headroom) && headroom >= 1)
     g_string_append_printf(text, "; %s × headroom (estimate)", times);
+  else if (isfinite(headroom))
+    g_string_append_printf(text, "; it would keep the SLO at %s × this load (estimate)", times);
   g_string_append_c(text, '.');
 }
 

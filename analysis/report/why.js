@@ -122,7 +122,7 @@ function addHelp() {
   const change = (knob, metric, say) => {
     const { gain, noise } = knob[metric] ?? {};
     if (gain === undefined) return "–";
-    return `${gain > 0 ? "+" : ""}${say(gain)}${noise > 0 ? ` ± ${say(noise)}` : ""}`;
+    return `${gain > 0 ? "+" : ""}${say(gain)}${noise > Math.abs(gain) * 1e-3 ? ` ± ${say(noise)}` : ""}`;
   };
   body.append(make("div", { class: "scroll" }, make("table", { class: "help" },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "change"), ...columns.map(([, label, , unit]) => make("th", { scope: "col", class: "number" }, unit ? `${label}, ${unit}` : label)))),

@@ -218,6 +218,7 @@ void tw_reader_check_document(tw_document *document, const char *path, GPtrArray
     tw_faults_add(faults, path, 0, "SimGrid cannot include files; write the platform into one");
     return;
   }
+  tw_reader_check_profiles(root, faults);
   tw_reader_translate((xmlNode *)root, notes, faults);
   if (tw_schema_check(root, &tw_xml_platform, faults)) {
     tw_xml_attributes platform = {0};

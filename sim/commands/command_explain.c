@@ -53,8 +53,9 @@ static void print_change(const json_t *knob, const char *metric, double scale, i
   }
   double gain = scale * json_number_value(json_object_get(change, "gain"));
   double noise = scale * json_number_value(json_object_get(change, "noise"));
-  g_autofree char *text = noise > 0 ? g_strdup_printf("%+.*f ± %.*f", decimals, gain, decimals, noise)
-                                    : g_strdup_printf("%+.*f", decimals, gain);
+  g_autofree char *text = noise * pow(10, decimals) >= 0.5
+                              ? g_strdup_printf("%+.*f ± %.*f", decimals, gain, decimals, noise)
+                              : g_strdup_printf("%+.*f", decimals, gain);
   printf("%*s%s", (int)(17 - g_utf8_strlen(text, -1)), "", text);
 }
 

@@ -48,17 +48,18 @@ void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
   sequence->prefix = NULL;
 }
 
-gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_request *request)
+gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_sequence *sequence)
 {
   /* The last token's key and value are never computed. */
-  gint64 output = s->config.hands_over ? 0 : tw_request_output_tokens(request) - 1;
+  const tw_request *request = &sequence->request;
+  gint64 output = s->config.hands_over ? sequence->resumed : tw_request_output_tokens(request) - 1;
   return tw_batching_blocks(s, request->prompt_tokens + output);
 }
 
-gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_request *request, gint64 kept)
+gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_sequence *sequence, gint64 kept)
 {
   return s->config.reserve != TW_RESERVE_OUTPUT ||
-         s->promised + tw_batching_final_blocks(s, request) <= s->kv.total_blocks - kept;
+         s->promised + tw_batching_final_blocks(s, sequence) <= s->kv.total_blocks - kept;
 }
 
 gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
@@ -136,7 +137,7 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
     g_ptr_array_remove(s->aside, sequence);
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
-  s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  s->promised -= tw_batching_final_blocks(s, sequence);
   if (isnan(sequence->lost_s))
     sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
@@ -335,8 +336,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     if (s->running.length >= s->config.max_seqs || (reserved > tw_kv_free(&s->kv) && s->running.length > 0))
       break;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, &sequence->request,
-                         tw_batching_blocks(s, tokens)); /* they are its own from here on */
+    tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
     sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
@@ -371,7 +371,7 @@ tw_prefix_hit tw_batching_cached(const tw_scheduler *s, const tw_sequence *seque
 
 void tw_batching_enter(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit, double now_s)
 {
-  s->promised += tw_batching_final_blocks(s, &sequence->request);
+  s->promised += tw_batching_final_blocks(s, sequence);
   tw_waiting_take(&s->waiting, sequence);
   sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
   tw_batching_take(s, hit->idle_blocks);
@@ -419,15 +419,15 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
   gint64 n = 0, longest = 0;
-  s->held_up = TW_WAIT_BOUNDARY;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
+    s->held_up = sequence == NULL ? TW_WAIT_BOUNDARY : TW_WAIT_POWER;
     if (sequence == NULL)
       return any;
-    s->held_up = TW_WAIT_BOUNDARY;
-    if (s->closed)
+    if (s->closed) {
+      s->held_up = TW_WAIT_BOUNDARY;
       return any;
-    s->held_up = TW_WAIT_POWER;
+    }
     if (s->paused && s->running.length > 0)
       return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
@@ -443,7 +443,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
       return any;
     longest = MAX(longest, left);
     s->held_up = TW_WAIT_KV;
-    if (!tw_batching_may_promise(s, &sequence->request, kept))
+    if (!tw_batching_may_promise(s, sequence, kept))
       return any;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
     if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks >
@@ -460,7 +460,9 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     s->partial += is_partial(sequence);
     budget -= chunk;
   }
-  s->held_up = s->running.length < config->max_seqs ? TW_WAIT_BUDGET : TW_WAIT_SEATS;
+  s->held_up = s->running.length >= config->max_seqs ? TW_WAIT_SEATS
+               : s->waiting.n > 0                    ? TW_WAIT_BUDGET
+                                                     : TW_WAIT_BOUNDARY;
   return any;
 }
 

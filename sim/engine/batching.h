@@ -57,12 +57,12 @@ void tw_batching_stop(tw_scheduler *scheduler, tw_sequence *sequence);
 /* Takes away the blocks of a running sequence, which waits again. */
 void tw_batching_preempt(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Blocks that a request holds as it leaves. */
-gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_request *request);
-/* Whether a request may be promised these, beside `kept` others. */
-gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_request *request, gint64 kept);
+/* Blocks that a sequence holds as it leaves. */
+gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_sequence *sequence);
+/* Whether a sequence may be promised these, beside `kept` others. */
+gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 kept);
 
 /* A sequence that holds `blocks` blocks of its own without running does so no more. */
-void tw_batching_end_hold(tw_scheduler *scheduler, const tw_request *request, gint64 blocks);
+void tw_batching_end_hold(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 blocks);
 
 #endif

@@ -44,6 +44,7 @@ tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_eng
     tw_scheduler_init(&engine->ranks[i], &config->scheduler);
   init_offload(engine);
   engine->due_s = engine->limit_w = INFINITY;
+  engine->slowness = 1;
   return engine;
 }
 
@@ -191,6 +192,16 @@ void tw_engine_limit(tw_engine *engine, double limit_w, double now_s)
     look_at_boundary(engine, TRUE, now_s);
 }
 
+void tw_engine_slow_down(tw_engine *engine, double times, double now_s)
+{
+  if (times == engine->slowness)
+    return;
+  engine->slowness = times;
+  engine->new_limit = TRUE;
+  if (engine->busy)
+    look_at_boundary(engine, TRUE, now_s);
+}
+
 void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s)
 {
   tw_engine_catch_up(engine, now_s);
@@ -248,7 +259,7 @@ tw_engine_state tw_engine_get_state(const tw_engine *engine)
   return engine->state;
 }
 
-int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s)
+int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now_s)
 {
   gint64 passed = boundaries_before(engine, now_s);
   tw_scheduler *best = NULL;
@@ -257,10 +268,10 @@ int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s
     tw_scheduler *rank = &engine->ranks[i];
     if (best != NULL && rank_load(rank) >= rank_load(best))
       continue;
-    if (!tw_scheduler_reserve(rank, request, passed))
+    if (!tw_scheduler_reserve(rank, sequence, passed))
       continue;
     if (best != NULL)
-      tw_scheduler_unreserve(best, request);
+      tw_scheduler_unreserve(best, sequence);
     best = rank;
   }
   if (best == NULL)
@@ -290,6 +301,15 @@ void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, doubl
   tw_scheduler_release(&engine->ranks[rank], sequence, boundaries_before(engine, now_s), now_s);
   tw_engine_mark_blocks(engine);
   if (tw_engine_waiting(engine) > 0 || (!engine->busy && tw_engine_running(engine) > 0))
+    look_at_boundary(engine, TRUE, now_s);
+}
+
+void tw_engine_withdraw(tw_engine *engine, int rank, const tw_sequence *sequence, double now_s)
+{
+  tw_engine_settle_blocks(engine, now_s);
+  tw_scheduler_withdraw(&engine->ranks[rank], sequence, boundaries_before(engine, now_s), now_s);
+  tw_engine_mark_blocks(engine);
+  if (tw_engine_waiting(engine) > 0)
     look_at_boundary(engine, TRUE, now_s);
 }
 

@@ -26,7 +26,10 @@
   X(SERVES, "serving")                                                                                       \
   X(DRAINS, "draining")                                                                                      \
   X(PARKED, "parked")                                                                                        \
-  X(LOADS, "loading")
+  X(LOADS, "loading")                                                                                        \
+  X(STANDS_BY, "standing by")                                                                                \
+  X(DOWN, "down")                                                                                            \
+  X(DARK, "dark")
 typedef enum {
 #define X(name, text) TW_ENGINE_##name,
   TW_ENGINE_STATES(X)
@@ -140,9 +143,11 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Takes out a sequence that was submitted and has never been scheduled; it is the caller's again. */
 void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
 
-/* Reserves blocks for the prompt of a request that another engine hands over, in the least loaded rank that
+/* Reserves blocks for the prompt of a sequence that another engine hands over, in the least loaded rank that
  * has them. Returns that rank, or -1 if none has. */
-int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s);
+int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now_s);
+/* Frees them: it will not come. */
+void tw_engine_withdraw(tw_engine *engine, int rank, const tw_sequence *sequence, double now_s);
 /* Gives it that sequence, whose KV has come and whose rank is the one returned; the engine owns it until it
  * ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
@@ -167,6 +172,9 @@ tw_usage tw_engine_take_usage(tw_engine *engine, double now_s);
  * of it. */
 tw_usage tw_engine_total(const tw_engine *engine, double now_s);
 
+/* From the next iteration boundary on, iterations take so many times as long as they would: all wait for an
+ * accelerator that limps, or fewer accelerators share the work. 1 as an engine begins. */
+void tw_engine_slow_down(tw_engine *engine, double times, double now_s);
 /* Limits the power of each accelerator, from the next iteration boundary on: every batch takes the fastest
  * clock that keeps to it. Where the slowest does not, nobody is admitted while others run. INFINITY: no
  * limit. */

@@ -36,6 +36,7 @@ struct tw_engine {
   gint64 planned;    /* the iteration of the segment at whose end the next event is */
   double due_s;
   double limit_w;      /* of an accelerator */
+  double slowness;     /* how many times as long iterations take */
   int clock;           /* of the segment: 0 nominal, else the number in config.clocks from 1 */
   gboolean over_limit; /* at the slowest clock */
   gboolean new_limit;  /* since the segment began */

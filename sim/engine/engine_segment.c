@@ -77,6 +77,11 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
     cost->classes[TW_TIME_LOADS].first += fmax(0, loads_s - cost->time_s.first);
     cost->time_s.first = fmax(cost->time_s.first, loads_s);
   }
+  if (engine->slowness != 1) { /* the others wait, which takes no dynamic power */
+    cost->time_s = tw_line_scale(cost->time_s, engine->slowness);
+    for (int i = 0; i < TW_ITERATION_CLASSES; i++)
+      cost->classes[i] = tw_line_scale(cost->classes[i], engine->slowness);
+  }
 }
 
 /* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
@@ -198,7 +203,8 @@ static gboolean advance(tw_engine *engine, double now_s)
   tw_segment *segment = &engine->segment;
   gint64 iterations = engine->planned - segment->done;
   gboolean changed = FALSE;
-  tw_engine_settle(engine, now_s, engine->planned);
+  if (engine->mark.time_s <= now_s) /* one that fails goes back to a boundary, behind which sums may stand */
+    tw_engine_settle(engine, now_s, engine->planned);
   if (iterations == 0)
     return FALSE;
   /* Ranks that share a tier below evict in the order of time. */

@@ -184,7 +184,7 @@ static void hand_over(tw_scheduler *s, tw_sequence *sequence)
   s->held_blocks +=
       tw_batching_blocks(s, sequence->prefill_done) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
   s->held_tokens += tw_prefix_tokens(sequence->prefix);
-  s->held_promised += tw_batching_final_blocks(s, &sequence->request);
+  s->held_promised += tw_batching_final_blocks(s, sequence);
   g_queue_unlink(&s->running, &sequence->link);
   tw_waiting_forget(&s->waiting, sequence);
   g_ptr_array_add(s->handed_over, sequence);
@@ -259,7 +259,7 @@ static void let_go(tw_scheduler *s)
     if (s->config.kind->radix)
       insert_whole(s, sequence);
     tw_batching_free(s, sequence, sequence->prefill_done);
-    s->promised -= tw_batching_final_blocks(s, &sequence->request);
+    s->promised -= tw_batching_final_blocks(s, sequence);
     g_queue_unlink(&s->running, &sequence->link);
     tw_waiting_forget(&s->waiting, sequence);
   }
@@ -350,7 +350,7 @@ void tw_scheduler_audit(const tw_scheduler *s)
     gint64 held = sequence->decoding ? tw_decoding_tokens(&s->decoding, sequence) : sequence->prefill_done;
     used += tw_batching_blocks(s, held) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
     found += tw_prefix_tokens(sequence->prefix);
-    promised += tw_batching_final_blocks(s, &sequence->request);
+    promised += tw_batching_final_blocks(s, sequence);
     partial += !sequence->decoding && sequence->prefill_done < sequence->prefill_target;
   }
   tw_decoding_audit(&s->decoding, &s->running);

@@ -177,17 +177,21 @@ gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence, gin
 /* Takes out a sequence that waits to be admitted. */
 void tw_scheduler_cancel(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Reserves blocks for the prompt of a request whose KV is to be delivered, when `iterations` more iterations
+/* Reserves blocks for the prompt of a sequence whose KV is to be delivered, when `iterations` more iterations
  * of the batch have ended, and those planned behind them have taken theirs. FALSE if there are too few, or if
  * others wait for them. */
-gboolean tw_scheduler_reserve(tw_scheduler *scheduler, const tw_request *request, gint64 iterations);
+gboolean tw_scheduler_reserve(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 iterations);
 /* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
  * it might join at the next iteration boundary. */
 gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
-/* Frees reserved blocks of a request that will not come, and those of one that was handed over, when
+/* Frees reserved blocks of a sequence that will not come, and those of one that was handed over, when
  * `iterations` more iterations have ended. */
-void tw_scheduler_unreserve(tw_scheduler *scheduler, const tw_request *request);
+void tw_scheduler_unreserve(tw_scheduler *scheduler, const tw_sequence *sequence);
 void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
+
+/* Frees reserved blocks of a sequence that will not come after all, when `iterations` more iterations have ended. */
+void tw_scheduler_withdraw(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 iterations,
+                           double now_s);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
  * to do). Returns whether the batch differs from a continuation of the decodes before. */

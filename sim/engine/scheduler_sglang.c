@@ -122,7 +122,7 @@ static void join_delivered(tw_scheduler *s)
                  s->running.length > 0))
       return;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, &sequence->request, tw_batching_blocks(s, tokens));
+    tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens));
     sequence->prefill_done = tokens;
     sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
@@ -163,7 +163,7 @@ static void retract(tw_scheduler *s, tw_sequence *sequence)
   tw_prefix_cache_remember(&s->prefixes, sequence->prefix);
   tw_batching_free(s, sequence, sequence->prefill_done);
   sequence->prefill_done = 0;
-  s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  s->promised -= tw_batching_final_blocks(s, sequence);
   if (isnan(sequence->lost_s))
     sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
@@ -294,7 +294,7 @@ void tw_sglang_plan(tw_scheduler *s, double now_s)
     plan_batch(s,
                now_s); /* a turn without a batch may open the running batch: the next one follows at once */
     gboolean any = s->next.list->len > 0 || s->decodes_next;
-    if (!any && turn < 2 && s->waiting.n > 0)
+    if (!any && turn < 2 && s->waiting.n + s->delivered.n > 0)
       continue;
     start(s);
     break;
@@ -319,10 +319,11 @@ gint64 tw_sglang_horizon(const tw_scheduler *s)
   if (s->chunks.list->len + s->next.list->len + s->lost->len + s->joining->len > 0 || s->wasted > 0 ||
       s->preempted || g->chunked != NULL || s->decodes != (s->ahead ? s->decodes_next : s->decodes))
     return 1;
+  if (s->delivered.n > 0 && s->running.length < s->config.max_seqs)
+    return 1;
   if (!s->decodes)
     return G_MAXINT64;
-  if ((s->waiting.n > 0 && !g->full && !s->paused) ||
-      (s->delivered.n > 0 && s->running.length < s->config.max_seqs))
+  if (s->waiting.n > 0 && !g->full && !s->paused)
     return 1;
   gint64 q = s->decoding.count, room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
   return MIN(tw_decoding_first_end(&s->decoding), MAX(room, 1));

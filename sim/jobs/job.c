@@ -87,6 +87,16 @@ static gboolean is_current(const json_t *run, GHashTable *sums)
          inputs_agree(json_object_get(run, "inputs"), sums);
 }
 
+/* Whether a run came to its end, which may be that of its scenario (until). */
+static gboolean is_complete(const json_t *run, const json_t *summary)
+{
+  if (run == NULL || summary == NULL)
+    return FALSE;
+  const json_t *until_s = json_object_get(run, "until_s");
+  return !json_is_true(json_object_get(summary, "partial")) ||
+         (until_s != NULL && tw_run_summary_number(summary, "simulated_s") >= json_number_value(until_s));
+}
+
 tw_job_holding tw_job_look(const tw_job *job, GHashTable *sums)
 {
   g_autofree char *path = g_build_filename(job->directory, "run.json", NULL);
@@ -94,7 +104,7 @@ tw_job_holding tw_job_look(const tw_job *job, GHashTable *sums)
     return TW_JOB_NOTHING;
   json_t *run = json_load_file(path, 0, NULL);
   json_t *summary = tw_run_summary_read(job->directory, NULL);
-  gboolean complete = summary != NULL && !json_is_true(json_object_get(summary, "partial"));
+  gboolean complete = is_complete(run, summary);
   tw_job_holding holding = TW_JOB_DIFFERENT;
   if (run != NULL && is_of(job, run))
     holding = !complete ? TW_JOB_HALF : is_current(run, sums) ? TW_JOB_SAME : TW_JOB_DIFFERENT;
@@ -108,8 +118,10 @@ tw_job_holding tw_job_look(const tw_job *job, GHashTable *sums)
 gboolean tw_job_is_complete(const tw_job *job, double *wall_s)
 {
   json_t *summary = tw_run_summary_read(job->directory, NULL);
-  gboolean complete = summary != NULL && !json_is_true(json_object_get(summary, "partial"));
+  json_t *run = summary != NULL ? tw_run_json_read(job->directory, NULL) : NULL;
+  gboolean complete = is_complete(run, summary);
   *wall_s = complete ? tw_run_summary_number(summary, "wall_s") : NAN;
+  json_decref(run);
   if (summary != NULL)
     json_decref(summary);
   return complete;

@@ -146,6 +146,20 @@
   COUNT(FLEET_WAKES, "fleet.wakes", "", NEITHER, TRUE, "times that an engine was woken") \
   COUNT(FLEET_LOADS, "fleet.loads", "", NEITHER, FALSE, "times that an engine loaded its weights") \
   REAL(FLEET_MEAN_LOAD_S, "fleet.mean_load_s", "s", NEITHER, FALSE, "mean time of such a load") \
+  REAL(FAILURES_AVAILABILITY, "failures.availability", "", HIGHER, TRUE, "share of the time of the accelerators of engines in which their engines were not down") \
+  COUNT(FAILURES_COUNT, "failures.count", "failures", LOWER, TRUE, "failures that began") \
+  COUNT(FAILURES_LIMPS, "failures.limps", "failures", LOWER, FALSE, "of them, those that let something limp") \
+  COUNT(FAILURES_ENGINE_STOPS, "failures.engine_stops", "", LOWER, TRUE, "times that a failure stopped an engine") \
+  REAL(FAILURES_ACCELERATOR_HOURS_DOWN, "failures.accelerator_hours_down", "h", LOWER, FALSE, "time that engines were down, times their accelerators") \
+  REAL(FAILURES_ENGINE_MTBF_S, "failures.engine_mtbf_s", "s", HIGHER, FALSE, "time that engines were up, over the times that they stopped") \
+  REAL(FAILURES_ENGINE_MTTR_S, "failures.engine_mttr_s", "s", LOWER, FALSE, "mean time from where an engine stopped to where it served again or stood by") \
+  COUNT(FAILURES_REQUESTS_HIT, "failures.requests_hit", "", LOWER, TRUE, "times that a request lost its engine") \
+  COUNT(FAILURES_RETRIES, "failures.retries", "", LOWER, FALSE, "times that a request was sent again") \
+  COUNT(FAILURES_LOST_TOKENS, "failures.lost_tokens", "tokens", LOWER, FALSE, "tokens computed or emitted that engines lost") \
+  COUNT(FAILURES_DISCARDED_TOKENS, "failures.discarded_tokens", "tokens", LOWER, FALSE, "of them, emitted ones that were not resumed: they count in no request's output") \
+  REAL(FAILURES_GOODPUT_LOST, "failures.goodput_lost", "", LOWER, TRUE, "share of the requests that arrived in the window which a failure hit and which missed their SLO") \
+  COUNT(FAILURES_BLAST_REQUESTS, "failures.blast_radius.requests", "requests", LOWER, FALSE, "most requests that one failure hit") \
+  COUNT(FAILURES_BLAST_ENGINES, "failures.blast_radius.engines", "", LOWER, FALSE, "most engines that one failure hit") \
   REAL(EXTRAPOLATED_ITERATIONS, "extrapolated_iterations", "", LOWER, TRUE, "share of the iterations outside of what step times were fitted on") \
   REAL(SIMULATED_S, "simulated_s", "s", NEITHER, TRUE, "simulated time") \
   COUNT(ITERATIONS, "iterations", "", NEITHER, FALSE, "iterations of all engines") \

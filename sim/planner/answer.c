@@ -283,7 +283,8 @@ static gboolean estimate_all(const tw_search *s, GPtrArray *racing, GError **err
     gboolean for_all = scenario->class_slos == NULL || scenario->class_slos->len == 0;
     s->answer->ttft_s = for_all ? scenario->slo_ttft_s : NAN;
     s->answer->tpot_s = for_all ? scenario->slo_tpot_s : NAN;
-    tw_estimate(design, scenario, &s->answer->demand, s->question->growth);
+    tw_estimate(design, scenario, &s->answer->demand, s->question->growth,
+                tw_objective_is_of_power(tw_question_objective(s->question)));
     if (design->dropped == NULL && !begin_bracket(s, design, error))
       return FALSE;
     if (design->dropped == NULL)
@@ -301,6 +302,13 @@ static double slice_s(const tw_search *s)
   return MAX(s->question->slice_s, 3 * life_s);
 }
 
+/* A load that is no longer than a slice is run as a whole at once. */
+static gboolean is_longer_than(const tw_search *s, double length_s)
+{
+  g_auto(GStrv) slice = tw_demand_slice(&s->answer->demand, s->question->growth, length_s);
+  return slice != NULL;
+}
+
 static gboolean find(tw_search *s, GError **error)
 {
   const tw_question *question = s->question;
@@ -312,13 +320,13 @@ static gboolean find(tw_search *s, GError **error)
   if (racing->len == 0)
     return TRUE;
   double coarse = tw_question_objective(question)->finds_load ? 1.25 : 1;
-  if (racing->len > (guint)question->finalists) {
+  if (racing->len > (guint)question->finalists && is_longer_than(s, slice_s(s))) {
     if (!run_round(s, racing, "first", slice_s(s), coarse, error))
       return FALSE;
     keep(racing, MAX((guint)question->finalists, (guint)question->coarse / 3), site_kind,
          "others were better in the first round");
   }
-  if (racing->len > (guint)question->finalists) {
+  if (racing->len > (guint)question->finalists && is_longer_than(s, 4 * slice_s(s))) {
     if (!run_round(s, racing, "second", 4 * slice_s(s), coarse, error))
       return FALSE;
     keep(racing, (guint)question->finalists, site_kind, "others were better in the second round");
@@ -327,6 +335,7 @@ static gboolean find(tw_search *s, GError **error)
     return TRUE;
   if (!run_round(s, racing, "whole", INFINITY, 1.05, error))
     return FALSE;
+  keep(racing, (guint)question->finalists, site_kind, "others were better on the whole load");
   g_ptr_array_extend(s->answer->ranked, racing, NULL, NULL);
   return racing->len == 0 ||
          (tw_search_check(s, racing->pdata[0], error) && tw_search_pull_levers(s, racing->pdata[0], error));

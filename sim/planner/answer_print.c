@@ -79,7 +79,9 @@ static json_t *describe_design(const tw_answer *answer, const tw_design *design,
   if (design->dropped != NULL)
     json_object_set_new(object, "dropped", json_string(design->dropped));
   if (design->estimate_score > 0 && isfinite(design->estimate_score))
-    json_object_set_new(object, "estimated_accelerators", json_real(design->estimate_score));
+    json_object_set_new(
+        object, tw_objective_is_of_power(objective_of(answer)) ? "estimated_w" : "estimated_accelerators",
+        json_real(design->estimate_score));
   if (rank > 0)
     json_object_set_new(object, "rank", json_integer(rank));
   if (design->best == NULL)

@@ -9,35 +9,37 @@ struct tw_demand_source {
   const char *amount, *unit;
   const char *element;
 };
-const tw_demand_source tw_demand_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"};
-const tw_demand_source tw_demand_poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"};
-static const tw_demand_source generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
+static const tw_demand_source from_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"},
+                              generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
+                              poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"},
                               sessions = {"//workload/sessions/@rate", "/s", "//workload/sessions"},
                               closed = {"//workload/closed-loop/@concurrency", "", "//workload/closed-loop"};
 
 static const tw_demand_source *source_of(const tw_scenario *scenario, const tw_class *only)
 {
   if (scenario->trace_file != NULL)
-    return &tw_demand_trace;
+    return &from_trace;
   if (only == NULL || only->name != NULL)
     return &generated;
-  return only->kind == TW_CLASS_CLOSED     ? &closed
-         : only->kind == TW_CLASS_SESSIONS ? &sessions
-                                           : &tw_demand_poisson;
+  return only->kind == TW_CLASS_CLOSED ? &closed : only->kind == TW_CLASS_SESSIONS ? &sessions : &poisson;
 }
 
 /* The value of that attribute. */
 static double amount_of(const tw_demand_source *source, const tw_scenario *scenario, const tw_class *only)
 {
-  return source == &tw_demand_trace ? scenario->trace.rate_scale
-         : source == &generated     ? scenario->use.rate_scale
-         : source == &closed        ? (double)only->concurrency
-                                    : only->rate_per_s;
+  return source == &from_trace  ? scenario->trace.rate_scale
+         : source == &generated ? scenario->use.rate_scale
+         : source == &closed    ? (double)only->concurrency
+                                : only->rate_per_s;
 }
 
 gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError **error)
 {
-  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
+  /* All replays of a trace are alike: the first tells of all, in the memory that it takes. */
+  tw_scenario once = *scenario;
+  once.trace.repeat = 1;
+  gint64 repeat = scenario->trace_file != NULL ? scenario->trace.repeat : 1;
+  g_autoptr(tw_stream) stream = tw_scenario_stream(&once, error);
   g_autoptr(tw_profile) profile = tw_profile_new();
   g_autoptr(GError) problem = NULL;
   tw_request request;
@@ -63,10 +65,10 @@ gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError *
   const tw_demand_source *source = source_of(scenario, only);
   *demand = (tw_demand){.source = source,
                         .amount = amount_of(source, scenario, only),
-                        .requests = facts.requests,
-                        .repeat = source == &tw_demand_trace ? scenario->trace.repeat : 1,
-                        .start_s = source == &tw_demand_trace ? scenario->trace.start_s : 0,
-                        .span_s = span_s,
+                        .requests = facts.requests * (guint64)repeat,
+                        .repeat = repeat,
+                        .start_s = source == &from_trace ? scenario->trace.start_s : 0,
+                        .span_s = span_s * (double)repeat,
                         .rate_per_s = rate_per_s,
                         .peak_s = span_s > 60 ? facts.peak_start_s : facts.first_s,
                         .prompt = facts.tokens[TW_TOKENS_PROMPT].mean,
@@ -110,7 +112,7 @@ static void cut_trace(const tw_demand *demand, double factor, double length_s, G
 
 char **tw_demand_slice(const tw_demand *demand, double factor, double length_s)
 {
-  gboolean trace = demand->source == &tw_demand_trace;
+  gboolean trace = demand->source == &from_trace;
   double span_s = trace ? demand->span_s / factor : demand->span_s;
   double replays = ceil(length_s / span_s * (double)demand->repeat);
   if (length_s >= span_s || (demand->repeat > 1 && replays >= (double)demand->repeat))

@@ -7,7 +7,6 @@
 
 /* The element that is the source of requests, and how scenarios are given more of it. */
 typedef struct tw_demand_source tw_demand_source;
-extern const tw_demand_source tw_demand_trace, tw_demand_poisson;
 
 typedef struct tw_demand {
   const tw_demand_source *source;

@@ -196,14 +196,16 @@ tw_scenario *tw_design_load(const tw_designs *designs, const tw_design *design, 
 
 /* ---- What is free ---- */
 
-/* The numbers of a list; `automatic` in the place of "auto". */
-static GArray *numbers(const char *text, const gint64 *automatic, guint n_automatic)
+/* The numbers of a list; `automatic` in the place of "auto", and what follows these in that of "wide". */
+static GArray *numbers(const char *text, const gint64 *automatic, guint n_automatic, guint n_wide)
 {
   GArray *list = g_array_new(FALSE, FALSE, sizeof(gint64));
   g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
   for (char **word = words; *word != NULL; word++) {
     if (g_str_equal(*word, "auto")) {
       g_array_append_vals(list, automatic, n_automatic);
+    } else if (g_str_equal(*word, "wide")) {
+      g_array_append_vals(list, automatic + n_automatic, n_wide);
     } else if (**word != '\0') {
       gint64 number = g_ascii_strtoll(*word, NULL, 10);
       g_array_append_val(list, number);
@@ -334,10 +336,10 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
                             gboolean experts, GError **error)
 {
   static const gint64 tensor[] = {1, 2, 4, 8}, one[] = {1}, groups[] = {8, 16, 32, 64};
-  free_lists lists = {.tp = numbers(question->tp, tensor, G_N_ELEMENTS(tensor)),
-                      .pp = numbers(question->pp, one, 1),
-                      .tokens = numbers(question->max_batched_tokens, NULL, 0),
-                      .seqs = numbers(question->max_seqs, NULL, 0),
+  free_lists lists = {.tp = numbers(question->tp, tensor, G_N_ELEMENTS(tensor), 0),
+                      .pp = numbers(question->pp, one, 1, 0),
+                      .tokens = numbers(question->max_batched_tokens, NULL, 0, 0),
+                      .seqs = numbers(question->max_seqs, NULL, 0, 0),
                       .pools = g_strsplit_set(question->pools, " \t\n", -1),
                       .caps = quantities(question->power_caps, TRUE),
                       .oversubscription = quantities(question->oversubscription, FALSE),
@@ -349,16 +351,20 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
       shape.tp = g_array_index(lists.tp, gint64, t);
       shape.pp = g_array_index(lists.pp, gint64, p);
       gint64 filling[G_N_ELEMENTS(groups) + 1] = {1};
-      guint n_filling = 1;
+      guint n_filling = 1, n_wide = 0;
       for (guint g = 0; experts && g < G_N_ELEMENTS(groups); g++)
         if (groups[g] % (shape.tp * shape.pp) == 0 && groups[g] > shape.tp * shape.pp &&
             groups[g] <= base->facts->domain)
           filling[n_filling++] = groups[g] / (shape.tp * shape.pp);
-      lists.dp = numbers(question->dp, filling, n_filling);
+      /* Groups that leave their domain follow those that do not. */
+      for (guint g = 0; experts && g < G_N_ELEMENTS(groups); g++)
+        if (groups[g] % (shape.tp * shape.pp) == 0 && groups[g] > base->facts->domain)
+          filling[n_filling + n_wide++] = groups[g] / (shape.tp * shape.pp);
+      lists.dp = numbers(question->dp, filling, n_filling, n_wide);
       for (guint d = 0; good && d < lists.dp->len; d++) {
         shape.dp = g_array_index(lists.dp, gint64, d);
         gint64 whole = experts ? shape.tp * shape.dp : 1;
-        lists.ep = numbers(question->ep, &whole, 1);
+        lists.ep = numbers(question->ep, &whole, 1, 0);
         for (guint e = 0; good && e < lists.ep->len; e++) {
           shape.ep = g_array_index(lists.ep, gint64, e);
           good = add_layout(designs, question, &lists, shape, error);

@@ -38,7 +38,8 @@ typedef struct tw_design {
   char *dropped;                        /* why it was not run, or not further; NULL: it is in the race */
   char *scenario;                       /* path of its scenario file */
   double alone_ttft_s, alone_tpot_s;    /* of one request alone on the site; 0: not estimated */
-  double estimate_size, estimate_score; /* units of size, and accelerators: what the estimate says it needs */
+  double estimate_size, estimate_score; /* units of size, and accelerators or watts: what the
+                                           estimate says it needs */
   tw_bracket bracket;
   json_t *best; /* summary of the run at bracket.holds; NULL: none holds */
   char *best_directory;

@@ -69,8 +69,9 @@ static const tw_attribute layout_attributes[] = {
      .help = "degrees of tensor parallelism to try, separated by blanks; auto: the powers of two up to 8"},
     {"pp", TW_ATTR_STRING, .fallback = "1", FIELD(pp), .help = "numbers of pipeline stages"},
     {"dp", TW_ATTR_STRING, .fallback = "auto", FIELD(dp),
-     .help =
-         "attention data parallelism; auto: 1, and for experts also what fills 8, 16, 32 or 64 accelerators"},
+     .help = "attention data parallelism; auto: 1, and for experts also what fills 8, 16, 32 or 64 "
+             "accelerators of an NVLink "
+             "domain; wide: what fills so many over several domains"},
     {"ep", TW_ATTR_STRING, .fallback = "auto", FIELD(ep),
      .help = "expert parallelism; auto: all accelerators of the engine for experts, 1 for dense models"},
     {"pools", TW_ATTR_STRING, .fallback = "mixed", FIELD(pools),
@@ -195,6 +196,11 @@ const tw_objective *tw_question_objective(const tw_question *question)
   return &tw_objectives[question->optimise];
 }
 
+gboolean tw_objective_is_of_power(const tw_objective *objective)
+{
+  return objective->metric != NULL && g_str_has_prefix(objective->metric, "energy.");
+}
+
 const char *tw_question_size_option(const tw_question_site *site)
 {
   static const char *const sizes[] = {"nodes", "racks", "domains", NULL};
@@ -250,7 +256,8 @@ static void check_numbers(const xmlNode *node, const char *name, const char *tex
     if (**word == '\0')
       continue;
     n++;
-    if (!g_str_equal(*word, "auto") && !g_ascii_string_to_unsigned(*word, 10, 1, 1000000, &number, NULL))
+    gboolean is_word = g_str_equal(*word, "auto") || (g_str_equal(name, "dp") && g_str_equal(*word, "wide"));
+    if (!is_word && !g_ascii_string_to_unsigned(*word, 10, 1, 1000000, &number, NULL))
       tw_node_fault(node, faults, "%s: \"%s\" is no whole number from 1 on; write %s=\"1 2 4\"", name, *word,
                     name);
   }

@@ -29,6 +29,9 @@ typedef struct tw_objective {
 } tw_objective;
 extern const tw_objective tw_objectives[]; /* ends with a NULL name */
 
+/* Whether designs are better by what they draw. */
+gboolean tw_objective_is_of_power(const tw_objective *objective);
+
 typedef struct tw_question_model {
   char *name, *weights; /* weights: formats, separated by blanks */
   int kv;               /* tw_precision, -1: as the weights where these are 8 bits wide, else bf16 */

@@ -124,6 +124,7 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
   for (guint i = 0; i < G_N_ELEMENTS(series); i++)
     if (series[i] != NULL)
       g_ptr_array_add(files, g_strdup(series[i]));
+  tw_failure_plan_files(scenario->failures, files);
   const char *const *drawn = scenario->generator != NULL ? tw_generator_files(scenario->generator) : NULL;
   for (; drawn != NULL && *drawn != NULL; drawn++)
     g_ptr_array_add(files, g_strdup(*drawn));
@@ -158,6 +159,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     g_ptr_array_add(scenario->notes, g_strdup_printf("%s: %s", scenario->platform_file,
                                                      (char *)scenario->platform->notes->pdata[i]));
   tw_scenario_read_caps(scenario, root, faults);
+  tw_scenario_read_failures(scenario, root);
   tw_scenario_read_pools(scenario, root, faults);
   if (isnan(scenario->frontend_s))
     scenario->frontend_s = slowest_frontend_s(scenario);
@@ -166,6 +168,8 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   check_routes(scenario, root, faults);
   if (tw_faults_added(faults) == before)
     tw_scenario_read_fleet(scenario, root, faults);
+  if (tw_faults_added(faults) == before)
+    tw_scenario_check_failures(scenario, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
   add_ports(scenario);
@@ -196,6 +200,7 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_schema_clear(&tw_autoscaler_element, pool);
     tw_overhead_clear(&pool->overhead);
   }
+  tw_failure_plan_free(scenario->failures);
   g_free(scenario->engines);
   g_free(scenario->pools);
   tw_ports_free(scenario->ports);
@@ -215,7 +220,7 @@ void tw_scenario_free(tw_scenario *scenario)
 gboolean tw_scenario_uses_network(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
-    if (tw_pool_loads_weights(&scenario->pools[i]) || scenario->pools[i].store ||
+    if (tw_pool_loads_weights(scenario, &scenario->pools[i]) || scenario->pools[i].store ||
         scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
         scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
       return TRUE;

@@ -12,6 +12,7 @@
 #include "sim/power/power.h"
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
+#include "sim/scenario/failures.h"
 #include "sim/scenario/scaling.h"
 #include "sim/steptime/checkpoint.h"
 #include "sim/steptime/memory.h"
@@ -109,7 +110,7 @@ typedef struct tw_caps {
   gboolean even; /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 
-typedef struct tw_scenario {
+struct tw_scenario {
   char *name, *description;
   gint64 seed;
   char *platform_file;
@@ -142,6 +143,7 @@ typedef struct tw_scenario {
   double until_s;                           /* when the run is cut short, NAN: never */
   double interval_s;
 
+  tw_failure_plan *failures; /* NULL: nothing breaks */
   tw_caps caps;
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
   char *price_file, *carbon_file, *weather_file;
@@ -154,7 +156,7 @@ typedef struct tw_scenario {
   char *canonical;  /* canonical XML, assignments applied */
   char *resolved;   /* every attribute with its value, for people: see tw_schema_resolve */
   char **files; /* every file that was read, NULL-terminated: scenario and includes, platform, models, ... */
-} tw_scenario;
+};
 
 /* Reads a scenario with its platform and models, applies `assignments` ("XPATH=VALUE", NULL-terminated or
  * NULL), places the engines and checks that everything fits. NULL with every fault that was found. */
@@ -169,7 +171,7 @@ tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
 gboolean tw_scenario_has_fleet(const tw_scenario *scenario);
 
 /* Whether engines of a pool may load weights over the network. */
-gboolean tw_pool_loads_weights(const tw_pool *pool);
+gboolean tw_pool_loads_weights(const tw_scenario *scenario, const tw_pool *pool);
 
 /* Whether anything crosses links: KV caches on their way between engines, collectives between domains, or
  * weights. */

@@ -108,6 +108,7 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .weights = (tw_precision)pool->weights,
       .kv = (tw_precision)pool->kv,
       .attention = (tw_precision)pool->attention,
+      .parts = tw_checkpoint_get(pool->checkpoint),
       .overhead = pool->overhead,
       .interconnect = tw_device_links(pool->device),
       .expert_imbalance = pool->expert_imbalance,

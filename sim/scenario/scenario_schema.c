@@ -153,7 +153,7 @@ static const tw_attribute scheduler_attributes[] = {
            "kinds vllm, tensorrt-llm and sglang: whether an iteration is planned while the one before it "
            "runs, so that who "
            "comes meanwhile is "
-           "served an iteration later; engine: as the engine of the step time has it"),
+           "served an iteration later; engine: as the engine of the step time has it, if that is its kind"),
     CHOICE(tw_pool, rank_choice, "rank", "router", tw_rank_choice_names,
            "who chooses the data-parallel rank of a request: the router, where its policy looks at ranks, "
            "else the "
@@ -423,6 +423,7 @@ static const tw_child scenario_children[] = {
     {&tw_router_element, 0, 1},
     {&tw_admission_element, 0, 1},
     {&tw_slo_element, 0, 0},
+    {&tw_failures_element, 0, 1},
     {&tw_caps_element, 0, 1},
     {&tw_price_element, 0, 1},
     {&tw_carbon_element, 0, 1},

@@ -80,9 +80,11 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
 
 static gboolean is_asynchronous(const tw_pool *pool)
 {
-  gboolean wanted = pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? pool->overhead.asynchronous
-                                                                 : pool->asynchronous == TW_ASYNCHRONOUS_ON;
-  return wanted && tw_scheduler_kinds[pool->scheduler].asynchronous;
+  const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
+  gboolean engines = pool->overhead.asynchronous && g_strcmp0(pool->overhead.scheduler, kind->name) == 0;
+  gboolean wanted =
+      pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? engines : pool->asynchronous == TW_ASYNCHRONOUS_ON;
+  return wanted && kind->asynchronous;
 }
 
 static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool *pool)

@@ -8,9 +8,9 @@
 /* Every part that a site may have. At equal times the upper rows act first; and each is made after those
  * below it, which it may turn to. */
 static const tw_part_kind *const kinds[] = {
-    &tw_load_part,       &tw_caps_part,       &tw_fleet_part,
-    &tw_autoscaler_part, &tw_dispatcher_part, &tw_kv_transfers_part,
-    &tw_fetches_part,    &tw_agenda_part,     &tw_collective_windows_part,
+    &tw_load_part,       &tw_caps_part,       &tw_failures_part,           &tw_fleet_part,
+    &tw_autoscaler_part, &tw_dispatcher_part, &tw_kv_transfers_part,       &tw_fetches_part,
+    &tw_agenda_part,     &tw_collective_windows_part,
 };
 
 typedef struct part {
@@ -85,7 +85,7 @@ gboolean tw_factory_start(tw_factory *factory, GError **error)
 static gboolean drives(const tw_factory *factory, const part *p)
 {
   return p->kind->life == TW_PART_DRIVES ||
-         (p->kind->life == TW_PART_FREES && tw_dispatcher_held(factory->site.dispatcher) > 0);
+         (p->kind->life == TW_PART_FREES && tw_dispatcher_waits(factory->site.dispatcher) > 0);
 }
 
 double tw_factory_next(const tw_factory *factory, double *drives_s)
@@ -231,6 +231,11 @@ const tw_spent *tw_factory_spent(const tw_factory *factory)
 const tw_fleet *tw_factory_fleet(const tw_factory *factory)
 {
   return factory->site.fleet;
+}
+
+const struct tw_failures *tw_factory_failures(const tw_factory *factory)
+{
+  return factory->site.failures;
 }
 
 const tw_governor *tw_factory_governor(const tw_factory *factory)

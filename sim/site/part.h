@@ -36,6 +36,7 @@ typedef struct tw_site {
   struct tw_fetches *fetches;
   struct tw_collective_windows *windows;
   struct tw_fleet *fleet;
+  struct tw_failures *failures;
   tw_governor *governor;
   struct tw_load_part *load;
 } tw_site;
@@ -72,7 +73,7 @@ typedef struct tw_part_kind {
   void (*free)(void *part);
 } tw_part_kind;
 
-extern const tw_part_kind tw_load_part, tw_caps_part, tw_fleet_part, tw_autoscaler_part, tw_dispatcher_part,
-    tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part;
+extern const tw_part_kind tw_load_part, tw_caps_part, tw_failures_part, tw_fleet_part, tw_autoscaler_part,
+    tw_dispatcher_part, tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part;
 
 #endif

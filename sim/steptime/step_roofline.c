@@ -142,12 +142,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
 
   roofline *r = g_new0(roofline, 1);
   /* Attention is computed in fp8 over a KV cache in fp8, the head and what lies between always in bf16. */
-  r->ops[TW_OP_LINEAR] = tw_kernels_of(setting, TW_OP_LINEAR, setting->weights);
+  r->ops[TW_OP_LINEAR] = tw_kernels_of(setting, TW_OP_LINEAR, tw_shared_precision(setting));
   r->projections = tw_kernels_of(setting, TW_OP_LINEAR, setting->attention);
   r->ops[TW_OP_EXPERTS] = tw_kernels_of(setting, TW_OP_EXPERTS, setting->weights);
   r->ops[TW_OP_ATTENTION_PREFILL] = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, setting->kv);
   r->ops[TW_OP_ATTENTION_DECODE] = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, setting->kv);
-  r->ops[TW_OP_HEAD] = tw_kernels_of(setting, TW_OP_HEAD, TW_BF16);
+  r->ops[TW_OP_HEAD] = tw_kernels_of(setting, TW_OP_HEAD, tw_head_precision(setting));
   r->ops[TW_OP_ACTIVATIONS] = tw_kernels_of(setting, TW_OP_ACTIVATIONS, TW_BF16);
   r->tp = parallel->tp;
   r->pp = parallel->pp;
@@ -170,7 +170,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->projection_kernels = r->layers * (mla ? 4 : 2);
   double dense_layers = r->layers - r->moe_layers;
   r->mlp_params = tw_model_mlp_params(model);
-  r->mlp_bytes = r->mlp_params * weight_bytes;
+  r->mlp_bytes = r->mlp_params * tw_precision_bytes(tw_shared_precision(setting));
   r->mlp_kernels =
       2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
   r->experts = (double)model->experts;
@@ -180,7 +180,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->expert_bytes = r->expert_params * weight_bytes;
   r->expert_row = r->hidden + (double)model->expert_intermediate / r->experts_tp;
   r->head_params = tw_model_head_params(model);
-  r->head_bytes = r->head_params * tw_precision_bytes(TW_BF16);
+  r->head_bytes = r->head_params * tw_precision_bytes(tw_head_precision(setting));
 
   double heads = (double)model->heads, attended;
   double softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;

@@ -74,7 +74,7 @@ static gboolean try_level(const tw_rerun *rerun, const tw_what_if_options *optio
   json_t *summary = tw_run_summary_read(directory, error);
   if (summary == NULL)
     return FALSE;
-  *good = tw_run_summary_number(summary, "slo.attainment") >= KEPT;
+  *good = tw_run_summary_number(summary, tw_attainment_metric(rerun)) >= KEPT;
   json_decref(summary);
   g_autofree char *line = g_strdup_printf("%s: the SLO is %s", assignment, *good ? "kept" : "missed");
   if (options->said != NULL)

@@ -106,6 +106,62 @@ static gboolean add_network(GArray *knobs, const tw_scenario *scenario, const ch
   return done;
 }
 
+/* ---- The site ---- */
+
+/* The words of the command that wrote a platform, of which one says how many nodes or racks there are: with twice as
+ * many. NULL: it was not written so. */
+static char **larger_site(const char *path, const char *to)
+{
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents(path, &text, NULL, NULL))
+    return NULL;
+  const char *start = strstr(text, "tokenworks platform "),
+             *end = start != NULL ? strpbrk(start, "\n>") : NULL;
+  if (end == NULL || (strstr(start, " nodes=") == NULL && strstr(start, " racks=") == NULL))
+    return NULL;
+  g_autofree char *line = g_strndup(start, (gsize)(end - start));
+  g_auto(GStrv) words = g_strsplit(g_strstrip(line), " ", -1);
+  g_autoptr(GStrvBuilder) larger = g_strv_builder_new();
+  g_strv_builder_add_many(larger, "/proc/self/exe", "platform", words[2], NULL);
+  for (char **word = words + 3; *word != NULL && strchr(*word, '=') != NULL; word++) {
+    gboolean size = g_str_has_prefix(*word, "nodes=") || g_str_has_prefix(*word, "racks=");
+    g_autofree char *same = g_strconcat("--", *word, NULL);
+    g_autofree char *twice =
+        size ? g_strdup_printf("--%.6s%" G_GINT64_FORMAT, *word, 2 * g_ascii_strtoll(*word + 6, NULL, 10))
+             : NULL;
+    g_strv_builder_add(larger, size ? twice : same);
+  }
+  g_strv_builder_add_many(larger, "-o", to, NULL);
+  return g_strv_builder_end(larger);
+}
+
+/* Twice the nodes or racks, and twice the engines of every pool on them. */
+static void add_site(GArray *knobs, const tw_scenario *scenario, const char *output)
+{
+  g_autofree char *whole = g_canonicalize_filename(output, NULL);
+  g_autofree char *path = g_build_filename(whole, "platform-twice-the-site.xml", NULL);
+  g_auto(GStrv) command = larger_site(scenario->platform->path, path);
+  int status = 0;
+  g_unlink(path);
+  if (command == NULL || g_mkdir_with_parents(output, 0777) != 0 ||
+      !g_spawn_sync(NULL, command, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+                    NULL, NULL, &status, NULL) ||
+      !g_spawn_check_wait_status(status, NULL))
+    return;
+  tw_knob knob = {g_strdup("twice the site, and twice the engines on it"), NULL};
+  g_autoptr(GStrvBuilder) assignments = g_strv_builder_new();
+  g_autofree char *platform = g_strdup_printf("//platform/@file=%s", path);
+  g_strv_builder_add(assignments, platform);
+  for (int i = 0; i < scenario->n_pools; i++) {
+    const tw_pool *pool = &scenario->pools[i];
+    g_autofree char *replicas =
+        g_strdup_printf("//pool[@id='%s']/@replicas=%" G_GINT64_FORMAT, pool->id, 2 * pool->replicas);
+    g_strv_builder_add(assignments, replicas);
+  }
+  knob.assignments = g_strv_builder_end(assignments);
+  g_array_append_val(knobs, knob);
+}
+
 /* ---- All ---- */
 
 static void add_pool(GArray *knobs, const tw_scenario *scenario, const tw_pool *pool)
@@ -143,6 +199,7 @@ GArray *tw_knobs_of(const tw_scenario *scenario, const char *output, GError **er
   g_array_set_clear_func(knobs, clear_knob);
   for (int i = 0; i < scenario->n_pools; i++)
     add_pool(knobs, scenario, &scenario->pools[i]);
+  add_site(knobs, scenario, output);
   add_routers(knobs, scenario);
   if (isfinite(max_w))
     add(knobs, g_strdup_printf("accelerators capped at %.0f W", CAPPED * max_w),

@@ -62,7 +62,12 @@ static double *value_of(const trial *t, guint seed, int metric)
   return &t->values[(gsize)seed * METRICS + (gsize)metric];
 }
 
-static void read_values(trial *t)
+const char *tw_attainment_metric(const tw_rerun *rerun)
+{
+  return isnan(rerun->scenario->until_s) ? metrics[ATTAINMENT] : "slo.attainment_judged";
+}
+
+static void read_values(trial *t, const tw_rerun *rerun)
 {
   for (guint s = 0; s < t->jobs->len; s++) {
     const tw_job *job = t->jobs->pdata[s];
@@ -71,7 +76,10 @@ static void read_values(trial *t)
                           : NULL;
     t->failed |= summary == NULL;
     for (int m = 0; m < METRICS; m++)
-      *value_of(t, s, m) = summary != NULL ? tw_run_summary_number(summary, metrics[m]) : NAN;
+      *value_of(t, s, m) =
+          summary != NULL
+              ? tw_run_summary_number(summary, m == ATTAINMENT ? tw_attainment_metric(rerun) : metrics[m])
+              : NAN;
     json_decref(summary);
   }
 }
@@ -190,7 +198,7 @@ json_t *tw_what_if(const tw_rerun *rerun, const tw_what_if_options *options, GEr
   }
   for (guint i = 0; i < trials->len; i++) {
     trial *t = &g_array_index(trials, trial, i);
-    read_values(t);
+    read_values(t, rerun);
     compare(t, &g_array_index(trials, trial, 0));
   }
   if (g_array_index(trials, trial, 0).failed) {

@@ -15,6 +15,9 @@ typedef struct tw_what_if_options {
   void *user;
 } tw_what_if_options;
 
+/* The metric that says how much of the SLO is kept: where the run is cut short, that of the requests which ended. */
+const char *tw_attainment_metric(const tw_rerun *rerun);
+
 /* {"seeds", "metrics": [names], "now": {METRIC: mean}, "knobs": [{"name", "assignments": [...], "failed": text, or
  * METRIC: {"gain", "noise"}}]}, the most helpful first: by attainment where the SLO is missed by more than 1 % of the
  * requests, else by joules per token of those that keep it. NULL with `error` set. */

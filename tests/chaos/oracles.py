@@ -75,7 +75,7 @@ def tokens_are_conserved(run):
     rows, engines, summary = run.tables["requests"], run.tables["engines"], run.summary["tokens"]
     output = sum(whole(row, "reasoning_tokens", "answer_tokens") for row in rows)
     emitted = sum(whole(row, "output_tokens") for row in engines)
-    lost = summary.get("discarded", 0)
+    lost = run.summary.get("failures", {}).get("discarded_tokens", 0)
     if output != summary["output"]:
         yield f"the summary counts {summary['output']} output tokens, and requests have {output}"
     if emitted != output + lost:

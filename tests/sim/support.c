@@ -176,7 +176,8 @@ static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, c
                                void *user)
 {
   GError *error = NULL;
-  guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE);
+  guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE) |
+                 (scenario->failures != NULL ? 1U << TW_LOG_FAILURES : 0);
   tw_log *log = directory != NULL ? tw_log_open(directory, tables, &error) : NULL;
   tw_recorder *recorder = tw_recorder_new(scenario, log);
   tw_route route = test_route;

@@ -52,6 +52,8 @@ static void shipped_platforms_are_what_the_generators_write(void **state)
       {"nvl72-gb200-1", "nvl72 racks=1"},
       {"mi3xx-mi355x-1", "mi3xx nodes=1"},
       {"vera-rubin-vr200-1", "vera-rubin racks=1"},
+      {"nvl64-gb200-1", "nvl72 racks=1 domain-size=64"},
+      {"nvl68-gb200-1", "nvl72 racks=1 domain-size=68"},
       {"nvl72-gb200-8", "nvl72 racks=8"},
       {"domains8-gb200-9-1-to-1", "nvl72 racks=9 domain-size=8 oversubscription=1"},
       {"domains8-gb200-9-2-to-1", "nvl72 racks=9 domain-size=8 oversubscription=2"},

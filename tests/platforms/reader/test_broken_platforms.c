@@ -51,6 +51,9 @@ static const broken platforms[] = {
     {"profile-missing.xml", "profile-missing.xml:6: bandwidth_file of <link>: there is no "
                             "\"missing.profile\" beside the platform, and SimGrid "
                             "ends without it\n"},
+    {"profile-twice.xml",
+     "profile-twice.xml:6: latency_file of <link>: SimGrid reads a profile once, and the <host> of "
+     "line 5 names \"half.profile\"; name a copy of it\n"},
     {"prolog.xml", "prolog.xml:1: SimGrid refuses the beginning of this file; write <?xml version=\"1.0\"?> "
                    "and <!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
                    "prolog.xml:3: version of <platform>: \"3\" is not 4.1; write version=\"4.1\"\n"},

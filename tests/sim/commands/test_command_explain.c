@@ -114,7 +114,7 @@ static void a_run_is_run_again_with_one_thing_changed(void **state)
       "<pool id='serve' model='llama-3.1-8b' replicas='1' tp='1'/><slo ttft='1s' tpot='40ms'/></scenario>",
       platform);
   given_file(state, "tiny.xml", scenario);
-  expect(state, "run $/tiny.xml -o $/tiny -q --set //pool/@kv=fp8", 0, "", "");
+  expect(state, "run $/tiny.xml -o $/tiny -q --until 15s --set //pool/@kv=fp8", 0, "", "");
   expect(state, "explain $/tiny --headroom --what-if --seeds 2 -o $/again", 0,
          "× this load is served within the SLO", "//workload/poisson/@rate=8/s: the SLO is kept");
   g_auto(result) r = run_program(state, "explain $/tiny --what-if --seeds 2 -o $/again");

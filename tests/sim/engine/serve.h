@@ -120,6 +120,8 @@ static inline served serve(const naive_config *config, const naive_request *requ
   }
   assert_int_equal(s.order->len, n);
   s.usage = tw_engine_total(e, now_s);
+  tw_usage taken = tw_engine_take_usage(e, now_s);
+  memcpy(s.usage.waiting_for_s, taken.waiting_for_s, sizeof taken.waiting_for_s);
   tw_engine_free(e);
   return s;
 }

@@ -67,6 +67,32 @@ static void waiting_requests_are_admitted_in_the_order_of_arrival(void **state)
   served_clear(&s);
 }
 
+static void assert_waits(const naive_config *config, const naive_request *requests, int n,
+                         const double *expected_s)
+{
+  served s = serve(config, requests, n, FALSE);
+  for (int i = 0; i < TW_WAIT_CAUSES; i++)
+    assert_near(s.usage.waiting_for_s[i], expected_s[i], 1e-12);
+  served_clear(&s);
+}
+
+/* As above, B and C wait from 0.5 s for the end of the iteration, and from 1 to 8 s for blocks. With one place, the
+ * second of two waits until the first ends at 3 s; with a budget of a prompt, until the first's is computed. */
+static void who_waits_is_told_apart_by_what_for(void **state)
+{
+  (void)state;
+  naive_config blocks = plain, seats = plain, budget = plain;
+  blocks.kv_blocks = 10;
+  seats.max_seqs = 1;
+  budget.max_batched_tokens = 4;
+  static const naive_request long_ones[] = {{0, 20, 0, 8, 0}, {0.5, 24, 0, 2, 0}, {0.5, 2, 0, 1, 0}};
+  static const naive_request short_ones[] = {{0, 4, 0, 3, 0}, {0, 4, 0, 1, 0}};
+  assert_waits(&blocks, long_ones, 3,
+               (double[TW_WAIT_CAUSES]){[TW_WAIT_BOUNDARY] = 2 * 0.5, [TW_WAIT_KV] = 2 * 7});
+  assert_waits(&seats, short_ones, 2, (double[TW_WAIT_CAUSES]){[TW_WAIT_SEATS] = 3});
+  assert_waits(&budget, short_ones, 2, (double[TW_WAIT_CAUSES]){[TW_WAIT_BUDGET] = 1});
+}
+
 /* 6 blocks of 4 tokens. A and B start with 8 tokens in 2 blocks each, and both take a third at 2 s. The
  * iteration at 5 s wants a fourth for both: B, admitted last, is preempted with 5 tokens emitted, and A,
  * which ends at 7 s, goes on alone. B then has 8 + 5 = 13 tokens to compute again; that iteration, 7 to 8 s,
@@ -494,6 +520,7 @@ int main(void)
       cmocka_unit_test(the_first_answer_token_follows_the_last_reasoning_token),
       cmocka_unit_test(chunks_take_what_the_decodes_leave_of_the_budget),
       cmocka_unit_test(waiting_requests_are_admitted_in_the_order_of_arrival),
+      cmocka_unit_test(who_waits_is_told_apart_by_what_for),
       cmocka_unit_test(the_last_admitted_is_preempted_and_comes_first_again),
       cmocka_unit_test(an_iteration_that_preempted_admits_nobody),
       cmocka_unit_test(the_lowest_priority_is_preempted_and_the_highest_admitted_first),
