@@ -141,6 +141,11 @@ static gint64 some_at_all(void *user, int engine, int rank, const tw_request *re
   return 900 + 10 * engine;
 }
 
+static gint64 none_at_the_first(void *user, int engine, int rank, const tw_request *request, double now_s)
+{
+  return engine == 0 ? 0 : some_at_all(user, engine, rank, request, now_s);
+}
+
 static void llm_d_scales_precise_prefixes_between_the_least_and_the_most(void **state)
 {
   (void)state;
@@ -152,6 +157,52 @@ static void llm_d_scales_precise_prefixes_between_the_least_and_the_most(void **
   tw_request request = {.prompt_tokens = 1000, .answer_tokens = 1};
   assert_int_equal(assign(&router, &request, 0), 2); /* 3 + 0 against 1.5 + 0.5 and 0 + 0.5 */
   tw_router_clear(&router);
+}
+
+/* The least that any holds is worth no more than nothing: the engine without a prefix has 8 for its empty
+ * queue, the one of the least 0 + 7, and the one of the most 3 + 0. */
+static void llm_d_gives_nothing_for_the_least_of_precise_prefixes(void **state)
+{
+  (void)state;
+  tw_router router = router_new("llm-d", 3, "precise=1 kv-weight=0 queue-weight=8", 0);
+  tw_gauges metrics[] = {{0, 0}, {1, 0}, {8, 0}};
+  router.metrics = reported;
+  router.cached_tokens = none_at_the_first;
+  router.user = metrics;
+  tw_request request = {.prompt_tokens = 1000, .answer_tokens = 1};
+  assert_int_equal(assign(&router, &request, 0), 0);
+  tw_router_clear(&router);
+}
+
+static double nearer_to_the_second(void *user, int from, int to, gint64 tokens)
+{
+  (void)user, (void)from, (void)tokens;
+  return to == 2 ? 0.1 : 1;
+}
+
+/* The KV cache gets to engine 2 faster than to engine 1. With 100 requests at engine 1, the least, a tenth
+ * and one more are about as few: engine 2 is taken with 111, and not with 112. */
+static void the_nearer_engine_decodes_while_its_load_is_about_as_small(void **state)
+{
+  (void)state;
+  static const gboolean decodes[] = {FALSE, TRUE, TRUE};
+  for (int more = 111; more <= 112; more++) {
+    tw_router router;
+    tw_router_init(&router, &(tw_router_config){.policy = policy_named("kv-transfer-aware"),
+                                                .n_engines = 3,
+                                                .decodes = decodes,
+                                                .seed = 1});
+    router.transfer_s = nearer_to_the_second;
+    tw_request request = {.prompt_tokens = 100, .answer_tokens = 1};
+    for (int engine = 1; engine <= 2; engine++) {
+      tw_router_set_serves(&router, 3 - engine, FALSE);
+      for (int i = 0; i < (engine == 1 ? 100 : more); i++)
+        assert_int_equal(tw_router_assign_decode(&router, &request, 0, 0), engine);
+      tw_router_set_serves(&router, 3 - engine, TRUE);
+    }
+    assert_int_equal(tw_router_assign_decode(&router, &request, 0, 0), more == 111 ? 2 : 1);
+    tw_router_clear(&router);
+  }
 }
 
 /* Balanced, the longest prefix of more than 0.3 of the prompt wins, and else the engine that was sent the
@@ -310,6 +361,8 @@ int main(void)
       cmocka_unit_test(dynamo_without_events_believes_itself_for_two_minutes),
       cmocka_unit_test(llm_d_adds_weighted_scores),
       cmocka_unit_test(llm_d_scales_precise_prefixes_between_the_least_and_the_most),
+      cmocka_unit_test(llm_d_gives_nothing_for_the_least_of_precise_prefixes),
+      cmocka_unit_test(the_nearer_engine_decodes_while_its_load_is_about_as_small),
       cmocka_unit_test(sglang_follows_prefixes_while_loads_are_alike),
       cmocka_unit_test(the_production_stack_takes_any_of_the_longest),
       cmocka_unit_test(the_production_stack_looks_at_what_is_left_to_compute),

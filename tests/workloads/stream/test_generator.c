@@ -278,6 +278,25 @@ static void clients_that_wait_warm_up_and_stop_within_a_class_as_alone(void **st
   }
 }
 
+/* 256 classes are possible, and not one more. */
+static void as_many_classes_as_a_request_can_name_are_possible(void **state)
+{
+  for (int n = TW_REQUEST_MAX_CLASSES; n <= TW_REQUEST_MAX_CLASSES + 1; n++) {
+    g_autoptr(GString) text = g_string_new("<generator duration=\"1s\">");
+    for (int i = 0; i < n; i++)
+      g_string_append_printf(text,
+                             "<class name=\"c%d\"><arrivals rate=\"1/s\"/><prompt mean=\"1\"/><answer "
+                             "mean=\"1\"/></class>",
+                             i);
+    g_string_append(text, "</generator>");
+    g_autoptr(tw_faults) faults = tw_faults_new();
+    g_autofree char *path = given_text(state, "generator.xml", text->str);
+    g_autoptr(tw_generator) generator = tw_generator_load(path, NULL, faults);
+    assert_int_equal(generator != NULL, n == TW_REQUEST_MAX_CLASSES);
+    assert_int_equal(tw_faults_count(faults), n - TW_REQUEST_MAX_CLASSES);
+  }
+}
+
 static void presets_name_their_sources_and_draw(void **state)
 {
   (void)state;
@@ -316,6 +335,7 @@ int main(void)
       cmocka_unit_test(a_generator_that_never_ends_is_told),
       cmocka_unit_test(poisson_is_a_generator_of_one_class_without_a_name),
       cmocka_unit_test(clients_that_wait_warm_up_and_stop_within_a_class_as_alone),
+      cmocka_unit_test(as_many_classes_as_a_request_can_name_are_possible),
       cmocka_unit_test(presets_name_their_sources_and_draw),
   };
   return cmocka_run_group_tests(tests, given_directory, remove_directory);
