@@ -76,8 +76,9 @@ static void assert_waits(const naive_config *config, const naive_request *reques
   served_clear(&s);
 }
 
-/* As above, B and C wait from 0.5 s for the end of the iteration, and from 1 to 8 s for blocks. With one place, the
- * second of two waits until the first ends at 3 s; with a budget of a prompt, until the first's is computed. */
+/* As above, B and C wait from 0.5 s for the end of the iteration, and from 1 to 8 s for blocks. With one
+ * place, the second of two waits until the first ends at 3 s; with a budget of a prompt, until the first's
+ * is computed. */
 static void who_waits_is_told_apart_by_what_for(void **state)
 {
   (void)state;
@@ -196,66 +197,6 @@ static void a_static_batch_lets_nobody_join(void **state)
   served_clear(&s);
 }
 
-/* Two ranks; 1 s per decoding sequence and iteration, 3 s for a prompt. A goes to rank 0, B to rank 1, C,
- * with equal loads, to rank 0. From 3 s on rank 0 decodes two and rank 1 one: both take the 2 s of rank 0, so
- * that B's three further tokens come at 5, 7 and 9 s. */
-static void ranks_step_at_the_pace_of_the_slowest(void **state)
-{
-  (void)state;
-  naive_config config = plain;
-  config.ranks = 2;
-  config.costs = (test_costs){0, 1, 0, 0.25, FALSE};
-  static const naive_request requests[] = {{0, 6, 0, 4, 0}, {0, 6, 0, 4, 0}, {0, 6, 0, 4, 0}};
-  served s = serve(&config, requests, 3, FALSE);
-  assert_int_equal(s.outcomes[0].rank, 0);
-  assert_int_equal(s.outcomes[1].rank, 1);
-  assert_int_equal(s.outcomes[2].rank, 0);
-  for (int i = 0; i < 3; i++) {
-    assert_near(s.outcomes[i].first_token_s, 3, 0);
-    assert_near(s.outcomes[i].completion_s, 9, 0);
-  }
-  served_clear(&s);
-}
-
-/* Rank 0 holds two requests, rank 1 one that is longer: the fourth goes to the rank with fewer. */
-static void a_request_goes_to_the_rank_with_the_fewest_sequences(void **state)
-{
-  (void)state;
-  naive_config config = plain;
-  config.ranks = 2;
-  static const naive_request requests[] = {
-      {0, 4, 0, 9, 0}, {0, 4, 0, 3, 0}, {0, 4, 0, 9, 0}, {1.5, 4, 0, 1, 0}, {6.5, 4, 0, 1, 0}};
-  served s = serve(&config, requests, 5, FALSE);
-  assert_int_equal(s.outcomes[3].rank, 1);
-  assert_int_equal(s.outcomes[4].rank, 1); /* both that were there have ended */
-  served_clear(&s);
-}
-
-/* Of two empty ranks the first gets a request, unless another is on its way to it. A rank that was chosen
- * before is kept, whatever came since. */
-static void a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way(void **state)
-{
-  (void)state;
-  naive_config config = plain;
-  config.ranks = 2;
-  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = engine_config(&config, model, FALSE);
-  tw_engine_listener listener = {0};
-  tw_engine *e = tw_engine_new(0, &engine, &listener);
-  tw_request request = {.prompt_tokens = 4, .answer_tokens = 100};
-  tw_sequence *fetched = tw_sequence_new(&request);
-  fetched->rank = tw_engine_choose(e, &request, 0);
-  assert_int_equal(fetched->rank, 0);
-  tw_engine_expect(e, fetched, 1);
-  assert_int_equal(tw_engine_choose(e, &request, 0), 1);
-  tw_engine_expect(e, fetched, -1);
-  assert_int_equal(tw_engine_choose(e, &request, 0), 0);
-  submit(e, 0, 4, 100); /* the first rank takes it */
-  tw_engine_submit(e, fetched, 0);
-  assert_int_equal(fetched->rank, 0);
-  tw_engine_free(e);
-}
-
 /* A decodes until 100 s, and B would need all of the cache: its arrival has the engine look at the next
  * boundary, in vain. C, behind B, and D leave the engine asleep. */
 static void an_arrival_that_cannot_join_wakes_nobody(void **state)
@@ -372,33 +313,6 @@ static void long_prompts_share_the_budget(void **state)
   served_clear(&s);
 }
 
-/* 4 blocks of 4 tokens. The last token's key and value are never computed: 8 + 9 tokens take 16 places. */
-static void what_can_never_fit_is_refused(void **state)
-{
-  (void)state;
-  naive_config config = plain;
-  config.kv_blocks = 4;
-  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-  tw_engine_config engine = engine_config(&config, model, FALSE);
-  engine.scheduler.max_model_len = 17;
-  tw_engine_listener listener = {0};
-  tw_engine *e = tw_engine_new(0, &engine, &listener);
-  assert_null(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 8, .answer_tokens = 9}));
-  assert_string_equal(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 8, .answer_tokens = 10}),
-                      "prompt and output exceed max-model-len");
-  tw_engine_free(e);
-  engine.scheduler.max_model_len = 100;
-  e = tw_engine_new(0, &engine, &listener);
-  assert_string_equal(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 8, .answer_tokens = 10}),
-                      "prompt and output exceed the KV cache");
-  tw_engine_free(e);
-
-  static const naive_request requests[] = {{0, 8, 0, 9, 0}};
-  served s = serve(&config, requests, 1, FALSE);
-  assert_near(s.outcomes[0].completion_s, 9, 0);
-  served_clear(&s);
-}
-
 /* 1,001 tokens with three drafts that are all accepted: the prompt's iteration, and 250 of four tokens each.
  */
 static void iterations_under_speculation_emit_several_tokens(void **state)
@@ -421,98 +335,6 @@ static void iterations_under_speculation_emit_several_tokens(void **state)
   g_array_unref(s.order);
 }
 
-/* Usage of one request of 10 prompt tokens and 5 output tokens, 0 to 5 s, waiting for none of it. */
-static void usage_counts_what_was_computed(void **state)
-{
-  (void)state;
-  static const naive_request requests[] = {{2, 10, 0, 5, 0}};
-  served s = serve(&plain, requests, 1, FALSE);
-  assert_near(s.usage.busy_s, 5, 0);
-  assert_near(s.usage.running_s, 5, 0);
-  assert_near(s.usage.waiting_s, 0, 0);
-  assert_int_equal(s.usage.prompt_tokens, 10);
-  assert_int_equal(s.usage.output_tokens, 5);
-  served_clear(&s);
-}
-
-/* Blocks of 4 tokens: 3 hold the prompt of 10 for its second, and the decodes grow to 16 tokens, 4 blocks, in
- * six: straight from 3 to 4 in one macro-step; one by one at 11, 12, 13, ... 16 tokens 3, 3, 4, 4, 4 and 4,
- * each averaged with the one before. */
-static void blocks_in_use_are_averaged_between_the_steps(void **state)
-{
-  (void)state;
-  static const naive_request requests[] = {{0, 10, 0, 7, 0}};
-  served macro = serve(&plain, requests, 1, FALSE), exact = serve(&plain, requests, 1, TRUE);
-  assert_near(macro.usage.kv_block_s, 3 + 6 * 3.5, 0);
-  assert_near(exact.usage.kv_block_s, 3 + 3 + 3 + 3.5 + 4 + 4 + 4, 0);
-  served_clear(&macro);
-  served_clear(&exact);
-}
-
-/* Rank 0 runs three sequences, rank 1 one, and another has come to it since: 3 against 4 + 1 for the front end,
- * which chooses rank 0; 3 against 2 sequences; and in turn it is 0, 1, 0. */
-static void who_chooses_the_rank_counts_in_its_own_way(void **state)
-{
-  (void)state;
-  static const int ranks[] = {0, 0, 0, 1, 1}, expected[][3] = {{1, 1, 1}, {0, 0, 0}, {0, 1, 0}};
-  for (int choice = TW_RANK_ROUTER; choice <= TW_RANK_ROUND_ROBIN; choice++) {
-    naive_config config = plain;
-    config.ranks = 2;
-    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-    tw_engine_config engine = engine_config(&config, model, FALSE);
-    engine.rank_choice = choice;
-    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){0});
-    for (guint64 i = 0; i < G_N_ELEMENTS(ranks); i++) {
-      tw_sequence *sequence = tw_sequence_new(&(tw_request){.id = i, .prompt_tokens = 4, .answer_tokens = 9});
-      sequence->ticket = i;
-      sequence->rank = ranks[i];
-      tw_engine_submit(e, sequence, i < 4 ? 0 : 0.5);
-      if (i == 3)
-        tw_engine_step(e);
-    }
-    for (int i = 0; i < 3; i++)
-      assert_int_equal(tw_engine_choose(e, &(tw_request){.prompt_tokens = 4, .answer_tokens = 9}, 0.5),
-                       expected[choice][i]);
-    GPtrArray *left = tw_engine_fail(e, TW_KEPT_NOTHING, 0.5);
-    for (guint i = 0; i < left->len; i++)
-      tw_sequence_free(left->pdata[i]);
-    g_ptr_array_unref(left);
-    tw_engine_free(e);
-  }
-}
-
-/* Ranks admit in every fourth iteration: A at 0, where nobody runs; B, which comes to the other rank at 0.5, at 4,
- * after four iterations of 1 s; in macro-steps as step by step. */
-static void ranks_start_prompts_together(void **state)
-{
-  (void)state;
-  for (int exact = 0; exact < 2; exact++) {
-    naive_config config = plain;
-    config.ranks = 2;
-    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-    tw_engine_config engine = engine_config(&config, model, exact);
-    engine.prefill_interval = 4;
-    served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
-    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
-    for (guint64 i = 0; i < 2; i++) {
-      tw_sequence *sequence = tw_sequence_new(&(tw_request){.id = i, .prompt_tokens = 4, .answer_tokens = 9});
-      sequence->ticket = i;
-      tw_engine_submit(e, sequence, i == 0 ? 0 : 0.5);
-      if (i == 0)
-        tw_engine_step(e);
-    }
-    while (isfinite(tw_engine_due(e)))
-      tw_engine_step(e);
-    assert_near(s.outcomes[0].first_token_s, 1, 0);
-    assert_near(s.outcomes[0].completion_s, 9, 0);
-    assert_near(s.outcomes[1].first_scheduled_s, 4, 0);
-    assert_near(s.outcomes[1].completion_s, 13, 0);
-    tw_engine_free(e);
-    g_free(s.outcomes);
-    g_array_unref(s.order);
-  }
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -527,21 +349,13 @@ int main(void)
       cmocka_unit_test(an_arrival_on_a_boundary_joins_there),
       cmocka_unit_test(prefill_first_stalls_the_decodes),
       cmocka_unit_test(a_static_batch_lets_nobody_join),
-      cmocka_unit_test(ranks_step_at_the_pace_of_the_slowest),
-      cmocka_unit_test(a_request_goes_to_the_rank_with_the_fewest_sequences),
-      cmocka_unit_test(who_chooses_the_rank_counts_in_its_own_way),
-      cmocka_unit_test(ranks_start_prompts_together),
-      cmocka_unit_test(a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way),
       cmocka_unit_test(an_arrival_that_cannot_join_wakes_nobody),
       cmocka_unit_test(ahead_of_time_whoever_comes_joins_an_iteration_later),
       cmocka_unit_test(a_preempted_sequence_finds_its_own_blocks),
       cmocka_unit_test(equal_prompts_of_one_iteration_are_computed_once),
       cmocka_unit_test(the_next_turn_finds_the_output_of_the_one_before),
       cmocka_unit_test(long_prompts_share_the_budget),
-      cmocka_unit_test(what_can_never_fit_is_refused),
       cmocka_unit_test(iterations_under_speculation_emit_several_tokens),
-      cmocka_unit_test(usage_counts_what_was_computed),
-      cmocka_unit_test(blocks_in_use_are_averaged_between_the_steps),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
