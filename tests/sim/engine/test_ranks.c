@@ -93,6 +93,44 @@ static void who_chooses_the_rank_counts_in_its_own_way(void **state)
   }
 }
 
+/* Both ranks are idle again, and rank 1 has computed 8 tokens of the prompt of 9 before. With a weight of
+ * 1 for all of a request that a rank need not compute (8 of 10 tokens) the same prompt goes there;
+ * without, to the first rank, as does one that nobody has computed. */
+static void an_idle_rank_that_has_the_prefix_gets_the_request(void **state)
+{
+  (void)state;
+  for (int weighs = 0; weighs < 2; weighs++) {
+    naive_config config = plain;
+    config.ranks = 2;
+    config.prefix_cache = TRUE;
+    guint64 first[] = {1, 2}, second[] = {3, 4}, third[] = {5, 6}, *ids[] = {first, second, third};
+    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+    tw_engine_config engine = engine_config(&config, model, FALSE);
+    engine.rank_prefix_weight = weighs;
+    served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
+    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
+    for (guint64 i = 0; i < 2; i++) {
+      tw_request request = {
+          .id = i, .prompt_tokens = 9, .answer_tokens = 1, .hash_tokens = 4, .n_hashes = 2, .hashes = ids[i]};
+      request.hashes = g_memdup2(ids[i], 2 * sizeof(guint64));
+      tw_sequence *sequence = tw_sequence_new(&request);
+      sequence->ticket = i;
+      sequence->rank = (int)i;
+      tw_engine_submit(e, sequence, 0);
+    }
+    while (isfinite(tw_engine_due(e)))
+      tw_engine_step(e);
+    for (int i = 0; i < 3; i++) {
+      tw_request again = {
+          .prompt_tokens = 9, .answer_tokens = 1, .hash_tokens = 4, .n_hashes = 2, .hashes = ids[i]};
+      assert_int_equal(tw_engine_choose(e, &again, 5), weighs && i == 1);
+    }
+    tw_engine_free(e);
+    g_free(s.outcomes);
+    g_array_unref(s.order);
+  }
+}
+
 /* Ranks admit in every fourth iteration: A at 0, where nobody runs; B, which comes to the other rank at
  * 0.5, at 4, after four iterations of 1 s; in macro-steps as step by step. */
 static void ranks_start_prompts_together(void **state)
@@ -131,6 +169,7 @@ int main(void)
       cmocka_unit_test(ranks_step_at_the_pace_of_the_slowest),
       cmocka_unit_test(a_request_goes_to_the_rank_with_the_fewest_sequences),
       cmocka_unit_test(who_chooses_the_rank_counts_in_its_own_way),
+      cmocka_unit_test(an_idle_rank_that_has_the_prefix_gets_the_request),
       cmocka_unit_test(ranks_start_prompts_together),
       cmocka_unit_test(a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way),
   };
