@@ -151,7 +151,8 @@ void tw_decoding_batch(const tw_decoding *d, tw_batch *batch)
   }
 }
 
-/* Of the part of the heap below a node, those that end at `end`: who ends first is above who ends later. */
+/* Counts the sequences that end at `end` in the part of the heap below a node: who ends first is above who
+ * ends later. */
 static gint64 ending(const tw_heap *finish, guint node, double end,
                      gint64 (*weigh)(const tw_sequence *, gint64), gint64 argument)
 {

@@ -16,7 +16,7 @@ typedef struct tw_decoding {
   double uncapped_share;
   gint64 count; /* q: decode iterations so far */
   gint64 sequences;
-  gint64 kv_tokens;               /* that they hold */
+  gint64 kv_tokens;               /* tokens in the cache that they hold */
   gint64 capped[TW_CONTEXT_CAPS]; /* the sums of their contexts under each cap */
   tw_heap finish, answer;
   tw_heap growing[TW_CONTEXT_CAPS]; /* those whose context is still below the cap */

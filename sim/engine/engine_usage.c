@@ -1,4 +1,4 @@
-/* What an engine has done so far: sums up to an instant, between two events as at them. */
+/* The usage of an engine so far: sums up to an instant, between two events as at them. */
 #include "sim/engine/engine_private.h"
 
 gint64 tw_engine_running(const tw_engine *engine)
@@ -51,7 +51,7 @@ static double clock_of(const tw_engine *engine)
   return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1;
 }
 
-/* What its accelerators draw, whatever they do. */
+/* Watts that the accelerators draw, whatever they do. */
 static double standing_w(const tw_engine *engine)
 {
   const tw_power_law *power = &engine->config.power;

@@ -31,7 +31,7 @@ void tw_shipments_clear(tw_shipments *all)
 
 void tw_shipment_init(tw_shipment *shipment, tw_shipments *all, double ready_s, guint64 tie)
 {
-  GArray *flows = shipment->flows; /* of the shipment that was here before: the memory serves again */
+  GArray *flows = shipment->flows; /* memory of the shipment that was here before serves again */
   if (flows != NULL)
     g_array_set_size(flows, 0);
   *shipment = (tw_shipment){.all = all,

@@ -57,12 +57,12 @@ void tw_shipment_clear(tw_shipment *shipment);
  * start_s, or, where `after` is not -1, at the later of that and the end of the flow of that number. Returns
  * its number. */
 int tw_shipment_add(tw_shipment *shipment, const tw_flow *flow, double latency_s, int after);
-/* Its flow between two hosts, the first of several; NULL: there is none. */
+/* The shipment's flow between two hosts, the first of several; NULL: there is none. */
 tw_flow *tw_shipment_find(const tw_shipment *shipment, int from, int to);
-/* Its bytes over all flows. */
+/* The bytes of the shipment over all flows. */
 double tw_shipment_bytes(const tw_shipment *shipment);
 
-/* It begins: flows whose start is not after now_s start between events. */
+/* Begins the shipment: flows whose start is not after now_s start between events. */
 void tw_shipment_begin(tw_shipment *shipment, double now_s);
 /* One that has come is due at ready_s. */
 void tw_shipment_schedule(tw_shipment *shipment);

@@ -4,7 +4,7 @@
 
 /* The bytes that each link has carried so far in one interval. */
 typedef struct bucket {
-  double *bytes; /* by link; NULL until something is carried */
+  double *bytes; /* bytes of each link; NULL until something is carried */
 } bucket;
 
 struct tw_traffic {

@@ -30,8 +30,8 @@ extern const char *const tw_grade_names[TW_GRADE_COUNT + 1];
 
 typedef struct tw_expected_error {
   char *metric;       /* "TPOT", as the validation names it */
-  double median, p90; /* of |predicted / measured − 1|; 9 of 10 rows lay within p90 */
-  gint64 rows;        /* that they are taken from */
+  double median, p90; /* errors |predicted / measured − 1|; 9 of 10 rows lay within p90 */
+  gint64 rows;        /* number of rows that they are taken from */
   tw_grade grade;
   char *nearest; /* "gpt-oss-120b on h200-sxm with vllm, tp 4" */
 } tw_expected_error;

@@ -27,7 +27,7 @@ static char *watts(double w)
 
 /* ---- Step times ---- */
 
-/* What an iteration takes and draws in which every rank of an engine has the batch. */
+/* Time and watts of an iteration in which every rank of an engine has the batch. */
 static void add_step(GString *out, const char *name, const char *what, const tw_pool *pool,
                      const tw_batch *batch)
 {

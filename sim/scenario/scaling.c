@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define SLACK 1e-9 /* of a quotient that is whole but for its rounding */
+#define SLACK 1e-9 /* error of a quotient that is whole but for its rounding */
 
 /* The demand on the pool, in engines that are full. */
 static double load(const tw_scaling_view *view)

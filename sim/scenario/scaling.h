@@ -21,7 +21,7 @@ typedef struct tw_scaling_view {
   gint64 active; /* engines that serve or load */
   gint64
       outstanding; /* requests that they were given and that have not ended, or that wait for one to serve */
-  gint64 waiting;  /* of them, those that wait at engines for a place in a batch, or for one to serve */
+  gint64 waiting;  /* requests that wait at engines for a place in a batch, or for one to serve */
   double capacity; /* requests that one engine runs at once */
   double kv_used;  /* sum over the engines of the share of the KV cache in use */
 } tw_scaling_view;

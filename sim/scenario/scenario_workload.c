@@ -1,4 +1,4 @@
-/* Where the requests of a scenario come from, and what they must meet. */
+/* The source of a scenario's requests, and the SLOs that they must meet. */
 #include "sim/scenario/scenario.h"
 
 #include <math.h>

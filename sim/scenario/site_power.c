@@ -162,7 +162,7 @@ tw_site_power *tw_site_power_new(const tw_scenario *scenario)
     add_missing(missing, "power of the network (tw:watts of a link, tw:overhead_w of a fabric)");
   if (platform->supply.pue.n == 0)
     add_missing(missing, "PUE (tw:pue of the site)");
-  /* What nobody said is unknown, not zero. */
+  /* A part that the platform does not tell is unknown, not zero. */
   for (int i = 0; i < platform->n_racks; i++) {
     if (silent_hosts)
       power->racks[i].host_w = NAN;

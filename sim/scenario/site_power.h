@@ -1,4 +1,4 @@
-/* What a site draws apart from its engines: accelerators that no engine uses, hosts, networks.
+/* The power of a site apart from its engines: accelerators that no engine uses, hosts, networks.
  *
  *     host     tw:overhead_w of sites, domains and nodes: CPUs, memory, fans, NICs; what of it follows the
  *              load does so by the dynamic power of the zone's accelerators:
@@ -28,11 +28,11 @@ typedef struct tw_engine_part {
 
 typedef struct tw_site_power {
   tw_power_parts site;      /* racks included */
-  tw_power_parts *racks;    /* by index in platform->racks */
-  tw_power_parts elsewhere; /* of the site, what stands in no rack */
+  tw_power_parts *racks;    /* parts of each rack, by index in platform->racks */
+  tw_power_parts elsewhere; /* the part of the site that stands in no rack */
   /* Joules that hosts draw beyond that for a dynamic joule of each engine, over all zones around it. */
   double *engine_follows;
-  tw_engine_part *parts; /* of all engines, in their order */
+  tw_engine_part *parts; /* parts of all engines, in their order */
   int n_parts;
   char *missing; /* what keeps the site's energy from being known, for people; NULL: nothing */
 } tw_site_power;

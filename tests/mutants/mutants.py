@@ -112,13 +112,14 @@ class Copy:
     def test(self, *selection):
         return command(["ctest", "--test-dir", self.build, "-j", self.jobs, "--stop-on-failure", *selection], self.log)
 
-    def prepare(self, trusted):
-        """Builds the copy and passes its tests as it is: otherwise every change would seem to be seen."""
+    def prepare(self, trusted, quick):
+        """Builds the copy and passes its tests as it is: otherwise every change would seem to be seen. A trusted copy
+        passes the golden runs alone."""
         configure = ["cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
                      "-DCMAKE_C_FLAGS_DEBUG=-O1"]
         if not command(configure, self.log):
             sys.exit(f"mutants: cannot configure the copy: see {self.log}")
-        if not (self.make() and (trusted or self.test("-E", SLOW))):
+        if not (self.make(*["tokenworks"] * quick) and self.test("-L", "golden") and (trusted or self.test("-E", SLOW))):
             sys.exit(f"mutants: the unchanged copy does not build, or does not pass: see {self.log}")
 
     def programs(self, room):
@@ -155,14 +156,14 @@ def main():
     parser.add_argument("--number", type=int, default=72, help="of mutants that compile")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--directory", type=pathlib.Path, default=SOURCE / "build/mutants")
-    parser.add_argument("--trust", action="store_true", help="do not test the unchanged copy first")
+    parser.add_argument("--trust", action="store_true", help="test the unchanged copy by the golden runs alone")
     parser.add_argument("--quick", action="store_true", help="ask the golden runs and the room's own tests alone")
     parser.add_argument("--list", action="store_true", help="print the changes, and try none")
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
     copy = None if arguments.list else Copy(arguments.directory, arguments.jobs)
     if copy:
-        copy.prepare(arguments.trust)
+        copy.prepare(arguments.trust or arguments.quick, arguments.quick)
     tree = copy.tree if copy else SOURCE
     verdicts, survivors = {}, []
     with open(arguments.directory / "verdicts.jsonl", "w") as record:

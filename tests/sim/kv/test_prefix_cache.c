@@ -330,7 +330,8 @@ static void only_whole_ids_go_to_the_tier_below(void **state)
           cache.spilled = count_spilled;
           cache.added = ignore_added;
           cache.user = &spilled;
-          tw_prefix_node *node = tw_prefix_cache_add(&cache, &request, 1, NULL, n * hash_tokens, &(gint64){0});
+          tw_prefix_node *node =
+              tw_prefix_cache_add(&cache, &request, 1, NULL, n * hash_tokens, &(gint64){0});
           tw_prefix_cache_release(&cache, node, 1);
           gint64 blocks = n * hash_tokens / block_tokens;
           int kept = ids_in(blocks - wanted, n, hash_tokens, block_tokens);
