@@ -41,7 +41,7 @@ static int place_of(const tw_parallelism *p, int rank, int stage, int k)
 
 /* The pairs of a span, and where each stands. */
 typedef struct pair_list {
-  GArray *pairs;      /* of tw_span_pair */
+  GArray *pairs;      /* elements are tw_span_pair */
   GHashTable *places; /* from << 32 | to -> index */
 } pair_list;
 

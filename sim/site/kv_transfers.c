@@ -12,6 +12,7 @@ typedef struct transfer {
   tw_kv_transfers *transfers;
   tw_sequence *sequence;
   int from, from_rank, to_rank;
+  GList link;           /* in transfers->all */
   gboolean handed_over; /* the sequence is ours: its prompt is complete */
   double bytes;         /* over all flows, and inside hosts */
 } transfer;
@@ -23,6 +24,7 @@ struct tw_kv_transfers {
   tw_network network;
   tw_kv_transfer_listener listener;
   GQueue *waiting; /* for each decode engine, the sequences that wait for blocks there */
+  GQueue all;      /* queue of transfer, in the order of beginning */
   tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
   tw_kv_paths *paths;
@@ -59,6 +61,7 @@ tw_kv_transfers *tw_kv_transfers_new(const tw_seat *seats, int n_engines, tw_eng
 
 static void free_transfer(transfer *t)
 {
+  g_queue_unlink(&t->transfers->all, &t->link);
   tw_shipment_clear(&t->shipment);
   g_free(t);
 }
@@ -94,7 +97,9 @@ static transfer *new_transfer(tw_kv_transfers *transfers, tw_sequence *sequence,
                   .sequence = sequence,
                   .from = sequence->prefill_engine,
                   .from_rank = from_rank,
-                  .to_rank = to_rank};
+                  .to_rank = to_rank,
+                  .link = {.data = t}};
+  g_queue_push_tail_link(&transfers->all, &t->link);
   tw_shipment_init(&t->shipment, &transfers->shipments, ready_s, sequence->ticket);
   return t;
 }
@@ -121,7 +126,7 @@ static void begin_whole(tw_kv_transfers *transfers, tw_sequence *sequence, int t
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->prefill_rank, to, to_rank);
-  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
+  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), tw_sequence_prompt(sequence));
   double ready_s = now_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes);
   transfer *t = new_transfer(transfers, sequence, sequence->prefill_rank, to_rank, ready_s);
   t->handed_over = TRUE;
@@ -137,7 +142,7 @@ static void begin_layered(tw_kv_transfers *transfers, tw_sequence *sequence, int
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->rank, to, to_rank);
-  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
+  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), tw_sequence_prompt(sequence));
   double layers = (double)pool_of(transfers, from)->model->layers;
   double first_s = start_s + (end_s - start_s) / layers;
   double ready_s = fmax(first_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes),
@@ -152,11 +157,20 @@ static void begin_layered(tw_kv_transfers *transfers, tw_sequence *sequence, int
   begin(t, p, bytes, start_s);
 }
 
+/* Whether an engine takes KV: it does not while it is down, or yet to start. */
+static gboolean takes(const tw_kv_transfers *transfers, int engine)
+{
+  tw_engine_state state = tw_engine_get_state(transfers->engines[engine]);
+  return state == TW_ENGINE_SERVES || state == TW_ENGINE_DRAINS;
+}
+
 /* Reserves blocks for a sequence at its decode engine: the rank, or -1. */
 static int reserve(tw_kv_transfers *transfers, const tw_sequence *sequence, double now_s)
 {
   int to = sequence->decode_engine;
-  int rank = tw_engine_reserve(transfers->engines[to], &sequence->request, now_s);
+  if (!takes(transfers, to))
+    return -1;
+  int rank = tw_engine_reserve(transfers->engines[to], sequence, now_s);
   if (rank >= 0)
     transfers->listener.moved(transfers->listener.user, to);
   return rank;
@@ -182,9 +196,18 @@ void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequenc
     begin_layered(transfers, sequence, rank, start_s, end_s);
 }
 
-void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
+/* A complete prompt that is not on its way yet waits for blocks, or goes. */
+static void send(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
 {
   GQueue *waiting = &transfers->waiting[sequence->decode_engine];
+  if (waiting->length > 0 || !try(transfers, sequence, now_s))
+    g_queue_push_tail(waiting, sequence);
+}
+
+void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
+{
+  if (!takes(transfers, sequence->decode_engine) && transfers->listener.reassign != NULL)
+    transfers->listener.reassign(transfers->listener.user, sequence, now_s);
   transfer *early = g_hash_table_lookup(transfers->early, sequence);
   sequence->prefill_rank = sequence->rank;
   if (early != NULL) {
@@ -192,8 +215,65 @@ void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence
     early->handed_over = TRUE;
     if (early->shipment.flows_left == 0)
       tw_shipment_schedule(&early->shipment);
-  } else if (waiting->length > 0 || !try(transfers, sequence, now_s)) {
-    g_queue_push_tail(waiting, sequence);
+  } else {
+    send(transfers, sequence, now_s);
+  }
+}
+
+/* The engine that computed a prompt has lost it. */
+static void lose(tw_kv_transfers *transfers, transfer *t, GPtrArray *lost, double now_s)
+{
+  int to = t->sequence->decode_engine;
+  tw_shipment_cancel(&t->shipment);
+  tw_engine_withdraw(transfers->engines[to], t->to_rank, t->sequence, now_s);
+  transfers->listener.moved(transfers->listener.user, to);
+  if (t->handed_over)
+    g_ptr_array_add(lost, t->sequence);
+  else
+    g_hash_table_remove(transfers->early, t->sequence);
+  free_transfer(t);
+}
+
+/* The engine that was to decode a prompt has failed: the prompt is where it was computed. */
+static void take_back(tw_kv_transfers *transfers, transfer *t)
+{
+  tw_shipment_cancel(&t->shipment);
+  t->sequence->transfer_start_s = NAN;
+  if (t->handed_over)
+    g_queue_push_tail(&transfers->waiting[t->sequence->decode_engine], t->sequence);
+  else
+    g_hash_table_remove(transfers->early, t->sequence);
+  free_transfer(t);
+}
+
+void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *lost, double now_s)
+{
+  for (GList *link = transfers->all.head, *next; link != NULL; link = next) {
+    transfer *t = link->data;
+    next = link->next;
+    if (t->from == engine)
+      lose(transfers, t, lost, now_s);
+    else if (t->sequence->decode_engine == engine)
+      take_back(transfers, t);
+  }
+  for (int i = 0; i < transfers->n_engines; i++)
+    for (GList *link = transfers->waiting[i].head, *next; link != NULL; link = next) {
+      tw_sequence *sequence = link->data;
+      next = link->next;
+      if (sequence->prefill_engine != engine)
+        continue;
+      g_queue_delete_link(&transfers->waiting[i], link);
+      g_ptr_array_add(lost, sequence);
+    }
+}
+
+void tw_kv_transfers_reroute(tw_kv_transfers *transfers, int engine, double now_s)
+{
+  GQueue waiting = transfers->waiting[engine];
+  g_queue_init(&transfers->waiting[engine]);
+  for (tw_sequence *sequence; (sequence = g_queue_pop_head(&waiting)) != NULL;) {
+    transfers->listener.reassign(transfers->listener.user, sequence, now_s);
+    send(transfers, sequence, now_s);
   }
 }
 
@@ -271,14 +351,19 @@ static void sequence_delivered(void *user, const tw_sequence *sequence, int from
   row.start_s = sequence->transfer_start_s;
   row.end_s = sequence->transfer_end_s;
   row.requests = 1;
-  row.tokens = sequence->request.prompt_tokens;
+  row.tokens = tw_sequence_prompt(sequence);
   row.bytes = (gint64)(bytes + 0.5);
   tw_recorder_segment(site->recorder, &row);
 }
 
+static void decode_elsewhere(void *user, tw_sequence *sequence, double now_s)
+{
+  tw_dispatcher_reassign(((tw_site *)user)->dispatcher, sequence, now_s);
+}
+
 static void *new_part(tw_site *site)
 {
-  tw_kv_transfer_listener listener = {engine_moved, sequence_delivered, site};
+  tw_kv_transfer_listener listener = {engine_moved, sequence_delivered, decode_elsewhere, site};
   for (int i = 0; i < site->n_engines && site->transfers == NULL; i++)
     if (site->seats[i].pool->role == TW_POOL_DECODE)
       site->transfers =

@@ -123,7 +123,7 @@ static const broken devices[] = {
      "zero, such "
      "as 989TFLOP/s\n"
      "device-values.xml:4: precision of <compute>: \"bf17\" is unknown; write one of fp32, bf16, fp8, fp4, "
-     "int8, fp8-block, int4\n"
+     "int8, fp8-block, int4, fp6\n"
      "device-values.xml:5: bandwidth of <memory>: \"3.35TB\" has the unknown unit \"TB\"; did you mean "
      "\"TB/s\"?\n"
      "device-values.xml:6: efficiency of <scale-up>: \"1.5\" is out of range; write a number above zero and "
