@@ -5,7 +5,9 @@
 
 const tw_platform_generator tw_platform_generators[] = {
     {"hgx", tw_hgx_options, tw_hgx_fallbacks, tw_hgx_write},
+    {"mi3xx", tw_mi3xx_options, tw_mi3xx_fallbacks, tw_mi3xx_write},
     {"nvl72", tw_nvl72_options, tw_nvl72_fallbacks, tw_nvl72_write},
+    {"vera-rubin", tw_vera_rubin_options, tw_vera_rubin_fallbacks, tw_vera_rubin_write},
     {"fat-tree", tw_fat_tree_options, tw_fat_tree_fallbacks, tw_fat_tree_write},
     {"dragonfly", tw_dragonfly_options, tw_dragonfly_fallbacks, tw_dragonfly_write},
     {"torus", tw_torus_options, tw_torus_fallbacks, tw_torus_write},

@@ -22,6 +22,7 @@ typedef struct tw_platform_generator {
 } tw_platform_generator;
 
 extern const tw_platform_generator tw_platform_generators[]; /* ends with a NULL name */
+extern const GOptionEntry tw_mi3xx_options[], tw_vera_rubin_options[];
 extern const GOptionEntry tw_hgx_options[], tw_nvl72_options[], tw_single_options[];
 extern const GOptionEntry tw_fat_tree_options[], tw_dragonfly_options[], tw_torus_options[];
 

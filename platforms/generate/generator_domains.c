@@ -15,7 +15,8 @@ enum {
   GROUP,
   STORAGE,
   KV_STORE,
-  OVERHEAD
+  OVERHEAD,
+  SITE_POWER = OVERHEAD + 3
 };
 
 #define NONE "none"
@@ -25,8 +26,8 @@ enum {
 #define KV_STORE_HELP                                                                                        \
   "prefixes that the storage system can hold for engines, such as 20TB (kv-offload, store)"
 
-#define HGX_OPTIONS(X)                                                                                       \
-  X(DEVICE, "device", "h100-sxm", DEVICE_HELP)                                                               \
+#define NODE_OPTIONS(X, usual)                                                                               \
+  X(DEVICE, "device", usual, DEVICE_HELP)                                                                    \
   X(DOMAINS, "nodes", "4", "number of nodes")                                                                \
   X(SIZE, "gpus-per-node", "8", "accelerators of a node, all on its NVLink")                                 \
   X(HOSTS, "hosts", "node", "what a host stands for: node, or gpu (slower to simulate)")                     \
@@ -37,10 +38,11 @@ enum {
   X(GROUP, "nodes-per-rack", "4", "nodes of a rack, for reports and power")                                  \
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
   X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
-  POWER_OPTIONS(X, OVERHEAD)
+  POWER_OPTIONS(X, OVERHEAD)                                                                                 \
+  SITE_POWER_OPTIONS(X, SITE_POWER)
 
-#define NVL72_OPTIONS(X)                                                                                     \
-  X(DEVICE, "device", "gb200", DEVICE_HELP)                                                                  \
+#define RACK_OPTIONS(X, usual)                                                                               \
+  X(DEVICE, "device", usual, DEVICE_HELP)                                                                    \
   X(DOMAINS, "racks", "1", "number of racks, each one NVLink domain")                                        \
   X(SIZE, "domain-size", "72", "accelerators of a rack: 36, 72, 144 and so on")                              \
   X(HOSTS, "hosts", "tray",                                                                                  \
@@ -52,7 +54,8 @@ enum {
   X(GROUP, "racks-per-row", "8", "racks of a row, for reports")                                              \
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
   X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
-  POWER_OPTIONS(X, OVERHEAD)
+  POWER_OPTIONS(X, OVERHEAD)                                                                                 \
+  SITE_POWER_OPTIONS(X, SITE_POWER)
 
 enum { SINGLE_DEVICE, SINGLE_SIZE, SINGLE_HOSTS, SINGLE_OVERHEAD };
 #define SINGLE_OPTIONS(X)                                                                                    \
@@ -62,11 +65,15 @@ enum { SINGLE_DEVICE, SINGLE_SIZE, SINGLE_HOSTS, SINGLE_OVERHEAD };
   POWER_OPTIONS(X, SINGLE_OVERHEAD)
 
 /* clang-format off */
-const GOptionEntry tw_hgx_options[] = {HGX_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
-const GOptionEntry tw_nvl72_options[] = {NVL72_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_hgx_options[] = {NODE_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY, "h100-sxm") TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_mi3xx_options[] = {NODE_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY, "mi355x") TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_nvl72_options[] = {RACK_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY, "gb200") TW_PLATFORM_GENERATOR_LAST_ENTRY};
+const GOptionEntry tw_vera_rubin_options[] = {RACK_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY, "vr200") TW_PLATFORM_GENERATOR_LAST_ENTRY};
 const GOptionEntry tw_single_options[] = {SINGLE_OPTIONS(TW_PLATFORM_GENERATOR_ENTRY) TW_PLATFORM_GENERATOR_LAST_ENTRY};
-const char *const tw_hgx_fallbacks[] = {HGX_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
-const char *const tw_nvl72_fallbacks[] = {NVL72_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
+const char *const tw_hgx_fallbacks[] = {NODE_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK, "h100-sxm") NULL};
+const char *const tw_mi3xx_fallbacks[] = {NODE_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK, "mi355x") NULL};
+const char *const tw_nvl72_fallbacks[] = {RACK_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK, "gb200") NULL};
+const char *const tw_vera_rubin_fallbacks[] = {RACK_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK, "vr200") NULL};
 const char *const tw_single_fallbacks[] = {SINGLE_OPTIONS(TW_PLATFORM_GENERATOR_FALLBACK) NULL};
 /* clang-format on */
 
@@ -87,6 +94,7 @@ static gboolean read_site(const GOptionEntry *options, const char *const *values
 {
   int nics = group;
   gboolean one_each = g_str_equal(values[NICS], ONE_EACH);
+  const char *const *fallbacks = options == tw_hgx_options ? tw_hgx_fallbacks : tw_nvl72_fallbacks;
   site->device_name = values[DEVICE];
   site->nic_bytes_per_s = site->device->scale_out_bytes_per_s;
   site->oversubscription = 1;
@@ -102,7 +110,9 @@ static gboolean read_site(const GOptionEntry *options, const char *const *values
                           &site->storage_bytes_per_s, error) ||
       !tw_option_quantity(tw_option_get(options, values, KV_STORE), NONE, TW_BYTES, 1, &site->kv_bytes,
                           error) ||
-      !tw_option_power(options, values, OVERHEAD, size, site, error))
+      !tw_option_power(options, values, OVERHEAD, size, site, error) ||
+      !tw_option_site_power(options, values, SITE_POWER, DOMAINS, values[DOMAINS] != fallbacks[DOMAINS], size,
+                            site, error))
     return FALSE;
   site->hosts = by_gpu ? size : size / group;
   site->accelerators = by_gpu ? 1 : group;
@@ -118,11 +128,11 @@ static gboolean read_site(const GOptionEntry *options, const char *const *values
   return tw_option_check_site(site, options[DOMAINS].long_name, error);
 }
 
-gboolean tw_hgx_write(FILE *out, const char *const *values, GError **error)
+static gboolean write_nodes(FILE *out, const GOptionEntry *options, const char *kind,
+                            const char *const *values, GError **error)
 {
-  const GOptionEntry *options = tw_hgx_options;
   g_autoptr(tw_device) device = tw_option_device(values[DEVICE], error);
-  tw_generated_site site = {.device = device, .domain_name = "hgx", .racks_per_row = 8};
+  tw_generated_site site = {.device = device, .domain_name = kind, .racks_per_row = 8};
   int size = 0;
   gboolean by_gpu = FALSE;
   if (device == NULL || !tw_option_count(tw_option_get(options, values, SIZE), 1000, &size, error) ||
@@ -130,14 +140,30 @@ gboolean tw_hgx_write(FILE *out, const char *const *values, GError **error)
       !read_site(options, values, size, size, by_gpu, &site, error) ||
       !tw_option_count(tw_option_get(options, values, GROUP), 100000, &site.domains_per_rack, error))
     return FALSE;
+  if (by_gpu && device->scale_up_peers > 0)
+    return tw_input_error_set(
+        error, TW_INPUT_ERROR_VALUE, NULL, 0,
+        "--hosts: accelerators of %s have links of their own to each other, which a switch of hosts "
+        "would sum; write node",
+        device->label);
   site.host_name = by_gpu ? "gpu" : "node";
-  tw_option_write_site(&site, "hgx", values, out);
+  tw_option_write_site(&site, kind, values, out);
   return TRUE;
 }
 
-gboolean tw_nvl72_write(FILE *out, const char *const *values, GError **error)
+gboolean tw_hgx_write(FILE *out, const char *const *values, GError **error)
 {
-  const GOptionEntry *options = tw_nvl72_options;
+  return write_nodes(out, tw_hgx_options, "hgx", values, error);
+}
+
+gboolean tw_mi3xx_write(FILE *out, const char *const *values, GError **error)
+{
+  return write_nodes(out, tw_mi3xx_options, "mi3xx", values, error);
+}
+
+static gboolean write_racks(FILE *out, const GOptionEntry *options, const char *kind,
+                            const char *const *values, GError **error)
+{
   g_autoptr(tw_device) device = tw_option_device(values[DEVICE], error);
   tw_generated_site site = {.device = device, .domain_name = "rack", .domains_per_rack = 1};
   int size = 0;
@@ -153,8 +179,18 @@ gboolean tw_nvl72_write(FILE *out, const char *const *values, GError **error)
       !tw_option_count(tw_option_get(options, values, GROUP), 100000, &site.racks_per_row, error))
     return FALSE;
   site.host_name = by_gpu ? "gpu" : "tray";
-  tw_option_write_site(&site, "nvl72", values, out);
+  tw_option_write_site(&site, kind, values, out);
   return TRUE;
+}
+
+gboolean tw_nvl72_write(FILE *out, const char *const *values, GError **error)
+{
+  return write_racks(out, tw_nvl72_options, "nvl72", values, error);
+}
+
+gboolean tw_vera_rubin_write(FILE *out, const char *const *values, GError **error)
+{
+  return write_racks(out, tw_vera_rubin_options, "vera-rubin", values, error);
 }
 
 gboolean tw_single_write(FILE *out, const char *const *values, GError **error)

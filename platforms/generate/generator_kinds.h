@@ -26,10 +26,13 @@
     0                                                                                                        \
   }
 
+extern const char *const tw_mi3xx_fallbacks[], *const tw_vera_rubin_fallbacks[];
 extern const char *const tw_hgx_fallbacks[], *const tw_nvl72_fallbacks[], *const tw_single_fallbacks[];
 extern const char *const tw_fat_tree_fallbacks[], *const tw_dragonfly_fallbacks[],
                                                       *const tw_torus_fallbacks[];
 gboolean tw_hgx_write(FILE *out, const char *const *values, GError **error);
+gboolean tw_mi3xx_write(FILE *out, const char *const *values, GError **error);
+gboolean tw_vera_rubin_write(FILE *out, const char *const *values, GError **error);
 gboolean tw_nvl72_write(FILE *out, const char *const *values, GError **error);
 gboolean tw_fat_tree_write(FILE *out, const char *const *values, GError **error);
 gboolean tw_dragonfly_write(FILE *out, const char *const *values, GError **error);

@@ -5,8 +5,16 @@
 
 #include <math.h>
 
-const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32", "bf16",      "fp8",  "fp4",
-                                                           "int8", "fp8-block", "int4", NULL};
+const char *const tw_precision_names[TW_PRECISIONS + 1] = {"fp32",      "bf16", "fp8", "fp4", "int8",
+                                                           "fp8-block", "int4", "fp6", NULL};
+const char *const tw_device_status_names[] = {"measured", "data-sheet", "preview", NULL};
+const char *const tw_operator_names[TW_OPERATOR_COUNT + 1] = {
+#define X(name, text) text,
+    TW_OPERATORS(X)
+#undef X
+        NULL};
+static const char *const phase_names[] = {"decode", "prefill", NULL};
+static const char *const kv_names[] = {"bf16", "fp8", NULL};
 const char *const tw_op_class_names[TW_OP_CLASSES + 1] = {
     "linear", "experts", "attention-prefill", "attention-decode", "head", "activations", NULL};
 
@@ -18,7 +26,7 @@ const char *const tw_kernel_names[TW_KERNEL_COUNT + 1] = {
 
 double tw_precision_bytes(tw_precision precision)
 {
-  static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1, 1, 0.5};
+  static const double bytes[TW_PRECISIONS] = {4, 2, 1, 0.5, 1, 1, 0.5, 0.75};
   return bytes[precision];
 }
 
@@ -32,6 +40,8 @@ typedef struct reading {
   double picojoules;
   tw_efficiency efficiency, of_all[TW_OP_CLASSES];
   tw_kernel_cost kernel;
+  tw_operator operator;
+  int phase, kv;
 } reading;
 
 #define FIELD(name) .offset = offsetof(reading, name)
@@ -57,6 +67,10 @@ static const tw_attribute memory_attributes[] = {
 static const tw_attribute scale_up_attributes[] = {
     {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, .positive = TRUE, FIELD(device.scale_up_bytes_per_s),
      .help = "NVLink or PCIe, one direction"},
+    {"peers", TW_ATTR_INT, .fallback = "0", .max = 1e6, FIELD(device.scale_up_peers),
+     .help =
+         "accelerators that it has a link of its own to, without a switch: a group of n gets n - 1 of these "
+         "shares of the bandwidth; 0: a switch gives all of it to any"},
     {"latency", TW_ATTR_QUANTITY, TW_TIME, .max = 1, FIELD(device.scale_up_latency_s),
      .help = "of one hop, as a collective sees it"},
     {"efficiency", TW_ATTR_NUMBER, SHARE, FIELD(device.scale_up_efficiency),
@@ -152,11 +166,51 @@ static const tw_attribute efficiency_attributes[] = {
      .help = "of each kernel, whatever its size is; activations: of all in a layer"},
     {"per-token", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.per_token_s),
      .help = "experts: of each copy of a token and layer, to route, permute and add up"},
+    {"copy-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.copy_bytes),
+     .help = "experts: bytes moved for each number of a routed copy's rows, in and between the products"},
+    {"token-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.token_bytes),
+     .help = "experts: bytes moved for each number of a token's row, routed here or not"},
     {"softmax", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, FIELD(efficiency.softmax),
      .help = "attention-prefill: dimensions of a head that the exponentials cost as much as"},
     SOURCE};
+#define OPERATOR_TIME(key, field, text)                                                                      \
+  {                                                                                                          \
+    key, TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(operator.field), .help = text          \
+  }
+static const tw_attribute operator_attributes[] = {
+    {"kind", TW_ATTR_CHOICE, .choices = tw_operator_names, FIELD(which),
+     .help = "kind of attention; compressed-all: without top-k; streams: hyper-connections"},
+    {"phase", TW_ATTR_CHOICE, .choices = phase_names, FIELD(phase), .help = "decode or prefill"},
+    {"kv", TW_ATTR_CHOICE, .fallback = TW_ABSENT, .choices = kv_names, FIELD(kv),
+     .help = "format of the KV cache; both if absent"},
+    OPERATOR_TIME("host", host_s, "least time of a layer, whose kernels the host launches one by one"),
+    OPERATOR_TIME("launch", launch_s, "whatever the size is"),
+    OPERATOR_TIME("per-head", per_head_s, "of each head"),
+    OPERATOR_TIME("per-item", per_item_s, "of each sequence that decodes, or new token of a prompt"),
+    OPERATOR_TIME("per-item-head", per_item_head_s, "of each head for each of these"),
+    OPERATOR_TIME("chain", chain_s, "of each token of a sequence that follows another one"),
+    {"memory", TW_ATTR_NUMBER, .fallback = "1", SHARE, FIELD(operator.memory),
+     .help = "share of the memory bandwidth"},
+    {"compute", TW_ATTR_NUMBER, .fallback = "1", SHARE, FIELD(operator.compute),
+     .help = "prefill: share of the peak rate in bf16"},
+    OPERATOR_TIME("index-host", index_host_s, "more than host, with an indexer"),
+    OPERATOR_TIME("index-launch", index_launch_s, "of the indexer, whatever the size is"),
+    OPERATOR_TIME("index-per-item", index_per_item_s, "of the indexer for each new token"),
+    OPERATOR_TIME("index-chain", index_chain_s, "of the indexer for each key of a sequence"),
+    {"index-skipped", TW_ATTR_BOOL, .fallback = "false", FIELD(operator.index_skipped),
+     .help = "prefill: a context of no more tokens than are chosen does without the indexer"},
+    {"index-memory", TW_ATTR_NUMBER, .fallback = "1", SHARE, FIELD(operator.index_memory),
+     .help = "share of the memory bandwidth that the indexer reads keys with"},
+    {"index-compute", TW_ATTR_NUMBER, .fallback = "1", SHARE, FIELD(operator.index_compute),
+     .help = "prefill: share of the peak rate in fp8 that the indexer scores keys with"},
+    SOURCE};
 static const tw_attribute device_attributes[] = {
-    {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"}, {0}};
+    {"label", TW_ATTR_STRING, FIELD(device.label), .help = "name for people"},
+    {"status", TW_ATTR_CHOICE, .fallback = "measured", .choices = tw_device_status_names,
+     FIELD(device.status),
+     .help = "whether its kernels, or those of the same chip, were measured; known from data sheets alone; "
+             "or announced"},
+    {0}};
 
 static gboolean check_power(const xmlNode *node, const void *target, tw_faults *faults)
 {
@@ -207,6 +261,8 @@ static const tw_element arithmetic_element = {
     "arithmetic-energy", "joules of arithmetic in one number format", arithmetic_attributes, NULL, NULL};
 static const tw_element efficiency_element = {"efficiency", "fitted shares of the peaks",
                                               efficiency_attributes, NULL, NULL};
+static const tw_element operator_element = {"operator", "time of an operator that was measured as one",
+                                            operator_attributes, NULL, NULL};
 static const tw_child device_children[] = {
     {&compute_element, 1, TW_PRECISIONS},
     {&memory_element, 1, 1},
@@ -220,6 +276,7 @@ static const tw_child device_children[] = {
     {&energy_element, 0, 1},
     {&arithmetic_element, 0, TW_PRECISIONS},
     {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES *(TW_PRECISIONS + 1)},
+    {&operator_element, 0, TW_OPERATOR_COUNT *TW_PHASES * 2},
     {NULL, 0, 0}};
 const tw_element tw_device_element = {"device", "one kind of accelerator", device_attributes, device_children,
                                       NULL};
@@ -276,6 +333,19 @@ static void keep_arithmetic(const xmlNode *node, reading *read, tw_faults *fault
   read->device.joules_per_flop[read->which] = read->picojoules * 1e-12;
 }
 
+static void keep_operator(const xmlNode *node, reading *read, tw_faults *faults)
+{
+  tw_operator *both = read->device.operators[read->which][read->phase];
+  for (int kv = 0; kv < 2; kv++) {
+    if (read->kv >= 0 && read->kv != kv)
+      continue;
+    if (both[kv].memory > 0)
+      tw_node_fault(node, faults, "<operator> says \"%s\" in %s twice; keep one",
+                    tw_operator_names[read->which], phase_names[read->phase]);
+    both[kv] = read->operator;
+  }
+}
+
 /* Precisions without a row of their own take the one for all; fp8 in blocks that of fp8. */
 static void complete_efficiency(const xmlNode *root, reading *read, tw_faults *faults)
 {
@@ -325,6 +395,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   if (isnan(read.device.sleep_w))
     read.device.sleep_w = read.device.idle_w;
   read_all(root, &efficiency_element, &read, faults, keep_efficiency);
+  read_all(root, &operator_element, &read, faults, keep_operator);
   if (isnan(read.device.flops[TW_FP8_BLOCK]))
     read.device.flops[TW_FP8_BLOCK] = read.device.flops[TW_FP8];
   if (isnan(read.device.joules_per_flop[TW_FP8_BLOCK]))

@@ -13,11 +13,16 @@ typedef enum {
   TW_INT8,
   TW_FP8_BLOCK, /* fp8 with a scale for each block of 128 x 128 weights and 128 numbers of a row */
   TW_INT4,      /* expanded to bf16 on every device */
+  TW_FP6,       /* multiplied as such or not at all: no device expands it */
   TW_PRECISIONS
 } tw_precision;
 extern const char *const tw_precision_names[TW_PRECISIONS + 1];
-/* Bytes of one stored number, without block scales: 4, 2, 1, 0.5, 1, 1, 0.5. */
+/* Bytes of one stored number, without block scales: 4, 2, 1, 0.5, 1, 1, 0.5, 0.75. */
 double tw_precision_bytes(tw_precision precision);
+
+/* How far the numbers of a device are known. */
+typedef enum { TW_DEVICE_MEASURED, TW_DEVICE_DATA_SHEET, TW_DEVICE_PREVIEW } tw_device_status;
+extern const char *const tw_device_status_names[];
 
 /* Classes of operations that the roofline tells apart: sim/steptime/step_roofline.c says what each computes. */
 typedef enum {
@@ -36,6 +41,7 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
  *
  *     linear, head       t = launch + roof(flops / F', weights / B') + rows / B'
  *     experts            t = launch + roof(flops / F', weights / B') + per_token · copies
+ *                            + (copy_bytes · copies · (hidden + intermediate) + token_bytes · tokens · hidden) / B'
  *     attention-prefill  t = launch + flops / F' + bytes of q, k, v and output / B'
  *     attention-decode   t = launch + max(flops / F', KV bytes / B')
  *     activations        t = launch + bytes of norms and activations in between / B'
@@ -43,14 +49,56 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
  *     F' = compute_peak · the device's dense peak in FLOP/s
  *     B' = memory · its HBM bandwidth
  *
- * copies: a token once for each of its experts that the accelerator holds. roof: tw_roof. */
+ * copies: a token once for each of its experts that the accelerator holds; tokens: all that reach it, which are
+ * routed, and whose sums are written, whether its experts are theirs or not. roof: tw_roof. */
 typedef struct tw_efficiency {
   double compute_peak; /* 0 to 1 */
   double memory;       /* 0 to 1 */
   double launch_s;     /* of each kernel; activations: of all in a layer */
-  double per_token_s;  /* experts: of each copy of a token in a layer */
+  double per_token_s;  /* experts: of each copy of a token in a layer, where only that was measured */
+  double copy_bytes;   /* experts: traffic for each number of a copy's rows */
+  double token_bytes;  /* experts: traffic for each number of a token's row */
   double softmax;      /* attention-prefill: dimensions of a head that the exponentials cost as much as */
 } tw_efficiency;
+
+/* Operators beyond the classes above, whose kernels were measured as one: attention of a kind
+ * (workloads/models/layers.h) without its projections, or what mixes residual streams. h: heads on this accelerator; n:
+ * sequences in decode, new tokens in prefill; context: of one sequence, as far as it counts. What a device has no row
+ * for costs what the roof of the attention classes says.
+ *
+ *     decode    t = launch + per-head · h + per-item · n + per-item-head · n · h + chain · mean context
+ *                   + bytes / (memory · HBM bandwidth)
+ *     prefill   t = max(host, launch + per-item · n + per-item-head · n · h + chain · mean chunk
+ *                             + FLOPs / (compute · peak in bf16) + bytes / (memory · bandwidth))
+ *
+ * An indexer adds its own launch, host, per-item, chain over the whole context, bytes, and FLOPs in fp8. Bytes: of KV,
+ * or of a state that is read and written. */
+#define TW_OPERATORS(X)                                                                                      \
+  X(GATED_DELTA_NET, "gated-delta-net")                                                                      \
+  X(KDA, "kda")                                                                                              \
+  X(LIGHTNING, "lightning")                                                                                  \
+  X(MAMBA2, "mamba2")                                                                                        \
+  X(DSA, "dsa")                                                                                              \
+  X(BLOCK_SPARSE, "block-sparse")                                                                            \
+  X(COMPRESSED, "compressed")                                                                                \
+  X(COMPRESSED_ALL, "compressed-all")                                                                        \
+  X(STREAMS, "streams")
+typedef enum {
+#define X(name, text) TW_OPERATOR_##name,
+  TW_OPERATORS(X)
+#undef X
+      TW_OPERATOR_COUNT
+} tw_operator_kind;
+extern const char *const tw_operator_names[TW_OPERATOR_COUNT + 1];
+typedef enum { TW_PHASE_DECODE, TW_PHASE_PREFILL, TW_PHASES } tw_phase_kind;
+
+typedef struct tw_operator {
+  double memory, compute; /* shares, 0 to 1; memory 0: there is no row */
+  double host_s, launch_s, per_head_s, per_item_s, per_item_head_s, chain_s;
+  double index_memory, index_compute;
+  gboolean index_skipped; /* prompts whose context is chosen whole do without the indexer */
+  double index_host_s, index_launch_s, index_per_item_s, index_chain_s;
+} tw_operator;
 
 /* A roof with a round edge: the fourth root of the sum of the fourth powers, by which products in CUDA graphs
  * on an H100 follow within 8 % (tests/validation/data/h100_kernels.csv; the hypotenuse is 30 % too slow at
@@ -123,12 +171,15 @@ typedef struct tw_device {
   char *file;                  /* the file that the device was read from */
   char *name;                  /* "h100-sxm" */
   char *label;                 /* "NVIDIA H100 SXM 80 GB" */
+  int status;                  /* tw_device_status */
   double flops[TW_PRECISIONS]; /* dense peak, FLOP/s; NAN where the device lacks the format */
   double hbm_bytes;            /* capacity */
   double hbm_bytes_per_s;
   double scale_up_bytes_per_s; /* NVLink or PCIe, per accelerator and direction */
-  double scale_up_latency_s;   /* alpha of one hop inside the domain, as a collective sees it */
-  double scale_up_efficiency;  /* share of the wire rate that a collective without a row reaches */
+  gint64
+      scale_up_peers; /* to each of which it has a link of its own: shares of that bandwidth; 0: a switch */
+  double scale_up_latency_s;  /* alpha of one hop inside the domain, as a collective sees it */
+  double scale_up_efficiency; /* share of the wire rate that a collective without a row reaches */
   /* Accelerators on one board: trees are chains there, and branch between boards. */
   gint64 board_accelerators;
   tw_kernel_cost kernels[TW_KERNEL_COUNT];
@@ -147,10 +198,17 @@ typedef struct tw_device {
   /* Efficiencies by the precision that the matrices run in: kernels of different precisions reach different
    * shares. */
   tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];
+  tw_operator operators[TW_OPERATOR_COUNT][TW_PHASES][2]; /* over KV in 16 bits, and in 8 */
   tw_chassis chassis;
 } tw_device;
 
 extern const tw_element tw_device_element; /* root of a device file */
+
+/* Bandwidth between two accelerators of a domain. */
+static inline double tw_device_pair_bytes_per_s(const tw_device *device)
+{
+  return device->scale_up_bytes_per_s / (double)MAX(device->scale_up_peers, 1);
+}
 
 /* Reads a device of the catalogue by name, or a file if the name holds a '/'. NULL with faults at `node`
  * (which may be NULL) where there is none; unknown names get the nearest. */

@@ -45,6 +45,13 @@ tw_interconnect tw_device_links(const tw_device *device)
                            device->scale_out_bytes_per_s, device->scale_out_latency_s};
 }
 
+tw_interconnect tw_links_among(tw_interconnect links, const tw_device *device, int n)
+{
+  if (device->scale_up_peers > 0)
+    links.bytes_per_s *= fmin(1, (double)MAX(n - 1, 1) / (double)device->scale_up_peers);
+  return links;
+}
+
 /* ---- Lines ---- */
 
 static double outside_s(const tw_collective_cost *cost, const tw_interconnect *links, double amount)

@@ -88,7 +88,10 @@ static void check_xml(const char *path, const check_values *values, tw_faults *f
     g_autofree char *named = g_strdup_printf("./%s", path);
     g_autoptr(tw_device) device = tw_device_load(g_path_is_absolute(path) ? path : named, NULL, faults);
     if (device != NULL)
-      printf("%s: the device %s\n", path, device->label);
+      printf("%s: the device %s%s\n", path, device->label,
+             device->status == TW_DEVICE_PREVIEW      ? " (preview: announced numbers)"
+             : device->status == TW_DEVICE_DATA_SHEET ? " (data sheet: few kernels or none were measured)"
+                                                      : "");
   } else if (g_str_equal(root, tw_generator_element.name)) {
     g_autofree char *named = g_strdup_printf("./%s", path);
     g_autoptr(tw_generator) generator =

@@ -49,6 +49,18 @@ static const tw_command actions[] = {
         .options = tw_hgx_options,
     },
     {
+        .name = "platform mi3xx",
+        .summary = "nodes of eight AMD Instincts in a mesh, on a leaf/spine fabric",
+        .usage = "[-o FILE]",
+        .description =
+            "As `platform hgx`, of AMD Instincts: in a node each has a link of its own to each of the "
+            "others, and no\n"
+            "switch, so that two of them share a seventh of what eight do. Write --device=mi300x and so on.",
+        .example = "tokenworks platform mi3xx --nodes=4 --device=mi300x -o site.xml",
+        .run = generate,
+        .options = tw_mi3xx_options,
+    },
+    {
         .name = "platform nvl72",
         .summary = "racks of 72 accelerators in one NVLink domain each, on a fabric",
         .usage = "[-o FILE]",
@@ -58,6 +70,17 @@ static const tw_command actions[] = {
         .example = "tokenworks platform nvl72 --racks=8 --nics=2 -o site.xml",
         .run = generate,
         .options = tw_nvl72_options,
+    },
+    {
+        .name = "platform vera-rubin",
+        .summary = "Vera Rubin NVL72 racks (preview), on a fabric",
+        .usage = "[-o FILE]",
+        .description = "As `platform nvl72`, of racks that are announced: see the sources in "
+                       "platforms/devices/vr200.xml.\n"
+                       "Their 72 packages are the 144 dies of other names.",
+        .example = "tokenworks platform vera-rubin --racks=2 -o site.xml",
+        .run = generate,
+        .options = tw_vera_rubin_options,
     },
     {
         .name = "platform fat-tree",
@@ -114,10 +137,12 @@ static const tw_command actions[] = {
 const tw_command tw_platform_command = {
     .name = "platform",
     .summary = "write a platform: nodes or racks on a network, as SimGrid XML",
-    .usage = "hgx|nvl72|fat-tree|dragonfly|torus|single",
+    .usage = "hgx|mi3xx|nvl72|vera-rubin|fat-tree|dragonfly|torus|single",
     .description =
         "hgx        nodes of eight accelerators on a rail-optimized leaf/spine fabric\n"
+        "mi3xx      nodes of eight AMD Instincts in a mesh, on such a fabric\n"
         "nvl72      racks of 72 accelerators in one NVLink domain each, on a fabric\n"
+        "vera-rubin racks of 72 Vera Rubin accelerators (preview), on a fabric\n"
         "fat-tree   NVLink domains on a fat tree of two or three levels (D-mod-k)\n"
         "dragonfly  NVLink domains on groups of routers\n"
         "torus      NVLink domains on a torus of two or three dimensions\n"

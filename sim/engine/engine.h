@@ -67,9 +67,20 @@ typedef struct tw_clock {
   tw_power_law power;
 } tw_clock;
 
+/* Who chooses the data-parallel rank of a request. */
+typedef enum {
+  TW_RANK_ROUTER,     /* it, where its policy looks at ranks; else the fewest sequences */
+  TW_RANK_FRONT_END,  /* vLLM's: the least of 4 * waiting + running, the first of equal ones */
+  TW_RANK_ROUND_ROBIN /* SGLang's controller by default */
+} tw_rank_choice;
+extern const char *const tw_rank_choice_names[];
+
 typedef struct tw_engine_config {
   tw_scheduler_config scheduler; /* of each rank */
   int ranks;                     /* data-parallel */
+  int rank_choice;               /* tw_rank_choice */
+  gint64 prefill_interval;       /* iterations from one in which ranks admit somebody, beside others in any
+                                    rank, to the next; 0, 1: all of them */
   double rank_prefix_weight;     /* a request goes to the rank with the fewest requests + this times the
                                     part of its tokens that the rank would compute of its prompt; 0: it
                                     does not look */
@@ -122,7 +133,7 @@ const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request
  * its hosts. */
 gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *request, double now_s);
 
-/* The rank that the engine would give a request to now (see tw_engine_config). */
+/* The rank to which the engine gives a request now (see tw_engine_config): each call is a request. */
 int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s);
 
 /* Gives a sequence that is not refused to its rank, or to the one that the engine chooses where that is -1;

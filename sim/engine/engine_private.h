@@ -42,6 +42,8 @@ struct tw_engine {
   gboolean new_limit;  /* since the segment began */
   gboolean slowed;     /* since somebody asked */
 
+  gint64 boundaries;                    /* of iterations that have ended */
+  int next_rank;                        /* in turn */
   double waiting_s, waiting_since_s;    /* integral of the waiting sequences up to an instant */
   double waiting_for_s[TW_WAIT_CAUSES]; /* of the interval, up to that instant */
   tw_usage total, told;                 /* told: of it, what was taken with intervals */

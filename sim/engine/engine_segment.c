@@ -210,12 +210,14 @@ static gboolean advance(tw_engine *engine, double now_s)
   /* Ranks that share a tier below evict in the order of time. */
   for (int i = 0; engine->offload.host != NULL && i < engine->config.ranks; i++)
     tw_scheduler_evict_prefixes(&engine->ranks[i], iterations - 1);
+  engine->boundaries += iterations;
   double passes = (double)iterations / tokens_per_iteration(engine);
   engine->iterations += passes;
   engine->extrapolated += segment->cost.extrapolated ? passes : 0;
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
-    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
+    /* By prompts that are now complete; less what decodes and prompts computed for nobody. */
+    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs - rank->wasted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
     engine->total.cached_tokens += rank->chunks.cached;
     engine->total.host_tokens += rank->chunks.from_host;
@@ -242,6 +244,15 @@ static gboolean advance(tw_engine *engine, double now_s)
   return changed;
 }
 
+/* Iterations until ranks may admit somebody beside others; 0: they may in the next one. */
+static gint64 iterations_closed(const tw_engine *engine)
+{
+  gint64 interval = engine->config.prefill_interval;
+  if (interval <= 1 || engine->boundaries % interval == 0 || tw_engine_running(engine) == 0)
+    return 0;
+  return interval - engine->boundaries % interval;
+}
+
 /* Has every rank plan its next iteration. Returns whether a batch changed. */
 static gboolean plan_ranks(tw_engine *engine, double now_s)
 {
@@ -250,6 +261,7 @@ static gboolean plan_ranks(tw_engine *engine, double now_s)
     tw_scheduler *rank = &engine->ranks[i];
     guint64 preempted = rank->preemptions;
     rank->paused = engine->over_limit;
+    rank->closed = iterations_closed(engine) > 0;
     changed |= tw_scheduler_plan(rank, now_s);
     if (rank->preemptions > preempted && engine->listener.preempted != NULL)
       engine->listener.preempted(engine->listener.user, engine->index,
@@ -298,6 +310,9 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     engine->ranks[i].evictable = TRUE;
     horizon = MIN(horizon, tw_scheduler_horizon(&engine->ranks[i]));
   }
+  if (engine->config.prefill_interval > 1 && tw_engine_waiting(engine) > 0)
+    horizon =
+        MIN(horizon, engine->config.prefill_interval - engine->boundaries % engine->config.prefill_interval);
   if (planned_sequences(engine) == 0) {
     for (int i = 0; i < engine->config.ranks; i++) /* none waits but for blocks that are held */
       g_assert(engine->ranks[i].waiting.n == 0 || engine->ranks[i].held > 0);

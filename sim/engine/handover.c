@@ -5,7 +5,7 @@ gboolean tw_scheduler_reserve(tw_scheduler *s, const tw_sequence *sequence, gint
 {
   gint64 blocks = tw_batching_blocks(s, tw_sequence_prompt(sequence));
   gint64 taken = tw_kv_need(&s->kv, s->decoding.count, iterations + (s->ahead ? 3 : 2));
-  if (s->waiting.n > 0 || !tw_batching_may_promise(s, sequence, 0) ||
+  if (s->waiting.n > 0 || s->sglang.chunked != NULL || !tw_batching_may_promise(s, sequence, 0) ||
       blocks > tw_kv_free(&s->kv) - MAX(taken, s->reserved))
     return FALSE;
   s->promised += tw_batching_final_blocks(s, sequence);

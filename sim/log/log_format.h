@@ -139,7 +139,10 @@ const char *tw_column_type_name(tw_column_type type);
   INSTANT(start_s, "start of the interval")                                                                  \
   TEXT(link, "name of the link in the platform; two-way links end in _UP and _DOWN")                         \
   REAL(bytes, 3, "bytes", "bytes that crossed it; those of a flow are spread evenly over its time")          \
-  REAL(utilization, 6, "", "of its bandwidth, over the interval; empty for a link that caps each flow by itself")
+  REAL(utilization, 6, "", "of its bandwidth, over the interval; empty for a link that caps each flow by itself") \
+  REAL(active, 4, "", "share of the interval in which it carried anything")                                  \
+  REAL(full, 4, "", "share of the interval in bursts of flows that came to 95 % of its bandwidth")           \
+  REAL(waiting_bytes, 0, "bytes", "bytes that waited in such bursts beyond what each flow would have had to alone, averaged over the interval")
 
 #define TW_FAILURE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INSTANT(start_s, "when it began")                                                                          \

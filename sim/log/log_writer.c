@@ -27,7 +27,7 @@ struct table_writer {
 
   /* The simulation's side. */
   text_block *block;
-  gsize row_start; /* where the row that is being written begins in the block */
+  gsize row_start; /* begin in the block of the row that is being written */
   guint64 rows;
 
   /* The thread's side. */

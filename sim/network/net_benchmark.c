@@ -144,7 +144,7 @@ static tw_route route_of(const meter *m, int from, int to)
     return network.route(network.state, m->ranks->endpoints[from], m->ranks->endpoints[to]);
   const tw_device *device = m->platform->hosts[hosts[from]].device;
   return device == NULL ? (tw_route){0, INFINITY, 0}
-                        : (tw_route){device->scale_up_latency_s, device->scale_up_bytes_per_s, 0};
+                        : (tw_route){device->scale_up_latency_s, tw_device_pair_bytes_per_s(device), 0};
 }
 
 static gboolean is_inside(const meter *m, const tw_send *t)
@@ -179,7 +179,9 @@ static double inside_domains_s(const meter *m, const tw_phase *phase, wire w)
     if (!is_inside(m, t) || device == NULL)
       continue;
     inside_hosts |= m->ranks->hosts[t->from] == m->ranks->hosts[t->to];
-    double takes_s = t->bytes * w.inside / device->scale_up_bytes_per_s;
+    tw_interconnect links =
+        tw_links_among(tw_device_links(device), device, tw_group_largest_domain(&m->ranks->group));
+    double takes_s = t->bytes * w.inside / links.bytes_per_s;
     most_s = fmax(most_s, fmax(sent_s[t->from] += takes_s, got_s[t->to] += takes_s));
   }
   return inside_hosts ? most_s : 0;
@@ -297,13 +299,18 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
   return fmax(inside_domains_s(m, phase, w), m->now_s - start_s);
 }
 
+enum { MOST_FLOWS = 1 << 17 }; /* a phase of more is not simulated: its busiest link says when it ends */
+
 static void simulate(meter *m, tw_net_way *way)
 {
   tw_kernel_cost kernel = tw_kernel_cost_of(device_of(m->platform, m->ranks), way->kernel);
   g_auto(tw_plan) plan = tw_method_plan(way->method, &m->ranks->group, way->bytes);
   for (guint p = 0; p < plan.phases->len; p++) {
     const tw_phase *phase = &g_array_index(plan.phases, tw_phase, p);
-    way->bytes_s += run_phase(m, phase, wire_of(m, phase, &kernel));
+    wire w = wire_of(m, phase, &kernel);
+    gboolean many = phase->transfers->len > MOST_FLOWS;
+    way->bytes_s += many ? fmax(inside_domains_s(m, phase, w), links_s(m, phase, w)) : run_phase(m, phase, w);
+    way->by_busiest_link |= many;
   }
   way->simulated = TRUE;
 }

@@ -214,7 +214,7 @@ static void set_failures(tw_metric_values *v, const tw_factory *factory, const t
   v->of[TW_METRIC_FAILURES_BLAST_ENGINES] = (double)t.most_engines;
 }
 
-static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory *factory,
+static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory *factory, double limit_w,
                        const tw_request_totals *totals, const usage_sums *sums, double span_s)
 {
   const tw_governor *governor = tw_factory_governor(factory);
@@ -233,6 +233,7 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
   v->of[TW_METRIC_ENERGY_PEAK_W] = e->peak_w;
   v->of[TW_METRIC_ENERGY_PEAK_IT_W] = e->peak_it_w;
   v->of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] = per(output * 1e6, site_j);
+  v->of[TW_METRIC_ENERGY_PEAK_OF_SITE_POWER] = limit_w > 0 ? e->peak_w / limit_w : NAN;
   if (governor != NULL) {
     tw_cap_record record = tw_governor_record(governor);
     v->of[TW_METRIC_ENERGY_CAP_OVERSHOOT_W] = record.max_overshoot_w;
@@ -362,7 +363,7 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   set_utilization(v, &sums, span_s);
   set_fleet(v, tw_factory_fleet(factory), &sums);
   set_failures(v, factory, window);
-  set_energy(v, &e, factory, totals, &sums, span_s);
+  set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
   tw_spent_measure(tw_factory_spent(factory), v);
 }

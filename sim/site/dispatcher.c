@@ -87,7 +87,7 @@ static tw_sequence *pop_front_end(tw_dispatcher *dispatcher)
 {
   tw_heap_node *node = tw_heap_top(&dispatcher->front_end);
   tw_heap_remove(&dispatcher->front_end, node);
-  tw_intervals_counts(dispatcher->site->intervals)->arrived++;
+  tw_telemetry_counts(dispatcher->site->telemetry)->arrived++;
   tw_recorder_arrived(dispatcher->site->recorder);
   return tw_container(node, tw_sequence, waiting);
 }
@@ -166,13 +166,13 @@ void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence 
     release(dispatcher, sequence, now_s);
   else
     tw_router_release(&dispatcher->routing.router, engine, &sequence->request, now_s);
-  tw_intervals_counts(dispatcher->site->intervals)->completed++;
+  tw_telemetry_counts(dispatcher->site->telemetry)->completed++;
   end(dispatcher, sequence, TW_COMPLETED, NULL, now_s);
 }
 
 static void reject(tw_dispatcher *dispatcher, tw_sequence *sequence, const char *reason, double now_s)
 {
-  tw_intervals_counts(dispatcher->site->intervals)->rejected++;
+  tw_telemetry_counts(dispatcher->site->telemetry)->rejected++;
   end(dispatcher, sequence, TW_REJECTED, reason, now_s);
 }
 
@@ -229,7 +229,7 @@ static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s
   }
   sequence->prefill_engine = engine;
   sequence->decode_engine = decode;
-  sequence->rank = to.rank;
+  sequence->rank = site->seats[engine].pool->rank_choice == TW_RANK_ROUTER ? to.rank : -1;
   sequence->expected_tokens = to.cached_tokens;
   if (site->failures != NULL && tw_failures_hides(site->failures, engine)) {
     tw_failures_swallow(site->failures, sequence, engine);
@@ -271,7 +271,7 @@ static void hold(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
     return;
   }
   g_queue_push_tail_link(&dispatcher->held, &sequence->link);
-  tw_intervals_hold(dispatcher->site->intervals, dispatcher->held.length, now_s);
+  tw_telemetry_unrouted(dispatcher->site->telemetry, dispatcher->held.length, now_s);
 }
 
 /* Requests that were held go to the engines that serve now. */
@@ -282,7 +282,7 @@ static void settle(void *part, double now_s)
     return;
   for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
     route(dispatcher, link->data, now_s);
-  tw_intervals_hold(dispatcher->site->intervals, 0, now_s);
+  tw_telemetry_unrouted(dispatcher->site->telemetry, 0, now_s);
 }
 
 void tw_dispatcher_set_serves(tw_dispatcher *dispatcher, int engine, gboolean serves)
@@ -342,7 +342,7 @@ static void meet_deadline(tw_dispatcher *dispatcher, double now_s)
     release(dispatcher, sequence, now_s);
   } else {
     g_queue_unlink(&dispatcher->held, &sequence->link);
-    tw_intervals_hold(site->intervals, dispatcher->held.length, now_s);
+    tw_telemetry_unrouted(site->telemetry, dispatcher->held.length, now_s);
   }
   cancel(dispatcher, sequence, now_s);
 }

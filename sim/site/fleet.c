@@ -150,7 +150,7 @@ static void copy_peer(member *m, double now_s)
       add_flow(m, tw_place_endpoint(source, k), tw_place_endpoint(place, k), bytes);
     else
       m->shipment.ready_s =
-          now_s + pool->device->scale_up_latency_s + bytes / pool->device->scale_up_bytes_per_s;
+          now_s + pool->device->scale_up_latency_s + bytes / tw_device_pair_bytes_per_s(pool->device);
   }
 }
 
@@ -304,6 +304,8 @@ static void park(tw_fleet *fleet, const tw_load *loads, double now_s)
 {
   for (int i = 0; fleet->draining > 0 && i < fleet->site->n_engines; i++) {
     if (state_of(fleet, i) != TW_ENGINE_DRAINS || loads[i].requests > 0 || fleet->members[i].copies > 0)
+      continue;
+    if (isfinite(tw_engine_due(fleet->site->engines[i]))) /* a batch runs on that is for nobody */
       continue;
     fleet->draining--;
     set_state(fleet, i, TW_ENGINE_PARKED, now_s);

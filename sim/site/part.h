@@ -8,8 +8,8 @@
 #include "sim/energy/governor.h"
 #include "sim/network/network.h"
 #include "sim/scenario/scenario.h"
-#include "sim/site/intervals.h"
 #include "sim/site/recorder.h"
+#include "sim/site/telemetry.h"
 
 /* An engine's pool, and where it stands. Borrowed from the scenario. */
 typedef struct tw_seat {
@@ -24,7 +24,7 @@ typedef struct tw_site {
   tw_stream *stream;
   tw_recorder *recorder;
   tw_site_power *power;
-  tw_intervals *intervals;
+  tw_telemetry *telemetry;
   tw_seat *seats; /* the seat of each engine */
   tw_engine **engines;
   int n_engines;

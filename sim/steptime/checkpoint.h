@@ -1,6 +1,6 @@
 /* Checkpoints: in which number formats a model is published, part by part.
  *
- * Embeddings and output head stay in bf16 in all of them. A format alone ("fp8") stands for a checkpoint that
+ * Embeddings stay in bf16 in all of them. A format alone ("fp8") stands for a checkpoint that
  * is in it throughout. */
 #ifndef TW_SIM_CHECKPOINT_H
 #define TW_SIM_CHECKPOINT_H
@@ -9,8 +9,10 @@
 
 typedef struct tw_checkpoint {
   const char *name;
-  tw_precision weights;   /* of MLPs and experts */
+  tw_precision weights;   /* of routed experts */
   tw_precision attention; /* of the attention projections */
+  tw_precision shared;    /* of dense MLPs and shared experts */
+  tw_precision head;      /* of the output head */
   const char *source;
 } tw_checkpoint;
 

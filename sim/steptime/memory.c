@@ -12,12 +12,18 @@ static double weight_bytes(const tw_step_setting *setting)
   const tw_model *model = setting->model;
   const tw_parallelism *parallel = &setting->parallelism;
   double projections = tw_model_projection_params(model), dense = tw_model_mlp_params(model);
-  double experts = tw_model_moe_layers(model) * (double)model->experts * tw_model_expert_params(model);
-  double tables = tw_model_head_params(model) * (model->tied_embeddings ? 1 : 2);
-  double group = parallel->tp * parallel->dp;
+  double experts = tw_model_moe_layers(model) * (double)(model->experts + setting->redundant_experts) *
+                   tw_model_expert_params(model);
+  double head = tw_model_head_params(model), group = parallel->tp * parallel->dp;
+  double tables_bytes =
+      model->tied_embeddings
+          ? head * tw_precision_bytes(TW_BF16)
+          : head * (tw_precision_bytes(TW_BF16) + tw_precision_bytes(tw_head_precision(setting)));
   return tw_precision_bytes(setting->attention) * projections / parallel->tp / parallel->pp +
-         tw_precision_bytes(setting->weights) * (dense / parallel->tp + experts / group) / parallel->pp +
-         tw_precision_bytes(TW_BF16) * tables / parallel->tp / parallel->pp;
+         (tw_precision_bytes(tw_shared_precision(setting)) * dense / parallel->tp +
+          tw_precision_bytes(setting->weights) * experts / group) /
+             parallel->pp +
+         tables_bytes / parallel->tp / parallel->pp;
 }
 
 static double activation_bytes(const tw_step_setting *setting, gint64 max_batched_tokens, gint64 max_seqs)

@@ -5,23 +5,44 @@
 #include <math.h>
 
 typedef struct part {
-  int cap; /* index in the model's caps, -1: the whole context */
+  int cap;        /* index in the model's caps, -1: the whole context */
+  gboolean index; /* it chooses what others attend to */
   double layers, decode_flops, prefill_flops, exponentials, kv_bytes, shards;
+  double keys; /* for each token of context */
   tw_kernels decode, prefill;
 } part;
 
 /* One group of layers. */
 typedef struct group {
-  double layers, state_bytes, token_flops, attended_bytes;
+  double layers, state_bytes, token_flops, attended_bytes, heads;
+  gint64 chosen;                       /* tokens that attention chooses; 0: none */
+  const tw_operator *decode, *prefill; /* the device's rows for it; NULL: by the roof of its parts */
   part parts[TW_ATTENTION_PARTS];
   int n_parts;
 } group;
 
 struct tw_step_layers {
   int tp, n_groups;
+  const tw_device *device;
+  double streamed_bytes; /* that hyper-connections move for a token in all layers */
+  double stream_layers;
+  const tw_operator *streams;
+  double launch, speed; /* shares of launches that remain, and of the FLOP rate that is reached */
   tw_kernels state, prompts;
   group *groups;
 };
+
+/* The device's row for an operator, or NULL. */
+static const tw_operator *operator_of(const tw_step_setting *setting, const char *name, tw_phase_kind phase)
+{
+  gboolean narrow = tw_precision_bytes(setting->kv) <= 1;
+  for (int i = 0; name != NULL && i < TW_OPERATOR_COUNT; i++)
+    if (g_str_equal(tw_operator_names[i], name)) {
+      const tw_operator *row = &setting->device->operators[i][phase][narrow];
+      return row->memory > 0 ? row : NULL;
+    }
+  return NULL;
+}
 
 static int cap_index(const tw_model *model, gint64 tokens)
 {
@@ -35,11 +56,21 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
 {
   const tw_model *model = setting->model;
   tw_step_layers *all = g_new0(tw_step_layers, 1);
-  *all = (tw_step_layers){.tp = setting->parallelism.tp,
-                          .n_groups = model->n_groups,
-                          .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
-                          .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
-                          .groups = g_new0(group, (gsize)model->n_groups)};
+  *all =
+      (tw_step_layers){.tp = setting->parallelism.tp,
+                       .n_groups = model->n_groups,
+                       .device = setting->device,
+                       .launch = setting->overhead.launch,
+                       .speed = setting->overhead.compute * (1 - setting->throttle),
+                       .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
+                       .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
+                       .groups = g_new0(group, (gsize)model->n_groups)};
+  if (model->streams > 1) {
+    /* A block reads and writes all streams in front of it and behind, and its own row. */
+    all->stream_layers = tw_step_layers_sums(model).blocks / 2;
+    all->streamed_bytes = all->stream_layers * 2 * (double)((3 * model->streams + 2) * model->hidden) * 2;
+    all->streams = operator_of(setting, "streams", TW_PHASE_PREFILL);
+  }
   double softmax = setting->device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
   for (int i = 0; i < model->n_groups; i++) {
     const tw_layers *layers = &model->groups[i];
@@ -49,18 +80,25 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
     *g = (group){.layers = layers->attention != NULL ? (double)layers->count : 0,
                  .state_bytes = work.state_bytes,
                  .token_flops = work.token_flops,
+                 .heads = work.heads / all->tp,
+                 .chosen = work.n_parts > 0 ? work.parts[0].cap : 0,
+                 .decode = operator_of(setting, work.operator, TW_PHASE_DECODE),
+                 .prefill = operator_of(setting, work.operator, TW_PHASE_PREFILL),
                  .attended_bytes = 2 * work.attended};
     for (int k = 0; k < work.n_parts; k++) {
       const tw_attention_part *from = &work.parts[k];
-      g->parts[g->n_parts++] = (part){.cap = cap_index(model, from->cap),
-                                      .layers = from->share * g->layers,
-                                      .decode_flops = from->decode_flops,
-                                      .prefill_flops = from->prefill_flops,
-                                      .exponentials = 4 * from->heads * softmax,
-                                      .kv_bytes = from->kv_bytes,
-                                      .shards = fmin(all->tp, from->shards),
-                                      .decode = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
-                                      .prefill = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv)};
+      g->parts[g->n_parts++] =
+          (part){.cap = cap_index(model, from->cap),
+                 .index = from->scan == TW_SCAN_INDEXER,
+                 .keys = 1 / from->tokens_per_key,
+                 .layers = from->share * g->layers,
+                 .decode_flops = from->decode_flops,
+                 .prefill_flops = from->prefill_flops,
+                 .exponentials = 4 * from->heads * softmax,
+                 .kv_bytes = from->kv_bytes,
+                 .shards = fmin(all->tp, from->shards),
+                 .decode = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
+                 .prefill = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv)};
     }
   }
   return all;
@@ -83,68 +121,150 @@ static void add_prompts(tw_step_cost *cost, double flops, double bytes)
   cost->prefill.bytes += bytes;
 }
 
-static tw_line part_s(const tw_step_layers *all, const part *p, const tw_batch *b, double micro,
-                      tw_step_cost *cost)
+/* What a batch does with a part of the context. */
+typedef struct scanned {
+  tw_line context; /* tokens that decodes attend to */
+  double attended,
+      read; /* tokens that new tokens of prompts attend to, summed over these; and that are read once */
+} scanned;
+
+static scanned scanned_of(const part *p, const tw_batch *b)
 {
   tw_capped sums = p->cap < 0 ? (tw_capped){b->decode_context, b->decode_seqs, b->prefill_context}
                               : tw_batch_capped(b, p->cap);
-  double flops_share = 1 / (micro * all->tp), bytes_share = 1 / (micro * p->shards),
-         copies = all->tp / p->shards;
+  return (scanned){
+      {(double)sums.decode, (double)sums.growing}, sums.prefill, fmin(b->prefill_read, sums.prefill)};
+}
+
+/* Adds the FLOPs and bytes of a part to what the whole batch costs its rank. */
+static void count_part(const tw_step_layers *all, const part *p, const tw_batch *b, tw_step_cost *cost)
+{
+  scanned s = scanned_of(p, b);
+  double copies = all->tp / p->shards;
+  tw_line context = tw_line_scale(s.context, p->layers);
+  cost->flops = tw_line_add(cost->flops, tw_line_scale(context, p->decode_flops * (double)(1 + b->drafted)));
+  cost->bytes = tw_line_add(cost->bytes, tw_line_scale(context, p->kv_bytes * copies));
+  double flops = p->prefill_flops * p->layers * s.attended, bytes = p->kv_bytes * p->layers * s.read * copies;
+  add_prompts(cost, flops, bytes);
+  cost->prefill_attention.flops += flops;
+  cost->prefill_attention.bytes += bytes;
+}
+
+/* Seconds of a part by the roof of attention. */
+static tw_line part_s(const tw_step_layers *all, const part *p, const tw_batch *b, double micro,
+                      gboolean decode, tw_step_cost *cost)
+{
+  scanned s = scanned_of(p, b);
+  double flops_share = 1 / (micro * all->tp), bytes_share = 1 / (micro * p->shards);
   tw_line time = {0, 0};
-  if (b->decode_seqs > 0) {
-    tw_line context = {p->layers * (double)sums.decode, p->layers * (double)sums.growing};
-    tw_line flops = tw_line_scale(context, p->decode_flops * (double)(1 + b->drafted)),
-            bytes = tw_line_scale(context, p->kv_bytes);
-    tw_line compute = tw_line_scale(flops, flops_share / p->decode.flops_per_s);
-    time = tw_line_max(compute, tw_line_scale(bytes, bytes_share / p->decode.bytes_per_s), &cost->valid);
+  if (decode) {
+    tw_line context = tw_line_scale(s.context, p->layers);
+    double flops = p->decode_flops * (double)(1 + b->drafted);
+    tw_line compute = tw_line_scale(context, flops * flops_share / p->decode.flops_per_s);
+    time = tw_line_max(compute, tw_line_scale(context, p->kv_bytes * bytes_share / p->decode.bytes_per_s),
+                       &cost->valid);
     tw_line *class = &cost->classes[time.first == compute.first ? TW_TIME_ATTENTION : TW_TIME_KV];
     *class = tw_line_add(*class, time);
     time.first += p->layers * p->decode.launch_s;
-    cost->flops = tw_line_add(cost->flops, flops);
-    cost->bytes = tw_line_add(cost->bytes, tw_line_scale(bytes, copies));
-  }
-  if (b->prefill_tokens > 0) {
-    double attended = p->layers * sums.prefill, flops = p->prefill_flops * attended,
-           bytes = p->layers * p->kv_bytes * fmin(b->prefill_read, sums.prefill);
+  } else {
     double compute_s =
-        (p->prefill_flops + p->exponentials) * attended * flops_share / p->prefill.flops_per_s;
-    double read_s = bytes * bytes_share / p->prefill.bytes_per_s;
-    time.first += p->layers * p->prefill.launch_s + compute_s + read_s;
+        p->layers * (p->prefill_flops + p->exponentials) * s.attended * flops_share / p->prefill.flops_per_s;
+    double read_s = p->layers * p->kv_bytes * s.read * bytes_share / p->prefill.bytes_per_s;
+    time.first = p->layers * p->prefill.launch_s + compute_s + read_s;
     cost->classes[TW_TIME_ATTENTION].first += compute_s;
     cost->classes[TW_TIME_KV].first += read_s;
-    add_prompts(cost, flops, bytes * copies);
-    cost->prefill_attention.flops += flops;
-    cost->prefill_attention.bytes += bytes * copies;
   }
   return time;
 }
 
-/* What a group does for each new token or sequence, whatever the context is. */
-static double constant_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
-                         tw_step_cost *cost)
+/* Seconds of what decodes do whatever their context is, by the roof. */
+static double decode_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                             tw_step_cost *cost)
 {
-  double share = 1 / (micro * all->tp), seqs = (double)b->decode_seqs, time_s = 0;
-  if (b->decode_seqs > 0 && g->state_bytes > 0) {
-    double bytes = 2 * g->layers * g->state_bytes * seqs, flops = g->layers * g->token_flops * seqs;
-    flops *= (double)(1 + b->drafted);
-    double read_s = bytes * share / all->state.bytes_per_s, compute_s = flops * share / all->state.flops_per_s;
-    time_s += g->layers * all->state.launch_s + fmax(read_s, compute_s);
-    cost->classes[compute_s > read_s ? TW_TIME_ATTENTION : TW_TIME_KV].first += fmax(read_s, compute_s);
-    cost->flops.first += flops;
-    cost->bytes.first += bytes;
+  double share = g->layers / (micro * all->tp), seqs = (double)b->decode_seqs;
+  if (g->state_bytes == 0)
+    return 0;
+  double read_s = 2 * g->state_bytes * seqs * share / all->state.bytes_per_s,
+         compute_s = g->token_flops * seqs * (double)(1 + b->drafted) * share / all->state.flops_per_s;
+  cost->classes[compute_s > read_s ? TW_TIME_ATTENTION : TW_TIME_KV].first += fmax(read_s, compute_s);
+  return g->layers * all->state.launch_s + fmax(read_s, compute_s);
+}
+
+/* ... and new tokens of prompts. */
+static double prefill_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                              tw_step_cost *cost)
+{
+  double share = g->layers / (micro * all->tp), tokens = (double)b->prefill_tokens;
+  double bytes = 2 * g->state_bytes * (double)b->prefill_seqs + g->attended_bytes * tokens;
+  double compute_s = g->token_flops * tokens * share / all->prompts.flops_per_s,
+         read_s = bytes * share / all->prompts.bytes_per_s;
+  cost->classes[TW_TIME_ATTENTION].first += compute_s;
+  cost->classes[TW_TIME_KV].first += read_s;
+  return (g->state_bytes > 0 ? g->layers * all->prompts.launch_s : 0) + compute_s + read_s;
+}
+
+static void count_state(const group *g, const tw_batch *b, tw_step_cost *cost)
+{
+  double seqs = (double)b->decode_seqs;
+  cost->flops.first += g->layers * g->token_flops * seqs * (double)(1 + b->drafted);
+  cost->bytes.first += 2 * g->layers * g->state_bytes * seqs;
+  add_prompts(cost, g->layers * g->token_flops * (double)b->prefill_tokens,
+              2 * g->layers * g->state_bytes * (double)b->prefill_seqs);
+}
+
+/* Decodes by the device's row for the operator: a line, as every term is one. */
+static tw_line measured_decode_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                                 tw_step_cost *cost)
+{
+  const tw_operator *o = g->decode;
+  double bytes_per_s = all->device->hbm_bytes_per_s, seqs = (double)b->decode_seqs / micro,
+         items = seqs * (double)(1 + b->drafted), launches_s = g->layers * all->launch * o->launch_s;
+  double computed_s =
+      g->layers * (o->per_head_s * g->heads + o->per_item_s * items + o->per_item_head_s * items * g->heads);
+  tw_line read = {g->layers * 2 * g->state_bytes * seqs / all->tp / (bytes_per_s * o->memory), 0};
+  for (int k = 0; k < g->n_parts; k++) {
+    const part *p = &g->parts[k];
+    double of_mean = (p->index ? o->index_chain_s : o->chain_s) * p->keys,
+           of_sum =
+               p->kv_bytes / p->shards / micro / (bytes_per_s * (p->index ? o->index_memory : o->memory));
+    read = tw_line_add(read, tw_line_scale(scanned_of(p, b).context,
+                                           p->layers * (of_mean / (double)b->decode_seqs + of_sum)));
+    launches_s += p->index ? p->layers * all->launch * o->index_launch_s : 0;
   }
-  if (b->prefill_tokens > 0) {
-    double bytes = g->layers * 2 * g->state_bytes * (double)b->prefill_seqs,
-           flops = g->layers * g->token_flops * (double)b->prefill_tokens,
-           attended = g->layers * g->attended_bytes * (double)b->prefill_tokens;
-    double compute_s = flops * share / all->prompts.flops_per_s,
-           read_s = (bytes + attended) * share / all->prompts.bytes_per_s;
-    time_s += (g->state_bytes > 0 ? g->layers * all->prompts.launch_s : 0) + compute_s + read_s;
-    cost->classes[TW_TIME_ATTENTION].first += compute_s;
-    cost->classes[TW_TIME_KV].first += read_s;
-    add_prompts(cost, flops, bytes);
+  cost->classes[TW_TIME_ATTENTION].first += computed_s;
+  cost->classes[TW_TIME_KV] = tw_line_add(cost->classes[TW_TIME_KV], read);
+  return (tw_line){launches_s + computed_s + read.first, read.growth};
+}
+
+/* Prompts by the device's row for the operator. */
+static double measured_prefill_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                                 tw_step_cost *cost)
+{
+  const tw_operator *o = g->prefill;
+  double tokens = (double)b->prefill_tokens / micro, seqs = (double)MAX(b->prefill_seqs, 1),
+         share = all->speed > 0 ? 1 / (all->speed * micro * all->tp) : 0;
+  double flops_per_s = all->device->flops[TW_BF16] * o->compute, host_s = o->host_s, launches_s = o->launch_s;
+  double peak = all->device->flops[isnan(all->device->flops[TW_FP8]) ? TW_BF16 : TW_FP8];
+  double computed_s = o->per_item_s * tokens + o->per_item_head_s * tokens * g->heads +
+                      o->chain_s * (double)b->prefill_tokens / seqs +
+                      g->token_flops * (double)b->prefill_tokens * share / flops_per_s;
+  /* Of a context that is chosen whole nothing is scored. */
+  gboolean whole = o->index_skipped && b->prefill_read / seqs <= (double)g->chosen;
+  for (int k = 0; k < g->n_parts; k++) {
+    const part *p = &g->parts[k];
+    double flops = p->prefill_flops * scanned_of(p, b).attended, some = p->layers / g->layers;
+    if (!p->index) {
+      computed_s += flops * share / flops_per_s;
+    } else if (!whole) {
+      /* Each accelerator scores all keys. */
+      host_s += some * o->index_host_s;
+      launches_s += some * o->index_launch_s;
+      computed_s +=
+          some * (o->index_per_item_s * tokens + flops * share * all->tp / (peak * o->index_compute));
+    }
   }
-  return time_s;
+  cost->classes[TW_TIME_ATTENTION].first += g->layers * computed_s;
+  return g->layers * fmax(host_s, all->launch * launches_s + computed_s);
 }
 
 tw_line tw_step_layers_attention(const tw_step_layers *all, const tw_batch *b, double micro,
@@ -155,11 +275,38 @@ tw_line tw_step_layers_attention(const tw_step_layers *all, const tw_batch *b, d
     const group *g = &all->groups[i];
     if (g->layers == 0)
       continue;
+    count_state(g, b, cost);
     for (int k = 0; k < g->n_parts; k++)
-      time = tw_line_add(time, part_s(all, &g->parts[k], b, micro, cost));
-    time.first += constant_s(all, g, b, micro, cost);
+      count_part(all, &g->parts[k], b, cost);
+    if (b->decode_seqs > 0 && g->decode != NULL) {
+      time = tw_line_add(time, measured_decode_s(all, g, b, micro, cost));
+    } else if (b->decode_seqs > 0) {
+      time.first += decode_state_s(all, g, b, micro, cost);
+      for (int k = 0; k < g->n_parts; k++)
+        time = tw_line_add(time, part_s(all, &g->parts[k], b, micro, TRUE, cost));
+    }
+    if (b->prefill_tokens > 0 && g->prefill != NULL) {
+      time.first += measured_prefill_s(all, g, b, micro, cost);
+    } else if (b->prefill_tokens > 0) {
+      time.first += prefill_state_s(all, g, b, micro, cost);
+      for (int k = 0; k < g->n_parts; k++)
+        time = tw_line_add(time, part_s(all, &g->parts[k], b, micro, FALSE, cost));
+    }
   }
   return time;
+}
+
+double tw_step_layers_streams_s(const tw_step_layers *all, double tokens)
+{
+  const tw_operator *o = all->streams;
+  return o == NULL ? 0
+                   : all->stream_layers * all->launch * o->launch_s +
+                         tokens * all->streamed_bytes / (all->device->hbm_bytes_per_s * o->memory);
+}
+
+gboolean tw_step_layers_measured_streams(const tw_step_layers *all)
+{
+  return all->streams != NULL;
 }
 
 tw_layers_sums tw_step_layers_sums(const tw_model *model)

@@ -32,6 +32,11 @@ typedef struct tw_layers_sums {
   double rows_by_tp; /* and those of which tensor parallelism leaves each accelerator a part */
   double between;    /* numbers per token between the products of MLPs, in parts */
 } tw_layers_sums;
+/* Seconds that hyper-connections take in all layers for so many tokens, where the device has a row for them; else 0, and
+ * what they read and write counts with the norms. */
+double tw_step_layers_streams_s(const tw_step_layers *layers, double tokens);
+gboolean tw_step_layers_measured_streams(const tw_step_layers *layers);
+
 tw_layers_sums tw_step_layers_sums(const tw_model *model);
 
 #endif

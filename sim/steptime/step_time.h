@@ -10,6 +10,7 @@
 
 #include "sim/base/time_class.h"
 #include "sim/collectives/collective_time.h"
+#include "sim/steptime/checkpoint.h"
 #include "sim/steptime/overhead.h"
 #include "workloads/models/model.h"
 
@@ -89,15 +90,29 @@ typedef struct tw_step_setting {
   tw_parallelism parallelism;
   tw_precision weights, kv;
   tw_precision attention; /* weights of the attention projections */
-  tw_overhead overhead;   /* strings borrowed */
+  /* Those of dense MLPs and shared experts, and of the head, if a checkpoint names them; NULL: dense MLPs are as the
+   * other weights, and the head is in bf16. */
+  const tw_checkpoint *parts;
+  tw_overhead overhead; /* strings borrowed */
   tw_interconnect interconnect;
   tw_reach reach;
-  double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
-  double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
-  const char *table_file;  /* the CSV of the model `table` */
+  double throttle;          /* share taken off the nominal clock, from 0: slows computation, not memory */
+  gboolean two_batches;     /* each half of a batch computes while the other's collectives are under way */
+  gint64 redundant_experts; /* second copies of experts on other ranks */
+  double expert_imbalance;  /* load of the busiest rank over the mean, >= 1 */
+  const char *table_file;   /* the CSV of the model `table` */
   /* The prefix cache keeps a state of linear attention for so many tokens of KV; 0: none. */
   gint64 checkpoint_tokens;
 } tw_step_setting;
+
+static inline tw_precision tw_shared_precision(const tw_step_setting *setting)
+{
+  return setting->parts != NULL ? setting->parts->shared : setting->weights;
+}
+static inline tw_precision tw_head_precision(const tw_step_setting *setting)
+{
+  return setting->parts != NULL ? setting->parts->head : TW_BF16;
+}
 
 typedef struct tw_step_model tw_step_model;
 

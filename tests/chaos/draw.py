@@ -170,8 +170,15 @@ class Drawing:
         node.set("max-model-len", str(self.pick(4096, 8192)))
         seqs = int(node.get("max-seqs", 256))
         budget = int(node.get("max-batched-tokens", 8192))
-        if node.get("kind", "vllm") != "vllm":
+        kind = node.get("kind", "vllm")
+        if kind == "sglang":
+            node.attrib.pop("chunked-prefill", None)
+        elif node.get("order") == "lpm":
+            node.attrib.pop("order")
+        if kind in ("prefill-first", "static") or node.get("chunked-prefill") == "false":
             budget = max(budget, 8192)
+        if kind in ("sglang", "tensorrt-llm"):
+            budget = max(budget, seqs + int(node.get("block-size", 32)))
         node.set("max-batched-tokens", str(max(budget, seqs)))
 
     def adjust_length(self, node):
@@ -405,6 +412,9 @@ class Drawing:
             pool.attrib.pop("kv-transfer", None)
         if not self.storage:
             pool.attrib.pop("weights-from", None)
+        scheduler, offload = pool.find("scheduler"), pool.find("kv-offload")
+        if scheduler is not None and scheduler.get("kind") == "sglang" and offload is not None:
+            pool.remove(offload)
         if self.storage is False and pool.find("kv-offload") is not None:
             pool.find("kv-offload").attrib.pop("store", None)
         return pool
@@ -461,8 +471,9 @@ RULES = {
     "scheduler/max-seqs": lambda d: d.pick(1, 2, 4, 8, 16, 64),
     "scheduler/max-batched-tokens": lambda d: d.pick(16, 64, 256, 1024, 8192),
     "scheduler/block-size": lambda d: d.pick(1, 8, 16, 64, 128),
+    "scheduler/conservativeness": lambda d: f"{d.log(0.05, 2):.3g}",
     "scheduler/long-prefill-token-threshold": lambda d: d.pick(0, 16, 100, 1000),
-    "scheduler/kind": lambda d: d.pick("vllm", "vllm", "prefill-first", "static"),
+    "scheduler/kind": lambda d: d.pick("vllm", "sglang", "tensorrt-llm", "sarathi", "prefill-first", "static"),
     "step-time/model": lambda d: "roofline",
     "step-time/engine": lambda d: d.pick(*ENGINES),
     "step-time/expert-imbalance": lambda d: f"{d.log(1, 4):.3g}",

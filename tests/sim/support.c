@@ -8,7 +8,7 @@
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
   (void)node, (void)faults;
-  return (void *)setting->table_file; /* where test_step_model put the costs */
+  return (void *)setting->table_file; /* test_step_model put the costs there */
 }
 
 static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
@@ -87,6 +87,8 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .pp = 1,
                                  .dp = 1,
                                  .ep = 1,
+                                 .chunked_prefill = TRUE,
+                                 .conservativeness = 1,
                                  .max_seqs = 256,
                                  .max_batched_tokens = 8192,
                                  .block_tokens = 16,

@@ -63,9 +63,11 @@ static void work_of(const tw_layers *layers, double hidden, double number_bytes,
   work->attended = 2 * heads * d;
   work->kv_numbers = d;
   work->kv_shards = 1;
+  work->operator= shape->top_k> 0 ? "compressed" : "compressed-all";
   work->window_bytes = entry_bytes * (double)shape->window;
   tw_attention_part part = {.scan = TW_SCAN_SELECTED,
                             .cap = shape->window,
+                            .tokens_per_key = 1,
                             .share = 1,
                             .decode_flops = 4 * heads * d,
                             .prefill_flops = 4 * heads * d,
@@ -79,6 +81,7 @@ static void work_of(const tw_layers *layers, double hidden, double number_bytes,
   part.cap = shape->top_k * shape->ratio;
   part.decode_flops = part.prefill_flops = part.decode_flops / ratio;
   part.heads /= ratio;
+  part.tokens_per_key = ratio;
   part.kv_bytes /= ratio;
   work->parts[work->n_parts++] = part;
   work->kv_bytes = share_of(layers, shape->kv_layers) * part.kv_bytes;
@@ -90,6 +93,7 @@ static void work_of(const tw_layers *layers, double hidden, double number_bytes,
   work->products += 2 * share;
   work->kv_bytes += share * key_bytes;
   work->parts[work->n_parts++] = (tw_attention_part){.scan = TW_SCAN_INDEXER,
+                                                     .tokens_per_key = ratio,
                                                      .share = share,
                                                      .decode_flops = 2 * index_heads * index_dim / ratio,
                                                      .prefill_flops = 2 * index_heads * index_dim / ratio,

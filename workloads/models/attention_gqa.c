@@ -63,6 +63,7 @@ static void gqa_work(const tw_layers *layers, double hidden, double number_bytes
   work->window_bytes = bytes * (double)window;
   work->parts[work->n_parts++] = (tw_attention_part){.scan = TW_SCAN_ATTENTION,
                                                      .cap = window,
+                                                     .tokens_per_key = 1,
                                                      .share = 1,
                                                      .decode_flops = 2 * heads * (d + v),
                                                      .prefill_flops = 2 * heads * (d + v),
@@ -75,6 +76,7 @@ static void blocks_work(const tw_layers *layers, double hidden, double number_by
 {
   const tw_attention_shape *shape = &layers->shape;
   gqa_work(layers, hidden, number_bytes, work);
+  work->operator= "block-sparse";
   work->parts[0].scan = TW_SCAN_SELECTED;
   work->parts[0].cap = shape->top_k * shape->block;
   double heads = (double)shape->index_heads, d = (double)shape->index_head_dim;
@@ -83,6 +85,7 @@ static void blocks_work(const tw_layers *layers, double hidden, double number_by
   work->kv_numbers += d;
   work->kv_bytes += d * number_bytes;
   work->parts[work->n_parts++] = (tw_attention_part){.scan = TW_SCAN_INDEXER,
+                                                     .tokens_per_key = 1,
                                                      .share = 1,
                                                      .decode_flops = 2 * heads * d,
                                                      .prefill_flops = 2 * heads * d,

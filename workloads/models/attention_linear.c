@@ -54,6 +54,7 @@ static void delta_work(const tw_layers *layers, double hidden, double number_byt
 {
   (void)number_bytes;
   const tw_attention_shape *shape = &layers->shape;
+  work->operator= "gated-delta-net";
   fill((double)shape->key_heads, (double)shape->value_heads, shape, hidden, 3, work);
 }
 
@@ -62,6 +63,7 @@ static void kda_work(const tw_layers *layers, double hidden, double number_bytes
   (void)number_bytes;
   double heads = (double)layers->shape.heads, width = heads * (double)layers->shape.head_dim,
          rank = (double)layers->shape.gate_rank;
+  work->operator= "kda";
   fill(heads, heads, &layers->shape, hidden, 3, work);
   if (rank > 0)
     work->params += rank * (hidden + width) - hidden * width;
@@ -71,6 +73,7 @@ static void lightning_work(const tw_layers *layers, double hidden, double number
                            tw_attention_work *work)
 {
   (void)number_bytes;
+  work->operator= "lightning";
   fill((double)layers->shape.heads, (double)layers->shape.heads, &layers->shape, hidden, 2, work);
 }
 

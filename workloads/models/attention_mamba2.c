@@ -27,6 +27,7 @@ static void work_of(const tw_layers *layers, double hidden, double number_bytes,
   work->attended = 2 * inner + shared;
   work->kv_shards = 1;
   work->state_bytes = inner * state * 4 + tail * (inner + shared) * 2;
+  work->operator= "mamba2";
   work->token_flops = 4 * inner * state;
 }
 

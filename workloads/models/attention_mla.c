@@ -49,6 +49,7 @@ static void mla_work(const tw_layers *layers, double hidden, double number_bytes
   work->kv_shards = 1;
   work->kv_bytes = work->kv_numbers * number_bytes;
   work->parts[work->n_parts++] = (tw_attention_part){.scan = TW_SCAN_LATENT,
+                                                     .tokens_per_key = 1,
                                                      .share = 1,
                                                      .decode_flops = 2 * heads * (latent + rope + latent),
                                                      .prefill_flops = 2 * heads * (nope + rope + v),
@@ -66,6 +67,7 @@ static void dsa_work(const tw_layers *layers, double hidden, double number_bytes
          share = shape->index_layers > 0 ? (double)shape->index_layers / (double)layers->count : 1,
          pool = (double)MAX(shape->index_pool, 1);
   tw_attention_part *selected = &work->parts[0];
+  work->operator= "dsa";
   selected->scan = TW_SCAN_SELECTED;
   selected->cap = shape->top_k;
   selected->prefill_flops = selected->decode_flops; /* each query has tokens of its own: latents are read */
@@ -78,6 +80,7 @@ static void dsa_work(const tw_layers *layers, double hidden, double number_bytes
   work->kv_numbers += share * d / pool;
   work->kv_bytes += share * key_bytes;
   work->parts[work->n_parts++] = (tw_attention_part){.scan = TW_SCAN_INDEXER,
+                                                     .tokens_per_key = pool,
                                                      .share = share,
                                                      .decode_flops = 2 * heads * d / pool,
                                                      .prefill_flops = 2 * heads * d / pool,

@@ -22,6 +22,7 @@ typedef enum { TW_SCAN_ATTENTION, TW_SCAN_LATENT, TW_SCAN_SELECTED, TW_SCAN_INDE
 typedef struct tw_attention_part {
   tw_scan scan;
   gint64 cap;                         /* tokens of context that count at most; 0: all */
+  double tokens_per_key;              /* tokens of context that share a key */
   double share;                       /* of the group's layers that make it */
   double decode_flops, prefill_flops; /* for each token of context, over all heads */
   double heads;                       /* query heads: exponentials for each token of context */
@@ -43,6 +44,7 @@ typedef struct tw_attention_work {
   double token_flops;  /* of a new token, beside projections and context */
   tw_attention_part parts[TW_ATTENTION_PARTS];
   int n_parts;
+  const char *operator; /* the row of a device that its kernels are measured by; NULL: those of attention */
 } tw_attention_work;
 
 typedef struct tw_attention_kind_row tw_attention_kind_row;

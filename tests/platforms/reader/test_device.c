@@ -15,8 +15,10 @@ static void every_shipped_device_loads_with_sane_numbers(void **state)
 {
   (void)state;
   g_auto(GStrv) names = tw_data_list("platforms/devices", ".xml");
-  const char *const expected[] = {"a100-sxm", "b200-sxm", "gb200",        "gb300", "h100-sxm",
-                                  "h200-sxm", "rtx-4090", "rtx-pro-6000", NULL};
+  const char *const expected[] = {"a100-sxm", "b200-sxm",  "gb200",        "gb300",     "h100-sxm",
+                                  "h200-sxm", "rtx-4090",  "rtx-pro-6000", "mi300x",    "mi325x",
+                                  "mi350x",   "mi355x",    "h200-nvl",     "h20",       "rtx-pro-6000-server",
+                                  "vr200",    "rubin-cpx", "tpu-v7x",      "trainium3", NULL};
   for (const char *const *name = expected; *name != NULL; name++)
     assert_true(g_strv_contains((const char *const *)names, *name));
   for (char **name = names; *name != NULL; name++) {
@@ -26,14 +28,15 @@ static void every_shipped_device_loads_with_sane_numbers(void **state)
     assert_true(isnan(device->flops[TW_FP8]) || device->flops[TW_FP8] >= 1.999 * device->flops[TW_BF16]);
     assert_true(device->hbm_bytes > 20e9 && device->hbm_bytes < 400e9);
     assert_true(device->reserved_bytes < 0.05 * device->hbm_bytes);
-    assert_true(device->hbm_bytes_per_s > 1e12 && device->hbm_bytes_per_s <= 8e12);
+    assert_true(device->hbm_bytes_per_s > 1e12 &&
+                device->hbm_bytes_per_s <= (device->status == TW_DEVICE_PREVIEW ? 22e12 : 8e12));
     assert_true(device->scale_up_bytes_per_s > device->scale_out_bytes_per_s ||
                 isnan(device->scale_out_bytes_per_s));
     assert_true(isnan(device->idle_w) || device->idle_w < device->max_w / 4);
     for (int op = 0; op < TW_OP_CLASSES; op++) {
       assert_true(device->efficiency[op][TW_BF16].compute_peak > 0.2 &&
                   device->efficiency[op][TW_BF16].compute_peak <= 1);
-      assert_true(device->efficiency[op][TW_BF16].memory > 0.1 &&
+      assert_true(device->efficiency[op][TW_BF16].memory > 0.05 &&
                   device->efficiency[op][TW_BF16].memory <= 1);
       assert_true(device->efficiency[op][TW_BF16].launch_s < 1e-4);
     }
@@ -54,6 +57,33 @@ static void the_h100_is_what_its_data_sheet_says(void **state)
   assert_near(device->scale_out_bytes_per_s, 50e9, 0);
   assert_near(device->idle_w, 124, 0); /* measured, with a context alive */
   assert_near(device->max_w, 700, 0);
+}
+
+/* An MI355X has 76.5 GB/s to each of seven others: two of them share that, eight the sum. */
+static void accelerators_of_a_mesh_have_a_link_to_each_peer(void **state)
+{
+  (void)state;
+  g_autoptr(tw_device) mesh = load("mi355x"), switched = load("h100-sxm");
+  assert_near(mesh->scale_up_bytes_per_s, 535.5e9, 1);
+  assert_near(tw_device_pair_bytes_per_s(mesh), 76.5e9, 1);
+  assert_near(tw_device_pair_bytes_per_s(switched), 450e9, 0);
+  assert_int_equal(mesh->status, TW_DEVICE_DATA_SHEET);
+}
+
+/* A kernel of the B300 takes as long on the GB300, or less by what the GB200 is faster than the B200: its share of the
+ * larger peak is smaller. */
+static void what_is_taken_over_keeps_its_time(void **state)
+{
+  (void)state;
+  static const tw_precision formats[] = {TW_BF16, TW_FP8, TW_FP4};
+  g_autoptr(tw_device) from = load("b300-sxm"), to = load("gb300");
+  for (int op = TW_OP_LINEAR; op <= TW_OP_EXPERTS; op++)
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+      tw_precision p = formats[i];
+      double ratio = to->efficiency[op][p].compute_peak * to->flops[p] /
+                     (from->efficiency[op][p].compute_peak * from->flops[p]);
+      assert_true(ratio > 1 && ratio < 1.11);
+    }
 }
 
 static void what_a_device_lacks_is_nan(void **state)
@@ -102,6 +132,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_shipped_device_loads_with_sane_numbers),
       cmocka_unit_test(the_h100_is_what_its_data_sheet_says),
+      cmocka_unit_test(accelerators_of_a_mesh_have_a_link_to_each_peer),
+      cmocka_unit_test(what_is_taken_over_keeps_its_time),
       cmocka_unit_test(what_a_device_lacks_is_nan),
       cmocka_unit_test(an_unknown_device_names_the_nearest),
       cmocka_unit_test(a_device_may_lie_beside_the_file_that_names_it),

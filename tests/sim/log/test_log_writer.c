@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What zlib, which did not write it, makes of one gzip member: its text, and how long the member was. 0 if it
+/* One gzip member as zlib, which did not write it, reads it: its text, and how long the member was. 0 if it
  * is not whole. */
 static gsize inflate_member(const char *bytes, gsize n, GString *text)
 {

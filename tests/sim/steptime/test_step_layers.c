@@ -1,0 +1,141 @@
+/* Attention of groups of layers, by the rows of a device and by its roof; what states take of memory. */
+#include "sim/steptime/memory.h"
+#include "sim/steptime/step_layers.h"
+#include "tests/workloads/given.h"
+
+#define MODEL(layers)                                                                                        \
+  "<model name=\"m\" label=\"M\" layers=\"4\" hidden=\"7168\" vocab=\"1000\" max-positions=\"1000000\" "     \
+  "source=\"s\">\n<layers count=\"4\">" layers "<mlp intermediate=\"64\"/></layers>\n</model>\n"
+#define KDA "<kda heads=\"96\" head-dim=\"128\"/>"
+#define DSA                                                                                                  \
+  "<dsa heads=\"128\" q-lora-rank=\"1536\" kv-lora-rank=\"512\" qk-nope-head-dim=\"128\" "                   \
+  "qk-rope-head-dim=\"64\" v-head-dim=\"128\" top-k=\"2048\" index-heads=\"64\" index-head-dim=\"128\"/>"
+#define GQA "<gqa heads=\"8\" kv-heads=\"2\" head-dim=\"128\"/>"
+
+static tw_step_cost attention_of(void **state, const char *text, const char *device_name,
+                                 const tw_batch *batch, tw_line *time)
+{
+  g_autofree char *path = given_text(state, "m.xml", text);
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_model) model = tw_model_load(path, NULL, faults);
+  g_autoptr(tw_device) device = tw_device_load(device_name, NULL, faults);
+  assert_int_equal(tw_faults_count(faults), 0);
+  tw_step_setting setting = {.model = model,
+                             .device = device,
+                             .parallelism = {1, 1, 1, 1},
+                             .weights = TW_BF16,
+                             .kv = TW_FP8,
+                             .attention = TW_BF16,
+                             .overhead = {.launch = 1, .compute = 1}};
+  tw_step_layers *layers = tw_step_layers_new(&setting);
+  tw_step_cost cost = {.valid = G_MAXINT64};
+  *time = tw_step_layers_attention(layers, batch, 1, &cost);
+  tw_step_layers_free(layers);
+  return cost;
+}
+
+static tw_batch decodes(gint64 seqs, gint64 context, gint64 cap)
+{
+  tw_context_caps caps = {cap > 0, {cap}, {1}};
+  return tw_batch_of_decodes(&caps, seqs, context);
+}
+
+/* A sequence reads and writes its state of 96 * 128 * 128 * 4 + 3 * 3 * 96 * 128 * 2 bytes in each of four layers; that
+ * takes 2.44 us on a B200 (aiconfigurator, chunks of Kimi K3), whatever its context is. */
+static void linear_attention_costs_its_state_at_any_context(void **state)
+{
+  tw_line one, many, late;
+  tw_batch few = decodes(32, 1000, 0), more = decodes(64, 1000, 0), longer = decodes(32, 500000, 0);
+  tw_step_cost cost = attention_of(state, MODEL(KDA), "b200-sxm", &few, &one);
+  attention_of(state, MODEL(KDA), "b200-sxm", &more, &many);
+  attention_of(state, MODEL(KDA), "b200-sxm", &longer, &late);
+  assert_near((many.first - one.first) / 32 / 4, 2.44e-6, 0.15 * 2.44e-6);
+  assert_near(late.first, one.first, 1e-15);
+  assert_near(one.growth, 0, 0);
+  assert_near(cost.bytes.first, 4.0 * 32 * 2 * (96 * 128 * 128 * 4 + 3 * 3 * 96 * 128 * 2), 1);
+}
+
+/* Attention reads 2048 latents at most, but the indexer scores all keys: beyond the cap the slope is that of keys of 132
+ * bytes alone; below it a segment ends where the cap is reached. */
+static void sparse_attention_goes_on_with_its_keys_alone(void **state)
+{
+  tw_line below, beyond;
+  tw_batch before = decodes(4, 2000, 2048), behind = decodes(4, 100000, 2048);
+  attention_of(state, MODEL(DSA), "b200-sxm", &before, &below);
+  tw_step_cost cost = attention_of(state, MODEL(DSA), "b200-sxm", &behind, &beyond);
+  assert_int_equal(before.next_full, 48);
+  assert_true(behind.next_full == G_MAXINT64);
+  assert_true(below.growth > 2 * beyond.growth && beyond.growth > 0);
+  assert_near(cost.bytes.growth, 4.0 * 4 * 132, 1e-6);
+  assert_near(cost.bytes.first, 4.0 * (4 * 2048.0 * 656 + 4 * 100000.0 * 132), 1);
+}
+
+/* A device without a row for the operator takes it by the roof: 2 * 2 * 128 bytes of KV a token. */
+static void what_was_not_measured_is_taken_by_the_roof(void **state)
+{
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_device) device = tw_device_load("mi300x", NULL, faults);
+  tw_line one, two;
+  tw_batch few = decodes(16, 10000, 0), more = decodes(16, 20000, 0);
+  attention_of(state, MODEL(GQA), "mi300x", &few, &one);
+  attention_of(state, MODEL(GQA), "mi300x", &more, &two);
+  double rate = device->hbm_bytes_per_s * device->efficiency[TW_OP_ATTENTION_DECODE][TW_FP8].memory;
+  assert_near(two.first - one.first, 4 * 16 * 10000.0 * 512 / rate, 1e-9);
+}
+
+/* Qwen3.5-397B over eight H200: a state of 192061440 bytes in eighths, against blocks of 16 tokens with 7680 bytes on each
+ * accelerator. Checkpoints of it every 8192 tokens make a token dearer by their part. */
+static void a_state_is_worth_so_many_blocks(void **state)
+{
+  (void)state;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_model) model = tw_model_load("qwen3.5-397b-a17b", NULL, faults);
+  g_autoptr(tw_device) device = tw_device_load("h200-sxm", NULL, faults);
+  tw_step_setting setting = {.model = model,
+                             .device = device,
+                             .parallelism = {8, 1, 1, 1},
+                             .weights = TW_FP8,
+                             .kv = TW_FP8,
+                             .attention = TW_FP8};
+  tw_memory plain = tw_memory_plan(&setting, 0.9, 8192, 256, 16);
+  assert_near(plain.sequence_bytes, 192061440.0 / 8, 0);
+  assert_near(plain.kv_bytes_per_token, 7680, 0);
+  assert_int_equal(plain.sequence_blocks, 196); /* 24007680 / (16 * 7680) = 195.4 */
+  setting.checkpoint_tokens = 8192;
+  tw_memory kept = tw_memory_plan(&setting, 0.9, 8192, 256, 16);
+  assert_near(kept.kv_bytes_per_token, 7680 + 24007680.0 / 8192, 1e-9);
+}
+
+/* Kimi-K2.5 in int4: routed experts in four bits, all else in sixteen. */
+static void parts_of_a_checkpoint_have_formats_of_their_own(void **state)
+{
+  (void)state;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_model) model = tw_model_load("kimi-k2.5", NULL, faults);
+  g_autoptr(tw_device) device = tw_device_load("h200-sxm", NULL, faults);
+  int index = 0;
+  while (!g_str_equal(tw_checkpoint_names[index], "int4-experts"))
+    index++;
+  const tw_checkpoint *checkpoint = tw_checkpoint_get(index);
+  tw_step_setting setting = {.model = model,
+                             .device = device,
+                             .parallelism = {8, 1, 1, 1},
+                             .weights = checkpoint->weights,
+                             .attention = checkpoint->attention,
+                             .parts = checkpoint,
+                             .kv = TW_BF16};
+  double experts = 60.0 * 384 * 3 * 7168 * 2048, rest = tw_model_params(model) - experts;
+  assert_near(tw_memory_plan(&setting, 0.9, 8192, 256, 16).weight_bytes, (0.5 * experts + 2 * rest) / 8, 1);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(linear_attention_costs_its_state_at_any_context),
+      cmocka_unit_test(sparse_attention_goes_on_with_its_keys_alone),
+      cmocka_unit_test(what_was_not_measured_is_taken_by_the_roof),
+      cmocka_unit_test(a_state_is_worth_so_many_blocks),
+      cmocka_unit_test(parts_of_a_checkpoint_have_formats_of_their_own),
+  };
+  return cmocka_run_group_tests(tests, given_directory, remove_directory);
+}

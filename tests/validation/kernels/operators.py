@@ -1,0 +1,216 @@
+"""Fits the <operator> rows of a device to measured modules of sparse, compressed and linear attention, or judges rows that
+are there: aiconfigurator's CSV files (Apache-2.0, not shipped), whose latencies are milliseconds.
+
+    operators.py KERNELS PREFIX DEVICE.xml             prints how far the device's rows are off, by operator and phase
+    operators.py KERNELS PREFIX DEVICE.xml --fit       prints rows fitted to the files, with their errors
+
+PREFIX is how the files of a device begin, such as b200_sxm. A module holds the projections too: they are taken by the
+device's <efficiency op="linear"> rows, as the simulator takes them (sim/steptime/step_layers.c), and the rest is the
+operator's. Fits minimize the mean absolute logarithm of predicted over measured time, by Nelder and Mead's simplex.
+"""
+
+import collections
+import csv
+import glob
+import gzip
+import math
+import random
+import re
+import sys
+
+kernels, prefix, device_file = sys.argv[1:4]
+FIT = "--fit" in sys.argv
+MOST_ROWS, FITTED_ROWS, MOST_TOKENS = 5000, 900, 131072
+
+# Shapes of the models in the files; heads are those of the file's row.
+V32 = dict(hidden=7168, q=1536, kv=512, nope=128, rope=64, v=128, index_heads=64)
+GLM = dict(hidden=6144, q=2048, kv=512, nope=192, rope=64, v=256, index_heads=32)
+V4_FLASH = dict(hidden=4096, q=1024, d=512, o=1024, groups=8, heads=64, index_heads=64, top_k=512)
+V4_PRO = dict(hidden=7168, q=1536, d=512, o=1024, groups=16, heads=128, index_heads=64, top_k=1024)
+M3 = dict(hidden=6144, heads=64, kv_heads=4, d=128, index_heads=4)
+INDEX_DIM = 128
+KINDS = {"dsa": "_sparse*_dsa_{}_module*", "compressed": "_sparse*_csa_{}_module*",
+         "compressed-all": "_sparse*_hca_{}_module*", "block-sparse": "_msa*_{}_module*"}
+
+
+def seconds(text):
+    value, unit = re.fullmatch(r"([\d.e+-]+)(us|ns|s)", text).groups()
+    return float(value) * {"us": 1e-6, "ns": 1e-9, "s": 1}[unit]
+
+
+class Device:
+    def __init__(self, path):
+        with open(path) as file:
+            text = file.read()
+        rates = re.findall(r'<compute precision="([\w-]+)" rate="([\d.]+)TFLOP', text)
+        self.flops = {name: float(rate) * 1e12 for name, rate in rates}
+        value, unit = re.search(r'<memory [^>]*bandwidth="([\d.]+)(TB|GB)/s"', text, re.S).groups()
+        self.bandwidth = float(value) * {"TB": 1e12, "GB": 1e9}[unit]
+        self.linear, self.operators = {}, {}
+        for element in re.findall(r"<(?:efficiency|operator) [^>]*/>", text, re.S):
+            a = dict(re.findall(r'([\w-]+)="([^"]*)"', element))
+            if element.startswith("<operator"):
+                for kv in [a["kv"]] if "kv" in a else ["bf16", "fp8"]:
+                    self.operators[a["kind"], a["phase"], kv] = a
+            elif a["op"] == "linear":
+                self.linear[a.get("precision", "bf16")] = (float(a.get("compute-peak", 1)), float(a["memory"]),
+                                                           seconds(a["launch"]))
+
+    def products_s(self, precision, params, products, tokens, numbers):
+        compute, memory, launch = self.linear.get(precision, self.linear["bf16"])
+        rate = self.flops["fp8" if precision.startswith("fp8") else precision] * compute
+        weights = params * (1 if precision.startswith("fp8") else 2)
+        c, m = 2 * params * tokens / rate, weights / (self.bandwidth * memory)
+        return products * launch + (c**4 + m**4) ** 0.25 + 2 * numbers * tokens / (self.bandwidth * memory)
+
+
+def rows_of(pattern):
+    for path in glob.glob(f"{kernels}/{prefix}{pattern}"):
+        with gzip.open(path, "rt") as file:
+            yield from csv.DictReader(line for line in file if line.strip())
+
+
+def capped_sum(done, n, cap):
+    below = max(0, min(n, cap - done))
+    return below * done + below * (below + 1) / 2 + (n - below) * cap
+
+
+def module(device, kind, phase, r):
+    """A row as the terms of the formula in platforms/reader/device.h, with the seconds of its projections."""
+    heads, seqs, new, done = (int(r[k]) for k in ("num_heads", "batch_size", "isl", "step"))
+    decode = phase == "decode"
+    tokens, context = (seqs, done + new) if decode else (seqs * new, done + new)
+    narrow = "fp8" in r["kv_cache_dtype"]
+    precision = "fp8-block" if r["gemm_type"] == "fp8_block" else "bf16"
+    indexed, ratio, window, cap, products = "skip" not in r["op_name"], 1, 0, 2048, 4
+    if kind == "dsa":
+        m = V32 if "V3.2" in r["model"] else GLM
+        params = (m["hidden"] * (m["q"] + m["kv"] + m["rope"]) + m["q"] * heads * (m["nope"] + m["rope"]) +
+                  m["kv"] * heads * (m["nope"] + m["v"]) + heads * m["v"] * m["hidden"])
+        numbers = 2 * m["hidden"] + heads * (m["nope"] + m["rope"] + m["v"]) + m["kv"]
+        entry, flops, key = 656 if narrow else 1152, 2 * heads * (2 * m["kv"] + m["rope"]), 132
+    elif kind == "block-sparse":
+        m, kv = M3, max(1, 4 * heads // 64)
+        params = m["hidden"] * m["d"] * (2 * heads + 2 * kv) + m["hidden"] * (m["index_heads"] + 1) * INDEX_DIM
+        numbers, products = 2 * m["hidden"] + 2 * heads * m["d"], 3
+        size = 1 if narrow else 2
+        entry, flops, key = 2 * kv * m["d"] * size, 4 * heads * m["d"], 128 * size
+    else:
+        m = V4_FLASH if "Flash" in r["model"] else V4_PRO
+        params = (m["hidden"] * (m["q"] + m["d"]) + m["q"] * heads * m["d"] + heads * m["d"] * m["o"] +
+                  m["groups"] * heads / m["heads"] * m["o"] * m["hidden"])
+        numbers, window, indexed = 2 * m["hidden"] + 2 * heads * m["d"], 128, kind == "compressed"
+        ratio = 4 if indexed else 128
+        cap = m["top_k"] * ratio if indexed else 1 << 40
+        entry, flops, key = 584, 4 * heads * m["d"], 132
+    if indexed and kind != "block-sparse":
+        params += m["q"] * m["index_heads"] * INDEX_DIM + m["hidden"] * (INDEX_DIM + m["index_heads"])
+        products += 2
+    if decode:
+        chosen, scored = min(context, cap) / ratio + min(context, window), context / ratio
+    else:
+        chosen = seqs * (capped_sum(done, new, cap) / ratio + (capped_sum(done, new, window) if window else 0))
+        scored = seqs * (new * done + new * (new + 1) / 2) / ratio
+        indexed = indexed and not (kind == "dsa" and context <= cap)
+    return dict(measured=float(r["latency"]) * 1e-3, heads=heads, items=tokens, chosen=chosen, scored=scored,
+                entry=entry, key=key, flops=flops, index_flops=2 * m["index_heads"] * INDEX_DIM, indexed=indexed,
+                projections=device.products_s(precision, params, products, tokens, numbers),
+                kv="fp8" if narrow else "bf16")
+
+
+DECODE = ("launch", "per-head", "per-item", "per-item-head", "chain", "memory", "index-launch", "index-chain",
+          "index-memory")
+PREFILL = ("host", "launch", "per-item", "per-item-head", "compute", "index-host", "index-launch", "index-per-item",
+           "index-compute")
+START = {"decode": (30e-6, 1e-7, 1e-7, 2e-9, 1e-9, 0.5, 20e-6, 3e-10, 0.3),
+         "prefill": (400e-6, 50e-6, 5e-8, 1e-9, 0.3, 300e-6, 20e-6, 5e-8, 0.2)}
+
+
+def predict(device, phase, p, m):
+    h, n = m["heads"], m["items"]
+    if phase == "decode":
+        t = (m["projections"] + p[0] + p[1] * h + p[2] * n + p[3] * n * h + p[4] * m["chosen"] +
+             n * m["chosen"] * m["entry"] / (device.bandwidth * p[5]))
+        if m["indexed"]:
+            t += p[6] + p[7] * m["scored"] + n * m["scored"] * m["key"] / (device.bandwidth * p[8])
+        return t
+    host = p[0]
+    t = p[1] + p[2] * n + p[3] * n * h + m["chosen"] * m["flops"] / (device.flops["bf16"] * p[4])
+    if m["indexed"]:
+        host += p[5]
+        t += p[6] + p[7] * n + m["scored"] * m["index_flops"] / (device.flops["fp8"] * p[8])
+    return m["projections"] + max(host, t)
+
+
+def error(device, phase, p, modules):
+    off = sorted(abs(predict(device, phase, p, m) / m["measured"] - 1) for m in modules)
+    return f"{len(off)} modules, error: median {100 * off[len(off) // 2]:.1f} %, 90th percentile " \
+           f"{100 * off[int(0.9 * len(off))]:.1f} %"
+
+
+def simplex(loss, start, rounds):
+    n = len(start)
+    points = [list(start)] + [[v + (0.5 if i == k else 0) for i, v in enumerate(start)] for k in range(n)]
+    values = [loss(x) for x in points]
+    for _ in range(rounds):
+        order = sorted(range(n + 1), key=values.__getitem__)
+        points, values = [points[i] for i in order], [values[i] for i in order]
+        middle = [sum(x[i] for x in points[:-1]) / n for i in range(n)]
+
+        def along(factor):
+            x = [m + factor * (w - m) for m, w in zip(middle, points[-1])]
+            return loss(x), x
+
+        best = min(along(-1), along(-2) if along(-1)[0] < values[0] else along(0.5))
+        if best[0] < values[-1]:
+            values[-1], points[-1] = best
+        else:
+            points = [[(a + b) / 2 for a, b in zip(x, points[0])] for x in points]
+            values = [loss(x) for x in points]
+    return points[values.index(min(values))]
+
+
+def fit(device, phase, modules):
+    sample = modules[:FITTED_ROWS]
+    shares = [name.endswith(("memory", "compute")) for name in (DECODE if phase == "decode" else PREFILL)]
+
+    def parameters(x):
+        return [min(math.exp(max(v, -60)), 1) if share else math.exp(min(max(v, -60), 0)) for v, share in zip(x, shares)]
+
+    def loss(x):
+        p = parameters(x)
+        return sum(abs(math.log(predict(device, phase, p, m) / m["measured"])) for m in sample) / len(sample)
+
+    return parameters(simplex(loss, [math.log(v) for v in START[phase]], 1200))
+
+
+def main():
+    device = Device(device_file)
+    for kind, pattern in KINDS.items():
+        for phase in ("decode", "prefill"):
+            words = DECODE if phase == "decode" else PREFILL
+            groups = collections.defaultdict(list)
+            for r in rows_of(pattern.format("generation" if phase == "decode" else "context")):
+                m = module(device, kind, phase, r)
+                if m["items"] <= MOST_TOKENS:
+                    groups[m["kv"]].append(m)
+            for kv, modules in sorted(groups.items()):
+                random.Random(2).shuffle(modules)
+                modules = modules[:MOST_ROWS]
+                if FIT:
+                    p = fit(device, phase, modules)
+                    text = " ".join(f'{w}="{v:.4g}"' if w.endswith(("memory", "compute")) else f'{w}="{v * 1e9:.4g}ns"'
+                                    for w, v in zip(words, p) if v > 1e-13)
+                    print(f'<operator kind="{kind}" phase="{phase}" kv="{kv}" {text}\n'
+                          f'          source="aiconfigurator (Apache-2.0), {prefix}: {error(device, phase, p, modules)}"/>')
+                elif (kind, phase, kv) in device.operators:
+                    row = device.operators[kind, phase, kv]
+                    p = [float(row.get(w, 1)) if w.endswith(("memory", "compute")) else seconds(row.get(w, "0s"))
+                         for w in words]
+                    print(f"{kind}, {phase}, KV in {kv}: {error(device, phase, p, modules)}")
+                else:
+                    print(f"{kind}, {phase}, KV in {kv}: the device has no row")
+
+
+if __name__ == "__main__":
+    main()
