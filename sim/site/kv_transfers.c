@@ -147,7 +147,7 @@ static const path *find_path(tw_kv_transfers *transfers, int from, int from_rank
  */
 static double cache_bytes(const tw_pool *pool, gint64 tokens)
 {
-  return tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens);
+  return tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens, pool->tp);
 }
 
 static double inside_s(const path *p, const tw_pool *pool, double bytes)
