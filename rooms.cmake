@@ -20,18 +20,20 @@ set(tw_rooms
   "sim/router             platforms/input workloads/draw sim/base"
   "sim/placement          platforms/input platforms/reader sim/collectives sim/steptime"
   "sim/network            platforms/input platforms/reader sim/base sim/collectives sim/log"
-  "sim/scenario           platforms/input platforms/reader workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"
+  "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"
   "sim/energy             sim/log sim/engine sim/scenario"
-  "sim/site               sim/base sim/log sim/engine sim/network sim/placement sim/scenario sim/energy"
+  "sim/site               workloads/draw sim/base sim/log sim/engine sim/network sim/placement sim/scenario sim/energy"
   "sim/run                platforms/input sim/log sim/network sim/scenario sim/site"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
   "analysis/log           platforms/input sim/log"
   "analysis/show          platforms/input sim/log analysis/log"
-  "analysis/report        platforms/input sim/log analysis/log"
+  "analysis/explain       platforms/input sim/base sim/log analysis/log"
+  "analysis/report        platforms/input sim/base sim/log analysis/log analysis/explain"
   "analysis/compare       platforms/input sim/log analysis/log analysis/report"
   "sim/jobs               platforms/input sim/scenario analysis/log"
   "sim/planner            platforms/input platforms/reader platforms/generate workloads/models workloads/stream workloads/traces sim/steptime sim/engine sim/router sim/scenario analysis/log analysis/report sim/jobs"
-  "sim/commands           platforms/input platforms/generate workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs sim/planner sim/calibrate analysis/log analysis/show analysis/report analysis/compare")
+  "sim/what_if            platforms/input platforms/reader sim/router sim/scenario analysis/log sim/jobs sim/planner"
+  "sim/commands           platforms/input platforms/generate workloads/draw workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/run sim/jobs sim/planner sim/what_if sim/calibrate analysis/log analysis/show analysis/explain analysis/report analysis/compare")
 
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")

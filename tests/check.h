@@ -1,4 +1,4 @@
-/* What every test program includes: cmocka with the headers it needs before it, and checks of doubles. */
+/* Every test program includes this: cmocka with the headers it needs before it, and checks of doubles. */
 #ifndef TW_TESTS_CHECK_H
 #define TW_TESTS_CHECK_H
 

@@ -24,10 +24,10 @@ typedef enum {
 extern const char *const tw_verdict_names[TW_VERDICTS];
 
 typedef struct tw_difference {
-  tw_sample value;   /* of the group */
-  double difference; /* from the baseline's mean; NAN where either is missing */
+  tw_sample value;   /* mean of the group, and its deviation */
+  double difference; /* difference from the baseline's mean; NAN where either is missing */
   double relative;   /* the same over the baseline's mean; infinite where that is 0 */
-  double p;          /* of tw_welch_p; NAN without several runs on both sides */
+  double p;          /* p-value of tw_welch_p; NAN without several runs on both sides */
   gboolean exact; /* several runs on both sides, and no seed changes the value: the difference is no chance */
   tw_verdict verdict;
 } tw_difference;

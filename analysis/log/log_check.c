@@ -85,7 +85,7 @@ static void keep_member(contents *found, const tw_index_entry *entry, gsize leng
 
 static void scan(tw_log_file *file, const tw_log_table *table, tw_faults *faults, contents *found)
 {
-  g_autofree char *header = tw_log_table_header(table);
+  g_autofree char *header = tw_log_table_header(table, 0);
   tw_member_status status;
   tw_member member;
   guint64 offset = 0;
@@ -230,7 +230,7 @@ static gboolean cut_end(int fd, const char *path, guint64 size, GError **error)
 static gsize encode_header(const tw_log_table *table, guint8 member[TW_MEMBER_MAX_BYTES])
 {
   struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(TW_MEMBER_LEVEL);
-  g_autofree char *header = tw_log_table_header(table);
+  g_autofree char *header = tw_log_table_header(table, 0);
   gsize length = tw_member_encode(compressor, header, strlen(header), member);
   libdeflate_free_compressor(compressor);
   return length;

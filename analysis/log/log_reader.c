@@ -17,8 +17,8 @@ struct tw_log_reader {
   GArray *index;
   /* The place in the index; once all entries are done, members that it does not list follow. */
   guint next_entry;
-  guint64 offset;              /* where the current member begins in the file */
-  guint64 end;                 /* where the current member ends in the file */
+  guint64 offset;              /* begin of the current member in the file */
+  guint64 end;                 /* end of the current member in the file */
   const tw_index_entry *entry; /* the current member's entry, if the index led to it */
   gboolean ended;              /* the end marker was read */
   guint64 row;                 /* the current row of the member, counted from 1 */

@@ -60,9 +60,11 @@ class Floor {
 
   showMetric() {
     const { mean, unit, help } = this.columns[this.metric];
-    const top = mean.reduce((most, value) => (value > most ? value : most), 0);
-    this.top = unit === "%" && top <= 1 ? 1 : top || 1;
-    this.scale.replaceChildren(make("span", {}, formatUnit(0, unit)), make("span", { class: "ramp",
+    const known = mean.filter((value) => !Number.isNaN(value)); // the data's own range, so that what differs is seen to differ
+    this.top = known.reduce((most, value) => (value > most ? value : most), -Infinity);
+    this.bottom = known.reduce((least, value) => (value < least ? value : least), Infinity);
+    if (known.length === 0) [this.bottom, this.top] = [0, 1];
+    this.scale.replaceChildren(make("span", {}, formatUnit(this.bottom, unit)), make("span", { class: "ramp",
       style: `background:linear-gradient(to right,${cividis.map((c) => `rgb(${c})`).join()})` }), make("span", {}, formatUnit(this.top, unit)),
     make("span", { class: "soft" }, help ?? ""));
     this.showFrame(this.frame);
@@ -79,7 +81,7 @@ class Floor {
     this.cells.forEach(({ cell, value, name }, i) => {
       const amount = mean[i * this.racks.n + frame];
       const none = Number.isNaN(amount);
-      const colour = colourAt(none ? 0 : amount / this.top);
+      const colour = colourAt(none || this.top === this.bottom ? 0 : (amount - this.bottom) / (this.top - this.bottom));
       const light = colour[0] * 0.3 + colour[1] * 0.59 + colour[2] * 0.11 > 120;
       cell.style.background = none ? "" : `rgb(${colour})`;
       cell.style.color = none ? "" : light ? "#000" : "#fff";

@@ -37,9 +37,11 @@ const cards = [
     ["computed again", "tokens.recomputed", ""]]],
   ["Average power", "energy.average_w", "W", [["peak", "energy.peak_w", "W"], ["energy", "energy.site_j", "J"], ["per output token", "energy.j_per_output_token", "J"],
     ["output tokens/s per MW", "energy.output_tokens_per_s_per_mw", ""], ["until the last arrival", "load.average_w", "W"]]],
-  ["USD per M output tokens", "cost.usd_per_million_output_tokens", "", [["in all", "cost.usd", "USD"]]],
+  ["USD per M output tokens", "cost.usd_per_million_output_tokens", "", [["per M input tokens", "cost.usd_per_million_tokens.input", "USD"], ["in all", "cost.usd", "USD"],
+    ["electricity", "cost.electricity_usd", "USD"], ["accelerators and racks", "cost.capital_usd", "USD"]]],
   ["gCO₂ per M output tokens", "carbon.g_per_million_output_tokens", "", [["in all", "carbon.g", "g"]]],
-  ["Peak link utilization", "network.peak_link_utilization", "%", [["KV transfers", "network.kv_bytes", "bytes"], ["collectives", "network.collective_bytes", "bytes"]]],
+  ["Peak link utilization", "network.peak_link_utilization", "%", [["KV transfers", "network.kv_bytes", "bytes"], ["collectives", "network.collective_bytes", "bytes"],
+    ["flows, times as long as alone", "network.slowdown.mean", ""]]],
 ];
 
 const number = (tag, path, unit) => make(tag, { "data-key": path, "data-value": total(path), title: `${path} = ${total(path)}` }, formatUnit(total(path), unit));
@@ -122,7 +124,7 @@ function addPools(pools) {
     const columns = Object.keys(table.columns);
     const common = { width_s: table.width_s, n: table.n, detail: true };
     body.append(make("h3", { class: "pool" }, id, make("span", { class: "soft" }, ` ${engines} engine${engines > 1 ? "s" : ""}${about
-      ? `, ${about.model}, TP ${about.tp}${about.pp > 1 ? `, PP ${about.pp}` : ""}${about.dp > 1 ? `, DP ${about.dp}` : ""} on ${about.device}` : ""}`)));
+      ? `, ${about.model}, TP ${about.tp}${about.pp > 1 ? `, PP ${about.pp}` : ""}${about.dp > 1 ? `, DP ${about.dp}` : ""}${about.ep > 1 ? `, EP ${about.ep}` : ""} on ${about.device}` : ""}`)));
     addPlot(body, { ...common, title: `${id}: utilization`, help: "share of time, peak or capacity", unit: "%",
       series: seriesOf(table, columns.filter((name) => table.columns[name].unit === "" && !/^(time|waiting)_/.test(name))) });
     addPlot(body, { ...common, title: `${id}: requests per engine`, help: "running in its batch, waiting", unit: "", series: seriesOf(table, ["running", "waiting"]) });
@@ -302,7 +304,10 @@ function makePage() {
   document.getElementById("subtitle").textContent = [run.platform?.name, run.platform && `${formatNumber(run.platform.accelerators)} accelerators`,
     [...new Set((run.pools ?? []).map((pool) => pool.model))].join(", "), `${formatSeconds(report.end_s)} simulated`].filter(Boolean).join(" · ");
   addNotice();
+  addRunVerdict();
   addHeadline();
+  addWhy(pools);
+  addHelp();
   if (site) addLoad(site);
   addLatency();
   addDistributions();
@@ -310,6 +315,7 @@ function makePage() {
   if (site) addEnergy(site);
   if (hasColumns(links)) addLinks(links);
   else absent.push(["Links", "the run has no table of links, or nothing crossed one"]);
+  addNetworkMap();
   if (hasColumns(racks)) {
     const floor = new Floor(addSection("floor", "Floor plan", "Choose a rack to see it over time."), racks, run.platform?.racks ?? []);
     drawn.push({ draw: () => floor.showFrame(floor.frame) });

@@ -5,8 +5,9 @@ const planNumbers = [["size", "Size"], ["accelerators", "GPUs"], ["racks", "Rack
   ["tpot_p99_s", "TPOT p99", "s"], ["output_tokens_per_s", "Output tokens/s"], ["peak_w", "Peak", "W"], ["j_per_output_token", "J per token"],
   ["usd_per_million_output_tokens", "USD per million tokens"]];
 
-const layoutOf = ({ tp, pp, dp, ep, prefill, decode }) => [`tp${tp}`, pp > 1 && `pp${pp}`, dp > 1 && `dp${dp}`, ep > 1 && `ep${ep}`,
-  prefill > 0 && `prefill to decode ${prefill}:${decode}`].filter(Boolean).join(" ");
+const layoutOf = ({ tp, pp, dp, ep, prefill, decode, cap_w, oversubscription }) => [`tp${tp}`, pp > 1 && `pp${pp}`, dp > 1 && `dp${dp}`, ep > 1 && `ep${ep}`,
+  prefill > 0 && `prefill to decode ${prefill}:${decode}`, cap_w && `capped at ${formatUnit(cap_w, "W")}`,
+  oversubscription && `${formatNumber(oversubscription)} times the power`].filter(Boolean).join(" ");
 const reportOf = (design) => (design.rank ? `reports/${encodeURIComponent(design.name)}.html` : undefined);
 const linked = (design, ...children) => (design.rank ? make("a", { href: reportOf(design) }, ...children) : make("span", {}, ...children));
 const planCell = (design, [key, , unit]) => make("td", { class: "number" }, design[key] === undefined ? "" : unit ? formatUnit(design[key], unit) : formatNumber(design[key]));

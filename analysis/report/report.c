@@ -1,5 +1,6 @@
 #include "analysis/report/report.h"
 
+#include "analysis/explain/explain.h"
 #include "analysis/log/run_directory.h"
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_requests.h"
@@ -50,6 +51,16 @@ static gboolean set_requests(json_t *data, const char *directory, const json_t *
   return TRUE;
 }
 
+/* What `tokenworks explain` says of the run, and what it has found by runs; null for a run that was killed, or is of a
+ * program that did not tell lives. */
+static void set_reasons(json_t *data, const char *directory)
+{
+  g_autofree char *path = g_build_filename(directory, "what-if.json", NULL);
+  json_t *explained = tw_explain(directory, &tw_explain_all, NULL), *found = json_load_file(path, 0, NULL);
+  set(data, "explained", explained != NULL ? explained : json_null());
+  set(data, "what_if", found != NULL ? found : json_null());
+}
+
 /* {path: [unit, help]} of the summary's numbers. */
 static json_t *describe_metrics(void)
 {
@@ -76,6 +87,8 @@ json_t *tw_report_data(const char *directory, GError **error)
           set(data, "pools", tw_report_pools(directory, run, end_s, error)) &&
           set(data, "racks", tw_report_racks(directory, run, end_s, error)) &&
           set(data, "links", tw_report_links(directory, run, end_s, error));
+  if (sound)
+    set_reasons(data, directory);
   json_object_del(run, TW_LOG_RUN_KEY);
   set(data, "run", run);
   set(data, "metrics", describe_metrics());

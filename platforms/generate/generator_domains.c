@@ -15,7 +15,8 @@ enum {
   GROUP,
   STORAGE,
   KV_STORE,
-  OVERHEAD
+  OVERHEAD,
+  SITE_POWER = OVERHEAD + 3
 };
 
 #define NONE "none"
@@ -37,7 +38,8 @@ enum {
   X(GROUP, "nodes-per-rack", "4", "nodes of a rack, for reports and power")                                  \
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
   X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
-  POWER_OPTIONS(X, OVERHEAD)
+  POWER_OPTIONS(X, OVERHEAD)                                                                                 \
+  SITE_POWER_OPTIONS(X, SITE_POWER)
 
 #define RACK_OPTIONS(X, usual)                                                                               \
   X(DEVICE, "device", usual, DEVICE_HELP)                                                                    \
@@ -52,7 +54,8 @@ enum {
   X(GROUP, "racks-per-row", "8", "racks of a row, for reports")                                              \
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
   X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
-  POWER_OPTIONS(X, OVERHEAD)
+  POWER_OPTIONS(X, OVERHEAD)                                                                                 \
+  SITE_POWER_OPTIONS(X, SITE_POWER)
 
 enum { SINGLE_DEVICE, SINGLE_SIZE, SINGLE_HOSTS, SINGLE_OVERHEAD };
 #define SINGLE_OPTIONS(X)                                                                                    \
@@ -91,6 +94,7 @@ static gboolean read_site(const GOptionEntry *options, const char *const *values
 {
   int nics = group;
   gboolean one_each = g_str_equal(values[NICS], ONE_EACH);
+  const char *const *fallbacks = options == tw_hgx_options ? tw_hgx_fallbacks : tw_nvl72_fallbacks;
   site->device_name = values[DEVICE];
   site->nic_bytes_per_s = site->device->scale_out_bytes_per_s;
   site->oversubscription = 1;
@@ -106,7 +110,9 @@ static gboolean read_site(const GOptionEntry *options, const char *const *values
                           &site->storage_bytes_per_s, error) ||
       !tw_option_quantity(tw_option_get(options, values, KV_STORE), NONE, TW_BYTES, 1, &site->kv_bytes,
                           error) ||
-      !tw_option_power(options, values, OVERHEAD, size, site, error))
+      !tw_option_power(options, values, OVERHEAD, size, site, error) ||
+      !tw_option_site_power(options, values, SITE_POWER, DOMAINS, values[DOMAINS] != fallbacks[DOMAINS], size,
+                            site, error))
     return FALSE;
   site->hosts = by_gpu ? size : size / group;
   site->accelerators = by_gpu ? 1 : group;

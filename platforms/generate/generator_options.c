@@ -63,7 +63,8 @@ static char *describe(const tw_platform_generator *kind, const char *const *valu
   GString *text = g_string_new("Written by: tokenworks platform ");
   g_string_append(text, kind->name);
   for (int i = 0; kind->fallbacks[i] != NULL; i++)
-    g_string_append_printf(text, " %s=%s", kind->options[i].long_name, values[i]);
+    if (!g_str_equal(values[i], ANY))
+      g_string_append_printf(text, " %s=%s", kind->options[i].long_name, values[i]);
   if (device->chassis.source != NULL) {
     g_autoptr(GRegex) blanks = g_regex_new("\\s+", 0, 0, NULL);
     g_autofree char *source = g_regex_replace_literal(blanks, device->chassis.source, -1, 0, " ", 0, NULL);
@@ -91,6 +92,55 @@ gboolean tw_option_power(const GOptionEntry *options, const char *const *values,
          tw_option_quantity(tw_option_get(options, values, place + 1), USUAL, TW_POWER, 0, &site->network_w,
                             error) &&
          tw_option_ratio(tw_option_get(options, values, place + 2), USUAL, &site->pue, error);
+}
+
+/* Watts that the site draws for each domain when everything in it draws its most; NAN: not known. */
+static double domain_site_w(const tw_generated_site *site, int size, double accelerator_w)
+{
+  tw_supply supply = {.pue = {1, {0}, {site->pue}}};
+  g_autofree char *why = NULL;
+  if (!isnan(site->psu_w)) {
+    supply.psu_w = site->psu_w;
+    tw_supply_set(&supply, "tw:psu_efficiency", site->psu_efficiency, &why);
+  }
+  double network_w = isnan(site->network_w) || site->domains == 1 ? 0 : site->network_w;
+  return tw_supply_site_w(&supply, size * accelerator_w + site->overhead_w + network_w, NAN);
+}
+
+gboolean tw_option_site_power(const GOptionEntry *options, const char *const *values, int place, int domains,
+                              gboolean asked, int size, tw_generated_site *site, GError **error)
+{
+  double accelerator_w = site->device->max_w;
+  const char *counted = options[domains].long_name;
+  site->site_w = NAN;
+  if (!tw_option_quantity(tw_option_get(options, values, place), ANY, TW_POWER, 1, &site->site_w, error) ||
+      !tw_option_quantity(tw_option_get(options, values, place + 1), ANY, TW_POWER, 1, &accelerator_w, error))
+    return FALSE;
+  if (isnan(site->site_w))
+    return TRUE;
+  site->domains = asked ? site->domains : 2; /* a site of several has a network, which draws power */
+  double each_w = domain_site_w(site, size, fmin(accelerator_w, site->device->max_w));
+  if (isnan(each_w))
+    return tw_input_error_set(
+        error, TW_INPUT_ERROR_VALUE, NULL, 0,
+        "--site-power: the power of %s, of what is around it, or the PUE is not known; write "
+        "--overhead and --pue",
+        site->device_name);
+  double most = floor(site->site_w / each_w);
+  if (most < 1 && !asked) { /* one alone needs no network */
+    site->domains = 1;
+    each_w = domain_site_w(site, size, fmin(accelerator_w, site->device->max_w));
+    most = floor(site->site_w / each_w);
+  }
+  if (most < (asked ? site->domains : 1))
+    return tw_input_error_set(
+        error, TW_INPUT_ERROR_VALUE, NULL, 0,
+        "--site-power: each of the %s draws up to %.0f W, conversion and cooling included, so "
+        "that %.0f fit; write more power, or a lower --accelerator-power",
+        counted, each_w, most);
+  if (!asked)
+    site->domains = (int)fmin(most, 100000);
+  return TRUE;
 }
 
 gboolean tw_option_check_site(const tw_generated_site *site, const char *domains, GError **error)

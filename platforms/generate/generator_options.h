@@ -10,6 +10,7 @@
 #define USUAL    "usual"
 #define ONE_EACH "one-each"
 #define OWN      "own"
+#define ANY      "any" /* narrows nothing, and is not told of in a platform's comment */
 
 #define DEVICE_HELP        "a device of the catalogue, or the path of a device file"
 #define NIC_BANDWIDTH_HELP "of a NIC and direction, such as 400Gbit/s; own: the device's"
@@ -18,6 +19,13 @@
     "power of the rest of a node or rack at full load; usual: by the device's chassis")                      \
   X((place) + 1, "network", USUAL, "power of its share of the fabric")                                       \
   X((place) + 2, "pue", USUAL, "power usage effectiveness of the site")
+
+/* Options of a site that is as large as its power allows, at `place`. */
+#define SITE_POWER_OPTIONS(X, place)                                                                         \
+  X((place), "site-power", ANY,                                                                              \
+    "what the whole site may draw, such as 1MW: its size, unless given, is the largest within it")           \
+  X((place) + 1, "accelerator-power", ANY,                                                                   \
+    "what an accelerator draws at most, where a power-cap holds it below its maximum, such as 960W")
 
 /* Accelerators of a compute tray of an NVLink rack. */
 enum { TRAY = 4 };
@@ -39,6 +47,11 @@ tw_device *tw_option_device(const char *name, GError **error);
  * is asked for. */
 gboolean tw_option_power(const GOptionEntry *options, const char *const *values, int place, int size,
                          tw_generated_site *site, GError **error);
+/* SITE_POWER_OPTIONS at `place`: sets how many domains the site has, of `size` accelerators each, unless that
+ * was `asked` for with the option at `domains`; refuses more than the power allows. POWER_OPTIONS were read
+ * before. */
+gboolean tw_option_site_power(const GOptionEntry *options, const char *const *values, int place, int domains,
+                              gboolean asked, int size, tw_generated_site *site, GError **error);
 /* Whether the site can be written; `domains` is the option that says how many it has. */
 gboolean tw_option_check_site(const tw_generated_site *site, const char *domains, GError **error);
 

@@ -303,6 +303,8 @@ void tw_site_write(const tw_generated_site *site, FILE *out)
                              : "Floyd");
   put_prop(out, 4, "tw:role", "site");
   put_number(out, 4, "tw:pue", site->pue);
+  if (site->site_w > 0)
+    put_number(out, 4, "tw:site_power_w", site->site_w);
   if (!isnan(site->psu_w)) {
     put_number(out, 4, "tw:psu_w", site->psu_w * site->domains);
     put_prop(out, 4, "tw:psu_efficiency", site->psu_efficiency);

@@ -47,7 +47,8 @@ typedef struct tw_generated_site {
   /* Watts beside a domain's accelerators, the part of them without work, watts of its share of the fabric, and the
    * PUE of the site. NAN: left out. */
   double overhead_w, overhead_idle_w, network_w, pue;
-  double psu_w; /* watts that a domain's power supplies can give; NAN: left out, and so is the efficiency */
+  double site_w; /* watts that the whole site may draw; 0 or NAN: any */
+  double psu_w;  /* watts that a domain's power supplies can give; NAN: left out, and so is the efficiency */
   const char *psu_efficiency;
 } tw_generated_site;
 

@@ -1,5 +1,7 @@
 #include "platforms/input/document.h"
 
+#include "platforms/input/text_file.h"
+
 #include <glib/gstdio.h>
 #include <libxml/c14n.h>
 #include <libxml/parser.h>
@@ -144,7 +146,8 @@ static char *read_text(loading *load, const char *path, const char *from_path, c
   }
   g_autofree char *text = NULL;
   g_autoptr(GError) error = NULL;
-  if (!g_file_get_contents(path, &text, length, &error)) {
+  text = tw_text_file_read(path, MAX_BYTES - load->n_bytes, length, &error);
+  if (text == NULL) {
     read_fault(load, path, from_path, from, error->message);
     return NULL;
   }

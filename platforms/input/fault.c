@@ -100,10 +100,10 @@ gboolean tw_input_error_set(GError **error, tw_input_error code, const char *fil
   return FALSE;
 }
 
-/* What edits cost: people leave out the '-' and '.' of names, but another digit is another thing. */
+/* The costs of edits: people leave out the '-' and '.' of names, but another digit is another thing. */
 enum { SEPARATOR_EDIT = 1, EDIT = 2, DIGIT_EDIT = 3, OTHER_DIGIT = 2 * EDIT };
 
-/* Of an inserted or a left out character. */
+/* The cost of an inserted or a left out character. */
 static guint edit_cost(char c)
 {
   return strchr("-._ ", c) != NULL ? SEPARATOR_EDIT : EDIT;
@@ -158,7 +158,7 @@ const char *tw_nearest(const char *word, const char *const *words)
     if (MAX(length, other) - MIN(length, other) > limit) /* too far, and keeps huge words cheap */
       continue;
     guint distance = edit_distance(word, length, *words, other);
-    if (other == length + 1 && g_str_has_prefix(*words, word)) /* as the unit GB of G */
+    if (other == length + 1 && g_str_has_prefix(*words, word)) /* GB is near to G */
       distance = 0;
     if (distance < least) {
       least = distance;

@@ -48,9 +48,9 @@ const char *tw_faults_get(const tw_faults *faults, guint i);
 gboolean tw_input_error_set(GError **error, tw_input_error code, const char *file, long line,
                             const char *format, ...) G_GNUC_PRINTF(5, 6);
 
-/* What may be printed on a terminal of a text that a stranger chose, such as a class of a trace: control
- * characters become '?' (those that `keep` lists stay), bytes that are not UTF-8 are replaced. The caller
- * frees it. */
+/* The part that may be printed on a terminal of a text that a stranger chose, such as a class of a trace:
+ * control characters become '?' (those that `keep` lists stay), bytes that are not UTF-8 are replaced. The
+ * caller frees it. */
 char *tw_masked(const char *text, const char *keep);
 
 /* The word of the NULL-terminated `words` that is nearest to `word` by edit distance, else the first that

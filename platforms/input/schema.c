@@ -305,6 +305,13 @@ void tw_schema_read(const xmlNode *node, const tw_element *element, void *target
   }
 }
 
+const xmlNode *tw_schema_read_child(const xmlNode *parent, const tw_element *element, void *target)
+{
+  const xmlNode *node = tw_node_child(parent, element->name);
+  tw_schema_read(node, element, target);
+  return node;
+}
+
 void tw_schema_clear(const tw_element *element, void *target)
 {
   for (const tw_attribute *row = element->attributes; row != NULL && row->name != NULL; row++)

@@ -69,13 +69,16 @@ gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faul
 /* Checks one value against its row. On failure returns FALSE and sets `why` to a sentence that says what is
  * wrong and what would be right (the caller frees it). */
 gboolean tw_attribute_check(const tw_attribute *attribute, const char *text, char **why);
-/* The values that a row of numbers or quantities takes, in words: "a whole number from 1 to 1000000" or "a size
- * above zero, such as 80GB". The caller frees it. */
+/* The values that a row of numbers or quantities takes, in words: "a whole number from 1 to 1000000" or "a
+ * size above zero, such as 80GB". The caller frees it. */
 char *tw_attribute_range(const tw_attribute *attribute);
 
 /* Fills `target` from the attributes of one node that was checked without a fault; defaults included. Strings
  * that `target` held before are not freed. Fields that the table does not name are left alone. */
 void tw_schema_read(const xmlNode *node, const tw_element *element, void *target);
+/* Fills `target` from the child of `parent` that the element names, or with the defaults where it is
+ * absent. Returns the child, or NULL. */
+const xmlNode *tw_schema_read_child(const xmlNode *parent, const tw_element *element, void *target);
 /* Frees the strings that tw_schema_read put into `target`, and sets them to NULL. */
 void tw_schema_clear(const tw_element *element, void *target);
 

@@ -166,6 +166,10 @@ static const tw_attribute efficiency_attributes[] = {
      .help = "of each kernel, whatever its size is; activations: of all in a layer"},
     {"per-token", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.per_token_s),
      .help = "experts: of each copy of a token and layer, to route, permute and add up"},
+    {"copy-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.copy_bytes),
+     .help = "experts: bytes moved for each number of a routed copy's rows, in and between the products"},
+    {"token-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.token_bytes),
+     .help = "experts: bytes moved for each number of a token's row, routed here or not"},
     {"softmax", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, FIELD(efficiency.softmax),
      .help = "attention-prefill: dimensions of a head that the exponentials cost as much as"},
     SOURCE};

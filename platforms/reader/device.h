@@ -41,6 +41,7 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
  *
  *     linear, head       t = launch + roof(flops / F', weights / B') + rows / B'
  *     experts            t = launch + roof(flops / F', weights / B') + per_token · copies
+ *                            + (copy_bytes · copies · (hidden + intermediate) + token_bytes · tokens · hidden) / B'
  *     attention-prefill  t = launch + flops / F' + bytes of q, k, v and output / B'
  *     attention-decode   t = launch + max(flops / F', KV bytes / B')
  *     activations        t = launch + bytes of norms and activations in between / B'
@@ -48,12 +49,15 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
  *     F' = compute_peak · the device's dense peak in FLOP/s
  *     B' = memory · its HBM bandwidth
  *
- * copies: a token once for each of its experts that the accelerator holds. roof: tw_roof. */
+ * copies: a token once for each of its experts that the accelerator holds; tokens: all that reach it, which are
+ * routed, and whose sums are written, whether its experts are theirs or not. roof: tw_roof. */
 typedef struct tw_efficiency {
   double compute_peak; /* 0 to 1 */
   double memory;       /* 0 to 1 */
   double launch_s;     /* of each kernel; activations: of all in a layer */
-  double per_token_s;  /* experts: of each copy of a token in a layer */
+  double per_token_s;  /* experts: of each copy of a token in a layer, where only that was measured */
+  double copy_bytes;   /* experts: traffic for each number of a copy's rows */
+  double token_bytes;  /* experts: traffic for each number of a token's row */
   double softmax;      /* attention-prefill: dimensions of a head that the exponentials cost as much as */
 } tw_efficiency;
 

@@ -1,5 +1,6 @@
 #include "platforms/reader/platform.h"
 
+#include "platforms/input/pair_hash.h"
 #include "platforms/reader/platform_property.h"
 #include "platforms/reader/platform_reader.h"
 
@@ -104,7 +105,7 @@ static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int
   routes->node = node;
   routes->points = g_ptr_array_new();
   routes->edges = g_array_new(FALSE, FALSE, sizeof(tw_edge));
-  routes->pairs = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  routes->pairs = g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, NULL);
   int index = (int)reader->zones->len;
   g_array_append_val(reader->zones, zone);
   g_ptr_array_add(reader->routes, routes);

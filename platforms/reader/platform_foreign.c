@@ -83,6 +83,32 @@ void tw_reader_check_profile(const xmlNode *node, const char *attribute, tw_faul
                   attribute, node->name, name);
 }
 
+/* SimGrid keeps profiles by the names of their files, and ends where a second element names one. */
+static void check_profiles_differ(const xmlNode *node, GHashTable *users, tw_faults *faults)
+{
+  for (const xmlAttr *attribute = node->properties; attribute != NULL; attribute = attribute->next) {
+    g_autofree char *name = get(node, (const char *)attribute->name);
+    if (!g_str_has_suffix((const char *)attribute->name, "_file") || *name == '\0')
+      continue;
+    const xmlNode *before = g_hash_table_lookup(users, name);
+    if (before != NULL)
+      tw_node_fault(node, faults,
+                    "%s of <%s>: SimGrid reads a profile once, and the <%s> of line %ld names \"%s\"; name a "
+                    "copy of it",
+                    (const char *)attribute->name, node->name, before->name, tw_node_line(before), name);
+    else
+      g_hash_table_insert(users, g_steal_pointer(&name), (gpointer)node);
+  }
+  for (const xmlNode *child = tw_node_child(node, NULL); child != NULL; child = tw_node_next(child, NULL))
+    check_profiles_differ(child, users, faults);
+}
+
+void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults)
+{
+  g_autoptr(GHashTable) users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  check_profiles_differ(root, users, faults);
+}
+
 static void take_attributes(xmlNode *node, GPtrArray *notes, tw_faults *faults)
 {
   xmlAttr *next = NULL;

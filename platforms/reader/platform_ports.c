@@ -1,9 +1,13 @@
 #include "platforms/reader/platform_ports.h"
 
+#include "platforms/input/text_file.h"
+
 #include <libxml/parser.h>
 
 #include <math.h>
 #include <unistd.h>
+
+enum { MANY_ZONES = 64 }; /* of so many on, SimGrid's search for links by name takes longer than a copy */
 
 static void clear_port(gpointer data)
 {
@@ -64,6 +68,7 @@ const char *tw_ports_name(const tw_ports *ports, int endpoint)
 typedef struct host_ports {
   xmlNode *node;    /* the host; NULL: inside a cluster */
   GPtrArray *ports; /* of const tw_port * */
+  xmlNode *way_out; /* the hop over the host's link, where that lies outside of its zone */
 } host_ports;
 
 typedef struct platform_copy {
@@ -239,36 +244,41 @@ static void repeat_arm(platform_copy *c, xmlNode *arm)
   }
 }
 
-/* Where a host is its zone's way out, its link lies outside: the widest of those that routes between zones
- * begin with there. */
-static xmlNode *way_out(const platform_copy *c, const xmlNode *zone, const char *host)
+/* Where a host is its zone's way out, its link lies outside: the widest of those that routes between zones begin with
+ * there. Notes that of the gateway that an attribute of a route names. */
+static void note_way_out(platform_copy *c, xmlNode *route, const char *name, xmlNode *hop)
 {
-  xmlNode *widest = NULL;
-  for (xmlNode *route = zone->parent->children; route != NULL; route = route->next) {
-    if (!is(route, "zoneRoute") && !is(route, "ASroute"))
+  char *id = attribute(route, name);
+  host_ports *of = id != NULL ? g_hash_table_lookup(c->hosts, id) : NULL;
+  xmlFree(id);
+  if (of == NULL || of->node == NULL || of->node->parent->parent != route->parent)
+    return;
+  const tw_link *link = link_of(c, hop), *most = link_of(c, of->way_out);
+  if (link != NULL && (most == NULL || link->bytes_per_s > most->bytes_per_s))
+    of->way_out = hop;
+}
+
+static void find_ways_out(platform_copy *c, xmlNode *zone)
+{
+  for (xmlNode *child = zone->children; child != NULL; child = child->next) {
+    if (is(child, "zone") || is(child, "AS"))
+      find_ways_out(c, child);
+    if (!is(child, "zoneRoute") && !is(child, "ASroute"))
       continue;
-    char *src = attribute(route, "gw_src"), *dst = attribute(route, "gw_dst");
-    xmlNode *hop = g_strcmp0(src, host) == 0   ? first_hop(route)
-                   : g_strcmp0(dst, host) == 0 ? last_hop(route)
-                                               : NULL;
-    xmlFree(src), xmlFree(dst);
-    const tw_link *link = link_of(c, hop), *most = link_of(c, widest);
-    if (link != NULL && (most == NULL || link->bytes_per_s > most->bytes_per_s))
-      widest = hop;
+    note_way_out(c, child, "gw_src", first_hop(child));
+    note_way_out(c, child, "gw_dst", last_hop(child));
   }
-  return widest;
 }
 
 /* Ports of a gateway reach it over their share of its way out. */
 static void add_ways_out(platform_copy *c, const char *id, const host_ports *of)
 {
-  xmlNode *hop = way_out(c, of->node->parent, id);
-  for (guint i = 0; hop != NULL && i < of->ports->len; i++) {
+  for (guint i = 0; of->way_out != NULL && i < of->ports->len; i++) {
     const tw_port *port = of->ports->pdata[i];
     xmlNode *route = xmlNewChild(of->node->parent, NULL, (const xmlChar *)"route", NULL);
     set(route, "src", port->name);
     set(route, "dst", id);
-    xmlAddChild(route, share_hop(c, hop, port, of->node, "UP"));
+    xmlAddChild(route, share_hop(c, of->way_out, port, of->node, "UP"));
   }
 }
 
@@ -329,6 +339,41 @@ static void anchor_profiles(xmlNode *node, const char *folder)
       anchor_profiles(child, folder);
 }
 
+/* Moves the links of a zone and of those in it. */
+static void move_links(xmlNode *zone, xmlNode *to)
+{
+  for (xmlNode *child = zone->children, *next; child != NULL; child = next) {
+    next = child->next;
+    if (child == to)
+      continue;
+    if (is(child, "zone") || is(child, "AS")) {
+      move_links(child, to);
+    } else if (is(child, "link")) {
+      xmlUnlinkNode(child);
+      xmlAddChild(to, child);
+    }
+  }
+}
+
+/* Declares all links in a zone of their own before the others: SimGrid finds the links of a route by name, in one zone
+ * after the other. */
+static void gather_links(xmlNode *root)
+{
+  xmlNode *site = xmlFirstElementChild(root);
+  while (site != NULL && !is(site, "zone") && !is(site, "AS"))
+    site = xmlNextElementSibling(site);
+  xmlNode *first = site != NULL ? xmlFirstElementChild(site) : NULL;
+  while (first != NULL && is(first, "prop"))
+    first = xmlNextElementSibling(first);
+  if (first == NULL || (!is(first, "zone") && !is(first, "AS")))
+    return;
+  xmlNode *links = xmlNewNode(NULL, first->name);
+  set(links, "id", "tokenworks-links");
+  set(links, "routing", "Full");
+  xmlAddPrevSibling(first, links);
+  move_links(site, links);
+}
+
 static void free_host_ports(gpointer data)
 {
   host_ports *of = data;
@@ -357,6 +402,7 @@ static void add_ports(const tw_ports *ports, xmlNode *root)
   }
   add_hosts(&c, root);
   repeat_routes(&c, root);
+  find_ways_out(&c, root);
   GHashTableIter iterator;
   gpointer id, of;
   g_hash_table_iter_init(&iterator, c.hosts);
@@ -370,10 +416,14 @@ static void add_ports(const tw_ports *ports, xmlNode *root)
 
 char *tw_ports_write(const tw_ports *ports, GError **error)
 {
-  if (ports->ports->len == 0)
-    return NULL;
   const char *path = ports->platform->path;
-  xmlDoc *document = xmlReadFile(path, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && !g_str_has_suffix(path, ".gz"))
+    return NULL;
+  gsize bytes = 0;
+  g_autofree char *read = tw_text_file_read(path, G_MAXINT, &bytes, NULL);
+  xmlDoc *document = read != NULL ? xmlReadMemory(read, (int)bytes, path, NULL,
+                                                  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING)
+                                  : NULL;
   if (document == NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "has changed since it was read; start again");
     return NULL;
@@ -381,6 +431,7 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
   g_autofree char *whole = g_canonicalize_filename(path, NULL), *folder = g_path_get_dirname(whole);
   anchor_profiles(xmlDocGetRootElement(document), folder);
   add_ports(ports, xmlDocGetRootElement(document));
+  gather_links(xmlDocGetRootElement(document));
   xmlChar *text = NULL;
   int length = 0;
   xmlDocDumpMemory(document, &text, &length);

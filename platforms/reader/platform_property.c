@@ -25,6 +25,7 @@ static const struct property {
     {"tw:pue_per_degree", TW_ON_ZONE | TW_ON_CLUSTER},
     {"tw:psu_w", TW_ON_ZONE | TW_ON_CLUSTER},
     {"tw:psu_efficiency", TW_ON_ZONE | TW_ON_CLUSTER},
+    {"tw:site_power_w", TW_ON_ZONE | TW_ON_CLUSTER},
     {"tw:kind", TW_ON_LINK},
     {"tw:watts", TW_ON_LINK},
     {"tw:joules_per_byte", TW_ON_LINK},

@@ -88,6 +88,8 @@ void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults);
 void tw_reader_note(GPtrArray *notes, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* A fault where the profile that an attribute names is not in the folder of the platform. */
 void tw_reader_check_profile(const xmlNode *node, const char *attribute, tw_faults *faults);
+/* Two elements name the same profile. */
+void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults);
 /* Notes that a number stands without a unit; `notes` may be NULL. */
 void tw_reader_note_unit(GPtrArray *notes, const xmlNode *node, const char *what, const char *unit);
 

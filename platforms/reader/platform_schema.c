@@ -1,5 +1,6 @@
 /* The tables of SimGrid's platform format 4.1, as far as we read it, and what its own parser is strict about.
  */
+#include "platforms/input/text_file.h"
 #include "platforms/reader/platform_reader.h"
 
 #include <math.h>
@@ -191,8 +192,9 @@ static void check_prolog(const char *path, tw_faults *faults)
       "(\\s|<!--.*?-->)*<!DOCTYPE platform SYSTEM "
       "([\"'])(https://simgrid\\.org/simgrid\\.dtd|http://simgrid\\.gforge\\.inria\\.fr/simgrid/"
       "simgrid\\.dtd)\\6\\s*>";
-  g_autofree char *text = NULL;
-  if (!g_file_get_contents(path, &text, NULL, NULL))
+  gsize length = 0;
+  g_autofree char *text = tw_text_file_read(path, G_MAXUINT, &length, NULL);
+  if (text == NULL)
     return; /* it was read a moment ago; whoever reads it next will say so */
   g_autoptr(GRegex) regex = g_regex_new(pattern, G_REGEX_DOTALL, 0, NULL);
   if (!g_regex_match(regex, text, 0, NULL))
@@ -216,6 +218,7 @@ void tw_reader_check_document(tw_document *document, const char *path, GPtrArray
     tw_faults_add(faults, path, 0, "SimGrid cannot include files; write the platform into one");
     return;
   }
+  tw_reader_check_profiles(root, faults);
   tw_reader_translate((xmlNode *)root, notes, faults);
   if (tw_schema_check(root, &tw_xml_platform, faults)) {
     tw_xml_attributes platform = {0};

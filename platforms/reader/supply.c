@@ -4,9 +4,9 @@
 
 #include <math.h>
 
-enum { PUE, PUE_LOAD, PUE_PER_DEGREE, PSU_W, PSU_EFFICIENCY };
-const char *const tw_supply_properties[] = {"tw:pue",   "tw:pue_load",       "tw:pue_per_degree",
-                                            "tw:psu_w", "tw:psu_efficiency", NULL};
+enum { PUE, PUE_LOAD, PUE_PER_DEGREE, PSU_W, PSU_EFFICIENCY, SITE_W };
+const char *const tw_supply_properties[] = {
+    "tw:pue", "tw:pue_load", "tw:pue_per_degree", "tw:psu_w", "tw:psu_efficiency", "tw:site_power_w", NULL};
 
 double tw_curve_at(const tw_curve *curve, double x)
 {
@@ -80,10 +80,13 @@ gboolean tw_supply_set(tw_supply *supply, const char *name, const char *text, ch
   case PUE_PER_DEGREE:
     return read_per_degree(text, supply, why);
   case PSU_W:
-    if (tw_number_parse(text, &supply->psu_w) && supply->psu_w > 0)
+  case SITE_W: {
+    double *watts = property == PSU_W ? &supply->psu_w : &supply->site_w;
+    if (tw_number_parse(text, watts) && *watts > 0)
       return TRUE;
     *why = g_strdup_printf("\"%s\" is no power; write a number of watts greater than 0", text);
     return FALSE;
+  }
   case PSU_EFFICIENCY:
     return read_curve(text, 0.01, 1, &supply->efficiency, why);
   default:

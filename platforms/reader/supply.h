@@ -8,7 +8,8 @@
  *     tw:pue_load        "0.25:1.5 1:1.25": a curve over the load instead; straight between its points
  *     tw:pue_per_degree  "0.01 above 18": added for each degree Celsius outside above 18
  *     tw:psu_w           "120000": watts of equipment power at which the power supplies are fully loaded
- *     tw:psu_efficiency  "0.05:0.8864 0.2:0.9448 1:0.9556": a curve over the load */
+ *     tw:psu_efficiency  "0.05:0.8864 0.2:0.9448 1:0.9556": a curve over the load
+ *     tw:site_power_w    "1000000": watts that the site may draw, conversion and cooling included */
 #ifndef TW_PLATFORMS_SUPPLY_H
 #define TW_PLATFORMS_SUPPLY_H
 
@@ -27,6 +28,7 @@ typedef struct tw_supply {
   double per_degree, free_c; /* PUE for each degree above free_c */
   double psu_w;              /* 0: unknown */
   tw_curve efficiency;       /* none: conversion is not told apart from PUE */
+  double site_w;             /* that the site may draw; 0: any */
 } tw_supply;
 
 /* Takes one property. Returns FALSE with `why` set to what is wrong and what would be right, which the caller

@@ -24,7 +24,8 @@ static void keep(GArray *requests, tw_bench_request r, double e2e_s)
   g_array_append_val(requests, r);
 }
 
-/* Of `vllm bench` and of SGLang. `from`: seconds that lie behind the requests of files and runs before. */
+/* Reads the results of `vllm bench` and of SGLang. `from`: seconds that lie behind the requests of files
+ * and runs before. */
 static gboolean read_arrays(const json_t *run, const char *path, double from_s, GArray *requests,
                             GError **error)
 {

@@ -1,4 +1,4 @@
-/* What a benchmark measured of each request of a server.
+/* The measurements of a benchmark, for each request of a server.
  *
  *     vllm bench serve --save-detailed        one JSON object with arrays
  *     SGLang's bench_serving --output-details an object a line, without instants

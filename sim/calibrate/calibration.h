@@ -13,7 +13,7 @@
 #include <glib.h>
 
 typedef struct tw_calibration_setup {
-  const char *model, *device, *engine; /* of the catalogues, or paths */
+  const char *model, *device, *engine; /* names of the catalogues, or paths */
   const char *weights, *kv;
   int tp, dp, ep;
   int max_seqs, max_batched_tokens;
@@ -29,7 +29,10 @@ typedef struct tw_calibration {
   /* Mean of |simulated / measured − 1| over the statistics, with what ships and with what was fitted. */
   double fitted_before, fitted_after, held_out_before, held_out_after;
   guint fitted, held_out; /* requests */
-  double host_factor;     /* of the device's host: an engine's file holds the times of an H100's */
+  /* Whether its scheduler plans while the iteration before runs: "engine" as its file says, "true" or "false" where
+   * that fits the requests better by a point of error. */
+  const char *asynchronous;
+  double host_factor; /* of the device's host: an engine's file holds the times of an H100's */
 } tw_calibration;
 
 /* `requests`: of tw_bench_request (bench.h), in the order of their starts. FALSE with an error. */

@@ -55,52 +55,6 @@ tw_wire_load tw_phase_load(const tw_phase *phase, const tw_group *group)
   return most;
 }
 
-/* ---- Groups ---- */
-
-/* The rank behind the last one of the domain that begins with `first`. */
-static int domain_end(const tw_group *group, int first)
-{
-  int end = first;
-  while (end < group->n && group->domains[end] == group->domains[first])
-    end++;
-  return end;
-}
-
-int tw_group_domains(const tw_group *group)
-{
-  int domains = 0;
-  for (int first = 0; first < group->n; first = domain_end(group, first))
-    domains++;
-  return domains;
-}
-
-int tw_group_domain_size(const tw_group *group)
-{
-  int size = domain_end(group, 0);
-  for (int first = 0; first < group->n; first = domain_end(group, first))
-    if (domain_end(group, first) - first != size)
-      return 0;
-  return size;
-}
-
-int tw_group_largest_domain(const tw_group *group)
-{
-  int most = 0;
-  for (int first = 0; first < group->n; first = domain_end(group, first))
-    most = MAX(most, domain_end(group, first) - first);
-  return most;
-}
-
-/* First ranks of the domains, and `n` behind the last. */
-static GArray *starts_of(const tw_group *group)
-{
-  GArray *starts = g_array_new(FALSE, FALSE, sizeof(int));
-  for (int first = 0; first < group->n; first = domain_end(group, first))
-    g_array_append_val(starts, first);
-  g_array_append_val(starts, group->n);
-  return starts;
-}
-
 static int depth_of(int n) /* depth of a binary tree of n ranks */
 {
   return (int)ceil(log2(n));
@@ -113,7 +67,7 @@ static int depth_of(int n) /* depth of a binary tree of n ranks */
 static void to_neighbours(tw_phase *phase, const tw_group *group, double bytes)
 {
   for (int first = 0, end; first < group->n; first = end) {
-    end = domain_end(group, first);
+    end = tw_group_domain_end(group, first);
     int size = end - first;
     for (int i = 0; i < size; i++)
       send(phase, first + i, first + (i + 1) % size, bytes * (size - 1) / size);
@@ -136,7 +90,7 @@ static void to_domain(tw_phase *phase, const GArray *starts, int from, int to, i
 /* A ring through all ranks: each domain passes on to the next what each rank passes on to its neighbour. */
 static void add_ring(tw_plan *plan, const tw_group *group, int passes, double bytes)
 {
-  g_autoptr(GArray) starts = starts_of(group);
+  g_autoptr(GArray) starts = tw_group_starts(group);
   int n = group->n, domains = (int)starts->len - 1, across = domains > 1 ? passes * (domains - 1) : 0;
   double passed = passes * bytes * (n - 1) / n;
   tw_phase *phase = add_phase(plan, passes * (n - 1) - across, across);
@@ -170,7 +124,7 @@ static void add_rings(tw_plan *plan, const tw_group *group, int size, gboolean a
  * down from it (Sanders et al., Parallel Computing 35(12), 2009; NCCL's tree). */
 static void trees_of_domains(tw_phase *phase, const tw_group *group, int heads, double bytes)
 {
-  g_autoptr(GArray) starts = starts_of(group);
+  g_autoptr(GArray) starts = tw_group_starts(group);
   int domains = (int)starts->len - 1;
   for (int tree = 0; tree < 2; tree++) {
     for (int i = 1; i < domains; i++) {
@@ -221,7 +175,7 @@ static void all_reduce_in_switch(tw_plan *plan, const tw_group *group, double by
   int largest = tw_group_largest_domain(group);
   phase->messages = MAX(largest - LAUNCHED_RANKS, 0) + largest * depth;
   for (int first = 0, end; first < group->n; first = end) {
-    end = domain_end(group, first);
+    end = tw_group_domain_end(group, first);
     int size = end - first;
     for (int i = 0; i < size; i++)
       send(phase, first + i, first + (i + 1) % size, bytes * (size + 1) / size);
@@ -328,7 +282,7 @@ static void pairs_inside(tw_phase *phase, const GArray *starts, double bytes)
  * pair, and equal flows everywhere end together. */
 static void pairs_by_rails(tw_phase *phase, const tw_group *group, double bytes)
 {
-  g_autoptr(GArray) starts = starts_of(group);
+  g_autoptr(GArray) starts = tw_group_starts(group);
   int size = tw_group_domain_size(group);
   pairs_inside(phase, starts, bytes);
   for (int i = 0; i < group->n; i++)
@@ -341,7 +295,7 @@ static void pairs_by_rails(tw_phase *phase, const tw_group *group, double bytes)
  * carry pair by pair, with about domains² flows. */
 static void aggregate_pairs(tw_phase *phase, const tw_group *group, double bytes)
 {
-  g_autoptr(GArray) starts = starts_of(group);
+  g_autoptr(GArray) starts = tw_group_starts(group);
   const int *start = (const int *)(const void *)starts->data;
   int domains = (int)starts->len - 1;
   g_autofree double *sent = g_new0(double, (gsize)domains), *got = g_new0(double, (gsize)domains);

@@ -17,15 +17,7 @@
 #define TW_SIM_COLLECTIVES_H
 
 #include "platforms/reader/device.h"
-
-/* Ranks of a collective and where they stand. Ranks of a domain follow one another. */
-typedef struct tw_group {
-  int n;
-  const int *domains; /* the domain of each rank; any numbers */
-  int board;          /* ranks on one board, along which trees are chains */
-  int heads;          /* ranks of a domain whose NICs rings and trees between domains use; 0: all */
-  gboolean meshed;    /* links join the ranks of a domain pair by pair: there is no switch that adds */
-} tw_group;
+#include "sim/collectives/group.h"
 
 /* What one rank sends to another in a phase. */
 typedef struct tw_send {
@@ -93,10 +85,5 @@ typedef struct tw_wire_load {
   double inside, outside;
 } tw_wire_load;
 tw_wire_load tw_phase_load(const tw_phase *phase, const tw_group *group);
-
-/* How many domains the ranks lie in; how many ranks every domain has, 0 if they differ; and the most. */
-int tw_group_domains(const tw_group *group);
-int tw_group_domain_size(const tw_group *group);
-int tw_group_largest_domain(const tw_group *group);
 
 #endif

@@ -68,7 +68,8 @@ extern const char tw_program_description[];
 extern const tw_command *const tw_commands[];
 
 extern const tw_command tw_run_command, tw_check_command, tw_platform_command, tw_workload_command,
-    tw_report_command, tw_compare_command, tw_trace_command, tw_show_command, tw_log_command, tw_net_command,
-    tw_sweep_command, tw_search_command, tw_plan_command, tw_calibrate_command, tw_work_command, tw_manual_command;
+    tw_report_command, tw_explain_command, tw_compare_command, tw_trace_command, tw_show_command,
+    tw_log_command, tw_net_command, tw_sweep_command, tw_search_command, tw_plan_command,
+    tw_calibrate_command, tw_work_command, tw_manual_command;
 
 #endif

@@ -89,6 +89,11 @@ static gboolean write_engine(const calibrate_values *v, const char *engine, cons
     g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)content, length);
     g_string_append_printf(source, " %s (SHA-256 %.16s)", name, sum);
   }
+  if (!g_str_equal(c->asynchronous, "engine")) {
+    if (strstr(text->str, " asynchronous=") == NULL)
+      g_string_replace(text, "<engine", "<engine asynchronous=\"\"", 1);
+    put(text, "asynchronous", c->asynchronous);
+  }
   put(text, "label", label);
   put(text, "request", request);
   put(text, "iteration", iteration);
@@ -144,6 +149,9 @@ static int run_calibrate(const tw_command *command, int argc, char **argv, GErro
     printf("  %-10s %9.3f %-2s %9.3f %-2s  +- %.3f\n", tw_calibrated_names[a], c.shipped[a] * unit,
            a < 2 ? "ms" : "", c.value[a] * unit, a < 2 ? "ms" : "", c.interval[a] * unit);
   }
+  if (!g_str_equal(c.asynchronous, "engine"))
+    printf("  scheduling %26s  (of the engine's file: the other one)\n",
+           g_str_equal(c.asynchronous, "true") ? "asynchronous" : "synchronous");
   printf("\n  mean error of TTFT and TPOT  %6.1f %%    %6.1f %%  of the fitted requests\n",
          100 * c.fitted_before, 100 * c.fitted_after);
   if (c.held_out > 0)

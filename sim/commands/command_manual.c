@@ -1,6 +1,7 @@
 /* `tokenworks manual`: the manual page and the completion of shells, from the tables of commands. */
 #include "platforms/input/fault.h"
 #include "sim/commands/completion.h"
+#include "sim/commands/reference.h"
 
 #include <stdio.h>
 
@@ -97,12 +98,14 @@ static char *write_page(void)
 /* ---- The command ---- */
 
 typedef struct {
-  char *completion;
+  char *completion, *page;
 } manual_values;
 
 static const GOptionEntry manual_options[] = {
     {"completion", 0, 0, G_OPTION_ARG_STRING, TW_OPTION(manual_values, completion),
      "The script that completes command lines in this shell: bash", "SHELL"},
+    {"page", 0, 0, G_OPTION_ARG_STRING, TW_OPTION(manual_values, page),
+     "A page of documentation in Markdown: scenario|columns|metrics|commands", "NAME"},
     G_OPTION_ENTRY_NULL};
 TW_COMMAND_VALUES(manual_values, manual_options)
 
@@ -111,12 +114,20 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   g_auto(manual_values) values = {0};
   if (!tw_command_read(command, &values, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  if (argc > 1 || (values.completion != NULL && !g_str_equal(values.completion, "bash"))) {
-    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s (see `tokenworks manual --help`)",
-                       argc > 1 ? "takes options alone" : "--completion: there is one for bash");
+  g_autofree char *reference = values.page != NULL ? tw_reference_page(values.page) : NULL;
+  const char *wrong = argc > 1 ? "takes options alone"
+                      : values.completion != NULL && !g_str_equal(values.completion, "bash")
+                          ? "--completion: there is one for bash"
+                      : values.page != NULL && reference == NULL
+                          ? "--page: write scenario, columns, metrics or commands"
+                          : NULL;
+  if (wrong != NULL) {
+    tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s (see `tokenworks manual --help`)", wrong);
     return TW_EXIT_USAGE;
   }
-  g_autofree char *text = values.completion != NULL ? tw_completion_bash(tw_commands) : write_page();
+  g_autofree char *text = values.completion != NULL ? tw_completion_bash(tw_commands) : NULL;
+  if (text == NULL)
+    text = reference != NULL ? g_steal_pointer(&reference) : write_page();
   fputs(text, stdout);
   return TW_EXIT_OK;
 }
@@ -125,9 +136,9 @@ const tw_command tw_manual_command = {
     .name = "manual",
     .summary = "print the manual page, or what completes command lines",
     .usage = "",
-    .description =
-        "Prints the manual page in roff, or the completion of a shell. `cmake --install` installs both;\n"
-        "without that, read the one and source the other.",
+    .description = "Prints the manual page in roff, the completion of a shell, or a page of documentation. "
+                   "`cmake --install` installs both;\n"
+                   "without that, read the one and source the other.",
     .example = "source <(tokenworks manual --completion=bash)",
     .run = run,
     .options = manual_options,

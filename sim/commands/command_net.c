@@ -144,6 +144,18 @@ static void note_extrapolation(const tw_device *device, const tw_kernel_cost *ke
             name, device->name, kernel->fitted_bytes / 1048576, bytes / 1048576);
 }
 
+/* Transfers of an all-to-all grow with the square of the domains. */
+static gboolean has_room(const tw_pattern *pattern, const tw_group *group, const char *path, GError **error)
+{
+  enum { MOST_DOMAINS = 2048 };
+  int domains = tw_group_domains(group);
+  return !g_str_equal(pattern->name, "all-to-all") || domains <= MOST_DOMAINS ||
+         tw_input_error_set(
+             error, TW_INPUT_ERROR_USAGE, path, 0,
+             "--ranks: an all-to-all over %d domains is too much to plan; take ranks of at most %d", domains,
+             MOST_DOMAINS);
+}
+
 /* One note for each kernel that was chosen, at the largest of its sizes. */
 static void note_kernels(const tw_platform *platform, const tw_ranks *ranks, const GPtrArray *chosen,
                          const GArray *sizes)
@@ -175,6 +187,11 @@ static gboolean measure_sizes(const net_values *values, const tw_platform *platf
   g_autoptr(GPtrArray) chosen = tw_net_measure(platform, ranks, ways, sizes, error);
   for (guint i = 0; chosen != NULL && i < sizes->len; i++)
     print_row(values, pattern, &ranks->group, g_array_index(sizes, double, i), chosen->pdata[i]);
+  gboolean by_busiest_link = FALSE;
+  for (guint i = 0; chosen != NULL && i < sizes->len; i++)
+    by_busiest_link |= ((const tw_net_way *)chosen->pdata[i])->by_busiest_link;
+  if (by_busiest_link)
+    fputs("note: too many flows to simulate; the busiest link says when they end\n", stderr);
   if (chosen != NULL)
     note_kernels(platform, ranks, chosen, sizes);
   return chosen != NULL;
@@ -204,6 +221,8 @@ static int measure(const net_values *values, const char *path, GError **error)
   }
   g_auto(tw_ranks) ranks = tw_ranks_place(platform, n, values->spread);
   if (!find_algorithm(values->algorithm, pattern, &ranks.group, &algorithm, error))
+    return TW_EXIT_USAGE;
+  if (!has_room(pattern, &ranks.group, path, error))
     return TW_EXIT_USAGE;
   if (!tw_simgrid_start(ranks.ports, error))
     return TW_EXIT_FAILED;

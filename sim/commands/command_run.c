@@ -1,3 +1,4 @@
+#include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
 #include "sim/run/run.h"
@@ -170,6 +171,14 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   gboolean cut_short = interrupted != 0 && json_is_true(json_object_get(summary, "partial"));
   if (!values.quiet)
     tw_summary_print(summary, values.directory, stdout);
+  double of_limit = tw_run_summary_number(summary, "energy.peak_of_site_power");
+  if (!values.quiet && of_limit > 1)
+    fprintf(stderr,
+            "note: the site drew %.4g kW at its peak, %.4g %% of the %.4g kW that its platform allows; fewer "
+            "engines "
+            "or a <power-cap site=\"%.6gW\"/> keep to it\n",
+            scenario->platform->supply.site_w * of_limit / 1e3, 100 * of_limit,
+            scenario->platform->supply.site_w / 1e3, scenario->platform->supply.site_w);
   json_decref(summary);
   return cut_short ? 128 + interrupted : TW_EXIT_OK;
 }

@@ -248,10 +248,12 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
 
 const tw_command tw_sweep_command = {
     .name = "sweep",
-    .summary = "run a scenario at every point of a grid, on all cores",
+    .summary = "run a scenario at every point of a grid or a sample, on all cores",
     .usage = "SWEEP.xml -o DIR",
     .description =
-        "Runs the scenario of a sweep file at every point of its axes, each with all its seeds, in a "
+        "Runs the scenario of a sweep file at every point of its axes, or at a random sample or a Latin "
+        "hypercube of "
+        "them, each with all its seeds, in a "
         "process\n"
         "of its own; DIR/NAME=VALUE,... is the run directory of a point, or holds one per seed. "
         "DIR/sweep.csv\n"

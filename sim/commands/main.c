@@ -4,23 +4,12 @@
 
 #include <locale.h>
 
-const tw_command *const tw_commands[] = {&tw_run_command,
-                                         &tw_check_command,
-                                         &tw_platform_command,
-                                         &tw_workload_command,
-                                         &tw_report_command,
-                                         &tw_show_command,
-                                         &tw_compare_command,
-                                         &tw_trace_command,
-                                         &tw_log_command,
-                                         &tw_net_command,
-                                         &tw_sweep_command,
-                                         &tw_search_command,
-                                         &tw_plan_command,
-                                         &tw_calibrate_command,
-                                         &tw_work_command,
-                                         &tw_manual_command,
-                                         NULL};
+const tw_command *const tw_commands[] = {&tw_run_command,      &tw_check_command,   &tw_platform_command,
+                                         &tw_workload_command, &tw_report_command,  &tw_explain_command,
+                                         &tw_show_command,     &tw_compare_command, &tw_trace_command,
+                                         &tw_log_command,      &tw_net_command,     &tw_sweep_command,
+                                         &tw_search_command,   &tw_plan_command,    &tw_calibrate_command,
+                                         &tw_work_command,     &tw_manual_command,  NULL};
 
 const char tw_program_description[] =
     "Tokenworks simulates AI factories: it replays a trace of inference requests on a described data centre.";

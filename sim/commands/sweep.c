@@ -2,10 +2,14 @@
 
 #include "sim/scenario/scenario.h"
 
+#include <math.h>
+
 /* ---- Tables ---- */
 
 typedef struct axis_element {
-  char *name, *path, *values;
+  char *name, *path, *values, *unit;
+  double from, to; /* of a sampled axis; NAN: it is none */
+  gboolean logarithmic, whole;
 } axis_element;
 
 typedef struct set_element {
@@ -34,41 +38,69 @@ static const tw_element point_xml_element = {
 
 static gboolean check_axis(const xmlNode *node, const void *target, tw_faults *faults)
 {
-  (void)target;
   guint before = tw_faults_added(faults);
   gboolean has_path = xmlHasProp(node, BAD_CAST "path") != NULL;
   gboolean has_values = xmlHasProp(node, BAD_CAST "values") != NULL;
+  gboolean has_range = xmlHasProp(node, BAD_CAST "from") != NULL && xmlHasProp(node, BAD_CAST "to") != NULL;
   gboolean has_points = tw_node_child(node, "point") != NULL;
-  if (has_path != has_values || has_path == has_points)
-    tw_node_fault(node, faults,
-                  "an <axis> has either path and values, or <point>s; write path=\"//pool/@replicas\" "
-                  "values=\"2 4 8\"");
+  const axis_element *axis = target;
+  if (has_path != (has_values || has_range) || has_path == has_points || (has_values && has_range))
+    tw_node_fault(
+        node, faults,
+        "an <axis> has either path and values, or <point>s, or, in a sample, path, from and to; write "
+        "path=\"//pool/@replicas\" values=\"2 4 8\"");
+  else if (has_range && !(axis->from < axis->to))
+    tw_node_fault(node, faults, "from is not below to; write from=\"1\" to=\"8\"");
+  else if (has_range && axis->logarithmic && axis->from <= 0)
+    tw_node_fault(node, faults, "a logarithmic axis begins above zero; write from=\"0.1\"");
   return tw_faults_added(faults) == before;
 }
+static const char *const scale_names[] = {"linear", "log", NULL};
 static const tw_attribute axis_attributes[] = {
     {"name", TW_ATTR_STRING, .offset = offsetof(axis_element, name), .help = "column of the results"},
     {"path", TW_ATTR_STRING, .fallback = TW_ABSENT, .offset = offsetof(axis_element, path),
      .help = "XPath of the attribute of the scenario that changes along the axis"},
     {"values", TW_ATTR_STRING, .fallback = TW_ABSENT, .offset = offsetof(axis_element, values),
      .help = "that it takes, separated by blanks"},
+    {"from", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .min = -1e15, .max = 1e15,
+     .offset = offsetof(axis_element, from), .help = "least number of a sampled axis"},
+    {"to", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .min = -1e15, .max = 1e15,
+     .offset = offsetof(axis_element, to), .help = "its greatest number"},
+    {"scale", TW_ATTR_CHOICE, .choices = scale_names, .fallback = "linear",
+     .offset = offsetof(axis_element, logarithmic),
+     .help = "whether its numbers lie evenly, or their logarithms do"},
+    {"whole", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(axis_element, whole),
+     .help = "whether they are whole"},
+    {"unit", TW_ATTR_STRING, .fallback = "", .empty = TRUE, .offset = offsetof(axis_element, unit),
+     .help = "what follows them, such as /s or ms"},
     {0}};
 static const tw_child axis_children[] = {{&point_xml_element, 0, 0}, {0}};
 static const tw_element axis_xml_element = {"axis", "what changes from run to run", axis_attributes,
                                             axis_children, check_axis};
 
+static const char *const sample_names[] = {"grid", "random", "latin-hypercube", NULL};
 static const tw_attribute sweep_attributes[] = {
     {"name", TW_ATTR_STRING, .offset = offsetof(tw_sweep, name), .help = "name for people"},
     {"scenario", TW_ATTR_PATH, .offset = offsetof(tw_sweep, scenario), .help = "what is run at every point"},
     {"seeds", TW_ATTR_STRING, .fallback = "", .offset = offsetof(tw_sweep, seeds_text),
      .help = "of which each point runs every one, separated by blanks; none: the scenario's own"},
+    {"sample", TW_ATTR_CHOICE, .choices = sample_names, .fallback = "grid",
+     .offset = offsetof(tw_sweep, sample),
+     .help = "which points are run: all of the grid; some at random; or a Latin hypercube, in which every "
+             "axis is cut "
+             "into as many parts as there are points, each of which is met once"},
+    {"points", TW_ATTR_INT, .fallback = "32", .min = 1, .max = TW_SWEEP_MAX_POINTS,
+     .offset = offsetof(tw_sweep, n_samples), .help = "of a sample"},
+    {"sample-seed", TW_ATTR_INT, .fallback = "1", .min = 0, .max = 9e15,
+     .offset = offsetof(tw_sweep, sample_seed), .help = "of the chance that picks them"},
     {"metrics", TW_ATTR_STRING,
      .fallback = "slo.attainment,ttft_s.p99,tpot_s.p99,throughput.output_tokens_per_s",
      .offset = offsetof(tw_sweep, metrics),
      .help = "numbers of summary.json to print, separated by commas; sweep.csv has all"},
     {0}};
 static const tw_child sweep_children[] = {{&axis_xml_element, 1, 16}, {0}};
-const tw_element tw_sweep_element = {"sweep", "one scenario at every point of a grid", sweep_attributes,
-                                     sweep_children, NULL};
+const tw_element tw_sweep_element = {"sweep", "one scenario at the points of a grid or a sample",
+                                     sweep_attributes, sweep_children, NULL};
 
 /* ---- Reading ---- */
 
@@ -101,9 +133,35 @@ static void assign(place *at, const char *path, const char *value)
   g_ptr_array_add(at->assignments, g_strdup_printf("%s=%s", path, value));
 }
 
-static GPtrArray *read_axis(const xmlNode *node, const axis_element *axis, tw_faults *faults)
+/* A place of a sampled axis for each point: its numbers in the order of the points. */
+static void add_samples(const tw_sweep *sweep, const axis_element *axis, GPtrArray *places)
+{
+  g_autofree double *shares = tw_sweep_shares(sweep, axis->name);
+  for (gint64 i = 0; i < sweep->n_samples; i++) {
+    double value = axis->logarithmic ? axis->from * pow(axis->to / axis->from, shares[i])
+                                     : axis->from + (axis->to - axis->from) * shares[i];
+    char digits[G_ASCII_DTOSTR_BUF_SIZE];
+    g_ascii_formatd(digits, sizeof digits, "%.6g", axis->whole ? round(value) : value);
+    place *added = g_new(place, 1);
+    *added = (place){g_strconcat(digits, axis->unit, NULL), g_ptr_array_new_with_free_func(g_free)};
+    assign(added, axis->path, added->name);
+    g_ptr_array_add(places, added);
+  }
+}
+
+static GPtrArray *read_axis(const tw_sweep *sweep, const xmlNode *node, const axis_element *axis,
+                            tw_faults *faults)
 {
   GPtrArray *places = g_ptr_array_new_with_free_func(free_place);
+  if (!isnan(axis->from) && sweep->sample == TW_SWEEP_GRID)
+    tw_node_fault(
+        node, faults,
+        "a grid has no values between from and to; write values=\"1 2 4\", or sample=\"latin-hypercube\" for "
+        "the sweep");
+  if (!isnan(axis->from)) {
+    add_samples(sweep, axis, places);
+    return places;
+  }
   g_auto(GStrv) values = g_strsplit_set(axis->values != NULL ? axis->values : "", " \t\n", -1);
   for (char **value = values; *value != NULL; value++)
     if (**value != '\0')
@@ -182,6 +240,29 @@ static void multiply(tw_sweep *sweep, const GPtrArray *axes, const xmlNode *root
   }
 }
 
+/* The points of a sample: on each axis the places are taken by the shares of the points, and a point that comes
+ * twice is run once. */
+static void take_sample(tw_sweep *sweep, const GPtrArray *axes)
+{
+  g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GPtrArray) shares = g_ptr_array_new_with_free_func(g_free);
+  g_autofree guint *at = g_new0(guint, axes->len);
+  for (guint a = 0; a < axes->len; a++)
+    g_ptr_array_add(shares, tw_sweep_shares(sweep, sweep->axes->pdata[a]));
+  for (gint64 i = 0; i < sweep->n_samples; i++) {
+    for (guint a = 0; a < axes->len; a++) {
+      guint length = ((const GPtrArray *)axes->pdata[a])->len;
+      gboolean sampled = g_array_index(sweep->sampled, gboolean, a);
+      at[a] = sampled ? (guint)i : MIN((guint)(((const double *)shares->pdata[a])[i] * length), length - 1);
+    }
+    tw_sweep_point *point = new_point(sweep, axes, at);
+    if (g_hash_table_add(names, point->name))
+      g_ptr_array_add(sweep->points, point);
+    else
+      free_point(point);
+  }
+}
+
 static void read_seeds(tw_sweep *sweep, const xmlNode *root, tw_faults *faults)
 {
   g_auto(GStrv) words = g_strsplit_set(sweep->seeds_text, " \t\n", -1);
@@ -222,6 +303,7 @@ tw_sweep *tw_sweep_load(const char *path, tw_faults *faults)
   tw_schema_read(root, &tw_sweep_element, sweep);
   sweep->axes = g_ptr_array_new_with_free_func(g_free);
   sweep->points = g_ptr_array_new_with_free_func(free_point);
+  sweep->sampled = g_array_new(FALSE, FALSE, sizeof(gboolean));
   read_seeds(sweep, root, faults);
 
   g_autoptr(GPtrArray) axes = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
@@ -233,11 +315,15 @@ tw_sweep *tw_sweep_load(const char *path, tw_faults *faults)
         tw_node_fault(node, faults, "two axes are called \"%s\"; give every axis a name of its own",
                       axis.name);
     g_ptr_array_add(sweep->axes, g_strdup(axis.name));
-    g_ptr_array_add(axes, read_axis(node, &axis, faults));
+    gboolean sampled = !isnan(axis.from);
+    g_array_append_val(sweep->sampled, sampled);
+    g_ptr_array_add(axes, read_axis(sweep, node, &axis, faults));
     tw_schema_clear(&axis_xml_element, &axis);
   }
-  if (tw_faults_added(faults) == before)
+  if (tw_faults_added(faults) == before && sweep->sample == TW_SWEEP_GRID)
     multiply(sweep, axes, root, faults);
+  else if (tw_faults_added(faults) == before)
+    take_sample(sweep, axes);
   if (tw_faults_added(faults) == before)
     check_points(sweep, faults);
   return tw_faults_added(faults) == before ? g_steal_pointer(&sweep) : NULL;
@@ -251,6 +337,7 @@ void tw_sweep_free(tw_sweep *sweep)
   g_free(sweep->seeds);
   g_ptr_array_unref(sweep->axes);
   g_ptr_array_unref(sweep->points);
+  g_array_unref(sweep->sampled);
   g_free(sweep);
 }
 

@@ -36,8 +36,8 @@ void tw_batching_take(tw_scheduler *s, gint64 blocks)
 void tw_batching_cache(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 {
   if (s->config.prefix_cache)
-    sequence->prefix =
-        tw_prefix_cache_add(&s->prefixes, &sequence->request, sequence->ticket, sequence->prefix, tokens);
+    sequence->prefix = tw_prefix_cache_add(&s->prefixes, &sequence->request, sequence->ticket,
+                                           sequence->prefix, tokens, &s->kv.used_blocks);
 }
 
 void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
@@ -48,17 +48,18 @@ void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
   sequence->prefix = NULL;
 }
 
-gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_request *request)
+gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_sequence *sequence)
 {
   /* The last token's key and value are never computed. */
-  gint64 output = s->config.hands_over ? 0 : tw_request_output_tokens(request) - 1;
+  const tw_request *request = &sequence->request;
+  gint64 output = s->config.hands_over ? sequence->resumed : tw_request_output_tokens(request) - 1;
   return tw_batching_blocks(s, request->prompt_tokens + output);
 }
 
-gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_request *request, gint64 kept)
+gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_sequence *sequence, gint64 kept)
 {
   return s->config.reserve != TW_RESERVE_OUTPUT ||
-         s->promised + tw_batching_final_blocks(s, request) <= s->kv.total_blocks - kept;
+         s->promised + tw_batching_final_blocks(s, sequence) <= s->kv.total_blocks - kept;
 }
 
 gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
@@ -68,6 +69,8 @@ gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
     return s->reserved;
   if (!s->ahead)
     return tw_kv_need(&s->kv, q, iterations + 1);
+  if (s->config.kind->radix) /* and plans without knowing who ends */
+    return tw_kv_need(&s->kv, q, iterations + 2);
   /* Who ends with the iteration before the one that is planned wants no block in it. */
   return tw_kv_need(&s->kv, q, iterations + 2) -
          tw_decoding_ending_full(&s->decoding, iterations + 1, s->config.block_tokens);
@@ -82,14 +85,19 @@ void tw_batching_join(tw_scheduler *s, tw_sequence *sequence)
   tw_waiting_decode(&s->waiting, sequence, 1, s->decoding.count);
 }
 
-void tw_batching_leave(tw_scheduler *s, tw_sequence *sequence)
+void tw_batching_stop(tw_scheduler *s, tw_sequence *sequence)
 {
   gint64 tokens = tw_decoding_tokens(&s->decoding, sequence);
   tw_decoding_leave(&s->decoding, sequence);
   tw_waiting_decode(&s->waiting, sequence, -1, s->decoding.count);
   tw_kv_leave(&s->kv, s->decoding.count, tokens);
-  tw_batching_cache(s, sequence, tokens);
   sequence->prefill_target = sequence->prefill_done = tokens;
+}
+
+void tw_batching_leave(tw_scheduler *s, tw_sequence *sequence)
+{
+  tw_batching_stop(s, sequence);
+  tw_batching_cache(s, sequence, sequence->prefill_done);
 }
 
 /* The chunks of a sequence that is preempted: what is planned is not run, what runs is lost. Returns whether
@@ -129,7 +137,7 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
     g_ptr_array_remove(s->aside, sequence);
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
-  s->promised -= tw_batching_final_blocks(s, &sequence->request);
+  s->promised -= tw_batching_final_blocks(s, sequence);
   if (isnan(sequence->lost_s))
     sequence->lost_s = s->prefixes.now_s;
   sequence->preemptions++;
@@ -151,21 +159,28 @@ void tw_batching_begin(tw_scheduler *s)
   s->reserved = s->ahead ? tw_kv_need(&s->kv, s->decoding.count, 1) : 0;
 }
 
-static void take_chunk(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
+void tw_batching_take_chunk(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
 {
   tw_chunk chunk = {sequence, sequence->prefill_done, tokens,
                     sequence->prefill_done + tokens == sequence->prefill_target, FALSE};
   tw_batching_take(s, tw_kv_blocks(&s->kv, chunk.done + tokens) - tw_kv_blocks(&s->kv, chunk.done));
   sequence->prefill_done += tokens;
-  tw_batching_cache(s, sequence, sequence->prefill_done);
+  if (!s->prefixes.radix)
+    tw_batching_cache(s, sequence, sequence->prefill_done);
   g_array_append_val(s->next.list, chunk);
+}
+
+static gboolean splits(const tw_scheduler *s)
+{
+  return s->config.kind->chunked && !s->config.whole_prompts;
 }
 
 static gint64 chunk_tokens(const tw_scheduler *s, gint64 left, gint64 budget)
 {
-  gboolean short_chunks = s->config.kind->chunked && s->config.long_prefill_tokens > 0;
+  gboolean short_chunks = splits(s) && !s->config.kind->whole_blocks && s->config.long_prefill_tokens > 0;
   gint64 most = short_chunks ? s->config.long_prefill_tokens : left;
-  return MIN(MIN(left, most), budget);
+  gint64 tokens = MIN(MIN(left, most), budget), block = s->config.block_tokens;
+  return tokens < left && s->config.kind->whole_blocks ? tokens / block * block : tokens;
 }
 
 /* Sequences that decode in the iteration that is planned, and the blocks that plans have given to decodes
@@ -238,6 +253,39 @@ static void sort_out(tw_scheduler *s)
   }
 }
 
+/* Decodes alone and then half-done prompts, or all at once in the first of two passes. Sets `gone` where a
+ * sequence has lost its own blocks. Returns what is left of the budget. */
+static gint64 run_pass(tw_scheduler *s, int pass, gint64 budget, gboolean *gone)
+{
+  gboolean apart = s->config.kind->decodes_first;
+  for (GList *link = s->running.head, *next; link != NULL && budget > 0 && !*gone; link = next) {
+    tw_sequence *sequence = link->data;
+    next = link->next;
+    if (apart ? is_partial(sequence) != pass : pass > 0)
+      continue;
+    gint64 blocks, tokens = next_tokens(s, sequence, budget, &blocks);
+    while (tokens > 0 && !*gone && blocks > tw_kv_free(&s->kv) - s->reserved) {
+      tw_sequence *worst = worst_running(s);
+      *gone = worst == sequence;
+      budget += worst->planned;
+      tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
+      tw_batching_preempt(s, worst);
+    }
+    next = *gone ? NULL : link->next;
+    if (*gone || tokens == 0)
+      continue;
+    sequence->planned = tokens;
+    budget -= tokens;
+    if (is_partial(sequence)) {
+      tw_batching_take_chunk(s, sequence, tokens);
+      s->partial -= !is_partial(sequence);
+    } else {
+      s->reserved += blocks;
+    }
+  }
+  return budget;
+}
+
 /* One running sequence after the other: where blocks are short, where some sit an iteration out, or where
  * several are in the middle of their prompts. */
 static gint64 run_one_by_one(tw_scheduler *s)
@@ -246,28 +294,8 @@ static gint64 run_one_by_one(tw_scheduler *s)
   gboolean gone = FALSE;
   for (GList *link = s->running.head; link != NULL; link = link->next)
     ((tw_sequence *)link->data)->planned = 0;
-  for (GList *link = s->running.head, *next; link != NULL && budget > 0 && !gone; link = next) {
-    tw_sequence *sequence = link->data;
-    gint64 blocks, tokens = next_tokens(s, sequence, budget, &blocks);
-    while (tokens > 0 && !gone && blocks > tw_kv_free(&s->kv) - s->reserved) {
-      tw_sequence *worst = worst_running(s);
-      gone = worst == sequence;
-      budget += worst->planned;
-      tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
-      tw_batching_preempt(s, worst);
-    }
-    next = gone ? NULL : link->next;
-    if (gone || tokens == 0)
-      continue;
-    sequence->planned = tokens;
-    budget -= tokens;
-    if (is_partial(sequence)) {
-      take_chunk(s, sequence, tokens);
-      s->partial -= !is_partial(sequence);
-    } else {
-      s->reserved += blocks;
-    }
-  }
+  for (int pass = 0; pass < 2 && !gone; pass++)
+    budget = run_pass(s, pass, budget, &gone);
   sort_out(s);
   tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
   return budget;
@@ -287,7 +315,7 @@ gint64 tw_batching_run(tw_scheduler *s)
   s->reserved = reserved;
   tw_batching_take(s, 0);
   if (chunk > 0) {
-    take_chunk(s, last, chunk);
+    tw_batching_take_chunk(s, last, chunk);
     s->partial -= !is_partial(last);
   }
   return s->config.max_batched_tokens - decodes - chunk;
@@ -308,8 +336,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     if (s->running.length >= s->config.max_seqs || (reserved > tw_kv_free(&s->kv) && s->running.length > 0))
       break;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, &sequence->request,
-                         tw_batching_blocks(s, tokens)); /* they are its own from here on */
+    tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens)); /* they are its own from here on */
     sequence->prefill_done = tokens;
     sequence->decode_start_s = s->prefixes.now_s;
     sequence->place = s->admitted++;
@@ -327,7 +354,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
 /* ---- Admission ---- */
 
 /* What a sequence finds of its prompt, and of what it has emitted, if it was preempted. */
-static tw_prefix_hit cached_prefix(const tw_scheduler *s, const tw_sequence *sequence, gint64 tokens)
+tw_prefix_hit tw_batching_cached(const tw_scheduler *s, const tw_sequence *sequence, gint64 tokens)
 {
   if (!s->config.prefix_cache)
     return (tw_prefix_hit){0};
@@ -342,13 +369,24 @@ static tw_prefix_hit cached_prefix(const tw_scheduler *s, const tw_sequence *seq
                                                          hit.tokens - behind + 1);
 }
 
-static void use_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit)
+void tw_batching_enter(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_hit *hit, double now_s)
 {
+  s->promised += tw_batching_final_blocks(s, sequence);
+  tw_waiting_take(&s->waiting, sequence);
   sequence->prefix = tw_prefix_cache_hold(&s->prefixes, hit);
   tw_batching_take(s, hit->idle_blocks);
+  g_queue_push_tail_link(&s->running, &sequence->link);
   sequence->prefill_done = hit->tokens;
+  sequence->prefill_target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
+  sequence->place = s->admitted++;
+  if (s->config.sequence_blocks > 0)
+    tw_batching_take(s, s->config.sequence_blocks);
+  if (isnan(sequence->first_scheduled_s))
+    sequence->first_scheduled_s = now_s;
   if (sequence->admitted)
     return;
+  sequence->admitted = TRUE;
+  tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
   sequence->cached_tokens = hit->tokens;
   s->next.cached += hit->tokens;
 }
@@ -380,26 +418,32 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
-  s->held_up = TW_WAIT_BOUNDARY;
+  gint64 n = 0, longest = 0;
   for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
+    s->held_up = sequence == NULL ? TW_WAIT_BOUNDARY : TW_WAIT_POWER;
     if (sequence == NULL)
       return any;
-    s->held_up = TW_WAIT_POWER;
+    if (s->closed) {
+      s->held_up = TW_WAIT_BOUNDARY;
+      return any;
+    }
     if (s->paused && s->running.length > 0)
       return any;
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
-    tw_prefix_hit hit = cached_prefix(s, sequence, target);
+    tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
     tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
     gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
     gint64 chunk = chunk_tokens(s, left, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
+    gboolean too_long = config->kind->padded && ++n * MAX(longest, left) > config->max_batched_tokens;
     s->held_up = TW_WAIT_BUDGET;
-    if (chunk < left && !config->kind->chunked)
+    if (chunk == 0 || (chunk < left && !splits(s)) || too_long)
       return any;
+    longest = MAX(longest, left);
     s->held_up = TW_WAIT_KV;
-    if (!tw_batching_may_promise(s, &sequence->request, kept))
+    if (!tw_batching_may_promise(s, sequence, kept))
       return any;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
     if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks >
@@ -409,26 +453,16 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
           below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
       return any;
     }
-    s->promised += tw_batching_final_blocks(s, &sequence->request);
-    tw_waiting_take(&s->waiting, sequence);
-    use_prefix(s, sequence, &hit);
+    tw_batching_enter(s, sequence, &hit, now_s);
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
-    if (config->sequence_blocks > 0)
-      tw_batching_take(s, config->sequence_blocks);
-    g_queue_push_tail_link(&s->running, &sequence->link);
-    if (isnan(sequence->first_scheduled_s))
-      sequence->first_scheduled_s = now_s;
-    if (!sequence->admitted)
-      tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
-    sequence->admitted = TRUE;
-    sequence->prefill_target = target;
-    sequence->place = s->admitted++;
-    take_chunk(s, sequence, chunk);
+    tw_batching_take_chunk(s, sequence, chunk);
     s->partial += is_partial(sequence);
     budget -= chunk;
   }
-  s->held_up = s->running.length < config->max_seqs ? TW_WAIT_BUDGET : TW_WAIT_SEATS;
+  s->held_up = s->running.length >= config->max_seqs ? TW_WAIT_SEATS
+               : s->waiting.n > 0                    ? TW_WAIT_BUDGET
+                                                     : TW_WAIT_BOUNDARY;
   return any;
 }
 
@@ -454,6 +488,7 @@ void tw_batching_start(tw_scheduler *s, gboolean decodes)
   g_ptr_array_set_size(s->joining, 0);
   g_ptr_array_set_size(s->leaving, 0);
   s->batch = (tw_batch){.next_full = G_MAXINT64};
+  s->wasted = 0;
   for (guint i = 0; i < s->chunks.list->len; i++) {
     const tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
     tw_batch_add_prompt(&s->batch, &s->config.caps, chunk->done, chunk->tokens, chunk->completes);

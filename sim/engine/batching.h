@@ -27,6 +27,14 @@ gboolean tw_batching_admit(tw_scheduler *scheduler, gint64 budget, double now_s)
 /* What was planned runs now, and with it all that decode, if `decodes`. */
 void tw_batching_start(tw_scheduler *scheduler, gboolean decodes);
 
+/* What a waiting sequence finds of its prompt, and of what it has emitted, if it was preempted. */
+tw_prefix_hit tw_batching_cached(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 tokens);
+/* The first waiting sequence is admitted with what it has found. */
+void tw_batching_enter(tw_scheduler *scheduler, tw_sequence *sequence, const tw_prefix_hit *hit,
+                       double now_s);
+/* Plans the next tokens of a prompt. */
+void tw_batching_take_chunk(tw_scheduler *scheduler, tw_sequence *sequence, gint64 tokens);
+
 /* For how many iterations decodes stay as they are. */
 gint64 tw_batching_horizon(const tw_scheduler *scheduler);
 
@@ -44,15 +52,17 @@ void tw_batching_free(tw_scheduler *scheduler, tw_sequence *sequence, gint64 tok
 /* A sequence joins those that decode, or leaves them and keeps its blocks. */
 void tw_batching_join(tw_scheduler *scheduler, tw_sequence *sequence);
 void tw_batching_leave(tw_scheduler *scheduler, tw_sequence *sequence);
+/* ... and what it holds cannot be found. */
+void tw_batching_stop(tw_scheduler *scheduler, tw_sequence *sequence);
 /* Takes away the blocks of a running sequence, which waits again. */
 void tw_batching_preempt(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Blocks that a request holds as it leaves. */
-gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_request *request);
-/* Whether a request may be promised these, beside `kept` others. */
-gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_request *request, gint64 kept);
+/* Blocks that a sequence holds as it leaves. */
+gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_sequence *sequence);
+/* Whether a sequence may be promised these, beside `kept` others. */
+gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 kept);
 
 /* A sequence that holds `blocks` blocks of its own without running does so no more. */
-void tw_batching_end_hold(tw_scheduler *scheduler, const tw_request *request, gint64 blocks);
+void tw_batching_end_hold(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 blocks);
 
 #endif

@@ -12,6 +12,8 @@ const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT] = {
 #undef X
 };
 
+const char *const tw_rank_choice_names[] = {"router", "front-end", "round-robin", NULL};
+
 static void init_offload(tw_engine *engine)
 {
   const tw_engine_config *config = &engine->config;
@@ -42,6 +44,7 @@ tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_eng
     tw_scheduler_init(&engine->ranks[i], &config->scheduler);
   init_offload(engine);
   engine->due_s = engine->limit_w = INFINITY;
+  engine->slowness = 1;
   return engine;
 }
 
@@ -102,8 +105,30 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *re
   return cached_tokens(engine, &engine->ranks[rank], request, now_s);
 }
 
+/* The front end of vLLM (DPLBAsyncMPClient of vllm/v1/engine/core_client.py), which knows of who is on the way.
+ */
+static int choose_shortest(const tw_engine *engine)
+{
+  int best = 0;
+  gint64 least = G_MAXINT64;
+  for (int i = 0; i < engine->config.ranks; i++) {
+    const tw_scheduler *rank = &engine->ranks[i];
+    gint64 waiting = (gint64)rank->waiting.n + rank->delivered.n + engine->expected[i];
+    gint64 cost = 4 * waiting + rank->running.length;
+    if (cost >= least)
+      continue;
+    best = i;
+    least = cost;
+  }
+  return best;
+}
+
 int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s)
 {
+  if (engine->config.rank_choice == TW_RANK_FRONT_END)
+    return choose_shortest(engine);
+  if (engine->config.rank_choice == TW_RANK_ROUND_ROBIN)
+    return engine->next_rank++ % engine->config.ranks;
   double tokens = (double)request->prompt_tokens + tw_request_output_tokens(request), least = INFINITY;
   double weight = engine->config.rank_prefix_weight / tokens;
   gboolean looks = weight > 0 && engine->config.ranks > 1 && looks_into_prefixes(engine, request);
@@ -167,6 +192,16 @@ void tw_engine_limit(tw_engine *engine, double limit_w, double now_s)
     look_at_boundary(engine, TRUE, now_s);
 }
 
+void tw_engine_slow_down(tw_engine *engine, double times, double now_s)
+{
+  if (times == engine->slowness)
+    return;
+  engine->slowness = times;
+  engine->new_limit = TRUE;
+  if (engine->busy)
+    look_at_boundary(engine, TRUE, now_s);
+}
+
 void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s)
 {
   tw_engine_catch_up(engine, now_s);
@@ -224,7 +259,7 @@ tw_engine_state tw_engine_get_state(const tw_engine *engine)
   return engine->state;
 }
 
-int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s)
+int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now_s)
 {
   gint64 passed = boundaries_before(engine, now_s);
   tw_scheduler *best = NULL;
@@ -233,10 +268,10 @@ int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s
     tw_scheduler *rank = &engine->ranks[i];
     if (best != NULL && rank_load(rank) >= rank_load(best))
       continue;
-    if (!tw_scheduler_reserve(rank, request, passed))
+    if (!tw_scheduler_reserve(rank, sequence, passed))
       continue;
     if (best != NULL)
-      tw_scheduler_unreserve(best, request);
+      tw_scheduler_unreserve(best, sequence);
     best = rank;
   }
   if (best == NULL)
@@ -264,6 +299,15 @@ void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, doubl
 {
   tw_engine_settle_blocks(engine, now_s);
   tw_scheduler_release(&engine->ranks[rank], sequence, boundaries_before(engine, now_s), now_s);
+  tw_engine_mark_blocks(engine);
+  if (tw_engine_waiting(engine) > 0 || (!engine->busy && tw_engine_running(engine) > 0))
+    look_at_boundary(engine, TRUE, now_s);
+}
+
+void tw_engine_withdraw(tw_engine *engine, int rank, const tw_sequence *sequence, double now_s)
+{
+  tw_engine_settle_blocks(engine, now_s);
+  tw_scheduler_withdraw(&engine->ranks[rank], sequence, boundaries_before(engine, now_s), now_s);
   tw_engine_mark_blocks(engine);
   if (tw_engine_waiting(engine) > 0)
     look_at_boundary(engine, TRUE, now_s);

@@ -26,7 +26,10 @@
   X(SERVES, "serving")                                                                                       \
   X(DRAINS, "draining")                                                                                      \
   X(PARKED, "parked")                                                                                        \
-  X(LOADS, "loading")
+  X(LOADS, "loading")                                                                                        \
+  X(STANDS_BY, "standing by")                                                                                \
+  X(DOWN, "down")                                                                                            \
+  X(DARK, "dark")
 typedef enum {
 #define X(name, text) TW_ENGINE_##name,
   TW_ENGINE_STATES(X)
@@ -64,9 +67,20 @@ typedef struct tw_clock {
   tw_power_law power;
 } tw_clock;
 
+/* Who chooses the data-parallel rank of a request. */
+typedef enum {
+  TW_RANK_ROUTER,     /* it, where its policy looks at ranks; else the fewest sequences */
+  TW_RANK_FRONT_END,  /* vLLM's: the least of 4 * waiting + running, the first of equal ones */
+  TW_RANK_ROUND_ROBIN /* SGLang's controller by default */
+} tw_rank_choice;
+extern const char *const tw_rank_choice_names[];
+
 typedef struct tw_engine_config {
   tw_scheduler_config scheduler; /* of each rank */
   int ranks;                     /* data-parallel */
+  int rank_choice;               /* tw_rank_choice */
+  gint64 prefill_interval;       /* iterations from one in which ranks admit somebody, beside others in any
+                                    rank, to the next; 0, 1: all of them */
   double rank_prefix_weight;     /* a request goes to the rank with the fewest requests + this times the
                                     part of its tokens that the rank would compute of its prompt; 0: it
                                     does not look */
@@ -119,7 +133,7 @@ const char *tw_engine_refusal(const tw_engine *engine, const tw_request *request
  * its hosts. */
 gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *request, double now_s);
 
-/* The rank that the engine would give a request to now (see tw_engine_config). */
+/* The rank to which the engine gives a request now (see tw_engine_config): each call is a request. */
 int tw_engine_choose(tw_engine *engine, const tw_request *request, double now_s);
 
 /* Gives a sequence that is not refused to its rank, or to the one that the engine chooses where that is -1;
@@ -129,9 +143,11 @@ void tw_engine_submit(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Takes out a sequence that was submitted and has never been scheduled; it is the caller's again. */
 void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
 
-/* Reserves blocks for the prompt of a request that another engine hands over, in the least loaded rank that
+/* Reserves blocks for the prompt of a sequence that another engine hands over, in the least loaded rank that
  * has them. Returns that rank, or -1 if none has. */
-int tw_engine_reserve(tw_engine *engine, const tw_request *request, double now_s);
+int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now_s);
+/* Frees them: it will not come. */
+void tw_engine_withdraw(tw_engine *engine, int rank, const tw_sequence *sequence, double now_s);
 /* Gives it that sequence, whose KV has come and whose rank is the one returned; the engine owns it until it
  * ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
@@ -156,6 +172,9 @@ tw_usage tw_engine_take_usage(tw_engine *engine, double now_s);
  * of it. */
 tw_usage tw_engine_total(const tw_engine *engine, double now_s);
 
+/* From the next iteration boundary on, iterations take so many times as long as they would: all wait for an
+ * accelerator that limps, or fewer accelerators share the work. 1 as an engine begins. */
+void tw_engine_slow_down(tw_engine *engine, double times, double now_s);
 /* Limits the power of each accelerator, from the next iteration boundary on: every batch takes the fastest
  * clock that keeps to it. Where the slowest does not, nobody is admitted while others run. INFINITY: no
  * limit. */

@@ -36,11 +36,14 @@ struct tw_engine {
   gint64 planned;    /* the iteration of the segment at whose end the next event is */
   double due_s;
   double limit_w;      /* of an accelerator */
+  double slowness;     /* how many times as long iterations take */
   int clock;           /* of the segment: 0 nominal, else the number in config.clocks from 1 */
   gboolean over_limit; /* at the slowest clock */
   gboolean new_limit;  /* since the segment began */
   gboolean slowed;     /* since somebody asked */
 
+  gint64 boundaries;                    /* of iterations that have ended */
+  int next_rank;                        /* in turn */
   double waiting_s, waiting_since_s;    /* integral of the waiting sequences up to an instant */
   double waiting_for_s[TW_WAIT_CAUSES]; /* of the interval, up to that instant */
   tw_usage total, told;                 /* told: of it, what was taken with intervals */

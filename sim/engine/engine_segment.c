@@ -77,6 +77,11 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
     cost->classes[TW_TIME_LOADS].first += fmax(0, loads_s - cost->time_s.first);
     cost->time_s.first = fmax(cost->time_s.first, loads_s);
   }
+  if (engine->slowness != 1) { /* the others wait, which takes no dynamic power */
+    cost->time_s = tw_line_scale(cost->time_s, engine->slowness);
+    for (int i = 0; i < TW_ITERATION_CLASSES; i++)
+      cost->classes[i] = tw_line_scale(cost->classes[i], engine->slowness);
+  }
 }
 
 /* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
@@ -198,18 +203,21 @@ static gboolean advance(tw_engine *engine, double now_s)
   tw_segment *segment = &engine->segment;
   gint64 iterations = engine->planned - segment->done;
   gboolean changed = FALSE;
-  tw_engine_settle(engine, now_s, engine->planned);
+  if (engine->mark.time_s <= now_s) /* one that fails goes back to a boundary, behind which sums may stand */
+    tw_engine_settle(engine, now_s, engine->planned);
   if (iterations == 0)
     return FALSE;
   /* Ranks that share a tier below evict in the order of time. */
   for (int i = 0; engine->offload.host != NULL && i < engine->config.ranks; i++)
     tw_scheduler_evict_prefixes(&engine->ranks[i], iterations - 1);
+  engine->boundaries += iterations;
   double passes = (double)iterations / tokens_per_iteration(engine);
   engine->iterations += passes;
   engine->extrapolated += segment->cost.extrapolated ? passes : 0;
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
-    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs; /* by prompts that are now complete */
+    /* By prompts that are now complete; less what decodes and prompts computed for nobody. */
+    gint64 emitted = rank->batch.sampled - rank->batch.decode_seqs - rank->wasted;
     engine->total.prompt_tokens += rank->batch.prefill_tokens;
     engine->total.cached_tokens += rank->chunks.cached;
     engine->total.host_tokens += rank->chunks.from_host;
@@ -236,6 +244,15 @@ static gboolean advance(tw_engine *engine, double now_s)
   return changed;
 }
 
+/* Iterations until ranks may admit somebody beside others; 0: they may in the next one. */
+static gint64 iterations_closed(const tw_engine *engine)
+{
+  gint64 interval = engine->config.prefill_interval;
+  if (interval <= 1 || engine->boundaries % interval == 0 || tw_engine_running(engine) == 0)
+    return 0;
+  return interval - engine->boundaries % interval;
+}
+
 /* Has every rank plan its next iteration. Returns whether a batch changed. */
 static gboolean plan_ranks(tw_engine *engine, double now_s)
 {
@@ -244,6 +261,7 @@ static gboolean plan_ranks(tw_engine *engine, double now_s)
     tw_scheduler *rank = &engine->ranks[i];
     guint64 preempted = rank->preemptions;
     rank->paused = engine->over_limit;
+    rank->closed = iterations_closed(engine) > 0;
     changed |= tw_scheduler_plan(rank, now_s);
     if (rank->preemptions > preempted && engine->listener.preempted != NULL)
       engine->listener.preempted(engine->listener.user, engine->index,
@@ -292,6 +310,9 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     engine->ranks[i].evictable = TRUE;
     horizon = MIN(horizon, tw_scheduler_horizon(&engine->ranks[i]));
   }
+  if (engine->config.prefill_interval > 1 && tw_engine_waiting(engine) > 0)
+    horizon =
+        MIN(horizon, engine->config.prefill_interval - engine->boundaries % engine->config.prefill_interval);
   if (planned_sequences(engine) == 0) {
     for (int i = 0; i < engine->config.ranks; i++) /* none waits but for blocks that are held */
       g_assert(engine->ranks[i].waiting.n == 0 || engine->ranks[i].held > 0);

@@ -56,6 +56,8 @@ static double standing_w(const tw_engine *engine)
 {
   const tw_power_law *power = &engine->config.power;
   gboolean asleep = engine->state == TW_ENGINE_PARKED && !engine->config.resident;
+  if (engine->state == TW_ENGINE_DARK)
+    return 0;
   return (asleep ? power->sleep_w : power->idle_w) * power->accelerators;
 }
 
@@ -65,6 +67,7 @@ static tw_mark add_sums(const tw_engine *engine, tw_usage *usage, tw_mark from, 
                         gint64 iterations)
 {
   double span_s = now_s - from.time_s;
+  g_assert(span_s >= 0);
   double idle_w = standing_w(engine);
   tw_mark to = {now_s, iterations, from.kv_blocks, waiting_integral(engine, now_s), 0, 0, 0};
   usage->waiting_s += to.waiting_s - from.waiting_s;
@@ -153,6 +156,8 @@ static double blocks_until(const tw_engine *engine, const tw_mark *to)
 void tw_engine_settle(tw_engine *engine, double now_s, gint64 iterations)
 {
   engine->mark = add_usage(engine, &engine->total, engine->mark, now_s, iterations);
+  if (now_s < engine->kv_mark.time_s) /* likewise: it is made up for at once */
+    return;
   engine->kv_block_s += blocks_until(engine, &engine->mark);
   engine->kv_mark.time_s = now_s;
   engine->kv_mark.blocks = engine->mark.kv_blocks;

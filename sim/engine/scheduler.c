@@ -1,6 +1,6 @@
 #include "sim/engine/scheduler.h"
 
-#include "sim/engine/batching.h"
+#include "sim/engine/sglang.h"
 
 #include <math.h>
 
@@ -23,8 +23,11 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
   init_chunks(&s->next);
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
   tw_waiting_init(&s->waiting, config->order);
+  s->waiting.appends = config->kind->radix;
   tw_prefix_cache_init(&s->prefixes, config->block_tokens, config->kv_blocks);
+  s->prefixes.radix = config->kind->radix;
   g_queue_init(&s->running);
+  tw_sglang_reset(s);
 }
 
 static tw_sequence *first_waiting(const tw_scheduler *s)
@@ -63,6 +66,8 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
     return "prompt and output exceed max-model-len";
   /* The last token's key and value are never computed. */
   gint64 held = config->hands_over ? request->prompt_tokens : tokens - 1;
+  if (config->kind->radix) /* which admits only what leaves more than a page */
+    held += 2 + config->block_tokens;
   if ((held + config->block_tokens - 1) / config->block_tokens + config->sequence_blocks > config->kv_blocks)
     return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
   return NULL;
@@ -73,6 +78,8 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
 gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iterations)
 {
   tw_waiting_push(&s->waiting, sequence, s->decoding.count + (s->decodes ? iterations : 0));
+  if (s->config.kind->closed != NULL)
+    return !s->config.kind->closed(s);
   if (s->running.length >= s->config.max_seqs)
     return FALSE;
   /* Who is next changes as others decode. */
@@ -177,7 +184,7 @@ static void hand_over(tw_scheduler *s, tw_sequence *sequence)
   s->held_blocks +=
       tw_batching_blocks(s, sequence->prefill_done) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
   s->held_tokens += tw_prefix_tokens(sequence->prefix);
-  s->held_promised += tw_batching_final_blocks(s, &sequence->request);
+  s->held_promised += tw_batching_final_blocks(s, sequence);
   g_queue_unlink(&s->running, &sequence->link);
   tw_waiting_forget(&s->waiting, sequence);
   g_ptr_array_add(s->handed_over, sequence);
@@ -199,10 +206,12 @@ static void finish_chunk(tw_scheduler *s, const tw_chunk *chunk, double start_s,
     sequence->prompt_s += now_s - start_s;
   sequence->joules += tw_decoding_chunk_joules(&s->decoding, chunk->done, chunk->tokens);
   sequence->prefilled_tokens += chunk->tokens;
-  if (!chunk->completes)
+  if (!chunk->completes || (chunk->lost && s->config.kind->radix))
     return;
   end_loss(sequence, chunk->lost, now_s);
   emit(s, sequence, now_s);
+  if (s->config.kind->radix && !has_emitted_all(sequence))
+    tw_batching_cache(s, sequence, sequence->prefill_done);
   if (chunk->lost && has_emitted_all(sequence))
     end_waiting(s, sequence);
   else if (has_emitted_all(sequence))
@@ -211,6 +220,31 @@ static void finish_chunk(tw_scheduler *s, const tw_chunk *chunk, double start_s,
     hand_over(s, sequence);
   else if (!chunk->lost)
     tw_batching_join(s, sequence);
+}
+
+/* Adds a decode with so much context to what the caps of the model leave of it. */
+static void add_capped(tw_batch *batch, const tw_context_caps *caps, gint64 context)
+{
+  for (int i = 0; i < caps->n; i++)
+    *(i == 0 ? &batch->decode_windowed : &batch->further[i - 1].decode) += MIN(context, caps->tokens[i]);
+}
+
+/* What a sequence that has ended holds can be found: with its last token, where it is in the batch that is
+ * planned already, too. */
+static void insert_whole(tw_scheduler *s, tw_sequence *sequence)
+{
+  gint64 tokens = sequence->prefill_done + 1,
+         more = tw_kv_blocks(&s->kv, tokens) - tw_kv_blocks(&s->kv, tokens - 1);
+  s->ended_since++;
+  if (s->ahead && s->decodes_next) {
+    s->overshoot.decode_seqs++;
+    s->overshoot.decode_context += tokens;
+    add_capped(&s->overshoot, &s->config.caps, tokens);
+    s->kv.used_blocks += more;
+    s->reserved -= more;
+    sequence->prefill_done = tokens;
+  }
+  tw_batching_cache(s, sequence, sequence->prefill_done);
 }
 
 /* Those that ended let go of their blocks in the order in which they were admitted, as in vLLM. */
@@ -222,8 +256,10 @@ static void let_go(tw_scheduler *s)
     tw_sequence *sequence = s->ended->pdata[i];
     if (sequence->prefill_done == 0) /* it was preempted */
       continue;
+    if (s->config.kind->radix)
+      insert_whole(s, sequence);
     tw_batching_free(s, sequence, sequence->prefill_done);
-    s->promised -= tw_batching_final_blocks(s, &sequence->request);
+    s->promised -= tw_batching_final_blocks(s, sequence);
     g_queue_unlink(&s->running, &sequence->link);
     tw_waiting_forget(&s->waiting, sequence);
   }
@@ -236,7 +272,8 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   double start_s = tw_segment_boundary(segment, segment->done);
   double now_s = tw_segment_boundary(segment, segment->done + iterations);
   gint64 blocks = s->decodes ? tw_kv_need(&s->kv, s->decoding.count, iterations) : 0;
-  gboolean changed = s->chunks.list->len + s->lost->len > 0;
+  gboolean changed = s->chunks.list->len + s->lost->len > 0 || s->wasted > 0,
+           learns_late = s->config.kind->radix;
   s->prefixes.now_s = now_s;
   s->reserved = tw_batching_reserved(s, iterations - 1);
   tw_batching_take(s, 0);
@@ -245,13 +282,14 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   for (guint i = 0; i < s->lost->len; i++)
     ((tw_sequence *)s->lost->pdata[i])->joules += lost_joules(s, s->lost->pdata[i]);
   if (s->decodes) {
+    s->sglang.turns += iterations - 1; /* that were not planned one by one */
     tw_decoding_advance(&s->decoding, segment, iterations);
     for (tw_sequence *sequence; (sequence = tw_decoding_ended(&s->decoding)) != NULL;) {
-      tw_batching_leave(s, sequence);
+      (learns_late ? tw_batching_stop : tw_batching_leave)(s, sequence);
       g_ptr_array_add(s->ended, sequence);
     }
   }
-  for (guint i = 0; i < s->lost->len; i++) {
+  for (guint i = 0; i < s->lost->len && !learns_late; i++) {
     tw_sequence *sequence = s->lost->pdata[i];
     end_loss(sequence, TRUE, now_s);
     emit(s, sequence, now_s);
@@ -280,6 +318,8 @@ static void take_all(tw_scheduler *s, GPtrArray *sequences)
     sequence->preemptions--;
     s->preemptions--;
   }
+  g_ptr_array_set_size(s->joining, 0);
+  tw_sglang_reset(s);
   for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL;) {
     tw_heap_remove(&s->delivered, node);
     g_ptr_array_add(sequences, tw_container(node, tw_sequence, waiting));
@@ -310,7 +350,7 @@ void tw_scheduler_audit(const tw_scheduler *s)
     gint64 held = sequence->decoding ? tw_decoding_tokens(&s->decoding, sequence) : sequence->prefill_done;
     used += tw_batching_blocks(s, held) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
     found += tw_prefix_tokens(sequence->prefix);
-    promised += tw_batching_final_blocks(s, &sequence->request);
+    promised += tw_batching_final_blocks(s, sequence);
     partial += !sequence->decoding && sequence->prefill_done < sequence->prefill_target;
   }
   tw_decoding_audit(&s->decoding, &s->running);

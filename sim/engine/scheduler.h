@@ -31,17 +31,27 @@ typedef struct tw_scheduler tw_scheduler;
 
 typedef struct tw_scheduler_kind {
   const char *name, *help;
-  gboolean chunked;      /* prompts may be split over iterations */
-  gboolean when_empty;   /* a batch is formed only when the one before has ended */
-  gboolean asynchronous; /* may plan an iteration while another one runs */
-  double watermark;      /* share of the blocks that admission leaves free while others run */
+  gboolean chunked;       /* prompts may be split over iterations */
+  gboolean when_empty;    /* a batch is formed only when the one before has ended */
+  gboolean asynchronous;  /* may plan an iteration while another one runs */
+  gboolean radix;         /* its prefix cache and its waiting line are SGLang's, and it learns of ends late */
+  gboolean decodes_first; /* half-done prompts get what all decodes leave of the budget */
+  gboolean whole_blocks;  /* a part of a prompt ends where a block does */
+  gboolean padded;        /* prompts of a batch count as much as the longest of them */
+  gint64 block_tokens;    /* of a KV block, and a tw_admission_reserve, where nothing else is said */
+  int reserve;
+  double watermark; /* share of the blocks that admission leaves free while others run */
   /* Plans from `now_s` on, by the functions of batching.h, up to tw_batching_start. */
   void (*plan)(tw_scheduler *scheduler, double now_s);
   /* For how many iterations the planned batch stays as it is, if nobody arrives. */
   gint64 (*horizon)(const tw_scheduler *scheduler);
+  /* Whether nobody who comes can join; NULL: while max_seqs run, and behind others. */
+  gboolean (*closed)(const tw_scheduler *scheduler);
 } tw_scheduler_kind;
 extern const tw_scheduler_kind tw_scheduler_kinds[];
-extern const char *const tw_scheduler_kind_names[]; /* the same rows, for the scenario's table */
+/* The same rows, for the scenario's table. */
+extern const char *const tw_scheduler_kind_names[];
+const char *const *tw_scheduler_kind_helps(void);
 
 /* The part of the KV cache that must be free for a sequence to be admitted. */
 typedef enum {
@@ -57,6 +67,9 @@ typedef struct tw_scheduler_config {
   int reserve; /* tw_admission_reserve */
   gboolean asynchronous;
   gint64 long_prefill_tokens; /* most tokens of a chunk; 0: any */
+  gboolean whole_prompts;     /* kinds that split prompts do not */
+  gboolean mixed_chunk;       /* kind sglang: decodes run beside prompts */
+  double conservativeness;    /* kind sglang: of its guess what running sequences will still emit */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* prompt and output together */
   gint64 kv_blocks;     /* of this rank */
@@ -86,6 +99,21 @@ typedef struct tw_chunks {
   gint64 from_host, from_store; /* of them, those that it loads */
 } tw_chunks;
 
+/* What a batch of kind sglang has: prompts alone, decodes beside them, or decodes alone. */
+typedef enum { TW_SGLANG_NONE, TW_SGLANG_EXTEND, TW_SGLANG_MIXED, TW_SGLANG_DECODE } tw_sglang_mode;
+
+/* What a scheduler of kind sglang remembers: see scheduler_sglang.c. */
+typedef struct tw_sglang {
+  tw_sequence *chunked; /* whose prompt is computed in part, NULL: none */
+  gint64 stale;         /* sequences that have ended, and that its running batch still counts */
+  gboolean full;        /* nobody else fits into the running batch: nobody is looked at */
+  double ratio;         /* new_token_ratio as it was last set, */
+  gint64 turns;         /* and decode turns since */
+  tw_sglang_mode last;  /* of the batch that was planned last; */
+  gint64 members;       /* its sequences but the one that is chunked, */
+  gboolean alone;       /* and whether the running batch was empty beside it */
+  gboolean cut;         /* it holds a part of a prompt that does not complete it */
+} tw_sglang;
 /* Why sequences wait for a place in a batch. */
 typedef enum {
   TW_WAIT_BOUNDARY, /* for the end of the iteration that runs; nobody waited as it was planned */
@@ -110,11 +138,18 @@ struct tw_scheduler {
   GPtrArray *joining, *leaving; /* those that decode in the next one again, and those that sit that out */
   GPtrArray
       *lost; /* sequences that were preempted while the iteration that runs computes a token of theirs */
+  tw_sglang sglang;
+  tw_batch
+      overshoot; /* decodes of those that ended with the last iteration, of which the next one knew not */
+  gint64 ended_since;    /* sequences that have ended since the last plan */
+  gint64 wasted;         /* tokens that the iteration that runs computes for nobody */
+  gboolean decodes_next; /* of the iteration that is planned behind the one that runs */
   gint64 reserved;       /* blocks that the iterations planned have taken, beyond what is computed */
   gboolean ahead;        /* an iteration runs while another one is planned */
   gint64 promised;       /* blocks that the sequences which hold any will hold at their ends */
   gboolean decodes;      /* the decoding sequences take part in the iteration */
   gboolean paused;       /* nobody is admitted while others run */
+  gboolean closed;       /* nobody is admitted */
   gboolean preempted;    /* the plan did, so that the next one may admit again */
   tw_wait_cause held_up; /* why the last plan did not admit the first that waits */
   gboolean changed;      /* it differs from a continuation of the decodes before */
@@ -142,17 +177,21 @@ gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence, gin
 /* Takes out a sequence that waits to be admitted. */
 void tw_scheduler_cancel(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Reserves blocks for the prompt of a request whose KV is to be delivered, when `iterations` more iterations
+/* Reserves blocks for the prompt of a sequence whose KV is to be delivered, when `iterations` more iterations
  * of the batch have ended, and those planned behind them have taken theirs. FALSE if there are too few, or if
  * others wait for them. */
-gboolean tw_scheduler_reserve(tw_scheduler *scheduler, const tw_request *request, gint64 iterations);
+gboolean tw_scheduler_reserve(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 iterations);
 /* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
  * it might join at the next iteration boundary. */
 gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
-/* Frees reserved blocks of a request that will not come, and those of one that was handed over, when
+/* Frees reserved blocks of a sequence that will not come, and those of one that was handed over, when
  * `iterations` more iterations have ended. */
-void tw_scheduler_unreserve(tw_scheduler *scheduler, const tw_request *request);
+void tw_scheduler_unreserve(tw_scheduler *scheduler, const tw_sequence *sequence);
 void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
+
+/* Frees reserved blocks of a sequence that will not come after all, when `iterations` more iterations have ended. */
+void tw_scheduler_withdraw(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 iterations,
+                           double now_s);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
  * to do). Returns whether the batch differs from a continuation of the decodes before. */
@@ -161,7 +200,7 @@ gboolean tw_scheduler_plan(tw_scheduler *scheduler, double now_s);
 /* Whether there is anything in the iteration that was planned. */
 static inline gboolean tw_scheduler_runs(const tw_scheduler *scheduler)
 {
-  return scheduler->chunks.list->len > 0 || scheduler->decodes;
+  return scheduler->batch.decode_seqs + scheduler->batch.prefill_seqs > 0;
 }
 
 /* For how many iterations the planned batch stays as it is, if nobody arrives. */

@@ -1,5 +1,5 @@
 /* The rows of tw_scheduler_kinds: whose scheduler each is, and how it plans. */
-#include "sim/engine/batching.h"
+#include "sim/engine/sglang.h"
 
 /* One iteration of running sequences first, then of waiting ones: prompts in chunks beside decodes. */
 static void plan_mixed(tw_scheduler *s, double now_s)
@@ -59,15 +59,51 @@ static void plan_static(tw_scheduler *s, double now_s)
   tw_batching_start(s, !admitted);
 }
 
-/* vLLM's V0 kept 1 % of the blocks free at admission; V1 does not. */
+/* Decodes, half-done prompts with what is left of the budget, and then new ones, whoever was preempted. */
+static void plan_sarathi(tw_scheduler *s, double now_s)
+{
+  tw_batching_begin(s);
+  tw_batching_join_delivered(s);
+  gint64 budget = tw_batching_run(s);
+  tw_batching_admit(s, budget, now_s);
+  tw_batching_start(s, TRUE);
+}
+
 #define KINDS(X)                                                                                             \
   X("vllm",                                                                                                  \
     "vLLM V1 (of May 2026): running sequences first, then waiting ones, prompts in chunks beside decodes",   \
-    .chunked = TRUE, .asynchronous = TRUE, .plan = plan_vllm, .horizon = tw_batching_horizon)                \
-  X("prefill-first", "Orca, vLLM V0: whole prompts as soon as they fit, alone; else decodes",                \
-    .watermark = 0.01, .plan = plan_prefill_first, .horizon = tw_batching_horizon)                           \
-  X("static", "a batch is formed when the one before has ended; none joins it", .when_empty = TRUE,          \
-    .plan = plan_static, .horizon = tw_batching_horizon)
+    .chunked = TRUE, .asynchronous = TRUE, .plan = plan_vllm, .horizon = tw_batching_horizon,                \
+    .block_tokens = 16, .reserve = TW_RESERVE_PROMPT)                                                        \
+  X("prefill-first",                                                                                         \
+    "vLLM V0 (up to 0.8, as in Vidur): whole prompts as soon as they fit, alone, their number times the "    \
+    "longest of them being within max-batched-tokens, and 1 % of the blocks staying free beside others; "    \
+    "else decodes. Left out: swapping, priorities of groups",                                                \
+    .watermark = 0.01, .padded = TRUE, .plan = plan_prefill_first, .horizon = tw_batching_horizon,           \
+    .block_tokens = 16, .reserve = TW_RESERVE_PROMPT)                                                        \
+  X("static", "FasterTransformer: a batch is formed when the one before has ended; none joins it",           \
+    .when_empty = TRUE, .plan = plan_static, .horizon = tw_batching_horizon, .block_tokens = 16,             \
+    .reserve = TW_RESERVE_PROMPT)                                                                            \
+  X("sglang",                                                                                                \
+    "SGLang (of 2026, about 0.5.16), max-batched-tokens being its chunked-prefill-size and block-size its "  \
+    "page-size: prompts alone, in chunks, as soon as they and what all are expected to emit fit; else "      \
+    "decodes. Left out: preemption by priority, HiCache, chunked prefill switched off, prefill delay and "   \
+    "intervals; who waits does not keep its prefix young but under lpm",                                     \
+    .chunked = TRUE, .asynchronous = TRUE, .radix = TRUE, .plan = tw_sglang_plan,                            \
+    .horizon = tw_sglang_horizon, .closed = tw_sglang_closed, .block_tokens = 1)                             \
+  X("tensorrt-llm",                                                                                          \
+    "TensorRT-LLM (of 2026, in-flight batching): decodes first, then prompts in the order of arrival, "      \
+    "parts "                                                                                                 \
+    "of them in whole blocks; who does not fit pauses the last one. Left out: draft tokens, the policy "     \
+    "EQUAL_PROGRESS, reuse of parts of blocks; equal prompts find each other's blocks at once, where the "   \
+    "second waits for the first there",                                                                      \
+    .chunked = TRUE, .asynchronous = TRUE, .decodes_first = TRUE, .whole_blocks = TRUE, .plan = plan_vllm,   \
+    .horizon = tw_batching_horizon, .block_tokens = 32, .reserve = TW_RESERVE_OUTPUT)                        \
+  X("sarathi",                                                                                               \
+    "Sarathi-Serve (OSDI '24): decodes first, then a half-done prompt and new ones with what they leave of " \
+    "max-batched-tokens, and 1 % of the blocks staying free beside others. Left out: blocks of a prompt "    \
+    "taken all at once",                                                                                     \
+    .chunked = TRUE, .decodes_first = TRUE, .watermark = 0.01, .plan = plan_sarathi,                         \
+    .horizon = tw_batching_horizon, .block_tokens = 16, .reserve = TW_RESERVE_PROMPT)
 
 const tw_scheduler_kind tw_scheduler_kinds[] = {
 #define X(...) {__VA_ARGS__},
@@ -79,4 +115,15 @@ const char *const tw_scheduler_kind_names[] = {
     KINDS(X)
 #undef X
         NULL};
+
+const char *const *tw_scheduler_kind_helps(void)
+{
+  static const char *const helps[] = {
+#define X(name, help, ...) help,
+      KINDS(X)
+#undef X
+          NULL};
+  return helps;
+}
+
 const char *const tw_admission_reserve_names[] = {"chunk", "prompt", "output", NULL};

@@ -44,3 +44,23 @@ void tw_sequence_free(tw_sequence *sequence)
   tw_request_clear(&sequence->request);
   g_slice_free(tw_sequence, sequence);
 }
+
+gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes)
+{
+  gint64 lost = sequence->prefilled_tokens + sequence->emitted - sequence->resumed;
+  sequence->lost_tokens += lost;
+  sequence->retries++;
+  sequence->prefilled_tokens = sequence->cached_tokens = sequence->host_tokens = sequence->store_tokens = 0;
+  sequence->prefill_done = sequence->prefill_target = sequence->planned = 0;
+  sequence->transfer_start_s = sequence->transfer_end_s = NAN;
+  sequence->prefix = NULL; /* of a cache that is lost */
+  sequence->charged = (tw_charge_sums){0};
+  sequence->admitted = sequence->fetching = FALSE;
+  if (!resumes) {
+    sequence->emitted = 0;
+    sequence->first_token_s = sequence->first_answer_s = sequence->lost_s = NAN;
+    sequence->preempted_s = 0;
+  }
+  sequence->resumed = sequence->emitted;
+  return lost;
+}

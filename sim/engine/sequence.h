@@ -49,6 +49,11 @@ typedef struct tw_sequence {
   double joules;                    /* its share of the dynamic energy of the iterations that it was in */
   gint64 prefilled_tokens;          /* all that prefill computed for it, recomputation included */
 
+  gint32 retries;     /* how often a failure sent it back */
+  gint32 resumed;     /* of the emitted tokens, those of attempts before this one */
+  gint64 lost_tokens; /* computed or emitted by attempts that failed */
+  gboolean away;      /* it waits for that: no engine has it */
+
   tw_heap_node deadline; /* by the instant at which it is cancelled if it still waits; the factory's */
 
   /* Owned by the scheduler of its rank. */
@@ -58,7 +63,7 @@ typedef struct tw_sequence {
   guint64 place;    /* in the order of admission */
   tw_prefix_node *prefix; /* the last node of the full blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
-  gboolean admitted; /* it has been, by the engine that has it */
+  gboolean admitted;      /* it has been, by the engine that has it */
   gboolean decoding;
   gboolean fetching;      /* it waits for a fetch from the store, and is at no engine yet */
   tw_client *client;      /* whose turn it is, where clients are treated fairly; else NULL */
@@ -73,6 +78,16 @@ typedef struct tw_sequence {
 /* A sequence for a request, whose strings and hashes it takes over. Freed with tw_sequence_free. */
 tw_sequence *tw_sequence_new(const tw_request *request);
 void tw_sequence_free(tw_sequence *sequence);
+
+/* The engine that had a sequence has lost it: what was computed is lost, and what was emitted, too, unless it
+ * is resumed. It is as new for the next engine. Returns the tokens that are lost. */
+gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes);
+
+/* Tokens that are computed as its prompt: what attempts before this one have emitted, too. */
+static inline gint64 tw_sequence_prompt(const tw_sequence *sequence)
+{
+  return (gint64)sequence->request.prompt_tokens + sequence->resumed;
+}
 
 /* Prompt tokens that were computed more than once, and emitted tokens that were computed again as prompt. */
 static inline gint64 tw_sequence_recomputed(const tw_sequence *sequence)

@@ -1,6 +1,6 @@
 #include "sim/engine/waiting.h"
 
-const char *const tw_waiting_order_names[] = {"arrival", "priority", "fair", NULL};
+const char *const tw_waiting_order_names[] = {"arrival", "priority", "fair", "lpm", "lof", NULL};
 
 enum { OUTPUT_WEIGHT = 2 };        /* of an output token over one of the prompt, as in the paper */
 enum { FEWEST_CLIENTS = 64 };      /* that are worth a sweep */
@@ -157,11 +157,49 @@ void tw_waiting_forget(tw_waiting *w, tw_sequence *sequence)
 
 /* ---- The line ---- */
 
+static double key(const tw_waiting *w, const tw_request *request)
+{
+  switch (w->order) {
+  case TW_ORDER_PRIORITY:
+    return request->priority;
+  case TW_ORDER_OUTPUT:
+    return -(double)tw_request_output_tokens(request);
+  default:
+    return 0;
+  }
+}
+
+static int by_heap_order(gconstpointer a, gconstpointer b)
+{
+  const tw_heap_node *x = &(*(tw_sequence *const *)a)->waiting, *y = &(*(tw_sequence *const *)b)->waiting;
+  if (x->key != y->key)
+    return x->key < y->key ? -1 : 1;
+  return (x->tie > y->tie) - (x->tie < y->tie);
+}
+
+GPtrArray *tw_waiting_list(const tw_waiting *w)
+{
+  GPtrArray *sequences = g_ptr_array_sized_new(w->line.n);
+  for (guint i = 0; i < w->line.n; i++)
+    g_ptr_array_add(sequences, tw_container(w->line.nodes[i], tw_sequence, waiting));
+  g_ptr_array_sort(sequences, by_heap_order);
+  return sequences;
+}
+
+void tw_waiting_reorder(tw_waiting *w, const GPtrArray *sequences)
+{
+  for (guint i = 0; i < sequences->len; i++) {
+    tw_sequence *sequence = sequences->pdata[i];
+    tw_heap_remove(&w->line, &sequence->waiting);
+    tw_heap_push(&w->line, &sequence->waiting, key(w, &sequence->request), w->entered++);
+  }
+}
+
 void tw_waiting_push(tw_waiting *w, tw_sequence *sequence, gint64 count)
 {
   if (w->order != TW_ORDER_FAIR) {
-    double priority = w->order == TW_ORDER_PRIORITY ? sequence->request.priority : 0;
-    tw_heap_push(&w->line, &sequence->waiting, priority, sequence->ticket);
+    tw_heap_push(&w->line, &sequence->waiting, key(w, &sequence->request),
+                 w->appends ? w->entered++ : sequence->ticket);
     w->n++;
     return;
   }

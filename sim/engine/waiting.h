@@ -13,13 +13,21 @@
 
 #include "sim/engine/sequence.h"
 
-typedef enum { TW_ORDER_ARRIVAL, TW_ORDER_PRIORITY, TW_ORDER_FAIR } tw_waiting_order;
+typedef enum {
+  TW_ORDER_ARRIVAL,
+  TW_ORDER_PRIORITY,
+  TW_ORDER_FAIR,
+  TW_ORDER_PREFIX, /* SGLang's lpm, which sorts the line itself */
+  TW_ORDER_OUTPUT  /* SGLang's lof */
+} tw_waiting_order;
 extern const char *const tw_waiting_order_names[];
 
 typedef struct tw_waiting {
   int order; /* tw_waiting_order */
   guint n;
   tw_heap line;        /* by (priority, ticket); not of the order `fair` */
+  gboolean appends;    /* who comes back does so behind all others, not by its ticket */
+  guint64 entered;     /* that have come or come back, if so */
   GHashTable *clients; /* of the order `fair`, by name; NULL otherwise */
   GPtrArray *active;   /* clients with sequences in line */
   tw_client *last;     /* to have left the line */
@@ -35,6 +43,9 @@ void tw_waiting_push(tw_waiting *waiting, tw_sequence *sequence, gint64 count);
 tw_sequence *tw_waiting_first(const tw_waiting *waiting, gint64 count);
 /* Takes one out. */
 void tw_waiting_take(tw_waiting *waiting, tw_sequence *sequence);
+/* All in the order in which they wait (not of the order `fair`), as a new array, and another order for them. */
+GPtrArray *tw_waiting_list(const tw_waiting *waiting);
+void tw_waiting_reorder(tw_waiting *waiting, const GPtrArray *sequences);
 /* For how many iterations the first one stays the first, if all goes on; >= 1. */
 gint64 tw_waiting_steady(const tw_waiting *waiting, gint64 count);
 

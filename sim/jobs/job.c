@@ -38,8 +38,24 @@ void tw_job_free(tw_job *job)
 
 /* ---- What a directory holds ---- */
 
+/* The checksum of a file, from the table or taken now; NULL where it cannot be read. The caller frees it. */
+static char *sum_of(const char *file, GHashTable *sums)
+{
+  const char *known = sums != NULL ? g_hash_table_lookup(sums, file) : NULL;
+  g_autofree char *bytes = NULL;
+  gsize length = 0;
+  if (known != NULL)
+    return g_strdup(known);
+  if (!g_file_get_contents(file, &bytes, &length, NULL))
+    return NULL;
+  char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
+  if (sums != NULL)
+    g_hash_table_insert(sums, g_strdup(file), g_strdup(sum));
+  return sum;
+}
+
 /* Whether every file that a run read is still what it was. */
-static gboolean inputs_agree(const json_t *inputs)
+static gboolean inputs_agree(const json_t *inputs, GHashTable *sums)
 {
   gsize i;
   json_t *input;
@@ -47,12 +63,8 @@ static gboolean inputs_agree(const json_t *inputs)
   {
     const char *file = json_string_value(json_object_get(input, "file"));
     const char *sha256 = json_string_value(json_object_get(input, "sha256"));
-    g_autofree char *bytes = NULL, *sum = NULL;
-    gsize length = 0;
-    if (file == NULL || sha256 == NULL || !g_file_get_contents(file, &bytes, &length, NULL))
-      return FALSE;
-    sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
-    if (!g_str_equal(sum, sha256))
+    g_autofree char *sum = file != NULL && sha256 != NULL ? sum_of(file, sums) : NULL;
+    if (sum == NULL || !g_str_equal(sum, sha256))
       return FALSE;
   }
   return json_array_size(inputs) > 0;
@@ -68,23 +80,34 @@ static gboolean is_of(const tw_job *job, const json_t *run)
   return scenario != NULL && canonical != NULL && g_str_equal(scenario->canonical, canonical);
 }
 
-static gboolean is_current(const json_t *run)
+static gboolean is_current(const json_t *run, GHashTable *sums)
 {
   const char *version = json_string_value(json_object_get(run, "tokenworks"));
-  return version != NULL && g_str_equal(version, TW_VERSION) && inputs_agree(json_object_get(run, "inputs"));
+  return version != NULL && g_str_equal(version, TW_VERSION) &&
+         inputs_agree(json_object_get(run, "inputs"), sums);
 }
 
-tw_job_holding tw_job_look(const tw_job *job)
+/* Whether a run came to its end, which may be that of its scenario (until). */
+static gboolean is_complete(const json_t *run, const json_t *summary)
+{
+  if (run == NULL || summary == NULL)
+    return FALSE;
+  const json_t *until_s = json_object_get(run, "until_s");
+  return !json_is_true(json_object_get(summary, "partial")) ||
+         (until_s != NULL && tw_run_summary_number(summary, "simulated_s") >= json_number_value(until_s));
+}
+
+tw_job_holding tw_job_look(const tw_job *job, GHashTable *sums)
 {
   g_autofree char *path = g_build_filename(job->directory, "run.json", NULL);
   if (!g_file_test(path, G_FILE_TEST_EXISTS))
     return TW_JOB_NOTHING;
   json_t *run = json_load_file(path, 0, NULL);
   json_t *summary = tw_run_summary_read(job->directory, NULL);
-  gboolean complete = summary != NULL && !json_is_true(json_object_get(summary, "partial"));
+  gboolean complete = is_complete(run, summary);
   tw_job_holding holding = TW_JOB_DIFFERENT;
   if (run != NULL && is_of(job, run))
-    holding = !complete ? TW_JOB_HALF : is_current(run) ? TW_JOB_SAME : TW_JOB_DIFFERENT;
+    holding = !complete ? TW_JOB_HALF : is_current(run, sums) ? TW_JOB_SAME : TW_JOB_DIFFERENT;
   if (summary != NULL)
     json_decref(summary);
   if (run != NULL)
@@ -95,8 +118,10 @@ tw_job_holding tw_job_look(const tw_job *job)
 gboolean tw_job_is_complete(const tw_job *job, double *wall_s)
 {
   json_t *summary = tw_run_summary_read(job->directory, NULL);
-  gboolean complete = summary != NULL && !json_is_true(json_object_get(summary, "partial"));
+  json_t *run = summary != NULL ? tw_run_json_read(job->directory, NULL) : NULL;
+  gboolean complete = is_complete(run, summary);
   *wall_s = complete ? tw_run_summary_number(summary, "wall_s") : NAN;
+  json_decref(run);
   if (summary != NULL)
     json_decref(summary);
   return complete;

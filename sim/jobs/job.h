@@ -45,7 +45,9 @@ typedef enum {
   TW_JOB_DIFFERENT, /* a complete run of something else */
   TW_JOB_HOLDINGS
 } tw_job_holding;
-tw_job_holding tw_job_look(const tw_job *job);
+/* `sums` (NULL: none) keeps the checksums of input files, by path, so that those which many jobs share are
+ * read once: a table of owned strings. */
+tw_job_holding tw_job_look(const tw_job *job, GHashTable *sums);
 
 /* Whether the directory of a job holds a complete summary, of whatever run, and the seconds that it took. */
 gboolean tw_job_is_complete(const tw_job *job, double *wall_s);
@@ -61,7 +63,8 @@ gboolean tw_jobs_write(const GPtrArray *tasks, const char *path, GError **error)
 /* The jobs of one task. NULL with `error` where the file cannot be read or has no such task. The caller frees
  * them. */
 GPtrArray *tw_jobs_read(const char *path, guint task, GError **error);
-/* Path at which a task notes the exit code of one of its jobs that has failed by itself. The caller frees it. */
+/* Path at which a task notes the exit code of one of its jobs that has failed by itself. The caller frees
+ * it. */
 char *tw_jobs_note(const char *path, guint task, guint job);
 
 #endif

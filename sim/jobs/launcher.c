@@ -57,9 +57,10 @@ void tw_jobs_die_with_parent(gpointer parent)
 static gboolean keep_what_is_done(const GPtrArray *jobs, const tw_jobs_options *options, guint *n_ended,
                                   GError **error)
 {
+  g_autoptr(GHashTable) sums = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   for (guint i = 0; i < jobs->len; i++) {
     tw_job *job = jobs->pdata[i];
-    tw_job_holding holding = tw_job_look(job);
+    tw_job_holding holding = tw_job_look(job, sums);
     if (holding == TW_JOB_DIFFERENT && !options->again && !job->overwrite)
       return tw_input_error_set(
           error, TW_INPUT_ERROR_FILE, job->directory, 0,

@@ -62,6 +62,7 @@ void tw_offload_empty(tw_offload *offload)
 {
   tw_kv_tier_free(offload->host);
   offload->host = hosts_memory(offload);
+  memset(offload->written_s, 0, (gsize)offload->ranks * sizeof *offload->written_s);
 }
 
 static void evicted(void *user, const tw_prefix_piece *piece, double let_go_s)

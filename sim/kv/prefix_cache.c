@@ -76,12 +76,34 @@ gboolean tw_prefix_piece_next(const tw_prefix_cache *cache, const tw_request *re
 
 /* ---- The queue ---- */
 
+static gint64 *first_loose(tw_prefix_cache *cache)
+{
+  tw_prefix_node *first = g_queue_peek_head(&cache->idle);
+  return first != NULL ? &first->loose : &cache->loose_last;
+}
+
+/* In a radix cache, a node takes its place by its last access, and what is loose stays first. */
+static void insert_by_access(tw_prefix_cache *cache, tw_prefix_node *node)
+{
+  gint64 loose = *first_loose(cache);
+  GList *before = cache->idle.tail;
+  while (before != NULL && ((tw_prefix_node *)before->data)->access > node->access)
+    before = before->prev;
+  *first_loose(cache) = 0;
+  g_queue_insert_after_link(&cache->idle, before, &node->link);
+  *first_loose(cache) = loose;
+}
+
 static void push_idle(tw_prefix_cache *cache, tw_prefix_node *node)
 {
-  node->loose = cache->loose_last;
-  cache->loose_last = 0;
   node->let_go_s = cache->now_s;
   cache->idle_blocks += tw_prefix_node_blocks(cache, node);
+  if (cache->radix) {
+    insert_by_access(cache, node);
+    return;
+  }
+  node->loose = cache->loose_last;
+  cache->loose_last = 0;
   g_queue_push_tail_link(&cache->idle, &node->link);
 }
 
@@ -98,7 +120,27 @@ static void unlink_idle(tw_prefix_cache *cache, tw_prefix_node *node)
 void tw_prefix_cache_free(tw_prefix_cache *cache, gint64 blocks)
 {
   cache->loose_blocks += blocks;
-  cache->loose_last += blocks;
+  *(cache->radix ? first_loose(cache) : &cache->loose_last) += blocks;
+}
+
+/* A look-up or an insertion has come by a node and all above it. */
+static void note_access(tw_prefix_cache *cache, tw_prefix_node *node)
+{
+  cache->accesses++;
+  for (; node != NULL; node = node->parent)
+    node->access = cache->accesses;
+}
+
+void tw_prefix_cache_touch(tw_prefix_cache *cache, tw_prefix_hit *hit)
+{
+  if (hit->node == NULL)
+    return;
+  hit->node = tw_prefix_node_split(cache, hit->node, hit->end);
+  note_access(cache, hit->node);
+  for (tw_prefix_node *node = hit->node; node != NULL && tw_prefix_node_idle(node); node = node->parent) {
+    unlink_idle(cache, node);
+    push_idle(cache, node);
+  }
 }
 
 /* ---- Finding ---- */
@@ -186,6 +228,8 @@ tw_prefix_node *tw_prefix_cache_hold(tw_prefix_cache *cache, const tw_prefix_hit
   if (hit->node == NULL)
     return NULL;
   tw_prefix_node *last = tw_prefix_node_split(cache, hit->node, hit->end);
+  if (cache->radix)
+    note_access(cache, last);
   for (tw_prefix_node *node = last; node != NULL; node = node->parent)
     hold_one(cache, node);
   return last;
@@ -211,17 +255,23 @@ void tw_prefix_cache_remember(tw_prefix_cache *cache, tw_prefix_node *node)
 }
 
 /* Whether the sequence that holds a node alone may lengthen it: nobody else has it, or another copy of it. */
-static gboolean may_grow(const tw_prefix_node *node, gint32 hash_tokens)
+static gboolean may_grow(const tw_prefix_cache *cache, const tw_prefix_node *node, gint32 hash_tokens)
 {
-  return node != NULL && node->hash_tokens == hash_tokens && node->holders == 1 && node->children == 0 &&
-         node->copies.length == 0;
+  return !cache->radix && node != NULL && node->hash_tokens == hash_tokens && node->holders == 1 &&
+         node->children == 0 && node->copies.length == 0;
 }
 
 /* The sequence has computed what a node holds, up to `end`: a second copy, if that is any block. */
-static tw_prefix_node *hold_copy(tw_prefix_cache *cache, tw_prefix_node *node, gint64 end, guint64 owner)
+static tw_prefix_node *hold_copy(tw_prefix_cache *cache, tw_prefix_node *node, gint64 end, guint64 owner,
+                                 gint64 *used)
 {
   node = tw_prefix_node_split(cache, node, end);
-  if (tw_prefix_node_blocks(cache, node) == 0)
+  gint64 blocks = tw_prefix_node_blocks(cache, node);
+  if (cache->radix) {
+    *used -= tw_prefix_node_idle(node) ? 0 : blocks;
+    hold_one(cache, node);
+    tw_prefix_cache_free(cache, blocks);
+  } else if (blocks == 0)
     hold_one(cache, node);
   else
     tw_prefix_node_copy(cache, node, owner);
@@ -229,32 +279,36 @@ static tw_prefix_node *hold_copy(tw_prefix_cache *cache, tw_prefix_node *node, g
 }
 
 tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, guint64 owner,
-                                    tw_prefix_node *node, gint64 tokens)
+                                    tw_prefix_node *node, gint64 tokens, gint64 *used)
 {
   gint64 named = findable(cache, request, tokens), last = tokens / cache->block_tokens * cache->block_tokens;
+  gboolean goes_on = FALSE;
   while (tw_prefix_tokens(node) < named) {
     tw_prefix_node *child = named_child(cache, request, node);
     if (child != NULL) {
-      node = hold_copy(cache, child, shared_end(child, request, named), owner);
+      node = hold_copy(cache, child, shared_end(child, request, named), owner, used);
       continue;
     }
-    if (!may_grow(node, request->hash_tokens))
+    if (!may_grow(cache, node, request->hash_tokens))
       node = tw_prefix_node_new(cache, node, request->hashes[tw_prefix_tokens(node) / request->hash_tokens],
                                 request->hash_tokens);
+    goes_on = cache->radix;
     tw_prefix_node_append(cache, node, request, named);
   }
-  if (named < findable(cache, request, G_MAXINT64)) /* what has no ids comes behind all that has */
-    return node;
-  while (tw_prefix_tokens(node) < last) {
+  /* What has no ids comes behind all that has. */
+  while (named == findable(cache, request, G_MAXINT64) && tw_prefix_tokens(node) < last) {
     tw_prefix_node *child = tw_prefix_node_child(cache, node, owner, 0);
     if (child != NULL) {
-      node = hold_copy(cache, child, MIN(child->end, last), owner);
+      node = hold_copy(cache, child, MIN(child->end, last), owner, used);
       continue;
     }
-    if (!may_grow(node, 0) || node->first != owner)
+    if (!may_grow(cache, node, 0) || node->first != owner)
       node = tw_prefix_node_new(cache, node, owner, 0);
     node->end = last;
+    node->goes_on = goes_on;
   }
+  if (cache->radix)
+    note_access(cache, node);
   return node;
 }
 
@@ -319,7 +373,7 @@ static gint64 shorter_copy(const tw_prefix_node *node)
 static void evict_from(tw_prefix_cache *cache, tw_prefix_node *node, gint64 wanted)
 {
   gint64 before = tw_prefix_node_blocks(cache, node), start = tw_prefix_node_start(node);
-  gint64 end = end_without(cache, node, MIN(wanted, before));
+  gint64 end = cache->radix ? start : end_without(cache, node, MIN(wanted, before));
   if (node->copies.length > 0) {
     end = MAX(end, shorter_copy(node));
     if (end > start)
@@ -332,8 +386,12 @@ static void evict_from(tw_prefix_cache *cache, tw_prefix_node *node, gint64 want
   }
   spill(cache, node, end);
   if (end <= start) {
+    tw_prefix_node *parent = node->goes_on ? node->parent : NULL;
+    gboolean both = parent != NULL && parent->children == 1 && parent->access == node->access;
     unlink_idle(cache, node);
     tw_prefix_node_free(cache, node);
+    if (both)
+      evict_from(cache, parent, wanted);
   } else {
     node->end = end;
     cache->idle_blocks -= before - tw_prefix_node_blocks(cache, node);
@@ -344,7 +402,7 @@ void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
 {
   for (;;) {
     tw_prefix_node *node = g_queue_peek_head(&cache->idle);
-    gint64 *loose = node != NULL ? &node->loose : &cache->loose_last;
+    gint64 *loose = first_loose(cache);
     gint64 wanted = cache->idle_blocks + cache->loose_blocks - free_blocks, taken = CLAMP(wanted, 0, *loose);
     *loose -= taken;
     cache->loose_blocks -= taken;
@@ -355,8 +413,7 @@ void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
     /* Whole ids may be more than is wanted: the rest comes next. */
     gint64 spare = before - cache->idle_blocks - (wanted - taken);
     if (spare > 0) {
-      node = g_queue_peek_head(&cache->idle);
-      *(node != NULL ? &node->loose : &cache->loose_last) += spare;
+      *first_loose(cache) += spare;
       cache->loose_blocks += spare;
       return;
     }
@@ -365,8 +422,17 @@ void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
 
 gint64 tw_prefix_cache_loose(const tw_prefix_cache *cache)
 {
-  const tw_prefix_node *node = g_queue_peek_head((GQueue *)&cache->idle);
-  return node != NULL ? node->loose : cache->loose_last;
+  return *first_loose((tw_prefix_cache *)cache);
+}
+
+void tw_prefix_cache_empty(tw_prefix_cache *cache, gint64 blocks)
+{
+  gint64 more = MIN(blocks - cache->loose_blocks, cache->idle_blocks);
+  if (more <= 0)
+    return;
+  gint64 all = cache->idle_blocks + cache->loose_blocks;
+  tw_prefix_cache_evict(cache, all - cache->loose_blocks - more);
+  tw_prefix_cache_free(cache, all - cache->idle_blocks - cache->loose_blocks);
 }
 
 void tw_prefix_cache_forget(tw_prefix_cache *cache)

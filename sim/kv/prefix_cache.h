@@ -25,7 +25,11 @@
  * it.
  *
  * A block that is computed again while another copy of it is there is kept twice: a `copy` is a node that
- * look-ups do not find, until what they find instead is evicted and it takes its place. */
+ * look-ups do not find, until what they find instead is evicted and it takes its place.
+ *
+ * A `radix` cache is SGLang's instead: what is inserted is a node of its own; of what is there already the
+ * second copy is freed at once; free blocks without contents are used first, and then whole nodes that nobody
+ * holds, those that were last looked up or inserted longest ago first (parents after their children). */
 #ifndef TW_SIM_PREFIX_CACHE_H
 #define TW_SIM_PREFIX_CACHE_H
 
@@ -49,6 +53,8 @@ typedef struct tw_prefix_cache {
   gint64 loose_blocks,
       loose_last;      /* free blocks without contents; and of them, those behind all idle nodes */
   gint64 block_tokens; /* of a KV block */
+  gboolean radix;      /* set right after tw_prefix_cache_init */
+  guint64 accesses;    /* of a radix cache: look-ups and insertions so far */
 
   /* Where evicted ids go, with the instant at which they were let go; NULL: nowhere. Then only whole ids are
    * found and evicted. */
@@ -81,6 +87,8 @@ tw_prefix_hit tw_prefix_cache_find_own(const tw_prefix_cache *cache, const tw_re
 /* Holds what has just been found for a sequence. Returns the last node that it now holds, NULL if nothing was
  * found; hit->idle_blocks are blocks that nobody held before. */
 tw_prefix_node *tw_prefix_cache_hold(tw_prefix_cache *cache, const tw_prefix_hit *hit);
+/* In a radix cache, what has been found is as young as what was inserted last, though nobody holds it. */
+void tw_prefix_cache_touch(tw_prefix_cache *cache, tw_prefix_hit *hit);
 /* A sequence lets go of the last node that it holds and of all above it: their blocks are free. Returns how
  * many these are. */
 gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node, guint64 owner);
@@ -91,14 +99,17 @@ void tw_prefix_cache_remember(tw_prefix_cache *cache, tw_prefix_node *node);
 
 /* A sequence that holds `node` (NULL: none) has blocks for `tokens` tokens of its prompt and output, whose
  * contents are known: those that are full can be found from now on. Returns the last node that it now holds,
- * NULL if none. */
+ * NULL if none. A radix cache frees second copies: `*used` falls by the blocks that are in use no more.
+ */
 tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *request, guint64 owner,
-                                    tw_prefix_node *node, gint64 tokens);
+                                    tw_prefix_node *node, gint64 tokens, gint64 *used);
 
 /* Free blocks that are used before anything that might be found. */
 gint64 tw_prefix_cache_loose(const tw_prefix_cache *cache);
 /* Forgets all that nobody holds. */
 void tw_prefix_cache_forget(tw_prefix_cache *cache);
+/* Evicts what nobody holds until so many blocks have no contents, if it comes to that. */
+void tw_prefix_cache_empty(tw_prefix_cache *cache, gint64 blocks);
 /* Takes blocks from the head of the queue until `free_blocks` are left in it. */
 void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks);
 

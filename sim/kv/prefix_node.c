@@ -202,6 +202,7 @@ tw_prefix_node *tw_prefix_node_split(tw_prefix_cache *cache, tw_prefix_node *nod
   if (tw_prefix_node_idle(node))
     g_queue_insert_after_link(&cache->idle, &node->link, &head->link);
   node->parent = head;
+  node->goes_on = FALSE;
   if (listed) {
     tw_prefix_node_list(cache, head);
     tw_prefix_node_list(cache, node);

@@ -15,11 +15,13 @@ struct tw_prefix_node {
   guint64 *ids;           /* room for ids_max */
   guint64 *chains;        /* of the ids up to each: for the tier below, NULL if there is none */
   gint64 ids_max;
-  gboolean listed; /* among cache->nodes */
-  gint64 loose;    /* blocks without contents before it in the queue */
-  double let_go_s; /* for the tier below, too */
-  GList link;      /* among the idle */
-  GQueue copies;   /* of it, that are not found: the oldest first */
+  gboolean listed;  /* among cache->nodes */
+  gint64 loose;     /* blocks without contents before it in the queue */
+  double let_go_s;  /* for the tier below, too */
+  guint64 access;   /* of a radix cache: the last look-up or insertion on whose way it was, */
+  gboolean goes_on; /* and whether it was inserted in one with the end of its parent, as tokens without ids */
+  GList link;       /* among the idle */
+  GQueue copies;    /* of it, that are not found: the oldest first */
   gint64 copies_held;
   tw_prefix_node *of; /* of which it is a copy; NULL: it is found itself */
   GList copy_link;    /* among the copies of that */

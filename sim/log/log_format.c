@@ -24,6 +24,7 @@ static const tw_column rack_columns[] = {COLUMNS(TW_RACK_COLUMNS)};
 static const tw_column site_columns[] = {COLUMNS(TW_SITE_COLUMNS)};
 static const tw_column segment_columns[] = {COLUMNS(TW_SEGMENT_COLUMNS)};
 static const tw_column link_columns[] = {COLUMNS(TW_LINK_COLUMNS)};
+static const tw_column failure_columns[] = {COLUMNS(TW_FAILURE_COLUMNS)};
 
 const tw_request_row tw_request_row_empty = {EMPTY(TW_REQUEST_COLUMNS)};
 const tw_engine_row tw_engine_row_empty = {EMPTY(TW_ENGINE_COLUMNS)};
@@ -31,6 +32,7 @@ const tw_rack_row tw_rack_row_empty = {EMPTY(TW_RACK_COLUMNS)};
 const tw_site_row tw_site_row_empty = {EMPTY(TW_SITE_COLUMNS)};
 const tw_segment_row tw_segment_row_empty = {EMPTY(TW_SEGMENT_COLUMNS)};
 const tw_link_row tw_link_row_empty = {EMPTY(TW_LINK_COLUMNS)};
+const tw_failure_row tw_failure_row_empty = {EMPTY(TW_FAILURE_COLUMNS)};
 
 struct request_chars {
   CHARS(TW_REQUEST_COLUMNS)
@@ -52,18 +54,26 @@ struct link_chars {
   CHARS(TW_LINK_COLUMNS)
 };
 
+struct failure_chars {
+  CHARS(TW_FAILURE_COLUMNS)
+};
+
 /* A row's columns, and the one that time runs by. */
 #define SHAPE(row, time) offsetof(struct row##_chars, time), sizeof(struct row##_chars), row##_columns
 
+enum { ONLY_WITH_FAILURES = 2 }; /* of the columns of requests, at their end */
+
 const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_REQUESTS] = {"requests", "a row per request, in the order of ending",
-                         SHAPE(request, completion_s)},
+                         SHAPE(request, completion_s), ONLY_WITH_FAILURES},
     [TW_LOG_ENGINES] = {"engines", "a row per interval and engine", SHAPE(engine, start_s)},
     [TW_LOG_RACKS] = {"racks", "a row per interval and rack", SHAPE(rack, start_s)},
     [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s)},
     [TW_LOG_SEGMENTS] = {"segments", "a row per stretch of work, in the order of ending: a timeline",
                          SHAPE(segment, end_s)},
     [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s)},
+    [TW_LOG_FAILURES] = {"failures", "a row per failure, in the order in which they were over",
+                         SHAPE(failure, end_s)},
 };
 
 const tw_log_table *tw_log_table_find(const char *name)
@@ -87,11 +97,17 @@ char *tw_log_table_path(const char *directory, const tw_log_table *table)
   return g_strdup_printf("%s/%s.csv.gz", directory, table->name);
 }
 
-char *tw_log_table_header(const tw_log_table *table)
+int tw_log_table_columns(const tw_log_table *table, guint wanted)
+{
+  return wanted & (1U << TW_LOG_FAILURES) ? table->n_columns : table->n_columns - table->last_columns;
+}
+
+char *tw_log_table_header(const tw_log_table *table, guint wanted)
 {
   GString *header = g_string_new(NULL);
-  for (int i = 0; i < table->n_columns; i++)
-    g_string_append_printf(header, "%s%c", table->columns[i].name, i + 1 < table->n_columns ? ',' : '\n');
+  int n = tw_log_table_columns(table, wanted);
+  for (int i = 0; i < n; i++)
+    g_string_append_printf(header, "%s%c", table->columns[i].name, i + 1 < n ? ',' : '\n');
   return g_string_free(header, FALSE);
 }
 
@@ -106,10 +122,10 @@ const char *tw_column_type_name(tw_column_type type)
   return names[type];
 }
 
-static json_t *describe_columns(const tw_log_table *table)
+static json_t *describe_columns(const tw_log_table *table, guint wanted)
 {
   json_t *columns = json_array();
-  for (int i = 0; i < table->n_columns; i++) {
+  for (int i = 0; i < tw_log_table_columns(table, wanted); i++) {
     const tw_column *column = &table->columns[i];
     json_array_append_new(columns, json_pack("{s:s, s:s, s:s, s:s}", "name", column->name, "type",
                                              tw_column_type_name(column->type), "unit", column->unit, "help",
@@ -127,7 +143,7 @@ json_t *tw_log_describe(guint wanted)
       json_object_set_new(tables, table->name,
                           json_pack("{s:s, s:s, s:o}", "help", table->help, "time",
                                     table->columns[table->time_column].name, "columns",
-                                    describe_columns(table)));
+                                    describe_columns(table, wanted)));
   }
   return json_pack("{s:i, s:o}", "version", TW_LOG_VERSION, "tables", tables);
 }

@@ -71,7 +71,9 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(preempted_s, 6, "s", "time after its first token from losing its KV blocks to its next token")        \
   TEXT(class, "class of traffic, as the workload names it")                                                  \
   TEXT(state, "completed, rejected, failed, cancelled or unfinished")                                        \
-  TEXT(reason, "why it was not completed")
+  TEXT(reason, "why it was not completed")                                                                   \
+  INTEGER(retries, "", "how often it was sent again after a failure; only in runs with failures")            \
+  INTEGER(lost_tokens, "tokens", "tokens computed or emitted for it that failures lost; only in runs with failures")
 
 #define TW_ENGINE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                      \
   INSTANT(start_s, "start of the interval")                                                                  \
@@ -137,7 +139,25 @@ const char *tw_column_type_name(tw_column_type type);
   INSTANT(start_s, "start of the interval")                                                                  \
   TEXT(link, "name of the link in the platform; two-way links end in _UP and _DOWN")                         \
   REAL(bytes, 3, "bytes", "bytes that crossed it; those of a flow are spread evenly over its time")          \
-  REAL(utilization, 6, "", "of its bandwidth, over the interval; empty for a link that caps each flow by itself")
+  REAL(utilization, 6, "", "of its bandwidth, over the interval; empty for a link that caps each flow by itself") \
+  REAL(active, 4, "", "share of the interval in which it carried anything")                                  \
+  REAL(full, 4, "", "share of the interval in bursts of flows that came to 95 % of its bandwidth")           \
+  REAL(waiting_bytes, 0, "bytes", "bytes that waited in such bursts beyond what each flow would have had to alone, averaged over the interval")
+
+#define TW_FAILURE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
+  INSTANT(start_s, "when it began")                                                                          \
+  TEXT(part, "accelerator, host, rack, feed, cooling or process")                                            \
+  TEXT(component, "which one")                                                                               \
+  TEXT(effect, "stop or limp")                                                                               \
+  REAL(speed, 4, "", "of what limps, over what it does when sound")                                          \
+  INSTANT(detected_s, "when the router learned of it")                                                       \
+  INSTANT(recovered_s, "when the last of the engines that it stopped served again")                          \
+  INSTANT(repaired_s, "when the part was repaired")                                                          \
+  INSTANT(end_s, "when it was over: repaired, and all engines recovered, or the run ended")                  \
+  INTEGER(accelerators, "", "accelerators that it hit")                                                      \
+  INTEGER(engines, "", "engines that it stopped, or slowed down")                                            \
+  INTEGER(requests, "requests", "requests that it sent back")                                                \
+  INTEGER(lost_tokens, "tokens", "tokens computed or emitted for these that were lost")
 /* clang-format on */
 
 #define TW_ROW_INTEGER(name, ...) gint64 name;
@@ -164,6 +184,9 @@ typedef struct tw_segment_row {
 typedef struct tw_link_row {
   TW_ROW(TW_LINK_COLUMNS)
 } tw_link_row;
+typedef struct tw_failure_row {
+  TW_ROW(TW_FAILURE_COLUMNS)
+} tw_failure_row;
 
 /* Rows without a single value: where a row starts from, so that what is not simulated stays empty. */
 extern const tw_request_row tw_request_row_empty;
@@ -172,6 +195,7 @@ extern const tw_rack_row tw_rack_row_empty;
 extern const tw_site_row tw_site_row_empty;
 extern const tw_segment_row tw_segment_row_empty;
 extern const tw_link_row tw_link_row_empty;
+extern const tw_failure_row tw_failure_row_empty;
 
 typedef struct tw_column {
   const char *name;
@@ -187,6 +211,7 @@ typedef struct tw_log_table {
   int time_column; /* the column by which the index finds rows */
   int n_columns;
   const tw_column *columns;
+  int last_columns; /* of them, those at the end that only runs with failures have */
 } tw_log_table;
 
 /* Every table, by the order of this enum. */
@@ -197,6 +222,7 @@ typedef enum {
   TW_LOG_SITE,
   TW_LOG_SEGMENTS,
   TW_LOG_LINKS,
+  TW_LOG_FAILURES,
   TW_LOG_TABLES
 } tw_log_table_id;
 extern const tw_log_table tw_log_tables[TW_LOG_TABLES];
@@ -208,8 +234,10 @@ const char **tw_log_table_names(void);
 
 /* DIRECTORY/requests.csv.gz; its index is the same with ".index" behind. The caller frees it. */
 char *tw_log_table_path(const char *directory, const tw_log_table *table);
-/* The header line of the table, with its line break. The caller frees it. */
-char *tw_log_table_header(const tw_log_table *table);
+/* The columns that the table has in a run with the tables in `wanted` (bits 1 << tw_log_table_id). */
+int tw_log_table_columns(const tw_log_table *table, guint wanted);
+/* The header line of the table in such a run, with its line break. The caller frees it. */
+char *tw_log_table_header(const tw_log_table *table, guint wanted);
 
 /* The description of the tables in `wanted` (bits 1 << tw_log_table_id), which run.json has under
  * TW_LOG_RUN_KEY: {"version": 1, "tables": {"requests": {"help", "time", "columns": [{"name", "type", "unit",

@@ -39,7 +39,7 @@ gssize tw_member_decode(struct libdeflate_decompressor *decompressor, const guin
 
 /* A line of the index. */
 typedef struct tw_index_entry {
-  guint64 offset;         /* where the member begins in the file */
+  guint64 offset;         /* begin of the member in the file */
   guint64 rows;           /* rows of the member; 0 in the one that holds the header */
   double first_s, last_s; /* least and greatest of their time column; NAN for none */
 } tw_index_entry;

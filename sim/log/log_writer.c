@@ -27,7 +27,7 @@ struct table_writer {
 
   /* The simulation's side. */
   text_block *block;
-  gsize row_start; /* where the row that is being written begins in the block */
+  gsize row_start; /* begin in the block of the row that is being written */
   guint64 rows;
 
   /* The thread's side. */
@@ -41,6 +41,7 @@ struct tw_log {
   GAsyncQueue *full, *spare;            /* queues of blocks (text_block): to be compressed, and free */
   GThread *thread;
   struct libdeflate_compressor *compressor;
+  guint wanted;    /* tables, as bits */
   GError *failure; /* set once, atomically */
 };
 
@@ -214,7 +215,13 @@ static void end_row(table_writer *writer, double time_s)
 
 void tw_log_request(tw_log *log, const tw_request_row *row)
 {
-  WRITE_ROW(TW_LOG_REQUESTS, TW_REQUEST_COLUMNS, completion_s);
+  table_writer *writer = log->writers[TW_LOG_REQUESTS];
+  if (writer == NULL)
+    return;
+  TW_REQUEST_COLUMNS(CELL_INTEGER, CELL_INSTANT, CELL_REAL, CELL_TEXT)
+  if (!tw_log_wants(log, TW_LOG_FAILURES)) /* cells that are empty take a comma each */
+    writer->block->used -= (gsize)tw_log_tables[TW_LOG_REQUESTS].last_columns;
+  end_row(writer, row->completion_s);
 }
 
 void tw_log_engine(tw_log *log, const tw_engine_row *row)
@@ -240,6 +247,11 @@ void tw_log_segment(tw_log *log, const tw_segment_row *row)
 void tw_log_link(tw_log *log, const tw_link_row *row)
 {
   WRITE_ROW(TW_LOG_LINKS, TW_LINK_COLUMNS, start_s);
+}
+
+void tw_log_failure_row(tw_log *log, const tw_failure_row *row)
+{
+  WRITE_ROW(TW_LOG_FAILURES, TW_FAILURE_COLUMNS, end_s);
 }
 
 gboolean tw_log_wants(const tw_log *log, tw_log_table_id table)
@@ -284,7 +296,7 @@ static table_writer *open_table(tw_log *log, const tw_log_table *table, const ch
   if (writer->index >= 0 && !write_all(writer->index, TW_INDEX_HEADER, strlen(TW_INDEX_HEADER)))
     fail_errno(log, writer->index_path);
 
-  g_autofree char *header = tw_log_table_header(table);
+  g_autofree char *header = tw_log_table_header(table, log->wanted);
   tw_index_entry entry = {.first_s = NAN, .last_s = NAN};
   write_text(writer, header, strlen(header), &entry);
   g_async_queue_push(log->spare, g_new(text_block, 1));
@@ -315,6 +327,7 @@ static void close_table(tw_log *log, table_writer *writer)
 tw_log *tw_log_open(const char *directory, guint wanted, GError **error)
 {
   tw_log *log = g_new0(tw_log, 1);
+  log->wanted = wanted;
   log->compressor = libdeflate_alloc_compressor(TW_MEMBER_LEVEL);
   log->full = g_async_queue_new();
   log->spare = g_async_queue_new_full(g_free);

@@ -1,4 +1,4 @@
-/* What the numbers of summary.json are: one table that the writer, the terminal, comparisons, the report and
+/* The metrics of summary.json: one table that the writer, the terminal, comparisons, the report and
  * the page of documentation (analysis/metrics.md) share. A new number is a row here, and the line that
  * computes it. */
 #ifndef TW_SIM_METRIC_H
@@ -38,8 +38,8 @@
 #define TW_SPENT_USD_METRIC(REAL, NAME, word, help) \
   REAL(SPENT_USD_##NAME, "spent.usd." #word, "USD", NEITHER, FALSE, "accelerators' cost and electricity: " help)
 
-/* Every number, in the order in which a person reads them: COUNT or REAL(name, path in summary.json, unit, which
- * direction is better, whether it stands in short tables, help). */
+/* Every number, in the order in which a person reads them: COUNT or REAL(name, path in summary.json, unit,
+ * which direction is better, whether it stands in short tables, help). */
 #define TW_METRICS(COUNT, REAL) \
   COUNT(REQUESTS_ARRIVED, "requests.arrived", "requests", NEITHER, TRUE, "requests that arrived") \
   COUNT(REQUESTS_COMPLETED, "requests.completed", "requests", HIGHER, TRUE, "requests that got their last token") \
@@ -104,6 +104,7 @@
   REAL(ENERGY_PEAK_W, "energy.peak_w", "W", LOWER, TRUE, "highest power of the site over a whole second") \
   REAL(ENERGY_PEAK_IT_W, "energy.peak_it_w", "W", LOWER, FALSE, "highest power before conversion and cooling, over a whole second") \
   REAL(ENERGY_OUTPUT_TOKENS_PER_S_PER_MW, "energy.output_tokens_per_s_per_mw", "tokens/s", HIGHER, TRUE, "output tokens per second for each megawatt of the site") \
+  REAL(ENERGY_PEAK_OF_SITE_POWER, "energy.peak_of_site_power", "", LOWER, FALSE, "highest power of the site over what the platform says that it may draw (tw:site_power_w)") \
   REAL(ENERGY_CAP_OVERSHOOT_W, "energy.cap_overshoot_w", "W", LOWER, FALSE, "most power above a cap") \
   REAL(ENERGY_CAP_EXCEEDED_S, "energy.cap_exceeded_s", "s", LOWER, FALSE, "longest time above a cap") \
   REAL(ENERGY_CLOCK, "energy.clock", "", HIGHER, FALSE, "mean clock of busy accelerators over the nominal one") \
@@ -130,6 +131,9 @@
   REAL(NETWORK_COLLECTIVE_BYTES, "network.collective_bytes", "bytes", NEITHER, FALSE, "bytes of collectives that leave their NVLink domain") \
   REAL(NETWORK_WEIGHTS_BYTES, "network.weights_bytes", "bytes", NEITHER, FALSE, "bytes of weights") \
   REAL(NETWORK_PEAK_LINK_UTILIZATION, "network.peak_link_utilization", "", LOWER, TRUE, "of the busiest link over an interval") \
+  REAL(NETWORK_SLOWDOWN_MEAN, "network.slowdown.mean", "", LOWER, FALSE, "mean over flows of their time over what each would have taken alone") \
+  REAL(NETWORK_SLOWDOWN_P99, "network.slowdown.p99", "", LOWER, FALSE, "99th percentile of the same") \
+  REAL(NETWORK_SLOWDOWN_MAX, "network.slowdown.max", "", LOWER, FALSE, "maximum of the same") \
   COUNT(SESSIONS_STARTED, "sessions.started", "sessions", NEITHER, FALSE, "sessions that began") \
   COUNT(SESSIONS_COMPLETED, "sessions.completed", "sessions", HIGHER, FALSE, "sessions whose last turn was completed") \
   COUNT(SESSIONS_BROKEN, "sessions.broken", "sessions", LOWER, FALSE, "sessions of which a turn was not completed") \
@@ -142,6 +146,20 @@
   COUNT(FLEET_WAKES, "fleet.wakes", "", NEITHER, TRUE, "times that an engine was woken") \
   COUNT(FLEET_LOADS, "fleet.loads", "", NEITHER, FALSE, "times that an engine loaded its weights") \
   REAL(FLEET_MEAN_LOAD_S, "fleet.mean_load_s", "s", NEITHER, FALSE, "mean time of such a load") \
+  REAL(FAILURES_AVAILABILITY, "failures.availability", "", HIGHER, TRUE, "share of the time of the accelerators of engines in which their engines were not down") \
+  COUNT(FAILURES_COUNT, "failures.count", "failures", LOWER, TRUE, "failures that began") \
+  COUNT(FAILURES_LIMPS, "failures.limps", "failures", LOWER, FALSE, "of them, those that let something limp") \
+  COUNT(FAILURES_ENGINE_STOPS, "failures.engine_stops", "", LOWER, TRUE, "times that a failure stopped an engine") \
+  REAL(FAILURES_ACCELERATOR_HOURS_DOWN, "failures.accelerator_hours_down", "h", LOWER, FALSE, "time that engines were down, times their accelerators") \
+  REAL(FAILURES_ENGINE_MTBF_S, "failures.engine_mtbf_s", "s", HIGHER, FALSE, "time that engines were up, over the times that they stopped") \
+  REAL(FAILURES_ENGINE_MTTR_S, "failures.engine_mttr_s", "s", LOWER, FALSE, "mean time from where an engine stopped to where it served again or stood by") \
+  COUNT(FAILURES_REQUESTS_HIT, "failures.requests_hit", "", LOWER, TRUE, "times that a request lost its engine") \
+  COUNT(FAILURES_RETRIES, "failures.retries", "", LOWER, FALSE, "times that a request was sent again") \
+  COUNT(FAILURES_LOST_TOKENS, "failures.lost_tokens", "tokens", LOWER, FALSE, "tokens computed or emitted that engines lost") \
+  COUNT(FAILURES_DISCARDED_TOKENS, "failures.discarded_tokens", "tokens", LOWER, FALSE, "of them, emitted ones that were not resumed: they count in no request's output") \
+  REAL(FAILURES_GOODPUT_LOST, "failures.goodput_lost", "", LOWER, TRUE, "share of the requests that arrived in the window which a failure hit and which missed their SLO") \
+  COUNT(FAILURES_BLAST_REQUESTS, "failures.blast_radius.requests", "requests", LOWER, FALSE, "most requests that one failure hit") \
+  COUNT(FAILURES_BLAST_ENGINES, "failures.blast_radius.engines", "", LOWER, FALSE, "most engines that one failure hit") \
   REAL(EXTRAPOLATED_ITERATIONS, "extrapolated_iterations", "", LOWER, TRUE, "share of the iterations outside of what step times were fitted on") \
   REAL(SIMULATED_S, "simulated_s", "s", NEITHER, TRUE, "simulated time") \
   COUNT(ITERATIONS, "iterations", "", NEITHER, FALSE, "iterations of all engines") \

@@ -1,8 +1,10 @@
 #include "sim/network/flows.h"
 
+#include "platforms/input/pair_hash.h"
 #include "sim/base/heap.h"
 #include "sim/network/carrier.h"
 #include "sim/network/convoys.h"
+#include "sim/network/simgrid_start.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
@@ -102,6 +104,17 @@ static void find_joules(tw_flows *flows, const tw_platform *platform)
   }
 }
 
+/* SimGrid's hosts of all endpoints. */
+static void find_hosts(tw_flows *flows, const tw_ports *ports)
+{
+  g_autoptr(GHashTable) hosts = tw_simgrid_hosts();
+  for (int i = 0; i < tw_ports_count(ports); i++) {
+    flows->hosts[i] = g_hash_table_lookup(hosts, tw_ports_name(ports, i));
+    if (flows->hosts[i] == NULL) /* a port of a host in a <cluster> */
+      flows->hosts[i] = flows->hosts[tw_ports_host(ports, i)];
+  }
+}
+
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
   const tw_platform *platform = ports->platform;
@@ -111,16 +124,12 @@ tw_flows *tw_flows_new(const tw_ports *ports)
                       .hosts = g_new0(sg_host_t, (gsize)n_endpoints),
                       .n_links = (int)sg_link_count(),
                       .link_index = g_hash_table_new(NULL, NULL),
-                      .routes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, free_route),
+                      .routes = g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, free_route),
                       .starting = g_ptr_array_new(),
                       .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
                       .carrier = tw_carrier_new()};
   g_queue_init(&flows->under_way);
-  for (int i = 0; i < n_endpoints; i++) {
-    flows->hosts[i] = sg_host_by_name(tw_ports_name(ports, i));
-    if (flows->hosts[i] == NULL) /* a port of a host in a <cluster> */
-      flows->hosts[i] = flows->hosts[tw_ports_host(ports, i)];
-  }
+  find_hosts(flows, ports);
   sg_link_t *links = sg_link_list();
   flows->links = g_memdup2(links, (gsize)flows->n_links * sizeof *links);
   free(links); /* SimGrid allocates it with malloc */

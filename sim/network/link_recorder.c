@@ -1,5 +1,7 @@
 #include "sim/network/link_recorder.h"
 
+#include "sim/base/histogram.h"
+#include "sim/network/bursts.h"
 #include "sim/network/traffic.h"
 
 #include <math.h>
@@ -9,6 +11,8 @@ struct tw_link_recorder {
   tw_log *log;
   tw_traffic *traffic;
   double *rates; /* bytes/s of each link; INFINITY: it caps each flow by itself */
+  tw_bursts *bursts;
+  tw_histogram *slowdowns; /* of flows: their time over what they would have taken alone */
   double bytes[TW_FLOW_KIND_COUNT];
   guint64 n_flows;
 };
@@ -23,6 +27,12 @@ static void write_row(void *user, double start_s, double length_s, int link, dou
   double rate = recorder->rates[link];
   if (isfinite(rate)) /* one that caps each flow by itself has nothing to fill up */
     row.utilization = fmin(bytes / (length_s * rate), 1);
+  tw_burst_sums sums = tw_bursts_take(recorder->bursts, link, start_s + length_s);
+  row.active = fmin(sums.active_s / length_s, 1);
+  if (isfinite(rate)) {
+    row.full = fmin(sums.full_s / length_s, 1);
+    row.waiting_bytes = sums.waiting_byte_s / length_s;
+  }
   tw_log_link(recorder->log, &row);
 }
 
@@ -32,6 +42,13 @@ static void flow_ended(void *user, const tw_flow *flow, const int *links, int n_
   recorder->bytes[flow->kind] += flow->bytes;
   recorder->n_flows++;
   tw_traffic_add(recorder->traffic, links, n_links, flow->bytes, flow->start_s, end_s);
+  double alone_s = 0;
+  for (int i = 0; i < n_links; i++)
+    alone_s = fmax(alone_s, flow->bytes / tw_flows_link_bytes_per_s(recorder->flows, links[i]));
+  for (int i = 0; recorder->log != NULL && i < n_links; i++)
+    tw_bursts_add(recorder->bursts, links[i], flow->bytes, flow->start_s, end_s, alone_s);
+  if (alone_s > 0)
+    tw_histogram_add(recorder->slowdowns, fmax(1, (end_s - flow->start_s) / alone_s));
   tw_traffic_settle(recorder->traffic, fmin(tw_flows_oldest_s(recorder->flows), end_s));
 }
 
@@ -44,6 +61,8 @@ tw_link_recorder *tw_link_recorder_new(tw_flows *flows, double interval_s, tw_lo
   recorder->rates = g_new(double, (gsize)n);
   for (int i = 0; i < n; i++)
     recorder->rates[i] = tw_flows_link_is_shared(flows, i) ? tw_flows_link_bytes_per_s(flows, i) : INFINITY;
+  recorder->bursts = tw_bursts_new(n, recorder->rates);
+  recorder->slowdowns = tw_histogram_new();
   recorder->traffic =
       tw_traffic_new(n, recorder->rates, interval_s, log != NULL ? write_row : NULL, recorder);
   tw_flows_watch(flows, flow_ended, recorder);
@@ -56,6 +75,8 @@ void tw_link_recorder_free(tw_link_recorder *recorder)
     return;
   tw_flows_watch(recorder->flows, NULL, NULL);
   tw_traffic_free(recorder->traffic);
+  tw_bursts_free(recorder->bursts);
+  tw_histogram_free(recorder->slowdowns);
   g_free(recorder->rates);
   g_free(recorder);
 }
@@ -90,5 +111,9 @@ json_t *tw_link_recorder_summary(const tw_link_recorder *recorder)
   json_object_set_new(object, "peak_link_utilization", json_real(peak));
   if (peak > 0)
     json_object_set_new(object, "peak_link", json_string(tw_flows_link_name(recorder->flows, peak_link)));
+  json_object_set_new(object, "slowdown",
+                      json_pack("{s:f, s:f, s:f}", "mean", tw_histogram_mean(recorder->slowdowns), "p99",
+                                tw_histogram_quantile(recorder->slowdowns, 0.99), "max",
+                                tw_histogram_max(recorder->slowdowns)));
   return object;
 }

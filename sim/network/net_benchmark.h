@@ -34,6 +34,8 @@ typedef struct tw_net_way {
   double closed_s, bytes_s; /* seconds for the bytes of all phases: by the closed form, and simulated */
   double fixed_s;           /* launches and latencies */
   gboolean simulated;
+  gboolean
+      by_busiest_link; /* a phase has too many flows to simulate: it ends when its busiest link has carried all */
 } tw_net_way;
 
 /* All ways to run a pattern among the ranks: by one algorithm, or (AUTO) by all that collective libraries and

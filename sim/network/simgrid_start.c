@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <simgrid/engine.h>
+#include <simgrid/host.h>
 #include <simgrid/link.h>
 
 #include <signal.h>
@@ -78,4 +79,26 @@ gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
   if (ports != NULL)
     degrade(ports->platform);
   return TRUE;
+}
+
+GHashTable *tw_simgrid_hosts(void)
+{
+  GHashTable *hosts = g_hash_table_new(g_str_hash, g_str_equal);
+  sg_host_t *list = sg_host_list();
+  size_t n = sg_host_count();
+  for (size_t i = 0; i < n; i++)
+    g_hash_table_insert(hosts, (char *)sg_host_get_name(list[i]), list[i]);
+  free(list); /* SimGrid's malloc */
+  return hosts;
+}
+
+GHashTable *tw_simgrid_links(void)
+{
+  GHashTable *links = g_hash_table_new(g_str_hash, g_str_equal);
+  sg_link_t *list = sg_link_list();
+  size_t n = sg_link_count();
+  for (size_t i = 0; i < n; i++)
+    g_hash_table_insert(links, (char *)sg_link_get_name(list[i]), list[i]);
+  free(list); /* SimGrid's malloc */
+  return links;
 }

@@ -12,7 +12,7 @@ typedef struct domain {
 
 struct tw_free_accelerators {
   const tw_platform *platform;
-  int *left;        /* of each host */
+  int *left;        /* accelerators left on each host */
   gboolean *wanted; /* hosts that match the request at hand */
   GArray *domains;
 };

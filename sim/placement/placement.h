@@ -19,14 +19,14 @@ extern const char *const tw_placement_names[];
 typedef struct tw_host_share {
   int host; /* index in platform->hosts */
   int accelerators;
-  int port; /* where their flows begin and end (platform_ports.h), 0: at the host itself */
+  int port; /* endpoint of their flows (platform_ports.h), 0: the host itself */
 } tw_host_share;
 
 typedef struct tw_engine_place {
   int pool; /* index of its pool */
   int n_shares;
   tw_host_share *shares; /* owned */
-  /* Likewise of each accelerator: where the flows of its data-parallel rank begin and end on its host. Owned;
+  /* For each accelerator, the endpoint on its host of the flows of its data-parallel rank. Owned;
    * NULL: where those of the engine do. */
   int *rank_ports;
 } tw_engine_place;
@@ -44,7 +44,7 @@ static inline int tw_share_endpoint(const tw_host_share *share)
  * rank to which flows go by itself, for the part of each; 0: none do. */
 void tw_place_add_ports(tw_engine_place *place, int rank, tw_ports *ports);
 
-/* What one pool asks for. */
+/* The request of one pool for places. */
 typedef struct tw_placement_request {
   const char *pool;  /* its id, for messages */
   const char *hosts; /* glob of host names; explicit: names with blanks between, "NAME" for all free

@@ -1,5 +1,6 @@
 #include "sim/placement/span.h"
 
+#include "platforms/input/pair_hash.h"
 #include "sim/collectives/collectives.h"
 
 /* Endpoints and domains of the accelerators of an engine, in the order of its ranks. */
@@ -40,7 +41,7 @@ static int place_of(const tw_parallelism *p, int rank, int stage, int k)
 
 /* The pairs of a span, and where each stands. */
 typedef struct pair_list {
-  GArray *pairs;      /* of tw_span_pair */
+  GArray *pairs;      /* elements are tw_span_pair */
   GHashTable *places; /* from << 32 | to -> index */
 } pair_list;
 
@@ -126,7 +127,7 @@ tw_span *tw_span_new(const tw_platform *platform, const tw_engine_place *place,
 {
   layout l = lay_out(platform, place);
   pair_list list = {g_array_new(FALSE, FALSE, sizeof(tw_span_pair)),
-                    g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL)};
+                    g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, NULL)};
   add_tensor(&list, &l, parallel);
   add_experts(&list, &l, parallel);
   add_stages(&list, &l, parallel);

@@ -4,6 +4,7 @@
 #include "platforms/input/fault.h"
 #include "sim/planner/estimate.h"
 #include "sim/planner/judge.h"
+#include "sim/planner/search.h"
 
 #include <math.h>
 
@@ -13,25 +14,6 @@ typedef struct trial {
   double level;
   tw_job *job;
 } trial;
-
-typedef struct search {
-  tw_answer *answer;
-  const tw_question *question;
-  const tw_answer_options *options;
-  double run_s; /* mean seconds of the runs before; 0: none was */
-} search;
-
-static void say(const search *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void say(const search *s, const char *format, ...)
-{
-  if (s->options->said == NULL)
-    return;
-  va_list arguments;
-  va_start(arguments, format);
-  g_autofree char *line = g_strdup_vprintf(format, arguments);
-  va_end(arguments);
-  s->options->said(s->options->user, line);
-}
 
 /* ---- Numbers of the answer ---- */
 
@@ -55,99 +37,27 @@ double tw_answer_objective(const tw_answer *answer, const tw_design *design)
   return tw_run_summary_number(design->best, objective->metric);
 }
 
-static void score(const search *s, tw_design *design)
+double tw_answer_margin(const tw_answer *answer, const json_t *summary)
+{
+  const double shares[] = {tw_run_summary_number(summary, "ttft_s.p99") / answer->ttft_s,
+                           tw_run_summary_number(summary, "tpot_s.p99") / answer->tpot_s,
+                           tw_run_summary_number(summary, "energy.peak_w") / answer->question->site_w};
+  double most = NAN;
+  for (guint i = 0; i < G_N_ELEMENTS(shares); i++)
+    most = fmax(most, shares[i]); /* fmax leaves out what is not a number */
+  return 1 - most;
+}
+
+static void score(const tw_search *s, tw_design *design)
 {
   const tw_objective *objective = tw_question_objective(s->question);
   double value = tw_answer_objective(s->answer, design);
   design->score = isnan(value) ? INFINITY : objective->more_is_better ? -value : value;
-}
-
-/* ---- Runs ---- */
-
-static void report_end(void *user, const tw_job *job, guint n_ended, guint n_jobs)
-{
-  const search *s = user;
-  (void)n_ended, (void)n_jobs;
-  if (job->state == TW_JOB_FAILED)
-    say(s, "%s ended with exit code %d", job->directory, job->code);
-}
-
-/* How long a run takes of those that were run now; what it was before if none was. */
-static double mean_run_s(const GPtrArray *jobs, double before_s)
-{
-  double sum_s = 0;
-  guint n = 0;
-  for (guint i = 0; i < jobs->len; i++) {
-    const tw_job *job = jobs->pdata[i];
-    if (job->state == TW_JOB_DONE && job->wall_s > 0) {
-      sum_s += job->wall_s;
-      n++;
-    }
-  }
-  return n > 0 ? sum_s / n : before_s;
-}
-
-static gboolean run_jobs(search *s, const GPtrArray *jobs, GError **error)
-{
-  tw_jobs_options options = {.launcher = s->options->launcher,
-                             .at_once = s->options->at_once,
-                             .again = s->options->again,
-                             .directory = s->answer->designs->directory,
-                             .expected_s = s->run_s,
-                             .ended = report_end,
-                             .user = s};
-  int failed = tw_jobs_run(jobs, &options, error);
-  s->answer->runs += jobs->len;
-  s->run_s = mean_run_s(jobs, s->run_s);
-  if (failed < 0)
-    return FALSE;
-  if (tw_jobs_interrupted() != 0) {
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INTR, "interrupted; the same command goes on from here");
-    return FALSE;
-  }
-  for (guint i = 0; failed > 0 && i < jobs->len; i++) {
-    const tw_job *job = jobs->pdata[i];
-    if (job->state != TW_JOB_FAILED)
-      continue;
-    g_autofree char *command = tw_job_command(job);
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "a run ended with exit code %d: %s", job->code,
-                command);
-    return FALSE;
-  }
-  return TRUE;
-}
-
-/* The job of a design in a size under the load times `factor`, all of it or a slice. `scenario`: its file. */
-static tw_job *new_job(const search *s, const tw_design *design, const char *scenario, double size,
-                       double factor, double slice_s, const char *directory, const gint64 *seed,
-                       GError **error)
-{
-  g_auto(GStrv) sized = tw_design_sized(s->answer->designs, design, size, error);
-  if (sized == NULL)
-    return NULL;
-  g_auto(GStrv) scaled = tw_demand_scaled(&s->answer->demand, factor);
-  g_auto(GStrv) slice = isfinite(slice_s) ? tw_demand_slice(&s->answer->demand, factor, slice_s) : NULL;
-  g_autoptr(GStrvBuilder) all = g_strv_builder_new();
-  g_strv_builder_addv(all, (const char **)sized);
-  g_strv_builder_addv(all, (const char **)scaled);
-  if (slice != NULL)
-    g_strv_builder_addv(all, (const char **)slice);
-  g_auto(GStrv) assignments = g_strv_builder_end(all);
-  return tw_job_new(scenario, directory, (const char *const *)assignments, seed);
-}
-
-static double size_of(const search *s, const tw_design *design, double level)
-{
-  return tw_question_objective(s->question)->finds_load ? design->estimate_size : level;
-}
-
-static double factor_of(const search *s, double level)
-{
-  return tw_question_objective(s->question)->finds_load ? s->question->growth * level : s->question->growth;
+  design->margin = tw_answer_margin(s->answer, design->best);
 }
 
 /* Takes over what a run says of its design. */
-static gboolean take(const search *s, const trial *one, GError **error)
+static gboolean take(const tw_search *s, const trial *one, GError **error)
 {
   tw_design *design = one->design;
   json_t *summary = tw_run_summary_read(one->job->directory, error);
@@ -159,7 +69,7 @@ static gboolean take(const search *s, const trial *one, GError **error)
   if (!good && !(attained <= s->answer->nearest_attainment)) {
     s->answer->nearest = design;
     s->answer->nearest_attainment = attained;
-    s->answer->nearest_size = size_of(s, design, one->level);
+    s->answer->nearest_size = tw_search_size(s, design, one->level);
   }
   if (good && design->bracket.holds == one->level) {
     json_decref(design->best);
@@ -175,7 +85,7 @@ static gboolean take(const search *s, const trial *one, GError **error)
 }
 
 /* The runs that all brackets want next. */
-static GArray *next_trials(const search *s, const GPtrArray *designs, const char *round, double slice_s,
+static GArray *next_trials(const tw_search *s, const GPtrArray *designs, const char *round, double slice_s,
                            GError **error)
 {
   g_autoptr(GArray) trials = g_array_new(FALSE, FALSE, sizeof(trial));
@@ -189,8 +99,8 @@ static GArray *next_trials(const search *s, const GPtrArray *designs, const char
     g_autofree char *directory =
         g_build_filename(s->answer->designs->directory, "runs", design->name, round, place, NULL);
     trial one = {design, level,
-                 new_job(s, design, design->scenario, size_of(s, design, level), factor_of(s, level), slice_s,
-                         directory, NULL, error)};
+                 tw_search_job(s, design, design->scenario, tw_search_size(s, design, level),
+                               tw_search_factor(s, level), slice_s, NULL, directory, NULL, error)};
     if (one.job == NULL) {
       for (guint k = 0; k < trials->len; k++)
         tw_job_free(g_array_index(trials, trial, k).job);
@@ -201,22 +111,51 @@ static GArray *next_trials(const search *s, const GPtrArray *designs, const char
   return g_steal_pointer(&trials);
 }
 
-static gboolean run_trials(search *s, const GArray *trials, GError **error)
+static gboolean run_trials(tw_search *s, const GArray *trials, GError **error)
 {
   g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
   for (guint i = 0; i < trials->len; i++)
     g_ptr_array_add(jobs, g_array_index(trials, trial, i).job);
-  gboolean good = run_jobs(s, jobs, error);
+  gboolean good = tw_search_run(s, jobs, error);
   for (guint i = 0; good && i < trials->len; i++)
     good = take(s, &g_array_index(trials, trial, i), error);
   return good;
 }
 
-/* Finds the level that each design holds on a slice of the load, and orders them by it. */
-static gboolean run_round(search *s, GPtrArray *designs, const char *round, double slice_s, double tolerance,
-                          GError **error)
+/* Whether two designs come to the same site in the sizes that were found: ratios round to the same engines, or
+ * a limit cuts both off at the same size. */
+static gboolean builds_the_same(const tw_design *a, const tw_design *b)
 {
-  say(s, "%s: %u designs", round, designs->len);
+  return a->site == b->site && a->model == b->model && a->weights == b->weights && a->tp == b->tp &&
+         a->pp == b->pp && a->dp == b->dp && a->ep == b->ep &&
+         a->max_batched_tokens == b->max_batched_tokens && a->max_seqs == b->max_seqs &&
+         a->router == b->router && (a->prefill > 0) == (b->prefill > 0) &&
+         isnan(a->oversubscription) == isnan(b->oversubscription) &&
+         (a->cap_w == b->cap_w || (isnan(a->cap_w) && isnan(b->cap_w))) &&
+         a->estimate_size == b->estimate_size && a->bracket.holds == b->bracket.holds &&
+         a->score == b->score &&
+         tw_design_prefill(a, a->bracket.holds) == tw_design_prefill(b, b->bracket.holds);
+}
+
+/* Drops all but the first of designs that come to the same, of a list in order. */
+static void drop_twins(GPtrArray *designs)
+{
+  for (guint i = 0; i < designs->len; i++)
+    for (guint k = designs->len; k-- > i + 1;) {
+      tw_design *later = designs->pdata[k];
+      if (!builds_the_same(designs->pdata[i], later))
+        continue;
+      later->dropped =
+          g_strdup_printf("builds what another does: %s", ((tw_design *)designs->pdata[i])->name);
+      g_ptr_array_remove_index(designs, k);
+    }
+}
+
+/* Finds the level that each design holds on a slice of the load, and orders them by it. */
+static gboolean run_round(tw_search *s, GPtrArray *designs, const char *round, double slice_s,
+                          double tolerance, GError **error)
+{
+  tw_search_say(s, "%s: %u designs", round, designs->len);
   s->answer->nearest = NULL;
   s->answer->nearest_attainment = -1;
   for (guint i = 0; i < designs->len; i++) {
@@ -250,6 +189,7 @@ static gboolean run_round(search *s, GPtrArray *designs, const char *round, doub
       g_ptr_array_remove_index(designs, i);
   }
   g_ptr_array_sort(designs, tw_judge_compare);
+  drop_twins(designs);
   return TRUE;
 }
 
@@ -272,8 +212,9 @@ static void keep(GPtrArray *designs, guint n, char *(*kind_of)(const tw_design *
 /* An estimate may be wrong of a site, a format or a split into pools as a whole. */
 static char *estimated_kind(const tw_design *design)
 {
-  return g_strdup_printf("%s %s %d %u:%u", design->site->name, design->model->name, (int)design->weights,
-                         design->prefill, design->decode);
+  return g_strdup_printf("%s %s %d %u:%u %g %g", design->site->name, design->model->name,
+                         (int)design->weights, design->prefill, design->decode, design->cap_w,
+                         design->oversubscription);
 }
 
 /* An answer compares the sites that were asked about, each at its best. */
@@ -284,26 +225,31 @@ static char *site_kind(const tw_design *design)
 
 /* ---- The whole search ---- */
 
-static tw_scenario *load_design(const search *s, const tw_design *design, GError **error)
+/* The scenario of a design in its least size. NULL with `error`, or where it is dropped: what the reader finds
+ * wrong is why the design cannot be. */
+static tw_scenario *load_design(const tw_search *s, tw_design *design, GError **error)
 {
-  g_auto(GStrv) sized = tw_design_sized(s->answer->designs, design, tw_design_least(design), error);
-  if (sized == NULL)
-    return NULL;
-  g_autoptr(tw_faults) faults = tw_faults_new();
-  tw_scenario *scenario = tw_scenario_load(design->scenario, (const char *const *)sized, faults);
-  if (scenario == NULL)
-    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
+  GError *why = NULL;
+  tw_scenario *scenario = tw_design_load(s->answer->designs, design, tw_design_least(design), NULL, 1, &why);
+  if (g_error_matches(why, TW_INPUT_ERROR, TW_INPUT_ERROR_VALUE)) {
+    design->dropped = g_strdup(why->message);
+    g_error_free(why);
+  } else if (why != NULL) {
+    g_propagate_error(error, why);
+  }
   return scenario;
 }
 
-static gboolean begin_bracket(const search *s, tw_design *design, GError **error)
+static gboolean begin_bracket(const tw_search *s, tw_design *design, GError **error)
 {
   double largest;
   if (!tw_judge_largest_size(s->question, s->answer->designs, design, &largest, error))
     return FALSE;
   double least = MAX(tw_design_least(design), (double)design->site->least);
   if (largest < least) {
-    design->dropped = g_strdup("the limits leave no room for an engine");
+    design->dropped = g_strdup_printf(
+        "the limits leave no room for an engine: it needs %.0f accelerators, and %.0f may be built",
+        tw_design_accelerators(design, least), tw_design_accelerators(design, largest));
     return TRUE;
   }
   gboolean load = tw_question_objective(s->question)->finds_load;
@@ -321,7 +267,7 @@ static gboolean begin_bracket(const search *s, tw_design *design, GError **error
 }
 
 /* Estimates every design that can be; fills `racing` with the best of them. */
-static gboolean estimate_all(const search *s, GPtrArray *racing, GError **error)
+static gboolean estimate_all(const tw_search *s, GPtrArray *racing, GError **error)
 {
   gboolean read = FALSE;
   for (guint i = 0; i < s->answer->designs->all->len; i++) {
@@ -329,10 +275,16 @@ static gboolean estimate_all(const search *s, GPtrArray *racing, GError **error)
     if (design->dropped != NULL)
       continue;
     g_autoptr(tw_scenario) scenario = load_design(s, design, error);
+    if (design->dropped != NULL)
+      continue;
     if (scenario == NULL || (!read && !tw_demand_read(scenario, &s->answer->demand, error)))
       return FALSE;
     read = TRUE;
-    tw_estimate(design, scenario, &s->answer->demand, s->question->growth);
+    gboolean for_all = scenario->class_slos == NULL || scenario->class_slos->len == 0;
+    s->answer->ttft_s = for_all ? scenario->slo_ttft_s : NAN;
+    s->answer->tpot_s = for_all ? scenario->slo_tpot_s : NAN;
+    tw_estimate(design, scenario, &s->answer->demand, s->question->growth,
+                tw_objective_is_of_power(tw_question_objective(s->question)));
     if (design->dropped == NULL && !begin_bracket(s, design, error))
       return FALSE;
     if (design->dropped == NULL)
@@ -342,96 +294,39 @@ static gboolean estimate_all(const search *s, GPtrArray *racing, GError **error)
   return TRUE;
 }
 
-static void free_check(gpointer data)
-{
-  tw_check *check = data;
-  g_free(check->name);
-  g_free(check->directory);
-  json_decref(check->summary);
-  g_free(check);
-}
-
-typedef struct planned_check {
-  const char *name, *folder, *suffix; /* suffix: of the scenario's file */
-  double factor;
-  gint64 seed; /* 0: the question's */
-} planned_check;
-
-/* Runs the best design again under other circumstances. */
-static gboolean run_checks(search *s, const tw_design *design, GError **error)
-{
-  g_autoptr(GArray) planned = g_array_new(FALSE, FALSE, sizeof(planned_check));
-  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-  for (gint64 i = 1; i < s->question->seeds; i++) {
-    char *name = g_strdup_printf("seed %" G_GINT64_FORMAT, s->question->seed + i);
-    char *folder = g_strdup_printf("seed-%" G_GINT64_FORMAT, s->question->seed + i);
-    g_ptr_array_add(names, name);
-    g_ptr_array_add(names, folder);
-    g_array_append_val(planned, ((planned_check){name, folder, "", 1, s->question->seed + i}));
-  }
-  g_array_append_val(planned, ((planned_check){"10 % more load", "load-1.1", "", 1.1, 0}));
-  g_array_append_val(planned, ((planned_check){"25 % more load", "load-1.25", "", 1.25, 0}));
-  if (s->question->held_out != NULL)
-    g_array_append_val(planned, ((planned_check){"held-out load", "held-out", ".held-out", 1, 0}));
-  g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
-  for (guint i = 0; i < planned->len; i++) {
-    const planned_check *check = &g_array_index(planned, planned_check, i);
-    g_autofree char *scenario =
-        g_strdup_printf("%s/designs/%s%s.xml", s->answer->designs->directory, design->name, check->suffix);
-    g_autofree char *directory =
-        g_build_filename(s->answer->designs->directory, "runs", design->name, "checks", check->folder, NULL);
-    gboolean other = *check->suffix != '\0';
-    tw_job *job = new_job(s, design, scenario, size_of(s, design, design->bracket.holds),
-                          other ? 1 : factor_of(s, design->bracket.holds) * check->factor, INFINITY,
-                          directory, check->seed != 0 ? &check->seed : NULL, error);
-    if (job == NULL)
-      return FALSE;
-    g_ptr_array_add(jobs, job);
-  }
-  say(s, "checks: %s", design->name);
-  if (!run_jobs(s, jobs, error))
-    return FALSE;
-  for (guint i = 0; i < jobs->len; i++) {
-    const tw_job *job = jobs->pdata[i];
-    tw_check *check = g_new0(tw_check, 1);
-    check->name = g_strdup(g_array_index(planned, planned_check, i).name);
-    check->directory = g_strdup(job->directory);
-    check->summary = tw_run_summary_read(job->directory, error);
-    g_ptr_array_add(s->answer->checks, check);
-    if (check->summary == NULL)
-      return FALSE;
-    check->holds = tw_judge_holds(s->question, check->summary) &&
-                   !(tw_run_summary_number(check->summary, "energy.peak_w") > s->question->site_w);
-  }
-  return TRUE;
-}
-
 /* A slice holds several lives of a request, so that a site that fills up is not taken for one that keeps up.
  */
-static double slice_s(const search *s)
+static double slice_s(const tw_search *s)
 {
   double token_s = 0.05, life_s = s->answer->demand.output * token_s;
   return MAX(s->question->slice_s, 3 * life_s);
 }
 
-static gboolean find(search *s, GError **error)
+/* A load that is no longer than a slice is run as a whole at once. */
+static gboolean is_longer_than(const tw_search *s, double length_s)
+{
+  g_auto(GStrv) slice = tw_demand_slice(&s->answer->demand, s->question->growth, length_s);
+  return slice != NULL;
+}
+
+static gboolean find(tw_search *s, GError **error)
 {
   const tw_question *question = s->question;
   g_autoptr(GPtrArray) racing = g_ptr_array_new();
   if (!estimate_all(s, racing, error))
     return FALSE;
-  say(s, "%u designs, of which %u can be", s->answer->designs->all->len, racing->len);
+  tw_search_say(s, "%u designs, of which %u can be", s->answer->designs->all->len, racing->len);
   keep(racing, (guint)question->coarse, estimated_kind, "the estimate has better ones");
   if (racing->len == 0)
     return TRUE;
   double coarse = tw_question_objective(question)->finds_load ? 1.25 : 1;
-  if (racing->len > (guint)question->finalists) {
+  if (racing->len > (guint)question->finalists && is_longer_than(s, slice_s(s))) {
     if (!run_round(s, racing, "first", slice_s(s), coarse, error))
       return FALSE;
     keep(racing, MAX((guint)question->finalists, (guint)question->coarse / 3), site_kind,
          "others were better in the first round");
   }
-  if (racing->len > (guint)question->finalists) {
+  if (racing->len > (guint)question->finalists && is_longer_than(s, 4 * slice_s(s))) {
     if (!run_round(s, racing, "second", 4 * slice_s(s), coarse, error))
       return FALSE;
     keep(racing, (guint)question->finalists, site_kind, "others were better in the second round");
@@ -440,8 +335,10 @@ static gboolean find(search *s, GError **error)
     return TRUE;
   if (!run_round(s, racing, "whole", INFINITY, 1.05, error))
     return FALSE;
+  keep(racing, (guint)question->finalists, site_kind, "others were better on the whole load");
   g_ptr_array_extend(s->answer->ranked, racing, NULL, NULL);
-  return racing->len == 0 || run_checks(s, racing->pdata[0], error);
+  return racing->len == 0 ||
+         (tw_search_check(s, racing->pdata[0], error) && tw_search_pull_levers(s, racing->pdata[0], error));
 }
 
 tw_answer *tw_answer_find(const tw_question *question, tw_designs *designs, const tw_answer_options *options,
@@ -451,8 +348,10 @@ tw_answer *tw_answer_find(const tw_question *question, tw_designs *designs, cons
   answer->question = question;
   answer->designs = designs;
   answer->ranked = g_ptr_array_new();
-  answer->checks = g_ptr_array_new_with_free_func(free_check);
-  search s = {answer, question, options, 0};
+  answer->checks = g_ptr_array_new_with_free_func(tw_search_free_check);
+  answer->levers = g_array_new(FALSE, FALSE, sizeof(tw_lever));
+  answer->ttft_s = answer->tpot_s = NAN;
+  tw_search s = {answer, question, options, 0};
   return find(&s, error) ? g_steal_pointer(&answer) : NULL;
 }
 
@@ -462,5 +361,6 @@ void tw_answer_free(tw_answer *answer)
     return;
   g_ptr_array_unref(answer->ranked);
   g_ptr_array_unref(answer->checks);
+  g_array_unref(answer->levers);
   g_free(answer);
 }

@@ -24,6 +24,14 @@ typedef struct tw_check {
   gboolean holds;
 } tw_check;
 
+/* What would let the best design bear more load: a little more of something that may bind it. */
+typedef struct tw_lever {
+  const char *name; /* "one more unit of the site" */
+  double bears,
+      breaks; /* loads over that of the answer: the most that holds, the least that does not; INFINITY:
+                           none of those that were tried */
+} tw_lever;
+
 typedef struct tw_answer {
   const tw_question *question; /* borrowed, as are the designs */
   tw_designs *designs;
@@ -31,8 +39,10 @@ typedef struct tw_answer {
   GPtrArray *ranked;  /* array of tw_design *, those of the last round that hold, the best first */
   tw_design *nearest; /* where none holds, the design that attains most. NULL: none was run */
   double nearest_attainment, nearest_size;
-  GPtrArray *checks; /* array of tw_check *, other runs of the best design */
-  guint runs;        /* number of runs that were needed, those kept from before included */
+  GPtrArray *checks;     /* array of tw_check *, other runs of the best design */
+  GArray *levers;        /* array of tw_lever, the first being the design as it is; empty: not asked for */
+  double ttft_s, tpot_s; /* limits of all requests; NAN: none, or by class */
+  guint runs;            /* number of runs that were needed, those kept from before included */
 } tw_answer;
 
 typedef struct tw_answer_options {
@@ -52,6 +62,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_answer, tw_answer_free)
 
 /* The objective's number of a design that holds: racks, USD, tokens per second and megawatt... */
 double tw_answer_objective(const tw_answer *answer, const tw_design *design);
+/* How far a run lies below the nearest of its limits (TTFT p99, TPOT p99, peak power), as a share of that; NAN:
+ * there is none. */
+double tw_answer_margin(const tw_answer *answer, const json_t *summary);
 /* Racks of a design in a size. */
 int tw_answer_racks(const tw_answer *answer, const tw_design *design, double size);
 

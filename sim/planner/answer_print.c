@@ -41,7 +41,7 @@ static gboolean finds_load(const tw_answer *answer)
   return objective_of(answer)->finds_load;
 }
 
-static double size_of(const tw_answer *answer, const tw_design *design)
+double tw_answer_size(const tw_answer *answer, const tw_design *design)
 {
   return finds_load(answer) ? design->estimate_size : design->bracket.holds;
 }
@@ -72,15 +72,25 @@ static json_t *describe_design(const tw_answer *answer, const tw_design *design,
                 (json_int_t)design->ep, "prefill", (int)design->prefill, "decode", (int)design->decode,
                 "max_batched_tokens", (json_int_t)design->max_batched_tokens, "max_seqs",
                 (json_int_t)design->max_seqs, "router", design->router, "rounds", (int)design->rounds);
+  if (!isnan(design->cap_w))
+    json_object_set_new(object, "cap_w", json_real(design->cap_w));
+  if (!isnan(design->oversubscription))
+    json_object_set_new(object, "oversubscription", json_real(design->oversubscription));
   if (design->dropped != NULL)
     json_object_set_new(object, "dropped", json_string(design->dropped));
   if (design->estimate_score > 0 && isfinite(design->estimate_score))
-    json_object_set_new(object, "estimated_accelerators", json_real(design->estimate_score));
+    json_object_set_new(
+        object, tw_objective_is_of_power(objective_of(answer)) ? "estimated_w" : "estimated_accelerators",
+        json_real(design->estimate_score));
   if (rank > 0)
     json_object_set_new(object, "rank", json_integer(rank));
   if (design->best == NULL)
     return object;
-  double size = size_of(answer, design);
+  if (isfinite(design->margin))
+    json_object_set_new(object, "margin", json_real(design->margin));
+  if (rank > 0)
+    json_object_set_new(object, "within_error", json_boolean(tw_answer_within_error(answer, design)));
+  double size = tw_answer_size(answer, design);
   json_object_set_new(object, "size", json_real(size));
   if (finds_load(answer))
     json_object_set_new(object, "load", json_real(design->bracket.holds));
@@ -102,6 +112,19 @@ static json_t *describe_broken(const tw_design *design)
   json_object_set_new(broken, "level", json_real(design->bracket.breaks));
   add_numbers(broken, design->broken);
   return broken;
+}
+
+static json_t *describe_levers(const tw_answer *answer)
+{
+  json_t *levers = json_array();
+  for (guint i = 0; i < answer->levers->len; i++) {
+    const tw_lever *lever = &g_array_index(answer->levers, tw_lever, i);
+    json_t *one = json_pack("{s:s, s:f}", "name", lever->name, "bears", lever->bears);
+    if (isfinite(lever->breaks))
+      json_object_set_new(one, "breaks", json_real(lever->breaks));
+    json_array_append_new(levers, one);
+  }
+  return levers;
 }
 
 json_t *tw_answer_json(const tw_answer *answer)
@@ -128,6 +151,7 @@ json_t *tw_answer_json(const tw_answer *answer)
     const tw_design *best = answer->ranked->pdata[0];
     json_t *object = describe_design(answer, best, 1);
     json_object_set_new(object, "breaks", describe_broken(best));
+    json_object_set_new(object, "levers", describe_levers(answer));
     json_object_set_new(all, "best", object);
   }
   return all;
@@ -135,7 +159,7 @@ json_t *tw_answer_json(const tw_answer *answer)
 
 /* ---- Text ---- */
 
-static char *layout_text(const tw_design *design)
+char *tw_answer_layout(const tw_design *design)
 {
   g_autoptr(GString) text = g_string_new(NULL);
   g_string_append_printf(text, "tp%d", (int)design->tp);
@@ -147,11 +171,15 @@ static char *layout_text(const tw_design *design)
     g_string_append_printf(text, " ep%d", (int)design->ep);
   if (design->prefill > 0)
     g_string_append_printf(text, ", prefill to decode %u:%u", design->prefill, design->decode);
+  if (!isnan(design->cap_w))
+    g_string_append_printf(text, ", capped at %.6g W", design->cap_w);
+  if (!isnan(design->oversubscription))
+    g_string_append_printf(text, ", %.6g times the power", design->oversubscription);
   return g_strdup(text->str);
 }
 
 /* "1 rack", "5 nodes": a size in the words of its kind. The caller frees it. */
-static char *size_text(const tw_design *design, double size)
+char *tw_answer_size_text(const tw_design *design, double size)
 {
   const char *units = tw_question_size_option(design->site);
   return g_strdup_printf("%.0f %.*s", size, (int)strlen(units) - (size == 1 ? 1 : 0), units);
@@ -181,15 +209,15 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
   g_autoptr(tw_log_printer) printer = tw_log_printer_new(format, columns, out);
   for (guint i = 0; i < answer->ranked->len; i++) {
     const tw_design *design = answer->ranked->pdata[i];
-    double size = size_of(answer, design);
+    double size = tw_answer_size(answer, design);
     g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(cells, g_strdup_printf("%u", i + 1));
     g_ptr_array_add(cells, g_strdup(design->site->name));
     g_ptr_array_add(cells,
                     g_strdup_printf("%s %s", design->model->name, tw_precision_names[design->weights]));
-    g_ptr_array_add(cells, layout_text(design));
+    g_ptr_array_add(cells, tw_answer_layout(design));
     g_ptr_array_add(cells, g_strdup(design->router));
-    g_ptr_array_add(cells, size_text(design, size));
+    g_ptr_array_add(cells, tw_answer_size_text(design, size));
     g_ptr_array_add(cells, g_strdup_printf("%.0f", tw_design_accelerators(design, size)));
     g_ptr_array_add(cells, format_number(tw_answer_objective(answer, design), "%.5g"));
     g_ptr_array_add(cells,
@@ -203,103 +231,6 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
   }
 }
 
-/* The median error of the validated rows nearest to a run: of throughput, or of TPOT where no row tells it; a tenth
- * where nothing is known. */
-static double known_to(const json_t *summary)
-{
-  double error = NAN;
-  gsize i;
-  json_t *expected;
-  json_array_foreach(json_object_get(summary, "expected_error"), i, expected)
-  {
-    const char *metric = json_string_value(json_object_get(expected, "metric"));
-    gboolean throughput = metric != NULL && g_str_equal(metric, "throughput");
-    if (throughput || (metric != NULL && g_str_equal(metric, "TPOT") && isnan(error)))
-      error = json_number_value(json_object_get(expected, "median"));
-  }
-  return isnan(error) ? 0.1 : error;
-}
-
-/* How far the numbers of the best design can be trusted. */
-static void print_trust(const json_t *summary, FILE *out)
-{
-  gsize i;
-  json_t *expected;
-  json_array_foreach(json_object_get(summary, "expected_error"), i, expected) fprintf(
-      out, "%s%s ± %.2g %% (%s)%s", i == 0 ? "Expect errors of " : ", ",
-      json_string_value(json_object_get(expected, "metric")),
-      100 * json_number_value(json_object_get(expected, "median")),
-      json_string_value(json_object_get(expected, "grade")),
-      i + 1 == json_array_size(json_object_get(summary, "expected_error")) ? " in the median.\n" : "");
-}
-
-/* The designs behind the best one: the next, and the best of every other site. */
-static void print_others(const tw_answer *answer, FILE *out)
-{
-  const tw_design *best = answer->ranked->pdata[0];
-  double first = tw_answer_objective(answer, best);
-  g_autoptr(GHashTable) told = g_hash_table_new(g_direct_hash, g_direct_equal);
-  for (guint i = 1; i < answer->ranked->len; i++) {
-    const tw_design *design = answer->ranked->pdata[i];
-    gboolean other = design->site != best->site && g_hash_table_add(told, (gpointer)design->site);
-    if (i > 1 && !other)
-      continue;
-    g_autofree char *layout = layout_text(design), *size = size_text(design, size_of(answer, design));
-    double apart = fabs(tw_answer_objective(answer, design) - first) / MAX(fabs(first), 1e-300);
-    fprintf(out, "%s, %s as %s (%s, %.0f accelerators), ",
-            i == 1 ? "The runner-up" : "The best of another site", design->site->name, layout, size,
-            tw_design_accelerators(design, size_of(answer, design)));
-    if (apart == 0)
-      fprintf(out, "is as good.\n");
-    else
-      fprintf(out, "is %.3g %% behind.\n", 100 * apart);
-    double error = MAX(known_to(best->best), known_to(design->best));
-    if (apart < error)
-      fprintf(out,
-              "  Simulations like these are known to %.2g %% in the median: take both for equal until one of "
-              "them is measured.\n",
-              100 * error);
-  }
-}
-
-static void print_best(const tw_answer *answer, FILE *out)
-{
-  const tw_question *question = answer->question;
-  const tw_design *best = answer->ranked->pdata[0];
-  double size = size_of(answer, best);
-  g_autofree char *layout = layout_text(best), *sized = size_text(best, size);
-  int racks = tw_answer_racks(answer, best, size);
-  fprintf(out, "Build %s with %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
-          best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s",
-          best->model->name, tw_precision_names[best->weights], layout, best->router);
-  double attained = tw_run_summary_number(best->best, "slo.attainment");
-  if (finds_load(answer))
-    fprintf(out, "It serves %.4g times the load", best->bracket.holds);
-  else
-    fprintf(out, "It serves the load");
-  fprintf(out, " with %.2f %% of the requests within the SLO (%.4g %% are asked for)", 100 * attained,
-          100 * question->attainment);
-  double peak_w = tw_run_summary_number(best->best, "energy.peak_w");
-  if (isfinite(peak_w))
-    fprintf(out, ", and draws %.4g kW at its peak", peak_w / 1e3);
-  if (isfinite(peak_w) && !isnan(question->site_w))
-    fprintf(out, ", %.0f %% of the limit", 100 * peak_w / question->site_w);
-  fprintf(out, ".\n");
-  if (best->broken != NULL && !isnan(best->bracket.breaks)) {
-    g_autofree char *smaller = size_text(best, best->bracket.breaks);
-    if (finds_load(answer))
-      fprintf(out, "At %.4g times the load", best->bracket.breaks);
-    else
-      fprintf(out, "With %s", smaller);
-    fprintf(out, " only %.2f %% are within it: TTFT p99 is %.3g s, TPOT p99 %.3g ms.\n",
-            100 * tw_run_summary_number(best->broken, "slo.attainment"),
-            tw_run_summary_number(best->broken, "ttft_s.p99"),
-            1e3 * tw_run_summary_number(best->broken, "tpot_s.p99"));
-  }
-  print_trust(best->best, out);
-  print_others(answer, out);
-}
-
 static void print_checks(const tw_answer *answer, FILE *out)
 {
   fprintf(out, "\nThe same site under other circumstances:\n");
@@ -310,20 +241,6 @@ static void print_checks(const tw_answer *answer, FILE *out)
             tw_run_summary_number(check->summary, "ttft_s.p99"),
             1e3 * tw_run_summary_number(check->summary, "tpot_s.p99"));
   }
-}
-
-static void print_nothing(const tw_answer *answer, FILE *out)
-{
-  fprintf(out, "No design meets the question.\n");
-  if (answer->nearest != NULL && answer->nearest->broken != NULL)
-    fprintf(out,
-            "The nearest, %s with %.0f %s, has %.2f %% of the requests within the SLO (%.4g %% are asked "
-            "for): TTFT p99 is "
-            "%.3g s, TPOT p99 %.3g ms.\n",
-            answer->nearest->name, answer->nearest_size, tw_question_size_option(answer->nearest->site),
-            100 * answer->nearest_attainment, 100 * answer->question->attainment,
-            tw_run_summary_number(answer->nearest->broken, "ttft_s.p99"),
-            1e3 * tw_run_summary_number(answer->nearest->broken, "tpot_s.p99"));
 }
 
 /* The reasons for which designs were dropped, and of how many, the most frequent first. */
@@ -351,35 +268,6 @@ static void print_dropped(const tw_answer *answer, FILE *out)
     fprintf(out, "%5u  %s\n", GPOINTER_TO_UINT(g_hash_table_lookup(counts, most)), most);
     g_hash_table_remove(counts, most);
   }
-}
-
-char *tw_answer_verdict(const tw_answer *answer)
-{
-  char *text = NULL;
-  size_t length;
-  FILE *out = open_memstream(&text, &length);
-  if (answer->ranked->len > 0)
-    print_best(answer, out);
-  else
-    print_nothing(answer, out);
-  fclose(out);
-  char *verdict = g_strdup(text);
-  free(text); /* the C library's own */
-  return verdict;
-}
-
-char *tw_answer_load(const tw_answer *answer)
-{
-  const tw_demand *demand = &answer->demand;
-  if (demand->requests == 0)
-    return g_strdup("The load was not read, as no design can be.");
-  g_autofree char *times = answer->question->growth != 1
-                               ? g_strdup_printf("; %.4g times as much arrives", answer->question->growth)
-                               : g_strdup("");
-  return g_strdup_printf(
-      "The load: %" G_GUINT64_FORMAT " requests in %.4g s, %.3g/s in the busiest minute, with %.4g "
-      "prompt and %.4g output tokens on average%s.",
-      demand->requests, demand->span_s, demand->rate_per_s, demand->prompt, demand->output, times);
 }
 
 void tw_answer_print(const tw_answer *answer, FILE *out)

@@ -15,6 +15,17 @@ void tw_answer_print(const tw_answer *answer, FILE *out);
 char *tw_answer_verdict(const tw_answer *answer);
 char *tw_answer_load(const tw_answer *answer);
 
+/* Its parts: the layout of a design in words, a size in words of its kind ("1 rack", "5 nodes"); the caller frees
+ * them. */
+char *tw_answer_layout(const tw_design *design);
+char *tw_answer_size_text(const tw_design *design, double size);
+/* The size of a ranked design. */
+double tw_answer_size(const tw_answer *answer, const tw_design *design);
+/* How far a ranked design's objective is from the best one's, as a share of that; and whether that is less than
+ * the expected error of such simulations, so that it may be the better one. */
+double tw_answer_behind(const tw_answer *answer, const tw_design *design);
+gboolean tw_answer_within_error(const tw_answer *answer, const tw_design *design);
+
 /* The whole answer:
  *
  *     question, objective, unit, answered
@@ -23,7 +34,7 @@ char *tw_answer_load(const tw_answer *answer);
  *                 max_seqs, router, rounds, dropped | rank, size, load, accelerators, racks, objective,
  *                 directory, summary...}]
  *     checks    [{name, holds, attainment, ...}]
- *     best      {name, size, load, racks, accelerators, smaller: {...}, command}
+ *     best      {name, size, load, racks, accelerators, breaks: {...}, levers: [{name, bears, breaks}]...}
  *
  * The caller owns the reference. */
 json_t *tw_answer_json(const tw_answer *answer);

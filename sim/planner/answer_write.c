@@ -32,15 +32,20 @@ static const tw_column columns[] = {{"name", TW_COLUMN_TEXT, 0, "", ""},
                                     {"max_batched_tokens", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"max_seqs", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"router", TW_COLUMN_TEXT, 0, "", ""},
+                                    {"cap_w", TW_COLUMN_REAL, 0, "", ""},
+                                    {"oversubscription", TW_COLUMN_REAL, 0, "", ""},
                                     {"rounds", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"rank", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"dropped", TW_COLUMN_TEXT, 0, "", ""},
                                     {"estimated_accelerators", TW_COLUMN_REAL, 0, "", ""},
+                                    {"estimated_w", TW_COLUMN_REAL, 0, "", ""},
                                     {"size", TW_COLUMN_REAL, 0, "", ""},
                                     {"load", TW_COLUMN_REAL, 0, "", ""},
                                     {"accelerators", TW_COLUMN_REAL, 0, "", ""},
                                     {"racks", TW_COLUMN_INTEGER, 0, "", ""},
                                     {"objective", TW_COLUMN_REAL, 0, "", ""},
+                                    {"margin", TW_COLUMN_REAL, 0, "", ""},
+                                    {"within_error", TW_COLUMN_TEXT, 0, "", ""},
                                     {"attainment", TW_COLUMN_REAL, 0, "", ""},
                                     {"ttft_p99_s", TW_COLUMN_REAL, 0, "", ""},
                                     {"tpot_p99_s", TW_COLUMN_REAL, 0, "", ""},
@@ -54,6 +59,8 @@ static const tw_column columns[] = {{"name", TW_COLUMN_TEXT, 0, "", ""},
 static char *cell(const json_t *value)
 {
   char digits[G_ASCII_DTOSTR_BUF_SIZE];
+  if (json_is_boolean(value))
+    return g_strdup(json_is_true(value) ? "true" : "false");
   if (json_is_string(value))
     return g_strdup(json_string_value(value));
   if (json_is_integer(value))
@@ -96,19 +103,10 @@ static gboolean write_best(const tw_answer *answer, GError **error)
   gboolean load = tw_question_objective(answer->question)->finds_load;
   double size = load ? best->estimate_size : best->bracket.holds;
   double factor = load ? best->bracket.holds * answer->question->growth : answer->question->growth;
-  g_auto(GStrv) sized = tw_design_sized(answer->designs, best, size, error);
-  if (sized == NULL)
-    return FALSE;
-  g_auto(GStrv) scaled = tw_demand_scaled(&answer->demand, factor);
-  g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-  g_strv_builder_addv(builder, (const char **)sized);
-  g_strv_builder_addv(builder, (const char **)scaled);
-  g_auto(GStrv) assignments = g_strv_builder_end(builder);
-  g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_scenario) scenario =
-      tw_scenario_load(best->scenario, (const char *const *)assignments, faults);
+      tw_design_load(answer->designs, best, size, &answer->demand, factor, error);
   if (scenario == NULL)
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
+    return FALSE;
   return write_text(answer, "answer.xml", scenario->canonical, error);
 }
 

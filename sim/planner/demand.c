@@ -35,7 +35,11 @@ static double amount_of(const tw_demand_source *source, const tw_scenario *scena
 
 gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError **error)
 {
-  g_autoptr(tw_stream) stream = tw_scenario_stream(scenario, error);
+  /* All replays of a trace are alike: the first tells of all, in the memory that it takes. */
+  tw_scenario once = *scenario;
+  once.trace.repeat = 1;
+  gint64 repeat = scenario->trace_file != NULL ? scenario->trace.repeat : 1;
+  g_autoptr(tw_stream) stream = tw_scenario_stream(&once, error);
   g_autoptr(tw_profile) profile = tw_profile_new();
   g_autoptr(GError) problem = NULL;
   tw_request request;
@@ -61,8 +65,10 @@ gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError *
   const tw_demand_source *source = source_of(scenario, only);
   *demand = (tw_demand){.source = source,
                         .amount = amount_of(source, scenario, only),
-                        .requests = facts.requests,
-                        .span_s = span_s,
+                        .requests = facts.requests * (guint64)repeat,
+                        .repeat = repeat,
+                        .start_s = source == &from_trace ? scenario->trace.start_s : 0,
+                        .span_s = span_s * (double)repeat,
                         .rate_per_s = rate_per_s,
                         .peak_s = span_s > 60 ? facts.peak_start_s : facts.first_s,
                         .prompt = facts.tokens[TW_TOKENS_PROMPT].mean,
@@ -91,26 +97,41 @@ char **tw_demand_scaled(const tw_demand *demand, double factor)
   return list;
 }
 
+/* Adds to `list` what leaves `length_s` seconds of one replay of a trace, around its busiest minute. A trace
+ * counts in its own time, which passes `scale` times as fast as the run's. */
+static void cut_trace(const tw_demand *demand, double factor, double length_s, GStrvBuilder *list)
+{
+  double scale = demand->amount * factor, replay_s = demand->span_s / (double)demand->repeat / factor;
+  double middle_s = fmod(demand->peak_s + 30, demand->span_s / (double)demand->repeat) / factor;
+  double start_s = CLAMP(middle_s - length_s * 2 / 3, 0, replay_s - length_s);
+  g_autofree char *length = assignment("//workload/trace/@duration", length_s * scale, "s");
+  g_autofree char *from = assignment("//workload/trace/@start", demand->start_s + start_s * scale, "s");
+  g_strv_builder_add(list, length);
+  g_strv_builder_add(list, from);
+}
+
 char **tw_demand_slice(const tw_demand *demand, double factor, double length_s)
 {
   gboolean trace = demand->source == &from_trace;
   double span_s = trace ? demand->span_s / factor : demand->span_s;
-  if (length_s >= span_s)
+  double replays = ceil(length_s / span_s * (double)demand->repeat);
+  if (length_s >= span_s || (demand->repeat > 1 && replays >= (double)demand->repeat))
     return NULL;
-  g_autofree char *duration = g_strconcat(demand->source->element, "/@duration", NULL);
-  g_autofree char *start = g_strconcat(demand->source->element, "/@start", NULL);
   g_autoptr(GStrvBuilder) list = g_strv_builder_new();
+  if (demand->repeat > 1) {
+    g_autofree char *repeat = assignment("//workload/trace/@repeat", replays, "");
+    g_strv_builder_add(list, repeat);
+  }
+  if (replays > 1)
+    length_s = replays * span_s / (double)demand->repeat; /* whole replays */
+  else if (trace)
+    cut_trace(demand, factor, length_s, list);
   g_autofree char *warmup = assignment("/scenario/output/@warmup", length_s / 3, "s");
   g_strv_builder_add(list, warmup);
-  /* A trace counts in its own time, which passes unit · factor times as fast as the run's. */
-  double scale = trace ? demand->amount * factor : 1;
-  g_autofree char *length = assignment(duration, length_s * scale, "s");
-  g_strv_builder_add(list, length);
-  if (trace) {
-    double middle_s = (demand->peak_s + 30) / factor;
-    double start_s = CLAMP(middle_s - length_s * 2 / 3, 0, span_s - length_s);
-    g_autofree char *from = assignment(start, start_s * scale, "s");
-    g_strv_builder_add(list, from);
+  if (!trace) {
+    g_autofree char *duration = g_strconcat(demand->source->element, "/@duration", NULL);
+    g_autofree char *length = assignment(duration, length_s, "s");
+    g_strv_builder_add(list, length);
   }
   return g_strv_builder_end(list);
 }

@@ -98,6 +98,13 @@ gint64 tw_design_engines(const tw_design *design, double size)
   return (gint64)(accelerators / domain) * (domain / engine);
 }
 
+gint64 tw_design_prefill(const tw_design *design, double size)
+{
+  gint64 engines = tw_design_engines(design, size);
+  double share = (double)design->prefill / MAX(design->prefill + design->decode, 1);
+  return design->prefill == 0 ? 0 : CLAMP((gint64)round((double)engines * share), 1, engines - 1);
+}
+
 double tw_design_least(const tw_design *design)
 {
   gint64 engines = design->prefill > 0 ? 2 : 1;
@@ -107,93 +114,36 @@ double tw_design_least(const tw_design *design)
   return size;
 }
 
-char **tw_design_sized(const tw_designs *designs, const tw_design *design, double size, GError **error)
+static void add_replicas(GStrvBuilder *list, const char *pool, gint64 engines)
+{
+  g_autofree char *text = g_strdup_printf("//pool[@id='%s']/@replicas=%" G_GINT64_FORMAT, pool, engines);
+  g_strv_builder_add(list, text);
+}
+
+char **tw_design_assignments(const tw_designs *designs, const tw_design *design, double size,
+                             const tw_demand *demand, double factor, GError **error)
 {
   g_autofree char *path = platform_path(designs, design->site, size);
   if (!ensure_platform(path, design->site, size, error))
     return NULL;
   g_autofree char *full = g_canonicalize_filename(path, NULL);
-  gint64 engines = tw_design_engines(design, size);
+  gint64 engines = tw_design_engines(design, size), prefill = tw_design_prefill(design, size);
   g_autoptr(GStrvBuilder) list = g_strv_builder_new();
   g_autofree char *platform = g_strdup_printf("/scenario/platform/@file=%s", full);
   g_strv_builder_add(list, platform);
   if (design->prefill == 0) {
-    g_autofree char *replicas = g_strdup_printf("//pool[@id='serve']/@replicas=%" G_GINT64_FORMAT, engines);
-    g_strv_builder_add(list, replicas);
-    return g_strv_builder_end(list);
+    add_replicas(list, "serve", engines);
+  } else {
+    add_replicas(list, "prefill", prefill);
+    add_replicas(list, "decode", engines - prefill);
   }
-  double share = (double)design->prefill / (design->prefill + design->decode);
-  gint64 prefill = CLAMP((gint64)round((double)engines * share), 1, engines - 1);
-  g_autofree char *first = g_strdup_printf("//pool[@id='prefill']/@replicas=%" G_GINT64_FORMAT, prefill);
-  g_autofree char *second =
-      g_strdup_printf("//pool[@id='decode']/@replicas=%" G_GINT64_FORMAT, engines - prefill);
-  g_strv_builder_add(list, first);
-  g_strv_builder_add(list, second);
+  g_auto(GStrv) scaled = demand != NULL ? tw_demand_scaled(demand, factor) : NULL;
+  if (scaled != NULL)
+    g_strv_builder_addv(list, (const char **)scaled);
   return g_strv_builder_end(list);
 }
 
-/* ---- Scenarios ---- */
-
-static void add_pool(GString *text, const tw_question *question, const tw_design *design, const char *id,
-                     const char *role)
-{
-  char *name = g_markup_escape_text(design->model->name, -1);
-  g_string_append_printf(text,
-                         "  <pool id=\"%s\" role=\"%s\" model=\"%s\" replicas=\"1\" tp=\"%" G_GINT64_FORMAT
-                         "\" pp=\"%" G_GINT64_FORMAT "\" dp=\"%" G_GINT64_FORMAT "\" ep=\"%" G_GINT64_FORMAT
-                         "\" weights=\"%s\" kv=\"%s\">\n",
-                         id, role, name, design->tp, design->pp, design->dp, design->ep,
-                         tw_precision_names[design->weights], tw_precision_names[design->kv]);
-  g_free(name);
-  g_string_append_printf(text,
-                         "    <scheduler kind=\"%s\" max-batched-tokens=\"%" G_GINT64_FORMAT
-                         "\" max-seqs=\"%" G_GINT64_FORMAT "\" prefix-cache=\"%s\"",
-                         question->scheduler, design->max_batched_tokens, design->max_seqs,
-                         question->prefix_cache ? "true" : "false");
-  if (question->max_model_len != G_MININT64)
-    g_string_append_printf(text, " max-model-len=\"%" G_GINT64_FORMAT "\"", question->max_model_len);
-  g_string_append(text, "/>\n");
-  g_string_append_printf(text, "    <step-time engine=\"%s\"/>\n  </pool>\n", question->engine);
-}
-
-/* The scenario of a design on the smallest site that holds it. */
-static char *scenario_text(const tw_designs *designs, const tw_question *question, const tw_design *design,
-                           const char *workload)
-{
-  GString *text = g_string_new("<?xml version=\"1.0\"?>\n");
-  g_autofree char *path = platform_path(designs, design->site, tw_design_least(design));
-  g_autofree char *full = g_canonicalize_filename(path, NULL);
-  char *escaped = g_markup_escape_text(full, -1);
-  g_string_append_printf(text, "<scenario name=\"%s\" seed=\"%" G_GINT64_FORMAT "\">\n", design->name,
-                         question->seed);
-  g_string_append_printf(text, "  <platform file=\"%s\"/>\n  %s\n", escaped, workload);
-  g_free(escaped);
-  if (design->prefill == 0) {
-    add_pool(text, question, design, "serve", "mixed");
-  } else {
-    add_pool(text, question, design, "prefill", "prefill");
-    add_pool(text, question, design, "decode", "decode");
-  }
-  g_string_append_printf(text, "  <router policy=\"%s\"", design->router);
-  char digits[G_ASCII_DTOSTR_BUF_SIZE];
-  if (!isnan(question->prefix_weight))
-    g_string_append_printf(text, " prefix-weight=\"%s\"",
-                           g_ascii_dtostr(digits, sizeof digits, question->prefix_weight));
-  g_string_append_printf(text, "/>\n%s", question->given);
-  const tw_question_site *site = design->site;
-  if (!isnan(site->accelerator_hour_usd) || !isnan(site->rack_hour_usd)) {
-    g_string_append(text, "  <cost");
-    if (!isnan(site->accelerator_hour_usd))
-      g_string_append_printf(text, " accelerator-hour=\"%s\"",
-                             g_ascii_dtostr(digits, sizeof digits, site->accelerator_hour_usd));
-    if (!isnan(site->rack_hour_usd))
-      g_string_append_printf(text, " rack-hour=\"%s\"",
-                             g_ascii_dtostr(digits, sizeof digits, site->rack_hour_usd));
-    g_string_append(text, "/>\n");
-  }
-  g_string_append(text, "</scenario>\n");
-  return g_string_free(text, FALSE);
-}
+/* ---- What cannot be ---- */
 
 /* The message of a fault without the place in a file that nobody wrote by hand. */
 static char *reason(const char *fault)
@@ -206,7 +156,7 @@ static char *reason(const char *fault)
   return g_strdup(message);
 }
 
-/* Writes the scenario and reads it back whole: what the reader finds wrong is why the design cannot be. */
+/* Writes the scenario of a design, and the one beside it with the load that is held out. */
 static gboolean settle(tw_designs *designs, const tw_question *question, tw_design *design, GError **error)
 {
   g_autofree char *file = g_strdup_printf("%s.xml", design->name);
@@ -217,33 +167,45 @@ static gboolean settle(tw_designs *designs, const tw_question *question, tw_desi
                                       tw_design_engine(design));
     return TRUE;
   }
-  g_auto(GStrv) sized = tw_design_sized(designs, design, least, error);
-  if (sized == NULL)
-    return FALSE;
-  g_autofree char *text = scenario_text(designs, question, design, question->workload);
+  g_autofree char *path = platform_path(designs, design->site, least),
+                  *full = g_canonicalize_filename(path, NULL);
+  g_autofree char *text = tw_design_scenario(question, design, full, question->workload);
   if (!g_file_set_contents(design->scenario, text, -1, error))
     return FALSE;
-  g_autoptr(tw_faults) faults = tw_faults_new();
-  g_autoptr(tw_scenario) scenario = tw_scenario_load(design->scenario, (const char *const *)sized, faults);
-  if (scenario == NULL)
-    design->dropped = reason(tw_faults_get(faults, 0));
-  if (scenario == NULL || question->held_out == NULL)
+  if (question->held_out == NULL)
     return TRUE;
-  g_autofree char *held_out = scenario_text(designs, question, design, question->held_out);
+  g_autofree char *held_out = tw_design_scenario(question, design, full, question->held_out);
   g_autofree char *beside = g_strdup_printf("%s/designs/%s.held-out.xml", designs->directory, design->name);
   return g_file_set_contents(beside, held_out, -1, error);
 }
 
+tw_scenario *tw_design_load(const tw_designs *designs, const tw_design *design, double size,
+                            const tw_demand *demand, double factor, GError **error)
+{
+  g_auto(GStrv) list = tw_design_assignments(designs, design, size, demand, factor, error);
+  if (list == NULL)
+    return NULL;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  tw_scenario *scenario = tw_scenario_load(design->scenario, (const char *const *)list, faults);
+  if (scenario == NULL) {
+    g_autofree char *why = reason(tw_faults_get(faults, 0));
+    tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", why);
+  }
+  return scenario;
+}
+
 /* ---- What is free ---- */
 
-/* The numbers of a list; `automatic` in the place of "auto". */
-static GArray *numbers(const char *text, const gint64 *automatic, guint n_automatic)
+/* The numbers of a list; `automatic` in the place of "auto", and what follows these in that of "wide". */
+static GArray *numbers(const char *text, const gint64 *automatic, guint n_automatic, guint n_wide)
 {
   GArray *list = g_array_new(FALSE, FALSE, sizeof(gint64));
   g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
   for (char **word = words; *word != NULL; word++) {
     if (g_str_equal(*word, "auto")) {
       g_array_append_vals(list, automatic, n_automatic);
+    } else if (g_str_equal(*word, "wide")) {
+      g_array_append_vals(list, automatic + n_automatic, n_wide);
     } else if (**word != '\0') {
       gint64 number = g_ascii_strtoll(*word, NULL, 10);
       g_array_append_val(list, number);
@@ -290,6 +252,10 @@ static gboolean add(tw_designs *designs, const tw_question *question, const tw_d
     g_string_append_printf(name, ".b%d-s%d", (int)shape->max_batched_tokens, (int)shape->max_seqs);
   if (strchr(question->routers, ' ') != NULL)
     g_string_append_printf(name, ".%s", shape->router);
+  if (!isnan(shape->cap_w))
+    g_string_append_printf(name, ".cap%.6gW", shape->cap_w);
+  if (!isnan(shape->oversubscription))
+    g_string_append_printf(name, ".over%.6g", shape->oversubscription);
   if (has_name(designs, name->str))
     return TRUE;
   tw_design *design = g_new(tw_design, 1);
@@ -302,8 +268,41 @@ static gboolean add(tw_designs *designs, const tw_question *question, const tw_d
 
 typedef struct free_lists {
   GArray *tp, *pp, *dp, *ep, *tokens, *seqs; /* arrays of gint64 */
+  GArray *caps, *oversubscription;           /* arrays of double */
   char **pools, **routers;
 } free_lists;
+
+/* The quantities of a list; NAN in the place of "none". */
+static GArray *quantities(const char *text, gboolean watts)
+{
+  GArray *list = g_array_new(FALSE, FALSE, sizeof(double));
+  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
+  for (char **word = words; *word != NULL; word++) {
+    double value = NAN;
+    if (**word != '\0' && !g_str_equal(*word, "none") &&
+        !(watts ? tw_quantity_parse(*word, TW_POWER, &value, NULL) : tw_number_parse(*word, &value)))
+      value = NAN;
+    if (**word != '\0')
+      g_array_append_val(list, value);
+  }
+  return list;
+}
+
+/* The caps on power of what is settled but for them: either of accelerators or of the whole site. */
+static gboolean add_capped(tw_designs *designs, const tw_question *question, const free_lists *lists,
+                           tw_design shape, GError **error)
+{
+  for (guint c = 0; c < lists->caps->len; c++)
+    for (guint o = 0; o < lists->oversubscription->len; o++) {
+      shape.cap_w = g_array_index(lists->caps, double, c);
+      shape.oversubscription = g_array_index(lists->oversubscription, double, o);
+      if (!isnan(shape.cap_w) && !isnan(shape.oversubscription))
+        continue;
+      if (!add(designs, question, &shape, error))
+        return FALSE;
+    }
+  return TRUE;
+}
 
 /* The pools, budgets and routers of one layout. */
 static gboolean add_layout(tw_designs *designs, const tw_question *question, const free_lists *lists,
@@ -325,7 +324,7 @@ static gboolean add_layout(tw_designs *designs, const tw_question *question, con
           for (guint p = 0; tw_router_policy_names[p] != NULL; p++)
             if (g_str_equal(tw_router_policy_names[p], *router))
               shape.router = tw_router_policy_names[p];
-          if (!add(designs, question, &shape, error))
+          if (!add_capped(designs, question, lists, shape, error))
             return FALSE;
         }
   }
@@ -337,11 +336,13 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
                             gboolean experts, GError **error)
 {
   static const gint64 tensor[] = {1, 2, 4, 8}, one[] = {1}, groups[] = {8, 16, 32, 64};
-  free_lists lists = {.tp = numbers(question->tp, tensor, G_N_ELEMENTS(tensor)),
-                      .pp = numbers(question->pp, one, 1),
-                      .tokens = numbers(question->max_batched_tokens, NULL, 0),
-                      .seqs = numbers(question->max_seqs, NULL, 0),
+  free_lists lists = {.tp = numbers(question->tp, tensor, G_N_ELEMENTS(tensor), 0),
+                      .pp = numbers(question->pp, one, 1, 0),
+                      .tokens = numbers(question->max_batched_tokens, NULL, 0, 0),
+                      .seqs = numbers(question->max_seqs, NULL, 0, 0),
                       .pools = g_strsplit_set(question->pools, " \t\n", -1),
+                      .caps = quantities(question->power_caps, TRUE),
+                      .oversubscription = quantities(question->oversubscription, FALSE),
                       .routers = g_strsplit_set(question->routers, " \t\n", -1)};
   gboolean good = TRUE;
   for (guint t = 0; good && t < lists.tp->len; t++)
@@ -350,16 +351,20 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
       shape.tp = g_array_index(lists.tp, gint64, t);
       shape.pp = g_array_index(lists.pp, gint64, p);
       gint64 filling[G_N_ELEMENTS(groups) + 1] = {1};
-      guint n_filling = 1;
+      guint n_filling = 1, n_wide = 0;
       for (guint g = 0; experts && g < G_N_ELEMENTS(groups); g++)
         if (groups[g] % (shape.tp * shape.pp) == 0 && groups[g] > shape.tp * shape.pp &&
             groups[g] <= base->facts->domain)
           filling[n_filling++] = groups[g] / (shape.tp * shape.pp);
-      lists.dp = numbers(question->dp, filling, n_filling);
+      /* Groups that leave their domain follow those that do not. */
+      for (guint g = 0; experts && g < G_N_ELEMENTS(groups); g++)
+        if (groups[g] % (shape.tp * shape.pp) == 0 && groups[g] > base->facts->domain)
+          filling[n_filling + n_wide++] = groups[g] / (shape.tp * shape.pp);
+      lists.dp = numbers(question->dp, filling, n_filling, n_wide);
       for (guint d = 0; good && d < lists.dp->len; d++) {
         shape.dp = g_array_index(lists.dp, gint64, d);
         gint64 whole = experts ? shape.tp * shape.dp : 1;
-        lists.ep = numbers(question->ep, &whole, 1);
+        lists.ep = numbers(question->ep, &whole, 1, 0);
         for (guint e = 0; good && e < lists.ep->len; e++) {
           shape.ep = g_array_index(lists.ep, gint64, e);
           good = add_layout(designs, question, &lists, shape, error);
@@ -372,6 +377,8 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
   g_array_unref(lists.pp);
   g_array_unref(lists.tokens);
   g_array_unref(lists.seqs);
+  g_array_unref(lists.caps);
+  g_array_unref(lists.oversubscription);
   g_strfreev(lists.pools);
   g_strfreev(lists.routers);
   return good;

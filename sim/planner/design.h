@@ -1,7 +1,7 @@
 /* Designs: everything that a question leaves free, multiplied out. A design is a site of one kind in a
  * size yet to be found, and how the model's engines lie on it.
  *
- *     sites × models × weights × tp × pp × dp × ep × pools × budgets × sequences × routers
+ *     sites × models × weights × tp × pp × dp × ep × pools × budgets × sequences × routers × caps
  *         │
  *         ├─ dropped, with the reason, is what cannot be: heads that tp does not divide, weights that do
  *         │  not fit
@@ -10,6 +10,7 @@
 #define TW_SIM_DESIGN_H
 
 #include "sim/planner/bracket.h"
+#include "sim/planner/demand.h"
 #include "sim/planner/question.h"
 
 #include <jansson.h>
@@ -29,17 +30,22 @@ typedef struct tw_design {
   const tw_site_facts *facts;
   tw_precision weights, kv;
   gint64 tp, pp, dp, ep, max_batched_tokens, max_seqs;
-  guint prefill, decode; /* engines of either role to engines of the other; 0: mixed */
-  const char *router;    /* borrowed from the table of policies */
+  guint prefill, decode;   /* engines of either role to engines of the other; 0: mixed */
+  const char *router;      /* borrowed from the table of policies */
+  double cap_w;            /* of an accelerator, NAN: none */
+  double oversubscription; /* accelerators over those that could draw their most at once; NAN: all may */
 
   char *dropped;                        /* why it was not run, or not further; NULL: it is in the race */
   char *scenario;                       /* path of its scenario file */
-  double estimate_size, estimate_score; /* units of size, and accelerators: what the estimate says it needs */
+  double alone_ttft_s, alone_tpot_s;    /* of one request alone on the site; 0: not estimated */
+  double estimate_size, estimate_score; /* units of size, and accelerators or watts: what the
+                                           estimate says it needs */
   tw_bracket bracket;
   json_t *best; /* summary of the run at bracket.holds; NULL: none holds */
   char *best_directory;
   json_t *broken; /* summary of the run at bracket.breaks */
   double score;   /* value of the objective at bracket.holds, less is better; INFINITY: none holds */
+  double margin;  /* of its best run to the nearest limit, as a share of that; NAN: not known */
   guint rounds;   /* number of rounds that it was run in */
 } tw_design;
 
@@ -61,12 +67,24 @@ int tw_design_engine(const tw_design *design);
 double tw_design_accelerators(const tw_design *design, double size);
 /* How many engines a site of that size has room for: engines that fit into a domain do not leave it. */
 gint64 tw_design_engines(const tw_design *design, double size);
+/* How many of these compute prompts alone; 0: pools are mixed. */
+gint64 tw_design_prefill(const tw_design *design, double size);
 /* The least size with room for one engine, or for one of each role. */
 double tw_design_least(const tw_design *design);
 
-/* Assignments that give a design's scenario a size: platform and engines. Writes the platform if it is not
- * there yet. NULL with `error` where it cannot be written. The caller frees the list with g_strfreev. */
-char **tw_design_sized(const tw_designs *designs, const tw_design *design, double size, GError **error);
+/* Assignments that give a design's scenario a size, that is platform and engines, and the load times `factor`
+ * (a NULL demand: the load as it is written). Writes the platform if it is not there yet. NULL with `error`
+ * where it cannot be written. The caller frees the list with g_strfreev. */
+char **tw_design_assignments(const tw_designs *designs, const tw_design *design, double size,
+                             const tw_demand *demand, double factor, GError **error);
+/* The scenario of a design with these assignments, read whole. NULL with `error`: TW_INPUT_ERROR_VALUE tells
+ * what keeps the design from being. The caller frees it. */
+tw_scenario *tw_design_load(const tw_designs *designs, const tw_design *design, double size,
+                            const tw_demand *demand, double factor, GError **error);
+
+/* The text of a design's scenario on the platform of that path. The caller frees it. */
+char *tw_design_scenario(const tw_question *question, const tw_design *design, const char *platform,
+                         const char *workload);
 
 /* The platform of a site in a size, read. NULL with `error`. The caller frees it. */
 tw_platform *tw_designs_platform(const tw_designs *designs, const tw_question_site *site, double size,

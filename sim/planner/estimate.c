@@ -2,9 +2,9 @@
 
 #include <math.h>
 
-/* Seconds of an iteration of a pool's engine in which each rank decodes `seqs` sequences of `context` tokens
- * beside `prompt` tokens of prompts. */
-static double iteration_s(const tw_pool *pool, double seqs, double context, double prompt)
+/* What an iteration of a pool's engine costs in which each rank decodes `seqs` sequences of `context` tokens beside
+ * `prompt` tokens of prompts. */
+static tw_step_cost iteration(const tw_pool *pool, double seqs, double context, double prompt)
 {
   g_autofree tw_batch *ranks = g_new0(tw_batch, (gsize)pool->dp);
   const tw_context_caps *caps = &pool->model->caps;
@@ -16,7 +16,12 @@ static double iteration_s(const tw_pool *pool, double seqs, double context, doub
     ranks[i] = rank;
   tw_step_cost cost;
   tw_step_model_cost(pool->step_model, ranks, (int)pool->dp, &cost);
-  return cost.time_s.first;
+  return cost;
+}
+
+static double iteration_s(const tw_pool *pool, double seqs, double context, double prompt)
+{
+  return iteration(pool, seqs, context, prompt).time_s.first;
 }
 
 /* Output tokens per second of an engine that computes `prompt` prompt tokens for each of them, within a limit
@@ -52,6 +57,31 @@ static double prefill_rate(const tw_pool *pool)
   return tokens * (double)pool->dp / iteration_s(pool, 0, 0, tokens);
 }
 
+/* Dynamic joules of an output token where an engine emits `tokens_per_s`: it holds as many sequences as come at that
+ * rate, at least one. 0 where the power is not known. */
+static double token_j(const tw_pool *pool, const tw_demand *demand, double prompt, double tokens_per_s)
+{
+  double context = demand->prompt + demand->output / 2, low = 1, high = (double)pool->max_seqs;
+  while (high - low > 1) {
+    double seqs = floor((low + high) / 2);
+    double time_s = iteration_s(pool, seqs, context, MIN(seqs * prompt, (double)pool->max_batched_tokens));
+    *(seqs * (double)pool->dp / time_s < tokens_per_s ? &low : &high) = seqs;
+  }
+  tw_step_cost cost = iteration(pool, low, context, MIN(low * prompt, (double)pool->max_batched_tokens));
+  return tw_power_known(&pool->power) ? tw_power_dynamic(&pool->power, &cost).first / (low * (double)pool->dp)
+                                      : 0;
+}
+
+/* Watts of a site's equipment without work, and with what its hosts add at full load. */
+static double standing_w(const tw_design *design, double size)
+{
+  const tw_platform *platform = design->facts->platform;
+  double unit_w = design->facts->unit * design->facts->device->idle_w;
+  for (int i = 0; i < platform->n_zones; i++)
+    unit_w += platform->zones[i].overhead_w;
+  return unit_w * size;
+}
+
 static const tw_pool *pool_of(const tw_scenario *scenario, tw_pool_role role)
 {
   for (int i = 0; i < scenario->n_pools; i++)
@@ -65,30 +95,31 @@ static gboolean has_class_slos(const tw_scenario *scenario)
   return scenario->class_slos != NULL && scenario->class_slos->len > 0;
 }
 
-/* Limits that one request alone on the site does not keep. */
-static char *hopeless(const tw_scenario *scenario, const tw_demand *demand)
+/* Notes what one request alone on the site sees, and tells of a limit that it does not keep. */
+static char *hopeless(tw_design *design, const tw_scenario *scenario, const tw_demand *demand)
 {
   const tw_pool *mixed = pool_of(scenario, TW_POOL_MIXED);
   const tw_pool *decode = mixed != NULL ? mixed : pool_of(scenario, TW_POOL_DECODE);
   const tw_pool *prefill = mixed != NULL ? mixed : pool_of(scenario, TW_POOL_PREFILL);
+  double prompt = MIN((double)demand->median_prompt, (double)prefill->max_batched_tokens);
+  double first_s = design->alone_ttft_s = iteration_s(prefill, 0, 0, prompt);
   double limit_s = !has_class_slos(scenario) ? scenario->slo_tpot_s : NAN;
-  double token_s = iteration_s(decode, 1, demand->prompt, 0);
+  double token_s = design->alone_tpot_s = iteration_s(decode, 1, demand->prompt, 0);
   if (token_s > limit_s && decode->speculation.draft_tokens == 0)
     return g_strdup_printf("one sequence alone takes %.3g ms for a token; the limit is %.3g ms",
                            1e3 * token_s, 1e3 * limit_s);
   limit_s = !has_class_slos(scenario) ? scenario->slo_ttft_s : NAN;
-  double prompt = MIN((double)demand->median_prompt, (double)prefill->max_batched_tokens);
-  double first_s = iteration_s(prefill, 0, 0, prompt);
   if (demand->cached == 0 && first_s > limit_s)
     return g_strdup_printf("a prompt of %.0f tokens alone takes %.3g s; the limit is %.3g s", prompt, first_s,
                            limit_s);
   return NULL;
 }
 
-void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand *demand, double factor)
+void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand *demand, double factor,
+                 gboolean by_power)
 {
   const tw_pool *mixed = pool_of(scenario, TW_POOL_MIXED);
-  design->dropped = hopeless(scenario, demand);
+  design->dropped = hopeless(design, scenario, demand);
   if (design->dropped != NULL)
     return;
   double prompt = demand->prompt * (1 - demand->cached) / MAX(demand->output, 1);
@@ -117,4 +148,12 @@ void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand
     size++;
   design->estimate_size = size;
   design->estimate_score = tw_design_accelerators(design, MAX(engines / MAX(per_unit, 1e-9), 1e-9));
+  if (!by_power)
+    return;
+  double built = (double)tw_design_engines(design, size);
+  double token = mixed != NULL ? token_j(mixed, demand, prompt, tokens_per_s / built)
+                               : token_j(pool_of(scenario, TW_POOL_DECODE), demand, 0, tokens_per_s / built);
+  double watts = standing_w(design, size) + tokens_per_s * token;
+  if (isfinite(watts))
+    design->estimate_score = watts;
 }

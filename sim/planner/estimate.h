@@ -11,7 +11,9 @@
 #include "sim/planner/design.h"
 
 /* Sets the design's estimate, or drops it with the reason where not even one sequence alone keeps the
- * limits. Its scenario has been read as `scenario`; `factor` multiplies the load. */
-void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand *demand, double factor);
+ * limits. Its scenario has been read as `scenario`; `factor` multiplies the load. The score is the accelerators that
+ * it needs or, by_power, the watts that its smallest site draws. */
+void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand *demand, double factor,
+                 gboolean by_power);
 
 #endif

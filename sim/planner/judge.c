@@ -11,15 +11,22 @@ static double number(const json_t *summary, const char *name)
 
 /* ---- Sizes ---- */
 
-/* What a site draws when every accelerator draws its maximum; NAN where its device does not say. */
-static double nameplate_w(const tw_platform *platform, const tw_device *device)
+/* What a site draws when every accelerator draws `accelerator_w`; NAN where that is not known. */
+static double nameplate_w(const tw_platform *platform, double accelerator_w)
 {
-  double equipment_w = (double)tw_platform_accelerators(platform) * device->max_w;
+  double equipment_w = (double)tw_platform_accelerators(platform) * accelerator_w;
   for (int i = 0; i < platform->n_zones; i++)
     equipment_w += platform->zones[i].overhead_w;
   for (int i = 0; i < platform->n_links; i++)
     equipment_w += isnan(platform->links[i].watts) ? 0 : platform->links[i].watts;
   return tw_supply_site_w(&platform->supply, equipment_w, NAN);
+}
+
+/* What an accelerator of a design draws at most; NAN: not known. */
+static double most_w(const tw_design *design)
+{
+  double own_w = design->facts->device->max_w;
+  return isnan(design->cap_w) ? own_w : fmin(own_w, design->cap_w);
 }
 
 static gboolean within_limits(const tw_question *question, tw_designs *designs, const tw_design *design,
@@ -32,7 +39,24 @@ static gboolean within_limits(const tw_question *question, tw_designs *designs, 
           (question->accelerators == G_MININT64 ||
            tw_platform_accelerators(platform) <= question->accelerators) &&
           !(tw_question_objective(question)->finds_load &&
-            nameplate_w(platform, design->facts->device) > question->site_w);
+            nameplate_w(platform, most_w(design)) > question->site_w);
+  return TRUE;
+}
+
+/* An oversubscribed site is so many times as large as that in which everything may draw its most, but no larger
+ * than what draws its power when idle. */
+static gboolean oversubscribe(const tw_question *question, tw_designs *designs, const tw_design *design,
+                              double *largest, GError **error)
+{
+  double size = fmin(floor(*largest * design->oversubscription + 1e-9), (double)design->site->most);
+  for (; size > 0; size--) {
+    g_autoptr(tw_platform) platform = tw_designs_platform(designs, design->site, size, error);
+    if (platform == NULL)
+      return FALSE;
+    if (nameplate_w(platform, design->facts->device->idle_w) < question->site_w)
+      break;
+  }
+  *largest = size;
   return TRUE;
 }
 
@@ -48,6 +72,8 @@ gboolean tw_judge_largest_size(const tw_question *question, tw_designs *designs,
     *(fits ? &low : &high) = size;
   }
   *largest = low;
+  if (!isnan(design->oversubscription) && tw_question_objective(question)->finds_load)
+    return oversubscribe(question, designs, design, largest, error);
   return TRUE;
 }
 
@@ -86,6 +112,7 @@ gint tw_judge_compare(gconstpointer a, gconstpointer b)
   const double pairs[][2] = {
       {x->score, y->score},
       {tw_design_accelerators(x, x->bracket.holds), tw_design_accelerators(y, y->bracket.holds)},
+      {-x->margin, -y->margin},
       {x->best != NULL ? number(x->best, "energy.j_per_output_token") : 0,
        y->best != NULL ? number(y->best, "energy.j_per_output_token") : 0}};
   for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)

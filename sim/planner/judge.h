@@ -17,7 +17,7 @@ gboolean tw_judge_holds(const tw_question *question, const json_t *summary);
 char *tw_judge_beyond_limits(const tw_question *question, const tw_design *design);
 
 /* Orders designs (tw_design **), the better first: by the score of the objective, then by accelerators, by
- * joules, by name. */
+ * the margin to the nearest limit, by joules, by name. */
 gint tw_judge_compare(gconstpointer a, gconstpointer b);
 /* Orders designs (tw_design **) by the scores of their estimates, then by name. */
 gint tw_judge_compare_estimates(gconstpointer a, gconstpointer b);

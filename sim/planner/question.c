@@ -69,8 +69,9 @@ static const tw_attribute layout_attributes[] = {
      .help = "degrees of tensor parallelism to try, separated by blanks; auto: the powers of two up to 8"},
     {"pp", TW_ATTR_STRING, .fallback = "1", FIELD(pp), .help = "numbers of pipeline stages"},
     {"dp", TW_ATTR_STRING, .fallback = "auto", FIELD(dp),
-     .help =
-         "attention data parallelism; auto: 1, and for experts also what fills 8, 16, 32 or 64 accelerators"},
+     .help = "attention data parallelism; auto: 1, and for experts also what fills 8, 16, 32 or 64 "
+             "accelerators of an NVLink "
+             "domain; wide: what fills so many over several domains"},
     {"ep", TW_ATTR_STRING, .fallback = "auto", FIELD(ep),
      .help = "expert parallelism; auto: all accelerators of the engine for experts, 1 for dense models"},
     {"pools", TW_ATTR_STRING, .fallback = "mixed", FIELD(pools),
@@ -103,6 +104,22 @@ static const tw_attribute router_attributes[] = {
 static const tw_element router_element = {"router", "how requests find an engine", router_attributes, NULL,
                                           NULL};
 
+static const tw_attribute power_attributes[] = {
+    {"caps", TW_ATTR_STRING, .fallback = "none", FIELD(power_caps),
+     .help =
+         "power of an accelerator to cap it at, to try: \"none 1000W 800W\"; more of them may then fit into "
+         "site-power"},
+    {"oversubscription", TW_ATTR_STRING, .fallback = "none", FIELD(oversubscription),
+     .help = "\"none\", and ratios such as 1.3: so many times as many accelerators as could draw their most "
+             "at once, "
+             "held within site-power by caps that follow what they draw"},
+    {"period", TW_ATTR_QUANTITY, TW_TIME, "90s", .min = 1e-3, .max = 3600, FIELD(cap_period_s),
+     .help = "how often an oversubscribed site measures and shares out its power"},
+    {"delay", TW_ATTR_QUANTITY, TW_TIME, "90s", .max = 3600, FIELD(cap_delay_s),
+     .help = "from measuring to acting; not more than the period"},
+    {0}};
+static const tw_element power_element = {"power", "caps on power to try", power_attributes, NULL, NULL};
+
 static const tw_attribute limit_attributes[] = {
     {"attainment", TW_ATTR_NUMBER, .fallback = "0.99", .max = 1, .positive = TRUE, FIELD(attainment),
      .help = "share of all requests that must meet <slo>"},
@@ -131,6 +148,8 @@ static const tw_attribute effort_attributes[] = {
      .help = "of the load in the first round, around its busiest minute; four times as much in the second"},
     {"seeds", TW_ATTR_INT, .fallback = "3", .min = 1, .max = 100, FIELD(seeds),
      .help = "with which the answer is run again"},
+    {"levers", TW_ATTR_BOOL, .fallback = "true", FIELD(levers),
+     .help = "whether it is measured what binds the answer: some twenty runs of the whole load"},
     {0}};
 static const tw_element effort_element = {"effort", "how long is searched", effort_attributes, NULL, NULL};
 
@@ -150,14 +169,23 @@ static gboolean check_held_out(const xmlNode *node, const void *target, tw_fault
 static const tw_element held_out_element = {"held-out", "other traffic, on which the answer is tried", NULL,
                                             tw_workload_children, check_held_out};
 
-static const tw_child question_children[] = {{&tw_workload_element, 1, 1}, {&held_out_element, 0, 1},
-                                             {&tw_slo_element, 1, 0},      {&model_element, 1, 0},
-                                             {&site_element, 1, 0},        {&layout_element, 0, 1},
-                                             {&scheduler_element, 0, 1},   {&router_element, 0, 1},
-                                             {&growth_element, 0, 1},      {&limit_element, 0, 1},
-                                             {&effort_element, 0, 1},      {&tw_price_element, 0, 1},
-                                             {&tw_carbon_element, 0, 1},   {&tw_weather_element, 0, 1},
-                                             {&tw_cost_element, 0, 1},     {0}};
+static const tw_child question_children[] = {{&tw_workload_element, 1, 1},
+                                             {&held_out_element, 0, 1},
+                                             {&tw_slo_element, 1, 0},
+                                             {&model_element, 1, 0},
+                                             {&site_element, 1, 0},
+                                             {&layout_element, 0, 1},
+                                             {&scheduler_element, 0, 1},
+                                             {&router_element, 0, 1},
+                                             {&power_element, 0, 1},
+                                             {&growth_element, 0, 1},
+                                             {&limit_element, 0, 1},
+                                             {&effort_element, 0, 1},
+                                             {&tw_price_element, 0, 1},
+                                             {&tw_carbon_element, 0, 1},
+                                             {&tw_weather_element, 0, 1},
+                                             {&tw_cost_element, 0, 1},
+                                             {0}};
 const tw_element tw_question_element = {"question", "what is to be built for a load?", question_attributes,
                                         question_children, NULL};
 
@@ -166,6 +194,11 @@ const tw_element tw_question_element = {"question", "what is to be built for a l
 const tw_objective *tw_question_objective(const tw_question *question)
 {
   return &tw_objectives[question->optimise];
+}
+
+gboolean tw_objective_is_of_power(const tw_objective *objective)
+{
+  return objective->metric != NULL && g_str_has_prefix(objective->metric, "energy.");
 }
 
 const char *tw_question_size_option(const tw_question_site *site)
@@ -223,7 +256,8 @@ static void check_numbers(const xmlNode *node, const char *name, const char *tex
     if (**word == '\0')
       continue;
     n++;
-    if (!g_str_equal(*word, "auto") && !g_ascii_string_to_unsigned(*word, 10, 1, 1000000, &number, NULL))
+    gboolean is_word = g_str_equal(*word, "auto") || (g_str_equal(name, "dp") && g_str_equal(*word, "wide"));
+    if (!is_word && !g_ascii_string_to_unsigned(*word, 10, 1, 1000000, &number, NULL))
       tw_node_fault(node, faults, "%s: \"%s\" is no whole number from 1 on; write %s=\"1 2 4\"", name, *word,
                     name);
   }
@@ -260,6 +294,38 @@ static void check_pools(const xmlNode *node, const char *text, tw_faults *faults
       tw_node_fault(node, faults,
                     "pools: \"%s\" is neither \"mixed\" nor prefill to decode engines such as 1:2", *word);
   }
+}
+
+static void check_power(const tw_question *question, const xmlNode *node, tw_faults *faults)
+{
+  g_auto(GStrv) caps = g_strsplit_set(question->power_caps, " \t\n", -1);
+  g_auto(GStrv) words = g_strsplit_set(question->oversubscription, " \t\n", -1);
+  gboolean any = FALSE;
+  for (char **word = caps; *word != NULL; word++) {
+    double watts;
+    if (**word != '\0' && !g_str_equal(*word, "none") &&
+        (!tw_quantity_parse(*word, TW_POWER, &watts, NULL) || watts <= 0))
+      tw_node_fault(node, faults, "caps: \"%s\" is no power; write caps=\"none 960W\"", *word);
+  }
+  for (char **word = words; *word != NULL; word++) {
+    double ratio;
+    if (**word == '\0' || g_str_equal(*word, "none"))
+      continue;
+    any = TRUE;
+    if (!tw_number_parse(*word, &ratio) || ratio < 1 || ratio > 100)
+      tw_node_fault(node, faults,
+                    "oversubscription: \"%s\" is no ratio from 1 on; write oversubscription=\"none 1.3\"",
+                    *word);
+  }
+  if (any && strstr(question->power_caps, "none") == NULL)
+    tw_node_fault(node, faults,
+                  "oversubscription holds a site below its power without caps of accelerators; write "
+                  "caps=\"none 960W\" to try both");
+  if (any && isnan(question->site_w))
+    tw_node_fault(node, faults, "oversubscription is of a site's power; add <limit site-power=\"1MW\"/>");
+  if (question->cap_delay_s > question->cap_period_s)
+    tw_node_fault(node, faults,
+                  "delay must not be more than period; write a longer period or a shorter delay");
 }
 
 /* Reads a child that need not be there: its defaults then. */
@@ -374,6 +440,7 @@ tw_question *tw_question_load(const char *path, tw_faults *faults)
   const xmlNode *layout = read_child(root, &layout_element, question);
   const xmlNode *scheduler = read_child(root, &scheduler_element, question);
   const xmlNode *router = read_child(root, &router_element, question);
+  const xmlNode *power = read_child(root, &power_element, question);
   read_child(root, &growth_element, question);
   read_child(root, &limit_element, question);
   read_child(root, &effort_element, question);
@@ -387,6 +454,7 @@ tw_question *tw_question_load(const char *path, tw_faults *faults)
   check_numbers(scheduler, "max-batched-tokens", question->max_batched_tokens, faults);
   check_numbers(scheduler, "max-seqs", question->max_seqs, faults);
   check_words(router, "policies", question->routers, tw_router_policy_names, faults);
+  check_power(question, power, faults);
   check_objective(question, root, faults);
   question->given = given_text(root);
   question->workload = node_text(tw_node_child(root, "workload"), "workload");
@@ -409,32 +477,10 @@ void tw_question_free(tw_question *question)
   tw_schema_clear(&layout_element, question);
   tw_schema_clear(&scheduler_element, question);
   tw_schema_clear(&router_element, question);
+  tw_schema_clear(&power_element, question);
   g_free(question->file);
   g_free(question->given);
   g_free(question->workload);
   g_free(question->held_out);
   g_free(question);
 }
-
-const char tw_question_example[] =
-    "<?xml version=\"1.0\"?>\n"
-    "<!-- What should be built? `tokenworks plan` answers such a file; its option describe explains every "
-    "element. -->\n"
-    "<question name=\"one-megawatt\" optimise=\"racks\">\n"
-    "  <!-- The load, as in a scenario: a trace, a preset of traffic, people and agents, a benchmark's "
-    "clients. -->\n"
-    "  <workload><generate from=\"reasoning-r1\" duration=\"30min\"/></workload>\n"
-    "  <growth times=\"1\"/>\n"
-    "  <slo ttft=\"2s\" tpot=\"50ms\"/>\n"
-    "  <model name=\"deepseek-r1\" weights=\"fp8\"/>\n"
-    "  <!-- Sites that may be built, in any size: the help of `tokenworks platform KIND` lists the options. "
-    "-->\n"
-    "  <site kind=\"hgx\" options=\"device=h200-sxm\"/>\n"
-    "  <site kind=\"nvl72\"/>\n"
-    "  <!-- What may be left out: layouts, batches and routers to try, and how long is searched. -->\n"
-    "  <layout tp=\"auto\" dp=\"auto\" pools=\"mixed\"/>\n"
-    "  <scheduler max-batched-tokens=\"8192\"/>\n"
-    "  <router policies=\"least-outstanding\"/>\n"
-    "  <limit attainment=\"0.99\" site-power=\"1MW\"/>\n"
-    "  <effort coarse=\"24\" finalists=\"4\"/>\n"
-    "</question>\n";

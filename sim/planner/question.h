@@ -29,6 +29,9 @@ typedef struct tw_objective {
 } tw_objective;
 extern const tw_objective tw_objectives[]; /* ends with a NULL name */
 
+/* Whether designs are better by what they draw. */
+gboolean tw_objective_is_of_power(const tw_objective *objective);
+
 typedef struct tw_question_model {
   char *name, *weights; /* weights: formats, separated by blanks */
   int kv;               /* tw_precision, -1: as the weights where these are 8 bits wide, else bf16 */
@@ -58,11 +61,16 @@ typedef struct tw_question {
   char *routers;
   double prefix_weight;
 
+  char *power_caps;       /* of accelerators: quantities, or "none" */
+  char *oversubscription; /* of the site's power: "none", or ratios to the site that fits without caps */
+  double cap_period_s, cap_delay_s; /* with which an oversubscribed site shares out its power */
+
   double attainment, site_w, usd_per_hour; /* limits, NAN: none */
   gint64 racks, accelerators;              /* G_MININT64: none */
   double growth;                           /* factor on the load, 1: as given */
 
   gint64 coarse, finalists, seeds; /* how many designs are run briefly, and how many on the whole load */
+  gboolean levers;                 /* whether it is measured what binds the answer */
   double slice_s;                  /* length of the part of the load that the first round runs */
 
   char *given;    /* XML of what scenarios take over as it is: <slo>, <price>, <cost>... */

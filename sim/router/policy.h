@@ -21,7 +21,7 @@ typedef struct tw_router_question {
 } tw_router_question;
 
 struct tw_router_policy {
-  const char *help; /* which version of which software it follows, and what it leaves out, where it does */
+  const char *help; /* the version of the software that it follows, and what it leaves out */
   tw_choice (*pick)(tw_router *router, const tw_router_question *question);
   tw_router_parameter parameters[TW_ROUTER_MOST_PARAMETERS + 1];
   double rank_weight; /* see tw_router_rank_weight */
@@ -55,7 +55,7 @@ const tw_gauges *tw_policy_metrics(tw_router *router, const tw_router_question *
  *     for (tw_rank_walk at = {0}; tw_rank_next(router, question, &at);) ... at.engine, at.rank, at.all */
 typedef struct tw_rank_walk {
   int engine, rank; /* rank of that engine, */
-  int all;          /* and its place among all ranks */
+  int all;          /* its place among all ranks */
   int place, next;  /* index of the candidate; its rank that comes next */
 } tw_rank_walk;
 

@@ -33,7 +33,7 @@ typedef struct tw_load {
   gint64 requests, tokens; /* prompt and output */
   gint64 prompts;          /* number of the requests that have no first token yet, */
   gint64 prompt_tokens;    /* tokens that these have to compute, as far as was known when they were sent */
-  gint64 prompt_pairs;     /* and twice the sum of the tokens that each of these attends to */
+  gint64 prompt_pairs;     /* twice the sum of the tokens that each of these attends to */
   gint64 context;          /* prompt tokens of all requests */
 } tw_load;
 
@@ -45,14 +45,14 @@ typedef struct tw_gauges {
 
 /* An engine's step times as straight lines, in seconds. */
 typedef struct tw_rates {
-  double iteration_s;   /* that any iteration takes, whatever it computes */
+  double iteration_s;   /* time that any iteration takes, whatever it computes */
   double sequence_s;    /* more for each sequence that decodes in it */
   double context_s;     /* more for each token that these attend to */
   double prompt_s;      /* more for each prompt token */
   double pair_s;        /* more for each token that a prompt token attends to */
   double budget_tokens; /* tokens that an iteration computes at most */
   double seats;         /* sequences that a rank runs at most, */
-  double kv_tokens;     /* and tokens that its KV cache holds */
+  double kv_tokens;     /* tokens that its KV cache holds */
 } tw_rates;
 
 typedef struct tw_router tw_router;
@@ -70,7 +70,7 @@ typedef struct tw_candidates {
 typedef struct tw_router_policy tw_router_policy;
 extern const tw_router_policy *const tw_router_policies[];
 extern const char *const tw_router_policy_names[];      /* the same rows, for the scenario's table, */
-extern const char *const *tw_router_policy_helps(void); /* and what each does, with its parameters */
+extern const char *const *tw_router_policy_helps(void); /* a sentence for each of them */
 
 /* Reads "NAME=VALUE NAME=VALUE ..." into the values of a policy's parameters, the others keep their defaults.
  * Returns NULL, or what is wrong and what would be right; the caller frees it. */
@@ -95,13 +95,13 @@ struct tw_router {
   const tw_router_policy *policy;
   double parameters[TW_ROUTER_MOST_PARAMETERS];
   int n_engines;
-  int *first_rank; /* by engine, where its ranks begin among all ranks; one more for their number */
+  int *first_rank; /* for each engine, its first rank among all ranks; one more for their number */
   tw_load *loads;  /* what was sent to each engine, */
-  tw_load *ranks;  /* and of each rank, what was sent to it by name */
+  tw_load *ranks;  /* load of each rank that was sent to it by name */
   tw_load *seen_loads, *seen_ranks;      /* loads as the policy knows them: the same without a delay */
-  tw_heap_node *by_requests, *by_tokens; /* by engine, its places in the heaps of its candidates */
-  gboolean *is_decode;                   /* by engine, whether it only decodes */
-  gboolean *serves;                      /* by engine, whether it may be picked */
+  tw_heap_node *by_requests, *by_tokens; /* for each engine, its places in the heaps of its candidates */
+  gboolean *is_decode;                   /* for each engine, whether it only decodes */
+  gboolean *serves;                      /* for each engine, whether it may be picked */
   tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
   double prefix_weight, delay_s;
@@ -115,7 +115,7 @@ struct tw_router {
   const tw_rates *rates; /* step times of each engine, borrowed; NULL: all are 0 */
   void *user;
 
-  /* Its own. */
+  /* Members of the policies themselves. */
   GHashTable *sent;       /* request's id -> its choice, where requests are followed; else NULL */
   tw_prefix_index *index; /* the blocks that were sent to each engine; NULL: it does not guess */
   tw_prefix_index *fresh; /* the blocks that each rank holds too shortly to be seen; NULL: without a delay */
@@ -135,7 +135,7 @@ gboolean tw_router_ready(const tw_router *router);
 /* Picks an engine for a request and counts it there, until it is released. The router must be ready, and
  * times do not fall. Equal engines: the lowest index. */
 tw_choice tw_router_assign(tw_router *router, const tw_request *request, double now_s);
-/* Likewise, the engine that is to decode what engine `from` prefills. */
+/* Picks the engine that is to decode what engine `from` prefills. */
 int tw_router_assign_decode(tw_router *router, const tw_request *request, int from, double now_s);
 /* The prompt of a request is complete. */
 void tw_router_prompted(tw_router *router, int engine, const tw_request *request, double now_s);

@@ -1,8 +1,8 @@
 #include "sim/run/driver.h"
 
 #include "sim/network/flows.h"
-#include "sim/network/simgrid_start.h"
 #include "sim/network/simgrid_compat.h"
+#include "sim/network/simgrid_start.h"
 
 #include <glib/gstdio.h>
 #include <simgrid/actor.h>
@@ -49,34 +49,24 @@ static gboolean differs(const tw_platform *platform, GError **error, const char 
                             "SimGrid reads this platform otherwise: %s", what);
 }
 
-/* SimGrid's links; sg_link_by_name throws where there is none. */
-static GHashTable *links_by_name(void)
-{
-  GHashTable *links = g_hash_table_new(g_str_hash, g_str_equal);
-  sg_link_t *list = sg_link_list();
-  for (size_t i = 0; i < sg_link_count(); i++)
-    g_hash_table_insert(links, (char *)sg_link_get_name(list[i]), list[i]);
-  free(list); /* SimGrid's malloc */
-  return links;
-}
-
 static gboolean agrees(const tw_scenario *scenario, GError **error)
 {
   const tw_platform *platform = scenario->platform;
+  g_autoptr(GHashTable) hosts = tw_simgrid_hosts();
+  g_autoptr(GHashTable) links = tw_simgrid_links();
   /* Hosts inside clusters have no ports. */
-  if (sg_host_count() < (size_t)platform->n_hosts ||
-      sg_host_count() > (size_t)tw_ports_count(scenario->ports))
-    return differs(platform, error, "%zu hosts instead of %d", sg_host_count(), platform->n_hosts);
+  int n_hosts = (int)g_hash_table_size(hosts);
+  if (n_hosts < platform->n_hosts || n_hosts > tw_ports_count(scenario->ports))
+    return differs(platform, error, "%d hosts instead of %d", n_hosts, platform->n_hosts);
   for (int i = 0; i < platform->n_hosts; i++) {
     const tw_host *host = &platform->hosts[i];
-    sg_host_t theirs = sg_host_by_name(host->id);
+    sg_host_t theirs = g_hash_table_lookup(hosts, host->id);
     if (theirs == NULL)
       return differs(platform, error, "it has no host \"%s\"", host->id);
     if (fabs(sg_host_get_speed(theirs) - host->speed_flops) > 1e-9 * host->speed_flops)
       return differs(platform, error, "host \"%s\" has speed %g instead of %g", host->id,
                      sg_host_get_speed(theirs), host->speed_flops);
   }
-  g_autoptr(GHashTable) links = links_by_name();
   for (int i = 0; i < platform->n_links; i++) {
     const tw_link *link = &platform->links[i];
     g_autofree char *name = g_strconcat(link->id, link->duplex ? "_UP" : NULL, NULL);

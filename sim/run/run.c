@@ -132,7 +132,8 @@ static json_t *run_locked(const tw_scenario *scenario, const tw_run_options *opt
   gint64 start_us = g_get_monotonic_time();
   guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_RACKS) |
                  (1U << TW_LOG_SITE) | (scenario->segments ? 1U << TW_LOG_SEGMENTS : 0) |
-                 (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0);
+                 (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0) |
+                 (scenario->failures != NULL ? 1U << TW_LOG_FAILURES : 0);
   if (!prepare_directory(options, error))
     return NULL;
   json_t *description = tw_run_json(scenario, stream, tables);

@@ -164,6 +164,8 @@ json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint 
   json_object_set_new(run, "interval_s", json_real(scenario->interval_s));
   json_object_set_new(run, "warmup_s", json_real(scenario->warmup_s));
   json_object_set_new(run, "drain_s", json_real(scenario->drain_s));
+  if (isfinite(scenario->until_s))
+    json_object_set_new(run, "until_s", json_real(scenario->until_s));
   json_object_set_new(run, "slo", describe_slos(scenario));
   json_object_set_new(run, "platform",
                       json_pack("{s:o, s:I, s:i, s:o}", "name", text(platform->name), "accelerators",

@@ -2,6 +2,7 @@
 
 #include "sim/log/metric.h"
 #include "sim/scenario/expected_error.h"
+#include "sim/site/failures.h"
 
 #include <math.h>
 
@@ -182,14 +183,38 @@ static void set_fleet(tw_metric_values *v, const tw_fleet *fleet, const usage_su
   if (fleet == NULL)
     return;
   tw_fleet_totals totals = tw_fleet_record(fleet);
-  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++)
+  for (int s = 0; s <= TW_ENGINE_LOADS; s++) /* the states behind it are those of failures */
     v->of[TW_METRIC_FLEET_SERVING_ENGINE_HOURS + s] = sums->state_s[s] / 3600;
   v->of[TW_METRIC_FLEET_WAKES] = (double)totals.wakes;
   v->of[TW_METRIC_FLEET_LOADS] = (double)totals.loads;
   v->of[TW_METRIC_FLEET_MEAN_LOAD_S] = per(totals.load_s, (double)totals.loads);
 }
 
-static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory *factory,
+/* Where anything may break. */
+static void set_failures(tw_metric_values *v, const tw_factory *factory, const tw_window *window)
+{
+  const tw_failures *failures = tw_factory_failures(factory);
+  if (failures == NULL)
+    return;
+  tw_failure_totals t = tw_failures_record(failures, tw_factory_now(factory));
+  double engine_s = tw_factory_now(factory) * tw_factory_engines(factory);
+  v->of[TW_METRIC_FAILURES_AVAILABILITY] = 1 - per(t.accelerator_down_s, t.accelerator_s);
+  v->of[TW_METRIC_FAILURES_COUNT] = (double)t.failures;
+  v->of[TW_METRIC_FAILURES_LIMPS] = (double)t.limps;
+  v->of[TW_METRIC_FAILURES_ENGINE_STOPS] = (double)t.engine_failures;
+  v->of[TW_METRIC_FAILURES_ACCELERATOR_HOURS_DOWN] = t.accelerator_down_s / 3600;
+  v->of[TW_METRIC_FAILURES_ENGINE_MTBF_S] = per(engine_s - t.engine_down_s, (double)t.engine_failures);
+  v->of[TW_METRIC_FAILURES_ENGINE_MTTR_S] = per(t.recovery_s, (double)t.recoveries);
+  v->of[TW_METRIC_FAILURES_REQUESTS_HIT] = (double)t.hit;
+  v->of[TW_METRIC_FAILURES_RETRIES] = (double)t.retried;
+  v->of[TW_METRIC_FAILURES_LOST_TOKENS] = (double)t.lost_tokens;
+  v->of[TW_METRIC_FAILURES_DISCARDED_TOKENS] = (double)t.discarded_tokens;
+  v->of[TW_METRIC_FAILURES_GOODPUT_LOST] = per((double)window->hit, (double)window->arrived);
+  v->of[TW_METRIC_FAILURES_BLAST_REQUESTS] = (double)t.most_requests;
+  v->of[TW_METRIC_FAILURES_BLAST_ENGINES] = (double)t.most_engines;
+}
+
+static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory *factory, double limit_w,
                        const tw_request_totals *totals, const usage_sums *sums, double span_s)
 {
   const tw_governor *governor = tw_factory_governor(factory);
@@ -208,6 +233,7 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
   v->of[TW_METRIC_ENERGY_PEAK_W] = e->peak_w;
   v->of[TW_METRIC_ENERGY_PEAK_IT_W] = e->peak_it_w;
   v->of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] = per(output * 1e6, site_j);
+  v->of[TW_METRIC_ENERGY_PEAK_OF_SITE_POWER] = limit_w > 0 ? e->peak_w / limit_w : NAN;
   if (governor != NULL) {
     tw_cap_record record = tw_governor_record(governor);
     v->of[TW_METRIC_ENERGY_CAP_OVERSHOOT_W] = record.max_overshoot_w;
@@ -336,7 +362,8 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   set_load(v, scenario, factory, sums.accelerators);
   set_utilization(v, &sums, span_s);
   set_fleet(v, tw_factory_fleet(factory), &sums);
-  set_energy(v, &e, factory, totals, &sums, span_s);
+  set_failures(v, factory, window);
+  set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
   tw_spent_measure(tw_factory_spent(factory), v);
 }
@@ -349,7 +376,7 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   static const char *const after[] = {"tokens", "ttft_s",     "ttfat_s", "tpot_s", "e2e_s", "queue_s",
                                       "life",   "throughput", "slo",     "load",   NULL};
   static const char *const last[] = {
-      "utilization", "fleet", "energy", "cost", "spent", "carbon", "extrapolated_iterations", NULL};
+      "utilization", "fleet", "failures", "energy", "cost", "spent", "carbon", "extrapolated_iterations", NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);
   measure(&v, scenario, factory, recorder);

@@ -154,11 +154,23 @@ static void print_fleet(const json_t *summary, FILE *out)
   if (json_object_get(summary, "fleet") == NULL)
     return;
   fputs("  fleet       engine-hours: ", out);
-  for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++) {
+  for (int s = 0; s <= TW_ENGINE_LOADS; s++) {
     g_autofree char *name = g_strdup_printf("%s_engine_hours", tw_engine_state_names[s]);
     fprintf(out, "%.4g %s, ", number(summary, "fleet", name), tw_engine_state_names[s]);
   }
   fprintf(out, "woken %.0f times\n", number(summary, "fleet", "wakes"));
+}
+
+static void print_failures(const json_t *summary, FILE *out)
+{
+  const json_t *failures = json_object_get(summary, "failures");
+  if (failures == NULL)
+    return;
+  fprintf(out, "  failures    %.0f, which stopped engines %.0f times and hit %.0f requests",
+          number(summary, "failures", "count"), number(summary, "failures", "engine_stops"),
+          number(summary, "failures", "requests_hit"));
+  fprintf(out, "; %.5g %% of accelerator time available\n",
+          100 * number(summary, "failures", "availability"));
 }
 
 void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
@@ -220,6 +232,7 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   print_load(summary, out);
   print_utilization(summary, out);
   print_fleet(summary, out);
+  print_failures(summary, out);
   const json_t *network = json_object_get(summary, "network");
   if (network != NULL)
     fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",

@@ -117,7 +117,10 @@ static void add_metric(GArray *errors, const tw_pool *pool, const group *groups,
     e.rows += g->rows;
   }
   e.median /= (double)e.rows;
-  e.p90 /= (double)e.rows;
+  /* Cells that no fit has seen lie farther from their neighbours than these do from their own: 78 % of 2,383 rows were
+   * within the neighbours' 90th percentile, 91 % within 1.6 times it (TPOT 90.7 %, TTFT 90.9 %). */
+  const double widened = 1.6;
+  e.p90 *= (seen ? 1 : widened) / (double)e.rows;
   e.nearest = g_strdup_printf("%s on %s with %s, tp %" G_GINT64_FORMAT, groups[at].model, groups[at].device,
                               groups[at].engine, groups[at].tp);
   g_array_append_val(errors, e);

@@ -12,6 +12,7 @@
 #include "sim/power/power.h"
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
+#include "sim/scenario/failures.h"
 #include "sim/scenario/scaling.h"
 #include "sim/steptime/checkpoint.h"
 #include "sim/steptime/memory.h"
@@ -41,7 +42,7 @@ typedef struct tw_pool {
   int kv_transfer; /* tw_kv_transfer_mode */
   gint64 replicas;
   char *model_name;
-  gint64 tp, pp, dp, ep;
+  gint64 tp, pp, dp, ep, redundant_experts;
   int checkpoint;  /* of tw_checkpoint_get */
   int weights, kv; /* tw_precision; weights: of MLPs and experts */
   int attention;   /* ... of the attention projections */
@@ -56,9 +57,14 @@ typedef struct tw_pool {
 
   int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
   int reserve;          /* tw_admission_reserve */
-  int asynchronous;     /* tw_asynchronous: whether plans are made while iterations run */
+  int rank_choice;      /* tw_rank_choice */
+  gint64 prefill_interval;
+  int asynchronous; /* tw_asynchronous: whether plans are made while iterations run */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
+  gboolean chunked_prefill;   /* whether prompts may be split, if the kind does so */
+  gboolean mixed_chunk;       /* of kind sglang, and its conservativeness */
+  double conservativeness;
   gint64 max_model_len;
   gboolean prefix_cache;
   gint64 checkpoint_tokens; /* between the states of a sequence that the prefix cache keeps; 0: none */
@@ -68,7 +74,7 @@ typedef struct tw_pool {
   double expert_imbalance;
   char *engine; /* whose overheads */
   struct {
-    double iteration_s, per_seq_s, launch, compute, experts;
+    double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
   } instead; /* of what the engine's file says; NAN: as it says */
   tw_overhead overhead;
 
@@ -104,7 +110,7 @@ typedef struct tw_caps {
   gboolean even; /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 
-typedef struct tw_scenario {
+struct tw_scenario {
   char *name, *description;
   gint64 seed;
   char *platform_file;
@@ -137,6 +143,7 @@ typedef struct tw_scenario {
   double until_s;                           /* when the run is cut short, NAN: never */
   double interval_s;
 
+  tw_failure_plan *failures; /* NULL: nothing breaks */
   tw_caps caps;
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
   char *price_file, *carbon_file, *weather_file;
@@ -149,7 +156,7 @@ typedef struct tw_scenario {
   char *canonical;  /* canonical XML, assignments applied */
   char *resolved;   /* every attribute with its value, for people: see tw_schema_resolve */
   char **files; /* every file that was read, NULL-terminated: scenario and includes, platform, models, ... */
-} tw_scenario;
+};
 
 /* Reads a scenario with its platform and models, applies `assignments` ("XPATH=VALUE", NULL-terminated or
  * NULL), places the engines and checks that everything fits. NULL with every fault that was found. */
@@ -164,7 +171,7 @@ tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
 gboolean tw_scenario_has_fleet(const tw_scenario *scenario);
 
 /* Whether engines of a pool may load weights over the network. */
-gboolean tw_pool_loads_weights(const tw_pool *pool);
+gboolean tw_pool_loads_weights(const tw_scenario *scenario, const tw_pool *pool);
 
 /* Whether anything crosses links: KV caches on their way between engines, collectives between domains, or
  * weights. */
@@ -182,6 +189,8 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 /* The root of the tables: for checks, documentation and the RELAX NG schema. */
 extern const tw_element tw_scenario_element;
 
+/* Reads the pools, and places and plans their engines (scenario_pools.c). */
+void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of caps, before the pools. */
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
@@ -199,6 +208,9 @@ void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const 
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_workload(tw_scenario *scenario);
 /* A fault where a file (NULL: none) that `node` names does not exist. */
+/* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
+ * there is no such kind. */
+gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);
 void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
 
 /* ---- The tables, shared by the reader and the schema ---- */

@@ -31,23 +31,25 @@ static const tw_attribute autoscaler_attributes[] = {
 const tw_element tw_autoscaler_element = {"autoscaler", "parks the engines of a pool, and wakes them",
                                           autoscaler_attributes, NULL, NULL};
 
-/* Whether its engines may have to start. */
-static gboolean starts(const tw_pool *pool)
+/* Whether the engines of a pool may have to start. */
+static gboolean starts(const tw_scenario *scenario, const tw_pool *pool)
 {
-  return pool->start == TW_START_COLD || pool->scaling.policy >= 0;
+  return scenario->failures != NULL || pool->start == TW_START_COLD || pool->scaling.policy >= 0;
 }
 
 gboolean tw_scenario_has_fleet(const tw_scenario *scenario)
 {
+  if (scenario->failures != NULL)
+    return TRUE;
   for (int i = 0; i < scenario->n_pools; i++)
-    if (starts(&scenario->pools[i]))
+    if (starts(scenario, &scenario->pools[i]))
       return TRUE;
   return FALSE;
 }
 
-gboolean tw_pool_loads_weights(const tw_pool *pool)
+gboolean tw_pool_loads_weights(const tw_scenario *scenario, const tw_pool *pool)
 {
-  return starts(pool) && pool->weights_from != TW_WEIGHTS_RESIDENT;
+  return starts(scenario, pool) && pool->weights_from != TW_WEIGHTS_RESIDENT;
 }
 
 static gboolean has_storage(const tw_platform *platform)
@@ -61,7 +63,7 @@ static gboolean has_storage(const tw_platform *platform)
 static void check_weights(const tw_scenario *scenario, const tw_pool *pool, const xmlNode *node,
                           tw_faults *faults)
 {
-  if (!tw_pool_loads_weights(pool) || has_storage(scenario->platform))
+  if (!tw_pool_loads_weights(scenario, pool) || has_storage(scenario->platform))
     return;
   const char *why = pool->weights_from == TW_WEIGHTS_STORAGE ? ""
                     : pool->start == TW_START_COLD

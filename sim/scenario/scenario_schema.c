@@ -133,18 +133,40 @@ const tw_element tw_workload_element = {"workload", "where requests come from", 
 const char *const tw_asynchronous_names[] = {"engine", "false", "true", NULL};
 
 static const tw_attribute scheduler_attributes[] = {
-    CHOICE(tw_pool, scheduler, "kind", "vllm", tw_scheduler_kind_names, "how batches are formed"),
+    {"kind", TW_ATTR_CHOICE, .fallback = TW_ABSENT, .choices = tw_scheduler_kind_names,
+     .choice_helps = tw_scheduler_kind_helps, .offset = offsetof(tw_pool, scheduler),
+     .help = "how batches are formed; as the engine of the step time does if absent"},
     CHOICE(
         tw_pool, order, "order", "arrival", tw_waiting_order_names,
-        "who is admitted first: fair gives clients equal shares; with priority, also who is preempted last"),
-    CHOICE(tw_pool, reserve, "reserve", "prompt", tw_admission_reserve_names,
-           "what must be free in the KV cache to admit a request: its first chunk, its prompt, or all that "
-           "it and "
-           "the running ones will hold"),
+        "who is admitted first: fair gives clients equal shares; with priority, also who is preempted last; "
+        "lof: the longest output; lpm (kind sglang): the longest cached prefix"),
+    CHOICE(
+        tw_pool, reserve, "reserve", TW_ABSENT, tw_admission_reserve_names,
+        "what must be free in the KV cache to admit a request: its first chunk, its prompt (TensorRT-LLM's "
+        "MAX_UTILIZATION), or all that it and the running ones will hold (its GUARANTEED_NO_EVICT); if "
+        "absent "
+        "output for kind tensorrt-llm, else prompt; kind sglang has a rule of its own"),
+    FLAG(tw_pool, chunked_prefill, "chunked-prefill", "true",
+         "kinds that split prompts: whether they may; else a prompt waits until all of it fits into an "
+         "iteration"),
     CHOICE(tw_pool, asynchronous, "asynchronous", "engine", tw_asynchronous_names,
-           "kind vllm: whether an iteration is planned while the one before it runs, so that who comes "
-           "meanwhile is "
-           "served an iteration later; engine: as the engine of the step time has it"),
+           "kinds vllm, tensorrt-llm and sglang: whether an iteration is planned while the one before it "
+           "runs, so that who "
+           "comes meanwhile is "
+           "served an iteration later; engine: as the engine of the step time has it, if that is its kind"),
+    CHOICE(tw_pool, rank_choice, "rank", "router", tw_rank_choice_names,
+           "who chooses the data-parallel rank of a request: the router, where its policy looks at ranks, "
+           "else the "
+           "fewest sequences; vLLM's front end, by 4 * waiting + running; or they take turns, as SGLang's by "
+           "default"),
+    COUNT(tw_pool, prefill_interval, "prefill-interval", "1", 1e6,
+          "iterations from one in which ranks may admit requests beside others to the next: prompts of all "
+          "ranks "
+          "then slow the same iterations"),
+    FLAG(tw_pool, mixed_chunk, "mixed-chunk", "false",
+         "kind sglang: running sequences decode beside prompts, as with its --enable-mixed-chunk"),
+    NUMBER(tw_pool, conservativeness, "conservativeness", "1", 0, 10,
+           "kind sglang: of its guess what running sequences will still emit (--schedule-conservativeness)"),
     {"long-prefill-token-threshold", TW_ATTR_INT, .fallback = "0", .max = 1e9,
      .offset = offsetof(tw_pool, long_prefill_tokens),
      .help = "kind vllm: most tokens of a prompt in an iteration, so that several go on beside each other; "
@@ -152,7 +174,10 @@ static const tw_attribute scheduler_attributes[] = {
     COUNT(tw_pool, max_seqs, "max-seqs", "256", 1e6, "sequences that run at once, per data-parallel rank"),
     COUNT(tw_pool, max_batched_tokens, "max-batched-tokens", "8192", 1e8,
           "tokens of one iteration, per rank"),
-    COUNT(tw_pool, block_tokens, "block-size", "16", 65536, "tokens of a KV cache block"),
+    {"block-size", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 65536,
+     .offset = offsetof(tw_pool, block_tokens),
+     .help = "tokens of a KV cache block; if absent as the software of that kind has it: vllm 16, "
+             "tensorrt-llm 32, sglang 1"},
     {"max-model-len", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 2, .max = 1e9,
      .offset = offsetof(tw_pool, max_model_len),
      .help = "prompt and output tokens together; what the model was made for if absent"},
@@ -184,9 +209,16 @@ static const tw_attribute step_time_attributes[] = {
     {"compute", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 1,
      .offset = offsetof(tw_pool, instead.compute),
      .help = "instead of the engine's: share of the kernels' FLOP rate"},
+    {"fp8", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 1,
+     .offset = offsetof(tw_pool, instead.fp8),
+     .help = "instead of the engine's: share of that in products in FP8"},
     {"experts", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 2,
      .offset = offsetof(tw_pool, instead.experts),
      .help = "instead of the engine's: share of the speed of the kernels for experts"},
+    TIME(tw_pool, instead.eager_layer_s, "eager-layer", TW_ABSENT, 1,
+         "instead of the engine's: that the host takes to launch a layer without CUDA graphs"),
+    TIME(tw_pool, instead.eager_experts_s, "eager-experts", TW_ABSENT, 1,
+         "instead of the engine's: the same, more for a layer with experts"),
     {0},
 };
 const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,
@@ -234,6 +266,10 @@ static const tw_attribute pool_attributes[] = {
     COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),
     COUNT(tw_pool, dp, "dp", "1", 1e5, "attention data parallelism: ranks of an engine that step together"),
     COUNT(tw_pool, ep, "ep", "1", 1e5, "expert parallelism: groups that divide the experts, within tp * dp"),
+    {"redundant-experts", TW_ATTR_INT, .fallback = "0", .max = 1e5,
+     .offset = offsetof(tw_pool, redundant_experts),
+     .help =
+         "second copies of busy experts, which ep divides with the others (EPLB); their weights take memory"},
     CHOICE(tw_pool, checkpoint, "weights", "bf16", tw_checkpoint_names,
            "kind of checkpoint: number formats of the weights, part by part"),
     CHOICE(tw_pool, attention, "attention-weights", TW_ABSENT, tw_precision_names,
@@ -387,6 +423,7 @@ static const tw_child scenario_children[] = {
     {&tw_router_element, 0, 1},
     {&tw_admission_element, 0, 1},
     {&tw_slo_element, 0, 0},
+    {&tw_failures_element, 0, 1},
     {&tw_caps_element, 0, 1},
     {&tw_price_element, 0, 1},
     {&tw_carbon_element, 0, 1},

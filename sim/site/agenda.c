@@ -80,9 +80,11 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
 
 static gboolean is_asynchronous(const tw_pool *pool)
 {
-  gboolean wanted = pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? pool->overhead.asynchronous
-                                                                 : pool->asynchronous == TW_ASYNCHRONOUS_ON;
-  return wanted && tw_scheduler_kinds[pool->scheduler].asynchronous;
+  const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
+  gboolean engines = pool->overhead.asynchronous && g_strcmp0(pool->overhead.scheduler, kind->name) == 0;
+  gboolean wanted =
+      pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? engines : pool->asynchronous == TW_ASYNCHRONOUS_ON;
+  return wanted && kind->asynchronous;
 }
 
 static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool *pool)
@@ -97,6 +99,9 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .max_model_len = pool->max_model_len,
                     .asynchronous = is_asynchronous(pool),
                     .long_prefill_tokens = pool->long_prefill_tokens,
+                    .whole_prompts = !pool->chunked_prefill,
+                    .mixed_chunk = pool->mixed_chunk,
+                    .conservativeness = pool->conservativeness,
                     .prefix_cache = pool->prefix_cache,
                     .kv_blocks = pool->memory.kv_blocks,
                     .caps = pool->model->caps,
@@ -107,6 +112,8 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .offload = pool->offload,
       .speculation = pool->speculation,
       .ranks = (int)pool->dp,
+      .rank_choice = pool->rank_choice,
+      .prefill_interval = pool->prefill_interval,
       .rank_prefix_weight = tw_router_rank_weight(tw_router_policies[scenario->router]),
       .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->step_model,

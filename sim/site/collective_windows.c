@@ -18,6 +18,7 @@ typedef struct window {
   double compute_s, start_s;
   int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;
+  gboolean posted; /* and not resumed yet */
 } window;
 
 struct tw_collective_windows {
@@ -113,6 +114,7 @@ static void all_has_come(tw_shipment *shipment)
     return;
   }
   tw_shipment_take(shipment); /* nothing is due: the engine spends the latencies */
+  w->posted = FALSE;
   double computed_s = slice_s * (w->slices - 1);
   if (w->overlaps)
     computed_s = fmin(computed_s, shipment->ready_s - w->start_s);
@@ -131,7 +133,16 @@ void tw_collective_windows_post(tw_collective_windows *windows, int engine, cons
   w->compute_s = compute_s;
   w->start_s = now_s;
   w->sent = 0;
+  w->posted = TRUE;
   post_slice(w, now_s);
+}
+
+void tw_collective_windows_fail(tw_collective_windows *windows, int engine)
+{
+  window *w = &windows->of_engine[engine];
+  if (w->posted)
+    tw_shipment_cancel(&w->shipment);
+  w->posted = FALSE;
 }
 
 /* ---- The part ---- */

@@ -31,5 +31,7 @@ gboolean tw_collective_windows_spans(const tw_collective_windows *windows, int e
  * all. Its flows start between events. */
 void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
                                 gint64 iterations, double compute_s, double now_s);
+/* An engine has failed: nothing of its window goes on. */
+void tw_collective_windows_fail(tw_collective_windows *windows, int engine);
 
 #endif

@@ -1,6 +1,7 @@
 #include "sim/site/dispatcher.h"
 
 #include "sim/site/agenda.h"
+#include "sim/site/failures.h"
 #include "sim/site/fetches.h"
 #include "sim/site/routing.h"
 
@@ -14,6 +15,7 @@ struct tw_dispatcher {
   tw_admission *admission; /* NULL: all are let in */
   tw_heap deadlines;       /* sequences that may have to be cancelled, by when */
   tw_routing routing;
+  guint away;  /* sequences that failures have */
   GQueue held; /* sequences that came while no engine served, by their `link` */
 };
 
@@ -84,7 +86,7 @@ static tw_sequence *pop_front_end(tw_dispatcher *dispatcher)
 {
   tw_heap_node *node = tw_heap_top(&dispatcher->front_end);
   tw_heap_remove(&dispatcher->front_end, node);
-  tw_intervals_counts(dispatcher->site->intervals)->arrived++;
+  tw_telemetry_counts(dispatcher->site->telemetry)->arrived++;
   tw_recorder_arrived(dispatcher->site->recorder);
   return tw_container(node, tw_sequence, waiting);
 }
@@ -112,6 +114,40 @@ static void release(tw_dispatcher *dispatcher, const tw_sequence *sequence, doub
     tw_router_release(&dispatcher->routing.router, sequence->decode_engine, &sequence->request, now_s);
 }
 
+void tw_dispatcher_away(tw_dispatcher *dispatcher, tw_sequence *sequence, gboolean away)
+{
+  g_assert(sequence->away != away);
+  sequence->away = away;
+  dispatcher->away += away ? 1 : -1U;
+}
+
+void tw_dispatcher_lost(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  gboolean delivered = sequence->decode_engine >= 0 && sequence->engine == sequence->decode_engine;
+  if (delivered)
+    tw_router_release(&dispatcher->routing.router, sequence->decode_engine, &sequence->request, now_s);
+  else
+    release(dispatcher, sequence, now_s);
+}
+
+void tw_dispatcher_failed(tw_dispatcher *dispatcher, tw_sequence *sequence, const char *reason, double now_s)
+{
+  end(dispatcher, sequence, TW_FAILED, reason, now_s);
+}
+
+void tw_dispatcher_reassign(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  tw_router *router = &dispatcher->routing.router;
+  int before = sequence->decode_engine;
+  if (router->serves[before] || router->decodes.n == 0)
+    return;
+  int engine = tw_router_assign_decode(router, &sequence->request, sequence->prefill_engine, now_s);
+  gboolean refused = tw_engine_refusal(dispatcher->site->engines[engine], &sequence->request) != NULL;
+  tw_router_release(router, refused ? engine : before, &sequence->request, now_s);
+  if (!refused)
+    sequence->decode_engine = engine;
+}
+
 void tw_dispatcher_left(tw_dispatcher *dispatcher, const tw_sequence *sequence, int engine)
 {
   double now_s = dispatcher->site->now_s;
@@ -129,13 +165,13 @@ void tw_dispatcher_completed(tw_dispatcher *dispatcher, int engine, tw_sequence 
     release(dispatcher, sequence, now_s);
   else
     tw_router_release(&dispatcher->routing.router, engine, &sequence->request, now_s);
-  tw_intervals_counts(dispatcher->site->intervals)->completed++;
+  tw_telemetry_counts(dispatcher->site->telemetry)->completed++;
   end(dispatcher, sequence, TW_COMPLETED, NULL, now_s);
 }
 
 static void reject(tw_dispatcher *dispatcher, tw_sequence *sequence, const char *reason, double now_s)
 {
-  tw_intervals_counts(dispatcher->site->intervals)->rejected++;
+  tw_telemetry_counts(dispatcher->site->telemetry)->rejected++;
   end(dispatcher, sequence, TW_REJECTED, reason, now_s);
 }
 
@@ -146,9 +182,13 @@ static void cancel(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_
 
 /* ---- Routing ---- */
 
-/* Why a request cannot go to the engines that it was assigned to, or NULL. */
-static const char *refusal(const tw_site *site, const tw_request *request, int engine, int decode)
+/* Why a sequence cannot go to the engines that it was assigned to, or NULL. */
+static const char *refusal(const tw_site *site, const tw_sequence *sequence, int engine, int decode)
 {
+  tw_request asked = sequence->request; /* what was emitted before a failure is prompt now */
+  asked.prompt_tokens += sequence->resumed;
+  asked.answer_tokens -= sequence->resumed;
+  const tw_request *request = &asked;
   const tw_scenario *scenario = site->scenario;
   const char *reason = tw_engine_refusal(site->engines[engine], request);
   if (reason == NULL && scenario->max_queue != G_MININT64 &&
@@ -164,18 +204,21 @@ static void submit(tw_dispatcher *dispatcher, tw_sequence *sequence, int engine,
   tw_agenda_touch(dispatcher->site->agenda, engine);
 }
 
+static void hold(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s);
+
 /* Gives a request to an engine, and to the one that is to decode it. */
 static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
 {
   tw_site *site = dispatcher->site;
   const tw_request *request = &sequence->request;
-  sequence->routed_s = now_s;
+  if (isnan(sequence->routed_s)) /* else a failure has sent it back */
+    sequence->routed_s = now_s;
   tw_choice to = tw_router_assign(&dispatcher->routing.router, request, now_s);
   int engine = to.engine;
   int decode = site->seats[engine].pool->role == TW_POOL_PREFILL
                    ? tw_router_assign_decode(&dispatcher->routing.router, request, engine, now_s)
                    : -1;
-  const char *reason = refusal(site, request, engine, decode);
+  const char *reason = refusal(site, sequence, engine, decode);
   if (reason != NULL) {
     tw_router_release(&dispatcher->routing.router, engine, request, now_s);
     if (decode >= 0)
@@ -185,11 +228,24 @@ static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s
   }
   sequence->prefill_engine = engine;
   sequence->decode_engine = decode;
-  sequence->rank = to.rank;
+  sequence->rank = site->seats[engine].pool->rank_choice == TW_RANK_ROUTER ? to.rank : -1;
   sequence->expected_tokens = to.cached_tokens;
+  if (site->failures != NULL && tw_failures_hides(site->failures, engine)) {
+    tw_failures_swallow(site->failures, sequence, engine);
+    return;
+  }
   sequence->fetching = site->fetches != NULL && tw_fetches_begin(site->fetches, sequence, engine, now_s);
   if (!sequence->fetching)
     submit(dispatcher, sequence, engine, now_s);
+}
+
+void tw_dispatcher_retry(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  sequence->prefill_engine = sequence->decode_engine = sequence->rank = -1;
+  if (tw_router_ready(&dispatcher->routing.router))
+    route(dispatcher, sequence, now_s);
+  else
+    hold(dispatcher, sequence, now_s);
 }
 
 void tw_dispatcher_fetched(tw_dispatcher *dispatcher, tw_sequence *sequence, int engine, double now_s)
@@ -214,7 +270,7 @@ static void hold(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
     return;
   }
   g_queue_push_tail_link(&dispatcher->held, &sequence->link);
-  tw_intervals_hold(dispatcher->site->intervals, dispatcher->held.length, now_s);
+  tw_telemetry_unrouted(dispatcher->site->telemetry, dispatcher->held.length, now_s);
 }
 
 /* Requests that were held go to the engines that serve now. */
@@ -225,7 +281,7 @@ static void settle(void *part, double now_s)
     return;
   for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
     route(dispatcher, link->data, now_s);
-  tw_intervals_hold(dispatcher->site->intervals, 0, now_s);
+  tw_telemetry_unrouted(dispatcher->site->telemetry, 0, now_s);
 }
 
 void tw_dispatcher_set_serves(tw_dispatcher *dispatcher, int engine, gboolean serves)
@@ -236,6 +292,11 @@ void tw_dispatcher_set_serves(tw_dispatcher *dispatcher, int engine, gboolean se
 const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher)
 {
   return &dispatcher->routing.router;
+}
+
+guint tw_dispatcher_waits(const tw_dispatcher *dispatcher)
+{
+  return dispatcher->held.length + dispatcher->away;
 }
 
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher)
@@ -269,13 +330,15 @@ static void meet_deadline(tw_dispatcher *dispatcher, double now_s)
   if (!isnan(sequence->first_scheduled_s) || sequence->fetching)
     return; /* the latter meets it when its fetch has ended */
   int engine = sequence->prefill_engine;
-  if (engine >= 0) {
+  if (sequence->away) {
+    tw_failures_forget(site->failures, sequence, now_s);
+  } else if (engine >= 0) {
     tw_engine_cancel(site->engines[engine], sequence, now_s);
     tw_agenda_touch(site->agenda, engine);
     release(dispatcher, sequence, now_s);
   } else {
     g_queue_unlink(&dispatcher->held, &sequence->link);
-    tw_intervals_hold(site->intervals, dispatcher->held.length, now_s);
+    tw_telemetry_unrouted(site->telemetry, dispatcher->held.length, now_s);
   }
   cancel(dispatcher, sequence, now_s);
 }

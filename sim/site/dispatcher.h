@@ -28,6 +28,19 @@ const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher);
 gboolean tw_dispatcher_is_idle(const tw_dispatcher *dispatcher);
 /* Requests that wait for an engine that serves. */
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher);
+/* ... and those that failures have, which send them again: the run goes on for them. */
+guint tw_dispatcher_waits(const tw_dispatcher *dispatcher);
+
+/* A sequence is with the failures from now on, or is not any more. */
+void tw_dispatcher_away(tw_dispatcher *dispatcher, tw_sequence *sequence, gboolean away);
+/* Takes a sequence off the router's counts of the engines that have or had it. */
+void tw_dispatcher_lost(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s);
+/* Sends a sequence that was lost to an engine again, or keeps it until one serves; takes it over. */
+void tw_dispatcher_retry(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s);
+/* A sequence has failed for good. Takes it over. */
+void tw_dispatcher_failed(tw_dispatcher *dispatcher, tw_sequence *sequence, const char *reason, double now_s);
+/* Gives a sequence whose decode engine does not serve another one, if there is any. */
+void tw_dispatcher_reassign(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s);
 
 /* The run ends: appends the requests that are in the front end, which have arrived. */
 void tw_dispatcher_close(tw_dispatcher *dispatcher, GPtrArray *sequences, double end_s);

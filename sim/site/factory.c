@@ -8,9 +8,9 @@
 /* Every part that a site may have. At equal times the upper rows act first; and each is made after those
  * below it, which it may turn to. */
 static const tw_part_kind *const kinds[] = {
-    &tw_load_part,       &tw_caps_part,       &tw_fleet_part,
-    &tw_autoscaler_part, &tw_dispatcher_part, &tw_kv_transfers_part,
-    &tw_fetches_part,    &tw_agenda_part,     &tw_collective_windows_part,
+    &tw_load_part,       &tw_caps_part,       &tw_failures_part,           &tw_fleet_part,
+    &tw_autoscaler_part, &tw_dispatcher_part, &tw_kv_transfers_part,       &tw_fetches_part,
+    &tw_agenda_part,     &tw_collective_windows_part,
 };
 
 typedef struct part {
@@ -48,8 +48,8 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                     .engines = g_new0(tw_engine *, (gsize)scenario->n_engines),
                     .n_engines = scenario->n_engines};
   make_seats(site);
-  site->intervals =
-      tw_intervals_new(scenario, site->engines, site->power, &site->network, tw_recorder_log(recorder));
+  site->telemetry =
+      tw_telemetry_new(scenario, site->engines, site->power, &site->network, tw_recorder_log(recorder));
   void *states[G_N_ELEMENTS(kinds)];
   for (int i = (int)G_N_ELEMENTS(kinds) - 1; i >= 0; i--)
     states[i] = kinds[i]->new (site);
@@ -66,7 +66,7 @@ void tw_factory_free(tw_factory *factory)
   tw_site *site = &factory->site;
   for (int i = 0; i < factory->n_parts; i++)
     factory->parts[i].kind->free(factory->parts[i].state);
-  tw_intervals_free(site->intervals);
+  tw_telemetry_free(site->telemetry);
   tw_breakdown_free(factory->breakdown);
   tw_site_power_free(site->power);
   g_free(site->engines);
@@ -85,7 +85,7 @@ gboolean tw_factory_start(tw_factory *factory, GError **error)
 static gboolean drives(const tw_factory *factory, const part *p)
 {
   return p->kind->life == TW_PART_DRIVES ||
-         (p->kind->life == TW_PART_FREES && tw_dispatcher_held(factory->site.dispatcher) > 0);
+         (p->kind->life == TW_PART_FREES && tw_dispatcher_waits(factory->site.dispatcher) > 0);
 }
 
 double tw_factory_next(const tw_factory *factory, double *drives_s)
@@ -114,7 +114,7 @@ gboolean tw_factory_waits_for_flows(const tw_factory *factory)
 
 gboolean tw_factory_look(tw_factory *factory, double until_s)
 {
-  return tw_intervals_step(factory->site.intervals, until_s);
+  return tw_telemetry_step(factory->site.telemetry, until_s);
 }
 
 gboolean tw_factory_step(tw_factory *factory, GError **error)
@@ -129,7 +129,7 @@ gboolean tw_factory_step(tw_factory *factory, GError **error)
     now_s = due_s;
   }
   g_assert(first != NULL); /* the caller has asked tw_factory_next */
-  tw_intervals_until(factory->site.intervals, now_s);
+  tw_telemetry_until(factory->site.telemetry, now_s);
   if (first->kind->life != TW_PART_FOLLOWS)
     factory->site.now_s = factory->event_s = now_s;
   if (!first->kind->step(first->state, now_s, error))
@@ -178,11 +178,11 @@ static void record_unfinished(tw_factory *factory, GPtrArray *sequences, double 
 static void break_down(tw_factory *factory, double end_s)
 {
   const tw_site *site = &factory->site;
-  tw_energy energy = tw_intervals_energy(site->intervals);
+  tw_energy energy = tw_telemetry_energy(site->telemetry);
   factory->breakdown = tw_breakdown_new(site->scenario, site->engines, site->power, end_s);
-  factory->breakdown->transfer_j = tw_intervals_flow_joules(site->intervals, TW_FLOW_KV) +
-                                   tw_intervals_flow_joules(site->intervals, TW_FLOW_WEIGHTS);
-  factory->breakdown->collective_j = tw_intervals_flow_joules(site->intervals, TW_FLOW_COLLECTIVE);
+  factory->breakdown->transfer_j = tw_telemetry_flow_joules(site->telemetry, TW_FLOW_KV) +
+                                   tw_telemetry_flow_joules(site->telemetry, TW_FLOW_WEIGHTS);
+  factory->breakdown->collective_j = tw_telemetry_flow_joules(site->telemetry, TW_FLOW_COLLECTIVE);
   factory->spent = tw_spent_of(site->scenario, site->engines, site->power, end_s);
   if (site->scenario->audit)
     tw_breakdown_audit(factory->breakdown, site->scenario, &energy);
@@ -193,12 +193,12 @@ double tw_factory_finish(tw_factory *factory, double end_s)
   tw_site *site = &factory->site;
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   if (!isfinite(end_s))
-    end_s = fmax(site->now_s, tw_intervals_ended(site->intervals));
+    end_s = fmax(site->now_s, tw_telemetry_ended(site->telemetry));
   site->now_s = end_s;
-  tw_intervals_until(site->intervals, end_s);
+  tw_telemetry_until(site->telemetry, end_s);
   tw_dispatcher_close(site->dispatcher, left, end_s);
   record_unfinished(factory, left, end_s);
-  tw_intervals_close(site->intervals, end_s, factory->event_s);
+  tw_telemetry_close(site->telemetry, end_s, factory->event_s);
   for (int i = factory->n_parts - 1; i >= 0; i--)
     if (factory->parts[i].kind->evict != NULL)
       factory->parts[i].kind->evict(factory->parts[i].state, left, end_s);
@@ -210,7 +210,7 @@ double tw_factory_finish(tw_factory *factory, double end_s)
 
 tw_energy tw_factory_energy(const tw_factory *factory)
 {
-  return tw_intervals_energy(factory->site.intervals);
+  return tw_telemetry_energy(factory->site.telemetry);
 }
 
 tw_load_time tw_factory_load(const tw_factory *factory)
@@ -231,6 +231,11 @@ const tw_spent *tw_factory_spent(const tw_factory *factory)
 const tw_fleet *tw_factory_fleet(const tw_factory *factory)
 {
   return factory->site.fleet;
+}
+
+const struct tw_failures *tw_factory_failures(const tw_factory *factory)
+{
+  return factory->site.failures;
 }
 
 const tw_governor *tw_factory_governor(const tw_factory *factory)

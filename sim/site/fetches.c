@@ -13,6 +13,7 @@ typedef struct fetch {
   int engine;
   GArray *pieces; /* array of tw_kv_piece */
   double bytes, start_s;
+  GList link; /* in fetches->all */
 } fetch;
 
 struct tw_fetches {
@@ -25,6 +26,7 @@ struct tw_fetches {
   int *hosts;           /* the storage hosts on which the store lies */
   tw_medium_use *media; /* and their media */
   int n_hosts;
+  GQueue all; /* queue of fetch, in the order of beginning */
   guint64 copies; /* that have gone down */
   tw_shipments shipments;
 };
@@ -68,8 +70,9 @@ tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const
   return fetches;
 }
 
-static void free_fetch(fetch *f)
+static void free_fetch(tw_fetches *fetches, fetch *f)
 {
+  g_queue_unlink(&fetches->all, &f->link);
   tw_shipment_clear(&f->shipment);
   g_array_unref(f->pieces);
   g_free(f);
@@ -251,7 +254,7 @@ static void arrive(tw_fetches *fetches, fetch *f, double now_s)
   if (f->sequence == NULL) {
     for (guint i = 0; i < f->pieces->len; i++)
       tw_kv_tier_written(fetches->store, g_array_index(f->pieces, tw_kv_piece, i).chain, now_s);
-    free_fetch(f);
+    free_fetch(fetches, f);
     return;
   }
   for (guint i = 0; i < f->pieces->len; i++)
@@ -261,7 +264,25 @@ static void arrive(tw_fetches *fetches, fetch *f, double now_s)
   tw_engine_expect(fetches->engines[f->engine], f->sequence, -1);
   fetches->listener.arrived(fetches->listener.user, f->sequence, f->engine, f->start_s, now_s,
                             (gint64)f->bytes);
-  free_fetch(f);
+  free_fetch(fetches, f);
+}
+
+void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost)
+{
+  for (GList *link = fetches->all.head, *next; link != NULL; link = next) {
+    fetch *f = link->data;
+    next = link->next;
+    if (f->engine != engine)
+      continue;
+    tw_shipment_cancel(&f->shipment);
+    if (f->sequence != NULL) {
+      tw_engine_expect(fetches->engines[engine], f->sequence, -1);
+      g_ptr_array_add(lost, f->sequence);
+    }
+    for (guint i = 0; f->sequence == NULL && i < f->pieces->len; i++) /* they will not be written */
+      tw_kv_tier_take(fetches->store, g_array_index(f->pieces, tw_kv_piece, i).chain);
+    free_fetch(fetches, f);
+  }
 }
 
 void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences)
@@ -270,7 +291,7 @@ void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences)
     fetch *f = tw_container(shipment, fetch, shipment);
     if (f->sequence != NULL)
       g_ptr_array_add(sequences, f->sequence);
-    free_fetch(f);
+    free_fetch(fetches, f);
   }
 }
 

@@ -37,6 +37,9 @@ void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piec
 
 /* A sequence is to be queued at an engine. TRUE if it waits for a fetch first: then it is taken over. */
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s);
+/* An engine has failed: takes out every sequence that waits for a fetch to it, and appends it to
+ * `lost`; what was on its way from it is lost. */
+void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost);
 /* Takes out every sequence that waits for a fetch, and appends it to `sequences`. */
 void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences);
 

@@ -2,6 +2,8 @@
 
 #include "sim/network/shipment.h"
 #include "sim/site/dispatcher.h"
+#include "sim/site/failures.h"
+#include "sim/site/kv_transfers.h"
 
 #include <math.h>
 
@@ -112,6 +114,12 @@ static void add_flow(member *m, int from, int to, double bytes)
   tw_shipment_add(&m->shipment, &flow, network->route(network->state, from, to).latency_s, -1);
 }
 
+/* Whether an engine still copies the weights of its peer. */
+static gboolean copies(const member *m)
+{
+  return m->shipment.flows_left > 0;
+}
+
 /* The peer to copy weights from: of the engines of the pool that have their weights and take or finish
  * requests, the one that the fewest copy from; -1 if there is none. */
 static int find_peer(const tw_fleet *fleet, int engine)
@@ -185,7 +193,7 @@ static void begin_load(member *m, double now_s)
 static void set_state(tw_fleet *fleet, int engine, tw_engine_state state, double now_s)
 {
   tw_engine_set_state(fleet->site->engines[engine], state, now_s);
-  if (state == TW_ENGINE_SERVES || state == TW_ENGINE_DRAINS)
+  if (state == TW_ENGINE_SERVES || state == TW_ENGINE_DRAINS || state == TW_ENGINE_STANDS_BY)
     tw_dispatcher_set_serves(fleet->site->dispatcher, engine, state == TW_ENGINE_SERVES);
 }
 
@@ -222,7 +230,9 @@ static gboolean step(void *part, double now_s, GError **error)
     member *m = tw_container(shipment, member, shipment);
     fleet->totals.loads++;
     fleet->totals.load_s += now_s - m->start_s;
-    set_state(fleet, m->engine, TW_ENGINE_SERVES, now_s);
+    gboolean serves =
+        fleet->site->failures == NULL || tw_failures_restarted(fleet->site->failures, m->engine, now_s);
+    tw_fleet_set_serves(fleet, m->engine, serves, now_s);
     log_load(m, now_s);
   }
   return TRUE;
@@ -248,11 +258,54 @@ void tw_fleet_drain(tw_fleet *fleet, int engine, double now_s)
   set_state(fleet, engine, TW_ENGINE_DRAINS, now_s);
 }
 
+/* What an engine loads comes no more. */
+static void stop_load(member *m)
+{
+  if (m->begins && m->fleet->begins) {
+    m->begins = FALSE; /* it is still to begin, and will not */
+    return;
+  }
+  tw_shipment_cancel(&m->shipment);
+  if (m->from >= 0 && copies(m))
+    m->fleet->members[m->from].copies--;
+}
+
+void tw_fleet_fail(tw_fleet *fleet, int engine, tw_engine_state state, double now_s)
+{
+  tw_engine_state before = state_of(fleet, engine);
+  fleet->draining -= before == TW_ENGINE_DRAINS;
+  if (before == TW_ENGINE_LOADS)
+    stop_load(&fleet->members[engine]);
+  tw_engine_set_state(fleet->site->engines[engine], state, now_s);
+  for (int i = 0; i < fleet->site->n_engines; i++) {
+    member *m = &fleet->members[i];
+    if (state_of(fleet, i) != TW_ENGINE_LOADS || m->from != engine || !copies(m))
+      continue;
+    stop_load(m);
+    begin_load(m, now_s);
+  }
+}
+
+void tw_fleet_restart(tw_fleet *fleet, int engine, double now_s)
+{
+  tw_engine_set_state(fleet->site->engines[engine], TW_ENGINE_LOADS, now_s);
+  begin_load(&fleet->members[engine], now_s);
+}
+
+void tw_fleet_set_serves(tw_fleet *fleet, int engine, gboolean serves, double now_s)
+{
+  set_state(fleet, engine, serves ? TW_ENGINE_SERVES : TW_ENGINE_STANDS_BY, now_s);
+  if (serves && fleet->site->transfers != NULL)
+    tw_kv_transfers_retry(fleet->site->transfers, engine, now_s);
+}
+
 /* Parks the engines that drain and have nothing left to do. */
 static void park(tw_fleet *fleet, const tw_load *loads, double now_s)
 {
   for (int i = 0; fleet->draining > 0 && i < fleet->site->n_engines; i++) {
     if (state_of(fleet, i) != TW_ENGINE_DRAINS || loads[i].requests > 0 || fleet->members[i].copies > 0)
+      continue;
+    if (isfinite(tw_engine_due(fleet->site->engines[i]))) /* a batch runs on that is for nobody */
       continue;
     fleet->draining--;
     set_state(fleet, i, TW_ENGINE_PARKED, now_s);
@@ -265,8 +318,9 @@ static void audit(const tw_fleet *fleet, const tw_router *router)
   int draining = 0;
   for (int i = 0; i < fleet->site->n_engines; i++) {
     tw_engine_state state = state_of(fleet, i);
-    g_assert(router->serves[i] == (state == TW_ENGINE_SERVES));
-    if (state == TW_ENGINE_PARKED || state == TW_ENGINE_LOADS)
+    gboolean unknown = fleet->site->failures != NULL && tw_failures_hides(fleet->site->failures, i);
+    g_assert(router->serves[i] == (state == TW_ENGINE_SERVES) || unknown);
+    if (state != TW_ENGINE_SERVES && state != TW_ENGINE_DRAINS && !unknown)
       g_assert(router->loads[i].requests == 0 && tw_engine_running(fleet->site->engines[i]) == 0 &&
                tw_engine_waiting(fleet->site->engines[i]) == 0);
     draining += state == TW_ENGINE_DRAINS;

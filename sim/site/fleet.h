@@ -27,6 +27,13 @@ typedef struct tw_fleet_totals {
 void tw_fleet_wake(tw_fleet *fleet, int engine, double now_s);
 /* An engine that serves drains. */
 void tw_fleet_drain(tw_fleet *fleet, int engine, double now_s);
+/* An engine that has lost everything is in a state in which it does nothing: down or dark. Whoever copies its
+ * weights begins anew, from elsewhere. */
+void tw_fleet_fail(tw_fleet *fleet, int engine, tw_engine_state state, double now_s);
+/* An engine that is down loads and starts; it then serves, or stands by, as site->failures says. */
+void tw_fleet_restart(tw_fleet *fleet, int engine, double now_s);
+/* An engine that loses nothing serves, or stands by. */
+void tw_fleet_set_serves(tw_fleet *fleet, int engine, gboolean serves, double now_s);
 tw_fleet_totals tw_fleet_record(const tw_fleet *fleet);
 
 #endif

@@ -3,30 +3,16 @@
 #include "sim/network/shipment.h"
 #include "sim/site/agenda.h"
 #include "sim/site/dispatcher.h"
+#include "sim/site/kv_paths.h"
 
 #include <math.h>
-
-/* The share of a cache that goes between two endpoints when it moves between two ranks of engines. */
-typedef struct share {
-  int from, to;
-  double fraction; /* relative to one copy of the cache; more than 1 in all where ranks hold copies */
-} share;
-
-typedef struct path {
-  GArray *shares;         /* array of share, between different hosts */
-  double inside_fraction; /* the most that an accelerator takes from its own host */
-} path;
-
-/* The key of a path: it leads from a rank of one engine to a rank of another. */
-typedef struct path_key {
-  int from, from_rank, to, to_rank;
-} path_key;
 
 typedef struct transfer {
   tw_shipment shipment;
   tw_kv_transfers *transfers;
   tw_sequence *sequence;
   int from, from_rank, to_rank;
+  GList link;           /* in transfers->all */
   gboolean handed_over; /* the sequence is ours: its prompt is complete */
   double bytes;         /* over all flows, and inside hosts */
 } transfer;
@@ -38,136 +24,15 @@ struct tw_kv_transfers {
   tw_network network;
   tw_kv_transfer_listener listener;
   GQueue *waiting; /* for each decode engine, the sequences that wait for blocks there */
+  GQueue all;      /* queue of transfer, in the order of beginning */
   tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
-  GHashTable *paths; /* path_key -> path */
+  tw_kv_paths *paths;
 };
-
-/* ---- Paths ---- */
-
-static guint hash_key(gconstpointer pointer)
-{
-  const path_key *key = pointer;
-  guint hash = (guint)key->from;
-  hash = 31 * hash + (guint)key->from_rank;
-  hash = 31 * hash + (guint)key->to;
-  return 31 * hash + (guint)key->to_rank;
-}
-
-static gboolean equal_keys(gconstpointer a, gconstpointer b)
-{
-  const path_key *x = a, *y = b;
-  return x->from == y->from && x->from_rank == y->from_rank && x->to == y->to && x->to_rank == y->to_rank;
-}
-
-static void free_path(gpointer pointer)
-{
-  path *p = pointer;
-  g_array_unref(p->shares);
-  g_free(p);
-}
 
 static const tw_pool *pool_of(const tw_kv_transfers *transfers, int engine)
 {
   return transfers->seats[engine].pool;
-}
-
-/* The part of [a/n, (a+1)/n) that lies in [b/m, (b+1)/m). */
-static double overlap(gint64 a, gint64 n, gint64 b, gint64 m)
-{
-  double low = fmax((double)a / (double)n, (double)b / (double)m);
-  double high = fmin((double)(a + 1) / (double)n, (double)(b + 1) / (double)m);
-  return fmax(high - low, 0);
-}
-
-/* Accelerators of a stage that hold different heads; the others hold copies. */
-static gint64 shards(const tw_pool *pool)
-{
-  return tw_model_kv_shards(pool->model, pool->tp);
-}
-
-static void add_share(GArray *all, int from, int to, double fraction)
-{
-  for (guint i = 0; i < all->len; i++) {
-    share *s = &g_array_index(all, share, i);
-    if (s->from == from && s->to == to) {
-      s->fraction += fraction;
-      return;
-    }
-  }
-  share s = {from, to, fraction};
-  g_array_append_val(all, s);
-}
-
-/* Adds what accelerator k of a stage takes from the stages and ranks of the other engine. */
-static void add_accelerator(const tw_kv_transfers *transfers, path *p, int from, int from_rank, int to,
-                            int to_rank, gint64 stage, gint64 k)
-{
-  const tw_pool *source = pool_of(transfers, from), *target = pool_of(transfers, to);
-  const tw_engine_place *source_place = transfers->seats[from].place, *place = transfers->seats[to].place;
-  gint64 n = shards(target), m = shards(source), copies = source->tp / m;
-  gint64 receiver = (to_rank * target->pp + stage) * target->tp + k;
-  int host = tw_place_host(place, receiver);
-  double inside = 0;
-  for (gint64 s = 0; s < source->pp; s++) {
-    for (gint64 h = 0; h < m; h++) {
-      double fraction = overlap(stage, target->pp, s, source->pp) * overlap(k * n / target->tp, n, h, m);
-      if (fraction <= 0)
-        continue;
-      gint64 rank = h * copies + k % copies;
-      gint64 sender = (from_rank * source->pp + s) * source->tp + rank;
-      int theirs = tw_place_host(source_place, sender);
-      if (theirs == host)
-        inside += fraction;
-      else
-        add_share(p->shares, tw_place_endpoint(source_place, sender), tw_place_endpoint(place, receiver),
-                  fraction);
-    }
-  }
-  p->inside_fraction = fmax(p->inside_fraction, inside);
-}
-
-static const path *find_path(tw_kv_transfers *transfers, int from, int from_rank, int to, int to_rank)
-{
-  path_key key = {from, from_rank, to, to_rank};
-  path *found = g_hash_table_lookup(transfers->paths, &key);
-  if (found != NULL)
-    return found;
-  const tw_pool *target = pool_of(transfers, to);
-  found = g_new0(path, 1);
-  found->shares = g_array_new(FALSE, FALSE, sizeof(share));
-  for (gint64 stage = 0; stage < target->pp; stage++)
-    for (gint64 k = 0; k < target->tp; k++)
-      add_accelerator(transfers, found, from, from_rank, to, to_rank, stage, k);
-  g_hash_table_insert(transfers->paths, g_memdup2(&key, sizeof key), found);
-  return found;
-}
-
-/* The bytes of one copy of the KV of a prompt, and of the state behind it; layers with a window keep no more than it.
- */
-static double cache_bytes(const tw_pool *pool, gint64 tokens)
-{
-  return tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens, pool->tp);
-}
-
-static double inside_s(const path *p, const tw_pool *pool, double bytes)
-{
-  return p->inside_fraction > 0 ? pool->device->scale_up_latency_s +
-                                      bytes * p->inside_fraction / tw_device_pair_bytes_per_s(pool->device)
-                                : 0;
-}
-
-double tw_kv_transfers_estimate_s(tw_kv_transfers *transfers, int from, int to, gint64 tokens)
-{
-  const path *p = find_path(transfers, from, 0, to, 0);
-  double bytes = cache_bytes(pool_of(transfers, from), tokens);
-  double time_s = inside_s(p, pool_of(transfers, to), bytes);
-  for (guint i = 0; i < p->shares->len; i++) {
-    const share *s = &g_array_index(p->shares, share, i);
-    tw_route route = transfers->network.route(transfers->network.state, s->from, s->to);
-    time_s = fmax(time_s, route.latency_s + bytes * s->fraction / route.bytes_per_s);
-  }
-  return time_s;
 }
 
 /* ---- Life ---- */
@@ -186,7 +51,7 @@ tw_kv_transfers *tw_kv_transfers_new(const tw_seat *seats, int n_engines, tw_eng
       .listener = *listener,
       .waiting = g_new0(GQueue, (gsize)n_engines),
       .early = g_hash_table_new(NULL, NULL),
-      .paths = g_hash_table_new_full(hash_key, equal_keys, g_free, free_path),
+      .paths = tw_kv_paths_new(seats, n_engines, network),
   };
   for (int i = 0; i < n_engines; i++)
     g_queue_init(&transfers->waiting[i]);
@@ -196,6 +61,7 @@ tw_kv_transfers *tw_kv_transfers_new(const tw_seat *seats, int n_engines, tw_eng
 
 static void free_transfer(transfer *t)
 {
+  g_queue_unlink(&t->transfers->all, &t->link);
   tw_shipment_clear(&t->shipment);
   g_free(t);
 }
@@ -209,7 +75,7 @@ void tw_kv_transfers_free(tw_kv_transfers *transfers)
   tw_shipments_clear(&transfers->shipments);
   g_free(transfers->waiting);
   g_hash_table_unref(transfers->early);
-  g_hash_table_unref(transfers->paths);
+  tw_kv_paths_free(transfers->paths);
   g_free(transfers);
 }
 
@@ -231,23 +97,25 @@ static transfer *new_transfer(tw_kv_transfers *transfers, tw_sequence *sequence,
                   .sequence = sequence,
                   .from = sequence->prefill_engine,
                   .from_rank = from_rank,
-                  .to_rank = to_rank};
+                  .to_rank = to_rank,
+                  .link = {.data = t}};
+  g_queue_push_tail_link(&transfers->all, &t->link);
   tw_shipment_init(&t->shipment, &transfers->shipments, ready_s, sequence->ticket);
   return t;
 }
 
 /* Adds the flow between the k-th pair of hosts of a part of the cache that leaves at start_s. */
-static int add_flow(transfer *t, const path *p, guint k, double bytes, double start_s, int after)
+static int add_flow(transfer *t, const tw_kv_path *p, guint k, double bytes, double start_s, int after)
 {
   const tw_network *network = &t->transfers->network;
-  const share *s = &g_array_index(p->shares, share, k);
+  const tw_kv_share *s = &g_array_index(p->shares, tw_kv_share, k);
   tw_flow flow = {
       .from = s->from, .to = s->to, .bytes = bytes * s->fraction, .kind = TW_FLOW_KV, .start_s = start_s};
   double latency_s = network->route(network->state, s->from, s->to).latency_s;
   return tw_shipment_add(&t->shipment, &flow, latency_s, after);
 }
 
-static void begin(transfer *t, const path *p, double bytes, double now_s)
+static void begin(transfer *t, const tw_kv_path *p, double bytes, double now_s)
 {
   t->bytes = bytes * p->inside_fraction + tw_shipment_bytes(&t->shipment);
   tw_shipment_begin(&t->shipment, now_s);
@@ -257,9 +125,9 @@ static void begin(transfer *t, const path *p, double bytes, double now_s)
 static void begin_whole(tw_kv_transfers *transfers, tw_sequence *sequence, int to_rank, double now_s)
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
-  const path *p = find_path(transfers, from, sequence->prefill_rank, to, to_rank);
-  double bytes = cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
-  double ready_s = now_s + inside_s(p, pool_of(transfers, to), bytes);
+  const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->prefill_rank, to, to_rank);
+  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), tw_sequence_prompt(sequence));
+  double ready_s = now_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes);
   transfer *t = new_transfer(transfers, sequence, sequence->prefill_rank, to_rank, ready_s);
   t->handed_over = TRUE;
   sequence->transfer_start_s = now_s;
@@ -273,12 +141,12 @@ static void begin_layered(tw_kv_transfers *transfers, tw_sequence *sequence, int
                           double end_s)
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
-  const path *p = find_path(transfers, from, sequence->rank, to, to_rank);
-  double bytes = cache_bytes(pool_of(transfers, from), sequence->request.prompt_tokens);
+  const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->rank, to, to_rank);
+  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), tw_sequence_prompt(sequence));
   double layers = (double)pool_of(transfers, from)->model->layers;
   double first_s = start_s + (end_s - start_s) / layers;
-  double ready_s = fmax(first_s + inside_s(p, pool_of(transfers, to), bytes),
-                        end_s + inside_s(p, pool_of(transfers, to), bytes / layers));
+  double ready_s = fmax(first_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes),
+                        end_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes / layers));
   transfer *t = new_transfer(transfers, sequence, sequence->rank, to_rank, ready_s);
   sequence->transfer_start_s = first_s;
   for (guint k = 0; k < p->shares->len; k++) {
@@ -289,11 +157,20 @@ static void begin_layered(tw_kv_transfers *transfers, tw_sequence *sequence, int
   begin(t, p, bytes, start_s);
 }
 
+/* Whether an engine takes KV: it does not while it is down, or yet to start. */
+static gboolean takes(const tw_kv_transfers *transfers, int engine)
+{
+  tw_engine_state state = tw_engine_get_state(transfers->engines[engine]);
+  return state == TW_ENGINE_SERVES || state == TW_ENGINE_DRAINS;
+}
+
 /* Reserves blocks for a sequence at its decode engine: the rank, or -1. */
 static int reserve(tw_kv_transfers *transfers, const tw_sequence *sequence, double now_s)
 {
   int to = sequence->decode_engine;
-  int rank = tw_engine_reserve(transfers->engines[to], &sequence->request, now_s);
+  if (!takes(transfers, to))
+    return -1;
+  int rank = tw_engine_reserve(transfers->engines[to], sequence, now_s);
   if (rank >= 0)
     transfers->listener.moved(transfers->listener.user, to);
   return rank;
@@ -319,9 +196,18 @@ void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequenc
     begin_layered(transfers, sequence, rank, start_s, end_s);
 }
 
-void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
+/* A complete prompt that is not on its way yet waits for blocks, or goes. */
+static void send(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
 {
   GQueue *waiting = &transfers->waiting[sequence->decode_engine];
+  if (waiting->length > 0 || !try(transfers, sequence, now_s))
+    g_queue_push_tail(waiting, sequence);
+}
+
+void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
+{
+  if (!takes(transfers, sequence->decode_engine) && transfers->listener.reassign != NULL)
+    transfers->listener.reassign(transfers->listener.user, sequence, now_s);
   transfer *early = g_hash_table_lookup(transfers->early, sequence);
   sequence->prefill_rank = sequence->rank;
   if (early != NULL) {
@@ -329,8 +215,65 @@ void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence
     early->handed_over = TRUE;
     if (early->shipment.flows_left == 0)
       tw_shipment_schedule(&early->shipment);
-  } else if (waiting->length > 0 || !try(transfers, sequence, now_s)) {
-    g_queue_push_tail(waiting, sequence);
+  } else {
+    send(transfers, sequence, now_s);
+  }
+}
+
+/* The engine that computed a prompt has lost it. */
+static void lose(tw_kv_transfers *transfers, transfer *t, GPtrArray *lost, double now_s)
+{
+  int to = t->sequence->decode_engine;
+  tw_shipment_cancel(&t->shipment);
+  tw_engine_withdraw(transfers->engines[to], t->to_rank, t->sequence, now_s);
+  transfers->listener.moved(transfers->listener.user, to);
+  if (t->handed_over)
+    g_ptr_array_add(lost, t->sequence);
+  else
+    g_hash_table_remove(transfers->early, t->sequence);
+  free_transfer(t);
+}
+
+/* The engine that was to decode a prompt has failed: the prompt is where it was computed. */
+static void take_back(tw_kv_transfers *transfers, transfer *t)
+{
+  tw_shipment_cancel(&t->shipment);
+  t->sequence->transfer_start_s = NAN;
+  if (t->handed_over)
+    g_queue_push_tail(&transfers->waiting[t->sequence->decode_engine], t->sequence);
+  else
+    g_hash_table_remove(transfers->early, t->sequence);
+  free_transfer(t);
+}
+
+void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *lost, double now_s)
+{
+  for (GList *link = transfers->all.head, *next; link != NULL; link = next) {
+    transfer *t = link->data;
+    next = link->next;
+    if (t->from == engine)
+      lose(transfers, t, lost, now_s);
+    else if (t->sequence->decode_engine == engine)
+      take_back(transfers, t);
+  }
+  for (int i = 0; i < transfers->n_engines; i++)
+    for (GList *link = transfers->waiting[i].head, *next; link != NULL; link = next) {
+      tw_sequence *sequence = link->data;
+      next = link->next;
+      if (sequence->prefill_engine != engine)
+        continue;
+      g_queue_delete_link(&transfers->waiting[i], link);
+      g_ptr_array_add(lost, sequence);
+    }
+}
+
+void tw_kv_transfers_reroute(tw_kv_transfers *transfers, int engine, double now_s)
+{
+  GQueue waiting = transfers->waiting[engine];
+  g_queue_init(&transfers->waiting[engine]);
+  for (tw_sequence *sequence; (sequence = g_queue_pop_head(&waiting)) != NULL;) {
+    transfers->listener.reassign(transfers->listener.user, sequence, now_s);
+    send(transfers, sequence, now_s);
   }
 }
 
@@ -339,6 +282,11 @@ void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s)
   GQueue *waiting = &transfers->waiting[engine];
   while (waiting->length > 0 && try(transfers, waiting->head->data, now_s))
     g_queue_pop_head(waiting);
+}
+
+double tw_kv_transfers_estimate_s(tw_kv_transfers *transfers, int from, int to, gint64 tokens)
+{
+  return tw_kv_paths_estimate_s(transfers->paths, from, to, tokens);
 }
 
 double tw_kv_transfers_due(const tw_kv_transfers *transfers)
@@ -403,14 +351,19 @@ static void sequence_delivered(void *user, const tw_sequence *sequence, int from
   row.start_s = sequence->transfer_start_s;
   row.end_s = sequence->transfer_end_s;
   row.requests = 1;
-  row.tokens = sequence->request.prompt_tokens;
+  row.tokens = tw_sequence_prompt(sequence);
   row.bytes = (gint64)(bytes + 0.5);
   tw_recorder_segment(site->recorder, &row);
 }
 
+static void decode_elsewhere(void *user, tw_sequence *sequence, double now_s)
+{
+  tw_dispatcher_reassign(((tw_site *)user)->dispatcher, sequence, now_s);
+}
+
 static void *new_part(tw_site *site)
 {
-  tw_kv_transfer_listener listener = {engine_moved, sequence_delivered, site};
+  tw_kv_transfer_listener listener = {engine_moved, sequence_delivered, decode_elsewhere, site};
   for (int i = 0; i < site->n_engines && site->transfers == NULL; i++)
     if (site->seats[i].pool->role == TW_POOL_DECODE)
       site->transfers =

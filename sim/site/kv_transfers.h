@@ -29,6 +29,8 @@ typedef struct tw_kv_transfer_listener {
   void (*moved)(void *user, int engine);
   /* A sequence's KV has come; it is about to be given to its decode engine. */
   void (*delivered)(void *user, const tw_sequence *sequence, int from, double bytes);
+  /* The decode engine of a complete prompt does not take it: gives it another one, if there is any. */
+  void (*reassign)(void *user, tw_sequence *sequence, double now_s);
   void *user;
 } tw_kv_transfer_listener;
 
@@ -46,6 +48,11 @@ void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequenc
 void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s);
 /* An engine has taken a step: blocks may be free again. */
 void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s);
+/* An engine has failed. What was on its way from there, or waited to go, is lost: appended to `lost`, whose
+ * owner the caller is. What was on its way to it is where it was computed, and waits. */
+void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *lost, double now_s);
+/* Sends what waits for an engine to others, as far as there are any. */
+void tw_kv_transfers_reroute(tw_kv_transfers *transfers, int engine, double now_s);
 /* Starts the flows that events have asked for: between events. */
 void tw_kv_transfers_start_flows(tw_kv_transfers *transfers);
 

@@ -14,7 +14,7 @@ struct tw_load_part {
 static tw_load_mark mark(const tw_site *site, double now_s)
 {
   tw_load_mark mark = {.time_s = now_s, .arrived = (double)tw_recorder_totals(site->recorder)->arrived};
-  tw_energy whole = tw_intervals_whole(site->intervals, &mark.whole_s);
+  tw_energy whole = tw_telemetry_whole(site->telemetry, &mark.whole_s);
   for (int i = 0; i < site->n_engines; i++) {
     const tw_pool *pool = site->seats[i].pool;
     tw_usage usage = tw_engine_total(site->engines[i], now_s);

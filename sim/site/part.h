@@ -8,8 +8,8 @@
 #include "sim/energy/governor.h"
 #include "sim/network/network.h"
 #include "sim/scenario/scenario.h"
-#include "sim/site/intervals.h"
 #include "sim/site/recorder.h"
+#include "sim/site/telemetry.h"
 
 /* An engine's pool, and where it stands. Borrowed from the scenario. */
 typedef struct tw_seat {
@@ -24,7 +24,7 @@ typedef struct tw_site {
   tw_stream *stream;
   tw_recorder *recorder;
   tw_site_power *power;
-  tw_intervals *intervals;
+  tw_telemetry *telemetry;
   tw_seat *seats; /* the seat of each engine */
   tw_engine **engines;
   int n_engines;
@@ -36,6 +36,7 @@ typedef struct tw_site {
   struct tw_fetches *fetches;
   struct tw_collective_windows *windows;
   struct tw_fleet *fleet;
+  struct tw_failures *failures;
   tw_governor *governor;
   struct tw_load_part *load;
 } tw_site;
@@ -72,7 +73,7 @@ typedef struct tw_part_kind {
   void (*free)(void *part);
 } tw_part_kind;
 
-extern const tw_part_kind tw_load_part, tw_caps_part, tw_fleet_part, tw_autoscaler_part, tw_dispatcher_part,
-    tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part;
+extern const tw_part_kind tw_load_part, tw_caps_part, tw_failures_part, tw_fleet_part, tw_autoscaler_part,
+    tw_dispatcher_part, tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part;
 
 #endif

@@ -8,6 +8,7 @@ typedef struct outcome {
   double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none */
   double life_s[TW_LIFE_PART_COUNT];
   gboolean completed, unfinished;
+  gboolean hit;                        /* an engine that had it failed */
   gint64 prompt_tokens, output_tokens; /* computed and emitted */
   const char *class;
 } outcome;
@@ -133,6 +134,7 @@ static void count_in(tw_class_record *record, const tw_scenario *scenario, const
     return;
   window->arrived++;
   window->unjudged += o->unfinished ? 1 : 0;
+  window->hit += o->hit && !(o->completed && good);
   if (!o->completed)
     return;
   window->good += good ? 1 : 0;
@@ -180,6 +182,12 @@ static tw_life_times life_of(const tw_sequence *sequence, double end_s)
                          .admission_s = routed_s - dispatched_s,
                          .fetch_s = until(sequence->submitted_s, end_s) - routed_s,
                          .preempted_s = sequence->preempted_s};
+  if (sequence->retries > 0) { /* what failed attempts took counts as prefill, and after the first token as preempted */
+    times.fetch_s = 0;
+    if (!isnan(times.first_token_s) && !isnan(sequence->lost_s))
+      times.preempted_s += end_s - sequence->lost_s;
+    return times;
+  }
   if (!isnan(times.first_scheduled_s))
     times.chunk_wait_s =
         fmax(0, until(times.first_token_s, end_s) - times.first_scheduled_s - sequence->prompt_s);
@@ -226,6 +234,7 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, t
                .end_s = now_s,
                .completed = ending == TW_COMPLETED,
                .unfinished = ending == TW_UNFINISHED,
+               .hit = sequence->lost_tokens > 0 || sequence->retries > 0,
                .class = request->class,
                .prompt_tokens = sequence->emitted > 0 ? request->prompt_tokens : 0,
                .output_tokens = sequence->emitted};
@@ -245,7 +254,7 @@ static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence
 {
   const tw_scenario *scenario = recorder->scenario;
   if (sequence->engine < 0)
-    return 0;
+    return sequence->joules; /* none, or those of engines that failed */
   return tw_power_known(&scenario->pools[scenario->engines[sequence->engine].pool].power) ? sequence->joules
                                                                                           : NAN;
 }
@@ -291,6 +300,10 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.state = tw_ending_names[ending];
   row.reason = reason;
   row.class = request->class;
+  if (recorder->scenario->failures != NULL) {
+    row.retries = sequence->retries;
+    row.lost_tokens = sequence->lost_tokens;
+  }
   tw_log_request(recorder->log, &row);
 }
 

@@ -24,6 +24,7 @@ typedef struct tw_request_totals {
 typedef struct tw_window {
   double length_s;
   guint64 arrived, good;                /* good: arrived in it, and completed within the SLO */
+  guint64 hit;                          /* arrived in it, lost an engine, and missed the SLO */
   guint64 unjudged;                     /* arrived in it, and were unfinished when the run ended */
   guint64 completed;                    /* ended in it well, whenever they arrived */
   guint64 prompt_tokens, output_tokens; /* computed for, and emitted by, requests that ended in it */

@@ -12,7 +12,8 @@ static double weight_bytes(const tw_step_setting *setting)
   const tw_model *model = setting->model;
   const tw_parallelism *parallel = &setting->parallelism;
   double projections = tw_model_projection_params(model), dense = tw_model_mlp_params(model);
-  double experts = tw_model_moe_layers(model) * (double)model->experts * tw_model_expert_params(model);
+  double experts = tw_model_moe_layers(model) * (double)(model->experts + setting->redundant_experts) *
+                   tw_model_expert_params(model);
   double head = tw_model_head_params(model), group = parallel->tp * parallel->dp;
   double tables_bytes =
       model->tied_embeddings

@@ -10,13 +10,15 @@
 typedef struct tw_overhead {
   char *label, *source;
   /* Times of the host are those of an H100's; a device's <host> says how much slower its host is. */
-  double request_s;    /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
-  double iteration_s;  /* of each iteration: scheduling, launch, and reading back what was sampled */
-  double per_seq_s;    /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
-  double launch;       /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
-  double compute;      /* share of the kernels' measured FLOP rate that a running server reaches */
-  double experts;      /* share of the measured speed of the kernels for experts */
-  gboolean all_to_all; /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
+  double request_s;     /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
+  double iteration_s;   /* of each iteration: scheduling, launch, and reading back what was sampled */
+  double per_seq_s;     /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
+  double launch;        /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
+  double compute;       /* share of the kernels' measured FLOP rate that a running server reaches */
+  double fp8;           /* ... of that, in products in FP8: rows are quantized and scaled beside them */
+  double experts;       /* share of the measured speed of the kernels for experts */
+  gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
+  gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or
    * holds prompts while graph_prompts is FALSE, runs eagerly: the host then takes at least so long a layer.
    */
@@ -27,6 +29,7 @@ typedef struct tw_overhead {
   gint64 max_seqs, max_context; /* sequences of an iteration, and their mean context, that it was fitted on */
   char *precisions;             /* of the weights, separated by blanks; NULL: not recorded */
   gint64 max_tp, max_pp, max_dp, max_ep; /* that it was fitted on; 0 or less: not recorded */
+  char *scheduler;                       /* kind of batching */
   gboolean asynchronous;                 /* an iteration is planned while the one before it runs */
   gboolean overlap; /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
 } tw_overhead;
@@ -37,5 +40,11 @@ extern const tw_element tw_overhead_element; /* root of an engine file */
  * there is none; unknown names get the nearest. Clear it with tw_overhead_clear. */
 gboolean tw_overhead_load(const char *name, const xmlNode *node, tw_overhead *overhead, tw_faults *faults);
 void tw_overhead_clear(tw_overhead *overhead);
+
+/* The captured size of a CUDA graph that holds so many tokens. */
+static inline gint64 tw_captured_tokens(gint64 tokens)
+{
+  return tokens <= 2 ? tokens : tokens <= 4 ? 4 : (tokens + 7) / 8 * 8;
+}
 
 #endif

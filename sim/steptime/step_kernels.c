@@ -4,8 +4,7 @@
 
 #include <math.h>
 
-/* Weights in a format that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
- * shrink. */
+/* What the device cannot multiply in is expanded to bf16 on the fly: only its bytes shrink. */
 static tw_precision computed_in(const tw_device *device, tw_precision weights)
 {
   return isfinite(device->flops[weights]) ? weights : TW_BF16;
@@ -16,14 +15,19 @@ tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_p
   const tw_device *device = setting->device;
   /* Weights that are expanded run on the kernels of bf16. */
   const tw_efficiency *e = &device->efficiency[class][computed_in(device, stored)];
-  double rate =
-      device->flops[computed_in(device, stored)] * setting->overhead.compute * (1 - setting->throttle);
+  const tw_overhead *o = &setting->overhead;
+  double reached = o->compute * (class == TW_OP_LINEAR && stored == TW_FP8 && o->fp8 > 0 ? o->fp8 : 1);
+  double rate = device->flops[computed_in(device, stored)] * reached * (1 - setting->throttle);
   /* Experts in a 4-bit format that the device multiplies in run on its vendor's kernels, as measured; all
    * others on the engine's own. */
   gboolean own = class == TW_OP_EXPERTS && !(stored == TW_FP4 && isfinite(device->flops[TW_FP4]));
-  double share = own && setting->overhead.experts > 0 ? setting->overhead.experts : 1;
-  return (tw_kernels){rate * e->compute_peak * share, device->hbm_bytes_per_s * e->memory * share,
-                      e->launch_s * setting->overhead.launch, e->per_token_s / share};
+  double share = own && o->experts > 0 ? o->experts : 1;
+  return (tw_kernels){.flops_per_s = rate * e->compute_peak * share,
+                      .bytes_per_s = device->hbm_bytes_per_s * e->memory * share,
+                      .launch_s = e->launch_s * o->launch,
+                      .per_token_s = e->per_token_s / share,
+                      .copy_bytes = e->copy_bytes,
+                      .token_bytes = e->token_bytes};
 }
 
 double tw_product_s(const tw_kernels *k, double launches, double flops, double bytes)

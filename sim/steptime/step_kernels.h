@@ -8,6 +8,7 @@
 typedef struct tw_kernels {
   double flops_per_s, bytes_per_s; /* the rates that its kernels reach */
   double launch_s, per_token_s;
+  double copy_bytes, token_bytes; /* of experts' rows: platforms/reader/device.h */
 } tw_kernels;
 
 /* Those of a class of operations on weights, or on KV, that are stored in a precision. */

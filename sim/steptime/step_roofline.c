@@ -11,6 +11,9 @@
  * slowest stage passes the micro-batches one after the other: t = max(sum of stages, micro-batches · slowest
  * stage).
  *
+ * Two halves of a batch that take turns, so that one computes while the other's tokens are under way (two-batch
+ * overlap), are micro-batches as well: each reads the weights, and launches its kernels.
+ *
  * FLOPs and bytes on one accelerator, summed over the layers of all stages:
  *
  *     class              FLOPs                                        bytes
@@ -23,11 +26,13 @@
  *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
  *     activations        none that count                              norms and activations between products
  *
- * T: new tokens of the rank's batch, drafts included; T': of all ranks; etp: tp · dp / ep accelerators that
+ * Second copies of experts are read as well. T: new tokens of the rank's batch, drafts included; T': of all ranks; etp: tp · dp / ep accelerators that
  * share an expert. Σ context: of each new token, what it attends to; in layers with a window at most that.
- * Of E experts, a batch touches E · (1 − (1 − k/E)^T'). Kaplan et al., arXiv 2001.08361, section 2.1, count
+ * Of E experts, a batch touches less than E · (1 − (1 − k/E)^T'): routing.h. Kaplan et al., arXiv 2001.08361, section 2.1, count
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
+#include "sim/steptime/routing.h"
 #include "sim/steptime/step_classes.h"
+#include "sim/steptime/step_collectives.h"
 #include "sim/steptime/step_kernels.h"
 #include "sim/steptime/step_layers.h"
 
@@ -48,6 +53,8 @@ typedef struct roofline {
   /* MLPs of all layers, shared experts included. */
   double mlp_params, mlp_bytes, mlp_kernels;
   double expert_params, expert_bytes; /* one expert in one layer */
+  double hosted;                      /* experts with their second copies, over the experts */
+  double expert_row;                  /* numbers of a copy's rows on one accelerator */
   double experts, experts_per_token;
   double head_params, head_bytes;
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
@@ -65,6 +72,7 @@ typedef struct roofline {
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
+  gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
   gboolean overlap;             /* of per_seq_s with the accelerators' work */
   gboolean foreign;             /* a device that the overheads were not fitted on */
   gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
@@ -76,21 +84,6 @@ typedef struct roofline {
   tw_collective_costs send;            /* activations from stage to stage */
 } roofline;
 
-/* All ways to run a pattern among n accelerators that lie in some domains in equal parts. */
-static tw_collective_costs costs_among(const tw_step_setting *setting, const char *pattern, int n,
-                                       int domains)
-{
-  if (n < 2)
-    return (tw_collective_costs){.n = 0};
-  g_autofree int *domain = g_new(int, (gsize)n);
-  for (int i = 0; i < n; i++)
-    domain[i] = (int)((gint64)i * domains / n);
-  tw_group group = {n, domain, (int)setting->device->board_accelerators,
-                    (int)setting->device->kernels[TW_KERNEL_IN_SWITCH].nics, setting->reach.meshed};
-  tw_interconnect links = tw_links_among(setting->interconnect, setting->device, n / MAX(domains, 1));
-  return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device, &links);
-}
-
 static void add_collectives(roofline *r, const tw_step_setting *setting)
 {
   r->links = setting->interconnect;
@@ -98,10 +91,10 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
   r->reach.tensor = MAX(r->reach.tensor, 1);
   r->reach.experts = MAX(r->reach.experts, 1);
   int group = r->tp * r->dp;
-  r->reduce = costs_among(setting, "all-reduce", r->tp, r->reach.tensor);
-  r->gather = costs_among(setting, "all-gather", group, r->reach.experts);
-  r->scatter = costs_among(setting, "reduce-scatter", group, r->reach.experts);
-  r->send = costs_among(setting, "permutation", 2, r->reach.stages ? 2 : 1);
+  r->reduce = tw_group_costs(setting, "all-reduce", r->tp, r->reach.tensor);
+  r->gather = tw_group_costs(setting, "all-gather", group, r->reach.experts);
+  r->scatter = tw_group_costs(setting, "reduce-scatter", group, r->reach.experts);
+  r->send = tw_group_costs(setting, "permutation", 2, r->reach.stages ? 2 : 1);
   tw_expert_traffic traffic = {.ranks = r->ep,
                                .domains = r->reach.experts,
                                .experts_per_token = r->experts_per_token,
@@ -109,6 +102,13 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
                                .combine_bytes = r->hidden * ACTIVATION_BYTES};
   tw_interconnect links = tw_links_among(r->links, setting->device, r->ep / r->reach.experts);
   r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &links);
+}
+
+/* Where the all-reduce of a tensor-parallel group computes the norm behind it, the kernels of the layer's two norms
+ * are spared, and the rows that they would read and write. */
+static gboolean fused_norms(const tw_step_setting *setting)
+{
+  return setting->overhead.fused_norms && setting->parallelism.tp > 1;
 }
 
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
@@ -124,8 +124,9 @@ static void set_groups(roofline *r, const tw_step_setting *setting)
   double mixed = streams > 1 && !tw_step_layers_measured_streams(r->groups)
                      ? sums.blocks * (3 * streams + 2) * r->hidden
                      : 0;
-  r->activation_bytes = ACTIVATION_BYTES * (sums.blocks * 4 * r->hidden + sums.between / r->tp + mixed);
-  r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : sums.blocks * 4 * r->hidden) +
+                                            sums.between / r->tp + mixed);
+  r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s * (fused_norms(setting) ? 1 : 3) / 3;
   r->sums = sums.blocks;
   r->full_layers = r->layers;
   r->window_layers = setting->model->caps.n; /* a validity ends where a cap is reached */
@@ -173,9 +174,11 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->mlp_kernels =
       2 * (dense_layers + (model->shared_experts > 0 ? r->moe_layers : 0)); /* gate and up, down */
   r->experts = (double)model->experts;
+  r->hosted = r->experts > 0 ? (r->experts + (double)setting->redundant_experts) / r->experts : 1;
   r->experts_per_token = (double)model->experts_per_token;
   r->expert_params = tw_model_expert_params(model);
   r->expert_bytes = r->expert_params * weight_bytes;
+  r->expert_row = r->hidden + (double)model->expert_intermediate / r->experts_tp;
   r->head_params = tw_model_head_params(model);
   r->head_bytes = r->head_params * tw_precision_bytes(tw_head_precision(setting));
 
@@ -196,14 +199,14 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->kv_bytes = tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv);
   r->attended_bytes = ACTIVATION_BYTES * attended;
   /* Products read their rows and write them. Two norms with the residual read two rows and write two each;
-   * the MLP's activation reads two and writes one. What experts pass around is in their per_token_s. */
+   * the MLP's activation reads two and writes one. What experts pass around is theirs. */
   double between = dense_layers * 3 * (double)model->intermediate / r->tp +
                    r->moe_layers * (double)(model->shared_experts * 3 * model->expert_intermediate) / r->tp;
   double mlp_rows = 2 * r->hidden * r->mlp_kernels / 2;
   r->row_bytes = ACTIVATION_BYTES *
                  (r->layers * (2 * r->hidden + (attended + tw_model_kv_numbers_per_layer(model)) / r->tp) +
                   mlp_rows + between);
-  r->activation_bytes = ACTIVATION_BYTES * (r->layers * 8 * r->hidden + between);
+  r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : r->layers * 8 * r->hidden) + between);
 
   double host = device->host_factor > 0 ? device->host_factor : 1;
   r->fixed_s = setting->overhead.iteration_s * host;
@@ -215,12 +218,15 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->graph_prompts = setting->overhead.graph_prompts;
   r->exchange = r->ep > 1 && setting->overhead.all_to_all;
   r->overlap = setting->overhead.overlap;
+  r->two_batches = setting->two_batches && r->pp == 1;
   g_auto(GStrv) fitted =
       g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
   r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
   r->max_seqs = setting->overhead.max_seqs;
   r->max_context = setting->overhead.max_context;
-  r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s;
+  /* A launch of activations is that of two norms and an activation; heads' norms are two more. */
+  double norms = (model->qk_norm || mla ? 2 : 0) - (fused_norms(setting) ? 2 : 0);
+  r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s * (3 + norms) / 3;
   r->sums = 2 * r->layers;
   if (model->n_groups > 0)
     set_groups(r, setting);
@@ -238,12 +244,6 @@ static gint64 tokens_of(const tw_batch *b)
 static gboolean in_graph(const roofline *r, gint64 tokens, gboolean prompts)
 {
   return tokens <= r->graph_tokens && (!prompts || r->graph_prompts);
-}
-
-/* The captured size of a CUDA graph that holds so many tokens. */
-static gint64 captured(gint64 tokens)
-{
-  return tokens <= 2 ? tokens : tokens <= 4 ? 4 : (tokens + 7) / 8 * 8;
 }
 
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
@@ -298,19 +298,6 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
   return time;
 }
 
-/* Seconds that the fastest way takes beside its bytes on the fabric. Adds those bytes, and the latencies
- * there, `times` times to `crossing` and `steps`. `amount`: bytes, or tokens. */
-static double collective_s(const roofline *r, const tw_collective_costs *costs, double amount, double times,
-                           double *crossing, double *steps)
-{
-  const tw_collective_cost *fastest = tw_collective_fastest(costs, &r->links, amount);
-  if (fastest == NULL)
-    return 0;
-  *crossing += times * amount * fastest->outside;
-  *steps += times * fastest->fabric_hops;
-  return tw_collective_inside_s(fastest, &r->links, amount);
-}
-
 /* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, double micro,
                            tw_step_cost *cost)
@@ -332,8 +319,8 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   double all_reduces = r->sums - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
   double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
   double crossing = 0, steps = 0;
-  double reduce_s =
-      all_reduces * collective_s(r, &r->reduce, tokens_micro * reduced, all_reduces, &crossing, &steps);
+  double reduce_s = all_reduces * tw_crossing_s(&r->links, &r->reduce, tokens_micro * reduced, all_reduces,
+                                                &crossing, &steps);
   time.first += reduce_s;
   cost->classes[TW_TIME_SCALE_UP].first += reduce_s;
   cost->collective_s = fmax(cost->collective_s, reduce_s);
@@ -363,20 +350,13 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   return time;
 }
 
-/* Of the experts, how many so many tokens touch, each of which goes to some drawn at random. */
-static double touched_by(const roofline *r, double tokens)
-{
-  double touched = r->experts * -expm1(tokens * log1p(-r->experts_per_token / r->experts));
-  return MAX(touched, MIN(r->experts, r->experts_per_token));
-}
-
 /* Tells what the experts of all layers take at a rank with a mean load, and what it waits for the busiest one,
- * which takes `time_s` a layer. */
-static void classify_experts(const roofline *r, double flops, double bytes, double copies, double time_s,
+ * which takes `time_s` a layer, `rows_s` of it beside the products. */
+static void classify_experts(const roofline *r, double flops, double bytes, double rows_s, double time_s,
                              tw_step_cost *cost)
 {
   const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
-  double even = 1 / r->imbalance, tokens_s = even * copies * k->per_token_s;
+  double even = 1 / r->imbalance, tokens_s = even * rows_s;
   double roof_s = tw_product_s(k, 0, even * flops, bytes);
   tw_classes_product(cost, TW_TIME_EXPERTS, even * flops / k->flops_per_s, bytes / k->bytes_per_s,
                      r->moe_layers * roof_s);
@@ -392,32 +372,38 @@ static double experts_s(const roofline *r, double tokens, double padded, double 
   if (r->moe_layers == 0 || tokens == 0)
     return 0;
   double tokens_micro = tokens / micro, computed = (tokens + padded) / micro,
-         touched = touched_by(r, tokens_micro);
+         touched = tw_experts_touched(r->experts, r->experts_per_token, tokens_micro);
   /* A token that goes to a rank's experts comes once for each of them. */
   double copies = computed * r->experts_per_token / r->ep * r->imbalance;
   double flops = 2 * r->expert_params * copies / r->experts_tp;
-  double bytes = r->expert_bytes * touched_by(r, computed) / (r->ep * r->experts_tp);
+  double read = tw_experts_touched(r->experts, r->experts_per_token, computed);
+  double bytes = r->expert_bytes * r->hosted * read / (r->ep * r->experts_tp);
   const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
-  double time = tw_product_s(k, 1, flops, bytes) + copies * k->per_token_s;
-  classify_experts(r, flops, bytes, copies, time, cost);
+  /* Tokens that reach the rank: those with an expert there, or all, where all ranks gather all. */
+  double reached =
+      r->exchange ? computed * -expm1(r->experts_per_token * log1p(-1.0 / r->ep)) * r->imbalance : computed;
+  double rows = k->copy_bytes * copies * r->expert_row + k->token_bytes * reached * r->hidden;
+  double rows_s = copies * k->per_token_s + rows / k->bytes_per_s;
+  double time = tw_product_s(k, 1, flops, bytes) + rows_s;
+  classify_experts(r, flops, bytes, rows_s, time, cost);
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
-  cost->bytes.first += r->moe_layers * micro * r->expert_bytes * touched;
+  cost->bytes.first += r->moe_layers * micro * r->expert_bytes * r->hosted * touched;
   add_prefill(&cost->prefill,
               prefill_share * r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token,
-              prefill_share * r->moe_layers * micro * r->expert_bytes * touched);
+              prefill_share * r->moe_layers * micro * r->expert_bytes * r->hosted * touched);
 
   /* Each token goes to the ranks of its experts and back, or to all ranks, from which the sums are scattered.
    * Without ranks of attention all have it already, and the all-reduce behind the layer sums. */
   int group = r->tp * r->dp;
   double comm = 0, crossing = 0, layers = r->moe_layers;
   if (r->exchange) {
-    comm = collective_s(r, &r->experts_traffic, tokens_micro / group * r->imbalance, layers, &crossing,
-                        &cost->wire.steps);
+    comm = tw_crossing_s(&r->links, &r->experts_traffic, tokens_micro / group * r->imbalance, layers,
+                         &crossing, &cost->wire.steps);
   } else if (r->dp > 1) {
     double payload = tokens_micro * r->hidden * ACTIVATION_BYTES;
-    comm = collective_s(r, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
-           collective_s(r, &r->scatter, payload, layers, &crossing, &cost->wire.steps);
+    comm = tw_crossing_s(&r->links, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
+           tw_crossing_s(&r->links, &r->scatter, payload, layers, &crossing, &cost->wire.steps);
   }
   cost->collective_s += r->moe_layers * comm;
   cost->wire.experts = crossing * micro;
@@ -447,7 +433,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     most_tokens = MAX(most_tokens, tokens_of(&ranks[i]));
     prefill_tokens += ranks[i].prefill_tokens;
   }
-  double micro = (double)CLAMP(most_seqs, 1, r->pp);
+  double micro = (double)CLAMP(most_seqs, 1, r->two_batches ? 2 : r->pp);
   *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
   cost->extrapolated = outside(r, ranks, n_ranks);
   gboolean graph = in_graph(r, most_tokens, prefill_tokens > 0);
@@ -458,7 +444,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   for (int i = 0; i < n_ranks; i++) {
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;
-    double added = graph ? (double)(captured(tokens_of(&ranks[i])) - tokens_of(&ranks[i])) : 0;
+    double added = graph ? (double)(tw_captured_tokens(tokens_of(&ranks[i])) - tokens_of(&ranks[i])) : 0;
     padded += added;
     tw_line own = rank_layers(r, &ranks[i], added, micro, cost);
     double own_head = head_s(r, &ranks[i], micro, cost);
@@ -479,11 +465,12 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
 
   /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
   double host_s = r->per_seq_s * (double)most_seqs / micro;
-  double stage_s = r->fixed_s + (r->overlap ? 0 : host_s);
+  double stage_s = r->fixed_s / (r->two_batches ? micro : 1) + (r->overlap ? 0 : host_s);
   double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
   if (r->pp > 1) {
     double crossing = 0;
-    send_s = collective_s(r, &r->send, passed / micro / r->tp, r->pp - 1, &crossing, &cost->wire.steps);
+    send_s =
+        tw_crossing_s(&r->links, &r->send, passed / micro / r->tp, r->pp - 1, &crossing, &cost->wire.steps);
     cost->wire.stages = crossing / (r->pp - 1) * micro * r->tp;
   }
   cost->collective_s += (r->pp - 1) * send_s;

@@ -3,28 +3,32 @@
  * A CSV with the columns prefill_tokens, decode_seqs, context_tokens and time_s holds one row for every
  * combination of the values of its first three columns: prompt tokens of the iteration, sequences that
  * decode, and their mean context. Where decode_seqs is 0 the context does not matter, and one row stands for
- * all. Between rows the time is linear in each of the three; beyond them the outermost cell goes on, and the
- * cost says that it extrapolates. */
+ * all. A column attended_tokens, if there is one, makes a fourth axis of the tokens that a prompt token attends to in
+ * the mean, itself included: behind d tokens of earlier chunks a chunk of n attends to d + (n + 1) / 2. It does not
+ * matter where prefill_tokens is 0. Between rows the time is linear in each axis; beyond them the outermost cell
+ * goes on, and the cost says that it extrapolates. */
 #include "sim/steptime/step_time.h"
 #include "workloads/input/csv.h"
 
 #include <math.h>
 
-enum { PREFILL, SEQS, CONTEXT, AXES };
+enum { PREFILL, SEQS, CONTEXT, ATTENDED, AXES };
 enum { MAX_CELLS = 1 << 24 };
 
 typedef struct table {
   double *axis[AXES]; /* ascending */
   guint n[AXES];
-  double *time_s; /* [prefill][seqs][context] */
-  double least_s; /* the smallest measured time: no extrapolation falls below it */
+  gboolean attended; /* the file has that column */
+  double *time_s;    /* [prefill][seqs][context][attended] */
+  double least_s;    /* the smallest measured time: no extrapolation falls below it */
 } table;
 
 typedef struct row {
   double at[AXES], time_s;
 } row;
 
-static const char *const axis_names[AXES] = {"prefill_tokens", "decode_seqs", "context_tokens"};
+static const char *const axis_names[AXES] = {"prefill_tokens", "decode_seqs", "context_tokens",
+                                             "attended_tokens"};
 
 static void destroy(void *state)
 {
@@ -37,13 +41,11 @@ static void destroy(void *state)
   g_free(t);
 }
 
-static GArray *read_rows(const char *path, GError **error)
+static GArray *read_rows(const char *path, gboolean *attended, GError **error)
 {
-  static const tw_csv_column columns[] = {{"prefill_tokens", FALSE},
-                                          {"decode_seqs", FALSE},
-                                          {"context_tokens", FALSE},
-                                          {"time_s", FALSE},
-                                          {NULL, FALSE}};
+  static const tw_csv_column columns[] = {{"prefill_tokens", FALSE}, {"decode_seqs", FALSE},
+                                          {"context_tokens", FALSE}, {"attended_tokens", TRUE},
+                                          {"time_s", FALSE},         {NULL, FALSE}};
   g_autoptr(tw_input) input = tw_input_open(path, error);
   g_autoptr(tw_csv) csv = input != NULL ? tw_csv_open(input, columns, error) : NULL;
   if (csv == NULL)
@@ -54,6 +56,9 @@ static GArray *read_rows(const char *path, GError **error)
     row r = {{0}, 0};
     for (int c = 0; c <= AXES; c++) {
       double *value = c < AXES ? &r.at[c] : &r.time_s;
+      if (c == ATTENDED && *tw_csv_text(csv, c) == '\0')
+        continue; /* the column is not there, or the row has no prompts */
+      *attended |= c == ATTENDED;
       if (!tw_number_parse(tw_csv_text(csv, c), value) || *value < 0 || *value > 1e12 ||
           (c == AXES && *value <= 0)) {
         g_autofree char *text = tw_input_quote(tw_csv_text(csv, c));
@@ -82,7 +87,7 @@ static void make_axis(table *t, int axis, const GArray *rows)
   g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
   for (guint i = 0; i < rows->len; i++) {
     const row *r = &g_array_index(rows, row, i);
-    if (axis != CONTEXT || r->at[SEQS] > 0)
+    if ((axis != CONTEXT || r->at[SEQS] > 0) && (axis != ATTENDED || r->at[PREFILL] > 0))
       g_array_append_val(values, r->at[axis]);
   }
   if (values->len == 0)
@@ -103,9 +108,17 @@ static guint find(const table *t, int axis, double value)
   return at != NULL ? (guint)(at - t->axis[axis]) : G_MAXUINT;
 }
 
-static gsize cell(const table *t, guint prefill, guint seqs, guint context)
+static gsize cell(const table *t, guint prefill, guint seqs, guint context, guint attended)
 {
-  return ((gsize)prefill * t->n[SEQS] + seqs) * t->n[CONTEXT] + context;
+  return (((gsize)prefill * t->n[SEQS] + seqs) * t->n[CONTEXT] + context) * t->n[ATTENDED] + attended;
+}
+
+/* The places of a row on an axis: all of them where it does not matter. */
+static void places(const table *t, int axis, gboolean matters, double value, guint *first, guint *last)
+{
+  *first = matters ? find(t, axis, value) : 0;
+  *last = matters ? *first : t->n[axis] - 1;
+  g_assert(*last < t->n[axis]);
 }
 
 /* FALSE with a fault where two rows are of the same batch. */
@@ -115,16 +128,20 @@ static gboolean fill(table *t, const GArray *rows, const char *file, tw_faults *
   for (guint i = 0; i < rows->len; i++) {
     const row *r = &g_array_index(rows, row, i);
     guint p = find(t, PREFILL, r->at[PREFILL]), s = find(t, SEQS, r->at[SEQS]);
-    guint first = r->at[SEQS] > 0 ? find(t, CONTEXT, r->at[CONTEXT]) : 0;
-    guint last = r->at[SEQS] > 0 ? first : t->n[CONTEXT] - 1;
-    g_assert(p < t->n[PREFILL] && s < t->n[SEQS] && last < t->n[CONTEXT]);
-    if (!isnan(t->time_s[cell(t, p, s, first)])) {
-      tw_faults_add(faults, file, 0, "has two rows for %s %g, %s %g, %s %g; keep one", axis_names[PREFILL],
-                    r->at[PREFILL], axis_names[SEQS], r->at[SEQS], axis_names[CONTEXT], r->at[CONTEXT]);
+    guint c0, c1, a0, a1;
+    g_assert(p < t->n[PREFILL] && s < t->n[SEQS]);
+    places(t, CONTEXT, r->at[SEQS] > 0, r->at[CONTEXT], &c0, &c1);
+    places(t, ATTENDED, r->at[PREFILL] > 0, r->at[ATTENDED], &a0, &a1);
+    if (!isnan(t->time_s[cell(t, p, s, c0, a0)])) {
+      g_autoptr(GString) where = g_string_new(NULL);
+      for (int a = 0; a < (t->attended ? AXES : ATTENDED); a++)
+        g_string_append_printf(where, "%s%s %g", a > 0 ? ", " : "", axis_names[a], r->at[a]);
+      tw_faults_add(faults, file, 0, "has two rows for %s; keep one", where->str);
       return FALSE;
     }
-    for (guint c = first; c <= last; c++)
-      t->time_s[cell(t, p, s, c)] = r->time_s;
+    for (guint c = c0; c <= c1; c++)
+      for (guint a = a0; a <= a1; a++)
+        t->time_s[cell(t, p, s, c, a)] = r->time_s;
     t->least_s = MIN(t->least_s, r->time_s);
   }
   return TRUE;
@@ -138,7 +155,8 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
     return NULL;
   }
   GError *error = NULL;
-  g_autoptr(GArray) rows = read_rows(setting->table_file, &error);
+  gboolean attended = FALSE;
+  g_autoptr(GArray) rows = read_rows(setting->table_file, &attended, &error);
   if (rows == NULL) {
     tw_faults_add(faults, NULL, 0, "%s", error->message);
     g_error_free(error);
@@ -150,6 +168,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
     return NULL;
   }
   table *t = g_new0(table, 1);
+  t->attended = attended;
   gsize cells = 1;
   for (int a = 0; a < AXES; a++) {
     make_axis(t, a, rows);
@@ -171,12 +190,17 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   for (gsize i = 0; i < cells; i++) {
     if (!isnan(t->time_s[i]))
       continue;
-    double at[AXES] = {t->axis[PREFILL][i / t->n[CONTEXT] / t->n[SEQS]],
-                       t->axis[SEQS][i / t->n[CONTEXT] % t->n[SEQS]], t->axis[CONTEXT][i % t->n[CONTEXT]]};
-    tw_faults_add(
-        faults, setting->table_file, 0,
-        "lacks a row for %s %g, %s %g, %s %g; every combination of the values of these columns is needed",
-        axis_names[PREFILL], at[PREFILL], axis_names[SEQS], at[SEQS], axis_names[CONTEXT], at[CONTEXT]);
+    g_autoptr(GString) where = g_string_new(NULL);
+    gsize rest = i;
+    for (int a = AXES - 1; a >= 0; rest /= t->n[a], a--)
+      if (a != ATTENDED || t->attended) {
+        g_autofree char *place =
+            g_strdup_printf("%s %g%s", axis_names[a], t->axis[a][rest % t->n[a]], where->len > 0 ? ", " : "");
+        g_string_prepend(where, place);
+      }
+    tw_faults_add(faults, setting->table_file, 0,
+                  "lacks a row for %s; every combination of the values of these columns is needed",
+                  where->str);
     destroy(t);
     return NULL;
   }
@@ -199,25 +223,40 @@ static guint locate(const table *t, int axis, double value, double *into, gboole
   return i;
 }
 
-/* Time at one context of the grid, linear in the other two. */
-static double at_context(const table *t, guint p, double into_p, guint s, double into_s, guint c)
+/* Time at one context of the grid, linear in the other axes: over the corners of the cell. */
+static double at_context(const table *t, const guint *at, const double *into, guint context)
 {
-  guint p1 = MIN(p + 1, t->n[PREFILL] - 1), s1 = MIN(s + 1, t->n[SEQS] - 1);
-  double low = (1 - into_s) * t->time_s[cell(t, p, s, c)] + into_s * t->time_s[cell(t, p, s1, c)];
-  double high = (1 - into_s) * t->time_s[cell(t, p1, s, c)] + into_s * t->time_s[cell(t, p1, s1, c)];
-  return (1 - into_p) * low + into_p * high;
+  static const int axes[] = {PREFILL, SEQS, ATTENDED};
+  double sum = 0;
+  for (guint corner = 0; corner < 1U << G_N_ELEMENTS(axes); corner++) {
+    guint place[AXES];
+    double weight = 1;
+    for (guint k = 0; k < G_N_ELEMENTS(axes); k++) {
+      int a = axes[k];
+      guint up = corner >> k & 1;
+      place[a] = MIN(at[a] + up, t->n[a] - 1);
+      weight *= up == 1 ? into[a] : 1 - into[a];
+    }
+    if (weight != 0)
+      sum += weight * t->time_s[cell(t, place[PREFILL], place[SEQS], context, place[ATTENDED])];
+  }
+  return sum;
 }
 
 static tw_line rank_time(const table *t, const tw_batch *batch, gint64 *valid, gboolean *outside)
 {
-  double into_p, into_s, into_c, context = 0;
-  guint p = locate(t, PREFILL, (double)batch->prefill_tokens, &into_p, outside);
-  guint s = locate(t, SEQS, (double)batch->decode_seqs, &into_s, outside);
+  double into[AXES] = {0}, into_c, context = 0;
+  guint at[AXES] = {0};
+  at[PREFILL] = locate(t, PREFILL, (double)batch->prefill_tokens, &into[PREFILL], outside);
+  at[SEQS] = locate(t, SEQS, (double)batch->decode_seqs, &into[SEQS], outside);
+  if (t->attended && batch->prefill_tokens > 0)
+    at[ATTENDED] =
+        locate(t, ATTENDED, batch->prefill_context / (double)batch->prefill_tokens, &into[ATTENDED], outside);
   if (batch->decode_seqs == 0)
-    return (tw_line){fmax(at_context(t, p, into_p, s, into_s, 0), t->least_s), 0};
+    return (tw_line){fmax(at_context(t, at, into, 0), t->least_s), 0};
   context = (double)batch->decode_context / (double)batch->decode_seqs;
   guint c = locate(t, CONTEXT, context, &into_c, outside), c1 = MIN(c + 1, t->n[CONTEXT] - 1);
-  double low = at_context(t, p, into_p, s, into_s, c), high = at_context(t, p, into_p, s, into_s, c1);
+  double low = at_context(t, at, into, c), high = at_context(t, at, into, c1);
   double first = low + into_c * (high - low);
   double growth = c1 > c ? (high - low) / (t->axis[CONTEXT][c1] - t->axis[CONTEXT][c]) : 0;
   double border = context < t->axis[CONTEXT][0] ? t->axis[CONTEXT][0] : t->axis[CONTEXT][c1];

@@ -96,9 +96,11 @@ typedef struct tw_step_setting {
   tw_overhead overhead; /* strings borrowed */
   tw_interconnect interconnect;
   tw_reach reach;
-  double throttle;         /* share taken off the nominal clock, from 0: slows computation, not memory */
-  double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
-  const char *table_file;  /* the CSV of the model `table` */
+  double throttle;          /* share taken off the nominal clock, from 0: slows computation, not memory */
+  gboolean two_batches;     /* each half of a batch computes while the other's collectives are under way */
+  gint64 redundant_experts; /* second copies of experts on other ranks */
+  double expert_imbalance;  /* load of the busiest rank over the mean, >= 1 */
+  const char *table_file;   /* the CSV of the model `table` */
   /* The prefix cache keeps a state of linear attention for so many tokens of KV; 0: none. */
   gint64 checkpoint_tokens;
 } tw_step_setting;

@@ -35,7 +35,7 @@ typedef struct {
   phase phase;
   int *queue;
   long head, tail, capacity;
-  running *heap; /* by finish */
+  running *heap; /* the one that finishes first on top */
   int n, outstanding;
   double context;
   long iteration;

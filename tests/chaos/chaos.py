@@ -17,8 +17,8 @@ import draw
 import oracles
 import schema
 
-NO_FAULT = ("choose an earlier start",)  # What a trace turns out to be only as it is read.
-LIMIT_S = 120  # Of real time: no run takes long.
+NO_FAULT = ("choose an earlier start", "give a duration")  # What a trace turns out to be only as it is read.
+LIMIT_S = 60  # Of real time: no run takes long.
 
 
 def run(program, scenario, directory, *options):
@@ -131,7 +131,7 @@ def events(result):
     for row in result.tables.get("segments", []):
         lines.append((float(row["start_s"]), f"engine {row['engine']}: {row['kind']} of {row['requests']} requests until {row['end_s']}"))
     for row in result.tables.get("failures", []):
-        lines.append((float(row["start_s"]), f"{row['component']} fails: {row['kind']}, until {row['end_s']}"))
+        lines.append((float(row["start_s"]), f"{row['part']} {row['component']}: {row['effect']}, until {row['repaired_s']}"))
     for time_s, what in sorted(lines):
         yield f"  {time_s:14.9f} s  {what}"
 
@@ -209,7 +209,8 @@ def main():
                 print("\n".join(events(run(program, directory / "scenario.xml", directory / "told", "--segments")[0])))
             if wrong:
                 failed.append(seed)
-                wrong = shrink(program, root, drawing.files, directory, seed, wrong, options.shrink)
+                if kind_of(wrong) != "hang":
+                    wrong = shrink(program, root, drawing.files, directory, seed, wrong, options.shrink)
                 kept = options.keep / str(seed)
                 shutil.copytree(directory, kept, dirs_exist_ok=True)
                 tell(seed, wrong, kept, program)

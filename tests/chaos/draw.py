@@ -127,6 +127,8 @@ class Drawing:
             self.adjust_scheduler(node)
         elif node.tag in ("prompt", "reasoning", "answer", "part"):
             self.adjust_length(node)
+        elif node.tag == "fault":
+            self.adjust_fault(node)
         elif node.tag == "router":
             self.adjust_router(node)
 
@@ -136,6 +138,24 @@ class Drawing:
             self.drawn.add("autoscaler/file")
             node.set("file", self.series("engines.csv", "engines", lambda: self.pick(0, 1, 2)))
         node.attrib.pop("max", None)
+
+    def adjust_fault(self, node):
+        if ("at" in node.attrib) == ("mtbf" in node.attrib):
+            node.attrib.pop("mtbf", None)
+            node.set("at", self.seconds(0.05, 20))
+        node.attrib.setdefault("repair", self.seconds(0.01, 2))  # The default of hours is many intervals long.
+        if "mtbf" in node.attrib:  # What is broken most of the time never lets an engine start.
+            node.set("repair", self.seconds(0.01, float(node.get("mtbf")[:-1]) / 50))
+        if node.get("part") == "process":
+            node.attrib.pop("effect", None)
+        if node.get("effect") != "limp":
+            node.attrib.pop("speed", None)
+
+    def adjust_failures(self, node):
+        node.attrib.pop("standby", None)
+        if node.get("recovery") == "standby":
+            self.stands_by = True
+            node.set("standby", "1")
 
     def adjust_router(self, node):
         node.attrib.pop("parameters", None)
@@ -150,8 +170,15 @@ class Drawing:
         node.set("max-model-len", str(self.pick(4096, 8192)))
         seqs = int(node.get("max-seqs", 256))
         budget = int(node.get("max-batched-tokens", 8192))
-        if node.get("kind", "vllm") != "vllm":
+        kind = node.get("kind", "vllm")
+        if kind == "sglang":
+            node.attrib.pop("chunked-prefill", None)
+        elif node.get("order") == "lpm":
+            node.attrib.pop("order")
+        if kind in ("prefill-first", "static") or node.get("chunked-prefill") == "false":
             budget = max(budget, 8192)
+        if kind in ("sglang", "tensorrt-llm"):
+            budget = max(budget, seqs + int(node.get("block-size", 32)))
         node.set("max-batched-tokens", str(max(budget, seqs)))
 
     def adjust_length(self, node):
@@ -189,6 +216,11 @@ class Drawing:
         self.files[name] = f"time_s,{column}\n" + "\n".join(rows) + "\n"
         return name
 
+    def faults(self):
+        """A trace of failures of the first rack, which every platform has."""
+        self.files["faults.csv"] = f"time_days,server,event\n{1e-5 * self.chance.random()},0,start\n2e-5,0,end\n"
+        return "faults.csv"
+
     # ---- Elements whose children need sense ----
 
     def children_of_scenario(self, node):
@@ -200,11 +232,23 @@ class Drawing:
         node.append(self.draw("workload"))
         for pool in self.draw_pools():
             node.append(pool)
+        for pool in node.findall("pool"):
+            pool.attrib.setdefault("startup", self.seconds(0.01, 5))
+        self.stands_by = False
         for child, least, most in self.elements["scenario"][0].children:
             if child in ("platform", "workload", "pool"):
                 continue
             if least > 0 or self.maybe(0.4 if child != "output" else 0.8):
                 node.append(self.draw(child, "scenario"))
+        for pool in node.findall("pool") if self.stands_by else []:
+            if int(pool.get("replicas")) < 2 or pool.find("autoscaler") is not None or pool.get("start") == "cold":
+                node.find("failures").set("recovery", "restart")
+                node.find("failures").attrib.pop("standby", None)
+
+    def children_of_failures(self, node):
+        for child in self.chance.choices(("fault", "fault", "fault", "fault-trace"), k=self.chance.randint(1, 4)):
+            node.append(self.draw(child, "failures"))
+        self.adjust_failures(node)
 
     def children_of_workload(self, node):
         kind = self.pick("trace", "trace", "trace", "poisson", "closed-loop", "sessions", "generate", "generator")
@@ -368,6 +412,9 @@ class Drawing:
             pool.attrib.pop("kv-transfer", None)
         if not self.storage:
             pool.attrib.pop("weights-from", None)
+        scheduler, offload = pool.find("scheduler"), pool.find("kv-offload")
+        if scheduler is not None and scheduler.get("kind") == "sglang" and offload is not None:
+            pool.remove(offload)
         if self.storage is False and pool.find("kv-offload") is not None:
             pool.find("kv-offload").attrib.pop("store", None)
         return pool
@@ -424,8 +471,9 @@ RULES = {
     "scheduler/max-seqs": lambda d: d.pick(1, 2, 4, 8, 16, 64),
     "scheduler/max-batched-tokens": lambda d: d.pick(16, 64, 256, 1024, 8192),
     "scheduler/block-size": lambda d: d.pick(1, 8, 16, 64, 128),
+    "scheduler/conservativeness": lambda d: f"{d.log(0.05, 2):.3g}",
     "scheduler/long-prefill-token-threshold": lambda d: d.pick(0, 16, 100, 1000),
-    "scheduler/kind": lambda d: d.pick("vllm", "vllm", "prefill-first", "static"),
+    "scheduler/kind": lambda d: d.pick("vllm", "sglang", "tensorrt-llm", "sarathi", "prefill-first", "static"),
     "step-time/model": lambda d: "roofline",
     "step-time/engine": lambda d: d.pick(*ENGINES),
     "step-time/expert-imbalance": lambda d: f"{d.log(1, 4):.3g}",
@@ -452,6 +500,14 @@ RULES = {
     "power-cap/site": lambda d: f"{d.log(5, 200):.4g}kW", "power-cap/delay": lambda d: d.seconds(1e-3, 0.4),
     "power-cap/site-file": lambda d: d.series("cap.csv", "watts", lambda: d.log(5e3, 2e5)),
     "power-cap/period": lambda d: d.seconds(0.5, 3),
+    "failures/retries": lambda d: d.pick(0, 1, 2, 5), "failures/backoff": lambda d: d.seconds(1e-3, 2),
+    "failures/pause": lambda d: d.seconds(1e-3, 2), "failures/promotion": lambda d: d.seconds(1e-3, 2),
+    "failures/standby": lambda d: 1,
+    "fault/names": lambda d: "*", "fault/at": lambda d: d.seconds(0.05, 20), "fault/mtbf": lambda d: d.seconds(5, 500),
+    "fault/repair": lambda d: d.seconds(0.01, 2), "*/detection": lambda d: d.seconds(1e-3, 2),
+    "fault/shape": lambda d: f"{d.log(0.5, 4):.3g}", "fault/repair-sigma": lambda d: f"{d.log(0.1, 1.5):.3g}",
+    "fault-trace/file": lambda d: d.faults(), "fault-trace/part": lambda d: "rack",
+    "fault-trace/start": lambda d: d.seconds(1e-3, 1), "fault-trace/rate-scale": lambda d: d.pick(0.5, 1, 4),
     "price/file": lambda d: d.series("price.csv", "usd_per_kwh", d.chance.random),
     "carbon/file": lambda d: d.series("carbon.csv", "g_per_kwh", lambda: d.log(10, 900)),
     "weather/file": lambda d: d.series("weather.csv", "celsius", lambda: d.log(1, 40)),

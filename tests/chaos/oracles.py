@@ -15,6 +15,7 @@ class Run:
         self.texts = {path.name[:-len(".csv.gz")]: gzip.decompress(path.read_bytes()).decode()
                       for path in directory.glob("*.csv.gz")}
         self.tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in self.texts.items()}
+        self.scenario = json.loads((directory / "run.json").read_text())["scenario"]
         self.summary = json.loads((directory / "summary.json").read_text())
 
 
@@ -74,7 +75,7 @@ def tokens_are_conserved(run):
     rows, engines, summary = run.tables["requests"], run.tables["engines"], run.summary["tokens"]
     output = sum(whole(row, "reasoning_tokens", "answer_tokens") for row in rows)
     emitted = sum(whole(row, "output_tokens") for row in engines)
-    lost = summary.get("discarded", 0)
+    lost = run.summary.get("failures", {}).get("discarded_tokens", 0)
     if output != summary["output"]:
         yield f"the summary counts {summary['output']} output tokens, and requests have {output}"
     if emitted != output + lost:
@@ -96,6 +97,15 @@ def tokens_are_conserved(run):
     if cached != hit and "failures" not in run.summary:
         if not run.summary["partial"] or cached > hit:
             yield f"engines found {cached} tokens in caches, and requests have {hit}"
+
+
+def nothing_thrashes(run):
+    """Preempted requests compute less again than all do once, where they are admitted with room for their prompts."""
+    rows = run.tables["requests"]
+    again = sum(whole(row, "recomputed_tokens") for row in rows)
+    once = sum(whole(row, "prompt_tokens", "reasoning_tokens", "answer_tokens") - whole(row, "cached_tokens") for row in rows)
+    if again > once and 'reserve="chunk"' not in run.scenario and "failures" not in run.summary:
+        yield f"{again} tokens were computed again, and {once} once"
 
 
 def gauges_are_within_bounds(run):
@@ -139,7 +149,7 @@ def bytes_are_conserved(run):
             yield f"the network carried {network['bytes']} bytes, and its kinds {parts}"
 
 
-ORACLES = (every_request_ends_once, nothing_is_unfinished_without_cause, times_are_monotone, tokens_are_conserved,
+ORACLES = (every_request_ends_once, nothing_is_unfinished_without_cause, times_are_monotone, tokens_are_conserved, nothing_thrashes,
            gauges_are_within_bounds, joules_are_conserved, bytes_are_conserved)
 
 

@@ -278,6 +278,37 @@ static const broken scenario_cases[] = {
      .replace = "><scheduler max-seqs=\"512\" max-batched-tokens=\"256\"/></pool>",
      .message = "s.xml:4: max-batched-tokens=\"256\" is less than max-seqs=\"512\", so that not all could "
                 "decode; raise it"},
+    {.name = "prompts that may not be split, and a small budget",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler chunked-prefill=\"false\" max-batched-tokens=\"4096\"/></pool>",
+     .message = "s.xml:4: kind=\"vllm\" does not split prompts with chunked-prefill=\"false\", so "
+                "max-batched-tokens=\"4096\" must not be less than max-model-len=\"131072\"; raise the one "
+                "or lower the other"},
+    {.name = "prompts that SGLang would not split",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace =
+         "><scheduler kind=\"sglang\" chunked-prefill=\"false\" max-batched-tokens=\"200000\"/></pool>",
+     .message = "s.xml:4: kind=\"sglang\" always splits prompts here; leave chunked-prefill=\"false\" out"},
+    {.name = "an order that only SGLang has",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler order=\"lpm\"/></pool>",
+     .message = "s.xml:4: order=\"lpm\" is of kind=\"sglang\" alone, not of \"vllm\"; use another one"},
+    {.name = "no room for a page beside the decodes of a mixed chunk",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler kind=\"sglang\" mixed-chunk=\"true\" block-size=\"64\" max-seqs=\"256\" "
+                "max-batched-tokens=\"256\"/></pool>",
+     .message = "s.xml:4: max-batched-tokens=\"256\" leaves no block-size=\"64\" tokens for a part of a "
+                "prompt; raise it to 320"},
+    {.name = "offloading that SGLang's kind has not",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "><scheduler kind=\"sglang\"/><kv-offload host-memory=\"100GB\"/></pool>",
+     .message =
+         "s.xml:4: kind=\"sglang\" does not offload here; leave <kv-offload> out, or use kind=\"vllm\""},
     {.name = "positions that the model does not have",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

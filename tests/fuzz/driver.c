@@ -14,7 +14,7 @@
 
 enum { MAX_BYTES = 64 * 1024, MAX_CHANGES = 8 };
 
-/* What has broken parsers before. */
+/* Pieces of text that have broken parsers before. */
 static const char *const pieces[] = {"0",
                                      "-1",
                                      "1e400",

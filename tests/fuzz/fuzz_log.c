@@ -76,7 +76,7 @@ static void write_as_text(const char *directory, const guint8 *data, gsize size)
 {
   g_autoptr(GByteArray) file = g_byte_array_new();
   struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(TW_MEMBER_LEVEL);
-  g_autofree char *header = tw_log_table_header(table);
+  g_autofree char *header = tw_log_table_header(table, 0);
   guint8 member[TW_MEMBER_MAX_BYTES];
   g_byte_array_append(file, member, (guint)tw_member_encode(compressor, header, strlen(header), member));
   size = MIN(size, TW_LOG_BLOCK_BYTES);

@@ -30,9 +30,10 @@ TOKEN = re.compile(r"""
   | (?P<number> (?<![\w.]) (?:0x[0-9a-fA-F]+ | \d+\.?\d*(?:[eE][-+]?\d+)?) (?P<suffix>[uUlLfF]*) (?![\w.]) )
   | (?P<operator> (?<=[ ]) (?:[-+*/]=|[-+*/%]|<=|>=|==|!=|<|>|&&|\|\|) (?=[ \n]) )
   | (?P<word> \b[A-Za-z_]\w*\b )""", re.VERBOSE | re.DOTALL | re.MULTILINE)
-# Statements that state what holds anyway, or that only speak. What frees memory is the sanitizers' to watch.
+# Statements that state what holds anyway, or that only speak. What takes and frees memory is the sanitizers' to watch.
 SILENT = re.compile(r"\s*(g_assert|static_assert|_Static_assert|g_return|g_warn|g_set_error|g_print|g_string_append_printf)")
 FREEING = re.compile(r"^(?:static )?void \w*(?:free|clear|destroy)\w*\(.*?^}", re.DOTALL | re.MULTILINE)
+TAKING = re.compile(r"\bg_(?:new0?|malloc0?|realloc|memdup2|array_new|array_sized_new)\([^;]*?\)[;,})]")
 CPU_LIMIT_S = 40  # Of one process: what runs on for ever is killed.
 
 
@@ -48,10 +49,10 @@ def change_number(text, suffix):
 def find_changes(text):
     """Returns every change of one token: the token's start and end, and what it becomes."""
     changes = []
-    freeing = [match.span() for match in FREEING.finditer(text)]
+    memory = [match.span() for pattern in (FREEING, TAKING) for match in pattern.finditer(text)]
     for match in TOKEN.finditer(text):
         start, end = match.span()
-        if any(first <= start < last for first, last in freeing):
+        if any(first <= start < last for first, last in memory):
             continue
         line = text[text.rfind("\n", 0, start) + 1:text.find("\n", end)]
         if match["skip"] or SILENT.match(line):
@@ -125,7 +126,7 @@ class Copy:
         listing = subprocess.run(["ctest", "--test-dir", self.build, "-R", room, "-N"], capture_output=True, check=True)
         return ["test-" + name.replace("/", "-") for name in re.findall(r"Test +#\d+: (\S+)", listing.stdout.decode())]
 
-    def judge(self, path, mutant):
+    def judge(self, path, mutant, quick):
         """Returns what became of a mutant: `invalid`, `golden`, `room` or `tests` (which saw it) or `survived`."""
         room = "^" + str(path.parent) + "/"
         original = (self.tree / path).read_text()
@@ -137,13 +138,15 @@ class Copy:
                 return "golden"
             if not (self.make(*self.programs(room)) and self.test("-R", room)):
                 return "room"
+            if quick:
+                return "survived"
             return "survived" if self.make() and self.test("-LE", "golden", "-E", SLOW + "|" + room) else "tests"
         finally:
             (self.tree / path).write_text(original)
 
 
-# Browsers, installations, fuzzers and layers have nothing to say of results.
-SLOW = "browser|^install|^fuzz/|^layers"
+# Browsers, installations, job arrays, fuzzers and layers have nothing to say of results; chaos takes minutes.
+SLOW = "browser|slurm|^install|^fuzz/|^chaos/|^layers"
 
 
 def main():
@@ -153,6 +156,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--directory", type=pathlib.Path, default=SOURCE / "build/mutants")
     parser.add_argument("--trust", action="store_true", help="do not test the unchanged copy first")
+    parser.add_argument("--quick", action="store_true", help="ask the golden runs and the room's own tests alone")
     parser.add_argument("--list", action="store_true", help="print the changes, and try none")
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
@@ -166,7 +170,7 @@ def main():
             text = (tree / path).read_text()
             line = text.count("\n", 0, start) + 1
             mutant = text[:start] + token + text[end:]
-            verdict = copy.judge(path, mutant) if copy else "listed"
+            verdict = copy.judge(path, mutant, arguments.quick) if copy else "listed"
             verdicts[verdict] = verdicts.get(verdict, 0) + 1
             print(f"{path}:{line}: {text[start:end]} -> {token}: {verdict}", flush=True)
             record.write(json.dumps({"file": str(path), "line": line, "verdict": verdict, "from": text[start:end], "to": token}) + "\n")

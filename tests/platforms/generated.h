@@ -5,7 +5,7 @@
 #include "platforms/generate/generator.h"
 #include "tests/platforms/scratch.h"
 
-/* What "kind name=value ..." writes, in a file of the scratch. */
+/* The platform that "kind name=value ..." writes, in a file of the scratch directory. */
 static inline const char *generated(scratch *files, const char *command)
 {
   g_autofree char *path = g_build_filename(files->folder, "site.xml", NULL);

@@ -1,4 +1,5 @@
-/* What SimGrid itself makes of a platform, asked in a child process because it aborts on what it dislikes. */
+/* The answers of SimGrid itself on a platform, asked in a child process because it aborts on what it
+ * dislikes. */
 #ifndef TW_TESTS_PLATFORMS_SIMGRID_SUPPORT_H
 #define TW_TESTS_PLATFORMS_SIMGRID_SUPPORT_H
 
@@ -13,7 +14,7 @@ typedef struct simgrid_flow {
   char route[512];  /* out: the names of its links, with blanks between */
 } simgrid_flow;
 
-/* What SimGrid counted. */
+/* The numbers of things that SimGrid counted. */
 typedef struct simgrid_counts {
   long hosts, links;
 } simgrid_counts;

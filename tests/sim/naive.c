@@ -16,7 +16,7 @@ typedef struct sequence {
   gboolean decodes; /* all but the token that it emitted last, or is to emit, is computed */
 } sequence;
 
-/* What an iteration computes of a sequence. */
+/* The part of a sequence that an iteration computes. */
 typedef struct entry {
   sequence *s;
   gint64 done, tokens;
@@ -25,9 +25,10 @@ typedef struct entry {
 
 typedef struct rank {
   const naive_config *config;
-  GQueue running, waiting; /* of sequence */
+  GQueue running, waiting; /* elements are sequence * */
   naive_pool pool;
-  GArray *plan; /* of entry */
+  GArray *plan;       /* elements are entry */
+  gboolean preempted; /* that plan has preempted */
 } rank;
 
 tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
@@ -57,8 +58,9 @@ static gint64 last_token(const sequence *s)
 
 static gint64 at_most(const rank *r, gint64 tokens, gint64 budget)
 {
-  gint64 most = r->config->long_prefill_tokens;
-  return MIN(most > 0 ? MIN(tokens, most) : tokens, budget);
+  gint64 most = r->config->long_prefill_tokens, block = r->config->block_tokens;
+  gint64 part = MIN(most > 0 && r->config->kind != NAIVE_TENSORRT_LLM ? MIN(tokens, most) : tokens, budget);
+  return part < tokens && r->config->kind == NAIVE_TENSORRT_LLM ? part / block * block : part;
 }
 
 static gboolean allocate(rank *r, sequence *s, gint64 tokens)
@@ -108,6 +110,7 @@ static void preempt(rank *r, sequence *s)
   g_queue_remove(&r->running, s);
   naive_pool_free(&r->pool, &s->blocks);
   unschedule(r, s);
+  r->preempted = TRUE;
   s->computed = 0;
   s->decodes = s->running = FALSE;
   s->outcome->preemptions++;
@@ -117,6 +120,12 @@ static void preempt(rank *r, sequence *s)
     g_queue_push_head(&r->waiting, s);
 }
 
+/* TensorRT-LLM's micro batches and Sarathi's hold all decodes before any prompt. */
+static gboolean decodes_first(const rank *r)
+{
+  return r->config->kind == NAIVE_TENSORRT_LLM || r->config->kind == NAIVE_SARATHI;
+}
+
 /* Gives the running sequences their tokens in admission order. Whoever gets no blocks has the last one (or
  * the lowest priority) preempted until it does; where it is itself the victim, nobody behind it is scheduled.
  * Returns what is left of the budget, or −1 if somebody was preempted. */
@@ -124,10 +133,13 @@ static gint64 schedule_running(rank *r)
 {
   gint64 budget = r->config->max_batched_tokens;
   gboolean preempted = FALSE;
-  for (GList *link = r->running.head, *next; link != NULL && budget > 0; link = next) {
-    sequence *s = link->data;
-    next = link->next;
-    /* Its last token is under way. */
+  GQueue order = G_QUEUE_INIT;
+  for (int pass = 0; pass < 2; pass++)
+    for (GList *link = r->running.head; link != NULL; link = link->next)
+      if (decodes_first(r) ? ((sequence *)link->data)->decodes == (pass == 0) : pass == 0)
+        g_queue_push_tail(&order, link->data);
+  for (sequence *s; (s = g_queue_pop_head(&order)) != NULL && budget > 0;) {
+    /* The last token of the sequence is under way. */
     if (s->in_flight > 0 && s->computed + 2 - s->in_flight >= last_token(s))
       continue;
     gint64 tokens = at_most(r, known(s) + s->in_flight - s->computed, budget);
@@ -137,21 +149,40 @@ static gint64 schedule_running(rank *r)
       sequence *v = victim(r);
       budget += v->scheduled;
       preempt(r, v);
+      g_queue_remove(&order, v);
       preempted = TRUE;
-      if (v == s)
-        return -1;
+      if (v == s) {
+        g_queue_clear(&order);
+        return r->config->kind == NAIVE_SARATHI ? budget : -1;
+      }
     }
-    next = link->next;
     schedule(r, s, tokens);
     budget -= tokens;
   }
-  return preempted ? -1 : budget;
+  g_queue_clear(&order);
+  return preempted && r->config->kind != NAIVE_SARATHI ? -1 : budget;
+}
+
+/* Blocks that a sequence holds as it ends. */
+static gint64 final_blocks(const rank *r, const sequence *s)
+{
+  return (last_token(s) - 1 + r->config->block_tokens - 1) / r->config->block_tokens +
+         r->config->sequence_blocks;
+}
+
+static gboolean fits_to_its_end(const rank *r, const sequence *s, double kept)
+{
+  gint64 blocks = final_blocks(r, s);
+  for (GList *link = r->running.head; link != NULL; link = link->next)
+    blocks += final_blocks(r, link->data);
+  return !r->config->reserve_output || (double)blocks <= (double)r->config->kv_blocks - kept;
 }
 
 /* Returns whether anybody was admitted. */
 static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark)
 {
-  gboolean any = FALSE;
+  gboolean any = FALSE, padded = r->config->kind == NAIVE_PREFILL_FIRST;
+  gint64 n = 0, longest = 0;
   while (budget > 0 && r->waiting.length > 0 && r->running.length < r->config->max_seqs) {
     sequence *s = g_queue_peek_head(&r->waiting);
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
@@ -163,7 +194,10 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     gint64 left = known(s) - hits * size, tokens = at_most(r, left, budget);
     gint64 wanted = r->config->reserve_prompt ? left : tokens;
     double kept = r->running.length > 0 ? ceil(watermark * (double)r->config->kv_blocks) : 0;
-    if ((!chunked && tokens < left) ||
+    n++;
+    longest = MAX(longest, left);
+    if ((!chunked && tokens < left) || tokens == 0 || !fits_to_its_end(r, s, kept) ||
+        (padded && n * longest > r->config->max_batched_tokens) ||
         (double)((wanted + size - 1) / size + idle + r->config->sequence_blocks) >
             (double)r->pool.free.length - kept)
       break;
@@ -187,7 +221,13 @@ static gboolean plan(rank *r, double now_s)
 {
   gint64 budget = r->config->max_batched_tokens;
   g_array_set_size(r->plan, 0);
+  r->preempted = FALSE;
   switch (r->config->kind) {
+  case NAIVE_SARATHI:
+    budget = schedule_running(r);
+    admit(r, budget, TRUE, 0.01);
+    break;
+  case NAIVE_TENSORRT_LLM:
   case NAIVE_VLLM:
     budget = schedule_running(r);
     if (budget >= 0)
@@ -197,6 +237,8 @@ static gboolean plan(rank *r, double now_s)
     if (!admit(r, budget, FALSE, 0.01))
       budget = schedule_running(r);
     break;
+  case NAIVE_SGLANG: /* has a loop of its own */
+    g_assert_not_reached();
   case NAIVE_STATIC:
     if (r->running.length > 0)
       budget = schedule_running(r);
@@ -214,10 +256,10 @@ static gboolean plan(rank *r, double now_s)
     if (isnan(e->s->outcome->first_scheduled_s))
       e->s->outcome->first_scheduled_s = now_s;
   }
-  return budget < 0;
+  return r->preempted;
 }
 
-/* What an iteration computes, token by token, and how long that takes. */
+/* Counts what an iteration computes, token by token, and how long that takes. */
 static double measure(const rank *r, const GArray *batch, naive_iteration *it)
 {
   const test_costs *costs = &r->config->costs;
@@ -361,10 +403,13 @@ static void run_asynchronously(rank *r, arrivals *a, GArray *iterations)
 
 naive_outcome *naive_run(const naive_config *config, const naive_request *requests, int n, GArray *iterations)
 {
+  if (config->kind == NAIVE_SGLANG)
+    return naive_run_sglang(config, requests, n, iterations);
   g_autofree rank *ranks = g_new0(rank, (gsize)config->ranks);
   arrivals a = {requests, g_new0(naive_outcome, (gsize)n), n, 0};
   for (int i = 0; i < config->ranks; i++) {
-    ranks[i] = (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry))};
+    ranks[i] =
+        (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry)), FALSE};
     naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks, config->sequence_blocks);
   }
   if (config->asynchronous)

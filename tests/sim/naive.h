@@ -10,7 +10,14 @@
 #include "sim/engine/engine.h"
 #include "tests/sim/support.h"
 
-typedef enum { NAIVE_VLLM, NAIVE_PREFILL_FIRST, NAIVE_STATIC } naive_kind;
+typedef enum {
+  NAIVE_VLLM,
+  NAIVE_PREFILL_FIRST,
+  NAIVE_STATIC,
+  NAIVE_SGLANG,
+  NAIVE_TENSORRT_LLM,
+  NAIVE_SARATHI
+} naive_kind;
 
 /* The hash ids of a request: see tw_request. */
 typedef struct naive_ids {
@@ -21,9 +28,14 @@ typedef struct naive_ids {
 typedef struct naive_config {
   naive_kind kind;
   gboolean priorities;
-  gboolean asynchronous; /* of one rank */
+  gboolean asynchronous; /* only with one rank */
   gboolean prefix_cache;
   gboolean reserve_prompt;
+  gboolean reserve_output; /* instead */
+  /* Of kind sglang: decodes beside prompts, the factor of its guess, and a tw_waiting_order. */
+  gboolean mixed_chunk;
+  double conservativeness;
+  int order;
   int ranks;
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
   gint64 long_prefill_tokens; /* 0: any */
@@ -31,7 +43,7 @@ typedef struct naive_config {
   gint64 sequence_blocks;   /* that each sequence takes beside those of its tokens */
   gint64 checkpoint_blocks; /* prefixes are found up to multiples of these; 0: any */
   test_costs costs;
-  const naive_ids *ids; /* of each request; NULL: none */
+  const naive_ids *ids; /* block ids of each request; NULL: none */
 } naive_config;
 
 typedef struct naive_request {
@@ -52,12 +64,16 @@ typedef struct naive_iteration {
   gint64 decode_seqs, decode_context, decode_windowed, prefill_seqs, prefill_tokens, prefill_context, sampled;
 } naive_iteration;
 
-/* What the engine is asked. The hashes stay the config's. */
+/* A request as the engine gets it. The hashes stay the config's. */
 tw_request naive_request_of(const naive_config *config, const naive_request *request, guint64 id);
 
 /* Serves the requests, which arrive in their order, and returns what became of each. Appends every iteration
  * of every rank to `iterations`, of naive_iteration. The caller frees the outcomes. */
 naive_outcome *naive_run(const naive_config *config, const naive_request *requests, int n,
                          GArray *iterations);
+
+/* ... with the rules of SGLang (naive_sglang.c): one rank. naive_run calls it. */
+naive_outcome *naive_run_sglang(const naive_config *config, const naive_request *requests, int n,
+                                GArray *iterations);
 
 #endif

@@ -43,7 +43,7 @@ static guint64 mix(guint64 a, guint64 b)
   return z ^ (z >> 29);
 }
 
-/* Of all tokens up to the end of block `n`, one by one. */
+/* The hash of all tokens up to the end of block `n`, one by one. */
 static guint64 hash_of(const naive_pool *pool, const naive_holdings *h, gint64 n)
 {
   const tw_request *r = h->request;

@@ -25,9 +25,9 @@ typedef struct naive_pool {
 typedef struct naive_holdings {
   const tw_request *request;
   guint64 owner;  /* tells tokens without ids from those of others */
-  GArray *blocks; /* of int */
-  GArray *state;  /* of int: those beside */
-  GArray *hashes; /* of its full blocks, as far as they were asked for */
+  GArray *blocks; /* elements are int */
+  GArray *state;  /* the blocks beside those (int) */
+  GArray *hashes; /* hashes of its full blocks, as far as they were asked for */
   gint64 known;   /* blocks that can be found */
 } naive_holdings;
 

@@ -10,7 +10,7 @@
 typedef struct test_site {
   int domains, gpus;
   double up_gb_per_s;
-  const char *device; /* of the GPUs; NULL: hosts without */
+  const char *device; /* device of the GPUs; NULL: hosts have none */
 } test_site;
 
 /* Writes the platform into a file of its own, which the caller removes and whose name it frees. */

@@ -8,7 +8,7 @@
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
   (void)node, (void)faults;
-  return (void *)setting->table_file; /* where test_step_model put the costs */
+  return (void *)setting->table_file; /* test_step_model put the costs there */
 }
 
 static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
@@ -87,6 +87,8 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .pp = 1,
                                  .dp = 1,
                                  .ep = 1,
+                                 .chunked_prefill = TRUE,
+                                 .conservativeness = 1,
                                  .max_seqs = 256,
                                  .max_batched_tokens = 8192,
                                  .block_tokens = 16,
@@ -174,7 +176,8 @@ static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, c
                                void *user)
 {
   GError *error = NULL;
-  guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE);
+  guint tables = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE) |
+                 (scenario->failures != NULL ? 1U << TW_LOG_FAILURES : 0);
   tw_log *log = directory != NULL ? tw_log_open(directory, tables, &error) : NULL;
   tw_recorder *recorder = tw_recorder_new(scenario, log);
   tw_route route = test_route;

@@ -38,7 +38,7 @@ extern const tw_route test_route; /* 10 us, 1 GB/s: a millisecond a token */
 /* Runs a scenario to its end without SimGrid, as a plain loop over its events, logging into `directory`
  * (NULL: no logs), and returns its recorder. `trace_text` is a trace in the native format. */
 tw_recorder *test_run(const tw_scenario *scenario, const char *trace_text, const char *directory);
-/* The same, cut short at `until_s`; and of any stream, INFINITY for its end. */
+/* Runs a trace that is cut short at `until_s`; or any stream, to its end where that is INFINITY. */
 tw_recorder *test_run_until(const tw_scenario *scenario, const char *trace_text, const char *directory,
                             double until_s);
 tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,
@@ -49,7 +49,7 @@ tw_stream *test_stream(const char *trace_text);
 /* The requests of a trace in the project's own format. */
 tw_stream *test_stream(const char *trace_text);
 
-/* The same; `after` sees the factory when it is finished. */
+/* Runs a stream, and lets `after` see the factory when it is finished. */
 tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_text, const char *directory,
                               double until_s, void (*after)(void *user, const tw_factory *factory),
                               void *user);

@@ -12,7 +12,7 @@ typedef enum {
   CASE_THROUGHPUT,
   CASE_E2E,
   CASE_WATTS,
-  CASE_JOULES, /* of accelerators, for an output token */
+  CASE_JOULES, /* joules of accelerators for an output token */
   CASE_TTFT_P50,
   CASE_TTFT_P99,
   CASE_TPOT_P50,
@@ -29,9 +29,10 @@ typedef struct validation_case {
   int accelerators, tp, dp, ep;
   char *weights;       /* kind of checkpoint */
   gboolean fitted;     /* the engine's overheads were fitted on it */
+  gboolean ttft_tells; /* ... and on its TTFT, since its clients do not come back in step */
   double from_s, to_s; /* of the run, to which the watts belong; to_s 0: all of it */
   gboolean steady;     /* ... or its middle, without its start and its end */
-  GString *scenario;   /* with "@trace@" where it names the file of the trace */
+  GString *scenario;   /* XML, with "@trace@" where it names the file of the trace */
   char *trace;         /* text of that file, or NULL */
   char **assignments;  /* passed on as --set, or NULL */
   double measured[CASE_METRICS], predicted[CASE_METRICS]; /* seconds, tokens/s per accelerator; NAN: none */

@@ -91,7 +91,7 @@ gboolean read_mlperf(const validation_set *set, const char *directory, GPtrArray
     int tp = long_ones ? (fp4 ? 4 : 8) : tight ? 2 : 1, replicas = accelerators / tp;
     setup s = {.model = model,
                .device = device,
-               .engine = "tensorrt-llm",
+               .engine = "tensorrt-llm-compiled",
                .tp = tp,
                .pp = 1,
                .dp = 1,

@@ -9,7 +9,7 @@
  * predicted, or why not. */
 void validation_run_all(GPtrArray *cases, const char *program, const char *scratch, int jobs);
 
-/* Where the run of the case at that index lies until validation_remove. */
+/* The directory in which the run of the case at that index lies until validation_remove. */
 char *validation_run_directory(const char *scratch, guint index);
 
 /* The same for one case, inside this process and without SimGrid, with `assignments` (NULL-terminated, or

@@ -6,27 +6,28 @@
 #include <gsl/gsl_multifit_nlinear.h>
 #include <math.h>
 
-const char *const fit_parameter_names[FIT_PARAMETERS] = {"iteration", "per-seq", "launch", "experts",
-                                                         "compute"};
-static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1, 1, 1};
-const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 1, 1, 1};
-enum { LAUNCH = 2, EXPERTS, COMPUTE };
+const char *const fit_parameter_names[FIT_PARAMETERS] = {
+    "iteration", "per-seq", "launch", "experts", "compute", "eager-layer", "eager-experts", "fp8"};
+static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1, 1, 1, 1e-3, 1e-3, 1};
+const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 1, 1, 1, 0, 0, 1};
+enum { LAUNCH = 2, EXPERTS, COMPUTE, FP8 = 7 };
 
-/* TTFT has no say: clients of equal lengths come back in steps of whole prompts, so that their TTFT tells of
- * the client, not of the engine. The time of a request comes from recorded open loops. */
+/* TTFT has no say where clients of equal lengths come back in steps of whole prompts, since it tells of the
+ * client then, not of the engine. The time of a request comes from recorded open loops. */
 static const struct {
   case_metric metric;
   double weight;
-} targets[] = {{CASE_TPOT, 1}};
-enum { TARGETS = 1 };
+} targets[] = {{CASE_TPOT, 1}, {CASE_TTFT, 0.35}};
+enum { TARGETS = G_N_ELEMENTS(targets) };
 
-/* What is known before any row is seen, and how far an engine may well be from it, as a deviation of the
+/* The knowledge before any row is seen, and how far an engine may well be from it, as a deviation of the
  * logarithm: kernels as they were measured, a millisecond and 20 us a sequence of software. Each counts as a
  * quarter of the rows do together, so that models of one engine that cannot tell two parameters apart do not
  * drive them to values that no other model bears out. */
 static const struct {
   double value, deviation;
-} prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25}, {1, 0.1}, {0.8, 0.2}, {0.97, 0.05}};
+} prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25},  {1, 0.1},      {0.8, 0.2},
+                           {0.93, 0.1},  {4.8e-4, 0.5}, {3.6e-4, 0.7}, {0.85, 0.1}};
 #define ROW_ERROR 0.05 /* that a row is off by, whatever the parameters are */
 
 typedef struct problem {
@@ -37,12 +38,17 @@ typedef struct problem {
   double prior; /* weight */
 } problem;
 
+gboolean fit_parameter_is_share(int parameter)
+{
+  return parameter == COMPUTE || parameter == LAUNCH || parameter == EXPERTS || parameter == FP8;
+}
+
 char **fit_assignments(const fit_result *result)
 {
   GPtrArray *list = g_ptr_array_new();
   for (int p = 0; p < FIT_PARAMETERS; p++) {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
-    gboolean share = p == COMPUTE || p == LAUNCH || p == EXPERTS;
+    gboolean share = fit_parameter_is_share(p);
     g_ascii_dtostr(text, sizeof text, share ? result->value[p] : result->value[p] * 1e6);
     g_ptr_array_add(list,
                     g_strdup_printf("//step-time/@%s=%s%s", fit_parameter_names[p], text, share ? "" : "us"));
@@ -55,14 +61,14 @@ char **fit_assignments(const fit_result *result)
  * their ranges; that of experts stays below 2. */
 static double value_of(guint parameter, double x)
 {
-  if (parameter == COMPUTE || parameter == EXPERTS)
+  if (parameter == COMPUTE || parameter == EXPERTS || parameter == FP8)
     return (parameter == EXPERTS ? 2 : 1) / (1 + exp(-x));
   return scales[parameter] * x * x;
 }
 
 static double unknown_of(guint parameter, double value)
 {
-  if (parameter == COMPUTE || parameter == EXPERTS) {
+  if (parameter == COMPUTE || parameter == EXPERTS || parameter == FP8) {
     value = CLAMP(parameter == EXPERTS ? value / 2 : value, 0.05, 0.97);
     return log(value / (1 - value));
   }
@@ -90,7 +96,8 @@ static int residuals(const gsl_vector *x, void *user, gsl_vector *f)
       g_error("%s", item->failure);
     for (guint t = 0; t < TARGETS; t++) {
       double ratio = item->predicted[targets[t].metric] / item->measured[targets[t].metric];
-      gsl_vector_set(f, i * TARGETS + t, ratio > 0 ? targets[t].weight * soften(log(ratio)) : 0);
+      gboolean tells = targets[t].metric != CASE_TTFT || item->ttft_tells;
+      gsl_vector_set(f, i * TARGETS + t, ratio > 0 && tells ? targets[t].weight * soften(log(ratio)) : 0);
     }
   }
   for (guint i = 0; i < p->n_free; i++) {
@@ -128,12 +135,11 @@ void fit_engine(GPtrArray *cases, const char *scratch, guint fixed, double prior
   gsl_multifit_nlinear_free(work);
 
   g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
-  for (guint i = 0; i < cases->len; i++)
-    for (guint t = 0; t < TARGETS; t++) {
-      const validation_case *item = cases->pdata[i];
-      double error = fabs(item->predicted[targets[t].metric] / item->measured[targets[t].metric] - 1);
-      g_array_append_val(errors, error);
-    }
+  for (guint i = 0; i < cases->len; i++) {
+    const validation_case *item = cases->pdata[i];
+    double error = fabs(item->predicted[CASE_TPOT] / item->measured[CASE_TPOT] - 1);
+    g_array_append_val(errors, error);
+  }
   result->median_error = quantile_of(errors, 0.5);
   result->cases = cases->len;
 }

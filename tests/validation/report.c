@@ -29,7 +29,7 @@ double report_error(GPtrArray *cases, int metric, double quantile, report_filter
   return quantile_of(errors, quantile);
 }
 
-/* What a row of a table stands for: all cases of one word, fitted or not. */
+/* A row of a table: all cases of one word, fitted or not. */
 typedef const char *(*key_of)(const validation_case *item);
 static const char *set_of(const validation_case *item)
 {

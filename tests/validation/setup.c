@@ -91,9 +91,10 @@ validation_case *setup_case(const validation_set *set, const setup *s, const cha
     const char *engine, *scheduler, *reserve, *memory;
   } servers[] = {{"vllm", "vllm", "prompt", "0.9"},
                  {"vllm-0.12", "vllm", "prompt", "0.9"},
-                 {"sglang", "prefill-first", "prompt", "0.88"},
-                 {"tensorrt-llm", "vllm", "output", "0.92"},
-                 {"tensorrt-llm-1.0", "vllm", "output", "0.92"},
+                 {"sglang", "sglang", "prompt", "0.88"},
+                 {"tensorrt-llm", "tensorrt-llm", "output", "0.92"},
+                 {"tensorrt-llm-1.0", "tensorrt-llm", "output", "0.92"},
+                 {"tensorrt-llm-compiled", "tensorrt-llm", "output", "0.92"},
                  {"transformers", "static", "prompt", "0.95"}};
   guint which = G_N_ELEMENTS(servers) - 1;
   while (which > 0 && !g_str_equal(servers[which].engine, s->engine))

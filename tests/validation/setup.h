@@ -4,7 +4,7 @@
 
 #include "tests/validation/case.h"
 
-/* What the scenario of a case is made of. */
+/* The parts that the scenario of a case is made of. */
 typedef struct setup {
   const char *model, *device, *engine; /* names of the catalogue, or absolute paths */
   int tp, pp, dp, ep, replicas;

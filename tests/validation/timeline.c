@@ -9,7 +9,7 @@
 
 typedef struct instants {
   double arrival_s, scheduled_s, first_s, last_s;
-  double tokens; /* of the answer */
+  double tokens; /* tokens of the answer */
 } instants;
 
 /* ---- Reading ---- */
@@ -152,7 +152,7 @@ static counts count_at(const GArray *list, double t)
   return c;
 }
 
-/* What the server counted itself, an array of {t, running, waiting}. */
+/* The counts of the server itself, an array of {t, running, waiting}. */
 static GArray *read_gauges(const char *path, GError **error)
 {
   static const tw_csv_column columns[] = {

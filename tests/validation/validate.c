@@ -120,7 +120,7 @@ static guint parameters_of(char **words)
   return bits;
 }
 
-/* Of the recorded run; NULL where it did not run. */
+/* The timeline of the recorded run; NULL where it did not run. */
 static GString *timeline_of(const options *o, GPtrArray *cases, const char *scratch)
 {
   guint i = 0;

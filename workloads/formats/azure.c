@@ -35,7 +35,7 @@ static gboolean read_azure(tw_trace_source *source, tw_trace_row *row, GError **
   return tw_trace_since_first(source, instant, "TIMESTAMP", text, &request->arrival_s, error);
 }
 
-/* As times of the first day of 1970, to the nanosecond. */
+/* Times are written as those of the first day of 1970, to the nanosecond. */
 static guint write_azure(GString *line, const tw_trace_row *row, gboolean linked)
 {
   const tw_request *request = &row->request;

@@ -24,7 +24,7 @@ typedef struct tw_trace_source {
   GHashTable *classes;             /* set of the interned names met so far */
   GPtrArray *notes;                /* sentences that the user should know, each once */
   gboolean has_origin;             /* the first instant of a clock that was asked for, */
-  gint64 origin_s, origin_ns;      /* that instant */
+  gint64 origin_s, origin_ns;      /* the instant from which times count */
   gboolean sorts; /* rows need not be in the order of arrival: as the format says, or its start */
   gpointer own;   /* state of the format */
 } tw_trace_source;

@@ -21,7 +21,7 @@ typedef struct tw_csv tw_csv;
 /* Reads the header. NULL with an error where it lacks a column (naming it and the nearest one there is) or
  * has it twice. `input` and `columns` are borrowed. */
 tw_csv *tw_csv_open(tw_input *input, const tw_csv_column *columns, GError **error);
-/* The same of fields that `delimiter` separates: a comma, semicolon, tab or bar. */
+/* Reads fields that `delimiter` separates: a comma, semicolon, tab or bar. */
 tw_csv *tw_csv_open_delimited(tw_input *input, const tw_csv_column *columns, char delimiter, GError **error);
 void tw_csv_free(tw_csv *csv);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_csv, tw_csv_free)

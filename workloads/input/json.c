@@ -12,7 +12,7 @@ struct tw_json_reader {
   tw_json_parser parser;
   GString *joined;          /* a document of several lines */
   const char *begin, *rest; /* text of the document, and what follows it on its last line; NULL: nothing */
-  long line;                /* of `begin` */
+  long line;                /* line of `begin` */
   gboolean started;
 };
 
@@ -37,7 +37,7 @@ void tw_json_reader_free(tw_json_reader *reader)
 
 /* ---- Documents ---- */
 
-/* Where a document stands: brackets that are open, and whether a text is. */
+/* The state within a document: brackets that are open, and whether a text is. */
 typedef struct {
   gint64 open;
   gboolean in_text;

@@ -26,11 +26,11 @@ struct tw_json {
   tw_json_kind kind;
   gboolean whole;              /* a NUMBER without a fraction, such as 10.0; below 2^64, */
   guint64 count;               /* this one, if it is from 0 on. Of an array or object: how many it holds */
-  double number;               /* of a NUMBER; 1 or 0 of a BOOL */
+  double number;               /* value of a NUMBER; 1 or 0 for a BOOL */
   gsize at;                    /* byte of the document at which it begins */
   const char *key;             /* in an object, else NULL */
-  const char *text;            /* of a STRING */
-  const guint64 *ids;          /* of WHOLES */
+  const char *text;            /* text of a STRING */
+  const guint64 *ids;          /* numbers of WHOLES */
   const tw_json *first, *next; /* first part of an ARRAY or OBJECT; the part after this one */
 };
 

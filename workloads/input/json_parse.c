@@ -5,7 +5,7 @@
 
 enum {
   CHUNK_BYTES = 256 * 1024,
-  MAX_DEPTH = 64, /* of values in values */
+  MAX_DEPTH = 64, /* deepest nesting of values */
 };
 
 void tw_json_parser_init(tw_json_parser *parser)
@@ -203,7 +203,7 @@ static gboolean parse_number(tw_json_parser *parser, tw_json *value)
   return TRUE;
 }
 
-/* What of an array is whole numbers from 0 on, without a fraction, goes into `ids`. TRUE: all of it was. */
+/* Reads an array of whole numbers from 0 on into `ids`, as far as it holds such. TRUE: all of them were. */
 static gboolean parse_wholes(tw_json_parser *parser)
 {
   g_array_set_size(parser->ids, 0);

@@ -11,7 +11,7 @@ typedef struct tw_json_parser {
   GPtrArray *large;
   GArray *ids; /* guint64: of the array that is being read */
 
-  const char *begin;                /* of the text */
+  const char *begin;                /* begin of the text */
   const char *c;                    /* what is read next; in the end, what follows the document */
   const char *problem, *problem_at; /* what is wrong, and where; NULL: nothing */
   int depth;

@@ -77,6 +77,8 @@ static const tw_attribute attention_attributes[] = {
      .help = "gqa: tokens of context that a sliding-window layer sees"},
     {"window-layers", TW_ATTR_INT, .fallback = "0", .max = 1e4, FIELD(window_layers),
      .help = "gqa: how many layers have the sliding window"},
+    {"qk-norm", TW_ATTR_BOOL, .fallback = "false", FIELD(qk_norm),
+     .help = "queries and keys are normalised before attention (mla: latents always are)"},
     {"q-lora-rank", TW_ATTR_INT, .fallback = "0", .max = 1e5, FIELD(q_lora_rank),
      .help = "mla: rank of the query's projection; 0: it is not compressed"},
     {"kv-lora-rank", TW_ATTR_INT, .fallback = "0", .max = 1e5, FIELD(kv_lora_rank),

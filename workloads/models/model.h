@@ -29,6 +29,7 @@ typedef struct tw_model {
   gint64 q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim;
   /* Sliding window: layers that see at most `window` tokens of context; 0 and 0 if there are none. */
   gint64 window, window_layers;
+  gboolean qk_norm; /* each head's query and key is normalised before attention */
 
   gint64 dense_layers; /* layers with a dense MLP (all, without experts); the others have experts */
   gint64 intermediate; /* width of the dense MLP (gated: three matrices); 0 without one */

@@ -238,12 +238,6 @@ const tw_element tw_sessions_element = {"sessions", "people and agents that ask,
 
 /* ---- Reading ---- */
 
-/* A child's attributes, or their defaults where it is absent. */
-static void read_child(const xmlNode *node, const tw_element *element, tw_class *c)
-{
-  tw_schema_read(tw_node_child(node, element->name), element, c);
-}
-
 /* Attributes that are needed where their element is there have no default: they are read only then. */
 static void read_if_there(const xmlNode *node, const tw_element *element, tw_class *c)
 {
@@ -293,7 +287,7 @@ static void read_named(tw_class *c, const xmlNode *node, GPtrArray *files, tw_fa
   read_if_there(node, &clients_element, c);
   read_if_there(node, &closed_element, c);
   read_if_there(node, &servegen_element, c);
-  read_child(node, &slo_element, c);
+  tw_schema_read_child(node, &slo_element, c);
   if (c->rates_file != NULL)
     read_rates(c, node, faults);
   if (c->kind == TW_CLASS_SERVEGEN)

@@ -42,7 +42,7 @@ typedef struct tw_generator_use {
 
 /* FALSE with TW_INPUT_ERROR_USAGE where it would never end, or its rate is out of range. */
 gboolean tw_generator_check_use(const tw_generator *generator, const tw_generator_use *use, GError **error);
-/* Its requests. `generator` is borrowed; the use must have passed the check. */
+/* The requests of a generator, which is borrowed; the use must have passed the check. */
 tw_stream *tw_generator_stream(const tw_generator *generator, const tw_generator_use *use);
 
 /* The SLO that a class asks for; NAN: nothing. */

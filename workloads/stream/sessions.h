@@ -25,16 +25,16 @@ typedef struct tw_turn {
   const char *id;
   const int *after; /* earlier turns of the session */
   int n_after;
-  gint64 repeat;     /* so many, one after the other: a loop of tool calls */
-  gint64 branches;   /* so many of these at once, of the same prompt: best of n, sub-agents */
+  gint64 repeat;     /* number of these, one after the other: a loop of tool calls */
+  gint64 branches;   /* number of these at once, with the same prompt: best of n, sub-agents */
   double wait_s;     /* mean, before each, after what it comes after */
   int wait_law;      /* tw_length_kind: fixed, exponential or lognormal, */
   double wait_sigma; /* lognormal: the deviation of the logarithm */
   gboolean fresh;    /* inherits nothing */
   tw_length repeats; /* if not none: `repeat` is drawn, by each branch; at most repeats.max */
-  double retry;      /* probability that the session goes back once it has ended, */
-  int retry_from;    /* to this turn, not below it; */
-  gint64 retries;    /* at most so often. 0: never */
+  double retry;      /* probability that the session goes back once the turn has ended */
+  int retry_from;    /* the turn that it goes back to, not below it */
+  gint64 retries;    /* how often it goes back at most. 0: never */
   tw_length prompt, reasoning, answer; /* prompt: what is new */
 } tw_turn;
 

@@ -20,19 +20,19 @@ typedef struct tw_stream tw_stream;
 /* How the columns and fields of a trace are read, where its format leaves a choice. */
 typedef struct tw_trace_reading {
   gint64 block_tokens; /* prompt tokens of one hash id; 0: as the format or the file has it */
-  int time_unit;       /* of its times: tw_trace_unit_names */
+  int time_unit;       /* unit of its times: tw_trace_unit_names */
   int delta_context;   /* with sessions, prompts are what a turn adds: tw_trace_context_names */
-  int nested_times;    /* of sub-agents: tw_trace_nested_names */
-  const char *map; /* of a log, which columns are which: "prompt=in,answer=out"; NULL: guessed. Borrowed */
-  int log_time;    /* of a log, how its times are written: tw_log_time_names */
-  char delimiter;  /* of a log, between its columns; 0: guessed */
+  int nested_times;    /* times of sub-agents: tw_trace_nested_names */
+  const char *map;     /* columns of a log: "prompt=in,answer=out"; NULL: guessed. Borrowed */
+  int log_time;        /* how times of a log are written: tw_log_time_names */
+  char delimiter;      /* separator of a log's columns; 0: guessed */
 } tw_trace_reading;
 extern const char *const tw_trace_context_names[]; /* "whole", "delta" */
 extern const char *const tw_trace_nested_names[];  /* "auto", "relative", "absolute" */
 extern const char *const tw_trace_unit_names[];    /* "format", "s", "ms", "us", "ns" */
 extern const double tw_trace_units_s[];
 
-/* What is done with rows that are out of order, and with those that are broken or of requests that failed. */
+/* The treatment of rows that are out of order, and of those that are broken or of requests that failed. */
 typedef enum { TW_ROWS_FORMAT, TW_ROWS_REFUSE, TW_ROWS_SORT, TW_ROWS_SKIP } tw_rows_policy;
 extern const char *const tw_rows_order_names[];  /* "format", "refuse", "sort", "skip" */
 extern const char *const tw_rows_broken_names[]; /* "format", "refuse", "skip" */
@@ -43,8 +43,8 @@ extern const char *const tw_rows_broken_names[]; /* "format", "refuse", "skip" *
 typedef enum { TW_REPLAY_RECORDED, TW_REPLAY_SESSIONS, TW_REPLAY_LANES } tw_replay_mode;
 extern const char *const tw_replay_mode_names[];
 
-/* What of a trace is replayed, and how fast. Start and duration are in the trace's own time: what its column
- * says, or, where that is a time of day, since its first request. The arrivals of the run are
+/* The part of a trace that is replayed, and how fast. Start and duration are in the trace's own time: what
+ * its column says, or, where that is a time of day, since its first request. The arrivals of the run are
  * (t - start) / rate_scale. Repetitions follow each other at the distance `duration` if given, else at the
  * span of the trace plus one mean gap between arrivals; their prompts are new ones, which share no prefix
  * with those of other repetitions. */
@@ -52,7 +52,7 @@ typedef struct tw_trace_options {
   double rate_scale; /* > 0; 2 replays twice as fast */
   double start_s;    /* requests before it are left out */
   double duration_s; /* requests at or after start + duration are left out; INFINITY: all */
-  gint64 limit;      /* at most so many requests in all; G_MAXINT64: all */
+  gint64 limit;      /* most requests in all; G_MAXINT64: all */
   gint64 repeat;     /* >= 1 */
   /* Lengths are multiplied and rounded, to at least one token where there was one. The tokens that a hash id
    * stands for grow with the prompts, so that the same share of them is reused. */
@@ -82,10 +82,10 @@ const char *tw_trace_format_help(const tw_trace_format *format);
 
 /* The counts of a trace's rows, by what became of them. */
 typedef struct tw_trace_tally {
-  guint64 rows;         /* of requests in the part that was read */
-  guint64 moved;        /* that came after one that arrives later, and were sorted or left out */
-  guint64 zero_outputs; /* of no output; a run lets them end with their first token */
-  guint64 skipped;      /* left out */
+  guint64 rows;         /* rows of requests in the part that was read */
+  guint64 moved;        /* rows behind one that arrives later, which were sorted or left out */
+  guint64 zero_outputs; /* rows without output; a run lets them end with their first token */
+  guint64 skipped;      /* rows that were left out */
   GPtrArray *reasons;   /* texts: "12 rows: failed (0 response tokens)" */
   GPtrArray *notes;     /* texts: what else the user should know */
 } tw_trace_tally;
@@ -107,7 +107,7 @@ typedef struct tw_closed_options {
   double duration_s; /* none is sent at or after it; INFINITY: no limit */
   double think_s;    /* time from the end of a request to the client's next one */
   double ramp_s;     /* the clients start evenly over this time */
-  double pace_s;     /* at least between two requests of any: a client program sends one after the other */
+  double pace_s;     /* least time between two requests of any: a client program sends one after the other */
   double jitter_s;   /* each request waits up to this much longer, drawn evenly: clients fall out of step */
   gint64 warmup;     /* requests sent first that statistics leave out */
   tw_length prompt, reasoning, answer;

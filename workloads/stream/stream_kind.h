@@ -18,7 +18,7 @@ typedef struct tw_stream_kind {
   void (*told)(tw_stream *stream, const tw_request *request, gboolean completed, double now_s);
   /* Does what tw_stream_session_counts says; NULL: the stream is not one of sessions. */
   gboolean (*sessions)(const tw_stream *stream, tw_session_counts *counts);
-  /* As tw_stream_tally; NULL: none. */
+  /* Does what tw_stream_tally says; NULL: there is none. */
   const tw_trace_tally *(*tally)(const tw_stream *stream);
 } tw_stream_kind;
 

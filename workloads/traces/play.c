@@ -43,7 +43,7 @@ static void add_wait(const waiting *w, tw_play *p, guint of, guint on, gboolean 
 /* An agent of a session, whose rows say nothing of what they wait for. */
 typedef struct {
   gint last;         /* step; -1: none yet */
-  double last_end_s; /* as recorded */
+  double last_end_s; /* the recorded end of the last request */
   gboolean joined;   /* the one that started it has waited for its end since */
 } agent_state;
 
@@ -71,9 +71,9 @@ static void wait_as_recorded(const waiting *w, tw_play *p, guint of, guint on, d
   add_wait(w, p, of, on, overlaps, delay_s);
 }
 
-/* What the times of agents tell: a request follows the one before of its agent; the first one of an agent,
- * the request before of the agent that started it; and the first request of that one after an agent's end,
- * its last. */
+/* The times of agents tell who waits: a request follows the one before of its agent; the first one of an
+ * agent, the request before of the agent that started it; and the first request of that one after an
+ * agent's end, its last. */
 static void infer_waits(const waiting *w, tw_play *p, GHashTable *agents, guint of)
 {
   const tw_trace_row *row = &p->steps[of].row;

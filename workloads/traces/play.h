@@ -6,7 +6,7 @@
 
 typedef struct tw_play tw_play;
 
-/* What another request waits for of this one. */
+/* A request that waits for this one, and for which part of it. */
 typedef struct {
   guint step;
   gboolean for_start;
@@ -16,7 +16,7 @@ typedef struct {
 typedef struct {
   tw_trace_row row;
   tw_play *of;
-  GArray *then; /* of consequence; NULL: none */
+  GArray *then; /* elements are consequence; NULL: none */
   guint unmet;  /* starts and ends that it still waits for */
   double ready_s, sent_s;
   guint64 order; /* among those that are due at once */

@@ -15,7 +15,7 @@ typedef struct {
   gboolean lanes;
   gint32 block_tokens;
 
-  tw_row_sorter *sorter; /* of rows that do not lie together; NULL: they do */
+  tw_row_sorter *sorter; /* sorts the rows of sessions that do not lie together; NULL: they do */
   guint64 rows, given;   /* in it, from it */
   tw_trace_row ahead;    /* the first row of the session after `next`, */
   guint64 ahead_group;
@@ -23,10 +23,10 @@ typedef struct {
 
   tw_play *next; /* loaded, not begun; NULL: there is none */
   guint64 loaded, live;
-  GSequence *due;        /* of step, by ready_s */
+  GSequence *due;        /* steps in the order of ready_s */
   GHashTable *under_way; /* step by id of its request */
   double now_s;
-  GError *problem; /* that a later call reports */
+  GError *problem; /* error that a later call reports */
   tw_session_counts counts;
 } plays;
 

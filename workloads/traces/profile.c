@@ -21,8 +21,8 @@ struct tw_profile {
   double gap_mean_s, gap_squares; /* Welford's running mean and sum of squared deviations */
   gint64 first_minute;
   GArray *minutes;      /* guint32: requests, from first_minute on */
-  GHashTable *sessions; /* by name, owned: twice its requests, and 1 if an agent without a name asked */
-  GArray *classes;      /* of class_count */
+  GHashTable *sessions; /* name, owned -> twice its requests, and 1 if an agent without a name asked */
+  GArray *classes;      /* elements are class_count */
   guint64 session_requests, most_turns, reasoning_requests;
   GHashTable *blocks; /* how they were seen, by chains of hash ids, owned */
   GHashTable *pieces; /* the same of pieces of unequal length */

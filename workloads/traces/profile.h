@@ -28,25 +28,25 @@ typedef struct tw_profile_facts {
   double first_s, last_s;         /* arrivals */
   double rate_per_s;              /* mean: gaps over the span; NAN where there is no span */
   guint64 peak_requests;          /* in the busiest minute, */
-  double peak_start_s;            /* which starts here */
+  double peak_start_s;            /* begin of that minute */
   double gap_cv;     /* deviation of the gaps between arrivals over their mean: 1 for Poisson; or NAN */
   double dispersion; /* variance of the counts of whole minutes over their mean: 1 for Poisson, more where
                         arrivals come in bursts or the rate changes; NAN below two minutes */
   guint64 reasoning_requests;           /* requests that reason */
   guint64 session_requests, most_turns; /* requests that name a session; the most in one */
   guint64 sessions;                     /* different ones; 0 if none is named */
-  guint64 hashed_requests;              /* whose prompts carry hashes */
-  guint64 sharing_requests;             /* whose first block was seen before */
+  guint64 hashed_requests;              /* requests whose prompts carry hashes */
+  guint64 sharing_requests;             /* requests whose first block was seen before */
   /* The hits of an endless prefix cache, one request after the other: tokens in leading ids that were seen
    * before, also those of a last block that is not full; and those in whole blocks alone, never the whole
    * prompt. */
   guint64 shared_prompt_tokens, hit_tokens;
-  gint32 block_tokens; /* of these blocks; 0: none, or of different sizes */
+  gint32 block_tokens; /* tokens of these blocks; 0: there are none, or of different sizes */
   guint64 recorded_requests,
       recorded_cached_tokens; /* what the recorded server's own cache found, where it is said */
   guint64 agents;             /* different ones, each session's first counted; 0: no sessions */
-  guint64 waits;              /* that a request names, with a delay; */
-  double wait_mean_s, wait_p50_s, wait_p90_s, wait_max_s; /* of these; NAN: there are none */
+  guint64 waits;              /* waits with a delay that requests name */
+  double wait_mean_s, wait_p50_s, wait_p90_s, wait_max_s; /* lengths of these waits; NAN: there are none */
   guint64 most_fan_out;                                   /* requests that wait for the same one */
   double in_flight_mean; /* requests at once, where their recorded service is said; else NAN */
   guint64 most_in_flight;
@@ -58,7 +58,7 @@ typedef struct tw_profile tw_profile;
 tw_profile *tw_profile_new(void);
 /* Requests come in the order of their arrival. */
 void tw_profile_add(tw_profile *profile, const tw_request *request);
-/* The same of a row, with all that it says; pieces are cut into blocks of `block_tokens` (0: 16). */
+/* Adds a row of a trace, with all that it says; pieces are cut into blocks of `block_tokens` (0: 16). */
 void tw_profile_add_row(tw_profile *profile, const tw_trace_row *row, gint32 block_tokens);
 /* At least one request must have been added. */
 void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts);

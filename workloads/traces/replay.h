@@ -9,7 +9,7 @@
 
 typedef struct tw_replay tw_replay;
 
-/* As tw_stream_open. `options` are copied. */
+/* Opens a trace as tw_stream_open does. `options` are copied. */
 tw_replay *tw_replay_open(const char *path, const tw_trace_format *format, const tw_trace_options *options,
                           GError **error);
 void tw_replay_free(tw_replay *replay);

@@ -11,7 +11,7 @@ typedef struct {
   guint64 group;
   double arrival_s;
   guint64 place; /* in the order of adding */
-  guint64 bytes; /* of the row, packed */
+  guint64 bytes; /* size of the packed row */
 } key;
 
 /* A sorted piece on disk, and its row that is next. */
@@ -26,8 +26,8 @@ struct tw_row_sorter {
   gsize memory_bytes;
   guint64 rows;
   GByteArray *packed; /* rows one after the other */
-  GArray *keys;       /* of key, */
-  GArray *places;     /* of gsize: and where each row lies in `packed` */
+  GArray *keys;       /* keys of the rows in memory */
+  GArray *places;     /* place (gsize) of each of these rows in `packed` */
   GPtrArray *pieces;
   guint next; /* in `keys`, if there are no pieces */
 };
@@ -71,7 +71,7 @@ static void pack(GByteArray *to, const void *bytes, gsize n)
 
 static void pack_text(GByteArray *to, const char *text)
 {
-  guint32 length = text != NULL ? (guint32)strlen(text) + 1 : 0; /* with its NUL */
+  guint32 length = text != NULL ? (guint32)strlen(text) + 1 : 0; /* the NUL counts */
   pack(to, &length, sizeof length);
   if (length > 0)
     pack(to, text, length);
@@ -221,7 +221,7 @@ static gboolean merge_pieces(tw_row_sorter *sorter, GError **error)
   return good;
 }
 
-/* Where the row of a key in memory lies. */
+/* The place of the row of a key in memory. */
 static const guint8 *row_of(const tw_row_sorter *sorter, const key *of)
 {
   guint64 first = sorter->rows - sorter->keys->len;

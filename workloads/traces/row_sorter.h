@@ -10,7 +10,7 @@
 
 typedef struct tw_row_sorter tw_row_sorter;
 
-enum { TW_ROW_SORTER_BYTES = 64 * 1024 * 1024 }; /* of rows that are kept in memory, by default */
+enum { TW_ROW_SORTER_BYTES = 64 * 1024 * 1024 }; /* bytes of rows that are kept in memory, by default */
 
 tw_row_sorter *tw_row_sorter_new(gsize memory_bytes);
 void tw_row_sorter_free(tw_row_sorter *sorter);

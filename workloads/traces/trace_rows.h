@@ -24,7 +24,7 @@ gboolean tw_trace_rows_rewind(tw_trace_rows *rows, GError **error);
 gboolean tw_trace_rows_by_session(const tw_trace_rows *rows);
 const tw_trace_format *tw_trace_rows_format(const tw_trace_rows *rows);
 tw_input *tw_trace_rows_input(const tw_trace_rows *rows);
-double tw_trace_rows_progress(const tw_trace_rows *rows); /* of the pass, 0 to 1 */
+double tw_trace_rows_progress(const tw_trace_rows *rows); /* share of the pass that was read, 0 to 1 */
 const tw_trace_tally *tw_trace_rows_tally(const tw_trace_rows *rows);
 
 /* Makes a row one that the simulator serves: pieces of unequal length become blocks of `block_tokens` (0: 16)

@@ -24,7 +24,7 @@ static const struct {
 struct tw_trace_writer {
   const tw_trace_format *format;
   char *path;
-  char *place;   /* that `partial` takes in the end, */
+  char *place;   /* name that `partial` takes in the end */
   char *partial; /* what is written until then; NULL: it is written in place, being no regular file */
   gzFile file;   /* zlib writes plain files too */
   gboolean linked;
@@ -60,7 +60,7 @@ static int open_partial(tw_trace_writer *writer)
     return dup(STDOUT_FILENO);
   if (stat(writer->path, &status) == 0 && !S_ISREG(status.st_mode))
     return open(writer->path, O_WRONLY | O_CLOEXEC);
-  writer->place = realpath(writer->path, NULL); /* of what a symbolic link names */
+  writer->place = realpath(writer->path, NULL); /* a symbolic link stays, and its target is written */
   if (writer->place == NULL)
     writer->place = strdup(writer->path);
   writer->partial = g_strdup_printf("%s.partial-XXXXXX", writer->place);

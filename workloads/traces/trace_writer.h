@@ -4,7 +4,8 @@
 
 #include "workloads/formats/format.h"
 
-/* As tw_trace_writer_open; `linked`: with what requests wait for, where the format can say that. */
+/* Opens a writer as tw_trace_writer_open does; `linked`: rows tell what requests wait for, where the format
+ * can say that. */
 tw_trace_writer *tw_trace_writer_open_linked(const char *path, const tw_trace_format *format, gboolean linked,
                                              GError **error);
 /* Whether it writes what requests wait for, and pieces. */

@@ -70,7 +70,7 @@ static gsize offset_of(const GArray *lengths, guint k)
   return offset;
 }
 
-/* What the fixture's run wrote, to compare with and to damage. */
+/* The bytes that the fixture's run wrote, to compare with and to damage. */
 typedef struct {
   char *directory;
   char *bytes, *index;

@@ -3,7 +3,7 @@
 #include "sim/log/log_member.h"
 #include "tests/log_fixture.h"
 
-enum { ROWS = 20000 }; /* of half a second each: 10,000 s, in some 11 members */
+enum { ROWS = 20000 }; /* half a second each: 10,000 s, in some 11 members */
 
 /* Rows that the reader yields, which must be segments from `first` on; what ended them is in `error`. */
 static int count_segments(tw_log_reader *reader, int first, GError **error)
@@ -148,7 +148,7 @@ static void members_that_the_index_does_not_list_are_found(void **state)
     g_autoptr(GString) part = g_string_new(NULL);
     for (guint i = 0; i < kept; i++)
       g_string_append_printf(part, "%s\n", lines[i]);
-    g_string_append(part, "47,1"); /* and a line that was cut off */
+    g_string_append(part, "47,1"); /* a line that was cut off */
     write_file(directory, "segments.csv.gz.index", part->str, part->len);
     g_autoptr(tw_log_reader) reader = open_segments(directory);
     GError *error = NULL;
@@ -282,7 +282,7 @@ static void a_table_that_is_not_there_is_told_from_a_misspelt_one(void **state)
   assert_string_equal(misspelt, "no table is called 'segmnts'; did you mean \"segments\"?");
   g_autofree char *absurd = open_failure(directory, "xyzzy");
   assert_string_equal(
-      absurd, "no table is called 'xyzzy'; write one of requests, engines, racks, site, segments, links");
+      absurd, "no table is called 'xyzzy'; write one of requests, engines, racks, site, segments, links, failures");
   g_autofree char *absent = open_failure(directory, "requests");
   assert_contains(absent, "this run has no table 'requests'; it has segments");
   remove_file(directory, "segments.csv.gz");

@@ -61,7 +61,7 @@ static void a_table_that_ends_early_is_named_wherever_it_ends(void **state)
   }
 }
 
-/* As after SIGKILL: no summary, and each table is cut somewhere. */
+/* SIGKILL leaves no summary, and each table cut somewhere. */
 static void after_a_repair_a_killed_run_has_a_report(void **state)
 {
   (void)state;

@@ -4,7 +4,7 @@
 #include "platforms/reader/platform.h"
 #include "tests/platforms/scratch.h"
 
-/* What a generator writes for "kind name=value ..." settings, or NULL with an error. */
+/* The text that a generator writes for "kind name=value ..." settings, or NULL with an error. */
 static char *generate(const char *command, GError **error)
 {
   g_auto(GStrv) words = g_strsplit(command, " ", -1);
@@ -52,6 +52,8 @@ static void shipped_platforms_are_what_the_generators_write(void **state)
       {"nvl72-gb200-1", "nvl72 racks=1"},
       {"mi3xx-mi355x-1", "mi3xx nodes=1"},
       {"vera-rubin-vr200-1", "vera-rubin racks=1"},
+      {"nvl64-gb200-1", "nvl72 racks=1 domain-size=64"},
+      {"nvl68-gb200-1", "nvl72 racks=1 domain-size=68"},
       {"nvl72-gb200-8", "nvl72 racks=8"},
       {"domains8-gb200-9-1-to-1", "nvl72 racks=9 domain-size=8 oversubscription=1"},
       {"domains8-gb200-9-2-to-1", "nvl72 racks=9 domain-size=8 oversubscription=2"},
@@ -139,6 +141,44 @@ static void powers_add_up_to_the_published_ones(void **state)
     double site_w = tw_supply_site_w(&p->supply, total, NAN), pue = tw_curve_at(&p->supply.pue, 1);
     assert_near(pue, rows[i].pue, 0);
     assert_near(site_w / pue / 2, rows[i].watts, 1e-4 * rows[i].watts);
+  }
+}
+
+/* What a site draws when everything in it draws its most, an accelerator at most `accelerator_w`. */
+static double nameplate_w(const tw_platform *p, double accelerator_w)
+{
+  double it_w = 0;
+  for (int host = 0; host < p->n_hosts; host++)
+    it_w += p->hosts[host].accelerators * fmin(p->hosts[host].device->max_w, accelerator_w);
+  for (int zone = 0; zone < p->n_zones; zone++)
+    it_w += p->zones[zone].overhead_w;
+  for (int link = 0; link < p->n_links; link++)
+    it_w += isnan(p->links[link].watts) ? 0 : p->links[link].watts;
+  return tw_supply_site_w(&p->supply, it_w, NAN);
+}
+
+/* A megawatt takes as many racks as draw no more than it together, and more where accelerators are capped. */
+static void a_site_is_as_large_as_its_power_allows(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *power, *size;
+    double accelerator_w;
+    int domains;
+  } rows[] = {{"nvl72 site-power=1MW", "nvl72 racks=8", 1200, 7},
+              {"nvl72 site-power=1MW accelerator-power=960W", "nvl72 racks=9", 960, 8},
+              {"hgx site-power=100kW device=h200-sxm", "hgx device=h200-sxm nodes=8", 700, 7},
+              {"nvl72 site-power=140kW", "nvl72 racks=2", 1200, 1}};
+  for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_auto(scratch) files = scratch_new();
+    g_autoptr(tw_platform) p = load_generated(&files, rows[i].power);
+    int domains = 0;
+    for (int zone = 0; zone < p->n_zones; zone++)
+      domains += p->zones[zone].role == TW_ROLE_NVLINK_DOMAIN ? 1 : 0;
+    assert_int_equal(domains, rows[i].domains);
+    assert_true(nameplate_w(p, rows[i].accelerator_w) <= p->supply.site_w);
+    g_autoptr(tw_platform) larger = load_generated(&files, rows[i].size);
+    assert_true(nameplate_w(larger, rows[i].accelerator_w) > p->supply.site_w);
   }
 }
 
@@ -248,6 +288,9 @@ static void bad_settings_say_what_would_be_right(void **state)
       {"torus dimensions=400x400",
        "--dimensions: \"400x400\" makes 160000 domains; a fabric has 2 to 100000"},
       {"nvl72 racks=20000 hosts=gpu", "--racks: more than a million hosts; write fewer, or larger hosts"},
+      {"nvl72 racks=8 site-power=1MW", "--site-power: each of the racks draws up to 136253 W, conversion and "
+                                       "cooling included, so that 7 fit; "
+                                       "write more power, or a lower --accelerator-power"},
       {"single pue=0", "--pue: \"0\" is not a ratio; write a number of at least 1, such as 1.5"},
   };
   for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -298,6 +341,7 @@ int main(void)
       cmocka_unit_test(hgx_hosts_are_nodes_or_gpus),
       cmocka_unit_test(nvl72_hosts_are_trays_of_four),
       cmocka_unit_test(powers_add_up_to_the_published_ones),
+      cmocka_unit_test(a_site_is_as_large_as_its_power_allows),
       cmocka_unit_test(an_idle_node_draws_what_was_measured),
       cmocka_unit_test(the_fabric_draws_its_share_whatever_the_hosts_are),
       cmocka_unit_test(bandwidths_follow_from_nics_and_oversubscription),

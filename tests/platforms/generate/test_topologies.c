@@ -66,7 +66,7 @@ static void inside_a_domain_transfers_take_nvlink(void **state)
     simgrid_flow flow = rows[i].flow;
     assert_true(simgrid_run_flows(generated(&files, rows[i].command), &flow, 1));
     assert_near(flow.seconds, 1, 1e-9);
-    assert_near(flow.latency_s, 0.802e-6, 1e-12); /* of the H100's NVLink */
+    assert_near(flow.latency_s, 0.802e-6, 1e-12); /* latency of the H100's NVLink */
   }
 }
 

@@ -1,4 +1,4 @@
-/* Where shipped files are found. */
+/* The search for shipped files. */
 #include "platforms/input/data.h"
 #include "tests/check.h"
 

@@ -44,6 +44,25 @@ static void lines_beyond_65535_are_right(void **state)
   assert_int_equal(tw_node_line(node), 100000);
 }
 
+static void a_document_packed_with_gzip_is_read_and_half_of_one_is_not(void **state)
+{
+  (void)state;
+  g_auto(scratch) files = scratch_new();
+  /* "<a>\n<b/></a>" */
+  static const guchar packed[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xb3,
+                                  0x49, 0xb4, 0xe3, 0xb2, 0x49, 0xd2, 0xb7, 0xb3, 0xd1, 0x4f, 0xb4,
+                                  0x03, 0x00, 0x74, 0x67, 0x73, 0x0a, 0x0c, 0x00, 0x00, 0x00};
+  const char *path = scratch_write(&files, "a.xml.gz", (const char *)packed, sizeof packed);
+  const char *half = scratch_write(&files, "half.xml.gz", (const char *)packed, sizeof packed / 2);
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_document) document = tw_document_load(path, faults);
+  assert_no_faults(faults);
+  assert_int_equal(tw_node_line(tw_node_child(tw_document_root(document), "b")), 2);
+  assert_null(tw_document_load(half, faults));
+  assert_int_equal(tw_faults_count(faults), 1);
+  assert_non_null(strstr(tw_faults_get(faults, 0), "no whole gzip file"));
+}
+
 static void an_included_element_keeps_its_file_and_line(void **state)
 {
   (void)state;
@@ -259,6 +278,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_document_knows_its_root_files_and_lines),
       cmocka_unit_test(lines_beyond_65535_are_right),
+      cmocka_unit_test(a_document_packed_with_gzip_is_read_and_half_of_one_is_not),
       cmocka_unit_test(an_included_element_keeps_its_file_and_line),
       cmocka_unit_test(an_include_of_a_part_takes_that_part),
       cmocka_unit_test(a_fallback_stands_in_for_a_missing_include),

@@ -51,6 +51,9 @@ static const broken platforms[] = {
     {"profile-missing.xml", "profile-missing.xml:6: bandwidth_file of <link>: there is no "
                             "\"missing.profile\" beside the platform, and SimGrid "
                             "ends without it\n"},
+    {"profile-twice.xml",
+     "profile-twice.xml:6: latency_file of <link>: SimGrid reads a profile once, and the <host> of "
+     "line 5 names \"half.profile\"; name a copy of it\n"},
     {"prolog.xml", "prolog.xml:1: SimGrid refuses the beginning of this file; write <?xml version=\"1.0\"?> "
                    "and <!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\">\n"
                    "prolog.xml:3: version of <platform>: \"3\" is not 4.1; write version=\"4.1\"\n"},
@@ -120,7 +123,7 @@ static const broken devices[] = {
      "zero, such "
      "as 989TFLOP/s\n"
      "device-values.xml:4: precision of <compute>: \"bf17\" is unknown; write one of fp32, bf16, fp8, fp4, "
-     "int8, fp8-block, int4\n"
+     "int8, fp8-block, int4, fp6\n"
      "device-values.xml:5: bandwidth of <memory>: \"3.35TB\" has the unknown unit \"TB\"; did you mean "
      "\"TB/s\"?\n"
      "device-values.xml:6: efficiency of <scale-up>: \"1.5\" is out of range; write a number above zero and "

@@ -1,4 +1,4 @@
-/* What conversion and cooling add to the power of a site. */
+/* Conversion and cooling, and the power that they add to a site. */
 #include "platforms/reader/supply.h"
 #include "tests/check.h"
 

@@ -120,8 +120,8 @@ static void tokens_leave_once_for_each_expert_or_for_each_domain(void **state)
               2000 * (2 - pow(2, -7)) / 2, 1e-9);
 }
 
-/* What comes by a NIC once for a domain goes on inside it: of the 16 · (1 − (15/16)^8) ranks that a token goes to, all but
- * its own get it over NVLink. A copy for each expert stays inside for (s − 1)/n of its 8. */
+/* What comes by a NIC once for a domain goes on inside it: of the 16 · (1 − (15/16)^8) ranks that a token
+ * goes to, all but its own get it over NVLink. A copy for each expert stays inside for (s − 1)/n of its 8. */
 static void what_comes_by_a_nic_goes_on_inside_the_domain(void **state)
 {
   (void)state;
@@ -137,7 +137,7 @@ static void what_comes_by_a_nic_goes_on_inside_the_domain(void **state)
               1000 * (8 * 7.0 / 16 + 3) / (0.5 * 100e9), 1e-18);
 }
 
-/* Of the shipped devices: larger collectives take longer, and more ranks do not make small ones faster. */
+/* On all shipped devices larger collectives take longer, and more ranks do not make small ones faster. */
 static void shipped_devices_grow_with_bytes_and_ranks(void **state)
 {
   (void)state;

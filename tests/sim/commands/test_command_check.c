@@ -1,4 +1,4 @@
-/* What `tokenworks check` prints of sound scenarios. */
+/* The output of `tokenworks check` on sound scenarios. */
 #include "tests/program.h"
 
 #define AZURE TW_SOURCE_DIR "/sim/scenarios/azure-conv-hgx-h100.xml"

@@ -1,4 +1,4 @@
-/* What a user of `tokenworks compare` sees. */
+/* The output of `tokenworks compare`, as a user sees it. */
 #include "tests/program.h"
 
 #define SCENARIO(seed) "<scenario name=\"s\" seed=\"" seed "\"><pool id=\"p\"></pool></scenario>"
@@ -100,7 +100,7 @@ static void rounding_is_no_difference(void **state)
   expect(state, "compare $/third $/rounded -m ttft_s.p99", 0, "same\n", "");
 }
 
-/* As make and tar take them. */
+/* Short options take their value at once, as those of make and tar do. */
 static void values_may_follow_short_options_at_once(void **state)
 {
   expect(state, "compare $/a $/b -mttft_s.p99", 0, "ttft_s.p99  s     1  1.2", "");

@@ -1,4 +1,4 @@
-/* What a user of `tokenworks log` sees. */
+/* The output of `tokenworks log`, as a user sees it. */
 #include "sim/log/log_member.h"
 #include "tests/log_fixture.h"
 

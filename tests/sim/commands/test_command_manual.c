@@ -29,7 +29,7 @@ static void every_command_of_the_manual_is_one_of_roff(void **state)
   }
 }
 
-/* What bash completes of a line, its words joined by blanks. */
+/* The words with which bash completes a line, joined by blanks. */
 static char *complete(void **state, const char *words)
 {
   g_autofree char *script =

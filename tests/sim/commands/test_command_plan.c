@@ -1,4 +1,4 @@
-/* What a user of `tokenworks plan` sees. */
+/* The output of `tokenworks plan`, as a user sees it. */
 #include "tests/program.h"
 
 #include <jansson.h>
@@ -98,7 +98,7 @@ static void jobs_and_kills_change_no_byte(void **state)
   expect(state, "plan $/q.xml -o $/two -q -j 2", 0, "", "");
   g_autofree char *one = contents(state, "one/plan.csv"), *two = contents(state, "two/plan.csv");
   assert_string_equal(one, two);
-  /* As a kill leaves it: some runs done, one begun, no answer. */
+  /* A kill leaves the directory like this: some runs done, one begun, no answer. */
   g_autofree char *cut = g_build_filename(*state, "two", "plan.csv", NULL);
   assert_int_equal(g_unlink(cut), 0);
   json_t *all = answer(state, "two");
@@ -115,11 +115,17 @@ static void jobs_and_kills_change_no_byte(void **state)
 static void an_impossible_question_is_answered_with_the_nearest(void **state)
 {
   given_file(state, "fast.xml", QUESTION("", "tpot=\"1ms\"", SMALL_LAYOUT, ""));
+  expect(state, "plan $/fast.xml -o $/fast -q", 1, "The best that any layout reaches is a token in ", "");
   expect(state, "plan $/fast.xml -o $/fast -q", 1, "one sequence alone takes", "");
+  given_file(state, "soon.xml", QUESTION("", "ttft=\"1ms\"", SMALL_LAYOUT, ""));
+  expect(state, "plan $/soon.xml -o $/soon -q", 1, "The best that any layout reaches is a TTFT of ", "");
+  given_file(state, "heads.xml", QUESTION("", "tpot=\"50ms\"", "<layout tp=\"3\"/>", ""));
+  expect(state, "plan $/heads.xml -o $/heads -q", 1, "Dropped, of 1 designs:\n    1  ", "");
   given_file(state, "late.xml",
              QUESTION("", "ttft=\"120ms\" tpot=\"15ms\"", SMALL_LAYOUT,
                       "<limit accelerators=\"8\"/><effort slice=\"20s\"/>"));
   expect(state, "plan $/late.xml -o $/late -q", 1, "No design meets the question.\nThe nearest, hgx.", "");
+  expect(state, "plan $/late.xml -o $/late -q", 1, " are asked for), because of T", "");
   given_file(state, "no-room.xml",
              QUESTION("", "tpot=\"50ms\"", SMALL_LAYOUT, "<limit accelerators=\"4\"/>"));
   expect(state, "plan $/no-room.xml -o $/no-room -q", 1, "the limits leave no room for an engine", "");
@@ -143,6 +149,54 @@ static void the_largest_load_on_a_site_is_found(void **state)
   json_decref(all);
 }
 
+/* The load that the answer bears is found, and a lever never lets it bear less. */
+static void what_binds_is_measured(void **state)
+{
+  expect(state, "plan $/q.xml -o $/plan -q", 0, " this load", "");
+  json_t *all = answer(state, "plan"), *levers = json_object_get(json_object_get(all, "best"), "levers"),
+         *lever;
+  gsize i;
+  double own = number(json_array_get(levers, 0), "bears");
+  assert_int_equal(json_array_size(levers), 5);
+  assert_true(own >= 1 && number(json_array_get(levers, 0), "breaks") > own);
+  json_array_foreach(levers, i, lever) assert_true(number(lever, "bears") >= own);
+  /* A unit more of two or three bears at least a rung more. */
+  assert_true(number(json_array_get(levers, 1), "bears") > own);
+  json_decref(all);
+}
+
+static void ratios_that_come_to_the_same_site_are_one_design(void **state)
+{
+  given_file(state, "twins.xml",
+             QUESTION("optimise=\"accelerators\"", "ttft=\"500ms\" tpot=\"30ms\"",
+                      "<layout tp=\"4\" pools=\"1:1 2:3\"/>",
+                      "<effort slice=\"20s\" seeds=\"1\" levers=\"false\"/>"));
+  expect(state, "plan $/twins.xml -o $/twins -q", 0, "    1  builds what another does\n", "");
+}
+
+/* A node of eight H100s and what is around it draw at most 15.5 kW: two fit into 33 kW, three where accelerators
+ * are held below 400 W, or where the whole site is held below its limit. */
+static void caps_on_power_make_room_for_more(void **state)
+{
+  given_file(state, "caps.xml",
+             QUESTION("optimise=\"load\"", "ttft=\"500ms\" tpot=\"15ms\"", "<layout tp=\"4\"/>",
+                      "<power caps=\"none 400W\" oversubscription=\"none 1.5\" period=\"5s\" delay=\"2s\"/>"
+                      "<limit site-power=\"33kW\"/><effort seeds=\"1\"/>"));
+  expect(state, "plan $/caps.xml -o $/caps -q", 0, "", "");
+  json_t *all = answer(state, "caps"), *design;
+  gsize i, n = 0;
+  json_array_foreach(json_object_get(all, "designs"), i, design)
+  {
+    gboolean more =
+        json_object_get(design, "cap_w") != NULL || json_object_get(design, "oversubscription") != NULL;
+    n++;
+    assert_true(number(design, "size") == (more ? 3 : 2));
+    assert_true(number(design, "peak_w") <= 33e3);
+  }
+  assert_int_equal(n, 3);
+  json_decref(all);
+}
+
 static void faults_of_a_question_are_all_told(void **state)
 {
   static const struct {
@@ -162,6 +216,11 @@ static void faults_of_a_question_are_all_told(void **state)
       {QUESTION("", "tpot=\"50ms\"", "<site kind=\"hxg\" name=\"b\"/>", ""), "hgx"},
       {QUESTION("", "tpot=\"50ms\"", "<model name=\"llama-3.1-70b\" weights=\"fp9\"/>", ""),
        "weights: there is no \"fp9\""},
+      {QUESTION("", "tpot=\"50ms\"", "", "<power caps=\"none 5\"/>"), "caps: \"5\" is no power"},
+      {QUESTION("", "tpot=\"50ms\"", "", "<power oversubscription=\"0.5\"/>"),
+       "oversubscription: \"0.5\" is no ratio from 1 on"},
+      {QUESTION("", "tpot=\"50ms\"", "", "<power oversubscription=\"1.5\"/>"),
+       "oversubscription is of a site's power; add <limit site-power=\"1MW\"/>"},
       {"<question name=\"q\"/>", "workload"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(examples); i++) {
@@ -191,6 +250,9 @@ int main(void)
       cmocka_unit_test(jobs_and_kills_change_no_byte),
       cmocka_unit_test(an_impossible_question_is_answered_with_the_nearest),
       cmocka_unit_test(the_largest_load_on_a_site_is_found),
+      cmocka_unit_test(what_binds_is_measured),
+      cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
+      cmocka_unit_test(caps_on_power_make_room_for_more),
       cmocka_unit_test(faults_of_a_question_are_all_told),
       cmocka_unit_test(the_example_is_a_question),
   };

@@ -1,4 +1,4 @@
-/* What a user of `tokenworks search` sees. */
+/* The output of `tokenworks search`, as a user sees it. */
 #include "tests/program.h"
 
 #include <jansson.h>

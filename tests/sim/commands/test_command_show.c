@@ -1,4 +1,4 @@
-/* What a user of `tokenworks show` sees. */
+/* The output of `tokenworks show`, as a user sees it. */
 #include "sim/log/log_writer.h"
 #include "tests/program.h"
 
@@ -84,7 +84,7 @@ static void without_a_metric_every_series_is_a_line(void **state)
   expect(state, "show $", 0, "\narrived                        3         3         3 requests/s  ########",
          "");
   g_auto(result) r = run_program(state, "show $");
-  assert_null(strstr(r.out, "watts")); /* which was not simulated */
+  assert_null(strstr(r.out, "watts")); /* watts were not simulated */
 }
 
 /* Engines 0 and 1 run 1 and 2. */

@@ -1,5 +1,7 @@
-/* What a user of `tokenworks sweep` sees. */
+/* The output of `tokenworks sweep`, as a user sees it. */
 #include "tests/program.h"
+
+#include <math.h>
 
 /* A request every second, of which the engine serves one at a time. */
 #define SCENARIO                                                                                             \
@@ -152,6 +154,47 @@ static void a_killed_sweep_leaves_nobody_behind(void **state)
     assert_true(waited < 5000);
 }
 
+/* Eight points on a range, a list and a range of whole numbers: each eighth of the ranges holds one, and each value
+ * of the list of four is met twice. Another seed makes other points, the same seed the same. */
+static void a_latin_hypercube_meets_every_part_of_every_axis_once(void **state)
+{
+#define SAMPLE(kind, seed)                                                                                   \
+  SWEEP("sample=\"" kind "\" points=\"8\" sample-seed=\"" seed "\" metrics=\"requests.completed\"",          \
+        "<axis name=\"rate\" path=\"//poisson/@rate\" from=\"1\" to=\"256\" scale=\"log\" unit=\"/s\"/>"     \
+        "<axis name=\"mean\" path=\"//answer/@mean\" values=\"10 20 30 40\"/>"                               \
+        "<axis name=\"seqs\" path=\"//scheduler/@max-seqs\" from=\"1\" to=\"801\" whole=\"true\"/>")
+  given_file(state, "s.xml",
+             "<scenario name=\"s\"><platform file=\"" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml\"/>"
+             "<workload><poisson rate=\"2/s\" requests=\"50\"><prompt law=\"fixed\" mean=\"100\"/>"
+             "<answer law=\"fixed\" mean=\"10\"/></poisson></workload>"
+             "<pool id=\"p\" model=\"llama-3.1-8b\"><scheduler/></pool></scenario>");
+  given_file(state, "latin.xml", SAMPLE("latin-hypercube", "1"));
+  given_file(state, "other.xml", SAMPLE("latin-hypercube", "2"));
+  given_file(state, "random.xml", SAMPLE("random", "1"));
+  expect(state, "sweep $/latin.xml -o $/latin -q", 0, "", "");
+  g_autofree char *csv = results(state, "latin");
+  g_auto(GStrv) rows = g_strsplit(csv, "\n", -1);
+  int rates[8] = {0}, means[4] = {0}, seqs[8] = {0};
+  for (guint i = 1; i <= 8; i++) {
+    double rate = g_ascii_strtod(rows[i], NULL);
+    g_auto(GStrv) cells = g_strsplit(rows[i], ",", 4);
+    rates[(int)log2(rate)]++;
+    means[strtol(cells[1], NULL, 10) / 10 - 1]++;
+    seqs[(strtol(cells[2], NULL, 10) - 1) / 100]++;
+    assert_null(strchr(cells[2], '.'));
+  }
+  for (guint i = 0; i < 8; i++)
+    assert_true(rates[i] == 1 && seqs[i] == 1 && means[i / 2] == 2);
+  g_auto(result) one = run_program(state, "sweep $/latin.xml -o $/x --list"),
+                 two = run_program(state, "sweep $/latin.xml -o $/x --list"),
+                 three = run_program(state, "sweep $/other.xml -o $/x --list"),
+                 four = run_program(state, "sweep $/random.xml -o $/x --list");
+  assert_string_equal(one.out, two.out);
+  assert_string_not_equal(one.out, three.out);
+  assert_string_not_equal(one.out, four.out);
+  given_file(state, "s.xml", SCENARIO);
+}
+
 static void faults_of_every_point_come_before_the_first_run(void **state)
 {
   static const struct {
@@ -164,6 +207,12 @@ static void faults_of_every_point_come_before_the_first_run(void **state)
       {SWEEP("", "<axis name=\"a\"/>"), ":2: an <axis> has either path and values"},
       {SWEEP("", "<axis name=\"a\" path=\"//pool/@tp\" values=\" \"/>"), "the axis \"a\" has no values"},
       {SWEEP("", "<axis name=\"a\" path=\"//pool/@tp\" values=\"1 2 1\"/>"), "\"1\" is on this axis twice"},
+      {SWEEP("", "<axis name=\"a\" path=\"//pool/@tp\" from=\"1\" to=\"8\"/>"),
+       "a grid has no values between"},
+      {SWEEP("sample=\"random\"", "<axis name=\"a\" path=\"//pool/@tp\" from=\"8\" to=\"1\"/>"),
+       "from is not below to"},
+      {SWEEP("sample=\"random\"", "<axis name=\"a\" path=\"//pool/@tp\" from=\"0\" to=\"1\" scale=\"log\"/>"),
+       "a logarithmic axis begins above zero"},
       {SWEEP("", RATES RATES), "two axes are called \"rate\""},
       {SWEEP("", ""), "axis"},
       {SWEEP("seeds=\"1 1\"", RATES), "seeds: 1 is there twice"},
@@ -192,6 +241,7 @@ int main(void)
       cmocka_unit_test(the_runs_of_something_else_are_not_taken_nor_overwritten),
       cmocka_unit_test(a_killed_sweep_leaves_nobody_behind),
       cmocka_unit_test(a_run_that_fails_fails_the_sweep_and_not_the_others),
+      cmocka_unit_test(a_latin_hypercube_meets_every_part_of_every_axis_once),
       cmocka_unit_test(faults_of_every_point_come_before_the_first_run),
   };
   return cmocka_run_group_tests(tests, given_files, remove_scratch);

@@ -1,4 +1,4 @@
-/* What a user of `tokenworks trace` gets. */
+/* The timeline that `tokenworks trace` writes. */
 #include "sim/log/log_writer.h"
 #include "tests/program.h"
 

@@ -192,7 +192,7 @@ static void a_rack_cap_costs_in_tpot_what_the_clock_model_says(void **state)
     tear_down(&c);
   }
   assert_near(s[0].energy.peak_it_w, 324, 1e-6);
-  assert_near(tpot_s[0], 0.028, 1e-4 * 0.028); /* as exact as its histogram */
+  assert_near(tpot_s[0], 0.028, 1e-4 * 0.028); /* the histogram is no more exact */
   assert_near(tpot_s[1], 0.028 / 0.8, 1e-4 * 0.035);
   assert_near(s[1].energy.peak_it_w, 50 + 30 + 100 + 4 / 0.028 * 0.512, 1e-6);
   assert_near(s[1].record.max_overshoot_w, 0, 0);

@@ -9,7 +9,7 @@
 #include <simgrid/host.h>
 #include <simgrid/plugins/energy.h>
 
-#define STEP_S 0.125 /* of an iteration */
+#define STEP_S 0.125 /* length of an iteration */
 
 static const char platform[] =
     "<?xml version='1.0'?>\n<!DOCTYPE platform SYSTEM 'https://simgrid.org/simgrid.dtd'>\n"

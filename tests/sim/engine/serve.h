@@ -5,10 +5,10 @@
 #include "tests/check.h"
 #include "tests/sim/naive.h"
 
-/* What became of each request, as the engine told it. */
+/* The fate of each request, as the engine told it. */
 typedef struct served {
   naive_outcome *outcomes;
-  GArray *iterations; /* of naive_iteration */
+  GArray *iterations; /* elements are naive_iteration */
   GArray *order;      /* ids in the order of ending */
   gint64 preempted;
   tw_usage usage;
@@ -62,14 +62,18 @@ static inline void on_preempted(void *user, int engine, gint64 sequences, double
 static inline tw_engine_config engine_config(const naive_config *config, const tw_step_model *model,
                                              gboolean exact)
 {
-  static const char *const names[] = {"vllm", "prefill-first", "static"};
+  static const char *const names[] = {"vllm", "prefill-first", "static", "sglang", "tensorrt-llm", "sarathi"};
   int kind = 0;
   while (!g_str_equal(tw_scheduler_kind_names[kind], names[config->kind]))
     kind++;
   return (tw_engine_config){
       .scheduler = {.kind = &tw_scheduler_kinds[kind],
-                    .order = config->priorities ? TW_ORDER_PRIORITY : TW_ORDER_ARRIVAL,
-                    .reserve = config->reserve_prompt ? TW_RESERVE_PROMPT : TW_RESERVE_CHUNK,
+                    .order = config->priorities ? TW_ORDER_PRIORITY : config->order,
+                    .mixed_chunk = config->mixed_chunk,
+                    .conservativeness = config->conservativeness,
+                    .reserve = config->reserve_output   ? TW_RESERVE_OUTPUT
+                               : config->reserve_prompt ? TW_RESERVE_PROMPT
+                                                        : TW_RESERVE_CHUNK,
                     .asynchronous = config->asynchronous,
                     .long_prefill_tokens = config->long_prefill_tokens,
                     .prefix_cache = config->prefix_cache,
@@ -116,6 +120,8 @@ static inline served serve(const naive_config *config, const naive_request *requ
   }
   assert_int_equal(s.order->len, n);
   s.usage = tw_engine_total(e, now_s);
+  tw_usage taken = tw_engine_take_usage(e, now_s);
+  memcpy(s.usage.waiting_for_s, taken.waiting_for_s, sizeof taken.waiting_for_s);
   tw_engine_free(e);
   return s;
 }

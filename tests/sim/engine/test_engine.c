@@ -67,6 +67,32 @@ static void waiting_requests_are_admitted_in_the_order_of_arrival(void **state)
   served_clear(&s);
 }
 
+static void assert_waits(const naive_config *config, const naive_request *requests, int n,
+                         const double *expected_s)
+{
+  served s = serve(config, requests, n, FALSE);
+  for (int i = 0; i < TW_WAIT_CAUSES; i++)
+    assert_near(s.usage.waiting_for_s[i], expected_s[i], 1e-12);
+  served_clear(&s);
+}
+
+/* As above, B and C wait from 0.5 s for the end of the iteration, and from 1 to 8 s for blocks. With one place, the
+ * second of two waits until the first ends at 3 s; with a budget of a prompt, until the first's is computed. */
+static void who_waits_is_told_apart_by_what_for(void **state)
+{
+  (void)state;
+  naive_config blocks = plain, seats = plain, budget = plain;
+  blocks.kv_blocks = 10;
+  seats.max_seqs = 1;
+  budget.max_batched_tokens = 4;
+  static const naive_request long_ones[] = {{0, 20, 0, 8, 0}, {0.5, 24, 0, 2, 0}, {0.5, 2, 0, 1, 0}};
+  static const naive_request short_ones[] = {{0, 4, 0, 3, 0}, {0, 4, 0, 1, 0}};
+  assert_waits(&blocks, long_ones, 3,
+               (double[TW_WAIT_CAUSES]){[TW_WAIT_BOUNDARY] = 2 * 0.5, [TW_WAIT_KV] = 2 * 7});
+  assert_waits(&seats, short_ones, 2, (double[TW_WAIT_CAUSES]){[TW_WAIT_SEATS] = 3});
+  assert_waits(&budget, short_ones, 2, (double[TW_WAIT_CAUSES]){[TW_WAIT_BUDGET] = 1});
+}
+
 /* 6 blocks of 4 tokens. A and B start with 8 tokens in 2 blocks each, and both take a third at 2 s. The
  * iteration at 5 s wants a fourth for both: B, admitted last, is preempted with 5 tokens emitted, and A,
  * which ends at 7 s, goes on alone. B then has 8 + 5 = 13 tokens to compute again; that iteration, 7 to 8 s,
@@ -224,7 +250,7 @@ static void a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way(void **s
   assert_int_equal(tw_engine_choose(e, &request, 0), 1);
   tw_engine_expect(e, fetched, -1);
   assert_int_equal(tw_engine_choose(e, &request, 0), 0);
-  submit(e, 0, 4, 100); /* to the first rank */
+  submit(e, 0, 4, 100); /* the first rank takes it */
   tw_engine_submit(e, fetched, 0);
   assert_int_equal(fetched->rank, 0);
   tw_engine_free(e);
@@ -423,6 +449,70 @@ static void blocks_in_use_are_averaged_between_the_steps(void **state)
   served_clear(&exact);
 }
 
+/* Rank 0 runs three sequences, rank 1 one, and another has come to it since: 3 against 4 + 1 for the front end,
+ * which chooses rank 0; 3 against 2 sequences; and in turn it is 0, 1, 0. */
+static void who_chooses_the_rank_counts_in_its_own_way(void **state)
+{
+  (void)state;
+  static const int ranks[] = {0, 0, 0, 1, 1}, expected[][3] = {{1, 1, 1}, {0, 0, 0}, {0, 1, 0}};
+  for (int choice = TW_RANK_ROUTER; choice <= TW_RANK_ROUND_ROBIN; choice++) {
+    naive_config config = plain;
+    config.ranks = 2;
+    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+    tw_engine_config engine = engine_config(&config, model, FALSE);
+    engine.rank_choice = choice;
+    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){0});
+    for (guint64 i = 0; i < G_N_ELEMENTS(ranks); i++) {
+      tw_sequence *sequence = tw_sequence_new(&(tw_request){.id = i, .prompt_tokens = 4, .answer_tokens = 9});
+      sequence->ticket = i;
+      sequence->rank = ranks[i];
+      tw_engine_submit(e, sequence, i < 4 ? 0 : 0.5);
+      if (i == 3)
+        tw_engine_step(e);
+    }
+    for (int i = 0; i < 3; i++)
+      assert_int_equal(tw_engine_choose(e, &(tw_request){.prompt_tokens = 4, .answer_tokens = 9}, 0.5),
+                       expected[choice][i]);
+    GPtrArray *left = tw_engine_fail(e, TW_KEPT_NOTHING, 0.5);
+    for (guint i = 0; i < left->len; i++)
+      tw_sequence_free(left->pdata[i]);
+    g_ptr_array_unref(left);
+    tw_engine_free(e);
+  }
+}
+
+/* Ranks admit in every fourth iteration: A at 0, where nobody runs; B, which comes to the other rank at 0.5, at 4,
+ * after four iterations of 1 s; in macro-steps as step by step. */
+static void ranks_start_prompts_together(void **state)
+{
+  (void)state;
+  for (int exact = 0; exact < 2; exact++) {
+    naive_config config = plain;
+    config.ranks = 2;
+    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+    tw_engine_config engine = engine_config(&config, model, exact);
+    engine.prefill_interval = 4;
+    served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
+    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
+    for (guint64 i = 0; i < 2; i++) {
+      tw_sequence *sequence = tw_sequence_new(&(tw_request){.id = i, .prompt_tokens = 4, .answer_tokens = 9});
+      sequence->ticket = i;
+      tw_engine_submit(e, sequence, i == 0 ? 0 : 0.5);
+      if (i == 0)
+        tw_engine_step(e);
+    }
+    while (isfinite(tw_engine_due(e)))
+      tw_engine_step(e);
+    assert_near(s.outcomes[0].first_token_s, 1, 0);
+    assert_near(s.outcomes[0].completion_s, 9, 0);
+    assert_near(s.outcomes[1].first_scheduled_s, 4, 0);
+    assert_near(s.outcomes[1].completion_s, 13, 0);
+    tw_engine_free(e);
+    g_free(s.outcomes);
+    g_array_unref(s.order);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -430,6 +520,7 @@ int main(void)
       cmocka_unit_test(the_first_answer_token_follows_the_last_reasoning_token),
       cmocka_unit_test(chunks_take_what_the_decodes_leave_of_the_budget),
       cmocka_unit_test(waiting_requests_are_admitted_in_the_order_of_arrival),
+      cmocka_unit_test(who_waits_is_told_apart_by_what_for),
       cmocka_unit_test(the_last_admitted_is_preempted_and_comes_first_again),
       cmocka_unit_test(an_iteration_that_preempted_admits_nobody),
       cmocka_unit_test(the_lowest_priority_is_preempted_and_the_highest_admitted_first),
@@ -438,6 +529,8 @@ int main(void)
       cmocka_unit_test(a_static_batch_lets_nobody_join),
       cmocka_unit_test(ranks_step_at_the_pace_of_the_slowest),
       cmocka_unit_test(a_request_goes_to_the_rank_with_the_fewest_sequences),
+      cmocka_unit_test(who_chooses_the_rank_counts_in_its_own_way),
+      cmocka_unit_test(ranks_start_prompts_together),
       cmocka_unit_test(a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way),
       cmocka_unit_test(an_arrival_that_cannot_join_wakes_nobody),
       cmocka_unit_test(ahead_of_time_whoever_comes_joins_an_iteration_later),

@@ -204,7 +204,7 @@ static void blocks_that_are_held_for_others_are_free(void **state)
   submit(engine, 0, 0, 8, 8);
   run_until(engine, 1.5);
   assert_int_equal(to.handed_over->len, 1);
-  tw_request coming = {.id = 1, .prompt_tokens = 8, .answer_tokens = 8};
+  tw_sequence coming = {.request = {.id = 1, .prompt_tokens = 8, .answer_tokens = 8}};
   assert_int_equal(tw_engine_reserve(engine, &coming, 1.5), 0);
   assert_int_equal(tw_engine_kv_used(engine, 1.5), 4);
   g_ptr_array_unref(tw_engine_fail(engine, TW_KEPT_NOTHING, 2));

@@ -22,7 +22,7 @@ static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
   sequence->prefill_target = prompt;
   sequence->prefilled_tokens = prompt;
   sequence->emitted = 1;
-  sequence->rank = tw_engine_reserve(engine, &request, 0);
+  sequence->rank = tw_engine_reserve(engine, sequence, 0);
   assert_int_equal(sequence->rank, 0);
   tw_engine_deliver(engine, sequence, 0);
 }
@@ -94,8 +94,8 @@ static void what_is_delivered_is_promised_its_output(void **state)
   engine.scheduler.reserve = TW_RESERVE_OUTPUT;
   tw_engine_listener listener = {0};
   tw_engine *e = tw_engine_new(0, &engine, &listener);
-  tw_request all = {.prompt_tokens = 4, .answer_tokens = 10},
-             little = {.prompt_tokens = 4, .answer_tokens = 2};
+  tw_sequence all = {.request = {.prompt_tokens = 4, .answer_tokens = 10}},
+              little = {.request = {.prompt_tokens = 4, .answer_tokens = 2}};
   assert_int_equal(tw_engine_reserve(e, &all, 0), 0);
   assert_int_equal(tw_engine_reserve(e, &little, 0), -1);
   tw_engine_free(e);

@@ -64,9 +64,9 @@ static void a_block_is_taken_when_the_one_before_is_full(void **state)
   assert_int_equal(tw_kv_blocks(&kv, 17), 2);
   kv.used_blocks = 1;
   tw_kv_join(&kv, 5, 15);
-  assert_int_equal(tw_kv_need(&kv, 5, 1), 0);          /* to 16 tokens */
-  assert_int_equal(tw_kv_need(&kv, 5, 2), 1);          /* to 17 */
-  assert_int_equal(tw_kv_room(&kv, 5, 3), 1 + 3 * 16); /* to 64 tokens, in the four blocks there are */
+  assert_int_equal(tw_kv_need(&kv, 5, 1), 0);          /* 16 tokens fit */
+  assert_int_equal(tw_kv_need(&kv, 5, 2), 1);          /* 17 do not */
+  assert_int_equal(tw_kv_room(&kv, 5, 3), 1 + 3 * 16); /* 64 tokens, in the four blocks there are */
   tw_kv_cache_clear(&kv);
 }
 

@@ -169,9 +169,9 @@ static void two_tiers_agree_with_a_list_of_whole_prefixes(void **state)
       assert_int_equal(found.blocks, expected_below);
       found_above += expected_above;
       found_below += expected_below;
-      /* As the scheduler does it: what is below comes up before room is made. */
+      /* The scheduler does it in this order: what is below comes up before room is made. */
       tw_prefix_node *node = tw_prefix_cache_hold(&above, &hit);
-      node = tw_prefix_cache_add(&above, &request, 1, node, request.prompt_tokens);
+      node = tw_prefix_cache_add(&above, &request, 1, node, request.prompt_tokens, NULL);
       tw_prefix_cache_evict(&above, t->above - n);
       tw_prefix_cache_release(&above, node, 1);
       tw_kv_tier_audit(below.host);

@@ -82,7 +82,7 @@ static void compute(bench *b, held *h)
     return;
   b->used += more;
   tw_prefix_cache_evict(&b->cache, b->total - b->used);
-  h->node = tw_prefix_cache_add(&b->cache, &h->request, h->blocks.owner, h->node, tokens);
+  h->node = tw_prefix_cache_add(&b->cache, &h->request, h->blocks.owner, h->node, tokens, NULL);
   naive_pool_cache(&b->pool, &h->blocks, tokens);
   h->tokens = tokens;
   h->emitted += tokens == known;
@@ -157,7 +157,8 @@ static void it_agrees_with_a_pool_of_single_blocks(void **state)
 
 static void remember(tw_prefix_cache *cache, tw_request *request)
 {
-  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 1, NULL, request->prompt_tokens), 1);
+  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 1, NULL, request->prompt_tokens, NULL),
+                          1);
 }
 
 /* ... of one that first looks for what is there. */
@@ -165,7 +166,8 @@ static void remember_again(tw_prefix_cache *cache, tw_request *request)
 {
   tw_prefix_hit hit = tw_prefix_cache_find(cache, request);
   tw_prefix_node *node = tw_prefix_cache_hold(cache, &hit);
-  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 2, node, request->prompt_tokens), 2);
+  tw_prefix_cache_release(cache, tw_prefix_cache_add(cache, request, 2, node, request->prompt_tokens, NULL),
+                          2);
 }
 
 /* Hash ids of 4 tokens, KV blocks of 2. A prompt of 8 tokens that is there as a whole computes its last
@@ -285,6 +287,63 @@ static void a_copy_takes_the_place_of_what_is_evicted(void **state)
   tw_prefix_cache_clear(&cache);
 }
 
+static void ignore_added(void *user, guint64 chain)
+{
+  (void)user, (void)chain;
+}
+
+static void count_spilled(void *user, const tw_prefix_piece *piece, double let_go_s)
+{
+  (void)piece, (void)let_go_s;
+  ++*(int *)user;
+}
+
+/* How many of `n` ids are kept in at most `most` blocks: as complete as many blocks as can be, and no
+ * more, since an id that completes no block serves nobody. */
+static int ids_in(gint64 most, int n, gint64 hash_tokens, gint64 block_tokens)
+{
+  int kept = 0;
+  for (int m = 1; m <= n; m++)
+    if (m * hash_tokens / block_tokens <= most &&
+        m * hash_tokens / block_tokens > kept * hash_tokens / block_tokens)
+      kept = m;
+  return kept;
+}
+
+/* With a tier below, ids go whole, from the end of a prompt, until at least as many blocks are free as are
+ * wanted. */
+static void only_whole_ids_go_to_the_tier_below(void **state)
+{
+  (void)state;
+  enum { MOST_IDS = 9 };
+  int more_than_wanted = 0;
+  for (gint32 hash_tokens = 1; hash_tokens <= 10; hash_tokens++)
+    for (gint64 block_tokens = 1; block_tokens <= 7; block_tokens++)
+      for (int n = 1; n <= MOST_IDS; n++)
+        for (gint64 wanted = 0; wanted * block_tokens <= n * hash_tokens; wanted++) {
+          guint64 ids[MOST_IDS] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+          tw_request request = {
+              .prompt_tokens = n * hash_tokens + 1, .n_hashes = n, .hash_tokens = hash_tokens, .hashes = ids};
+          int spilled = 0;
+          tw_prefix_cache cache;
+          tw_prefix_cache_init(&cache, block_tokens, 0);
+          cache.spilled = count_spilled;
+          cache.added = ignore_added;
+          cache.user = &spilled;
+          tw_prefix_node *node = tw_prefix_cache_add(&cache, &request, 1, NULL, n * hash_tokens, &(gint64){0});
+          tw_prefix_cache_release(&cache, node, 1);
+          gint64 blocks = n * hash_tokens / block_tokens;
+          int kept = ids_in(blocks - wanted, n, hash_tokens, block_tokens);
+          tw_prefix_cache_evict(&cache, blocks - wanted);
+          assert_int_equal(spilled, ids_in(blocks, n, hash_tokens, block_tokens) - kept);
+          assert_int_equal(tw_prefix_cache_find(&cache, &request).tokens,
+                           kept * hash_tokens / block_tokens * block_tokens);
+          more_than_wanted += kept * hash_tokens / block_tokens < blocks - wanted;
+          tw_prefix_cache_clear(&cache);
+        }
+  assert_true(more_than_wanted > 100);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -296,6 +355,7 @@ int main(void)
       cmocka_unit_test(only_whole_kv_blocks_are_shared),
       cmocka_unit_test(later_blocks_are_evicted_before_earlier_ones),
       cmocka_unit_test(a_copy_takes_the_place_of_what_is_evicted),
+      cmocka_unit_test(only_whole_ids_go_to_the_tier_below),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,7 +230,7 @@ static GArray *uses_of_blocks(void)
 }
 
 typedef struct resident {
-  tw_heap_node node; /* by the negative of the next use: the top is used last */
+  tw_heap_node node; /* key: the negative of the next use, so that the top is used last */
   guint64 id;
 } resident;
 

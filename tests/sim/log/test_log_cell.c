@@ -102,7 +102,7 @@ static void numbers_of_all_magnitudes_are_rounded_as_printf_does(void **state)
     double value = from_bits(bits);
     if (isfinite(value))
       assert_as_printf(value);
-    /* And what a run holds: times, powers, fractions. */
+    /* Numbers as a run holds them: times, powers, fractions. */
     assert_as_printf(ldexp(g_rand_double(chance), g_rand_int_range(chance, -40, 66)));
     assert_as_printf(-g_rand_double(chance) * 1e5);
   }

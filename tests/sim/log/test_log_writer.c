@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What zlib, which did not write it, makes of one gzip member: its text, and how long the member was. 0 if it
+/* One gzip member as zlib, which did not write it, reads it: its text, and how long the member was. 0 if it
  * is not whole. */
 static gsize inflate_member(const char *bytes, gsize n, GString *text)
 {
@@ -76,7 +76,7 @@ static void an_empty_table_has_its_header_and_end_marker(void **state)
   g_autofree char *bytes = read_file(directory, "site.csv.gz", &n);
   assert_memory_equal(bytes + n - TW_MEMBER_END_BYTES, tw_member_end, TW_MEMBER_END_BYTES);
   GString *text = inflate_file(directory, "site.csv.gz");
-  g_autofree char *header = tw_log_table_header(&tw_log_tables[TW_LOG_SITE]);
+  g_autofree char *header = tw_log_table_header(&tw_log_tables[TW_LOG_SITE], 0);
   assert_string_equal(text->str, header);
   g_string_free(text, TRUE);
   remove_directory(directory);

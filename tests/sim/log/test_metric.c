@@ -24,7 +24,7 @@ static void only_numbers_of_the_section_are_written_and_at_their_paths(void **st
   v.of[TW_METRIC_ENGINES] = 4;
   json_t *summary = json_object();
   tw_metrics_write(&v, "energy", summary);
-  tw_metrics_write(&v, "cost", summary); /* of which there is nothing */
+  tw_metrics_write(&v, "cost", summary); /* no metric of cost is known */
   tw_metrics_write(&v, "engine", summary);
   char *text = json_dumps(summary, JSON_COMPACT | JSON_SORT_KEYS);
   assert_string_equal(text, "{\"energy\":{\"phases\":{\"idle_j\":1.0},\"site_j\":2.5}}");

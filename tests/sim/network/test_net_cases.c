@@ -96,6 +96,16 @@ static void an_all_to_all_spreads_over_all_domains_whatever_their_number(void **
       32 * bytes * 12 / 16 / (800e3 * 0.94), 0.012);
 }
 
+static void an_all_to_all_of_too_many_flows_takes_what_its_busiest_link_takes(void **state)
+{
+  (void)state;
+  /* 400 nodes of one GPU, 100 a leaf at 2:1: 100 GPUs send 300/400 of 64 MiB over 100 · 50 / 2 GB/s. 159,600 flows. */
+  double bytes = 64 << 20;
+  assert_within(time_us("hgx --nodes=400 --gpus-per-node=1 --nodes-per-leaf=100 --oversubscription=2",
+                        "-p all-to-all -s 64MiB"),
+                100 * bytes * 300 / 400 / (2500e3 * 0.94), 0.02);
+}
+
 static void filling_the_pipeline_between_racks_costs_half_a_millisecond_a_level(void **state)
 {
   (void)state;
@@ -139,6 +149,7 @@ int main(void)
       cmocka_unit_test(patterns_take_the_same_whatever_a_host_stands_for),
       cmocka_unit_test(a_node_with_two_nics_gives_a_flow_one_of_them),
       cmocka_unit_test(an_all_to_all_spreads_over_all_domains_whatever_their_number),
+      cmocka_unit_test(an_all_to_all_of_too_many_flows_takes_what_its_busiest_link_takes),
       cmocka_unit_test(filling_the_pipeline_between_racks_costs_half_a_millisecond_a_level),
       cmocka_unit_test(without_a_switch_nothing_adds_in_one),
   };

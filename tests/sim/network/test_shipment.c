@@ -6,7 +6,7 @@
 
 /* Flows under way, in the order of their start. */
 typedef struct wire {
-  GPtrArray *flows; /* of tw_flow */
+  GPtrArray *flows; /* elements are tw_flow * */
   int cancelled;
 } wire;
 
@@ -171,7 +171,7 @@ static void whoever_ships_may_take_what_has_come(void **state)
   wire w;
   tw_shipments all = open_shipments(&w, take_at_once);
   tw_shipment shipment = {0};
-  for (int i = 0; i < 2; i++) { /* and the same shipment may go again */
+  for (int i = 0; i < 2; i++) { /* the same shipment may go again */
     tw_shipment_init(&shipment, &all, 0, 0);
     add(&shipment, 0, 1, -1);
     tw_shipment_begin(&shipment, 0);

@@ -8,7 +8,7 @@ typedef struct site {
   tw_platform platform;
   tw_device device, other;
   tw_free_accelerators *free;
-  GArray *places; /* of tw_engine_place */
+  GArray *places; /* elements are tw_engine_place */
   tw_faults *faults;
   char *directory, *file;
   tw_document *document;
@@ -217,7 +217,7 @@ static void rail_gives_the_groups_of_an_engine_the_same_places(void **state)
   /* Four groups over three nodes: the last one goes where there is the lowest place again. */
   assert_true(place_groups(s, "*", TW_PLACEMENT_RAIL, 1, 4));
   assert_hosts(s, 2, "n0-g4 n0-g5 n1-g4 n1-g5 n2-g4 n2-g5 n0-g6 n0-g7");
-  /* What is left: two groups. A request for three is refused, and takes nothing. */
+  /* Two groups are left. A request for three is refused, and takes nothing. */
   assert_false(place_groups(s, "*", TW_PLACEMENT_RAIL, 1, 3));
   assert_true(place_groups(s, "*", TW_PLACEMENT_RAIL, 1, 2));
   assert_hosts(s, 3, "n1-g6 n1-g7 n2-g6 n2-g7");

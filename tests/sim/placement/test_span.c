@@ -16,7 +16,7 @@ typedef struct world {
   gboolean exact;
 } world;
 
-enum { SEQUENCES = 64, TOKENS = 201 }; /* of each engine */
+enum { SEQUENCES = 64, TOKENS = 201 }; /* requests of each engine, and tokens of each */
 
 static void write_text(const char *directory, const char *name, GString *text)
 {

@@ -100,7 +100,7 @@ static void dynamo_without_events_believes_itself_for_two_minutes(void **state)
   }
 }
 
-/* What three engines report. */
+/* Reports of three engines. */
 static tw_gauges reported(void *user, int engine, double now_s)
 {
   (void)now_s;
@@ -273,7 +273,7 @@ static void metrics_are_known_late(void **state)
   tw_request request = {.prompt_tokens = 10, .answer_tokens = 1};
   assert_int_equal(assign(&router, &request, 0), 0);
   metrics[0].waiting = 9;
-  assert_int_equal(assign(&router, &request, 0.5), 0); /* as at 0 s */
+  assert_int_equal(assign(&router, &request, 0.5), 0); /* the router knows what held at 0 s */
   assert_int_equal(assign(&router, &request, 1.4), 0); /* still: the next is of 0.5 s */
   assert_int_equal(assign(&router, &request, 1.5), 1);
   tw_router_clear(&router);

@@ -1,4 +1,5 @@
-/* The table of a run in the terminal: a line for each part of the summary that is there, each number in its unit. */
+/* The table of a run in the terminal: a line for each part of the summary that is there, each number in
+ * its unit. */
 #include "sim/run/summary.h"
 #include "tests/check.h"
 
@@ -17,7 +18,7 @@ static char *printed(const char *json)
   return text;
 }
 
-/* What every run has: an hour of 200 requests in 2 s, of which the process took 4 s on two cores. */
+/* The part that every run has: an hour of 200 requests, simulated in 2 s with 4 s of CPU time. */
 #define LEAST                                                                                                \
   "'scenario': 'small', 'simulated_s': 3600, 'wall_s': 2, 'cpu_s': 4, 'tokens': {'prompt': 1000, 'output': " \
   "500}, 'requests': {'arrived': 200, 'completed': 200}"

@@ -59,6 +59,14 @@ static gint64 pick_router(tw_chance *chance)
   return between(chance, 0, n - 1);
 }
 
+static gint64 n_kinds(void)
+{
+  gint64 n = 0;
+  while (tw_scheduler_kind_names[n] != NULL)
+    n++;
+  return n;
+}
+
 static void note_fleet(void *user, const tw_factory *factory)
 {
   if (tw_factory_fleet(factory) != NULL)
@@ -98,8 +106,15 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     gint64 blocks = between(&chance, 63, tw_chance_below(&chance, 2) ? 80 : 2000);
     tw_scenario *scenario = test_scenario((int)between(&chance, 1, 4), &costs, blocks);
     tw_pool *pool = &scenario->pools[0];
-    pool->scheduler = (int)tw_chance_below(&chance, 3);
-    pool->order = (int)tw_chance_below(&chance, 3);
+    pool->scheduler = (int)between(&chance, 0, n_kinds() - 1);
+    const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
+    pool->order = (int)tw_chance_below(&chance, 5);
+    if (pool->order == TW_ORDER_PREFIX && !kind->radix)
+      pool->order = TW_ORDER_ARRIVAL;
+    pool->prefill_interval = between(&chance, 1, 4);
+    pool->rank_choice = (int)tw_chance_below(&chance, 3);
+    pool->mixed_chunk = tw_chance_below(&chance, 2) == 0;
+    pool->conservativeness = 2 * tw_chance_uniform(&chance);
     pool->reserve = (int)tw_chance_below(&chance, 3);
     pool->asynchronous = tw_chance_below(&chance, 2) ? TW_ASYNCHRONOUS_ON : TW_ASYNCHRONOUS_OFF;
     pool->long_prefill_tokens = tw_chance_below(&chance, 3) == 0 ? between(&chance, 1, 100) : 0;
@@ -110,7 +125,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     if (tw_chance_below(&chance, 4) == 0)
       pool->speculation = (tw_speculation){between(&chance, 1, 5), tw_chance_uniform(&chance), 0.1};
     gboolean store = FALSE;
-    if (pool->prefix_cache && tw_chance_below(&chance, 2) == 0) {
+    if (pool->prefix_cache && !kind->radix && tw_chance_below(&chance, 2) == 0) {
       store = tw_chance_below(&chance, 2) == 0;
       costs.per_prompt_s += 5e-5; /* some loads are worth it, some are not */
       pool->offload = (tw_offload_config){.host_bytes = between(&chance, 1, store ? 60 : 300),
@@ -120,8 +135,9 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       leave_copies(&pool->offload, seed);
     }
     pool->max_seqs = between(&chance, 1, 40);
-    pool->max_batched_tokens =
-        tw_scheduler_kinds[pool->scheduler].chunked ? between(&chance, pool->max_seqs, 200) : 1024;
+    pool->max_batched_tokens = kind->chunked ? between(&chance, pool->max_seqs, 200) : 1024;
+    if (kind->radix || kind->whole_blocks)
+      pool->max_batched_tokens += pool->block_tokens; /* a part of a prompt is no less */
     pool->model->window = 64;
     pool->model->window_layers = costs.windowed;
     test_scenario_power(scenario);

@@ -188,7 +188,7 @@ static void throughput_is_what_ended_in_the_window(void **state)
   test_scenario_free(scenario);
 }
 
-/* What was computed more than once, and emitted tokens that came back as prompt. */
+/* Tokens that were computed more than once, and emitted tokens that came back as prompt. */
 static void recomputed_tokens_are_what_prefill_did_beyond_the_prompt(void **state)
 {
   (void)state;

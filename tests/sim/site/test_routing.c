@@ -1,4 +1,4 @@
-/* What a site's router knows of its engines. */
+/* The knowledge that a site's router has of its engines. */
 #include "sim/site/routing.h"
 #include "tests/check.h"
 #include "tests/sim/support.h"

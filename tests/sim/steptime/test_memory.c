@@ -1,4 +1,4 @@
-/* Where the HBM goes: by hand, and for a model and device of the catalogue. */
+/* The use of HBM: by hand, and for a model and device of the catalogue. */
 #include "sim/steptime/memory.h"
 #include "tests/check.h"
 

@@ -19,7 +19,8 @@ static void every_kernel_is_launched(void **state)
                   each[TW_OP_HEAD],
               1e-12);
   /* Experts in the place of the MLP: one launch, and 5 ns for each of the two copies of two tokens. */
-  device.efficiency[TW_OP_EXPERTS][TW_BF16] = (tw_efficiency){1, 1, 1e-3, 5e-9, 0};
+  device.efficiency[TW_OP_EXPERTS][TW_BF16] =
+      (tw_efficiency){.compute_peak = 1, .memory = 1, .launch_s = 1e-3, .per_token_s = 5e-9};
   setting.model = &moe;
   assert_near(
       cost_of(&setting, &decode2).time_s.first,

@@ -129,12 +129,12 @@ static void experts_are_read_if_a_token_picks_them(void **state)
   (void)state;
   double linear = 2 * 2 * (192 + 32), kv = 32 * 10;
   tw_step_cost cost = unit_cost(&moe, 1, 1, 1, 1, &decode2);
-  assert_near(cost.time_s.first, (linear + kv + 160 + 2 * 3 * 192 + moe_rows(2, 1)) * 1e-9, 1e-18);
+  assert_near(cost.time_s.first, (linear + kv + 160 + 2 * TOUCHED * 192 + moe_rows(2, 1)) * 1e-9, 1e-18);
   assert_near(cost.flops.first, 2 * (linear / 2) * 2 + 4 * 2 * 4 * 2 * 10 + 2 * 80 * 2 + 2 * 2 * 96 * 2 * 2,
               1e-9);
 }
 
-/* Two ranks of TP 1 with a sequence each, experts over both: each reads half of the 3 experts that the two
+/* Two ranks of TP 1 with a sequence each, experts over both: each reads half of the experts that the two
  * tokens touch. A token goes to both groups, 8 numbers each, of which half leave the rank: 8 bytes in fp8,
  * and 16 come back in bf16. Attention is replicated: each rank reads the dense weights for its own sequence.
  */
@@ -146,15 +146,20 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
   const tw_batch ranks[] = {one, one};
   double linear = 2 * 2 * (192 + 32);
   tw_step_cost cost = unit_cost(&moe, 1, 1, 2, 2, ranks);
-  assert_near(cost.time_s.first, (linear + 32 * 5 + 160 + 2 * (3 * 192 / 2 + 8 + 16) + moe_rows(1, 1)) * 1e-9,
-              1e-18);
-  assert_near(cost.bytes.first, 2 * (linear + 32 * 5 + 160) + 2 * 3 * 192, 1e-9);
+  assert_near(cost.time_s.first,
+              (linear + 32 * 5 + 160 + 2 * (TOUCHED * 192 / 2 + 8 + 16) + moe_rows(1, 1)) * 1e-9, 1e-18);
+  assert_near(cost.bytes.first, 2 * (linear + 32 * 5 + 160) + 2 * TOUCHED * 192, 1e-9);
 
   /* The busiest rank computes and sends half as much again as the mean. */
   tw_device device = unit_device();
   tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
   setting.expert_imbalance = 1.5;
   assert_near(cost_of(&setting, ranks).time_s.first - cost.time_s.first, 2 * (8 + 16) / 2 * 1e-9, 1e-18);
+  /* Two more copies of the four experts: half as many bytes again, which the two ranks share. */
+  setting.expert_imbalance = 1;
+  setting.redundant_experts = 2;
+  assert_near(cost_of(&setting, ranks).time_s.first - cost.time_s.first, 2 * TOUCHED * 192 / 2 / 2 * 1e-9,
+              1e-15);
 }
 
 /* One rank of TP 2, and the experts over the same two: behind the experts there is no all-reduce, so that two
@@ -165,7 +170,7 @@ static void experts_of_their_own_group_need_no_all_reduce(void **state)
   double linear = 2 * 2 * (192 + 32), all_reduces = 2 * 32, sent = 2 * (8 + 16);
   tw_step_cost cost = unit_cost(&moe, 2, 1, 1, 2, &decode2);
   assert_near(cost.time_s.first,
-              ((linear + 32 * 10 + 160 + 2 * 3 * 192) / 2 + all_reduces + sent + moe_rows(2, 2)) * 1e-9,
+              ((linear + 32 * 10 + 160 + 2 * TOUCHED * 192) / 2 + all_reduces + sent + moe_rows(2, 2)) * 1e-9,
               1e-18);
 }
 
@@ -222,6 +227,104 @@ static void the_cost_ends_where_another_rank_becomes_the_slowest(void **state)
   assert_int_equal(cost.valid, 15);
 }
 
+/* Rows of copies have 8 numbers of the residual stream and 4 of the expert; rows of tokens 8. Two ranks with a
+ * token each, two copies a token. A rank that gathers all routes both tokens; with an exchange, a token comes to
+ * a rank with chance 1 − (1 − 1/2)², if it has experts there. */
+static void experts_move_the_rows_of_copies_and_of_all_tokens(void **state)
+{
+  (void)state;
+  static const tw_batch one = {
+      .decode_seqs = 1, .decode_context = 5, .decode_windowed = 5, .next_full = G_MAXINT64, .sampled = 1};
+  const tw_batch ranks[] = {one, one};
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
+  double exchanged = cost_of(&setting, ranks).time_s.first;
+  tw_efficiency *e = &device.efficiency[TW_OP_EXPERTS][TW_BF16];
+  e->copy_bytes = 10;
+  assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * (8 + 4) * 2 * 2 / 2.0 * 1e-9,
+              1e-15);
+  e->copy_bytes = 0;
+  e->token_bytes = 10;
+  assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * 8 * 2 * 0.75 * 1e-9, 1e-15);
+  setting.overhead.all_to_all = FALSE;
+  double with = cost_of(&setting, ranks).time_s.first;
+  e->token_bytes = 0;
+  assert_near(with - cost_of(&setting, ranks).time_s.first, 2 * 10 * 8 * 2 * 1e-9, 1e-15);
+}
+
+/* A layer launches two norms and an activation: 3 s of launches in two layers are 6. Norms of queries and keys
+ * are two kernels more; all-reduces that compute the norms behind them spare two, and alone have none. */
+static void norms_of_heads_are_launched_and_fused_ones_are_not(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].launch_s = 3;
+  tw_model normed = dense;
+  tw_step_setting setting = setting_of(&normed, &device, 2, 1, 1, 1);
+  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
+  normed.qk_norm = TRUE;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
+  setting.overhead.fused_norms = TRUE;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
+  setting.parallelism.tp = 1;
+  assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
+}
+
+/* DeepSeek-R1 in fp8 on GB200s of one NVLink domain, 256 sequences on each, tokens exchanged: experts over more
+ * ranks are fewer on each, so that an iteration takes no longer, at every width. */
+static void wider_expert_parallelism_is_no_slower_at_equal_work(void **state)
+{
+  (void)state;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_model) model = tw_model_load("deepseek-r1", NULL, faults);
+  static const char *const devices[] = {"gb200", "gb300"};
+  static const gint64 seqs[] = {32, 128, 256};
+  for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
+    for (guint s = 0; s < G_N_ELEMENTS(seqs); s++) {
+      g_autoptr(tw_device) device = tw_device_load(devices[d], NULL, faults);
+      double narrower_s = INFINITY;
+      for (int ep = 8; ep <= 64; ep *= 2) {
+        g_autofree tw_batch *ranks = g_new(tw_batch, (gsize)ep);
+        for (int i = 0; i < ep; i++)
+          ranks[i] = (tw_batch){.decode_seqs = seqs[s],
+                                .decode_context = seqs[s] * 1500,
+                                .next_full = G_MAXINT64,
+                                .sampled = seqs[s]};
+        tw_step_setting setting = setting_of(model, device, 1, 1, ep, ep);
+        setting.weights = setting.attention = TW_FP8_BLOCK;
+        setting.interconnect = tw_device_links(device);
+        tw_step_cost cost;
+        g_autoptr(tw_step_model) step = tw_step_model_new(&tw_step_roofline, &setting, NULL, faults);
+        tw_step_model_cost(step, ranks, ep, &cost);
+        if (cost.time_s.first > 1.02 * narrower_s)
+          print_error("%s, %" G_GINT64_FORMAT " sequences: EP%d takes %g s, half of it %g s\n", devices[d],
+                      seqs[s], ep, cost.time_s.first, narrower_s);
+        assert_true(cost.time_s.first <= 1.02 * narrower_s);
+        narrower_s = cost.time_s.first;
+      }
+    }
+}
+
+/* Two sequences in turn: each half reads the 2304 bytes of weights and 160 of the head, its own KV and rows; the
+ * millisecond of the iteration passes once. One sequence cannot take turns. */
+static void halves_that_take_turns_read_the_weights_twice(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  setting.overhead.iteration_s = 1e-3;
+  double whole_s = cost_of(&setting, &decode2).time_s.first;
+  setting.two_batches = TRUE;
+  tw_step_cost halves = cost_of(&setting, &decode2);
+  assert_near(halves.time_s.first - whole_s, (2304 + 160) * 1e-9, 1e-15);
+  assert_classes_sum(&halves);
+  tw_batch one = decode2;
+  one.decode_seqs = one.sampled = 1;
+  double alone_s = cost_of(&setting, &one).time_s.first;
+  setting.two_batches = FALSE;
+  assert_near(cost_of(&setting, &one).time_s.first, alone_s, 0);
+}
+
 /* Llama-3.1-70B in FP8 over 8 H100: 68.5 GB of layers and 2.1 GB of head over 8 · 3.35 TB/s · 0.88 take 3.0
  * ms; 64 sequences of 2,000 tokens have 21 GB of KV, 1.0 ms at 0.81; half of the launches of 80 layers, of 4
  * products of 4.4 us, attention of 9 us and 8 us between them, 1.4 ms; the iteration 1 ms, its sequences 64 ·
@@ -260,6 +363,10 @@ int main(void)
       cmocka_unit_test(experts_are_read_if_a_token_picks_them),
       cmocka_unit_test(expert_parallelism_shares_the_experts_and_sends_the_tokens),
       cmocka_unit_test(experts_of_their_own_group_need_no_all_reduce),
+      cmocka_unit_test(experts_move_the_rows_of_copies_and_of_all_tokens),
+      cmocka_unit_test(norms_of_heads_are_launched_and_fused_ones_are_not),
+      cmocka_unit_test(wider_expert_parallelism_is_no_slower_at_equal_work),
+      cmocka_unit_test(halves_that_take_turns_read_the_weights_twice),
       cmocka_unit_test(the_slowest_stage_sets_the_pace_of_a_pipeline),
       cmocka_unit_test(a_second_micro_batch_fills_the_bubbles_of_two_stages),
       cmocka_unit_test(the_cost_ends_where_another_rank_becomes_the_slowest),

@@ -41,6 +41,35 @@ static tw_step_cost table_cost(const measured *m, gint64 prefill, gint64 seqs, g
   return cost;
 }
 
+/* A prompt alone attends to half of itself, and behind 100 tokens to these as well: the time grows by 1 ms for each 50
+ * tokens that are attended to, whatever the chunk is. */
+static void the_context_of_prompt_chunks_is_an_axis_where_it_is_given(void **state)
+{
+  (void)state;
+  measured m = measured_new("prefill_tokens,decode_seqs,context_tokens,attended_tokens,time_s\n"
+                            "0,1,100,0,0.010\n100,0,0,50,0.050\n100,0,0,150,0.052\n"
+                            "100,1,100,50,0.060\n100,1,100,150,0.062\n0,0,0,0,0.001\n");
+  assert_non_null(m.model);
+  static const struct {
+    gint64 done;
+    double expected_s;
+  } chunks[] = {{0, 0.05001}, {50, 0.05101}, {99, 0.05199}};
+  for (guint i = 0; i < G_N_ELEMENTS(chunks); i++) {
+    tw_batch b = {.next_full = G_MAXINT64};
+    tw_batch_add_chunk(&b, chunks[i].done, 100, 0, TRUE);
+    tw_step_cost cost;
+    tw_step_model_cost(m.model, &b, 1, &cost);
+    assert_near(cost.time_s.first, chunks[i].expected_s, 1e-12);
+    assert_false(cost.extrapolated);
+    b.decode_seqs = 1;
+    b.decode_context = 100;
+    tw_step_model_cost(m.model, &b, 1, &cost);
+    assert_near(cost.time_s.first, chunks[i].expected_s + 0.010, 1e-12);
+  }
+  assert_near(table_cost(&m, 0, 1, 100).time_s.first, 0.010, 1e-12);
+  measured_clear(&m);
+}
+
 #define HEADER "prefill_tokens,decode_seqs,context_tokens,time_s\n"
 
 static const char grid[] = HEADER "0,1,100,0.010\n0,1,200,0.012\n0,1,400,0.020\n"
@@ -134,6 +163,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_table_is_linear_between_its_rows),
+      cmocka_unit_test(the_context_of_prompt_chunks_is_an_axis_where_it_is_given),
       cmocka_unit_test(a_cell_of_a_table_ends_a_macro_step),
       cmocka_unit_test(a_table_says_when_it_extrapolates),
       cmocka_unit_test(extrapolation_stays_above_the_least_measured_time),

@@ -75,7 +75,8 @@ static inline tw_step_cost unit_cost(const tw_model *model, int tp, int pp, int 
 }
 
 /* Two layers of 4 experts, 2 a token, of 3 · 8 · 4 = 96 parameters, 192 bytes; the gate has 32. Two tokens
- * touch 4 · (1 − (1 − 2/4)²) = 3 experts a layer, if balanced. */
+ * make one copy an expert, and touch 4 · (1 − (1 + 1/2)^−2) = 20/9 experts a layer. */
+#define TOUCHED (20 / 9.0)
 static const tw_model moe = {.label = "experts",
                              .layers = 2,
                              .hidden = 8,
@@ -86,7 +87,7 @@ static const tw_model moe = {.label = "experts",
                              .experts = 4,
                              .experts_per_token = 2,
                              .expert_intermediate = 4};
-/* Rows of its projections alone. */
+/* Rows of the projections alone. */
 static inline double moe_rows(double tokens, double tp)
 {
   return tokens * 2 * 2 * (16 + 24 / tp);
@@ -123,7 +124,7 @@ static inline void assert_classes_sum(const tw_step_cost *cost)
   assert_near(sum.growth, cost->time_s.growth, 1e-12);
 }
 
-/* What macro-steps rest on: the line gives, for every iteration that is valid, what the model says of the
+/* Macro-steps rest on this: the line gives, for every iteration that is valid, what the model says of the
  * batch as it is then. */
 static inline void assert_line_holds(const tw_step_model *model, const tw_batch *ranks, int n)
 {

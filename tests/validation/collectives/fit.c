@@ -42,7 +42,7 @@ typedef struct parameter {
     OF(kernel, fabric_step_s), start, 1e-7, 1e-4                                                             \
   }
 
-/* What is fitted together, on the rows of some operations. */
+/* A group of numbers that are fitted together, on the rows of some operations. */
 static const struct {
   const char *operations[4];
   parameter parameters[13];
@@ -113,7 +113,7 @@ static const struct {
 
 typedef struct problem {
   guint group, n;
-  GArray *rows; /* of the group */
+  GArray *rows; /* rows of the group */
   tw_device *device;
 } problem;
 

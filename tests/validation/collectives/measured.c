@@ -8,7 +8,7 @@
 typedef struct table {
   const char *name, *file;
   gboolean shipped;
-  const char *device; /* of all its rows; NULL: the lines tell */
+  const char *device; /* device of all rows; NULL: the lines tell */
   tw_csv_column columns[12];
   void (*add)(const struct table *t, const tw_csv *csv, GArray *rows);
 } table;

@@ -17,7 +17,7 @@ typedef struct measured_row {
 
   /* Collectives. */
   const tw_pattern *pattern;
-  gboolean custom;  /* with the kernels of engines */
+  gboolean custom;  /* kernels of engines were measured */
   guint kernels;    /* bits 1 << tw_kernel that may run it */
   guint algorithms; /* bits 1 << tw_algorithm likewise */
   tw_group group;   /* domains: the row's own */
@@ -27,7 +27,7 @@ typedef struct measured_row {
   tw_expert_traffic traffic;
   double tokens;
   double work; /* share of the accelerator's processors that the kernel has, of its usual share */
-  double scale_up_bytes_per_s; /* of the machine, 0: as the device's */
+  double scale_up_bytes_per_s; /* bandwidth of the machine, 0: as the device's */
 } measured_row;
 
 /* Reads all tables: of the shipped ones, then of `data` (NULL: names in `skipped` what is left out). Rows are

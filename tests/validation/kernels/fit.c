@@ -33,6 +33,8 @@ static void append_element(GString *text, tw_op_class op, tw_precision precision
   append(text, "memory", e->memory, "%.3f", "");
   append(text, "launch", e->launch_s * 1e6, "%.1f", "us");
   append(text, "per-token", e->per_token_s * 1e9, "%.1f", "ns");
+  append(text, "copy-bytes", e->copy_bytes, "%.1f", "");
+  append(text, "token-bytes", e->token_bytes, "%.1f", "");
   append(text, "softmax", e->softmax, "%.0f", "");
   g_string_append_printf(text,
                          "\n              source=\"%s: calibrate on %u kernels in %s of %.3g us to %.3g ms;\n"

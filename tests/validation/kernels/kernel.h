@@ -30,17 +30,19 @@ typedef struct kernel {
   double exponentials; /* FLOPs that each dimension's worth of softmax adds */
   double weights;      /* bytes under the round roof */
   double streamed;     /* bytes beside it */
-  double tokens;       /* that experts route */
+  double tokens;       /* copies that experts receive, where no more is known of them */
+  double copied;       /* numbers of the rows of all copies */
+  double passed;       /* numbers of the rows of all tokens */
   double launches;     /* 0 or 1 */
   double seconds;
 } kernel;
 
 /* Kernels of one class and precision. */
 typedef struct kernel_group {
-  GArray *kernels[TW_OP_CLASSES][TW_PRECISIONS]; /* of kernel */
+  GArray *kernels[TW_OP_CLASSES][TW_PRECISIONS]; /* elements are kernel */
 } kernel_group;
 
-/* What the rows of a file do not say. */
+/* Facts that the rows of a file do not tell. */
 typedef struct kernel_context {
   const tw_device *device;
   const tw_model *model; /* of dense, sequences, attention and experts, or NULL */

@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* What a class has beside memory. */
-enum { COMPUTE = 1, LAUNCH = 2, PER_TOKEN = 4, SOFTMAX = 8 };
+enum { COMPUTE = 1, LAUNCH = 2, PER_TOKEN = 4, SOFTMAX = 8, COPIES = 16, PASSED = 32, BEYOND = 64 };
 static const int parameters_of[TW_OP_CLASSES] = {
     [TW_OP_LINEAR] = COMPUTE | LAUNCH,
     [TW_OP_EXPERTS] = COMPUTE | LAUNCH | PER_TOKEN,
@@ -20,9 +20,10 @@ typedef struct problem {
   const GArray *kernels;
   const tw_device *device;
   tw_op_class op;
+  int parameters;
   tw_precision precision;
   tw_precision wider;          /* format that must not be faster */
-  const tw_efficiency *limits; /* of it, or NULL */
+  const tw_efficiency *limits; /* limits of the class, or NULL */
 } problem;
 
 /* Peak rate of a format; what the device cannot multiply in is expanded to bf16. */
@@ -43,6 +44,9 @@ static void keep_monotone(const problem *p, tw_efficiency *e)
   e->memory = fmax(e->memory, p->limits->memory * smaller);
   e->launch_s = fmin(e->launch_s, p->limits->launch_s);
   e->per_token_s = fmin(e->per_token_s, p->limits->per_token_s);
+  double read = e->memory / p->limits->memory;
+  e->copy_bytes = fmin(e->copy_bytes, p->limits->copy_bytes * read);
+  e->token_bytes = fmin(e->token_bytes, p->limits->token_bytes * read);
   double rate = faster * e->compute_peak / p->limits->compute_peak;
   e->softmax = fmin(e->softmax, p->limits->softmax * rate);
 }
@@ -50,7 +54,7 @@ static void keep_monotone(const problem *p, tw_efficiency *e)
 /* Shares are logistic functions of the unknowns, times are squares, so that they stay in their ranges. */
 static tw_efficiency efficiency_of(const problem *p, const gsl_vector *x)
 {
-  int parameters = parameters_of[p->op];
+  int parameters = p->parameters;
   tw_efficiency e = {.compute_peak = 1, .memory = 1 / (1 + exp(-gsl_vector_get(x, 0)))};
   size_t next = 1;
   if ((parameters & COMPUTE) != 0)
@@ -61,6 +65,10 @@ static tw_efficiency efficiency_of(const problem *p, const gsl_vector *x)
     e.per_token_s = 1e-8 * pow(gsl_vector_get(x, next++), 2);
   if ((parameters & SOFTMAX) != 0)
     e.softmax = 64 * pow(gsl_vector_get(x, next++), 2);
+  if ((parameters & COPIES) != 0)
+    e.copy_bytes = 10 * pow(gsl_vector_get(x, next++), 2);
+  if ((parameters & PASSED) != 0)
+    e.token_bytes = 10 * pow(gsl_vector_get(x, next++), 2);
   return e;
 }
 
@@ -86,10 +94,12 @@ static int residuals(const gsl_vector *x, void *user, gsl_vector *f)
 kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
                           tw_precision precision, tw_precision wider, const tw_efficiency *limits)
 {
-  problem p = {kernels, device, op, precision, wider, limits};
   int parameters = parameters_of[op];
+  if (op == TW_OP_EXPERTS && g_array_index(kernels, kernel, 0).copied > 0)
+    parameters = COMPUTE | LAUNCH | COPIES | PASSED;
+  problem p = {kernels, device, op, parameters, precision, wider, limits};
   size_t unknowns = 1;
-  for (int bit = COMPUTE; bit <= SOFTMAX; bit *= 2)
+  for (int bit = COMPUTE; bit < BEYOND; bit *= 2)
     unknowns += (parameters & bit) != 0;
   gsl_multifit_nlinear_fdf function = {.f = residuals, .n = kernels->len, .p = unknowns, .params = &p};
   gsl_multifit_nlinear_parameters options = gsl_multifit_nlinear_default_parameters();

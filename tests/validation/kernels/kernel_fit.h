@@ -9,7 +9,7 @@ enum { KERNEL_FIT_LEAST = 30 }; /* kernels that a fit needs */
 
 typedef struct kernel_fit {
   tw_efficiency efficiency;
-  double median, p90; /* of |predicted / measured − 1| */
+  double median, p90; /* errors |predicted / measured − 1| */
   double shortest_s, longest_s;
   guint kernels;
 } kernel_fit;

@@ -48,7 +48,7 @@ static const struct {
               {"meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-70b", TW_BF16, TW_BF16},
               {"meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b", TW_BF16, TW_BF16}};
 
-/* Of each, every third row is fitted. */
+/* The devices of the rows; every third row of each is fitted. */
 static const struct {
   const char *gpu, *device;
 } devices[] = {{"H100", "h100-sxm"}, {"B200", "b200-sxm"}};
@@ -62,7 +62,7 @@ typedef struct row {
   int device, accelerators;
   double batch, output, watts, joules_per_token, tokens_per_s;
   gboolean fitted;
-  double flops, bytes, iteration_s, alone_s; /* of the step model; alone: kernels but for collectives */
+  double flops, bytes, iteration_s, alone_s; /* by the step model; alone: kernels but for collectives */
   double cheaper;                            /* an operation in its format costs this share of one in bf16 */
 } row;
 
@@ -161,7 +161,7 @@ static GArray *read_rows(const char *path, tw_device *const *loaded, GError **er
   return rows;
 }
 
-/* What multiplies a0, b and active, in watts of one accelerator. */
+/* The factors of a0, b and active, in watts of one accelerator. */
 static void law_terms(const row *r, const tw_device *device, double iterations_per_s, double *terms)
 {
   double flops_per_s = r->cheaper * r->flops * iterations_per_s / r->accelerators;

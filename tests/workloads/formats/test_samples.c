@@ -44,7 +44,7 @@ static const tw_csv_column columns[] = {{"file", FALSE},
                                         {"last_arrival_s", FALSE},
                                         {NULL, FALSE}};
 
-/* What is no trace, and is refused with the reason. */
+/* Files that are no traces are refused with the reason. */
 static const char *const refused[] = {"aiperf-text.jsonl", "servegen/chunk-0-trace.csv", "sglang-bench.jsonl",
                                       "vllm-metrics.prom", NULL};
 

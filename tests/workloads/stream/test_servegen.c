@@ -22,7 +22,7 @@ static tw_servegen *load(void)
   return tables;
 }
 
-/* What is drawn: counts by window, and how many requests have so many tokens. */
+/* A drawn day: counts by window, and how many requests have so many tokens. */
 typedef struct day {
   double requests, in_window[WINDOWS];
   double *input, *output;

@@ -1,4 +1,4 @@
-/* What of a trace is replayed, when, and how often. */
+/* Replay of a trace: which part of it, when, and how often. */
 #include "platforms/input/fault.h"
 #include "tests/workloads/given.h"
 #include "workloads/stream/stream.h"
@@ -130,7 +130,7 @@ static void repeated_prompts_share_no_prefix_with_those_before(void **state)
   assert_int_equal(g_hash_table_size(seen), 9); /* 3 repetitions of blocks 5, 6 and 7 */
 }
 
-/* As from the trace of one pass, laid end to end by hand. */
+/* Three passes equal the trace of one pass, laid end to end by hand. */
 static void a_repeated_file_is_streamed_again_from_gzip(void **state)
 {
   (void)state;

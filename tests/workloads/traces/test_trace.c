@@ -76,7 +76,7 @@ static void azure_times_follow_the_calendar(void **state)
     g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
     tw_request request = {0};
     assert_true(tw_stream_next(stream, &request, NULL) && tw_stream_next(stream, &request, NULL));
-    assert_true(request.arrival_s == intervals[i].seconds); /* to the last bit */
+    assert_true(request.arrival_s == intervals[i].seconds); /* both agree to the last bit */
   }
 }
 

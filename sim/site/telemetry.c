@@ -1,4 +1,4 @@
-#include "sim/site/intervals.h"
+#include "sim/site/telemetry.h"
 
 #include <math.h>
 
@@ -8,7 +8,7 @@ typedef struct rack_usage {
   double joules, following_j; /* joules of engines, and of hosts beyond what they draw without load */
 } rack_usage;
 
-struct tw_intervals {
+struct tw_telemetry {
   const tw_scenario *scenario;
   tw_engine **engines;
   const tw_site_power *power;
@@ -18,18 +18,18 @@ struct tw_intervals {
   double flows_j;            /* joules of flows that have been metered */
   gint64 interval;           /* the one under way */
   double ended_s;            /* end of the last interval or window of the meter */
-  tw_interval_counts counts;
-  guint held;             /* requests that wait at no engine */
-  double held_s, since_s; /* integral of them over the interval, up to an instant */
-  int *accelerators;      /* number of accelerators of each engine */
+  tw_telemetry_tally counts;
+  guint unrouted;             /* requests that wait at no engine */
+  double unrouted_s, since_s; /* integral of them over the interval, up to an instant */
+  int *accelerators;          /* number of accelerators of each engine */
   rack_usage *racks;
 };
 
-tw_intervals *tw_intervals_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
+tw_telemetry *tw_telemetry_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
                                const tw_network *network, tw_log *log)
 {
-  tw_intervals *intervals = g_new0(tw_intervals, 1);
-  *intervals = (tw_intervals){.scenario = scenario,
+  tw_telemetry *telemetry = g_new0(tw_telemetry, 1);
+  *telemetry = (tw_telemetry){.scenario = scenario,
                               .engines = engines,
                               .power = power,
                               .link_joules = network != NULL ? network->joules : NULL,
@@ -39,33 +39,33 @@ tw_intervals *tw_intervals_new(const tw_scenario *scenario, tw_engine **engines,
                               .racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks)};
   for (int i = 0; i < power->n_parts; i++) {
     const tw_engine_part *part = &power->parts[i];
-    intervals->accelerators[part->engine] += part->accelerators;
+    telemetry->accelerators[part->engine] += part->accelerators;
     if (part->rack >= 0)
-      intervals->racks[part->rack].accelerators += part->accelerators;
+      telemetry->racks[part->rack].accelerators += part->accelerators;
   }
-  return intervals;
+  return telemetry;
 }
 
-void tw_intervals_free(tw_intervals *intervals)
+void tw_telemetry_free(tw_telemetry *telemetry)
 {
-  if (intervals == NULL)
+  if (telemetry == NULL)
     return;
-  tw_meter_free(intervals->meter);
-  g_free(intervals->racks);
-  g_free(intervals->accelerators);
-  g_free(intervals);
+  tw_meter_free(telemetry->meter);
+  g_free(telemetry->racks);
+  g_free(telemetry->accelerators);
+  g_free(telemetry);
 }
 
-tw_interval_counts *tw_intervals_counts(tw_intervals *intervals)
+tw_telemetry_tally *tw_telemetry_counts(tw_telemetry *telemetry)
 {
-  return &intervals->counts;
+  return &telemetry->counts;
 }
 
-void tw_intervals_hold(tw_intervals *intervals, guint requests, double now_s)
+void tw_telemetry_unrouted(tw_telemetry *telemetry, guint requests, double now_s)
 {
-  intervals->held_s += intervals->held * (now_s - intervals->since_s);
-  intervals->since_s = now_s;
-  intervals->held = requests;
+  telemetry->unrouted_s += telemetry->unrouted * (now_s - telemetry->since_s);
+  telemetry->since_s = now_s;
+  telemetry->unrouted = requests;
 }
 
 static double mean(double integral, double length_s)
@@ -107,11 +107,11 @@ static void set_shares(tw_engine_row *row, const tw_pool *pool, const tw_engine_
     row->time_measured = NAN;
 }
 
-static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usage, double start_s,
+static void log_engine(tw_telemetry *telemetry, int engine, const tw_usage *usage, double start_s,
                        double length_s)
 {
-  const tw_pool *pool = &intervals->scenario->pools[intervals->scenario->engines[engine].pool];
-  gint64 blocks = tw_engine_kv_blocks(intervals->engines[engine]);
+  const tw_pool *pool = &telemetry->scenario->pools[telemetry->scenario->engines[engine].pool];
+  gint64 blocks = tw_engine_kv_blocks(telemetry->engines[engine]);
   tw_engine_row row = tw_engine_row_empty;
   row.start_s = start_s;
   row.engine = engine;
@@ -128,7 +128,7 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
   }
   row.output_tokens = usage->output_tokens;
   row.clock = mean(usage->clock_s + length_s - usage->busy_s, length_s);
-  if (tw_scenario_has_fleet(intervals->scenario))
+  if (tw_scenario_has_fleet(telemetry->scenario))
     row.serving = mean(usage->state_s[TW_ENGINE_SERVES], length_s);
   row.joules = usage->prefill_j + usage->decode_j + usage->collective_j + usage->idle_j;
   row.watts = mean(row.joules, length_s);
@@ -136,16 +136,16 @@ static void log_engine(tw_intervals *intervals, int engine, const tw_usage *usag
   row.waiting_seats = mean(usage->waiting_for_s[TW_WAIT_SEATS], length_s);
   row.waiting_kv = mean(usage->waiting_for_s[TW_WAIT_KV], length_s);
   row.waiting_power = mean(usage->waiting_for_s[TW_WAIT_POWER], length_s);
-  set_shares(&row, pool, &intervals->scenario->engines[engine], usage->class_s, length_s);
-  tw_log_engine(intervals->log, &row);
+  set_shares(&row, pool, &telemetry->scenario->engines[engine], usage->class_s, length_s);
+  tw_log_engine(telemetry->log, &row);
 }
 
-static void log_racks(tw_intervals *intervals, double start_s, double length_s)
+static void log_racks(tw_telemetry *telemetry, double start_s, double length_s)
 {
-  const tw_platform *platform = intervals->scenario->platform;
+  const tw_platform *platform = telemetry->scenario->platform;
   for (int i = 0; i < platform->n_racks; i++) {
-    rack_usage *rack = &intervals->racks[i];
-    const tw_power_parts *parts = &intervals->power->racks[i];
+    rack_usage *rack = &telemetry->racks[i];
+    const tw_power_parts *parts = &telemetry->power->racks[i];
     tw_rack_row row = tw_rack_row_empty;
     row.start_s = start_s;
     row.rack = platform->racks[i];
@@ -156,21 +156,21 @@ static void log_racks(tw_intervals *intervals, double start_s, double length_s)
     row.accelerator_w = mean(rack->joules, length_s) + parts->spare_w;
     row.host_w = mean(rack->following_j, length_s) + parts->host_w;
     row.network_w = parts->network_w;
-    tw_log_rack(intervals->log, &row);
+    tw_log_rack(telemetry->log, &row);
     *rack = (rack_usage){.accelerators = rack->accelerators};
   }
 }
 
-static double start_of(const tw_intervals *intervals)
+static double start_of(const tw_telemetry *telemetry)
 {
-  return (double)intervals->interval * intervals->scenario->interval_s;
+  return (double)telemetry->interval * telemetry->scenario->interval_s;
 }
 
-static void add_to_rack(tw_intervals *intervals, const tw_engine_part *part, const tw_usage *usage)
+static void add_to_rack(tw_telemetry *telemetry, const tw_engine_part *part, const tw_usage *usage)
 {
   if (part->rack < 0)
     return;
-  rack_usage *rack = &intervals->racks[part->rack];
+  rack_usage *rack = &telemetry->racks[part->rack];
   double of = part->of_engine, dynamic_j = (usage->prefill_j + usage->decode_j) * of;
   rack->busy_s += usage->busy_s * part->accelerators;
   rack->waiting_s += usage->waiting_s * of;
@@ -181,117 +181,117 @@ static void add_to_rack(tw_intervals *intervals, const tw_engine_part *part, con
 }
 
 /* Writes the rows of the interval under way, which ends at `end_s`, and starts the next. */
-static void end_interval(tw_intervals *intervals, double end_s)
+static void end_interval(tw_telemetry *telemetry, double end_s)
 {
-  double start_s = start_of(intervals), length_s = end_s - start_s;
+  double start_s = start_of(telemetry), length_s = end_s - start_s;
   double busy_s = 0;
   int accelerators = 0;
   tw_usage site = {0};
   int part = 0;
-  intervals->interval++;
-  tw_intervals_hold(intervals, intervals->held, end_s);
-  double held_s = intervals->held_s;
-  intervals->held_s = 0;
-  if (intervals->log == NULL)
+  telemetry->interval++;
+  tw_telemetry_unrouted(telemetry, telemetry->unrouted, end_s);
+  double unrouted_s = telemetry->unrouted_s;
+  telemetry->unrouted_s = 0;
+  if (telemetry->log == NULL)
     return;
-  for (int i = 0; i < intervals->scenario->n_engines; i++) {
-    tw_usage usage = tw_engine_take_usage(intervals->engines[i], end_s);
-    log_engine(intervals, i, &usage, start_s, length_s);
-    for (; part < intervals->power->n_parts && intervals->power->parts[part].engine == i; part++)
-      add_to_rack(intervals, &intervals->power->parts[part], &usage);
-    busy_s += usage.busy_s * intervals->accelerators[i];
-    accelerators += intervals->accelerators[i];
+  for (int i = 0; i < telemetry->scenario->n_engines; i++) {
+    tw_usage usage = tw_engine_take_usage(telemetry->engines[i], end_s);
+    log_engine(telemetry, i, &usage, start_s, length_s);
+    for (; part < telemetry->power->n_parts && telemetry->power->parts[part].engine == i; part++)
+      add_to_rack(telemetry, &telemetry->power->parts[part], &usage);
+    busy_s += usage.busy_s * telemetry->accelerators[i];
+    accelerators += telemetry->accelerators[i];
     site.running_s += usage.running_s;
     site.waiting_s += usage.waiting_s;
     site.state_s[TW_ENGINE_SERVES] += usage.state_s[TW_ENGINE_SERVES];
     site.prompt_tokens += usage.prompt_tokens;
     site.output_tokens += usage.output_tokens;
   }
-  log_racks(intervals, start_s, length_s);
+  log_racks(telemetry, start_s, length_s);
   tw_site_row row = tw_site_row_empty;
   row.start_s = start_s;
   row.running = mean(site.running_s, length_s);
-  row.waiting = mean(site.waiting_s + held_s, length_s);
-  row.arrived = (gint64)intervals->counts.arrived;
-  row.completed = (gint64)intervals->counts.completed;
-  row.rejected = (gint64)intervals->counts.rejected;
+  row.waiting = mean(site.waiting_s + unrouted_s, length_s);
+  row.arrived = (gint64)telemetry->counts.arrived;
+  row.completed = (gint64)telemetry->counts.completed;
+  row.rejected = (gint64)telemetry->counts.rejected;
   row.busy = mean(busy_s, accelerators * length_s);
-  if (tw_scenario_has_fleet(intervals->scenario))
+  if (tw_scenario_has_fleet(telemetry->scenario))
     row.serving = mean(site.state_s[TW_ENGINE_SERVES], length_s);
   row.prompt_tokens_per_s = mean((double)site.prompt_tokens, length_s);
   row.output_tokens_per_s = mean((double)site.output_tokens, length_s);
-  tw_meter_row(intervals->meter, &row, length_s);
-  intervals->counts = (tw_interval_counts){0};
+  tw_meter_row(telemetry->meter, &row, length_s);
+  telemetry->counts = (tw_telemetry_tally){0};
 }
 
-double tw_intervals_flow_joules(const tw_intervals *intervals, tw_flow_kind kind)
+double tw_telemetry_flow_joules(const tw_telemetry *telemetry, tw_flow_kind kind)
 {
-  return intervals->link_joules != NULL ? intervals->link_joules[kind] : 0;
+  return telemetry->link_joules != NULL ? telemetry->link_joules[kind] : 0;
 }
 
-static double sum_flows(const tw_intervals *intervals)
+static double sum_flows(const tw_telemetry *telemetry)
 {
   double joules = 0;
   for (int i = 0; i < TW_FLOW_KIND_COUNT; i++)
-    joules += tw_intervals_flow_joules(intervals, (tw_flow_kind)i);
+    joules += tw_telemetry_flow_joules(telemetry, (tw_flow_kind)i);
   return joules;
 }
 
-static void cut_meter(tw_intervals *intervals, double now_s)
+static void cut_meter(tw_telemetry *telemetry, double now_s)
 {
-  tw_drawn drawn = {.flows_j = intervals->flows_j};
-  for (int i = 0; i < intervals->scenario->n_engines; i++) {
-    const double *follows = &intervals->power->engine_follows[i];
-    drawn.engines_j += tw_engine_joules(intervals->engines[i], now_s);
+  tw_drawn drawn = {.flows_j = telemetry->flows_j};
+  for (int i = 0; i < telemetry->scenario->n_engines; i++) {
+    const double *follows = &telemetry->power->engine_follows[i];
+    drawn.engines_j += tw_engine_joules(telemetry->engines[i], now_s);
     if (*follows != 0)
-      drawn.following_j += *follows * tw_engine_dynamic_joules(intervals->engines[i], now_s);
+      drawn.following_j += *follows * tw_engine_dynamic_joules(telemetry->engines[i], now_s);
   }
-  tw_meter_cut(intervals->meter, now_s, &drawn);
+  tw_meter_cut(telemetry->meter, now_s, &drawn);
 }
 
-gboolean tw_intervals_step(tw_intervals *intervals, double now_s)
+gboolean tw_telemetry_step(tw_telemetry *telemetry, double now_s)
 {
-  double interval_s = (double)(intervals->interval + 1) * intervals->scenario->interval_s;
-  double end_s = fmin(interval_s, tw_meter_window_end(intervals->meter));
+  double interval_s = (double)(telemetry->interval + 1) * telemetry->scenario->interval_s;
+  double end_s = fmin(interval_s, tw_meter_window_end(telemetry->meter));
   if (end_s > now_s)
     return FALSE;
-  cut_meter(intervals, end_s);
+  cut_meter(telemetry, end_s);
   if (end_s == interval_s)
-    end_interval(intervals, end_s);
-  intervals->ended_s = end_s;
+    end_interval(telemetry, end_s);
+  telemetry->ended_s = end_s;
   return TRUE;
 }
 
-double tw_intervals_ended(const tw_intervals *intervals)
+double tw_telemetry_ended(const tw_telemetry *telemetry)
 {
-  return intervals->ended_s;
+  return telemetry->ended_s;
 }
 
-void tw_intervals_until(tw_intervals *intervals, double now_s)
+void tw_telemetry_until(tw_telemetry *telemetry, double now_s)
 {
-  while (tw_intervals_step(intervals, now_s))
+  while (tw_telemetry_step(telemetry, now_s))
     continue;
-  if (intervals->link_joules != NULL)
-    intervals->flows_j = sum_flows(intervals);
+  if (telemetry->link_joules != NULL)
+    telemetry->flows_j = sum_flows(telemetry);
 }
 
-void tw_intervals_close(tw_intervals *intervals, double end_s, double event_s)
+void tw_telemetry_close(tw_telemetry *telemetry, double end_s, double event_s)
 {
-  tw_intervals_until(intervals, end_s);
-  cut_meter(intervals, end_s);
+  tw_telemetry_until(telemetry, end_s);
+  cut_meter(telemetry, end_s);
   /* A run may end on the edge of an interval: what happened there is a row of no length. */
-  double start_s = start_of(intervals);
-  if (end_s > start_s || event_s >= start_s || intervals->counts.arrived > 0)
-    end_interval(intervals, end_s);
-  tw_meter_close(intervals->meter);
+  double start_s = start_of(telemetry);
+  if (end_s > start_s || event_s >= start_s || telemetry->counts.arrived > 0)
+    end_interval(telemetry, end_s);
+  tw_meter_close(telemetry->meter);
 }
 
-tw_energy tw_intervals_energy(const tw_intervals *intervals)
+tw_energy tw_telemetry_energy(const tw_telemetry *telemetry)
 {
-  return tw_meter_total(intervals->meter);
+  return tw_meter_total(telemetry->meter);
 }
 
-tw_energy tw_intervals_whole(const tw_intervals *intervals, double *whole_s)
+tw_energy tw_telemetry_whole(const tw_telemetry *telemetry, double *whole_s)
 {
-  return tw_meter_whole(intervals->meter, whole_s);
+  return tw_meter_whole(telemetry->meter, whole_s);
 }

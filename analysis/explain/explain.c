@@ -1,0 +1,113 @@
+#include "analysis/explain/explain.h"
+
+#include "analysis/explain/sections.h"
+#include "analysis/explain/words.h"
+#include "analysis/log/run_directory.h"
+#include "analysis/log/run_summary.h"
+#include "platforms/input/fault.h"
+
+#include <math.h>
+
+enum { SPANS = 200 };
+
+const tw_explain_options tw_explain_all = {-INFINITY, INFINITY, -1, -1, NULL};
+
+json_t *tw_section_add(tw_explained *explained, const char *title)
+{
+  json_t *section = json_pack("{s:s, s:[]}", "title", title, "lines");
+  json_array_append_new(json_object_get(explained->json, "sections"), section);
+  return section;
+}
+
+void tw_section_say(json_t *section, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  g_autofree char *line = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_autofree char *valid = g_utf8_make_valid(line, -1);
+  json_array_append_new(json_object_get(section, "lines"), json_string(valid));
+}
+
+static gboolean is_whole_run(const tw_explain_options *options)
+{
+  return options->engine < 0 && isinf(options->from_s) && isinf(options->to_s);
+}
+
+static gboolean check_engine(const tw_explained *e, GError **error)
+{
+  size_t n = json_array_size(json_object_get(e->run, "engines"));
+  if (e->options->engine < (int)n)
+    return TRUE;
+  return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                            "%s has no engine %d; its engines are 0 to %zu", e->directory, e->options->engine,
+                            n - 1);
+}
+
+static gboolean say_all(tw_explained *e, GError **error)
+{
+  const tw_explain_options *options = e->options;
+  if (options->request >= 0)
+    return tw_section_request(e, error);
+  if (options->percentile != NULL)
+    return tw_section_latencies(e, error);
+  if (is_whole_run(options))
+    tw_section_verdict(e);
+  tw_section_pools(e);
+  if (options->engine < 0 && !tw_section_latencies(e, error))
+    return FALSE;
+  if (!tw_section_links(e, error))
+    return FALSE;
+  if (!is_whole_run(options))
+    return TRUE;
+  tw_section_costs(e);
+  json_t *spans = tw_binding_spans(e->directory, e->run, e->end_s, SPANS, error);
+  return spans != NULL && json_object_set_new(e->json, "binds", spans) == 0;
+}
+
+json_t *tw_explain(const char *directory, const tw_explain_options *options, GError **error)
+{
+  tw_explained e = {.directory = directory, .options = options};
+  json_t *result = NULL;
+  e.run = tw_run_json_read(directory, error);
+  e.summary = e.run != NULL ? tw_run_summary_read(directory, error) : NULL;
+  if (e.summary == NULL || !check_engine(&e, error))
+    goto out;
+  e.end_s = tw_run_summary_number(e.summary, "simulated_s");
+  e.pools =
+      tw_binding_read(directory, e.run, options->from_s, options->to_s, options->engine, e.end_s, error);
+  if (e.pools == NULL)
+    goto out;
+  e.json = json_pack("{s:O, s:[], s:[], s:[]}", "name", json_object_get(e.run, "name"), "sections", "pools",
+                     "links");
+  if (say_all(&e, error))
+    result = json_incref(e.json);
+out:
+  json_decref(e.run);
+  json_decref(e.summary);
+  json_decref(e.json);
+  if (e.pools != NULL)
+    g_array_unref(e.pools);
+  return result;
+}
+
+char *tw_explain_text(const json_t *explained)
+{
+  GString *text = g_string_new(NULL);
+  size_t i, k;
+  json_t *section, *line;
+  json_array_foreach(json_object_get(explained, "verdict"), i, line)
+  {
+    g_string_append_printf(text, "%s\n", json_string_value(line));
+  }
+  json_array_foreach(json_object_get(explained, "sections"), i, section)
+  {
+    g_string_append_printf(text, "%s%s\n", text->len > 0 ? "\n" : "",
+                           json_string_value(json_object_get(section, "title")));
+    json_array_foreach(json_object_get(section, "lines"), k, line)
+    {
+      g_string_append_printf(text, "  %s\n", json_string_value(line));
+    }
+  }
+  return g_string_free(text, FALSE);
+}

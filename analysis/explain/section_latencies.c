@@ -1,0 +1,336 @@
+/* Latencies: who stands at a percentile, and what the time went to. */
+#include "analysis/explain/link_sums.h"
+#include "analysis/explain/sections.h"
+#include "analysis/explain/words.h"
+#include "platforms/input/fault.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const char *const part_names[TW_LIFE_PART_COUNT] = {[TW_LIFE_FRONT_END] = "front end",
+                                                           [TW_LIFE_ADMISSION] = "held by the router",
+                                                           [TW_LIFE_QUEUE] = "queue",
+                                                           [TW_LIFE_PREFILL] = "prefill",
+                                                           [TW_LIFE_CHUNK_WAIT] = "between chunks",
+                                                           [TW_LIFE_TRANSFER] = "transfer",
+                                                           [TW_LIFE_DECODE_QUEUE] = "decode queue",
+                                                           [TW_LIFE_DECODE] = "decode",
+                                                           [TW_LIFE_PREEMPTED] = "preempted"};
+
+/* ---- Why ---- */
+
+/* Sums of one engine over some time; a request that met none has no sums. */
+static gboolean engine_sums(const tw_explained *e, gint64 engine, double from_s, double to_s,
+                            tw_engine_sums *sums, GError **error)
+{
+  *sums = (tw_engine_sums){0};
+  if (engine < 0 || !(to_s > from_s))
+    return TRUE;
+  GArray *pools = tw_binding_read(e->directory, e->run, from_s, to_s, (int)engine, e->end_s, error);
+  if (pools == NULL)
+    return FALSE;
+  for (guint i = 0; i < pools->len; i++)
+    if (g_array_index(pools, tw_engine_sums, i).engine_s > 0)
+      *sums = g_array_index(pools, tw_engine_sums, i);
+  sums->id = NULL;
+  g_array_unref(pools);
+  return TRUE;
+}
+
+/* Whether a link is of a host of the engine. */
+static gboolean is_of(const tw_explained *e, gint64 engine, const char *link)
+{
+  const json_t *of = json_array_get(json_object_get(e->run, "engines"), (size_t)engine);
+  size_t i;
+  json_t *host;
+  json_array_foreach(json_object_get(of, "hosts"), i, host)
+  {
+    const char *name = json_string_value(host);
+    if (g_str_has_prefix(link, name) && !g_ascii_isalnum(link[strlen(name)]))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* "over node-3-nic_UP, full for 71 % of it": the fullest link of the hosts of its engines, or of all. */
+static char *transfer_way(const tw_explained *e, const tw_told *told, GError **error)
+{
+  double from_s = told->first_token_s, to_s = from_s + told->life_s[TW_LIFE_TRANSFER];
+  g_autoptr(GArray) links = tw_link_sums_read(e->directory, e->run, from_s, to_s, e->end_s, error);
+  if (links == NULL)
+    return NULL;
+  for (int own = 1; own >= 0; own--)
+    for (guint i = 0; i < links->len; i++) {
+      const tw_link_sums *link = &g_array_index(links, tw_link_sums, i);
+      if (own && !is_of(e, told->prefill_engine, link->name) && !is_of(e, told->decode_engine, link->name))
+        continue;
+      g_autofree char *full = tw_words_share(link->full_s / (to_s - from_s)),
+                      *used = tw_words_share(link->used_s / (to_s - from_s));
+      return link->full_s > 0 ? g_strdup_printf(" over %s, full for %s of the time", link->name, full)
+                              : g_strdup_printf(" over %s, %s used", link->name, used);
+    }
+  return g_strdup("");
+}
+
+/* What a part is owed to, as text that follows its name; empty where there is nothing to say. NULL with `error`
+ * set on damage. */
+static char *reason_of(const tw_explained *e, const tw_told *told, tw_life_part part, GError **error)
+{
+  tw_engine_sums sums;
+  if (part == TW_LIFE_QUEUE) {
+    double to_s = isnan(told->first_scheduled_s) ? told->end_s : told->first_scheduled_s;
+    if (!engine_sums(e, told->prefill_engine, told->arrival_s, to_s, &sums, error))
+      return NULL;
+    const char *waits = tw_section_waits(&sums);
+    return waits != NULL
+               ? g_strdup_printf(" (for %s at engine %" G_GINT64_FORMAT ")", waits, told->prefill_engine)
+               : g_strdup(" (for the end of an iteration)");
+  }
+  if (part == TW_LIFE_TRANSFER && told->decode_engine != told->prefill_engine && told->decode_engine >= 0)
+    return transfer_way(e, told, error);
+  if (part == TW_LIFE_DECODE_QUEUE) {
+    if (!engine_sums(e, told->decode_engine, told->first_token_s, told->end_s, &sums, error))
+      return NULL;
+    const char *waits = tw_section_waits(&sums);
+    return waits != NULL ? g_strdup_printf(" (for %s)", waits) : g_strdup(" (for KV blocks or a place)");
+  }
+  if (part == TW_LIFE_DECODE) {
+    gint64 engine = told->decode_engine >= 0 ? told->decode_engine : told->prefill_engine;
+    if (!engine_sums(e, engine, told->first_token_s, told->end_s, &sums, error))
+      return NULL;
+    g_autofree char *classes = tw_section_classes(&sums, FALSE);
+    return *classes != '\0' ? g_strdup_printf(" (%s)", classes) : g_strdup("");
+  }
+  if (part == TW_LIFE_PREEMPTED)
+    return g_strdup_printf(told->preemptions == 1 ? " (once)" : " (%" G_GINT64_FORMAT " times)",
+                           told->preemptions);
+  return g_strdup("");
+}
+
+/* "3.2 s queue (for KV blocks), 0.6 s prefill": parts of at least 1 %, the largest first, with their reasons. */
+static char *parts_text(const tw_explained *e, const tw_told *told, const double *parts_s, GError **error)
+{
+  GString *text = g_string_new(NULL);
+  double sum_s = 0, above_s = INFINITY;
+  guint64 said = 0;
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    sum_s += parts_s[i];
+  for (int n = 0; n < TW_LIFE_PART_COUNT; n++) {
+    int next = -1;
+    for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+      if (!(said >> i & 1) && parts_s[i] <= above_s && (next < 0 || parts_s[i] > parts_s[next]))
+        next = i;
+    if (next < 0 || parts_s[next] < 0.01 * sum_s || parts_s[next] <= 0)
+      break;
+    said |= G_GUINT64_CONSTANT(1) << next;
+    g_autofree char *reason = reason_of(e, told, (tw_life_part)next, error);
+    if (reason == NULL) {
+      g_string_free(text, TRUE);
+      return NULL;
+    }
+    g_autofree char *amount = tw_words_duration(parts_s[next]);
+    g_string_append_printf(text, "%s%s %s%s", text->len > 0 ? ", " : "", amount, part_names[next], reason);
+  }
+  return g_string_free(text, FALSE);
+}
+
+static json_t *parts_json(const double *parts_s)
+{
+  json_t *object = json_object();
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    json_object_set_new(object, tw_life_parts[i].word, json_real(parts_s[i]));
+  return object;
+}
+
+/* ---- Percentiles ---- */
+
+typedef struct ranked {
+  double latency_s;
+  gint64 id;
+} ranked;
+
+typedef struct seek {
+  tw_latency latency;
+  GArray *ranks; /* of ranked */
+  gint64 id;     /* the one that is looked for */
+  double from_latency_s;
+  tw_told found;
+  double tail_s[TW_LIFE_PART_COUNT];
+  guint64 n_tail;
+} seek;
+
+static gboolean rank_one(void *user, const tw_told *told)
+{
+  seek *s = user;
+  double latency_s = told->latencies_s[s->latency];
+  if (!isnan(latency_s))
+    g_array_append_val(s->ranks, ((ranked){latency_s, told->id}));
+  return TRUE;
+}
+
+static gboolean find_one(void *user, const tw_told *told)
+{
+  seek *s = user;
+  if (told->id == s->id)
+    s->found = *told;
+  double latency_s = told->latencies_s[s->latency], parts_s[TW_LIFE_PART_COUNT];
+  if (isnan(latency_s) || latency_s < s->from_latency_s)
+    return TRUE;
+  tw_told_parts(told, s->latency, parts_s);
+  s->n_tail++;
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    s->tail_s[i] += parts_s[i];
+  return TRUE;
+}
+
+static int by_latency(gconstpointer a, gconstpointer b)
+{
+  const ranked *x = a, *y = b;
+  return x->latency_s != y->latency_s ? (x->latency_s > y->latency_s) - (x->latency_s < y->latency_s)
+                                      : (x->id > y->id) - (x->id < y->id);
+}
+
+static gboolean say_percentile(tw_explained *e, json_t *section, seek *s, double percent, GError **error)
+{
+  guint n = s->ranks->len, rank = (guint)ceil(percent / 100 * n);
+  const ranked *at = &g_array_index(s->ranks, ranked, CLAMP(rank, 1, n) - 1);
+  const char *label = tw_latencies[s->latency].label;
+  double parts_s[TW_LIFE_PART_COUNT];
+  tw_part shares[TW_LIFE_PART_COUNT];
+  s->id = at->id;
+  s->from_latency_s = at->latency_s;
+  s->n_tail = 0;
+  memset(s->tail_s, 0, sizeof s->tail_s);
+  if (!tw_told_each(e->directory, e->options->from_s, e->options->to_s, find_one, s, error))
+    return FALSE;
+  tw_told_parts(&s->found, s->latency, parts_s);
+  g_autofree char *parts = parts_text(e, &s->found, parts_s, error);
+  if (parts == NULL)
+    return FALSE;
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    shares[i] = (tw_part){part_names[i], s->tail_s[i]};
+  g_autofree char *value = tw_words_duration(at->latency_s),
+                  *tail = tw_words_shares(shares, TW_LIFE_PART_COUNT, 0.01);
+  tw_section_say(section, "p%g %s %s (request %" G_GINT64_FORMAT "): %s", percent, label, value, at->id,
+                 parts);
+  if (s->n_tail > 1)
+    tw_section_say(section, "    the %" G_GUINT64_FORMAT " from there up: %s", s->n_tail, tail);
+  json_t *latencies = json_object_get(e->json, "latencies");
+  if (latencies == NULL) {
+    latencies = json_object();
+    json_object_set_new(e->json, "latencies", latencies);
+  }
+  g_autofree char *key = g_strdup_printf("%s.p%g", tw_latencies[s->latency].key, percent);
+  json_object_set_new(latencies, key,
+                      json_pack("{s:f, s:I, s:o}", "value_s", at->latency_s, "request", (json_int_t)at->id,
+                                "parts_s", parts_json(parts_s)));
+  return TRUE;
+}
+
+static gboolean say_latency(tw_explained *e, json_t *section, tw_latency latency, const double *percents,
+                            GError **error)
+{
+  g_autoptr(GArray) ranks = g_array_new(FALSE, FALSE, sizeof(ranked));
+  seek s = {.latency = latency, .ranks = ranks};
+  if (!tw_told_each(e->directory, e->options->from_s, e->options->to_s, rank_one, &s, error))
+    return FALSE;
+  g_array_sort(ranks, by_latency);
+  if (ranks->len == 0) {
+    if (latency != TW_LATENCY_TPOT)
+      tw_section_say(section, "no request was completed");
+    return TRUE;
+  }
+  for (; *percents > 0; percents++)
+    if (!say_percentile(e, section, &s, *percents, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* "ttft.p99", "ttft_s.p99". */
+static gboolean read_percentile(const char *text, tw_latency *latency, double *percent, GError **error)
+{
+  const char *dot = strrchr(text, '.');
+  for (int i = 0; dot != NULL && dot[1] == 'p' && i < TW_LATENCY_KINDS; i++) {
+    g_autofree char *name = g_strndup(text, (gsize)(dot - text)), *end = NULL;
+    g_autofree char *full = g_strconcat(name, "_s", NULL);
+    double value = g_ascii_strtod(dot + 2, &end);
+    gboolean known = g_str_equal(tw_latencies[i].key, name) || g_str_equal(tw_latencies[i].key, full);
+    gboolean whole = end != dot + 2 && *end == '\0';
+    end = NULL;
+    if (!known || !whole || !(value > 0 && value <= 100))
+      continue;
+    *latency = (tw_latency)i;
+    *percent = value;
+    return TRUE;
+  }
+  return tw_input_error_set(
+      error, TW_INPUT_ERROR_USAGE, NULL, 0,
+      "\"%s\" is no percentile; write ttft.p99, tpot.p50, e2e.p99, queue.p90 or ttfat.p99", text);
+}
+
+gboolean tw_section_latencies(tw_explained *e, GError **error)
+{
+  static const double usual[] = {50, 99, 0}, high[] = {99, 0};
+  tw_latency latency = TW_LATENCY_TTFT;
+  double asked[] = {0, 0};
+  if (e->options->percentile != NULL) {
+    if (!read_percentile(e->options->percentile, &latency, &asked[0], error))
+      return FALSE;
+    return say_latency(e, tw_section_add(e, "Latency"), latency, asked, error);
+  }
+  json_t *section = tw_section_add(e, "Latencies");
+  return say_latency(e, section, TW_LATENCY_TTFT, usual, error) &&
+         say_latency(e, section, TW_LATENCY_TPOT, high, error) &&
+         say_latency(e, section, TW_LATENCY_E2E, high, error);
+}
+
+/* ---- One request ---- */
+
+static gboolean stop_at(void *user, const tw_told *told)
+{
+  seek *s = user;
+  s->n_tail = told->id == s->id;
+  if (s->n_tail)
+    s->found = *told;
+  return !s->n_tail;
+}
+
+gboolean tw_section_request(tw_explained *e, GError **error)
+{
+  seek s = {.id = e->options->request};
+  if (!tw_told_each(e->directory, -INFINITY, INFINITY, stop_at, &s, error))
+    return FALSE;
+  if (s.n_tail == 0)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                              "%s has no request %" G_GINT64_FORMAT "; see `tokenworks log cat %s requests`",
+                              e->directory, s.id, e->directory);
+  const tw_told *told = &s.found;
+  g_autofree char *title = g_strdup_printf("Request %" G_GINT64_FORMAT, told->id);
+  json_t *section = tw_section_add(e, title);
+  g_autofree char *parts = parts_text(e, told, told->life_s, error);
+  if (parts == NULL)
+    return FALSE;
+  g_autofree char *e2e = tw_words_duration(told->end_s - told->arrival_s),
+                  *prompt = tw_words_amount((double)told->prompt_tokens),
+                  *cached = tw_words_amount((double)told->cached_tokens),
+                  *output = tw_words_amount((double)told->output_tokens);
+  tw_section_say(section, "arrived at %.3f s, %s tokens of prompt (%s found in caches), %s emitted, %s",
+                 told->arrival_s, prompt, cached, output, told->completed ? "completed" : "not completed");
+  tw_section_say(section, "E2E %s: %s", e2e, parts);
+  for (int i = 0; i < TW_LATENCY_KINDS; i++) {
+    double parts_s[TW_LIFE_PART_COUNT];
+    if (i == TW_LATENCY_E2E || i == TW_LATENCY_TTFAT || isnan(told->latencies_s[i]))
+      continue;
+    tw_told_parts(told, (tw_latency)i, parts_s);
+    g_autofree char *value = tw_words_duration(told->latencies_s[i]),
+                    *of = parts_text(e, told, parts_s, error);
+    if (of == NULL)
+      return FALSE;
+    tw_section_say(section, "%s %s: %s", tw_latencies[i].label, value, of);
+  }
+  json_object_set_new(e->json, "request",
+                      json_pack("{s:I, s:f, s:f, s:o}", "id", (json_int_t)told->id, "arrival_s",
+                                told->arrival_s, "e2e_s", told->end_s - told->arrival_s, "parts_s",
+                                parts_json(told->life_s)));
+  return TRUE;
+}

@@ -1,0 +1,342 @@
+/* Pools, links, energy and cost; and the verdict over all. */
+#include "analysis/explain/link_sums.h"
+#include "analysis/explain/sections.h"
+#include "analysis/explain/words.h"
+#include "analysis/log/run_summary.h"
+
+#include <math.h>
+
+enum { SHOWN_LINKS = 8, TOLD_LINKS = 4000 };
+
+static const char *const class_names[TW_TIME_CLASS_COUNT] = {
+    [TW_TIME_WEIGHTS] = "reading weights",
+    [TW_TIME_KV] = "reading KV",
+    [TW_TIME_LINEAR] = "products",
+    [TW_TIME_ATTENTION] = "attention",
+    [TW_TIME_EXPERTS] = "experts",
+    [TW_TIME_SCALE_UP] = "collectives in NVLink domains",
+    [TW_TIME_FABRIC] = "collectives between domains",
+    [TW_TIME_HOST] = "launches and host",
+    [TW_TIME_LOADS] = "loading KV from hosts",
+    [TW_TIME_SLOWEST] = "waiting for the slowest rank",
+    [TW_TIME_BUBBLE] = "pipeline bubble",
+    [TW_TIME_MEASURED] = "measured iterations",
+    [TW_TIME_IDLE] = "idle"};
+static const char *const class_words[] = {
+#define X(to, name, word, help) #word,
+    TW_TIME_CLASSES(X, )
+#undef X
+};
+
+char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle)
+{
+  tw_part parts[TW_TIME_CLASS_COUNT];
+  for (int i = 0; i < TW_TIME_CLASS_COUNT; i++)
+    parts[i] = (tw_part){class_names[i], sums->class_s[i]};
+  return tw_words_shares(parts, with_idle ? TW_TIME_CLASS_COUNT : TW_ITERATION_CLASSES, 0.01);
+}
+
+const char *tw_section_waits(const tw_engine_sums *sums)
+{
+  int most = 0;
+  double known_s = 0;
+  for (int i = 0; i < TW_FOR_COUNT; i++) {
+    known_s += sums->waiting_for_s[i];
+    if (sums->waiting_for_s[i] > sums->waiting_for_s[most])
+      most = i;
+  }
+  return known_s > 0.5 * sums->waiting_s ? tw_waits_for_words[most] : NULL;
+}
+
+static const json_t *pool_json(const tw_explained *e, const char *id)
+{
+  size_t i;
+  json_t *pool;
+  json_array_foreach(json_object_get(e->run, "pools"), i, pool)
+  {
+    if (g_strcmp0(json_string_value(json_object_get(pool, "id")), id) == 0)
+      return pool;
+  }
+  return NULL;
+}
+
+static double number_of(const json_t *object, const char *key)
+{
+  const json_t *value = json_object_get(object, key);
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* By the closed form; NAN for pools that are saturated, and where it does not know. */
+static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
+{
+  const json_t *pool = pool_json(e, sums->id);
+  double limit_s = number_of(json_object_get(e->run, "slo"), "tpot_s");
+  double seats = number_of(pool, "max_seqs") * number_of(pool, "dp");
+  double all_s = 0;
+  for (int i = 0; i < TW_BINDING_COUNT; i++)
+    all_s += sums->binds_s[i];
+  if (sums->binds_s[TW_BINDS_NOTHING] < 0.95 * all_s)
+    return NAN;
+  return tw_binding_headroom(sums, seats, tw_run_summary_number(e->summary, "tpot_s.p99"), limit_s);
+}
+
+/* "unsaturated 98 %, KV 2 %". */
+static char *binds_text(const tw_engine_sums *sums)
+{
+  static const char *const saturated[] = {
+#define X(name, word, help) "saturated by " word,
+      TW_BINDINGS(X)
+#undef X
+  };
+  tw_part parts[TW_BINDING_COUNT];
+  for (int i = 0; i < TW_BINDING_COUNT; i++)
+    parts[i] = (tw_part){i == TW_BINDS_NOTHING || i == TW_BINDS_UNSURE ? tw_binding_words[i] : saturated[i],
+                         sums->binds_s[i]};
+  return tw_words_shares(parts, TW_BINDING_COUNT, 0.001);
+}
+
+static json_t *pool_numbers(const tw_engine_sums *sums, double headroom)
+{
+  json_t *binds = json_object(), *seconds = json_object(), *waits = json_object();
+  static const char *const waits_words[] = {"budget", "seats", "kv", "power"};
+  for (int i = 0; i < TW_BINDING_COUNT; i++)
+    json_object_set_new(binds, tw_binding_words[i], json_real(sums->binds_s[i]));
+  for (int i = 0; i < TW_TIME_CLASS_COUNT; i++)
+    json_object_set_new(seconds, class_words[i], json_real(sums->class_s[i]));
+  for (int i = 0; i < TW_FOR_COUNT; i++)
+    json_object_set_new(waits, waits_words[i], json_real(sums->waiting_for_s[i]));
+  json_t *pool = json_pack("{s:s, s:o, s:o, s:o}", "id", sums->id, "binds_s", binds, "engine_seconds",
+                           seconds, "waiting_s", waits);
+  if (isfinite(headroom))
+    json_object_set_new(pool, "headroom_estimate", json_real(headroom));
+  return pool;
+}
+
+void tw_section_pools(tw_explained *e)
+{
+  for (guint i = 0; i < e->pools->len; i++) {
+    const tw_engine_sums *sums = &g_array_index(e->pools, tw_engine_sums, i);
+    if (!(sums->engine_s > 0))
+      continue;
+    g_autofree char *title = e->options->engine >= 0
+                                 ? g_strdup_printf("Engine %d of pool %s", e->options->engine, sums->id)
+                                 : g_strdup_printf("Pool %s", sums->id);
+    json_t *section = tw_section_add(e, title);
+    double headroom = headroom_of(e, sums);
+    g_autofree char *classes = tw_section_classes(sums, TRUE), *binds = binds_text(sums);
+    g_autofree char *kv = tw_words_share(sums->kv_s / sums->engine_s),
+                    *most_kv = tw_words_share(sums->most_kv),
+                    *running = tw_words_amount(sums->running_s / sums->engine_s),
+                    *most = tw_words_amount(sums->most_running),
+                    *waiting = tw_words_amount(sums->waiting_s / sums->engine_s),
+                    *busy = tw_words_share(sums->busy_s / sums->engine_s);
+    const char *waits = tw_section_waits(sums);
+    tw_section_say(section, "what binds, by time: %s", binds);
+    tw_section_say(section, "time of its accelerators: %s", classes);
+    tw_section_say(
+        section,
+        "an engine ran iterations for %s of the time, with %s sequences in the mean (%s at most) and "
+        "%s of its KV blocks (%s at most)",
+        busy, running, most, kv, most_kv);
+    tw_section_say(section, "%s waited at an engine in the mean%s%s", waiting,
+                   waits != NULL ? ", most for " : "", waits != NULL ? waits : "");
+    if (sums->slow_s > 0) {
+      g_autofree char *slow = tw_words_share(sums->slow_s / sums->engine_s);
+      tw_section_say(section, "clocks were below the nominal one for %s of the time", slow);
+    }
+    if (isfinite(headroom) && e->options->engine < 0) {
+      g_autofree char *times = tw_words_amount(headroom);
+      tw_section_say(
+          section,
+          "headroom, an estimate from its batches: %s times this load (`tokenworks explain --headroom` "
+          "searches by runs)",
+          times);
+    }
+    json_array_append_new(json_object_get(e->json, "pools"), pool_numbers(sums, headroom));
+  }
+}
+
+gboolean tw_section_links(tw_explained *e, GError **error)
+{
+  double from_s = fmax(e->options->from_s, 0), to_s = fmin(e->options->to_s, e->end_s);
+  g_autoptr(GArray) links = tw_link_sums_read(e->directory, e->run, from_s, to_s, e->end_s, error);
+  if (links == NULL)
+    return FALSE;
+  if (links->len == 0)
+    return TRUE;
+  json_t *section = tw_section_add(e, "Network");
+  double slowdown = tw_run_summary_number(e->summary, "network.slowdown.mean");
+  if (!isnan(slowdown)) {
+    g_autofree char *mean = tw_words_amount(slowdown),
+                    *p99 = tw_words_amount(tw_run_summary_number(e->summary, "network.slowdown.p99"));
+    tw_section_say(section,
+                   "a flow took %s times as long as it would have alone in the mean, %s times at p99", mean,
+                   p99);
+  }
+  for (guint i = 0; i < links->len && i < TOLD_LINKS; i++) {
+    const tw_link_sums *link = &g_array_index(links, tw_link_sums, i);
+    g_autofree char *full = tw_words_share(link->full_s / (to_s - from_s)),
+                    *used = tw_words_share(link->used_s / (to_s - from_s)),
+                    *rate = tw_words_amount(link->bytes * 8 / (to_s - from_s) / 1e9),
+                    *bytes = tw_words_amount(link->bytes / 1e9);
+    if (i < 3 || (i < SHOWN_LINKS && link->full_s > 0))
+      tw_section_say(section, "%s: full for %s of the time, %s of its bandwidth used, %s GB at %s Gbit/s",
+                     link->name, full, used, bytes, rate);
+    json_array_append_new(json_object_get(e->json, "links"),
+                          json_pack("{s:s, s:f, s:f, s:f}", "link", link->name, "bytes", link->bytes,
+                                    "full_s", link->full_s, "used_s", link->used_s));
+  }
+  return TRUE;
+}
+
+/* ---- Energy and cost ---- */
+
+static char *spent_shares(const tw_explained *e, const char *what)
+{
+  tw_part parts[TW_TIME_CLASS_COUNT + 1];
+  for (int i = 0; i < TW_TIME_CLASS_COUNT; i++) {
+    g_autofree char *name = g_strdup_printf("spent.%s.%s", what, class_words[i]);
+    double amount = tw_run_summary_number(e->summary, name);
+    parts[i] = (tw_part){class_names[i], isnan(amount) ? 0 : amount};
+  }
+  g_autofree char *name = g_strdup_printf("spent.%s.beside", what);
+  double beside = tw_run_summary_number(e->summary, name);
+  parts[TW_TIME_CLASS_COUNT] =
+      (tw_part){"hosts, network, conversion and cooling", isnan(beside) ? 0 : beside};
+  return tw_words_shares(parts, TW_TIME_CLASS_COUNT + 1, 0.01);
+}
+
+void tw_section_costs(tw_explained *e)
+{
+  double joules = tw_run_summary_number(e->summary, "energy.site_j");
+  double usd = tw_run_summary_number(e->summary, "cost.usd");
+  if (isnan(joules) && isnan(usd))
+    return;
+  json_t *section = tw_section_add(e, isnan(usd) ? "Energy" : "Energy and cost");
+  if (!isnan(joules)) {
+    g_autofree char *shares = spent_shares(e, "joules"), *kwh = tw_words_amount(joules / 3.6e6),
+                    *each = tw_words_amount(tw_run_summary_number(e->summary, "energy.j_per_output_token"));
+    tw_section_say(section, "%s kWh, %s J per output token: %s", kwh, each, shares);
+  }
+  if (!isnan(usd)) {
+    g_autofree char *shares = spent_shares(e, "usd"), *all = tw_words_amount(usd),
+                    *each = tw_words_amount(
+                        tw_run_summary_number(e->summary, "cost.usd_per_million_output_tokens"));
+    tw_section_say(section, "%s USD, %s per million output tokens: %s", all, each, shares);
+  }
+}
+
+/* ---- The verdict ---- */
+
+static void add_limits(const json_t *slo, GString *text)
+{
+  static const char *const keys[] = {"ttft_s", "tpot_s", "e2e_s"}, *const names[] = {"TTFT", "TPOT", "E2E"};
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+    double limit_s = number_of(slo, keys[i]);
+    g_autofree char *limit = tw_words_duration(limit_s);
+    if (!isnan(limit_s))
+      g_string_append_printf(text, "%s%s %s", text->len > 0 ? ", " : "", names[i], limit);
+  }
+}
+
+/* Which limits the 99th percentile breaks. */
+static char *broken(const tw_explained *e, const json_t *slo)
+{
+  static const char *const keys[] = {"ttft_s", "tpot_s", "e2e_s"}, *const names[] = {"TTFT", "TPOT", "E2E"};
+  GString *text = g_string_new(NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+    g_autofree char *metric = g_strconcat(keys[i], ".p99", NULL);
+    double value_s = tw_run_summary_number(e->summary, metric);
+    g_autofree char *value = tw_words_duration(value_s);
+    if (value_s > number_of(slo, keys[i]))
+      g_string_append_printf(text, "%s%s is %s", text->len > 0 ? ", " : "", names[i], value);
+  }
+  return g_string_free(text, FALSE);
+}
+
+static char *slo_sentence(const tw_explained *e)
+{
+  const json_t *slo = json_object_get(e->run, "slo");
+  double attained = tw_run_summary_number(e->summary, "slo.attainment");
+  if (isnan(attained))
+    return g_strdup("No SLO is asked for.");
+  g_autoptr(GString) limits = g_string_new(NULL);
+  add_limits(slo, limits);
+  g_autofree char *share = tw_words_share(attained), *why = broken(e, slo);
+  const char *of = limits->len > 0 ? limits->str : "by class";
+  double unjudged = tw_run_summary_number(e->summary, "slo.unjudged") /
+                    tw_run_summary_number(e->summary, "requests.arrived");
+  if (unjudged > 0.01) {
+    g_autofree char *left = tw_words_share(unjudged),
+                    *judged = tw_words_share(tw_run_summary_number(e->summary, "slo.attainment_judged"));
+    return g_strdup_printf(
+        "Of the requests %s met the SLO (%s), but %s had not ended when the run did: of those that "
+        "had, %s met it%s%s.",
+        share, of, left, judged, *why != '\0' ? "; at p99 " : "", why);
+  }
+  if (*why == '\0')
+    return g_strdup_printf("It %s its SLO (%s): %s of the requests met it.",
+                           attained >= 0.99 ? "meets" : "does not meet", of, share);
+  return g_strdup_printf("It %s its SLO (%s): %s of the requests met it; at p99 %s.",
+                         attained >= 0.99 ? "meets" : "does not meet", of, share, why);
+}
+
+/* What binds a pool for most of the time that anything does, of at least a twentieth of the run. */
+static tw_binding bound_by(const tw_engine_sums *sums, double all_s)
+{
+  tw_binding most = TW_BINDS_NOTHING;
+  for (int b = TW_BINDS_COMPUTE; b < TW_BINDS_UNSURE; b++)
+    if (sums->binds_s[b] >= 0.05 * all_s &&
+        (most == TW_BINDS_NOTHING || sums->binds_s[b] > sums->binds_s[most]))
+      most = (tw_binding)b;
+  return most == TW_BINDS_NOTHING && sums->binds_s[TW_BINDS_UNSURE] > 0.5 * all_s ? TW_BINDS_UNSURE : most;
+}
+
+static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString *text)
+{
+  double all_s = 0, headroom = headroom_of(e, sums);
+  double fabric = sums->busy_s > 0 ? sums->class_s[TW_TIME_FABRIC] / sums->busy_s : 0;
+  for (int b = 0; b < TW_BINDING_COUNT; b++)
+    all_s += sums->binds_s[b];
+  tw_binding most = bound_by(sums, all_s);
+  g_autofree char *share = tw_words_share(all_s > 0 ? sums->binds_s[most] / all_s : 0),
+                  *times = tw_words_amount(headroom), *fabric_share = tw_words_share(fabric);
+  g_string_append_printf(text, "%sPool %s is ", text->len > 0 ? " " : "", sums->id);
+  if (most == TW_BINDS_NOTHING)
+    g_string_append_printf(text, "unsaturated for %s of the time", share);
+  else
+    g_string_append_printf(text, "%s%s for %s of the time: %s",
+                           most == TW_BINDS_UNSURE ? "" : "saturated by ", tw_binding_words[most], share,
+                           tw_binding_helps[most]);
+  if (fabric >= 0.1)
+    g_string_append_printf(text, "; its iterations wait for %s of their time for collectives between domains",
+                           fabric_share);
+  if (isfinite(headroom) && headroom >= 1)
+    g_string_append_printf(text, "; %s × headroom (estimate)", times);
+  else if (isfinite(headroom))
+    g_string_append_printf(text, "; it would keep the SLO at %s × this load (estimate)", times);
+  g_string_append_c(text, '.');
+}
+
+static char *binds_sentence(const tw_explained *e)
+{
+  GString *text = g_string_new(NULL);
+  for (guint i = 0; i < e->pools->len; i++)
+    add_pool(e, &g_array_index(e->pools, tw_engine_sums, i), text);
+  return g_string_free(text, FALSE);
+}
+
+void tw_section_verdict(tw_explained *e)
+{
+  g_autofree char *arrived = tw_words_amount(tw_run_summary_number(e->summary, "requests.arrived")),
+                  *completed = tw_words_amount(tw_run_summary_number(e->summary, "requests.completed")),
+                  *accelerators = tw_words_amount(tw_run_summary_number(e->summary, "accelerators")),
+                  *tokens = tw_words_amount(tw_run_summary_number(e->summary, "load.output_tokens_per_s")),
+                  *time = tw_words_duration(e->end_s), *slo = slo_sentence(e), *binds = binds_sentence(e);
+  const char *name = json_string_value(json_object_get(e->run, "name"));
+  g_autofree char *ran = g_strdup_printf(
+      "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s.",
+      name != NULL ? name : "", arrived, time, completed, accelerators, tokens);
+  g_autofree char *valid = g_utf8_make_valid(ran, -1);
+  json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, slo, binds));
+}

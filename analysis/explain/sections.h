@@ -1,0 +1,40 @@
+/* What the parts of an explanation share; explain.h is what others use. */
+#ifndef TW_ANALYSIS_SECTIONS_H
+#define TW_ANALYSIS_SECTIONS_H
+
+#include "analysis/explain/binding.h"
+#include "analysis/explain/explain.h"
+#include "analysis/explain/told.h"
+
+typedef struct tw_explained {
+  const char *directory;
+  const tw_explain_options *options;
+  json_t *run, *summary;
+  double end_s;  /* of the run */
+  GArray *pools; /* of tw_engine_sums, of the time that is asked for */
+  json_t *json;  /* what is said */
+} tw_explained;
+
+/* A section to which tw_section_say adds lines. Owned by `json`. */
+json_t *tw_section_add(tw_explained *explained, const char *title);
+void tw_section_say(json_t *section, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* The time of a pool's engines, by class, as shares of it. The caller frees it. */
+char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle);
+/* What most of those that waited in the sums waited for: "tokens of an iteration"; NULL: the end of an iteration. */
+const char *tw_section_waits(const tw_engine_sums *sums);
+
+/* Latencies at their percentiles, or the one that is asked for; FALSE with `error` set. */
+gboolean tw_section_latencies(tw_explained *explained, GError **error);
+/* A single request. */
+gboolean tw_section_request(tw_explained *explained, GError **error);
+/* Pools: what binds, what they spend time on, headroom. */
+void tw_section_pools(tw_explained *explained);
+/* Links that were full. */
+gboolean tw_section_links(tw_explained *explained, GError **error);
+/* Energy and cost. */
+void tw_section_costs(tw_explained *explained);
+/* Three sentences: what ran, whether it met its SLO and why not, what binds. */
+void tw_section_verdict(tw_explained *explained);
+
+#endif

@@ -1,0 +1,23 @@
+/* Numbers as people say them. The caller frees every text. */
+#ifndef TW_ANALYSIS_WORDS_H
+#define TW_ANALYSIS_WORDS_H
+
+#include <glib.h>
+
+char *tw_words_duration(double seconds); /* "4.1 s", "52 ms", "3 h 10 min" */
+char *tw_words_share(double share);      /* "71 %", "0.3 %" */
+char *tw_words_amount(double value);     /* "19,366", "3.1", "2.5 million" */
+
+/* A thing and how much of it there is. */
+typedef struct tw_part {
+  const char *name; /* borrowed */
+  double amount;
+} tw_part;
+
+/* "3.2 s queue, 0.6 s prefill": those that make up at least `least` of the sum, the largest first, each as
+ * `say` says its amount. Empty for none. */
+char *tw_words_parts(const tw_part *parts, guint n, double least, char *(*say)(double amount));
+/* The same as shares of the sum: "41 % reading weights, 12 % idle". */
+char *tw_words_shares(const tw_part *parts, guint n, double least);
+
+#endif

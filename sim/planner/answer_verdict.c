@@ -1,0 +1,265 @@
+/* The verdict of an answer, in sentences. */
+#include "analysis/log/run_summary.h"
+#include "sim/planner/answer_print.h"
+
+#include <math.h>
+
+/* The median error of the validated rows nearest to a run, of throughput or of TPOT, whichever is known worse; a
+ * tenth where nothing is known. */
+static double known_to(const json_t *summary)
+{
+  double error = NAN;
+  gsize i;
+  json_t *expected;
+  json_array_foreach(json_object_get(summary, "expected_error"), i, expected)
+  {
+    const char *metric = json_string_value(json_object_get(expected, "metric"));
+    if (metric != NULL && (g_str_equal(metric, "throughput") || g_str_equal(metric, "TPOT")))
+      error = fmax(error, json_number_value(json_object_get(expected, "median")));
+  }
+  return isnan(error) ? 0.1 : error;
+}
+
+/* How far the numbers of the best design can be trusted. Pools of one kind have the same errors, told once. */
+static void print_trust(const json_t *summary, FILE *out)
+{
+  g_autoptr(GString) told = g_string_new(NULL);
+  gsize i;
+  json_t *expected;
+  json_array_foreach(json_object_get(summary, "expected_error"), i, expected)
+  {
+    g_autofree char *one =
+        g_strdup_printf("%s ± %.2g %% (%s)", json_string_value(json_object_get(expected, "metric")),
+                        100 * json_number_value(json_object_get(expected, "median")),
+                        json_string_value(json_object_get(expected, "grade")));
+    if (strstr(told->str, one) == NULL)
+      g_string_append_printf(told, "%s%s", told->len > 0 ? ", " : "", one);
+  }
+  if (told->len > 0)
+    fprintf(out, "Expect errors of %s in the median.\n", told->str);
+}
+
+double tw_answer_behind(const tw_answer *answer, const tw_design *design)
+{
+  const tw_design *best = answer->ranked->pdata[0];
+  double first = tw_answer_objective(answer, best);
+  return fabs(tw_answer_objective(answer, design) - first) / MAX(fabs(first), 1e-300);
+}
+
+gboolean tw_answer_within_error(const tw_answer *answer, const tw_design *design)
+{
+  const tw_design *best = answer->ranked->pdata[0];
+  return tw_answer_behind(answer, design) < MAX(known_to(best->best), known_to(design->best));
+}
+
+static void print_other(const tw_answer *answer, const tw_design *design, const char *what, FILE *out)
+{
+  double size = tw_answer_size(answer, design), behind = tw_answer_behind(answer, design);
+  g_autofree char *layout = tw_answer_layout(design), *text = tw_answer_size_text(design, size);
+  fprintf(out, "%s, %s as %s (%s, %.0f accelerators), ", what, design->site->name, layout, text,
+          tw_design_accelerators(design, size));
+  if (behind == 0)
+    fprintf(out, "is as good.\n");
+  else
+    fprintf(out, "is %.3g %% behind.\n", 100 * behind);
+}
+
+/* The designs behind the best one: the next, and the best of every other site; and which of all may be as good. */
+static void print_others(const tw_answer *answer, FILE *out)
+{
+  const tw_design *best = answer->ranked->pdata[0];
+  g_autoptr(GHashTable) told = g_hash_table_new(g_direct_hash, g_direct_equal);
+  guint near = 0;
+  double error = known_to(best->best);
+  for (guint i = 1; i < answer->ranked->len; i++) {
+    const tw_design *design = answer->ranked->pdata[i];
+    gboolean other = design->site != best->site && g_hash_table_add(told, (gpointer)design->site);
+    if (i == 1 || other)
+      print_other(answer, design, i == 1 ? "The runner-up" : "The best of another site", out);
+    near += tw_answer_within_error(answer, design) ? 1 : 0;
+    error = MAX(error, known_to(design->best));
+  }
+  if (near > 0)
+    fprintf(out,
+            "Simulations like these are known to %.2g %% in the median: of the %u behind the best, %u may be "
+            "as good or "
+            "better. They are ranked by their margin to the limits where the objective is the same.\n",
+            100 * error, answer->ranked->len - 1, near);
+  else if (answer->ranked->len > 1)
+    fprintf(out,
+            "Simulations like these are known to %.2g %% in the median, so that none of those behind may be "
+            "better.\n",
+            100 * error);
+}
+
+/* How far the run lies below each limit. */
+static void print_margins(const tw_answer *answer, FILE *out)
+{
+  const tw_design *best = answer->ranked->pdata[0];
+  const struct {
+    const char *name, *metric, *unit;
+    double limit, scale;
+  } limits[] = {{"TTFT p99", "ttft_s.p99", "s", answer->ttft_s, 1},
+                {"TPOT p99", "tpot_s.p99", "ms", answer->tpot_s, 1e3},
+                {"peak power", "energy.peak_w", "kW", answer->question->site_w, 1e-3}};
+  gboolean any = FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
+    double value = tw_run_summary_number(best->best, limits[i].metric);
+    if (isnan(value) || isnan(limits[i].limit))
+      continue;
+    fprintf(out, "%s %s %.3g of %.3g %s (%.0f %% left)", any ? "," : "Margins:", limits[i].name,
+            value * limits[i].scale, limits[i].limit * limits[i].scale, limits[i].unit,
+            100 * (1 - value / limits[i].limit));
+    any = TRUE;
+  }
+  if (any)
+    fprintf(out, ".\n");
+}
+
+/* What more load the design bears, and what would let it bear more. */
+static void print_levers(const tw_answer *answer, FILE *out)
+{
+  if (answer->levers->len == 0)
+    return;
+  const tw_lever *own = &g_array_index(answer->levers, tw_lever, 0), *best = NULL;
+  if (own->bears > 1)
+    fprintf(out, "It bears %.4g times this load, and no more than %.4g times.", own->bears, own->breaks);
+  else
+    fprintf(out, "It does not bear %.4g times this load.", own->breaks);
+  for (guint i = 1; i < answer->levers->len; i++) {
+    const tw_lever *lever = &g_array_index(answer->levers, tw_lever, i);
+    double gain = lever->bears / own->bears - 1;
+    if (gain > 0)
+      fprintf(out, " With %s it bears %.4g times (%+.0f %%).", lever->name, lever->bears, 100 * gain);
+    if (gain > 0 && (best == NULL || lever->bears > best->bears))
+      best = lever;
+  }
+  if (best == NULL)
+    fprintf(out, " None of what was tried would let it bear more.\n");
+  else
+    fprintf(out, " So what binds most is bought off by %s.\n", best->name);
+}
+
+static void print_best(const tw_answer *answer, FILE *out)
+{
+  const tw_question *question = answer->question;
+  const tw_design *best = answer->ranked->pdata[0];
+  double size = tw_answer_size(answer, best);
+  g_autofree char *layout = tw_answer_layout(best), *sized = tw_answer_size_text(best, size);
+  int racks = tw_answer_racks(answer, best, size);
+  fprintf(out, "Build %s with %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
+          best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s",
+          best->model->name, tw_precision_names[best->weights], layout, best->router);
+  double attained = tw_run_summary_number(best->best, "slo.attainment");
+  if (tw_question_objective(question)->finds_load)
+    fprintf(out, "It serves %.4g times the load", best->bracket.holds);
+  else
+    fprintf(out, "It serves the load");
+  fprintf(out, " with %.2f %% of the requests within the SLO (%.4g %% are asked for)", 100 * attained,
+          100 * question->attainment);
+  double peak_w = tw_run_summary_number(best->best, "energy.peak_w");
+  if (isfinite(peak_w))
+    fprintf(out, ", and draws %.4g kW at its peak", peak_w / 1e3);
+  if (isfinite(peak_w) && !isnan(question->site_w))
+    fprintf(out, ", %.0f %% of the limit", 100 * peak_w / question->site_w);
+  fprintf(out, ".\n");
+  if (best->broken != NULL && !isnan(best->bracket.breaks)) {
+    g_autofree char *smaller = tw_answer_size_text(best, best->bracket.breaks);
+    if (tw_question_objective(question)->finds_load)
+      fprintf(out, "At %.4g times the load", best->bracket.breaks);
+    else
+      fprintf(out, "With %s", smaller);
+    fprintf(out, " only %.2f %% are within it: TTFT p99 is %.3g s, TPOT p99 %.3g ms.\n",
+            100 * tw_run_summary_number(best->broken, "slo.attainment"),
+            tw_run_summary_number(best->broken, "ttft_s.p99"),
+            1e3 * tw_run_summary_number(best->broken, "tpot_s.p99"));
+  }
+  print_margins(answer, out);
+  print_levers(answer, out);
+  print_trust(best->best, out);
+  print_others(answer, out);
+}
+
+/* What any layout reaches where one request alone breaks the limits. */
+static void print_best_alone(const tw_answer *answer, FILE *out)
+{
+  const tw_design *first = NULL, *token = NULL;
+  for (guint i = 0; i < answer->designs->all->len; i++) {
+    const tw_design *design = answer->designs->all->pdata[i];
+    if (design->alone_tpot_s <= 0)
+      continue;
+    first = first == NULL || design->alone_ttft_s < first->alone_ttft_s ? design : first;
+    token = token == NULL || design->alone_tpot_s < token->alone_tpot_s ? design : token;
+  }
+  if (token == NULL)
+    return;
+  if (token->alone_tpot_s > answer->tpot_s)
+    fprintf(out,
+            "The best that any layout reaches is a token in %.3g ms, of %s with one request alone on it; the "
+            "limit is "
+            "%.3g ms.\n",
+            1e3 * token->alone_tpot_s, token->name, 1e3 * answer->tpot_s);
+  if (first->alone_ttft_s > answer->ttft_s)
+    fprintf(out,
+            "The best that any layout reaches is a TTFT of %.3g s, of %s with one prompt of %d tokens alone "
+            "on it; the "
+            "limit is %.3g s.\n",
+            first->alone_ttft_s, first->name, answer->demand.median_prompt, answer->ttft_s);
+}
+
+/* The limit that the nearest design breaks by the largest factor. */
+static const char *what_breaks(const tw_answer *answer, const json_t *summary)
+{
+  double ttft = tw_run_summary_number(summary, "ttft_s.p99") / answer->ttft_s;
+  double tpot = tw_run_summary_number(summary, "tpot_s.p99") / answer->tpot_s;
+  if (!(ttft > 1) && !(tpot > 1))
+    return "";
+  return isnan(tpot) || ttft > tpot ? ", because of TTFT" : ", because of TPOT";
+}
+
+static void print_nothing(const tw_answer *answer, FILE *out)
+{
+  const tw_design *nearest = answer->nearest;
+  fprintf(out, "No design meets the question.\n");
+  if (nearest == NULL || nearest->broken == NULL) {
+    print_best_alone(answer, out);
+    return;
+  }
+  g_autofree char *size = tw_answer_size_text(nearest, answer->nearest_size);
+  fprintf(out,
+          "The nearest, %s with %s, has %.2f %% of the requests within the SLO (%.4g %% are asked for)%s: "
+          "TTFT p99 is "
+          "%.3g s, TPOT p99 %.3g ms.\n",
+          nearest->name, size, 100 * answer->nearest_attainment, 100 * answer->question->attainment,
+          what_breaks(answer, nearest->broken), tw_run_summary_number(nearest->broken, "ttft_s.p99"),
+          1e3 * tw_run_summary_number(nearest->broken, "tpot_s.p99"));
+}
+
+char *tw_answer_verdict(const tw_answer *answer)
+{
+  char *text = NULL;
+  size_t length;
+  FILE *out = open_memstream(&text, &length);
+  if (answer->ranked->len > 0)
+    print_best(answer, out);
+  else
+    print_nothing(answer, out);
+  fclose(out);
+  char *verdict = g_strdup(text);
+  free(text); /* the C library's own */
+  return verdict;
+}
+
+char *tw_answer_load(const tw_answer *answer)
+{
+  const tw_demand *demand = &answer->demand;
+  if (demand->requests == 0)
+    return g_strdup("The load was not read, as no design can be.");
+  g_autofree char *times = answer->question->growth != 1
+                               ? g_strdup_printf("; %.4g times as much arrives", answer->question->growth)
+                               : g_strdup("");
+  return g_strdup_printf(
+      "The load: %" G_GUINT64_FORMAT " requests in %.4g s, %.3g/s in the busiest minute, with %.4g "
+      "prompt and %.4g output tokens on average%s.",
+      demand->requests, demand->span_s, demand->rate_per_s, demand->prompt, demand->output, times);
+}

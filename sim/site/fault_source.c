@@ -1,0 +1,156 @@
+#include "sim/site/fault_source.h"
+
+#include "sim/base/heap.h"
+#include "workloads/draw/chance.h"
+
+#include <math.h>
+
+/* A component that a <fault> may break. */
+typedef struct drawn {
+  tw_heap_node node; /* by when it breaks */
+  const tw_fault *fault;
+  int component;
+  tw_chance chance;
+} drawn;
+
+/* A trace, and the next row of it. */
+typedef struct told {
+  const tw_fault_trace *trace;
+  guint next;
+} told;
+
+struct tw_fault_source {
+  GArray *drawn; /* of drawn; never grows once the heap points into it */
+  GArray *told;  /* of told */
+  tw_heap due;
+};
+
+static double time_to_failure_s(drawn *d)
+{
+  const tw_fault *fault = d->fault;
+  double uses = tw_chance_exponential(&d->chance);
+  if (fault->law == TW_FAULT_EXPONENTIAL)
+    return fault->mtbf_s * uses;
+  return fault->mtbf_s / tgamma(1 + 1 / fault->shape) * pow(uses, 1 / fault->shape);
+}
+
+/* Lognormal with the mean that the fault has. */
+static double repair_s(drawn *d)
+{
+  double sigma = d->fault->repair_sigma;
+  return d->fault->repair_s * exp(sigma * tw_chance_normal(&d->chance) - sigma * sigma / 2);
+}
+
+/* Adds the components of a fault. `row` counts the faults of its part, so that others leave its draws alone. */
+static void add_fault(tw_fault_source *source, const tw_scenario *scenario, const tw_fault *fault, int row)
+{
+  tw_failing_part part = (tw_failing_part)fault->part;
+  g_autoptr(GPatternSpec) pattern = g_pattern_spec_new(fault->names);
+  g_autoptr(GPtrArray) names = tw_failing_names(scenario, part);
+  for (guint i = 0; i < names->len; i++) {
+    const char *name = names->pdata[i];
+    if (!g_pattern_spec_match_string(pattern, name))
+      continue;
+    g_autofree char *stream = g_strdup_printf("failure %d of %s %s", row, tw_failing_part_names[part], name);
+    drawn d = {.node = {.place = TW_HEAP_OUT},
+               .fault = fault,
+               .component = (int)i,
+               .chance = tw_chance_new((guint64)scenario->seed, stream)};
+    g_array_append_val(source->drawn, d);
+  }
+}
+
+tw_fault_source *tw_fault_source_new(const tw_scenario *scenario)
+{
+  const tw_failure_plan *plan = scenario->failures;
+  tw_fault_source *source = g_new0(tw_fault_source, 1);
+  source->drawn = g_array_new(FALSE, FALSE, sizeof(drawn));
+  source->told = g_array_new(FALSE, FALSE, sizeof(told));
+  int rows[TW_FAILING_PARTS] = {0};
+  for (guint i = 0; i < plan->faults->len; i++) {
+    const tw_fault *fault = &g_array_index(plan->faults, tw_fault, i);
+    add_fault(source, scenario, fault, rows[fault->part]++);
+  }
+  for (guint i = 0; i < plan->traces->len; i++) {
+    told t = {&g_array_index(plan->traces, tw_fault_trace, i), 0};
+    g_array_append_val(source->told, t);
+  }
+  for (guint i = 0; i < source->drawn->len; i++) {
+    drawn *d = &g_array_index(source->drawn, drawn, i);
+    tw_heap_push(&source->due, &d->node, isnan(d->fault->at_s) ? time_to_failure_s(d) : d->fault->at_s, i);
+  }
+  return source;
+}
+
+void tw_fault_source_free(tw_fault_source *source)
+{
+  if (source == NULL)
+    return;
+  tw_heap_clear(&source->due);
+  g_array_unref(source->drawn);
+  g_array_unref(source->told);
+  g_free(source);
+}
+
+/* The trace whose next failure comes first, or NULL. */
+static told *first_told(const tw_fault_source *source, double *due_s)
+{
+  told *first = NULL;
+  *due_s = INFINITY;
+  for (guint i = 0; i < source->told->len; i++) {
+    told *t = &g_array_index(source->told, told, i);
+    if (t->next >= t->trace->told->len)
+      continue;
+    double start_s = g_array_index(t->trace->told, tw_told_failure, t->next).start_s;
+    if (start_s < *due_s) {
+      first = t;
+      *due_s = start_s;
+    }
+  }
+  return first;
+}
+
+static double drawn_due(const tw_fault_source *source)
+{
+  tw_heap_node *top = tw_heap_top(&source->due);
+  return top != NULL ? top->key : INFINITY;
+}
+
+double tw_fault_source_due(const tw_fault_source *source)
+{
+  double told_s;
+  first_told(source, &told_s);
+  return fmin(told_s, drawn_due(source));
+}
+
+tw_breakage tw_fault_source_next(tw_fault_source *source)
+{
+  double told_s;
+  told *t = first_told(source, &told_s);
+  if (t != NULL && told_s <= drawn_due(source)) {
+    const tw_told_failure *row = &g_array_index(t->trace->told, tw_told_failure, t->next++);
+    return (tw_breakage){(tw_failing_part)t->trace->part, row->component, TW_EFFECT_STOP,  NAN,
+                         t->trace->detection_s,           row->start_s,   row->repaired_s, -1};
+  }
+  tw_heap_node *top = tw_heap_top(&source->due);
+  drawn *d = tw_container(top, drawn, node);
+  double start_s = top->key;
+  tw_heap_remove(&source->due, top);
+  const tw_fault *fault = d->fault;
+  return (tw_breakage){(tw_failing_part)fault->part,
+                       d->component,
+                       (tw_failure_effect)fault->effect,
+                       fault->effect == TW_EFFECT_LIMP ? fault->speed : NAN,
+                       fault->detection_s,
+                       start_s,
+                       start_s + repair_s(d),
+                       isnan(fault->at_s) ? (int)(d - &g_array_index(source->drawn, drawn, 0)) : -1};
+}
+
+void tw_fault_source_repaired(tw_fault_source *source, int number, double now_s)
+{
+  if (number < 0)
+    return;
+  drawn *d = &g_array_index(source->drawn, drawn, (guint)number);
+  tw_heap_push(&source->due, &d->node, now_s + time_to_failure_s(d), (guint64)number);
+}

@@ -1,0 +1,141 @@
+/* What a user of `tokenworks explain` sees. */
+#include "sim/log/log_writer.h"
+#include "tests/program.h"
+
+#define TABLES ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_LINKS))
+
+/* Ten intervals of a second. Engine 0 spends half of its time on reading weights and half on the host while four
+ * requests wait for KV blocks; engine 1 idles. Each of a hundred requests queues for 3 s, computes its prompt for
+ * 1 s, waits for its KV cache for 0.5 s, in which the link of engine 1's host is full, and decodes for 1.5 s. */
+static int given_logs(void **state)
+{
+  if (make_scratch(state) != 0)
+    return 1;
+  json_t *run = json_pack("{s:o, s:f, s:s, s:{s:f}, s:[{s:s, s:i, s:i}], s:[{s:s, s:[s]}, {s:s, s:[s]}]}",
+                          TW_LOG_RUN_KEY, tw_log_describe(TABLES), "interval_s", 1.0, "name", "tried", "slo",
+                          "ttft_s", 2.0, "pools", "id", "serve", "max_seqs", 8, "dp", 1, "engines", "pool",
+                          "serve", "hosts", "node-0", "pool", "serve", "hosts", "node-1");
+  char *text = json_dumps(run, 0);
+  given_file(state, "run.json", text);
+  free(text);
+  json_decref(run);
+  given_file(
+      state, "summary.json",
+      "{\"simulated_s\": 10, \"requests\": {\"arrived\": 100, \"completed\": 100}, \"accelerators\": 16,"
+      " \"slo\": {\"attainment\": 0.25}, \"ttft_s\": {\"p99\": 4}}");
+  tw_log *log = tw_log_open(*state, TABLES, NULL);
+  assert_non_null(log);
+  for (int i = 0; i < 10; i++) {
+    for (int e = 0; e < 2; e++) {
+      tw_engine_row engine = tw_engine_row_empty;
+      engine.start_s = i;
+      engine.engine = e;
+      engine.busy = e == 0;
+      engine.clock = 1;
+      engine.waiting = engine.waiting_kv = e == 0 ? 4 : 0;
+      engine.time_weights = engine.time_host = e == 0 ? 0.5 : 0;
+      engine.time_idle = e == 0 ? 0 : 1;
+      tw_log_engine(log, &engine);
+    }
+    tw_link_row link = tw_link_row_empty;
+    link.start_s = i;
+    link.link = "node-1-nic_DOWN";
+    link.bytes = 1e9;
+    link.utilization = link.active = link.full = 0.5;
+    tw_log_link(log, &link);
+  }
+  for (int i = 0; i < 100; i++) {
+    tw_request_row request = tw_request_row_empty;
+    request.id = i;
+    request.arrival_s = i / 32.0; /* exact */
+    request.first_scheduled_s = request.arrival_s + 3;
+    request.first_token_s = request.first_answer_s = request.arrival_s + 4;
+    request.completion_s = request.arrival_s + 6;
+    request.prompt_tokens = 1000;
+    request.cached_tokens = request.reasoning_tokens = request.preemptions = 0;
+    request.answer_tokens = 5;
+    request.prefill_engine = 0;
+    request.decode_engine = 1;
+    request.transfer_s = 0.5;
+    request.state = "completed";
+    tw_log_request(log, &request);
+  }
+  assert_true(tw_log_close(log, NULL));
+  return 0;
+}
+
+static void a_percentile_is_the_parts_of_the_request_that_stands_there(void **state)
+{
+  expect(state, "explain $ -p ttft.p99", 0,
+         "p99 TTFT 4 s (request 98): 3 s queue (for KV blocks at engine 0), 1 s prefill\n"
+         "      the 100 from there up: 75 % queue, 25 % prefill\n",
+         "");
+}
+
+static void a_transfer_names_the_fullest_link_of_its_engines(void **state)
+{
+  /* Full for half of each interval, and so of the half second. TPOT: 2 s over 4 tokens. */
+  expect(state, "explain $ --request 10", 0,
+         "TPOT 500 ms: 375 ms decode, 125 ms transfer over node-1-nic_DOWN, full for 50 % of the time", "");
+}
+
+static void the_verdict_says_what_was_missed_and_what_binds(void **state)
+{
+  expect(state, "explain $", 0,
+         "It does not meet its SLO (TTFT 2 s): 25 % of the requests met it; at p99 TTFT is 4 s.\n"
+         "Pool serve is saturated by KV for 100 % of the time: KV blocks are short.\n",
+         "");
+}
+
+static void an_engine_tells_its_own_time(void **state)
+{
+  expect(state, "explain $ --engine 0", 0,
+         "time of its accelerators: 50 % reading weights, 50 % launches and host", "");
+  expect(state, "explain $ --engine 1", 0, "time of its accelerators: 100 % idle", "");
+  expect(state, "explain $ --engine 2", 2, "", "has no engine 2; its engines are 0 to 1");
+}
+
+static void what_is_not_there_is_refused(void **state)
+{
+  expect(state, "explain $ --request 100", 2, "", "has no request 100");
+  expect(state, "explain $ -p ttft.99", 2, "", "\"ttft.99\" is no percentile; write ttft.p99");
+  expect(state, "explain $ --from 5 --to 5", 2, "", "--to must be later than --from");
+  expect(state, "explain", 2, "", "name one run directory");
+}
+
+/* A server with a rate of its own: one H100 node, of which half stands idle. */
+static void a_run_is_run_again_with_one_thing_changed(void **state)
+{
+  g_autofree char *platform = g_build_filename(TW_SOURCE_DIR, "platforms/hgx-h100-4.xml", NULL);
+  g_autofree char *scenario = g_strdup_printf(
+      "<scenario name='tiny'><platform file='%s'/><workload><poisson rate='4/s' duration='20s'>"
+      "<prompt law='lognormal' mean='500' sigma='0.5' max='4000'/><answer law='lognormal' mean='20' "
+      "sigma='0.5' max='200'/></poisson></workload>"
+      "<pool id='serve' model='llama-3.1-8b' replicas='1' tp='1'/><slo ttft='1s' tpot='40ms'/></scenario>",
+      platform);
+  given_file(state, "tiny.xml", scenario);
+  expect(state, "run $/tiny.xml -o $/tiny -q --until 15s --set //pool/@kv=fp8", 0, "", "");
+  expect(state, "explain $/tiny --headroom --what-if --seeds 2 -o $/again", 0,
+         "× this load is served within the SLO", "//workload/poisson/@rate=8/s: the SLO is kept");
+  g_auto(result) r = run_program(state, "explain $/tiny --what-if --seeds 2 -o $/again");
+  assert_non_null(strstr(r.out, "a replica more of pool serve (2)"));
+  assert_non_null(strstr(r.out, "±"));
+  /* The scenario was changed for the run: what is run again is as it was. */
+  g_autofree char *again = g_build_filename(*state, "again", "scenario.xml", NULL);
+  g_autofree char *text = NULL;
+  assert_true(g_file_get_contents(again, &text, NULL, NULL));
+  assert_non_null(strstr(text, "kv=\"fp8\""));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_percentile_is_the_parts_of_the_request_that_stands_there),
+      cmocka_unit_test(a_transfer_names_the_fullest_link_of_its_engines),
+      cmocka_unit_test(the_verdict_says_what_was_missed_and_what_binds),
+      cmocka_unit_test(an_engine_tells_its_own_time),
+      cmocka_unit_test(what_is_not_there_is_refused),
+      cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
+  };
+  return cmocka_run_group_tests(tests, given_logs, remove_scratch);
+}
