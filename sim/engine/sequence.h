@@ -28,11 +28,11 @@ typedef struct tw_sequence {
   tw_request request;
   guint64 ticket;         /* order of dispatch by the router: breaks every tie */
   int engine;             /* index of the engine that serves it, -1: none yet */
-  int prefill_engine;     /* the engine that computes or computed its prompt, -1: none yet */
-  int prefill_rank;       /* the rank of that engine, once it has handed the sequence over */
-  int decode_engine;      /* the engine of its tokens after the first, -1: the one of its prompt */
+  int prefill_engine;     /* that computes or computed its prompt, -1: none yet */
+  int prefill_rank;       /* of it, once it has handed the sequence over */
+  int decode_engine;      /* that is to emit its tokens after the first, -1: where its prompt is computed */
   int rank;               /* data-parallel rank of that engine, -1: not chosen yet */
-  gint64 expected_tokens; /* tokens of its prompt that the router saw in a cache there */
+  gint64 expected_tokens; /* of its prompt, that the router saw in a cache there */
 
   /* Instants in seconds, NAN until they happen. */
   double dispatched_s, routed_s, submitted_s; /* it left the front end, was assigned, came to its engine */
@@ -41,11 +41,11 @@ typedef struct tw_sequence {
   double lost_s;         /* since when it has no KV blocks, and what it had is not computed again */
   double prompt_s;       /* sum: iterations that computed its prompt, until its first token */
   double preempted_s;    /* sum: after its first token, without the KV of its context */
-  double transfer_start_s, transfer_end_s; /* transfer of its KV cache from prefill to decode engine */
+  double transfer_start_s, transfer_end_s; /* of its KV cache, from prefill to decode engine */
   gint32 emitted; /* output tokens so far; of a decoding sequence, as it joined the batch */
   gint32 preemptions;
   gint64 cached_tokens;             /* prompt tokens found in a prefix cache: */
-  gint64 host_tokens, store_tokens; /* cached ones that lay in hosts' memory, and in the store */
+  gint64 host_tokens, store_tokens; /* of them, those in the memory of hosts, and in the shared store */
   double joules;                    /* its share of the dynamic energy of the iterations that it was in */
   gint64 prefilled_tokens;          /* all that prefill computed for it, recomputation included */
 
@@ -60,18 +60,18 @@ typedef struct tw_sequence {
   gint64 prefill_target,
       prefill_done; /* tokens to bring into KV before it decodes, and those that have blocks for it */
   gint64 planned;   /* tokens that it computes in the iteration that is being planned, if room is short */
-  guint64 place;    /* its place in the order of admission */
+  guint64 place;    /* in the order of admission */
   tw_prefix_node *prefix; /* the last node of the full blocks that it holds, NULL: none */
   gint64 joined;          /* the rank's decode count as it joined the batch with prefill_target tokens */
   gboolean admitted;      /* it has been, by the engine that has it */
   gboolean decoding;
   gboolean fetching;      /* it waits for a fetch from the store, and is at no engine yet */
-  tw_client *client;      /* its client, where clients are treated fairly; else NULL */
+  tw_client *client;      /* whose turn it is, where clients are treated fairly; else NULL */
   tw_charge_sums charged; /* the rank's sums as its decodes were last charged to it */
-  GList link;             /* its link in the running list, in admission order */
-  tw_heap_node waiting;   /* its node in the line that it waits in */
-  tw_heap_node finish;    /* key: the decode count of its last token */
-  tw_heap_node answer;    /* key: the decode count of its first answer token */
+  GList link;             /* in the running list, in admission order */
+  tw_heap_node waiting;   /* in the line that it waits in */
+  tw_heap_node finish;    /* by the decode count of its last token */
+  tw_heap_node answer;    /* by the decode count of its first answer token */
   tw_heap_node cap_reached[TW_CONTEXT_CAPS]; /* by the decode count at which its context reaches a cap */
 } tw_sequence;
 

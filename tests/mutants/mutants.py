@@ -97,13 +97,17 @@ class Copy:
     def __init__(self, directory, jobs):
         self.tree, self.build, self.log = directory / "tree", directory / "build", directory / "log"
         self.jobs = str(jobs)
-        if self.tree.exists():
-            shutil.rmtree(self.tree)
         files = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True).stdout
-        for name in filter(None, files.decode().split("\0")):
-            if (SOURCE / name).exists():
-                (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(SOURCE / name, self.tree / name)
+        names = {name for name in files.decode().split("\0") if name and (SOURCE / name).exists()}
+        for path in [path for path in self.tree.rglob("*") if path.is_file() or path.is_symlink()]:
+            if str(path.relative_to(self.tree)) not in names:
+                path.unlink()
+        # What has changed since an earlier copy is written anew, so that it is younger than what was built of that.
+        for name in names:
+            target = self.tree / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() or target.read_bytes() != (SOURCE / name).read_bytes():
+                shutil.copy(SOURCE / name, target)
         self.log.unlink(missing_ok=True)
 
     def make(self, *targets):
