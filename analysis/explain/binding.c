@@ -194,8 +194,10 @@ static gboolean walk_through(walk *w, const char *directory, const json_t *run, 
     g_array_append_val(w->pools, ((tw_engine_sums){.id = g_strdup(json_string_value(id))}));
   }
   w->start_s = NAN;
-  g_autofree tw_engine_sums *under = w->under = g_new0(tw_engine_sums, MAX(w->pools->len, 1));
-  return read_rows(w, reader, &c, run, from_s, to_s, engine, end_s, error);
+  w->under = g_new0(tw_engine_sums, MAX(w->pools->len, 1));
+  gboolean sound = read_rows(w, reader, &c, run, from_s, to_s, engine, end_s, error);
+  g_clear_pointer(&w->under, g_free);
+  return sound;
 }
 
 GArray *tw_binding_read(const char *directory, const json_t *run, double from_s, double to_s, int engine,

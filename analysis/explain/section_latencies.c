@@ -228,7 +228,7 @@ static gboolean say_percentile(tw_explained *e, json_t *section, seek *s, double
 }
 
 static gboolean say_latency(tw_explained *e, json_t *section, tw_latency latency, const double *percents,
-                            GError **error)
+                            int n_percents, GError **error)
 {
   g_autoptr(GArray) ranks = g_array_new(FALSE, FALSE, sizeof(ranked));
   seek s = {.latency = latency, .ranks = ranks};
@@ -240,8 +240,8 @@ static gboolean say_latency(tw_explained *e, json_t *section, tw_latency latency
       tw_section_say(section, "no request was completed");
     return TRUE;
   }
-  for (; *percents > 0; percents++)
-    if (!say_percentile(e, section, &s, *percents, error))
+  for (int i = 0; i < n_percents; i++)
+    if (!say_percentile(e, section, &s, percents[i], error))
       return FALSE;
   return TRUE;
 }
@@ -270,18 +270,18 @@ static gboolean read_percentile(const char *text, tw_latency *latency, double *p
 
 gboolean tw_section_latencies(tw_explained *e, GError **error)
 {
-  static const double usual[] = {50, 99, 0}, high[] = {99, 0};
+  static const double usual[] = {50, 99};
   tw_latency latency = TW_LATENCY_TTFT;
-  double asked[] = {0, 0};
+  double asked = 0;
   if (e->options->percentile != NULL) {
-    if (!read_percentile(e->options->percentile, &latency, &asked[0], error))
+    if (!read_percentile(e->options->percentile, &latency, &asked, error))
       return FALSE;
-    return say_latency(e, tw_section_add(e, "Latency"), latency, asked, error);
+    return say_latency(e, tw_section_add(e, "Latency"), latency, &asked, 1, error);
   }
   json_t *section = tw_section_add(e, "Latencies");
-  return say_latency(e, section, TW_LATENCY_TTFT, usual, error) &&
-         say_latency(e, section, TW_LATENCY_TPOT, high, error) &&
-         say_latency(e, section, TW_LATENCY_E2E, high, error);
+  return say_latency(e, section, TW_LATENCY_TTFT, usual, 2, error) &&
+         say_latency(e, section, TW_LATENCY_TPOT, &usual[1], 1, error) &&
+         say_latency(e, section, TW_LATENCY_E2E, &usual[1], 1, error);
 }
 
 /* ---- One request ---- */

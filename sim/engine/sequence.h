@@ -54,7 +54,7 @@ typedef struct tw_sequence {
   gint64 lost_tokens; /* computed or emitted by attempts that failed */
   gboolean away;      /* it waits for that: no engine has it */
 
-  tw_heap_node deadline; /* by the instant at which it is cancelled if it still waits; the factory's */
+  tw_heap_node deadline; /* key: the instant at which it is cancelled if it still waits; the factory's */
 
   /* Owned by the scheduler of its rank. */
   gint64 prefill_target,

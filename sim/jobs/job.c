@@ -106,7 +106,9 @@ tw_job_holding tw_job_look(const tw_job *job, GHashTable *sums)
   json_t *summary = tw_run_summary_read(job->directory, NULL);
   gboolean complete = is_complete(run, summary);
   tw_job_holding holding = TW_JOB_DIFFERENT;
-  if (run != NULL && is_of(job, run))
+  if (run == NULL) /* cut off as it was written: a run that was killed as it began */
+    holding = TW_JOB_HALF;
+  else if (is_of(job, run))
     holding = !complete ? TW_JOB_HALF : is_current(run, sums) ? TW_JOB_SAME : TW_JOB_DIFFERENT;
   if (summary != NULL)
     json_decref(summary);

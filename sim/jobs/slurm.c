@@ -127,6 +127,7 @@ static gboolean cancel_earlier(const batch *b, GError **error)
 /* Seconds that an entry has taken; NAN: it is not known. Who still runs where pilots were to tell takes long. */
 static double measured_s(const batch *b, const entry *e)
 {
+  g_assert(e->job != NULL);
   if (e->state == SUBMITTED && b->options->expected_s <= 0)
     return LONG_S;
   return e->state >= ENDED && e->job->code == 0 ? e->job->wall_s : NAN;

@@ -66,14 +66,14 @@ enum { ONLY_WITH_FAILURES = 2 }; /* of the columns of requests, at their end */
 const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_REQUESTS] = {"requests", "a row per request, in the order of ending",
                          SHAPE(request, completion_s), ONLY_WITH_FAILURES},
-    [TW_LOG_ENGINES] = {"engines", "a row per interval and engine", SHAPE(engine, start_s)},
-    [TW_LOG_RACKS] = {"racks", "a row per interval and rack", SHAPE(rack, start_s)},
-    [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s)},
+    [TW_LOG_ENGINES] = {"engines", "a row per interval and engine", SHAPE(engine, start_s), 0},
+    [TW_LOG_RACKS] = {"racks", "a row per interval and rack", SHAPE(rack, start_s), 0},
+    [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s), 0},
     [TW_LOG_SEGMENTS] = {"segments", "a row per stretch of work, in the order of ending: a timeline",
-                         SHAPE(segment, end_s)},
-    [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s)},
+                         SHAPE(segment, end_s), 0},
+    [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0},
     [TW_LOG_FAILURES] = {"failures", "a row per failure, in the order in which they were over",
-                         SHAPE(failure, end_s)},
+                         SHAPE(failure, end_s), 0},
 };
 
 const tw_log_table *tw_log_table_find(const char *name)

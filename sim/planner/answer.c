@@ -181,7 +181,7 @@ static gboolean run_round(tw_search *s, GPtrArray *designs, const char *round, d
     tw_design *design = designs->pdata[i];
     score(s, design);
     if (design->best == NULL)
-      design->dropped = g_strdup_printf("attains %.4g %% at most",
+      design->dropped = g_strdup_printf("attains too little: %.4g %% at most",
                                         100 * tw_run_summary_number(design->broken, "slo.attainment"));
     else if (!tw_question_objective(s->question)->finds_load)
       design->dropped = tw_judge_beyond_limits(s->question, design);

@@ -32,8 +32,10 @@ gboolean tw_search_check(tw_search *s, const tw_design *design, GError **error)
     g_ptr_array_add(names, folder);
     g_array_append_val(planned, ((planned_check){name, folder, "", 1, s->question->seed + i}));
   }
-  g_array_append_val(planned, ((planned_check){"10 % more load", "load-1.1", "", 1.1, 0}));
-  g_array_append_val(planned, ((planned_check){"25 % more load", "load-1.25", "", 1.25, 0}));
+  if (tw_demand_scales(&s->answer->demand)) {
+    g_array_append_val(planned, ((planned_check){"10 % more load", "load-1.1", "", 1.1, 0}));
+    g_array_append_val(planned, ((planned_check){"25 % more load", "load-1.25", "", 1.25, 0}));
+  }
   if (s->question->held_out != NULL)
     g_array_append_val(planned, ((planned_check){"held-out load", "held-out", ".held-out", 1, 0}));
   g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);

@@ -6,11 +6,12 @@
 
 /* The attribute that says how much arrives, and its unit, by the element that is the source of requests. */
 struct tw_demand_source {
-  const char *amount, *unit;
+  const char *amount, *unit; /* amount: NULL where there is no such attribute */
   const char *element;
 };
 static const tw_demand_source from_trace = {"//workload/trace/@rate-scale", "", "//workload/trace"},
                               generated = {"//workload/generate/@rate-scale", "", "//workload/generate"},
+                              written = {NULL, "", "//workload/generator"},
                               poisson = {"//workload/poisson/@rate", "/s", "//workload/poisson"},
                               sessions = {"//workload/sessions/@rate", "/s", "//workload/sessions"},
                               closed = {"//workload/closed-loop/@concurrency", "", "//workload/closed-loop"};
@@ -20,7 +21,7 @@ static const tw_demand_source *source_of(const tw_scenario *scenario, const tw_c
   if (scenario->trace_file != NULL)
     return &from_trace;
   if (only == NULL || only->name != NULL)
-    return &generated;
+    return strstr(scenario->canonical, "<generate ") != NULL ? &generated : &written;
   return only->kind == TW_CLASS_CLOSED ? &closed : only->kind == TW_CLASS_SESSIONS ? &sessions : &poisson;
 }
 
@@ -29,6 +30,7 @@ static double amount_of(const tw_demand_source *source, const tw_scenario *scena
 {
   return source == &from_trace  ? scenario->trace.rate_scale
          : source == &generated ? scenario->use.rate_scale
+         : source == &written   ? 1
          : source == &closed    ? (double)only->concurrency
                                 : only->rate_per_s;
 }
@@ -86,12 +88,18 @@ static char *assignment(const char *path, double value, const char *unit)
   return g_strconcat(path, "=", g_ascii_formatd(digits, sizeof digits, "%.12g", value), unit, NULL);
 }
 
+gboolean tw_demand_scales(const tw_demand *demand)
+{
+  return demand->source->amount != NULL;
+}
+
 char **tw_demand_scaled(const tw_demand *demand, double factor)
 {
   char **list = g_new0(char *, 2);
   double amount = demand->amount * factor;
   if (demand->source == &closed)
     amount = MAX(round(amount), 1);
+  g_assert(factor == 1 || tw_demand_scales(demand));
   if (factor != 1)
     list[0] = assignment(demand->source->amount, amount, demand->source->unit);
   return list;

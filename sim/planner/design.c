@@ -24,7 +24,9 @@ static gboolean write_platform(const char *path, const tw_question_site *site, d
       g_ptr_array_add(settings, g_strdup(*word));
   g_ptr_array_add(settings, g_strdup_printf("%s=%.0f", tw_question_size_option(site), size));
   g_ptr_array_add(settings, NULL);
-  FILE *out = g_fopen(path, "we");
+  /* Under another name until it is whole: a search that is killed must not leave half a platform behind. */
+  g_autofree char *unfinished = g_strconcat(path, ".new", NULL);
+  FILE *out = g_fopen(unfinished, "we");
   if (out == NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s",
                               g_strerror(errno));
@@ -33,8 +35,11 @@ static gboolean write_platform(const char *path, const tw_question_site *site, d
   if (fclose(out) != 0 && good)
     good =
         tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
+  if (good && g_rename(unfinished, path) != 0)
+    good =
+        tw_input_error_set(error, TW_INPUT_ERROR_FILE, path, 0, "cannot be written: %s", g_strerror(errno));
   if (!good)
-    g_unlink(path);
+    g_unlink(unfinished);
   return good;
 }
 

@@ -135,7 +135,7 @@ static gboolean try_middles(tw_search *s, const tw_design *design, GArray *all, 
 
 gboolean tw_search_pull_levers(tw_search *s, const tw_design *design, GError **error)
 {
-  if (!s->question->levers)
+  if (!s->question->levers || !tw_demand_scales(&s->answer->demand))
     return TRUE;
   g_autoptr(GArray) all = pull_all(s, design);
   tw_search_say(s, "levers: %s", design->name);

@@ -419,7 +419,8 @@ static void check_objective(const tw_question *question, const xmlNode *root, tw
                     "the site \"%s\" has no cost; write accelerator-hour=\"2.5\" there, or a <cost> for all",
                     site->name);
   }
-  if (objective->finds_load && tw_node_child(tw_node_child(root, "workload"), "generator") != NULL)
+  if ((objective->finds_load || question->growth != 1) &&
+      tw_node_child(tw_node_child(root, "workload"), "generator") != NULL)
     tw_node_fault(root, faults,
                   "the load of a <generator> cannot be multiplied; put it into a file and write <generate "
                   "from=\"./FILE.xml\"/>");

@@ -114,8 +114,11 @@ static gboolean goes_on(tw_driver *driver, double *next_s)
   *next_s = tw_factory_next(driver->factory, &drives_s);
   if (tw_factory_waits_for_flows(driver->factory))
     return !driver->stopped;
-  driver->out_of_time |= isfinite(drives_s) && drives_s > driver->control.until_s;
-  return !driver->stopped && isfinite(drives_s) && drives_s <= driver->control.until_s;
+  /* What acts beside the others does so up to the end, however far the next step of those leads. */
+  double until_s = driver->control.until_s;
+  gboolean acts = isfinite(drives_s) && (drives_s <= until_s || *next_s < until_s);
+  driver->out_of_time |= isfinite(drives_s) && !acts;
+  return !driver->stopped && acts;
 }
 
 /* Lets flows go on until an event is due. FALSE where a flow has ended before it. What flows bring may be due before the

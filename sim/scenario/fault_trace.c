@@ -8,9 +8,9 @@
 #define DAY_S 86400.0
 
 enum { OWN_START, OWN_END, OWN_COMPONENT, HBD_TIME, HBD_SERVER, HBD_EVENT };
-static const tw_csv_column columns[] = {
-    {"start_s", TRUE}, {"end_s", TRUE}, {"component", TRUE}, {"time_days", TRUE}, {"server", TRUE},
-    {"event", TRUE},   {NULL}};
+static const tw_csv_column columns[] = {{"start_s", TRUE},   {"end_s", TRUE},  {"component", TRUE},
+                                        {"time_days", TRUE}, {"server", TRUE}, {"event", TRUE},
+                                        {NULL, FALSE}};
 
 /* A server that is broken: since when, and by how many faults. */
 typedef struct broken {

@@ -417,20 +417,13 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_platform_ref_element, 1, 1},
-    {&tw_workload_element, 1, 1},
-    {&tw_pool_element, 1, 0},
-    {&tw_router_element, 0, 1},
-    {&tw_admission_element, 0, 1},
-    {&tw_slo_element, 0, 0},
-    {&tw_failures_element, 0, 1},
-    {&tw_caps_element, 0, 1},
-    {&tw_price_element, 0, 1},
-    {&tw_carbon_element, 0, 1},
-    {&tw_weather_element, 0, 1},
-    {&tw_cost_element, 0, 1},
-    {&tw_output_element, 0, 1},
-    {0},
+    {&tw_platform_ref_element, 1, 1}, {&tw_workload_element, 1, 1},
+    {&tw_pool_element, 1, 0},         {&tw_router_element, 0, 1},
+    {&tw_admission_element, 0, 1},    {&tw_slo_element, 0, 0},
+    {&tw_failures_element, 0, 1},     {&tw_caps_element, 0, 1},
+    {&tw_price_element, 0, 1},        {&tw_carbon_element, 0, 1},
+    {&tw_weather_element, 0, 1},      {&tw_cost_element, 0, 1},
+    {&tw_output_element, 0, 1},       {0},
 };
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
                                         scenario_children, NULL};

@@ -3,6 +3,7 @@
 #include "sim/site/agenda.h"
 #include "sim/site/failures.h"
 #include "sim/site/fetches.h"
+#include "sim/site/kv_transfers.h"
 #include "sim/site/routing.h"
 
 #include <math.h>
@@ -296,7 +297,10 @@ const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher)
 
 guint tw_dispatcher_waits(const tw_dispatcher *dispatcher)
 {
-  return dispatcher->held.length + dispatcher->away;
+  const tw_site *site = dispatcher->site;
+  gboolean looks =
+      site->failures != NULL && site->transfers != NULL; /* else engines are due that free blocks */
+  return dispatcher->held.length + dispatcher->away + (looks ? tw_kv_transfers_waiting(site->transfers) : 0);
 }
 
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher)

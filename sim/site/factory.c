@@ -8,9 +8,11 @@
 /* Every part that a site may have. At equal times the upper rows act first; and each is made after those
  * below it, which it may turn to. */
 static const tw_part_kind *const kinds[] = {
-    &tw_load_part,       &tw_caps_part,       &tw_failures_part,           &tw_fleet_part,
-    &tw_autoscaler_part, &tw_dispatcher_part, &tw_kv_transfers_part,       &tw_fetches_part,
-    &tw_agenda_part,     &tw_collective_windows_part,
+    &tw_load_part,         &tw_caps_part,
+    &tw_failures_part,     &tw_fleet_part,
+    &tw_autoscaler_part,   &tw_dispatcher_part,
+    &tw_kv_transfers_part, &tw_fetches_part,
+    &tw_agenda_part,       &tw_collective_windows_part,
 };
 
 typedef struct part {

@@ -1,12 +1,12 @@
 #include "sim/site/failures.h"
 
 #include "sim/site/agenda.h"
+#include "sim/site/collective_windows.h"
 #include "sim/site/dispatcher.h"
 #include "sim/site/fault_source.h"
 #include "sim/site/fetches.h"
 #include "sim/site/fleet.h"
 #include "sim/site/kv_transfers.h"
-#include "sim/site/collective_windows.h"
 
 #include <math.h>
 

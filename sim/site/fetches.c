@@ -26,7 +26,7 @@ struct tw_fetches {
   int *hosts;           /* the storage hosts on which the store lies */
   tw_medium_use *media; /* and their media */
   int n_hosts;
-  GQueue all; /* queue of fetch, in the order of beginning */
+  GQueue all;     /* queue of fetch, in the order of beginning */
   guint64 copies; /* that have gone down */
   tw_shipments shipments;
 };

@@ -121,7 +121,7 @@ const tw_kv_path *tw_kv_paths_find(tw_kv_paths *paths, int from, int from_rank, 
 
 double tw_kv_cache_bytes(const tw_pool *pool, gint64 tokens)
 {
-  return tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens);
+  return tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens, pool->tp);
 }
 
 double tw_kv_path_inside_s(const tw_kv_path *p, const tw_pool *pool, double bytes)

@@ -267,6 +267,14 @@ void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *los
     }
 }
 
+guint tw_kv_transfers_waiting(const tw_kv_transfers *transfers)
+{
+  guint n = 0;
+  for (int i = 0; i < transfers->n_engines; i++)
+    n += transfers->waiting[i].length;
+  return n;
+}
+
 void tw_kv_transfers_reroute(tw_kv_transfers *transfers, int engine, double now_s)
 {
   GQueue waiting = transfers->waiting[engine];

@@ -53,6 +53,8 @@ void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s)
 void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *lost, double now_s);
 /* Sends what waits for an engine to others, as far as there are any. */
 void tw_kv_transfers_reroute(tw_kv_transfers *transfers, int engine, double now_s);
+/* Complete prompts that wait for blocks, of all engines. */
+guint tw_kv_transfers_waiting(const tw_kv_transfers *transfers);
 /* Starts the flows that events have asked for: between events. */
 void tw_kv_transfers_start_flows(tw_kv_transfers *transfers);
 

@@ -77,7 +77,8 @@ class Drawing:
     def fill(self, node, table):
         for attribute in table.attributes:
             key = f"{table.name}/{attribute.name}"
-            if key in NOT_DRAWN or not (attribute.required or self.maybe(0.25)):
+            # Elements of few attributes are rare: theirs are drawn more often, so that each is among some hundred seeds.
+            if key in NOT_DRAWN or not (attribute.required or self.maybe(0.25 if len(table.attributes) > 4 else 0.6)):
                 continue
             rule = RULES.get(key) or RULES.get("*/" + attribute.name)
             value = rule(self) if rule is not None else self.value(key, attribute)

@@ -5,7 +5,7 @@
  *     validate --data DIR --hold-out model=qwen3-32b   what the fit is worth for a model that it has not seen
  *     validate --data DIR --ablate                     what each parameter is worth
  *
- * RESULTS.md and the table in the README are written by `validate --data DIR -m RESULTS.md --readme
+ * RESULTS.md and the table in README.md here are written by `validate --data DIR -m RESULTS.md --readme
  * README.md`, STUDIES.md by `validate --data DIR
  * --leave-one-out --ablate -m STUDIES.md`. */
 #include "tests/validation/evaluate.h"

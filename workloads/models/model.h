@@ -87,8 +87,9 @@ typedef struct tw_sequence_bytes {
 } tw_sequence_bytes;
 /* KV in numbers of so many bytes. */
 tw_sequence_bytes tw_model_sequence_bytes(const tw_model *model, double number_bytes, gint64 tp);
-/* Bytes of the KV, windows and state of a sequence of so many tokens, without copies. */
-double tw_model_cache_bytes(const tw_model *model, double number_bytes, gint64 tokens);
+/* Bytes of one copy of the KV and windows of a sequence of so many tokens, of which a tensor-parallel group of `tp` holds
+ * tp / tw_model_kv_shards, and of its state, which it holds once: each copy counts its part of that. */
+double tw_model_cache_bytes(const tw_model *model, double number_bytes, gint64 tokens, gint64 tp);
 /* Accelerators of a tensor-parallel group of `tp` that hold different parts of the KV; the others hold copies. */
 gint64 tw_model_kv_shards(const tw_model *model, gint64 tp);
 

@@ -145,21 +145,21 @@ tw_sequence_bytes tw_model_sequence_bytes(const tw_model *model, double number_b
   return sum;
 }
 
-double tw_model_cache_bytes(const tw_model *model, double number_bytes, gint64 tokens)
+double tw_model_cache_bytes(const tw_model *model, double number_bytes, gint64 tokens, gint64 tp)
 {
   if (model->n_groups == 0) {
     double windowed = (double)(model->window_layers * MIN(tokens, model->window));
     double full = (double)((model->layers - model->window_layers) * tokens);
     return (full + windowed) * tw_model_kv_numbers_per_layer(model) * number_bytes;
   }
-  double sum = 0;
+  double sum = 0, of_state = (double)tw_model_kv_shards(model, tp) / (double)tp;
   for (int i = 0; i < model->n_groups; i++) {
     const tw_layers *layers = &model->groups[i];
     tw_attention_work work = tw_layers_attention(layers, (double)model->hidden, number_bytes);
     gint64 window = layers->shape.window > 0 ? layers->shape.window : layers->shape.chunk;
     double filled = window > 0 ? fmin(1, (double)tokens / (double)window) : 1;
     sum += (double)layers->count *
-           (work.kv_bytes * (double)tokens + work.window_bytes * filled + work.state_bytes);
+           (work.kv_bytes * (double)tokens + work.window_bytes * filled + work.state_bytes * of_state);
   }
   return sum;
 }

@@ -165,6 +165,19 @@ static void what_binds_is_measured(void **state)
   json_decref(all);
 }
 
+/* Its load cannot be multiplied, but is cut for the first rounds. */
+static void a_generator_that_is_written_out_is_planned_for(void **state)
+{
+  given_file(
+      state, "classes.xml",
+      "<question name=\"q\"><workload><generator duration=\"5min\"><class name=\"a\"><arrivals rate=\"2/s\"/>"
+      "<prompt mean=\"200\"/><answer mean=\"50\"/></class><class name=\"b\"><arrivals rate=\"1/s\"/>"
+      "<prompt mean=\"400\"/><answer mean=\"50\"/></class></generator></workload><slo tpot=\"50ms\"/>"
+      "<model name=\"llama-3.1-70b\"/><site kind=\"hgx\" largest=\"4\"/><layout tp=\"4 8\"/>"
+      "<effort slice=\"20s\" finalists=\"1\" seeds=\"2\"/></question>");
+  expect(state, "plan $/classes.xml -o $/classes -q", 0, "seed 2           holds", "");
+}
+
 static void ratios_that_come_to_the_same_site_are_one_design(void **state)
 {
   given_file(state, "twins.xml",
@@ -251,6 +264,7 @@ int main(void)
       cmocka_unit_test(an_impossible_question_is_answered_with_the_nearest),
       cmocka_unit_test(the_largest_load_on_a_site_is_found),
       cmocka_unit_test(what_binds_is_measured),
+      cmocka_unit_test(a_generator_that_is_written_out_is_planned_for),
       cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
       cmocka_unit_test(caps_on_power_make_room_for_more),
       cmocka_unit_test(faults_of_a_question_are_all_told),

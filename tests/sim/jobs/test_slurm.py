@@ -103,12 +103,12 @@ PartitionName=all Nodes={self.host} Default=YES MaxTime=INFINITE State=UP
         return self.ask("squeue", "-h", "-r", "-t", state, "-o", "%F_%K").split()
 
     def wait(self, what):
-        for _ in range(1200):
+        for _ in range(6000):
             found = what()
             if found:
                 return found
             time.sleep(0.05)
-        raise AssertionError("waited for a minute")
+        raise AssertionError("waited for five minutes")
 
 
 def contents(directory, names):

@@ -164,7 +164,7 @@ static void windows_keep_their_last_tokens_only(void **state)
   assert_near(tw_model_sequence_bytes(v4, 1, 1).window, 43.0 * 128 * 584, 0);
   assert_near(tw_model_sequence_bytes(gemma, 2, 1).window, 50.0 * 1024 * 8192 * 2, 0);
   /* A prompt of half a window fills half of it; the ten other layers have 2 * 4 * 512 numbers for each token. */
-  assert_near(tw_model_cache_bytes(gemma, 1, 512), 50.0 * 512 * 8192 + 10.0 * 512 * 4096, 0);
+  assert_near(tw_model_cache_bytes(gemma, 1, 512, 1), 50.0 * 512 * 8192 + 10.0 * 512 * 4096, 0);
 }
 
 /* Tensor parallelism divides the heads of states, and key and value heads as far as there are any: of Qwen3.5's two, a
@@ -177,6 +177,8 @@ static void states_are_divided_by_their_heads_and_kv_by_key_and_value_heads(void
   assert_near(part.state, whole.state / 8, 0);
   assert_near(part.per_token, whole.per_token / 2, 0);
   assert_int_equal(tw_model_kv_shards(model, 8), 2);
+  /* What moves to another engine: four copies of the KV of 1000 tokens, and the state once. */
+  assert_near(4 * tw_model_cache_bytes(model, 2, 1000, 8), 4 * 1000 * whole.per_token + whole.state, 1e-3);
 }
 
 /* The caps of the context, and the share of bytes that each bounds. GLM-5: 78 layers read 2048 latents of 1152 bytes at
