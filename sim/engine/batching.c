@@ -115,6 +115,18 @@ static gboolean lose_chunks(tw_scheduler *s, const tw_sequence *sequence)
   return s->next.list->len < planned;
 }
 
+void tw_batching_set_back(tw_scheduler *s, tw_sequence *sequence)
+{
+  s->promised -= tw_batching_final_blocks(s, sequence);
+  if (isnan(sequence->lost_s))
+    sequence->lost_s = s->prefixes.now_s;
+  sequence->preemptions++;
+  s->preemptions++;
+  s->preempted = TRUE;
+  g_queue_unlink(&s->running, &sequence->link);
+  tw_waiting_push(&s->waiting, sequence, s->decoding.count);
+}
+
 void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
 {
   gboolean decoded = sequence->decoding, aside = is_aside(sequence), chunk = lose_chunks(s, sequence);
@@ -137,14 +149,7 @@ void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
     g_ptr_array_remove(s->aside, sequence);
   s->partial -= is_partial(sequence);
   sequence->prefill_done = sequence->planned = 0;
-  s->promised -= tw_batching_final_blocks(s, sequence);
-  if (isnan(sequence->lost_s))
-    sequence->lost_s = s->prefixes.now_s;
-  sequence->preemptions++;
-  s->preemptions++;
-  s->preempted = TRUE;
-  g_queue_unlink(&s->running, &sequence->link);
-  tw_waiting_push(&s->waiting, sequence, s->decoding.count);
+  tw_batching_set_back(s, sequence);
 }
 
 /* ---- A plan ---- */

@@ -56,6 +56,8 @@ void tw_batching_leave(tw_scheduler *scheduler, tw_sequence *sequence);
 void tw_batching_stop(tw_scheduler *scheduler, tw_sequence *sequence);
 /* Takes away the blocks of a running sequence, which waits again. */
 void tw_batching_preempt(tw_scheduler *scheduler, tw_sequence *sequence);
+/* The last step of that: one that has no blocks any more goes from the running to the waiting. */
+void tw_batching_set_back(tw_scheduler *scheduler, tw_sequence *sequence);
 
 /* Blocks that a sequence holds as it leaves. */
 gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_sequence *sequence);

@@ -163,14 +163,7 @@ static void retract(tw_scheduler *s, tw_sequence *sequence)
   tw_prefix_cache_remember(&s->prefixes, sequence->prefix);
   tw_batching_free(s, sequence, sequence->prefill_done);
   sequence->prefill_done = 0;
-  s->promised -= tw_batching_final_blocks(s, sequence);
-  if (isnan(sequence->lost_s))
-    sequence->lost_s = s->prefixes.now_s;
-  sequence->preemptions++;
-  s->preemptions++;
-  s->preempted = TRUE;
-  g_queue_unlink(&s->running, &sequence->link);
-  tw_waiting_push(&s->waiting, sequence, s->decoding.count);
+  tw_batching_set_back(s, sequence);
 }
 
 /* Who is retracted last comes first: the most outputs, then the shortest prompt. */
