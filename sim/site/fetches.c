@@ -17,11 +17,7 @@ typedef struct fetch {
 } fetch;
 
 struct tw_fetches {
-  const tw_seat *seats;
-  int n_engines;
-  tw_engine *const *engines;
-  tw_network network;
-  tw_fetch_listener listener;
+  const tw_site *site;
   tw_kv_tier *store;
   int *hosts;           /* the storage hosts on which the store lies */
   tw_medium_use *media; /* and their media */
@@ -39,37 +35,6 @@ gboolean tw_fetches_needed(const tw_scenario *scenario)
   return FALSE;
 }
 
-tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
-                           const tw_platform *platform, const tw_network *network,
-                           const tw_fetch_listener *listener)
-{
-  double bytes = 0;
-  int storing = 0; /* an engine whose pool has the store: they all keep it alike */
-  while (!seats[storing].pool->store)
-    storing++;
-  const tw_offload_config *rules = &seats[storing].pool->offload;
-  tw_fetches *fetches = g_new0(tw_fetches, 1);
-  *fetches = (tw_fetches){.seats = seats,
-                          .n_engines = n_engines,
-                          .engines = engines,
-                          .network = *network,
-                          .listener = *listener,
-                          .hosts = g_new(int, (gsize)platform->n_hosts),
-                          .media = g_new0(tw_medium_use, (gsize)platform->n_hosts)};
-  for (int i = 0; i < platform->n_hosts; i++)
-    if (platform->hosts[i].kv_bytes > 0) {
-      bytes += platform->hosts[i].kv_bytes;
-      fetches->media[fetches->n_hosts].medium = &platform->hosts[i].medium;
-      fetches->hosts[fetches->n_hosts++] = i;
-    }
-  fetches->store = tw_kv_tier_new(&(tw_kv_tier_config){.capacity_bytes = (gint64)bytes,
-                                                       .policy = rules->policy,
-                                                       .admission = rules->admission,
-                                                       .ttl_s = rules->ttl_s});
-  tw_shipments_init(&fetches->shipments, network, NULL);
-  return fetches;
-}
-
 static void free_fetch(tw_fetches *fetches, fetch *f)
 {
   g_queue_unlink(&fetches->all, &f->link);
@@ -78,26 +43,13 @@ static void free_fetch(tw_fetches *fetches, fetch *f)
   g_free(f);
 }
 
-void tw_fetches_free(tw_fetches *fetches)
-{
-  if (fetches == NULL)
-    return;
-  g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func((GDestroyNotify)tw_sequence_free);
-  tw_fetches_evict(fetches, left);
-  tw_shipments_clear(&fetches->shipments);
-  tw_kv_tier_free(fetches->store);
-  g_free(fetches->hosts);
-  g_free(fetches->media);
-  g_free(fetches);
-}
-
 /* ---- What is worth fetching ---- */
 
 /* Time of `bytes` alone on media and network. A storage host sends its part to every host of the engine, and one of
  * these gets its part from every storage host. */
 static double flows_s(const tw_fetches *fetches, int engine, double bytes)
 {
-  const tw_engine_place *place = fetches->seats[engine].place;
+  const tw_engine_place *place = fetches->site->seats[engine].place;
   double longest_s = 0, accelerators = 0;
   for (int k = 0; k < place->n_shares; k++)
     accelerators += place->shares[k].accelerators;
@@ -107,8 +59,8 @@ static double flows_s(const tw_fetches *fetches, int engine, double bytes)
     for (int k = 0; k < place->n_shares; k++) {
       if (fetches->hosts[i] == place->shares[k].host)
         continue;
-      tw_route route = fetches->network.route(fetches->network.state, fetches->hosts[i],
-                                              tw_share_endpoint(&place->shares[k]));
+      tw_route route = fetches->site->network.route(fetches->site->network.state, fetches->hosts[i],
+                                                    tw_share_endpoint(&place->shares[k]));
       double sent = bytes / fetches->n_hosts, got = bytes * place->shares[k].accelerators / accelerators;
       longest_s = fmax(longest_s, route.latency_s + fmax(sent, got) / route.bytes_per_s);
     }
@@ -121,8 +73,8 @@ static double flows_s(const tw_fetches *fetches, int engine, double bytes)
 static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request, int engine, int rank,
                            double now_s, double *bytes)
 {
-  const tw_offload *offload = tw_engine_offload(fetches->engines[engine]);
-  const tw_prefix_cache *cache = tw_engine_prefixes(fetches->engines[engine], rank);
+  const tw_offload *offload = tw_engine_offload(fetches->site->engines[engine]);
+  const tw_prefix_cache *cache = tw_engine_prefixes(fetches->site->engines[engine], rank);
   tw_prefix_hit hit = tw_prefix_cache_find(cache, request);
   tw_prefix_piece piece = tw_prefix_piece_of(cache, &hit);
   gint64 here = hit.tokens / cache->block_tokens, behind = 0;
@@ -152,8 +104,8 @@ static GArray *find_pieces(const tw_fetches *fetches, const tw_request *request,
 /* Each storage host has an equal part, of which each share of the engine has one by its accelerators. */
 static void add_flows(const tw_fetches *fetches, fetch *f)
 {
-  const tw_network *network = &fetches->network;
-  const tw_engine_place *place = fetches->seats[f->engine].place;
+  const tw_network *network = &fetches->site->network;
+  const tw_engine_place *place = fetches->site->seats[f->engine].place;
   double accelerators = 0;
   for (int k = 0; k < place->n_shares; k++)
     accelerators += place->shares[k].accelerators;
@@ -214,7 +166,7 @@ static void copy_down(tw_fetches *fetches, int engine, const tw_kv_piece *pieces
 
 void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *pieces, guint n)
 {
-  const tw_pool *pool = fetches->seats[engine].pool;
+  const tw_pool *pool = fetches->site->seats[engine].pool;
   if (pool->store && pool->offload.write == TW_OFFLOAD_THROUGH) {
     copy_down(fetches, engine, pieces, n);
   } else if (pool->store) {
@@ -227,16 +179,16 @@ void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piec
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s)
 {
   double bytes;
-  if (!fetches->seats[engine].pool->store || sequence->request.n_hashes == 0)
+  if (!fetches->site->seats[engine].pool->store || sequence->request.n_hashes == 0)
     return FALSE;
-  for (int i = 0; i < fetches->n_engines; i++)
-    tw_engine_catch_up(fetches->engines[i], now_s);
+  for (int i = 0; i < fetches->site->n_engines; i++)
+    tw_engine_catch_up(fetches->site->engines[i], now_s);
   if (sequence->rank < 0)
-    sequence->rank = tw_engine_choose(fetches->engines[engine], &sequence->request, now_s);
+    sequence->rank = tw_engine_choose(fetches->site->engines[engine], &sequence->request, now_s);
   GArray *pieces = find_pieces(fetches, &sequence->request, engine, sequence->rank, now_s, &bytes);
   if (pieces == NULL)
     return FALSE;
-  tw_engine_expect(fetches->engines[engine], sequence, 1);
+  tw_engine_expect(fetches->site->engines[engine], sequence, 1);
   fetch *f = fetch_new(fetches, sequence, engine, pieces, bytes, now_s);
   for (guint i = 0; i < pieces->len; i++) {
     tw_kv_piece *piece = &g_array_index(pieces, tw_kv_piece, i);
@@ -246,6 +198,21 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
   }
   tw_shipment_begin(&f->shipment, now_s);
   return TRUE;
+}
+
+/* The sequence has its pieces in the memory of the hosts of its engine. */
+static void tell_fetched(const tw_site *site, const fetch *f, double now_s)
+{
+  tw_segment_row row = tw_segment_row_empty;
+  row.engine = f->engine;
+  row.kind = "fetch";
+  row.start_s = f->start_s;
+  row.end_s = now_s;
+  row.requests = 1;
+  row.tokens = 0;
+  row.bytes = (gint64)f->bytes;
+  tw_recorder_segment(site->recorder, &row);
+  tw_dispatcher_fetched(site->dispatcher, f->sequence, f->engine, now_s);
 }
 
 /* All pieces of a fetch have come. */
@@ -259,11 +226,10 @@ static void arrive(tw_fetches *fetches, fetch *f, double now_s)
   }
   for (guint i = 0; i < f->pieces->len; i++)
     g_array_index(f->pieces, tw_kv_piece, i).used_s = now_s;
-  tw_engine_fetched(fetches->engines[f->engine], &g_array_index(f->pieces, tw_kv_piece, 0), f->pieces->len,
-                    now_s);
-  tw_engine_expect(fetches->engines[f->engine], f->sequence, -1);
-  fetches->listener.arrived(fetches->listener.user, f->sequence, f->engine, f->start_s, now_s,
-                            (gint64)f->bytes);
+  tw_engine_fetched(fetches->site->engines[f->engine], &g_array_index(f->pieces, tw_kv_piece, 0),
+                    f->pieces->len, now_s);
+  tw_engine_expect(fetches->site->engines[f->engine], f->sequence, -1);
+  tell_fetched(fetches->site, f, now_s);
   free_fetch(fetches, f);
 }
 
@@ -276,7 +242,7 @@ void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost)
       continue;
     tw_shipment_cancel(&f->shipment);
     if (f->sequence != NULL) {
-      tw_engine_expect(fetches->engines[engine], f->sequence, -1);
+      tw_engine_expect(fetches->site->engines[engine], f->sequence, -1);
       g_ptr_array_add(lost, f->sequence);
     }
     for (guint i = 0; f->sequence == NULL && i < f->pieces->len; i++) /* they will not be written */
@@ -285,41 +251,34 @@ void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost)
   }
 }
 
-void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences)
-{
-  for (tw_shipment *shipment; (shipment = tw_shipments_pop(&fetches->shipments)) != NULL;) {
-    fetch *f = tw_container(shipment, fetch, shipment);
-    if (f->sequence != NULL)
-      g_ptr_array_add(sequences, f->sequence);
-    free_fetch(fetches, f);
-  }
-}
-
 /* ---- The part ---- */
-
-static void sequence_fetched(void *user, tw_sequence *sequence, int engine, double start_s, double now_s,
-                             gint64 bytes)
-{
-  const tw_site *site = user;
-  tw_segment_row row = tw_segment_row_empty;
-  row.engine = engine;
-  row.kind = "fetch";
-  row.start_s = start_s;
-  row.end_s = now_s;
-  row.requests = 1;
-  row.tokens = 0;
-  row.bytes = bytes;
-  tw_recorder_segment(site->recorder, &row);
-  tw_dispatcher_fetched(site->dispatcher, sequence, engine, now_s);
-}
 
 static void *new_part(tw_site *site)
 {
-  tw_fetch_listener listener = {sequence_fetched, site};
-  if (tw_fetches_needed(site->scenario))
-    site->fetches = tw_fetches_new(site->seats, site->n_engines, site->engines, site->scenario->platform,
-                                   &site->network, &listener);
-  return site->fetches;
+  const tw_platform *platform = site->scenario->platform;
+  double bytes = 0;
+  int storing = 0; /* an engine whose pool has the store: they all keep it alike */
+  if (!tw_fetches_needed(site->scenario))
+    return NULL;
+  while (!site->seats[storing].pool->store)
+    storing++;
+  const tw_offload_config *rules = &site->seats[storing].pool->offload;
+  tw_fetches *fetches = site->fetches = g_new(tw_fetches, 1);
+  *fetches = (tw_fetches){.site = site,
+                          .hosts = g_new(int, (gsize)platform->n_hosts),
+                          .media = g_new0(tw_medium_use, (gsize)platform->n_hosts)};
+  for (int i = 0; i < platform->n_hosts; i++)
+    if (platform->hosts[i].kv_bytes > 0) {
+      bytes += platform->hosts[i].kv_bytes;
+      fetches->media[fetches->n_hosts].medium = &platform->hosts[i].medium;
+      fetches->hosts[fetches->n_hosts++] = i;
+    }
+  fetches->store = tw_kv_tier_new(&(tw_kv_tier_config){.capacity_bytes = (gint64)bytes,
+                                                       .policy = rules->policy,
+                                                       .admission = rules->admission,
+                                                       .ttl_s = rules->ttl_s});
+  tw_shipments_init(&fetches->shipments, &site->network, NULL);
+  return fetches;
 }
 
 static double due(const void *part)
@@ -358,13 +317,26 @@ static void explain(const void *part, GPtrArray *lines)
 
 static void evict(void *part, GPtrArray *sequences, double end_s)
 {
+  tw_fetches *fetches = part;
   (void)end_s;
-  tw_fetches_evict(part, sequences);
+  for (tw_shipment *shipment; (shipment = tw_shipments_pop(&fetches->shipments)) != NULL;) {
+    fetch *f = tw_container(shipment, fetch, shipment);
+    if (f->sequence != NULL)
+      g_ptr_array_add(sequences, f->sequence);
+    free_fetch(fetches, f);
+  }
 }
 
 static void free_part(void *part)
 {
-  tw_fetches_free(part);
+  tw_fetches *fetches = part;
+  g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func((GDestroyNotify)tw_sequence_free);
+  evict(part, left, NAN);
+  tw_shipments_clear(&fetches->shipments);
+  tw_kv_tier_free(fetches->store);
+  g_free(fetches->hosts);
+  g_free(fetches->media);
+  g_free(fetches);
 }
 
 const tw_part_kind tw_fetches_part = {.name = "fetches",

@@ -16,21 +16,8 @@
 
 typedef struct tw_fetches tw_fetches;
 
-typedef struct tw_fetch_listener {
-  /* A sequence's pieces are in the memory of the hosts of `engine`: it is the listener's again. */
-  void (*arrived)(void *user, tw_sequence *sequence, int engine, double start_s, double now_s, gint64 bytes);
-  void *user;
-} tw_fetch_listener;
-
 /* Whether a pool has the store. */
 gboolean tw_fetches_needed(const tw_scenario *scenario);
-
-/* All are borrowed. */
-tw_fetches *tw_fetches_new(const tw_seat *seats, int n_engines, tw_engine *const *engines,
-                           const tw_platform *platform, const tw_network *network,
-                           const tw_fetch_listener *listener);
-void tw_fetches_free(tw_fetches *fetches);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_fetches, tw_fetches_free)
 
 /* Pieces go to the store: tw_offload.spilled. */
 void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *pieces, guint n);
@@ -40,7 +27,5 @@ gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine
 /* An engine has failed: takes out every sequence that waits for a fetch to it, and appends it to
  * `lost`; what was on its way from it is lost. */
 void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost);
-/* Takes out every sequence that waits for a fetch, and appends it to `sequences`. */
-void tw_fetches_evict(tw_fetches *fetches, GPtrArray *sequences);
 
 #endif
