@@ -51,14 +51,20 @@ static void clear_sums(void *sums)
   g_free(((tw_engine_sums *)sums)->id);
 }
 
-static int pool_of(const json_t *run, gint64 engine)
+/* The pool of each engine, by the index of its id among those of the run; -1: none has it. The caller frees. */
+static int *read_pools(const json_t *run, size_t *n_engines)
 {
   const json_t *engines = json_object_get(run, "engines"), *pools = json_object_get(run, "pools");
-  const char *id = json_string_value(json_object_get(json_array_get(engines, (size_t)engine), "pool"));
-  for (size_t i = 0; i < json_array_size(pools); i++)
-    if (g_strcmp0(json_string_value(json_object_get(json_array_get(pools, i), "id")), id) == 0)
-      return (int)i;
-  return -1;
+  *n_engines = json_array_size(engines);
+  int *of = g_new(int, MAX(*n_engines, 1));
+  for (size_t e = 0; e < *n_engines; e++) {
+    const char *id = json_string_value(json_object_get(json_array_get(engines, e), "pool"));
+    of[e] = -1;
+    for (size_t i = 0; i < json_array_size(pools) && of[e] < 0; i++)
+      if (g_strcmp0(json_string_value(json_object_get(json_array_get(pools, i), "id")), id) == 0)
+        of[e] = (int)i;
+  }
+  return of;
 }
 
 /* One interval of a pool. */
@@ -153,13 +159,15 @@ static gboolean read_rows(walk *w, tw_log_reader *reader, const columns *c, cons
                           double to_s, int engine, double end_s, GError **error)
 {
   double interval_s = json_number_value(json_object_get(run, "interval_s"));
+  size_t n_engines;
+  g_autofree int *pools = read_pools(run, &n_engines);
   GError *problem = NULL;
   tw_log_reader_window(reader, from_s - interval_s, to_s);
   while (tw_log_reader_next(reader, &problem)) {
     double start_s = tw_log_reader_number(reader, c->start_s);
     double length_s = fmin(fmin(start_s + interval_s, end_s), to_s) - fmax(start_s, from_s);
     gint64 number = tw_log_reader_integer(reader, c->engine);
-    int pool = pool_of(run, number);
+    int pool = number >= 0 && (size_t)number < n_engines ? pools[number] : -1;
     if (length_s <= 0 || pool < 0 || (engine >= 0 && number != engine))
       continue;
     if (start_s != w->start_s)
