@@ -41,11 +41,6 @@ typedef struct columns {
 #undef X
 } columns;
 
-static double or_zero(double value)
-{
-  return isnan(value) ? 0 : value;
-}
-
 static void clear_sums(void *sums)
 {
   g_free(((tw_engine_sums *)sums)->id);
@@ -88,7 +83,7 @@ static tw_binding judge(const tw_engine_sums *s)
 
 static void add_row(const tw_log_reader *reader, const columns *c, double length_s, tw_engine_sums *s)
 {
-#define NUMBER(name) or_zero(tw_log_reader_number(reader, c->name))
+#define NUMBER(name) tw_log_reader_amount(reader, c->name)
   int i = 0;
   s->engine_s += length_s;
   s->busy_s += NUMBER(busy) * length_s;

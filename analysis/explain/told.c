@@ -33,11 +33,6 @@ typedef struct columns {
 #undef X
 } columns;
 
-static double or_zero(double value)
-{
-  return isnan(value) ? 0 : value;
-}
-
 static void read_told(const tw_log_reader *reader, const columns *c, tw_told *told)
 {
 #define NUMBER(name) tw_log_reader_number(reader, c->name)
@@ -59,13 +54,13 @@ static void read_told(const tw_log_reader *reader, const columns *c, tw_told *to
                          .first_scheduled_s = told->first_scheduled_s,
                          .first_token_s = told->first_token_s,
                          .end_s = told->end_s,
-                         .front_end_s = or_zero(NUMBER(front_end_s)),
-                         .admission_s = or_zero(NUMBER(admission_s)),
-                         .fetch_s = or_zero(NUMBER(fetch_s)),
-                         .chunk_wait_s = or_zero(NUMBER(chunk_wait_s)),
-                         .transfer_s = or_zero(NUMBER(transfer_s)),
-                         .decode_queue_s = or_zero(NUMBER(decode_queue_s)),
-                         .preempted_s = or_zero(NUMBER(preempted_s))};
+                         .front_end_s = tw_log_reader_amount(reader, c->front_end_s),
+                         .admission_s = tw_log_reader_amount(reader, c->admission_s),
+                         .fetch_s = tw_log_reader_amount(reader, c->fetch_s),
+                         .chunk_wait_s = tw_log_reader_amount(reader, c->chunk_wait_s),
+                         .transfer_s = tw_log_reader_amount(reader, c->transfer_s),
+                         .decode_queue_s = tw_log_reader_amount(reader, c->decode_queue_s),
+                         .preempted_s = tw_log_reader_amount(reader, c->preempted_s)};
   tw_life_split(&times, told->life_s);
   tw_request_times instants = {told->arrival_s,     told->first_scheduled_s,
                                told->first_token_s, NUMBER(first_answer_s),

@@ -215,6 +215,12 @@ double tw_log_reader_number(const tw_log_reader *reader, int column)
   return tw_cell_number(reader->cells[column]);
 }
 
+double tw_log_reader_amount(const tw_log_reader *reader, int column)
+{
+  double number = tw_log_reader_number(reader, column);
+  return isnan(number) ? 0 : number;
+}
+
 gint64 tw_log_reader_integer(const tw_log_reader *reader, int column)
 {
   return tw_cell_whole_number(reader->cells[column]);

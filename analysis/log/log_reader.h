@@ -35,6 +35,7 @@ gboolean tw_log_reader_next(tw_log_reader *reader, GError **error);
  * NAN, an integer TW_LOG_NONE there. */
 const char *tw_log_reader_text(const tw_log_reader *reader, int column);
 double tw_log_reader_number(const tw_log_reader *reader, int column);
+double tw_log_reader_amount(const tw_log_reader *reader, int column); /* a number, 0 where there is none */
 gint64 tw_log_reader_integer(const tw_log_reader *reader, int column);
 
 /* Bytes read so far from the table's file and its index. */
