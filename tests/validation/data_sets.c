@@ -301,8 +301,8 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
                                           {"first_token_s", FALSE},
                                           {"last_token_s", FALSE},
                                           {NULL, FALSE}};
-  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,    1,      1,   1, 1,
-                          "bf16",         "bf16",         128,    2048, 131072, NULL};
+  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,    1,      1,    1,   1,
+                          "bf16",         "bf16",         128,    2048, 131072, NULL, NULL};
   table t;
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;

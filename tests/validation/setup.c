@@ -125,8 +125,9 @@ validation_case *setup_case(const validation_set *set, const setup *s, const cha
       "max-model-len=\"%d\"/>\n"
       "    <step-time engine=\"%s\"/>\n  </pool>\n  <router/>\n</scenario>\n",
       platform, workload, s->model, s->replicas, s->tp, s->pp, s->dp, s->ep, s->weights, s->kv,
-      s->memory != NULL ? s->memory : servers[which].memory, servers[which].scheduler, servers[which].reserve,
-      s->max_seqs, MAX(s->max_batched, s->max_seqs), s->max_len, s->engine);
+      s->memory != NULL ? s->memory : servers[which].memory, servers[which].scheduler,
+      s->reserve != NULL ? s->reserve : servers[which].reserve, s->max_seqs, MAX(s->max_batched, s->max_seqs),
+      s->max_len, s->engine);
   return item;
 }
 
