@@ -112,7 +112,8 @@ static gboolean goes_on(tw_driver *driver, double *next_s)
 {
   double drives_s;
   *next_s = tw_factory_next(driver->factory, &drives_s);
-  if (tw_factory_waits_for_flows(driver->factory))
+  if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 &&
+      tw_factory_waits_for_flows(driver->factory))
     return !driver->stopped;
   /* What acts beside the others does so up to the end, however far the next step of those leads. */
   double until_s = driver->control.until_s;
