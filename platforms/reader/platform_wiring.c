@@ -77,6 +77,23 @@ static void find_hosts(tw_wiring *wiring, int n_hosts, guint n_links)
   }
 }
 
+/* The switch with the most ways to other switches, or, where no two are joined, with the most ways; the inside of a cluster
+ * is one. */
+static int find_entry(const tw_wiring *wiring, int n_hosts, int n_points)
+{
+  g_autofree gint64 *weights = g_new0(gint64, (gsize)n_points);
+  int best = 0;
+  for (guint i = 0; i < wiring->ways->len; i++) {
+    const tw_way *way = &g_array_index(wiring->ways, tw_way, i);
+    gint64 weight = way->from >= n_hosts && way->to >= n_hosts ? n_points : 1;
+    weights[way->from] += way->from >= n_hosts ? weight : 0;
+    weights[way->to] += way->to >= n_hosts ? weight : 0;
+  }
+  for (int i = 0; i < n_points; i++)
+    best = weights[i] > weights[best] ? i : best;
+  return best;
+}
+
 tw_wiring *tw_reader_wire(tw_reader *reader)
 {
   tw_wiring *wiring = g_new(tw_wiring, 1);
@@ -91,8 +108,10 @@ tw_wiring *tw_reader_wire(tw_reader *reader)
     if (((const tw_zone_routes *)g_ptr_array_index(reader->routes, zone))->is_cluster)
       join_cluster(reader, (int)zone, ways);
   *wiring = (tw_wiring){g_ptr_array_ref(reader->switches), ways, g_array_ref(reader->hops),
-                        g_array_new(FALSE, FALSE, sizeof(int))};
-  find_hosts(wiring, (int)reader->hosts->len, reader->links->len);
+                        g_array_new(FALSE, FALSE, sizeof(int)), 0};
+  int n_hosts = (int)reader->hosts->len;
+  find_hosts(wiring, n_hosts, reader->links->len);
+  wiring->entry = find_entry(wiring, n_hosts, n_hosts + (int)(reader->switches->len + reader->zones->len));
   return wiring;
 }
 
@@ -161,23 +180,10 @@ static int *join(const tw_platform *platform, const gboolean *stopped)
   return parents;
 }
 
-/* The point that stands for the part of the site with the most accelerators. */
-static int main_part(const tw_platform *platform, const int *roots)
-{
-  int switches = (int)platform->wiring->switches->len, n = platform->n_hosts + switches + platform->n_zones,
-      best = 0;
-  g_autofree gint64 *weights = g_new0(gint64, (gsize)n);
-  for (int i = 0; i < platform->n_hosts + switches; i++)
-    weights[roots[i]] += i < platform->n_hosts ? (gint64)platform->hosts[i].accelerators * (switches + 1) : 1;
-  for (int i = 0; i < platform->n_hosts; i++)
-    best = weights[roots[i]] > weights[best] ? roots[i] : best;
-  return best;
-}
-
 void tw_wiring_find_cut(const tw_platform *platform, const gboolean *stopped, gboolean *cut)
 {
+  int entry = platform->wiring->entry;
   g_autofree int *whole = join(platform, NULL), *roots = join(platform, stopped);
-  int centre = main_part(platform, roots);
   for (int i = 0; i < platform->n_hosts; i++)
-    cut[i] = whole[i] == whole[centre] && roots[i] != centre;
+    cut[i] = whole[i] == whole[entry] && roots[i] != roots[entry];
 }

@@ -24,6 +24,7 @@ typedef struct tw_wiring {
   GArray *ways;        /* of tw_way */
   GArray *hops;        /* of int: links by their index, those of one way after the other, from its start on */
   GArray *host_of_link; /* of int: by link, the host from which it leads away, -1: it joins switches */
+  int entry; /* the point at which requests come in: the switch with the most ways to other switches */
 } tw_wiring;
 
 void tw_wiring_free(tw_wiring *wiring);
@@ -31,9 +32,8 @@ void tw_wiring_free(tw_wiring *wiring);
 /* The links that end at a switch: an array of int, each once. The caller frees it. */
 GArray *tw_wiring_links_of_switch(const tw_platform *platform, int number);
 
-/* Finds the hosts that cannot reach the part of the site with the most accelerators, of two that are equal the one with
- * more switches, though they could if all links carried something: there the requests come in. `stopped`: by link;
- * `cut`: by host, is filled. */
+/* Finds the hosts that requests do not reach, though they would if all links carried something. `stopped`: by link; `cut`:
+ * by host, is filled. */
 void tw_wiring_find_cut(const tw_platform *platform, const gboolean *stopped, gboolean *cut);
 
 #endif

@@ -8,8 +8,11 @@
  *     cooling       each row                  the cooling of its row fails
  *     process       each engine ("POOL/0")    none: the serving software alone stops
  *     nic           each ("LINK/3")           its host reaches nobody any more
- *     link          each but NVLink           likewise
- *     switch        each <router>             likewise
+ *     link          each but NVLink, or each  likewise
+ *                   of tw:parts ("LINK/3")
+ *     switch        each <router>, or each    likewise
+ *                   that its links have parts
+ *                   for ("ROUTER/3")
  *
  * Failures are drawn for each component by itself, from a stream of chance of its own: when it breaks after it was
  * repaired, and how long a repair takes. Or they are told: one by one, or by a trace. */
@@ -116,9 +119,10 @@ gboolean tw_failing_is_network(tw_failing_part part);
 int tw_failing_network_components(const tw_platform *platform, tw_failing_part part);
 char *tw_failing_network_name(const tw_platform *platform, tw_failing_part part, int component);
 GPtrArray *tw_failing_network_names(const tw_platform *platform, tw_failing_part part);
-/* The links of the platform (of int) that such a component is on, and the part of each that it is: all, or one of some
- * NICs. The caller frees it. */
-GArray *tw_failing_links(const tw_platform *platform, tw_failing_part part, int component, double *share);
+/* The links of the platform (of int) that such a component is on: all of each, or number `lane` of the `lanes` equal ones
+ * that it stands for. The caller frees it. */
+GArray *tw_failing_links(const tw_platform *platform, tw_failing_part part, int component, int *lane,
+                         int *lanes);
 /* The names of all (char *). The caller frees it. */
 GPtrArray *tw_failing_names(const tw_scenario *scenario, tw_failing_part part);
 /* By host, its row (tw:row), counted in the order of the platform; hosts of no row are one. `n_rows` (or NULL) gets

@@ -25,7 +25,8 @@ static const tw_attribute fault_attributes[] = {
     {"names", TW_ATTR_STRING, .fallback = "*", FAULT(names),
      .help = "which ones: a pattern with * and ?. Hosts, racks and rows have the names of the platform, "
              "accelerators "
-             "HOST/0 and on, processes POOL/0 and on, NICs LINK/0 and on"},
+             "HOST/0 and on, processes POOL/0 and on, NICs LINK/0 and on, as links and switches that stand "
+             "for several (tw:parts)"},
     {"effect", TW_ATTR_CHOICE, .fallback = "stop", .choices = tw_failure_effect_names, FAULT(effect),
      .help = "stop: engines on it, or cut off by it, lose everything; limp: engines on it go on at a part of "
              "their speed. "
@@ -228,6 +229,17 @@ GPtrArray *tw_failing_names(const tw_scenario *scenario, tw_failing_part part)
   return names;
 }
 
+/* A fault where SimGrid changes the bandwidth of links, and failures are to do so as well. */
+static void check_network(const tw_scenario *scenario, int part, const xmlNode *node, tw_faults *faults)
+{
+  if (tw_failing_is_network((tw_failing_part)part) && scenario->platform->profiled)
+    tw_node_fault(
+        node, faults,
+        "part=\"%s\": links of this platform have a bandwidth_file, by which they change already; remove "
+        "it, or write its changes as <fault part=\"link\" effect=\"limp\" at=\"...\">",
+        tw_failing_part_names[part]);
+}
+
 /* A fault where a pattern matches no component of its part. */
 static void check_names(const tw_scenario *scenario, const tw_fault *fault, const xmlNode *node,
                         tw_faults *faults)
@@ -334,8 +346,15 @@ void tw_scenario_check_failures(tw_scenario *scenario, const xmlNode *root, tw_f
     return;
   check_plan(scenario, plan, node, faults);
   const xmlNode *n = tw_node_child(node, "fault");
-  for (guint i = 0; i < plan->faults->len; i++, n = tw_node_next(n, "fault"))
-    check_names(scenario, &g_array_index(plan->faults, tw_fault, i), n, faults);
-  for (guint i = 0; i < plan->traces->len; i++)
-    tw_fault_trace_load(scenario, &g_array_index(plan->traces, tw_fault_trace, i), faults);
+  for (guint i = 0; i < plan->faults->len; i++, n = tw_node_next(n, "fault")) {
+    const tw_fault *fault = &g_array_index(plan->faults, tw_fault, i);
+    check_network(scenario, fault->part, n, faults);
+    check_names(scenario, fault, n, faults);
+  }
+  n = tw_node_child(node, "fault-trace");
+  for (guint i = 0; i < plan->traces->len; i++, n = tw_node_next(n, "fault-trace")) {
+    tw_fault_trace *trace = &g_array_index(plan->traces, tw_fault_trace, i);
+    check_network(scenario, trace->part, n, faults);
+    tw_fault_trace_load(scenario, trace, faults);
+  }
 }

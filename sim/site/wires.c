@@ -5,7 +5,7 @@
 /* What a failure takes from a link. */
 typedef struct loss {
   tw_breakage what;
-  double share; /* the part of the link that fails */
+  int lane, lanes; /* of the equal ones that the link stands for, the one that fails */
 } loss;
 
 struct tw_wires {
@@ -54,31 +54,31 @@ static double lost_by(const loss *l)
   return l->what.effect == TW_EFFECT_LIMP ? 1 - l->what.speed : 1;
 }
 
-/* Whether another failure of the same component takes as much, and counts instead of it. */
+/* Whether another failure takes as much of the same lane, and counts instead of this one. */
 static gboolean is_covered(const GArray *losses, guint number)
 {
   const loss *l = &g_array_index(losses, loss, number);
   for (guint i = 0; i < losses->len; i++) {
     const loss *other = &g_array_index(losses, loss, i);
-    if (i != number && other->what.part == l->what.part && other->what.component == l->what.component &&
+    if (i != number && other->lanes > 1 && other->lane == l->lane &&
         (lost_by(other) > lost_by(l) || (lost_by(other) == lost_by(l) && i < number)))
       return TRUE;
   }
   return FALSE;
 }
 
-/* NICs of a link fail beside each other; the link and the switches at its ends slow down what is left. */
+/* Lanes fail beside each other; what hits all of a link slows down those that are left. */
 static double speed_of(const GArray *losses)
 {
-  double nics = 1, rest = 1;
+  double lanes = 1, all = 1;
   for (guint i = 0; i < losses->len; i++) {
     const loss *l = &g_array_index(losses, loss, i);
-    if (l->what.part != TW_PART_NIC)
-      rest = fmin(rest, 1 - lost_by(l));
+    if (l->lanes == 1)
+      all = fmin(all, 1 - lost_by(l));
     else if (!is_covered(losses, i))
-      nics -= l->share * lost_by(l);
+      lanes -= lost_by(l) / l->lanes;
   }
-  return nics > 1e-9 ? nics * rest : 0;
+  return lanes > 1e-9 ? lanes * all : 0;
 }
 
 static void set_speed(tw_wires *wires, int link, double now_s)
@@ -111,7 +111,7 @@ static GArray *changed(tw_wires *wires)
 GArray *tw_wires_break(tw_wires *wires, const tw_breakage *what, double now_s)
 {
   loss l = {.what = *what};
-  g_autoptr(GArray) links = tw_failing_links(wires->platform, what->part, what->component, &l.share);
+  g_autoptr(GArray) links = tw_failing_links(wires->platform, what->part, what->component, &l.lane, &l.lanes);
   for (guint i = 0; i < links->len; i++) {
     int link = g_array_index(links, int, i);
     if (wires->losses[link] == NULL)
@@ -130,8 +130,8 @@ static gboolean is_same(const tw_breakage *a, const tw_breakage *b)
 
 GArray *tw_wires_mend(tw_wires *wires, const tw_breakage *what, double now_s)
 {
-  double share;
-  g_autoptr(GArray) links = tw_failing_links(wires->platform, what->part, what->component, &share);
+  int lane, lanes;
+  g_autoptr(GArray) links = tw_failing_links(wires->platform, what->part, what->component, &lane, &lanes);
   for (guint i = 0; i < links->len; i++) {
     int link = g_array_index(links, int, i);
     GArray *losses = wires->losses[link];
