@@ -116,8 +116,11 @@ static tw_stairs *read_series(tw_scenario *scenario, const xmlNode *root, const 
     return NULL;
   tw_schema_read(node, element, scenario);
   const tw_attribute *row = &element->attributes[0];
-  return *file != NULL ? tw_stairs_load(*file, TRUE, row->min, row->max, faults)
-                       : tw_stairs_constant(*constant);
+  tw_stairs *series = *file != NULL ? tw_stairs_load(*file, TRUE, row->min, row->max, faults)
+                                    : tw_stairs_constant(*constant);
+  if (series != NULL)
+    tw_stairs_shift(series, scenario->utc_offset_s);
+  return series;
 }
 
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
