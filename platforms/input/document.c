@@ -390,8 +390,7 @@ void tw_document_unwrap(tw_document *document, const xmlNode *node)
   gboolean included = xmlHasNsProp(node, BAD_CAST "base", XML_XML_NAMESPACE) != NULL;
   for (xmlNode *child = node->children, *next; child != NULL; child = next) {
     next = child->next;
-    xmlChar *base =
-        included && child->type == XML_ELEMENT_NODE ? xmlNodeGetBase(document->xml, child) : NULL;
+    xmlChar *base = included && child->type == XML_ELEMENT_NODE ? xmlNodeGetBase(document->xml, child) : NULL;
     xmlUnlinkNode(child);
     xmlAddPrevSibling((xmlNode *)node, child);
     if (base == NULL)

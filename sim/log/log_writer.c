@@ -41,7 +41,7 @@ struct tw_log {
   GAsyncQueue *full, *spare;            /* queues of blocks (text_block): to be compressed, and free */
   GThread *thread;
   struct libdeflate_compressor *compressor;
-  guint wanted;    /* tables, as bits */
+  guint wanted; /* tables, as bits */
   tw_log_site_watcher *watcher;
   void *user;
   GError *failure; /* set once, atomically */

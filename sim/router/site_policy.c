@@ -70,7 +70,8 @@ static int compare(const tw_site_policy *policy, const tw_site_view *a, const tw
   return 0;
 }
 
-int tw_site_policy_pick(const tw_site_policy *policy, const tw_site_view *sites, const gboolean *allowed, int n)
+int tw_site_policy_pick(const tw_site_policy *policy, const tw_site_view *sites, const gboolean *allowed,
+                        int n)
 {
   int best = -1;
   for (int i = 0; i < n; i++)

@@ -10,11 +10,11 @@
 
 /* What the global router knows of a site when a request is sent. */
 typedef struct tw_site_view {
-  gboolean home;           /* The site is the home of the users who ask. */
-  double latency_s;        /* One way from the users to the site. */
-  double load;             /* Requests that were sent to it and have not ended, over its engines that serve. */
-  double usd_per_kwh;      /* Price of electricity there and then; INFINITY where the site has none. */
-  double g_per_kwh;        /* Carbon intensity of electricity there and then; INFINITY where the site has none. */
+  gboolean home;      /* The site is the home of the users who ask. */
+  double latency_s;   /* One way from the users to the site. */
+  double load;        /* Requests that were sent to it and have not ended, over its engines that serve. */
+  double usd_per_kwh; /* Price of electricity there and then; INFINITY where the site has none. */
+  double g_per_kwh;   /* Carbon intensity of electricity there and then; INFINITY where the site has none. */
   double hours_after_noon; /* Hours between its local time and noon, 0 to 12. */
 } tw_site_view;
 
@@ -28,6 +28,7 @@ extern const char *const tw_site_policy_names[]; /* NULL-terminated, in the orde
 const char *const *tw_site_policy_helps(void);   /* likewise */
 
 /* The first of the `n` sites that the policy prefers, of those that are `allowed`; -1 where none is. */
-int tw_site_policy_pick(const tw_site_policy *policy, const tw_site_view *sites, const gboolean *allowed, int n);
+int tw_site_policy_pick(const tw_site_policy *policy, const tw_site_view *sites, const gboolean *allowed,
+                        int n);
 
 #endif

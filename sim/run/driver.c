@@ -189,7 +189,8 @@ static void run_driver(int argc, char **argv)
   }
 }
 
-gboolean tw_driver_run(tw_driver *driver, const tw_driven *driven, const tw_run_control *control, GError **error)
+gboolean tw_driver_run(tw_driver *driver, const tw_driven *driven, const tw_run_control *control,
+                       GError **error)
 {
   driver->driven = *driven;
   driver->control = *control;

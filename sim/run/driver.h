@@ -44,7 +44,8 @@ tw_flows *tw_driver_flows(tw_driver *driver);
 
 /* Runs what is driven until nothing is due any more, or until it is cut short. FALSE with `error` set where the
  * stream was broken; the factory may be finished all the same. */
-gboolean tw_driver_run(tw_driver *driver, const tw_driven *driven, const tw_run_control *control, GError **error);
+gboolean tw_driver_run(tw_driver *driver, const tw_driven *driven, const tw_run_control *control,
+                       GError **error);
 
 /* Events so far. */
 guint64 tw_driver_events(const tw_driver *driver);

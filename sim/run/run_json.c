@@ -219,8 +219,9 @@ json_t *tw_run_json_of_world(const tw_world *world, const tw_stream *stream, gui
                                            "accelerators", of_site, "racks", platform->n_racks));
   }
   json_object_set_new(run, "name", text(world->name));
-  json_object_set_new(run, "platform", json_pack("{s:o, s:I, s:I, s:o}", "name", text(world->name), "accelerators",
-                                                 accelerators, "hosts", hosts, "racks", racks));
+  json_object_set_new(run, "platform",
+                      json_pack("{s:o, s:I, s:I, s:o}", "name", text(world->name), "accelerators",
+                                accelerators, "hosts", hosts, "racks", racks));
   json_object_set_new(run, "pools", pools);
   json_object_set_new(run, "notes", notes);
   json_object_set_new(run, "sites", sites);

@@ -173,7 +173,8 @@ static json_t *summarize(const world_run *run, const tw_driver *driver, json_t *
     recorders[i] = run->branches[i].recorder;
     of_sites[i] = tw_summary(run->branches[i].site->scenario, factories[i], recorders[i], partial);
   }
-  json_t *summary = tw_summary_of_sites(run->world, factories, recorders, run->exchange, run->recorder, partial);
+  json_t *summary =
+      tw_summary_of_sites(run->world, factories, recorders, run->exchange, run->recorder, partial);
   tw_summary_add_sessions(summary, run->stream);
   json_object_set_new(summary, "events", json_integer((json_int_t)tw_driver_events(driver)));
   return summary;
@@ -198,8 +199,7 @@ static json_t *simulate(world_run *run, json_t **of_sites, GError **error)
   tw_driven driven = {next, waits_for_flows, look, step, run};
   tw_run_control control = {run->until_s, go_on, run};
   go_on(run, 0);
-  gboolean sound =
-      tw_exchange_start(run->exchange, error) && tw_driver_run(driver, &driven, &control, error);
+  gboolean sound = tw_exchange_start(run->exchange, error) && tw_driver_run(driver, &driven, &control, error);
   g_autofree char *stuck = sound && !tw_driver_cut_short(driver) ? explain(run) : NULL;
   finish(run, tw_driver_end_s(driver));
   if (links != NULL)
@@ -272,7 +272,8 @@ static void close_branches(world_run *run, GError **problem)
   }
 }
 
-static void write_summaries(const world_run *run, const json_t *summary, json_t *const *of_sites, GError **error)
+static void write_summaries(const world_run *run, const json_t *summary, json_t *const *of_sites,
+                            GError **error)
 {
   gboolean good = write_description(run, error);
   for (int i = 0; good && i < run->world->n_sites; i++)

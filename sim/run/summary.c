@@ -338,8 +338,8 @@ static gboolean any_slo(const tw_scenario *scenario)
   return has_slo(&common) || (scenario->class_slos != NULL && scenario->class_slos->len > 0);
 }
 
-void tw_summary_measure_requests(tw_metric_values *v, const tw_scenario *scenario, const tw_recorder *recorder,
-                                 double accelerators)
+void tw_summary_measure_requests(tw_metric_values *v, const tw_scenario *scenario,
+                                 const tw_recorder *recorder, double accelerators)
 {
   const tw_window *window = tw_recorder_window(recorder);
   const tw_request_totals *totals = tw_recorder_totals(recorder);

@@ -17,8 +17,9 @@ void tw_summary_add_sessions(json_t *summary, const tw_stream *stream);
 
 /* The totals of a run of several sites: of requests as `recorder` has them by the clock of the users, of the rest as sums
  * over the finished factories; and in short those of each site. */
-json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories, tw_recorder *const *recorders,
-                            const tw_exchange *exchange, const tw_recorder *recorder, gboolean partial);
+json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
+                            tw_recorder *const *recorders, const tw_exchange *exchange,
+                            const tw_recorder *recorder, gboolean partial);
 
 /* Prints it as a table. `directory` holds the logs. */
 void tw_summary_print(const json_t *summary, const char *directory, FILE *out);

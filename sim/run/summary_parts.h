@@ -11,8 +11,8 @@
 void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const tw_factory *factory,
                         const tw_recorder *recorder);
 /* Of them, those of requests. */
-void tw_summary_measure_requests(tw_metric_values *v, const tw_scenario *scenario, const tw_recorder *recorder,
-                                 double accelerators);
+void tw_summary_measure_requests(tw_metric_values *v, const tw_scenario *scenario,
+                                 const tw_recorder *recorder, double accelerators);
 
 /* Writes the metrics of the sections, which NULL ends. */
 void tw_summary_write(const tw_metric_values *v, const char *const *sections, json_t *to);

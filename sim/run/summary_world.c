@@ -53,19 +53,21 @@ static void set_ratios(tw_metric_values *v)
 
 static json_t *describe_site(const tw_world_site *site, const tw_metric_values *v)
 {
-  static const char *const sections[] = {"requests", "tokens", "utilization", "accelerators", "energy.site_j",
-                                         "energy.average_w", "energy.peak_w", "cost", "carbon", NULL};
+  static const char *const sections[] = {
+      "requests",         "tokens",        "utilization", "accelerators", "energy.site_j",
+      "energy.average_w", "energy.peak_w", "cost",        "carbon",       NULL};
   json_t *object = json_object();
   json_object_set_new(object, "region", json_string(site->region));
   tw_summary_write(v, sections, object);
   return object;
 }
 
-json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories, tw_recorder *const *recorders,
-                            const tw_exchange *exchange, const tw_recorder *recorder, gboolean partial)
+json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
+                            tw_recorder *const *recorders, const tw_exchange *exchange,
+                            const tw_recorder *recorder, gboolean partial)
 {
-  static const char *const before[] = {"simulated_s", "iterations",   "preemptions", "engines",
-                                       "accelerators", "requests", "world",       NULL};
+  static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
+                                       "accelerators", "requests",   "world",       NULL};
   static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    NULL};
   static const char *const last[] = {"utilization", "energy", "cost", "carbon", NULL};

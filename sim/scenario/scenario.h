@@ -224,8 +224,8 @@ void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *fa
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element, tw_generate_element,
     tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
     tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
-    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element, tw_site_element,
-    tw_users_element, tw_wan_element, tw_global_router_element;
+    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element,
+    tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
 /* What stands on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which may have sites
  * instead. */
 #define TW_SITE_CHILDREN(least)                                                                              \

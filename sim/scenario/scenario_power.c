@@ -116,8 +116,8 @@ static tw_stairs *read_series(tw_scenario *scenario, const xmlNode *root, const 
     return NULL;
   tw_schema_read(node, element, scenario);
   const tw_attribute *row = &element->attributes[0];
-  tw_stairs *series = *file != NULL ? tw_stairs_load(*file, TRUE, row->min, row->max, faults)
-                                    : tw_stairs_constant(*constant);
+  tw_stairs *series =
+      *file != NULL ? tw_stairs_load(*file, TRUE, row->min, row->max, faults) : tw_stairs_constant(*constant);
   if (series != NULL)
     tw_stairs_shift(series, scenario->utc_offset_s);
   return series;

@@ -417,8 +417,8 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_workload_element, 1, 1},      TW_SITE_CHILDREN(0),    {&tw_slo_element, 0, 0},
-    {&tw_site_element, 0, 0},          {&tw_users_element, 0, 0}, {&tw_wan_element, 0, 0},
+    {&tw_workload_element, 1, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
+    {&tw_site_element, 0, 0},          {&tw_users_element, 0, 0},  {&tw_wan_element, 0, 0},
     {&tw_global_router_element, 0, 1}, {&tw_output_element, 0, 1}, {0},
 };
 
@@ -432,7 +432,8 @@ static gboolean check_sites(const xmlNode *node, const void *target, tw_faults *
   for (const tw_child *row = here; row->element != NULL; row++) {
     const xmlNode *child = tw_node_child(node, row->element->name);
     if (sites && child != NULL)
-      tw_node_fault(child, faults, "with <site>s, <%s> stands in each of them; move it there", row->element->name);
+      tw_node_fault(child, faults, "with <site>s, <%s> stands in each of them; move it there",
+                    row->element->name);
     else if (!sites && child == NULL && row->min > 0)
       tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
     good = good && !(sites ? child != NULL : child == NULL && row->min > 0);
@@ -441,7 +442,8 @@ static gboolean check_sites(const xmlNode *node, const void *target, tw_faults *
     const xmlNode *child = tw_node_child(node, between[i]->name);
     if (child == NULL)
       continue;
-    tw_node_fault(child, faults, "without <site>s there is nothing between them; leave it out, or add a <site>");
+    tw_node_fault(child, faults,
+                  "without <site>s there is nothing between them; leave it out, or add a <site>");
     good = FALSE;
   }
   return good;

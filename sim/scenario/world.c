@@ -10,17 +10,20 @@
 
 static const tw_attribute site_attributes[] = {
     {"name", TW_ATTR_STRING, .offset = offsetof(tw_world_site, name),
-     .help = "name of the site, which its folder in the run directory has, too: letters, digits, \"-\", \"_\" "
-             "and \".\""},
+     .help =
+         "name of the site, which its folder in the run directory has, too: letters, digits, \"-\", \"_\" "
+         "and \".\""},
     {"region", TW_ATTR_STRING, .offset = offsetof(tw_world_site, region), .help = "where it stands"},
     {"utc-offset", TW_ATTR_QUANTITY, TW_TIME, "0s", .min = -14 * HOURS_S, .max = 14 * HOURS_S,
      .offset = offsetof(tw_world_site, utc_offset_s),
-     .help = "its clock less that of the scenario, such as -8h: its price, carbon and weather are series by its "
-             "own clock"},
+     .help =
+         "its clock less that of the scenario, such as -8h: its price, carbon and weather are series by its "
+         "own clock"},
     {"guests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 0, .max = 1e9,
      .offset = offsetof(tw_world_site, guests),
-     .help = "requests of users of other regions that it has at most at a time: the capacity that it lends. Any "
-             "number if absent"},
+     .help =
+         "requests of users of other regions that it has at most at a time: the capacity that it lends. Any "
+         "number if absent"},
     {0},
 };
 static gboolean check_site(const xmlNode *node, const void *target, tw_faults *faults)
@@ -48,8 +51,8 @@ static const tw_attribute users_attributes[] = {
      .help = "residency: their requests are served in their own region or not at all"},
     {0},
 };
-const tw_element tw_users_element = {"users", "where those who ask live, with several sites", users_attributes,
-                                     NULL, NULL};
+const tw_element tw_users_element = {"users", "where those who ask live, with several sites",
+                                     users_attributes, NULL, NULL};
 
 static const tw_attribute wan_attributes[] = {
     {"from", TW_ATTR_STRING, .offset = offsetof(tw_wan, from), .help = "a region"},
@@ -72,12 +75,15 @@ static const tw_attribute global_router_attributes[] = {
      .help = "how the site of a request is picked, of those that it may go to and that serve"},
     {"spill", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 1e9,
      .offset = offsetof(tw_world, spill),
-     .help = "requests in flight for each engine that serves from which on a site is full: others are picked if "
-             "any is not. Never if absent"},
+     .help =
+         "requests in flight for each engine that serves from which on a site is full: others are picked if "
+         "any is not. Never if absent"},
     {"sticky", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_world, sticky),
-     .help = "whether the requests of a session go where its last one was served, where its KV cache may be, as "
-             "long as that site serves"},
-    {"bytes-per-token", TW_ATTR_NUMBER, .fallback = "4", .max = 1e9, .offset = offsetof(tw_world, bytes_per_token),
+     .help =
+         "whether the requests of a session go where its last one was served, where its KV cache may be, as "
+         "long as that site serves"},
+    {"bytes-per-token", TW_ATTR_NUMBER, .fallback = "4", .max = 1e9,
+     .offset = offsetof(tw_world, bytes_per_token),
      .help = "of a prompt on its way over a <wan> of limited bandwidth"},
     {0},
 };
@@ -168,8 +174,7 @@ static void make_ways(tw_world *world)
   world->ways = g_new0(tw_wan, (gsize)n * (gsize)n);
   for (int a = 0; a < n; a++)
     for (int b = 0; b < n; b++)
-      world->ways[a * n + b] =
-          (tw_wan){.latency_s = a == b ? 0 : INFINITY, .bytes_per_s = INFINITY};
+      world->ways[a * n + b] = (tw_wan){.latency_s = a == b ? 0 : INFINITY, .bytes_per_s = INFINITY};
   for (guint i = 0; i < world->wans->len; i++) {
     const tw_wan *wan = &g_array_index(world->wans, tw_wan, i);
     int a = region_of(world, wan->from), b = region_of(world, wan->to);
@@ -244,9 +249,10 @@ static void check_home(const tw_world *world, int index, const xmlNode *node, tw
   users->home_site = nearest_site(world, index);
   if (users->home_site < 0) {
     tw_node_fault(node, faults,
-                  users->stays ? "users of region=\"%s\" stay there, but no <site> is in it; add one, or leave "
-                                 "stays out"
-                               : "no <site> can be reached from region=\"%s\"; add a <wan> that joins it",
+                  users->stays
+                      ? "users of region=\"%s\" stay there, but no <site> is in it; add one, or leave "
+                        "stays out"
+                      : "no <site> can be reached from region=\"%s\"; add a <wan> that joins it",
                   users->region);
     return;
   }
@@ -292,7 +298,8 @@ static void read_users(tw_world *world, const xmlNode *root, GPtrArray *nodes, t
     }
   }
   if (others_node == NULL)
-    others = (tw_users){.region = g_strdup(world->sites[0].region), .region_index = world->sites[0].region_index};
+    others =
+        (tw_users){.region = g_strdup(world->sites[0].region), .region_index = world->sites[0].region_index};
   g_array_append_val(world->users, others);
   g_ptr_array_add(nodes, (gpointer)(others_node != NULL ? others_node : root));
 }
@@ -354,11 +361,12 @@ static void check_networks(const tw_world *world, const xmlNode *root, tw_faults
   const xmlNode *node = tw_node_child(root, "site");
   for (int i = 0; i < world->n_sites && world->n_sites > 1; i++, node = tw_node_next(node, "site"))
     if (tw_scenario_uses_network(world->sites[i].scenario))
-      tw_node_fault(node, faults,
-                    "site \"%s\" puts KV caches, weights or collectives on its network, which is not modelled "
-                    "with several sites yet; use engines that stay in an NVLink domain or a host, with pools "
-                    "of role=\"mixed\" and resident weights",
-                    world->sites[i].name);
+      tw_node_fault(
+          node, faults,
+          "site \"%s\" puts KV caches, weights or collectives on its network, which is not modelled "
+          "with several sites yet; use engines that stay in an NVLink domain or a host, with pools "
+          "of role=\"mixed\" and resident weights",
+          world->sites[i].name);
 }
 
 /* A site's run is a part of the whole: its scenario cannot be run by itself. */
@@ -372,7 +380,8 @@ static void name_site(tw_world *world, int i)
 }
 
 /* What all sites share has the same faults at each: they are kept once. */
-static void load_site(tw_world *world, int i, const char *path, const char *const *assignments, tw_faults *faults)
+static void load_site(tw_world *world, int i, const char *path, const char *const *assignments,
+                      tw_faults *faults)
 {
   g_autoptr(tw_faults) found = tw_faults_new();
   world->sites[i].scenario = tw_scenario_load_site(path, assignments, i, world->sites[i].utc_offset_s, found);
@@ -397,8 +406,8 @@ tw_world *tw_world_load(const char *path, const char *const *assignments, tw_fau
   if (tw_faults_added(faults) > before)
     return NULL;
   for (guint i = 0; i < world->users->len; i++)
-    check_class(&g_array_index(world->users, tw_users, i), world->sites[0].scenario->generator, users->pdata[i],
-                faults);
+    check_class(&g_array_index(world->users, tw_users, i), world->sites[0].scenario->generator,
+                users->pdata[i], faults);
   check_networks(world, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;

@@ -42,11 +42,11 @@ typedef struct tw_world {
   GArray *wans;  /* of tw_wan, as they are written */
   int n_regions;
   char **regions; /* names of the regions of sites and users */
-  tw_wan *ways;   /* from each region to each other: n_regions * n_regions; latency_s INFINITY: there is none */
+  tw_wan *ways; /* from each region to each other: n_regions * n_regions; latency_s INFINITY: there is none */
 
-  int policy;             /* index in tw_site_policies */
-  double spill;           /* load from which on a site is full: requests in flight for each engine; NAN: never */
-  gboolean sticky;        /* a session stays where it was served last */
+  int policy;      /* index in tw_site_policies */
+  double spill;    /* load from which on a site is full: requests in flight for each engine; NAN: never */
+  gboolean sticky; /* a session stays where it was served last */
   double bytes_per_token; /* of a prompt on its way */
 
   char *canonical, *resolved;

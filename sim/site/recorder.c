@@ -352,8 +352,8 @@ const GArray *tw_recorder_rejections(const tw_recorder *recorder)
   return recorder->rejections;
 }
 
-void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending, const char *reason,
-                        double joules, double now_s, const tw_passage *passage)
+void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                        const char *reason, double joules, double now_s, const tw_passage *passage)
 {
   tw_class_record *class = record_of(recorder, sequence->request.class);
   add_totals(&recorder->all.totals, sequence, ending, joules);

@@ -55,8 +55,8 @@ typedef struct tw_passage {
 } tw_passage;
 
 /* Told of a sequence that has ended, and of its joules (NAN where they are not metered). */
-typedef void tw_recorder_watcher(void *user, const tw_sequence *sequence, tw_ending ending, const char *reason,
-                                 double joules, double now_s);
+typedef void tw_recorder_watcher(void *user, const tw_sequence *sequence, tw_ending ending,
+                                 const char *reason, double joules, double now_s);
 
 typedef struct tw_recorder tw_recorder;
 
@@ -70,8 +70,8 @@ void tw_recorder_arrived(tw_recorder *recorder);
 void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                        const char *reason, double now_s);
 /* The same, of a sequence that has ended on one of several sites. */
-void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending, const char *reason,
-                        double joules, double now_s, const tw_passage *passage);
+void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                        const char *reason, double joules, double now_s, const tw_passage *passage);
 /* Has `watcher` told of every sequence that tw_recorder_ended is given, last of all. */
 void tw_recorder_watch(tw_recorder *recorder, tw_recorder_watcher *watcher, void *user);
 /* Whether the run writes segments. */

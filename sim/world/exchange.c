@@ -4,11 +4,12 @@
 #include "sim/router/site_policy.h"
 #include "sim/world/inbox.h"
 
+#include <float.h>
 #include <math.h>
 
-#define DAY_S   86400.0
-#define HOUR_S  3600.0
-#define NOON_H  12.0
+#define DAY_S  86400.0
+#define HOUR_S 3600.0
+#define NOON_H 12.0
 
 /* A request between the user who asks and the site that serves. */
 typedef struct trip {
@@ -40,15 +41,16 @@ struct tw_exchange {
   tw_stream *source;
   tw_recorder *recorder;
   office *offices;
-  double arrival_s;    /* when the source's next request comes, INFINITY if it has none (yet) */
-  GHashTable *trips;   /* id -> trip, of all that have not ended for their users */
-  tw_heap answers;     /* trips whose answer is on its way */
-  double *free_s;      /* from each region to each other: when the last prompt has left it */
+  double arrival_s;     /* when the source's next request comes, INFINITY if it has none (yet) */
+  GHashTable *trips;    /* id -> trip, of all that have not ended for their users */
+  tw_heap answers;      /* trips whose answer is on its way */
+  double *free_s;       /* from each region to each other: when the last prompt has left it */
   GHashTable *sessions; /* session -> index of the site that it was sent to last, + 1; NULL: not sticky */
   double now_s;
   guint64 moved, refused;
-  guint64 served, away; /* requests that a site has ended, and of them those outside the region of their users */
-  double wan_s;         /* sum over those that were served */
+  guint64 served,
+      away;     /* requests that a site has ended, and of them those outside the region of their users */
+  double wan_s; /* sum over those that were served */
 };
 
 /* ---- Life ---- */
@@ -60,31 +62,29 @@ static void free_trip(gpointer pointer)
   g_free(t);
 }
 
+/* As long as the stream is not over, any site may get more. */
 static double progress(void *user)
 {
-  const office *at = user;
-  const tw_exchange *exchange = at->exchange;
-  double read = tw_stream_over(exchange->source) ? 1 : tw_stream_progress(exchange->source);
-  return g_hash_table_size(exchange->trips) > 0 || !tw_stream_over(exchange->source) ? fmin(read, 0.999999) : read;
+  const tw_stream *source = ((const tw_exchange *)user)->source;
+  return tw_stream_over(source) ? 1 : fmin(tw_stream_progress(source), 1 - DBL_EPSILON);
 }
 
 tw_exchange *tw_exchange_new(const tw_world *world, tw_stream *source, tw_recorder *recorder)
 {
   tw_exchange *exchange = g_new0(tw_exchange, 1);
   gsize n = (gsize)world->n_regions;
-  *exchange = (tw_exchange){.world = world,
-                            .source = source,
-                            .recorder = recorder,
-                            .offices = g_new0(office, (gsize)world->n_sites),
-                            .arrival_s = INFINITY,
-                            .trips = g_hash_table_new_full(tw_pair_hash, g_int64_equal, NULL, free_trip),
-                            .free_s = g_new0(double, n * n),
-                            .sessions = world->sticky
-                                            ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)
-                                            : NULL};
+  *exchange = (tw_exchange){
+      .world = world,
+      .source = source,
+      .recorder = recorder,
+      .offices = g_new0(office, (gsize)world->n_sites),
+      .arrival_s = INFINITY,
+      .trips = g_hash_table_new_full(tw_pair_hash, g_int64_equal, NULL, free_trip),
+      .free_s = g_new0(double, n *n),
+      .sessions = world->sticky ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) : NULL};
   for (int i = 0; i < world->n_sites; i++) {
     office *at = &exchange->offices[i];
-    *at = (office){.exchange = exchange, .index = i, .inbox = tw_inbox_new(progress, at)};
+    *at = (office){.exchange = exchange, .index = i, .inbox = tw_inbox_new(progress, exchange)};
   }
   return exchange;
 }
@@ -113,8 +113,7 @@ void tw_exchange_measure(const tw_exchange *exchange, tw_metric_values *v)
   v->of[TW_METRIC_WORLD_MOVED] = (double)exchange->moved;
   v->of[TW_METRIC_WORLD_REFUSED] = (double)exchange->refused;
   v->of[TW_METRIC_WORLD_GUESTS] = (double)exchange->away;
-  v->of[TW_METRIC_WORLD_WAN_MEAN_S] =
-      exchange->served > 0 ? exchange->wan_s / (double)exchange->served : NAN;
+  v->of[TW_METRIC_WORLD_WAN_MEAN_S] = exchange->served > 0 ? exchange->wan_s / (double)exchange->served : NAN;
 }
 
 /* ---- Ways ---- */
@@ -162,13 +161,12 @@ static tw_site_view view_of(const tw_exchange *exchange, int users, int site, do
   const tw_world_site *of = &exchange->world->sites[site];
   const office *at = &exchange->offices[site];
   int engines = tw_factory_serving(at->factory);
-  return (tw_site_view){
-      .home = g_array_index(exchange->world->users, tw_users, users).home_site == site,
-      .latency_s = way_of(exchange, users, site)->latency_s,
-      .load = engines > 0 ? (double)at->in_flight / engines : INFINITY,
-      .usd_per_kwh = rate(of->scenario->price, now_s),
-      .g_per_kwh = rate(of->scenario->carbon, now_s),
-      .hours_after_noon = hours_from_noon(now_s + of->utc_offset_s)};
+  return (tw_site_view){.home = g_array_index(exchange->world->users, tw_users, users).home_site == site,
+                        .latency_s = way_of(exchange, users, site)->latency_s,
+                        .load = engines > 0 ? (double)at->in_flight / engines : INFINITY,
+                        .usd_per_kwh = rate(of->scenario->price, now_s),
+                        .g_per_kwh = rate(of->scenario->carbon, now_s),
+                        .hours_after_noon = hours_from_noon(now_s + of->utc_offset_s)};
 }
 
 static gboolean may_go(const tw_exchange *exchange, int users, int site)
@@ -225,10 +223,11 @@ static gboolean look_ahead(tw_exchange *exchange, GError **error)
 /* A sequence by the clock of the users: everything at the site happens for them when they may know of it. */
 static void shift(tw_sequence *sequence, double arrival_s, double later_s)
 {
-  double *const instants[] = {&sequence->dispatched_s,     &sequence->routed_s,        &sequence->submitted_s,
-                              &sequence->first_scheduled_s, &sequence->first_token_s,  &sequence->first_answer_s,
-                              &sequence->decode_start_s,    &sequence->transfer_start_s,
-                              &sequence->transfer_end_s,    &sequence->lost_s};
+  double *const instants[] = {&sequence->dispatched_s,   &sequence->routed_s,
+                              &sequence->submitted_s,    &sequence->first_scheduled_s,
+                              &sequence->first_token_s,  &sequence->first_answer_s,
+                              &sequence->decode_start_s, &sequence->transfer_start_s,
+                              &sequence->transfer_end_s, &sequence->lost_s};
   for (guint i = 0; i < G_N_ELEMENTS(instants); i++)
     *instants[i] += later_s;
   sequence->request.arrival_s = arrival_s;
@@ -240,8 +239,7 @@ static void deliver(tw_exchange *exchange, trip *t, double now_s)
   const tw_world *world = exchange->world;
   const tw_users *who = &g_array_index(world->users, tw_users, t->users);
   double back_s = t->site >= 0 ? way_of(exchange, t->users, t->site)->latency_s : 0;
-  gboolean strays = t->site >= 0 && !tw_world_allows(world, t->users, t->site);
-  g_assert(!strays); /* residency */
+  g_assert(t->site < 0 || !who->stays || !is_guest(exchange, t->users, t->site)); /* residency */
   tw_passage passage = {.users = who->region,
                         .site = t->site >= 0 ? world->sites[t->site].name : NULL,
                         .wan_s = t->site >= 0 ? t->out_s + back_s : NAN,
@@ -309,15 +307,16 @@ static gboolean send_back(void *user, const tw_sequence *sequence, double now_s)
   tw_exchange *exchange = from->exchange;
   trip *t = g_hash_table_lookup(exchange->trips, &sequence->request.id);
   for (int i = 0; i < exchange->world->n_sites; i++)
-    if (i != from->index && may_go(exchange, t->users, i) && tw_factory_serving(exchange->offices[i].factory) > 0)
+    if (i != from->index && may_go(exchange, t->users, i) &&
+        tw_factory_serving(exchange->offices[i].factory) > 0)
       t->moving = TRUE;
   (void)now_s;
   return t->moving;
 }
 
 /* A request has ended at a site. */
-static void ended(void *user, const tw_sequence *sequence, tw_ending ending, const char *reason, double joules,
-                  double now_s)
+static void ended(void *user, const tw_sequence *sequence, tw_ending ending, const char *reason,
+                  double joules, double now_s)
 {
   office *at = user;
   tw_exchange *exchange = at->exchange;
