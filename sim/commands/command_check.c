@@ -36,7 +36,7 @@ static void tell_site(const char *path, const tw_world *world, int i)
   const tw_scenario *scenario = world->sites[i].scenario;
   g_autofree char *prefix =
       world->plain ? g_strdup(path) : g_strdup_printf("%s: site %s", path, world->sites[i].name);
-  printf("%s: a scenario with %d engines on %ld accelerators of %s\n", prefix, scenario->n_engines,
+  printf("%s: a scenario with %d engines on %ld accelerators of %s\n", prefix, scenario->plan.n_engines,
          tw_platform_accelerators(scenario->platform), scenario->platform->name);
   for (guint n = 0; n < scenario->notes->len; n++)
     printf("%s: note: %s\n", prefix, (char *)scenario->notes->pdata[n]);

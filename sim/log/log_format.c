@@ -76,10 +76,12 @@ const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s), 0, 0},
     [TW_LOG_SEGMENTS] = {"segments", "a row per stretch of work, in the order of ending: a timeline",
                          SHAPE(segment, end_s), 0, 0},
-    [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0, 0},
+    [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0,
+                      0},
     [TW_LOG_FAILURES] = {"failures", "a row per failure, in the order in which they were over",
                          SHAPE(failure, end_s), 0, 0},
-    [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0, 0},
+    [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0,
+                      0},
 };
 
 const tw_log_table *tw_log_table_find(const char *name)

@@ -28,8 +28,8 @@ static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_fa
   if (platform == NULL || !tw_scenario_uses_network(scenario))
     return;
   const xmlNode *node = tw_node_child(root, "pool");
-  for (int i = 0, pool = 0; i < scenario->n_engines; i++) {
-    const tw_engine_place *place = &scenario->engines[i];
+  for (int i = 0, pool = 0; i < scenario->plan.n_engines; i++) {
+    const tw_engine_place *place = &scenario->plan.engines[i];
     for (; pool < place->pool; pool++)
       node = tw_node_next(node, "pool");
     for (int k = 0; k < place->n_shares; k++) {
@@ -44,17 +44,6 @@ static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_fa
           platform->zones[zone].id);
       return;
     }
-  }
-}
-
-/* KV caches go from and to a rank; collectives and weights to all of an engine. */
-static void add_ports(tw_scenario *scenario)
-{
-  scenario->ports = tw_ports_new(scenario->platform);
-  for (int i = 0; i < scenario->n_engines && tw_scenario_uses_network(scenario); i++) {
-    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
-    tw_place_add_ports(&scenario->engines[i], pool->role != TW_POOL_MIXED ? (int)(pool->tp * pool->pp) : 0,
-                       scenario->ports);
   }
 }
 
@@ -93,17 +82,6 @@ static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_fau
                   prefill != NULL ? "decode" : "prefill");
 }
 
-/* Before a request is routed, it is not known which engine will take it. */
-static double slowest_frontend_s(const tw_scenario *scenario)
-{
-  double slowest_s = 0;
-  for (int i = 0; i < scenario->n_pools; i++)
-    if (scenario->pools[i].device != NULL) /* else it has faults */
-      slowest_s =
-          MAX(slowest_s, scenario->pools[i].overhead.request_s * scenario->pools[i].device->host_factor);
-  return slowest_s;
-}
-
 static void list_files(tw_scenario *scenario, const tw_document *document)
 {
   GPtrArray *files = g_ptr_array_new();
@@ -140,10 +118,11 @@ tw_document *tw_scenario_document(const char *path, const char *const *assignmen
     return NULL;
   for (const char *const *a = assignments; a != NULL && *a != NULL; a++)
     tw_document_set(document, &tw_scenario_element, *a, faults);
-  if (!tw_schema_check(tw_document_root(document), &tw_scenario_element, faults) ||
-      tw_faults_added(faults) > before)
-    return NULL;
-  return g_steal_pointer(&document);
+  const xmlNode *root = tw_document_root(document);
+  tw_schema_check(root, &tw_scenario_element, faults);
+  if (g_str_equal(root->name, tw_scenario_element.name))
+    tw_scenario_check_sites(root, faults);
+  return tw_faults_added(faults) == before ? g_steal_pointer(&document) : NULL;
 }
 
 /* Leaves what one of the sites has and what all share. */
@@ -186,9 +165,8 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
   tw_scenario_read_caps(scenario, root, faults);
   tw_scenario_read_failures(scenario, root);
   tw_scenario_read_pools(scenario, root, faults);
-  if (isnan(scenario->frontend_s))
-    scenario->frontend_s = slowest_frontend_s(scenario);
-  tw_scenario_read_power(scenario, root, faults);
+  tw_scenario_read_power(scenario, root);
+  tw_scenario_plan_make(scenario, root, faults);
   check_roles(scenario, root, faults);
   check_routes(scenario, root, faults);
   if (tw_faults_added(faults) == before)
@@ -197,7 +175,7 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
     tw_scenario_check_failures(scenario, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
-  add_ports(scenario);
+  tw_scenario_plan_ports(scenario);
   list_files(scenario, document);
   scenario->canonical = tw_document_canonical(document);
   const tw_element *const implied[] = {&tw_scheduler_element, &tw_step_time_element, &tw_router_element,
@@ -230,14 +208,9 @@ void tw_scenario_free(tw_scenario *scenario)
 {
   if (scenario == NULL)
     return;
-  for (int i = 0; i < scenario->n_engines; i++)
-    tw_engine_place_clear(&scenario->engines[i]);
   for (int i = 0; i < scenario->n_pools; i++) {
     tw_pool *pool = &scenario->pools[i];
-    tw_step_model_free(pool->step_model);
-    for (int k = 0; k < pool->n_clocks; k++)
-      tw_step_model_free(pool->clocks[k].model);
-    g_free(pool->clocks);
+    tw_pool_plan_clear(&pool->plan);
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);
@@ -246,9 +219,8 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_overhead_clear(&pool->overhead);
   }
   tw_failure_plan_free(scenario->failures);
-  g_free(scenario->engines);
+  tw_scenario_plan_clear(&scenario->plan);
   g_free(scenario->pools);
-  tw_ports_free(scenario->ports);
   tw_platform_free(scenario->platform);
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);
@@ -266,8 +238,8 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
     if (tw_pool_loads_weights(scenario, &scenario->pools[i]) || scenario->pools[i].store ||
-        scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
-        scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
+        scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].plan.reach.tensor > 1 ||
+        scenario->pools[i].plan.reach.experts > 1 || scenario->pools[i].plan.reach.stages)
       return TRUE;
   return FALSE;
 }

@@ -422,13 +422,14 @@ static const tw_child scenario_children[] = {
     {&tw_global_router_element, 0, 1}, {&tw_output_element, 0, 1}, {0},
 };
 
-/* What stands on a site stands in each <site>, or in the scenario where it has none. */
-static gboolean check_sites(const xmlNode *node, const void *target, tw_faults *faults)
+const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
+                                        scenario_children, NULL};
+
+void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
 {
   static const tw_child here[] = {TW_SITE_CHILDREN(1), {0}};
   static const tw_element *const between[] = {&tw_users_element, &tw_wan_element, &tw_global_router_element};
-  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL, good = TRUE;
-  (void)target;
+  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL;
   for (const tw_child *row = here; row->element != NULL; row++) {
     const xmlNode *child = tw_node_child(node, row->element->name);
     if (sites && child != NULL)
@@ -436,17 +437,11 @@ static gboolean check_sites(const xmlNode *node, const void *target, tw_faults *
                     row->element->name);
     else if (!sites && child == NULL && row->min > 0)
       tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
-    good = good && !(sites ? child != NULL : child == NULL && row->min > 0);
   }
   for (guint i = 0; i < G_N_ELEMENTS(between) && !sites; i++) {
     const xmlNode *child = tw_node_child(node, between[i]->name);
-    if (child == NULL)
-      continue;
-    tw_node_fault(child, faults,
-                  "without <site>s there is nothing between them; leave it out, or add a <site>");
-    good = FALSE;
+    if (child != NULL)
+      tw_node_fault(child, faults,
+                    "without <site>s there is nothing between them; leave it out, or add a <site>");
   }
-  return good;
 }
-const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
-                                        scenario_children, check_sites};

@@ -164,8 +164,8 @@ static tw_site_view view_of(const tw_exchange *exchange, int users, int site, do
   return (tw_site_view){.home = g_array_index(exchange->world->users, tw_users, users).home_site == site,
                         .latency_s = way_of(exchange, users, site)->latency_s,
                         .load = engines > 0 ? (double)at->in_flight / engines : INFINITY,
-                        .usd_per_kwh = rate(of->scenario->price, now_s),
-                        .g_per_kwh = rate(of->scenario->carbon, now_s),
+                        .usd_per_kwh = rate(of->scenario->plan.price, now_s),
+                        .g_per_kwh = rate(of->scenario->plan.carbon, now_s),
                         .hours_after_noon = hours_from_noon(now_s + of->utc_offset_s)};
 }
 
