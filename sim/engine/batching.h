@@ -64,6 +64,8 @@ gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_sequence
 /* Whether a sequence may be promised these, beside `kept` others. */
 gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 kept);
 
+/* A delivered sequence runs: the blocks that were held for it are its own. */
+void tw_batching_take_over(tw_scheduler *scheduler, tw_sequence *sequence);
 /* A sequence that holds `blocks` blocks of its own without running does so no more. */
 void tw_batching_end_hold(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 blocks);
 

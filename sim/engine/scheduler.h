@@ -79,6 +79,9 @@ typedef struct tw_scheduler_config {
   gint64
       checkpoint_tokens; /* prefixes are found up to multiples of these, where the state was kept; 0: of blocks */
   gboolean hands_over; /* sequences leave when their prompts are complete */
+  gboolean gaps;       /* the longest gap between the tokens of each sequence is asked for */
+  gboolean
+      shows_later; /* the client sees the first token of a sequence that was handed over as it is scheduled here */
   gboolean prefix_cache;
   tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
 } tw_scheduler_config;

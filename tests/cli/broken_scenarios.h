@@ -8,6 +8,16 @@
 #define TURN(attributes)     "<turn " attributes "><prompt mean=\"5\"/><answer mean=\"5\"/></turn>"
 
 static const broken scenario_cases[] = {
+    {.name = "a limit of ITL that is no time",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/></workload>\n",
+     .replace = "<trace file=\"trace.csv\"/></workload>\n  <slo itl=\"50\"/>\n",
+     .message = "itl of <slo>"},
+    {.name = "a first token that nobody emits",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/></workload>\n",
+     .replace = "<trace file=\"trace.csv\"/></workload>\n  <output first-token=\"proxy\"/>\n",
+     .message = "first-token of <output>"},
     {.name = "turns in a cycle",
      .file = SCENARIO,
      .find = "<trace file=\"trace.csv\"/>",

@@ -295,6 +295,7 @@ static void end_iteration(rank *r, const GArray *batch, double now_s)
       continue;
     s->emitted++;
     s->in_flight--;
+    naive_emit(s->outcome, s->emitted, now_s);
     if (s->running && r->config->prefix_cache)
       naive_pool_cache(&r->pool, &s->blocks, s->computed - s->in_flight);
     if (s->emitted == 1)

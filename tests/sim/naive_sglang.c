@@ -570,6 +570,7 @@ static void process(engine *e, batch *b)
     if (r->finished || r->retracted != w->retracted || (w->tokens > 0 && r == b->chunked))
       continue;
     r->outputs++;
+    naive_emit(r->outcome, r->outputs, b->end_s);
     if (r->outputs == 1)
       r->outcome->first_token_s = b->end_s;
     if (r->outputs == r->request->reasoning + 1)

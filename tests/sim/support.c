@@ -102,7 +102,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
   scenario->prefix_weight = 1;
   scenario->max_queue = G_MININT64;
   scenario->admission.rate_per_s = scenario->deadline_s = NAN;
-  scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
+  scenario->slo = TW_SLO_NONE;
   scenario->interval_s = 1;
   scenario->audit = TRUE;
   scenario->caps.accelerator_w = scenario->caps.rack_w = NAN;
