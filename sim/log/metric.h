@@ -16,7 +16,7 @@
   X(TTFT, "ttft_s", "TTFT", "time to first token: arrival to the first output token")                                  \
   X(TTFAT, "ttfat_s", "TTFAT", "time to first answer token: arrival to the first token after reasoning")               \
   X(TPOT, "tpot_s", "TPOT", "time per output token after the first")                                                   \
-  X(ITL, "itl_s", "longest ITL", "longest time between two output tokens of a request")                                \
+  X(ITL, "itl_s", "max ITL", "longest time between two output tokens of a request")                                \
   X(E2E, "e2e_s", "E2E", "arrival to last token")                                                                      \
   X(QUEUE, "queue_s", "queueing", "arrival to first scheduled")
 

@@ -626,7 +626,7 @@ naive_outcome *naive_run_sglang(const naive_config *c, const naive_request *requ
       r->tokens = g_new(guint64, (gsize)(r->request->prompt + limit(r)));
       for (gint64 t = 0; t < r->request->prompt + limit(r); t++)
         r->tokens[t] = token(&r->asked, t);
-      outcomes[next] = (naive_outcome){0, NAN, NAN, NAN, NAN, 0, 0, -1};
+      outcomes[next] = (naive_outcome){0, NAN, NAN, NAN, NAN, 0, 0, -1, 0, NAN};
       g_queue_push_tail(&e.waiting, r);
     }
     batch *b = next_batch(&e, now_s), *before = e.last;

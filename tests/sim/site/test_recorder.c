@@ -49,12 +49,9 @@ static void latencies_are_measured_from_the_arrival(void **state)
   g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
   end(recorder, 10, 18, 4, TW_COMPLETED);
   tw_recorder_close(recorder, 20);
-  static const double expected[] = {[TW_LATENCY_TTFT] = 2,
-                                    [TW_LATENCY_TTFAT] = 2,
-                                    [TW_LATENCY_TPOT] = 6.0 / 3,
-                                    [TW_LATENCY_ITL] = 2,
-                                    [TW_LATENCY_E2E] = 8,
-                                    [TW_LATENCY_QUEUE] = 1};
+  static const double expected[] = {
+      [TW_LATENCY_TTFT] = 2, [TW_LATENCY_TTFAT] = 2, [TW_LATENCY_TPOT] = 6.0 / 3,
+      [TW_LATENCY_ITL] = 2,  [TW_LATENCY_E2E] = 8,   [TW_LATENCY_QUEUE] = 1};
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     assert_near(tw_histogram_mean(tw_recorder_latency(recorder, (tw_latency)i)), expected[i], 1e-12);
   test_scenario_free(scenario);
