@@ -15,6 +15,7 @@ set(tw_rooms
   "sim/collectives        platforms/input platforms/reader workloads/draw"
   "sim/steptime           platforms/input platforms/reader workloads/input workloads/models sim/base sim/collectives"
   "sim/power              sim/steptime"
+  "sim/training           platforms/input platforms/reader workloads/models sim/collectives sim/steptime"
   "sim/kv                 workloads/draw sim/base sim/steptime"
   "sim/engine             sim/base sim/steptime sim/power sim/kv"
   "sim/router             platforms/input workloads/draw sim/base"
