@@ -38,8 +38,9 @@ extern const char *const tw_start_names[], *const tw_weights_source_names[];
 
 typedef struct tw_pool {
   char *id;
-  int role;        /* tw_pool_role */
-  int kv_transfer; /* tw_kv_transfer_mode */
+  int role;            /* tw_pool_role */
+  int kv_transfer;     /* tw_kv_transfer_mode */
+  double kv_timeout_s; /* for which a complete prompt waits for room where it is to decode */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep, redundant_experts;

@@ -261,6 +261,12 @@ static const tw_attribute pool_attributes[] = {
         tw_pool, kv_transfer, "kv-transfer", "whole", tw_kv_transfer_names,
         "of a prefill pool: a prompt's KV cache is sent when the prompt is complete; or layer by layer, from "
         "the iteration on that completes it, where the decode engine has blocks for it by then"),
+    TIME(tw_pool, kv_timeout_s, "kv-timeout", "480s", YEARS_S,
+         "of a prefill pool: a prompt that has waited so long for KV blocks where it is to decode loses its "
+         "own, and "
+         "the request fails; as VLLM_NIXL_ABORT_REQUEST_TIMEOUT of vLLM with kv_load_failure_policy fail, "
+         "both by "
+         "default"),
     COUNT(tw_pool, replicas, "replicas", "1", 1e6, "engines of the pool"),
     COUNT(tw_pool, tp, "tp", "1", 1e5, "tensor parallelism"),
     COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),

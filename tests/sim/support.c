@@ -88,6 +88,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .dp = 1,
                                  .ep = 1,
                                  .chunked_prefill = TRUE,
+                                 .kv_timeout_s = INFINITY,
                                  .conservativeness = 1,
                                  .max_seqs = 256,
                                  .max_batched_tokens = 8192,
