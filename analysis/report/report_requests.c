@@ -383,7 +383,9 @@ json_t *tw_report_slowest(const tw_report_requests *requests)
     json_t *rows = json_array();
     for (guint i = 0; i < requests->slowest[kind]->len; i++)
       json_array_append(rows, g_array_index(requests->slowest[kind], slow_request, i).row);
-    json_object_set_new(slowest, tw_latencies[kind].key, rows);
+    if (json_array_size(rows) > 0)
+      json_object_set(slowest, tw_latencies[kind].key, rows);
+    json_decref(rows);
   }
   return slowest;
 }
