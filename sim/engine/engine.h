@@ -90,6 +90,7 @@ typedef struct tw_engine_config {
   tw_power_law power;            /* of its accelerators */
   const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */
   int n_clocks;
+  double throttle; /* share of the nominal clock that `model` and `power` are below it */
   gboolean resident; /* parked, it keeps its weights and its KV cache, and its accelerators do not sleep */
   gboolean spans;    /* it leaves its NVLink domain: see the listener's `post` */
   gboolean layered;  /* see the listener's `completing` */

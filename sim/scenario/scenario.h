@@ -106,7 +106,7 @@ typedef struct tw_caps {
   char *site_file;
   tw_stairs *site; /* either; NULL: none */
   double period_s, delay_s;
-  double slowest_clock;
+  double clock, slowest_clock; /* over the nominal one: the fastest that is run, and the slowest */
   gboolean even; /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 

@@ -120,6 +120,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .power = pool->power,
       .clocks = pool->clocks,
       .n_clocks = pool->n_clocks,
+      .throttle = 1 - scenario->caps.clock,
       .resident = pool->weights_from == TW_WEIGHTS_RESIDENT,
       .exact = scenario->exact_steps,
       .audit = scenario->audit,
