@@ -14,6 +14,21 @@ static inline gint64 tw_batching_blocks(const tw_scheduler *scheduler, gint64 to
   return tw_kv_blocks(&scheduler->kv, tokens) + scheduler->config.sequence_blocks;
 }
 
+/* Whether a sequence is in the middle of its prompt. */
+static inline gboolean tw_sequence_is_partial(const tw_sequence *sequence)
+{
+  return !sequence->decoding && sequence->prefill_done < sequence->prefill_target;
+}
+
+/* Whether a sequence sits aside: it neither computes its prompt nor decodes, and has KV for all of its tokens but the
+ * last one that it has emitted. */
+static inline gboolean tw_sequence_is_aside(const tw_sequence *sequence)
+{
+  gint64 known = (gint64)sequence->request.prompt_tokens + sequence->emitted;
+  return !sequence->decoding && sequence->prefill_done == sequence->prefill_target &&
+         sequence->prefill_target < known;
+}
+
 /* Begins a plan: nobody is in it. */
 void tw_batching_begin(tw_scheduler *scheduler);
 /* Delivered sequences start to decode while there is room for their next tokens. */
