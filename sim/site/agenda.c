@@ -102,6 +102,8 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .whole_prompts = !pool->chunked_prefill,
                     .mixed_chunk = pool->mixed_chunk,
                     .conservativeness = pool->conservativeness,
+                    .gaps = tw_scenario_limits_itl(scenario),
+                    .shows_later = scenario->first_token == TW_FIRST_TOKEN_DECODE,
                     .prefix_cache = pool->prefix_cache,
                     .kv_blocks = pool->plan.memory.kv_blocks,
                     .caps = pool->model->caps,
