@@ -105,7 +105,7 @@ typedef struct tw_caps {
   char *site_file;                      /* instead of site_w */
   double period_s, delay_s;
   double clock, slowest_clock; /* over the nominal one: the fastest that is run, and the slowest */
-  gboolean even; /* every accelerator gets the same share, whatever it draws */
+  gboolean even;               /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 
 struct tw_scenario {
