@@ -105,8 +105,8 @@ typedef struct tw_caps {
   double accelerator_w, rack_w, site_w; /* NAN: none */
   char *site_file;                      /* instead of site_w */
   double period_s, delay_s;
-  double slowest_clock;
-  gboolean even; /* every accelerator gets the same share, whatever it draws */
+  double clock, slowest_clock; /* over the nominal one: the fastest that is run, and the slowest */
+  gboolean even;               /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 
 struct tw_scenario {
