@@ -73,6 +73,26 @@ static void the_kv_cache_has_the_size_that_follows_from_the_shape(void **state)
   }
 }
 
+/* The draft layer of DeepSeek-V3.2 as a model: its parameters are those of the layer, with the projection of two rows to
+ * one beside a head that it borrows; and its context counts as that of the model, which chooses as many tokens. */
+static void draft_layers_are_a_model_of_their_own(void **state)
+{
+  (void)state;
+  g_autoptr(tw_model) model = load("deepseek-v3.2"), dense = load("llama-3.1-8b"),
+                      windowed = load("gpt-oss-20b");
+  g_autoptr(tw_model) drafter = tw_model_drafter(model);
+  assert_int_equal(drafter->layers, 1);
+  assert_near(tw_model_params(drafter) - (double)(model->vocab * model->hidden), tw_model_draft_params(model),
+              1);
+  assert_int_equal(drafter->heads, 128);
+  assert_true(tw_model_follow_caps(drafter, model));
+  assert_int_equal(drafter->caps.n, model->caps.n);
+  assert_false(tw_model_follow_caps(drafter, dense)); /* which has no tokens that it chooses */
+  assert_true(tw_model_follow_caps(dense, windowed));
+  assert_int_equal(dense->caps.n, 1);
+  assert_null(tw_model_drafter(dense));
+}
+
 /* Llama-3.1-8B by hand: attention 4096·(32·128)·2 + 4096·(8·128)·2, MLP 3·4096·14336, head 4096·128256. */
 static void a_dense_layer_is_counted_by_hand(void **state)
 {
@@ -370,6 +390,7 @@ static void unknown_and_missing_attributes_are_refused(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(draft_layers_are_a_model_of_their_own),
       cmocka_unit_test(parameters_add_up_to_the_published_totals),
       cmocka_unit_test(the_kv_cache_has_the_size_that_follows_from_the_shape),
       cmocka_unit_test(a_dense_layer_is_counted_by_hand),
