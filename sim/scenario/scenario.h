@@ -79,8 +79,11 @@ struct tw_pool {
   double host_bytes;                               /* for offloaded KV, of each engine */
   double host_bytes_per_s, host_write_bytes_per_s; /* to each accelerator, and from it */
   tw_speculation speculation;
-  gboolean store;                  /* what the hosts have no room for goes to the shared store */
-  tw_offload_config offload_rules; /* what is kept; its bytes and seconds are planned */
+  char *accepted_text, *drafter_name; /* "": none */
+  double *accepted_shares;            /* of speculation; NULL: its acceptance tells them */
+  tw_model *drafter;                  /* NULL: none, or one whose cost is given */
+  gboolean store;                     /* what the hosts have no room for goes to the shared store */
+  tw_offload_config offload_rules;    /* what is kept; its bytes and seconds are planned */
 
   tw_model *model;
   gboolean sound; /* Whether what is written of the pool has no fault, so that it can be planned. */
@@ -194,6 +197,9 @@ void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_fault
 /* Reads <workload> and <slo> (scenario_workload.c). */
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_workload(tw_scenario *scenario);
+/* Reads what a pool whose model is read says of drafts (scenario_speculation.c). */
+void tw_scenario_read_speculation(tw_pool *pool, const xmlNode *pool_node, tw_faults *faults);
+void tw_scenario_clear_speculation(tw_pool *pool);
 /* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
  * there is no such kind. */
 gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);
