@@ -137,6 +137,12 @@
   COUNT(SESSIONS_STARTED, "sessions.started", "sessions", NEITHER, FALSE, "sessions that began") \
   COUNT(SESSIONS_COMPLETED, "sessions.completed", "sessions", HIGHER, FALSE, "sessions whose last turn was completed") \
   COUNT(SESSIONS_BROKEN, "sessions.broken", "sessions", LOWER, FALSE, "sessions of which a turn was not completed") \
+  COUNT(WORLD_SITES, "world.sites", "", NEITHER, FALSE, "sites, in runs of several") \
+  COUNT(WORLD_RACKS, "world.racks", "", LOWER, FALSE, "racks of all sites") \
+  COUNT(WORLD_GUESTS, "world.guests", "requests", NEITHER, TRUE, "requests that were served outside the region of their users") \
+  COUNT(WORLD_MOVED, "world.moved", "", LOWER, TRUE, "times that a site without an engine that serves sent a request to another one") \
+  COUNT(WORLD_REFUSED, "world.refused", "requests", LOWER, FALSE, "requests that no site could take") \
+  REAL(WORLD_WAN_MEAN_S, "world.wan_mean_s", "s", LOWER, TRUE, "mean time of requests on the way to their site and back") \
   COUNT(ENGINES, "engines", "", NEITHER, FALSE, "engines of all pools") \
   REAL(ACCELERATORS, "accelerators", "", NEITHER, TRUE, "accelerators that engines use") \
   REAL(FLEET_SERVING_ENGINE_HOURS, "fleet.serving_engine_hours", "h", NEITHER, TRUE, "time that engines were serving, over all engines") \

@@ -2,7 +2,7 @@
 #ifndef TW_SIM_RUN_JSON_H
 #define TW_SIM_RUN_JSON_H
 
-#include "sim/scenario/scenario.h"
+#include "sim/scenario/world.h"
 
 #include <jansson.h>
 
@@ -21,5 +21,9 @@
  *
  * The caller owns the reference. */
 json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint tables);
+
+/* The same of a run of several sites: platform, pools and notes are those of all, each name behind that of its site;
+ * "sites": [{name, region, utc_offset_s, accelerators, racks}] takes the place of engines. */
+json_t *tw_run_json_of_world(const tw_world *world, const tw_stream *stream, guint tables);
 
 #endif

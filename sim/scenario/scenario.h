@@ -108,6 +108,7 @@ typedef struct tw_caps {
 struct tw_scenario {
   char *name, *description;
   gint64 seed;
+  double utc_offset_s; /* of the site's clock, by which its series go */
   char *platform_file;
   tw_platform *platform;
 
@@ -154,6 +155,12 @@ struct tw_scenario {
 /* Reads a scenario with its platform and models, applies `assignments` ("XPATH=VALUE", NULL-terminated or
  * NULL), places the engines and checks that everything fits. NULL with every fault that was found. */
 tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults);
+/* Reads one of the sites of a scenario that has several (world.h), by its number, with what all share. Its series go by
+ * a clock that is ahead by `utc_offset_s`. */
+tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignments, int site,
+                                   double utc_offset_s, tw_faults *faults);
+/* The document of a scenario, with assignments, checked against the tables. NULL with every fault that was found. */
+tw_document *tw_scenario_document(const char *path, const char *const *assignments, tw_faults *faults);
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
@@ -210,7 +217,19 @@ void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *fa
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element, tw_generate_element,
     tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
     tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
-    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element,
+    tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
+/* Faults where what stands on a site does not stand in each <site>, or in the scenario where it has none. */
+void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
+/* What stands on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which may have sites
+ * instead. */
+#define TW_SITE_CHILDREN(least)                                                                              \
+  {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_router_element, 0, 1},            \
+      {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1}, {&tw_caps_element, 0, 1},                 \
+      {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1}, {&tw_weather_element, 0, 1},                    \
+  {                                                                                                          \
+    &tw_cost_element, 0, 1                                                                                   \
+  }
 extern const tw_child tw_workload_children[]; /* the sources of requests */
 
 #endif

@@ -178,12 +178,16 @@ static void check_idle(const tw_scenario *scenario, const xmlNode *node, tw_faul
 }
 
 /* The series of a price, of carbon or of weather over time; NULL where it is not given, or with faults. */
-static tw_stairs *plan_series(const tw_element *element, double constant, const char *file, tw_faults *faults)
+static tw_stairs *plan_series(const tw_scenario *scenario, const tw_element *element, double constant,
+                              const char *file, tw_faults *faults)
 {
   const tw_attribute *row = &element->attributes[0];
-  if (file != NULL)
-    return tw_stairs_load(file, TRUE, row->min, row->max, faults);
-  return isnan(constant) ? NULL : tw_stairs_constant(constant);
+  if (file == NULL)
+    return isnan(constant) ? NULL : tw_stairs_constant(constant);
+  tw_stairs *series = tw_stairs_load(file, TRUE, row->min, row->max, faults);
+  if (series != NULL)
+    tw_stairs_shift(series, scenario->utc_offset_s);
+  return series;
 }
 
 static tw_stairs *plan_site_cap(const tw_caps *caps, tw_faults *faults)
@@ -197,9 +201,12 @@ void tw_scenario_plan_power(tw_scenario *scenario, const xmlNode *root, tw_fault
 {
   tw_scenario_plan *plan = &scenario->plan;
   plan->site_cap = plan_site_cap(&scenario->caps, faults);
-  plan->price = plan_series(&tw_price_element, scenario->price_usd_per_kwh, scenario->price_file, faults);
-  plan->carbon = plan_series(&tw_carbon_element, scenario->carbon_g_per_kwh, scenario->carbon_file, faults);
-  plan->weather = plan_series(&tw_weather_element, scenario->outside_c, scenario->weather_file, faults);
+  plan->price =
+      plan_series(scenario, &tw_price_element, scenario->price_usd_per_kwh, scenario->price_file, faults);
+  plan->carbon =
+      plan_series(scenario, &tw_carbon_element, scenario->carbon_g_per_kwh, scenario->carbon_file, faults);
+  plan->weather =
+      plan_series(scenario, &tw_weather_element, scenario->outside_c, scenario->weather_file, faults);
   const xmlNode *caps = tw_node_child(root, tw_caps_element.name);
   if (caps != NULL && tw_faults_count(faults) == 0)
     check_idle(scenario, caps, faults);

@@ -389,13 +389,31 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_platform_ref_element, 1, 1}, {&tw_workload_element, 1, 1},
-    {&tw_pool_element, 1, 0},         {&tw_router_element, 0, 1},
-    {&tw_admission_element, 0, 1},    {&tw_slo_element, 0, 0},
-    {&tw_failures_element, 0, 1},     {&tw_caps_element, 0, 1},
-    {&tw_price_element, 0, 1},        {&tw_carbon_element, 0, 1},
-    {&tw_weather_element, 0, 1},      {&tw_cost_element, 0, 1},
-    {&tw_output_element, 0, 1},       {0},
+    {&tw_workload_element, 1, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
+    {&tw_site_element, 0, 0},          {&tw_users_element, 0, 0},  {&tw_wan_element, 0, 0},
+    {&tw_global_router_element, 0, 1}, {&tw_output_element, 0, 1}, {0},
 };
+
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
                                         scenario_children, NULL};
+
+void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
+{
+  static const tw_child here[] = {TW_SITE_CHILDREN(1), {0}};
+  static const tw_element *const between[] = {&tw_users_element, &tw_wan_element, &tw_global_router_element};
+  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL;
+  for (const tw_child *row = here; row->element != NULL; row++) {
+    const xmlNode *child = tw_node_child(node, row->element->name);
+    if (sites && child != NULL)
+      tw_node_fault(child, faults, "with <site>s, <%s> stands in each of them; move it there",
+                    row->element->name);
+    else if (!sites && child == NULL && row->min > 0)
+      tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(between) && !sites; i++) {
+    const xmlNode *child = tw_node_child(node, between[i]->name);
+    if (child != NULL)
+      tw_node_fault(child, faults,
+                    "without <site>s there is nothing between them; leave it out, or add a <site>");
+  }
+}

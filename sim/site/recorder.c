@@ -22,6 +22,8 @@ struct tw_recorder {
   GArray *rejections;  /* array of tw_rejections */
   double measured_s;   /* when the first request arrived that is not left out as a warm-up */
   GQueue pending;      /* outcomes that the drain may still cut off, in the order of ending */
+  tw_recorder_watcher *watcher;
+  void *user;
 };
 
 static void open_record(tw_class_record *record, const char *name, tw_slo slo)
@@ -262,7 +264,8 @@ static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence
 }
 
 static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
-                      const char *reason, const tw_life_times *times, double now_s)
+                      const char *reason, const tw_life_times *times, double joules, double now_s,
+                      const tw_passage *passage)
 {
   const tw_request *request = &sequence->request;
   tw_request_row row = tw_request_row_empty;
@@ -288,7 +291,7 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.kv_transfer_s = sequence->transfer_end_s - sequence->transfer_start_s;
   row.preemptions = sequence->preemptions;
   row.recomputed_tokens = tw_sequence_recomputed(sequence);
-  row.joules = joules_of(recorder, sequence);
+  row.joules = joules;
   row.front_end_s = times->front_end_s;
   row.admission_s = times->admission_s;
   if (recorder->offloads)
@@ -305,6 +308,12 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   if (recorder->scenario->failures != NULL) {
     row.retries = sequence->retries;
     row.lost_tokens = sequence->lost_tokens;
+  }
+  if (passage != NULL) {
+    row.users = passage->users;
+    row.site = passage->site;
+    row.wan_s = passage->wan_s;
+    row.moves = passage->moves;
   }
   tw_log_request(recorder->log, &row);
 }
@@ -344,10 +353,9 @@ const GArray *tw_recorder_rejections(const tw_recorder *recorder)
   return recorder->rejections;
 }
 
-void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
-                       const char *reason, double now_s)
+void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                        const char *reason, double joules, double now_s, const tw_passage *passage)
 {
-  double joules = joules_of(recorder, sequence);
   tw_class_record *class = record_of(recorder, sequence->request.class);
   add_totals(&recorder->all.totals, sequence, ending, joules);
   if (ending == TW_REJECTED && reason != NULL)
@@ -359,7 +367,22 @@ void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_en
   tw_life_times times = life_of(sequence, now_s);
   add_statistics(recorder, sequence, ending, &times, now_s);
   if (recorder->log != NULL)
-    write_row(recorder, sequence, ending, reason, &times, now_s);
+    write_row(recorder, sequence, ending, reason, &times, joules, now_s, passage);
+}
+
+void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                       const char *reason, double now_s)
+{
+  double joules = joules_of(recorder, sequence);
+  tw_recorder_passed(recorder, sequence, ending, reason, joules, now_s, NULL);
+  if (recorder->watcher != NULL)
+    recorder->watcher(recorder->user, sequence, ending, reason, joules, now_s);
+}
+
+void tw_recorder_watch(tw_recorder *recorder, tw_recorder_watcher *watcher, void *user)
+{
+  recorder->watcher = watcher;
+  recorder->user = user;
 }
 
 void tw_recorder_close(tw_recorder *recorder, double end_s)
