@@ -28,15 +28,25 @@ typedef struct {
 } published;
 
 static const published totals[] = {
-    {"llama-3.1-8b", 8.03, 8.03, TRUE, 0.005},     {"llama-3.1-70b", 70.6, 70.6, TRUE, 0.005},
-    {"llama-3.1-405b", 405.9, 405.9, TRUE, 0.005}, {"llama-2-70b", 68.98, 68.98, TRUE, 0.005},
-    {"qwen3-8b", 8.19, 8.19, TRUE, 0.005},         {"qwen3-32b", 32.8, 32.8, TRUE, 0.005},
-    {"qwen3-30b-a3b", 30.5, 3.3, TRUE, 0.005},     {"qwen3-235b-a22b", 235, 22, TRUE, 0.005},
-    {"gpt-oss-120b", 116.83, 5.13, FALSE, 0.005},  {"gpt-oss-20b", 20.91, 3.61, FALSE, 0.005},
-    {"mixtral-8x7b", 46.7, 12.9, TRUE, 0.005},     {"deepseek-v3", 671, 37, TRUE, 0.005},
-    {"deepseek-r1", 671, 37, TRUE, 0.005},         {"kimi-k2", 1040, 32.6, TRUE, 0.02}, /* "1.04T" */
-    {"qwen3-14b", 14.8, 14.8, TRUE, 0.005},        {"minimax-m2.5", 229, 10.4, FALSE, 0.005},
+    {"llama-3.1-8b", 8.03, 8.03, TRUE, 0.005},
+    {"llama-3.1-70b", 70.6, 70.6, TRUE, 0.005},
+    {"llama-3.1-405b", 405.9, 405.9, TRUE, 0.005},
+    {"llama-2-70b", 68.98, 68.98, TRUE, 0.005},
+    {"qwen3-8b", 8.19, 8.19, TRUE, 0.005},
+    {"qwen3-32b", 32.8, 32.8, TRUE, 0.005},
+    {"qwen3-30b-a3b", 30.5, 3.3, TRUE, 0.005},
+    {"qwen3-235b-a22b", 235, 22, TRUE, 0.005},
+    {"gpt-oss-120b", 116.83, 5.13, FALSE, 0.005},
+    {"gpt-oss-20b", 20.91, 3.61, FALSE, 0.005},
+    {"mixtral-8x7b", 46.7, 12.9, TRUE, 0.005},
+    {"deepseek-v3", 671, 37, TRUE, 0.005},
+    {"deepseek-r1", 671, 37, TRUE, 0.005},
+    {"kimi-k2", 1040, 32.6, TRUE, 0.02}, /* "1.04T" */
+    {"qwen3-14b", 14.8, 14.8, TRUE, 0.005},
+    {"minimax-m2.5", 229, 10.4, FALSE, 0.005},
     {"kimi-k2.5", 1040, 32.6, TRUE, 0.02},
+    {"llama-3.2-1b", 1.23, 1.23, FALSE, 0.005}, /* tables once */
+    {"qwen3-0.6b", 0.6, 0.6, FALSE, 0.01},
 };
 
 static void parameters_add_up_to_the_published_totals(void **state)
