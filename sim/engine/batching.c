@@ -201,12 +201,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     if (s->running.length >= s->config.max_seqs || (reserved > tw_kv_free(&s->kv) && s->running.length > 0))
       break;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens)); /* they are its own from here on */
-    sequence->prefill_done = tokens;
-    sequence->decode_start_s = s->prefixes.now_s;
-    sequence->place = s->admitted++;
-    g_queue_push_tail_link(&s->running, &sequence->link);
-    tw_batching_cache(s, sequence, tokens);
+    tw_batching_take_over(s, sequence);
     if (s->ahead) {
       g_ptr_array_add(s->aside, sequence);
     } else {

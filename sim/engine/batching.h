@@ -79,6 +79,8 @@ gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_sequence
 /* Whether a sequence may be promised its final blocks while `kept` blocks stay free. */
 gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 kept);
 
+/* Runs a delivered sequence: the blocks that were held for it become its own. */
+void tw_batching_take_over(tw_scheduler *scheduler, tw_sequence *sequence);
 /* Ends the hold of a sequence on `blocks` blocks of its own while it does not run. */
 void tw_batching_end_hold(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 blocks);
 

@@ -79,6 +79,9 @@ typedef struct tw_scheduler_config {
   /* Prefixes are found up to multiples of so many tokens, where the state was kept; 0: up to whole blocks. */
   gint64 checkpoint_tokens;
   gboolean hands_over; /* Sequences leave when their prompts are complete. */
+  gboolean gaps;       /* The longest gap between the tokens of each sequence is followed. */
+  /* Clients see the first token of a sequence from another engine as it is scheduled here, not before. */
+  gboolean shows_later;
   gboolean prefix_cache;
   tw_offload *offload; /* Borrowed. NULL: what is evicted from the prefix cache is lost. */
 } tw_scheduler_config;

@@ -329,6 +329,7 @@ static void process(engine *e, batch *b)
     if (r->finished || r->retracted != w->retracted || (w->tokens > 0 && r == b->chunked))
       continue;
     r->outputs++;
+    naive_emit(r->outcome, r->outputs, b->end_s);
     if (r->outputs == 1)
       r->outcome->first_token_s = b->end_s;
     if (r->outputs == r->request->reasoning + 1)
@@ -384,7 +385,7 @@ naive_outcome *naive_run_sglang(const naive_config *c, const naive_request *requ
       r->tokens = g_new(guint64, (gsize)(r->request->prompt + limit(r)));
       for (gint64 t = 0; t < r->request->prompt + limit(r); t++)
         r->tokens[t] = token(&r->asked, t);
-      outcomes[next] = (naive_outcome){0, NAN, NAN, NAN, NAN, 0, 0, -1};
+      outcomes[next] = (naive_outcome){0, NAN, NAN, NAN, NAN, 0, 0, -1, 0, NAN};
       g_queue_push_tail(&e.waiting, r);
     }
     batch *b = next_batch(&e, now_s), *before = e.last;
