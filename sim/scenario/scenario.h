@@ -75,7 +75,8 @@ struct tw_pool {
   char *engine; /* The software, whose file tells its overheads. */
   struct {
     double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
-  } instead; /* These replace what the engine's file says; NAN: nothing does. */
+    gint64 graph_tokens;
+  } instead; /* These replace what the engine's file says; NAN, or below 0: nothing does. */
   tw_overhead overhead;
 
   double host_bytes;                               /* Memory of hosts for the offloaded KV of each engine. */
