@@ -2,7 +2,7 @@
 #include "sim/commands/command.h"
 #include "sim/commands/sweep.h"
 #include "sim/planner/question.h"
-#include "sim/scenario/plan_text.h"
+#include "sim/forecast/plan_text.h"
 #include "sim/scenario/world.h"
 
 typedef struct {

@@ -2,7 +2,7 @@
 
 #include "sim/log/metric.h"
 #include "sim/run/summary_parts.h"
-#include "sim/scenario/expected_error.h"
+#include "sim/forecast/expected_error.h"
 #include "sim/site/failures.h"
 
 #include <math.h>
