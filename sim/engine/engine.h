@@ -94,6 +94,7 @@ typedef struct tw_engine_config {
   tw_power_law power;            /* Watts of the engine's accelerators. */
   const tw_clock *clocks;        /* Borrowed: slower clocks, falling; NULL: none. */
   int n_clocks;
+  double throttle;   /* The share of the nominal clock that `model` and `power` are below it. */
   gboolean resident; /* A parked engine keeps weights and KV cache, and its accelerators stay awake. */
   gboolean spans;    /* The engine spans NVLink domains, and calls the listener's `post`. */
   gboolean layered;  /* The engine calls the listener's `completing`. */

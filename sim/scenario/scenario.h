@@ -106,8 +106,8 @@ typedef struct tw_caps {
   double accelerator_w, rack_w, site_w; /* Watts; NAN: no cap. */
   char *site_file;                      /* A cap that changes, instead of site_w. */
   double period_s, delay_s;
-  double slowest_clock;
-  gboolean even; /* Every accelerator gets the same share, whatever it draws. */
+  double clock, slowest_clock; /* Over the nominal one: the fastest that is run, and the slowest. */
+  gboolean even;               /* Every accelerator gets the same share, whatever it draws. */
 } tw_caps;
 
 struct tw_scenario {

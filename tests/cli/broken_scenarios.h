@@ -129,6 +129,18 @@ static const broken scenario_cases[] = {
      .find = "<output ",
      .replace = "<power-cap delay=\"2s\"/>\n<output ",
      .message = "s.xml:5: delay must not be more than period; write a longer period or a shorter delay"},
+    {.name = "a clock that is slower than the slowest",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap clock=\"0.2\"/>\n<output ",
+     .message = "s.xml:5: clock is below slowest-clock; write slowest-clock=\"0.2\" or less beside it"},
+    {.name = "a cap on nothing",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap/>\n<output ",
+     .message =
+         "s.xml:5: <power-cap> caps nothing; give it accelerator=\"...\", rack=\"...\", site=\"...\" or "
+         "clock=\"...\""},
     {.name = "a price beyond belief, and carbon without a number",
      .file = SCENARIO,
      .find = "<output ",
