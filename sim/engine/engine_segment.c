@@ -70,7 +70,7 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
 {
   tw_step_cost *cost = &engine->segment.cost;
   tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
-  if (engine->config.speculation.draft_tokens > 0 && !computes_prompts(engine))
+  if (engine->config.speculation.draft_tokens > 0)
     tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
   if (engine->offload.host != NULL) {
     double loads_s = load_s(engine); /* one iteration: prompts have joined */

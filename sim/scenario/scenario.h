@@ -82,7 +82,10 @@ struct tw_pool {
   double host_bytes;                               /* Memory of hosts for the offloaded KV of each engine. */
   double host_bytes_per_s, host_write_bytes_per_s; /* Bandwidth to each accelerator, and from it. */
   tw_speculation speculation;
-  gboolean store;                  /* KV for which hosts have no room goes to the shared store. */
+  char *accepted_text, *drafter_name; /* Empty: none is named. */
+  double *accepted_shares; /* Shares of drafted tokens that are accepted; NULL: `acceptance` tells them. */
+  tw_model *drafter;       /* NULL: there is none, or its cost is given. */
+  gboolean store;          /* KV for which hosts have no room goes to the shared store. */
   tw_offload_config offload_rules; /* The rules alone: bytes and seconds are planned. */
 
   tw_model *model;
@@ -215,6 +218,9 @@ void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_fault
 /* Reads <workload> and <slo> (scenario_workload.c). */
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_workload(tw_scenario *scenario);
+/* Reads what a pool whose model is read says of drafts (scenario_speculation.c). */
+void tw_scenario_read_speculation(tw_pool *pool, const xmlNode *pool_node, tw_faults *faults);
+void tw_scenario_clear_speculation(tw_pool *pool);
 /* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
  * there is no such kind. */
 gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);
