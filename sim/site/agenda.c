@@ -125,6 +125,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .power = pool->plan.power,
       .clocks = pool->plan.clocks,
       .n_clocks = pool->plan.n_clocks,
+      .throttle = 1 - scenario->caps.clock,
       .resident = pool->weights_from == TW_WEIGHTS_RESIDENT,
       .exact = scenario->exact_steps,
       .audit = scenario->audit,

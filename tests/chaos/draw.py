@@ -10,6 +10,8 @@ import xml.etree.ElementTree as ElementTree
 PLATFORMS = {  # Accelerators that engines may stand on, and whether there is a storage zone.
     "hgx-h100-1": (8, False), "hgx-h100-4": (32, False), "hgx-h100-4-storage": (32, True), "nvl72-gb200-1": (72, False),
     "fat-tree-h100-16": (128, False), "torus-h100-16": (128, False), "domains8-gb200-9-2-to-1": (72, False)}
+WITHOUT_NETWORK = ("hgx-h100-1", "nvl72-gb200-1")  # One domain alone.
+WITH_SWITCHES = ("hgx-h100-4", "hgx-h100-4-storage", "domains8-gb200-9-2-to-1")  # Those of the others are inside a <cluster>.
 MODELS = {  # Heads, experts, and a kind of weights that fits on one accelerator or a few.
     "llama-3.1-8b": (32, 0, 1), "qwen3-8b": (32, 0, 1), "qwen3-14b": (40, 0, 1), "gpt-oss-20b": (64, 32, 1),
     "qwen3-30b-a3b": (32, 128, 1), "mixtral-8x7b": (32, 8, 2), "llama-3.1-70b": (64, 0, 4)}
@@ -135,6 +137,11 @@ class Drawing:
             self.adjust_length(node)
         elif node.tag == "fault":
             self.adjust_fault(node)
+        elif node.tag == "speculation":
+            self.adjust_speculation(node)
+        elif node.tag == "pool":  # A model drafts best for itself.
+            for drafter in [s for s in node.iter("speculation") if "drafter" in s.attrib]:
+                drafter.set("drafter", node.get("model"))
         elif node.tag == "router":
             self.adjust_router(node)
 
@@ -145,6 +152,14 @@ class Drawing:
             node.set("file", self.series("engines.csv", "engines", lambda: self.pick(0, 1, 2)))
         node.attrib.pop("max", None)
 
+    def adjust_speculation(self, node):
+        if "acceptance" not in node.attrib:
+            shares = sorted((self.chance.random() for _ in range(int(node.get("draft-tokens")))), reverse=True)
+            node.set("accepted", ",".join(f"{share:.3g}" for share in shares))
+            self.drawn.add("speculation/accepted")
+        if "drafter" in node.attrib:
+            node.attrib.pop("draft-cost", None)
+
     def adjust_fault(self, node):
         if ("at" in node.attrib) == ("mtbf" in node.attrib):
             node.attrib.pop("mtbf", None)
@@ -152,10 +167,19 @@ class Drawing:
         node.attrib.setdefault("repair", self.seconds(0.01, 2))  # The default of hours is many intervals long.
         if "mtbf" in node.attrib:  # What is broken most of the time never lets an engine start.
             node.set("repair", self.seconds(0.01, float(node.get("mtbf")[:-1]) / 50))
+        self.adjust_part(node)
         if node.get("part") == "process":
             node.attrib.pop("effect", None)
         if node.get("effect") != "limp":
             node.attrib.pop("speed", None)
+
+    def adjust_part(self, node):
+        if node.get("part") in ("nic", "link", "switch"):
+            if self.platform in WITHOUT_NETWORK:
+                node.set("part", "host")
+            elif node.get("part") == "switch" and self.platform not in WITH_SWITCHES:
+                node.set("part", "link")
+            node.set("names", self.pick("*", "*0*"))
 
     def adjust_failures(self, node):
         node.attrib.pop("standby", None)
@@ -232,7 +256,7 @@ class Drawing:
     def children_of_scenario(self, node):
         name = self.pick(*PLATFORMS)
         accelerators, storage = PLATFORMS[name]
-        self.free, self.storage = accelerators, storage
+        self.free, self.storage, self.platform = accelerators, storage, name
         ElementTree.SubElement(node, "platform", file=str(self.source / "platforms" / f"{name}.xml"))
         self.drawn.add("platform/file")
         node.append(self.draw("workload"))
@@ -494,6 +518,7 @@ RULES = {
     "autoscaler/up-delay": lambda d: d.seconds(0.05, 1), "autoscaler/down-delay": lambda d: d.seconds(0.05, 5),
     "speculation/draft-tokens": lambda d: d.chance.randint(1, 5),
     "speculation/acceptance": lambda d: f"{d.chance.random():.3g}",
+    "speculation/accepted": lambda d: None, "speculation/drafter": lambda d: "its own",
     "speculation/draft-cost": lambda d: f"{d.chance.random() * 0.3:.3g}",
     "router/parameters": lambda d: None,
     "router/signal-delay": lambda d: d.seconds(1e-3, 0.5),

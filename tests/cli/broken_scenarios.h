@@ -134,6 +134,18 @@ static const broken scenario_cases[] = {
      .find = "<output ",
      .replace = "<power-cap delay=\"2s\"/>\n<output ",
      .message = "s.xml:5: delay must not be more than period; write a longer period or a shorter delay"},
+    {.name = "a clock that is slower than the slowest",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap clock=\"0.2\"/>\n<output ",
+     .message = "s.xml:5: clock is below slowest-clock; write slowest-clock=\"0.2\" or less beside it"},
+    {.name = "a cap on nothing",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap/>\n<output ",
+     .message =
+         "s.xml:5: <power-cap> caps nothing; give it accelerator=\"...\", rack=\"...\", site=\"...\" or "
+         "clock=\"...\""},
     {.name = "a price beyond belief, and carbon without a number",
      .file = SCENARIO,
      .find = "<output ",
@@ -177,6 +189,49 @@ static const broken scenario_cases[] = {
      .find = "replicas=\"1\"/>",
      .replace = "role=\"prefill\">\n<speculation draft-tokens=\"3\" acceptance=\"0.7\"/></pool>",
      .message = "s.xml:5: a pool of role=\"prefill\" does not decode; leave <speculation> out"},
+    {.name = "speculation that says nothing of acceptance",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<speculation draft-tokens=\"3\"/></pool>",
+     .message = "s.xml:5: how many draft tokens are accepted? give acceptance, or accepted"},
+    {.name = "speculation that says acceptance twice",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace =
+         "replicas=\"1\">\n<speculation draft-tokens=\"1\" acceptance=\"0.7\" accepted=\"0.7\"/></pool>",
+     .message =
+         "s.xml:5: acceptance and accepted both say how many draft tokens are accepted; leave one out"},
+    {.name = "shares for other numbers of draft tokens",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<speculation draft-tokens=\"3\" accepted=\"0.7,0.5\"/></pool>",
+     .message = "s.xml:5: accepted has 2 shares for 3 draft tokens; give one for each"},
+    {.name = "shares that rise",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<speculation draft-tokens=\"2\" accepted=\"0.5, 0.7\"/></pool>",
+     .message = "s.xml:5: share 2 of accepted is \"0.7\"; each is a number from 0 to 1, and no larger than "
+                "the one before it"},
+    {.name = "draft layers of a model without any",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace =
+         "replicas=\"1\">\n<speculation draft-tokens=\"2\" acceptance=\"0.7\" drafter=\"mtp\"/></pool>",
+     .message =
+         "s.xml:5: Llama-3.1-8B has no draft layers; name a model that drafts, or give draft-cost instead"},
+    {.name = "a drafter and a cost",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<speculation draft-tokens=\"2\" acceptance=\"0.7\" draft-cost=\"0.1\" "
+                "drafter=\"qwen3-8b\"/></pool>",
+     .message = "s.xml:5: the layers of drafter=\"qwen3-8b\" tell its cost; leave draft-cost out"},
+    {.name = "a drafter with a window",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<speculation draft-tokens=\"2\" acceptance=\"0.7\" "
+                "drafter=\"gpt-oss-20b\"/></pool>",
+     .message = "s.xml:5: gpt-oss-20b attends to a window, or chooses among tokens, as Llama-3.1-8B does "
+                "not; draft with another model"},
     {.name = "an unknown element",
      .file = SCENARIO,
      .find = "<pool ",
@@ -383,6 +438,13 @@ static const broken scenario_cases[] = {
      .replace = "<poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\" min=\"10\" max=\"2\"/><answer "
                 "mean=\"5\"/></poisson>",
      .message = "s.xml:3: <prompt> has max=\"2\" below min=\"10\"; swap them"},
+    {.name = "graphs of less than nothing",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\"><step-time graph-tokens=\"-1\"/></pool>",
+     .message =
+         "s.xml:4: graph-tokens of <step-time>: \"-1\" is out of range; write a whole number from 0 to "
+         "65536"},
     {.name = "a table of step times without its file",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",
