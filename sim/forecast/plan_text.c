@@ -1,6 +1,6 @@
-#include "sim/scenario/plan_text.h"
+#include "sim/forecast/plan_text.h"
 
-#include "sim/scenario/expected_error.h"
+#include "sim/forecast/expected_error.h"
 #include "sim/scenario/site_power.h"
 
 #include <math.h>
