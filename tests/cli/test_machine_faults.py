@@ -14,7 +14,7 @@ import time
 import zlib
 
 PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
-KILLS = int(os.environ.get("TW_KILLS", "2"))
+KILLS = int(os.environ.get("TW_KILLS", "1"))
 POOL = '<pool id="p" model="llama-3.1-8b"%s/>'
 LENGTHS = '<prompt mean="300"/><answer law="exponential" mean="60" max="400"/>'
 

@@ -222,7 +222,7 @@ static void a_file_that_changes_while_it_is_read_is_refused(void **state)
     while (tw_input_line(input, &line, &length, &error))
       continue;
     assert_non_null(error);
-    assert_non_null(strstr(error->message, i == 0 ? "has changed while it was read" : "NUL byte"));
+    assert_non_null(strstr(error->message, "has changed while it was read"));
   }
 }
 
