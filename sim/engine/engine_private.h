@@ -30,10 +30,14 @@ struct tw_engine {
 
   gboolean busy; /* a segment is under way */
   tw_segment segment;
-  gboolean window;   /* ... which is a window, and not to be cut */
-  gboolean awaiting; /* ... whose flows are under way */
-  double compute_s;  /* of the window, beside them */
-  gint64 planned;    /* the iteration of the segment at whose end the next event is */
+  gboolean window;    /* ... which is a window, and not to be cut */
+  gboolean awaiting;  /* ... whose flows are under way */
+  double compute_s;   /* of the window, beside them */
+  tw_step_cost alone; /* of the window and those that follow on it, without what the fabric takes */
+  gint64 quiet;  /* iterations behind the window at whose beginning no plan changes, unless somebody comes */
+  gint64 untold; /* iterations of windows of the same batch before this one, whose listener was not told: */
+  double untold_s; /* they began then */
+  gint64 planned;  /* the iteration of the segment at whose end the next event is */
   double due_s;
   double limit_w;      /* of an accelerator */
   double slowness;     /* how many times as long iterations take */

@@ -13,8 +13,7 @@ typedef struct window {
   int engine;
   tw_span *span;
   double latency_s; /* the longest of the routes; NAN until it is known */
-  double steps;     /* number of iterations in the window */
-  tw_wire wire;     /* what all its iterations send */
+  tw_wire wire;     /* what it sends */
   double compute_s, start_s;
   int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;
@@ -117,18 +116,17 @@ static void all_has_come(tw_shipment *shipment)
   double computed_s = slice_s * (w->slices - 1);
   if (w->overlaps)
     computed_s = fmin(computed_s, shipment->ready_s - w->start_s);
-  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->steps * w->latency_s, computed_s);
+  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->wire.steps * w->latency_s,
+                      computed_s);
 }
 
 void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
-                                gint64 iterations, double compute_s, double now_s)
+                                double compute_s, double now_s)
 {
   window *w = &windows->of_engine[engine];
   if (isnan(w->latency_s))
     w->latency_s = longest_latency_s(windows, w->span);
-  double n = (double)iterations;
-  w->steps = wire->steps * n;
-  w->wire = (tw_wire){.tensor = wire->tensor * n, .experts = wire->experts * n, .stages = wire->stages * n};
+  w->wire = *wire;
   w->compute_s = compute_s;
   w->start_s = now_s;
   w->sent = 0;
