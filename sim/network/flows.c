@@ -1,24 +1,16 @@
 #include "sim/network/flows.h"
 
-#include "platforms/input/pair_hash.h"
 #include "sim/base/heap.h"
 #include "sim/network/carrier.h"
 #include "sim/network/convoys.h"
-#include "sim/network/simgrid_start.h"
+#include "sim/network/paths.h"
+#include "sim/network/volley.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
-#include <simgrid/host.h>
 #include <simgrid/link.h>
-#include <xbt/dynar.h>
 
 #include <math.h>
-
-typedef struct route {
-  tw_route route;
-  int n_links;
-  int *links;
-} route;
 
 /* Flows whose rates are known: all end at once. */
 typedef struct convoy {
@@ -27,10 +19,12 @@ typedef struct convoy {
   tw_heap_node node;
 } convoy;
 
+#define ALIKE 1e-12 /* relative: parts of a volley whose times differ by less end together */
+
 /* A flow under way: it waits to set out, goes in a convoy, or is carried by SimGrid. */
 typedef struct trip {
   tw_flow *flow;
-  const route *route;
+  const tw_path *path; /* NULL: it stands for a volley */
   convoy *convoy;      /* NULL: none */
   tw_carried *carried; /* NULL: not by SimGrid */
   double begin_s;      /* SimGrid's clock as it took over */
@@ -45,24 +39,19 @@ typedef struct occupants {
   int carried; /* number of flows that SimGrid carries over it */
 } occupants;
 
-static const char *const directions[] = {"_UP", "_DOWN"};
-
 struct tw_flows {
   tw_flow_watcher *watcher;
   void *user;
   double now_s;      /* the time that has come */
   double offset_s;   /* now_s less SimGrid's clock, while SimGrid carries flows */
-  sg_host_t *hosts;  /* the host of each endpoint */
   gboolean profiled; /* links change with SimGrid's time, which is ours then */
-  sg_link_t *links;  /* all links, by name */
-  gboolean *shared;  /* whether each link is, or limits each flow by itself */
-  int n_links;
-  GHashTable *link_index;  /* sg_link_t -> index + 1 */
-  double *joules_per_byte; /* dynamic joules of each link */
+  tw_paths *paths;
   double joules[TW_FLOW_KIND_COUNT];
-  GHashTable *routes;  /* routes by their ends, from << 32 | to */
+  guint state;         /* counts up where what volleys know of links becomes wrong */
+  int *slots;          /* of each link: scratch of volleys, 0 */
   GQueue under_way;    /* queue of trip, in the order of their starts */
   GPtrArray *starting; /* array of trip, those that set out before time passes */
+  GPtrArray *together; /* ... and of these, those that set out at the same time */
   GArray *loads;       /* of tw_convoy_flow: scratch */
   tw_convoys *convoys;
   occupants *on_link;
@@ -71,80 +60,21 @@ struct tw_flows {
   tw_carrier *carrier;
 };
 
-static void free_route(gpointer pointer)
-{
-  route *r = pointer;
-  g_free(r->links);
-  g_free(r);
-}
-
-static int by_name(gconstpointer a, gconstpointer b)
-{
-  return strcmp(sg_link_get_name(*(const sg_link_t *)a), sg_link_get_name(*(const sg_link_t *)b));
-}
-
-/* Joules of a byte on each of SimGrid's links, which has two-way links twice. */
-static void find_joules(tw_flows *flows, const tw_platform *platform)
-{
-  g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
-  flows->joules_per_byte = g_new0(double, (gsize)flows->n_links);
-  for (int i = 0; i < platform->n_links; i++)
-    g_hash_table_insert(by_name, platform->links[i].id, &platform->links[i]);
-  for (int i = 0; i < flows->n_links; i++) {
-    g_autofree char *name = g_strdup(sg_link_get_name(flows->links[i]));
-    const tw_link *link = g_hash_table_lookup(by_name, name);
-    for (guint k = 0; link == NULL && k < G_N_ELEMENTS(directions); k++)
-      if (g_str_has_suffix(name, directions[k])) {
-        name[strlen(name) - strlen(directions[k])] = '\0';
-        link = g_hash_table_lookup(by_name, name);
-        break;
-      }
-    if (link != NULL)
-      flows->joules_per_byte[i] = link->joules_per_byte;
-  }
-}
-
-/* SimGrid's hosts of all endpoints. */
-static void find_hosts(tw_flows *flows, const tw_ports *ports)
-{
-  g_autoptr(GHashTable) hosts = tw_simgrid_hosts();
-  for (int i = 0; i < tw_ports_count(ports); i++) {
-    flows->hosts[i] = g_hash_table_lookup(hosts, tw_ports_name(ports, i));
-    if (flows->hosts[i] == NULL) /* a port of a host in a <cluster> */
-      flows->hosts[i] = flows->hosts[tw_ports_host(ports, i)];
-  }
-}
-
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
-  const tw_platform *platform = ports->platform;
-  int n_endpoints = tw_ports_count(ports);
+  tw_paths *paths = tw_paths_new(ports);
   tw_flows *flows = g_new0(tw_flows, 1);
-  *flows = (tw_flows){.profiled = platform->profiled,
-                      .hosts = g_new0(sg_host_t, (gsize)n_endpoints),
-                      .n_links = (int)sg_link_count(),
-                      .link_index = g_hash_table_new(NULL, NULL),
-                      .routes = g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, free_route),
+  *flows = (tw_flows){.profiled = ports->platform->profiled,
+                      .paths = paths,
+                      .state = 1,
+                      .slots = g_new0(int, (gsize)paths->n_links),
                       .starting = g_ptr_array_new(),
+                      .together = g_ptr_array_new(),
                       .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
+                      .convoys = tw_convoys_new(paths->n_links, paths->bytes_per_s, paths->shared),
+                      .on_link = g_new0(occupants, (gsize)paths->n_links),
                       .carrier = tw_carrier_new()};
   g_queue_init(&flows->under_way);
-  find_hosts(flows, ports);
-  sg_link_t *links = sg_link_list();
-  flows->links = g_memdup2(links, (gsize)flows->n_links * sizeof *links);
-  free(links); /* SimGrid allocates it with malloc */
-  qsort(flows->links, (size_t)flows->n_links, sizeof *flows->links, by_name);
-  for (int i = 0; i < flows->n_links; i++)
-    g_hash_table_insert(flows->link_index, flows->links[i], GINT_TO_POINTER(i + 1));
-  find_joules(flows, platform);
-  g_autofree double *rates = g_new(double, (gsize)flows->n_links);
-  flows->shared = g_new(gboolean, (gsize)flows->n_links);
-  for (int i = 0; i < flows->n_links; i++) {
-    rates[i] = tw_flows_link_bytes_per_s(flows, i);
-    flows->shared[i] = sg_link_is_shared(flows->links[i]) != 0;
-  }
-  flows->convoys = tw_convoys_new(flows->n_links, rates, flows->shared);
-  flows->on_link = g_new0(occupants, (gsize)flows->n_links);
   return flows;
 }
 
@@ -163,15 +93,12 @@ void tw_flows_free(tw_flows *flows)
   tw_heap_clear(&flows->ends);
   tw_carrier_free(flows->carrier);
   tw_convoys_free(flows->convoys);
+  tw_paths_free(flows->paths);
   g_ptr_array_unref(flows->starting);
+  g_ptr_array_unref(flows->together);
   g_array_unref(flows->loads);
   g_free(flows->on_link);
-  g_hash_table_unref(flows->routes);
-  g_hash_table_unref(flows->link_index);
-  g_free(flows->hosts);
-  g_free(flows->links);
-  g_free(flows->shared);
-  g_free(flows->joules_per_byte);
+  g_free(flows->slots);
   g_free(flows);
 }
 
@@ -181,43 +108,60 @@ void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user)
   flows->user = user;
 }
 
-static const route *find_route(tw_flows *flows, int from, int to)
+/* ---- Flows under way ---- */
+
+static int links_of(const trip *t)
 {
-  gint64 key = (gint64)from << 32 | to;
-  route *found = g_hash_table_lookup(flows->routes, &key);
-  if (found != NULL)
-    return found;
-  xbt_dynar_t links = xbt_dynar_new(sizeof(sg_link_t), NULL);
-  sg_host_get_route(flows->hosts[from], flows->hosts[to], links);
-  found = g_new0(route, 1);
-  found->n_links = (int)xbt_dynar_length(links);
-  found->links = g_new(int, (gsize)found->n_links);
-  found->route = (tw_route){0, INFINITY, 0};
-  for (int i = 0; i < found->n_links; i++) {
-    sg_link_t link = xbt_dynar_get_as(links, (unsigned)i, sg_link_t);
-    found->links[i] = GPOINTER_TO_INT(g_hash_table_lookup(flows->link_index, link)) - 1;
-    found->route.latency_s += sg_link_get_latency(link);
-    found->route.joules_per_byte += flows->joules_per_byte[found->links[i]];
-    found->route.bytes_per_s = fmin(found->route.bytes_per_s, sg_link_get_bandwidth(link));
-  }
-  xbt_dynar_free(&links);
-  g_hash_table_insert(flows->routes, g_memdup2(&key, sizeof key), found);
-  return found;
+  return t->path != NULL ? t->path->n_links : (int)t->flow->volley->loads->len;
 }
 
-/* ---- Flows under way ---- */
+static int link_of(const trip *t, int k)
+{
+  return t->path != NULL ? t->path->links[k] : g_array_index(t->flow->volley->loads, tw_volley_load, k).link;
+}
+
+static trip *trip_new(tw_flows *flows, tw_flow *flow)
+{
+  trip *t = g_new(trip, 1);
+  *t = (trip){.flow = flow, .link = {.data = t}, .in_convoy = {.data = t}};
+  flow->trip = t;
+  if (flow->volley == NULL)
+    t->path = tw_paths_find(flows->paths, flow->from, flow->to);
+  return t;
+}
+
+static void free_trip(tw_flows *flows, trip *t)
+{
+  g_queue_unlink(&flows->under_way, &t->link);
+  t->flow->trip = NULL;
+  g_free(t);
+}
 
 /* The flow of a trip has ended, and its starter is told. */
 static void end_trip(tw_flows *flows, trip *t, double end_s)
 {
   tw_flow *flow = t->flow;
-  const route *r = t->route;
-  g_queue_unlink(&flows->under_way, &t->link);
-  g_free(t);
-  flows->joules[flow->kind] += r->route.joules_per_byte * flow->bytes;
+  const tw_path *path = t->path;
+  double joules_per_byte = path != NULL ? path->route.joules_per_byte : flow->volley->joules;
+  free_trip(flows, t);
+  flows->joules[flow->kind] += joules_per_byte * flow->bytes;
   if (flows->watcher != NULL)
-    flows->watcher(flows->user, flow, r->links, r->n_links, end_s);
+    flows->watcher(flows->user, flow, path != NULL ? path->links : NULL, path != NULL ? path->n_links : 0,
+                   end_s);
   flow->ended(flow, end_s);
+}
+
+/* Has the flows of a volley go by themselves. */
+static void split(tw_flows *flows, trip *whole, GPtrArray *trips)
+{
+  tw_volley *volley = whole->flow->volley;
+  tw_volley_split(volley, whole->flow);
+  for (guint i = 0; i < volley->parts->len; i++) {
+    trip *t = trip_new(flows, &g_array_index(volley->parts, tw_volley_part, i).flow);
+    g_queue_insert_before_link(&flows->under_way, &whole->link, &t->link);
+    g_ptr_array_add(trips, t);
+  }
+  free_trip(flows, whole);
 }
 
 /* Has SimGrid carry a part of a flow, from now_s on. */
@@ -229,24 +173,23 @@ static void carry(tw_flows *flows, trip *t, double part)
     flows->offset_s = flows->now_s - simgrid_get_clock();
   }
   t->begin_s = simgrid_get_clock();
-  t->carried = tw_carrier_start(flows->carrier, flows->hosts[t->flow->from], flows->hosts[t->flow->to],
-                                t->flow->bytes * part, t);
-  for (int k = 0; k < t->route->n_links; k++)
-    flows->on_link[t->route->links[k]].carried++;
+  t->carried = tw_carrier_start(flows->carrier, t->path->from, t->path->to, t->flow->bytes * part, t);
+  for (int k = 0; k < t->path->n_links; k++)
+    flows->on_link[t->path->links[k]].carried++;
 }
 
 static void leave_simgrid(tw_flows *flows, trip *t)
 {
-  for (int k = 0; k < t->route->n_links; k++)
-    flows->on_link[t->route->links[k]].carried--;
+  for (int k = 0; k < t->path->n_links; k++)
+    flows->on_link[t->path->links[k]].carried--;
   t->carried = NULL;
 }
 
 static void set_convoy(tw_flows *flows, trip *t, convoy *c)
 {
   t->convoy = c;
-  for (int k = 0; k < t->route->n_links; k++)
-    flows->on_link[t->route->links[k]].convoy = c;
+  for (int k = 0; k < links_of(t); k++)
+    flows->on_link[link_of(t, k)].convoy = c;
 }
 
 static trip *leave_convoy(tw_flows *flows, convoy *c)
@@ -269,8 +212,15 @@ static void end_convoy(tw_flows *flows, convoy *c)
 static void break_up(tw_flows *flows, convoy *c)
 {
   double gone_s = CLAMP(flows->now_s, c->start_s, c->end_s) - c->start_s;
+  g_autoptr(GPtrArray) trips = g_ptr_array_new();
   tw_heap_remove(&flows->ends, &c->node);
-  for (trip *t; (t = leave_convoy(flows, c)) != NULL;) {
+  for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
+    if (t->path == NULL)
+      split(flows, t, trips);
+    else
+      g_ptr_array_add(trips, t);
+  for (guint i = 0; i < trips->len; i++) {
+    trip *t = trips->pdata[i];
     t->gone_s = gone_s;
     carry(flows, t, 1 - gone_s / (c->end_s - c->start_s));
   }
@@ -281,9 +231,9 @@ static void break_up(tw_flows *flows, convoy *c)
 static gboolean meets_others(tw_flows *flows, const trip *t)
 {
   gboolean meets = FALSE;
-  for (int k = 0; k < t->route->n_links; k++) {
-    int link = t->route->links[k];
-    if (!flows->shared[link])
+  for (int k = 0; k < links_of(t); k++) {
+    int link = link_of(t, k);
+    if (!flows->paths->shared[link])
       continue;
     if (flows->on_link[link].convoy != NULL)
       break_up(flows, flows->on_link[link].convoy);
@@ -298,17 +248,32 @@ typedef struct set {
   convoy *convoy;
 } set;
 
-/* Sends off `n` of the flows that start, those from `first` on, which start at the same time. */
-static void set_out(tw_flows *flows, guint first, guint n)
+/* Has flows go at once as a convoy that takes `seconds`. */
+static convoy *convoy_new(tw_flows *flows, double seconds)
 {
-  trip **trips = (trip **)(void *)flows->starting->pdata + first;
+  convoy *c = g_new(convoy, 1);
+  *c = (convoy){.start_s = flows->now_s, .end_s = flows->now_s + seconds, .node = {.place = TW_HEAP_OUT}};
+  tw_heap_push(&flows->ends, &c->node, c->end_s, flows->n_convoys++);
+  return c;
+}
+
+static void join_convoy(tw_flows *flows, trip *t, convoy *c)
+{
+  set_convoy(flows, t, c);
+  g_queue_push_tail_link(&c->trips, &t->in_convoy);
+}
+
+/* Sends off the flows that start together. */
+static void set_out(tw_flows *flows)
+{
+  trip **trips = (trip **)(void *)flows->together->pdata;
+  guint n = flows->together->len;
   g_array_set_size(flows->loads, n);
   tw_convoy_flow *loads = (tw_convoy_flow *)(void *)flows->loads->data;
   for (guint i = 0; i < n; i++)
-    loads[i] = (tw_convoy_flow){trips[i]->flow->bytes, trips[i]->route->links, trips[i]->route->n_links, 0};
+    loads[i] = (tw_convoy_flow){trips[i]->flow->bytes, trips[i]->path->links, trips[i]->path->n_links, 0};
   int n_sets = tw_convoys_part(flows->convoys, loads, (int)n);
   g_autofree set *sets = g_new0(set, (gsize)n_sets);
-  flows->now_s = trips[0]->flow->start_s;
   for (int k = 0; k < n_sets; k++)
     sets[k].carried = flows->profiled || isnan(tw_convoys_seconds(flows->convoys, k));
   for (guint i = 0; i < n; i++)
@@ -319,16 +284,75 @@ static void set_out(tw_flows *flows, guint first, guint n)
       carry(flows, trips[i], 1);
       continue;
     }
-    if (s->convoy == NULL) {
-      s->convoy = g_new(convoy, 1);
-      *s->convoy = (convoy){.start_s = flows->now_s,
-                            .end_s = flows->now_s + tw_convoys_seconds(flows->convoys, loads[i].set),
-                            .node = {.place = TW_HEAP_OUT}};
-      tw_heap_push(&flows->ends, &s->convoy->node, s->convoy->end_s, flows->n_convoys++);
-    }
-    set_convoy(flows, trips[i], s->convoy);
-    g_queue_push_tail_link(&s->convoy->trips, &trips[i]->in_convoy);
+    if (s->convoy == NULL)
+      s->convoy = convoy_new(flows, tw_convoys_seconds(flows->convoys, loads[i].set));
+    join_convoy(flows, trips[i], s->convoy);
   }
+}
+
+/* Seconds that all flows of the sets of a volley take, NAN where not all do. */
+static double volley_s(const tw_flows *flows, int n_sets)
+{
+  double seconds = tw_convoys_seconds(flows->convoys, 0);
+  for (int k = 1; k < n_sets; k++)
+    if (!(fabs(tw_convoys_seconds(flows->convoys, k) - seconds) <= ALIKE * seconds))
+      return NAN;
+  return seconds;
+}
+
+/* Finds what a volley of size 1 puts on links. */
+static void know(tw_flows *flows, tw_volley *volley)
+{
+  guint n = volley->flows->len;
+  g_array_set_size(flows->loads, n);
+  tw_convoy_flow *loads = (tw_convoy_flow *)(void *)flows->loads->data;
+  for (guint i = 0; i < n; i++) {
+    const tw_flow *flow = &g_array_index(volley->flows, tw_flow, i);
+    const tw_path *path = tw_paths_find(flows->paths, flow->from, flow->to);
+    loads[i] = (tw_convoy_flow){flow->bytes, path->links, path->n_links, 0};
+  }
+  volley->seconds = volley_s(flows, tw_convoys_part(flows->convoys, loads, (int)n));
+  volley->known = flows->state;
+  volley->joules = 0;
+  g_array_set_size(volley->loads, 0);
+  g_array_set_size(volley->delays, 0);
+  for (guint i = 0; i < n && !isnan(volley->seconds); i++) {
+    const tw_flow *flow = &g_array_index(volley->flows, tw_flow, i);
+    tw_route route = tw_paths_find(flows->paths, flow->from, flow->to)->route;
+    tw_volley_count(volley, flow, loads[i].links, loads[i].n_links, flow->bytes / route.bytes_per_s,
+                    flows->slots);
+    volley->joules += flow->bytes * route.joules_per_byte;
+  }
+  for (guint i = 0; i < volley->loads->len; i++)
+    flows->slots[g_array_index(volley->loads, tw_volley_load, i).link] = 0;
+}
+
+/* Sends off a volley as one thing. FALSE: it is no convoy, or meets others. */
+static gboolean set_volley_out(tw_flows *flows, trip *t)
+{
+  tw_volley *volley = t->flow->volley;
+  if (volley->known != flows->state)
+    know(flows, volley);
+  if (flows->profiled || isnan(volley->seconds) || meets_others(flows, t))
+    return FALSE;
+  join_convoy(flows, t, convoy_new(flows, volley->seconds * t->flow->bytes));
+  return TRUE;
+}
+
+/* Sends off `n` of the trips that start, those from `first` on, which start at the same time. */
+static void set_some_out(tw_flows *flows, guint first, guint n)
+{
+  trip **trips = (trip **)(void *)flows->starting->pdata + first;
+  flows->now_s = trips[0]->flow->start_s;
+  if (n == 1 && trips[0]->path == NULL && set_volley_out(flows, trips[0]))
+    return;
+  g_ptr_array_set_size(flows->together, 0);
+  for (guint i = 0; i < n; i++)
+    if (trips[i]->path == NULL)
+      split(flows, trips[i], flows->together);
+    else
+      g_ptr_array_add(flows->together, trips[i]);
+  set_out(flows);
 }
 
 static void set_all_out(tw_flows *flows)
@@ -339,7 +363,7 @@ static void set_all_out(tw_flows *flows)
     for (end = first + 1; end < starting->len; end++)
       if (((const trip *)starting->pdata[end])->flow->start_s != start_s)
         break;
-    set_out(flows, first, end - first);
+    set_some_out(flows, first, end - first);
   }
   g_ptr_array_set_size(starting, 0);
 }
@@ -375,28 +399,21 @@ gboolean tw_flows_wait(tw_flows *flows, double until_s)
 
 static tw_route route_of(void *state, int from, int to)
 {
-  return find_route(state, from, to)->route;
+  return tw_paths_find(((tw_flows *)state)->paths, from, to)->route;
 }
 
 static void start(void *state, tw_flow *flow, double now_s)
 {
   tw_flows *flows = state;
-  g_assert(flow->from != flow->to && flow->bytes > 0);
-  trip *t = g_new(trip, 1);
-  *t = (trip){.flow = flow,
-              .route = find_route(flows, flow->from, flow->to),
-              .link = {.data = t},
-              .in_convoy = {.data = t}};
+  g_assert((flow->volley != NULL || flow->from != flow->to) && flow->bytes > 0);
+  trip *t = trip_new(flows, flow);
   flow->start_s = now_s;
-  flow->trip = t;
   g_queue_push_tail_link(&flows->under_way, &t->link);
   g_ptr_array_add(flows->starting, t);
 }
 
-static void cancel(void *state, tw_flow *flow)
+static void cancel_trip(tw_flows *flows, trip *t)
 {
-  tw_flows *flows = state;
-  trip *t = flow->trip;
   if (t->convoy != NULL)
     break_up(flows, t->convoy); /* the others of it may have more from now on */
   if (t->carried != NULL) {
@@ -405,8 +422,24 @@ static void cancel(void *state, tw_flow *flow)
   } else {
     g_ptr_array_remove(flows->starting, t);
   }
-  g_queue_unlink(&flows->under_way, &t->link);
-  g_free(t);
+  free_trip(flows, t);
+}
+
+static void cancel(void *state, tw_flow *flow)
+{
+  tw_flows *flows = state;
+  trip *t = flow->trip;
+  if (flow->volley == NULL || (t != NULL && t->convoy == NULL)) {
+    cancel_trip(flows, t);
+    return;
+  }
+  if (t != NULL)
+    break_up(flows, t->convoy);
+  for (guint i = 0; i < flow->volley->parts->len; i++) {
+    tw_flow *part = &g_array_index(flow->volley->parts, tw_volley_part, i).flow;
+    if (part->trip != NULL)
+      cancel_trip(flows, part->trip);
+  }
 }
 
 tw_network tw_flows_network(tw_flows *flows)
@@ -427,27 +460,27 @@ double tw_flows_oldest_s(tw_flows *flows)
 
 int tw_flows_links(const tw_flows *flows)
 {
-  return flows->n_links;
+  return flows->paths->n_links;
 }
 
 const char *tw_flows_link_name(const tw_flows *flows, int link)
 {
-  return sg_link_get_name(flows->links[link]);
+  return sg_link_get_name(flows->paths->links[link]);
 }
 
 double tw_flows_link_bytes_per_s(const tw_flows *flows, int link)
 {
-  return sg_link_get_bandwidth(flows->links[link]);
+  return sg_link_get_bandwidth(flows->paths->links[link]);
 }
 
 gboolean tw_flows_link_is_shared(const tw_flows *flows, int link)
 {
-  return flows->shared[link];
+  return flows->paths->shared[link];
 }
 
 const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links)
 {
-  const route *r = find_route(flows, from, to);
-  *n_links = r->n_links;
-  return r->links;
+  const tw_path *path = tw_paths_find(flows->paths, from, to);
+  *n_links = path->n_links;
+  return path->links;
 }

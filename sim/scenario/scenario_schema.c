@@ -286,8 +286,9 @@ static const tw_attribute pool_attributes[] = {
         "pack: one NVLink domain after the other; spread: the domain with the most free accelerators; rail: "
         "the tensor-parallel groups of an engine at the same place of one domain each; explicit: as hosts "
         "names them"),
-    COUNT(tw_pool, collective_slices, "collective-slices", "1", 1000,
-          "in how many slices an engine that leaves its NVLink domain sends what the collectives of an iteration do, "
+    COUNT(tw_pool, collective_slices, "collective-slices", "4", 1000,
+          "in how many slices an engine that leaves its NVLink domain sends what the collectives of an "
+          "iteration do, "
           "computing in between; 1: in one burst before it computes"),
     FLAG(tw_pool, collective_overlap, "collective-overlap", "false",
          "whether slices go while the others are computed, as two micro-batches in turn do"),
