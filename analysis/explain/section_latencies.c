@@ -55,7 +55,7 @@ static gboolean is_of(const tw_explained *e, gint64 engine, const char *link)
 /* "over node-3-nic_UP, full for 71 % of it": the fullest link of the hosts of its engines, or of all. */
 static char *transfer_way(const tw_explained *e, const tw_told *told, GError **error)
 {
-  double from_s = told->first_token_s, to_s = from_s + told->life_s[TW_LIFE_TRANSFER];
+  double from_s = told->prompted_s, to_s = from_s + told->life_s[TW_LIFE_TRANSFER];
   g_autoptr(GArray) links = tw_link_sums_read(e->directory, e->run, from_s, to_s, e->end_s, error);
   if (links == NULL)
     return NULL;
@@ -89,7 +89,7 @@ static char *reason_of(const tw_explained *e, const tw_told *told, tw_life_part 
   if (part == TW_LIFE_TRANSFER && told->decode_engine != told->prefill_engine && told->decode_engine >= 0)
     return transfer_way(e, told, error);
   if (part == TW_LIFE_DECODE_QUEUE) {
-    if (!engine_sums(e, told->decode_engine, told->first_token_s, told->end_s, &sums, error))
+    if (!engine_sums(e, told->decode_engine, told->prompted_s, told->end_s, &sums, error))
       return NULL;
     const char *waits = tw_section_waits(&sums);
     return waits != NULL ? g_strdup_printf(" (for %s)", waits) : g_strdup(" (for KV blocks or a place)");
@@ -257,7 +257,8 @@ static gboolean read_percentile(const char *text, tw_latency *latency, double *p
     gboolean known = g_str_equal(tw_latencies[i].key, name) || g_str_equal(tw_latencies[i].key, full);
     gboolean whole = end != dot + 2 && *end == '\0';
     end = NULL;
-    if (!known || !whole || !(value > 0 && value <= 100))
+    if (!known || !whole || i == TW_LATENCY_ITL /* a gap is no sum of parts of a life */ ||
+        !(value > 0 && value <= 100))
       continue;
     *latency = (tw_latency)i;
     *percent = value;
@@ -319,7 +320,7 @@ gboolean tw_section_request(tw_explained *e, GError **error)
   tw_section_say(section, "E2E %s: %s", e2e, parts);
   for (int i = 0; i < TW_LATENCY_KINDS; i++) {
     double parts_s[TW_LIFE_PART_COUNT];
-    if (i == TW_LATENCY_E2E || i == TW_LATENCY_TTFAT || isnan(told->latencies_s[i]))
+    if (i == TW_LATENCY_E2E || i == TW_LATENCY_TTFAT || i == TW_LATENCY_ITL || isnan(told->latencies_s[i]))
       continue;
     tw_told_parts(told, (tw_latency)i, parts_s);
     g_autofree char *value = tw_words_duration(told->latencies_s[i]),

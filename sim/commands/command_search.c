@@ -148,8 +148,8 @@ static gboolean read_target(const char *path, const search_values *values, targe
                         tw_faults_get(faults, tw_faults_count(faults) - 1));
     return FALSE;
   }
-  if (values->requirements == NULL && isnan(scenario->slo_ttft_s) && isnan(scenario->slo_tpot_s) &&
-      isnan(scenario->slo_e2e_s) && (scenario->class_slos == NULL || scenario->class_slos->len == 0))
+  if (values->requirements == NULL && !tw_slo_asks(&scenario->slo) &&
+      (scenario->class_slos == NULL || scenario->class_slos->len == 0))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, path, 0,
                               "has no <slo> to keep; add one, or write --require \"ttft_s.p99<=2\"");
   g_autofree char *text = attribute_text(scenario, at->path);

@@ -67,10 +67,10 @@ tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *en
   breakdown->pools = g_new0(tw_scope_energy, (gsize)scenario->n_pools);
   breakdown->racks = g_new0(tw_scope_energy, (gsize)platform->n_racks);
   find_rows(breakdown, platform, row_of);
-  for (int i = 0, part = 0; i < scenario->n_engines; i++) {
+  for (int i = 0, part = 0; i < scenario->plan.n_engines; i++) {
     tw_usage usage = tw_engine_total(engines[i], end_s);
     add_usage(&breakdown->site, &usage, 1, power->engine_follows[i]);
-    add_usage(&breakdown->pools[scenario->engines[i].pool], &usage, 1, 0);
+    add_usage(&breakdown->pools[scenario->plan.engines[i].pool], &usage, 1, 0);
     for (; part < power->n_parts && power->parts[part].engine == i; part++)
       add_part(breakdown, &power->parts[part], &usage);
     if (power->engine_follows[i] > 0)

@@ -281,8 +281,8 @@ static gboolean estimate_all(const tw_search *s, GPtrArray *racing, GError **err
       return FALSE;
     read = TRUE;
     gboolean for_all = scenario->class_slos == NULL || scenario->class_slos->len == 0;
-    s->answer->ttft_s = for_all ? scenario->slo_ttft_s : NAN;
-    s->answer->tpot_s = for_all ? scenario->slo_tpot_s : NAN;
+    s->answer->ttft_s = for_all ? scenario->slo.ttft_s : NAN;
+    s->answer->tpot_s = for_all ? scenario->slo.tpot_s : NAN;
     tw_estimate(design, scenario, &s->answer->demand, s->question->growth,
                 tw_objective_is_of_power(tw_question_objective(s->question)));
     if (design->dropped == NULL && !begin_bracket(s, design, error))

@@ -15,7 +15,7 @@ static tw_step_cost iteration(const tw_pool *pool, double seqs, double context, 
   for (gint64 i = 0; i < pool->dp; i++)
     ranks[i] = rank;
   tw_step_cost cost;
-  tw_step_model_cost(pool->step_model, ranks, (int)pool->dp, &cost);
+  tw_step_model_cost(pool->plan.step_model, ranks, (int)pool->dp, &cost);
   return cost;
 }
 
@@ -29,8 +29,8 @@ static double iteration_s(const tw_pool *pool, double seqs, double context, doub
 static double rate(const tw_pool *pool, const tw_demand *demand, double prompt, double limit_s)
 {
   double context = demand->prompt + demand->output / 2;
-  double held = context + (double)(pool->memory.sequence_blocks * pool->block_tokens);
-  double room = (double)pool->memory.kv_blocks * (double)pool->block_tokens / held;
+  double held = context + (double)(pool->plan.memory.sequence_blocks * pool->block_tokens);
+  double room = (double)pool->plan.memory.kv_blocks * (double)pool->block_tokens / held;
   double low = 0, high = MIN((double)pool->max_seqs, room);
   double most = iteration_s(pool, high, context, MIN(high * prompt, (double)pool->max_batched_tokens));
   if (high < 1)
@@ -68,8 +68,9 @@ static double token_j(const tw_pool *pool, const tw_demand *demand, double promp
     *(seqs * (double)pool->dp / time_s < tokens_per_s ? &low : &high) = seqs;
   }
   tw_step_cost cost = iteration(pool, low, context, MIN(low * prompt, (double)pool->max_batched_tokens));
-  return tw_power_known(&pool->power) ? tw_power_dynamic(&pool->power, &cost).first / (low * (double)pool->dp)
-                                      : 0;
+  return tw_power_known(&pool->plan.power)
+             ? tw_power_dynamic(&pool->plan.power, &cost).first / (low * (double)pool->dp)
+             : 0;
 }
 
 /* Watts of a site's equipment without work, and with what its hosts add at full load. */
@@ -103,12 +104,12 @@ static char *hopeless(tw_design *design, const tw_scenario *scenario, const tw_d
   const tw_pool *prefill = mixed != NULL ? mixed : pool_of(scenario, TW_POOL_PREFILL);
   double prompt = MIN((double)demand->median_prompt, (double)prefill->max_batched_tokens);
   double first_s = design->alone_ttft_s = iteration_s(prefill, 0, 0, prompt);
-  double limit_s = !has_class_slos(scenario) ? scenario->slo_tpot_s : NAN;
+  double limit_s = !has_class_slos(scenario) ? scenario->slo.tpot_s : NAN;
   double token_s = design->alone_tpot_s = iteration_s(decode, 1, demand->prompt, 0);
   if (token_s > limit_s && decode->speculation.draft_tokens == 0)
     return g_strdup_printf("one sequence alone takes %.3g ms for a token; the limit is %.3g ms",
                            1e3 * token_s, 1e3 * limit_s);
-  limit_s = !has_class_slos(scenario) ? scenario->slo_ttft_s : NAN;
+  limit_s = !has_class_slos(scenario) ? scenario->slo.ttft_s : NAN;
   if (demand->cached == 0 && first_s > limit_s)
     return g_strdup_printf("a prompt of %.0f tokens alone takes %.3g s; the limit is %.3g s", prompt, first_s,
                            limit_s);
@@ -123,7 +124,7 @@ void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand
   if (design->dropped != NULL)
     return;
   double prompt = demand->prompt * (1 - demand->cached) / MAX(demand->output, 1);
-  double limit_s = scenario->slo_tpot_s, tokens_per_s = demand->rate_per_s * factor * demand->output, engines;
+  double limit_s = scenario->slo.tpot_s, tokens_per_s = demand->rate_per_s * factor * demand->output, engines;
   if (mixed != NULL) {
     double engine = rate(mixed, demand, prompt, limit_s);
     engines = engine > 0 ? tokens_per_s / engine : INFINITY;

@@ -28,8 +28,8 @@ static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_fa
   if (platform == NULL || !tw_scenario_uses_network(scenario))
     return;
   const xmlNode *node = tw_node_child(root, "pool");
-  for (int i = 0, pool = 0; i < scenario->n_engines; i++) {
-    const tw_engine_place *place = &scenario->engines[i];
+  for (int i = 0, pool = 0; i < scenario->plan.n_engines; i++) {
+    const tw_engine_place *place = &scenario->plan.engines[i];
     for (; pool < place->pool; pool++)
       node = tw_node_next(node, "pool");
     for (int k = 0; k < place->n_shares; k++) {
@@ -44,17 +44,6 @@ static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_fa
           platform->zones[zone].id);
       return;
     }
-  }
-}
-
-/* KV caches go from and to a rank; collectives and weights to all of an engine. */
-static void add_ports(tw_scenario *scenario)
-{
-  scenario->ports = tw_ports_new(scenario->platform);
-  for (int i = 0; i < scenario->n_engines && tw_scenario_uses_network(scenario); i++) {
-    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
-    tw_place_add_ports(&scenario->engines[i], pool->role != TW_POOL_MIXED ? (int)(pool->tp * pool->pp) : 0,
-                       scenario->ports);
   }
 }
 
@@ -93,17 +82,6 @@ static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_fau
                   prefill != NULL ? "decode" : "prefill");
 }
 
-/* Before a request is routed, it is not known which engine will take it. */
-static double slowest_frontend_s(const tw_scenario *scenario)
-{
-  double slowest_s = 0;
-  for (int i = 0; i < scenario->n_pools; i++)
-    if (scenario->pools[i].device != NULL) /* else it has faults */
-      slowest_s =
-          MAX(slowest_s, scenario->pools[i].overhead.request_s * scenario->pools[i].device->host_factor);
-  return slowest_s;
-}
-
 static void list_files(tw_scenario *scenario, const tw_document *document)
 {
   GPtrArray *files = g_ptr_array_new();
@@ -132,7 +110,7 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
   scenario->files = (char **)g_ptr_array_free(files, FALSE);
 }
 
-tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults)
+tw_document *tw_scenario_document(const char *path, const char *const *assignments, tw_faults *faults)
 {
   guint before = tw_faults_added(faults);
   g_autoptr(tw_document) document = tw_document_load(path, faults);
@@ -141,12 +119,38 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   for (const char *const *a = assignments; a != NULL && *a != NULL; a++)
     tw_document_set(document, &tw_scenario_element, *a, faults);
   const xmlNode *root = tw_document_root(document);
-  if (!tw_schema_check(root, &tw_scenario_element, faults) || tw_faults_added(faults) > before)
-    return NULL;
+  tw_schema_check(root, &tw_scenario_element, faults);
+  if (g_str_equal(root->name, tw_scenario_element.name))
+    tw_scenario_check_sites(root, faults);
+  return tw_faults_added(faults) == before ? g_steal_pointer(&document) : NULL;
+}
 
+/* Leaves what one of the sites has and what all share. */
+static void keep_site(tw_document *document, int site)
+{
+  static const char *const of_sites[] = {"site", "users", "wan", "global-router"};
+  const xmlNode *kept = NULL, *root = tw_document_root(document);
+  for (guint i = 0; i < G_N_ELEMENTS(of_sites); i++)
+    for (const xmlNode *n = tw_node_child(root, of_sites[i]), *next; n != NULL; n = next) {
+      next = tw_node_next(n, of_sites[i]);
+      if (i == 0 && site-- == 0)
+        kept = n;
+      else
+        tw_document_remove(document, n);
+    }
+  tw_document_unwrap(document, kept);
+}
+
+/* Reads a scenario of one site from a document that was checked. */
+static tw_scenario *read_scenario(tw_document *document, int site, double utc_offset_s, tw_faults *faults)
+{
+  guint before = tw_faults_added(faults);
+  const xmlNode *root = tw_document_root(document);
   g_autoptr(tw_scenario) scenario = g_new0(tw_scenario, 1);
+  scenario->utc_offset_s = utc_offset_s;
   scenario->notes = g_ptr_array_new_with_free_func(g_free);
   tw_schema_read(root, &tw_scenario_element, scenario);
+  scenario->seed += site; /* sites do not share their chance */
   tw_schema_read_child(root, &tw_platform_ref_element, scenario);
   tw_schema_read_child(root, &tw_router_element, scenario);
   tw_schema_read_child(root, &tw_admission_element, scenario);
@@ -161,9 +165,8 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   tw_scenario_read_caps(scenario, root, faults);
   tw_scenario_read_failures(scenario, root);
   tw_scenario_read_pools(scenario, root, faults);
-  if (isnan(scenario->frontend_s))
-    scenario->frontend_s = slowest_frontend_s(scenario);
-  tw_scenario_read_power(scenario, root, faults);
+  tw_scenario_read_power(scenario, root);
+  tw_scenario_plan_make(scenario, root, faults);
   check_roles(scenario, root, faults);
   check_routes(scenario, root, faults);
   if (tw_faults_added(faults) == before)
@@ -172,7 +175,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     tw_scenario_check_failures(scenario, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
-  add_ports(scenario);
+  tw_scenario_plan_ports(scenario);
   list_files(scenario, document);
   scenario->canonical = tw_document_canonical(document);
   const tw_element *const implied[] = {&tw_scheduler_element, &tw_step_time_element, &tw_router_element,
@@ -181,18 +184,33 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   return g_steal_pointer(&scenario);
 }
 
+tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults)
+{
+  g_autoptr(tw_document) document = tw_scenario_document(path, assignments, faults);
+  const xmlNode *site = document != NULL ? tw_node_child(tw_document_root(document), "site") : NULL;
+  if (site != NULL)
+    tw_node_fault(site, faults,
+                  "a scenario with <site>s can be checked, run and swept; anything else takes one without");
+  return document != NULL && site == NULL ? read_scenario(document, 0, 0, faults) : NULL;
+}
+
+tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignments, int site,
+                                   double utc_offset_s, tw_faults *faults)
+{
+  g_autoptr(tw_document) document = tw_scenario_document(path, assignments, faults);
+  if (document == NULL)
+    return NULL;
+  keep_site(document, site);
+  return read_scenario(document, site, utc_offset_s, faults);
+}
+
 void tw_scenario_free(tw_scenario *scenario)
 {
   if (scenario == NULL)
     return;
-  for (int i = 0; i < scenario->n_engines; i++)
-    tw_engine_place_clear(&scenario->engines[i]);
   for (int i = 0; i < scenario->n_pools; i++) {
     tw_pool *pool = &scenario->pools[i];
-    tw_step_model_free(pool->step_model);
-    for (int k = 0; k < pool->n_clocks; k++)
-      tw_step_model_free(pool->clocks[k].model);
-    g_free(pool->clocks);
+    tw_pool_plan_clear(&pool->plan);
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);
@@ -201,9 +219,8 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_overhead_clear(&pool->overhead);
   }
   tw_failure_plan_free(scenario->failures);
-  g_free(scenario->engines);
+  tw_scenario_plan_clear(&scenario->plan);
   g_free(scenario->pools);
-  tw_ports_free(scenario->ports);
   tw_platform_free(scenario->platform);
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);
@@ -221,8 +238,8 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
     if (tw_pool_loads_weights(scenario, &scenario->pools[i]) || scenario->pools[i].store ||
-        scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
-        scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
+        scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].plan.reach.tensor > 1 ||
+        scenario->pools[i].plan.reach.experts > 1 || scenario->pools[i].plan.reach.stages)
       return TRUE;
   return FALSE;
 }

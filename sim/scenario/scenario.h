@@ -1,21 +1,19 @@
-/* A scenario: what is simulated. Read from one XML file, checked whole, and frozen before the first event.
+/* A scenario: what is simulated, as it is written. It is read from one XML file and the files that this one names,
+ * checked whole, and frozen before the first event. What follows from it on its platform is its plan (plan.h).
  *
  * The tables in scenario_schema.c are the single description of its elements and attributes. */
 #ifndef TW_SIM_SCENARIO_H
 #define TW_SIM_SCENARIO_H
 
-#include "platforms/input/stairs.h"
 #include "platforms/reader/platform.h"
 #include "sim/engine/engine.h"
 #include "sim/engine/scheduler.h"
-#include "sim/placement/placement.h"
-#include "sim/power/power.h"
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
 #include "sim/scenario/failures.h"
+#include "sim/scenario/plan.h"
 #include "sim/scenario/scaling.h"
 #include "sim/steptime/checkpoint.h"
-#include "sim/steptime/memory.h"
 #include "workloads/stream/class.h"
 
 /* The role of a pool: its engines compute prompts and decodes, or one of the two. */
@@ -27,19 +25,20 @@ extern const char *const tw_pool_role_names[];
 typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer_mode;
 extern const char *const tw_kv_transfer_names[];
 
-/* Whether engines have their weights as a run begins, and where those that do not get them. */
-/* As the engine of the step time has it, or as told. */
+/* Whether the next iteration is planned while one runs: as the engine of the step time does it, or as told. */
 typedef enum { TW_ASYNCHRONOUS_ENGINE, TW_ASYNCHRONOUS_OFF, TW_ASYNCHRONOUS_ON } tw_asynchronous;
 extern const char *const tw_asynchronous_names[];
 
+/* Whether engines have their weights as a run begins, and from where those that have none get them. */
 typedef enum { TW_START_WARM, TW_START_COLD } tw_start;
 typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER } tw_weights_source;
 extern const char *const tw_start_names[], *const tw_weights_source_names[];
 
-typedef struct tw_pool {
+struct tw_pool {
   char *id;
-  int role;        /* tw_pool_role */
-  int kv_transfer; /* tw_kv_transfer_mode */
+  int role;            /* tw_pool_role */
+  int kv_transfer;     /* tw_kv_transfer_mode */
+  double kv_timeout_s; /* for which a complete prompt waits for room where it is to decode */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep, redundant_experts;
@@ -81,30 +80,29 @@ typedef struct tw_pool {
   double host_bytes;                               /* for offloaded KV, of each engine */
   double host_bytes_per_s, host_write_bytes_per_s; /* to each accelerator, and from it */
   tw_speculation speculation;
-  gboolean store; /* what the hosts have no room for goes to the shared store */
-  tw_offload_config offload;
+  gboolean store;                  /* what the hosts have no room for goes to the shared store */
+  tw_offload_config offload_rules; /* what is kept; its bytes and seconds are planned */
 
   tw_model *model;
-  const tw_device *device;   /* of its hosts, borrowed from the platform */
-  tw_reach reach;            /* of its engines over NVLink domains */
-  tw_step_model *step_model; /* shared by its engines */
-  tw_memory memory;
-  tw_power_law power; /* of one engine's accelerators */
-  tw_clock *clocks;   /* slower ones, falling; where power is capped */
-  int n_clocks;
-} tw_pool;
+  gboolean sound; /* Whether what is written of the pool has no fault, so that it can be planned. */
+  tw_pool_plan plan;
+};
 
-/* The limits that a request must meet; NAN: not asked for. */
+/* The limits that a request must meet; NAN: not asked for. itl_s holds for each time between two of its tokens,
+ * that from the first to the second among them. */
 typedef struct tw_slo {
   char *class; /* of traffic; NULL: all that have none of their own */
-  double ttft_s, tpot_s, e2e_s;
+  double ttft_s, tpot_s, itl_s, e2e_s;
 } tw_slo;
+
+/* When clients see the first token of a prompt that one pool computes for another. */
+typedef enum { TW_FIRST_TOKEN_PREFILL, TW_FIRST_TOKEN_DECODE } tw_first_token;
+extern const char *const tw_first_token_names[];
 
 /* Caps on power, and how they are held. */
 typedef struct tw_caps {
   double accelerator_w, rack_w, site_w; /* NAN: none */
-  char *site_file;
-  tw_stairs *site; /* either; NULL: none */
+  char *site_file;                      /* instead of site_w */
   double period_s, delay_s;
   double slowest_clock;
   gboolean even; /* every accelerator gets the same share, whatever it draws */
@@ -113,9 +111,9 @@ typedef struct tw_caps {
 struct tw_scenario {
   char *name, *description;
   gint64 seed;
+  double utc_offset_s; /* of the site's clock, by which its series go */
   char *platform_file;
   tw_platform *platform;
-  tw_ports *ports; /* of the engines */
 
   /* Where requests come from: a trace, or a generator. */
   char *trace_file; /* NULL: a generator */
@@ -127,30 +125,30 @@ struct tw_scenario {
 
   tw_pool *pools;
   int n_pools;
-  tw_engine_place *engines; /* every engine of every pool, where it stands */
-  int n_engines;
 
   int router; /* index in tw_router_policies */
   double prefix_weight, signal_delay_s;
   char *router_parameters; /* checked; NULL: none */
   gint64 max_queue;        /* requests that may wait at an engine, G_MININT64: any number */
   tw_admission_config admission;
-  double deadline_s;                        /* of waiting to be scheduled, NAN: none */
-  double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */
-  double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
-  GArray *class_slos;                       /* of tw_slo: those of single classes. NULL: none */
-  double warmup_s, drain_s;                 /* cut off the measurement window */
-  double until_s;                           /* when the run is cut short, NAN: never */
+  double deadline_s;                       /* of waiting to be scheduled, NAN: none */
+  double frontend_s, frontend_per_token_s; /* HTTP and tokenizer, before a request can be queued */
+  tw_slo slo;                              /* of requests of classes that have none of their own */
+  GArray *class_slos;                      /* of tw_slo: those of single classes. NULL: none */
+  double warmup_s, drain_s;                /* cut off the measurement window */
+  double until_s;                          /* when the run is cut short, NAN: never */
   double interval_s;
 
   tw_failure_plan *failures; /* NULL: nothing breaks */
   tw_caps caps;
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
   char *price_file, *carbon_file, *weather_file;
-  tw_stairs *price, *carbon, *weather;        /* either; NULL: not given */
   double accelerator_hour_usd, rack_hour_usd; /* capital and operation without electricity, NAN: not given */
 
+  int first_token; /* tw_first_token */
   gboolean segments, exact_steps, audit;
+
+  tw_scenario_plan plan; /* what runs; everything above is written */
 
   GPtrArray *notes; /* of char *: what the user should know before a run */
   char *canonical;  /* canonical XML, assignments applied */
@@ -161,9 +159,20 @@ struct tw_scenario {
 /* Reads a scenario with its platform and models, applies `assignments` ("XPATH=VALUE", NULL-terminated or
  * NULL), places the engines and checks that everything fits. NULL with every fault that was found. */
 tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults);
+/* Reads one of the sites of a scenario that has several (world.h), by its number, with what all share. Its series go by
+ * a clock that is ahead by `utc_offset_s`. */
+tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignments, int site,
+                                   double utc_offset_s, tw_faults *faults);
+/* The document of a scenario, with assignments, checked against the tables. NULL with every fault that was found. */
+tw_document *tw_scenario_document(const char *path, const char *const *assignments, tw_faults *faults);
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
+#define TW_SLO_NONE ((tw_slo){NULL, NAN, NAN, NAN, NAN})
+/* Whether any limit is asked for. */
+gboolean tw_slo_asks(const tw_slo *slo);
+/* Whether any request has a limit of ITL: else gaps between tokens are not followed. */
+gboolean tw_scenario_limits_itl(const tw_scenario *scenario);
 /* The limits that requests of a class (NULL: of none) must meet. */
 tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
 
@@ -189,35 +198,44 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 /* The root of the tables: for checks, documentation and the RELAX NG schema. */
 extern const tw_element tw_scenario_element;
 
-/* Reads the pools, and places and plans their engines (scenario_pools.c). */
+/* Reads the pools (scenario_pools.c). */
 void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of caps, before the pools. */
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
-/* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
-void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+/* Reads what the scenario says of prices and weather (scenario_power.c). */
+void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root);
 void tw_scenario_clear_power(tw_scenario *scenario);
 
 /* Reads what the pools say of starting and parking (scenario_fleet.c), once they are placed; notes what
  * the user should know of it. */
 void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
-/* Reads the <kv-offload> of a pool whose device and memory are known (scenario_offload.c). */
-void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
-                              tw_faults *faults);
 
 /* Reads <workload> and <slo> (scenario_workload.c). */
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_workload(tw_scenario *scenario);
-/* A fault where a file (NULL: none) that `node` names does not exist. */
 /* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
  * there is no such kind. */
 gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);
+/* A fault where a file (NULL: none) that `node` names does not exist. */
 void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
 
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element, tw_generate_element,
     tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
     tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
-    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element,
+    tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
+/* Faults where what stands on a site does not stand in each <site>, or in the scenario where it has none. */
+void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
+/* What stands on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which may have sites
+ * instead. */
+#define TW_SITE_CHILDREN(least)                                                                              \
+  {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_router_element, 0, 1},            \
+      {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1}, {&tw_caps_element, 0, 1},                 \
+      {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1}, {&tw_weather_element, 0, 1},                    \
+  {                                                                                                          \
+    &tw_cost_element, 0, 1                                                                                   \
+  }
 extern const tw_child tw_workload_children[]; /* the sources of requests */
 
 #endif

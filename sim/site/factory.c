@@ -34,7 +34,7 @@ static void make_seats(tw_site *site)
   const tw_scenario *scenario = site->scenario;
   site->seats = g_new(tw_seat, (gsize)site->n_engines);
   for (int i = 0; i < site->n_engines; i++)
-    site->seats[i] = (tw_seat){&scenario->pools[scenario->engines[i].pool], &scenario->engines[i]};
+    site->seats[i] = (tw_seat){&scenario->pools[scenario->plan.engines[i].pool], &scenario->plan.engines[i]};
 }
 
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
@@ -47,8 +47,8 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                     .recorder = recorder,
                     .network = network != NULL ? *network : (tw_network){0},
                     .power = tw_site_power_new(scenario),
-                    .engines = g_new0(tw_engine *, (gsize)scenario->n_engines),
-                    .n_engines = scenario->n_engines};
+                    .engines = g_new0(tw_engine *, (gsize)scenario->plan.n_engines),
+                    .n_engines = scenario->plan.n_engines};
   make_seats(site);
   site->telemetry =
       tw_telemetry_new(scenario, site->engines, site->power, &site->network, tw_recorder_log(recorder));
@@ -79,6 +79,23 @@ void tw_factory_free(tw_factory *factory)
 gboolean tw_factory_start(tw_factory *factory, GError **error)
 {
   return tw_dispatcher_start(factory->site.dispatcher, error);
+}
+
+void tw_factory_look_ahead(tw_factory *factory)
+{
+  tw_dispatcher_start(factory->site.dispatcher, NULL);
+}
+
+int tw_factory_serving(const tw_factory *factory)
+{
+  const tw_router *router = tw_dispatcher_router(factory->site.dispatcher);
+  return tw_router_ready(router) ? router->prompts.n : 0;
+}
+
+void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user)
+{
+  factory->site.outlet = takes;
+  factory->site.outlet_user = user;
 }
 
 /* ---- Events ---- */
@@ -190,12 +207,17 @@ static void break_down(tw_factory *factory, double end_s)
     tw_breakdown_audit(factory->breakdown, site->scenario, &energy);
 }
 
+double tw_factory_ended(const tw_factory *factory)
+{
+  return fmax(factory->site.now_s, tw_telemetry_ended(factory->site.telemetry));
+}
+
 double tw_factory_finish(tw_factory *factory, double end_s)
 {
   tw_site *site = &factory->site;
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   if (!isfinite(end_s))
-    end_s = fmax(site->now_s, tw_telemetry_ended(site->telemetry));
+    end_s = tw_factory_ended(factory);
   site->now_s = end_s;
   tw_telemetry_until(site->telemetry, end_s);
   tw_dispatcher_close(site->dispatcher, left, end_s);

@@ -26,7 +26,12 @@ NOT_DRAWN = {
     "servegen/arrivals": "tables of a measured service; golden/drawn runs them", "servegen/lengths": "likewise",
     "part/file": "as lengths/file, which is drawn", "output/exact-steps": "every drawn scenario runs with both values",
     "pool/hosts": "explicit placement names hosts of one platform; tests of the placement do",
-    "turn/retry-from": "names a turn above; the default, itself, is drawn"}
+    "turn/retry-from": "names a turn above; the default, itself, is drawn",
+    **dict.fromkeys(("site/name", "site/region", "site/utc-offset", "site/guests", "users/class", "users/region", "users/home",
+                     "users/stays", "wan/from", "wan/to", "wan/latency", "wan/bandwidth", "global-router/policy",
+                     "global-router/spill", "global-router/sticky", "global-router/bytes-per-token"),
+                    "several sites, which tests/cli/test_sites.py draws")}
+BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
 class Refused(Exception):
@@ -237,7 +242,7 @@ class Drawing:
             pool.attrib.setdefault("startup", self.seconds(0.01, 5))
         self.stands_by = False
         for child, least, most in self.elements["scenario"][0].children:
-            if child in ("platform", "workload", "pool"):
+            if child in ("platform", "workload", "pool", *BETWEEN_SITES):
                 continue
             if least > 0 or self.maybe(0.4 if child != "output" else 0.8):
                 node.append(self.draw(child, "scenario"))

@@ -8,6 +8,16 @@
 #define TURN(attributes)     "<turn " attributes "><prompt mean=\"5\"/><answer mean=\"5\"/></turn>"
 
 static const broken scenario_cases[] = {
+    {.name = "a limit of ITL that is no time",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/></workload>\n",
+     .replace = "<trace file=\"trace.csv\"/></workload>\n  <slo itl=\"50\"/>\n",
+     .message = "s.xml:4: itl of <slo>: \"50\" has no unit; write a time, such as 50ms"},
+    {.name = "a first token that nobody emits",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<output first-token=\"proxy\" ",
+     .message = "s.xml:5: first-token of <output>: \"proxy\" is unknown; write one of prefill, decode"},
     {.name = "turns in a cycle",
      .file = SCENARIO,
      .find = "<trace file=\"trace.csv\"/>",

@@ -1,0 +1,33 @@
+/* Shapes: which part of a model an accelerator of a training job has, and how often. For the files of this room. */
+#ifndef TW_SIM_TRAINING_SHAPE_H
+#define TW_SIM_TRAINING_SHAPE_H
+
+#include "sim/training/training.h"
+
+/* Forward passes that a micro-batch is worth: forward, backward, and what is computed again. */
+double tw_training_passes(const tw_training_setting *setting);
+
+/* Layers of the fullest stage: of each chunk as many as the fullest needs. */
+static inline double tw_training_stage_layers(const tw_training_setting *s)
+{
+  gint64 chunks = s->layout.pp * s->layout.chunks, fullest = (s->model->layers + chunks - 1) / chunks;
+  return (double)(fullest * s->layout.chunks);
+}
+
+/* Micro-batches that each replica computes in a step. */
+static inline gint64 tw_training_micro_batches(const tw_training_setting *s)
+{
+  return s->batch / (s->micro_batch * s->layout.dp);
+}
+
+/* Parameters on an accelerator of the first stage, and the replicas that hold the same. */
+typedef struct tw_training_params {
+  double dense, experts;
+  double dense_replicas, expert_replicas;
+} tw_training_params;
+tw_training_params tw_training_params_of(const tw_training_setting *setting);
+
+/* Fills `sends` for all kinds of traffic (training_traffic.c). */
+void tw_training_sends_of(const tw_training_setting *setting, tw_training_sends *sends);
+
+#endif
