@@ -164,7 +164,7 @@ const char *tw_column_type_name(tw_column_type type);
 
 #define TW_FAILURE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INSTANT(start_s, "when it began")                                                                          \
-  TEXT(part, "accelerator, host, rack, feed, cooling or process")                                            \
+  TEXT(part, "accelerator, host, rack, feed, cooling, process, nic, link or switch")                                            \
   TEXT(component, "which one")                                                                               \
   TEXT(effect, "stop or limp")                                                                               \
   REAL(speed, 4, "", "of what limps, over what it does when sound")                                          \

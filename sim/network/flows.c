@@ -3,7 +3,7 @@
 #include "sim/base/heap.h"
 #include "sim/network/carrier.h"
 #include "sim/network/convoys.h"
-#include "sim/network/paths.h"
+#include "sim/network/routes.h"
 #include "sim/network/volley.h"
 
 #include <simgrid/actor.h>
@@ -19,18 +19,17 @@ typedef struct convoy {
   tw_heap_node node;
 } convoy;
 
-#define ALIKE 1e-12 /* relative: parts of a volley whose times differ by less end together */
-
 /* A flow under way: it waits to set out, goes in a convoy, or is carried by SimGrid. */
 typedef struct trip {
   tw_flow *flow;
-  const tw_path *path; /* NULL: it stands for a volley */
-  convoy *convoy;      /* NULL: none */
-  tw_carried *carried; /* NULL: not by SimGrid */
-  double begin_s;      /* SimGrid's clock as it took over */
-  double gone_s;       /* seconds for which the flow was in a convoy before */
-  GList link;          /* its place in flows->under_way */
-  GList in_convoy;     /* its place in convoy->trips */
+  const tw_link_route *route; /* NULL: it stands for a volley */
+  convoy *convoy;             /* NULL: none */
+  tw_carried *carried;        /* NULL: not by SimGrid */
+  double begin_s;             /* SimGrid's clock as it took over */
+  double gone_s;              /* seconds for which the flow was in a convoy before */
+  gboolean stalled;           /* it waits for a link */
+  GList link;                 /* its place in flows->under_way or stalled */
+  GList in_convoy;            /* its place in convoy->trips */
 } trip;
 
 /* Who is on a link. */
@@ -45,11 +44,13 @@ struct tw_flows {
   double now_s;      /* the time that has come */
   double offset_s;   /* now_s less SimGrid's clock, while SimGrid carries flows */
   gboolean profiled; /* links change with SimGrid's time, which is ours then */
-  tw_paths *paths;
+  tw_link_table *links;
   double joules[TW_FLOW_KIND_COUNT];
-  guint state;         /* counts up where what volleys know of links becomes wrong */
-  int *slots;          /* of each link: scratch of volleys, 0 */
+  tw_routes *routes;
+  guint state;         /* counts the changes of links, after which volleys know too little, from 1 */
+  int *slots;          /* of each link: scratch of volleys */
   GQueue under_way;    /* queue of trip, in the order of their starts */
+  GQueue stalled;      /* queue of trip: those that wait for a link that carries nothing */
   GPtrArray *starting; /* array of trip, those that set out before time passes */
   GPtrArray *together; /* ... and of these, those that set out at the same time */
   GArray *loads;       /* of tw_convoy_flow: scratch */
@@ -62,19 +63,21 @@ struct tw_flows {
 
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
-  tw_paths *paths = tw_paths_new(ports);
+  const tw_platform *platform = ports->platform;
   tw_flows *flows = g_new0(tw_flows, 1);
-  *flows = (tw_flows){.profiled = ports->platform->profiled,
-                      .paths = paths,
+  *flows = (tw_flows){.profiled = platform->profiled,
+                      .links = tw_link_table_new(platform),
                       .state = 1,
-                      .slots = g_new0(int, (gsize)paths->n_links),
                       .starting = g_ptr_array_new(),
                       .together = g_ptr_array_new(),
                       .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
-                      .convoys = tw_convoys_new(paths->n_links, paths->bytes_per_s, paths->shared),
-                      .on_link = g_new0(occupants, (gsize)paths->n_links),
                       .carrier = tw_carrier_new()};
   g_queue_init(&flows->under_way);
+  g_queue_init(&flows->stalled);
+  flows->routes = tw_routes_new(ports, flows->links);
+  flows->convoys = tw_convoys_new(flows->links->n, flows->links->rates, flows->links->shared);
+  flows->slots = g_new0(int, (gsize)flows->links->n);
+  flows->on_link = g_new0(occupants, (gsize)flows->links->n);
   return flows;
 }
 
@@ -86,19 +89,20 @@ void tw_flows_free(tw_flows *flows)
     tw_heap_remove(&flows->ends, top);
     g_free(tw_container(top, convoy, node));
   }
-  for (GList *link = flows->under_way.head, *next; link != NULL; link = next) {
-    next = link->next;
+  for (GList *link; (link = g_queue_pop_head_link(&flows->under_way)) != NULL;)
     g_free(link->data);
-  }
+  for (GList *link; (link = g_queue_pop_head_link(&flows->stalled)) != NULL;)
+    g_free(link->data);
   tw_heap_clear(&flows->ends);
   tw_carrier_free(flows->carrier);
   tw_convoys_free(flows->convoys);
-  tw_paths_free(flows->paths);
   g_ptr_array_unref(flows->starting);
   g_ptr_array_unref(flows->together);
+  g_free(flows->slots);
   g_array_unref(flows->loads);
   g_free(flows->on_link);
-  g_free(flows->slots);
+  tw_routes_free(flows->routes);
+  tw_link_table_free(flows->links);
   g_free(flows);
 }
 
@@ -112,12 +116,13 @@ void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user)
 
 static int links_of(const trip *t)
 {
-  return t->path != NULL ? t->path->n_links : (int)t->flow->volley->loads->len;
+  return t->route != NULL ? t->route->n_links : (int)t->flow->volley->loads->len;
 }
 
 static int link_of(const trip *t, int k)
 {
-  return t->path != NULL ? t->path->links[k] : g_array_index(t->flow->volley->loads, tw_volley_load, k).link;
+  return t->route != NULL ? t->route->links[k]
+                          : g_array_index(t->flow->volley->loads, tw_volley_load, k).link;
 }
 
 static trip *trip_new(tw_flows *flows, tw_flow *flow)
@@ -126,42 +131,51 @@ static trip *trip_new(tw_flows *flows, tw_flow *flow)
   *t = (trip){.flow = flow, .link = {.data = t}, .in_convoy = {.data = t}};
   flow->trip = t;
   if (flow->volley == NULL)
-    t->path = tw_paths_find(flows->paths, flow->from, flow->to);
+    t->route = tw_routes_find(flows->routes, flow->from, flow->to);
   return t;
 }
 
 static void free_trip(tw_flows *flows, trip *t)
 {
-  g_queue_unlink(&flows->under_way, &t->link);
+  g_queue_unlink(t->stalled ? &flows->stalled : &flows->under_way, &t->link);
   t->flow->trip = NULL;
   g_free(t);
+}
+
+static void put_under_way(tw_flows *flows, trip *t, double now_s)
+{
+  t->flow->start_s = now_s;
+  g_queue_push_tail_link(&flows->under_way, &t->link);
+  g_ptr_array_add(flows->starting, t);
 }
 
 /* The flow of a trip has ended, and its starter is told. */
 static void end_trip(tw_flows *flows, trip *t, double end_s)
 {
   tw_flow *flow = t->flow;
-  const tw_path *path = t->path;
-  double joules_per_byte = path != NULL ? path->route.joules_per_byte : flow->volley->joules;
+  const tw_link_route *r = t->route;
   free_trip(flows, t);
-  flows->joules[flow->kind] += joules_per_byte * flow->bytes;
+  flows->joules[flow->kind] += (r != NULL ? r->route.joules_per_byte : flow->volley->joules) * flow->bytes;
   if (flows->watcher != NULL)
-    flows->watcher(flows->user, flow, path != NULL ? path->links : NULL, path != NULL ? path->n_links : 0,
-                   end_s);
+    flows->watcher(flows->user, flow, r != NULL ? r->links : NULL, r != NULL ? r->n_links : 0, end_s);
   flow->ended(flow, end_s);
 }
 
-/* Has the flows of a volley go by themselves. */
-static void split(tw_flows *flows, trip *whole, GPtrArray *trips)
+/* Adds a trip to others, or, where it stands for a volley, whose flows go by themselves from now on, theirs. */
+static void add_single(tw_flows *flows, trip *t, GPtrArray *trips)
 {
-  tw_volley *volley = whole->flow->volley;
-  tw_volley_split(volley, whole->flow);
-  for (guint i = 0; i < volley->parts->len; i++) {
-    trip *t = trip_new(flows, &g_array_index(volley->parts, tw_volley_part, i).flow);
-    g_queue_insert_before_link(&flows->under_way, &whole->link, &t->link);
+  tw_volley *volley = t->flow->volley;
+  if (volley == NULL) {
     g_ptr_array_add(trips, t);
+    return;
   }
-  free_trip(flows, whole);
+  tw_volley_split(volley, t->flow);
+  for (guint i = 0; i < volley->parts->len; i++) {
+    trip *part = trip_new(flows, &g_array_index(volley->parts, tw_volley_part, i).flow);
+    g_queue_insert_before_link(&flows->under_way, &t->link, &part->link);
+    g_ptr_array_add(trips, part);
+  }
+  free_trip(flows, t);
 }
 
 /* Has SimGrid carry a part of a flow, from now_s on. */
@@ -173,15 +187,16 @@ static void carry(tw_flows *flows, trip *t, double part)
     flows->offset_s = flows->now_s - simgrid_get_clock();
   }
   t->begin_s = simgrid_get_clock();
-  t->carried = tw_carrier_start(flows->carrier, t->path->from, t->path->to, t->flow->bytes * part, t);
-  for (int k = 0; k < t->path->n_links; k++)
-    flows->on_link[t->path->links[k]].carried++;
+  t->carried = tw_carrier_start(flows->carrier, tw_routes_host(flows->routes, t->flow->from),
+                                tw_routes_host(flows->routes, t->flow->to), t->flow->bytes * part, t);
+  for (int k = 0; k < t->route->n_links; k++)
+    flows->on_link[t->route->links[k]].carried++;
 }
 
 static void leave_simgrid(tw_flows *flows, trip *t)
 {
-  for (int k = 0; k < t->path->n_links; k++)
-    flows->on_link[t->path->links[k]].carried--;
+  for (int k = 0; k < t->route->n_links; k++)
+    flows->on_link[t->route->links[k]].carried--;
   t->carried = NULL;
 }
 
@@ -215,14 +230,10 @@ static void break_up(tw_flows *flows, convoy *c)
   g_autoptr(GPtrArray) trips = g_ptr_array_new();
   tw_heap_remove(&flows->ends, &c->node);
   for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
-    if (t->path == NULL)
-      split(flows, t, trips);
-    else
-      g_ptr_array_add(trips, t);
+    add_single(flows, t, trips);
   for (guint i = 0; i < trips->len; i++) {
-    trip *t = trips->pdata[i];
-    t->gone_s = gone_s;
-    carry(flows, t, 1 - gone_s / (c->end_s - c->start_s));
+    ((trip *)trips->pdata[i])->gone_s = gone_s;
+    carry(flows, trips->pdata[i], 1 - gone_s / (c->end_s - c->start_s));
   }
   g_free(c);
 }
@@ -233,7 +244,7 @@ static gboolean meets_others(tw_flows *flows, const trip *t)
   gboolean meets = FALSE;
   for (int k = 0; k < links_of(t); k++) {
     int link = link_of(t, k);
-    if (!flows->paths->shared[link])
+    if (!flows->links->shared[link])
       continue;
     if (flows->on_link[link].convoy != NULL)
       break_up(flows, flows->on_link[link].convoy);
@@ -248,7 +259,7 @@ typedef struct set {
   convoy *convoy;
 } set;
 
-/* Has flows go at once as a convoy that takes `seconds`. */
+/* A convoy that sets out now and takes so long. */
 static convoy *convoy_new(tw_flows *flows, double seconds)
 {
   convoy *c = g_new(convoy, 1);
@@ -263,7 +274,7 @@ static void join_convoy(tw_flows *flows, trip *t, convoy *c)
   g_queue_push_tail_link(&c->trips, &t->in_convoy);
 }
 
-/* Sends off the flows that start together. */
+/* Sends off the flows that set out together. */
 static void set_out(tw_flows *flows)
 {
   trip **trips = (trip **)(void *)flows->together->pdata;
@@ -271,7 +282,7 @@ static void set_out(tw_flows *flows)
   g_array_set_size(flows->loads, n);
   tw_convoy_flow *loads = (tw_convoy_flow *)(void *)flows->loads->data;
   for (guint i = 0; i < n; i++)
-    loads[i] = (tw_convoy_flow){trips[i]->flow->bytes, trips[i]->path->links, trips[i]->path->n_links, 0};
+    loads[i] = (tw_convoy_flow){trips[i]->flow->bytes, trips[i]->route->links, trips[i]->route->n_links, 0};
   int n_sets = tw_convoys_part(flows->convoys, loads, (int)n);
   g_autofree set *sets = g_new0(set, (gsize)n_sets);
   for (int k = 0; k < n_sets; k++)
@@ -290,49 +301,13 @@ static void set_out(tw_flows *flows)
   }
 }
 
-/* Seconds that all flows of the sets of a volley take, NAN where not all do. */
-static double volley_s(const tw_flows *flows, int n_sets)
-{
-  double seconds = tw_convoys_seconds(flows->convoys, 0);
-  for (int k = 1; k < n_sets; k++)
-    if (!(fabs(tw_convoys_seconds(flows->convoys, k) - seconds) <= ALIKE * seconds))
-      return NAN;
-  return seconds;
-}
-
-/* Finds what a volley of size 1 puts on links. */
-static void know(tw_flows *flows, tw_volley *volley)
-{
-  guint n = volley->flows->len;
-  g_array_set_size(flows->loads, n);
-  tw_convoy_flow *loads = (tw_convoy_flow *)(void *)flows->loads->data;
-  for (guint i = 0; i < n; i++) {
-    const tw_flow *flow = &g_array_index(volley->flows, tw_flow, i);
-    const tw_path *path = tw_paths_find(flows->paths, flow->from, flow->to);
-    loads[i] = (tw_convoy_flow){flow->bytes, path->links, path->n_links, 0};
-  }
-  volley->seconds = volley_s(flows, tw_convoys_part(flows->convoys, loads, (int)n));
-  volley->known = flows->state;
-  volley->joules = 0;
-  g_array_set_size(volley->loads, 0);
-  g_array_set_size(volley->delays, 0);
-  for (guint i = 0; i < n && !isnan(volley->seconds); i++) {
-    const tw_flow *flow = &g_array_index(volley->flows, tw_flow, i);
-    tw_route route = tw_paths_find(flows->paths, flow->from, flow->to)->route;
-    tw_volley_count(volley, flow, loads[i].links, loads[i].n_links, flow->bytes / route.bytes_per_s,
-                    flows->slots);
-    volley->joules += flow->bytes * route.joules_per_byte;
-  }
-  for (guint i = 0; i < volley->loads->len; i++)
-    flows->slots[g_array_index(volley->loads, tw_volley_load, i).link] = 0;
-}
-
 /* Sends off a volley as one thing. FALSE: it is no convoy, or meets others. */
 static gboolean set_volley_out(tw_flows *flows, trip *t)
 {
   tw_volley *volley = t->flow->volley;
   if (volley->known != flows->state)
-    know(flows, volley);
+    tw_volley_know(volley, flows->routes, flows->links, flows->convoys, flows->slots);
+  volley->known = flows->state;
   if (flows->profiled || isnan(volley->seconds) || meets_others(flows, t))
     return FALSE;
   join_convoy(flows, t, convoy_new(flows, volley->seconds * t->flow->bytes));
@@ -344,20 +319,127 @@ static void set_some_out(tw_flows *flows, guint first, guint n)
 {
   trip **trips = (trip **)(void *)flows->starting->pdata + first;
   flows->now_s = trips[0]->flow->start_s;
-  if (n == 1 && trips[0]->path == NULL && set_volley_out(flows, trips[0]))
+  if (n == 1 && trips[0]->route == NULL && set_volley_out(flows, trips[0]))
     return;
   g_ptr_array_set_size(flows->together, 0);
   for (guint i = 0; i < n; i++)
-    if (trips[i]->path == NULL)
-      split(flows, trips[i], flows->together);
-    else
-      g_ptr_array_add(flows->together, trips[i]);
+    add_single(flows, trips[i], flows->together);
   set_out(flows);
+}
+
+/* ---- Links that carry less, or nothing ---- */
+
+static gboolean is_open(const tw_flows *flows, const tw_link_route *r)
+{
+  for (int k = 0; k < r->n_links; k++)
+    if (flows->links->speeds[r->links[k]] == 0)
+      return FALSE;
+  return TRUE;
+}
+
+static void take_from_simgrid(tw_flows *flows, trip *t)
+{
+  tw_carrier_cancel(flows->carrier, t->carried);
+  leave_simgrid(flows, t);
+}
+
+/* SimGrid never gives a flow more than its slowest link had as it began: what is left of it begins anew. */
+static void begin_anew(tw_flows *flows, trip *t)
+{
+  double left = tw_carrier_left(t->carried);
+  t->gone_s += simgrid_get_clock() - t->begin_s;
+  take_from_simgrid(flows, t);
+  carry(flows, t, left / t->flow->bytes);
+}
+
+/* A flow waits until all of its links carry something. */
+static void stall(tw_flows *flows, trip *t)
+{
+  if (t->carried != NULL)
+    take_from_simgrid(flows, t);
+  g_queue_unlink(&flows->under_way, &t->link);
+  g_queue_push_tail_link(&flows->stalled, &t->link);
+  t->stalled = TRUE;
+}
+
+/* Flows that have waited are sent again, from their first byte on. */
+static void resume(tw_flows *flows)
+{
+  for (GList *link = flows->stalled.head, *next; link != NULL; link = next) {
+    trip *t = link->data;
+    next = link->next;
+    if (!is_open(flows, t->route))
+      continue;
+    g_queue_unlink(&flows->stalled, link);
+    t->stalled = FALSE;
+    t->gone_s = 0;
+    put_under_way(flows, t, flows->now_s);
+  }
+}
+
+static gboolean crosses(const tw_link_route *r, const GArray *links)
+{
+  for (guint i = 0; i < links->len; i++)
+    for (int k = 0; k < r->n_links; k++)
+      if (r->links[k] == g_array_index(links, int, i))
+        return TRUE;
+  return FALSE;
+}
+
+static void set_speed(void *state, const char *name, double speed, double now_s)
+{
+  tw_flows *flows = state;
+  g_autoptr(GArray) links = tw_link_table_find_all(flows->links, name);
+  flows->now_s = now_s;
+  flows->state++;
+  for (guint i = 0; i < links->len; i++) {
+    int link = g_array_index(links, int, i);
+    if (flows->on_link[link].convoy != NULL)
+      break_up(flows, flows->on_link[link].convoy);
+    tw_link_table_set_speed(flows->links, link, speed);
+    tw_convoys_set_rate(flows->convoys, link, flows->links->rates[link] * speed);
+  }
+  for (GList *link = flows->under_way.head, *next; link != NULL; link = next) {
+    trip *t = link->data;
+    next = link->next;
+    if (t->carried == NULL || !crosses(t->route, links))
+      continue;
+    if (speed == 0)
+      stall(flows, t);
+    else
+      begin_anew(flows, t);
+  }
+  if (speed > 0 && flows->stalled.length > 0)
+    resume(flows);
+}
+
+int tw_flows_stalled(const tw_flows *flows)
+{
+  return (int)flows->stalled.length;
+}
+
+/* ---- Time ---- */
+
+static void stall_those_without_way(tw_flows *flows)
+{
+  g_autoptr(GPtrArray) trips = g_ptr_array_new();
+  for (guint i = 0; i < flows->starting->len; i++)
+    add_single(flows, flows->starting->pdata[i], trips);
+  g_ptr_array_set_size(flows->starting, 0);
+  for (guint i = 0; i < trips->len; i++) {
+    trip *t = trips->pdata[i];
+    if (is_open(flows, t->route))
+      g_ptr_array_add(flows->starting, t);
+    else
+      stall(flows, t);
+  }
 }
 
 static void set_all_out(tw_flows *flows)
 {
   GPtrArray *starting = flows->starting;
+  if (flows->links->n_stopped > 0)
+    stall_those_without_way(flows);
   for (guint first = 0, end; first < starting->len; first = end) {
     double start_s = ((const trip *)starting->pdata[first])->flow->start_s;
     for (end = first + 1; end < starting->len; end++)
@@ -399,17 +481,14 @@ gboolean tw_flows_wait(tw_flows *flows, double until_s)
 
 static tw_route route_of(void *state, int from, int to)
 {
-  return tw_paths_find(((tw_flows *)state)->paths, from, to)->route;
+  return tw_routes_find(((const tw_flows *)state)->routes, from, to)->route;
 }
 
 static void start(void *state, tw_flow *flow, double now_s)
 {
   tw_flows *flows = state;
   g_assert((flow->volley != NULL || flow->from != flow->to) && flow->bytes > 0);
-  trip *t = trip_new(flows, flow);
-  flow->start_s = now_s;
-  g_queue_push_tail_link(&flows->under_way, &t->link);
-  g_ptr_array_add(flows->starting, t);
+  put_under_way(flows, trip_new(flows, flow), now_s);
 }
 
 static void cancel_trip(tw_flows *flows, trip *t)
@@ -417,9 +496,8 @@ static void cancel_trip(tw_flows *flows, trip *t)
   if (t->convoy != NULL)
     break_up(flows, t->convoy); /* the others of it may have more from now on */
   if (t->carried != NULL) {
-    tw_carrier_cancel(flows->carrier, t->carried);
-    leave_simgrid(flows, t);
-  } else {
+    take_from_simgrid(flows, t);
+  } else if (!t->stalled) {
     g_ptr_array_remove(flows->starting, t);
   }
   free_trip(flows, t);
@@ -444,7 +522,7 @@ static void cancel(void *state, tw_flow *flow)
 
 tw_network tw_flows_network(tw_flows *flows)
 {
-  return (tw_network){route_of, start, cancel, flows, flows->joules};
+  return (tw_network){route_of, start, cancel, set_speed, flows, flows->joules};
 }
 
 int tw_flows_under_way(const tw_flows *flows)
@@ -460,27 +538,27 @@ double tw_flows_oldest_s(tw_flows *flows)
 
 int tw_flows_links(const tw_flows *flows)
 {
-  return flows->paths->n_links;
+  return flows->links->n;
 }
 
 const char *tw_flows_link_name(const tw_flows *flows, int link)
 {
-  return sg_link_get_name(flows->paths->links[link]);
+  return sg_link_get_name(flows->links->all[link]);
 }
 
 double tw_flows_link_bytes_per_s(const tw_flows *flows, int link)
 {
-  return sg_link_get_bandwidth(flows->paths->links[link]);
+  return flows->links->rates[link];
 }
 
 gboolean tw_flows_link_is_shared(const tw_flows *flows, int link)
 {
-  return flows->paths->shared[link];
+  return flows->links->shared[link];
 }
 
 const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links)
 {
-  const tw_path *path = tw_paths_find(flows->paths, from, to);
-  *n_links = path->n_links;
-  return path->links;
+  const tw_link_route *r = tw_routes_find(flows->routes, from, to);
+  *n_links = r->n_links;
+  return r->links;
 }

@@ -8,7 +8,8 @@
 #ifndef TW_SIM_VOLLEY_H
 #define TW_SIM_VOLLEY_H
 
-#include "sim/network/network.h"
+#include "sim/network/convoys.h"
+#include "sim/network/routes.h"
 
 typedef struct tw_volley_load {
   int link;
@@ -47,10 +48,10 @@ void tw_volley_clear(tw_volley *volley);
 void tw_volley_reset(tw_volley *volley);
 void tw_volley_add(tw_volley *volley, int from, int to, double bytes);
 
-/* For networks. Counts a flow that takes volley->seconds at size 1 with the others, and alone_s without them. `slots`: a
- * number for each link, 0 in the beginning. */
-void tw_volley_count(tw_volley *volley, const tw_flow *flow, const int *links, int n_links, double alone_s,
-                     int *slots);
+/* For networks, with what they know of flows. Finds what the volley puts on links at size 1. `slots`: a number for each
+ * link, 0 before and behind. */
+void tw_volley_know(tw_volley *volley, tw_routes *routes, const tw_link_table *links, tw_convoys *convoys,
+                    int *slots);
 /* Splits the volley, which goes as `whole`, into its parts. Once all of them have ended `whole` ends. */
 void tw_volley_split(tw_volley *volley, tw_flow *whole);
 

@@ -74,7 +74,8 @@ struct tw_pool {
   char *engine; /* whose overheads */
   struct {
     double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
-  } instead; /* of what the engine's file says; NAN: as it says */
+    gint64 graph_tokens;
+  } instead; /* of what the engine's file says; NAN, or below 0: as it says */
   tw_overhead overhead;
 
   double host_bytes;                               /* for offloaded KV, of each engine */

@@ -219,6 +219,9 @@ static const tw_attribute step_time_attributes[] = {
          "instead of the engine's: that the host takes to launch a layer without CUDA graphs"),
     TIME(tw_pool, instead.eager_experts_s, "eager-experts", TW_ABSENT, 1,
          "instead of the engine's: the same, more for a layer with experts"),
+    {"graph-tokens", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 0, .max = 65536,
+     .offset = offsetof(tw_pool, instead.graph_tokens),
+     .help = "instead of the engine's: largest batch that CUDA graphs are captured for"},
     {0},
 };
 const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,

@@ -378,6 +378,13 @@ static const broken scenario_cases[] = {
      .replace = "<poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\" min=\"10\" max=\"2\"/><answer "
                 "mean=\"5\"/></poisson>",
      .message = "s.xml:3: <prompt> has max=\"2\" below min=\"10\"; swap them"},
+    {.name = "graphs of less than nothing",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\"><step-time graph-tokens=\"-1\"/></pool>",
+     .message =
+         "s.xml:4: graph-tokens of <step-time>: \"-1\" is out of range; write a whole number from 0 to "
+         "65536"},
     {.name = "a table of step times without its file",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

@@ -76,9 +76,9 @@ static void a_prompt_that_waits_too_long_frees_its_blocks_and_fails(void **state
   tw_scenario *scenario = test_scenario(2, &costs, 8);
   test_disaggregate(scenario, 1);
   scenario->pools[0].kv_timeout_s = 0.1;
-  scenario->pools[0].memory.kv_blocks = 7;
+  scenario->pools[0].plan.memory.kv_blocks = 7;
   scenario->pools[0].max_seqs = 1;
-  scenario->pools[1].memory.kv_blocks = 8;
+  scenario->pools[1].plan.memory.kv_blocks = 8;
   g_autofree char *directory = test_directory();
   g_autoptr(tw_recorder) recorder =
       test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,20\n0,100,6\n0,100,6\n", directory);
