@@ -1,65 +1,12 @@
 #include "sim/network/flows.h"
 
-#include "sim/base/heap.h"
-#include "sim/network/carrier.h"
-#include "sim/network/convoys.h"
-#include "sim/network/routes.h"
-#include "sim/network/volley.h"
+#include "sim/network/flows_private.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
 #include <simgrid/link.h>
 
 #include <math.h>
-
-/* Flows whose rates are known: all end at once. */
-typedef struct convoy {
-  double start_s, end_s;
-  GQueue trips; /* queue of trip */
-  tw_heap_node node;
-} convoy;
-
-/* A flow under way: it waits to set out, goes in a convoy, or is carried by SimGrid. */
-typedef struct trip {
-  tw_flow *flow;
-  const tw_link_route *route; /* NULL: it stands for a volley */
-  convoy *convoy;             /* NULL: none */
-  tw_carried *carried;        /* NULL: not by SimGrid */
-  double begin_s;             /* SimGrid's clock as it took over */
-  double gone_s;              /* seconds for which the flow was in a convoy before */
-  gboolean stalled;           /* it waits for a link */
-  GList link;                 /* its place in flows->under_way or stalled */
-  GList in_convoy;            /* its place in convoy->trips */
-} trip;
-
-/* Who is on a link. */
-typedef struct occupants {
-  convoy *convoy;
-  int carried; /* number of flows that SimGrid carries over it */
-} occupants;
-
-struct tw_flows {
-  tw_flow_watcher *watcher;
-  void *user;
-  double now_s;      /* the time that has come */
-  double offset_s;   /* now_s less SimGrid's clock, while SimGrid carries flows */
-  gboolean profiled; /* links change with SimGrid's time, which is ours then */
-  tw_link_table *links;
-  double joules[TW_FLOW_KIND_COUNT];
-  tw_routes *routes;
-  guint state;         /* counts the changes of links, after which volleys know too little, from 1 */
-  int *slots;          /* of each link: scratch of volleys */
-  GQueue under_way;    /* queue of trip, in the order of their starts */
-  GQueue stalled;      /* queue of trip: those that wait for a link that carries nothing */
-  GPtrArray *starting; /* array of trip, those that set out before time passes */
-  GPtrArray *together; /* ... and of these, those that set out at the same time */
-  GArray *loads;       /* of tw_convoy_flow: scratch */
-  tw_convoys *convoys;
-  occupants *on_link;
-  tw_heap ends;      /* the convoys by when they end */
-  guint64 n_convoys; /* number of convoys so far */
-  tw_carrier *carrier;
-};
 
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
@@ -142,7 +89,7 @@ static void free_trip(tw_flows *flows, trip *t)
   g_free(t);
 }
 
-static void put_under_way(tw_flows *flows, trip *t, double now_s)
+void tw_flows_put_under_way(tw_flows *flows, trip *t, double now_s)
 {
   t->flow->start_s = now_s;
   g_queue_push_tail_link(&flows->under_way, &t->link);
@@ -162,7 +109,7 @@ static void end_trip(tw_flows *flows, trip *t, double end_s)
 }
 
 /* Adds a trip to others, or, where it stands for a volley, whose flows go by themselves from now on, theirs. */
-static void add_single(tw_flows *flows, trip *t, GPtrArray *trips)
+void tw_flows_add_single(tw_flows *flows, trip *t, GPtrArray *trips)
 {
   tw_volley *volley = t->flow->volley;
   if (volley == NULL) {
@@ -179,7 +126,7 @@ static void add_single(tw_flows *flows, trip *t, GPtrArray *trips)
 }
 
 /* Has SimGrid carry a part of a flow, from now_s on. */
-static void carry(tw_flows *flows, trip *t, double part)
+void tw_flows_carry(tw_flows *flows, trip *t, double part)
 {
   if (tw_carrier_count(flows->carrier) == 0) {
     if (flows->profiled && flows->now_s > simgrid_get_clock())
@@ -193,7 +140,7 @@ static void carry(tw_flows *flows, trip *t, double part)
     flows->on_link[t->route->links[k]].carried++;
 }
 
-static void leave_simgrid(tw_flows *flows, trip *t)
+void tw_flows_leave_simgrid(tw_flows *flows, trip *t)
 {
   for (int k = 0; k < t->route->n_links; k++)
     flows->on_link[t->route->links[k]].carried--;
@@ -224,16 +171,16 @@ static void end_convoy(tw_flows *flows, convoy *c)
 }
 
 /* SimGrid carries from now_s on what is left of a convoy. */
-static void break_up(tw_flows *flows, convoy *c)
+void tw_flows_break_up(tw_flows *flows, convoy *c)
 {
   double gone_s = CLAMP(flows->now_s, c->start_s, c->end_s) - c->start_s;
   g_autoptr(GPtrArray) trips = g_ptr_array_new();
   tw_heap_remove(&flows->ends, &c->node);
   for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
-    add_single(flows, t, trips);
+    tw_flows_add_single(flows, t, trips);
   for (guint i = 0; i < trips->len; i++) {
     ((trip *)trips->pdata[i])->gone_s = gone_s;
-    carry(flows, trips->pdata[i], 1 - gone_s / (c->end_s - c->start_s));
+    tw_flows_carry(flows, trips->pdata[i], 1 - gone_s / (c->end_s - c->start_s));
   }
   g_free(c);
 }
@@ -247,7 +194,7 @@ static gboolean meets_others(tw_flows *flows, const trip *t)
     if (!flows->links->shared[link])
       continue;
     if (flows->on_link[link].convoy != NULL)
-      break_up(flows, flows->on_link[link].convoy);
+      tw_flows_break_up(flows, flows->on_link[link].convoy);
     meets |= flows->on_link[link].carried > 0;
   }
   return meets;
@@ -292,7 +239,7 @@ static void set_out(tw_flows *flows)
   for (guint i = 0; i < n; i++) {
     set *s = &sets[loads[i].set];
     if (s->carried) {
-      carry(flows, trips[i], 1);
+      tw_flows_carry(flows, trips[i], 1);
       continue;
     }
     if (s->convoy == NULL)
@@ -323,123 +270,17 @@ static void set_some_out(tw_flows *flows, guint first, guint n)
     return;
   g_ptr_array_set_size(flows->together, 0);
   for (guint i = 0; i < n; i++)
-    add_single(flows, trips[i], flows->together);
+    tw_flows_add_single(flows, trips[i], flows->together);
   set_out(flows);
 }
 
-/* ---- Links that carry less, or nothing ---- */
-
-static gboolean is_open(const tw_flows *flows, const tw_link_route *r)
-{
-  for (int k = 0; k < r->n_links; k++)
-    if (flows->links->speeds[r->links[k]] == 0)
-      return FALSE;
-  return TRUE;
-}
-
-static void take_from_simgrid(tw_flows *flows, trip *t)
-{
-  tw_carrier_cancel(flows->carrier, t->carried);
-  leave_simgrid(flows, t);
-}
-
-/* SimGrid never gives a flow more than its slowest link had as it began: what is left of it begins anew. */
-static void begin_anew(tw_flows *flows, trip *t)
-{
-  double left = tw_carrier_left(t->carried);
-  t->gone_s += simgrid_get_clock() - t->begin_s;
-  take_from_simgrid(flows, t);
-  carry(flows, t, left / t->flow->bytes);
-}
-
-/* A flow waits until all of its links carry something. */
-static void stall(tw_flows *flows, trip *t)
-{
-  if (t->carried != NULL)
-    take_from_simgrid(flows, t);
-  g_queue_unlink(&flows->under_way, &t->link);
-  g_queue_push_tail_link(&flows->stalled, &t->link);
-  t->stalled = TRUE;
-}
-
-/* Flows that have waited are sent again, from their first byte on. */
-static void resume(tw_flows *flows)
-{
-  for (GList *link = flows->stalled.head, *next; link != NULL; link = next) {
-    trip *t = link->data;
-    next = link->next;
-    if (!is_open(flows, t->route))
-      continue;
-    g_queue_unlink(&flows->stalled, link);
-    t->stalled = FALSE;
-    t->gone_s = 0;
-    put_under_way(flows, t, flows->now_s);
-  }
-}
-
-static gboolean crosses(const tw_link_route *r, const GArray *links)
-{
-  for (guint i = 0; i < links->len; i++)
-    for (int k = 0; k < r->n_links; k++)
-      if (r->links[k] == g_array_index(links, int, i))
-        return TRUE;
-  return FALSE;
-}
-
-static void set_speed(void *state, const char *name, double speed, double now_s)
-{
-  tw_flows *flows = state;
-  g_autoptr(GArray) links = tw_link_table_find_all(flows->links, name);
-  flows->now_s = now_s;
-  flows->state++;
-  for (guint i = 0; i < links->len; i++) {
-    int link = g_array_index(links, int, i);
-    if (flows->on_link[link].convoy != NULL)
-      break_up(flows, flows->on_link[link].convoy);
-    tw_link_table_set_speed(flows->links, link, speed);
-    tw_convoys_set_rate(flows->convoys, link, flows->links->rates[link] * speed);
-  }
-  for (GList *link = flows->under_way.head, *next; link != NULL; link = next) {
-    trip *t = link->data;
-    next = link->next;
-    if (t->carried == NULL || !crosses(t->route, links))
-      continue;
-    if (speed == 0)
-      stall(flows, t);
-    else
-      begin_anew(flows, t);
-  }
-  if (speed > 0 && flows->stalled.length > 0)
-    resume(flows);
-}
-
-int tw_flows_stalled(const tw_flows *flows)
-{
-  return (int)flows->stalled.length;
-}
-
 /* ---- Time ---- */
-
-static void stall_those_without_way(tw_flows *flows)
-{
-  g_autoptr(GPtrArray) trips = g_ptr_array_new();
-  for (guint i = 0; i < flows->starting->len; i++)
-    add_single(flows, flows->starting->pdata[i], trips);
-  g_ptr_array_set_size(flows->starting, 0);
-  for (guint i = 0; i < trips->len; i++) {
-    trip *t = trips->pdata[i];
-    if (is_open(flows, t->route))
-      g_ptr_array_add(flows->starting, t);
-    else
-      stall(flows, t);
-  }
-}
 
 static void set_all_out(tw_flows *flows)
 {
   GPtrArray *starting = flows->starting;
   if (flows->links->n_stopped > 0)
-    stall_those_without_way(flows);
+    tw_flows_stall_those_without_way(flows);
   for (guint first = 0, end; first < starting->len; first = end) {
     double start_s = ((const trip *)starting->pdata[first])->flow->start_s;
     for (end = first + 1; end < starting->len; end++)
@@ -454,7 +295,7 @@ static void end_carried(tw_flows *flows)
 {
   double clock_s = simgrid_get_clock();
   for (trip *t; (t = tw_carrier_take(flows->carrier)) != NULL;) {
-    leave_simgrid(flows, t);
+    tw_flows_leave_simgrid(flows, t);
     end_trip(flows, t, t->flow->start_s + t->gone_s + (clock_s - t->begin_s));
   }
 }
@@ -488,15 +329,15 @@ static void start(void *state, tw_flow *flow, double now_s)
 {
   tw_flows *flows = state;
   g_assert((flow->volley != NULL || flow->from != flow->to) && flow->bytes > 0);
-  put_under_way(flows, trip_new(flows, flow), now_s);
+  tw_flows_put_under_way(flows, trip_new(flows, flow), now_s);
 }
 
 static void cancel_trip(tw_flows *flows, trip *t)
 {
   if (t->convoy != NULL)
-    break_up(flows, t->convoy); /* the others of it may have more from now on */
+    tw_flows_break_up(flows, t->convoy); /* the others of it may have more from now on */
   if (t->carried != NULL) {
-    take_from_simgrid(flows, t);
+    tw_flows_take_from_simgrid(flows, t);
   } else if (!t->stalled) {
     g_ptr_array_remove(flows->starting, t);
   }
@@ -512,7 +353,7 @@ static void cancel(void *state, tw_flow *flow)
     return;
   }
   if (t != NULL)
-    break_up(flows, t->convoy);
+    tw_flows_break_up(flows, t->convoy);
   for (guint i = 0; i < flow->volley->parts->len; i++) {
     tw_flow *part = &g_array_index(flow->volley->parts, tw_volley_part, i).flow;
     if (part->trip != NULL)
@@ -522,7 +363,7 @@ static void cancel(void *state, tw_flow *flow)
 
 tw_network tw_flows_network(tw_flows *flows)
 {
-  return (tw_network){route_of, start, cancel, set_speed, flows, flows->joules};
+  return (tw_network){route_of, start, cancel, tw_flows_set_speed, flows, flows->joules};
 }
 
 int tw_flows_under_way(const tw_flows *flows)
