@@ -189,7 +189,7 @@ static gboolean read_saturation(const validation_set *set, const char *directory
 static gboolean read_ml_energy(const validation_set *set, const char *directory, GPtrArray *cases,
                                GError **error)
 {
-  enum { MODEL, WEIGHTS, GPU, TP, EP, GPUS, BATCH, OUTPUT, WATTS, JOULES, ITL };
+  enum { MODEL, WEIGHTS, GPU, TP, EP, GPUS, BATCH, OUTPUT, WATTS, JOULES, ITL, TOKENS };
   static const tw_csv_column columns[] = {{"model", FALSE},
                                           {"weight_precision", FALSE},
                                           {"gpu", FALSE},
@@ -201,6 +201,7 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
                                           {"avg_power_w_all_gpus", FALSE},
                                           {"energy_per_token_j", FALSE},
                                           {"median_itl_ms", FALSE},
+                                          {"output_tok_s", FALSE},
                                           {NULL, FALSE}};
   table t;
   if (!open_in(&t, directory, set->file, columns, error))
@@ -232,6 +233,7 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
     validation_case *item = setup_case(set, &s, workload);
     item->label = g_strdup_printf("batch %d", batch);
     item->measured[CASE_TPOT] = table_number(&t, ITL) * 1e-3;
+    item->measured[CASE_THROUGHPUT] = table_number(&t, TOKENS) / gpus;
     item->measured[CASE_WATTS] = table_number(&t, WATTS) / gpus;
     item->measured[CASE_JOULES] = table_number(&t, JOULES);
     item->steady = TRUE;
@@ -380,11 +382,14 @@ static const char ml_energy_note[] =
     "grows with the batch as if half of the prompts had some 130 tokens, one in ten "
     "700 and one in twenty 1,000, so that they are taken as lognormal with a mean "
     "of 300 and a deviation of 1.3.";
-static const char mlperf_note[] =
-    "The lengths of the prompts are not recorded and taken as those of the data sets (OpenOrca: 294 tokens "
-    "in "
-    "the mean). Llama-3.1-405B is laid out over 4 (FP4) or 8 accelerators. A row offline stands for one "
-    "engine's share of ten passes over the samples.";
+static const char mlperf_note[] = "The lengths of the prompts are not recorded and taken as those of the "
+                                  "data sets (OpenOrca: 294 tokens in "
+                                  "the mean). Layouts and limits of engines are those of NVIDIA's and its "
+                                  "partners' published configurations. A row "
+                                  "offline stands for one engine's share of ten passes over the samples.";
+static const char mlperf_v60_note[] =
+    "As v5.1; what AMD's engines may run and compute at once is not known. Left out are gpt-oss-120b, whose "
+    "prompts are not known, servers with several kinds of accelerators, and those with a power cap.";
 static const char saturation_note[] = "3,000 requests at once, with CUDA graphs up to 8,192 sequences, as "
                                       "the overview's llm_options.yml says. The KV "
                                       "cache of gpt-oss-120b is that inferred from the closed-loop runs.";
@@ -397,6 +402,10 @@ const validation_set validation_sets[] = {
     {"mlperf", "mlperf_runs.csv", "MLPerf Inference v5.1, offline", FALSE, FALSE, mlperf_note, read_mlperf},
     {"mlperf-server", "mlperf_runs.csv", "MLPerf Inference v5.1, Server and Interactive", FALSE, FALSE, NULL,
      read_mlperf},
+    {"mlperf-v60", "mlperf_v60_runs.csv", "MLPerf Inference v6.0, offline, AMD and H200 NVL", FALSE, FALSE,
+     mlperf_v60_note, read_mlperf_v60},
+    {"mlperf-v60-server", "mlperf_v60_runs.csv",
+     "MLPerf Inference v6.0, Server and Interactive, AMD and H200 NVL", FALSE, FALSE, NULL, read_mlperf_v60},
     {"saturation", "trtllm_max_throughput.csv", "TensorRT-LLM's performance overview", FALSE, FALSE,
      saturation_note, read_saturation},
     {"powertrace", "powertrace/runs.csv", "recorded open loops of vLLM 0.10 with watts", FALSE, FALSE, NULL,
