@@ -82,6 +82,12 @@ static void mlperf_lengths(GString *text, const struct mlperf_model *m, double a
     g_string_append_printf(text, "<answer law=\"fixed\" mean=\"%.1f\"/>", answer);
 }
 
+/* The 99.9 rows repeat the 99 ones: NULL. */
+static const char *model_of(const char *word)
+{
+  return g_str_has_suffix(word, "-99.9") ? NULL : setup_model(word);
+}
+
 /* One row, whatever the round calls its columns. */
 typedef struct mlperf_run {
   const char *submitter, *model, *scenario, *device, *engine, *weights; /* model, device: NULL: not known */
@@ -112,7 +118,6 @@ static void add_run(const validation_set *set, const mlperf_run *run, GPtrArray 
   guint which = 0;
   while (which < G_N_ELEMENTS(mlperf_models) && g_strcmp0(mlperf_models[which].model, run->model) != 0)
     which++;
-  /* The 99.9 rows repeat the 99 ones: setup_model does not know them. */
   if (run->device == NULL || which == G_N_ELEMENTS(mlperf_models) ||
       offline != g_str_equal(run->scenario, "Offline"))
     return;
@@ -157,7 +162,7 @@ gboolean read_mlperf(const validation_set *set, const char *directory, GPtrArray
     return FALSE;
   while (table_next(&t)) {
     mlperf_run run = {.submitter = tw_csv_text(t.csv, SUBMITTER),
-                      .model = setup_model(tw_csv_text(t.csv, MODEL)),
+                      .model = model_of(tw_csv_text(t.csv, MODEL)),
                       .scenario = tw_csv_text(t.csv, SCENARIO),
                       .device = setup_device(tw_csv_text(t.csv, ACCELERATOR)),
                       .engine = "tensorrt-llm-compiled",
@@ -199,7 +204,7 @@ gboolean read_mlperf_v60(const validation_set *set, const char *directory, GPtrA
     return FALSE;
   while (table_next(&t)) {
     mlperf_run run = {.submitter = tw_csv_text(t.csv, SUBMITTER),
-                      .model = setup_model(tw_csv_text(t.csv, MODEL)),
+                      .model = model_of(tw_csv_text(t.csv, MODEL)),
                       .scenario = tw_csv_text(t.csv, SCENARIO),
                       .engine = "vllm",
                       .weights = tw_csv_text(t.csv, WEIGHTS),

@@ -101,7 +101,7 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
     setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
                .device = setup_device(tw_csv_text(t.csv, SYSTEM)),
                .engine = engine,
-               .tp = whole(&t, TP),
+               .tp = MAX(whole(&t, TP), 1),
                .pp = 1,
                .dp = MAX(whole(&t, DP), 1),
                .ep = MAX(whole(&t, MOE_EP), 1),
@@ -110,6 +110,9 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
                .max_seqs = 1024,
                .max_batched = 8192,
                .max_len = isl + osl + 16};
+    if (s.engine == NULL)
+      fprintf(stderr, "the backend \"%s\" is not known; write vllm, sglang or trtllm\n",
+              tw_csv_text(t.csv, BACKEND));
     if (s.model == NULL || s.device == NULL || s.engine == NULL)
       continue; /* not in the catalogue */
     /* Whether DeepSeek-R1 on B200 speculated is not flagged: the same points stand there with two times. */
@@ -156,13 +159,14 @@ static gboolean read_saturation(const validation_set *set, const char *directory
     return FALSE;
   while (table_next(&t)) {
     const char *model = setup_model(tw_csv_text(t.csv, MODEL)), *parallel = tw_csv_text(t.csv, PARALLEL);
-    if (model == NULL)
-      continue; /* Llama 4 is not in the catalogue */
+    const char *device = setup_device(tw_csv_text(t.csv, GPU));
+    if (model == NULL || device == NULL)
+      continue; /* not in the catalogue */
     int isl = whole(&t, ISL), osl = whole(&t, OSL);
     gboolean mxfp4 = g_str_has_prefix(model, "gpt-oss"), ranks = g_str_has_prefix(parallel, "DEP");
-    int n = (int)g_ascii_strtoll(parallel + (ranks ? 3 : 2), NULL, 10);
+    int n = MAX((int)g_ascii_strtoll(parallel + (ranks ? 3 : 2), NULL, 10), 1);
     setup s = {.model = model,
-               .device = setup_device(tw_csv_text(t.csv, GPU)),
+               .device = device,
                .engine = "tensorrt-llm",
                .tp = ranks ? 1 : n,
                .pp = 1,
@@ -207,18 +211,19 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
-    int batch = whole(&t, BATCH), gpus = whole(&t, GPUS), tp = whole(&t, TP), ep = MAX(whole(&t, EP), 1);
+    int batch = whole(&t, BATCH), tp = MAX(whole(&t, TP), 1), gpus = MAX(whole(&t, GPUS), tp),
+        ep = MAX(whole(&t, EP), 1), ranks = MAX(gpus / tp, 1);
     const char *weights = tw_csv_text(t.csv, WEIGHTS);
     setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
                .device = setup_device(tw_csv_text(t.csv, GPU)),
                .engine = "vllm-0.12",
                .tp = tp,
                .pp = 1,
-               .dp = gpus / tp,
+               .dp = ranks,
                .ep = ep,
                .replicas = 1,
                .kv = "bf16",
-               .max_seqs = MAX(batch / (gpus / tp), 1),
+               .max_seqs = MAX(batch / ranks, 1),
                .max_batched = 8192,
                .max_len = 16384};
     if (s.model == NULL || s.device == NULL)
@@ -259,12 +264,12 @@ static gboolean read_splitwise(const validation_set *set, const char *directory,
     const char *model = setup_model(tw_csv_text(t.csv, MODEL));
     const char *device = setup_device(tw_csv_text(t.csv, HARDWARE));
     if (model == NULL || device == NULL)
-      continue; /* BLOOM is not in the catalogue */
+      continue; /* not in the catalogue */
     int prompt = whole(&t, PROMPT), batch = whole(&t, BATCH), tokens = whole(&t, TOKENS);
     setup s = {.model = model,
                .device = device,
                .engine = "transformers",
-               .tp = whole(&t, TP),
+               .tp = MAX(whole(&t, TP), 1),
                .pp = 1,
                .dp = 1,
                .ep = 1,

@@ -3,6 +3,7 @@
 #include "tests/validation/data_mlperf.h"
 #include "tests/validation/evaluate.h"
 #include "tests/validation/report.h"
+#include "tests/validation/setup.h"
 #include "tests/validation/study.h"
 #include "tests/validation/timeline.h"
 
@@ -426,6 +427,19 @@ static void mlperf_rows_of_known_servers_become_cases(void **state)
   assert_non_null(strstr(second->scenario->str, "replicas=\"8\""));
 }
 
+/* Words of data sets are translated, or taken for names that they resemble; others mean nothing. */
+static void words_of_data_sets_are_names_of_the_catalogue(void **state)
+{
+  (void)state;
+  assert_string_equal(setup_model("Llama-3.3-70B"), "llama-3.1-70b");
+  assert_string_equal(setup_model("Qwen/Qwen3-14B-Instruct-FP8"), "qwen3-14b");
+  assert_string_equal(setup_model("mixtral-8x7b"), "mixtral-8x7b");
+  assert_string_equal(setup_device("b300_sxm"), "b300-sxm");
+  assert_string_equal(setup_device("GB200"), "gb200");
+  assert_null(setup_model("bigscience/bloom"));
+  assert_null(setup_device("b300_sxm_2"));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -443,6 +457,7 @@ int main(void)
       cmocka_unit_test(a_fit_finds_the_overheads_that_made_the_measurements),
       cmocka_unit_test(what_is_held_out_has_no_say_in_the_fit),
       cmocka_unit_test(a_variant_holds_out_what_bears_the_word),
+      cmocka_unit_test(words_of_data_sets_are_names_of_the_catalogue),
       cmocka_unit_test(mlperf_rows_of_known_servers_become_cases),
       cmocka_unit_test(a_run_compared_with_its_own_record_is_right_and_a_late_one_is_late),
   };
