@@ -47,7 +47,7 @@ const char *tw_column_type_name(tw_column_type type);
   TEXT(session, "session or client that asked, as the trace names it")                                       \
   INSTANT(arrival_s, "when it arrived")                                                                      \
   INSTANT(first_scheduled_s, "when its first iteration began")                                               \
-  INSTANT(first_token_s, "when its first output token was emitted")                                          \
+  INSTANT(first_token_s, "when the client saw its first output token")                                       \
   INSTANT(first_answer_s, "when its first answer token was emitted")                                         \
   INSTANT(completion_s, "when it ended, in whatever state: its last token, or its rejection")                \
   INTEGER(prompt_tokens, "tokens", "length of its prompt")                                                   \
@@ -69,6 +69,7 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(transfer_s, 6, "s", "time after its first token that it waited for the transfer of its KV cache")     \
   REAL(decode_queue_s, 6, "s", "time after its first token that it waited to decode, but for the transfer")  \
   REAL(preempted_s, 6, "s", "time after its first token from losing its KV blocks to its next token")        \
+  REAL(longest_itl_s, 6, "s", "longest time between two of its tokens, where an SLO limits it")              \
   TEXT(class, "class of traffic, as the workload names it")                                                  \
   TEXT(state, "completed, rejected, failed, cancelled or unfinished")                                        \
   TEXT(reason, "why it was not completed")                                                                   \
@@ -163,7 +164,7 @@ const char *tw_column_type_name(tw_column_type type);
 
 #define TW_FAILURE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INSTANT(start_s, "when it began")                                                                          \
-  TEXT(part, "accelerator, host, rack, feed, cooling or process")                                            \
+  TEXT(part, "accelerator, host, rack, feed, cooling, process, nic, link or switch")                                            \
   TEXT(component, "which one")                                                                               \
   TEXT(effect, "stop or limp")                                                                               \
   REAL(speed, 4, "", "of what limps, over what it does when sound")                                          \

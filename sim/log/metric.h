@@ -16,6 +16,7 @@
   X(TTFT, "ttft_s", "TTFT", "time to first token: arrival to the first output token")                                  \
   X(TTFAT, "ttfat_s", "TTFAT", "time to first answer token: arrival to the first token after reasoning")               \
   X(TPOT, "tpot_s", "TPOT", "time per output token after the first")                                                   \
+  X(ITL, "itl_s", "max ITL", "longest time between two output tokens of a request")                                \
   X(E2E, "e2e_s", "E2E", "arrival to last token")                                                                      \
   X(QUEUE, "queue_s", "queueing", "arrival to first scheduled")
 
@@ -51,6 +52,7 @@
   TW_LATENCY_METRICS(REAL, TTFT, "ttft_s", "time to the first token") \
   TW_LATENCY_METRICS(REAL, TTFAT, "ttfat_s", "time to the first answer token") \
   TW_LATENCY_METRICS(REAL, TPOT, "tpot_s", "time per output token after the first") \
+  TW_LATENCY_METRICS(REAL, ITL, "itl_s", "longest time between two tokens of a request, where an SLO limits it") \
   TW_LATENCY_METRICS(REAL, E2E, "e2e_s", "time to the last token") \
   TW_LIFE_PARTS(TW_LIFE_METRIC, REAL) \
   REAL(THROUGHPUT_REQUESTS_PER_S, "throughput.requests_per_s", "requests/s", HIGHER, TRUE, "requests completed per second of the measurement window") \
@@ -185,6 +187,7 @@ typedef enum {
 typedef struct tw_request_times {
   double arrival_s, first_scheduled_s, first_token_s, first_answer_s, completion_s;
   double output_tokens;
+  double longest_itl_s; /* between two of them; NAN: not followed, or it has but one */
 } tw_request_times;
 
 /* NAN where a request has no such latency: TPOT needs two tokens. */

@@ -139,7 +139,8 @@ static gboolean goes_on(tw_driver *driver, double *next_s)
 {
   double drives_s;
   *next_s = driver->driven.next(driver->driven.state, &drives_s);
-  if (driver->driven.waits_for_flows(driver->driven.state))
+  if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 &&
+      driver->driven.waits_for_flows(driver->driven.state))
     return !driver->stopped;
   /* What acts beside the others does so up to the end, however far the next step of those leads. */
   double until_s = driver->control.until_s;

@@ -74,7 +74,8 @@ static json_t *describe_slo(const tw_slo *asked)
   const struct {
     const char *name;
     double limit_s;
-  } limits[] = {{"ttft_s", asked->ttft_s}, {"tpot_s", asked->tpot_s}, {"e2e_s", asked->e2e_s}};
+  } limits[] = {
+      {"ttft_s", asked->ttft_s}, {"tpot_s", asked->tpot_s}, {"itl_s", asked->itl_s}, {"e2e_s", asked->e2e_s}};
   json_t *slo = json_object();
   for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
     if (isfinite(limits[i].limit_s))
@@ -167,6 +168,8 @@ json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint 
   if (isfinite(scenario->until_s))
     json_object_set_new(run, "until_s", json_real(scenario->until_s));
   json_object_set_new(run, "slo", describe_slos(scenario));
+  if (scenario->first_token != TW_FIRST_TOKEN_PREFILL)
+    json_object_set_new(run, "first_token", json_string(tw_first_token_names[scenario->first_token]));
   json_object_set_new(run, "platform",
                       json_pack("{s:o, s:I, s:i, s:o}", "name", text(platform->name), "accelerators",
                                 (json_int_t)tw_platform_accelerators(platform), "hosts", platform->n_hosts,

@@ -12,7 +12,8 @@
  *     name, seed, scenario            the canonical XML, assignments applied
  *     inputs                          [{file, sha256}]; that of a trace is known only when it has been read
  *     interval_s, warmup_s, drain_s   of the tables, and what the measurement window leaves out at its ends
- *     slo                             {ttft_s, tpot_s, e2e_s}, those that are asked for
+ *     slo                             {ttft_s, tpot_s, itl_s, e2e_s}, those that are asked for
+ *     first_token                     "decode" where clients see it as the engine that decodes begins
  *     platform                        {name, accelerators, hosts, racks: [{name, row, accelerators}]}
  *     pools                           [{id, model, device, replicas, tp, pp, dp}]
  *     engines                         [{pool, hosts}], by the number that tables give an engine

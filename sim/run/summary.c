@@ -287,11 +287,6 @@ static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario 
   }
 }
 
-static gboolean has_slo(const tw_slo *slo)
-{
-  return !isnan(slo->ttft_s) || !isnan(slo->tpot_s) || !isnan(slo->e2e_s);
-}
-
 static void set_slo(tw_metric_values *v, const tw_window *window, double length_s)
 {
   v->of[TW_METRIC_SLO_ATTAINMENT] = per((double)window->good, (double)window->arrived);
@@ -309,7 +304,7 @@ void tw_summary_write(const tw_metric_values *v, const char *const *sections, js
 
 void tw_summary_add_classes(json_t *summary, const tw_scenario *scenario, const tw_recorder *recorder)
 {
-  static const char *const sections[] = {"requests", "tokens",  "ttft_s", "ttfat_s", "tpot_s",
+  static const char *const sections[] = {"requests", "tokens",  "ttft_s", "ttfat_s", "tpot_s", "itl_s",
                                          "e2e_s",    "queue_s", "life",   "slo",     NULL};
   if (tw_recorder_classes(recorder) < 2)
     return;
@@ -325,7 +320,7 @@ void tw_summary_add_classes(json_t *summary, const tw_scenario *scenario, const 
     for (int i = 0; i < TW_LATENCY_KINDS; i++)
       set_latency(&v, latency_means[i], record->latencies[i]);
     set_life(&v, &record->window);
-    if (has_slo(&record->slo))
+    if (tw_slo_asks(&record->slo))
       set_slo(&v, &record->window, tw_recorder_window(recorder)->length_s);
     tw_summary_write(&v, sections, class);
     json_object_set_new(classes, name, class);
@@ -336,7 +331,7 @@ void tw_summary_add_classes(json_t *summary, const tw_scenario *scenario, const 
 static gboolean any_slo(const tw_scenario *scenario)
 {
   tw_slo common = tw_scenario_slo(scenario, NULL);
-  return has_slo(&common) || (scenario->class_slos != NULL && scenario->class_slos->len > 0);
+  return tw_slo_asks(&common) || (scenario->class_slos != NULL && scenario->class_slos->len > 0);
 }
 
 void tw_summary_measure_requests(tw_metric_values *v, const tw_scenario *scenario,
@@ -398,8 +393,8 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
 {
   static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
                                        "accelerators", "requests",   NULL};
-  static const char *const after[] = {"tokens", "ttft_s",     "ttfat_s", "tpot_s", "e2e_s", "queue_s",
-                                      "life",   "throughput", "slo",     "load",   NULL};
+  static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
+                                      "queue_s", "life",   "throughput", "slo",    "load",  NULL};
   static const char *const last[] = {"utilization", "fleet", "failures", "energy",
                                      "cost",        "spent", "carbon",   "extrapolated_iterations",
                                      NULL};

@@ -27,8 +27,8 @@ static void print_time(FILE *out, double seconds)
 
 static void print_latencies(const json_t *summary, FILE *out)
 {
-  static const tw_latency rows[] = {TW_LATENCY_QUEUE, TW_LATENCY_TTFT, TW_LATENCY_TTFAT, TW_LATENCY_TPOT,
-                                    TW_LATENCY_E2E};
+  static const tw_latency rows[] = {TW_LATENCY_QUEUE, TW_LATENCY_TTFT, TW_LATENCY_TTFAT,
+                                    TW_LATENCY_TPOT,  TW_LATENCY_ITL,  TW_LATENCY_E2E};
   static const char *const columns[] = {"mean", "p50", "p90", "p99", "max"};
   fprintf(out, "\n  %-10s", "latency");
   for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
@@ -39,6 +39,8 @@ static void print_latencies(const json_t *summary, FILE *out)
     const tw_latency_kind *kind = &tw_latencies[rows[r]];
     if (rows[r] == TW_LATENCY_TTFAT && !reasons)
       continue; /* the same as TTFT */
+    if (rows[r] == TW_LATENCY_ITL && json_object_get(summary, kind->key) == NULL)
+      continue; /* no SLO limits it */
     fprintf(out, "  %-10s", kind->label);
     for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
       print_time(out, number(summary, kind->key, columns[c]));

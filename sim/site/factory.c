@@ -100,11 +100,23 @@ void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user)
 
 /* ---- Events ---- */
 
+/* Whether a part that drives the run waits for flows, which may wait for a link in turn. */
+static gboolean flows_drive(const tw_factory *factory)
+{
+  for (int i = 0; i < factory->n_parts; i++) {
+    const part *p = &factory->parts[i];
+    if (p->kind->life == TW_PART_DRIVES && p->kind->under_way != NULL && p->kind->under_way(p->state) > 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* Whether the run goes on for what a part has to do. */
 static gboolean drives(const tw_factory *factory, const part *p)
 {
   return p->kind->life == TW_PART_DRIVES ||
-         (p->kind->life == TW_PART_FREES && tw_dispatcher_waits(factory->site.dispatcher) > 0);
+         (p->kind->life == TW_PART_FREES &&
+          (tw_dispatcher_waits(factory->site.dispatcher) > 0 || flows_drive(factory)));
 }
 
 double tw_factory_next(const tw_factory *factory, double *drives_s)

@@ -119,6 +119,7 @@ static gboolean meets_slo(const tw_slo *slo, const outcome *o)
 {
   return o->completed && within(o->latencies_s[TW_LATENCY_TTFT], slo->ttft_s) &&
          within(o->latencies_s[TW_LATENCY_TPOT], slo->tpot_s) &&
+         within(o->latencies_s[TW_LATENCY_ITL], slo->itl_s) &&
          within(o->latencies_s[TW_LATENCY_E2E], slo->e2e_s);
 }
 
@@ -171,6 +172,28 @@ static void count_certain(tw_recorder *recorder, double now_s)
 static double until(double instant_s, double end_s)
 {
   return isnan(instant_s) ? end_s : instant_s;
+}
+
+/* When the client saw the first token. */
+static double first_token_s(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  gboolean later = recorder->scenario->first_token == TW_FIRST_TOKEN_DECODE && sequence->decode_engine >= 0 &&
+                   tw_request_output_tokens(&sequence->request) > 1;
+  return later ? sequence->decode_start_s : sequence->first_token_s;
+}
+
+/* When it saw the first token after reasoning: no earlier than the first of all. */
+static double first_answer_s(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  double first_s = first_token_s(recorder, sequence);
+  gboolean at_once = sequence->first_answer_s == sequence->first_token_s;
+  return at_once ? first_s : sequence->first_answer_s;
+}
+
+/* The longest time between two tokens. */
+static double longest_itl_s(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  return tw_scenario_limits_itl(recorder->scenario) ? sequence->longest_gap_s : NAN;
 }
 
 static tw_life_times life_of(const tw_sequence *sequence, double end_s)
@@ -229,10 +252,11 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, t
   recorder->measured_s = fmin(recorder->measured_s, request->arrival_s);
   tw_request_times instants = {request->arrival_s,
                                sequence->first_scheduled_s,
-                               sequence->first_token_s,
-                               sequence->first_answer_s,
+                               first_token_s(recorder, sequence),
+                               first_answer_s(recorder, sequence),
                                now_s,
-                               (double)tw_request_output_tokens(request)};
+                               (double)tw_request_output_tokens(request),
+                               longest_itl_s(recorder, sequence)};
   outcome o = {.arrival_s = request->arrival_s,
                .end_s = now_s,
                .completed = ending == TW_COMPLETED,
@@ -273,8 +297,8 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.session = request->session;
   row.arrival_s = request->arrival_s;
   row.first_scheduled_s = sequence->first_scheduled_s;
-  row.first_token_s = sequence->first_token_s;
-  row.first_answer_s = sequence->first_answer_s;
+  row.first_token_s = first_token_s(recorder, sequence);
+  row.first_answer_s = first_answer_s(recorder, sequence);
   row.completion_s = now_s;
   row.prompt_tokens = request->prompt_tokens;
   row.cached_tokens = sequence->cached_tokens;
@@ -302,6 +326,7 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
     row.decode_queue_s = times->decode_queue_s;
   }
   row.preempted_s = times->preempted_s;
+  row.longest_itl_s = longest_itl_s(recorder, sequence);
   row.state = tw_ending_names[ending];
   row.reason = reason;
   row.class = request->class;
