@@ -69,6 +69,10 @@ static const tw_attribute trace_attributes[] = {
            "of the times in a JSON trace"),
     CHOICE(tw_scenario, trace.reading.delta_context, "context", "whole", tw_trace_context_names,
            "mooncake with sessions: input_length is the whole prompt of a turn, or what it adds"),
+    CHOICE(tw_scenario, trace.salt, "cache-salt", "none", tw_trace_salt_names,
+           "requests that share prefixes with their like alone, as with a cache_salt of vLLM's or a "
+           "tokenizer for each "
+           "class or session; those without one share among themselves"),
     CHOICE(tw_scenario, trace.reading.nested_times, "nested-times", "auto", tw_trace_nested_names,
            "weka: what times of sub-agents count from"),
     {"rate-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e9,

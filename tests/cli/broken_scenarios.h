@@ -13,6 +13,11 @@ static const broken scenario_cases[] = {
      .find = "<trace file=\"trace.csv\"/></workload>\n",
      .replace = "<trace file=\"trace.csv\"/></workload>\n  <slo itl=\"50\"/>\n",
      .message = "s.xml:4: itl of <slo>: \"50\" has no unit; write a time, such as 50ms"},
+    {.name = "a salt for each user",
+     .file = SCENARIO,
+     .find = "<trace file",
+     .replace = "<trace cache-salt=\"user\" file",
+     .message = "s.xml:3: cache-salt of <trace>: \"user\" is unknown; write one of none, class, session"},
     {.name = "a first token that nobody emits",
      .file = SCENARIO,
      .find = "<output ",
@@ -179,6 +184,12 @@ static const broken scenario_cases[] = {
      .message = "s.xml:5: policy, admit, min-tokens and write-bandwidth are for copies that requests leave "
                 "as they end; "
                 "add write=\"through\", or leave them out"},
+    {.name = "a state that is larger than what the weights leave",
+     .file = SCENARIO,
+     .find = "model=\"llama-3.1-8b\" replicas=\"1\"/>",
+     .replace = "model=\"qwen3.5-27b\" replicas=\"1\" memory-fraction=\"0.652\"/>",
+     .message = "s.xml:4: no sequence of Qwen3.5-27B fits: state and windows of each take 0.1539 GB of "
+                "0.02716 GB that are left for KV; raise tp or pp, or use smaller weights"},
     {.name = "speculation where nothing decodes",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",
