@@ -48,7 +48,7 @@ void tw_engine_settle_waiting(tw_engine *engine, double now_s)
 
 static double clock_of(const tw_engine *engine)
 {
-  return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1;
+  return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1 - engine->config.throttle;
 }
 
 /* Watts that the accelerators draw, whatever they do. */
@@ -181,7 +181,7 @@ void tw_engine_mark_blocks(tw_engine *engine)
   engine->mark.kv_blocks = engine->kv_mark.blocks = tw_engine_kv_after(engine, MAX(iterations, 0));
 }
 
-/* What one sum of usage has beyond an earlier one. */
+/* The difference between a sum of usage and an earlier one. */
 static tw_usage usage_since(const tw_usage *now, const tw_usage *then)
 {
   tw_usage more = {.prompt_tokens = now->prompt_tokens - then->prompt_tokens,

@@ -77,10 +77,10 @@ static double token_j(const tw_pool *pool, const tw_demand *demand, double promp
 static double standing_w(const tw_design *design, double size)
 {
   const tw_platform *platform = design->facts->platform;
-  double unit_w = design->facts->unit * design->facts->device->idle_w;
+  double least_w = (double)tw_platform_accelerators(platform) * design->facts->device->idle_w;
   for (int i = 0; i < platform->n_zones; i++)
-    unit_w += platform->zones[i].overhead_w;
-  return unit_w * size;
+    least_w += platform->zones[i].overhead_w;
+  return least_w / (double)design->site->least * size;
 }
 
 static const tw_pool *pool_of(const tw_scenario *scenario, tw_pool_role role)
