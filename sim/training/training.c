@@ -230,22 +230,23 @@ static double traffic_s(double inside_s, double bytes, double hops, const tw_int
 tw_training_step tw_training_step_of(const tw_training_setting *s, const tw_training_cost *cost,
                                      const tw_interconnect *links)
 {
-  double beside_s = 0, alone_s = 0;
+  /* Of a micro-batch, and at the end of the step. */
+  double beside_s = 0, alone_s = 0, last_beside_s = 0, last_alone_s = 0;
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++) {
     const tw_training_sends *sends = &cost->sends[i];
-    double time_s = traffic_s(sends->micro_inside_s, sends->micro_bytes, sends->micro_hops, links);
-    beside_s += s->overlap[i] * time_s;
-    alone_s += (1 - s->overlap[i]) * time_s;
+    double micro_s = traffic_s(sends->micro_inside_s, sends->micro_bytes, sends->micro_hops, links),
+           end_s = traffic_s(sends->step_inside_s, sends->step_bytes, sends->step_hops, links);
+    beside_s += s->overlap[i] * micro_s;
+    alone_s += (1 - s->overlap[i]) * micro_s;
+    last_beside_s += s->overlap[i] * end_s;
+    last_alone_s += (1 - s->overlap[i]) * end_s;
   }
-  const tw_training_sends *data = &cost->sends[TW_TRAINING_DATA];
-  double exchange_s = traffic_s(data->step_inside_s, data->step_bytes, data->step_hops, links),
-         hidden = s->overlap[TW_TRAINING_DATA], m = (double)cost->micro_batches;
-  double micro_s = tw_training_work_s(cost->micro_s, beside_s, alone_s),
-         last_s = tw_training_work_s(cost->micro_s, beside_s + hidden * exchange_s, alone_s);
+  double m = (double)cost->micro_batches, micro_s = tw_training_work_s(cost->micro_s, beside_s, alone_s),
+         last_s = tw_training_work_s(cost->micro_s, beside_s + last_beside_s, alone_s);
   tw_training_step step = {.compute_s = m * cost->micro_s,
                            .bubble_s = cost->bubble * m * (m > 1 ? micro_s : last_s),
                            .optimizer_s = cost->optimizer_s};
-  double worked_s = (m - 1) * micro_s + last_s + (1 - hidden) * exchange_s;
+  double worked_s = (m - 1) * micro_s + last_s + last_alone_s;
   step.exposed_s = worked_s - step.compute_s;
   step.step_s = worked_s + step.bubble_s + step.optimizer_s;
   return step;

@@ -28,7 +28,8 @@
   X(CONTEXT, "cp", 1, "keys and values in a ring")                                                           \
   X(EXPERTS, "ep", 0, "tokens to their experts and back")                                                    \
   X(STAGES, "pp", 1, "activations to the next stage, and gradients of them back")                            \
-  X(DATA, "dp", 1, "gradients and weights between replicas")
+  X(DATA, "dp", 1, "gradients and weights between replicas")                                                 \
+  X(EXPERT_DATA, "edp", 1, "those of experts, which have replicas of their own")
 typedef enum {
 #define X(name, text, overlap, help) TW_TRAINING_##name,
   TW_TRAINING_TRAFFIC(X)
@@ -47,7 +48,6 @@ typedef struct tw_training_layout {
 /* The number of NVLink domains that the groups of a job lie in, in equal parts; 1: inside one. */
 typedef struct tw_training_reach {
   int groups[TW_TRAINING_TRAFFICS]; /* STAGES: 2 where any stages follow each other in different domains */
-  int expert_data;                  /* of the replicas of an expert */
   gboolean meshed;
 } tw_training_reach;
 

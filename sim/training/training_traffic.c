@@ -47,6 +47,15 @@ static void add_micro(const tw_training_setting *s, tw_training_traffic kind, co
                  &to->micro_bytes, &to->micro_hops);
 }
 
+/* One at the end of a step. */
+static void add_step(const tw_training_setting *s, tw_training_traffic kind, const char *pattern,
+                     double ranks, double bytes, tw_training_sends *sends)
+{
+  tw_training_sends *to = &sends[kind];
+  add_collective(s, pattern, ranks, s->reach.groups[kind], bytes, 1, &to->step_inside_s, &to->step_bytes,
+                 &to->step_hops);
+}
+
 /* The part of all layers that is on the fullest stage. */
 static double stage_share(const tw_training_setting *s)
 {
@@ -107,25 +116,20 @@ static void add_stages(const tw_training_setting *s, double tokens, tw_training_
 }
 
 /* What replicas of some parameters exchange. */
-static void add_replicas(const tw_training_setting *s, double params, double replicas, int domains,
-                         tw_training_sends *to)
+static void add_replicas(const tw_training_setting *s, tw_training_traffic kind, double params,
+                         double replicas, tw_training_sends *sends)
 {
   double gradients = params * tw_precision_bytes(s->gradients), weights = params * WEIGHT_BYTES;
   if (s->zero == 0)
-    add_collective(s, "all-reduce", replicas, domains, gradients, 1, &to->step_inside_s, &to->step_bytes,
-                   &to->step_hops);
+    add_step(s, kind, "all-reduce", replicas, gradients, sends);
   if (s->zero == 1)
-    add_collective(s, "reduce-scatter", replicas, domains, gradients, 1, &to->step_inside_s, &to->step_bytes,
-                   &to->step_hops);
+    add_step(s, kind, "reduce-scatter", replicas, gradients, sends);
   if (s->zero == 1 || s->zero == 2)
-    add_collective(s, "all-gather", replicas, domains, weights, 1, &to->step_inside_s, &to->step_bytes,
-                   &to->step_hops);
+    add_step(s, kind, "all-gather", replicas, weights, sends);
   if (s->zero >= 2)
-    add_collective(s, "reduce-scatter", replicas, domains, gradients, 1, &to->micro_inside_s,
-                   &to->micro_bytes, &to->micro_hops);
+    add_micro(s, kind, "reduce-scatter", replicas, gradients, 1, sends);
   if (s->zero == 3)
-    add_collective(s, "all-gather", replicas, domains, weights, 2, &to->micro_inside_s, &to->micro_bytes,
-                   &to->micro_hops);
+    add_micro(s, kind, "all-gather", replicas, weights, 2, sends);
 }
 
 void tw_training_sends_of(const tw_training_setting *s, tw_training_sends *sends)
@@ -137,7 +141,6 @@ void tw_training_sends_of(const tw_training_setting *s, tw_training_sends *sends
   add_context(s, tokens, sends);
   add_experts(s, tokens, sends);
   add_stages(s, tokens, sends);
-  add_replicas(s, params.dense, params.dense_replicas, s->reach.groups[TW_TRAINING_DATA],
-               &sends[TW_TRAINING_DATA]);
-  add_replicas(s, params.experts, params.expert_replicas, s->reach.expert_data, &sends[TW_TRAINING_DATA]);
+  add_replicas(s, TW_TRAINING_DATA, params.dense, params.dense_replicas, sends);
+  add_replicas(s, TW_TRAINING_EXPERT_DATA, params.experts, params.expert_replicas, sends);
 }
