@@ -118,6 +118,7 @@ void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn)
   const tw_power_parts *parts = &meter->power->site;
   double span_s = now_s - meter->cut_s;
   double accelerator_j = drawn->engines_j - meter->drawn.engines_j + parts->spare_w * span_s;
+  accelerator_j += drawn->jobs_j - meter->drawn.jobs_j;
   double host_j = drawn->following_j - meter->drawn.following_j + parts->host_w * span_s;
   double network_j = drawn->flows_j - meter->drawn.flows_j + parts->network_w * span_s;
   double it_j = accelerator_j + host_j + network_j;

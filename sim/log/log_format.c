@@ -25,6 +25,7 @@ static const tw_column site_columns[] = {COLUMNS(TW_SITE_COLUMNS)};
 static const tw_column segment_columns[] = {COLUMNS(TW_SEGMENT_COLUMNS)};
 static const tw_column link_columns[] = {COLUMNS(TW_LINK_COLUMNS)};
 static const tw_column failure_columns[] = {COLUMNS(TW_FAILURE_COLUMNS)};
+static const tw_column job_columns[] = {COLUMNS(TW_JOB_COLUMNS)};
 
 const tw_request_row tw_request_row_empty = {EMPTY(TW_REQUEST_COLUMNS)};
 const tw_engine_row tw_engine_row_empty = {EMPTY(TW_ENGINE_COLUMNS)};
@@ -33,6 +34,7 @@ const tw_site_row tw_site_row_empty = {EMPTY(TW_SITE_COLUMNS)};
 const tw_segment_row tw_segment_row_empty = {EMPTY(TW_SEGMENT_COLUMNS)};
 const tw_link_row tw_link_row_empty = {EMPTY(TW_LINK_COLUMNS)};
 const tw_failure_row tw_failure_row_empty = {EMPTY(TW_FAILURE_COLUMNS)};
+const tw_job_row tw_job_row_empty = {EMPTY(TW_JOB_COLUMNS)};
 
 struct request_chars {
   CHARS(TW_REQUEST_COLUMNS)
@@ -58,6 +60,10 @@ struct failure_chars {
   CHARS(TW_FAILURE_COLUMNS)
 };
 
+struct job_chars {
+  CHARS(TW_JOB_COLUMNS)
+};
+
 /* A row's columns, and the one that time runs by. */
 #define SHAPE(row, time) offsetof(struct row##_chars, time), sizeof(struct row##_chars), row##_columns
 
@@ -74,6 +80,7 @@ const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0},
     [TW_LOG_FAILURES] = {"failures", "a row per failure, in the order in which they were over",
                          SHAPE(failure, end_s), 0},
+    [TW_LOG_JOBS] = {"jobs", "a row per some steps of a job, and per stop", SHAPE(job, end_s), 0},
 };
 
 const tw_log_table *tw_log_table_find(const char *name)

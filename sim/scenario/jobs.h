@@ -9,8 +9,8 @@
 
 typedef struct tw_scenario tw_scenario;
 
-typedef enum { TW_JOB_TRAINING } tw_job_kind;
-extern const char *const tw_job_kind_names[];
+typedef enum { TW_SITE_JOB_TRAINING } tw_site_job_kind;
+extern const char *const tw_site_job_kind_names[];
 
 /* How a checkpoint reaches storage: all wait until it is there; or until it is in the memory of their hosts, from where it
  * goes on beside the steps that follow. */
@@ -18,16 +18,16 @@ typedef enum { TW_CHECKPOINT_STALL, TW_CHECKPOINT_ASYNCHRONOUS } tw_checkpoint_m
 extern const char *const tw_checkpoint_mode_names[];
 
 /* The <checkpoint> of a job. */
-typedef struct tw_job_checkpoint {
+typedef struct tw_site_job_checkpoint {
   gint64 every;     /* steps; 0: none is written */
   int mode;         /* tw_checkpoint_mode */
   double bytes;     /* of one; NAN: weights and optimizer as the job has them */
   double restart_s; /* from where a job may start again to where it reads its checkpoint */
-} tw_job_checkpoint;
+} tw_site_job_checkpoint;
 
-typedef struct tw_job {
+typedef struct tw_site_job {
   char *id;
-  int kind; /* tw_job_kind */
+  int kind; /* tw_site_job_kind */
   char *model_name, *hosts;
   int placement; /* tw_placement_kind */
   gint64 tp, cp, dp, pp, ep, chunks;
@@ -36,7 +36,7 @@ typedef struct tw_job {
   double overlap[TW_TRAINING_TRAFFICS], expert_imbalance;
   gint64 steps, slices, log_every; /* steps: of the job, G_MININT64: until the run ends */
   double start_s;
-  tw_job_checkpoint checkpoint;
+  tw_site_job_checkpoint checkpoint;
 
   tw_model *model;
   const tw_device *device; /* of its hosts, borrowed from the platform */
@@ -44,16 +44,16 @@ typedef struct tw_job {
   tw_training_setting training;
   tw_training_cost cost;
   tw_power_law power;
-} tw_job;
+} tw_site_job;
 
-static inline gint64 tw_job_accelerators(const tw_job *job)
+static inline gint64 tw_site_job_accelerators(const tw_site_job *job)
 {
   return job->tp * job->cp * job->dp * job->pp;
 }
 /* Whether anything of the job crosses the network: collectives between domains, or checkpoints. */
-gboolean tw_job_uses_network(const tw_job *job);
+gboolean tw_site_job_uses_network(const tw_site_job *job);
 
-extern const tw_element tw_job_element;
+extern const tw_element tw_site_job_element;
 
 /* Reads the jobs of a scenario, places them on accelerators that no engine has, and computes what their steps cost. */
 void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,

@@ -56,6 +56,8 @@ static void add_ports(tw_scenario *scenario)
     tw_place_add_ports(&scenario->engines[i], pool->role != TW_POOL_MIXED ? (int)(pool->tp * pool->pp) : 0,
                        scenario->ports);
   }
+  for (int i = 0; i < scenario->n_jobs && tw_scenario_uses_network(scenario); i++)
+    tw_place_add_ports(&scenario->jobs[i].place, 0, scenario->ports);
 }
 
 /* Pools of prefill and decode engines come together, and pass each other the same cache. */
@@ -119,6 +121,8 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
     if (scenario->pools[i].scaling.file != NULL)
       g_ptr_array_add(files, g_strdup(scenario->pools[i].scaling.file));
   }
+  for (int i = 0; i < scenario->n_jobs; i++)
+    g_ptr_array_add(files, g_strdup(scenario->jobs[i].model->file));
   const char *const series[] = {scenario->caps.site_file, scenario->price_file, scenario->carbon_file,
                                 scenario->weather_file};
   for (guint i = 0; i < G_N_ELEMENTS(series); i++)
@@ -160,7 +164,10 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
                                                      (char *)scenario->platform->notes->pdata[i]));
   tw_scenario_read_caps(scenario, root, faults);
   tw_scenario_read_failures(scenario, root);
-  tw_scenario_read_pools(scenario, root, faults);
+  g_autoptr(tw_free_accelerators) free =
+      scenario->platform != NULL ? tw_free_accelerators_new(scenario->platform) : NULL;
+  tw_scenario_read_pools(scenario, root, free, faults);
+  tw_scenario_read_jobs(scenario, root, free, faults);
   if (isnan(scenario->frontend_s))
     scenario->frontend_s = slowest_frontend_s(scenario);
   tw_scenario_read_power(scenario, root, faults);
@@ -200,6 +207,7 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_schema_clear(&tw_autoscaler_element, pool);
     tw_overhead_clear(&pool->overhead);
   }
+  tw_scenario_clear_jobs(scenario);
   tw_failure_plan_free(scenario->failures);
   g_free(scenario->engines);
   g_free(scenario->pools);
@@ -223,6 +231,9 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario)
     if (tw_pool_loads_weights(scenario, &scenario->pools[i]) || scenario->pools[i].store ||
         scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
         scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
+      return TRUE;
+  for (int i = 0; i < scenario->n_jobs; i++)
+    if (tw_site_job_uses_network(&scenario->jobs[i]))
       return TRUE;
   return FALSE;
 }

@@ -13,6 +13,7 @@
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
 #include "sim/scenario/failures.h"
+#include "sim/scenario/jobs.h"
 #include "sim/scenario/scaling.h"
 #include "sim/steptime/checkpoint.h"
 #include "sim/steptime/memory.h"
@@ -129,6 +130,8 @@ struct tw_scenario {
   int n_pools;
   tw_engine_place *engines; /* every engine of every pool, where it stands */
   int n_engines;
+  tw_site_job *jobs; /* what is computed beside requests */
+  int n_jobs;
 
   int router; /* index in tw_router_policies */
   double prefix_weight, signal_delay_s;
@@ -164,6 +167,12 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
+/* Where an engine stands, or, counted behind the engines, a job. */
+static inline const tw_engine_place *tw_scenario_place(const tw_scenario *scenario, int i)
+{
+  return i < scenario->n_engines ? &scenario->engines[i] : &scenario->jobs[i - scenario->n_engines].place;
+}
+
 /* The limits that requests of a class (NULL: of none) must meet. */
 tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
 
@@ -189,8 +198,9 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 /* The root of the tables: for checks, documentation and the RELAX NG schema. */
 extern const tw_element tw_scenario_element;
 
-/* Reads the pools, and places and plans their engines (scenario_pools.c). */
-void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+/* Reads the pools, and places and plans their engines (scenario_pools.c). `free`: NULL without a platform. */
+void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
+                            tw_faults *faults);
 /* Reads what the scenario says of caps, before the pools. */
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */

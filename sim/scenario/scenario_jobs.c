@@ -1,36 +1,43 @@
 /* Jobs: their table, their places, and what their steps cost. */
 #include "sim/scenario/jobs.h"
-
 #include "sim/scenario/scenario.h"
 #include "sim/training/training_span.h"
 
 #include <math.h>
 
-const char *const tw_job_kind_names[] = {"training", NULL};
+const char *const tw_site_job_kind_names[] = {"training", NULL};
 const char *const tw_checkpoint_mode_names[] = {"stall", "asynchronous", NULL};
 static const char *const recompute_names[] = {"none", "full", NULL};
 
-#define CENTURY_S         (100 * 365.25 * 86400)
-#define JOB(name)         .offset = offsetof(tw_job, name)
-#define CHECKPOINT(name)  .offset = offsetof(tw_job_checkpoint, name)
+#define CENTURY_S        (100 * 365.25 * 86400)
+#define JOB(name)        .offset = offsetof(tw_site_job, name)
+#define CHECKPOINT(name) .offset = offsetof(tw_site_job_checkpoint, name)
 #define COUNT(key, text)                                                                                     \
   {                                                                                                          \
-    #key, TW_ATTR_INT, .fallback = "1", .min = 1, .max = 1e6, JOB(key), .help = text                         \
+#key, TW_ATTR_INT, .fallback = "1", .min = 1, .max = 1e6, JOB(key), .help = text                         \
   }
 #define OVERLAP(name, key, share, text)                                                                      \
-  {key "-overlap", TW_ATTR_NUMBER, .fallback = #share, .max = 1, JOB(overlap[TW_TRAINING_##name]),           \
+  {key "-overlap",                                                                                           \
+   TW_ATTR_NUMBER,                                                                                           \
+   .fallback = #share,                                                                                       \
+   .max = 1,                                                                                                 \
+   JOB(overlap[TW_TRAINING_##name]),                                                                         \
    .help = "share of the traffic of " key " that goes on beside computation: " text},
 
 static const tw_attribute checkpoint_attributes[] = {
     {"every", TW_ATTR_INT, .min = 1, .max = 1e9, CHECKPOINT(every), .help = "steps from one to the next"},
-    {"mode", TW_ATTR_CHOICE, .fallback = "asynchronous", .choices = tw_checkpoint_mode_names, CHECKPOINT(mode),
-     .help = "stall: the job waits until all of it is on the platform's storage hosts; asynchronous: until it is in the "
-             "memory of its hosts, from where it goes to storage beside the steps that follow, and must be there before "
+    {"mode", TW_ATTR_CHOICE, .fallback = "asynchronous", .choices = tw_checkpoint_mode_names,
+     CHECKPOINT(mode),
+     .help = "stall: the job waits until all of it is on the platform's storage hosts; asynchronous: until "
+             "it is in the "
+             "memory of its hosts, from where it goes to storage beside the steps that follow, and must be "
+             "there before "
              "the next one"},
-    {"bytes", TW_ATTR_QUANTITY, TW_SIZE, TW_ABSENT, .max = 1e18, .positive = TRUE, CHECKPOINT(bytes),
+    {"bytes", TW_ATTR_QUANTITY, TW_BYTES, TW_ABSENT, .max = 1e18, .positive = TRUE, CHECKPOINT(bytes),
      .help = "of one, if not weights in 16 bits, master weights and two moments in 32 for each parameter"},
     {"restart", TW_ATTR_QUANTITY, TW_TIME, "120s", .max = 86400, CHECKPOINT(restart_s),
-     .help = "what processes and communicators take to start again, before the checkpoint is read; the default is "
+     .help = "what processes and communicators take to start again, before the checkpoint is read; the "
+             "default is "
              "an estimate"},
     {0}};
 static const tw_element checkpoint_element = {"checkpoint", "state of a job that outlives its failures",
@@ -38,9 +45,10 @@ static const tw_element checkpoint_element = {"checkpoint", "state of a job that
 
 static const tw_attribute job_attributes[] = {
     {"id", TW_ATTR_STRING, JOB(id), .help = "name of the job"},
-    {"kind", TW_ATTR_CHOICE, .fallback = "training", .choices = tw_job_kind_names, JOB(kind),
+    {"kind", TW_ATTR_CHOICE, .fallback = "training", .choices = tw_site_job_kind_names, JOB(kind),
      .help = "training: steps of all accelerators together"},
-    {"model", TW_ATTR_STRING, JOB(model_name), .help = "a model of the catalogue, or the path of a model file"},
+    {"model", TW_ATTR_STRING, JOB(model_name),
+     .help = "a model of the catalogue, or the path of a model file"},
     {"hosts", TW_ATTR_STRING, .fallback = "*", JOB(hosts),
      .help = "hosts that the job may use, as of a pool; it gets what pools have left"},
     {"placement", TW_ATTR_CHOICE, .fallback = "pack", .choices = tw_placement_names, JOB(placement),
@@ -50,11 +58,14 @@ static const tw_attribute job_attributes[] = {
     COUNT(dp, "data parallelism: replicas, or groups that share the state of one (zero)"),
     COUNT(pp, "pipeline parallelism: stages"),
     COUNT(ep, "expert parallelism: groups that divide the experts, within tp * cp * dp"),
-    COUNT(chunks, "of layers on each stage: 1 is the schedule 1F1B, more the interleaved one, with a shorter bubble"),
-    {"batch", TW_ATTR_INT, .min = 1, .max = 1e9, JOB(batch), .help = "sequences of a step, over all replicas"},
+    COUNT(chunks,
+          "of layers on each stage: 1 is the schedule 1F1B, more the interleaved one, with a shorter bubble"),
+    {"batch", TW_ATTR_INT, .min = 1, .max = 1e9, JOB(batch),
+     .help = "sequences of a step, over all replicas"},
     {"micro-batch", TW_ATTR_INT, .fallback = "1", .min = 1, .max = 1e6, JOB(micro_batch),
      .help = "sequences that a replica computes at a time"},
-    {"sequence", TW_ATTR_INT, .fallback = "4096", .min = 1, .max = 1e9, JOB(sequence), .help = "tokens of each"},
+    {"sequence", TW_ATTR_INT, .fallback = "4096", .min = 1, .max = 1e9, JOB(sequence),
+     .help = "tokens of each"},
     {"zero", TW_ATTR_INT, .fallback = "1", .min = 0, .max = 3, JOB(zero),
      .help = "what replicas share: 0 nothing, 1 the optimizer, 2 gradients too, 3 weights too (FSDP)"},
     {"recompute", TW_ATTR_CHOICE, .fallback = "none", .choices = recompute_names, JOB(recompute),
@@ -63,24 +74,26 @@ static const tw_attribute job_attributes[] = {
      .help = "that products with weights are computed in; attention and the head are in bf16"},
     {"gradients", TW_ATTR_CHOICE, .fallback = "fp32", .choices = tw_precision_names, JOB(gradients),
      .help = "number format that gradients are kept and sent in"},
-    TW_TRAINING_TRAFFIC(OVERLAP)
-    {"expert-imbalance", TW_ATTR_NUMBER, .fallback = "1", .min = 1, .max = 1e3, JOB(expert_imbalance),
-     .help = "experts: load of the busiest rank over the mean"},
-    {"start", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = CENTURY_S, JOB(start_s), .help = "when its first step begins"},
+    TW_TRAINING_TRAFFIC(OVERLAP){"expert-imbalance", TW_ATTR_NUMBER, .fallback = "1", .min = 1, .max = 1e3,
+                                 JOB(expert_imbalance),
+                                 .help = "experts: load of the busiest rank over the mean"},
+    {"start", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = CENTURY_S, JOB(start_s),
+     .help = "when its first step begins"},
     {"steps", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e12, JOB(steps),
      .help = "after which it ends; if absent it goes on until <output until=\"...\"/>"},
-    COUNT(slices, "in how many parts a step computes and sends what nothing hides, in turn; 1: in one burst, before the "
+    COUNT(slices, "in how many parts a step computes and sends what nothing hides, in turn; 1: in one burst, "
+                  "before the "
                   "last micro-batch"),
     {"log-every", TW_ATTR_INT, .fallback = "1", .min = 1, .max = 1e9, JOB(log_every),
      .help = "steps of a row of jobs.csv.gz"},
     {0}};
 static const tw_child job_children[] = {{&checkpoint_element, 0, 1}, {0}};
-const tw_element tw_job_element = {"job", "training beside requests, or instead of them", job_attributes,
-                                   job_children, NULL};
+const tw_element tw_site_job_element = {"job", "training beside requests, or instead of them", job_attributes,
+                                        job_children, NULL};
 
 /* ---- Reading ---- */
 
-static tw_training_setting setting_of(const tw_job *job)
+static tw_training_setting setting_of(const tw_site_job *job)
 {
   tw_training_setting s = {.model = job->model,
                            .device = job->device,
@@ -97,21 +110,22 @@ static tw_training_setting setting_of(const tw_job *job)
   return s;
 }
 
-static void place_job(tw_scenario *scenario, tw_job *job, const xmlNode *node, tw_free_accelerators *free,
-                      tw_faults *faults)
+static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *node,
+                      tw_free_accelerators *free, tw_faults *faults)
 {
   const tw_platform *platform = scenario->platform;
   g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(tw_engine_place));
-  tw_placement_request request = {job->id, job->hosts, (tw_placement_kind)job->placement, 1,
-                                  tw_job_accelerators(job), job->tp};
+  tw_placement_request request = {
+      job->id, job->hosts, (tw_placement_kind)job->placement, 1, tw_site_job_accelerators(job), job->tp};
   if (!tw_place(free, &request, -1, places, node, faults))
     return;
   job->place = g_array_index(places, tw_engine_place, 0);
   job->device = platform->hosts[job->place.shares[0].host].device;
   for (int i = 1; i < job->place.n_shares; i++)
     if (platform->hosts[job->place.shares[i].host].device != job->device) {
-      tw_node_fault(node, faults, "job \"%s\" would run on both %s and %s; narrow hosts=\"%s\" to one device", job->id,
-                    job->device->label, platform->hosts[job->place.shares[i].host].device->label, job->hosts);
+      tw_node_fault(node, faults, "job \"%s\" would run on both %s and %s; narrow hosts=\"%s\" to one device",
+                    job->id, job->device->label, platform->hosts[job->place.shares[i].host].device->label,
+                    job->hosts);
       return;
     }
   guint before = tw_faults_added(faults);
@@ -121,7 +135,7 @@ static void place_job(tw_scenario *scenario, tw_job *job, const xmlNode *node, t
     return;
   tw_span_free(tw_training_span_new(platform, &job->place, &job->training.layout, &job->training.reach));
   job->cost = tw_training_cost_of(&job->training);
-  job->power = tw_power_law_of(job->device, job->training.precision, (int)tw_job_accelerators(job), 1);
+  job->power = tw_power_law_of(job->device, job->training.precision, (int)tw_site_job_accelerators(job), 1);
 }
 
 static gboolean has_storage(const tw_platform *platform)
@@ -132,22 +146,25 @@ static gboolean has_storage(const tw_platform *platform)
   return FALSE;
 }
 
-static void check_job(const tw_scenario *scenario, const tw_job *job, const xmlNode *node, tw_faults *faults)
+static void check_job(const tw_scenario *scenario, const tw_site_job *job, const xmlNode *node,
+                      tw_faults *faults)
 {
   for (int i = 0; i < scenario->n_pools; i++)
     if (g_str_equal(scenario->pools[i].id, job->id))
       tw_node_fault(node, faults, "job id \"%s\" is that of a pool; give the job its own", job->id);
-  for (const tw_job *other = scenario->jobs; other < job; other++)
+  for (const tw_site_job *other = scenario->jobs; other < job; other++)
     if (g_str_equal(other->id, job->id))
       tw_node_fault(node, faults, "job id \"%s\" is used twice; give each job its own", job->id);
   if (job->steps == G_MININT64 && isnan(scenario->until_s))
     tw_node_fault(node, faults,
-                  "job \"%s\" never ends; give it steps=\"...\", or the run <output until=\"...\"/>", job->id);
+                  "job \"%s\" never ends; give it steps=\"...\", or the run <output until=\"...\"/>",
+                  job->id);
   const xmlNode *checkpoint = tw_node_child(node, checkpoint_element.name);
   if (checkpoint != NULL && scenario->platform != NULL && !has_storage(scenario->platform))
-    tw_node_fault(checkpoint, faults,
-                  "the platform has no host in a zone of role storage that checkpoints could be written to; add one "
-                  "(tokenworks platform ... --storage), or leave <checkpoint> out");
+    tw_node_fault(
+        checkpoint, faults,
+        "the platform has no host in a zone of role storage that checkpoints could be written to; add one "
+        "(tokenworks platform ... --storage), or leave <checkpoint> out");
 }
 
 void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
@@ -156,11 +173,11 @@ void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_a
   int n = 0;
   for (const xmlNode *node = tw_node_child(root, "job"); node != NULL; node = tw_node_next(node, "job"))
     n++;
-  scenario->jobs = g_new0(tw_job, (gsize)n);
+  scenario->jobs = g_new0(tw_site_job, (gsize)n);
   for (const xmlNode *node = tw_node_child(root, "job"); node != NULL; node = tw_node_next(node, "job")) {
-    tw_job *job = &scenario->jobs[scenario->n_jobs++];
+    tw_site_job *job = &scenario->jobs[scenario->n_jobs++];
     guint before = tw_faults_added(faults);
-    tw_schema_read(node, &tw_job_element, job);
+    tw_schema_read(node, &tw_site_job_element, job);
     if (tw_node_child(node, checkpoint_element.name) != NULL)
       tw_schema_read_child(node, &checkpoint_element, &job->checkpoint);
     check_job(scenario, job, node, faults);
@@ -173,15 +190,15 @@ void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_a
 void tw_scenario_clear_jobs(tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_jobs; i++) {
-    tw_job *job = &scenario->jobs[i];
+    tw_site_job *job = &scenario->jobs[i];
     tw_engine_place_clear(&job->place);
     tw_model_free(job->model);
-    tw_schema_clear(&tw_job_element, job);
+    tw_schema_clear(&tw_site_job_element, job);
   }
   g_free(scenario->jobs);
 }
 
-gboolean tw_job_uses_network(const tw_job *job)
+gboolean tw_site_job_uses_network(const tw_site_job *job)
 {
   gboolean crosses = job->checkpoint.every > 0;
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++)

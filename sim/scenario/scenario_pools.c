@@ -303,11 +303,10 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   add_clocks(scenario, pool, host, setting, node, faults);
 }
 
-void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
+                            tw_faults *faults)
 {
   g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(tw_engine_place));
-  g_autoptr(tw_free_accelerators) free =
-      scenario->platform != NULL ? tw_free_accelerators_new(scenario->platform) : NULL;
   for (const xmlNode *n = tw_node_child(root, "pool"); n != NULL; n = tw_node_next(n, "pool"))
     scenario->n_pools++;
   scenario->pools = g_new0(tw_pool, (gsize)scenario->n_pools);

@@ -417,13 +417,26 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_platform_ref_element, 1, 1}, {&tw_workload_element, 1, 1},
-    {&tw_pool_element, 1, 0},         {&tw_router_element, 0, 1},
-    {&tw_admission_element, 0, 1},    {&tw_slo_element, 0, 0},
-    {&tw_failures_element, 0, 1},     {&tw_caps_element, 0, 1},
-    {&tw_price_element, 0, 1},        {&tw_carbon_element, 0, 1},
-    {&tw_weather_element, 0, 1},      {&tw_cost_element, 0, 1},
-    {&tw_output_element, 0, 1},       {0},
+    {&tw_platform_ref_element, 1, 1}, {&tw_workload_element, 0, 1}, {&tw_pool_element, 0, 0},
+    {&tw_site_job_element, 0, 0},     {&tw_router_element, 0, 1},   {&tw_admission_element, 0, 1},
+    {&tw_slo_element, 0, 0},          {&tw_failures_element, 0, 1}, {&tw_caps_element, 0, 1},
+    {&tw_price_element, 0, 1},        {&tw_carbon_element, 0, 1},   {&tw_weather_element, 0, 1},
+    {&tw_cost_element, 0, 1},         {&tw_output_element, 0, 1},   {0},
 };
+/* Requests need engines and engines requests, unless there are jobs. */
+static gboolean check_scenario(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  gboolean requests = tw_node_child(node, tw_workload_element.name) != NULL,
+           engines = tw_node_child(node, tw_pool_element.name) != NULL,
+           jobs = tw_node_child(node, tw_site_job_element.name) != NULL;
+  (void)target;
+  if (requests == engines && (requests || jobs))
+    return TRUE;
+  if (!requests)
+    tw_node_fault(node, faults, "<scenario> needs a <workload>%s; add one", jobs ? " for its <pool>" : "");
+  if (!engines)
+    tw_node_fault(node, faults, "<scenario> needs a <pool>%s; add one", jobs ? " for its <workload>" : "");
+  return FALSE;
+}
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
-                                        scenario_children, NULL};
+                                        scenario_children, check_scenario};

@@ -185,13 +185,12 @@ static double slowest_stage_s(const tw_training_setting *s, const forward *f)
 }
 
 /* The optimizer reads master weight and two moments in fp32 and a gradient, and writes the three and a 16-bit weight. */
-static double optimizer_s(const tw_training_setting *s)
+static double optimizer_bytes(const tw_training_setting *s)
 {
   tw_training_params p = tw_training_params_of(s);
   double own =
       s->zero >= 1 ? p.dense / p.dense_replicas + p.experts / p.expert_replicas : p.dense + p.experts;
-  double memory = s->device->efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory;
-  return own * (3 * 4 + 3 * 4 + 2 + tw_precision_bytes(s->gradients)) / (s->device->hbm_bytes_per_s * memory);
+  return own * (3 * 4 + 3 * 4 + 2 + tw_precision_bytes(s->gradients));
 }
 
 tw_training_cost tw_training_cost_of(const tw_training_setting *s)
@@ -204,7 +203,7 @@ tw_training_cost tw_training_cost_of(const tw_training_setting *s)
   tw_training_cost cost = {
       .micro_batches = tw_training_micro_batches(s),
       .forward_s = slowest_stage_s(s, &f),
-      .optimizer_s = optimizer_s(s),
+      .optimizer_bytes = optimizer_bytes(s),
       .tokens = (double)(s->batch * s->sequence),
       .peak_flops = s->device->flops[s->precision] * accelerators,
       .flops = passes * f.flops / f.ranks * replicas,
@@ -213,6 +212,8 @@ tw_training_cost tw_training_cost_of(const tw_training_setting *s)
       .weight_bytes = params * 2,
   };
   cost.micro_s = passes * cost.forward_s;
+  cost.optimizer_s = cost.optimizer_bytes /
+                     (s->device->hbm_bytes_per_s * s->device->efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory);
   cost.bubble = (double)(l->pp - 1) / (double)(l->chunks * cost.micro_batches);
   cost.model_flops = (1 + BACKWARD) * f.flops / f.ranks / micro_tokens * cost.tokens;
   tw_training_sends_of(s, cost.sends);

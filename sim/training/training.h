@@ -75,16 +75,17 @@ typedef struct tw_training_sends {
 
 typedef struct tw_training_cost {
   gint64 micro_batches;
-  double forward_s;    /* computation of a micro-batch on the slowest stage */
-  double micro_s;      /* forward and backward of it, without any collective */
-  double bubble;       /* time that the pipeline idles, over that in which it works */
-  double optimizer_s;  /* each accelerator updates its part of the weights */
-  double tokens;       /* of a step, of all replicas */
-  double model_flops;  /* of a step, over all accelerators */
-  double peak_flops;   /* dense peak of all accelerators in the precision */
-  double flops, bytes; /* done and moved in one micro-batch by all accelerators of all stages: for power */
-  double state_bytes;  /* of a checkpoint: weights, master weights and moments */
-  double weight_bytes; /* of all weights in 16 bits: what engines load */
+  double forward_s;       /* computation of a micro-batch on the slowest stage */
+  double micro_s;         /* forward and backward of it, without any collective */
+  double bubble;          /* time that the pipeline idles, over that in which it works */
+  double optimizer_bytes; /* of HBM that each accelerator moves for it */
+  double optimizer_s;     /* each accelerator updates its part of the weights */
+  double tokens;          /* of a step, of all replicas */
+  double model_flops;     /* of a step, over all accelerators */
+  double peak_flops;      /* dense peak of all accelerators in the precision */
+  double flops, bytes;    /* done and moved in one micro-batch by all accelerators of all stages: for power */
+  double state_bytes;     /* of a checkpoint: weights, master weights and moments */
+  double weight_bytes;    /* of all weights in 16 bits: what engines load */
   tw_training_sends sends[TW_TRAINING_TRAFFICS];
 } tw_training_cost;
 

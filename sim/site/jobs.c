@@ -1,0 +1,489 @@
+#include "sim/site/jobs.h"
+
+#include "sim/network/shipment.h"
+#include "sim/site/job_legs.h"
+#include "sim/training/training_span.h"
+
+#include <math.h>
+
+typedef enum {
+  WAITS,  /* for its start */
+  STEPS,  /* a leg is under way */
+  COPIES, /* the state goes to the memory of its hosts */
+  DRAINS, /* all wait for a checkpoint on its way to storage */
+  DONE
+} condition;
+
+typedef struct run run;
+/* Flows of a leg, or of a checkpoint on its way. */
+typedef struct load {
+  tw_shipment shipment;
+  run *of;
+  gboolean checkpoint;
+  gboolean under_way;
+} load;
+
+/* What happened up to an instant, of which rows are differences. */
+typedef struct sums {
+  double time_s[TW_JOB_TIME_COUNT];
+  double joules;
+} sums;
+
+struct run {
+  const tw_site_job *job;
+  tw_site_jobs *jobs;
+  int index;
+  GArray *legs; /* of a step (tw_leg) */
+  tw_span *span;
+  double latency_s; /* the longest of the routes between its domains */
+  condition condition;
+  guint leg;
+  double leg_s, due_s;   /* when the leg began, and ends; INFINITY: while its flows are under way */
+  double paced_s, paces; /* time of the micro-batches of this step, and how many these were */
+  double speed;          /* of the slowest accelerator */
+  load flows, checkpoint;
+  gint64 step, saved,
+      saving; /* step under way; steps that the last whole checkpoint has, and the one on its way */
+  double step_started_s;
+  tw_site_job_totals totals;
+  sums now, row; /* up to the last event, and as the row began */
+  double event_s, row_s, end_s;
+  gint64 row_step;
+  double busy_until_s, busy_w, idle_w; /* accelerators draw busy_w until then, and idle_w after */
+  double dynamic_j;
+};
+
+struct tw_site_jobs {
+  tw_site *site;
+  run *runs;
+  int n;
+  tw_shipments shipments;
+  int *stores; /* storage hosts */
+  int n_stores;
+};
+
+/* ---- Power ---- */
+
+/* Joules beyond idle from the last event to now_s. */
+static double dynamic_since(const run *r, double now_s)
+{
+  return fmax(0, fmin(now_s, r->busy_until_s) - r->event_s) * (r->busy_w - r->idle_w);
+}
+
+tw_site_job_energy tw_site_jobs_energy(const tw_site_jobs *jobs, int job, double now_s)
+{
+  const run *r = &jobs->runs[job];
+  double dynamic_j = r->dynamic_j + dynamic_since(r, now_s);
+  return (tw_site_job_energy){r->idle_w * now_s + dynamic_j, dynamic_j};
+}
+
+/* Counts what was drawn up to an event, and lets the accelerators work for so long from there on. */
+static void draw(run *r, double joules, double work_s, double now_s)
+{
+  r->dynamic_j += dynamic_since(r, now_s);
+  r->event_s = now_s;
+  r->busy_until_s = now_s + work_s;
+  r->busy_w = r->idle_w + (work_s > 0 ? joules / work_s : 0);
+}
+
+/* ---- Rows ---- */
+
+/* The longest of the routes between its domains, which the network tells once it runs. */
+static double longest_latency_s(const run *r)
+{
+  const tw_network *network = &r->jobs->site->network;
+  double longest_s = 0;
+  for (int i = 0; i < r->span->n_pairs; i++)
+    longest_s = fmax(longest_s,
+                     network->route(network->state, r->span->pairs[i].from, r->span->pairs[i].to).latency_s);
+  return longest_s;
+}
+
+static void begin_row(run *r, double now_s)
+{
+  r->now.joules = tw_site_jobs_energy(r->jobs, r->index, now_s).joules;
+  r->row = r->now;
+  r->row_s = now_s;
+  r->row_step = r->step;
+}
+
+static void write_row(run *r, double now_s)
+{
+  tw_log *log = tw_recorder_log(r->jobs->site->recorder);
+  const tw_site_job *job = r->job;
+  double length_s = now_s - r->row_s, steps = (double)(r->step - r->row_step), share[TW_JOB_TIME_COUNT];
+  if (log == NULL || steps <= 0)
+    return;
+  r->now.joules = tw_site_jobs_energy(r->jobs, r->index, now_s).joules;
+  for (int i = 0; i < TW_JOB_TIME_COUNT; i++)
+    share[i] = (r->now.time_s[i] - r->row.time_s[i]) / length_s;
+  tw_job_row row = tw_job_row_empty;
+  row.start_s = r->row_s;
+  row.end_s = now_s;
+  row.job = job->id;
+  row.kind = "steps";
+  row.step = r->row_step;
+  row.steps = r->step - r->row_step;
+  row.step_s = length_s * (1 - share[TW_JOB_CHECKPOINT]) / steps;
+  row.tokens_per_s = steps * job->cost.tokens / length_s;
+  row.mfu = steps * job->cost.model_flops / (job->cost.peak_flops * length_s);
+  row.compute = share[TW_JOB_COMPUTE];
+  row.bubble = share[TW_JOB_BUBBLE];
+  row.exposed = share[TW_JOB_EXPOSED];
+  row.optimizer = share[TW_JOB_OPTIMIZER];
+  if (job->checkpoint.every > 0)
+    row.checkpoint = share[TW_JOB_CHECKPOINT];
+  if (r->jobs->site->scenario->failures != NULL)
+    row.straggling = share[TW_JOB_STRAGGLING];
+  if (!isnan(r->idle_w)) {
+    row.joules = r->now.joules - r->row.joules;
+    row.watts = row.joules / length_s;
+  }
+  tw_log_job(log, &row);
+}
+
+/* ---- Legs ---- */
+
+static tw_leg *leg_of(const run *r)
+{
+  return &g_array_index(r->legs, tw_leg, r->leg);
+}
+
+/* When a leg ends whose flows had come at `come_s`. */
+static double leg_end_s(const run *r, double come_s)
+{
+  const tw_leg *leg = leg_of(r);
+  double work_s = leg->work_s * (leg->kind == TW_LEG_BUBBLE ? r->paced_s / r->paces : 1 / r->speed);
+  return fmax(r->leg_s + work_s, come_s + leg->hops * r->latency_s + leg->inside_s);
+}
+
+static void begin_leg(run *r, double now_s)
+{
+  const tw_leg *leg = leg_of(r);
+  load *flows = &r->flows;
+  r->condition = STEPS;
+  r->leg_s = now_s;
+  draw(r, leg->dynamic_j, leg->work_s, now_s);
+  tw_shipment_init(&flows->shipment, &r->jobs->shipments, now_s, (guint64)r->index);
+  for (int i = 0; i < r->span->n_pairs; i++) {
+    const tw_span_pair *pair = &r->span->pairs[i];
+    tw_flow flow = {.from = pair->from, .to = pair->to, .kind = TW_FLOW_COLLECTIVE, .start_s = now_s};
+    for (int k = 0; k < TW_TRAINING_TRAFFICS; k++)
+      flow.bytes += pair->bytes[k] * leg->bytes[k];
+    if (flow.bytes > 0)
+      tw_shipment_add(&flows->shipment, &flow, 0, -1);
+  }
+  flows->under_way = flows->shipment.flows != NULL && flows->shipment.flows->len > 0;
+  r->due_s = flows->under_way ? INFINITY : leg_end_s(r, now_s);
+  if (flows->under_way)
+    tw_shipment_begin(&flows->shipment, now_s);
+}
+
+static void begin_step(run *r, double now_s)
+{
+  r->leg = 0;
+  r->paced_s = r->paces = 0;
+  r->step_started_s = now_s;
+  begin_leg(r, now_s);
+}
+
+/* Adds the time of a leg to what it went to. */
+static void count_leg(run *r, double now_s)
+{
+  static const tw_site_job_time whole[] = {
+      [TW_LEG_BUBBLE] = TW_JOB_BUBBLE, [TW_LEG_OPTIMIZER] = TW_JOB_OPTIMIZER};
+  const tw_leg *leg = leg_of(r);
+  double took_s = now_s - r->leg_s;
+  if (leg->kind == TW_LEG_WORK || leg->kind == TW_LEG_WAIT) {
+    r->now.time_s[TW_JOB_COMPUTE] += leg->work_s;
+    r->now.time_s[TW_JOB_STRAGGLING] += leg->work_s / r->speed - leg->work_s;
+    r->now.time_s[TW_JOB_EXPOSED] += took_s - leg->work_s / r->speed;
+  } else {
+    r->now.time_s[whole[leg->kind]] += took_s;
+  }
+  if (leg->paces > 0)
+    r->paced_s += took_s;
+  if (leg->kind == TW_LEG_WORK)
+    r->paces += leg->paces;
+}
+
+/* ---- Checkpoints ---- */
+
+static double checkpoint_bytes(const run *r)
+{
+  return isnan(r->job->checkpoint.bytes) ? r->job->cost.state_bytes : r->job->checkpoint.bytes;
+}
+
+/* Each host has the part of its accelerators, and writes it to one store, the next host to the next. */
+static void send_checkpoint(run *r, double now_s)
+{
+  const tw_engine_place *place = &r->job->place;
+  double each = checkpoint_bytes(r) / (double)tw_site_job_accelerators(r->job);
+  load *l = &r->checkpoint;
+  tw_shipment_init(&l->shipment, &r->jobs->shipments, now_s, (guint64)(r->jobs->n + r->index));
+  for (int i = 0; i < place->n_shares; i++) {
+    tw_flow flow = {.from = tw_share_endpoint(&place->shares[i]),
+                    .to = r->jobs->stores[(r->index + i) % r->jobs->n_stores],
+                    .bytes = each * place->shares[i].accelerators,
+                    .kind = TW_FLOW_CHECKPOINT,
+                    .start_s = now_s};
+    tw_shipment_add(&l->shipment, &flow, 0, -1);
+  }
+  l->under_way = TRUE;
+  r->saving = r->step;
+  tw_shipment_begin(&l->shipment, now_s);
+}
+
+/* The state is to be written: at once, or once the one before is in storage. */
+static void begin_checkpoint(run *r, double now_s)
+{
+  double host = r->job->device->host_bytes_per_s,
+         each = checkpoint_bytes(r) / (double)tw_site_job_accelerators(r->job);
+  r->leg_s = now_s;
+  draw(r, 0, 0, now_s);
+  if (r->checkpoint.under_way) {
+    r->condition = DRAINS;
+    r->due_s = INFINITY;
+  } else if (r->job->checkpoint.mode == TW_CHECKPOINT_STALL) {
+    r->condition = DRAINS;
+    r->due_s = INFINITY;
+    send_checkpoint(r, now_s);
+  } else {
+    r->condition = COPIES;
+    r->due_s = now_s + (isnan(host) ? 0 : each / host);
+  }
+}
+
+/* ---- Steps ---- */
+
+static void go_on(run *r, double now_s)
+{
+  if (r->step == r->job->steps) {
+    if (r->step > r->row_step)
+      write_row(r, now_s);
+    r->condition = DONE;
+    r->due_s = INFINITY;
+    r->end_s = now_s;
+    draw(r, 0, 0, now_s);
+    return;
+  }
+  if (r->step - r->row_step >= r->job->log_every) {
+    write_row(r, now_s);
+    begin_row(r, now_s);
+  }
+  begin_step(r, now_s);
+}
+
+/* Time in which the job waited for a checkpoint. */
+static void count_checkpoint(run *r, double now_s)
+{
+  r->now.time_s[TW_JOB_CHECKPOINT] += now_s - r->leg_s;
+  r->leg_s = now_s;
+}
+
+static void end_step(run *r, double now_s)
+{
+  const tw_site_job_checkpoint *plan = &r->job->checkpoint;
+  r->step++;
+  r->totals.kept_s += now_s - r->step_started_s;
+  if (plan->every > 0 && r->step % plan->every == 0)
+    begin_checkpoint(r, now_s);
+  else
+    go_on(r, now_s);
+}
+
+/* All of a checkpoint is in storage. */
+static void checkpoint_came(run *r, double now_s)
+{
+  r->checkpoint.under_way = FALSE;
+  r->saved = r->saving;
+  r->totals.checkpoints++;
+  if (r->condition != DRAINS)
+    return;
+  count_checkpoint(r, now_s);
+  if (r->job->checkpoint.mode == TW_CHECKPOINT_STALL)
+    go_on(r, now_s);
+  else
+    begin_checkpoint(r, now_s);
+}
+
+/* ---- The part ---- */
+
+/* The flows of a leg, or of a checkpoint, have come; between events, or before it. */
+static void all_has_come(tw_shipment *shipment)
+{
+  load *l = tw_container(shipment, load, shipment);
+  if (l->checkpoint) {
+    tw_shipment_schedule(shipment);
+    return;
+  }
+  tw_shipment_take(shipment);
+  l->under_way = FALSE;
+  l->of->due_s = leg_end_s(l->of, shipment->ready_s);
+}
+
+static void init_run(tw_site_jobs *jobs, int index)
+{
+  const tw_scenario *scenario = jobs->site->scenario;
+  const tw_site_job *job = &scenario->jobs[index];
+  tw_training_reach reach;
+  run *r = &jobs->runs[index];
+  *r = (run){.job = job,
+             .jobs = jobs,
+             .index = index,
+             .legs = tw_site_job_legs(job),
+             .span = tw_training_span_new(scenario->platform, &job->place, &job->training.layout, &reach),
+             .condition = WAITS,
+             .due_s = job->start_s,
+             .speed = 1,
+             .flows = {.of = r},
+             .checkpoint = {.of = r, .checkpoint = TRUE},
+             .row_s = job->start_s,
+             .end_s = NAN,
+             .idle_w = job->power.idle_w * job->power.accelerators};
+}
+
+static void *new_jobs(tw_site *site)
+{
+  const tw_platform *platform = site->scenario->platform;
+  if (site->scenario->n_jobs == 0)
+    return NULL;
+  tw_site_jobs *jobs = site->jobs = g_new(tw_site_jobs, 1);
+  *jobs = (tw_site_jobs){.site = site,
+                         .n = site->scenario->n_jobs,
+                         .runs = g_new0(run, (gsize)site->scenario->n_jobs),
+                         .stores = g_new(int, (gsize)platform->n_hosts)};
+  for (int i = 0; i < platform->n_hosts; i++)
+    if (platform->zones[platform->hosts[i].zone].role == TW_ROLE_STORAGE)
+      jobs->stores[jobs->n_stores++] = i;
+  tw_shipments_init(&jobs->shipments, &site->network, all_has_come);
+  for (int i = 0; i < jobs->n; i++)
+    init_run(jobs, i);
+  tw_telemetry_jobs(site->telemetry, jobs);
+  return jobs;
+}
+
+/* The job whose turn is next; NULL: nobody's is known. */
+static run *next_run(const tw_site_jobs *jobs)
+{
+  run *first = NULL;
+  for (int i = 0; i < jobs->n; i++)
+    if (isfinite(jobs->runs[i].due_s) && (first == NULL || jobs->runs[i].due_s < first->due_s))
+      first = &jobs->runs[i];
+  return first;
+}
+
+static double due(const void *part)
+{
+  const tw_site_jobs *jobs = part;
+  const run *first = next_run(jobs);
+  return fmin(first != NULL ? first->due_s : INFINITY, tw_shipments_due(&jobs->shipments));
+}
+
+static void end_leg(run *r, double now_s)
+{
+  count_leg(r, now_s);
+  if (++r->leg < r->legs->len)
+    begin_leg(r, now_s);
+  else
+    end_step(r, now_s);
+}
+
+/* The turn of a job. */
+static void take_turn(run *r, double now_s)
+{
+  switch (r->condition) {
+  case WAITS:
+    r->latency_s = longest_latency_s(r);
+    begin_row(r, now_s);
+    begin_step(r, now_s);
+    break;
+  case STEPS:
+    end_leg(r, now_s);
+    break;
+  case COPIES:
+    count_checkpoint(r, now_s);
+    send_checkpoint(r, now_s);
+    go_on(r, now_s);
+    break;
+  default:
+    g_assert_not_reached();
+  }
+}
+
+static gboolean step(void *part, double now_s, GError **error)
+{
+  tw_site_jobs *jobs = part;
+  (void)error;
+  if (tw_shipments_due(&jobs->shipments) <= now_s) {
+    tw_shipment *shipment = tw_shipments_step(&jobs->shipments);
+    if (shipment != NULL)
+      checkpoint_came(tw_container(shipment, load, shipment)->of, now_s);
+    return TRUE;
+  }
+  take_turn(next_run(jobs), now_s);
+  return TRUE;
+}
+
+static void start_flows(void *part)
+{
+  tw_shipments_start_flows(&((tw_site_jobs *)part)->shipments);
+}
+
+static int under_way(const void *part)
+{
+  return ((const tw_site_jobs *)part)->shipments.flows;
+}
+
+static void evict(void *part, GPtrArray *sequences, double end_s)
+{
+  tw_site_jobs *jobs = part;
+  (void)sequences;
+  for (int i = 0; i < jobs->n; i++)
+    if (jobs->runs[i].condition != DONE && jobs->runs[i].condition != WAITS)
+      write_row(&jobs->runs[i], end_s);
+}
+
+static void free_jobs(void *part)
+{
+  tw_site_jobs *jobs = part;
+  while (tw_shipments_pop(&jobs->shipments) != NULL)
+    continue;
+  tw_shipments_clear(&jobs->shipments);
+  for (int i = 0; i < jobs->n; i++) {
+    run *r = &jobs->runs[i];
+    tw_shipment_clear(&r->flows.shipment);
+    tw_shipment_clear(&r->checkpoint.shipment);
+    tw_span_free(r->span);
+    g_array_unref(r->legs);
+  }
+  g_free(jobs->stores);
+  g_free(jobs->runs);
+  g_free(jobs);
+}
+
+const tw_part_kind tw_site_jobs_part = {.name = "jobs",
+                                        .new = new_jobs,
+                                        .due = due,
+                                        .step = step,
+                                        .start_flows = start_flows,
+                                        .under_way = under_way,
+                                        .evict = evict,
+                                        .free = free_jobs};
+
+const tw_scenario *tw_site_jobs_scenario(const tw_site_jobs *jobs)
+{
+  return jobs->site->scenario;
+}
+
+tw_site_job_totals tw_site_jobs_totals(const tw_site_jobs *jobs, int job, double now_s)
+{
+  const run *r = &jobs->runs[job];
+  tw_site_job_totals totals = r->totals;
+  double end_s = isnan(r->end_s) ? now_s : r->end_s;
+  totals.steps = r->step;
+  totals.span_s = fmax(0, end_s - r->job->start_s);
+  memcpy(totals.time_s, r->now.time_s, sizeof totals.time_s);
+  totals.energy = tw_site_jobs_energy(jobs, job, now_s);
+  return totals;
+}
