@@ -35,7 +35,7 @@ static void check_scenario(const char *path, const check_values *values, tw_faul
   g_autoptr(tw_scenario) scenario = tw_scenario_load(path, (const char *const *)values->sets, faults);
   if (scenario == NULL)
     return;
-  printf("%s: a scenario with %d engines on %ld accelerators of %s\n", path, scenario->n_engines,
+  printf("%s: a scenario with %d engines on %ld accelerators of %s\n", path, scenario->plan.n_engines,
          tw_platform_accelerators(scenario->platform), scenario->platform->name);
   for (guint i = 0; i < scenario->notes->len; i++)
     printf("%s: note: %s\n", path, (char *)scenario->notes->pdata[i]);

@@ -72,13 +72,13 @@ static void add_jobs(tw_breakdown *breakdown, const tw_scenario *scenario, const
                      const tw_site_power *power)
 {
   for (int i = 0; i < scenario->n_jobs; i++) {
-    double follows = power->engine_follows[scenario->n_engines + i];
+    double follows = power->engine_follows[scenario->plan.n_engines + i];
     add_job(&breakdown->site, &jobs[i], 1, follows);
     breakdown->elsewhere.host_j += follows > 0 ? follows * jobs[i].dynamic_j : 0;
   }
   for (int k = 0; k < power->n_parts; k++) {
     const tw_engine_part *part = &power->parts[k];
-    int job = part->engine - scenario->n_engines;
+    int job = part->engine - scenario->plan.n_engines;
     if (job < 0)
       continue;
     gboolean in_rack = part->rack >= 0;
@@ -98,10 +98,10 @@ tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *en
   breakdown->pools = g_new0(tw_scope_energy, (gsize)scenario->n_pools);
   breakdown->racks = g_new0(tw_scope_energy, (gsize)platform->n_racks);
   find_rows(breakdown, platform, row_of);
-  for (int i = 0, part = 0; i < scenario->n_engines; i++) {
+  for (int i = 0, part = 0; i < scenario->plan.n_engines; i++) {
     tw_usage usage = tw_engine_total(engines[i], end_s);
     add_usage(&breakdown->site, &usage, 1, power->engine_follows[i]);
-    add_usage(&breakdown->pools[scenario->engines[i].pool], &usage, 1, 0);
+    add_usage(&breakdown->pools[scenario->plan.engines[i].pool], &usage, 1, 0);
     for (; part < power->n_parts && power->parts[part].engine == i; part++)
       add_part(breakdown, &power->parts[part], &usage);
     if (power->engine_follows[i] > 0)

@@ -28,8 +28,8 @@ static void add_group(tw_governor *governor, int rack)
 {
   const tw_scenario *scenario = governor->scenario;
   group g = {.rack = rack, .engines = g_array_new(FALSE, FALSE, sizeof(int))};
-  for (int i = 0; i < scenario->n_engines; i++) {
-    const tw_host *host = &scenario->platform->hosts[scenario->engines[i].shares[0].host];
+  for (int i = 0; i < scenario->plan.n_engines; i++) {
+    const tw_host *host = &scenario->platform->hosts[scenario->plan.engines[i].shares[0].host];
     if (rack < 0 || scenario->platform->zones[host->zone].rack_index == rack)
       g_array_append_val(g.engines, i);
   }
@@ -40,8 +40,8 @@ tw_governor *tw_governor_new(const tw_scenario *scenario, const tw_site_power *p
                              tw_engine *const *engines)
 {
   const tw_caps *caps = &scenario->caps;
-  gsize n = (gsize)scenario->n_engines;
-  if (isnan(caps->accelerator_w) && isnan(caps->rack_w) && caps->site == NULL)
+  gsize n = (gsize)scenario->plan.n_engines;
+  if (isnan(caps->accelerator_w) && isnan(caps->rack_w) && scenario->plan.site_cap == NULL)
     return NULL;
   tw_governor *governor = g_new0(tw_governor, 1);
   *governor = (tw_governor){.scenario = scenario,
@@ -59,7 +59,7 @@ tw_governor *tw_governor_new(const tw_scenario *scenario, const tw_site_power *p
   if (!isnan(caps->rack_w))
     for (int i = 0; i < scenario->platform->n_racks; i++)
       add_group(governor, i);
-  if (caps->site != NULL)
+  if (scenario->plan.site_cap != NULL)
     add_group(governor, -1);
   return governor;
 }
@@ -130,11 +130,12 @@ static double cap_w(const tw_governor *governor, const group *g, double from_s, 
     return scenario->caps.rack_w;
   double least_w = INFINITY;
   for (double at_s = from_s; at_s <= to_s;) {
-    double outside_c = scenario->weather != NULL ? tw_stairs_at(scenario->weather, at_s) : NAN;
+    double outside_c = scenario->plan.weather != NULL ? tw_stairs_at(scenario->plan.weather, at_s) : NAN;
     least_w = fmin(least_w, tw_governor_equipment_w(&scenario->platform->supply,
-                                                    tw_stairs_at(scenario->caps.site, at_s), outside_c));
-    double weather_s = scenario->weather != NULL ? tw_stairs_next(scenario->weather, at_s) : INFINITY;
-    at_s = fmin(tw_stairs_next(scenario->caps.site, at_s), weather_s);
+                                                    tw_stairs_at(scenario->plan.site_cap, at_s), outside_c));
+    double weather_s =
+        scenario->plan.weather != NULL ? tw_stairs_next(scenario->plan.weather, at_s) : INFINITY;
+    at_s = fmin(tw_stairs_next(scenario->plan.site_cap, at_s), weather_s);
   }
   return least_w;
 }
@@ -142,7 +143,7 @@ static double cap_w(const tw_governor *governor, const group *g, double from_s, 
 static double accelerators_of(const tw_governor *governor, int engine)
 {
   const tw_scenario *scenario = governor->scenario;
-  return scenario->pools[scenario->engines[engine].pool].power.accelerators;
+  return scenario->pools[scenario->plan.engines[engine].pool].plan.power.accelerators;
 }
 
 /* An engine's accelerator draws `watts`: that, and the watts by which hosts follow it. without_hosts goes
@@ -150,14 +151,14 @@ static double accelerators_of(const tw_governor *governor, int engine)
 static double with_hosts(const tw_governor *governor, int engine, double watts)
 {
   const tw_scenario *scenario = governor->scenario;
-  double idle_w = scenario->pools[scenario->engines[engine].pool].power.idle_w;
+  double idle_w = scenario->pools[scenario->plan.engines[engine].pool].plan.power.idle_w;
   return idle_w + (1 + governor->power->engine_follows[engine]) * (watts - idle_w);
 }
 
 static double without_hosts(const tw_governor *governor, int engine, double watts)
 {
   const tw_scenario *scenario = governor->scenario;
-  double idle_w = scenario->pools[scenario->engines[engine].pool].power.idle_w;
+  double idle_w = scenario->pools[scenario->plan.engines[engine].pool].plan.power.idle_w;
   return idle_w + (watts - idle_w) / (1 + governor->power->engine_follows[engine]);
 }
 
@@ -188,8 +189,8 @@ static void note(tw_governor *governor, group *g, const double *joules, double n
 static void measure(tw_governor *governor, double now_s)
 {
   const tw_scenario *scenario = governor->scenario;
-  g_autofree double *joules = g_new(double, (gsize)scenario->n_engines);
-  for (int i = 0; i < scenario->n_engines; i++) {
+  g_autofree double *joules = g_new(double, (gsize)scenario->plan.n_engines);
+  for (int i = 0; i < scenario->plan.n_engines; i++) {
     joules[i] = tw_engine_joules(governor->engines[i], now_s);
     double drawn_w =
         (joules[i] - governor->start_j[i]) / scenario->caps.period_s / accelerators_of(governor, i);
@@ -201,7 +202,7 @@ static void measure(tw_governor *governor, double now_s)
   }
   for (guint i = 0; i < governor->groups->len; i++)
     note(governor, &g_array_index(governor->groups, group, i), joules, now_s);
-  memcpy(governor->start_j, joules, (gsize)scenario->n_engines * sizeof *joules);
+  memcpy(governor->start_j, joules, (gsize)scenario->plan.n_engines * sizeof *joules);
 }
 
 static void share_out(tw_governor *governor, const group *g, double now_s)
@@ -231,7 +232,7 @@ static void share_out(tw_governor *governor, const group *g, double now_s)
 static void decide(tw_governor *governor, double now_s)
 {
   double most_w = governor->scenario->caps.accelerator_w;
-  for (int i = 0; i < governor->scenario->n_engines; i++)
+  for (int i = 0; i < governor->scenario->plan.n_engines; i++)
     governor->limit_w[i] = isnan(most_w) ? INFINITY : most_w;
   for (guint i = 0; i < governor->groups->len; i++)
     share_out(governor, &g_array_index(governor->groups, group, i), now_s);
@@ -255,7 +256,7 @@ static void lower_limits(tw_governor *governor, double now_s)
 {
   gboolean any_rises = FALSE;
   double next_s = (double)governor->period * governor->scenario->caps.period_s, over_s = now_s;
-  for (int i = 0; i < governor->scenario->n_engines; i++) {
+  for (int i = 0; i < governor->scenario->plan.n_engines; i++) {
     any_rises |= governor->limit_w[i] > governor->held_w[i];
     if (governor->limit_w[i] >= governor->held_w[i])
       continue;
@@ -270,7 +271,7 @@ static void lower_limits(tw_governor *governor, double now_s)
 
 static void raise_limits(tw_governor *governor, double now_s)
 {
-  for (int i = 0; i < governor->scenario->n_engines; i++)
+  for (int i = 0; i < governor->scenario->plan.n_engines; i++)
     if (governor->limit_w[i] > governor->held_w[i])
       hold(governor, i, now_s);
   governor->raise_s = INFINITY;

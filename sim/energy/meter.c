@@ -63,10 +63,10 @@ static void write_row(tw_meter *meter, waiting_row *r)
   row->host_w = watts(r->host_j, r->length_s);
   row->network_w = watts(r->network_j, r->length_s);
   row->overhead_w = watts(r->overhead_j, r->length_s);
-  if (meter->scenario->price != NULL)
-    row->price_usd_per_kwh = tw_stairs_at(meter->scenario->price, row->start_s);
-  if (meter->scenario->carbon != NULL)
-    row->carbon_g_per_kwh = tw_stairs_at(meter->scenario->carbon, row->start_s);
+  if (meter->scenario->plan.price != NULL)
+    row->price_usd_per_kwh = tw_stairs_at(meter->scenario->plan.price, row->start_s);
+  if (meter->scenario->plan.carbon != NULL)
+    row->carbon_g_per_kwh = tw_stairs_at(meter->scenario->plan.carbon, row->start_s);
   tw_log_site(meter->log, row);
 }
 
@@ -90,11 +90,11 @@ static void end_window(tw_meter *meter)
   if (length_s <= 0)
     return;
   double it_w = meter->window_it_j / length_s;
-  double site_w = tw_supply_site_w(&scenario->platform->supply, it_w, rate(scenario->weather, start_s));
+  double site_w = tw_supply_site_w(&scenario->platform->supply, it_w, rate(scenario->plan.weather, start_s));
   double site_j = site_w * length_s, added = site_w / it_w - 1;
   meter->total.overhead_j += site_j - meter->window_it_j;
-  meter->total.usd += site_j / JOULES_PER_KWH * rate(scenario->price, start_s);
-  meter->total.grams += site_j / JOULES_PER_KWH * rate(scenario->carbon, start_s);
+  meter->total.usd += site_j / JOULES_PER_KWH * rate(scenario->plan.price, start_s);
+  meter->total.grams += site_j / JOULES_PER_KWH * rate(scenario->plan.carbon, start_s);
   if (length_s >= 1) {
     meter->total.peak_w = fmax(meter->total.peak_w, site_w);
     meter->total.peak_it_w = fmax(meter->total.peak_it_w, it_w);

@@ -26,8 +26,8 @@ tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, con
   double spare = (double)tw_platform_accelerators(scenario->platform);
   for (int i = 0; i < scenario->n_jobs; i++) /* what jobs spend is told by themselves */
     spare -= (double)tw_site_job_accelerators(&scenario->jobs[i]);
-  for (int i = 0; i < scenario->n_engines; i++) {
-    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
+  for (int i = 0; i < scenario->plan.n_engines; i++) {
+    const tw_pool *pool = &scenario->pools[scenario->plan.engines[i].pool];
     double accelerators = (double)(pool->tp * pool->pp * pool->dp);
     tw_usage usage = tw_engine_total(engines[i], end_s);
     if (scenario->audit)

@@ -15,7 +15,7 @@ static tw_step_cost iteration(const tw_pool *pool, double seqs, double context, 
   for (gint64 i = 0; i < pool->dp; i++)
     ranks[i] = rank;
   tw_step_cost cost;
-  tw_step_model_cost(pool->step_model, ranks, (int)pool->dp, &cost);
+  tw_step_model_cost(pool->plan.step_model, ranks, (int)pool->dp, &cost);
   return cost;
 }
 
@@ -29,8 +29,8 @@ static double iteration_s(const tw_pool *pool, double seqs, double context, doub
 static double rate(const tw_pool *pool, const tw_demand *demand, double prompt, double limit_s)
 {
   double context = demand->prompt + demand->output / 2;
-  double held = context + (double)(pool->memory.sequence_blocks * pool->block_tokens);
-  double room = (double)pool->memory.kv_blocks * (double)pool->block_tokens / held;
+  double held = context + (double)(pool->plan.memory.sequence_blocks * pool->block_tokens);
+  double room = (double)pool->plan.memory.kv_blocks * (double)pool->block_tokens / held;
   double low = 0, high = MIN((double)pool->max_seqs, room);
   double most = iteration_s(pool, high, context, MIN(high * prompt, (double)pool->max_batched_tokens));
   if (high < 1)
@@ -68,8 +68,9 @@ static double token_j(const tw_pool *pool, const tw_demand *demand, double promp
     *(seqs * (double)pool->dp / time_s < tokens_per_s ? &low : &high) = seqs;
   }
   tw_step_cost cost = iteration(pool, low, context, MIN(low * prompt, (double)pool->max_batched_tokens));
-  return tw_power_known(&pool->power) ? tw_power_dynamic(&pool->power, &cost).first / (low * (double)pool->dp)
-                                      : 0;
+  return tw_power_known(&pool->plan.power)
+             ? tw_power_dynamic(&pool->plan.power, &cost).first / (low * (double)pool->dp)
+             : 0;
 }
 
 /* Watts of a site's equipment without work, and with what its hosts add at full load. */

@@ -56,7 +56,7 @@ static gboolean agrees(const tw_scenario *scenario, GError **error)
   g_autoptr(GHashTable) links = tw_simgrid_links();
   /* Hosts inside clusters have no ports. */
   int n_hosts = (int)g_hash_table_size(hosts);
-  if (n_hosts < platform->n_hosts || n_hosts > tw_ports_count(scenario->ports))
+  if (n_hosts < platform->n_hosts || n_hosts > tw_ports_count(scenario->plan.ports))
     return differs(platform, error, "%d hosts instead of %d", n_hosts, platform->n_hosts);
   for (int i = 0; i < platform->n_hosts; i++) {
     const tw_host *host = &platform->hosts[i];
@@ -83,10 +83,10 @@ static gboolean agrees(const tw_scenario *scenario, GError **error)
 tw_driver *tw_driver_new(const tw_scenario *scenario, GError **error)
 {
   gboolean wired = tw_scenario_uses_network(scenario);
-  if (!tw_simgrid_start(wired ? scenario->ports : NULL, error) || (wired && !agrees(scenario, error)))
+  if (!tw_simgrid_start(wired ? scenario->plan.ports : NULL, error) || (wired && !agrees(scenario, error)))
     return NULL;
   tw_driver *driver = g_new0(tw_driver, 1);
-  *driver = (tw_driver){.scenario = scenario, .flows = wired ? tw_flows_new(scenario->ports) : NULL};
+  *driver = (tw_driver){.scenario = scenario, .flows = wired ? tw_flows_new(scenario->plan.ports) : NULL};
   return driver;
 }
 

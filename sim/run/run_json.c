@@ -123,11 +123,11 @@ static json_t *describe_pools(const tw_scenario *scenario)
     const tw_pool *pool = &scenario->pools[i];
     json_array_append_new(pools, json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
                                            text(pool->id), "model", text(pool->model_name), "device",
-                                           text(pool->device->name), "replicas", (json_int_t)pool->replicas,
-                                           "tp", (json_int_t)pool->tp, "pp", (json_int_t)pool->pp, "dp",
-                                           (json_int_t)pool->dp, "ep", (json_int_t)pool->ep, "max_seqs",
-                                           (json_int_t)pool->max_seqs, "max_batched_tokens",
-                                           (json_int_t)pool->max_batched_tokens));
+                                           text(pool->plan.device->name), "replicas",
+                                           (json_int_t)pool->replicas, "tp", (json_int_t)pool->tp, "pp",
+                                           (json_int_t)pool->pp, "dp", (json_int_t)pool->dp, "ep",
+                                           (json_int_t)pool->ep, "max_seqs", (json_int_t)pool->max_seqs,
+                                           "max_batched_tokens", (json_int_t)pool->max_batched_tokens));
   }
   return pools;
 }
@@ -135,8 +135,8 @@ static json_t *describe_pools(const tw_scenario *scenario)
 static json_t *describe_engines(const tw_scenario *scenario)
 {
   json_t *engines = json_array();
-  for (int i = 0; i < scenario->n_engines; i++) {
-    const tw_engine_place *place = &scenario->engines[i];
+  for (int i = 0; i < scenario->plan.n_engines; i++) {
+    const tw_engine_place *place = &scenario->plan.engines[i];
     json_t *hosts = json_array();
     for (int s = 0; s < place->n_shares; s++)
       json_array_append_new(hosts, text(scenario->platform->hosts[place->shares[s].host].id));

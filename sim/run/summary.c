@@ -82,18 +82,19 @@ typedef struct usage_sums {
 static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *factory)
 {
   usage_sums sums = {0};
-  for (int i = 0; i < scenario->n_engines; i++) {
-    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
+  for (int i = 0; i < scenario->plan.n_engines; i++) {
+    const tw_pool *pool = &scenario->pools[scenario->plan.engines[i].pool];
     const tw_engine *engine = tw_factory_engine(factory, i);
     tw_usage usage = tw_engine_total(engine, tw_factory_now(factory));
-    double accelerators = (double)(pool->tp * pool->pp * pool->dp), peak = pool->device->flops[pool->weights];
+    double accelerators = (double)(pool->tp * pool->pp * pool->dp),
+           peak = pool->plan.device->flops[pool->weights];
     sums.accelerators += accelerators;
     sums.busy_s += usage.busy_s * accelerators;
     sums.prefill_s += usage.prefill_s * accelerators;
     sums.flops += usage.flops;
     sums.bytes += usage.bytes;
-    sums.peak_flops += accelerators * (isfinite(peak) ? peak : pool->device->flops[TW_BF16]);
-    sums.peak_bytes += accelerators * pool->device->hbm_bytes_per_s;
+    sums.peak_flops += accelerators * (isfinite(peak) ? peak : pool->plan.device->flops[TW_BF16]);
+    sums.peak_bytes += accelerators * pool->plan.device->hbm_bytes_per_s;
     sums.clock_s += usage.clock_s * accelerators;
     sums.kv_block_s += usage.kv_block_s;
     for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++)
@@ -162,7 +163,7 @@ static void set_load(tw_metric_values *v, const tw_scenario *scenario, const tw_
   double prompt_per_s = per(load.to.prompt_tokens - load.from.prompt_tokens, length_s);
   double average_w = per(load.to.site_j - load.from.site_j, whole_s);
   double hour_usd = capital_usd(scenario, 3600);
-  if (scenario->price != NULL)
+  if (scenario->plan.price != NULL)
     hour_usd = (isnan(hour_usd) ? 0 : hour_usd) + 3600 * per(load.to.usd - load.from.usd, whole_s);
   v->of[TW_METRIC_LOAD_START_S] = load.from.time_s;
   v->of[TW_METRIC_LOAD_END_S] = load.to.time_s;
@@ -268,11 +269,11 @@ static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario 
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
   double capital = capital_usd(scenario, span_s), hourly = isfinite(capital) ? capital : 0;
   /* A price that was asked for and cannot be computed leaves the sum unknown, too. */
-  gboolean priced = scenario->price != NULL || isfinite(capital);
-  double usd = (scenario->price != NULL ? e->usd : 0) + hourly;
+  gboolean priced = scenario->plan.price != NULL || isfinite(capital);
+  double usd = (scenario->plan.price != NULL ? e->usd : 0) + hourly;
   if (priced && isfinite(usd)) {
     v->of[TW_METRIC_COST_USD] = usd;
-    v->of[TW_METRIC_COST_ELECTRICITY_USD] = scenario->price != NULL ? e->usd : NAN;
+    v->of[TW_METRIC_COST_ELECTRICITY_USD] = scenario->plan.price != NULL ? e->usd : NAN;
     v->of[TW_METRIC_COST_CAPITAL_USD] = capital;
     v->of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = per(usd * 1e6, output);
     set_per_million(v, TW_METRIC_COST_USD_PER_MILLION_TOKENS_INPUT, usd - hourly, hourly, totals, sums, site);
@@ -349,7 +350,7 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   v->of[TW_METRIC_SIMULATED_S] = span_s;
   v->of[TW_METRIC_ITERATIONS] = (double)sums.iterations;
   v->of[TW_METRIC_PREEMPTIONS] = (double)sums.preemptions;
-  v->of[TW_METRIC_ENGINES] = scenario->n_engines;
+  v->of[TW_METRIC_ENGINES] = scenario->plan.n_engines;
   v->of[TW_METRIC_ACCELERATORS] = sums.accelerators;
   v->of[TW_METRIC_EXTRAPOLATED_ITERATIONS] = per(sums.extrapolated, (double)sums.iterations);
   set_requests(v, totals);

@@ -68,7 +68,7 @@ static double distance(const tw_pool *pool, const group *g)
 {
   double far = 0;
   far += g_str_equal(pool->engine, g->engine) ? 0 : 1;
-  far += g_strcmp0(pool->device->name, g->device) == 0 ? 0 : 1;
+  far += g_strcmp0(pool->plan.device->name, g->device) == 0 ? 0 : 1;
   far += g_str_equal(kind_of(pool->model), g->kind) ? 0 : 2;
   far += g_str_equal(tw_precision_names[pool->weights], g->weights) ? 0 : 0.5;
   far += g_strcmp0(pool->model->name, g->model) == 0

@@ -25,6 +25,15 @@ typedef struct tw_site_job_checkpoint {
   double restart_s; /* from where a job may start again to where it reads its checkpoint */
 } tw_site_job_checkpoint;
 
+/* What a job runs on, and what its steps are: nobody wrote it. */
+typedef struct tw_site_job_plan {
+  const tw_device *device; /* of its hosts; the platform owns it */
+  tw_engine_place place;
+  tw_training_setting training;
+  tw_training_cost cost; /* of a step */
+  tw_power_law power;    /* of all its accelerators */
+} tw_site_job_plan;
+
 typedef struct tw_site_job {
   char *id;
   int kind; /* tw_site_job_kind */
@@ -39,11 +48,8 @@ typedef struct tw_site_job {
   tw_site_job_checkpoint checkpoint;
 
   tw_model *model;
-  const tw_device *device; /* of its hosts, borrowed from the platform */
-  tw_engine_place place;
-  tw_training_setting training;
-  tw_training_cost cost;
-  tw_power_law power;
+  gboolean sound; /* it was read without a fault */
+  tw_site_job_plan plan;
 } tw_site_job;
 
 static inline gint64 tw_site_job_accelerators(const tw_site_job *job)
@@ -55,8 +61,10 @@ gboolean tw_site_job_uses_network(const tw_site_job *job);
 
 extern const tw_element tw_site_job_element;
 
-/* Reads the jobs of a scenario, places them on accelerators that no engine has, and computes what their steps cost. */
-void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
+/* Reads the jobs of a scenario; then places them on accelerators that no engine has, and computes what their steps
+ * cost. */
+void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+void tw_scenario_plan_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
                            tw_faults *faults);
 void tw_scenario_clear_jobs(tw_scenario *scenario);
 

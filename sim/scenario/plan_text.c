@@ -35,16 +35,17 @@ static void add_step(GString *out, const char *name, const char *what, const tw_
   for (gint64 i = 0; i < pool->dp; i++)
     ranks[i] = *batch;
   tw_step_cost cost;
-  tw_step_model_cost(pool->step_model, ranks, (int)pool->dp, &cost);
+  tw_step_model_cost(pool->plan.step_model, ranks, (int)pool->dp, &cost);
   if (pool->speculation.draft_tokens > 0 && batch->prefill_tokens == 0)
-    tw_speculation_cost(&pool->speculation, pool->step_model, ranks, (int)pool->dp, &cost);
+    tw_speculation_cost(&pool->speculation, pool->plan.step_model, ranks, (int)pool->dp, &cost);
   double time_s = cost.time_s.first;
   double tokens = (double)(pool->dp * (batch->decode_seqs + batch->prefill_tokens));
   g_string_append_printf(out, "  %-22s %s: %.4g ms, %.4g tokens/s", name, what, 1e3 * time_s,
                          tokens / time_s);
-  if (tw_power_known(&pool->power)) {
-    double dynamic_j = tw_power_dynamic(&pool->power, &cost).first;
-    g_autofree char *drawn = watts(pool->power.idle_w + dynamic_j / time_s / pool->power.accelerators);
+  if (tw_power_known(&pool->plan.power)) {
+    double dynamic_j = tw_power_dynamic(&pool->plan.power, &cost).first;
+    g_autofree char *drawn =
+        watts(pool->plan.power.idle_w + dynamic_j / time_s / pool->plan.power.accelerators);
     g_string_append_printf(out, ", %s per accelerator", drawn);
   }
   double wire_bytes = cost.wire.tensor + cost.wire.experts + cost.wire.stages;
@@ -55,7 +56,7 @@ static void add_step(GString *out, const char *name, const char *what, const tw_
 
 static void add_steps(GString *out, const tw_pool *pool)
 {
-  gint64 held = pool->memory.kv_blocks * pool->block_tokens;
+  gint64 held = pool->plan.memory.kv_blocks * pool->block_tokens;
   gint64 context = MIN(EXAMPLE_CONTEXT, MIN(held, pool->max_model_len));
   gint64 seqs = CLAMP(held / context, 1, pool->max_seqs);
   if (pool->role != TW_POOL_PREFILL) {
@@ -83,7 +84,7 @@ static void add_steps(GString *out, const tw_pool *pool)
 
 static void add_memory(GString *out, const tw_pool *pool)
 {
-  const tw_memory *m = &pool->memory;
+  const tw_memory *m = &pool->plan.memory;
   add_row(out, "HBM", "%.4g GB per accelerator, of which %.4g GB may be used", 1e-9 * m->hbm_bytes,
           1e-9 * m->usable_bytes);
   add_row(out, "weights", "%.4g GB per accelerator", 1e-9 * m->weight_bytes);
@@ -104,20 +105,20 @@ static void add_memory(GString *out, const tw_pool *pool)
 
 static void add_power(GString *out, const tw_pool *pool)
 {
-  g_autofree char *idle = watts(pool->power.idle_w), *most = watts(pool->power.max_w);
+  g_autofree char *idle = watts(pool->plan.power.idle_w), *most = watts(pool->plan.power.max_w);
   add_row(out, "power", "%s idle, %s at most per accelerator", idle, most);
-  if (pool->n_clocks == 0)
+  if (pool->plan.n_clocks == 0)
     return;
   g_autoptr(GString) clocks = g_string_new("1");
-  for (int i = 0; i < pool->n_clocks; i++)
-    g_string_append_printf(clocks, " %.3g", pool->clocks[i].clock);
+  for (int i = 0; i < pool->plan.n_clocks; i++)
+    g_string_append_printf(clocks, " %.3g", pool->plan.clocks[i].clock);
   add_row(out, "clocks", "%s of the nominal one", clocks->str);
 }
 
 /* The hosts of an engine as placement="explicit" names them. */
 static void add_place(GString *out, const tw_scenario *scenario, int engine)
 {
-  const tw_engine_place *place = &scenario->engines[engine];
+  const tw_engine_place *place = &scenario->plan.engines[engine];
   g_autoptr(GString) hosts = g_string_new(NULL);
   for (int s = 0; s < place->n_shares; s++)
     g_string_append_printf(hosts, "%s%s:%d", s > 0 ? " " : "",
@@ -131,13 +132,13 @@ static void add_pool(GString *out, const tw_scenario *scenario, int index)
 {
   const tw_pool *pool = &scenario->pools[index];
   g_string_append_printf(out, "\npool \"%s\": %" G_GINT64_FORMAT " engines of %s on %s\n", pool->id,
-                         pool->replicas, pool->model->label, pool->device->label);
+                         pool->replicas, pool->model->label, pool->plan.device->label);
   add_row(out, "accelerators",
           "%" G_GINT64_FORMAT " per engine: tp=%" G_GINT64_FORMAT " pp=%" G_GINT64_FORMAT
           " dp=%" G_GINT64_FORMAT " ep=%" G_GINT64_FORMAT,
           pool->tp * pool->pp * pool->dp, pool->tp, pool->pp, pool->dp, pool->ep);
   add_row(out, "NVLink domains", "%d for a tensor-parallel group, %d for the ranks of a stage",
-          MAX(pool->reach.tensor, 1), MAX(pool->reach.experts, 1));
+          MAX(pool->plan.reach.tensor, 1), MAX(pool->plan.reach.experts, 1));
   add_memory(out, pool);
   if (pool->host_bytes > 0)
     add_row(out, "KV in host memory", "%.4g GB per engine", 1e-9 * pool->host_bytes);
@@ -151,8 +152,8 @@ static void add_pool(GString *out, const tw_scenario *scenario, int index)
     add_row(out, "expected error", "%s \u00b1 %.0f %% in the median, 9 of 10 within %.0f %% (%s, nearest %s)",
             e->metric, 100 * e->median, 100 * e->p90, tw_grade_names[e->grade], e->nearest);
   }
-  for (int i = 0; i < scenario->n_engines; i++)
-    if (scenario->engines[i].pool == index)
+  for (int i = 0; i < scenario->plan.n_engines; i++)
+    if (scenario->plan.engines[i].pool == index)
       add_place(out, scenario, i);
 }
 
@@ -174,9 +175,9 @@ static void add_site(GString *out, const tw_scenario *scenario)
   g_autoptr(tw_site_power) power = tw_site_power_new(scenario);
   const tw_platform *platform = scenario->platform;
   long used = 0;
-  for (int i = 0; i < scenario->n_engines; i++)
-    for (int s = 0; s < scenario->engines[i].n_shares; s++)
-      used += scenario->engines[i].shares[s].accelerators;
+  for (int i = 0; i < scenario->plan.n_engines; i++)
+    for (int s = 0; s < scenario->plan.engines[i].n_shares; s++)
+      used += scenario->plan.engines[i].shares[s].accelerators;
   g_string_append_printf(out, "\nsite \"%s\"\n", platform->name);
   add_row(out, "accelerators", "%ld, of which engines use %ld", tw_platform_accelerators(platform), used);
   add_row(out, "hosts and racks", "%d and %d", platform->n_hosts, platform->n_racks);
@@ -188,11 +189,11 @@ static void add_site(GString *out, const tw_scenario *scenario)
     add_row(out, "energy", "of the site unknown: the platform lacks %s", power->missing);
   add_row(out, "network", "%s", tw_scenario_uses_network(scenario) ? "simulated" : "nothing crosses it");
   add_row(out, "router", "%s", tw_router_policy_names[scenario->router]);
-  add_row(out, "front end", "%.4g ms per request", 1e3 * scenario->frontend_s);
-  add_series(out, "power cap", scenario->caps.site, "W");
-  add_series(out, "electricity", scenario->price, "USD per kWh");
-  add_series(out, "carbon", scenario->carbon, "g per kWh");
-  add_series(out, "weather", scenario->weather, "degrees Celsius");
+  add_row(out, "front end", "%.4g ms per request", 1e3 * scenario->plan.frontend_s);
+  add_series(out, "power cap", scenario->plan.site_cap, "W");
+  add_series(out, "electricity", scenario->plan.price, "USD per kWh");
+  add_series(out, "carbon", scenario->plan.carbon, "g per kWh");
+  add_series(out, "weather", scenario->plan.weather, "degrees Celsius");
 }
 
 char *tw_scenario_plan_text(const tw_scenario *scenario)

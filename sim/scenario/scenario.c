@@ -28,8 +28,8 @@ static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_fa
   if (platform == NULL || !tw_scenario_uses_network(scenario))
     return;
   const xmlNode *node = tw_node_child(root, "pool");
-  for (int i = 0, pool = 0; i < scenario->n_engines; i++) {
-    const tw_engine_place *place = &scenario->engines[i];
+  for (int i = 0, pool = 0; i < scenario->plan.n_engines; i++) {
+    const tw_engine_place *place = &scenario->plan.engines[i];
     for (; pool < place->pool; pool++)
       node = tw_node_next(node, "pool");
     for (int k = 0; k < place->n_shares; k++) {
@@ -45,19 +45,6 @@ static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_fa
       return;
     }
   }
-}
-
-/* KV caches go from and to a rank; collectives and weights to all of an engine. */
-static void add_ports(tw_scenario *scenario)
-{
-  scenario->ports = tw_ports_new(scenario->platform);
-  for (int i = 0; i < scenario->n_engines && tw_scenario_uses_network(scenario); i++) {
-    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
-    tw_place_add_ports(&scenario->engines[i], pool->role != TW_POOL_MIXED ? (int)(pool->tp * pool->pp) : 0,
-                       scenario->ports);
-  }
-  for (int i = 0; i < scenario->n_jobs && tw_scenario_uses_network(scenario); i++)
-    tw_place_add_ports(&scenario->jobs[i].place, 0, scenario->ports);
 }
 
 /* Pools of prefill and decode engines come together, and pass each other the same cache. */
@@ -93,17 +80,6 @@ static void check_roles(const tw_scenario *scenario, const xmlNode *root, tw_fau
                   "pool \"%s\" has role=\"%s\", but none has role=\"%s\"; add one",
                   prefill != NULL ? prefill->id : decode->id, prefill != NULL ? "prefill" : "decode",
                   prefill != NULL ? "decode" : "prefill");
-}
-
-/* Before a request is routed, it is not known which engine will take it. */
-static double slowest_frontend_s(const tw_scenario *scenario)
-{
-  double slowest_s = 0;
-  for (int i = 0; i < scenario->n_pools; i++)
-    if (scenario->pools[i].device != NULL) /* else it has faults */
-      slowest_s =
-          MAX(slowest_s, scenario->pools[i].overhead.request_s * scenario->pools[i].device->host_factor);
-  return slowest_s;
 }
 
 static void list_files(tw_scenario *scenario, const tw_document *document)
@@ -164,13 +140,10 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
                                                      (char *)scenario->platform->notes->pdata[i]));
   tw_scenario_read_caps(scenario, root, faults);
   tw_scenario_read_failures(scenario, root);
-  g_autoptr(tw_free_accelerators) free =
-      scenario->platform != NULL ? tw_free_accelerators_new(scenario->platform) : NULL;
-  tw_scenario_read_pools(scenario, root, free, faults);
-  tw_scenario_read_jobs(scenario, root, free, faults);
-  if (isnan(scenario->frontend_s))
-    scenario->frontend_s = slowest_frontend_s(scenario);
-  tw_scenario_read_power(scenario, root, faults);
+  tw_scenario_read_pools(scenario, root, faults);
+  tw_scenario_read_jobs(scenario, root, faults);
+  tw_scenario_read_power(scenario, root);
+  tw_scenario_plan_make(scenario, root, faults);
   check_roles(scenario, root, faults);
   check_routes(scenario, root, faults);
   if (tw_faults_added(faults) == before)
@@ -179,7 +152,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     tw_scenario_check_failures(scenario, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
-  add_ports(scenario);
+  tw_scenario_plan_ports(scenario);
   list_files(scenario, document);
   scenario->canonical = tw_document_canonical(document);
   const tw_element *const implied[] = {&tw_scheduler_element, &tw_step_time_element, &tw_router_element,
@@ -192,14 +165,9 @@ void tw_scenario_free(tw_scenario *scenario)
 {
   if (scenario == NULL)
     return;
-  for (int i = 0; i < scenario->n_engines; i++)
-    tw_engine_place_clear(&scenario->engines[i]);
   for (int i = 0; i < scenario->n_pools; i++) {
     tw_pool *pool = &scenario->pools[i];
-    tw_step_model_free(pool->step_model);
-    for (int k = 0; k < pool->n_clocks; k++)
-      tw_step_model_free(pool->clocks[k].model);
-    g_free(pool->clocks);
+    tw_pool_plan_clear(&pool->plan);
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);
@@ -209,9 +177,8 @@ void tw_scenario_free(tw_scenario *scenario)
   }
   tw_scenario_clear_jobs(scenario);
   tw_failure_plan_free(scenario->failures);
-  g_free(scenario->engines);
+  tw_scenario_plan_clear(&scenario->plan);
   g_free(scenario->pools);
-  tw_ports_free(scenario->ports);
   tw_platform_free(scenario->platform);
   tw_schema_clear(&tw_scenario_element, scenario);
   tw_schema_clear(&tw_platform_ref_element, scenario);
@@ -229,8 +196,8 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
     if (tw_pool_loads_weights(scenario, &scenario->pools[i]) || scenario->pools[i].store ||
-        scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].reach.tensor > 1 ||
-        scenario->pools[i].reach.experts > 1 || scenario->pools[i].reach.stages)
+        scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].plan.reach.tensor > 1 ||
+        scenario->pools[i].plan.reach.experts > 1 || scenario->pools[i].plan.reach.stages)
       return TRUE;
   for (int i = 0; i < scenario->n_jobs; i++)
     if (tw_site_job_uses_network(&scenario->jobs[i]))

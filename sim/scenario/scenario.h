@@ -1,22 +1,20 @@
-/* A scenario: what is simulated. Read from one XML file, checked whole, and frozen before the first event.
+/* A scenario: what is simulated, as it is written. It is read from one XML file and the files that this one names,
+ * checked whole, and frozen before the first event. What follows from it on its platform is its plan (plan.h).
  *
  * The tables in scenario_schema.c are the single description of its elements and attributes. */
 #ifndef TW_SIM_SCENARIO_H
 #define TW_SIM_SCENARIO_H
 
-#include "platforms/input/stairs.h"
 #include "platforms/reader/platform.h"
 #include "sim/engine/engine.h"
 #include "sim/engine/scheduler.h"
-#include "sim/placement/placement.h"
-#include "sim/power/power.h"
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
 #include "sim/scenario/failures.h"
 #include "sim/scenario/jobs.h"
+#include "sim/scenario/plan.h"
 #include "sim/scenario/scaling.h"
 #include "sim/steptime/checkpoint.h"
-#include "sim/steptime/memory.h"
 #include "workloads/stream/class.h"
 
 /* The role of a pool: its engines compute prompts and decodes, or one of the two. */
@@ -28,16 +26,16 @@ extern const char *const tw_pool_role_names[];
 typedef enum { TW_KV_WHOLE, TW_KV_LAYERED } tw_kv_transfer_mode;
 extern const char *const tw_kv_transfer_names[];
 
-/* Whether engines have their weights as a run begins, and where those that do not get them. */
-/* As the engine of the step time has it, or as told. */
+/* Whether the next iteration is planned while one runs: as the engine of the step time does it, or as told. */
 typedef enum { TW_ASYNCHRONOUS_ENGINE, TW_ASYNCHRONOUS_OFF, TW_ASYNCHRONOUS_ON } tw_asynchronous;
 extern const char *const tw_asynchronous_names[];
 
+/* Whether engines have their weights as a run begins, and from where those that have none get them. */
 typedef enum { TW_START_WARM, TW_START_COLD } tw_start;
 typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER } tw_weights_source;
 extern const char *const tw_start_names[], *const tw_weights_source_names[];
 
-typedef struct tw_pool {
+struct tw_pool {
   char *id;
   int role;        /* tw_pool_role */
   int kv_transfer; /* tw_kv_transfer_mode */
@@ -82,18 +80,13 @@ typedef struct tw_pool {
   double host_bytes;                               /* for offloaded KV, of each engine */
   double host_bytes_per_s, host_write_bytes_per_s; /* to each accelerator, and from it */
   tw_speculation speculation;
-  gboolean store; /* what the hosts have no room for goes to the shared store */
-  tw_offload_config offload;
+  gboolean store;                  /* what the hosts have no room for goes to the shared store */
+  tw_offload_config offload_rules; /* what is kept; its bytes and seconds are planned */
 
   tw_model *model;
-  const tw_device *device;   /* of its hosts, borrowed from the platform */
-  tw_reach reach;            /* of its engines over NVLink domains */
-  tw_step_model *step_model; /* shared by its engines */
-  tw_memory memory;
-  tw_power_law power; /* of one engine's accelerators */
-  tw_clock *clocks;   /* slower ones, falling; where power is capped */
-  int n_clocks;
-} tw_pool;
+  gboolean sound; /* Whether what is written of the pool has no fault, so that it can be planned. */
+  tw_pool_plan plan;
+};
 
 /* The limits that a request must meet; NAN: not asked for. */
 typedef struct tw_slo {
@@ -104,8 +97,7 @@ typedef struct tw_slo {
 /* Caps on power, and how they are held. */
 typedef struct tw_caps {
   double accelerator_w, rack_w, site_w; /* NAN: none */
-  char *site_file;
-  tw_stairs *site; /* either; NULL: none */
+  char *site_file;                      /* instead of site_w */
   double period_s, delay_s;
   double slowest_clock;
   gboolean even; /* every accelerator gets the same share, whatever it draws */
@@ -116,7 +108,6 @@ struct tw_scenario {
   gint64 seed;
   char *platform_file;
   tw_platform *platform;
-  tw_ports *ports; /* of the engines */
 
   /* Where requests come from: a trace, or a generator. */
   char *trace_file; /* NULL: a generator */
@@ -128,8 +119,6 @@ struct tw_scenario {
 
   tw_pool *pools;
   int n_pools;
-  tw_engine_place *engines; /* every engine of every pool, where it stands */
-  int n_engines;
   tw_site_job *jobs; /* what is computed beside requests */
   int n_jobs;
 
@@ -150,10 +139,11 @@ struct tw_scenario {
   tw_caps caps;
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
   char *price_file, *carbon_file, *weather_file;
-  tw_stairs *price, *carbon, *weather;        /* either; NULL: not given */
   double accelerator_hour_usd, rack_hour_usd; /* capital and operation without electricity, NAN: not given */
 
   gboolean segments, exact_steps, audit;
+
+  tw_scenario_plan plan; /* what runs; everything above is written */
 
   GPtrArray *notes; /* of char *: what the user should know before a run */
   char *canonical;  /* canonical XML, assignments applied */
@@ -170,7 +160,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 /* Where an engine stands, or, counted behind the engines, a job. */
 static inline const tw_engine_place *tw_scenario_place(const tw_scenario *scenario, int i)
 {
-  return i < scenario->n_engines ? &scenario->engines[i] : &scenario->jobs[i - scenario->n_engines].place;
+  return i < scenario->plan.n_engines ? &scenario->plan.engines[i]
+                                      : &scenario->jobs[i - scenario->plan.n_engines].plan.place;
 }
 
 /* The limits that requests of a class (NULL: of none) must meet. */
@@ -198,29 +189,25 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
 /* The root of the tables: for checks, documentation and the RELAX NG schema. */
 extern const tw_element tw_scenario_element;
 
-/* Reads the pools, and places and plans their engines (scenario_pools.c). `free`: NULL without a platform. */
-void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
-                            tw_faults *faults);
+/* Reads the pools (scenario_pools.c). */
+void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 /* Reads what the scenario says of caps, before the pools. */
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
-/* Reads what the scenario says of power, prices and weather (scenario_power.c), once the pools are placed. */
-void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
+/* Reads what the scenario says of prices and weather (scenario_power.c). */
+void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root);
 void tw_scenario_clear_power(tw_scenario *scenario);
 
 /* Reads what the pools say of starting and parking (scenario_fleet.c), once they are placed; notes what
  * the user should know of it. */
 void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
-/* Reads the <kv-offload> of a pool whose device and memory are known (scenario_offload.c). */
-void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
-                              tw_faults *faults);
 
 /* Reads <workload> and <slo> (scenario_workload.c). */
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_workload(tw_scenario *scenario);
-/* A fault where a file (NULL: none) that `node` names does not exist. */
 /* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
  * there is no such kind. */
 gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);
+/* A fault where a file (NULL: none) that `node` names does not exist. */
 void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
 
 /* ---- The tables, shared by the reader and the schema ---- */

@@ -158,7 +158,7 @@ int tw_failing_components(const tw_scenario *scenario, tw_failing_part part)
   case TW_PART_COOLING:
     return count_rows(platform);
   default:
-    return scenario->n_engines;
+    return scenario->plan.n_engines;
   }
 }
 
@@ -175,9 +175,9 @@ static const char *row_name(const tw_platform *platform, int row)
 static char *process_name(const tw_scenario *scenario, int engine)
 {
   int first = engine;
-  while (first > 0 && scenario->engines[first - 1].pool == scenario->engines[engine].pool)
+  while (first > 0 && scenario->plan.engines[first - 1].pool == scenario->plan.engines[engine].pool)
     first--;
-  return g_strdup_printf("%s/%d", scenario->pools[scenario->engines[engine].pool].id, engine - first);
+  return g_strdup_printf("%s/%d", scenario->pools[scenario->plan.engines[engine].pool].id, engine - first);
 }
 
 char *tw_failing_component_name(const tw_scenario *scenario, tw_failing_part part, int component)

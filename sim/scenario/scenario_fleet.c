@@ -125,12 +125,12 @@ static void check_limits(const tw_scaling *scaling, gint64 replicas, const xmlNo
 /* A device without data on its sleep: what is assumed instead. */
 static void note_sleep(tw_scenario *scenario, const tw_pool *pool)
 {
-  if (pool->weights_from != TW_WEIGHTS_RESIDENT && pool->device->sleep_w >= pool->device->idle_w)
+  if (pool->weights_from != TW_WEIGHTS_RESIDENT && pool->plan.device->sleep_w >= pool->plan.device->idle_w)
     g_ptr_array_add(
         scenario->notes,
         g_strdup_printf("pool \"%s\": nothing is known of what a parked %s draws, so it is counted "
                         "like an idle one, %g W",
-                        pool->id, pool->device->label, pool->device->idle_w));
+                        pool->id, pool->plan.device->label, pool->plan.device->idle_w));
 }
 
 void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)

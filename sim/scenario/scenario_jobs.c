@@ -96,7 +96,7 @@ const tw_element tw_site_job_element = {"job", "training beside requests, or ins
 static tw_training_setting setting_of(const tw_site_job *job)
 {
   tw_training_setting s = {.model = job->model,
-                           .device = job->device,
+                           .device = job->plan.device,
                            .layout = {job->tp, job->cp, job->dp, job->pp, job->ep, job->chunks},
                            .batch = job->batch,
                            .micro_batch = job->micro_batch,
@@ -119,23 +119,25 @@ static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *no
       job->id, job->hosts, (tw_placement_kind)job->placement, 1, tw_site_job_accelerators(job), job->tp};
   if (!tw_place(free, &request, -1, places, node, faults))
     return;
-  job->place = g_array_index(places, tw_engine_place, 0);
-  job->device = platform->hosts[job->place.shares[0].host].device;
-  for (int i = 1; i < job->place.n_shares; i++)
-    if (platform->hosts[job->place.shares[i].host].device != job->device) {
+  job->plan.place = g_array_index(places, tw_engine_place, 0);
+  job->plan.device = platform->hosts[job->plan.place.shares[0].host].device;
+  for (int i = 1; i < job->plan.place.n_shares; i++)
+    if (platform->hosts[job->plan.place.shares[i].host].device != job->plan.device) {
       tw_node_fault(node, faults, "job \"%s\" would run on both %s and %s; narrow hosts=\"%s\" to one device",
-                    job->id, job->device->label, platform->hosts[job->place.shares[i].host].device->label,
-                    job->hosts);
+                    job->id, job->plan.device->label,
+                    platform->hosts[job->plan.place.shares[i].host].device->label, job->hosts);
       return;
     }
   guint before = tw_faults_added(faults);
-  job->training = setting_of(job);
-  tw_training_check(&job->training, node, faults);
+  job->plan.training = setting_of(job);
+  tw_training_check(&job->plan.training, node, faults);
   if (tw_faults_added(faults) > before)
     return;
-  tw_span_free(tw_training_span_new(platform, &job->place, &job->training.layout, &job->training.reach));
-  job->cost = tw_training_cost_of(&job->training);
-  job->power = tw_power_law_of(job->device, job->training.precision, (int)tw_site_job_accelerators(job), 1);
+  tw_span_free(tw_training_span_new(platform, &job->plan.place, &job->plan.training.layout,
+                                    &job->plan.training.reach));
+  job->plan.cost = tw_training_cost_of(&job->plan.training);
+  job->plan.power =
+      tw_power_law_of(job->plan.device, job->plan.training.precision, (int)tw_site_job_accelerators(job), 1);
 }
 
 static gboolean has_storage(const tw_platform *platform)
@@ -167,8 +169,7 @@ static void check_job(const tw_scenario *scenario, const tw_site_job *job, const
         "(tokenworks platform ... --storage), or leave <checkpoint> out");
 }
 
-void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
-                           tw_faults *faults)
+void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
   int n = 0;
   for (const xmlNode *node = tw_node_child(root, "job"); node != NULL; node = tw_node_next(node, "job"))
@@ -182,16 +183,24 @@ void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_a
       tw_schema_read_child(node, &checkpoint_element, &job->checkpoint);
     check_job(scenario, job, node, faults);
     job->model = tw_model_load(job->model_name, node, faults);
-    if (job->model != NULL && free != NULL && tw_faults_added(faults) == before)
-      place_job(scenario, job, node, free, faults);
+    job->sound = tw_faults_added(faults) == before;
   }
+}
+
+void tw_scenario_plan_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
+                           tw_faults *faults)
+{
+  const xmlNode *node = tw_node_child(root, "job");
+  for (int i = 0; i < scenario->n_jobs; i++, node = tw_node_next(node, "job"))
+    if (scenario->jobs[i].sound)
+      place_job(scenario, &scenario->jobs[i], node, free, faults);
 }
 
 void tw_scenario_clear_jobs(tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_jobs; i++) {
     tw_site_job *job = &scenario->jobs[i];
-    tw_engine_place_clear(&job->place);
+    tw_engine_place_clear(&job->plan.place);
     tw_model_free(job->model);
     tw_schema_clear(&tw_site_job_element, job);
   }
@@ -202,6 +211,6 @@ gboolean tw_site_job_uses_network(const tw_site_job *job)
 {
   gboolean crosses = job->checkpoint.every > 0;
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++)
-    crosses |= job->training.reach.groups[i] > 1;
+    crosses |= job->plan.training.reach.groups[i] > 1;
   return crosses;
 }

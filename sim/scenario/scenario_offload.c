@@ -10,21 +10,22 @@ static const tw_attribute offload_attributes[] = {
     {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, TW_ABSENT, .max = 1e15, .positive = TRUE,
      FIELD(host_bytes_per_s), .help = "from there to each accelerator; the device's host link if absent"},
     {"write", TW_ATTR_CHOICE, .fallback = "back", .choices = tw_offload_write_names,
-     .choice_helps = tw_offload_write_helps, FIELD(offload.write),
+     .choice_helps = tw_offload_write_helps, FIELD(offload_rules.write),
      .help = "when KV goes down to the hosts, and to the store"},
     {"write-bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, TW_ABSENT, .max = 1e15, .positive = TRUE,
      FIELD(host_write_bytes_per_s),
      .help = "write=\"through\": from each accelerator; bandwidth=\"...\" if absent"},
     {"policy", TW_ATTR_CHOICE, .fallback = "lru", .choices = tw_kv_policy_names,
-     .choice_helps = tw_kv_policy_helps, FIELD(offload.policy),
+     .choice_helps = tw_kv_policy_helps, FIELD(offload_rules.policy),
      .help = "which pieces of prompts go where the hosts, or the store, have no room"},
-    {"admit", TW_ATTR_CHOICE, .fallback = "all", .choices = tw_kv_admission_names, FIELD(offload.admission),
+    {"admit", TW_ATTR_CHOICE, .fallback = "all", .choices = tw_kv_admission_names,
+     FIELD(offload_rules.admission),
      .help = "which pieces the hosts, and the store, take in: all, or those that have come before, as far as "
              "names of "
              "as many bytes as there is room for are remembered"},
-    {"min-tokens", TW_ATTR_INT, .fallback = "0", .max = 1e9, FIELD(offload.least_tokens),
+    {"min-tokens", TW_ATTR_INT, .fallback = "0", .max = 1e9, FIELD(offload_rules.least_tokens),
      .help = "write=\"through\": requests of fewer tokens of prompt and output leave nothing below"},
-    {"ttl", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = 109500 * 86400.0, FIELD(offload.ttl_s),
+    {"ttl", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = 109500 * 86400.0, FIELD(offload_rules.ttl_s),
      .help = "pieces that were used longer ago are gone; 0: none are"},
     {"store", TW_ATTR_BOOL, .fallback = "false", FIELD(store),
      .help =
@@ -39,7 +40,7 @@ static gboolean check_offload(const xmlNode *node, const void *target, tw_faults
   g_autofree char *cache =
       scheduler != NULL ? (char *)xmlGetProp((xmlNode *)scheduler, BAD_CAST "prefix-cache") : NULL;
   const tw_pool *pool = target;
-  const tw_offload_config *offload = &pool->offload;
+  const tw_offload_config *offload = &pool->offload_rules;
   if (g_strcmp0(role, "decode") == 0)
     tw_node_fault(node, faults, "a pool of role=\"decode\" computes no prompts; leave <kv-offload> out");
   else if (g_strcmp0(cache, "false") == 0)
@@ -91,7 +92,7 @@ static void check_store(const tw_scenario *scenario, const tw_pool *pool, const 
                   "store=\"true\", but no host of the platform has room for KV; give hosts in a zone of role "
                   "storage the property tw:kv_bytes");
   for (const tw_pool *other = scenario->pools; other < pool; other++)
-    if (other->store && !keeps_alike(&other->offload, &pool->offload))
+    if (other->store && !keeps_alike(&other->offload_rules, &pool->offload_rules))
       tw_node_fault(
           node, faults,
           "pools \"%s\" and \"%s\" share the store and must keep it alike; give both the same write, policy, "
@@ -99,38 +100,38 @@ static void check_store(const tw_scenario *scenario, const tw_pool *pool, const 
           other->id, pool->id);
 }
 
-void tw_scenario_read_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
+void tw_scenario_plan_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
                               tw_faults *faults)
 {
   const xmlNode *node = tw_node_child(pool_node, tw_offload_element.name);
   const tw_model *model = pool->model;
   if (node == NULL)
     return;
-  tw_schema_read(node, &tw_offload_element, pool);
-  if (isnan(pool->host_bytes_per_s))
-    pool->host_bytes_per_s = pool->device->host_bytes_per_s;
-  if (isnan(pool->host_bytes_per_s))
+  double read_bytes_per_s =
+      isnan(pool->host_bytes_per_s) ? pool->plan.device->host_bytes_per_s : pool->host_bytes_per_s;
+  double write_bytes_per_s =
+      isnan(pool->host_write_bytes_per_s) ? read_bytes_per_s : pool->host_write_bytes_per_s;
+  if (isnan(read_bytes_per_s))
     tw_node_fault(node, faults, "the bandwidth between %s and its host is not known; write bandwidth=\"...\"",
-                  pool->device->label);
+                  pool->plan.device->label);
   if (pool->store)
     check_store(scenario, pool, node, faults);
-  tw_offload_config *offload = &pool->offload;
+  tw_offload_config *offload = &pool->plan.offload;
+  *offload = pool->offload_rules;
   double tokens = (double)pool->block_tokens;
-  double block_bytes = tokens * pool->memory.kv_bytes_per_token;
+  double block_bytes = tokens * pool->plan.memory.kv_bytes_per_token;
   offload->host_bytes = (gint64)pool->host_bytes;
   offload->block_bytes =
       tokens * tw_model_sequence_bytes(model, tw_precision_bytes((tw_precision)pool->kv), 1).per_token;
-  offload->block_s = block_bytes / pool->host_bytes_per_s;
-  if (isnan(pool->host_write_bytes_per_s))
-    pool->host_write_bytes_per_s = pool->host_bytes_per_s;
-  offload->write_block_s = block_bytes / pool->host_write_bytes_per_s;
+  offload->block_s = block_bytes / read_bytes_per_s;
+  offload->write_block_s = block_bytes / write_bytes_per_s;
   offload->seed = seed_of(pool);
 }
 
 gboolean tw_scenario_offloads(const tw_scenario *scenario)
 {
   for (int i = 0; i < scenario->n_pools; i++)
-    if (scenario->pools[i].offload.host_bytes > 0)
+    if (scenario->pools[i].plan.offload.host_bytes > 0)
       return TRUE;
   return FALSE;
 }

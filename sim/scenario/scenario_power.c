@@ -106,18 +106,22 @@ const tw_element tw_cost_element = {"cost", "capital and operation, electricity 
 
 /* ---- Reading ---- */
 
-/* Reads an element that is a constant or a file; NULL where it is absent, or with faults. */
-static tw_stairs *read_series(tw_scenario *scenario, const xmlNode *root, const tw_element *element,
-                              double *constant, char **file, tw_faults *faults)
+/* Reads an element that is a constant or a file. */
+static void read_series(tw_scenario *scenario, const xmlNode *root, const tw_element *element,
+                        double *constant)
 {
   const xmlNode *node = tw_node_child(root, element->name);
   *constant = NAN;
-  if (node == NULL)
-    return NULL;
-  tw_schema_read(node, element, scenario);
-  const tw_attribute *row = &element->attributes[0];
-  return *file != NULL ? tw_stairs_load(*file, TRUE, row->min, row->max, faults)
-                       : tw_stairs_constant(*constant);
+  if (node != NULL)
+    tw_schema_read(node, element, scenario);
+}
+
+void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root)
+{
+  read_series(scenario, root, &tw_price_element, &scenario->price_usd_per_kwh);
+  read_series(scenario, root, &tw_carbon_element, &scenario->carbon_g_per_kwh);
+  read_series(scenario, root, &tw_weather_element, &scenario->outside_c);
+  tw_schema_read(tw_node_child(root, tw_cost_element.name), &tw_cost_element, scenario);
 }
 
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
@@ -130,11 +134,8 @@ void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults
   tw_schema_read(node, &tw_caps_element, scenario);
   if (caps->site_file != NULL && !isnan(caps->site_w))
     tw_node_fault(node, faults, "the site has two caps; give either site=\"...\" or site-file=\"...\"");
-  else if (caps->site_file != NULL)
-    caps->site = tw_stairs_load(caps->site_file, FALSE, 1, 1e12, faults);
-  else if (!isnan(caps->site_w))
-    caps->site = tw_stairs_constant(caps->site_w);
-  else if (isnan(caps->accelerator_w) && isnan(caps->rack_w))
+  else if (caps->site_file == NULL && isnan(caps->site_w) && isnan(caps->accelerator_w) &&
+           isnan(caps->rack_w))
     tw_node_fault(node, faults,
                   "<power-cap> caps nothing; give it accelerator=\"...\", rack=\"...\" or site=\"...\"");
 }
@@ -154,42 +155,56 @@ static void check_idle(const tw_scenario *scenario, const xmlNode *node, tw_faul
   g_autofree double *rack_w = g_new0(double, (gsize)platform->n_racks);
   for (int i = 0; i < platform->n_racks; i++)
     rack_w[i] = power->racks[i].spare_w + power->racks[i].host_w + power->racks[i].network_w;
-  for (int i = 0; i < scenario->n_engines; i++) {
-    const tw_pool *pool = &scenario->pools[scenario->engines[i].pool];
-    int rack = platform->zones[platform->hosts[scenario->engines[i].shares[0].host].zone].rack_index;
-    double idle_w = pool->power.idle_w * pool->power.accelerators;
+  for (int i = 0; i < scenario->plan.n_engines; i++) {
+    const tw_pool *pool = &scenario->pools[scenario->plan.engines[i].pool];
+    int rack = platform->zones[platform->hosts[scenario->plan.engines[i].shares[0].host].zone].rack_index;
+    double idle_w = pool->plan.power.idle_w * pool->plan.power.accelerators;
     site_w += idle_w;
     if (rack >= 0)
       rack_w[rack] += idle_w;
-    if (caps->accelerator_w <= pool->power.idle_w)
+    if (caps->accelerator_w <= pool->plan.power.idle_w)
       tw_node_fault(node, faults, "accelerator: %s draws %g W when idle; write a higher cap",
-                    pool->device->label, pool->power.idle_w);
+                    pool->plan.device->label, pool->plan.power.idle_w);
   }
   for (int i = 0; i < platform->n_racks; i++)
     if (caps->rack_w <= rack_w[i])
       tw_node_fault(node, faults, "rack: \"%s\" draws %.0f W when idle; write a higher cap",
                     platform->racks[i], rack_w[i]);
-  double outside_c = scenario->weather != NULL ? tw_stairs_at(scenario->weather, 0) : NAN;
+  double outside_c = scenario->plan.weather != NULL ? tw_stairs_at(scenario->plan.weather, 0) : NAN;
   double idle_w = tw_supply_site_w(&platform->supply, site_w, outside_c);
-  if (caps->site != NULL && tw_stairs_min(caps->site) <= idle_w)
+  if (scenario->plan.site_cap != NULL && tw_stairs_min(scenario->plan.site_cap) <= idle_w)
     tw_node_fault(node, faults, "site: it draws %.0f W when idle; write a higher cap than %.0f W", idle_w,
-                  tw_stairs_min(caps->site));
+                  tw_stairs_min(scenario->plan.site_cap));
 }
 
-void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+/* The series of a price, of carbon or of weather over time; NULL where it is not given, or with faults. */
+static tw_stairs *plan_series(const tw_element *element, double constant, const char *file, tw_faults *faults)
 {
-  const xmlNode *cost = tw_node_child(root, tw_cost_element.name);
-  scenario->price = read_series(scenario, root, &tw_price_element, &scenario->price_usd_per_kwh,
-                                &scenario->price_file, faults);
-  scenario->carbon = read_series(scenario, root, &tw_carbon_element, &scenario->carbon_g_per_kwh,
-                                 &scenario->carbon_file, faults);
-  scenario->weather =
-      read_series(scenario, root, &tw_weather_element, &scenario->outside_c, &scenario->weather_file, faults);
-  tw_schema_read(cost, &tw_cost_element, scenario);
+  const tw_attribute *row = &element->attributes[0];
+  if (file != NULL)
+    return tw_stairs_load(file, TRUE, row->min, row->max, faults);
+  return isnan(constant) ? NULL : tw_stairs_constant(constant);
+}
+
+static tw_stairs *plan_site_cap(const tw_caps *caps, tw_faults *faults)
+{
+  if (caps->site_file != NULL)
+    return tw_stairs_load(caps->site_file, FALSE, 1, 1e12, faults);
+  return isnan(caps->site_w) ? NULL : tw_stairs_constant(caps->site_w);
+}
+
+void tw_scenario_plan_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+{
+  tw_scenario_plan *plan = &scenario->plan;
+  plan->site_cap = plan_site_cap(&scenario->caps, faults);
+  plan->price = plan_series(&tw_price_element, scenario->price_usd_per_kwh, scenario->price_file, faults);
+  plan->carbon = plan_series(&tw_carbon_element, scenario->carbon_g_per_kwh, scenario->carbon_file, faults);
+  plan->weather = plan_series(&tw_weather_element, scenario->outside_c, scenario->weather_file, faults);
   const xmlNode *caps = tw_node_child(root, tw_caps_element.name);
   if (caps != NULL && tw_faults_count(faults) == 0)
     check_idle(scenario, caps, faults);
-  if (scenario->platform != NULL && scenario->platform->supply.per_degree > 0 && scenario->weather == NULL)
+  if (scenario->platform != NULL && scenario->platform->supply.per_degree > 0 &&
+      scenario->plan.weather == NULL)
     tw_node_fault(root, faults,
                   "the platform's PUE depends on the outside temperature (tw:pue_per_degree), which "
                   "is not given; add <weather celsius=\"15\"/> or <weather file=\"...\"/>");
@@ -197,10 +212,6 @@ void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root, tw_fault
 
 void tw_scenario_clear_power(tw_scenario *scenario)
 {
-  tw_stairs_free(scenario->caps.site);
-  tw_stairs_free(scenario->price);
-  tw_stairs_free(scenario->carbon);
-  tw_stairs_free(scenario->weather);
   tw_schema_clear(&tw_caps_element, scenario);
   tw_schema_clear(&tw_price_element, scenario);
   tw_schema_clear(&tw_carbon_element, scenario);

@@ -68,13 +68,13 @@ gboolean tw_dispatcher_start(tw_dispatcher *dispatcher, GError **error)
 static gboolean fill_front_end(tw_dispatcher *dispatcher, double now_s, GError **error)
 {
   const tw_scenario *scenario = dispatcher->site->scenario;
-  while (dispatcher->arrival_s + scenario->frontend_s <= now_s) {
+  while (dispatcher->arrival_s + scenario->plan.frontend_s <= now_s) {
     tw_request request;
     if (!tw_stream_next(dispatcher->site->stream, &request, error))
       return FALSE;
     tw_sequence *sequence = tw_sequence_new(&request);
-    double leaves_s =
-        request.arrival_s + scenario->frontend_s + scenario->frontend_per_token_s * request.prompt_tokens;
+    double leaves_s = request.arrival_s + scenario->plan.frontend_s +
+                      scenario->frontend_per_token_s * request.prompt_tokens;
     tw_heap_push(&dispatcher->front_end, &sequence->waiting, leaves_s, request.id);
     if (!look_ahead(dispatcher, error))
       return FALSE;
@@ -320,7 +320,7 @@ static double due(const void *part)
 {
   const tw_dispatcher *dispatcher = part;
   tw_heap_node *top = tw_heap_top(&dispatcher->front_end);
-  double arrival_s = dispatcher->arrival_s + dispatcher->site->scenario->frontend_s;
+  double arrival_s = dispatcher->arrival_s + dispatcher->site->scenario->plan.frontend_s;
   return fmin(top != NULL ? fmin(top->key, arrival_s) : arrival_s, next_deadline(dispatcher));
 }
 
@@ -387,7 +387,7 @@ static gboolean step(void *part, double now_s, GError **error)
 
 void tw_dispatcher_close(tw_dispatcher *dispatcher, GPtrArray *sequences, double end_s)
 {
-  fill_front_end(dispatcher, end_s + dispatcher->site->scenario->frontend_s, NULL);
+  fill_front_end(dispatcher, end_s + dispatcher->site->scenario->plan.frontend_s, NULL);
   while (dispatcher->front_end.n > 0)
     g_ptr_array_add(sequences, pop_front_end(dispatcher));
 }

@@ -36,7 +36,7 @@ static void make_seats(tw_site *site)
   const tw_scenario *scenario = site->scenario;
   site->seats = g_new(tw_seat, (gsize)site->n_engines);
   for (int i = 0; i < site->n_engines; i++)
-    site->seats[i] = (tw_seat){&scenario->pools[scenario->engines[i].pool], &scenario->engines[i]};
+    site->seats[i] = (tw_seat){&scenario->pools[scenario->plan.engines[i].pool], &scenario->plan.engines[i]};
 }
 
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
@@ -49,8 +49,8 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
                     .recorder = recorder,
                     .network = network != NULL ? *network : (tw_network){0},
                     .power = tw_site_power_new(scenario),
-                    .engines = g_new0(tw_engine *, (gsize)scenario->n_engines),
-                    .n_engines = scenario->n_engines};
+                    .engines = g_new0(tw_engine *, (gsize)scenario->plan.n_engines),
+                    .n_engines = scenario->plan.n_engines};
   make_seats(site);
   site->telemetry =
       tw_telemetry_new(scenario, site->engines, site->power, &site->network, tw_recorder_log(recorder));

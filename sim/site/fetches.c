@@ -167,7 +167,7 @@ static void copy_down(tw_fetches *fetches, int engine, const tw_kv_piece *pieces
 void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *pieces, guint n)
 {
   const tw_pool *pool = fetches->site->seats[engine].pool;
-  if (pool->store && pool->offload.write == TW_OFFLOAD_THROUGH) {
+  if (pool->store && pool->plan.offload.write == TW_OFFLOAD_THROUGH) {
     copy_down(fetches, engine, pieces, n);
   } else if (pool->store) {
     tw_kv_piece kept = *pieces;
@@ -262,7 +262,7 @@ static void *new_part(tw_site *site)
     return NULL;
   while (!site->seats[storing].pool->store)
     storing++;
-  const tw_offload_config *rules = &site->seats[storing].pool->offload;
+  const tw_offload_config *rules = &site->seats[storing].pool->plan.offload;
   tw_fetches *fetches = site->fetches = g_new(tw_fetches, 1);
   *fetches = (tw_fetches){.site = site,
                           .hosts = g_new(int, (gsize)platform->n_hosts),

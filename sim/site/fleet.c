@@ -144,13 +144,13 @@ static void copy_peer(member *m, double now_s)
   const tw_engine_place *source = fleet->site->seats[m->from].place,
                         *place = fleet->site->seats[m->engine].place;
   const tw_pool *pool = pool_of(fleet, m->engine);
-  double bytes = pool->memory.weight_bytes;
+  double bytes = pool->plan.memory.weight_bytes;
   for (gint64 k = 0; k < pool->tp * pool->pp * pool->dp; k++) {
     if (tw_place_host(source, k) != tw_place_host(place, k))
       add_flow(m, tw_place_endpoint(source, k), tw_place_endpoint(place, k), bytes);
     else
-      m->shipment.ready_s =
-          now_s + pool->device->scale_up_latency_s + bytes / tw_device_pair_bytes_per_s(pool->device);
+      m->shipment.ready_s = now_s + pool->plan.device->scale_up_latency_s +
+                            bytes / tw_device_pair_bytes_per_s(pool->plan.device);
   }
 }
 
@@ -160,7 +160,7 @@ static void read_storage(member *m)
 {
   const tw_fleet *fleet = m->fleet;
   const tw_engine_place *place = fleet->site->seats[m->engine].place;
-  double bytes = pool_of(fleet, m->engine)->memory.weight_bytes;
+  double bytes = pool_of(fleet, m->engine)->plan.memory.weight_bytes;
   for (int i = 0; i < place->n_shares; i++)
     add_flow(m, fleet->stores[(m->engine * place->n_shares + i) % fleet->n_stores],
              tw_share_endpoint(&place->shares[i]), bytes * place->shares[i].accelerators);
@@ -175,7 +175,7 @@ static void begin_load(member *m, double now_s)
   m->from = -1;
   tw_shipment_init(&m->shipment, &fleet->shipments, now_s, (guint64)m->engine);
   if (pool->weights_from != TW_WEIGHTS_RESIDENT) {
-    m->bytes = pool->memory.weight_bytes * (double)(pool->tp * pool->pp * pool->dp);
+    m->bytes = pool->plan.memory.weight_bytes * (double)(pool->tp * pool->pp * pool->dp);
     if (pool->weights_from == TW_WEIGHTS_PEER)
       m->from = find_peer(fleet, m->engine);
     if (m->from >= 0) {

@@ -7,14 +7,14 @@ static double dynamic_j(const tw_site_job *job, double flops, double bytes, doub
 {
   tw_step_cost cost = {
       .time_s = {work_s, 0}, .kernels_s = {work_s, 0}, .flops = {flops, 0}, .bytes = {bytes, 0}, .valid = 1};
-  return tw_power_known(&job->power) && work_s > 0 ? tw_power_dynamic(&job->power, &cost).first : 0;
+  return tw_power_known(&job->plan.power) && work_s > 0 ? tw_power_dynamic(&job->plan.power, &cost).first : 0;
 }
 
 /* A leg of so many micro-batches and ends of steps, with the part of their traffic that goes on beside computation, or
  * the rest. */
 static tw_leg leg_of(const tw_site_job *job, tw_leg_kind kind, double micro, double end, gboolean beside)
 {
-  const tw_training_cost *cost = &job->cost;
+  const tw_training_cost *cost = &job->plan.cost;
   tw_leg leg = {.kind = kind};
   if (kind == TW_LEG_WORK) {
     leg.work_s = micro * cost->micro_s;
@@ -43,7 +43,7 @@ static void add(GArray *legs, tw_leg leg, double paces)
 
 GArray *tw_site_job_legs(const tw_site_job *job)
 {
-  const tw_training_cost *cost = &job->cost;
+  const tw_training_cost *cost = &job->plan.cost;
   GArray *legs = g_array_new(FALSE, FALSE, sizeof(tw_leg));
   gint64 before = cost->micro_batches - 1, slices = MIN(job->slices, before);
   for (gint64 i = 0; i < slices; i++) {

@@ -27,9 +27,9 @@ static void add(job_sums *sums, const tw_site_job *job, const tw_site_job_totals
   to->energy.joules += t->energy.joules;
   for (int i = 0; i < TW_JOB_TIME_COUNT; i++)
     to->time_s[i] += t->time_s[i];
-  sums->tokens += steps * job->cost.tokens;
-  sums->model_flops += steps * job->cost.model_flops;
-  sums->peak_flops_s += job->cost.peak_flops * t->span_s;
+  sums->tokens += steps * job->plan.cost.tokens;
+  sums->model_flops += steps * job->plan.cost.model_flops;
+  sums->peak_flops_s += job->plan.cost.peak_flops * t->span_s;
 }
 
 void tw_site_jobs_measure(const tw_site_jobs *jobs, double end_s, tw_metric_values *v)
@@ -81,10 +81,10 @@ json_t *tw_site_jobs_describe(const tw_site_jobs *jobs, double end_s)
     json_t *object =
         json_pack("{s:s, s:s, s:I, s:I}", "id", id, "kind", tw_site_job_kind_names[job->kind], "accelerators",
                   (json_int_t)tw_site_job_accelerators(job), "steps", (json_int_t)t.steps);
-    set(object, "tokens", steps * job->cost.tokens);
+    set(object, "tokens", steps * job->plan.cost.tokens);
     set(object, "step_s", per(t.kept_s, steps));
-    set(object, "tokens_per_s", per(steps * job->cost.tokens, t.span_s));
-    set(object, "mfu", per(steps * job->cost.model_flops, job->cost.peak_flops * t.span_s));
+    set(object, "tokens_per_s", per(steps * job->plan.cost.tokens, t.span_s));
+    set(object, "mfu", per(steps * job->plan.cost.model_flops, job->plan.cost.peak_flops * t.span_s));
     set(object, "goodput", per(t.kept_s, t.span_s));
     set(object, "j", t.energy.joules);
     json_array_append_new(list, object);

@@ -125,8 +125,8 @@ static void write_row(run *r, double now_s)
   row.step = r->row_step;
   row.steps = r->step - r->row_step;
   row.step_s = length_s * (1 - share[TW_JOB_CHECKPOINT]) / steps;
-  row.tokens_per_s = steps * job->cost.tokens / length_s;
-  row.mfu = steps * job->cost.model_flops / (job->cost.peak_flops * length_s);
+  row.tokens_per_s = steps * job->plan.cost.tokens / length_s;
+  row.mfu = steps * job->plan.cost.model_flops / (job->plan.cost.peak_flops * length_s);
   row.compute = share[TW_JOB_COMPUTE];
   row.bubble = share[TW_JOB_BUBBLE];
   row.exposed = share[TW_JOB_EXPOSED];
@@ -211,13 +211,13 @@ static void count_leg(run *r, double now_s)
 
 static double checkpoint_bytes(const run *r)
 {
-  return isnan(r->job->checkpoint.bytes) ? r->job->cost.state_bytes : r->job->checkpoint.bytes;
+  return isnan(r->job->checkpoint.bytes) ? r->job->plan.cost.state_bytes : r->job->checkpoint.bytes;
 }
 
 /* Each host has the part of its accelerators, and writes it to one store, the next host to the next. */
 static void send_checkpoint(run *r, double now_s)
 {
-  const tw_engine_place *place = &r->job->place;
+  const tw_engine_place *place = &r->job->plan.place;
   double each = checkpoint_bytes(r) / (double)tw_site_job_accelerators(r->job);
   load *l = &r->checkpoint;
   tw_shipment_init(&l->shipment, &r->jobs->shipments, now_s, (guint64)(r->jobs->n + r->index));
@@ -237,7 +237,7 @@ static void send_checkpoint(run *r, double now_s)
 /* The state is to be written: at once, or once the one before is in storage. */
 static void begin_checkpoint(run *r, double now_s)
 {
-  double host = r->job->device->host_bytes_per_s,
+  double host = r->job->plan.device->host_bytes_per_s,
          each = checkpoint_bytes(r) / (double)tw_site_job_accelerators(r->job);
   r->leg_s = now_s;
   draw(r, 0, 0, now_s);
@@ -328,19 +328,20 @@ static void init_run(tw_site_jobs *jobs, int index)
   const tw_site_job *job = &scenario->jobs[index];
   tw_training_reach reach;
   run *r = &jobs->runs[index];
-  *r = (run){.job = job,
-             .jobs = jobs,
-             .index = index,
-             .legs = tw_site_job_legs(job),
-             .span = tw_training_span_new(scenario->platform, &job->place, &job->training.layout, &reach),
-             .condition = WAITS,
-             .due_s = job->start_s,
-             .speed = 1,
-             .flows = {.of = r},
-             .checkpoint = {.of = r, .checkpoint = TRUE},
-             .row_s = job->start_s,
-             .end_s = NAN,
-             .idle_w = job->power.idle_w * job->power.accelerators};
+  *r = (run){
+      .job = job,
+      .jobs = jobs,
+      .index = index,
+      .legs = tw_site_job_legs(job),
+      .span = tw_training_span_new(scenario->platform, &job->plan.place, &job->plan.training.layout, &reach),
+      .condition = WAITS,
+      .due_s = job->start_s,
+      .speed = 1,
+      .flows = {.of = r},
+      .checkpoint = {.of = r, .checkpoint = TRUE},
+      .row_s = job->start_s,
+      .end_s = NAN,
+      .idle_w = job->plan.power.idle_w * job->plan.power.accelerators};
 }
 
 static void *new_jobs(tw_site *site)

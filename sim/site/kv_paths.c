@@ -126,9 +126,10 @@ double tw_kv_cache_bytes(const tw_pool *pool, gint64 tokens)
 
 double tw_kv_path_inside_s(const tw_kv_path *p, const tw_pool *pool, double bytes)
 {
-  return p->inside_fraction > 0 ? pool->device->scale_up_latency_s +
-                                      bytes * p->inside_fraction / tw_device_pair_bytes_per_s(pool->device)
-                                : 0;
+  return p->inside_fraction > 0
+             ? pool->plan.device->scale_up_latency_s +
+                   bytes * p->inside_fraction / tw_device_pair_bytes_per_s(pool->plan.device)
+             : 0;
 }
 
 /* The estimate from one engine to another, and whether it is known. */

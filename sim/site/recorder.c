@@ -256,8 +256,9 @@ static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence
   const tw_scenario *scenario = recorder->scenario;
   if (sequence->engine < 0)
     return sequence->joules; /* none, or those of engines that failed */
-  return tw_power_known(&scenario->pools[scenario->engines[sequence->engine].pool].power) ? sequence->joules
-                                                                                          : NAN;
+  return tw_power_known(&scenario->pools[scenario->plan.engines[sequence->engine].pool].plan.power)
+             ? sequence->joules
+             : NAN;
 }
 
 static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,

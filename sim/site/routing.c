@@ -14,7 +14,7 @@ static double step_s(const tw_pool *pool, const tw_batch *batch)
     ranks[i] = (tw_batch){.next_full = G_MAXINT64};
   ranks[0] = *batch;
   tw_step_cost cost;
-  tw_step_model_cost(pool->step_model, ranks, (int)pool->dp, &cost);
+  tw_step_model_cost(pool->plan.step_model, ranks, (int)pool->dp, &cost);
   return cost.time_s.first;
 }
 
@@ -36,7 +36,7 @@ tw_rates tw_pool_rates(const tw_pool *pool)
 {
   tw_rates rates = {.budget_tokens = (double)pool->max_batched_tokens,
                     .seats = (double)pool->max_seqs,
-                    .kv_tokens = (double)(pool->memory.kv_blocks * pool->block_tokens)};
+                    .kv_tokens = (double)(pool->plan.memory.kv_blocks * pool->block_tokens)};
   double one_s = decode_s(pool, FEW, SHORT), many_s = decode_s(pool, MANY, SHORT);
   double tokens = rates.budget_tokens;
   rates.context_s = fmax(0, (decode_s(pool, MANY, LONG) - many_s) / (MANY * (LONG - SHORT)));

@@ -39,13 +39,12 @@ tw_telemetry *tw_telemetry_new(const tw_scenario *scenario, tw_engine **engines,
                               .link_joules = network != NULL ? network->joules : NULL,
                               .log = log,
                               .meter = tw_meter_new(scenario, power, log),
-                              .accelerators = g_new0(int, (gsize)(scenario->n_engines + scenario->n_jobs)),
-                              .drawn = g_new0(tw_site_job_energy, (gsize)scenario->n_jobs),
+                              .accelerators = g_new0(int, (gsize)scenario->plan.n_engines),
                               .racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks)};
   for (int i = 0; i < power->n_parts; i++) {
     const tw_engine_part *part = &power->parts[i];
     telemetry->accelerators[part->engine] += part->accelerators;
-    if (part->rack >= 0 && part->engine < scenario->n_engines)
+    if (part->rack >= 0 && part->engine < scenario->plan.n_engines)
       telemetry->racks[part->rack].accelerators += part->accelerators;
   }
   return telemetry;
@@ -94,7 +93,7 @@ static gboolean can_spend(const tw_pool *pool, const tw_engine_place *place, tw_
   case TW_TIME_FABRIC:
     return place->n_shares > 1;
   case TW_TIME_LOADS:
-    return pool->offload.host_bytes > 0;
+    return pool->plan.offload.host_bytes > 0;
   case TW_TIME_SLOWEST:
     return pool->dp > 1 || experts;
   case TW_TIME_BUBBLE:
@@ -121,7 +120,7 @@ static void set_shares(tw_engine_row *row, const tw_pool *pool, const tw_engine_
 static void log_engine(tw_telemetry *telemetry, int engine, const tw_usage *usage, double start_s,
                        double length_s)
 {
-  const tw_pool *pool = &telemetry->scenario->pools[telemetry->scenario->engines[engine].pool];
+  const tw_pool *pool = &telemetry->scenario->pools[telemetry->scenario->plan.engines[engine].pool];
   gint64 blocks = tw_engine_kv_blocks(telemetry->engines[engine]);
   tw_engine_row row = tw_engine_row_empty;
   row.start_s = start_s;
@@ -133,7 +132,7 @@ static void log_engine(tw_telemetry *telemetry, int engine, const tw_usage *usag
   row.prompt_tokens = usage->prompt_tokens;
   if (pool->prefix_cache)
     row.cached_tokens = usage->cached_tokens;
-  if (pool->offload.host_bytes > 0) {
+  if (pool->plan.offload.host_bytes > 0) {
     row.host_cached_tokens = usage->host_tokens;
     row.store_cached_tokens = usage->store_tokens;
   }
@@ -147,7 +146,7 @@ static void log_engine(tw_telemetry *telemetry, int engine, const tw_usage *usag
   row.waiting_seats = mean(usage->waiting_for_s[TW_WAIT_SEATS], length_s);
   row.waiting_kv = mean(usage->waiting_for_s[TW_WAIT_KV], length_s);
   row.waiting_power = mean(usage->waiting_for_s[TW_WAIT_POWER], length_s);
-  set_shares(&row, pool, &telemetry->scenario->engines[engine], usage->class_s, length_s);
+  set_shares(&row, pool, &telemetry->scenario->plan.engines[engine], usage->class_s, length_s);
   tw_log_engine(telemetry->log, &row);
 }
 
@@ -199,7 +198,7 @@ static void add_jobs_to_racks(tw_telemetry *telemetry, int part, double end_s)
     tw_site_job_energy now = tw_site_jobs_energy(telemetry->jobs, i, end_s), before = telemetry->drawn[i];
     double joules = now.joules - before.joules, dynamic_j = now.dynamic_j - before.dynamic_j;
     for (; part < telemetry->power->n_parts &&
-           telemetry->power->parts[part].engine == telemetry->scenario->n_engines + i;
+           telemetry->power->parts[part].engine == telemetry->scenario->plan.n_engines + i;
          part++) {
       const tw_engine_part *p = &telemetry->power->parts[part];
       if (p->rack < 0)
@@ -225,7 +224,7 @@ static void end_interval(tw_telemetry *telemetry, double end_s)
   telemetry->unrouted_s = 0;
   if (telemetry->log == NULL)
     return;
-  for (int i = 0; i < telemetry->scenario->n_engines; i++) {
+  for (int i = 0; i < telemetry->scenario->plan.n_engines; i++) {
     tw_usage usage = tw_engine_take_usage(telemetry->engines[i], end_s);
     log_engine(telemetry, i, &usage, start_s, length_s);
     for (; part < telemetry->power->n_parts && telemetry->power->parts[part].engine == i; part++)
@@ -272,14 +271,14 @@ static double sum_flows(const tw_telemetry *telemetry)
 static void cut_meter(tw_telemetry *telemetry, double now_s)
 {
   tw_drawn drawn = {.flows_j = telemetry->flows_j};
-  for (int i = 0; i < telemetry->scenario->n_engines; i++) {
+  for (int i = 0; i < telemetry->scenario->plan.n_engines; i++) {
     const double *follows = &telemetry->power->engine_follows[i];
     drawn.engines_j += tw_engine_joules(telemetry->engines[i], now_s);
     if (*follows != 0)
       drawn.following_j += *follows * tw_engine_dynamic_joules(telemetry->engines[i], now_s);
   }
   for (int i = 0; i < telemetry->scenario->n_jobs; i++) {
-    double follows = telemetry->power->engine_follows[telemetry->scenario->n_engines + i];
+    double follows = telemetry->power->engine_follows[telemetry->scenario->plan.n_engines + i];
     tw_site_job_energy job = tw_site_jobs_energy(telemetry->jobs, i, now_s);
     drawn.jobs_j += job.joules;
     drawn.following_j += follows != 0 ? follows * job.dynamic_j : 0;

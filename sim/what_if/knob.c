@@ -186,7 +186,7 @@ static void add_routers(GArray *knobs, const tw_scenario *scenario)
 {
   static const char *const tried[] = {"least-tokens", "prefix-and-load", NULL};
   const char *now = tw_router_policy_names[scenario->router];
-  for (const char *const *name = tried; *name != NULL && scenario->n_engines > 1; name++)
+  for (const char *const *name = tried; *name != NULL && scenario->plan.n_engines > 1; name++)
     if (!g_str_equal(*name, now))
       add(knobs, g_strdup_printf("the router %s", *name),
           g_strdup_printf("/scenario/router/@policy=%s", *name));
@@ -195,7 +195,7 @@ static void add_routers(GArray *knobs, const tw_scenario *scenario)
 GArray *tw_knobs_of(const tw_scenario *scenario, const char *output, GError **error)
 {
   GArray *knobs = g_array_new(FALSE, FALSE, sizeof(tw_knob));
-  double max_w = scenario->pools[0].power.max_w;
+  double max_w = scenario->pools[0].plan.power.max_w;
   g_array_set_clear_func(knobs, clear_knob);
   for (int i = 0; i < scenario->n_pools; i++)
     add_pool(knobs, scenario, &scenario->pools[i]);

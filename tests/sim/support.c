@@ -68,18 +68,18 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
   tw_scenario *scenario = g_new0(tw_scenario, 1);
   scenario->seed = 1;
   scenario->n_pools = 1;
-  scenario->n_engines = engines;
+  scenario->plan.n_engines = engines;
   scenario->platform = g_new0(tw_platform, 1);
   scenario->platform->n_hosts = 1;
   scenario->platform->hosts = g_new0(tw_host, 1);
   scenario->platform->n_zones = 1;
   scenario->platform->zones = g_new0(tw_zone, 1);
   scenario->platform->zones[0].rack_index = scenario->platform->zones[0].parent = -1;
-  scenario->engines = g_new0(tw_engine_place, (gsize)engines);
+  scenario->plan.engines = g_new0(tw_engine_place, (gsize)engines);
   for (int i = 0; i < engines; i++) {
-    scenario->engines[i].n_shares = 1;
-    scenario->engines[i].shares = g_new0(tw_host_share, 1);
-    scenario->engines[i].shares[0].accelerators = 1;
+    scenario->plan.engines[i].n_shares = 1;
+    scenario->plan.engines[i].shares = g_new0(tw_host_share, 1);
+    scenario->plan.engines[i].shares[0].accelerators = 1;
   }
   scenario->pools = g_new0(tw_pool, 1);
   scenario->pools[0] = (tw_pool){.replicas = engines,
@@ -95,8 +95,8 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .max_model_len = 1 << 20,
                                  .model = g_new0(tw_model, 1),
                                  .scaling = {.policy = -1},
-                                 .step_model = test_step_model(costs),
-                                 .memory = {.kv_blocks = kv_blocks}};
+                                 .plan.step_model = test_step_model(costs),
+                                 .plan.memory = {.kv_blocks = kv_blocks}};
   test_route_by(scenario, "least-outstanding");
   scenario->pools[0].model->layers = 1;
   scenario->prefix_weight = 1;
@@ -112,12 +112,12 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
 void test_scenario_power(tw_scenario *scenario)
 {
   tw_platform *platform = scenario->platform;
-  scenario->pools[0].power = (tw_power_law){.accelerators = 1,
-                                            .idle_w = 100,
-                                            .max_w = 700,
-                                            .sleep_w = 10,
-                                            .joules_per_flop = 1,
-                                            .joules_per_byte = 1};
+  scenario->pools[0].plan.power = (tw_power_law){.accelerators = 1,
+                                                 .idle_w = 100,
+                                                 .max_w = 700,
+                                                 .sleep_w = 10,
+                                                 .joules_per_flop = 1,
+                                                 .joules_per_byte = 1};
   platform->zones[0].overhead_w = 50;
   platform->zones[0].link_watts = 30;
   platform->supply.pue = (tw_curve){.n = 1, .y = {1.25}};
@@ -125,14 +125,14 @@ void test_scenario_power(tw_scenario *scenario)
 
 void test_scenario_free(tw_scenario *scenario)
 {
-  for (int i = 0; i < scenario->n_engines; i++)
-    g_free(scenario->engines[i].shares);
-  tw_step_model_free(scenario->pools[0].step_model);
+  for (int i = 0; i < scenario->plan.n_engines; i++)
+    g_free(scenario->plan.engines[i].shares);
+  tw_step_model_free(scenario->pools[0].plan.step_model);
   g_free(scenario->pools[0].model);
   g_free(scenario->platform->hosts);
   g_free(scenario->platform->zones);
   g_free(scenario->platform);
-  g_free(scenario->engines);
+  g_free(scenario->plan.engines);
   g_free(scenario->pools);
   g_free(scenario);
 }
@@ -141,7 +141,7 @@ const tw_route test_route = {10e-6, 1e9, 0};
 
 void test_disaggregate(tw_scenario *scenario, int prefill_engines)
 {
-  gsize n = (gsize)scenario->n_engines;
+  gsize n = (gsize)scenario->plan.n_engines;
   tw_pool pool = scenario->pools[0];
   scenario->pools = g_renew(tw_pool, scenario->pools, 2);
   scenario->n_pools = 2;
@@ -153,11 +153,11 @@ void test_disaggregate(tw_scenario *scenario, int prefill_engines)
     scenario->pools[i].role = i == 0 ? TW_POOL_PREFILL : TW_POOL_DECODE;
   }
   scenario->platform->hosts = g_renew(tw_host, scenario->platform->hosts, n);
-  scenario->platform->n_hosts = scenario->n_engines;
-  for (int i = 0; i < scenario->n_engines; i++) {
+  scenario->platform->n_hosts = scenario->plan.n_engines;
+  for (int i = 0; i < scenario->plan.n_engines; i++) {
     scenario->platform->hosts[i] = (tw_host){0};
-    scenario->engines[i].pool = i >= prefill_engines;
-    scenario->engines[i].shares[0] = (tw_host_share){i, 64, 0}; /* whatever tp, pp and dp a test sets */
+    scenario->plan.engines[i].pool = i >= prefill_engines;
+    scenario->plan.engines[i].shares[0] = (tw_host_share){i, 64, 0}; /* whatever tp, pp and dp a test sets */
   }
 }
 
@@ -168,7 +168,7 @@ void test_store(tw_scenario *scenario, double bytes)
   platform->hosts[platform->n_hosts++] =
       (tw_host){.kv_bytes = bytes, .medium = {INFINITY, INFINITY, .io_bytes = INFINITY, .queue_depth = 1}};
   for (int i = 0; i < scenario->n_pools; i++)
-    scenario->pools[i].store = scenario->pools[i].offload.host_bytes > 0;
+    scenario->pools[i].store = scenario->pools[i].plan.offload.host_bytes > 0;
 }
 
 static tw_recorder *run_stream(const tw_scenario *scenario, tw_stream *stream, const char *directory,

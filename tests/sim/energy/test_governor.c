@@ -41,26 +41,26 @@ static void set_up(capped *c, double site_w)
   c->scenario = test_scenario(3, &c->costs[0], 4000);
   test_scenario_power(c->scenario);
   tw_pool *pool = &c->scenario->pools[0];
-  pool->power.joules_per_flop = 0.5;
-  pool->power.joules_per_byte = 1e-5;
+  pool->plan.power.joules_per_flop = 0.5;
+  pool->plan.power.joules_per_byte = 1e-5;
   pool->max_batched_tokens = 256;
-  pool->clocks = g_new0(tw_clock, CLOCKS);
-  pool->n_clocks = CLOCKS;
+  pool->plan.clocks = g_new0(tw_clock, CLOCKS);
+  pool->plan.n_clocks = CLOCKS;
   for (int i = 0; i < CLOCKS; i++) {
-    tw_clock *clock = &pool->clocks[i];
-    *clock = (tw_clock){1 - (i + 1) / 20.0, test_step_model(&c->costs[i + 1]), pool->power};
+    tw_clock *clock = &pool->plan.clocks[i];
+    *clock = (tw_clock){1 - (i + 1) / 20.0, test_step_model(&c->costs[i + 1]), pool->plan.power};
     clock->power.joules_per_flop *= clock->clock * clock->clock;
   }
   c->scenario->caps.period_s = 1;
-  c->scenario->caps.site = isfinite(site_w) ? tw_stairs_constant(site_w) : NULL;
+  c->scenario->plan.site_cap = isfinite(site_w) ? tw_stairs_constant(site_w) : NULL;
 }
 
 static void tear_down(capped *c)
 {
   for (int i = 0; i < CLOCKS; i++)
-    tw_step_model_free(c->scenario->pools[0].clocks[i].model);
-  g_free(c->scenario->pools[0].clocks);
-  tw_stairs_free(c->scenario->caps.site);
+    tw_step_model_free(c->scenario->pools[0].plan.clocks[i].model);
+  g_free(c->scenario->pools[0].plan.clocks);
+  tw_stairs_free(c->scenario->plan.site_cap);
   test_scenario_free(c->scenario);
 }
 
@@ -133,7 +133,7 @@ static void no_second_exceeds_the_cap(void **state)
   for (guint i = 0; i < 2 * G_N_ELEMENTS(delays_s); i++) {
     g_autoptr(tw_faults) faults = tw_faults_new();
     set_up(&c, INFINITY);
-    c.scenario->caps.site = tw_stairs_load(path, FALSE, 1, 1e9, faults);
+    c.scenario->plan.site_cap = tw_stairs_load(path, FALSE, 1, 1e9, faults);
     c.scenario->caps.delay_s = delays_s[i / 2];
     c.scenario->caps.even = i % 2 == 1;
     g_autofree char *run = test_directory();
@@ -177,18 +177,18 @@ static void a_rack_cap_costs_in_tpot_what_the_clock_model_says(void **state)
       double clock = 1 - i / 20.0;
       c.costs[i] = (test_costs){0.02 / clock, 1e-3 / clock, 0, 0, FALSE};
     }
-    c.scenario->n_engines = 1;
+    c.scenario->plan.n_engines = 1;
     c.scenario->platform->racks = racks;
     c.scenario->platform->n_racks = 1;
     c.scenario->platform->zones[0].rack_index = 0;
-    c.scenario->pools[0].power.joules_per_byte = 0;
+    c.scenario->pools[0].plan.power.joules_per_byte = 0;
     for (int i = 0; i < CLOCKS; i++)
-      c.scenario->pools[0].clocks[i].power.joules_per_byte = 0;
+      c.scenario->pools[0].plan.clocks[i].power.joules_per_byte = 0;
     if (is_capped)
       c.scenario->caps.rack_w = 0.8 * s[0].energy.peak_it_w;
     g_autoptr(tw_recorder) recorder = test_run_watched(c.scenario, batch, NULL, INFINITY, see, &s[is_capped]);
     tpot_s[is_capped] = mean_tpot(recorder);
-    c.scenario->n_engines = 3;
+    c.scenario->plan.n_engines = 3;
     tear_down(&c);
   }
   assert_near(s[0].energy.peak_it_w, 324, 1e-6);
@@ -238,9 +238,9 @@ static void p_states_of_the_platform_are_the_clocks(void **state)
       tw_scenario_load(TW_SOURCE_DIR "/sim/scenarios/reasoning-day-capped.xml", assignments, faults);
   assert_non_null(scenario);
   /* The last, a quarter, is below slowest-clock. */
-  assert_int_equal(scenario->pools[0].n_clocks, 2);
-  assert_near(scenario->pools[0].clocks[0].clock, 0.75, 1e-12);
-  assert_near(scenario->pools[0].clocks[1].clock, 0.5, 1e-12);
+  assert_int_equal(scenario->pools[0].plan.n_clocks, 2);
+  assert_near(scenario->pools[0].plan.clocks[0].clock, 0.75, 1e-12);
+  assert_near(scenario->pools[0].plan.clocks[1].clock, 0.5, 1e-12);
   test_remove(directory);
 }
 

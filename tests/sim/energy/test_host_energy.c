@@ -58,8 +58,8 @@ static void host_energy_agrees_where_power_is_linear(void **state)
   test_costs costs = {STEP_S, 0, 0, 0, FALSE};
   tw_scenario *scenario = test_scenario(1, &costs, 100);
   test_scenario_power(scenario);
-  scenario->pools[0].power.joules_per_flop = 600 * STEP_S;
-  scenario->pools[0].power.joules_per_byte = 0;
+  scenario->pools[0].plan.power.joules_per_flop = 600 * STEP_S;
+  scenario->pools[0].plan.power.joules_per_byte = 0;
   double ours = 0;
   g_autoptr(tw_recorder) recorder = test_run_watched(scenario, trace, NULL, 10, keep_joules, &ours);
   /* Ten iterations of 0.125 s at 700 W, the rest of 10 s at 100 W. */

@@ -192,7 +192,7 @@ static tw_scenario *offloading(gint64 kv_blocks, gint64 host_blocks, double bloc
 {
   tw_scenario *scenario = test_scenario(1, &ten_ms, kv_blocks);
   scenario->pools[0].prefix_cache = TRUE;
-  scenario->pools[0].offload =
+  scenario->pools[0].plan.offload =
       (tw_offload_config){.host_bytes = host_blocks * 100, .block_bytes = 100, .block_s = block_s, .seed = 1};
   return scenario;
 }
@@ -243,7 +243,7 @@ static void routers_look_for_prefixes_in_the_memory_of_hosts(void **state)
   for (guint p = 0; p < G_N_ELEMENTS(policies); p++) {
     tw_scenario *scenario = test_scenario(2, &ten_ms, 8);
     scenario->pools[0].prefix_cache = TRUE;
-    scenario->pools[0].offload =
+    scenario->pools[0].plan.offload =
         (tw_offload_config){.host_bytes = 2000, .block_bytes = 100, .block_s = 0.001, .seed = 1};
     test_route_by(scenario, policies[p]);
     g_autofree char *directory = test_directory();
@@ -279,7 +279,7 @@ static void what_the_store_holds_is_fetched_where_that_is_faster(void **state)
     tw_scenario *scenario = test_scenario(2, &ten_ms, 6);
     double bytes = cases[i].block_bytes;
     scenario->pools[0].prefix_cache = TRUE;
-    scenario->pools[0].offload = (tw_offload_config){
+    scenario->pools[0].plan.offload = (tw_offload_config){
         .host_bytes = (gint64)(4 * bytes), .block_bytes = bytes, .block_s = 0.001, .seed = 1};
     test_store(scenario, 100 * bytes);
     test_route_by(scenario, "round-robin");
@@ -308,7 +308,7 @@ static void a_request_whose_fetch_outlasts_its_deadline_is_cancelled(void **stat
   (void)state;
   tw_scenario *scenario = test_scenario(2, &ten_ms, 6);
   scenario->pools[0].prefix_cache = TRUE;
-  scenario->pools[0].offload =
+  scenario->pools[0].plan.offload =
       (tw_offload_config){.host_bytes = 4000000, .block_bytes = 1e6, .block_s = 0.001, .seed = 1};
   scenario->deadline_s = 0.002;
   test_store(scenario, 1e8);
@@ -348,7 +348,7 @@ static hits mooncake_hits(gint64 above, gint64 below, gint64 store)
   pool->block_tokens = MOONCAKE_BLOCK;
   pool->max_seqs = 1;
   pool->max_batched_tokens = 1 << 20;
-  pool->offload = (tw_offload_config){.host_bytes = below, .block_bytes = 1, .block_s = 0, .seed = 1};
+  pool->plan.offload = (tw_offload_config){.host_bytes = below, .block_bytes = 1, .block_s = 0, .seed = 1};
   if (store > 0)
     test_store(scenario, (double)store);
   scenario->audit = FALSE;

@@ -253,7 +253,7 @@ static void energy_is_told_by_pool_row_and_phase(void **state)
   platform->n_hosts = 3;
   for (int i = 0; i < 3; i++) {
     platform->hosts[i] = (tw_host){.zone = i, .device = &device, .accelerators = 1};
-    scenario->engines[i].shares[0].host = i;
+    scenario->plan.engines[i].shares[0].host = i;
   }
   /* One request at each engine: 30 J of work each. */
   static const char three[] =
@@ -315,7 +315,7 @@ static void energy_is_the_integral_of_the_logged_watts_whatever_the_interval(voi
     for (int exact = 0; exact < 2; exact++) {
       tw_scenario *scenario = test_scenario(3, &costs, 400);
       test_scenario_power(scenario);
-      scenario->pools[0].power.joules_per_byte = 0.01;
+      scenario->pools[0].plan.power.joules_per_byte = 0.01;
       tw_device device = {.idle_w = 100, .max_w = 700};
       scenario->platform->zones[0].following_w = 40;
       scenario->platform->hosts[0].device = &device;
@@ -375,16 +375,16 @@ static void electricity_costs_its_price_of_the_hour(void **state)
   g_autofree char *path = g_build_filename(directory, "price.csv", NULL);
   g_autoptr(tw_faults) faults = tw_faults_new();
   assert_true(g_file_set_contents(path, "time_s,usd_per_kwh\n0,0.1\n3600,0.3\n", -1, NULL));
-  scenario->price = tw_stairs_load(path, TRUE, 0, 1e3, faults);
-  scenario->carbon = tw_stairs_constant(400);
-  assert_non_null(scenario->price);
+  scenario->plan.price = tw_stairs_load(path, TRUE, 0, 1e3, faults);
+  scenario->plan.carbon = tw_stairs_constant(400);
+  assert_non_null(scenario->plan.price);
   totals t;
   g_autoptr(tw_recorder) recorder = test_run_watched(scenario, one_request, NULL, 7200, keep_totals, &t);
   /* 225 W of idle site, and 30 J · 1.25 of work in the first hour. */
   assert_near(t.energy.usd, (225 * 3600 + 37.5) / 3.6e6 * 0.1 + 225 * 3600 / 3.6e6 * 0.3, 1e-12);
   assert_near(t.energy.grams, (225 * 7200 + 37.5) / 3.6e6 * 400, 1e-9);
-  tw_stairs_free(scenario->price);
-  tw_stairs_free(scenario->carbon);
+  tw_stairs_free(scenario->plan.price);
+  tw_stairs_free(scenario->plan.carbon);
   test_remove(directory);
   test_scenario_free(scenario);
 }

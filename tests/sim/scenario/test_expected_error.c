@@ -9,7 +9,7 @@ static tw_expected_error expected_of(const char *device, const char *engine, con
   g_autoptr(tw_model) model = tw_model_load(name, NULL, faults);
   assert_non_null(model);
   tw_device named = {.name = (char *)device};
-  tw_pool pool = {.device = &named,
+  tw_pool pool = {.plan.device = &named,
                   .model = model,
                   .engine = (char *)engine,
                   .weights = TW_FP8,

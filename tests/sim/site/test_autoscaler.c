@@ -71,12 +71,12 @@ static tw_scenario *scaled(int engines)
   scenario->platform->n_hosts = engines;
   for (int i = 0; i < engines; i++) {
     scenario->platform->hosts[i] = (tw_host){0};
-    scenario->engines[i].shares[0].host = i;
+    scenario->plan.engines[i].shares[0].host = i;
   }
   tw_pool *pool = &scenario->pools[0];
   pool->max_seqs = 10;
   pool->weights_from = TW_WEIGHTS_PEER;
-  pool->memory.weight_bytes = 2e9;
+  pool->plan.memory.weight_bytes = 2e9;
   pool->startup_s = 1;
   pool->scaling = (tw_scaling){.min = 1, .max = engines, .period_s = 1, .utilization = 0.5};
   return scenario;
@@ -315,7 +315,7 @@ static void joules_add_up_with_parked_engines_under_a_cap(void **state)
     tw_scenario *scenario = scaled(3);
     g_autofree char *directory = test_directory(), *trace = ups_and_downs("");
     scenario->caps.period_s = 0.7;
-    scenario->caps.site = capped ? tw_stairs_constant(700) : NULL;
+    scenario->plan.site_cap = capped ? tw_stairs_constant(700) : NULL;
     tw_energy energy;
     g_autoptr(tw_recorder) recorder =
         test_run_watched(scenario, trace, directory, INFINITY, add_joules, &energy);
@@ -328,7 +328,7 @@ static void joules_add_up_with_parked_engines_under_a_cap(void **state)
       sum += g_array_index(rows, double, i);
     assert_near(sum, energy.accelerator_j, 1e-6 * rows->len);
     test_remove(directory);
-    tw_stairs_free(scenario->caps.site);
+    tw_stairs_free(scenario->plan.site_cap);
     test_scenario_free(scenario);
   }
   assert_true(site_j[0] > 0 && site_j[1] > 0);

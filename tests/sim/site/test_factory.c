@@ -107,7 +107,8 @@ static void little_and_conservation_hold_on_random_runs(void **state)
     tables t = run_until(scenario, trace, INFINITY);
     double end_s = last_completion(&t), interval_s = scenario->interval_s;
     double in_system = sum(&t, "requests", "completion_s") - sum(&t, "requests", "arrival_s");
-    double rows = end_s / interval_s + 1, rounding = 1e-6 * interval_s * rows * scenario->n_engines + 1e-6;
+    double rows = end_s / interval_s + 1,
+           rounding = 1e-6 * interval_s * rows * scenario->plan.n_engines + 1e-6;
 
     double engines = integral(&t, "engines", "running", interval_s, end_s) +
                      integral(&t, "engines", "waiting", interval_s, end_s);
@@ -285,7 +286,7 @@ static void the_front_end_takes_time_for_each_prompt_token(void **state)
 {
   (void)state;
   tw_scenario *scenario = test_scenario(1, &tenth, 1000);
-  scenario->frontend_s = 0.5;
+  scenario->plan.frontend_s = 0.5;
   scenario->frontend_per_token_s = 1e-3;
   tables t = run_until(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,1000,1\n0.2,100,1\n", INFINITY);
   g_autoptr(GArray) ids = test_column(t.directory, "requests", "id");
@@ -312,7 +313,7 @@ static void a_run_that_is_cut_short_accounts_for_everybody(void **state)
   for (int frontend = 0; frontend < 2; frontend++) {
     tw_scenario *scenario = test_scenario(1, &tenth, 1000);
     scenario->pools[0].max_seqs = 1;
-    scenario->frontend_s = frontend * 2.5;
+    scenario->plan.frontend_s = frontend * 2.5;
     tables t = run_until(scenario, trace->str, 10);
     const tw_request_totals *totals = tw_recorder_totals(t.recorder);
     guint64 completed = frontend == 0 ? 5 : 3; /* the first begins at 2.5 s */

@@ -172,7 +172,7 @@ static void a_group_that_shrinks_goes_on_slower(void **state)
   tw_scenario *scenario = site(1, &second);
   scenario->failures->recovery = TW_RECOVERY_SHRINK;
   scenario->failures->pause_s = 1.5;
-  scenario->platform->hosts[0].accelerators = scenario->engines[0].shares[0].accelerators = 4;
+  scenario->platform->hosts[0].accelerators = scenario->plan.engines[0].shares[0].accelerators = 4;
   add_fault(scenario, TW_PART_ACCELERATOR, "host/2", 2.5, NAN, 1000);
   ran r = run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,4,6\n");
   assert_near(at(r.completion_s, 0), 4 + 4 * 4 / 3.0, 1e-9);
@@ -267,7 +267,7 @@ static void groups_are_available_as_binomials_say(void **state)
     scenario->interval_s = 1e6;
     scenario->failures->recovery = TW_RECOVERY_SPARES;
     scenario->platform->hosts[0].accelerators = all;
-    scenario->engines[0].shares[0].accelerators = n;
+    scenario->plan.engines[0].shares[0].accelerators = n;
     add_fault(scenario, TW_PART_ACCELERATOR, "*", NAN, mtbf_s, repair_s);
     ran r = run(scenario, trace->str);
     double expected = 0, choose = 1;

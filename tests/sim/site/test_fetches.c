@@ -39,12 +39,12 @@ static void a_copy_can_be_fetched_once_the_medium_has_written_it(void **state)
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     tw_scenario *scenario = test_scenario(2, &ten_ms, 20);
     scenario->pools[0].prefix_cache = TRUE;
-    scenario->pools[0].offload = (tw_offload_config){.host_bytes = 10000000,
-                                                     .block_bytes = 1e6,
-                                                     .block_s = 0.001,
-                                                     .seed = 1,
-                                                     .write = TW_OFFLOAD_THROUGH,
-                                                     .write_block_s = 0.1};
+    scenario->pools[0].plan.offload = (tw_offload_config){.host_bytes = 10000000,
+                                                          .block_bytes = 1e6,
+                                                          .block_s = 0.001,
+                                                          .seed = 1,
+                                                          .write = TW_OFFLOAD_THROUGH,
+                                                          .write_block_s = 0.1};
     test_store(scenario, 1e8);
     scenario->platform->hosts[scenario->platform->n_hosts - 1].medium = (tw_medium){1e9, 1e7, 0.01, 1e6, 2};
     test_route_by(scenario, "round-robin");

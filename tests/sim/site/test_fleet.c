@@ -35,12 +35,12 @@ static tw_scenario *cold(int engines, tw_weights_source from)
   for (int i = 0; i <= engines; i++)
     platform->hosts[i] = (tw_host){.zone = i == engines};
   for (int i = 0; i < engines; i++)
-    scenario->engines[i].shares[0].host = i;
+    scenario->plan.engines[i].shares[0].host = i;
   tw_pool *pool = &scenario->pools[0];
   pool->start = TW_START_COLD;
   pool->weights_from = from;
   pool->startup_s = 3;
-  pool->memory.weight_bytes = 2e9;
+  pool->plan.memory.weight_bytes = 2e9;
   return scenario;
 }
 
@@ -83,7 +83,7 @@ static void all_that_wait_go_to_the_first_engine_that_serves(void **state)
   scenario->pools[1] = scenario->pools[0];
   scenario->pools[1].startup_s = 7;
   scenario->n_pools = 2;
-  scenario->engines[1].pool = 1;
+  scenario->plan.engines[1].pool = 1;
   g_autofree char *directory = test_directory();
   g_autoptr(tw_recorder) recorder = test_run(
       scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n1,100,11\n9.5,100,800\n9.5,100,11\n",

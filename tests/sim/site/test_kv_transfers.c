@@ -55,7 +55,7 @@ static void a_transfer_waits_for_blocks_at_the_decode_engine(void **state)
    * until the first request has ended, at 0.02 + 0.10001 + 0.05. The second prompt was complete at 0.04. */
   tw_scenario *scenario = test_scenario(2, &costs, 8);
   test_disaggregate(scenario, 1);
-  scenario->pools[0].memory.kv_blocks = 100;
+  scenario->pools[0].plan.memory.kv_blocks = 100;
   scenario->pools[0].max_batched_tokens = 100;
   scenario->pools[0].max_seqs = 1;
   g_autofree char *directory = test_directory();
@@ -75,7 +75,7 @@ static void blocks_of_the_prefill_engine_are_held_until_the_cache_has_left(void 
   /* Room for one prompt. The second can start only when the first has been sent: at 0.02 + 0.10001. */
   tw_scenario *scenario = test_scenario(2, &costs, 8);
   test_disaggregate(scenario, 1);
-  scenario->pools[1].memory.kv_blocks = 100;
+  scenario->pools[1].plan.memory.kv_blocks = 100;
   g_autofree char *directory = test_directory();
   g_autoptr(tw_recorder) recorder =
       test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,2\n0,100,2\n", directory);
@@ -89,7 +89,7 @@ static void a_prompt_that_no_decode_engine_can_hold_is_rejected(void **state)
   (void)state;
   tw_scenario *scenario = test_scenario(2, &costs, 1000);
   test_disaggregate(scenario, 1);
-  scenario->pools[1].memory.kv_blocks = 8;
+  scenario->pools[1].plan.memory.kv_blocks = 8;
   g_autoptr(tw_recorder) recorder =
       test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,100\n0,100,2\n", NULL);
   assert_int_equal(tw_recorder_totals(recorder)->endings[TW_REJECTED], 1);
@@ -118,8 +118,8 @@ static void nearer_engines_get_the_cache(void **state)
   for (int aware = 0; aware < 2; aware++) {
     tw_scenario *scenario = test_scenario(4, &costs, 1000);
     test_disaggregate(scenario, 1);
-    scenario->pools[0].device = scenario->pools[1].device = &device;
-    scenario->engines[3].shares[0].host = 0;
+    scenario->pools[0].plan.device = scenario->pools[1].plan.device = &device;
+    scenario->plan.engines[3].shares[0].host = 0;
     if (aware)
       test_route_by(scenario, "kv-transfer-aware");
     g_autofree char *directory = test_directory();
@@ -172,7 +172,7 @@ static void layers_wait_for_blocks_and_then_go_whole(void **state)
    * begins, and leaves whole when there are some: W more, and five tokens. */
   tw_scenario *scenario = test_scenario(2, &costs, 8);
   test_disaggregate(scenario, 1);
-  scenario->pools[0].memory.kv_blocks = 100;
+  scenario->pools[0].plan.memory.kv_blocks = 100;
   scenario->pools[0].max_batched_tokens = 100;
   scenario->pools[0].max_seqs = 1;
   scenario->pools[0].kv_transfer = TW_KV_LAYERED;
@@ -246,11 +246,11 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
   scenario->platform->n_hosts = 4;
   for (int i = 0; i < 2; i++) {
     gint64 accelerators = scenario->pools[i].tp * scenario->pools[i].pp;
-    g_free(scenario->engines[i].shares);
-    scenario->engines[i].n_shares = 2;
-    scenario->engines[i].shares = g_new(tw_host_share, 2);
+    g_free(scenario->plan.engines[i].shares);
+    scenario->plan.engines[i].n_shares = 2;
+    scenario->plan.engines[i].shares = g_new(tw_host_share, 2);
     for (int k = 0; k < 2; k++)
-      scenario->engines[i].shares[k] = (tw_host_share){2 * i + k, (int)(accelerators / 2), 0};
+      scenario->plan.engines[i].shares[k] = (tw_host_share){2 * i + k, (int)(accelerators / 2), 0};
   }
   tw_engine_listener none = {0};
   tw_engine_config config = {.scheduler = {.kind = &tw_scheduler_kinds[0],
@@ -263,7 +263,7 @@ static link_total sent(gint64 from_tp, gint64 to_tp, gint64 pp, gint64 kv_heads)
   tw_engine *engines[2] = {tw_engine_new(0, &config, &none), tw_engine_new(1, &config, &none)};
   tw_seat seats[2];
   for (int i = 0; i < 2; i++)
-    seats[i] = (tw_seat){&scenario->pools[scenario->engines[i].pool], &scenario->engines[i]};
+    seats[i] = (tw_seat){&scenario->pools[scenario->plan.engines[i].pool], &scenario->plan.engines[i]};
   tw_kv_transfers *transfers = tw_kv_transfers_new(seats, 2, engines, &network, &listener);
   tw_sequence *sequence = tw_sequence_new(&(tw_request){.prompt_tokens = 10, .answer_tokens = 2});
   sequence->prefill_engine = 0;
@@ -306,7 +306,7 @@ static void a_run_that_can_go_no_further_says_who_has_what(void **state)
   (void)state;
   tw_scenario *scenario = test_scenario(2, &costs, 8);
   test_disaggregate(scenario, 1);
-  scenario->pools[0].memory.kv_blocks = 100;
+  scenario->pools[0].plan.memory.kv_blocks = 100;
   link_total nothing = {0};
   tw_network network = {.route = any_route, .start = swallow, .state = &nothing};
   g_autoptr(tw_stream) stream = test_stream("arrival_s,prompt_tokens,answer_tokens\n0,100,6\n0,100,6\n");

@@ -119,8 +119,8 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->asynchronous = tw_chance_below(&chance, 2) ? TW_ASYNCHRONOUS_ON : TW_ASYNCHRONOUS_OFF;
     pool->long_prefill_tokens = tw_chance_below(&chance, 3) == 0 ? between(&chance, 1, 100) : 0;
     pool->dp = between(&chance, 1, 3);
-    for (int i = 0; i < scenario->n_engines; i++)
-      scenario->engines[i].shares[0].accelerators = (int)pool->dp;
+    for (int i = 0; i < scenario->plan.n_engines; i++)
+      scenario->plan.engines[i].shares[0].accelerators = (int)pool->dp;
     pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
     if (tw_chance_below(&chance, 4) == 0)
       pool->speculation = (tw_speculation){between(&chance, 1, 5), tw_chance_uniform(&chance), 0.1};
@@ -128,11 +128,11 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     if (pool->prefix_cache && !kind->radix && tw_chance_below(&chance, 2) == 0) {
       store = tw_chance_below(&chance, 2) == 0;
       costs.per_prompt_s += 5e-5; /* some loads are worth it, some are not */
-      pool->offload = (tw_offload_config){.host_bytes = between(&chance, 1, store ? 60 : 300),
-                                          .block_bytes = 1,
-                                          .block_s = 1e-3 * tw_chance_uniform(&chance),
-                                          .seed = 1};
-      leave_copies(&pool->offload, seed);
+      pool->plan.offload = (tw_offload_config){.host_bytes = between(&chance, 1, store ? 60 : 300),
+                                               .block_bytes = 1,
+                                               .block_s = 1e-3 * tw_chance_uniform(&chance),
+                                               .seed = 1};
+      leave_copies(&pool->plan.offload, seed);
     }
     pool->max_seqs = between(&chance, 1, 40);
     pool->max_batched_tokens = kind->chunked ? between(&chance, pool->max_seqs, 200) : 1024;
@@ -141,14 +141,14 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->model->window = 64;
     pool->model->window_layers = costs.windowed;
     test_scenario_power(scenario);
-    pool->power.joules_per_flop = tw_chance_uniform(&chance);
-    pool->power.joules_per_byte = 0.1 * tw_chance_uniform(&chance);
-    pool->power.active_w = 50 * tw_chance_uniform(&chance);
+    pool->plan.power.joules_per_flop = tw_chance_uniform(&chance);
+    pool->plan.power.joules_per_byte = 0.1 * tw_chance_uniform(&chance);
+    pool->plan.power.active_w = 50 * tw_chance_uniform(&chance);
     /* Engines that park, wake and start, or start cold, at instants that iterations share. */
     if (tw_chance_below(&chance, 3) == 0) {
       pool->scaling = (tw_scaling){.policy = (int)tw_chance_below(&chance, 2),
                                    .min = between(&chance, 0, 1),
-                                   .max = scenario->n_engines,
+                                   .max = scenario->plan.n_engines,
                                    .period_s = 0.05 * (double)between(&chance, 1, 20),
                                    .up_delay_s = 0.1 * (double)between(&chance, 0, 2),
                                    .down_delay_s = 0.1 * (double)between(&chance, 0, 5),
@@ -167,15 +167,15 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     if (tw_chance_below(&chance, 8) == 0)
       scenario->admission =
           (tw_admission_config){1000, 4000, (int)tw_chance_below(&chance, 2), TW_BUCKET_CLIENT};
-    if (scenario->n_engines > 1 && tw_chance_below(&chance, 2) == 0) {
-      test_disaggregate(scenario, (int)between(&chance, 1, scenario->n_engines - 1));
+    if (scenario->plan.n_engines > 1 && tw_chance_below(&chance, 2) == 0) {
+      test_disaggregate(scenario, (int)between(&chance, 1, scenario->plan.n_engines - 1));
       scenario->pools[0].kv_transfer = (int)tw_chance_below(&chance, 2);
       pool = &scenario->pools[0];
       pool->model->layers = between(&chance, 1, 4);
     }
     if (store)
       test_store(scenario, (double)between(&chance, 1, 1000));
-    scenario->frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);
+    scenario->plan.frontend_s = 0.003 * (double)tw_chance_below(&chance, 2);
     scenario->frontend_per_token_s = 1e-5 * (double)tw_chance_below(&chance, 2);
 
     char *directories[2] = {test_directory(), test_directory()};
