@@ -56,6 +56,8 @@ static inline gint64 tw_site_job_accelerators(const tw_site_job *job)
 {
   return job->tp * job->cp * job->dp * job->pp;
 }
+/* Bytes of one of its checkpoints. */
+double tw_site_job_checkpoint_bytes(const tw_site_job *job);
 /* Whether anything of the job crosses the network: collectives between domains, or checkpoints. */
 gboolean tw_site_job_uses_network(const tw_site_job *job);
 

@@ -161,6 +161,10 @@ static void check_job(const tw_scenario *scenario, const tw_site_job *job, const
     tw_node_fault(node, faults,
                   "job \"%s\" never ends; give it steps=\"...\", or the run <output until=\"...\"/>",
                   job->id);
+  if (tw_node_child(node->parent, tw_caps_element.name) != NULL)
+    tw_node_fault(node, faults,
+                  "job \"%s\": a <power-cap> slows engines down, but no jobs; leave one of them out",
+                  job->id);
   const xmlNode *checkpoint = tw_node_child(node, checkpoint_element.name);
   if (checkpoint != NULL && scenario->platform != NULL && !has_storage(scenario->platform))
     tw_node_fault(
@@ -205,6 +209,11 @@ void tw_scenario_clear_jobs(tw_scenario *scenario)
     tw_schema_clear(&tw_site_job_element, job);
   }
   g_free(scenario->jobs);
+}
+
+double tw_site_job_checkpoint_bytes(const tw_site_job *job)
+{
+  return isnan(job->checkpoint.bytes) ? job->plan.cost.state_bytes : job->checkpoint.bytes;
 }
 
 gboolean tw_site_job_uses_network(const tw_site_job *job)

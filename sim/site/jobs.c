@@ -209,16 +209,11 @@ static void count_leg(run *r, double now_s)
 
 /* ---- Checkpoints ---- */
 
-static double checkpoint_bytes(const run *r)
-{
-  return isnan(r->job->checkpoint.bytes) ? r->job->plan.cost.state_bytes : r->job->checkpoint.bytes;
-}
-
 /* Each host has the part of its accelerators, and writes it to one store, the next host to the next. */
 static void send_checkpoint(run *r, double now_s)
 {
   const tw_engine_place *place = &r->job->plan.place;
-  double each = checkpoint_bytes(r) / (double)tw_site_job_accelerators(r->job);
+  double each = tw_site_job_checkpoint_bytes(r->job) / (double)tw_site_job_accelerators(r->job);
   load *l = &r->checkpoint;
   tw_shipment_init(&l->shipment, &r->jobs->shipments, now_s, (guint64)(r->jobs->n + r->index));
   for (int i = 0; i < place->n_shares; i++) {
@@ -238,7 +233,7 @@ static void send_checkpoint(run *r, double now_s)
 static void begin_checkpoint(run *r, double now_s)
 {
   double host = r->job->plan.device->host_bytes_per_s,
-         each = checkpoint_bytes(r) / (double)tw_site_job_accelerators(r->job);
+         each = tw_site_job_checkpoint_bytes(r->job) / (double)tw_site_job_accelerators(r->job);
   r->leg_s = now_s;
   draw(r, 0, 0, now_s);
   if (r->checkpoint.under_way) {

@@ -33,14 +33,16 @@ tw_telemetry *tw_telemetry_new(const tw_scenario *scenario, tw_engine **engines,
                                const tw_network *network, tw_log *log)
 {
   tw_telemetry *telemetry = g_new0(tw_telemetry, 1);
-  *telemetry = (tw_telemetry){.scenario = scenario,
-                              .engines = engines,
-                              .power = power,
-                              .link_joules = network != NULL ? network->joules : NULL,
-                              .log = log,
-                              .meter = tw_meter_new(scenario, power, log),
-                              .accelerators = g_new0(int, (gsize)scenario->plan.n_engines),
-                              .racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks)};
+  *telemetry =
+      (tw_telemetry){.scenario = scenario,
+                     .engines = engines,
+                     .power = power,
+                     .link_joules = network != NULL ? network->joules : NULL,
+                     .log = log,
+                     .meter = tw_meter_new(scenario, power, log),
+                     .accelerators = g_new0(int, (gsize)(scenario->plan.n_engines + scenario->n_jobs)),
+                     .drawn = g_new0(tw_site_job_energy, (gsize)scenario->n_jobs),
+                     .racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks)};
   for (int i = 0; i < power->n_parts; i++) {
     const tw_engine_part *part = &power->parts[i];
     telemetry->accelerators[part->engine] += part->accelerators;

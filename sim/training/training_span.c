@@ -1,5 +1,7 @@
 #include "sim/training/training_span.h"
 
+#include "sim/training/training_shape.h"
+
 G_STATIC_ASSERT((int)TW_TRAINING_TRAFFICS <= (int)TW_SPAN_KINDS);
 
 /* Accelerators of one stage are numbered from 0, those of a tensor-parallel group first. */
@@ -25,15 +27,15 @@ static void add_groups(groups *g, tw_training_traffic kind, const char *pattern,
     }
 }
 
-/* What an inner stage sends for a micro-batch goes half forward and half back; chunks go round from the last stage. */
-static void add_stages(groups *g, gint64 chunks)
+/* Each chunk goes to the next stage, and back; from the last stage to the first all but one do. */
+static void add_stages(groups *g, const tw_training_layout *layout)
 {
-  double wrap = (double)(chunks - 1) / (double)chunks;
+  double chunks = (double)layout->chunks, messages = tw_training_stage_messages(layout);
   g->reach->groups[TW_TRAINING_STAGES] = 1;
   for (int stage = 0; g->stages > 1 && stage < g->stages; stage++)
     for (int k = 0; k < g->stage; k++) {
       int from = stage * g->stage + k, to = (stage + 1) % g->stages * g->stage + k;
-      double share = (stage + 1 < g->stages ? 1 : wrap) / 2;
+      double share = (stage + 1 < g->stages ? chunks : chunks - 1) / messages;
       tw_span_builder_send(g->builder, TW_TRAINING_STAGES, from, to, share);
       tw_span_builder_send(g->builder, TW_TRAINING_STAGES, to, from, share);
       if (share > 0 && tw_span_builder_domains(g->builder, (int[]){from, to}, 2) > 1)
@@ -51,7 +53,7 @@ tw_span *tw_training_span_new(const tw_platform *platform, const tw_engine_place
   add_groups(&g, TW_TRAINING_EXPERTS, "all-to-all", l->ep, 1);
   add_groups(&g, TW_TRAINING_DATA, "reduce-scatter", l->cp * l->dp, l->tp);
   add_groups(&g, TW_TRAINING_EXPERT_DATA, "reduce-scatter", stage / holders, holders);
-  add_stages(&g, l->chunks);
+  add_stages(&g, l);
   reach->meshed = tw_span_reach(platform, place, &(tw_parallelism){(int)l->tp, 1, 1, 1}).meshed;
   return tw_span_builder_end(g.builder);
 }

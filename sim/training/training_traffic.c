@@ -3,7 +3,7 @@
  *     tp   an all-reduce behind each block, forward and backward, of 2 · b · s · h / c bytes
  *     cp   K and V of all other ranks, all-gathered forward, and backward again with their gradients
  *     ep   tokens to the ranks of their experts and back, forward and backward
- *     pp   2 · b · s · h / (t · c) bytes to the next stage and back, for each chunk
+ *     pp   2 · b · s · h / (t · c) bytes to the next stage and back, for each chunk (of two stages, one way)
  *     dp   ZeRO 0: an all-reduce of gradients. 1: reduce-scatter of gradients, all-gather of weights. 2: the
  *          reduce-scatter for each micro-batch. 3: that, and all-gathers of weights forward and backward */
 #include "sim/steptime/step_collectives.h"
@@ -106,13 +106,12 @@ static void add_experts(const tw_training_setting *s, double tokens, tw_training
       times * tw_crossing_s(&wires, &costs, of_accelerator, times, &to->micro_bytes, &to->micro_hops);
 }
 
-/* An inner stage sends forward and back. */
 static void add_stages(const tw_training_setting *s, double tokens, tw_training_sends *sends)
 {
   if (s->layout.pp > 1)
     add_micro(s, TW_TRAINING_STAGES, "permutation", 2,
               tokens * (double)s->model->hidden * ACTIVATION_BYTES / (double)s->layout.tp,
-              2 * (double)s->layout.chunks, sends);
+              tw_training_stage_messages(&s->layout), sends);
 }
 
 /* What replicas of some parameters exchange. */
