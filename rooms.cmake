@@ -24,7 +24,8 @@ set(tw_rooms
   "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement sim/training workloads/models sim/base"
   "sim/energy             sim/log sim/engine sim/scenario"
   "sim/site               workloads/draw sim/base sim/log sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
-  "sim/run                platforms/input sim/log sim/network sim/scenario sim/site"
+  "sim/world              platforms/input workloads/stream sim/base sim/log sim/router sim/scenario sim/site"
+  "sim/run                platforms/input workloads/stream sim/log sim/network sim/scenario sim/site sim/world"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
   "analysis/log           platforms/input sim/log"
   "analysis/show          platforms/input sim/log analysis/log"
@@ -39,7 +40,7 @@ set(tw_rooms
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
 # The files that know SimGrid.
-set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|net_benchmark)[.]c$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
+set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|net_benchmark|link_table|routes)[.]c$|^sim/network/(link_table|routes)[.]h$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
 
 # Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
 # need follow as ROOM=TARGET.

@@ -55,7 +55,7 @@ static gboolean is_of(const tw_explained *e, gint64 engine, const char *link)
 /* "over node-3-nic_UP, full for 71 % of it": the fullest link of the hosts of its engines, or of all. */
 static char *transfer_way(const tw_explained *e, const tw_told *told, GError **error)
 {
-  double from_s = told->first_token_s, to_s = from_s + told->life_s[TW_LIFE_TRANSFER];
+  double from_s = told->prompted_s, to_s = from_s + told->life_s[TW_LIFE_TRANSFER];
   g_autoptr(GArray) links = tw_link_sums_read(e->directory, e->run, from_s, to_s, e->end_s, error);
   if (links == NULL)
     return NULL;
@@ -89,7 +89,7 @@ static char *reason_of(const tw_explained *e, const tw_told *told, tw_life_part 
   if (part == TW_LIFE_TRANSFER && told->decode_engine != told->prefill_engine && told->decode_engine >= 0)
     return transfer_way(e, told, error);
   if (part == TW_LIFE_DECODE_QUEUE) {
-    if (!engine_sums(e, told->decode_engine, told->first_token_s, told->end_s, &sums, error))
+    if (!engine_sums(e, told->decode_engine, told->prompted_s, told->end_s, &sums, error))
       return NULL;
     const char *waits = tw_section_waits(&sums);
     return waits != NULL ? g_strdup_printf(" (for %s)", waits) : g_strdup(" (for KV blocks or a place)");
@@ -149,37 +149,50 @@ typedef struct ranked {
   gint64 id;
 } ranked;
 
+/* A percentile that is told, by the request that stands there. */
 typedef struct seek {
   tw_latency latency;
-  GArray *ranks; /* of ranked */
-  gint64 id;     /* the one that is looked for */
-  double from_latency_s;
+  double percent;
+  ranked at;
   tw_told found;
-  double tail_s[TW_LIFE_PART_COUNT];
+  double tail_s[TW_LIFE_PART_COUNT]; /* of this request and those that took longer */
   guint64 n_tail;
 } seek;
 
+/* All of them are found in two readings of the log: the first ranks the requests, the second sums their parts. */
+typedef struct seeks {
+  seek *all;
+  int n;
+  GArray *ranks[TW_LATENCY_KINDS]; /* arrays of ranked; NULL: nobody asks for them */
+} seeks;
+
 static gboolean rank_one(void *user, const tw_told *told)
 {
-  seek *s = user;
-  double latency_s = told->latencies_s[s->latency];
-  if (!isnan(latency_s))
-    g_array_append_val(s->ranks, ((ranked){latency_s, told->id}));
+  seeks *s = user;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    if (s->ranks[i] != NULL && !isnan(told->latencies_s[i]))
+      g_array_append_val(s->ranks[i], ((ranked){told->latencies_s[i], told->id}));
   return TRUE;
 }
 
-static gboolean find_one(void *user, const tw_told *told)
+static void find_one(seek *s, const tw_told *told)
 {
-  seek *s = user;
-  if (told->id == s->id)
-    s->found = *told;
   double latency_s = told->latencies_s[s->latency], parts_s[TW_LIFE_PART_COUNT];
-  if (isnan(latency_s) || latency_s < s->from_latency_s)
-    return TRUE;
+  if (isnan(latency_s) || latency_s < s->at.latency_s)
+    return;
+  if (told->id == s->at.id)
+    s->found = *told;
   tw_told_parts(told, s->latency, parts_s);
   s->n_tail++;
   for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
     s->tail_s[i] += parts_s[i];
+}
+
+static gboolean find_all(void *user, const tw_told *told)
+{
+  seeks *s = user;
+  for (int i = 0; i < s->n; i++)
+    find_one(&s->all[i], told);
   return TRUE;
 }
 
@@ -190,28 +203,37 @@ static int by_latency(gconstpointer a, gconstpointer b)
                                       : (x->id > y->id) - (x->id < y->id);
 }
 
-static gboolean say_percentile(tw_explained *e, json_t *section, seek *s, double percent, GError **error)
+static gboolean read_seeks(const tw_explained *e, seeks *s, GError **error)
 {
-  guint n = s->ranks->len, rank = (guint)ceil(percent / 100 * n);
-  const ranked *at = &g_array_index(s->ranks, ranked, CLAMP(rank, 1, n) - 1);
+  if (!tw_told_each(e->directory, e->options->from_s, e->options->to_s, rank_one, s, error))
+    return FALSE;
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    if (s->ranks[i] != NULL)
+      g_array_sort(s->ranks[i], by_latency);
+  for (int i = 0; i < s->n; i++) {
+    seek *one = &s->all[i];
+    const GArray *ranks = s->ranks[one->latency];
+    guint rank = (guint)ceil(one->percent / 100 * ranks->len);
+    one->at = ranks->len > 0 ? g_array_index(ranks, ranked, CLAMP(rank, 1, ranks->len) - 1)
+                             : (ranked){INFINITY, -1};
+  }
+  return tw_told_each(e->directory, e->options->from_s, e->options->to_s, find_all, s, error);
+}
+
+static gboolean say_percentile(tw_explained *e, json_t *section, const seek *s, GError **error)
+{
   const char *label = tw_latencies[s->latency].label;
   double parts_s[TW_LIFE_PART_COUNT];
   tw_part shares[TW_LIFE_PART_COUNT];
-  s->id = at->id;
-  s->from_latency_s = at->latency_s;
-  s->n_tail = 0;
-  memset(s->tail_s, 0, sizeof s->tail_s);
-  if (!tw_told_each(e->directory, e->options->from_s, e->options->to_s, find_one, s, error))
-    return FALSE;
   tw_told_parts(&s->found, s->latency, parts_s);
   g_autofree char *parts = parts_text(e, &s->found, parts_s, error);
   if (parts == NULL)
     return FALSE;
   for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
     shares[i] = (tw_part){part_names[i], s->tail_s[i]};
-  g_autofree char *value = tw_words_duration(at->latency_s),
+  g_autofree char *value = tw_words_duration(s->at.latency_s),
                   *tail = tw_words_shares(shares, TW_LIFE_PART_COUNT, 0.01);
-  tw_section_say(section, "p%g %s %s (request %" G_GINT64_FORMAT "): %s", percent, label, value, at->id,
+  tw_section_say(section, "p%g %s %s (request %" G_GINT64_FORMAT "): %s", s->percent, label, value, s->at.id,
                  parts);
   if (s->n_tail > 1)
     tw_section_say(section, "    the %" G_GUINT64_FORMAT " from there up: %s", s->n_tail, tail);
@@ -220,30 +242,30 @@ static gboolean say_percentile(tw_explained *e, json_t *section, seek *s, double
     latencies = json_object();
     json_object_set_new(e->json, "latencies", latencies);
   }
-  g_autofree char *key = g_strdup_printf("%s.p%g", tw_latencies[s->latency].key, percent);
+  g_autofree char *key = g_strdup_printf("%s.p%g", tw_latencies[s->latency].key, s->percent);
   json_object_set_new(latencies, key,
-                      json_pack("{s:f, s:I, s:o}", "value_s", at->latency_s, "request", (json_int_t)at->id,
-                                "parts_s", parts_json(parts_s)));
+                      json_pack("{s:f, s:I, s:o}", "value_s", s->at.latency_s, "request",
+                                (json_int_t)s->at.id, "parts_s", parts_json(parts_s)));
   return TRUE;
 }
 
-static gboolean say_latency(tw_explained *e, json_t *section, tw_latency latency, const double *percents,
-                            int n_percents, GError **error)
+static gboolean say_percentiles(tw_explained *e, json_t *section, seek *all, int n, GError **error)
 {
-  g_autoptr(GArray) ranks = g_array_new(FALSE, FALSE, sizeof(ranked));
-  seek s = {.latency = latency, .ranks = ranks};
-  if (!tw_told_each(e->directory, e->options->from_s, e->options->to_s, rank_one, &s, error))
-    return FALSE;
-  g_array_sort(ranks, by_latency);
-  if (ranks->len == 0) {
-    if (latency != TW_LATENCY_TPOT)
-      tw_section_say(section, "no request was completed");
-    return TRUE;
-  }
-  for (int i = 0; i < n_percents; i++)
-    if (!say_percentile(e, section, &s, percents[i], error))
-      return FALSE;
-  return TRUE;
+  seeks s = {.all = all, .n = n};
+  gboolean good;
+  for (int i = 0; i < n; i++)
+    if (s.ranks[all[i].latency] == NULL)
+      s.ranks[all[i].latency] = g_array_new(FALSE, FALSE, sizeof(ranked));
+  good = read_seeks(e, &s, error);
+  if (good && s.ranks[all[0].latency]->len == 0)
+    tw_section_say(section, "no request was completed");
+  for (int i = 0; good && i < n; i++)
+    if (s.ranks[all[i].latency]->len > 0)
+      good = say_percentile(e, section, &all[i], error);
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    if (s.ranks[i] != NULL)
+      g_array_unref(s.ranks[i]);
+  return good;
 }
 
 /* "ttft.p99", "ttft_s.p99". */
@@ -257,7 +279,8 @@ static gboolean read_percentile(const char *text, tw_latency *latency, double *p
     gboolean known = g_str_equal(tw_latencies[i].key, name) || g_str_equal(tw_latencies[i].key, full);
     gboolean whole = end != dot + 2 && *end == '\0';
     end = NULL;
-    if (!known || !whole || !(value > 0 && value <= 100))
+    if (!known || !whole || i == TW_LATENCY_ITL /* a gap is no sum of parts of a life */ ||
+        !(value > 0 && value <= 100))
       continue;
     *latency = (tw_latency)i;
     *percent = value;
@@ -270,41 +293,46 @@ static gboolean read_percentile(const char *text, tw_latency *latency, double *p
 
 gboolean tw_section_latencies(tw_explained *e, GError **error)
 {
-  static const double usual[] = {50, 99};
-  tw_latency latency = TW_LATENCY_TTFT;
-  double asked = 0;
   if (e->options->percentile != NULL) {
-    if (!read_percentile(e->options->percentile, &latency, &asked, error))
-      return FALSE;
-    return say_latency(e, tw_section_add(e, "Latency"), latency, &asked, 1, error);
+    seek asked = {0};
+    return read_percentile(e->options->percentile, &asked.latency, &asked.percent, error) &&
+           say_percentiles(e, tw_section_add(e, "Latency"), &asked, 1, error);
   }
-  json_t *section = tw_section_add(e, "Latencies");
-  return say_latency(e, section, TW_LATENCY_TTFT, usual, 2, error) &&
-         say_latency(e, section, TW_LATENCY_TPOT, &usual[1], 1, error) &&
-         say_latency(e, section, TW_LATENCY_E2E, &usual[1], 1, error);
+  seek usual[] = {{.latency = TW_LATENCY_TTFT, .percent = 50},
+                  {.latency = TW_LATENCY_TTFT, .percent = 99},
+                  {.latency = TW_LATENCY_TPOT, .percent = 99},
+                  {.latency = TW_LATENCY_E2E, .percent = 99}};
+  return say_percentiles(e, tw_section_add(e, "Latencies"), usual, G_N_ELEMENTS(usual), error);
 }
 
 /* ---- One request ---- */
 
+/* The request that is asked for; its id before it is found. */
+typedef struct wanted {
+  gint64 id;
+  gboolean found;
+  tw_told told;
+} wanted;
+
 static gboolean stop_at(void *user, const tw_told *told)
 {
-  seek *s = user;
-  s->n_tail = told->id == s->id;
-  if (s->n_tail)
-    s->found = *told;
-  return !s->n_tail;
+  wanted *w = user;
+  w->found = told->id == w->id;
+  if (w->found)
+    w->told = *told;
+  return !w->found;
 }
 
 gboolean tw_section_request(tw_explained *e, GError **error)
 {
-  seek s = {.id = e->options->request};
-  if (!tw_told_each(e->directory, -INFINITY, INFINITY, stop_at, &s, error))
+  wanted w = {.id = e->options->request};
+  if (!tw_told_each(e->directory, -INFINITY, INFINITY, stop_at, &w, error))
     return FALSE;
-  if (s.n_tail == 0)
+  if (!w.found)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
                               "%s has no request %" G_GINT64_FORMAT "; see `tokenworks log cat %s requests`",
-                              e->directory, s.id, e->directory);
-  const tw_told *told = &s.found;
+                              e->directory, w.id, e->directory);
+  const tw_told *told = &w.told;
   g_autofree char *title = g_strdup_printf("Request %" G_GINT64_FORMAT, told->id);
   json_t *section = tw_section_add(e, title);
   g_autofree char *parts = parts_text(e, told, told->life_s, error);
@@ -319,7 +347,7 @@ gboolean tw_section_request(tw_explained *e, GError **error)
   tw_section_say(section, "E2E %s: %s", e2e, parts);
   for (int i = 0; i < TW_LATENCY_KINDS; i++) {
     double parts_s[TW_LIFE_PART_COUNT];
-    if (i == TW_LATENCY_E2E || i == TW_LATENCY_TTFAT || isnan(told->latencies_s[i]))
+    if (i == TW_LATENCY_E2E || i == TW_LATENCY_TTFAT || i == TW_LATENCY_ITL || isnan(told->latencies_s[i]))
       continue;
     tw_told_parts(told, (tw_latency)i, parts_s);
     g_autofree char *value = tw_words_duration(told->latencies_s[i]),

@@ -230,7 +230,8 @@ void tw_section_costs(tw_explained *e)
 
 static void add_limits(const json_t *slo, GString *text)
 {
-  static const char *const keys[] = {"ttft_s", "tpot_s", "e2e_s"}, *const names[] = {"TTFT", "TPOT", "E2E"};
+  static const char *const keys[] = {"ttft_s", "tpot_s", "itl_s", "e2e_s"}, *const names[] = {"TTFT", "TPOT",
+                                                                                              "ITL", "E2E"};
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
     double limit_s = number_of(slo, keys[i]);
     g_autofree char *limit = tw_words_duration(limit_s);
@@ -242,7 +243,8 @@ static void add_limits(const json_t *slo, GString *text)
 /* Which limits the 99th percentile breaks. */
 static char *broken(const tw_explained *e, const json_t *slo)
 {
-  static const char *const keys[] = {"ttft_s", "tpot_s", "e2e_s"}, *const names[] = {"TTFT", "TPOT", "E2E"};
+  static const char *const keys[] = {"ttft_s", "tpot_s", "itl_s", "e2e_s"}, *const names[] = {"TTFT", "TPOT",
+                                                                                              "ITL", "E2E"};
   GString *text = g_string_new(NULL);
   for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
     g_autofree char *metric = g_strconcat(keys[i], ".p99", NULL);

@@ -1,6 +1,7 @@
 #include "analysis/explain/told.h"
 
 #include "analysis/log/log_reader.h"
+#include "analysis/log/run_directory.h"
 
 #include <math.h>
 
@@ -25,6 +26,7 @@
   X(transfer_s)                                                                                              \
   X(decode_queue_s)                                                                                          \
   X(preempted_s)                                                                                             \
+  X(longest_itl_s)                                                                                           \
   X(state)
 
 typedef struct columns {
@@ -33,7 +35,7 @@ typedef struct columns {
 #undef X
 } columns;
 
-static void read_told(const tw_log_reader *reader, const columns *c, tw_told *told)
+static void read_told(const tw_log_reader *reader, const columns *c, gboolean shown_later, tw_told *told)
 {
 #define NUMBER(name) tw_log_reader_number(reader, c->name)
   gint64 tokens =
@@ -49,10 +51,14 @@ static void read_told(const tw_log_reader *reader, const columns *c, tw_told *to
                     .preemptions = tw_log_reader_integer(reader, c->preemptions),
                     .prefill_engine = tw_log_reader_integer(reader, c->prefill_engine),
                     .decode_engine = tw_log_reader_integer(reader, c->decode_engine),
+                    .shown_later = shown_later,
                     .completed = g_str_equal(tw_log_reader_text(reader, c->state), "completed")};
+  double between_s =
+      tw_log_reader_amount(reader, c->transfer_s) + tw_log_reader_amount(reader, c->decode_queue_s);
+  told->prompted_s = told->first_token_s - (shown_later ? between_s : 0);
   tw_life_times times = {.arrival_s = told->arrival_s,
                          .first_scheduled_s = told->first_scheduled_s,
-                         .first_token_s = told->first_token_s,
+                         .first_token_s = told->prompted_s,
                          .end_s = told->end_s,
                          .front_end_s = tw_log_reader_amount(reader, c->front_end_s),
                          .admission_s = tw_log_reader_amount(reader, c->admission_s),
@@ -62,12 +68,21 @@ static void read_told(const tw_log_reader *reader, const columns *c, tw_told *to
                          .decode_queue_s = tw_log_reader_amount(reader, c->decode_queue_s),
                          .preempted_s = tw_log_reader_amount(reader, c->preempted_s)};
   tw_life_split(&times, told->life_s);
-  tw_request_times instants = {told->arrival_s,     told->first_scheduled_s,
-                               told->first_token_s, NUMBER(first_answer_s),
-                               told->end_s,         (double)tokens};
+  tw_request_times instants = {
+      told->arrival_s, told->first_scheduled_s, told->first_token_s,  NUMBER(first_answer_s),
+      told->end_s,     (double)tokens,          NUMBER(longest_itl_s)};
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     told->latencies_s[i] = told->completed ? tw_latency_of((tw_latency)i, &instants) : NAN;
 #undef NUMBER
+}
+
+/* Whether clients see first tokens only as the engines that decode begin. */
+static gboolean shows_later(const char *directory)
+{
+  json_t *run = tw_run_json_read(directory, NULL);
+  gboolean later = json_object_get(run, "first_token") != NULL;
+  json_decref(run);
+  return later;
 }
 
 gboolean tw_told_each(const char *directory, double from_s, double to_s,
@@ -84,9 +99,10 @@ gboolean tw_told_each(const char *directory, double from_s, double to_s,
 #undef X
   tw_log_reader_window(reader, from_s, INFINITY); /* they end after they arrive */
   GError *problem = NULL;
+  gboolean shown_later = shows_later(directory);
   while (tw_log_reader_next(reader, &problem)) {
     tw_told told;
-    read_told(reader, &c, &told);
+    read_told(reader, &c, shown_later, &told);
     if (told.arrival_s >= from_s && told.arrival_s < to_s && !each(user, &told))
       return TRUE;
   }
@@ -102,13 +118,14 @@ void tw_told_parts(const tw_told *told, tw_latency latency, double parts_s[TW_LI
   static const tw_life_part before[] = {TW_LIFE_FRONT_END, TW_LIFE_ADMISSION, TW_LIFE_QUEUE, TW_LIFE_PREFILL,
                                         TW_LIFE_CHUNK_WAIT};
   memcpy(parts_s, told->life_s, TW_LIFE_PART_COUNT * sizeof *parts_s);
-  double first_s = told->first_token_s - told->arrival_s, known_s = 0;
+  double first_s = told->prompted_s - told->arrival_s, known_s = 0;
   for (guint i = 0; i < G_N_ELEMENTS(before); i++)
     known_s += told->life_s[before[i]];
   if (latency == TW_LATENCY_TTFT || latency == TW_LATENCY_QUEUE) {
-    for (guint i = 0; i < G_N_ELEMENTS(after); i++)
+    for (guint i = told->shown_later && latency == TW_LATENCY_TTFT ? 1 : 0; i < G_N_ELEMENTS(after); i++)
       parts_s[after[i]] = 0;
-    parts_s[TW_LIFE_TRANSFER] = fmax(0, first_s - known_s); /* the fetch, which comes before the queue */
+    if (!told->shown_later || latency == TW_LATENCY_QUEUE)
+      parts_s[TW_LIFE_TRANSFER] = fmax(0, first_s - known_s); /* the fetch, which comes before the queue */
   }
   if (latency == TW_LATENCY_QUEUE)
     parts_s[TW_LIFE_PREFILL] = parts_s[TW_LIFE_CHUNK_WAIT] = 0;
@@ -117,6 +134,8 @@ void tw_told_parts(const tw_told *told, tw_latency latency, double parts_s[TW_LI
   for (guint i = 0; i < G_N_ELEMENTS(before); i++)
     parts_s[before[i]] = 0;
   parts_s[TW_LIFE_TRANSFER] -= fmax(0, first_s - known_s);
+  if (told->shown_later)
+    parts_s[TW_LIFE_TRANSFER] = parts_s[TW_LIFE_DECODE_QUEUE] = 0;
   for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
     parts_s[i] /= (double)(told->output_tokens - 1);
 }

@@ -7,10 +7,12 @@
 
 typedef struct tw_told {
   gint64 id;
-  double arrival_s, first_scheduled_s, first_token_s, end_s; /* NAN: never */
+  double arrival_s, first_scheduled_s, prompted_s, first_token_s, end_s; /* NAN: never */
   gint64 prompt_tokens, cached_tokens, output_tokens, preemptions;
   gint64 prefill_engine, decode_engine; /* TW_LOG_NONE: none */
   gboolean completed;
+  gboolean
+      shown_later; /* its first token, than as its prompt was complete: behind transfer and decode queue */
   double life_s[TW_LIFE_PART_COUNT];
   double latencies_s[TW_LATENCY_KINDS]; /* NAN where it has none, or was not completed */
 } tw_told;

@@ -109,7 +109,7 @@ const names = {
   reasoning_tokens_per_s: "reasoning", answer_tokens_per_s: "answer",
   accelerator_w: "accelerators", host_w: "hosts", network_w: "network", overhead_w: "conversion and cooling",
   price_usd_per_kwh: "price", carbon_g_per_kwh: "carbon intensity", watts: "power", total_w: "power",
-  ttft_s: "TTFT", ttfat_s: "TTFAT", tpot_s: "TPOT", e2e_s: "E2E", queue_s: "queueing",
+  ttft_s: "TTFT", ttfat_s: "TTFAT", tpot_s: "TPOT", itl_s: "max ITL", e2e_s: "E2E", queue_s: "queueing",
 };
 const nameOf = (column) => names[column] ?? column.replace(/_/g, " ");
 
@@ -117,6 +117,7 @@ const latencyHelp = {
   ttft_s: "time to first token: arrival to the first output token",
   ttfat_s: "time to first answer token: arrival to the first token after reasoning",
   tpot_s: "time per output token after the first",
+  itl_s: "longest time between two output tokens of a request",
   e2e_s: "arrival to last token",
   queue_s: "arrival to first scheduled",
 };

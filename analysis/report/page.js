@@ -6,7 +6,7 @@ const drawn = []; // what is drawn again when the theme changes
 const absent = []; // [what, why]
 const reasons = total("tokens.reasoning") > 0;
 /** In the order in which a request meets them; without reasoning TTFAT is TTFT. */
-const latencyKinds = ["queue_s", "ttft_s", ...(reasons ? ["ttfat_s"] : []), "tpot_s", "e2e_s"];
+const latencyKinds = ["queue_s", "ttft_s", ...(reasons ? ["ttfat_s"] : []), "tpot_s", ...(report.summary.itl_s ? ["itl_s"] : []), "e2e_s"];
 
 /** Adds a section and its entry in the navigation. */
 function addSection(id, title, help) {

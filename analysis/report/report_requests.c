@@ -23,6 +23,7 @@ enum { PER_DECADE = 20, SLOWEST = 20, SHOWN_REASONS = 20, MAX_WINDOWS = 150 };
   X(recomputed_tokens)                                                                                       \
   X(reasoning_tokens)                                                                                        \
   X(answer_tokens)                                                                                           \
+  X(longest_itl_s)                                                                                           \
   X(state)                                                                                                   \
   X(reason)
 #define X(name) int name;
@@ -153,7 +154,8 @@ static void add_completed(tw_report_requests *requests, const tw_log_reader *rea
                             .first_answer_s = tw_log_reader_number(reader, c->first_answer_s),
                             .completion_s = tw_log_reader_number(reader, c->completion_s),
                             .output_tokens = tw_log_reader_number(reader, c->reasoning_tokens) +
-                                             tw_log_reader_number(reader, c->answer_tokens)};
+                                             tw_log_reader_number(reader, c->answer_tokens),
+                            .longest_itl_s = tw_log_reader_number(reader, c->longest_itl_s)};
   sample s = {.arrival_s = arrival_s};
   for (int i = 0; i < TW_LATENCY_KINDS; i++) {
     double latency_s = tw_latency_of((tw_latency)i, &times);
@@ -381,7 +383,9 @@ json_t *tw_report_slowest(const tw_report_requests *requests)
     json_t *rows = json_array();
     for (guint i = 0; i < requests->slowest[kind]->len; i++)
       json_array_append(rows, g_array_index(requests->slowest[kind], slow_request, i).row);
-    json_object_set_new(slowest, tw_latencies[kind].key, rows);
+    if (json_array_size(rows) > 0)
+      json_object_set(slowest, tw_latencies[kind].key, rows);
+    json_decref(rows);
   }
   return slowest;
 }

@@ -22,6 +22,7 @@ function latencyOf(request, kind) {
   case "ttft_s": return request.first_token_s - request.arrival_s;
   case "ttfat_s": return request.first_answer_s - request.arrival_s;
   case "tpot_s": return (request.completion_s - request.first_token_s) / (output - 1);
+  case "itl_s": return request.longest_itl_s;
   case "queue_s": return request.first_scheduled_s - request.arrival_s;
   default: return request.completion_s - request.arrival_s;
   }

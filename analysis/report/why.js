@@ -44,8 +44,8 @@ function addRunVerdict() {
 function makeClassTable(slos) {
   const limit = (slo, key) => make("td", { class: "number" }, slo[key] ? formatSeconds(slo[key]) : "–");
   return make("div", { class: "scroll" }, make("table", {},
-    make("thead", {}, make("tr", {}, ...["class", "TTFT limit", "TPOT limit", "E2E limit", "SLO met"].map((name, i) => make("th", { scope: "col", class: i > 0 ? "number" : "" }, name)))),
-    make("tbody", {}, ...slos.map(([name, slo]) => make("tr", {}, make("th", { scope: "row" }, name), limit(slo, "ttft_s"), limit(slo, "tpot_s"), limit(slo, "e2e_s"),
+    make("thead", {}, make("tr", {}, ...["class", "TTFT limit", "TPOT limit", "ITL limit", "E2E limit", "SLO met"].map((name, i) => make("th", { scope: "col", class: i > 0 ? "number" : "" }, name)))),
+    make("tbody", {}, ...slos.map(([name, slo]) => make("tr", {}, make("th", { scope: "row" }, name), limit(slo, "ttft_s"), limit(slo, "tpot_s"), limit(slo, "itl_s"), limit(slo, "e2e_s"),
       make("td", { class: "number" }, formatUnit(report.summary.classes?.[name]?.slo?.attainment, "%")))))));
 }
 

@@ -378,6 +378,33 @@ void tw_document_free(tw_document *document)
   g_free(document);
 }
 
+void tw_document_remove(tw_document *document, const xmlNode *node)
+{
+  g_assert(node->doc == document->xml);
+  xmlUnlinkNode((xmlNode *)node);
+  xmlFreeNode((xmlNode *)node);
+}
+
+void tw_document_unwrap(tw_document *document, const xmlNode *node)
+{
+  gboolean included = xmlHasNsProp(node, BAD_CAST "base", XML_XML_NAMESPACE) != NULL;
+  for (xmlNode *child = node->children, *next; child != NULL; child = next) {
+    next = child->next;
+    xmlChar *base = included && child->type == XML_ELEMENT_NODE ? xmlNodeGetBase(document->xml, child) : NULL;
+    xmlUnlinkNode(child);
+    xmlAddPrevSibling((xmlNode *)node, child);
+    if (base == NULL)
+      continue;
+    xmlChar *around = xmlNodeGetBase(document->xml, child->parent);
+    xmlChar *relative = xmlBuildRelativeURI(base, around);
+    xmlNodeSetBase(child, relative != NULL ? relative : base);
+    xmlFree(relative);
+    xmlFree(around);
+    xmlFree(base);
+  }
+  tw_document_remove(document, node);
+}
+
 const xmlNode *tw_document_root(const tw_document *document)
 {
   return xmlDocGetRootElement(document->xml);

@@ -27,6 +27,10 @@ const xmlNode *tw_document_root(const tw_document *document);
  * matches, an unknown attribute, a bad value. A path in VALUE counts from the file of the element. */
 gboolean tw_document_set(tw_document *document, const tw_element *root, const char *assignment,
                          tw_faults *faults);
+/* Puts the children of an element below the outermost one in its place; each keeps its file and line. */
+void tw_document_unwrap(tw_document *document, const xmlNode *node);
+/* Takes an element below the outermost one out of the document, with all that is in it. */
+void tw_document_remove(tw_document *document, const xmlNode *node);
 /* The document as text in canonical XML (C14N), for run.json and --dump. The caller frees it with g_free. */
 char *tw_document_canonical(const tw_document *document);
 /* Every file that was read: the document itself and what it included, in order. Borrowed, NULL-terminated. */

@@ -98,16 +98,43 @@ static xmlNode *element_at(const tw_document *document, const tw_element *root, 
   return node;
 }
 
-/* The path by which `element_at` would add an element of that name below `element`, whose own path is `at`;
- * the table of that element becomes *found. The caller frees it. */
+/* Adds the last step of a path such as "//pool[@id='serve']/kv-offload" below every element that the steps before it
+ * match, where the tables let it stand there at most once, and gives it the attribute. FALSE: the path is no such
+ * path, and nothing was added. */
+static gboolean add_below(xmlXPathContext *context, const tw_element *root, const char *path,
+                          const char *name, const char *value, const char *source, tw_faults *faults)
+{
+  const char *last = strrchr(path, '/');
+  g_autofree char *above = last != NULL ? g_strndup(path, (gsize)(last - path)) : NULL;
+  xmlXPathObject *found =
+      above != NULL && *above != '\0' ? xmlXPathEvalExpression(BAD_CAST above, context) : NULL;
+  gboolean any = FALSE;
+  int n = found != NULL && found->type == XPATH_NODESET && !xmlXPathNodeSetIsEmpty(found->nodesetval)
+              ? found->nodesetval->nodeNr
+              : 0;
+  for (int i = 0; i < n; i++) {
+    xmlNode *node = found->nodesetval->nodeTab[i];
+    const tw_element *element = node->type == XML_ELEMENT_NODE ? element_of(node, root) : NULL;
+    const tw_child *row = element != NULL ? find_child(element, last + 1) : NULL;
+    if (row == NULL || row->max != 1)
+      continue;
+    xmlNode *child = xmlNewChild(node, NULL, BAD_CAST(last + 1), NULL);
+    child->_private = node->_private; /* its line, for faults */
+    set_attribute(child, root, name, value, source, faults);
+    any = TRUE;
+  }
+  xmlXPathFreeObject(found);
+  return any;
+}
+
+/* The path by which an element of that name is added below `element`, whose own path is `at`; the table of that
+ * element becomes *found. The caller frees it. */
 static char *addable_path(const tw_element *element, const char *at, const char *name,
                           const tw_element **found)
 {
   for (const tw_child *row = element->children; row != NULL && row->element != NULL; row++) {
-    if (row->max != 1)
-      continue;
     g_autofree char *path = g_strdup_printf("%s/%s", at, row->element->name);
-    if (g_str_equal(row->element->name, name)) {
+    if (row->max == 1 && g_str_equal(row->element->name, name)) {
       *found = row->element;
       return g_steal_pointer(&path);
     }
@@ -176,7 +203,7 @@ gboolean tw_document_set(tw_document *document, const tw_element *root, const ch
     xmlNode *node = element_at(document, root, path);
     if (node != NULL)
       set_attribute(node, root, name, split + 1, source, faults);
-    else
+    else if (!add_below(context, root, path, name, split + 1, source, faults))
       add_unmatched(root, path, name, split + 1, source, faults);
   } else {
     for (int i = 0; i < found->nodesetval->nodeNr; i++) {

@@ -5,6 +5,7 @@
 struct tw_stairs {
   GArray *times_s, *values; /* the steps (double): when each begins, and its value */
   double period_s;          /* INFINITY: does not begin again */
+  double ahead_s;           /* how far the clock of the steps is ahead of the caller's */
 };
 
 static double at(const GArray *array, guint i)
@@ -17,7 +18,7 @@ tw_stairs *tw_stairs_constant(double value)
   tw_stairs *stairs = g_new(tw_stairs, 1);
   double zero = 0;
   *stairs = (tw_stairs){g_array_new(FALSE, FALSE, sizeof(double)), g_array_new(FALSE, FALSE, sizeof(double)),
-                        INFINITY};
+                        INFINITY, 0};
   g_array_append_val(stairs->times_s, zero);
   g_array_append_val(stairs->values, value);
   return stairs;
@@ -117,9 +118,19 @@ static guint row_at(const tw_stairs *stairs, double time_s)
   return low;
 }
 
+/* An instant on the clock of the steps, within a period of the stairs. */
 static double within(const tw_stairs *stairs, double time_s)
 {
-  return isfinite(stairs->period_s) ? fmod(time_s, stairs->period_s) : time_s;
+  double into_s = time_s + stairs->ahead_s;
+  if (!isfinite(stairs->period_s))
+    return into_s;
+  into_s = fmod(into_s, stairs->period_s);
+  return into_s < 0 ? into_s + stairs->period_s : into_s;
+}
+
+void tw_stairs_shift(tw_stairs *stairs, double seconds)
+{
+  stairs->ahead_s += seconds;
 }
 
 double tw_stairs_at(const tw_stairs *stairs, double time_s)

@@ -23,6 +23,9 @@ void tw_stairs_free(tw_stairs *stairs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_stairs, tw_stairs_free)
 
 double tw_stairs_at(const tw_stairs *stairs, double time_s);
+/* From now on the value at an instant is the one that was so many seconds later: the stairs are those of a clock that is
+ * ahead by them. */
+void tw_stairs_shift(tw_stairs *stairs, double seconds);
 /* The first instant after `time_s` at which the value may change, INFINITY: none. */
 double tw_stairs_next(const tw_stairs *stairs, double time_s);
 double tw_stairs_min(const tw_stairs *stairs);

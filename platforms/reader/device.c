@@ -161,6 +161,10 @@ static const tw_attribute efficiency_attributes[] = {
      .help = "of the matrices; for all that have no row of their own if absent"},
     {"compute-peak", TW_ATTR_NUMBER, .fallback = "1", SHARE, FIELD(efficiency.compute_peak),
      .help = "share of the peak rate"},
+    {"mixed-peak", TW_ATTR_NUMBER, .fallback = "0", .max = 1, FIELD(efficiency.mixed_peak),
+     .help =
+         "experts: the same where rows stay wider than the weights, which are expanded within the kernel; "
+         "compute-peak if 0"},
     {"memory", TW_ATTR_NUMBER, SHARE, FIELD(efficiency.memory), .help = "share of the memory bandwidth"},
     {"launch", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.launch_s),
      .help = "of each kernel, whatever its size is; activations: of all in a layer"},

@@ -53,6 +53,7 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
  * routed, and whose sums are written, whether its experts are theirs or not. roof: tw_roof. */
 typedef struct tw_efficiency {
   double compute_peak; /* 0 to 1 */
+  double mixed_peak;   /* experts: the same where rows stay wider than the weights; 0: no less than that */
   double memory;       /* 0 to 1 */
   double launch_s;     /* of each kernel; activations: of all in a layer */
   double per_token_s;  /* experts: of each copy of a token in a layer, where only that was measured */

@@ -27,6 +27,9 @@ tw_netpoint *tw_reader_add_point(tw_reader *reader, const char *id, tw_node_kind
   point->kind = kind;
   point->zone = zone;
   point->node = node;
+  point->number = (int)(kind == TW_NODE_HOST ? reader->hosts->len : reader->switches->len);
+  if (kind == TW_NODE_ROUTER)
+    g_ptr_array_add(reader->switches, g_strdup(id));
   if (zone >= 0) {
     GPtrArray *points = ((tw_zone_routes *)g_ptr_array_index(reader->routes, zone))->points;
     point->place = (int)points->len;
@@ -263,6 +266,9 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   reader.links = g_array_new(FALSE, FALSE, sizeof(tw_link));
   reader.devices = g_ptr_array_new();
   reader.racks = g_ptr_array_new();
+  reader.switches = g_ptr_array_new_with_free_func(g_free);
+  reader.ways = tw_reader_ways_new();
+  reader.hops = g_array_new(FALSE, FALSE, sizeof(int));
   reader.routes = g_ptr_array_new_with_free_func(routes_free);
   reader.points = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, point_free);
   reader.zone_points = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, point_free);
@@ -277,7 +283,11 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   if (tw_faults_added(faults) == before)
     tw_reader_check_reach(&reader);
   number_racks(&reader, path);
+  tw_wiring *wiring = tw_reader_wire(&reader);
 
+  g_array_unref(reader.ways);
+  g_array_unref(reader.hops);
+  g_ptr_array_unref(reader.switches);
   g_ptr_array_unref(reader.routes);
   g_hash_table_destroy(reader.points);
   g_hash_table_destroy(reader.zone_points);
@@ -285,6 +295,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_hash_table_destroy(reader.device_names);
   g_autoptr(tw_platform) platform = freeze(&reader, path);
   platform->notes = g_steal_pointer(&notes);
+  platform->wiring = wiring;
   return tw_faults_added(faults) == before ? g_steal_pointer(&platform) : NULL;
 }
 
@@ -309,6 +320,7 @@ void tw_platform_free(tw_platform *platform)
     g_free(platform->racks[i]);
   if (platform->notes != NULL)
     g_ptr_array_unref(platform->notes);
+  tw_wiring_free(platform->wiring);
   g_free(platform->zones);
   g_free(platform->hosts);
   g_free(platform->links);

@@ -12,6 +12,7 @@
 #define TW_PLATFORMS_PLATFORM_H
 
 #include "platforms/reader/device.h"
+#include "platforms/reader/platform_wiring.h"
 #include "platforms/reader/supply.h"
 
 typedef enum {
@@ -90,7 +91,7 @@ typedef struct tw_link {
   long line;
 } tw_link;
 
-typedef struct tw_platform {
+struct tw_platform {
   char *path;
   char *name;          /* file name without its ending */
   tw_zone *zones;      /* outermost first */
@@ -102,7 +103,8 @@ typedef struct tw_platform {
   tw_supply supply;  /* of the site */
   gboolean profiled; /* the bandwidth of a link changes with time (bandwidth_file) */
   GPtrArray *notes;  /* char *: what is read otherwise than a user may think, with its line */
-} tw_platform;
+  tw_wiring *wiring; /* NULL in platforms that were not read */
+};
 
 /* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,
  * at loading or at the first transfer (unknown elements and attributes, their order, units, names used twice,

@@ -16,6 +16,7 @@ typedef struct tw_netpoint {
   tw_node_kind kind;
   int zone;         /* the zone that holds it */
   int place;        /* its number among the netpoints of that zone */
+  int number;       /* of a host or router: its number among all of them */
   int inner;        /* TW_NODE_ZONE: its index in zones */
   gboolean gateway; /* other zones come in through it */
   gboolean linked;  /* it is in a star zone and has a <host_link> */
@@ -56,6 +57,8 @@ typedef struct tw_reader {
   GHashTable *points;            /* id -> tw_netpoint *, hosts and routers */
   GHashTable *zone_points;       /* id -> tw_netpoint *, zones */
   GHashTable *link_ids;          /* id -> index in links + 1; SPLITDUPLEX ones also as ID_UP, ID_DOWN */
+  GPtrArray *switches;           /* char *: the names of routers */
+  GArray *ways, *hops;           /* of platform_wiring.c */
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
   gboolean profiled;
@@ -126,5 +129,13 @@ char *tw_cluster_router(const tw_xml_attributes *cluster);
 void tw_reader_route(tw_reader *reader, const xmlNode *node, int zone);
 void tw_reader_host_link(tw_reader *reader, const xmlNode *node, int zone);
 void tw_reader_check_reach(tw_reader *reader);
+
+/* Wiring (platform_wiring.c): the ways that are to be read; a way between two netpoints, NULL: the inside of `zone`; then each of its links, by their
+ * names. */
+GArray *tw_reader_ways_new(void);
+void tw_reader_begin_way(tw_reader *reader, const tw_netpoint *from, const tw_netpoint *to, int zone);
+void tw_reader_add_hop(tw_reader *reader, const char *link);
+/* All ways that were read. */
+tw_wiring *tw_reader_wire(tw_reader *reader);
 
 #endif

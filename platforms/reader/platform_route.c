@@ -161,17 +161,23 @@ void tw_reader_route(tw_reader *reader, const xmlNode *node, int zone)
 
   tw_netpoint *src = find_end(reader, node, "src", route.src, zone, between_zones);
   tw_netpoint *dst = find_end(reader, node, "dst", route.dst, zone, between_zones);
+  const tw_netpoint *from = src, *to = dst;
   gboolean good = src != NULL && dst != NULL;
   if (between_zones) {
     const tw_netpoint *gw_src = find_gateway(reader, node, "gw_src", route.gw_src, src);
     const tw_netpoint *gw_dst = find_gateway(reader, node, "gw_dst", route.gw_dst, dst);
     good = good && gw_src != NULL && gw_dst != NULL;
+    from = gw_src, to = gw_dst;
   }
+  if (good)
+    tw_reader_begin_way(reader, from, to, zone);
   for (const xmlNode *hop = tw_node_child(node, "link_ctn"); hop != NULL;
        hop = tw_node_next(hop, "link_ctn")) {
     tw_xml_attributes link = {0};
     tw_schema_read(hop, &tw_xml_link_ctn, &link);
     check_hop(reader, hop, "id", link.id, link.direction);
+    if (good)
+      tw_reader_add_hop(reader, link.id);
     tw_schema_clear(&tw_xml_link_ctn, &link);
   }
   gboolean symmetrical = route.symmetrical % 2 == 0;
@@ -195,6 +201,11 @@ void tw_reader_host_link(tw_reader *reader, const xmlNode *node, int zone)
     tw_node_fault(node, reader->faults, "\"%s\" has a <host_link> already; keep one", arm.id);
   else if (host != NULL)
     host->linked = TRUE;
+  if (host != NULL) {
+    tw_reader_begin_way(reader, host, NULL, zone);
+    tw_reader_add_hop(reader, arm.up);
+    tw_reader_add_hop(reader, arm.down);
+  }
   check_hop(reader, node, "up", arm.up, TW_DIRECTION_NONE);
   check_hop(reader, node, "down", arm.down, TW_DIRECTION_NONE);
   tw_schema_clear(&tw_xml_host_link, &arm);

@@ -3,6 +3,7 @@
 #include "sim/commands/sweep.h"
 #include "sim/planner/question.h"
 #include "sim/scenario/plan_text.h"
+#include "sim/scenario/world.h"
 
 typedef struct {
   gboolean dump, plan, schema, describe;
@@ -30,20 +31,31 @@ static void check_trace(const char *path, const tw_trace_format *format, tw_faul
   printf("%s: a trace of %" G_GUINT64_FORMAT " requests over %.0f s\n", path, n, last_s);
 }
 
+static void tell_site(const char *path, const tw_world *world, int i)
+{
+  const tw_scenario *scenario = world->sites[i].scenario;
+  g_autofree char *prefix =
+      world->plain ? g_strdup(path) : g_strdup_printf("%s: site %s", path, world->sites[i].name);
+  printf("%s: a scenario with %d engines on %ld accelerators of %s\n", prefix, scenario->plan.n_engines,
+         tw_platform_accelerators(scenario->platform), scenario->platform->name);
+  for (guint n = 0; n < scenario->notes->len; n++)
+    printf("%s: note: %s\n", prefix, (char *)scenario->notes->pdata[n]);
+}
+
 static void check_scenario(const char *path, const check_values *values, tw_faults *faults)
 {
-  g_autoptr(tw_scenario) scenario = tw_scenario_load(path, (const char *const *)values->sets, faults);
-  if (scenario == NULL)
+  g_autoptr(tw_world) world = tw_world_load(path, (const char *const *)values->sets, faults);
+  if (world == NULL)
     return;
-  printf("%s: a scenario with %d engines on %ld accelerators of %s\n", path, scenario->plan.n_engines,
-         tw_platform_accelerators(scenario->platform), scenario->platform->name);
-  for (guint i = 0; i < scenario->notes->len; i++)
-    printf("%s: note: %s\n", path, (char *)scenario->notes->pdata[i]);
+  for (int i = 0; i < world->n_sites; i++)
+    tell_site(path, world, i);
   if (values->dump)
-    printf("%s\n", scenario->canonical);
-  g_autofree char *plan = values->plan ? tw_scenario_plan_text(scenario) : NULL;
-  if (plan != NULL)
+    printf("%s\n", world->canonical);
+  for (int i = 0; i < world->n_sites && values->plan; i++) {
+    g_autofree char *plan = tw_scenario_plan_text(world->sites[i].scenario);
     printf("\n%s", plan);
+  }
+  const tw_scenario *scenario = world->sites[0].scenario; /* all sites share the workload */
   if (scenario->trace_file != NULL)
     check_trace(scenario->trace_file,
                 scenario->trace_format >= 0

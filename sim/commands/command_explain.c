@@ -94,9 +94,13 @@ static void print_what_if(const json_t *found)
     for (guint c = 0; json_object_get(knob, "failed") == NULL && c < G_N_ELEMENTS(shown); c++)
       print_change(knob, shown[c].metric, shown[c].scale, shown[c].decimals);
   }
-  printf("\n  Changes are means over %d seeds, ± half of their 95 %% interval; without ± the seed changes "
-         "nothing.\n",
-         (int)json_integer_value(json_object_get(found, "seeds")));
+  int seeds = (int)json_integer_value(json_object_get(found, "seeds"));
+  if (seeds == 1)
+    printf("\n  Of one seed: --seeds 3 tells gains from chance.\n");
+  else
+    printf("\n  Changes are means over %d seeds, ± half of their 95 %% interval; without ± the seed changes "
+           "nothing.\n",
+           seeds);
 }
 
 static void print_headroom(const json_t *found)

@@ -64,6 +64,16 @@ static gboolean choose_progress(const char *name, gboolean quiet, tw_progress_vi
   return TRUE;
 }
 
+static void print_notes(const tw_world *world)
+{
+  for (int s = 0; s < world->n_sites; s++) {
+    const tw_world_site *site = &world->sites[s];
+    for (guint i = 0; i < site->scenario->notes->len; i++)
+      fprintf(stderr, "note: %s%s%s\n", world->plain ? "" : site->name, world->plain ? "" : ": ",
+              (char *)site->scenario->notes->pdata[i]);
+  }
+}
+
 static void print_faults(const tw_faults *faults)
 {
   for (guint i = 0; i < tw_faults_count(faults); i++)
@@ -155,22 +165,22 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     return TW_EXIT_USAGE;
 
   g_autoptr(tw_faults) faults = tw_faults_new();
-  g_autoptr(tw_scenario) scenario =
-      tw_scenario_load(argv[1], (const char *const *)assignments->pdata, faults);
-  if (scenario == NULL) {
+  g_autoptr(tw_world) world = tw_world_load(argv[1], (const char *const *)assignments->pdata, faults);
+  if (world == NULL) {
     print_faults(faults);
     return TW_EXIT_USAGE;
   }
-  for (guint i = 0; !values.quiet && i < scenario->notes->len; i++)
-    fprintf(stderr, "note: %s\n", (char *)scenario->notes->pdata[i]);
+  if (!values.quiet)
+    print_notes(world);
   tw_run_options options = {values.directory, values.force, show_progress, &progress};
-  json_t *summary = tw_run(scenario, &options, error);
+  json_t *summary = tw_run_world(world, &options, error);
   tw_progress_view_end(&progress.view);
   if (summary == NULL)
     return TW_EXIT_FAILED;
   gboolean cut_short = interrupted != 0 && json_is_true(json_object_get(summary, "partial"));
   if (!values.quiet)
     tw_summary_print(summary, values.directory, stdout);
+  const tw_scenario *scenario = world->sites[0].scenario; /* the only one, where this is a number */
   double of_limit = tw_run_summary_number(summary, "energy.peak_of_site_power");
   if (!values.quiet && of_limit > 1)
     fprintf(stderr,

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 typedef struct {
-  char *directory, *find;
+  char *directory, *find, *launcher;
   char **sets, **requirements;
   double attainment, tolerance, least, most;
   gboolean force, quiet;
@@ -23,6 +23,7 @@ static void clear_values(search_values *values)
 {
   g_free(values->directory);
   g_free(values->find);
+  g_free(values->launcher);
   g_strfreev(values->sets);
   g_strfreev(values->requirements);
 }
@@ -44,6 +45,10 @@ static const GOptionEntry search_options[] = {
      "End where what holds and what does not are so near, in parts (default 0.02)", "SHARE"},
     {"least", 0, 0, G_OPTION_ARG_DOUBLE, VALUE(least), "Try nothing below it", "NUMBER"},
     {"most", 0, 0, G_OPTION_ARG_DOUBLE, VALUE(most), "Try nothing above it", "NUMBER"},
+    {"launcher", 0, 0, G_OPTION_ARG_STRING, VALUE(launcher),
+     "Who runs them: this machine (default), or Slurm in job arrays, which reads SBATCH_PARTITION and the "
+     "like",
+     TW_LAUNCHER_NAMES},
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Run again what the directory holds already", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print the answer alone", NULL},
     G_OPTION_ENTRY_NULL};
@@ -148,8 +153,8 @@ static gboolean read_target(const char *path, const search_values *values, targe
                         tw_faults_get(faults, tw_faults_count(faults) - 1));
     return FALSE;
   }
-  if (values->requirements == NULL && isnan(scenario->slo_ttft_s) && isnan(scenario->slo_tpot_s) &&
-      isnan(scenario->slo_e2e_s) && (scenario->class_slos == NULL || scenario->class_slos->len == 0))
+  if (values->requirements == NULL && !tw_slo_asks(&scenario->slo) &&
+      (scenario->class_slos == NULL || scenario->class_slos->len == 0))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, path, 0,
                               "has no <slo> to keep; add one, or write --require \"ttft_s.p99<=2\"");
   g_autofree char *text = attribute_text(scenario, at->path);
@@ -197,8 +202,9 @@ static gboolean meets(const json_t *summary, const GArray *requirements, const c
 }
 
 /* Runs the scenario at a level; FALSE with `error`. */
-static gboolean try_level(const char *path, const search_values *values, const GArray *requirements,
-                          const target *at, double level, gboolean *good, GError **error)
+static gboolean try_level(const char *path, const search_values *values, const tw_launcher *launcher,
+                          const GArray *requirements, const target *at, double level, gboolean *good,
+                          GError **error)
 {
   char digits[G_ASCII_DTOSTR_BUF_SIZE];
   g_ascii_formatd(digits, sizeof digits, "%.12g", level);
@@ -213,7 +219,9 @@ static gboolean try_level(const char *path, const search_values *values, const G
   g_auto(GStrv) assignments = g_strv_builder_end(all);
   g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
   g_ptr_array_add(jobs, tw_job_new(path, directory, (const char *const *)assignments, NULL));
-  int failed = tw_jobs_run(jobs, &(tw_jobs_options){.at_once = 1, .again = values->force}, error);
+  tw_jobs_options how = {
+      .launcher = launcher, .at_once = 1, .again = values->force, .directory = values->directory};
+  int failed = tw_jobs_run(jobs, &how, error);
   if (failed == 0 && tw_jobs_interrupted() == 0) {
     json_t *summary = tw_run_summary_read(directory, error);
     if (summary == NULL)
@@ -254,6 +262,9 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   g_auto(search_values) values = {.attainment = 0.99, .tolerance = 0.02, .least = 1e-6, .most = 1e9};
   if (!tw_command_read(command, &values, &argc, &argv, error) || !check_usage(command, argc, &values, error))
     return TW_EXIT_USAGE;
+  const tw_launcher *launcher = tw_launcher_find(values.launcher, error);
+  if (launcher == NULL)
+    return TW_EXIT_USAGE;
   g_autoptr(GArray) requirements = g_array_new(FALSE, FALSE, sizeof(requirement));
   g_array_set_clear_func(requirements, clear_requirement);
   g_auto(target) at = {0};
@@ -271,7 +282,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
     print_heading(requirements, &at);
   for (double level; !isnan(level = tw_bracket_next(&bracket));) {
     gboolean good = FALSE;
-    if (!try_level(argv[1], &values, requirements, &at, level, &good, error))
+    if (!try_level(argv[1], &values, launcher, requirements, &at, level, &good, error))
       return TW_EXIT_FAILED;
     tw_bracket_tell(&bracket, level, good);
   }

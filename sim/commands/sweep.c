@@ -1,6 +1,6 @@
 #include "sim/commands/sweep.h"
 
-#include "sim/scenario/scenario.h"
+#include "sim/scenario/world.h"
 
 #include <math.h>
 
@@ -287,8 +287,7 @@ static void check_points(const tw_sweep *sweep, tw_faults *faults)
 {
   for (guint i = 0; i < sweep->points->len; i++) {
     const tw_sweep_point *point = sweep->points->pdata[i];
-    tw_scenario_free(
-        tw_scenario_load(sweep->scenario, (const char *const *)point->assignments->pdata, faults));
+    tw_world_free(tw_world_load(sweep->scenario, (const char *const *)point->assignments->pdata, faults));
   }
 }
 

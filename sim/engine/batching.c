@@ -7,149 +7,9 @@ static gint64 output_left(const tw_sequence *sequence)
   return tw_request_output_tokens(&sequence->request) - sequence->emitted;
 }
 
-static gboolean is_partial(const tw_sequence *sequence)
-{
-  return !sequence->decoding && sequence->prefill_done < sequence->prefill_target;
-}
-
-/* It neither computes prompts nor decodes: it has emitted all tokens but the last that it holds. */
-static gboolean is_aside(const tw_sequence *sequence)
-{
-  gint64 known = (gint64)sequence->request.prompt_tokens + sequence->emitted;
-  return !sequence->decoding && sequence->prefill_done == sequence->prefill_target &&
-         sequence->prefill_target < known;
-}
-
 static gboolean is_full(const tw_scheduler *s, gint64 tokens)
 {
   return tokens % s->config.block_tokens == 0;
-}
-
-/* ---- KV blocks ---- */
-
-void tw_batching_take(tw_scheduler *s, gint64 blocks)
-{
-  s->kv.used_blocks += blocks;
-  tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
-}
-
-void tw_batching_cache(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
-{
-  if (s->config.prefix_cache)
-    sequence->prefix = tw_prefix_cache_add(&s->prefixes, &sequence->request, sequence->ticket,
-                                           sequence->prefix, tokens, &s->kv.used_blocks);
-}
-
-void tw_batching_free(tw_scheduler *s, tw_sequence *sequence, gint64 tokens)
-{
-  gint64 loose = tw_batching_blocks(s, tokens) - tw_prefix_blocks(&s->prefixes, sequence->prefix);
-  tw_prefix_cache_free(&s->prefixes, loose);
-  s->kv.used_blocks -= loose + tw_prefix_cache_release(&s->prefixes, sequence->prefix, sequence->ticket);
-  sequence->prefix = NULL;
-}
-
-gint64 tw_batching_final_blocks(const tw_scheduler *s, const tw_sequence *sequence)
-{
-  /* The last token's key and value are never computed. */
-  const tw_request *request = &sequence->request;
-  gint64 output = s->config.hands_over ? sequence->resumed : tw_request_output_tokens(request) - 1;
-  return tw_batching_blocks(s, request->prompt_tokens + output);
-}
-
-gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_sequence *sequence, gint64 kept)
-{
-  return s->config.reserve != TW_RESERVE_OUTPUT ||
-         s->promised + tw_batching_final_blocks(s, sequence) <= s->kv.total_blocks - kept;
-}
-
-gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
-{
-  gint64 q = s->decoding.count;
-  if (iterations == 0 || !s->decodes)
-    return s->reserved;
-  if (!s->ahead)
-    return tw_kv_need(&s->kv, q, iterations + 1);
-  if (s->config.kind->radix) /* and plans without knowing who ends */
-    return tw_kv_need(&s->kv, q, iterations + 2);
-  /* Who ends with the iteration before the one that is planned wants no block in it. */
-  return tw_kv_need(&s->kv, q, iterations + 2) -
-         tw_decoding_ending_full(&s->decoding, iterations + 1, s->config.block_tokens);
-}
-
-/* ---- Life in a batch ---- */
-
-void tw_batching_join(tw_scheduler *s, tw_sequence *sequence)
-{
-  tw_kv_join(&s->kv, s->decoding.count, sequence->prefill_target);
-  tw_decoding_join(&s->decoding, sequence);
-  tw_waiting_decode(&s->waiting, sequence, 1, s->decoding.count);
-}
-
-void tw_batching_stop(tw_scheduler *s, tw_sequence *sequence)
-{
-  gint64 tokens = tw_decoding_tokens(&s->decoding, sequence);
-  tw_decoding_leave(&s->decoding, sequence);
-  tw_waiting_decode(&s->waiting, sequence, -1, s->decoding.count);
-  tw_kv_leave(&s->kv, s->decoding.count, tokens);
-  sequence->prefill_target = sequence->prefill_done = tokens;
-}
-
-void tw_batching_leave(tw_scheduler *s, tw_sequence *sequence)
-{
-  tw_batching_stop(s, sequence);
-  tw_batching_cache(s, sequence, sequence->prefill_done);
-}
-
-/* The chunks of a sequence that is preempted: what is planned is not run, what runs is lost. Returns whether
- * one was planned. */
-static gboolean lose_chunks(tw_scheduler *s, const tw_sequence *sequence)
-{
-  guint planned = s->next.list->len;
-  for (guint i = planned; i-- > 0;)
-    if (g_array_index(s->next.list, tw_chunk, i).sequence == sequence)
-      g_array_remove_index(s->next.list, i);
-  for (guint i = 0; s->ahead && i < s->chunks.list->len; i++) {
-    tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
-    chunk->lost |= chunk->sequence == sequence;
-  }
-  return s->next.list->len < planned;
-}
-
-void tw_batching_set_back(tw_scheduler *s, tw_sequence *sequence)
-{
-  s->promised -= tw_batching_final_blocks(s, sequence);
-  if (isnan(sequence->lost_s))
-    sequence->lost_s = s->prefixes.now_s;
-  sequence->preemptions++;
-  s->preemptions++;
-  s->preempted = TRUE;
-  g_queue_unlink(&s->running, &sequence->link);
-  tw_waiting_push(&s->waiting, sequence, s->decoding.count);
-}
-
-void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)
-{
-  gboolean decoded = sequence->decoding, aside = is_aside(sequence), chunk = lose_chunks(s, sequence);
-  /* It has blocks for the token of the iteration that runs, and for the one that is planned. */
-  if (decoded)
-    tw_batching_leave(s, sequence);
-  gboolean token = sequence->planned > 0 && !chunk;
-  gint64 computed = sequence->prefill_done, held = computed + (decoded && s->ahead) + token;
-  /* A token that an iteration under way is to emit has no block that could be found. */
-  gint64 known = held - (s->ahead && (decoded || (token && !aside)));
-  gint64 more = tw_kv_blocks(&s->kv, held) - tw_kv_blocks(&s->kv, computed);
-  s->kv.used_blocks += more;
-  s->reserved -= more;
-  tw_batching_cache(s, sequence, known);
-  tw_prefix_cache_remember(&s->prefixes, sequence->prefix);
-  tw_batching_free(s, sequence, held);
-  if (decoded && s->ahead)
-    g_ptr_array_add(s->lost, sequence);
-  if (aside && !decoded)
-    g_ptr_array_remove(s->aside, sequence);
-  s->partial -= is_partial(sequence);
-  sequence->prefill_done = sequence->planned = 0;
-  tw_batching_set_back(s, sequence);
 }
 
 /* ---- A plan ---- */
@@ -212,12 +72,12 @@ static gint64 next_decodes(const tw_scheduler *s, gint64 *reserved)
 static gint64 next_tokens(const tw_scheduler *s, const tw_sequence *sequence, gint64 budget, gint64 *blocks)
 {
   gint64 held = sequence->prefill_done, tokens = 1;
-  if (is_partial(sequence)) {
+  if (tw_sequence_is_partial(sequence)) {
     tokens = chunk_tokens(s, sequence->prefill_target - held, budget);
   } else if (sequence->decoding) {
     held = tw_decoding_tokens(&s->decoding, sequence) + s->ahead;
     tokens = !s->ahead || sequence->finish.key > (double)(s->decoding.count + 1);
-  } else if (!is_aside(sequence)) {
+  } else if (!tw_sequence_is_aside(sequence)) {
     tokens = !s->config.hands_over && output_left(sequence) > 1;
   }
   *blocks = tw_kv_blocks(&s->kv, held + tokens) - tw_kv_blocks(&s->kv, held);
@@ -247,9 +107,9 @@ static void sort_out(tw_scheduler *s)
   for (GList *link = s->running.head; link != NULL; link = link->next) {
     tw_sequence *sequence = link->data;
     gint64 blocks;
-    if (is_partial(sequence))
+    if (tw_sequence_is_partial(sequence))
       continue;
-    if (is_aside(sequence)) {
+    if (tw_sequence_is_aside(sequence)) {
       if (sequence->planned > 0)
         g_ptr_array_add(s->joining, sequence);
     } else if (sequence->planned == 0 && next_tokens(s, sequence, 1, &blocks) > 0) {
@@ -266,7 +126,7 @@ static gint64 run_pass(tw_scheduler *s, int pass, gint64 budget, gboolean *gone)
   for (GList *link = s->running.head, *next; link != NULL && budget > 0 && !*gone; link = next) {
     tw_sequence *sequence = link->data;
     next = link->next;
-    if (apart ? is_partial(sequence) != pass : pass > 0)
+    if (apart ? tw_sequence_is_partial(sequence) != pass : pass > 0)
       continue;
     gint64 blocks, tokens = next_tokens(s, sequence, budget, &blocks);
     while (tokens > 0 && !*gone && blocks > tw_kv_free(&s->kv) - s->reserved) {
@@ -281,9 +141,9 @@ static gint64 run_pass(tw_scheduler *s, int pass, gint64 budget, gboolean *gone)
       continue;
     sequence->planned = tokens;
     budget -= tokens;
-    if (is_partial(sequence)) {
+    if (tw_sequence_is_partial(sequence)) {
       tw_batching_take_chunk(s, sequence, tokens);
-      s->partial -= !is_partial(sequence);
+      s->partial -= !tw_sequence_is_partial(sequence);
     } else {
       s->reserved += blocks;
     }
@@ -309,7 +169,7 @@ static gint64 run_one_by_one(tw_scheduler *s)
 gint64 tw_batching_run(tw_scheduler *s)
 {
   tw_sequence *last = s->running.tail != NULL ? s->running.tail->data : NULL;
-  gboolean partial = last != NULL && is_partial(last);
+  gboolean partial = last != NULL && tw_sequence_is_partial(last);
   gint64 reserved, decodes = next_decodes(s, &reserved), chunk = 0, blocks = 0;
   if (s->aside->len > 0 || s->partial > partial)
     return run_one_by_one(s);
@@ -321,7 +181,7 @@ gint64 tw_batching_run(tw_scheduler *s)
   tw_batching_take(s, 0);
   if (chunk > 0) {
     tw_batching_take_chunk(s, last, chunk);
-    s->partial -= !is_partial(last);
+    s->partial -= !tw_sequence_is_partial(last);
   }
   return s->config.max_batched_tokens - decodes - chunk;
 }
@@ -341,12 +201,7 @@ void tw_batching_join_delivered(tw_scheduler *s)
     if (s->running.length >= s->config.max_seqs || (reserved > tw_kv_free(&s->kv) && s->running.length > 0))
       break;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens)); /* they are its own from here on */
-    sequence->prefill_done = tokens;
-    sequence->decode_start_s = s->prefixes.now_s;
-    sequence->place = s->admitted++;
-    g_queue_push_tail_link(&s->running, &sequence->link);
-    tw_batching_cache(s, sequence, tokens);
+    tw_batching_take_over(s, sequence);
     if (s->ahead) {
       g_ptr_array_add(s->aside, sequence);
     } else {
@@ -462,7 +317,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
     tw_batching_take_chunk(s, sequence, chunk);
-    s->partial += is_partial(sequence);
+    s->partial += tw_sequence_is_partial(sequence);
     budget -= chunk;
   }
   s->held_up = s->running.length >= config->max_seqs ? TW_WAIT_SEATS

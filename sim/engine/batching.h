@@ -1,4 +1,4 @@
-/* Parts that plans of a scheduler are made of (the rows of scheduler_kinds.c), and what they do to KV blocks.
+/* The parts of which plans of a scheduler are made (scheduler_kinds.c), and what they do to KV blocks.
  *
  * A plan fills `next`: first the running sequences get their tokens and blocks, then waiting ones are
  * admitted to what is left. tw_batching_start lets it run. Blocks of decodes are counted as they are
@@ -14,9 +14,24 @@ static inline gint64 tw_batching_blocks(const tw_scheduler *scheduler, gint64 to
   return tw_kv_blocks(&scheduler->kv, tokens) + scheduler->config.sequence_blocks;
 }
 
-/* Begins a plan: nobody is in it. */
+/* Whether a sequence is in the middle of its prompt. */
+static inline gboolean tw_sequence_is_partial(const tw_sequence *sequence)
+{
+  return !sequence->decoding && sequence->prefill_done < sequence->prefill_target;
+}
+
+/* Whether a sequence sits aside: it neither computes its prompt nor decodes, and has KV for all of its tokens but the
+ * last one that it has emitted. */
+static inline gboolean tw_sequence_is_aside(const tw_sequence *sequence)
+{
+  gint64 known = (gint64)sequence->request.prompt_tokens + sequence->emitted;
+  return !sequence->decoding && sequence->prefill_done == sequence->prefill_target &&
+         sequence->prefill_target < known;
+}
+
+/* Begins a plan that holds nobody yet. */
 void tw_batching_begin(tw_scheduler *scheduler);
-/* Delivered sequences start to decode while there is room for their next tokens. */
+/* Lets delivered sequences start to decode while there is room for their next tokens. */
 void tw_batching_join_delivered(tw_scheduler *scheduler);
 /* Gives running sequences their next tokens in admission order. Who gets no blocks takes them from the last
  * admitted, or, with priorities, from the last of the lowest priority; if that is itself, it is preempted, and
@@ -24,12 +39,12 @@ void tw_batching_join_delivered(tw_scheduler *scheduler);
 gint64 tw_batching_run(tw_scheduler *scheduler);
 /* Admits waiting sequences within a budget of tokens. Returns whether there were any. */
 gboolean tw_batching_admit(tw_scheduler *scheduler, gint64 budget, double now_s);
-/* What was planned runs now, and with it all that decode, if `decodes`. */
+/* Starts the iteration that was planned, with all that decode if `decodes`. */
 void tw_batching_start(tw_scheduler *scheduler, gboolean decodes);
 
 /* What a waiting sequence finds of its prompt, and of what it has emitted, if it was preempted. */
 tw_prefix_hit tw_batching_cached(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 tokens);
-/* The first waiting sequence is admitted with what it has found. */
+/* Admits the first waiting sequence with the prefix that it has found. */
 void tw_batching_enter(tw_scheduler *scheduler, tw_sequence *sequence, const tw_prefix_hit *hit,
                        double now_s);
 /* Plans the next tokens of a prompt. */
@@ -44,27 +59,29 @@ gint64 tw_batching_reserved(const tw_scheduler *scheduler, gint64 iterations);
 
 /* Takes free blocks. */
 void tw_batching_take(tw_scheduler *scheduler, gint64 blocks);
-/* The first `tokens` tokens of a sequence are known: its full blocks can be found from now on. */
+/* Lets the full blocks of a sequence's first `tokens` tokens be found from now on. */
 void tw_batching_cache(tw_scheduler *scheduler, tw_sequence *sequence, gint64 tokens);
 /* Frees the blocks of a sequence that holds `tokens` tokens. */
 void tw_batching_free(tw_scheduler *scheduler, tw_sequence *sequence, gint64 tokens);
 
-/* A sequence joins those that decode, or leaves them and keeps its blocks. */
+/* Adds a sequence to those that decode, or takes it out; its blocks stay its own. */
 void tw_batching_join(tw_scheduler *scheduler, tw_sequence *sequence);
 void tw_batching_leave(tw_scheduler *scheduler, tw_sequence *sequence);
-/* ... and what it holds cannot be found. */
+/* Takes a sequence out of those that decode, and what it holds cannot be found by others. */
 void tw_batching_stop(tw_scheduler *scheduler, tw_sequence *sequence);
 /* Takes away the blocks of a running sequence, which waits again. */
 void tw_batching_preempt(tw_scheduler *scheduler, tw_sequence *sequence);
-/* The last step of that: one that has no blocks any more goes from the running to the waiting. */
+/* Moves a sequence that was preempted, and has no blocks any more, from the running to the waiting. */
 void tw_batching_set_back(tw_scheduler *scheduler, tw_sequence *sequence);
 
 /* Blocks that a sequence holds as it leaves. */
 gint64 tw_batching_final_blocks(const tw_scheduler *scheduler, const tw_sequence *sequence);
-/* Whether a sequence may be promised these, beside `kept` others. */
+/* Whether a sequence may be promised its final blocks while `kept` blocks stay free. */
 gboolean tw_batching_may_promise(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 kept);
 
-/* A sequence that holds `blocks` blocks of its own without running does so no more. */
+/* Runs a delivered sequence: the blocks that were held for it become its own. */
+void tw_batching_take_over(tw_scheduler *scheduler, tw_sequence *sequence);
+/* Ends the hold of a sequence on `blocks` blocks of its own while it does not run. */
 void tw_batching_end_hold(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 blocks);
 
 #endif

@@ -6,6 +6,7 @@ void tw_decoding_clear(tw_decoding *d)
   tw_heap_clear(&d->answer);
   for (int i = 0; i < TW_CONTEXT_CAPS; i++)
     tw_heap_clear(&d->growing[i]);
+  tw_gaps_clear(&d->gaps);
 }
 
 gint64 tw_decoding_tokens(const tw_decoding *d, const tw_sequence *sequence)
@@ -99,6 +100,7 @@ void tw_decoding_join(tw_decoding *d, tw_sequence *sequence)
   sequence->decoding = TRUE;
   sequence->joined = d->count;
   sequence->charged = sums_after(d, 0);
+  tw_gaps_join(&d->gaps, sequence);
   d->sequences++;
   d->kv_tokens += tokens;
   tw_heap_push(&d->finish, &sequence->finish, (double)(d->count + left), sequence->place);
@@ -118,6 +120,7 @@ void tw_decoding_leave(tw_decoding *d, tw_sequence *sequence)
 {
   gint64 tokens = tw_decoding_tokens(d, sequence);
   charge_decodes(d, sequence);
+  tw_gaps_leave(&d->gaps, sequence, sequence->joined, d->count);
   sequence->emitted += (gint32)(d->count - sequence->joined);
   sequence->decoding = FALSE;
   d->sequences--;
@@ -194,6 +197,7 @@ gint64 tw_decoding_first_end(const tw_decoding *d)
 void tw_decoding_advance(tw_decoding *d, const tw_segment *segment, gint64 iterations)
 {
   gint64 before = d->count;
+  tw_gaps_advance(&d->gaps, before, segment, iterations);
   d->kv_tokens += d->sequences * iterations;
   d->count += iterations;
   for (int i = 0; i < d->caps.n; i++) {

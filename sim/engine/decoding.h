@@ -8,8 +8,7 @@
 #ifndef TW_SIM_DECODING_H
 #define TW_SIM_DECODING_H
 
-#include "sim/engine/segment.h"
-#include "sim/engine/sequence.h"
+#include "sim/engine/gaps.h"
 
 typedef struct tw_decoding {
   tw_context_caps caps; /* of the model */
@@ -26,6 +25,8 @@ typedef struct tw_decoding {
   tw_charge_sums sums;
   tw_charge_rates rates;
   gint64 charge_start, charge_origin;
+
+  tw_gaps gaps;
 } tw_decoding;
 
 void tw_decoding_clear(tw_decoding *decoding);

@@ -21,7 +21,7 @@
 #include "sim/steptime/speculation.h"
 #include "sim/steptime/step_time.h"
 
-/* Whether requests come an engine's way: see fleet.h for how it gets from one state to the next. */
+/* Whether the router sends requests to an engine. The fleet moves engines from one state to the next. */
 #define TW_ENGINE_STATES(X)                                                                                  \
   X(SERVES, "serving")                                                                                       \
   X(DRAINS, "draining")                                                                                      \
@@ -41,60 +41,66 @@ extern const char *const tw_engine_state_names[TW_ENGINE_STATE_COUNT];
 /* The work of an engine over some time. */
 typedef struct tw_usage {
   double state_s[TW_ENGINE_STATE_COUNT];
-  double prefill_s; /* of busy_s, the part of prompt chunks: by their dynamic joules in each iteration */
-  double busy_s; /* with an iteration under way, but for the time that accelerators wait for other stages */
-  double running_s, waiting_s;          /* integrals of the number of sequences */
-  double waiting_for_s[TW_WAIT_CAUSES]; /* the latter by what they wait for; of intervals alone */
-  double kv_block_s; /* integral of the blocks in use; straight between iterations that are counted */
-  gint64 prompt_tokens, output_tokens; /* computed, and emitted */
-  gint64 cached_tokens;                /* found in the prefix cache instead: */
-  gint64 host_tokens, store_tokens;    /* of them, those in the memory of hosts, and in the shared store */
-  double flops, bytes;                 /* of the model, over all accelerators */
-  double clock_s;                      /* integral of the clock, over the nominal one, while busy */
-  /* Of the accelerators: dynamic by phase, and what they draw anyway, asleep or not, apart for the time that
-   * iterations spend in collectives. */
+  /* Part of busy_s: prompts get the share of each iteration that they have of its dynamic joules. */
+  double prefill_s;
+  /* Seconds with an iteration under way, but for those in which accelerators wait for other stages. */
+  double busy_s;
+  double running_s, waiting_s;          /* Integrals of the number of sequences. */
+  double waiting_for_s[TW_WAIT_CAUSES]; /* waiting_s by cause. Only usage of intervals has it. */
+  double kv_block_s; /* Integral of the KV blocks in use, taken as straight between counted iterations. */
+  gint64 prompt_tokens,
+      output_tokens;    /* Tokens of prompts that were computed, and tokens that were emitted. */
+  gint64 cached_tokens; /* Tokens of prompts that were found in a prefix cache instead. */
+  gint64 host_tokens,
+      store_tokens;    /* Cached tokens that came from the memory of hosts, and from the shared store. */
+  double flops, bytes; /* The model's operations and traffic to HBM, over all accelerators. */
+  double clock_s;      /* Integral of the clock divided by the nominal one, while busy. */
+  /* Joules of the accelerators: prefill_j and decode_j are dynamic. Joules that accelerators draw anyway, asleep or
+   * not, are collective_j during the collectives of iterations, and idle_j at all other times. */
   double prefill_j, decode_j, collective_j, idle_j;
-  double class_s[TW_TIME_CLASS_COUNT]; /* by what the time was spent on; their sum is the time */
-  /* Joules by the same classes: what accelerators draw anyway by time, what work adds by the time of kernels
-   * that read or compute. Of the whole run only; their sum is that of the four above. */
+  double class_s[TW_TIME_CLASS_COUNT]; /* Seconds by what they were spent on. The sum is the whole time. */
+  /* Joules by the same classes: what accelerators draw anyway is split by time, what work adds by the time of the
+   * kernels that read or compute. Only usage of the whole run has them. Their sum is that of the four joules above. */
   double class_j[TW_TIME_CLASS_COUNT];
 } tw_usage;
 
 /* A clock below the nominal one. */
 typedef struct tw_clock {
-  double clock; /* over the nominal one */
+  double clock; /* The clock divided by the nominal one. */
   tw_step_model *model;
   tw_power_law power;
 } tw_clock;
 
 /* Who chooses the data-parallel rank of a request. */
 typedef enum {
-  TW_RANK_ROUTER,     /* it, where its policy looks at ranks; else the fewest sequences */
-  TW_RANK_FRONT_END,  /* vLLM's: the least of 4 * waiting + running, the first of equal ones */
-  TW_RANK_ROUND_ROBIN /* SGLang's controller by default */
+  TW_RANK_ROUTER,    /* The router, where its policy looks at ranks; else the fewest sequences. */
+  TW_RANK_FRONT_END, /* vLLM's front end takes the least of 4 * waiting + running, the first of equal ones. */
+  TW_RANK_ROUND_ROBIN /* SGLang's controller does this by default. */
 } tw_rank_choice;
 extern const char *const tw_rank_choice_names[];
 
 typedef struct tw_engine_config {
-  tw_scheduler_config scheduler; /* of each rank */
-  int ranks;                     /* data-parallel */
+  tw_scheduler_config scheduler; /* The configuration of each rank. */
+  int ranks;                     /* The number of data-parallel ranks. */
   int rank_choice;               /* tw_rank_choice */
-  gint64 prefill_interval;       /* iterations from one in which ranks admit somebody, beside others in any
-                                    rank, to the next; 0, 1: all of them */
-  double rank_prefix_weight;     /* a request goes to the rank with the fewest requests + this times the
-                                    part of its tokens that the rank would compute of its prompt; 0: it
-                                    does not look */
-  tw_offload_config offload;     /* host_bytes 0: none */
-  tw_speculation speculation;    /* draft_tokens 0: none */
+  gint64 prefill_interval;       /* Ranks admit sequences beside running ones in one of so many iterations;
+                                    0, 1: in all */
+  double rank_prefix_weight;     /* A request goes to the rank with the least sum of its number of requests
+                                    and this weight times the share of the request's tokens that the rank would
+                                    compute; 0: prefixes do not count */
+  tw_offload_config offload;     /* host_bytes = 0: the engine does not offload. */
+  tw_speculation speculation;    /* draft_tokens = 0: the engine does not speculate. */
   const tw_step_model *model;    /* borrowed */
-  tw_power_law power;            /* of its accelerators */
-  const tw_clock *clocks;        /* borrowed: slower ones, falling; NULL: none */
+  tw_power_law power;            /* Watts of the engine's accelerators. */
+  const tw_clock *clocks;        /* Borrowed: slower clocks, falling; NULL: none. */
   int n_clocks;
-  gboolean resident; /* parked, it keeps its weights and its KV cache, and its accelerators do not sleep */
-  gboolean spans;    /* it leaves its NVLink domain: see the listener's `post` */
-  gboolean layered;  /* see the listener's `completing` */
-  gboolean exact;    /* one event per iteration */
-  gboolean audit;    /* check every invariant after every step */
+  double throttle; /* The share of the nominal clock that `model` and `power` are below it. */
+  gboolean
+      resident;     /* A parked engine keeps its weights and its KV cache, and its accelerators stay awake. */
+  gboolean spans;   /* The engine spans NVLink domains, and calls the listener's `post`. */
+  gboolean layered; /* The engine calls the listener's `completing`. */
+  gboolean exact;   /* Every iteration is an event of its own. */
+  gboolean audit;   /* Every invariant is checked after every step. */
 } tw_engine_config;
 
 /* The calls by which an engine tells its factory of events; any may be NULL. */
@@ -116,7 +122,7 @@ typedef struct tw_engine_listener {
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
   void (*preempted)(void *user, int engine, gint64 sequences, double now_s);
-  /* Pieces of its prefix cache go to the store: tw_offload.spilled. */
+  /* Pieces of the engine's prefix cache go to the shared store: tw_offload.spilled. */
   void (*spilled)(void *user, int engine, const tw_kv_piece *pieces, guint n);
   void *user;
 } tw_engine_listener;
@@ -146,10 +152,10 @@ void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Reserves blocks for the prompt of a sequence that another engine hands over, in the least loaded rank that
  * has them. Returns that rank, or -1 if none has. */
 int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now_s);
-/* Frees them: it will not come. */
+/* Frees the blocks that were reserved for a sequence which will not come after all. */
 void tw_engine_withdraw(tw_engine *engine, int rank, const tw_sequence *sequence, double now_s);
-/* Gives it that sequence, whose KV has come and whose rank is the one returned; the engine owns it until it
- * ends. */
+/* Gives the engine a sequence for which it has reserved blocks in the sequence's rank, and whose KV has come. The
+ * engine owns the sequence until it ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
@@ -158,11 +164,11 @@ void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, doubl
  * meanwhile. */
 void tw_engine_resume(tw_engine *engine, double now_s, double computed_s);
 
-/* When its next event is due, INFINITY while it has nothing to do or waits for its window. */
+/* When the engine's next event is due, INFINITY while it has nothing to do or waits for the flows of its window. */
 double tw_engine_due(const tw_engine *engine);
 /* Whether an iteration is under way. */
 gboolean tw_engine_is_busy(const tw_engine *engine);
-/* Handles that event. */
+/* Handles the next event of the engine. */
 void tw_engine_step(tw_engine *engine);
 
 /* Usage since the last call of tw_engine_take_usage, up to `now_s`: tokens of boundaries before it. At most
@@ -179,10 +185,10 @@ void tw_engine_slow_down(tw_engine *engine, double times, double now_s);
  * clock that keeps to it. Where the slowest does not, nobody is admitted while others run. INFINITY: no
  * limit. */
 void tw_engine_limit(tw_engine *engine, double watts, double now_s);
-/* Whether the limit has slowed it down since the last call. */
+/* Whether the limit has slowed the engine down since the last call. */
 gboolean tw_engine_was_slowed(tw_engine *engine);
 
-/* From `now_s` on, which is no later than its next event, it is in that state. Only an engine without
+/* Puts the engine into a state from `now_s` on, which is no later than its next event. Only an engine without
  * requests parks: its accelerators sleep, and its prefix caches are lost, but for what the memory of hosts
  * holds. An engine begins serving. */
 void tw_engine_set_state(tw_engine *engine, tw_engine_state state, double now_s);
@@ -191,7 +197,7 @@ tw_engine_state tw_engine_get_state(const tw_engine *engine);
 /* Joules of its accelerators from the start of the run to `now_s`, at most the time of its next event; NAN
  * without power data. */
 double tw_engine_joules(const tw_engine *engine, double now_s);
-/* ... and of them, those of its work alone. */
+/* Dynamic joules alone: those that the engine's work adds to what its accelerators draw anyway. */
 double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
 
 /* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what
@@ -202,25 +208,26 @@ const tw_prefix_cache *tw_engine_prefixes(const tw_engine *engine, int rank);
  * come, or will not. */
 void tw_engine_expect(tw_engine *engine, const tw_sequence *sequence, int delta);
 const tw_offload *tw_engine_offload(const tw_engine *engine);
-/* Pieces have come into the memory of its hosts. */
+/* Tells the engine that pieces have come into the memory of its hosts. */
 void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, double now_s);
 
 gint64 tw_engine_running(const tw_engine *engine);
-gint64 tw_engine_waiting(const tw_engine *engine);   /* for a place in a batch, with or without KV */
-gint64 tw_engine_kv_blocks(const tw_engine *engine); /* of all ranks */
-/* Of them, in use at an instant that is no later than its next event. */
+gint64 tw_engine_waiting(
+    const tw_engine *engine); /* Sequences that wait for a place in a batch, with or without KV. */
+gint64 tw_engine_kv_blocks(const tw_engine *engine); /* KV blocks of all ranks together. */
+/* KV blocks that are in use at an instant no later than the engine's next event. */
 gint64 tw_engine_kv_used(const tw_engine *engine, double now_s);
 guint64 tw_engine_preemptions(const tw_engine *engine);
-guint64 tw_engine_steps(const tw_engine *engine);      /* events so far */
-guint64 tw_engine_iterations(const tw_engine *engine); /* so far */
+guint64 tw_engine_steps(const tw_engine *engine);      /* Number of events so far. */
+guint64 tw_engine_iterations(const tw_engine *engine); /* Number of iterations so far. */
 /* Share of the iterations whose time was extrapolated by the step model. */
 double tw_engine_extrapolated(const tw_engine *engine);
 
-/* The part of its prefix caches that an engine keeps which loses all else. */
+/* The part of its prefix caches that a failing engine keeps. */
 typedef enum {
   TW_KEPT_NOTHING,
-  TW_KEPT_HOSTS,    /* what the memory of its hosts held already */
-  TW_KEPT_OFFLOADED /* what that has room for: it had the time to offload the caches of its accelerators */
+  TW_KEPT_HOSTS,    /* It keeps what the memory of its hosts held already. */
+  TW_KEPT_OFFLOADED /* It had the time to offload its accelerators' caches, as far as hosts have room. */
 } tw_engine_kept;
 
 /* An engine loses everything at `now_s`, no later than its next event: it hands back every sequence that is

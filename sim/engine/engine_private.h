@@ -12,10 +12,11 @@ typedef struct tw_mark {
   double time_s;
   gint64 iterations;
   gint64 kv_blocks;
-  double waiting_s; /* the engine's integral at that instant */
-  double joules;    /* dynamic, since the segment began */
-  double progress;  /* iterations since then, the one that runs included by the part that has passed */
-  double awaited_s; /* of the segment, for a window's flows, counted as such while its length was unknown */
+  double waiting_s; /* The engine's integral of waiting sequences at that instant. */
+  double joules;    /* Dynamic joules since the segment began. */
+  double progress;  /* Iterations since the segment began, with the part that has passed of the last. */
+  /* Seconds of the segment that were counted as waiting for flows while its length was unknown. */
+  double awaited_s;
 } tw_mark;
 
 struct tw_engine {
@@ -24,38 +25,40 @@ struct tw_engine {
   tw_engine_config config;
   tw_engine_listener listener;
   tw_scheduler *ranks;
-  gint64 *expected;   /* of each rank: sequences that are on their way to it */
-  tw_batch *batches;  /* of each rank, as the step model wants them */
-  tw_offload offload; /* shared by the ranks */
+  gint64 *expected;   /* By rank, the sequences that are on their way to it. */
+  tw_batch *batches;  /* By rank, its batch as the step model wants it. */
+  tw_offload offload; /* The ranks share it. */
 
-  gboolean busy; /* a segment is under way */
+  gboolean busy; /* A segment is under way. */
   tw_segment segment;
-  gboolean window;   /* ... which is a window, and not to be cut */
-  gboolean awaiting; /* ... whose flows are under way */
-  double compute_s;  /* of the window, beside them */
-  gint64 planned;    /* the iteration of the segment at whose end the next event is */
+  gboolean window;   /* The segment is a window, which is not cut. */
+  gboolean awaiting; /* The flows of the window are under way. */
+  double compute_s;  /* Seconds of the window's computation, beside its flows. */
+  gint64 planned;    /* The next event is at the end of this iteration of the segment. */
   double due_s;
-  double limit_w;      /* of an accelerator */
-  double slowness;     /* how many times as long iterations take */
-  int clock;           /* of the segment: 0 nominal, else the number in config.clocks from 1 */
-  gboolean over_limit; /* at the slowest clock */
-  gboolean new_limit;  /* since the segment began */
-  gboolean slowed;     /* since somebody asked */
+  double limit_w;      /* The limit of each accelerator. */
+  double slowness;     /* Iterations take so many times as long. */
+  int clock;           /* The clock of the segment: 0 is nominal, n is the n-th of config.clocks. */
+  gboolean over_limit; /* Even the slowest clock draws more than the limit. */
+  gboolean new_limit;  /* The limit has changed since the segment began. */
+  gboolean slowed;     /* The limit has slowed the engine since somebody asked. */
 
-  gint64 boundaries;                    /* of iterations that have ended */
-  int next_rank;                        /* in turn */
-  double waiting_s, waiting_since_s;    /* integral of the waiting sequences up to an instant */
-  double waiting_for_s[TW_WAIT_CAUSES]; /* of the interval, up to that instant */
-  tw_usage total, told;                 /* told: of it, what was taken with intervals */
-  tw_mark mark;                         /* where the total stands */
-  /* Blocks in use are straight between two marks, and intervals are such marks for them alone. */
-  double kv_block_s; /* of the interval, up to its mark */
+  gint64 boundaries; /* Number of iterations that have ended. */
+  int next_rank;     /* The next rank of round-robin. */
+  double waiting_s,
+      waiting_since_s; /* Integral of the waiting sequences, and the instant up to which it goes. */
+  double waiting_for_s[TW_WAIT_CAUSES]; /* The same integral by cause, of the current interval. */
+  tw_usage total, told;                 /* Usage of the run, and the part of it that intervals have taken. */
+  tw_mark mark;                         /* The point up to which `total` is summed. */
+  /* Blocks in use are taken as straight between two marks; the ends of intervals are marks for blocks alone. */
+  double kv_block_s; /* Integral of blocks over the current interval, up to kv_mark. */
   struct {
     double time_s;
     gint64 blocks;
   } kv_mark;
   guint64 steps;
-  double iterations, extrapolated; /* under speculation, parts of them: one of the segment's is a token */
+  double iterations,
+      extrapolated; /* Fractions under speculation, where an iteration of a segment stands for one token. */
 };
 
 /* Adds up the waiting sequences until `now_s`; call before their number changes. */

@@ -48,7 +48,7 @@ void tw_engine_settle_waiting(tw_engine *engine, double now_s)
 
 static double clock_of(const tw_engine *engine)
 {
-  return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1;
+  return engine->clock > 0 ? engine->config.clocks[engine->clock - 1].clock : 1 - engine->config.throttle;
 }
 
 /* Watts that the accelerators draw, whatever they do. */

@@ -1,6 +1,8 @@
 /* KV that comes from other engines and goes to them. */
 #include "sim/engine/batching.h"
 
+#include <math.h>
+
 gboolean tw_scheduler_reserve(tw_scheduler *s, const tw_sequence *sequence, gint64 iterations)
 {
   gint64 blocks = tw_batching_blocks(s, tw_sequence_prompt(sequence));
@@ -21,6 +23,20 @@ void tw_batching_end_hold(tw_scheduler *s, const tw_sequence *sequence, gint64 b
   s->held--;
   s->held_blocks -= blocks;
   s->held_promised -= tw_batching_final_blocks(s, sequence);
+}
+
+void tw_batching_take_over(tw_scheduler *s, tw_sequence *sequence)
+{
+  gint64 tokens = sequence->prefill_target;
+  tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens));
+  sequence->prefill_done = tokens;
+  if (sequence->resumed == 0 || isnan(sequence->decode_start_s))
+    sequence->decode_start_s = s->prefixes.now_s;
+  if (s->config.shows_later && sequence->emitted == 1)
+    sequence->last_token_s = s->prefixes.now_s;
+  sequence->place = s->admitted++;
+  g_queue_push_tail_link(&s->running, &sequence->link);
+  tw_batching_cache(s, sequence, tokens);
 }
 
 void tw_scheduler_unreserve(tw_scheduler *s, const tw_sequence *sequence)

@@ -28,6 +28,8 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
   s->prefixes.radix = config->kind->radix;
   g_queue_init(&s->running);
   tw_sglang_reset(s);
+  if (config->gaps)
+    tw_gaps_init(&s->decoding.gaps);
 }
 
 static tw_sequence *first_waiting(const tw_scheduler *s)
@@ -157,6 +159,7 @@ static int by_place(gconstpointer a, gconstpointer b)
 /* A sequence has emitted a token apart from those that decode. */
 static void emit(tw_scheduler *s, tw_sequence *sequence, double now_s)
 {
+  tw_gaps_emit(sequence, now_s);
   sequence->emitted++;
   tw_waiting_serve(&s->waiting, sequence, 0, 1);
   if (sequence->emitted == 1)

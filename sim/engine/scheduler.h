@@ -31,16 +31,16 @@ typedef struct tw_scheduler tw_scheduler;
 
 typedef struct tw_scheduler_kind {
   const char *name, *help;
-  gboolean chunked;       /* prompts may be split over iterations */
-  gboolean when_empty;    /* a batch is formed only when the one before has ended */
-  gboolean asynchronous;  /* may plan an iteration while another one runs */
-  gboolean radix;         /* its prefix cache and its waiting line are SGLang's, and it learns of ends late */
-  gboolean decodes_first; /* half-done prompts get what all decodes leave of the budget */
-  gboolean whole_blocks;  /* a part of a prompt ends where a block does */
-  gboolean padded;        /* prompts of a batch count as much as the longest of them */
-  gint64 block_tokens;    /* of a KV block, and a tw_admission_reserve, where nothing else is said */
-  int reserve;
-  double watermark; /* share of the blocks that admission leaves free while others run */
+  gboolean chunked;      /* Prompts may be split over iterations. */
+  gboolean when_empty;   /* A batch is formed only when the one before has ended. */
+  gboolean asynchronous; /* The kind may plan an iteration while another one runs. */
+  gboolean radix; /* The prefix cache and the waiting line are SGLang's, and ends are learned of late. */
+  gboolean decodes_first; /* Half-done prompts get what all decodes leave of the budget. */
+  gboolean whole_blocks;  /* A part of a prompt ends where a block does. */
+  gboolean padded;        /* Each prompt of a batch counts as much as the longest of them. */
+  gint64 block_tokens;    /* Tokens of a KV block, where the scenario does not say. */
+  int reserve;            /* A tw_admission_reserve, where the scenario does not say. */
+  double watermark;       /* Share of the blocks that admission leaves free while others run. */
   /* Plans from `now_s` on, by the functions of batching.h, up to tw_batching_start. */
   void (*plan)(tw_scheduler *scheduler, double now_s);
   /* For how many iterations the planned batch stays as it is, if nobody arrives. */
@@ -49,15 +49,15 @@ typedef struct tw_scheduler_kind {
   gboolean (*closed)(const tw_scheduler *scheduler);
 } tw_scheduler_kind;
 extern const tw_scheduler_kind tw_scheduler_kinds[];
-/* The same rows, for the scenario's table. */
+/* Names and help of the same kinds, for the attribute of the scenario. */
 extern const char *const tw_scheduler_kind_names[];
 const char *const *tw_scheduler_kind_helps(void);
 
 /* The part of the KV cache that must be free for a sequence to be admitted. */
 typedef enum {
-  TW_RESERVE_CHUNK,  /* its first chunk: vLLM before March 2026 */
-  TW_RESERVE_PROMPT, /* its prompt: vLLM's scheduler_reserve_full_isl, its default since then */
-  TW_RESERVE_OUTPUT  /* all that it and the running ones will ever hold: TensorRT-LLM's GUARANTEED_NO_EVICT */
+  TW_RESERVE_CHUNK,  /* Its first chunk must fit: vLLM before March 2026. */
+  TW_RESERVE_PROMPT, /* Its prompt must fit: vLLM's scheduler_reserve_full_isl, the default since then. */
+  TW_RESERVE_OUTPUT  /* All that it and the others will ever hold: TensorRT-LLM's GUARANTEED_NO_EVICT. */
 } tw_admission_reserve;
 extern const char *const tw_admission_reserve_names[];
 
@@ -66,61 +66,63 @@ typedef struct tw_scheduler_config {
   int order;   /* tw_waiting_order */
   int reserve; /* tw_admission_reserve */
   gboolean asynchronous;
-  gint64 long_prefill_tokens; /* most tokens of a chunk; 0: any */
-  gboolean whole_prompts;     /* kinds that split prompts do not */
-  gboolean mixed_chunk;       /* kind sglang: decodes run beside prompts */
-  double conservativeness;    /* kind sglang: of its guess what running sequences will still emit */
+  gint64 long_prefill_tokens; /* The most tokens of a chunk; 0: any number. */
+  gboolean whole_prompts;     /* Kinds that split prompts do not split them. */
+  gboolean mixed_chunk;       /* In kind sglang, decodes run beside prompts. */
+  double conservativeness;    /* Kind sglang multiplies its guess of tokens still to be emitted by it. */
   gint64 max_seqs, max_batched_tokens, block_tokens;
-  gint64 max_model_len; /* prompt and output together */
-  gint64 kv_blocks;     /* of this rank */
-  tw_context_caps caps; /* of the model: windows, and tokens that attention chooses */
+  gint64 max_model_len; /* The most tokens of prompt and output together. */
+  gint64 kv_blocks;     /* The KV blocks of this rank. */
+  tw_context_caps caps; /* Windows of the model, and tokens that its attention chooses. */
   double uncapped_share;
-  gint64 sequence_blocks; /* that each sequence takes beside those of its tokens: its state and windows */
-  gint64
-      checkpoint_tokens; /* prefixes are found up to multiples of these, where the state was kept; 0: of blocks */
-  gboolean hands_over; /* sequences leave when their prompts are complete */
+  gint64 sequence_blocks; /* Blocks of each sequence's state and windows, beside those of its tokens. */
+  /* Prefixes are found up to multiples of so many tokens, where the state was kept; 0: up to whole blocks. */
+  gint64 checkpoint_tokens;
+  gboolean hands_over; /* Sequences leave when their prompts are complete. */
+  gboolean gaps;       /* The longest gap between the tokens of each sequence is followed. */
+  /* Clients see the first token of a sequence from another engine as it is scheduled here, not before. */
+  gboolean shows_later;
   gboolean prefix_cache;
-  tw_offload *offload; /* borrowed; NULL: what is evicted from the prefix cache is lost */
+  tw_offload *offload; /* Borrowed. NULL: what is evicted from the prefix cache is lost. */
 } tw_scheduler_config;
 
 /* Prompt tokens of a sequence in an iteration. */
 typedef struct tw_chunk {
   tw_sequence *sequence;
-  gint64 done, tokens; /* `tokens` behind `done` others */
-  gboolean completes;  /* the prompt: the sequence emits a token */
-  gboolean lost;       /* the sequence has been preempted since */
+  gint64 done, tokens; /* The chunk has `tokens` tokens behind `done` others. */
+  gboolean completes;  /* The chunk completes the prompt, and the sequence emits a token. */
+  gboolean lost;       /* The sequence has been preempted since the chunk was planned. */
 } tw_chunk;
 
-/* The chunks of an iteration, and prompt tokens that who was admitted to it found in the prefix cache or
- * below. */
+/* The chunks of an iteration, and the prompt tokens that those who were admitted to it found in caches. */
 typedef struct tw_chunks {
-  GArray *list; /* of tw_chunk */
+  GArray *list; /* Elements are tw_chunk. */
   gint64 cached;
-  gint64 from_host, from_store; /* of them, those that it loads */
+  gint64 from_host, from_store; /* Cached tokens that are loaded from hosts, and from the store. */
 } tw_chunks;
 
-/* What a batch of kind sglang has: prompts alone, decodes beside them, or decodes alone. */
+/* Whether a batch of kind sglang has prompts alone, decodes beside prompts, or decodes alone. */
 typedef enum { TW_SGLANG_NONE, TW_SGLANG_EXTEND, TW_SGLANG_MIXED, TW_SGLANG_DECODE } tw_sglang_mode;
 
-/* What a scheduler of kind sglang remembers: see scheduler_sglang.c. */
+/* The state that a scheduler of kind sglang keeps from plan to plan: see scheduler_sglang.c. */
 typedef struct tw_sglang {
-  tw_sequence *chunked; /* whose prompt is computed in part, NULL: none */
-  gint64 stale;         /* sequences that have ended, and that its running batch still counts */
-  gboolean full;        /* nobody else fits into the running batch: nobody is looked at */
-  double ratio;         /* new_token_ratio as it was last set, */
-  gint64 turns;         /* and decode turns since */
-  tw_sglang_mode last;  /* of the batch that was planned last; */
-  gint64 members;       /* its sequences but the one that is chunked, */
-  gboolean alone;       /* and whether the running batch was empty beside it */
-  gboolean cut;         /* it holds a part of a prompt that does not complete it */
+  tw_sequence *chunked; /* The sequence whose prompt is computed in part, NULL: none. */
+  gint64 stale;         /* Number of sequences that have ended and that the running batch still counts. */
+  gboolean full;        /* Nobody else fits into the running batch, so that the line is not looked at. */
+  double ratio;         /* new_token_ratio as it was last set. */
+  gint64 turns;         /* Decode turns since the ratio was set. */
+  tw_sglang_mode last;  /* The mode of the batch that was planned last. */
+  gint64 members;       /* Number of sequences of that batch, without the chunked one. */
+  gboolean alone;       /* The running batch was empty beside that batch. */
+  gboolean cut;         /* That batch holds a part of a prompt that does not complete it. */
 } tw_sglang;
 /* Why sequences wait for a place in a batch. */
 typedef enum {
-  TW_WAIT_BOUNDARY, /* for the end of the iteration that runs; nobody waited as it was planned */
-  TW_WAIT_BUDGET,   /* tokens of an iteration: max-batched-tokens */
-  TW_WAIT_SEATS,    /* places in the batch: max-seqs, or a batch that is not formed anew yet */
-  TW_WAIT_KV,       /* KV blocks */
-  TW_WAIT_POWER,    /* a limit of power */
+  TW_WAIT_BOUNDARY, /* The iteration that runs has to end; nobody waited as it was planned. */
+  TW_WAIT_BUDGET,   /* The iteration has no tokens left: max-batched-tokens. */
+  TW_WAIT_SEATS,    /* The batch has no places left: max-seqs, or it is not formed anew yet. */
+  TW_WAIT_KV,       /* There are too few KV blocks. */
+  TW_WAIT_POWER,    /* A limit of power lets nobody join. */
   TW_WAIT_CAUSES
 } tw_wait_cause;
 
@@ -128,45 +130,44 @@ struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
   tw_waiting waiting;
-  GQueue running; /* of tw_sequence.link, in admission order */
+  GQueue running; /* Links are tw_sequence.link, in admission order. */
   guint64 admitted;
-  tw_chunks chunks, next; /* of the iteration that runs, and of the one that is planned behind it */
-  tw_batch batch;         /* what the former computes */
+  tw_chunks chunks, next; /* Chunks of the iteration that runs, and of the one that is planned behind it. */
+  tw_batch batch;         /* What the iteration that runs computes. */
   tw_decoding decoding;
-  gint64 partial;   /* running sequences that have not all tokens of their prompts planned */
-  GPtrArray *aside; /* running sequences that hold all their tokens, but sit this iteration out; */
-  GPtrArray *joining, *leaving; /* those that decode in the next one again, and those that sit that out */
-  GPtrArray
-      *lost; /* sequences that were preempted while the iteration that runs computes a token of theirs */
+  gint64 partial;   /* Number of running sequences whose prompts are not planned to their ends. */
+  GPtrArray *aside; /* Running sequences that hold all their tokens, but sit this iteration out. */
+  GPtrArray *joining,
+      *leaving;    /* Those that decode again in the next iteration, and those that sit the next one out. */
+  GPtrArray *lost; /* Sequences that were preempted while the running iteration computes a token of theirs. */
   tw_sglang sglang;
-  tw_batch
-      overshoot; /* decodes of those that ended with the last iteration, of which the next one knew not */
-  gint64 ended_since;    /* sequences that have ended since the last plan */
-  gint64 wasted;         /* tokens that the iteration that runs computes for nobody */
-  gboolean decodes_next; /* of the iteration that is planned behind the one that runs */
-  gint64 reserved;       /* blocks that the iterations planned have taken, beyond what is computed */
-  gboolean ahead;        /* an iteration runs while another one is planned */
-  gint64 promised;       /* blocks that the sequences which hold any will hold at their ends */
-  gboolean decodes;      /* the decoding sequences take part in the iteration */
-  gboolean paused;       /* nobody is admitted while others run */
-  gboolean closed;       /* nobody is admitted */
-  gboolean preempted;    /* the plan did, so that the next one may admit again */
-  tw_wait_cause held_up; /* why the last plan did not admit the first that waits */
-  gboolean changed;      /* it differs from a continuation of the decodes before */
+  tw_batch overshoot; /* Decodes of sequences whose end was not known as their next iteration was planned. */
+  gint64 ended_since; /* Number of sequences that have ended since the last plan. */
+  gint64 wasted;      /* Tokens that the iteration that runs computes for nobody. */
+  gboolean decodes_next; /* The iteration planned behind the one that runs has decodes. */
+  gint64 reserved;    /* Blocks that the planned iterations have taken, beyond those of what is computed. */
+  gboolean ahead;     /* An iteration runs while another one is planned. */
+  gint64 promised;    /* Blocks that the sequences which hold any will hold at their ends. */
+  gboolean decodes;   /* The decoding sequences take part in the iteration. */
+  gboolean paused;    /* Nobody is admitted while others run. */
+  gboolean closed;    /* Nobody is admitted at all. */
+  gboolean preempted; /* The plan preempted somebody, so that the next one may admit again. */
+  tw_wait_cause held_up; /* Why the last plan did not admit the first that waits. */
+  gboolean changed;      /* The batch differs from a continuation of the decodes before. */
   tw_prefix_cache prefixes;
-  gboolean evictable; /* the first waiting sequence might be admitted once blocks that it hits are evicted */
-  tw_heap delivered;  /* sequences whose KV is here and that are not running yet */
-  gint64 held, held_blocks; /* sequences that hold blocks without running, and those blocks, */
-  gint64 held_tokens;       /* and tokens in the prefix cache, whose blocks are apart; */
-  gint64 held_promised;     /* and those that they will hold at their ends */
+  gboolean evictable; /* The first waiting sequence might be admitted once blocks that it hits are evicted. */
+  tw_heap delivered;  /* Sequences whose KV is here and that are not running yet. */
+  gint64 held, held_blocks; /* Number of sequences that hold blocks without running, and these blocks. */
+  gint64 held_tokens;       /* Their tokens in the prefix cache, whose blocks are not among these. */
+  gint64 held_promised;     /* Blocks that they will hold at their ends. */
 
   /* Filled by tw_scheduler_advance, for the engine to drain. */
   GPtrArray *ended, *handed_over;
-  guint64 preemptions; /* so far */
+  guint64 preemptions; /* Number of preemptions so far. */
 };
 
 void tw_scheduler_init(tw_scheduler *scheduler, const tw_scheduler_config *config);
-void tw_scheduler_clear(tw_scheduler *scheduler); /* frees the sequences that are still in it */
+void tw_scheduler_clear(tw_scheduler *scheduler); /* Frees the sequences that are still in it, too. */
 
 /* Why a request can never be served, as text for the log, or NULL. */
 const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_request *request);
@@ -211,9 +212,9 @@ gint64 tw_scheduler_horizon(const tw_scheduler *scheduler);
  */
 gboolean tw_scheduler_advance(tw_scheduler *scheduler, const tw_segment *segment, gint64 iterations);
 
-/* From here on, iterations are charged at these rates: call it as a segment begins. */
+/* Charges iterations at these rates from here on. Call it as a segment begins. */
 void tw_scheduler_charge(tw_scheduler *scheduler, const tw_charge_rates *rates);
-/* Charges a part of the iteration that runs and will not end. */
+/* Charges sequences for a part of the iteration that runs and that will not end. */
 void tw_scheduler_charge_part(tw_scheduler *scheduler, double part);
 
 /* Tokens that `iterations` further iterations emit (of pure decodes), and the blocks used after them. */

@@ -122,12 +122,7 @@ static void join_delivered(tw_scheduler *s)
                  s->running.length > 0))
       return;
     tw_heap_remove(&s->delivered, node);
-    tw_batching_end_hold(s, sequence, tw_batching_blocks(s, tokens));
-    sequence->prefill_done = tokens;
-    sequence->decode_start_s = s->prefixes.now_s;
-    sequence->place = s->admitted++;
-    g_queue_push_tail_link(&s->running, &sequence->link);
-    tw_batching_cache(s, sequence, tokens);
+    tw_batching_take_over(s, sequence);
     g_ptr_array_add(s->joining, sequence);
   }
 }

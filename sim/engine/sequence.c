@@ -27,6 +27,8 @@ tw_sequence *tw_sequence_new(const tw_request *request)
                             .first_answer_s = NAN,
                             .transfer_start_s = NAN,
                             .transfer_end_s = NAN,
+                            .last_token_s = NAN,
+                            .longest_gap_s = NAN,
                             .deadline = out,
                             .waiting = out,
                             .finish = out,
@@ -59,6 +61,7 @@ gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes)
   if (!resumes) {
     sequence->emitted = 0;
     sequence->first_token_s = sequence->first_answer_s = sequence->lost_s = NAN;
+    sequence->last_token_s = sequence->longest_gap_s = NAN;
     sequence->preempted_s = 0;
   }
   sequence->resumed = sequence->emitted;

@@ -42,7 +42,9 @@ typedef struct tw_sequence {
   double prompt_s;       /* sum: iterations that computed its prompt, until its first token */
   double preempted_s;    /* sum: after its first token, without the KV of its context */
   double transfer_start_s, transfer_end_s; /* of its KV cache, from prefill to decode engine */
-  gint32 emitted; /* output tokens so far; of a decoding sequence, as it joined the batch */
+  double last_token_s;  /* the client sees the last token before it last joined those that decode */
+  double longest_gap_s; /* between two tokens, where gaps are asked for (gaps.h); NAN: none yet */
+  gint32 emitted;       /* output tokens so far; of a decoding sequence, as it joined the batch */
   gint32 preemptions;
   gint64 cached_tokens;             /* prompt tokens found in a prefix cache: */
   gint64 host_tokens, store_tokens; /* of them, those in the memory of hosts, and in the shared store */

@@ -17,43 +17,43 @@ typedef enum {
   TW_ORDER_ARRIVAL,
   TW_ORDER_PRIORITY,
   TW_ORDER_FAIR,
-  TW_ORDER_PREFIX, /* SGLang's lpm, which sorts the line itself */
-  TW_ORDER_OUTPUT  /* SGLang's lof */
+  TW_ORDER_PREFIX, /* SGLang's lpm: its scheduler sorts the line itself. */
+  TW_ORDER_OUTPUT  /* SGLang's lof: the longest output first. */
 } tw_waiting_order;
 extern const char *const tw_waiting_order_names[];
 
 typedef struct tw_waiting {
   int order; /* tw_waiting_order */
   guint n;
-  tw_heap line;        /* by (priority, ticket); not of the order `fair` */
-  gboolean appends;    /* who comes back does so behind all others, not by its ticket */
-  guint64 entered;     /* that have come or come back, if so */
-  GHashTable *clients; /* of the order `fair`, by name; NULL otherwise */
-  GPtrArray *active;   /* clients with sequences in line */
-  tw_client *last;     /* to have left the line */
-  guint sweep_at;      /* clients at which those that wait for nothing are forgotten */
+  tw_heap line;        /* By (priority, ticket). The order `fair` does not use it. */
+  gboolean appends;    /* A sequence that comes back stands behind all others, not by its ticket. */
+  guint64 entered;     /* With `appends`, the number of sequences that have come or come back. */
+  GHashTable *clients; /* By name, for the order `fair`; NULL otherwise. */
+  GPtrArray *active;   /* Clients with sequences in line. */
+  tw_client *last;     /* The client that left the line last. */
+  guint sweep_at;      /* At so many clients, those that wait for nothing are forgotten. */
 } tw_waiting;
 
 void tw_waiting_init(tw_waiting *waiting, int order);
-void tw_waiting_clear(tw_waiting *waiting); /* not the sequences in it */
+void tw_waiting_clear(tw_waiting *waiting); /* Does not free the sequences in it. */
 
 /* Puts a sequence into the line at decode count `count`: one that is new, or that lost its place. */
 void tw_waiting_push(tw_waiting *waiting, tw_sequence *sequence, gint64 count);
-/* The next one, NULL if nobody waits. */
+/* The sequence that is to be admitted next, NULL if nobody waits. */
 tw_sequence *tw_waiting_first(const tw_waiting *waiting, gint64 count);
-/* Takes one out. */
+/* Takes a sequence out of the line. */
 void tw_waiting_take(tw_waiting *waiting, tw_sequence *sequence);
-/* All in the order in which they wait (not of the order `fair`), as a new array, and another order for them. */
+/* All waiting sequences in their order, as a new array, and the way to give them another order. Not for `fair`. */
 GPtrArray *tw_waiting_list(const tw_waiting *waiting);
 void tw_waiting_reorder(tw_waiting *waiting, const GPtrArray *sequences);
-/* For how many iterations the first one stays the first, if all goes on; >= 1. */
+/* For how many iterations the first sequence stays the first, if all goes on; >= 1. */
 gint64 tw_waiting_steady(const tw_waiting *waiting, gint64 count);
 
-/* What the client of a sequence is served: prompt and output tokens at once; or an output token for each
- * iteration, from `count` on, by one sequence more (+1) or less (-1). Without `fair` they count nothing. */
+/* Counts what the client of a sequence is served: prompt and output tokens at once; or an output token for each
+ * iteration from `count` on, by one sequence more (+1) or less (-1). Orders other than `fair` count nothing. */
 void tw_waiting_serve(tw_waiting *waiting, tw_sequence *sequence, gint64 prompt, gint64 output);
 void tw_waiting_decode(tw_waiting *waiting, tw_sequence *sequence, int change, gint64 count);
-/* A sequence leaves the rank. */
+/* Forgets the client of a sequence that leaves the rank. */
 void tw_waiting_forget(tw_waiting *waiting, tw_sequence *sequence);
 
 #endif

@@ -3,7 +3,7 @@
 #include "analysis/log/run_directory.h"
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
-#include "sim/scenario/scenario.h"
+#include "sim/scenario/world.h"
 
 #include <jansson.h>
 
@@ -75,9 +75,8 @@ static gboolean is_of(const tw_job *job, const json_t *run)
 {
   const char *canonical = json_string_value(json_object_get(run, "scenario"));
   g_autoptr(tw_faults) faults = tw_faults_new();
-  g_autoptr(tw_scenario) scenario =
-      tw_scenario_load(job->scenario, (const char *const *)job->assignments, faults);
-  return scenario != NULL && canonical != NULL && g_str_equal(scenario->canonical, canonical);
+  g_autoptr(tw_world) world = tw_world_load(job->scenario, (const char *const *)job->assignments, faults);
+  return world != NULL && canonical != NULL && g_str_equal(world->canonical, canonical);
 }
 
 static gboolean is_current(const json_t *run, GHashTable *sums)

@@ -22,6 +22,7 @@ static const tw_column request_columns[] = {COLUMNS(TW_REQUEST_COLUMNS)};
 static const tw_column engine_columns[] = {COLUMNS(TW_ENGINE_COLUMNS)};
 static const tw_column rack_columns[] = {COLUMNS(TW_RACK_COLUMNS)};
 static const tw_column site_columns[] = {COLUMNS(TW_SITE_COLUMNS)};
+static const tw_column sites_columns[] = {COLUMNS(TW_SITES_COLUMNS)};
 static const tw_column segment_columns[] = {COLUMNS(TW_SEGMENT_COLUMNS)};
 static const tw_column link_columns[] = {COLUMNS(TW_LINK_COLUMNS)};
 static const tw_column failure_columns[] = {COLUMNS(TW_FAILURE_COLUMNS)};
@@ -31,6 +32,7 @@ const tw_request_row tw_request_row_empty = {EMPTY(TW_REQUEST_COLUMNS)};
 const tw_engine_row tw_engine_row_empty = {EMPTY(TW_ENGINE_COLUMNS)};
 const tw_rack_row tw_rack_row_empty = {EMPTY(TW_RACK_COLUMNS)};
 const tw_site_row tw_site_row_empty = {EMPTY(TW_SITE_COLUMNS)};
+const tw_sites_row tw_sites_row_empty = {EMPTY(TW_SITES_COLUMNS)};
 const tw_segment_row tw_segment_row_empty = {EMPTY(TW_SEGMENT_COLUMNS)};
 const tw_link_row tw_link_row_empty = {EMPTY(TW_LINK_COLUMNS)};
 const tw_failure_row tw_failure_row_empty = {EMPTY(TW_FAILURE_COLUMNS)};
@@ -47,6 +49,9 @@ struct rack_chars {
 };
 struct site_chars {
   CHARS(TW_SITE_COLUMNS)
+};
+struct sites_chars {
+  CHARS(TW_SITES_COLUMNS)
 };
 struct segment_chars {
   CHARS(TW_SEGMENT_COLUMNS)
@@ -67,20 +72,23 @@ struct job_chars {
 /* A row's columns, and the one that time runs by. */
 #define SHAPE(row, time) offsetof(struct row##_chars, time), sizeof(struct row##_chars), row##_columns
 
-enum { ONLY_WITH_FAILURES = 2 }; /* of the columns of requests, at their end */
+enum { ONLY_WITH_FAILURES = 2, ONLY_WITH_SITES = 4 }; /* of the columns of requests, at their end */
 
 const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_REQUESTS] = {"requests", "a row per request, in the order of ending",
-                         SHAPE(request, completion_s), ONLY_WITH_FAILURES},
-    [TW_LOG_ENGINES] = {"engines", "a row per interval and engine", SHAPE(engine, start_s), 0},
-    [TW_LOG_RACKS] = {"racks", "a row per interval and rack", SHAPE(rack, start_s), 0},
-    [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s), 0},
+                         SHAPE(request, completion_s), ONLY_WITH_FAILURES, ONLY_WITH_SITES},
+    [TW_LOG_ENGINES] = {"engines", "a row per interval and engine", SHAPE(engine, start_s), 0, 0},
+    [TW_LOG_RACKS] = {"racks", "a row per interval and rack", SHAPE(rack, start_s), 0, 0},
+    [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s), 0, 0},
     [TW_LOG_SEGMENTS] = {"segments", "a row per stretch of work, in the order of ending: a timeline",
-                         SHAPE(segment, end_s), 0},
-    [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0},
+                         SHAPE(segment, end_s), 0, 0},
+    [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0,
+                      0},
     [TW_LOG_FAILURES] = {"failures", "a row per failure, in the order in which they were over",
-                         SHAPE(failure, end_s), 0},
-    [TW_LOG_JOBS] = {"jobs", "a row per some steps of a job, and per stop", SHAPE(job, end_s), 0},
+                         SHAPE(failure, end_s), 0, 0},
+    [TW_LOG_JOBS] = {"jobs", "a row per some steps of a job, and per stop", SHAPE(job, end_s), 0, 0},
+    [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0,
+                      0},
 };
 
 const tw_log_table *tw_log_table_find(const char *name)
@@ -106,7 +114,9 @@ char *tw_log_table_path(const char *directory, const tw_log_table *table)
 
 int tw_log_table_columns(const tw_log_table *table, guint wanted)
 {
-  return wanted & (1U << TW_LOG_FAILURES) ? table->n_columns : table->n_columns - table->last_columns;
+  gboolean sites = (wanted & (1U << TW_LOG_SITES)) != 0;
+  return table->n_columns - (sites ? 0 : table->site_columns) -
+         (sites || (wanted & (1U << TW_LOG_FAILURES)) ? 0 : table->failure_columns);
 }
 
 char *tw_log_table_header(const tw_log_table *table, guint wanted)

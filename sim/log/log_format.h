@@ -47,7 +47,7 @@ const char *tw_column_type_name(tw_column_type type);
   TEXT(session, "session or client that asked, as the trace names it")                                       \
   INSTANT(arrival_s, "when it arrived")                                                                      \
   INSTANT(first_scheduled_s, "when its first iteration began")                                               \
-  INSTANT(first_token_s, "when its first output token was emitted")                                          \
+  INSTANT(first_token_s, "when the client saw its first output token")                                       \
   INSTANT(first_answer_s, "when its first answer token was emitted")                                         \
   INSTANT(completion_s, "when it ended, in whatever state: its last token, or its rejection")                \
   INTEGER(prompt_tokens, "tokens", "length of its prompt")                                                   \
@@ -69,11 +69,16 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(transfer_s, 6, "s", "time after its first token that it waited for the transfer of its KV cache")     \
   REAL(decode_queue_s, 6, "s", "time after its first token that it waited to decode, but for the transfer")  \
   REAL(preempted_s, 6, "s", "time after its first token from losing its KV blocks to its next token")        \
+  REAL(longest_itl_s, 6, "s", "longest time between two of its tokens, where an SLO limits it")              \
   TEXT(class, "class of traffic, as the workload names it")                                                  \
   TEXT(state, "completed, rejected, failed, cancelled or unfinished")                                        \
   TEXT(reason, "why it was not completed")                                                                   \
   INTEGER(retries, "", "how often it was sent again after a failure; only in runs with failures")            \
-  INTEGER(lost_tokens, "tokens", "tokens computed or emitted for it that failures lost; only in runs with failures")
+  INTEGER(lost_tokens, "tokens", "tokens computed or emitted for it that failures lost; only in runs with failures") \
+  TEXT(users, "region of the users who asked; only in runs of several sites, as all that follow")            \
+  TEXT(site, "site that served it")                                                                          \
+  REAL(wan_s, 6, "s", "time on the way there and back, which its front end's has in it")                     \
+  INTEGER(moves, "", "how often a site had no engine for it and sent it to another one")
 
 #define TW_ENGINE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                      \
   INSTANT(start_s, "start of the interval")                                                                  \
@@ -126,6 +131,19 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(price_usd_per_kwh, 6, "USD/kWh", "price of electricity")                                              \
   REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity")
 
+#define TW_SITES_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                       \
+  INSTANT(start_s, "start of the interval")                                                                  \
+  TEXT(site, "name of the site")                                                                             \
+  REAL(running, 6, "requests", "requests in batches, averaged over the interval")                            \
+  REAL(waiting, 6, "requests", "requests that arrived and wait, averaged over the interval")                 \
+  INTEGER(arrived, "requests", "requests that arrived there")                                                \
+  INTEGER(completed, "requests", "requests that were completed there")                                       \
+  REAL(busy, 6, "", "fraction of the accelerators' time in which they ran iterations")                       \
+  REAL(output_tokens_per_s, 3, "tokens/s", "tokens emitted per second")                                      \
+  REAL(site_w, 3, "W", "power of the whole site, conversion and cooling included")                           \
+  REAL(price_usd_per_kwh, 6, "USD/kWh", "price of electricity there")                                        \
+  REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity there")
+
 #define TW_SEGMENT_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INTEGER(engine, "", "number of the engine")                                                                \
   TEXT(kind, "prefill, decode, transfer, fetch, preemption or load")                                         \
@@ -146,7 +164,7 @@ const char *tw_column_type_name(tw_column_type type);
 
 #define TW_FAILURE_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INSTANT(start_s, "when it began")                                                                          \
-  TEXT(part, "accelerator, host, rack, feed, cooling or process")                                            \
+  TEXT(part, "accelerator, host, rack, feed, cooling, process, nic, link or switch")                                            \
   TEXT(component, "which one")                                                                               \
   TEXT(effect, "stop or limp")                                                                               \
   REAL(speed, 4, "", "of what limps, over what it does when sound")                                          \
@@ -167,7 +185,7 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(step, "", "number of the first step, from 0; of a stop that to which the job went back")           \
   INTEGER(steps, "", "steps that were done; of a stop those that were lost")                                 \
   REAL(step_s, 6, "s", "time of a step, checkpoints left out")                                               \
-  REAL(tokens_per_s, 3, "tokens/s", "tokens of its steps per second, checkpoints included")                  \
+  REAL(trained_tokens_per_s, 3, "tokens/s", "tokens of its steps per second, checkpoints included")                  \
   REAL(mfu, 6, "", "model FLOPs over the dense peak of its accelerators in the precision of the job")        \
   REAL(compute, 6, "", "share of the time in which the slowest stage computed")                              \
   REAL(bubble, 6, "", "share of the time in which the pipeline filled or drained")                           \
@@ -196,6 +214,9 @@ typedef struct tw_rack_row {
 typedef struct tw_site_row {
   TW_ROW(TW_SITE_COLUMNS)
 } tw_site_row;
+typedef struct tw_sites_row {
+  TW_ROW(TW_SITES_COLUMNS)
+} tw_sites_row;
 typedef struct tw_segment_row {
   TW_ROW(TW_SEGMENT_COLUMNS)
 } tw_segment_row;
@@ -215,6 +236,7 @@ extern const tw_request_row tw_request_row_empty;
 extern const tw_engine_row tw_engine_row_empty;
 extern const tw_rack_row tw_rack_row_empty;
 extern const tw_site_row tw_site_row_empty;
+extern const tw_sites_row tw_sites_row_empty;
 extern const tw_segment_row tw_segment_row_empty;
 extern const tw_link_row tw_link_row_empty;
 extern const tw_failure_row tw_failure_row_empty;
@@ -234,7 +256,8 @@ typedef struct tw_log_table {
   int time_column; /* the column by which the index finds rows */
   int n_columns;
   const tw_column *columns;
-  int last_columns; /* of them, those at the end that only runs with failures have */
+  int failure_columns; /* of them, those that only runs with failures or several sites have: before the next, */
+  int site_columns;    /* those at the end that only runs of several sites have */
 } tw_log_table;
 
 /* Every table, by the order of this enum. */
@@ -247,6 +270,7 @@ typedef enum {
   TW_LOG_LINKS,
   TW_LOG_FAILURES,
   TW_LOG_JOBS,
+  TW_LOG_SITES,
   TW_LOG_TABLES
 } tw_log_table_id;
 extern const tw_log_table tw_log_tables[TW_LOG_TABLES];

@@ -41,7 +41,9 @@ struct tw_log {
   GAsyncQueue *full, *spare;            /* queues of blocks (text_block): to be compressed, and free */
   GThread *thread;
   struct libdeflate_compressor *compressor;
-  guint wanted;    /* tables, as bits */
+  guint wanted; /* tables, as bits */
+  tw_log_site_watcher *watcher;
+  void *user;
   GError *failure; /* set once, atomically */
 };
 
@@ -219,8 +221,9 @@ void tw_log_request(tw_log *log, const tw_request_row *row)
   if (writer == NULL)
     return;
   TW_REQUEST_COLUMNS(CELL_INTEGER, CELL_INSTANT, CELL_REAL, CELL_TEXT)
-  if (!tw_log_wants(log, TW_LOG_FAILURES)) /* cells that are empty take a comma each */
-    writer->block->used -= (gsize)tw_log_tables[TW_LOG_REQUESTS].last_columns;
+  const tw_log_table *table = &tw_log_tables[TW_LOG_REQUESTS];
+  int left_out = table->n_columns - tw_log_table_columns(table, log->wanted);
+  writer->block->used -= (gsize)left_out; /* cells that are empty take a comma each */
   end_row(writer, row->completion_s);
 }
 
@@ -236,7 +239,20 @@ void tw_log_rack(tw_log *log, const tw_rack_row *row)
 
 void tw_log_site(tw_log *log, const tw_site_row *row)
 {
+  if (log->watcher != NULL)
+    log->watcher(log->user, row);
   WRITE_ROW(TW_LOG_SITE, TW_SITE_COLUMNS, start_s);
+}
+
+void tw_log_watch_site(tw_log *log, tw_log_site_watcher *watcher, void *user)
+{
+  log->watcher = watcher;
+  log->user = user;
+}
+
+void tw_log_sites(tw_log *log, const tw_sites_row *row)
+{
+  WRITE_ROW(TW_LOG_SITES, TW_SITES_COLUMNS, start_s);
 }
 
 void tw_log_segment(tw_log *log, const tw_segment_row *row)

@@ -36,6 +36,11 @@ void tw_log_segment(tw_log *log, const tw_segment_row *row);
 void tw_log_link(tw_log *log, const tw_link_row *row);
 void tw_log_failure_row(tw_log *log, const tw_failure_row *row);
 void tw_log_job(tw_log *log, const tw_job_row *row);
+void tw_log_sites(tw_log *log, const tw_sites_row *row);
+
+/* Has `watcher` see every row of the site's table, NULL: nobody. */
+typedef void tw_log_site_watcher(void *user, const tw_site_row *row);
+void tw_log_watch_site(tw_log *log, tw_log_site_watcher *watcher, void *user);
 
 /* Rows given to a table so far. */
 guint64 tw_log_rows(const tw_log *log, tw_log_table_id table);

@@ -40,6 +40,8 @@ double tw_latency_of(tw_latency kind, const tw_request_times *times)
     return times->output_tokens > 1
                ? (times->completion_s - times->first_token_s) / (times->output_tokens - 1)
                : NAN;
+  case TW_LATENCY_ITL:
+    return times->longest_itl_s;
   case TW_LATENCY_E2E:
     return times->completion_s - times->arrival_s;
   case TW_LATENCY_QUEUE:

@@ -16,6 +16,7 @@
   X(TTFT, "ttft_s", "TTFT", "time to first token: arrival to the first output token")                                  \
   X(TTFAT, "ttfat_s", "TTFAT", "time to first answer token: arrival to the first token after reasoning")               \
   X(TPOT, "tpot_s", "TPOT", "time per output token after the first")                                                   \
+  X(ITL, "itl_s", "max ITL", "longest time between two output tokens of a request")                                \
   X(E2E, "e2e_s", "E2E", "arrival to last token")                                                                      \
   X(QUEUE, "queue_s", "queueing", "arrival to first scheduled")
 
@@ -51,6 +52,7 @@
   TW_LATENCY_METRICS(REAL, TTFT, "ttft_s", "time to the first token") \
   TW_LATENCY_METRICS(REAL, TTFAT, "ttfat_s", "time to the first answer token") \
   TW_LATENCY_METRICS(REAL, TPOT, "tpot_s", "time per output token after the first") \
+  TW_LATENCY_METRICS(REAL, ITL, "itl_s", "longest time between two tokens of a request, where an SLO limits it") \
   TW_LATENCY_METRICS(REAL, E2E, "e2e_s", "time to the last token") \
   TW_LIFE_PARTS(TW_LIFE_METRIC, REAL) \
   REAL(THROUGHPUT_REQUESTS_PER_S, "throughput.requests_per_s", "requests/s", HIGHER, TRUE, "requests completed per second of the measurement window") \
@@ -138,6 +140,12 @@
   COUNT(SESSIONS_STARTED, "sessions.started", "sessions", NEITHER, FALSE, "sessions that began") \
   COUNT(SESSIONS_COMPLETED, "sessions.completed", "sessions", HIGHER, FALSE, "sessions whose last turn was completed") \
   COUNT(SESSIONS_BROKEN, "sessions.broken", "sessions", LOWER, FALSE, "sessions of which a turn was not completed") \
+  COUNT(WORLD_SITES, "world.sites", "", NEITHER, FALSE, "sites, in runs of several") \
+  COUNT(WORLD_RACKS, "world.racks", "", LOWER, FALSE, "racks of all sites") \
+  COUNT(WORLD_GUESTS, "world.guests", "requests", NEITHER, TRUE, "requests that were served outside the region of their users") \
+  COUNT(WORLD_MOVED, "world.moved", "", LOWER, TRUE, "times that a site without an engine that serves sent a request to another one") \
+  COUNT(WORLD_REFUSED, "world.refused", "requests", LOWER, FALSE, "requests that no site could take") \
+  REAL(WORLD_WAN_MEAN_S, "world.wan_mean_s", "s", LOWER, TRUE, "mean time of requests on the way to their site and back") \
   COUNT(ENGINES, "engines", "", NEITHER, FALSE, "engines of all pools") \
   REAL(ACCELERATORS, "accelerators", "", NEITHER, TRUE, "accelerators that engines use") \
   REAL(FLEET_SERVING_ENGINE_HOURS, "fleet.serving_engine_hours", "h", NEITHER, TRUE, "time that engines were serving, over all engines") \
@@ -198,6 +206,7 @@ typedef enum {
 typedef struct tw_request_times {
   double arrival_s, first_scheduled_s, first_token_s, first_answer_s, completion_s;
   double output_tokens;
+  double longest_itl_s; /* between two of them; NAN: not followed, or it has but one */
 } tw_request_times;
 
 /* NAN where a request has no such latency: TPOT needs two tokens. */

@@ -71,6 +71,11 @@ tw_carried *tw_carrier_start(tw_carrier *carrier, sg_host_t from, sg_host_t to, 
   return carried;
 }
 
+double tw_carrier_left(const tw_carried *carried)
+{
+  return carried->comm->get_remaining();
+}
+
 void tw_carrier_cancel(tw_carrier *carrier, tw_carried *carried)
 {
   if (carrier->under_way.erase(carried->comm->get_impl()) > 0)

@@ -20,6 +20,8 @@ void tw_carrier_free(tw_carrier *carrier); /* after SimGrid's last event */
 
 /* Puts whole bytes on the way between two hosts, for `user`. Inside an actor, as is all below. */
 tw_carried *tw_carrier_start(tw_carrier *carrier, sg_host_t from, sg_host_t to, double bytes, void *user);
+/* The bytes that one has still to send. */
+double tw_carrier_left(const tw_carried *carried);
 /* Takes off its links one that was not taken yet. */
 void tw_carrier_cancel(tw_carrier *carrier, tw_carried *carried);
 /* How many are on their way or have not been taken. */

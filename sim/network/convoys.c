@@ -43,6 +43,11 @@ void tw_convoys_free(tw_convoys *convoys)
   g_free(convoys);
 }
 
+void tw_convoys_set_rate(tw_convoys *convoys, int link, double bytes_per_s)
+{
+  convoys->rates[link] = bytes_per_s;
+}
+
 /* The flow that stands for the set of a flow; the way to it gets shorter. */
 static int root_of(int *parents, int flow)
 {

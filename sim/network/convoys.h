@@ -21,6 +21,9 @@ tw_convoys *tw_convoys_new(int n_links, const double *rates, const gboolean *sha
 void tw_convoys_free(tw_convoys *convoys);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_convoys, tw_convoys_free)
 
+/* For flows that start from here on. */
+void tw_convoys_set_rate(tw_convoys *convoys, int link, double bytes_per_s);
+
 typedef struct tw_convoy_flow {
   double bytes;
   const int *links;

@@ -1,24 +1,15 @@
 #include "sim/network/flows.h"
 
-#include "platforms/input/pair_hash.h"
 #include "sim/base/heap.h"
 #include "sim/network/carrier.h"
 #include "sim/network/convoys.h"
-#include "sim/network/simgrid_start.h"
+#include "sim/network/routes.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
-#include <simgrid/host.h>
 #include <simgrid/link.h>
-#include <xbt/dynar.h>
 
 #include <math.h>
-
-typedef struct route {
-  tw_route route;
-  int n_links;
-  int *links;
-} route;
 
 /* Flows whose rates are known: all end at once. */
 typedef struct convoy {
@@ -30,12 +21,13 @@ typedef struct convoy {
 /* A flow under way: it waits to set out, goes in a convoy, or is carried by SimGrid. */
 typedef struct trip {
   tw_flow *flow;
-  const route *route;
+  const tw_link_route *route;
   convoy *convoy;      /* NULL: none */
   tw_carried *carried; /* NULL: not by SimGrid */
   double begin_s;      /* SimGrid's clock as it took over */
   double gone_s;       /* seconds for which the flow was in a convoy before */
-  GList link;          /* its place in flows->under_way */
+  gboolean stalled;    /* it waits for a link */
+  GList link;          /* its place in flows->under_way or stalled */
   GList in_convoy;     /* its place in convoy->trips */
 } trip;
 
@@ -45,23 +37,17 @@ typedef struct occupants {
   int carried; /* number of flows that SimGrid carries over it */
 } occupants;
 
-static const char *const directions[] = {"_UP", "_DOWN"};
-
 struct tw_flows {
   tw_flow_watcher *watcher;
   void *user;
   double now_s;      /* the time that has come */
   double offset_s;   /* now_s less SimGrid's clock, while SimGrid carries flows */
-  sg_host_t *hosts;  /* the host of each endpoint */
   gboolean profiled; /* links change with SimGrid's time, which is ours then */
-  sg_link_t *links;  /* all links, by name */
-  gboolean *shared;  /* whether each link is, or limits each flow by itself */
-  int n_links;
-  GHashTable *link_index;  /* sg_link_t -> index + 1 */
-  double *joules_per_byte; /* dynamic joules of each link */
+  tw_link_table *links;
   double joules[TW_FLOW_KIND_COUNT];
-  GHashTable *routes;  /* routes by their ends, from << 32 | to */
+  tw_routes *routes;
   GQueue under_way;    /* queue of trip, in the order of their starts */
+  GQueue stalled;      /* queue of trip: those that wait for a link that carries nothing */
   GPtrArray *starting; /* array of trip, those that set out before time passes */
   GArray *loads;       /* of tw_convoy_flow: scratch */
   tw_convoys *convoys;
@@ -71,80 +57,20 @@ struct tw_flows {
   tw_carrier *carrier;
 };
 
-static void free_route(gpointer pointer)
-{
-  route *r = pointer;
-  g_free(r->links);
-  g_free(r);
-}
-
-static int by_name(gconstpointer a, gconstpointer b)
-{
-  return strcmp(sg_link_get_name(*(const sg_link_t *)a), sg_link_get_name(*(const sg_link_t *)b));
-}
-
-/* Joules of a byte on each of SimGrid's links, which has two-way links twice. */
-static void find_joules(tw_flows *flows, const tw_platform *platform)
-{
-  g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
-  flows->joules_per_byte = g_new0(double, (gsize)flows->n_links);
-  for (int i = 0; i < platform->n_links; i++)
-    g_hash_table_insert(by_name, platform->links[i].id, &platform->links[i]);
-  for (int i = 0; i < flows->n_links; i++) {
-    g_autofree char *name = g_strdup(sg_link_get_name(flows->links[i]));
-    const tw_link *link = g_hash_table_lookup(by_name, name);
-    for (guint k = 0; link == NULL && k < G_N_ELEMENTS(directions); k++)
-      if (g_str_has_suffix(name, directions[k])) {
-        name[strlen(name) - strlen(directions[k])] = '\0';
-        link = g_hash_table_lookup(by_name, name);
-        break;
-      }
-    if (link != NULL)
-      flows->joules_per_byte[i] = link->joules_per_byte;
-  }
-}
-
-/* SimGrid's hosts of all endpoints. */
-static void find_hosts(tw_flows *flows, const tw_ports *ports)
-{
-  g_autoptr(GHashTable) hosts = tw_simgrid_hosts();
-  for (int i = 0; i < tw_ports_count(ports); i++) {
-    flows->hosts[i] = g_hash_table_lookup(hosts, tw_ports_name(ports, i));
-    if (flows->hosts[i] == NULL) /* a port of a host in a <cluster> */
-      flows->hosts[i] = flows->hosts[tw_ports_host(ports, i)];
-  }
-}
-
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
   const tw_platform *platform = ports->platform;
-  int n_endpoints = tw_ports_count(ports);
   tw_flows *flows = g_new0(tw_flows, 1);
   *flows = (tw_flows){.profiled = platform->profiled,
-                      .hosts = g_new0(sg_host_t, (gsize)n_endpoints),
-                      .n_links = (int)sg_link_count(),
-                      .link_index = g_hash_table_new(NULL, NULL),
-                      .routes = g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, free_route),
+                      .links = tw_link_table_new(platform),
                       .starting = g_ptr_array_new(),
                       .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
                       .carrier = tw_carrier_new()};
   g_queue_init(&flows->under_way);
-  find_hosts(flows, ports);
-  sg_link_t *links = sg_link_list();
-  flows->links = g_memdup2(links, (gsize)flows->n_links * sizeof *links);
-  free(links); /* SimGrid allocates it with malloc */
-  qsort(flows->links, (size_t)flows->n_links, sizeof *flows->links, by_name);
-  for (int i = 0; i < flows->n_links; i++)
-    g_hash_table_insert(flows->link_index, flows->links[i], GINT_TO_POINTER(i + 1));
-  find_joules(flows, platform);
-  g_autofree double *rates = g_new(double, (gsize)flows->n_links);
-  flows->shared = g_new(gboolean, (gsize)flows->n_links);
-  for (int i = 0; i < flows->n_links; i++) {
-    rates[i] = tw_flows_link_bytes_per_s(flows, i);
-    flows->shared[i] = sg_link_is_shared(flows->links[i]) != 0;
-  }
-  flows->convoys = tw_convoys_new(flows->n_links, rates, flows->shared);
-  flows->on_link = g_new0(occupants, (gsize)flows->n_links);
+  g_queue_init(&flows->stalled);
+  flows->routes = tw_routes_new(ports, flows->links);
+  flows->convoys = tw_convoys_new(flows->links->n, flows->links->rates, flows->links->shared);
+  flows->on_link = g_new0(occupants, (gsize)flows->links->n);
   return flows;
 }
 
@@ -156,22 +82,18 @@ void tw_flows_free(tw_flows *flows)
     tw_heap_remove(&flows->ends, top);
     g_free(tw_container(top, convoy, node));
   }
-  for (GList *link = flows->under_way.head, *next; link != NULL; link = next) {
-    next = link->next;
+  for (GList *link; (link = g_queue_pop_head_link(&flows->under_way)) != NULL;)
     g_free(link->data);
-  }
+  for (GList *link; (link = g_queue_pop_head_link(&flows->stalled)) != NULL;)
+    g_free(link->data);
   tw_heap_clear(&flows->ends);
   tw_carrier_free(flows->carrier);
   tw_convoys_free(flows->convoys);
   g_ptr_array_unref(flows->starting);
   g_array_unref(flows->loads);
   g_free(flows->on_link);
-  g_hash_table_unref(flows->routes);
-  g_hash_table_unref(flows->link_index);
-  g_free(flows->hosts);
-  g_free(flows->links);
-  g_free(flows->shared);
-  g_free(flows->joules_per_byte);
+  tw_routes_free(flows->routes);
+  tw_link_table_free(flows->links);
   g_free(flows);
 }
 
@@ -181,37 +103,20 @@ void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user)
   flows->user = user;
 }
 
-static const route *find_route(tw_flows *flows, int from, int to)
-{
-  gint64 key = (gint64)from << 32 | to;
-  route *found = g_hash_table_lookup(flows->routes, &key);
-  if (found != NULL)
-    return found;
-  xbt_dynar_t links = xbt_dynar_new(sizeof(sg_link_t), NULL);
-  sg_host_get_route(flows->hosts[from], flows->hosts[to], links);
-  found = g_new0(route, 1);
-  found->n_links = (int)xbt_dynar_length(links);
-  found->links = g_new(int, (gsize)found->n_links);
-  found->route = (tw_route){0, INFINITY, 0};
-  for (int i = 0; i < found->n_links; i++) {
-    sg_link_t link = xbt_dynar_get_as(links, (unsigned)i, sg_link_t);
-    found->links[i] = GPOINTER_TO_INT(g_hash_table_lookup(flows->link_index, link)) - 1;
-    found->route.latency_s += sg_link_get_latency(link);
-    found->route.joules_per_byte += flows->joules_per_byte[found->links[i]];
-    found->route.bytes_per_s = fmin(found->route.bytes_per_s, sg_link_get_bandwidth(link));
-  }
-  xbt_dynar_free(&links);
-  g_hash_table_insert(flows->routes, g_memdup2(&key, sizeof key), found);
-  return found;
-}
-
 /* ---- Flows under way ---- */
+
+static void put_under_way(tw_flows *flows, trip *t, double now_s)
+{
+  t->flow->start_s = now_s;
+  g_queue_push_tail_link(&flows->under_way, &t->link);
+  g_ptr_array_add(flows->starting, t);
+}
 
 /* The flow of a trip has ended, and its starter is told. */
 static void end_trip(tw_flows *flows, trip *t, double end_s)
 {
   tw_flow *flow = t->flow;
-  const route *r = t->route;
+  const tw_link_route *r = t->route;
   g_queue_unlink(&flows->under_way, &t->link);
   g_free(t);
   flows->joules[flow->kind] += r->route.joules_per_byte * flow->bytes;
@@ -229,8 +134,8 @@ static void carry(tw_flows *flows, trip *t, double part)
     flows->offset_s = flows->now_s - simgrid_get_clock();
   }
   t->begin_s = simgrid_get_clock();
-  t->carried = tw_carrier_start(flows->carrier, flows->hosts[t->flow->from], flows->hosts[t->flow->to],
-                                t->flow->bytes * part, t);
+  t->carried = tw_carrier_start(flows->carrier, tw_routes_host(flows->routes, t->flow->from),
+                                tw_routes_host(flows->routes, t->flow->to), t->flow->bytes * part, t);
   for (int k = 0; k < t->route->n_links; k++)
     flows->on_link[t->route->links[k]].carried++;
 }
@@ -283,7 +188,7 @@ static gboolean meets_others(tw_flows *flows, const trip *t)
   gboolean meets = FALSE;
   for (int k = 0; k < t->route->n_links; k++) {
     int link = t->route->links[k];
-    if (!flows->shared[link])
+    if (!flows->links->shared[link])
       continue;
     if (flows->on_link[link].convoy != NULL)
       break_up(flows, flows->on_link[link].convoy);
@@ -331,9 +236,116 @@ static void set_out(tw_flows *flows, guint first, guint n)
   }
 }
 
+/* ---- Links that carry less, or nothing ---- */
+
+static gboolean is_open(const tw_flows *flows, const tw_link_route *r)
+{
+  for (int k = 0; k < r->n_links; k++)
+    if (flows->links->speeds[r->links[k]] == 0)
+      return FALSE;
+  return TRUE;
+}
+
+static void take_from_simgrid(tw_flows *flows, trip *t)
+{
+  tw_carrier_cancel(flows->carrier, t->carried);
+  leave_simgrid(flows, t);
+}
+
+/* SimGrid never gives a flow more than its slowest link had as it began: what is left of it begins anew. */
+static void begin_anew(tw_flows *flows, trip *t)
+{
+  double left = tw_carrier_left(t->carried);
+  t->gone_s += simgrid_get_clock() - t->begin_s;
+  take_from_simgrid(flows, t);
+  carry(flows, t, left / t->flow->bytes);
+}
+
+/* A flow waits until all of its links carry something. */
+static void stall(tw_flows *flows, trip *t)
+{
+  if (t->carried != NULL)
+    take_from_simgrid(flows, t);
+  g_queue_unlink(&flows->under_way, &t->link);
+  g_queue_push_tail_link(&flows->stalled, &t->link);
+  t->stalled = TRUE;
+}
+
+/* Flows that have waited are sent again, from their first byte on. */
+static void resume(tw_flows *flows)
+{
+  for (GList *link = flows->stalled.head, *next; link != NULL; link = next) {
+    trip *t = link->data;
+    next = link->next;
+    if (!is_open(flows, t->route))
+      continue;
+    g_queue_unlink(&flows->stalled, link);
+    t->stalled = FALSE;
+    t->gone_s = 0;
+    put_under_way(flows, t, flows->now_s);
+  }
+}
+
+static gboolean crosses(const tw_link_route *r, const GArray *links)
+{
+  for (guint i = 0; i < links->len; i++)
+    for (int k = 0; k < r->n_links; k++)
+      if (r->links[k] == g_array_index(links, int, i))
+        return TRUE;
+  return FALSE;
+}
+
+static void set_speed(void *state, const char *name, double speed, double now_s)
+{
+  tw_flows *flows = state;
+  g_autoptr(GArray) links = tw_link_table_find_all(flows->links, name);
+  flows->now_s = now_s;
+  for (guint i = 0; i < links->len; i++) {
+    int link = g_array_index(links, int, i);
+    if (flows->on_link[link].convoy != NULL)
+      break_up(flows, flows->on_link[link].convoy);
+    tw_link_table_set_speed(flows->links, link, speed);
+    tw_convoys_set_rate(flows->convoys, link, flows->links->rates[link] * speed);
+  }
+  for (GList *link = flows->under_way.head, *next; link != NULL; link = next) {
+    trip *t = link->data;
+    next = link->next;
+    if (t->carried == NULL || !crosses(t->route, links))
+      continue;
+    if (speed == 0)
+      stall(flows, t);
+    else
+      begin_anew(flows, t);
+  }
+  if (speed > 0 && flows->stalled.length > 0)
+    resume(flows);
+}
+
+int tw_flows_stalled(const tw_flows *flows)
+{
+  return (int)flows->stalled.length;
+}
+
+/* ---- Time ---- */
+
+static void stall_those_without_way(tw_flows *flows)
+{
+  guint left = 0;
+  for (guint i = 0; i < flows->starting->len; i++) {
+    trip *t = flows->starting->pdata[i];
+    if (is_open(flows, t->route))
+      flows->starting->pdata[left++] = t;
+    else
+      stall(flows, t);
+  }
+  g_ptr_array_set_size(flows->starting, (gint)left);
+}
+
 static void set_all_out(tw_flows *flows)
 {
   GPtrArray *starting = flows->starting;
+  if (flows->links->n_stopped > 0)
+    stall_those_without_way(flows);
   for (guint first = 0, end; first < starting->len; first = end) {
     double start_s = ((const trip *)starting->pdata[first])->flow->start_s;
     for (end = first + 1; end < starting->len; end++)
@@ -375,7 +387,7 @@ gboolean tw_flows_wait(tw_flows *flows, double until_s)
 
 static tw_route route_of(void *state, int from, int to)
 {
-  return find_route(state, from, to)->route;
+  return tw_routes_find(((const tw_flows *)state)->routes, from, to)->route;
 }
 
 static void start(void *state, tw_flow *flow, double now_s)
@@ -384,13 +396,11 @@ static void start(void *state, tw_flow *flow, double now_s)
   g_assert(flow->from != flow->to && flow->bytes > 0);
   trip *t = g_new(trip, 1);
   *t = (trip){.flow = flow,
-              .route = find_route(flows, flow->from, flow->to),
+              .route = tw_routes_find(flows->routes, flow->from, flow->to),
               .link = {.data = t},
               .in_convoy = {.data = t}};
-  flow->start_s = now_s;
   flow->trip = t;
-  g_queue_push_tail_link(&flows->under_way, &t->link);
-  g_ptr_array_add(flows->starting, t);
+  put_under_way(flows, t, now_s);
 }
 
 static void cancel(void *state, tw_flow *flow)
@@ -400,18 +410,17 @@ static void cancel(void *state, tw_flow *flow)
   if (t->convoy != NULL)
     break_up(flows, t->convoy); /* the others of it may have more from now on */
   if (t->carried != NULL) {
-    tw_carrier_cancel(flows->carrier, t->carried);
-    leave_simgrid(flows, t);
-  } else {
+    take_from_simgrid(flows, t);
+  } else if (!t->stalled) {
     g_ptr_array_remove(flows->starting, t);
   }
-  g_queue_unlink(&flows->under_way, &t->link);
+  g_queue_unlink(t->stalled ? &flows->stalled : &flows->under_way, &t->link);
   g_free(t);
 }
 
 tw_network tw_flows_network(tw_flows *flows)
 {
-  return (tw_network){route_of, start, cancel, flows, flows->joules};
+  return (tw_network){route_of, start, cancel, set_speed, flows, flows->joules};
 }
 
 int tw_flows_under_way(const tw_flows *flows)
@@ -427,27 +436,27 @@ double tw_flows_oldest_s(tw_flows *flows)
 
 int tw_flows_links(const tw_flows *flows)
 {
-  return flows->n_links;
+  return flows->links->n;
 }
 
 const char *tw_flows_link_name(const tw_flows *flows, int link)
 {
-  return sg_link_get_name(flows->links[link]);
+  return sg_link_get_name(flows->links->all[link]);
 }
 
 double tw_flows_link_bytes_per_s(const tw_flows *flows, int link)
 {
-  return sg_link_get_bandwidth(flows->links[link]);
+  return flows->links->rates[link];
 }
 
 gboolean tw_flows_link_is_shared(const tw_flows *flows, int link)
 {
-  return flows->shared[link];
+  return flows->links->shared[link];
 }
 
 const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links)
 {
-  const route *r = find_route(flows, from, to);
+  const tw_link_route *r = tw_routes_find(flows->routes, from, to);
   *n_links = r->n_links;
   return r->links;
 }

@@ -22,8 +22,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_flows, tw_flows_free)
 
 void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user); /* NULL: nobody */
 
-/* Flows that have started and not ended. */
+/* Flows that have started and not ended, those left out that wait for a link that carries nothing; and those. */
 int tw_flows_under_way(const tw_flows *flows);
+int tw_flows_stalled(const tw_flows *flows);
 
 /* Lets time pass until `until_s`, INFINITY: without end, or, where flows end before or at it, until the first of them
  * have and their starters are told: then FALSE. Some flow must be under way. */

@@ -21,5 +21,5 @@ static void ideal_start(void *state, tw_flow *flow, double now_s)
 
 tw_network tw_network_ideal(const tw_route *route)
 {
-  return (tw_network){ideal_route, ideal_start, NULL, (void *)route, NULL};
+  return (tw_network){.route = ideal_route, .start = ideal_start, .state = (void *)route};
 }

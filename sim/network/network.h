@@ -47,6 +47,10 @@ typedef struct tw_network {
   void (*start)(void *state, tw_flow *flow, double now_s);
   /* Takes a flow that is under way off its links; it does not end. NULL: flows end as they start. */
   void (*cancel)(void *state, tw_flow *flow);
+  /* From now_s on, a link that the platform names carries `speed` of its bandwidth. At 0 the flows over it wait, and are
+   * sent again from their first byte on, with a new start, once all of their links carry something. NULL: links do not
+   * fail. */
+  void (*set_speed)(void *state, const char *link, double speed, double now_s);
   void *state;
   /* Joules that links have drawn for the flows that have ended, by kind. NULL: none do. */
   const double *joules;

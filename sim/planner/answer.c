@@ -129,8 +129,9 @@ static gboolean builds_the_same(const tw_design *a, const tw_design *b)
   return a->site == b->site && a->model == b->model && a->weights == b->weights && a->tp == b->tp &&
          a->pp == b->pp && a->dp == b->dp && a->ep == b->ep &&
          a->max_batched_tokens == b->max_batched_tokens && a->max_seqs == b->max_seqs &&
-         a->router == b->router && (a->prefill > 0) == (b->prefill > 0) &&
-         isnan(a->oversubscription) == isnan(b->oversubscription) &&
+         a->router == b->router && a->store == b->store &&
+         (a->host_bytes == b->host_bytes || (isnan(a->host_bytes) && isnan(b->host_bytes))) &&
+         (a->prefill > 0) == (b->prefill > 0) && isnan(a->oversubscription) == isnan(b->oversubscription) &&
          (a->cap_w == b->cap_w || (isnan(a->cap_w) && isnan(b->cap_w))) &&
          a->estimate_size == b->estimate_size && a->bracket.holds == b->bracket.holds &&
          a->score == b->score &&
@@ -212,9 +213,9 @@ static void keep(GPtrArray *designs, guint n, char *(*kind_of)(const tw_design *
 /* An estimate may be wrong of a site, a format or a split into pools as a whole. */
 static char *estimated_kind(const tw_design *design)
 {
-  return g_strdup_printf("%s %s %d %u:%u %g %g", design->site->name, design->model->name,
-                         (int)design->weights, design->prefill, design->decode, design->cap_w,
-                         design->oversubscription);
+  return g_strdup_printf("%s %s %s %u:%u %g %d %g %g", design->site->name, design->model->name,
+                         design->weights->name, design->prefill, design->decode, design->host_bytes,
+                         design->store, design->cap_w, design->oversubscription);
 }
 
 /* An answer compares the sites that were asked about, each at its best. */
@@ -281,8 +282,8 @@ static gboolean estimate_all(const tw_search *s, GPtrArray *racing, GError **err
       return FALSE;
     read = TRUE;
     gboolean for_all = scenario->class_slos == NULL || scenario->class_slos->len == 0;
-    s->answer->ttft_s = for_all ? scenario->slo_ttft_s : NAN;
-    s->answer->tpot_s = for_all ? scenario->slo_tpot_s : NAN;
+    s->answer->ttft_s = for_all ? scenario->slo.ttft_s : NAN;
+    s->answer->tpot_s = for_all ? scenario->slo.tpot_s : NAN;
     tw_estimate(design, scenario, &s->answer->demand, s->question->growth,
                 tw_objective_is_of_power(tw_question_objective(s->question)));
     if (design->dropped == NULL && !begin_bracket(s, design, error))

@@ -64,14 +64,17 @@ static json_t *describe_load(const tw_answer *answer)
 
 static json_t *describe_design(const tw_answer *answer, const tw_design *design, int rank)
 {
-  json_t *object =
-      json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:s, s:i}", "name",
-                design->name, "site", design->site->name, "model", design->model->name, "weights",
-                tw_precision_names[design->weights], "kv", tw_precision_names[design->kv], "tp",
-                (json_int_t)design->tp, "pp", (json_int_t)design->pp, "dp", (json_int_t)design->dp, "ep",
-                (json_int_t)design->ep, "prefill", (int)design->prefill, "decode", (int)design->decode,
-                "max_batched_tokens", (json_int_t)design->max_batched_tokens, "max_seqs",
-                (json_int_t)design->max_seqs, "router", design->router, "rounds", (int)design->rounds);
+  json_t *object = json_pack(
+      "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:I, s:I, s:s, s:i}", "name", design->name,
+      "site", design->site->name, "model", design->model->name, "weights", design->weights->name, "kv",
+      tw_precision_names[design->kv], "tp", (json_int_t)design->tp, "pp", (json_int_t)design->pp, "dp",
+      (json_int_t)design->dp, "ep", (json_int_t)design->ep, "prefill", (int)design->prefill, "decode",
+      (int)design->decode, "max_batched_tokens", (json_int_t)design->max_batched_tokens, "max_seqs",
+      (json_int_t)design->max_seqs, "router", design->router, "rounds", (int)design->rounds);
+  if (!isnan(design->host_bytes)) {
+    json_object_set_new(object, "host_bytes", json_real(design->host_bytes));
+    json_object_set_new(object, "store", json_boolean(design->store));
+  }
   if (!isnan(design->cap_w))
     json_object_set_new(object, "cap_w", json_real(design->cap_w));
   if (!isnan(design->oversubscription))
@@ -159,7 +162,7 @@ json_t *tw_answer_json(const tw_answer *answer)
 
 /* ---- Text ---- */
 
-char *tw_answer_layout(const tw_design *design)
+char *tw_answer_layout(const tw_answer *answer, const tw_design *design)
 {
   g_autoptr(GString) text = g_string_new(NULL);
   g_string_append_printf(text, "tp%d", (int)design->tp);
@@ -171,6 +174,12 @@ char *tw_answer_layout(const tw_design *design)
     g_string_append_printf(text, " ep%d", (int)design->ep);
   if (design->prefill > 0)
     g_string_append_printf(text, ", prefill to decode %u:%u", design->prefill, design->decode);
+  if (tw_question_frees_budgets(answer->question))
+    g_string_append_printf(text, ", %d tokens in %d places", (int)design->max_batched_tokens,
+                           (int)design->max_seqs);
+  if (!isnan(design->host_bytes))
+    g_string_append_printf(text, ", %.6g GB of host memory for KV%s", design->host_bytes / 1e9,
+                           design->store ? " and the store" : "");
   if (!isnan(design->cap_w))
     g_string_append_printf(text, ", capped at %.6g W", design->cap_w);
   if (!isnan(design->oversubscription))
@@ -213,9 +222,8 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
     g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(cells, g_strdup_printf("%u", i + 1));
     g_ptr_array_add(cells, g_strdup(design->site->name));
-    g_ptr_array_add(cells,
-                    g_strdup_printf("%s %s", design->model->name, tw_precision_names[design->weights]));
-    g_ptr_array_add(cells, tw_answer_layout(design));
+    g_ptr_array_add(cells, g_strdup_printf("%s %s", design->model->name, design->weights->name));
+    g_ptr_array_add(cells, tw_answer_layout(answer, design));
     g_ptr_array_add(cells, g_strdup(design->router));
     g_ptr_array_add(cells, tw_answer_size_text(design, size));
     g_ptr_array_add(cells, g_strdup_printf("%.0f", tw_design_accelerators(design, size)));

@@ -17,7 +17,7 @@ char *tw_answer_load(const tw_answer *answer);
 
 /* Its parts: the layout of a design in words, a size in words of its kind ("1 rack", "5 nodes"); the caller frees
  * them. */
-char *tw_answer_layout(const tw_design *design);
+char *tw_answer_layout(const tw_answer *answer, const tw_design *design);
 char *tw_answer_size_text(const tw_design *design, double size);
 /* The size of a ranked design. */
 double tw_answer_size(const tw_answer *answer, const tw_design *design);

@@ -55,7 +55,7 @@ gboolean tw_answer_within_error(const tw_answer *answer, const tw_design *design
 static void print_other(const tw_answer *answer, const tw_design *design, const char *what, FILE *out)
 {
   double size = tw_answer_size(answer, design), behind = tw_answer_behind(answer, design);
-  g_autofree char *layout = tw_answer_layout(design), *text = tw_answer_size_text(design, size);
+  g_autofree char *layout = tw_answer_layout(answer, design), *text = tw_answer_size_text(design, size);
   fprintf(out, "%s, %s as %s (%s, %.0f accelerators), ", what, design->site->name, layout, text,
           tw_design_accelerators(design, size));
   if (behind == 0)
@@ -145,11 +145,11 @@ static void print_best(const tw_answer *answer, FILE *out)
   const tw_question *question = answer->question;
   const tw_design *best = answer->ranked->pdata[0];
   double size = tw_answer_size(answer, best);
-  g_autofree char *layout = tw_answer_layout(best), *sized = tw_answer_size_text(best, size);
+  g_autofree char *layout = tw_answer_layout(answer, best), *sized = tw_answer_size_text(best, size);
   int racks = tw_answer_racks(answer, best, size);
   fprintf(out, "Build %s with %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
           best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s",
-          best->model->name, tw_precision_names[best->weights], layout, best->router);
+          best->model->name, best->weights->name, layout, best->router);
   double attained = tw_run_summary_number(best->best, "slo.attainment");
   if (tw_question_objective(question)->finds_load)
     fprintf(out, "It serves %.4g times the load", best->bracket.holds);

@@ -1,6 +1,7 @@
 #include "sim/planner/design.h"
 
 #include "platforms/generate/generator.h"
+#include "sim/planner/free_lists.h"
 
 #include <glib/gstdio.h>
 
@@ -64,9 +65,12 @@ tw_platform *tw_designs_platform(const tw_designs *designs, const tw_question_si
 static gboolean find_facts(tw_designs *designs, const tw_question_site *site, tw_site_facts *facts,
                            GError **error)
 {
-  facts->platform = tw_designs_platform(designs, site, 1, error);
-  if (facts->platform == NULL)
+  facts->platform = tw_designs_platform(designs, site, (double)site->least, error);
+  if (facts->platform == NULL) {
+    g_prefix_error(error, "the site \"%s\" in its smallest size, %" G_GINT64_FORMAT ": ", site->name,
+                   site->least);
     return FALSE;
+  }
   const tw_platform *platform = facts->platform;
   int domain = -1;
   for (int i = 0; i < platform->n_hosts; i++) {
@@ -79,6 +83,7 @@ static gboolean find_facts(tw_designs *designs, const tw_question_site *site, tw
       facts->domain += host->accelerators;
     domain = domain < 0 ? tw_platform_domain(platform, i) : domain;
   }
+  facts->unit /= (int)site->least;
   return TRUE;
 }
 
@@ -201,39 +206,20 @@ tw_scenario *tw_design_load(const tw_designs *designs, const tw_design *design, 
 
 /* ---- What is free ---- */
 
-/* The numbers of a list; `automatic` in the place of "auto", and what follows these in that of "wide". */
-static GArray *numbers(const char *text, const gint64 *automatic, guint n_automatic, guint n_wide)
-{
-  GArray *list = g_array_new(FALSE, FALSE, sizeof(gint64));
-  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
-  for (char **word = words; *word != NULL; word++) {
-    if (g_str_equal(*word, "auto")) {
-      g_array_append_vals(list, automatic, n_automatic);
-    } else if (g_str_equal(*word, "wide")) {
-      g_array_append_vals(list, automatic + n_automatic, n_wide);
-    } else if (**word != '\0') {
-      gint64 number = g_ascii_strtoll(*word, NULL, 10);
-      g_array_append_val(list, number);
-    }
-  }
-  return list;
-}
-
-static tw_precision precision_of(const char *word)
+static const tw_checkpoint *checkpoint_of(const char *word)
 {
   int index = 0;
-  while (!g_str_equal(tw_precision_names[index], word))
+  while (!g_str_equal(tw_checkpoint_names[index], word))
     index++;
-  return (tw_precision)index;
+  return tw_checkpoint_get(index);
 }
 
 /* The KV cache beside narrow weights is narrow where nothing else is asked for. */
-static tw_precision kv_of(const tw_question_model *model, tw_precision weights)
+static tw_precision kv_of(const tw_question_model *model, const tw_checkpoint *weights)
 {
   if (model->kv >= 0)
     return (tw_precision)model->kv;
-  gboolean wide = weights == precision_of("fp32") || weights == precision_of("bf16");
-  return precision_of(wide ? "bf16" : "fp8");
+  return weights->weights == TW_FP32 || weights->weights == TW_BF16 ? TW_BF16 : TW_FP8;
 }
 
 static gboolean has_name(const tw_designs *designs, const char *name)
@@ -251,12 +237,14 @@ static gboolean add(tw_designs *designs, const tw_question *question, const tw_d
       shape->prefill == 0 ? g_strdup("mixed") : g_strdup_printf("%u-to-%u", shape->prefill, shape->decode);
   g_autoptr(GString) name = g_string_new(NULL);
   g_string_append_printf(name, "%s.%s.%s.tp%d-pp%d-dp%d-ep%d.%s", shape->site->name, model,
-                         tw_precision_names[shape->weights], (int)shape->tp, (int)shape->pp, (int)shape->dp,
-                         (int)shape->ep, pools);
-  if (strchr(question->max_batched_tokens, ' ') != NULL || strchr(question->max_seqs, ' ') != NULL)
+                         shape->weights->name, (int)shape->tp, (int)shape->pp, (int)shape->dp, (int)shape->ep,
+                         pools);
+  if (tw_question_frees_budgets(question))
     g_string_append_printf(name, ".b%d-s%d", (int)shape->max_batched_tokens, (int)shape->max_seqs);
   if (strchr(question->routers, ' ') != NULL)
     g_string_append_printf(name, ".%s", shape->router);
+  if (!isnan(shape->host_bytes))
+    g_string_append_printf(name, ".host%.6gGB%s", shape->host_bytes / 1e9, shape->store ? "-store" : "");
   if (!isnan(shape->cap_w))
     g_string_append_printf(name, ".cap%.6gW", shape->cap_w);
   if (!isnan(shape->oversubscription))
@@ -273,25 +261,9 @@ static gboolean add(tw_designs *designs, const tw_question *question, const tw_d
 
 typedef struct free_lists {
   GArray *tp, *pp, *dp, *ep, *tokens, *seqs; /* arrays of gint64 */
-  GArray *caps, *oversubscription;           /* arrays of double */
-  char **pools, **routers;
+  GArray *memory, *caps, *oversubscription;  /* arrays of double */
+  char **pools, **routers, **stores;
 } free_lists;
-
-/* The quantities of a list; NAN in the place of "none". */
-static GArray *quantities(const char *text, gboolean watts)
-{
-  GArray *list = g_array_new(FALSE, FALSE, sizeof(double));
-  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
-  for (char **word = words; *word != NULL; word++) {
-    double value = NAN;
-    if (**word != '\0' && !g_str_equal(*word, "none") &&
-        !(watts ? tw_quantity_parse(*word, TW_POWER, &value, NULL) : tw_number_parse(*word, &value)))
-      value = NAN;
-    if (**word != '\0')
-      g_array_append_val(list, value);
-  }
-  return list;
-}
 
 /* The caps on power of what is settled but for them: either of accelerators or of the whole site. */
 static gboolean add_capped(tw_designs *designs, const tw_question *question, const free_lists *lists,
@@ -304,6 +276,22 @@ static gboolean add_capped(tw_designs *designs, const tw_question *question, con
       if (!isnan(shape.cap_w) && !isnan(shape.oversubscription))
         continue;
       if (!add(designs, question, &shape, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The tiers of the KV cache of what is settled but for them and for caps. */
+static gboolean add_tiers(tw_designs *designs, const tw_question *question, const free_lists *lists,
+                          tw_design shape, GError **error)
+{
+  for (guint m = 0; m < lists->memory->len; m++)
+    for (char **store = lists->stores; *store != NULL; store++) {
+      shape.host_bytes = g_array_index(lists->memory, double, m);
+      shape.store = g_str_equal(*store, "true");
+      if (**store == '\0' || (isnan(shape.host_bytes) && shape.store))
+        continue;
+      if (!add_capped(designs, question, lists, shape, error))
         return FALSE;
     }
   return TRUE;
@@ -329,7 +317,7 @@ static gboolean add_layout(tw_designs *designs, const tw_question *question, con
           for (guint p = 0; tw_router_policy_names[p] != NULL; p++)
             if (g_str_equal(tw_router_policy_names[p], *router))
               shape.router = tw_router_policy_names[p];
-          if (!add_capped(designs, question, lists, shape, error))
+          if (!add_tiers(designs, question, lists, shape, error))
             return FALSE;
         }
   }
@@ -341,13 +329,15 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
                             gboolean experts, GError **error)
 {
   static const gint64 tensor[] = {1, 2, 4, 8}, one[] = {1}, groups[] = {8, 16, 32, 64};
-  free_lists lists = {.tp = numbers(question->tp, tensor, G_N_ELEMENTS(tensor), 0),
-                      .pp = numbers(question->pp, one, 1, 0),
-                      .tokens = numbers(question->max_batched_tokens, NULL, 0, 0),
-                      .seqs = numbers(question->max_seqs, NULL, 0, 0),
+  free_lists lists = {.tp = tw_free_list_numbers(question->tp, tensor, G_N_ELEMENTS(tensor), 0),
+                      .pp = tw_free_list_numbers(question->pp, one, 1, 0),
+                      .tokens = tw_free_list_numbers(question->max_batched_tokens, NULL, 0, 0),
+                      .seqs = tw_free_list_numbers(question->max_seqs, NULL, 0, 0),
                       .pools = g_strsplit_set(question->pools, " \t\n", -1),
-                      .caps = quantities(question->power_caps, TRUE),
-                      .oversubscription = quantities(question->oversubscription, FALSE),
+                      .memory = tw_free_list_quantities(question->host_memory, TW_BYTES),
+                      .stores = g_strsplit_set(question->store, " \t\n", -1),
+                      .caps = tw_free_list_quantities(question->power_caps, TW_POWER),
+                      .oversubscription = tw_free_list_ratios(question->oversubscription),
                       .routers = g_strsplit_set(question->routers, " \t\n", -1)};
   gboolean good = TRUE;
   for (guint t = 0; good && t < lists.tp->len; t++)
@@ -365,11 +355,11 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
       for (guint g = 0; experts && g < G_N_ELEMENTS(groups); g++)
         if (groups[g] % (shape.tp * shape.pp) == 0 && groups[g] > base->facts->domain)
           filling[n_filling + n_wide++] = groups[g] / (shape.tp * shape.pp);
-      lists.dp = numbers(question->dp, filling, n_filling, n_wide);
+      lists.dp = tw_free_list_numbers(question->dp, filling, n_filling, n_wide);
       for (guint d = 0; good && d < lists.dp->len; d++) {
         shape.dp = g_array_index(lists.dp, gint64, d);
         gint64 whole = experts ? shape.tp * shape.dp : 1;
-        lists.ep = numbers(question->ep, &whole, 1, 0);
+        lists.ep = tw_free_list_numbers(question->ep, &whole, 1, 0);
         for (guint e = 0; good && e < lists.ep->len; e++) {
           shape.ep = g_array_index(lists.ep, gint64, e);
           good = add_layout(designs, question, &lists, shape, error);
@@ -382,10 +372,12 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
   g_array_unref(lists.pp);
   g_array_unref(lists.tokens);
   g_array_unref(lists.seqs);
+  g_array_unref(lists.memory);
   g_array_unref(lists.caps);
   g_array_unref(lists.oversubscription);
   g_strfreev(lists.pools);
   g_strfreev(lists.routers);
+  g_strfreev(lists.stores);
   return good;
 }
 
@@ -445,7 +437,7 @@ tw_designs *tw_designs_new(const tw_question *question, const char *directory, G
       for (char **word = words; *word != NULL; word++) {
         if (**word == '\0')
           continue;
-        tw_precision weights = precision_of(*word);
+        const tw_checkpoint *weights = checkpoint_of(*word);
         tw_design base = {.site = &g_array_index(question->sites, tw_question_site, s),
                           .model = model,
                           .facts = &g_array_index(designs->facts, tw_site_facts, s),

@@ -1,7 +1,7 @@
 /* Designs: everything that a question leaves free, multiplied out. A design is a site of one kind in a
  * size yet to be found, and how the model's engines lie on it.
  *
- *     sites × models × weights × tp × pp × dp × ep × pools × budgets × sequences × routers × caps
+ *     sites × models × weights × tp × pp × dp × ep × pools × budgets × sequences × routers × tiers × caps
  *         │
  *         ├─ dropped, with the reason, is what cannot be: heads that tp does not divide, weights that do
  *         │  not fit
@@ -12,6 +12,7 @@
 #include "sim/planner/bracket.h"
 #include "sim/planner/demand.h"
 #include "sim/planner/question.h"
+#include "sim/steptime/checkpoint.h"
 
 #include <jansson.h>
 
@@ -20,7 +21,7 @@ typedef struct tw_site_facts {
   int unit;                /* accelerators that a unit of its size adds */
   int domain;              /* accelerators of an NVLink domain */
   const tw_device *device; /* borrowed from `platform` */
-  tw_platform *platform;   /* the site in its smallest size */
+  tw_platform *platform;   /* the site in the smallest size that it may have */
 } tw_site_facts;
 
 typedef struct tw_design {
@@ -28,10 +29,13 @@ typedef struct tw_design {
   const tw_question_site *site;
   const tw_question_model *model;
   const tw_site_facts *facts;
-  tw_precision weights, kv;
+  const tw_checkpoint *weights;
+  tw_precision kv;
   gint64 tp, pp, dp, ep, max_batched_tokens, max_seqs;
   guint prefill, decode;   /* engines of either role to engines of the other; 0: mixed */
   const char *router;      /* borrowed from the table of policies */
+  double host_bytes;       /* of the hosts of an engine, for KV; NAN: none */
+  gboolean store;          /* whether they pass KV on to the site's store */
   double cap_w;            /* of an accelerator, NAN: none */
   double oversubscription; /* accelerators over those that could draw their most at once; NAN: all may */
 

@@ -20,7 +20,7 @@ static void add_pool(GString *text, const tw_question *question, const tw_design
                          "\" pp=\"%" G_GINT64_FORMAT "\" dp=\"%" G_GINT64_FORMAT "\" ep=\"%" G_GINT64_FORMAT
                          "\" weights=\"%s\" kv=\"%s\">\n",
                          id, role, name, design->tp, design->pp, design->dp, design->ep,
-                         tw_precision_names[design->weights], tw_precision_names[design->kv]);
+                         design->weights->name, tw_precision_names[design->kv]);
   g_free(name);
   g_string_append_printf(text,
                          "    <scheduler kind=\"%s\" max-batched-tokens=\"%" G_GINT64_FORMAT
@@ -30,7 +30,12 @@ static void add_pool(GString *text, const tw_question *question, const tw_design
   if (question->max_model_len != G_MININT64)
     g_string_append_printf(text, " max-model-len=\"%" G_GINT64_FORMAT "\"", question->max_model_len);
   g_string_append(text, "/>\n");
-  g_string_append_printf(text, "    <step-time engine=\"%s\"/>\n  </pool>\n", question->engine);
+  g_string_append_printf(text, "    <step-time engine=\"%s\"/>\n", question->engine);
+  if (!isnan(design->host_bytes) && !g_str_equal(role, "decode"))
+    g_string_append_printf(text, "    <kv-offload host-memory=\"%.0fB\" write=\"%s\" store=\"%s\"/>\n",
+                           design->host_bytes, tw_offload_write_names[question->offload_write],
+                           design->store ? "true" : "false");
+  g_string_append(text, "  </pool>\n");
 }
 
 /* What holds a design below the power that it could draw. */

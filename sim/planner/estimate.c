@@ -77,10 +77,10 @@ static double token_j(const tw_pool *pool, const tw_demand *demand, double promp
 static double standing_w(const tw_design *design, double size)
 {
   const tw_platform *platform = design->facts->platform;
-  double unit_w = design->facts->unit * design->facts->device->idle_w;
+  double least_w = (double)tw_platform_accelerators(platform) * design->facts->device->idle_w;
   for (int i = 0; i < platform->n_zones; i++)
-    unit_w += platform->zones[i].overhead_w;
-  return unit_w * size;
+    least_w += platform->zones[i].overhead_w;
+  return least_w / (double)design->site->least * size;
 }
 
 static const tw_pool *pool_of(const tw_scenario *scenario, tw_pool_role role)
@@ -104,12 +104,12 @@ static char *hopeless(tw_design *design, const tw_scenario *scenario, const tw_d
   const tw_pool *prefill = mixed != NULL ? mixed : pool_of(scenario, TW_POOL_PREFILL);
   double prompt = MIN((double)demand->median_prompt, (double)prefill->max_batched_tokens);
   double first_s = design->alone_ttft_s = iteration_s(prefill, 0, 0, prompt);
-  double limit_s = !has_class_slos(scenario) ? scenario->slo_tpot_s : NAN;
+  double limit_s = !has_class_slos(scenario) ? scenario->slo.tpot_s : NAN;
   double token_s = design->alone_tpot_s = iteration_s(decode, 1, demand->prompt, 0);
   if (token_s > limit_s && decode->speculation.draft_tokens == 0)
     return g_strdup_printf("one sequence alone takes %.3g ms for a token; the limit is %.3g ms",
                            1e3 * token_s, 1e3 * limit_s);
-  limit_s = !has_class_slos(scenario) ? scenario->slo_ttft_s : NAN;
+  limit_s = !has_class_slos(scenario) ? scenario->slo.ttft_s : NAN;
   if (demand->cached == 0 && first_s > limit_s)
     return g_strdup_printf("a prompt of %.0f tokens alone takes %.3g s; the limit is %.3g s", prompt, first_s,
                            limit_s);
@@ -124,7 +124,7 @@ void tw_estimate(tw_design *design, const tw_scenario *scenario, const tw_demand
   if (design->dropped != NULL)
     return;
   double prompt = demand->prompt * (1 - demand->cached) / MAX(demand->output, 1);
-  double limit_s = scenario->slo_tpot_s, tokens_per_s = demand->rate_per_s * factor * demand->output, engines;
+  double limit_s = scenario->slo.tpot_s, tokens_per_s = demand->rate_per_s * factor * demand->output, engines;
   if (mixed != NULL) {
     double engine = rate(mixed, demand, prompt, limit_s);
     engines = engine > 0 ? tokens_per_s / engine : INFINITY;

@@ -1,7 +1,9 @@
 #include "sim/planner/question.h"
 
 #include "platforms/generate/generator.h"
+#include "sim/planner/free_lists.h"
 #include "sim/router/router.h"
+#include "sim/steptime/checkpoint.h"
 
 #include <math.h>
 
@@ -31,7 +33,8 @@ static const char *const objective_names[] = {"racks",  "accelerators",  "power"
 static const tw_attribute model_attributes[] = {
     {"name", TW_ATTR_STRING, IN_MODEL(name), .help = "a model of the catalogue, or the path of a model file"},
     {"weights", TW_ATTR_STRING, .fallback = "fp8", IN_MODEL(weights),
-     .help = "number formats that its weights may have, separated by blanks"},
+     .help = "number formats that its weights may have, or kinds of checkpoint such as nvfp4 or fp8-block, "
+             "separated by blanks"},
     {"kv", TW_ATTR_CHOICE, .choices = tw_precision_names, .fallback = TW_ABSENT, IN_MODEL(kv),
      .help = "number format of the KV cache; fp8 beside weights of 8 bits and fewer, else bf16, if absent"},
     {0}};
@@ -104,6 +107,19 @@ static const tw_attribute router_attributes[] = {
 static const tw_element router_element = {"router", "how requests find an engine", router_attributes, NULL,
                                           NULL};
 
+static const tw_attribute offload_attributes[] = {
+    {"host-memory", TW_ATTR_STRING, .fallback = "none", FIELD(host_memory),
+     .help = "of the hosts of each engine, for KV, to try: \"none 100GB 500GB\""},
+    {"store", TW_ATTR_STRING, .fallback = "false", FIELD(store),
+     .help =
+         "whether the hosts pass KV on to the site's storage hosts: \"true\", \"false\" or both, to try; a "
+         "site has them by options such as \"storage=40GB/s kv-store=20TB\""},
+    {"write", TW_ATTR_CHOICE, .choices = tw_offload_write_names, .choice_helps = tw_offload_write_helps,
+     .fallback = "through", FIELD(offload_write), .help = "when KV goes down to the hosts, and to the store"},
+    {0}};
+static const tw_element offload_element = {
+    "kv-offload", "tiers of the KV cache below the accelerators to try", offload_attributes, NULL, NULL};
+
 static const tw_attribute power_attributes[] = {
     {"caps", TW_ATTR_STRING, .fallback = "none", FIELD(power_caps),
      .help =
@@ -169,23 +185,13 @@ static gboolean check_held_out(const xmlNode *node, const void *target, tw_fault
 static const tw_element held_out_element = {"held-out", "other traffic, on which the answer is tried", NULL,
                                             tw_workload_children, check_held_out};
 
-static const tw_child question_children[] = {{&tw_workload_element, 1, 1},
-                                             {&held_out_element, 0, 1},
-                                             {&tw_slo_element, 1, 0},
-                                             {&model_element, 1, 0},
-                                             {&site_element, 1, 0},
-                                             {&layout_element, 0, 1},
-                                             {&scheduler_element, 0, 1},
-                                             {&router_element, 0, 1},
-                                             {&power_element, 0, 1},
-                                             {&growth_element, 0, 1},
-                                             {&limit_element, 0, 1},
-                                             {&effort_element, 0, 1},
-                                             {&tw_price_element, 0, 1},
-                                             {&tw_carbon_element, 0, 1},
-                                             {&tw_weather_element, 0, 1},
-                                             {&tw_cost_element, 0, 1},
-                                             {0}};
+static const tw_child question_children[] = {
+    {&tw_workload_element, 1, 1}, {&held_out_element, 0, 1}, {&tw_slo_element, 1, 0},
+    {&model_element, 1, 0},       {&site_element, 1, 0},     {&layout_element, 0, 1},
+    {&scheduler_element, 0, 1},   {&router_element, 0, 1},   {&offload_element, 0, 1},
+    {&power_element, 0, 1},       {&growth_element, 0, 1},   {&limit_element, 0, 1},
+    {&effort_element, 0, 1},      {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1},
+    {&tw_weather_element, 0, 1},  {&tw_cost_element, 0, 1},  {0}};
 const tw_element tw_question_element = {"question", "what is to be built for a load?", question_attributes,
                                         question_children, NULL};
 
@@ -199,6 +205,11 @@ const tw_objective *tw_question_objective(const tw_question *question)
 gboolean tw_objective_is_of_power(const tw_objective *objective)
 {
   return objective->metric != NULL && g_str_has_prefix(objective->metric, "energy.");
+}
+
+gboolean tw_question_frees_budgets(const tw_question *question)
+{
+  return strchr(question->max_batched_tokens, ' ') != NULL || strchr(question->max_seqs, ' ') != NULL;
 }
 
 const char *tw_question_size_option(const tw_question_site *site)
@@ -245,44 +256,6 @@ static char *given_text(const xmlNode *root)
   return g_string_free(text, FALSE);
 }
 
-/* A list of words from `text` must hold one, and all of them must be whole numbers of at least 1 or "auto".
- */
-static void check_numbers(const xmlNode *node, const char *name, const char *text, tw_faults *faults)
-{
-  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
-  guint n = 0;
-  for (char **word = words; *word != NULL; word++) {
-    guint64 number;
-    if (**word == '\0')
-      continue;
-    n++;
-    gboolean is_word = g_str_equal(*word, "auto") || (g_str_equal(name, "dp") && g_str_equal(*word, "wide"));
-    if (!is_word && !g_ascii_string_to_unsigned(*word, 10, 1, 1000000, &number, NULL))
-      tw_node_fault(node, faults, "%s: \"%s\" is no whole number from 1 on; write %s=\"1 2 4\"", name, *word,
-                    name);
-  }
-  if (n == 0)
-    tw_node_fault(node, faults, "%s: nothing to try; write %s=\"1 2 4\"", name, name);
-}
-
-static void check_words(const xmlNode *node, const char *name, const char *text, const char *const *known,
-                        tw_faults *faults)
-{
-  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
-  guint n = 0;
-  for (char **word = words; *word != NULL; word++) {
-    if (**word == '\0')
-      continue;
-    n++;
-    if (g_strv_contains(known, *word))
-      continue;
-    g_autofree char *right = tw_suggestion(*word, known);
-    tw_node_fault(node, faults, "%s: there is no \"%s\"; %s", name, *word, right);
-  }
-  if (n == 0)
-    tw_node_fault(node, faults, "%s: nothing to try; write one of those that --describe lists", name);
-}
-
 static void check_pools(const xmlNode *node, const char *text, tw_faults *faults)
 {
   g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
@@ -296,27 +269,25 @@ static void check_pools(const xmlNode *node, const char *text, tw_faults *faults
   }
 }
 
+static void check_offload(const tw_question *question, const xmlNode *node, tw_faults *faults)
+{
+  static const char *const truths[] = {"false", "true", NULL};
+  tw_free_list_check_quantities(node, "host-memory", question->host_memory, TW_BYTES, "100GB", faults);
+  tw_free_list_check_words(node, "store", question->store, truths, faults);
+  gboolean any = tw_free_list_has_value(question->host_memory);
+  if (!any && strstr(question->store, "true") != NULL)
+    tw_node_fault(node, faults,
+                  "store: KV goes there through the memory of hosts; write host-memory=\"100GB\" beside it");
+  if (any && !question->prefix_cache)
+    tw_node_fault(node, faults,
+                  "host-memory holds what prefix caches leave; leave out prefix-cache=\"false\"");
+}
+
 static void check_power(const tw_question *question, const xmlNode *node, tw_faults *faults)
 {
-  g_auto(GStrv) caps = g_strsplit_set(question->power_caps, " \t\n", -1);
-  g_auto(GStrv) words = g_strsplit_set(question->oversubscription, " \t\n", -1);
-  gboolean any = FALSE;
-  for (char **word = caps; *word != NULL; word++) {
-    double watts;
-    if (**word != '\0' && !g_str_equal(*word, "none") &&
-        (!tw_quantity_parse(*word, TW_POWER, &watts, NULL) || watts <= 0))
-      tw_node_fault(node, faults, "caps: \"%s\" is no power; write caps=\"none 960W\"", *word);
-  }
-  for (char **word = words; *word != NULL; word++) {
-    double ratio;
-    if (**word == '\0' || g_str_equal(*word, "none"))
-      continue;
-    any = TRUE;
-    if (!tw_number_parse(*word, &ratio) || ratio < 1 || ratio > 100)
-      tw_node_fault(node, faults,
-                    "oversubscription: \"%s\" is no ratio from 1 on; write oversubscription=\"none 1.3\"",
-                    *word);
-  }
+  gboolean any = tw_free_list_has_value(question->oversubscription);
+  tw_free_list_check_quantities(node, "caps", question->power_caps, TW_POWER, "960W", faults);
+  tw_free_list_check_ratios(node, "oversubscription", question->oversubscription, "1.3", faults);
   if (any && strstr(question->power_caps, "none") == NULL)
     tw_node_fault(node, faults,
                   "oversubscription holds a site below its power without caps of accelerators; write "
@@ -347,7 +318,7 @@ static void read_models(tw_question *question, const xmlNode *root, tw_faults *f
   for (const xmlNode *node = tw_node_child(root, "model"); node != NULL; node = tw_node_next(node, "model")) {
     tw_question_model model = {0};
     tw_schema_read(node, &model_element, &model);
-    check_words(node, "weights", model.weights, tw_precision_names, faults);
+    tw_free_list_check_words(node, "weights", model.weights, tw_checkpoint_names, faults);
     if (strchr(model.name, '/') != NULL) {
       char *path = tw_node_path(node, model.name);
       g_free(model.name);
@@ -441,20 +412,22 @@ tw_question *tw_question_load(const char *path, tw_faults *faults)
   const xmlNode *layout = read_child(root, &layout_element, question);
   const xmlNode *scheduler = read_child(root, &scheduler_element, question);
   const xmlNode *router = read_child(root, &router_element, question);
+  const xmlNode *offload = read_child(root, &offload_element, question);
   const xmlNode *power = read_child(root, &power_element, question);
   read_child(root, &growth_element, question);
   read_child(root, &limit_element, question);
   read_child(root, &effort_element, question);
   read_models(question, root, faults);
   read_sites(question, root, tw_node_child(root, "cost"), faults);
-  check_numbers(layout, "tp", question->tp, faults);
-  check_numbers(layout, "pp", question->pp, faults);
-  check_numbers(layout, "dp", question->dp, faults);
-  check_numbers(layout, "ep", question->ep, faults);
+  tw_free_list_check_numbers(layout, "tp", question->tp, faults);
+  tw_free_list_check_numbers(layout, "pp", question->pp, faults);
+  tw_free_list_check_numbers(layout, "dp", question->dp, faults);
+  tw_free_list_check_numbers(layout, "ep", question->ep, faults);
   check_pools(layout, question->pools, faults);
-  check_numbers(scheduler, "max-batched-tokens", question->max_batched_tokens, faults);
-  check_numbers(scheduler, "max-seqs", question->max_seqs, faults);
-  check_words(router, "policies", question->routers, tw_router_policy_names, faults);
+  tw_free_list_check_numbers(scheduler, "max-batched-tokens", question->max_batched_tokens, faults);
+  tw_free_list_check_numbers(scheduler, "max-seqs", question->max_seqs, faults);
+  tw_free_list_check_words(router, "policies", question->routers, tw_router_policy_names, faults);
+  check_offload(question, offload, faults);
   check_power(question, power, faults);
   check_objective(question, root, faults);
   question->given = given_text(root);
@@ -478,6 +451,7 @@ void tw_question_free(tw_question *question)
   tw_schema_clear(&layout_element, question);
   tw_schema_clear(&scheduler_element, question);
   tw_schema_clear(&router_element, question);
+  tw_schema_clear(&offload_element, question);
   tw_schema_clear(&power_element, question);
   g_free(question->file);
   g_free(question->given);

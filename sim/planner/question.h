@@ -33,7 +33,7 @@ extern const tw_objective tw_objectives[]; /* ends with a NULL name */
 gboolean tw_objective_is_of_power(const tw_objective *objective);
 
 typedef struct tw_question_model {
-  char *name, *weights; /* weights: formats, separated by blanks */
+  char *name, *weights; /* weights: names of checkpoints, separated by blanks */
   int kv;               /* tw_precision, -1: as the weights where these are 8 bits wide, else bf16 */
 } tw_question_model;
 
@@ -60,6 +60,8 @@ typedef struct tw_question {
   gboolean prefix_cache;
   char *routers;
   double prefix_weight;
+  char *host_memory, *store; /* of tiers of the KV cache: sizes or "none"; "true", "false" */
+  int offload_write;         /* tw_offload_write */
 
   char *power_caps;       /* of accelerators: quantities, or "none" */
   char *oversubscription; /* of the site's power: "none", or ratios to the site that fits without caps */
@@ -82,6 +84,9 @@ extern const tw_element tw_question_element; /* root of a question file */
 
 /* What the question wants best: its row of tw_objectives. */
 const tw_objective *tw_question_objective(const tw_question *question);
+
+/* Whether more than one budget of tokens or sequences is to be tried. */
+gboolean tw_question_frees_budgets(const tw_question *question);
 
 /* The option of the site's kind that says its size: "nodes", "racks" or "domains". NULL: it has none. */
 const char *tw_question_size_option(const tw_question_site *site);

@@ -17,7 +17,7 @@ enum { ASK_EVERY = 256, LOOK_EVERY = 16, ASK_EVERY_US = 50000 };
 
 struct tw_driver {
   const tw_scenario *scenario;
-  tw_factory *factory;
+  tw_driven driven;
   tw_run_control control;
   tw_flows *flows; /* NULL: nothing crosses a wire */
   guint64 events;
@@ -104,6 +104,33 @@ tw_flows *tw_driver_flows(tw_driver *driver)
   return driver->flows;
 }
 
+/* ---- A factory ---- */
+
+static double factory_next(void *state, double *drives_s)
+{
+  return tw_factory_next(state, drives_s);
+}
+
+static gboolean factory_waits(void *state)
+{
+  return tw_factory_waits_for_flows(state);
+}
+
+static gboolean factory_look(void *state, double until_s)
+{
+  return tw_factory_look(state, until_s);
+}
+
+static gboolean factory_step(void *state, GError **error)
+{
+  return tw_factory_step(state, error);
+}
+
+tw_driven tw_driven_factory(tw_factory *factory)
+{
+  return (tw_driven){factory_next, factory_waits, factory_look, factory_step, factory};
+}
+
 /* ---- The loop ---- */
 
 /* Whether the run goes on: it is not stopped, and something is due before it is cut short, or may be once a
@@ -111,8 +138,9 @@ tw_flows *tw_driver_flows(tw_driver *driver)
 static gboolean goes_on(tw_driver *driver, double *next_s)
 {
   double drives_s;
-  *next_s = tw_factory_next(driver->factory, &drives_s);
-  if (tw_factory_waits_for_flows(driver->factory))
+  *next_s = driver->driven.next(driver->driven.state, &drives_s);
+  if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 &&
+      driver->driven.waits_for_flows(driver->driven.state))
     return !driver->stopped;
   /* What acts beside the others does so up to the end, however far the next step of those leads. */
   double until_s = driver->control.until_s;
@@ -131,7 +159,7 @@ static gboolean follow(tw_driver *driver, double next_s)
 static void step(tw_driver *driver)
 {
   driver->events++;
-  if (!tw_factory_step(driver->factory, &driver->error))
+  if (!driver->driven.step(driver->driven.state, &driver->error))
     driver->stopped = TRUE;
 }
 
@@ -155,16 +183,17 @@ static void run_driver(int argc, char **argv)
   for (; goes_on(driver, &next_s); ask(driver, next_s)) {
     if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 && !follow(driver, next_s))
       continue;
-    while (!driver->stopped && tw_factory_look(driver->factory, next_s))
+    while (!driver->stopped && driver->driven.look(driver->driven.state, next_s))
       ask(driver, next_s);
     if (!driver->stopped)
       step(driver);
   }
 }
 
-gboolean tw_driver_run(tw_driver *driver, tw_factory *factory, const tw_run_control *control, GError **error)
+gboolean tw_driver_run(tw_driver *driver, const tw_driven *driven, const tw_run_control *control,
+                       GError **error)
 {
-  driver->factory = factory;
+  driver->driven = *driven;
   driver->control = *control;
   sg_host_t *hosts = sg_host_list();
   sg_actor_t actor = sg_actor_init("driver", hosts[0]);

@@ -19,6 +19,17 @@ typedef struct tw_run_control {
   void *user;
 } tw_run_control;
 
+/* What is driven: a factory, or several with an exchange between them. `next`, `waits_for_flows`, `look` and `step` do
+ * what those of the factory do (factory.h). */
+typedef struct tw_driven {
+  double (*next)(void *state, double *drives_s);
+  gboolean (*waits_for_flows)(void *state);
+  gboolean (*look)(void *state, double until_s);
+  gboolean (*step)(void *state, GError **error);
+  void *state;
+} tw_driven;
+tw_driven tw_driven_factory(tw_factory *factory);
+
 typedef struct tw_driver tw_driver;
 
 /* Starts SimGrid. A scenario that puts anything on a wire has its platform loaded, and what SimGrid made of
@@ -31,11 +42,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_driver, tw_driver_free)
 /* The network of the run, borrowed from the driver; NULL: nothing crosses a wire. */
 tw_flows *tw_driver_flows(tw_driver *driver);
 
-/* Runs the factory until nothing is due any more, or until it is cut short. FALSE with `error` set where the
+/* Runs what is driven until nothing is due any more, or until it is cut short. FALSE with `error` set where the
  * stream was broken; the factory may be finished all the same. */
-gboolean tw_driver_run(tw_driver *driver, tw_factory *factory, const tw_run_control *control, GError **error);
+gboolean tw_driver_run(tw_driver *driver, const tw_driven *driven, const tw_run_control *control,
+                       GError **error);
 
-/* Events of the factory so far. */
+/* Events so far. */
 guint64 tw_driver_events(const tw_driver *driver);
 /* Whether the run was cut short: by until_s, by go_on or by a broken stream. */
 gboolean tw_driver_cut_short(const tw_driver *driver);

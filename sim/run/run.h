@@ -3,7 +3,7 @@
 #define TW_SIM_RUN_H
 
 #include "sim/run/progress.h"
-#include "sim/scenario/scenario.h"
+#include "sim/scenario/world.h"
 
 #include <jansson.h>
 
@@ -20,5 +20,13 @@ typedef struct tw_run_options {
  * the caller owns, or NULL with `error` set: TW_INPUT_ERROR for a broken trace (the tables are complete up to
  * there) or a directory that already holds a run. Once in a process. */
 json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GError **error);
+
+/* The same of a scenario with several sites: DIRECTORY/NAME is the run directory of each site, and DIRECTORY has
+ * requests as their users see them, sites over time, run.json, and the summary of all. A plain world is run by
+ * tw_run. */
+json_t *tw_run_world(const tw_world *world, const tw_run_options *options, GError **error);
+
+/* The tables that a run of the scenario writes, as bits 1 << tw_log_table_id. */
+guint tw_run_tables(const tw_scenario *scenario);
 
 #endif

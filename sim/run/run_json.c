@@ -55,10 +55,10 @@ static void add_tally(json_t *inputs, const tw_trace_tally *tally)
   json_decref(rows);
 }
 
-static json_t *describe_inputs(const tw_scenario *scenario, const tw_stream *stream)
+static json_t *describe_inputs(char *const *files, const tw_stream *stream)
 {
   json_t *inputs = json_array();
-  for (char **file = scenario->files; *file != NULL; file++) {
+  for (char *const *file = files; *file != NULL; file++) {
     g_autofree char *sum = file_sha256(*file);
     add_input(inputs, *file, sum);
   }
@@ -74,7 +74,8 @@ static json_t *describe_slo(const tw_slo *asked)
   const struct {
     const char *name;
     double limit_s;
-  } limits[] = {{"ttft_s", asked->ttft_s}, {"tpot_s", asked->tpot_s}, {"e2e_s", asked->e2e_s}};
+  } limits[] = {
+      {"ttft_s", asked->ttft_s}, {"tpot_s", asked->tpot_s}, {"itl_s", asked->itl_s}, {"e2e_s", asked->e2e_s}};
   json_t *slo = json_object();
   for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
     if (isfinite(limits[i].limit_s))
@@ -160,13 +161,15 @@ json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint 
   const tw_platform *platform = scenario->platform;
   json_t *run = json_pack("{s:s, s:s, s:o, s:I, s:o}", "tokenworks", TW_VERSION, "simgrid", simgrid, "name",
                           text(scenario->name), "seed", (json_int_t)scenario->seed, "inputs",
-                          describe_inputs(scenario, stream));
+                          describe_inputs(scenario->files, stream));
   json_object_set_new(run, "interval_s", json_real(scenario->interval_s));
   json_object_set_new(run, "warmup_s", json_real(scenario->warmup_s));
   json_object_set_new(run, "drain_s", json_real(scenario->drain_s));
   if (isfinite(scenario->until_s))
     json_object_set_new(run, "until_s", json_real(scenario->until_s));
   json_object_set_new(run, "slo", describe_slos(scenario));
+  if (scenario->first_token != TW_FIRST_TOKEN_PREFILL)
+    json_object_set_new(run, "first_token", json_string(tw_first_token_names[scenario->first_token]));
   json_object_set_new(run, "platform",
                       json_pack("{s:o, s:I, s:i, s:o}", "name", text(platform->name), "accelerators",
                                 (json_int_t)tw_platform_accelerators(platform), "hosts", platform->n_hosts,
@@ -176,5 +179,56 @@ json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint 
   json_object_set_new(run, "notes", describe_notes(scenario));
   json_object_set_new(run, TW_LOG_RUN_KEY, tw_log_describe(tables));
   json_object_set_new(run, "scenario", text(scenario->canonical));
+  return run;
+}
+
+/* ---- Several sites ---- */
+
+/* Appends the members of `from` to `to`, with the site's name in front of one of their texts (NULL: of themselves). */
+static void append_named(json_t *to, json_t *from, const char *key, const tw_world_site *site)
+{
+  size_t i;
+  json_t *member;
+  json_array_foreach(from, i, member)
+  {
+    const char *of = json_string_value(key != NULL ? json_object_get(member, key) : member);
+    g_autofree char *name = g_strdup_printf(key != NULL ? "%s/%s" : "site %s: %s", site->name, of);
+    if (key == NULL) {
+      json_array_append_new(to, json_string(name));
+      continue;
+    }
+    json_object_set_new(member, key, json_string(name));
+    json_array_append(to, member);
+  }
+  json_decref(from);
+}
+
+json_t *tw_run_json_of_world(const tw_world *world, const tw_stream *stream, guint tables)
+{
+  json_t *run = tw_run_json(world->sites[0].scenario, stream, tables);
+  json_t *racks = json_array(), *pools = json_array(), *notes = json_array(), *sites = json_array();
+  json_int_t accelerators = 0, hosts = 0;
+  for (int i = 0; i < world->n_sites; i++) {
+    const tw_world_site *site = &world->sites[i];
+    const tw_platform *platform = site->scenario->platform;
+    json_int_t of_site = tw_platform_accelerators(platform);
+    accelerators += of_site;
+    hosts += platform->n_hosts;
+    append_named(racks, describe_racks(platform), "name", site);
+    append_named(pools, describe_pools(site->scenario), "id", site);
+    append_named(notes, describe_notes(site->scenario), NULL, site);
+    json_array_append_new(sites, json_pack("{s:s, s:o, s:f, s:I, s:i}", "name", site->name, "region",
+                                           text(site->region), "utc_offset_s", site->utc_offset_s,
+                                           "accelerators", of_site, "racks", platform->n_racks));
+  }
+  json_object_set_new(run, "name", text(world->name));
+  json_object_set_new(run, "platform",
+                      json_pack("{s:o, s:I, s:I, s:o}", "name", text(world->name), "accelerators",
+                                accelerators, "hosts", hosts, "racks", racks));
+  json_object_set_new(run, "pools", pools);
+  json_object_set_new(run, "notes", notes);
+  json_object_set_new(run, "sites", sites);
+  json_object_set_new(run, "inputs", describe_inputs(world->files, stream));
+  json_object_del(run, "engines");
   return run;
 }

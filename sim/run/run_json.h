@@ -2,7 +2,7 @@
 #ifndef TW_SIM_RUN_JSON_H
 #define TW_SIM_RUN_JSON_H
 
-#include "sim/scenario/scenario.h"
+#include "sim/scenario/world.h"
 
 #include <jansson.h>
 
@@ -12,7 +12,8 @@
  *     name, seed, scenario            the canonical XML, assignments applied
  *     inputs                          [{file, sha256}]; that of a trace is known only when it has been read
  *     interval_s, warmup_s, drain_s   of the tables, and what the measurement window leaves out at its ends
- *     slo                             {ttft_s, tpot_s, e2e_s}, those that are asked for
+ *     slo                             {ttft_s, tpot_s, itl_s, e2e_s}, those that are asked for
+ *     first_token                     "decode" where clients see it as the engine that decodes begins
  *     platform                        {name, accelerators, hosts, racks: [{name, row, accelerators}]}
  *     pools                           [{id, model, device, replicas, tp, pp, dp}]
  *     engines                         [{pool, hosts}], by the number that tables give an engine
@@ -21,5 +22,9 @@
  *
  * The caller owns the reference. */
 json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint tables);
+
+/* The same of a run of several sites: platform, pools and notes are those of all, each name behind that of its site;
+ * "sites": [{name, region, utc_offset_s, accelerators, racks}] takes the place of engines. */
+json_t *tw_run_json_of_world(const tw_world *world, const tw_stream *stream, guint tables);
 
 #endif

@@ -1,6 +1,7 @@
 #include "sim/run/summary.h"
 
 #include "sim/log/metric.h"
+#include "sim/run/summary_parts.h"
 #include "sim/scenario/expected_error.h"
 #include "sim/site/failures.h"
 #include "sim/site/jobs.h"
@@ -42,9 +43,11 @@ static void set_requests(tw_metric_values *v, const tw_request_totals *totals)
     v->of[TW_METRIC_REQUESTS_COMPLETED + i] = (double)totals->endings[i];
 }
 
-/* [{"reason", "requests"}] of the rejected ones. */
-static json_t *rejections(const GArray *found)
+void tw_summary_add_rejections(json_t *summary, const tw_recorder *recorder)
 {
+  const GArray *found = tw_recorder_rejections(recorder);
+  if (found->len == 0)
+    return;
   json_t *array = json_array();
   for (guint i = 0; i < found->len; i++) {
     const tw_rejections *row = &g_array_index(found, tw_rejections, i);
@@ -53,7 +56,7 @@ static json_t *rejections(const GArray *found)
     json_object_set_new(object, "requests", json_integer((json_int_t)row->requests));
     json_array_append_new(array, object);
   }
-  return array;
+  json_object_set_new(summary, "rejections", array);
 }
 
 static void set_tokens(tw_metric_values *v, const tw_scenario *scenario, const tw_request_totals *totals)
@@ -125,14 +128,14 @@ static json_t *expected_errors(const tw_scenario *scenario)
   return list;
 }
 
-static void set_throughput(tw_metric_values *v, const tw_window *window, const usage_sums *sums)
+static void set_throughput(tw_metric_values *v, const tw_window *window, double accelerators)
 {
   double output_per_s = per((double)window->output_tokens, window->length_s);
   v->of[TW_METRIC_THROUGHPUT_REQUESTS_PER_S] = per((double)window->completed, window->length_s);
   v->of[TW_METRIC_THROUGHPUT_OUTPUT_TOKENS_PER_S] = output_per_s;
   v->of[TW_METRIC_THROUGHPUT_TOTAL_TOKENS_PER_S] =
       per((double)(window->prompt_tokens + window->output_tokens), window->length_s);
-  v->of[TW_METRIC_THROUGHPUT_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR] = per(output_per_s, sums->accelerators);
+  v->of[TW_METRIC_THROUGHPUT_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR] = per(output_per_s, accelerators);
 }
 
 static void set_utilization(tw_metric_values *v, const usage_sums *sums, double span_s)
@@ -285,11 +288,6 @@ static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario 
   }
 }
 
-static gboolean has_slo(const tw_slo *slo)
-{
-  return !isnan(slo->ttft_s) || !isnan(slo->tpot_s) || !isnan(slo->e2e_s);
-}
-
 static void set_slo(tw_metric_values *v, const tw_window *window, double length_s)
 {
   v->of[TW_METRIC_SLO_ATTAINMENT] = per((double)window->good, (double)window->arrived);
@@ -299,16 +297,15 @@ static void set_slo(tw_metric_values *v, const tw_window *window, double length_
   v->of[TW_METRIC_SLO_GOODPUT_REQUESTS_PER_S] = per((double)window->good, length_s);
 }
 
-static void write_sections(const tw_metric_values *v, const char *const *sections, json_t *to)
+void tw_summary_write(const tw_metric_values *v, const char *const *sections, json_t *to)
 {
   for (; *sections != NULL; sections++)
     tw_metrics_write(v, *sections, to);
 }
 
-/* By class, where there are several. */
-static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_recorder *recorder)
+void tw_summary_add_classes(json_t *summary, const tw_scenario *scenario, const tw_recorder *recorder)
 {
-  static const char *const sections[] = {"requests", "tokens",  "ttft_s", "ttfat_s", "tpot_s",
+  static const char *const sections[] = {"requests", "tokens",  "ttft_s", "ttfat_s", "tpot_s", "itl_s",
                                          "e2e_s",    "queue_s", "life",   "slo",     NULL};
   if (tw_recorder_classes(recorder) < 2)
     return;
@@ -324,9 +321,9 @@ static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_r
     for (int i = 0; i < TW_LATENCY_KINDS; i++)
       set_latency(&v, latency_means[i], record->latencies[i]);
     set_life(&v, &record->window);
-    if (has_slo(&record->slo))
+    if (tw_slo_asks(&record->slo))
       set_slo(&v, &record->window, tw_recorder_window(recorder)->length_s);
-    write_sections(&v, sections, class);
+    tw_summary_write(&v, sections, class);
     json_object_set_new(classes, name, class);
   }
   json_object_set_new(summary, "classes", classes);
@@ -335,12 +332,26 @@ static void add_classes(json_t *summary, const tw_scenario *scenario, const tw_r
 static gboolean any_slo(const tw_scenario *scenario)
 {
   tw_slo common = tw_scenario_slo(scenario, NULL);
-  return has_slo(&common) || (scenario->class_slos != NULL && scenario->class_slos->len > 0);
+  return tw_slo_asks(&common) || (scenario->class_slos != NULL && scenario->class_slos->len > 0);
 }
 
-/* Every number that the run itself knows. */
-static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_factory *factory,
-                    const tw_recorder *recorder)
+void tw_summary_measure_requests(tw_metric_values *v, const tw_scenario *scenario,
+                                 const tw_recorder *recorder, double accelerators)
+{
+  const tw_window *window = tw_recorder_window(recorder);
+  const tw_request_totals *totals = tw_recorder_totals(recorder);
+  set_requests(v, totals);
+  set_tokens(v, scenario, totals);
+  for (int i = 0; i < TW_LATENCY_KINDS; i++)
+    set_latency(v, latency_means[i], tw_recorder_latency(recorder, (tw_latency)i));
+  set_life(v, window);
+  set_throughput(v, window, accelerators);
+  if (any_slo(scenario))
+    set_slo(v, window, window->length_s);
+}
+
+void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const tw_factory *factory,
+                        const tw_recorder *recorder)
 {
   const tw_window *window = tw_recorder_window(recorder);
   const tw_request_totals *totals = tw_recorder_totals(recorder);
@@ -353,14 +364,7 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   v->of[TW_METRIC_ENGINES] = scenario->plan.n_engines;
   v->of[TW_METRIC_ACCELERATORS] = sums.accelerators;
   v->of[TW_METRIC_EXTRAPOLATED_ITERATIONS] = per(sums.extrapolated, (double)sums.iterations);
-  set_requests(v, totals);
-  set_tokens(v, scenario, totals);
-  for (int i = 0; i < TW_LATENCY_KINDS; i++)
-    set_latency(v, latency_means[i], tw_recorder_latency(recorder, (tw_latency)i));
-  set_life(v, window);
-  set_throughput(v, window, &sums);
-  if (any_slo(scenario))
-    set_slo(v, window, window->length_s);
+  tw_summary_measure_requests(v, scenario, recorder, sums.accelerators);
   set_load(v, scenario, factory, sums.accelerators);
   set_utilization(v, &sums, span_s);
   set_fleet(v, tw_factory_fleet(factory), &sums);
@@ -372,29 +376,43 @@ static void measure(tw_metric_values *v, const tw_scenario *scenario, const tw_f
   tw_spent_measure(tw_factory_spent(factory), v);
 }
 
+void tw_summary_add_sessions(json_t *summary, const tw_stream *stream)
+{
+  tw_session_counts sessions;
+  if (!tw_stream_session_counts(stream, &sessions))
+    return;
+  json_t *told = json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
+                           (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken);
+  double n = (double)sessions.completed;
+  if (sessions.makespan_s > 0)
+    json_object_update_new(told, json_pack("{sf sf sf sf}", "makespan_mean_s", sessions.makespan_s / n,
+                                           "makespan_max_s", sessions.longest_s, "in_model_mean_s",
+                                           sessions.model_s / n, "away_mean_s", sessions.away_s / n));
+  json_object_set_new(summary, "sessions", told);
+}
+
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
                    gboolean partial)
 {
   static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
                                        "accelerators", "requests",   NULL};
-  static const char *const after[] = {"tokens", "ttft_s",     "ttfat_s", "tpot_s", "e2e_s", "queue_s",
-                                      "life",   "throughput", "slo",     "load",   NULL};
+  static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
+                                      "queue_s", "life",   "throughput", "slo",    "load",  NULL};
   static const char *const last[] = {"utilization", "training", "fleet",
                                      "failures",    "energy",   "cost",
                                      "spent",       "carbon",   "extrapolated_iterations",
                                      NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);
-  measure(&v, scenario, factory, recorder);
+  tw_summary_measure(&v, scenario, factory, recorder);
   json_t *summary = json_object();
   json_object_set_new(summary, "scenario", json_string(scenario->name));
   json_object_set_new(summary, "partial", json_boolean(partial));
-  write_sections(&v, before, summary);
-  if (tw_recorder_rejections(recorder)->len > 0)
-    json_object_set_new(summary, "rejections", rejections(tw_recorder_rejections(recorder)));
-  write_sections(&v, after, summary);
-  add_classes(summary, scenario, recorder);
-  write_sections(&v, last, summary);
+  tw_summary_write(&v, before, summary);
+  tw_summary_add_rejections(summary, recorder);
+  tw_summary_write(&v, after, summary);
+  tw_summary_add_classes(summary, scenario, recorder);
+  tw_summary_write(&v, last, summary);
   if (tw_factory_jobs(factory) != NULL)
     json_object_set_new(summary, "jobs",
                         tw_site_jobs_describe(tw_factory_jobs(factory), tw_factory_now(factory)));

@@ -3,6 +3,7 @@
 #define TW_SIM_SUMMARY_H
 
 #include "sim/site/factory.h"
+#include "sim/world/exchange.h"
 
 #include <jansson.h>
 
@@ -10,6 +11,15 @@
  * `partial` runs were cut short. The caller owns the reference. */
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
                    gboolean partial);
+
+/* What became of the sessions of a stream of them; nothing where it is not. */
+void tw_summary_add_sessions(json_t *summary, const tw_stream *stream);
+
+/* The totals of a run of several sites: of requests as `recorder` has them by the clock of the users, of the rest as sums
+ * over the finished factories; and in short those of each site. */
+json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
+                            tw_recorder *const *recorders, const tw_exchange *exchange,
+                            const tw_recorder *recorder, gboolean partial);
 
 /* Prints it as a table. `directory` holds the logs. */
 void tw_summary_print(const json_t *summary, const char *directory, FILE *out);

@@ -27,8 +27,8 @@ static void print_time(FILE *out, double seconds)
 
 static void print_latencies(const json_t *summary, FILE *out)
 {
-  static const tw_latency rows[] = {TW_LATENCY_QUEUE, TW_LATENCY_TTFT, TW_LATENCY_TTFAT, TW_LATENCY_TPOT,
-                                    TW_LATENCY_E2E};
+  static const tw_latency rows[] = {TW_LATENCY_QUEUE, TW_LATENCY_TTFT, TW_LATENCY_TTFAT,
+                                    TW_LATENCY_TPOT,  TW_LATENCY_ITL,  TW_LATENCY_E2E};
   static const char *const columns[] = {"mean", "p50", "p90", "p99", "max"};
   fprintf(out, "\n  %-10s", "latency");
   for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
@@ -39,6 +39,8 @@ static void print_latencies(const json_t *summary, FILE *out)
     const tw_latency_kind *kind = &tw_latencies[rows[r]];
     if (rows[r] == TW_LATENCY_TTFAT && !reasons)
       continue; /* the same as TTFT */
+    if (rows[r] == TW_LATENCY_ITL && json_object_get(summary, kind->key) == NULL)
+      continue; /* no SLO limits it */
     fprintf(out, "  %-10s", kind->label);
     for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
       print_time(out, number(summary, kind->key, columns[c]));
@@ -83,11 +85,12 @@ static void print_energy(const json_t *summary, FILE *out)
     fprintf(out, "  energy      %.4g kW on average, %.4g kW at peak\n",
             1e-3 * number(summary, "energy", "average_w"), 1e-3 * number(summary, "energy", "peak_w"));
   else if (energy != NULL)
-    fprintf(
-        out,
-        "  energy      %.4g J per output token, %.4g kW on average, %.4g kW at peak, %.4g tokens/s per MW\n",
-        number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"),
-        1e-3 * number(summary, "energy", "peak_w"), number(summary, "energy", "output_tokens_per_s_per_mw"));
+    fprintf(out, "  energy      %.4g J per output token, %.4g kW on average, ",
+            number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"));
+  if (!isnan(number(summary, "energy", "peak_w")))
+    fprintf(out, "%.4g kW at peak, ", 1e-3 * number(summary, "energy", "peak_w"));
+  if (missing == NULL && energy != NULL)
+    fprintf(out, "%.4g tokens/s per MW\n", number(summary, "energy", "output_tokens_per_s_per_mw"));
   double over_w = number(summary, "energy", "cap_overshoot_w");
   if (!isnan(over_w))
     fprintf(out, "  power cap   exceeded by at most %.4g kW, for at most %.4g s at a time; mean clock %.3g\n",
@@ -98,6 +101,32 @@ static void print_energy(const json_t *summary, FILE *out)
   if (json_object_get(summary, "carbon") != NULL)
     fprintf(out, "  carbon      %.4g kg CO2, %.4g g per million output tokens\n",
             1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
+}
+
+/* A line for each of several sites. */
+static void print_sites(const json_t *summary, FILE *out)
+{
+  json_t *sites = json_object_get(summary, "sites"), *site;
+  const char *name;
+  if (sites == NULL)
+    return;
+  fprintf(out, "\n  %-20s %-12s%12s%12s%10s%12s%12s\n", "site", "region", "completed", "busy", "kW", "USD",
+          "kg CO2");
+  json_object_foreach(sites, name, site)
+  {
+    g_autofree char *region = tw_masked(json_string_value(json_object_get(site, "region")), "");
+    fprintf(out, "  %-20s %-12s%12.0f%10.1f %%%10.4g%12.4g%12.4g\n", name, region,
+            number(site, "requests", "completed"), 100 * number(site, "utilization", "accelerator_busy"),
+            1e-3 * number(site, "energy", "average_w"), number(site, "cost", "usd"),
+            1e-3 * number(site, "carbon", "g"));
+  }
+  fprintf(
+      out,
+      "  on the way  %.0f requests served outside the region of their users, %.0f moved, %.0f refused; mean ",
+      number(summary, "world", "guests"), number(summary, "world", "moved"),
+      number(summary, "world", "refused"));
+  print_time(out, number(summary, "world", "wan_mean_s"));
+  fputs(" there and back\n", out);
 }
 
 static void print_utilization(const json_t *summary, FILE *out)
@@ -248,6 +277,7 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             "              %.2f %% of those that ended; %.0f were unfinished when the run ended, and count "
             "as missed\n",
             100 * number(summary, "slo", "attainment_judged"), number(summary, "slo", "unjudged"));
+  print_sites(summary, out);
   print_load(summary, out);
   if (number(summary, NULL, "engines") > 0)
     print_utilization(summary, out);

@@ -7,6 +7,12 @@
  *     feed          each row (tw:row)         the power of its row fails
  *     cooling       each row                  the cooling of its row fails
  *     process       each engine ("POOL/0")    none: the serving software alone stops
+ *     nic           each ("LINK/3")           its host reaches nobody any more
+ *     link          each but NVLink, or each  likewise
+ *                   of tw:parts ("LINK/3")
+ *     switch        each <router>, or each    likewise
+ *                   that its links have parts
+ *                   for ("ROUTER/3")
  *
  * Failures are drawn for each component by itself, from a stream of chance of its own: when it breaks after it was
  * repaired, and how long a repair takes. Or they are told: one by one, or by a trace. */
@@ -25,6 +31,9 @@ typedef enum {
   TW_PART_FEED,
   TW_PART_COOLING,
   TW_PART_PROCESS,
+  TW_PART_NIC,
+  TW_PART_LINK,
+  TW_PART_SWITCH,
   TW_FAILING_PARTS
 } tw_failing_part;
 extern const char *const tw_failing_part_names[];
@@ -104,6 +113,16 @@ void tw_fault_trace_load(const tw_scenario *scenario, tw_fault_trace *trace, tw_
 /* The number of components of a part, and the name of one; the caller frees it. */
 int tw_failing_components(const tw_scenario *scenario, tw_failing_part part);
 char *tw_failing_component_name(const tw_scenario *scenario, tw_failing_part part, int component);
+/* Whether a part is on the network: nic, link, switch. */
+gboolean tw_failing_is_network(tw_failing_part part);
+/* The number of its components, the name of one, and the names of all (char *). The caller frees them. */
+int tw_failing_network_components(const tw_platform *platform, tw_failing_part part);
+char *tw_failing_network_name(const tw_platform *platform, tw_failing_part part, int component);
+GPtrArray *tw_failing_network_names(const tw_platform *platform, tw_failing_part part);
+/* The links of the platform (of int) that such a component is on: all of each, or number `lane` of the `lanes` equal ones
+ * that it stands for. The caller frees it. */
+GArray *tw_failing_links(const tw_platform *platform, tw_failing_part part, int component, int *lane,
+                         int *lanes);
 /* The names of all (char *). The caller frees it. */
 GPtrArray *tw_failing_names(const tw_scenario *scenario, tw_failing_part part);
 /* By host, its row (tw:row), counted in the order of the platform; hosts of no row are one. `n_rows` (or NULL) gets

@@ -103,6 +103,8 @@ static void add_clocks(const tw_scenario *scenario, tw_pool *pool, const tw_host
     double ratio = host->n_clocks > 0 ? host->clocks[i] : 1 - (i + 1) / 20.0;
     if (slowest <= 0 || ratio < slowest - 1e-9)
       break;
+    if (ratio > scenario->caps.clock - 1e-9)
+      continue;
     tw_clock *clock = &pool->plan.clocks[pool->plan.n_clocks++];
     setting.throttle = 1 - ratio;
     clock->clock = ratio;
@@ -184,6 +186,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
     pool->plan.device = device;
   }
   tw_step_setting setting = step_setting(pool);
+  setting.throttle = 1 - scenario->caps.clock;
   for (guint i = first; i < places->len; i++)
     widen(&setting.reach,
           tw_span_reach(platform, &g_array_index(places, tw_engine_place, i), &setting.parallelism));
@@ -202,6 +205,12 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   /* A table tells times, but not the work that joules come from. */
   if (tw_step_kind_get(pool->step_kind) == &tw_step_table)
     pool->plan.power.idle_w = pool->plan.power.sleep_w = NAN;
+  if (tw_step_kind_get(pool->step_kind) == &tw_step_table && setting.throttle > 0)
+    tw_node_fault(
+        node, faults,
+        "pool \"%s\": a table of times holds for the clock at which it was measured; leave out clock in "
+        "<power-cap>",
+        pool->id);
   const tw_host *host = clocked_host(scenario, pool, places, first, node, faults);
   add_clocks(scenario, pool, host, setting, node, faults);
 }

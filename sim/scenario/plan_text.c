@@ -103,13 +103,14 @@ static void add_memory(GString *out, const tw_pool *pool)
           pool->block_tokens, m->kv_blocks * pool->block_tokens, pool->dp > 1 ? " on each rank" : "");
 }
 
-static void add_power(GString *out, const tw_pool *pool)
+static void add_power(GString *out, const tw_scenario *scenario, const tw_pool *pool)
 {
   g_autofree char *idle = watts(pool->plan.power.idle_w), *most = watts(pool->plan.power.max_w);
   add_row(out, "power", "%s idle, %s at most per accelerator", idle, most);
   if (pool->plan.n_clocks == 0)
     return;
-  g_autoptr(GString) clocks = g_string_new("1");
+  g_autoptr(GString) clocks = g_string_new(NULL);
+  g_string_append_printf(clocks, "%.3g", scenario->caps.clock);
   for (int i = 0; i < pool->plan.n_clocks; i++)
     g_string_append_printf(clocks, " %.3g", pool->plan.clocks[i].clock);
   add_row(out, "clocks", "%s of the nominal one", clocks->str);
@@ -143,7 +144,7 @@ static void add_pool(GString *out, const tw_scenario *scenario, int index)
   add_memory(out, pool);
   if (pool->host_bytes > 0)
     add_row(out, "KV in host memory", "%.4g GB per engine", 1e-9 * pool->host_bytes);
-  add_power(out, pool);
+  add_power(out, scenario, pool);
   add_row(out, "step times", "%s, %s", tw_step_kind_names[pool->step_kind],
           pool->table_file != NULL ? pool->table_file : pool->overhead.label);
   add_steps(out, pool);

@@ -112,7 +112,7 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
   scenario->files = (char **)g_ptr_array_free(files, FALSE);
 }
 
-tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults)
+tw_document *tw_scenario_document(const char *path, const char *const *assignments, tw_faults *faults)
 {
   guint before = tw_faults_added(faults);
   g_autoptr(tw_document) document = tw_document_load(path, faults);
@@ -121,12 +121,38 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   for (const char *const *a = assignments; a != NULL && *a != NULL; a++)
     tw_document_set(document, &tw_scenario_element, *a, faults);
   const xmlNode *root = tw_document_root(document);
-  if (!tw_schema_check(root, &tw_scenario_element, faults) || tw_faults_added(faults) > before)
-    return NULL;
+  tw_schema_check(root, &tw_scenario_element, faults);
+  if (g_str_equal(root->name, tw_scenario_element.name))
+    tw_scenario_check_sites(root, faults);
+  return tw_faults_added(faults) == before ? g_steal_pointer(&document) : NULL;
+}
 
+/* Leaves what one of the sites has and what all share. */
+static void keep_site(tw_document *document, int site)
+{
+  static const char *const of_sites[] = {"site", "users", "wan", "global-router"};
+  const xmlNode *kept = NULL, *root = tw_document_root(document);
+  for (guint i = 0; i < G_N_ELEMENTS(of_sites); i++)
+    for (const xmlNode *n = tw_node_child(root, of_sites[i]), *next; n != NULL; n = next) {
+      next = tw_node_next(n, of_sites[i]);
+      if (i == 0 && site-- == 0)
+        kept = n;
+      else
+        tw_document_remove(document, n);
+    }
+  tw_document_unwrap(document, kept);
+}
+
+/* Reads a scenario of one site from a document that was checked. */
+static tw_scenario *read_scenario(tw_document *document, int site, double utc_offset_s, tw_faults *faults)
+{
+  guint before = tw_faults_added(faults);
+  const xmlNode *root = tw_document_root(document);
   g_autoptr(tw_scenario) scenario = g_new0(tw_scenario, 1);
+  scenario->utc_offset_s = utc_offset_s;
   scenario->notes = g_ptr_array_new_with_free_func(g_free);
   tw_schema_read(root, &tw_scenario_element, scenario);
+  scenario->seed += site; /* sites do not share their chance */
   tw_schema_read_child(root, &tw_platform_ref_element, scenario);
   tw_schema_read_child(root, &tw_router_element, scenario);
   tw_schema_read_child(root, &tw_admission_element, scenario);
@@ -159,6 +185,26 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
                                        &tw_output_element, NULL};
   scenario->resolved = tw_schema_resolve(root, &tw_scenario_element, implied);
   return g_steal_pointer(&scenario);
+}
+
+tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults)
+{
+  g_autoptr(tw_document) document = tw_scenario_document(path, assignments, faults);
+  const xmlNode *site = document != NULL ? tw_node_child(tw_document_root(document), "site") : NULL;
+  if (site != NULL)
+    tw_node_fault(site, faults,
+                  "a scenario with <site>s can be checked, run and swept; anything else takes one without");
+  return document != NULL && site == NULL ? read_scenario(document, 0, 0, faults) : NULL;
+}
+
+tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignments, int site,
+                                   double utc_offset_s, tw_faults *faults)
+{
+  g_autoptr(tw_document) document = tw_scenario_document(path, assignments, faults);
+  if (document == NULL)
+    return NULL;
+  keep_site(document, site);
+  return read_scenario(document, site, utc_offset_s, faults);
 }
 
 void tw_scenario_free(tw_scenario *scenario)

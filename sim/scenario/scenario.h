@@ -37,8 +37,9 @@ extern const char *const tw_start_names[], *const tw_weights_source_names[];
 
 struct tw_pool {
   char *id;
-  int role;        /* tw_pool_role */
-  int kv_transfer; /* tw_kv_transfer_mode */
+  int role;            /* tw_pool_role */
+  int kv_transfer;     /* tw_kv_transfer_mode */
+  double kv_timeout_s; /* for which a complete prompt waits for room where it is to decode */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep, redundant_experts;
@@ -74,7 +75,8 @@ struct tw_pool {
   char *engine; /* whose overheads */
   struct {
     double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
-  } instead; /* of what the engine's file says; NAN: as it says */
+    gint64 graph_tokens;
+  } instead; /* of what the engine's file says; NAN, or below 0: as it says */
   tw_overhead overhead;
 
   double host_bytes;                               /* for offloaded KV, of each engine */
@@ -88,24 +90,30 @@ struct tw_pool {
   tw_pool_plan plan;
 };
 
-/* The limits that a request must meet; NAN: not asked for. */
+/* The limits that a request must meet; NAN: not asked for. itl_s holds for each time between two of its tokens,
+ * that from the first to the second among them. */
 typedef struct tw_slo {
   char *class; /* of traffic; NULL: all that have none of their own */
-  double ttft_s, tpot_s, e2e_s;
+  double ttft_s, tpot_s, itl_s, e2e_s;
 } tw_slo;
+
+/* When clients see the first token of a prompt that one pool computes for another. */
+typedef enum { TW_FIRST_TOKEN_PREFILL, TW_FIRST_TOKEN_DECODE } tw_first_token;
+extern const char *const tw_first_token_names[];
 
 /* Caps on power, and how they are held. */
 typedef struct tw_caps {
   double accelerator_w, rack_w, site_w; /* NAN: none */
   char *site_file;                      /* instead of site_w */
   double period_s, delay_s;
-  double slowest_clock;
-  gboolean even; /* every accelerator gets the same share, whatever it draws */
+  double clock, slowest_clock; /* over the nominal one: the fastest that is run, and the slowest */
+  gboolean even;               /* every accelerator gets the same share, whatever it draws */
 } tw_caps;
 
 struct tw_scenario {
   char *name, *description;
   gint64 seed;
+  double utc_offset_s; /* of the site's clock, by which its series go */
   char *platform_file;
   tw_platform *platform;
 
@@ -127,12 +135,12 @@ struct tw_scenario {
   char *router_parameters; /* checked; NULL: none */
   gint64 max_queue;        /* requests that may wait at an engine, G_MININT64: any number */
   tw_admission_config admission;
-  double deadline_s;                        /* of waiting to be scheduled, NAN: none */
-  double frontend_s, frontend_per_token_s;  /* HTTP and tokenizer, before a request can be queued */
-  double slo_ttft_s, slo_tpot_s, slo_e2e_s; /* NAN: not asked for */
-  GArray *class_slos;                       /* of tw_slo: those of single classes. NULL: none */
-  double warmup_s, drain_s;                 /* cut off the measurement window */
-  double until_s;                           /* when the run is cut short, NAN: never */
+  double deadline_s;                       /* of waiting to be scheduled, NAN: none */
+  double frontend_s, frontend_per_token_s; /* HTTP and tokenizer, before a request can be queued */
+  tw_slo slo;                              /* of requests of classes that have none of their own */
+  GArray *class_slos;                      /* of tw_slo: those of single classes. NULL: none */
+  double warmup_s, drain_s;                /* cut off the measurement window */
+  double until_s;                          /* when the run is cut short, NAN: never */
   double interval_s;
 
   tw_failure_plan *failures; /* NULL: nothing breaks */
@@ -141,6 +149,7 @@ struct tw_scenario {
   char *price_file, *carbon_file, *weather_file;
   double accelerator_hour_usd, rack_hour_usd; /* capital and operation without electricity, NAN: not given */
 
+  int first_token; /* tw_first_token */
   gboolean segments, exact_steps, audit;
 
   tw_scenario_plan plan; /* what runs; everything above is written */
@@ -154,6 +163,12 @@ struct tw_scenario {
 /* Reads a scenario with its platform and models, applies `assignments` ("XPATH=VALUE", NULL-terminated or
  * NULL), places the engines and checks that everything fits. NULL with every fault that was found. */
 tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults);
+/* Reads one of the sites of a scenario that has several (world.h), by its number, with what all share. Its series go by
+ * a clock that is ahead by `utc_offset_s`. */
+tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignments, int site,
+                                   double utc_offset_s, tw_faults *faults);
+/* The document of a scenario, with assignments, checked against the tables. NULL with every fault that was found. */
+tw_document *tw_scenario_document(const char *path, const char *const *assignments, tw_faults *faults);
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
@@ -164,6 +179,11 @@ static inline const tw_engine_place *tw_scenario_place(const tw_scenario *scenar
                                       : &scenario->jobs[i - scenario->plan.n_engines].plan.place;
 }
 
+#define TW_SLO_NONE ((tw_slo){NULL, NAN, NAN, NAN, NAN})
+/* Whether any limit is asked for. */
+gboolean tw_slo_asks(const tw_slo *slo);
+/* Whether any request has a limit of ITL: else gaps between tokens are not followed. */
+gboolean tw_scenario_limits_itl(const tw_scenario *scenario);
 /* The limits that requests of a class (NULL: of none) must meet. */
 tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class);
 
@@ -214,7 +234,20 @@ void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *fa
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element, tw_generate_element,
     tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
     tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
-    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element;
+    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element,
+    tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
+/* Faults where what stands on a site does not stand in each <site>, or in the scenario where it has none. */
+void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
+/* What stands on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which may have sites
+ * instead. */
+#define TW_SITE_CHILDREN(least)                                                                              \
+  {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_site_job_element, 0, 0},          \
+      {&tw_router_element, 0, 1}, {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1},               \
+      {&tw_caps_element, 0, 1}, {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1},                       \
+      {&tw_weather_element, 0, 1},                                                                           \
+  {                                                                                                          \
+    &tw_cost_element, 0, 1                                                                                   \
+  }
 extern const tw_child tw_workload_children[]; /* the sources of requests */
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-const char *const tw_failing_part_names[] = {"accelerator", "host",    "rack", "feed",
-                                             "cooling",     "process", NULL};
+const char *const tw_failing_part_names[] = {"accelerator", "host", "rack", "feed",   "cooling",
+                                             "process",     "nic",  "link", "switch", NULL};
 const char *const tw_failure_effect_names[] = {"stop", "limp", NULL};
 const char *const tw_fault_law_names[] = {"exponential", "weibull", NULL};
 const char *const tw_recovery_names[] = {"restart", "spares", "shrink", "standby", NULL};
@@ -19,13 +19,20 @@ const char *const tw_limping_names[] = {"kept", "replaced", NULL};
 static const tw_attribute fault_attributes[] = {
     {"part", TW_ATTR_CHOICE, .choices = tw_failing_part_names, FAULT(part),
      .help = "what breaks; feed and cooling are those of a row (tw:row), process is the software of an "
-             "engine alone"},
+             "engine alone; nic is one of the NICs that a link stands for, link all of a link, switch a "
+             "<router> with all "
+             "its links"},
     {"names", TW_ATTR_STRING, .fallback = "*", FAULT(names),
      .help = "which ones: a pattern with * and ?. Hosts, racks and rows have the names of the platform, "
              "accelerators "
-             "HOST/0 and on, processes POOL/0 and on"},
+             "HOST/0 and on, processes POOL/0 and on, NICs LINK/0 and on, as links and switches that stand "
+             "for several (tw:parts)"},
     {"effect", TW_ATTR_CHOICE, .fallback = "stop", .choices = tw_failure_effect_names, FAULT(effect),
-     .help = "stop: engines on it lose everything; limp: engines on it go on at a part of their speed"},
+     .help = "stop: engines on it, or cut off by it, lose everything; limp: engines on it go on at a part of "
+             "their speed. "
+             "Links that limp, or lose some of their NICs, carry less; flows whose link stops are sent again "
+             "once it is "
+             "back"},
     {"speed", TW_ATTR_NUMBER, .fallback = "0.5", .positive = TRUE, .max = 1, FAULT(speed),
      .help = "limp: that part; an engine waits for its slowest accelerator"},
     {"at", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = CENTURY_S, FAULT(at_s),
@@ -147,6 +154,8 @@ static int host_of(const tw_platform *platform, int *accelerator)
 int tw_failing_components(const tw_scenario *scenario, tw_failing_part part)
 {
   const tw_platform *platform = scenario->platform;
+  if (tw_failing_is_network(part))
+    return tw_failing_network_components(platform, part);
   switch (part) {
   case TW_PART_ACCELERATOR:
     return (int)tw_platform_accelerators(platform);
@@ -183,6 +192,8 @@ static char *process_name(const tw_scenario *scenario, int engine)
 char *tw_failing_component_name(const tw_scenario *scenario, tw_failing_part part, int component)
 {
   const tw_platform *platform = scenario->platform;
+  if (tw_failing_is_network(part))
+    return tw_failing_network_name(platform, part, component);
   switch (part) {
   case TW_PART_ACCELERATOR: {
     int host = host_of(platform, &component);
@@ -203,6 +214,8 @@ char *tw_failing_component_name(const tw_scenario *scenario, tw_failing_part par
 GPtrArray *tw_failing_names(const tw_scenario *scenario, tw_failing_part part)
 {
   const tw_platform *platform = scenario->platform;
+  if (tw_failing_is_network(part))
+    return tw_failing_network_names(platform, part);
   GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
   if (part == TW_PART_ACCELERATOR) {
     for (int i = 0; i < platform->n_hosts; i++)
@@ -214,6 +227,17 @@ GPtrArray *tw_failing_names(const tw_scenario *scenario, tw_failing_part part)
   for (int i = 0; i < n; i++)
     g_ptr_array_add(names, tw_failing_component_name(scenario, part, i));
   return names;
+}
+
+/* A fault where SimGrid changes the bandwidth of links, and failures are to do so as well. */
+static void check_network(const tw_scenario *scenario, int part, const xmlNode *node, tw_faults *faults)
+{
+  if (tw_failing_is_network((tw_failing_part)part) && scenario->platform->profiled)
+    tw_node_fault(
+        node, faults,
+        "part=\"%s\": links of this platform have a bandwidth_file, by which they change already; remove "
+        "it, or write its changes as <fault part=\"link\" effect=\"limp\" at=\"...\">",
+        tw_failing_part_names[part]);
 }
 
 /* A fault where a pattern matches no component of its part. */
@@ -322,8 +346,15 @@ void tw_scenario_check_failures(tw_scenario *scenario, const xmlNode *root, tw_f
     return;
   check_plan(scenario, plan, node, faults);
   const xmlNode *n = tw_node_child(node, "fault");
-  for (guint i = 0; i < plan->faults->len; i++, n = tw_node_next(n, "fault"))
-    check_names(scenario, &g_array_index(plan->faults, tw_fault, i), n, faults);
-  for (guint i = 0; i < plan->traces->len; i++)
-    tw_fault_trace_load(scenario, &g_array_index(plan->traces, tw_fault_trace, i), faults);
+  for (guint i = 0; i < plan->faults->len; i++, n = tw_node_next(n, "fault")) {
+    const tw_fault *fault = &g_array_index(plan->faults, tw_fault, i);
+    check_network(scenario, fault->part, n, faults);
+    check_names(scenario, fault, n, faults);
+  }
+  n = tw_node_child(node, "fault-trace");
+  for (guint i = 0; i < plan->traces->len; i++, n = tw_node_next(n, "fault-trace")) {
+    tw_fault_trace *trace = &g_array_index(plan->traces, tw_fault_trace, i);
+    check_network(scenario, trace->part, n, faults);
+    tw_fault_trace_load(scenario, trace, faults);
+  }
 }

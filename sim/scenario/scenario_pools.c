@@ -95,6 +95,8 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->experts, pool->instead.experts);
   replace(&o->eager_layer_s, pool->instead.eager_layer_s);
   replace(&o->eager_experts_s, pool->instead.eager_experts_s);
+  if (pool->instead.graph_tokens >= 0)
+    o->graph_tokens = pool->instead.graph_tokens;
   return TRUE;
 }
 

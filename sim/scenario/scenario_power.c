@@ -27,6 +27,8 @@ static const tw_attribute caps_attributes[] = {
      .help = "of accelerators in the cap of their rack or site: what they draw, measured every period, and "
              "the rest "
              "evenly; or the same for all at all times"},
+    {"clock", TW_ATTR_NUMBER, .fallback = "1", .min = 0.05, .max = 1, FIELD(caps.clock),
+     .help = "of all accelerators at most, over the nominal one, whatever they draw"},
     {"slowest-clock", TW_ATTR_NUMBER, .fallback = "0.3", .min = 0.05, .max = 1, FIELD(caps.slowest_clock),
      .help = "over the nominal one; faster ones are the p-states of the hosts, or steps of 0.05 where they "
              "have none"},
@@ -88,9 +90,15 @@ static gboolean check_weather(const xmlNode *node, const void *target, tw_faults
 static gboolean check_caps(const xmlNode *node, const void *target, tw_faults *faults)
 {
   const tw_scenario *scenario = target;
-  if (scenario->caps.delay_s <= scenario->caps.period_s)
+  const tw_caps *caps = &scenario->caps;
+  if (caps->delay_s > caps->period_s)
+    tw_node_fault(node, faults,
+                  "delay must not be more than period; write a longer period or a shorter delay");
+  else if (caps->clock < caps->slowest_clock)
+    tw_node_fault(node, faults, "clock is below slowest-clock; write slowest-clock=\"%g\" or less beside it",
+                  caps->clock);
+  else
     return TRUE;
-  tw_node_fault(node, faults, "delay must not be more than period; write a longer period or a shorter delay");
   return FALSE;
 }
 
@@ -124,20 +132,28 @@ void tw_scenario_read_power(tw_scenario *scenario, const xmlNode *root)
   tw_schema_read(tw_node_child(root, tw_cost_element.name), &tw_cost_element, scenario);
 }
 
+/* Whether power is limited, and not the clock alone. */
+static gboolean caps_power(const tw_caps *caps)
+{
+  return caps->site_file != NULL || !isnan(caps->site_w) || !isnan(caps->accelerator_w) ||
+         !isnan(caps->rack_w);
+}
+
 void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
   const xmlNode *node = tw_node_child(root, tw_caps_element.name);
   tw_caps *caps = &scenario->caps;
   caps->accelerator_w = caps->rack_w = caps->site_w = NAN;
+  caps->clock = 1;
   if (node == NULL)
     return;
   tw_schema_read(node, &tw_caps_element, scenario);
   if (caps->site_file != NULL && !isnan(caps->site_w))
     tw_node_fault(node, faults, "the site has two caps; give either site=\"...\" or site-file=\"...\"");
-  else if (caps->site_file == NULL && isnan(caps->site_w) && isnan(caps->accelerator_w) &&
-           isnan(caps->rack_w))
+  else if (!caps_power(caps) && caps->clock == 1)
     tw_node_fault(node, faults,
-                  "<power-cap> caps nothing; give it accelerator=\"...\", rack=\"...\" or site=\"...\"");
+                  "<power-cap> caps nothing; give it accelerator=\"...\", rack=\"...\", site=\"...\" or "
+                  "clock=\"...\"");
 }
 
 /* A cap that idle equipment exceeds can never be held. */
@@ -178,12 +194,16 @@ static void check_idle(const tw_scenario *scenario, const xmlNode *node, tw_faul
 }
 
 /* The series of a price, of carbon or of weather over time; NULL where it is not given, or with faults. */
-static tw_stairs *plan_series(const tw_element *element, double constant, const char *file, tw_faults *faults)
+static tw_stairs *plan_series(const tw_scenario *scenario, const tw_element *element, double constant,
+                              const char *file, tw_faults *faults)
 {
   const tw_attribute *row = &element->attributes[0];
-  if (file != NULL)
-    return tw_stairs_load(file, TRUE, row->min, row->max, faults);
-  return isnan(constant) ? NULL : tw_stairs_constant(constant);
+  if (file == NULL)
+    return isnan(constant) ? NULL : tw_stairs_constant(constant);
+  tw_stairs *series = tw_stairs_load(file, TRUE, row->min, row->max, faults);
+  if (series != NULL)
+    tw_stairs_shift(series, scenario->utc_offset_s);
+  return series;
 }
 
 static tw_stairs *plan_site_cap(const tw_caps *caps, tw_faults *faults)
@@ -197,11 +217,14 @@ void tw_scenario_plan_power(tw_scenario *scenario, const xmlNode *root, tw_fault
 {
   tw_scenario_plan *plan = &scenario->plan;
   plan->site_cap = plan_site_cap(&scenario->caps, faults);
-  plan->price = plan_series(&tw_price_element, scenario->price_usd_per_kwh, scenario->price_file, faults);
-  plan->carbon = plan_series(&tw_carbon_element, scenario->carbon_g_per_kwh, scenario->carbon_file, faults);
-  plan->weather = plan_series(&tw_weather_element, scenario->outside_c, scenario->weather_file, faults);
+  plan->price =
+      plan_series(scenario, &tw_price_element, scenario->price_usd_per_kwh, scenario->price_file, faults);
+  plan->carbon =
+      plan_series(scenario, &tw_carbon_element, scenario->carbon_g_per_kwh, scenario->carbon_file, faults);
+  plan->weather =
+      plan_series(scenario, &tw_weather_element, scenario->outside_c, scenario->weather_file, faults);
   const xmlNode *caps = tw_node_child(root, tw_caps_element.name);
-  if (caps != NULL && tw_faults_count(faults) == 0)
+  if (caps != NULL && caps_power(&scenario->caps) && tw_faults_count(faults) == 0)
     check_idle(scenario, caps, faults);
   if (scenario->platform != NULL && scenario->platform->supply.per_degree > 0 &&
       scenario->plan.weather == NULL)

@@ -219,6 +219,9 @@ static const tw_attribute step_time_attributes[] = {
          "instead of the engine's: that the host takes to launch a layer without CUDA graphs"),
     TIME(tw_pool, instead.eager_experts_s, "eager-experts", TW_ABSENT, 1,
          "instead of the engine's: the same, more for a layer with experts"),
+    {"graph-tokens", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 0, .max = 65536,
+     .offset = offsetof(tw_pool, instead.graph_tokens),
+     .help = "instead of the engine's: largest batch that CUDA graphs are captured for"},
     {0},
 };
 const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,
@@ -261,6 +264,12 @@ static const tw_attribute pool_attributes[] = {
         tw_pool, kv_transfer, "kv-transfer", "whole", tw_kv_transfer_names,
         "of a prefill pool: a prompt's KV cache is sent when the prompt is complete; or layer by layer, from "
         "the iteration on that completes it, where the decode engine has blocks for it by then"),
+    TIME(tw_pool, kv_timeout_s, "kv-timeout", "480s", YEARS_S,
+         "of a prefill pool: a prompt that has waited so long for KV blocks where it is to decode loses its "
+         "own, and "
+         "the request fails; as VLLM_NIXL_ABORT_REQUEST_TIMEOUT of vLLM with kv_load_failure_policy fail, "
+         "both by "
+         "default"),
     COUNT(tw_pool, replicas, "replicas", "1", 1e6, "engines of the pool"),
     COUNT(tw_pool, tp, "tp", "1", 1e5, "tensor parallelism"),
     COUNT(tw_pool, pp, "pp", "1", 1e5, "pipeline parallelism: stages"),
@@ -382,6 +391,9 @@ static const tw_attribute slo_attributes[] = {
            "class of traffic that it holds for; if absent, for all that have none of their own"),
     TIME(tw_slo, ttft_s, "ttft", TW_ABSENT, YEARS_S, "longest time to first token"),
     TIME(tw_slo, tpot_s, "tpot", TW_ABSENT, YEARS_S, "longest time per output token"),
+    TIME(tw_slo, itl_s, "itl", TW_ABSENT, YEARS_S,
+         "longest time between two tokens of a request, that from the first to the second included (those of "
+         "one pass with drafts count as evenly spread)"),
     TIME(tw_slo, e2e_s, "e2e", TW_ABSENT, YEARS_S, "longest time to the last token"),
     {0},
 };
@@ -402,6 +414,12 @@ static const tw_attribute output_attributes[] = {
      .help = "statistics leave out requests that arrive before it", .option = "run --warmup"},
     {"drain", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = YEARS_S, .offset = offsetof(tw_scenario, drain_s),
      .help = "and those that arrive in so long a time before the end", .option = "run --drain"},
+    CHOICE(
+        tw_scenario, first_token, "first-token", "prefill", tw_first_token_names,
+        "when clients see the first token of a prompt that one pool computes for another: as it is complete "
+        "(prefill), or as the engine that decodes begins with it (decode: proxies that ask the first pool "
+        "for "
+        "one token and drop it, as the examples of vLLM do)"),
     {"until", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S, .offset = offsetof(tw_scenario, until_s),
      .help = "the run is cut short at this simulated time", .option = "run --until"},
     {0},
@@ -417,26 +435,38 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_platform_ref_element, 1, 1}, {&tw_workload_element, 0, 1}, {&tw_pool_element, 0, 0},
-    {&tw_site_job_element, 0, 0},     {&tw_router_element, 0, 1},   {&tw_admission_element, 0, 1},
-    {&tw_slo_element, 0, 0},          {&tw_failures_element, 0, 1}, {&tw_caps_element, 0, 1},
-    {&tw_price_element, 0, 1},        {&tw_carbon_element, 0, 1},   {&tw_weather_element, 0, 1},
-    {&tw_cost_element, 0, 1},         {&tw_output_element, 0, 1},   {0},
+    {&tw_workload_element, 0, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
+    {&tw_site_element, 0, 0},          {&tw_users_element, 0, 0},  {&tw_wan_element, 0, 0},
+    {&tw_global_router_element, 0, 1}, {&tw_output_element, 0, 1}, {0},
 };
-/* Requests need engines and engines requests, unless there are jobs. */
-static gboolean check_scenario(const xmlNode *node, const void *target, tw_faults *faults)
-{
-  gboolean requests = tw_node_child(node, tw_workload_element.name) != NULL,
-           engines = tw_node_child(node, tw_pool_element.name) != NULL,
-           jobs = tw_node_child(node, tw_site_job_element.name) != NULL;
-  (void)target;
-  if (requests == engines && (requests || jobs))
-    return TRUE;
-  if (!requests)
-    tw_node_fault(node, faults, "<scenario> needs a <workload>%s; add one", jobs ? " for its <pool>" : "");
-  if (!engines)
-    tw_node_fault(node, faults, "<scenario> needs a <pool>%s; add one", jobs ? " for its <workload>" : "");
-  return FALSE;
-}
+
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
-                                        scenario_children, check_scenario};
+                                        scenario_children, NULL};
+
+void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
+{
+  static const tw_child here[] = {TW_SITE_CHILDREN(1), {0}};
+  static const tw_element *const between[] = {&tw_users_element, &tw_wan_element, &tw_global_router_element};
+  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL,
+           jobs = tw_node_child(node, tw_site_job_element.name) != NULL,
+           engines = sites || tw_node_child(node, tw_pool_element.name) != NULL,
+           requests = tw_node_child(node, tw_workload_element.name) != NULL;
+  /* Jobs need no requests, and without these no engines; nothing else goes without. */
+  if (!requests && (engines || !jobs))
+    tw_node_fault(node, faults, "<scenario> lacks a <workload>: %s", tw_workload_element.help);
+  for (const tw_child *row = here; row->element != NULL; row++) {
+    const xmlNode *child = tw_node_child(node, row->element->name);
+    if (sites && child != NULL)
+      tw_node_fault(child, faults, "with <site>s, <%s> stands in each of them; move it there",
+                    row->element->name);
+    else if (!sites && child == NULL && row->min > 0 &&
+             (row->element != &tw_pool_element || requests || !jobs))
+      tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(between) && !sites; i++) {
+    const xmlNode *child = tw_node_child(node, between[i]->name);
+    if (child != NULL)
+      tw_node_fault(child, faults,
+                    "without <site>s there is nothing between them; leave it out, or add a <site>");
+  }
+}

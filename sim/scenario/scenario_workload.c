@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+const char *const tw_first_token_names[] = {"prefill", "decode", NULL};
+
 static double or_infinity(double value)
 {
   return isnan(value) ? INFINITY : value;
@@ -20,7 +22,20 @@ tw_slo tw_scenario_slo(const tw_scenario *scenario, const char *class)
     if (g_str_equal(slo->class, class))
       return *slo;
   }
-  return (tw_slo){NULL, scenario->slo_ttft_s, scenario->slo_tpot_s, scenario->slo_e2e_s};
+  return scenario->slo;
+}
+
+gboolean tw_slo_asks(const tw_slo *slo)
+{
+  return !isnan(slo->ttft_s) || !isnan(slo->tpot_s) || !isnan(slo->itl_s) || !isnan(slo->e2e_s);
+}
+
+gboolean tw_scenario_limits_itl(const tw_scenario *scenario)
+{
+  gboolean limits = !isnan(scenario->slo.itl_s);
+  for (guint i = 0; scenario->class_slos != NULL && i < scenario->class_slos->len; i++)
+    limits |= !isnan(g_array_index(scenario->class_slos, tw_slo, i).itl_s);
+  return limits;
 }
 
 static void clear_slo(gpointer slo)
@@ -45,7 +60,7 @@ static void read_slos(tw_scenario *scenario, const xmlNode *root, tw_faults *fau
   const xmlNode *common = NULL;
   scenario->class_slos = g_array_new(FALSE, FALSE, sizeof(tw_slo));
   g_array_set_clear_func(scenario->class_slos, clear_slo);
-  scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
+  scenario->slo = TW_SLO_NONE;
   for (const xmlNode *node = tw_node_child(root, "slo"); node != NULL; node = tw_node_next(node, "slo")) {
     tw_slo slo;
     tw_schema_read(node, &tw_slo_element, &slo);
@@ -55,9 +70,7 @@ static void read_slos(tw_scenario *scenario, const xmlNode *root, tw_faults *fau
       if (common != NULL)
         tw_node_fault(node, faults, "a second <slo> for all requests; leave one out, or give it a class");
       common = node;
-      scenario->slo_ttft_s = slo.ttft_s;
-      scenario->slo_tpot_s = slo.tpot_s;
-      scenario->slo_e2e_s = slo.e2e_s;
+      scenario->slo = slo; /* it has no class to free */
     }
     tw_schema_clear(&tw_slo_element, &slo);
   }
@@ -76,8 +89,8 @@ static void read_generator(tw_scenario *scenario, const xmlNode *source, tw_faul
     return;
   for (int i = 0; i < tw_generator_classes(scenario->generator); i++) {
     tw_generator_class of = tw_generator_class_at(scenario->generator, i);
-    tw_slo slo = {(char *)of.name, of.ttft_s, of.tpot_s, of.e2e_s};
-    if (!isnan(slo.ttft_s) || !isnan(slo.tpot_s) || !isnan(slo.e2e_s))
+    tw_slo slo = {(char *)of.name, of.ttft_s, of.tpot_s, of.itl_s, of.e2e_s};
+    if (tw_slo_asks(&slo))
       add_slo(scenario, slo, source, faults);
   }
   g_autoptr(GError) error = NULL;

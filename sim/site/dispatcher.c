@@ -262,10 +262,15 @@ void tw_dispatcher_fetched(tw_dispatcher *dispatcher, tw_sequence *sequence, int
   cancel(dispatcher, sequence, now_s);
 }
 
-/* Keeps a request until an engine serves. */
+/* Keeps a request until an engine serves, unless another site takes it. */
 static void hold(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
 {
-  gint64 most = dispatcher->site->scenario->max_queue;
+  const tw_site *site = dispatcher->site;
+  gint64 most = site->scenario->max_queue;
+  if (site->outlet != NULL && site->outlet(site->outlet_user, sequence, now_s)) {
+    end(dispatcher, sequence, TW_FAILED, "it went to another site", now_s);
+    return;
+  }
   if (most != G_MININT64 && dispatcher->held.length >= most) {
     reject(dispatcher, sequence, "the router's queue is full", now_s);
     return;

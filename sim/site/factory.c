@@ -83,13 +83,42 @@ gboolean tw_factory_start(tw_factory *factory, GError **error)
   return tw_dispatcher_start(factory->site.dispatcher, error);
 }
 
+void tw_factory_look_ahead(tw_factory *factory)
+{
+  tw_dispatcher_start(factory->site.dispatcher, NULL);
+}
+
+int tw_factory_serving(const tw_factory *factory)
+{
+  const tw_router *router = tw_dispatcher_router(factory->site.dispatcher);
+  return tw_router_ready(router) ? router->prompts.n : 0;
+}
+
+void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user)
+{
+  factory->site.outlet = takes;
+  factory->site.outlet_user = user;
+}
+
 /* ---- Events ---- */
+
+/* Whether a part that drives the run waits for flows, which may wait for a link in turn. */
+static gboolean flows_drive(const tw_factory *factory)
+{
+  for (int i = 0; i < factory->n_parts; i++) {
+    const part *p = &factory->parts[i];
+    if (p->kind->life == TW_PART_DRIVES && p->kind->under_way != NULL && p->kind->under_way(p->state) > 0)
+      return TRUE;
+  }
+  return FALSE;
+}
 
 /* Whether the run goes on for what a part has to do. */
 static gboolean drives(const tw_factory *factory, const part *p)
 {
   return p->kind->life == TW_PART_DRIVES ||
-         (p->kind->life == TW_PART_FREES && tw_dispatcher_waits(factory->site.dispatcher) > 0);
+         (p->kind->life == TW_PART_FREES &&
+          (tw_dispatcher_waits(factory->site.dispatcher) > 0 || flows_drive(factory)));
 }
 
 double tw_factory_next(const tw_factory *factory, double *drives_s)
@@ -196,12 +225,17 @@ static void break_down(tw_factory *factory, double end_s)
     tw_breakdown_audit(factory->breakdown, site->scenario, &energy);
 }
 
+double tw_factory_ended(const tw_factory *factory)
+{
+  return fmax(factory->site.now_s, tw_telemetry_ended(factory->site.telemetry));
+}
+
 double tw_factory_finish(tw_factory *factory, double end_s)
 {
   tw_site *site = &factory->site;
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   if (!isfinite(end_s))
-    end_s = fmax(site->now_s, tw_telemetry_ended(site->telemetry));
+    end_s = tw_factory_ended(factory);
   site->now_s = end_s;
   tw_telemetry_until(site->telemetry, end_s);
   tw_dispatcher_close(site->dispatcher, left, end_s);

@@ -31,6 +31,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_factory, tw_factory_free)
 /* Looks for the first request. FALSE with `error` set where the stream has none to give. */
 gboolean tw_factory_start(tw_factory *factory, GError **error);
 
+/* The stream has a request now, which it had not before. */
+void tw_factory_look_ahead(tw_factory *factory);
+/* Engines to which new requests may be sent; 0 also where none is left to decode what they compute. */
+int tw_factory_serving(const tw_factory *factory);
+/* Has requests that would wait for an engine that serves sent back: `takes` says whether somebody else takes one, which
+ * then fails here. */
+typedef gboolean tw_outlet(void *user, const tw_sequence *sequence, double now_s);
+void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user);
+
 /* When the next event is due, INFINITY if none is. `drives_s` (or NULL) gets when the next is due for whose
  * sake the run goes on: caps, and autoscalers while no request waits for an engine, only act beside others.
  * Where that is infinite the run is over, unless it waits for flows, after which something may be due. */
@@ -44,6 +53,9 @@ gboolean tw_factory_look(tw_factory *factory, double until_s);
 gboolean tw_factory_step(tw_factory *factory, GError **error);
 /* Handles every event that is due at or before `until_s`. */
 gboolean tw_factory_advance(tw_factory *factory, double until_s, GError **error);
+
+/* The time of the last event or look, at which tw_factory_finish ends the run by itself. */
+double tw_factory_ended(const tw_factory *factory);
 
 /* Why requests are still inside although nothing is due any more: who has how many, and what they wait for.
  * NULL where none is. The caller frees it. */

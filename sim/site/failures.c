@@ -7,15 +7,18 @@
 #include "sim/site/fetches.h"
 #include "sim/site/fleet.h"
 #include "sim/site/kv_transfers.h"
+#include "sim/site/wires.h"
 
 #include <math.h>
 
 /* A failure, from where it begins to where all is as before. */
 typedef struct failure {
   tw_breakage what;
-  GArray *accelerators; /* of int: those that it hits */
-  tw_heap_node node;    /* by when it is repaired, while that is to come */
-  GList link;           /* in failures->open */
+  GArray *
+      accelerators; /* of int: those that it hits; of the network, once it is repaired, those that it gives back */
+  guint hit;        /* number of those that it hits */
+  tw_heap_node node; /* by when it is repaired, while that is to come */
+  GList link;        /* in failures->open */
   gboolean repaired;
   gboolean stops; /* it does, or it limps and was replaced */
   int waiting;    /* number of engines that it stopped and that do not serve again */
@@ -47,6 +50,7 @@ struct tw_failures {
   tw_site *site;
   const tw_failure_plan *plan;
   tw_fault_source *source;
+  tw_wires *wires;
   int *first; /* by host, its first accelerator among all */
   int *rows;  /* by host, its row */
   int n_accelerators;
@@ -136,6 +140,7 @@ static void *new_failures(tw_site *site)
   *failures = (tw_failures){.site = site,
                             .plan = site->scenario->failures,
                             .source = tw_fault_source_new(site->scenario),
+                            .wires = tw_wires_new(site->scenario->platform, &site->network),
                             .rows = tw_failing_rows(site->scenario->platform, NULL),
                             .patients = g_new0(patient, (gsize)site->n_engines)};
   g_queue_init(&failures->open);
@@ -168,6 +173,7 @@ static void free_failures(void *part)
   tw_heap_clear(&failures->timers);
   tw_heap_clear(&failures->retries);
   tw_fault_source_free(failures->source);
+  tw_wires_free(failures->wires);
   g_free(failures->first);
   g_free(failures->rows);
   g_free(failures->owner);
@@ -195,7 +201,7 @@ static void write_row(tw_failures *failures, const failure *f, double end_s)
   row.recovered_s = f->recovered_s;
   row.repaired_s = f->repaired ? f->what.repaired_s : NAN;
   row.end_s = end_s;
-  row.accelerators = f->accelerators->len;
+  row.accelerators = f->hit;
   row.engines = f->engines;
   row.requests = f->requests;
   row.lost_tokens = f->lost_tokens;
@@ -287,10 +293,11 @@ static void set_speed(tw_failures *failures, int engine, double now_s)
   tw_agenda_touch(failures->site->agenda, engine);
 }
 
-/* Only an accelerator or the software fails: the hosts are sound, and have power. */
+/* Only an accelerator, the software or the network fails: the hosts are sound, and have power. */
 static gboolean spares_hosts(const failure *f)
 {
-  return f->what.part == TW_PART_ACCELERATOR || f->what.part == TW_PART_PROCESS;
+  return f->what.part == TW_PART_ACCELERATOR || f->what.part == TW_PART_PROCESS ||
+         tw_failing_is_network(f->what.part);
 }
 
 static void go_down(tw_failures *failures, int engine, failure *cause, double now_s)
@@ -418,27 +425,39 @@ static void go_on(tw_failures *failures, int engine, double now_s)
 
 /* ---- What breaks ---- */
 
-static void add_range(GArray *to, int first, int n)
+/* The hosts that are on what breaks, or that it cuts off. */
+static GArray *hosts_hit_by(tw_failures *failures, const tw_breakage *what)
 {
-  for (int i = first; i < first + n; i++)
-    g_array_append_val(to, i);
-}
-
-/* The accelerators that are on what breaks. */
-static GArray *hit_by(const tw_failures *failures, const tw_breakage *what)
-{
+  if (tw_failing_is_network(what->part))
+    return tw_wires_break(failures->wires, what, what->start_s);
   const tw_platform *platform = failures->site->scenario->platform;
-  GArray *hit = g_array_new(FALSE, FALSE, sizeof(int));
-  if (what->part == TW_PART_ACCELERATOR)
-    add_range(hit, what->component, 1);
-  if (what->part == TW_PART_ACCELERATOR || what->part == TW_PART_PROCESS)
-    return hit;
-  for (int i = 0; i < platform->n_hosts; i++)
+  GArray *hosts = g_array_new(FALSE, FALSE, sizeof(int));
+  for (int i = 0; what->part != TW_PART_ACCELERATOR && what->part != TW_PART_PROCESS && i < platform->n_hosts;
+       i++)
     if (what->part == TW_PART_HOST   ? i == what->component
         : what->part == TW_PART_RACK ? platform->zones[platform->hosts[i].zone].rack_index == what->component
                                      : failures->rows[i] == what->component)
-      add_range(hit, failures->first[i], platform->hosts[i].accelerators);
-  return hit;
+      g_array_append_val(hosts, i);
+  return hosts;
+}
+
+/* The accelerators of hosts. */
+static GArray *accelerators_of(const tw_failures *failures, const GArray *hosts)
+{
+  GArray *all = g_array_new(FALSE, FALSE, sizeof(int));
+  for (guint i = 0; i < hosts->len; i++) {
+    int host = g_array_index(hosts, int, i), first = failures->first[host];
+    for (int k = 0; k < failures->site->scenario->platform->hosts[host].accelerators; k++, first++)
+      g_array_append_val(all, first);
+  }
+  return all;
+}
+
+/* Storage among hosts cannot be reached, or can be again. */
+static void tell_store(tw_failures *failures, const GArray *hosts, gboolean reachable, double now_s)
+{
+  for (guint i = 0; failures->site->fetches != NULL && i < hosts->len; i++)
+    tw_fetches_set_reachable(failures->site->fetches, g_array_index(hosts, int, i), reachable, now_s);
 }
 
 /* Calls `act` once for each engine that has accelerators of a failure, or whose software failed. */
@@ -489,23 +508,28 @@ static void slow_engine(tw_failures *failures, int engine, failure *f, double no
 static void begin(tw_failures *failures, tw_breakage what)
 {
   failure *f = g_new0(failure, 1);
+  g_autoptr(GArray) hosts = hosts_hit_by(failures, &what);
   *f = (failure){.what = what,
-                 .accelerators = hit_by(failures, &what),
+                 .accelerators = accelerators_of(failures, hosts),
                  .node = {.place = TW_HEAP_OUT},
                  .link = {.data = f},
                  .stops = what.effect == TW_EFFECT_STOP,
                  .detected_s = NAN,
                  .recovered_s = NAN};
+  if (what.part == TW_PART_ACCELERATOR)
+    g_array_append_val(f->accelerators, what.component);
+  f->hit = f->accelerators->len;
   g_queue_push_tail_link(&failures->open, &f->link);
   failures->totals.failures++;
   failures->totals.limps += !f->stops;
   gboolean replaced = !f->stops && failures->plan->limping == TW_LIMPING_REPLACED &&
-                      what.start_s + what.detection_s < what.repaired_s;
+                      !tw_failing_is_network(what.part) && what.start_s + what.detection_s < what.repaired_s;
   tw_heap_push(&failures->repairs, &f->node, replaced ? what.start_s + what.detection_s : what.repaired_s,
                failures->totals.failures);
   if (f->stops) {
     count_broken(failures, f, 1);
     for_engines(failures, f, stop_engine, what.start_s);
+    tell_store(failures, hosts, FALSE, what.start_s);
   } else {
     for_engines(failures, f, slow_engine, what.start_s);
   }
@@ -561,6 +585,22 @@ static void offer_spares(tw_failures *failures, const failure *f, double now_s)
       repaired_for(failures, e, (failure *)f, now_s);
 }
 
+/* What a failure keeps from working does again. Links give back whom they reach again, whoever cut these off. */
+static void mend(tw_failures *failures, failure *f, double now_s)
+{
+  g_autoptr(GArray) hosts = tw_failing_is_network(f->what.part)
+                                ? tw_wires_mend(failures->wires, &f->what, now_s)
+                                : hosts_hit_by(failures, &f->what);
+  if (tw_failing_is_network(f->what.part)) {
+    g_array_unref(f->accelerators);
+    f->accelerators = accelerators_of(failures, hosts);
+  }
+  if (!f->stops && !tw_failing_is_network(f->what.part))
+    return;
+  count_broken(failures, f, -1);
+  tell_store(failures, hosts, TRUE, now_s);
+}
+
 static void repair(tw_failures *failures, failure *f, double now_s)
 {
   if (!f->stops && now_s < f->what.repaired_s) {
@@ -568,8 +608,7 @@ static void repair(tw_failures *failures, failure *f, double now_s)
     return;
   }
   f->repaired = TRUE;
-  if (f->stops)
-    count_broken(failures, f, -1);
+  mend(failures, f, now_s);
   f->waiting++; /* it is not over while we look at it */
   for_engines(failures, f, repaired_for, now_s);
   offer_spares(failures, f, now_s);

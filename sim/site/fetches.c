@@ -22,8 +22,9 @@ struct tw_fetches {
   int *hosts;           /* the storage hosts on which the store lies */
   tw_medium_use *media; /* and their media */
   int n_hosts;
-  GQueue all;     /* queue of fetch, in the order of beginning */
-  guint64 copies; /* that have gone down */
+  int unreachable; /* number of failures by which one of them cannot be reached */
+  GQueue all;      /* queue of fetch, in the order of beginning */
+  guint64 copies;  /* that have gone down */
   tw_shipments shipments;
 };
 
@@ -167,6 +168,8 @@ static void copy_down(tw_fetches *fetches, int engine, const tw_kv_piece *pieces
 void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *pieces, guint n)
 {
   const tw_pool *pool = fetches->site->seats[engine].pool;
+  if (fetches->unreachable > 0)
+    return;
   if (pool->store && pool->plan.offload.write == TW_OFFLOAD_THROUGH) {
     copy_down(fetches, engine, pieces, n);
   } else if (pool->store) {
@@ -179,7 +182,8 @@ void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piec
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s)
 {
   double bytes;
-  if (!fetches->site->seats[engine].pool->store || sequence->request.n_hashes == 0)
+  if (!fetches->site->seats[engine].pool->store || sequence->request.n_hashes == 0 ||
+      fetches->unreachable > 0)
     return FALSE;
   for (int i = 0; i < fetches->site->n_engines; i++)
     tw_engine_catch_up(fetches->site->engines[i], now_s);
@@ -233,6 +237,36 @@ static void arrive(tw_fetches *fetches, fetch *f, double now_s)
   free_fetch(fetches, f);
 }
 
+/* What was on its way comes no more: what goes down is not written. Returns the sequence that waited for it, or NULL. */
+static tw_sequence *give_up(tw_fetches *fetches, fetch *f)
+{
+  tw_sequence *sequence = f->sequence;
+  tw_shipment_cancel(&f->shipment);
+  if (sequence != NULL)
+    tw_engine_expect(fetches->site->engines[f->engine], sequence, -1);
+  for (guint i = 0; sequence == NULL && i < f->pieces->len; i++)
+    tw_kv_tier_take(fetches->store, g_array_index(f->pieces, tw_kv_piece, i).chain);
+  free_fetch(fetches, f);
+  return sequence;
+}
+
+void tw_fetches_set_reachable(tw_fetches *fetches, int host, gboolean reachable, double now_s)
+{
+  int i = 0;
+  while (i < fetches->n_hosts && fetches->hosts[i] != host)
+    i++;
+  if (i == fetches->n_hosts)
+    return;
+  fetches->unreachable += reachable ? -1 : 1;
+  for (GList *link = fetches->all.head, *next; fetches->unreachable > 0 && link != NULL; link = next) {
+    next = link->next;
+    int engine = ((const fetch *)link->data)->engine;
+    tw_sequence *sequence = give_up(fetches, link->data);
+    if (sequence != NULL)
+      tw_dispatcher_fetched(fetches->site->dispatcher, sequence, engine, now_s);
+  }
+}
+
 void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost)
 {
   for (GList *link = fetches->all.head, *next; link != NULL; link = next) {
@@ -240,14 +274,9 @@ void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost)
     next = link->next;
     if (f->engine != engine)
       continue;
-    tw_shipment_cancel(&f->shipment);
-    if (f->sequence != NULL) {
-      tw_engine_expect(fetches->site->engines[engine], f->sequence, -1);
-      g_ptr_array_add(lost, f->sequence);
-    }
-    for (guint i = 0; f->sequence == NULL && i < f->pieces->len; i++) /* they will not be written */
-      tw_kv_tier_take(fetches->store, g_array_index(f->pieces, tw_kv_piece, i).chain);
-    free_fetch(fetches, f);
+    tw_sequence *sequence = give_up(fetches, f);
+    if (sequence != NULL)
+      g_ptr_array_add(lost, sequence);
   }
 }
 

@@ -24,6 +24,9 @@ void tw_fetches_spilled(tw_fetches *fetches, int engine, const tw_kv_piece *piec
 
 /* A sequence is to be queued at an engine. TRUE if it waits for a fetch first: then it is taken over. */
 gboolean tw_fetches_begin(tw_fetches *fetches, tw_sequence *sequence, int engine, double now_s);
+/* A host of the site cannot be reached, or can be again; each time is counted. While one that stores caches cannot, all
+ * that was on its way up or down is given up: requests go on without. */
+void tw_fetches_set_reachable(tw_fetches *fetches, int host, gboolean reachable, double now_s);
 /* An engine has failed: takes out every sequence that waits for a fetch to it, and appends it to
  * `lost`; what was on its way from it is lost. */
 void tw_fetches_fail(tw_fetches *fetches, int engine, GPtrArray *lost);

@@ -125,7 +125,7 @@ static void write_row(run *r, double now_s)
   row.step = r->row_step;
   row.steps = r->step - r->row_step;
   row.step_s = length_s * (1 - share[TW_JOB_CHECKPOINT]) / steps;
-  row.tokens_per_s = steps * job->plan.cost.tokens / length_s;
+  row.trained_tokens_per_s = steps * job->plan.cost.tokens / length_s;
   row.mfu = steps * job->plan.cost.model_flops / (job->plan.cost.peak_flops * length_s);
   row.compute = share[TW_JOB_COMPUTE];
   row.bubble = share[TW_JOB_BUBBLE];

@@ -23,8 +23,9 @@ struct tw_kv_transfers {
   tw_engine *const *engines;
   tw_network network;
   tw_kv_transfer_listener listener;
-  GQueue *waiting; /* for each decode engine, the sequences that wait for blocks there */
-  GQueue all;      /* queue of transfer, in the order of beginning */
+  GQueue *waiting;  /* for each decode engine, the sequences that wait for blocks there */
+  tw_heap expiries; /* the same sequences, by when they have waited too long; `waiting` is their node */
+  GQueue all;       /* queue of transfer, in the order of beginning */
   tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */
   tw_kv_paths *paths;
@@ -73,6 +74,7 @@ void tw_kv_transfers_free(tw_kv_transfers *transfers)
   g_autoptr(GPtrArray) left = g_ptr_array_new_with_free_func((GDestroyNotify)tw_sequence_free);
   tw_kv_transfers_evict(transfers, left);
   tw_shipments_clear(&transfers->shipments);
+  tw_heap_clear(&transfers->expiries);
   g_free(transfers->waiting);
   g_hash_table_unref(transfers->early);
   tw_kv_paths_free(transfers->paths);
@@ -196,12 +198,26 @@ void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequenc
     begin_layered(transfers, sequence, rank, start_s, end_s);
 }
 
+/* A complete prompt begins to wait for blocks where it is to decode, or ends. */
+static void begin_wait(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
+{
+  g_queue_push_tail(&transfers->waiting[sequence->decode_engine], sequence);
+  tw_heap_push(&transfers->expiries, &sequence->waiting,
+               now_s + pool_of(transfers, sequence->prefill_engine)->kv_timeout_s, sequence->ticket);
+}
+
+static void end_wait(tw_kv_transfers *transfers, GList *link)
+{
+  tw_sequence *sequence = link->data;
+  tw_heap_remove(&transfers->expiries, &sequence->waiting);
+  g_queue_delete_link(&transfers->waiting[sequence->decode_engine], link);
+}
+
 /* A complete prompt that is not on its way yet waits for blocks, or goes. */
 static void send(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
 {
-  GQueue *waiting = &transfers->waiting[sequence->decode_engine];
-  if (waiting->length > 0 || !try(transfers, sequence, now_s))
-    g_queue_push_tail(waiting, sequence);
+  if (transfers->waiting[sequence->decode_engine].length > 0 || !try(transfers, sequence, now_s))
+    begin_wait(transfers, sequence, now_s);
 }
 
 void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
@@ -235,12 +251,12 @@ static void lose(tw_kv_transfers *transfers, transfer *t, GPtrArray *lost, doubl
 }
 
 /* The engine that was to decode a prompt has failed: the prompt is where it was computed. */
-static void take_back(tw_kv_transfers *transfers, transfer *t)
+static void take_back(tw_kv_transfers *transfers, transfer *t, double now_s)
 {
   tw_shipment_cancel(&t->shipment);
   t->sequence->transfer_start_s = NAN;
   if (t->handed_over)
-    g_queue_push_tail(&transfers->waiting[t->sequence->decode_engine], t->sequence);
+    begin_wait(transfers, t->sequence, now_s);
   else
     g_hash_table_remove(transfers->early, t->sequence);
   free_transfer(t);
@@ -254,7 +270,7 @@ void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *los
     if (t->from == engine)
       lose(transfers, t, lost, now_s);
     else if (t->sequence->decode_engine == engine)
-      take_back(transfers, t);
+      take_back(transfers, t, now_s);
   }
   for (int i = 0; i < transfers->n_engines; i++)
     for (GList *link = transfers->waiting[i].head, *next; link != NULL; link = next) {
@@ -262,7 +278,7 @@ void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *los
       next = link->next;
       if (sequence->prefill_engine != engine)
         continue;
-      g_queue_delete_link(&transfers->waiting[i], link);
+      end_wait(transfers, link);
       g_ptr_array_add(lost, sequence);
     }
 }
@@ -277,9 +293,9 @@ guint tw_kv_transfers_waiting(const tw_kv_transfers *transfers)
 
 void tw_kv_transfers_reroute(tw_kv_transfers *transfers, int engine, double now_s)
 {
-  GQueue waiting = transfers->waiting[engine];
-  g_queue_init(&transfers->waiting[engine]);
-  for (tw_sequence *sequence; (sequence = g_queue_pop_head(&waiting)) != NULL;) {
+  for (guint n = transfers->waiting[engine].length; n > 0; n--) {
+    tw_sequence *sequence = transfers->waiting[engine].head->data;
+    end_wait(transfers, transfers->waiting[engine].head);
     transfers->listener.reassign(transfers->listener.user, sequence, now_s);
     send(transfers, sequence, now_s);
   }
@@ -289,7 +305,18 @@ void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s)
 {
   GQueue *waiting = &transfers->waiting[engine];
   while (waiting->length > 0 && try(transfers, waiting->head->data, now_s))
-    g_queue_pop_head(waiting);
+    end_wait(transfers, waiting->head);
+}
+
+/* The sequence that has waited longest has done so for too long: its engine frees its blocks. */
+static void expire(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
+{
+  int engine = sequence->decode_engine;
+  end_wait(transfers, g_queue_find(&transfers->waiting[engine], sequence));
+  tw_engine_release(transfers->engines[sequence->prefill_engine], sequence->prefill_rank, sequence, now_s);
+  transfers->listener.moved(transfers->listener.user, sequence->prefill_engine);
+  transfers->listener.expired(transfers->listener.user, sequence, now_s);
+  tw_kv_transfers_retry(transfers, engine, now_s);
 }
 
 double tw_kv_transfers_estimate_s(tw_kv_transfers *transfers, int from, int to, gint64 tokens)
@@ -297,9 +324,15 @@ double tw_kv_transfers_estimate_s(tw_kv_transfers *transfers, int from, int to, 
   return tw_kv_paths_estimate_s(transfers->paths, from, to, tokens);
 }
 
+static double next_expiry(const tw_kv_transfers *transfers)
+{
+  tw_heap_node *top = tw_heap_top(&transfers->expiries);
+  return top != NULL ? top->key : INFINITY;
+}
+
 double tw_kv_transfers_due(const tw_kv_transfers *transfers)
 {
-  return tw_shipments_due(&transfers->shipments);
+  return fmin(tw_shipments_due(&transfers->shipments), next_expiry(transfers));
 }
 
 static void deliver(tw_kv_transfers *transfers, transfer *t, double now_s)
@@ -318,6 +351,10 @@ static void deliver(tw_kv_transfers *transfers, transfer *t, double now_s)
 void tw_kv_transfers_step(tw_kv_transfers *transfers)
 {
   double now_s = tw_kv_transfers_due(transfers);
+  if (next_expiry(transfers) == now_s) {
+    expire(transfers, tw_container(tw_heap_top(&transfers->expiries), tw_sequence, waiting), now_s);
+    return;
+  }
   tw_shipment *shipment = tw_shipments_step(&transfers->shipments);
   if (shipment != NULL)
     deliver(transfers, tw_container(shipment, transfer, shipment), now_s);
@@ -338,8 +375,10 @@ void tw_kv_transfers_evict(tw_kv_transfers *transfers, GPtrArray *sequences)
     free_transfer(t);
   }
   for (int i = 0; i < transfers->n_engines; i++)
-    for (tw_sequence *s; (s = g_queue_pop_head(&transfers->waiting[i])) != NULL;)
-      g_ptr_array_add(sequences, s);
+    while (transfers->waiting[i].length > 0) {
+      g_ptr_array_add(sequences, transfers->waiting[i].head->data);
+      end_wait(transfers, transfers->waiting[i].head);
+    }
 }
 
 /* ---- The part ---- */
@@ -364,6 +403,13 @@ static void sequence_delivered(void *user, const tw_sequence *sequence, int from
   tw_recorder_segment(site->recorder, &row);
 }
 
+static void sequence_expired(void *user, tw_sequence *sequence, double now_s)
+{
+  tw_dispatcher *dispatcher = ((tw_site *)user)->dispatcher;
+  tw_dispatcher_lost(dispatcher, sequence, now_s);
+  tw_dispatcher_failed(dispatcher, sequence, "its KV cache was not read in time", now_s);
+}
+
 static void decode_elsewhere(void *user, tw_sequence *sequence, double now_s)
 {
   tw_dispatcher_reassign(((tw_site *)user)->dispatcher, sequence, now_s);
@@ -371,7 +417,8 @@ static void decode_elsewhere(void *user, tw_sequence *sequence, double now_s)
 
 static void *new_part(tw_site *site)
 {
-  tw_kv_transfer_listener listener = {engine_moved, sequence_delivered, decode_elsewhere, site};
+  tw_kv_transfer_listener listener = {engine_moved, sequence_delivered, sequence_expired, decode_elsewhere,
+                                      site};
   for (int i = 0; i < site->n_engines && site->transfers == NULL; i++)
     if (site->seats[i].pool->role == TW_POOL_DECODE)
       site->transfers =

@@ -2,7 +2,7 @@
  *
  *     handed over ──► blocks reserved at the decode engine ──► flows, one per pair of hosts ──► delivered
  *        (waits while there are none, first come first served)                  │ + latency of the route
- *                                       the prefill engine frees its blocks  ◄──┘
+ *          └──► waited too long: fails ──► the prefill engine frees its blocks ◄──┘
  *
  * Each accelerator of the decode engine takes its part of the cache, by layers of its stage and heads of its
  * rank, from one that has it; parts between the same two hosts are one flow. Accelerators of one host
@@ -29,6 +29,8 @@ typedef struct tw_kv_transfer_listener {
   void (*moved)(void *user, int engine);
   /* A sequence's KV has come; it is about to be given to its decode engine. */
   void (*delivered)(void *user, const tw_sequence *sequence, int from, double bytes);
+  /* A sequence has waited for its pool's kv_timeout_s; it is the listener's now. */
+  void (*expired)(void *user, tw_sequence *sequence, double now_s);
   /* The decode engine of a complete prompt does not take it: gives it another one, if there is any. */
   void (*reassign)(void *user, tw_sequence *sequence, double now_s);
   void *user;

@@ -29,6 +29,9 @@ typedef struct tw_site {
   tw_engine **engines;
   int n_engines;
   double now_s; /* time of the event under way, or of the last one */
+  /* Whether somebody else takes a request that no engine here can; NULL: nobody does (tw_factory_set_outlet). */
+  gboolean (*outlet)(void *user, const tw_sequence *sequence, double now_s);
+  void *outlet_user;
   /* Parts that others turn to; NULL where the scenario has no such thing. */
   struct tw_agenda *agenda; /* the engines, by when they are due */
   struct tw_dispatcher *dispatcher;

@@ -22,6 +22,8 @@ struct tw_recorder {
   GArray *rejections;  /* array of tw_rejections */
   double measured_s;   /* when the first request arrived that is not left out as a warm-up */
   GQueue pending;      /* outcomes that the drain may still cut off, in the order of ending */
+  tw_recorder_watcher *watcher;
+  void *user;
 };
 
 static void open_record(tw_class_record *record, const char *name, tw_slo slo)
@@ -117,6 +119,7 @@ static gboolean meets_slo(const tw_slo *slo, const outcome *o)
 {
   return o->completed && within(o->latencies_s[TW_LATENCY_TTFT], slo->ttft_s) &&
          within(o->latencies_s[TW_LATENCY_TPOT], slo->tpot_s) &&
+         within(o->latencies_s[TW_LATENCY_ITL], slo->itl_s) &&
          within(o->latencies_s[TW_LATENCY_E2E], slo->e2e_s);
 }
 
@@ -169,6 +172,28 @@ static void count_certain(tw_recorder *recorder, double now_s)
 static double until(double instant_s, double end_s)
 {
   return isnan(instant_s) ? end_s : instant_s;
+}
+
+/* When the client saw the first token. */
+static double first_token_s(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  gboolean later = recorder->scenario->first_token == TW_FIRST_TOKEN_DECODE && sequence->decode_engine >= 0 &&
+                   tw_request_output_tokens(&sequence->request) > 1;
+  return later ? sequence->decode_start_s : sequence->first_token_s;
+}
+
+/* When it saw the first token after reasoning: no earlier than the first of all. */
+static double first_answer_s(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  double first_s = first_token_s(recorder, sequence);
+  gboolean at_once = sequence->first_answer_s == sequence->first_token_s;
+  return at_once ? first_s : sequence->first_answer_s;
+}
+
+/* The longest time between two tokens. */
+static double longest_itl_s(const tw_recorder *recorder, const tw_sequence *sequence)
+{
+  return tw_scenario_limits_itl(recorder->scenario) ? sequence->longest_gap_s : NAN;
 }
 
 static tw_life_times life_of(const tw_sequence *sequence, double end_s)
@@ -227,10 +252,11 @@ static void add_statistics(tw_recorder *recorder, const tw_sequence *sequence, t
   recorder->measured_s = fmin(recorder->measured_s, request->arrival_s);
   tw_request_times instants = {request->arrival_s,
                                sequence->first_scheduled_s,
-                               sequence->first_token_s,
-                               sequence->first_answer_s,
+                               first_token_s(recorder, sequence),
+                               first_answer_s(recorder, sequence),
                                now_s,
-                               (double)tw_request_output_tokens(request)};
+                               (double)tw_request_output_tokens(request),
+                               longest_itl_s(recorder, sequence)};
   outcome o = {.arrival_s = request->arrival_s,
                .end_s = now_s,
                .completed = ending == TW_COMPLETED,
@@ -262,7 +288,8 @@ static double joules_of(const tw_recorder *recorder, const tw_sequence *sequence
 }
 
 static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
-                      const char *reason, const tw_life_times *times, double now_s)
+                      const char *reason, const tw_life_times *times, double joules, double now_s,
+                      const tw_passage *passage)
 {
   const tw_request *request = &sequence->request;
   tw_request_row row = tw_request_row_empty;
@@ -270,8 +297,8 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.session = request->session;
   row.arrival_s = request->arrival_s;
   row.first_scheduled_s = sequence->first_scheduled_s;
-  row.first_token_s = sequence->first_token_s;
-  row.first_answer_s = sequence->first_answer_s;
+  row.first_token_s = first_token_s(recorder, sequence);
+  row.first_answer_s = first_answer_s(recorder, sequence);
   row.completion_s = now_s;
   row.prompt_tokens = request->prompt_tokens;
   row.cached_tokens = sequence->cached_tokens;
@@ -288,7 +315,7 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
   row.kv_transfer_s = sequence->transfer_end_s - sequence->transfer_start_s;
   row.preemptions = sequence->preemptions;
   row.recomputed_tokens = tw_sequence_recomputed(sequence);
-  row.joules = joules_of(recorder, sequence);
+  row.joules = joules;
   row.front_end_s = times->front_end_s;
   row.admission_s = times->admission_s;
   if (recorder->offloads)
@@ -299,12 +326,19 @@ static void write_row(tw_recorder *recorder, const tw_sequence *sequence, tw_end
     row.decode_queue_s = times->decode_queue_s;
   }
   row.preempted_s = times->preempted_s;
+  row.longest_itl_s = longest_itl_s(recorder, sequence);
   row.state = tw_ending_names[ending];
   row.reason = reason;
   row.class = request->class;
   if (recorder->scenario->failures != NULL) {
     row.retries = sequence->retries;
     row.lost_tokens = sequence->lost_tokens;
+  }
+  if (passage != NULL) {
+    row.users = passage->users;
+    row.site = passage->site;
+    row.wan_s = passage->wan_s;
+    row.moves = passage->moves;
   }
   tw_log_request(recorder->log, &row);
 }
@@ -344,10 +378,9 @@ const GArray *tw_recorder_rejections(const tw_recorder *recorder)
   return recorder->rejections;
 }
 
-void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
-                       const char *reason, double now_s)
+void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                        const char *reason, double joules, double now_s, const tw_passage *passage)
 {
-  double joules = joules_of(recorder, sequence);
   tw_class_record *class = record_of(recorder, sequence->request.class);
   add_totals(&recorder->all.totals, sequence, ending, joules);
   if (ending == TW_REJECTED && reason != NULL)
@@ -359,7 +392,22 @@ void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_en
   tw_life_times times = life_of(sequence, now_s);
   add_statistics(recorder, sequence, ending, &times, now_s);
   if (recorder->log != NULL)
-    write_row(recorder, sequence, ending, reason, &times, now_s);
+    write_row(recorder, sequence, ending, reason, &times, joules, now_s, passage);
+}
+
+void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                       const char *reason, double now_s)
+{
+  double joules = joules_of(recorder, sequence);
+  tw_recorder_passed(recorder, sequence, ending, reason, joules, now_s, NULL);
+  if (recorder->watcher != NULL)
+    recorder->watcher(recorder->user, sequence, ending, reason, joules, now_s);
+}
+
+void tw_recorder_watch(tw_recorder *recorder, tw_recorder_watcher *watcher, void *user)
+{
+  recorder->watcher = watcher;
+  recorder->user = user;
 }
 
 void tw_recorder_close(tw_recorder *recorder, double end_s)

@@ -47,6 +47,17 @@ typedef struct tw_rejections {
   guint64 requests;
 } tw_rejections;
 
+/* How a request came to a site and back, where there are several. */
+typedef struct tw_passage {
+  const char *users, *site; /* the region of the users, and the name of the site; NULL: it came to none */
+  double wan_s;             /* on the way there and back; NAN: it came to none */
+  gint32 moves;             /* how often a site has sent it back */
+} tw_passage;
+
+/* Told of a sequence that has ended, and of its joules (NAN where they are not metered). */
+typedef void tw_recorder_watcher(void *user, const tw_sequence *sequence, tw_ending ending,
+                                 const char *reason, double joules, double now_s);
+
 typedef struct tw_recorder tw_recorder;
 
 /* `log` may be NULL: statistics alone. Both are borrowed. */
@@ -58,6 +69,11 @@ void tw_recorder_arrived(tw_recorder *recorder);
 /* A sequence has ended at `now_s`. `reason` says why it was not completed, NULL if it was. */
 void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                        const char *reason, double now_s);
+/* The same, of a sequence that has ended on one of several sites. */
+void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
+                        const char *reason, double joules, double now_s, const tw_passage *passage);
+/* Has `watcher` told of every sequence that tw_recorder_ended is given, last of all. */
+void tw_recorder_watch(tw_recorder *recorder, tw_recorder_watcher *watcher, void *user);
 /* Whether the run writes segments. */
 gboolean tw_recorder_keeps_segments(const tw_recorder *recorder);
 /* Something that an engine did, if the run writes segments. */

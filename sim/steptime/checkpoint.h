@@ -9,6 +9,7 @@
 
 typedef struct tw_checkpoint {
   const char *name;
+  gboolean mixed;         /* the rows that experts multiply stay in a wider format than their weights */
   tw_precision weights;   /* of routed experts */
   tw_precision attention; /* of the attention projections */
   tw_precision shared;    /* of dense MLPs and shared experts */

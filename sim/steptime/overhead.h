@@ -41,9 +41,12 @@ extern const tw_element tw_overhead_element; /* root of an engine file */
 gboolean tw_overhead_load(const char *name, const xmlNode *node, tw_overhead *overhead, tw_faults *faults);
 void tw_overhead_clear(tw_overhead *overhead);
 
-/* The captured size of a CUDA graph that holds so many tokens. */
+/* The captured size of a CUDA graph that holds so many tokens: steps of 8 up to 512, and powers of two above, as
+ * TensorRT-LLM captures them. */
 static inline gint64 tw_captured_tokens(gint64 tokens)
 {
+  if (tokens > 512)
+    return (gint64)1 << g_bit_storage((gulong)tokens - 1);
   return tokens <= 2 ? tokens : tokens <= 4 ? 4 : (tokens + 7) / 8 * 8;
 }
 

@@ -10,6 +10,14 @@ static tw_precision computed_in(const tw_device *device, tw_precision weights)
   return isfinite(device->flops[weights]) ? weights : TW_BF16;
 }
 
+/* Weights that are expanded, and those of which the rows have no such format, keep kernels from their peak. */
+static double peak_of(const tw_step_setting *setting, const tw_efficiency *e, tw_precision stored)
+{
+  gboolean mixed = computed_in(setting->device, stored) != stored ||
+                   (setting->parts != NULL && setting->parts->mixed && stored == setting->parts->weights);
+  return mixed && e->mixed_peak > 0 ? e->mixed_peak : e->compute_peak;
+}
+
 tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
 {
   const tw_device *device = setting->device;
@@ -22,7 +30,7 @@ tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_p
    * others on the engine's own. */
   gboolean own = class == TW_OP_EXPERTS && !(stored == TW_FP4 && isfinite(device->flops[TW_FP4]));
   double share = own && o->experts > 0 ? o->experts : 1;
-  return (tw_kernels){.flops_per_s = rate * e->compute_peak * share,
+  return (tw_kernels){.flops_per_s = rate * peak_of(setting, e, stored) * share,
                       .bytes_per_s = device->hbm_bytes_per_s * e->memory * share,
                       .launch_s = e->launch_s * o->launch,
                       .per_token_s = e->per_token_s / share,

@@ -26,8 +26,9 @@
  *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
  *     activations        none that count                              norms and activations between products
  *
- * Second copies of experts are read as well. T: new tokens of the rank's batch, drafts included; T': of all ranks; etp: tp · dp / ep accelerators that
- * share an expert. Σ context: of each new token, what it attends to; in layers with a window at most that.
+ * Second copies of experts are read as well. T: new tokens of the rank's batch, drafts included; T': of all
+ * ranks; etp: tp · dp / ep accelerators that share an expert. Σ context: of each new token, what it attends
+ * to; in layers with a window at most that.
  * Of E experts, a batch touches less than E · (1 − (1 − k/E)^T'): routing.h. Kaplan et al., arXiv 2001.08361, section 2.1, count
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
 #include "sim/steptime/routing.h"
@@ -70,6 +71,7 @@ typedef struct roofline {
 
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
+  gboolean alike;                              /* ranks are padded to the largest one's graph */
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
@@ -217,6 +219,8 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->graph_tokens = setting->overhead.graph_tokens;
   r->graph_prompts = setting->overhead.graph_prompts;
   r->exchange = r->ep > 1 && setting->overhead.all_to_all;
+  /* Who gathers all tokens pads: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
+  r->alike = r->dp > 1 && r->moe_layers > 0 && !r->exchange;
   r->overlap = setting->overhead.overlap;
   r->two_batches = setting->two_batches && r->pp == 1;
   g_auto(GStrv) fitted =
@@ -238,12 +242,6 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
 static gint64 tokens_of(const tw_batch *b)
 {
   return b->decode_seqs * (1 + b->drafted) + b->prefill_tokens;
-}
-
-/* Whether iterations whose ranks have up to `tokens` run in a CUDA graph. */
-static gboolean in_graph(const roofline *r, gint64 tokens, gboolean prompts)
-{
-  return tokens <= r->graph_tokens && (!prompts || r->graph_prompts);
 }
 
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
@@ -401,7 +399,7 @@ static double experts_s(const roofline *r, double tokens, double padded, double 
     comm = tw_crossing_s(&r->links, &r->experts_traffic, tokens_micro / group * r->imbalance, layers,
                          &crossing, &cost->wire.steps);
   } else if (r->dp > 1) {
-    double payload = tokens_micro * r->hidden * ACTIVATION_BYTES;
+    double payload = computed * r->hidden * ACTIVATION_BYTES;
     comm = tw_crossing_s(&r->links, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
            tw_crossing_s(&r->links, &r->scatter, payload, layers, &crossing, &cost->wire.steps);
   }
@@ -436,16 +434,17 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   double micro = (double)CLAMP(most_seqs, 1, r->two_batches ? 2 : r->pp);
   *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
   cost->extrapolated = outside(r, ranks, n_ranks);
-  gboolean graph = in_graph(r, most_tokens, prefill_tokens > 0);
+  gboolean graph = most_tokens <= r->graph_tokens && (prefill_tokens == 0 || r->graph_prompts);
 
   /* All ranks of an iteration go at the pace of the slowest. */
   tw_line layers = {0, 0}, sum = {0, 0};
   double head = 0, padded = 0;
   for (int i = 0; i < n_ranks; i++) {
+    gint64 own_tokens = tokens_of(&ranks[i]);
+    double added = graph ? (double)(tw_captured_tokens(r->alike ? most_tokens : own_tokens) - own_tokens) : 0;
+    padded += added;
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;
-    double added = graph ? (double)(tw_captured_tokens(tokens_of(&ranks[i])) - tokens_of(&ranks[i])) : 0;
-    padded += added;
     tw_line own = rank_layers(r, &ranks[i], added, micro, cost);
     double own_head = head_s(r, &ranks[i], micro, cost);
     layers = tw_line_max(layers, own, &cost->valid);

@@ -12,6 +12,7 @@
 #define MORE_MEMORY 0.05
 #define MOST_MEMORY 0.97
 #define CAPPED      0.8 /* of the accelerators' power */
+#define SLOWER      0.9 /* of the clock */
 
 static void clear_knob(void *data)
 {
@@ -164,6 +165,19 @@ static void add_site(GArray *knobs, const tw_scenario *scenario, const char *out
 
 /* ---- All ---- */
 
+/* Twice the memory of hosts for KV; as much as the engine's accelerators have where there is none. */
+static void add_host_memory(GArray *knobs, const tw_pool *pool)
+{
+  double own = pool->plan.memory.kv_bytes * (double)(pool->tp * pool->pp * pool->dp);
+  double bytes = pool->host_bytes > 0 ? 2 * pool->host_bytes : own;
+  gboolean has_bandwidth = pool->host_bytes > 0 || !isnan(pool->plan.device->host_bytes_per_s);
+  if (!pool->prefix_cache || pool->role == TW_POOL_DECODE || !has_bandwidth)
+    return;
+  add(knobs,
+      g_strdup_printf("%.3g GB of host memory for KV at each engine of pool %s", bytes / 1e9, pool->id),
+      g_strdup_printf("//pool[@id='%s']/kv-offload/@host-memory=%.0fB", pool->id, bytes));
+}
+
 static void add_pool(GArray *knobs, const tw_scenario *scenario, const tw_pool *pool)
 {
   gint64 used = 0;
@@ -177,6 +191,7 @@ static void add_pool(GArray *knobs, const tw_scenario *scenario, const tw_pool *
     add_of_pool(knobs, pool, "a replica fewer", "@replicas", (double)(pool->replicas - 1));
   if (pool->memory_fraction + MORE_MEMORY <= MOST_MEMORY)
     add_of_pool(knobs, pool, "more HBM for KV", "@memory-fraction", pool->memory_fraction + MORE_MEMORY);
+  add_host_memory(knobs, pool);
   add_of_pool(knobs, pool, "twice the places in batches", "scheduler/@max-seqs", 2 * (double)pool->max_seqs);
   add_of_pool(knobs, pool, "twice the tokens of an iteration", "scheduler/@max-batched-tokens",
               2 * (double)pool->max_batched_tokens);
@@ -204,6 +219,9 @@ GArray *tw_knobs_of(const tw_scenario *scenario, const char *output, GError **er
   if (isfinite(max_w))
     add(knobs, g_strdup_printf("accelerators capped at %.0f W", CAPPED * max_w),
         g_strdup_printf("/scenario/power-cap/@accelerator=%.0fW", CAPPED * max_w));
+  if (SLOWER * scenario->caps.clock >= scenario->caps.slowest_clock)
+    add(knobs, g_strdup_printf("a clock %.0f %% lower", 100 * (1 - SLOWER)),
+        g_strdup_printf("/scenario/power-cap/@clock=%.4g", SLOWER * scenario->caps.clock));
   if (add_network(knobs, scenario, output, error))
     return knobs;
   g_array_unref(knobs);

@@ -10,6 +10,8 @@ import xml.etree.ElementTree as ElementTree
 PLATFORMS = {  # Accelerators that engines may stand on, and whether there is a storage zone.
     "hgx-h100-1": (8, False), "hgx-h100-4": (32, False), "hgx-h100-4-storage": (32, True), "nvl72-gb200-1": (72, False),
     "fat-tree-h100-16": (128, False), "torus-h100-16": (128, False), "domains8-gb200-9-2-to-1": (72, False)}
+WITHOUT_NETWORK = ("hgx-h100-1", "nvl72-gb200-1")  # One domain alone.
+WITH_SWITCHES = ("hgx-h100-4", "hgx-h100-4-storage", "domains8-gb200-9-2-to-1")  # Those of the others are inside a <cluster>.
 MODELS = {  # Heads, experts, and a kind of weights that fits on one accelerator or a few.
     "llama-3.1-8b": (32, 0, 1), "qwen3-8b": (32, 0, 1), "qwen3-14b": (40, 0, 1), "gpt-oss-20b": (64, 32, 1),
     "qwen3-30b-a3b": (32, 128, 1), "mixtral-8x7b": (32, 8, 2), "llama-3.1-70b": (64, 0, 4)}
@@ -26,7 +28,12 @@ NOT_DRAWN = {
     "servegen/arrivals": "tables of a measured service; golden/drawn runs them", "servegen/lengths": "likewise",
     "part/file": "as lengths/file, which is drawn", "output/exact-steps": "every drawn scenario runs with both values",
     "pool/hosts": "explicit placement names hosts of one platform; tests of the placement do",
-    "turn/retry-from": "names a turn above; the default, itself, is drawn"}
+    "turn/retry-from": "names a turn above; the default, itself, is drawn",
+    **dict.fromkeys(("site/name", "site/region", "site/utc-offset", "site/guests", "users/class", "users/region", "users/home",
+                     "users/stays", "wan/from", "wan/to", "wan/latency", "wan/bandwidth", "global-router/policy",
+                     "global-router/spill", "global-router/sticky", "global-router/bytes-per-token"),
+                    "several sites, which tests/cli/test_sites.py draws")}
+BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
 class Refused(Exception):
@@ -147,10 +154,19 @@ class Drawing:
         node.attrib.setdefault("repair", self.seconds(0.01, 2))  # The default of hours is many intervals long.
         if "mtbf" in node.attrib:  # What is broken most of the time never lets an engine start.
             node.set("repair", self.seconds(0.01, float(node.get("mtbf")[:-1]) / 50))
+        self.adjust_part(node)
         if node.get("part") == "process":
             node.attrib.pop("effect", None)
         if node.get("effect") != "limp":
             node.attrib.pop("speed", None)
+
+    def adjust_part(self, node):
+        if node.get("part") in ("nic", "link", "switch"):
+            if self.platform in WITHOUT_NETWORK:
+                node.set("part", "host")
+            elif node.get("part") == "switch" and self.platform not in WITH_SWITCHES:
+                node.set("part", "link")
+            node.set("names", self.pick("*", "*0*"))
 
     def adjust_failures(self, node):
         node.attrib.pop("standby", None)
@@ -227,7 +243,7 @@ class Drawing:
     def children_of_scenario(self, node):
         name = self.pick(*PLATFORMS)
         accelerators, storage = PLATFORMS[name]
-        self.free, self.storage = accelerators, storage
+        self.free, self.storage, self.platform = accelerators, storage, name
         ElementTree.SubElement(node, "platform", file=str(self.source / "platforms" / f"{name}.xml"))
         self.drawn.add("platform/file")
         node.append(self.draw("workload"))
@@ -237,7 +253,7 @@ class Drawing:
             pool.attrib.setdefault("startup", self.seconds(0.01, 5))
         self.stands_by = False
         for child, least, most in self.elements["scenario"][0].children:
-            if child in ("platform", "workload", "pool"):
+            if child in ("platform", "workload", "pool", *BETWEEN_SITES):
                 continue
             if least > 0 or self.maybe(0.4 if child != "output" else 0.8):
                 node.append(self.draw(child, "scenario"))

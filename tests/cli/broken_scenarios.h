@@ -8,6 +8,16 @@
 #define TURN(attributes)     "<turn " attributes "><prompt mean=\"5\"/><answer mean=\"5\"/></turn>"
 
 static const broken scenario_cases[] = {
+    {.name = "a limit of ITL that is no time",
+     .file = SCENARIO,
+     .find = "<trace file=\"trace.csv\"/></workload>\n",
+     .replace = "<trace file=\"trace.csv\"/></workload>\n  <slo itl=\"50\"/>\n",
+     .message = "s.xml:4: itl of <slo>: \"50\" has no unit; write a time, such as 50ms"},
+    {.name = "a first token that nobody emits",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<output first-token=\"proxy\" ",
+     .message = "s.xml:5: first-token of <output>: \"proxy\" is unknown; write one of prefill, decode"},
     {.name = "turns in a cycle",
      .file = SCENARIO,
      .find = "<trace file=\"trace.csv\"/>",
@@ -119,6 +129,18 @@ static const broken scenario_cases[] = {
      .find = "<output ",
      .replace = "<power-cap delay=\"2s\"/>\n<output ",
      .message = "s.xml:5: delay must not be more than period; write a longer period or a shorter delay"},
+    {.name = "a clock that is slower than the slowest",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap clock=\"0.2\"/>\n<output ",
+     .message = "s.xml:5: clock is below slowest-clock; write slowest-clock=\"0.2\" or less beside it"},
+    {.name = "a cap on nothing",
+     .file = SCENARIO,
+     .find = "<output ",
+     .replace = "<power-cap/>\n<output ",
+     .message =
+         "s.xml:5: <power-cap> caps nothing; give it accelerator=\"...\", rack=\"...\", site=\"...\" or "
+         "clock=\"...\""},
     {.name = "a price beyond belief, and carbon without a number",
      .file = SCENARIO,
      .find = "<output ",
@@ -368,6 +390,13 @@ static const broken scenario_cases[] = {
      .replace = "<poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\" min=\"10\" max=\"2\"/><answer "
                 "mean=\"5\"/></poisson>",
      .message = "s.xml:3: <prompt> has max=\"2\" below min=\"10\"; swap them"},
+    {.name = "graphs of less than nothing",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\"><step-time graph-tokens=\"-1\"/></pool>",
+     .message =
+         "s.xml:4: graph-tokens of <step-time>: \"-1\" is out of range; write a whole number from 0 to "
+         "65536"},
     {.name = "a table of step times without its file",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

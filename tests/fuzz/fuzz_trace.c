@@ -1,5 +1,6 @@
 /* Any bytes, read as a trace in every format, give requests that keep their contract, then an end or an error
- * that names the file. */
+ * that names the file. With TW_FUZZ_FORMAT=NAME in the environment only the reader of that format is tried, in
+ * every mode of replay. */
 #include "platforms/input/fault.h"
 #include "tests/fuzz/fuzz.h"
 #include "workloads/stream/stream.h"
@@ -44,16 +45,28 @@ static void read_trace(const char *path, const tw_trace_format *format, gint64 r
   }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_in_every_format(const char *path)
 {
-  int file = memfd_create("trace", MFD_CLOEXEC);
-  g_assert(file >= 0 && write(file, data, size) == (ssize_t)size);
-  g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", file);
   read_trace(path, NULL, 2, TW_REPLAY_RECORDED);
   read_trace(path, NULL, 2, TW_REPLAY_LANES);
   for (int i = 0; tw_trace_format_names[i] != NULL; i++)
     read_trace(path, tw_trace_format_find(tw_trace_format_names[i]), 1,
                i % 2 ? TW_REPLAY_RECORDED : TW_REPLAY_SESSIONS);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+  const char *only = g_getenv("TW_FUZZ_FORMAT");
+  const tw_trace_format *format = only != NULL ? tw_trace_format_find(only) : NULL;
+  int file = memfd_create("trace", MFD_CLOEXEC);
+  g_assert(only == NULL || format != NULL);
+  g_assert(file >= 0 && write(file, data, size) == (ssize_t)size);
+  g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", file);
+  if (format == NULL)
+    read_in_every_format(path);
+  else
+    for (int mode = TW_REPLAY_RECORDED; mode <= TW_REPLAY_LANES; mode++)
+      read_trace(path, format, 2, mode);
   close(file);
   return 0;
 }

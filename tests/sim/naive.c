@@ -295,6 +295,7 @@ static void end_iteration(rank *r, const GArray *batch, double now_s)
       continue;
     s->emitted++;
     s->in_flight--;
+    naive_emit(s->outcome, s->emitted, now_s);
     if (s->running && r->config->prefix_cache)
       naive_pool_cache(&r->pool, &s->blocks, s->computed - s->in_flight);
     if (s->emitted == 1)
@@ -321,7 +322,7 @@ static void arrive(rank *ranks, int id, const naive_request *request, naive_outc
   *s = (sequence){.id = id, .request = request, .outcome = outcome};
   s->asked = naive_request_of(ranks[0].config, request, (guint64)id);
   naive_holdings_init(&s->blocks, &s->asked, (guint64)id + 1);
-  *outcome = (naive_outcome){(int)(best - ranks), NAN, NAN, NAN, NAN, 0, 0, -1};
+  *outcome = (naive_outcome){(int)(best - ranks), NAN, NAN, NAN, NAN, 0, 0, -1, 0, NAN};
   g_queue_insert_sorted(&best->waiting, s, by_priority, best);
 }
 

@@ -56,7 +56,17 @@ typedef struct naive_outcome {
   double first_scheduled_s, first_token_s, first_answer_s, completion_s;
   gint64 preemptions, computed; /* prompt tokens, recomputed ones included */
   gint64 cached;                /* when it was first admitted */
+  double longest_gap_s;         /* between two tokens; 0: it has but one */
+  double last_token_s;
 } naive_outcome;
+
+/* One more token, the `emitted`-th. */
+static inline void naive_emit(naive_outcome *outcome, gint64 emitted, double now_s)
+{
+  if (emitted > 1)
+    outcome->longest_gap_s = fmax(outcome->longest_gap_s, now_s - outcome->last_token_s);
+  outcome->last_token_s = now_s;
+}
 
 /* One iteration of one rank. */
 typedef struct naive_iteration {

@@ -1,193 +1,6 @@
-/* SGLang's scheduler with lists of requests, tokens in arrays and a radix tree of them: the loops, batches and
+/* SGLang's scheduler with lists of requests, tokens in arrays and a radix naive_radix of them: the loops, batches and
  * rules of python/sglang/srt/managers/scheduler.py and schedule_policy.py (2026), step by step. */
-#include "tests/sim/naive.h"
-
-/* ---- The tree ---- */
-
-typedef struct node node;
-struct node {
-  node *parent;
-  GArray *key; /* of guint64, one a token */
-  GPtrArray *children;
-  int locks;
-  guint64 access;
-};
-
-typedef struct tree {
-  node root;
-  gint64 page, pages, idle_pages; /* of all nodes, and of those without locks */
-  guint64 clock;
-} tree;
-
-static node *new_node(node *parent, const guint64 *tokens, gint64 n)
-{
-  node *child = g_new0(node, 1);
-  child->parent = parent;
-  child->key = g_array_new(FALSE, FALSE, sizeof(guint64));
-  child->children = g_ptr_array_new();
-  g_array_append_vals(child->key, tokens, (guint)n);
-  g_ptr_array_add(parent->children, child);
-  return child;
-}
-
-static void remove_node(node *n)
-{
-  g_ptr_array_remove(n->parent->children, n);
-  g_array_unref(n->key);
-  g_ptr_array_unref(n->children);
-  g_free(n);
-}
-
-static gint64 alike(const node *n, const guint64 *tokens, gint64 most, gint64 page)
-{
-  gint64 same = 0;
-  while (same < MIN((gint64)n->key->len, most) && g_array_index(n->key, guint64, same) == tokens[same])
-    same++;
-  return same / page * page;
-}
-
-static node *split(node *n, gint64 at)
-{
-  node *parent = n->parent;
-  g_ptr_array_remove(parent->children, n);
-  node *head = new_node(parent, (guint64 *)(void *)n->key->data, at);
-  head->locks = n->locks;
-  head->access = n->access;
-  g_array_remove_range(n->key, 0, (guint)at);
-  n->parent = head;
-  g_ptr_array_add(head->children, n);
-  return head;
-}
-
-/* The longest way of `tokens` down the tree, in whole pages. */
-static node *match(tree *t, const guint64 *tokens, gint64 n, gint64 *matched)
-{
-  node *at = &t->root;
-  *matched = 0;
-  for (gboolean on = TRUE; on;) {
-    on = FALSE;
-    for (guint i = 0; i < at->children->len && !on; i++) {
-      node *child = at->children->pdata[i];
-      gint64 same = alike(child, tokens + *matched, n - *matched, t->page);
-      if (same == 0)
-        continue;
-      at = same < (gint64)child->key->len ? split(child, same) : child;
-      *matched += same;
-      on = TRUE;
-    }
-  }
-  if (at != &t->root)
-    t->clock++;
-  for (node *up = at; up != &t->root; up = up->parent)
-    up->access = t->clock;
-  return at;
-}
-
-/* Inserts `tokens`. Returns the node at its end, and how many of them were there. */
-static node *insert(tree *t, const guint64 *tokens, gint64 n, gint64 *matched)
-{
-  n = n / t->page * t->page;
-  node *at = match(t, tokens, n, matched);
-  if (*matched < n) {
-    at = new_node(at, tokens + *matched, n - *matched);
-    t->pages += (n - *matched) / t->page;
-    t->idle_pages += (n - *matched) / t->page;
-    t->clock++;
-    for (node *up = at; up != &t->root; up = up->parent)
-      up->access = t->clock;
-  }
-  return at;
-}
-
-static void lock(tree *t, node *n, int change)
-{
-  for (; n != &t->root; n = n->parent) {
-    gboolean was = n->locks == 0;
-    n->locks += change;
-    t->idle_pages += ((n->locks == 0) - was) * (gint64)n->key->len / t->page;
-  }
-}
-
-static node *oldest_leaf(node *n)
-{
-  node *oldest = NULL;
-  for (guint i = 0; i < n->children->len; i++) {
-    node *child = n->children->pdata[i], *leaf = child->children->len > 0 ? oldest_leaf(child) : child;
-    if (leaf != NULL && leaf->locks == 0 && (oldest == NULL || leaf->access < oldest->access))
-      oldest = leaf;
-  }
-  return oldest;
-}
-
-static void evict(tree *t, gint64 pages)
-{
-  for (node *leaf; pages > 0 && (leaf = oldest_leaf(&t->root)) != NULL;) {
-    gint64 freed = (gint64)leaf->key->len / t->page;
-    remove_node(leaf);
-    pages -= freed;
-    t->pages -= freed;
-    t->idle_pages -= freed;
-  }
-}
-
-static void clear_below(node *n)
-{
-  while (n->children->len > 0) {
-    node *child = n->children->pdata[n->children->len - 1];
-    clear_below(child);
-    remove_node(child);
-  }
-}
-
-/* ---- Requests and batches ---- */
-
-typedef struct req {
-  const naive_request *request;
-  tw_request asked;
-  naive_outcome *outcome;
-  guint64 *tokens; /* what its tokens are */
-  gint64 outputs, kv, target;
-  gint64 in_tree; /* of its KV, tokens that the tree owns, down to: */
-  node *last;
-  gint64 found;  /* by the last look at the whole line */
-  int retracted; /* times */
-  gboolean finished, deprioritized, scheduled;
-} req;
-
-typedef struct row {
-  req *r;
-  gint64 done, tokens; /* of a prompt; tokens 0: a decode */
-  int retracted;
-} row;
-
-typedef enum { EXTEND, MIXED, DECODE } mode;
-
-typedef struct batch {
-  mode mode;
-  GPtrArray *reqs; /* that the running batch gets */
-  GArray *rows;
-  req *chunked; /* that it does not complete */
-  double end_s;
-} batch;
-
-typedef struct engine {
-  const naive_config *c;
-  GQueue waiting;
-  GPtrArray *running; /* the running batch, finished ones too */
-  gboolean full;      /* its flag */
-  req *chunked;
-  batch *last; /* as next_batch sees it */
-  tree t;
-  gint64 private_pages;
-  double ratio, first, least;
-  GArray *iterations;
-  double device_s; /* when the device is free */
-} engine;
-
-static gint64 limit(const req *r)
-{
-  return r->request->reasoning + r->request->answer;
-}
+#include "tests/sim/naive_sglang.h"
 
 static gint64 pages_of(const engine *e, gint64 tokens)
 {
@@ -209,7 +22,7 @@ static void allocate(engine *e, req *r, gint64 tokens)
 {
   gint64 pages = pages_of(e, r->kv + tokens) - pages_of(e, r->kv);
   if (pages * e->c->block_tokens > available(e))
-    evict(&e->t, pages - available(e) / e->c->block_tokens);
+    naive_radix_evict(&e->t, pages - available(e) / e->c->block_tokens);
   r->kv += tokens;
   e->private_pages += pages;
   g_assert_cmpint(available(e), >=, 0);
@@ -221,11 +34,11 @@ static void cache(engine *e, req *r, gint64 tokens)
   gint64 matched;
   if (!e->c->prefix_cache)
     return;
-  node *end = insert(&e->t, r->tokens, tokens, &matched);
+  naive_node *end = naive_radix_insert(&e->t, r->tokens, tokens, &matched);
   gint64 whole = tokens / e->c->block_tokens * e->c->block_tokens;
   e->private_pages -= (whole - r->in_tree) / e->c->block_tokens;
-  lock(&e->t, end, 1);
-  lock(&e->t, r->last, -1);
+  naive_radix_lock(&e->t, end, 1);
+  naive_radix_lock(&e->t, r->last, -1);
   r->last = end;
   r->in_tree = whole;
 }
@@ -233,63 +46,9 @@ static void cache(engine *e, req *r, gint64 tokens)
 static void release(engine *e, req *r)
 {
   e->private_pages -= pages_of(e, r->kv) - r->in_tree / e->c->block_tokens;
-  lock(&e->t, r->last, -1);
+  naive_radix_lock(&e->t, r->last, -1);
   r->last = &e->t.root;
   r->kv = r->in_tree = 0;
-}
-
-static node *find(engine *e, req *r, gint64 *matched)
-{
-  *matched = 0;
-  if (!e->c->prefix_cache)
-    return &e->t.root;
-  gint64 known = r->request->prompt + r->outputs;
-  return match(&e->t, r->tokens, (known - 1) / e->c->block_tokens * e->c->block_tokens, matched);
-}
-
-/* ---- The order of the queue ---- */
-
-static gint64 shared(const req *a, const req *b)
-{
-  gint64 n = 0;
-  while (n < MIN(a->request->prompt, b->request->prompt) && a->tokens[n] == b->tokens[n])
-    n++;
-  return n;
-}
-
-static int in_order(gconstpointer a, gconstpointer b, gpointer user)
-{
-  const req *x = a, *y = b;
-  const engine *e = user;
-  if (e->c->priorities)
-    return (x->request->priority > y->request->priority) - (x->request->priority < y->request->priority);
-  if (e->c->order == TW_ORDER_OUTPUT)
-    return (limit(x) < limit(y)) - (limit(x) > limit(y));
-  if (e->c->order != TW_ORDER_PREFIX)
-    return 0;
-  if (x->deprioritized != y->deprioritized)
-    return x->deprioritized - y->deprioritized;
-  return x->deprioritized ? 0 : (x->found < y->found) - (x->found > y->found);
-}
-
-static void order_queue(engine *e)
-{
-  if (!e->c->priorities && e->c->order == TW_ORDER_PREFIX) {
-    if (e->waiting.length > 128)
-      return;
-    for (GList *link = e->waiting.head; link != NULL; link = link->next) {
-      req *r = link->data;
-      find(e, r, &r->found);
-      r->deprioritized = FALSE;
-      for (GList *before = e->waiting.head; e->c->prefix_cache && r->found <= 32 && before != link;
-           before = before->next) {
-        req *other = before->data;
-        if (other->found <= 32 && !other->deprioritized && shared(r, other) >= 32)
-          r->deprioritized = TRUE;
-      }
-    }
-  }
-  g_queue_sort(&e->waiting, in_order, e);
 }
 
 /* ---- Batches with prompts ---- */
@@ -353,7 +112,7 @@ static batch *plan_prompts(engine *e, double now_s)
     e->full = TRUE;
     return NULL;
   }
-  order_queue(e);
+  naive_sglang_order(e);
   gint64 mixed = e->c->mixed_chunk ? bs : 0;
   adder a = {e->c->max_batched_tokens - mixed, mixed, (double)mixed};
   for (guint i = 0; i < e->running->len; i++)
@@ -379,17 +138,17 @@ static batch *plan_prompts(engine *e, double now_s)
       e->full = TRUE;
     if (e->full)
       break;
-    node *prefix = find(e, r, &matched);
+    naive_node *prefix = naive_sglang_find(e, r, &matched);
     gint64 known = r->request->prompt + r->outputs, extend = known - matched;
-    lock(&e->t, prefix, 1);
+    naive_radix_lock(&e->t, prefix, 1);
     if ((double)(extend + counted(r) + page) >= (double)(available(e) + evictable(e)) - a.total) {
-      lock(&e->t, prefix, -1);
+      naive_radix_lock(&e->t, prefix, -1);
       e->full = TRUE;
       break;
     }
     gint64 n = ceil_page(e, extend) <= a.chunk ? extend : a.chunk / page * page;
     if (n <= 0) {
-      lock(&e->t, prefix, -1);
+      naive_radix_lock(&e->t, prefix, -1);
       break;
     }
     g_queue_pop_head(&e->waiting);
@@ -454,7 +213,7 @@ static gint64 decode_pages(const engine *e)
 static gboolean decodes_fit(engine *e)
 {
   gint64 short_of = decode_pages(e) - available(e) / e->c->block_tokens;
-  evict(&e->t, short_of);
+  naive_radix_evict(&e->t, short_of);
   return decode_pages(e) * e->c->block_tokens <= available(e);
 }
 
@@ -476,7 +235,7 @@ static void retract(engine *e)
     r->retracted++;
     r->outcome->preemptions++;
     g_queue_push_tail(&e->waiting, r);
-    evict(&e->t, pages_of(e, 20 * (gint64)e->running->len) - available(e) / e->c->block_tokens);
+    naive_radix_evict(&e->t, pages_of(e, 20 * (gint64)e->running->len) - available(e) / e->c->block_tokens);
   } while (e->running->len > 1 && !decodes_fit(e));
   for (guint i = 0; i < e->running->len; i++) {
     done += ((req *)e->running->pdata[i])->outputs;
@@ -570,6 +329,7 @@ static void process(engine *e, batch *b)
     if (r->finished || r->retracted != w->retracted || (w->tokens > 0 && r == b->chunked))
       continue;
     r->outputs++;
+    naive_emit(r->outcome, r->outputs, b->end_s);
     if (r->outputs == 1)
       r->outcome->first_token_s = b->end_s;
     if (r->outputs == r->request->reasoning + 1)
@@ -612,7 +372,7 @@ naive_outcome *naive_run_sglang(const naive_config *c, const naive_request *requ
   naive_outcome *outcomes = g_new0(naive_outcome, (gsize)n);
   g_autofree req *reqs = g_new0(req, (gsize)n);
   engine e = {.c = c, .running = g_ptr_array_new(), .iterations = iterations};
-  e.t = (tree){.root = {.children = g_ptr_array_new(), .locks = 1}, .page = c->block_tokens};
+  e.t = (naive_radix){.root = {.children = g_ptr_array_new(), .locks = 1}, .page = c->block_tokens};
   e.ratio = e.first = MIN(0.7 * c->conservativeness, 1);
   e.least = 0.14 * e.first;
   g_queue_init(&e.waiting);
@@ -625,7 +385,7 @@ naive_outcome *naive_run_sglang(const naive_config *c, const naive_request *requ
       r->tokens = g_new(guint64, (gsize)(r->request->prompt + limit(r)));
       for (gint64 t = 0; t < r->request->prompt + limit(r); t++)
         r->tokens[t] = token(&r->asked, t);
-      outcomes[next] = (naive_outcome){0, NAN, NAN, NAN, NAN, 0, 0, -1};
+      outcomes[next] = (naive_outcome){0, NAN, NAN, NAN, NAN, 0, 0, -1, 0, NAN};
       g_queue_push_tail(&e.waiting, r);
     }
     batch *b = next_batch(&e, now_s), *before = e.last;
@@ -649,7 +409,7 @@ naive_outcome *naive_run_sglang(const naive_config *c, const naive_request *requ
     }
     g_assert_cmpint(idle_turns, <, 9);
   }
-  clear_below(&e.t.root);
+  naive_radix_clear(&e.t.root);
   g_ptr_array_unref(e.t.root.children);
   g_ptr_array_unref(e.running);
   for (int i = 0; i < n; i++)

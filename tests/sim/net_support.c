@@ -82,6 +82,8 @@ typedef struct test_run {
   const tw_platform *platform;
   test_sender *senders; /* in the order of their starts */
   int n;
+  const test_change *changes;
+  int n_changes;
 } test_run;
 
 static void flow_ended(tw_flow *flow, double end_s)
@@ -107,17 +109,30 @@ static double call_off(const test_run *run, double now_s)
   return next_s;
 }
 
+/* Makes the changes that are due by `now_s`; returns when the next is. */
+static double change_links(test_run *run, double now_s)
+{
+  tw_network network = tw_flows_network(run->network);
+  for (; run->n_changes > 0 && run->changes->at_s <= now_s; run->n_changes--, run->changes++)
+    network.set_speed(network.state, run->changes->link, run->changes->speed, now_s);
+  return run->n_changes > 0 ? run->changes->at_s : INFINITY;
+}
+
 /* Takes the network from one start or cancellation to the next, and to the last end. */
 static void run_flows(int argc, char **argv)
 {
   (void)argc, (void)argv;
   test_run *self = sg_actor_get_data(sg_actor_self());
   tw_network network = tw_flows_network(self->network);
-  double cancel_s = call_off(self, 0);
-  for (int next = 0; next < self->n || tw_flows_under_way(self->network) > 0;) {
-    double until_s = fmin(next < self->n ? self->senders[next].of->start_s : INFINITY, cancel_s);
+  double cancel_s = call_off(self, 0), change_s = change_links(self, 0);
+  for (int next = 0;
+       next < self->n || tw_flows_under_way(self->network) + tw_flows_stalled(self->network) > 0;) {
+    double until_s =
+        fmin(next < self->n ? self->senders[next].of->start_s : INFINITY, fmin(cancel_s, change_s));
     if (tw_flows_under_way(self->network) > 0 && !tw_flows_wait(self->network, until_s))
       continue;
+    if (until_s == change_s)
+      change_s = change_links(self, until_s);
     if (until_s == cancel_s)
       cancel_s = call_off(self, until_s);
     for (; next < self->n && self->senders[next].of->start_s == until_s; next++)
@@ -151,7 +166,8 @@ static void act(const char *host, void *data, xbt_main_func_t run)
   sg_actor_start_(actor, run, 0, NULL);
 }
 
-static void run_child(const char *path, const test_flow *flows, int n, gboolean bare, int fd)
+static void run_child(const char *path, const test_flow *flows, int n, gboolean bare,
+                      const test_change *changes, int n_changes, int fd)
 {
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_platform) platform = tw_platform_load(path, faults);
@@ -169,7 +185,7 @@ static void run_child(const char *path, const test_flow *flows, int n, gboolean 
         {.from = flows[i].from, .to = flows[i].to, .bytes = flows[i].bytes, .ended = flow_ended},
         &flows[i],
         &ends_s[i]};
-  test_run all = {NULL, platform, senders, n};
+  test_run all = {NULL, platform, senders, n, changes, n_changes};
   if (bare) {
     for (int i = 0; i < n; i++) {
       senders[i].flow.trip = sg_host_by_name(platform->hosts[flows[i].to].id);
@@ -185,14 +201,15 @@ static void run_child(const char *path, const test_flow *flows, int n, gboolean 
   _exit(write(fd, ends_s, bytes) == (ssize_t)bytes ? 0 : 1);
 }
 
-static void run_apart(const char *platform, const test_flow *flows, int n, gboolean bare, double *ends_s)
+static void run_apart(const char *platform, const test_flow *flows, int n, gboolean bare,
+                      const test_change *changes, int n_changes, double *ends_s)
 {
   int fds[2], status = 0;
   assert_int_equal(pipe(fds), 0);
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0)
-    run_child(platform, flows, n, bare, fds[1]);
+    run_child(platform, flows, n, bare, changes, n_changes, fds[1]);
   close(fds[1]);
   ssize_t got = read(fds[0], ends_s, (size_t)n * sizeof *ends_s);
   close(fds[0]);
@@ -203,12 +220,18 @@ static void run_apart(const char *platform, const test_flow *flows, int n, gbool
 
 void test_flows(const char *platform, const test_flow *flows, int n, double *ends_s)
 {
-  run_apart(platform, flows, n, FALSE, ends_s);
+  run_apart(platform, flows, n, FALSE, NULL, 0, ends_s);
+}
+
+void test_flows_over_changing_links(const char *platform, const test_flow *flows, int n,
+                                    const test_change *changes, int n_changes, double *ends_s)
+{
+  run_apart(platform, flows, n, FALSE, changes, n_changes, ends_s);
 }
 
 void test_flows_of_simgrid(const char *platform, const test_flow *flows, int n, double *ends_s)
 {
-  run_apart(platform, flows, n, TRUE, ends_s);
+  run_apart(platform, flows, n, TRUE, NULL, 0, ends_s);
 }
 
 char *test_program(const char *const *arguments, int code, char **errors)

@@ -24,6 +24,16 @@ typedef struct test_flow {
 
 /* Runs flows on a platform; sets the end of each. Fails the test where SimGrid does not come through. */
 void test_flows(const char *platform, const test_flow *flows, int n, double *ends_s);
+/* From at_s on, a link carries a part of its bandwidth. */
+typedef struct test_change {
+  double at_s;
+  const char *link;
+  double speed;
+} test_change;
+
+/* The same while links change, in the order of time. */
+void test_flows_over_changing_links(const char *platform, const test_flow *flows, int n,
+                                    const test_change *changes, int n_changes, double *ends_s);
 /* The same by SimGrid alone, each flow sent by an actor of its own: what it says is right. */
 void test_flows_of_simgrid(const char *platform, const test_flow *flows, int n, double *ends_s);
 

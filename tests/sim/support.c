@@ -88,6 +88,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
                                  .dp = 1,
                                  .ep = 1,
                                  .chunked_prefill = TRUE,
+                                 .kv_timeout_s = INFINITY,
                                  .conservativeness = 1,
                                  .max_seqs = 256,
                                  .max_batched_tokens = 8192,
@@ -102,7 +103,7 @@ tw_scenario *test_scenario(int engines, const test_costs *costs, gint64 kv_block
   scenario->prefix_weight = 1;
   scenario->max_queue = G_MININT64;
   scenario->admission.rate_per_s = scenario->deadline_s = NAN;
-  scenario->slo_ttft_s = scenario->slo_tpot_s = scenario->slo_e2e_s = NAN;
+  scenario->slo = TW_SLO_NONE;
   scenario->interval_s = 1;
   scenario->audit = TRUE;
   scenario->caps.accelerator_w = scenario->caps.rack_w = NAN;

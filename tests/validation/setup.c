@@ -114,6 +114,8 @@ validation_case *setup_case(const validation_set *set, const setup *s, const cha
   item->scenario = g_string_new(NULL);
   for (int m = 0; m < CASE_METRICS; m++)
     item->measured[m] = item->predicted[m] = NAN;
+  g_autofree char *graphs =
+      s->graph_tokens > 0 ? g_strdup_printf(" graph-tokens=\"%d\"", s->graph_tokens) : g_strdup("");
   g_autofree char *platform = validation_platform_name(s->device, item->accelerators);
   g_string_append_printf(
       item->scenario,
@@ -123,10 +125,11 @@ validation_case *setup_case(const validation_set *set, const setup *s, const cha
       "weights=\"%s\" kv=\"%s\" memory-fraction=\"%s\">\n"
       "    <scheduler kind=\"%s\" reserve=\"%s\" max-seqs=\"%d\" max-batched-tokens=\"%d\" "
       "max-model-len=\"%d\"/>\n"
-      "    <step-time engine=\"%s\"/>\n  </pool>\n  <router/>\n</scenario>\n",
+      "    <step-time engine=\"%s\"%s/>\n  </pool>\n  <router/>\n</scenario>\n",
       platform, workload, s->model, s->replicas, s->tp, s->pp, s->dp, s->ep, s->weights, s->kv,
-      s->memory != NULL ? s->memory : servers[which].memory, servers[which].scheduler, servers[which].reserve,
-      s->max_seqs, MAX(s->max_batched, s->max_seqs), s->max_len, s->engine);
+      s->memory != NULL ? s->memory : servers[which].memory, servers[which].scheduler,
+      s->reserve != NULL ? s->reserve : servers[which].reserve, s->max_seqs, MAX(s->max_batched, s->max_seqs),
+      s->max_len, s->engine, graphs);
   return item;
 }
 

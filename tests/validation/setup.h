@@ -10,7 +10,9 @@ typedef struct setup {
   int tp, pp, dp, ep, replicas;
   const char *weights, *kv; /* kind of checkpoint, number format */
   int max_seqs, max_batched, max_len;
-  const char *memory; /* share for weights and KV cache; NULL: the server's default */
+  const char *memory;  /* share for weights and KV cache; NULL: the server's default */
+  const char *reserve; /* what a request needs to be admitted; NULL: the server's default */
+  int graph_tokens;    /* largest batch in a CUDA graph; 0: the engine's default */
 } setup;
 
 /* Our name of a model or device that a data set calls `word`; NULL: it is not in the catalogue. */

@@ -26,7 +26,7 @@ typedef struct tw_class {
   gint64 concurrency, sent, warmup;
   double think_s, ramp_s, pace_s, jitter_s;
   char *servegen_arrivals, *servegen_lengths;
-  double ttft_s, tpot_s, e2e_s;
+  double ttft_s, tpot_s, itl_s, e2e_s;
   /* The files that the arrivals name, read. */
   tw_stairs *rates;
   tw_servegen *servegen;
@@ -37,8 +37,13 @@ typedef struct tw_class {
 
 /* A class of which nothing is said: one client, no limits. */
 #define TW_CLASS_NONE                                                                                        \
-  ((tw_class){                                                                                               \
-      .limit = G_MININT64, .duration_s = NAN, .clients = 1, .ttft_s = NAN, .tpot_s = NAN, .e2e_s = NAN})
+  ((tw_class){.limit = G_MININT64,                                                                           \
+              .duration_s = NAN,                                                                             \
+              .clients = 1,                                                                                  \
+              .ttft_s = NAN,                                                                                 \
+              .tpot_s = NAN,                                                                                 \
+              .itl_s = NAN,                                                                                  \
+              .e2e_s = NAN})
 
 /* The element <class>. */
 extern const tw_element tw_class_element;

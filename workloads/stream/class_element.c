@@ -110,6 +110,8 @@ static const tw_attribute slo_attributes[] = {
      .help = "longest time to first token"},
     {"tpot", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .min = 0, .max = LONGEST_S, ROW(tpot_s),
      .help = "longest time per output token"},
+    {"itl", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .min = 0, .max = LONGEST_S, ROW(itl_s),
+     .help = "longest time between two tokens"},
     {"e2e", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .min = 0, .max = LONGEST_S, ROW(e2e_s),
      .help = "longest time to the last token"},
     {0}};

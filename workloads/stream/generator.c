@@ -175,7 +175,7 @@ int tw_generator_classes(const tw_generator *generator)
 tw_generator_class tw_generator_class_at(const tw_generator *generator, int i)
 {
   const tw_class *c = &generator->classes[i];
-  return (tw_generator_class){c->name, c->ttft_s, c->tpot_s, c->e2e_s};
+  return (tw_generator_class){c->name, c->ttft_s, c->tpot_s, c->itl_s, c->e2e_s};
 }
 
 const char *const *tw_generator_files(const tw_generator *generator)

@@ -48,7 +48,7 @@ tw_stream *tw_generator_stream(const tw_generator *generator, const tw_generator
 /* The SLO that a class asks for; NAN: nothing. */
 typedef struct tw_generator_class {
   const char *name;
-  double ttft_s, tpot_s, e2e_s;
+  double ttft_s, tpot_s, itl_s, e2e_s;
 } tw_generator_class;
 int tw_generator_classes(const tw_generator *generator);
 /* The class of a generator that has one (see class.h); NULL where there are several. Borrowed. */

@@ -74,6 +74,7 @@ def latencies(requests):
     done["ttfat_s"] = done.first_answer_s - done.arrival_s
     output = done.reasoning_tokens + done.answer_tokens
     done["tpot_s"] = ((done.completion_s - done.first_token_s) / (output - 1)).where(output > 1)
+    done["itl_s"] = pandas.to_numeric(done.longest_itl_s)
     done["e2e_s"] = done.completion_s - done.arrival_s
     done["queue_s"] = done.first_scheduled_s - done.arrival_s
     return done

@@ -43,7 +43,9 @@ static gboolean check_box(const xmlNode *node, const void *target, tw_faults *fa
   return TRUE;
 }
 
-static const tw_element lid_element = {"lid", "closes a box", NULL, NULL, NULL};
+static const tw_attribute lid_attributes[] = {
+    {"label", TW_ATTR_STRING, .fallback = TW_ABSENT, .help = "what is written on it"}, {NULL}};
+static const tw_element lid_element = {"lid", "closes a box", lid_attributes, NULL, NULL};
 static const tw_child box_children[] = {{&lid_element, 0, 1}, {NULL, 0, 0}};
 static const tw_element box_element = {"box", "holds things", box_attributes, box_children, check_box};
 static const tw_child site_children[] = {{&box_element, 1, 0}, {NULL, 0, 0}};
@@ -207,6 +209,24 @@ static void an_assignment_sets_what_its_xpath_names(void **state)
   assert_null(no_note);             /* //@note names those that exist */
 }
 
+static void an_assignment_adds_an_element_where_it_may_stand_once(void **state)
+{
+  (void)state;
+  g_auto(scratch) files = scratch_new();
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_document) document = load(&files, two_boxes, faults);
+  const xmlNode *first = tw_node_child(tw_document_root(document), "box");
+  assert_true(tw_document_set(document, &site_element, "//box[@id='b']/lid/@label=top", faults));
+  assert_null(tw_node_child(first, "lid"));
+  assert_non_null(tw_node_child(tw_node_next(first, "box"), "lid"));
+  assert_true(tw_document_set(document, &site_element, "//box[@id='a']/lid/@label=top", faults));
+  assert_non_null(tw_node_child(first, "lid"));
+  /* A box may stand more than once, so that which one is meant would be a guess; a key may stand nowhere. */
+  assert_false(tw_document_set(document, &site_element, "/site/bin/@label=top", faults));
+  assert_false(tw_document_set(document, &site_element, "//box[@id='a']/key/@label=top", faults));
+  assert_false(tw_document_set(document, &site_element, "//box[@id='a']/lid/@lable=top", faults));
+}
+
 static void a_bad_assignment_says_what_would_be_right(void **state)
 {
   (void)state;
@@ -360,6 +380,7 @@ int main(void)
       cmocka_unit_test(every_fault_is_found_at_once),
       cmocka_unit_test(another_root_or_namespace_is_refused),
       cmocka_unit_test(an_assignment_sets_what_its_xpath_names),
+      cmocka_unit_test(an_assignment_adds_an_element_where_it_may_stand_once),
       cmocka_unit_test(a_bad_assignment_says_what_would_be_right),
       cmocka_unit_test(the_relaxng_schema_agrees_with_the_table),
       cmocka_unit_test(the_documentation_names_everything),

@@ -132,7 +132,8 @@ static const broken devices[] = {
      "device-values.xml:8: idle power is above the overhead at full load; write idle <= overhead\n"
      "device-values.xml:9: <efficiency> lacks the attribute \"source\"; write source=\"...\", where the "
      "numbers come from\n"
-     "device-values.xml:2: <device> has 1 <efficiency> and needs 6: fitted shares of the peaks\n"},
+     "device-values.xml:10: mixed-peak of <efficiency>: \"1.5\" is out of range; write a number from 0 to 1\n"
+     "device-values.xml:2: <device> has 2 <efficiency> and needs 6: fitted shares of the peaks\n"},
 };
 
 /* The faults as one text, a line each, without the folder in front of the file names. */

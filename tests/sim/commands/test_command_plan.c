@@ -210,6 +210,29 @@ static void caps_on_power_make_room_for_more(void **state)
   json_decref(all);
 }
 
+/* Checkpoints and tiers are free: two of each, of which the store is missing at one site. */
+static void checkpoints_and_tiers_are_multiplied_out(void **state)
+{
+  given_file(state, "tiers.xml",
+             "<question name=\"q\" optimise=\"accelerators\">\n" LOAD "<slo tpot=\"40ms\"/>\n"
+             "<model name=\"llama-3.1-70b\" weights=\"fp8 int4-awq\"/><site kind=\"hgx\" smallest=\"1\" "
+             "largest=\"2\"/>"
+             "<layout tp=\"8\"/><kv-offload host-memory=\"none 10GB\" store=\"false true\"/>"
+             "<effort slice=\"20s\" seeds=\"1\" levers=\"false\"/></question>");
+  expect(state, "plan $/tiers.xml -o $/tiers -q", 0, "    2  store=", "");
+  json_t *all = answer(state, "tiers"), *design;
+  size_t i;
+  int awq = 0, hosts = 0;
+  json_array_foreach(json_object_get(all, "designs"), i, design)
+  {
+    awq += g_str_equal(json_string_value(json_object_get(design, "weights")), "int4-awq");
+    hosts += json_object_get(design, "host_bytes") != NULL;
+  }
+  assert_int_equal(awq, 3);
+  assert_int_equal(hosts, 4);
+  json_decref(all);
+}
+
 static void faults_of_a_question_are_all_told(void **state)
 {
   static const struct {
@@ -229,7 +252,17 @@ static void faults_of_a_question_are_all_told(void **state)
       {QUESTION("", "tpot=\"50ms\"", "<site kind=\"hxg\" name=\"b\"/>", ""), "hgx"},
       {QUESTION("", "tpot=\"50ms\"", "<model name=\"llama-3.1-70b\" weights=\"fp9\"/>", ""),
        "weights: there is no \"fp9\""},
-      {QUESTION("", "tpot=\"50ms\"", "", "<power caps=\"none 5\"/>"), "caps: \"5\" is no power"},
+      {QUESTION("", "tpot=\"50ms\"", "", "<power caps=\"none 5\"/>"),
+       "caps: \"5\" is neither \"none\" nor a quantity"},
+      {QUESTION("", "tpot=\"50ms\"", "<kv-offload host-memory=\"none 5\"/>", ""),
+       "host-memory: \"5\" is neither \"none\" nor a quantity above zero; write host-memory=\"none 100GB\""},
+      {QUESTION("", "tpot=\"50ms\"", "<kv-offload store=\"true\"/>", ""),
+       "store: KV goes there through the memory of hosts; write host-memory=\"100GB\" beside it"},
+      {QUESTION("", "tpot=\"50ms\"", "<kv-offload host-memory=\"1GB\" store=\"yes\"/>", ""),
+       "store: there is no \"yes\""},
+      {QUESTION("", "tpot=\"50ms\"", "<scheduler prefix-cache=\"false\"/><kv-offload host-memory=\"1GB\"/>",
+                ""),
+       "host-memory holds what prefix caches leave"},
       {QUESTION("", "tpot=\"50ms\"", "", "<power oversubscription=\"0.5\"/>"),
        "oversubscription: \"0.5\" is no ratio from 1 on"},
       {QUESTION("", "tpot=\"50ms\"", "", "<power oversubscription=\"1.5\"/>"),
@@ -267,6 +300,7 @@ int main(void)
       cmocka_unit_test(a_generator_that_is_written_out_is_planned_for),
       cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
       cmocka_unit_test(caps_on_power_make_room_for_more),
+      cmocka_unit_test(checkpoints_and_tiers_are_multiplied_out),
       cmocka_unit_test(faults_of_a_question_are_all_told),
       cmocka_unit_test(the_example_is_a_question),
   };

@@ -1,6 +1,9 @@
 /* Progress and interrupts of `tokenworks run`, and its timelines. */
 #include "tests/program.h"
 
+#include <jansson.h>
+
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,6 +17,34 @@ static void a_run_is_silent_where_there_is_no_terminal(void **state)
   assert_null(strstr(r.err, "simulated")); /* sanitizers may have said something */
   g_auto(result) bar = run_program(state, "run " AZURE " -o $/silent --until 60s --force --progress=bar");
   assert_null(strstr(bar.err, "simulated"));
+}
+
+static double spent_s(void **state, const char *directory, const char *what)
+{
+  g_autofree char *path = g_build_filename(*state, directory, "summary.json", NULL);
+  json_t *summary = json_load_file(path, 0, NULL);
+  assert_non_null(summary);
+  json_t *seconds = json_object_get(json_object_get(summary, "spent"), "seconds");
+  double value = json_number_value(json_object_get(seconds, what));
+  json_decref(summary);
+  return value;
+}
+
+/* Attention over long prompts is arithmetic alone: at half the clock it takes twice the time. KV is written, and the
+ * host works, as fast as before. */
+static void half_the_clock_takes_twice_the_time_for_arithmetic_alone(void **state)
+{
+  given_file(state, "prompts.xml",
+             "<scenario name=\"prompts\"><platform file=\"" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml\"/>"
+             "<workload><poisson rate=\"1/s\" requests=\"20\"><prompt mean=\"8192\"/><answer mean=\"1\"/>"
+             "</poisson></workload><pool id=\"p\" model=\"llama-3.1-8b\"/></scenario>");
+  expect(state, "run $/prompts.xml -o $/whole -q", 0, "", "");
+  expect(state, "run $/prompts.xml -o $/half -q --set /scenario/power-cap/@clock=0.5", 0, "", "");
+  double attention_s = spent_s(state, "whole", "attention");
+  assert_true(attention_s > 0.1);
+  assert_true(fabs(spent_s(state, "half", "attention") / attention_s - 2) < 1e-6);
+  assert_true(fabs(spent_s(state, "half", "kv") / spent_s(state, "whole", "kv") - 1) < 1e-6);
+  assert_true(fabs(spent_s(state, "half", "host") / spent_s(state, "whole", "host") - 1) < 1e-6);
 }
 
 static void plain_progress_needs_no_terminal(void **state)
@@ -142,6 +173,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_run_is_silent_where_there_is_no_terminal),
+      cmocka_unit_test(half_the_clock_takes_twice_the_time_for_arithmetic_alone),
       cmocka_unit_test(plain_progress_needs_no_terminal),
       cmocka_unit_test(an_interrupted_run_leaves_whole_logs_and_a_partial_summary),
       cmocka_unit_test(an_interrupt_is_heeded_while_nothing_happens),

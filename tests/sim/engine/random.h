@@ -57,6 +57,7 @@ static inline void assert_same_outcome(const naive_outcome *a, const naive_outco
   assert_same_instant(a->first_token_s, b->first_token_s, seed, request, "first token");
   assert_same_instant(a->first_answer_s, b->first_answer_s, seed, request, "first answer token");
   assert_same_instant(a->completion_s, b->completion_s, seed, request, "last token");
+  assert_same_instant(a->longest_gap_s, b->longest_gap_s, seed, request, "longest gap");
   assert_int_equal(a->preemptions, b->preemptions);
   assert_int_equal(a->computed, b->computed);
   assert_int_equal(a->cached, b->cached);

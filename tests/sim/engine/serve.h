@@ -27,9 +27,16 @@ static inline void on_ended(void *user, int engine, tw_sequence *sequence, doubl
   guint64 id = sequence->request.id;
   assert_int_equal(engine, 0);
   assert_int_equal(sequence->emitted, tw_request_output_tokens(&sequence->request));
-  s->outcomes[id] = (naive_outcome){
-      sequence->rank, sequence->first_scheduled_s, sequence->first_token_s,    sequence->first_answer_s,
-      now_s,          sequence->preemptions,       sequence->prefilled_tokens, sequence->cached_tokens};
+  s->outcomes[id] = (naive_outcome){sequence->rank,
+                                    sequence->first_scheduled_s,
+                                    sequence->first_token_s,
+                                    sequence->first_answer_s,
+                                    now_s,
+                                    sequence->preemptions,
+                                    sequence->prefilled_tokens,
+                                    sequence->cached_tokens,
+                                    isnan(sequence->longest_gap_s) ? 0 : sequence->longest_gap_s,
+                                    sequence->last_token_s};
   g_array_append_val(s->order, id);
   tw_sequence_free(sequence);
 }
@@ -76,6 +83,7 @@ static inline tw_engine_config engine_config(const naive_config *config, const t
                                                         : TW_RESERVE_CHUNK,
                     .asynchronous = config->asynchronous,
                     .long_prefill_tokens = config->long_prefill_tokens,
+                    .gaps = TRUE,
                     .prefix_cache = config->prefix_cache,
                     .max_seqs = config->max_seqs,
                     .max_batched_tokens = config->max_batched_tokens,

@@ -13,7 +13,7 @@ static void free_sequence(gpointer sequence, gpointer user)
   tw_sequence_free(sequence);
 }
 
-/* Reserves blocks for a request and delivers its prompt's KV, with its first token, at 0. */
+/* Reserves blocks for a request and delivers its prompt's KV, with its first token of 2 s before, at 0. */
 static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
 {
   tw_request request = {.id = id, .prompt_tokens = prompt, .answer_tokens = output};
@@ -22,6 +22,7 @@ static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
   sequence->prefill_target = prompt;
   sequence->prefilled_tokens = prompt;
   sequence->emitted = 1;
+  sequence->last_token_s = -2;
   sequence->rank = tw_engine_reserve(engine, sequence, 0);
   assert_int_equal(sequence->rank, 0);
   tw_engine_deliver(engine, sequence, 0);
@@ -30,14 +31,15 @@ static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
 /* 4 blocks of 4 tokens, all of them taken by the delivered prompts of A and B, 8 tokens each. A joins the
  * empty batch and gets no block for its second token; the plan that preempts it admits nobody. The next one
  * lets B join in A's blocks: it emits tokens 2 and 3 at 1 and 2 s. Then A computes its 9 tokens again, which
- * emits its second at 3 s, and its last at 4 s. */
-static void a_plan_that_preempts_the_only_sequence_is_followed_by_another(void **state)
+ * emits its second at 3 s, and its last at 4 s. The client has waited for the second since the prompt was
+ * complete, at -2 s, or, where it sees the first only then, since 0 s. */
+static void serve_a_and_b(gboolean shows_later)
 {
-  (void)state;
   naive_config config = plain;
   config.kv_blocks = 4;
   g_autoptr(tw_step_model) model = test_step_model(&config.costs);
   tw_engine_config engine = engine_config(&config, model, FALSE);
+  engine.scheduler.shows_later = shows_later;
   served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
   tw_engine_listener listener = {.ended = on_ended, .user = &s};
   tw_engine *e = tw_engine_new(0, &engine, &listener);
@@ -48,9 +50,18 @@ static void a_plan_that_preempts_the_only_sequence_is_followed_by_another(void *
   assert_near(s.outcomes[1].completion_s, 2, 0);
   assert_near(s.outcomes[0].completion_s, 4, 0);
   assert_int_equal(s.outcomes[0].preemptions, 1);
+  assert_near(s.outcomes[0].longest_gap_s, shows_later ? 3 : 5, 0);
+  assert_near(s.outcomes[1].longest_gap_s, shows_later ? 1 : 3, 0);
   tw_engine_free(e);
   g_free(s.outcomes);
   g_array_unref(s.order);
+}
+
+static void a_plan_that_preempts_the_only_sequence_is_followed_by_another(void **state)
+{
+  (void)state;
+  serve_a_and_b(FALSE);
+  serve_a_and_b(TRUE);
 }
 
 /* 4 blocks of 4 tokens, and sequences are promised all that they will ever hold. Where they are handed over,

@@ -189,6 +189,14 @@ def a_plan_through_slurm_gives_the_same_bytes():
     same(scratch + "/plan-local", scratch + "/plan-slurm", ["plan.csv", "plan.json", "plan.html"])
 
 
+def a_search_through_slurm_finds_the_same():
+    scenario = write("s2.xml", SCENARIO.replace("REQUESTS", "40"))
+    for launcher in ("local", "slurm"):
+        run("search", scenario, "--find", "max //poisson/@rate", "--require", "ttft_s.p99<=0.02", "--tolerance", "0.5", "-q",
+            "-o", f"{scratch}/search-{launcher}", "--launcher", launcher)
+    same(scratch + "/search-local", scratch + "/search-slurm", TABLES)
+
+
 def long_sweep(name):
     """Starts a sweep of longer runs, and comes back when some of it runs."""
     process = subprocess.Popen([PROGRAM, "sweep", scratch + "/long.xml", "-o", os.path.join(scratch, name), "-q", "--launcher", "slurm"],
@@ -244,6 +252,7 @@ def a_run_that_fails_is_not_tried_again():
 with tempfile.TemporaryDirectory() as scratch, Slurm(os.path.join(scratch, "cluster")) as slurm:
     write("s.xml", SCENARIO.replace("REQUESTS", "50"))
     for check in [a_sweep_through_slurm_gives_the_same_bytes, a_plan_through_slurm_gives_the_same_bytes,
+                  a_search_through_slurm_finds_the_same,
                   whatever_is_killed_the_sweep_ends_with_the_same_bytes, a_killed_call_goes_on_and_leaves_nobody_behind,
                   an_interrupt_cancels_what_waits, a_run_that_fails_is_not_tried_again]:
         begin = time.time()

@@ -60,9 +60,9 @@ static void a_table_is_its_header_and_its_rows(void **state)
                       "prompt_tokens,cached_tokens,reasoning_tokens,answer_tokens,prefill_engine,"
                       "decode_engine,preemptions,recomputed_tokens,host_cached_tokens,store_cached_tokens,"
                       "kv_transfer_s,joules,front_end_s,admission_s,fetch_s,chunk_wait_s,transfer_s,"
-                      "decode_queue_s,preempted_s,class,state,"
+                      "decode_queue_s,preempted_s,longest_itl_s,class,state,"
                       "reason\n"
-                      "7,\"a,b\",1.250000000,,,,2.500000000,100,,,,,,,,,,0.125,,,,,,,,,chat,completed,\n");
+                      "7,\"a,b\",1.250000000,,,,2.500000000,100,,,,,,,,,,0.125,,,,,,,,,,chat,completed,\n");
   g_string_free(text, TRUE);
   remove_directory(directory);
 }

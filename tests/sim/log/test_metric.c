@@ -37,11 +37,12 @@ static void only_numbers_of_the_section_are_written_and_at_their_paths(void **st
 static void latencies_are_differences_of_a_requests_times(void **state)
 {
   (void)state;
-  tw_request_times times = {10, 11, 13, 14, 19, 4};
+  tw_request_times times = {10, 11, 13, 14, 19, 4, 3};
   assert_near(tw_latency_of(TW_LATENCY_QUEUE, &times), 1, 0);
   assert_near(tw_latency_of(TW_LATENCY_TTFT, &times), 3, 0);
   assert_near(tw_latency_of(TW_LATENCY_TTFAT, &times), 4, 0);
   assert_near(tw_latency_of(TW_LATENCY_TPOT, &times), 2, 0); /* three gaps in 6 s */
+  assert_near(tw_latency_of(TW_LATENCY_ITL, &times), 3, 0);
   assert_near(tw_latency_of(TW_LATENCY_E2E, &times), 9, 0);
   times.output_tokens = 1;
   assert_true(isnan(tw_latency_of(TW_LATENCY_TPOT, &times)));

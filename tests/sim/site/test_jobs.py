@@ -152,8 +152,8 @@ class Jobs(unittest.TestCase):
         self.fault(JOB.format("") + JOB.format(""), "used twice")
         self.fault(JOB.replace("/>", '><checkpoint every="1"/></job>').format(""), "role storage")
         self.fault(JOB.format("") + '<power-cap site="1MW"/>', "slows engines down")
-        self.fault("", "needs a <workload>")
-        self.fault(JOB.format("") + '<pool id="p" model="llama-3.1-8b"/>', "needs a <workload> for its <pool>")
+        self.fault("", "lacks a <workload>")
+        self.fault(JOB.format("") + '<pool id="p" model="llama-3.1-8b"/>', "lacks a <workload>")
         self.fault(JOB.format('bach="2"'), "batch")
 
 

@@ -69,6 +69,32 @@ static void a_transfer_waits_for_blocks_at_the_decode_engine(void **state)
   test_scenario_free(scenario);
 }
 
+/* As above, but a prompt waits no longer than 0.1 s: the second has failed before the first has ended. The prefill engine has room for one prompt, so that the third is computed as the second lets go. */
+static void a_prompt_that_waits_too_long_frees_its_blocks_and_fails(void **state)
+{
+  (void)state;
+  tw_scenario *scenario = test_scenario(2, &costs, 8);
+  test_disaggregate(scenario, 1);
+  scenario->pools[0].kv_timeout_s = 0.1;
+  scenario->pools[0].plan.memory.kv_blocks = 7;
+  scenario->pools[0].max_seqs = 1;
+  scenario->pools[1].plan.memory.kv_blocks = 8;
+  g_autofree char *directory = test_directory();
+  g_autoptr(tw_recorder) recorder =
+      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,20\n0,100,6\n0,100,6\n", directory);
+  /* The first: computed by 0.02, sent by 0.12001, ended 19 tokens later at 0.31001. The second: computed from
+   * 0.12001, as the first has left, to 0.14001, failed at 0.24001. The third: computed by 0.26001, sent from
+   * 0.31001 to 0.41002, ended at 0.46002. */
+  assert_near(cell(directory, "completion_s", 0), 0.24001, 1e-9);
+  assert_near(cell(directory, "completion_s", 1), 0.31001, 1e-9);
+  assert_near(cell(directory, "first_token_s", 2), 0.26001, 1e-9);
+  assert_near(cell(directory, "completion_s", 2), 0.46002, 1e-9);
+  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_FAILED], 1);
+  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 2);
+  test_remove(directory);
+  test_scenario_free(scenario);
+}
+
 static void blocks_of_the_prefill_engine_are_held_until_the_cache_has_left(void **state)
 {
   (void)state;
@@ -329,6 +355,7 @@ int main(void)
       cmocka_unit_test(a_request_decodes_when_its_cache_has_come),
       cmocka_unit_test(a_single_token_needs_no_transfer),
       cmocka_unit_test(a_transfer_waits_for_blocks_at_the_decode_engine),
+      cmocka_unit_test(a_prompt_that_waits_too_long_frees_its_blocks_and_fails),
       cmocka_unit_test(blocks_of_the_prefill_engine_are_held_until_the_cache_has_left),
       cmocka_unit_test(a_prompt_that_no_decode_engine_can_hold_is_rejected),
       cmocka_unit_test(a_run_that_is_cut_short_counts_what_is_under_way),

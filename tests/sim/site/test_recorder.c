@@ -23,6 +23,7 @@ static void end_of_class(tw_recorder *recorder, const char *class, double arriva
     sequence->first_token_s = sequence->first_answer_s = fmin(arrival_s + 2, end_s);
     sequence->prompt_s = sequence->first_token_s - sequence->first_scheduled_s;
     sequence->emitted = ending == TW_COMPLETED ? output : 1;
+    sequence->longest_gap_s = output > 1 ? (end_s - sequence->first_token_s) / (output - 1) : NAN;
     sequence->prefilled_tokens = 10;
   }
   tw_recorder_arrived(recorder);
@@ -44,14 +45,13 @@ static void latencies_are_measured_from_the_arrival(void **state)
 {
   (void)state;
   tw_scenario *scenario = scenario_new();
+  scenario->slo.itl_s = 3;
   g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
   end(recorder, 10, 18, 4, TW_COMPLETED);
   tw_recorder_close(recorder, 20);
-  static const double expected[] = {[TW_LATENCY_TTFT] = 2,
-                                    [TW_LATENCY_TTFAT] = 2,
-                                    [TW_LATENCY_TPOT] = 6.0 / 3,
-                                    [TW_LATENCY_E2E] = 8,
-                                    [TW_LATENCY_QUEUE] = 1};
+  static const double expected[] = {
+      [TW_LATENCY_TTFT] = 2, [TW_LATENCY_TTFAT] = 2, [TW_LATENCY_TPOT] = 6.0 / 3,
+      [TW_LATENCY_ITL] = 2,  [TW_LATENCY_E2E] = 8,   [TW_LATENCY_QUEUE] = 1};
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     assert_near(tw_histogram_mean(tw_recorder_latency(recorder, (tw_latency)i)), expected[i], 1e-12);
   test_scenario_free(scenario);
@@ -61,7 +61,7 @@ static void an_output_of_one_token_has_no_tpot(void **state)
 {
   (void)state;
   tw_scenario *scenario = scenario_new();
-  scenario->slo_tpot_s = 0.001;
+  scenario->slo.tpot_s = 0.001;
   g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
   end(recorder, 0, 2, 1, TW_COMPLETED);
   end(recorder, 0, 4, 2, TW_COMPLETED); /* 2 s for the second token: misses */
@@ -70,6 +70,47 @@ static void an_output_of_one_token_has_no_tpot(void **state)
   assert_int_equal(counted(recorder, TW_LATENCY_TPOT), 1);
   assert_int_equal(tw_recorder_window(recorder)->good, 1);
   test_scenario_free(scenario);
+}
+
+/* A request that one engine prefills, and that another begins to decode at 5 s: the token after the first comes
+ * 4 s behind the prompt, or 1 s behind what the client sees first. */
+static void handed_over(tw_scenario *scenario, tw_recorder *recorder)
+{
+  tw_request request = {.prompt_tokens = 10, .answer_tokens = 3};
+  tw_sequence *sequence = tw_sequence_new(&request);
+  sequence->dispatched_s = sequence->routed_s = sequence->submitted_s = sequence->first_scheduled_s = 0;
+  sequence->first_token_s = sequence->first_answer_s = sequence->prompt_s = 2;
+  sequence->prefill_engine = 0;
+  sequence->decode_engine = 0;
+  sequence->transfer_start_s = 2;
+  sequence->transfer_end_s = 3;
+  sequence->decode_start_s = 5;
+  sequence->emitted = 3;
+  sequence->longest_gap_s = scenario->first_token == TW_FIRST_TOKEN_DECODE ? 1 : 4;
+  tw_recorder_arrived(recorder);
+  tw_recorder_ended(recorder, sequence, TW_COMPLETED, NULL, 7);
+  tw_sequence_free(sequence);
+}
+
+/* With a limit of 3 s between tokens: missed where the client waits for the second, kept where for the first. */
+static void the_first_token_is_seen_behind_the_prompt_or_before_the_decode(void **state)
+{
+  (void)state;
+  static const double ttft_s[] = {2, 5}, tpot_s[] = {2.5, 1}, itl_s[] = {4, 1};
+  for (int later = 0; later < 2; later++) {
+    tw_scenario *scenario = scenario_new();
+    scenario->slo.itl_s = 3;
+    scenario->first_token = later;
+    g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
+    handed_over(scenario, recorder);
+    tw_recorder_close(recorder, 8);
+    assert_near(tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TTFT)), ttft_s[later], 1e-12);
+    assert_near(tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TTFAT)), ttft_s[later], 1e-12);
+    assert_near(tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_TPOT)), tpot_s[later], 1e-12);
+    assert_near(tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_ITL)), itl_s[later], 1e-12);
+    assert_int_equal(tw_recorder_window(recorder)->good, later);
+    test_scenario_free(scenario);
+  }
 }
 
 static const tw_class_record *class_named(const tw_recorder *recorder, const char *name)
@@ -87,8 +128,8 @@ static void classes_have_their_own_slo_and_statistics(void **state)
   (void)state;
   for (int drains = 0; drains < 2; drains++) {
     tw_scenario *scenario = scenario_new();
-    tw_slo slo = {(char *)"batch", NAN, NAN, 100};
-    scenario->slo_e2e_s = 5;
+    tw_slo slo = {(char *)"batch", NAN, NAN, NAN, 100};
+    scenario->slo.e2e_s = 5;
     scenario->drain_s = drains ? 1e-3 : 0;
     scenario->class_slos = g_array_new(FALSE, FALSE, sizeof(tw_slo));
     g_array_append_val(scenario->class_slos, slo);
@@ -122,7 +163,7 @@ static void requests_that_did_not_complete_miss_the_slo(void **state)
 {
   (void)state;
   tw_scenario *scenario = scenario_new();
-  scenario->slo_e2e_s = 5;
+  scenario->slo.e2e_s = 5;
   g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
   end(recorder, 0, 5, 3, TW_COMPLETED);
   end(recorder, 0, 5.1, 3, TW_COMPLETED);
@@ -208,6 +249,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(latencies_are_measured_from_the_arrival),
       cmocka_unit_test(an_output_of_one_token_has_no_tpot),
+      cmocka_unit_test(the_first_token_is_seen_behind_the_prompt_or_before_the_decode),
       cmocka_unit_test(classes_have_their_own_slo_and_statistics),
       cmocka_unit_test(requests_that_did_not_complete_miss_the_slo),
       cmocka_unit_test(the_window_cuts_arrivals_at_both_ends),

@@ -1,5 +1,6 @@
 /* The roofline by hand: what kernels, graphs, formats and engines add to arithmetic and bytes. */
 #include "platforms/input/data.h"
+#include "sim/steptime/step_kernels.h"
 #include "tests/sim/steptime/unit.h"
 
 /* Two products a layer for attention, two for the MLP, one kernel of attention, and the head. */
@@ -84,8 +85,64 @@ static void engines_without_an_exchange_gather_all_tokens(void **state)
   assert_near(gathered, 2 * 2 * ((double)moe.hidden * 2) * 1e-9, 1e-18);
 }
 
+/* Two ranks that gather, captured for 4, of which one has 3 sequences and the other one 1 or none: both run as 4,
+ * and the experts see 8 tokens. With an exchange each is padded to its own graph: 4 and 1. */
+static void ranks_that_gather_are_padded_alike(void **state)
+{
+  (void)state;
+  static const tw_batch one = {
+      .decode_seqs = 1, .decode_context = 5, .decode_windowed = 5, .next_full = G_MAXINT64, .sampled = 1};
+  const tw_batch ranks[] = {decode3, one}, idle[] = {decode3, {.next_full = G_MAXINT64}};
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
+  device.hbm_bytes_per_s = INFINITY;
+  device.efficiency[TW_OP_EXPERTS][TW_BF16].per_token_s = 1;
+  setting.overhead.graph_tokens = 4;
+  double exchanged = cost_of(&setting, ranks).time_s.first;
+  setting.overhead.all_to_all = FALSE;
+  double copies_s = (double)moe.experts_per_token / 2 * tw_model_moe_layers(&moe);
+  assert_near(exchanged, 5 * copies_s, 1e-3);
+  assert_near(cost_of(&setting, ranks).time_s.first, 8 * copies_s, 1e-3);
+  assert_near(cost_of(&setting, idle).time_s.first, 8 * copies_s, 1e-3);
+}
+
+/* Graphs are captured for 1, 2, 4, then in steps of 8 up to 512, and for powers of two above. */
+static void graphs_are_captured_for_some_sizes(void **state)
+{
+  (void)state;
+  static const gint64 sizes[][2] = {{1, 1},     {3, 4},      {5, 8},       {9, 16},     {505, 512},
+                                    {512, 512}, {513, 1024}, {1024, 1024}, {1025, 2048}};
+  for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
+    assert_int_equal(tw_captured_tokens(sizes[i][0]), sizes[i][1]);
+}
+
+/* Experts bound by arithmetic at a quarter of their peak where rows stay wider than the weights: in mxfp4, and in
+ * any fp4 that the device expands; in nvfp4 rows have 4 bits as well. */
+static void wider_rows_keep_experts_from_their_peak(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 1, 1);
+  const tw_checkpoint nvfp4 = {.name = "nvfp4"}, mxfp4 = {.name = "mxfp4", .mixed = TRUE, .weights = TW_FP4};
+  device.flops[TW_FP4] = 4e12;
+  device.flops[TW_BF16] = 1e12;
+  for (int p = 0; p < TW_PRECISIONS; p++)
+    device.efficiency[TW_OP_EXPERTS][p] =
+        (tw_efficiency){.compute_peak = 0.8, .mixed_peak = 0.2, .memory = 1};
+  setting.overhead.compute = setting.overhead.experts = 1;
+  setting.parts = &nvfp4;
+  assert_near(tw_kernels_of(&setting, TW_OP_EXPERTS, TW_FP4).flops_per_s, 3.2e12, 1);
+  assert_near(tw_kernels_of(&setting, TW_OP_EXPERTS, TW_BF16).flops_per_s, 0.8e12, 1);
+  setting.parts = &mxfp4;
+  assert_near(tw_kernels_of(&setting, TW_OP_EXPERTS, TW_FP4).flops_per_s, 0.8e12, 1);
+  setting.parts = &nvfp4;
+  device.flops[TW_FP4] = NAN;
+  assert_near(tw_kernels_of(&setting, TW_OP_EXPERTS, TW_FP4).flops_per_s, 0.2e12, 1);
+}
+
 /* The same layers in a narrower format, over all devices and models, for decodes of 1 to 512 sequences and a
- * prompt of 4,096 tokens; what a device expands runs on the kernels of bf16, and is compared with that. */
+ * prompt of 4,096 tokens; what a device expands runs on the kernels of bf16, and is compared with that: kernels that
+ * expand experts within themselves are another family. */
 static void narrower_formats_are_never_slower(void **state)
 {
   (void)state;
@@ -98,6 +155,8 @@ static void narrower_formats_are_never_slower(void **state)
     for (char **m = models; *m != NULL; m++) {
       g_autoptr(tw_device) device = tw_device_load(*d, NULL, faults);
       g_autoptr(tw_model) model = tw_model_load(*m, NULL, faults);
+      for (int p = 0; p < TW_PRECISIONS; p++)
+        device->efficiency[TW_OP_EXPERTS][p].mixed_peak = 0;
       for (guint b = 0; b <= G_N_ELEMENTS(seqs); b++) {
         tw_batch batch = {.next_full = G_MAXINT64};
         if (b < G_N_ELEMENTS(seqs))
@@ -198,6 +257,9 @@ int main(void)
       cmocka_unit_test(the_roof_has_a_round_edge),
       cmocka_unit_test(graphs_pad_the_batch_and_what_is_larger_waits_for_the_host),
       cmocka_unit_test(engines_without_an_exchange_gather_all_tokens),
+      cmocka_unit_test(ranks_that_gather_are_padded_alike),
+      cmocka_unit_test(graphs_are_captured_for_some_sizes),
+      cmocka_unit_test(wider_rows_keep_experts_from_their_peak),
       cmocka_unit_test(narrower_formats_are_never_slower),
       cmocka_unit_test(exponentials_cost_like_dimensions),
   };

@@ -1,5 +1,4 @@
-#include "tests/validation/kernels/kernel.h"
-
+#include "tests/validation/kernels/kernel_rows.h"
 #include "tests/validation/table.h"
 
 #include <math.h>
@@ -35,8 +34,6 @@ double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, 
 
 /* ---- Rows ---- */
 
-enum { FIELDS = 16 };
-
 typedef struct dtype {
   const char *name;
   tw_precision precision;
@@ -56,13 +53,12 @@ static const dtype gemm_dtypes[] = {
 static const dtype mla_gemm_dtypes[] = {{"bfloat16", TW_BF16}, {"fp8_block", TW_FP8}, {NULL, TW_BF16}};
 static const dtype kv_dtypes[] = {{"bfloat16", TW_BF16}, {"fp8", TW_FP8}, {NULL, TW_BF16}};
 
-static void keep(kernel_group *group, tw_op_class op, int precision, kernel k)
+void kernel_keep(kernel_group *group, tw_op_class op, int precision, kernel k)
 {
   g_array_append_val(group->kernels[op][precision], k);
 }
 
-/* Rows of activations are bf16 in and out, whatever the weights are stored in. */
-static kernel product(double m, double n, double k, tw_precision weights, double seconds)
+kernel kernel_product(double m, double n, double k, tw_precision weights, double seconds)
 {
   return (kernel){.flops = 2 * m * n * k,
                   .weights = n * k * tw_precision_bytes(weights),
@@ -91,9 +87,9 @@ static gboolean read_gemm(const char *path, const kernel_context *context, kerne
     if (precision < 0 || n * k < 16e6 || m > 16384 || k > 32768)
       continue;
     if (n > 16384 && precision == TW_BF16 && m <= 2048 && k <= 16384)
-      keep(group, TW_OP_HEAD, TW_BF16, product(m, n, k, TW_BF16, seconds));
+      kernel_keep(group, TW_OP_HEAD, TW_BF16, kernel_product(m, n, k, TW_BF16, seconds));
     if (n <= 65536)
-      keep(group, TW_OP_LINEAR, precision, product(m, n, k, (tw_precision)precision, seconds));
+      kernel_keep(group, TW_OP_LINEAR, precision, kernel_product(m, n, k, (tw_precision)precision, seconds));
   }
   return table_close(&t);
 }
@@ -130,7 +126,7 @@ static gboolean read_gqa(const char *path, kernel_group *group, gboolean generat
         continue;
       k.flops = 4 * batch * context * heads * dim;
       k.weights = batch * context * kv_bytes;
-      keep(group, TW_OP_ATTENTION_DECODE, precision, k);
+      kernel_keep(group, TW_OP_ATTENTION_DECODE, precision, k);
     } else {
       if (isl < 128 || isl * batch > 65536)
         continue;
@@ -138,7 +134,7 @@ static gboolean read_gqa(const char *path, kernel_group *group, gboolean generat
       k.flops = 4 * pairs * heads * dim;
       k.exponentials = 4 * pairs * heads;
       k.weights = batch * isl * (kv_bytes + 2 * 2 * heads * dim);
-      keep(group, TW_OP_ATTENTION_PREFILL, precision, k);
+      kernel_keep(group, TW_OP_ATTENTION_PREFILL, precision, k);
     }
   }
   return table_close(&t);
@@ -206,17 +202,16 @@ static gboolean read_mla(const char *path, const kernel_context *context, kernel
     gboolean comparable =
         to->kv == from->kv && to->gemm == from->gemm && to->heads == from->heads && to->batch == from->batch;
     if (comparable && grown > 0 && to->seconds > from->seconds * 1.1)
-      keep(group, TW_OP_ATTENTION_DECODE, to->kv,
-           (kernel){.flops = 2 * to->heads * 1088 * grown,
-                    .weights = 576 * tw_precision_bytes((tw_precision)to->kv) * grown,
-                    .seconds = to->seconds - from->seconds});
+      kernel_keep(group, TW_OP_ATTENTION_DECODE, to->kv,
+                  (kernel){.flops = 2 * to->heads * 1088 * grown,
+                           .weights = 576 * tw_precision_bytes((tw_precision)to->kv) * grown,
+                           .seconds = to->seconds - from->seconds});
   }
   return table_close(&t);
 }
 
-/* `touched` experts of the rank; `routed`: tokens that they receive, one for each of their experts. */
-static kernel expert_layer(double expert_params, double touched, double routed, double tokens,
-                           tw_precision weights, double seconds)
+kernel kernel_experts(double expert_params, double touched, double routed, double tokens,
+                      tw_precision weights, double seconds)
 {
   return (kernel){.flops = 2 * expert_params * routed,
                   .weights = expert_params * touched * tw_precision_bytes(weights),
@@ -273,8 +268,8 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
     double copies = tokens * topk / ep, touched = fmax(1, fmin(experts / ep, copies));
     g_autofree char *shape =
         g_strdup_printf("%d %g %g %g %g %g %g", precision, tokens, hidden, inter, topk, experts, ep);
-    kernel k = expert_layer(3 * hidden * inter, touched, copies, 0, (tw_precision)precision,
-                            table_number(&t, LATENCY) * 1e-3);
+    kernel k = kernel_experts(3 * hidden * inter, touched, copies, 0, (tw_precision)precision,
+                              table_number(&t, LATENCY) * 1e-3);
     k.copied = copies * (hidden + inter);
     k.passed = tokens * hidden;
     keep_fastest(seen, group->kernels[TW_OP_EXPERTS][precision], shape, k);
@@ -299,190 +294,14 @@ static gboolean read_graph(const char *path, const kernel_context *context, kern
     int precision = precision_of(types, tw_csv_text(t.csv, TYPE));
     double m = table_number(&t, M), n = table_number(&t, N), seconds = table_number(&t, TIME) * 1e-6;
     if (precision >= 0 && g_str_equal(tw_csv_text(t.csv, OP), "linear"))
-      keep(group, TW_OP_LINEAR, precision,
-           product(m, n, table_number(&t, K), (tw_precision)precision, seconds));
+      kernel_keep(group, TW_OP_LINEAR, precision,
+                  kernel_product(m, n, table_number(&t, K), (tw_precision)precision, seconds));
     else if (precision == TW_BF16 && g_str_equal(tw_csv_text(t.csv, OP), "norm"))
-      keep(group, TW_OP_ACTIVATIONS, TW_BF16,
-           (kernel){.streamed = 2 * m * 4 * n, .launches = 1 / 3.0, .seconds = seconds});
+      kernel_keep(group, TW_OP_ACTIVATIONS, TW_BF16,
+                  (kernel){.streamed = 2 * m * 4 * n, .launches = 1 / 3.0, .seconds = seconds});
     else if (precision == TW_BF16 && g_str_equal(tw_csv_text(t.csv, OP), "silu"))
-      keep(group, TW_OP_ACTIVATIONS, TW_BF16,
-           (kernel){.streamed = 2 * m * 3 * n, .launches = 1 / 3.0, .seconds = seconds});
-  }
-  return table_close(&t);
-}
-
-/* ---- Profiles of vLLM ---- */
-
-/* Numbers that a token's norms and activation go over: eight rows of the residual stream, and three of the
- * MLP. */
-static kernel between(double tokens, double hidden, double inter, double seconds)
-{
-  return (kernel){.streamed = 2 * tokens * (8 * hidden + 3 * inter), .launches = 1, .seconds = seconds};
-}
-
-static gboolean read_dense(const char *path, const kernel_context *context, kernel_group *group,
-                           GError **error)
-{
-  enum { LAYER, TOKENS, TIME };
-  static const tw_csv_column columns[] = {
-      {"layer", FALSE}, {"tokens", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
-  const tw_model *m = context->model;
-  double tp = context->tp, hidden = (double)m->hidden, inter = (double)m->intermediate / tp;
-  double q = (double)(m->heads * m->head_dim) / tp, kv = (double)(m->kv_heads * m->head_dim) / tp;
-  const struct {
-    const char *layer;
-    double n, k;
-  } products[] = {{"qkv_proj", q + 2 * kv, hidden},
-                  {"o_proj", hidden, q},
-                  {"gate_up_proj", 2 * inter, hidden},
-                  {"down_proj", hidden, inter}};
-  const struct {
-    const char *layer;
-    double times;
-  } others[] = {{"layernorm", 2}, {"act_fn", 1}, {"rotary_emb", 1}, {"qk_norm", 1}};
-  g_autoptr(GHashTable) sums = g_hash_table_new_full(g_int_hash, g_int_equal, g_free, g_free);
-  table t;
-  if (!table_open(&t, path, columns, FALSE, error))
-    return FALSE;
-  while (table_next(&t)) {
-    const char *layer = tw_csv_text(t.csv, LAYER);
-    double tokens = table_number(&t, TOKENS), seconds = table_number(&t, TIME) * 1e-6;
-    for (guint i = 0; i < G_N_ELEMENTS(products); i++)
-      if (g_str_equal(products[i].layer, layer))
-        keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, products[i].n, products[i].k, TW_BF16, seconds));
-    for (guint i = 0; i < G_N_ELEMENTS(others); i++)
-      if (g_str_equal(others[i].layer, layer)) {
-        int key = (int)tokens;
-        double *sum = g_hash_table_lookup(sums, &key);
-        if (sum == NULL)
-          g_hash_table_insert(sums, g_memdup2(&key, sizeof key), sum = g_new0(double, 1));
-        *sum += others[i].times * seconds;
-      }
-  }
-  GHashTableIter iterator;
-  gpointer key, sum;
-  for (g_hash_table_iter_init(&iterator, sums); g_hash_table_iter_next(&iterator, &key, &sum);)
-    if (m->experts == 0)
-      keep(group, TW_OP_ACTIVATIONS, TW_BF16, between(*(int *)key, hidden, inter, *(double *)sum));
-  return table_close(&t);
-}
-
-static gboolean read_sequences(const char *path, const kernel_context *context, kernel_group *group,
-                               GError **error)
-{
-  enum { LAYER, SEQUENCES, TIME };
-  static const tw_csv_column columns[] = {
-      {"layer", FALSE}, {"sequences", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
-  table t;
-  if (!table_open(&t, path, columns, FALSE, error))
-    return FALSE;
-  while (table_next(&t))
-    if (g_str_equal(tw_csv_text(t.csv, LAYER), "lm_head"))
-      keep(group, TW_OP_HEAD, TW_BF16,
-           product(table_number(&t, SEQUENCES), (double)context->model->vocab / context->tp,
-                   (double)context->model->hidden, TW_BF16, table_number(&t, TIME) * 1e-6));
-  return table_close(&t);
-}
-
-/* Batches that decode only, and chunks of one prompt alone. */
-static gboolean read_attention(const char *path, const kernel_context *context, kernel_group *group,
-                               GError **error)
-{
-  enum { CHUNK, KV_PREFILL, DECODES, KV_DECODE, TIME };
-  static const tw_csv_column columns[] = {{"prefill_chunk", FALSE}, {"kv_prefill", FALSE},
-                                          {"n_decode", FALSE},      {"kv_decode", FALSE},
-                                          {"time_us", FALSE},       {NULL, FALSE}};
-  const tw_model *m = context->model;
-  double heads = (double)m->heads / context->tp, dim = (double)m->head_dim;
-  double kv_bytes = 2 * 2 * fmax((double)m->kv_heads / context->tp, 1) * dim;
-  table t;
-  if (!table_open(&t, path, columns, FALSE, error))
-    return FALSE;
-  while (table_next(&t)) {
-    double chunk = table_number(&t, CHUNK), before = table_number(&t, KV_PREFILL),
-           decodes = table_number(&t, DECODES), tokens = table_number(&t, KV_DECODE);
-    kernel k = {.launches = 1, .seconds = table_number(&t, TIME) * 1e-6};
-    if (chunk == 0 && decodes * tokens > 0 && tokens >= 128) {
-      k.flops = 4 * decodes * tokens * heads * dim;
-      k.weights = decodes * tokens * kv_bytes;
-      keep(group, TW_OP_ATTENTION_DECODE, TW_BF16, k);
-    } else if (chunk >= 128 && decodes == 0) {
-      double pairs = chunk * before + chunk * (chunk + 1) / 2;
-      k.flops = 4 * pairs * heads * dim;
-      k.exponentials = 4 * pairs * heads;
-      k.weights = (before + chunk) * kv_bytes + chunk * 2 * 2 * heads * dim;
-      keep(group, TW_OP_ATTENTION_PREFILL, TW_BF16, k);
-    }
-  }
-  return table_close(&t);
-}
-
-static gboolean read_experts(const char *path, const kernel_context *context, kernel_group *group,
-                             GError **error)
-{
-  enum { TOKENS, EXPERTS, TIME };
-  static const tw_csv_column columns[] = {
-      {"tokens", FALSE}, {"activated_experts", FALSE}, {"time_us", FALSE}, {NULL, FALSE}};
-  const tw_model *m = context->model;
-  table t;
-  if (!table_open(&t, path, columns, FALSE, error))
-    return FALSE;
-  while (table_next(&t)) {
-    double tokens = table_number(&t, TOKENS);
-    keep(group, TW_OP_EXPERTS, TW_BF16,
-         expert_layer(tw_model_expert_params(m) / context->tp, table_number(&t, EXPERTS),
-                      tokens * (double)m->experts_per_token, tokens * (double)m->experts_per_token, TW_BF16,
-                      table_number(&t, TIME) * 1e-6));
-  }
-  return table_close(&t);
-}
-
-/* ---- Vidur ---- */
-
-static gboolean read_vidur(const char *path, const kernel_context *context, kernel_group *group,
-                           GError **error)
-{
-  enum { NORM, QKV, ROPE, OUT, NORM2, UP, ACT, DOWN, ADD, HEADS, KV_HEADS, HIDDEN, INTER, TOKENS, TP };
-#define TIME(name)                                                                                           \
-  {                                                                                                          \
-    "time_stats." name ".median", FALSE                                                                      \
-  }
-  static const tw_csv_column columns[] = {TIME("input_layernorm"),
-                                          TIME("attn_pre_proj"),
-                                          TIME("attn_rope"),
-                                          TIME("attn_post_proj"),
-                                          TIME("post_attention_layernorm"),
-                                          TIME("mlp_up_proj"),
-                                          TIME("mlp_act"),
-                                          TIME("mlp_down_proj"),
-                                          TIME("add"),
-                                          {"n_head", FALSE},
-                                          {"n_kv_head", FALSE},
-                                          {"n_embd", FALSE},
-                                          {"n_expanded_embd", FALSE},
-                                          {"num_tokens", FALSE},
-                                          {"num_tensor_parallel_workers", FALSE},
-                                          {NULL, FALSE}};
-#undef TIME
-  (void)context;
-  table t;
-  if (!table_open(&t, path, columns, FALSE, error))
-    return FALSE;
-  while (table_next(&t)) {
-    double hidden = table_number(&t, HIDDEN), tp = table_number(&t, TP), tokens = table_number(&t, TOKENS),
-           q = hidden / tp, kv = q * table_number(&t, KV_HEADS) / table_number(&t, HEADS),
-           inter = table_number(&t, INTER) / tp, ms = 1e-3;
-    if (tokens > 16384)
-      continue;
-    keep(group, TW_OP_LINEAR, TW_BF16,
-         product(tokens, q + 2 * kv, hidden, TW_BF16, ms * table_number(&t, QKV)));
-    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, q, TW_BF16, ms * table_number(&t, OUT)));
-    keep(group, TW_OP_LINEAR, TW_BF16,
-         product(tokens, 2 * inter, hidden, TW_BF16, ms * table_number(&t, UP)));
-    keep(group, TW_OP_LINEAR, TW_BF16, product(tokens, hidden, inter, TW_BF16, ms * table_number(&t, DOWN)));
-    double others = table_number(&t, NORM) + table_number(&t, NORM2) + table_number(&t, ROPE) +
-                    table_number(&t, ACT) + 2 * table_number(&t, ADD);
-    keep(group, TW_OP_ACTIVATIONS, TW_BF16, between(tokens, hidden, inter, ms * others));
+      kernel_keep(group, TW_OP_ACTIVATIONS, TW_BF16,
+                  (kernel){.streamed = 2 * m * 3 * n, .launches = 1 / 3.0, .seconds = seconds});
   }
   return table_close(&t);
 }
@@ -494,9 +313,9 @@ const kernel_format kernel_formats[] = {
     {"mla", "decoding with MLA (aiconfigurator)", read_mla},
     {"moe", "layers of experts (aiconfigurator)", read_moe},
     {"graph", "products, norms and activations in CUDA graphs (ours)", read_graph},
-    {"dense", "kernels of a layer (vLLM profile; needs --model)", read_dense},
-    {"sequences", "output head (vLLM profile; needs --model)", read_sequences},
-    {"attention", "attention (vLLM profile; needs --model)", read_attention},
-    {"experts", "layers of experts (vLLM profile; needs --model)", read_experts},
-    {"vidur", "kernels of a layer (Vidur)", read_vidur},
+    {"dense", "kernels of a layer (vLLM profile; needs --model)", kernel_read_dense},
+    {"sequences", "output head (vLLM profile; needs --model)", kernel_read_sequences},
+    {"attention", "attention (vLLM profile; needs --model)", kernel_read_attention},
+    {"experts", "layers of experts (vLLM profile; needs --model)", kernel_read_experts},
+    {"vidur", "kernels of a layer (Vidur)", kernel_read_vidur},
     {NULL, NULL, NULL}};

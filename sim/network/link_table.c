@@ -1,0 +1,108 @@
+#include "sim/network/link_table.h"
+
+#include <simgrid/link.h>
+
+static const char *const directions[] = {"_UP", "_DOWN"};
+
+static int by_name(gconstpointer a, gconstpointer b)
+{
+  return strcmp(sg_link_get_name(*(const sg_link_t *)a), sg_link_get_name(*(const sg_link_t *)b));
+}
+
+/* Joules of a byte on each of SimGrid's links, which has two-way links twice. */
+static void find_joules(tw_link_table *table, const tw_platform *platform)
+{
+  g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
+  for (int i = 0; i < platform->n_links; i++)
+    g_hash_table_insert(by_name, platform->links[i].id, &platform->links[i]);
+  for (int i = 0; i < table->n; i++) {
+    g_autofree char *name = g_strdup(sg_link_get_name(table->all[i]));
+    const tw_link *link = g_hash_table_lookup(by_name, name);
+    for (guint k = 0; link == NULL && k < G_N_ELEMENTS(directions); k++)
+      if (g_str_has_suffix(name, directions[k])) {
+        name[strlen(name) - strlen(directions[k])] = '\0';
+        link = g_hash_table_lookup(by_name, name);
+        break;
+      }
+    if (link != NULL)
+      table->joules_per_byte[i] = link->joules_per_byte;
+  }
+}
+
+tw_link_table *tw_link_table_new(const tw_platform *platform)
+{
+  gsize n = sg_link_count();
+  sg_link_t *links = sg_link_list();
+  tw_link_table *table = g_new(tw_link_table, 1);
+  *table = (tw_link_table){.n = (int)n,
+                           .all = g_memdup2(links, n * sizeof *links),
+                           .rates = g_new(double, n),
+                           .speeds = g_new(double, n),
+                           .shared = g_new(gboolean, n),
+                           .joules_per_byte = g_new0(double, n),
+                           .index = g_hash_table_new(NULL, NULL)};
+  free(links); /* SimGrid allocates it with malloc */
+  qsort(table->all, n, sizeof *table->all, by_name);
+  for (int i = 0; i < table->n; i++) {
+    g_hash_table_insert(table->index, table->all[i], GINT_TO_POINTER(i + 1));
+    table->rates[i] = sg_link_get_bandwidth(table->all[i]);
+    table->speeds[i] = 1;
+    table->shared[i] = sg_link_is_shared(table->all[i]) != 0;
+  }
+  find_joules(table, platform);
+  return table;
+}
+
+void tw_link_table_free(tw_link_table *table)
+{
+  if (table == NULL)
+    return;
+  g_hash_table_unref(table->index);
+  g_free(table->all);
+  g_free(table->rates);
+  g_free(table->speeds);
+  g_free(table->shared);
+  g_free(table->joules_per_byte);
+  g_free(table);
+}
+
+int tw_link_table_find(const tw_link_table *table, sg_link_t link)
+{
+  return GPOINTER_TO_INT(g_hash_table_lookup(table->index, link)) - 1;
+}
+
+/* Whether the rest of a name says that it is the link itself, a direction of it or a share: "", "/3", "/3_UP", "_UP". */
+static gboolean is_of_link(const char *rest)
+{
+  if (*rest == '/') {
+    rest++;
+    while (g_ascii_isdigit(*rest))
+      rest++;
+  }
+  return *rest == '\0' || g_str_equal(rest, directions[0]) || g_str_equal(rest, directions[1]);
+}
+
+GArray *tw_link_table_find_all(const tw_link_table *table, const char *name)
+{
+  GArray *found = g_array_new(FALSE, FALSE, sizeof(int));
+  int low = 0, high = table->n;
+  while (low < high) { /* the first that is not before the name */
+    int middle = (low + high) / 2;
+    if (strcmp(sg_link_get_name(table->all[middle]), name) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  for (; low < table->n && g_str_has_prefix(sg_link_get_name(table->all[low]), name); low++)
+    if (is_of_link(sg_link_get_name(table->all[low]) + strlen(name)))
+      g_array_append_val(found, low);
+  return found;
+}
+
+void tw_link_table_set_speed(tw_link_table *table, int link, double speed)
+{
+  table->n_stopped += (speed == 0) - (table->speeds[link] == 0);
+  table->speeds[link] = speed;
+  if (speed > 0)
+    sg_link_set_bandwidth(table->all[link], table->rates[link] * speed);
+}

@@ -1,0 +1,68 @@
+/* The world: the sites of a scenario, where its users live, and the ways between.
+ *
+ *     <scenario> <workload/> <site name= region=> <platform/> <pool/> ... </site> <site/> <users/> <wan/> <global-router/>
+ *
+ * Each site is a scenario of its own: what stands in its <site> and what all share (workload, SLOs, output). A
+ * scenario without <site> is a plain world: one site, which is the scenario itself. */
+#ifndef TW_SIM_WORLD_H
+#define TW_SIM_WORLD_H
+
+#include "sim/scenario/scenario.h"
+
+typedef struct tw_world_site {
+  char *name, *region;
+  double utc_offset_s;   /* its clock less that of the scenario, which is UTC */
+  gint64 guests;         /* most requests of users of other regions in flight there; G_MININT64: any number */
+  tw_scenario *scenario; /* Owned. */
+  int region_index;      /* in the world's regions */
+} tw_world_site;
+
+/* Who asks: the requests of a class. */
+typedef struct tw_users {
+  char *class;    /* of traffic; NULL: all that no other row names */
+  char *region;   /* where they live */
+  char *home;     /* name of the site that serves them first; NULL: the nearest */
+  gboolean stays; /* their requests do not leave the region */
+  int region_index, home_site;
+} tw_users;
+
+/* The way between two regions, each direction alike. */
+typedef struct tw_wan {
+  char *from, *to;
+  double latency_s;   /* one way */
+  double bytes_per_s; /* INFINITY: not a limit */
+} tw_wan;
+
+typedef struct tw_world {
+  char *name;
+  gboolean plain; /* the scenario has no <site> */
+  tw_world_site *sites;
+  int n_sites;
+  GArray *users; /* of tw_users; a row without a class is there, and comes last */
+  GArray *wans;  /* of tw_wan, as they are written */
+  int n_regions;
+  char **regions; /* names of the regions of sites and users */
+  tw_wan *ways; /* from each region to each other: n_regions * n_regions; latency_s INFINITY: there is none */
+
+  int policy;      /* index in tw_site_policies */
+  double spill;    /* load from which on a site is full: requests in flight for each engine; NAN: never */
+  gboolean sticky; /* a session stays where it was served last */
+  double bytes_per_token; /* of a prompt on its way */
+
+  char *canonical, *resolved;
+  char **files;
+} tw_world;
+
+/* Reads a scenario with all its sites, as tw_scenario_load does one of a single site. */
+tw_world *tw_world_load(const char *path, const char *const *assignments, tw_faults *faults);
+void tw_world_free(tw_world *world);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_world, tw_world_free)
+
+/* The users who ask for requests of a class (NULL: of none): an index in `users`. */
+int tw_world_users_of(const tw_world *world, const char *class);
+/* Whether requests of these users may go to a site: it is reached from their region, and in it where they stay. */
+gboolean tw_world_allows(const tw_world *world, int users, int site);
+/* The way from a region to another. */
+const tw_wan *tw_world_way(const tw_world *world, int from, int to);
+
+#endif

@@ -1,0 +1,40 @@
+/* The exchange: takes requests from the stream to sites, and answers back to those who asked.
+ *
+ *     stream ─► global router ─ way there ─► inbox of a site ─► its factory ─ ended ─ way back ─► recorded, stream told
+ *                    ▲                                              │
+ *                    └── a site where no engine serves sends back ──┘
+ *
+ * The times of a site are its own: a request arrives there when it has crossed the way. Here they are those of the
+ * users: a request arrives when it is sent, and its tokens when they have come back. What a site has sent back has
+ * failed there, and is sent to another one, where it begins anew. */
+#ifndef TW_SIM_EXCHANGE_H
+#define TW_SIM_EXCHANGE_H
+
+#include "sim/scenario/world.h"
+#include "sim/site/factory.h"
+
+typedef struct tw_exchange tw_exchange;
+
+/* Takes the requests of `source`, and gives what becomes of them to `recorder`. All are borrowed. */
+tw_exchange *tw_exchange_new(const tw_world *world, tw_stream *source, tw_recorder *recorder);
+void tw_exchange_free(tw_exchange *exchange);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_exchange, tw_exchange_free)
+
+/* The stream of a site's requests, for its factory. Borrowed. */
+tw_stream *tw_exchange_inbox(tw_exchange *exchange, int site);
+/* Joins the factory of a site and its recorder, which are borrowed. */
+void tw_exchange_join(tw_exchange *exchange, int site, tw_factory *factory, tw_recorder *recorder);
+
+/* Looks for the first request. FALSE with `error` set where the stream has none to give. */
+gboolean tw_exchange_start(tw_exchange *exchange, GError **error);
+/* When a request is sent next, or an answer is back; INFINITY: not before something else happens. */
+double tw_exchange_due(const tw_exchange *exchange);
+/* Does that. FALSE with `error` set where the stream is broken. */
+gboolean tw_exchange_step(tw_exchange *exchange, GError **error);
+/* The run has ended at `end_s`, and with it all factories: records what is on its way. */
+void tw_exchange_close(tw_exchange *exchange, double end_s);
+
+/* Sets what it knows of the metrics of several sites. */
+void tw_exchange_measure(const tw_exchange *exchange, tw_metric_values *v);
+
+#endif

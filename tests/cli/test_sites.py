@@ -1,0 +1,297 @@
+"""Several sites: one around a scenario changes nothing, two alike with the least loaded are one pool behind a way, residency
+holds on random scenarios, sums are sums, clocks and ways shift what they must, and what is wrong is said."""
+import csv
+import gzip
+import io
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+PLATFORM = f'<platform file="{SOURCE}/platforms/hgx-h100-1.xml"/>'
+LENGTHS = '<prompt law="lognormal" mean="600" sigma="0.8" max="8192"/><answer law="lognormal" mean="60" sigma="0.8" max="512"/>'
+
+
+def pool(replicas=1):
+    return f'<pool id="serve" model="llama-3.1-8b" replicas="{replicas}" tp="2" startup="1s"/>'
+
+
+def site(name, region, inside="", attributes="", replicas=1):
+    return f'<site name="{name}" region="{region}" {attributes}>{PLATFORM}{pool(replicas)}{inside}</site>'
+
+
+def scenario(inside, workload=f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>'):
+    return f'<scenario name="s"><workload>{workload}</workload>{inside}<output interval="1s" audit="true"/></scenario>'
+
+
+class Run:
+    """What a run wrote."""
+
+    def __init__(self, directory):
+        self.bytes = {path.name: path.read_bytes() for path in directory.glob("*.csv.gz")}
+        self.tables = {name[:-len(".csv.gz")]: list(csv.DictReader(io.StringIO(gzip.decompress(text).decode())))
+                       for name, text in self.bytes.items()}
+        self.summary = json.loads((directory / "summary.json").read_text())
+        self.sites = {path.name: Run(path) for path in sorted(directory.iterdir()) if path.is_dir()}
+
+    def requests(self):
+        return {int(row["id"]): row for row in self.tables["requests"]}
+
+
+def call(text, *options):
+    (HERE / "s.xml").write_text(text)
+    return subprocess.run([PROGRAM, "run", "s.xml", "-o", "out", "-q", "-f", *options], cwd=HERE, check=False,
+                          capture_output=True, text=True)
+
+
+def run(text, *options):
+    subprocess.run(["rm", "-rf", "out"], cwd=HERE, check=True)
+    done = call(text, *options)
+    assert done.returncode == 0, done.stderr
+    return Run(HERE / "out")
+
+
+def one_site_changes_nothing():
+    failures = '<failures><fault part="host" at="3s" repair="2s" detection="0.5s"/></failures>'
+    price = '<price usd-per-kwh="0.1"/>'
+    sessions = f'<sessions rate="4/s" sessions="40"><turn id="a" wait="200ms"><repeats mean="2" max="4"/>{LENGTHS}</turn></sessions>'
+    loop = f'<closed-loop concurrency="20" requests="200">{LENGTHS}</closed-loop>'
+    for workload in (f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>', sessions, loop):
+        plain = run(scenario(PLATFORM + pool(2) + failures + price, workload), "--until", "60s")
+        sites = run(scenario(site("here", "somewhere", failures + price, replicas=2), workload), "--until", "60s")
+        assert plain.bytes == sites.sites["here"].bytes
+        for key in plain.summary.keys() - {"wall_s", "cpu_s", "scenario", "sessions", "events"}:
+            assert plain.summary[key] == sites.sites["here"].summary[key], key
+        assert plain.summary.get("sessions") == sites.summary.get("sessions")
+        for id_, row in plain.requests().items():  # Users see what the site does, as no way lies between.
+            assert row.items() <= sites.requests()[id_].items()
+
+
+def two_alike_are_one_pool():
+    router = '<router policy="least-outstanding" frontend="0s"/>'  # Both choose as a request arrives, not behind a front end.
+    two = [site(name, "far", router) for name in ("a", "b")]
+    users = '<users region="near"/><wan from="near" to="far" latency="%s"/><global-router policy="least-loaded"/>'
+    one = run(scenario(PLATFORM + pool(2) + router)).requests()
+    at_once = run(scenario("".join(two) + users % "0s")).requests()
+    for id_, row in one.items():
+        for column in ("arrival_s", "first_token_s", "completion_s", "joules", "preemptions"):
+            assert row[column] == at_once[id_][column], (id_, column)
+    burst = f'<closed-loop concurrency="64" requests="64">{LENGTHS}</closed-loop>'
+    one = run(scenario(PLATFORM + pool(2) + router, burst)).requests()
+    away = run(scenario("".join(two) + users % "40ms", burst)).requests()
+    for id_, row in one.items():  # 40 ms there and 40 ms back.
+        for column in ("first_token_s", "completion_s"):
+            assert abs(float(away[id_][column]) - float(row[column]) - 0.08) < 2e-9, (id_, column)
+        assert float(away[id_]["wan_s"]) == 0.08
+
+
+def ways_take_their_time():
+    """Two prompts of 500 and 250 tokens of 4 bytes leave together over 10 kB/s: the first takes 0.2 s, the second waits for
+    it and takes 0.1 s more. Each then takes 30 ms; and 30 ms for its tokens to come back."""
+    (HERE / "t.csv").write_text("arrival_s,prompt_tokens,answer_tokens\n0,500,2\n0,250,2\n")
+    world = run(scenario(site("there", "far") + '<users region="near"/>'
+                         '<wan from="far" to="near" latency="30ms" bandwidth="10kB/s"/>',
+                         '<trace file="t.csv"/>'))
+    rows, inner = world.requests(), world.sites["there"].requests()
+    for id_, out in ((0, 0.2), (1, 0.3)):
+        assert abs(float(inner[id_]["arrival_s"]) - out - 0.03) < 1e-9
+        assert abs(float(rows[id_]["wan_s"]) - out - 0.06) < 1e-9
+        assert float(rows[id_]["arrival_s"]) == 0
+        assert abs(float(rows[id_]["first_token_s"]) - float(inner[id_]["first_token_s"]) - 0.03) < 1e-9
+        assert abs(float(rows[id_]["front_end_s"]) - float(inner[id_]["front_end_s"]) - out - 0.06) < 2e-6
+
+
+def clocks_shift_series():
+    """The price is 1 before noon and 2 from then on, by the clock of the site: 5 hours behind, noon comes at 17:00."""
+    (HERE / "p.csv").write_text("time_s,usd_per_kwh\n0,1\n43200,2\n")
+    price = '<price file="p.csv"/>'
+    workload = f'<poisson rate="0.01/s" duration="20h">{LENGTHS}</poisson>'
+    world = run(scenario(site("a", "r", price) + site("b", "r", price, 'utc-offset="-5h"') +
+                         '<global-router policy="cheapest"/>', workload), "--set", "/scenario/output/@interval=1h")
+    for row in world.tables["sites"]:
+        local = float(row["start_s"]) - (18000 if row["site"] == "b" else 0)
+        assert float(row["price_usd_per_kwh"]) == (1 if local % 86400 < 43200 else 2), row
+    for row in world.tables["requests"]:  # B is at 19:00 when the run begins, and at midnight at 5:00.
+        hour = float(row["arrival_s"]) / 3600
+        cheapest = "a" if hour < 12 else "b" if hour < 17 else "a"
+        assert row["site"] == cheapest, row
+
+
+def sums_are_sums(world):
+    total = world.summary
+    for path in (("energy", "site_j"), ("energy", "it_j"), ("cost", "usd"), ("carbon", "g"), ("tokens", "output")):
+        parts = [s.summary.get(path[0], {}).get(path[1]) for s in world.sites.values()]
+        if None not in parts and path != ("tokens", "output"):
+            assert abs(total[path[0]][path[1]] - sum(parts)) <= 1e-9 * abs(sum(parts)), path
+    sums = {state: sum(s.summary["requests"][state] for s in world.sites.values()) for state in total["requests"]}
+    assert sums["completed"] == total["requests"]["completed"]
+    refused, moved = total["world"]["refused"], total["world"]["moved"]
+    assert sums["rejected"] + refused == total["requests"]["rejected"]
+    assert sums["failed"] - moved == total["requests"]["failed"]
+    assert total["requests"]["arrived"] == sum(v for k, v in total["requests"].items() if k != "arrived")
+    ids = sorted(int(row["id"]) for row in world.tables["requests"])
+    assert ids == list(range(total["requests"]["arrived"]))
+    assert sum(int(row["moves"]) for row in world.tables["requests"]) == moved
+    for column in ("arrived", "completed"):
+        for name, inner in world.sites.items():
+            assert (sum(int(row[column]) for row in world.tables["sites"] if row["site"] == name)
+                    == inner.summary["requests"][column]), (name, column)
+
+
+def draw(seed):
+    """A random scenario of sites, and what must hold in it: where each class lives, whether it stays, and what sites lend."""
+    chance = random.Random(f"sites {seed}")
+    regions = [f"r{i}" for i in range(chance.randint(1, 3))]
+    parts, where, lends = [], {}, {}
+    for i in range(chance.randint(len(regions), 4)):
+        name, region = f"s{i}", regions[i] if i < len(regions) else chance.choice(regions)
+        where[name] = region
+        failing = f'<failures><fault part="{chance.choice(("feed", "host"))}" at="{chance.uniform(1, 6):.3f}s" repair="2s" ' \
+                  f'detection="{chance.choice(("0s", "0.3s"))}"/></failures>' if chance.random() < 0.4 else ""
+        attributes = f'utc-offset="{chance.randint(-12, 12)}h"'
+        if chance.random() < 0.4:
+            lends[name] = chance.choice((0, 1, 5))
+            attributes += f' guests="{lends[name]}"'
+        prices = f'<price usd-per-kwh="{chance.random():.3f}"/><carbon g-per-kwh="{chance.uniform(1, 500):.1f}"/>'
+        parts.append(site(name, region, failing + prices, attributes, chance.randint(1, 2)))
+    classes, stays = [], {}
+    for i in range(chance.randint(1, 3)):
+        region = chance.choice(regions)
+        stays[f"c{i}"] = (region, chance.random() < 0.5)
+        home = f'home="{chance.choice([s for s in where if where[s] == region])}"' if chance.random() < 0.3 else ""
+        parts.append(f'<users class="c{i}" region="{region}" stays="{str(stays[f"c{i}"][1]).lower()}" {home}/>')
+        if chance.random() < 0.4:
+            classes.append(f'<class name="c{i}" requests="30"><arrivals rate="6/s"/><turn id="t" wait="100ms"><repeats mean="2" '
+                           f'max="3"/>{LENGTHS}</turn></class>')
+        else:
+            classes.append(f'<class name="c{i}" requests="80"><arrivals rate="{chance.choice((8, 30))}/s"/>{LENGTHS}</class>')
+    for i, a in enumerate(regions):
+        for b in regions[i:]:
+            if a != b or chance.random() < 0.3:
+                limit = 'bandwidth="1MB/s"' if chance.random() < 0.3 else ""
+                parts.append(f'<wan from="{a}" to="{b}" latency="{chance.choice((0, 5, 70))}ms" {limit}/>')
+    spill = f'spill="{chance.choice((1, 8))}"' if chance.random() < 0.5 else ""
+    policy = chance.choice(("home-first", "nearest", "cheapest", "greenest", "least-loaded", "follow-the-sun"))
+    parts.append(f'<global-router policy="{policy}" {spill} sticky="{chance.choice(("true", "false"))}"/>')
+    return scenario("".join(parts), f'<generator>{"".join(classes)}</generator>'), where, stays, lends
+
+
+def most_guests(world, name, where, stays):
+    """The most requests of other regions that a site has had at a time, from arrival there to end."""
+    steps = []
+    for row in world.sites[name].tables["requests"]:
+        if stays[row["class"]][0] != where[name]:
+            steps += [(float(row["arrival_s"]), 1), (float(row["completion_s"]), -1)]
+    most = now = 0
+    for _, step in sorted(steps, key=lambda s: (s[0], s[1])):
+        now += step
+        most = max(most, now)
+    return most
+
+
+def residency_is_never_violated():
+    left, moved, refused, held = 0, 0, 0, 0
+    for seed in range(40):
+        text, where, stays, lends = draw(seed)
+        world = run(text, "--until", "100s")
+        sums_are_sums(world)
+        for row in world.tables["requests"]:
+            region, stay = stays[row["class"]]
+            assert row["users"] == region
+            if row["site"]:
+                assert not stay or where[row["site"]] == region, (seed, row)
+                left += where[row["site"]] != region
+            held += stay
+        for name, inner in world.sites.items():  # The site's own table, too: also of those that went on elsewhere.
+            for row in inner.tables["requests"]:
+                region, stay = stays[row["class"]]
+                assert not stay or where[name] == region, (seed, row)
+        for name, most in lends.items():
+            assert most_guests(world, name, where, stays) <= most, (seed, name)
+        moved += world.summary["world"]["moved"]
+        refused += world.summary["world"]["refused"]
+    assert left > 100 and moved > 10 and held > 100, (left, moved, refused, held)  # What could go wrong did happen.
+
+
+def failover():
+    """The feed of the home fails at 3 s, and is known to at 3.5 s: from then on all are served by the other site."""
+    fails = '<failures><fault part="feed" at="3s" repair="1h" detection="0.5s"/></failures>'
+    world = run(scenario(site("home", "here", fails) + site("other", "there") + '<users region="here"/>'
+                         '<wan from="here" to="there" latency="20ms"/>'))
+    sums_are_sums(world)
+    assert world.summary["requests"]["completed"] == 300 and world.summary["world"]["moved"] > 0
+    for row in world.tables["requests"]:
+        arrival = float(row["arrival_s"])
+        assert row["site"] == "other" or arrival < 3, row
+        assert row["site"] == "home" or arrival > 2, row
+        assert row["moves"] == ("1" if row["site"] == "other" and arrival < 3.5 else "0"), row
+
+
+SITES = site("a", "r") + site("b", "q")
+BROKEN = (
+    (SITES + site("a", "r"), 'two sites are called "a"; give each its own name'),
+    (site("../a", "r"), 'name="../a" is no name for a folder; write letters, digits, "-", "_" and "."'),
+    (PLATFORM + pool() + SITES, "with <site>s, <platform> stands in each of them; move it there"),
+    (PLATFORM + pool() + '<users region="r"/>', "without <site>s there is nothing between them; leave it out, or add a <site>"),
+    (SITES + '<users region="elsewhere"/>', 'no <site> can be reached from region="elsewhere"; add a <wan> that joins it'),
+    (SITES + '<users region="elsewhere" stays="true"/><wan from="elsewhere" to="r" latency="1ms"/>',
+     'users of region="elsewhere" stay there, but no <site> is in it; add one, or leave stays out'),
+    (SITES + '<users region="r" home="c"/>', 'home="c": there is no such site; did you mean "a"?'),
+    (SITES + '<users region="r" home="b"/>', 'home="b" is joined to their region by no <wan>; name another site'),
+    (SITES + '<users region="r" home="b" stays="true"/><wan from="q" to="r" latency="1ms"/>',
+     'home="b" is not in the region in which they stay; name another site'),
+    (SITES + '<users region="r"/><users region="r"/>', "a second <users> without a class; leave one of them out"),
+    (SITES + '<users class="x" region="r"/>', 'class="x": the workload names no classes; leave it out'),
+    (SITES + '<wan from="r" to="s" latency="1ms"/>', 'no site and no <users> is in a region "s"; did you mean'),
+    (SITES + '<wan from="r" to="q" latency="1ms"/><wan from="q" to="r" latency="2ms"/>',
+     'a second <wan> joins "q" and "r"; leave one of them out'),
+    (SITES + '<wan from="r" to="q" latency="-1ms"/>', 'latency of <wan>: "-1ms" is out of range'),
+    (SITES + '<global-router policy="chepest"/>', 'policy of <global-router>: "chepest"'),
+    (site("a", "r", attributes='utc-offset="20h"'), 'utc-offset of <site>: "20h" is out of range'),
+    (f'<site name="a" region="r">{pool()}</site>', "<site> lacks a <platform>"),
+    ("", "<scenario> lacks a <platform>"),
+    (SITES.replace('tp="2"', 'tp="3"', 1), 'tp="3" does not divide the 32 heads'),
+    (SITES + site("c", "r").replace('tp="2"', 'role="prefill" tp="2"').replace(
+        "</site>", '<pool id="decode" model="llama-3.1-8b" role="decode"/></site>'),
+     'site "c" puts KV caches, weights or collectives on its network'))
+
+
+def what_is_wrong_is_said():
+    for inside, message in BROKEN:
+        done = call(scenario(inside))
+        lines = done.stderr.splitlines()
+        assert done.returncode == 2 and any(line.startswith("s.xml:1: ") and message in line for line in lines), (
+            inside, done.returncode, done.stderr)
+        assert len(lines) == len(set(lines)), done.stderr
+    (HERE / "s.xml").write_text(scenario(SITES))
+    for command in (["what-if", "s.xml"], ["calibrate", "s.xml"]):
+        done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
+        assert done.returncode == 2, (command, done.stderr)
+    subprocess.run([PROGRAM, "check", "--plan", "s.xml"], cwd=HERE, check=True, capture_output=True)
+
+
+def included_sites_keep_their_paths():
+    """A site in another folder names its files from there, and its faults say where they stand."""
+    (HERE / "inner").mkdir()
+    (HERE / "inner" / "p.csv").write_text("time_s,usd_per_kwh\n0,1\n")
+    part = site("a", "r", '<price file="p.csv"/>')
+    include = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="inner/a.xml"/>'
+    (HERE / "inner" / "a.xml").write_text(part)
+    run(scenario(include))
+    (HERE / "inner" / "a.xml").write_text("\n" + part.replace("p.csv", "q.csv"))
+    done = call(scenario(include))
+    assert done.returncode == 2 and "inner/q.csv" in done.stderr, done.stderr
+    (HERE / "inner" / "a.xml").write_text("\n" + part.replace('tp="2"', 'tp="3"'))
+    done = call(scenario(include))
+    assert done.returncode == 2 and done.stderr.startswith("inner/a.xml:2: tp="), done.stderr
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    HERE = pathlib.Path(scratch)
+    for test in (one_site_changes_nothing, two_alike_are_one_pool, ways_take_their_time, clocks_shift_series, failover,
+                 residency_is_never_violated, what_is_wrong_is_said, included_sites_keep_their_paths):
+        test()
+        print(test.__name__)
