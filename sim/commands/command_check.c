@@ -1,8 +1,8 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
 #include "sim/commands/sweep.h"
+#include "sim/forecast/plan_text.h"
 #include "sim/planner/question.h"
-#include "sim/scenario/plan_text.h"
 #include "sim/scenario/world.h"
 
 typedef struct {

@@ -13,7 +13,7 @@
 typedef struct {
   char *format, *rate_scale, *start, *duration;
   char *prompt_scale, *output_scale;
-  char *order, *broken, *unit, *context, *nested, *map, *time, *delimiter;
+  char *order, *broken, *unit, *context, *nested, *map, *time, *delimiter, *salt;
   char *against;          /* only `describe` has it */
   tw_target_words target; /* only `convert` has it */
   gboolean json;          /* only `describe` has it */
@@ -26,7 +26,7 @@ static void clear_words(trace_words *words)
                    words->prompt_scale, words->output_scale, words->target.output, words->target.to,
                    words->order,        words->broken,       words->unit,          words->context,
                    words->nested,       words->map,          words->time,          words->delimiter,
-                   words->against};
+                   words->against,      words->salt};
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
 }
@@ -89,6 +89,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
        WORD(context),                                                                                        \
        "mooncake: input_length is the whole prompt of a turn, or what it adds (delta)",                      \
        "whole|delta"},                                                                                       \
+      {"cache-salt",                                                                                         \
+       0,                                                                                                    \
+       0,                                                                                                    \
+       G_OPTION_ARG_STRING,                                                                                  \
+       WORD(salt),                                                                                           \
+       "prefixes are shared by all (none), within a class or within a session",                              \
+       "none|class|session"},                                                                                \
       {"nested-times",                                                                                       \
        0,                                                                                                    \
        0,                                                                                                    \
@@ -172,6 +179,7 @@ static gboolean read_options(const trace_words *words, tw_trace_options *options
                    error) &&
          read_word("nested-times", words->nested, tw_trace_nested_names, &options->reading.nested_times,
                    error) &&
+         read_word("cache-salt", words->salt, tw_trace_salt_names, &options->salt, error) &&
          read_word("time", words->time, tw_log_time_names, &options->reading.log_time, error) &&
          read_word("time-unit", words->unit, tw_trace_unit_names, &options->reading.time_unit, error);
 }

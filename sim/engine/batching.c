@@ -68,7 +68,7 @@ static gint64 next_decodes(const tw_scheduler *s, gint64 *reserved)
   return decodes;
 }
 
-/* What a running sequence computes next: tokens, 0 if it ends before; and the blocks that it wants for it. */
+/* The tokens that a running sequence computes next, 0 if it ends before; and the blocks that it wants for them. */
 static gint64 next_tokens(const tw_scheduler *s, const tw_sequence *sequence, gint64 budget, gint64 *blocks)
 {
   gint64 held = sequence->prefill_done, tokens = 1;
@@ -213,7 +213,6 @@ void tw_batching_join_delivered(tw_scheduler *s)
 
 /* ---- Admission ---- */
 
-/* What a sequence finds of its prompt, and of what it has emitted, if it was preempted. */
 tw_prefix_hit tw_batching_cached(const tw_scheduler *s, const tw_sequence *sequence, gint64 tokens)
 {
   if (!s->config.prefix_cache)
@@ -251,7 +250,7 @@ void tw_batching_enter(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
   s->next.cached += hit->tokens;
 }
 
-/* What it finds below the accelerators' memory, behind what they hold. */
+/* The part of a sequence's prompt that lies below the accelerators' memory, behind what they hold. */
 static tw_offload_hit offloaded_prefix(const tw_scheduler *s, const tw_sequence *sequence,
                                        const tw_prefix_hit *hit, double now_s)
 {
@@ -366,7 +365,7 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
     return G_MAXINT64;
   gint64 first_end = tw_decoding_first_end(&s->decoding), q = s->decoding.count;
   gint64 room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
-  /* What one hopes to find below may be too old at any time. */
+  /* Pieces that one hopes to find below may become too old at any time. */
   if (s->evictable && s->config.offload != NULL && s->config.offload->config.ttl_s > 0)
     return 1;
   if (s->evictable)

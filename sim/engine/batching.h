@@ -42,7 +42,7 @@ gboolean tw_batching_admit(tw_scheduler *scheduler, gint64 budget, double now_s)
 /* Starts the iteration that was planned, with all that decode if `decodes`. */
 void tw_batching_start(tw_scheduler *scheduler, gboolean decodes);
 
-/* What a waiting sequence finds of its prompt, and of what it has emitted, if it was preempted. */
+/* The prefix of a waiting sequence that is cached: of its prompt, and of its output, if it was preempted. */
 tw_prefix_hit tw_batching_cached(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 tokens);
 /* Admits the first waiting sequence with the prefix that it has found. */
 void tw_batching_enter(tw_scheduler *scheduler, tw_sequence *sequence, const tw_prefix_hit *hit,

@@ -11,7 +11,7 @@
 #include "sim/engine/gaps.h"
 
 typedef struct tw_decoding {
-  tw_context_caps caps; /* of the model */
+  tw_context_caps caps; /* Windows of the model, and tokens that its attention chooses. */
   double uncapped_share;
   gint64 count; /* q: decode iterations so far */
   gint64 sequences;

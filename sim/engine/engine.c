@@ -85,7 +85,7 @@ static gboolean looks_into_prefixes(const tw_engine *engine, const tw_request *r
   return engine->config.scheduler.prefix_cache && request->n_hashes > 0;
 }
 
-/* What a rank holds of a prompt, and would load: tokens that it need not compute. */
+/* Tokens of a prompt that a rank holds or would load, and need not compute. */
 static gint64 cached_tokens(tw_engine *engine, tw_scheduler *rank, const tw_request *request, double now_s)
 {
   if (engine->offload.host == NULL)
@@ -101,7 +101,7 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *re
 {
   if (!looks_into_prefixes(engine, request))
     return 0;
-  tw_engine_catch_up(engine, now_s); /* where it offloads, what any rank evicts matters to all */
+  tw_engine_catch_up(engine, now_s); /* Where it offloads, evictions of any rank matter to all. */
   return cached_tokens(engine, &engine->ranks[rank], request, now_s);
 }
 
@@ -207,7 +207,7 @@ void tw_engine_fetched(tw_engine *engine, const tw_kv_piece *pieces, guint n, do
   tw_engine_catch_up(engine, now_s);
   for (guint i = 0; i < n; i++)
     tw_kv_tier_put(engine->offload.host, &pieces[i]);
-  if (tw_engine_waiting(engine) > 0) /* and what they push out matters to whoever waits */
+  if (tw_engine_waiting(engine) > 0) /* Blocks that are pushed out matter to whoever waits. */
     look_at_boundary(engine, TRUE, now_s);
 }
 
@@ -279,7 +279,7 @@ int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now
   tw_scheduler_evict_prefixes(best, passed);
   tw_engine_mark_blocks(engine);
   if (engine->busy && tw_engine_batch_is_open(engine) && best->decodes) {
-    /* What is left lasts less long. */
+    /* The rest of the segment lasts less long. */
     gint64 last = MIN(tw_scheduler_horizon(best), G_MAXINT32);
     engine->planned = MIN(engine->planned, engine->segment.done + MAX(passed + 1, last));
     engine->due_s = tw_segment_boundary(&engine->segment, engine->planned);

@@ -94,13 +94,12 @@ typedef struct tw_engine_config {
   tw_power_law power;            /* Watts of the engine's accelerators. */
   const tw_clock *clocks;        /* Borrowed: slower clocks, falling; NULL: none. */
   int n_clocks;
-  double throttle; /* The share of the nominal clock that `model` and `power` are below it. */
-  gboolean
-      resident;     /* A parked engine keeps its weights and its KV cache, and its accelerators stay awake. */
-  gboolean spans;   /* The engine spans NVLink domains, and calls the listener's `post`. */
-  gboolean layered; /* The engine calls the listener's `completing`. */
-  gboolean exact;   /* Every iteration is an event of its own. */
-  gboolean audit;   /* Every invariant is checked after every step. */
+  double throttle;   /* The share of the nominal clock that `model` and `power` are below it. */
+  gboolean resident; /* A parked engine keeps weights and KV cache, and its accelerators stay awake. */
+  gboolean spans;    /* The engine spans NVLink domains, and calls the listener's `post`. */
+  gboolean layered;  /* The engine calls the listener's `completing`. */
+  gboolean exact;    /* Every iteration is an event of its own. */
+  gboolean audit;    /* Every invariant is checked after every step. */
 } tw_engine_config;
 
 /* The calls by which an engine tells its factory of events; any may be NULL. */

@@ -1,4 +1,4 @@
-/* What the parts of an engine share; engine.h is what others use.
+/* The parts of an engine share this header; all others use engine.h.
  *
  * engine.c takes in and gives away sequences and KV, engine_segment.c goes from one boundary of iterations to
  * the next, engine_usage.c sums up what was done. */
@@ -7,7 +7,7 @@
 
 #include "sim/engine/engine.h"
 
-/* Where a sum of usage stands: the instant, the iterations of the segment, and the blocks in use then. */
+/* The point up to which usage is summed: the instant, the iterations of the segment, and the blocks in use then. */
 typedef struct tw_mark {
   double time_s;
   gint64 iterations;

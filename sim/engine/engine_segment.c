@@ -8,7 +8,7 @@ enum { WINDOW_ITERATIONS = 16 };
 #define WINDOW_S  0.05
 #define UNKNOWN_S 1e9 /* an iteration of a window that still waits: longer than any wait */
 
-/* Of pure decodes any boundary is as good as another. */
+/* Any boundary between pure decodes is as good as another. */
 static gboolean decodes_alone(const tw_engine *engine)
 {
   for (int i = 0; i < engine->config.ranks; i++)
@@ -45,7 +45,7 @@ static gboolean computes_prompts(const tw_engine *engine)
   return FALSE;
 }
 
-/* That the iteration's loads take, beside its computation. */
+/* Seconds that loading KV from hosts takes, beside the computation of the iteration. */
 static double load_s(const tw_engine *engine)
 {
   double longest_s = 0;
@@ -57,7 +57,7 @@ static double load_s(const tw_engine *engine)
   return longest_s;
 }
 
-/* Of an accelerator, in the segment's first iteration. */
+/* Watts of an accelerator in the first iteration of the segment. */
 static double watts(const tw_engine *engine)
 {
   const tw_power_law *power = &engine->config.power;
@@ -65,12 +65,12 @@ static double watts(const tw_engine *engine)
          engine->segment.joules.first / engine->segment.cost.time_s.first / power->accelerators;
 }
 
-/* What the segment costs by a step model. */
+/* The cost of the segment by a step model. */
 static void cost_by(tw_engine *engine, const tw_step_model *model)
 {
   tw_step_cost *cost = &engine->segment.cost;
   tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
-  if (engine->config.speculation.draft_tokens > 0 && !computes_prompts(engine))
+  if (engine->config.speculation.draft_tokens > 0)
     tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
   if (engine->offload.host != NULL) {
     double loads_s = load_s(engine); /* one iteration: prompts have joined */
@@ -84,7 +84,7 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
   }
 }
 
-/* What the segment costs in time and joules, at the fastest clock that keeps to the limit, and who pays. */
+/* Sets the time and joules of the segment at the fastest clock that keeps to the limit, and who pays for them. */
 static void cost_segment(tw_engine *engine)
 {
   const tw_engine_config *config = &engine->config;
@@ -112,7 +112,7 @@ static void cost_segment(tw_engine *engine)
 
 /* ---- Windows ---- */
 
-/* What the window sends. */
+/* The bytes that the window sends. */
 static gboolean leaves_domain(const tw_engine *engine)
 {
   const tw_wire *wire = &engine->segment.cost.wire;

@@ -181,7 +181,7 @@ void tw_engine_mark_blocks(tw_engine *engine)
   engine->mark.kv_blocks = engine->kv_mark.blocks = tw_engine_kv_after(engine, MAX(iterations, 0));
 }
 
-/* What one sum of usage has beyond an earlier one. */
+/* The difference between a sum of usage and an earlier one. */
 static tw_usage usage_since(const tw_usage *now, const tw_usage *then)
 {
   tw_usage more = {.prompt_tokens = now->prompt_tokens - then->prompt_tokens,

@@ -55,7 +55,7 @@ gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes)
   sequence->prefilled_tokens = sequence->cached_tokens = sequence->host_tokens = sequence->store_tokens = 0;
   sequence->prefill_done = sequence->prefill_target = sequence->planned = 0;
   sequence->transfer_start_s = sequence->transfer_end_s = NAN;
-  sequence->prefix = NULL; /* of a cache that is lost */
+  sequence->prefix = NULL; /* The cache that had it is lost. */
   sequence->charged = (tw_charge_sums){0};
   sequence->admitted = sequence->fetching = FALSE;
   if (!resumes) {

@@ -69,12 +69,12 @@ static void sort_by_prefix(tw_scheduler *s)
 /* The sums of one pass over the waiting line. */
 typedef struct pass {
   gint64 slots;         /* sequences that the batch may have; at most that are in it: */
-  GPtrArray *batch;     /* of tw_sequence, */
-  GArray *tokens;       /* and what each of them computes */
+  GPtrArray *batch;     /* Elements are tw_sequence. */
+  GArray *tokens;       /* Tokens that each of them computes. */
   gint64 chunk;         /* tokens that are left to it */
   double offset;        /* tokens promised: to the batch, and by the ratio to those that run */
   double taken;         /* tokens that the batch takes at once */
-  gint64 pages;         /* of the KV cache that it takes, decodes beside it included */
+  gint64 pages;         /* Pages of the KV cache that it takes, with those of decodes beside it. */
   tw_sequence *chunked; /* in it, whose prompt it does not complete */
 } pass;
 

@@ -2,15 +2,15 @@
 
 const char *const tw_waiting_order_names[] = {"arrival", "priority", "fair", "lpm", "lof", NULL};
 
-enum { OUTPUT_WEIGHT = 2 };        /* of an output token over one of the prompt, as in the paper */
-enum { FEWEST_CLIENTS = 64 };      /* that are worth a sweep */
-enum { MOST_IDLE_CLIENTS = 4096 }; /* that are remembered, with nothing here */
+enum { OUTPUT_WEIGHT = 2 };        /* An output token weighs so many tokens of a prompt, as in the paper. */
+enum { FEWEST_CLIENTS = 64 };      /* Fewer clients are not worth a sweep. */
+enum { MOST_IDLE_CLIENTS = 4096 }; /* So many clients with nothing here are remembered. */
 
 struct tw_client {
   char *name;
   tw_heap line;         /* its sequences that wait, by ticket */
   gint64 served, since; /* the counter at that decode count, */
-  gint64 decoding;      /* and sequences by which it rises */
+  gint64 decoding;      /* Sequences by which the counter rises in each iteration. */
   gint64 inside;        /* sequences in the rank */
   guint place;          /* among the active, if any of its sequences waits */
 };

@@ -1,8 +1,8 @@
 #include "sim/run/summary.h"
 
+#include "sim/forecast/expected_error.h"
 #include "sim/log/metric.h"
 #include "sim/run/summary_parts.h"
-#include "sim/scenario/expected_error.h"
 #include "sim/site/failures.h"
 #include "sim/site/jobs.h"
 

@@ -8,6 +8,7 @@ static tw_step_setting step_setting(const tw_pool *pool)
 {
   return (tw_step_setting){
       .model = pool->model,
+      .drafter = pool->drafter,
       .device = pool->plan.device,
       .parallelism = {(int)pool->tp, (int)pool->pp, (int)pool->dp, (int)pool->ep},
       .weights = (tw_precision)pool->weights,

@@ -214,6 +214,7 @@ void tw_scenario_free(tw_scenario *scenario)
   for (int i = 0; i < scenario->n_pools; i++) {
     tw_pool *pool = &scenario->pools[i];
     tw_pool_plan_clear(&pool->plan);
+    tw_scenario_clear_speculation(pool);
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);

@@ -37,53 +37,57 @@ extern const char *const tw_start_names[], *const tw_weights_source_names[];
 
 struct tw_pool {
   char *id;
-  int role;            /* tw_pool_role */
-  int kv_transfer;     /* tw_kv_transfer_mode */
-  double kv_timeout_s; /* for which a complete prompt waits for room where it is to decode */
+  int role;            /* A tw_pool_role. */
+  int kv_transfer;     /* A tw_kv_transfer_mode. */
+  double kv_timeout_s; /* The longest that a complete prompt waits for room to decode. */
   gint64 replicas;
   char *model_name;
   gint64 tp, pp, dp, ep, redundant_experts;
-  int checkpoint;  /* of tw_checkpoint_get */
-  int weights, kv; /* tw_precision; weights: of MLPs and experts */
-  int attention;   /* ... of the attention projections */
+  int checkpoint;  /* Index for tw_checkpoint_get. */
+  int weights, kv; /* tw_precision; `weights` is that of MLPs and experts. */
+  int attention;   /* tw_precision of the attention projections. */
   double memory_fraction;
-  char *hosts;              /* glob of host names */
-  int placement;            /* tw_placement_kind */
-  gint64 collective_slices; /* in which a window sends what its iterations do, with computation in between */
+  char *hosts;              /* Glob of host names. */
+  int placement;            /* A tw_placement_kind. */
+  gint64 collective_slices; /* A window sends in so many slices, with computation in between. */
   gboolean collective_overlap;
-  int start, weights_from; /* tw_start, tw_weights_source */
-  double startup_s;        /* of the software, once the weights are there */
+  int start, weights_from; /* A tw_start and a tw_weights_source. */
+  double startup_s;        /* Seconds that the software starts, once the weights are there. */
   tw_scaling scaling;
 
-  int scheduler, order; /* index in tw_scheduler_kinds, tw_waiting_order */
-  int reserve;          /* tw_admission_reserve */
-  int rank_choice;      /* tw_rank_choice */
+  int scheduler, order; /* Index in tw_scheduler_kinds, and a tw_waiting_order. */
+  int reserve;          /* A tw_admission_reserve. */
+  int rank_choice;      /* A tw_rank_choice. */
   gint64 prefill_interval;
-  int asynchronous; /* tw_asynchronous: whether plans are made while iterations run */
+  int asynchronous; /* A tw_asynchronous. */
   gint64 max_seqs, max_batched_tokens, block_tokens;
-  gint64 long_prefill_tokens; /* most tokens of a chunk, 0: any */
-  gboolean chunked_prefill;   /* whether prompts may be split, if the kind does so */
-  gboolean mixed_chunk;       /* of kind sglang, and its conservativeness */
-  double conservativeness;
+  gint64 long_prefill_tokens; /* The most tokens of a chunk; 0: any number. */
+  gboolean chunked_prefill;   /* Prompts may be split, if the kind does so. */
+  gboolean mixed_chunk;       /* Kind sglang: decodes run beside prompts. */
+  double conservativeness;    /* Kind sglang: factor of its guess of tokens still to be emitted. */
   gint64 max_model_len;
   gboolean prefix_cache;
-  gint64 checkpoint_tokens; /* between the states of a sequence that the prefix cache keeps; 0: none */
+  gint64
+      checkpoint_tokens; /* Tokens between the states of a sequence that the prefix cache keeps; 0: none. */
 
-  int step_kind; /* index for tw_step_kind_get */
+  int step_kind; /* Index for tw_step_kind_get. */
   char *table_file;
   double expert_imbalance;
-  char *engine; /* whose overheads */
+  char *engine; /* The software, whose file tells its overheads. */
   struct {
     double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
     gint64 graph_tokens;
-  } instead; /* of what the engine's file says; NAN, or below 0: as it says */
+  } instead; /* These replace what the engine's file says; NAN, or below 0: nothing does. */
   tw_overhead overhead;
 
-  double host_bytes;                               /* for offloaded KV, of each engine */
-  double host_bytes_per_s, host_write_bytes_per_s; /* to each accelerator, and from it */
+  double host_bytes;                               /* Memory of hosts for the offloaded KV of each engine. */
+  double host_bytes_per_s, host_write_bytes_per_s; /* Bandwidth to each accelerator, and from it. */
   tw_speculation speculation;
-  gboolean store;                  /* what the hosts have no room for goes to the shared store */
-  tw_offload_config offload_rules; /* what is kept; its bytes and seconds are planned */
+  char *accepted_text, *drafter_name; /* Empty: none is named. */
+  double *accepted_shares; /* Shares of drafted tokens that are accepted; NULL: `acceptance` tells them. */
+  tw_model *drafter;       /* NULL: there is none, or its cost is given. */
+  gboolean store;          /* KV for which hosts have no room goes to the shared store. */
+  tw_offload_config offload_rules; /* The rules alone: bytes and seconds are planned. */
 
   tw_model *model;
   gboolean sound; /* Whether what is written of the pool has no fault, so that it can be planned. */
@@ -93,7 +97,7 @@ struct tw_pool {
 /* The limits that a request must meet; NAN: not asked for. itl_s holds for each time between two of its tokens,
  * that from the first to the second among them. */
 typedef struct tw_slo {
-  char *class; /* of traffic; NULL: all that have none of their own */
+  char *class; /* The class of traffic; NULL: all that have no limits of their own. */
   double ttft_s, tpot_s, itl_s, e2e_s;
 } tw_slo;
 
@@ -103,59 +107,59 @@ extern const char *const tw_first_token_names[];
 
 /* Caps on power, and how they are held. */
 typedef struct tw_caps {
-  double accelerator_w, rack_w, site_w; /* NAN: none */
-  char *site_file;                      /* instead of site_w */
+  double accelerator_w, rack_w, site_w; /* Watts; NAN: no cap. */
+  char *site_file;                      /* A cap that changes, instead of site_w. */
   double period_s, delay_s;
-  double clock, slowest_clock; /* over the nominal one: the fastest that is run, and the slowest */
-  gboolean even;               /* every accelerator gets the same share, whatever it draws */
+  double clock, slowest_clock; /* Over the nominal one: the fastest that is run, and the slowest. */
+  gboolean even;               /* Every accelerator gets the same share, whatever it draws. */
 } tw_caps;
 
 struct tw_scenario {
   char *name, *description;
   gint64 seed;
-  double utc_offset_s; /* of the site's clock, by which its series go */
+  double utc_offset_s; /* The offset of the site's clock, by which its series go. */
   char *platform_file;
   tw_platform *platform;
 
   /* Where requests come from: a trace, or a generator. */
-  char *trace_file; /* NULL: a generator */
-  int trace_format; /* index in tw_trace_format_names, -1: found out from the file */
+  char *trace_file; /* NULL: a generator makes them. */
+  int trace_format; /* Index in tw_trace_format_names, -1: the file tells. */
   tw_trace_options trace;
-  tw_generator *generator; /* NULL: a trace */
-  char *generator_name;    /* of a preset or a file; NULL: it stands in the scenario */
-  tw_generator_use use;    /* without its seed */
+  tw_generator *generator; /* NULL: a trace has them. */
+  char *generator_name;    /* The name of a preset or a file; NULL: the generator stands in the scenario. */
+  tw_generator_use use;    /* Its seed is that of the scenario. */
 
   tw_pool *pools;
   int n_pools;
   tw_site_job *jobs; /* what is computed beside requests */
   int n_jobs;
 
-  int router; /* index in tw_router_policies */
+  int router; /* Index in tw_router_policies. */
   double prefix_weight, signal_delay_s;
-  char *router_parameters; /* checked; NULL: none */
-  gint64 max_queue;        /* requests that may wait at an engine, G_MININT64: any number */
+  char *router_parameters; /* Checked; NULL: there are none. */
+  gint64 max_queue;        /* The most requests that may wait at an engine, G_MININT64: any number. */
   tw_admission_config admission;
-  double deadline_s;                       /* of waiting to be scheduled, NAN: none */
-  double frontend_s, frontend_per_token_s; /* HTTP and tokenizer, before a request can be queued */
-  tw_slo slo;                              /* of requests of classes that have none of their own */
-  GArray *class_slos;                      /* of tw_slo: those of single classes. NULL: none */
-  double warmup_s, drain_s;                /* cut off the measurement window */
-  double until_s;                          /* when the run is cut short, NAN: never */
+  double deadline_s; /* The longest that a request waits to be scheduled; NAN: any time. */
+  double frontend_s, frontend_per_token_s; /* HTTP and tokenizer, before a request can be queued. */
+  tw_slo slo;                              /* The limits of requests whose classes have none of their own. */
+  GArray *class_slos;                      /* Elements are tw_slo, of single classes. NULL: there are none. */
+  double warmup_s, drain_s;                /* Seconds that the measurement window leaves out. */
+  double until_s;                          /* The instant at which the run is cut short; NAN: it is not. */
   double interval_s;
 
-  tw_failure_plan *failures; /* NULL: nothing breaks */
+  tw_failure_plan *failures; /* NULL: nothing breaks. */
   tw_caps caps;
-  double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* constants, NAN: not given */
+  double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* Constants; NAN: not given. */
   char *price_file, *carbon_file, *weather_file;
-  double accelerator_hour_usd, rack_hour_usd; /* capital and operation without electricity, NAN: not given */
+  double accelerator_hour_usd, rack_hour_usd; /* Capital and operation without electricity; NAN: not given. */
 
   int first_token; /* tw_first_token */
   gboolean segments, exact_steps, audit;
 
-  tw_scenario_plan plan; /* what runs; everything above is written */
+  tw_scenario_plan plan; /* What runs. Everything else in this struct is written. */
 
-  GPtrArray *notes; /* of char *: what the user should know before a run */
-  char *canonical;  /* canonical XML, assignments applied */
+  GPtrArray *notes; /* Elements are char *: what the user should know before a run. */
+  char *canonical;  /* Canonical XML, with the assignments applied. */
   char *resolved;   /* every attribute with its value, for people: see tw_schema_resolve */
   char **files; /* every file that was read, NULL-terminated: scenario and includes, platform, models, ... */
 };
@@ -224,6 +228,9 @@ void tw_scenario_read_fleet(tw_scenario *scenario, const xmlNode *root, tw_fault
 /* Reads <workload> and <slo> (scenario_workload.c). */
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_clear_workload(tw_scenario *scenario);
+/* Reads what a pool whose model is read says of drafts (scenario_speculation.c). */
+void tw_scenario_read_speculation(tw_pool *pool, const xmlNode *pool_node, tw_faults *faults);
+void tw_scenario_clear_speculation(tw_pool *pool);
 /* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
  * there is no such kind. */
 gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);

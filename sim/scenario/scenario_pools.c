@@ -115,8 +115,6 @@ void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
     pool->attention = pool->attention >= 0 ? pool->attention : (int)checkpoint->attention;
     tw_schema_read_child(n, &tw_scheduler_element, pool);
     tw_scenario_check_file(pool->table_file, tw_schema_read_child(n, &tw_step_time_element, pool), faults);
-    if (tw_node_child(n, tw_speculation_element.name) != NULL)
-      tw_schema_read_child(n, &tw_speculation_element, pool);
     if (tw_node_child(n, tw_offload_element.name) != NULL)
       tw_schema_read_child(n, &tw_offload_element, pool);
     for (int k = 0; k < i; k++)
@@ -133,6 +131,7 @@ void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
     if (pool->max_model_len == G_MININT64)
       pool->max_model_len = pool->model->max_positions;
     check_pool(pool, n, faults);
+    tw_scenario_read_speculation(pool, n, faults);
     if (tw_model_sequence_bytes(pool->model, 2, 1).state > 0 && pool->checkpoint_tokens == 0)
       pool->prefix_cache = FALSE;
     pool->sound = tw_faults_added(faults) == before;

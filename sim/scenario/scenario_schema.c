@@ -69,6 +69,10 @@ static const tw_attribute trace_attributes[] = {
            "of the times in a JSON trace"),
     CHOICE(tw_scenario, trace.reading.delta_context, "context", "whole", tw_trace_context_names,
            "mooncake with sessions: input_length is the whole prompt of a turn, or what it adds"),
+    CHOICE(tw_scenario, trace.salt, "cache-salt", "none", tw_trace_salt_names,
+           "requests that share prefixes with their like alone, as with a cache_salt of vLLM's or a "
+           "tokenizer for each "
+           "class or session; those without one share among themselves"),
     CHOICE(tw_scenario, trace.reading.nested_times, "nested-times", "auto", tw_trace_nested_names,
            "weka: what times of sub-agents count from"),
     {"rate-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e9,
@@ -226,34 +230,6 @@ static const tw_attribute step_time_attributes[] = {
 };
 const tw_element tw_step_time_element = {"step-time", "the time of an iteration", step_time_attributes, NULL,
                                          NULL};
-
-static const tw_attribute speculation_attributes[] = {
-    COUNT(tw_pool, speculation.draft_tokens, "draft-tokens", NULL, 64,
-          "proposed for each sequence in every decode iteration"),
-    NUMBER(tw_pool, speculation.acceptance, "acceptance", NULL, 0, 1,
-           "probability that a draft token is accepted where those before it were"),
-    NUMBER(tw_pool, speculation.draft_cost, "draft-cost", "0", 0, 10,
-           "of a draft token, over an iteration of the same batch without drafts"),
-    {0},
-};
-static gboolean check_speculation(const xmlNode *node, const void *target, tw_faults *faults)
-{
-  const xmlNode *step = tw_node_child(node->parent, "step-time");
-  g_autofree char *role = (char *)xmlGetProp((xmlNode *)node->parent, BAD_CAST "role");
-  g_autofree char *model = step != NULL ? (char *)xmlGetProp((xmlNode *)step, BAD_CAST "model") : NULL;
-  (void)target;
-  if (g_strcmp0(role, "prefill") == 0)
-    tw_node_fault(node, faults, "a pool of role=\"prefill\" does not decode; leave <speculation> out");
-  else if (g_strcmp0(model, "table") == 0)
-    tw_node_fault(node, faults,
-                  "measured step times do not tell what verifying drafts takes; use <step-time "
-                  "model=\"roofline\"/>, or leave <speculation> out");
-  else
-    return TRUE;
-  return FALSE;
-}
-const tw_element tw_speculation_element = {"speculation", "speculative decoding or multi-token prediction",
-                                           speculation_attributes, NULL, check_speculation};
 
 static const tw_attribute pool_attributes[] = {
     STRING(tw_pool, id, "id", NULL, "name of the pool"),

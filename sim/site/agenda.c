@@ -35,7 +35,10 @@ static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, 
 static void prompt_completing(void *user, int engine, tw_sequence *sequence, double start_s, double end_s)
 {
   (void)engine;
-  tw_kv_transfers_completing(((tw_site *)user)->transfers, sequence, start_s, end_s);
+  tw_site *site = user;
+  tw_telemetry_until(site->telemetry,
+                     start_s); /* a flow that has ended may have led here between two events */
+  tw_kv_transfers_completing(site->transfers, sequence, start_s, end_s);
 }
 
 static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double compute_s,

@@ -14,7 +14,8 @@ static double weight_bytes(const tw_step_setting *setting)
   double projections = tw_model_projection_params(model), dense = tw_model_mlp_params(model);
   double experts = tw_model_moe_layers(model) * (double)(model->experts + setting->redundant_experts) *
                    tw_model_expert_params(model);
-  double head = tw_model_head_params(model), group = parallel->tp * parallel->dp;
+  double head = tw_model_head_params(model) - (double)(model->borrowed_vocab * model->hidden),
+         group = parallel->tp * parallel->dp;
   double tables_bytes =
       model->tied_embeddings
           ? head * tw_precision_bytes(TW_BF16)
@@ -35,6 +36,20 @@ static double activation_bytes(const tw_step_setting *setting, gint64 max_batche
   double widest = 3 * MAX(dense, routed) / tp;
   return ACTIVATION_BYTES * tokens * (2 * (double)model->hidden + widest) +
          LOGIT_BYTES * (double)MIN(max_seqs, max_batched_tokens) * (double)model->vocab / tp;
+}
+
+/* Adds what a drafter and the KV of its layers take. */
+static void add_drafter(tw_memory *m, const tw_step_setting *setting, gint64 max_seqs)
+{
+  tw_step_setting drafter = tw_step_drafter_setting(setting);
+  m->weight_bytes += weight_bytes(&drafter);
+  tw_sequence_bytes held =
+      tw_model_sequence_bytes(drafter.model, tw_precision_bytes(drafter.kv), drafter.parallelism.tp);
+  m->kv_bytes_per_token += held.per_token;
+  if (setting->model->n_groups > 0)
+    m->sequence_bytes += held.window + held.state;
+  else
+    m->window_bytes += (held.window + held.state) * (double)max_seqs;
 }
 
 tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction, gint64 max_batched_tokens,
@@ -60,6 +75,8 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
     m.window_bytes = layer_bytes * (double)(model->window_layers * model->window * max_seqs);
     m.kv_bytes_per_token = layer_bytes * (double)(model->layers - model->window_layers);
   }
+  if (setting->drafter != NULL)
+    add_drafter(&m, setting, max_seqs);
   m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
   double block_bytes = m.kv_bytes_per_token * (double)block_tokens;
   /* Where nothing grows with the tokens, blocks are fractions of a sequence's state, so small that they do not count. */

@@ -3,36 +3,106 @@
 double tw_speculation_tokens(const tw_speculation *speculation)
 {
   double tokens = 1;
+  if (speculation->accepted != NULL) {
+    for (gint64 i = 0; i < speculation->draft_tokens; i++)
+      tokens += speculation->accepted[i];
+    return tokens;
+  }
   for (gint64 i = 0; i < speculation->draft_tokens; i++)
     tokens = 1 + speculation->acceptance * tokens;
   return tokens;
 }
 
-static tw_line token_of(tw_line verify, tw_line plain, double drafts, double tokens)
+static void scale(tw_step_cost *cost, double factor)
 {
-  return tw_line_scale(tw_line_add(verify, tw_line_scale(plain, drafts)), 1 / tokens);
+  cost->time_s = tw_line_scale(cost->time_s, factor);
+  cost->kernels_s = tw_line_scale(cost->kernels_s, factor);
+  cost->flops = tw_line_scale(cost->flops, factor);
+  cost->bytes = tw_line_scale(cost->bytes, factor);
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+    cost->classes[c] = tw_line_scale(cost->classes[c], factor);
+  cost->collective_s *= factor;
+  cost->wire.tensor *= factor;
+  cost->wire.experts *= factor;
+  cost->wire.stages *= factor;
+  cost->wire.steps *= factor;
+}
+
+/* Adds what happens one after the other: all but the prompts' part and the bubble. */
+static void add(tw_step_cost *sum, const tw_step_cost *cost)
+{
+  sum->time_s = tw_line_add(sum->time_s, cost->time_s);
+  sum->kernels_s = tw_line_add(sum->kernels_s, cost->kernels_s);
+  sum->flops = tw_line_add(sum->flops, cost->flops);
+  sum->bytes = tw_line_add(sum->bytes, cost->bytes);
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+    sum->classes[c] = tw_line_add(sum->classes[c], cost->classes[c]);
+  sum->collective_s += cost->collective_s;
+  sum->wire.tensor += cost->wire.tensor;
+  sum->wire.experts += cost->wire.experts;
+  sum->wire.stages += cost->wire.stages;
+  sum->wire.steps += cost->wire.steps;
+  sum->valid = MIN(sum->valid, cost->valid);
+}
+
+static void verify_cost(const tw_step_model *model, gint64 drafted, tw_batch *ranks, int n_ranks,
+                        tw_step_cost *cost)
+{
+  for (int i = 0; i < n_ranks; i++)
+    ranks[i].drafted = drafted;
+  tw_step_model_cost(model, ranks, n_ranks, cost);
+  for (int i = 0; i < n_ranks; i++)
+    ranks[i].drafted = 0;
+}
+
+/* What drafting adds, where `plain` is what an iteration without drafts costs. */
+static void add_drafting(const tw_speculation *speculation, const tw_step_model *model, tw_step_cost *plain,
+                         tw_batch *ranks, int n_ranks, tw_step_cost *cost)
+{
+  const tw_step_model *drafter = tw_step_model_drafter(model);
+  if (drafter == NULL) {
+    scale(plain, speculation->draft_cost * (double)speculation->draft_tokens);
+    add(cost, plain);
+    return;
+  }
+  tw_step_cost pass;
+  verify_cost(drafter, speculation->draft_tokens, ranks, n_ranks, &pass);
+  add(cost, &pass);
+  tw_step_model_cost(drafter, ranks, n_ranks, &pass);
+  scale(&pass, (double)(speculation->draft_tokens - 1));
+  add(cost, &pass);
+}
+
+static gboolean holds_prompts(const tw_batch *ranks, int n_ranks)
+{
+  for (int i = 0; i < n_ranks; i++)
+    if (ranks[i].prefill_tokens > 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* A drafter's pass over prompt chunks, and its part of what they cause. */
+static void add_prompts(const tw_step_model *drafter, tw_batch *ranks, int n_ranks, tw_step_cost *cost)
+{
+  tw_step_cost pass;
+  tw_step_model_cost(drafter, ranks, n_ranks, &pass);
+  add(cost, &pass);
+  cost->prefill.flops += pass.prefill.flops;
+  cost->prefill.bytes += pass.prefill.bytes;
+  cost->prefill_attention.flops += pass.prefill_attention.flops;
+  cost->prefill_attention.bytes += pass.prefill_attention.bytes;
 }
 
 void tw_speculation_cost(const tw_speculation *speculation, const tw_step_model *model, tw_batch *ranks,
                          int n_ranks, tw_step_cost *cost)
 {
+  if (holds_prompts(ranks, n_ranks)) {
+    if (tw_step_model_drafter(model) != NULL)
+      add_prompts(tw_step_model_drafter(model), ranks, n_ranks, cost);
+    return;
+  }
   tw_step_cost plain = *cost;
-  double tokens = tw_speculation_tokens(speculation);
-  double drafts = speculation->draft_cost * (double)speculation->draft_tokens;
-  for (int i = 0; i < n_ranks; i++)
-    ranks[i].drafted = speculation->draft_tokens;
-  tw_step_model_cost(model, ranks, n_ranks, cost);
-  for (int i = 0; i < n_ranks; i++)
-    ranks[i].drafted = 0;
-  cost->time_s = token_of(cost->time_s, plain.time_s, drafts, tokens);
-  cost->kernels_s = token_of(cost->kernels_s, plain.kernels_s, drafts, tokens);
-  cost->flops = token_of(cost->flops, plain.flops, drafts, tokens);
-  cost->bytes = token_of(cost->bytes, plain.bytes, drafts, tokens);
-  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
-    cost->classes[c] = token_of(cost->classes[c], plain.classes[c], drafts, tokens);
-  cost->wire.tensor = (cost->wire.tensor + drafts * plain.wire.tensor) / tokens;
-  cost->wire.experts = (cost->wire.experts + drafts * plain.wire.experts) / tokens;
-  cost->wire.stages = (cost->wire.stages + drafts * plain.wire.stages) / tokens;
-  cost->wire.steps = (cost->wire.steps + drafts * plain.wire.steps) / tokens;
-  cost->valid = MIN(cost->valid, plain.valid);
+  verify_cost(model, speculation->draft_tokens, ranks, n_ranks, cost);
+  add_drafting(speculation, model, &plain, ranks, n_ranks, cost);
+  scale(cost, 1 / tw_speculation_tokens(speculation));
 }

@@ -5,6 +5,7 @@
 struct tw_step_model {
   const tw_step_kind *kind;
   void *state;
+  tw_step_model *drafter; /* NULL: none */
 };
 
 const char *const tw_step_kind_names[] = {"roofline", "table", NULL};
@@ -16,6 +17,20 @@ const tw_step_kind *tw_step_kind_get(int index)
   return kinds[index];
 }
 
+tw_step_setting tw_step_drafter_setting(const tw_step_setting *setting)
+{
+  tw_step_setting drafter = *setting;
+  drafter.model = setting->drafter;
+  drafter.drafter = NULL;
+  drafter.parallelism.pp = 1;
+  drafter.overhead.iteration_s = drafter.overhead.per_seq_s = 0;
+  if (drafter.model->experts == 0) {
+    drafter.parallelism.ep = 1;
+    drafter.redundant_experts = 0;
+  }
+  return drafter;
+}
+
 tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting *setting,
                                  const xmlNode *node, tw_faults *faults)
 {
@@ -23,7 +38,11 @@ tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting
   if (state == NULL)
     return NULL;
   tw_step_model *model = g_new(tw_step_model, 1);
-  *model = (tw_step_model){kind, state};
+  *model = (tw_step_model){.kind = kind, .state = state};
+  if (setting->drafter != NULL) {
+    tw_step_setting drafter = tw_step_drafter_setting(setting);
+    model->drafter = tw_step_model_new(kind, &drafter, node, faults);
+  }
   return model;
 }
 
@@ -32,7 +51,13 @@ void tw_step_model_free(tw_step_model *model)
   if (model == NULL)
     return;
   model->kind->destroy(model->state);
+  tw_step_model_free(model->drafter);
   g_free(model);
+}
+
+const tw_step_model *tw_step_model_drafter(const tw_step_model *model)
+{
+  return model->drafter;
 }
 
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)

@@ -86,6 +86,9 @@ typedef struct tw_reach {
 
 typedef struct tw_step_setting {
   const tw_model *model;
+  /* What drafts tokens for the model, with its own weights, on the accelerators of the model's last stage: its caps
+   * are the model's (tw_model_follow_caps). NULL: nothing, or nothing whose cost is told by its shape. */
+  const tw_model *drafter;
   const tw_device *device;
   tw_parallelism parallelism;
   tw_precision weights, kv;
@@ -114,6 +117,10 @@ static inline tw_precision tw_head_precision(const tw_step_setting *setting)
   return setting->parts != NULL ? setting->parts->head : TW_BF16;
 }
 
+/* The setting of a model's drafter, which must be there: without stages, and without what the host does for each
+ * iteration of the model. */
+tw_step_setting tw_step_drafter_setting(const tw_step_setting *setting);
+
 typedef struct tw_step_model tw_step_model;
 
 /* A way to compute step times: a row of the table behind tw_step_kind_get. */
@@ -137,6 +144,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_step_model, tw_step_model_free)
 /* The cost of an iteration over the batches of an engine's data-parallel ranks; at least one must hold work.
  */
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
+
+/* The step model of the drafter; NULL without one. The model owns it. */
+const tw_step_model *tw_step_model_drafter(const tw_step_model *model);
 
 /* Adds a prompt chunk of `tokens` tokens, behind `done` tokens that the sequence has in KV, to a batch. */
 void tw_batch_add_chunk(tw_batch *batch, gint64 done, gint64 tokens, gint64 window, gboolean last);

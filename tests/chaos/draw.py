@@ -137,6 +137,11 @@ class Drawing:
             self.adjust_length(node)
         elif node.tag == "fault":
             self.adjust_fault(node)
+        elif node.tag == "speculation":
+            self.adjust_speculation(node)
+        elif node.tag == "pool":  # A model drafts best for itself.
+            for drafter in [s for s in node.iter("speculation") if "drafter" in s.attrib]:
+                drafter.set("drafter", node.get("model"))
         elif node.tag == "router":
             self.adjust_router(node)
 
@@ -146,6 +151,14 @@ class Drawing:
             self.drawn.add("autoscaler/file")
             node.set("file", self.series("engines.csv", "engines", lambda: self.pick(0, 1, 2)))
         node.attrib.pop("max", None)
+
+    def adjust_speculation(self, node):
+        if "acceptance" not in node.attrib:
+            shares = sorted((self.chance.random() for _ in range(int(node.get("draft-tokens")))), reverse=True)
+            node.set("accepted", ",".join(f"{share:.3g}" for share in shares))
+            self.drawn.add("speculation/accepted")
+        if "drafter" in node.attrib:
+            node.attrib.pop("draft-cost", None)
 
     def adjust_fault(self, node):
         if ("at" in node.attrib) == ("mtbf" in node.attrib):
@@ -505,6 +518,7 @@ RULES = {
     "autoscaler/up-delay": lambda d: d.seconds(0.05, 1), "autoscaler/down-delay": lambda d: d.seconds(0.05, 5),
     "speculation/draft-tokens": lambda d: d.chance.randint(1, 5),
     "speculation/acceptance": lambda d: f"{d.chance.random():.3g}",
+    "speculation/accepted": lambda d: None, "speculation/drafter": lambda d: "its own",
     "speculation/draft-cost": lambda d: f"{d.chance.random() * 0.3:.3g}",
     "router/parameters": lambda d: None,
     "router/signal-delay": lambda d: d.seconds(1e-3, 0.5),

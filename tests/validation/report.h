@@ -19,7 +19,7 @@ double report_error(GPtrArray *cases, int metric, double quantile, report_filter
  * "<!-- /accuracy -->" of a text file. FALSE with an error where it cannot, or lacks them. */
 gboolean report_into(GPtrArray *cases, const char *path, GError **error);
 
-/* Writes sim/validated/rows.xml (sim/scenario/expected_error.h): what the groups of cases that differ in load
+/* Writes sim/validated/rows.xml (sim/forecast/expected_error.h): what the groups of cases that differ in load
  * alone err by, predicted and, where their fit had seen them, `seen` (CASE_METRICS numbers of each case). */
 gboolean report_errors(GPtrArray *cases, const double *seen, const char *path, GError **error);
 

@@ -55,6 +55,7 @@ const tw_trace_format tw_trace_azure = {
     .name = "azure",
     .help = "Azure LLM inference traces of 2023, 2024 and 2025: TIMESTAMP, ContextTokens, GeneratedTokens",
     .fields = fields,
+    .clock = TRUE,
     .columns = columns,
     .read = read_azure,
     .header = "TIMESTAMP,ContextTokens,GeneratedTokens\n",

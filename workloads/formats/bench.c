@@ -79,30 +79,25 @@ static gboolean expand_vllm_bench(tw_trace_source *source, const tw_json *object
   return TRUE;
 }
 
-static gboolean expand_inference_perf(tw_trace_source *source, const tw_json *list, GError **error)
+static gboolean expand_inference_perf(tw_trace_source *source, const tw_json *object, GError **error)
 {
-  for (const tw_json *object = list->kind == TW_JSON_ARRAY ? list->first : list; object != NULL;
-       object = object->next) {
-    tw_trace_row *row = tw_trace_source_add(source);
-    tw_request *request = &row->request;
-    double end_s;
-    if (tw_json_has(object, "error"))
-      row->failure = "failed";
-    else if (tw_trace_json_find(object, "info.request_metrics.text.input_tokens|info.input_tokens") == NULL ||
-             tw_trace_json_find(object, "info.response_metrics.output_tokens|info.output_tokens") == NULL)
-      row->failure = "no lengths";
-    if (row->failure != NULL)
-      continue;
-    if (!tw_trace_json_arrival(source, object, "start_time", 1, &request->arrival_s, error) ||
-        !tw_trace_json_tokens(source, object, "info.request_metrics.text.input_tokens|info.input_tokens", 1,
-                              -1, &request->prompt_tokens, error) ||
-        !tw_trace_json_tokens(source, object, "info.response_metrics.output_tokens|info.output_tokens", 0, -1,
-                              &request->answer_tokens, error))
-      return FALSE;
-    double start_s;
-    if (tw_json_number(object, "start_time", &start_s) && tw_json_number(object, "end_time", &end_s))
-      row->service_s = fmax(end_s - start_s, 0);
-  }
+  static const char prompt[] = "info.request_metrics.text.input_tokens|info.input_tokens",
+                    output[] = "info.response_metrics.output_tokens|info.output_tokens";
+  tw_trace_row *row = tw_trace_source_add(source);
+  tw_request *request = &row->request;
+  double start_s, end_s;
+  if (tw_json_has(object, "error"))
+    row->failure = "failed";
+  else if (tw_trace_json_find(object, prompt) == NULL || tw_trace_json_find(object, output) == NULL)
+    row->failure = "no lengths";
+  if (row->failure != NULL)
+    return TRUE;
+  if (!tw_trace_json_arrival(source, object, "start_time", 1, &request->arrival_s, error) ||
+      !tw_trace_json_tokens(source, object, prompt, 1, -1, &request->prompt_tokens, error) ||
+      !tw_trace_json_tokens(source, object, output, 0, -1, &request->answer_tokens, error))
+    return FALSE;
+  if (tw_json_number(object, "start_time", &start_s) && tw_json_number(object, "end_time", &end_s))
+    row->service_s = fmax(end_s - start_s, 0);
   return TRUE;
 }
 

@@ -12,6 +12,7 @@ const char *const tw_trace_format_names[] = {TW_TRACE_FORMATS(X) NULL};
 G_STATIC_ASSERT(G_N_ELEMENTS(formats) + 1 == G_N_ELEMENTS(tw_trace_format_names));
 
 const char *const tw_trace_context_names[] = {"whole", "delta", NULL};
+const char *const tw_trace_salt_names[] = {"none", "class", "session", NULL};
 const char *const tw_trace_nested_names[] = {"auto", "relative", "absolute", NULL};
 const char *const tw_trace_unit_names[] = {"format", "s", "ms", "us", "ns", NULL};
 const double tw_trace_units_s[] = {0, 1, 1e-3, 1e-6, 1e-9};
@@ -158,7 +159,7 @@ static gboolean detect(tw_input *input, const tw_trace_format **format, GError *
         "metrics of Prometheus are totals since a server started, not requests; a log of its "
         "requests, or spans, are needed");
   if (*line != '{' && *line != '[') {
-    g_autoptr(GPtrArray) names = tw_csv_names(line, tw_log_delimiter(line));
+    g_autoptr(GPtrArray) names = tw_csv_names(line, tw_csv_delimiter(line));
     first_row row = {names != NULL ? (char **)names->pdata : NULL, NULL};
     return choose(input, &row, format, error);
   }
@@ -168,8 +169,6 @@ static gboolean detect(tw_input *input, const tw_trace_format **format, GError *
   first_row row = {NULL, tw_json_next(json, error)};
   if (row.document == NULL)
     return FALSE;
-  if (row.document->kind == TW_JSON_ARRAY && row.document->count > 0)
-    row.document = row.document->first; /* one list of records */
   if (!choose(input, &row, format, error))
     return FALSE;
   /* Requests of agentic Mooncake's first version that wait for nothing look like Mooncake's. */

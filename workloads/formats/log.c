@@ -187,7 +187,7 @@ static gboolean read_names(tw_trace_source *source, own_log *log, gboolean *tabl
     line += 3;
   *table = *line != '{' && *line != '[';
   if (*table) {
-    log->delimiter = source->reading->delimiter != 0 ? source->reading->delimiter : tw_log_delimiter(line);
+    log->delimiter = source->reading->delimiter != 0 ? source->reading->delimiter : tw_csv_delimiter(line);
     g_autoptr(GPtrArray) cut = tw_csv_names(line, log->delimiter);
     if (cut == NULL)
       return tw_input_fault(source->input, error, "the quotes of a column's name do not end it");

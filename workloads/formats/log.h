@@ -36,9 +36,6 @@ gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns 
 /* Whether arrival, prompt and output or answer are there. */
 gboolean tw_log_is_whole(const tw_log_columns *columns);
 
-/* The separator of a header line: the one of , ; tab | that cuts it into most fields. */
-char tw_log_delimiter(const char *header);
-
 /* The keys of a JSON object, those of objects within behind a dot. The caller frees it. */
 GPtrArray *tw_log_paths(const tw_json *object);
 

@@ -120,25 +120,6 @@ gboolean tw_log_is_whole(const tw_log_columns *columns)
          (columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL);
 }
 
-char tw_log_delimiter(const char *header)
-{
-  char best = ',';
-  guint most = 0;
-  for (const char *candidate = ",;\t|"; *candidate != '\0'; candidate++) {
-    guint n = 0;
-    gboolean quoted = FALSE;
-    for (const char *c = header; *c != '\0'; c++) {
-      quoted ^= *c == '"';
-      n += !quoted && *c == *candidate ? 1 : 0;
-    }
-    if (n > most) {
-      most = n;
-      best = *candidate;
-    }
-  }
-  return best;
-}
-
 static void add_paths(GPtrArray *paths, const tw_json *object, const char *before)
 {
   for (const tw_json *part = object->first; part != NULL; part = part->next) {

@@ -127,20 +127,14 @@ static gboolean expand_otel(tw_trace_source *source, const tw_json *document, GE
 {
   static const char *const otlp[] = {"resourceSpans", "scopeSpans", "spans", NULL}, *const plain[] = {"spans",
                                                                                                       NULL};
-  gboolean good = TRUE;
-  for (const tw_json *part = document->kind == TW_JSON_ARRAY ? document->first : document;
-       good && part != NULL; part = part->next) {
-    if (tw_json_get(part, "resourceSpans") != NULL)
-      good = walk(source, part, otlp, error);
-    else if (tw_json_get(part, "spans") != NULL)
-      good = walk(source, part, plain, error);
-    else
-      good = add_span(source, part, error);
-  }
-  return good;
+  if (tw_json_get(document, "resourceSpans") != NULL)
+    return walk(source, document, otlp, error);
+  if (tw_json_get(document, "spans") != NULL)
+    return walk(source, document, plain, error);
+  return add_span(source, document, error);
 }
 
-static const char *const fields[] = {"resourceSpans|spans|spanId|span_id", NULL};
+static const char *const fields[] = {"resourceSpans|spans|spanId|span_id|startTimeUnixNano", NULL};
 
 const tw_trace_format tw_trace_otel = {
     .name = "otel",

@@ -1,13 +1,5 @@
 #include "workloads/formats/provider.h"
 
-guint64 tw_trace_text_key(const char *text)
-{
-  guint64 key = G_GUINT64_CONSTANT(0xcbf29ce484222325); /* FNV-1a */
-  for (; *text != '\0'; text++)
-    key = (key ^ (guchar)*text) * G_GUINT64_CONSTANT(0x100000001b3);
-  return tw_trace_mix(key);
-}
-
 tw_provider_session *tw_provider_session_new(const char *name)
 {
   tw_provider_session *session = g_new0(tw_provider_session, 1);

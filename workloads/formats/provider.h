@@ -19,7 +19,4 @@ void tw_provider_session_free(gpointer session);
 void tw_provider_hashes(tw_provider_session *session, gint32 cached_tokens, gint32 block_tokens,
                         tw_trace_row *row);
 
-/* 64 bits of a text. */
-guint64 tw_trace_text_key(const char *text);
-
 #endif

@@ -1,5 +1,6 @@
 /* Inputs and results of other simulators: Vidur, Splitwise-sim and LLMServingSim. */
 #include "platforms/input/fault.h"
+#include "platforms/input/units.h"
 #include "workloads/formats/provider.h"
 
 /* ---- Vidur (github.com/microsoft/vidur): seconds, lengths ---- */
@@ -8,11 +9,21 @@ enum { ARRIVED_AT, PREFILL_TOKENS, DECODE_TOKENS };
 static const tw_csv_column vidur_columns[] = {
     {"arrived_at", FALSE}, {"num_prefill_tokens", FALSE}, {"num_decode_tokens", FALSE}, {NULL, FALSE}};
 
+/* Vidur cuts counts to whole numbers, and to 1 at least. */
+static gboolean read_count(const tw_csv *csv, int column, gint32 *tokens, GError **error)
+{
+  double count;
+  if (!tw_number_parse(tw_csv_text(csv, column), &count) || !(count >= 0 && count <= TW_REQUEST_MAX_TOKENS))
+    return tw_trace_tokens(csv, column, 1, -1, tokens, error);
+  *tokens = (gint32)fmax(count, 1);
+  return TRUE;
+}
+
 static gboolean read_vidur(tw_trace_source *source, tw_trace_row *row, GError **error)
 {
   return tw_trace_seconds(source->csv, ARRIVED_AT, &row->request.arrival_s, error) &&
-         tw_trace_tokens(source->csv, PREFILL_TOKENS, 1, -1, &row->request.prompt_tokens, error) &&
-         tw_trace_tokens(source->csv, DECODE_TOKENS, 0, -1, &row->request.answer_tokens, error);
+         read_count(source->csv, PREFILL_TOKENS, &row->request.prompt_tokens, error) &&
+         read_count(source->csv, DECODE_TOKENS, &row->request.answer_tokens, error);
 }
 
 static const char *const vidur_fields[] = {"num_prefill_tokens", "num_decode_tokens", NULL};

@@ -76,7 +76,7 @@ tw_trace_source *tw_trace_source_open(const tw_trace_format *format, tw_input *i
   g_queue_init(&source->rows);
   gboolean good = TRUE;
   if (format->columns != NULL) {
-    source->csv = tw_csv_open(input, format->columns, error);
+    source->csv = tw_csv_open_delimited(input, format->columns, reading->delimiter, error);
     good = source->csv != NULL && check_unread(source, error);
   } else if (format->expand != NULL) {
     source->json = tw_json_reader_new(input);
@@ -169,6 +169,14 @@ guint64 tw_trace_mix(guint64 value)
   value = (value ^ (value >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
   value = (value ^ (value >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
   return value ^ (value >> 31);
+}
+
+guint64 tw_trace_text_key(const char *text)
+{
+  guint64 key = G_GUINT64_CONSTANT(0xcbf29ce484222325); /* FNV-1a */
+  for (; *text != '\0'; text++)
+    key = (key ^ (guchar)*text) * G_GUINT64_CONSTANT(0x100000001b3);
+  return tw_trace_mix(key);
 }
 
 void tw_trace_own_hashes(tw_request *request, guint64 play)
@@ -281,6 +289,15 @@ gboolean tw_trace_json_seconds(tw_trace_source *source, const tw_json *object, c
                        last_name(path), number, unit, TW_TRACE_MAX_S / unit_s);
 }
 
+/* The id that a text stands for: the number that it is, as programs write whose numbers have but 53 bits, or else its
+ * key. */
+static guint64 id_of_text(const char *text)
+{
+  char *end;
+  guint64 id = g_ascii_strtoull(text, &end, 10);
+  return g_ascii_isdigit(*text) && *end == '\0' ? id : tw_trace_text_key(text);
+}
+
 gboolean tw_trace_json_hashes(tw_trace_source *source, const tw_json *ids, gint32 block_tokens,
                               tw_trace_row *row, GError **error)
 {
@@ -304,6 +321,10 @@ gboolean tw_trace_json_hashes(tw_trace_source *source, const tw_json *ids, gint3
   }
   gsize i = 0;
   for (const tw_json *id = ids->first; id != NULL; id = id->next, i++) {
+    if (id->kind == TW_JSON_STRING) {
+      hashes[i] = id_of_text(id->text);
+      continue;
+    }
     if (id->kind != TW_JSON_NUMBER || !id->whole || id->number < 0)
       return tw_json_fault(source->json, id, error,
                            "id %" G_GSIZE_FORMAT " of \"%s\" is no whole number from 0 to 2^64 - 1", i + 1,

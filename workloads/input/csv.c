@@ -154,7 +154,7 @@ tw_csv *tw_csv_open_delimited(tw_input *input, const tw_csv_column *columns, cha
     return NULL;
   }
   g_autoptr(tw_csv) csv = g_new0(tw_csv, 1);
-  csv->delimiter = delimiter;
+  csv->delimiter = delimiter != '\0' ? delimiter : tw_csv_delimiter(line);
   csv->unread = g_ptr_array_new_with_free_func(g_free);
   csv->absent = g_ptr_array_new();
   csv->input = input;
@@ -183,6 +183,25 @@ const char *const *tw_csv_unread(const tw_csv *csv)
 const char *const *tw_csv_absent(const tw_csv *csv)
 {
   return (const char *const *)csv->absent->pdata;
+}
+
+char tw_csv_delimiter(const char *header)
+{
+  char best = ',';
+  guint most = 0;
+  for (const char *candidate = ",;\t|"; *candidate != '\0'; candidate++) {
+    guint n = 0;
+    gboolean quoted = FALSE;
+    for (const char *c = header; *c != '\0'; c++) {
+      quoted ^= *c == '"';
+      n += !quoted && *c == *candidate ? 1 : 0;
+    }
+    if (n > most) {
+      most = n;
+      best = *candidate;
+    }
+  }
+  return best;
 }
 
 GPtrArray *tw_csv_names(char *line, char delimiter)

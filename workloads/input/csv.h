@@ -21,7 +21,7 @@ typedef struct tw_csv tw_csv;
 /* Reads the header. NULL with an error where it lacks a column (naming it and the nearest one there is) or
  * has it twice. `input` and `columns` are borrowed. */
 tw_csv *tw_csv_open(tw_input *input, const tw_csv_column *columns, GError **error);
-/* Reads fields that `delimiter` separates: a comma, semicolon, tab or bar. */
+/* Reads fields that `delimiter` separates: a comma, semicolon, tab or bar; '\0': that of the header line. */
 tw_csv *tw_csv_open_delimited(tw_input *input, const tw_csv_column *columns, char delimiter, GError **error);
 void tw_csv_free(tw_csv *csv);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_csv, tw_csv_free)
@@ -36,6 +36,9 @@ char *tw_csv_text(const tw_csv *csv, int column);
 /* The columns of the file that nobody wants, and the wanted ones that it lacks. Borrowed, end with NULL. */
 const char *const *tw_csv_unread(const tw_csv *csv);
 const char *const *tw_csv_absent(const tw_csv *csv);
+
+/* The separator of a header line: the one of , ; tab | that cuts it into most fields. */
+char tw_csv_delimiter(const char *header);
 
 /* The fields of a header line that is not read as a table; ends with NULL. The caller frees it, not the
  * texts, which lie in the line: it is cut into pieces. NULL where the quotes are wrong. */

@@ -13,6 +13,8 @@ struct tw_json_reader {
   GString *joined;          /* a document of several lines */
   const char *begin, *rest; /* text of the document, and what follows it on its last line; NULL: nothing */
   long line;                /* line of `begin` */
+  tw_json element;          /* of a list: the document that was given last, */
+  const tw_json *next;      /* and the one behind it; NULL: none */
   gboolean started;
 };
 
@@ -114,8 +116,20 @@ static long line_of(const tw_json_reader *reader, const char *at)
   return line;
 }
 
+/* The next element of a list is a document by itself. */
+static const tw_json *give_element(tw_json_reader *reader)
+{
+  reader->element = *reader->next;
+  reader->next = reader->element.next;
+  reader->element.next = NULL;
+  return &reader->element;
+}
+
 const tw_json *tw_json_next(tw_json_reader *reader, GError **error)
 {
+  if (reader->next != NULL)
+    return give_element(reader);
+  reader->element.at = 0;
   if (!find_document(reader, error))
     return NULL;
   tw_json_parser *parser = &reader->parser;
@@ -146,7 +160,10 @@ const tw_json *tw_json_next(tw_json_reader *reader, GError **error)
     tw_json_fault(reader, NULL, error, "text follows the JSON value; one JSON object a line is needed");
     return NULL;
   }
-  return value;
+  if (value->kind != TW_JSON_ARRAY || value->first == NULL || value->first->kind != TW_JSON_OBJECT)
+    return value;
+  reader->next = value->first;
+  return give_element(reader);
 }
 
 gboolean tw_json_fault(const tw_json_reader *reader, const tw_json *value, GError **error, const char *format,
@@ -158,7 +175,8 @@ gboolean tw_json_fault(const tw_json_reader *reader, const tw_json *value, GErro
   va_end(arguments);
   g_autofree char *message = g_utf8_make_valid(bytes, -1); /* names of columns may be any bytes */
   return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, tw_input_path(reader->input),
-                            line_of(reader, reader->begin + (value != NULL ? value->at : 0)), "%s", message);
+                            line_of(reader, reader->begin + (value != NULL ? value->at : reader->element.at)),
+                            "%s", message);
 }
 
 /* ---- Paths ---- */

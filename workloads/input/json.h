@@ -1,4 +1,5 @@
-/* JSON documents of a text file, one after the other: a line each, or over several lines.
+/* JSON documents of a text file, one after the other: a line each, or over several lines. A list of objects is so many
+ * documents.
  *
  * jansson's whole numbers are signed; hash ids go up to 2^64 - 1, and a request may have thousands of them.
  * Here an array of whole numbers from 0 on is one node with 64 unsigned bits a number, and all nodes of a

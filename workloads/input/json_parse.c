@@ -282,6 +282,18 @@ static gboolean parse_parts(tw_json_parser *parser, tw_json *value, char close)
   }
 }
 
+/* An array of numbers that are whole, though some are written as 10.0, is one of whole numbers. */
+static void unite_wholes(tw_json_parser *parser, tw_json *array)
+{
+  for (const tw_json *part = array->first; part != NULL; part = part->next)
+    if (part->kind != TW_JSON_NUMBER || !part->whole || part->number < 0)
+      return;
+  guint64 *ids = allocate(parser, array->count * sizeof *ids), n = 0;
+  for (const tw_json *part = array->first; part != NULL; part = part->next)
+    ids[n++] = part->count;
+  *array = (tw_json){.kind = TW_JSON_WHOLES, .count = n, .ids = ids, .at = array->at, .key = array->key};
+}
+
 static gboolean parse_array(tw_json_parser *parser, tw_json *value)
 {
   const char *start = parser->c++;
@@ -295,7 +307,11 @@ static gboolean parse_array(tw_json_parser *parser, tw_json *value)
   }
   parser->c = start;
   value->kind = TW_JSON_ARRAY;
-  return parse_parts(parser, value, ']');
+  if (!parse_parts(parser, value, ']'))
+    return FALSE;
+  if (value->count > 0)
+    unite_wholes(parser, value);
+  return TRUE;
 }
 
 static gboolean parse_word(tw_json_parser *parser, tw_json *value)

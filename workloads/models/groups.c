@@ -1,5 +1,7 @@
 #include "workloads/models/groups.h"
 
+#include <math.h>
+
 static gint64 common_divisor(gint64 a, gint64 b)
 {
   return b == 0 ? a : common_divisor(b, a % b);
@@ -88,6 +90,56 @@ static void normalize(tw_model *model)
   for (int i = 0; i < caps->n; i++)
     caps->share[i] /= all;
   model->window = caps->n > 0 ? caps->tokens[0] : 0;
+}
+
+tw_model *tw_model_drafter(const tw_model *model)
+{
+  const tw_layers *layers = &model->draft;
+  if (layers->count == 0)
+    return NULL;
+  tw_model *drafter = g_new(tw_model, 1);
+  *drafter = (tw_model){.file = g_strdup(model->file),
+                        .name = g_strdup(model->name),
+                        .label = g_strdup_printf("draft layers of %s", model->label),
+                        .source = g_strdup(model->source),
+                        .layers = layers->count,
+                        .hidden = model->hidden,
+                        .vocab = model->vocab + 2 * layers->count * model->hidden,
+                        .borrowed_vocab = model->vocab,
+                        .max_positions = model->max_positions,
+                        .tied_embeddings = TRUE,
+                        .streams = model->streams,
+                        .dense_layers = layers->count,
+                        .groups = g_memdup2(layers, sizeof *layers),
+                        .n_groups = 1,
+                        .card_params = NAN,
+                        .card_active_params = NAN};
+  const tw_layers *first = NULL;
+  take_mlp(NULL, layers, &first, drafter, NULL);
+  add_caps(NULL, layers, drafter, NULL);
+  drafter->heads = (gint64)tw_layers_attention(layers, (double)model->hidden, 2).heads;
+  normalize(drafter);
+  return drafter;
+}
+
+static gboolean has_cap(const tw_model *model, gint64 tokens)
+{
+  for (int i = 0; i < model->caps.n; i++)
+    if (model->caps.tokens[i] == tokens)
+      return TRUE;
+  return FALSE;
+}
+
+gboolean tw_model_follow_caps(tw_model *drafter, const tw_model *model)
+{
+  for (int i = 0; i < drafter->caps.n; i++)
+    if (!has_cap(model, drafter->caps.tokens[i]))
+      return FALSE;
+  /* A model without groups counts what lies in its window as that of the first bound. */
+  if (drafter->n_groups == 0 && drafter->window_layers > 0 && model->caps.tokens[0] != drafter->window)
+    return FALSE;
+  drafter->caps = model->caps;
+  return TRUE;
 }
 
 gboolean tw_model_read_groups(const xmlNode *root, tw_model *model, tw_faults *faults)

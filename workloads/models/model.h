@@ -40,10 +40,11 @@ typedef struct tw_model {
    * groups' heads, and `window` the first of the caps. */
   tw_layers *groups;
   int n_groups;
-  tw_context_caps caps;           /* of all layers; without groups that of the window, if there is one */
-  double uncapped_share;          /* the share of the whole context */
-  gint64 streams;                 /* residual streams: above 1 with hyper-connections (mHC) */
-  tw_layers draft;                /* layers that draft tokens, with their own weights; count 0: none */
+  tw_context_caps caps;  /* of all layers; without groups that of the window, if there is one */
+  double uncapped_share; /* the share of the whole context */
+  gint64 streams;        /* residual streams: above 1 with hyper-connections (mHC) */
+  tw_layers draft;       /* layers that draft tokens, with their own weights; count 0: none */
+  gint64 borrowed_vocab; /* rows of the tables of tokens that are those of another model: tw_model_drafter */
   double table_rows, table_width; /* of tables that are looked up by n-grams, kept in host memory; 0: none */
   gint64 table_reads;             /* rows that a token looks up */
   double card_params, card_active_params; /* as the makers' card says; NAN: it does not */
@@ -92,6 +93,14 @@ tw_sequence_bytes tw_model_sequence_bytes(const tw_model *model, double number_b
 double tw_model_cache_bytes(const tw_model *model, double number_bytes, gint64 tokens, gint64 tp);
 /* Accelerators of a tensor-parallel group of `tp` that hold different parts of the KV; the others hold copies. */
 gint64 tw_model_kv_shards(const tw_model *model, gint64 tp);
+
+/* A model's draft layers, as a model of their own that shares its embeddings and its head; the caller frees it. What
+ * projects the hidden state and the embedding of a token to one row, which a draft layer begins with, counts with the
+ * head: as 2 · hidden more rows of the vocabulary for each layer. NULL: it has no draft layers. */
+tw_model *tw_model_drafter(const tw_model *model);
+/* Makes a drafter, of a model's own layers or not, count the context as `model` does, whose batches it gets. FALSE,
+ * unchanged, if it has a window or chooses among so many tokens that `model` has none of. */
+gboolean tw_model_follow_caps(tw_model *drafter, const tw_model *model);
 
 /* What `check` prints: parameters and bytes by part beside the card's, KV and state. The caller frees it. */
 char *tw_model_totals(const tw_model *model);

@@ -37,6 +37,11 @@ typedef enum { TW_ROWS_FORMAT, TW_ROWS_REFUSE, TW_ROWS_SORT, TW_ROWS_SKIP } tw_r
 extern const char *const tw_rows_order_names[];  /* "format", "refuse", "sort", "skip" */
 extern const char *const tw_rows_broken_names[]; /* "format", "refuse", "skip" */
 
+/* Who may share prefixes: all; or requests of one class, or of one session, whose prompts begin with a salt of their
+ * own (cache_salt of vLLM's requests) or are cut by a tokenizer of their own. */
+typedef enum { TW_SALT_NONE, TW_SALT_CLASS, TW_SALT_SESSION } tw_trace_salt;
+extern const char *const tw_trace_salt_names[];
+
 /* When requests of sessions arrive: as recorded; the first ones of a session as recorded, the others when
  * what they wait for has ended; or so too, but some sessions at a time, each of which begins when another
  * ends. */
@@ -64,10 +69,11 @@ typedef struct tw_trace_options {
   int mode;          /* tw_replay_mode */
   gint64 lanes;      /* >= 1: sessions at a time in the mode of lanes */
   double most_gap_s; /* longer waits of closed-loop modes are cut to it; INFINITY: none is */
+  int salt;          /* tw_trace_salt */
 } tw_trace_options;
 #define TW_TRACE_OPTIONS_DEFAULT                                                                             \
   {                                                                                                          \
-    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64, {0}, 0, 0, 0, 1, INFINITY                               \
+    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64, {0}, 0, 0, 0, 1, INFINITY, 0                            \
   }
 
 /* One format of trace files. */

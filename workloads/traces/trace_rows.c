@@ -104,6 +104,14 @@ static char *reason_of(const tw_trace_rows *rows, const GError *problem)
                     : g_strdup_printf("broken (%s)", text);
 }
 
+/* Makes the ids of a row differ from those of others that have no part in its salt. */
+static void add_salt(const tw_trace_rows *rows, tw_request *request)
+{
+  const char *salt = rows->options->salt == TW_SALT_CLASS ? request->class : request->session;
+  if (rows->options->salt != TW_SALT_NONE && salt != NULL)
+    tw_trace_own_hashes(request, tw_trace_text_key(salt));
+}
+
 /* The next row of a request that can be replayed, in the order of the file. */
 static gboolean read_good(tw_trace_rows *rows, tw_trace_row *row, GError **error)
 {
@@ -138,6 +146,7 @@ static gboolean read_good(tw_trace_rows *rows, tw_trace_row *row, GError **error
     leave_out(rows, row->failure);
     tw_trace_row_clear(row);
   }
+  add_salt(rows, &row->request);
   rows->tally.zero_outputs += !rows->counted && tw_request_output_tokens(&row->request) == 0;
   return TRUE;
 }

@@ -169,6 +169,25 @@ static void options_that_change_the_scenario_are_part_of_it(void **state)
   expect(state, "compare $/group $/group/1", 2, "", "is of another scenario than");
 }
 
+/* Engines of two nodes wait for the fabric, 5 ms at a time, and reserve blocks elsewhere as that is over: engines' rows
+ * of 1 ms that end meanwhile are of before. */
+static void layers_that_leave_behind_a_window_do_not_outrun_the_tables(void **state)
+{
+  given_file(
+      state, "layers.xml",
+      "<scenario name=\"layers\">\n"
+      "  <platform file=\"" TW_SOURCE_DIR "/platforms/fat-tree-h100-16.xml\"/>\n"
+      "  <workload><closed-loop concurrency=\"1\" requests=\"2\"><prompt mean=\"4000\"/><answer mean=\"3\"/>"
+      "</closed-loop></workload>\n"
+      "  <pool id=\"pre\" model=\"llama-3.1-70b\" weights=\"fp8\" tp=\"16\" role=\"prefill\" "
+      "kv-transfer=\"layered\"/>\n"
+      "  <pool id=\"dec\" model=\"llama-3.1-70b\" weights=\"fp8\" tp=\"8\" role=\"decode\"/>\n"
+      "  <output interval=\"1ms\"/>\n"
+      "</scenario>\n");
+  expect(state, "run $/layers.xml -o $/layers", 0, "2 arrived, 2 completed", "");
+  expect(state, "log verify $/layers", 0, "", "");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -178,6 +197,7 @@ int main(void)
       cmocka_unit_test(an_interrupted_run_leaves_whole_logs_and_a_partial_summary),
       cmocka_unit_test(an_interrupt_is_heeded_while_nothing_happens),
       cmocka_unit_test(the_timeline_of_a_real_run_is_valid),
+      cmocka_unit_test(layers_that_leave_behind_a_window_do_not_outrun_the_tables),
       cmocka_unit_test(options_that_change_the_scenario_are_part_of_it),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

@@ -321,7 +321,7 @@ static void iterations_under_speculation_emit_several_tokens(void **state)
   g_autoptr(tw_step_model) model = test_step_model(&plain.costs);
   naive_config config = plain;
   tw_engine_config engine = engine_config(&config, model, FALSE);
-  engine.speculation = (tw_speculation){3, 1, 0};
+  engine.speculation = (tw_speculation){3, 1, 0, NULL};
   served s = {.outcomes = g_new0(naive_outcome, 1), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
   tw_engine_listener listener = {.ended = on_ended, .user = &s};
   tw_engine *e = tw_engine_new(0, &engine, &listener);

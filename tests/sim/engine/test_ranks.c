@@ -163,6 +163,41 @@ static void ranks_start_prompts_together(void **state)
   }
 }
 
+/* A decodes 30 tokens in rank 0 at 1 s each, and before each of these iterations a prompt of 10 tokens, 1 s of work, comes
+ * to one of three other ranks in turn. Started at once, there is one in every iteration: 2 s a token. Started in every
+ * third iteration, three ranks compute theirs at once, and two of three iterations have none: 4/3 s. */
+static void prompts_that_start_together_slow_fewer_iterations(void **state)
+{
+  (void)state;
+  static const double completions_s[] = {1.4 + 60, 1.4 + 40};
+  for (int together = 0; together < 2; together++) {
+    naive_config config = plain;
+    config.ranks = 4;
+    config.kv_blocks = 100;
+    config.costs = (test_costs){1, 0, 0, 0.1, FALSE};
+    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+    tw_engine_config engine = engine_config(&config, model, TRUE);
+    engine.prefill_interval = together ? 3 : 1;
+    served s = {.outcomes = g_new0(naive_outcome, 40), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
+    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
+    for (guint64 i = 0; isfinite(tw_engine_due(e)) || i == 0; i++) {
+      tw_request request = {.id = i, .prompt_tokens = i == 0 ? 4 : 10, .answer_tokens = i == 0 ? 31 : 1};
+      double now_s = i == 0 ? 0 : tw_engine_due(e);
+      if (i <= 30) {
+        tw_sequence *sequence = tw_sequence_new(&request);
+        sequence->ticket = i;
+        sequence->rank = i == 0 ? 0 : 1 + (int)(i % 3);
+        tw_engine_submit(e, sequence, now_s);
+      }
+      tw_engine_step(e);
+    }
+    assert_near(s.outcomes[0].completion_s, completions_s[together], 1e-9);
+    tw_engine_free(e);
+    g_free(s.outcomes);
+    g_array_unref(s.order);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -171,6 +206,7 @@ int main(void)
       cmocka_unit_test(who_chooses_the_rank_counts_in_its_own_way),
       cmocka_unit_test(an_idle_rank_that_has_the_prefix_gets_the_request),
       cmocka_unit_test(ranks_start_prompts_together),
+      cmocka_unit_test(prompts_that_start_together_slow_fewer_iterations),
       cmocka_unit_test(a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

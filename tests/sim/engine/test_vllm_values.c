@@ -4,6 +4,7 @@
  * arrival, and 150 beginnings of 2,000 tokens before long outputs. A prompt's hash ids are `ids` numbers from
  * first_id on, one for 16 tokens. */
 #include "tests/program.h"
+#include "tests/sim/support.h"
 
 #include <jansson.h>
 
@@ -16,6 +17,8 @@ typedef struct value {
   double ttft_ms, digit_ms;   /* mean, and what its last printed digit is worth */
   double tpot_ms, e2e_s;      /* 0: not given */
   gint64 cached, preemptions; /* -1: not given */
+  /* Of TTFT: of n values in rising order the one before which q·n lie. 0: not given. */
+  double p50_ms, p90_ms, p99_ms;
 } value;
 
 /* Writes a synthetic trace whose hash ids are spelt out. */
@@ -41,6 +44,35 @@ static void write_trace(void **state, const char *name)
 static double member(const json_t *summary, const char *object, const char *name)
 {
   return json_number_value(json_object_get(json_object_get(summary, object), name));
+}
+
+static gint compare(gconstpointer a, gconstpointer b)
+{
+  return *(const double *)a < *(const double *)b ? -1 : *(const double *)a > *(const double *)b;
+}
+
+/* The times to first token of the run, in rising order. */
+static GArray *read_ttfts(void **state)
+{
+  g_autofree char *run = g_build_filename(*state, "run", NULL);
+  g_autoptr(GArray) arrivals = test_column(run, "requests", "arrival_s");
+  GArray *ttfts = test_column(run, "requests", "first_token_s");
+  for (guint i = 0; i < ttfts->len; i++)
+    g_array_index(ttfts, double, i) -= g_array_index(arrivals, double, i);
+  g_array_sort(ttfts, compare);
+  return ttfts;
+}
+
+static void assert_percentiles(void **state, const value *v)
+{
+  const struct {
+    double q, ms;
+  } given[] = {{0.5, v->p50_ms}, {0.9, v->p90_ms}, {0.99, v->p99_ms}};
+  g_autoptr(GArray) ttfts = read_ttfts(state);
+  for (guint i = 0; i < G_N_ELEMENTS(given); i++)
+    if (given[i].ms > 0)
+      assert_near(1e3 * g_array_index(ttfts, double, (guint)(given[i].q * ttfts->len)), given[i].ms,
+                  v->digit_ms);
 }
 
 static void assert_is(void **state, const value *v)
@@ -72,6 +104,7 @@ static void assert_is(void **state, const value *v)
     assert_near(member(summary, "tokens", "prompt_cached"), (double)v->cached, 0.005 * (double)v->cached);
   if (v->preemptions >= 0)
     assert_int_equal(json_integer_value(json_object_get(summary, "preemptions")), v->preemptions);
+  assert_percentiles(state, v);
   json_decref(summary);
 }
 
@@ -83,27 +116,31 @@ static void assert_is(void **state, const value *v)
 
 static void conversations_wait_as_long_as_in_vllm(void **state)
 {
-  assert_is(state, &(value){"azure", AZURE_FRACTION, NULL, 2000, FALSE, 67.4, 0.1, 0, 0, -1, 0});
-  assert_is(state, &(value){"azure", AZURE_FRACTION, NULL, 2000, TRUE, 81.3, 0.1, 14.85, 0, -1, 0});
+  assert_is(state, &(value){"azure", AZURE_FRACTION, NULL, 2000, FALSE, 67.4, 0.1, 0, 0, -1, 0, 48.1, 0, 0});
+  assert_is(state,
+            &(value){"azure", AZURE_FRACTION, NULL, 2000, TRUE, 81.3, 0.1, 14.85, 0, -1, 0, 60.8, 150.9, 0});
 }
 
 static void few_blocks_preempt_as_often_as_in_vllm(void **state)
 {
-  assert_is(state, &(value){"few blocks", FEW_FRACTION, NULL, 1500, FALSE, 4908, 1, 0, 8.21, -1, 246});
-  assert_is(state, &(value){"few blocks", FEW_FRACTION, NULL, 1500, TRUE, 5044, 1, 0, 8.35, -1, 273});
+  assert_is(state,
+            &(value){"few blocks", FEW_FRACTION, NULL, 1500, FALSE, 4908, 1, 0, 8.21, -1, 246, 0, 12197, 0});
+  assert_is(state,
+            &(value){"few blocks", FEW_FRACTION, NULL, 1500, TRUE, 5044, 1, 0, 8.35, -1, 273, 0, 12432, 0});
 }
 
 static void equal_prompts_find_each_other_as_in_vllm(void **state)
 {
   assert_is(state, &(value){"branches", BRANCHES_FRACTION, "branches", 2000, FALSE, 80, 1, 11.46, 2.67,
-                            3170000, -1});
+                            3170000, -1, 0, 0, 171});
 }
 
 static void outputs_push_prefixes_out_as_in_vllm(void **state)
 {
-  assert_is(state,
-            &(value){"tenants", TENANTS_FRACTION, "tenants", 2000, FALSE, 43.4, 0.1, 0, 0, 830000, -1});
-  assert_is(state, &(value){"tenants", TENANTS_FRACTION, "tenants", 2000, TRUE, 52.1, 0.1, 0, 0, 830000, -1});
+  assert_is(state, &(value){"tenants", TENANTS_FRACTION, "tenants", 2000, FALSE, 43.4, 0.1, 0, 0, 830000, -1,
+                            23.8, 0, 124.6});
+  assert_is(state, &(value){"tenants", TENANTS_FRACTION, "tenants", 2000, TRUE, 52.1, 0.1, 0, 0, 830000, -1,
+                            32.9, 0, 141.6});
 }
 
 int main(void)

@@ -123,7 +123,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
       scenario->plan.engines[i].shares[0].accelerators = (int)pool->dp;
     pool->prefix_cache = tw_chance_below(&chance, 4) > 0;
     if (tw_chance_below(&chance, 4) == 0)
-      pool->speculation = (tw_speculation){between(&chance, 1, 5), tw_chance_uniform(&chance), 0.1};
+      pool->speculation = (tw_speculation){between(&chance, 1, 5), tw_chance_uniform(&chance), 0.1, NULL};
     gboolean store = FALSE;
     if (pool->prefix_cache && !kind->radix && tw_chance_below(&chance, 2) == 0) {
       store = tw_chance_below(&chance, 2) == 0;

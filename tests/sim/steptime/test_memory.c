@@ -65,6 +65,29 @@ static void experts_are_divided_over_all_ranks(void **state)
   assert_near(plan(&moe, 1, 1, 4, 4).weight_bytes, 2 * 4 * (224 + 96) + 320, 1e-9);
 }
 
+/* A drafter of one layer on the last of two stages: its 576 parameters whole, beside half of the model's, and its 16
+ * bytes of KV beside those of two layers. Of its tables of 26 rows it borrows 10: 16 rows of 8 are its own. */
+static void a_drafter_takes_its_part_of_the_last_stage(void **state)
+{
+  (void)state;
+  tw_model drafter = tiny;
+  drafter.layers = drafter.dense_layers = 1;
+  drafter.vocab = 26;
+  drafter.borrowed_vocab = 10;
+  drafter.tied_embeddings = TRUE;
+  tw_device device = {.hbm_bytes = 1e6, .reserved_bytes = 1000};
+  tw_step_setting setting = {.model = &tiny,
+                             .drafter = &drafter,
+                             .device = &device,
+                             .parallelism = {1, 2, 1, 1},
+                             .weights = TW_BF16,
+                             .kv = TW_BF16,
+                             .attention = TW_BF16};
+  tw_memory m = tw_memory_plan(&setting, 0.9, 100, 10, 16);
+  assert_near(m.weight_bytes, 4928.0 / 2 + 2 * (576 + 16 * 8), 1e-9);
+  assert_near(m.kv_bytes_per_token, 32 + 16, 0);
+}
+
 /* Two of the four layers keep a window of 5 tokens for each of the 10 sequences, reserved at once. */
 static void windowed_layers_take_a_fixed_share(void **state)
 {
@@ -119,6 +142,7 @@ int main(void)
       cmocka_unit_test(what_weights_and_activations_leave_holds_the_cache),
       cmocka_unit_test(parallelism_divides_weights_and_kv_heads),
       cmocka_unit_test(experts_are_divided_over_all_ranks),
+      cmocka_unit_test(a_drafter_takes_its_part_of_the_last_stage),
       cmocka_unit_test(windowed_layers_take_a_fixed_share),
       cmocka_unit_test(a_model_that_is_too_large_leaves_no_block),
       cmocka_unit_test(llama_70b_on_8_h100_keeps_3_million_tokens),

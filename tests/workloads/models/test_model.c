@@ -28,15 +28,25 @@ typedef struct {
 } published;
 
 static const published totals[] = {
-    {"llama-3.1-8b", 8.03, 8.03, TRUE, 0.005},     {"llama-3.1-70b", 70.6, 70.6, TRUE, 0.005},
-    {"llama-3.1-405b", 405.9, 405.9, TRUE, 0.005}, {"llama-2-70b", 68.98, 68.98, TRUE, 0.005},
-    {"qwen3-8b", 8.19, 8.19, TRUE, 0.005},         {"qwen3-32b", 32.8, 32.8, TRUE, 0.005},
-    {"qwen3-30b-a3b", 30.5, 3.3, TRUE, 0.005},     {"qwen3-235b-a22b", 235, 22, TRUE, 0.005},
-    {"gpt-oss-120b", 116.83, 5.13, FALSE, 0.005},  {"gpt-oss-20b", 20.91, 3.61, FALSE, 0.005},
-    {"mixtral-8x7b", 46.7, 12.9, TRUE, 0.005},     {"deepseek-v3", 671, 37, TRUE, 0.005},
-    {"deepseek-r1", 671, 37, TRUE, 0.005},         {"kimi-k2", 1040, 32.6, TRUE, 0.02}, /* "1.04T" */
-    {"qwen3-14b", 14.8, 14.8, TRUE, 0.005},        {"minimax-m2.5", 229, 10.4, FALSE, 0.005},
+    {"llama-3.1-8b", 8.03, 8.03, TRUE, 0.005},
+    {"llama-3.1-70b", 70.6, 70.6, TRUE, 0.005},
+    {"llama-3.1-405b", 405.9, 405.9, TRUE, 0.005},
+    {"llama-2-70b", 68.98, 68.98, TRUE, 0.005},
+    {"qwen3-8b", 8.19, 8.19, TRUE, 0.005},
+    {"qwen3-32b", 32.8, 32.8, TRUE, 0.005},
+    {"qwen3-30b-a3b", 30.5, 3.3, TRUE, 0.005},
+    {"qwen3-235b-a22b", 235, 22, TRUE, 0.005},
+    {"gpt-oss-120b", 116.83, 5.13, FALSE, 0.005},
+    {"gpt-oss-20b", 20.91, 3.61, FALSE, 0.005},
+    {"mixtral-8x7b", 46.7, 12.9, TRUE, 0.005},
+    {"deepseek-v3", 671, 37, TRUE, 0.005},
+    {"deepseek-r1", 671, 37, TRUE, 0.005},
+    {"kimi-k2", 1040, 32.6, TRUE, 0.02}, /* "1.04T" */
+    {"qwen3-14b", 14.8, 14.8, TRUE, 0.005},
+    {"minimax-m2.5", 229, 10.4, FALSE, 0.005},
     {"kimi-k2.5", 1040, 32.6, TRUE, 0.02},
+    {"llama-3.2-1b", 1.23, 1.23, FALSE, 0.005}, /* tables once */
+    {"qwen3-0.6b", 0.6, 0.6, FALSE, 0.01},
 };
 
 static void parameters_add_up_to_the_published_totals(void **state)
@@ -71,6 +81,26 @@ static void the_kv_cache_has_the_size_that_follows_from_the_shape(void **state)
     g_autoptr(tw_model) model = load(sizes[i].name);
     assert_near((double)model->layers * tw_model_kv_numbers_per_layer(model), sizes[i].numbers, 0);
   }
+}
+
+/* The draft layer of DeepSeek-V3.2 as a model: its parameters are those of the layer, with the projection of two rows to
+ * one beside a head that it borrows; and its context counts as that of the model, which chooses as many tokens. */
+static void draft_layers_are_a_model_of_their_own(void **state)
+{
+  (void)state;
+  g_autoptr(tw_model) model = load("deepseek-v3.2"), dense = load("llama-3.1-8b"),
+                      windowed = load("gpt-oss-20b");
+  g_autoptr(tw_model) drafter = tw_model_drafter(model);
+  assert_int_equal(drafter->layers, 1);
+  assert_near(tw_model_params(drafter) - (double)(model->vocab * model->hidden), tw_model_draft_params(model),
+              1);
+  assert_int_equal(drafter->heads, 128);
+  assert_true(tw_model_follow_caps(drafter, model));
+  assert_int_equal(drafter->caps.n, model->caps.n);
+  assert_false(tw_model_follow_caps(drafter, dense)); /* which has no tokens that it chooses */
+  assert_true(tw_model_follow_caps(dense, windowed));
+  assert_int_equal(dense->caps.n, 1);
+  assert_null(tw_model_drafter(dense));
 }
 
 /* Llama-3.1-8B by hand: attention 4096·(32·128)·2 + 4096·(8·128)·2, MLP 3·4096·14336, head 4096·128256. */
@@ -370,6 +400,7 @@ static void unknown_and_missing_attributes_are_refused(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(draft_layers_are_a_model_of_their_own),
       cmocka_unit_test(parameters_add_up_to_the_published_totals),
       cmocka_unit_test(the_kv_cache_has_the_size_that_follows_from_the_shape),
       cmocka_unit_test(a_dense_layer_is_counted_by_hand),

@@ -35,6 +35,40 @@ static char *replay(void **state, const char *text, tw_trace_options options)
     assert_string_equal(all, expected);                                                                      \
   } while (0)
 
+/* Equal prompts: of two classes, of one session in both, and of none. */
+static const char equal[] =
+    "arrival_s,prompt_tokens,answer_tokens,session,hash_tokens,hashes,class\n"
+    "0,32,1,a,16,1 2,x\n1,32,1,b,16,1 2,x\n2,32,1,a,16,1 2,y\n3,32,1,,16,1 2,\n4,32,1,,16,1 2,\n";
+
+/* For each request the number of the first one whose prompt begins like its. */
+static void assert_likes(void **state, int salt, const int likes[5])
+{
+  g_autofree char *path = given_text(state, "trace", equal);
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  options.salt = salt;
+  g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
+  guint64 firsts[5];
+  for (int i = 0; i < 5; i++) {
+    tw_request request;
+    assert_true(tw_stream_next(stream, &request, NULL));
+    assert_int_equal(request.n_hashes, 2);
+    assert_true(request.hashes[0] != request.hashes[1]);
+    firsts[i] = request.hashes[0];
+    tw_request_clear(&request);
+    int first = 0;
+    while (firsts[first] != firsts[i])
+      first++;
+    assert_int_equal(first, likes[i]);
+  }
+}
+
+static void prompts_of_different_salts_share_nothing(void **state)
+{
+  assert_likes(state, TW_SALT_NONE, (int[]){0, 0, 0, 0, 0});
+  assert_likes(state, TW_SALT_CLASS, (int[]){0, 0, 2, 3, 3});
+  assert_likes(state, TW_SALT_SESSION, (int[]){0, 1, 0, 3, 3});
+}
+
 static void a_trace_keeps_its_own_time(void **state)
 {
   check(state, four, "1@10 2@11 3@13 4@16 ", (void)options);
@@ -229,6 +263,7 @@ static void lengths_can_be_scaled_and_reasoning_cut(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(prompts_of_different_salts_share_nothing),
       cmocka_unit_test(a_trace_keeps_its_own_time),
       cmocka_unit_test(rate_scale_divides_all_times),
       cmocka_unit_test(a_window_holds_its_start_and_not_its_end),

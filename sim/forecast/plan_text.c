@@ -1,6 +1,6 @@
-#include "sim/scenario/plan_text.h"
+#include "sim/forecast/plan_text.h"
 
-#include "sim/scenario/expected_error.h"
+#include "sim/forecast/expected_error.h"
 #include "sim/scenario/site_power.h"
 
 #include <math.h>
@@ -36,7 +36,7 @@ static void add_step(GString *out, const char *name, const char *what, const tw_
     ranks[i] = *batch;
   tw_step_cost cost;
   tw_step_model_cost(pool->plan.step_model, ranks, (int)pool->dp, &cost);
-  if (pool->speculation.draft_tokens > 0 && batch->prefill_tokens == 0)
+  if (pool->speculation.draft_tokens > 0)
     tw_speculation_cost(&pool->speculation, pool->plan.step_model, ranks, (int)pool->dp, &cost);
   double time_s = cost.time_s.first;
   double tokens = (double)(pool->dp * (batch->decode_seqs + batch->prefill_tokens));

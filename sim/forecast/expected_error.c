@@ -1,4 +1,4 @@
-#include "sim/scenario/expected_error.h"
+#include "sim/forecast/expected_error.h"
 
 #include "platforms/input/data.h"
 

@@ -1,5 +1,5 @@
 /* The errors to expect of a pool, by how near the measured runs are. */
-#include "sim/scenario/expected_error.h"
+#include "sim/forecast/expected_error.h"
 #include "tests/program.h"
 
 /* TPOT of a pool of Llama-3.1-70B. */
