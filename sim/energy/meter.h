@@ -21,6 +21,9 @@ typedef struct tw_energy {
   double accelerator_j, host_j, network_j,
       overhead_j;    /* NAN where unknown; overhead: conversion and cooling */
   double usd, grams; /* cost and emissions of electricity; NAN where the scenario has no price or intensity */
+  /* The largest changes of the site's mean power from one whole window to the next, and from one whole minute to the
+   * next, in W/s and W/min; NAN in a run too short for any. */
+  double ramp_w_per_s, ramp_w_per_min;
   double peak_w, peak_it_w; /* the highest means over whole windows; NAN in a run without one */
 } tw_energy;
 

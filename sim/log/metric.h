@@ -106,6 +106,8 @@
   REAL(ENERGY_AVERAGE_W, "energy.average_w", "W", LOWER, TRUE, "mean power of the site") \
   REAL(ENERGY_PEAK_W, "energy.peak_w", "W", LOWER, TRUE, "highest power of the site over a whole second") \
   REAL(ENERGY_PEAK_IT_W, "energy.peak_it_w", "W", LOWER, FALSE, "highest power before conversion and cooling, over a whole second") \
+  REAL(ENERGY_RAMP_MW_PER_S, "energy.ramp_mw_per_s", "MW/s", LOWER, TRUE, "with jobs: largest change of the site's mean power from one second to the next") \
+  REAL(ENERGY_RAMP_MW_PER_MIN, "energy.ramp_mw_per_min", "MW/min", LOWER, FALSE, "with jobs: largest change of the site's mean power from one minute to the next") \
   REAL(ENERGY_OUTPUT_TOKENS_PER_S_PER_MW, "energy.output_tokens_per_s_per_mw", "tokens/s", HIGHER, TRUE, "output tokens per second for each megawatt of the site") \
   REAL(ENERGY_PEAK_OF_SITE_POWER, "energy.peak_of_site_power", "", LOWER, FALSE, "highest power of the site over what the platform says that it may draw (tw:site_power_w)") \
   REAL(ENERGY_CAP_OVERSHOOT_W, "energy.cap_overshoot_w", "W", LOWER, FALSE, "most power above a cap") \

@@ -371,6 +371,10 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
   set_failures(v, factory, window);
   if (tw_factory_jobs(factory) != NULL)
     tw_site_jobs_measure(tw_factory_jobs(factory), span_s, v);
+  if (tw_factory_jobs(factory) != NULL) {
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_S] = 1e-6 * e.ramp_w_per_s;
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_MIN] = 1e-6 * e.ramp_w_per_min;
+  }
   set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
   tw_spent_measure(tw_factory_spent(factory), v);

@@ -222,6 +222,10 @@ static void print_failures(const json_t *summary, FILE *out)
   const json_t *failures = json_object_get(summary, "failures");
   if (failures == NULL)
     return;
+  if (number(summary, NULL, "engines") == 0) { /* jobs tell what it did to them */
+    fprintf(out, "  failures    %.0f\n", number(summary, "failures", "count"));
+    return;
+  }
   fprintf(out, "  failures    %.0f, which stopped engines %.0f times and hit %.0f requests",
           number(summary, "failures", "count"), number(summary, "failures", "engine_stops"),
           number(summary, "failures", "requests_hit"));

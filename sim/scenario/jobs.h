@@ -43,6 +43,7 @@ typedef struct tw_site_job {
   gint64 batch, micro_batch, sequence, zero;
   int recompute, precision, gradients; /* recompute: all of a layer; others tw_precision */
   double overlap[TW_TRAINING_TRAFFICS], expert_imbalance;
+  gint64 spares;                   /* accelerators that take the place of broken ones */
   gint64 steps, slices, log_every; /* steps: of the job, G_MININT64: until the run ends */
   double start_s;
   tw_site_job_checkpoint checkpoint;

@@ -79,6 +79,10 @@ static const tw_attribute job_attributes[] = {
                                  .help = "experts: load of the busiest rank over the mean"},
     {"start", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = CENTURY_S, JOB(start_s),
      .help = "when its first step begins"},
+    {"spares", TW_ATTR_INT, .fallback = "0", .max = 1e6, JOB(spares),
+     .help = "with <failures>: accelerators beside those of the job that idle until they take the place of "
+             "broken ones; "
+             "its traffic then goes as before"},
     {"steps", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e12, JOB(steps),
      .help = "after which it ends; if absent it goes on until <output until=\"...\"/>"},
     COUNT(slices, "in how many parts a step computes and sends what nothing hides, in turn; 1: in one burst, "
@@ -116,7 +120,8 @@ static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *no
   const tw_platform *platform = scenario->platform;
   g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(tw_engine_place));
   tw_placement_request request = {
-      job->id, job->hosts, (tw_placement_kind)job->placement, 1, tw_site_job_accelerators(job), job->tp};
+      job->id, job->hosts, (tw_placement_kind)job->placement, 1, tw_site_job_accelerators(job) + job->spares,
+      job->tp};
   if (!tw_place(free, &request, -1, places, node, faults))
     return;
   job->plan.place = g_array_index(places, tw_engine_place, 0);
@@ -136,8 +141,8 @@ static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *no
   tw_span_free(tw_training_span_new(platform, &job->plan.place, &job->plan.training.layout,
                                     &job->plan.training.reach));
   job->plan.cost = tw_training_cost_of(&job->plan.training);
-  job->plan.power =
-      tw_power_law_of(job->plan.device, job->plan.training.precision, (int)tw_site_job_accelerators(job), 1);
+  job->plan.power = tw_power_law_of(job->plan.device, job->plan.training.precision,
+                                    (int)(tw_site_job_accelerators(job) + job->spares), 1);
 }
 
 static gboolean has_storage(const tw_platform *platform)

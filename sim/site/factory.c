@@ -118,7 +118,8 @@ static gboolean drives(const tw_factory *factory, const part *p)
 {
   return p->kind->life == TW_PART_DRIVES ||
          (p->kind->life == TW_PART_FREES &&
-          (tw_dispatcher_waits(factory->site.dispatcher) > 0 || flows_drive(factory)));
+          (tw_dispatcher_waits(factory->site.dispatcher) > 0 || flows_drive(factory) ||
+           (factory->site.jobs != NULL && tw_site_jobs_wait(factory->site.jobs))));
 }
 
 double tw_factory_next(const tw_factory *factory, double *drives_s)

@@ -1,84 +1,25 @@
-#include "sim/site/jobs.h"
-
-#include "sim/network/shipment.h"
-#include "sim/site/job_legs.h"
+#include "sim/site/job_run.h"
 #include "sim/training/training_span.h"
 
 #include <math.h>
 
-typedef enum {
-  WAITS,  /* for its start */
-  STEPS,  /* a leg is under way */
-  COPIES, /* the state goes to the memory of its hosts */
-  DRAINS, /* all wait for a checkpoint on its way to storage */
-  DONE
-} condition;
-
-typedef struct run run;
-/* Flows of a leg, or of a checkpoint on its way. */
-typedef struct load {
-  tw_shipment shipment;
-  run *of;
-  gboolean checkpoint;
-  gboolean under_way;
-} load;
-
-/* What happened up to an instant, of which rows are differences. */
-typedef struct sums {
-  double time_s[TW_JOB_TIME_COUNT];
-  double joules;
-} sums;
-
-struct run {
-  const tw_site_job *job;
-  tw_site_jobs *jobs;
-  int index;
-  GArray *legs; /* of a step (tw_leg) */
-  tw_span *span;
-  double latency_s; /* the longest of the routes between its domains */
-  condition condition;
-  guint leg;
-  double leg_s, due_s;   /* when the leg began, and ends; INFINITY: while its flows are under way */
-  double paced_s, paces; /* time of the micro-batches of this step, and how many these were */
-  double speed;          /* of the slowest accelerator */
-  load flows, checkpoint;
-  gint64 step, saved,
-      saving; /* step under way; steps that the last whole checkpoint has, and the one on its way */
-  double step_started_s;
-  tw_site_job_totals totals;
-  sums now, row; /* up to the last event, and as the row began */
-  double event_s, row_s, end_s;
-  gint64 row_step;
-  double busy_until_s, busy_w, idle_w; /* accelerators draw busy_w until then, and idle_w after */
-  double dynamic_j;
-};
-
-struct tw_site_jobs {
-  tw_site *site;
-  run *runs;
-  int n;
-  tw_shipments shipments;
-  int *stores; /* storage hosts */
-  int n_stores;
-};
-
 /* ---- Power ---- */
 
 /* Joules beyond idle from the last event to now_s. */
-static double dynamic_since(const run *r, double now_s)
+static double dynamic_since(const tw_job_run *r, double now_s)
 {
   return fmax(0, fmin(now_s, r->busy_until_s) - r->event_s) * (r->busy_w - r->idle_w);
 }
 
 tw_site_job_energy tw_site_jobs_energy(const tw_site_jobs *jobs, int job, double now_s)
 {
-  const run *r = &jobs->runs[job];
+  const tw_job_run *r = &jobs->runs[job];
   double dynamic_j = r->dynamic_j + dynamic_since(r, now_s);
   return (tw_site_job_energy){r->idle_w * now_s + dynamic_j, dynamic_j};
 }
 
 /* Counts what was drawn up to an event, and lets the accelerators work for so long from there on. */
-static void draw(run *r, double joules, double work_s, double now_s)
+void tw_run_draw(tw_job_run *r, double joules, double work_s, double now_s)
 {
   r->dynamic_j += dynamic_since(r, now_s);
   r->event_s = now_s;
@@ -89,7 +30,7 @@ static void draw(run *r, double joules, double work_s, double now_s)
 /* ---- Rows ---- */
 
 /* The longest of the routes between its domains, which the network tells once it runs. */
-static double longest_latency_s(const run *r)
+static double longest_latency_s(const tw_job_run *r)
 {
   const tw_network *network = &r->jobs->site->network;
   double longest_s = 0;
@@ -99,7 +40,7 @@ static double longest_latency_s(const run *r)
   return longest_s;
 }
 
-static void begin_row(run *r, double now_s)
+void tw_run_begin_row(tw_job_run *r, double now_s)
 {
   r->now.joules = tw_site_jobs_energy(r->jobs, r->index, now_s).joules;
   r->row = r->now;
@@ -107,7 +48,7 @@ static void begin_row(run *r, double now_s)
   r->row_step = r->step;
 }
 
-static void write_row(run *r, double now_s)
+void tw_run_write_row(tw_job_run *r, double now_s)
 {
   tw_log *log = tw_recorder_log(r->jobs->site->recorder);
   const tw_site_job *job = r->job;
@@ -144,26 +85,27 @@ static void write_row(run *r, double now_s)
 
 /* ---- Legs ---- */
 
-static tw_leg *leg_of(const run *r)
+static tw_leg *leg_of(const tw_job_run *r)
 {
   return &g_array_index(r->legs, tw_leg, r->leg);
 }
 
 /* When a leg ends whose flows had come at `come_s`. */
-static double leg_end_s(const run *r, double come_s)
+static double leg_end_s(const tw_job_run *r, double come_s)
 {
   const tw_leg *leg = leg_of(r);
   double work_s = leg->work_s * (leg->kind == TW_LEG_BUBBLE ? r->paced_s / r->paces : 1 / r->speed);
   return fmax(r->leg_s + work_s, come_s + leg->hops * r->latency_s + leg->inside_s);
 }
 
-static void begin_leg(run *r, double now_s)
+static void begin_leg(tw_job_run *r, double now_s)
 {
   const tw_leg *leg = leg_of(r);
-  load *flows = &r->flows;
-  r->condition = STEPS;
+  tw_run_load *flows = &r->flows;
+  r->condition = TW_RUN_STEPS;
+  r->speed = r->next_speed;
   r->leg_s = now_s;
-  draw(r, leg->dynamic_j, leg->work_s, now_s);
+  tw_run_draw(r, leg->dynamic_j, leg->work_s, now_s);
   tw_shipment_init(&flows->shipment, &r->jobs->shipments, now_s, (guint64)r->index);
   for (int i = 0; i < r->span->n_pairs; i++) {
     const tw_span_pair *pair = &r->span->pairs[i];
@@ -179,7 +121,7 @@ static void begin_leg(run *r, double now_s)
     tw_shipment_begin(&flows->shipment, now_s);
 }
 
-static void begin_step(run *r, double now_s)
+void tw_run_begin_step(tw_job_run *r, double now_s)
 {
   r->leg = 0;
   r->paced_s = r->paces = 0;
@@ -188,7 +130,7 @@ static void begin_step(run *r, double now_s)
 }
 
 /* Adds the time of a leg to what it went to. */
-static void count_leg(run *r, double now_s)
+static void count_leg(tw_job_run *r, double now_s)
 {
   static const tw_site_job_time whole[] = {
       [TW_LEG_BUBBLE] = TW_JOB_BUBBLE, [TW_LEG_OPTIMIZER] = TW_JOB_OPTIMIZER};
@@ -209,74 +151,84 @@ static void count_leg(run *r, double now_s)
 
 /* ---- Checkpoints ---- */
 
-/* Each host has the part of its accelerators, and writes it to one store, the next host to the next. */
-static void send_checkpoint(run *r, double now_s)
+/* Each host has the part of its accelerators, which one store keeps, and the next host's the next. */
+void tw_run_move_checkpoint(tw_job_run *r, gboolean to_storage, double now_s)
 {
   const tw_engine_place *place = &r->job->plan.place;
-  double each = tw_site_job_checkpoint_bytes(r->job) / (double)tw_site_job_accelerators(r->job);
-  load *l = &r->checkpoint;
+  double accelerators = r->job->plan.power.accelerators,
+         each = tw_site_job_checkpoint_bytes(r->job) / accelerators;
+  tw_run_load *l = &r->checkpoint;
   tw_shipment_init(&l->shipment, &r->jobs->shipments, now_s, (guint64)(r->jobs->n + r->index));
   for (int i = 0; i < place->n_shares; i++) {
-    tw_flow flow = {.from = tw_share_endpoint(&place->shares[i]),
-                    .to = r->jobs->stores[(r->index + i) % r->jobs->n_stores],
+    int host = tw_share_endpoint(&place->shares[i]),
+        store = r->jobs->stores[(r->index + i) % r->jobs->n_stores];
+    tw_flow flow = {.from = to_storage ? host : store,
+                    .to = to_storage ? store : host,
                     .bytes = each * place->shares[i].accelerators,
                     .kind = TW_FLOW_CHECKPOINT,
                     .start_s = now_s};
     tw_shipment_add(&l->shipment, &flow, 0, -1);
   }
   l->under_way = TRUE;
-  r->saving = r->step;
   tw_shipment_begin(&l->shipment, now_s);
 }
 
+/* The checkpoint of the steps so far goes to storage. */
+static void send_checkpoint(tw_job_run *r, double now_s)
+{
+  r->saving = r->step;
+  r->saving_kept_s = r->totals.kept_s;
+  tw_run_move_checkpoint(r, TRUE, now_s);
+}
+
 /* The state is to be written: at once, or once the one before is in storage. */
-static void begin_checkpoint(run *r, double now_s)
+static void begin_checkpoint(tw_job_run *r, double now_s)
 {
   double host = r->job->plan.device->host_bytes_per_s,
          each = tw_site_job_checkpoint_bytes(r->job) / (double)tw_site_job_accelerators(r->job);
   r->leg_s = now_s;
-  draw(r, 0, 0, now_s);
+  tw_run_draw(r, 0, 0, now_s);
   if (r->checkpoint.under_way) {
-    r->condition = DRAINS;
+    r->condition = TW_RUN_DRAINS;
     r->due_s = INFINITY;
   } else if (r->job->checkpoint.mode == TW_CHECKPOINT_STALL) {
-    r->condition = DRAINS;
+    r->condition = TW_RUN_DRAINS;
     r->due_s = INFINITY;
     send_checkpoint(r, now_s);
   } else {
-    r->condition = COPIES;
+    r->condition = TW_RUN_COPIES;
     r->due_s = now_s + (isnan(host) ? 0 : each / host);
   }
 }
 
 /* ---- Steps ---- */
 
-static void go_on(run *r, double now_s)
+static void go_on(tw_job_run *r, double now_s)
 {
   if (r->step == r->job->steps) {
     if (r->step > r->row_step)
-      write_row(r, now_s);
-    r->condition = DONE;
+      tw_run_write_row(r, now_s);
+    r->condition = TW_RUN_DONE;
     r->due_s = INFINITY;
     r->end_s = now_s;
-    draw(r, 0, 0, now_s);
+    tw_run_draw(r, 0, 0, now_s);
     return;
   }
   if (r->step - r->row_step >= r->job->log_every) {
-    write_row(r, now_s);
-    begin_row(r, now_s);
+    tw_run_write_row(r, now_s);
+    tw_run_begin_row(r, now_s);
   }
-  begin_step(r, now_s);
+  tw_run_begin_step(r, now_s);
 }
 
 /* Time in which the job waited for a checkpoint. */
-static void count_checkpoint(run *r, double now_s)
+static void count_checkpoint(tw_job_run *r, double now_s)
 {
   r->now.time_s[TW_JOB_CHECKPOINT] += now_s - r->leg_s;
   r->leg_s = now_s;
 }
 
-static void end_step(run *r, double now_s)
+static void end_step(tw_job_run *r, double now_s)
 {
   const tw_site_job_checkpoint *plan = &r->job->checkpoint;
   r->step++;
@@ -288,12 +240,17 @@ static void end_step(run *r, double now_s)
 }
 
 /* All of a checkpoint is in storage. */
-static void checkpoint_came(run *r, double now_s)
+static void checkpoint_came(tw_job_run *r, double now_s)
 {
   r->checkpoint.under_way = FALSE;
+  if (r->condition == TW_RUN_READS) {
+    tw_run_resume(r, now_s);
+    return;
+  }
   r->saved = r->saving;
+  r->saved_kept_s = r->saving_kept_s;
   r->totals.checkpoints++;
-  if (r->condition != DRAINS)
+  if (r->condition != TW_RUN_DRAINS)
     return;
   count_checkpoint(r, now_s);
   if (r->job->checkpoint.mode == TW_CHECKPOINT_STALL)
@@ -307,7 +264,7 @@ static void checkpoint_came(run *r, double now_s)
 /* The flows of a leg, or of a checkpoint, have come; between events, or before it. */
 static void all_has_come(tw_shipment *shipment)
 {
-  load *l = tw_container(shipment, load, shipment);
+  tw_run_load *l = tw_container(shipment, tw_run_load, shipment);
   if (l->checkpoint) {
     tw_shipment_schedule(shipment);
     return;
@@ -322,16 +279,19 @@ static void init_run(tw_site_jobs *jobs, int index)
   const tw_scenario *scenario = jobs->site->scenario;
   const tw_site_job *job = &scenario->jobs[index];
   tw_training_reach reach;
-  run *r = &jobs->runs[index];
-  *r = (run){
+  tw_job_run *r = &jobs->runs[index];
+  *r = (tw_job_run){
       .job = job,
       .jobs = jobs,
       .index = index,
       .legs = tw_site_job_legs(job),
       .span = tw_training_span_new(scenario->platform, &job->plan.place, &job->plan.training.layout, &reach),
-      .condition = WAITS,
+      .condition = TW_RUN_WAITS,
       .due_s = job->start_s,
       .speed = 1,
+      .next_speed = 1,
+      .broken = g_array_new(FALSE, FALSE, sizeof(int)),
+      .unused = g_array_new(FALSE, FALSE, sizeof(int)),
       .flows = {.of = r},
       .checkpoint = {.of = r, .checkpoint = TRUE},
       .row_s = job->start_s,
@@ -347,7 +307,7 @@ static void *new_jobs(tw_site *site)
   tw_site_jobs *jobs = site->jobs = g_new(tw_site_jobs, 1);
   *jobs = (tw_site_jobs){.site = site,
                          .n = site->scenario->n_jobs,
-                         .runs = g_new0(run, (gsize)site->scenario->n_jobs),
+                         .runs = g_new0(tw_job_run, (gsize)site->scenario->n_jobs),
                          .stores = g_new(int, (gsize)platform->n_hosts)};
   for (int i = 0; i < platform->n_hosts; i++)
     if (platform->zones[platform->hosts[i].zone].role == TW_ROLE_STORAGE)
@@ -360,9 +320,9 @@ static void *new_jobs(tw_site *site)
 }
 
 /* The job whose turn is next; NULL: nobody's is known. */
-static run *next_run(const tw_site_jobs *jobs)
+static tw_job_run *next_run(const tw_site_jobs *jobs)
 {
-  run *first = NULL;
+  tw_job_run *first = NULL;
   for (int i = 0; i < jobs->n; i++)
     if (isfinite(jobs->runs[i].due_s) && (first == NULL || jobs->runs[i].due_s < first->due_s))
       first = &jobs->runs[i];
@@ -372,11 +332,11 @@ static run *next_run(const tw_site_jobs *jobs)
 static double due(const void *part)
 {
   const tw_site_jobs *jobs = part;
-  const run *first = next_run(jobs);
+  const tw_job_run *first = next_run(jobs);
   return fmin(first != NULL ? first->due_s : INFINITY, tw_shipments_due(&jobs->shipments));
 }
 
-static void end_leg(run *r, double now_s)
+static void end_leg(tw_job_run *r, double now_s)
 {
   count_leg(r, now_s);
   if (++r->leg < r->legs->len)
@@ -386,21 +346,25 @@ static void end_leg(run *r, double now_s)
 }
 
 /* The turn of a job. */
-static void take_turn(run *r, double now_s)
+static void take_turn(tw_job_run *r, double now_s)
 {
   switch (r->condition) {
-  case WAITS:
+  case TW_RUN_WAITS:
     r->latency_s = longest_latency_s(r);
-    begin_row(r, now_s);
-    begin_step(r, now_s);
+    tw_run_begin_row(r, now_s);
+    tw_run_begin_step(r, now_s);
     break;
-  case STEPS:
+  case TW_RUN_STEPS:
     end_leg(r, now_s);
     break;
-  case COPIES:
+  case TW_RUN_COPIES:
     count_checkpoint(r, now_s);
     send_checkpoint(r, now_s);
     go_on(r, now_s);
+    break;
+  case TW_RUN_FAILED:
+  case TW_RUN_RESTARTS:
+    tw_run_recover(r, now_s);
     break;
   default:
     g_assert_not_reached();
@@ -414,7 +378,7 @@ static gboolean step(void *part, double now_s, GError **error)
   if (tw_shipments_due(&jobs->shipments) <= now_s) {
     tw_shipment *shipment = tw_shipments_step(&jobs->shipments);
     if (shipment != NULL)
-      checkpoint_came(tw_container(shipment, load, shipment)->of, now_s);
+      checkpoint_came(tw_container(shipment, tw_run_load, shipment)->of, now_s);
     return TRUE;
   }
   take_turn(next_run(jobs), now_s);
@@ -436,8 +400,8 @@ static void evict(void *part, GPtrArray *sequences, double end_s)
   tw_site_jobs *jobs = part;
   (void)sequences;
   for (int i = 0; i < jobs->n; i++)
-    if (jobs->runs[i].condition != DONE && jobs->runs[i].condition != WAITS)
-      write_row(&jobs->runs[i], end_s);
+    if (jobs->runs[i].condition > TW_RUN_WAITS && jobs->runs[i].condition < TW_RUN_FAILED)
+      tw_run_write_row(&jobs->runs[i], end_s);
 }
 
 static void free_jobs(void *part)
@@ -447,11 +411,13 @@ static void free_jobs(void *part)
     continue;
   tw_shipments_clear(&jobs->shipments);
   for (int i = 0; i < jobs->n; i++) {
-    run *r = &jobs->runs[i];
+    tw_job_run *r = &jobs->runs[i];
     tw_shipment_clear(&r->flows.shipment);
     tw_shipment_clear(&r->checkpoint.shipment);
     tw_span_free(r->span);
     g_array_unref(r->legs);
+    g_array_unref(r->broken);
+    g_array_unref(r->unused);
   }
   g_free(jobs->stores);
   g_free(jobs->runs);
@@ -474,12 +440,14 @@ const tw_scenario *tw_site_jobs_scenario(const tw_site_jobs *jobs)
 
 tw_site_job_totals tw_site_jobs_totals(const tw_site_jobs *jobs, int job, double now_s)
 {
-  const run *r = &jobs->runs[job];
+  const tw_job_run *r = &jobs->runs[job];
   tw_site_job_totals totals = r->totals;
   double end_s = isnan(r->end_s) ? now_s : r->end_s;
   totals.steps = r->step;
   totals.span_s = fmax(0, end_s - r->job->start_s);
   memcpy(totals.time_s, r->now.time_s, sizeof totals.time_s);
+  if (r->condition >= TW_RUN_FAILED && r->condition < TW_RUN_DONE)
+    totals.time_s[TW_JOB_DOWN] += end_s - r->stopped_s;
   totals.energy = tw_site_jobs_energy(jobs, job, now_s);
   return totals;
 }

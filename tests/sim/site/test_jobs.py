@@ -126,6 +126,44 @@ class Jobs(unittest.TestCase):
         self.assertAlmostEqual(waited_s, 100e9 / 16 / 64e9, delta=1e-5)
         self.assertEqual(summary["training"]["checkpoints"], 2)
 
+    def failing(self, spares):
+        """A job on one node, which fails at 20 s, is known to at 30 s and repaired at 120 s. Processes take 30 s, and
+        reading 10 GB at 100 GB/s 0.1 s. Returns its rows, and what a naive twin says of the stop."""
+        self.platform("--nodes=4", "--storage=100GB/s")
+        self.scenario('<job id="pre" model="llama-3.1-8b" batch="64" steps="30" dp="8" placement="explicit" spares="%d" '
+                      'hosts="node-0:8 node-1:%d"><checkpoint every="4" mode="stall" bytes="10GB" restart="30s"/></job>'
+                      '<failures><fault part="host" names="node-0" at="20s" detection="10s" repair="100s"/></failures>'
+                      % (spares, max(spares, 1)))
+        rows, summary = self.run_it()
+        step_s, time_s, done, saved = float(rows[0]["end_s"]) - float(rows[0]["start_s"]), 0, 0, 0
+        while time_s + step_s <= 20:
+            time_s, done = time_s + step_s, done + 1
+            if done % 4 == 0 and time_s + 0.1 <= 20:
+                time_s, saved = time_s + 0.1, done
+        stops = [row for row in rows if row["kind"] == "stop"]
+        self.assertEqual(len(stops), 1)
+        self.assertEqual(int(stops[0]["step"]), saved)
+        self.assertEqual(int(stops[0]["steps"]), done - saved)
+        self.assertEqual(summary["training"]["steps"], 30)
+        self.assertEqual(summary["training"]["lost_steps"], done - saved)
+        self.assertEqual(summary["training"]["stops"], 1)
+        self.assertAlmostEqual(sum(summary["training"]["share"].values()), 1, delta=1e-9)
+        self.assertAlmostEqual(summary["training"]["goodput"] * float(rows[-1]["end_s"]), 30 * step_s, delta=1e-3)
+        return float(stops[0]["end_s"])
+
+    def test_a_job_without_spares_waits_for_the_repair_and_goes_back_to_its_checkpoint(self):
+        self.assertAlmostEqual(self.failing(0), 120 + 30 + 0.1, delta=1e-3)
+
+    def test_a_job_with_spares_goes_on_once_its_failure_is_known(self):
+        self.assertAlmostEqual(self.failing(8), 30 + 30 + 0.1, delta=1e-3)
+
+    def test_all_wait_for_one_that_limps(self):
+        self.platform("--nodes=2")
+        self.scenario(JOB.format('dp="16"') + '<failures><fault part="host" names="node-1" effect="limp" speed="0.5" '
+                      'at="0s" repair="1h"/></failures>')
+        rows, _ = self.run_it()
+        self.assertAlmostEqual(float(rows[0]["straggling"]), float(rows[0]["compute"]), delta=2e-6)
+
     def test_energy_is_what_the_rows_say_and_idle_before(self):
         self.platform("--nodes=2")
         self.scenario(JOB.format('dp="8" start="5s"'), 'audit="true" interval="10ms"')
@@ -136,6 +174,7 @@ class Jobs(unittest.TestCase):
             watts = [float(row["accelerator_w"]) for row in csv.DictReader(file)]
         self.assertAlmostEqual(watts[0], 16 * 124, delta=1)
         self.assertGreater(max(watts), 3 * watts[0])
+        self.assertGreater(summary["energy"]["ramp_mw_per_s"], 0)
 
     def test_what_is_wrong_is_said_with_its_line(self):
         self.platform("--nodes=2")
