@@ -294,7 +294,7 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             100 * number(summary, "slo", "attainment_judged"), number(summary, "slo", "unjudged"));
   print_sites(summary, out);
   print_load(summary, out);
-  if (number(summary, NULL, "engines") > 0)
+  if (number(summary, NULL, "engines") != 0)
     print_utilization(summary, out);
   print_fleet(summary, out);
   print_failures(summary, out);
