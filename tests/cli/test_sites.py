@@ -230,6 +230,7 @@ def failover():
         assert row["moves"] == ("1" if row["site"] == "other" and arrival < 3.5 else "0"), row
 
 
+ONLY_ONE = "a scenario with <site>s can be checked, run and swept; anything else takes one without"
 SITES = site("a", "r") + site("b", "q")
 BROKEN = (
     (SITES + site("a", "r"), 'two sites are called "a"; give each its own name'),
@@ -267,10 +268,24 @@ def what_is_wrong_is_said():
             inside, done.returncode, done.stderr)
         assert len(lines) == len(set(lines)), done.stderr
     (HERE / "s.xml").write_text(scenario(SITES))
-    for command in (["what-if", "s.xml"], ["calibrate", "s.xml"]):
-        done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
-        assert done.returncode == 2, (command, done.stderr)
+    done = subprocess.run([PROGRAM, "search", "s.xml", "--find", "max //poisson/@rate", "-o", "z"], cwd=HERE, check=False,
+                          capture_output=True, text=True)
+    assert done.returncode == 2 and ONLY_ONE in done.stderr, done.stderr
     subprocess.run([PROGRAM, "check", "--plan", "s.xml"], cwd=HERE, check=True, capture_output=True)
+
+
+def readers_find_the_runs_of_sites():
+    """Reports, comparisons and queries read the whole; what only sites have is found in their folders, which the message names."""
+    run(scenario(SITES))
+    for command in (["report", "out", "-o", "r.html"], ["report", "out/b", "-o", "r.html"], ["explain", "out/a"], ["show", "out/a"],
+                    ["compare", "out", "out"], ["compare", "out/a", "out/b"], ["log", "cat", "out", "sites"]):
+        done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stderr)
+    for command in (["show", "out"], ["explain", "out"]):
+        done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
+        assert done.returncode == 2 and "each of its sites is a run with the others: out/a" in done.stderr, done.stderr
+    done = subprocess.run([PROGRAM, "explain", "--what-if", "out/a"], cwd=HERE, check=False, capture_output=True, text=True)
+    assert done.returncode == 2 and ONLY_ONE in done.stderr, done.stderr
 
 
 def included_sites_keep_their_paths():
@@ -292,6 +307,6 @@ def included_sites_keep_their_paths():
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
     for test in (one_site_changes_nothing, two_alike_are_one_pool, ways_take_their_time, clocks_shift_series, failover,
-                 residency_is_never_violated, what_is_wrong_is_said, included_sites_keep_their_paths):
+                 residency_is_never_violated, what_is_wrong_is_said, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()
         print(test.__name__)
