@@ -13,6 +13,13 @@ static const broken scenario_cases[] = {
      .find = "<trace file=\"trace.csv\"/></workload>\n",
      .replace = "<trace file=\"trace.csv\"/></workload>\n  <slo itl=\"50\"/>\n",
      .message = "s.xml:4: itl of <slo>: \"50\" has no unit; write a time, such as 50ms"},
+    {.name = "sessions that warm up where none begins",
+     .file = SCENARIO,
+     .find = "<trace file",
+     .replace = "<trace warmup-sessions=\"2\" file",
+     .message =
+         "s.xml:3: warmup-sessions needs sessions that begin; write mode=\"sessions\" or mode=\"lanes\", or "
+         "leave out requests by <output warmup=\"...\">"},
     {.name = "a salt for each user",
      .file = SCENARIO,
      .find = "<trace file",
