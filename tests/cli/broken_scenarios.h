@@ -191,6 +191,12 @@ static const broken scenario_cases[] = {
      .message = "s.xml:5: policy, admit, min-tokens and write-bandwidth are for copies that requests leave "
                 "as they end; "
                 "add write=\"through\", or leave them out"},
+    {.name = "a state that is larger than what the weights leave",
+     .file = SCENARIO,
+     .find = "model=\"llama-3.1-8b\" replicas=\"1\"/>",
+     .replace = "model=\"qwen3.5-27b\" replicas=\"1\" memory-fraction=\"0.652\"/>",
+     .message = "s.xml:4: no sequence of Qwen3.5-27B fits: state and windows of each take 0.1539 GB of "
+                "0.02716 GB that are left for KV; raise tp or pp, or use smaller weights"},
     {.name = "speculation where nothing decodes",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

@@ -1,5 +1,6 @@
 """Every model of the catalogue serves a minute of chat and a minute of coding agents on a rack of GB200, as wide as it
-needs to be; and serves the agents alike in macro-steps and iteration by iteration.
+needs to be; and serves the agents alike in macro-steps and iteration by iteration. So does a node of each device, with
+one model.
 
     test_catalogue.py TOKENWORKS SOURCE-TREE
 """
@@ -13,6 +14,9 @@ import sys
 import tempfile
 
 program, source = sys.argv[1:]
+# Widths and formats, of which the first that fits is taken.
+FP8 = [(tp, "fp8", "fp8") for tp in (8, 16, 32)]
+DEVICES = [(tp, "mxfp4", kv) for kv in ("fp8", "bf16") for tp in (2, 1)]
 # Llama 2 ends at 4096 tokens, where agents begin, and Mixtral at 32768.
 too_short = {("llama-2-70b", "agentic-coding"), ("mixtral-8x7b", "agentic-coding")}
 
@@ -21,12 +25,12 @@ def tokenworks(*arguments):
     return subprocess.run([program, *arguments], capture_output=True, text=True)
 
 
-def write_scenario(path, model, workload, tp):
+def write_scenario(path, platform, model, workload, tp, weights, kv):
     with open(path, "w") as out:
         out.write(f"""<scenario name="catalogue">
-  <platform file="{source}/platforms/nvl72-gb200-1.xml"/>
+  <platform file="{platform}"/>
   <workload><generate from="{workload}" duration="60s"/></workload>
-  <pool id="serve" model="{model}" tp="{tp}" weights="fp8" kv="fp8"><scheduler/></pool>
+  <pool id="serve" model="{model}" tp="{tp}" weights="{weights}" kv="{kv}"><scheduler/></pool>
   <output/>
 </scenario>
 """)
@@ -45,10 +49,10 @@ def same(a, b):
         return False
 
 
-def serve(scratch, model, workload):
+def serve(scratch, model, workload, platform=source + "/platforms/nvl72-gb200-1.xml", tries=FP8):
     scenario = os.path.join(scratch, "scenario.xml")
-    for tp in (8, 16, 32):
-        write_scenario(scenario, model, workload, tp)
+    for tp, weights, kv in tries:
+        write_scenario(scenario, platform, model, workload, tp, weights, kv)
         if tokenworks("check", scenario).returncode == 0:
             break
     else:
@@ -73,18 +77,28 @@ def serve(scratch, model, workload):
     return None
 
 
+def stem_of(folder):
+    return sorted(f[:-4] for f in os.listdir(os.path.join(source, folder)) if f.endswith(".xml"))
+
+
+def serve_on(scratch, device, workload):
+    platform = os.path.join(scratch, "platform.xml")
+    made = tokenworks("platform", "single", f"--device={device}", "--accelerators=2", "-o", platform)
+    return made.stderr or serve(scratch, "gpt-oss-20b", workload, platform, DEVICES)
+
+
 def main():
-    models = sorted(f[:-4] for f in os.listdir(os.path.join(source, "workloads/models")) if f.endswith(".xml"))
+    models, devices = stem_of("workloads/models"), stem_of("platforms/devices")
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for model in models:
+        for name, served in [(model, serve) for model in models] + [(device, serve_on) for device in devices]:
             for workload in ("chat", "agentic-coding"):
-                fault = serve(scratch, model, workload)
+                fault = served(scratch, name, workload)
                 if fault is not None:
                     failed += 1
-                    print(f"{model}, {workload}: {fault}")
-    print(f"{len(models)} models, {failed} faults")
-    return 1 if failed or len(models) < 40 else 0
+                    print(f"{name}, {workload}: {fault}")
+    print(f"{len(models)} models, {len(devices)} devices, {failed} faults")
+    return 1 if failed or len(models) < 40 or len(devices) < 20 else 0
 
 
 if __name__ == "__main__":
