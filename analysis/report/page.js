@@ -313,6 +313,7 @@ function makePage() {
   addDistributions();
   if (pools.length > 0) addPools(pools);
   if (site) addEnergy(site);
+  if (hasColumns(report.sites)) addSites(report.sites);
   if (hasColumns(links)) addLinks(links);
   else absent.push(["Links", "the run has no table of links, or nothing crossed one"]);
   addNetworkMap();

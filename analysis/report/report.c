@@ -86,6 +86,7 @@ json_t *tw_report_data(const char *directory, GError **error)
           set(data, "site", tw_report_site(directory, run, end_s, error)) &&
           set(data, "pools", tw_report_pools(directory, run, end_s, error)) &&
           set(data, "racks", tw_report_racks(directory, run, end_s, error)) &&
+          set(data, "sites", tw_report_sites(directory, run, end_s, error)) &&
           set(data, "links", tw_report_links(directory, run, end_s, error));
   if (sound)
     set_reasons(data, directory);

@@ -338,22 +338,35 @@ static const json_t *racks_of(const json_t *run)
   return json_object_get(json_object_get(run, "platform"), "racks");
 }
 
-json_t *tw_report_racks(const char *directory, const json_t *run, double end_s, GError **error)
+/* The means of a table that has a row for each of `expected` names and interval, by those names. */
+static json_t *read_named(const char *directory, const json_t *run, const char *name, const char *key,
+                          gsize expected, double end_s, GError **error)
 {
   g_auto(interval_table) table = {0};
   g_auto(groups) gs = make_groups(TRUE);
-  if (!is_written(run, "racks"))
+  if (!is_written(run, name))
     return json_null();
-  if (!open_table(&table, directory, run, "racks", "rack", end_s, error))
+  if (!open_table(&table, directory, run, name, key, end_s, error))
     return NULL;
-  guint share = FRAME_NUMBERS / count_columns(&table) / (guint)MAX(json_array_size(racks_of(run)), 1);
+  guint share = FRAME_NUMBERS / count_columns(&table) / (guint)MAX(expected, 1);
   gs.max_buckets = CLAMP(share, MIN_FRAMES, MAX_FRAMES);
   if (!read_groups(&table, &gs, error))
     return NULL;
-  group *const *racks = (group *const *)gs.all->pdata;
-  json_t *described = describe_groups(&table, racks, gs.all->len, MEAN);
-  json_object_set_new(described, "names", describe_names(racks, gs.all->len));
+  group *const *named = (group *const *)gs.all->pdata;
+  json_t *described = describe_groups(&table, named, gs.all->len, MEAN);
+  json_object_set_new(described, "names", describe_names(named, gs.all->len));
   return described;
+}
+
+json_t *tw_report_racks(const char *directory, const json_t *run, double end_s, GError **error)
+{
+  return read_named(directory, run, "racks", "rack", json_array_size(racks_of(run)), end_s, error);
+}
+
+json_t *tw_report_sites(const char *directory, const json_t *run, double end_s, GError **error)
+{
+  return read_named(directory, run, "sites", "site", json_array_size(json_object_get(run, "sites")), end_s,
+                    error);
 }
 
 static double find_peak(const group *g, guint column)

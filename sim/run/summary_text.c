@@ -100,6 +100,15 @@ static void print_energy(const json_t *summary, FILE *out)
             1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
 }
 
+/* A number of so many columns, or a dash where it is not known. */
+static void print_known(FILE *out, int width, double value)
+{
+  if (isnan(value))
+    fprintf(out, "%*s", width, "-");
+  else
+    fprintf(out, "%*.4g", width, value);
+}
+
 /* A line for each of several sites. */
 static void print_sites(const json_t *summary, FILE *out)
 {
@@ -112,10 +121,12 @@ static void print_sites(const json_t *summary, FILE *out)
   json_object_foreach(sites, name, site)
   {
     g_autofree char *region = tw_masked(json_string_value(json_object_get(site, "region")), "");
-    fprintf(out, "  %-20s %-12s%12.0f%10.1f %%%10.4g%12.4g%12.4g\n", name, region,
-            number(site, "requests", "completed"), 100 * number(site, "utilization", "accelerator_busy"),
-            1e-3 * number(site, "energy", "average_w"), number(site, "cost", "usd"),
-            1e-3 * number(site, "carbon", "g"));
+    fprintf(out, "  %-20s %-12s%12.0f%10.1f %%", name, region, number(site, "requests", "completed"),
+            100 * number(site, "utilization", "accelerator_busy"));
+    print_known(out, 10, 1e-3 * number(site, "energy", "average_w"));
+    print_known(out, 12, number(site, "cost", "usd"));
+    print_known(out, 12, 1e-3 * number(site, "carbon", "g"));
+    fputc('\n', out);
   }
   fprintf(
       out,

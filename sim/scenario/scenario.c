@@ -189,8 +189,9 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
   g_autoptr(tw_document) document = tw_scenario_document(path, assignments, faults);
   const xmlNode *site = document != NULL ? tw_node_child(tw_document_root(document), "site") : NULL;
   if (site != NULL)
-    tw_node_fault(site, faults,
-                  "a scenario with <site>s can be checked, run and swept; anything else takes one without");
+    tw_node_fault(
+        site, faults,
+        "a scenario with <site>s can be checked, run, swept and searched; anything else takes one without");
   return document != NULL && site == NULL ? read_scenario(document, 0, 0, faults) : NULL;
 }
 

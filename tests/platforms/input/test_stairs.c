@@ -38,6 +38,23 @@ static void a_value_holds_until_the_next_and_an_even_stair_begins_again(void **s
   assert_near(tw_stairs_min(stairs), 1, 0);
 }
 
+/* A clock that is 12 s ahead shows 12 as the other one shows 0; one that is 12 s behind shows 18 of the period before. */
+static void a_clock_that_is_ahead_shows_later_values(void **state)
+{
+  (void)state;
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_stairs) ahead = load("time_s,x\n0,1\n10,2\n20,3\n", TRUE, faults);
+  g_autoptr(tw_stairs) behind = load("time_s,x\n0,1\n10,2\n20,3\n", TRUE, faults);
+  tw_stairs_shift(ahead, 12);
+  tw_stairs_shift(behind, -12);
+  assert_near(tw_stairs_at(ahead, 0), 2, 0);
+  assert_near(tw_stairs_next(ahead, 0), 8, 0);
+  assert_near(tw_stairs_at(ahead, 18), 1, 0);
+  assert_near(tw_stairs_at(behind, 0), 2, 0);
+  assert_near(tw_stairs_next(behind, 0), 2, 0);
+  assert_near(tw_stairs_at(behind, 12), 1, 0);
+}
+
 static void any_other_stair_keeps_its_last_value(void **state)
 {
   (void)state;
@@ -66,6 +83,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_value_holds_until_the_next_and_an_even_stair_begins_again),
+      cmocka_unit_test(a_clock_that_is_ahead_shows_later_values),
       cmocka_unit_test(any_other_stair_keeps_its_last_value),
       cmocka_unit_test(gaps_and_nonsense_are_refused_with_their_line),
   };
