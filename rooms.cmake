@@ -42,7 +42,7 @@ set(tw_rooms
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
 # The files that know SimGrid.
-set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|net_benchmark|link_table|routes)[.]c$|^sim/network/(link_table|routes)[.]h$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
+set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|flows_links|net_benchmark|link_table|routes)[.]c$|^sim/network/(link_table|routes)[.]h$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
 
 # Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
 # need follow as ROOM=TARGET.

@@ -2,8 +2,8 @@
  * on the fabric between them.
  *
  * Inside a domain a collective costs closed-form time (step_time.h). What leaves it is planned by the
- * algorithms of collectives.h, once for an engine, and added up by pairs of endpoints; a window of iterations
- * then posts one flow for each pair. */
+ * algorithms of collectives.h, once for an engine, and added up by pairs of endpoints; an iteration then
+ * posts one flow for each pair. */
 #ifndef TW_SIM_SPAN_H
 #define TW_SIM_SPAN_H
 

@@ -271,12 +271,10 @@ static const tw_attribute pool_attributes[] = {
         "pack: one NVLink domain after the other; spread: the domain with the most free accelerators; rail: "
         "the tensor-parallel groups of an engine at the same place of one domain each; explicit: as hosts "
         "names them"),
-    COUNT(tw_pool, collective_slices, "collective-slices", "1", 1000,
-          "in how many slices an engine that leaves its NVLink domain sends what its collectives do, "
-          "computing in "
-          "between; of one iteration with exact steps, else of a window of iterations; 1: in one burst "
-          "before it "
-          "computes"),
+    COUNT(tw_pool, collective_slices, "collective-slices", "4", 1000,
+          "in how many slices an engine that leaves its NVLink domain sends what the collectives of an "
+          "iteration do, "
+          "computing in between; 1: in one burst before it computes"),
     FLAG(tw_pool, collective_overlap, "collective-overlap", "false",
          "whether slices go while the others are computed, as two micro-batches in turn do"),
     CHOICE(tw_pool, start, "start", "warm", tw_start_names,
@@ -382,9 +380,7 @@ static const tw_attribute output_attributes[] = {
     {"segments", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_scenario, segments),
      .help = "also write segments.csv.gz, of which timelines are drawn", .option = "run --segments"},
     FLAG(tw_scenario, exact_steps, "exact-steps", "false",
-         "one event per iteration: slow, with the same results wherever no collective crosses the fabric; "
-         "where "
-         "one does, an iteration waits for its own flows alone, and not for those of up to 16 iterations"),
+         "one event per iteration, at which every decision is taken anew: slow, with the same results"),
     FLAG(tw_scenario, audit, "audit", TW_AUDIT, "check every invariant after every event: slow"),
     {"warmup", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = YEARS_S, .offset = offsetof(tw_scenario, warmup_s),
      .help = "statistics leave out requests that arrive before it", .option = "run --warmup"},

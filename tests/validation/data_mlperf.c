@@ -16,14 +16,15 @@ static int whole(table *t, int column)
  * deviation of the logarithms of prompts and answers. Answers have the mean of the row itself. */
 static const struct mlperf_model {
   const char *model;
+  int samples; /* of the data set */
   int prompt, most_prompt;
   double prompt_sigma, answer_sigma;
   int most_answer;
 } mlperf_models[] = {
-    {"llama-2-70b", 294, 1024, 0.8, 0.7, 1024},      /* OpenOrca */
-    {"llama-3.1-8b", 778, 2540, 0.4, 0.0, 128},      /* CNN/DailyMail */
-    {"mixtral-8x7b", 180, 1024, 0.8, 0.9, 1024},     /* OpenOrca, GSM8K, MBPP */
-    {"llama-3.1-405b", 9400, 20000, 0.7, 0.5, 2000}, /* long contexts */
+    {"llama-2-70b", 24576, 294, 1024, 0.8, 0.7, 1024},     /* OpenOrca */
+    {"llama-3.1-8b", 13368, 778, 2540, 0.4, 0.0, 128},     /* CNN/DailyMail */
+    {"mixtral-8x7b", 15000, 180, 1024, 0.8, 0.9, 1024},    /* OpenOrca, GSM8K, MBPP */
+    {"llama-3.1-405b", 8313, 9400, 20000, 0.7, 0.5, 2000}, /* long contexts */
 };
 
 /* How NVIDIA and its partners lay the models out, and what an engine may run and compute at once: their
@@ -81,94 +82,143 @@ static void mlperf_lengths(GString *text, const struct mlperf_model *m, double a
     g_string_append_printf(text, "<answer law=\"fixed\" mean=\"%.1f\"/>", answer);
 }
 
+/* The 99.9 rows repeat the 99 ones: NULL. */
+static const char *model_of(const char *word)
+{
+  return g_str_has_suffix(word, "-99.9") ? NULL : setup_model(word);
+}
+
+/* One row, whatever the round calls its columns. */
+typedef struct mlperf_run {
+  const char *submitter, *model, *scenario, *device, *engine, *weights; /* model, device: NULL: not known */
+  double samples, tokens, ttft_p99_s, tpot_p99_s;                       /* a second */
+  int accelerators;
+} mlperf_run;
+
 /* Offline: ten passes over the samples at once, the share of one engine. Server and Interactive: arrivals at
  * the rate that the server sustained, for ten minutes: as many as lie in the system take a minute to gather. */
+static char *workload_of(const struct mlperf_model *m, const mlperf_run *run, gboolean offline, int replicas)
+{
+  gboolean long_ones = m->most_prompt > 10000;
+  g_autoptr(GString) text = g_string_new(NULL);
+  int requests = MAX(m->samples * (long_ones ? 1 : 10) / replicas, 1);
+  if (offline)
+    g_string_append_printf(text, "<closed-loop concurrency=\"%d\" requests=\"%d\">", requests, requests);
+  else
+    g_string_append_printf(text, "<poisson rate=\"%g/s\" duration=\"%ds\">", run->samples,
+                           long_ones ? 1200 : 600);
+  mlperf_lengths(text, m, run->tokens / run->samples);
+  g_string_append(text, offline ? "</closed-loop>" : "</poisson>");
+  return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static void add_run(const validation_set *set, const mlperf_run *run, GPtrArray *cases)
+{
+  gboolean offline = !g_str_has_suffix(set->name, "-server");
+  guint which = 0;
+  while (which < G_N_ELEMENTS(mlperf_models) && g_strcmp0(mlperf_models[which].model, run->model) != 0)
+    which++;
+  if (run->device == NULL || which == G_N_ELEMENTS(mlperf_models) ||
+      offline != g_str_equal(run->scenario, "Offline"))
+    return;
+  const struct mlperf_model *m = &mlperf_models[which];
+  const struct mlperf_server *server = server_of(run->model, run->device, offline);
+  int replicas = MAX(run->accelerators / (server->tp * server->pp), 1);
+  setup s = {.model = run->model,
+             .device = run->device,
+             .engine = run->engine,
+             .tp = server->tp,
+             .pp = server->pp,
+             .dp = 1,
+             .ep = 1,
+             .replicas = offline ? 1 : replicas,
+             .weights = setup_checkpoint(run->model, run->weights),
+             .kv = "fp8",
+             .max_seqs = server->max_seqs,
+             .max_batched = server->max_batched,
+             .max_len = m->most_prompt + m->most_answer,
+             .memory = server->memory,
+             .reserve = "prompt"};
+  g_autofree char *workload = workload_of(m, run, offline, replicas);
+  validation_case *item = setup_case(set, &s, workload);
+  item->label = g_strdup_printf("%s %s %s", run->submitter, run->scenario, run->weights);
+  if (offline)
+    item->measured[CASE_THROUGHPUT] = run->tokens / run->accelerators;
+  item->measured[CASE_TTFT_P99] = offline ? NAN : run->ttft_p99_s;
+  item->measured[CASE_TPOT_P99] = offline ? NAN : run->tpot_p99_s;
+  g_ptr_array_add(cases, item);
+}
+
 gboolean read_mlperf(const validation_set *set, const char *directory, GPtrArray *cases, GError **error)
 {
-  enum {
-    SUBMITTER,
-    MODEL,
-    SCENARIO,
-    ACCELERATOR,
-    COUNT,
-    NODES,
-    WEIGHTS,
-    SAMPLES,
-    TOKENS,
-    TTFT,
-    TPOT,
-    QUERIES
-  };
+  enum { SUBMITTER, MODEL, SCENARIO, ACCELERATOR, COUNT, NODES, WEIGHTS, SAMPLES, TOKENS, TTFT, TPOT };
+  static const tw_csv_column columns[] = {
+      {"submitter", FALSE},      {"model", FALSE},       {"scenario", FALSE},     {"accelerator", FALSE},
+      {"accel_per_node", FALSE}, {"nodes", FALSE},       {"weight_dtype", FALSE}, {"samples_per_s", FALSE},
+      {"tokens_per_s", FALSE},   {"ttft_p99_ns", FALSE}, {"tpot_p99_ns", FALSE},  {NULL, FALSE}};
+  table t;
+  g_autofree char *path = g_build_filename(directory, set->file, NULL);
+  if (!table_open(&t, path, columns, TRUE, error))
+    return FALSE;
+  while (table_next(&t)) {
+    mlperf_run run = {.submitter = tw_csv_text(t.csv, SUBMITTER),
+                      .model = model_of(tw_csv_text(t.csv, MODEL)),
+                      .scenario = tw_csv_text(t.csv, SCENARIO),
+                      .device = setup_device(tw_csv_text(t.csv, ACCELERATOR)),
+                      .engine = "tensorrt-llm-compiled",
+                      .weights = tw_csv_text(t.csv, WEIGHTS),
+                      .samples = table_number(&t, SAMPLES),
+                      .tokens = table_number(&t, TOKENS),
+                      .ttft_p99_s = table_number(&t, TTFT) * 1e-9,
+                      .tpot_p99_s = table_number(&t, TPOT) * 1e-9,
+                      .accelerators = whole(&t, COUNT) * MAX(whole(&t, NODES), 1)};
+    add_run(set, &run, cases);
+  }
+  return table_close(&t);
+}
+
+/* Round 6.0 on accelerators that round 5.1's rows leave out. AMD's servers run vLLM, or what its submitters
+ * do not name. */
+gboolean read_mlperf_v60(const validation_set *set, const char *directory, GPtrArray *cases, GError **error)
+{
+  static const char *const devices[][2] = {{"AMD Instinct MI300X 192GB HBM3", "mi300x"},
+                                           {"AMD Instinct MI325X 256GB HBM3e", "mi325x"},
+                                           {"AMD Instinct MI350X 288GB HBM3e", "mi350x"},
+                                           {"AMD Instinct MI355X 288GB HBM3e", "mi355x"},
+                                           {"NVIDIA H200-NVL-141GB", "h200-nvl"}};
+  enum { SUBMITTER, MODEL, SCENARIO, ACCELERATOR, COUNT, WEIGHTS, SAMPLES, TOKENS, TTFT, TPOT };
   static const tw_csv_column columns[] = {{"submitter", FALSE},
                                           {"model", FALSE},
                                           {"scenario", FALSE},
                                           {"accelerator", FALSE},
-                                          {"accel_per_node", FALSE},
-                                          {"nodes", FALSE},
-                                          {"weight_dtype", FALSE},
+                                          {"accelerators", FALSE},
+                                          {"weights", FALSE},
                                           {"samples_per_s", FALSE},
                                           {"tokens_per_s", FALSE},
-                                          {"ttft_p99_ns", FALSE},
-                                          {"tpot_p99_ns", FALSE},
-                                          {"performance_sample_count", FALSE},
+                                          {"ttft_p99_s", FALSE},
+                                          {"tpot_p99_s", FALSE},
                                           {NULL, FALSE}};
   table t;
   g_autofree char *path = g_build_filename(directory, set->file, NULL);
   if (!table_open(&t, path, columns, TRUE, error))
     return FALSE;
-  gboolean offline = g_str_equal(set->name, "mlperf");
   while (table_next(&t)) {
-    const char *model = setup_model(tw_csv_text(t.csv, MODEL)),
-               *device = setup_device(tw_csv_text(t.csv, ACCELERATOR)),
-               *weights = tw_csv_text(t.csv, WEIGHTS);
-    guint m = 0;
-    while (model != NULL && m < G_N_ELEMENTS(mlperf_models) && !g_str_equal(mlperf_models[m].model, model))
-      m++;
-    /* The 99.9 rows repeat the 99 ones. */
-    if (model == NULL || device == NULL || m == G_N_ELEMENTS(mlperf_models) ||
-        offline != g_str_equal(tw_csv_text(t.csv, SCENARIO), "Offline"))
-      continue;
-    double tokens = table_number(&t, TOKENS), samples = table_number(&t, SAMPLES), answer = tokens / samples;
-    int accelerators = whole(&t, COUNT) * MAX(whole(&t, NODES), 1);
-    gboolean long_ones = g_str_equal(model, "llama-3.1-405b");
-    const struct mlperf_server *server = server_of(model, device, offline);
-    int replicas = accelerators / (server->tp * server->pp);
-    setup s = {.model = model,
-               .device = device,
-               .engine = "tensorrt-llm-compiled",
-               .tp = server->tp,
-               .pp = server->pp,
-               .dp = 1,
-               .ep = 1,
-               .replicas = offline ? 1 : replicas,
-               .weights = setup_checkpoint(model, weights),
-               .kv = "fp8",
-               .max_seqs = server->max_seqs,
-               .max_batched = server->max_batched,
-               .max_len = mlperf_models[m].most_prompt + mlperf_models[m].most_answer,
-               .memory = server->memory,
-               .reserve = "prompt"};
-    g_autoptr(GString) workload = g_string_new(NULL);
-    if (offline) {
-      int requests = MAX(whole(&t, QUERIES) * (long_ones ? 1 : 10) / replicas, 1);
-      g_string_append_printf(workload, "<closed-loop concurrency=\"%d\" requests=\"%d\">", requests,
-                             requests);
-    } else {
-      g_string_append_printf(workload, "<poisson rate=\"%g/s\" duration=\"%ds\">", samples,
-                             long_ones ? 1200 : 600);
-    }
-    mlperf_lengths(workload, &mlperf_models[m], answer);
-    g_string_append(workload, offline ? "</closed-loop>" : "</poisson>");
-    validation_case *item = setup_case(set, &s, workload->str);
-    item->label =
-        g_strdup_printf("%s %s %s", tw_csv_text(t.csv, SUBMITTER), tw_csv_text(t.csv, SCENARIO), weights);
-    if (offline) {
-      item->measured[CASE_THROUGHPUT] = tokens / accelerators;
-    } else {
-      item->measured[CASE_TTFT_P99] = table_number(&t, TTFT) * 1e-9;
-      item->measured[CASE_TPOT_P99] = table_number(&t, TPOT) * 1e-9;
-    }
-    g_ptr_array_add(cases, item);
+    mlperf_run run = {.submitter = tw_csv_text(t.csv, SUBMITTER),
+                      .model = model_of(tw_csv_text(t.csv, MODEL)),
+                      .scenario = tw_csv_text(t.csv, SCENARIO),
+                      .engine = "vllm",
+                      .weights = tw_csv_text(t.csv, WEIGHTS),
+                      .samples = table_number(&t, SAMPLES),
+                      .tokens = table_number(&t, TOKENS),
+                      .ttft_p99_s = table_number(&t, TTFT),
+                      .tpot_p99_s = table_number(&t, TPOT),
+                      .accelerators = whole(&t, COUNT)};
+    for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
+      if (g_str_equal(devices[d][0], tw_csv_text(t.csv, ACCELERATOR)))
+        run.device = devices[d][1];
+    if (g_strcmp0(run.device, "h200-nvl") == 0)
+      run.engine = "tensorrt-llm-compiled";
+    add_run(set, &run, cases);
   }
   return table_close(&t);
 }

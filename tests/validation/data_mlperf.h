@@ -4,7 +4,8 @@
 
 #include "tests/validation/case.h"
 
-/* The `read` of a data set: offline runs where its name is "mlperf", else those with arrivals. */
+/* The `read` of a data set: runs with arrivals where its name ends in "-server", else those offline. */
 gboolean read_mlperf(const validation_set *set, const char *directory, GPtrArray *cases, GError **error);
+gboolean read_mlperf_v60(const validation_set *set, const char *directory, GPtrArray *cases, GError **error);
 
 #endif

@@ -101,7 +101,7 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
     setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
                .device = setup_device(tw_csv_text(t.csv, SYSTEM)),
                .engine = engine,
-               .tp = whole(&t, TP),
+               .tp = MAX(whole(&t, TP), 1),
                .pp = 1,
                .dp = MAX(whole(&t, DP), 1),
                .ep = MAX(whole(&t, MOE_EP), 1),
@@ -110,6 +110,9 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
                .max_seqs = 1024,
                .max_batched = 8192,
                .max_len = isl + osl + 16};
+    if (s.engine == NULL)
+      fprintf(stderr, "the backend \"%s\" is not known; write vllm, sglang or trtllm\n",
+              tw_csv_text(t.csv, BACKEND));
     if (s.model == NULL || s.device == NULL || s.engine == NULL)
       continue; /* not in the catalogue */
     /* Whether DeepSeek-R1 on B200 speculated is not flagged: the same points stand there with two times. */
@@ -156,13 +159,14 @@ static gboolean read_saturation(const validation_set *set, const char *directory
     return FALSE;
   while (table_next(&t)) {
     const char *model = setup_model(tw_csv_text(t.csv, MODEL)), *parallel = tw_csv_text(t.csv, PARALLEL);
-    if (model == NULL)
-      continue; /* Llama 4 is not in the catalogue */
+    const char *device = setup_device(tw_csv_text(t.csv, GPU));
+    if (model == NULL || device == NULL)
+      continue; /* not in the catalogue */
     int isl = whole(&t, ISL), osl = whole(&t, OSL);
     gboolean mxfp4 = g_str_has_prefix(model, "gpt-oss"), ranks = g_str_has_prefix(parallel, "DEP");
-    int n = (int)g_ascii_strtoll(parallel + (ranks ? 3 : 2), NULL, 10);
+    int n = MAX((int)g_ascii_strtoll(parallel + (ranks ? 3 : 2), NULL, 10), 1);
     setup s = {.model = model,
-               .device = setup_device(tw_csv_text(t.csv, GPU)),
+               .device = device,
                .engine = "tensorrt-llm",
                .tp = ranks ? 1 : n,
                .pp = 1,
@@ -189,7 +193,7 @@ static gboolean read_saturation(const validation_set *set, const char *directory
 static gboolean read_ml_energy(const validation_set *set, const char *directory, GPtrArray *cases,
                                GError **error)
 {
-  enum { MODEL, WEIGHTS, GPU, TP, EP, GPUS, BATCH, OUTPUT, WATTS, JOULES, ITL };
+  enum { MODEL, WEIGHTS, GPU, TP, EP, GPUS, BATCH, OUTPUT, WATTS, JOULES, ITL, TOKENS };
   static const tw_csv_column columns[] = {{"model", FALSE},
                                           {"weight_precision", FALSE},
                                           {"gpu", FALSE},
@@ -201,23 +205,25 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
                                           {"avg_power_w_all_gpus", FALSE},
                                           {"energy_per_token_j", FALSE},
                                           {"median_itl_ms", FALSE},
+                                          {"output_tok_s", FALSE},
                                           {NULL, FALSE}};
   table t;
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
-    int batch = whole(&t, BATCH), gpus = whole(&t, GPUS), tp = whole(&t, TP), ep = MAX(whole(&t, EP), 1);
+    int batch = whole(&t, BATCH), tp = MAX(whole(&t, TP), 1), gpus = MAX(whole(&t, GPUS), tp),
+        ep = MAX(whole(&t, EP), 1), ranks = MAX(gpus / tp, 1);
     const char *weights = tw_csv_text(t.csv, WEIGHTS);
     setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
                .device = setup_device(tw_csv_text(t.csv, GPU)),
                .engine = "vllm-0.12",
                .tp = tp,
                .pp = 1,
-               .dp = gpus / tp,
+               .dp = ranks,
                .ep = ep,
                .replicas = 1,
                .kv = "bf16",
-               .max_seqs = MAX(batch / (gpus / tp), 1),
+               .max_seqs = MAX(batch / ranks, 1),
                .max_batched = 8192,
                .max_len = 16384};
     if (s.model == NULL || s.device == NULL)
@@ -232,6 +238,7 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
     validation_case *item = setup_case(set, &s, workload);
     item->label = g_strdup_printf("batch %d", batch);
     item->measured[CASE_TPOT] = table_number(&t, ITL) * 1e-3;
+    item->measured[CASE_THROUGHPUT] = table_number(&t, TOKENS) / gpus;
     item->measured[CASE_WATTS] = table_number(&t, WATTS) / gpus;
     item->measured[CASE_JOULES] = table_number(&t, JOULES);
     item->steady = TRUE;
@@ -257,12 +264,12 @@ static gboolean read_splitwise(const validation_set *set, const char *directory,
     const char *model = setup_model(tw_csv_text(t.csv, MODEL));
     const char *device = setup_device(tw_csv_text(t.csv, HARDWARE));
     if (model == NULL || device == NULL)
-      continue; /* BLOOM is not in the catalogue */
+      continue; /* not in the catalogue */
     int prompt = whole(&t, PROMPT), batch = whole(&t, BATCH), tokens = whole(&t, TOKENS);
     setup s = {.model = model,
                .device = device,
                .engine = "transformers",
-               .tp = whole(&t, TP),
+               .tp = MAX(whole(&t, TP), 1),
                .pp = 1,
                .dp = 1,
                .ep = 1,
@@ -380,11 +387,14 @@ static const char ml_energy_note[] =
     "grows with the batch as if half of the prompts had some 130 tokens, one in ten "
     "700 and one in twenty 1,000, so that they are taken as lognormal with a mean "
     "of 300 and a deviation of 1.3.";
-static const char mlperf_note[] =
-    "The lengths of the prompts are not recorded and taken as those of the data sets (OpenOrca: 294 tokens "
-    "in "
-    "the mean). Llama-3.1-405B is laid out over 4 (FP4) or 8 accelerators. A row offline stands for one "
-    "engine's share of ten passes over the samples.";
+static const char mlperf_note[] = "The lengths of the prompts are not recorded and taken as those of the "
+                                  "data sets (OpenOrca: 294 tokens in "
+                                  "the mean). Layouts and limits of engines are those of NVIDIA's and its "
+                                  "partners' published configurations. A row "
+                                  "offline stands for one engine's share of ten passes over the samples.";
+static const char mlperf_v60_note[] =
+    "As v5.1; what AMD's engines may run and compute at once is not known. Left out are gpt-oss-120b, whose "
+    "prompts are not known, servers with several kinds of accelerators, and those with a power cap.";
 static const char saturation_note[] = "3,000 requests at once, with CUDA graphs up to 8,192 sequences, as "
                                       "the overview's llm_options.yml says. The KV "
                                       "cache of gpt-oss-120b is that inferred from the closed-loop runs.";
@@ -397,6 +407,10 @@ const validation_set validation_sets[] = {
     {"mlperf", "mlperf_runs.csv", "MLPerf Inference v5.1, offline", FALSE, FALSE, mlperf_note, read_mlperf},
     {"mlperf-server", "mlperf_runs.csv", "MLPerf Inference v5.1, Server and Interactive", FALSE, FALSE, NULL,
      read_mlperf},
+    {"mlperf-v60", "mlperf_v60_runs.csv", "MLPerf Inference v6.0, offline, AMD and H200 NVL", FALSE, FALSE,
+     mlperf_v60_note, read_mlperf_v60},
+    {"mlperf-v60-server", "mlperf_v60_runs.csv",
+     "MLPerf Inference v6.0, Server and Interactive, AMD and H200 NVL", FALSE, FALSE, NULL, read_mlperf_v60},
     {"saturation", "trtllm_max_throughput.csv", "TensorRT-LLM's performance overview", FALSE, FALSE,
      saturation_note, read_saturation},
     {"powertrace", "powertrace/runs.csv", "recorded open loops of vLLM 0.10 with watts", FALSE, FALSE, NULL,

@@ -89,8 +89,8 @@ static double figure(const json_t *summary, const char *group, const char *name)
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-/* Mean watts of an accelerator, and joules of an output token, between two instants, from the run's engines.
- */
+/* Mean watts and tokens/s of an accelerator, and joules of an output token, between two instants, from the run's
+ * engines. */
 static void read_between(validation_case *item, const char *directory, double from_s, double to_s)
 {
   g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "engines", NULL);
@@ -110,6 +110,7 @@ static void read_between(validation_case *item, const char *directory, double fr
     last_s = fmax(last_s, at_s + 1);
   }
   item->predicted[CASE_WATTS] = sum / (last_s - first_s) / item->accelerators;
+  item->predicted[CASE_THROUGHPUT] = emitted / (last_s - first_s) / item->accelerators;
   item->predicted[CASE_JOULES] = sum / emitted;
 }
 

@@ -1,5 +1,6 @@
 #include "tests/validation/setup.h"
 
+#include "platforms/input/data.h"
 #include "tests/validation/table.h"
 
 #include <math.h>
@@ -60,14 +61,47 @@ static const char *translate(const word_pair *pairs, const char *word)
   return NULL;
 }
 
+/* "Org/Some_Model-Instruct-FP8": some-model, if a file of the folder has that name. */
+static const char *named_alike(const char *folder, const char *word)
+{
+  static const char *const ends[] = {"-instruct", "-2507", "-fp8", "-nvfp4", "-fp4", "-hf", "-it"};
+  g_auto(GStrv) known = tw_data_list(folder, ".xml");
+  const char *slash = strrchr(word, '/');
+  g_autofree char *name = g_ascii_strdown(slash != NULL ? slash + 1 : word, -1);
+  g_strdelimit(name, "_ ", '-');
+  for (guint e = 0; !g_strv_contains((const char *const *)known, name); e++) {
+    if (e == G_N_ELEMENTS(ends))
+      return NULL;
+    if (g_str_has_suffix(name, ends[e])) {
+      name[strlen(name) - strlen(ends[e])] = '\0';
+      e = (guint)-1; /* from the first again */
+    }
+  }
+  return g_intern_string(name);
+}
+
+/* Tells once of each word that the catalogue does not know. */
+static const char *find(const word_pair *pairs, const char *folder, const char *what, const char *word)
+{
+  static GHashTable *told;
+  const char *name = translate(pairs, word);
+  name = name != NULL ? name : named_alike(folder, word);
+  if (told == NULL)
+    told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  if (name == NULL && g_hash_table_add(told, g_strdup(word)))
+    fprintf(stderr, "the %s \"%s\" is not in the catalogue (%s); its rows are left out\n", what, word,
+            folder);
+  return name;
+}
+
 const char *setup_model(const char *word)
 {
-  return translate(models, word);
+  return find(models, "workloads/models", "model", word);
 }
 
 const char *setup_device(const char *word)
 {
-  return translate(devices, word);
+  return find(devices, "platforms/devices", "device", word);
 }
 
 const char *setup_checkpoint(const char *model, const char *precision)

@@ -15,7 +15,8 @@ typedef struct setup {
   int graph_tokens;    /* largest batch in a CUDA graph; 0: the engine's default */
 } setup;
 
-/* Our name of a model or device that a data set calls `word`; NULL: it is not in the catalogue. */
+/* Our name of a model or device that a data set calls `word`, or a name that is like it; NULL: it is not in the
+ * catalogue, which is told once. */
 const char *setup_model(const char *word);
 const char *setup_device(const char *word);
 

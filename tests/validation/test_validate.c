@@ -1,9 +1,13 @@
 /* The harness itself: what it prints, what it refuses, and that its fit finds what made the measurements. */
 #include "tests/program.h"
+#include "tests/validation/data_mlperf.h"
 #include "tests/validation/evaluate.h"
 #include "tests/validation/report.h"
+#include "tests/validation/setup.h"
 #include "tests/validation/study.h"
 #include "tests/validation/timeline.h"
+
+#include <math.h>
 
 /* ---- The program ---- */
 
@@ -381,6 +385,61 @@ static void a_run_compared_with_its_own_record_is_right_and_a_late_one_is_late(v
   g_error_free(error);
 }
 
+/* Round 6.0: a row of an accelerator of the catalogue becomes a case with its engine's share of ten passes; rows of
+ * 99.9, of models whose prompts are not known, and of capped accelerators do not. Lengths are drawn from a law whose mean
+ * is the data set's once its values are cut, which is longer than that mean. */
+static void mlperf_rows_of_known_servers_become_cases(void **state)
+{
+  const char *scratch = *state;
+  g_autofree char *path = g_build_filename(scratch, "mlperf_v60_runs.csv", NULL);
+  static const char rows[] =
+      "submitter,model,scenario,accelerator,accelerators,weights,samples_per_s,tokens_per_s,ttft_p99_s,tpot_"
+      "p99_s\n"
+      "A,llama2-70b-99,Offline,AMD Instinct MI300X 192GB HBM3,8,fp8,90,27000,,\n"
+      "A,llama2-70b-99.9,Offline,AMD Instinct MI300X 192GB HBM3,8,fp8,90,27000,,\n"
+      "A,gpt-oss-120b,Offline,AMD Instinct MI300X 192GB HBM3,8,fp4,90,27000,,\n"
+      "A,llama2-70b-99,Offline,AMD Instinct MI355X 288GB HBM3e (Power Cap 1000 W),8,fp8,90,27000,,\n"
+      "A,llama2-70b-99,Server,NVIDIA H200-NVL-141GB,8,fp8,80,24000,1.5,0.15\n";
+  assert_true(g_file_set_contents(path, rows, -1, NULL));
+  g_autoptr(GPtrArray) cases = g_ptr_array_new_with_free_func((GDestroyNotify)validation_case_free);
+  const validation_set offline = {.name = "mlperf-v60", .file = "mlperf_v60_runs.csv"},
+                       server = {.name = "mlperf-v60-server", .file = "mlperf_v60_runs.csv"};
+  assert_true(read_mlperf_v60(&offline, scratch, cases, NULL));
+  assert_int_equal(cases->len, 1);
+  const validation_case *first = cases->pdata[0];
+  assert_string_equal(first->device, "mi300x");
+  assert_true(fabs(first->measured[CASE_THROUGHPUT] - 27000 / 8.0) < 1e-9);
+  assert_non_null(
+      strstr(first->scenario->str, "requests=\"30720\"")); /* 24,576 samples, ten passes, 8 engines */
+  const char *mean = strstr(first->scenario->str, "<prompt law=\"lognormal\" mean=\"");
+  assert_non_null(mean);
+  double uncut = g_ascii_strtod(mean + strlen("<prompt law=\"lognormal\" mean=\""), NULL);
+  /* E[min(X, 1024)] of a lognormal law with that mean and a deviation of 0.8. */
+  double z = log(1024 / uncut) / 0.8;
+  double cut = uncut * 0.5 * erfc(-(z - 0.4) / sqrt(2)) + 1024 * 0.5 * erfc((z + 0.4) / sqrt(2));
+  assert_true(fabs(cut - 294) < 0.1);
+  assert_true(uncut > 294);
+  assert_true(read_mlperf_v60(&server, scratch, cases, NULL));
+  assert_int_equal(cases->len, 2);
+  const validation_case *second = cases->pdata[1];
+  assert_string_equal(second->engine, "tensorrt-llm-compiled");
+  assert_true(fabs(second->measured[CASE_TPOT_P99] - 0.15) < 1e-12);
+  assert_non_null(strstr(second->scenario->str, "replicas=\"8\""));
+}
+
+/* Words of data sets are translated, or taken for names that they resemble; others mean nothing. */
+static void words_of_data_sets_are_names_of_the_catalogue(void **state)
+{
+  (void)state;
+  assert_string_equal(setup_model("Llama-3.3-70B"), "llama-3.1-70b");
+  assert_string_equal(setup_model("Qwen/Qwen3-14B-Instruct-FP8"), "qwen3-14b");
+  assert_string_equal(setup_model("mixtral-8x7b"), "mixtral-8x7b");
+  assert_string_equal(setup_device("b300_sxm"), "b300-sxm");
+  assert_string_equal(setup_device("GB200"), "gb200");
+  assert_null(setup_model("bigscience/bloom"));
+  assert_null(setup_device("b300_sxm_2"));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -398,6 +457,8 @@ int main(void)
       cmocka_unit_test(a_fit_finds_the_overheads_that_made_the_measurements),
       cmocka_unit_test(what_is_held_out_has_no_say_in_the_fit),
       cmocka_unit_test(a_variant_holds_out_what_bears_the_word),
+      cmocka_unit_test(words_of_data_sets_are_names_of_the_catalogue),
+      cmocka_unit_test(mlperf_rows_of_known_servers_become_cases),
       cmocka_unit_test(a_run_compared_with_its_own_record_is_right_and_a_late_one_is_late),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

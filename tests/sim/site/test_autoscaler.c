@@ -142,6 +142,29 @@ static void an_engine_that_drains_is_woken_without_a_load(void **state)
   test_scenario_free(scenario);
 }
 
+static void all_engines_that_drain_are_woken_at_once_where_all_are_wanted(void **state)
+{
+  (void)state;
+  tw_scenario *scenario = scaled(3);
+  scenario->pools[0].weights_from = TW_WEIGHTS_RESIDENT;
+  /* Each has one request until 20 s. At 1 s, three requests need one engine: two drain. At 2 s, fifteen need three. */
+  GString *trace = g_string_new("arrival_s,prompt_tokens,answer_tokens\n0,16,2000\n0,16,2000\n0,16,2000\n");
+  for (int i = 0; i < 12; i++)
+    g_string_append(trace, "1.5,16,200\n");
+  g_autofree char *directory = test_directory();
+  tw_fleet_totals totals;
+  g_autoptr(tw_recorder) recorder =
+      test_run_watched(scenario, trace->str, directory, INFINITY, note, &totals);
+  for (guint engine = 0; engine < 3; engine++) {
+    assert_near(cell(directory, "engines", "serving", 3 * 1 + engine), engine == 0, 0);
+    assert_near(cell(directory, "engines", "serving", 3 * 2 + engine), 1, 0);
+  }
+  assert_int_equal(totals.wakes, 0); /* none had parked */
+  g_string_free(trace, TRUE);
+  test_remove(directory);
+  test_scenario_free(scenario);
+}
+
 static void engines_park_when_fewer_were_wanted_for_the_whole_delay(void **state)
 {
   (void)state;
@@ -423,6 +446,7 @@ int main(void)
       cmocka_unit_test(a_line_asks_for_as_many_as_it_fills),
       cmocka_unit_test(engines_park_and_wake_with_the_load),
       cmocka_unit_test(an_engine_that_drains_is_woken_without_a_load),
+      cmocka_unit_test(all_engines_that_drain_are_woken_at_once_where_all_are_wanted),
       cmocka_unit_test(engines_park_when_fewer_were_wanted_for_the_whole_delay),
       cmocka_unit_test(engines_wake_when_more_were_wanted_for_the_whole_delay),
       cmocka_unit_test(a_parked_engine_with_resident_weights_does_not_sleep),
