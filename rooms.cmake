@@ -15,16 +15,16 @@ set(tw_rooms
   "sim/collectives        platforms/input platforms/reader workloads/draw"
   "sim/steptime           platforms/input platforms/reader workloads/input workloads/models sim/base sim/collectives"
   "sim/power              sim/steptime"
-  "sim/training           platforms/input platforms/reader workloads/models sim/collectives sim/steptime"
   "sim/kv                 workloads/draw sim/base sim/steptime"
   "sim/engine             sim/base sim/steptime sim/power sim/kv"
   "sim/router             platforms/input workloads/draw sim/base"
   "sim/placement          platforms/input platforms/reader sim/collectives sim/steptime"
+  "sim/training           platforms/input platforms/reader workloads/models sim/collectives sim/steptime sim/placement"
   "sim/network            platforms/input platforms/reader sim/base sim/collectives sim/log"
-  "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"
+  "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement sim/training workloads/models sim/base"
   "sim/forecast           platforms/input platforms/reader workloads/models sim/steptime sim/power sim/router sim/scenario"
   "sim/energy             sim/log sim/engine sim/scenario"
-  "sim/site               workloads/draw sim/base sim/log sim/engine sim/network sim/placement sim/scenario sim/energy"
+  "sim/site               workloads/draw sim/base sim/log sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
   "sim/world              platforms/input workloads/stream sim/base sim/log sim/router sim/scenario sim/site"
   "sim/run                platforms/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/site sim/world"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
@@ -41,7 +41,7 @@ set(tw_rooms
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
 # The files that know SimGrid.
-set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|net_benchmark|link_table|routes)[.]c$|^sim/network/(link_table|routes)[.]h$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
+set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|flows_links|net_benchmark|link_table|routes)[.]c$|^sim/network/(link_table|routes)[.]h$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
 
 # Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
 # need follow as ROOM=TARGET.

@@ -188,8 +188,9 @@ static void check_orders(const xmlNode *node, tw_faults *faults)
 static void check_prolog(const char *path, tw_faults *faults)
 {
   static const char pattern[] =
-      "\\A\\s*(<\\?xml version=(\"[^\"]*\"|'[^']*')( encoding=(\"[^\"]*\"|'[^']*'))?\\s*\\?>)?"
-      "(\\s|<!--.*?-->)*<!DOCTYPE platform SYSTEM "
+      "\\A\\s*(<\\?xml\\s+version\\s*=\\s*(\"[^\"]*\"|'[^']*')(\\s+encoding\\s*=\\s*(\"[^\"]*\"|'[^']*'))?\\?"
+      ">)?"
+      "(\\s|<!--.*?-->)*<!DOCTYPE\\s+platform\\s+SYSTEM\\s+"
       "([\"'])(https://simgrid\\.org/simgrid\\.dtd|http://simgrid\\.gforge\\.inria\\.fr/simgrid/"
       "simgrid\\.dtd)\\6\\s*>";
   gsize length = 0;
@@ -322,7 +323,7 @@ double tw_reader_latency(const xmlNode *node, const char *what, const char *text
                          tw_faults *faults)
 {
   double value = read_quantity(node, what, text, time_units, "s", "a latency, such as 1us", notes, faults);
-  if (value < 0 || value > 1e6)
-    return refuse_range(node, what, text, "a latency of zero or more", faults);
+  if (value < 0 || value > 1e9)
+    return refuse_range(node, what, text, "a latency from zero to 1e9s", faults);
   return value;
 }

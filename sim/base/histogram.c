@@ -58,21 +58,26 @@ static octave *get_octave(tw_histogram *histogram, int i)
 
 void tw_histogram_add(tw_histogram *histogram, double value)
 {
+  tw_histogram_add_times(histogram, value, 1);
+}
+
+void tw_histogram_add_times(tw_histogram *histogram, double value, guint64 times)
+{
   if (isnan(value))
     return;
   g_assert(isfinite(value));
-  histogram->count++;
-  add_to_sum(histogram, value);
+  histogram->count += times;
+  add_to_sum(histogram, value * (double)times);
   histogram->min = value < histogram->min ? value : histogram->min;
   histogram->max = value > histogram->max ? value : histogram->max;
   if (value < DBL_MIN) {
-    histogram->zeros++;
+    histogram->zeros += times;
     return;
   }
   guint64 bits;
   memcpy(&bits, &value, sizeof bits);
   guint64 bucket = bits >> (MANTISSA_BITS - BUCKET_BITS) & (BUCKETS - 1);
-  get_octave(histogram, (int)(bits >> MANTISSA_BITS))->counts[bucket]++;
+  get_octave(histogram, (int)(bits >> MANTISSA_BITS))->counts[bucket] += times;
 }
 
 void tw_histogram_merge(tw_histogram *histogram, const tw_histogram *from)

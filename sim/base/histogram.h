@@ -31,6 +31,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_histogram, tw_histogram_free)
 /* Adds a finite value. What is not above 0 (or not above DBL_MIN) ranks as 0 in quantiles: latencies that
  * rounding made slightly negative. NAN, a value that is not defined, is left out. */
 void tw_histogram_add(tw_histogram *histogram, double value);
+void tw_histogram_add_times(tw_histogram *histogram, double value, guint64 times);
 
 /* Adds all that `from` holds. */
 void tw_histogram_merge(tw_histogram *histogram, const tw_histogram *from);

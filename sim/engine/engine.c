@@ -170,7 +170,10 @@ static void look_at_boundary(tw_engine *engine, gboolean may_join, double now_s)
 {
   if (!engine->busy) {
     engine->due_s = now_s;
-  } else if (may_join && tw_engine_batch_is_open(engine)) {
+    return;
+  }
+  engine->quiet = may_join ? 0 : engine->quiet;
+  if (may_join && tw_engine_batch_is_open(engine)) {
     gint64 boundary = tw_segment_reach(&engine->segment, now_s);
     if (boundary < engine->planned) {
       engine->planned = MAX(boundary, engine->segment.done);
@@ -278,6 +281,7 @@ int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now
     return -1;
   tw_scheduler_evict_prefixes(best, passed);
   tw_engine_mark_blocks(engine);
+  engine->quiet = 0;
   if (engine->busy && tw_engine_batch_is_open(engine) && best->decodes) {
     /* The rest of the segment lasts less long. */
     gint64 last = MIN(tw_scheduler_horizon(best), G_MAXINT32);

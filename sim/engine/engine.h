@@ -4,10 +4,9 @@
  * changes of its batch it takes one step over many iterations; with `exact` it takes each alone and plans
  * anew at every boundary, and both give the same instants and decisions.
  *
- * An engine that spans NVLink domains runs windows of iterations: it first posts what they send over the
- * fabric and waits for that, then spends their computation and latencies. Alone on the fabric this comes to
- * the closed form; under contention only what is sent stretches. Tokens come evenly over a window, and who
- * wants to join waits for its end.
+ * An engine that spans NVLink domains runs one iteration at a time, as a window: it first posts what the iteration
+ * sends over the fabric and waits for that, then spends its computation and latencies. Alone on the fabric this comes
+ * to the closed form; under contention only what is sent stretches. It plans anew only where a batch may change.
  *
  *     submit(now) ──►  ranks: scheduler, KV cache ──plan──► batch ──step model──► segment ──► due
  *                        ▲                                                                     │
@@ -113,10 +112,9 @@ typedef struct tw_engine_listener {
   void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
   /* The iteration from start_s to end_s computes the last chunk of a sequence's prompt. Only if `layered`. */
   void (*completing)(void *user, int engine, tw_sequence *sequence, double start_s, double end_s);
-  /* A window of iterations begins, of which each sends `wire`, and which compute for compute_s in all. It
-   * waits until tw_engine_resume; not called from inside it. Only engines that span domains. */
-  void (*post)(void *user, int engine, const tw_wire *wire, gint64 iterations, double compute_s,
-               double now_s);
+  /* A window begins: an iteration that sends `wire`, and computes for compute_s. It waits until tw_engine_resume; not
+   * called from inside it. Only engines that span domains. */
+  void (*post)(void *user, int engine, const tw_wire *wire, double compute_s, double now_s);
   /* An iteration, or several of one batch, have run from start_s to end_s. */
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */
@@ -159,8 +157,7 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 
-/* The flows that the window sends have come at `now_s`; computed_s of its computation were spent
- * meanwhile. */
+/* The flows of the window have come at `now_s`; computed_s of its computation were spent meanwhile. */
 void tw_engine_resume(tw_engine *engine, double now_s, double computed_s);
 
 /* When the engine's next event is due, INFINITY while it has nothing to do or waits for the flows of its window. */

@@ -31,10 +31,14 @@ struct tw_engine {
 
   gboolean busy; /* A segment is under way. */
   tw_segment segment;
-  gboolean window;   /* The segment is a window, which is not cut. */
-  gboolean awaiting; /* The flows of the window are under way. */
-  double compute_s;  /* Seconds of the window's computation, beside its flows. */
-  gint64 planned;    /* The next event is at the end of this iteration of the segment. */
+  gboolean window;    /* The segment is a window, which is not cut. */
+  gboolean awaiting;  /* The flows of the window are under way. */
+  double compute_s;   /* Seconds of the window's computation, beside its flows. */
+  tw_step_cost alone; /* The window, and those that follow on it, cost this without what the fabric takes. */
+  gint64 quiet;    /* So many iterations behind the window begin without a new plan, unless somebody comes. */
+  gint64 untold;   /* The listener was not told of so many windows of the same batch before this one, ... */
+  double untold_s; /* ... which began at this instant. */
+  gint64 planned;  /* The next event is at the end of this iteration of the segment. */
   double due_s;
   double limit_w;      /* The limit of each accelerator. */
   double slowness;     /* Iterations take so many times as long. */

@@ -3,10 +3,7 @@
 
 #include <math.h>
 
-/* Windows are short beside anything that the network does, and long enough to be few. */
-enum { WINDOW_ITERATIONS = 16 };
-#define WINDOW_S  0.05
-#define UNKNOWN_S 1e9 /* an iteration of a window that still waits: longer than any wait */
+#define UNKNOWN_S 1e9 /* an iteration whose flows are under way: longer than any wait */
 
 /* Any boundary between pure decodes is as good as another. */
 static gboolean decodes_alone(const tw_engine *engine)
@@ -119,22 +116,41 @@ static gboolean leaves_domain(const tw_engine *engine)
   return engine->config.spans && wire->tensor + wire->experts + wire->stages > 0;
 }
 
-/* Begins a window of at most `horizon` iterations. */
-static void begin_window(tw_engine *engine, gint64 horizon, double now_s)
+/* Begins a window: the first iteration of engine->alone. */
+static void begin_window(tw_engine *engine, double now_s)
 {
   tw_segment *segment = &engine->segment;
-  gint64 most = engine->config.exact ? 1 : (gint64)(WINDOW_S / segment->cost.time_s.first);
-  gint64 iterations = MIN(horizon, CLAMP(most, 1, WINDOW_ITERATIONS));
-  engine->awaiting = TRUE;
-  engine->planned = segment->cost.valid = iterations;
-  engine->compute_s = tw_line_sum(segment->cost.time_s, iterations);
-  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
-    segment->cost.classes[c] =
-        (tw_line){tw_line_sum(segment->cost.classes[c], iterations) / (double)iterations, 0};
+  segment->cost = engine->alone;
   segment->cost.time_s = (tw_line){UNKNOWN_S, 0};
+  engine->awaiting = TRUE;
+  engine->planned = segment->cost.valid = 1;
+  engine->compute_s = engine->alone.time_s.first;
   engine->due_s = INFINITY;
-  engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, iterations,
-                        engine->compute_s, now_s);
+  engine->listener.post(engine->listener.user, engine->index, &segment->cost.wire, engine->compute_s, now_s);
+}
+
+/* A segment begins at `now_s`, none of whose iterations have ended. */
+static void begin_segment(tw_engine *engine, double now_s)
+{
+  engine->segment.start_s = now_s;
+  engine->segment.done = 0;
+  engine->busy = TRUE;
+  engine->mark.iterations = 0;
+  engine->mark.joules = engine->mark.progress = engine->mark.awaited_s = 0;
+}
+
+/* Begins the window of a batch that has not changed, whose lines hold on. */
+static void follow_window(tw_engine *engine, double now_s)
+{
+  tw_segment *segment = &engine->segment;
+  begin_segment(engine, now_s);
+  tw_step_cost_shift(&engine->alone);
+  segment->joules.first += segment->joules.growth;
+  segment->charges.per_seq.first += segment->charges.per_seq.growth;
+  for (int i = 0; tw_power_known(&engine->config.power) && i < engine->config.ranks; i++)
+    tw_scheduler_charge(&engine->ranks[i], &segment->charges);
+  engine->quiet--;
+  begin_window(engine, now_s);
 }
 
 /* Tells which prompts the iteration that is planned completes. */
@@ -157,9 +173,9 @@ void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
   double length_s = now_s - segment->start_s + (engine->compute_s - computed_s);
   g_assert(engine->awaiting);
   engine->awaiting = FALSE;
-  segment->cost.time_s = (tw_line){length_s / (double)engine->planned, 0};
-  segment->cost.collective_s += (length_s - engine->compute_s) / (double)engine->planned;
-  segment->cost.classes[TW_TIME_FABRIC].first += (length_s - engine->compute_s) / (double)engine->planned;
+  segment->cost.time_s = (tw_line){length_s, 0};
+  segment->cost.collective_s += length_s - engine->compute_s;
+  segment->cost.classes[TW_TIME_FABRIC].first += length_s - engine->compute_s;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
   tell_completing(engine, now_s);
 }
@@ -197,6 +213,28 @@ static void leave_copies(tw_engine *engine, int rank, double now_s)
     }
 }
 
+static void tell_ran(tw_engine *engine, gint64 iterations, double start_s, double end_s)
+{
+  for (int i = 0; engine->listener.ran != NULL && i < engine->config.ranks; i++) {
+    const tw_batch *batch = &engine->ranks[i].batch;
+    if (batch->decode_seqs + batch->prefill_seqs > 0)
+      engine->listener.ran(engine->listener.user, engine->index, batch, iterations, start_s, end_s);
+  }
+}
+
+/* Tells of the iterations of the segment that end at `now_s`; windows that others will follow are told with these. */
+static void tell_of_iterations(tw_engine *engine, gint64 iterations, double now_s)
+{
+  double start_s =
+      engine->untold > 0 ? engine->untold_s : tw_segment_boundary(&engine->segment, engine->segment.done);
+  engine->untold += iterations;
+  engine->untold_s = start_s;
+  if (engine->window && engine->quiet > 0)
+    return;
+  tell_ran(engine, engine->untold, start_s, now_s);
+  engine->untold = 0;
+}
+
 /* Ends the iterations up to the planned one. Returns whether the batch changed by that. */
 static gboolean advance(tw_engine *engine, double now_s)
 {
@@ -211,6 +249,7 @@ static gboolean advance(tw_engine *engine, double now_s)
   for (int i = 0; engine->offload.host != NULL && i < engine->config.ranks; i++)
     tw_scheduler_evict_prefixes(&engine->ranks[i], iterations - 1);
   engine->boundaries += iterations;
+  tell_of_iterations(engine, iterations, now_s);
   double passes = (double)iterations / tokens_per_iteration(engine);
   engine->iterations += passes;
   engine->extrapolated += segment->cost.extrapolated ? passes : 0;
@@ -223,9 +262,6 @@ static gboolean advance(tw_engine *engine, double now_s)
     engine->total.host_tokens += rank->chunks.from_host;
     engine->total.store_tokens += rank->chunks.from_store;
     engine->total.output_tokens += emitted;
-    if (engine->listener.ran != NULL && rank->batch.decode_seqs + rank->batch.prefill_seqs > 0)
-      engine->listener.ran(engine->listener.user, engine->index, &rank->batch, iterations,
-                           tw_segment_boundary(segment, segment->done), now_s);
     tell_prompted(engine, rank, now_s);
     changed |= tw_scheduler_advance(rank, segment, iterations);
   }
@@ -290,6 +326,10 @@ static gboolean has_preempted(const tw_engine *engine)
 
 static void plan(tw_engine *engine, double now_s, gboolean changed)
 {
+  if (engine->window && engine->quiet > 0 && !changed) {
+    follow_window(engine, now_s);
+    return;
+  }
   gint64 horizon = G_MAXINT64;
   gboolean was_over_limit = engine->over_limit, evictable = FALSE;
   changed |= engine->new_limit;
@@ -321,22 +361,28 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     return;
   }
   tw_segment *segment = &engine->segment;
-  if (changed || !engine->busy || segment->done >= segment->cost.valid) {
-    segment->start_s = now_s;
-    segment->done = 0;
-    engine->busy = TRUE;
-    engine->mark.iterations = 0;
-    engine->mark.joules = engine->mark.progress = engine->mark.awaited_s = 0;
+  if (engine->window && engine->busy && !changed && engine->alone.valid > 1) {
+    engine->quiet = MIN(engine->config.exact ? 1 : horizon, engine->alone.valid - 1);
+    follow_window(engine, now_s);
+    return;
+  }
+  gboolean begins = changed || !engine->busy || segment->done >= segment->cost.valid;
+  if (begins) {
+    begin_segment(engine, now_s);
     cost_segment(engine);
     engine->window = leaves_domain(engine);
-    if (engine->window) {
-      begin_window(engine, MIN(horizon, segment->cost.valid), now_s);
-      return;
-    }
   }
   /* Whoever was kept out may join at the next boundary. */
   gboolean admits_again = was_over_limit && !engine->over_limit;
-  horizon = engine->config.exact || admits_again ? 1 : MIN(horizon, segment->cost.valid - segment->done);
+  if (engine->config.exact || admits_again)
+    horizon = 1;
+  if (begins && engine->window) {
+    engine->alone = segment->cost;
+    engine->quiet = MIN(horizon, segment->cost.valid) - 1;
+    begin_window(engine, now_s);
+    return;
+  }
+  horizon = MIN(horizon, segment->cost.valid - segment->done);
   engine->planned = segment->done + horizon;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
   tell_completing(engine, now_s);
@@ -397,9 +443,13 @@ GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s)
     advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
   }
   tw_engine_settle_blocks(engine, now_s);
+  if (engine->untold > 0)
+    tell_ran(engine, engine->untold, engine->untold_s, engine->segment.start_s);
+  engine->untold = 0;
   if (engine->busy)
     charge_part(engine, now_s);
   engine->busy = engine->window = engine->awaiting = engine->over_limit = FALSE;
+  engine->quiet = 0;
   tw_engine_settle_waiting(engine, now_s);
   fail_ranks(engine, kept, sequences);
   tw_engine_mark_blocks(engine);

@@ -37,10 +37,16 @@ void tw_bursts_free(tw_bursts *bursts)
 
 void tw_bursts_add(tw_bursts *bursts, int link, double bytes, double start_s, double end_s, double alone_s)
 {
+  tw_bursts_join(bursts, link, bytes, start_s, end_s, bytes * fmax(0, end_s - start_s - alone_s) / 2);
+}
+
+void tw_bursts_join(tw_bursts *bursts, int link, double bytes, double start_s, double end_s,
+                    double waiting_byte_s)
+{
   GArray **list = &bursts->of_link[link];
   if (*list == NULL)
     *list = g_array_new(FALSE, FALSE, sizeof(burst));
-  burst joined = {start_s, end_s, bytes, bytes * fmax(0, end_s - start_s - alone_s) / 2};
+  burst joined = {start_s, end_s, bytes, waiting_byte_s};
   while ((*list)->len > 0) {
     const burst *last = &g_array_index(*list, burst, (*list)->len - 1);
     if (last->end_s <= start_s)

@@ -23,6 +23,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_bursts, tw_bursts_free)
  * their ends. */
 void tw_bursts_add(tw_bursts *bursts, int link, double bytes, double start_s, double end_s, double alone_s);
 
+/* The same for flows that keep bytes waiting, whose integral over time is given. */
+void tw_bursts_join(tw_bursts *bursts, int link, double bytes, double start_s, double end_s,
+                    double waiting_byte_s);
+
 typedef struct tw_burst_sums {
   double active_s, full_s; /* time with a flow on it, and in full bursts */
   double waiting_byte_s;   /* bytes that waited in full bursts, integrated */

@@ -1,9 +1,6 @@
 #include "sim/network/flows.h"
 
-#include "sim/base/heap.h"
-#include "sim/network/carrier.h"
-#include "sim/network/convoys.h"
-#include "sim/network/routes.h"
+#include "sim/network/flows_private.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>
@@ -11,65 +8,22 @@
 
 #include <math.h>
 
-/* Flows whose rates are known: all end at once. */
-typedef struct convoy {
-  double start_s, end_s;
-  GQueue trips; /* queue of trip */
-  tw_heap_node node;
-} convoy;
-
-/* A flow under way: it waits to set out, goes in a convoy, or is carried by SimGrid. */
-typedef struct trip {
-  tw_flow *flow;
-  const tw_link_route *route;
-  convoy *convoy;      /* NULL: none */
-  tw_carried *carried; /* NULL: not by SimGrid */
-  double begin_s;      /* SimGrid's clock as it took over */
-  double gone_s;       /* seconds for which the flow was in a convoy before */
-  gboolean stalled;    /* it waits for a link */
-  GList link;          /* its place in flows->under_way or stalled */
-  GList in_convoy;     /* its place in convoy->trips */
-} trip;
-
-/* Who is on a link. */
-typedef struct occupants {
-  convoy *convoy;
-  int carried; /* number of flows that SimGrid carries over it */
-} occupants;
-
-struct tw_flows {
-  tw_flow_watcher *watcher;
-  void *user;
-  double now_s;      /* the time that has come */
-  double offset_s;   /* now_s less SimGrid's clock, while SimGrid carries flows */
-  gboolean profiled; /* links change with SimGrid's time, which is ours then */
-  tw_link_table *links;
-  double joules[TW_FLOW_KIND_COUNT];
-  tw_routes *routes;
-  GQueue under_way;    /* queue of trip, in the order of their starts */
-  GQueue stalled;      /* queue of trip: those that wait for a link that carries nothing */
-  GPtrArray *starting; /* array of trip, those that set out before time passes */
-  GArray *loads;       /* of tw_convoy_flow: scratch */
-  tw_convoys *convoys;
-  occupants *on_link;
-  tw_heap ends;      /* the convoys by when they end */
-  guint64 n_convoys; /* number of convoys so far */
-  tw_carrier *carrier;
-};
-
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
   const tw_platform *platform = ports->platform;
   tw_flows *flows = g_new0(tw_flows, 1);
   *flows = (tw_flows){.profiled = platform->profiled,
                       .links = tw_link_table_new(platform),
+                      .state = 1,
                       .starting = g_ptr_array_new(),
+                      .together = g_ptr_array_new(),
                       .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
                       .carrier = tw_carrier_new()};
   g_queue_init(&flows->under_way);
   g_queue_init(&flows->stalled);
   flows->routes = tw_routes_new(ports, flows->links);
   flows->convoys = tw_convoys_new(flows->links->n, flows->links->rates, flows->links->shared);
+  flows->slots = g_new0(int, (gsize)flows->links->n);
   flows->on_link = g_new0(occupants, (gsize)flows->links->n);
   return flows;
 }
@@ -90,6 +44,8 @@ void tw_flows_free(tw_flows *flows)
   tw_carrier_free(flows->carrier);
   tw_convoys_free(flows->convoys);
   g_ptr_array_unref(flows->starting);
+  g_ptr_array_unref(flows->together);
+  g_free(flows->slots);
   g_array_unref(flows->loads);
   g_free(flows->on_link);
   tw_routes_free(flows->routes);
@@ -105,7 +61,35 @@ void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user)
 
 /* ---- Flows under way ---- */
 
-static void put_under_way(tw_flows *flows, trip *t, double now_s)
+static int links_of(const trip *t)
+{
+  return t->route != NULL ? t->route->n_links : (int)t->flow->volley->loads->len;
+}
+
+static int link_of(const trip *t, int k)
+{
+  return t->route != NULL ? t->route->links[k]
+                          : g_array_index(t->flow->volley->loads, tw_volley_load, k).link;
+}
+
+static trip *trip_new(tw_flows *flows, tw_flow *flow)
+{
+  trip *t = g_new(trip, 1);
+  *t = (trip){.flow = flow, .link = {.data = t}, .in_convoy = {.data = t}};
+  flow->trip = t;
+  if (flow->volley == NULL)
+    t->route = tw_routes_find(flows->routes, flow->from, flow->to);
+  return t;
+}
+
+static void free_trip(tw_flows *flows, trip *t)
+{
+  g_queue_unlink(t->stalled ? &flows->stalled : &flows->under_way, &t->link);
+  t->flow->trip = NULL;
+  g_free(t);
+}
+
+void tw_flows_put_under_way(tw_flows *flows, trip *t, double now_s)
 {
   t->flow->start_s = now_s;
   g_queue_push_tail_link(&flows->under_way, &t->link);
@@ -117,16 +101,32 @@ static void end_trip(tw_flows *flows, trip *t, double end_s)
 {
   tw_flow *flow = t->flow;
   const tw_link_route *r = t->route;
-  g_queue_unlink(&flows->under_way, &t->link);
-  g_free(t);
-  flows->joules[flow->kind] += r->route.joules_per_byte * flow->bytes;
+  free_trip(flows, t);
+  flows->joules[flow->kind] += (r != NULL ? r->route.joules_per_byte : flow->volley->joules) * flow->bytes;
   if (flows->watcher != NULL)
-    flows->watcher(flows->user, flow, r->links, r->n_links, end_s);
+    flows->watcher(flows->user, flow, r != NULL ? r->links : NULL, r != NULL ? r->n_links : 0, end_s);
   flow->ended(flow, end_s);
 }
 
+/* Adds a trip to others, or, where it stands for a volley, whose flows go by themselves from now on, theirs. */
+void tw_flows_add_single(tw_flows *flows, trip *t, GPtrArray *trips)
+{
+  tw_volley *volley = t->flow->volley;
+  if (volley == NULL) {
+    g_ptr_array_add(trips, t);
+    return;
+  }
+  tw_volley_split(volley, t->flow);
+  for (guint i = 0; i < volley->parts->len; i++) {
+    trip *part = trip_new(flows, &g_array_index(volley->parts, tw_volley_part, i).flow);
+    g_queue_insert_before_link(&flows->under_way, &t->link, &part->link);
+    g_ptr_array_add(trips, part);
+  }
+  free_trip(flows, t);
+}
+
 /* Has SimGrid carry a part of a flow, from now_s on. */
-static void carry(tw_flows *flows, trip *t, double part)
+void tw_flows_carry(tw_flows *flows, trip *t, double part)
 {
   if (tw_carrier_count(flows->carrier) == 0) {
     if (flows->profiled && flows->now_s > simgrid_get_clock())
@@ -140,7 +140,7 @@ static void carry(tw_flows *flows, trip *t, double part)
     flows->on_link[t->route->links[k]].carried++;
 }
 
-static void leave_simgrid(tw_flows *flows, trip *t)
+void tw_flows_leave_simgrid(tw_flows *flows, trip *t)
 {
   for (int k = 0; k < t->route->n_links; k++)
     flows->on_link[t->route->links[k]].carried--;
@@ -150,8 +150,8 @@ static void leave_simgrid(tw_flows *flows, trip *t)
 static void set_convoy(tw_flows *flows, trip *t, convoy *c)
 {
   t->convoy = c;
-  for (int k = 0; k < t->route->n_links; k++)
-    flows->on_link[t->route->links[k]].convoy = c;
+  for (int k = 0; k < links_of(t); k++)
+    flows->on_link[link_of(t, k)].convoy = c;
 }
 
 static trip *leave_convoy(tw_flows *flows, convoy *c)
@@ -171,13 +171,16 @@ static void end_convoy(tw_flows *flows, convoy *c)
 }
 
 /* SimGrid carries from now_s on what is left of a convoy. */
-static void break_up(tw_flows *flows, convoy *c)
+void tw_flows_break_up(tw_flows *flows, convoy *c)
 {
   double gone_s = CLAMP(flows->now_s, c->start_s, c->end_s) - c->start_s;
+  g_autoptr(GPtrArray) trips = g_ptr_array_new();
   tw_heap_remove(&flows->ends, &c->node);
-  for (trip *t; (t = leave_convoy(flows, c)) != NULL;) {
-    t->gone_s = gone_s;
-    carry(flows, t, 1 - gone_s / (c->end_s - c->start_s));
+  for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
+    tw_flows_add_single(flows, t, trips);
+  for (guint i = 0; i < trips->len; i++) {
+    ((trip *)trips->pdata[i])->gone_s = gone_s;
+    tw_flows_carry(flows, trips->pdata[i], 1 - gone_s / (c->end_s - c->start_s));
   }
   g_free(c);
 }
@@ -186,12 +189,12 @@ static void break_up(tw_flows *flows, convoy *c)
 static gboolean meets_others(tw_flows *flows, const trip *t)
 {
   gboolean meets = FALSE;
-  for (int k = 0; k < t->route->n_links; k++) {
-    int link = t->route->links[k];
+  for (int k = 0; k < links_of(t); k++) {
+    int link = link_of(t, k);
     if (!flows->links->shared[link])
       continue;
     if (flows->on_link[link].convoy != NULL)
-      break_up(flows, flows->on_link[link].convoy);
+      tw_flows_break_up(flows, flows->on_link[link].convoy);
     meets |= flows->on_link[link].carried > 0;
   }
   return meets;
@@ -203,17 +206,32 @@ typedef struct set {
   convoy *convoy;
 } set;
 
-/* Sends off `n` of the flows that start, those from `first` on, which start at the same time. */
-static void set_out(tw_flows *flows, guint first, guint n)
+/* A convoy that sets out now and takes so long. */
+static convoy *convoy_new(tw_flows *flows, double seconds)
 {
-  trip **trips = (trip **)(void *)flows->starting->pdata + first;
+  convoy *c = g_new(convoy, 1);
+  *c = (convoy){.start_s = flows->now_s, .end_s = flows->now_s + seconds, .node = {.place = TW_HEAP_OUT}};
+  tw_heap_push(&flows->ends, &c->node, c->end_s, flows->n_convoys++);
+  return c;
+}
+
+static void join_convoy(tw_flows *flows, trip *t, convoy *c)
+{
+  set_convoy(flows, t, c);
+  g_queue_push_tail_link(&c->trips, &t->in_convoy);
+}
+
+/* Sends off the flows that set out together. */
+static void set_out(tw_flows *flows)
+{
+  trip **trips = (trip **)(void *)flows->together->pdata;
+  guint n = flows->together->len;
   g_array_set_size(flows->loads, n);
   tw_convoy_flow *loads = (tw_convoy_flow *)(void *)flows->loads->data;
   for (guint i = 0; i < n; i++)
     loads[i] = (tw_convoy_flow){trips[i]->flow->bytes, trips[i]->route->links, trips[i]->route->n_links, 0};
   int n_sets = tw_convoys_part(flows->convoys, loads, (int)n);
   g_autofree set *sets = g_new0(set, (gsize)n_sets);
-  flows->now_s = trips[0]->flow->start_s;
   for (int k = 0; k < n_sets; k++)
     sets[k].carried = flows->profiled || isnan(tw_convoys_seconds(flows->convoys, k));
   for (guint i = 0; i < n; i++)
@@ -221,137 +239,54 @@ static void set_out(tw_flows *flows, guint first, guint n)
   for (guint i = 0; i < n; i++) {
     set *s = &sets[loads[i].set];
     if (s->carried) {
-      carry(flows, trips[i], 1);
+      tw_flows_carry(flows, trips[i], 1);
       continue;
     }
-    if (s->convoy == NULL) {
-      s->convoy = g_new(convoy, 1);
-      *s->convoy = (convoy){.start_s = flows->now_s,
-                            .end_s = flows->now_s + tw_convoys_seconds(flows->convoys, loads[i].set),
-                            .node = {.place = TW_HEAP_OUT}};
-      tw_heap_push(&flows->ends, &s->convoy->node, s->convoy->end_s, flows->n_convoys++);
-    }
-    set_convoy(flows, trips[i], s->convoy);
-    g_queue_push_tail_link(&s->convoy->trips, &trips[i]->in_convoy);
+    if (s->convoy == NULL)
+      s->convoy = convoy_new(flows, tw_convoys_seconds(flows->convoys, loads[i].set));
+    join_convoy(flows, trips[i], s->convoy);
   }
 }
 
-/* ---- Links that carry less, or nothing ---- */
-
-static gboolean is_open(const tw_flows *flows, const tw_link_route *r)
+/* Sends off a volley as one thing. FALSE: it is no convoy, or meets others. */
+static gboolean set_volley_out(tw_flows *flows, trip *t)
 {
-  for (int k = 0; k < r->n_links; k++)
-    if (flows->links->speeds[r->links[k]] == 0)
-      return FALSE;
+  tw_volley *volley = t->flow->volley;
+  if (volley->known != flows->state)
+    tw_volley_know(volley, flows->routes, flows->links, flows->convoys, flows->slots);
+  volley->known = flows->state;
+  if (flows->profiled || isnan(volley->seconds) || meets_others(flows, t))
+    return FALSE;
+  join_convoy(flows, t, convoy_new(flows, volley->seconds * t->flow->bytes));
   return TRUE;
 }
 
-static void take_from_simgrid(tw_flows *flows, trip *t)
+/* Sends off `n` of the trips that start, those from `first` on, which start at the same time. */
+static void set_some_out(tw_flows *flows, guint first, guint n)
 {
-  tw_carrier_cancel(flows->carrier, t->carried);
-  leave_simgrid(flows, t);
-}
-
-/* SimGrid never gives a flow more than its slowest link had as it began: what is left of it begins anew. */
-static void begin_anew(tw_flows *flows, trip *t)
-{
-  double left = tw_carrier_left(t->carried);
-  t->gone_s += simgrid_get_clock() - t->begin_s;
-  take_from_simgrid(flows, t);
-  carry(flows, t, left / t->flow->bytes);
-}
-
-/* A flow waits until all of its links carry something. */
-static void stall(tw_flows *flows, trip *t)
-{
-  if (t->carried != NULL)
-    take_from_simgrid(flows, t);
-  g_queue_unlink(&flows->under_way, &t->link);
-  g_queue_push_tail_link(&flows->stalled, &t->link);
-  t->stalled = TRUE;
-}
-
-/* Flows that have waited are sent again, from their first byte on. */
-static void resume(tw_flows *flows)
-{
-  for (GList *link = flows->stalled.head, *next; link != NULL; link = next) {
-    trip *t = link->data;
-    next = link->next;
-    if (!is_open(flows, t->route))
-      continue;
-    g_queue_unlink(&flows->stalled, link);
-    t->stalled = FALSE;
-    t->gone_s = 0;
-    put_under_way(flows, t, flows->now_s);
-  }
-}
-
-static gboolean crosses(const tw_link_route *r, const GArray *links)
-{
-  for (guint i = 0; i < links->len; i++)
-    for (int k = 0; k < r->n_links; k++)
-      if (r->links[k] == g_array_index(links, int, i))
-        return TRUE;
-  return FALSE;
-}
-
-static void set_speed(void *state, const char *name, double speed, double now_s)
-{
-  tw_flows *flows = state;
-  g_autoptr(GArray) links = tw_link_table_find_all(flows->links, name);
-  flows->now_s = now_s;
-  for (guint i = 0; i < links->len; i++) {
-    int link = g_array_index(links, int, i);
-    if (flows->on_link[link].convoy != NULL)
-      break_up(flows, flows->on_link[link].convoy);
-    tw_link_table_set_speed(flows->links, link, speed);
-    tw_convoys_set_rate(flows->convoys, link, flows->links->rates[link] * speed);
-  }
-  for (GList *link = flows->under_way.head, *next; link != NULL; link = next) {
-    trip *t = link->data;
-    next = link->next;
-    if (t->carried == NULL || !crosses(t->route, links))
-      continue;
-    if (speed == 0)
-      stall(flows, t);
-    else
-      begin_anew(flows, t);
-  }
-  if (speed > 0 && flows->stalled.length > 0)
-    resume(flows);
-}
-
-int tw_flows_stalled(const tw_flows *flows)
-{
-  return (int)flows->stalled.length;
+  trip **trips = (trip **)(void *)flows->starting->pdata + first;
+  flows->now_s = trips[0]->flow->start_s;
+  if (n == 1 && trips[0]->route == NULL && set_volley_out(flows, trips[0]))
+    return;
+  g_ptr_array_set_size(flows->together, 0);
+  for (guint i = 0; i < n; i++)
+    tw_flows_add_single(flows, trips[i], flows->together);
+  set_out(flows);
 }
 
 /* ---- Time ---- */
-
-static void stall_those_without_way(tw_flows *flows)
-{
-  guint left = 0;
-  for (guint i = 0; i < flows->starting->len; i++) {
-    trip *t = flows->starting->pdata[i];
-    if (is_open(flows, t->route))
-      flows->starting->pdata[left++] = t;
-    else
-      stall(flows, t);
-  }
-  g_ptr_array_set_size(flows->starting, (gint)left);
-}
 
 static void set_all_out(tw_flows *flows)
 {
   GPtrArray *starting = flows->starting;
   if (flows->links->n_stopped > 0)
-    stall_those_without_way(flows);
+    tw_flows_stall_those_without_way(flows);
   for (guint first = 0, end; first < starting->len; first = end) {
     double start_s = ((const trip *)starting->pdata[first])->flow->start_s;
     for (end = first + 1; end < starting->len; end++)
       if (((const trip *)starting->pdata[end])->flow->start_s != start_s)
         break;
-    set_out(flows, first, end - first);
+    set_some_out(flows, first, end - first);
   }
   g_ptr_array_set_size(starting, 0);
 }
@@ -360,7 +295,7 @@ static void end_carried(tw_flows *flows)
 {
   double clock_s = simgrid_get_clock();
   for (trip *t; (t = tw_carrier_take(flows->carrier)) != NULL;) {
-    leave_simgrid(flows, t);
+    tw_flows_leave_simgrid(flows, t);
     end_trip(flows, t, t->flow->start_s + t->gone_s + (clock_s - t->begin_s));
   }
 }
@@ -393,34 +328,42 @@ static tw_route route_of(void *state, int from, int to)
 static void start(void *state, tw_flow *flow, double now_s)
 {
   tw_flows *flows = state;
-  g_assert(flow->from != flow->to && flow->bytes > 0);
-  trip *t = g_new(trip, 1);
-  *t = (trip){.flow = flow,
-              .route = tw_routes_find(flows->routes, flow->from, flow->to),
-              .link = {.data = t},
-              .in_convoy = {.data = t}};
-  flow->trip = t;
-  put_under_way(flows, t, now_s);
+  g_assert((flow->volley != NULL || flow->from != flow->to) && flow->bytes > 0);
+  tw_flows_put_under_way(flows, trip_new(flows, flow), now_s);
+}
+
+static void cancel_trip(tw_flows *flows, trip *t)
+{
+  if (t->convoy != NULL)
+    tw_flows_break_up(flows, t->convoy); /* the others of it may have more from now on */
+  if (t->carried != NULL) {
+    tw_flows_take_from_simgrid(flows, t);
+  } else if (!t->stalled) {
+    g_ptr_array_remove(flows->starting, t);
+  }
+  free_trip(flows, t);
 }
 
 static void cancel(void *state, tw_flow *flow)
 {
   tw_flows *flows = state;
   trip *t = flow->trip;
-  if (t->convoy != NULL)
-    break_up(flows, t->convoy); /* the others of it may have more from now on */
-  if (t->carried != NULL) {
-    take_from_simgrid(flows, t);
-  } else if (!t->stalled) {
-    g_ptr_array_remove(flows->starting, t);
+  if (flow->volley == NULL || (t != NULL && t->convoy == NULL)) {
+    cancel_trip(flows, t);
+    return;
   }
-  g_queue_unlink(t->stalled ? &flows->stalled : &flows->under_way, &t->link);
-  g_free(t);
+  if (t != NULL)
+    tw_flows_break_up(flows, t->convoy);
+  for (guint i = 0; i < flow->volley->parts->len; i++) {
+    tw_flow *part = &g_array_index(flow->volley->parts, tw_volley_part, i).flow;
+    if (part->trip != NULL)
+      cancel_trip(flows, part->trip);
+  }
 }
 
 tw_network tw_flows_network(tw_flows *flows)
 {
-  return (tw_network){route_of, start, cancel, set_speed, flows, flows->joules};
+  return (tw_network){route_of, start, cancel, tw_flows_set_speed, flows, flows->joules};
 }
 
 int tw_flows_under_way(const tw_flows *flows)

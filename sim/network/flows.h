@@ -12,7 +12,7 @@
 typedef struct tw_flows tw_flows;
 
 /* Called for every flow that has ended, before its starter is told. `links` are indices for
- * tw_flows_link_name. */
+ * tw_flows_link_name; a volley that went as one thing has them in its loads. */
 typedef void tw_flow_watcher(void *user, const tw_flow *flow, const int *links, int n_links, double end_s);
 
 /* SimGrid must have been started with these ports, which are borrowed. */

@@ -36,9 +36,33 @@ static void write_row(void *user, double start_s, double length_s, int link, dou
   tw_log_link(recorder->log, &row);
 }
 
+/* A volley has gone as one thing. */
+static void volley_ended(tw_link_recorder *recorder, const tw_flow *flow, double end_s)
+{
+  const tw_volley *volley = flow->volley;
+  double size = flow->bytes;
+  recorder->bytes[flow->kind] += volley->bytes * size;
+  recorder->n_flows += volley->flows->len;
+  tw_traffic_add_loads(recorder->traffic, volley->loads, size, flow->start_s, end_s);
+  for (guint i = 0; recorder->log != NULL && i < volley->loads->len; i++) {
+    const tw_volley_load *load = &g_array_index(volley->loads, tw_volley_load, i);
+    tw_bursts_join(recorder->bursts, load->link, load->bytes * size, flow->start_s, end_s,
+                   load->waiting_byte_s * size * size);
+  }
+  for (guint i = 0; i < volley->delays->len; i++) {
+    const tw_volley_delay *delay = &g_array_index(volley->delays, tw_volley_delay, i);
+    tw_histogram_add_times(recorder->slowdowns, delay->slowdown, delay->flows);
+  }
+  tw_traffic_settle(recorder->traffic, fmin(tw_flows_oldest_s(recorder->flows), end_s));
+}
+
 static void flow_ended(void *user, const tw_flow *flow, const int *links, int n_links, double end_s)
 {
   tw_link_recorder *recorder = user;
+  if (flow->volley != NULL) {
+    volley_ended(recorder, flow, end_s);
+    return;
+  }
   recorder->bytes[flow->kind] += flow->bytes;
   recorder->n_flows++;
   tw_traffic_add(recorder->traffic, links, n_links, flow->bytes, flow->start_s, end_s);
@@ -98,6 +122,8 @@ json_t *tw_link_recorder_summary(const tw_link_recorder *recorder)
   json_object_set_new(object, "flows", json_integer((json_int_t)recorder->n_flows));
   json_object_set_new(object, "bytes", json_real(bytes));
   for (int i = 0; i < TW_FLOW_KIND_COUNT; i++) {
+    if (i > TW_FLOW_WEIGHTS && recorder->bytes[i] == 0) /* those of engines are told in any case */
+      continue;
     g_autofree char *name = g_strdup_printf("%s_bytes", tw_flow_kind_names[i]);
     json_object_set_new(object, name, json_real(recorder->bytes[i]));
   }

@@ -14,7 +14,8 @@
 #define TW_FLOW_KINDS(X)                                                                                     \
   X(KV, "kv")                                                                                                \
   X(COLLECTIVE, "collective")                                                                                \
-  X(WEIGHTS, "weights")
+  X(WEIGHTS, "weights")                                                                                      \
+  X(CHECKPOINT, "checkpoint")
 typedef enum {
 #define X(name, text) TW_FLOW_##name,
   TW_FLOW_KINDS(X)
@@ -23,10 +24,12 @@ typedef enum {
 } tw_flow_kind;
 extern const char *const tw_flow_kind_names[TW_FLOW_KIND_COUNT];
 
+typedef struct tw_volley tw_volley;
 typedef struct tw_flow tw_flow;
 struct tw_flow {
-  int from, to; /* endpoints (platform_ports.h), of different hosts */
-  double bytes; /* > 0 */
+  int from, to;      /* endpoints (platform_ports.h), of different hosts */
+  double bytes;      /* > 0 */
+  tw_volley *volley; /* NULL; else it stands for all flows of a volley (volley.h), `bytes` times as large */
   tw_flow_kind kind;
   double start_s; /* set by the network */
   void *trip;     /* the network's own, while the flow is under way */

@@ -114,6 +114,15 @@ void tw_traffic_add(tw_traffic *traffic, const int *links, int n_links, double b
     add(traffic, parts, links[i], bytes, end_s - start_s);
 }
 
+void tw_traffic_add_loads(tw_traffic *traffic, const GArray *loads, double size, double start_s, double end_s)
+{
+  g_autoptr(GArray) parts = parts_of(traffic, start_s, end_s);
+  for (guint i = 0; i < loads->len; i++) {
+    const tw_volley_load *load = &g_array_index(loads, tw_volley_load, i);
+    add(traffic, parts, load->link, load->bytes * size, end_s - start_s);
+  }
+}
+
 static void hand_out(tw_traffic *traffic, gint64 interval, double *bytes, double length_s)
 {
   for (int i = 0; i < traffic->n_links && bytes != NULL; i++) {

@@ -271,12 +271,10 @@ static const tw_attribute pool_attributes[] = {
         "pack: one NVLink domain after the other; spread: the domain with the most free accelerators; rail: "
         "the tensor-parallel groups of an engine at the same place of one domain each; explicit: as hosts "
         "names them"),
-    COUNT(tw_pool, collective_slices, "collective-slices", "1", 1000,
-          "in how many slices an engine that leaves its NVLink domain sends what its collectives do, "
-          "computing in "
-          "between; of one iteration with exact steps, else of a window of iterations; 1: in one burst "
-          "before it "
-          "computes"),
+    COUNT(tw_pool, collective_slices, "collective-slices", "4", 1000,
+          "in how many slices an engine that leaves its NVLink domain sends what the collectives of an "
+          "iteration do, "
+          "computing in between; 1: in one burst before it computes"),
     FLAG(tw_pool, collective_overlap, "collective-overlap", "false",
          "whether slices go while the others are computed, as two micro-batches in turn do"),
     CHOICE(tw_pool, start, "start", "warm", tw_start_names,
@@ -382,9 +380,7 @@ static const tw_attribute output_attributes[] = {
     {"segments", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_scenario, segments),
      .help = "also write segments.csv.gz, of which timelines are drawn", .option = "run --segments"},
     FLAG(tw_scenario, exact_steps, "exact-steps", "false",
-         "one event per iteration: slow, with the same results wherever no collective crosses the fabric; "
-         "where "
-         "one does, an iteration waits for its own flows alone, and not for those of up to 16 iterations"),
+         "one event per iteration, at which every decision is taken anew: slow, with the same results"),
     FLAG(tw_scenario, audit, "audit", TW_AUDIT, "check every invariant after every event: slow"),
     {"warmup", TW_ATTR_QUANTITY, TW_TIME, "0s", .max = YEARS_S, .offset = offsetof(tw_scenario, warmup_s),
      .help = "statistics leave out requests that arrive before it", .option = "run --warmup"},
@@ -411,7 +407,7 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_workload_element, 1, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
+    {&tw_workload_element, 0, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
     {&tw_site_element, 0, 0},          {&tw_users_element, 0, 0},  {&tw_wan_element, 0, 0},
     {&tw_global_router_element, 0, 1}, {&tw_output_element, 0, 1}, {0},
 };
@@ -423,13 +419,20 @@ void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
 {
   static const tw_child here[] = {TW_SITE_CHILDREN(1), {0}};
   static const tw_element *const between[] = {&tw_users_element, &tw_wan_element, &tw_global_router_element};
-  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL;
+  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL,
+           jobs = tw_node_child(node, tw_site_job_element.name) != NULL,
+           engines = sites || tw_node_child(node, tw_pool_element.name) != NULL,
+           requests = tw_node_child(node, tw_workload_element.name) != NULL;
+  /* Jobs need no requests, and without these no engines; nothing else goes without. */
+  if (!requests && (engines || !jobs))
+    tw_node_fault(node, faults, "<scenario> lacks a <workload>: %s", tw_workload_element.help);
   for (const tw_child *row = here; row->element != NULL; row++) {
     const xmlNode *child = tw_node_child(node, row->element->name);
     if (sites && child != NULL)
       tw_node_fault(child, faults, "with <site>s, <%s> stands in each of them; move it there",
                     row->element->name);
-    else if (!sites && child == NULL && row->min > 0)
+    else if (!sites && child == NULL && row->min > 0 &&
+             (row->element != &tw_pool_element || requests || !jobs))
       tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
   }
   for (guint i = 0; i < G_N_ELEMENTS(between) && !sites; i++) {

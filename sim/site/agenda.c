@@ -41,10 +41,9 @@ static void prompt_completing(void *user, int engine, tw_sequence *sequence, dou
   tw_kv_transfers_completing(site->transfers, sequence, start_s, end_s);
 }
 
-static void window_posted(void *user, int engine, const tw_wire *wire, gint64 iterations, double compute_s,
-                          double now_s)
+static void window_posted(void *user, int engine, const tw_wire *wire, double compute_s, double now_s)
 {
-  tw_collective_windows_post(((tw_site *)user)->windows, engine, wire, iterations, compute_s, now_s);
+  tw_collective_windows_post(((tw_site *)user)->windows, engine, wire, compute_s, now_s);
 }
 
 static void pieces_spilled(void *user, int engine, const tw_kv_piece *pieces, guint n)

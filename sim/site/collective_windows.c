@@ -1,6 +1,7 @@
 #include "sim/site/collective_windows.h"
 
 #include "sim/network/shipment.h"
+#include "sim/network/volley.h"
 #include "sim/placement/span.h"
 #include "sim/site/agenda.h"
 
@@ -8,13 +9,14 @@
 
 /* The window that an engine waits for. */
 typedef struct window {
-  tw_shipment shipment; /* one flow for each pair of hosts */
+  tw_shipment shipment; /* its volley */
+  tw_volley volley;     /* one flow for each pair of hosts, for one byte on the wire of an accelerator */
+  tw_wire proportions;  /* of the volley: the parts of that byte */
   tw_collective_windows *windows;
   int engine;
   tw_span *span;
   double latency_s; /* the longest of the routes; NAN until it is known */
-  double steps;     /* number of iterations in the window */
-  tw_wire wire;     /* what all its iterations send */
+  tw_wire wire;     /* what it sends */
   double compute_s, start_s;
   int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;
@@ -52,6 +54,7 @@ tw_collective_windows *tw_collective_windows_new(
                                      .latency_s = NAN,
                                      .slices = (int)pool->collective_slices,
                                      .overlaps = pool->collective_overlap};
+    tw_volley_init(&windows->of_engine[i].volley);
   }
   return windows;
 }
@@ -66,6 +69,7 @@ void tw_collective_windows_free(tw_collective_windows *windows)
   for (int i = 0; i < windows->n_engines; i++) {
     tw_span_free(windows->of_engine[i].span);
     tw_shipment_clear(&windows->of_engine[i].shipment);
+    tw_volley_clear(&windows->of_engine[i].volley);
   }
   g_free(windows->of_engine);
   g_free(windows);
@@ -87,19 +91,39 @@ static double longest_latency_s(const tw_collective_windows *windows, const tw_s
   return longest_s;
 }
 
+/* Bytes on the wire of an accelerator, in all. */
+static double wire_bytes(const tw_wire *wire)
+{
+  return wire->tensor + wire->experts + wire->stages;
+}
+
+/* Makes the volley anew where the kinds of collectives send in other proportions than before. */
+static void set_proportions(window *w)
+{
+  double bytes = wire_bytes(&w->wire);
+  tw_wire now = {w->wire.tensor / bytes, w->wire.experts / bytes, w->wire.stages / bytes, 0};
+  const tw_wire *before = &w->proportions;
+  if (now.tensor == before->tensor && now.experts == before->experts && now.stages == before->stages)
+    return;
+  w->proportions = now;
+  tw_volley_reset(&w->volley);
+  for (int i = 0; i < w->span->n_pairs; i++) {
+    const tw_span_pair *pair = &w->span->pairs[i];
+    double of_pair = tw_span_bytes(pair, &now);
+    if (of_pair > 0)
+      tw_volley_add(&w->volley, pair->from, pair->to, of_pair);
+  }
+}
+
 static void post_slice(window *w, double now_s)
 {
   tw_shipment_init(&w->shipment, &w->windows->shipments, now_s, (guint64)w->engine);
-  for (int i = 0; i < w->span->n_pairs; i++) {
-    const tw_span_pair *pair = &w->span->pairs[i];
-    tw_flow flow = {.from = pair->from,
-                    .to = pair->to,
-                    .bytes = tw_span_bytes(pair, &w->wire) / w->slices,
-                    .kind = TW_FLOW_COLLECTIVE,
-                    .start_s = now_s};
-    if (flow.bytes > 0)
-      tw_shipment_add(&w->shipment, &flow, 0, -1);
-  }
+  tw_flow flow = {.bytes = wire_bytes(&w->wire) / w->slices,
+                  .volley = &w->volley,
+                  .kind = TW_FLOW_COLLECTIVE,
+                  .start_s = now_s};
+  if (w->volley.flows->len > 0)
+    tw_shipment_add(&w->shipment, &flow, 0, -1);
   tw_shipment_begin(&w->shipment, now_s);
 }
 
@@ -117,18 +141,18 @@ static void all_has_come(tw_shipment *shipment)
   double computed_s = slice_s * (w->slices - 1);
   if (w->overlaps)
     computed_s = fmin(computed_s, shipment->ready_s - w->start_s);
-  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->steps * w->latency_s, computed_s);
+  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->wire.steps * w->latency_s,
+                      computed_s);
 }
 
 void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
-                                gint64 iterations, double compute_s, double now_s)
+                                double compute_s, double now_s)
 {
   window *w = &windows->of_engine[engine];
   if (isnan(w->latency_s))
     w->latency_s = longest_latency_s(windows, w->span);
-  double n = (double)iterations;
-  w->steps = wire->steps * n;
-  w->wire = (tw_wire){.tensor = wire->tensor * n, .experts = wire->experts * n, .stages = wire->stages * n};
+  w->wire = *wire;
+  set_proportions(w);
   w->compute_s = compute_s;
   w->start_s = now_s;
   w->sent = 0;

@@ -1,4 +1,4 @@
-/* Windows: what engines that span NVLink domains send over the fabric, a window of iterations at a time.
+/* Windows: what engines that span NVLink domains send over the fabric, an iteration at a time.
  *
  *     posted ──► one flow for each pair of hosts ──► all ended ──► latencies of the steps ──► resumed
  *                  ▲                                      │
@@ -27,10 +27,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_collective_windows, tw_collective_windows_free)
 /* Whether an engine leaves its domain. */
 gboolean tw_collective_windows_spans(const tw_collective_windows *windows, int engine);
 
-/* An engine begins a window of iterations, each of which sends `wire`, and which compute for compute_s in
- * all. Its flows start between events. */
+/* An engine begins an iteration that sends `wire` and computes for compute_s. Its flows start between events. */
 void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
-                                gint64 iterations, double compute_s, double now_s);
+                                double compute_s, double now_s);
 /* An engine has failed: nothing of its window goes on. */
 void tw_collective_windows_fail(tw_collective_windows *windows, int engine);
 

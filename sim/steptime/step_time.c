@@ -144,3 +144,13 @@ gint64 tw_line_reach(tw_line line, double elapsed)
     j++;
   return j;
 }
+
+void tw_step_cost_shift(tw_step_cost *cost)
+{
+  tw_line *const lines[] = {&cost->time_s, &cost->kernels_s, &cost->flops, &cost->bytes};
+  for (gsize i = 0; i < G_N_ELEMENTS(lines); i++)
+    lines[i]->first += lines[i]->growth;
+  for (int c = 0; c < TW_ITERATION_CLASSES; c++)
+    cost->classes[c].first += cost->classes[c].growth;
+  cost->valid--;
+}

@@ -176,6 +176,10 @@ static inline tw_line tw_line_scale(tw_line a, double factor)
 
 tw_line tw_line_max(tw_line a, tw_line b, gint64 *valid);
 
+/* Makes the cost of the iterations from 0 on that of those from 1 on, of which one fewer is valid. Its batch holds no
+ * prompt chunks. */
+void tw_step_cost_shift(tw_step_cost *cost);
+
 /* Time of the first j iterations: j·first + growth·j(j−1)/2. */
 static inline double tw_line_sum(tw_line line, gint64 j)
 {

@@ -20,6 +20,7 @@ typedef struct test_flow {
   int from, to; /* hosts in the order of the platform */
   double bytes, start_s;
   double cancel_s; /* when it is called off: its end is NAN then; 0: never */
+  int volley;      /* flows of the same number go as one volley, as the first of them does; 0: by itself */
 } test_flow;
 
 /* Runs flows on a platform; sets the end of each. Fails the test where SimGrid does not come through. */

@@ -29,7 +29,7 @@ static void flows_across_leaves_take_the_up_links_and_others_do_not(void **state
     g_autofree char *path = write_site(command);
     int last = (sizes[i] - 1) / 32 * 32; /* the first node of the last leaf, which may be smaller */
     double last_up = 400e9 * MIN(32, sizes[i] - last) / 64;
-    test_flow flows[] = {{0, 32, 20e9, 0, 0}, {64, 65, 20e9, 0, 0}, {last, 96, 1e9, 0, 0}};
+    test_flow flows[] = {{0, 32, 20e9, 0, 0, 0}, {64, 65, 20e9, 0, 0, 0}, {last, 96, 1e9, 0, 0, 0}};
     double ends_s[3];
     test_flows(path, flows, 3, ends_s);
     g_unlink(path);
@@ -45,7 +45,8 @@ static void racks_with_several_hosts_reach_each_other_over_their_leaves(void **s
   g_autofree char *path =
       write_site("nvl72 racks=510 racks-per-leaf=2 oversubscription=144 nic-bandwidth=50GB/s");
   /* 18 trays a rack, of 200 GB/s; a leaf's up-link is 2 · 72 · 50 / 144 = 50 GB/s. */
-  test_flow flows[] = {{0, 2 * 18, 5e9, 0, 0}, {4 * 18, 5 * 18, 5e9, 0, 0}, {509 * 18, 6 * 18, 5e9, 0, 0}};
+  test_flow flows[] = {
+      {0, 2 * 18, 5e9, 0, 0, 0}, {4 * 18, 5 * 18, 5e9, 0, 0, 0}, {509 * 18, 6 * 18, 5e9, 0, 0, 0}};
   double ends_s[3];
   test_flows(path, flows, 3, ends_s);
   g_unlink(path);
@@ -60,7 +61,7 @@ static void a_torus_of_more_than_five_hundred_domains_has_routes(void **state)
 {
   (void)state;
   g_autofree char *path = write_site("torus dimensions=8x8x9 link-bandwidth=60GB/s");
-  test_flow flows[] = {{0, 575, 6e9, 0, 0}};
+  test_flow flows[] = {{0, 575, 6e9, 0, 0, 0}};
   double end_s;
   test_flows(path, flows, 1, &end_s);
   g_unlink(path);

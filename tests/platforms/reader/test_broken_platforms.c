@@ -92,7 +92,7 @@ static const broken platforms[] = {
      "units.xml:7: bandwidth of <link>: \"50GB/s\" is not a number with a unit; write a bandwidth, such as "
      "50GBps or 400Gbps\n"
      "units.xml:8: bandwidth of <link>: \"0GBps\" is out of range; write a bandwidth above zero\n"
-     "units.xml:8: latency of <link>: \"-1us\" is out of range; write a latency of zero or more\n"
+     "units.xml:8: latency of <link>: \"-1us\" is out of range; write a latency from zero to 1e9s\n"
      "units.xml:9: bandwidth of <link>: \"fast\" is not a number with a unit; write a bandwidth, such as "
      "50GBps or 400Gbps\n"
      "units.xml:9: latency of <link>: SimGrid does not know the unit of \"1min\"; write a latency, such as "

@@ -21,6 +21,19 @@ static const struct row {
      "<?xml version='1.0' encoding=\"ISO-8859-1\"?><!DOCTYPE platform SYSTEM "
      "'http://simgrid.gforge.inria.fr/simgrid/simgrid.dtd'><platform version=\"4\">" SITE("Full", TWO WAY),
      2, NULL},
+    {"spaces around equals signs, and a line break",
+     "<?xml version = '1.0'?>\n<!DOCTYPE platform\n  SYSTEM \"https://simgrid.org/simgrid.dtd\">"
+     "<platform version = \"4.1\">" SITE("Full", TWO WAY),
+     2, NULL},
+    {"a space before the end of the XML declaration, which SimGrid does not know",
+     "<?xml version='1.0' ?><!DOCTYPE platform SYSTEM " DTD
+     "><platform version=\"4.1\">" SITE("Full", TWO WAY),
+     0, "SimGrid refuses the beginning of this file"},
+    {"a latency of weeks",
+     HEAD SITE("Full",
+               "<host id=\"a\" speed=\"1f\"/><host id=\"b\" speed=\"1f\"/><link id=\"l\" bandwidth=\"1MBps\" "
+               "latency=\"2097152s\"/>" WAY),
+     2, NULL},
     {"autonomous systems",
      HEAD "<AS id=\"z\" routing=\"Full\"><AS id=\"y\" routing=\"Full\">" TWO WAY
           "</AS><AS id=\"x\" routing=\"Full\"><host id=\"c\" speed=\"1f\"/></AS><link id=\"m\" "

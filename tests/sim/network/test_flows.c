@@ -5,6 +5,8 @@
 
 #include <glib/gstdio.h>
 
+#include <math.h>
+
 /* a0 a1 ... are hosts 0 to gpus − 1, b0 b1 ... the next. */
 enum { GPUS = 4 };
 #define B(i) (GPUS + (i))
@@ -22,7 +24,7 @@ static void a_flow_alone_takes_the_slowest_link(void **state)
   (void)state;
   test_site site = {2, GPUS, 200, NULL};
   /* 9 GB over NVLink: 9 / 900 s; over the NIC: 9 / 50 s. */
-  test_flow flows[] = {{0, 1, 9e9, 0, 0}, {2, B(0), 9e9, 0, 0}};
+  test_flow flows[] = {{0, 1, 9e9, 0, 0, 0}, {2, B(0), 9e9, 0, 0, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
   assert_near(ends_s[0], 0.010, 1e-9);
@@ -33,7 +35,7 @@ static void two_flows_on_one_nic_take_twice_as_long(void **state)
 {
   (void)state;
   test_site site = {3, GPUS, 200, NULL};
-  test_flow flows[] = {{0, B(0), 5e9, 0, 0}, {0, C(0), 5e9, 0, 0}};
+  test_flow flows[] = {{0, B(0), 5e9, 0, 0, 0}, {0, C(0), 5e9, 0, 0, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
   assert_near(ends_s[0], 0.2, 1e-9); /* 2 · 5 / 50 */
@@ -57,7 +59,7 @@ static void latencies_of_routes_do_not_change_shares(void **state)
       "</zone></platform>\n";
   g_autofree char *path = g_build_filename(g_get_tmp_dir(), "tokenworks-unequal.xml", NULL);
   assert_true(g_file_set_contents(path, text, -1, NULL));
-  test_flow flows[] = {{0, 2, 10e9, 0, 0}, {1, 2, 10e9, 0, 0}};
+  test_flow flows[] = {{0, 2, 10e9, 0, 0, 0}, {1, 2, 10e9, 0, 0, 0}};
   double ends_s[2];
   test_flows(path, flows, 2, ends_s);
   g_unlink(path);
@@ -83,7 +85,7 @@ static void shares_are_max_min_on_three_flows_over_two_links(void **state)
       "</zone></platform>\n";
   g_autofree char *path = g_build_filename(g_get_tmp_dir(), "tokenworks-maxmin.xml", NULL);
   assert_true(g_file_set_contents(path, text, -1, NULL));
-  test_flow flows[] = {{0, 2, 55e9, 0, 0}, {0, 1, 55e9, 0, 0}, {1, 2, 55e9, 0, 0}};
+  test_flow flows[] = {{0, 2, 55e9, 0, 0, 0}, {0, 1, 55e9, 0, 0, 0}, {1, 2, 55e9, 0, 0, 0}};
   double ends_s[3];
   test_flows(path, flows, 3, ends_s);
   g_unlink(path);
@@ -101,7 +103,7 @@ static void an_oversubscribed_leaf_slows_its_flows_by_the_factor(void **state)
     test_flow flows[GPUS];
     double ends_s[GPUS];
     for (int i = 0; i < GPUS; i++)
-      flows[i] = (test_flow){i, B(i), 5e9, 0, 0};
+      flows[i] = (test_flow){i, B(i), 5e9, 0, 0, 0};
     run(&site, flows, GPUS, ends_s);
     for (int i = 0; i < GPUS; i++)
       assert_near(ends_s[i], 0.1 * ratio, 1e-9);
@@ -114,7 +116,7 @@ static void a_flow_that_joins_takes_its_share_from_then_on(void **state)
   /* 5 GB alone need 0.1 s. Halfway a second flow joins: 2.5 GB are left for each share of 25 GB/s, 0.1 s
    * more. The second has then sent 2.5 of its 5 GB and is alone: 0.05 s more. */
   test_site site = {3, GPUS, 200, NULL};
-  test_flow flows[] = {{0, B(0), 5e9, 0, 0}, {0, C(0), 5e9, 0.05, 0}};
+  test_flow flows[] = {{0, B(0), 5e9, 0, 0, 0}, {0, C(0), 5e9, 0.05, 0, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
   assert_near(ends_s[0], 0.15, 1e-9);
@@ -151,10 +153,10 @@ static void a_profile_changes_a_link_at_its_time_though_nothing_was_sent_before(
   static const char profile[] = "0 10e9\n5 5e9\n";
   double ends_s[2], middle_s;
   over_one_link("bandwidth_file=\"half.profile\"/>", profile,
-                (test_flow[]){{0, 1, 10e9, 0, 0}, {0, 1, 10e9, 6, 0}}, 2, ends_s);
+                (test_flow[]){{0, 1, 10e9, 0, 0, 0}, {0, 1, 10e9, 6, 0, 0}}, 2, ends_s);
   assert_near(ends_s[0], 1, 1e-9);
   assert_near(ends_s[1], 8, 1e-9);
-  over_one_link("bandwidth_file=\"half.profile\"/>", profile, (test_flow[]){{0, 1, 10e9, 4.5, 0}}, 1,
+  over_one_link("bandwidth_file=\"half.profile\"/>", profile, (test_flow[]){{0, 1, 10e9, 4.5, 0, 0}}, 1,
                 &middle_s);
   assert_near(middle_s, 6, 1e-9);
 }
@@ -163,8 +165,8 @@ static void a_degraded_link_carries_its_part(void **state)
 {
   (void)state;
   double end_s;
-  over_one_link("><prop id=\"tw:degraded\" value=\"0.25\"/></link>", "", (test_flow[]){{0, 1, 10e9, 0, 0}}, 1,
-                &end_s);
+  over_one_link("><prop id=\"tw:degraded\" value=\"0.25\"/></link>", "", (test_flow[]){{0, 1, 10e9, 0, 0, 0}},
+                1, &end_s);
   assert_near(end_s, 4, 1e-9);
 }
 
@@ -174,7 +176,7 @@ static void a_flow_that_is_called_off_leaves_its_share_to_the_others(void **stat
   /* Two flows of 5 GB leave one NIC of 50 GB/s together, 25 GB/s each. At 0.1 s one is called off: the other has 2.5 GB
    * left, for 0.05 s. */
   test_site site = {3, GPUS, 200, NULL};
-  test_flow flows[] = {{0, B(0), 5e9, 0, 0}, {0, C(0), 5e9, 0, 0.1}};
+  test_flow flows[] = {{0, B(0), 5e9, 0, 0, 0}, {0, C(0), 5e9, 0, 0.1, 0}};
   double ends_s[2];
   run(&site, flows, 2, ends_s);
   assert_near(ends_s[0], 0.15, 1e-9);
@@ -191,7 +193,7 @@ static void whoever_joins_flows_in_step_ends_them_as_simgrid_says(void **state)
   test_flow flows[GPUS + 1] = {[GPUS] = {0, C(0), 5e9, 0.1, 0}};
   double ends_s[GPUS + 1];
   for (int i = 0; i < GPUS; i++)
-    flows[i] = (test_flow){i, B(i), 5e9, 0, 0};
+    flows[i] = (test_flow){i, B(i), 5e9, 0, 0, 0};
   run(&site, flows, GPUS + 1, ends_s);
   for (int i = 0; i < GPUS; i++)
     assert_near(ends_s[i], 0.225, 1e-9);
@@ -212,7 +214,7 @@ static int draw_flows(tw_chance *chance, test_flow *flows, int most)
       int from = (int)tw_chance_below(chance, 3 * GPUS);
       int to = in_step ? (from + shift) % (3 * GPUS) : (int)tw_chance_below(chance, 3 * GPUS);
       if (from != to)
-        flows[n++] = (test_flow){from, to, in_step ? bytes : bytes * (1 + i), start_s, 0};
+        flows[n++] = (test_flow){from, to, in_step ? bytes : bytes * (1 + i), start_s, 0, 0};
     }
     start_s += 0.01 * (double)tw_chance_below(chance, 20);
   }
@@ -238,6 +240,57 @@ static void flows_end_as_if_simgrid_carried_all_of_them(void **state)
   }
 }
 
+static void a_volley_that_is_called_off_leaves_its_links_to_whoever_joined(void **state)
+{
+  (void)state;
+  /* A flow joins one of two at a0's NIC at 0.05 s, and gets 25 GB/s until both are called off at 0.1 s: 3.75 GB are left,
+   * which take 0.075 s. */
+  test_site site = {3, GPUS, 200, NULL};
+  test_flow flows[] = {{0, B(0), 5e9, 0, 0.1, 1}, {1, B(1), 5e9, 0, 0.1, 1}, {0, C(0), 5e9, 0.05, 0, 0}};
+  double ends_s[3];
+  run(&site, flows, 3, ends_s);
+  assert_true(isnan(ends_s[0]) && isnan(ends_s[1]));
+  assert_near(ends_s[2], 0.175, 1e-9);
+  flows[2].from = 2; /* it joins nobody */
+  run(&site, flows, 3, ends_s);
+  assert_true(isnan(ends_s[0]));
+  assert_near(ends_s[2], 0.15, 1e-9);
+}
+
+/* The last end of the flows of the same volley. */
+static double last_end_s(const test_flow *flows, int n, int of, const double *ends_s)
+{
+  double last_s = ends_s[of];
+  for (int i = 0; i < n && flows[of].volley > 0; i++)
+    if (flows[i].volley == flows[of].volley)
+      last_s = fmax(last_s, ends_s[i]);
+  return last_s;
+}
+
+static void volleys_end_with_the_last_of_their_flows_as_simgrid_says(void **state)
+{
+  (void)state;
+  enum { MOST = 40, SITES = 60 };
+  tw_chance chance = tw_chance_new(8, "volleys");
+  for (int k = 0; k < SITES; k++) {
+    test_site site = {3, GPUS, 50.0 * (double)(1 + tw_chance_below(&chance, 4)), NULL};
+    g_autofree char *path = test_site_write(&site);
+    test_flow flows[MOST];
+    double ours_s[MOST], simgrid_s[MOST];
+    int n = draw_flows(&chance, flows, MOST);
+    for (int i = 0; i < n; i++) /* about half of those that start together and have as many bytes */
+      if (i > 0 && flows[i].start_s == flows[i - 1].start_s && flows[i].bytes == flows[i - 1].bytes)
+        flows[i].volley = flows[i - 1].volley;
+      else
+        flows[i].volley = tw_chance_below(&chance, 2) ? i + 1 : 0;
+    test_flows(path, flows, n, ours_s);
+    test_flows_of_simgrid(path, flows, n, simgrid_s);
+    g_unlink(path);
+    for (int i = 0; i < n; i++)
+      assert_near(ours_s[i], last_end_s(flows, n, i, simgrid_s), 1e-8);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -252,6 +305,8 @@ int main(void)
       cmocka_unit_test(a_flow_that_is_called_off_leaves_its_share_to_the_others),
       cmocka_unit_test(whoever_joins_flows_in_step_ends_them_as_simgrid_says),
       cmocka_unit_test(flows_end_as_if_simgrid_carried_all_of_them),
+      cmocka_unit_test(a_volley_that_is_called_off_leaves_its_links_to_whoever_joined),
+      cmocka_unit_test(volleys_end_with_the_last_of_their_flows_as_simgrid_says),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static void a_link_that_halves_at_half_time_moves_the_bytes_that_it_should(void 
 {
   (void)state;
   double end_s;
-  run((test_flow[]){{0, 2, 10e9, 0, 0}}, 1, (test_change[]){{0.5, "up", 0.5}}, 1, &end_s);
+  run((test_flow[]){{0, 2, 10e9, 0, 0, 0}}, 1, (test_change[]){{0.5, "up", 0.5}}, 1, &end_s);
   assert_near(end_s, 1.5, 1e-9);
 }
 
@@ -43,7 +43,7 @@ static void flows_share_what_is_left_of_a_link(void **state)
 {
   (void)state;
   double ends_s[2];
-  run((test_flow[]){{0, 2, 10e9, 0, 0}, {1, 2, 10e9, 1, 0}}, 2,
+  run((test_flow[]){{0, 2, 10e9, 0, 0, 0}, {1, 2, 10e9, 1, 0, 0}}, 2,
       (test_change[]){{0.5, "up", 0.5}, {2.5, "up", 1}}, 2, ends_s);
   assert_near(ends_s[0], 2, 1e-9);
   assert_near(ends_s[1], 3, 1e-9);
@@ -56,12 +56,12 @@ static void what_loses_its_link_is_sent_again(void **state)
 {
   (void)state;
   double ends_s[3];
-  run((test_flow[]){{0, 2, 10e9, 0, 0}, {0, 2, 10e9, 1, 0}, {0, 1, 3e9, 0.75, 1.5}}, 3,
+  run((test_flow[]){{0, 2, 10e9, 0, 0, 0}, {0, 2, 10e9, 1, 0, 0}, {0, 1, 3e9, 0.75, 1.5, 0}}, 3,
       (test_change[]){{0.5, "a-nic", 0}, {2, "a-nic", 1}}, 2, ends_s);
   assert_near(ends_s[0], 4, 1e-9);
   assert_near(ends_s[1], 4, 1e-9);
   assert_true(isnan(ends_s[2]));
-  run((test_flow[]){{0, 2, 10e9, 0, 0}, {1, 2, 30e9, 0, 0}}, 2,
+  run((test_flow[]){{0, 2, 10e9, 0, 0, 0}, {1, 2, 30e9, 0, 0, 0}}, 2,
       (test_change[]){{0.5, "a-nic", 0}, {2, "a-nic", 1}}, 2, ends_s);
   /* They share the third link: by 0.5 s each has sent 2.5 GB; alone the other one sends 15 GB by 2 s, has 12.5 GB left,
    * and 5 GB/s again while the first sends 10 GB, until 4 s; its last 2.5 GB take 0.25 s. */
@@ -166,8 +166,12 @@ static void random_flows_end_as_naive_filling_says(void **state)
     double right_s[FLOWS], ends_s[FLOWS], at_s = 0;
     for (int i = 0; i < FLOWS; i++) {
       int from = (int)tw_chance_below(&chance, 2), to = from == 1 || tw_chance_below(&chance, 2) == 0 ? 2 : 1;
-      flows[i] = (test_flow){from, to, 1e9 * (double)(1 + tw_chance_below(&chance, 40)),
-                             0.25 * (double)tw_chance_below(&chance, 12), 0};
+      flows[i] = (test_flow){from,
+                             to,
+                             1e9 * (double)(1 + tw_chance_below(&chance, 40)),
+                             0.25 * (double)tw_chance_below(&chance, 12),
+                             0,
+                             0};
     }
     for (int i = 0; i < CHANGES; i++) {
       at_s += 0.125 + 0.5 * (double)tw_chance_below(&chance, 4);
@@ -183,9 +187,25 @@ static void random_flows_end_as_naive_filling_says(void **state)
   }
 }
 
+/* Two flows of 10 GB go as a volley, from a and from b over `up`, 5 GB/s each. At 1 s, when 5 GB are left of each, a's
+ * link falls to 2 GB/s: b has 8 GB/s and ends at 1.625 s, a has 2 GB/s and ends at 3.5 s. A volley that has not set
+ * out as its link stops waits for it, and is sent once the link is back at 2 s: 2 s more. */
+static void a_volley_follows_what_its_links_carry(void **state)
+{
+  (void)state;
+  double ends_s[2];
+  run((test_flow[]){{0, 2, 10e9, 0, 0, 1}, {1, 2, 10e9, 0, 0, 1}}, 2, (test_change[]){{1, "a-nic", 0.2}}, 1,
+      ends_s);
+  assert_near(ends_s[0], 3.5, 1e-9);
+  run((test_flow[]){{0, 2, 10e9, 1, 0, 1}, {1, 2, 10e9, 1, 0, 1}}, 2,
+      (test_change[]){{0.5, "up", 0}, {2, "up", 1}}, 2, ends_s);
+  assert_near(ends_s[0], 4, 1e-9);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_volley_follows_what_its_links_carry),
       cmocka_unit_test(a_link_that_halves_at_half_time_moves_the_bytes_that_it_should),
       cmocka_unit_test(flows_share_what_is_left_of_a_link),
       cmocka_unit_test(what_loses_its_link_is_sent_again),

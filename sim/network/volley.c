@@ -1,0 +1,125 @@
+#include "sim/network/volley.h"
+
+#include <math.h>
+
+#define ALIKE 1e-12 /* relative: flows whose times differ by less end together */
+
+void tw_volley_init(tw_volley *volley)
+{
+  *volley = (tw_volley){.flows = g_array_new(FALSE, FALSE, sizeof(tw_flow)),
+                        .loads = g_array_new(FALSE, FALSE, sizeof(tw_volley_load)),
+                        .delays = g_array_new(FALSE, FALSE, sizeof(tw_volley_delay)),
+                        .parts = g_array_new(FALSE, FALSE, sizeof(tw_volley_part))};
+}
+
+void tw_volley_clear(tw_volley *volley)
+{
+  g_array_unref(volley->flows);
+  g_array_unref(volley->loads);
+  g_array_unref(volley->delays);
+  g_array_unref(volley->parts);
+}
+
+void tw_volley_reset(tw_volley *volley)
+{
+  g_array_set_size(volley->flows, 0);
+  volley->bytes = volley->joules = 0;
+  volley->known = 0;
+}
+
+void tw_volley_add(tw_volley *volley, int from, int to, double bytes)
+{
+  tw_flow flow = {.from = from, .to = to, .bytes = bytes};
+  g_array_append_val(volley->flows, flow);
+  volley->bytes += bytes;
+}
+
+static tw_volley_load *load_of(tw_volley *volley, int link, int *slot)
+{
+  if (*slot == 0) {
+    tw_volley_load load = {link, 0, 0};
+    g_array_append_val(volley->loads, load);
+    *slot = (int)volley->loads->len;
+  }
+  return &g_array_index(volley->loads, tw_volley_load, *slot - 1);
+}
+
+/* Flows that follow one another are often delayed alike. */
+static void count_delay(tw_volley *volley, double slowdown)
+{
+  GArray *delays = volley->delays;
+  tw_volley_delay delay = {slowdown, 0};
+  if (delays->len == 0 || g_array_index(delays, tw_volley_delay, delays->len - 1).slowdown != slowdown)
+    g_array_append_val(delays, delay);
+  g_array_index(delays, tw_volley_delay, delays->len - 1).flows++;
+}
+
+/* Counts a flow that takes volley->seconds with the others. */
+static void count(tw_volley *volley, const tw_flow *flow, const tw_link_route *route,
+                  const tw_link_table *links, int *slots)
+{
+  double alone_s = 0;
+  for (int k = 0; k < route->n_links; k++)
+    alone_s = fmax(alone_s, flow->bytes / links->rates[route->links[k]]);
+  for (int k = 0; k < route->n_links; k++) {
+    tw_volley_load *load = load_of(volley, route->links[k], &slots[route->links[k]]);
+    load->bytes += flow->bytes;
+    load->waiting_byte_s += flow->bytes * fmax(0, volley->seconds - alone_s) / 2;
+  }
+  if (alone_s > 0)
+    count_delay(volley, fmax(1, volley->seconds / alone_s));
+  volley->joules += flow->bytes * route->route.joules_per_byte;
+}
+
+/* Seconds that all flows of some sets take, NAN where not all take the same. */
+static double seconds_of(const tw_convoys *convoys, int n_sets)
+{
+  double seconds = tw_convoys_seconds(convoys, 0);
+  for (int k = 1; k < n_sets; k++)
+    if (!(fabs(tw_convoys_seconds(convoys, k) - seconds) <= ALIKE * seconds))
+      return NAN;
+  return seconds;
+}
+
+void tw_volley_know(tw_volley *volley, tw_routes *routes, const tw_link_table *links, tw_convoys *convoys,
+                    int *slots)
+{
+  guint n = volley->flows->len;
+  g_autofree tw_convoy_flow *flows = g_new(tw_convoy_flow, n);
+  g_autofree const tw_link_route **ways = g_new(const tw_link_route *, n);
+  for (guint i = 0; i < n; i++) {
+    const tw_flow *flow = &g_array_index(volley->flows, tw_flow, i);
+    ways[i] = tw_routes_find(routes, flow->from, flow->to);
+    flows[i] = (tw_convoy_flow){flow->bytes, ways[i]->links, ways[i]->n_links, 0};
+  }
+  volley->seconds = seconds_of(convoys, tw_convoys_part(convoys, flows, (int)n));
+  volley->joules = 0;
+  g_array_set_size(volley->loads, 0);
+  g_array_set_size(volley->delays, 0);
+  for (guint i = 0; i < n; i++)
+    count(volley, &g_array_index(volley->flows, tw_flow, i), ways[i], links, slots);
+  for (guint i = 0; i < volley->loads->len; i++)
+    slots[g_array_index(volley->loads, tw_volley_load, i).link] = 0;
+}
+
+static void part_ended(tw_flow *flow, double end_s)
+{
+  tw_volley *volley = ((tw_volley_part *)(void *)flow)->volley;
+  if (--volley->left == 0)
+    volley->whole->ended(volley->whole, end_s);
+}
+
+void tw_volley_split(tw_volley *volley, tw_flow *whole)
+{
+  volley->whole = whole;
+  volley->left = volley->flows->len;
+  g_array_set_size(volley->parts, volley->left);
+  for (guint i = 0; i < volley->left; i++) {
+    tw_volley_part *part = &g_array_index(volley->parts, tw_volley_part, i);
+    *part = (tw_volley_part){g_array_index(volley->flows, tw_flow, i), volley};
+    part->flow.bytes *= whole->bytes;
+    part->flow.kind = whole->kind;
+    part->flow.start_s = whole->start_s;
+    part->flow.ended = part_ended;
+  }
+}
