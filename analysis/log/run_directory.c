@@ -54,8 +54,13 @@ static void set_table_not_written(const char *directory, const json_t *run, cons
   for (int i = 0; i < TW_LOG_TABLES; i++)
     if (tw_run_json_has_table(run, &tw_log_tables[i]))
       g_string_append_printf(written, "%s%s", written->len > 0 ? ", " : "", tw_log_tables[i].name);
-  tw_input_error_set(error, TW_INPUT_ERROR_FILE, directory, 0, "this run has no table '%s'; it has %s", name,
-                     written->len > 0 ? written->str : "none");
+  const json_t *site = json_array_get(json_object_get(run, "sites"), 0);
+  const char *first = json_string_value(json_object_get(site, "name"));
+  g_autofree char *inside = first != NULL ? g_build_filename(directory, first, NULL) : NULL;
+  tw_input_error_set(error, TW_INPUT_ERROR_FILE, directory, 0, "this run has no table '%s'; it has %s%s%s",
+                     name, written->len > 0 ? written->str : "none",
+                     inside != NULL ? ", and each of its sites is a run with the others: " : "",
+                     inside != NULL ? inside : "");
 }
 
 const tw_log_table *tw_run_table_find(const char *directory, const char *name, GError **error)

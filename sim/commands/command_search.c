@@ -4,7 +4,7 @@
 #include "sim/commands/command.h"
 #include "sim/jobs/launcher.h"
 #include "sim/planner/bracket.h"
-#include "sim/scenario/scenario.h"
+#include "sim/scenario/world.h"
 
 #include <libxml/parser.h>
 #include <libxml/xpath.h>
@@ -131,8 +131,8 @@ static gboolean takes(const char *path, const search_values *values, const targe
     g_strv_builder_addv(all, (const char **)values->sets);
   g_strv_builder_add(all, last);
   g_auto(GStrv) assignments = g_strv_builder_end(all);
-  g_autoptr(tw_scenario) scenario = tw_scenario_load(path, (const char *const *)assignments, faults);
-  return scenario != NULL;
+  g_autoptr(tw_world) world = tw_world_load(path, (const char *const *)assignments, faults);
+  return world != NULL;
 }
 
 static gboolean read_target(const char *path, const search_values *values, target *at, GError **error)
@@ -145,14 +145,15 @@ static gboolean read_target(const char *path, const search_values *values, targe
   at->path = values->find + 4;
   at->smallest = min;
   g_autoptr(tw_faults) faults = tw_faults_new();
-  g_autoptr(tw_scenario) scenario = tw_scenario_load(path, (const char *const *)values->sets, faults);
-  if (scenario == NULL) {
+  g_autoptr(tw_world) world = tw_world_load(path, (const char *const *)values->sets, faults);
+  if (world == NULL) {
     for (guint i = 0; i + 1 < tw_faults_count(faults); i++)
       fprintf(stderr, "%s\n", tw_faults_get(faults, i));
     g_set_error_literal(error, TW_INPUT_ERROR, TW_INPUT_ERROR_VALUE,
                         tw_faults_get(faults, tw_faults_count(faults) - 1));
     return FALSE;
   }
+  const tw_scenario *scenario = world->sites[0].scenario; /* all sites share the SLOs */
   if (values->requirements == NULL && !tw_slo_asks(&scenario->slo) &&
       (scenario->class_slos == NULL || scenario->class_slos->len == 0))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, path, 0,

@@ -274,6 +274,7 @@ static void check_home(const tw_world *world, int index, const xmlNode *node, tw
  * of them. */
 static void read_users(tw_world *world, const xmlNode *root, GPtrArray *nodes, tw_faults *faults)
 {
+  g_assert(world->n_sites > 0);
   tw_users others = {0};
   const xmlNode *others_node = NULL;
   for (const xmlNode *n = tw_node_child(root, "users"); n != NULL; n = tw_node_next(n, "users")) {

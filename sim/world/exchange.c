@@ -197,8 +197,8 @@ static void narrow(const tw_exchange *exchange, const tw_site_view *views, gbool
 static int choose(const tw_exchange *exchange, const trip *t, double now_s)
 {
   const tw_world *world = exchange->world;
-  g_autofree tw_site_view *views = g_new(tw_site_view, (gsize)world->n_sites);
-  g_autofree gboolean *allowed = g_new(gboolean, (gsize)world->n_sites);
+  g_autofree tw_site_view *views = g_new0(tw_site_view, (gsize)world->n_sites);
+  g_autofree gboolean *allowed = g_new0(gboolean, (gsize)world->n_sites);
   for (int i = 0; i < world->n_sites; i++) {
     views[i] = view_of(exchange, t->users, i, now_s);
     allowed[i] = may_go(exchange, t->users, i);
@@ -227,7 +227,8 @@ static void shift(tw_sequence *sequence, double arrival_s, double later_s)
                               &sequence->submitted_s,    &sequence->first_scheduled_s,
                               &sequence->first_token_s,  &sequence->first_answer_s,
                               &sequence->decode_start_s, &sequence->transfer_start_s,
-                              &sequence->transfer_end_s, &sequence->lost_s};
+                              &sequence->transfer_end_s, &sequence->lost_s,
+                              &sequence->last_token_s};
   for (guint i = 0; i < G_N_ELEMENTS(instants); i++)
     *instants[i] += later_s;
   sequence->request.arrival_s = arrival_s;

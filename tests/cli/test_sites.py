@@ -216,6 +216,20 @@ def residency_is_never_violated():
     assert left > 100 and moved > 10 and held > 100, (left, moved, refused, held)  # What could go wrong did happen.
 
 
+def searches_and_sweeps_take_sites():
+    """Of sites 250 ms away a TTFT of 400 ms is never seen; of those 5 ms away it is."""
+    (HERE / "s.xml").write_text(scenario(site("a", "far") + '<users region="near"/><wan from="near" to="far" latency="250ms"/>'))
+    find = [PROGRAM, "search", "s.xml", "--find", "max //wan/@latency", "--require", "ttft_s.p50<=0.4", "-o", "levels", "-q"]
+    done = subprocess.run(find, cwd=HERE, check=True, capture_output=True, text=True)
+    found = float(done.stdout.split("= ")[1].split("ms")[0])
+    assert 150 < found < 200, done.stdout  # Twice the latency, and some milliseconds to compute the prompt.
+    (HERE / "w.xml").write_text('<sweep name="w" scenario="s.xml" metrics="ttft_s.p50,world.wan_mean_s"><axis name="ms">'
+                                '<point name="5"><set path="//wan/@latency" value="5ms"/></point><point name="250"/></axis></sweep>')
+    done = subprocess.run([PROGRAM, "sweep", "w.xml", "-o", "sweep"], cwd=HERE, check=True, capture_output=True, text=True)
+    ways = [float(line.split()[-1]) for line in done.stdout.splitlines() if line.split()[0] in ("5", "250")]
+    assert ways == [0.01, 0.5], done.stdout
+
+
 def failover():
     """The feed of the home fails at 3 s, and is known to at 3.5 s: from then on all are served by the other site."""
     fails = '<failures><fault part="feed" at="3s" repair="1h" detection="0.5s"/></failures>'
@@ -230,6 +244,7 @@ def failover():
         assert row["moves"] == ("1" if row["site"] == "other" and arrival < 3.5 else "0"), row
 
 
+ONLY_ONE = "a scenario with <site>s can be checked, run, swept and searched; anything else takes one without"
 SITES = site("a", "r") + site("b", "q")
 BROKEN = (
     (SITES + site("a", "r"), 'two sites are called "a"; give each its own name'),
@@ -267,10 +282,24 @@ def what_is_wrong_is_said():
             inside, done.returncode, done.stderr)
         assert len(lines) == len(set(lines)), done.stderr
     (HERE / "s.xml").write_text(scenario(SITES))
-    for command in (["what-if", "s.xml"], ["calibrate", "s.xml"]):
+    for command in (["calibrate", "s.xml", "m.csv", "-o", "z"], ["workload", "s.xml", "-o", "z"]):
         done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
         assert done.returncode == 2, (command, done.stderr)
     subprocess.run([PROGRAM, "check", "--plan", "s.xml"], cwd=HERE, check=True, capture_output=True)
+
+
+def readers_find_the_runs_of_sites():
+    """Reports, comparisons and queries read the whole; what only sites have is found in their folders, which the message names."""
+    run(scenario(SITES))
+    for command in (["report", "out", "-o", "r.html"], ["report", "out/b", "-o", "r.html"], ["explain", "out/a"], ["show", "out/a"],
+                    ["compare", "out", "out"], ["compare", "out/a", "out/b"], ["log", "cat", "out", "sites"]):
+        done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stderr)
+    for command in (["show", "out"], ["explain", "out"]):
+        done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
+        assert done.returncode == 2 and "each of its sites is a run with the others: out/a" in done.stderr, done.stderr
+    done = subprocess.run([PROGRAM, "explain", "--what-if", "out/a"], cwd=HERE, check=False, capture_output=True, text=True)
+    assert done.returncode == 2 and ONLY_ONE in done.stderr, done.stderr
 
 
 def included_sites_keep_their_paths():
@@ -291,7 +320,7 @@ def included_sites_keep_their_paths():
 
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
-    for test in (one_site_changes_nothing, two_alike_are_one_pool, ways_take_their_time, clocks_shift_series, failover,
-                 residency_is_never_violated, what_is_wrong_is_said, included_sites_keep_their_paths):
+    for test in (one_site_changes_nothing, two_alike_are_one_pool, ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
+                 residency_is_never_violated, what_is_wrong_is_said, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()
         print(test.__name__)
