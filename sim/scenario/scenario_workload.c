@@ -115,8 +115,11 @@ static void read_trace(tw_scenario *scenario, const xmlNode *source, tw_faults *
 
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
-  const xmlNode *source = tw_node_child(tw_node_child(root, "workload"), NULL);
+  const xmlNode *workload = tw_node_child(root, "workload"),
+                *source = workload != NULL ? tw_node_child(workload, NULL) : NULL;
   read_slos(scenario, root, faults);
+  if (source == NULL)
+    return;
   if (g_str_equal((const char *)source->name, tw_trace_element.name))
     read_trace(scenario, source, faults);
   else
@@ -143,6 +146,8 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
     use.seed = (guint64)scenario->seed;
     return tw_generator_stream(scenario->generator, &use);
   }
+  if (scenario->trace_file == NULL)
+    return tw_stream_none();
   const tw_trace_format *format = NULL;
   if (scenario->trace_format >= 0)
     format = tw_trace_format_find(tw_trace_format_names[scenario->trace_format]);

@@ -125,6 +125,9 @@ gboolean tw_closed_check(const tw_closed_options *options, GError **error);
 /* `options` must have passed tw_closed_check. */
 tw_stream *tw_stream_closed(const tw_closed_options *options);
 
+/* A stream without any request. */
+tw_stream *tw_stream_none(void);
+
 /* Whether the stream has no request, and as far as it knows none will come: clients that wait for answers may
  * still ask again. */
 gboolean tw_stream_over(const tw_stream *stream);

@@ -6,9 +6,40 @@
 /* 10 ms an iteration, 0.1 ms a prompt token. */
 static const test_costs costs = {0.01, 0, 0, 1e-4, FALSE};
 
-static double cell(const char *directory, const char *column, guint row)
+/* A site whose first engine computes prompts and whose others decode, and a run on it. */
+typedef struct site {
+  tw_scenario *scenario;
+  char *directory;
+  tw_recorder *recorder;
+} site;
+
+static site new_site(int engines, gint64 kv_blocks)
 {
-  g_autoptr(GArray) values = test_column(directory, "requests", column);
+  site s = {test_scenario(engines, &costs, kv_blocks), test_directory(), NULL};
+  test_disaggregate(s.scenario, 1);
+  return s;
+}
+
+static void clear_site(site *s)
+{
+  tw_recorder_free(s->recorder);
+  test_remove(s->directory);
+  g_free(s->directory);
+  test_scenario_free(s->scenario);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(site, clear_site)
+
+/* Runs requests "arrival_s,prompt_tokens,answer_tokens" until an instant. Returns the totals. */
+static const tw_request_totals *run_until(site *s, const char *requests, double until_s)
+{
+  g_autofree char *trace = g_strconcat("arrival_s,prompt_tokens,answer_tokens\n", requests, NULL);
+  s->recorder = test_run_until(s->scenario, trace, s->directory, until_s);
+  return tw_recorder_totals(s->recorder);
+}
+
+static double cell(const site *s, const char *column, guint row)
+{
+  g_autoptr(GArray) values = test_column(s->directory, "requests", column);
   assert_true(row < values->len);
   return g_array_index(values, double, row);
 }
@@ -16,36 +47,26 @@ static double cell(const char *directory, const char *column, guint row)
 static void a_request_decodes_when_its_cache_has_come(void **state)
 {
   (void)state;
-  tw_scenario *scenario = test_scenario(2, &costs, 1000);
-  test_disaggregate(scenario, 1);
-  g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", directory);
+  g_auto(site) s = new_site(2, 1000);
+  const tw_request_totals *totals = run_until(&s, "0,100,11\n", INFINITY);
   /* Prefill: 10 ms + 100 · 0.1 ms. The cache: 100 MB at 1 GB/s and 10 us. Ten more tokens: 10 · 10 ms. */
-  assert_near(cell(directory, "first_token_s", 0), 0.02, 1e-9);
-  assert_near(cell(directory, "kv_transfer_s", 0), 0.10001, 1e-9);
-  assert_near(cell(directory, "completion_s", 0), 0.02 + 0.10001 + 0.1, 1e-9);
-  assert_near(cell(directory, "prefill_engine", 0), 0, 0);
-  assert_near(cell(directory, "decode_engine", 0), 1, 0);
-  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 1);
-  test_remove(directory);
-  test_scenario_free(scenario);
+  assert_near(cell(&s, "first_token_s", 0), 0.02, 1e-9);
+  assert_near(cell(&s, "kv_transfer_s", 0), 0.10001, 1e-9);
+  assert_near(cell(&s, "completion_s", 0), 0.02 + 0.10001 + 0.1, 1e-9);
+  assert_near(cell(&s, "prefill_engine", 0), 0, 0);
+  assert_near(cell(&s, "decode_engine", 0), 1, 0);
+  assert_int_equal(totals->endings[TW_COMPLETED], 1);
 }
 
 static void a_single_token_needs_no_transfer(void **state)
 {
   (void)state;
-  tw_scenario *scenario = test_scenario(2, &costs, 1000);
-  test_disaggregate(scenario, 1);
-  g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,1\n", directory);
-  assert_near(cell(directory, "completion_s", 0), 0.02, 1e-9);
-  assert_true(isnan(cell(directory, "kv_transfer_s", 0)));
-  assert_true(isnan(cell(directory, "decode_engine", 0)));
-  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 1);
-  test_remove(directory);
-  test_scenario_free(scenario);
+  g_auto(site) s = new_site(2, 1000);
+  const tw_request_totals *totals = run_until(&s, "0,100,1\n", INFINITY);
+  assert_near(cell(&s, "completion_s", 0), 0.02, 1e-9);
+  assert_true(isnan(cell(&s, "kv_transfer_s", 0)));
+  assert_true(isnan(cell(&s, "decode_engine", 0)));
+  assert_int_equal(totals->endings[TW_COMPLETED], 1);
 }
 
 static void a_transfer_waits_for_blocks_at_the_decode_engine(void **state)
@@ -53,86 +74,66 @@ static void a_transfer_waits_for_blocks_at_the_decode_engine(void **state)
   (void)state;
   /* Eight blocks of 16 tokens. The prompts take 6 + 1 blocks each in the end, so the second cache must stay
    * until the first request has ended, at 0.02 + 0.10001 + 0.05. The second prompt was complete at 0.04. */
-  tw_scenario *scenario = test_scenario(2, &costs, 8);
-  test_disaggregate(scenario, 1);
-  scenario->pools[0].plan.memory.kv_blocks = 100;
-  scenario->pools[0].max_batched_tokens = 100;
-  scenario->pools[0].max_seqs = 1;
-  g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,6\n0,100,6\n", directory);
-  assert_near(cell(directory, "completion_s", 0), 0.17001, 1e-9);
-  assert_near(cell(directory, "first_token_s", 1), 0.04, 1e-9);
-  assert_near(cell(directory, "kv_transfer_s", 1), 0.10001, 1e-9);
-  assert_near(cell(directory, "completion_s", 1), 0.17001 + 0.10001 + 0.05, 1e-9);
-  test_remove(directory);
-  test_scenario_free(scenario);
+  g_auto(site) s = new_site(2, 8);
+  s.scenario->pools[0].plan.memory.kv_blocks = 100;
+  s.scenario->pools[0].max_batched_tokens = 100;
+  s.scenario->pools[0].max_seqs = 1;
+  run_until(&s, "0,100,6\n0,100,6\n", INFINITY);
+  assert_near(cell(&s, "completion_s", 0), 0.17001, 1e-9);
+  assert_near(cell(&s, "first_token_s", 1), 0.04, 1e-9);
+  assert_near(cell(&s, "kv_transfer_s", 1), 0.10001, 1e-9);
+  assert_near(cell(&s, "completion_s", 1), 0.17001 + 0.10001 + 0.05, 1e-9);
 }
 
-/* As above, but a prompt waits no longer than 0.1 s: the second has failed before the first has ended. The prefill engine has room for one prompt, so that the third is computed as the second lets go. */
+/* As above, but a prompt waits no longer than 0.1 s: the second has failed before the first has ended. The prefill
+ * engine has room for one prompt, so that the third is computed as the second lets go. */
 static void a_prompt_that_waits_too_long_frees_its_blocks_and_fails(void **state)
 {
   (void)state;
-  tw_scenario *scenario = test_scenario(2, &costs, 8);
-  test_disaggregate(scenario, 1);
-  scenario->pools[0].kv_timeout_s = 0.1;
-  scenario->pools[0].plan.memory.kv_blocks = 7;
-  scenario->pools[0].max_seqs = 1;
-  scenario->pools[1].plan.memory.kv_blocks = 8;
-  g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,20\n0,100,6\n0,100,6\n", directory);
+  g_auto(site) s = new_site(2, 8);
+  s.scenario->pools[0].kv_timeout_s = 0.1;
+  s.scenario->pools[0].plan.memory.kv_blocks = 7;
+  s.scenario->pools[0].max_seqs = 1;
+  s.scenario->pools[1].plan.memory.kv_blocks = 8;
+  const tw_request_totals *totals = run_until(&s, "0,100,20\n0,100,6\n0,100,6\n", INFINITY);
   /* The first: computed by 0.02, sent by 0.12001, ended 19 tokens later at 0.31001. The second: computed from
    * 0.12001, as the first has left, to 0.14001, failed at 0.24001. The third: computed by 0.26001, sent from
    * 0.31001 to 0.41002, ended at 0.46002. */
-  assert_near(cell(directory, "completion_s", 0), 0.24001, 1e-9);
-  assert_near(cell(directory, "completion_s", 1), 0.31001, 1e-9);
-  assert_near(cell(directory, "first_token_s", 2), 0.26001, 1e-9);
-  assert_near(cell(directory, "completion_s", 2), 0.46002, 1e-9);
-  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_FAILED], 1);
-  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 2);
-  test_remove(directory);
-  test_scenario_free(scenario);
+  assert_near(cell(&s, "completion_s", 0), 0.24001, 1e-9);
+  assert_near(cell(&s, "completion_s", 1), 0.31001, 1e-9);
+  assert_near(cell(&s, "first_token_s", 2), 0.26001, 1e-9);
+  assert_near(cell(&s, "completion_s", 2), 0.46002, 1e-9);
+  assert_int_equal(totals->endings[TW_FAILED], 1);
+  assert_int_equal(totals->endings[TW_COMPLETED], 2);
 }
 
 static void blocks_of_the_prefill_engine_are_held_until_the_cache_has_left(void **state)
 {
   (void)state;
   /* Room for one prompt. The second can start only when the first has been sent: at 0.02 + 0.10001. */
-  tw_scenario *scenario = test_scenario(2, &costs, 8);
-  test_disaggregate(scenario, 1);
-  scenario->pools[1].plan.memory.kv_blocks = 100;
-  g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,2\n0,100,2\n", directory);
-  assert_near(cell(directory, "first_scheduled_s", 1), 0.12001, 1e-9);
-  test_remove(directory);
-  test_scenario_free(scenario);
+  g_auto(site) s = new_site(2, 8);
+  s.scenario->pools[1].plan.memory.kv_blocks = 100;
+  run_until(&s, "0,100,2\n0,100,2\n", INFINITY);
+  assert_near(cell(&s, "first_scheduled_s", 1), 0.12001, 1e-9);
 }
 
 static void a_prompt_that_no_decode_engine_can_hold_is_rejected(void **state)
 {
   (void)state;
-  tw_scenario *scenario = test_scenario(2, &costs, 1000);
-  test_disaggregate(scenario, 1);
-  scenario->pools[1].plan.memory.kv_blocks = 8;
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,100\n0,100,2\n", NULL);
-  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_REJECTED], 1);
-  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 1);
-  test_scenario_free(scenario);
+  g_auto(site) s = new_site(2, 1000);
+  s.scenario->pools[1].plan.memory.kv_blocks = 8;
+  const tw_request_totals *totals = run_until(&s, "0,100,100\n0,100,2\n", INFINITY);
+  assert_int_equal(totals->endings[TW_REJECTED], 1);
+  assert_int_equal(totals->endings[TW_COMPLETED], 1);
 }
 
 static void a_run_that_is_cut_short_counts_what_is_under_way(void **state)
 {
   (void)state;
-  tw_scenario *scenario = test_scenario(2, &costs, 1000);
-  test_disaggregate(scenario, 1);
-  g_autoptr(tw_recorder) recorder =
-      test_run_until(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", NULL, 0.05);
-  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_UNFINISHED], 1);
-  assert_int_equal(tw_recorder_totals(recorder)->answer_tokens, 1);
-  test_scenario_free(scenario);
+  g_auto(site) s = new_site(2, 1000);
+  const tw_request_totals *totals = run_until(&s, "0,100,11\n", 0.05);
+  assert_int_equal(totals->endings[TW_UNFINISHED], 1);
+  assert_int_equal(totals->answer_tokens, 1);
 }
 
 static void nearer_engines_get_the_cache(void **state)
@@ -142,38 +143,28 @@ static void nearer_engines_get_the_cache(void **state)
    * engine. Its scale-up links take 0.1 ms for what the fabric needs 100 ms. */
   tw_device device = {.scale_up_bytes_per_s = 1e12, .scale_up_latency_s = 1e-6};
   for (int aware = 0; aware < 2; aware++) {
-    tw_scenario *scenario = test_scenario(4, &costs, 1000);
-    test_disaggregate(scenario, 1);
-    scenario->pools[0].plan.device = scenario->pools[1].plan.device = &device;
-    scenario->plan.engines[3].shares[0].host = 0;
+    g_auto(site) s = new_site(4, 1000);
+    s.scenario->pools[0].plan.device = s.scenario->pools[1].plan.device = &device;
+    s.scenario->plan.engines[3].shares[0].host = 0;
     if (aware)
-      test_route_by(scenario, "kv-transfer-aware");
-    g_autofree char *directory = test_directory();
-    g_autoptr(tw_recorder) recorder =
-        test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", directory);
-    assert_near(cell(directory, "decode_engine", 0), aware ? 3 : 1, 0);
-    assert_near(cell(directory, "kv_transfer_s", 0), aware ? 101e-6 : 0.10001, 1e-9);
-    test_remove(directory);
-    test_scenario_free(scenario);
+      test_route_by(s.scenario, "kv-transfer-aware");
+    run_until(&s, "0,100,11\n", INFINITY);
+    assert_near(cell(&s, "decode_engine", 0), aware ? 3 : 1, 0);
+    assert_near(cell(&s, "kv_transfer_s", 0), aware ? 101e-6 : 0.10001, 1e-9);
   }
 }
 
 /* A prompt of 100 tokens of `mb_per_token` over `layers`, computed in T = 20 ms and sent layer by layer. */
 static void assert_layered(gint64 layers, double mb_per_token, double end_s)
 {
-  tw_scenario *scenario = test_scenario(2, &costs, 1000);
-  test_disaggregate(scenario, 1);
-  scenario->pools[0].kv_transfer = TW_KV_LAYERED;
-  scenario->pools[0].model->layers = layers;
-  scenario->pools[0].model->head_dim = (gint64)(mb_per_token * 1e6 / 2 / (double)layers);
-  g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", directory);
-  assert_near(cell(directory, "first_token_s", 0), 0.02, 1e-9);
-  assert_near(cell(directory, "kv_transfer_s", 0), end_s - 0.02 / (double)layers, 1e-9);
-  assert_near(cell(directory, "completion_s", 0), end_s + 0.1, 1e-9);
-  test_remove(directory);
-  test_scenario_free(scenario);
+  g_auto(site) s = new_site(2, 1000);
+  s.scenario->pools[0].kv_transfer = TW_KV_LAYERED;
+  s.scenario->pools[0].model->layers = layers;
+  s.scenario->pools[0].model->head_dim = (gint64)(mb_per_token * 1e6 / 2 / (double)layers);
+  run_until(&s, "0,100,11\n", INFINITY);
+  assert_near(cell(&s, "first_token_s", 0), 0.02, 1e-9);
+  assert_near(cell(&s, "kv_transfer_s", 0), end_s - 0.02 / (double)layers, 1e-9);
+  assert_near(cell(&s, "completion_s", 0), end_s + 0.1, 1e-9);
 }
 
 static void layer_by_layer_a_cache_ends_with_the_slower_of_compute_and_wire(void **state)
@@ -196,22 +187,17 @@ static void layers_wait_for_blocks_and_then_go_whole(void **state)
   /* As above where the cache goes whole: the first request now has its cache at T / 4 + W = 0.10501 and ends
    * five tokens later at 0.15501; the second prompt, complete at 0.04, finds no blocks as its iteration
    * begins, and leaves whole when there are some: W more, and five tokens. */
-  tw_scenario *scenario = test_scenario(2, &costs, 8);
-  test_disaggregate(scenario, 1);
-  scenario->pools[0].plan.memory.kv_blocks = 100;
-  scenario->pools[0].max_batched_tokens = 100;
-  scenario->pools[0].max_seqs = 1;
-  scenario->pools[0].kv_transfer = TW_KV_LAYERED;
-  scenario->pools[0].model->layers = 4;
-  scenario->pools[0].model->head_dim = 125000;
-  g_autofree char *directory = test_directory();
-  g_autoptr(tw_recorder) recorder =
-      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,6\n0,100,6\n", directory);
-  assert_near(cell(directory, "completion_s", 0), 0.15501, 1e-9);
-  assert_near(cell(directory, "kv_transfer_s", 1), 0.10001, 1e-9);
-  assert_near(cell(directory, "completion_s", 1), 0.15501 + 0.10001 + 0.05, 1e-9);
-  test_remove(directory);
-  test_scenario_free(scenario);
+  g_auto(site) s = new_site(2, 8);
+  s.scenario->pools[0].plan.memory.kv_blocks = 100;
+  s.scenario->pools[0].max_batched_tokens = 100;
+  s.scenario->pools[0].max_seqs = 1;
+  s.scenario->pools[0].kv_transfer = TW_KV_LAYERED;
+  s.scenario->pools[0].model->layers = 4;
+  s.scenario->pools[0].model->head_dim = 125000;
+  run_until(&s, "0,100,6\n0,100,6\n", INFINITY);
+  assert_near(cell(&s, "completion_s", 0), 0.15501, 1e-9);
+  assert_near(cell(&s, "kv_transfer_s", 1), 0.10001, 1e-9);
+  assert_near(cell(&s, "completion_s", 1), 0.15501 + 0.10001 + 0.05, 1e-9);
 }
 
 /* Cut short in the middle of the iteration, the sequence is its engine's; after it, it is on the way. */
@@ -219,15 +205,12 @@ static void a_layered_transfer_that_is_cut_short_is_counted_once(void **state)
 {
   (void)state;
   for (int i = 0; i < 3; i++) {
-    tw_scenario *scenario = test_scenario(2, &costs, 1000);
-    test_disaggregate(scenario, 1);
-    scenario->pools[0].kv_transfer = TW_KV_LAYERED;
-    scenario->pools[0].model->layers = 4;
-    g_autoptr(tw_recorder) recorder = test_run_until(
-        scenario, "arrival_s,prompt_tokens,answer_tokens\n0,100,11\n", NULL, 0.001 + 0.01 * (double)i);
-    assert_int_equal(tw_recorder_totals(recorder)->endings[TW_UNFINISHED], 1);
-    assert_int_equal(tw_recorder_totals(recorder)->answer_tokens, i == 2);
-    test_scenario_free(scenario);
+    g_auto(site) s = new_site(2, 1000);
+    s.scenario->pools[0].kv_transfer = TW_KV_LAYERED;
+    s.scenario->pools[0].model->layers = 4;
+    const tw_request_totals *totals = run_until(&s, "0,100,11\n", 0.001 + 0.01 * (double)i);
+    assert_int_equal(totals->endings[TW_UNFINISHED], 1);
+    assert_int_equal(totals->answer_tokens, i == 2);
   }
 }
 

@@ -85,6 +85,22 @@ static tw_scenario *cached_scenario(void)
 
 /* An agent: asked at s, it answers after 10 iterations, and three times waits 2 s for a tool and 5 iterations
  * for its answer. Prompts: 100, and each time the answer before and 40 new tokens more. */
+static void sessions_need_an_end_and_at_least_one(void **state)
+{
+  (void)state;
+  tw_turn turns[] = {turn("ask", NULL, 0, 100, 0, 10)};
+  tw_sessions_options options = sessions_of(turns, 1, 1);
+  assert_true(tw_sessions_check(&options, NULL));
+  options.limit = 0;
+  assert_false(tw_sessions_check(&options, NULL));
+  options.limit = G_MAXINT64; /* for ever, and then for no time */
+  assert_false(tw_sessions_check(&options, NULL));
+  options.duration_s = 1;
+  assert_true(tw_sessions_check(&options, NULL));
+  options.duration_s = 0;
+  assert_false(tw_sessions_check(&options, NULL));
+}
+
 static void a_loop_of_tool_calls_waits_for_each(void **state)
 {
   (void)state;
@@ -422,6 +438,7 @@ static void macro_steps_equal_exact_steps_with_sessions(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(sessions_need_an_end_and_at_least_one),
       cmocka_unit_test(a_loop_of_tool_calls_waits_for_each),
       cmocka_unit_test(branches_run_at_once_and_a_join_waits_for_the_last),
       cmocka_unit_test(best_of_n_asks_one_prompt_many_times),
