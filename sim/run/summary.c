@@ -387,7 +387,7 @@ void tw_summary_add_sessions(json_t *summary, const tw_stream *stream)
     return;
   json_t *told = json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
                            (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken);
-  double n = (double)sessions.completed;
+  double n = (double)sessions.measured;
   if (sessions.makespan_s > 0)
     json_object_update_new(told, json_pack("{sf sf sf sf}", "makespan_mean_s", sessions.makespan_s / n,
                                            "makespan_max_s", sessions.longest_s, "in_model_mean_s",

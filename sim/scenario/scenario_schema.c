@@ -55,6 +55,9 @@ static const tw_attribute trace_attributes[] = {
            "when its requests arrive: as recorded; or, within a session, when what they wait for has ended "
            "(sessions); or so with some sessions at a time, of which one begins when another ends (lanes)"),
     COUNT(tw_scenario, trace.lanes, "lanes", "1", 1e9, "sessions at a time in the mode of lanes"),
+    {"warmup-sessions", TW_ATTR_INT, .fallback = "0", .min = 0, .max = 1e15,
+     .offset = offsetof(tw_scenario, trace.warmup_sessions),
+     .help = "sessions that begin first in the modes of sessions and lanes, and that statistics leave out"},
     {"most-gap", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S,
      .offset = offsetof(tw_scenario, trace.most_gap_s),
      .help = "cuts longer waits between the requests of a session, for tools and people, to this"},
