@@ -15,16 +15,16 @@ set(tw_rooms
   "sim/collectives        platforms/input platforms/reader workloads/draw"
   "sim/steptime           platforms/input platforms/reader workloads/input workloads/models sim/base sim/collectives"
   "sim/power              sim/steptime"
-  "sim/training           platforms/input platforms/reader workloads/models sim/collectives sim/steptime"
   "sim/kv                 workloads/draw sim/base sim/steptime"
   "sim/engine             sim/base sim/steptime sim/power sim/kv"
   "sim/router             platforms/input workloads/draw sim/base"
   "sim/placement          platforms/input platforms/reader sim/collectives sim/steptime"
+  "sim/training           platforms/input platforms/reader workloads/models sim/collectives sim/steptime sim/placement"
   "sim/network            platforms/input platforms/reader sim/base sim/collectives sim/log"
-  "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement"
+  "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement sim/training workloads/models sim/base"
   "sim/forecast           platforms/input platforms/reader workloads/models sim/steptime sim/power sim/router sim/scenario"
   "sim/energy             sim/log sim/engine sim/scenario"
-  "sim/site               workloads/draw sim/base sim/log sim/engine sim/network sim/placement sim/scenario sim/energy"
+  "sim/site               workloads/draw sim/base sim/log sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
   "sim/world              platforms/input workloads/stream sim/base sim/log sim/router sim/scenario sim/site"
   "sim/run                platforms/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/site sim/world"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
@@ -36,7 +36,8 @@ set(tw_rooms
   "sim/jobs               platforms/input sim/scenario analysis/log"
   "sim/planner            platforms/input platforms/reader platforms/generate workloads/models workloads/stream workloads/traces sim/steptime sim/engine sim/router sim/scenario analysis/log analysis/report sim/jobs"
   "sim/what_if            platforms/input platforms/reader sim/router sim/scenario analysis/log sim/jobs sim/planner"
-  "sim/commands           platforms/input platforms/generate workloads/draw workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/forecast sim/run sim/jobs sim/planner sim/what_if sim/calibrate analysis/log analysis/show analysis/explain analysis/report analysis/compare")
+  "sim/sweep              platforms/input workloads/draw sim/log sim/scenario analysis/report analysis/compare"
+  "sim/commands           platforms/input platforms/generate workloads/draw workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/forecast sim/run sim/jobs sim/planner sim/what_if sim/sweep sim/calibrate analysis/log analysis/show analysis/explain analysis/report analysis/compare")
 
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")

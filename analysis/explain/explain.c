@@ -60,6 +60,8 @@ static gboolean say_all(tw_explained *e, GError **error)
     return FALSE;
   if (!is_whole_run(options))
     return TRUE;
+  if (!tw_section_sessions(e, error))
+    return FALSE;
   tw_section_costs(e);
   json_t *spans = tw_binding_spans(e->directory, e->run, e->end_s, SPANS, error);
   return spans != NULL && json_object_set_new(e->json, "binds", spans) == 0;

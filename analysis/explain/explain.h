@@ -4,6 +4,7 @@
  *      "pools": [{"id", "binds": {"compute": s, ...}, "seconds": {"weights": s, ...}, "waits": {...},
  *                 "headroom_estimate"}],
  *      "binds": [{"pool", "binds", "from_s", "to_s"}], the longest spans in which one thing bound a pool,
+ *      "sessions": {"count", "requests", "span_s", "served_s", "tool_wait_s"}, sums over those of several requests,
  *      "latencies": {"ttft_s.p99": {"value_s", "request", "parts_s": {"queue": s, ...}}}, "links": [...]}
  */
 #ifndef TW_ANALYSIS_EXPLAIN_H

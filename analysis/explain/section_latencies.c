@@ -312,15 +312,41 @@ typedef struct wanted {
   gint64 id;
   gboolean found;
   tw_told told;
+  char *session;
+  double before_s; /* when the request of its session before it ended; -INFINITY: none did */
 } wanted;
 
 static gboolean stop_at(void *user, const tw_told *told)
 {
   wanted *w = user;
   w->found = told->id == w->id;
-  if (w->found)
+  if (w->found) {
     w->told = *told;
+    w->session = g_strdup(told->session);
+  }
   return !w->found;
+}
+
+static gboolean look_before(void *user, const tw_told *told)
+{
+  wanted *w = user;
+  if (told->end_s <= w->told.arrival_s && g_str_equal(told->session, w->session))
+    w->before_s = fmax(w->before_s, told->end_s);
+  return TRUE;
+}
+
+/* How long the session waited for a tool or a person before the request. */
+static gboolean say_tool_wait(const tw_explained *e, json_t *section, wanted *w, GError **error)
+{
+  if (*w->session == '\0')
+    return TRUE;
+  w->before_s = -INFINITY;
+  if (!tw_told_each(e->directory, -INFINITY, INFINITY, look_before, w, error))
+    return FALSE;
+  g_autofree char *wait = tw_words_duration(w->told.arrival_s - w->before_s);
+  if (isfinite(w->before_s))
+    tw_section_say(section, "before it, session %s waited %s for a tool or a person", w->session, wait);
+  return TRUE;
 }
 
 gboolean tw_section_request(tw_explained *e, GError **error)
@@ -344,6 +370,10 @@ gboolean tw_section_request(tw_explained *e, GError **error)
                   *output = tw_words_amount((double)told->output_tokens);
   tw_section_say(section, "arrived at %.3f s, %s tokens of prompt (%s found in caches), %s emitted, %s",
                  told->arrival_s, prompt, cached, output, told->completed ? "completed" : "not completed");
+  gboolean said = say_tool_wait(e, section, &w, error);
+  g_free(w.session);
+  if (!said)
+    return FALSE;
   tw_section_say(section, "E2E %s: %s", e2e, parts);
   for (int i = 0; i < TW_LATENCY_KINDS; i++) {
     double parts_s[TW_LIFE_PART_COUNT];

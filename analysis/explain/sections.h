@@ -28,6 +28,8 @@ const char *tw_section_waits(const tw_engine_sums *sums);
 gboolean tw_section_latencies(tw_explained *explained, GError **error);
 /* A single request. */
 gboolean tw_section_request(tw_explained *explained, GError **error);
+/* Sessions of several requests: how long they waited between these for tools and people. Nothing for a run without. */
+gboolean tw_section_sessions(tw_explained *explained, GError **error);
 /* Pools: what binds, what they spend time on, headroom. */
 void tw_section_pools(tw_explained *explained);
 /* Links that were full. */

@@ -7,6 +7,7 @@
 
 #define COLUMNS(X)                                                                                           \
   X(id)                                                                                                      \
+  X(session)                                                                                                 \
   X(arrival_s)                                                                                               \
   X(first_scheduled_s)                                                                                       \
   X(first_token_s)                                                                                           \
@@ -41,6 +42,7 @@ static void read_told(const tw_log_reader *reader, const columns *c, gboolean sh
   gint64 tokens =
       tw_log_reader_integer(reader, c->reasoning_tokens) + tw_log_reader_integer(reader, c->answer_tokens);
   *told = (tw_told){.id = tw_log_reader_integer(reader, c->id),
+                    .session = tw_log_reader_text(reader, c->session),
                     .arrival_s = NUMBER(arrival_s),
                     .first_scheduled_s = NUMBER(first_scheduled_s),
                     .first_token_s = NUMBER(first_token_s),

@@ -273,8 +273,20 @@ static gboolean rewrite(tw_log_file *file, const tw_log_table *table, contents *
   return FALSE;
 }
 
+/* A run that is killed as it begins has named tables that it has not made yet. */
+static gboolean make_missing(const char *directory, const tw_log_table *table, GError **error)
+{
+  g_autofree char *path = tw_log_table_path(directory, table),
+                  *summary = g_build_filename(directory, "summary.json", NULL);
+  if (g_file_test(path, G_FILE_TEST_EXISTS) || g_file_test(summary, G_FILE_TEST_EXISTS))
+    return TRUE;
+  return g_file_set_contents(path, "", 0, error);
+}
+
 gboolean tw_log_repair(const char *directory, const tw_log_table *table, tw_log_tally *tally, GError **error)
 {
+  if (!make_missing(directory, table, error))
+    return FALSE;
   g_autoptr(tw_log_file) file = tw_log_file_open(directory, table, error);
   if (file == NULL)
     return FALSE;

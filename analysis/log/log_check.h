@@ -19,7 +19,7 @@ void tw_log_verify(const char *directory, const tw_log_table *table, tw_faults *
 /* Makes a damaged table a complete one: keeps the header (or writes it anew) and every whole member whose
  * rows are well-formed, drops what is not, ends the file, and rebuilds the index. A whole table keeps its
  * bytes. A cut end is taken off in place; damage in the middle makes a new file that then takes the old one's
- * name. FALSE if another process holds the table's lock, as a run does while it writes, or on failure to
+ * name. A table that a run without summary.json has not made yet is made, without rows. FALSE if another process holds the table's lock, as a run does while it writes, or on failure to
  * write. */
 gboolean tw_log_repair(const char *directory, const tw_log_table *table, tw_log_tally *tally, GError **error);
 

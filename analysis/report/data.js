@@ -109,7 +109,7 @@ const names = {
   reasoning_tokens_per_s: "reasoning", answer_tokens_per_s: "answer",
   accelerator_w: "accelerators", host_w: "hosts", network_w: "network", overhead_w: "conversion and cooling",
   price_usd_per_kwh: "price", carbon_g_per_kwh: "carbon intensity", watts: "power", total_w: "power",
-  ttft_s: "TTFT", ttfat_s: "TTFAT", tpot_s: "TPOT", itl_s: "max ITL", e2e_s: "E2E", queue_s: "queueing",
+  network: "network: links full", failures: "failures", ttft_s: "TTFT", ttfat_s: "TTFAT", tpot_s: "TPOT", itl_s: "max ITL", e2e_s: "E2E", queue_s: "queueing",
 };
 const nameOf = (column) => names[column] ?? column.replace(/_/g, " ");
 

@@ -17,10 +17,11 @@ class Floor {
     this.frame = 0;
     this.columns = Object.fromEntries(Object.entries(racks.columns).map(([name, column]) => [name,
       { unit: column.unit || "%", help: column.help, mean: unpack(column.mean), max: unpack(column.max ?? column.mean) }]));
+    Object.assign(this.columns, moreOfRacks(racks, known));
     const metrics = Object.keys(this.columns);
     this.metric = ["total_w", "output_tokens_per_s"].find((name) => metrics.includes(name)) ?? metrics[0];
     this.select = make("select", { id: "floor-metric", change: () => { this.metric = this.select.value; this.showMetric(); } },
-      ...metrics.map((name) => make("option", { value: name, selected: name === this.metric && "" }, nameOf(name))));
+      ...metrics.map((name) => make("option", { value: name, selected: name === this.metric && "" }, name === "total_w" ? "power, which is heat" : nameOf(name))));
     this.slider = make("input", { type: "range", id: "floor-time", min: "0", max: String(Math.max(0, racks.n - 1)), value: "0", step: "1",
       input: () => this.showFrame(Number(this.slider.value)) });
     this.play = make("button", { type: "button", id: "floor-play", click: () => this.toggle() }, "▶ Play");

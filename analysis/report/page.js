@@ -309,6 +309,7 @@ function makePage() {
   addWhy(pools);
   addHelp();
   if (site) addLoad(site);
+  addEvents(pools);
   addLatency();
   addDistributions();
   if (pools.length > 0) addPools(pools);
@@ -330,4 +331,5 @@ function makePage() {
 
 if (report.compared) makeComparison();
 else if (report.plan) makePlan();
+else if (report.sweep) makeSweep();
 else makePage();

@@ -29,45 +29,26 @@ function addRanked(plan) {
     make("td", {}, `${design.model} ${design.weights}`), make("td", {}, layoutOf(design)), make("td", {}, design.router), ...shown.map((column) => planCell(design, column))))))));
 }
 
-const svg = (tag, attributes, ...children) => {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-};
-
-/** Round values, of which each is about twice the one before, that reach from low to high. */
-function octaves(low, high) {
-  const ticks = [];
-  for (let exponent = Math.floor(Math.log2(low)); 2 ** exponent <= high * 2; exponent++) ticks.push(2 ** exponent);
-  return ticks;
-}
-
-/** Points that are links, which a canvas cannot hold: accelerators against joules (or USD) of a token, a colour per site. */
+/** Accelerators against joules (or USD) of a token, or one objective against the other; a colour per site. */
 function addPoints(plan) {
-  const y = plan.objective === "cost" ? ["usd_per_million_output_tokens", "USD per million output tokens"] : ["j_per_output_token", "J per output token"];
-  const points = plan.designs.filter((design) => design.accelerators > 0 && design[y[0]] > 0);
+  const [first, second] = plan.beside ? [["objective", plan.unit], ["beside", plan.beside_unit]]
+    : [["accelerators", "accelerators"], plan.objective === "cost" ? ["usd_per_million_output_tokens", "USD per million output tokens"] : ["j_per_output_token", "J per output token"]];
+  const points = plan.designs.filter((design) => design[first[0]] > 0 && design[second[0]] > 0);
   if (points.length < 2) return;
   const sites = [...new Set(plan.designs.map((design) => design.site))];
-  const [width, height, left, bottom] = [900, 380, 70, 45];
-  const xTicks = octaves(Math.min(...points.map((p) => p.accelerators)), Math.max(...points.map((p) => p.accelerators)));
-  const yTicks = octaves(Math.min(...points.map((p) => p[y[0]])), Math.max(...points.map((p) => p[y[0]])));
-  const place = (value, ticks, from, to) => from + ((to - from) * Math.log2(value / ticks[0])) / Math.log2(ticks[ticks.length - 1] / ticks[0]);
-  const atX = (value) => place(value, xTicks, left, width - 15), atY = (value) => place(value, yTicks, height - bottom, 15);
-  const colour = (design) => `var(--c${(sites.indexOf(design.site) % 6) + 1})`;
-  const text = (x, at, words, anchor) => svg("text", { x, y: at, "text-anchor": anchor, fill: "var(--soft)", "font-size": 13 }, words);
-  const mark = (design) => {
-    const circle = svg("circle", { cx: atX(design.accelerators), cy: atY(design[y[0]]), r: design.rank ? 8 : 5, stroke: colour(design), "stroke-width": 2,
-      fill: design.rank ? colour(design) : "none" }, svg("title", {}, `${design.site}, ${layoutOf(design)}, ${design.router}: ${formatNumber(design.accelerators)} accelerators, `
-      + `${formatNumber(design[y[0]])} ${y[1]}${design.dropped ? ` (dropped: ${design.dropped})` : ""}`));
-    return design.rank ? svg("a", { href: reportOf(design), "aria-label": `Report of ${design.name}` }, circle) : circle;
-  };
-  const body = addSection("designs", "Designs that were run", `Accelerators that the load needs, and ${y[1]}: down and to the left is better. Filled: run on the whole load, and linked to `
-    + "its report. Hollow: dropped after a slice of it, whose numbers are of the slice.");
-  body.append(make("div", { class: "scroll" }, svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Designs by accelerators and energy", id: "points" },
-    ...xTicks.flatMap((tick) => [svg("line", { x1: atX(tick), x2: atX(tick), y1: 15, y2: height - bottom, stroke: "var(--grid)" }), text(atX(tick), height - bottom + 18, formatNumber(tick), "middle")]),
-    ...yTicks.flatMap((tick) => [svg("line", { x1: left, x2: width - 15, y1: atY(tick), y2: atY(tick), stroke: "var(--grid)" }), text(left - 8, atY(tick) + 4, formatNumber(tick), "end")]),
-    text((left + width) / 2, height - 6, "accelerators", "middle"), text(left, 11, y[1], "start"), ...points.sort((a, b) => (b.rank ?? 1e9) - (a.rank ?? 1e9)).map(mark))),
+  const colour = (design) => colourOfSeries(sites.indexOf(design.site));
+  const title = (design) => `${design.site}, ${layoutOf(design)}, ${design.router}: ${formatNumber(design[first[0]])} ${first[1]}, ${formatNumber(design[second[0]])} ${second[1]}`
+    + `${design.dropped ? ` (dropped: ${design.dropped})` : ""}`;
+  const scale = ([key]) => numberScale(points.map((design) => design[key]), true);
+  const body = addSection("designs", "Designs that were run", `${plan.beside ? `${plan.objective} and ${plan.beside}: those that no other beats in both are joined.`
+    : `Accelerators that the load needs, and ${second[1]}: down and to the left is better.`} Filled: run on the whole load, and linked to its report. Hollow: dropped after a slice of it, whose `
+    + "numbers are of the slice.");
+  const front = points.filter((design) => design.front).sort((a, b) => a[first[0]] - b[first[0]]);
+  body.append(make("div", { class: "scroll" }, pointPlot({ id: "points", label: `Designs by ${first[1]} and ${second[1]}`, width: Math.min(900, body.clientWidth), height: 380, x: scale(first), y: scale(second), xLabel: first[1],
+    yLabel: second[1], marks: (atX, atY) => [front.length > 1 ? svg("polyline", { points: front.map((design) => `${atX(design[first[0]])},${atY(design[second[0]])}`).join(" "), fill: "none",
+      stroke: "var(--soft)", "stroke-dasharray": "4 4" }) : "",
+    ...points.sort((a, b) => (b.rank ?? 1e9) - (a.rank ?? 1e9)).map((design) => mark(atX(design[first[0]]), atY(design[second[0]]),
+      { title: title(design), href: reportOf(design), colour: colour(design), filled: Boolean(design.rank), radius: design.rank ? 8 : 5 }))] })),
   make("p", { class: "legend" }, ...sites.map((site) => make("span", {}, make("span", { style: `color: ${colour({ site })}` }, "●"), ` ${site}`))));
 }
 

@@ -235,7 +235,7 @@ class TimePlot {
       ],
       cursor: { sync: { key: "time", setSeries: false }, drag: { x: true, y: false, setScale: false }, points: { show: false } },
       hooks: {
-        drawClear: [(plot) => this.shadeUnmeasured(plot)],
+        drawClear: [(plot) => this.shadeUnmeasured(plot), shadeFailures],
         draw: [(plot) => this.drawLimit(plot)],
         setCursor: [(plot) => this.showValues(plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, "x") : NaN)],
         setSelect: [(plot) => this.zoomToSelection(plot)],
@@ -300,7 +300,7 @@ class TimePlot {
       if (inside && this.banded && low < high) text += ` (${formatUnit(low, this.unit)} – ${formatUnit(high, this.unit)})`;
       this.values[i].textContent = text;
     });
-    this.at.textContent = inside ? `${formatClock(bucket * level.width, level.width)} + ${formatSeconds(level.width)}` : "";
+    this.at.textContent = inside ? `${formatClock(bucket * level.width, level.width)} + ${formatSeconds(level.width)}${failuresAt(time)}` : "";
   }
 
   /** What warm-up and drain leave out of the statistics is grey. */

@@ -13,7 +13,7 @@
 
 /* The data that the page draws: {"directory", "run" (run.json without its tables), "summary", "recomputed"
  * (the run left no summary: its totals were taken from the tables), "end_s", "site", "pools", "racks",
- * "links", "latency", "distributions", "slowest", "endings"}, as report_tables.h and report_requests.h
+ * "links", "failures", "latency", "distributions", "slowest", "endings"}, as report_tables.h, report_events.h and report_requests.h
  * describe them. NULL with TW_INPUT_ERROR if the directory is no run, or its tables are damaged or of another
  * version. The caller owns the reference. */
 json_t *tw_report_data(const char *directory, GError **error);

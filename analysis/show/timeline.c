@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { SITE = 1, REQUESTS = 2, ENGINES = 10 }; /* processes; engine k is ENGINES + k */
+enum { SITE = 1, REQUESTS = 2, FAILURES = 3, ENGINES = 10 }; /* processes; engine k is ENGINES + k */
 enum { NO_TRACK, PREFILL_TRACK, DECODE_TRACK, PREEMPTION_TRACK, LOAD_TRACK };
 
 /* A point of an arrow lies so far inside its slice, because a slice's end belongs to the next one. */
@@ -46,6 +46,12 @@ static const char *const request_facts[] = {
     "session",           "state",         "reason",         "prompt_tokens", "cached_tokens",
     "reasoning_tokens",  "answer_tokens", "prefill_engine", "decode_engine", "preemptions",
     "recomputed_tokens", "kv_transfer_s", "joules",
+};
+
+/* The columns that a failure is shown with, likewise. */
+static const char *const failure_facts[] = {
+    "part",        "component",    "effect",  "speed",    "detected_s",
+    "recovered_s", "accelerators", "engines", "requests", "lost_tokens",
 };
 
 /* A phase begins at its instant, and ends where the next one that is known begins. */
@@ -259,6 +265,51 @@ static gboolean draw_requests(drawing *d, GError **error)
   return failure == NULL;
 }
 
+/* ---- Failures ---- */
+
+/* Draws a failure from where it began to where all was as before; inside, what is broken until it is repaired. */
+static void draw_failure(drawing *d, gint64 id, const tw_log_reader *reader, const int *columns,
+                         const char *args)
+{
+  enum { START, REPAIRED, END, PART, COMPONENT };
+  double start_s = tw_log_reader_number(reader, columns[START]),
+         end_s = tw_log_reader_number(reader, columns[END]),
+         repaired_s = tw_log_reader_number(reader, columns[REPAIRED]);
+  g_autofree char *name = g_strdup_printf("%s %s", tw_log_reader_text(reader, columns[PART]),
+                                          tw_log_reader_text(reader, columns[COMPONENT]));
+  tw_timeline_span_begin(d->file, FAILURES, "failure", id, name, start_s, args);
+  tw_timeline_span(d->file, FAILURES, "failure", id, "broken", start_s,
+                   isnan(repaired_s) ? end_s : repaired_s, NULL);
+  tw_timeline_span_end(d->file, FAILURES, "failure", id, name, end_s);
+}
+
+static gboolean draw_failures(drawing *d, GError **error)
+{
+  static const char *const names[] = {"start_s", "repaired_s", "end_s", "part", "component"};
+  int columns[G_N_ELEMENTS(names)], facts[G_N_ELEMENTS(failure_facts)];
+  g_autoptr(GString) args = g_string_new(NULL);
+  GError *failure = NULL;
+  if (!tw_run_json_has_table(d->run, &tw_log_tables[TW_LOG_FAILURES]))
+    return TRUE;
+  g_autoptr(tw_log_reader) reader = open_table(d, "failures", INFINITY, error);
+  if (reader == NULL || !find_columns(reader, names, G_N_ELEMENTS(names), columns, error) ||
+      !find_columns(reader, failure_facts, G_N_ELEMENTS(failure_facts), facts, error))
+    return FALSE;
+  tw_timeline_name_process(d->file, FAILURES, "failures");
+  for (gint64 id = 0; next_row(reader, &failure); id++) {
+    if (!(tw_log_reader_number(reader, columns[0]) < d->options->to_s))
+      continue;
+    g_string_assign(args, "{");
+    for (guint i = 0; i < G_N_ELEMENTS(facts); i++)
+      append_fact(args, reader, facts[i]);
+    g_string_append_c(args, '}');
+    draw_failure(d, id, reader, columns, args->str);
+  }
+  if (failure != NULL)
+    g_propagate_error(error, failure);
+  return failure == NULL;
+}
+
 /* ---- Counters ---- */
 
 /* Draws one interval of a counter; a column without values makes no graph. */
@@ -315,8 +366,8 @@ static gboolean draw(drawing *d, GError **error)
 {
   tw_timeline_name_process(d->file, SITE, "site");
   tw_timeline_name_process(d->file, REQUESTS, "requests");
-  return draw_segments(d, error) && draw_requests(d, error) && draw_counters(d, "engines", "engine", error) &&
-         draw_counters(d, "site", NULL, error);
+  return draw_segments(d, error) && draw_requests(d, error) && draw_failures(d, error) &&
+         draw_counters(d, "engines", "engine", error) && draw_counters(d, "site", NULL, error);
 }
 
 gboolean tw_timeline_write(const char *directory, const tw_timeline_options *options, const char *path,

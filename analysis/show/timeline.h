@@ -1,5 +1,5 @@
 /* The timeline of a run, as a file that Perfetto opens: what each engine did when, the requests and their
- * phases with arrows from prefill to decode, and graphs of queue, KV cache and watts. */
+ * phases with arrows from prefill to decode, what failed, and graphs of queue, KV cache and watts. */
 #ifndef TW_ANALYSIS_TIMELINE_H
 #define TW_ANALYSIS_TIMELINE_H
 

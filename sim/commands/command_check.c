@@ -1,9 +1,9 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-#include "sim/commands/sweep.h"
 #include "sim/forecast/plan_text.h"
 #include "sim/planner/question.h"
 #include "sim/scenario/world.h"
+#include "sim/sweep/sweep.h"
 
 typedef struct {
   gboolean dump, plan, schema, describe;

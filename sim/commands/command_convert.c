@@ -42,8 +42,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
        0,                                                                                                    \
        G_OPTION_ARG_STRING,                                                                                  \
        WORD(map),                                                                                            \
-       "columns of your own log: arrival, prompt, output (or answer), reasoning, session, class, priority, " \
-       "state",                                                                                              \
+       "columns of your own log: arrival, prompt (with cache-read and cache-write, where these are apart), " \
+       "output (or answer), reasoning, session, class, priority, state",                                     \
        "ROLE=COLUMN,..."},                                                                                   \
       {"time",                                                                                               \
        0,                                                                                                    \

@@ -5,9 +5,9 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
 #include "sim/commands/output.h"
-#include "sim/commands/sweep.h"
 #include "sim/jobs/launcher.h"
 #include "sim/log/metric.h"
+#include "sim/sweep/sweep_page.h"
 
 #include <glib/gstdio.h>
 
@@ -237,12 +237,12 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   if (failed < 0)
     return TW_EXIT_FAILED;
   g_autoptr(GPtrArray) groups = read_groups(sweep, values.directory);
-  if (!write_results(sweep, groups, values.directory, error))
+  g_autoptr(GPtrArray) shown = shown_metrics(sweep, groups);
+  if (!write_results(sweep, groups, values.directory, error) ||
+      !tw_sweep_write_page(sweep, groups, shown, values.directory, error))
     return TW_EXIT_FAILED;
-  if (!values.quiet) {
-    g_autoptr(GPtrArray) metrics = shown_metrics(sweep, groups);
-    print_results(sweep, groups, metrics, "table", "%.5g", stdout);
-  }
+  if (!values.quiet)
+    print_results(sweep, groups, shown, "table", "%.5g", stdout);
   return tw_jobs_interrupted() != 0 ? 128 + tw_jobs_interrupted() : failed > 0 ? TW_EXIT_FAILED : TW_EXIT_OK;
 }
 
@@ -259,7 +259,9 @@ const tw_command tw_sweep_command = {
         "DIR/sweep.csv\n"
         "has a row per point with every number of its summary: means over the seeds, and in .ci95 half the "
         "width of\n"
-        "their 95 % confidence intervals. Points compare with\n"
+        "their 95 % confidence intervals. DIR/sweep.html shows how metrics answer to the axes, and leads to "
+        "reports\n"
+        "where there are no more than 32 points. Points compare with\n"
         "`tokenworks compare DIR/*/`. The whole grid is checked before the first run. Ctrl-C ends it; the "
         "same\n"
         "command goes on where a sweep was interrupted or killed: complete runs of the same inputs are kept.",

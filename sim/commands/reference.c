@@ -2,11 +2,11 @@
 
 #include "platforms/input/schema.h"
 #include "sim/commands/command.h"
-#include "sim/commands/sweep.h"
 #include "sim/log/log_format.h"
 #include "sim/log/metric.h"
 #include "sim/planner/question.h"
 #include "sim/scenario/scenario.h"
+#include "sim/sweep/sweep.h"
 
 #include <string.h>
 

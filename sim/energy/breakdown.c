@@ -29,6 +29,14 @@ static void add_usage(tw_scope_energy *scope, const tw_usage *usage, double part
     scope->host_j += part * follows * (usage->prefill_j + usage->decode_j);
 }
 
+static void add_job(tw_scope_energy *scope, const tw_site_job_energy *job, double part, double follows)
+{
+  scope->training_j += part * job->dynamic_j;
+  scope->idle_j += part * (job->joules - job->dynamic_j);
+  if (follows > 0)
+    scope->host_j += part * follows * job->dynamic_j;
+}
+
 static void add_standing(tw_scope_energy *scope, const tw_power_parts *parts, double end_s)
 {
   scope->idle_j += parts->spare_w * end_s;
@@ -41,6 +49,7 @@ static void add_scope(tw_scope_energy *to, const tw_scope_energy *from)
   to->prefill_j += from->prefill_j;
   to->decode_j += from->decode_j;
   to->collective_j += from->collective_j;
+  to->training_j += from->training_j;
   to->idle_j += from->idle_j;
   to->host_j += from->host_j;
   to->network_j += from->network_j;
@@ -58,8 +67,30 @@ static void add_part(tw_breakdown *breakdown, const tw_engine_part *part, const 
   breakdown->elsewhere.host_j -= part->of_engine * part->follows * (usage->prefill_j + usage->decode_j);
 }
 
+/* Adds the jobs, whose parts stand behind those of the engines. */
+static void add_jobs(tw_breakdown *breakdown, const tw_scenario *scenario, const tw_site_job_energy *jobs,
+                     const tw_site_power *power)
+{
+  for (int i = 0; i < scenario->n_jobs; i++) {
+    double follows = power->engine_follows[scenario->plan.n_engines + i];
+    add_job(&breakdown->site, &jobs[i], 1, follows);
+    breakdown->elsewhere.host_j += follows > 0 ? follows * jobs[i].dynamic_j : 0;
+  }
+  for (int k = 0; k < power->n_parts; k++) {
+    const tw_engine_part *part = &power->parts[k];
+    int job = part->engine - scenario->plan.n_engines;
+    if (job < 0)
+      continue;
+    gboolean in_rack = part->rack >= 0;
+    add_job(in_rack ? &breakdown->racks[part->rack] : &breakdown->elsewhere, &jobs[job], part->of_engine,
+            in_rack ? part->follows : 0);
+    if (in_rack)
+      breakdown->elsewhere.host_j -= part->of_engine * part->follows * jobs[job].dynamic_j;
+  }
+}
+
 tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *engines,
-                               const tw_site_power *power, double end_s)
+                               const tw_site_job_energy *jobs, const tw_site_power *power, double end_s)
 {
   const tw_platform *platform = scenario->platform;
   tw_breakdown *breakdown = g_new0(tw_breakdown, 1);
@@ -78,6 +109,7 @@ tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *en
   }
   for (int i = 0; i < scenario->n_pools; i++)
     breakdown->pools[i].name = scenario->pools[i].id;
+  add_jobs(breakdown, scenario, jobs, power);
   add_standing(&breakdown->site, &power->site, end_s);
   add_standing(&breakdown->elsewhere, &power->elsewhere, end_s);
   for (int i = 0; i < platform->n_racks; i++) {
@@ -140,6 +172,8 @@ static json_t *scope(const tw_scope_energy *s, gboolean equipment)
   set_joules(object, "prefill_j", s->prefill_j);
   set_joules(object, "decode_j", s->decode_j);
   set_joules(object, "collective_j", s->collective_j);
+  if (s->training_j > 0)
+    set_joules(object, "training_j", s->training_j);
   set_joules(object, "idle_j", s->idle_j);
   return object;
 }
@@ -151,6 +185,8 @@ void tw_breakdown_measure(const tw_breakdown *breakdown, const tw_energy *metere
     return;
   v->of[TW_METRIC_ENERGY_PHASES_PREFILL_J] = site->prefill_j;
   v->of[TW_METRIC_ENERGY_PHASES_DECODE_J] = site->decode_j;
+  if (site->training_j > 0)
+    v->of[TW_METRIC_ENERGY_PHASES_TRAINING_J] = site->training_j;
   v->of[TW_METRIC_ENERGY_PHASES_COLLECTIVE_J] = site->collective_j + breakdown->collective_j;
   v->of[TW_METRIC_ENERGY_PHASES_TRANSFER_J] = breakdown->transfer_j;
   v->of[TW_METRIC_ENERGY_PHASES_IDLE_J] = site->idle_j;

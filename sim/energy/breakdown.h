@@ -1,7 +1,7 @@
 /* The energy of a run by pool, rack and row, and by the purpose that it was drawn for.
  *
  *     site = Σ rows + elsewhere + flows + conversion and cooling       rows = Σ their racks
- *          = prefill + decode + collective + transfer + idle + beside accelerators
+ *          = prefill + decode + training + collective + transfer + idle + beside accelerators
  *
  * Collective: what accelerators draw while iterations wait for their collectives, and links for carrying
  * them. Transfer: what links draw for KV caches and weights. Idle: what accelerators draw anyway, with those
@@ -19,10 +19,15 @@
 
 /* Joules. */
 typedef struct tw_scope_energy {
-  const char *name;                                 /* borrowed */
-  double prefill_j, decode_j, collective_j, idle_j; /* joules of accelerators */
-  double host_j, network_j;                         /* without what flows cost their links */
+  const char *name;                                             /* borrowed */
+  double prefill_j, decode_j, collective_j, training_j, idle_j; /* joules of accelerators */
+  double host_j, network_j;                                     /* without what flows cost their links */
 } tw_scope_energy;
+
+/* What the accelerators of a job have drawn since the start of the run: in all, and beyond idle. */
+typedef struct tw_site_job_energy {
+  double joules, dynamic_j;
+} tw_site_job_energy;
 
 typedef struct tw_breakdown {
   tw_scope_energy site, elsewhere; /* elsewhere: the part of the site that stands in no rack */
@@ -32,15 +37,16 @@ typedef struct tw_breakdown {
   double transfer_j, collective_j; /* what flows cost their links */
 } tw_breakdown;
 
-/* The breakdown of a run that ended at `end_s`. A part that the platform does not tell is NAN. */
+/* The breakdown of a run that ended at `end_s`; `jobs` in the order of the scenario. A part that the platform does not
+ * tell is NAN. */
 tw_breakdown *tw_breakdown_new(const tw_scenario *scenario, tw_engine *const *engines,
-                               const tw_site_power *power, double end_s);
+                               const tw_site_job_energy *jobs, const tw_site_power *power, double end_s);
 void tw_breakdown_free(tw_breakdown *breakdown);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_breakdown, tw_breakdown_free)
 
 static inline double tw_scope_accelerator_j(const tw_scope_energy *scope)
 {
-  return scope->prefill_j + scope->decode_j + scope->collective_j + scope->idle_j;
+  return scope->prefill_j + scope->decode_j + scope->collective_j + scope->training_j + scope->idle_j;
 }
 
 /* Asserts that the parts sum to the whole at every scope, and to what was metered. */

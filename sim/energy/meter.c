@@ -25,6 +25,8 @@ struct tw_meter {
   tw_energy total;
   tw_energy whole; /* the part of the total up to the end of the last whole window */
   double whole_s;
+  double before_w, minute_w,
+      minute_j; /* mean power of the window and of the minute before; joules of this minute */
 };
 
 tw_meter *tw_meter_new(const tw_scenario *scenario, const tw_site_power *power, tw_log *log)
@@ -34,7 +36,9 @@ tw_meter *tw_meter_new(const tw_scenario *scenario, const tw_site_power *power, 
                       .power = power,
                       .log = log,
                       .rows = g_array_new(FALSE, FALSE, sizeof(waiting_row)),
-                      .total = {.peak_w = NAN, .peak_it_w = NAN}};
+                      .total = {.peak_w = NAN, .peak_it_w = NAN, .ramp_w_per_s = NAN, .ramp_w_per_min = NAN},
+                      .before_w = NAN,
+                      .minute_w = NAN};
   return meter;
 }
 
@@ -82,6 +86,21 @@ static double rate(const tw_stairs *series, double time_s)
   return series != NULL ? tw_stairs_at(series, time_s) : NAN;
 }
 
+/* Follows how fast the site's power changes; `site_w`: of a whole window of a second. */
+static void follow_ramps(tw_meter *meter, double site_w)
+{
+  enum { MINUTE = 60 };
+  meter->total.ramp_w_per_s = fmax(meter->total.ramp_w_per_s, fabs(site_w - meter->before_w));
+  meter->before_w = site_w;
+  meter->minute_j += site_w;
+  if ((meter->window + 1) % MINUTE != 0)
+    return;
+  double minute_w = meter->minute_j / MINUTE;
+  meter->total.ramp_w_per_min = fmax(meter->total.ramp_w_per_min, fabs(minute_w - meter->minute_w));
+  meter->minute_w = minute_w;
+  meter->minute_j = 0;
+}
+
 /* The window has ended at the last cut: what its load adds. */
 static void end_window(tw_meter *meter)
 {
@@ -96,6 +115,7 @@ static void end_window(tw_meter *meter)
   meter->total.usd += site_j / JOULES_PER_KWH * rate(scenario->plan.price, start_s);
   meter->total.grams += site_j / JOULES_PER_KWH * rate(scenario->plan.carbon, start_s);
   if (length_s >= 1) {
+    follow_ramps(meter, site_w);
     meter->total.peak_w = fmax(meter->total.peak_w, site_w);
     meter->total.peak_it_w = fmax(meter->total.peak_it_w, it_w);
   }
@@ -118,6 +138,7 @@ void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn)
   const tw_power_parts *parts = &meter->power->site;
   double span_s = now_s - meter->cut_s;
   double accelerator_j = drawn->engines_j - meter->drawn.engines_j + parts->spare_w * span_s;
+  accelerator_j += drawn->jobs_j - meter->drawn.jobs_j;
   double host_j = drawn->following_j - meter->drawn.following_j + parts->host_w * span_s;
   double network_j = drawn->flows_j - meter->drawn.flows_j + parts->network_w * span_s;
   double it_j = accelerator_j + host_j + network_j;

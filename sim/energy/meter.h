@@ -21,6 +21,9 @@ typedef struct tw_energy {
   double accelerator_j, host_j, network_j,
       overhead_j;    /* NAN where unknown; overhead: conversion and cooling */
   double usd, grams; /* cost and emissions of electricity; NAN where the scenario has no price or intensity */
+  /* The largest changes of the site's mean power from one whole window to the next, and from one whole minute to the
+   * next, in W/s and W/min; NAN in a run too short for any. */
+  double ramp_w_per_s, ramp_w_per_min;
   double peak_w, peak_it_w; /* the highest means over whole windows; NAN in a run without one */
 } tw_energy;
 
@@ -32,10 +35,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_meter, tw_meter_free)
 /* When the window under way ends; INFINITY where nothing needs windows. */
 double tw_meter_window_end(const tw_meter *meter);
 
-/* Joules since the start of the run: those of the engines' accelerators, those of hosts beyond their draw
- * without load, and those of links for the flows that they carried. */
+/* Joules since the start of the run: those of the accelerators of engines and of jobs, those of hosts beyond their
+ * draw without load, and those of links for the flows that they carried. */
 typedef struct tw_drawn {
-  double engines_j, following_j, flows_j;
+  double engines_j, jobs_j, following_j, flows_j;
 } tw_drawn;
 /* Counts the joules up to now_s, which is at most the window's end. */
 void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn);

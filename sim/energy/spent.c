@@ -24,6 +24,8 @@ tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, con
 {
   tw_spent spent = {0};
   double spare = (double)tw_platform_accelerators(scenario->platform);
+  for (int i = 0; i < scenario->n_jobs; i++) /* what jobs spend is told by themselves */
+    spare -= scenario->jobs[i].plan.power.accelerators;
   for (int i = 0; i < scenario->plan.n_engines; i++) {
     const tw_pool *pool = &scenario->pools[scenario->plan.engines[i].pool];
     double accelerators = (double)(pool->tp * pool->pp * pool->dp);
@@ -45,6 +47,7 @@ void tw_spent_measure(const tw_spent *spent, tw_metric_values *v)
 {
   const double *of = v->of;
   double all_s = 0, all_j = 0, site_j = of[TW_METRIC_ENERGY_SITE_J];
+  site_j -= of[TW_METRIC_TRAINING_J] > 0 ? of[TW_METRIC_TRAINING_J] : 0; /* jobs tell it themselves */
   double capital = of[TW_METRIC_COST_CAPITAL_USD], electricity = of[TW_METRIC_COST_ELECTRICITY_USD];
   for (int c = 0; c < TW_TIME_CLASS_COUNT; c++) {
     all_s += spent->seconds[c];

@@ -116,16 +116,17 @@ static void add_power(GString *out, const tw_scenario *scenario, const tw_pool *
   add_row(out, "clocks", "%s of the nominal one", clocks->str);
 }
 
-/* The hosts of an engine as placement="explicit" names them. */
+/* The hosts of an engine, or of a job behind them, as placement="explicit" names them. */
 static void add_place(GString *out, const tw_scenario *scenario, int engine)
 {
-  const tw_engine_place *place = &scenario->plan.engines[engine];
+  const tw_engine_place *place = tw_scenario_place(scenario, engine);
   g_autoptr(GString) hosts = g_string_new(NULL);
   for (int s = 0; s < place->n_shares; s++)
     g_string_append_printf(hosts, "%s%s:%d", s > 0 ? " " : "",
                            scenario->platform->hosts[place->shares[s].host].id,
                            place->shares[s].accelerators);
-  g_autofree char *name = g_strdup_printf("engine %d", engine);
+  g_autofree char *name =
+      engine < scenario->plan.n_engines ? g_strdup_printf("engine %d", engine) : g_strdup("hosts");
   add_row(out, name, "%s", hosts->str);
 }
 
@@ -158,6 +159,56 @@ static void add_pool(GString *out, const tw_scenario *scenario, int index)
       add_place(out, scenario, i);
 }
 
+/* ---- Jobs ---- */
+
+static void add_traffic(GString *out, const tw_site_job *job)
+{
+  for (int i = 0; i < TW_TRAINING_TRAFFICS; i++) {
+    const tw_training_sends *s = &job->plan.cost.sends[i];
+    g_autofree char *name = g_strdup_printf("traffic of %s", tw_training_traffic_names[i]);
+    double micro = (double)job->plan.cost.micro_batches, bytes = micro * s->micro_bytes + s->step_bytes,
+           inside_s = micro * s->micro_inside_s + s->step_inside_s;
+    if (bytes + inside_s > 0)
+      add_row(out, name,
+              "%.4g s of a step inside of domains, %.4g GB over each NIC in %d domains; %.0f %% beside "
+              "computation",
+              inside_s, 1e-9 * bytes, job->plan.training.reach.groups[i], 100 * job->overlap[i]);
+  }
+}
+
+static void add_job(GString *out, const tw_scenario *scenario, int index)
+{
+  const tw_site_job *job = &scenario->jobs[index];
+  const tw_training_setting *s = &job->plan.training;
+  const tw_training_cost *cost = &job->plan.cost;
+  tw_interconnect links = tw_device_links(job->plan.device);
+  tw_training_memory m = tw_training_memory_of(s);
+  tw_training_step step = tw_training_step_of(s, cost, &links);
+  g_string_append_printf(out, "\njob \"%s\": training of %s on %" G_GINT64_FORMAT " of %s\n", job->id,
+                         job->model->label, tw_site_job_accelerators(job), job->plan.device->label);
+  add_row(out, "layout",
+          "tp=%" G_GINT64_FORMAT " cp=%" G_GINT64_FORMAT " dp=%" G_GINT64_FORMAT " pp=%" G_GINT64_FORMAT
+          " ep=%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT " micro-batches of %" G_GINT64_FORMAT
+          " on each replica",
+          job->tp, job->cp, job->dp, job->pp, job->ep, cost->micro_batches, job->micro_batch);
+  add_row(out, "HBM",
+          "%.4g GB of %.4g GB: weights %.4g, gradients %.4g, optimizer %.4g, activations %.4g, reserves %.4g",
+          1e-9 * tw_training_memory_sum(&m), 1e-9 * m.hbm_bytes, 1e-9 * m.weight_bytes,
+          1e-9 * m.gradient_bytes, 1e-9 * m.optimizer_bytes, 1e-9 * m.activation_bytes,
+          1e-9 * (m.reserved_bytes + m.gathered_bytes));
+  add_traffic(out, job);
+  add_row(out, "step alone", "%.9g s: computes %.4g s, bubble %.4g s, collectives %.4g s, optimizer %.4g s",
+          step.step_s, step.compute_s, step.bubble_s, step.exposed_s, step.optimizer_s);
+  add_row(out, "rate alone", "%.4g tokens/s, %.4g of each accelerator, MFU %.1f %%",
+          cost->tokens / step.step_s, cost->tokens / step.step_s / (double)tw_site_job_accelerators(job),
+          100 * cost->model_flops / step.step_s / cost->peak_flops);
+  if (job->checkpoint.every > 0)
+    add_row(out, "checkpoint", "%.4g GB every %" G_GINT64_FORMAT " steps, %s",
+            1e-9 * tw_site_job_checkpoint_bytes(job), job->checkpoint.every,
+            tw_checkpoint_mode_names[job->checkpoint.mode]);
+  add_place(out, scenario, scenario->plan.n_engines + index);
+}
+
 /* ---- The site ---- */
 
 static void add_series(GString *out, const char *name, const tw_stairs *stairs, const char *unit)
@@ -181,6 +232,11 @@ static void add_site(GString *out, const tw_scenario *scenario)
       used += scenario->plan.engines[i].shares[s].accelerators;
   g_string_append_printf(out, "\nsite \"%s\"\n", platform->name);
   add_row(out, "accelerators", "%ld, of which engines use %ld", tw_platform_accelerators(platform), used);
+  long trained = 0;
+  for (int i = 0; i < scenario->n_jobs; i++)
+    trained += tw_site_job_accelerators(&scenario->jobs[i]);
+  if (trained > 0)
+    add_row(out, "", "and jobs %ld", trained);
   add_row(out, "hosts and racks", "%d and %d", platform->n_hosts, platform->n_racks);
   g_autofree char *host = watts(power->site.host_w), *network = watts(power->site.network_w),
                   *spare = watts(power->site.spare_w);
@@ -203,6 +259,8 @@ char *tw_scenario_plan_text(const tw_scenario *scenario)
   add_site(out, scenario);
   for (int i = 0; i < scenario->n_pools; i++)
     add_pool(out, scenario, i);
+  for (int i = 0; i < scenario->n_jobs; i++)
+    add_job(out, scenario, i);
   for (guint i = 0; i < scenario->notes->len; i++)
     g_string_append_printf(out, "\nnote: %s\n", (char *)scenario->notes->pdata[i]);
   return g_string_free(out, FALSE);

@@ -176,6 +176,25 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(engines, "", "engines that it stopped, or slowed down")                                            \
   INTEGER(requests, "requests", "requests that it sent back")                                                \
   INTEGER(lost_tokens, "tokens", "tokens computed or emitted for these that were lost")
+
+#define TW_JOB_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                         \
+  INSTANT(start_s, "when the first of its steps began, or the stop")                                         \
+  INSTANT(end_s, "when the last of them ended")                                                              \
+  TEXT(job, "id of the job")                                                                                 \
+  TEXT(kind, "steps; or stop: from a failure to where the job went on")                                      \
+  INTEGER(step, "", "number of the first step, from 0; of a stop that to which the job went back")           \
+  INTEGER(steps, "", "steps that were done; of a stop those that were lost")                                 \
+  REAL(step_s, 6, "s", "time of a step, checkpoints left out")                                               \
+  REAL(trained_tokens_per_s, 3, "tokens/s", "tokens of its steps per second, checkpoints included")                  \
+  REAL(mfu, 6, "", "model FLOPs over the dense peak of its accelerators in the precision of the job")        \
+  REAL(compute, 6, "", "share of the time in which the slowest stage computed")                              \
+  REAL(bubble, 6, "", "share of the time in which the pipeline filled or drained")                           \
+  REAL(exposed, 6, "", "share of the time in which collectives were waited for")                             \
+  REAL(optimizer, 6, "", "share of the time of the optimizer")                                               \
+  REAL(checkpoint, 6, "", "share of the time in which the job waited for a checkpoint")                      \
+  REAL(straggling, 6, "", "share of the time in which sound accelerators waited for one that limped")        \
+  REAL(joules, 3, "J", "energy of its accelerators")                                                         \
+  REAL(watts, 3, "W", "their power")
 /* clang-format on */
 
 #define TW_ROW_INTEGER(name, ...) gint64 name;
@@ -208,6 +227,9 @@ typedef struct tw_link_row {
 typedef struct tw_failure_row {
   TW_ROW(TW_FAILURE_COLUMNS)
 } tw_failure_row;
+typedef struct tw_job_row {
+  TW_ROW(TW_JOB_COLUMNS)
+} tw_job_row;
 
 /* Rows without a single value: where a row starts from, so that what is not simulated stays empty. */
 extern const tw_request_row tw_request_row_empty;
@@ -218,6 +240,7 @@ extern const tw_sites_row tw_sites_row_empty;
 extern const tw_segment_row tw_segment_row_empty;
 extern const tw_link_row tw_link_row_empty;
 extern const tw_failure_row tw_failure_row_empty;
+extern const tw_job_row tw_job_row_empty;
 
 typedef struct tw_column {
   const char *name;
@@ -246,6 +269,7 @@ typedef enum {
   TW_LOG_SEGMENTS,
   TW_LOG_LINKS,
   TW_LOG_FAILURES,
+  TW_LOG_JOBS,
   TW_LOG_SITES,
   TW_LOG_TABLES
 } tw_log_table_id;

@@ -96,6 +96,7 @@
   REAL(ENERGY_OVERHEAD_J, "energy.overhead_j", "J", LOWER, FALSE, "energy that conversion and cooling add") \
   REAL(ENERGY_PHASES_PREFILL_J, "energy.phases.prefill_j", "J", LOWER, FALSE, "dynamic energy of accelerators for prompts") \
   REAL(ENERGY_PHASES_DECODE_J, "energy.phases.decode_j", "J", LOWER, FALSE, "dynamic energy of accelerators for decoding") \
+  REAL(ENERGY_PHASES_TRAINING_J, "energy.phases.training_j", "J", LOWER, FALSE, "energy of accelerators for training, beyond what they draw anyway") \
   REAL(ENERGY_PHASES_COLLECTIVE_J, "energy.phases.collective_j", "J", LOWER, FALSE, "energy of accelerators that wait for collectives, and of links that carry them") \
   REAL(ENERGY_PHASES_TRANSFER_J, "energy.phases.transfer_j", "J", LOWER, FALSE, "energy of links that carry KV caches and weights") \
   REAL(ENERGY_PHASES_IDLE_J, "energy.phases.idle_j", "J", LOWER, FALSE, "energy that accelerators draw anyway") \
@@ -105,6 +106,8 @@
   REAL(ENERGY_AVERAGE_W, "energy.average_w", "W", LOWER, TRUE, "mean power of the site") \
   REAL(ENERGY_PEAK_W, "energy.peak_w", "W", LOWER, TRUE, "highest power of the site over a whole second") \
   REAL(ENERGY_PEAK_IT_W, "energy.peak_it_w", "W", LOWER, FALSE, "highest power before conversion and cooling, over a whole second") \
+  REAL(ENERGY_RAMP_MW_PER_S, "energy.ramp_mw_per_s", "MW/s", LOWER, TRUE, "with jobs: largest change of the site's mean power from one second to the next") \
+  REAL(ENERGY_RAMP_MW_PER_MIN, "energy.ramp_mw_per_min", "MW/min", LOWER, FALSE, "with jobs: largest change of the site's mean power from one minute to the next") \
   REAL(ENERGY_OUTPUT_TOKENS_PER_S_PER_MW, "energy.output_tokens_per_s_per_mw", "tokens/s", HIGHER, TRUE, "output tokens per second for each megawatt of the site") \
   REAL(ENERGY_PEAK_OF_SITE_POWER, "energy.peak_of_site_power", "", LOWER, FALSE, "highest power of the site over what the platform says that it may draw (tw:site_power_w)") \
   REAL(ENERGY_CAP_OVERSHOOT_W, "energy.cap_overshoot_w", "W", LOWER, FALSE, "most power above a cap") \
@@ -168,6 +171,24 @@
   REAL(FAILURES_GOODPUT_LOST, "failures.goodput_lost", "", LOWER, TRUE, "share of the requests that arrived in the window which a failure hit and which missed their SLO") \
   COUNT(FAILURES_BLAST_REQUESTS, "failures.blast_radius.requests", "requests", LOWER, FALSE, "most requests that one failure hit") \
   COUNT(FAILURES_BLAST_ENGINES, "failures.blast_radius.engines", "", LOWER, FALSE, "most engines that one failure hit") \
+  COUNT(TRAINING_STEPS, "training.steps", "", HIGHER, TRUE, "steps of training jobs that were done and not lost") \
+  REAL(TRAINING_TOKENS, "training.tokens", "tokens", HIGHER, FALSE, "tokens of these steps") \
+  REAL(TRAINING_STEP_S, "training.step_s", "s", LOWER, TRUE, "mean time of a step, checkpoints and stops left out") \
+  REAL(TRAINING_TOKENS_PER_S, "training.tokens_per_s", "tokens/s", HIGHER, TRUE, "tokens that were not lost per second of the jobs") \
+  REAL(TRAINING_MFU, "training.mfu", "", HIGHER, TRUE, "model FLOPs of steps that were not lost over the dense peak of the jobs' accelerators, in all their time") \
+  REAL(TRAINING_GOODPUT, "training.goodput", "", HIGHER, TRUE, "share of the jobs' time that steps took which were not lost") \
+  REAL(TRAINING_COMPUTE, "training.share.compute", "", HIGHER, FALSE, "share of the jobs' time in which their slowest stage computed") \
+  REAL(TRAINING_BUBBLE, "training.share.bubble", "", LOWER, FALSE, "share in which pipelines filled or drained") \
+  REAL(TRAINING_EXPOSED, "training.share.exposed", "", LOWER, FALSE, "share in which collectives were waited for") \
+  REAL(TRAINING_OPTIMIZER, "training.share.optimizer", "", LOWER, FALSE, "share of the optimizer") \
+  REAL(TRAINING_CHECKPOINT, "training.share.checkpoint", "", LOWER, FALSE, "share in which checkpoints were waited for") \
+  REAL(TRAINING_STRAGGLING, "training.share.straggling", "", LOWER, FALSE, "share in which sound accelerators waited for one that limped") \
+  REAL(TRAINING_DOWN, "training.share.down", "", LOWER, FALSE, "share from failures to where jobs went on") \
+  COUNT(TRAINING_CHECKPOINTS, "training.checkpoints", "", NEITHER, FALSE, "checkpoints that were complete") \
+  COUNT(TRAINING_STOPS, "training.stops", "", LOWER, TRUE, "times that a failure stopped a job") \
+  COUNT(TRAINING_LOST_STEPS, "training.lost_steps", "", LOWER, TRUE, "steps that were done again, for want of a later checkpoint") \
+  REAL(TRAINING_J, "training.j", "J", LOWER, FALSE, "energy of the jobs' accelerators") \
+  REAL(TRAINING_J_PER_TOKEN, "training.j_per_token", "J", LOWER, TRUE, "that over tokens that were not lost") \
   REAL(EXTRAPOLATED_ITERATIONS, "extrapolated_iterations", "", LOWER, TRUE, "share of the iterations outside of what step times were fitted on") \
   REAL(SIMULATED_S, "simulated_s", "s", NEITHER, TRUE, "simulated time") \
   COUNT(ITERATIONS, "iterations", "", NEITHER, FALSE, "iterations of all engines") \

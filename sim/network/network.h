@@ -14,7 +14,8 @@
 #define TW_FLOW_KINDS(X)                                                                                     \
   X(KV, "kv")                                                                                                \
   X(COLLECTIVE, "collective")                                                                                \
-  X(WEIGHTS, "weights")
+  X(WEIGHTS, "weights")                                                                                      \
+  X(CHECKPOINT, "checkpoint")
 typedef enum {
 #define X(name, text) TW_FLOW_##name,
   TW_FLOW_KINDS(X)

@@ -39,35 +39,57 @@ static int place_of(const tw_parallelism *p, int rank, int stage, int k)
   return (rank * p->pp + stage) * p->tp + k;
 }
 
-/* The pairs of a span, and where each stands. */
-typedef struct pair_list {
+struct tw_span_builder {
+  layout layout;
   GArray *pairs;      /* elements are tw_span_pair */
   GHashTable *places; /* from << 32 | to -> index */
-} pair_list;
+};
 
-static void add(pair_list *list, tw_span_pair pair)
+tw_span_builder *tw_span_builder_new(const tw_platform *platform, const tw_engine_place *place)
 {
-  gint64 key = (gint64)pair.from << 32 | pair.to;
-  gpointer place = NULL;
-  if (!g_hash_table_lookup_extended(list->places, &key, NULL, &place)) {
-    g_hash_table_insert(list->places, g_memdup2(&key, sizeof key), GUINT_TO_POINTER(list->pairs->len));
-    g_array_append_val(list->pairs, pair);
-    return;
-  }
-  tw_span_pair *p = &g_array_index(list->pairs, tw_span_pair, GPOINTER_TO_UINT(place));
-  p->tensor += pair.tensor;
-  p->experts += pair.experts;
-  p->stages += pair.stages;
+  tw_span_builder *builder = g_new(tw_span_builder, 1);
+  *builder = (tw_span_builder){lay_out(platform, place), g_array_new(FALSE, FALSE, sizeof(tw_span_pair)),
+                               g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, NULL)};
+  return builder;
 }
 
-/* Plans a collective among some of the accelerators, the first way that it can be run, and adds what crosses
- * domains, in parts of what the busiest NIC sends. */
-static void add_collective(pair_list *pairs, const layout *l, const char *pattern, const int *members, int n,
-                           double tensor, double experts)
+tw_span *tw_span_builder_end(tw_span_builder *builder)
+{
+  tw_span *span = g_new(tw_span, 1);
+  span->n_pairs = (int)builder->pairs->len;
+  span->pairs = (tw_span_pair *)(void *)g_array_free(builder->pairs, FALSE);
+  clear_layout(&builder->layout);
+  g_hash_table_unref(builder->places);
+  g_free(builder);
+  return span;
+}
+
+static tw_span_pair *pair_between(tw_span_builder *builder, int from, int to)
+{
+  gint64 key = (gint64)from << 32 | to;
+  gpointer place = NULL;
+  if (!g_hash_table_lookup_extended(builder->places, &key, NULL, &place)) {
+    tw_span_pair pair = {from, to, {0}};
+    place = GUINT_TO_POINTER(builder->pairs->len);
+    g_hash_table_insert(builder->places, g_memdup2(&key, sizeof key), place);
+    g_array_append_val(builder->pairs, pair);
+  }
+  return &g_array_index(builder->pairs, tw_span_pair, GPOINTER_TO_UINT(place));
+}
+
+void tw_span_builder_send(tw_span_builder *builder, int kind, int from, int to, double share)
+{
+  const layout *l = &builder->layout;
+  if (share > 0 && l->domains[from] != l->domains[to])
+    pair_between(builder, l->endpoints[from], l->endpoints[to])->bytes[kind] += share;
+}
+
+void tw_span_builder_collective(tw_span_builder *builder, int kind, const char *pattern, const int *members,
+                                int n, double share)
 {
   g_autofree int *domains = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
-    domains[i] = l->domains[members[i]];
+    domains[i] = builder->layout.domains[members[i]];
   tw_group group = {n, domains, 1, 0, FALSE};
   if (n < 2 || tw_group_domain_size(&group) == n)
     return;
@@ -76,67 +98,61 @@ static void add_collective(pair_list *pairs, const layout *l, const char *patter
   double most = tw_phase_load(phase, &group).outside;
   for (guint i = 0; i < phase->transfers->len; i++) {
     const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
-    double part = t->bytes / most;
-    if (domains[t->from] != domains[t->to])
-      add(pairs, (tw_span_pair){l->endpoints[members[t->from]], l->endpoints[members[t->to]], tensor * part,
-                                experts * part, 0});
+    tw_span_builder_send(builder, kind, members[t->from], members[t->to], share * (t->bytes / most));
   }
 }
 
+int tw_span_builder_domains(const tw_span_builder *builder, const int *members, int n)
+{
+  int domains = 1;
+  for (int i = 1; i < n; i++)
+    domains += builder->layout.domains[members[i]] != builder->layout.domains[members[i - 1]];
+  return domains;
+}
+
 /* The all-reduces of every stage and rank: a stage has its share of the layers. */
-static void add_tensor(pair_list *pairs, const layout *l, const tw_parallelism *p)
+static void add_tensor(tw_span_builder *builder, const tw_parallelism *p)
 {
   g_autofree int *members = g_new(int, (gsize)p->tp);
   for (int rank = 0; rank < p->dp; rank++) {
     for (int stage = 0; stage < p->pp; stage++) {
       for (int k = 0; k < p->tp; k++)
         members[k] = place_of(p, rank, stage, k);
-      add_collective(pairs, l, "all-reduce", members, p->tp, 1.0 / p->pp, 0);
+      tw_span_builder_collective(builder, TW_SPAN_TENSOR, "all-reduce", members, p->tp, 1.0 / p->pp);
     }
   }
 }
 
 /* The all-to-alls of every stage, over the accelerators of all ranks. */
-static void add_experts(pair_list *pairs, const layout *l, const tw_parallelism *p)
+static void add_experts(tw_span_builder *builder, const tw_parallelism *p)
 {
   int n = p->tp * p->dp;
   g_autofree int *members = g_new(int, (gsize)n);
   for (int stage = 0; stage < p->pp; stage++) {
     for (int i = 0; i < n; i++)
       members[i] = place_of(p, i / p->tp, stage, i % p->tp);
-    add_collective(pairs, l, "all-to-all", members, n, 0, 1.0 / p->pp);
+    tw_span_builder_collective(builder, TW_SPAN_EXPERTS, "all-to-all", members, n, 1.0 / p->pp);
   }
 }
 
 /* Activations from stage to stage: each accelerator sends its part. */
-static void add_stages(pair_list *pairs, const layout *l, const tw_parallelism *p)
+static void add_stages(tw_span_builder *builder, const tw_parallelism *p)
 {
-  for (int rank = 0; rank < p->dp; rank++) {
-    for (int stage = 0; stage + 1 < p->pp; stage++) {
-      for (int k = 0; k < p->tp; k++) {
-        int from = place_of(p, rank, stage, k), to = place_of(p, rank, stage + 1, k);
-        if (l->domains[from] != l->domains[to])
-          add(pairs, (tw_span_pair){l->endpoints[from], l->endpoints[to], 0, 0, 1.0 / p->tp});
-      }
-    }
-  }
+  for (int rank = 0; rank < p->dp; rank++)
+    for (int stage = 0; stage + 1 < p->pp; stage++)
+      for (int k = 0; k < p->tp; k++)
+        tw_span_builder_send(builder, TW_SPAN_STAGES, place_of(p, rank, stage, k),
+                             place_of(p, rank, stage + 1, k), 1.0 / p->tp);
 }
 
 tw_span *tw_span_new(const tw_platform *platform, const tw_engine_place *place,
                      const tw_parallelism *parallel)
 {
-  layout l = lay_out(platform, place);
-  pair_list list = {g_array_new(FALSE, FALSE, sizeof(tw_span_pair)),
-                    g_hash_table_new_full(tw_pair_hash, g_int64_equal, g_free, NULL)};
-  add_tensor(&list, &l, parallel);
-  add_experts(&list, &l, parallel);
-  add_stages(&list, &l, parallel);
-  clear_layout(&l);
-  g_hash_table_unref(list.places);
-  tw_span *span = g_new(tw_span, 1);
-  span->n_pairs = (int)list.pairs->len;
-  span->pairs = (tw_span_pair *)(void *)g_array_free(list.pairs, FALSE);
-  return span;
+  tw_span_builder *builder = tw_span_builder_new(platform, place);
+  add_tensor(builder, parallel);
+  add_experts(builder, parallel);
+  add_stages(builder, parallel);
+  return tw_span_builder_end(builder);
 }
 
 void tw_span_free(tw_span *span)

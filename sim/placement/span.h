@@ -11,10 +11,13 @@
 #include "sim/placement/placement.h"
 #include "sim/steptime/step_time.h"
 
-/* Flow bytes between two endpoints for a byte of each kind on the wire of an accelerator (tw_wire). */
+/* Kinds of traffic of a span: those of an engine are the first (tw_wire); jobs name their own. */
+enum { TW_SPAN_TENSOR, TW_SPAN_EXPERTS, TW_SPAN_STAGES, TW_SPAN_KINDS = 6 };
+
+/* Flow bytes between two endpoints for a byte of each kind on the wire of an accelerator. */
 typedef struct tw_span_pair {
   int from, to;
-  double tensor, experts, stages;
+  double bytes[TW_SPAN_KINDS];
 } tw_span_pair;
 
 typedef struct tw_span {
@@ -35,7 +38,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_span, tw_span_free)
 /* Bytes from one endpoint of the pair to the other. */
 static inline double tw_span_bytes(const tw_span_pair *pair, const tw_wire *wire)
 {
-  return pair->tensor * wire->tensor + pair->experts * wire->experts + pair->stages * wire->stages;
+  return pair->bytes[TW_SPAN_TENSOR] * wire->tensor + pair->bytes[TW_SPAN_EXPERTS] * wire->experts +
+         pair->bytes[TW_SPAN_STAGES] * wire->stages;
 }
+
+/* Builds a span from groups of accelerators, which are counted from 0 over the shares of a place. */
+typedef struct tw_span_builder tw_span_builder;
+tw_span_builder *tw_span_builder_new(const tw_platform *platform, const tw_engine_place *place);
+/* What crosses domains in a collective of `members`, planned the first way that its pattern can be run: in parts of what
+ * the busiest NIC sends, times `share`. */
+void tw_span_builder_collective(tw_span_builder *builder, int kind, const char *pattern, const int *members,
+                                int n, double share);
+/* What one accelerator sends to another. */
+void tw_span_builder_send(tw_span_builder *builder, int kind, int from, int to, double share);
+/* The number of domains that accelerators lie in, as they follow each other. */
+int tw_span_builder_domains(const tw_span_builder *builder, const int *members, int n);
+/* The span; the builder is gone. */
+tw_span *tw_span_builder_end(tw_span_builder *builder);
 
 #endif

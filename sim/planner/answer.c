@@ -23,18 +23,28 @@ int tw_answer_racks(const tw_answer *answer, const tw_design *design, double siz
   return platform != NULL ? platform->n_racks : 0;
 }
 
-double tw_answer_objective(const tw_answer *answer, const tw_design *design)
+double tw_answer_size(const tw_answer *answer, const tw_design *design)
 {
-  const tw_objective *objective = tw_question_objective(answer->question);
+  return tw_question_objective(answer->question)->finds_load ? design->estimate_size : design->bracket.holds;
+}
+
+double tw_answer_value(const tw_answer *answer, const tw_design *design, const tw_objective *objective)
+{
   if (design->best == NULL)
     return NAN;
   if (objective->finds_load)
     return design->bracket.holds;
+  double size = tw_answer_size(answer, design);
   if (g_str_equal(objective->name, "racks"))
-    return tw_answer_racks(answer, design, design->bracket.holds);
+    return tw_answer_racks(answer, design, size);
   if (g_str_equal(objective->name, "accelerators"))
-    return tw_design_accelerators(design, design->bracket.holds);
+    return tw_design_accelerators(design, size);
   return tw_run_summary_number(design->best, objective->metric);
+}
+
+double tw_answer_objective(const tw_answer *answer, const tw_design *design)
+{
+  return tw_answer_value(answer, design, tw_question_objective(answer->question));
 }
 
 double tw_answer_margin(const tw_answer *answer, const json_t *summary)
@@ -48,11 +58,17 @@ double tw_answer_margin(const tw_answer *answer, const json_t *summary)
   return 1 - most;
 }
 
+/* The value of an objective, less being better. */
+static double score_of(const tw_search *s, const tw_design *design, const tw_objective *objective)
+{
+  double value = objective != NULL ? tw_answer_value(s->answer, design, objective) : NAN;
+  return isnan(value) ? INFINITY : objective->more_is_better ? -value : value;
+}
+
 static void score(const tw_search *s, tw_design *design)
 {
-  const tw_objective *objective = tw_question_objective(s->question);
-  double value = tw_answer_objective(s->answer, design);
-  design->score = isnan(value) ? INFINITY : objective->more_is_better ? -value : value;
+  design->score = score_of(s, design, tw_question_objective(s->question));
+  design->beside = score_of(s, design, tw_question_beside(s->question));
   design->margin = tw_answer_margin(s->answer, design->best);
 }
 
@@ -191,17 +207,20 @@ static gboolean run_round(tw_search *s, GPtrArray *designs, const char *round, d
   }
   g_ptr_array_sort(designs, tw_judge_compare);
   drop_twins(designs);
+  if (tw_question_beside(s->question) != NULL)
+    tw_judge_put_front_first(designs);
   return TRUE;
 }
 
-/* Keeps the best `n`, and the best of each kind, which `kind_of` names; the others are out. */
+/* Keeps the best `n`, those on the front of two objectives, and the best of each kind, which `kind_of` names; the
+ * others are out. */
 static void keep(GPtrArray *designs, guint n, char *(*kind_of)(const tw_design *design), const char *why)
 {
   g_autoptr(GPtrArray) kept = g_ptr_array_new();
   g_autoptr(GHashTable) kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < designs->len; i++) {
     tw_design *design = designs->pdata[i];
-    if (g_hash_table_add(kinds, kind_of(design)) || kept->len < n)
+    if (g_hash_table_add(kinds, kind_of(design)) || kept->len < n || design->front)
       g_ptr_array_add(kept, design);
     else
       design->dropped = g_strdup(why);
@@ -246,7 +265,7 @@ static gboolean begin_bracket(const tw_search *s, tw_design *design, GError **er
   double largest;
   if (!tw_judge_largest_size(s->question, s->answer->designs, design, &largest, error))
     return FALSE;
-  double least = MAX(tw_design_least(design), (double)design->site->least);
+  double least = tw_design_least(design);
   if (largest < least) {
     design->dropped = g_strdup_printf(
         "the limits leave no room for an engine: it needs %.0f accelerators, and %.0f may be built",
@@ -284,6 +303,8 @@ static gboolean estimate_all(const tw_search *s, GPtrArray *racing, GError **err
     gboolean for_all = scenario->class_slos == NULL || scenario->class_slos->len == 0;
     s->answer->ttft_s = for_all ? scenario->slo.ttft_s : NAN;
     s->answer->tpot_s = for_all ? scenario->slo.tpot_s : NAN;
+    s->answer->e2e_s = for_all ? scenario->slo.e2e_s : NAN;
+    s->answer->itl_s = for_all ? scenario->slo.itl_s : NAN;
     tw_estimate(design, scenario, &s->answer->demand, s->question->growth,
                 tw_objective_is_of_power(tw_question_objective(s->question)));
     if (design->dropped == NULL && !begin_bracket(s, design, error))
@@ -351,7 +372,7 @@ tw_answer *tw_answer_find(const tw_question *question, tw_designs *designs, cons
   answer->ranked = g_ptr_array_new();
   answer->checks = g_ptr_array_new_with_free_func(tw_search_free_check);
   answer->levers = g_array_new(FALSE, FALSE, sizeof(tw_lever));
-  answer->ttft_s = answer->tpot_s = NAN;
+  answer->ttft_s = answer->tpot_s = answer->e2e_s = answer->itl_s = NAN;
   tw_search s = {answer, question, options, 0};
   return find(&s, error) ? g_steal_pointer(&answer) : NULL;
 }

@@ -39,10 +39,10 @@ typedef struct tw_answer {
   GPtrArray *ranked;  /* array of tw_design *, those of the last round that hold, the best first */
   tw_design *nearest; /* where none holds, the design that attains most. NULL: none was run */
   double nearest_attainment, nearest_size;
-  GPtrArray *checks;     /* array of tw_check *, other runs of the best design */
-  GArray *levers;        /* array of tw_lever, the first being the design as it is; empty: not asked for */
-  double ttft_s, tpot_s; /* limits of all requests; NAN: none, or by class */
-  guint runs;            /* number of runs that were needed, those kept from before included */
+  GPtrArray *checks; /* array of tw_check *, other runs of the best design */
+  GArray *levers;    /* array of tw_lever, the first being the design as it is; empty: not asked for */
+  double ttft_s, tpot_s, e2e_s, itl_s; /* limits of all requests; NAN: none, or by class */
+  guint runs;                          /* number of runs that were needed, those kept from before included */
 } tw_answer;
 
 typedef struct tw_answer_options {
@@ -60,6 +60,10 @@ tw_answer *tw_answer_find(const tw_question *question, tw_designs *designs, cons
 void tw_answer_free(tw_answer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_answer, tw_answer_free)
 
+/* The size of a ranked design. */
+double tw_answer_size(const tw_answer *answer, const tw_design *design);
+/* The number of an objective of a design that holds; NAN: it has none. */
+double tw_answer_value(const tw_answer *answer, const tw_design *design, const tw_objective *objective);
 /* The objective's number of a design that holds: racks, USD, tokens per second and megawatt... */
 double tw_answer_objective(const tw_answer *answer, const tw_design *design);
 /* How far a run lies below the nearest of its limits (TTFT p99, TPOT p99, peak power), as a share of that; NAN:

@@ -41,11 +41,6 @@ static gboolean finds_load(const tw_answer *answer)
   return objective_of(answer)->finds_load;
 }
 
-double tw_answer_size(const tw_answer *answer, const tw_design *design)
-{
-  return finds_load(answer) ? design->estimate_size : design->bracket.holds;
-}
-
 /* ---- JSON ---- */
 
 static json_t *describe_load(const tw_answer *answer)
@@ -91,6 +86,11 @@ static json_t *describe_design(const tw_answer *answer, const tw_design *design,
     return object;
   if (isfinite(design->margin))
     json_object_set_new(object, "margin", json_real(design->margin));
+  const tw_objective *beside = tw_question_beside(answer->question);
+  if (beside != NULL) {
+    json_object_set_new(object, "beside", json_real(tw_answer_value(answer, design, beside)));
+    json_object_set_new(object, "front", json_boolean(rank > 0 && design->front));
+  }
   if (rank > 0)
     json_object_set_new(object, "within_error", json_boolean(tw_answer_within_error(answer, design)));
   double size = tw_answer_size(answer, design);
@@ -150,6 +150,11 @@ json_t *tw_answer_json(const tw_answer *answer)
                           "description", answer->question->description, "objective", objective->name, "unit",
                           objective->unit, "answered", answer->ranked->len > 0, "load", describe_load(answer),
                           "runs", (int)answer->runs, "designs", designs, "checks", checks);
+  const tw_objective *beside = tw_question_beside(answer->question);
+  if (beside != NULL) {
+    json_object_set_new(all, "beside", json_string(beside->name));
+    json_object_set_new(all, "beside_unit", json_string(beside->unit));
+  }
   if (answer->ranked->len > 0) {
     const tw_design *best = answer->ranked->pdata[0];
     json_t *object = describe_design(answer, best, 1);
@@ -256,6 +261,7 @@ static void print_dropped(const tw_answer *answer, FILE *out)
 {
   /* Reasons of one kind begin alike, up to the first colon, and go on with numbers. */
   g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) examples = g_hash_table_new(g_str_hash, g_str_equal); /* the first of each kind */
   g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
   for (guint i = 0; i < answer->designs->all->len; i++) {
     const tw_design *design = answer->designs->all->pdata[i];
@@ -265,6 +271,8 @@ static void print_dropped(const tw_answer *answer, FILE *out)
     guint n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, kind));
     g_ptr_array_add(reasons, kind);
     g_hash_table_insert(counts, kind, GUINT_TO_POINTER(n + 1));
+    if (n == 0)
+      g_hash_table_insert(examples, kind, design->dropped);
   }
   if (reasons->len > 0)
     fprintf(out, "\nDropped, of %u designs:\n", answer->designs->all->len);
@@ -273,7 +281,8 @@ static void print_dropped(const tw_answer *answer, FILE *out)
     for (guint i = 1; i < reasons->len; i++)
       if (g_hash_table_lookup(counts, reasons->pdata[i]) > g_hash_table_lookup(counts, most))
         most = reasons->pdata[i];
-    fprintf(out, "%5u  %s\n", GPOINTER_TO_UINT(g_hash_table_lookup(counts, most)), most);
+    fprintf(out, "%5u  %s\n", GPOINTER_TO_UINT(g_hash_table_lookup(counts, most)),
+            (const char *)g_hash_table_lookup(examples, most));
     g_hash_table_remove(counts, most);
   }
 }

@@ -19,8 +19,6 @@ char *tw_answer_load(const tw_answer *answer);
  * them. */
 char *tw_answer_layout(const tw_answer *answer, const tw_design *design);
 char *tw_answer_size_text(const tw_design *design, double size);
-/* The size of a ranked design. */
-double tw_answer_size(const tw_answer *answer, const tw_design *design);
 /* How far a ranked design's objective is from the best one's, as a share of that; and whether that is less than
  * the expected error of such simulations, so that it may be the better one. */
 double tw_answer_behind(const tw_answer *answer, const tw_design *design);

@@ -1,6 +1,7 @@
 /* The verdict of an answer, in sentences. */
 #include "analysis/log/run_summary.h"
 #include "sim/planner/answer_print.h"
+#include "sim/planner/judge.h"
 
 #include <math.h>
 
@@ -62,6 +63,25 @@ static void print_other(const tw_answer *answer, const tw_design *design, const 
     fprintf(out, "is as good.\n");
   else
     fprintf(out, "is %.3g %% behind.\n", 100 * behind);
+}
+
+/* The designs that no other beats in both objectives, with what each has of these. */
+static void print_front(const tw_answer *answer, FILE *out)
+{
+  const tw_objective *first = tw_question_objective(answer->question),
+                     *beside = tw_question_beside(answer->question);
+  if (beside == NULL)
+    return;
+  fprintf(out, "No design beats these in both %s and %s:", first->name, beside->name);
+  for (guint i = 0; i < answer->ranked->len; i++) {
+    const tw_design *design = answer->ranked->pdata[i];
+    g_autofree char *layout = tw_answer_layout(answer, design);
+    if (design->front)
+      fprintf(out, "%s number %u, %s as %s, %.4g %s and %.4g %s", i > 0 ? ";" : "", i + 1, design->site->name,
+              layout, tw_answer_objective(answer, design), first->unit,
+              tw_answer_value(answer, design, beside), beside->unit);
+  }
+  fprintf(out, ".\n");
 }
 
 /* The designs behind the best one: the next, and the best of every other site; and which of all may be as good. */
@@ -177,6 +197,7 @@ static void print_best(const tw_answer *answer, FILE *out)
   print_margins(answer, out);
   print_levers(answer, out);
   print_trust(best->best, out);
+  print_front(answer, out);
   print_others(answer, out);
 }
 
@@ -207,14 +228,58 @@ static void print_best_alone(const tw_answer *answer, FILE *out)
             first->alone_ttft_s, first->name, answer->demand.median_prompt, answer->ttft_s);
 }
 
-/* The limit that the nearest design breaks by the largest factor. */
-static const char *what_breaks(const tw_answer *answer, const json_t *summary)
+/* Says which limit the nearest design breaks by the largest factor; nothing where its percentiles keep all. */
+static void print_what_breaks(const tw_answer *answer, const json_t *summary, FILE *out)
 {
-  double ttft = tw_run_summary_number(summary, "ttft_s.p99") / answer->ttft_s;
-  double tpot = tw_run_summary_number(summary, "tpot_s.p99") / answer->tpot_s;
-  if (!(ttft > 1) && !(tpot > 1))
-    return "";
-  return isnan(tpot) || ttft > tpot ? ", because of TTFT" : ", because of TPOT";
+  const struct {
+    const char *name, *metric;
+    double limit_s;
+  } limits[] = {{"TTFT", "ttft_s.p99", answer->ttft_s},
+                {"TPOT", "tpot_s.p99", answer->tpot_s},
+                {"E2E", "e2e_s.p99", answer->e2e_s},
+                {"the longest time between tokens", "itl_s.p99", answer->itl_s}};
+  int worst = -1;
+  double most = 1;
+  for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
+    double share = tw_run_summary_number(summary, limits[i].metric) / limits[i].limit_s;
+    if (share > most) {
+      most = share;
+      worst = (int)i;
+    }
+  }
+  if (worst >= 0)
+    fprintf(out, ", because of %s, of which p99 is %.3g s, and the limit %.3g s", limits[worst].name,
+            tw_run_summary_number(summary, limits[worst].metric), limits[worst].limit_s);
+}
+
+/* The least power and cost of designs that serve the load, where these are beyond the limits. */
+static void print_least(const tw_answer *answer, FILE *out)
+{
+  const tw_design *coolest = NULL, *cheapest = NULL;
+  double least_w = INFINITY, least_usd = INFINITY;
+  for (guint i = 0; i < answer->designs->all->len; i++) {
+    const tw_design *design = answer->designs->all->pdata[i];
+    double site_w = design->best != NULL ? tw_run_summary_number(design->best, "energy.peak_w") : NAN,
+           usd = design->best != NULL ? tw_judge_usd_per_hour(design->best) : NAN;
+    if (site_w < least_w) {
+      least_w = site_w;
+      coolest = design;
+    }
+    if (usd < least_usd) {
+      least_usd = usd;
+      cheapest = design;
+    }
+  }
+  if (coolest != NULL && least_w > answer->question->site_w)
+    fprintf(out,
+            "The least that any design draws which serves the load is %.4g kW at its peak, of %s; the limit "
+            "is %.4g kW.\n",
+            least_w / 1e3, coolest->name, answer->question->site_w / 1e3);
+  if (cheapest != NULL && least_usd > answer->question->usd_per_hour)
+    fprintf(out,
+            "The least that any design costs which serves the load is %.4g USD an hour, of %s; the limit is "
+            "%.4g USD.\n",
+            least_usd, cheapest->name, answer->question->usd_per_hour);
 }
 
 static void print_nothing(const tw_answer *answer, FILE *out)
@@ -223,15 +288,15 @@ static void print_nothing(const tw_answer *answer, FILE *out)
   fprintf(out, "No design meets the question.\n");
   if (nearest == NULL || nearest->broken == NULL) {
     print_best_alone(answer, out);
+    print_least(answer, out);
     return;
   }
   g_autofree char *size = tw_answer_size_text(nearest, answer->nearest_size);
-  fprintf(out,
-          "The nearest, %s with %s, has %.2f %% of the requests within the SLO (%.4g %% are asked for)%s: "
-          "TTFT p99 is "
-          "%.3g s, TPOT p99 %.3g ms.\n",
-          nearest->name, size, 100 * answer->nearest_attainment, 100 * answer->question->attainment,
-          what_breaks(answer, nearest->broken), tw_run_summary_number(nearest->broken, "ttft_s.p99"),
+  fprintf(out, "The nearest, %s with %s, has %.2f %% of the requests within the SLO (%.4g %% are asked for)",
+          nearest->name, size, 100 * answer->nearest_attainment, 100 * answer->question->attainment);
+  print_what_breaks(answer, nearest->broken, out);
+  fprintf(out, ": TTFT p99 is %.3g s, TPOT p99 %.3g ms.\n",
+          tw_run_summary_number(nearest->broken, "ttft_s.p99"),
           1e3 * tw_run_summary_number(nearest->broken, "tpot_s.p99"));
 }
 

@@ -118,7 +118,8 @@ gint64 tw_design_prefill(const tw_design *design, double size)
 double tw_design_least(const tw_design *design)
 {
   gint64 engines = design->prefill > 0 ? 2 : 1;
-  double size = MAX(ceil((double)engines * tw_design_engine(design) / design->facts->unit), 1);
+  double size = MAX(ceil((double)engines * tw_design_engine(design) / design->facts->unit),
+                    (double)design->site->least);
   while (tw_design_engines(design, size) < engines)
     size++;
   return size;

@@ -49,6 +49,8 @@ typedef struct tw_design {
   char *best_directory;
   json_t *broken; /* summary of the run at bracket.breaks */
   double score;   /* value of the objective at bracket.holds, less is better; INFINITY: none holds */
+  double beside;  /* value of the second objective there, less is better; INFINITY: none */
+  gboolean front; /* whether no other design on the whole load beats it in both objectives */
   double margin;  /* of its best run to the nearest limit, as a share of that; NAN: not known */
   guint rounds;   /* number of rounds that it was run in */
 } tw_design;
@@ -73,7 +75,7 @@ double tw_design_accelerators(const tw_design *design, double size);
 gint64 tw_design_engines(const tw_design *design, double size);
 /* How many of these compute prompts alone; 0: pools are mixed. */
 gint64 tw_design_prefill(const tw_design *design, double size);
-/* The least size with room for one engine, or for one of each role. */
+/* The least size that the site may have with room for one engine, or for one of each role. */
 double tw_design_least(const tw_design *design);
 
 /* Assignments that give a design's scenario a size, that is platform and engines, and the load times `factor`

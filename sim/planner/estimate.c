@@ -107,12 +107,12 @@ static char *hopeless(tw_design *design, const tw_scenario *scenario, const tw_d
   double limit_s = !has_class_slos(scenario) ? scenario->slo.tpot_s : NAN;
   double token_s = design->alone_tpot_s = iteration_s(decode, 1, demand->prompt, 0);
   if (token_s > limit_s && decode->speculation.draft_tokens == 0)
-    return g_strdup_printf("one sequence alone takes %.3g ms for a token; the limit is %.3g ms",
+    return g_strdup_printf("one sequence alone takes too long: %.3g ms for a token; the limit is %.3g ms",
                            1e3 * token_s, 1e3 * limit_s);
   limit_s = !has_class_slos(scenario) ? scenario->slo.ttft_s : NAN;
   if (demand->cached == 0 && first_s > limit_s)
-    return g_strdup_printf("a prompt of %.0f tokens alone takes %.3g s; the limit is %.3g s", prompt, first_s,
-                           limit_s);
+    return g_strdup_printf("a prompt alone takes too long: %.3g s for %.0f tokens; the limit is %.3g s",
+                           first_s, prompt, limit_s);
   return NULL;
 }
 

@@ -87,20 +87,20 @@ gboolean tw_judge_holds(const tw_question *question, const json_t *summary)
          !(number(summary, "energy.peak_w") > question->site_w);
 }
 
-static double usd_per_hour(const json_t *summary)
+double tw_judge_usd_per_hour(const json_t *summary)
 {
   return number(summary, "cost.usd") / number(summary, "simulated_s") * 3600;
 }
 
 char *tw_judge_beyond_limits(const tw_question *question, const tw_design *design)
 {
-  double site_w = number(design->best, "energy.peak_w"), usd = usd_per_hour(design->best);
+  double site_w = number(design->best, "energy.peak_w"), usd = tw_judge_usd_per_hour(design->best);
   if (!isnan(question->site_w) && isnan(site_w))
     return g_strdup("its power is not known");
   if (site_w > question->site_w)
-    return g_strdup_printf("needs %.4g kW at its peak", site_w / 1e3);
+    return g_strdup_printf("draws more than site-power: %.4g kW at its peak", site_w / 1e3);
   if (usd > question->usd_per_hour)
-    return g_strdup_printf("costs %.4g USD an hour", usd);
+    return g_strdup_printf("costs more than usd-per-hour: %.4g USD an hour", usd);
   return NULL;
 }
 
@@ -127,4 +127,25 @@ gint tw_judge_compare_estimates(gconstpointer a, gconstpointer b)
   if (x->estimate_score != y->estimate_score)
     return x->estimate_score < y->estimate_score ? -1 : 1;
   return strcmp(x->name, y->name);
+}
+
+/* Whether `y` is as good as `x` in both objectives, and better in one. */
+static gboolean beats(const tw_design *y, const tw_design *x)
+{
+  return y->score <= x->score && y->beside <= x->beside && (y->score < x->score || y->beside < x->beside);
+}
+
+void tw_judge_put_front_first(GPtrArray *designs)
+{
+  g_autoptr(GPtrArray) front = g_ptr_array_new(), behind = g_ptr_array_new();
+  for (guint i = 0; i < designs->len; i++) {
+    tw_design *design = designs->pdata[i];
+    design->front = TRUE;
+    for (guint k = 0; k < designs->len && design->front; k++)
+      design->front = !beats(designs->pdata[k], design);
+    g_ptr_array_add(design->front ? front : behind, design);
+  }
+  g_ptr_array_set_size(designs, 0);
+  g_ptr_array_extend(designs, front, NULL, NULL);
+  g_ptr_array_extend(designs, behind, NULL, NULL);
 }

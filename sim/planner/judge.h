@@ -16,10 +16,16 @@ gboolean tw_judge_holds(const tw_question *question, const json_t *summary);
 /* Why a design whose smallest site is known is out all the same; NULL: it is not. The caller frees it. */
 char *tw_judge_beyond_limits(const tw_question *question, const tw_design *design);
 
+/* What an hour of a run's site costs, electricity included; NAN: not known. */
+double tw_judge_usd_per_hour(const json_t *summary);
+
 /* Orders designs (tw_design **), the better first: by the score of the objective, then by accelerators, by
  * the margin to the nearest limit, by joules, by name. */
 gint tw_judge_compare(gconstpointer a, gconstpointer b);
 /* Orders designs (tw_design **) by the scores of their estimates, then by name. */
 gint tw_judge_compare_estimates(gconstpointer a, gconstpointer b);
+
+/* Marks the designs that no other beats in both objectives, and puts them before the others; both keep their order. */
+void tw_judge_put_front_first(GPtrArray *designs);
 
 #endif

@@ -174,6 +174,10 @@ static const tw_attribute question_attributes[] = {
     {"description", TW_ATTR_STRING, .fallback = "", FIELD(description), .help = "what is asked, in words"},
     {"optimise", TW_ATTR_CHOICE, .choices = objective_names, .fallback = "racks", FIELD(optimise),
      .help = "what is wanted best"},
+    {"beside", TW_ATTR_CHOICE, .choices = objective_names, .fallback = TW_ABSENT, FIELD(beside),
+     .help =
+         "what else is: then designs are kept that no other beats in both, each in the size that the first "
+         "objective finds"},
     {"seed", TW_ATTR_INT, .fallback = "1", .min = 0, .max = 1e18, FIELD(seed),
      .help = "of every stream of chance"},
     {0}};
@@ -200,6 +204,11 @@ const tw_element tw_question_element = {"question", "what is to be built for a l
 const tw_objective *tw_question_objective(const tw_question *question)
 {
   return &tw_objectives[question->optimise];
+}
+
+const tw_objective *tw_question_beside(const tw_question *question)
+{
+  return question->beside >= 0 ? &tw_objectives[question->beside] : NULL;
 }
 
 gboolean tw_objective_is_of_power(const tw_objective *objective)
@@ -259,6 +268,8 @@ static char *given_text(const xmlNode *root)
 static void check_pools(const xmlNode *node, const char *text, tw_faults *faults)
 {
   g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
+  if (strspn(text, " \t\n") == strlen(text))
+    tw_node_fault(node, faults, "pools: nothing to try; write pools=\"mixed 1:1 1:2\"");
   for (char **word = words; *word != NULL; word++) {
     unsigned prefill, decode;
     char rest;
@@ -378,11 +389,26 @@ static void read_sites(tw_question *question, const xmlNode *root, const xmlNode
   }
 }
 
+/* An SLO without a limit is met by everything, and by nothing that can be told. */
+static void check_slos(const xmlNode *root, tw_faults *faults)
+{
+  static const char *const limits[] = {"ttft", "tpot", "itl", "e2e"};
+  for (const xmlNode *node = tw_node_child(root, "slo"); node != NULL; node = tw_node_next(node, "slo")) {
+    gboolean any = FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
+      any |= xmlHasProp(node, BAD_CAST limits[i]) != NULL;
+    if (!any)
+      tw_node_fault(node, faults, "<slo> limits nothing; write <slo ttft=\"2s\" tpot=\"50ms\"/>");
+  }
+}
+
 /* An objective that nothing can be said of is asked for in vain. */
 static void check_objective(const tw_question *question, const xmlNode *root, tw_faults *faults)
 {
   const tw_objective *objective = tw_question_objective(question);
-  gboolean wants_cost = g_str_equal(objective->name, "cost") || !isnan(question->usd_per_hour);
+  const tw_objective *beside = tw_question_beside(question);
+  gboolean wants_cost = g_str_equal(objective->name, "cost") || !isnan(question->usd_per_hour) ||
+                        (beside != NULL && g_str_equal(beside->name, "cost"));
   for (guint i = 0; wants_cost && i < question->sites->len; i++) {
     const tw_question_site *site = &g_array_index(question->sites, tw_question_site, i);
     if (isnan(site->accelerator_hour_usd) && isnan(site->rack_hour_usd))
@@ -390,6 +416,13 @@ static void check_objective(const tw_question *question, const xmlNode *root, tw
                     "the site \"%s\" has no cost; write accelerator-hour=\"2.5\" there, or a <cost> for all",
                     site->name);
   }
+  if (beside == objective)
+    tw_node_fault(root, faults, "beside is the same as optimise; leave it out, or write another objective");
+  else if (beside != NULL && beside->finds_load)
+    tw_node_fault(
+        root, faults,
+        "the largest load is found on a site of its own size; write optimise=\"load\" beside=\"%s\"",
+        objective->name);
   if ((objective->finds_load || question->growth != 1) &&
       tw_node_child(tw_node_child(root, "workload"), "generator") != NULL)
     tw_node_fault(root, faults,
@@ -430,6 +463,7 @@ tw_question *tw_question_load(const char *path, tw_faults *faults)
   check_offload(question, offload, faults);
   check_power(question, power, faults);
   check_objective(question, root, faults);
+  check_slos(root, faults);
   question->given = given_text(root);
   question->workload = node_text(tw_node_child(root, "workload"), "workload");
   if (tw_node_child(root, "held-out") != NULL)

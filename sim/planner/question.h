@@ -46,6 +46,7 @@ typedef struct tw_question_site {
 typedef struct tw_question {
   char *name, *description;
   int optimise; /* index in tw_objectives */
+  int beside;   /* of the second objective; -1: none */
   gint64 seed;
   char *file; /* path of the file that it was read from */
 
@@ -87,6 +88,9 @@ const tw_objective *tw_question_objective(const tw_question *question);
 
 /* Whether more than one budget of tokens or sequences is to be tried. */
 gboolean tw_question_frees_budgets(const tw_question *question);
+
+/* The second objective; NULL: there is one alone. */
+const tw_objective *tw_question_beside(const tw_question *question);
 
 /* The option of the site's kind that says its size: "nodes", "racks" or "domains". NULL: it has none. */
 const char *tw_question_size_option(const tw_question_site *site);

@@ -15,13 +15,15 @@ typedef struct run {
   double until_s; /* when it is cut short; INFINITY: never */
   const tw_stream *stream;
   const tw_recorder *recorder;
+  gboolean requests; /* there are any */
 } run;
 
 static gboolean go_on(void *user, double now_s)
 {
   const run *r = user;
   const tw_request_totals *totals = tw_recorder_totals(r->recorder);
-  tw_progress progress = {now_s, fmax(tw_stream_progress(r->stream), now_s / r->until_s), 0};
+  double streamed = r->requests ? tw_stream_progress(r->stream) : 0;
+  tw_progress progress = {now_s, fmax(streamed, now_s / r->until_s), 0};
   for (int i = 0; i < TW_ENDING_KINDS; i++)
     progress.ended += totals->endings[i];
   return tw_log_failure(tw_recorder_log(r->recorder)) == NULL &&
@@ -40,7 +42,8 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
   g_autoptr(tw_link_recorder) links =
       flows != NULL ? tw_link_recorder_new(flows, scenario->interval_s, log) : NULL;
   g_autoptr(tw_factory) factory = tw_factory_new(scenario, stream, recorder, &network);
-  run r = {options, isnan(scenario->until_s) ? INFINITY : scenario->until_s, stream, recorder};
+  run r = {options, isnan(scenario->until_s) ? INFINITY : scenario->until_s, stream, recorder,
+           scenario->n_pools > 0};
   tw_driven driven = tw_driven_factory(factory);
   tw_run_control control = {r.until_s, go_on, &r};
   go_on(&r, 0);
@@ -71,7 +74,8 @@ guint tw_run_tables(const tw_scenario *scenario)
   return (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_RACKS) | (1U << TW_LOG_SITE) |
          (scenario->segments ? 1U << TW_LOG_SEGMENTS : 0) |
          (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0) |
-         (scenario->failures != NULL ? 1U << TW_LOG_FAILURES : 0);
+         (scenario->failures != NULL ? 1U << TW_LOG_FAILURES : 0) |
+         (scenario->n_jobs > 0 ? 1U << TW_LOG_JOBS : 0);
 }
 
 static json_t *run_locked(const tw_scenario *scenario, const tw_run_options *options, tw_stream *stream,

@@ -112,8 +112,15 @@ static json_t *describe_racks(const tw_platform *platform)
       rows[platform->zones[i].rack_index] = platform->zones[i].row;
   json_t *racks = json_array();
   for (int i = 0; i < platform->n_racks; i++)
-    json_array_append_new(racks, json_pack("{s:o, s:o, s:I}", "name", text(platform->racks[i]), "row",
-                                           text(rows[i]), "accelerators", (json_int_t)accelerators[i]));
+    json_array_append_new(racks,
+                          json_pack("{s:o, s:o, s:I, s:[]}", "name", text(platform->racks[i]), "row",
+                                    text(rows[i]), "accelerators", (json_int_t)accelerators[i], "hosts"));
+  for (int i = 0; i < platform->n_hosts; i++) {
+    int rack = platform->zones[platform->hosts[i].zone].rack_index;
+    if (rack >= 0)
+      json_array_append_new(json_object_get(json_array_get(racks, (size_t)rack), "hosts"),
+                            text(platform->hosts[i].id));
+  }
   return racks;
 }
 

@@ -4,6 +4,7 @@
 #include "sim/log/metric.h"
 #include "sim/run/summary_parts.h"
 #include "sim/site/failures.h"
+#include "sim/site/jobs.h"
 
 #include <math.h>
 
@@ -368,6 +369,12 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
   set_utilization(v, &sums, span_s);
   set_fleet(v, tw_factory_fleet(factory), &sums);
   set_failures(v, factory, window);
+  if (tw_factory_jobs(factory) != NULL)
+    tw_site_jobs_measure(tw_factory_jobs(factory), span_s, v);
+  if (tw_factory_jobs(factory) != NULL) {
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_S] = 1e-6 * e.ramp_w_per_s;
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_MIN] = 1e-6 * e.ramp_w_per_min;
+  }
   set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
   tw_spent_measure(tw_factory_spent(factory), v);
@@ -380,7 +387,7 @@ void tw_summary_add_sessions(json_t *summary, const tw_stream *stream)
     return;
   json_t *told = json_pack("{sI sI sI}", "started", (json_int_t)sessions.started, "completed",
                            (json_int_t)sessions.completed, "broken", (json_int_t)sessions.broken);
-  double n = (double)sessions.completed;
+  double n = (double)sessions.measured;
   if (sessions.makespan_s > 0)
     json_object_update_new(told, json_pack("{sf sf sf sf}", "makespan_mean_s", sessions.makespan_s / n,
                                            "makespan_max_s", sessions.longest_s, "in_model_mean_s",
@@ -395,8 +402,9 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
                                        "accelerators", "requests",   NULL};
   static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    "load",  NULL};
-  static const char *const last[] = {"utilization", "fleet", "failures", "energy",
-                                     "cost",        "spent", "carbon",   "extrapolated_iterations",
+  static const char *const last[] = {"utilization", "training", "fleet",
+                                     "failures",    "energy",   "cost",
+                                     "spent",       "carbon",   "extrapolated_iterations",
                                      NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);
@@ -409,6 +417,9 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   tw_summary_write(&v, after, summary);
   tw_summary_add_classes(summary, scenario, recorder);
   tw_summary_write(&v, last, summary);
+  if (tw_factory_jobs(factory) != NULL)
+    json_object_set_new(summary, "jobs",
+                        tw_site_jobs_describe(tw_factory_jobs(factory), tw_factory_now(factory)));
   json_t *energy = json_object_get(summary, "energy");
   tw_breakdown_describe(tw_factory_breakdown(factory), scenario, energy);
   const char *missing = tw_factory_site_power(factory)->missing;

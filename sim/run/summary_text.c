@@ -81,6 +81,9 @@ static void print_energy(const json_t *summary, FILE *out)
   const char *missing = json_string_value(json_object_get(energy, "missing"));
   if (missing != NULL)
     fprintf(out, "  energy      of the site unknown: the platform lacks %s\n", missing);
+  else if (energy != NULL && isnan(number(summary, "energy", "j_per_output_token")))
+    fprintf(out, "  energy      %.4g kW on average, %.4g kW at peak\n",
+            1e-3 * number(summary, "energy", "average_w"), 1e-3 * number(summary, "energy", "peak_w"));
   else if (energy != NULL)
     fprintf(out, "  energy      %.4g J per output token, %.4g kW on average, ",
             number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"));
@@ -156,6 +159,19 @@ static void print_utilization(const json_t *summary, FILE *out)
   fputc('\n', out);
 }
 
+/* A line for each job. */
+static void print_jobs(const json_t *summary, FILE *out)
+{
+  const json_t *list = json_object_get(summary, "jobs");
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *job = json_array_get(list, i);
+    fprintf(out, "  job         %s: %.0f steps of %.4g s, %.4g tokens/s, MFU %.1f %%, goodput %.1f %%\n",
+            json_string_value(json_object_get(job, "id")), number(job, NULL, "steps"),
+            number(job, NULL, "step_s"), number(job, NULL, "tokens_per_s"), 100 * number(job, NULL, "mfu"),
+            100 * number(job, NULL, "goodput"));
+  }
+}
+
 /* The errors to expect, a line for each pool and metric. */
 static void print_expected(const json_t *summary, FILE *out)
 {
@@ -206,6 +222,10 @@ static void print_failures(const json_t *summary, FILE *out)
   const json_t *failures = json_object_get(summary, "failures");
   if (failures == NULL)
     return;
+  if (number(summary, NULL, "engines") == 0) { /* jobs tell what it did to them */
+    fprintf(out, "  failures    %.0f\n", number(summary, "failures", "count"));
+    return;
+  }
   fprintf(out, "  failures    %.0f, which stopped engines %.0f times and hit %.0f requests",
           number(summary, "failures", "count"), number(summary, "failures", "engine_stops"),
           number(summary, "failures", "requests_hit"));
@@ -252,9 +272,12 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
     fprintf(out, "\n  preempted %10.0f times, %.0f tokens computed again",
             number(summary, NULL, "preemptions"), number(summary, "tokens", "recomputed"));
   fputc('\n', out);
-  print_latencies(summary, out);
+  if (arrived > 0)
+    print_latencies(summary, out);
   print_classes(summary, out);
-  if (isnan(number(summary, "throughput", "requests_per_s")))
+  if (arrived == 0)
+    fputc('\n', out);
+  else if (isnan(number(summary, "throughput", "requests_per_s")))
     fputs("\n  throughput  none: the measurement window is empty\n", out);
   else
     fprintf(out, "\n  throughput  %.4g requests/s, %.5g output tokens/s (%.4g per accelerator)\n",
@@ -271,9 +294,11 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
             100 * number(summary, "slo", "attainment_judged"), number(summary, "slo", "unjudged"));
   print_sites(summary, out);
   print_load(summary, out);
-  print_utilization(summary, out);
+  if (number(summary, NULL, "engines") != 0)
+    print_utilization(summary, out);
   print_fleet(summary, out);
   print_failures(summary, out);
+  print_jobs(summary, out);
   const json_t *network = json_object_get(summary, "network");
   if (network != NULL)
     fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",

@@ -13,6 +13,8 @@ void tw_scenario_plan_ports(tw_scenario *scenario)
     tw_place_add_ports(&scenario->plan.engines[i],
                        pool->role != TW_POOL_MIXED ? (int)(pool->tp * pool->pp) : 0, scenario->plan.ports);
   }
+  for (int i = 0; i < scenario->n_jobs && tw_scenario_uses_network(scenario); i++)
+    tw_place_add_ports(&scenario->jobs[i].plan.place, 0, scenario->plan.ports);
 }
 
 /* Before a request is routed, it is not known which engine will take it. */

@@ -97,6 +97,8 @@ static void list_files(tw_scenario *scenario, const tw_document *document)
     if (scenario->pools[i].scaling.file != NULL)
       g_ptr_array_add(files, g_strdup(scenario->pools[i].scaling.file));
   }
+  for (int i = 0; i < scenario->n_jobs; i++)
+    g_ptr_array_add(files, g_strdup(scenario->jobs[i].model->file));
   const char *const series[] = {scenario->caps.site_file, scenario->price_file, scenario->carbon_file,
                                 scenario->weather_file};
   for (guint i = 0; i < G_N_ELEMENTS(series); i++)
@@ -165,6 +167,7 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
   tw_scenario_read_caps(scenario, root, faults);
   tw_scenario_read_failures(scenario, root);
   tw_scenario_read_pools(scenario, root, faults);
+  tw_scenario_read_jobs(scenario, root, faults);
   tw_scenario_read_power(scenario, root);
   tw_scenario_plan_make(scenario, root, faults);
   check_roles(scenario, root, faults);
@@ -220,6 +223,7 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_schema_clear(&tw_autoscaler_element, pool);
     tw_overhead_clear(&pool->overhead);
   }
+  tw_scenario_clear_jobs(scenario);
   tw_failure_plan_free(scenario->failures);
   tw_scenario_plan_clear(&scenario->plan);
   g_free(scenario->pools);
@@ -242,6 +246,9 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario)
     if (tw_pool_loads_weights(scenario, &scenario->pools[i]) || scenario->pools[i].store ||
         scenario->pools[i].role == TW_POOL_PREFILL || scenario->pools[i].plan.reach.tensor > 1 ||
         scenario->pools[i].plan.reach.experts > 1 || scenario->pools[i].plan.reach.stages)
+      return TRUE;
+  for (int i = 0; i < scenario->n_jobs; i++)
+    if (tw_site_job_uses_network(&scenario->jobs[i]))
       return TRUE;
   return FALSE;
 }

@@ -11,6 +11,7 @@
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
 #include "sim/scenario/failures.h"
+#include "sim/scenario/jobs.h"
 #include "sim/scenario/plan.h"
 #include "sim/scenario/scaling.h"
 #include "sim/steptime/checkpoint.h"
@@ -130,6 +131,8 @@ struct tw_scenario {
 
   tw_pool *pools;
   int n_pools;
+  tw_site_job *jobs; /* what is computed beside requests */
+  int n_jobs;
 
   int router; /* Index in tw_router_policies. */
   double prefix_weight, signal_delay_s;
@@ -172,6 +175,13 @@ tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignme
 tw_document *tw_scenario_document(const char *path, const char *const *assignments, tw_faults *faults);
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
+
+/* Where an engine stands, or, counted behind the engines, a job. */
+static inline const tw_engine_place *tw_scenario_place(const tw_scenario *scenario, int i)
+{
+  return i < scenario->plan.n_engines ? &scenario->plan.engines[i]
+                                      : &scenario->jobs[i - scenario->plan.n_engines].plan.place;
+}
 
 #define TW_SLO_NONE ((tw_slo){NULL, NAN, NAN, NAN, NAN})
 /* Whether any limit is asked for. */
@@ -238,9 +248,10 @@ void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
 /* What stands on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which may have sites
  * instead. */
 #define TW_SITE_CHILDREN(least)                                                                              \
-  {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_router_element, 0, 1},            \
-      {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1}, {&tw_caps_element, 0, 1},                 \
-      {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1}, {&tw_weather_element, 0, 1},                    \
+  {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_site_job_element, 0, 0},          \
+      {&tw_router_element, 0, 1}, {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1},               \
+      {&tw_caps_element, 0, 1}, {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1},                       \
+      {&tw_weather_element, 0, 1},                                                                           \
   {                                                                                                          \
     &tw_cost_element, 0, 1                                                                                   \
   }

@@ -55,6 +55,9 @@ static const tw_attribute trace_attributes[] = {
            "when its requests arrive: as recorded; or, within a session, when what they wait for has ended "
            "(sessions); or so with some sessions at a time, of which one begins when another ends (lanes)"),
     COUNT(tw_scenario, trace.lanes, "lanes", "1", 1e9, "sessions at a time in the mode of lanes"),
+    {"warmup-sessions", TW_ATTR_INT, .fallback = "0", .min = 0, .max = 1e15,
+     .offset = offsetof(tw_scenario, trace.warmup_sessions),
+     .help = "sessions that begin first in the modes of sessions and lanes, and that statistics leave out"},
     {"most-gap", TW_ATTR_QUANTITY, TW_TIME, TW_ABSENT, .max = YEARS_S,
      .offset = offsetof(tw_scenario, trace.most_gap_s),
      .help = "cuts longer waits between the requests of a session, for tools and people, to this"},
@@ -407,7 +410,7 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_workload_element, 1, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
+    {&tw_workload_element, 0, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
     {&tw_site_element, 0, 0},          {&tw_users_element, 0, 0},  {&tw_wan_element, 0, 0},
     {&tw_global_router_element, 0, 1}, {&tw_output_element, 0, 1}, {0},
 };
@@ -419,13 +422,20 @@ void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
 {
   static const tw_child here[] = {TW_SITE_CHILDREN(1), {0}};
   static const tw_element *const between[] = {&tw_users_element, &tw_wan_element, &tw_global_router_element};
-  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL;
+  gboolean sites = tw_node_child(node, tw_site_element.name) != NULL,
+           jobs = tw_node_child(node, tw_site_job_element.name) != NULL,
+           engines = sites || tw_node_child(node, tw_pool_element.name) != NULL,
+           requests = tw_node_child(node, tw_workload_element.name) != NULL;
+  /* Jobs need no requests, and without these no engines; nothing else goes without. */
+  if (!requests && (engines || !jobs))
+    tw_node_fault(node, faults, "<scenario> lacks a <workload>: %s", tw_workload_element.help);
   for (const tw_child *row = here; row->element != NULL; row++) {
     const xmlNode *child = tw_node_child(node, row->element->name);
     if (sites && child != NULL)
       tw_node_fault(child, faults, "with <site>s, <%s> stands in each of them; move it there",
                     row->element->name);
-    else if (!sites && child == NULL && row->min > 0)
+    else if (!sites && child == NULL && row->min > 0 &&
+             (row->element != &tw_pool_element || requests || !jobs))
       tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
   }
   for (guint i = 0; i < G_N_ELEMENTS(between) && !sites; i++) {

@@ -105,13 +105,21 @@ static void read_trace(tw_scenario *scenario, const xmlNode *source, tw_faults *
   scenario->trace.most_gap_s = or_infinity(scenario->trace.most_gap_s);
   scenario->trace.limit = or_most(scenario->trace.limit);
   scenario->trace.reasoning_budget = or_most(scenario->trace.reasoning_budget);
+  if (scenario->trace.warmup_sessions > 0 && scenario->trace.mode == TW_REPLAY_RECORDED)
+    tw_node_fault(
+        source, faults,
+        "warmup-sessions needs sessions that begin; write mode=\"sessions\" or mode=\"lanes\", or leave "
+        "out requests by <output warmup=\"...\">");
   tw_scenario_check_file(scenario->trace_file, source, faults);
 }
 
 void tw_scenario_read_workload(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
-  const xmlNode *source = tw_node_child(tw_node_child(root, "workload"), NULL);
+  const xmlNode *workload = tw_node_child(root, "workload"),
+                *source = workload != NULL ? tw_node_child(workload, NULL) : NULL;
   read_slos(scenario, root, faults);
+  if (source == NULL)
+    return;
   if (g_str_equal((const char *)source->name, tw_trace_element.name))
     read_trace(scenario, source, faults);
   else
@@ -138,6 +146,8 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
     use.seed = (guint64)scenario->seed;
     return tw_generator_stream(scenario->generator, &use);
   }
+  if (scenario->trace_file == NULL)
+    return tw_stream_none();
   const tw_trace_format *format = NULL;
   if (scenario->trace_format >= 0)
     format = tw_trace_format_find(tw_trace_format_names[scenario->trace_format]);

@@ -20,9 +20,11 @@ static int *spare_accelerators(const tw_scenario *scenario)
   int *spare = g_new(int, (gsize)platform->n_hosts);
   for (int i = 0; i < platform->n_hosts; i++)
     spare[i] = platform->hosts[i].device != NULL ? platform->hosts[i].accelerators : 0;
-  for (int i = 0; i < scenario->plan.n_engines; i++)
-    for (int k = 0; k < scenario->plan.engines[i].n_shares; k++)
-      spare[scenario->plan.engines[i].shares[k].host] -= scenario->plan.engines[i].shares[k].accelerators;
+  for (int i = 0; i < scenario->plan.n_engines + scenario->n_jobs; i++) {
+    const tw_engine_place *place = tw_scenario_place(scenario, i);
+    for (int k = 0; k < place->n_shares; k++)
+      spare[place->shares[k].host] -= place->shares[k].accelerators;
+  }
   return spare;
 }
 
@@ -40,6 +42,12 @@ static void add_accelerators(tw_site_power *power, const tw_scenario *scenario, 
     if (!tw_power_known(&scenario->pools[i].plan.power)) {
       g_autofree char *text =
           g_strdup_printf("power of the accelerators of pool \"%s\"", scenario->pools[i].id);
+      add_missing(missing, text);
+    }
+  for (int i = 0; i < scenario->n_jobs; i++)
+    if (!tw_power_known(&scenario->jobs[i].plan.power)) {
+      g_autofree char *text =
+          g_strdup_printf("power of the accelerators of job \"%s\"", scenario->jobs[i].id);
       add_missing(missing, text);
     }
   if (isnan(power->site.spare_w))
@@ -93,7 +101,7 @@ static void add_engine(tw_site_power *power, const tw_scenario *scenario, int en
                        const double *rack)
 {
   const tw_platform *platform = scenario->platform;
-  const tw_engine_place *place = &scenario->plan.engines[engine];
+  const tw_engine_place *place = tw_scenario_place(scenario, engine);
   int accelerators = 0;
   for (int k = 0; k < place->n_shares; k++) {
     power->engine_follows[engine] += place->shares[k].accelerators * site[place->shares[k].host];
@@ -127,10 +135,10 @@ static void add_following(tw_site_power *power, const tw_scenario *scenario, GSt
     }
   }
   int n = 0;
-  for (int i = 0; i < scenario->plan.n_engines; i++)
-    n += scenario->plan.engines[i].n_shares;
+  for (int i = 0; i < scenario->plan.n_engines + scenario->n_jobs; i++)
+    n += tw_scenario_place(scenario, i)->n_shares;
   power->parts = g_new(tw_engine_part, (gsize)n);
-  for (int i = 0; i < scenario->plan.n_engines; i++)
+  for (int i = 0; i < scenario->plan.n_engines + scenario->n_jobs; i++)
     add_engine(power, scenario, i, site_follows, rack_follows);
   if (unknown)
     add_missing(missing, "idle power of the accelerators that the hosts' power follows");
@@ -152,7 +160,7 @@ tw_site_power *tw_site_power_new(const tw_scenario *scenario)
   tw_site_power *power = g_new0(tw_site_power, 1);
   power->racks = g_new0(tw_power_parts, (gsize)platform->n_racks);
   add_accelerators(power, scenario, missing);
-  power->engine_follows = g_new0(double, (gsize)scenario->plan.n_engines);
+  power->engine_follows = g_new0(double, (gsize)(scenario->plan.n_engines + scenario->n_jobs));
   gboolean silent_hosts = add_zones(power, platform) <= 0;
   add_following(power, scenario, missing);
   if (silent_hosts)

@@ -18,9 +18,10 @@ typedef struct tw_power_parts {
   double host_w, network_w; /* host_w: while accelerators idle */
 } tw_power_parts;
 
-/* The part of an engine that stands on one host. */
+/* The part of an engine, or of a job, that stands on one host. */
 typedef struct tw_engine_part {
-  int engine, rack; /* rack: by index in platform->racks, -1: none */
+  int engine,
+      rack; /* engine: jobs are counted behind the engines; rack: by index in platform->racks, -1: none */
   int accelerators;
   double of_engine; /* share of the engine's accelerators */
   double follows;   /* joules of the rack's hosts for a dynamic joule of these */
@@ -30,9 +31,9 @@ typedef struct tw_site_power {
   tw_power_parts site;      /* racks included */
   tw_power_parts *racks;    /* parts of each rack, by index in platform->racks */
   tw_power_parts elsewhere; /* the part of the site that stands in no rack */
-  /* Joules that hosts draw beyond that for a dynamic joule of each engine, over all zones around it. */
+  /* Joules that hosts draw beyond that for a dynamic joule of each engine and job, over all zones around it. */
   double *engine_follows;
-  tw_engine_part *parts; /* parts of all engines, in their order */
+  tw_engine_part *parts; /* parts of all engines, and of all jobs behind them, in their order */
   int n_parts;
   char *missing; /* what keeps the site's energy from being known, for people; NULL: nothing */
 } tw_site_power;

@@ -1,6 +1,7 @@
 /* What breaks: which accelerators and engines a failure hits as it begins, and gives back as it is repaired. */
 #include "sim/site/failures_private.h"
 #include "sim/site/fetches.h"
+#include "sim/site/jobs.h"
 
 #include <math.h>
 
@@ -49,7 +50,7 @@ static void for_engines(tw_failures *failures, tw_failure *f,
     act(failures, f->what.component, f, now_s);
   for (guint i = 0; i < f->accelerators->len; i++) {
     int engine = failures->owner[g_array_index(f->accelerators, int, i)];
-    if (engine < 0 || failures->patients[engine].stamp == stamp)
+    if (engine < 0 || engine >= failures->site->n_engines || failures->patients[engine].stamp == stamp)
       continue;
     failures->patients[engine].stamp = stamp;
     act(failures, engine, f, now_s);
@@ -64,6 +65,33 @@ static void stop_engine(tw_failures *failures, int engine, tw_failure *f, double
     tw_failures_go_down(failures, engine, f, now_s);
 }
 
+/* A job learns that one of its accelerators has broken, or works again. */
+static void tell_job(const tw_failures *failures, const tw_failure *f, int accelerator, gboolean was)
+{
+  gboolean is = failures->broken[accelerator] > 0;
+  int job = failures->owner[accelerator] - failures->site->n_engines;
+  if (is && !was)
+    tw_site_jobs_broke(failures->site->jobs, job, accelerator, f->what.detection_s, failures->site->now_s);
+  else if (was && !is)
+    tw_site_jobs_mended(failures->site->jobs, job, accelerator, failures->site->now_s);
+}
+
+/* Jobs go at the speed of the slowest of their accelerators. */
+static void slow_jobs(tw_failures *failures)
+{
+  const tw_site *site = failures->site;
+  for (int j = 0; j < site->scenario->n_jobs; j++) {
+    double slowest = 1;
+    for (GList *link = failures->open.head; link != NULL; link = link->next) {
+      const tw_failure *f = link->data;
+      for (guint i = 0; !f->stops && !f->repaired && i < f->accelerators->len; i++)
+        if (failures->owner[g_array_index(f->accelerators, int, i)] == site->n_engines + j)
+          slowest = fmin(slowest, f->what.speed);
+    }
+    tw_site_jobs_slow(site->jobs, j, slowest);
+  }
+}
+
 /* Accelerators of a failure do not work any more, or do again. */
 static void count_broken(tw_failures *failures, const tw_failure *f, int change)
 {
@@ -73,7 +101,9 @@ static void count_broken(tw_failures *failures, const tw_failure *f, int change)
     int accelerator = g_array_index(f->accelerators, int, i), engine = failures->owner[accelerator];
     gboolean was = failures->broken[accelerator] > 0;
     failures->broken[accelerator] = (guint16)(failures->broken[accelerator] + change);
-    if (engine >= 0 && was != (failures->broken[accelerator] > 0))
+    if (engine >= failures->site->n_engines)
+      tell_job(failures, f, accelerator, was);
+    else if (engine >= 0 && was != (failures->broken[accelerator] > 0))
       failures->patients[engine].broken += change;
   }
 }
@@ -111,6 +141,7 @@ void tw_failures_begin(tw_failures *failures, tw_breakage what)
     tell_store(failures, hosts, FALSE, what.start_s);
   } else {
     for_engines(failures, f, slow_engine, what.start_s);
+    slow_jobs(failures);
   }
 }
 
@@ -132,6 +163,7 @@ static void replace(tw_failures *failures, tw_failure *f, double now_s)
   tw_heap_push(&failures->repairs, &f->node, f->what.repaired_s, failures->totals.failures);
   count_broken(failures, f, 1);
   for_engines(failures, f, stop_known, now_s);
+  slow_jobs(failures);
 }
 
 static void repaired_for(tw_failures *failures, int engine, tw_failure *f, double now_s)
@@ -188,6 +220,8 @@ void tw_failures_repair(tw_failures *failures, tw_failure *f, double now_s)
   }
   f->repaired = TRUE;
   mend(failures, f, now_s);
+  if (!f->stops)
+    slow_jobs(failures);
   f->waiting++; /* it is not over while we look at it */
   for_engines(failures, f, repaired_for, now_s);
   offer_spares(failures, f, now_s);

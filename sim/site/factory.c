@@ -1,6 +1,7 @@
 #include "sim/site/factory.h"
 
 #include "sim/site/dispatcher.h"
+#include "sim/site/jobs.h"
 #include "sim/site/part.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ static const tw_part_kind *const kinds[] = {
     &tw_autoscaler_part,   &tw_dispatcher_part,
     &tw_kv_transfers_part, &tw_fetches_part,
     &tw_agenda_part,       &tw_collective_windows_part,
+    &tw_site_jobs_part,
 };
 
 typedef struct part {
@@ -116,7 +118,8 @@ static gboolean drives(const tw_factory *factory, const part *p)
 {
   return p->kind->life == TW_PART_DRIVES ||
          (p->kind->life == TW_PART_FREES &&
-          (tw_dispatcher_waits(factory->site.dispatcher) > 0 || flows_drive(factory)));
+          (tw_dispatcher_waits(factory->site.dispatcher) > 0 || flows_drive(factory) ||
+           (factory->site.jobs != NULL && tw_site_jobs_wait(factory->site.jobs))));
 }
 
 double tw_factory_next(const tw_factory *factory, double *drives_s)
@@ -210,9 +213,13 @@ static void break_down(tw_factory *factory, double end_s)
 {
   const tw_site *site = &factory->site;
   tw_energy energy = tw_telemetry_energy(site->telemetry);
-  factory->breakdown = tw_breakdown_new(site->scenario, site->engines, site->power, end_s);
+  g_autofree tw_site_job_energy *jobs = g_new0(tw_site_job_energy, (gsize)site->scenario->n_jobs);
+  for (int i = 0; i < site->scenario->n_jobs; i++)
+    jobs[i] = tw_site_jobs_energy(site->jobs, i, end_s);
+  factory->breakdown = tw_breakdown_new(site->scenario, site->engines, jobs, site->power, end_s);
   factory->breakdown->transfer_j = tw_telemetry_flow_joules(site->telemetry, TW_FLOW_KV) +
-                                   tw_telemetry_flow_joules(site->telemetry, TW_FLOW_WEIGHTS);
+                                   tw_telemetry_flow_joules(site->telemetry, TW_FLOW_WEIGHTS) +
+                                   tw_telemetry_flow_joules(site->telemetry, TW_FLOW_CHECKPOINT);
   factory->breakdown->collective_j = tw_telemetry_flow_joules(site->telemetry, TW_FLOW_COLLECTIVE);
   factory->spent = tw_spent_of(site->scenario, site->engines, site->power, end_s);
   if (site->scenario->audit)
@@ -272,6 +279,11 @@ const tw_fleet *tw_factory_fleet(const tw_factory *factory)
 const struct tw_failures *tw_factory_failures(const tw_factory *factory)
 {
   return factory->site.failures;
+}
+
+const struct tw_site_jobs *tw_factory_jobs(const tw_factory *factory)
+{
+  return factory->site.jobs;
 }
 
 const tw_governor *tw_factory_governor(const tw_factory *factory)

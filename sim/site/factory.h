@@ -73,6 +73,7 @@ const tw_spent *tw_factory_spent(const tw_factory *factory);
 const tw_governor *tw_factory_governor(const tw_factory *factory);        /* NULL: power is not capped */
 const tw_fleet *tw_factory_fleet(const tw_factory *factory);              /* NULL: all serve all the time */
 const struct tw_failures *tw_factory_failures(const tw_factory *factory); /* NULL: nothing breaks */
+const struct tw_site_jobs *tw_factory_jobs(const tw_factory *factory);    /* NULL: there is none */
 const tw_site_power *tw_factory_site_power(const tw_factory *factory);
 
 int tw_factory_engines(const tw_factory *factory);

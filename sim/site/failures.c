@@ -59,6 +59,12 @@ static void give_accelerators(tw_failures *failures)
         failures->owner[next[share->host]++] = e;
       failures->patients[e].accelerators += share->accelerators;
     }
+  for (int j = 0; j < site->scenario->n_jobs; j++) {
+    const tw_engine_place *place = &site->scenario->jobs[j].plan.place;
+    for (int k = 0; k < place->n_shares; k++)
+      for (int n = 0; n < place->shares[k].accelerators; n++)
+        failures->owner[next[place->shares[k].host]++] = site->n_engines + j;
+  }
 }
 
 /* The last engines of each pool stand by. */

@@ -51,7 +51,7 @@ struct tw_failures {
   int *first; /* By host, the index of its first accelerator. */
   int *rows;  /* By host, its row in the hall. */
   int n_accelerators;
-  int *owner;      /* By accelerator, the engine that has it; -1: none. */
+  int *owner; /* By accelerator, the engine that has it; -1: none. Jobs are counted behind the engines. */
   guint16 *broken; /* By accelerator, the number of failures that keep it from working. */
   tw_patient *patients;
   GQueue open; /* Failures that are not over, in the order of beginning. */

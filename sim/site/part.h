@@ -42,6 +42,7 @@ typedef struct tw_site {
   struct tw_failures *failures;
   tw_governor *governor;
   struct tw_load_part *load;
+  struct tw_site_jobs *jobs;
 } tw_site;
 
 typedef enum {
@@ -77,6 +78,7 @@ typedef struct tw_part_kind {
 } tw_part_kind;
 
 extern const tw_part_kind tw_load_part, tw_caps_part, tw_failures_part, tw_fleet_part, tw_autoscaler_part,
-    tw_dispatcher_part, tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part;
+    tw_dispatcher_part, tw_kv_transfers_part, tw_fetches_part, tw_agenda_part, tw_collective_windows_part,
+    tw_site_jobs_part;
 
 #endif

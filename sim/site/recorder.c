@@ -417,7 +417,8 @@ void tw_recorder_close(tw_recorder *recorder, double end_s)
     count(recorder, o, end_s - scenario->drain_s);
   double from_s = scenario->warmup_s;
   const tw_class *only = tw_scenario_only_class(scenario);
-  if (only != NULL && only->warmup > 0 && isfinite(recorder->measured_s))
+  gboolean warms_up = only != NULL ? only->warmup > 0 : scenario->trace.warmup_sessions > 0;
+  if (warms_up && isfinite(recorder->measured_s))
     from_s = fmax(from_s, recorder->measured_s);
   recorder->all.window.length_s = fmax(0, end_s - scenario->drain_s - from_s);
 }

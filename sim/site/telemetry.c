@@ -1,5 +1,7 @@
 #include "sim/site/telemetry.h"
 
+#include "sim/site/jobs.h"
+
 #include <math.h>
 
 typedef struct rack_usage {
@@ -21,29 +23,38 @@ struct tw_telemetry {
   tw_telemetry_tally counts;
   guint unrouted;             /* requests that wait at no engine */
   double unrouted_s, since_s; /* integral of them over the interval, up to an instant */
-  int *accelerators;          /* number of accelerators of each engine */
+  int *accelerators;          /* number of accelerators of each engine, and of each job behind them */
   rack_usage *racks;
+  const tw_site_jobs *jobs;  /* NULL: there is none */
+  tw_site_job_energy *drawn; /* by jobs, up to the start of the interval */
 };
 
 tw_telemetry *tw_telemetry_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
                                const tw_network *network, tw_log *log)
 {
   tw_telemetry *telemetry = g_new0(tw_telemetry, 1);
-  *telemetry = (tw_telemetry){.scenario = scenario,
-                              .engines = engines,
-                              .power = power,
-                              .link_joules = network != NULL ? network->joules : NULL,
-                              .log = log,
-                              .meter = tw_meter_new(scenario, power, log),
-                              .accelerators = g_new0(int, (gsize)scenario->plan.n_engines),
-                              .racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks)};
+  *telemetry =
+      (tw_telemetry){.scenario = scenario,
+                     .engines = engines,
+                     .power = power,
+                     .link_joules = network != NULL ? network->joules : NULL,
+                     .log = log,
+                     .meter = tw_meter_new(scenario, power, log),
+                     .accelerators = g_new0(int, (gsize)(scenario->plan.n_engines + scenario->n_jobs)),
+                     .drawn = g_new0(tw_site_job_energy, (gsize)scenario->n_jobs),
+                     .racks = g_new0(rack_usage, (gsize)scenario->platform->n_racks)};
   for (int i = 0; i < power->n_parts; i++) {
     const tw_engine_part *part = &power->parts[i];
     telemetry->accelerators[part->engine] += part->accelerators;
-    if (part->rack >= 0)
+    if (part->rack >= 0 && part->engine < scenario->plan.n_engines)
       telemetry->racks[part->rack].accelerators += part->accelerators;
   }
   return telemetry;
+}
+
+void tw_telemetry_jobs(tw_telemetry *telemetry, const tw_site_jobs *jobs)
+{
+  telemetry->jobs = jobs;
 }
 
 void tw_telemetry_free(tw_telemetry *telemetry)
@@ -52,6 +63,7 @@ void tw_telemetry_free(tw_telemetry *telemetry)
     return;
   tw_meter_free(telemetry->meter);
   g_free(telemetry->racks);
+  g_free(telemetry->drawn);
   g_free(telemetry->accelerators);
   g_free(telemetry);
 }
@@ -180,6 +192,26 @@ static void add_to_rack(tw_telemetry *telemetry, const tw_engine_part *part, con
   rack->following_j += part->follows > 0 ? dynamic_j * part->follows : 0;
 }
 
+/* Adds what the parts of jobs drew in the interval to their racks; they stand behind those of the engines, from
+ * number `part` on. */
+static void add_jobs_to_racks(tw_telemetry *telemetry, int part, double end_s)
+{
+  for (int i = 0; i < telemetry->scenario->n_jobs; i++) {
+    tw_site_job_energy now = tw_site_jobs_energy(telemetry->jobs, i, end_s), before = telemetry->drawn[i];
+    double joules = now.joules - before.joules, dynamic_j = now.dynamic_j - before.dynamic_j;
+    for (; part < telemetry->power->n_parts &&
+           telemetry->power->parts[part].engine == telemetry->scenario->plan.n_engines + i;
+         part++) {
+      const tw_engine_part *p = &telemetry->power->parts[part];
+      if (p->rack < 0)
+        continue;
+      telemetry->racks[p->rack].joules += joules * p->of_engine;
+      telemetry->racks[p->rack].following_j += p->follows > 0 ? dynamic_j * p->of_engine * p->follows : 0;
+    }
+    telemetry->drawn[i] = now;
+  }
+}
+
 /* Writes the rows of the interval under way, which ends at `end_s`, and starts the next. */
 static void end_interval(tw_telemetry *telemetry, double end_s)
 {
@@ -207,6 +239,7 @@ static void end_interval(tw_telemetry *telemetry, double end_s)
     site.prompt_tokens += usage.prompt_tokens;
     site.output_tokens += usage.output_tokens;
   }
+  add_jobs_to_racks(telemetry, part, end_s);
   log_racks(telemetry, start_s, length_s);
   tw_site_row row = tw_site_row_empty;
   row.start_s = start_s;
@@ -245,6 +278,12 @@ static void cut_meter(tw_telemetry *telemetry, double now_s)
     drawn.engines_j += tw_engine_joules(telemetry->engines[i], now_s);
     if (*follows != 0)
       drawn.following_j += *follows * tw_engine_dynamic_joules(telemetry->engines[i], now_s);
+  }
+  for (int i = 0; i < telemetry->scenario->n_jobs; i++) {
+    double follows = telemetry->power->engine_follows[telemetry->scenario->plan.n_engines + i];
+    tw_site_job_energy job = tw_site_jobs_energy(telemetry->jobs, i, now_s);
+    drawn.jobs_j += job.joules;
+    drawn.following_j += follows != 0 ? follows * job.dynamic_j : 0;
   }
   tw_meter_cut(telemetry->meter, now_s, &drawn);
 }

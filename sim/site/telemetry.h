@@ -23,6 +23,9 @@ typedef struct tw_telemetry_tally {
  * links counts when the first event after its end begins. */
 tw_telemetry *tw_telemetry_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
                                const tw_network *network, tw_log *log);
+struct tw_site_jobs;
+/* Jobs draw power from now on. Borrowed. */
+void tw_telemetry_jobs(tw_telemetry *telemetry, const struct tw_site_jobs *jobs);
 void tw_telemetry_free(tw_telemetry *telemetry);
 
 /* The counters of the interval under way, for the factory to count on. Borrowed. */

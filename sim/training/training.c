@@ -185,13 +185,12 @@ static double slowest_stage_s(const tw_training_setting *s, const forward *f)
 }
 
 /* The optimizer reads master weight and two moments in fp32 and a gradient, and writes the three and a 16-bit weight. */
-static double optimizer_s(const tw_training_setting *s)
+static double optimizer_bytes(const tw_training_setting *s)
 {
   tw_training_params p = tw_training_params_of(s);
   double own =
       s->zero >= 1 ? p.dense / p.dense_replicas + p.experts / p.expert_replicas : p.dense + p.experts;
-  double memory = s->device->efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory;
-  return own * (3 * 4 + 3 * 4 + 2 + tw_precision_bytes(s->gradients)) / (s->device->hbm_bytes_per_s * memory);
+  return own * (3 * 4 + 3 * 4 + 2 + tw_precision_bytes(s->gradients));
 }
 
 tw_training_cost tw_training_cost_of(const tw_training_setting *s)
@@ -204,7 +203,7 @@ tw_training_cost tw_training_cost_of(const tw_training_setting *s)
   tw_training_cost cost = {
       .micro_batches = tw_training_micro_batches(s),
       .forward_s = slowest_stage_s(s, &f),
-      .optimizer_s = optimizer_s(s),
+      .optimizer_bytes = optimizer_bytes(s),
       .tokens = (double)(s->batch * s->sequence),
       .peak_flops = s->device->flops[s->precision] * accelerators,
       .flops = passes * f.flops / f.ranks * replicas,
@@ -213,6 +212,8 @@ tw_training_cost tw_training_cost_of(const tw_training_setting *s)
       .weight_bytes = params * 2,
   };
   cost.micro_s = passes * cost.forward_s;
+  cost.optimizer_s = cost.optimizer_bytes /
+                     (s->device->hbm_bytes_per_s * s->device->efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory);
   cost.bubble = (double)(l->pp - 1) / (double)(l->chunks * cost.micro_batches);
   cost.model_flops = (1 + BACKWARD) * f.flops / f.ranks / micro_tokens * cost.tokens;
   tw_training_sends_of(s, cost.sends);
@@ -230,22 +231,23 @@ static double traffic_s(double inside_s, double bytes, double hops, const tw_int
 tw_training_step tw_training_step_of(const tw_training_setting *s, const tw_training_cost *cost,
                                      const tw_interconnect *links)
 {
-  double beside_s = 0, alone_s = 0;
+  /* Of a micro-batch, and at the end of the step. */
+  double beside_s = 0, alone_s = 0, last_beside_s = 0, last_alone_s = 0;
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++) {
     const tw_training_sends *sends = &cost->sends[i];
-    double time_s = traffic_s(sends->micro_inside_s, sends->micro_bytes, sends->micro_hops, links);
-    beside_s += s->overlap[i] * time_s;
-    alone_s += (1 - s->overlap[i]) * time_s;
+    double micro_s = traffic_s(sends->micro_inside_s, sends->micro_bytes, sends->micro_hops, links),
+           end_s = traffic_s(sends->step_inside_s, sends->step_bytes, sends->step_hops, links);
+    beside_s += s->overlap[i] * micro_s;
+    alone_s += (1 - s->overlap[i]) * micro_s;
+    last_beside_s += s->overlap[i] * end_s;
+    last_alone_s += (1 - s->overlap[i]) * end_s;
   }
-  const tw_training_sends *data = &cost->sends[TW_TRAINING_DATA];
-  double exchange_s = traffic_s(data->step_inside_s, data->step_bytes, data->step_hops, links),
-         hidden = s->overlap[TW_TRAINING_DATA], m = (double)cost->micro_batches;
-  double micro_s = tw_training_work_s(cost->micro_s, beside_s, alone_s),
-         last_s = tw_training_work_s(cost->micro_s, beside_s + hidden * exchange_s, alone_s);
+  double m = (double)cost->micro_batches, micro_s = tw_training_work_s(cost->micro_s, beside_s, alone_s),
+         last_s = tw_training_work_s(cost->micro_s, beside_s + last_beside_s, alone_s);
   tw_training_step step = {.compute_s = m * cost->micro_s,
                            .bubble_s = cost->bubble * m * (m > 1 ? micro_s : last_s),
                            .optimizer_s = cost->optimizer_s};
-  double worked_s = (m - 1) * micro_s + last_s + (1 - hidden) * exchange_s;
+  double worked_s = (m - 1) * micro_s + last_s + last_alone_s;
   step.exposed_s = worked_s - step.compute_s;
   step.step_s = worked_s + step.bubble_s + step.optimizer_s;
   return step;

@@ -28,7 +28,8 @@
   X(CONTEXT, "cp", 1, "keys and values in a ring")                                                           \
   X(EXPERTS, "ep", 0, "tokens to their experts and back")                                                    \
   X(STAGES, "pp", 1, "activations to the next stage, and gradients of them back")                            \
-  X(DATA, "dp", 1, "gradients and weights between replicas")
+  X(DATA, "dp", 1, "gradients and weights between replicas")                                                 \
+  X(EXPERT_DATA, "edp", 1, "those of experts, which have replicas of their own")
 typedef enum {
 #define X(name, text, overlap, help) TW_TRAINING_##name,
   TW_TRAINING_TRAFFIC(X)
@@ -47,7 +48,6 @@ typedef struct tw_training_layout {
 /* The number of NVLink domains that the groups of a job lie in, in equal parts; 1: inside one. */
 typedef struct tw_training_reach {
   int groups[TW_TRAINING_TRAFFICS]; /* STAGES: 2 where any stages follow each other in different domains */
-  int expert_data;                  /* of the replicas of an expert */
   gboolean meshed;
 } tw_training_reach;
 
@@ -75,16 +75,17 @@ typedef struct tw_training_sends {
 
 typedef struct tw_training_cost {
   gint64 micro_batches;
-  double forward_s;    /* computation of a micro-batch on the slowest stage */
-  double micro_s;      /* forward and backward of it, without any collective */
-  double bubble;       /* time that the pipeline idles, over that in which it works */
-  double optimizer_s;  /* each accelerator updates its part of the weights */
-  double tokens;       /* of a step, of all replicas */
-  double model_flops;  /* of a step, over all accelerators */
-  double peak_flops;   /* dense peak of all accelerators in the precision */
-  double flops, bytes; /* done and moved in one micro-batch by all accelerators of all stages: for power */
-  double state_bytes;  /* of a checkpoint: weights, master weights and moments */
-  double weight_bytes; /* of all weights in 16 bits: what engines load */
+  double forward_s;       /* computation of a micro-batch on the slowest stage */
+  double micro_s;         /* forward and backward of it, without any collective */
+  double bubble;          /* time that the pipeline idles, over that in which it works */
+  double optimizer_bytes; /* of HBM that each accelerator moves for it */
+  double optimizer_s;     /* each accelerator updates its part of the weights */
+  double tokens;          /* of a step, of all replicas */
+  double model_flops;     /* of a step, over all accelerators */
+  double peak_flops;      /* dense peak of all accelerators in the precision */
+  double flops, bytes;    /* done and moved in one micro-batch by all accelerators of all stages: for power */
+  double state_bytes;     /* of a checkpoint: weights, master weights and moments */
+  double weight_bytes;    /* of all weights in 16 bits: what engines load */
   tw_training_sends sends[TW_TRAINING_TRAFFICS];
 } tw_training_cost;
 

@@ -3,7 +3,7 @@
  *     tp   an all-reduce behind each block, forward and backward, of 2 · b · s · h / c bytes
  *     cp   K and V of all other ranks, all-gathered forward, and backward again with their gradients
  *     ep   tokens to the ranks of their experts and back, forward and backward
- *     pp   2 · b · s · h / (t · c) bytes to the next stage and back, for each chunk
+ *     pp   2 · b · s · h / (t · c) bytes to the next stage and back, for each chunk (of two stages, one way)
  *     dp   ZeRO 0: an all-reduce of gradients. 1: reduce-scatter of gradients, all-gather of weights. 2: the
  *          reduce-scatter for each micro-batch. 3: that, and all-gathers of weights forward and backward */
 #include "sim/steptime/step_collectives.h"
@@ -45,6 +45,15 @@ static void add_micro(const tw_training_setting *s, tw_training_traffic kind, co
   tw_training_sends *to = &sends[kind];
   add_collective(s, pattern, ranks, s->reach.groups[kind], bytes, times, &to->micro_inside_s,
                  &to->micro_bytes, &to->micro_hops);
+}
+
+/* One at the end of a step. */
+static void add_step(const tw_training_setting *s, tw_training_traffic kind, const char *pattern,
+                     double ranks, double bytes, tw_training_sends *sends)
+{
+  tw_training_sends *to = &sends[kind];
+  add_collective(s, pattern, ranks, s->reach.groups[kind], bytes, 1, &to->step_inside_s, &to->step_bytes,
+                 &to->step_hops);
 }
 
 /* The part of all layers that is on the fullest stage. */
@@ -97,35 +106,29 @@ static void add_experts(const tw_training_setting *s, double tokens, tw_training
       times * tw_crossing_s(&wires, &costs, of_accelerator, times, &to->micro_bytes, &to->micro_hops);
 }
 
-/* An inner stage sends forward and back. */
 static void add_stages(const tw_training_setting *s, double tokens, tw_training_sends *sends)
 {
   if (s->layout.pp > 1)
     add_micro(s, TW_TRAINING_STAGES, "permutation", 2,
               tokens * (double)s->model->hidden * ACTIVATION_BYTES / (double)s->layout.tp,
-              2 * (double)s->layout.chunks, sends);
+              tw_training_stage_messages(&s->layout), sends);
 }
 
 /* What replicas of some parameters exchange. */
-static void add_replicas(const tw_training_setting *s, double params, double replicas, int domains,
-                         tw_training_sends *to)
+static void add_replicas(const tw_training_setting *s, tw_training_traffic kind, double params,
+                         double replicas, tw_training_sends *sends)
 {
   double gradients = params * tw_precision_bytes(s->gradients), weights = params * WEIGHT_BYTES;
   if (s->zero == 0)
-    add_collective(s, "all-reduce", replicas, domains, gradients, 1, &to->step_inside_s, &to->step_bytes,
-                   &to->step_hops);
+    add_step(s, kind, "all-reduce", replicas, gradients, sends);
   if (s->zero == 1)
-    add_collective(s, "reduce-scatter", replicas, domains, gradients, 1, &to->step_inside_s, &to->step_bytes,
-                   &to->step_hops);
+    add_step(s, kind, "reduce-scatter", replicas, gradients, sends);
   if (s->zero == 1 || s->zero == 2)
-    add_collective(s, "all-gather", replicas, domains, weights, 1, &to->step_inside_s, &to->step_bytes,
-                   &to->step_hops);
+    add_step(s, kind, "all-gather", replicas, weights, sends);
   if (s->zero >= 2)
-    add_collective(s, "reduce-scatter", replicas, domains, gradients, 1, &to->micro_inside_s,
-                   &to->micro_bytes, &to->micro_hops);
+    add_micro(s, kind, "reduce-scatter", replicas, gradients, 1, sends);
   if (s->zero == 3)
-    add_collective(s, "all-gather", replicas, domains, weights, 2, &to->micro_inside_s, &to->micro_bytes,
-                   &to->micro_hops);
+    add_micro(s, kind, "all-gather", replicas, weights, 2, sends);
 }
 
 void tw_training_sends_of(const tw_training_setting *s, tw_training_sends *sends)
@@ -137,7 +140,6 @@ void tw_training_sends_of(const tw_training_setting *s, tw_training_sends *sends
   add_context(s, tokens, sends);
   add_experts(s, tokens, sends);
   add_stages(s, tokens, sends);
-  add_replicas(s, params.dense, params.dense_replicas, s->reach.groups[TW_TRAINING_DATA],
-               &sends[TW_TRAINING_DATA]);
-  add_replicas(s, params.experts, params.expert_replicas, s->reach.expert_data, &sends[TW_TRAINING_DATA]);
+  add_replicas(s, TW_TRAINING_DATA, params.dense, params.dense_replicas, sends);
+  add_replicas(s, TW_TRAINING_EXPERT_DATA, params.experts, params.expert_replicas, sends);
 }

@@ -32,7 +32,14 @@ NOT_DRAWN = {
     **dict.fromkeys(("site/name", "site/region", "site/utc-offset", "site/guests", "users/class", "users/region", "users/home",
                      "users/stays", "wan/from", "wan/to", "wan/latency", "wan/bandwidth", "global-router/policy",
                      "global-router/spill", "global-router/sticky", "global-router/bytes-per-token"),
-                    "several sites, which tests/cli/test_sites.py draws")}
+                    "several sites, which tests/cli/test_sites.py draws"),
+    **dict.fromkeys(("job/batch", "job/chunks", "job/cp", "job/cp-overlap", "job/dp", "job/dp-overlap",
+                     "job/edp-overlap", "job/expert-imbalance", "job/ep", "job/ep-overlap", "job/gradients", "job/hosts", "job/id", "job/kind",
+                     "job/log-every", "job/micro-batch", "job/model", "job/placement", "job/pp", "job/pp-overlap",
+                     "job/precision", "job/recompute", "job/sequence", "job/slices", "job/spares", "job/start",
+                     "job/steps", "job/tp", "job/tp-overlap", "job/zero", "checkpoint/every", "checkpoint/mode",
+                     "checkpoint/bytes", "checkpoint/restart"),
+                    "jobs, which tests/sim/site/test_jobs.py and golden/training-alone run")}
 BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
@@ -266,7 +273,7 @@ class Drawing:
             pool.attrib.setdefault("startup", self.seconds(0.01, 5))
         self.stands_by = False
         for child, least, most in self.elements["scenario"][0].children:
-            if child in ("platform", "workload", "pool", *BETWEEN_SITES):
+            if child in ("platform", "workload", "pool", "job", *BETWEEN_SITES):
                 continue
             if least > 0 or self.maybe(0.4 if child != "output" else 0.8):
                 node.append(self.draw(child, "scenario"))

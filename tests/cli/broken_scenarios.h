@@ -6,23 +6,23 @@
 
 #define SESSIONS(end, turns) "<sessions rate=\"1/s\"" end ">" turns "</sessions>"
 #define TURN(attributes)     "<turn " attributes "><prompt mean=\"5\"/><answer mean=\"5\"/></turn>"
-
 static const broken scenario_cases[] = {
-    {.name = "a limit of ITL that is no time",
+    {.name = "a limit of ITL that is no time, and a first token that nobody emits",
      .file = SCENARIO,
-     .find = "<trace file=\"trace.csv\"/></workload>\n",
-     .replace = "<trace file=\"trace.csv\"/></workload>\n  <slo itl=\"50\"/>\n",
-     .message = "s.xml:4: itl of <slo>: \"50\" has no unit; write a time, such as 50ms"},
+     .find = "<output ",
+     .replace = "<slo itl=\"50\"/>\n  <output first-token=\"proxy\" ",
+     .message = "s.xml:5: itl of <slo>: \"50\" has no unit; write a time, such as 50ms\n"
+                "s.xml:6: first-token of <output>: \"proxy\" is unknown; write one of prefill, decode"},
+    {.name = "sessions that warm up where none begins",
+     .file = SCENARIO,
+     .find = "<trace file",
+     .replace = "<trace warmup-sessions=\"2\" file",
+     .message = "s.xml:3: warmup-sessions needs sessions that begin; write mode=\"sessions\" or \"lanes\""},
     {.name = "a salt for each user",
      .file = SCENARIO,
      .find = "<trace file",
      .replace = "<trace cache-salt=\"user\" file",
      .message = "s.xml:3: cache-salt of <trace>: \"user\" is unknown; write one of none, class, session"},
-    {.name = "a first token that nobody emits",
-     .file = SCENARIO,
-     .find = "<output ",
-     .replace = "<output first-token=\"proxy\" ",
-     .message = "s.xml:5: first-token of <output>: \"proxy\" is unknown; write one of prefill, decode"},
     {.name = "turns in a cycle",
      .file = SCENARIO,
      .find = "<trace file=\"trace.csv\"/>",

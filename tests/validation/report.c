@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* NAN where there is nothing to compare. */
 static double error_of(const validation_case *item, int metric)
@@ -177,6 +178,23 @@ static void add_notes(GString *text)
       g_string_append_printf(text, "- %s: %s\n", set->name, set->note);
 }
 
+/* Why rows have no prediction: what the program said without the place of our scenario, once for each. */
+static void add_failures(GString *text, GPtrArray *cases)
+{
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < cases->len; i++) {
+    const validation_case *item = cases->pdata[i];
+    const char *why = item->failure != NULL ? strstr(item->failure, ": ") : NULL;
+    why = why != NULL ? why + 2 : item->failure;
+    if (why == NULL || !g_hash_table_add(seen, g_strdup(why)))
+      continue;
+    if (g_hash_table_size(seen) == 1)
+      g_string_append(text, "\n### Rows without a prediction\n\n");
+    g_string_append_printf(text, "- %s, %s on %s with %s, %s: %s%s", item->set, item->model, item->device,
+                           item->engine, item->label, why, g_str_has_suffix(why, "\n") ? "" : "\n");
+  }
+}
+
 GString *report_tables(GPtrArray *cases, const char *skipped, const GPtrArray *explanations)
 {
   GString *text = g_string_new(
@@ -186,6 +204,7 @@ GString *report_tables(GPtrArray *cases, const char *skipped, const GPtrArray *e
       "iterations lie outside of what the engine's overheads were fitted on.\n");
   if (*skipped != '\0')
     g_string_append_printf(text, "\nSkipped:\n\n%s", skipped);
+  add_failures(text, cases);
   add_table(text, cases, "data set", set_of);
   add_table(text, cases, "device", device_of);
   add_table(text, cases, "model", model_of);

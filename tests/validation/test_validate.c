@@ -99,6 +99,7 @@ static void an_unknown_model_is_told_and_crashes_nothing(void **state)
   assert_true(g_file_get_contents(rows, &text, NULL, NULL));
   assert_non_null(strstr(text, "llama-9"));
   assert_non_null(strstr(text, "no model is called"));
+  assert_non_null(strstr(out, "- own, llama-9 on h100-sxm with vllm, 512/128 c8: no model is called"));
 }
 
 /* ---- Explanations ---- */

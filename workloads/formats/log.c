@@ -266,6 +266,19 @@ static const char *reason(const char *what, const char *column)
   return g_intern_string(text);
 }
 
+/* Adds what a provider's cache read and wrote to the prompt; sets the row's failure where that is no number. */
+static void add_cached(const own_log *log, tw_trace_row *row)
+{
+  for (int role = TW_LOG_CACHE_READ; role <= TW_LOG_CACHE_WRITE && row->failure == NULL; role++) {
+    gint32 tokens = 0;
+    if (*log->text[role] != '\0' && (!parse_tokens(log, log->text[role], &tokens) ||
+                                     tokens > TW_REQUEST_MAX_TOKENS - row->request.prompt_tokens))
+      row->failure = reason("no whole number of tokens", log->columns.of[role]);
+    else
+      row->request.prompt_tokens += tokens;
+  }
+}
+
 /* Fields of tokens; sets the row's failure where they cannot be replayed. */
 static void read_lengths(const own_log *log, tw_trace_row *row)
 {
@@ -284,9 +297,11 @@ static void read_lengths(const own_log *log, tw_trace_row *row)
       row->failure = reason("empty", column);
     else if (!parse_tokens(log, text, fields[i].tokens))
       row->failure = reason("no whole number of tokens", column);
-    else if (fields[i].role == TW_LOG_PROMPT && *fields[i].tokens == 0)
-      row->failure = reason("a prompt of 0 tokens", column);
   }
+  if (row->failure == NULL)
+    add_cached(log, row);
+  if (row->failure == NULL && row->request.prompt_tokens == 0)
+    row->failure = reason("a prompt of 0 tokens", log->columns.of[TW_LOG_PROMPT]);
   if (row->failure == NULL && ends == TW_LOG_OUTPUT && reasoning > output)
     row->failure = reason("more reasoning than output", log->columns.of[TW_LOG_REASONING]);
   row->request.reasoning_tokens = reasoning;

@@ -8,8 +8,10 @@
 #define TW_LOG_ROLES(X)                                                                                      \
   X(ARRIVAL, "arrival")                                                                                      \
   X(PROMPT, "prompt")                                                                                        \
-  X(OUTPUT, "output") /* reasoning included */                                                               \
-  X(ANSWER, "answer") /* without it */                                                                       \
+  X(CACHE_READ, "cache-read")   /* prompt tokens beside those of `prompt` */                                 \
+  X(CACHE_WRITE, "cache-write") /* ... and others */                                                         \
+  X(OUTPUT, "output")           /* reasoning included */                                                     \
+  X(ANSWER, "answer")           /* without it */                                                             \
   X(REASONING, "reasoning")                                                                                  \
   X(SESSION, "session")                                                                                      \
   X(CLASS, "class")                                                                                          \

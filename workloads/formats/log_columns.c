@@ -19,6 +19,8 @@ static const char *const known[TW_LOG_N_ROLES] = {
         "prompttokens inputtokens prompttokencount inputtokencount numprompttokens numinputtokens "
         "requesttokens contexttokens promptlength inputlength promptlen inputlen tokensin intokens "
         "inputtoks prompttoks numprefilltokens tokensprompt prompt isl in",
+    [TW_LOG_CACHE_READ] = "", /* see guess_cached */
+    [TW_LOG_CACHE_WRITE] = "",
     [TW_LOG_OUTPUT] =
         "outputtokens completiontokens outputtokencount completiontokencount numoutputtokens "
         "numcompletiontokens generatedtokens generationtokens responsetokens outputlength "
@@ -98,6 +100,20 @@ static gboolean take_part(const char *part, const char *const *names, tw_log_col
                             quoted, right);
 }
 
+/* Anthropic's input_tokens leave out what its cache read and wrote, which have names of their own; the counts of others,
+ * and `cache_read.input_tokens` of OpenTelemetry, are parts of the prompt. */
+static void guess_cached(const char *const *names, tw_log_columns *columns)
+{
+  static const char *const words[] = {
+      [TW_LOG_CACHE_READ] = "cache_read_input_tokens", [TW_LOG_CACHE_WRITE] = "cache_creation_input_tokens"};
+  const char *prompt = columns->of[TW_LOG_PROMPT];
+  gboolean anthropic = prompt != NULL && g_str_has_suffix(prompt, "input_tokens");
+  for (int role = TW_LOG_CACHE_READ; role <= TW_LOG_CACHE_WRITE; role++)
+    for (int i = 0; anthropic && names[i] != NULL && columns->of[role] == NULL; i++)
+      if (g_str_has_suffix(names[i], words[role]) && strstr(names[i], "gen_ai") == NULL)
+        columns->of[role] = names[i];
+}
+
 gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns *columns, GError **error)
 {
   *columns = (tw_log_columns){0};
@@ -105,12 +121,15 @@ gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns 
   for (char **part = parts; *part != NULL; part++)
     if (**part != '\0' && !take_part(g_strstrip(*part), names, columns, error))
       return FALSE;
+  gboolean prompt_is_said = columns->of[TW_LOG_PROMPT] != NULL;
   for (int role = 0; role < TW_LOG_N_ROLES; role++) {
     gboolean other = (role == TW_LOG_OUTPUT && columns->of[TW_LOG_ANSWER] != NULL) ||
                      (role == TW_LOG_ANSWER && columns->of[TW_LOG_OUTPUT] != NULL);
     if (columns->of[role] == NULL && !other)
       columns->of[role] = find_known(names, (tw_log_role)role, columns);
   }
+  if (!prompt_is_said)
+    guess_cached(names, columns);
   return TRUE;
 }
 

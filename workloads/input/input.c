@@ -49,6 +49,13 @@ static gssize read_raw(tw_input *input, GError **error)
   input->z.next_in = input->raw;
   input->z.avail_in = (uInt)n;
   input->read_bytes += n;
+  if (n == 0 && input->file_bytes > 0 && input->read_bytes != input->file_bytes) {
+    tw_input_error_set(error, TW_INPUT_ERROR_FILE, input->path, 0,
+                       "has changed while it was read: it had %" G_GINT64_FORMAT
+                       " bytes, and %" G_GINT64_FORMAT " came; start again once nobody writes it",
+                       input->file_bytes, input->read_bytes);
+    return -1;
+  }
   if (input->sha256 == NULL) {
     if (n > 0)
       g_checksum_update(input->checksum, input->raw, n);

@@ -3,7 +3,7 @@
  *     file ─read─► raw ─inflate or copy─► text ─► lines
  *            └► SHA-256, progress
  *
- * A truncated or damaged gzip file, a line over TW_INPUT_MAX_LINE and a NUL byte are errors that name the
+ * A file whose size changes while it is read, a truncated or damaged gzip file, a line over TW_INPUT_MAX_LINE and a NUL byte are errors that name the
  * line in which they were met; the lines before it have been given out by then. */
 #ifndef TW_WORKLOADS_INPUT_H
 #define TW_WORKLOADS_INPUT_H

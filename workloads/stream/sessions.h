@@ -70,8 +70,9 @@ tw_stream *tw_stream_sessions(const tw_sessions_options *options);
 /* How many sessions of a stream began, and how they ended. */
 typedef struct tw_session_counts {
   guint64 started, completed;
-  guint64 broken; /* a turn was not completed: nothing that comes after it was asked */
-  /* Sums over the completed sessions of a trace that is replayed: from begin to end, the longest of these,
+  guint64 broken;   /* a turn was not completed: nothing that comes after it was asked */
+  guint64 measured; /* completed ones of a trace that is replayed, without those that warm up; else 0 */
+  /* Sums over these: from begin to end, the longest of these,
    * requests from sending to end (those at once count each), and time without any, in tools and thought. Else
    * 0. */
   double makespan_s, longest_s, model_s, away_s;

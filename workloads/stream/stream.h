@@ -70,10 +70,12 @@ typedef struct tw_trace_options {
   gint64 lanes;      /* >= 1: sessions at a time in the mode of lanes */
   double most_gap_s; /* longer waits of closed-loop modes are cut to it; INFINITY: none is */
   int salt;          /* tw_trace_salt */
+  gint64
+      warmup_sessions; /* of the closed-loop modes: sessions that begin first, and that statistics leave out */
 } tw_trace_options;
 #define TW_TRACE_OPTIONS_DEFAULT                                                                             \
   {                                                                                                          \
-    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64, {0}, 0, 0, 0, 1, INFINITY, 0                            \
+    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64, {0}, 0, 0, 0, 1, INFINITY, 0, 0                         \
   }
 
 /* One format of trace files. */
@@ -122,6 +124,9 @@ typedef struct tw_closed_options {
 gboolean tw_closed_check(const tw_closed_options *options, GError **error);
 /* `options` must have passed tw_closed_check. */
 tw_stream *tw_stream_closed(const tw_closed_options *options);
+
+/* A stream without any request. */
+tw_stream *tw_stream_none(void);
 
 /* Whether the stream has no request, and as far as it knows none will come: clients that wait for answers may
  * still ask again. */

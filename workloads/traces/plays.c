@@ -205,6 +205,11 @@ static double plays_due(const tw_stream *stream)
   return s->next != NULL && !s->lanes ? fmin(due_s, s->next->first_s) : due_s;
 }
 
+static gboolean warms_up(const plays *s, const tw_play *p)
+{
+  return p->ordinal < (guint64)tw_replay_options(s->replay)->warmup_sessions;
+}
+
 static gboolean next_played(tw_stream *stream, tw_request *request, GError **error)
 {
   plays *s = (plays *)stream;
@@ -226,6 +231,7 @@ static gboolean next_played(tw_stream *stream, tw_request *request, GError **err
   tw_trace_row_simplify(&one->row, s->block_tokens);
   *request = one->row.request;
   request->arrival_s = one->ready_s;
+  request->warmup = warms_up(s, p);
   one->row.request.hashes = NULL;
   one->row.request.session = NULL;
   guint64 *id = g_new(guint64, 1);
@@ -250,7 +256,8 @@ static void end_play(plays *s, tw_play *p, double now_s)
 {
   s->counts.completed += p->broken ? 0 : 1;
   s->counts.broken += p->broken ? 1 : 0;
-  if (!p->broken) {
+  if (!p->broken && !warms_up(s, p)) {
+    s->counts.measured++;
     s->counts.makespan_s += now_s - p->begin_s;
     s->counts.longest_s = fmax(s->counts.longest_s, now_s - p->begin_s);
     s->counts.model_s += p->model_s;

@@ -261,8 +261,14 @@ static void a_table_that_is_not_there_is_a_fault(void **state)
   assert_fault(run->directory, "segments.csv.gz: cannot open the table: No such file or directory");
   GError *error = NULL;
   tw_log_tally tally;
+  g_autofree char *summary = g_build_filename(run->directory, "summary.json", NULL);
+  assert_true(
+      g_file_set_contents(summary, "{}", -1, NULL)); /* the run was complete: somebody has removed it */
   assert_false(tw_log_repair(run->directory, segments, &tally, &error));
   g_clear_error(&error);
+  remove_file(run->directory, "summary.json"); /* the run was killed before it made it */
+  assert_true(tw_log_repair(run->directory, segments, &tally, NULL));
+  assert_whole(run->directory, 0);
 }
 
 static void a_table_that_a_run_writes_is_left_alone(void **state)

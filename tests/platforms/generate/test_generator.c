@@ -44,6 +44,7 @@ static void shipped_platforms_are_what_the_generators_write(void **state)
       {"hgx-h100-1", "hgx nodes=1"},
       {"hgx-h100-4", "hgx nodes=4"},
       {"hgx-h100-4-storage", "hgx nodes=4 storage=40GB/s kv-store=20TB"},
+      {"hgx-h100-16-storage", "hgx nodes=16 nodes-per-leaf=8 oversubscription=4 storage=100GB/s"},
       {"hgx-h100-3", "hgx nodes=3"},
       {"hgx-h100-9", "hgx nodes=9"},
       {"hgx-h100-32", "hgx nodes=32"},

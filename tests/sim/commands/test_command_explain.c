@@ -104,6 +104,23 @@ static void what_is_not_there_is_refused(void **state)
 }
 
 /* A server with a rate of its own: one H100 node, of which half stands idle. */
+/* Five sessions of three requests wait twice for 8 s each; what is left of their time is served. */
+static void sessions_wait_for_their_tools(void **state)
+{
+  given_file(
+      state, "turns.xml",
+      "<scenario name='turns'><platform file='" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml'/><workload>"
+      "<sessions rate='1/s' sessions='5'><turn id='call' wait='8s' repeat='3'><prompt mean='100'/>"
+      "<answer mean='10'/></turn></sessions></workload><pool id='serve' model='llama-3.1-8b'/></scenario>");
+  expect(state, "run $/turns.xml -o $/turns -q", 0, "", "");
+  expect(state, "explain $/turns", 0, "5 of several requests, 3 each in the mean, over 16.", "");
+  expect(state, "explain $/turns", 0, ": 16 s waiting for tools and people, ", "");
+  g_auto(result) r = run_program(state, "explain $/turns --request 14");
+  assert_non_null(strstr(r.out, " waited 8 s for a tool or a person\n"));
+  g_auto(result) first = run_program(state, "explain $/turns --request 0");
+  assert_null(strstr(first.out, "for a tool or a person"));
+}
+
 static void a_run_is_run_again_with_one_thing_changed(void **state)
 {
   g_autofree char *platform = g_build_filename(TW_SOURCE_DIR, "platforms/hgx-h100-4.xml", NULL);
@@ -135,6 +152,7 @@ int main(void)
       cmocka_unit_test(the_verdict_says_what_was_missed_and_what_binds),
       cmocka_unit_test(an_engine_tells_its_own_time),
       cmocka_unit_test(what_is_not_there_is_refused),
+      cmocka_unit_test(sessions_wait_for_their_tools),
       cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
   };
   return cmocka_run_group_tests(tests, given_logs, remove_scratch);

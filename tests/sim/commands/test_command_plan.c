@@ -210,6 +210,37 @@ static void caps_on_power_make_room_for_more(void **state)
   json_decref(all);
 }
 
+/* Two objectives: every design that is told of is beaten by no other in both, or is marked so. */
+static void no_design_beats_the_front_in_both_objectives(void **state)
+{
+  given_file(state, "two.xml",
+             QUESTION("optimise=\"accelerators\" beside=\"energy\"", "tpot=\"60ms\"",
+                      "<layout tp=\"1 2 4 8\"/>",
+                      "<effort slice=\"20s\" seeds=\"1\" finalists=\"4\" levers=\"false\"/>"));
+  expect(state, "plan $/two.xml -o $/two -q", 0,
+         "No design beats these in both accelerators and energy: number 1, ", "");
+  json_t *all = answer(state, "two"), *x, *y;
+  size_t i, k;
+  int ranked = 0;
+  json_array_foreach(json_object_get(all, "designs"), i, x)
+  {
+    gboolean beaten = FALSE;
+    if (json_object_get(x, "rank") == NULL)
+      continue;
+    ranked++;
+    json_array_foreach(json_object_get(all, "designs"), k, y)
+    {
+      beaten |=
+          json_object_get(y, "rank") != NULL && number(y, "objective") <= number(x, "objective") &&
+          number(y, "beside") <= number(x, "beside") &&
+          (number(y, "objective") < number(x, "objective") || number(y, "beside") < number(x, "beside"));
+    }
+    assert_true(json_is_true(json_object_get(x, "front")) == !beaten);
+  }
+  assert_true(ranked >= 3);
+  json_decref(all);
+}
+
 /* Checkpoints and tiers are free: two of each, of which the store is missing at one site. */
 static void checkpoints_and_tiers_are_multiplied_out(void **state)
 {
@@ -267,6 +298,12 @@ static void faults_of_a_question_are_all_told(void **state)
        "oversubscription: \"0.5\" is no ratio from 1 on"},
       {QUESTION("", "tpot=\"50ms\"", "", "<power oversubscription=\"1.5\"/>"),
        "oversubscription is of a site's power; add <limit site-power=\"1MW\"/>"},
+      {QUESTION("", "", "", ""), "<slo> limits nothing; write <slo ttft=\"2s\" tpot=\"50ms\"/>"},
+      {QUESTION("", "tpot=\"50ms\"", "<layout pools=\" \"/>", ""), "pools: nothing to try"},
+      {QUESTION("optimise=\"racks\" beside=\"racks\"", "tpot=\"50ms\"", "", ""),
+       "beside is the same as optimise"},
+      {QUESTION("optimise=\"racks\" beside=\"load\"", "tpot=\"50ms\"", "", ""),
+       "write optimise=\"load\" beside=\"racks\""},
       {"<question name=\"q\"/>", "workload"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(examples); i++) {
@@ -300,6 +337,7 @@ int main(void)
       cmocka_unit_test(a_generator_that_is_written_out_is_planned_for),
       cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
       cmocka_unit_test(caps_on_power_make_room_for_more),
+      cmocka_unit_test(no_design_beats_the_front_in_both_objectives),
       cmocka_unit_test(checkpoints_and_tiers_are_multiplied_out),
       cmocka_unit_test(faults_of_a_question_are_all_told),
       cmocka_unit_test(the_example_is_a_question),

@@ -3,7 +3,8 @@
 #include "tests/program.h"
 
 #define ALL_TABLES                                                                                           \
-  ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE) | (1U << TW_LOG_SEGMENTS))
+  ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_SITE) | (1U << TW_LOG_SEGMENTS) |        \
+   (1U << TW_LOG_FAILURES))
 
 static void add_segment(tw_log *log, int engine, const char *kind, double start_s, double end_s)
 {
@@ -76,6 +77,14 @@ static int given_timeline(void **state)
   add_segment(log, 1, "transfer", 11, 11.5);
   add_segment(log, 0, "preemption", 12, 12);
   add_segment(log, 1, "decode", 11.5, 14);
+  tw_failure_row row = tw_failure_row_empty;
+  row.start_s = 2;
+  row.part = "switch";
+  row.component = "spine";
+  row.effect = "stop";
+  row.repaired_s = 6;
+  row.end_s = 8;
+  tw_log_failure_row(log, &row);
   add_request(log, 0, "a", 0, 0);
   add_request(log, 2, "</script>\n\xff", 5, -1);
   add_request(log, 1, "b", 10, 1);
@@ -96,18 +105,23 @@ static void check_counts(void **state, const char *file, const char *counts)
   assert_string_equal(g_strchomp(out), counts);
 }
 
-/* Spans: requests of 4, 4 and 1 (no phases), and the transfer. Arrows: s t f within engine 0, s f to
+/* Spans: requests of 4, 4 and 1 (no phases), the transfer, and a failure with its repair. Arrows: s t f within engine 0, s f to
  * engine 1. Counters: of the engine requests and KV, of the site requests and watts, 15 times. Names: two for
- * the site, the requests and each engine, and two for each of an engine's four tracks. */
+ * the site, the requests, the failures and each engine, and two for each of an engine's four tracks. */
 static void the_timeline_is_valid_to_a_parser_that_is_not_ours(void **state)
 {
-  expect(state, "trace $", 0, "trace.json.gz: 118 events of 6 segments and 3 requests", "");
-  check_counts(state, "trace.json.gz", "C=60 M=24 X=4 b=12 e=12 f=2 i=1 s=2 t=1");
+  expect(state, "trace $", 0, "trace.json.gz: 124 events of 6 segments and 3 requests", "");
+  check_counts(state, "trace.json.gz", "C=60 M=26 X=4 b=14 e=14 f=2 i=1 s=2 t=1");
 }
 
 static void engines_are_named_for_their_pools(void **state)
 {
   expect(state, "trace $ -o -", 0, "\"name\":\"process_name\",\"args\":{\"name\":\"engine 1 (decode)\"}", "");
+}
+
+static void failures_last_until_all_is_as_before(void **state)
+{
+  expect(state, "trace $ -o -", 0, "\"name\":\"switch spine\",\"cat\":\"failure\",\"id\":", "");
 }
 
 static void instants_are_exact_to_the_nanosecond(void **state)
@@ -131,7 +145,7 @@ static void hostile_names_are_escaped(void **state)
 static void a_window_keeps_what_went_on_in_it(void **state)
 {
   expect(state, "trace $ --from 11.2s -o $/window.json.gz", 0, "of 3 segments and 1 requests", "");
-  check_counts(state, "window.json.gz", "C=12 M=24 X=1 b=6 e=6 i=1");
+  check_counts(state, "window.json.gz", "C=12 M=26 X=1 b=6 e=6 i=1");
   expect(state, "trace $ --to 4 -o $/early.json.gz", 0, "of 2 segments and 1 requests", "");
 }
 
@@ -190,6 +204,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_timeline_is_valid_to_a_parser_that_is_not_ours),
       cmocka_unit_test(engines_are_named_for_their_pools),
+      cmocka_unit_test(failures_last_until_all_is_as_before),
       cmocka_unit_test(instants_are_exact_to_the_nanosecond),
       cmocka_unit_test(hostile_names_are_escaped),
       cmocka_unit_test(a_window_keeps_what_went_on_in_it),

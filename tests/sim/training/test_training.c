@@ -121,22 +121,22 @@ static void tensor_parallelism_halves_the_work_and_sums_behind_each_block(void *
 }
 
 /* Two stages of a layer; the second has the head, and sets the pace. The bubble is (p − 1) / m of the work. A stage
- * passes 1600 bytes forward and as many back. */
+ * passes 1600 bytes, forward or back. */
 static void a_pipeline_idles_for_its_stages_but_one_over_its_micro_batches(void **state)
 {
   (void)state;
   tw_device device = arithmetic_device();
   tw_training_setting s = setting_for(&dense, &device);
   s.layout.pp = 2;
-  double slowest_s = 3 * (LAYERS_S / 2 + HEAD_S) + 2 * 1600e-9;
+  double slowest_s = 3 * (LAYERS_S / 2 + HEAD_S) + 1600e-9;
   tw_training_step step = step_of(&s);
   assert_near(step.bubble_s, slowest_s * 4 * (2 - 1) / 4, SECONDS);
   assert_near(step.step_s, slowest_s * (4 + 1), SECONDS);
   s.overlap[TW_TRAINING_STAGES] = 1; /* sends go beside the next micro-batch */
-  assert_near(step_of(&s).step_s, (slowest_s - 2 * 1600e-9) * (4 + 1), SECONDS);
+  assert_near(step_of(&s).step_s, (slowest_s - 1600e-9) * (4 + 1), SECONDS);
 }
 
-/* Four layers on two stages in two chunks each: the bubble is half as long, and each chunk passes its activations. */
+/* Four layers on two stages in two chunks each: the bubble is half as long, and each stage passes three chunks' activations forward or back. */
 static void chunks_shorten_the_bubble(void **state)
 {
   (void)state;
@@ -146,7 +146,7 @@ static void chunks_shorten_the_bubble(void **state)
   tw_training_setting s = setting_for(&model, &device);
   s.layout.pp = 2;
   s.layout.chunks = 2;
-  double slowest_s = 3 * (LAYERS_S + HEAD_S) + 4 * 1600e-9;
+  double slowest_s = 3 * (LAYERS_S + HEAD_S) + 3 * 1600e-9;
   assert_near(step_of(&s).step_s, slowest_s * (4 + 0.5), SECONDS);
 }
 

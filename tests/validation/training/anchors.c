@@ -130,7 +130,8 @@ static tw_training_setting setting_of(const row *r, const tw_model *model, const
   s.reach.groups[TW_TRAINING_EXPERTS] = domains_of(r->ep, 1, r->domain);
   s.reach.groups[TW_TRAINING_STAGES] = stage >= r->domain ? 2 : 1;
   s.reach.groups[TW_TRAINING_DATA] = domains_of(dp * r->cp, r->tp, r->domain);
-  s.reach.expert_data = domains_of(stage / MAX(r->ep, r->tp), MAX(r->ep, r->tp), r->domain);
+  s.reach.groups[TW_TRAINING_EXPERT_DATA] =
+      domains_of(stage / MAX(r->ep, r->tp), MAX(r->ep, r->tp), r->domain);
   return s;
 }
 

@@ -57,6 +57,20 @@ static const export exports[] = {
      "request_time,prompt_tokens,completion_tokens,status\n2026-06-01 08:00:01.5,300,40,200\n"
      "2026-06-01 08:00:00,100,20,200\n2026-06-01 08:00:02,100,,200\n2026-06-01 08:00:03,50,0,500\n,,,\n",
      NULL, PLAIN, 3},
+    {"Anthropic's usage, whose input is without what its cache read and wrote",
+     "{\"timestamp\": \"2026-06-01T08:00:00Z\", \"message\": {\"usage\": {\"input_tokens\": 3, "
+     "\"cache_creation_input_tokens\": 7, \"cache_read_input_tokens\": 90, \"output_tokens\": 20}}}\n"
+     "{\"timestamp\": \"2026-06-01T08:00:01.5Z\", \"message\": {\"usage\": {\"input_tokens\": 0, "
+     "\"cache_creation_input_tokens\": null, \"cache_read_input_tokens\": 300, \"output_tokens\": 40}}}\n",
+     NULL, PLAIN, 0},
+    {"the same columns of others, where the prompt holds them, or is said",
+     "time,input_tokens,cache_read_input_tokens,output_tokens\n0,100,90,20\n1.5,300,200,40\n",
+     "prompt=input_tokens", PLAIN, 0},
+    {"a list of spans with OpenTelemetry's names",
+     "[{\"time\": 0, \"gen_ai.usage.input_tokens\": 100, \"gen_ai.usage.cache_read.input_tokens\": 64, "
+     "\"gen_ai.usage.output_tokens\": 20},\n {\"time\": 1.5, \"gen_ai.usage.input_tokens\": 300, "
+     "\"gen_ai.usage.cache_read.input_tokens\": 0, \"gen_ai.usage.output_tokens\": 40}]\n",
+     NULL, PLAIN, 0},
     {"JSON lines with nested names",
      "{\"time\": \"2026-06-01T08:00:00Z\", \"attributes\": {\"gen_ai.usage.input_tokens\": 100, "
      "\"gen_ai.usage.output_tokens\": \"20\"}}\n"

@@ -2,6 +2,8 @@
 #include "workloads/draw/chance.h"
 #include "workloads/input/input.h"
 
+#include <unistd.h>
+
 /* All lines of a file, joined by '|', and the error that ended them, if any. */
 static char *read_all(const char *path, GError **error)
 {
@@ -202,6 +204,28 @@ static void damaged_gzip_data_is_refused(void **state)
               "bad.gz:3: damaged gzip data: incorrect header check; fetch or compress the file again");
 }
 
+/* 200,000 lines of two bytes; the file is cut between two lines, or grows, once the first line was read. */
+static void a_file_that_changes_while_it_is_read_is_refused(void **state)
+{
+  g_autoptr(GString) text = g_string_new(NULL);
+  for (int i = 0; i < 200000; i++)
+    g_string_append(text, "x\n");
+  static const off_t sizes[] = {300000, 500000};
+  for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    g_autofree char *path = given_text(state, "changes", text->str);
+    g_autoptr(tw_input) input = tw_input_open(path, NULL);
+    g_autoptr(GError) error = NULL;
+    char *line;
+    gsize length;
+    assert_true(tw_input_line(input, &line, &length, NULL));
+    assert_int_equal(truncate(path, sizes[i]), 0);
+    while (tw_input_line(input, &line, &length, &error))
+      continue;
+    assert_non_null(error);
+    assert_non_null(strstr(error->message, "has changed while it was read"));
+  }
+}
+
 static void what_cannot_be_read_is_refused(void **state)
 {
   g_autoptr(GError) missing = NULL, directory = NULL;
@@ -237,6 +261,7 @@ int main(void)
       cmocka_unit_test(a_truncated_gzip_file_names_its_line),
       cmocka_unit_test(every_cut_of_a_gzip_file_is_noticed),
       cmocka_unit_test(damaged_gzip_data_is_refused),
+      cmocka_unit_test(a_file_that_changes_while_it_is_read_is_refused),
       cmocka_unit_test(what_cannot_be_read_is_refused),
       cmocka_unit_test(quoted_text_is_clipped_and_harmless),
   };

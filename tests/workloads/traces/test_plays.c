@@ -70,6 +70,28 @@ static void turns_wait_for_the_ends_and_starts_of_now(void **state)
 }
 
 /* One session at a time: t begins when s ends, at 15. */
+/* Of the two sessions above, the first warms up: sums are those of the other, which takes from 6 to 10. */
+static void statistics_leave_out_sessions_that_warm_up(void **state)
+{
+  g_autofree char *path = given_text(state, "trace", TWO_SESSIONS);
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  options.mode = TW_REPLAY_SESSIONS;
+  options.warmup_sessions = 1;
+  tw_session_counts counts;
+  g_free(play(state, TWO_SESSIONS, &options, 4, &counts));
+  assert_int_equal(counts.completed, 2);
+  assert_int_equal(counts.measured, 1);
+  assert_near(counts.makespan_s, 4, 1e-9);
+  assert_near(counts.longest_s, 4, 1e-9);
+  g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
+  for (int i = 0; i < 3; i++) { /* at 5, 5.5 and 6 s: s, s and t */
+    tw_request request;
+    assert_true(tw_stream_next(stream, &request, NULL));
+    assert_int_equal(request.warmup, i < 2);
+    tw_request_clear(&request);
+  }
+}
+
 static void lanes_begin_a_session_when_another_ends(void **state)
 {
   tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
@@ -126,6 +148,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(turns_wait_for_the_ends_and_starts_of_now),
+      cmocka_unit_test(statistics_leave_out_sessions_that_warm_up),
       cmocka_unit_test(lanes_begin_a_session_when_another_ends),
       cmocka_unit_test(long_waits_can_be_cut),
       cmocka_unit_test(a_copy_finds_nothing_of_the_first),

@@ -1,5 +1,5 @@
 /* Samples of a space: random points, and Latin hypercubes. */
-#include "sim/commands/sweep.h"
+#include "sim/sweep/sweep.h"
 #include "workloads/draw/chance.h"
 
 double *tw_sweep_shares(const tw_sweep *sweep, const char *axis)

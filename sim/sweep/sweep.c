@@ -1,4 +1,4 @@
-#include "sim/commands/sweep.h"
+#include "sim/sweep/sweep.h"
 
 #include "sim/scenario/world.h"
 

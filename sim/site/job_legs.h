@@ -1,0 +1,23 @@
+/* Legs: the parts of a step of training, one after the other. For the files of the jobs. */
+#ifndef TW_SIM_JOB_LEGS_H
+#define TW_SIM_JOB_LEGS_H
+
+#include "sim/scenario/jobs.h"
+
+typedef enum { TW_LEG_WORK, TW_LEG_WAIT, TW_LEG_BUBBLE, TW_LEG_OPTIMIZER } tw_leg_kind;
+
+/* A leg takes as long as its computation, or as its collectives do: flows, then latencies, then what stays inside
+ * domains. */
+typedef struct tw_leg {
+  tw_leg_kind kind;
+  double work_s;         /* of computation; of a bubble: micro-batches that it is as long as */
+  double inside_s, hops; /* of collectives: inside domains; latencies of the fabric, one after the other */
+  double bytes[TW_TRAINING_TRAFFICS]; /* of the NIC of the busiest accelerator, by kind */
+  double paces;     /* micro-batches by which the bubble is paced; 0: it is not by this leg */
+  double dynamic_j; /* joules of its computation, over all accelerators */
+} tw_leg;
+
+/* The legs of a step (tw_leg). The caller frees the array. */
+GArray *tw_site_job_legs(const tw_site_job *job);
+
+#endif

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Training jobs in whole runs: steps take what the closed form says where nobody else is on the network, twice the
+exchange where two jobs share a leaf in step, and what is wrong is refused with the line."""
+import csv
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM, SOURCE = sys.argv.pop(1), sys.argv.pop(1)
+
+JOB = '<job id="pre" model="llama-3.1-8b" batch="32" sequence="4096" steps="3" {}/>'
+
+
+class Jobs(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def tokenworks(self, *arguments):
+        return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True)
+
+    def platform(self, *options):
+        done = self.tokenworks("platform", "hgx", *options, "-o", self.path("site.xml"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # Routes inside of a leaf are as long as the device file takes them to be: 5 us over two NICs.
+        with open(self.path("site.xml")) as file:
+            text = file.read()
+        with open(self.path("site.xml"), "w") as file:
+            file.write(text.replace('latency="1.5us"', 'latency="2.5us"'))
+
+    def scenario(self, body, output="audit=\"true\""):
+        with open(self.path("s.xml"), "w") as file:
+            file.write('<scenario name="s">\n<platform file="site.xml"/>\n%s\n<output %s/>\n</scenario>\n' % (body, output))
+
+    def run_it(self):
+        done = self.tokenworks("run", self.path("s.xml"), "-o", self.path("run"), "--force", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with gzip.open(self.path("run/jobs.csv.gz"), "rt") as file:
+            rows = list(csv.DictReader(file))
+        with open(self.path("run/summary.json")) as file:
+            return rows, json.load(file)
+
+    def alone_s(self):
+        """The step that the plan prints."""
+        plan = self.tokenworks("check", "--plan", self.path("s.xml"))
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        return [float(s) for s in re.findall(r"step alone +([0-9.]+) s", plan.stdout)]
+
+    def fault(self, body, text, output=""):
+        self.scenario(body, output)
+        done = self.tokenworks("check", self.path("s.xml"))
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertRegex(done.stderr, r"s\.xml:[0-9]+: ")
+        self.assertIn(text, done.stderr)
+
+    def test_steps_alone_on_the_network_take_what_the_closed_form_says(self):
+        # One NIC for each accelerator, at the device's rate, and a fabric without bottlenecks.
+        self.platform("--nodes=4")
+        for layout in ('dp="8"', 'dp="32"', 'tp="8" zero="0" dp="4"', 'dp="32" zero="3"', 'dp="16" zero="2" slices="2"',
+                       'tp="8" dp="4"', 'tp="8" pp="4"', 'tp="2" pp="4" chunks="4" dp="4"', 'cp="16" dp="2"',
+                       'tp="4" cp="2" pp="2" dp="2" dp-overlap="0" cp-overlap="0.5" pp-overlap="0"',
+                       'dp="32" recompute="full" precision="fp8" gradients="bf16"', 'dp="32" batch="64" slices="8"'):
+            with self.subTest(layout=layout):
+                body = JOB.format(layout)
+                if "batch" in layout:
+                    body = body.replace('batch="32" ', "", 1)
+                self.scenario(body)
+                rows, summary = self.run_it()
+                self.assertEqual(len(rows), 3)
+                for row in rows:
+                    self.assertAlmostEqual(float(row["step_s"]) / self.alone_s()[0], 1, delta=2e-6)
+                shares = summary["training"]["share"]
+                self.assertAlmostEqual(sum(shares.values()), 1, delta=1e-9)
+                self.assertEqual(summary["training"]["goodput"], 1)
+
+    def test_experts_over_nodes_take_what_the_closed_form_says(self):
+        self.platform("--nodes=4")
+        self.scenario('<job id="pre" model="qwen3-30b-a3b" batch="64" sequence="4096" steps="2" dp="32" ep="32" '
+                      'recompute="full"/>')
+        rows, _ = self.run_it()
+        self.assertAlmostEqual(float(rows[0]["step_s"]) / self.alone_s()[0], 1, delta=2e-6)
+
+    def test_two_jobs_on_one_leaf_take_turns_of_half_of_it(self):
+        # Two leaves of two nodes, whose up-links carry what one node sends. Each job has a node on both, so that its
+        # exchange crosses them: alone at the full rate, together at half of it, as they are in step.
+        self.platform("--nodes=4", "--nodes-per-leaf=2", "--oversubscription=2")
+        job = ('<job id="%s" model="llama-3.1-8b" batch="16" steps="2" dp="16" dp-overlap="0" placement="explicit" '
+               'hosts="%s"/>')
+        first, second = job % ("a", "node-0 node-2"), job % ("b", "node-1 node-3")
+        self.scenario(first)
+        alone, _ = self.run_it()
+        self.scenario(first + "\n" + second)
+        together, _ = self.run_it()
+        for row in together:
+            alone_s, together_s = float(alone[0]["step_s"]), float(row["step_s"])
+            # What stays inside of nodes, and the latencies, are not shared.
+            bytes_gb = float(re.search(r"traffic of dp +.* ([0-9.]+) GB over each NIC",
+                                       self.tokenworks("check", "--plan", self.path("s.xml")).stdout)[1])
+            self.assertAlmostEqual(together_s - alone_s, bytes_gb / 50, delta=1e-4 * alone_s)
+
+    def test_a_stall_lasts_as_long_as_the_bytes_take_to_storage(self):
+        self.platform("--nodes=2", "--storage=100GB/s")
+        self.scenario('<job id="pre" model="llama-3.1-8b" batch="16" steps="4" dp="16">'
+                      '<checkpoint every="2" mode="stall" bytes="100GB"/></job>')
+        rows, summary = self.run_it()
+        step_s = float(rows[0]["step_s"])
+        # Both hosts write to one store, at its 100 GB/s.
+        self.assertAlmostEqual(float(rows[2]["start_s"]) - float(rows[1]["start_s"]), step_s + 1, delta=1e-3)
+        self.assertEqual(summary["training"]["checkpoints"], 2)
+        self.assertAlmostEqual(summary["network"]["checkpoint_bytes"], 200e9, delta=1)
+
+    def test_an_asynchronous_checkpoint_stalls_for_the_copy_to_host_memory_alone(self):
+        self.platform("--nodes=2", "--storage=100GB/s")
+        self.scenario('<job id="pre" model="llama-3.1-8b" batch="16" steps="4" dp="16">'
+                      '<checkpoint every="2" bytes="100GB"/></job>')
+        rows, summary = self.run_it()
+        waited_s = float(rows[1]["checkpoint"]) * (float(rows[1]["end_s"]) - float(rows[1]["start_s"]))
+        self.assertAlmostEqual(waited_s, 100e9 / 16 / 64e9, delta=1e-5)
+        self.assertEqual(summary["training"]["checkpoints"], 2)
+
+    def failing(self, spares):
+        """A job on one node, which fails at 20 s, is known to at 30 s and repaired at 120 s. Processes take 30 s, and
+        reading 10 GB at 100 GB/s 0.1 s. Returns its rows, and what a naive twin says of the stop."""
+        self.platform("--nodes=4", "--storage=100GB/s")
+        self.scenario('<job id="pre" model="llama-3.1-8b" batch="64" steps="30" dp="8" placement="explicit" spares="%d" '
+                      'hosts="node-0:8 node-1:%d"><checkpoint every="4" mode="stall" bytes="10GB" restart="30s"/></job>'
+                      '<failures><fault part="host" names="node-0" at="20s" detection="10s" repair="100s"/></failures>'
+                      % (spares, max(spares, 1)))
+        rows, summary = self.run_it()
+        step_s, time_s, done, saved = float(rows[0]["end_s"]) - float(rows[0]["start_s"]), 0, 0, 0
+        while time_s + step_s <= 20:
+            time_s, done = time_s + step_s, done + 1
+            if done % 4 == 0 and time_s + 0.1 <= 20:
+                time_s, saved = time_s + 0.1, done
+        stops = [row for row in rows if row["kind"] == "stop"]
+        self.assertEqual(len(stops), 1)
+        self.assertEqual(int(stops[0]["step"]), saved)
+        self.assertEqual(int(stops[0]["steps"]), done - saved)
+        self.assertEqual(summary["training"]["steps"], 30)
+        self.assertEqual(summary["training"]["lost_steps"], done - saved)
+        self.assertEqual(summary["training"]["stops"], 1)
+        self.assertAlmostEqual(sum(summary["training"]["share"].values()), 1, delta=1e-9)
+        self.assertAlmostEqual(summary["training"]["goodput"] * float(rows[-1]["end_s"]), 30 * step_s, delta=1e-3)
+        return float(stops[0]["end_s"])
+
+    def test_a_job_without_spares_waits_for_the_repair_and_goes_back_to_its_checkpoint(self):
+        self.assertAlmostEqual(self.failing(0), 120 + 30 + 0.1, delta=1e-3)
+
+    def test_a_job_with_spares_goes_on_once_its_failure_is_known(self):
+        self.assertAlmostEqual(self.failing(8), 30 + 30 + 0.1, delta=1e-3)
+
+    def test_all_wait_for_one_that_limps(self):
+        self.platform("--nodes=2")
+        self.scenario(JOB.format('dp="16"') + '<failures><fault part="host" names="node-1" effect="limp" speed="0.5" '
+                      'at="0s" repair="1h"/></failures>')
+        rows, _ = self.run_it()
+        self.assertAlmostEqual(float(rows[0]["straggling"]), float(rows[0]["compute"]), delta=2e-6)
+
+    def test_energy_is_what_the_rows_say_and_idle_before(self):
+        self.platform("--nodes=2")
+        self.scenario(JOB.format('dp="8" start="5s"'), 'audit="true" interval="10ms"')
+        rows, summary = self.run_it()
+        joules = sum(float(row["joules"]) for row in rows)
+        self.assertAlmostEqual(summary["training"]["j"], joules + 5 * 8 * 124, delta=1)
+        with gzip.open(self.path("run/site.csv.gz"), "rt") as file:
+            watts = [float(row["accelerator_w"]) for row in csv.DictReader(file)]
+        self.assertAlmostEqual(watts[0], 16 * 124, delta=1)
+        self.assertGreater(max(watts), 3 * watts[0])
+        self.assertGreater(summary["energy"]["ramp_mw_per_s"], 0)
+
+    def test_what_is_wrong_is_said_with_its_line(self):
+        self.platform("--nodes=2")
+        self.fault(JOB.format('tp="3"'), "tp (3) does not divide the heads of the model (32)")
+        self.fault(JOB.format('dp="64"'), "asks for 1 engines of 64 accelerators")
+        self.fault(JOB.format('dp="3"'), "micro-batch * dp (3) does not divide batch (32)")
+        self.fault(JOB.format('chunks="2"'), "without stages")
+        self.fault(JOB.format('zero="4"'), "zero")
+        self.fault(JOB.format('dp-overlap="1.5"'), "dp-overlap")
+        self.fault(JOB.format('precision="fp4"'), "multiplies in")
+        self.fault(JOB.replace("llama-3.1-8b", "llama-3.1-405b").format('tp="8"'), "does not fit: of 85.9 GB")
+        self.fault(JOB.replace("llama-3.1-8b", "lama-3.1-8b").format(""), "llama-3.1-8b")
+        self.fault(JOB.replace('steps="3"', "").format(""), "never ends")
+        self.fault(JOB.format("") + JOB.format(""), "used twice")
+        self.fault(JOB.replace("/>", '><checkpoint every="1"/></job>').format(""), "role storage")
+        self.fault(JOB.format("") + '<power-cap site="1MW"/>', "slows engines down")
+        self.fault("", "lacks a <workload>")
+        self.fault(JOB.format("") + '<pool id="p" model="llama-3.1-8b"/>', "lacks a <workload>")
+        self.fault(JOB.format('bach="2"'), "batch")
+
+
+if __name__ == "__main__":
+    unittest.main()
