@@ -1,5 +1,5 @@
 /* Any bytes, read as a sweep, give a sweep with at least one run or faults, never both. */
-#include "sim/commands/sweep.h"
+#include "sim/sweep/sweep.h"
 #include "tests/fuzz/input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
