@@ -106,10 +106,8 @@ static void read_trace(tw_scenario *scenario, const xmlNode *source, tw_faults *
   scenario->trace.limit = or_most(scenario->trace.limit);
   scenario->trace.reasoning_budget = or_most(scenario->trace.reasoning_budget);
   if (scenario->trace.warmup_sessions > 0 && scenario->trace.mode == TW_REPLAY_RECORDED)
-    tw_node_fault(
-        source, faults,
-        "warmup-sessions needs sessions that begin; write mode=\"sessions\" or mode=\"lanes\", or leave "
-        "out requests by <output warmup=\"...\">");
+    tw_node_fault(source, faults,
+                  "warmup-sessions needs sessions that begin; write mode=\"sessions\" or \"lanes\"");
   tw_scenario_check_file(scenario->trace_file, source, faults);
 }
 

@@ -158,7 +158,7 @@ void tw_run_move_checkpoint(tw_job_run *r, gboolean to_storage, double now_s)
   double accelerators = r->job->plan.power.accelerators,
          each = tw_site_job_checkpoint_bytes(r->job) / accelerators;
   tw_run_load *l = &r->checkpoint;
-  tw_shipment_init(&l->shipment, &r->jobs->shipments, now_s, (guint64)(r->jobs->n + r->index));
+  tw_shipment_init(&l->shipment, &r->jobs->shipments, now_s, (guint64)r->jobs->n + (guint64)r->index);
   for (int i = 0; i < place->n_shares; i++) {
     int host = tw_share_endpoint(&place->shares[i]),
         store = r->jobs->stores[(r->index + i) % r->jobs->n_stores];

@@ -23,7 +23,7 @@ static void add_groups(groups *g, tw_training_traffic kind, const char *pattern,
         members[i] = first + i * stride + k;
       int domains = tw_span_builder_domains(g->builder, members, n);
       g->reach->groups[kind] = MAX(g->reach->groups[kind], domains);
-      tw_span_builder_collective(g->builder, kind, pattern, members, n, 1);
+      tw_span_builder_collective(g->builder, (int)kind, pattern, members, n, 1);
     }
 }
 
