@@ -380,6 +380,20 @@ static void requests_beyond_the_longest_queue_are_rejected(void **state)
   test_scenario_free(scenario);
 }
 
+static void a_watermark_does_not_keep_out_who_is_alone(void **state)
+{
+  (void)state;
+  /* vLLM V0 leaves a hundredth of the blocks free while others run. Alone, 1,600 tokens take all 100 of them. */
+  static const test_costs costs = {0.01, 0, 0, 0, FALSE};
+  tw_scenario *scenario = test_scenario(1, &costs, 100);
+  while (!g_str_equal(tw_scheduler_kinds[scenario->pools[0].scheduler].name, "prefill-first"))
+    scenario->pools[0].scheduler++;
+  g_autoptr(tw_recorder) recorder =
+      test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,1599,2\n", NULL);
+  assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 1);
+  test_scenario_free(scenario);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -394,6 +408,7 @@ int main(void)
       cmocka_unit_test(a_run_that_is_cut_short_accounts_for_everybody),
       cmocka_unit_test(a_run_that_is_cut_short_is_the_beginning_of_the_whole),
       cmocka_unit_test(requests_beyond_the_longest_queue_are_rejected),
+      cmocka_unit_test(a_watermark_does_not_keep_out_who_is_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
