@@ -167,7 +167,7 @@ static int *join(const tw_platform *platform, const gboolean *stopped)
 {
   const tw_wiring *wiring = platform->wiring;
   int n = platform->n_hosts + (int)wiring->switches->len + platform->n_zones;
-  int *parents = g_new(int, (gsize)n);
+  int *parents = g_new0(int, (gsize)n);
   for (int i = 0; i < n; i++)
     parents[i] = i;
   for (guint i = 0; i < wiring->ways->len; i++) {

@@ -61,7 +61,9 @@ double tw_answer_margin(const tw_answer *answer, const json_t *summary)
 /* The value of an objective, less being better. */
 static double score_of(const tw_search *s, const tw_design *design, const tw_objective *objective)
 {
-  double value = objective != NULL ? tw_answer_value(s->answer, design, objective) : NAN;
+  if (objective == NULL)
+    return INFINITY;
+  double value = tw_answer_value(s->answer, design, objective);
   return isnan(value) ? INFINITY : objective->more_is_better ? -value : value;
 }
 
