@@ -34,14 +34,6 @@ gboolean tw_engine_was_slowed(tw_engine *engine)
   return slowed || (engine->busy && is_slow(engine));
 }
 
-static gboolean computes_prompts(const tw_engine *engine)
-{
-  for (int i = 0; i < engine->config.ranks; i++)
-    if (engine->batches[i].prefill_seqs > 0)
-      return TRUE;
-  return FALSE;
-}
-
 /* Seconds that loading KV from hosts takes, beside the computation of the iteration. */
 static double load_s(const tw_engine *engine)
 {
@@ -186,7 +178,8 @@ void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
 static double tokens_per_iteration(const tw_engine *engine)
 {
   const tw_speculation *speculation = &engine->config.speculation;
-  gboolean drafts = speculation->draft_tokens > 0 && !computes_prompts(engine);
+  gboolean drafts =
+      speculation->draft_tokens > 0 && !tw_batches_hold_prompts(engine->batches, engine->config.ranks);
   return drafts ? tw_speculation_tokens(speculation) : 1;
 }
 

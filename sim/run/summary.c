@@ -395,6 +395,21 @@ void tw_summary_add_sessions(json_t *summary, const tw_stream *stream)
   json_object_set_new(summary, "sessions", told);
 }
 
+json_t *tw_summary_begin(const char *name, gboolean partial, const tw_metric_values *v,
+                         const char *const *sections[3], const tw_scenario *scenario,
+                         const tw_recorder *recorder)
+{
+  json_t *summary = json_object();
+  json_object_set_new(summary, "scenario", json_string(name));
+  json_object_set_new(summary, "partial", json_boolean(partial));
+  tw_summary_write(v, sections[0], summary);
+  tw_summary_add_rejections(summary, recorder);
+  tw_summary_write(v, sections[1], summary);
+  tw_summary_add_classes(summary, scenario, recorder);
+  tw_summary_write(v, sections[2], summary);
+  return summary;
+}
+
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
                    gboolean partial)
 {
@@ -409,14 +424,8 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
   tw_metric_values v;
   tw_metric_values_clear(&v);
   tw_summary_measure(&v, scenario, factory, recorder);
-  json_t *summary = json_object();
-  json_object_set_new(summary, "scenario", json_string(scenario->name));
-  json_object_set_new(summary, "partial", json_boolean(partial));
-  tw_summary_write(&v, before, summary);
-  tw_summary_add_rejections(summary, recorder);
-  tw_summary_write(&v, after, summary);
-  tw_summary_add_classes(summary, scenario, recorder);
-  tw_summary_write(&v, last, summary);
+  json_t *summary = tw_summary_begin(scenario->name, partial, &v,
+                                     (const char *const *[]){before, after, last}, scenario, recorder);
   if (tw_factory_jobs(factory) != NULL)
     json_object_set_new(summary, "jobs",
                         tw_site_jobs_describe(tw_factory_jobs(factory), tw_factory_now(factory)));

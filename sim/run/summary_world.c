@@ -93,14 +93,8 @@ json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
   tw_exchange_measure(exchange, &v);
   tw_summary_measure_requests(&v, common, recorder, v.of[TW_METRIC_ACCELERATORS]);
   set_ratios(&v);
-  json_t *summary = json_object();
-  json_object_set_new(summary, "scenario", json_string(world->name));
-  json_object_set_new(summary, "partial", json_boolean(partial));
-  tw_summary_write(&v, before, summary);
-  tw_summary_add_rejections(summary, recorder);
-  tw_summary_write(&v, after, summary);
-  tw_summary_add_classes(summary, common, recorder);
-  tw_summary_write(&v, last, summary);
+  json_t *summary = tw_summary_begin(world->name, partial, &v, (const char *const *[]){before, after, last},
+                                     common, recorder);
   json_object_set_new(summary, "sites", sites);
   return summary;
 }

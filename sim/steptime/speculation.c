@@ -73,14 +73,6 @@ static void add_drafting(const tw_speculation *speculation, const tw_step_model 
   add(cost, &pass);
 }
 
-static gboolean holds_prompts(const tw_batch *ranks, int n_ranks)
-{
-  for (int i = 0; i < n_ranks; i++)
-    if (ranks[i].prefill_tokens > 0)
-      return TRUE;
-  return FALSE;
-}
-
 /* A drafter's pass over prompt chunks, and its part of what they cause. */
 static void add_prompts(const tw_step_model *drafter, tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {
@@ -96,7 +88,7 @@ static void add_prompts(const tw_step_model *drafter, tw_batch *ranks, int n_ran
 void tw_speculation_cost(const tw_speculation *speculation, const tw_step_model *model, tw_batch *ranks,
                          int n_ranks, tw_step_cost *cost)
 {
-  if (holds_prompts(ranks, n_ranks)) {
+  if (tw_batches_hold_prompts(ranks, n_ranks)) {
     if (tw_step_model_drafter(model) != NULL)
       add_prompts(tw_step_model_drafter(model), ranks, n_ranks, cost);
     return;

@@ -156,6 +156,14 @@ void tw_batch_add_prompt(tw_batch *batch, const tw_context_caps *caps, gint64 do
                          gboolean last);
 /* `seqs` sequences that each decode a token with so much context, under the caps of a model. */
 tw_batch tw_batch_of_decodes(const tw_context_caps *caps, gint64 seqs, gint64 context);
+/* Whether any of the ranks' batches holds a prompt chunk. */
+static inline gboolean tw_batches_hold_prompts(const tw_batch *ranks, int n_ranks)
+{
+  for (int i = 0; i < n_ranks; i++)
+    if (ranks[i].prefill_seqs > 0)
+      return TRUE;
+  return FALSE;
+}
 /* What counts of a batch under cap `i`. */
 static inline tw_capped tw_batch_capped(const tw_batch *batch, int i)
 {
