@@ -39,7 +39,11 @@ NOT_DRAWN = {
                      "job/precision", "job/recompute", "job/sequence", "job/slices", "job/spares", "job/start",
                      "job/steps", "job/tp", "job/tp-overlap", "job/zero", "checkpoint/every", "checkpoint/mode",
                      "checkpoint/bytes", "checkpoint/restart"),
-                    "jobs, which tests/sim/site/test_jobs.py and golden/training-alone run")}
+                    "jobs, which tests/sim/site/test_jobs.py and golden/training-alone run"),
+    **dict.fromkeys(("rollouts/prompts", "rollouts/samples", "rollouts/system-tokens", "rollouts/keeps-reasoning",
+                     "rollouts/hash-tokens", "rollouts/priority", "rl/policy", "rl/over-sampling", "rl/off-policy",
+                     "rl/colocated", "rl/updates", "rl/log-probs", "rl/reward", "rl/sync", "rl/sync-overhead", "rl/swap"),
+                    "reinforcement learning, which tests/sim/site/test_rl.py and golden/rl-long-tail run")}
 BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
