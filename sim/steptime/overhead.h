@@ -17,6 +17,7 @@ typedef struct tw_overhead {
   double compute;       /* share of the kernels' measured FLOP rate that a running server reaches */
   double fp8;           /* ... of that, in products in FP8: rows are quantized and scaled beside them */
   double experts;       /* share of the measured speed of the kernels for experts */
+  double logit_bytes;   /* HBM traffic for each logit that a token is drawn from; 0: greedy, or fused */
   gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
   gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or

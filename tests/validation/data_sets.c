@@ -249,6 +249,8 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
     item->measured[CASE_WATTS] = table_number(&t, WATTS) / gpus;
     item->measured[CASE_JOULES] = table_number(&t, JOULES);
     item->steady = TRUE;
+    /* The client asks for top-p. */
+    g_string_replace(item->scenario, "<step-time ", "<step-time logit-bytes=\"256\" ", 1);
     g_string_replace(item->scenario, "<router/>", "<router/><output segments=\"true\"/>", 1);
     g_ptr_array_add(cases, item);
   }
