@@ -451,12 +451,6 @@ static const broken scenario_cases[] = {
      .message =
          "s.xml:4: graph-tokens of <step-time>: \"-1\" is out of range; write a whole number from 0 to "
          "65536"},
-    {.name = "logits of less than nothing",
-     .file = SCENARIO,
-     .find = "replicas=\"1\"/>",
-     .replace = "replicas=\"1\"><step-time logit-bytes=\"-1\"/></pool>",
-     .message =
-         "s.xml:4: logit-bytes of <step-time>: \"-1\" is out of range; write a number from 0 to 10000"},
     {.name = "a table of step times without its file",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

@@ -40,7 +40,7 @@ gboolean study_holds_out(const study_variant *variant, const validation_case *it
     return FALSE;
   for (guint k = 0; k < G_N_ELEMENTS(names); k++)
     if ((variant->name == NULL || g_str_equal(variant->name, names[k])) &&
-        g_str_equal(variant->held_out, words[k]))
+        g_strcmp0(variant->held_out, words[k]) == 0)
       return TRUE;
   return FALSE;
 }
