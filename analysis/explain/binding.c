@@ -128,7 +128,7 @@ static void add_sums(tw_engine_sums *to, const tw_engine_sums *s)
 /* The intervals of a run, and who is told of each pool's. */
 typedef struct walk {
   GArray *pools;         /* sums so far, and of the interval under way: */
-  tw_engine_sums *under; /* of each pool */
+  tw_engine_sums *under; /* Sums of each pool. */
   double start_s, length_s;
   void (*each)(void *user, int pool, const tw_engine_sums *interval, tw_binding binds, double start_s,
                double length_s);

@@ -11,7 +11,7 @@ typedef struct stretch {
 } stretch;
 
 typedef struct sessions {
-  GPtrArray *all;      /* of GArray of stretch, in the order in which sessions were first told of */
+  GPtrArray *all;      /* Arrays of stretch, in the order in which sessions were first told of. */
   GHashTable *by_name; /* the same arrays, borrowed */
 } sessions;
 

@@ -11,7 +11,7 @@
 enum { PER_DECADE = 20, SLOWEST = 20, SHOWN_REASONS = 20, MAX_WINDOWS = 150 };
 #define SHORTEST_S 1e-6 /* latencies below share a bin */
 
-/* Those columns that latencies and totals are computed from. */
+/* Columns that latencies and totals are computed from. */
 #define COLUMNS(X)                                                                                           \
   X(arrival_s)                                                                                               \
   X(first_scheduled_s)                                                                                       \
@@ -46,7 +46,7 @@ typedef struct slow_request {
 struct tw_report_requests {
   const json_t *run;
   columns columns;
-  double end_s, last_s; /* of the run, and of its last request */
+  double end_s, last_s; /* End of the run, and of its last request. */
   GArray *samples;      /* by arrival, once all are read */
   GArray *slowest[TW_LATENCY_KINDS];
   GHashTable *endings; /* "state\nreason" -> count */

@@ -176,7 +176,7 @@ static gboolean write_results(const tw_sweep *sweep, const GPtrArray *groups, co
   return tw_output_close(&output, TRUE, error);
 }
 
-/* What the sweep asks to print; what no run has is left out, and said. */
+/* Returns the metrics that the sweep asks to print; those that no run has are left out, with a message. */
 static GPtrArray *shown_metrics(const tw_sweep *sweep, const GPtrArray *groups)
 {
   GPtrArray *shown = g_ptr_array_new_with_free_func(g_free);

@@ -51,9 +51,10 @@ struct tw_engine {
   int next_rank;     /* The next rank of round-robin. */
   double waiting_s,
       waiting_since_s; /* Integral of the waiting sequences, and the instant up to which it goes. */
-  double waiting_for_s[TW_WAIT_CAUSES]; /* The same integral by cause, of the current interval. */
-  tw_usage total, told;                 /* Usage of the run, and the part of it that intervals have taken. */
-  tw_mark mark;                         /* The point up to which `total` is summed. */
+  /* Sequences times seconds that they waited in the current interval, by cause. */
+  double waiting_for_s[TW_WAIT_CAUSES];
+  tw_usage total, told; /* Usage of the run, and the part of it that intervals have taken. */
+  tw_mark mark;         /* The point up to which `total` is summed. */
   /* Blocks in use are taken as straight between two marks; the ends of intervals are marks for blocks alone. */
   double kv_block_s; /* Integral of blocks over the current interval, up to kv_mark. */
   struct {

@@ -64,7 +64,8 @@ typedef struct tw_candidates {
   int next; /* round-robin: place in `engines` */
   int *all; /* whether they serve or not */
   int n_all;
-  tw_heap least_requests, least_tokens; /* those that serve, by what is seen of their loads, then by index */
+  /* Engines that serve, by the loads that are seen of them, then by index. */
+  tw_heap least_requests, least_tokens;
 } tw_candidates;
 
 typedef struct tw_router_policy tw_router_policy;

@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-/* What the global router knows of a site when a request is sent. */
+/* The global router's view of a site when a request is sent. */
 typedef struct tw_site_view {
   gboolean home;      /* The site is the home of the users who ask. */
   double latency_s;   /* One way from the users to the site. */

@@ -21,7 +21,7 @@ static int unrouted_zone(const tw_platform *platform, int host)
   return zone;
 }
 
-/* What goes from host to host needs routes. */
+/* Flows from host to host need routes. */
 static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
   const tw_platform *platform = scenario->platform;

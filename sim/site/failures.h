@@ -26,7 +26,7 @@ typedef struct tw_failure_totals {
                                     not, any more */
   gint64 lost_tokens,
       discarded_tokens; /* computed or emitted and lost; of the emitted ones, those not resumed */
-  guint64 most_requests, most_engines; /* of one failure */
+  guint64 most_requests, most_engines; /* Most requests and engines that one failure hit. */
 } tw_failure_totals;
 
 /* Totals up to the end of the run. */

@@ -10,9 +10,11 @@
 typedef struct tw_overhead {
   char *label, *source;
   /* Times of the host are those of an H100's; a device's <host> says how much slower its host is. */
-  double request_s;     /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
-  double iteration_s;   /* of each iteration: scheduling, launch, and reading back what was sampled */
-  double per_seq_s;     /* of each running sequence and iteration: bookkeeping, sampling, detokenizing */
+  double request_s; /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
+  /* Seconds of each iteration: scheduling, launch, and reading back what was sampled. */
+  double iteration_s;
+  /* Seconds of each running sequence and iteration: bookkeeping, sampling, detokenizing. */
+  double per_seq_s;
   double launch;        /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
   double compute;       /* share of the kernels' measured FLOP rate that a running server reaches */
   double fp8;           /* ... of that, in products in FP8: rows are quantized and scaled beside them */
@@ -24,14 +26,15 @@ typedef struct tw_overhead {
    */
   gint64 graph_tokens; /* largest captured size; 0: nothing is padded */
   gboolean graph_prompts;
-  double eager_layer_s, eager_experts_s; /* of a layer, and more of one with experts */
-  char *devices;                         /* that it was fitted on, separated by blanks */
+  double eager_layer_s, eager_experts_s; /* Seconds of a layer, and more seconds of one with experts. */
+  char *devices;                         /* Devices that the row was fitted on, separated by blanks. */
   gint64 max_seqs, max_context; /* sequences of an iteration, and their mean context, that it was fitted on */
-  char *precisions;             /* of the weights, separated by blanks; NULL: not recorded */
-  gint64 max_tp, max_pp, max_dp, max_ep; /* that it was fitted on; 0 or less: not recorded */
-  char *scheduler;                       /* kind of batching */
-  gboolean asynchronous;                 /* an iteration is planned while the one before it runs */
-  gboolean overlap; /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
+  char *precisions;             /* Precisions of the weights, separated by blanks; NULL: not recorded. */
+  /* Largest degrees that the row was fitted on; 0 or less: not recorded. */
+  gint64 max_tp, max_pp, max_dp, max_ep;
+  char *scheduler;       /* kind of batching */
+  gboolean asynchronous; /* an iteration is planned while the one before it runs */
+  gboolean overlap;      /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
 } tw_overhead;
 
 extern const tw_element tw_overhead_element; /* root of an engine file */

@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-/* What the device cannot multiply in is expanded to bf16 on the fly: only its bytes shrink. */
+/* Weights in a precision that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
+ * shrink. */
 static tw_precision computed_in(const tw_device *device, tw_precision weights)
 {
   return isfinite(device->flops[weights]) ? weights : TW_BF16;

@@ -75,9 +75,9 @@ typedef struct roofline {
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
-  gboolean overlap;             /* of per_seq_s with the accelerators' work */
+  gboolean overlap;             /* TRUE: per_seq_s overlaps with the accelerators' work. */
   gboolean foreign;             /* a device that the overheads were not fitted on */
-  gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
+  gint64 max_seqs, max_context; /* Largest batch and context that the corrections were fitted on; 0: any. */
   tw_interconnect links;
   tw_reach reach;
   tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
@@ -301,7 +301,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
                            tw_step_cost *cost)
 {
   double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
-  double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
+  double flops = 2 * (tokens + padded) / micro / r->tp; /* FLOPs of each parameter. */
   tw_line time =
       r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
   time.first += tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
