@@ -26,11 +26,7 @@ enum { PER_DECADE = 20, SLOWEST = 20, SHOWN_REASONS = 20, MAX_WINDOWS = 150 };
   X(longest_itl_s)                                                                                           \
   X(state)                                                                                                   \
   X(reason)
-#define X(name) int name;
-typedef struct columns {
-  COLUMNS(X)
-} columns;
-#undef X
+TW_LOG_COLUMNS(COLUMNS)
 
 /* A completed request. */
 typedef struct sample {
@@ -72,16 +68,6 @@ void tw_report_requests_free(tw_report_requests *requests)
 }
 
 /* ---- Reading ---- */
-
-static gboolean find_columns(const tw_log_reader *reader, columns *found, GError **error)
-{
-#define X(name)                                                                                              \
-  if ((found->name = tw_log_reader_column(reader, #name, error)) < 0)                                        \
-    return FALSE;
-  COLUMNS(X)
-#undef X
-  return TRUE;
-}
 
 /* The row as an object of its columns that hold a value. */
 static json_t *take_row(const tw_log_reader *reader)

@@ -134,7 +134,7 @@ static gboolean simulate(const part *p, const double *values, double *statistics
   if (scenario == NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
   if (shipped != NULL) {
-    const tw_overhead *o = &scenario->pools[0].overhead;
+    const tw_software *o = &scenario->pools[0].software;
     shipped->host_factor = scenario->pools[0].plan.device->host_factor;
     shipped->shipped[0] = o->request_s * shipped->host_factor;
     shipped->shipped[1] = o->iteration_s;

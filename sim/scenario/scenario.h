@@ -78,7 +78,7 @@ struct tw_pool {
     double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
     gint64 graph_tokens;
   } instead; /* These replace what the engine's file says; NAN, or below 0: nothing does. */
-  tw_overhead overhead;
+  tw_software software;
 
   double host_bytes;                               /* Memory of hosts for the offloaded KV of each engine. */
   double host_bytes_per_s, host_write_bytes_per_s; /* Bandwidth to each accelerator, and from it. */

@@ -60,8 +60,8 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
       (tw_step_layers){.tp = setting->parallelism.tp,
                        .n_groups = model->n_groups,
                        .device = setting->device,
-                       .launch = setting->overhead.launch,
-                       .speed = setting->overhead.compute * (1 - setting->throttle),
+                       .launch = setting->software.launch,
+                       .speed = setting->software.compute * (1 - setting->throttle),
                        .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
                        .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
                        .groups = g_new0(group, (gsize)model->n_groups)};

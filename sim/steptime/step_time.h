@@ -11,7 +11,7 @@
 #include "sim/base/time_class.h"
 #include "sim/collectives/collective_time.h"
 #include "sim/steptime/checkpoint.h"
-#include "sim/steptime/overhead.h"
+#include "sim/steptime/software.h"
 #include "workloads/models/model.h"
 
 /* Sums like those of the window in tw_batch, for another bound on the context. */
@@ -98,7 +98,7 @@ typedef struct tw_step_setting {
   /* Precisions of dense MLPs, shared experts and the head, if a checkpoint names them; NULL: dense MLPs are as the
    * other weights, and the head is in bf16. */
   const tw_checkpoint *parts;
-  tw_overhead overhead; /* strings borrowed */
+  tw_software software; /* strings borrowed */
   tw_interconnect interconnect;
   tw_reach reach;
   double throttle;          /* share taken off the nominal clock, from 0: slows computation, not memory */

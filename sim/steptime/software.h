@@ -1,13 +1,13 @@
-/* Overheads: what the serving software adds to the work of the accelerators, from sim/engines/NAME.xml.
+/* Serving software: the times that it adds to the work of the accelerators, from sim/engines/NAME.xml.
  *
  * Fitted to measured servers on top of the kernels' own times, so that one set of numbers serves every model
  * and device: see tests/validation. */
-#ifndef TW_SIM_OVERHEAD_H
-#define TW_SIM_OVERHEAD_H
+#ifndef TW_SIM_SOFTWARE_H
+#define TW_SIM_SOFTWARE_H
 
 #include "platforms/input/schema.h"
 
-typedef struct tw_overhead {
+typedef struct tw_software {
   char *label, *source;
   /* Times of the host are those of an H100's; a device's <host> says how much slower its host is. */
   double request_s; /* from the client to the scheduler and back: HTTP, tokenizer, detokenizer */
@@ -35,14 +35,14 @@ typedef struct tw_overhead {
   char *scheduler;       /* kind of batching */
   gboolean asynchronous; /* an iteration is planned while the one before it runs */
   gboolean overlap;      /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */
-} tw_overhead;
+} tw_software;
 
-extern const tw_element tw_overhead_element; /* root of an engine file */
+extern const tw_element tw_software_element; /* root of an engine file */
 
 /* Reads a file of the catalogue by name, or a file if the name holds a '/'. FALSE with faults at `node` where
- * there is none; unknown names get the nearest. Clear it with tw_overhead_clear. */
-gboolean tw_overhead_load(const char *name, const xmlNode *node, tw_overhead *overhead, tw_faults *faults);
-void tw_overhead_clear(tw_overhead *overhead);
+ * there is none; unknown names get the nearest. Clear it with tw_software_clear. */
+gboolean tw_software_load(const char *name, const xmlNode *node, tw_software *software, tw_faults *faults);
+void tw_software_clear(tw_software *software);
 
 /* The captured size of a CUDA graph that holds so many tokens: steps of 8 up to 512, and powers of two above, as
  * TensorRT-LLM captures them. */
