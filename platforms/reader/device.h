@@ -146,16 +146,16 @@ extern const char *const tw_kernel_names[TW_KERNEL_COUNT + 1];
 typedef struct tw_kernel_cost {
   double launch_s;
   double step_s;        /* time of each message that follows another, beyond the latency of its link */
-  double fabric_step_s; /* ... that crosses the fabric: what it takes there beside */
+  double fabric_step_s; /* Time of a message that crosses the fabric, beside step_s. */
   double scale_up;      /* share of the rate of the links inside the domain, 0 to 1 */
-  double scale_out;     /* ... of the NIC */
+  double scale_out;     /* Share of the rate of the NIC, 0 to 1. */
   double own;           /* Cost of a byte that stays on its rank (experts: of a token once), in bytes sent. */
   double per_token_s;   /* least time of a token (of the kernels for experts) */
   /* Seconds of each rank beyond the fabric that a rank of experts' kernels tells what comes. */
   double peer_s;
   gint64 nics;         /* NICs of a domain that rings and trees between domains use; 0: all. */
   gint64 fitted_ranks; /* the most among the rows that it was fitted on; 0: unknown */
-  double fitted_bytes; /* ... of a rank; 0: unknown */
+  double fitted_bytes; /* The most bytes of a rank among these rows; 0: unknown. */
 } tw_kernel_cost;
 
 /* The equipment that commonly stands around the devices, for generated platforms: the node or rack of

@@ -36,8 +36,8 @@ struct tw_engine {
   double compute_s;   /* Seconds of the window's computation, beside its flows. */
   tw_step_cost alone; /* The window, and those that follow on it, cost this without what the fabric takes. */
   gint64 quiet;    /* So many iterations behind the window begin without a new plan, unless somebody comes. */
-  gint64 untold;   /* The listener was not told of so many windows of the same batch before this one, ... */
-  double untold_s; /* ... which began at this instant. */
+  gint64 untold;   /* Windows of the same batch before this one that the listener was not told of. */
+  double untold_s; /* The instant at which the first of these windows began. */
   gint64 planned;  /* The next event is at the end of this iteration of the segment. */
   double due_s;
   double limit_w;      /* The limit of each accelerator. */

@@ -79,8 +79,8 @@ typedef struct tw_prefix_hit {
 
 /* The longest cached prefix, of at most prompt - 1 tokens: the last token is always computed. */
 tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_request *request);
-/* ... of a sequence that has had `tokens` tokens of prompt and output, of at most one less. `owner` names it
- * among all sequences of the cache. */
+/* Finds a sequence that has had `tokens` tokens of prompt and output, and at most one token less than these. `owner`
+ * names it among all sequences of the cache. */
 tw_prefix_hit tw_prefix_cache_find_own(const tw_prefix_cache *cache, const tw_request *request, guint64 owner,
                                        gint64 tokens);
 
@@ -94,7 +94,7 @@ void tw_prefix_cache_touch(tw_prefix_cache *cache, tw_prefix_hit *hit);
 gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node, guint64 owner);
 /* Frees blocks without contents. */
 void tw_prefix_cache_free(tw_prefix_cache *cache, gint64 blocks);
-/* ... of a sequence that is preempted: before it lets go, what has no ids can be found by it again. */
+/* Lets a sequence that is preempted find its tokens without ids again; called before it lets go. */
 void tw_prefix_cache_remember(tw_prefix_cache *cache, tw_prefix_node *node);
 
 /* A sequence that holds `node` (NULL: none) has blocks for `tokens` tokens of its prompt and output, whose

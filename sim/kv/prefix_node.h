@@ -78,7 +78,8 @@ tw_prefix_node *tw_prefix_node_new(tw_prefix_cache *cache, tw_prefix_node *paren
                                    gint32 hash_tokens);
 void tw_prefix_node_list(tw_prefix_cache *cache, tw_prefix_node *node);
 /* Forgets a node or copy that is not in the queue, and behind which nothing is. */
-void tw_prefix_node_discard(tw_prefix_node *node); /* ... with the whole cache */
+void tw_prefix_node_discard(tw_prefix_node *node);
+/* Frees a node together with the whole cache. */
 void tw_prefix_node_free(tw_prefix_cache *cache, tw_prefix_node *node);
 
 /* Lengthens a node by a prompt's next tokens, up to `end`. */

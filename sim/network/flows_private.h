@@ -51,7 +51,7 @@ struct tw_flows {
   GQueue under_way;    /* queue of trip, in the order of their starts */
   GQueue stalled;      /* queue of trip: those that wait for a link that carries nothing */
   GPtrArray *starting; /* array of trip, those that set out before time passes */
-  GPtrArray *together; /* ... and of these, those that set out at the same time */
+  GPtrArray *together; /* Those of `starting` that set out at the same time. */
   GArray *loads;       /* Scratch array of tw_convoy_flow. */
   tw_convoys *convoys;
   occupants *on_link;

@@ -67,7 +67,7 @@ typedef struct tw_question {
   char *power_caps; /* Power caps of accelerators: quantities, or "none". */
   /* Oversubscription of the site's power: "none", or ratios to the site that fits without caps. */
   char *oversubscription;
-  double cap_period_s, cap_delay_s; /* with which an oversubscribed site shares out its power */
+  double cap_period_s, cap_delay_s; /* Period and delay of the caps of an oversubscribed site. */
 
   double attainment, site_w, usd_per_hour; /* limits, NAN: none */
   gint64 racks, accelerators;              /* G_MININT64: none */

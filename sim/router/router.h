@@ -70,7 +70,7 @@ typedef struct tw_candidates {
 
 typedef struct tw_router_policy tw_router_policy;
 extern const tw_router_policy *const tw_router_policies[];
-extern const char *const tw_router_policy_names[];      /* the same rows, for the scenario's table, */
+extern const char *const tw_router_policy_names[];      /* Names of the rows, for the scenario's table, */
 extern const char *const *tw_router_policy_helps(void); /* a sentence for each of them */
 
 /* Reads "NAME=VALUE NAME=VALUE ..." into the values of a policy's parameters, the others keep their defaults.

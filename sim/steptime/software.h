@@ -15,9 +15,10 @@ typedef struct tw_software {
   double iteration_s;
   /* Seconds of each running sequence and iteration: bookkeeping, sampling, detokenizing. */
   double per_seq_s;
-  double launch;        /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
-  double compute;       /* share of the kernels' measured FLOP rate that a running server reaches */
-  double fp8;           /* ... of that, in products in FP8: rows are quantized and scaled beside them */
+  double launch;  /* share of the kernels' own launch times that remains: fused kernels, CUDA graphs */
+  double compute; /* share of the kernels' measured FLOP rate that a running server reaches */
+  /* Share of that rate in products in FP8: rows are quantized and scaled beside them. */
+  double fp8;
   double experts;       /* share of the measured speed of the kernels for experts */
   gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
   gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */

@@ -190,7 +190,7 @@ static double decode_state_s(const tw_step_layers *all, const group *g, const tw
   return g->layers * all->state.launch_s + fmax(read_s, compute_s);
 }
 
-/* ... and new tokens of prompts. */
+/* Returns the seconds of the state of new tokens of prompts. */
 static double prefill_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
                               tw_step_cost *cost)
 {

@@ -49,7 +49,7 @@ typedef struct tw_work {
  * where none does. The network says how long they take there: time_s holds what collectives take beside. */
 typedef struct tw_wire {
   double tensor;  /* bytes that the NIC of each accelerator sends for tensor parallelism, over all layers */
-  double experts; /* ... to the experts and back */
+  double experts; /* Bytes that the NIC sends to the experts and back. */
   double stages;  /* bytes that a rank passes from one stage to the next */
   double steps;   /* latencies of the fabric, one after the other */
 } tw_wire;
@@ -61,7 +61,7 @@ typedef struct tw_step_cost {
   tw_line kernels_s;
   tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
   tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
-  tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
+  tw_work prefill_attention; /* The part of `prefill` that goes with the context of the tokens. */
   double bubble; /* share of an iteration's time in which an accelerator waits for other pipeline stages, in
                     the mean over the stages; 0 without pipeline parallelism */
   /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
