@@ -178,7 +178,7 @@ static gboolean walk_through(walk *w, const char *directory, const json_t *run, 
                              int engine, double end_s, GError **error)
 {
   g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "engines", error);
-  columns c;
+  columns c = {0};
   if (reader == NULL || !find_columns(reader, &c, error))
     return FALSE;
   const json_t *pools = json_object_get(run, "pools");

@@ -87,7 +87,7 @@ gboolean tw_told_each(const char *directory, double from_s, double to_s,
                       gboolean (*each)(void *user, const tw_told *told), void *user, GError **error)
 {
   g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "requests", error);
-  columns c;
+  columns c = {0};
   if (reader == NULL || !find_columns(reader, &c, error))
     return FALSE;
   tw_log_reader_window(reader, from_s, INFINITY); /* they end after they arrive */
