@@ -393,7 +393,7 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
     v->of[TW_METRIC_ENERGY_RAMP_MW_PER_S] = 1e-6 * e.ramps.w_per_s;
     v->of[TW_METRIC_ENERGY_RAMP_MW_PER_MIN] = 1e-6 * e.ramps.w_per_min;
   }
-  if (tw_factory_grid(factory) != NULL)
+  if (scenario->grid != NULL)
     set_grid(v, scenario->grid, tw_factory_grid(factory));
   set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
