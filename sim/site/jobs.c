@@ -3,30 +3,6 @@
 
 #include <math.h>
 
-/* ---- Power ---- */
-
-/* Joules beyond idle from the last event to now_s. */
-static double dynamic_since(const tw_job_run *r, double now_s)
-{
-  return fmax(0, fmin(now_s, r->busy_until_s) - r->event_s) * (r->busy_w - r->idle_w);
-}
-
-tw_site_job_energy tw_site_jobs_energy(const tw_site_jobs *jobs, int job, double now_s)
-{
-  const tw_job_run *r = &jobs->runs[job];
-  double dynamic_j = r->dynamic_j + dynamic_since(r, now_s);
-  return (tw_site_job_energy){r->idle_w * now_s + dynamic_j, dynamic_j};
-}
-
-/* Counts what was drawn up to an event, and lets the accelerators work for so long from there on. */
-void tw_run_draw(tw_job_run *r, double joules, double work_s, double now_s)
-{
-  r->dynamic_j += dynamic_since(r, now_s);
-  r->event_s = now_s;
-  r->busy_until_s = now_s + work_s;
-  r->busy_w = r->idle_w + (work_s > 0 ? joules / work_s : 0);
-}
-
 /* ---- Rows ---- */
 
 /* Tokens of the steps of a row. */
@@ -110,7 +86,7 @@ static double leg_end_s(const tw_job_run *r, double come_s)
 {
   const tw_leg *leg = leg_of(r);
   double work_s = leg->work_s * (leg->kind == TW_LEG_BUBBLE ? r->paced_s / r->paces : 1 / r->speed);
-  return fmax(r->leg_s + work_s, come_s + leg->hops * r->latency_s + leg->inside_s);
+  return fmax(r->leg_s + work_s + r->throttled_s, come_s + leg->hops * r->latency_s + leg->inside_s);
 }
 
 static void begin_leg(tw_job_run *r, double now_s)
@@ -154,10 +130,11 @@ static void count_leg(tw_job_run *r, double now_s)
   if (leg->kind == TW_LEG_WORK || leg->kind == TW_LEG_WAIT) {
     r->now.time_s[TW_JOB_COMPUTE] += leg->work_s;
     r->now.time_s[TW_JOB_STRAGGLING] += leg->work_s / r->speed - leg->work_s;
-    r->now.time_s[TW_JOB_EXPOSED] += took_s - leg->work_s / r->speed;
+    r->now.time_s[TW_JOB_EXPOSED] += took_s - leg->work_s / r->speed - r->throttled_s;
   } else {
-    r->now.time_s[whole[leg->kind]] += took_s;
+    r->now.time_s[whole[leg->kind]] += took_s - r->throttled_s;
   }
+  r->now.time_s[TW_JOB_THROTTLED] += r->throttled_s;
   if (leg->paces > 0)
     r->paced_s += took_s;
   if (leg->kind == TW_LEG_WORK)
@@ -247,9 +224,13 @@ static void init_run(tw_site_jobs *jobs, int index)
       .row_s = job->start_s,
       .end_s = NAN,
       .idle_w = job->plan.power.idle_w * job->plan.power.accelerators,
+<<<<<<< HEAD
       .rl = {.released_s = NAN, .enough_s = NAN, .stop_s = INFINITY}};
   if (tw_site_job_shares(job) && tw_power_known(&job->plan.power))
     r->idle_w = 0; /* engines draw it */
+=======
+      .smoothing = tw_grid_smoothing(scenario->grid, job)};
+>>>>>>> main
 }
 
 static void *new_jobs(tw_site *site)
@@ -392,6 +373,7 @@ static void free_jobs(void *part)
     tw_shipment_clear(&r->flows.shipment);
     tw_shipment_clear(&r->checkpoint.shipment);
     tw_span_free(r->span);
+    g_free(r->smoothing);
     g_array_unref(r->legs);
     g_array_unref(r->broken);
     g_array_unref(r->unused);

@@ -16,7 +16,7 @@
 
 typedef struct tw_site_jobs tw_site_jobs;
 
-/* What the time of a job went to. */
+/* Classes of a job's time. */
 #define TW_JOB_TIMES(X)                                                                                      \
   X(COMPUTE, compute)                                                                                        \
   X(BUBBLE, bubble)                                                                                          \
@@ -24,10 +24,15 @@ typedef struct tw_site_jobs tw_site_jobs;
   X(OPTIMIZER, optimizer)                                                                                    \
   X(CHECKPOINT, checkpoint)                                                                                  \
   X(STRAGGLING, straggling)                                                                                  \
-  X(DOWN, down)                                                                                              \
-  X(ROLLOUTS, rollouts)                                                                                      \
-  X(SWAP, swap)                                                                                              \
-  X(SYNC, sync)
+<<<<<<< HEAD
+X(DOWN, down)
+X(ROLLOUTS, rollouts)
+X(SWAP, swap)
+X(SYNC, sync)
+=======
+X(THROTTLED, throttled)
+X(DOWN, down)
+>>>>>>> main
 typedef enum {
 #define X(name, word) TW_JOB_##name,
   TW_JOB_TIMES(X)

@@ -23,7 +23,7 @@
  *     attention, MLA     2 · heads · (latent + rope + latent) · Σ context / tp in decode, where the latent is
  *                        attended to, and 2 · heads · (nope + rope + value) · Σ context / tp in prefill;
  *                        bytes of the latent · Σ context, which tensor parallelism does not divide
- *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
+ *     head               2 · hidden · vocabulary · sampled / tp       weights / tp, and logits that are drawn from
  *     activations        none that count                              norms and activations between products
  *
  * Second copies of experts are read as well. T: new tokens of the rank's batch, drafts included; T': of all
@@ -58,6 +58,7 @@ typedef struct roofline {
   double expert_row;                  /* numbers of a copy's rows on one accelerator */
   double experts, experts_per_token;
   double head_params, head_bytes;
+  double draw_bytes, draw_s;          /* of a token that is drawn from the logits, on each accelerator */
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
   double prefill_work;                /* prefill_flops, and the FLOPs that the exponentials are worth */
   double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
@@ -75,9 +76,9 @@ typedef struct roofline {
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
-  gboolean overlap;             /* of per_seq_s with the accelerators' work */
+  gboolean overlap;             /* TRUE: per_seq_s overlaps with the accelerators' work. */
   gboolean foreign;             /* a device that the overheads were not fitted on */
-  gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
+  gint64 max_seqs, max_context; /* Largest batch and context that the corrections were fitted on; 0: any. */
   tw_interconnect links;
   tw_reach reach;
   tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
@@ -110,7 +111,7 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
  * are spared, and the rows that they would read and write. */
 static gboolean fused_norms(const tw_step_setting *setting)
 {
-  return setting->overhead.fused_norms && setting->parallelism.tp > 1;
+  return setting->software.fused_norms && setting->parallelism.tp > 1;
 }
 
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
@@ -157,15 +158,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->ep = parallel->ep;
   r->experts_tp = parallel->tp * parallel->dp / parallel->ep;
   r->imbalance = setting->expert_imbalance;
-
   r->layers = (double)model->layers;
   r->window_layers = (double)model->window_layers;
   r->full_layers = r->layers - r->window_layers;
   r->moe_layers = tw_model_moe_layers(model);
   r->hidden = (double)model->hidden;
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
-
-  double weight_bytes = tw_precision_bytes(setting->weights);
   r->projection_params = tw_model_projection_params(model);
   r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
   /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
@@ -179,11 +177,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->hosted = r->experts > 0 ? (r->experts + (double)setting->redundant_experts) / r->experts : 1;
   r->experts_per_token = (double)model->experts_per_token;
   r->expert_params = tw_model_expert_params(model);
-  r->expert_bytes = r->expert_params * weight_bytes;
+  r->expert_bytes = r->expert_params * tw_precision_bytes(setting->weights);
   r->expert_row = r->hidden + (double)model->expert_intermediate / r->experts_tp;
   r->head_params = tw_model_head_params(model);
   r->head_bytes = r->head_params * tw_precision_bytes(tw_head_precision(setting));
-
+  r->draw_bytes = setting->software.logit_bytes * (double)model->vocab;
+  r->draw_s = r->draw_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s;
   double heads = (double)model->heads, attended;
   double softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
   if (mla) {
@@ -211,23 +210,23 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : r->layers * 8 * r->hidden) + between);
 
   double host = device->host_factor > 0 ? device->host_factor : 1;
-  r->fixed_s = setting->overhead.iteration_s * host;
-  r->per_seq_s = setting->overhead.per_seq_s * host;
+  r->fixed_s = setting->software.iteration_s * host;
+  r->per_seq_s = setting->software.per_seq_s * host;
   r->eager_s =
-      (setting->overhead.eager_layer_s * r->layers + setting->overhead.eager_experts_s * r->moe_layers) *
+      (setting->software.eager_layer_s * r->layers + setting->software.eager_experts_s * r->moe_layers) *
       host;
-  r->graph_tokens = setting->overhead.graph_tokens;
-  r->graph_prompts = setting->overhead.graph_prompts;
-  r->exchange = r->ep > 1 && setting->overhead.all_to_all;
+  r->graph_tokens = setting->software.graph_tokens;
+  r->graph_prompts = setting->software.graph_prompts;
+  r->exchange = r->ep > 1 && setting->software.all_to_all;
   /* Who gathers all tokens pads: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
   r->alike = r->dp > 1 && r->moe_layers > 0 && !r->exchange;
-  r->overlap = setting->overhead.overlap;
+  r->overlap = setting->software.overlap;
   r->two_batches = setting->two_batches && r->pp == 1;
   g_auto(GStrv) fitted =
-      g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
+      g_strsplit(setting->software.devices != NULL ? setting->software.devices : "", " ", -1);
   r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
-  r->max_seqs = setting->overhead.max_seqs;
-  r->max_context = setting->overhead.max_context;
+  r->max_seqs = setting->software.max_seqs;
+  r->max_context = setting->software.max_context;
   /* A launch of activations is that of two norms and an activation; heads' norms are two more. */
   double norms = (model->qk_norm || mla ? 2 : 0) - (fused_norms(setting) ? 2 : 0);
   r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s * (3 + norms) / 3;
@@ -301,7 +300,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
                            tw_step_cost *cost)
 {
   double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
-  double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
+  double flops = 2 * (tokens + padded) / micro / r->tp; /* FLOPs of each parameter. */
   tw_line time =
       r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
   time.first += tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
@@ -341,11 +340,12 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   double all = (double)(b->sampled + b->decode_seqs * b->drafted), sampled = all / micro;
   double time =
       tw_dense_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp, cost);
+  cost->classes[TW_TIME_LINEAR].first += sampled * r->draw_s;
   cost->flops.first += 2 * r->head_params * all;
-  cost->bytes.first += micro * r->head_bytes;
+  cost->bytes.first += micro * r->head_bytes + all * r->draw_bytes * r->tp;
   double share = (double)(b->sampled - b->decode_seqs) / all;
   add_prefill(&cost->prefill, share * 2 * r->head_params * all, share * micro * r->head_bytes);
-  return time;
+  return time + sampled * r->draw_s;
 }
 
 /* Tells what the experts of all layers take at a rank with a mean load, and what it waits for the busiest one,
