@@ -92,16 +92,10 @@ const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0,
                       0, 0},
     [TW_LOG_FAILURES] = {"failures", "a row per failure, in the order in which they were over",
-<<<<<<< HEAD
-                         SHAPE(failure, end_s), 0, 0},
-    [TW_LOG_JOBS] = {"jobs", "a row per some steps of a job, and per stop", SHAPE(job, end_s), 0, 0},
-    [TW_LOG_RL] = {"rl", "a row per step of reinforcement learning", SHAPE(rl, end_s), 0, 0},
-    [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0,
-=======
                          SHAPE(failure, end_s), 0, 0, 0},
     [TW_LOG_JOBS] = {"jobs", "a row per some steps of a job, and per stop", SHAPE(job, end_s), 0, 0, 0},
+    [TW_LOG_RL] = {"rl", "a row per step of reinforcement learning", SHAPE(rl, end_s), 0, 0, 0},
     [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0, 0,
->>>>>>> main
                       0},
 };
 

@@ -25,7 +25,6 @@ typedef struct tw_site_job_checkpoint {
   double restart_s; /* from where a job may start again to where it reads its checkpoint */
 } tw_site_job_checkpoint;
 
-<<<<<<< HEAD
 /* Policies of rollouts: whether more prompts begin than a step trains on, and what becomes of those that are under way
  * once enough have ended. */
 #define TW_ROLLOUT_POLICIES(X)                                                                               \
@@ -66,10 +65,7 @@ typedef struct tw_site_job_rl {
   double swap_s; /* NAN: by the host link */
 } tw_site_job_rl;
 
-/* What a job runs on, and what its steps are: nobody wrote it. */
-=======
 /* The accelerators of a job and the cost of its steps, which follow from the scenario. */
->>>>>>> main
 typedef struct tw_site_job_plan {
   const tw_device *device; /* Device of its hosts; the platform owns it. */
   tw_engine_place place;

@@ -123,6 +123,12 @@ static void check_scenario(const tw_scenario *scenario, const tw_site_job *job, 
   if (tw_node_child(node->parent, "failures") != NULL)
     tw_node_fault(node, faults,
                   "job \"%s\" of kind rl does not know what to do about <failures>; leave one out", job->id);
+  const xmlNode *grid = tw_node_child(node->parent, "grid");
+  if (job->rl.colocated && grid != NULL && tw_node_child(grid, "smoothing") != NULL)
+    tw_node_fault(
+        node, faults,
+        "job \"%s\" shares its accelerators with engines, which <smoothing> does not know; leave one out",
+        job->id);
   for (const tw_site_job *other = scenario->jobs; other < job; other++)
     if (other->kind == TW_SITE_JOB_RL)
       tw_node_fault(node, faults, "job \"%s\" has the rollouts already; there can be one job of kind rl",

@@ -58,15 +58,11 @@ void tw_site_jobs_measure(const tw_site_jobs *jobs, double end_s, tw_metric_valu
                                                          [TW_JOB_OPTIMIZER] = TW_METRIC_TRAINING_OPTIMIZER,
                                                          [TW_JOB_CHECKPOINT] = TW_METRIC_TRAINING_CHECKPOINT,
                                                          [TW_JOB_STRAGGLING] = TW_METRIC_TRAINING_STRAGGLING,
-<<<<<<< HEAD
+                                                         [TW_JOB_THROTTLED] = TW_METRIC_TRAINING_THROTTLED,
                                                          [TW_JOB_DOWN] = TW_METRIC_TRAINING_DOWN,
                                                          [TW_JOB_ROLLOUTS] = TW_METRIC_TRAINING_ROLLOUTS,
                                                          [TW_JOB_SWAP] = TW_METRIC_TRAINING_SWAP,
                                                          [TW_JOB_SYNC] = TW_METRIC_TRAINING_SYNC};
-=======
-                                                         [TW_JOB_THROTTLED] = TW_METRIC_TRAINING_THROTTLED,
-                                                         [TW_JOB_DOWN] = TW_METRIC_TRAINING_DOWN};
->>>>>>> main
   const tw_scenario *scenario = tw_site_jobs_scenario(jobs);
   job_sums sums = {0};
   for (int i = 0; i < scenario->n_jobs; i++) {

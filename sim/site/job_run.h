@@ -93,15 +93,11 @@ struct tw_job_run {
   double event_s, row_s, end_s;
   gint64 row_step;
   double busy_until_s, busy_w, idle_w; /* accelerators draw busy_w until then, and idle_w after */
-<<<<<<< HEAD
-  double dynamic_j;
-  tw_rl_run rl;
-=======
   tw_smoothing *smoothing; /* NULL: they do so at once; else as `course` says, from the last event on */
   tw_smooth_course course;
   double throttled_s;        /* by which work takes longer as power rises */
   double dynamic_j, burnt_j; /* up to the last event */
->>>>>>> main
+  tw_rl_run rl;
 };
 
 struct tw_site_jobs {

@@ -224,13 +224,10 @@ static void init_run(tw_site_jobs *jobs, int index)
       .row_s = job->start_s,
       .end_s = NAN,
       .idle_w = job->plan.power.idle_w * job->plan.power.accelerators,
-<<<<<<< HEAD
+      .smoothing = tw_grid_smoothing(scenario->grid, job),
       .rl = {.released_s = NAN, .enough_s = NAN, .stop_s = INFINITY}};
   if (tw_site_job_shares(job) && tw_power_known(&job->plan.power))
     r->idle_w = 0; /* engines draw it */
-=======
-      .smoothing = tw_grid_smoothing(scenario->grid, job)};
->>>>>>> main
 }
 
 static void *new_jobs(tw_site *site)

@@ -24,15 +24,11 @@ typedef struct tw_site_jobs tw_site_jobs;
   X(OPTIMIZER, optimizer)                                                                                    \
   X(CHECKPOINT, checkpoint)                                                                                  \
   X(STRAGGLING, straggling)                                                                                  \
-<<<<<<< HEAD
-X(DOWN, down)
-X(ROLLOUTS, rollouts)
-X(SWAP, swap)
-X(SYNC, sync)
-=======
-X(THROTTLED, throttled)
-X(DOWN, down)
->>>>>>> main
+  X(THROTTLED, throttled)                                                                                    \
+  X(DOWN, down)                                                                                              \
+  X(ROLLOUTS, rollouts)                                                                                      \
+  X(SWAP, swap)                                                                                              \
+  X(SYNC, sync)
 typedef enum {
 #define X(name, word) TW_JOB_##name,
   TW_JOB_TIMES(X)

@@ -33,22 +33,12 @@ NOT_DRAWN = {
                      "users/stays", "wan/from", "wan/to", "wan/latency", "wan/bandwidth", "global-router/policy",
                      "global-router/spill", "global-router/sticky", "global-router/bytes-per-token"),
                     "several sites, which tests/cli/test_sites.py draws"),
-<<<<<<< HEAD
-    **dict.fromkeys(("job/batch", "job/chunks", "job/cp", "job/cp-overlap", "job/dp", "job/dp-overlap",
-                     "job/edp-overlap", "job/expert-imbalance", "job/ep", "job/ep-overlap", "job/gradients", "job/hosts", "job/id", "job/kind",
-                     "job/log-every", "job/micro-batch", "job/model", "job/placement", "job/pp", "job/pp-overlap",
-                     "job/precision", "job/recompute", "job/sequence", "job/slices", "job/spares", "job/start",
-                     "job/steps", "job/tp", "job/tp-overlap", "job/zero", "checkpoint/every", "checkpoint/mode",
-                     "checkpoint/bytes", "checkpoint/restart"),
-                    "jobs, which tests/sim/site/test_jobs.py and golden/training-alone run"),
+    "job/hosts": "names hosts of one platform; tests of jobs do", "job/kind": "one kind is drawn",
+    "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise",
     **dict.fromkeys(("rollouts/prompts", "rollouts/samples", "rollouts/system-tokens", "rollouts/keeps-reasoning",
                      "rollouts/hash-tokens", "rollouts/priority", "rl/policy", "rl/over-sampling", "rl/off-policy",
                      "rl/colocated", "rl/updates", "rl/log-probs", "rl/reward", "rl/sync", "rl/sync-overhead", "rl/swap"),
                     "reinforcement learning, which tests/sim/site/test_rl.py and golden/rl-long-tail run")}
-=======
-    "job/hosts": "names hosts of one platform; tests of jobs do", "job/kind": "one kind is drawn",
-    "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise"}
->>>>>>> main
 BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
