@@ -164,9 +164,11 @@ static const tw_attribute scheduler_attributes[] = {
            "fewest sequences; vLLM's front end, by 4 * waiting + running; or they take turns, as SGLang's by "
            "default"),
     COUNT(tw_pool, prefill_interval, "prefill-interval", "1", 1e6,
-          "iterations from one in which ranks may admit requests beside others to the next: prompts of all "
+          "iterations from one in which ranks may compute prompts beside decodes to the next: prompts of all "
           "ranks "
-          "then slow the same iterations"),
+          "then slow the same iterations; where somebody still waits behind such a one, the next ones go on "
+          "(vLLM's "
+          "prefill-schedule-interval)"),
     FLAG(tw_pool, mixed_chunk, "mixed-chunk", "false",
          "kind sglang: running sequences decode beside prompts, as with its --enable-mixed-chunk"),
     NUMBER(tw_pool, conservativeness, "conservativeness", "1", 0, 10,
