@@ -140,8 +140,7 @@ class Jobs(JobRuns):
         drawn_j = summary["energy"]["site_j"] + grid["battery_loss_j"] + grid["battery_change_j"]
         self.assertAlmostEqual(grid["j"] / drawn_j, 1, delta=1e-9)
         self.assertAlmostEqual(summary["cost"]["electricity_usd"] / (grid["j"] / 3.6e6 * 0.1), 1, delta=1e-9)
-        with gzip.open(self.path("run/site.csv.gz"), "rt") as file:
-            table = list(csv.DictReader(file))
+        table = list(self.table("site"))
         watts = [float(row["grid_w"]) for row in table]
         # 10 ms at 2 kW a second; rows round to a milliwatt.
         self.assertLess(max(abs(a - b) for a, b in zip(watts, watts[1:-1])), 20.002)
@@ -161,8 +160,7 @@ class Jobs(JobRuns):
         rows, plain = self.run_it()
         self.scenario(job + '<grid><smoothing ramp-up="2kW"/></grid>', self.GRID)
         slow, summary = self.run_it()
-        with gzip.open(self.path("run/site.csv.gz"), "rt") as file:
-            f_w = max(float(row["accelerator_w"]) for row in csv.DictReader(file)) - 16 * 124
+        f_w = max(float(row["accelerator_w"]) for row in self.table("site")) - 16 * 124
         more_s = [float(a["step_s"]) - float(b["step_s"]) for a, b in zip(slow, rows)]
         up = 16 * 2000
         optimizer_more_s = more_s[0] - f_w / (2 * up)
