@@ -178,7 +178,7 @@ static const char *row_name(const tw_platform *platform, int row)
 {
   g_autofree int *rows = tw_failing_rows(platform, NULL);
   int host = 0;
-  while (rows[host] != row)
+  while (host + 1 < platform->n_hosts && rows[host] != row)
     host++;
   const char *name = platform->zones[platform->hosts[host].zone].row;
   return name != NULL ? name : "";
