@@ -101,7 +101,7 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *re
 {
   if (!looks_into_prefixes(engine, request))
     return 0;
-  tw_engine_catch_up(engine, now_s); /* Where it offloads, evictions of any rank matter to all. */
+  tw_engine_catch_up(engine, now_s); /* With offloading, evictions of any rank matter to all. */
   return cached_tokens(engine, &engine->ranks[rank], request, now_s);
 }
 
@@ -231,7 +231,7 @@ void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s)
 {
   tw_engine_settle_waiting(engine, now_s);
   tw_scheduler_cancel(&engine->ranks[sequence->rank], sequence);
-  if (tw_engine_waiting(engine) > 0)
+  if (tw_engine_waiting(engine) > 0 || engine->config.scheduler.prefill_interval > 1)
     look_at_boundary(engine, TRUE, now_s);
 }
 

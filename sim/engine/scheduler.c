@@ -82,6 +82,8 @@ gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iter
   tw_waiting_push(&s->waiting, sequence, s->decoding.count + (s->decodes ? iterations : 0));
   if (s->config.kind->closed != NULL)
     return !s->config.kind->closed(s);
+  if (s->config.prefill_interval > 1) /* whether somebody waits decides whether later ones are deferred */
+    return TRUE;
   if (s->running.length >= s->config.max_seqs)
     return FALSE;
   /* Who is next changes as others decode. */
@@ -232,8 +234,8 @@ static void add_capped(tw_batch *batch, const tw_context_caps *caps, gint64 cont
     *(i == 0 ? &batch->decode_windowed : &batch->further[i - 1].decode) += MIN(context, caps->tokens[i]);
 }
 
-/* What a sequence that has ended holds can be found: with its last token, where it is in the batch that is
- * planned already, too. */
+/* Lets prompts find the tokens of a sequence that has ended, with its last token if that is in the batch that is
+ * planned already. */
 static void insert_whole(tw_scheduler *s, tw_sequence *sequence)
 {
   gint64 tokens = sequence->prefill_done + 1,
@@ -250,7 +252,7 @@ static void insert_whole(tw_scheduler *s, tw_sequence *sequence)
   tw_batching_cache(s, sequence, sequence->prefill_done);
 }
 
-/* Those that ended let go of their blocks in the order in which they were admitted, as in vLLM. */
+/* Frees the blocks of ended sequences in the order in which they were admitted, as vLLM does. */
 static void let_go(tw_scheduler *s)
 {
   if (s->ended->len > 1)

@@ -83,7 +83,7 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
 static gboolean is_asynchronous(const tw_pool *pool)
 {
   const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
-  gboolean engines = pool->overhead.asynchronous && g_strcmp0(pool->overhead.scheduler, kind->name) == 0;
+  gboolean engines = pool->software.asynchronous && g_strcmp0(pool->software.scheduler, kind->name) == 0;
   gboolean wanted =
       pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? engines : pool->asynchronous == TW_ASYNCHRONOUS_ON;
   return wanted && kind->asynchronous;
@@ -101,6 +101,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .max_model_len = pool->max_model_len,
                     .asynchronous = is_asynchronous(pool),
                     .long_prefill_tokens = pool->long_prefill_tokens,
+                    .prefill_interval = pool->prefill_interval,
                     .whole_prompts = !pool->chunked_prefill,
                     .mixed_chunk = pool->mixed_chunk,
                     .conservativeness = pool->conservativeness,
@@ -117,7 +118,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .speculation = pool->speculation,
       .ranks = (int)pool->dp,
       .rank_choice = pool->rank_choice,
-      .prefill_interval = pool->prefill_interval,
+      .finish_sync = pool->dp > 1 && tw_model_moe_layers(pool->model) > 0 ? pool->software.finish_sync : 0,
       .rank_prefix_weight = tw_router_rank_weight(tw_router_policies[scenario->router]),
       .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->plan.step_model,

@@ -29,7 +29,7 @@ typedef struct tw_run_load {
   gboolean under_way;
 } tw_run_load;
 
-/* What happened up to an instant, of which rows are differences. */
+/* Sums up to an instant, of which rows are differences. */
 typedef struct tw_run_sums {
   double time_s[TW_JOB_TIME_COUNT];
   double joules;
@@ -39,16 +39,16 @@ struct tw_job_run {
   const tw_site_job *job;
   tw_site_jobs *jobs;
   int index;
-  GArray *legs; /* of a step (tw_leg) */
+  GArray *legs; /* Legs of a step (tw_leg). */
   tw_span *span;
   double latency_s; /* the longest of the routes between its domains */
   tw_run_condition condition;
   guint leg;
   double leg_s, due_s;      /* when the leg began, and ends; INFINITY: while its flows are under way */
   double paced_s, paces;    /* time of the micro-batches of this step, and how many these were */
-  double speed, next_speed; /* of the slowest accelerator: in this leg, and from the next on */
+  double speed, next_speed; /* Speed of the slowest accelerator: in this leg, and from the next on. */
   GArray *broken;           /* accelerators (int) that do not work, by their numbers on the platform */
-  GArray *unused;           /* those that it has and does not use */
+  GArray *unused;           /* Accelerators that the job has and does not use. */
   double stopped_s;         /* since when it has been down */
   gint64 lost;              /* steps of that stop */
   double saved_kept_s, saving_kept_s; /* time of the steps that checkpoints have */
@@ -61,7 +61,10 @@ struct tw_job_run {
   double event_s, row_s, end_s;
   gint64 row_step;
   double busy_until_s, busy_w, idle_w; /* accelerators draw busy_w until then, and idle_w after */
-  double dynamic_j;
+  tw_smoothing *smoothing; /* NULL: they do so at once; else as `course` says, from the last event on */
+  tw_smooth_course course;
+  double throttled_s;        /* by which work takes longer as power rises */
+  double dynamic_j, burnt_j; /* up to the last event */
 };
 
 struct tw_site_jobs {
@@ -73,7 +76,8 @@ struct tw_site_jobs {
   int n_stores;
 };
 
-/* Lets the accelerators work for so long, by so many joules beyond idle. */
+/* Lets the accelerators work for so long, by so many joules beyond idle; throttled_s is what smoothing adds
+ * (job_power.c). */
 void tw_run_draw(tw_job_run *run, double joules, double work_s, double now_s);
 /* Ends the row under way, if it holds any step; begins one. */
 void tw_run_write_row(tw_job_run *run, double now_s);

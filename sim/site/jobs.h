@@ -16,7 +16,7 @@
 
 typedef struct tw_site_jobs tw_site_jobs;
 
-/* What the time of a job went to. */
+/* Classes of a job's time. */
 #define TW_JOB_TIMES(X)                                                                                      \
   X(COMPUTE, compute)                                                                                        \
   X(BUBBLE, bubble)                                                                                          \
@@ -24,6 +24,7 @@ typedef struct tw_site_jobs tw_site_jobs;
   X(OPTIMIZER, optimizer)                                                                                    \
   X(CHECKPOINT, checkpoint)                                                                                  \
   X(STRAGGLING, straggling)                                                                                  \
+  X(THROTTLED, throttled)                                                                                    \
   X(DOWN, down)
 typedef enum {
 #define X(name, word) TW_JOB_##name,
