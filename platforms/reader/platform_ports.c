@@ -421,7 +421,7 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
 {
   const char *path = ports->platform->path;
   if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && !g_str_has_suffix(path, ".gz") &&
-      ports->platform->profiles->len == 0)
+      (ports->platform->profiles == NULL || ports->platform->profiles->len == 0))
     return NULL;
   gsize bytes = 0;
   g_autofree char *read = tw_text_file_read(path, G_MAXINT, &bytes, NULL);
