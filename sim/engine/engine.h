@@ -84,7 +84,7 @@ typedef enum {
 extern const char *const tw_rank_choice_names[];
 
 typedef struct tw_engine_config {
-  tw_scheduler_config scheduler; /* The configuration of each rank. */
+  tw_scheduler_config scheduler; /* The configuration of each rank; prefix_place is that of the first. */
   int ranks;                     /* The number of data-parallel ranks. */
   int rank_choice;               /* tw_rank_choice */
   /* Ranks that share experts ask each other in one of so many iterations whether anybody has work left, and go on

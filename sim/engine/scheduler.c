@@ -26,6 +26,8 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
   s->waiting.appends = config->kind->radix;
   tw_prefix_cache_init(&s->prefixes, config->block_tokens, config->kv_blocks);
   s->prefixes.radix = config->kind->radix;
+  s->prefixes.map = config->prefix_map;
+  s->prefixes.place = config->prefix_place;
   g_queue_init(&s->running);
   tw_sglang_reset(s);
   if (config->gaps)

@@ -85,6 +85,9 @@ typedef struct tw_scheduler_config {
   /* Clients see the first token of a sequence from another engine as it is scheduled here, not before. */
   gboolean shows_later;
   gboolean prefix_cache;
+  tw_prefix_map
+      *prefix_map; /* Borrowed, the map of many prefix caches, in which this one has a place. NULL: none. */
+  int prefix_place;
   tw_offload *offload; /* Borrowed. NULL: what is evicted from the prefix cache is lost. */
 } tw_scheduler_config;
 

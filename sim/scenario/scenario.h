@@ -208,6 +208,8 @@ gboolean tw_scenario_offloads(const tw_scenario *scenario);
 
 /* The class of all its requests, where a generator of one class draws them; NULL: another source. */
 const tw_class *tw_scenario_only_class(const tw_scenario *scenario);
+/* The class of the <rollouts>; NULL: the workload is another one. */
+const tw_class *tw_scenario_rollouts(const tw_scenario *scenario);
 
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);

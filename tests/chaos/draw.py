@@ -36,7 +36,11 @@ NOT_DRAWN = {
                      "global-router/spill", "global-router/sticky", "global-router/bytes-per-token"),
                     "several sites, which tests/cli/test_sites.py draws"),
     "job/hosts": "names hosts of one platform; tests of jobs do", "job/kind": "one kind is drawn",
-    "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise"}
+    "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise",
+    **dict.fromkeys(("rollouts/prompts", "rollouts/samples", "rollouts/system-tokens", "rollouts/keeps-reasoning",
+                     "rollouts/hash-tokens", "rollouts/priority", "rl/policy", "rl/over-sampling", "rl/off-policy",
+                     "rl/colocated", "rl/updates", "rl/log-probs", "rl/reward", "rl/sync", "rl/sync-overhead", "rl/swap"),
+                    "reinforcement learning, which tests/sim/site/test_rl.py and golden/rl-long-tail run")}
 BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
