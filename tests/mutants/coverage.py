@@ -14,7 +14,7 @@ import changes
 import tree_copy
 
 # Assertions are compiled out, so that only branches that a run can take are counted.
-OPTIONS = "-O0;--coverage;-DG_DISABLE_ASSERT"
+OPTIONS = "-O0;--coverage;-DG_DISABLE_ASSERT;-Wno-error"
 
 # ---- Notes (gcno) and counts (gcda) of gcc 12: words of 32 bits, then records of a tag, a length in bytes and data ----
 
@@ -189,7 +189,7 @@ def main():
     arguments.directory.mkdir(parents=True, exist_ok=True)
     record = arguments.directory / "coverage.json"
     coverage = Coverage.read(record) if arguments.show else measure(arguments.directory, arguments.jobs, arguments.only)
-    show(coverage, arguments.directory / "coverage-tree", arguments.patterns)
+    show(coverage, arguments.directory / "coverage", arguments.patterns)
 
 
 if __name__ == "__main__":

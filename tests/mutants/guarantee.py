@@ -37,7 +37,7 @@ def main():
     rows, left, holds = [], [], True
     with open(arguments.directory / "guarantee.jsonl", "w") as record:
         for name, patterns in changes.CORES.items():
-            taken, total, missing = sum_branches(coverage, arguments.directory / "coverage-tree", patterns)
+            taken, total, missing = sum_branches(coverage, arguments.directory / "coverage", patterns)
             tried, survivors = mutants.try_changes(judge, arguments.seed, patterns, arguments.number, record)
             killed = tried - len(survivors)
             rows.append(f"{name}: {taken} of {total} branches ({100 * taken / total:.1f} %), "

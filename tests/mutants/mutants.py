@@ -11,7 +11,6 @@ import changes
 import coverage as coverages
 import tree_copy
 
-OPTIONS = "-O1"
 
 
 class Judge:
@@ -22,7 +21,7 @@ class Judge:
         if not record.exists():
             sys.exit("mutants: run coverage.py first, which finds out what each test reaches")
         self.coverage = coverages.Coverage.read(record)
-        self.copy = tree_copy.Copy(directory, "plain", OPTIONS, jobs)
+        self.copy = tree_copy.Copy(directory, "plain", "", jobs)
         if not self.copy.make():
             sys.exit(f"mutants: the copy does not build: see {self.copy.log}")
         self.copy.read_tests()
@@ -37,9 +36,11 @@ class Judge:
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def order(self, path, text, start):
-        """Returns the tests that reach a token, those of its own room first, then by seconds and by earlier kills."""
-        reach = {*self.coverage.tests_of(path, text, start), *self.unknown} & self.copy.tests.keys()
+        """Returns the tests that reach a token, and all of its own room, which may have grown since; first those that take
+        little time, are of the room or have seen changes before."""
         room = str(path.parent) + "/"
+        own = [test for test in self.copy.tests if test.startswith(room)]
+        reach = {*self.coverage.tests_of(path, text, start), *self.unknown, *own} & self.copy.tests.keys()
         return sorted(reach, key=lambda test: self.coverage.seconds.get(test, 1) / (1 + self.kills[test]) /
                       (4 if test.startswith(room) else 1))
 

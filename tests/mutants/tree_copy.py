@@ -23,17 +23,17 @@ def limit_cpu():
 
 
 class Copy:
-    """A copy of the sources in `directory`/NAME-tree, and a build of it in `directory`/NAME. Every room is a shared
-    library, so that a change of one source is compiled and linked once, and every test program takes it up."""
+    """A copy of the sources in `directory`/NAME, and a build of it below. Every room is a shared library, so that a
+    change of one source is compiled and linked once, and every test program takes it up."""
 
     def __init__(self, directory, name, options, jobs):
         directory = directory.absolute()
-        self.tree, self.build, self.log = directory / f"{name}-tree", directory / name, directory / f"{name}.log"
+        self.tree, self.build, self.log = directory / name, directory / name / "build/all", directory / f"{name}.log"
         self.jobs = jobs
         files = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True).stdout
         names = {name for name in files.decode().split("\0") if name and (SOURCE / name).exists()}
         for path in [path for path in self.tree.rglob("*") if path.is_file() or path.is_symlink()]:
-            if str(path.relative_to(self.tree)) not in names:
+            if not path.is_relative_to(self.build.parent) and str(path.relative_to(self.tree)) not in names:
                 path.unlink()
         # What has changed since an earlier copy is written anew, so that it is younger than what was built of that.
         for name in names:
@@ -43,8 +43,8 @@ class Copy:
                 shutil.copy(SOURCE / name, target)
         self.log.unlink(missing_ok=True)
         configure = ["cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
-                     "-DCMAKE_C_FLAGS_DEBUG=", "-DCMAKE_CXX_FLAGS_DEBUG=", "-DBUILD_SHARED_LIBS=ON",
-                     "-DCMAKE_LINK_DEPENDS_NO_SHARED=ON", f"-DTW_ROOM_OPTIONS={options}"]
+                     "-DTW_WERROR=ON", "-DBUILD_SHARED_LIBS=ON", "-DCMAKE_LINK_DEPENDS_NO_SHARED=ON",
+                     f"-DTW_ROOM_OPTIONS={options}"]
         if not self.command(configure):
             sys.exit(f"cannot configure the copy: see {self.log}")
 
