@@ -151,7 +151,8 @@ class Coverage:
 
 
 def measure(directory, jobs, only):
-    copy = tree_copy.Copy(directory, "coverage", OPTIONS, jobs)
+    rooms = "|".join(sorted({"^" + pattern.rpartition("/")[0] + "$" for pattern in changes.RESULT_BEARING}))
+    copy = tree_copy.Copy(directory, "coverage", OPTIONS, rooms, jobs)
     if not copy.make():
         sys.exit(f"coverage: the copy does not build: see {copy.log}")
     copy.read_tests()

@@ -26,7 +26,7 @@ class Copy:
     """A copy of the sources in `directory`/NAME, and a build of it below. Every room is a shared library, so that a
     change of one source is compiled and linked once, and every test program takes it up."""
 
-    def __init__(self, directory, name, options, jobs):
+    def __init__(self, directory, name, options, rooms, jobs):
         directory = directory.absolute()
         self.tree, self.build, self.log = directory / name, directory / name / "build/all", directory / f"{name}.log"
         self.jobs = jobs
@@ -44,7 +44,7 @@ class Copy:
         self.log.unlink(missing_ok=True)
         configure = ["cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
                      "-DTW_WERROR=ON", "-DBUILD_SHARED_LIBS=ON", "-DCMAKE_LINK_DEPENDS_NO_SHARED=ON",
-                     f"-DTW_ROOM_OPTIONS={options}"]
+                     f"-DTW_ROOM_OPTIONS={options}", f"-DTW_ROOMS_WITH_OPTIONS={rooms}"]
         if not self.command(configure):
             sys.exit(f"cannot configure the copy: see {self.log}")
 
