@@ -231,7 +231,7 @@ void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s)
 {
   tw_engine_settle_waiting(engine, now_s);
   tw_scheduler_cancel(&engine->ranks[sequence->rank], sequence);
-  if (tw_engine_waiting(engine) > 0)
+  if (tw_engine_waiting(engine) > 0 || engine->config.scheduler.prefill_interval > 1)
     look_at_boundary(engine, TRUE, now_s);
 }
 

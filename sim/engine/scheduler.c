@@ -82,6 +82,8 @@ gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iter
   tw_waiting_push(&s->waiting, sequence, s->decoding.count + (s->decodes ? iterations : 0));
   if (s->config.kind->closed != NULL)
     return !s->config.kind->closed(s);
+  if (s->config.prefill_interval > 1) /* whether somebody waits decides whether later ones are deferred */
+    return TRUE;
   if (s->running.length >= s->config.max_seqs)
     return FALSE;
   /* Who is next changes as others decode. */

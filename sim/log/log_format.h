@@ -129,7 +129,9 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(network_w, 3, "W", "power of NICs, switches and links")                                               \
   REAL(overhead_w, 3, "W", "power that conversion and cooling add")                                          \
   REAL(price_usd_per_kwh, 6, "USD/kWh", "price of electricity")                                              \
-  REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity")
+  REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity")                                      \
+  REAL(grid_w, 3, "W", "power that the site draws from the grid; only in runs with a <grid>, as the next")   \
+  REAL(stored_j, 3, "J", "energy in its battery at the end of the interval")
 
 #define TW_SITES_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                       \
   INSTANT(start_s, "start of the interval")                                                                  \
@@ -258,6 +260,7 @@ typedef struct tw_log_table {
   const tw_column *columns;
   int failure_columns; /* Columns that only runs with failures or several sites have: before the next, */
   int site_columns;    /* and columns at the end that only runs of several sites have. */
+  int grid_columns;    /* In another table: columns at the end that only runs with a <grid> have. */
 } tw_log_table;
 
 /* Every table, by the order of this enum. */
@@ -274,6 +277,8 @@ typedef enum {
   TW_LOG_TABLES
 } tw_log_table_id;
 extern const tw_log_table tw_log_tables[TW_LOG_TABLES];
+/* In `wanted`, beside the bits of tables: the run has a <grid>. */
+#define TW_LOG_WITH_GRID (1U << TW_LOG_TABLES)
 
 /* The table of that name, or NULL. */
 const tw_log_table *tw_log_table_find(const char *name);

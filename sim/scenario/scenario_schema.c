@@ -167,9 +167,11 @@ static const tw_attribute scheduler_attributes[] = {
            "fewest sequences; vLLM's front end, by 4 * waiting + running; or they take turns, as SGLang's by "
            "default"),
     COUNT(tw_pool, prefill_interval, "prefill-interval", "1", 1e6,
-          "iterations from one in which ranks may admit requests beside others to the next: prompts of all "
+          "iterations from one in which ranks may compute prompts beside decodes to the next: prompts of all "
           "ranks "
-          "then slow the same iterations"),
+          "then slow the same iterations; where somebody still waits behind such a one, the next ones go on "
+          "(vLLM's "
+          "prefill-schedule-interval)"),
     FLAG(tw_pool, mixed_chunk, "mixed-chunk", "false",
          "kind sglang: running sequences decode beside prompts, as with its --enable-mixed-chunk"),
     NUMBER(tw_pool, conservativeness, "conservativeness", "1", 0, 10,
@@ -222,6 +224,11 @@ static const tw_attribute step_time_attributes[] = {
     {"experts", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 2,
      .offset = offsetof(tw_pool, instead.experts),
      .help = "instead of the engine's: share of the speed of the kernels for experts"},
+    {"logit-bytes", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e4,
+     .offset = offsetof(tw_pool, instead.logit_bytes),
+     .help =
+         "instead of the engine's: HBM traffic for each logit that a token is drawn from; 256 where vLLM's "
+         "own sampler sorts them for top-p or top-k"},
     TIME(tw_pool, instead.eager_layer_s, "eager-layer", TW_ABSENT, 1,
          "instead of the engine's: that the host takes to launch a layer without CUDA graphs"),
     TIME(tw_pool, instead.eager_experts_s, "eager-experts", TW_ABSENT, 1,

@@ -25,6 +25,7 @@ static void add(job_sums *sums, const tw_site_job *job, const tw_site_job_totals
   to->span_s += t->span_s;
   to->kept_s += t->kept_s;
   to->energy.joules += t->energy.joules;
+  to->energy.burnt_j += t->energy.burnt_j;
   for (int i = 0; i < TW_JOB_TIME_COUNT; i++)
     to->time_s[i] += t->time_s[i];
   sums->tokens += steps * job->plan.cost.tokens;
@@ -40,6 +41,7 @@ void tw_site_jobs_measure(const tw_site_jobs *jobs, double end_s, tw_metric_valu
                                                          [TW_JOB_OPTIMIZER] = TW_METRIC_TRAINING_OPTIMIZER,
                                                          [TW_JOB_CHECKPOINT] = TW_METRIC_TRAINING_CHECKPOINT,
                                                          [TW_JOB_STRAGGLING] = TW_METRIC_TRAINING_STRAGGLING,
+                                                         [TW_JOB_THROTTLED] = TW_METRIC_TRAINING_THROTTLED,
                                                          [TW_JOB_DOWN] = TW_METRIC_TRAINING_DOWN};
   const tw_scenario *scenario = tw_site_jobs_scenario(jobs);
   job_sums sums = {0};
@@ -56,6 +58,10 @@ void tw_site_jobs_measure(const tw_site_jobs *jobs, double end_s, tw_metric_valu
   v->of[TW_METRIC_TRAINING_GOODPUT] = per(t->kept_s, t->span_s);
   for (int i = 0; i < TW_JOB_TIME_COUNT; i++)
     v->of[shares[i]] = per(t->time_s[i], t->span_s);
+  if (scenario->grid == NULL || !scenario->grid->smoothing)
+    v->of[TW_METRIC_TRAINING_THROTTLED] = NAN;
+  else
+    v->of[TW_METRIC_GRID_BURNT_J] = t->energy.burnt_j;
   v->of[TW_METRIC_TRAINING_CHECKPOINTS] = (double)t->checkpoints;
   v->of[TW_METRIC_TRAINING_STOPS] = (double)t->stops;
   v->of[TW_METRIC_TRAINING_LOST_STEPS] = (double)t->lost_steps;

@@ -61,7 +61,10 @@ struct tw_job_run {
   double event_s, row_s, end_s;
   gint64 row_step;
   double busy_until_s, busy_w, idle_w; /* accelerators draw busy_w until then, and idle_w after */
-  double dynamic_j;
+  tw_smoothing *smoothing; /* NULL: they do so at once; else as `course` says, from the last event on */
+  tw_smooth_course course;
+  double throttled_s;        /* by which work takes longer as power rises */
+  double dynamic_j, burnt_j; /* up to the last event */
 };
 
 struct tw_site_jobs {
@@ -73,7 +76,8 @@ struct tw_site_jobs {
   int n_stores;
 };
 
-/* Lets the accelerators work for so long, by so many joules beyond idle. */
+/* Lets the accelerators work for so long, by so many joules beyond idle; throttled_s is what smoothing adds
+ * (job_power.c). */
 void tw_run_draw(tw_job_run *run, double joules, double work_s, double now_s);
 /* Ends the row under way, if it holds any step; begins one. */
 void tw_run_write_row(tw_job_run *run, double now_s);

@@ -3,30 +3,6 @@
 
 #include <math.h>
 
-/* ---- Power ---- */
-
-/* Joules beyond idle from the last event to now_s. */
-static double dynamic_since(const tw_job_run *r, double now_s)
-{
-  return fmax(0, fmin(now_s, r->busy_until_s) - r->event_s) * (r->busy_w - r->idle_w);
-}
-
-tw_site_job_energy tw_site_jobs_energy(const tw_site_jobs *jobs, int job, double now_s)
-{
-  const tw_job_run *r = &jobs->runs[job];
-  double dynamic_j = r->dynamic_j + dynamic_since(r, now_s);
-  return (tw_site_job_energy){r->idle_w * now_s + dynamic_j, dynamic_j};
-}
-
-/* Counts what was drawn up to an event, and lets the accelerators work for so long from there on. */
-void tw_run_draw(tw_job_run *r, double joules, double work_s, double now_s)
-{
-  r->dynamic_j += dynamic_since(r, now_s);
-  r->event_s = now_s;
-  r->busy_until_s = now_s + work_s;
-  r->busy_w = r->idle_w + (work_s > 0 ? joules / work_s : 0);
-}
-
 /* ---- Rows ---- */
 
 /* The longest of the routes between its domains, which the network tells once it runs. */
@@ -95,7 +71,7 @@ static double leg_end_s(const tw_job_run *r, double come_s)
 {
   const tw_leg *leg = leg_of(r);
   double work_s = leg->work_s * (leg->kind == TW_LEG_BUBBLE ? r->paced_s / r->paces : 1 / r->speed);
-  return fmax(r->leg_s + work_s, come_s + leg->hops * r->latency_s + leg->inside_s);
+  return fmax(r->leg_s + work_s + r->throttled_s, come_s + leg->hops * r->latency_s + leg->inside_s);
 }
 
 static void begin_leg(tw_job_run *r, double now_s)
@@ -139,10 +115,11 @@ static void count_leg(tw_job_run *r, double now_s)
   if (leg->kind == TW_LEG_WORK || leg->kind == TW_LEG_WAIT) {
     r->now.time_s[TW_JOB_COMPUTE] += leg->work_s;
     r->now.time_s[TW_JOB_STRAGGLING] += leg->work_s / r->speed - leg->work_s;
-    r->now.time_s[TW_JOB_EXPOSED] += took_s - leg->work_s / r->speed;
+    r->now.time_s[TW_JOB_EXPOSED] += took_s - leg->work_s / r->speed - r->throttled_s;
   } else {
-    r->now.time_s[whole[leg->kind]] += took_s;
+    r->now.time_s[whole[leg->kind]] += took_s - r->throttled_s;
   }
+  r->now.time_s[TW_JOB_THROTTLED] += r->throttled_s;
   if (leg->paces > 0)
     r->paced_s += took_s;
   if (leg->kind == TW_LEG_WORK)
@@ -296,7 +273,8 @@ static void init_run(tw_site_jobs *jobs, int index)
       .checkpoint = {.of = r, .checkpoint = TRUE},
       .row_s = job->start_s,
       .end_s = NAN,
-      .idle_w = job->plan.power.idle_w * job->plan.power.accelerators};
+      .idle_w = job->plan.power.idle_w * job->plan.power.accelerators,
+      .smoothing = tw_grid_smoothing(scenario->grid, job)};
 }
 
 static void *new_jobs(tw_site *site)
@@ -415,6 +393,7 @@ static void free_jobs(void *part)
     tw_shipment_clear(&r->flows.shipment);
     tw_shipment_clear(&r->checkpoint.shipment);
     tw_span_free(r->span);
+    g_free(r->smoothing);
     g_array_unref(r->legs);
     g_array_unref(r->broken);
     g_array_unref(r->unused);

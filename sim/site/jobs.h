@@ -24,6 +24,7 @@ typedef struct tw_site_jobs tw_site_jobs;
   X(OPTIMIZER, optimizer)                                                                                    \
   X(CHECKPOINT, checkpoint)                                                                                  \
   X(STRAGGLING, straggling)                                                                                  \
+  X(THROTTLED, throttled)                                                                                    \
   X(DOWN, down)
 typedef enum {
 #define X(name, word) TW_JOB_##name,
