@@ -17,15 +17,15 @@ import tree_copy
 class Judge:
     """Tries changes on a copy, each on the tests that reach it, those first that say most for their time."""
 
-    def __init__(self, directory, jobs):
+    def __init__(self, directory, jobs, only=""):
         record = directory / "coverage.json"
         if not record.exists():
             sys.exit("mutants: run coverage.py first, which finds out what each test reaches")
         self.coverage = coverages.Coverage.read(record)
-        self.copy = tree_copy.Copy(directory, "plain", "", ".", jobs)
-        if not self.copy.make():
+        self.copy = tree_copy.Copy(directory, "plain", jobs, "-DTW_WERROR=ON")
+        if not self.copy.make_tests(only):
             sys.exit(f"mutants: the copy does not build: see {self.copy.log}")
-        self.copy.read_tests()
+        self.copy.read_tests(only)
         self.kills = dict.fromkeys(self.copy.tests, 0)
         # A test that was written since the coverage was measured may reach anything.
         self.unknown = [test for test in self.copy.tests if test not in self.coverage.seconds]
@@ -72,10 +72,11 @@ class Judge:
             left, running, failed = list(reversed(tests)), {}, None
             while running or (left and failed is None):
                 while left and failed is None and len(running) < self.copy.jobs:
-                    running[pool.submit(self.copy.run, left[-1])] = left.pop()
+                    test = left.pop()
+                    running[pool.submit(self.copy.run, test)] = test
                 for done in concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED).done:
-                    test = running.pop(done)
-                    failed = failed if done.result()[0] else failed or test
+                    ended = running.pop(done)
+                    failed = failed if done.result()[0] else failed or ended
         return failed
 
     def check(self):
