@@ -154,6 +154,8 @@
   REAL(FLEET_DRAINING_ENGINE_HOURS, "fleet.draining_engine_hours", "h", NEITHER, FALSE, "time that engines were draining, over all engines") \
   REAL(FLEET_PARKED_ENGINE_HOURS, "fleet.parked_engine_hours", "h", NEITHER, FALSE, "time that engines were parked, over all engines") \
   REAL(FLEET_LOADING_ENGINE_HOURS, "fleet.loading_engine_hours", "h", NEITHER, FALSE, "time that engines were loading, over all engines") \
+  COUNT(ADAPTERS_LOADS, "adapters.loads", "", LOWER, FALSE, "times that an adapter was loaded into accelerators") \
+  COUNT(ADAPTERS_FETCHES, "adapters.fetches", "", LOWER, FALSE, "of them, those from storage") \
   COUNT(FLEET_WAKES, "fleet.wakes", "", NEITHER, TRUE, "times that an engine was woken") \
   COUNT(FLEET_LOADS, "fleet.loads", "", NEITHER, FALSE, "times that an engine loaded its weights") \
   REAL(FLEET_MEAN_LOAD_S, "fleet.mean_load_s", "s", NEITHER, FALSE, "mean time of such a load") \

@@ -21,7 +21,14 @@ typedef struct entry {
   sequence *s;
   gint64 done, tokens;
   gboolean decodes, samples;
+  double load_s; /* for which the iteration waits: of its adapter */
 } entry;
+
+/* What a rank knows of one adapter. */
+typedef struct adapter {
+  gboolean loaded, held, runs;
+  gint64 used; /* by the count of all uses */
+} adapter;
 
 typedef struct rank {
   const naive_config *config;
@@ -29,6 +36,8 @@ typedef struct rank {
   naive_pool pool;
   GArray *plan;       /* elements are entry */
   gboolean preempted; /* that plan has preempted */
+  adapter adapters[NAIVE_ADAPTERS];
+  gint64 uses;
 } rank;
 
 tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
@@ -43,7 +52,8 @@ tw_request naive_request_of(const naive_config *config, const naive_request *r, 
                       .n_hashes = ids->n_hashes,
                       .hash_tokens = ids->hash_tokens,
                       .context_tokens = ids->context,
-                      .hashes = ids->hashes};
+                      .hashes = ids->hashes,
+                      .class = r->class};
 }
 
 static gint64 known(const sequence *s)
@@ -54,6 +64,69 @@ static gint64 known(const sequence *s)
 static gint64 last_token(const sequence *s)
 {
   return s->request->prompt + s->request->reasoning + s->request->answer;
+}
+
+/* ---- Adapters ---- */
+
+static adapter *adapter_of(rank *r, const sequence *s)
+{
+  return r->config->adapters.slots > 0 && s->request->class != NULL ? &r->adapters[*s->request->class - 'a']
+                                                                    : NULL;
+}
+
+static void look_who_runs(rank *r)
+{
+  for (int i = 0; i < NAIVE_ADAPTERS; i++)
+    r->adapters[i].runs = FALSE;
+  for (GList *link = r->running.head; link != NULL; link = link->next) {
+    adapter *a = adapter_of(r, link->data);
+    if (a == NULL || a->runs)
+      continue;
+    a->runs = TRUE;
+    a->used = ++r->uses;
+  }
+}
+
+static gboolean must_wait(rank *r, const sequence *s)
+{
+  const adapter *a = adapter_of(r, s);
+  gint64 run = 0;
+  for (int i = 0; i < NAIVE_ADAPTERS; i++)
+    run += r->adapters[i].runs;
+  return a != NULL && !a->runs && run == r->config->adapters.slots;
+}
+
+/* Makes room for one more among those that are loaded, or held. */
+static void make_room(rank *r, gboolean held, gint64 places)
+{
+  adapter *oldest = NULL;
+  gint64 n = 0;
+  for (adapter *a = r->adapters; a < r->adapters + NAIVE_ADAPTERS; a++) {
+    if (!(held ? a->held : a->loaded))
+      continue;
+    n++;
+    if (!a->runs && (oldest == NULL || a->used < oldest->used))
+      oldest = a;
+  }
+  if (n == places)
+    *(held ? &oldest->held : &oldest->loaded) = FALSE;
+}
+
+/* Loads the adapter of a sequence that is admitted. Returns how long that takes. */
+static double load(rank *r, const sequence *s)
+{
+  const tw_adapters_config *config = &r->config->adapters;
+  adapter *a = adapter_of(r, s);
+  if (a == NULL || a->runs)
+    return 0;
+  double takes_s = a->loaded ? 0 : config->host_s + (a->held ? 0 : config->storage_s);
+  if (!a->held)
+    make_room(r, TRUE, config->host_slots);
+  if (!a->loaded)
+    make_room(r, FALSE, config->slots);
+  a->loaded = a->held = a->runs = TRUE;
+  a->used = ++r->uses;
+  return takes_s;
 }
 
 static gint64 at_most(const rank *r, gint64 tokens, gint64 budget)
@@ -74,7 +147,7 @@ static gboolean allocate(rank *r, sequence *s, gint64 tokens)
 
 static void schedule(rank *r, sequence *s, gint64 tokens)
 {
-  entry e = {s, s->computed, tokens, s->decodes, FALSE};
+  entry e = {s, s->computed, tokens, s->decodes, FALSE, 0};
   s->scheduled = tokens;
   g_array_append_val(r->plan, e);
 }
@@ -183,8 +256,13 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
 {
   gboolean any = FALSE, padded = r->config->kind == NAIVE_PREFILL_FIRST;
   gint64 n = 0, longest = 0;
-  while (budget > 0 && r->waiting.length > 0 && r->running.length < r->config->max_seqs) {
-    sequence *s = g_queue_peek_head(&r->waiting);
+  look_who_runs(r);
+  for (GList *link = r->waiting.head, *next;
+       budget > 0 && link != NULL && r->running.length < r->config->max_seqs; link = next) {
+    sequence *s = link->data;
+    next = link->next;
+    if (must_wait(r, s))
+      continue;
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
     if (r->config->prefix_cache)
       hits = naive_pool_find(&r->pool, &s->blocks, known(s) - 1, &idle);
@@ -201,15 +279,17 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
         (double)((wanted + size - 1) / size + idle + r->config->sequence_blocks) >
             (double)r->pool.free.length - kept)
       break;
-    g_queue_pop_head(&r->waiting);
+    g_queue_delete_link(&r->waiting, link);
     g_queue_push_tail(&r->running, s);
     s->running = TRUE;
+    double load_s = load(r, s);
     naive_pool_touch(&r->pool, &s->blocks, hits);
     s->computed = hits * size;
     if (s->outcome->cached < 0)
       s->outcome->cached = s->computed;
     g_assert_true(allocate(r, s, tokens));
     schedule(r, s, tokens);
+    g_array_index(r->plan, entry, r->plan->len - 1).load_s = load_s;
     budget -= tokens;
     any = TRUE;
   }
@@ -222,6 +302,7 @@ static gboolean plan(rank *r, double now_s)
   gint64 budget = r->config->max_batched_tokens;
   g_array_set_size(r->plan, 0);
   r->preempted = FALSE;
+  look_who_runs(r);
   switch (r->config->kind) {
   case NAIVE_SARATHI:
     budget = schedule_running(r);
@@ -263,9 +344,11 @@ static gboolean plan(rank *r, double now_s)
 static double measure(const rank *r, const GArray *batch, naive_iteration *it)
 {
   const test_costs *costs = &r->config->costs;
+  double loads_s = 0;
   for (guint i = 0; i < batch->len; i++) {
     const entry *e = &g_array_index(batch, entry, i);
     it->sampled += e->samples;
+    loads_s += e->load_s;
     if (e->decodes) {
       it->decode_seqs++;
       it->decode_context += e->done + 1;
@@ -282,7 +365,7 @@ static double measure(const rank *r, const GArray *batch, naive_iteration *it)
   if (batch->len == 0)
     return 0;
   return costs->fixed_s + costs->per_seq_s * (double)it->decode_seqs + costs->per_context_s * context +
-         costs->per_prompt_s * (double)it->prefill_tokens;
+         costs->per_prompt_s * (double)it->prefill_tokens + loads_s;
 }
 
 static void end_iteration(rank *r, const GArray *batch, double now_s)
@@ -409,8 +492,9 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
   g_autofree rank *ranks = g_new0(rank, (gsize)config->ranks);
   arrivals a = {requests, g_new0(naive_outcome, (gsize)n), n, 0};
   for (int i = 0; i < config->ranks; i++) {
-    ranks[i] =
-        (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry)), FALSE};
+    ranks[i] = (rank){.config = config, .plan = g_array_new(FALSE, FALSE, sizeof(entry))};
+    g_queue_init(&ranks[i].running);
+    g_queue_init(&ranks[i].waiting);
     naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks, config->sequence_blocks);
   }
   if (config->asynchronous)

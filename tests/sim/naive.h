@@ -40,8 +40,9 @@ typedef struct naive_config {
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
   gint64 long_prefill_tokens; /* 0: any */
   gint64 window;
-  gint64 sequence_blocks;   /* that each sequence takes beside those of its tokens */
-  gint64 checkpoint_blocks; /* prefixes are found up to multiples of these; 0: any */
+  gint64 sequence_blocks;      /* that each sequence takes beside those of its tokens */
+  tw_adapters_config adapters; /* slots = 0: none */
+  gint64 checkpoint_blocks;    /* prefixes are found up to multiples of these; 0: any */
   test_costs costs;
   const naive_ids *ids; /* block ids of each request; NULL: none */
 } naive_config;
@@ -49,7 +50,9 @@ typedef struct naive_config {
 typedef struct naive_request {
   double arrival_s;
   gint32 prompt, reasoning, answer, priority;
+  const char *class; /* its adapter: NULL, or one of NAIVE_ADAPTERS letters, "a" and so on */
 } naive_request;
+enum { NAIVE_ADAPTERS = 5 };
 
 typedef struct naive_outcome {
   int rank;

@@ -49,6 +49,15 @@ static void forget_document(tw_json_parser *parser)
   g_ptr_array_set_size(parser->large, 0);
 }
 
+static const char *copy_text(tw_json_parser *parser, const char *start, const char *end)
+{
+  gsize length = (gsize)(end - start);
+  char *text = allocate(parser, length + 1);
+  memcpy(text, start, length);
+  text[length] = '\0';
+  return text;
+}
+
 static gboolean fail(tw_json_parser *parser, const char *at, const char *problem)
 {
   if (parser->problem == NULL) {
@@ -186,6 +195,8 @@ static gboolean parse_number(tw_json_parser *parser, tw_json *value)
       c++;
   }
   value->kind = TW_JSON_NUMBER;
+  if (value->key != NULL)
+    value->text = copy_text(parser, start, c);
   if (plain && !overflow)
     value->number = (double)whole;
   else if (!exponent && n + decimals <= 15)
