@@ -26,7 +26,7 @@ extern const char *const tw_verdict_names[TW_VERDICTS];
 typedef struct tw_difference {
   tw_sample value;   /* mean of the group, and its deviation */
   double difference; /* difference from the baseline's mean; NAN where either is missing */
-  double relative;   /* the same over the baseline's mean; infinite where that is 0 */
+  double relative;   /* Difference over the baseline's mean; infinite if that is 0. */
   double p;          /* p-value of tw_welch_p; NAN without several runs on both sides */
   gboolean exact; /* several runs on both sides, and no seed changes the value: the difference is no chance */
   tw_verdict verdict;

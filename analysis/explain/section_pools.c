@@ -283,7 +283,7 @@ static char *slo_sentence(const tw_explained *e)
                          attained >= 0.99 ? "meets" : "does not meet", of, share, why);
 }
 
-/* What binds a pool for most of the time that anything does, of at least a twentieth of the run. */
+/* Returns the binding of a pool for most of the time that anything does, of at least a twentieth of the run. */
 static tw_binding bound_by(const tw_engine_sums *sums, double all_s)
 {
   tw_binding most = TW_BINDS_NOTHING;

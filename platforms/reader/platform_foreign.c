@@ -1,6 +1,6 @@
-/* What SimGrid reads and other people wrote: older names are translated into those of the tables, what does
- * not count here is noted and taken out, and what would be simulated wrongly is refused. The file itself
- * stays as it is: SimGrid loads all of it. */
+/* Platforms that SimGrid reads and other people wrote: older names are translated into those of the tables, words
+ * that do not count here are noted and taken out, and words that would be simulated wrongly are refused. The file
+ * itself stays as it is: SimGrid loads all of it. */
 #include "platforms/reader/platform_reader.h"
 
 #include <libxml/tree.h>
@@ -143,7 +143,7 @@ static xmlNode *behind(xmlNode *node, const char *name, const xmlNode *like)
   return xmlAddNextSibling(node, made);
 }
 
-/* What other versions and models of SimGrid route by; the schema's words alone would mislead. */
+/* Refuses the routing of other versions and models of SimGrid; the schema's words alone would mislead. */
 static void check_routing(xmlNode *node, tw_faults *faults)
 {
   g_autofree char *routing = get(node, "routing");

@@ -58,7 +58,7 @@ static double read_number(tw_reader *reader, const xmlNode *node, const char *na
   return fallback;
 }
 
-/* What a host stores of KV caches, and how fast. */
+/* Reads how much of KV caches a host stores, and how fast. */
 static void read_store(tw_reader *reader, const xmlNode *node, tw_host *host)
 {
   static const char *const rate = "a rate; write bytes per second as a plain number, such as 12e9";

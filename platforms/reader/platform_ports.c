@@ -7,7 +7,8 @@
 #include <math.h>
 #include <unistd.h>
 
-enum { MANY_ZONES = 64 }; /* of so many on, SimGrid's search for links by name takes longer than a copy */
+/* With so many zones, SimGrid's search for links by name takes longer than a copy. */
+enum { MANY_ZONES = 64 };
 
 static void clear_port(gpointer data)
 {
@@ -67,7 +68,7 @@ const char *tw_ports_name(const tw_ports *ports, int endpoint)
 
 typedef struct host_ports {
   xmlNode *node;    /* the host; NULL: inside a cluster */
-  GPtrArray *ports; /* of const tw_port * */
+  GPtrArray *ports; /* Pointers to const tw_port. */
   xmlNode *way_out; /* the hop over the host's link, where that lies outside of its zone */
 } host_ports;
 
@@ -131,8 +132,8 @@ static const tw_link *link_of(const platform_copy *c, xmlNode *hop)
   return hop != NULL ? named_link(c, hop, "id") : NULL;
 }
 
-/* What a port may use of its host's link: the part of its accelerators, and one whole NIC at least. A link
- * that caps each flow by itself caps those of ports alike. */
+/* Returns the part of its host's link that a port may use: that of its accelerators, and one whole NIC at least. A
+ * link that caps each flow by itself caps those of ports alike. */
 static double share_bytes_per_s(const platform_copy *c, const tw_link *link, const tw_port *port)
 {
   int all = c->ports->platform->hosts[port->host].accelerators;
@@ -244,8 +245,8 @@ static void repeat_arm(platform_copy *c, xmlNode *arm)
   }
 }
 
-/* Where a host is its zone's way out, its link lies outside: the widest of those that routes between zones begin with
- * there. Notes that of the gateway that an attribute of a route names. */
+/* Notes the link of the gateway that an attribute of a route names. If a host is its zone's way out, its link lies
+ * outside: the widest of those that routes between zones begin with there. */
 static void note_way_out(platform_copy *c, xmlNode *route, const char *name, xmlNode *hop)
 {
   char *id = attribute(route, name);
@@ -285,7 +286,7 @@ static void add_ways_out(platform_copy *c, const char *id, const host_ports *of)
 /* Repeats the routes of a zone and of those in it. */
 static void repeat_routes(platform_copy *c, xmlNode *zone)
 {
-  /* What is added stands behind what it repeats, and is passed over. */
+  /* Added elements stand behind those that they repeat, and are passed over. */
   for (xmlNode *child = zone->children, *next; child != NULL; child = next) {
     next = child->next;
     if (is(child, "zone") || is(child, "AS"))

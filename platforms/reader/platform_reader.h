@@ -16,7 +16,7 @@ typedef struct tw_netpoint {
   tw_node_kind kind;
   int zone;         /* the zone that holds it */
   int place;        /* its number among the netpoints of that zone */
-  int number;       /* of a host or router: its number among all of them */
+  int number;       /* Number of a host or router among all of them. */
   int inner;        /* TW_NODE_ZONE: its index in zones */
   gboolean gateway; /* other zones come in through it */
   gboolean linked;  /* it is in a star zone and has a <host_link> */
@@ -58,7 +58,7 @@ typedef struct tw_reader {
   GHashTable *zone_points;       /* id -> tw_netpoint *, zones */
   GHashTable *link_ids;          /* id -> index in links + 1; SPLITDUPLEX ones also as ID_UP, ID_DOWN */
   GPtrArray *switches;           /* char *: the names of routers */
-  GArray *ways, *hops;           /* of platform_wiring.c */
+  GArray *ways, *hops;           /* Ways and their hops, which platform_wiring.c fills. */
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
   gboolean profiled;

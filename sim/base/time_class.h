@@ -31,6 +31,6 @@ typedef enum {
       TW_TIME_CLASS_COUNT
 } tw_time_class;
 
-enum { TW_ITERATION_CLASSES = TW_TIME_IDLE }; /* those of iterations stand before idle */
+enum { TW_ITERATION_CLASSES = TW_TIME_IDLE }; /* Classes of iterations stand before idle. */
 
 #endif

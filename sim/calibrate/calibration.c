@@ -19,7 +19,7 @@ typedef struct part {
   guint from, to;
   double measured[STATISTICS];
   char *directory, *scenario;
-  const char *asynchronous; /* of the scheduler; NULL: as the engine's file says */
+  const char *asynchronous; /* Value of the attribute of <scheduler>; NULL: as the engine's file says. */
 } part;
 
 /* ---- What was measured ---- */
@@ -73,7 +73,7 @@ static gboolean write_part(part *p, const tw_calibration_setup *s, GError **erro
                   *platform = g_build_filename(p->directory, "platform.xml", NULL);
   p->scenario = g_build_filename(p->directory, "scenario.xml", NULL);
   g_autoptr(GString) rows = g_string_new("arrival_s,prompt_tokens,answer_tokens\n");
-  /* What came before is simulated too, so that the server is as busy as it was, and left out of the statistics. */
+  /* Earlier requests are simulated too, so that the server is as busy as it was, and left out of the statistics. */
   double first_s = g_array_index(p->requests, tw_bench_request, 0).start_s,
          from_s = g_array_index(p->requests, tw_bench_request, p->from).start_s;
   gint64 longest = 1;
@@ -134,7 +134,7 @@ static gboolean simulate(const part *p, const double *values, double *statistics
   if (scenario == NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
   if (shipped != NULL) {
-    const tw_overhead *o = &scenario->pools[0].overhead;
+    const tw_software *o = &scenario->pools[0].software;
     shipped->host_factor = scenario->pools[0].plan.device->host_factor;
     shipped->shipped[0] = o->request_s * shipped->host_factor;
     shipped->shipped[1] = o->iteration_s;

@@ -32,7 +32,7 @@ typedef struct tw_calibration {
   /* Whether its scheduler plans while the iteration before runs: "engine" as its file says, "true" or "false" where
    * that fits the requests better by a point of error. */
   const char *asynchronous;
-  double host_factor; /* of the device's host: an engine's file holds the times of an H100's */
+  double host_factor; /* Factor of the device's host: an engine's file holds the times of an H100's. */
 } tw_calibration;
 
 /* `requests`: of tw_bench_request (bench.h), in the order of their starts. FALSE with an error. */

@@ -24,7 +24,7 @@ typedef struct tw_scope_energy {
   double host_j, network_j;                                     /* without what flows cost their links */
 } tw_scope_energy;
 
-/* What the accelerators of a job have drawn since the start of the run: in all, and beyond idle. */
+/* Joules that the accelerators of a job have drawn since the start of the run: in all, and beyond idle. */
 typedef struct tw_site_job_energy {
   double joules, dynamic_j;
 } tw_site_job_energy;

@@ -101,7 +101,7 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *re
 {
   if (!looks_into_prefixes(engine, request))
     return 0;
-  tw_engine_catch_up(engine, now_s); /* Where it offloads, evictions of any rank matter to all. */
+  tw_engine_catch_up(engine, now_s); /* With offloading, evictions of any rank matter to all. */
   return cached_tokens(engine, &engine->ranks[rank], request, now_s);
 }
 

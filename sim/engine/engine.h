@@ -197,8 +197,8 @@ double tw_engine_joules(const tw_engine *engine, double now_s);
 /* Dynamic joules alone: those that the engine's work adds to what its accelerators draw anyway. */
 double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
 
-/* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what
- * the accelerators and hosts hold can be looked at. */
+/* Evicts what the iterations that have ended before `now_s` push out, so that the blocks of the accelerators and
+ * hosts can be looked at. Does nothing without offloading. */
 void tw_engine_catch_up(tw_engine *engine, double now_s);
 const tw_prefix_cache *tw_engine_prefixes(const tw_engine *engine, int rank);
 /* A sequence is on its way to its rank, which counts it among its load from now on; or (`delta` -1) it has

@@ -112,7 +112,7 @@ static double growth_sum(double progress, gint64 ended)
   return n * (n - 1) / 2 + (progress - n) * n;
 }
 
-/* The same with the classes of time. */
+/* Adds the usage and the classes of time from a mark up to now, and returns the mark there. */
 static tw_mark add_usage(const tw_engine *engine, tw_usage *usage, tw_mark from, double now_s,
                          gint64 iterations)
 {

@@ -235,8 +235,8 @@ static void add_capped(tw_batch *batch, const tw_context_caps *caps, gint64 cont
     *(i == 0 ? &batch->decode_windowed : &batch->further[i - 1].decode) += MIN(context, caps->tokens[i]);
 }
 
-/* What a sequence that has ended holds can be found: with its last token, where it is in the batch that is
- * planned already, too. */
+/* Lets prompts find the tokens of a sequence that has ended, with its last token if that is in the batch that is
+ * planned already. */
 static void insert_whole(tw_scheduler *s, tw_sequence *sequence)
 {
   gint64 tokens = sequence->prefill_done + 1,
@@ -253,7 +253,7 @@ static void insert_whole(tw_scheduler *s, tw_sequence *sequence)
   tw_batching_cache(s, sequence, sequence->prefill_done);
 }
 
-/* Those that ended let go of their blocks in the order in which they were admitted, as in vLLM. */
+/* Frees the blocks of ended sequences in the order in which they were admitted, as vLLM does. */
 static void let_go(tw_scheduler *s)
 {
   if (s->ended->len > 1)

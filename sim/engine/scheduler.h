@@ -117,7 +117,7 @@ typedef struct tw_sglang {
   tw_sglang_mode last;  /* The mode of the batch that was planned last. */
   gint64 members;       /* Number of sequences of that batch, without the chunked one. */
   gboolean alone;       /* The running batch was empty beside that batch. */
-  gboolean cut;         /* That batch holds a part of a prompt that does not complete it. */
+  gboolean cut;         /* The last batch holds a part of a prompt that does not complete it. */
 } tw_sglang;
 /* Why sequences wait for a place in a batch. */
 typedef enum {
@@ -138,12 +138,12 @@ struct tw_scheduler {
   GQueue running;    /* Links are tw_sequence.link, in admission order. */
   guint64 admitted;
   tw_chunks chunks, next; /* Chunks of the iteration that runs, and of the one that is planned behind it. */
-  tw_batch batch;         /* What the iteration that runs computes. */
+  tw_batch batch;         /* The batch of the iteration that runs. */
   tw_decoding decoding;
   gint64 partial;   /* Number of running sequences whose prompts are not planned to their ends. */
   GPtrArray *aside; /* Running sequences that hold all their tokens, but sit this iteration out. */
-  GPtrArray *joining,
-      *leaving;    /* Those that decode again in the next iteration, and those that sit the next one out. */
+  /* Sequences that decode again in the next iteration, and those that sit the next one out. */
+  GPtrArray *joining, *leaving;
   GPtrArray *lost; /* Sequences that were preempted while the running iteration computes a token of theirs. */
   tw_sglang sglang;
   tw_batch overshoot; /* Decodes of sequences whose end was not known as their next iteration was planned. */

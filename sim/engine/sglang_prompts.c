@@ -1,8 +1,8 @@
 /* Batches with prompts of kind sglang: PrefillAdder and SchedulePolicy of SGLang's schedule_policy.py. */
 #include "sim/engine/sglang.h"
 
-/* Of SGLang's source: how many may wait before prefixes are not looked for; and a prefix that is worth waiting
- * for. */
+/* Constants of SGLang's source: the most that may wait before prefixes are not looked for, and the prefix that is
+ * worth waiting for. */
 enum { MOST_SORTED = 128, FEW_TOKENS = 32 };
 
 static gint64 whole_pages(const tw_scheduler *s, gint64 tokens)

@@ -146,7 +146,7 @@ static void add_pool(GString *out, const tw_scenario *scenario, int index)
     add_row(out, "KV in host memory", "%.4g GB per engine", 1e-9 * pool->host_bytes);
   add_power(out, scenario, pool);
   add_row(out, "step times", "%s, %s", tw_step_kind_names[pool->step_kind],
-          pool->table_file != NULL ? pool->table_file : pool->overhead.label);
+          pool->table_file != NULL ? pool->table_file : pool->software.label);
   add_steps(out, pool);
   g_autoptr(GArray) errors = tw_expected_errors(pool);
   for (guint i = 0; i < errors->len; i++) {

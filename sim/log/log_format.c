@@ -72,7 +72,7 @@ struct job_chars {
 /* A row's columns, and the one that time runs by. */
 #define SHAPE(row, time) offsetof(struct row##_chars, time), sizeof(struct row##_chars), row##_columns
 
-enum { ONLY_WITH_FAILURES = 2, ONLY_WITH_SITES = 4 }; /* of the columns of requests, at their end */
+enum { ONLY_WITH_FAILURES = 2, ONLY_WITH_SITES = 4 }; /* Groups of the columns of requests, at their end. */
 
 const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_REQUESTS] = {"requests", "a row per request, in the order of ending",

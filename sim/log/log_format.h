@@ -256,8 +256,8 @@ typedef struct tw_log_table {
   int time_column; /* the column by which the index finds rows */
   int n_columns;
   const tw_column *columns;
-  int failure_columns; /* of them, those that only runs with failures or several sites have: before the next, */
-  int site_columns;    /* those at the end that only runs of several sites have */
+  int failure_columns; /* Columns that only runs with failures or several sites have: before the next, */
+  int site_columns;    /* and columns at the end that only runs of several sites have. */
 } tw_log_table;
 
 /* Every table, by the order of this enum. */

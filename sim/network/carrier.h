@@ -1,8 +1,8 @@
-/* What SimGrid carries: flows without an actor each. One actor starts them, sleeps until some have ended, and takes
+/* Flows that SimGrid carries, without an actor each. One actor starts them, sleeps until some have ended, and takes
  * these one by one.
  *
- * SimGrid's C interface can neither send between two hosts without waiting nor call a flow off, its C++ interface can:
- * carrier.cpp is the only source in that language. */
+ * SimGrid's C interface can neither send between two hosts without waiting nor call a flow off, its C++ interface
+ * can: carrier.cpp is the only source in that language. */
 #ifndef TW_SIM_CARRIER_H
 #define TW_SIM_CARRIER_H
 

@@ -24,7 +24,7 @@ typedef struct tw_check {
   gboolean holds;
 } tw_check;
 
-/* What would let the best design bear more load: a little more of something that may bind it. */
+/* A little more of something that may bind the best design, and the load that it then bears. */
 typedef struct tw_lever {
   const char *name; /* "one more unit of the site" */
   double bears,
@@ -37,7 +37,7 @@ typedef struct tw_answer {
   tw_designs *designs;
   tw_demand demand;
   GPtrArray *ranked;  /* array of tw_design *, those of the last round that hold, the best first */
-  tw_design *nearest; /* where none holds, the design that attains most. NULL: none was run */
+  tw_design *nearest; /* The design that attains most, if none holds; NULL: none was run. */
   double nearest_attainment, nearest_size;
   GPtrArray *checks; /* array of tw_check *, other runs of the best design */
   GArray *levers;    /* array of tw_lever, the first being the design as it is; empty: not asked for */

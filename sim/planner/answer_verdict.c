@@ -136,7 +136,7 @@ static void print_margins(const tw_answer *answer, FILE *out)
     fprintf(out, ".\n");
 }
 
-/* What more load the design bears, and what would let it bear more. */
+/* Prints how much more load the design bears, and the levers that would let it bear more. */
 static void print_levers(const tw_answer *answer, FILE *out)
 {
   if (answer->levers->len == 0)
@@ -201,7 +201,7 @@ static void print_best(const tw_answer *answer, FILE *out)
   print_others(answer, out);
 }
 
-/* What any layout reaches where one request alone breaks the limits. */
+/* Prints the best latencies of any layout if one request alone breaks the limits. */
 static void print_best_alone(const tw_answer *answer, FILE *out)
 {
   const tw_design *first = NULL, *token = NULL;

@@ -64,12 +64,13 @@ typedef struct tw_candidates {
   int next; /* round-robin: place in `engines` */
   int *all; /* whether they serve or not */
   int n_all;
-  tw_heap least_requests, least_tokens; /* those that serve, by what is seen of their loads, then by index */
+  /* Engines that serve, by the loads that are seen of them, then by index. */
+  tw_heap least_requests, least_tokens;
 } tw_candidates;
 
 typedef struct tw_router_policy tw_router_policy;
 extern const tw_router_policy *const tw_router_policies[];
-extern const char *const tw_router_policy_names[];      /* the same rows, for the scenario's table, */
+extern const char *const tw_router_policy_names[];      /* Names of the rows, for the scenario's table, */
 extern const char *const *tw_router_policy_helps(void); /* a sentence for each of them */
 
 /* Reads "NAME=VALUE NAME=VALUE ..." into the values of a policy's parameters, the others keep their defaults.

@@ -210,7 +210,7 @@ static void set_fleet(tw_metric_values *v, const tw_fleet *fleet, const usage_su
   v->of[TW_METRIC_FLEET_MEAN_LOAD_S] = per(totals.load_s, (double)totals.loads);
 }
 
-/* Where anything may break. */
+/* Sets the numbers of failures, for scenarios in which something may break. */
 static void set_failures(tw_metric_values *v, const tw_factory *factory, const tw_window *window)
 {
   const tw_failures *failures = tw_factory_failures(factory);
@@ -247,7 +247,7 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
   v->of[TW_METRIC_ENERGY_NETWORK_J] = e->network_j;
   v->of[TW_METRIC_ENERGY_OVERHEAD_J] = e->overhead_j;
   tw_breakdown_measure(tw_factory_breakdown(factory), e, v);
-  v->of[TW_METRIC_ENERGY_REQUESTS_J] = totals->joules; /* those of prefill and decode */
+  v->of[TW_METRIC_ENERGY_REQUESTS_J] = totals->joules; /* Joules of prefill and decode. */
   v->of[TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN] = per(site_j, output);
   v->of[TW_METRIC_ENERGY_AVERAGE_W] = per(site_j, span_s);
   v->of[TW_METRIC_ENERGY_PEAK_W] = e->peak_w;

@@ -38,7 +38,7 @@ static void print_latencies(const json_t *summary, FILE *out)
   for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
     const tw_latency_kind *kind = &tw_latencies[rows[r]];
     if (rows[r] == TW_LATENCY_TTFAT && !reasons)
-      continue; /* the same as TTFT */
+      continue; /* Without reasoning, TTFAT is TTFT. */
     if (rows[r] == TW_LATENCY_ITL && json_object_get(summary, kind->key) == NULL)
       continue; /* no SLO limits it */
     fprintf(out, "  %-10s", kind->label);

@@ -40,7 +40,7 @@ static void add(tw_metric_values *all, const tw_metric_values *site, gboolean fi
     all->of[sums[i]] = (first ? 0 : all->of[sums[i]]) + site->of[sums[i]];
 }
 
-/* What follows from the sums. */
+/* Sets the ratios that follow from the sums. */
 static void set_ratios(tw_metric_values *v)
 {
   double output = v->of[TW_METRIC_TOKENS_OUTPUT], site_j = v->of[TW_METRIC_ENERGY_SITE_J];

@@ -32,7 +32,7 @@ static int switches_of(const tw_platform *platform, const GArray *links)
   return MAX(n, 1);
 }
 
-/* What a component is on: all of a link or switch of the platform, or one of the equal ones that this stands for. */
+/* The place of a component: all of a link or switch of the platform, or one of the equal ones that it stands for. */
 typedef struct place {
   int item, lane, lanes;
 } place;

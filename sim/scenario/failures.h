@@ -38,7 +38,7 @@ typedef enum {
 } tw_failing_part;
 extern const char *const tw_failing_part_names[];
 
-/* What stops does nothing; what limps does all at a part of its speed. */
+/* A part that stops does nothing; a part that limps does all at a part of its speed. */
 typedef enum { TW_EFFECT_STOP, TW_EFFECT_LIMP } tw_failure_effect;
 extern const char *const tw_failure_effect_names[];
 
@@ -61,24 +61,24 @@ typedef struct tw_fault {
   double at_s;           /* when each breaks, once; NAN: it is drawn */
   double mtbf_s, shape;  /* mean from a repair to the next failure; of Weibull's law. NAN: at_s is given */
   double repair_s, repair_sigma; /* mean length; deviation of its logarithm, 0: always the same */
-  double speed;                  /* of what limps */
+  double speed;                  /* Speed of a part that limps. */
   double detection_s;            /* until the router knows */
 } tw_fault;
 
 /* A failure that a trace tells. */
 typedef struct tw_told_failure {
   double start_s, repaired_s;
-  int component; /* of the part of its trace */
+  int component; /* Component of the part that the trace tells of. */
 } tw_told_failure;
 
 /* One <fault-trace>. */
 typedef struct tw_fault_trace {
   char *file;
-  double start_s;    /* of the trace, where the run begins */
+  double start_s;    /* Instant of the trace at which the run begins. */
   double rate_scale; /* failures come so many times as fast; repairs take as long */
   double detection_s;
   int part;     /* host */
-  GArray *told; /* of tw_told_failure, by start_s */
+  GArray *told; /* Array of tw_told_failure, by start_s. */
 } tw_fault_trace;
 
 typedef enum { TW_ANSWERS_RESUMED, TW_ANSWERS_LOST } tw_partial_answers;
@@ -87,14 +87,14 @@ typedef enum { TW_LIMPING_KEPT, TW_LIMPING_REPLACED } tw_limping;
 extern const char *const tw_limping_names[];
 
 typedef struct tw_failure_plan {
-  gint64 retries;                 /* that a request is sent again at most */
+  gint64 retries;                 /* Number of times that a request is sent again at most. */
   double backoff_s;               /* before the first retry; twice as long before each further one */
   int answers, recovery, limping; /* tw_partial_answers, tw_recovery_kind, tw_limping */
   gboolean keeps_host_memory;     /* offloaded KV outlives its engine, where its hosts do not break */
-  double pause_s;                 /* of an engine that shrinks */
+  double pause_s;                 /* Seconds that an engine pauses as it shrinks. */
   gint64 standby;                 /* engines of each pool that serve only when another one does not */
   double promotion_s;             /* until they do */
-  GArray *faults, *traces;        /* of tw_fault, tw_fault_trace */
+  GArray *faults, *traces;        /* Arrays of tw_fault and of tw_fault_trace. */
 } tw_failure_plan;
 
 extern const tw_element tw_failures_element;

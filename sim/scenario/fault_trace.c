@@ -18,7 +18,7 @@ typedef struct broken {
   int faults;
 } broken;
 
-/* What is known while a trace is read. */
+/* State of the reading of a trace. */
 typedef struct reading {
   const tw_scenario *scenario;
   tw_fault_trace *trace;
@@ -107,7 +107,7 @@ static gboolean read_event(reading *r, GError **error)
   return TRUE;
 }
 
-/* What is never repaired is so at the end of the trace. */
+/* A component that is never repaired is so at the end of the trace. */
 static void close_events(reading *r)
 {
   GHashTableIter iter;

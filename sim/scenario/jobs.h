@@ -21,17 +21,17 @@ extern const char *const tw_checkpoint_mode_names[];
 typedef struct tw_site_job_checkpoint {
   gint64 every;     /* steps; 0: none is written */
   int mode;         /* tw_checkpoint_mode */
-  double bytes;     /* of one; NAN: weights and optimizer as the job has them */
+  double bytes;     /* Bytes of one checkpoint; NAN: weights and optimizer as the job has them. */
   double restart_s; /* from where a job may start again to where it reads its checkpoint */
 } tw_site_job_checkpoint;
 
-/* What a job runs on, and what its steps are: nobody wrote it. */
+/* The accelerators of a job and the cost of its steps, which follow from the scenario. */
 typedef struct tw_site_job_plan {
-  const tw_device *device; /* of its hosts; the platform owns it */
+  const tw_device *device; /* Device of its hosts; the platform owns it. */
   tw_engine_place place;
   tw_training_setting training;
-  tw_training_cost cost; /* of a step */
-  tw_power_law power;    /* of all its accelerators */
+  tw_training_cost cost; /* Cost of a step. */
+  tw_power_law power;    /* Power law of all its accelerators. */
 } tw_site_job_plan;
 
 typedef struct tw_site_job {

@@ -17,11 +17,11 @@
 
 typedef struct tw_pool tw_pool;
 
-/* What the engines of a pool run on: they are all alike. */
+/* The plan of the engines of a pool: they are all alike. */
 typedef struct tw_pool_plan {
   const tw_device *device;     /* The accelerator of the hosts; the platform owns it. */
   tw_reach reach;              /* How many NVLink domains the groups of an engine span, at most. */
-  tw_memory memory;            /* Where the HBM of an accelerator goes, and the KV blocks that it leaves. */
+  tw_memory memory;            /* The use of an accelerator's HBM, and the KV blocks that it leaves. */
   tw_offload_config offload;   /* KV below the accelerators, with bytes and seconds of a block. */
   tw_adapters_config adapters; /* slots = 0: there are none. */
   tw_step_model *step_model;   /* Owned. */
@@ -30,7 +30,7 @@ typedef struct tw_pool_plan {
   int n_clocks;
 } tw_pool_plan;
 
-/* What runs besides the pools. */
+/* The plan of all that runs besides the pools. */
 typedef struct tw_scenario_plan {
   tw_engine_place *engines; /* Every engine of every pool, and where it stands. Owned. */
   int n_engines;

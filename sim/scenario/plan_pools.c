@@ -15,7 +15,7 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .kv = (tw_precision)pool->kv,
       .attention = (tw_precision)pool->attention,
       .parts = tw_checkpoint_get(pool->checkpoint),
-      .overhead = pool->overhead,
+      .software = pool->software,
       .interconnect = tw_device_links(pool->plan.device),
       .expert_imbalance = pool->expert_imbalance,
       .redundant_experts = pool->redundant_experts,

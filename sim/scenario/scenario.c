@@ -21,7 +21,7 @@ static int unrouted_zone(const tw_platform *platform, int host)
   return zone;
 }
 
-/* What goes from host to host needs routes. */
+/* Flows from host to host need routes. */
 static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
   const tw_platform *platform = scenario->platform;
@@ -222,7 +222,7 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_schema_clear(&tw_adapters_element, pool);
     tw_stairs_free(pool->scaling.schedule);
     tw_schema_clear(&tw_autoscaler_element, pool);
-    tw_overhead_clear(&pool->overhead);
+    tw_software_clear(&pool->software);
   }
   tw_scenario_clear_jobs(scenario);
   tw_failure_plan_free(scenario->failures);

@@ -78,7 +78,7 @@ struct tw_pool {
     double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
     gint64 graph_tokens;
   } instead; /* These replace what the engine's file says; NAN, or below 0: nothing does. */
-  tw_overhead overhead;
+  tw_software software;
 
   double host_bytes;                               /* Memory of hosts for the offloaded KV of each engine. */
   double host_bytes_per_s, host_write_bytes_per_s; /* Bandwidth to each accelerator, and from it. */
@@ -127,7 +127,7 @@ struct tw_scenario {
   char *platform_file;
   tw_platform *platform;
 
-  /* Where requests come from: a trace, or a generator. */
+  /* The source of requests: a trace, or a generator. */
   char *trace_file; /* NULL: a generator makes them. */
   int trace_format; /* Index in tw_trace_format_names, -1: the file tells. */
   tw_trace_options trace;
@@ -163,7 +163,7 @@ struct tw_scenario {
   int first_token; /* tw_first_token */
   gboolean segments, exact_steps, audit;
 
-  tw_scenario_plan plan; /* What runs. Everything else in this struct is written. */
+  tw_scenario_plan plan; /* The plan that runs. All other members are as written. */
 
   GPtrArray *notes; /* Elements are char *: what the user should know before a run. */
   char *canonical;  /* Canonical XML, with the assignments applied. */
@@ -183,7 +183,7 @@ tw_document *tw_scenario_document(const char *path, const char *const *assignmen
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
-/* Where an engine stands, or, counted behind the engines, a job. */
+/* Returns the place of an engine, or, counted behind the engines, of a job. */
 static inline const tw_engine_place *tw_scenario_place(const tw_scenario *scenario, int i)
 {
   return i < scenario->plan.n_engines ? &scenario->plan.engines[i]
@@ -255,8 +255,8 @@ extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_e
     tw_cost_element, tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
 /* Faults where what stands on a site does not stand in each <site>, or in the scenario where it has none. */
 void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
-/* What stands on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which may have sites
- * instead. */
+/* Elements that may stand on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which
+ * may have sites instead. */
 #define TW_SITE_CHILDREN(least)                                                                              \
   {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_site_job_element, 0, 0},          \
       {&tw_router_element, 0, 1}, {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1},               \

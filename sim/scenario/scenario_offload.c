@@ -83,7 +83,7 @@ static gboolean keeps_alike(const tw_offload_config *a, const tw_offload_config 
          a->ttl_s == b->ttl_s;
 }
 
-/* What is kept in the store must not depend on who has brought it. */
+/* Pieces in the store must not depend on the pool that brought them. */
 static void check_store(const tw_scenario *scenario, const tw_pool *pool, const xmlNode *node,
                         tw_faults *faults)
 {

@@ -82,10 +82,10 @@ static void replace(double *value, double instead)
     *value = instead;
 }
 
-static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *faults)
+static gboolean read_software(tw_pool *pool, const xmlNode *node, tw_faults *faults)
 {
-  tw_overhead *o = &pool->overhead;
-  if (!tw_overhead_load(pool->engine, node, o, faults))
+  tw_software *o = &pool->software;
+  if (!tw_software_load(pool->engine, node, o, faults))
     return FALSE;
   replace(&o->iteration_s, pool->instead.iteration_s);
   replace(&o->per_seq_s, pool->instead.per_seq_s);
@@ -126,7 +126,7 @@ void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
     if (pool->model == NULL)
       continue;
     const xmlNode *step = tw_node_child(n, "step-time");
-    if (!read_overhead(pool, step != NULL ? step : n, faults))
+    if (!read_software(pool, step != NULL ? step : n, faults))
       continue;
     if (!tw_scenario_choose_scheduler(pool, n, faults))
       continue;

@@ -5,12 +5,12 @@ gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_fau
 {
   const xmlNode *at = tw_node_child(node, "scheduler") != NULL ? tw_node_child(node, "scheduler") : node;
   for (int kind = 0; pool->scheduler < 0 && tw_scheduler_kind_names[kind] != NULL; kind++)
-    if (g_str_equal(tw_scheduler_kind_names[kind], pool->overhead.scheduler))
+    if (g_str_equal(tw_scheduler_kind_names[kind], pool->software.scheduler))
       pool->scheduler = kind;
   if (pool->scheduler < 0) {
-    g_autofree char *hint = tw_suggestion(pool->overhead.scheduler, tw_scheduler_kind_names);
+    g_autofree char *hint = tw_suggestion(pool->software.scheduler, tw_scheduler_kind_names);
     tw_node_fault(at, faults, "scheduler=\"%s\" of the engine \"%s\" is no kind of <scheduler>; %s",
-                  pool->overhead.scheduler, pool->engine, hint);
+                  pool->software.scheduler, pool->engine, hint);
     return FALSE;
   }
   const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];

@@ -83,7 +83,7 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
 static gboolean is_asynchronous(const tw_pool *pool)
 {
   const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
-  gboolean engines = pool->overhead.asynchronous && g_strcmp0(pool->overhead.scheduler, kind->name) == 0;
+  gboolean engines = pool->software.asynchronous && g_strcmp0(pool->software.scheduler, kind->name) == 0;
   gboolean wanted =
       pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? engines : pool->asynchronous == TW_ASYNCHRONOUS_ON;
   return wanted && kind->asynchronous;

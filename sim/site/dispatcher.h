@@ -28,8 +28,8 @@ const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher);
 gboolean tw_dispatcher_is_idle(const tw_dispatcher *dispatcher);
 /* Requests that wait for an engine that serves. */
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher);
-/* ... and those that failures have, which send them again, and prompts that wait for an engine which is down: the run
- * goes on for them. */
+/* Returns the number of the requests that are held, of those that failures have and send again, and of prompts that
+ * wait for an engine which is down: the run goes on for them. */
 guint tw_dispatcher_waits(const tw_dispatcher *dispatcher);
 
 /* A sequence is with the failures from now on, or is not any more. */

@@ -20,8 +20,8 @@ typedef struct told {
 } told;
 
 struct tw_fault_source {
-  GArray *drawn; /* of drawn; never grows once the heap points into it */
-  GArray *told;  /* of told */
+  GArray *drawn; /* Array of drawn; never grows once the heap points into it. */
+  GArray *told;  /* Array of told. */
   tw_heap due;
 };
 

@@ -10,9 +10,10 @@ typedef enum { TW_LEG_WORK, TW_LEG_WAIT, TW_LEG_BUBBLE, TW_LEG_OPTIMIZER } tw_le
  * domains. */
 typedef struct tw_leg {
   tw_leg_kind kind;
-  double work_s;         /* of computation; of a bubble: micro-batches that it is as long as */
-  double inside_s, hops; /* of collectives: inside domains; latencies of the fabric, one after the other */
-  double bytes[TW_TRAINING_TRAFFICS]; /* of the NIC of the busiest accelerator, by kind */
+  double work_s; /* Seconds of computation; a bubble's length in micro-batches. */
+  /* Seconds of collectives inside domains, and latencies of the fabric, one after the other. */
+  double inside_s, hops;
+  double bytes[TW_TRAINING_TRAFFICS]; /* Bytes of the NIC of the busiest accelerator, by kind. */
   double paces;     /* micro-batches by which the bubble is paced; 0: it is not by this leg */
   double dynamic_j; /* joules of its computation, over all accelerators */
 } tw_leg;

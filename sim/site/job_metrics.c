@@ -1,4 +1,4 @@
-/* What the summary says of jobs. */
+/* The summary's numbers of jobs. */
 #include "sim/site/jobs.h"
 
 #include <math.h>

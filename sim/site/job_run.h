@@ -29,7 +29,7 @@ typedef struct tw_run_load {
   gboolean under_way;
 } tw_run_load;
 
-/* What happened up to an instant, of which rows are differences. */
+/* Sums up to an instant, of which rows are differences. */
 typedef struct tw_run_sums {
   double time_s[TW_JOB_TIME_COUNT];
   double joules;
@@ -39,16 +39,16 @@ struct tw_job_run {
   const tw_site_job *job;
   tw_site_jobs *jobs;
   int index;
-  GArray *legs; /* of a step (tw_leg) */
+  GArray *legs; /* Legs of a step (tw_leg). */
   tw_span *span;
   double latency_s; /* the longest of the routes between its domains */
   tw_run_condition condition;
   guint leg;
   double leg_s, due_s;      /* when the leg began, and ends; INFINITY: while its flows are under way */
   double paced_s, paces;    /* time of the micro-batches of this step, and how many these were */
-  double speed, next_speed; /* of the slowest accelerator: in this leg, and from the next on */
+  double speed, next_speed; /* Speed of the slowest accelerator: in this leg, and from the next on. */
   GArray *broken;           /* accelerators (int) that do not work, by their numbers on the platform */
-  GArray *unused;           /* those that it has and does not use */
+  GArray *unused;           /* Accelerators that the job has and does not use. */
   double stopped_s;         /* since when it has been down */
   gint64 lost;              /* steps of that stop */
   double saved_kept_s, saving_kept_s; /* time of the steps that checkpoints have */

@@ -16,7 +16,7 @@
 
 typedef struct tw_site_jobs tw_site_jobs;
 
-/* What the time of a job went to. */
+/* Classes of a job's time. */
 #define TW_JOB_TIMES(X)                                                                                      \
   X(COMPUTE, compute)                                                                                        \
   X(BUBBLE, bubble)                                                                                          \

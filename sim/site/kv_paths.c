@@ -7,7 +7,7 @@ typedef struct path_key {
   int from, from_rank, to, to_rank;
 } path_key;
 
-/* What a cache takes between two engines, where one share decides it. */
+/* The seconds of a cache between two engines, if one share decides them. */
 typedef struct estimate {
   enum { ESTIMATE_UNKNOWN, ESTIMATE_BY_SHARE, ESTIMATE_BY_PATH } state;
   double latency_s, fraction, bytes_per_s;

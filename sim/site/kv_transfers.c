@@ -24,7 +24,7 @@ struct tw_kv_transfers {
   tw_network network;
   tw_kv_transfer_listener listener;
   GQueue *waiting;  /* for each decode engine, the sequences that wait for blocks there */
-  tw_heap expiries; /* the same sequences, by when they have waited too long; `waiting` is their node */
+  tw_heap expiries; /* The waiting sequences, by when they have waited too long; `waiting` is their node. */
   GQueue all;       /* queue of transfer, in the order of beginning */
   tw_shipments shipments;
   GHashTable *early; /* tw_sequence -> transfer that has begun before it was handed over */

@@ -5,7 +5,7 @@
 #include <math.h>
 
 typedef struct rack_usage {
-  int accelerators; /* those that belong to engines */
+  int accelerators; /* Accelerators that belong to engines. */
   double busy_s, waiting_s, prompt_tokens, output_tokens;
   double joules, following_j; /* joules of engines, and of hosts beyond what they draw without load */
 } rack_usage;

@@ -79,7 +79,7 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
     add_drafter(&m, setting, max_seqs);
   m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
   double block_bytes = m.kv_bytes_per_token * (double)block_tokens;
-  /* Where nothing grows with the tokens, blocks are fractions of a sequence's state, so small that they do not count. */
+  /* Without KV that grows with the tokens, blocks are fractions of a sequence's state, too small to count. */
   if (block_bytes == 0 && m.sequence_bytes > 0)
     block_bytes = m.sequence_bytes / STATE_BLOCKS;
   /* If every layer has a window, nothing grows with the tokens. */

@@ -75,9 +75,9 @@ typedef struct roofline {
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
-  gboolean overlap;             /* of per_seq_s with the accelerators' work */
+  gboolean overlap;             /* TRUE: per_seq_s overlaps with the accelerators' work. */
   gboolean foreign;             /* a device that the overheads were not fitted on */
-  gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
+  gint64 max_seqs, max_context; /* Largest batch and context that the corrections were fitted on; 0: any. */
   tw_interconnect links;
   tw_reach reach;
   tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
@@ -110,7 +110,7 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
  * are spared, and the rows that they would read and write. */
 static gboolean fused_norms(const tw_step_setting *setting)
 {
-  return setting->overhead.fused_norms && setting->parallelism.tp > 1;
+  return setting->software.fused_norms && setting->parallelism.tp > 1;
 }
 
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
@@ -211,23 +211,23 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : r->layers * 8 * r->hidden) + between);
 
   double host = device->host_factor > 0 ? device->host_factor : 1;
-  r->fixed_s = setting->overhead.iteration_s * host;
-  r->per_seq_s = setting->overhead.per_seq_s * host;
+  r->fixed_s = setting->software.iteration_s * host;
+  r->per_seq_s = setting->software.per_seq_s * host;
   r->eager_s =
-      (setting->overhead.eager_layer_s * r->layers + setting->overhead.eager_experts_s * r->moe_layers) *
+      (setting->software.eager_layer_s * r->layers + setting->software.eager_experts_s * r->moe_layers) *
       host;
-  r->graph_tokens = setting->overhead.graph_tokens;
-  r->graph_prompts = setting->overhead.graph_prompts;
-  r->exchange = r->ep > 1 && setting->overhead.all_to_all;
+  r->graph_tokens = setting->software.graph_tokens;
+  r->graph_prompts = setting->software.graph_prompts;
+  r->exchange = r->ep > 1 && setting->software.all_to_all;
   /* Who gathers all tokens pads: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
   r->alike = r->dp > 1 && r->moe_layers > 0 && !r->exchange;
-  r->overlap = setting->overhead.overlap;
+  r->overlap = setting->software.overlap;
   r->two_batches = setting->two_batches && r->pp == 1;
   g_auto(GStrv) fitted =
-      g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
+      g_strsplit(setting->software.devices != NULL ? setting->software.devices : "", " ", -1);
   r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
-  r->max_seqs = setting->overhead.max_seqs;
-  r->max_context = setting->overhead.max_context;
+  r->max_seqs = setting->software.max_seqs;
+  r->max_context = setting->software.max_context;
   /* A launch of activations is that of two norms and an activation; heads' norms are two more. */
   double norms = (model->qk_norm || mla ? 2 : 0) - (fused_norms(setting) ? 2 : 0);
   r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s * (3 + norms) / 3;
@@ -301,7 +301,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
                            tw_step_cost *cost)
 {
   double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
-  double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
+  double flops = 2 * (tokens + padded) / micro / r->tp; /* FLOPs of each parameter. */
   tw_line time =
       r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
   time.first += tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,

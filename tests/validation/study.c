@@ -1,7 +1,7 @@
 #include "tests/validation/study.h"
 
 #include "platforms/input/data.h"
-#include "sim/steptime/overhead.h"
+#include "sim/steptime/software.h"
 #include "tests/validation/evaluate.h"
 #include "tests/validation/report.h"
 
@@ -59,12 +59,12 @@ static gboolean any_first_token_tells(const GPtrArray *cases)
  * parameters. */
 static guint take_eager(const char *engine, fit_result *result)
 {
-  tw_overhead overhead = {0};
+  tw_software software = {0};
   g_autoptr(tw_faults) faults = tw_faults_new();
-  if (!tw_overhead_load(engine, NULL, &overhead, faults))
+  if (!tw_software_load(engine, NULL, &software, faults))
     g_error("%s", tw_faults_get(faults, 0));
-  const double values[] = {overhead.eager_layer_s, overhead.eager_experts_s};
-  tw_overhead_clear(&overhead);
+  const double values[] = {software.eager_layer_s, software.eager_experts_s};
+  tw_software_clear(&software);
   guint bits = 0;
   for (int p = 0; p < 2; p++) {
     result->value[FIT_EAGER + p] = values[p];

@@ -13,8 +13,8 @@ struct tw_json_reader {
   GString *joined;          /* a document of several lines */
   const char *begin, *rest; /* text of the document, and what follows it on its last line; NULL: nothing */
   long line;                /* line of `begin` */
-  tw_json element;          /* of a list: the document that was given last, */
-  const tw_json *next;      /* and the one behind it; NULL: none */
+  tw_json element;          /* Element of a list: the document that was given last, */
+  const tw_json *next;      /* and the value behind it; NULL: none. */
   gboolean started;
 };
 

@@ -246,7 +246,7 @@ static void experts_move_the_rows_of_copies_and_of_all_tokens(void **state)
   e->copy_bytes = 0;
   e->token_bytes = 10;
   assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * 8 * 2 * 0.75 * 1e-9, 1e-15);
-  setting.overhead.all_to_all = FALSE;
+  setting.software.all_to_all = FALSE;
   double with = cost_of(&setting, ranks).time_s.first;
   e->token_bytes = 0;
   assert_near(with - cost_of(&setting, ranks).time_s.first, 2 * 10 * 8 * 2 * 1e-9, 1e-15);
@@ -264,7 +264,7 @@ static void norms_of_heads_are_launched_and_fused_ones_are_not(void **state)
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
   normed.qk_norm = TRUE;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
-  setting.overhead.fused_norms = TRUE;
+  setting.software.fused_norms = TRUE;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
   setting.parallelism.tp = 1;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
@@ -312,7 +312,7 @@ static void halves_that_take_turns_read_the_weights_twice(void **state)
   (void)state;
   tw_device device = unit_device();
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  setting.overhead.iteration_s = 1e-3;
+  setting.software.iteration_s = 1e-3;
   double whole_s = cost_of(&setting, &decode2).time_s.first;
   setting.two_batches = TRUE;
   tw_step_cost halves = cost_of(&setting, &decode2);
@@ -340,7 +340,7 @@ static void llama_70b_on_8_h100_decodes_64_sequences_in_14_ms(void **state)
   assert_non_null(h100);
   tw_step_setting setting = setting_of(model, h100, 8, 1, 1, 1);
   setting.weights = setting.attention = setting.kv = TW_FP8;
-  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 43e-6, .launch = 0.5, .compute = 1};
+  setting.software = (tw_software){.iteration_s = 1e-3, .per_seq_s = 43e-6, .launch = 0.5, .compute = 1};
   setting.interconnect = tw_device_links(h100);
   tw_batch batch = {.decode_seqs = 64, .decode_context = 64 * 2000, .next_full = G_MAXINT64, .sampled = 64};
   tw_step_cost cost = cost_of(&setting, &batch);

@@ -91,7 +91,7 @@ static void add_work(row *r, int index, const tw_device *device, gint64 prompt, 
       .interconnect = tw_device_links(device),
       .expert_imbalance = 1,
   };
-  gboolean loaded = tw_overhead_load("vllm-0.12", NULL, &setting.overhead, faults);
+  gboolean loaded = tw_software_load("vllm-0.12", NULL, &setting.software, faults);
   g_assert(loaded);
   g_autoptr(tw_step_model) steps = tw_step_model_new(&tw_step_roofline, &setting, NULL, faults);
   double context = (double)prompt + r->output / 2;
@@ -116,7 +116,7 @@ static void add_work(row *r, int index, const tw_device *device, gint64 prompt, 
   double share = r->batch / r->output;
   r->flops = alone.flops.first + share * (both.flops.first - alone.flops.first);
   r->bytes = alone.bytes.first + share * (both.bytes.first - alone.bytes.first);
-  tw_overhead_clear(&setting.overhead);
+  tw_software_clear(&setting.software);
   r->iteration_s = alone.time_s.first + share * (both.time_s.first - alone.time_s.first);
   double of_alone = alone.kernels_s.first - alone.collective_s,
          of_both = both.kernels_s.first - both.collective_s;
