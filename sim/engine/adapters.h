@@ -5,7 +5,8 @@
  * Follows vLLM (vllm/lora, vllm/v1/core/sched/scheduler.py; 2026): an iteration has sequences of at most `slots`
  * adapters (max_loras), and who waits for another one lets those behind it pass; an adapter is loaded as its first
  * sequence is admitted, and the iteration waits for that; both memories lose what was used least recently. A request
- * names its adapter by its class. */
+ * names its adapter by its class. Unlike there, a sequence that is preempted waits in the order of arrival, not in front of
+ * those that wait for adapters. */
 #ifndef TW_SIM_ADAPTERS_H
 #define TW_SIM_ADAPTERS_H
 

@@ -436,10 +436,10 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
                                        "accelerators", "requests",   NULL};
   static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    "load",  NULL};
-  static const char *const last[] = {"utilization", "training", "fleet",
-                                     "failures",    "energy",   "cost",
-                                     "spent",       "carbon",   "extrapolated_iterations",
-                                     NULL};
+  static const char *const last[] = {
+      "utilization", "training", "adapters", "fleet",  "failures",
+      "energy",      "cost",     "spent",    "carbon", "extrapolated_iterations",
+      NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);
   tw_summary_measure(&v, scenario, factory, recorder);

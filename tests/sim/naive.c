@@ -53,7 +53,7 @@ tw_request naive_request_of(const naive_config *config, const naive_request *r, 
                       .hash_tokens = ids->hash_tokens,
                       .context_tokens = ids->context,
                       .hashes = ids->hashes,
-                      .class = r->class};
+                      .class = config->classes != NULL ? config->classes[id] : NULL};
 }
 
 static gint64 known(const sequence *s)
@@ -70,8 +70,7 @@ static gint64 last_token(const sequence *s)
 
 static adapter *adapter_of(rank *r, const sequence *s)
 {
-  return r->config->adapters.slots > 0 && s->request->class != NULL ? &r->adapters[*s->request->class - 'a']
-                                                                    : NULL;
+  return r->config->adapters.slots > 0 && s->asked.class != NULL ? &r->adapters[*s->asked.class - 'a'] : NULL;
 }
 
 static void look_who_runs(rank *r)
@@ -187,7 +186,8 @@ static void preempt(rank *r, sequence *s)
   s->computed = 0;
   s->decodes = s->running = FALSE;
   s->outcome->preemptions++;
-  if (r->config->priorities)
+  if (r->config->priorities ||
+      r->config->adapters.slots > 0) /* one that others have passed may wait already */
     g_queue_insert_sorted(&r->waiting, s, by_priority, r);
   else
     g_queue_push_head(&r->waiting, s);
@@ -344,11 +344,9 @@ static gboolean plan(rank *r, double now_s)
 static double measure(const rank *r, const GArray *batch, naive_iteration *it)
 {
   const test_costs *costs = &r->config->costs;
-  double loads_s = 0;
   for (guint i = 0; i < batch->len; i++) {
     const entry *e = &g_array_index(batch, entry, i);
     it->sampled += e->samples;
-    loads_s += e->load_s;
     if (e->decodes) {
       it->decode_seqs++;
       it->decode_context += e->done + 1;
@@ -365,7 +363,16 @@ static double measure(const rank *r, const GArray *batch, naive_iteration *it)
   if (batch->len == 0)
     return 0;
   return costs->fixed_s + costs->per_seq_s * (double)it->decode_seqs + costs->per_context_s * context +
-         costs->per_prompt_s * (double)it->prefill_tokens + loads_s;
+         costs->per_prompt_s * (double)it->prefill_tokens;
+}
+
+/* How long what an iteration computes waits for adapters. */
+static double loads(const GArray *batch)
+{
+  double sum_s = 0;
+  for (guint i = 0; i < batch->len; i++)
+    sum_s += g_array_index(batch, entry, i).load_s;
+  return sum_s;
 }
 
 static void end_iteration(rank *r, const GArray *batch, double now_s)
@@ -427,13 +434,14 @@ static void run_synchronously(rank *ranks, arrivals *a, GArray *iterations)
 {
   int n = ranks[0].config->ranks;
   for (double now_s = 0;;) {
-    double length_s = 0;
+    double length_s = 0, loads_s = 0;
     guint first = iterations->len;
     gboolean preempted = FALSE;
     for (int i = 0; i < n; i++) {
       naive_iteration it = {.start_s = now_s};
       preempted |= plan(&ranks[i], now_s);
       length_s = fmax(length_s, measure(&ranks[i], ranks[i].plan, &it));
+      loads_s = fmax(loads_s, loads(ranks[i].plan)); /* ranks begin to compute together */
       if (ranks[i].plan->len > 0)
         g_array_append_val(iterations, it);
     }
@@ -446,7 +454,7 @@ static void run_synchronously(rank *ranks, arrivals *a, GArray *iterations)
       arrive_until(ranks, a, now_s);
       continue;
     }
-    now_s += length_s;
+    now_s += loads_s + length_s;
     for (guint i = first; i < iterations->len; i++)
       g_array_index(iterations, naive_iteration, i).end_s = now_s;
     arrive_until(ranks, a, now_s);
@@ -474,7 +482,7 @@ static void run_asynchronously(rank *r, arrivals *a, GArray *iterations)
       g_array_append_vals(runs, r->plan->data, r->plan->len);
     }
     naive_iteration it = {.start_s = now_s};
-    double length_s = measure(r, runs, &it);
+    double length_s = measure(r, runs, &it) + loads(runs);
     plan(r, now_s);
     it.end_s = now_s += length_s;
     g_array_append_val(iterations, it);

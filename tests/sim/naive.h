@@ -19,6 +19,8 @@ typedef enum {
   NAIVE_SARATHI
 } naive_kind;
 
+enum { NAIVE_ADAPTERS = 5 };
+
 /* The hash ids of a request: see tw_request. */
 typedef struct naive_ids {
   gint32 n_hashes, hash_tokens, context;
@@ -45,14 +47,14 @@ typedef struct naive_config {
   gint64 checkpoint_blocks;    /* prefixes are found up to multiples of these; 0: any */
   test_costs costs;
   const naive_ids *ids; /* block ids of each request; NULL: none */
+  const char *const *
+      classes; /* adapter of each request, NULL or one of NAIVE_ADAPTERS letters, "a" and so on; NULL: none */
 } naive_config;
 
 typedef struct naive_request {
   double arrival_s;
   gint32 prompt, reasoning, answer, priority;
-  const char *class; /* its adapter: NULL, or one of NAIVE_ADAPTERS letters, "a" and so on */
 } naive_request;
-enum { NAIVE_ADAPTERS = 5 };
 
 typedef struct naive_outcome {
   int rank;

@@ -37,16 +37,17 @@ static naive_config random_config(tw_chance *chance)
 }
 
 /* A few adapters, of which the accelerators do not hold all; the classes of requests name them. */
-static void draw_adapters(tw_chance *chance, naive_config *config, naive_request *requests, int n)
+static void draw_adapters(tw_chance *chance, naive_config *config, const char **classes, int n)
 {
   static const char *const names[NAIVE_ADAPTERS] = {"a", "b", "c", "d", "e"};
   gint64 slots = between(chance, 1, NAIVE_ADAPTERS - 1);
+  config->classes = classes;
   config->adapters = (tw_adapters_config){.slots = slots,
                                           .host_slots = slots + between(chance, 0, 2),
                                           .host_s = 256 * TICK * (double)between(chance, 0, 40),
                                           .storage_s = 256 * TICK * (double)between(chance, 0, 400)};
   for (int i = 0; i < n; i++)
-    requests[i].class = between(chance, 0, 5) > 0 ? names[tw_chance_below(chance, NAIVE_ADAPTERS)] : NULL;
+    classes[i] = between(chance, 0, 5) > 0 ? names[tw_chance_below(chance, NAIVE_ADAPTERS)] : NULL;
 }
 
 static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
@@ -59,10 +60,11 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
     naive_config config = random_config(&chance);
     naive_request requests[MOST];
     naive_ids ids[MOST];
+    const char *classes[MOST];
     int n = random_requests(&chance, requests, ids, MOST);
     config.ids = ids;
     if (tw_chance_below(&chance, 4) == 0)
-      draw_adapters(&chance, &config, requests, n);
+      draw_adapters(&chance, &config, classes, n);
     g_autofree naive_outcome *expected = as_naive(&config, requests, n, seed, &iterations);
     for (int i = 0; i < n; i++) {
       preemptions += expected[i].preemptions;
@@ -90,11 +92,10 @@ static void who_waits_for_an_adapter_lets_others_pass(void **state)
   (void)state;
   naive_config config = plain;
   config.adapters = (tw_adapters_config){.slots = 1, .host_slots = 2, .host_s = 0.5, .storage_s = 2};
-  const naive_request requests[] = {{.prompt = 1, .answer = 2, .class = "a"},
-                                    {.prompt = 1, .answer = 2, .class = "b"},
-                                    {.prompt = 1, .answer = 2, .class = "a"},
-                                    {.prompt = 1, .answer = 2},
-                                    {.arrival_s = 20, .prompt = 1, .answer = 2, .class = "a"}};
+  static const naive_request requests[] = {
+      {0, 1, 0, 2, 0}, {0, 1, 0, 2, 0}, {0, 1, 0, 2, 0}, {0, 1, 0, 2, 0}, {20, 1, 0, 2, 0}};
+  static const char *const classes[] = {"a", "b", "a", NULL, "a"};
+  config.classes = classes;
   static const double first_s[] = {3.5, 8, 3.5, 3.5, 21.5};
   for (int exact = 0; exact < 2; exact++) {
     served s = serve(&config, requests, G_N_ELEMENTS(requests), exact);
