@@ -9,8 +9,8 @@
 /* Tables in the order in which a column is looked for, and whose rows they hold. */
 static const struct {
   const char *table, *owner; /* the column that says whose row it is */
-} sources[] = {
-    {"site", NULL}, {"engines", "engine"}, {"racks", "rack"}, {"links", "link"}, {"requests", NULL}};
+} sources[] = {{"site", NULL},    {"engines", "engine"}, {"racks", "rack"},
+               {"links", "link"}, {"rl", NULL},          {"requests", NULL}};
 
 /* Latencies of requests are differences of two columns. */
 static const struct {

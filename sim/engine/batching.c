@@ -24,6 +24,18 @@ static void note_adapters(tw_scheduler *s)
     tw_adapters_run(&s->adapters, &((const tw_sequence *)link->data)->request);
 }
 
+/* Iterations from the one that is planned to the next in which prompts may be computed. */
+static gint64 iterations_deferred(const tw_scheduler *s)
+{
+  gint64 interval = s->config.prefill_interval;
+  return interval > 1 ? (interval - (s->iteration + s->ahead) % interval) % interval : 0;
+}
+
+gboolean tw_batching_defers(const tw_scheduler *s)
+{
+  return iterations_deferred(s) > 0 && !s->bound && s->running.length > s->partial;
+}
+
 void tw_batching_begin(tw_scheduler *s)
 {
   g_array_set_size(s->next.list, 0);
@@ -33,6 +45,7 @@ void tw_batching_begin(tw_scheduler *s)
   g_ptr_array_set_size(s->joining, 0);
   g_ptr_array_set_size(s->leaving, 0);
   s->preempted = s->evictable = FALSE;
+  s->defers = tw_batching_defers(s);
   s->reserved = s->ahead ? tw_kv_need(&s->kv, s->decoding.count, 1) : 0;
 }
 
@@ -80,12 +93,12 @@ static gint64 next_decodes(const tw_scheduler *s, gint64 *reserved)
   return decodes;
 }
 
-/* The tokens that a running sequence computes next, 0 if it ends before; and the blocks that it wants for them. */
+/* The tokens that a running sequence computes next, 0 if it ends before or is left out; and the blocks that it wants for them. */
 static gint64 next_tokens(const tw_scheduler *s, const tw_sequence *sequence, gint64 budget, gint64 *blocks)
 {
   gint64 held = sequence->prefill_done, tokens = 1;
   if (tw_sequence_is_partial(sequence)) {
-    tokens = chunk_tokens(s, sequence->prefill_target - held, budget);
+    tokens = s->defers ? 0 : chunk_tokens(s, sequence->prefill_target - held, budget);
   } else if (sequence->decoding) {
     held = tw_decoding_tokens(&s->decoding, sequence) + s->ahead;
     tokens = !s->ahead || sequence->finish.key > (double)(s->decoding.count + 1);
@@ -296,10 +309,6 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
     s->held_up = sequence == NULL ? TW_WAIT_BOUNDARY : TW_WAIT_POWER;
     if (sequence == NULL)
       return any;
-    if (s->closed) {
-      s->held_up = TW_WAIT_BOUNDARY;
-      return any;
-    }
     if (s->paused && s->running.length > 0)
       return any;
     if (config->adapters.slots > 0 && !tw_adapters_admit(&s->adapters, &sequence->request)) {
@@ -311,6 +320,10 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
     tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
     tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
     gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
+    if (left > 1 && s->defers) { /* a single token is as good as a decode */
+      s->held_up = TW_WAIT_BOUNDARY;
+      return any;
+    }
     gint64 chunk = chunk_tokens(s, left, budget);
     gint64 kept =
         s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
@@ -404,6 +417,8 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
   if (s->evictable)
     room = MIN(room, tw_kv_room(&s->kv, q, s->reserved + tw_prefix_cache_loose(&s->prefixes)) - s->ahead);
   gint64 horizon = MIN(first_end, MAX(room, 1));
+  if (s->config.prefill_interval > 1 && s->waiting.n + (guint)s->partial > 0)
+    horizon = MIN(horizon, iterations_deferred(s) > 0 ? iterations_deferred(s) : s->config.prefill_interval);
   if (s->config.order == TW_ORDER_FAIR && s->running.length < s->config.max_seqs)
     horizon = MIN(horizon, tw_waiting_steady(&s->waiting, q));
   return horizon;

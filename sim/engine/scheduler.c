@@ -28,6 +28,8 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
   tw_adapters_init(&s->adapters, &config->adapters);
   tw_prefix_cache_init(&s->prefixes, config->block_tokens, config->kv_blocks);
   s->prefixes.radix = config->kind->radix;
+  s->prefixes.map = config->prefix_map;
+  s->prefixes.place = config->prefix_place;
   g_queue_init(&s->running);
   tw_sglang_reset(s);
   if (config->gaps)
@@ -85,6 +87,8 @@ gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iter
   tw_waiting_push(&s->waiting, sequence, s->decoding.count + (s->decodes ? iterations : 0));
   if (s->config.kind->closed != NULL)
     return !s->config.kind->closed(s);
+  if (s->config.prefill_interval > 1) /* whether somebody waits decides whether later ones are deferred */
+    return TRUE;
   if (s->running.length >= s->config.max_seqs)
     return FALSE;
   /* Who is next changes as others decode; and those who wait for adapters let others pass. */

@@ -68,9 +68,11 @@ typedef struct tw_scheduler_config {
   int reserve; /* tw_admission_reserve */
   gboolean asynchronous;
   gint64 long_prefill_tokens; /* The most tokens of a chunk; 0: any number. */
-  gboolean whole_prompts;     /* Kinds that split prompts do not split them. */
-  gboolean mixed_chunk;       /* In kind sglang, decodes run beside prompts. */
-  double conservativeness;    /* Kind sglang multiplies its guess of tokens still to be emitted by it. */
+  gint64
+      prefill_interval; /* Prompts are computed beside decodes in one of so many iterations; 0, 1: in all. */
+  gboolean whole_prompts;  /* Kinds that split prompts do not split them. */
+  gboolean mixed_chunk;    /* In kind sglang, decodes run beside prompts. */
+  double conservativeness; /* Kind sglang multiplies its guess of tokens still to be emitted by it. */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* The most tokens of prompt and output together. */
   gint64 kv_blocks;     /* The KV blocks of this rank. */
@@ -85,7 +87,10 @@ typedef struct tw_scheduler_config {
   gboolean shows_later;
   gboolean prefix_cache;
   tw_adapters_config adapters; /* slots = 0: there are none. */
-  tw_offload *offload;         /* Borrowed. NULL: what is evicted from the prefix cache is lost. */
+  tw_prefix_map
+      *prefix_map; /* Borrowed, the map of many prefix caches, in which this one has a place. NULL: none. */
+  int prefix_place;
+  tw_offload *offload; /* Borrowed. NULL: what is evicted from the prefix cache is lost. */
 } tw_scheduler_config;
 
 /* Prompt tokens of a sequence in an iteration. */
@@ -155,7 +160,9 @@ struct tw_scheduler {
   gint64 promised;    /* Blocks that the sequences which hold any will hold at their ends. */
   gboolean decodes;   /* The decoding sequences take part in the iteration. */
   gboolean paused;    /* Nobody is admitted while others run. */
-  gboolean closed;    /* Nobody is admitted at all. */
+  gint64 iteration;   /* The number of the iteration that begins, the same in all ranks of an engine. */
+  gboolean defers;    /* The plan leaves prompts to a later iteration: tw_batching_defers. */
+  gboolean bound;     /* Somebody still waited behind the last plan that let prompts be computed. */
   gboolean preempted; /* The plan preempted somebody, so that the next one may admit again. */
   tw_wait_cause held_up; /* Why the last plan did not admit the first that waits. */
   gboolean changed;      /* The batch differs from a continuation of the decodes before. */

@@ -262,6 +262,24 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
   }
 }
 
+/* What the grid has seen; of a battery where there is one. */
+static void set_grid(tw_metric_values *v, const tw_grid *grid, const tw_grid_totals *t)
+{
+  v->of[TW_METRIC_GRID_J] = t->drawn_j;
+  v->of[TW_METRIC_GRID_PEAK_W] = t->peak_w;
+  v->of[TW_METRIC_GRID_RAMP_MW_PER_S] = 1e-6 * t->ramps.w_per_s;
+  v->of[TW_METRIC_GRID_RAMP_MW_PER_MIN] = 1e-6 * t->ramps.w_per_min;
+  v->of[TW_METRIC_GRID_LOAD_SWING_W] = t->load_swing_w;
+  v->of[TW_METRIC_GRID_SWING_W] = t->swing_w;
+  if (!isnan(grid->ramp_w_per_s))
+    v->of[TW_METRIC_GRID_EXCEEDED_S] = t->exceeded_s;
+  if (!grid->battery)
+    return;
+  v->of[TW_METRIC_GRID_BATTERY_LOSS_J] = t->loss_j;
+  v->of[TW_METRIC_GRID_BATTERY_CHANGE_J] = t->stored_j - t->start_j;
+  v->of[TW_METRIC_GRID_BATTERY_USED_J] = t->most_j - t->least_j;
+}
+
 /* Dollars (or grams) by kind of token: input, reasoning, answer, from the metric `input` on. Prompts bear the
  * share of electricity that prefill has in the dynamic joules, and of `capital` that it has in the
  * accelerators' time; output tokens the rest, all alike. */
@@ -390,10 +408,12 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
   set_failures(v, factory, window);
   if (tw_factory_jobs(factory) != NULL)
     tw_site_jobs_measure(tw_factory_jobs(factory), span_s, v);
-  if (tw_factory_jobs(factory) != NULL) {
-    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_S] = 1e-6 * e.ramp_w_per_s;
-    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_MIN] = 1e-6 * e.ramp_w_per_min;
+  if (tw_factory_jobs(factory) != NULL || scenario->grid != NULL) {
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_S] = 1e-6 * e.ramps.w_per_s;
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_MIN] = 1e-6 * e.ramps.w_per_min;
   }
+  if (scenario->grid != NULL)
+    set_grid(v, scenario->grid, tw_factory_grid(factory));
   set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
   tw_spent_measure(tw_factory_spent(factory), v);
@@ -436,10 +456,10 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
                                        "accelerators", "requests",   NULL};
   static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    "load",  NULL};
-  static const char *const last[] = {
-      "utilization", "training", "adapters", "fleet",  "failures",
-      "energy",      "cost",     "spent",    "carbon", "extrapolated_iterations",
-      NULL};
+  static const char *const last[] = {"utilization", "training", "rl",     "adapters",
+                                     "fleet",       "failures", "energy", "grid",
+                                     "cost",        "spent",    "carbon", "extrapolated_iterations",
+                                     NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);
   tw_summary_measure(&v, scenario, factory, recorder);

@@ -227,8 +227,8 @@ void tw_scenario_plan_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
   for (int i = 0; i < scenario->n_pools && free != NULL; i++, node = tw_node_next(node, "pool"))
     if (scenario->pools[i].sound)
       place_pool(scenario, i, node, free, places, faults);
-  if (free != NULL)
-    tw_scenario_plan_jobs(scenario, root, free, faults);
   scenario->plan.n_engines = (int)places->len;
   scenario->plan.engines = (tw_engine_place *)(void *)g_array_free(g_steal_pointer(&places), FALSE);
+  if (free != NULL)
+    tw_scenario_plan_jobs(scenario, root, free, faults);
 }

@@ -176,6 +176,8 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
     tw_scenario_read_fleet(scenario, root, faults);
   if (tw_faults_added(faults) == before)
     tw_scenario_check_failures(scenario, root, faults);
+  if (tw_faults_added(faults) == before)
+    tw_scenario_read_grid(scenario, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
   tw_scenario_plan_ports(scenario);
@@ -226,6 +228,7 @@ void tw_scenario_free(tw_scenario *scenario)
   }
   tw_scenario_clear_jobs(scenario);
   tw_failure_plan_free(scenario->failures);
+  g_free(scenario->grid);
   tw_scenario_plan_clear(&scenario->plan);
   g_free(scenario->pools);
   tw_platform_free(scenario->platform);

@@ -11,6 +11,7 @@
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
 #include "sim/scenario/failures.h"
+#include "sim/scenario/grid.h"
 #include "sim/scenario/jobs.h"
 #include "sim/scenario/plan.h"
 #include "sim/scenario/scaling.h"
@@ -75,7 +76,7 @@ struct tw_pool {
   double expert_imbalance;
   char *engine; /* The software, whose file tells its overheads. */
   struct {
-    double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
+    double iteration_s, per_seq_s, launch, compute, fp8, experts, logit_bytes, eager_layer_s, eager_experts_s;
     gint64 graph_tokens;
   } instead; /* These replace what the engine's file says; NAN, or below 0: nothing does. */
   tw_software software;
@@ -155,6 +156,7 @@ struct tw_scenario {
 
   tw_failure_plan *failures; /* NULL: nothing breaks. */
   tw_caps caps;
+  tw_grid *grid; /* NULL: nobody looks at what the site draws by the period. */
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* Constants; NAN: not given. */
   char *price_file, *carbon_file, *weather_file;
   /* Capital and operation without electricity, the last of storage for KV; NAN: not given. */
@@ -216,6 +218,8 @@ double tw_scenario_adapter_bytes(const tw_pool *pool);
 
 /* The class of all its requests, where a generator of one class draws them; NULL: another source. */
 const tw_class *tw_scenario_only_class(const tw_scenario *scenario);
+/* The class of the <rollouts>; NULL: the workload is another one. */
+const tw_class *tw_scenario_rollouts(const tw_scenario *scenario);
 
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
@@ -260,8 +264,8 @@ void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
 #define TW_SITE_CHILDREN(least)                                                                              \
   {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_site_job_element, 0, 0},          \
       {&tw_router_element, 0, 1}, {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1},               \
-      {&tw_caps_element, 0, 1}, {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1},                       \
-      {&tw_weather_element, 0, 1},                                                                           \
+      {&tw_caps_element, 0, 1}, {&tw_grid_element, 0, 1}, {&tw_price_element, 0, 1},                         \
+      {&tw_carbon_element, 0, 1}, {&tw_weather_element, 0, 1},                                               \
   {                                                                                                          \
     &tw_cost_element, 0, 1                                                                                   \
   }

@@ -291,7 +291,7 @@ static void cut_meter(tw_telemetry *telemetry, double now_s)
 gboolean tw_telemetry_step(tw_telemetry *telemetry, double now_s)
 {
   double interval_s = (double)(telemetry->interval + 1) * telemetry->scenario->interval_s;
-  double end_s = fmin(interval_s, tw_meter_window_end(telemetry->meter));
+  double end_s = fmin(interval_s, tw_meter_due(telemetry->meter));
   if (end_s > now_s)
     return FALSE;
   cut_meter(telemetry, end_s);
@@ -328,6 +328,11 @@ void tw_telemetry_close(tw_telemetry *telemetry, double end_s, double event_s)
 tw_energy tw_telemetry_energy(const tw_telemetry *telemetry)
 {
   return tw_meter_total(telemetry->meter);
+}
+
+const tw_grid_totals *tw_telemetry_grid(const tw_telemetry *telemetry)
+{
+  return tw_meter_grid(telemetry->meter);
 }
 
 tw_energy tw_telemetry_whole(const tw_telemetry *telemetry, double *whole_s)

@@ -27,11 +27,23 @@ static const tw_attribute attributes[] = {
     {"experts", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 2,
      .offset = offsetof(tw_software, experts),
      .help = "share of the measured speed that its own kernels for experts reach"},
+    {"logit-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, .offset = offsetof(tw_software, logit_bytes),
+     .help =
+         "HBM traffic for each logit that a token is drawn from: 0 for the likeliest token, 256 where vLLM's "
+         "own sampler sorts them for top-p or top-k"},
     {"fused-norms", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, fused_norms),
      .help = "all-reduces of tensor parallelism compute the norms behind them in the same kernel"},
     {"all-to-all", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, all_to_all),
      .help = "expert parallelism sends tokens to the ranks of their experts only (DeepEP and the like); else "
              "every rank gathers all tokens, and their results are summed"},
+    {"idle-tokens", TW_ATTR_INT, .fallback = "0", .max = 65536, .offset = offsetof(tw_software, idle_tokens),
+     .help =
+         "tokens of the dummy batch that a data-parallel rank without work computes while others run, where "
+         "ranks share experts"},
+    {"finish-sync", TW_ATTR_INT, .fallback = "0", .max = 65536, .offset = offsetof(tw_software, finish_sync),
+     .help = "iterations from one to the next in which such ranks ask each other whether any has work left: "
+             "until "
+             "then all go on with dummy batches; 0: they stop at once"},
     {"graph-tokens", TW_ATTR_INT, .fallback = "0", .max = 65536,
      .offset = offsetof(tw_software, graph_tokens),
      .help = "largest batch that CUDA graphs are captured for; smaller ones are padded to captured sizes"},

@@ -19,7 +19,9 @@ typedef struct tw_software {
   double compute; /* share of the kernels' measured FLOP rate that a running server reaches */
   /* Share of that rate in products in FP8: rows are quantized and scaled beside them. */
   double fp8;
-  double experts;       /* share of the measured speed of the kernels for experts */
+  double experts; /* share of the measured speed of the kernels for experts */
+  /* Bytes of HBM traffic for each logit that a token is drawn from; 0: the likeliest token is taken. */
+  double logit_bytes;
   gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
   gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or
@@ -33,6 +35,10 @@ typedef struct tw_software {
   char *precisions;             /* Precisions of the weights, separated by blanks; NULL: not recorded. */
   /* Largest degrees that the row was fitted on; 0 or less: not recorded. */
   gint64 max_tp, max_pp, max_dp, max_ep;
+  /* Data-parallel ranks that share experts: tokens of the dummy batch that a rank without work computes beside the
+   * others, and iterations from one to the next in which they ask each other whether anybody has work left. Until
+   * then all go on with dummy batches. 0: none, and they stop at once. */
+  gint64 idle_tokens, finish_sync;
   char *scheduler;       /* kind of batching */
   gboolean asynchronous; /* an iteration is planned while the one before it runs */
   gboolean overlap;      /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */

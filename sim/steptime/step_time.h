@@ -144,8 +144,8 @@ tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting
 void tw_step_model_free(tw_step_model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_step_model, tw_step_model_free)
 
-/* The cost of an iteration over the batches of an engine's data-parallel ranks; at least one must hold work.
- */
+/* The cost of an iteration over the batches of an engine's data-parallel ranks. Where none holds work, that of dummy
+ * batches alone. */
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
 
 /* The step model of the drafter; NULL without one. The model owns it. */

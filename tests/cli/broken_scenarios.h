@@ -122,37 +122,6 @@ static const broken scenario_cases[] = {
      .find = "replicas=\"1\"/>",
      .replace = "replicas=\"2\"><autoscaler file=\"trace.csv\"/></pool>",
      .message = "s.xml:4: file=\"...\" is for policy=\"schedule\"; leave it out"},
-    {.name = "a cap on power that nobody knows",
-     .file = SCENARIO,
-     .find = "<output ",
-     .replace = "<power-cap site=\"20kW\"/>\n<output ",
-     .message =
-         "s.xml:5: power cannot be capped because it is not known: the platform lacks power of the hosts "
-         "(tw:overhead_w of a zone), PUE (tw:pue of the site)"},
-    {.name = "a cap that acts later than its period",
-     .file = SCENARIO,
-     .find = "<output ",
-     .replace = "<power-cap delay=\"2s\"/>\n<output ",
-     .message = "s.xml:5: delay must not be more than period; write a longer period or a shorter delay"},
-    {.name = "a clock that is slower than the slowest",
-     .file = SCENARIO,
-     .find = "<output ",
-     .replace = "<power-cap clock=\"0.2\"/>\n<output ",
-     .message = "s.xml:5: clock is below slowest-clock; write slowest-clock=\"0.2\" or less beside it"},
-    {.name = "a cap on nothing",
-     .file = SCENARIO,
-     .find = "<output ",
-     .replace = "<power-cap/>\n<output ",
-     .message =
-         "s.xml:5: <power-cap> caps nothing; give it accelerator=\"...\", rack=\"...\", site=\"...\" or "
-         "clock=\"...\""},
-    {.name = "a price beyond belief, and carbon without a number",
-     .file = SCENARIO,
-     .find = "<output ",
-     .replace = "<price usd-per-kwh=\"-1001\"/><carbon/>\n<output ",
-     .message =
-         "s.xml:5: usd-per-kwh of <price>: \"-1001\" is out of range; write a number from -1000 to 1000\n"
-         "s.xml:5: give <carbon> either g-per-kwh=\"...\" or file=\"...\""},
     {.name = "a token bucket without a size",
      .file = SCENARIO,
      .find = "<output ",

@@ -30,7 +30,7 @@ typedef struct naive_ids {
 typedef struct naive_config {
   naive_kind kind;
   gboolean priorities;
-  gboolean asynchronous; /* only with one rank */
+  gboolean asynchronous;
   gboolean prefix_cache;
   gboolean reserve_prompt;
   gboolean reserve_output; /* instead */
@@ -39,6 +39,7 @@ typedef struct naive_config {
   double conservativeness;
   int order;
   int ranks;
+  gint64 finish_sync, prefill_interval; /* 0: ranks stop at once, and prompts are computed at any time */
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
   gint64 long_prefill_tokens; /* 0: any */
   gint64 window;

@@ -83,6 +83,7 @@ static inline tw_engine_config engine_config(const naive_config *config, const t
                                                         : TW_RESERVE_CHUNK,
                     .asynchronous = config->asynchronous,
                     .long_prefill_tokens = config->long_prefill_tokens,
+                    .prefill_interval = config->prefill_interval,
                     .gaps = TRUE,
                     .prefix_cache = config->prefix_cache,
                     .max_seqs = config->max_seqs,
@@ -96,6 +97,7 @@ static inline tw_engine_config engine_config(const naive_config *config, const t
                     .caps = {config->window > 0, {config->window}, {1}},
                     .uncapped_share = config->window > 0 ? 0 : 1},
       .ranks = config->ranks,
+      .finish_sync = config->finish_sync,
       .model = model,
       .exact = exact,
       .audit = TRUE};

@@ -17,7 +17,6 @@ static naive_config random_config(tw_chance *chance)
   config.reserve_output = tw_chance_below(chance, 8) == 0;
   if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 2) == 0) {
     config.asynchronous = TRUE;
-    config.ranks = 1;
   }
   if (!whole && tw_chance_below(chance, 3) == 0)
     config.long_prefill_tokens = between(chance, 1, 60);
@@ -33,6 +32,10 @@ static naive_config random_config(tw_chance *chance)
     config.checkpoint_blocks = between(chance, 1, 6);
   config.kv_blocks += config.sequence_blocks;
   config.costs = random_costs(chance);
+  if (tw_chance_below(chance, 3) == 0)
+    config.finish_sync = between(chance, 1, 40);
+  if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 3) == 0)
+    config.prefill_interval = between(chance, 1, 8);
   return config;
 }
 
