@@ -4,6 +4,8 @@ Elements and attributes come from the tables, so that new ones are drawn without
 where a value needs sense (a model that fits, a file that exists); all else is drawn by its type around its default."""
 import random
 import re
+import resource
+import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -624,9 +626,28 @@ def write(root, files, directory):
 NO_ROOM = re.compile(r"of ([\d.]+) GB per .*, ([\d.]+) GB may be used, weights take ([\d.]+) GB, and .* ([\d.]+) GB, which")
 
 
+LIMIT_CPU_S = 60  # No call takes long. Real time would count what else the machine does.
+
+
+def limit():
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_CPU_S, LIMIT_CPU_S + 5))
+
+
+def call(words):
+    """Runs a command. Returns how it ended, or None where it does not end, or waits for ever."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, preexec_fn=limit,
+                              timeout=30 * LIMIT_CPU_S)
+    except subprocess.TimeoutExpired:
+        return None
+    return None if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else done
+
+
 def check(program, path):
     """Returns the faults that the program finds in a scenario."""
-    done = subprocess.run([program, "check", path], capture_output=True, text=True, check=False, timeout=60)
+    done = call([program, "check", path])
+    if done is None:
+        raise RuntimeError("check does not end")
     if done.returncode not in (0, 2):
         raise RuntimeError(f"check ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stderr if done.returncode == 2 else ""

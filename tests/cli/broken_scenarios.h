@@ -412,7 +412,7 @@ static const broken scenario_cases[] = {
          "<workload><poisson rate=\"1/s\" requests=\"5\"><prompt mean=\"5\"/><answer mean=\"5\"/></poisson>",
      .message =
          "s.xml:3: <workload> must hold one source of requests: <trace>, <generate>, <generator>, <poisson>, "
-         "<closed-loop> or <sessions>"},
+         "<closed-loop>, <sessions> or <rollouts>"},
     {.name = "a generator with shares that do not sum to one",
      .file = SCENARIO,
      .find = "<trace file=\"trace.csv\"/>",
