@@ -48,9 +48,8 @@ void tw_scenario_plan_ports(tw_scenario *scenario);
 void tw_scenario_plan_clear(tw_scenario_plan *plan);
 void tw_pool_plan_clear(tw_pool_plan *plan);
 
-/* Plans the pools (plan_pools.c), the KV that a pool offloads (scenario_offload.c), its
- * adapters (scenario_adapters.c), and caps, prices and weather
- * (scenario_power.c). */
+/* Plans the pools (plan_pools.c), the KV that a pool offloads and its adapters (scenario_offload.c), and caps, prices and
+ * weather (scenario_power.c). */
 void tw_scenario_plan_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_plan_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
                               tw_faults *faults);

@@ -1,5 +1,6 @@
 #include "tests/sim/naive.h"
 
+#include "tests/sim/naive_adapters.h"
 #include "tests/sim/naive_blocks.h"
 
 typedef struct sequence {
@@ -24,12 +25,6 @@ typedef struct entry {
   double load_s; /* for which the iteration waits: of its adapter */
 } entry;
 
-/* What a rank knows of one adapter. */
-typedef struct adapter {
-  gboolean loaded, held, runs;
-  gint64 used; /* by the count of all uses */
-} adapter;
-
 typedef struct rank {
   const naive_config *config;
   GQueue running, waiting; /* elements are sequence * */
@@ -37,8 +32,7 @@ typedef struct rank {
   GArray *plan;       /* elements are entry */
   GArray *runs;       /* likewise: the batch before, which runs while another one is planned */
   gboolean preempted; /* that plan has preempted */
-  adapter adapters[NAIVE_ADAPTERS];
-  gint64 uses;
+  naive_adapters adapters;
   gboolean bound;  /* somebody waited behind the last plan that let prompts be computed */
   gboolean defers; /* the plan does not */
 } rank;
@@ -69,66 +63,11 @@ static gint64 last_token(const sequence *s)
   return s->request->prompt + s->request->reasoning + s->request->answer;
 }
 
-/* ---- Adapters ---- */
-
-static adapter *adapter_of(rank *r, const sequence *s)
-{
-  return r->config->adapters.slots > 0 && s->asked.class != NULL ? &r->adapters[*s->asked.class - 'a'] : NULL;
-}
-
 static void look_who_runs(rank *r)
 {
-  for (int i = 0; i < NAIVE_ADAPTERS; i++)
-    r->adapters[i].runs = FALSE;
-  for (GList *link = r->running.head; link != NULL; link = link->next) {
-    adapter *a = adapter_of(r, link->data);
-    if (a == NULL || a->runs)
-      continue;
-    a->runs = TRUE;
-    a->used = ++r->uses;
-  }
-}
-
-static gboolean must_wait(rank *r, const sequence *s)
-{
-  const adapter *a = adapter_of(r, s);
-  gint64 run = 0;
-  for (int i = 0; i < NAIVE_ADAPTERS; i++)
-    run += r->adapters[i].runs;
-  return a != NULL && !a->runs && run == r->config->adapters.slots;
-}
-
-/* Makes room for one more among those that are loaded, or held. */
-static void make_room(rank *r, gboolean held, gint64 places)
-{
-  adapter *oldest = NULL;
-  gint64 n = 0;
-  for (adapter *a = r->adapters; a < r->adapters + NAIVE_ADAPTERS; a++) {
-    if (!(held ? a->held : a->loaded))
-      continue;
-    n++;
-    if (!a->runs && (oldest == NULL || a->used < oldest->used))
-      oldest = a;
-  }
-  if (n == places)
-    *(held ? &oldest->held : &oldest->loaded) = FALSE;
-}
-
-/* Loads the adapter of a sequence that is admitted. Returns how long that takes. */
-static double load(rank *r, const sequence *s)
-{
-  const tw_adapters_config *config = &r->config->adapters;
-  adapter *a = adapter_of(r, s);
-  if (a == NULL || a->runs)
-    return 0;
-  double takes_s = a->loaded ? 0 : config->host_s + (a->held ? 0 : config->storage_s);
-  if (!a->held)
-    make_room(r, TRUE, config->host_slots);
-  if (!a->loaded)
-    make_room(r, FALSE, config->slots);
-  a->loaded = a->held = a->runs = TRUE;
-  a->used = ++r->uses;
-  return takes_s;
+  naive_adapters_run_none(&r->adapters);
+  for (GList *link = r->running.head; link != NULL; link = link->next)
+    naive_adapters_run(&r->adapters, ((sequence *)link->data)->asked.class);
 }
 
 static gboolean somebody_decodes(const rank *r)
@@ -272,7 +211,7 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
        budget > 0 && link != NULL && r->running.length < r->config->max_seqs; link = next) {
     sequence *s = link->data;
     next = link->next;
-    if (must_wait(r, s))
+    if (naive_adapters_must_wait(&r->adapters, s->asked.class))
       continue;
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
     if (r->config->prefix_cache)
@@ -295,7 +234,7 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     g_queue_delete_link(&r->waiting, link);
     g_queue_push_tail(&r->running, s);
     s->running = TRUE;
-    double load_s = load(r, s);
+    double load_s = naive_adapters_load(&r->adapters, s->asked.class);
     naive_pool_touch(&r->pool, &s->blocks, hits);
     s->computed = hits * size;
     if (s->outcome->cached < 0)
@@ -531,6 +470,7 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
     ranks[i] = (rank){.config = config,
                       .running = G_QUEUE_INIT,
                       .waiting = G_QUEUE_INIT,
+                      .adapters = {.config = &config->adapters},
                       .plan = g_array_new(FALSE, FALSE, sizeof(entry)),
                       .runs = g_array_new(FALSE, FALSE, sizeof(entry))};
     naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks, config->sequence_blocks);
