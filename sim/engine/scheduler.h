@@ -22,6 +22,7 @@
 #ifndef TW_SIM_SCHEDULER_H
 #define TW_SIM_SCHEDULER_H
 
+#include "sim/engine/adapters.h"
 #include "sim/engine/decoding.h"
 #include "sim/engine/waiting.h"
 #include "sim/kv/kv_cache.h"
@@ -86,6 +87,7 @@ typedef struct tw_scheduler_config {
   /* Clients see the first token of a sequence from another engine as it is scheduled here, not before. */
   gboolean shows_later;
   gboolean prefix_cache;
+  tw_adapters_config adapters; /* slots = 0: there are none. */
   tw_prefix_map
       *prefix_map; /* Borrowed, the map of many prefix caches, in which this one has a place. NULL: none. */
   int prefix_place;
@@ -105,6 +107,7 @@ typedef struct tw_chunks {
   GArray *list; /* Elements are tw_chunk. */
   gint64 cached;
   gint64 from_host, from_store; /* Cached tokens that are loaded from hosts, and from the store. */
+  tw_adapter_loads adapters;
 } tw_chunks;
 
 /* Whether a batch of kind sglang has prompts alone, decodes beside prompts, or decodes alone. */
@@ -136,7 +139,9 @@ struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
   tw_waiting waiting;
-  GQueue running; /* Links are tw_sequence.link, in admission order. */
+  tw_adapters adapters;
+  GPtrArray *passed; /* Sequences that wait for adapters, and whom others pass in the plan that is made. */
+  GQueue running;    /* Links are tw_sequence.link, in admission order. */
   guint64 admitted;
   tw_chunks chunks, next; /* Chunks of the iteration that runs, and of the one that is planned behind it. */
   tw_batch batch;         /* The batch of the iteration that runs. */

@@ -303,9 +303,13 @@ static const tw_attribute pool_attributes[] = {
          "graphs; the default is an estimate, not measured"),
     {0},
 };
-static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},   {&tw_step_time_element, 0, 1},
-                                         {&tw_offload_element, 0, 1},     {&tw_autoscaler_element, 0, 1},
-                                         {&tw_speculation_element, 0, 1}, {0}};
+static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},
+                                         {&tw_step_time_element, 0, 1},
+                                         {&tw_offload_element, 0, 1},
+                                         {&tw_autoscaler_element, 0, 1},
+                                         {&tw_speculation_element, 0, 1},
+                                         {&tw_adapters_element, 0, 1},
+                                         {0}};
 const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
 
 static const tw_attribute router_attributes[] = {

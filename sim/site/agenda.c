@@ -115,6 +115,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .uncapped_share = pool->model->uncapped_share,
                     .sequence_blocks = pool->plan.memory.sequence_blocks,
                     .checkpoint_tokens = pool->checkpoint_tokens,
+                    .adapters = pool->plan.adapters,
                     .hands_over = pool->role == TW_POOL_PREFILL},
       .offload = pool->plan.offload,
       .speculation = pool->speculation,

@@ -93,6 +93,7 @@ static inline tw_engine_config engine_config(const naive_config *config, const t
                     .max_model_len = 1 << 20,
                     .kv_blocks = config->kv_blocks,
                     .sequence_blocks = config->sequence_blocks,
+                    .adapters = config->adapters,
                     .checkpoint_tokens = config->checkpoint_blocks * config->block_tokens,
                     .caps = {config->window > 0, {config->window}, {1}},
                     .uncapped_share = config->window > 0 ? 0 : 1},
