@@ -48,6 +48,10 @@ gboolean tw_comparison_knows(const tw_comparison *comparison, const char *metric
 /* A group against the baseline. */
 tw_difference tw_comparison_get(const tw_comparison *comparison, const char *metric, guint group);
 
+/* Sentences about what the table would not say by itself, an array of char * that the caller owns: where a run went on
+ * for a tenth of its time and more after the last arrival, rates of the whole run count that drain. */
+GPtrArray *tw_comparison_notes(const tw_comparison *comparison);
+
 /* Whether some value of the metric is neither 0 nor missing. */
 gboolean tw_comparison_has_value(const tw_comparison *comparison, const char *metric);
 

@@ -66,6 +66,26 @@ static double number_of(const json_t *object, const char *key)
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+static guint engines_of(const tw_explained *e, const char *pool)
+{
+  guint n = 0;
+  size_t i;
+  json_t *engine;
+  json_array_foreach(json_object_get(e->run, "engines"), i, engine)
+  {
+    n += g_strcmp0(json_string_value(json_object_get(engine, "pool")), pool) == 0;
+  }
+  return n;
+}
+
+/* "; 1 of its 4 engines would serve this load": where the headroom leaves some idle. The caller frees it. */
+static char *enough_engines(const tw_explained *e, const tw_engine_sums *sums, double headroom)
+{
+  guint n = engines_of(e, sums->id), enough = (guint)fmin(ceil(n / fmax(headroom, 1)), n);
+  return enough < n ? g_strdup_printf("; %u of its %u engines would serve this load", enough, n)
+                    : g_strdup("");
+}
+
 /* By the closed form; NAN for pools that are saturated, and where it does not know. */
 static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
 {
@@ -145,12 +165,12 @@ void tw_section_pools(tw_explained *e)
       tw_section_say(section, "clocks were below the nominal one for %s of the time", slow);
     }
     if (isfinite(headroom) && e->options->engine < 0) {
-      g_autofree char *times = tw_words_amount(headroom);
+      g_autofree char *times = tw_words_amount(headroom), *enough = enough_engines(e, sums, headroom);
       tw_section_say(
           section,
-          "headroom, an estimate from its batches: %s times this load (`tokenworks explain --headroom` "
+          "headroom, an estimate from its batches: %s times this load%s (`tokenworks explain --headroom` "
           "searches by runs)",
-          times);
+          times, enough);
     }
     json_array_append_new(json_object_get(e->json, "pools"), pool_numbers(sums, headroom));
   }
@@ -302,7 +322,8 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
     all_s += sums->binds_s[b];
   tw_binding most = bound_by(sums, all_s);
   g_autofree char *share = tw_words_share(all_s > 0 ? sums->binds_s[most] / all_s : 0),
-                  *times = tw_words_amount(headroom), *fabric_share = tw_words_share(fabric);
+                  *times = tw_words_amount(headroom), *fabric_share = tw_words_share(fabric),
+                  *enough = enough_engines(e, sums, headroom);
   g_string_append_printf(text, "%sPool %s is ", text->len > 0 ? " " : "", sums->id);
   if (most == TW_BINDS_NOTHING)
     g_string_append_printf(text, "unsaturated for %s of the time", share);
@@ -314,7 +335,7 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
     g_string_append_printf(text, "; its iterations wait for %s of their time for collectives between domains",
                            fabric_share);
   if (isfinite(headroom) && headroom >= 1)
-    g_string_append_printf(text, "; %s × headroom (estimate)", times);
+    g_string_append_printf(text, "; %s × headroom (estimate)%s", times, enough);
   else if (isfinite(headroom))
     g_string_append_printf(text, "; it would keep the SLO at %s × this load (estimate)", times);
   g_string_append_c(text, '.');

@@ -17,7 +17,7 @@ const partNames = {
 /** A bar of parts, each with its name where it is wide enough; the table below says all of them. */
 function makeBar(parts, unit, label) {
   const sum = parts.reduce((all, [, amount]) => all + amount, 0);
-  const shown = parts.filter(([, amount]) => amount > 0).sort((a, b) => b[1] - a[1]);
+  const shown = parts.filter(([, amount]) => amount / sum >= 5e-4).sort((a, b) => b[1] - a[1]);
   const text = shown.map(([name, amount]) => `${name} ${formatUnit(amount, unit)} (${formatShare(Math.round((1000 * amount) / sum) / 1000)})`).join(", ");
   return make("div", { class: "parts" },
     make("div", { class: "stack", role: "img", "aria-label": `${label}: ${text}` },

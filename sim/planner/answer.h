@@ -66,8 +66,14 @@ double tw_answer_size(const tw_answer *answer, const tw_design *design);
 double tw_answer_value(const tw_answer *answer, const tw_design *design, const tw_objective *objective);
 /* The objective's number of a design that holds: racks, USD, tokens per second and megawatt... */
 double tw_answer_objective(const tw_answer *answer, const tw_design *design);
-/* How far a run lies below the nearest of its limits (TTFT p99, TPOT p99, peak power), as a share of that; NAN:
- * there is none. */
+/* The largest load that holds and the least that breaks lie so near to each other, as a ratio, when a search ends. */
+#define TW_ANSWER_TOLERANCE 1.05
+
+/* The percentile in which a latency must keep its limit so that as many requests as are asked for may, of those that
+ * summaries have: "p95" where 97 % are asked for. */
+const char *tw_answer_percentile(const tw_question *question);
+/* How far a run lies below the nearest of its limits (TTFT and TPOT in that percentile, peak power), as a share of
+ * that; NAN: there is none. */
 double tw_answer_margin(const tw_answer *answer, const json_t *summary);
 /* Racks of a design in a size. */
 int tw_answer_racks(const tw_answer *answer, const tw_design *design, double size);

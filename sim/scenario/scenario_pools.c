@@ -93,6 +93,7 @@ static gboolean read_software(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->compute, pool->instead.compute);
   replace(&o->fp8, pool->instead.fp8);
   replace(&o->experts, pool->instead.experts);
+  replace(&o->logit_bytes, pool->instead.logit_bytes);
   replace(&o->eager_layer_s, pool->instead.eager_layer_s);
   replace(&o->eager_experts_s, pool->instead.eager_experts_s);
   if (pool->instead.graph_tokens >= 0)

@@ -222,6 +222,11 @@ static const tw_attribute step_time_attributes[] = {
     {"experts", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 2,
      .offset = offsetof(tw_pool, instead.experts),
      .help = "instead of the engine's: share of the speed of the kernels for experts"},
+    {"logit-bytes", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e4,
+     .offset = offsetof(tw_pool, instead.logit_bytes),
+     .help =
+         "instead of the engine's: HBM traffic for each logit that a token is drawn from; 256 where vLLM's "
+         "own sampler sorts them for top-p or top-k"},
     TIME(tw_pool, instead.eager_layer_s, "eager-layer", TW_ABSENT, 1,
          "instead of the engine's: that the host takes to launch a layer without CUDA graphs"),
     TIME(tw_pool, instead.eager_experts_s, "eager-experts", TW_ABSENT, 1,

@@ -27,6 +27,10 @@ static const tw_attribute attributes[] = {
     {"experts", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 2,
      .offset = offsetof(tw_software, experts),
      .help = "share of the measured speed that its own kernels for experts reach"},
+    {"logit-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, .offset = offsetof(tw_software, logit_bytes),
+     .help =
+         "HBM traffic for each logit that a token is drawn from: 0 for the likeliest token, 256 where vLLM's "
+         "own sampler sorts them for top-p or top-k"},
     {"fused-norms", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, fused_norms),
      .help = "all-reduces of tensor parallelism compute the norms behind them in the same kernel"},
     {"all-to-all", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, all_to_all),

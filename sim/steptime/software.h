@@ -19,7 +19,9 @@ typedef struct tw_software {
   double compute; /* share of the kernels' measured FLOP rate that a running server reaches */
   /* Share of that rate in products in FP8: rows are quantized and scaled beside them. */
   double fp8;
-  double experts;       /* share of the measured speed of the kernels for experts */
+  double experts; /* share of the measured speed of the kernels for experts */
+  /* Bytes of HBM traffic for each logit that a token is drawn from; 0: the likeliest token is taken. */
+  double logit_bytes;
   gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
   gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or

@@ -23,7 +23,7 @@
  *     attention, MLA     2 · heads · (latent + rope + latent) · Σ context / tp in decode, where the latent is
  *                        attended to, and 2 · heads · (nope + rope + value) · Σ context / tp in prefill;
  *                        bytes of the latent · Σ context, which tensor parallelism does not divide
- *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
+ *     head               2 · hidden · vocabulary · sampled / tp       weights / tp, and logits that are drawn from
  *     activations        none that count                              norms and activations between products
  *
  * Second copies of experts are read as well. T: new tokens of the rank's batch, drafts included; T': of all
@@ -58,6 +58,7 @@ typedef struct roofline {
   double expert_row;                  /* numbers of a copy's rows on one accelerator */
   double experts, experts_per_token;
   double head_params, head_bytes;
+  double draw_bytes, draw_s;          /* of a token that is drawn from the logits, on each accelerator */
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
   double prefill_work;                /* prefill_flops, and the FLOPs that the exponentials are worth */
   double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
@@ -157,15 +158,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->ep = parallel->ep;
   r->experts_tp = parallel->tp * parallel->dp / parallel->ep;
   r->imbalance = setting->expert_imbalance;
-
   r->layers = (double)model->layers;
   r->window_layers = (double)model->window_layers;
   r->full_layers = r->layers - r->window_layers;
   r->moe_layers = tw_model_moe_layers(model);
   r->hidden = (double)model->hidden;
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
-
-  double weight_bytes = tw_precision_bytes(setting->weights);
   r->projection_params = tw_model_projection_params(model);
   r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
   /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
@@ -179,11 +177,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->hosted = r->experts > 0 ? (r->experts + (double)setting->redundant_experts) / r->experts : 1;
   r->experts_per_token = (double)model->experts_per_token;
   r->expert_params = tw_model_expert_params(model);
-  r->expert_bytes = r->expert_params * weight_bytes;
+  r->expert_bytes = r->expert_params * tw_precision_bytes(setting->weights);
   r->expert_row = r->hidden + (double)model->expert_intermediate / r->experts_tp;
   r->head_params = tw_model_head_params(model);
   r->head_bytes = r->head_params * tw_precision_bytes(tw_head_precision(setting));
-
+  r->draw_bytes = setting->software.logit_bytes * (double)model->vocab;
+  r->draw_s = r->draw_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s;
   double heads = (double)model->heads, attended;
   double softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
   if (mla) {
@@ -341,11 +340,12 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   double all = (double)(b->sampled + b->decode_seqs * b->drafted), sampled = all / micro;
   double time =
       tw_dense_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp, cost);
+  cost->classes[TW_TIME_LINEAR].first += sampled * r->draw_s;
   cost->flops.first += 2 * r->head_params * all;
-  cost->bytes.first += micro * r->head_bytes;
+  cost->bytes.first += micro * r->head_bytes + all * r->draw_bytes * r->tp;
   double share = (double)(b->sampled - b->decode_seqs) / all;
   add_prefill(&cost->prefill, share * 2 * r->head_params * all, share * micro * r->head_bytes);
-  return time;
+  return time + sampled * r->draw_s;
 }
 
 /* Tells what the experts of all layers take at a rank with a mean load, and what it waits for the busiest one,

@@ -105,6 +105,8 @@ static void an_interrupted_run_leaves_whole_logs_and_a_partial_summary(void **st
 static void an_interrupt_is_heeded_while_nothing_happens(void **state)
 {
   static const int signals[] = {SIGINT, SIGTERM};
+  expect(state, "platform hgx --racks=4", 2, "", "unknown option --racks; its size is counted in --nodes");
+  expect(state, "platform nvl72 --nodes=4", 2, "", "unknown option --nodes; its size is counted in --racks");
   expect(state, "platform single --accelerators=1 -o $/single.xml", 0, "", "");
   given_file(state, "late.csv", "arrival_s,prompt_tokens,answer_tokens\n900000000,10,10\n");
   given_file(

@@ -200,6 +200,23 @@ static void exponentials_cost_like_dimensions(void **state)
   assert_near(cost_of(&setting, &prompt).time_s.first - before, 64 * 5050 * 1e-10, 1e-15);
 }
 
+/* 7 bytes for each of the model's logits, at 1 ns a byte, whatever part of the head an accelerator holds. */
+static void tokens_that_are_drawn_pass_over_the_logits(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory = 1;
+  for (int tp = 1; tp <= 2; tp++) {
+    tw_step_setting setting = setting_of(&dense, &device, tp, 1, 1, 1);
+    tw_step_cost greedy = cost_of(&setting, &decode3);
+    setting.software.logit_bytes = 7;
+    tw_step_cost drawn = cost_of(&setting, &decode3);
+    double bytes = 3 * 7 * (double)dense.vocab;
+    assert_near(drawn.time_s.first - greedy.time_s.first, bytes * 1e-9, 1e-15);
+    assert_near(drawn.bytes.first - greedy.bytes.first, tp * bytes, 1e-9);
+  }
+}
+
 static void launches_and_sequences_take_their_time(void **state)
 {
   (void)state;
@@ -250,6 +267,7 @@ static void attention_and_head_are_computed_in_bf16(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(tokens_that_are_drawn_pass_over_the_logits),
       cmocka_unit_test(launches_and_sequences_take_their_time),
       cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
       cmocka_unit_test(attention_and_head_are_computed_in_bf16),
