@@ -15,10 +15,11 @@ function addJobs(jobs) {
   for (const { id, series, stops } of jobs) {
     const columns = Object.keys(series.columns);
     const common = { width_s: series.width_s, n: series.n, detail: true };
-    body.append(make("h3", { class: "pool" }, id, make("span", { class: "soft" }, ` ${saidOfJob(id)}`)));
     const said = ({ start_s: start, end_s: end, steps }) => `stopped from ${formatClock(start)} to ${formatClock(end)}, ${formatNumber(steps)} step${steps === 1 ? "" : "s"} done again`;
-    if (stops.length > 0)
-      body.append(make("div", { class: "wide binds" }, make("div", { class: "bars", role: "img", "aria-label": stops.map(said).join("; ") }, ...stops.map((stop) => make("i", { class: "phase failed-stop", title: said(stop),
+    const head = make("h3", {}, id, make("span", { class: "soft" }, ` ${saidOfJob(id)}`));
+    if (stops.length === 0) body.append(make("div", { class: "wide binds" }, head));
+    else
+      body.append(make("div", { class: "wide binds" }, head, make("div", { class: "bars", role: "img", "aria-label": stops.map(said).join("; ") }, ...stops.map((stop) => make("i", { class: "phase failed-stop", title: said(stop),
         style: `left:${(100 * stop.start_s) / runEnd}%;width:${(100 * (stop.end_s - stop.start_s)) / runEnd}%` }))),
       make("p", { class: "soft" }, `${formatNumber(stops.length)} stop${stops.length === 1 ? "" : "s"} by failures, ${formatNumber(stops.reduce((sum, { steps }) => sum + steps, 0))} steps done again`)));
     for (const unit of new Set(columns.map((name) => series.columns[name].unit)))

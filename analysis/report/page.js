@@ -57,11 +57,11 @@ function addHeadline() {
   const body = addSection("headline", "Headline");
   const grid = make("div", { class: "cards" });
   for (const [title, path, unit, lines] of cards) {
-    if (total(path) === undefined || total(path) === null) continue;
+    if (total(path) === undefined || total(path) === null || (total("engines") === 0 && total(path) === 0)) continue;
     grid.append(make("div", { class: "card" }, make("h3", {}, title), number("strong", path, unit),
       make("dl", {}, ...lines.filter(([, line]) => worthSaying(line)).flatMap(([label, line, of]) => [make("dt", {}, label), number("dd", line, of)]))));
   }
-  body.append(grid, makeLatencyTable());
+  body.append(grid, latencyKinds.some((kind) => total(`${kind}.p50`) !== undefined) ? makeLatencyTable() : "");
 }
 
 function makeLatencyTable() {
@@ -315,7 +315,7 @@ function makePage() {
   addHeadline();
   addWhy(pools);
   addHelp();
-  if (site) addLoad(site);
+  if (site && (pools.length > 0 || total("requests.arrived") > 0)) addLoad(site);
   addEvents(pools);
   if ((report.jobs ?? []).some((job) => hasColumns(job.series))) addJobs(report.jobs.filter((job) => hasColumns(job.series)));
   addLatency();
