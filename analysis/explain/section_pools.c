@@ -7,6 +7,7 @@
 #include <math.h>
 
 enum { SHOWN_LINKS = 8, TOLD_LINKS = 4000 };
+#define LEAST_ESTIMATE 0.5 /* times the load; what is so far from it the closed form does not know */
 
 static const char *const class_names[TW_TIME_CLASS_COUNT] = {
     [TW_TIME_WEIGHTS] = "reading weights",
@@ -17,7 +18,7 @@ static const char *const class_names[TW_TIME_CLASS_COUNT] = {
     [TW_TIME_SCALE_UP] = "collectives in NVLink domains",
     [TW_TIME_FABRIC] = "collectives between domains",
     [TW_TIME_HOST] = "launches and host",
-    [TW_TIME_LOADS] = "loading KV from hosts",
+    [TW_TIME_LOADS] = "loading KV and adapters",
     [TW_TIME_SLOWEST] = "waiting for the slowest rank",
     [TW_TIME_BUBBLE] = "pipeline bubble",
     [TW_TIME_MEASURED] = "measured iterations",
@@ -97,7 +98,9 @@ static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
     all_s += sums->binds_s[i];
   if (sums->binds_s[TW_BINDS_NOTHING] < 0.95 * all_s)
     return NAN;
-  return tw_binding_headroom(sums, seats, tw_run_summary_number(e->summary, "tpot_s.p99"), limit_s);
+  double headroom =
+      tw_binding_headroom(sums, seats, tw_run_summary_number(e->summary, "tpot_s.p99"), limit_s);
+  return headroom >= LEAST_ESTIMATE ? headroom : NAN;
 }
 
 /* "unsaturated 98 %, KV 2 %". */

@@ -47,7 +47,7 @@ struct tw_engine {
   gboolean new_limit;  /* The limit has changed since the segment began. */
   gboolean slowed;     /* The limit has slowed the engine since somebody asked. */
 
-  gint64 boundaries; /* Number of iterations that have ended. */
+  gint64 boundaries; /* Number of iterations that have ended since the engine began, or failed. */
   int next_rank;     /* The next rank of round-robin. */
   double waiting_s,
       waiting_since_s; /* Integral of the waiting sequences, and the instant up to which it goes. */

@@ -146,7 +146,7 @@ static void admit(tw_scheduler *s, pass *p, double now_s)
 {
   for (;;) {
     tw_sequence *sequence = tw_waiting_first(&s->waiting, s->decoding.count);
-    if (sequence == NULL || s->closed)
+    if (sequence == NULL || tw_batching_defers(s))
       return;
     if (s->paused && s->running.length > 0) {
       s->held_up = TW_WAIT_POWER;

@@ -47,6 +47,7 @@ static const tw_metric_id sums_where_known[] = {
     TW_METRIC_FAILURES_DISCARDED_TOKENS,
     TW_METRIC_TRAINING_STEPS,
     TW_METRIC_TRAINING_TOKENS,
+    TW_METRIC_TRAINING_TOKENS_PER_S,
     TW_METRIC_TRAINING_CHECKPOINTS,
     TW_METRIC_TRAINING_STOPS,
     TW_METRIC_TRAINING_LOST_STEPS,
@@ -95,12 +96,12 @@ static void set_ratios(tw_metric_values *v)
   v->of[TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN] = per(site_j, output);
   v->of[TW_METRIC_ENERGY_AVERAGE_W] = per(site_j, v->of[TW_METRIC_SIMULATED_S]);
   v->of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] = per(output * 1e6, site_j);
-  v->of[TW_METRIC_TRAINING_J_PER_TOKEN] = per(v->of[TW_METRIC_TRAINING_J], v->of[TW_METRIC_TRAINING_TOKENS]);
   if (!isnan(v->of[TW_METRIC_FAILURES_COUNT]))
     v->of[TW_METRIC_FAILURES_AVAILABILITY] =
         1 - per(v->of[TW_METRIC_FAILURES_ACCELERATOR_HOURS_DOWN] * 3600,
                 v->of[TW_METRIC_ACCELERATORS] * v->of[TW_METRIC_SIMULATED_S]);
   v->of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_COST_USD] * 1e6, output);
+  v->of[TW_METRIC_TRAINING_J_PER_TOKEN] = per(v->of[TW_METRIC_TRAINING_J], v->of[TW_METRIC_TRAINING_TOKENS]);
   v->of[TW_METRIC_CARBON_G_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_CARBON_G] * 1e6, output);
 }
 
@@ -108,7 +109,8 @@ static json_t *describe_site(const tw_world_site *site, const tw_metric_values *
 {
   static const char *const sections[] = {
       "requests",         "tokens",        "utilization", "accelerators", "energy.site_j",
-      "energy.average_w", "energy.peak_w", "cost",        "carbon",       NULL};
+      "energy.average_w", "energy.peak_w", "cost",        "carbon",       "training.steps",
+      "training.tokens",  "training.j",    NULL};
   json_t *object = json_object();
   json_object_set_new(object, "region", json_string(site->region));
   tw_summary_write(v, sections, object);

@@ -36,6 +36,14 @@ static const tw_attribute attributes[] = {
     {"all-to-all", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, all_to_all),
      .help = "expert parallelism sends tokens to the ranks of their experts only (DeepEP and the like); else "
              "every rank gathers all tokens, and their results are summed"},
+    {"idle-tokens", TW_ATTR_INT, .fallback = "0", .max = 65536, .offset = offsetof(tw_software, idle_tokens),
+     .help =
+         "tokens of the dummy batch that a data-parallel rank without work computes while others run, where "
+         "ranks share experts"},
+    {"finish-sync", TW_ATTR_INT, .fallback = "0", .max = 65536, .offset = offsetof(tw_software, finish_sync),
+     .help = "iterations from one to the next in which such ranks ask each other whether any has work left: "
+             "until "
+             "then all go on with dummy batches; 0: they stop at once"},
     {"graph-tokens", TW_ATTR_INT, .fallback = "0", .max = 65536,
      .offset = offsetof(tw_software, graph_tokens),
      .help = "largest batch that CUDA graphs are captured for; smaller ones are padded to captured sizes"},

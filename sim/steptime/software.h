@@ -35,6 +35,10 @@ typedef struct tw_software {
   char *precisions;             /* Precisions of the weights, separated by blanks; NULL: not recorded. */
   /* Largest degrees that the row was fitted on; 0 or less: not recorded. */
   gint64 max_tp, max_pp, max_dp, max_ep;
+  /* Data-parallel ranks that share experts: tokens of the dummy batch that a rank without work computes beside the
+   * others, and iterations from one to the next in which they ask each other whether anybody has work left. Until
+   * then all go on with dummy batches. 0: none, and they stop at once. */
+  gint64 idle_tokens, finish_sync;
   char *scheduler;       /* kind of batching */
   gboolean asynchronous; /* an iteration is planned while the one before it runs */
   gboolean overlap;      /* per_seq_s passes beside the accelerators' work (asynchronous scheduling) */

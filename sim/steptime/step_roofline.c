@@ -34,6 +34,7 @@
 #include "sim/steptime/routing.h"
 #include "sim/steptime/step_classes.h"
 #include "sim/steptime/step_collectives.h"
+#include "sim/steptime/step_counts.h"
 #include "sim/steptime/step_kernels.h"
 #include "sim/steptime/step_layers.h"
 
@@ -73,6 +74,7 @@ typedef struct roofline {
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
   gboolean alike;                              /* ranks are padded to the largest one's graph */
+  gint64 idle_tokens;                          /* of the dummy batch of a rank without work */
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
@@ -220,6 +222,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->exchange = r->ep > 1 && setting->software.all_to_all;
   /* Who gathers all tokens pads: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
   r->alike = r->dp > 1 && r->moe_layers > 0 && !r->exchange;
+  r->idle_tokens = r->dp > 1 && r->moe_layers > 0 ? setting->software.idle_tokens : 0;
   r->overlap = setting->software.overlap;
   r->two_batches = setting->two_batches && r->pp == 1;
   g_auto(GStrv) fitted =
@@ -235,12 +238,6 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
     set_groups(r, setting);
   add_collectives(r, setting);
   return r;
-}
-
-/* Tokens that a rank computes. */
-static gint64 tokens_of(const tw_batch *b)
-{
-  return b->decode_seqs * (1 + b->drafted) + b->prefill_tokens;
 }
 
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
@@ -299,7 +296,7 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, double micro,
                            tw_step_cost *cost)
 {
-  double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
+  double tokens = (double)tw_batch_tokens(b), tokens_micro = tokens / micro;
   double flops = 2 * (tokens + padded) / micro / r->tp; /* FLOPs of each parameter. */
   tw_line time =
       r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
@@ -328,7 +325,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   double params = r->projection_params + r->mlp_params, bytes = micro * (r->projection_bytes + r->mlp_bytes);
   cost->flops.first += 2 * params * tokens;
   cost->bytes.first += bytes;
-  double share = (double)b->prefill_tokens / tokens;
+  double share = tokens > 0 ? (double)b->prefill_tokens / tokens : 0;
   add_prefill(&cost->prefill, share * 2 * params * tokens, share * bytes);
   return time;
 }
@@ -363,13 +360,15 @@ static void classify_experts(const roofline *r, double flops, double bytes, doub
 }
 
 /* The experts of all MoE layers, at the busiest rank of the expert-parallel group: over the tokens of the
- * whole group, and what pads their graphs. */
-static double experts_s(const roofline *r, double tokens, double padded, double prefill_share, double micro,
+ * whole group, those of dummy batches, and what pads their graphs (which counts dummy batches, too). */
+static double experts_s(const roofline *r, const tw_step_counts *n, double padded, double micro,
                         tw_step_cost *cost)
 {
-  if (r->moe_layers == 0 || tokens == 0)
+  double tokens = (double)n->tokens;
+  if (r->moe_layers == 0 || tokens + padded == 0)
     return 0;
-  double tokens_micro = tokens / micro, computed = (tokens + padded) / micro,
+  double prefill_share = (double)n->prefill_tokens / fmax(1, tokens);
+  double tokens_micro = (tokens + (double)n->idle) / micro, computed = (tokens + padded) / micro,
          touched = tw_experts_touched(r->experts, r->experts_per_token, tokens_micro);
   /* A token that goes to a rank's experts comes once for each of them. */
   double copies = computed * r->experts_per_token / r->ep * r->imbalance;
@@ -424,26 +423,22 @@ static gboolean outside(const roofline *r, const tw_batch *ranks, int n_ranks)
 static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {
   const roofline *r = state;
-  gint64 tokens = 0, prefill_tokens = 0, most_tokens = 0, most_seqs = 0;
-  for (int i = 0; i < n_ranks; i++) {
-    tokens += tokens_of(&ranks[i]);
-    most_seqs = MAX(most_seqs, ranks[i].decode_seqs + ranks[i].prefill_seqs);
-    most_tokens = MAX(most_tokens, tokens_of(&ranks[i]));
-    prefill_tokens += ranks[i].prefill_tokens;
-  }
-  double micro = (double)CLAMP(most_seqs, 1, r->two_batches ? 2 : r->pp);
-  *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
+  tw_step_counts n = tw_step_count(ranks, n_ranks, r->idle_tokens);
+  double micro = (double)CLAMP(n.most_seqs, 1, r->two_batches ? 2 : r->pp);
+  *cost = (tw_step_cost){.valid = n.prefill_tokens > 0 ? 1 : G_MAXINT64};
   cost->extrapolated = outside(r, ranks, n_ranks);
-  gboolean graph = most_tokens <= r->graph_tokens && (prefill_tokens == 0 || r->graph_prompts);
+  gboolean graph = n.most_tokens <= r->graph_tokens && (n.prefill_tokens == 0 || r->graph_prompts);
 
   /* All ranks of an iteration go at the pace of the slowest. */
   tw_line layers = {0, 0}, sum = {0, 0};
   double head = 0, padded = 0;
   for (int i = 0; i < n_ranks; i++) {
-    gint64 own_tokens = tokens_of(&ranks[i]);
-    double added = graph ? (double)(tw_captured_tokens(r->alike ? most_tokens : own_tokens) - own_tokens) : 0;
+    gint64 own_tokens = tw_batch_tokens(&ranks[i]),
+           wanted = own_tokens + tw_batch_idle(&ranks[i], r->idle_tokens);
+    gint64 computed = graph ? tw_captured_tokens(r->alike ? n.most_tokens : wanted) : wanted;
+    double added = (double)(computed - own_tokens);
     padded += added;
-    if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
+    if (wanted == 0)
       continue;
     tw_line own = rank_layers(r, &ranks[i], added, micro, cost);
     double own_head = head_s(r, &ranks[i], micro, cost);
@@ -454,8 +449,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
       cost->valid = MIN(cost->valid, ranks[i].next_full);
   }
   tw_classes_average(cost, n_ranks, (tw_line){layers.first + head, layers.growth}, sum);
-  layers.first +=
-      experts_s(r, (double)tokens, padded, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
+  layers.first += experts_s(r, &n, padded, micro, cost) + r->layer_s;
   cost->kernels_s = tw_line_scale(layers, micro / r->pp);
   cost->kernels_s.first += micro * head / r->pp;
   /* Kernels that are launched one by one wait for the host where they are small. */
@@ -463,9 +457,9 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     layers = tw_line_max(layers, (tw_line){r->eager_s, 0}, &cost->valid);
 
   /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
-  double host_s = r->per_seq_s * (double)most_seqs / micro;
+  double host_s = r->per_seq_s * (double)n.most_seqs / micro;
   double stage_s = r->fixed_s / (r->two_batches ? micro : 1) + (r->overlap ? 0 : host_s);
-  double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
+  double send_s = 0, passed = (double)n.most_tokens * r->hidden * ACTIVATION_BYTES;
   if (r->pp > 1) {
     double crossing = 0;
     send_s =

@@ -108,6 +108,7 @@ typedef struct tw_step_setting {
   const char *table_file;   /* the CSV of the model `table` */
   /* The prefix cache keeps a state of linear attention for so many tokens of KV; 0: none. */
   gint64 checkpoint_tokens;
+  double adapter_bytes; /* HBM of each accelerator that places for adapters take */
 } tw_step_setting;
 
 static inline tw_precision tw_shared_precision(const tw_step_setting *setting)
@@ -143,8 +144,8 @@ tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting
 void tw_step_model_free(tw_step_model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_step_model, tw_step_model_free)
 
-/* The cost of an iteration over the batches of an engine's data-parallel ranks; at least one must hold work.
- */
+/* The cost of an iteration over the batches of an engine's data-parallel ranks. Where none holds work, that of dummy
+ * batches alone. */
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
 
 /* The step model of the drafter; NULL without one. The model owns it. */

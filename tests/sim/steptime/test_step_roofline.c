@@ -162,6 +162,42 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
               1e-15);
 }
 
+/* Of the same two ranks one has no work, and computes a dummy batch of a token: it takes as long as two tokens. Their
+ * experts are read, and the dense weights by both, but one rank alone reads the head and KV; FLOPs count what sequences
+ * ask for. Without dummy batches one token touches its two experts. Both without work: no head, KV or rows. Ranks that
+ * share no experts have no dummy batches. */
+static void a_rank_without_work_computes_a_dummy_batch(void **state)
+{
+  (void)state;
+  static const tw_batch one = {
+      .decode_seqs = 1, .decode_context = 5, .decode_windowed = 5, .next_full = G_MAXINT64, .sampled = 1};
+  static const tw_batch none = {.next_full = G_MAXINT64};
+  const tw_batch some[] = {one, none}, nobody[] = {none, none};
+  double linear = 2 * 2 * (192 + 32), exchanged = 2 * (8 + 16);
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
+  tw_step_cost alone = cost_of(&setting, some);
+  assert_near(alone.time_s.first,
+              (linear + 32 * 5 + 160 + 2 * 2 * 192 / 2 + exchanged / 2 + moe_rows(1, 1)) * 1e-9, 1e-18);
+  setting.software.idle_tokens = 1;
+  tw_step_cost beside = cost_of(&setting, some), idle = cost_of(&setting, nobody);
+  assert_near(beside.time_s.first,
+              (linear + 32 * 5 + 160 + 2 * TOUCHED * 192 / 2 + exchanged + moe_rows(1, 1)) * 1e-9, 1e-18);
+  assert_near(beside.bytes.first, 2 * linear + 32 * 5 + 160 + 2 * TOUCHED * 192, 1e-9);
+  assert_near(beside.flops.first, alone.flops.first, 1e-9);
+  assert_near(idle.time_s.first, (linear + 2 * TOUCHED * 192 / 2 + exchanged) * 1e-9, 1e-18);
+  assert_near(idle.flops.first, 0, 0);
+  assert_classes_sum(&beside);
+  assert_classes_sum(&idle);
+
+  setting = setting_of(&dense, &device, 1, 1, 2, 1);
+  alone = cost_of(&setting, some);
+  setting.software.idle_tokens = 1;
+  beside = cost_of(&setting, some);
+  assert_near(beside.time_s.first, alone.time_s.first, 0);
+  assert_near(beside.bytes.first, alone.bytes.first, 0);
+}
+
 /* One rank of TP 2, and the experts over the same two: behind the experts there is no all-reduce, so that two
  * of 2 · 1/2 · 32 bytes are left. Each of the two sends the 8 numbers of one token to both groups. */
 static void experts_of_their_own_group_need_no_all_reduce(void **state)
@@ -362,6 +398,7 @@ int main(void)
       cmocka_unit_test(the_latent_of_mla_is_not_sharded),
       cmocka_unit_test(experts_are_read_if_a_token_picks_them),
       cmocka_unit_test(expert_parallelism_shares_the_experts_and_sends_the_tokens),
+      cmocka_unit_test(a_rank_without_work_computes_a_dummy_batch),
       cmocka_unit_test(experts_of_their_own_group_need_no_all_reduce),
       cmocka_unit_test(experts_move_the_rows_of_copies_and_of_all_tokens),
       cmocka_unit_test(norms_of_heads_are_launched_and_fused_ones_are_not),
