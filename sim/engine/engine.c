@@ -40,8 +40,9 @@ tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_eng
   engine->ranks = g_new(tw_scheduler, (gsize)config->ranks);
   engine->expected = g_new0(gint64, (gsize)config->ranks);
   engine->batches = g_new0(tw_batch, (gsize)config->ranks);
-  for (int i = 0; i < config->ranks; i++)
-    tw_scheduler_init(&engine->ranks[i], &config->scheduler);
+  tw_scheduler_config of_rank = config->scheduler;
+  for (int i = 0; i < config->ranks; i++, of_rank.prefix_place++)
+    tw_scheduler_init(&engine->ranks[i], &of_rank);
   init_offload(engine);
   engine->due_s = engine->limit_w = INFINITY;
   engine->slowness = 1;

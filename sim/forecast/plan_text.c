@@ -176,6 +176,20 @@ static void add_traffic(GString *out, const tw_site_job *job)
   }
 }
 
+static void add_rollouts(GString *out, const tw_scenario *scenario, const tw_site_job *job)
+{
+  const tw_class *rollouts = tw_scenario_rollouts(scenario);
+  add_row(out, "rollouts",
+          "%" G_GINT64_FORMAT " samples of each of %" G_GINT64_FORMAT
+          " prompts, policy %s with %.4g times as many under way, %" G_GINT64_FORMAT
+          " steps off policy; the step alone is of as many whole sequences",
+          rollouts->samples, rollouts->prompts, tw_rollout_policies[job->rl.policy].name,
+          tw_site_job_over_sampling(job), job->rl.off_policy);
+  if (job->rl.colocated)
+    add_row(out, "colocated", "with the engines; a change to training or back takes %.4g s",
+            tw_site_job_swap_s(job));
+}
+
 static void add_job(GString *out, const tw_scenario *scenario, int index)
 {
   const tw_site_job *job = &scenario->jobs[index];
@@ -206,6 +220,8 @@ static void add_job(GString *out, const tw_scenario *scenario, int index)
     add_row(out, "checkpoint", "%.4g GB every %" G_GINT64_FORMAT " steps, %s",
             1e-9 * tw_site_job_checkpoint_bytes(job), job->checkpoint.every,
             tw_checkpoint_mode_names[job->checkpoint.mode]);
+  if (job->kind == TW_SITE_JOB_RL)
+    add_rollouts(out, scenario, job);
   add_place(out, scenario, scenario->plan.n_engines + index);
 }
 

@@ -1,3 +1,4 @@
+#include "sim/kv/prefix_map.h"
 #include "sim/kv/prefix_node.h"
 
 void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens, gint64 blocks)
@@ -289,9 +290,11 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
       node = hold_copy(cache, child, shared_end(child, request, named), owner, used);
       continue;
     }
-    if (!may_grow(cache, node, request->hash_tokens))
+    if (!may_grow(cache, node, request->hash_tokens)) {
       node = tw_prefix_node_new(cache, node, request->hashes[tw_prefix_tokens(node) / request->hash_tokens],
                                 request->hash_tokens);
+      tw_prefix_map_enter(cache, node, request);
+    }
     goes_on = cache->radix;
     tw_prefix_node_append(cache, node, request, named);
   }
@@ -394,6 +397,7 @@ static void evict_from(tw_prefix_cache *cache, tw_prefix_node *node, gint64 want
       evict_from(cache, parent, wanted);
   } else {
     node->end = end;
+    tw_prefix_map_end(node);
     cache->idle_blocks -= before - tw_prefix_node_blocks(cache, node);
   }
 }
@@ -445,8 +449,10 @@ void tw_prefix_cache_forget(tw_prefix_cache *cache)
 void tw_prefix_cache_clear(tw_prefix_cache *cache)
 {
   g_clear_pointer(&cache->nodes, g_hash_table_unref);
-  for (GList *link; (link = g_queue_pop_head_link(&cache->all)) != NULL;)
+  for (GList *link; (link = g_queue_pop_head_link(&cache->all)) != NULL;) {
+    tw_prefix_map_leave(cache, link->data);
     tw_prefix_node_discard(link->data);
+  }
 }
 
 gint64 tw_prefix_cache_audit(const tw_prefix_cache *cache, gint64 held)

@@ -36,6 +36,7 @@
 #include "workloads/request.h"
 
 typedef struct tw_prefix_node tw_prefix_node;
+typedef struct tw_prefix_map tw_prefix_map;
 
 /* A piece: what a hash id of a prompt stands for, wherever its blocks are. */
 typedef struct tw_prefix_piece {
@@ -54,6 +55,8 @@ typedef struct tw_prefix_cache {
       loose_last;      /* free blocks without contents; and of them, those behind all idle nodes */
   gint64 block_tokens; /* Tokens of a KV block. */
   gboolean radix;      /* set right after tw_prefix_cache_init */
+  tw_prefix_map *map;  /* which knows what it may hold, and */
+  int place;           /* its place there; set right after tw_prefix_cache_init, NULL: none */
   guint64 accesses;    /* Look-ups and insertions of a radix cache so far. */
 
   /* The tier below, which takes evicted ids with the instant at which they were let go, and lets only whole ids be

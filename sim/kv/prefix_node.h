@@ -4,6 +4,8 @@
 
 #include "sim/kv/prefix_cache.h"
 
+typedef struct tw_prefix_group tw_prefix_group;
+
 /* The members that a search needs come first, in one line of the processor's cache. */
 struct tw_prefix_node {
   tw_prefix_node *parent;
@@ -22,8 +24,10 @@ struct tw_prefix_node {
   guint64 access;  /* The last look-up or insertion of a radix cache that passed the node, */
   /* and whether it was inserted together with the end of its parent, as tokens without ids. */
   gboolean goes_on;
-  GList link;    /* among the idle */
-  GQueue copies; /* Copies of the node, which are not found: the oldest first. */
+  tw_prefix_group *group; /* of the map, NULL: none; */
+  guint group_at;         /* and its place in that */
+  GList link;             /* among the idle */
+  GQueue copies;          /* Copies of the node, which are not found: the oldest first. */
   gint64 copies_held;
   tw_prefix_node *of; /* The node that this one is a copy of; NULL: it is found itself. */
   GList copy_link;    /* among the copies of that */

@@ -197,6 +197,26 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(straggling, 6, "", "share of the time in which sound accelerators waited for one that limped")        \
   REAL(joules, 3, "J", "energy of its accelerators")                                                         \
   REAL(watts, 3, "W", "their power")
+
+#define TW_RL_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                          \
+  INSTANT(start_s, "when the one before it ended")                                                           \
+  INSTANT(end_s, "when its synchronisation ended; one step off policy, its training")                        \
+  TEXT(job, "id of the job")                                                                                 \
+  INTEGER(step, "", "number of the step, from 0")                                                            \
+  INTEGER(rollouts, "", "that it trained on")                                                                \
+  INTEGER(trained_tokens, "tokens", "prompts and outputs of these")                                          \
+  INTEGER(longest_tokens, "tokens", "most output tokens of one of these")                                    \
+  INTEGER(emitted_tokens, "tokens", "tokens that engines emitted in its time")                               \
+  INTEGER(interrupted, "", "requests that were under way as enough rollouts had ended")                      \
+  REAL(rollout_s, 6, "s", "from where these rollouts could begin to where enough had ended")                 \
+  REAL(wait_s, 6, "s", "time in which the trainer waited for rollouts and rewards")                          \
+  REAL(swap_s, 6, "s", "time of changes from rollouts to training and back")                                 \
+  REAL(train_s, 6, "s", "time of log-probabilities and updates")                                             \
+  REAL(sync_s, 6, "s", "time in which weights went to the engines")                                          \
+  REAL(trainer_idle, 6, "", "share of its time in which the trainer waited for rollouts and rewards")        \
+  REAL(rollout_idle, 6, "", "share of its time in which engines had no iteration under way")                 \
+  REAL(joules, 3, "J", "energy of the accelerators of engines and trainer")                                  \
+  REAL(joules_per_token, 6, "J", "that over the tokens that it trained on")
 /* clang-format on */
 
 #define TW_ROW_INTEGER(name, ...) gint64 name;
@@ -232,6 +252,9 @@ typedef struct tw_failure_row {
 typedef struct tw_job_row {
   TW_ROW(TW_JOB_COLUMNS)
 } tw_job_row;
+typedef struct tw_rl_row {
+  TW_ROW(TW_RL_COLUMNS)
+} tw_rl_row;
 
 /* Rows without a single value: where a row starts from, so that what is not simulated stays empty. */
 extern const tw_request_row tw_request_row_empty;
@@ -243,6 +266,7 @@ extern const tw_segment_row tw_segment_row_empty;
 extern const tw_link_row tw_link_row_empty;
 extern const tw_failure_row tw_failure_row_empty;
 extern const tw_job_row tw_job_row_empty;
+extern const tw_rl_row tw_rl_row_empty;
 
 typedef struct tw_column {
   const char *name;
@@ -273,6 +297,7 @@ typedef enum {
   TW_LOG_LINKS,
   TW_LOG_FAILURES,
   TW_LOG_JOBS,
+  TW_LOG_RL,
   TW_LOG_SITES,
   TW_LOG_TABLES
 } tw_log_table_id;

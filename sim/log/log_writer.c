@@ -285,6 +285,11 @@ void tw_log_job(tw_log *log, const tw_job_row *row)
   WRITE_ROW(TW_LOG_JOBS, TW_JOB_COLUMNS, end_s);
 }
 
+void tw_log_rl(tw_log *log, const tw_rl_row *row)
+{
+  WRITE_ROW(TW_LOG_RL, TW_RL_COLUMNS, end_s);
+}
+
 gboolean tw_log_wants(const tw_log *log, tw_log_table_id table)
 {
   return log->writers[table] != NULL;

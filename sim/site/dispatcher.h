@@ -43,6 +43,14 @@ void tw_dispatcher_failed(tw_dispatcher *dispatcher, tw_sequence *sequence, cons
 /* Gives a sequence whose decode engine does not serve another one, if there is any. */
 void tw_dispatcher_reassign(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s);
 
+/* Engines stand still: they hand back what they have, with the tokens that it has emitted, and lose their KV caches; that
+ * and what arrives is held until the dispatcher resumes. Returns how many requests engines had. Only where neither KV
+ * caches nor prefixes are on their way between engines. */
+gint64 tw_dispatcher_interrupt(tw_dispatcher *dispatcher, double now_s);
+void tw_dispatcher_resume(tw_dispatcher *dispatcher);
+/* Cancels all requests that are held, and those in the front end. */
+void tw_dispatcher_drop(tw_dispatcher *dispatcher, const char *reason, double now_s);
+
 /* The run ends: appends the requests that are in the front end, which have arrived. */
 void tw_dispatcher_close(tw_dispatcher *dispatcher, GPtrArray *sequences, double end_s);
 

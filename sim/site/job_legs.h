@@ -20,5 +20,8 @@ typedef struct tw_leg {
 
 /* The legs of a step (tw_leg). The caller frees the array. */
 GArray *tw_site_job_legs(const tw_site_job *job);
+/* Those of a step of reinforcement learning whose updates have so many micro-batches each: log-probabilities first, each
+ * pass over the tokens of all updates for the share of a forward pass in a micro-batch, of work and traffic. */
+GArray *tw_site_job_rl_legs(const tw_site_job *job, gint64 micro_batches);
 
 #endif

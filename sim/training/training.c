@@ -193,6 +193,23 @@ static double optimizer_bytes(const tw_training_setting *s)
   return own * (3 * 4 + 3 * 4 + 2 + tw_precision_bytes(s->gradients));
 }
 
+static double bubble_of(const tw_training_layout *l, gint64 micro_batches)
+{
+  return (double)(l->pp - 1) / (double)(l->chunks * micro_batches);
+}
+
+tw_training_cost tw_training_cost_with(const tw_training_setting *s, const tw_training_cost *cost,
+                                       gint64 micro_batches)
+{
+  tw_training_cost with = *cost;
+  double times = (double)micro_batches / (double)cost->micro_batches;
+  with.micro_batches = micro_batches;
+  with.bubble = bubble_of(&s->layout, micro_batches);
+  with.tokens *= times;
+  with.model_flops *= times;
+  return with;
+}
+
 tw_training_cost tw_training_cost_of(const tw_training_setting *s)
 {
   const tw_training_layout *l = &s->layout;
@@ -214,7 +231,7 @@ tw_training_cost tw_training_cost_of(const tw_training_setting *s)
   cost.micro_s = passes * cost.forward_s;
   cost.optimizer_s = cost.optimizer_bytes /
                      (s->device->hbm_bytes_per_s * s->device->efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory);
-  cost.bubble = (double)(l->pp - 1) / (double)(l->chunks * cost.micro_batches);
+  cost.bubble = bubble_of(l, cost.micro_batches);
   cost.model_flops = (1 + BACKWARD) * f.flops / f.ranks / micro_tokens * cost.tokens;
   tw_training_sends_of(s, cost.sends);
   return cost;

@@ -95,6 +95,12 @@ void tw_training_check(const tw_training_setting *setting, const xmlNode *node, 
 /* The cost of a setting without faults. */
 tw_training_cost tw_training_cost_of(const tw_training_setting *setting);
 
+/* The cost of a step of another number of micro-batches, given that of the setting. */
+tw_training_cost tw_training_cost_with(const tw_training_setting *setting, const tw_training_cost *cost,
+                                       gint64 micro_batches);
+/* Forward passes that a micro-batch is worth: forward, backward, and what is computed again. */
+double tw_training_passes(const tw_training_setting *setting);
+
 /* The parts of a step where nobody else is on the network: seconds. */
 typedef struct tw_training_step {
   double compute_s; /* Computing of the slowest stage. */

@@ -4,9 +4,6 @@
 
 #include "sim/training/training.h"
 
-/* Forward passes that a micro-batch is worth: forward, backward, and what is computed again. */
-double tw_training_passes(const tw_training_setting *setting);
-
 /* Layers of the fullest stage: of each chunk as many as the fullest needs. */
 static inline double tw_training_stage_layers(const tw_training_setting *s)
 {

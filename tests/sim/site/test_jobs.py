@@ -1,66 +1,15 @@
 #!/usr/bin/env python3
 """Training jobs in whole runs: steps take what the closed form says where nobody else is on the network, twice the
 exchange where two jobs share a leaf in step, and what is wrong is refused with the line."""
-import csv
-import gzip
-import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
 import unittest
 
-PROGRAM, SOURCE = sys.argv.pop(1), sys.argv.pop(1)
+from job_runs import JobRuns
 
 JOB = '<job id="pre" model="llama-3.1-8b" batch="32" sequence="4096" steps="3" {}/>'
 
 
-class Jobs(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
-    def tokenworks(self, *arguments):
-        return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True)
-
-    def platform(self, *options):
-        done = self.tokenworks("platform", "hgx", *options, "-o", self.path("site.xml"))
-        self.assertEqual(done.returncode, 0, done.stderr)
-        # Routes inside of a leaf are as long as the device file takes them to be: 5 us over two NICs.
-        with open(self.path("site.xml")) as file:
-            text = file.read()
-        with open(self.path("site.xml"), "w") as file:
-            file.write(text.replace('latency="1.5us"', 'latency="2.5us"'))
-
-    def scenario(self, body, output="audit=\"true\""):
-        with open(self.path("s.xml"), "w") as file:
-            file.write('<scenario name="s">\n<platform file="site.xml"/>\n%s\n<output %s/>\n</scenario>\n' % (body, output))
-
-    def run_it(self):
-        done = self.tokenworks("run", self.path("s.xml"), "-o", self.path("run"), "--force", "--quiet")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        with gzip.open(self.path("run/jobs.csv.gz"), "rt") as file:
-            rows = list(csv.DictReader(file))
-        with open(self.path("run/summary.json")) as file:
-            return rows, json.load(file)
-
-    def alone_s(self):
-        """The step that the plan prints."""
-        plan = self.tokenworks("check", "--plan", self.path("s.xml"))
-        self.assertEqual(plan.returncode, 0, plan.stderr)
-        return [float(s) for s in re.findall(r"step alone +([0-9.]+) s", plan.stdout)]
-
-    def fault(self, body, text, output=""):
-        self.scenario(body, output)
-        done = self.tokenworks("check", self.path("s.xml"))
-        self.assertEqual(done.returncode, 2, done.stdout)
-        self.assertRegex(done.stderr, r"s\.xml:[0-9]+: ")
-        self.assertIn(text, done.stderr)
-
+class Jobs(JobRuns):
     def test_steps_alone_on_the_network_take_what_the_closed_form_says(self):
         # One NIC for each accelerator, at the device's rate, and a fabric without bottlenecks.
         self.platform("--nodes=4")
@@ -170,8 +119,7 @@ class Jobs(unittest.TestCase):
         rows, summary = self.run_it()
         joules = sum(float(row["joules"]) for row in rows)
         self.assertAlmostEqual(summary["training"]["j"], joules + 5 * 8 * 124, delta=1)
-        with gzip.open(self.path("run/site.csv.gz"), "rt") as file:
-            watts = [float(row["accelerator_w"]) for row in csv.DictReader(file)]
+        watts = [float(row["accelerator_w"]) for row in self.table("site")]
         self.assertAlmostEqual(watts[0], 16 * 124, delta=1)
         self.assertGreater(max(watts), 3 * watts[0])
         self.assertGreater(summary["energy"]["ramp_mw_per_s"], 0)
@@ -192,8 +140,7 @@ class Jobs(unittest.TestCase):
         drawn_j = summary["energy"]["site_j"] + grid["battery_loss_j"] + grid["battery_change_j"]
         self.assertAlmostEqual(grid["j"] / drawn_j, 1, delta=1e-9)
         self.assertAlmostEqual(summary["cost"]["electricity_usd"] / (grid["j"] / 3.6e6 * 0.1), 1, delta=1e-9)
-        with gzip.open(self.path("run/site.csv.gz"), "rt") as file:
-            table = list(csv.DictReader(file))
+        table = list(self.table("site"))
         watts = [float(row["grid_w"]) for row in table]
         # 10 ms at 2 kW a second; rows round to a milliwatt.
         self.assertLess(max(abs(a - b) for a, b in zip(watts, watts[1:-1])), 20.002)
@@ -213,8 +160,7 @@ class Jobs(unittest.TestCase):
         rows, plain = self.run_it()
         self.scenario(job + '<grid><smoothing ramp-up="2kW"/></grid>', self.GRID)
         slow, summary = self.run_it()
-        with gzip.open(self.path("run/site.csv.gz"), "rt") as file:
-            f_w = max(float(row["accelerator_w"]) for row in csv.DictReader(file)) - 16 * 124
+        f_w = max(float(row["accelerator_w"]) for row in self.table("site")) - 16 * 124
         more_s = [float(a["step_s"]) - float(b["step_s"]) for a, b in zip(slow, rows)]
         up = 16 * 2000
         optimizer_more_s = more_s[0] - f_w / (2 * up)
