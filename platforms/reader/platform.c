@@ -103,6 +103,7 @@ static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int
     tw_node_fault(node, reader->faults,
                   "tw:role=\"site\" belongs to the outermost zone; choose another role");
   read_supply(reader, node, outer == NULL);
+  tw_planes_read(&reader->planes, node, zone.role == TW_ROLE_FABRIC, reader->faults);
 
   tw_zone_routes *routes = g_new0(tw_zone_routes, 1);
   routes->node = node;
@@ -246,6 +247,8 @@ static tw_platform *freeze(tw_reader *reader, const char *path)
   platform->racks = (char **)g_ptr_array_free(reader->racks, FALSE);
   platform->supply = reader->supply;
   platform->profiled = reader->profiled;
+  platform->failing = reader->failing;
+  platform->gap = reader->gap;
   return platform;
 }
 
@@ -256,11 +259,12 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   if (document == NULL)
     return NULL;
   g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
-  tw_reader_check_document(document, path, notes, faults);
+  gboolean failing = FALSE;
+  tw_reader_check_document(document, path, notes, &failing, faults);
   if (tw_faults_added(faults) > before) /* attributes may be missing: reading on would be guessing */
     return NULL;
 
-  tw_reader reader = {.faults = faults, .notes = notes};
+  tw_reader reader = {.faults = faults, .notes = notes, .failing = failing};
   reader.zones = g_array_new(FALSE, FALSE, sizeof(tw_zone));
   reader.hosts = g_array_new(FALSE, FALSE, sizeof(tw_host));
   reader.links = g_array_new(FALSE, FALSE, sizeof(tw_link));
@@ -296,6 +300,8 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_autoptr(tw_platform) platform = freeze(&reader, path);
   platform->notes = g_steal_pointer(&notes);
   platform->wiring = wiring;
+  if (tw_faults_added(faults) == before)
+    platform->planes = tw_planes_new(platform, &reader.planes, faults);
   return tw_faults_added(faults) == before ? g_steal_pointer(&platform) : NULL;
 }
 
@@ -321,11 +327,13 @@ void tw_platform_free(tw_platform *platform)
   if (platform->notes != NULL)
     g_ptr_array_unref(platform->notes);
   tw_wiring_free(platform->wiring);
+  tw_planes_free(platform->planes);
   g_free(platform->zones);
   g_free(platform->hosts);
   g_free(platform->links);
   g_free(platform->devices);
   g_free(platform->racks);
+  g_free(platform->gap);
   g_free(platform->path);
   g_free(platform->name);
   g_free(platform);

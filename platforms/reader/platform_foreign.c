@@ -34,7 +34,6 @@ static const struct foreign attributes[] = {
     {"availability_file", NOTED, "accelerators run at the rates of their device"},
     {"speed_file", NOTED, "accelerators run at the rates of their device"},
     {"coordinates", NOTED, "distances do not count here"},
-    {"state_file", REFUSED, "links and hosts that fail in SimGrid are not simulated; remove it"},
 };
 
 static const struct foreign *find(const struct foreign *rows, guint n, const char *name)
@@ -107,6 +106,42 @@ void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults)
 {
   g_autoptr(GHashTable) users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   check_profiles_differ(root, users, faults);
+}
+
+/* Whether a <trace_connect> has links or hosts fail. */
+static gboolean connects_failures(const xmlNode *node)
+{
+  g_autofree char *kind = get(node, "kind");
+  return g_str_equal(node->name, "trace_connect") && g_str_has_suffix(kind, "_AVAIL");
+}
+
+void tw_reader_note_failures(const xmlNode *node, GPtrArray *notes, tw_faults *faults)
+{
+  static const char why[] = "what fails in SimGrid does not fail here; write <failures> in the scenario";
+  if (xmlHasProp(node, (const xmlChar *)"state_file")) {
+    tw_reader_note(notes, node, "state_file of <%s>: %s", node->name, why);
+    tw_reader_check_profile(node, "state_file", faults);
+  } else if (connects_failures(node)) {
+    tw_reader_note(notes, node, "kind of <%s>: %s", node->name, why);
+  }
+  for (const xmlNode *child = tw_node_child(node, NULL); child != NULL; child = tw_node_next(child, NULL))
+    tw_reader_note_failures(child, notes, faults);
+}
+
+gboolean tw_reader_take_failures(xmlNode *node)
+{
+  gboolean any = xmlUnsetProp(node, (const xmlChar *)"state_file") == 0;
+  for (xmlNode *child = node->children, *next; child != NULL; child = next) {
+    next = child->next;
+    if (child->type != XML_ELEMENT_NODE)
+      continue;
+    any |= tw_reader_take_failures(child) || connects_failures(child);
+    if (!connects_failures(child))
+      continue;
+    xmlUnlinkNode(child);
+    xmlFreeNode(child);
+  }
+  return any;
 }
 
 static void take_attributes(xmlNode *node, GPtrArray *notes, tw_faults *faults)
@@ -213,9 +248,6 @@ void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults)
     g_autofree char *kind = get(child, "kind");
     if (cabinet)
       expand_cabinet(child, notes, faults);
-    else if (g_str_has_suffix(kind, "_AVAIL"))
-      tw_node_fault(child, faults, "kind of <%s>: %s", child->name,
-                    attributes[G_N_ELEMENTS(attributes) - 1].why);
     else if (g_str_equal(kind, "BANDWIDTH"))
       tw_node_fault(child, faults, "kind of <%s>: name a bandwidth_file of the <link> instead", child->name);
     else if (row->what == REFUSED)

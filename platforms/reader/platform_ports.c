@@ -1,6 +1,7 @@
 #include "platforms/reader/platform_ports.h"
 
 #include "platforms/input/text_file.h"
+#include "platforms/reader/platform_reader.h"
 
 #include <libxml/parser.h>
 
@@ -17,8 +18,8 @@ static void clear_port(gpointer data)
 tw_ports *tw_ports_new(const tw_platform *platform)
 {
   tw_ports *ports = g_new0(tw_ports, 1);
-  *ports =
-      (tw_ports){platform, g_array_new(FALSE, FALSE, sizeof(tw_port)), g_new0(int, (gsize)platform->n_hosts)};
+  *ports = (tw_ports){platform, g_array_new(FALSE, FALSE, sizeof(tw_port)),
+                      g_new0(int, (gsize)platform->n_hosts), g_new0(int, (gsize)platform->n_hosts)};
   g_array_set_clear_func(ports->ports, clear_port);
   return ports;
 }
@@ -29,6 +30,7 @@ void tw_ports_free(tw_ports *ports)
     return;
   g_array_unref(ports->ports);
   g_free(ports->of_host);
+  g_free(ports->taken);
   g_free(ports);
 }
 
@@ -37,7 +39,10 @@ int tw_ports_add(tw_ports *ports, int host, int accelerators)
   const tw_host *of = &ports->platform->hosts[host];
   if (accelerators >= of->accelerators)
     return host;
-  tw_port port = {host, accelerators, g_strdup_printf("%s/%d", of->id, ports->of_host[host]++)};
+  int first = ports->taken[host] % of->accelerators;
+  tw_port port = {host, accelerators, first + accelerators <= of->accelerators ? first : 0,
+                  g_strdup_printf("%s/%d", of->id, ports->of_host[host]++)};
+  ports->taken[host] += accelerators;
   g_array_append_val(ports->ports, port);
   return ports->platform->n_hosts + (int)ports->ports->len - 1;
 }
@@ -61,6 +66,20 @@ const char *tw_ports_name(const tw_ports *ports, int endpoint)
 {
   return endpoint < ports->platform->n_hosts ? ports->platform->hosts[endpoint].id
                                              : port_of(ports, endpoint)->name;
+}
+
+int tw_ports_nics(const tw_ports *ports, int endpoint, int *first)
+{
+  const tw_planes *planes = ports->platform->planes;
+  int host = tw_ports_host(ports, endpoint);
+  if (planes == NULL || planes->first_nic[host] < 0)
+    return 0;
+  int all = MAX(ports->platform->hosts[host].accelerators, 1), nics = planes->parts[planes->nic_link[host]];
+  gboolean whole = endpoint < ports->platform->n_hosts;
+  int begin = whole ? 0 : port_of(ports, endpoint)->first;
+  int end = whole ? all : begin + port_of(ports, endpoint)->accelerators;
+  *first = planes->first_nic[host] + begin * nics / all;
+  return (end * nics + all - 1) / all - begin * nics / all;
 }
 
 /* ---- The copy of the platform ---- */
@@ -417,7 +436,8 @@ static void add_ports(const tw_ports *ports, xmlNode *root)
 char *tw_ports_write(const tw_ports *ports, GError **error)
 {
   const char *path = ports->platform->path;
-  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && !g_str_has_suffix(path, ".gz"))
+  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && ports->platform->planes == NULL &&
+      !ports->platform->failing && !g_str_has_suffix(path, ".gz"))
     return NULL;
   gsize bytes = 0;
   g_autofree char *read = tw_text_file_read(path, G_MAXINT, &bytes, NULL);
@@ -429,8 +449,11 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
     return NULL;
   }
   g_autofree char *whole = g_canonicalize_filename(path, NULL), *folder = g_path_get_dirname(whole);
+  tw_reader_take_failures(xmlDocGetRootElement(document));
   anchor_profiles(xmlDocGetRootElement(document), folder);
   add_ports(ports, xmlDocGetRootElement(document));
+  if (ports->platform->planes != NULL)
+    tw_planes_add_links(ports->platform, xmlDocGetRootElement(document));
   gather_links(xmlDocGetRootElement(document));
   xmlChar *text = NULL;
   int length = 0;

@@ -61,7 +61,9 @@ typedef struct tw_reader {
   GArray *ways, *hops;           /* of platform_wiring.c */
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
-  gboolean profiled;
+  tw_plane_properties planes;
+  gboolean profiled, failing;
+  char *gap;
 } tw_reader;
 
 /* The tables of platform elements (platform_schema.c). */
@@ -83,10 +85,15 @@ enum { TW_DIRECTION_NONE, TW_DIRECTION_UP, TW_DIRECTION_DOWN };
 
 /* Checks the document as a whole before anything is read from it: prolog, elements, attributes, their order.
  * Parts that SimGrid knows and we do not are noted or reported, and removed. */
-void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, tw_faults *faults);
+void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, gboolean *failing,
+                              tw_faults *faults);
 
 /* Translates a node and what it holds into the words of the tables (platform_foreign.c). */
 void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults);
+/* Notes these, or a fault where a profile of theirs is missing. */
+void tw_reader_note_failures(const xmlNode *node, GPtrArray *notes, tw_faults *faults);
+/* Takes out what makes links and hosts fail in SimGrid. TRUE: there was anything. */
+gboolean tw_reader_take_failures(xmlNode *node);
 /* Tells what counts otherwise than its writer may think, each reason once; `notes` may be NULL. */
 void tw_reader_note(GPtrArray *notes, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* A fault where the profile that an attribute names is not in the folder of the platform. */

@@ -211,7 +211,8 @@ static void check_prolog(const char *path, tw_faults *faults)
   }
 }
 
-void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, tw_faults *faults)
+void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, gboolean *failing,
+                              tw_faults *faults)
 {
   const xmlNode *root = tw_document_root(document);
   check_prolog(path, faults);
@@ -220,6 +221,8 @@ void tw_reader_check_document(tw_document *document, const char *path, GPtrArray
     return;
   }
   tw_reader_check_profiles(root, faults);
+  tw_reader_note_failures(root, notes, faults);
+  *failing = tw_reader_take_failures((xmlNode *)root);
   tw_reader_translate((xmlNode *)root, notes, faults);
   if (tw_schema_check(root, &tw_xml_platform, faults)) {
     tw_xml_attributes platform = {0};
