@@ -24,7 +24,7 @@ set(tw_rooms
   "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement sim/training workloads/models sim/base"
   "sim/forecast           platforms/input platforms/reader workloads/models sim/steptime sim/power sim/router sim/scenario"
   "sim/energy             sim/log sim/engine sim/scenario"
-  "sim/site               workloads/draw sim/base sim/log sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
+  "sim/site               workloads/draw workloads/stream sim/base sim/log sim/kv sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
   "sim/world              platforms/input workloads/stream sim/base sim/log sim/router sim/scenario sim/site"
   "sim/run                platforms/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/site sim/world"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
@@ -58,8 +58,12 @@ function(tw_add_rooms top)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.c
          ${PROJECT_SOURCE_DIR}/${room}/*.cpp)
     string(REPLACE "/" "_" target tw_${room})
-    add_library(${target} STATIC ${sources})
+    add_library(${target} ${sources})
     target_link_libraries(${target} PUBLIC tw_options PkgConfig::GLIB m)
+    if(room MATCHES "${TW_ROOMS_WITH_OPTIONS}")
+      target_compile_options(${target} PRIVATE ${TW_ROOM_OPTIONS})
+      target_link_options(${target} PRIVATE ${TW_ROOM_OPTIONS})
+    endif()
     target_link_libraries(tw_${top} INTERFACE ${target})
     foreach(below ${names})
       string(REPLACE "/" "_" library tw_${below})

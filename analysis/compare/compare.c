@@ -131,3 +131,44 @@ gboolean tw_comparison_has_value(const tw_comparison *comparison, const char *me
   }
   return FALSE;
 }
+
+/* ---- Notes ---- */
+
+#define LONG_DRAIN 0.1 /* of the run */
+
+/* "B gave 6.7 % fewer output tokens per second of the load"; nothing where that is not known. */
+static void add_change_under_load(const tw_comparison *comparison, guint group, GString *text)
+{
+  tw_difference d = tw_comparison_get(comparison, "load.output_tokens_per_s", group);
+  if (!isfinite(d.relative))
+    return;
+  g_string_append_printf(text, "%s %c gave %.1f %% %s output tokens per second than A",
+                         text->len > 0 ? "," : "", 'A' + (int)(group % 26), 100 * fabs(d.relative),
+                         d.relative < 0 ? "fewer" : "more");
+}
+
+static char *drain_note(const tw_comparison *comparison)
+{
+  double longest = 0;
+  g_autoptr(GString) changes = g_string_new(NULL);
+  for (guint g = 0; g < comparison->groups->len; g++) {
+    longest = fmax(longest, tw_run_group_sample(comparison->groups->pdata[g], "load.drain_share").mean);
+    if (g > 0)
+      add_change_under_load(comparison, g, changes);
+  }
+  if (!(longest > LONG_DRAIN) || changes->len == 0)
+    return NULL;
+  return g_strdup_printf(
+      "Up to %.0f %% of a run came after its last arrival, when the longest answers ended. Rates of "
+      "the whole run (throughput.*) count that; while the load was on (load.*),%s.",
+      100 * longest, changes->str);
+}
+
+GPtrArray *tw_comparison_notes(const tw_comparison *comparison)
+{
+  GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
+  char *drain = drain_note(comparison);
+  if (drain != NULL)
+    g_ptr_array_add(notes, drain);
+  return notes;
+}

@@ -26,7 +26,7 @@ extern const char *const tw_verdict_names[TW_VERDICTS];
 typedef struct tw_difference {
   tw_sample value;   /* mean of the group, and its deviation */
   double difference; /* difference from the baseline's mean; NAN where either is missing */
-  double relative;   /* the same over the baseline's mean; infinite where that is 0 */
+  double relative;   /* Difference over the baseline's mean; infinite if that is 0. */
   double p;          /* p-value of tw_welch_p; NAN without several runs on both sides */
   gboolean exact; /* several runs on both sides, and no seed changes the value: the difference is no chance */
   tw_verdict verdict;
@@ -47,6 +47,10 @@ gboolean tw_comparison_knows(const tw_comparison *comparison, const char *metric
 
 /* A group against the baseline. */
 tw_difference tw_comparison_get(const tw_comparison *comparison, const char *metric, guint group);
+
+/* Sentences about what the table would not say by itself, an array of char * that the caller owns: where a run went on
+ * for a tenth of its time and more after the last arrival, rates of the whole run count that drain. */
+GPtrArray *tw_comparison_notes(const tw_comparison *comparison);
 
 /* Whether some value of the metric is neither 0 nor missing. */
 gboolean tw_comparison_has_value(const tw_comparison *comparison, const char *metric);

@@ -140,6 +140,9 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
           "tell them "
           "from chance.\n",
           out);
+  g_autoptr(GPtrArray) notes = tw_comparison_notes(comparison);
+  for (guint i = 0; i < notes->len; i++)
+    fprintf(out, "\n%s\n", (const char *)notes->pdata[i]);
 }
 
 /* ---- CSV ---- */
@@ -209,7 +212,10 @@ static json_t *describe_difference(const tw_difference *d)
 
 json_t *tw_compare_json(const tw_comparison *comparison, const GPtrArray *metrics)
 {
-  json_t *groups = json_array(), *rows = json_array();
+  json_t *groups = json_array(), *rows = json_array(), *told = json_array();
+  g_autoptr(GPtrArray) notes = tw_comparison_notes(comparison);
+  for (guint i = 0; i < notes->len; i++)
+    json_array_append_new(told, json_string(notes->pdata[i]));
   for (guint g = 0; g < comparison->groups->len; g++) {
     const tw_run_group *group = group_of(comparison, g);
     json_array_append_new(groups, json_pack("{s:s, s:i, s:i}", "label", group->label, "runs",
@@ -229,5 +235,5 @@ json_t *tw_compare_json(const tw_comparison *comparison, const GPtrArray *metric
     json_object_set_new(row, "groups", values);
     json_array_append_new(rows, row);
   }
-  return json_pack("{s:o, s:o}", "groups", groups, "metrics", rows);
+  return json_pack("{s:o, s:o, s:o}", "groups", groups, "notes", told, "metrics", rows);
 }

@@ -14,7 +14,7 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
  */
 void tw_compare_print_csv(const tw_comparison *comparison, const GPtrArray *metrics, FILE *out);
 
-/* {"groups": [{"label", "runs", "partial"}], "metrics": [{"name", "unit", "better", "groups": [{"runs",
+/* {"groups": [{"label", "runs", "partial"}], "notes": [sentence], "metrics": [{"name", "unit", "better", "groups": [{"runs",
  * "mean", "sd", "difference", "relative", "p", "verdict"}]}]}; what has no finite value is absent. The caller
  * owns the reference. */
 json_t *tw_compare_json(const tw_comparison *comparison, const GPtrArray *metrics);

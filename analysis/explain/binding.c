@@ -35,11 +35,7 @@ const char *const tw_waits_for_words[] = {"tokens of an iteration", "places in t
   X(waiting_kv)                                                                                              \
   X(waiting_power)
 
-typedef struct columns {
-#define X(name) int name;
-  COLUMNS(X)
-#undef X
-} columns;
+TW_LOG_COLUMNS(COLUMNS)
 
 static void clear_sums(void *sums)
 {
@@ -128,7 +124,7 @@ static void add_sums(tw_engine_sums *to, const tw_engine_sums *s)
 /* The intervals of a run, and who is told of each pool's. */
 typedef struct walk {
   GArray *pools;         /* sums so far, and of the interval under way: */
-  tw_engine_sums *under; /* of each pool */
+  tw_engine_sums *under; /* Sums of each pool. */
   double start_s, length_s;
   void (*each)(void *user, int pool, const tw_engine_sums *interval, tw_binding binds, double start_s,
                double length_s);
@@ -182,14 +178,9 @@ static gboolean walk_through(walk *w, const char *directory, const json_t *run, 
                              int engine, double end_s, GError **error)
 {
   g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "engines", error);
-  columns c;
-  if (reader == NULL)
+  columns c = {0};
+  if (reader == NULL || !find_columns(reader, &c, error))
     return FALSE;
-#define X(name)                                                                                              \
-  if ((c.name = tw_log_reader_column(reader, #name, error)) < 0)                                             \
-    return FALSE;
-  COLUMNS(X)
-#undef X
   const json_t *pools = json_object_get(run, "pools");
   g_array_set_clear_func(w->pools, clear_sums);
   for (size_t i = 0; i < json_array_size(pools); i++) {

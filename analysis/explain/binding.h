@@ -34,11 +34,11 @@ extern const char *const tw_waits_for_words[];
 
 /* Sums over engines and time. */
 typedef struct tw_engine_sums {
-  char *id; /* of the pool */
+  char *id; /* Name of the pool. */
   double engine_s, busy_s, class_s[TW_TIME_CLASS_COUNT];
   double running_s, waiting_s, waiting_for_s[TW_FOR_COUNT], kv_s, slow_s; /* slow_s: clock below nominal */
   double prompt_tokens, output_tokens, joules;
-  double most_running, most_kv;     /* of an engine in an interval */
+  double most_running, most_kv;     /* The most of an engine in an interval. */
   double binds_s[TW_BINDING_COUNT]; /* seconds of the run that the pool was so */
 } tw_engine_sums;
 
@@ -47,8 +47,8 @@ typedef struct tw_engine_sums {
 GArray *tw_binding_read(const char *directory, const json_t *run, double from_s, double to_s, int engine,
                         double end_s, GError **error);
 
-/* What a pool was in [from_s, to_s) by intervals: [{"pool", "binds": word, "from_s", "to_s"}], neighbours that
- * agree joined, at most so many: the longest. */
+/* Returns the bindings of a pool in [from_s, to_s) by intervals: [{"pool", "binds": word, "from_s", "to_s"}],
+ * neighbours that agree joined, at most so many: the longest. */
 json_t *tw_binding_spans(const char *directory, const json_t *run, double end_s, guint most, GError **error);
 
 /* An estimate of the factor by which the load of a pool may grow, in closed form, for a limit of TPOT (NAN: none) of

@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 typedef struct tw_explain_options {
-  double from_s, to_s;    /* of the run; requests by their arrival */
+  double from_s, to_s;    /* Times of the run; requests count by their arrival. */
   gint64 request;         /* this one alone; -1: all */
   int engine;             /* this one alone; -1: all */
   const char *percentile; /* "ttft.p99"; NULL: the usual ones */

@@ -72,7 +72,7 @@ static char *transfer_way(const tw_explained *e, const tw_told *told, GError **e
   return g_strdup("");
 }
 
-/* What a part is owed to, as text that follows its name; empty where there is nothing to say. NULL with `error`
+/* Returns the reason of a part, as text that follows its name; empty if there is nothing to say. NULL with `error`
  * set on damage. */
 static char *reason_of(const tw_explained *e, const tw_told *told, tw_life_part part, GError **error)
 {
@@ -155,7 +155,7 @@ typedef struct seek {
   double percent;
   ranked at;
   tw_told found;
-  double tail_s[TW_LIFE_PART_COUNT]; /* of this request and those that took longer */
+  double tail_s[TW_LIFE_PART_COUNT]; /* Parts of this request and of those that took longer. */
   guint64 n_tail;
 } seek;
 

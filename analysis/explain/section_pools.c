@@ -7,6 +7,7 @@
 #include <math.h>
 
 enum { SHOWN_LINKS = 8, TOLD_LINKS = 4000 };
+#define LEAST_ESTIMATE 0.5 /* times the load; what is so far from it the closed form does not know */
 
 static const char *const class_names[TW_TIME_CLASS_COUNT] = {
     [TW_TIME_WEIGHTS] = "reading weights",
@@ -17,7 +18,7 @@ static const char *const class_names[TW_TIME_CLASS_COUNT] = {
     [TW_TIME_SCALE_UP] = "collectives in NVLink domains",
     [TW_TIME_FABRIC] = "collectives between domains",
     [TW_TIME_HOST] = "launches and host",
-    [TW_TIME_LOADS] = "loading KV from hosts",
+    [TW_TIME_LOADS] = "loading KV and adapters",
     [TW_TIME_SLOWEST] = "waiting for the slowest rank",
     [TW_TIME_BUBBLE] = "pipeline bubble",
     [TW_TIME_MEASURED] = "measured iterations",
@@ -66,6 +67,26 @@ static double number_of(const json_t *object, const char *key)
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+static guint engines_of(const tw_explained *e, const char *pool)
+{
+  guint n = 0;
+  size_t i;
+  json_t *engine;
+  json_array_foreach(json_object_get(e->run, "engines"), i, engine)
+  {
+    n += g_strcmp0(json_string_value(json_object_get(engine, "pool")), pool) == 0;
+  }
+  return n;
+}
+
+/* "; 1 of its 4 engines would serve this load": where the headroom leaves some idle. The caller frees it. */
+static char *enough_engines(const tw_explained *e, const tw_engine_sums *sums, double headroom)
+{
+  guint n = engines_of(e, sums->id), enough = (guint)fmin(ceil(n / fmax(headroom, 1)), n);
+  return enough < n ? g_strdup_printf("; %u of its %u engines would serve this load", enough, n)
+                    : g_strdup("");
+}
+
 /* By the closed form; NAN for pools that are saturated, and where it does not know. */
 static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
 {
@@ -77,7 +98,9 @@ static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
     all_s += sums->binds_s[i];
   if (sums->binds_s[TW_BINDS_NOTHING] < 0.95 * all_s)
     return NAN;
-  return tw_binding_headroom(sums, seats, tw_run_summary_number(e->summary, "tpot_s.p99"), limit_s);
+  double headroom =
+      tw_binding_headroom(sums, seats, tw_run_summary_number(e->summary, "tpot_s.p99"), limit_s);
+  return headroom >= LEAST_ESTIMATE ? headroom : NAN;
 }
 
 /* "unsaturated 98 %, KV 2 %". */
@@ -145,12 +168,12 @@ void tw_section_pools(tw_explained *e)
       tw_section_say(section, "clocks were below the nominal one for %s of the time", slow);
     }
     if (isfinite(headroom) && e->options->engine < 0) {
-      g_autofree char *times = tw_words_amount(headroom);
+      g_autofree char *times = tw_words_amount(headroom), *enough = enough_engines(e, sums, headroom);
       tw_section_say(
           section,
-          "headroom, an estimate from its batches: %s times this load (`tokenworks explain --headroom` "
+          "headroom, an estimate from its batches: %s times this load%s (`tokenworks explain --headroom` "
           "searches by runs)",
-          times);
+          times, enough);
     }
     json_array_append_new(json_object_get(e->json, "pools"), pool_numbers(sums, headroom));
   }
@@ -283,7 +306,7 @@ static char *slo_sentence(const tw_explained *e)
                          attained >= 0.99 ? "meets" : "does not meet", of, share, why);
 }
 
-/* What binds a pool for most of the time that anything does, of at least a twentieth of the run. */
+/* Returns the binding of a pool for most of the time that anything does, of at least a twentieth of the run. */
 static tw_binding bound_by(const tw_engine_sums *sums, double all_s)
 {
   tw_binding most = TW_BINDS_NOTHING;
@@ -302,7 +325,8 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
     all_s += sums->binds_s[b];
   tw_binding most = bound_by(sums, all_s);
   g_autofree char *share = tw_words_share(all_s > 0 ? sums->binds_s[most] / all_s : 0),
-                  *times = tw_words_amount(headroom), *fabric_share = tw_words_share(fabric);
+                  *times = tw_words_amount(headroom), *fabric_share = tw_words_share(fabric),
+                  *enough = enough_engines(e, sums, headroom);
   g_string_append_printf(text, "%sPool %s is ", text->len > 0 ? " " : "", sums->id);
   if (most == TW_BINDS_NOTHING)
     g_string_append_printf(text, "unsaturated for %s of the time", share);
@@ -314,7 +338,7 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
     g_string_append_printf(text, "; its iterations wait for %s of their time for collectives between domains",
                            fabric_share);
   if (isfinite(headroom) && headroom >= 1)
-    g_string_append_printf(text, "; %s × headroom (estimate)", times);
+    g_string_append_printf(text, "; %s × headroom (estimate)%s", times, enough);
   else if (isfinite(headroom))
     g_string_append_printf(text, "; it would keep the SLO at %s × this load (estimate)", times);
   g_string_append_c(text, '.');

@@ -11,8 +11,8 @@ typedef struct stretch {
 } stretch;
 
 typedef struct sessions {
-  GPtrArray *all;      /* of GArray of stretch, in the order in which sessions were first told of */
-  GHashTable *by_name; /* the same arrays, borrowed */
+  GPtrArray *all;      /* Arrays of stretch, in the order in which sessions were first told of. */
+  GHashTable *by_name; /* The arrays of `all` by name, borrowed. */
 } sessions;
 
 static gboolean add_request(void *user, const tw_told *told)

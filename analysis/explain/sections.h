@@ -1,4 +1,4 @@
-/* What the parts of an explanation share; explain.h is what others use. */
+/* Parts that the sections of an explanation share; explain.h is for others. */
 #ifndef TW_ANALYSIS_SECTIONS_H
 #define TW_ANALYSIS_SECTIONS_H
 
@@ -10,8 +10,8 @@ typedef struct tw_explained {
   const char *directory;
   const tw_explain_options *options;
   json_t *run, *summary;
-  double end_s;  /* of the run */
-  GArray *pools; /* of tw_engine_sums, of the time that is asked for */
+  double end_s;  /* End of the run. */
+  GArray *pools; /* Array of tw_engine_sums, of the time that is asked for. */
   json_t *json;  /* what is said */
 } tw_explained;
 
@@ -21,7 +21,8 @@ void tw_section_say(json_t *section, const char *format, ...) G_GNUC_PRINTF(2, 3
 
 /* The time of a pool's engines, by class, as shares of it. The caller frees it. */
 char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle);
-/* What most of those that waited in the sums waited for: "tokens of an iteration"; NULL: the end of an iteration. */
+/* Returns the cause that most of those in the sums waited for: "tokens of an iteration"; NULL: the end of an
+ * iteration. */
 const char *tw_section_waits(const tw_engine_sums *sums);
 
 /* Latencies at their percentiles, or the one that is asked for; FALSE with `error` set. */

@@ -30,11 +30,7 @@
   X(longest_itl_s)                                                                                           \
   X(state)
 
-typedef struct columns {
-#define X(name) int name;
-  COLUMNS(X)
-#undef X
-} columns;
+TW_LOG_COLUMNS(COLUMNS)
 
 static void read_told(const tw_log_reader *reader, const columns *c, gboolean shown_later, tw_told *told)
 {
@@ -91,14 +87,9 @@ gboolean tw_told_each(const char *directory, double from_s, double to_s,
                       gboolean (*each)(void *user, const tw_told *told), void *user, GError **error)
 {
   g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "requests", error);
-  columns c;
-  if (reader == NULL)
+  columns c = {0};
+  if (reader == NULL || !find_columns(reader, &c, error))
     return FALSE;
-#define X(name)                                                                                              \
-  if ((c.name = tw_log_reader_column(reader, #name, error)) < 0)                                             \
-    return FALSE;
-  COLUMNS(X)
-#undef X
   tw_log_reader_window(reader, from_s, INFINITY); /* they end after they arrive */
   GError *problem = NULL;
   gboolean shown_later = shows_later(directory);

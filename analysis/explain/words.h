@@ -17,7 +17,7 @@ typedef struct tw_part {
 /* "3.2 s queue, 0.6 s prefill": those that make up at least `least` of the sum, the largest first, each as
  * `say` says its amount. Empty for none. */
 char *tw_words_parts(const tw_part *parts, guint n, double least, char *(*say)(double amount));
-/* The same as shares of the sum: "41 % reading weights, 12 % idle". */
+/* Returns parts as shares of their sum: "41 % reading weights, 12 % idle". */
 char *tw_words_shares(const tw_part *parts, guint n, double least);
 
 #endif

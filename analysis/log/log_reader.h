@@ -38,6 +38,22 @@ double tw_log_reader_number(const tw_log_reader *reader, int column);
 double tw_log_reader_amount(const tw_log_reader *reader, int column); /* a number, 0 where there is none */
 gint64 tw_log_reader_integer(const tw_log_reader *reader, int column);
 
+/* Columns that a source reads by name. For a list LIST(X) of X(name), defines the struct `columns`, in which each
+ * name is the position of its column, and `find_columns`, which fills it: FALSE with `error` set if one is missing. */
+#define TW_LOG_COLUMNS(LIST)                                                                                 \
+  typedef struct columns {                                                                                   \
+    LIST(TW_LOG_COLUMN_MEMBER)                                                                               \
+  } columns;                                                                                                 \
+  static gboolean find_columns(const tw_log_reader *reader, columns *found, GError **error)                  \
+  {                                                                                                          \
+    LIST(TW_LOG_COLUMN_FIND)                                                                                 \
+    return TRUE;                                                                                             \
+  }
+#define TW_LOG_COLUMN_MEMBER(name) int name;
+#define TW_LOG_COLUMN_FIND(name)                                                                             \
+  if ((found->name = tw_log_reader_column(reader, #name, error)) < 0)                                        \
+    return FALSE;
+
 /* Bytes read so far from the table's file and its index. */
 guint64 tw_log_reader_bytes_read(const tw_log_reader *reader);
 

@@ -22,7 +22,7 @@ function overlay(tables, name, mean, extremes) {
   return { series, width_s: finest, n };
 }
 
-function addDifferences({ groups, metrics }) {
+function addDifferences({ groups, notes, metrics }) {
   const body = addSection("differences", "Differences", "From A, the first run; whether they are better or worse for the metric.");
   const cell = (value, format = formatNumber) => make("td", { class: "number" }, value === undefined ? "" : format(value));
   const signed = (value) => (value > 0 ? `+${formatNumber(value)}` : formatNumber(value));
@@ -34,6 +34,7 @@ function addDifferences({ groups, metrics }) {
       ...(several ? [cell(value.p)] : []), make("td", {}, value.verdict ?? "")])));
   body.append(make("ul", {}, ...groups.map((group, i) => make("li", {}, `${letter(i)}: ${group.label}`,
     group.runs > 1 ? ` (means of ${group.runs} runs; plots show the first)` : "", group.partial > 0 ? " (cut short)" : ""))),
+  ...notes.map((note) => make("p", {}, note)),
   make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Metric"),
     ...titles.map((title) => make("th", { scope: "col", class: "number" }, title)))), make("tbody", {}, ...metrics.map(row)))));
 }

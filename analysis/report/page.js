@@ -283,10 +283,12 @@ function setUpTheme() {
   let before;
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
+    root.classList.add("on-paper"); // plots are drawn as wide as they are printed
     show("light");
     redraw();
   });
   addEventListener("afterprint", () => {
+    root.classList.remove("on-paper");
     show(before);
     redraw();
   });

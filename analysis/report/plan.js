@@ -1,7 +1,7 @@
 "use strict";
 // An answer of `tokenworks plan`: the verdict, the designs as points that lead to their reports, and why others were dropped.
 
-const planNumbers = [["size", "Size"], ["accelerators", "GPUs"], ["racks", "Racks"], ["attainment", "Attained", "%"], ["ttft_p99_s", "TTFT p99", "s"],
+const planNumbers = [["size", "Size"], ["accelerators", "GPUs"], ["racks", "Racks"], ["load", "Times the load"], ["attainment", "Attained", "%"], ["ttft_p99_s", "TTFT p99", "s"],
   ["tpot_p99_s", "TPOT p99", "s"], ["output_tokens_per_s", "Output tokens/s"], ["peak_w", "Peak", "W"], ["j_per_output_token", "J per token"],
   ["usd_per_million_output_tokens", "USD per million tokens"]];
 
@@ -29,10 +29,10 @@ function addRanked(plan) {
     make("td", {}, `${design.model} ${design.weights}`), make("td", {}, layoutOf(design)), make("td", {}, design.router), ...shown.map((column) => planCell(design, column))))))));
 }
 
-/** Accelerators against joules (or USD) of a token, or one objective against the other; a colour per site. */
+/** Accelerators, or the load that they serve, against joules (or USD) of a token, or one objective against the other; a colour per site. */
 function addPoints(plan) {
   const [first, second] = plan.beside ? [["objective", plan.unit], ["beside", plan.beside_unit]]
-    : [["accelerators", "accelerators"], plan.objective === "cost" ? ["usd_per_million_output_tokens", "USD per million output tokens"] : ["j_per_output_token", "J per output token"]];
+    : [plan.objective === "load" ? ["load", "times the load"] : ["accelerators", "accelerators"], plan.objective === "cost" ? ["usd_per_million_output_tokens", "USD per million output tokens"] : ["j_per_output_token", "J per output token"]];
   const points = plan.designs.filter((design) => design[first[0]] > 0 && design[second[0]] > 0);
   if (points.length < 2) return;
   const sites = [...new Set(plan.designs.map((design) => design.site))];
@@ -41,7 +41,8 @@ function addPoints(plan) {
     + `${design.dropped ? ` (dropped: ${design.dropped})` : ""}`;
   const scale = ([key]) => numberScale(points.map((design) => design[key]), true);
   const body = addSection("designs", "Designs that were run", `${plan.beside ? `${plan.objective} and ${plan.beside}: those that no other beats in both are joined.`
-    : `Accelerators that the load needs, and ${second[1]}: down and to the left is better.`} Filled: run on the whole load, and linked to its report. Hollow: dropped after a slice of it, whose `
+    : plan.objective === "load" ? `The load that is served, and ${second[1]}: down and to the right is better.`
+      : `Accelerators that the load needs, and ${second[1]}: down and to the left is better.`} Filled: run on the whole load, and linked to its report. Hollow: dropped after a slice of it, whose `
     + "numbers are of the slice.");
   const front = points.filter((design) => design.front).sort((a, b) => a[first[0]] - b[first[0]]);
   body.append(make("div", { class: "scroll" }, pointPlot({ id: "points", label: `Designs by ${first[1]} and ${second[1]}`, width: Math.min(900, body.clientWidth), height: 380, x: scale(first), y: scale(second), xLabel: first[1],

@@ -52,8 +52,8 @@ static gboolean set_requests(json_t *data, const char *directory, const json_t *
   return TRUE;
 }
 
-/* What `tokenworks explain` says of the run, and what it has found by runs; null for a run that was killed, or is of a
- * program that did not tell lives. */
+/* Sets the words of `tokenworks explain` on the run, and its findings by runs; null for a run that was killed, or is
+ * of a program that did not tell lives. */
 static void set_reasons(json_t *data, const char *directory)
 {
   g_autofree char *path = g_build_filename(directory, "what-if.json", NULL);

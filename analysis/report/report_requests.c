@@ -11,7 +11,7 @@
 enum { PER_DECADE = 20, SLOWEST = 20, SHOWN_REASONS = 20, MAX_WINDOWS = 150 };
 #define SHORTEST_S 1e-6 /* latencies below share a bin */
 
-/* Those columns that latencies and totals are computed from. */
+/* Columns that latencies and totals are computed from. */
 #define COLUMNS(X)                                                                                           \
   X(arrival_s)                                                                                               \
   X(first_scheduled_s)                                                                                       \
@@ -26,11 +26,7 @@ enum { PER_DECADE = 20, SLOWEST = 20, SHOWN_REASONS = 20, MAX_WINDOWS = 150 };
   X(longest_itl_s)                                                                                           \
   X(state)                                                                                                   \
   X(reason)
-#define X(name) int name;
-typedef struct columns {
-  COLUMNS(X)
-} columns;
-#undef X
+TW_LOG_COLUMNS(COLUMNS)
 
 /* A completed request. */
 typedef struct sample {
@@ -46,7 +42,7 @@ typedef struct slow_request {
 struct tw_report_requests {
   const json_t *run;
   columns columns;
-  double end_s, last_s; /* of the run, and of its last request */
+  double end_s, last_s; /* End of the run, and of its last request. */
   GArray *samples;      /* by arrival, once all are read */
   GArray *slowest[TW_LATENCY_KINDS];
   GHashTable *endings; /* "state\nreason" -> count */
@@ -72,16 +68,6 @@ void tw_report_requests_free(tw_report_requests *requests)
 }
 
 /* ---- Reading ---- */
-
-static gboolean find_columns(const tw_log_reader *reader, columns *found, GError **error)
-{
-#define X(name)                                                                                              \
-  if ((found->name = tw_log_reader_column(reader, #name, error)) < 0)                                        \
-    return FALSE;
-  COLUMNS(X)
-#undef X
-  return TRUE;
-}
 
 /* The row as an object of its columns that hold a value. */
 static json_t *take_row(const tw_log_reader *reader)

@@ -6,7 +6,7 @@ const explained = report.explained ?? undefined;
 /** Classes of time as `tokenworks explain` calls them, in the order in which they are stacked. */
 const classNames = {
   weights: "reading weights", kv: "reading KV", linear: "products", attention: "attention", experts: "experts", scale_up: "collectives in NVLink domains",
-  fabric: "collectives between domains", host: "launches and host", loads: "loading KV from hosts", slowest: "waiting for the slowest rank",
+  fabric: "collectives between domains", host: "launches and host", loads: "loading KV and adapters", slowest: "waiting for the slowest rank",
   bubble: "pipeline bubble", measured: "measured iterations", idle: "idle", beside: "hosts, network, cooling",
 };
 const partNames = {
@@ -17,7 +17,7 @@ const partNames = {
 /** A bar of parts, each with its name where it is wide enough; the table below says all of them. */
 function makeBar(parts, unit, label) {
   const sum = parts.reduce((all, [, amount]) => all + amount, 0);
-  const shown = parts.filter(([, amount]) => amount > 0).sort((a, b) => b[1] - a[1]);
+  const shown = parts.filter(([, amount]) => amount / sum >= 5e-4).sort((a, b) => b[1] - a[1]);
   const text = shown.map(([name, amount]) => `${name} ${formatUnit(amount, unit)} (${formatShare(Math.round((1000 * amount) / sum) / 1000)})`).join(", ");
   return make("div", { class: "parts" },
     make("div", { class: "stack", role: "img", "aria-label": `${label}: ${text}` },

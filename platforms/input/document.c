@@ -1,5 +1,6 @@
 #include "platforms/input/document.h"
 
+#include "platforms/input/data.h"
 #include "platforms/input/text_file.h"
 
 #include <glib/gstdio.h>
@@ -124,6 +125,18 @@ static void read_fault(loading *load, const char *path, const char *from_path, c
     tw_faults_add(load->faults, path, 0, "%s", why);
 }
 
+/* What is to be done about a file that is not there: scenarios that ship are known by their names alone. The caller
+ * frees it. */
+static char *advice_on_missing(const char *path)
+{
+  g_autofree char *name = g_path_get_basename(path);
+  g_autofree char *inside =
+      g_strconcat("sim/scenarios/", name, g_str_has_suffix(name, ".xml") ? "" : ".xml", NULL);
+  g_autofree char *shipped = tw_data_path(inside);
+  return g_file_test(shipped, G_FILE_TEST_IS_REGULAR) ? g_strconcat("; did you mean ", shipped, "?", NULL)
+                                                      : g_strdup("; name a file that exists");
+}
+
 /* The text of a regular file within the limits. NULL where there is none; the fault is added. */
 static char *read_text(loading *load, const char *path, const char *from_path, const xmlNode *from,
                        gsize *length)
@@ -131,8 +144,8 @@ static char *read_text(loading *load, const char *path, const char *from_path, c
   struct stat status;
   if (g_stat(path, &status) != 0) {
     int code = errno;
-    g_autofree char *why = g_strconcat("cannot be opened: ", g_strerror(code),
-                                       code == ENOENT ? "; name a file that exists" : "", NULL);
+    g_autofree char *advice = code == ENOENT ? advice_on_missing(path) : g_strdup("");
+    g_autofree char *why = g_strconcat("cannot be opened: ", g_strerror(code), advice, NULL);
     read_fault(load, path, from_path, from, from != NULL ? g_strerror(code) : why);
     return NULL;
   }

@@ -221,6 +221,21 @@ static void check_rules(const xmlNode *node, const tw_element *element, tw_fault
   tw_schema_clear(element, target);
 }
 
+/* What reads a file of another kind than the one that is read. NULL: it is of no kind. */
+static const char *reader_of(const xmlNode *root)
+{
+  static const struct {
+    const char *root, *reader;
+  } kinds[] = {{"scenario", "`tokenworks run` takes a scenario"},
+               {"sweep", "`tokenworks sweep` takes a sweep"},
+               {"question", "`tokenworks plan` takes a question"},
+               {"platform", "a scenario names a platform: <platform file=\"...\"/>"}};
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    if (root->parent == (const xmlNode *)root->doc && g_str_equal(root->name, kinds[i].root))
+      return kinds[i].reader;
+  return NULL;
+}
+
 gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faults *faults)
 {
   guint before = tw_faults_added(faults);
@@ -230,7 +245,9 @@ gboolean tw_schema_check(const xmlNode *node, const tw_element *element, tw_faul
     return FALSE;
   }
   if (!g_str_equal(node->name, element->name)) {
-    tw_node_fault(node, faults, "<%s> cannot stand here; write <%s>", node->name, element->name);
+    const char *reader = reader_of(node);
+    tw_node_fault(node, faults, "<%s> cannot stand here; write <%s>%s%s", node->name, element->name,
+                  reader != NULL ? ", or: " : "", reader != NULL ? reader : "");
     return FALSE;
   }
   check_attributes(node, element, faults);

@@ -55,11 +55,11 @@ typedef struct tw_efficiency {
   double compute_peak; /* 0 to 1 */
   double mixed_peak;   /* experts: the same where rows stay wider than the weights; 0: no less than that */
   double memory;       /* 0 to 1 */
-  double launch_s;     /* of each kernel; activations: of all in a layer */
-  double per_token_s;  /* experts: of each copy of a token in a layer, where only that was measured */
-  double copy_bytes;   /* experts: traffic for each number of a copy's rows */
-  double token_bytes;  /* experts: traffic for each number of a token's row */
-  double softmax;      /* attention-prefill: dimensions of a head that the exponentials cost as much as */
+  double launch_s; /* Seconds that each kernel takes to launch; for activations, of all kernels of a layer. */
+  double per_token_s; /* experts: of each copy of a token in a layer, where only that was measured */
+  double copy_bytes;  /* experts: traffic for each number of a copy's rows */
+  double token_bytes; /* experts: traffic for each number of a token's row */
+  double softmax;     /* attention-prefill: dimensions of a head that the exponentials cost as much as */
 } tw_efficiency;
 
 /* Operators beyond the classes above, whose kernels were measured as one: attention of a kind
@@ -146,15 +146,16 @@ extern const char *const tw_kernel_names[TW_KERNEL_COUNT + 1];
 typedef struct tw_kernel_cost {
   double launch_s;
   double step_s;        /* time of each message that follows another, beyond the latency of its link */
-  double fabric_step_s; /* ... that crosses the fabric: what it takes there beside */
+  double fabric_step_s; /* Time of a message that crosses the fabric, beside step_s. */
   double scale_up;      /* share of the rate of the links inside the domain, 0 to 1 */
-  double scale_out;     /* ... of the NIC */
-  double own;           /* of a byte that stays on its rank (experts: of a token once), in bytes sent */
+  double scale_out;     /* Share of the rate of the NIC, 0 to 1. */
+  double own;           /* Cost of a byte that stays on its rank (experts: of a token once), in bytes sent. */
   double per_token_s;   /* least time of a token (of the kernels for experts) */
-  double peer_s;        /* of each rank beyond the fabric that a rank of experts' kernels tells what comes */
-  gint64 nics;          /* of a domain that rings and trees between domains use; 0: all */
-  gint64 fitted_ranks;  /* the most among the rows that it was fitted on; 0: unknown */
-  double fitted_bytes;  /* ... of a rank; 0: unknown */
+  /* Seconds of each rank beyond the fabric that a rank of experts' kernels tells what comes. */
+  double peer_s;
+  gint64 nics;         /* NICs of a domain that rings and trees between domains use; 0: all. */
+  gint64 fitted_ranks; /* the most among the rows that it was fitted on; 0: unknown */
+  double fitted_bytes; /* The most bytes of a rank among these rows; 0: unknown. */
 } tw_kernel_cost;
 
 /* The equipment that commonly stands around the devices, for generated platforms: the node or rack of
@@ -185,13 +186,14 @@ typedef struct tw_device {
   gint64 board_accelerators;
   tw_kernel_cost kernels[TW_KERNEL_COUNT];
   double host_factor; /* time that its usual host takes for work of software, over that of an H100's */
-  double scale_out_bytes_per_s;          /* NIC per accelerator and direction; NAN: none */
-  double scale_out_latency_s;            /* of a usual route, by which algorithms are chosen */
-  double host_bytes_per_s;               /* to the memory of its host and back, one direction; NAN: unknown */
-  double idle_w, max_w;                  /* NAN: no power data, and then no energy is reported */
-  double sleep_w;                        /* without weights, parked: idle_w where the file does not say */
-  double active_w;                       /* beyond idle_w while an iteration runs, collectives apart */
-  double joules_per_byte;                /* of HBM traffic; NAN: not fitted, and then no energy is reported */
+  double scale_out_bytes_per_s; /* NIC per accelerator and direction; NAN: none */
+  double scale_out_latency_s;   /* Latency of a usual route, by which algorithms are chosen. */
+  double host_bytes_per_s;      /* to the memory of its host and back, one direction; NAN: unknown */
+  double idle_w, max_w;         /* NAN: no power data, and then no energy is reported */
+  double sleep_w;               /* without weights, parked: idle_w where the file does not say */
+  double active_w;              /* beyond idle_w while an iteration runs, collectives apart */
+  /* Joules of each byte of HBM traffic; NAN: not fitted, and then no energy is reported. */
+  double joules_per_byte;
   double joules_per_flop[TW_PRECISIONS]; /* NAN where it was not fitted */
   double arithmetic_half; /* share of the bf16 peak at which a FLOP costs half of that; 0: never */
   double voltage_floor;  /* voltage at clock 0 over that at the nominal clock: it falls linearly in between */

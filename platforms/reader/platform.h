@@ -11,6 +11,7 @@
 #ifndef TW_PLATFORMS_PLATFORM_H
 #define TW_PLATFORMS_PLATFORM_H
 
+#include "platforms/reader/availability.h"
 #include "platforms/reader/device.h"
 #include "platforms/reader/platform_planes.h"
 #include "platforms/reader/platform_wiring.h"
@@ -45,14 +46,15 @@ typedef struct tw_zone {
   tw_zone_role role;
   char *rack,
       *row; /* names, inherited by nested zones; the zone's own id where a domain or node names no rack */
-  int rack_index;     /* index in platform->racks, or -1 */
-  double overhead_w;  /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
-  double following_w; /* of that, what is not drawn while they idle (tw:overhead_idle_w): it follows the power
-                       * of its accelerators, in proportion between idle and maximum; 0: none does */
-  gboolean switched;  /* it has a router, by which its hosts reach each other */
-  gboolean unrouted;  /* routing="None": no route leads between its parts, or out of it */
-  tw_link_kind link_kind; /* of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE */
-  double link_watts;      /* of each of them (tw:link-watts), NAN if absent */
+  int rack_index;    /* index in platform->racks, or -1 */
+  double overhead_w; /* tw:overhead_w, 0 if absent: drawn when its accelerators draw their maximum */
+  /* The part of overhead_w that is not drawn while they idle (tw:overhead_idle_w): it follows the power of the
+   * accelerators, in proportion between idle and maximum; 0: none does. */
+  double following_w;
+  gboolean switched;      /* it has a router, by which its hosts reach each other */
+  gboolean unrouted;      /* routing="None": no route leads between its parts, or out of it */
+  tw_link_kind link_kind; /* Kind of each link inside a <cluster> (tw:link-kind), else TW_LINK_NONE. */
+  double link_watts;      /* Watts of each of these links (tw:link-watts), NAN if absent. */
   long line;
 } tw_zone;
 
@@ -81,12 +83,13 @@ typedef struct tw_host {
 typedef struct tw_link {
   char *id;
   tw_link_kind kind;
-  double bytes_per_s, latency_s; /* of them, where it is degraded, what is left */
-  double degraded;               /* tw:degraded: part of the bandwidth that the file says; 1: all */
-  double watts;                  /* tw:watts, NAN if absent: drawn always */
-  double joules_per_byte;        /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
-  gboolean duplex;               /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
-  gboolean wide;                 /* FATPIPE: it caps each flow, and none shares it */
+  /* Bandwidth and latency of the link; of a degraded one, what is left of them. */
+  double bytes_per_s, latency_s;
+  double degraded;        /* tw:degraded: part of the bandwidth that the file says; 1: all */
+  double watts;           /* tw:watts, NAN if absent: drawn always */
+  double joules_per_byte; /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
+  gboolean duplex;        /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
+  gboolean wide;          /* FATPIPE: it caps each flow, and none shares it */
   int parts; /* tw:parts: equal NICs, or links to spine switches, that it stands for; 0: one NIC of each accelerator of
               * its host */
   int zone;
@@ -102,10 +105,10 @@ struct tw_platform {
   tw_device **devices; /* every device that a host names, once */
   char **racks;        /* names in the order of first use */
   int n_zones, n_hosts, n_links, n_devices, n_racks;
-  tw_supply supply;  /* of the site */
+  tw_supply supply;  /* Power supply of the site. */
   gboolean profiled; /* the bandwidth of a link changes with time (bandwidth_file) */
-  gboolean failing; /* links or hosts fail in SimGrid (state_file), which the copy that it loads leaves out */
-  char *gap; /* the first route that is missing, with its line, where no host has accelerators; NULL: none */
+  char *gap;         /* the first route that is missing, where no host has accelerators; NULL: none */
+  GArray *profiles;  /* tw_availability of hosts and links, by state_file and speed_file; NULL: none */
   GPtrArray *notes;  /* char *: what is read otherwise than a user may think, with its line */
   tw_wiring *wiring; /* NULL in platforms that were not read */
   tw_planes *planes; /* NULL: routes are as the file declares them */

@@ -1,6 +1,6 @@
-/* What SimGrid reads and other people wrote: older names are translated into those of the tables, what does
- * not count here is noted and taken out, and what would be simulated wrongly is refused. The file itself
- * stays as it is: SimGrid loads all of it. */
+/* Platforms that SimGrid reads and other people wrote: older names are translated into those of the tables, words
+ * that do not count here are noted and taken out, and words that would be simulated wrongly are refused. The file
+ * itself stays as it is: SimGrid loads all of it. */
 #include "platforms/reader/platform_reader.h"
 
 #include <libxml/tree.h>
@@ -32,7 +32,6 @@ static const struct foreign {
 static const struct foreign attributes[] = {
     {"latency_file", NOTED, "latencies are those at the start here"},
     {"availability_file", NOTED, "accelerators run at the rates of their device"},
-    {"speed_file", NOTED, "accelerators run at the rates of their device"},
     {"coordinates", NOTED, "distances do not count here"},
 };
 
@@ -108,42 +107,6 @@ void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults)
   check_profiles_differ(root, users, faults);
 }
 
-/* Whether a <trace_connect> has links or hosts fail. */
-static gboolean connects_failures(const xmlNode *node)
-{
-  g_autofree char *kind = get(node, "kind");
-  return g_str_equal(node->name, "trace_connect") && g_str_has_suffix(kind, "_AVAIL");
-}
-
-void tw_reader_note_failures(const xmlNode *node, GPtrArray *notes, tw_faults *faults)
-{
-  static const char why[] = "what fails in SimGrid does not fail here; write <failures> in the scenario";
-  if (xmlHasProp(node, (const xmlChar *)"state_file")) {
-    tw_reader_note(notes, node, "state_file of <%s>: %s", node->name, why);
-    tw_reader_check_profile(node, "state_file", faults);
-  } else if (connects_failures(node)) {
-    tw_reader_note(notes, node, "kind of <%s>: %s", node->name, why);
-  }
-  for (const xmlNode *child = tw_node_child(node, NULL); child != NULL; child = tw_node_next(child, NULL))
-    tw_reader_note_failures(child, notes, faults);
-}
-
-gboolean tw_reader_take_failures(xmlNode *node)
-{
-  gboolean any = xmlUnsetProp(node, (const xmlChar *)"state_file") == 0;
-  for (xmlNode *child = node->children, *next; child != NULL; child = next) {
-    next = child->next;
-    if (child->type != XML_ELEMENT_NODE)
-      continue;
-    any |= tw_reader_take_failures(child) || connects_failures(child);
-    if (!connects_failures(child))
-      continue;
-    xmlUnlinkNode(child);
-    xmlFreeNode(child);
-  }
-  return any;
-}
-
 static void take_attributes(xmlNode *node, GPtrArray *notes, tw_faults *faults)
 {
   xmlAttr *next = NULL;
@@ -178,7 +141,7 @@ static xmlNode *behind(xmlNode *node, const char *name, const xmlNode *like)
   return xmlAddNextSibling(node, made);
 }
 
-/* What other versions and models of SimGrid route by; the schema's words alone would mislead. */
+/* Refuses the routing of other versions and models of SimGrid; the schema's words alone would mislead. */
 static void check_routing(xmlNode *node, tw_faults *faults)
 {
   g_autofree char *routing = get(node, "routing");
@@ -248,6 +211,9 @@ void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults)
     g_autofree char *kind = get(child, "kind");
     if (cabinet)
       expand_cabinet(child, notes, faults);
+    else if (g_str_has_suffix(kind, "_AVAIL"))
+      tw_node_fault(child, faults, "kind of <%s>: name a state_file of the <host> or <link> instead",
+                    child->name);
     else if (g_str_equal(kind, "BANDWIDTH"))
       tw_node_fault(child, faults, "kind of <%s>: name a bandwidth_file of the <link> instead", child->name);
     else if (row->what == REFUSED)

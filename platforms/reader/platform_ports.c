@@ -1,14 +1,14 @@
 #include "platforms/reader/platform_ports.h"
 
 #include "platforms/input/text_file.h"
-#include "platforms/reader/platform_reader.h"
 
 #include <libxml/parser.h>
 
 #include <math.h>
 #include <unistd.h>
 
-enum { MANY_ZONES = 64 }; /* of so many on, SimGrid's search for links by name takes longer than a copy */
+/* With so many zones, SimGrid's search for links by name takes longer than a copy. */
+enum { MANY_ZONES = 64 };
 
 static void clear_port(gpointer data)
 {
@@ -86,7 +86,7 @@ int tw_ports_nics(const tw_ports *ports, int endpoint, int *first)
 
 typedef struct host_ports {
   xmlNode *node;    /* the host; NULL: inside a cluster */
-  GPtrArray *ports; /* of const tw_port * */
+  GPtrArray *ports; /* Pointers to const tw_port. */
   xmlNode *way_out; /* the hop over the host's link, where that lies outside of its zone */
 } host_ports;
 
@@ -150,8 +150,8 @@ static const tw_link *link_of(const platform_copy *c, xmlNode *hop)
   return hop != NULL ? named_link(c, hop, "id") : NULL;
 }
 
-/* What a port may use of its host's link: the part of its accelerators, and one whole NIC at least. A link
- * that caps each flow by itself caps those of ports alike. */
+/* Returns the part of its host's link that a port may use: that of its accelerators, and one whole NIC at least. A
+ * link that caps each flow by itself caps those of ports alike. */
 static double share_bytes_per_s(const platform_copy *c, const tw_link *link, const tw_port *port)
 {
   int all = c->ports->platform->hosts[port->host].accelerators;
@@ -263,8 +263,8 @@ static void repeat_arm(platform_copy *c, xmlNode *arm)
   }
 }
 
-/* Where a host is its zone's way out, its link lies outside: the widest of those that routes between zones begin with
- * there. Notes that of the gateway that an attribute of a route names. */
+/* Notes the link of the gateway that an attribute of a route names. If a host is its zone's way out, its link lies
+ * outside: the widest of those that routes between zones begin with there. */
 static void note_way_out(platform_copy *c, xmlNode *route, const char *name, xmlNode *hop)
 {
   char *id = attribute(route, name);
@@ -304,7 +304,7 @@ static void add_ways_out(platform_copy *c, const char *id, const host_ports *of)
 /* Repeats the routes of a zone and of those in it. */
 static void repeat_routes(platform_copy *c, xmlNode *zone)
 {
-  /* What is added stands behind what it repeats, and is passed over. */
+  /* Added elements stand behind those that they repeat, and are passed over. */
   for (xmlNode *child = zone->children, *next; child != NULL; child = next) {
     next = child->next;
     if (is(child, "zone") || is(child, "AS"))
@@ -340,9 +340,11 @@ static void add_hosts(platform_copy *c, xmlNode *zone)
   }
 }
 
-/* SimGrid looks for profiles beside the file, and this is another one. */
+/* SimGrid looks for profiles beside the file, and this is another one. What fails by a state_file does so by our own
+ * account: SimGrid would end what runs there. */
 static void anchor_profiles(xmlNode *node, const char *folder)
 {
+  xmlUnsetProp(node, (const xmlChar *)"state_file");
   for (xmlAttr *a = node->properties; a != NULL; a = a->next) {
     if (!g_str_has_suffix((const char *)a->name, "_file"))
       continue;
@@ -437,7 +439,8 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
 {
   const char *path = ports->platform->path;
   if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && ports->platform->planes == NULL &&
-      !ports->platform->failing && !g_str_has_suffix(path, ".gz"))
+      !g_str_has_suffix(path, ".gz") &&
+      (ports->platform->profiles == NULL || ports->platform->profiles->len == 0))
     return NULL;
   gsize bytes = 0;
   g_autofree char *read = tw_text_file_read(path, G_MAXINT, &bytes, NULL);
@@ -449,7 +452,6 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
     return NULL;
   }
   g_autofree char *whole = g_canonicalize_filename(path, NULL), *folder = g_path_get_dirname(whole);
-  tw_reader_take_failures(xmlDocGetRootElement(document));
   anchor_profiles(xmlDocGetRootElement(document), folder);
   add_ports(ports, xmlDocGetRootElement(document));
   if (ports->platform->planes != NULL)

@@ -25,12 +25,12 @@ typedef struct tw_port {
 
 typedef struct tw_ports {
   const tw_platform *platform;
-  GArray *ports; /* of tw_port, in the order of their endpoints */
+  GArray *ports; /* Array of tw_port, in the order of their endpoints. */
   int *of_host;  /* how many each host has */
   int *taken;    /* accelerators of these, by host */
 } tw_ports;
 
-tw_ports *tw_ports_new(const tw_platform *platform); /* which is borrowed */
+tw_ports *tw_ports_new(const tw_platform *platform); /* The platform is borrowed. */
 void tw_ports_free(tw_ports *ports);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_ports, tw_ports_free)
 

@@ -16,7 +16,7 @@ typedef struct tw_netpoint {
   tw_node_kind kind;
   int zone;         /* the zone that holds it */
   int place;        /* its number among the netpoints of that zone */
-  int number;       /* of a host or router: its number among all of them */
+  int number;       /* Number of a host or router among all of them. */
   int inner;        /* TW_NODE_ZONE: its index in zones */
   gboolean gateway; /* other zones come in through it */
   gboolean linked;  /* it is in a star zone and has a <host_link> */
@@ -58,12 +58,13 @@ typedef struct tw_reader {
   GHashTable *zone_points;       /* id -> tw_netpoint *, zones */
   GHashTable *link_ids;          /* id -> index in links + 1; SPLITDUPLEX ones also as ID_UP, ID_DOWN */
   GPtrArray *switches;           /* char *: the names of routers */
-  GArray *ways, *hops;           /* of platform_wiring.c */
+  GArray *ways, *hops;           /* Ways and their hops, which platform_wiring.c fills. */
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
   tw_plane_properties planes;
-  gboolean profiled, failing;
-  char *gap;
+  char *gap; /* tw_platform */
+  gboolean profiled;
+  GArray *profiles; /* tw_availability */
 } tw_reader;
 
 /* The tables of platform elements (platform_schema.c). */
@@ -74,7 +75,7 @@ typedef struct tw_xml_attributes {
   char *id, *value, *prefix, *suffix, *radical, *speed, *bw, *lat, *bb_bw, *bb_lat, *loopback_bw,
       *loopback_lat;
   char *limiter, *router_id, *topo_parameters, *version;
-  char *src, *dst, *gw_src, *gw_dst, *up, *down, *bandwidth_file;
+  char *src, *dst, *gw_src, *gw_dst, *up, *down, *bandwidth_file, *state_file, *speed_file;
   gint64 core, pstate;
   int routing, policy, bb_policy, topology, symmetrical, direction;
 } tw_xml_attributes;
@@ -85,19 +86,17 @@ enum { TW_DIRECTION_NONE, TW_DIRECTION_UP, TW_DIRECTION_DOWN };
 
 /* Checks the document as a whole before anything is read from it: prolog, elements, attributes, their order.
  * Parts that SimGrid knows and we do not are noted or reported, and removed. */
-void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, gboolean *failing,
-                              tw_faults *faults);
+void tw_reader_check_document(tw_document *document, const char *path, GPtrArray *notes, tw_faults *faults);
 
 /* Translates a node and what it holds into the words of the tables (platform_foreign.c). */
 void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults);
-/* Notes these, or a fault where a profile of theirs is missing. */
-void tw_reader_note_failures(const xmlNode *node, GPtrArray *notes, tw_faults *faults);
-/* Takes out what makes links and hosts fail in SimGrid. TRUE: there was anything. */
-gboolean tw_reader_take_failures(xmlNode *node);
 /* Tells what counts otherwise than its writer may think, each reason once; `notes` may be NULL. */
 void tw_reader_note(GPtrArray *notes, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* A fault where the profile that an attribute names is not in the folder of the platform. */
 void tw_reader_check_profile(const xmlNode *node, const char *attribute, tw_faults *faults);
+/* Reads the profile that an attribute names, if there is one, of host or link number `item` (platform_host.c). */
+void tw_reader_profile(tw_reader *reader, const xmlNode *node, const char *attribute, const char *name,
+                       gboolean of_link, int item);
 /* Two elements name the same profile. */
 void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults);
 /* Notes that a number stands without a unit; `notes` may be NULL. */

@@ -21,9 +21,10 @@ typedef struct tw_way {
 
 typedef struct tw_wiring {
   GPtrArray *switches; /* char *: the <router>s, in the order of the file */
-  GArray *ways;        /* of tw_way */
-  GArray *hops;        /* of int: links by their index, those of one way after the other, from its start on */
-  GArray *host_of_link; /* of int: by link, the host from which it leads away, -1: it joins switches */
+  GArray *ways;        /* Array of tw_way. */
+  /* Array of int: links by their index, those of one way after the other, from its start on. */
+  GArray *hops;
+  GArray *host_of_link; /* Array of int: by link, the host from which it leads away; -1: it joins switches. */
   int entry; /* the point at which requests come in: the switch with the most ways to other switches */
 } tw_wiring;
 

@@ -28,7 +28,7 @@ typedef struct tw_supply {
   double per_degree, free_c; /* PUE for each degree above free_c */
   double psu_w;              /* 0: unknown */
   tw_curve efficiency;       /* none: conversion is not told apart from PUE */
-  double site_w;             /* that the site may draw; 0: any */
+  double site_w;             /* Power that the site may draw; 0: any. */
 } tw_supply;
 
 /* Takes one property. Returns FALSE with `why` set to what is wrong and what would be right, which the caller

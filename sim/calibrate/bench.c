@@ -143,6 +143,52 @@ static gboolean read_csv(const char *path, double from_s, GArray *requests, GErr
   return problem == NULL;
 }
 
+/* Appends a scrape; TRUE without doing so where a number is missing. */
+static gboolean add_scrape(const tw_csv *csv, GArray *counters, GError **error)
+{
+  tw_bench_counter next;
+  if (!number(csv, 0, &next.at_s, error) || !number(csv, 1, &next.iterations, error))
+    return FALSE;
+  const tw_bench_counter *last =
+      counters->len > 0 ? &g_array_index(counters, tw_bench_counter, counters->len - 1) : NULL;
+  if (last != NULL && !(next.at_s > last->at_s && next.iterations >= last->iterations))
+    return tw_input_fault(
+        tw_csv_input(csv), error,
+        "t_s must rise from row to row, and iterations_total not fall; it is a counter of one "
+        "run of the server");
+  g_array_append_val(counters, next);
+  return TRUE;
+}
+
+GArray *tw_bench_read_counters(const char *path, GError **error)
+{
+  static const tw_csv_column columns[] = {{"t_s", FALSE}, {"iterations_total", FALSE}, {NULL, FALSE}};
+  g_autoptr(tw_input) input = tw_input_open(path, error);
+  g_autoptr(tw_csv) csv = input != NULL ? tw_csv_open(input, columns, error) : NULL;
+  if (csv == NULL)
+    return NULL;
+  g_autoptr(GArray) counters = g_array_new(FALSE, FALSE, sizeof(tw_bench_counter));
+  GError *problem = NULL;
+  while (tw_csv_next(csv, &problem))
+    if (!add_scrape(csv, counters, error))
+      return NULL;
+  if (problem != NULL) {
+    g_propagate_error(error, problem);
+    return NULL;
+  }
+  return g_steal_pointer(&counters);
+}
+
+double tw_bench_iterations(const GArray *counters, double at_s)
+{
+  for (guint i = 1; i < counters->len; i++) {
+    const tw_bench_counter *a = &g_array_index(counters, tw_bench_counter, i - 1), *b = a + 1;
+    if (at_s >= a->at_s && at_s <= b->at_s)
+      return a->iterations + (b->iterations - a->iterations) * (at_s - a->at_s) / (b->at_s - a->at_s);
+  }
+  return NAN;
+}
+
 gboolean tw_bench_read(const char *path, GArray *requests, GError **error)
 {
   g_autofree char *text = NULL;

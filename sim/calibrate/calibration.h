@@ -3,10 +3,11 @@
  *     measured requests ─► the first part: simulated, compared, fitted ─► request, iteration, compute
  *                       └► the rest: predicted with what ships and with what was fitted
  *
- * Least squares (Gauss-Newton) on the logarithms of simulated over measured TTFT (mean, median, 9 of 10) and
- * TPOT (mean, median), where they were recorded, with what ships as prior knowledge, so that what the
- * measurements do not tell stays as it is. Intervals: the same on each quarter of the fitted part, as if
- * those were independent. */
+ * Least squares (Gauss-Newton) on the logarithms of simulated over measured times, request by request, in the
+ * mean: TTFT of the shorter and of the longer half of the prompts, TPOT where it was recorded, and the
+ * iterations of the server where its counters are given. What ships is prior knowledge, so that what the
+ * measurements do not tell stays as it is. Intervals: the same on each quarter of the fitted part, as if those
+ * were independent. Errors are those of TTFT (mean, median, 9 of 10) and of TPOT (mean, median). */
 #ifndef TW_SIM_CALIBRATION_H
 #define TW_SIM_CALIBRATION_H
 
@@ -17,7 +18,8 @@ typedef struct tw_calibration_setup {
   const char *weights, *kv;
   int tp, dp, ep;
   int max_seqs, max_batched_tokens;
-  double held_out; /* share of the requests, the last ones, that are not fitted */
+  double held_out;        /* share of the requests, the last ones, that are not fitted */
+  const GArray *counters; /* of tw_bench_counter (bench.h), or NULL */
 } tw_calibration_setup;
 
 enum { TW_CALIBRATED = 3 };
@@ -32,7 +34,7 @@ typedef struct tw_calibration {
   /* Whether its scheduler plans while the iteration before runs: "engine" as its file says, "true" or "false" where
    * that fits the requests better by a point of error. */
   const char *asynchronous;
-  double host_factor; /* of the device's host: an engine's file holds the times of an H100's */
+  double host_factor; /* Factor of the device's host: an engine's file holds the times of an H100's. */
 } tw_calibration;
 
 /* `requests`: of tw_bench_request (bench.h), in the order of their starts. FALSE with an error. */

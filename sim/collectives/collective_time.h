@@ -25,7 +25,8 @@ typedef struct tw_interconnect {
 } tw_interconnect;
 /* The links of a device, as its file has them. */
 tw_interconnect tw_device_links(const tw_device *device);
-/* ... as n accelerators of one domain can use them: where each has a link of its own to each peer, n - 1 of these. */
+/* Returns the links as n accelerators of one domain can use them: if each has a link of its own to each peer, n - 1
+ * of these. */
 tw_interconnect tw_links_among(tw_interconnect links, const tw_device *device, int n);
 
 /* The cost of a collective as a line in its bytes, or tokens. */

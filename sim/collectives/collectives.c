@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { LAUNCHED_RANKS = 8 }; /* of a switch; launches were fitted on so many */
+enum { LAUNCHED_RANKS = 8 }; /* Ranks of the switch on which launches were fitted. */
 enum { MOST_PAIRS = 1024 };  /* an all-to-all of more transfers is planned with fewer */
 
 const char *const tw_algorithm_names[] = {"auto",  "ring",     "tree",     "in-switch", "two-level",

@@ -19,7 +19,7 @@
 #include "platforms/reader/device.h"
 #include "sim/collectives/group.h"
 
-/* What one rank sends to another in a phase. */
+/* A message of one rank to another in a phase. */
 typedef struct tw_send {
   int from, to; /* ranks */
   double bytes;

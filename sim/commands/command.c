@@ -5,6 +5,16 @@
 
 #include <sys/ioctl.h>
 
+/* Kinds of platforms say how large they are in units of their own. NULL: `word` is no size, or nothing here is. */
+static const char *same_size(const char *word, const char *const *names)
+{
+  static const char *const sizes[] = {"nodes", "racks", "domains", NULL};
+  for (const char *const *size = sizes; g_strv_contains(sizes, word) && *size != NULL; size++)
+    if (g_strv_contains(names, *size))
+      return *size;
+  return NULL;
+}
+
 /* The nearest long option to an unknown one, for the message. */
 static void suggest_option(const GOptionEntry *entries, char **argv, GError **error)
 {
@@ -19,9 +29,12 @@ static void suggest_option(const GOptionEntry *entries, char **argv, GError **er
     g_autofree char *word = g_strndup(*arg + 2, strcspn(*arg + 2, "="));
     if (g_strv_contains((const char *const *)names->pdata, word))
       continue;
-    const char *near = tw_nearest(word, (const char *const *)names->pdata);
+    const char *size = same_size(word, (const char *const *)names->pdata);
+    const char *near = size != NULL ? size : tw_nearest(word, (const char *const *)names->pdata);
     if (near != NULL) {
-      g_autofree char *message = g_strdup_printf("unknown option --%s; did you mean --%s?", word, near);
+      g_autofree char *message =
+          size != NULL ? g_strdup_printf("unknown option --%s; its size is counted in --%s", word, size)
+                       : g_strdup_printf("unknown option --%s; did you mean --%s?", word, near);
       g_clear_error(error);
       g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, message);
     }

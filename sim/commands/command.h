@@ -29,6 +29,19 @@ typedef struct tw_command {
 /* The place of an option in a struct of values: {"rows", 'n', 0, G_OPTION_ARG_INT, TW_OPTION(values, rows),
  * ...}. Texts are the caller's to free. */
 #define TW_OPTION(type, member) ((gpointer)offsetof(type, member))
+/* Options of commands that run scenarios side by side; `place` is a TW_OPTION. */
+#define TW_OPTION_JOBS(place)                                                                                \
+  {                                                                                                          \
+    "jobs", 'j', 0, G_OPTION_ARG_INT64, place,                                                               \
+        "Run so many at once; default: as many as there are cores, or as Slurm lets run", "N"                \
+  }
+#define TW_OPTION_LAUNCHER(place)                                                                            \
+  {                                                                                                          \
+    "launcher", 0, 0, G_OPTION_ARG_STRING, place,                                                            \
+        "Who runs them: this machine (default), or Slurm in job arrays, which reads SBATCH_PARTITION "       \
+        "and the like",                                                                                      \
+        TW_LAUNCHER_NAMES                                                                                    \
+  }
 
 /* Reads the options of a command into the struct `values` that its table is about (NULL if it has none), and
  * removes them from argv; what is left in argv[1..] are the operands. `--help` prints the command's help and

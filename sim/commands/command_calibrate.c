@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct calibrate_values {
-  char **from, *model, *device, *engine, *weights, *kv, *output;
+  char **from, *counters, *model, *device, *engine, *weights, *kv, *output;
   int tp, dp, ep, max_seqs, max_batched_tokens;
   double held_out;
 } calibrate_values;
@@ -16,6 +16,7 @@ typedef struct calibrate_values {
 static void clear_values(calibrate_values *v)
 {
   g_strfreev(v->from);
+  g_free(v->counters);
   g_free(v->model);
   g_free(v->device);
   g_free(v->engine);
@@ -31,6 +32,11 @@ static const GOptionEntry calibrate_options[] = {
      "What a benchmark measured: JSON of vllm bench serve --save-detailed, SGLang's --output-details or "
      "AIPerf, or CSV "
      "(start_s, prompt_tokens, output_tokens, ttft_ms and, if there, e2e_ms); may be repeated",
+     "FILE"},
+    {"counters", 0, 0, G_OPTION_ARG_FILENAME, VALUE(counters),
+     "Counters of the server while that ran, scraped from its /metrics: CSV with t_s, on the clock of the "
+     "starts, and "
+     "iterations_total (vllm:iteration_tokens_total_count)",
      "FILE"},
     {"model", 'm', 0, G_OPTION_ARG_STRING, VALUE(model),
      "Model of the catalogue, or the path of a model file", "NAME"},
@@ -127,6 +133,9 @@ static int run_calibrate(const tw_command *command, int argc, char **argv, GErro
     if (!tw_bench_read(*file, requests, error))
       return TW_EXIT_USAGE;
   g_array_sort(requests, by_start);
+  g_autoptr(GArray) counters = v.counters != NULL ? tw_bench_read_counters(v.counters, error) : NULL;
+  if (v.counters != NULL && counters == NULL)
+    return TW_EXIT_USAGE;
   const char *engine = v.engine != NULL ? v.engine : "vllm";
   tw_calibration_setup setup = {.model = v.model,
                                 .device = v.device,
@@ -138,7 +147,8 @@ static int run_calibrate(const tw_command *command, int argc, char **argv, GErro
                                 .ep = v.ep,
                                 .max_seqs = v.max_seqs,
                                 .max_batched_tokens = v.max_batched_tokens,
-                                .held_out = v.held_out};
+                                .held_out = v.held_out,
+                                .counters = counters};
   tw_calibration c;
   if (!tw_calibrate(&setup, requests, &c, error))
     return TW_EXIT_USAGE;

@@ -70,6 +70,32 @@ static const struct {
              {"energy.j_per_output_token", "J per token", 1, 2},
              {"cost.usd_per_million_output_tokens", "USD per million", 1, 2}};
 
+static double change_of(const json_t *knob, const char *metric, const char *member)
+{
+  const json_t *value = json_object_get(json_object_get(knob, metric), member);
+  return value != NULL ? json_number_value(value) : 0;
+}
+
+/* The first knob in a sentence, by what knobs are sorted by: attainment where the SLO is missed, else energy. */
+static void print_most_helpful(const json_t *found)
+{
+  const json_t *knob = json_array_get(json_object_get(found, "knobs"), 0);
+  const json_t *met = json_object_get(json_object_get(found, "now"), "slo.attainment");
+  gboolean missed = met != NULL && json_number_value(met) < 0.99;
+  const char *name = json_string_value(json_object_get(knob, "name"));
+  const char *metric = missed ? "slo.attainment" : "energy.j_per_output_token";
+  double gain = change_of(knob, metric, "gain") * (missed ? 1 : -1), noise = change_of(knob, metric, "noise");
+  if (knob == NULL || !(gain > noise))
+    printf("\n  Nothing that was tried helps%s.\n",
+           missed ? " to keep the SLO" : "; the SLO is kept as it is");
+  else if (missed)
+    printf("\n  Most helps: %s. With it %.2f %% of the requests keep the SLO, instead of %.2f %%.\n", name,
+           100 * (json_number_value(met) + gain), 100 * json_number_value(met));
+  else
+    printf("\n  %s energy saves: %s, %.3g J for each output token.\n",
+           met != NULL ? "The SLO is kept. Most" : "Most", name, gain);
+}
+
 static void print_what_if(const json_t *found)
 {
   const json_t *now = json_object_get(found, "now");
@@ -94,13 +120,16 @@ static void print_what_if(const json_t *found)
     for (guint c = 0; json_object_get(knob, "failed") == NULL && c < G_N_ELEMENTS(shown); c++)
       print_change(knob, shown[c].metric, shown[c].scale, shown[c].decimals);
   }
+  print_most_helpful(found);
   int seeds = (int)json_integer_value(json_object_get(found, "seeds"));
   if (seeds == 1)
-    printf("\n  Of one seed: --seeds 3 tells gains from chance.\n");
+    printf("  Of one seed: --seeds 3 tells gains from chance.\n");
   else
-    printf("\n  Changes are means over %d seeds, ± half of their 95 %% interval; without ± the seed changes "
+    printf("  Changes are means over %d seeds, ± half of their 95 %% interval; without ± the seed changes "
            "nothing.\n",
            seeds);
+  if (json_object_get(now, "cost.usd_per_million_output_tokens") == NULL)
+    printf("  What it costs is not known: the scenario has no <cost> and no <price>.\n");
 }
 
 static void print_headroom(const json_t *found)
@@ -153,7 +182,9 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   const char *wrong = argc != 2                             ? "name one run directory"
                       : !(options.from_s < options.to_s)    ? "--to must be later than --from"
                       : values.jobs < 1 || values.seeds < 1 ? "--jobs and --seeds must be at least 1"
-                                                            : NULL;
+                      : values.output != NULL && !values.what_if && !values.headroom
+                          ? "--output keeps runs; write --what-if or --headroom beside it"
+                          : NULL;
   if (wrong != NULL) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s (see `tokenworks explain --help`)", wrong);
     return TW_EXIT_USAGE;

@@ -16,12 +16,8 @@ typedef struct {
 static const GOptionEntry plan_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(directory),
      "Write the answer and all runs below this directory", "DIR"},
-    {"jobs", 'j', 0, G_OPTION_ARG_INT64, VALUE(jobs),
-     "Run so many at once; default: as many as there are cores, or as Slurm lets run", "N"},
-    {"launcher", 0, 0, G_OPTION_ARG_STRING, VALUE(launcher),
-     "Who runs them: this machine (default), or Slurm in job arrays, which reads SBATCH_PARTITION and the "
-     "like",
-     TW_LAUNCHER_NAMES},
+    TW_OPTION_JOBS(VALUE(jobs)),
+    TW_OPTION_LAUNCHER(VALUE(launcher)),
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Run again what the directory holds already", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print no progress", NULL},
     {"example", 0, 0, G_OPTION_ARG_NONE, VALUE(example), "Print a commented question, to start from", NULL},

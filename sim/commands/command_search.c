@@ -45,10 +45,7 @@ static const GOptionEntry search_options[] = {
      "End where what holds and what does not are so near, in parts (default 0.02)", "SHARE"},
     {"least", 0, 0, G_OPTION_ARG_DOUBLE, VALUE(least), "Try nothing below it", "NUMBER"},
     {"most", 0, 0, G_OPTION_ARG_DOUBLE, VALUE(most), "Try nothing above it", "NUMBER"},
-    {"launcher", 0, 0, G_OPTION_ARG_STRING, VALUE(launcher),
-     "Who runs them: this machine (default), or Slurm in job arrays, which reads SBATCH_PARTITION and the "
-     "like",
-     TW_LAUNCHER_NAMES},
+    TW_OPTION_LAUNCHER(VALUE(launcher)),
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Run again what the directory holds already", NULL},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, VALUE(quiet), "Print the answer alone", NULL},
     G_OPTION_ENTRY_NULL};

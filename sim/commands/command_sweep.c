@@ -26,12 +26,8 @@ typedef struct {
 static const GOptionEntry sweep_options[] = {
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, VALUE(directory),
      "Write a run directory per point below this one", "DIR"},
-    {"jobs", 'j', 0, G_OPTION_ARG_INT64, VALUE(jobs),
-     "Run so many at once; default: as many as there are cores, or as Slurm lets run", "N"},
-    {"launcher", 0, 0, G_OPTION_ARG_STRING, VALUE(launcher),
-     "Who runs them: this machine (default), or Slurm in job arrays, which reads SBATCH_PARTITION and the "
-     "like",
-     TW_LAUNCHER_NAMES},
+    TW_OPTION_JOBS(VALUE(jobs)),
+    TW_OPTION_LAUNCHER(VALUE(launcher)),
     {"force", 'f', 0, G_OPTION_ARG_NONE, VALUE(force), "Run again what the directory holds already", NULL},
     {"list", 0, 0, G_OPTION_ARG_NONE, VALUE(list),
      "Print the commands of all runs, for other machines to run them, and run none", NULL},
@@ -176,7 +172,7 @@ static gboolean write_results(const tw_sweep *sweep, const GPtrArray *groups, co
   return tw_output_close(&output, TRUE, error);
 }
 
-/* What the sweep asks to print; what no run has is left out, and said. */
+/* Returns the metrics that the sweep asks to print; those that no run has are left out, with a message. */
 static GPtrArray *shown_metrics(const tw_sweep *sweep, const GPtrArray *groups)
 {
   GPtrArray *shown = g_ptr_array_new_with_free_func(g_free);

@@ -24,9 +24,10 @@ typedef struct tw_scope_energy {
   double host_j, network_j;                                     /* without what flows cost their links */
 } tw_scope_energy;
 
-/* What the accelerators of a job have drawn since the start of the run: in all, and beyond idle. */
+/* Joules that the accelerators of a job have drawn since the start of the run: in all, beyond idle, and of these beyond
+ * what computing needed. */
 typedef struct tw_site_job_energy {
-  double joules, dynamic_j;
+  double joules, dynamic_j, burnt_j;
 } tw_site_job_energy;
 
 typedef struct tw_breakdown {

@@ -16,10 +16,10 @@ struct tw_governor {
   const tw_site_power *power;
   tw_engine *const *engines;
   GArray *groups;
-  double *demand_w, *limit_w; /* of an accelerator of each engine; limit_w: as decided last */
+  double *demand_w, *limit_w; /* Watts of an accelerator of each engine; limit_w: as decided last. */
   double *held_w;             /* the limits that the engines hold */
-  double *start_j;            /* of each engine, as the period began */
-  gint64 period;              /* that ends next */
+  double *start_j;            /* Joules of each engine as the period began. */
+  gint64 period;              /* The period that ends next. */
   double lower_s, raise_s;    /* when limits that were decided fall, and rise; INFINITY: none is to */
   tw_cap_record record;
 };

@@ -25,7 +25,7 @@ tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, con
   tw_spent spent = {0};
   double spare = (double)tw_platform_accelerators(scenario->platform);
   for (int i = 0; i < scenario->n_jobs; i++) /* what jobs spend is told by themselves */
-    spare -= scenario->jobs[i].plan.power.accelerators;
+    spare -= tw_site_job_shares(&scenario->jobs[i]) ? 0 : scenario->jobs[i].plan.power.accelerators;
   for (int i = 0; i < scenario->plan.n_engines; i++) {
     const tw_pool *pool = &scenario->pools[scenario->plan.engines[i].pool];
     double accelerators = (double)(pool->tp * pool->pp * pool->dp);

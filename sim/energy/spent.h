@@ -16,7 +16,7 @@ typedef struct tw_spent {
   double joules[TW_TIME_CLASS_COUNT]; /* NAN where the platform does not say */
 } tw_spent;
 
-/* Of a run that ended at `end_s`. With audits it asserts that the classes of every engine sum to its time and
+/* Sums up a run that ended at `end_s`. With audits it asserts that the classes of every engine sum to its time and
  * its joules to 1e-9. */
 tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, const tw_site_power *power,
                      double end_s);

@@ -14,13 +14,38 @@ static gboolean is_full(const tw_scheduler *s, gint64 tokens)
 
 /* ---- A plan ---- */
 
+/* Finds out whose adapters are used now. */
+static void note_adapters(tw_scheduler *s)
+{
+  if (s->config.adapters.slots == 0)
+    return;
+  tw_adapters_run_none(&s->adapters);
+  for (const GList *link = s->running.head; link != NULL; link = link->next)
+    tw_adapters_run(&s->adapters, &((const tw_sequence *)link->data)->request);
+}
+
+/* Iterations from the one that is planned to the next in which prompts may be computed. */
+static gint64 iterations_deferred(const tw_scheduler *s)
+{
+  gint64 interval = s->config.prefill_interval;
+  return interval > 1 ? (interval - (s->iteration + s->ahead) % interval) % interval : 0;
+}
+
+gboolean tw_batching_defers(const tw_scheduler *s)
+{
+  return iterations_deferred(s) > 0 && !s->bound && s->running.length > s->partial;
+}
+
 void tw_batching_begin(tw_scheduler *s)
 {
   g_array_set_size(s->next.list, 0);
   s->next.cached = s->next.from_host = s->next.from_store = 0;
+  s->next.adapters = (tw_adapter_loads){0};
+  note_adapters(s);
   g_ptr_array_set_size(s->joining, 0);
   g_ptr_array_set_size(s->leaving, 0);
   s->preempted = s->evictable = FALSE;
+  s->defers = tw_batching_defers(s);
   s->reserved = s->ahead ? tw_kv_need(&s->kv, s->decoding.count, 1) : 0;
 }
 
@@ -68,12 +93,12 @@ static gint64 next_decodes(const tw_scheduler *s, gint64 *reserved)
   return decodes;
 }
 
-/* The tokens that a running sequence computes next, 0 if it ends before; and the blocks that it wants for them. */
+/* The tokens that a running sequence computes next, 0 if it ends before or is left out; and the blocks that it wants for them. */
 static gint64 next_tokens(const tw_scheduler *s, const tw_sequence *sequence, gint64 budget, gint64 *blocks)
 {
   gint64 held = sequence->prefill_done, tokens = 1;
   if (tw_sequence_is_partial(sequence)) {
-    tokens = chunk_tokens(s, sequence->prefill_target - held, budget);
+    tokens = s->defers ? 0 : chunk_tokens(s, sequence->prefill_target - held, budget);
   } else if (sequence->decoding) {
     held = tw_decoding_tokens(&s->decoding, sequence) + s->ahead;
     tokens = !s->ahead || sequence->finish.key > (double)(s->decoding.count + 1);
@@ -273,29 +298,34 @@ static void load_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_offload
   s->next.from_store += store;
 }
 
-gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
+/* Admits those who wait; who waits for an adapter is set aside, in s->passed. */
+static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
   gint64 n = 0, longest = 0;
-  for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
+  for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs;) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
     s->held_up = sequence == NULL ? TW_WAIT_BOUNDARY : TW_WAIT_POWER;
     if (sequence == NULL)
       return any;
-    if (s->closed) {
-      s->held_up = TW_WAIT_BOUNDARY;
-      return any;
-    }
     if (s->paused && s->running.length > 0)
       return any;
+    if (config->adapters.slots > 0 && !tw_adapters_admit(&s->adapters, &sequence->request)) {
+      tw_waiting_take(&s->waiting, sequence);
+      g_ptr_array_add(s->passed, sequence);
+      continue;
+    }
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
     tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
     gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
+    if (left > 1 && s->defers) { /* a single token is as good as a decode */
+      s->held_up = TW_WAIT_BOUNDARY;
+      return any;
+    }
     gint64 chunk = chunk_tokens(s, left, budget);
-    gint64 kept =
-        s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
+    gint64 kept = s->running.length > 0 ? (gint64)(config->watermark * (double)s->kv.total_blocks) : 0;
     gboolean too_long = config->kind->padded && ++n * MAX(longest, left) > config->max_batched_tokens;
     s->held_up = TW_WAIT_BUDGET;
     if (chunk == 0 || (chunk < left && !splits(s)) || too_long)
@@ -313,15 +343,30 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
       return any;
     }
     tw_batching_enter(s, sequence, &hit, now_s);
+    if (config->adapters.slots > 0)
+      tw_adapters_load(&s->adapters, &sequence->request, &s->next.adapters);
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
     tw_batching_take_chunk(s, sequence, chunk);
     s->partial += tw_sequence_is_partial(sequence);
     budget -= chunk;
+    any = TRUE;
   }
   s->held_up = s->running.length >= config->max_seqs ? TW_WAIT_SEATS
                : s->waiting.n > 0                    ? TW_WAIT_BUDGET
                                                      : TW_WAIT_BOUNDARY;
+  return any;
+}
+
+gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
+{
+  note_adapters(s); /* a sequence that has been preempted runs no more */
+  gboolean any = admit(s, budget, now_s);
+  for (guint i = 0; i < s->passed->len; i++)
+    tw_waiting_push(&s->waiting, s->passed->pdata[i], s->decoding.count);
+  if (s->passed->len > 0 && s->held_up == TW_WAIT_BOUNDARY)
+    s->held_up = TW_WAIT_SEATS;
+  g_ptr_array_set_size(s->passed, 0);
   return any;
 }
 
@@ -371,6 +416,8 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
   if (s->evictable)
     room = MIN(room, tw_kv_room(&s->kv, q, s->reserved + tw_prefix_cache_loose(&s->prefixes)) - s->ahead);
   gint64 horizon = MIN(first_end, MAX(room, 1));
+  if (s->config.prefill_interval > 1 && s->waiting.n + (guint)s->partial > 0)
+    horizon = MIN(horizon, iterations_deferred(s) > 0 ? iterations_deferred(s) : s->config.prefill_interval);
   if (s->config.order == TW_ORDER_FAIR && s->running.length < s->config.max_seqs)
     horizon = MIN(horizon, tw_waiting_steady(&s->waiting, q));
   return horizon;

@@ -33,6 +33,10 @@ static inline gboolean tw_sequence_is_aside(const tw_sequence *sequence)
 void tw_batching_begin(tw_scheduler *scheduler);
 /* Lets delivered sequences start to decode while there is room for their next tokens. */
 void tw_batching_join_delivered(tw_scheduler *scheduler);
+/* Whether a plan that begins leaves prompts to a later iteration, so that those of all ranks slow the same ones: while others
+ * decode, and unless they had more to do than one of those iterations takes. As vLLM does with
+ * prefill-schedule-interval (Scheduler.schedule and DPEngineCoreProc._should_throttle_prefills in May 2026). */
+gboolean tw_batching_defers(const tw_scheduler *scheduler);
 /* Gives running sequences their next tokens in admission order. Who gets no blocks takes them from the last
  * admitted, or, with priorities, from the last of the lowest priority; if that is itself, it is preempted, and
  * then, as in vLLM, nobody behind it is in the iteration. Returns what is left of the budget. */

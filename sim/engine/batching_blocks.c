@@ -1,4 +1,4 @@
-/* What sequences do to the KV blocks of a batch as they join, leave and are preempted. */
+/* KV blocks of a batch, as sequences join it, leave it and are preempted. */
 #include "sim/engine/batching.h"
 
 #include <math.h>

@@ -203,7 +203,8 @@ void tw_decoding_advance(tw_decoding *d, const tw_segment *segment, gint64 itera
   for (int i = 0; i < d->caps.n; i++) {
     d->capped[i] += (gint64)d->growing[i].n * iterations;
     for (tw_heap_node *top; (top = tw_heap_top(&d->growing[i])) != NULL && top->key <= (double)d->count;) {
-      d->capped[i] -= d->count - (gint64)top->key; /* where the step model did not stop at the cap */
+      /* The step model did not stop at the cap: only iterations below it count. */
+      d->capped[i] -= d->count - (gint64)top->key;
       charge_decodes(d, tw_container(top - i, tw_sequence, cap_reached));
       tw_heap_remove(&d->growing[i], top);
     }

@@ -18,7 +18,7 @@ typedef struct tw_decoding {
   gint64 kv_tokens;               /* tokens in the cache that they hold */
   gint64 capped[TW_CONTEXT_CAPS]; /* the sums of their contexts under each cap */
   tw_heap finish, answer;
-  tw_heap growing[TW_CONTEXT_CAPS]; /* those whose context is still below the cap */
+  tw_heap growing[TW_CONTEXT_CAPS]; /* Sequences whose context is still below the cap. */
 
   /* Charges (charge.h): the sums as the segment began, at decode count `charge_start`, its rates, and the
    * count from which the moments are taken. */

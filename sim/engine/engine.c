@@ -40,8 +40,9 @@ tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_eng
   engine->ranks = g_new(tw_scheduler, (gsize)config->ranks);
   engine->expected = g_new0(gint64, (gsize)config->ranks);
   engine->batches = g_new0(tw_batch, (gsize)config->ranks);
-  for (int i = 0; i < config->ranks; i++)
-    tw_scheduler_init(&engine->ranks[i], &config->scheduler);
+  tw_scheduler_config of_rank = config->scheduler;
+  for (int i = 0; i < config->ranks; i++, of_rank.prefix_place++)
+    tw_scheduler_init(&engine->ranks[i], &of_rank);
   init_offload(engine);
   engine->due_s = engine->limit_w = INFINITY;
   engine->slowness = 1;
@@ -101,7 +102,7 @@ gint64 tw_engine_cached_tokens(tw_engine *engine, int rank, const tw_request *re
 {
   if (!looks_into_prefixes(engine, request))
     return 0;
-  tw_engine_catch_up(engine, now_s); /* Where it offloads, evictions of any rank matter to all. */
+  tw_engine_catch_up(engine, now_s); /* With offloading, evictions of any rank matter to all. */
   return cached_tokens(engine, &engine->ranks[rank], request, now_s);
 }
 
@@ -231,7 +232,7 @@ void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s)
 {
   tw_engine_settle_waiting(engine, now_s);
   tw_scheduler_cancel(&engine->ranks[sequence->rank], sequence);
-  if (tw_engine_waiting(engine) > 0)
+  if (tw_engine_waiting(engine) > 0 || engine->config.scheduler.prefill_interval > 1)
     look_at_boundary(engine, TRUE, now_s);
 }
 

@@ -8,6 +8,11 @@
  * sends over the fabric and waits for that, then spends its computation and latencies. Alone on the fabric this comes
  * to the closed form; under contention only what is sent stretches. It plans anew only where a batch may change.
  *
+ * Ranks go in lock step: an iteration takes as long as that of the slowest one. Where they share experts, a rank
+ * without work computes a dummy batch (the step model says what it costs). As in vLLM (execute_dummy_batch and
+ * _has_global_unfinished_reqs of vllm/v1/engine/core.py in May 2026), ranks learn only now and then that none has work
+ * left. Left out: that there a rank in the middle of a dummy batch looks at new requests an iteration later.
+ *
  *     submit(now) ──►  ranks: scheduler, KV cache ──plan──► batch ──step model──► segment ──► due
  *                        ▲                                                                     │
  *                        └───────────────────────── step(): advance, end, plan ◄───────────────┘
@@ -51,7 +56,8 @@ typedef struct tw_usage {
       output_tokens;    /* Tokens of prompts that were computed, and tokens that were emitted. */
   gint64 cached_tokens; /* Tokens of prompts that were found in a prefix cache instead. */
   gint64 host_tokens,
-      store_tokens;    /* Cached tokens that came from the memory of hosts, and from the shared store. */
+      store_tokens; /* Cached tokens that came from the memory of hosts, and from the shared store. */
+  gint64 adapter_loads, adapter_fetches; /* Adapters that were loaded; and of them, those from storage. */
   double flops, bytes; /* The model's operations and traffic to HBM, over all accelerators. */
   double clock_s;      /* Integral of the clock divided by the nominal one, while busy. */
   /* Joules of the accelerators: prefill_j and decode_j are dynamic. Joules that accelerators draw anyway, asleep or
@@ -79,19 +85,20 @@ typedef enum {
 extern const char *const tw_rank_choice_names[];
 
 typedef struct tw_engine_config {
-  tw_scheduler_config scheduler; /* The configuration of each rank. */
+  tw_scheduler_config scheduler; /* The configuration of each rank; prefix_place is that of the first. */
   int ranks;                     /* The number of data-parallel ranks. */
   int rank_choice;               /* tw_rank_choice */
-  gint64 prefill_interval;       /* Ranks admit sequences beside running ones in one of so many iterations;
-                                    0, 1: in all */
-  double rank_prefix_weight;     /* A request goes to the rank with the least sum of its number of requests
+  /* Ranks that share experts ask each other in one of so many iterations whether anybody has work left, and go on
+   * with dummy batches until then (vLLM: 32); 0: they stop at once. */
+  gint64 finish_sync;
+  double rank_prefix_weight;  /* A request goes to the rank with the least sum of its number of requests
                                     and this weight times the share of the request's tokens that the rank would
                                     compute; 0: prefixes do not count */
-  tw_offload_config offload;     /* host_bytes = 0: the engine does not offload. */
-  tw_speculation speculation;    /* draft_tokens = 0: the engine does not speculate. */
-  const tw_step_model *model;    /* borrowed */
-  tw_power_law power;            /* Watts of the engine's accelerators. */
-  const tw_clock *clocks;        /* Borrowed: slower clocks, falling; NULL: none. */
+  tw_offload_config offload;  /* host_bytes = 0: the engine does not offload. */
+  tw_speculation speculation; /* draft_tokens = 0: the engine does not speculate. */
+  const tw_step_model *model; /* borrowed */
+  tw_power_law power;         /* Watts of the engine's accelerators. */
+  const tw_clock *clocks;     /* Borrowed: slower clocks, falling; NULL: none. */
   int n_clocks;
   double throttle;   /* The share of the nominal clock that `model` and `power` are below it. */
   gboolean resident; /* A parked engine keeps weights and KV cache, and its accelerators stay awake. */
@@ -196,8 +203,8 @@ double tw_engine_joules(const tw_engine *engine, double now_s);
 /* Dynamic joules alone: those that the engine's work adds to what its accelerators draw anyway. */
 double tw_engine_dynamic_joules(const tw_engine *engine, double now_s);
 
-/* Where the engine offloads: evicts what the iterations that have ended before `now_s` push out, so that what
- * the accelerators and hosts hold can be looked at. */
+/* Evicts what the iterations that have ended before `now_s` push out, so that the blocks of the accelerators and
+ * hosts can be looked at. Does nothing without offloading. */
 void tw_engine_catch_up(tw_engine *engine, double now_s);
 const tw_prefix_cache *tw_engine_prefixes(const tw_engine *engine, int rank);
 /* A sequence is on its way to its rank, which counts it among its load from now on; or (`delta` -1) it has

@@ -36,8 +36,8 @@ struct tw_engine {
   double compute_s;   /* Seconds of the window's computation, beside its flows. */
   tw_step_cost alone; /* The window, and those that follow on it, cost this without what the fabric takes. */
   gint64 quiet;    /* So many iterations behind the window begin without a new plan, unless somebody comes. */
-  gint64 untold;   /* The listener was not told of so many windows of the same batch before this one, ... */
-  double untold_s; /* ... which began at this instant. */
+  gint64 untold;   /* Windows of the same batch before this one that the listener was not told of. */
+  double untold_s; /* The instant at which the first of these windows began. */
   gint64 planned;  /* The next event is at the end of this iteration of the segment. */
   double due_s;
   double limit_w;      /* The limit of each accelerator. */
@@ -47,13 +47,14 @@ struct tw_engine {
   gboolean new_limit;  /* The limit has changed since the segment began. */
   gboolean slowed;     /* The limit has slowed the engine since somebody asked. */
 
-  gint64 boundaries; /* Number of iterations that have ended. */
+  gint64 boundaries; /* Number of iterations that have ended since the engine began, or failed. */
   int next_rank;     /* The next rank of round-robin. */
   double waiting_s,
       waiting_since_s; /* Integral of the waiting sequences, and the instant up to which it goes. */
-  double waiting_for_s[TW_WAIT_CAUSES]; /* The same integral by cause, of the current interval. */
-  tw_usage total, told;                 /* Usage of the run, and the part of it that intervals have taken. */
-  tw_mark mark;                         /* The point up to which `total` is summed. */
+  /* Sequences times seconds that they waited in the current interval, by cause. */
+  double waiting_for_s[TW_WAIT_CAUSES];
+  tw_usage total, told; /* Usage of the run, and the part of it that intervals have taken. */
+  tw_mark mark;         /* The point up to which `total` is summed. */
   /* Blocks in use are taken as straight between two marks; the ends of intervals are marks for blocks alone. */
   double kv_block_s; /* Integral of blocks over the current interval, up to kv_mark. */
   struct {

@@ -19,6 +19,15 @@ gboolean tw_engine_batch_is_open(const tw_engine *engine)
   return !engine->window && decodes_alone(engine);
 }
 
+/* Sequences in the iteration that is planned. */
+static gint64 planned_sequences(const tw_engine *engine)
+{
+  gint64 n = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    n += engine->batches[i].decode_seqs + engine->batches[i].prefill_seqs;
+  return n;
+}
+
 /* ---- What a segment costs ---- */
 
 /* Whether the limit keeps it from what it would do otherwise. */
@@ -46,6 +55,15 @@ static double load_s(const tw_engine *engine)
   return longest_s;
 }
 
+/* Seconds for which the iteration waits until its adapters are loaded. */
+static double adapters_s(const tw_engine *engine)
+{
+  double longest_s = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    longest_s = fmax(longest_s, engine->ranks[i].chunks.adapters.time_s);
+  return longest_s;
+}
+
 /* Watts of an accelerator in the first iteration of the segment. */
 static double watts(const tw_engine *engine)
 {
@@ -59,13 +77,16 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
 {
   tw_step_cost *cost = &engine->segment.cost;
   tw_step_model_cost(model, engine->batches, engine->config.ranks, cost);
-  if (engine->config.speculation.draft_tokens > 0)
+  if (engine->config.speculation.draft_tokens > 0 && planned_sequences(engine) > 0)
     tw_speculation_cost(&engine->config.speculation, model, engine->batches, engine->config.ranks, cost);
   if (engine->offload.host != NULL) {
     double loads_s = load_s(engine); /* one iteration: prompts have joined */
     cost->classes[TW_TIME_LOADS].first += fmax(0, loads_s - cost->time_s.first);
     cost->time_s.first = fmax(cost->time_s.first, loads_s);
   }
+  double waits_s = adapters_s(engine); /* of one iteration, too */
+  cost->classes[TW_TIME_LOADS].first += waits_s;
+  cost->time_s.first += waits_s;
   if (engine->slowness != 1) { /* the others wait, which takes no dynamic power */
     cost->time_s = tw_line_scale(cost->time_s, engine->slowness);
     for (int i = 0; i < TW_ITERATION_CLASSES; i++)
@@ -178,8 +199,8 @@ void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
 static double tokens_per_iteration(const tw_engine *engine)
 {
   const tw_speculation *speculation = &engine->config.speculation;
-  gboolean drafts =
-      speculation->draft_tokens > 0 && !tw_batches_hold_prompts(engine->batches, engine->config.ranks);
+  gboolean drafts = speculation->draft_tokens > 0 && planned_sequences(engine) > 0 &&
+                    !tw_batches_hold_prompts(engine->batches, engine->config.ranks);
   return drafts ? tw_speculation_tokens(speculation) : 1;
 }
 
@@ -254,6 +275,8 @@ static gboolean advance(tw_engine *engine, double now_s)
     engine->total.cached_tokens += rank->chunks.cached;
     engine->total.host_tokens += rank->chunks.from_host;
     engine->total.store_tokens += rank->chunks.from_store;
+    engine->total.adapter_loads += rank->chunks.adapters.loads;
+    engine->total.adapter_fetches += rank->chunks.adapters.fetches;
     engine->total.output_tokens += emitted;
     tell_prompted(engine, rank, now_s);
     changed |= tw_scheduler_advance(rank, segment, iterations);
@@ -273,15 +296,6 @@ static gboolean advance(tw_engine *engine, double now_s)
   return changed;
 }
 
-/* Iterations until ranks may admit somebody beside others; 0: they may in the next one. */
-static gint64 iterations_closed(const tw_engine *engine)
-{
-  gint64 interval = engine->config.prefill_interval;
-  if (interval <= 1 || engine->boundaries % interval == 0 || tw_engine_running(engine) == 0)
-    return 0;
-  return interval - engine->boundaries % interval;
-}
-
 /* Has every rank plan its next iteration. Returns whether a batch changed. */
 static gboolean plan_ranks(tw_engine *engine, double now_s)
 {
@@ -290,7 +304,7 @@ static gboolean plan_ranks(tw_engine *engine, double now_s)
     tw_scheduler *rank = &engine->ranks[i];
     guint64 preempted = rank->preemptions;
     rank->paused = engine->over_limit;
-    rank->closed = iterations_closed(engine) > 0;
+    rank->iteration = engine->boundaries;
     changed |= tw_scheduler_plan(rank, now_s);
     if (rank->preemptions > preempted && engine->listener.preempted != NULL)
       engine->listener.preempted(engine->listener.user, engine->index,
@@ -300,13 +314,11 @@ static gboolean plan_ranks(tw_engine *engine, double now_s)
   return changed;
 }
 
-/* Sequences in the iteration that is planned. */
-static gint64 planned_sequences(const tw_engine *engine)
+/* Iterations of dummy batches alone until ranks that have no work stop. */
+static gint64 iterations_idle(const tw_engine *engine)
 {
-  gint64 n = 0;
-  for (int i = 0; i < engine->config.ranks; i++)
-    n += engine->batches[i].decode_seqs + engine->batches[i].prefill_seqs;
-  return n;
+  gint64 sync = engine->config.finish_sync;
+  return sync > 0 && engine->boundaries % sync > 0 ? sync - engine->boundaries % sync : 0;
 }
 
 static gboolean has_preempted(const tw_engine *engine)
@@ -343,10 +355,9 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
     engine->ranks[i].evictable = TRUE;
     horizon = MIN(horizon, tw_scheduler_horizon(&engine->ranks[i]));
   }
-  if (engine->config.prefill_interval > 1 && tw_engine_waiting(engine) > 0)
-    horizon =
-        MIN(horizon, engine->config.prefill_interval - engine->boundaries % engine->config.prefill_interval);
-  if (planned_sequences(engine) == 0) {
+  if (planned_sequences(engine) == 0)
+    horizon = iterations_idle(engine);
+  if (horizon == 0) {
     for (int i = 0; i < engine->config.ranks; i++) /* none waits but for blocks that are held */
       g_assert(engine->ranks[i].waiting.n == 0 || engine->ranks[i].held > 0);
     engine->busy = FALSE;
@@ -442,7 +453,7 @@ GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s)
   if (engine->busy)
     charge_part(engine, now_s);
   engine->busy = engine->window = engine->awaiting = engine->over_limit = FALSE;
-  engine->quiet = 0;
+  engine->quiet = engine->boundaries = 0;
   tw_engine_settle_waiting(engine, now_s);
   fail_ranks(engine, kept, sequences);
   tw_engine_mark_blocks(engine);

@@ -1,7 +1,7 @@
 #include "sim/engine/gaps.h"
 
 typedef struct entry {
-  gint64 count; /* of the iterations before */
+  gint64 count; /* Number of the iterations before. */
   double gap_s;
 } entry;
 

@@ -22,6 +22,7 @@
 #ifndef TW_SIM_SCHEDULER_H
 #define TW_SIM_SCHEDULER_H
 
+#include "sim/engine/adapters.h"
 #include "sim/engine/decoding.h"
 #include "sim/engine/waiting.h"
 #include "sim/kv/kv_cache.h"
@@ -40,7 +41,7 @@ typedef struct tw_scheduler_kind {
   gboolean padded;        /* Each prompt of a batch counts as much as the longest of them. */
   gint64 block_tokens;    /* Tokens of a KV block, where the scenario does not say. */
   int reserve;            /* A tw_admission_reserve, where the scenario does not say. */
-  double watermark;       /* Share of the blocks that admission leaves free while others run. */
+  double watermark;       /* The watermark of the configuration, where the scenario does not say. */
   /* Plans from `now_s` on, by the functions of batching.h, up to tw_batching_start. */
   void (*plan)(tw_scheduler *scheduler, double now_s);
   /* For how many iterations the planned batch stays as it is, if nobody arrives. */
@@ -67,9 +68,11 @@ typedef struct tw_scheduler_config {
   int reserve; /* tw_admission_reserve */
   gboolean asynchronous;
   gint64 long_prefill_tokens; /* The most tokens of a chunk; 0: any number. */
-  gboolean whole_prompts;     /* Kinds that split prompts do not split them. */
-  gboolean mixed_chunk;       /* In kind sglang, decodes run beside prompts. */
-  double conservativeness;    /* Kind sglang multiplies its guess of tokens still to be emitted by it. */
+  gint64
+      prefill_interval; /* Prompts are computed beside decodes in one of so many iterations; 0, 1: in all. */
+  gboolean whole_prompts;  /* Kinds that split prompts do not split them. */
+  gboolean mixed_chunk;    /* In kind sglang, decodes run beside prompts. */
+  double conservativeness; /* Kind sglang multiplies its guess of tokens still to be emitted by it. */
   gint64 max_seqs, max_batched_tokens, block_tokens;
   gint64 max_model_len; /* The most tokens of prompt and output together. */
   gint64 kv_blocks;     /* The KV blocks of this rank. */
@@ -78,11 +81,16 @@ typedef struct tw_scheduler_config {
   gint64 sequence_blocks; /* Blocks of each sequence's state and windows, beside those of its tokens. */
   /* Prefixes are found up to multiples of so many tokens, where the state was kept; 0: up to whole blocks. */
   gint64 checkpoint_tokens;
+  double watermark;    /* Share of the blocks that admission leaves free while others run. */
   gboolean hands_over; /* Sequences leave when their prompts are complete. */
   gboolean gaps;       /* The longest gap between the tokens of each sequence is followed. */
   /* Clients see the first token of a sequence from another engine as it is scheduled here, not before. */
   gboolean shows_later;
   gboolean prefix_cache;
+  tw_adapters_config adapters; /* slots = 0: there are none. */
+  tw_prefix_map
+      *prefix_map; /* Borrowed, the map of many prefix caches, in which this one has a place. NULL: none. */
+  int prefix_place;
   tw_offload *offload; /* Borrowed. NULL: what is evicted from the prefix cache is lost. */
 } tw_scheduler_config;
 
@@ -99,6 +107,7 @@ typedef struct tw_chunks {
   GArray *list; /* Elements are tw_chunk. */
   gint64 cached;
   gint64 from_host, from_store; /* Cached tokens that are loaded from hosts, and from the store. */
+  tw_adapter_loads adapters;
 } tw_chunks;
 
 /* Whether a batch of kind sglang has prompts alone, decodes beside prompts, or decodes alone. */
@@ -114,7 +123,7 @@ typedef struct tw_sglang {
   tw_sglang_mode last;  /* The mode of the batch that was planned last. */
   gint64 members;       /* Number of sequences of that batch, without the chunked one. */
   gboolean alone;       /* The running batch was empty beside that batch. */
-  gboolean cut;         /* That batch holds a part of a prompt that does not complete it. */
+  gboolean cut;         /* The last batch holds a part of a prompt that does not complete it. */
 } tw_sglang;
 /* Why sequences wait for a place in a batch. */
 typedef enum {
@@ -130,15 +139,17 @@ struct tw_scheduler {
   tw_scheduler_config config;
   tw_kv_cache kv;
   tw_waiting waiting;
-  GQueue running; /* Links are tw_sequence.link, in admission order. */
+  tw_adapters adapters;
+  GPtrArray *passed; /* Sequences that wait for adapters, and whom others pass in the plan that is made. */
+  GQueue running;    /* Links are tw_sequence.link, in admission order. */
   guint64 admitted;
   tw_chunks chunks, next; /* Chunks of the iteration that runs, and of the one that is planned behind it. */
-  tw_batch batch;         /* What the iteration that runs computes. */
+  tw_batch batch;         /* The batch of the iteration that runs. */
   tw_decoding decoding;
   gint64 partial;   /* Number of running sequences whose prompts are not planned to their ends. */
   GPtrArray *aside; /* Running sequences that hold all their tokens, but sit this iteration out. */
-  GPtrArray *joining,
-      *leaving;    /* Those that decode again in the next iteration, and those that sit the next one out. */
+  /* Sequences that decode again in the next iteration, and those that sit the next one out. */
+  GPtrArray *joining, *leaving;
   GPtrArray *lost; /* Sequences that were preempted while the running iteration computes a token of theirs. */
   tw_sglang sglang;
   tw_batch overshoot; /* Decodes of sequences whose end was not known as their next iteration was planned. */
@@ -150,7 +161,9 @@ struct tw_scheduler {
   gint64 promised;    /* Blocks that the sequences which hold any will hold at their ends. */
   gboolean decodes;   /* The decoding sequences take part in the iteration. */
   gboolean paused;    /* Nobody is admitted while others run. */
-  gboolean closed;    /* Nobody is admitted at all. */
+  gint64 iteration;   /* The number of the iteration that begins, the same in all ranks of an engine. */
+  gboolean defers;    /* The plan leaves prompts to a later iteration: tw_batching_defers. */
+  gboolean bound;     /* Somebody still waited behind the last plan that let prompts be computed. */
   gboolean preempted; /* The plan preempted somebody, so that the next one may admit again. */
   tw_wait_cause held_up; /* Why the last plan did not admit the first that waits. */
   gboolean changed;      /* The batch differs from a continuation of the decodes before. */

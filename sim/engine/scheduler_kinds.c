@@ -7,10 +7,13 @@ static void plan_mixed(tw_scheduler *s, double now_s)
   tw_batching_begin(s);
   tw_batching_join_delivered(s);
   gint64 budget = tw_batching_run(s);
-  if (s->preempted)
+  if (s->preempted) {
     s->held_up = TW_WAIT_KV;
-  else
-    tw_batching_admit(s, budget, now_s);
+    return;
+  }
+  tw_batching_admit(s, budget, now_s);
+  if (!s->defers)
+    s->bound = s->waiting.n > 0;
 }
 
 /* Follows vLLM V1 (vllm/v1/core/sched/scheduler.py and kv_cache_manager.py in May 2026). Asynchronously

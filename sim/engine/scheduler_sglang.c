@@ -14,8 +14,8 @@
 
 #include <math.h>
 
-/* Of SGLang's source: the ratio at the start, its share below which it does not fall, and over how many turns it
- * falls there; and tokens that each of those left is given by a retraction. */
+/* Constants of SGLang's source: the ratio at the start, its share below which it does not fall, the turns over which
+ * it falls there, and the tokens that a retraction grants each of those left. */
 enum { DECAY_TURNS = 600, RETRACT_TOKENS = 20 };
 #define FIRST_RATIO 0.7
 #define LEAST_SHARE 0.14
@@ -88,8 +88,8 @@ gint64 tw_sglang_free_pages(const tw_scheduler *s)
 
 /* ---- What has become of the last batches ---- */
 
-/* Those that have ended leave the batch that was planned last, if they are in it and that is known; else the
- * running batch goes on counting them until it decodes. */
+/* Sequences that have ended leave the batch that was planned last, if they are in it and their end is known; else
+ * the running batch goes on counting them until it decodes. */
 static void merge_last(tw_scheduler *s)
 {
   tw_sglang *g = &s->sglang;
@@ -172,8 +172,8 @@ static int by_outputs(gconstpointer a, gconstpointer b, gpointer user)
          (x->request.prompt_tokens < y->request.prompt_tokens);
 }
 
-/* Where the KV cache does not hold the next tokens of all. SGLang gives up the last one if even that does not
- * fit; here a half-done prompt, or then it, waits again. */
+/* Sets sequences back while the KV cache does not hold the next tokens of all. SGLang gives up the last one if even
+ * that does not fit; here a half-done prompt, or then it, waits again. */
 static void retract_some(tw_scheduler *s)
 {
   g_autoptr(GPtrArray) batch = g_ptr_array_new();
@@ -250,7 +250,7 @@ static void plan_batch(tw_scheduler *s, double now_s)
   tw_batching_take(s, 0);
 }
 
-/* What is planned runs, and with it those of whose end it did not know. */
+/* Starts the planned iteration, and with it the sequences of whose end the plan did not know. */
 static void start(tw_scheduler *s)
 {
   gboolean decodes = s->decodes_next;

@@ -1,8 +1,8 @@
 /* Batches with prompts of kind sglang: PrefillAdder and SchedulePolicy of SGLang's schedule_policy.py. */
 #include "sim/engine/sglang.h"
 
-/* Of SGLang's source: how many may wait before prefixes are not looked for; and a prefix that is worth waiting
- * for. */
+/* Constants of SGLang's source: the most that may wait before prefixes are not looked for, and the prefix that is
+ * worth waiting for. */
 enum { MOST_SORTED = 128, FEW_TOKENS = 32 };
 
 static gint64 whole_pages(const tw_scheduler *s, gint64 tokens)
@@ -146,7 +146,7 @@ static void admit(tw_scheduler *s, pass *p, double now_s)
 {
   for (;;) {
     tw_sequence *sequence = tw_waiting_first(&s->waiting, s->decoding.count);
-    if (sequence == NULL || s->closed)
+    if (sequence == NULL || tw_batching_defers(s))
       return;
     if (s->paused && s->running.length > 0) {
       s->held_up = TW_WAIT_POWER;

@@ -94,7 +94,7 @@ static void expected_clear(void *data)
   g_free(e->nearest);
 }
 
-/* Of the groups of a metric, those that are little farther than the nearest count, by their rows. */
+/* Adds a metric: of its groups, those that are little farther than the nearest count, by their rows. */
 static void add_metric(GArray *errors, const tw_pool *pool, const group *groups, guint n, const char *metric)
 {
   enum { STEP = 2 }; /* quarters of a unit that still count */

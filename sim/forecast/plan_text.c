@@ -146,7 +146,7 @@ static void add_pool(GString *out, const tw_scenario *scenario, int index)
     add_row(out, "KV in host memory", "%.4g GB per engine", 1e-9 * pool->host_bytes);
   add_power(out, scenario, pool);
   add_row(out, "step times", "%s, %s", tw_step_kind_names[pool->step_kind],
-          pool->table_file != NULL ? pool->table_file : pool->overhead.label);
+          pool->table_file != NULL ? pool->table_file : pool->software.label);
   add_steps(out, pool);
   g_autoptr(GArray) errors = tw_expected_errors(pool);
   for (guint i = 0; i < errors->len; i++) {
@@ -174,6 +174,20 @@ static void add_traffic(GString *out, const tw_site_job *job)
               "computation",
               inside_s, 1e-9 * bytes, job->plan.training.reach.groups[i], 100 * job->overlap[i]);
   }
+}
+
+static void add_rollouts(GString *out, const tw_scenario *scenario, const tw_site_job *job)
+{
+  const tw_class *rollouts = tw_scenario_rollouts(scenario);
+  add_row(out, "rollouts",
+          "%" G_GINT64_FORMAT " samples of each of %" G_GINT64_FORMAT
+          " prompts, policy %s with %.4g times as many under way, %" G_GINT64_FORMAT
+          " steps off policy; the step alone is of as many whole sequences",
+          rollouts->samples, rollouts->prompts, tw_rollout_policies[job->rl.policy].name,
+          tw_site_job_over_sampling(job), job->rl.off_policy);
+  if (job->rl.colocated)
+    add_row(out, "colocated", "with the engines; a change to training or back takes %.4g s",
+            tw_site_job_swap_s(job));
 }
 
 static void add_job(GString *out, const tw_scenario *scenario, int index)
@@ -206,6 +220,8 @@ static void add_job(GString *out, const tw_scenario *scenario, int index)
     add_row(out, "checkpoint", "%.4g GB every %" G_GINT64_FORMAT " steps, %s",
             1e-9 * tw_site_job_checkpoint_bytes(job), job->checkpoint.every,
             tw_checkpoint_mode_names[job->checkpoint.mode]);
+  if (job->kind == TW_SITE_JOB_RL)
+    add_rollouts(out, scenario, job);
   add_place(out, scenario, scenario->plan.n_engines + index);
 }
 

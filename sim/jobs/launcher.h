@@ -18,7 +18,7 @@ typedef struct tw_jobs_options {
   const tw_launcher *launcher; /* NULL: local */
   gint64 at_once;              /* jobs, or tasks of an array; 0: as many as there are processors */
   gboolean again;              /* run also what was done, and overwrite what else the directories hold */
-  const char *directory;       /* where the launcher may keep files; needed by slurm alone */
+  const char *directory;       /* Directory in which the launcher may keep files; needed by slurm alone. */
   double expected_s;           /* seconds that a job takes, from those before; 0: not known */
   /* Called after each job that has ended or was kept, with the number of those so far and of all; or NULL. */
   void (*ended)(void *user, const tw_job *job, guint n_ended, guint n_jobs);

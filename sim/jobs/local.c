@@ -80,7 +80,7 @@ static void *submit(const GPtrArray *jobs, const tw_jobs_options *options, GErro
   return b;
 }
 
-/* Where a job cannot be started, what runs is waited for first. */
+/* If a job cannot be started, those that run are waited for first. */
 static tw_job *collect(void *data, GError **error)
 {
   batch *b = data;

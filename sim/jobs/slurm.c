@@ -23,13 +23,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PILOTS        8      /* jobs that are run first where nothing is known of their time */
-#define SHORT_S       60     /* a task holds jobs of at least so long, if there are enough */
-#define LONG_S        300    /* and of no longer than this, if jobs are not */
-#define FEW_S         5      /* the least of a task where the user wants many at once */
-#define ATTEMPTS      3      /* a job is submitted so often before it is given up */
-#define UNSEEN        3      /* looks at the queue without a task before it has ended: files may come late */
-#define DEFAULT_TASKS 1001   /* in an array, as Slurm is shipped */
+#define PILOTS        8    /* jobs that are run first where nothing is known of their time */
+#define SHORT_S       60   /* a task holds jobs of at least so long, if there are enough */
+#define LONG_S        300  /* A task holds jobs of no more than this in all, unless one alone takes longer. */
+#define FEW_S         5    /* the least of a task where the user wants many at once */
+#define ATTEMPTS      3    /* a job is submitted so often before it is given up */
+#define UNSEEN        3    /* looks at the queue without a task before it has ended: files may come late */
+#define DEFAULT_TASKS 1001 /* in an array, as Slurm is shipped */
 #define FIRST_POLL_US 500000 /* doubles up to the last one */
 #define LAST_POLL_US  4000000
 #define LOST_CODE     (128 + SIGKILL)
@@ -47,10 +47,10 @@ typedef struct entry {
 
 typedef struct batch {
   const tw_jobs_options *options;
-  char *folder, *name;       /* where lists lie; the name of all arrays of this directory */
-  GArray *entries;           /* of entry, those that were to be run */
+  char *folder, *name;       /* Folder of lists, and the name of all arrays of this directory. */
+  GArray *entries;           /* Array of entry: those that were to be run. */
   guint waves;               /* arrays that were submitted */
-  guint most_tasks;          /* of an array */
+  guint most_tasks;          /* Most tasks of an array. */
   gint64 poll_us, pilots_us; /* pilots_us: when the first of the pilots ran; 0: not yet */
   gboolean knows, cancelled; /* knows: how long jobs take */
   GHashTable *told;          /* reasons that were told */
@@ -323,7 +323,7 @@ static void *submit(const GPtrArray *jobs, const tw_jobs_options *options, GErro
     tw_job *job = jobs->pdata[i];
     if (job->state != TW_JOB_WAITING)
       continue;
-    /* What lies there is not this job's, and must not be taken for it. */
+    /* A summary that lies there is not this job's, and must not be taken for it. */
     g_autofree char *stale = g_build_filename(job->directory, "summary.json", NULL);
     if (job->overwrite)
       g_unlink(stale);

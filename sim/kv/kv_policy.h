@@ -5,7 +5,7 @@
 
 #include <glib.h>
 
-/* What a tier knows of a piece that it holds. */
+/* A tier's knowledge of a piece that it holds. */
 typedef struct tw_kv_use {
   double entered_s; /* the use with which it came in */
   double used_s;    /* its last use */
@@ -24,11 +24,11 @@ typedef struct tw_kv_policy {
 } tw_kv_policy;
 
 extern const tw_kv_policy tw_kv_policies[];
-extern const char *const tw_kv_policy_names[]; /* of the rows, NULL-terminated */
+extern const char *const tw_kv_policy_names[]; /* Names of the policies, NULL-terminated. */
 const char *const *tw_kv_policy_helps(void);
 
-/* Which pieces a tier takes in. "second-use": those alone that have come before, as far as the tier remembers:
- * names of pieces that together have as many bytes as it has room for. */
+/* Pieces that a tier takes in. "second-use" takes only those that have come before, as far as the tier remembers: it
+ * keeps the names of pieces that together have as many bytes as it has room for. */
 typedef enum { TW_KV_ADMIT_ALL, TW_KV_ADMIT_SECOND_USE } tw_kv_admission;
 extern const char *const tw_kv_admission_names[]; /* "all", "second-use" */
 

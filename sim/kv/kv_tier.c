@@ -26,7 +26,7 @@ struct tw_kv_tier {
   tw_heap queues[QUEUES];
   gint64 bytes[QUEUES];
   GHashTable *remembered; /* by chain; NULL: nothing is */
-  GQueue memories;        /* the same, the oldest first */
+  GQueue memories;        /* The remembered pieces, the oldest first. */
   gint64 remembered_bytes, most_remembered_bytes;
 };
 

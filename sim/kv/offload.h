@@ -33,10 +33,11 @@ typedef struct tw_offload_config {
   double block_s; /* seconds of a block from the hosts to the accelerators, each of which takes its part */
   guint64 seed;   /* seed of chains: equal for engines whose KV is the same */
   int write;      /* tw_offload_write_mode */
-  double write_block_s;  /* seconds of a block from the accelerators to the hosts, likewise */
-  gint64 least_tokens;   /* TW_OFFLOAD_THROUGH: requests with fewer tokens leave nothing */
-  int policy, admission; /* of the hosts' memory: tw_kv_policy_names, tw_kv_admission_names */
-  double ttl_s;          /* pieces that were used longer ago are gone; 0: none are */
+  double write_block_s; /* seconds of a block from the accelerators to the hosts, likewise */
+  gint64 least_tokens;  /* TW_OFFLOAD_THROUGH: requests with fewer tokens leave nothing */
+  /* Policy and admission of the hosts' memory: tw_kv_policy_names, tw_kv_admission_names. */
+  int policy, admission;
+  double ttl_s; /* pieces that were used longer ago are gone; 0: none are */
 } tw_offload_config;
 
 typedef struct tw_offload {

@@ -1,3 +1,4 @@
+#include "sim/kv/prefix_map.h"
 #include "sim/kv/prefix_node.h"
 
 void tw_prefix_cache_init(tw_prefix_cache *cache, gint64 block_tokens, gint64 blocks)
@@ -51,8 +52,8 @@ static gint64 named_tokens(const tw_request *request)
   return MIN((gint64)request->n_hashes * request->hash_tokens, known);
 }
 
-/* Of `tokens` first tokens, those with ids that can be found: in whole blocks, or, where there is a tier
- * below, in whole ids that own a block or lead to one. */
+/* Returns how many of the first `tokens` tokens have ids that can be found: in whole blocks, or, with a tier below,
+ * in whole ids that own a block or lead to one. */
 static gint64 findable(const tw_prefix_cache *cache, const tw_request *request, gint64 tokens)
 {
   gint64 named = MIN(tokens, named_tokens(request)), block = cache->block_tokens;
@@ -289,13 +290,15 @@ tw_prefix_node *tw_prefix_cache_add(tw_prefix_cache *cache, const tw_request *re
       node = hold_copy(cache, child, shared_end(child, request, named), owner, used);
       continue;
     }
-    if (!may_grow(cache, node, request->hash_tokens))
+    if (!may_grow(cache, node, request->hash_tokens)) {
       node = tw_prefix_node_new(cache, node, request->hashes[tw_prefix_tokens(node) / request->hash_tokens],
                                 request->hash_tokens);
+      tw_prefix_map_enter(cache, node, request);
+    }
     goes_on = cache->radix;
     tw_prefix_node_append(cache, node, request, named);
   }
-  /* What has no ids comes behind all that has. */
+  /* Tokens without ids come behind all that have some. */
   while (named == findable(cache, request, G_MAXINT64) && tw_prefix_tokens(node) < last) {
     tw_prefix_node *child = tw_prefix_node_child(cache, node, owner, 0);
     if (child != NULL) {
@@ -342,7 +345,7 @@ static void replace(tw_prefix_cache *cache, tw_prefix_node *node)
   tw_prefix_node_free(cache, copy);
 }
 
-/* Where an idle node ends once `blocks` of its blocks are used: they go from its end. */
+/* Returns where an idle node ends once `blocks` of its blocks are used: they go from its end. */
 static gint64 end_without(const tw_prefix_cache *cache, const tw_prefix_node *node, gint64 blocks)
 {
   gint64 end = (node->end / cache->block_tokens - blocks) * cache->block_tokens;
@@ -357,7 +360,7 @@ static gint64 end_without(const tw_prefix_cache *cache, const tw_prefix_node *no
              : tw_prefix_node_start(node);
 }
 
-/* Where the longest copy of a node ends that does not reach to its end. */
+/* Returns where the longest copy of a node ends that does not reach to its end. */
 static gint64 shorter_copy(const tw_prefix_node *node)
 {
   gint64 end = 0;
@@ -394,6 +397,7 @@ static void evict_from(tw_prefix_cache *cache, tw_prefix_node *node, gint64 want
       evict_from(cache, parent, wanted);
   } else {
     node->end = end;
+    tw_prefix_map_end(node);
     cache->idle_blocks -= before - tw_prefix_node_blocks(cache, node);
   }
 }
@@ -445,8 +449,10 @@ void tw_prefix_cache_forget(tw_prefix_cache *cache)
 void tw_prefix_cache_clear(tw_prefix_cache *cache)
 {
   g_clear_pointer(&cache->nodes, g_hash_table_unref);
-  for (GList *link; (link = g_queue_pop_head_link(&cache->all)) != NULL;)
+  for (GList *link; (link = g_queue_pop_head_link(&cache->all)) != NULL;) {
+    tw_prefix_map_leave(cache, link->data);
     tw_prefix_node_discard(link->data);
+  }
 }
 
 gint64 tw_prefix_cache_audit(const tw_prefix_cache *cache, gint64 held)

@@ -36,6 +36,7 @@
 #include "workloads/request.h"
 
 typedef struct tw_prefix_node tw_prefix_node;
+typedef struct tw_prefix_map tw_prefix_map;
 
 /* A piece: what a hash id of a prompt stands for, wherever its blocks are. */
 typedef struct tw_prefix_piece {
@@ -52,12 +53,14 @@ typedef struct tw_prefix_cache {
   gint64 idle_blocks;
   gint64 loose_blocks,
       loose_last;      /* free blocks without contents; and of them, those behind all idle nodes */
-  gint64 block_tokens; /* of a KV block */
+  gint64 block_tokens; /* Tokens of a KV block. */
   gboolean radix;      /* set right after tw_prefix_cache_init */
-  guint64 accesses;    /* of a radix cache: look-ups and insertions so far */
+  tw_prefix_map *map;  /* which knows what it may hold, and */
+  int place;           /* its place there; set right after tw_prefix_cache_init, NULL: none */
+  guint64 accesses;    /* Look-ups and insertions of a radix cache so far. */
 
-  /* Where evicted ids go, with the instant at which they were let go; NULL: nowhere. Then only whole ids are
-   * found and evicted. */
+  /* The tier below, which takes evicted ids with the instant at which they were let go, and lets only whole ids be
+   * found and evicted. NULL: evicted ids go nowhere. */
   void (*spilled)(void *user, const tw_prefix_piece *piece, double let_go_s);
   void (*added)(void *user, guint64 chain); /* told of each new id, if `spilled` is set */
   void *user;
@@ -73,14 +76,14 @@ void tw_prefix_cache_clear(tw_prefix_cache *cache);
 typedef struct tw_prefix_hit {
   tw_prefix_node *node; /* the last one, NULL if there is none */
   gint64 end;           /* its tokens, and those above it, up to there, which may be inside of it */
-  gint64 tokens;        /* that need not be computed: the whole KV blocks among these */
-  gint64 idle_blocks;   /* of them, blocks that nobody holds now */
+  gint64 tokens;        /* Tokens that need not be computed: the whole KV blocks among them. */
+  gint64 idle_blocks;   /* Blocks of these tokens that nobody holds now. */
 } tw_prefix_hit;
 
 /* The longest cached prefix, of at most prompt - 1 tokens: the last token is always computed. */
 tw_prefix_hit tw_prefix_cache_find(const tw_prefix_cache *cache, const tw_request *request);
-/* ... of a sequence that has had `tokens` tokens of prompt and output, of at most one less. `owner` names it
- * among all sequences of the cache. */
+/* Finds a sequence that has had `tokens` tokens of prompt and output, and at most one token less than these. `owner`
+ * names it among all sequences of the cache. */
 tw_prefix_hit tw_prefix_cache_find_own(const tw_prefix_cache *cache, const tw_request *request, guint64 owner,
                                        gint64 tokens);
 
@@ -94,7 +97,7 @@ void tw_prefix_cache_touch(tw_prefix_cache *cache, tw_prefix_hit *hit);
 gint64 tw_prefix_cache_release(tw_prefix_cache *cache, tw_prefix_node *node, guint64 owner);
 /* Frees blocks without contents. */
 void tw_prefix_cache_free(tw_prefix_cache *cache, gint64 blocks);
-/* ... of a sequence that is preempted: before it lets go, what has no ids can be found by it again. */
+/* Lets a sequence that is preempted find its tokens without ids again; called before it lets go. */
 void tw_prefix_cache_remember(tw_prefix_cache *cache, tw_prefix_node *node);
 
 /* A sequence that holds `node` (NULL: none) has blocks for `tokens` tokens of its prompt and output, whose

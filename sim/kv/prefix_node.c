@@ -1,5 +1,7 @@
 #include "sim/kv/prefix_node.h"
 
+#include "sim/kv/prefix_map.h"
+
 guint tw_prefix_node_hash(gconstpointer key)
 {
   const tw_prefix_node *node = key;
@@ -78,6 +80,7 @@ void tw_prefix_node_free(tw_prefix_cache *cache, tw_prefix_node *node)
     if (parent != NULL)
       parent->children--;
     unlist(cache, node);
+    tw_prefix_map_leave(cache, node);
   }
   g_queue_unlink(&cache->all, &node->all_link);
   tw_prefix_node_discard(node);
@@ -123,6 +126,7 @@ void tw_prefix_node_append(tw_prefix_cache *cache, tw_prefix_node *node, const t
     cache->added(cache->user, node->chains[i - start]);
   }
   node->end = end;
+  tw_prefix_map_end(node);
 }
 
 tw_prefix_node *tw_prefix_node_copy(tw_prefix_cache *cache, tw_prefix_node *node, guint64 owner)
@@ -194,6 +198,7 @@ tw_prefix_node *tw_prefix_node_split(tw_prefix_cache *cache, tw_prefix_node *nod
     head->ids = g_memdup2(node->ids, (gsize)kept * sizeof *node->ids);
     head->chains = node->chains != NULL ? g_memdup2(node->chains, (gsize)kept * sizeof *node->chains) : NULL;
     head->ids_max = kept;
+    tw_prefix_map_split(cache, node, head, gone);
     memmove(node->ids, &node->ids[gone], (gsize)(n - gone) * sizeof *node->ids);
     if (node->chains != NULL)
       memmove(node->chains, &node->chains[gone], (gsize)(n - gone) * sizeof *node->chains);

@@ -4,26 +4,32 @@
 
 #include "sim/kv/prefix_cache.h"
 
-/* What a search needs comes first, in one line of the processor's cache. */
+typedef struct tw_prefix_group tw_prefix_group;
+
+/* The members that a search needs come first, in one line of the processor's cache. */
 struct tw_prefix_node {
   tw_prefix_node *parent;
   guint64 first; /* id of its first token; where hash_tokens is 0, the owner */
   gint32 hash_tokens, children;
   gint64 end; /* tokens from the first one of the prompt to its last */
   gint64 holders;
-  tw_prefix_node *newest; /* of its children, and in most cases the only one; NULL: none, or evicted */
-  guint64 *ids;           /* room for ids_max */
-  guint64 *chains;        /* of the ids up to each: for the tier below, NULL if there is none */
+  /* The newest child, and in most cases the only one; NULL: there is none, or it was evicted. */
+  tw_prefix_node *newest;
+  guint64 *ids;    /* room for ids_max */
+  guint64 *chains; /* Chains of the ids up to each, for the tier below; NULL without one. */
   gint64 ids_max;
-  gboolean listed;  /* among cache->nodes */
-  gint64 loose;     /* blocks without contents before it in the queue */
-  double let_go_s;  /* for the tier below, too */
-  guint64 access;   /* of a radix cache: the last look-up or insertion on whose way it was, */
-  gboolean goes_on; /* and whether it was inserted in one with the end of its parent, as tokens without ids */
-  GList link;       /* among the idle */
-  GQueue copies;    /* of it, that are not found: the oldest first */
+  gboolean listed; /* among cache->nodes */
+  gint64 loose;    /* blocks without contents before it in the queue */
+  double let_go_s; /* for the tier below, too */
+  guint64 access;  /* The last look-up or insertion of a radix cache that passed the node, */
+  /* and whether it was inserted together with the end of its parent, as tokens without ids. */
+  gboolean goes_on;
+  tw_prefix_group *group; /* of the map, NULL: none; */
+  guint group_at;         /* and its place in that */
+  GList link;             /* among the idle */
+  GQueue copies;          /* Copies of the node, which are not found: the oldest first. */
   gint64 copies_held;
-  tw_prefix_node *of; /* of which it is a copy; NULL: it is found itself */
+  tw_prefix_node *of; /* The node that this one is a copy of; NULL: it is found itself. */
   GList copy_link;    /* among the copies of that */
   GList all_link;     /* among all nodes and copies of the cache */
 };
@@ -76,7 +82,8 @@ tw_prefix_node *tw_prefix_node_new(tw_prefix_cache *cache, tw_prefix_node *paren
                                    gint32 hash_tokens);
 void tw_prefix_node_list(tw_prefix_cache *cache, tw_prefix_node *node);
 /* Forgets a node or copy that is not in the queue, and behind which nothing is. */
-void tw_prefix_node_discard(tw_prefix_node *node); /* ... with the whole cache */
+void tw_prefix_node_discard(tw_prefix_node *node);
+/* Frees a node together with the whole cache. */
 void tw_prefix_node_free(tw_prefix_cache *cache, tw_prefix_node *node);
 
 /* Lengthens a node by a prompt's next tokens, up to `end`. */

@@ -31,7 +31,7 @@ typedef struct tw_life_kind {
 } tw_life_kind;
 extern const tw_life_kind tw_life_parts[TW_LIFE_PART_COUNT];
 
-/* What is known of a request, in seconds; instants are NAN where they did not come. */
+/* The known times of a request, in seconds; instants are NAN if they did not come. */
 typedef struct tw_life_times {
   double arrival_s, first_scheduled_s, first_token_s, end_s;
   double front_end_s, admission_s, fetch_s;       /* before it came to its engine */

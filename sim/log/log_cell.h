@@ -27,8 +27,9 @@ gboolean tw_cell_is_guarded(const char *text);
 
 /* Bytes of tw_cell_text. */
 gsize tw_cell_text_bytes(const char *text);
-/* As RFC 4180 has it: quoted if it holds a comma, a quote or a line break, its quotes doubled; nothing for
- * NULL. An empty text and NULL are told apart by nobody. Behind an apostrophe where tw_cell_is_guarded. */
+/* Writes a text as RFC 4180 has it: quoted if it holds a comma, a quote or a line break, its quotes doubled; nothing
+ * for NULL. An empty text and NULL are told apart by nobody. The text stands behind an apostrophe if
+ * tw_cell_is_guarded. */
 char *tw_cell_text(char *to, const char *text);
 
 #endif

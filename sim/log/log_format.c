@@ -27,6 +27,7 @@ static const tw_column segment_columns[] = {COLUMNS(TW_SEGMENT_COLUMNS)};
 static const tw_column link_columns[] = {COLUMNS(TW_LINK_COLUMNS)};
 static const tw_column failure_columns[] = {COLUMNS(TW_FAILURE_COLUMNS)};
 static const tw_column job_columns[] = {COLUMNS(TW_JOB_COLUMNS)};
+static const tw_column rl_columns[] = {COLUMNS(TW_RL_COLUMNS)};
 
 const tw_request_row tw_request_row_empty = {EMPTY(TW_REQUEST_COLUMNS)};
 const tw_engine_row tw_engine_row_empty = {EMPTY(TW_ENGINE_COLUMNS)};
@@ -37,6 +38,7 @@ const tw_segment_row tw_segment_row_empty = {EMPTY(TW_SEGMENT_COLUMNS)};
 const tw_link_row tw_link_row_empty = {EMPTY(TW_LINK_COLUMNS)};
 const tw_failure_row tw_failure_row_empty = {EMPTY(TW_FAILURE_COLUMNS)};
 const tw_job_row tw_job_row_empty = {EMPTY(TW_JOB_COLUMNS)};
+const tw_rl_row tw_rl_row_empty = {EMPTY(TW_RL_COLUMNS)};
 
 struct request_chars {
   CHARS(TW_REQUEST_COLUMNS)
@@ -69,25 +71,31 @@ struct job_chars {
   CHARS(TW_JOB_COLUMNS)
 };
 
+struct rl_chars {
+  CHARS(TW_RL_COLUMNS)
+};
+
 /* A row's columns, and the one that time runs by. */
 #define SHAPE(row, time) offsetof(struct row##_chars, time), sizeof(struct row##_chars), row##_columns
 
-enum { ONLY_WITH_FAILURES = 2, ONLY_WITH_SITES = 4 }; /* of the columns of requests, at their end */
+enum { ONLY_WITH_FAILURES = 2, ONLY_WITH_SITES = 4 }; /* Groups of the columns of requests, at their end. */
+enum { ONLY_WITH_GRID = 2 };                          /* Columns of the site, at their end. */
 
 const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_REQUESTS] = {"requests", "a row per request, in the order of ending",
-                         SHAPE(request, completion_s), ONLY_WITH_FAILURES, ONLY_WITH_SITES},
-    [TW_LOG_ENGINES] = {"engines", "a row per interval and engine", SHAPE(engine, start_s), 0, 0},
-    [TW_LOG_RACKS] = {"racks", "a row per interval and rack", SHAPE(rack, start_s), 0, 0},
-    [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s), 0, 0},
+                         SHAPE(request, completion_s), ONLY_WITH_FAILURES, ONLY_WITH_SITES, 0},
+    [TW_LOG_ENGINES] = {"engines", "a row per interval and engine", SHAPE(engine, start_s), 0, 0, 0},
+    [TW_LOG_RACKS] = {"racks", "a row per interval and rack", SHAPE(rack, start_s), 0, 0, 0},
+    [TW_LOG_SITE] = {"site", "a row per interval", SHAPE(site, start_s), 0, 0, ONLY_WITH_GRID},
     [TW_LOG_SEGMENTS] = {"segments", "a row per stretch of work, in the order of ending: a timeline",
-                         SHAPE(segment, end_s), 0, 0},
+                         SHAPE(segment, end_s), 0, 0, 0},
     [TW_LOG_LINKS] = {"links", "a row per interval and link that carried anything", SHAPE(link, start_s), 0,
-                      0},
+                      0, 0},
     [TW_LOG_FAILURES] = {"failures", "a row per failure, in the order in which they were over",
-                         SHAPE(failure, end_s), 0, 0},
-    [TW_LOG_JOBS] = {"jobs", "a row per some steps of a job, and per stop", SHAPE(job, end_s), 0, 0},
-    [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0,
+                         SHAPE(failure, end_s), 0, 0, 0},
+    [TW_LOG_JOBS] = {"jobs", "a row per some steps of a job, and per stop", SHAPE(job, end_s), 0, 0, 0},
+    [TW_LOG_RL] = {"rl", "a row per step of reinforcement learning", SHAPE(rl, end_s), 0, 0, 0},
+    [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0, 0,
                       0},
 };
 
@@ -115,7 +123,8 @@ char *tw_log_table_path(const char *directory, const tw_log_table *table)
 int tw_log_table_columns(const tw_log_table *table, guint wanted)
 {
   gboolean sites = (wanted & (1U << TW_LOG_SITES)) != 0;
-  return table->n_columns - (sites ? 0 : table->site_columns) -
+  return table->n_columns - (wanted & TW_LOG_WITH_GRID ? 0 : table->grid_columns) -
+         (sites ? 0 : table->site_columns) -
          (sites || (wanted & (1U << TW_LOG_FAILURES)) ? 0 : table->failure_columns);
 }
 

@@ -129,7 +129,9 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(network_w, 3, "W", "power of NICs, switches and links")                                               \
   REAL(overhead_w, 3, "W", "power that conversion and cooling add")                                          \
   REAL(price_usd_per_kwh, 6, "USD/kWh", "price of electricity")                                              \
-  REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity")
+  REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity")                                      \
+  REAL(grid_w, 3, "W", "power that the site draws from the grid; only in runs with a <grid>, as the next")   \
+  REAL(stored_j, 3, "J", "energy in its battery at the end of the interval")
 
 #define TW_SITES_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                       \
   INSTANT(start_s, "start of the interval")                                                                  \
@@ -195,6 +197,26 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(straggling, 6, "", "share of the time in which sound accelerators waited for one that limped")        \
   REAL(joules, 3, "J", "energy of its accelerators")                                                         \
   REAL(watts, 3, "W", "their power")
+
+#define TW_RL_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                          \
+  INSTANT(start_s, "when the one before it ended")                                                           \
+  INSTANT(end_s, "when its synchronisation ended; one step off policy, its training")                        \
+  TEXT(job, "id of the job")                                                                                 \
+  INTEGER(step, "", "number of the step, from 0")                                                            \
+  INTEGER(rollouts, "", "that it trained on")                                                                \
+  INTEGER(trained_tokens, "tokens", "prompts and outputs of these")                                          \
+  INTEGER(longest_tokens, "tokens", "most output tokens of one of these")                                    \
+  INTEGER(emitted_tokens, "tokens", "tokens that engines emitted in its time")                               \
+  INTEGER(interrupted, "", "requests that were under way as enough rollouts had ended")                      \
+  REAL(rollout_s, 6, "s", "from where these rollouts could begin to where enough had ended")                 \
+  REAL(wait_s, 6, "s", "time in which the trainer waited for rollouts and rewards")                          \
+  REAL(swap_s, 6, "s", "time of changes from rollouts to training and back")                                 \
+  REAL(train_s, 6, "s", "time of log-probabilities and updates")                                             \
+  REAL(sync_s, 6, "s", "time in which weights went to the engines")                                          \
+  REAL(trainer_idle, 6, "", "share of its time in which the trainer waited for rollouts and rewards")        \
+  REAL(rollout_idle, 6, "", "share of its time in which engines had no iteration under way")                 \
+  REAL(joules, 3, "J", "energy of the accelerators of engines and trainer")                                  \
+  REAL(joules_per_token, 6, "J", "that over the tokens that it trained on")
 /* clang-format on */
 
 #define TW_ROW_INTEGER(name, ...) gint64 name;
@@ -230,6 +252,9 @@ typedef struct tw_failure_row {
 typedef struct tw_job_row {
   TW_ROW(TW_JOB_COLUMNS)
 } tw_job_row;
+typedef struct tw_rl_row {
+  TW_ROW(TW_RL_COLUMNS)
+} tw_rl_row;
 
 /* Rows without a single value: where a row starts from, so that what is not simulated stays empty. */
 extern const tw_request_row tw_request_row_empty;
@@ -241,6 +266,7 @@ extern const tw_segment_row tw_segment_row_empty;
 extern const tw_link_row tw_link_row_empty;
 extern const tw_failure_row tw_failure_row_empty;
 extern const tw_job_row tw_job_row_empty;
+extern const tw_rl_row tw_rl_row_empty;
 
 typedef struct tw_column {
   const char *name;
@@ -256,8 +282,9 @@ typedef struct tw_log_table {
   int time_column; /* the column by which the index finds rows */
   int n_columns;
   const tw_column *columns;
-  int failure_columns; /* of them, those that only runs with failures or several sites have: before the next, */
-  int site_columns;    /* those at the end that only runs of several sites have */
+  int failure_columns; /* Columns that only runs with failures or several sites have: before the next, */
+  int site_columns;    /* and columns at the end that only runs of several sites have. */
+  int grid_columns;    /* In another table: columns at the end that only runs with a <grid> have. */
 } tw_log_table;
 
 /* Every table, by the order of this enum. */
@@ -270,10 +297,13 @@ typedef enum {
   TW_LOG_LINKS,
   TW_LOG_FAILURES,
   TW_LOG_JOBS,
+  TW_LOG_RL,
   TW_LOG_SITES,
   TW_LOG_TABLES
 } tw_log_table_id;
 extern const tw_log_table tw_log_tables[TW_LOG_TABLES];
+/* In `wanted`, beside the bits of tables: the run has a <grid>. */
+#define TW_LOG_WITH_GRID (1U << TW_LOG_TABLES)
 
 /* The table of that name, or NULL. */
 const tw_log_table *tw_log_table_find(const char *name);

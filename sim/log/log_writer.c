@@ -204,6 +204,13 @@ static void end_row(table_writer *writer, double time_s)
   writer->row_start = writer->block->used;
 }
 
+/* Takes the columns back that the run has not: cells that are empty take a comma each. */
+static void leave_out(table_writer *writer, tw_log_table_id id)
+{
+  const tw_log_table *table = &tw_log_tables[id];
+  writer->block->used -= (gsize)(table->n_columns - tw_log_table_columns(table, writer->log->wanted));
+}
+
 #define CELL_INTEGER(name, ...)        integer_cell(writer, row->name);
 #define CELL_INSTANT(name, ...)        instant_cell(writer, row->name);
 #define CELL_REAL(name, decimals, ...) real_cell(writer, row->name, decimals);
@@ -221,9 +228,7 @@ void tw_log_request(tw_log *log, const tw_request_row *row)
   if (writer == NULL)
     return;
   TW_REQUEST_COLUMNS(CELL_INTEGER, CELL_INSTANT, CELL_REAL, CELL_TEXT)
-  const tw_log_table *table = &tw_log_tables[TW_LOG_REQUESTS];
-  int left_out = table->n_columns - tw_log_table_columns(table, log->wanted);
-  writer->block->used -= (gsize)left_out; /* cells that are empty take a comma each */
+  leave_out(writer, TW_LOG_REQUESTS);
   end_row(writer, row->completion_s);
 }
 
@@ -241,7 +246,12 @@ void tw_log_site(tw_log *log, const tw_site_row *row)
 {
   if (log->watcher != NULL)
     log->watcher(log->user, row);
-  WRITE_ROW(TW_LOG_SITE, TW_SITE_COLUMNS, start_s);
+  table_writer *writer = log->writers[TW_LOG_SITE];
+  if (writer == NULL)
+    return;
+  TW_SITE_COLUMNS(CELL_INTEGER, CELL_INSTANT, CELL_REAL, CELL_TEXT)
+  leave_out(writer, TW_LOG_SITE);
+  end_row(writer, row->start_s);
 }
 
 void tw_log_watch_site(tw_log *log, tw_log_site_watcher *watcher, void *user)
@@ -273,6 +283,11 @@ void tw_log_failure_row(tw_log *log, const tw_failure_row *row)
 void tw_log_job(tw_log *log, const tw_job_row *row)
 {
   WRITE_ROW(TW_LOG_JOBS, TW_JOB_COLUMNS, end_s);
+}
+
+void tw_log_rl(tw_log *log, const tw_rl_row *row)
+{
+  WRITE_ROW(TW_LOG_RL, TW_RL_COLUMNS, end_s);
 }
 
 gboolean tw_log_wants(const tw_log *log, tw_log_table_id table)

@@ -36,6 +36,7 @@ void tw_log_segment(tw_log *log, const tw_segment_row *row);
 void tw_log_link(tw_log *log, const tw_link_row *row);
 void tw_log_failure_row(tw_log *log, const tw_failure_row *row);
 void tw_log_job(tw_log *log, const tw_job_row *row);
+void tw_log_rl(tw_log *log, const tw_rl_row *row);
 void tw_log_sites(tw_log *log, const tw_sites_row *row);
 
 /* Has `watcher` see every row of the site's table, NULL: nobody. */

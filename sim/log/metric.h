@@ -106,13 +106,24 @@
   REAL(ENERGY_AVERAGE_W, "energy.average_w", "W", LOWER, TRUE, "mean power of the site") \
   REAL(ENERGY_PEAK_W, "energy.peak_w", "W", LOWER, TRUE, "highest power of the site over a whole second") \
   REAL(ENERGY_PEAK_IT_W, "energy.peak_it_w", "W", LOWER, FALSE, "highest power before conversion and cooling, over a whole second") \
-  REAL(ENERGY_RAMP_MW_PER_S, "energy.ramp_mw_per_s", "MW/s", LOWER, TRUE, "with jobs: largest change of the site's mean power from one second to the next") \
-  REAL(ENERGY_RAMP_MW_PER_MIN, "energy.ramp_mw_per_min", "MW/min", LOWER, FALSE, "with jobs: largest change of the site's mean power from one minute to the next") \
+  REAL(ENERGY_RAMP_MW_PER_S, "energy.ramp_mw_per_s", "MW/s", LOWER, TRUE, "with jobs or a grid: largest change of the site's mean power from one second to the next") \
+  REAL(ENERGY_RAMP_MW_PER_MIN, "energy.ramp_mw_per_min", "MW/min", LOWER, FALSE, "with jobs or a grid: largest change of the site's mean power from one minute to the next") \
   REAL(ENERGY_OUTPUT_TOKENS_PER_S_PER_MW, "energy.output_tokens_per_s_per_mw", "tokens/s", HIGHER, TRUE, "output tokens per second for each megawatt of the site") \
   REAL(ENERGY_PEAK_OF_SITE_POWER, "energy.peak_of_site_power", "", LOWER, FALSE, "highest power of the site over what the platform says that it may draw (tw:site_power_w)") \
   REAL(ENERGY_CAP_OVERSHOOT_W, "energy.cap_overshoot_w", "W", LOWER, FALSE, "most power above a cap") \
   REAL(ENERGY_CAP_EXCEEDED_S, "energy.cap_exceeded_s", "s", LOWER, FALSE, "longest time above a cap") \
   REAL(ENERGY_CLOCK, "energy.clock", "", HIGHER, FALSE, "mean clock of busy accelerators over the nominal one") \
+  REAL(GRID_J, "grid.j", "J", LOWER, FALSE, "energy drawn from the grid: of the site, with what its battery lost and has stored since the start") \
+  REAL(GRID_PEAK_W, "grid.peak_w", "W", LOWER, TRUE, "highest draw from the grid over a period") \
+  REAL(GRID_RAMP_MW_PER_S, "grid.ramp_mw_per_s", "MW/s", LOWER, TRUE, "largest change of the mean draw from the grid from one second to the next") \
+  REAL(GRID_RAMP_MW_PER_MIN, "grid.ramp_mw_per_min", "MW/min", LOWER, FALSE, "the same from one minute to the next") \
+  REAL(GRID_LOAD_SWING_W, "grid.load_swing_w", "W", LOWER, TRUE, "largest difference between the site's powers in two periods of one second") \
+  REAL(GRID_SWING_W, "grid.swing_w", "W", LOWER, TRUE, "the same of the draw from the grid, behind the battery") \
+  REAL(GRID_EXCEEDED_S, "grid.exceeded_s", "s", LOWER, TRUE, "time in which the draw changed faster than the ramp limit") \
+  REAL(GRID_BATTERY_LOSS_J, "grid.battery_loss_j", "J", LOWER, TRUE, "energy lost in the battery") \
+  REAL(GRID_BATTERY_CHANGE_J, "grid.battery_change_j", "J", NEITHER, FALSE, "energy in the battery at the end, less that at the start") \
+  REAL(GRID_BATTERY_USED_J, "grid.battery_used_j", "J", NEITHER, FALSE, "most energy in the battery at a time less the least: the capacity that was needed") \
+  REAL(GRID_BURNT_J, "grid.burnt_j", "J", LOWER, TRUE, "energy that accelerators of jobs drew beyond what computing needed, to smooth their power") \
   REAL(COST_USD, "cost.usd", "USD", LOWER, FALSE, "electricity, and accelerators and racks by the hour") \
   REAL(COST_ELECTRICITY_USD, "cost.electricity_usd", "USD", LOWER, FALSE, "electricity") \
   REAL(COST_CAPITAL_USD, "cost.capital_usd", "USD", LOWER, FALSE, "accelerators and racks by the hour") \
@@ -150,6 +161,8 @@
   REAL(WORLD_WAN_MEAN_S, "world.wan_mean_s", "s", LOWER, TRUE, "mean time of requests on the way to their site and back") \
   COUNT(ENGINES, "engines", "", NEITHER, FALSE, "engines of all pools") \
   REAL(ACCELERATORS, "accelerators", "", NEITHER, TRUE, "accelerators that engines use") \
+  COUNT(ADAPTERS_LOADS, "adapters.loads", "", LOWER, FALSE, "times that an adapter was loaded into accelerators") \
+  COUNT(ADAPTERS_FETCHES, "adapters.fetches", "", LOWER, FALSE, "of them, those from storage") \
   REAL(FLEET_SERVING_ENGINE_HOURS, "fleet.serving_engine_hours", "h", NEITHER, TRUE, "time that engines were serving, over all engines") \
   REAL(FLEET_DRAINING_ENGINE_HOURS, "fleet.draining_engine_hours", "h", NEITHER, FALSE, "time that engines were draining, over all engines") \
   REAL(FLEET_PARKED_ENGINE_HOURS, "fleet.parked_engine_hours", "h", NEITHER, FALSE, "time that engines were parked, over all engines") \
@@ -183,12 +196,29 @@
   REAL(TRAINING_OPTIMIZER, "training.share.optimizer", "", LOWER, FALSE, "share of the optimizer") \
   REAL(TRAINING_CHECKPOINT, "training.share.checkpoint", "", LOWER, FALSE, "share in which checkpoints were waited for") \
   REAL(TRAINING_STRAGGLING, "training.share.straggling", "", LOWER, FALSE, "share in which sound accelerators waited for one that limped") \
+  REAL(TRAINING_THROTTLED, "training.share.throttled", "", LOWER, FALSE, "share by which work took longer as smoothed power rose") \
   REAL(TRAINING_DOWN, "training.share.down", "", LOWER, FALSE, "share from failures to where jobs went on") \
+  REAL(TRAINING_ROLLOUTS, "training.share.rollouts", "", LOWER, FALSE, "reinforcement learning: share in which jobs waited for rollouts and rewards") \
+  REAL(TRAINING_SWAP, "training.share.swap", "", LOWER, FALSE, "likewise: share in which accelerators changed from rollouts to training or back") \
+  REAL(TRAINING_SYNC, "training.share.sync", "", LOWER, FALSE, "likewise: share in which weights went to engines") \
   COUNT(TRAINING_CHECKPOINTS, "training.checkpoints", "", NEITHER, FALSE, "checkpoints that were complete") \
   COUNT(TRAINING_STOPS, "training.stops", "", LOWER, TRUE, "times that a failure stopped a job") \
   COUNT(TRAINING_LOST_STEPS, "training.lost_steps", "", LOWER, TRUE, "steps that were done again, for want of a later checkpoint") \
   REAL(TRAINING_J, "training.j", "J", LOWER, FALSE, "energy of the jobs' accelerators") \
   REAL(TRAINING_J_PER_TOKEN, "training.j_per_token", "J", LOWER, TRUE, "that over tokens that were not lost") \
+  COUNT(RL_STEPS, "rl.steps", "", HIGHER, TRUE, "whole steps of reinforcement learning") \
+  REAL(RL_STEPS_PER_HOUR, "rl.steps_per_hour", "", HIGHER, TRUE, "these per hour of theirs") \
+  REAL(RL_STEP_S, "rl.step_s", "s", LOWER, FALSE, "mean time of one") \
+  REAL(RL_SYNC_S, "rl.sync_s", "s", LOWER, FALSE, "of this, time in which weights went to engines") \
+  REAL(RL_TRAINER_IDLE, "rl.trainer_idle", "", LOWER, TRUE, "share of their time in which the trainer waited for rollouts and rewards") \
+  REAL(RL_ROLLOUT_IDLE, "rl.rollout_idle", "", LOWER, TRUE, "share of their time in which engines had no iteration under way") \
+  REAL(RL_ROLLOUTS_PER_STEP, "rl.rollouts_per_step", "", HIGHER, FALSE, "rollouts that a step trained on") \
+  REAL(RL_TOKENS_PER_STEP, "rl.tokens_per_step", "tokens", HIGHER, TRUE, "prompts and outputs of these") \
+  REAL(RL_TOKENS_PER_S, "rl.tokens_per_s", "tokens/s", HIGHER, TRUE, "these per second") \
+  REAL(RL_UNUSED, "rl.unused", "", LOWER, FALSE, "share of the tokens that engines emitted which no step up to then trained on; below 0 where older ones were") \
+  REAL(RL_INTERRUPTED_PER_STEP, "rl.interrupted_per_step", "", LOWER, FALSE, "requests that were under way as enough rollouts of a step had ended") \
+  REAL(RL_J_PER_STEP, "rl.j_per_step", "J", LOWER, FALSE, "energy of the accelerators of engines and trainer") \
+  REAL(RL_J_PER_TOKEN, "rl.j_per_token", "J", LOWER, TRUE, "that over tokens that steps trained on") \
   REAL(EXTRAPOLATED_ITERATIONS, "extrapolated_iterations", "", LOWER, TRUE, "share of the iterations outside of what step times were fitted on") \
   REAL(SIMULATED_S, "simulated_s", "s", NEITHER, TRUE, "simulated time") \
   COUNT(ITERATIONS, "iterations", "", NEITHER, FALSE, "iterations of all engines") \

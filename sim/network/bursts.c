@@ -11,7 +11,7 @@ typedef struct burst {
 struct tw_bursts {
   int n_links;
   double *rates;
-  GArray **of_link; /* of burst, by time; NULL: none yet */
+  GArray **of_link; /* By link, an array of burst by time; NULL: none yet. */
 };
 
 tw_bursts *tw_bursts_new(int n_links, const double *rates)

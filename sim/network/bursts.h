@@ -23,7 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_bursts, tw_bursts_free)
  * their ends. */
 void tw_bursts_add(tw_bursts *bursts, int link, double bytes, double start_s, double end_s, double alone_s);
 
-/* The same for flows that keep bytes waiting, whose integral over time is given. */
+/* Adds flows that keep bytes waiting, whose integral over time is given. */
 void tw_bursts_join(tw_bursts *bursts, int link, double bytes, double start_s, double end_s,
                     double waiting_byte_s);
 
@@ -32,7 +32,7 @@ typedef struct tw_burst_sums {
   double waiting_byte_s;   /* bytes that waited in full bursts, integrated */
 } tw_burst_sums;
 
-/* What was on a link before edge_s, from where it was last asked; no flow that began before is under way. */
+/* Returns the sums of a link before edge_s, since they were asked for last; no flow that began before is under way. */
 tw_burst_sums tw_bursts_take(tw_bursts *bursts, int link, double edge_s);
 
 #endif

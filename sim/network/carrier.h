@@ -1,8 +1,8 @@
-/* What SimGrid carries: flows without an actor each. One actor starts them, sleeps until some have ended, and takes
+/* Flows that SimGrid carries, without an actor each. One actor starts them, sleeps until some have ended, and takes
  * these one by one.
  *
- * SimGrid's C interface can neither send between two hosts without waiting nor call a flow off, its C++ interface can:
- * carrier.cpp is the only source in that language. SimGrid has one route between two hosts; here a flow goes over the
+ * SimGrid's C interface can neither send between two hosts without waiting nor call a flow off, its C++ interface
+ * can: carrier.cpp is the only source in that language. SimGrid has one route between two hosts; here a flow goes over the
  * links that it is given, as between two hosts in a zone whose routes are made for one flow after the other. */
 #ifndef TW_SIM_CARRIER_H
 #define TW_SIM_CARRIER_H

@@ -4,7 +4,7 @@
 
 static const double tolerance = 1e-9; /* relative: rates closer than that are equal */
 
-/* What the flows put on a link. */
+/* The load that the flows put on a link. */
 typedef struct load {
   guint round;        /* the call that it stems from */
   int first;          /* the first flow on the link */
@@ -16,8 +16,9 @@ struct tw_convoys {
   gboolean *shared;
   load *loads; /* by link */
   guint round;
-  GArray *parents; /* of int: another flow of the same set, or the flow itself, which stands for the set */
-  GArray *seconds; /* of double, by set */
+  /* Array of int: another flow of the same set, or the flow itself, which stands for the set. */
+  GArray *parents;
+  GArray *seconds; /* Array of double: seconds by set. */
 };
 
 tw_convoys *tw_convoys_new(int n_links, const double *rates, const gboolean *shared)

@@ -232,7 +232,7 @@ static gboolean meets_others(tw_flows *flows, const trip *t)
   return meets;
 }
 
-/* What becomes of a set of flows that set out together. */
+/* The fate of a set of flows that set out together. */
 typedef struct set {
   gboolean carried;
   convoy *convoy;

@@ -1,4 +1,4 @@
-/* What the parts of flows share; flows.h is what others use.
+/* Parts that the sources of flows share; flows.h is for others.
  *
  * flows.c takes flows from their start to their end, flows_links.c has them follow what links still carry. */
 #ifndef TW_SIM_FLOWS_PRIVATE_H
@@ -49,12 +49,12 @@ struct tw_flows {
   double joules[TW_FLOW_KIND_COUNT];
   tw_routes *routes;
   guint state;         /* counts the changes of links, after which volleys know too little, from 1 */
-  int *slots;          /* of each link: scratch of volleys */
+  int *slots;          /* Scratch of volleys, for each link. */
   GQueue under_way;    /* queue of trip, in the order of their starts */
   GQueue stalled;      /* queue of trip: those that wait for a link that carries nothing */
   GPtrArray *starting; /* array of trip, those that set out before time passes */
-  GPtrArray *together; /* ... and of these, those that set out at the same time */
-  GArray *loads;       /* of tw_convoy_flow: scratch */
+  GPtrArray *together; /* Those of `starting` that set out at the same time. */
+  GArray *loads;       /* Scratch array of tw_convoy_flow. */
   tw_convoys *convoys;
   occupants *on_link;
   tw_heap ends;      /* the convoys by when they end */
@@ -74,7 +74,7 @@ void tw_flows_leave_simgrid(tw_flows *flows, trip *t);
 void tw_flows_break_up(tw_flows *flows, convoy *c);
 
 void tw_flows_take_from_simgrid(tw_flows *flows, trip *t);
-/* Of the trips that are to set out, takes out those that a link without bandwidth keeps. */
+/* Takes out those of the trips about to set out that a link without bandwidth keeps. */
 void tw_flows_stall_those_without_way(tw_flows *flows);
 /* tw_network.set_speed. */
 void tw_flows_set_speed(void *state, const char *name, double speed, double now_s);

@@ -12,7 +12,7 @@ struct tw_link_recorder {
   tw_traffic *traffic;
   double *rates; /* bytes/s of each link; INFINITY: it caps each flow by itself */
   tw_bursts *bursts;
-  tw_histogram *slowdowns; /* of flows: their time over what they would have taken alone */
+  tw_histogram *slowdowns; /* Slowdowns of flows: their time over what they would have taken alone. */
   double bytes[TW_FLOW_KIND_COUNT];
   guint64 n_flows;
 };
@@ -122,7 +122,7 @@ json_t *tw_link_recorder_summary(const tw_link_recorder *recorder)
   json_object_set_new(object, "flows", json_integer((json_int_t)recorder->n_flows));
   json_object_set_new(object, "bytes", json_real(bytes));
   for (int i = 0; i < TW_FLOW_KIND_COUNT; i++) {
-    if (i > TW_FLOW_WEIGHTS && recorder->bytes[i] == 0) /* those of engines are told in any case */
+    if (i > TW_FLOW_WEIGHTS && recorder->bytes[i] == 0) /* Kinds of engines' flows are told in any case. */
       continue;
     g_autofree char *name = g_strdup_printf("%s_bytes", tw_flow_kind_names[i]);
     json_object_set_new(object, name, json_real(recorder->bytes[i]));

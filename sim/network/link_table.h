@@ -26,8 +26,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_link_table, tw_link_table_free)
 int tw_link_table_find(const tw_link_table *table, sg_link_t link);
 /* The link of that name, -1: there is none. */
 int tw_link_table_find_name(const tw_link_table *table, const char *name);
-/* What stands in SimGrid for a link of the platform: both directions of it, and its shares for ports. An array of int,
- * which the caller frees. */
+/* Returns SimGrid's links for a link of the platform: both directions of it, and its shares for ports. An array of
+ * int, which the caller frees. */
 GArray *tw_link_table_find_all(const tw_link_table *table, const char *name);
 /* Inside an actor, where flows are under way. */
 void tw_link_table_set_speed(tw_link_table *table, int link, double speed);

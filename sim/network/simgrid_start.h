@@ -9,8 +9,8 @@
  * where a file for it cannot be written. */
 gboolean tw_simgrid_start(const tw_ports *ports, GError **error);
 
-/* What SimGrid has loaded, by name: hosts (sg_host_t) and links (sg_link_t). Its own look-ups walk all zones, and throw
- * where there is none. The caller frees the table, in which names and values are SimGrid's. */
+/* Returns the objects that SimGrid has loaded, by name: hosts (sg_host_t) and links (sg_link_t). Its own look-ups
+ * walk all zones, and throw at an unknown name. The caller frees the table, in which names and values are SimGrid's. */
 GHashTable *tw_simgrid_hosts(void);
 GHashTable *tw_simgrid_links(void);
 

@@ -13,7 +13,7 @@
 
 typedef struct tw_volley_load {
   int link;
-  double bytes;          /* of all flows at size 1 */
+  double bytes;          /* Bytes of all flows at size 1. */
   double waiting_byte_s; /* integral of the bytes that others keep waiting (bursts.h), at size 1 */
 } tw_volley_load;
 
@@ -29,15 +29,15 @@ typedef struct tw_volley_part {
 } tw_volley_part;
 
 struct tw_volley {
-  GArray *flows; /* of tw_flow, with their bytes at size 1; the network lays them on lanes */
-  double bytes;  /* of all of them */
+  GArray *flows; /* Array of tw_flow, with their bytes at size 1; the network lays them on lanes. */
+  double bytes;  /* Bytes of all flows. */
   /* The network's own: */
   guint known;    /* the state of the network that it knows; 0: none */
-  double seconds; /* that all flows take at size 1; NAN: they are no convoy */
+  double seconds; /* Seconds that all flows take at size 1; NAN: they are no convoy. */
   double joules;  /* at size 1 */
-  GArray *loads;  /* of tw_volley_load, one for each link */
-  GArray *delays; /* of tw_volley_delay */
-  GArray *parts;  /* of tw_volley_part */
+  GArray *loads;  /* Array of tw_volley_load, one for each link. */
+  GArray *delays; /* Array of tw_volley_delay. */
+  GArray *parts;  /* Array of tw_volley_part. */
   tw_flow *whole; /* the flow that goes as the volley, once it was split */
   guint left;     /* number of parts that have not ended */
   gboolean laid;  /* each flow takes one lane */

@@ -51,9 +51,10 @@ typedef struct tw_placement_request {
                         accelerators of that host, "NAME:N" for N of them */
   tw_placement_kind kind;
   gint64 engines;
-  gint64 accelerators; /* of each engine, of one device: all in one NVLink domain (or on one host outside of
-                          any) where one has room, else over several */
-  gint64 group;        /* accelerators that stay together in a domain where that can be: tensor-parallel */
+  /* Accelerators of each engine, of one device: all in one NVLink domain (or on one host outside of any) if one
+   * has room, else over several. */
+  gint64 accelerators;
+  gint64 group; /* accelerators that stay together in a domain where that can be: tensor-parallel */
 } tw_placement_request;
 
 /* The accelerators of a platform that no engine has taken yet. */

@@ -46,11 +46,11 @@ static inline double tw_span_bytes(const tw_span_pair *pair, const tw_wire *wire
 /* Builds a span from groups of accelerators, which are counted from 0 over the shares of a place. */
 typedef struct tw_span_builder tw_span_builder;
 tw_span_builder *tw_span_builder_new(const tw_platform *platform, const tw_engine_place *place);
-/* What crosses domains in a collective of `members`, planned the first way that its pattern can be run: in parts of what
- * the busiest NIC sends, times `share`. */
+/* Adds the messages of a collective of `members` that cross domains, planned the first way that its pattern can be
+ * run: in parts of what the busiest NIC sends, times `share`. */
 void tw_span_builder_collective(tw_span_builder *builder, int kind, const char *pattern, const int *members,
                                 int n, double share);
-/* What one accelerator sends to another. */
+/* Adds the messages of one accelerator to another. */
 void tw_span_builder_send(tw_span_builder *builder, int kind, int from, int to, double share);
 /* The number of domains that accelerators lie in, as they follow each other. */
 int tw_span_builder_domains(const tw_span_builder *builder, const int *members, int n);

@@ -47,10 +47,24 @@ double tw_answer_objective(const tw_answer *answer, const tw_design *design)
   return tw_answer_value(answer, design, tw_question_objective(answer->question));
 }
 
+const char *tw_answer_percentile(const tw_question *question)
+{
+  return question->attainment >= 0.99   ? "p99"
+         : question->attainment >= 0.95 ? "p95"
+         : question->attainment >= 0.9  ? "p90"
+                                        : "p50";
+}
+
+static double latency_of(const tw_answer *answer, const json_t *summary, const char *latency)
+{
+  g_autofree char *name = g_strdup_printf("%s.%s", latency, tw_answer_percentile(answer->question));
+  return tw_run_summary_number(summary, name);
+}
+
 double tw_answer_margin(const tw_answer *answer, const json_t *summary)
 {
-  const double shares[] = {tw_run_summary_number(summary, "ttft_s.p99") / answer->ttft_s,
-                           tw_run_summary_number(summary, "tpot_s.p99") / answer->tpot_s,
+  const double shares[] = {latency_of(answer, summary, "ttft_s") / answer->ttft_s,
+                           latency_of(answer, summary, "tpot_s") / answer->tpot_s,
                            tw_run_summary_number(summary, "energy.peak_w") / answer->question->site_w};
   double most = NAN;
   for (guint i = 0; i < G_N_ELEMENTS(shares); i++)
@@ -357,7 +371,7 @@ static gboolean find(tw_search *s, GError **error)
   }
   if (racing->len == 0)
     return TRUE;
-  if (!run_round(s, racing, "whole", INFINITY, 1.05, error))
+  if (!run_round(s, racing, "whole", INFINITY, TW_ANSWER_TOLERANCE, error))
     return FALSE;
   keep(racing, (guint)question->finalists, site_kind, "others were better on the whole load");
   g_ptr_array_extend(s->answer->ranked, racing, NULL, NULL);

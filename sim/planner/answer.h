@@ -24,7 +24,7 @@ typedef struct tw_check {
   gboolean holds;
 } tw_check;
 
-/* What would let the best design bear more load: a little more of something that may bind it. */
+/* A little more of something that may bind the best design, and the load that it then bears. */
 typedef struct tw_lever {
   const char *name; /* "one more unit of the site" */
   double bears,
@@ -37,7 +37,7 @@ typedef struct tw_answer {
   tw_designs *designs;
   tw_demand demand;
   GPtrArray *ranked;  /* array of tw_design *, those of the last round that hold, the best first */
-  tw_design *nearest; /* where none holds, the design that attains most. NULL: none was run */
+  tw_design *nearest; /* The design that attains most, if none holds; NULL: none was run. */
   double nearest_attainment, nearest_size;
   GPtrArray *checks; /* array of tw_check *, other runs of the best design */
   GArray *levers;    /* array of tw_lever, the first being the design as it is; empty: not asked for */
@@ -66,8 +66,14 @@ double tw_answer_size(const tw_answer *answer, const tw_design *design);
 double tw_answer_value(const tw_answer *answer, const tw_design *design, const tw_objective *objective);
 /* The objective's number of a design that holds: racks, USD, tokens per second and megawatt... */
 double tw_answer_objective(const tw_answer *answer, const tw_design *design);
-/* How far a run lies below the nearest of its limits (TTFT p99, TPOT p99, peak power), as a share of that; NAN:
- * there is none. */
+/* The largest load that holds and the least that breaks lie so near to each other, as a ratio, when a search ends. */
+#define TW_ANSWER_TOLERANCE 1.05
+
+/* The percentile in which a latency must keep its limit so that as many requests as are asked for may, of those that
+ * summaries have: "p95" where 97 % are asked for. */
+const char *tw_answer_percentile(const tw_question *question);
+/* How far a run lies below the nearest of its limits (TTFT and TPOT in that percentile, peak power), as a share of
+ * that; NAN: there is none. */
 double tw_answer_margin(const tw_answer *answer, const json_t *summary);
 /* Racks of a design in a size. */
 int tw_answer_racks(const tw_answer *answer, const tw_design *design, double size);

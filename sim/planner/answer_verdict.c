@@ -61,6 +61,9 @@ static void print_other(const tw_answer *answer, const tw_design *design, const 
           tw_design_accelerators(design, size));
   if (behind == 0)
     fprintf(out, "is as good.\n");
+  else if (tw_question_objective(answer->question)->finds_load && behind < TW_ANSWER_TOLERANCE - 1)
+    fprintf(out, "is %.3g %% behind, less than the %.0f %% to which loads are found.\n", 100 * behind,
+            100 * (TW_ANSWER_TOLERANCE - 1));
   else
     fprintf(out, "is %.3g %% behind.\n", 100 * behind);
 }
@@ -112,23 +115,50 @@ static void print_others(const tw_answer *answer, FILE *out)
             100 * error);
 }
 
+/* The least memory of hosts with which as much is served, where more than one was tried and loads are compared. */
+static void print_least_memory(const tw_answer *answer, FILE *out)
+{
+  const tw_design *best = answer->ranked->pdata[0];
+  if (!tw_question_objective(answer->question)->finds_load ||
+      strchr(answer->question->host_memory, ' ') == NULL)
+    return;
+  double least = isnan(best->host_bytes) ? 0 : best->host_bytes, load = best->bracket.holds;
+  for (guint i = 1; i < answer->ranked->len; i++) {
+    const tw_design *design = answer->ranked->pdata[i];
+    double bytes = isnan(design->host_bytes) ? 0 : design->host_bytes;
+    if (bytes < least && design->bracket.holds * TW_ANSWER_TOLERANCE >= best->bracket.holds) {
+      least = bytes;
+      load = design->bracket.holds;
+    }
+  }
+  if (least > 0)
+    fprintf(out, "Of host memory for KV, %.6g GB at each engine are enough: with it", least / 1e9);
+  else
+    fprintf(out, "Host memory for KV is not needed: without it");
+  fprintf(out, " the site serves %.4g times the load, and loads are found to %.0f %%.\n", load,
+          100 * (TW_ANSWER_TOLERANCE - 1));
+}
+
 /* How far the run lies below each limit. */
 static void print_margins(const tw_answer *answer, FILE *out)
 {
   const tw_design *best = answer->ranked->pdata[0];
+  const char *percentile = tw_answer_percentile(answer->question);
+  g_autofree char *ttft = g_strconcat("ttft_s.", percentile, NULL),
+                  *tpot = g_strconcat("tpot_s.", percentile, NULL);
   const struct {
-    const char *name, *metric, *unit;
+    const char *name, *percentile, *metric, *unit;
     double limit, scale;
-  } limits[] = {{"TTFT p99", "ttft_s.p99", "s", answer->ttft_s, 1},
-                {"TPOT p99", "tpot_s.p99", "ms", answer->tpot_s, 1e3},
-                {"peak power", "energy.peak_w", "kW", answer->question->site_w, 1e-3}};
+  } limits[] = {{"TTFT ", percentile, ttft, "s", answer->ttft_s, 1},
+                {"TPOT ", percentile, tpot, "ms", answer->tpot_s, 1e3},
+                {"peak power", "", "energy.peak_w", "kW", answer->question->site_w, 1e-3}};
   gboolean any = FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
     double value = tw_run_summary_number(best->best, limits[i].metric);
     if (isnan(value) || isnan(limits[i].limit))
       continue;
-    fprintf(out, "%s %s %.3g of %.3g %s (%.0f %% left)", any ? "," : "Margins:", limits[i].name,
-            value * limits[i].scale, limits[i].limit * limits[i].scale, limits[i].unit,
+    fprintf(out, "%s %s%s %.3g of %.3g %s (%.0f %% left)", any ? "," : "Margins:", limits[i].name,
+            limits[i].percentile, value * limits[i].scale, limits[i].limit * limits[i].scale, limits[i].unit,
             100 * (1 - value / limits[i].limit));
     any = TRUE;
   }
@@ -136,7 +166,7 @@ static void print_margins(const tw_answer *answer, FILE *out)
     fprintf(out, ".\n");
 }
 
-/* What more load the design bears, and what would let it bear more. */
+/* Prints how much more load the design bears, and the levers that would let it bear more. */
 static void print_levers(const tw_answer *answer, FILE *out)
 {
   if (answer->levers->len == 0)
@@ -195,13 +225,14 @@ static void print_best(const tw_answer *answer, FILE *out)
             1e3 * tw_run_summary_number(best->broken, "tpot_s.p99"));
   }
   print_margins(answer, out);
+  print_least_memory(answer, out);
   print_levers(answer, out);
   print_trust(best->best, out);
   print_front(answer, out);
   print_others(answer, out);
 }
 
-/* What any layout reaches where one request alone breaks the limits. */
+/* Prints the best latencies of any layout if one request alone breaks the limits. */
 static void print_best_alone(const tw_answer *answer, FILE *out)
 {
   const tw_design *first = NULL, *token = NULL;

@@ -34,14 +34,14 @@ typedef struct tw_design {
   gint64 tp, pp, dp, ep, max_batched_tokens, max_seqs;
   guint prefill, decode;   /* engines of either role to engines of the other; 0: mixed */
   const char *router;      /* borrowed from the table of policies */
-  double host_bytes;       /* of the hosts of an engine, for KV; NAN: none */
+  double host_bytes;       /* Bytes of an engine's hosts for KV; NAN: none. */
   gboolean store;          /* whether they pass KV on to the site's store */
-  double cap_w;            /* of an accelerator, NAN: none */
+  double cap_w;            /* Power cap of an accelerator; NAN: none. */
   double oversubscription; /* accelerators over those that could draw their most at once; NAN: all may */
 
   char *dropped;                        /* why it was not run, or not further; NULL: it is in the race */
   char *scenario;                       /* path of its scenario file */
-  double alone_ttft_s, alone_tpot_s;    /* of one request alone on the site; 0: not estimated */
+  double alone_ttft_s, alone_tpot_s;    /* Latencies of one request alone on the site; 0: not estimated. */
   double estimate_size, estimate_score; /* units of size, and accelerators or watts: what the
                                            estimate says it needs */
   tw_bracket bracket;
@@ -51,7 +51,7 @@ typedef struct tw_design {
   double score;   /* value of the objective at bracket.holds, less is better; INFINITY: none holds */
   double beside;  /* value of the second objective there, less is better; INFINITY: none */
   gboolean front; /* whether no other design on the whole load beats it in both objectives */
-  double margin;  /* of its best run to the nearest limit, as a share of that; NAN: not known */
+  double margin;  /* Margin of the best run to its nearest limit, as a share of that; NAN: not known. */
   guint rounds;   /* number of rounds that it was run in */
 } tw_design;
 

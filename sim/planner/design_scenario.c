@@ -38,7 +38,7 @@ static void add_pool(GString *text, const tw_question *question, const tw_design
   g_string_append(text, "  </pool>\n");
 }
 
-/* What holds a design below the power that it could draw. */
+/* Adds the caps that hold a design below the power that it could draw. */
 static void add_caps(GString *text, const tw_question *question, const tw_design *design)
 {
   if (isnan(design->cap_w) && isnan(design->oversubscription))

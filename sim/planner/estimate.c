@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* What an iteration of a pool's engine costs in which each rank decodes `seqs` sequences of `context` tokens beside
- * `prompt` tokens of prompts. */
+/* Returns the cost of an iteration of a pool's engine in which each rank decodes `seqs` sequences of `context`
+ * tokens beside `prompt` tokens of prompts. */
 static tw_step_cost iteration(const tw_pool *pool, double seqs, double context, double prompt)
 {
   g_autofree tw_batch *ranks = g_new0(tw_batch, (gsize)pool->dp);

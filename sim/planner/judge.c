@@ -11,7 +11,7 @@ static double number(const json_t *summary, const char *name)
 
 /* ---- Sizes ---- */
 
-/* What a site draws when every accelerator draws `accelerator_w`; NAN where that is not known. */
+/* Returns the watts of a site whose accelerators each draw `accelerator_w`; NAN: not known. */
 static double nameplate_w(const tw_platform *platform, double accelerator_w)
 {
   double equipment_w = (double)tw_platform_accelerators(platform) * accelerator_w;
@@ -22,7 +22,7 @@ static double nameplate_w(const tw_platform *platform, double accelerator_w)
   return tw_supply_site_w(&platform->supply, equipment_w, NAN);
 }
 
-/* What an accelerator of a design draws at most; NAN: not known. */
+/* Returns the most that an accelerator of a design draws; NAN: not known. */
 static double most_w(const tw_design *design)
 {
   double own_w = design->facts->device->max_w;

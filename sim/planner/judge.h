@@ -1,5 +1,5 @@
-/* What a question thinks of sizes, runs and designs: what its limits leave room for, whether a run holds what
- * must hold, and which of two designs is better. */
+/* The judgement of a question on sizes, runs and designs: which sizes its limits leave room for, whether a run holds
+ * all that must hold, and which of two designs is better. */
 #ifndef TW_SIM_JUDGE_H
 #define TW_SIM_JUDGE_H
 
@@ -16,7 +16,7 @@ gboolean tw_judge_holds(const tw_question *question, const json_t *summary);
 /* Why a design whose smallest site is known is out all the same; NULL: it is not. The caller frees it. */
 char *tw_judge_beyond_limits(const tw_question *question, const tw_design *design);
 
-/* What an hour of a run's site costs, electricity included; NAN: not known. */
+/* Returns the dollars of an hour of a run's site, electricity included; NAN: not known. */
 double tw_judge_usd_per_hour(const json_t *summary);
 
 /* Orders designs (tw_design **), the better first: by the score of the objective, then by accelerators, by

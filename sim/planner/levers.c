@@ -1,5 +1,5 @@
-/* What binds the best design, measured: how much more load it bears as it is, and with a little more of each thing
- * that may bind it. All are tried on the whole load, on the same rungs, so that their gains compare. */
+/* The levers of the best design, measured: how much more load it bears as it is, and with a little more of each
+ * thing that may bind it. All are tried on the whole load, on the same rungs, so that their gains compare. */
 #include "analysis/log/run_summary.h"
 #include "sim/planner/judge.h"
 #include "sim/planner/search.h"

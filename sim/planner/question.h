@@ -46,7 +46,7 @@ typedef struct tw_question_site {
 typedef struct tw_question {
   char *name, *description;
   int optimise; /* index in tw_objectives */
-  int beside;   /* of the second objective; -1: none */
+  int beside;   /* Row of the second objective; -1: none. */
   gint64 seed;
   char *file; /* path of the file that it was read from */
 
@@ -61,12 +61,13 @@ typedef struct tw_question {
   gboolean prefix_cache;
   char *routers;
   double prefix_weight;
-  char *host_memory, *store; /* of tiers of the KV cache: sizes or "none"; "true", "false" */
+  char *host_memory, *store; /* Tiers of the KV cache: sizes or "none"; "true", "false". */
   int offload_write;         /* tw_offload_write */
 
-  char *power_caps;       /* of accelerators: quantities, or "none" */
-  char *oversubscription; /* of the site's power: "none", or ratios to the site that fits without caps */
-  double cap_period_s, cap_delay_s; /* with which an oversubscribed site shares out its power */
+  char *power_caps; /* Power caps of accelerators: quantities, or "none". */
+  /* Oversubscription of the site's power: "none", or ratios to the site that fits without caps. */
+  char *oversubscription;
+  double cap_period_s, cap_delay_s; /* Period and delay of the caps of an oversubscribed site. */
 
   double attainment, site_w, usd_per_hour; /* limits, NAN: none */
   gint64 racks, accelerators;              /* G_MININT64: none */
@@ -83,7 +84,7 @@ typedef struct tw_question {
 
 extern const tw_element tw_question_element; /* root of a question file */
 
-/* What the question wants best: its row of tw_objectives. */
+/* Returns the row of tw_objectives that the question wants best. */
 const tw_objective *tw_question_objective(const tw_question *question);
 
 /* Whether more than one budget of tokens or sequences is to be tried. */

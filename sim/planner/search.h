@@ -1,4 +1,4 @@
-/* What the parts of a search for an answer share: how they run designs. Private to this folder. */
+/* The parts that searches for an answer share: how they run designs. Private to this folder. */
 #ifndef TW_SIM_SEARCH_H
 #define TW_SIM_SEARCH_H
 

@@ -25,7 +25,9 @@ tw_charge_rates tw_charge_split(const tw_power_law *law, const tw_step_cost *cos
   double attention = tw_power_of_work(law, cost->prefill_attention.flops, cost->prefill_attention.bytes);
   double paid = asked > 0 ? joules.first / asked : 0; /* joules for each that is asked for */
 
-  tw_charge_rates rates = {.prefill_share = seqs == 0 ? 1 : prompt == 0 || asked <= 0 ? 0 : prefill / asked};
+  tw_charge_rates rates = {.prefill_share = prompt > 0 && seqs == 0     ? 1
+                                            : prompt == 0 || asked <= 0 ? 0
+                                                                        : prefill / asked};
   if (prompt > 0) {
     double share = prefill > 0 ? attention / prefill : 0, total = rates.prefill_share * joules.first;
     rates.per_attended = share * total / attended;

@@ -59,6 +59,11 @@ double tw_router_rank_weight(const tw_router_policy *policy)
   return policy->rank_weight;
 }
 
+gboolean tw_router_looks(const tw_router_policy *policy)
+{
+  return policy->looks;
+}
+
 /* ---- Parameters ---- */
 
 static char *list_parameters(const tw_router_policy *policy)

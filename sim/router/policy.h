@@ -25,6 +25,7 @@ struct tw_router_policy {
   tw_choice (*pick)(tw_router *router, const tw_router_question *question);
   tw_router_parameter parameters[TW_ROUTER_MOST_PARAMETERS + 1];
   double rank_weight; /* see tw_router_rank_weight */
+  gboolean looks;     /* it asks what the ranks' prefix caches hold */
   gboolean
       follows; /* it chooses ranks, or looks at the prompts of loads: each request is followed to its end */
   /* Whether it keeps an index of what was sent where; NULL: never. And how long a guess is believed, and how
@@ -43,6 +44,12 @@ tw_choice tw_policy_least_requests(tw_router *router, const tw_router_question *
 /* Leading tokens of the prompt that a rank is known to hold. 0 for engines that only decode: they have no
  * prompts to save. */
 gint64 tw_policy_cached(const tw_router *router, const tw_router_question *question, int engine, int rank);
+
+/* The most tokens that tw_policy_cached may say of a rank, by its place among all: at no cost. */
+static inline gint64 tw_policy_bound(const tw_router *router, const tw_router_question *question, int all)
+{
+  return router->bounds != NULL ? router->bound[all] : question->request->prompt_tokens - 1;
+}
 
 /* Leading tokens of the prompt that each engine is guessed to hold, by index of engines; borrowed until the
  * next call. */

@@ -70,6 +70,7 @@ const tw_router_policy tw_policy_dynamo_kv = {
             "queueing in the "
             "router, cache tiers, and that guesses tell ranks apart",
     .pick = dynamo,
+    .looks = TRUE,
     .parameters = {[OVERLAP_WEIGHT] = {"overlap-weight", 1, 0, 1e6, "of blocks to compute"},
                    [TEMPERATURE] = {"temperature", 0, 0, 1e6,
                                     "of a softmax over the costs; 0 takes the least"},

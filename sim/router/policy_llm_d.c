@@ -97,6 +97,7 @@ const tw_router_policy tw_policy_llm_d = {
         "that "
         "prompts are cut by characters, and that metrics are polled (see signal-delay)",
     .pick = llm_d,
+    .looks = TRUE,
     .parameters = {[PREFIX_WEIGHT] = {"prefix-weight", 3, 0, 1e6, "of the prefix"},
                    [QUEUE_WEIGHT] = {"queue-weight", 2, 0, 1e6, "of the requests that wait"},
                    [KV_WEIGHT] = {"kv-weight", 2, 0, 1e6, "of the free KV cache"},

@@ -10,13 +10,15 @@ static tw_choice longest_prefix(tw_router *router, const tw_router_question *que
   tw_choice best = {.engine = -1, .cached_tokens = -1};
   const tw_load *engine = NULL, *rank = NULL;
   for (tw_rank_walk at = {0}; tw_rank_next(router, question, &at);) {
-    gint64 tokens = tw_policy_cached(router, question, at.engine, at.rank);
     const tw_load *of_engine = &router->seen_loads[at.engine], *of_rank = &router->seen_ranks[at.all];
-    if (tokens < best.cached_tokens)
+    gboolean busier =
+        engine != NULL && (of_engine->requests > engine->requests ||
+                           (of_engine->requests == engine->requests && of_rank->requests >= rank->requests));
+    gint64 tokens = tw_policy_bound(router, question, at.all);
+    if (tokens < best.cached_tokens || (tokens == best.cached_tokens && busier))
       continue;
-    if (tokens == best.cached_tokens && engine != NULL &&
-        (of_engine->requests > engine->requests ||
-         (of_engine->requests == engine->requests && of_rank->requests >= rank->requests)))
+    tokens = tw_policy_cached(router, question, at.engine, at.rank);
+    if (tokens < best.cached_tokens || (tokens == best.cached_tokens && busier))
       continue;
     best = (tw_choice){at.engine, at.rank, tokens};
     engine = of_engine;
@@ -28,6 +30,7 @@ static tw_choice longest_prefix(tw_router *router, const tw_router_question *que
 const tw_router_policy tw_policy_longest_prefix = {
     .help = "the engine and rank that hold the longest prefix of the prompt, in their cache or hosts",
     .pick = longest_prefix,
+    .looks = TRUE,
     .follows = TRUE};
 
 /* The cost of a request at a rank, in seconds by straight lines through the engine's own step times
@@ -111,8 +114,7 @@ static tw_choice prefix_and_load(tw_router *router, const tw_router_question *qu
   for (tw_rank_walk at = {0}; tw_rank_next(router, question, &at);) {
     if (at.rank == 0)
       view = view_engine(router, at.engine);
-    /* One token at least is computed. */
-    if (cost_s(router, request, &at, &view, request->prompt_tokens - 1) >= least_s)
+    if (cost_s(router, request, &at, &view, tw_policy_bound(router, question, at.all)) >= least_s)
       continue;
     gint64 cached = tw_policy_cached(router, question, at.engine, at.rank);
     double here_s = cost_s(router, request, &at, &view, cached);
@@ -129,4 +131,5 @@ const tw_router_policy tw_policy_prefix_and_load = {
             "there, "
             "and what it costs those that decode there, in seconds of that engine's step times",
     .pick = prefix_and_load,
+    .looks = TRUE,
     .follows = TRUE};

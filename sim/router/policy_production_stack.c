@@ -54,6 +54,8 @@ static tw_choice kv_aware(tw_router *router, const tw_router_question *question)
   if (question->from >= 0)
     return tw_policy_least_requests(router, question);
   for (tw_rank_walk at = {0}; tw_rank_next(router, question, &at);) {
+    if (tw_policy_bound(router, question, at.all) <= best.cached_tokens)
+      continue;
     gint64 cached = tw_policy_cached(router, question, at.engine, at.rank);
     if (cached > best.cached_tokens)
       best = (tw_choice){at.engine, -1, cached};
@@ -72,5 +74,6 @@ const tw_router_policy tw_policy_production_stack_kv = {
             "session-affinity. "
             "Left out: which of several equal prefixes it takes, and that the sizes of caches are LMCache's",
     .pick = kv_aware,
+    .looks = TRUE,
     .parameters = {[THRESHOLD] = {"threshold", 2000, 0, 1e9, "tokens"}},
     .rank_weight = 1e9};

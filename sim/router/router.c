@@ -102,6 +102,7 @@ void tw_router_init(tw_router *router, const tw_router_config *config)
   }
   gsize all = (gsize)router->first_rank[n];
   router->ranks = g_new0(tw_load, all);
+  router->bound = g_new0(gint64, all);
   router->seen_loads = router->delay_s > 0 ? g_new0(tw_load, n) : router->loads;
   router->seen_ranks = router->delay_s > 0 ? g_new0(tw_load, all) : router->ranks;
   for (int i = 0; i < config->n_engines; i++)
@@ -127,6 +128,7 @@ void tw_router_clear(tw_router *router)
   tw_heap_clear(&router->decodes.least_requests);
   tw_heap_clear(&router->decodes.least_tokens);
   g_clear_pointer(&router->guesses, g_free);
+  g_clear_pointer(&router->bound, g_free);
   g_clear_pointer(&router->prompts.engines, g_free);
   g_clear_pointer(&router->prompts.all, g_free);
   g_clear_pointer(&router->decodes.engines, g_free);
@@ -249,6 +251,10 @@ static tw_choice assign(tw_router *router, const tw_router_question *question)
 {
   const tw_request *request = question->request;
   see(router, question->now_s);
+  if (router->bounds != NULL && question->from < 0) {
+    memset(router->bound, 0, (gsize)router->first_rank[router->n_engines] * sizeof *router->bound);
+    router->bounds(router->user, request, router->bound);
+  }
   tw_choice choice = router->policy->pick(router, question);
   g_assert(choice.rank < 0 || router->sent != NULL);
   tw_load by = {.requests = 1, .tokens = tokens_of(request), .context = request->prompt_tokens};
@@ -318,12 +324,12 @@ tw_choice tw_policy_engine(int engine)
 
 gint64 tw_policy_cached(const tw_router *router, const tw_router_question *question, int engine, int rank)
 {
-  if (router->cached_tokens == NULL || question->from >= 0)
+  int all = router->first_rank[engine] + rank;
+  if (router->cached_tokens == NULL || question->from >= 0 || tw_policy_bound(router, question, all) == 0)
     return 0;
   gint64 tokens = router->cached_tokens(router->user, engine, rank, question->request, question->now_s);
   if (router->fresh == NULL || tokens == 0)
     return tokens;
-  int all = router->first_rank[engine] + rank;
   return MIN(tokens, tw_prefix_index_first(router->fresh, question->request, all, 0, question->now_s));
 }
 

@@ -64,12 +64,13 @@ typedef struct tw_candidates {
   int next; /* round-robin: place in `engines` */
   int *all; /* whether they serve or not */
   int n_all;
-  tw_heap least_requests, least_tokens; /* those that serve, by what is seen of their loads, then by index */
+  /* Engines that serve, by the loads that are seen of them, then by index. */
+  tw_heap least_requests, least_tokens;
 } tw_candidates;
 
 typedef struct tw_router_policy tw_router_policy;
 extern const tw_router_policy *const tw_router_policies[];
-extern const char *const tw_router_policy_names[];      /* the same rows, for the scenario's table, */
+extern const char *const tw_router_policy_names[];      /* Names of the rows, for the scenario's table, */
 extern const char *const *tw_router_policy_helps(void); /* a sentence for each of them */
 
 /* Reads "NAME=VALUE NAME=VALUE ..." into the values of a policy's parameters, the others keep their defaults.
@@ -79,6 +80,8 @@ char *tw_router_read_parameters(const tw_router_policy *policy, const char *text
                                 double values[TW_ROUTER_MOST_PARAMETERS]);
 /* The weight of prefixes in the engine's own choice of a rank: see rank_prefix_weight of the engine. */
 double tw_router_rank_weight(const tw_router_policy *policy);
+/* Whether a policy looks into the prefix caches of engines. */
+gboolean tw_router_looks(const tw_router_policy *policy);
 
 typedef struct tw_router_config {
   const tw_router_policy *policy;
@@ -111,6 +114,9 @@ struct tw_router {
   double (*transfer_s)(void *user, int from, int to, gint64 tokens);
   /* Leading tokens of a prompt that a rank has in its prefix cache, or would load, now; NULL: no caches. */
   gint64 (*cached_tokens)(void *user, int engine, int rank, const tw_request *request, double now_s);
+  /* Raises the elements of tokens[] that may be found, by all ranks in their order, to at least what cached_tokens would
+   * say; NULL: all may be. */
+  void (*bounds)(void *user, const tw_request *request, gint64 *tokens);
   tw_gauges (*metrics)(void *user, int engine, double now_s);
   const tw_rates *rates; /* step times of each engine, borrowed; NULL: all are 0 */
   void *user;
@@ -119,6 +125,7 @@ struct tw_router {
   GHashTable *sent;       /* request's id -> its choice, where requests are followed; else NULL */
   tw_prefix_index *index; /* the blocks that were sent to each engine; NULL: it does not guess */
   tw_prefix_index *fresh; /* the blocks that each rank holds too shortly to be seen; NULL: without a delay */
+  gint64 *bound;          /* by all ranks, what `bounds` says of the request that is assigned */
   gint64 *guesses;        /* tokens that each engine is guessed to hold, for tw_policy_guess */
   GQueue news;            /* changes of loads that are not seen yet */
   GQueue reports;         /* metrics of all engines at decisions; the first is the one that is seen */

@@ -8,7 +8,7 @@
 
 #include <glib.h>
 
-/* What the global router knows of a site when a request is sent. */
+/* The global router's view of a site when a request is sent. */
 typedef struct tw_site_view {
   gboolean home;      /* The site is the home of the users who ask. */
   double latency_s;   /* One way from the users to the site. */
@@ -25,7 +25,7 @@ typedef struct tw_site_policy {
 
 extern const tw_site_policy tw_site_policies[];
 extern const char *const tw_site_policy_names[]; /* NULL-terminated, in the order of the rows */
-const char *const *tw_site_policy_helps(void);   /* likewise */
+const char *const *tw_site_policy_helps(void);   /* Help of the rows, NULL-terminated. */
 
 /* The first of the `n` sites that the policy prefers, of those that are `allowed`; -1 where none is. */
 int tw_site_policy_pick(const tw_site_policy *policy, const tw_site_view *sites, const gboolean *allowed,

@@ -142,7 +142,7 @@ static gboolean goes_on(tw_driver *driver, double *next_s)
   if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 &&
       driver->driven.waits_for_flows(driver->driven.state))
     return !driver->stopped;
-  /* What acts beside the others does so up to the end, however far the next step of those leads. */
+  /* Actors beside the driver act up to the end, however far the next step of the others leads. */
   double until_s = driver->control.until_s;
   gboolean acts = isfinite(drives_s) && (drives_s <= until_s || *next_s < until_s);
   driver->out_of_time |= isfinite(drives_s) && !acts;

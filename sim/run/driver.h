@@ -19,7 +19,7 @@ typedef struct tw_run_control {
   void *user;
 } tw_run_control;
 
-/* What is driven: a factory, or several with an exchange between them. `next`, `waits_for_flows`, `look` and `step` do
+/* The driven: a factory, or several with an exchange between them. `next`, `waits_for_flows`, `look` and `step` do
  * what those of the factory do (factory.h). */
 typedef struct tw_driven {
   double (*next)(void *state, double *drives_s);

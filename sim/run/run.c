@@ -75,7 +75,8 @@ guint tw_run_tables(const tw_scenario *scenario)
          (scenario->segments ? 1U << TW_LOG_SEGMENTS : 0) |
          (tw_scenario_uses_network(scenario) ? 1U << TW_LOG_LINKS : 0) |
          (scenario->failures != NULL ? 1U << TW_LOG_FAILURES : 0) |
-         (scenario->n_jobs > 0 ? 1U << TW_LOG_JOBS : 0);
+         (scenario->n_jobs > 0 ? 1U << TW_LOG_JOBS : 0) | (scenario->grid != NULL ? TW_LOG_WITH_GRID : 0) |
+         (tw_scenario_rollouts(scenario) != NULL ? 1U << TW_LOG_RL : 0);
 }
 
 static json_t *run_locked(const tw_scenario *scenario, const tw_run_options *options, tw_stream *stream,

@@ -21,9 +21,8 @@ typedef struct tw_run_options {
  * there) or a directory that already holds a run. Once in a process. */
 json_t *tw_run(const tw_scenario *scenario, const tw_run_options *options, GError **error);
 
-/* The same of a scenario with several sites: DIRECTORY/NAME is the run directory of each site, and DIRECTORY has
- * requests as their users see them, sites over time, run.json, and the summary of all. A plain world is run by
- * tw_run. */
+/* Runs a scenario with several sites: DIRECTORY/NAME is the run directory of each site, and DIRECTORY has requests
+ * as their users see them, sites over time, run.json, and the summary of all. A plain world is run by tw_run. */
 json_t *tw_run_world(const tw_world *world, const tw_run_options *options, GError **error);
 
 /* The tables that a run of the scenario writes, as bits 1 << tw_log_table_id. */

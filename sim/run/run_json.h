@@ -23,7 +23,7 @@
  * The caller owns the reference. */
 json_t *tw_run_json(const tw_scenario *scenario, const tw_stream *stream, guint tables);
 
-/* The same of a run of several sites: platform, pools and notes are those of all, each name behind that of its site;
+/* Describes a run of several sites: platform, pools and notes are those of all, each name behind that of its site;
  * "sites": [{name, region, utc_offset_s, accelerators, racks}] takes the place of engines. */
 json_t *tw_run_json_of_world(const tw_world *world, const tw_stream *stream, guint tables);
 

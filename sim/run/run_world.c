@@ -17,7 +17,7 @@ typedef struct branch {
   tw_log *log;
   tw_recorder *recorder;
   tw_factory *factory;
-  GQueue rows; /* of tw_site_row: those of intervals that another site has not written yet */
+  GQueue rows; /* Queue of tw_site_row: those of intervals that another site has not written yet. */
 } branch;
 
 typedef struct world_run {

@@ -77,6 +77,7 @@ static void set_tokens(tw_metric_values *v, const tw_scenario *scenario, const t
 typedef struct usage_sums {
   double accelerators, busy_s, prefill_s, flops, bytes, peak_flops, peak_bytes, kv_block_s, kv_blocks;
   guint64 preemptions, iterations;
+  gint64 adapter_loads, adapter_fetches;
   double extrapolated;                   /* iterations */
   double clock_s;                        /* weighted like busy_s */
   double state_s[TW_ENGINE_STATE_COUNT]; /* engine seconds in each state */
@@ -100,6 +101,8 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.peak_bytes += accelerators * pool->plan.device->hbm_bytes_per_s;
     sums.clock_s += usage.clock_s * accelerators;
     sums.kv_block_s += usage.kv_block_s;
+    sums.adapter_loads += usage.adapter_loads;
+    sums.adapter_fetches += usage.adapter_fetches;
     for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++)
       sums.state_s[s] += usage.state_s[s];
     sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
@@ -146,6 +149,15 @@ static void set_utilization(tw_metric_values *v, const usage_sums *sums, double 
   v->of[TW_METRIC_UTILIZATION_KV_USED] = per(sums->kv_block_s, sums->kv_blocks * span_s);
 }
 
+/* Bytes of KV for which storage hosts have room. */
+static double stored_bytes(const tw_platform *platform)
+{
+  double bytes = 0;
+  for (int i = 0; i < platform->n_hosts; i++)
+    bytes += platform->hosts[i].kv_bytes;
+  return bytes;
+}
+
 static double capital_usd(const tw_scenario *scenario, double span_s)
 {
   double hours = span_s / 3600, usd = NAN;
@@ -153,6 +165,9 @@ static double capital_usd(const tw_scenario *scenario, double span_s)
     usd = scenario->accelerator_hour_usd * (double)tw_platform_accelerators(scenario->platform) * hours;
   if (!isnan(scenario->rack_hour_usd))
     usd = (isnan(usd) ? 0 : usd) + scenario->rack_hour_usd * scenario->platform->n_racks * hours;
+  if (!isnan(scenario->kv_tb_hour_usd))
+    usd =
+        (isnan(usd) ? 0 : usd) + scenario->kv_tb_hour_usd * 1e-12 * stored_bytes(scenario->platform) * hours;
   return usd;
 }
 
@@ -195,7 +210,7 @@ static void set_fleet(tw_metric_values *v, const tw_fleet *fleet, const usage_su
   v->of[TW_METRIC_FLEET_MEAN_LOAD_S] = per(totals.load_s, (double)totals.loads);
 }
 
-/* Where anything may break. */
+/* Sets the numbers of failures, for scenarios in which something may break. */
 static void set_failures(tw_metric_values *v, const tw_factory *factory, const tw_window *window)
 {
   const tw_failures *failures = tw_factory_failures(factory);
@@ -232,7 +247,7 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
   v->of[TW_METRIC_ENERGY_NETWORK_J] = e->network_j;
   v->of[TW_METRIC_ENERGY_OVERHEAD_J] = e->overhead_j;
   tw_breakdown_measure(tw_factory_breakdown(factory), e, v);
-  v->of[TW_METRIC_ENERGY_REQUESTS_J] = totals->joules; /* those of prefill and decode */
+  v->of[TW_METRIC_ENERGY_REQUESTS_J] = totals->joules; /* Joules of prefill and decode. */
   v->of[TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN] = per(site_j, output);
   v->of[TW_METRIC_ENERGY_AVERAGE_W] = per(site_j, span_s);
   v->of[TW_METRIC_ENERGY_PEAK_W] = e->peak_w;
@@ -245,6 +260,24 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
     v->of[TW_METRIC_ENERGY_CAP_EXCEEDED_S] = record.longest_over_s;
     v->of[TW_METRIC_ENERGY_CLOCK] = per(sums->clock_s, sums->busy_s);
   }
+}
+
+/* What the grid has seen; of a battery where there is one. */
+static void set_grid(tw_metric_values *v, const tw_grid *grid, const tw_grid_totals *t)
+{
+  v->of[TW_METRIC_GRID_J] = t->drawn_j;
+  v->of[TW_METRIC_GRID_PEAK_W] = t->peak_w;
+  v->of[TW_METRIC_GRID_RAMP_MW_PER_S] = 1e-6 * t->ramps.w_per_s;
+  v->of[TW_METRIC_GRID_RAMP_MW_PER_MIN] = 1e-6 * t->ramps.w_per_min;
+  v->of[TW_METRIC_GRID_LOAD_SWING_W] = t->load_swing_w;
+  v->of[TW_METRIC_GRID_SWING_W] = t->swing_w;
+  if (!isnan(grid->ramp_w_per_s))
+    v->of[TW_METRIC_GRID_EXCEEDED_S] = t->exceeded_s;
+  if (!grid->battery)
+    return;
+  v->of[TW_METRIC_GRID_BATTERY_LOSS_J] = t->loss_j;
+  v->of[TW_METRIC_GRID_BATTERY_CHANGE_J] = t->stored_j - t->start_j;
+  v->of[TW_METRIC_GRID_BATTERY_USED_J] = t->most_j - t->least_j;
 }
 
 /* Dollars (or grams) by kind of token: input, reasoning, answer, from the metric `input` on. Prompts bear the
@@ -361,6 +394,10 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
   v->of[TW_METRIC_SIMULATED_S] = span_s;
   v->of[TW_METRIC_ITERATIONS] = (double)sums.iterations;
   v->of[TW_METRIC_PREEMPTIONS] = (double)sums.preemptions;
+  if (tw_scenario_adapts(scenario)) {
+    v->of[TW_METRIC_ADAPTERS_LOADS] = (double)sums.adapter_loads;
+    v->of[TW_METRIC_ADAPTERS_FETCHES] = (double)sums.adapter_fetches;
+  }
   v->of[TW_METRIC_ENGINES] = scenario->plan.n_engines;
   v->of[TW_METRIC_ACCELERATORS] = sums.accelerators;
   v->of[TW_METRIC_EXTRAPOLATED_ITERATIONS] = per(sums.extrapolated, (double)sums.iterations);
@@ -371,10 +408,12 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
   set_failures(v, factory, window);
   if (tw_factory_jobs(factory) != NULL)
     tw_site_jobs_measure(tw_factory_jobs(factory), span_s, v);
-  if (tw_factory_jobs(factory) != NULL) {
-    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_S] = 1e-6 * e.ramp_w_per_s;
-    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_MIN] = 1e-6 * e.ramp_w_per_min;
+  if (tw_factory_jobs(factory) != NULL || scenario->grid != NULL) {
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_S] = 1e-6 * e.ramps.w_per_s;
+    v->of[TW_METRIC_ENERGY_RAMP_MW_PER_MIN] = 1e-6 * e.ramps.w_per_min;
   }
+  if (scenario->grid != NULL)
+    set_grid(v, scenario->grid, tw_factory_grid(factory));
   set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
   tw_spent_measure(tw_factory_spent(factory), v);
@@ -417,9 +456,9 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
                                        "accelerators", "requests",   NULL};
   static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    "load",  NULL};
-  static const char *const last[] = {"utilization", "training", "fleet",
-                                     "failures",    "energy",   "cost",
-                                     "spent",       "carbon",   "extrapolated_iterations",
+  static const char *const last[] = {"utilization", "training", "rl",     "adapters",
+                                     "fleet",       "failures", "energy", "grid",
+                                     "cost",        "spent",    "carbon", "extrapolated_iterations",
                                      NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);

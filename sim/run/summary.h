@@ -12,7 +12,7 @@
 json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const tw_recorder *recorder,
                    gboolean partial);
 
-/* What became of the sessions of a stream of them; nothing where it is not. */
+/* Adds what became of sessions; nothing for a stream without any. */
 void tw_summary_add_sessions(json_t *summary, const tw_stream *stream);
 
 /* The totals of a run of several sites: of requests as `recorder` has them by the clock of the users, of the rest as sums

@@ -10,7 +10,7 @@
 /* Every number that a factory and its recorder know. */
 void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const tw_factory *factory,
                         const tw_recorder *recorder);
-/* Of them, those of requests. */
+/* Sets the numbers of requests. */
 void tw_summary_measure_requests(tw_metric_values *v, const tw_scenario *scenario,
                                  const tw_recorder *recorder, double accelerators);
 

@@ -38,7 +38,7 @@ static void print_latencies(const json_t *summary, FILE *out)
   for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
     const tw_latency_kind *kind = &tw_latencies[rows[r]];
     if (rows[r] == TW_LATENCY_TTFAT && !reasons)
-      continue; /* the same as TTFT */
+      continue; /* Without reasoning, TTFAT is TTFT. */
     if (rows[r] == TW_LATENCY_ITL && json_object_get(summary, kind->key) == NULL)
       continue; /* no SLO limits it */
     fprintf(out, "  %-10s", kind->label);
@@ -170,6 +170,14 @@ static void print_jobs(const json_t *summary, FILE *out)
             number(job, NULL, "step_s"), number(job, NULL, "tokens_per_s"), 100 * number(job, NULL, "mfu"),
             100 * number(job, NULL, "goodput"));
   }
+  if (json_object_get(summary, "rl") != NULL)
+    fprintf(
+        out,
+        "  rl          %.4g steps an hour of %.4g tokens; the trainer waits %.1f %%, engines %.1f %% of it; "
+        "%.4g J/token\n",
+        number(summary, "rl", "steps_per_hour"), number(summary, "rl", "tokens_per_step"),
+        100 * number(summary, "rl", "trainer_idle"), 100 * number(summary, "rl", "rollout_idle"),
+        number(summary, "rl", "j_per_token"));
 }
 
 /* The errors to expect, a line for each pool and metric. */

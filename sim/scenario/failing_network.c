@@ -32,7 +32,7 @@ static int switches_of(const tw_platform *platform, const GArray *links)
   return MAX(n, 1);
 }
 
-/* What a component is on: all of a link or switch of the platform, or one of the equal ones that this stands for. */
+/* The place of a component: all of a link or switch of the platform, or one of the equal ones that it stands for. */
 typedef struct place {
   int item, lane, lanes;
 } place;
@@ -74,6 +74,14 @@ int tw_failing_network_components(const tw_platform *platform, tw_failing_part p
   for (int i = 0; i < items_of(platform, part); i++)
     n += lanes_of(platform, part, i);
   return n;
+}
+
+int tw_failing_components_of_link(const tw_platform *platform, int link, int *first)
+{
+  *first = 0;
+  for (int i = 0; i < link; i++)
+    *first += lanes_of(platform, TW_PART_LINK, i);
+  return lanes_of(platform, TW_PART_LINK, link);
 }
 
 char *tw_failing_network_name(const tw_platform *platform, tw_failing_part part, int component)

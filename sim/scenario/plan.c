@@ -24,7 +24,7 @@ static double slowest_frontend_s(const tw_scenario *scenario)
   for (int i = 0; i < scenario->n_pools; i++)
     if (scenario->pools[i].plan.device != NULL) /* else it has faults */
       slowest_s =
-          MAX(slowest_s, scenario->pools[i].overhead.request_s * scenario->pools[i].plan.device->host_factor);
+          MAX(slowest_s, scenario->pools[i].software.request_s * scenario->pools[i].plan.device->host_factor);
   return slowest_s;
 }
 

@@ -15,13 +15,14 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .kv = (tw_precision)pool->kv,
       .attention = (tw_precision)pool->attention,
       .parts = tw_checkpoint_get(pool->checkpoint),
-      .overhead = pool->overhead,
+      .software = pool->software,
       .interconnect = tw_device_links(pool->plan.device),
       .expert_imbalance = pool->expert_imbalance,
       .redundant_experts = pool->redundant_experts,
       .two_batches = pool->collective_overlap,
       .table_file = pool->table_file,
       .checkpoint_tokens = pool->prefix_cache ? pool->checkpoint_tokens : 0,
+      .adapter_bytes = tw_scenario_adapter_bytes(pool),
   };
 }
 
@@ -200,6 +201,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   const xmlNode *scheduler = tw_node_child(node, "scheduler");
   check_state(pool, node, scheduler != NULL ? scheduler : node, faults);
   tw_scenario_plan_offload(scenario, pool, node, faults);
+  tw_scenario_plan_adapters(scenario, pool, node, faults);
   pool->plan.step_model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
   pool->plan.power = tw_power_law_of(pool->plan.device, (tw_precision)pool->weights,
                                      (int)(pool->tp * pool->pp * pool->dp), 1 - setting.throttle);
@@ -225,8 +227,8 @@ void tw_scenario_plan_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
   for (int i = 0; i < scenario->n_pools && free != NULL; i++, node = tw_node_next(node, "pool"))
     if (scenario->pools[i].sound)
       place_pool(scenario, i, node, free, places, faults);
-  if (free != NULL)
-    tw_scenario_plan_jobs(scenario, root, free, faults);
   scenario->plan.n_engines = (int)places->len;
   scenario->plan.engines = (tw_engine_place *)(void *)g_array_free(g_steal_pointer(&places), FALSE);
+  if (free != NULL)
+    tw_scenario_plan_jobs(scenario, root, free, faults);
 }

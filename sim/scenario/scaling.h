@@ -32,7 +32,7 @@ typedef struct tw_scaling_policy {
                    const tw_scaling_view *view); /* any number: min and max later */
 } tw_scaling_policy;
 extern const tw_scaling_policy tw_scaling_policies[];
-extern const char *const tw_scaling_policy_names[]; /* the same rows, for the scenario's table */
+extern const char *const tw_scaling_policy_names[]; /* Names of the rows, for the scenario's table. */
 
 /* Engines that are wanted now, between min and max. */
 gint64 tw_scaling_wanted(const tw_scaling *scaling, const tw_scaling_view *view);

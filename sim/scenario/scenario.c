@@ -21,7 +21,7 @@ static int unrouted_zone(const tw_platform *platform, int host)
   return zone;
 }
 
-/* What goes from host to host needs routes. */
+/* Flows from host to host need routes. */
 static void check_routes(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
 {
   const tw_platform *platform = scenario->platform;
@@ -176,6 +176,8 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
     tw_scenario_read_fleet(scenario, root, faults);
   if (tw_faults_added(faults) == before)
     tw_scenario_check_failures(scenario, root, faults);
+  if (tw_faults_added(faults) == before)
+    tw_scenario_read_grid(scenario, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
   tw_scenario_plan_ports(scenario);
@@ -219,12 +221,14 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);
+    tw_schema_clear(&tw_adapters_element, pool);
     tw_stairs_free(pool->scaling.schedule);
     tw_schema_clear(&tw_autoscaler_element, pool);
-    tw_overhead_clear(&pool->overhead);
+    tw_software_clear(&pool->software);
   }
   tw_scenario_clear_jobs(scenario);
   tw_failure_plan_free(scenario->failures);
+  g_free(scenario->grid);
   tw_scenario_plan_clear(&scenario->plan);
   g_free(scenario->pools);
   tw_platform_free(scenario->platform);

@@ -11,6 +11,7 @@
 #include "sim/router/admission.h"
 #include "sim/router/router.h"
 #include "sim/scenario/failures.h"
+#include "sim/scenario/grid.h"
 #include "sim/scenario/jobs.h"
 #include "sim/scenario/plan.h"
 #include "sim/scenario/scaling.h"
@@ -57,6 +58,7 @@ struct tw_pool {
 
   int scheduler, order; /* Index in tw_scheduler_kinds, and a tw_waiting_order. */
   int reserve;          /* A tw_admission_reserve. */
+  double watermark;     /* Share of the KV blocks that admission leaves free while others run. */
   int rank_choice;      /* A tw_rank_choice. */
   gint64 prefill_interval;
   int asynchronous; /* A tw_asynchronous. */
@@ -75,10 +77,10 @@ struct tw_pool {
   double expert_imbalance;
   char *engine; /* The software, whose file tells its overheads. */
   struct {
-    double iteration_s, per_seq_s, launch, compute, fp8, experts, eager_layer_s, eager_experts_s;
+    double iteration_s, per_seq_s, launch, compute, fp8, experts, logit_bytes, eager_layer_s, eager_experts_s;
     gint64 graph_tokens;
   } instead; /* These replace what the engine's file says; NAN, or below 0: nothing does. */
-  tw_overhead overhead;
+  tw_software software;
 
   double host_bytes;                               /* Memory of hosts for the offloaded KV of each engine. */
   double host_bytes_per_s, host_write_bytes_per_s; /* Bandwidth to each accelerator, and from it. */
@@ -87,6 +89,12 @@ struct tw_pool {
   double *accepted_shares; /* Shares of drafted tokens that are accepted; NULL: `acceptance` tells them. */
   tw_model *drafter;       /* NULL: there is none, or its cost is given. */
   gboolean store;          /* KV for which hosts have no room goes to the shared store. */
+  gint64 adapter_slots,
+      adapter_host_slots; /* Adapters that accelerators and hosts hold; 0: there are none. */
+  double adapter_bytes;   /* Size of an adapter over the accelerators of a replica. */
+  double adapter_bytes_per_s,
+      adapter_storage_bytes_per_s; /* Bandwidths to each accelerator, and to the hosts. */
+  char *adapter_base;              /* The class that uses the model without an adapter; empty: none. */
   tw_offload_config offload_rules; /* The rules alone: bytes and seconds are planned. */
 
   tw_model *model;
@@ -121,7 +129,7 @@ struct tw_scenario {
   char *platform_file;
   tw_platform *platform;
 
-  /* Where requests come from: a trace, or a generator. */
+  /* The source of requests: a trace, or a generator. */
   char *trace_file; /* NULL: a generator makes them. */
   int trace_format; /* Index in tw_trace_format_names, -1: the file tells. */
   tw_trace_options trace;
@@ -149,14 +157,16 @@ struct tw_scenario {
 
   tw_failure_plan *failures; /* NULL: nothing breaks. */
   tw_caps caps;
+  tw_grid *grid; /* NULL: nobody looks at what the site draws by the period. */
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* Constants; NAN: not given. */
   char *price_file, *carbon_file, *weather_file;
-  double accelerator_hour_usd, rack_hour_usd; /* Capital and operation without electricity; NAN: not given. */
+  /* Capital and operation without electricity, the last of storage for KV; NAN: not given. */
+  double accelerator_hour_usd, rack_hour_usd, kv_tb_hour_usd;
 
   int first_token; /* tw_first_token */
   gboolean segments, exact_steps, audit;
 
-  tw_scenario_plan plan; /* What runs. Everything else in this struct is written. */
+  tw_scenario_plan plan; /* The plan that runs. All other members are as written. */
 
   GPtrArray *notes; /* Elements are char *: what the user should know before a run. */
   char *canonical;  /* Canonical XML, with the assignments applied. */
@@ -176,7 +186,7 @@ tw_document *tw_scenario_document(const char *path, const char *const *assignmen
 void tw_scenario_free(tw_scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_scenario, tw_scenario_free)
 
-/* Where an engine stands, or, counted behind the engines, a job. */
+/* Returns the place of an engine, or, counted behind the engines, of a job. */
 static inline const tw_engine_place *tw_scenario_place(const tw_scenario *scenario, int i)
 {
   return i < scenario->plan.n_engines ? &scenario->plan.engines[i]
@@ -203,9 +213,14 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario);
 
 /* Whether any engine keeps KV below its accelerators. */
 gboolean tw_scenario_offloads(const tw_scenario *scenario);
+/* Whether any pool serves adapters; and the bytes of an accelerator that its places for them take. */
+gboolean tw_scenario_adapts(const tw_scenario *scenario);
+double tw_scenario_adapter_bytes(const tw_pool *pool);
 
 /* The class of all its requests, where a generator of one class draws them; NULL: another source. */
 const tw_class *tw_scenario_only_class(const tw_scenario *scenario);
+/* The class of the <rollouts>; NULL: the workload is another one. */
+const tw_class *tw_scenario_rollouts(const tw_scenario *scenario);
 
 /* The scenario's requests. NULL with TW_INPUT_ERROR where the trace cannot be opened. */
 tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error);
@@ -239,19 +254,19 @@ void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *fa
 
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element, tw_generate_element,
-    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
-    tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
-    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element,
-    tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
+    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_adapters_element,
+    tw_autoscaler_element, tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element,
+    tw_output_element, tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element,
+    tw_cost_element, tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
 /* Faults where what stands on a site does not stand in each <site>, or in the scenario where it has none. */
 void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
-/* What stands on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which may have sites
- * instead. */
+/* Elements that may stand on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which
+ * may have sites instead. */
 #define TW_SITE_CHILDREN(least)                                                                              \
   {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_site_job_element, 0, 0},          \
       {&tw_router_element, 0, 1}, {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1},               \
-      {&tw_caps_element, 0, 1}, {&tw_price_element, 0, 1}, {&tw_carbon_element, 0, 1},                       \
-      {&tw_weather_element, 0, 1},                                                                           \
+      {&tw_caps_element, 0, 1}, {&tw_grid_element, 0, 1}, {&tw_price_element, 0, 1},                         \
+      {&tw_carbon_element, 0, 1}, {&tw_weather_element, 0, 1},                                               \
   {                                                                                                          \
     &tw_cost_element, 0, 1                                                                                   \
   }

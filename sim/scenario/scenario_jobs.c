@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-const char *const tw_site_job_kind_names[] = {"training", NULL};
+const char *const tw_site_job_kind_names[] = {"training", "rl", NULL};
 const char *const tw_checkpoint_mode_names[] = {"stall", "asynchronous", NULL};
 static const char *const recompute_names[] = {"none", "full", NULL};
 
@@ -46,7 +46,9 @@ static const tw_element checkpoint_element = {"checkpoint", "state of a job that
 static const tw_attribute job_attributes[] = {
     {"id", TW_ATTR_STRING, JOB(id), .help = "name of the job"},
     {"kind", TW_ATTR_CHOICE, .fallback = "training", .choices = tw_site_job_kind_names, JOB(kind),
-     .help = "training: steps of all accelerators together"},
+     .help =
+         "training: steps of all accelerators together; rl: of reinforcement learning, which train on the "
+         "<rollouts> that engines generate, and send these the weights"},
     {"model", TW_ATTR_STRING, JOB(model_name),
      .help = "a model of the catalogue, or the path of a model file"},
     {"hosts", TW_ATTR_STRING, .fallback = "*", JOB(hosts),
@@ -60,12 +62,12 @@ static const tw_attribute job_attributes[] = {
     COUNT(ep, "expert parallelism: groups that divide the experts, within tp * cp * dp"),
     COUNT(chunks,
           "of layers on each stage: 1 is the schedule 1F1B, more the interleaved one, with a shorter bubble"),
-    {"batch", TW_ATTR_INT, .min = 1, .max = 1e9, JOB(batch),
-     .help = "sequences of a step, over all replicas"},
+    {"batch", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e9, JOB(batch),
+     .help = "sequences of a step, over all replicas; needed but for kind=\"rl\""},
     {"micro-batch", TW_ATTR_INT, .fallback = "1", .min = 1, .max = 1e6, JOB(micro_batch),
      .help = "sequences that a replica computes at a time"},
     {"sequence", TW_ATTR_INT, .fallback = "4096", .min = 1, .max = 1e9, JOB(sequence),
-     .help = "tokens of each"},
+     .help = "tokens of each; kind=\"rl\" packs rollouts into them, and counts attention over all of each"},
     {"zero", TW_ATTR_INT, .fallback = "1", .min = 0, .max = 3, JOB(zero),
      .help = "what replicas share: 0 nothing, 1 the optimizer, 2 gradients too, 3 weights too (FSDP)"},
     {"recompute", TW_ATTR_CHOICE, .fallback = "none", .choices = recompute_names, JOB(recompute),
@@ -91,18 +93,18 @@ static const tw_attribute job_attributes[] = {
     {"log-every", TW_ATTR_INT, .fallback = "1", .min = 1, .max = 1e9, JOB(log_every),
      .help = "steps of a row of jobs.csv.gz"},
     {0}};
-static const tw_child job_children[] = {{&checkpoint_element, 0, 1}, {0}};
+static const tw_child job_children[] = {{&checkpoint_element, 0, 1}, {&tw_site_job_rl_element, 0, 1}, {0}};
 const tw_element tw_site_job_element = {"job", "training beside requests, or instead of them", job_attributes,
                                         job_children, NULL};
 
 /* ---- Reading ---- */
 
-static tw_training_setting setting_of(const tw_site_job *job)
+static tw_training_setting setting_of(const tw_scenario *scenario, const tw_site_job *job)
 {
   tw_training_setting s = {.model = job->model,
                            .device = job->plan.device,
                            .layout = {job->tp, job->cp, job->dp, job->pp, job->ep, job->chunks},
-                           .batch = job->batch,
+                           .batch = tw_site_job_nominal_batch(scenario, job),
                            .micro_batch = job->micro_batch,
                            .sequence = job->sequence,
                            .zero = (int)job->zero,
@@ -114,17 +116,28 @@ static tw_training_setting setting_of(const tw_site_job *job)
   return s;
 }
 
-static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *node,
-                      tw_free_accelerators *free, tw_faults *faults)
+/* Gives a job accelerators that nobody has, or those of the engines. */
+static gboolean find_place(tw_scenario *scenario, tw_site_job *job, const xmlNode *node,
+                           tw_free_accelerators *free, tw_faults *faults)
 {
-  const tw_platform *platform = scenario->platform;
   g_autoptr(GArray) places = g_array_new(FALSE, FALSE, sizeof(tw_engine_place));
   tw_placement_request request = {
       job->id, job->hosts, (tw_placement_kind)job->placement, 1, tw_site_job_accelerators(job) + job->spares,
       job->tp};
+  if (tw_site_job_shares(job))
+    return tw_site_job_share_place(scenario, job, node, faults);
   if (!tw_place(free, &request, -1, places, node, faults))
-    return;
+    return FALSE;
   job->plan.place = g_array_index(places, tw_engine_place, 0);
+  return TRUE;
+}
+
+static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *node,
+                      tw_free_accelerators *free, tw_faults *faults)
+{
+  const tw_platform *platform = scenario->platform;
+  if (!find_place(scenario, job, node, free, faults))
+    return;
   job->plan.device = platform->hosts[job->plan.place.shares[0].host].device;
   for (int i = 1; i < job->plan.place.n_shares; i++)
     if (platform->hosts[job->plan.place.shares[i].host].device != job->plan.device) {
@@ -134,7 +147,7 @@ static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *no
       return;
     }
   guint before = tw_faults_added(faults);
-  job->plan.training = setting_of(job);
+  job->plan.training = setting_of(scenario, job);
   tw_training_check(&job->plan.training, node, faults);
   if (tw_faults_added(faults) > before)
     return;
@@ -192,8 +205,10 @@ void tw_scenario_read_jobs(tw_scenario *scenario, const xmlNode *root, tw_faults
       tw_schema_read_child(node, &checkpoint_element, &job->checkpoint);
     check_job(scenario, job, node, faults);
     job->model = tw_model_load(job->model_name, node, faults);
+    tw_scenario_read_rl(scenario, job, node, faults);
     job->sound = tw_faults_added(faults) == before;
   }
+  tw_scenario_check_rollouts(scenario, root, faults);
 }
 
 void tw_scenario_plan_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_accelerators *free,
@@ -223,7 +238,7 @@ double tw_site_job_checkpoint_bytes(const tw_site_job *job)
 
 gboolean tw_site_job_uses_network(const tw_site_job *job)
 {
-  gboolean crosses = job->checkpoint.every > 0;
+  gboolean crosses = job->checkpoint.every > 0 || job->kind == TW_SITE_JOB_RL;
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++)
     crosses |= job->plan.training.reach.groups[i] > 1;
   return crosses;

@@ -82,10 +82,10 @@ static void replace(double *value, double instead)
     *value = instead;
 }
 
-static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *faults)
+static gboolean read_software(tw_pool *pool, const xmlNode *node, tw_faults *faults)
 {
-  tw_overhead *o = &pool->overhead;
-  if (!tw_overhead_load(pool->engine, node, o, faults))
+  tw_software *o = &pool->software;
+  if (!tw_software_load(pool->engine, node, o, faults))
     return FALSE;
   replace(&o->iteration_s, pool->instead.iteration_s);
   replace(&o->per_seq_s, pool->instead.per_seq_s);
@@ -93,6 +93,7 @@ static gboolean read_overhead(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->compute, pool->instead.compute);
   replace(&o->fp8, pool->instead.fp8);
   replace(&o->experts, pool->instead.experts);
+  replace(&o->logit_bytes, pool->instead.logit_bytes);
   replace(&o->eager_layer_s, pool->instead.eager_layer_s);
   replace(&o->eager_experts_s, pool->instead.eager_experts_s);
   if (pool->instead.graph_tokens >= 0)
@@ -117,6 +118,8 @@ void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
     tw_scenario_check_file(pool->table_file, tw_schema_read_child(n, &tw_step_time_element, pool), faults);
     if (tw_node_child(n, tw_offload_element.name) != NULL)
       tw_schema_read_child(n, &tw_offload_element, pool);
+    if (tw_node_child(n, tw_adapters_element.name) != NULL)
+      tw_schema_read_child(n, &tw_adapters_element, pool);
     for (int k = 0; k < i; k++)
       if (g_str_equal(scenario->pools[k].id, pool->id))
         tw_node_fault(n, faults, "pool id \"%s\" is used twice; give each pool its own", pool->id);
@@ -124,7 +127,7 @@ void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
     if (pool->model == NULL)
       continue;
     const xmlNode *step = tw_node_child(n, "step-time");
-    if (!read_overhead(pool, step != NULL ? step : n, faults))
+    if (!read_software(pool, step != NULL ? step : n, faults))
       continue;
     if (!tw_scenario_choose_scheduler(pool, n, faults))
       continue;

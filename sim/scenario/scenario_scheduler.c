@@ -1,16 +1,18 @@
 /* The kind of batching of a pool: the scenario's, or its engine's. */
 #include "sim/scenario/scenario.h"
 
+#include <math.h>
+
 gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults)
 {
   const xmlNode *at = tw_node_child(node, "scheduler") != NULL ? tw_node_child(node, "scheduler") : node;
   for (int kind = 0; pool->scheduler < 0 && tw_scheduler_kind_names[kind] != NULL; kind++)
-    if (g_str_equal(tw_scheduler_kind_names[kind], pool->overhead.scheduler))
+    if (g_str_equal(tw_scheduler_kind_names[kind], pool->software.scheduler))
       pool->scheduler = kind;
   if (pool->scheduler < 0) {
-    g_autofree char *hint = tw_suggestion(pool->overhead.scheduler, tw_scheduler_kind_names);
+    g_autofree char *hint = tw_suggestion(pool->software.scheduler, tw_scheduler_kind_names);
     tw_node_fault(at, faults, "scheduler=\"%s\" of the engine \"%s\" is no kind of <scheduler>; %s",
-                  pool->overhead.scheduler, pool->engine, hint);
+                  pool->software.scheduler, pool->engine, hint);
     return FALSE;
   }
   const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
@@ -19,6 +21,8 @@ gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_fau
     pool->block_tokens = kind->block_tokens;
   if (pool->reserve < 0)
     pool->reserve = kind->reserve;
+  if (isnan(pool->watermark))
+    pool->watermark = kind->watermark;
   if (!pool->chunked_prefill && kind->radix)
     tw_node_fault(at, faults, "kind=\"%s\" always splits prompts here; leave chunked-prefill=\"false\" out",
                   kind->name);

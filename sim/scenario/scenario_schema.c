@@ -124,16 +124,13 @@ static gboolean check_workload(const xmlNode *node, const void *target, tw_fault
     return TRUE;
   tw_node_fault(node, faults,
                 "<workload> must hold one source of requests: <trace>, <generate>, <generator>, <poisson>, "
-                "<closed-loop> or <sessions>");
+                "<closed-loop>, <sessions> or <rollouts>");
   return FALSE;
 }
-const tw_child tw_workload_children[] = {{&tw_trace_element, 0, 1},
-                                         {&tw_poisson_element, 0, 1},
-                                         {&tw_closed_element, 0, 1},
-                                         {&tw_sessions_element, 0, 1},
-                                         {&tw_generate_element, 0, 1},
-                                         {&tw_generator_element, 0, 1},
-                                         {0}};
+const tw_child tw_workload_children[] = {{&tw_trace_element, 0, 1},     {&tw_poisson_element, 0, 1},
+                                         {&tw_closed_element, 0, 1},    {&tw_sessions_element, 0, 1},
+                                         {&tw_rollouts_element, 0, 1},  {&tw_generate_element, 0, 1},
+                                         {&tw_generator_element, 0, 1}, {0}};
 const tw_element tw_workload_element = {"workload", "where requests come from", NULL, tw_workload_children,
                                         check_workload};
 
@@ -153,6 +150,13 @@ static const tw_attribute scheduler_attributes[] = {
         "MAX_UTILIZATION), or all that it and the running ones will hold (its GUARANTEED_NO_EVICT); if "
         "absent "
         "output for kind tensorrt-llm, else prompt; kind sglang has a rule of its own"),
+    {"watermark", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .min = 0, .max = 0.99,
+     .offset = offsetof(tw_pool, watermark),
+     .help = "share of the KV blocks that stays free as a request is admitted beside others: vLLM's option "
+             "of that "
+             "name (of June 2026), and 0.01 in what kinds prefill-first and sarathi follow, which they have "
+             "if absent; "
+             "else 0"},
     FLAG(tw_pool, chunked_prefill, "chunked-prefill", "true",
          "kinds that split prompts: whether they may; else a prompt waits until all of it fits into an "
          "iteration"),
@@ -167,9 +171,11 @@ static const tw_attribute scheduler_attributes[] = {
            "fewest sequences; vLLM's front end, by 4 * waiting + running; or they take turns, as SGLang's by "
            "default"),
     COUNT(tw_pool, prefill_interval, "prefill-interval", "1", 1e6,
-          "iterations from one in which ranks may admit requests beside others to the next: prompts of all "
+          "iterations from one in which ranks may compute prompts beside decodes to the next: prompts of all "
           "ranks "
-          "then slow the same iterations"),
+          "then slow the same iterations; where somebody still waits behind such a one, the next ones go on "
+          "(vLLM's "
+          "prefill-schedule-interval)"),
     FLAG(tw_pool, mixed_chunk, "mixed-chunk", "false",
          "kind sglang: running sequences decode beside prompts, as with its --enable-mixed-chunk"),
     NUMBER(tw_pool, conservativeness, "conservativeness", "1", 0, 10,
@@ -222,6 +228,11 @@ static const tw_attribute step_time_attributes[] = {
     {"experts", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .positive = TRUE, .max = 2,
      .offset = offsetof(tw_pool, instead.experts),
      .help = "instead of the engine's: share of the speed of the kernels for experts"},
+    {"logit-bytes", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e4,
+     .offset = offsetof(tw_pool, instead.logit_bytes),
+     .help =
+         "instead of the engine's: HBM traffic for each logit that a token is drawn from; 256 where vLLM's "
+         "own sampler sorts them for top-p or top-k"},
     TIME(tw_pool, instead.eager_layer_s, "eager-layer", TW_ABSENT, 1,
          "instead of the engine's: that the host takes to launch a layer without CUDA graphs"),
     TIME(tw_pool, instead.eager_experts_s, "eager-experts", TW_ABSENT, 1,
@@ -292,9 +303,13 @@ static const tw_attribute pool_attributes[] = {
          "graphs; the default is an estimate, not measured"),
     {0},
 };
-static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},   {&tw_step_time_element, 0, 1},
-                                         {&tw_offload_element, 0, 1},     {&tw_autoscaler_element, 0, 1},
-                                         {&tw_speculation_element, 0, 1}, {0}};
+static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},
+                                         {&tw_step_time_element, 0, 1},
+                                         {&tw_offload_element, 0, 1},
+                                         {&tw_autoscaler_element, 0, 1},
+                                         {&tw_speculation_element, 0, 1},
+                                         {&tw_adapters_element, 0, 1},
+                                         {0}};
 const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
 
 static const tw_attribute router_attributes[] = {
@@ -418,6 +433,14 @@ static const tw_child scenario_children[] = {
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
                                         scenario_children, NULL};
 
+/* Requests go to all sites, so that rollouts are nobody's alone. */
+static void check_site_job(const xmlNode *job, tw_faults *faults)
+{
+  g_autofree char *kind = (char *)xmlGetProp((xmlNode *)job, BAD_CAST "kind");
+  if (g_strcmp0(kind, "rl") == 0)
+    tw_node_fault(job, faults, "kind=\"rl\" does not go inside of a <site>; run it in a scenario of its own");
+}
+
 void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
 {
   static const tw_child here[] = {TW_SITE_CHILDREN(1), {0}};
@@ -438,6 +461,9 @@ void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
              (row->element != &tw_pool_element || requests || !jobs))
       tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
   }
+  for (const xmlNode *site = tw_node_child(node, "site"); site != NULL; site = tw_node_next(site, "site"))
+    for (const xmlNode *job = tw_node_child(site, "job"); job != NULL; job = tw_node_next(job, "job"))
+      check_site_job(job, faults);
   for (guint i = 0; i < G_N_ELEMENTS(between) && !sites; i++) {
     const xmlNode *child = tw_node_child(node, between[i]->name);
     if (child != NULL)

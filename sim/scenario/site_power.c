@@ -22,7 +22,9 @@ static int *spare_accelerators(const tw_scenario *scenario)
     spare[i] = platform->hosts[i].device != NULL ? platform->hosts[i].accelerators : 0;
   for (int i = 0; i < scenario->plan.n_engines + scenario->n_jobs; i++) {
     const tw_engine_place *place = tw_scenario_place(scenario, i);
-    for (int k = 0; k < place->n_shares; k++)
+    gboolean shares =
+        i >= scenario->plan.n_engines && tw_site_job_shares(&scenario->jobs[i - scenario->plan.n_engines]);
+    for (int k = 0; k < place->n_shares && !shares; k++)
       spare[place->shares[k].host] -= place->shares[k].accelerators;
   }
   return spare;

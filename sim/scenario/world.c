@@ -270,8 +270,8 @@ static void check_home(const tw_world *world, int index, const xmlNode *node, tw
     users->home_site = home;
 }
 
-/* Those of a class in the order of their elements, then those of none; these live at the first site if nothing is said
- * of them. */
+/* Reads users by class in the order of their elements, then those of no class; these live at the first site if
+ * nothing is said of them. */
 static void read_users(tw_world *world, const xmlNode *root, GPtrArray *nodes, tw_faults *faults)
 {
   g_assert(world->n_sites > 0);
@@ -380,7 +380,7 @@ static void name_site(tw_world *world, int i)
   scenario->name = g_strdup_printf("%s: %s", world->name, world->sites[i].name);
 }
 
-/* What all sites share has the same faults at each: they are kept once. */
+/* Faults of elements that all sites share are the same at each: they are kept once. */
 static void load_site(tw_world *world, int i, const char *path, const char *const *assignments,
                       tw_faults *faults)
 {

@@ -19,8 +19,8 @@ typedef struct tw_world_site {
 
 /* Who asks: the requests of a class. */
 typedef struct tw_users {
-  char *class;    /* of traffic; NULL: all that no other row names */
-  char *region;   /* where they live */
+  char *class;    /* Class of traffic; NULL: all that no other row names. */
+  char *region;   /* Region in which the users live. */
   char *home;     /* name of the site that serves them first; NULL: the nearest */
   gboolean stays; /* their requests do not leave the region */
   int region_index, home_site;
@@ -38,8 +38,8 @@ typedef struct tw_world {
   gboolean plain; /* the scenario has no <site> */
   tw_world_site *sites;
   int n_sites;
-  GArray *users; /* of tw_users; a row without a class is there, and comes last */
-  GArray *wans;  /* of tw_wan, as they are written */
+  GArray *users; /* Array of tw_users; a row without a class is there, and comes last. */
+  GArray *wans;  /* Array of tw_wan, as they are written. */
   int n_regions;
   char **regions; /* names of the regions of sites and users */
   tw_wan *ways; /* from each region to each other: n_regions * n_regions; latency_s INFINITY: there is none */
@@ -47,7 +47,7 @@ typedef struct tw_world {
   int policy;      /* index in tw_site_policies */
   double spill;    /* load from which on a site is full: requests in flight for each engine; NAN: never */
   gboolean sticky; /* a session stays where it was served last */
-  double bytes_per_token; /* of a prompt on its way */
+  double bytes_per_token; /* Bytes of each token of a prompt on its way. */
 
   char *canonical, *resolved;
   char **files;

@@ -1,5 +1,6 @@
 #include "sim/site/agenda.h"
 
+#include "sim/kv/prefix_map.h"
 #include "sim/site/collective_windows.h"
 #include "sim/site/dispatcher.h"
 #include "sim/site/fetches.h"
@@ -83,7 +84,7 @@ static void sequences_preempted(void *user, int engine, gint64 sequences, double
 static gboolean is_asynchronous(const tw_pool *pool)
 {
   const tw_scheduler_kind *kind = &tw_scheduler_kinds[pool->scheduler];
-  gboolean engines = pool->overhead.asynchronous && g_strcmp0(pool->overhead.scheduler, kind->name) == 0;
+  gboolean engines = pool->software.asynchronous && g_strcmp0(pool->software.scheduler, kind->name) == 0;
   gboolean wanted =
       pool->asynchronous == TW_ASYNCHRONOUS_ENGINE ? engines : pool->asynchronous == TW_ASYNCHRONOUS_ON;
   return wanted && kind->asynchronous;
@@ -95,12 +96,14 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .scheduler = {.kind = &tw_scheduler_kinds[pool->scheduler],
                     .order = pool->order,
                     .reserve = pool->reserve,
+                    .watermark = pool->watermark,
                     .max_seqs = pool->max_seqs,
                     .max_batched_tokens = pool->max_batched_tokens,
                     .block_tokens = pool->block_tokens,
                     .max_model_len = pool->max_model_len,
                     .asynchronous = is_asynchronous(pool),
                     .long_prefill_tokens = pool->long_prefill_tokens,
+                    .prefill_interval = pool->prefill_interval,
                     .whole_prompts = !pool->chunked_prefill,
                     .mixed_chunk = pool->mixed_chunk,
                     .conservativeness = pool->conservativeness,
@@ -112,12 +115,13 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
                     .uncapped_share = pool->model->uncapped_share,
                     .sequence_blocks = pool->plan.memory.sequence_blocks,
                     .checkpoint_tokens = pool->checkpoint_tokens,
+                    .adapters = pool->plan.adapters,
                     .hands_over = pool->role == TW_POOL_PREFILL},
       .offload = pool->plan.offload,
       .speculation = pool->speculation,
       .ranks = (int)pool->dp,
       .rank_choice = pool->rank_choice,
-      .prefill_interval = pool->prefill_interval,
+      .finish_sync = pool->dp > 1 && tw_model_moe_layers(pool->model) > 0 ? pool->software.finish_sync : 0,
       .rank_prefix_weight = tw_router_rank_weight(tw_router_policies[scenario->router]),
       .layered = pool->kv_transfer == TW_KV_LAYERED,
       .model = pool->plan.step_model,
@@ -129,6 +133,15 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .exact = scenario->exact_steps,
       .audit = scenario->audit,
   };
+}
+
+/* What hosts hold is not in the map, and engines that share a host evict in the order of time. */
+static gboolean looks_into_caches(const tw_scenario *scenario)
+{
+  gboolean offloads = FALSE;
+  for (int i = 0; i < scenario->n_pools; i++)
+    offloads |= scenario->pools[i].plan.offload.host_bytes > 0;
+  return !offloads && tw_router_looks(tw_router_policies[scenario->router]);
 }
 
 static void *new_agenda(tw_site *site)
@@ -147,8 +160,13 @@ static void *new_agenda(tw_site *site)
                                  .post = window_posted,
                                  .spilled = tw_fetches_needed(site->scenario) ? pieces_spilled : NULL,
                                  .user = site};
+  int place = 0;
+  site->prefixes = looks_into_caches(site->scenario) ? tw_prefix_map_new() : NULL;
   for (int i = 0; i < site->n_engines; i++) {
     tw_engine_config config = engine_config(site->scenario, site->seats[i].pool);
+    config.scheduler.prefix_map = site->prefixes;
+    config.scheduler.prefix_place = place;
+    place += config.ranks;
     config.spans = site->windows != NULL && tw_collective_windows_spans(site->windows, i);
     site->engines[i] = tw_engine_new(i, &config, &listener);
     agenda->nodes[i].place = TW_HEAP_OUT;
@@ -161,6 +179,7 @@ static void free_agenda(void *part)
   tw_agenda *agenda = part;
   for (int i = 0; i < agenda->site->n_engines; i++)
     tw_engine_free(agenda->site->engines[i]);
+  g_clear_pointer(&agenda->site->prefixes, tw_prefix_map_free);
   g_array_unref(agenda->touched);
   tw_heap_clear(&agenda->due);
   g_free(agenda->nodes);

@@ -1,4 +1,4 @@
-/* What breaks: which accelerators and engines a failure hits as it begins, and gives back as it is repaired. */
+/* The effect of failures: which accelerators and engines each hits as it begins, and gives back as it is repaired. */
 #include "sim/site/failures_private.h"
 #include "sim/site/fetches.h"
 #include "sim/site/jobs.h"
@@ -155,7 +155,7 @@ static void stop_known(tw_failures *failures, int engine, tw_failure *f, double 
   tw_failures_detect(failures, engine, now_s);
 }
 
-/* What limps is known to, and is not used any more. */
+/* A limping accelerator has been detected, and is not used any more. */
 static void replace(tw_failures *failures, tw_failure *f, double now_s)
 {
   f->stops = TRUE;
@@ -196,7 +196,7 @@ static void offer_spares(tw_failures *failures, const tw_failure *f, double now_
       repaired_for(failures, e, (tw_failure *)f, now_s);
 }
 
-/* What a failure keeps from working does again. Links give back whom they reach again, whoever cut these off. */
+/* Lets the parts that a failure stopped work again. Links give back whom they reach again, whoever cut these off. */
 static void mend(tw_failures *failures, tw_failure *f, double now_s)
 {
   g_autoptr(GArray) hosts = tw_failing_is_network(f->what.part)

@@ -11,7 +11,7 @@
 typedef struct window {
   tw_shipment shipment; /* its volley */
   tw_volley volley;     /* one flow for each pair of hosts, for one byte on the wire of an accelerator */
-  tw_wire proportions;  /* of the volley: the parts of that byte */
+  tw_wire proportions;  /* Parts of one byte of the volley. */
   tw_collective_windows *windows;
   int engine;
   tw_span *span;
@@ -20,7 +20,7 @@ typedef struct window {
   double compute_s, start_s;
   int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;
-  gboolean posted; /* and not resumed yet */
+  gboolean posted; /* The iteration is posted, and not resumed yet. */
 } window;
 
 struct tw_collective_windows {

@@ -1,6 +1,7 @@
 #include "sim/site/dispatcher.h"
 
 #include "sim/site/agenda.h"
+#include "sim/site/collective_windows.h"
 #include "sim/site/failures.h"
 #include "sim/site/fetches.h"
 #include "sim/site/kv_transfers.h"
@@ -16,8 +17,9 @@ struct tw_dispatcher {
   tw_admission *admission; /* NULL: all are let in */
   tw_heap deadlines;       /* sequences that may have to be cancelled, by when */
   tw_routing routing;
-  guint away;  /* sequences that failures have */
-  GQueue held; /* sequences that came while no engine served, by their `link` */
+  guint away;      /* sequences that failures have */
+  GQueue held;     /* sequences that came while no engine served, by their `link` */
+  gboolean paused; /* engines stand still (tw_dispatcher_interrupt) */
 };
 
 /* ---- Life ---- */
@@ -283,7 +285,7 @@ static void hold(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
 static void settle(void *part, double now_s)
 {
   tw_dispatcher *dispatcher = part;
-  if (dispatcher->held.length == 0 || !tw_router_ready(&dispatcher->routing.router))
+  if (dispatcher->held.length == 0 || dispatcher->paused || !tw_router_ready(&dispatcher->routing.router))
     return;
   for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
     route(dispatcher, link->data, now_s);
@@ -311,6 +313,58 @@ guint tw_dispatcher_waits(const tw_dispatcher *dispatcher)
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher)
 {
   return dispatcher->held.length;
+}
+
+/* ---- Engines that stand still ---- */
+
+static int by_ticket(gconstpointer a, gconstpointer b)
+{
+  const tw_sequence *x = *(tw_sequence *const *)a, *y = *(tw_sequence *const *)b;
+  return (x->ticket > y->ticket) - (x->ticket < y->ticket);
+}
+
+/* A sequence has lost its engine, and waits to go on. */
+static void keep(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
+{
+  tw_dispatcher_lost(dispatcher, sequence, now_s);
+  if (sequence->emitted > 0 && isnan(sequence->lost_s))
+    sequence->lost_s = now_s;
+  tw_sequence_lose(sequence, TRUE);
+  sequence->prefill_engine = sequence->decode_engine = sequence->rank = -1;
+  g_queue_push_tail_link(&dispatcher->held, &sequence->link);
+}
+
+gint64 tw_dispatcher_interrupt(tw_dispatcher *dispatcher, double now_s)
+{
+  tw_site *site = dispatcher->site;
+  g_autoptr(GPtrArray) all = g_ptr_array_new();
+  dispatcher->paused = TRUE;
+  for (int i = 0; i < site->n_engines; i++) {
+    g_autoptr(GPtrArray) of_engine = tw_engine_fail(site->engines[i], TW_KEPT_NOTHING, now_s);
+    if (site->windows != NULL)
+      tw_collective_windows_fail(site->windows, i);
+    tw_agenda_touch(site->agenda, i);
+    g_ptr_array_extend(all, of_engine, NULL, NULL);
+  }
+  g_ptr_array_sort(all, by_ticket);
+  for (guint i = 0; i < all->len; i++)
+    keep(dispatcher, all->pdata[i], now_s);
+  look_ahead(dispatcher, NULL);
+  return all->len;
+}
+
+void tw_dispatcher_resume(tw_dispatcher *dispatcher)
+{
+  dispatcher->paused = FALSE;
+  look_ahead(dispatcher, NULL);
+}
+
+void tw_dispatcher_drop(tw_dispatcher *dispatcher, const char *reason, double now_s)
+{
+  for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
+    end(dispatcher, link->data, TW_CANCELLED, reason, now_s);
+  while (dispatcher->front_end.n > 0)
+    end(dispatcher, pop_front_end(dispatcher), TW_CANCELLED, reason, now_s);
 }
 
 /* ---- Events ---- */
@@ -371,7 +425,7 @@ static void dispatch(tw_dispatcher *dispatcher, tw_sequence *sequence, double no
   }
   if (!isnan(deadline_s))
     tw_heap_push(&dispatcher->deadlines, &sequence->deadline, deadline_s, sequence->ticket);
-  if (tw_router_ready(&dispatcher->routing.router))
+  if (tw_router_ready(&dispatcher->routing.router) && !dispatcher->paused)
     route(dispatcher, sequence, now_s);
   else
     hold(dispatcher, sequence, now_s);

@@ -28,8 +28,8 @@ const tw_router *tw_dispatcher_router(const tw_dispatcher *dispatcher);
 gboolean tw_dispatcher_is_idle(const tw_dispatcher *dispatcher);
 /* Requests that wait for an engine that serves. */
 guint tw_dispatcher_held(const tw_dispatcher *dispatcher);
-/* ... and those that failures have, which send them again, and prompts that wait for an engine which is down: the run
- * goes on for them. */
+/* Returns the number of the requests that are held, of those that failures have and send again, and of prompts that
+ * wait for an engine which is down: the run goes on for them. */
 guint tw_dispatcher_waits(const tw_dispatcher *dispatcher);
 
 /* A sequence is with the failures from now on, or is not any more. */
@@ -42,6 +42,14 @@ void tw_dispatcher_retry(tw_dispatcher *dispatcher, tw_sequence *sequence, doubl
 void tw_dispatcher_failed(tw_dispatcher *dispatcher, tw_sequence *sequence, const char *reason, double now_s);
 /* Gives a sequence whose decode engine does not serve another one, if there is any. */
 void tw_dispatcher_reassign(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s);
+
+/* Engines stand still: they hand back what they have, with the tokens that it has emitted, and lose their KV caches; that
+ * and what arrives is held until the dispatcher resumes. Returns how many requests engines had. Only where neither KV
+ * caches nor prefixes are on their way between engines. */
+gint64 tw_dispatcher_interrupt(tw_dispatcher *dispatcher, double now_s);
+void tw_dispatcher_resume(tw_dispatcher *dispatcher);
+/* Cancels all requests that are held, and those in the front end. */
+void tw_dispatcher_drop(tw_dispatcher *dispatcher, const char *reason, double now_s);
 
 /* The run ends: appends the requests that are in the front end, which have arrived. */
 void tw_dispatcher_close(tw_dispatcher *dispatcher, GPtrArray *sequences, double end_s);

@@ -256,6 +256,11 @@ tw_energy tw_factory_energy(const tw_factory *factory)
   return tw_telemetry_energy(factory->site.telemetry);
 }
 
+const tw_grid_totals *tw_factory_grid(const tw_factory *factory)
+{
+  return tw_telemetry_grid(factory->site.telemetry);
+}
+
 tw_load_time tw_factory_load(const tw_factory *factory)
 {
   return tw_load_time_read(&factory->site, factory->site.now_s);

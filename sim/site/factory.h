@@ -67,6 +67,8 @@ double tw_factory_finish(tw_factory *factory, double end_s);
 
 /* Results of a factory that is finished. */
 tw_energy tw_factory_energy(const tw_factory *factory);
+/* NULL without a <grid>. */
+const tw_grid_totals *tw_factory_grid(const tw_factory *factory);
 tw_load_time tw_factory_load(const tw_factory *factory);
 const tw_breakdown *tw_factory_breakdown(const tw_factory *factory);
 const tw_spent *tw_factory_spent(const tw_factory *factory);

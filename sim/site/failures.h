@@ -17,7 +17,7 @@ typedef struct tw_failure_totals {
   guint64 failures, limps;   /* number of those that began; and of them, those that let something limp */
   guint64 engine_failures;   /* number of times that an engine stopped */
   double engine_down_s;      /* seconds of engines from there to where they or another one served again */
-  double accelerator_down_s; /* ... times their accelerators */
+  double accelerator_down_s; /* Seconds of engines, times their accelerators. */
   double accelerator_s;      /* seconds of all accelerators of engines */
   guint64 recoveries;        /* number of times that an engine served again, and the seconds that it took */
   double recovery_s;
@@ -26,7 +26,7 @@ typedef struct tw_failure_totals {
                                     not, any more */
   gint64 lost_tokens,
       discarded_tokens; /* computed or emitted and lost; of the emitted ones, those not resumed */
-  guint64 most_requests, most_engines; /* of one failure */
+  guint64 most_requests, most_engines; /* Most requests and engines that one failure hit. */
 } tw_failure_totals;
 
 /* Totals up to the end of the run. */

@@ -1,5 +1,5 @@
-/* What the sources of failures share: failures.c is the part of the site and writes rows, breakages.c begins and mends
- * failures, failures_engines.c takes engines down and lets them serve again. */
+/* Parts that the sources of failures share: failures.c is the part of the site and writes rows, breakages.c begins
+ * and mends failures, failures_engines.c takes engines down and lets them serve again. */
 #ifndef TW_SIM_FAILURES_PRIVATE_H
 #define TW_SIM_FAILURES_PRIVATE_H
 

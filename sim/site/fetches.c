@@ -20,11 +20,11 @@ struct tw_fetches {
   const tw_site *site;
   tw_kv_tier *store;
   int *hosts;           /* the storage hosts on which the store lies */
-  tw_medium_use *media; /* and their media */
+  tw_medium_use *media; /* Media of these hosts. */
   int n_hosts;
   int unreachable; /* number of failures by which one of them cannot be reached */
   GQueue all;      /* queue of fetch, in the order of beginning */
-  guint64 copies;  /* that have gone down */
+  guint64 copies;  /* Number of copies that have gone down. */
   tw_shipments shipments;
 };
 
@@ -237,7 +237,8 @@ static void arrive(tw_fetches *fetches, fetch *f, double now_s)
   free_fetch(fetches, f);
 }
 
-/* What was on its way comes no more: what goes down is not written. Returns the sequence that waited for it, or NULL. */
+/* Gives up a fetch that was on its way, so that nothing is written. Returns the sequence that waited for it, or
+ * NULL. */
 static tw_sequence *give_up(tw_fetches *fetches, fetch *f)
 {
   tw_sequence *sequence = f->sequence;

@@ -258,7 +258,7 @@ void tw_fleet_drain(tw_fleet *fleet, int engine, double now_s)
   set_state(fleet, engine, TW_ENGINE_DRAINS, now_s);
 }
 
-/* What an engine loads comes no more. */
+/* Stops the load of an engine's weights. */
 static void stop_load(member *m)
 {
   if (m->begins && m->fleet->begins) {

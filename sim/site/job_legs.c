@@ -10,11 +10,19 @@ static double dynamic_j(const tw_site_job *job, double flops, double bytes, doub
   return tw_power_known(&job->plan.power) && work_s > 0 ? tw_power_dynamic(&job->plan.power, &cost).first : 0;
 }
 
+/* What legs are made of. */
+typedef struct builder {
+  const tw_site_job *job;
+  const tw_training_cost *cost; /* of a step */
+  GArray *legs;
+} builder;
+
 /* A leg of so many micro-batches and ends of steps, with the part of their traffic that goes on beside computation, or
  * the rest. */
-static tw_leg leg_of(const tw_site_job *job, tw_leg_kind kind, double micro, double end, gboolean beside)
+static tw_leg leg_of(const builder *b, tw_leg_kind kind, double micro, double end, gboolean beside)
 {
-  const tw_training_cost *cost = &job->plan.cost;
+  const tw_site_job *job = b->job;
+  const tw_training_cost *cost = b->cost;
   tw_leg leg = {.kind = kind};
   if (kind == TW_LEG_WORK) {
     leg.work_s = micro * cost->micro_s;
@@ -31,36 +39,66 @@ static tw_leg leg_of(const tw_site_job *job, tw_leg_kind kind, double micro, dou
 }
 
 /* A leg that takes no time is left out. */
-static void add(GArray *legs, tw_leg leg, double paces)
+static void add(const builder *b, tw_leg leg, double paces)
 {
   double sum = leg.work_s + leg.inside_s + leg.hops;
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++)
     sum += leg.bytes[i];
   leg.paces = paces;
   if (sum > 0)
-    g_array_append_val(legs, leg);
+    g_array_append_val(b->legs, leg);
 }
 
-GArray *tw_site_job_legs(const tw_site_job *job)
+/* Micro-batches whose ends are none of a step's. */
+static void add_slices(const builder *b, double micro, gint64 slices)
 {
-  const tw_training_cost *cost = &job->plan.cost;
-  GArray *legs = g_array_new(FALSE, FALSE, sizeof(tw_leg));
-  gint64 before = cost->micro_batches - 1, slices = MIN(job->slices, before);
   for (gint64 i = 0; i < slices; i++) {
-    double micro = (double)before / (double)slices;
-    add(legs, leg_of(job, TW_LEG_WORK, micro, 0, TRUE), micro);
-    add(legs, leg_of(job, TW_LEG_WAIT, micro, 0, FALSE), micro);
+    add(b, leg_of(b, TW_LEG_WORK, micro / (double)slices, 0, TRUE), micro / (double)slices);
+    add(b, leg_of(b, TW_LEG_WAIT, micro / (double)slices, 0, FALSE), micro / (double)slices);
   }
+}
+
+static void add_bubble(const builder *b, double micro)
+{
+  add(b, (tw_leg){.kind = TW_LEG_BUBBLE, .work_s = micro}, 0);
+}
+
+static void add_step(const builder *b)
+{
+  const tw_site_job *job = b->job;
+  const tw_training_cost *cost = b->cost;
+  gint64 before = cost->micro_batches - 1;
+  add_slices(b, (double)before, MIN(job->slices, before));
   double only = before == 0; /* the one micro-batch sets the pace */
-  add(legs, leg_of(job, TW_LEG_WORK, 1, 1, TRUE), only);
-  add(legs, leg_of(job, TW_LEG_WAIT, 1, 0, FALSE), only);
-  add(legs, leg_of(job, TW_LEG_WAIT, 0, 1, FALSE), 0);
-  add(legs, (tw_leg){.kind = TW_LEG_BUBBLE, .work_s = cost->bubble * (double)cost->micro_batches}, 0);
+  add(b, leg_of(b, TW_LEG_WORK, 1, 1, TRUE), only);
+  add(b, leg_of(b, TW_LEG_WAIT, 1, 0, FALSE), only);
+  add(b, leg_of(b, TW_LEG_WAIT, 0, 1, FALSE), 0);
+  add_bubble(b, cost->bubble * (double)cost->micro_batches);
   double moved = cost->optimizer_bytes * (double)tw_site_job_accelerators(job);
-  add(legs,
+  add(b,
       (tw_leg){.kind = TW_LEG_OPTIMIZER,
                .work_s = cost->optimizer_s,
                .dynamic_j = dynamic_j(job, 0, moved, cost->optimizer_s)},
       0);
-  return legs;
+}
+
+GArray *tw_site_job_legs(const tw_site_job *job)
+{
+  builder b = {job, &job->plan.cost, g_array_new(FALSE, FALSE, sizeof(tw_leg))};
+  add_step(&b);
+  return b.legs;
+}
+
+GArray *tw_site_job_rl_legs(const tw_site_job *job, gint64 micro_batches)
+{
+  tw_training_cost cost = tw_training_cost_with(&job->plan.training, &job->plan.cost, micro_batches);
+  builder b = {job, &cost, g_array_new(FALSE, FALSE, sizeof(tw_leg))};
+  double passes = tw_training_passes(&job->plan.training),
+         forward = (double)(job->rl.log_probs * job->rl.updates * micro_batches) / passes;
+  if (forward > 0)
+    add_slices(&b, forward, job->slices);
+  add_bubble(&b, (double)job->rl.log_probs * cost.bubble * (double)micro_batches / passes);
+  for (gint64 i = 0; i < job->rl.updates; i++)
+    add_step(&b);
+  return b.legs;
 }

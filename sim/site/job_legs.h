@@ -10,14 +10,18 @@ typedef enum { TW_LEG_WORK, TW_LEG_WAIT, TW_LEG_BUBBLE, TW_LEG_OPTIMIZER } tw_le
  * domains. */
 typedef struct tw_leg {
   tw_leg_kind kind;
-  double work_s;         /* of computation; of a bubble: micro-batches that it is as long as */
-  double inside_s, hops; /* of collectives: inside domains; latencies of the fabric, one after the other */
-  double bytes[TW_TRAINING_TRAFFICS]; /* of the NIC of the busiest accelerator, by kind */
+  double work_s; /* Seconds of computation; a bubble's length in micro-batches. */
+  /* Seconds of collectives inside domains, and latencies of the fabric, one after the other. */
+  double inside_s, hops;
+  double bytes[TW_TRAINING_TRAFFICS]; /* Bytes of the NIC of the busiest accelerator, by kind. */
   double paces;     /* micro-batches by which the bubble is paced; 0: it is not by this leg */
   double dynamic_j; /* joules of its computation, over all accelerators */
 } tw_leg;
 
 /* The legs of a step (tw_leg). The caller frees the array. */
 GArray *tw_site_job_legs(const tw_site_job *job);
+/* Those of a step of reinforcement learning whose updates have so many micro-batches each: log-probabilities first, each
+ * pass over the tokens of all updates for the share of a forward pass in a micro-batch, of work and traffic. */
+GArray *tw_site_job_rl_legs(const tw_site_job *job, gint64 micro_batches);
 
 #endif

@@ -1,4 +1,4 @@
-/* What breaks stops a job, which goes back to its last whole checkpoint. */
+/* Failures stop a job, which goes back to its last whole checkpoint. */
 #include "sim/site/job_run.h"
 
 #include <math.h>
@@ -28,7 +28,7 @@ static gboolean is_down(const tw_job_run *r)
   return r->condition >= TW_RUN_FAILED && r->condition < TW_RUN_DONE;
 }
 
-/* What it did since its last checkpoint is lost; the leg that was cut counts as down. */
+/* A stop loses the work since the last checkpoint; the leg that was cut counts as down. */
 static void stop(tw_job_run *r, double now_s)
 {
   r->stopped_s = r->leg_s;

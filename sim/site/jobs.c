@@ -1,33 +1,23 @@
-#include "sim/site/job_run.h"
+#include "sim/site/job_rollouts.h"
 #include "sim/training/training_span.h"
 
 #include <math.h>
 
-/* ---- Power ---- */
-
-/* Joules beyond idle from the last event to now_s. */
-static double dynamic_since(const tw_job_run *r, double now_s)
-{
-  return fmax(0, fmin(now_s, r->busy_until_s) - r->event_s) * (r->busy_w - r->idle_w);
-}
-
-tw_site_job_energy tw_site_jobs_energy(const tw_site_jobs *jobs, int job, double now_s)
-{
-  const tw_job_run *r = &jobs->runs[job];
-  double dynamic_j = r->dynamic_j + dynamic_since(r, now_s);
-  return (tw_site_job_energy){r->idle_w * now_s + dynamic_j, dynamic_j};
-}
-
-/* Counts what was drawn up to an event, and lets the accelerators work for so long from there on. */
-void tw_run_draw(tw_job_run *r, double joules, double work_s, double now_s)
-{
-  r->dynamic_j += dynamic_since(r, now_s);
-  r->event_s = now_s;
-  r->busy_until_s = now_s + work_s;
-  r->busy_w = r->idle_w + (work_s > 0 ? joules / work_s : 0);
-}
-
 /* ---- Rows ---- */
+
+/* Tokens of the steps of a row. */
+static double row_tokens(const tw_job_run *r)
+{
+  return tw_run_is_rl(r) ? r->now.tokens - r->row.tokens
+                         : (double)(r->step - r->row_step) * r->job->plan.cost.tokens;
+}
+
+/* Model FLOPs of so many steps, or tokens of them. */
+static double model_flops(const tw_job_run *r, double steps, double tokens)
+{
+  const tw_training_cost *cost = &r->job->plan.cost;
+  return cost->model_flops * (tw_run_is_rl(r) ? tokens / cost->tokens : steps);
+}
 
 /* The longest of the routes between its domains, which the network tells once it runs. */
 static double longest_latency_s(const tw_job_run *r)
@@ -52,7 +42,8 @@ void tw_run_write_row(tw_job_run *r, double now_s)
 {
   tw_log *log = tw_recorder_log(r->jobs->site->recorder);
   const tw_site_job *job = r->job;
-  double length_s = now_s - r->row_s, steps = (double)(r->step - r->row_step), share[TW_JOB_TIME_COUNT];
+  double length_s = now_s - r->row_s, steps = (double)(r->step - r->row_step), tokens = row_tokens(r),
+         share[TW_JOB_TIME_COUNT];
   if (log == NULL || steps <= 0)
     return;
   r->now.joules = tw_site_jobs_energy(r->jobs, r->index, now_s).joules;
@@ -66,8 +57,8 @@ void tw_run_write_row(tw_job_run *r, double now_s)
   row.step = r->row_step;
   row.steps = r->step - r->row_step;
   row.step_s = length_s * (1 - share[TW_JOB_CHECKPOINT]) / steps;
-  row.trained_tokens_per_s = steps * job->plan.cost.tokens / length_s;
-  row.mfu = steps * job->plan.cost.model_flops / (job->plan.cost.peak_flops * length_s);
+  row.trained_tokens_per_s = tokens / length_s;
+  row.mfu = model_flops(r, steps, tokens) / (job->plan.cost.peak_flops * length_s);
   row.compute = share[TW_JOB_COMPUTE];
   row.bubble = share[TW_JOB_BUBBLE];
   row.exposed = share[TW_JOB_EXPOSED];
@@ -95,7 +86,7 @@ static double leg_end_s(const tw_job_run *r, double come_s)
 {
   const tw_leg *leg = leg_of(r);
   double work_s = leg->work_s * (leg->kind == TW_LEG_BUBBLE ? r->paced_s / r->paces : 1 / r->speed);
-  return fmax(r->leg_s + work_s, come_s + leg->hops * r->latency_s + leg->inside_s);
+  return fmax(r->leg_s + work_s + r->throttled_s, come_s + leg->hops * r->latency_s + leg->inside_s);
 }
 
 static void begin_leg(tw_job_run *r, double now_s)
@@ -139,71 +130,20 @@ static void count_leg(tw_job_run *r, double now_s)
   if (leg->kind == TW_LEG_WORK || leg->kind == TW_LEG_WAIT) {
     r->now.time_s[TW_JOB_COMPUTE] += leg->work_s;
     r->now.time_s[TW_JOB_STRAGGLING] += leg->work_s / r->speed - leg->work_s;
-    r->now.time_s[TW_JOB_EXPOSED] += took_s - leg->work_s / r->speed;
+    r->now.time_s[TW_JOB_EXPOSED] += took_s - leg->work_s / r->speed - r->throttled_s;
   } else {
-    r->now.time_s[whole[leg->kind]] += took_s;
+    r->now.time_s[whole[leg->kind]] += took_s - r->throttled_s;
   }
+  r->now.time_s[TW_JOB_THROTTLED] += r->throttled_s;
   if (leg->paces > 0)
     r->paced_s += took_s;
   if (leg->kind == TW_LEG_WORK)
     r->paces += leg->paces;
 }
 
-/* ---- Checkpoints ---- */
-
-/* Each host has the part of its accelerators, which one store keeps, and the next host's the next. */
-void tw_run_move_checkpoint(tw_job_run *r, gboolean to_storage, double now_s)
-{
-  const tw_engine_place *place = &r->job->plan.place;
-  double accelerators = r->job->plan.power.accelerators,
-         each = tw_site_job_checkpoint_bytes(r->job) / accelerators;
-  tw_run_load *l = &r->checkpoint;
-  tw_shipment_init(&l->shipment, &r->jobs->shipments, now_s, (guint64)r->jobs->n + (guint64)r->index);
-  for (int i = 0; i < place->n_shares; i++) {
-    int host = tw_share_endpoint(&place->shares[i]),
-        store = r->jobs->stores[(r->index + i) % r->jobs->n_stores];
-    tw_flow flow = {.from = to_storage ? host : store,
-                    .to = to_storage ? store : host,
-                    .bytes = each * place->shares[i].accelerators,
-                    .kind = TW_FLOW_CHECKPOINT,
-                    .start_s = now_s};
-    tw_shipment_add(&l->shipment, &flow, 0, -1);
-  }
-  l->under_way = TRUE;
-  tw_shipment_begin(&l->shipment, now_s);
-}
-
-/* The checkpoint of the steps so far goes to storage. */
-static void send_checkpoint(tw_job_run *r, double now_s)
-{
-  r->saving = r->step;
-  r->saving_kept_s = r->totals.kept_s;
-  tw_run_move_checkpoint(r, TRUE, now_s);
-}
-
-/* The state is to be written: at once, or once the one before is in storage. */
-static void begin_checkpoint(tw_job_run *r, double now_s)
-{
-  double host = r->job->plan.device->host_bytes_per_s,
-         each = tw_site_job_checkpoint_bytes(r->job) / (double)tw_site_job_accelerators(r->job);
-  r->leg_s = now_s;
-  tw_run_draw(r, 0, 0, now_s);
-  if (r->checkpoint.under_way) {
-    r->condition = TW_RUN_DRAINS;
-    r->due_s = INFINITY;
-  } else if (r->job->checkpoint.mode == TW_CHECKPOINT_STALL) {
-    r->condition = TW_RUN_DRAINS;
-    r->due_s = INFINITY;
-    send_checkpoint(r, now_s);
-  } else {
-    r->condition = TW_RUN_COPIES;
-    r->due_s = now_s + (isnan(host) ? 0 : each / host);
-  }
-}
-
 /* ---- Steps ---- */
 
-static void go_on(tw_job_run *r, double now_s)
+void tw_run_next_step(tw_job_run *r, double now_s)
 {
   if (r->step == r->job->steps) {
     if (r->step > r->row_step)
@@ -212,20 +152,26 @@ static void go_on(tw_job_run *r, double now_s)
     r->due_s = INFINITY;
     r->end_s = now_s;
     tw_run_draw(r, 0, 0, now_s);
+    if (tw_run_is_rl(r))
+      tw_rl_end(r, now_s);
     return;
   }
   if (r->step - r->row_step >= r->job->log_every) {
     tw_run_write_row(r, now_s);
     tw_run_begin_row(r, now_s);
   }
-  tw_run_begin_step(r, now_s);
+  if (tw_run_is_rl(r))
+    tw_rl_begin_step(r, now_s);
+  else
+    tw_run_begin_step(r, now_s);
 }
 
-/* Time in which the job waited for a checkpoint. */
-static void count_checkpoint(tw_job_run *r, double now_s)
+void tw_run_go_on(tw_job_run *r, double now_s)
 {
-  r->now.time_s[TW_JOB_CHECKPOINT] += now_s - r->leg_s;
-  r->leg_s = now_s;
+  if (tw_run_is_rl(r))
+    tw_rl_trained(r, now_s);
+  else
+    tw_run_next_step(r, now_s);
 }
 
 static void end_step(tw_job_run *r, double now_s)
@@ -234,29 +180,9 @@ static void end_step(tw_job_run *r, double now_s)
   r->step++;
   r->totals.kept_s += now_s - r->step_started_s;
   if (plan->every > 0 && r->step % plan->every == 0)
-    begin_checkpoint(r, now_s);
+    tw_run_begin_checkpoint(r, now_s);
   else
-    go_on(r, now_s);
-}
-
-/* All of a checkpoint is in storage. */
-static void checkpoint_came(tw_job_run *r, double now_s)
-{
-  r->checkpoint.under_way = FALSE;
-  if (r->condition == TW_RUN_READS) {
-    tw_run_resume(r, now_s);
-    return;
-  }
-  r->saved = r->saving;
-  r->saved_kept_s = r->saving_kept_s;
-  r->totals.checkpoints++;
-  if (r->condition != TW_RUN_DRAINS)
-    return;
-  count_checkpoint(r, now_s);
-  if (r->job->checkpoint.mode == TW_CHECKPOINT_STALL)
-    go_on(r, now_s);
-  else
-    begin_checkpoint(r, now_s);
+    tw_run_go_on(r, now_s);
 }
 
 /* ---- The part ---- */
@@ -271,7 +197,8 @@ static void all_has_come(tw_shipment *shipment)
   }
   tw_shipment_take(shipment);
   l->under_way = FALSE;
-  l->of->due_s = leg_end_s(l->of, shipment->ready_s);
+  l->of->due_s = l->of->condition == TW_RUN_SYNCS ? tw_rl_synced_s(l->of, shipment->ready_s)
+                                                  : leg_end_s(l->of, shipment->ready_s);
 }
 
 static void init_run(tw_site_jobs *jobs, int index)
@@ -296,7 +223,11 @@ static void init_run(tw_site_jobs *jobs, int index)
       .checkpoint = {.of = r, .checkpoint = TRUE},
       .row_s = job->start_s,
       .end_s = NAN,
-      .idle_w = job->plan.power.idle_w * job->plan.power.accelerators};
+      .idle_w = job->plan.power.idle_w * job->plan.power.accelerators,
+      .smoothing = tw_grid_smoothing(scenario->grid, job),
+      .rl = {.released_s = NAN, .enough_s = NAN, .stop_s = INFINITY}};
+  if (tw_site_job_shares(job) && tw_power_known(&job->plan.power))
+    r->idle_w = 0; /* engines draw it */
 }
 
 static void *new_jobs(tw_site *site)
@@ -319,12 +250,18 @@ static void *new_jobs(tw_site *site)
   return jobs;
 }
 
+/* When it is the turn of a job, or of the rollouts that it stops. */
+static double run_due(const tw_job_run *r)
+{
+  return fmin(r->due_s, r->rl.stop_s);
+}
+
 /* The job whose turn is next; NULL: nobody's is known. */
 static tw_job_run *next_run(const tw_site_jobs *jobs)
 {
   tw_job_run *first = NULL;
   for (int i = 0; i < jobs->n; i++)
-    if (isfinite(jobs->runs[i].due_s) && (first == NULL || jobs->runs[i].due_s < first->due_s))
+    if (isfinite(run_due(&jobs->runs[i])) && (first == NULL || run_due(&jobs->runs[i]) < run_due(first)))
       first = &jobs->runs[i];
   return first;
 }
@@ -333,7 +270,7 @@ static double due(const void *part)
 {
   const tw_site_jobs *jobs = part;
   const tw_job_run *first = next_run(jobs);
-  return fmin(first != NULL ? first->due_s : INFINITY, tw_shipments_due(&jobs->shipments));
+  return fmin(first != NULL ? run_due(first) : INFINITY, tw_shipments_due(&jobs->shipments));
 }
 
 static void end_leg(tw_job_run *r, double now_s)
@@ -348,19 +285,29 @@ static void end_leg(tw_job_run *r, double now_s)
 /* The turn of a job. */
 static void take_turn(tw_job_run *r, double now_s)
 {
+  if (r->rl.stop_s <= now_s) {
+    tw_rl_stop(r, now_s);
+    return;
+  }
   switch (r->condition) {
   case TW_RUN_WAITS:
     r->latency_s = longest_latency_s(r);
     tw_run_begin_row(r, now_s);
-    tw_run_begin_step(r, now_s);
+    if (tw_run_is_rl(r))
+      tw_rl_begin(r, now_s);
+    else
+      tw_run_begin_step(r, now_s);
+    break;
+  case TW_RUN_ROLLS:
+  case TW_RUN_SWAPS:
+  case TW_RUN_SYNCS:
+    tw_rl_take_turn(r, now_s);
     break;
   case TW_RUN_STEPS:
     end_leg(r, now_s);
     break;
   case TW_RUN_COPIES:
-    count_checkpoint(r, now_s);
-    send_checkpoint(r, now_s);
-    go_on(r, now_s);
+    tw_run_copied(r, now_s);
     break;
   case TW_RUN_FAILED:
   case TW_RUN_RESTARTS:
@@ -378,11 +325,19 @@ static gboolean step(void *part, double now_s, GError **error)
   if (tw_shipments_due(&jobs->shipments) <= now_s) {
     tw_shipment *shipment = tw_shipments_step(&jobs->shipments);
     if (shipment != NULL)
-      checkpoint_came(tw_container(shipment, tw_run_load, shipment)->of, now_s);
+      tw_run_checkpoint_came(tw_container(shipment, tw_run_load, shipment)->of, now_s);
     return TRUE;
   }
   take_turn(next_run(jobs), now_s);
   return TRUE;
+}
+
+static void settle(void *part, double now_s)
+{
+  tw_site_jobs *jobs = part;
+  for (int i = 0; i < jobs->n; i++)
+    if (tw_run_is_rl(&jobs->runs[i]))
+      tw_rl_look(&jobs->runs[i], now_s);
 }
 
 static void start_flows(void *part)
@@ -415,6 +370,7 @@ static void free_jobs(void *part)
     tw_shipment_clear(&r->flows.shipment);
     tw_shipment_clear(&r->checkpoint.shipment);
     tw_span_free(r->span);
+    g_free(r->smoothing);
     g_array_unref(r->legs);
     g_array_unref(r->broken);
     g_array_unref(r->unused);
@@ -428,6 +384,7 @@ const tw_part_kind tw_site_jobs_part = {.name = "jobs",
                                         .new = new_jobs,
                                         .due = due,
                                         .step = step,
+                                        .settle = settle,
                                         .start_flows = start_flows,
                                         .under_way = under_way,
                                         .evict = evict,
@@ -444,6 +401,9 @@ tw_site_job_totals tw_site_jobs_totals(const tw_site_jobs *jobs, int job, double
   tw_site_job_totals totals = r->totals;
   double end_s = isnan(r->end_s) ? now_s : r->end_s;
   totals.steps = r->step;
+  totals.tokens = tw_run_is_rl(r) ? r->now.tokens : (double)r->step * r->job->plan.cost.tokens;
+  totals.model_flops = model_flops(r, (double)r->step, totals.tokens);
+  totals.rl = r->rl.totals;
   totals.span_s = fmax(0, end_s - r->job->start_s);
   memcpy(totals.time_s, r->now.time_s, sizeof totals.time_s);
   if (r->condition >= TW_RUN_FAILED && r->condition < TW_RUN_DONE)

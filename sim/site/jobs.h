@@ -3,7 +3,7 @@
  *     step     work ─► wait ─► ... ─► last work ─► wait ─► exchange ─► bubble ─► optimizer ─► [checkpoint]
  *     leg      flows beside computation: it ends when both have;  its latencies and what stays inside domains follow
  *
- * What a step sends over the fabric are flows, which share links with those of engines and of other jobs. Alone on the
+ * What a step sends over the fabric are flows, which share links with those of engines and of other jobs.
  * A broken accelerator stops the job. Once that is known, it goes on from its last whole checkpoint, on spares or when it
  * has been repaired: after `restart`, and what reading the checkpoint takes. Alone on the
  * network the legs sum to tw_training_step_of; otherwise flows stretch, and the legs with them. The bubble is a number of
@@ -16,7 +16,7 @@
 
 typedef struct tw_site_jobs tw_site_jobs;
 
-/* What the time of a job went to. */
+/* Classes of a job's time. */
 #define TW_JOB_TIMES(X)                                                                                      \
   X(COMPUTE, compute)                                                                                        \
   X(BUBBLE, bubble)                                                                                          \
@@ -24,7 +24,11 @@ typedef struct tw_site_jobs tw_site_jobs;
   X(OPTIMIZER, optimizer)                                                                                    \
   X(CHECKPOINT, checkpoint)                                                                                  \
   X(STRAGGLING, straggling)                                                                                  \
-  X(DOWN, down)
+  X(THROTTLED, throttled)                                                                                    \
+  X(DOWN, down)                                                                                              \
+  X(ROLLOUTS, rollouts)                                                                                      \
+  X(SWAP, swap)                                                                                              \
+  X(SYNC, sync)
 typedef enum {
 #define X(name, word) TW_JOB_##name,
   TW_JOB_TIMES(X)
@@ -32,13 +36,26 @@ typedef enum {
       TW_JOB_TIME_COUNT
 } tw_site_job_time;
 
+/* Of the whole steps of a job of reinforcement learning. */
+typedef struct tw_site_job_rl_totals {
+  gint64 steps, rollouts;
+  gint64 tokens, output_tokens; /* of the rollouts that it trained on */
+  gint64 emitted;               /* tokens that engines emitted meanwhile */
+  gint64 interrupted;           /* requests that were under way as enough rollouts had ended */
+  double span_s, wait_s, sync_s;
+  double busy_s, engine_s; /* of the engines' accelerators: with an iteration under way, and all */
+  double joules;           /* of the engines and of the job */
+} tw_site_job_rl_totals;
+
 typedef struct tw_site_job_totals {
   gint64 steps; /* done and not lost */
   gint64 checkpoints, stops, lost_steps;
   double span_s;                    /* from its start to its end, or to that of the run */
   double kept_s;                    /* time of steps that were not lost, checkpoints left out */
+  double tokens, model_flops;       /* of these steps */
   double time_s[TW_JOB_TIME_COUNT]; /* sums to span_s, but for a step that the end of the run cuts */
-  tw_site_job_energy energy;
+  tw_site_job_energy energy;        /* of what engines have anyway nothing */
+  tw_site_job_rl_totals rl;
 } tw_site_job_totals;
 
 /* Up to now_s. */

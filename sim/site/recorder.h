@@ -69,7 +69,7 @@ void tw_recorder_arrived(tw_recorder *recorder);
 /* A sequence has ended at `now_s`. `reason` says why it was not completed, NULL if it was. */
 void tw_recorder_ended(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                        const char *reason, double now_s);
-/* The same, of a sequence that has ended on one of several sites. */
+/* Writes the row of a sequence that has ended on one of several sites. */
 void tw_recorder_passed(tw_recorder *recorder, const tw_sequence *sequence, tw_ending ending,
                         const char *reason, double joules, double now_s, const tw_passage *passage);
 /* Has `watcher` told of every sequence that tw_recorder_ended is given, last of all. */

@@ -2,7 +2,7 @@
 #include "sim/site/dispatcher.h"
 #include "sim/site/failures.h"
 
-/* Where all of it is sound, it starts again. */
+/* An engine starts again once all of its accelerators are sound. */
 static void restart_if_sound(tw_failures *failures, int engine, double now_s)
 {
   if (tw_failures_broken(failures, engine) == 0)

@@ -1,5 +1,6 @@
 #include "sim/site/routing.h"
 
+#include "sim/kv/prefix_map.h"
 #include "sim/site/kv_transfers.h"
 
 #include <math.h>
@@ -59,6 +60,11 @@ static gint64 cached_tokens(void *user, int engine, int rank, const tw_request *
   return tw_engine_cached_tokens(((tw_site *)user)->engines[engine], rank, request, now_s);
 }
 
+static void bounds(void *user, const tw_request *request, gint64 *tokens)
+{
+  tw_prefix_map_bound(((tw_site *)user)->prefixes, request, tokens);
+}
+
 static tw_gauges metrics(void *user, int engine, double now_s)
 {
   const tw_engine *of = ((tw_site *)user)->engines[engine];
@@ -92,6 +98,7 @@ void tw_routing_init(tw_routing *routing, tw_site *site)
                                                        .prefix_weight = scenario->prefix_weight});
   routing->router.transfer_s = transfer_s;
   routing->router.cached_tokens = cached_tokens;
+  routing->router.bounds = site->prefixes != NULL ? bounds : NULL;
   routing->router.metrics = metrics;
   routing->router.rates = routing->rates;
   routing->router.user = site;

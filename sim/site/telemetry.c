@@ -5,7 +5,7 @@
 #include <math.h>
 
 typedef struct rack_usage {
-  int accelerators; /* those that belong to engines */
+  int accelerators; /* Accelerators that belong to engines. */
   double busy_s, waiting_s, prompt_tokens, output_tokens;
   double joules, following_j; /* joules of engines, and of hosts beyond what they draw without load */
 } rack_usage;
@@ -95,7 +95,7 @@ static gboolean can_spend(const tw_pool *pool, const tw_engine_place *place, tw_
   case TW_TIME_FABRIC:
     return place->n_shares > 1;
   case TW_TIME_LOADS:
-    return pool->plan.offload.host_bytes > 0;
+    return pool->plan.offload.host_bytes > 0 || pool->plan.adapters.slots > 0;
   case TW_TIME_SLOWEST:
     return pool->dp > 1 || experts;
   case TW_TIME_BUBBLE:
@@ -291,7 +291,7 @@ static void cut_meter(tw_telemetry *telemetry, double now_s)
 gboolean tw_telemetry_step(tw_telemetry *telemetry, double now_s)
 {
   double interval_s = (double)(telemetry->interval + 1) * telemetry->scenario->interval_s;
-  double end_s = fmin(interval_s, tw_meter_window_end(telemetry->meter));
+  double end_s = fmin(interval_s, tw_meter_due(telemetry->meter));
   if (end_s > now_s)
     return FALSE;
   cut_meter(telemetry, end_s);
@@ -328,6 +328,11 @@ void tw_telemetry_close(tw_telemetry *telemetry, double end_s, double event_s)
 tw_energy tw_telemetry_energy(const tw_telemetry *telemetry)
 {
   return tw_meter_total(telemetry->meter);
+}
+
+const tw_grid_totals *tw_telemetry_grid(const tw_telemetry *telemetry)
+{
+  return tw_meter_grid(telemetry->meter);
 }
 
 tw_energy tw_telemetry_whole(const tw_telemetry *telemetry, double *whole_s)

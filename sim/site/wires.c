@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-/* What a failure takes from a link. */
+/* The share of a link that a failure takes. */
 typedef struct loss {
   tw_breakage what;
-  int lane, lanes; /* of the equal ones that the link stands for, the one that fails */
+  int lane, lanes; /* The lane that fails, of the equal ones that the link stands for. */
 } loss;
 
 struct tw_wires {

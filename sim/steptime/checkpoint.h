@@ -10,10 +10,10 @@
 typedef struct tw_checkpoint {
   const char *name;
   gboolean mixed;         /* the rows that experts multiply stay in a wider format than their weights */
-  tw_precision weights;   /* of routed experts */
-  tw_precision attention; /* of the attention projections */
-  tw_precision shared;    /* of dense MLPs and shared experts */
-  tw_precision head;      /* of the output head */
+  tw_precision weights;   /* Precision of the weights of routed experts. */
+  tw_precision attention; /* Precision of the attention projections. */
+  tw_precision shared;    /* Precision of dense MLPs and shared experts. */
+  tw_precision head;      /* Precision of the output head. */
   const char *source;
 } tw_checkpoint;
 

@@ -61,7 +61,7 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
                  .usable_bytes = memory_fraction * setting->device->hbm_bytes,
                  .weight_bytes = weight_bytes(setting),
                  .activation_bytes = activation_bytes(setting, max_batched_tokens, max_seqs),
-                 .reserved_bytes = setting->device->reserved_bytes};
+                 .reserved_bytes = setting->device->reserved_bytes + setting->adapter_bytes};
   if (model->n_groups > 0) {
     tw_sequence_bytes held = tw_model_sequence_bytes(model, tw_precision_bytes(setting->kv), parallel->tp);
     m.kv_bytes_per_token = held.per_token / parallel->pp;
@@ -79,7 +79,7 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
     add_drafter(&m, setting, max_seqs);
   m.kv_bytes = m.usable_bytes - m.weight_bytes - m.activation_bytes - m.reserved_bytes - m.window_bytes;
   double block_bytes = m.kv_bytes_per_token * (double)block_tokens;
-  /* Where nothing grows with the tokens, blocks are fractions of a sequence's state, so small that they do not count. */
+  /* Without KV that grows with the tokens, blocks are fractions of a sequence's state, too small to count. */
   if (block_bytes == 0 && m.sequence_bytes > 0)
     block_bytes = m.sequence_bytes / STATE_BLOCKS;
   /* If every layer has a window, nothing grows with the tokens. */

@@ -55,7 +55,7 @@ static void verify_cost(const tw_step_model *model, gint64 drafted, tw_batch *ra
     ranks[i].drafted = 0;
 }
 
-/* What drafting adds, where `plain` is what an iteration without drafts costs. */
+/* Adds the cost of drafting; `plain` is the cost of an iteration without drafts. */
 static void add_drafting(const tw_speculation *speculation, const tw_step_model *model, tw_step_cost *plain,
                          tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {

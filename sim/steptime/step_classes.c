@@ -17,7 +17,7 @@ void tw_classes_average(tw_step_cost *cost, int n_ranks, tw_line longest, tw_lin
   cost->classes[TW_TIME_SLOWEST] = tw_line_add(longest, tw_line_scale(sum, -share));
 }
 
-/* What is left of `whole` beside the other classes. */
+/* Returns the part of `whole` that the other classes leave. */
 static tw_line rest_of(tw_line whole, const tw_step_cost *cost)
 {
   for (int c = 0; c < TW_ITERATION_CLASSES; c++)

@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-/* What the device cannot multiply in is expanded to bf16 on the fly: only its bytes shrink. */
+/* Weights in a precision that the device cannot multiply in are expanded to bf16 on the fly: only their bytes
+ * shrink. */
 static tw_precision computed_in(const tw_device *device, tw_precision weights)
 {
   return isfinite(device->flops[weights]) ? weights : TW_BF16;
@@ -23,7 +24,7 @@ tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_p
   const tw_device *device = setting->device;
   /* Weights that are expanded run on the kernels of bf16. */
   const tw_efficiency *e = &device->efficiency[class][computed_in(device, stored)];
-  const tw_overhead *o = &setting->overhead;
+  const tw_software *o = &setting->software;
   double reached = o->compute * (class == TW_OP_LINEAR && stored == TW_FP8 && o->fp8 > 0 ? o->fp8 : 1);
   double rate = device->flops[computed_in(device, stored)] * reached * (1 - setting->throttle);
   /* Experts in a 4-bit format that the device multiplies in run on its vendor's kernels, as measured; all

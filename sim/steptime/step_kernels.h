@@ -8,15 +8,16 @@
 typedef struct tw_kernels {
   double flops_per_s, bytes_per_s; /* the rates that its kernels reach */
   double launch_s, per_token_s;
-  double copy_bytes, token_bytes; /* of experts' rows: platforms/reader/device.h */
+  /* Bytes that experts' kernels move for each row and token: platforms/reader/device.h. */
+  double copy_bytes, token_bytes;
 } tw_kernels;
 
-/* Those of a class of operations on weights, or on KV, that are stored in a precision. */
+/* Returns the kernels of a class of operations on weights, or on KV, that are stored in a precision. */
 tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored);
 
 /* A product with weights on one accelerator, launches included: a roof with a round edge. */
 double tw_product_s(const tw_kernels *kernels, double launches, double flops, double bytes);
-/* The same of a dense product; adds what of it is reading and computing to the classes of `cost`. */
+/* Returns the seconds of a dense product, and adds its reading and computing to the classes of `cost`. */
 double tw_dense_s(const tw_kernels *kernels, double launches, double flops, double bytes, tw_step_cost *cost);
 
 #endif

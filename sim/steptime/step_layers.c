@@ -24,7 +24,7 @@ typedef struct group {
 struct tw_step_layers {
   int tp, n_groups;
   const tw_device *device;
-  double streamed_bytes; /* that hyper-connections move for a token in all layers */
+  double streamed_bytes; /* Bytes that hyper-connections move for a token in all layers. */
   double stream_layers;
   const tw_operator *streams;
   double launch, speed; /* shares of launches that remain, and of the FLOP rate that is reached */
@@ -60,8 +60,8 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
       (tw_step_layers){.tp = setting->parallelism.tp,
                        .n_groups = model->n_groups,
                        .device = setting->device,
-                       .launch = setting->overhead.launch,
-                       .speed = setting->overhead.compute * (1 - setting->throttle),
+                       .launch = setting->software.launch,
+                       .speed = setting->software.compute * (1 - setting->throttle),
                        .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
                        .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
                        .groups = g_new0(group, (gsize)model->n_groups)};
@@ -121,7 +121,7 @@ static void add_prompts(tw_step_cost *cost, double flops, double bytes)
   cost->prefill.bytes += bytes;
 }
 
-/* What a batch does with a part of the context. */
+/* The work of a batch on a part of the context. */
 typedef struct scanned {
   tw_line context; /* tokens that decodes attend to */
   double attended,
@@ -190,7 +190,7 @@ static double decode_state_s(const tw_step_layers *all, const group *g, const tw
   return g->layers * all->state.launch_s + fmax(read_s, compute_s);
 }
 
-/* ... and new tokens of prompts. */
+/* Returns the seconds of the state of new tokens of prompts. */
 static double prefill_state_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
                               tw_step_cost *cost)
 {
@@ -248,7 +248,7 @@ static double measured_prefill_s(const tw_step_layers *all, const group *g, cons
   double computed_s = o->per_item_s * tokens + o->per_item_head_s * tokens * g->heads +
                       o->chain_s * (double)b->prefill_tokens / seqs +
                       g->token_flops * (double)b->prefill_tokens * share / flops_per_s;
-  /* Of a context that is chosen whole nothing is scored. */
+  /* Nothing is scored of a context that is chosen whole. */
   gboolean whole = o->index_skipped && b->prefill_read / seqs <= (double)g->chosen;
   for (int k = 0; k < g->n_parts; k++) {
     const part *p = &g->parts[k];

@@ -26,10 +26,10 @@ tw_line tw_step_layers_attention(const tw_step_layers *layers, const tw_batch *b
 typedef struct tw_layers_sums {
   double products; /* matrix products of attention */
   double mlps;     /* products of dense MLPs and shared experts */
-  double
-      blocks; /* of attention, of MLP or of experts: each is summed over tensor parallelism, and normalised */
-  double rows;       /* numbers per token that the products read and write whole, */
-  double rows_by_tp; /* and those of which tensor parallelism leaves each accelerator a part */
+  /* Blocks of attention, of MLP or of experts: each is summed over tensor parallelism, and normalised. */
+  double blocks;
+  double rows;       /* Numbers per token that the products read and write whole, */
+  double rows_by_tp; /* and numbers of which tensor parallelism leaves each accelerator a part. */
   double between;    /* numbers per token between the products of MLPs, in parts */
 } tw_layers_sums;
 /* Seconds that hyper-connections take in all layers for so many tokens, where the device has a row for them; else 0, and

@@ -23,7 +23,7 @@
  *     attention, MLA     2 · heads · (latent + rope + latent) · Σ context / tp in decode, where the latent is
  *                        attended to, and 2 · heads · (nope + rope + value) · Σ context / tp in prefill;
  *                        bytes of the latent · Σ context, which tensor parallelism does not divide
- *     head               2 · hidden · vocabulary · sampled / tp       weights / tp
+ *     head               2 · hidden · vocabulary · sampled / tp       weights / tp, and logits that are drawn from
  *     activations        none that count                              norms and activations between products
  *
  * Second copies of experts are read as well. T: new tokens of the rank's batch, drafts included; T': of all
@@ -34,6 +34,7 @@
 #include "sim/steptime/routing.h"
 #include "sim/steptime/step_classes.h"
 #include "sim/steptime/step_collectives.h"
+#include "sim/steptime/step_counts.h"
 #include "sim/steptime/step_kernels.h"
 #include "sim/steptime/step_layers.h"
 
@@ -58,6 +59,7 @@ typedef struct roofline {
   double expert_row;                  /* numbers of a copy's rows on one accelerator */
   double experts, experts_per_token;
   double head_params, head_bytes;
+  double draw_bytes, draw_s;          /* of a token that is drawn from the logits, on each accelerator */
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
   double prefill_work;                /* prefill_flops, and the FLOPs that the exponentials are worth */
   double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
@@ -72,12 +74,13 @@ typedef struct roofline {
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
   gboolean alike;                              /* ranks are padded to the largest one's graph */
+  gint64 idle_tokens;                          /* of the dummy batch of a rank without work */
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
-  gboolean overlap;             /* of per_seq_s with the accelerators' work */
+  gboolean overlap;             /* TRUE: per_seq_s overlaps with the accelerators' work. */
   gboolean foreign;             /* a device that the overheads were not fitted on */
-  gint64 max_seqs, max_context; /* that they were fitted on; 0: any */
+  gint64 max_seqs, max_context; /* Largest batch and context that the corrections were fitted on; 0: any. */
   tw_interconnect links;
   tw_reach reach;
   tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
@@ -110,7 +113,7 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
  * are spared, and the rows that they would read and write. */
 static gboolean fused_norms(const tw_step_setting *setting)
 {
-  return setting->overhead.fused_norms && setting->parallelism.tp > 1;
+  return setting->software.fused_norms && setting->parallelism.tp > 1;
 }
 
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
@@ -157,15 +160,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->ep = parallel->ep;
   r->experts_tp = parallel->tp * parallel->dp / parallel->ep;
   r->imbalance = setting->expert_imbalance;
-
   r->layers = (double)model->layers;
   r->window_layers = (double)model->window_layers;
   r->full_layers = r->layers - r->window_layers;
   r->moe_layers = tw_model_moe_layers(model);
   r->hidden = (double)model->hidden;
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
-
-  double weight_bytes = tw_precision_bytes(setting->weights);
   r->projection_params = tw_model_projection_params(model);
   r->projection_bytes = r->projection_params * tw_precision_bytes(setting->attention);
   /* GQA: q, k and v in one, and the output; MLA: down to both latents in one, up from each, the output. */
@@ -179,11 +179,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->hosted = r->experts > 0 ? (r->experts + (double)setting->redundant_experts) / r->experts : 1;
   r->experts_per_token = (double)model->experts_per_token;
   r->expert_params = tw_model_expert_params(model);
-  r->expert_bytes = r->expert_params * weight_bytes;
+  r->expert_bytes = r->expert_params * tw_precision_bytes(setting->weights);
   r->expert_row = r->hidden + (double)model->expert_intermediate / r->experts_tp;
   r->head_params = tw_model_head_params(model);
   r->head_bytes = r->head_params * tw_precision_bytes(tw_head_precision(setting));
-
+  r->draw_bytes = setting->software.logit_bytes * (double)model->vocab;
+  r->draw_s = r->draw_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s;
   double heads = (double)model->heads, attended;
   double softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
   if (mla) {
@@ -211,23 +212,24 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : r->layers * 8 * r->hidden) + between);
 
   double host = device->host_factor > 0 ? device->host_factor : 1;
-  r->fixed_s = setting->overhead.iteration_s * host;
-  r->per_seq_s = setting->overhead.per_seq_s * host;
+  r->fixed_s = setting->software.iteration_s * host;
+  r->per_seq_s = setting->software.per_seq_s * host;
   r->eager_s =
-      (setting->overhead.eager_layer_s * r->layers + setting->overhead.eager_experts_s * r->moe_layers) *
+      (setting->software.eager_layer_s * r->layers + setting->software.eager_experts_s * r->moe_layers) *
       host;
-  r->graph_tokens = setting->overhead.graph_tokens;
-  r->graph_prompts = setting->overhead.graph_prompts;
-  r->exchange = r->ep > 1 && setting->overhead.all_to_all;
+  r->graph_tokens = setting->software.graph_tokens;
+  r->graph_prompts = setting->software.graph_prompts;
+  r->exchange = r->ep > 1 && setting->software.all_to_all;
   /* Who gathers all tokens pads: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
   r->alike = r->dp > 1 && r->moe_layers > 0 && !r->exchange;
-  r->overlap = setting->overhead.overlap;
+  r->idle_tokens = r->dp > 1 && r->moe_layers > 0 ? setting->software.idle_tokens : 0;
+  r->overlap = setting->software.overlap;
   r->two_batches = setting->two_batches && r->pp == 1;
   g_auto(GStrv) fitted =
-      g_strsplit(setting->overhead.devices != NULL ? setting->overhead.devices : "", " ", -1);
+      g_strsplit(setting->software.devices != NULL ? setting->software.devices : "", " ", -1);
   r->foreign = device->name != NULL && !g_strv_contains((const char *const *)fitted, device->name);
-  r->max_seqs = setting->overhead.max_seqs;
-  r->max_context = setting->overhead.max_context;
+  r->max_seqs = setting->software.max_seqs;
+  r->max_context = setting->software.max_context;
   /* A launch of activations is that of two norms and an activation; heads' norms are two more. */
   double norms = (model->qk_norm || mla ? 2 : 0) - (fused_norms(setting) ? 2 : 0);
   r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s * (3 + norms) / 3;
@@ -236,12 +238,6 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
     set_groups(r, setting);
   add_collectives(r, setting);
   return r;
-}
-
-/* Tokens that a rank computes. */
-static gint64 tokens_of(const tw_batch *b)
-{
-  return b->decode_seqs * (1 + b->drafted) + b->prefill_tokens;
 }
 
 /* Context summed over layers: all of it in full layers, the windowed part in the others. */
@@ -300,8 +296,8 @@ static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_
 static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, double micro,
                            tw_step_cost *cost)
 {
-  double tokens = (double)tokens_of(b), tokens_micro = tokens / micro;
-  double flops = 2 * (tokens + padded) / micro / r->tp; /* of each parameter */
+  double tokens = (double)tw_batch_tokens(b), tokens_micro = tokens / micro;
+  double flops = 2 * (tokens + padded) / micro / r->tp; /* FLOPs of each parameter. */
   tw_line time =
       r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
   time.first += tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
@@ -329,7 +325,7 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   double params = r->projection_params + r->mlp_params, bytes = micro * (r->projection_bytes + r->mlp_bytes);
   cost->flops.first += 2 * params * tokens;
   cost->bytes.first += bytes;
-  double share = (double)b->prefill_tokens / tokens;
+  double share = tokens > 0 ? (double)b->prefill_tokens / tokens : 0;
   add_prefill(&cost->prefill, share * 2 * params * tokens, share * bytes);
   return time;
 }
@@ -341,11 +337,12 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   double all = (double)(b->sampled + b->decode_seqs * b->drafted), sampled = all / micro;
   double time =
       tw_dense_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp, cost);
+  cost->classes[TW_TIME_LINEAR].first += sampled * r->draw_s;
   cost->flops.first += 2 * r->head_params * all;
-  cost->bytes.first += micro * r->head_bytes;
+  cost->bytes.first += micro * r->head_bytes + all * r->draw_bytes * r->tp;
   double share = (double)(b->sampled - b->decode_seqs) / all;
   add_prefill(&cost->prefill, share * 2 * r->head_params * all, share * micro * r->head_bytes);
-  return time;
+  return time + sampled * r->draw_s;
 }
 
 /* Tells what the experts of all layers take at a rank with a mean load, and what it waits for the busiest one,
@@ -363,13 +360,15 @@ static void classify_experts(const roofline *r, double flops, double bytes, doub
 }
 
 /* The experts of all MoE layers, at the busiest rank of the expert-parallel group: over the tokens of the
- * whole group, and what pads their graphs. */
-static double experts_s(const roofline *r, double tokens, double padded, double prefill_share, double micro,
+ * whole group, those of dummy batches, and what pads their graphs (which counts dummy batches, too). */
+static double experts_s(const roofline *r, const tw_step_counts *n, double padded, double micro,
                         tw_step_cost *cost)
 {
-  if (r->moe_layers == 0 || tokens == 0)
+  double tokens = (double)n->tokens;
+  if (r->moe_layers == 0 || tokens + padded == 0)
     return 0;
-  double tokens_micro = tokens / micro, computed = (tokens + padded) / micro,
+  double prefill_share = (double)n->prefill_tokens / fmax(1, tokens);
+  double tokens_micro = (tokens + (double)n->idle) / micro, computed = (tokens + padded) / micro,
          touched = tw_experts_touched(r->experts, r->experts_per_token, tokens_micro);
   /* A token that goes to a rank's experts comes once for each of them. */
   double copies = computed * r->experts_per_token / r->ep * r->imbalance;
@@ -424,26 +423,22 @@ static gboolean outside(const roofline *r, const tw_batch *ranks, int n_ranks)
 static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_cost *cost)
 {
   const roofline *r = state;
-  gint64 tokens = 0, prefill_tokens = 0, most_tokens = 0, most_seqs = 0;
-  for (int i = 0; i < n_ranks; i++) {
-    tokens += tokens_of(&ranks[i]);
-    most_seqs = MAX(most_seqs, ranks[i].decode_seqs + ranks[i].prefill_seqs);
-    most_tokens = MAX(most_tokens, tokens_of(&ranks[i]));
-    prefill_tokens += ranks[i].prefill_tokens;
-  }
-  double micro = (double)CLAMP(most_seqs, 1, r->two_batches ? 2 : r->pp);
-  *cost = (tw_step_cost){.valid = prefill_tokens > 0 ? 1 : G_MAXINT64};
+  tw_step_counts n = tw_step_count(ranks, n_ranks, r->idle_tokens);
+  double micro = (double)CLAMP(n.most_seqs, 1, r->two_batches ? 2 : r->pp);
+  *cost = (tw_step_cost){.valid = n.prefill_tokens > 0 ? 1 : G_MAXINT64};
   cost->extrapolated = outside(r, ranks, n_ranks);
-  gboolean graph = most_tokens <= r->graph_tokens && (prefill_tokens == 0 || r->graph_prompts);
+  gboolean graph = n.most_tokens <= r->graph_tokens && (n.prefill_tokens == 0 || r->graph_prompts);
 
   /* All ranks of an iteration go at the pace of the slowest. */
   tw_line layers = {0, 0}, sum = {0, 0};
   double head = 0, padded = 0;
   for (int i = 0; i < n_ranks; i++) {
-    gint64 own_tokens = tokens_of(&ranks[i]);
-    double added = graph ? (double)(tw_captured_tokens(r->alike ? most_tokens : own_tokens) - own_tokens) : 0;
+    gint64 own_tokens = tw_batch_tokens(&ranks[i]),
+           wanted = own_tokens + tw_batch_idle(&ranks[i], r->idle_tokens);
+    gint64 computed = graph ? tw_captured_tokens(r->alike ? n.most_tokens : wanted) : wanted;
+    double added = (double)(computed - own_tokens);
     padded += added;
-    if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
+    if (wanted == 0)
       continue;
     tw_line own = rank_layers(r, &ranks[i], added, micro, cost);
     double own_head = head_s(r, &ranks[i], micro, cost);
@@ -454,8 +449,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
       cost->valid = MIN(cost->valid, ranks[i].next_full);
   }
   tw_classes_average(cost, n_ranks, (tw_line){layers.first + head, layers.growth}, sum);
-  layers.first +=
-      experts_s(r, (double)tokens, padded, (double)prefill_tokens / (double)tokens, micro, cost) + r->layer_s;
+  layers.first += experts_s(r, &n, padded, micro, cost) + r->layer_s;
   cost->kernels_s = tw_line_scale(layers, micro / r->pp);
   cost->kernels_s.first += micro * head / r->pp;
   /* Kernels that are launched one by one wait for the host where they are small. */
@@ -463,9 +457,9 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
     layers = tw_line_max(layers, (tw_line){r->eager_s, 0}, &cost->valid);
 
   /* Bookkeeping of the last iteration goes on beside the accelerators' work, or delays it. */
-  double host_s = r->per_seq_s * (double)most_seqs / micro;
+  double host_s = r->per_seq_s * (double)n.most_seqs / micro;
   double stage_s = r->fixed_s / (r->two_batches ? micro : 1) + (r->overlap ? 0 : host_s);
-  double send_s = 0, passed = (double)most_tokens * r->hidden * ACTIVATION_BYTES;
+  double send_s = 0, passed = (double)n.most_tokens * r->hidden * ACTIVATION_BYTES;
   if (r->pp > 1) {
     double crossing = 0;
     send_s =

@@ -269,6 +269,13 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
 {
   const table *t = state;
   *cost = (tw_step_cost){.valid = G_MAXINT64, .flops = {NAN, 0}, .bytes = {NAN, 0}};
+  static const tw_batch dummy = {.decode_seqs = 1, .decode_context = 1};
+  gboolean works = FALSE, beside = FALSE;
+  for (int i = 0; i < n_ranks; i++)
+    works |= ranks[i].decode_seqs + ranks[i].prefill_seqs > 0;
+  gint64 bends = G_MAXINT64;
+  if (!works)
+    cost->time_s.first = cost->kernels_s.first = rank_time(t, &dummy, &bends, &beside).first;
   for (int i = 0; i < n_ranks; i++) {
     if (ranks[i].decode_seqs + ranks[i].prefill_seqs == 0)
       continue;

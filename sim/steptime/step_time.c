@@ -23,7 +23,7 @@ tw_step_setting tw_step_drafter_setting(const tw_step_setting *setting)
   drafter.model = setting->drafter;
   drafter.drafter = NULL;
   drafter.parallelism.pp = 1;
-  drafter.overhead.iteration_s = drafter.overhead.per_seq_s = 0;
+  drafter.software.iteration_s = drafter.software.per_seq_s = 0;
   if (drafter.model->experts == 0) {
     drafter.parallelism.ep = 1;
     drafter.redundant_experts = 0;

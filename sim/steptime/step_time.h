@@ -11,7 +11,7 @@
 #include "sim/base/time_class.h"
 #include "sim/collectives/collective_time.h"
 #include "sim/steptime/checkpoint.h"
-#include "sim/steptime/overhead.h"
+#include "sim/steptime/software.h"
 #include "workloads/models/model.h"
 
 /* Sums like those of the window in tw_batch, for another bound on the context. */
@@ -34,7 +34,7 @@ typedef struct tw_batch {
   double prefill_windowed; /* prefill_context, each token capped at the window */
   double prefill_read;     /* KV tokens that the chunks read: earlier chunks and their own */
   gint64 sampled;          /* sequences that emit a token: those that decode, and last chunks */
-  tw_capped further[TW_CONTEXT_CAPS - 1]; /* of the model's caps behind the first, which is the window */
+  tw_capped further[TW_CONTEXT_CAPS - 1]; /* Sums under the model's further caps; its first is the window. */
 } tw_batch;
 
 typedef struct tw_line {
@@ -49,18 +49,19 @@ typedef struct tw_work {
  * where none does. The network says how long they take there: time_s holds what collectives take beside. */
 typedef struct tw_wire {
   double tensor;  /* bytes that the NIC of each accelerator sends for tensor parallelism, over all layers */
-  double experts; /* ... to the experts and back */
+  double experts; /* Bytes that the NIC sends to the experts and back. */
   double stages;  /* bytes that a rank passes from one stage to the next */
   double steps;   /* latencies of the fabric, one after the other */
 } tw_wire;
 
 typedef struct tw_step_cost {
   tw_line time_s;
-  tw_line kernels_s;    /* of that, what kernels take on an accelerator, collectives included; the rest it
-                           waits for its host or for other stages */
-  tw_line flops, bytes; /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
-  tw_work prefill;      /* what prompt chunks cause of both; 0 where the batch holds none */
-  tw_work prefill_attention; /* ... and of that, what goes with the context of their tokens */
+  /* The part of time_s that kernels take on an accelerator, collectives included; the rest it waits for its host
+   * or for other stages. */
+  tw_line kernels_s;
+  tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
+  tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
+  tw_work prefill_attention; /* The part of `prefill` that goes with the context of the tokens. */
   double bubble; /* share of an iteration's time in which an accelerator waits for other pipeline stages, in
                     the mean over the stages; 0 without pipeline parallelism */
   /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
@@ -79,24 +80,25 @@ typedef struct tw_parallelism {
 
 /* The number of NVLink domains that the groups of an engine lie in. */
 typedef struct tw_reach {
-  int tensor, experts; /* of a tensor-parallel group, and of all ranks of a stage; 1 (or 0): inside one */
-  gboolean stages;     /* stages follow each other in different domains */
-  gboolean meshed;     /* links join accelerators of a domain pair by pair: it has no switch that adds */
+  /* Domains of a tensor-parallel group, and of all ranks of a stage; 1 (or 0): inside one. */
+  int tensor, experts;
+  gboolean stages; /* stages follow each other in different domains */
+  gboolean meshed; /* links join accelerators of a domain pair by pair: it has no switch that adds */
 } tw_reach;
 
 typedef struct tw_step_setting {
   const tw_model *model;
-  /* What drafts tokens for the model, with its own weights, on the accelerators of the model's last stage: its caps
-   * are the model's (tw_model_follow_caps). NULL: nothing, or nothing whose cost is told by its shape. */
+  /* The model that drafts tokens, with its own weights, on the accelerators of the model's last stage; its caps are
+   * the model's (tw_model_follow_caps). NULL: nothing drafts, or nothing whose cost its shape tells. */
   const tw_model *drafter;
   const tw_device *device;
   tw_parallelism parallelism;
   tw_precision weights, kv;
   tw_precision attention; /* weights of the attention projections */
-  /* Those of dense MLPs and shared experts, and of the head, if a checkpoint names them; NULL: dense MLPs are as the
+  /* Precisions of dense MLPs, shared experts and the head, if a checkpoint names them; NULL: dense MLPs are as the
    * other weights, and the head is in bf16. */
   const tw_checkpoint *parts;
-  tw_overhead overhead; /* strings borrowed */
+  tw_software software; /* strings borrowed */
   tw_interconnect interconnect;
   tw_reach reach;
   double throttle;          /* share taken off the nominal clock, from 0: slows computation, not memory */
@@ -106,6 +108,7 @@ typedef struct tw_step_setting {
   const char *table_file;   /* the CSV of the model `table` */
   /* The prefix cache keeps a state of linear attention for so many tokens of KV; 0: none. */
   gint64 checkpoint_tokens;
+  double adapter_bytes; /* HBM of each accelerator that places for adapters take */
 } tw_step_setting;
 
 static inline tw_precision tw_shared_precision(const tw_step_setting *setting)
@@ -141,8 +144,8 @@ tw_step_model *tw_step_model_new(const tw_step_kind *kind, const tw_step_setting
 void tw_step_model_free(tw_step_model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_step_model, tw_step_model_free)
 
-/* The cost of an iteration over the batches of an engine's data-parallel ranks; at least one must hold work.
- */
+/* The cost of an iteration over the batches of an engine's data-parallel ranks. Where none holds work, that of dummy
+ * batches alone. */
 void tw_step_model_cost(const tw_step_model *model, const tw_batch *ranks, int n_ranks, tw_step_cost *cost);
 
 /* The step model of the drafter; NULL without one. The model owns it. */
@@ -164,7 +167,7 @@ static inline gboolean tw_batches_hold_prompts(const tw_batch *ranks, int n_rank
       return TRUE;
   return FALSE;
 }
-/* What counts of a batch under cap `i`. */
+/* Returns the sums of a batch under cap `i`. */
 static inline tw_capped tw_batch_capped(const tw_batch *batch, int i)
 {
   return i == 0 ? (tw_capped){batch->decode_windowed, batch->decode_growing, batch->prefill_windowed}

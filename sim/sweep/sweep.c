@@ -8,7 +8,7 @@
 
 typedef struct axis_element {
   char *name, *path, *values, *unit;
-  double from, to; /* of a sampled axis; NAN: it is none */
+  double from, to; /* Bounds of a sampled axis; NAN: it is none. */
   gboolean logarithmic, whole;
 } axis_element;
 

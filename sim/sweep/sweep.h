@@ -48,7 +48,7 @@ tw_sweep *tw_sweep_load(const char *path, tw_faults *faults);
 void tw_sweep_free(tw_sweep *sweep);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_sweep, tw_sweep_free)
 
-/* Where the points of a sample lie on an axis, in [0, 1): a number for each, whatever the other axes are. The caller
+/* Returns the points of a sample on an axis, in [0, 1): a number for each, whatever the other axes are. The caller
  * frees them. */
 double *tw_sweep_shares(const tw_sweep *sweep, const char *axis);
 

@@ -29,7 +29,7 @@ static void add_metric(json_t *metrics, const char *name)
                                            "help", known != NULL ? known->help : ""));
 }
 
-/* Those that are shown, and those that short tables show. */
+/* Describes the metrics that are shown, and those that short tables show. */
 static json_t *describe_metrics(const GPtrArray *shown)
 {
   json_t *metrics = json_array();

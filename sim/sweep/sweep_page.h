@@ -13,7 +13,8 @@
 #include "analysis/compare/run_group.h"
 #include "sim/sweep/sweep.h"
 
-/* Of more points than these none gets a report of its own: they would take longer than the runs. */
+/* No point of a sweep with more of them than these gets a report of its own: reports would take longer than the
+ * runs. */
 enum { TW_SWEEP_MOST_REPORTS = 32 };
 
 /* Writes the page, and the reports of the first run of each of few points, below `directory`. `groups` (of tw_run_group,

@@ -125,14 +125,14 @@ static tw_step_setting forward_setting(const tw_training_setting *s)
                            .weights = s->precision,
                            .attention = s->precision,
                            .kv = TW_BF16,
-                           .overhead = {.launch = 1, .compute = 1, .all_to_all = TRUE},
+                           .software = {.launch = 1, .compute = 1, .all_to_all = TRUE},
                            .interconnect = tw_device_links(s->device),
                            .reach = {.tensor = 1, .experts = 1},
                            .expert_imbalance = s->expert_imbalance};
 }
 
-/* What a rank has of a micro-batch: of all of its sequences an equal part of the tokens, first and last ones paired,
- * so that ranks attend to as much (striped or zigzag order). */
+/* Returns a rank's part of a micro-batch: of all of its sequences an equal part of the tokens, first and last ones
+ * paired, so that ranks attend to as much (striped or zigzag order). */
 static tw_batch rank_batch(const tw_training_setting *s, gboolean head)
 {
   tw_batch b = {.next_full = G_MAXINT64};
@@ -154,7 +154,7 @@ static double kernels_s(const tw_step_cost *cost)
 }
 
 typedef struct forward {
-  double layers_s, head_s; /* of all layers */
+  double layers_s, head_s; /* Seconds of all layers, and of the head. */
   double flops, bytes;     /* over the ranks that share the experts */
   double ranks;
 } forward;
@@ -193,6 +193,23 @@ static double optimizer_bytes(const tw_training_setting *s)
   return own * (3 * 4 + 3 * 4 + 2 + tw_precision_bytes(s->gradients));
 }
 
+static double bubble_of(const tw_training_layout *l, gint64 micro_batches)
+{
+  return (double)(l->pp - 1) / (double)(l->chunks * micro_batches);
+}
+
+tw_training_cost tw_training_cost_with(const tw_training_setting *s, const tw_training_cost *cost,
+                                       gint64 micro_batches)
+{
+  tw_training_cost with = *cost;
+  double times = (double)micro_batches / (double)cost->micro_batches;
+  with.micro_batches = micro_batches;
+  with.bubble = bubble_of(&s->layout, micro_batches);
+  with.tokens *= times;
+  with.model_flops *= times;
+  return with;
+}
+
 tw_training_cost tw_training_cost_of(const tw_training_setting *s)
 {
   const tw_training_layout *l = &s->layout;
@@ -214,7 +231,7 @@ tw_training_cost tw_training_cost_of(const tw_training_setting *s)
   cost.micro_s = passes * cost.forward_s;
   cost.optimizer_s = cost.optimizer_bytes /
                      (s->device->hbm_bytes_per_s * s->device->efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory);
-  cost.bubble = (double)(l->pp - 1) / (double)(l->chunks * cost.micro_batches);
+  cost.bubble = bubble_of(l, cost.micro_batches);
   cost.model_flops = (1 + BACKWARD) * f.flops / f.ranks / micro_tokens * cost.tokens;
   tw_training_sends_of(s, cost.sends);
   return cost;
@@ -231,7 +248,7 @@ static double traffic_s(double inside_s, double bytes, double hops, const tw_int
 tw_training_step tw_training_step_of(const tw_training_setting *s, const tw_training_cost *cost,
                                      const tw_interconnect *links)
 {
-  /* Of a micro-batch, and at the end of the step. */
+  /* Seconds of a micro-batch, and those at the end of the step. */
   double beside_s = 0, alone_s = 0, last_beside_s = 0, last_alone_s = 0;
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++) {
     const tw_training_sends *sends = &cost->sends[i];

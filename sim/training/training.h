@@ -42,7 +42,7 @@ extern const char *const tw_training_traffic_names[TW_TRAINING_TRAFFICS + 1];
  * the tp · cp · dp accelerators of a stage. */
 typedef struct tw_training_layout {
   gint64 tp, cp, dp, pp, ep;
-  gint64 chunks; /* of layers on each stage */
+  gint64 chunks; /* Chunks of layers on each stage. */
 } tw_training_layout;
 
 /* The number of NVLink domains that the groups of a job lie in, in equal parts; 1: inside one. */
@@ -59,13 +59,13 @@ typedef struct tw_training_setting {
   gint64 batch, micro_batch, sequence; /* sequences of a step, and of a micro-batch; tokens of each */
   int zero;                            /* stage of ZeRO, 0 to 3: what replicas share of the state */
   gboolean recompute;                  /* all of a layer, in the backward pass */
-  tw_precision precision;              /* that products with weights are computed in */
-  tw_precision gradients;              /* that gradients are kept and sent in */
+  tw_precision precision;              /* Precision in which products with weights are computed. */
+  tw_precision gradients;              /* Precision in which gradients are kept and sent. */
   double overlap[TW_TRAINING_TRAFFICS];
   double expert_imbalance; /* load of the busiest rank over the mean, >= 1 */
 } tw_training_setting;
 
-/* What a kind of traffic sends. */
+/* The bytes that a kind of traffic sends. */
 typedef struct tw_training_sends {
   /* For a micro-batch on the slowest stage, and at the end of a step: seconds inside the domain, bytes over the NIC
    * of an accelerator (of the busiest), and latencies of the fabric one after the other. */
@@ -78,14 +78,14 @@ typedef struct tw_training_cost {
   double forward_s;       /* computation of a micro-batch on the slowest stage */
   double micro_s;         /* forward and backward of it, without any collective */
   double bubble;          /* time that the pipeline idles, over that in which it works */
-  double optimizer_bytes; /* of HBM that each accelerator moves for it */
+  double optimizer_bytes; /* Bytes of HBM that each accelerator moves for the optimizer. */
   double optimizer_s;     /* each accelerator updates its part of the weights */
-  double tokens;          /* of a step, of all replicas */
-  double model_flops;     /* of a step, over all accelerators */
+  double tokens;          /* Tokens of a step, of all replicas. */
+  double model_flops;     /* FLOPs of a step, over all accelerators. */
   double peak_flops;      /* dense peak of all accelerators in the precision */
   double flops, bytes;    /* done and moved in one micro-batch by all accelerators of all stages: for power */
-  double state_bytes;     /* of a checkpoint: weights, master weights and moments */
-  double weight_bytes;    /* of all weights in 16 bits: what engines load */
+  double state_bytes;     /* Bytes of a checkpoint: weights, master weights and moments. */
+  double weight_bytes;    /* Bytes of all weights in 16 bits, as engines load them. */
   tw_training_sends sends[TW_TRAINING_TRAFFICS];
 } tw_training_cost;
 
@@ -95,9 +95,15 @@ void tw_training_check(const tw_training_setting *setting, const xmlNode *node, 
 /* The cost of a setting without faults. */
 tw_training_cost tw_training_cost_of(const tw_training_setting *setting);
 
+/* The cost of a step of another number of micro-batches, given that of the setting. */
+tw_training_cost tw_training_cost_with(const tw_training_setting *setting, const tw_training_cost *cost,
+                                       gint64 micro_batches);
+/* Forward passes that a micro-batch is worth: forward, backward, and what is computed again. */
+double tw_training_passes(const tw_training_setting *setting);
+
 /* The parts of a step where nobody else is on the network: seconds. */
 typedef struct tw_training_step {
-  double compute_s; /* of the slowest stage */
+  double compute_s; /* Computing of the slowest stage. */
   double bubble_s;
   double exposed_s; /* collectives that nothing hides, bubble not included */
   double optimizer_s;

@@ -4,9 +4,6 @@
 
 #include "sim/training/training.h"
 
-/* Forward passes that a micro-batch is worth: forward, backward, and what is computed again. */
-double tw_training_passes(const tw_training_setting *setting);
-
 /* Layers of the fullest stage: of each chunk as many as the fullest needs. */
 static inline double tw_training_stage_layers(const tw_training_setting *s)
 {
@@ -20,8 +17,8 @@ static inline gint64 tw_training_micro_batches(const tw_training_setting *s)
   return s->batch / (s->micro_batch * s->layout.dp);
 }
 
-/* What an accelerator of the busiest stage sends to other stages for a micro-batch, in chunks' activations: forward and
- * back. Of two stages, the first has nobody to send back to but from chunk to chunk. */
+/* Returns the messages of an accelerator of the busiest stage to other stages for a micro-batch, in chunks'
+ * activations: forward and back. Of two stages, the first has nobody to send back to but from chunk to chunk. */
 static inline double tw_training_stage_messages(const tw_training_layout *layout)
 {
   return (double)(2 * layout->chunks - (layout->pp == 2 ? 1 : 0));

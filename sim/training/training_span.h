@@ -1,5 +1,5 @@
-/* Where the groups of a training job lie on a platform: the domains that they reach, and the flows between hosts that
- * their traffic is. */
+/* The groups of a training job on a platform: the domains that they reach, and the flows between hosts that their
+ * traffic is. */
 #ifndef TW_SIM_TRAINING_SPAN_H
 #define TW_SIM_TRAINING_SPAN_H
 

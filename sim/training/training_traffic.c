@@ -114,7 +114,7 @@ static void add_stages(const tw_training_setting *s, double tokens, tw_training_
               tw_training_stage_messages(&s->layout), sends);
 }
 
-/* What replicas of some parameters exchange. */
+/* Adds the exchange of replicas of some parameters. */
 static void add_replicas(const tw_training_setting *s, tw_training_traffic kind, double params,
                          double replicas, tw_training_sends *sends)
 {

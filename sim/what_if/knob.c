@@ -11,8 +11,8 @@
 #define FASTER      2 /* times */
 #define MORE_MEMORY 0.05
 #define MOST_MEMORY 0.97
-#define CAPPED      0.8 /* of the accelerators' power */
-#define SLOWER      0.9 /* of the clock */
+#define CAPPED      0.8 /* Share of the accelerators' power. */
+#define SLOWER      0.9 /* Share of the clock. */
 
 static void clear_knob(void *data)
 {

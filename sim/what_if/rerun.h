@@ -8,12 +8,12 @@
 
 typedef struct tw_rerun {
   json_t *run;           /* run.json */
-  char *path;            /* of a scenario file that is what the run was of */
+  char *path;            /* Path of a scenario file that equals the scenario of the run. */
   tw_scenario *scenario; /* read from it */
 } tw_rerun;
 
-/* Of the run in `directory`. Where its scenario was changed for the run, or its file has changed since, it is written
- * to `output`/scenario.xml with whole paths. FALSE with `error` set where its inputs are gone. */
+/* Opens the run in `directory`. A scenario that was changed for the run, or whose file has changed since, is written
+ * to `output`/scenario.xml with whole paths. FALSE with `error` set if its inputs are gone. */
 gboolean tw_rerun_open(const char *directory, const char *output, tw_rerun *rerun, GError **error);
 void tw_rerun_clear(tw_rerun *rerun);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(tw_rerun, tw_rerun_clear)

@@ -1,7 +1,7 @@
-/* What would help: a run again with one knob turned at a time, with the same seeds for each.
+/* Changes that would help: a run again with one knob turned at a time, with the same seeds for each.
  *
  * The gain of a knob is the mean over the seeds of what it changes, and its noise half of the 95 % interval of that
- * mean (Student's t over the differences by seed); 0 where the seed changes nothing. */
+ * mean (Student's t over the differences by seed); 0 if the seed changes nothing. */
 #ifndef TW_SIM_WHAT_IF_H
 #define TW_SIM_WHAT_IF_H
 
@@ -10,7 +10,7 @@
 typedef struct tw_what_if_options {
   const char *output;                         /* a directory, with one below it for each run */
   gint64 at_once;                             /* processes */
-  gint64 seeds;                               /* of each run, from the scenario's own */
+  gint64 seeds;                               /* Seeds of each run, from the scenario's own. */
   void (*said)(void *user, const char *line); /* progress, for people; or NULL */
   void *user;
 } tw_what_if_options;

@@ -14,7 +14,7 @@
 /* A request between the user who asks and the site that serves. */
 typedef struct trip {
   guint64 id;
-  tw_request request; /* as the user asked. Owned */
+  tw_request request; /* The request as the user asked. Owned. */
   int users, site;    /* site: that it was sent to last */
   double out_s;       /* what it took to get there */
   gint32 moves;       /* how often a site has sent it back */
@@ -62,7 +62,7 @@ static void free_trip(gpointer pointer)
   g_free(t);
 }
 
-/* As long as the stream is not over, any site may get more. */
+/* A site may get more requests as long as the stream is not over. */
 static double progress(void *user)
 {
   const tw_stream *source = ((const tw_exchange *)user)->source;
@@ -402,7 +402,7 @@ static int by_id(gconstpointer a, gconstpointer b)
 
 void tw_exchange_close(tw_exchange *exchange, double end_s)
 {
-  /* What has no answer yet has not arrived at its site. */
+  /* Requests without an answer have not arrived at their site yet. */
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   GHashTableIter iterator;
   gpointer t;

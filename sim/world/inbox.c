@@ -27,7 +27,7 @@ static gboolean next(tw_stream *stream, tw_request *request, GError **error)
   (void)error;
   letter *taken = take((inbox *)stream);
   *request = taken->request;
-  stream->next_id = request->id; /* which tw_stream_next gives it */
+  stream->next_id = request->id; /* The id that tw_stream_next gives the request. */
   g_free(taken);
   return TRUE;
 }

@@ -76,7 +76,9 @@ static void write_interval(tw_log *log, GRand *chance, double t, double end_s)
     row.network_w = 300;
     tw_log_rack(log, &row);
   }
-  tw_site_row row = {.start_s = t};
+  tw_site_row row = tw_site_row_empty;
+  row.start_s = t;
+  row.serving = 0;
   row.running = noisy(chance, 240 * load);
   row.waiting = noisy(chance, 16 * load * load);
   row.arrived = (gint64)round(noisy(chance, 20 * load));

@@ -4,6 +4,8 @@ Elements and attributes come from the tables, so that new ones are drawn without
 where a value needs sense (a model that fits, a file that exists); all else is drawn by its type around its default."""
 import random
 import re
+import resource
+import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -33,13 +35,12 @@ NOT_DRAWN = {
                      "users/stays", "wan/from", "wan/to", "wan/latency", "wan/bandwidth", "global-router/policy",
                      "global-router/spill", "global-router/sticky", "global-router/bytes-per-token"),
                     "several sites, which tests/cli/test_sites.py draws"),
-    **dict.fromkeys(("job/batch", "job/chunks", "job/cp", "job/cp-overlap", "job/dp", "job/dp-overlap",
-                     "job/edp-overlap", "job/expert-imbalance", "job/ep", "job/ep-overlap", "job/gradients", "job/hosts", "job/id", "job/kind",
-                     "job/log-every", "job/micro-batch", "job/model", "job/placement", "job/pp", "job/pp-overlap",
-                     "job/precision", "job/recompute", "job/sequence", "job/slices", "job/spares", "job/start",
-                     "job/steps", "job/tp", "job/tp-overlap", "job/zero", "checkpoint/every", "checkpoint/mode",
-                     "checkpoint/bytes", "checkpoint/restart"),
-                    "jobs, which tests/sim/site/test_jobs.py and golden/training-alone run")}
+    "job/hosts": "names hosts of one platform; tests of jobs do", "job/kind": "one kind is drawn",
+    "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise",
+    **dict.fromkeys(("rollouts/prompts", "rollouts/samples", "rollouts/system-tokens", "rollouts/keeps-reasoning",
+                     "rollouts/hash-tokens", "rollouts/priority", "rl/policy", "rl/over-sampling", "rl/off-policy",
+                     "rl/colocated", "rl/updates", "rl/log-probs", "rl/reward", "rl/sync", "rl/sync-overhead", "rl/swap"),
+                    "reinforcement learning, which tests/sim/site/test_rl.py and golden/rl-long-tail run")}
 BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
@@ -132,6 +133,8 @@ class Drawing:
             has.setdefault("g-per-kwh", "300")
         elif node.tag == "weather":
             has.setdefault("celsius", "20")
+        elif node.tag == "smoothing" and not has.keys() & {"floor", "ramp-up", "ramp-down"}:
+            has["floor"] = "0.5"
         elif node.tag == "power-cap":
             has.pop("site-file" if "site" in has else "", None)
             if not has.keys() & {"accelerator", "rack", "site", "site-file"}:
@@ -271,9 +274,13 @@ class Drawing:
             node.append(pool)
         for pool in node.findall("pool"):
             pool.attrib.setdefault("startup", self.seconds(0.01, 5))
-        self.stands_by = False
+        if self.free >= 4 and self.maybe(0.4):
+            node.append(self.draw("job", "scenario"))
+        self.stands_by, self.jobs = False, node.find("job") is not None
         for child, least, most in self.elements["scenario"][0].children:
             if child in ("platform", "workload", "pool", "job", *BETWEEN_SITES):
+                continue
+            if child == "power-cap" and node.find("job") is not None:
                 continue
             if least > 0 or self.maybe(0.4 if child != "output" else 0.8):
                 node.append(self.draw(child, "scenario"))
@@ -281,6 +288,31 @@ class Drawing:
             if int(pool.get("replicas")) < 2 or pool.find("autoscaler") is not None or pool.get("start") == "cold":
                 node.find("failures").set("recovery", "restart")
                 node.find("failures").attrib.pop("standby", None)
+
+    def children_of_job(self, node):
+        """A layout that fits on what the pools have left, for a model of 8 billion parameters."""
+        layouts = [(tp, cp, dp, pp, chunks) for tp in (4, 8) for cp in (1, 2) for dp in (1, 2, 4) for pp in (1, 2)
+                   for chunks in (1, 2, 4) if tp * cp * dp * pp <= min(self.free, 32) and (chunks == 1 or pp > 1)]
+        tp, cp, dp, pp, chunks = self.pick(*layouts)
+        self.free -= tp * cp * dp * pp
+        micro, batches = self.pick(1, 2), pp * self.pick(1, 2)
+        values = {"tp": tp, "cp": cp, "dp": dp, "pp": pp, "chunks": chunks, "micro-batch": micro, "batch": dp * micro * batches,
+                  "model": "llama-3.1-8b", "steps": self.chance.randint(1, 6), "recompute": self.pick("none", "full")}
+        for key, value in values.items():
+            node.set(key, str(value))
+            self.drawn.add(f"job/{key}")
+        node.attrib.setdefault("sequence", "1024")
+        if "spares" in node.attrib:
+            node.set("spares", str(min(2, self.free)))
+            self.free -= int(node.get("spares"))
+        if self.storage and self.maybe(0.6):
+            node.append(self.draw("checkpoint", "job"))
+
+    def children_of_grid(self, node):
+        if self.maybe(0.6):
+            node.append(self.draw("battery", "grid"))
+        if self.jobs and self.maybe(0.6):
+            node.append(self.draw("smoothing", "grid"))
 
     def children_of_failures(self, node):
         for child in self.chance.choices(("fault", "fault", "fault", "fault-trace"), k=self.chance.randint(1, 4)):
@@ -452,6 +484,12 @@ class Drawing:
         scheduler, offload = pool.find("scheduler"), pool.find("kv-offload")
         if scheduler is not None and scheduler.get("kind") == "sglang" and offload is not None:
             pool.remove(offload)
+        adapters = pool.find("adapters")
+        if adapters is not None and (role != "mixed" or scheduler is not None and (
+                scheduler.get("kind") == "sglang" or scheduler.get("order") == "fair")):
+            pool.remove(adapters)
+        elif adapters is not None and int(adapters.get("host-slots", "0")) < int(adapters.get("slots", "1")):
+            adapters.attrib.pop("host-slots", None)
         if self.storage is False and pool.find("kv-offload") is not None:
             pool.find("kv-offload").attrib.pop("store", None)
         return pool
@@ -519,6 +557,9 @@ RULES = {
     "step-time/launch": lambda d: f"{d.log(0.1, 2):.3g}",
     "kv-offload/host-memory": lambda d: f"{d.log(0.2, 50):.3g}GB",
     "kv-offload/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
+    "adapters/slots": lambda d: d.chance.randint(1, 5), "adapters/host-slots": lambda d: d.chance.randint(1, 9),
+    "adapters/size": lambda d: f"{d.log(1, 500):.3g}MB", "adapters/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
+    "adapters/storage-bandwidth": lambda d: f"{d.log(0.1, 10):.3g}GB/s", "adapters/base": lambda d: d.pick("a", "b"),
     "autoscaler/min": lambda d: d.pick(0, 1), "autoscaler/file": lambda d: None,
     "autoscaler/policy": lambda d: d.pick("utilization", "queue", "schedule"),
     "autoscaler/period": lambda d: d.seconds(0.05, 3),
@@ -538,6 +579,17 @@ RULES = {
     "power-cap/site": lambda d: f"{d.log(5, 200):.4g}kW", "power-cap/delay": lambda d: d.seconds(1e-3, 0.4),
     "power-cap/site-file": lambda d: d.series("cap.csv", "watts", lambda: d.log(5e3, 2e5)),
     "power-cap/period": lambda d: d.seconds(0.5, 3),
+    "job/model": lambda d: "llama-3.1-8b", "job/sequence": lambda d: d.pick(512, 1024, 4096), "job/placement": lambda d: d.pick("pack", "spread"),
+    "job/zero": lambda d: d.pick(0, 1, 2, 3), "job/spares": lambda d: 1, "job/slices": lambda d: d.pick(1, 2, 7),
+    "job/precision": lambda d: d.pick("bf16", "fp8"), "job/gradients": lambda d: d.pick("bf16", "fp32"),
+    "job/start": lambda d: d.seconds(1e-3, 5), "job/log-every": lambda d: d.pick(1, 3),
+    **{f"job/{kind}-overlap": lambda d: f"{d.chance.random():.3g}" for kind in ("dp", "tp", "pp", "cp", "ep", "edp")},
+    "checkpoint/every": lambda d: d.pick(1, 2), "checkpoint/restart": lambda d: d.seconds(1e-3, 2),
+    "checkpoint/bytes": lambda d: f"{d.log(0.1, 100):.3g}GB",
+    "grid/period": lambda d: d.pick("50ms", "100ms", "250ms", "1s"), "grid/ramp": lambda d: f"{d.log(0.1, 100):.3g}kW",
+    "battery/power": lambda d: f"{d.log(0.1, 100):.3g}kW", "battery/capacity": lambda d: f"{d.log(0.01, 1000):.3g}kJ",
+    "battery/over": lambda d: d.seconds(0.1, 60), "smoothing/hold": lambda d: d.seconds(1e-3, 10),
+    "smoothing/ramp-up": lambda d: f"{d.log(50, 5000):.3g}W", "smoothing/ramp-down": lambda d: f"{d.log(50, 5000):.3g}W",
     "failures/retries": lambda d: d.pick(0, 1, 2, 5), "failures/backoff": lambda d: d.seconds(1e-3, 2),
     "failures/pause": lambda d: d.seconds(1e-3, 2), "failures/promotion": lambda d: d.seconds(1e-3, 2),
     "failures/standby": lambda d: 1,
@@ -574,9 +626,28 @@ def write(root, files, directory):
 NO_ROOM = re.compile(r"of ([\d.]+) GB per .*, ([\d.]+) GB may be used, weights take ([\d.]+) GB, and .* ([\d.]+) GB, which")
 
 
+LIMIT_CPU_S = 60  # No call takes long. Real time would count what else the machine does.
+
+
+def limit():
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_CPU_S, LIMIT_CPU_S + 5))
+
+
+def call(words):
+    """Runs a command. Returns how it ended, or None where it does not end, or waits for ever."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, preexec_fn=limit,
+                              timeout=30 * LIMIT_CPU_S)
+    except subprocess.TimeoutExpired:
+        return None
+    return None if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else done
+
+
 def check(program, path):
     """Returns the faults that the program finds in a scenario."""
-    done = subprocess.run([program, "check", path], capture_output=True, text=True, check=False, timeout=60)
+    done = call([program, "check", path])
+    if done is None:
+        raise RuntimeError("check does not end")
     if done.returncode not in (0, 2):
         raise RuntimeError(f"check ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stderr if done.returncode == 2 else ""

@@ -137,6 +137,21 @@ def joules_are_conserved(run):
         yield f"the summary has {energy['requests_j']} J of requests, and the table {requests} J"
 
 
+def what_the_grid_gives_is_used_lost_or_stored(run):
+    grid = run.summary.get("grid", {})
+    if "j" not in grid:
+        return
+    used = run.summary["energy"]["site_j"] + grid.get("battery_loss_j", 0) + grid.get("battery_change_j", 0)
+    if not near(grid["j"], used):
+        yield f"the grid gave {grid['j']} J, and {used} J were used, lost or stored"
+
+
+def time_of_jobs_is_spent_once(run):
+    shares = run.summary.get("training", {}).get("share", {})
+    if shares and not (run.summary["partial"] and 0 <= sum(shares.values()) <= 1 + 1e-9) and not near(sum(shares.values()), 1):
+        yield f"the shares of the jobs' time sum to {sum(shares.values())}"
+
+
 def used_accelerators(run):
     return None  # The accelerators of no engine idle too: only the sum of all is known.
 
@@ -150,7 +165,8 @@ def bytes_are_conserved(run):
 
 
 ORACLES = (every_request_ends_once, nothing_is_unfinished_without_cause, times_are_monotone, tokens_are_conserved, nothing_thrashes,
-           gauges_are_within_bounds, joules_are_conserved, bytes_are_conserved)
+           gauges_are_within_bounds, joules_are_conserved, what_the_grid_gives_is_used_lost_or_stored, time_of_jobs_is_spent_once,
+           bytes_are_conserved)
 
 
 def judge(run):

@@ -24,12 +24,16 @@ FAULTS = (("every_request_ends_once", lambda run: run.tables["requests"].pop()),
           ("gauges_are_within_bounds", lambda run: run.tables["engines"][0].update(kv_used="-0.1")),
           ("gauges_are_within_bounds", lambda run: run.tables["engines"][0].update(busy="1.2")),
           ("joules_are_conserved", lambda run: run.summary["energy"].update(host_j=0)),
-          ("joules_are_conserved", lambda run: run.tables["requests"][0].update(joules="1e9")))
+          ("joules_are_conserved", lambda run: run.tables["requests"][0].update(joules="1e9")),
+          ("what_the_grid_gives_is_used_lost_or_stored", lambda run: run.summary["grid"].update(battery_loss_j=1)),
+          ("time_of_jobs_is_spent_once", lambda run: run.summary["training"]["share"].update(bubble=0.1)))
 
 SCENARIO = f"""<scenario name="oracles">
   <platform file="{SOURCE}/platforms/hgx-h100-1.xml"/>
   <workload><poisson rate="20/s" requests="40"><prompt mean="300"/><answer law="exponential" mean="30" max="90"/></poisson></workload>
   <pool id="serve" model="llama-3.1-8b" replicas="2"/>
+  <job id="train" model="llama-3.1-8b" tp="4" batch="2" sequence="512" steps="2"/>
+  <grid><battery power="1kW" capacity="10kJ"/></grid>
 </scenario>
 """
 

@@ -275,6 +275,12 @@ static const broken cases[] = {
      .arguments = "--seed -5",
      .message = "--set /scenario/@seed=-5: seed of <scenario>: \"-5\" is out of range; write a whole number "
                 "from 0 to 9e+15"},
+    {.name = "logits of less than nothing",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\"><step-time logit-bytes=\"-1\"/></pool>",
+     .message =
+         "s.xml:4: logit-bytes of <step-time>: \"-1\" is out of range; write a number from 0 to 10000"},
     {.name = "two scenarios",
      .arguments = "s.xml",
      .message = "tokenworks run: name one scenario file; usage: tokenworks run SCENARIO.xml -o DIR"},

@@ -2,6 +2,7 @@
  * code 2.
  */
 #include "tests/cli/broken_cases.h"
+#include "tests/cli/broken_power.h"
 #include "tests/cli/broken_scenarios.h"
 #include "tests/cli/program.h"
 
@@ -78,6 +79,7 @@ static void every_fault_of_a_scenario_is_told_with_its_place_and_what_would_be_r
 {
   (void)state;
   assert_told(scenario_cases, G_N_ELEMENTS(scenario_cases));
+  assert_told(power_cases, G_N_ELEMENTS(power_cases));
 }
 
 static void every_fault_of_other_input_is_told_with_its_place_and_what_would_be_right(void **state)

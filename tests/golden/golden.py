@@ -6,6 +6,7 @@ import csv
 import difflib
 import gzip
 import json
+import math
 import os
 import pathlib
 import re
@@ -128,6 +129,23 @@ def compare(expected, tables):
     return faults
 
 
+def find_unequal_sums(tables):
+    """What the time of accelerators, the energy and the cost went to sums to the whole, to nine digits; that of jobs is
+    told apart. The parts of requests sum to their time in the program's own audit, which debug builds run."""
+    summary = json.loads(tables["summary.json"])
+    if (spent := summary.get("spent")) is None:
+        return []
+    sums = {kind: sum(parts.values()) for kind, parts in spent.items()}
+    wholes = {"joules": summary["energy"].get("site_j", math.nan) - summary.get("training", {}).get("j", 0),
+              "usd": summary.get("cost", {}).get("usd")}
+    faults = [f"spent.{kind} sums to {sums[kind]!r}, and all of it is {whole!r}" for kind, whole in wholes.items()
+              if kind in sums and whole is not None and abs(sums[kind] - whole) > 1e-9 * max(1, abs(whole))]
+    accelerators = sums["seconds"] / summary["simulated_s"] if summary["simulated_s"] > 0 else 0
+    if abs(accelerators - round(accelerators)) > 1e-9 * max(1, accelerators):
+        faults.append(f"spent.seconds are those of {accelerators!r} accelerators")
+    return faults
+
+
 def compare_elements(program, path):
     """Returns one text where `check --describe` prints another line than expected; with TW_BLESS=1 it rewrites them."""
     got = subprocess.run([program, "check", "--describe"], check=True, capture_output=True, text=True).stdout
@@ -172,7 +190,7 @@ def main():
         if os.environ.get("TW_BLESS") == "1":
             bless(golden / name, tables, expected)
             return 0
-        faults = compare(expected, tables)
+        faults = compare(expected, tables) + find_unequal_sums(tables)
     for fault in faults:
         print(f"golden run {name}: {fault}")
     return 1 if faults else 0

@@ -1,5 +1,6 @@
 #include "tests/sim/naive.h"
 
+#include "tests/sim/naive_adapters.h"
 #include "tests/sim/naive_blocks.h"
 
 typedef struct sequence {
@@ -21,6 +22,7 @@ typedef struct entry {
   sequence *s;
   gint64 done, tokens;
   gboolean decodes, samples;
+  double load_s; /* for which the iteration waits: of its adapter */
 } entry;
 
 typedef struct rank {
@@ -28,7 +30,11 @@ typedef struct rank {
   GQueue running, waiting; /* elements are sequence * */
   naive_pool pool;
   GArray *plan;       /* elements are entry */
+  GArray *runs;       /* likewise: the batch before, which runs while another one is planned */
   gboolean preempted; /* that plan has preempted */
+  naive_adapters adapters;
+  gboolean bound;  /* somebody waited behind the last plan that let prompts be computed */
+  gboolean defers; /* the plan does not */
 } rank;
 
 tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
@@ -43,7 +49,8 @@ tw_request naive_request_of(const naive_config *config, const naive_request *r, 
                       .n_hashes = ids->n_hashes,
                       .hash_tokens = ids->hash_tokens,
                       .context_tokens = ids->context,
-                      .hashes = ids->hashes};
+                      .hashes = ids->hashes,
+                      .class = config->classes != NULL ? config->classes[id] : NULL};
 }
 
 static gint64 known(const sequence *s)
@@ -54,6 +61,21 @@ static gint64 known(const sequence *s)
 static gint64 last_token(const sequence *s)
 {
   return s->request->prompt + s->request->reasoning + s->request->answer;
+}
+
+static void look_who_runs(rank *r)
+{
+  naive_adapters_run_none(&r->adapters);
+  for (GList *link = r->running.head; link != NULL; link = link->next)
+    naive_adapters_run(&r->adapters, ((sequence *)link->data)->asked.class);
+}
+
+static gboolean somebody_decodes(const rank *r)
+{
+  for (GList *link = r->running.head; link != NULL; link = link->next)
+    if (((sequence *)link->data)->decodes)
+      return TRUE;
+  return FALSE;
 }
 
 static gint64 at_most(const rank *r, gint64 tokens, gint64 budget)
@@ -74,7 +96,7 @@ static gboolean allocate(rank *r, sequence *s, gint64 tokens)
 
 static void schedule(rank *r, sequence *s, gint64 tokens)
 {
-  entry e = {s, s->computed, tokens, s->decodes, FALSE};
+  entry e = {s, s->computed, tokens, s->decodes, FALSE, 0};
   s->scheduled = tokens;
   g_array_append_val(r->plan, e);
 }
@@ -114,7 +136,8 @@ static void preempt(rank *r, sequence *s)
   s->computed = 0;
   s->decodes = s->running = FALSE;
   s->outcome->preemptions++;
-  if (r->config->priorities)
+  if (r->config->priorities ||
+      r->config->adapters.slots > 0) /* one that others have passed may wait already */
     g_queue_insert_sorted(&r->waiting, s, by_priority, r);
   else
     g_queue_push_head(&r->waiting, s);
@@ -143,7 +166,7 @@ static gint64 schedule_running(rank *r)
     if (s->in_flight > 0 && s->computed + 2 - s->in_flight >= last_token(s))
       continue;
     gint64 tokens = at_most(r, known(s) + s->in_flight - s->computed, budget);
-    if (tokens == 0)
+    if (tokens == 0 || (r->defers && !s->decodes))
       continue;
     while (!allocate(r, s, tokens)) {
       sequence *v = victim(r);
@@ -183,8 +206,13 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
 {
   gboolean any = FALSE, padded = r->config->kind == NAIVE_PREFILL_FIRST;
   gint64 n = 0, longest = 0;
-  while (budget > 0 && r->waiting.length > 0 && r->running.length < r->config->max_seqs) {
-    sequence *s = g_queue_peek_head(&r->waiting);
+  look_who_runs(r);
+  for (GList *link = r->waiting.head, *next;
+       budget > 0 && link != NULL && r->running.length < r->config->max_seqs; link = next) {
+    sequence *s = link->data;
+    next = link->next;
+    if (naive_adapters_must_wait(&r->adapters, s->asked.class))
+      continue;
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
     if (r->config->prefix_cache)
       hits = naive_pool_find(&r->pool, &s->blocks, known(s) - 1, &idle);
@@ -192,8 +220,10 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
       hits =
           naive_pool_find(&r->pool, &s->blocks, (hits - hits % r->config->checkpoint_blocks) * size, &idle);
     gint64 left = known(s) - hits * size, tokens = at_most(r, left, budget);
+    if (r->defers && left > 1)
+      break;
     gint64 wanted = r->config->reserve_prompt ? left : tokens;
-    double kept = r->running.length > 0 ? ceil(watermark * (double)r->config->kv_blocks) : 0;
+    double kept = r->running.length > 0 ? floor(watermark * (double)r->config->kv_blocks) : 0;
     n++;
     longest = MAX(longest, left);
     if ((!chunked && tokens < left) || tokens == 0 || !fits_to_its_end(r, s, kept) ||
@@ -201,27 +231,32 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
         (double)((wanted + size - 1) / size + idle + r->config->sequence_blocks) >
             (double)r->pool.free.length - kept)
       break;
-    g_queue_pop_head(&r->waiting);
+    g_queue_delete_link(&r->waiting, link);
     g_queue_push_tail(&r->running, s);
     s->running = TRUE;
+    double load_s = naive_adapters_load(&r->adapters, s->asked.class);
     naive_pool_touch(&r->pool, &s->blocks, hits);
     s->computed = hits * size;
     if (s->outcome->cached < 0)
       s->outcome->cached = s->computed;
     g_assert_true(allocate(r, s, tokens));
     schedule(r, s, tokens);
+    g_array_index(r->plan, entry, r->plan->len - 1).load_s = load_s;
     budget -= tokens;
     any = TRUE;
   }
   return any;
 }
 
-/* Fills the rank's plan. Returns whether it preempted. */
-static gboolean plan(rank *r, double now_s)
+/* Fills the rank's plan, of the iteration with this number. Returns whether it preempted. */
+static gboolean plan(rank *r, gint64 number, double now_s)
 {
   gint64 budget = r->config->max_batched_tokens;
   g_array_set_size(r->plan, 0);
+  r->defers = r->config->prefill_interval > 1 && number % r->config->prefill_interval != 0 && !r->bound &&
+              somebody_decodes(r);
   r->preempted = FALSE;
+  look_who_runs(r);
   switch (r->config->kind) {
   case NAIVE_SARATHI:
     budget = schedule_running(r);
@@ -231,7 +266,9 @@ static gboolean plan(rank *r, double now_s)
   case NAIVE_VLLM:
     budget = schedule_running(r);
     if (budget >= 0)
-      admit(r, budget, TRUE, 0);
+      admit(r, budget, TRUE, r->config->watermark);
+    if (budget >= 0 && !r->defers)
+      r->bound = r->waiting.length > 0;
     break;
   case NAIVE_PREFILL_FIRST:
     if (!admit(r, budget, FALSE, 0.01))
@@ -283,6 +320,15 @@ static double measure(const rank *r, const GArray *batch, naive_iteration *it)
     return 0;
   return costs->fixed_s + costs->per_seq_s * (double)it->decode_seqs + costs->per_context_s * context +
          costs->per_prompt_s * (double)it->prefill_tokens;
+}
+
+/* How long what an iteration computes waits for adapters. */
+static double loads(const GArray *batch)
+{
+  double sum_s = 0;
+  for (guint i = 0; i < batch->len; i++)
+    sum_s += g_array_index(batch, entry, i).load_s;
+  return sum_s;
 }
 
 static void end_iteration(rank *r, const GArray *batch, double now_s)
@@ -339,66 +385,78 @@ static void arrive_until(rank *ranks, arrivals *a, double now_s)
     arrive(ranks, a->next, &a->requests[a->next], &a->outcomes[a->next]);
 }
 
-/* All ranks plan, compute and end an iteration at once. */
-static void run_synchronously(rank *ranks, arrivals *a, GArray *iterations)
+/* Whether a rank has still to find out that nobody has any work left. */
+static gboolean goes_on(const naive_config *config, gint64 number)
 {
-  int n = ranks[0].config->ranks;
-  for (double now_s = 0;;) {
-    double length_s = 0;
-    guint first = iterations->len;
-    gboolean preempted = FALSE;
-    for (int i = 0; i < n; i++) {
-      naive_iteration it = {.start_s = now_s};
-      preempted |= plan(&ranks[i], now_s);
-      length_s = fmax(length_s, measure(&ranks[i], ranks[i].plan, &it));
-      if (ranks[i].plan->len > 0)
-        g_array_append_val(iterations, it);
+  return config->finish_sync > 0 && number % config->finish_sync > 0;
+}
+
+/* The arrival of somebody who comes to ranks that have stopped: FALSE if nobody does. */
+static gboolean wait(rank *ranks, arrivals *a, double *now_s)
+{
+  if (a->next == a->n)
+    return FALSE;
+  *now_s = a->requests[a->next].arrival_s;
+  arrive_until(ranks, a, *now_s);
+  return TRUE;
+}
+
+static void run_what_is_planned(rank *r)
+{
+  g_array_set_size(r->runs, 0);
+  g_array_append_vals(r->runs, r->plan->data, r->plan->len);
+  g_array_set_size(r->plan, 0);
+}
+
+/* Plans for the ranks that do not run anything yet. Returns whether anybody runs, or has only preempted. */
+static void fill(rank *ranks, gint64 number, double now_s, gboolean *any, gboolean *preempted)
+{
+  *any = *preempted = FALSE;
+  for (int i = 0; i < ranks[0].config->ranks; i++) {
+    if (ranks[i].runs->len == 0) {
+      *preempted |= plan(&ranks[i], number, now_s);
+      run_what_is_planned(&ranks[i]);
     }
-    if (iterations->len == first && preempted)
-      continue;
-    if (iterations->len == first) { /* nothing to do until somebody arrives */
-      if (a->next == a->n)
-        return;
-      now_s = a->requests[a->next].arrival_s;
-      arrive_until(ranks, a, now_s);
-      continue;
-    }
-    now_s += length_s;
-    for (guint i = first; i < iterations->len; i++)
-      g_array_index(iterations, naive_iteration, i).end_s = now_s;
-    arrive_until(ranks, a, now_s);
-    for (int i = 0; i < n; i++)
-      end_iteration(&ranks[i], ranks[i].plan, now_s);
+    *any |= ranks[i].runs->len > 0;
   }
 }
 
-/* One iteration runs while the next one is planned; an empty one takes no time. */
-static void run_asynchronously(rank *r, arrivals *a, GArray *iterations)
+/* All ranks compute and end an iteration at once. Asynchronously, the next one is planned while it runs; an empty one
+ * takes no time, but for dummy batches. */
+static void run(rank *ranks, arrivals *a, GArray *iterations)
 {
-  g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(entry));
-  for (double now_s = 0;;) {
-    if (runs->len == 0) {
-      gboolean preempted = plan(r, now_s);
-      if (r->plan->len == 0 && preempted)
-        continue;
-      if (r->plan->len == 0 && a->next == a->n)
+  const naive_config *config = ranks[0].config;
+  double now_s = 0;
+  for (gint64 number = 0;;) {
+    gboolean any, preempted;
+    guint first = iterations->len;
+    double length_s = 0, loads_s = 0;
+    fill(ranks, number, now_s, &any, &preempted);
+    if (!any && preempted)
+      continue;
+    if (!any && !goes_on(config, number)) {
+      if (!wait(ranks, a, &now_s))
         return;
-      if (r->plan->len == 0) {
-        now_s = a->requests[a->next].arrival_s;
-        arrive_until(r, a, now_s);
-        continue;
-      }
-      g_array_append_vals(runs, r->plan->data, r->plan->len);
+      continue;
     }
-    naive_iteration it = {.start_s = now_s};
-    double length_s = measure(r, runs, &it);
-    plan(r, now_s);
-    it.end_s = now_s += length_s;
-    g_array_append_val(iterations, it);
-    arrive_until(r, a, now_s);
-    end_iteration(r, runs, now_s);
-    g_array_set_size(runs, 0);
-    g_array_append_vals(runs, r->plan->data, r->plan->len);
+    for (int i = 0; i < config->ranks; i++) {
+      naive_iteration it = {.start_s = now_s};
+      length_s = fmax(length_s, any ? measure(&ranks[i], ranks[i].runs, &it) : config->costs.fixed_s);
+      loads_s = fmax(loads_s, loads(ranks[i].runs)); /* ranks begin to compute together */
+      if (ranks[i].runs->len > 0)
+        g_array_append_val(iterations, it);
+      if (config->asynchronous && ranks[i].runs->len > 0)
+        plan(&ranks[i], number + 1, now_s);
+    }
+    number++;
+    now_s += loads_s + length_s;
+    for (guint i = first; i < iterations->len; i++)
+      g_array_index(iterations, naive_iteration, i).end_s = now_s;
+    arrive_until(ranks, a, now_s);
+    for (int i = 0; i < config->ranks; i++) {
+      end_iteration(&ranks[i], ranks[i].runs, now_s);
+      run_what_is_planned(&ranks[i]);
+    }
   }
 }
 
@@ -409,16 +467,18 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
   g_autofree rank *ranks = g_new0(rank, (gsize)config->ranks);
   arrivals a = {requests, g_new0(naive_outcome, (gsize)n), n, 0};
   for (int i = 0; i < config->ranks; i++) {
-    ranks[i] =
-        (rank){config, G_QUEUE_INIT, G_QUEUE_INIT, {0}, g_array_new(FALSE, FALSE, sizeof(entry)), FALSE};
+    ranks[i] = (rank){.config = config,
+                      .running = G_QUEUE_INIT,
+                      .waiting = G_QUEUE_INIT,
+                      .adapters = {.config = &config->adapters},
+                      .plan = g_array_new(FALSE, FALSE, sizeof(entry)),
+                      .runs = g_array_new(FALSE, FALSE, sizeof(entry))};
     naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks, config->sequence_blocks);
   }
-  if (config->asynchronous)
-    run_asynchronously(ranks, &a, iterations);
-  else
-    run_synchronously(ranks, &a, iterations);
+  run(ranks, &a, iterations);
   for (int i = 0; i < config->ranks; i++) {
     g_array_unref(ranks[i].plan);
+    g_array_unref(ranks[i].runs);
     naive_pool_clear(&ranks[i].pool);
   }
   return a.outcomes;

@@ -7,8 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-const char *const case_metric_names[CASE_METRICS] = {
-    "TTFT", "TPOT", "throughput", "E2E", "watts", "J/token", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99"};
+const char *const case_metric_names[CASE_METRICS] = {"TTFT",     "TPOT",     "throughput", "E2E",
+                                                     "watts",    "J/token",  "TTFT p50",   "TTFT p99",
+                                                     "TPOT p50", "TPOT p99", "ITL p50"};
 
 void validation_case_free(validation_case *item)
 {

@@ -17,6 +17,7 @@ typedef enum {
   CASE_TTFT_P99,
   CASE_TPOT_P50,
   CASE_TPOT_P99,
+  CASE_GAP_P50, /* the median of all gaps between two tokens: the median ITL of benchmarks */
   CASE_METRICS
 } case_metric;
 extern const char *const case_metric_names[CASE_METRICS];
@@ -31,7 +32,9 @@ typedef struct validation_case {
   gboolean fitted;     /* the engine's overheads were fitted on it */
   gboolean ttft_tells; /* ... and on its TTFT, since its clients do not come back in step */
   double from_s, to_s; /* of the run, to which the watts belong; to_s 0: all of it */
-  gboolean steady;     /* ... or its middle, without its start and its end */
+  gboolean steady;     /* ... or its middle, without its start and its end; its timeline is written */
+  int clients, answer; /* of a closed loop whose throughput is that which TTFT and TPOT make: clients, and
+                        * tokens of each answer; 0: it is counted */
   GString *scenario;   /* XML, with "@trace@" where it names the file of the trace */
   char *trace;         /* text of that file, or NULL */
   char **assignments;  /* passed on as --set, or NULL */

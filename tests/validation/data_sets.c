@@ -136,6 +136,11 @@ static gboolean read_silicon(const validation_set *set, const char *directory, G
     item->label = g_strdup_printf("%s %d/%d c%d", s.weights, isl, osl, concurrency);
     item->measured[CASE_TTFT] = table_number(&t, TTFT) * 1e-3;
     item->measured[CASE_TPOT] = table_number(&t, TPOT) * 1e-3;
+    item->clients = concurrency;
+    item->answer = osl;
+    item->measured[CASE_THROUGHPUT] = concurrency * osl /
+                                      (item->measured[CASE_TTFT] + (osl - 1) * item->measured[CASE_TPOT]) /
+                                      item->accelerators;
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -193,14 +198,14 @@ static gboolean read_saturation(const validation_set *set, const char *directory
 static gboolean read_ml_energy(const validation_set *set, const char *directory, GPtrArray *cases,
                                GError **error)
 {
-  enum { MODEL, WEIGHTS, GPU, TP, EP, GPUS, BATCH, OUTPUT, WATTS, JOULES, ITL, TOKENS };
+  enum { MODEL, WEIGHTS, GPU, EP, GPUS, BATCH, RUNNING, OUTPUT, WATTS, JOULES, ITL, TOKENS };
   static const tw_csv_column columns[] = {{"model", FALSE},
                                           {"weight_precision", FALSE},
                                           {"gpu", FALSE},
-                                          {"tp", FALSE},
                                           {"ep", FALSE},
                                           {"num_gpus", FALSE},
                                           {"max_num_seqs", FALSE},
+                                          {"avg_batch_size", FALSE},
                                           {"avg_output_len", FALSE},
                                           {"avg_power_w_all_gpus", FALSE},
                                           {"energy_per_token_j", FALSE},
@@ -211,21 +216,21 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
   while (table_next(&t)) {
-    int batch = whole(&t, BATCH), tp = MAX(whole(&t, TP), 1), gpus = MAX(whole(&t, GPUS), tp),
-        ep = MAX(whole(&t, EP), 1), ranks = MAX(gpus / tp, 1);
+    int batch = whole(&t, BATCH), gpus = MAX(whole(&t, GPUS), 1), ep = MAX(whole(&t, EP), 1);
     const char *weights = tw_csv_text(t.csv, WEIGHTS);
     setup s = {.model = setup_model(tw_csv_text(t.csv, MODEL)),
                .device = setup_device(tw_csv_text(t.csv, GPU)),
                .engine = "vllm-0.12",
-               .tp = tp,
+               .tp = gpus,
                .pp = 1,
-               .dp = ranks,
+               .dp = 1,
                .ep = ep,
                .replicas = 1,
                .kv = "bf16",
-               .max_seqs = MAX(batch / ranks, 1),
+               .max_seqs = batch,
                .max_batched = 8192,
-               .max_len = 16384};
+               .max_len = 20480,
+               .memory = "0.95"};
     if (s.model == NULL || s.device == NULL)
       continue;
     s.weights = setup_checkpoint(s.model, weights);
@@ -233,15 +238,20 @@ static gboolean read_ml_energy(const validation_set *set, const char *directory,
         g_strdup_printf("<closed-loop concurrency=\"%d\" requests=\"%d\" "
                         "warmup=\"%d\" jitter=\"20ms\"><prompt law=\"lognormal\" "
                         "sigma=\"1.3\" mean=\"300\" max=\"8000\"/><answer law=\"lognormal\" "
-                        "sigma=\"0.6\" mean=\"%.0f\" max=\"8000\"/></closed-loop>",
+                        "sigma=\"0.6\" mean=\"%.0f\" max=\"4096\"/></closed-loop>",
                         batch, MAX(batch * 6, 100), batch, table_number(&t, OUTPUT));
     validation_case *item = setup_case(set, &s, workload);
     item->label = g_strdup_printf("batch %d", batch);
-    item->measured[CASE_TPOT] = table_number(&t, ITL) * 1e-3;
+    item->measured[CASE_GAP_P50] = table_number(&t, ITL) * 1e-3;
+    /* Little's law: each of the sequences that run gets a token in every mean gap. */
+    item->measured[CASE_TPOT] = table_number(&t, RUNNING) / table_number(&t, TOKENS);
     item->measured[CASE_THROUGHPUT] = table_number(&t, TOKENS) / gpus;
     item->measured[CASE_WATTS] = table_number(&t, WATTS) / gpus;
     item->measured[CASE_JOULES] = table_number(&t, JOULES);
     item->steady = TRUE;
+    /* The client asks for top-p. */
+    g_string_replace(item->scenario, "<step-time ", "<step-time logit-bytes=\"256\" ", 1);
+    g_string_replace(item->scenario, "<router/>", "<router/><output segments=\"true\"/>", 1);
     g_ptr_array_add(cases, item);
   }
   return table_close(&t);
@@ -382,7 +392,7 @@ static gboolean read_powertrace(const validation_set *set, const char *directory
 }
 
 static const char ml_energy_note[] =
-    "Measured is the median gap between tokens; the lengths of the prompts "
+    "TPOT is the mean gap that sequences and tokens a second make (Little's law); the lengths of the prompts "
     "are not recorded. The 99th percentile of the gaps tells of them: on H100s it "
     "grows with the batch as if half of the prompts had some 130 tokens, one in ten "
     "700 and one in twenty 1,000, so that they are taken as lognormal with a mean "

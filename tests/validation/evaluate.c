@@ -1,6 +1,7 @@
 #include "tests/validation/evaluate.h"
 
 #include "analysis/log/log_reader.h"
+#include "sim/base/histogram.h"
 #include "sim/site/factory.h"
 
 #include <glib/gstdio.h>
@@ -37,6 +38,15 @@ static char *write_scenario(const validation_case *item, const char *scratch, gu
   if (file == NULL || fputs(scenario->str, file) < 0 || fclose(file) != 0)
     g_error("%s: cannot be written", path);
   return path;
+}
+
+/* Benchmarks of closed loops publish the throughput that their means make, without the start and the end of a run. */
+static void derive_throughput(validation_case *item)
+{
+  if (item->clients > 0)
+    item->predicted[CASE_THROUGHPUT] =
+        item->clients * item->answer /
+        (item->predicted[CASE_TTFT] + (item->answer - 1) * item->predicted[CASE_TPOT]) / item->accelerators;
 }
 
 /* ---- Inside this process ---- */
@@ -79,6 +89,7 @@ void validation_run_here(validation_case *item, const char *scratch, char **assi
   item->predicted[CASE_E2E] = tw_histogram_mean(tw_recorder_latency(recorder, TW_LATENCY_E2E));
   item->predicted[CASE_THROUGHPUT] =
       (double)window->output_tokens / window->length_s / (double)tw_platform_accelerators(scenario->platform);
+  derive_throughput(item);
 }
 
 /* ---- Through the program ---- */
@@ -114,6 +125,31 @@ static void read_between(validation_case *item, const char *directory, double fr
   item->predicted[CASE_JOULES] = sum / emitted;
 }
 
+/* The median gap between two tokens that end between two instants, from the run's timeline: all sequences that decode
+ * in an iteration wait as long as it takes. */
+static void read_gaps(validation_case *item, const char *directory, double from_s, double to_s)
+{
+  g_autoptr(tw_log_reader) reader = tw_log_reader_open(directory, "segments", NULL);
+  if (reader == NULL)
+    return;
+  int kind = tw_log_reader_column(reader, "kind", NULL),
+      start = tw_log_reader_column(reader, "start_s", NULL),
+      end = tw_log_reader_column(reader, "end_s", NULL),
+      requests = tw_log_reader_column(reader, "requests", NULL),
+      tokens = tw_log_reader_column(reader, "tokens", NULL);
+  g_autoptr(tw_histogram) gaps = tw_histogram_new();
+  while (tw_log_reader_next(reader, NULL)) {
+    double start_s = tw_log_reader_number(reader, start), end_s = tw_log_reader_number(reader, end);
+    gint64 emitted = tw_log_reader_integer(reader, tokens);
+    if (emitted > 0 && start_s >= from_s && end_s <= to_s &&
+        g_str_equal(tw_log_reader_text(reader, kind), "decode"))
+      tw_histogram_add_times(
+          gaps, (end_s - start_s) * (double)tw_log_reader_integer(reader, requests) / (double)emitted,
+          (guint64)emitted);
+  }
+  item->predicted[CASE_GAP_P50] = tw_histogram_quantile(gaps, 0.5);
+}
+
 static void read_summary(validation_case *item, const char *directory)
 {
   g_autofree char *path = g_build_filename(directory, "summary.json", NULL);
@@ -141,6 +177,9 @@ static void read_summary(validation_case *item, const char *directory)
     read_between(item, directory, item->from_s, item->to_s);
   else if (item->steady && length_s > 10)
     read_between(item, directory, 0.2 * length_s, 0.6 * length_s);
+  if (item->steady)
+    read_gaps(item, directory, 0.2 * length_s, 0.6 * length_s);
+  derive_throughput(item);
   const json_t *outside = json_object_get(summary, "extrapolated_iterations");
   item->outside = json_is_number(outside) ? json_number_value(outside) : 0;
   json_decref(summary);

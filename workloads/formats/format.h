@@ -145,8 +145,8 @@ gboolean tw_trace_tokens(const tw_csv *csv, int column, gint32 min, gint32 fallb
                          GError **error);
 gboolean tw_trace_seconds(const tw_csv *csv, int column, double *seconds, GError **error);
 
-/* The same of JSON values. `path` may name several keys, "a|b", of which the first that is there and not null
- * counts; the last is what a message names. Numbers may be texts. */
+/* Reads a number of tokens from JSON. `path` may name several keys, "a|b", of which the first that is there and not
+ * null counts; the last is what a message names. Numbers may be texts. */
 gboolean tw_trace_json_tokens(tw_trace_source *source, const tw_json *object, const char *path, gint32 min,
                               gint32 fallback, gint32 *tokens, GError **error);
 /* Seconds, where the field counts in units of `unit_s`; blank ones take `fallback_s` unless that is NAN. */

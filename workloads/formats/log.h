@@ -9,7 +9,7 @@
   X(ARRIVAL, "arrival")                                                                                      \
   X(PROMPT, "prompt")                                                                                        \
   X(CACHE_READ, "cache-read")   /* prompt tokens beside those of `prompt` */                                 \
-  X(CACHE_WRITE, "cache-write") /* ... and others */                                                         \
+  X(CACHE_WRITE, "cache-write") /* Prompt tokens written to the cache. */                                    \
   X(OUTPUT, "output")           /* reasoning included */                                                     \
   X(ANSWER, "answer")           /* without it */                                                             \
   X(REASONING, "reasoning")                                                                                  \

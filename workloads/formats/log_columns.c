@@ -18,14 +18,14 @@ static const char *const known[TW_LOG_N_ROLES] = {
     [TW_LOG_PROMPT] =
         "prompttokens inputtokens prompttokencount inputtokencount numprompttokens numinputtokens "
         "requesttokens contexttokens promptlength inputlength promptlen inputlen tokensin intokens "
-        "inputtoks prompttoks numprefilltokens tokensprompt prompt isl in",
+        "inputtoks prompttoks numprefilltokens tokensprompt prompt input isl in",
     [TW_LOG_CACHE_READ] = "", /* see guess_cached */
     [TW_LOG_CACHE_WRITE] = "",
     [TW_LOG_OUTPUT] =
         "outputtokens completiontokens outputtokencount completiontokencount numoutputtokens "
         "numcompletiontokens generatedtokens generationtokens responsetokens outputlength "
         "completionlength outputlen completionlen tokensout outtokens outputtoks numdecodetokens "
-        "tokenscompletion candidatestokencount completion osl out",
+        "tokenscompletion candidatestokencount completion output answer osl out",
     [TW_LOG_ANSWER] = "answertokens answerlength",
     [TW_LOG_REASONING] = "reasoningtokens reasoningoutputtokens thinkingtokens thoughtstokencount reasoning",
     [TW_LOG_SESSION] = "sessionid session conversationid chatid threadid userid clientid user client",

@@ -13,8 +13,8 @@ struct tw_json_reader {
   GString *joined;          /* a document of several lines */
   const char *begin, *rest; /* text of the document, and what follows it on its last line; NULL: nothing */
   long line;                /* line of `begin` */
-  tw_json element;          /* of a list: the document that was given last, */
-  const tw_json *next;      /* and the one behind it; NULL: none */
+  tw_json element;          /* Element of a list: the document that was given last, */
+  const tw_json *next;      /* and the value behind it; NULL: none. */
   gboolean started;
 };
 
@@ -207,7 +207,7 @@ gboolean tw_json_has(const tw_json *object, const char *path)
 const char *tw_json_text(const tw_json *object, const char *path)
 {
   const tw_json *value = tw_json_get(object, path);
-  return value != NULL && value->kind == TW_JSON_STRING ? value->text : NULL;
+  return value != NULL ? value->text : NULL;
 }
 
 gboolean tw_json_number(const tw_json *object, const char *path, double *number)

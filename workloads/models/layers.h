@@ -15,7 +15,7 @@
 
 enum { TW_ATTENTION_PARTS = 3, TW_CONTEXT_CAPS = 4 };
 
-/* What a new token does with the context: attend to it, or score it to choose what to attend to. */
+/* The work of a new token on the context: attend to it, or score it to choose what to attend to. */
 typedef enum { TW_SCAN_ATTENTION, TW_SCAN_LATENT, TW_SCAN_SELECTED, TW_SCAN_INDEXER } tw_scan;
 
 /* One walk over the context that a new token makes in a layer. */
@@ -23,25 +23,25 @@ typedef struct tw_attention_part {
   tw_scan scan;
   gint64 cap;                         /* tokens of context that count at most; 0: all */
   double tokens_per_key;              /* tokens of context that share a key */
-  double share;                       /* of the group's layers that make it */
+  double share;                       /* Share of the group's layers that make it. */
   double decode_flops, prefill_flops; /* for each token of context, over all heads */
   double heads;                       /* query heads: exponentials for each token of context */
   double kv_bytes;                    /* read for each token of context */
   double shards; /* accelerators of a tensor-parallel group that can divide these bytes */
 } tw_attention_part;
 
-/* What the attention of one layer is, and does. */
+/* The size and the work of the attention of one layer. */
 typedef struct tw_attention_work {
-  double params;       /* of its projections */
+  double params;       /* Parameters of its projections. */
   double products;     /* matrix products that these are */
-  double heads;        /* that tensor parallelism divides */
+  double heads;        /* Heads, which tensor parallelism divides. */
   double attended;     /* numbers that attention takes and leaves for a new token, beside KV */
-  double kv_numbers;   /* that a new token adds to KV */
+  double kv_numbers;   /* Numbers that a new token adds to KV. */
   double kv_bytes;     /* stored for each token of context, for as long as the sequence lives */
   double kv_shards;    /* accelerators of a tensor-parallel group that can divide the KV */
   double window_bytes; /* KV that a sequence holds of its last tokens only, at most */
-  double state_bytes;  /* of a sequence; does not grow; its heads divide it */
-  double token_flops;  /* of a new token, beside projections and context */
+  double state_bytes;  /* State of a sequence, which does not grow; its heads divide it. */
+  double token_flops;  /* FLOPs of a new token, beside projections and context. */
   tw_attention_part parts[TW_ATTENTION_PARTS];
   int n_parts;
   const char *operator; /* the row of a device that its kernels are measured by; NULL: those of attention */
@@ -77,7 +77,7 @@ struct tw_layers {
 struct tw_attention_kind_row {
   const char *name;
   tw_element element; /* fills a tw_attention_shape */
-  /* What a layer of a model so wide does, with KV in numbers of so many bytes. `work` is all 0. */
+  /* Adds the work of a layer of a model so wide, with KV in numbers of so many bytes. `work` is all 0. */
   void (*work)(const tw_layers *layers, double hidden, double number_bytes, tw_attention_work *work);
 };
 extern const tw_attention_kind_row tw_attention_gqa, tw_attention_blocks, tw_attention_mla, tw_attention_dsa,
@@ -90,7 +90,7 @@ extern const tw_element tw_layers_element, tw_draft_layers_element;
 /* Reads a checked <layers>. FALSE with faults where it contradicts itself. */
 gboolean tw_layers_read(const xmlNode *node, tw_layers *layers, tw_faults *faults);
 
-/* What the attention of one of the layers does; all 0 without attention. */
+/* Returns the work of the attention of one of the layers; all 0 without attention. */
 tw_attention_work tw_layers_attention(const tw_layers *layers, double hidden, double number_bytes);
 
 /* Parameters of one layer: of its dense MLP; of one expert; and of what all tokens pass through beside routed

@@ -40,14 +40,15 @@ typedef struct tw_model {
    * groups' heads, and `window` the first of the caps. */
   tw_layers *groups;
   int n_groups;
-  tw_context_caps caps;  /* of all layers; without groups that of the window, if there is one */
+  tw_context_caps caps;  /* Caps of all layers; without groups that of the window, if there is one. */
   double uncapped_share; /* the share of the whole context */
   gint64 streams;        /* residual streams: above 1 with hyper-connections (mHC) */
   tw_layers draft;       /* layers that draft tokens, with their own weights; count 0: none */
   gint64 borrowed_vocab; /* rows of the tables of tokens that are those of another model: tw_model_drafter */
-  double table_rows, table_width; /* of tables that are looked up by n-grams, kept in host memory; 0: none */
-  gint64 table_reads;             /* rows that a token looks up */
-  double card_params, card_active_params; /* as the makers' card says; NAN: it does not */
+  /* Size of tables that are looked up by n-grams, kept in host memory; 0: none. */
+  double table_rows, table_width;
+  gint64 table_reads;                     /* rows that a token looks up */
+  double card_params, card_active_params; /* Parameters as the makers' card says; NAN: it does not. */
   char *card_source;
 } tw_model;
 
@@ -82,9 +83,9 @@ double tw_model_table_params(const tw_model *model);
 
 /* Bytes that a sequence holds, over all layers, on an accelerator of a tensor-parallel group of `tp` (1: in all). */
 typedef struct tw_sequence_bytes {
-  double per_token; /* of KV, for each token of its context */
-  double window;    /* of KV of its last tokens, in layers that see no more; full windows */
-  double state;     /* of linear attention: as much at each length */
+  double per_token; /* Bytes of KV for each token of its context. */
+  double window;    /* Bytes of KV of its last tokens, in layers that see no more; full windows. */
+  double state;     /* Bytes of the state of linear attention: as much at each length. */
 } tw_sequence_bytes;
 /* KV in numbers of so many bytes. */
 tw_sequence_bytes tw_model_sequence_bytes(const tw_model *model, double number_bytes, gint64 tp);
@@ -102,7 +103,7 @@ tw_model *tw_model_drafter(const tw_model *model);
  * unchanged, if it has a window or chooses among so many tokens that `model` has none of. */
 gboolean tw_model_follow_caps(tw_model *drafter, const tw_model *model);
 
-/* What `check` prints: parameters and bytes by part beside the card's, KV and state. The caller frees it. */
+/* Describes a model for `check`: parameters and bytes by part beside the card's, KV and state. The caller frees it. */
 char *tw_model_totals(const tw_model *model);
 
 /* Numbers (not bytes) of KV cache that one token leaves in one full-attention layer: 2 · kv_heads · head_dim,

@@ -1,4 +1,4 @@
-/* What `tokenworks check` prints of a model. */
+/* The totals of a model that `tokenworks check` prints. */
 #include "workloads/models/model.h"
 
 #include <math.h>

@@ -35,6 +35,7 @@ static tw_sessions_options sessions_of(const tw_class *c)
                                .keeps_reasoning = c->keeps_reasoning,
                                .hash_tokens = (gint32)c->hash_tokens,
                                .priority = (gint32)c->priority,
+                               .samples = c->kind == TW_CLASS_ROLLOUTS ? c->samples : 0,
                                .turns = c->turns,
                                .n_turns = c->n_turns};
 }
@@ -83,7 +84,7 @@ gboolean tw_class_check(const tw_class *c, GError **error)
 gboolean tw_class_ends(const tw_class *c)
 {
   return c->limit != G_MININT64 || !isnan(c->duration_s) || c->kind == TW_CLASS_CLOSED ||
-         c->kind == TW_CLASS_SERVEGEN;
+         c->kind == TW_CLASS_SERVEGEN || c->kind == TW_CLASS_ROLLOUTS;
 }
 
 gint64 tw_limit_or_most(gint64 limit)
@@ -128,8 +129,8 @@ tw_stream *tw_class_stream(const tw_class *c, const tw_generator_use *use, doubl
 {
   if (!isnan(c->duration_s))
     end_s = fmin(end_s, c->duration_s);
-  return c->kind == TW_CLASS_SESSIONS   ? session_stream(c, use, end_s)
-         : c->kind == TW_CLASS_CLOSED   ? closed_stream(c, use, end_s)
+  return c->kind == TW_CLASS_SESSIONS || c->kind == TW_CLASS_ROLLOUTS ? session_stream(c, use, end_s)
+         : c->kind == TW_CLASS_CLOSED                                 ? closed_stream(c, use, end_s)
          : c->kind == TW_CLASS_SERVEGEN ? tw_stream_servegen(c->servegen, c->name, use->rate_scale,
                                                              tw_limit_or_most(c->limit), end_s, use->seed)
                                         : open_stream(c, use, end_s);

@@ -1,5 +1,5 @@
 /* A class: traffic of one kind, and the stream that it becomes. <class> within a generator describes it,
- * or one of the short spellings <poisson>, <closed-loop> and <sessions>, which give it no name. */
+ * or one of the short spellings <poisson>, <closed-loop>, <sessions> and <rollouts>, which give it no name. */
 #ifndef TW_WORKLOADS_CLASS_H
 #define TW_WORKLOADS_CLASS_H
 
@@ -7,7 +7,13 @@
 #include "workloads/stream/servegen.h"
 #include "workloads/stream/sessions.h"
 
-typedef enum { TW_CLASS_OPEN, TW_CLASS_CLOSED, TW_CLASS_SESSIONS, TW_CLASS_SERVEGEN } tw_class_kind;
+typedef enum {
+  TW_CLASS_OPEN,
+  TW_CLASS_CLOSED,
+  TW_CLASS_SESSIONS,
+  TW_CLASS_SERVEGEN,
+  TW_CLASS_ROLLOUTS
+} tw_class_kind;
 
 typedef struct tw_class {
   tw_class_kind kind;
@@ -31,6 +37,7 @@ typedef struct tw_class {
   tw_stairs *rates;
   tw_servegen *servegen;
   tw_length lengths[3];
+  gint64 prompts, samples; /* rollouts: prompts of a step, and sessions of each prompt */
   tw_turn *turns;
   int n_turns;
 } tw_class;

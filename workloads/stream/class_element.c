@@ -1,6 +1,7 @@
 /* The element <class>, and the elements that are a class without a name: <poisson>, <closed-loop>,
- * <sessions>. */
+ * <sessions>, <rollouts>. */
 #include "workloads/stream/class.h"
+#include "workloads/stream/servegen_files.h"
 
 #include <math.h>
 
@@ -98,8 +99,9 @@ static const tw_element closed_element = {"closed-loop", "clients that wait for 
 
 static const tw_attribute servegen_attributes[] = {
     {"arrivals", TW_ATTR_PATH, ROW(servegen_arrivals),
-     .help = "CSV: client_id, window_start_s, rate_rps, pattern, param1"},
-    {"lengths", TW_ATTR_PATH, ROW(servegen_lengths),
+     .help = "CSV: client_id, window_start_s, rate_rps, pattern, param1; or, without lengths, a folder of "
+             "ServeGen's own chunk-N-trace.csv and chunk-N-dataset.json"},
+    {"lengths", TW_ATTR_PATH, .fallback = TW_ABSENT, ROW(servegen_lengths),
      .help = "CSV: client_id, window_start_s, field, value, prob"},
     {0}};
 static const tw_element servegen_element = {
@@ -238,6 +240,33 @@ static const tw_child sessions_children[] = {{&tw_turn_element, 1, 0}, {0}};
 const tw_element tw_sessions_element = {"sessions", "people and agents that ask, read the answer and go on",
                                         sessions_attributes, sessions_children, check_sessions};
 
+static const tw_attribute rollouts_attributes[] = {
+    {"prompts", TW_ATTR_INT, .min = 1, .max = 1e7, ROW(prompts),
+     .help = "that a step of the job trains on; how many it begins is the job's affair"},
+    {"samples", TW_ATTR_INT, .min = 1, .max = 1e6, ROW(samples),
+     .help = "of each prompt: rollouts with the same first prompt, which are trained on together"},
+    SESSIONS_ROWS(""),
+    PRIORITY_ROW,
+    {0}};
+static gboolean check_rollouts(const xmlNode *node, const void *target, tw_faults *faults)
+{
+  (void)target;
+  gboolean turns = has(node, "turn"), prompt = has(node, "prompt"), answer = has(node, "answer");
+  if (turns ? !prompt && !answer && !has(node, "reasoning") : prompt && answer)
+    return TRUE;
+  tw_node_fault(node, faults,
+                "<rollouts> must say what a rollout is, once: by <prompt> and <answer>, or by <turn>s");
+  return FALSE;
+}
+static const tw_child rollouts_children[] = {{&tw_length_elements[0], 0, 1},
+                                             {&tw_length_elements[1], 0, 1},
+                                             {&tw_length_elements[2], 0, 1},
+                                             {&tw_turn_element, 0, 0},
+                                             {0}};
+const tw_element tw_rollouts_element = {
+    "rollouts", "samples of prompts for a <job kind=\"rl\">, which begin in batches when it asks for them",
+    rollouts_attributes, rollouts_children, check_rollouts};
+
 /* ---- Reading ---- */
 
 /* Attributes that are needed where their element is there have no default: they are read only then. */
@@ -261,6 +290,20 @@ static void read_rates(tw_class *c, const xmlNode *node, tw_faults *faults)
     tw_node_fault(node, faults, "class \"%s\" never arrives: all rates of %s are 0", c->name, c->rates_file);
 }
 
+/* The lengths of a request are a session of one turn. */
+static void become_turn(tw_class *c)
+{
+  c->turns = g_new(tw_turn, 1);
+  c->n_turns = 1;
+  c->turns[0] = (tw_turn){.id = g_strdup("rollout"),
+                          .repeat = 1,
+                          .branches = 1,
+                          .prompt = c->lengths[0],
+                          .reasoning = c->lengths[1],
+                          .answer = c->lengths[2]};
+  memset(c->lengths, 0, sizeof c->lengths);
+}
+
 /* The lengths of a request or the turns of sessions that stand below `node`, and the files that they name. */
 static void read_asked(tw_class *c, const xmlNode *node, GPtrArray *files, tw_faults *faults)
 {
@@ -268,7 +311,10 @@ static void read_asked(tw_class *c, const xmlNode *node, GPtrArray *files, tw_fa
     tw_length_read(node, &tw_length_elements[i], &c->lengths[i], faults);
     tw_length_list_files(tw_node_child(node, tw_length_elements[i].name), files);
   }
-  c->n_turns = tw_turns_read(node, &c->turns, faults);
+  if (c->kind == TW_CLASS_ROLLOUTS && !has(node, "turn"))
+    become_turn(c);
+  else
+    c->n_turns = tw_turns_read(node, &c->turns, faults);
   for (const xmlNode *t = tw_node_child(node, "turn"); t != NULL; t = tw_node_next(t, "turn"))
     for (int i = 0; i < 3; i++)
       tw_length_list_files(tw_node_child(t, tw_length_elements[i].name), files);
@@ -295,8 +341,14 @@ static void read_named(tw_class *c, const xmlNode *node, GPtrArray *files, tw_fa
   if (c->kind == TW_CLASS_SERVEGEN)
     c->servegen = tw_servegen_load(c->servegen_arrivals, c->servegen_lengths, faults);
   add_file(files, c->rates_file);
-  add_file(files, c->servegen_arrivals);
   add_file(files, c->servegen_lengths);
+  if (c->servegen_arrivals == NULL || c->servegen_lengths != NULL) {
+    add_file(files, c->servegen_arrivals);
+    return;
+  }
+  g_autoptr(GPtrArray) chunks = tw_servegen_files(c->servegen_arrivals);
+  for (guint i = 0; i < chunks->len; i++)
+    add_file(files, chunks->pdata[i]);
 }
 
 /* The elements that are a class without a name, and its kind. */
@@ -305,7 +357,8 @@ static const struct {
   tw_class_kind kind;
 } unnamed[] = {{&tw_poisson_element, TW_CLASS_OPEN},
                {&tw_closed_element, TW_CLASS_CLOSED},
-               {&tw_sessions_element, TW_CLASS_SESSIONS}};
+               {&tw_sessions_element, TW_CLASS_SESSIONS},
+               {&tw_rollouts_element, TW_CLASS_ROLLOUTS}};
 
 void tw_class_read(tw_class *c, const xmlNode *node, GPtrArray *files, tw_faults *faults)
 {

@@ -22,7 +22,8 @@ typedef struct tw_generator tw_generator;
 
 /* The root of a generator file, which may stand in a scenario, too; and the short spellings of a generator
  * of one class, which has no name, and whose requests have no class. */
-extern const tw_element tw_generator_element, tw_poisson_element, tw_closed_element, tw_sessions_element;
+extern const tw_element tw_generator_element, tw_poisson_element, tw_closed_element, tw_sessions_element,
+    tw_rollouts_element;
 
 /* Reads one of these elements, which the schema has checked, or a file: one of workloads/presets by name,
  * or a path if the name holds a '/', resolved against the file of `node` (NULL: the working directory).

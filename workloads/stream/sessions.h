@@ -55,6 +55,8 @@ typedef struct tw_sessions_options {
   gboolean keeps_reasoning; /* reasoning stays in the context of later turns; else only answers do */
   gint32 hash_tokens;       /* prompt tokens that one hash id stands for */
   gint32 priority;
+  gint64
+      samples; /* sessions are rollouts (rollouts.h), so many of each prompt: nothing arrives; 0: they are not */
   const tw_turn *turns; /* at least one */
   int n_turns;
   guint64 seed;

@@ -59,7 +59,7 @@ static gboolean check_loops(const tw_sessions_options *options, GError **error)
 
 gboolean tw_sessions_check(const tw_sessions_options *options, GError **error)
 {
-  g_autofree char *why = tw_arrival_check(&options->arrivals);
+  g_autofree char *why = options->samples > 0 ? NULL : tw_arrival_check(&options->arrivals);
   if (why != NULL)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s", why);
   if (options->limit < 1 || !(options->duration_s > 0))

@@ -70,8 +70,8 @@ typedef struct tw_trace_options {
   gint64 lanes;      /* >= 1: sessions at a time in the mode of lanes */
   double most_gap_s; /* longer waits of closed-loop modes are cut to it; INFINITY: none is */
   int salt;          /* tw_trace_salt */
-  gint64
-      warmup_sessions; /* of the closed-loop modes: sessions that begin first, and that statistics leave out */
+  /* Sessions of the closed-loop modes that begin first, and that statistics leave out. */
+  gint64 warmup_sessions;
 } tw_trace_options;
 #define TW_TRACE_OPTIONS_DEFAULT                                                                             \
   {                                                                                                          \

@@ -25,7 +25,7 @@ struct tw_profile {
   GArray *classes;      /* elements are class_count */
   guint64 session_requests, most_turns, reasoning_requests;
   GHashTable *blocks; /* how they were seen, by chains of hash ids, owned */
-  GHashTable *pieces; /* the same of pieces of unequal length */
+  GHashTable *pieces; /* Pieces of unequal length, likewise by chains of ids. */
   guint64 hit_tokens, zero_outputs, recorded_requests, recorded_cached_tokens;
   gint32 block_tokens;    /* -1: different ones */
   GHashTable *agents;     /* set of "session/agent" of those that have a name, owned */

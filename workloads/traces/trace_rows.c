@@ -48,6 +48,20 @@ static gboolean start_pass(tw_trace_rows *rows, GError **error)
   return rows->source != NULL;
 }
 
+/* Where a file begins otherwise than the format that was named: names the one that it seems to have. */
+static void name_likely_format(const char *path, const tw_trace_format *named, GError **error)
+{
+  const tw_trace_format *likely = named != NULL ? tw_trace_format_detect(path) : NULL;
+  if (likely == NULL || likely == named || error == NULL || *error == NULL)
+    return;
+  const char *name = tw_trace_format_name(likely);
+  char *text = g_strdup_printf("%s; it was read as format=\"%s\", but looks like \"%s\": write that, or "
+                               "--set //trace/@format=%s",
+                               (*error)->message, tw_trace_format_name(named), name, name);
+  g_free((*error)->message);
+  (*error)->message = text;
+}
+
 tw_trace_rows *tw_trace_rows_open(const char *path, const tw_trace_format *format,
                                   const tw_trace_options *options, GError **error)
 {
@@ -68,8 +82,10 @@ tw_trace_rows *tw_trace_rows_open(const char *path, const tw_trace_format *forma
     return NULL;
   }
   rows->by_session = rows->format->by_session && options->mode != TW_REPLAY_RECORDED;
-  if (!start_pass(rows, error))
+  if (!start_pass(rows, error)) {
+    name_likely_format(path, format, error);
     return NULL;
+  }
   rows->sorted = !rows->by_session && (options->order == TW_ROWS_SORT ||
                                        (options->order == TW_ROWS_FORMAT && rows->source->sorts));
   return g_steal_pointer(&rows);

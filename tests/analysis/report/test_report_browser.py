@@ -151,6 +151,19 @@ def check_cost(page, data, what):
         checks.near(shown, total, f"{what}: {title}", 1e-6)
 
 
+def check_paper(page, what):
+    """On A4, 190 mm between its margins, no plot is cut off: they are drawn anew, as wide as their figures are there."""
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    page.call("Emulation.setEmulatedMedia", media="print")
+    page.resize(718, 1000)
+    page.settle()
+    cut = page.run("[...document.querySelectorAll('.canvas')].filter((body) => body.scrollWidth > body.clientWidth || body.getBoundingClientRect().right > 719).length")
+    checks.that(cut == 0, f"{what}: {cut} plots are cut off on paper")
+    page.call("Emulation.setEmulatedMedia", media="")
+    page.resize(1400, 1000)
+    page.run("dispatchEvent(new Event('afterprint'))")
+
+
 def check(page, directory, hostile):
     what = os.path.basename(directory)
     path = write_report(directory)
@@ -178,6 +191,7 @@ def check(page, directory, hostile):
     checks.that(page.run("document.documentElement.scrollWidth") <= 600, f"{what}: wider than a small screen")
     page.resize(1400, 1000)
     checks.that(len(page.call("Page.printToPDF", printBackground=False)["data"]) > 50000, f"{what}: prints nothing")
+    check_paper(page, what)
     if hostile:
         check_cost(page, data, what)
         name = data["run"]["name"]

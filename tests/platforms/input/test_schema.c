@@ -172,9 +172,13 @@ static void another_root_or_namespace_is_refused(void **state)
   assert_false(tw_schema_check(tw_document_root(foreign), &site_element, faults));
   g_autoptr(tw_document) empty = load(&files, "<site/>", faults);
   assert_false(tw_schema_check(tw_document_root(empty), &site_element, faults));
-  assert_faults(&files, faults, "s.xml:1: <place> cannot stand here; write <site>",
-                "s.xml:1: <site> is in the namespace \"urn:x\"; remove its xmlns",
-                "s.xml:1: <site> lacks a <box>: holds things");
+  g_autoptr(tw_document) question = load(&files, "<question/>", faults);
+  assert_false(tw_schema_check(tw_document_root(question), &site_element, faults));
+  assert_faults(
+      &files, faults, "s.xml:1: <place> cannot stand here; write <site>",
+      "s.xml:1: <site> is in the namespace \"urn:x\"; remove its xmlns",
+      "s.xml:1: <site> lacks a <box>: holds things",
+      "s.xml:1: <question> cannot stand here; write <site>, or: `tokenworks plan` takes a question");
 }
 
 static const char two_boxes[] = "<site>\n<box id='a' size='1B' note='n'/>\n<box id='b' size='1B'/></site>";

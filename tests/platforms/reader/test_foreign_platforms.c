@@ -82,16 +82,11 @@ static const struct row {
     {"stars", HEAD SITE("Star", TWO), 0, "write routing=\"Cluster\""},
     {"coordinates", HEAD SITE("Vivaldi", "<host id=\"a\" coordinates=\"1 2 3\" speed=\"1f\"/>"), 0,
      "without links"},
-    {"links that fail by a file that is not there",
+    {"profiles that are not there",
      HEAD SITE(
          "Full",
          "<host id=\"a\" speed=\"1f\"/><link id=\"l\" bandwidth=\"1Bps\" latency=\"0\" state_file=\"x\"/>"),
-     0, "beside the platform"},
-    {"failing hosts",
-     HEAD "<trace id=\"t\" periodicity=\"1.0\">0.0 1\n0.5 0\n</trace><zone id=\"z\" routing=\"Full\"><host "
-          "id=\"a\" "
-          "speed=\"1f\"/></zone><trace_connect trace=\"t\" element=\"a\" kind=\"HOST_AVAIL\"/></platform>",
-     1, "write <failures>"},
+     0, "state_file of <link>: "},
     {"a route less", HEAD SITE("Full", TWO), 2, "nothing that uses the network runs on it"},
     {"a route less between accelerators",
      HEAD SITE("Full", "<host id=\"a\" speed=\"1f\"><prop id=\"tw:device\" value=\"h100-sxm\"/></host>"

@@ -73,6 +73,27 @@ static void a_value_that_is_missing_is_a_dash(void **state)
   expect(state, "compare $/zero $/a", 0, "/zero (was cut short)\n", "");
 }
 
+/* 1,000 requests of 150 tokens arrive in 100 s. With whole NICs 90 % of their tokens are out by then, with halved ones
+ * 84 %, 6.7 % fewer; the last answer ends at 300 s with both, so that rates of the whole run are the same. */
+static void a_long_drain_is_told_with_what_the_load_got(void **state)
+{
+#define DRAINED(tokens_per_s)                                                                                \
+  "{\"partial\": false, \"throughput\": {\"output_tokens_per_s\": 500}, \"load\": {\"drain_share\": 0.667, " \
+  "\"output_tokens_per_s\": " tokens_per_s "}}"
+  given_run(state, "whole-nics", OTHER, 1, DRAINED("1350"));
+  given_run(state, "half-nics", OTHER, 1, DRAINED("1260"));
+  expect(state, "compare $/whole-nics $/half-nics", 0,
+         "\nUp to 67 % of a run came after its last arrival, when the longest answers ended. Rates of the "
+         "whole run "
+         "(throughput.*) count that; while the load was on (load.*), B gave 6.7 % fewer output tokens per "
+         "second "
+         "than A.\n",
+         "");
+  expect(state, "compare $/whole-nics $/half-nics --json", 0, "\"notes\": [\n    \"Up to 67 %", "");
+  g_auto(result) r = run_program(state, "compare $/a $/b");
+  assert_null(strstr(r.out, "Up to"));
+}
+
 /* As in test_welch: 0, 1, 2 and 2, 3, 4 have p = 0.0705, which is chance; a group that does not vary has the
  * freedom of the other alone, 2: t = 8 / sqrt(1/3), p = 1 - t / sqrt(2 + t^2) = 0.00516. */
 static void groups_of_seeds_have_their_significance(void **state)
@@ -206,6 +227,7 @@ int main(void)
       cmocka_unit_test(what_each_accelerator_gives_is_judged_between_as_many_alone),
       cmocka_unit_test(metrics_that_no_table_knows_show_with_all),
       cmocka_unit_test(a_value_that_is_missing_is_a_dash),
+      cmocka_unit_test(a_long_drain_is_told_with_what_the_load_got),
       cmocka_unit_test(groups_of_seeds_have_their_significance),
       cmocka_unit_test(what_no_seed_changes_differs_exactly),
       cmocka_unit_test(rounding_is_no_difference),

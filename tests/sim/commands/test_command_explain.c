@@ -101,9 +101,9 @@ static void what_is_not_there_is_refused(void **state)
   expect(state, "explain $ -p ttft.99", 2, "", "\"ttft.99\" is no percentile; write ttft.p99");
   expect(state, "explain $ --from 5 --to 5", 2, "", "--to must be later than --from");
   expect(state, "explain", 2, "", "name one run directory");
+  expect(state, "explain $ -o $/kept", 2, "", "--output keeps runs; write --what-if or --headroom beside it");
 }
 
-/* A server with a rate of its own: one H100 node, of which half stands idle. */
 /* Five sessions of three requests wait twice for 8 s each; what is left of their time is served. */
 static void sessions_wait_for_their_tools(void **state)
 {
@@ -121,6 +121,7 @@ static void sessions_wait_for_their_tools(void **state)
   assert_null(strstr(first.out, "for a tool or a person"));
 }
 
+/* A server with a rate of its own: one H100 node, of which half stands idle. */
 static void a_run_is_run_again_with_one_thing_changed(void **state)
 {
   g_autofree char *platform = g_build_filename(TW_SOURCE_DIR, "platforms/hgx-h100-4.xml", NULL);
@@ -137,11 +138,30 @@ static void a_run_is_run_again_with_one_thing_changed(void **state)
   g_auto(result) r = run_program(state, "explain $/tiny --what-if --seeds 2 -o $/again");
   assert_non_null(strstr(r.out, "a replica more of pool serve (2)"));
   assert_non_null(strstr(r.out, "±"));
+  assert_non_null(strstr(r.out, "The SLO is kept. Most energy saves: "));
+  assert_non_null(strstr(r.out, "the scenario has no <cost> and no <price>"));
   /* The scenario was changed for the run: what is run again is as it was. */
   g_autofree char *again = g_build_filename(*state, "again", "scenario.xml", NULL);
   g_autofree char *text = NULL;
   assert_true(g_file_get_contents(again, &text, NULL, NULL));
   assert_non_null(strstr(text, "kv=\"fp8\""));
+}
+
+/* Ten minutes of Azure's conversations on four nodes, of which accelerators are busy for 95 % of the time: that says
+ * nothing, as one node serves them all as well. So the headroom is at least three times what is served on top of it. */
+static void a_site_that_is_busy_may_have_three_times_its_load_to_spare(void **state)
+{
+#define TEN_MINUTES                                                                                          \
+  "run " TW_SOURCE_DIR "/sim/scenarios/azure-conv-hgx-h100.xml -q --set //trace/@duration=10min -o $/"
+  expect(state, TEN_MINUTES "four", 0, "", "");
+  expect(state, TEN_MINUTES "one --set //pool/@replicas=1", 0, "", "");
+  expect(state, "explain $/one", 0, "It meets its SLO (TTFT 2 s, TPOT 50 ms): 100 % of the requests met it.",
+         "");
+  g_auto(result) r = run_program(state, "explain $/four");
+  const char *estimate = strstr(r.out, "an estimate from its batches: ");
+  assert_non_null(estimate);
+  assert_in_range((gint64)g_ascii_strtod(estimate + strlen("an estimate from its batches: "), NULL), 4, 12);
+  assert_non_null(strstr(r.out, "headroom (estimate); 1 of its 4 engines would serve this load."));
 }
 
 int main(void)
@@ -154,6 +174,7 @@ int main(void)
       cmocka_unit_test(what_is_not_there_is_refused),
       cmocka_unit_test(sessions_wait_for_their_tools),
       cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
+      cmocka_unit_test(a_site_that_is_busy_may_have_three_times_its_load_to_spare),
   };
   return cmocka_run_group_tests(tests, given_logs, remove_scratch);
 }

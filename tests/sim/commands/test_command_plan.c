@@ -325,6 +325,17 @@ static void the_example_is_a_question(void **state)
   expect(state, "check $/example.xml", 0, "a question about 2 sites and 1 models", "");
 }
 
+static void what_ships_is_a_question(void **state)
+{
+  static const char *const names[] = {
+      "host-memory",         "largest-rate",   "more-gb200-in-one-megawatt", "oversubscription",
+      "people-one-megawatt", "prefill-decode", "reasoning-one-megawatt"};
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autofree char *words = g_strdup_printf("check " TW_SOURCE_DIR "/sim/scenarios/plan-%s.xml", names[i]);
+    expect(state, words, 0, "a question about ", "");
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -341,6 +352,7 @@ int main(void)
       cmocka_unit_test(checkpoints_and_tiers_are_multiplied_out),
       cmocka_unit_test(faults_of_a_question_are_all_told),
       cmocka_unit_test(the_example_is_a_question),
+      cmocka_unit_test(what_ships_is_a_question),
   };
   return cmocka_run_group_tests(tests, given_files, remove_scratch);
 }

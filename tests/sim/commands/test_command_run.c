@@ -101,6 +101,23 @@ static void an_interrupted_run_leaves_whole_logs_and_a_partial_summary(void **st
   }
 }
 
+static void what_is_easily_confused_is_told_apart(void **state)
+{
+  expect(state, "platform hgx --racks=4", 2, "", "unknown option --racks; its size is counted in --nodes");
+  expect(state, "platform nvl72 --nodes=4", 2, "", "unknown option --nodes; its size is counted in --racks");
+  given_file(state, "mine.csv", "time,prompt,answer\n0,100,20\n1,50,10\n");
+  expect(state, "workload describe $/mine.csv", 0, "2 in 1.0 s", "prompt=prompt,output=answer");
+  expect(state,
+         "run " TW_SOURCE_DIR
+         "/sim/scenarios/azure-conv-hgx-h100.xml -o $/mine --set //trace/@file=$/mine.csv",
+         2, "",
+         "it was read as format=\"azure\", but looks like \"log\": write that, or --set //trace/@format=log");
+  expect(state, "run azure-conv-hgx-h100 -o $/shipped", 2, "",
+         "did you mean " TW_SOURCE_DIR "/sim/scenarios/azure-conv-hgx-h100.xml?");
+  expect(state, "run " TW_SOURCE_DIR "/sim/scenarios/plan-largest-rate.xml -o $/question", 2, "",
+         "<question> cannot stand here; write <scenario>, or: `tokenworks plan` takes a question");
+}
+
 /* Nothing happens for 28 years of simulated time, of which each second is metered: minutes of the machine. */
 static void an_interrupt_is_heeded_while_nothing_happens(void **state)
 {
@@ -195,6 +212,7 @@ int main(void)
       cmocka_unit_test(half_the_clock_takes_twice_the_time_for_arithmetic_alone),
       cmocka_unit_test(plain_progress_needs_no_terminal),
       cmocka_unit_test(an_interrupted_run_leaves_whole_logs_and_a_partial_summary),
+      cmocka_unit_test(what_is_easily_confused_is_told_apart),
       cmocka_unit_test(an_interrupt_is_heeded_while_nothing_happens),
       cmocka_unit_test(the_timeline_of_a_real_run_is_valid),
       cmocka_unit_test(layers_that_leave_behind_a_window_do_not_outrun_the_tables),

@@ -131,41 +131,97 @@ static void an_idle_rank_that_has_the_prefix_gets_the_request(void **state)
   }
 }
 
-/* Ranks admit in every fourth iteration: A at 0, where nobody runs; B, which comes to the other rank at
- * 0.5, at 4, after four iterations of 1 s; in macro-steps as step by step. */
+/* A request with `outputs` tokens for a rank. */
+static void submit_to(tw_engine *e, guint64 id, int rank, gint32 prompt, gint32 outputs, double now_s)
+{
+  tw_request request = {.id = id, .prompt_tokens = prompt, .answer_tokens = outputs};
+  tw_sequence *sequence = tw_sequence_new(&request);
+  sequence->ticket = id;
+  sequence->rank = rank;
+  tw_engine_submit(e, sequence, now_s);
+}
+
+/* An engine of some ranks, and what becomes of the requests that are submitted to it. */
+typedef struct group {
+  tw_step_model *model;
+  tw_engine *engine;
+  served served;
+} group;
+
+static group *group_new(const naive_config *config, gboolean exact, guint most)
+{
+  group *g = g_new0(group, 1);
+  g->model = test_step_model(&config->costs);
+  g->served = (served){.outcomes = g_new0(naive_outcome, most),
+                       .iterations = g_array_new(FALSE, FALSE, sizeof(naive_iteration)),
+                       .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
+  tw_engine_config engine = engine_config(config, g->model, exact);
+  g->engine = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &g->served});
+  return g;
+}
+
+static void group_free(group *g)
+{
+  tw_engine_free(g->engine);
+  tw_step_model_free(g->model);
+  served_clear(&g->served);
+  g_free(g);
+}
+
+/* Prompts beside decodes are computed in every fourth iteration. A in rank 0 and B in rank 1 begin at 0. C comes to
+ * rank 1 at 0.5, and begins at 4, after four iterations of 1 s; D comes to rank 2, where nobody decodes, and begins at
+ * once, at 1. In macro-steps as step by step. */
 static void ranks_start_prompts_together(void **state)
 {
   (void)state;
   for (int exact = 0; exact < 2; exact++) {
     naive_config config = plain;
-    config.ranks = 2;
-    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-    tw_engine_config engine = engine_config(&config, model, exact);
-    engine.prefill_interval = 4;
-    served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
-    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
-    for (guint64 i = 0; i < 2; i++) {
-      tw_sequence *sequence = tw_sequence_new(&(tw_request){.id = i, .prompt_tokens = 4, .answer_tokens = 9});
-      sequence->ticket = i;
-      tw_engine_submit(e, sequence, i == 0 ? 0 : 0.5);
-      if (i == 0)
-        tw_engine_step(e);
+    config.ranks = 3;
+    config.prefill_interval = 4;
+    group *g = group_new(&config, exact, 4);
+    submit_to(g->engine, 0, 0, 4, 9, 0);
+    submit_to(g->engine, 1, 1, 4, 9, 0);
+    tw_engine_step(g->engine);
+    submit_to(g->engine, 2, 1, 4, 9, 0.5);
+    submit_to(g->engine, 3, 2, 4, 9, 0.5);
+    while (isfinite(tw_engine_due(g->engine)))
+      tw_engine_step(g->engine);
+    static const double scheduled_s[] = {0, 0, 4, 1};
+    for (int i = 0; i < 4; i++) {
+      assert_near(g->served.outcomes[i].first_scheduled_s, scheduled_s[i], 0);
+      assert_near(g->served.outcomes[i].completion_s, scheduled_s[i] + 9, 0);
     }
-    while (isfinite(tw_engine_due(e)))
-      tw_engine_step(e);
-    assert_near(s.outcomes[0].first_token_s, 1, 0);
-    assert_near(s.outcomes[0].completion_s, 9, 0);
-    assert_near(s.outcomes[1].first_scheduled_s, 4, 0);
-    assert_near(s.outcomes[1].completion_s, 13, 0);
-    tw_engine_free(e);
-    g_free(s.outcomes);
-    g_array_unref(s.order);
+    group_free(g);
   }
 }
 
-/* A decodes 30 tokens in rank 0 at 1 s each, and before each of these iterations a prompt of 10 tokens, 1 s of work, comes
- * to one of three other ranks in turn. Started at once, there is one in every iteration: 2 s a token. Started in every
- * third iteration, three ranks compute theirs at once, and two of three iterations have none: 4/3 s. */
+/* Three prompts of 60 tokens beside a decode, in iterations of 64 tokens. The fourth takes one and a part of the next, and
+ * leaves somebody behind, so that the one after it goes on, with the rest and a part of the third. Nobody waits any more:
+ * what is left of that comes with the eighth. */
+static void who_has_more_prompts_than_an_iteration_takes_goes_on_with_them(void **state)
+{
+  (void)state;
+  for (int exact = 0; exact < 2; exact++) {
+    naive_config config = plain;
+    config.ranks = 1;
+    config.prefill_interval = 4;
+    group *g = group_new(&config, exact, 4);
+    submit_to(g->engine, 0, 0, 4, 20, 0);
+    tw_engine_step(g->engine);
+    for (guint64 i = 1; i < 4; i++)
+      submit_to(g->engine, i, 0, 60, 20, 0.5);
+    while (isfinite(tw_engine_due(g->engine)))
+      tw_engine_step(g->engine);
+    assert_near(g->served.outcomes[1].first_token_s, 5, 0);
+    assert_near(g->served.outcomes[2].first_token_s, 6, 0);
+    assert_near(g->served.outcomes[3].first_token_s, 9, 0);
+    group_free(g);
+  }
+}
+
+/* A decodes 30 tokens in rank 0 at 1 s each, as somebody does in three other ranks, and before each of these iterations a
+ * prompt of 10 tokens, 1 s of work, comes to one of those in turn. Started at once, there is one in every iteration: 2 s a
+ * token. Started in every third iteration, three ranks compute theirs at once, and two of three iterations have none: 4/3 s. */
 static void prompts_that_start_together_slow_fewer_iterations(void **state)
 {
   (void)state;
@@ -173,28 +229,50 @@ static void prompts_that_start_together_slow_fewer_iterations(void **state)
   for (int together = 0; together < 2; together++) {
     naive_config config = plain;
     config.ranks = 4;
-    config.kv_blocks = 100;
     config.costs = (test_costs){1, 0, 0, 0.1, FALSE};
-    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
-    tw_engine_config engine = engine_config(&config, model, TRUE);
-    engine.prefill_interval = together ? 3 : 1;
-    served s = {.outcomes = g_new0(naive_outcome, 40), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
-    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
-    for (guint64 i = 0; isfinite(tw_engine_due(e)) || i == 0; i++) {
-      tw_request request = {.id = i, .prompt_tokens = i == 0 ? 4 : 10, .answer_tokens = i == 0 ? 31 : 1};
-      double now_s = i == 0 ? 0 : tw_engine_due(e);
-      if (i <= 30) {
-        tw_sequence *sequence = tw_sequence_new(&request);
-        sequence->ticket = i;
-        sequence->rank = i == 0 ? 0 : 1 + (int)(i % 3);
-        tw_engine_submit(e, sequence, now_s);
-      }
-      tw_engine_step(e);
+    config.prefill_interval = together ? 3 : 1;
+    group *g = group_new(&config, TRUE, 34);
+    for (guint64 i = 0; isfinite(tw_engine_due(g->engine)) || i == 0; i++) {
+      double now_s = i == 0 ? 0 : tw_engine_due(g->engine);
+      for (int rank = 0; i == 0 && rank < 4; rank++)
+        submit_to(g->engine, rank == 0 ? 0 : 30 + (guint64)rank, rank, 4, 31, 0);
+      if (i > 0 && i <= 30)
+        submit_to(g->engine, i, 1 + (int)(i % 3), 10, 1, now_s);
+      tw_engine_step(g->engine);
     }
-    assert_near(s.outcomes[0].completion_s, completions_s[together], 1e-9);
-    tw_engine_free(e);
-    g_free(s.outcomes);
-    g_array_unref(s.order);
+    assert_near(g->served.outcomes[0].completion_s, completions_s[together], 1e-9);
+    group_free(g);
+  }
+}
+
+/* Ranks ask each other after every fourth iteration of 1 s whether anybody has work. A ends at 2 s, and they go on with
+ * dummy batches: B, who comes at 2.5, begins with the one at 3, and ends at 5; they stop at 8. C, at 8.5, begins at once,
+ * and ends at 10.5; they stop at 12.5. In macro-steps as step by step. */
+static void ranks_learn_late_that_nobody_has_work(void **state)
+{
+  (void)state;
+  static const double ends_s[] = {2, 5, 10.5}, arrivals_s[] = {0, 2.5, 8.5};
+  for (int exact = 0; exact < 2; exact++) {
+    naive_config config = plain;
+    config.ranks = 2;
+    config.finish_sync = 4;
+    group *g = group_new(&config, exact, 3);
+    for (guint64 i = 0; i < 3; i++) {
+      while (tw_engine_due(g->engine) < arrivals_s[i])
+        tw_engine_step(g->engine);
+      submit_to(g->engine, i, 0, 4, 2, arrivals_s[i]);
+    }
+    double now_s = 0;
+    for (; isfinite(tw_engine_due(g->engine)); tw_engine_step(g->engine))
+      now_s = tw_engine_due(g->engine);
+    assert_near(now_s, 12.5, 0);
+    for (int i = 0; i < 3; i++)
+      assert_near(g->served.outcomes[i].completion_s, ends_s[i], 0);
+    tw_usage usage = tw_engine_total(g->engine, now_s);
+    assert_near(usage.busy_s, 12, 0);
+    assert_int_equal(usage.output_tokens, 6);
+    assert_int_equal(tw_engine_iterations(g->engine), 12);
+    group_free(g);
   }
 }
 
@@ -206,7 +284,9 @@ int main(void)
       cmocka_unit_test(who_chooses_the_rank_counts_in_its_own_way),
       cmocka_unit_test(an_idle_rank_that_has_the_prefix_gets_the_request),
       cmocka_unit_test(ranks_start_prompts_together),
+      cmocka_unit_test(who_has_more_prompts_than_an_iteration_takes_goes_on_with_them),
       cmocka_unit_test(prompts_that_start_together_slow_fewer_iterations),
+      cmocka_unit_test(ranks_learn_late_that_nobody_has_work),
       cmocka_unit_test(a_rank_that_was_chosen_is_kept_and_counts_who_is_on_the_way),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

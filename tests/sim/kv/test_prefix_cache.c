@@ -1,10 +1,11 @@
-/* The prefix cache against a naive pool that keeps every block by itself, and by hand. */
-#include "sim/kv/prefix_cache.h"
+/* The prefix cache against a naive pool that keeps every block by itself, the map of several against searches of each, and
+ * by hand. */
+#include "sim/kv/prefix_map.h"
 #include "tests/check.h"
 #include "tests/sim/naive_blocks.h"
 #include "workloads/draw/chance.h"
 
-enum { HASH_TOKENS = 4, LONGEST = 40 };
+enum { HASH_TOKENS = 4, LONGEST = 40, MOST = 6, CACHES = 2 };
 
 static tw_request request_of(guint64 *ids, int n, gint32 prompt_tokens)
 {
@@ -28,7 +29,10 @@ typedef struct bench {
   naive_pool pool;
   tw_chance chance;
   gint64 block_tokens, total, used, hash_tokens, hits, own_hits;
+  gint64 misses, told; /* searches that find nothing, and those of which the map says so */
   guint64 owners;
+  held sequences[MOST];
+  gboolean inside[MOST], there[MOST];
 } bench;
 
 static gint64 below(bench *b, gint64 n)
@@ -56,6 +60,16 @@ static void draw(bench *b, held *h)
   naive_holdings_init(&h->blocks, &h->request, ++b->owners);
 }
 
+/* The map never says less than a search finds. */
+static void ask_map(bench *b, const tw_request *request, gint64 found)
+{
+  gint64 most[CACHES] = {0};
+  tw_prefix_map_bound(b->cache.map, request, most);
+  assert_true(most[b->cache.place] >= found && most[b->cache.place] <= MAX(0, request->prompt_tokens - 1));
+  b->misses += found == 0;
+  b->told += most[b->cache.place] == 0;
+}
+
 static gboolean enter(bench *b, held *h)
 {
   gint64 known = h->request.prompt_tokens + h->emitted, idle;
@@ -65,6 +79,8 @@ static gboolean enter(bench *b, held *h)
   assert_int_equal(hit.tokens, n * b->block_tokens);
   assert_int_equal(hit.idle_blocks, idle);
   *(h->preempted ? &b->own_hits : &b->hits) += n;
+  if (!h->preempted)
+    ask_map(b, &h->request, hit.tokens);
   h->node = tw_prefix_cache_hold(&b->cache, &hit);
   b->used += idle;
   naive_pool_touch(&b->pool, &h->blocks, n);
@@ -99,58 +115,80 @@ static void leave(bench *b, held *h, gboolean preempted)
   assert_int_equal(b->total - b->used, b->pool.free.length);
 }
 
+static void bench_init(bench *b, guint64 seed, tw_prefix_map *map, int place)
+{
+  *b = (bench){.chance = tw_chance_new(seed, "blocks")};
+  b->block_tokens = 1 + below(b, 8);
+  b->hash_tokens = 1 + (gint64)seed / CACHES % 12; /* the same ids for all that share a map */
+  b->total = 5 + below(b, 80);
+  tw_prefix_cache_init(&b->cache, b->block_tokens, b->total);
+  b->cache.map = map;
+  b->cache.place = place;
+  naive_pool_init(&b->pool, b->block_tokens, b->total, 0);
+}
+
+static void bench_clear(bench *b)
+{
+  for (int i = 0; i < MOST; i++)
+    if (b->there[i])
+      naive_holdings_clear(&b->sequences[i].blocks);
+  naive_pool_clear(&b->pool);
+  tw_prefix_cache_clear(&b->cache);
+}
+
+static void bench_step(bench *b)
+{
+  gint64 i = below(b, MOST), what = below(b, 10), tokens = 0, used = 0;
+  held *h = &b->sequences[i];
+  if (!b->there[i]) {
+    draw(b, h);
+    b->there[i] = TRUE;
+  } else if (!b->inside[i]) {
+    b->inside[i] = enter(b, h);
+  } else if (what < 7) {
+    compute(b, h);
+  } else {
+    h->preempted = what < 9;
+    leave(b, h, h->preempted);
+    b->inside[i] = FALSE;
+    b->there[i] = h->preempted;
+    if (!b->there[i])
+      naive_holdings_clear(&h->blocks);
+  }
+  for (int k = 0; k < MOST; k++) {
+    if (!b->inside[k])
+      continue;
+    tokens += tw_prefix_tokens(b->sequences[k].node);
+    used += (gint64)b->sequences[k].blocks.blocks->len - tw_prefix_blocks(&b->cache, b->sequences[k].node);
+  }
+  assert_int_equal(tw_prefix_cache_audit(&b->cache, tokens) + used, b->used);
+  assert_int_equal(b->cache.idle_blocks + b->cache.loose_blocks, b->total - b->used);
+}
+
+/* Two caches of one map, in turn. */
 static void it_agrees_with_a_pool_of_single_blocks(void **state)
 {
   (void)state;
-  enum { MOST = 6 };
-  gint64 hits = 0, own_hits = 0;
-  for (guint64 seed = 0; seed < 300; seed++) {
-    bench b = {.chance = tw_chance_new(seed, "blocks")};
-    b.block_tokens = 1 + below(&b, 8);
-    b.hash_tokens = 1 + below(&b, 12);
-    b.total = 5 + below(&b, 80);
-    tw_prefix_cache_init(&b.cache, b.block_tokens, b.total);
-    naive_pool_init(&b.pool, b.block_tokens, b.total, 0);
-    g_autofree held *sequences = g_new0(held, MOST);
-    gboolean inside[MOST] = {FALSE}, there[MOST] = {FALSE};
-    for (int step = 0; step < 400; step++) {
-      gint64 i = below(&b, MOST), what = below(&b, 10);
-      held *h = &sequences[i];
-      if (!there[i]) {
-        draw(&b, h);
-        there[i] = TRUE;
-      } else if (!inside[i]) {
-        inside[i] = enter(&b, h);
-      } else if (what < 7) {
-        compute(&b, h);
-      } else {
-        h->preempted = what < 9;
-        leave(&b, h, h->preempted);
-        inside[i] = FALSE;
-        there[i] = h->preempted;
-        if (!there[i])
-          naive_holdings_clear(&h->blocks);
-      }
-      gint64 tokens = 0, used = 0;
-      for (int k = 0; k < MOST; k++) {
-        if (!inside[k])
-          continue;
-        tokens += tw_prefix_tokens(sequences[k].node);
-        used += (gint64)sequences[k].blocks.blocks->len - tw_prefix_blocks(&b.cache, sequences[k].node);
-      }
-      assert_int_equal(tw_prefix_cache_audit(&b.cache, tokens) + used, b.used);
-      assert_int_equal(b.cache.idle_blocks + b.cache.loose_blocks, b.total - b.used);
+  gint64 hits = 0, own_hits = 0, misses = 0, told = 0;
+  for (guint64 seed = 0; seed < 300; seed += CACHES) {
+    tw_prefix_map *map = tw_prefix_map_new();
+    bench benches[CACHES];
+    for (int i = 0; i < CACHES; i++)
+      bench_init(&benches[i], seed + (guint64)i, map, i);
+    for (int step = 0; step < 400 * CACHES; step++)
+      bench_step(&benches[step % CACHES]);
+    for (int i = 0; i < CACHES; i++) {
+      hits += benches[i].hits;
+      own_hits += benches[i].own_hits;
+      misses += benches[i].misses;
+      told += benches[i].told;
+      bench_clear(&benches[i]);
     }
-    hits += b.hits;
-    own_hits += b.own_hits;
-    for (int i = 0; i < MOST; i++)
-      if (there[i])
-        naive_holdings_clear(&sequences[i].blocks);
-    naive_pool_clear(&b.pool);
-    tw_prefix_cache_clear(&b.cache);
+    tw_prefix_map_free(map);
   }
   assert_true(hits > 10000);
   assert_true(own_hits > 1000);
+  assert_true(told > misses / 2 && told <= misses && told > 1000);
 }
 
 /* ---- By hand ---- */

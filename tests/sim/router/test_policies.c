@@ -353,6 +353,86 @@ static void parameters_that_are_wrong_are_told(void **state)
   }
 }
 
+/* What six engines of two ranks hold, and at least as much as a map of them may say. */
+typedef struct holdings {
+  tw_chance chance;
+  gint64 tokens[12], most[12];
+  gint64 searches;
+} holdings;
+
+static gint64 searched(void *user, int engine, int rank, const tw_request *request, double now_s)
+{
+  holdings *h = user;
+  (void)now_s;
+  h->searches++;
+  return MIN(h->tokens[2 * engine + rank], request->prompt_tokens - 1);
+}
+
+static void at_most(void *user, const tw_request *request, gint64 *tokens)
+{
+  const holdings *h = user;
+  for (int i = 0; i < 12; i++)
+    tokens[i] = MIN(h->most[i], request->prompt_tokens - 1);
+}
+
+static void draw_holdings(holdings *h)
+{
+  for (int i = 0; i < 12; i++) {
+    h->tokens[i] = 100 * (gint64)tw_chance_below(&h->chance, 4) * (gint64)tw_chance_below(&h->chance, 3);
+    h->most[i] = h->tokens[i] + (tw_chance_below(&h->chance, 3) == 0 ? 150 : 0);
+  }
+}
+
+/* Policies that look into caches choose the same with a map of what these may hold as when they search all, in fewer
+ * searches. */
+static void with_a_map_the_choices_are_those_of_the_scan(void **state)
+{
+  (void)state;
+  static const char *const policies[][2] = {{"longest-prefix", NULL}, {"prefix-and-load", NULL},
+                                            {"dynamo-kv", NULL},      {"dynamo-kv", "temperature=1"},
+                                            {"llm-d", "precise=1"},   {"production-stack-kv", NULL}};
+  static const int ranks[] = {2, 2, 2, 2, 2, 2};
+  static char *const sessions[] = {"a", "b", "c", "d", "e"};
+  static const tw_rates rate = {0.01, 1e-4, 1e-7, 1e-5, 1e-9, 2048, 8, 20000};
+  const tw_rates rates[] = {rate, rate, rate, rate, rate, rate};
+  for (gsize p = 0; p < G_N_ELEMENTS(policies); p++) {
+    tw_router routers[2];
+    holdings h[2] = {{.chance = tw_chance_new(p, "map")}, {.chance = tw_chance_new(p, "map")}};
+    for (int i = 0; i < 2; i++) {
+      tw_router_init(&routers[i], &(tw_router_config){.policy = policy_named(policies[p][0]),
+                                                      .parameters = policies[p][1],
+                                                      .n_engines = 6,
+                                                      .ranks = ranks,
+                                                      .seed = 1,
+                                                      .prefix_weight = 1});
+      routers[i].cached_tokens = searched;
+      routers[i].bounds = i == 1 ? at_most : NULL;
+      routers[i].rates = rates;
+      routers[i].user = &h[i];
+    }
+    int chosen[400];
+    for (guint64 id = 0; id < 400; id++) {
+      tw_request request = prompt(id, NULL, 1 + (gint32)(id * 7 % 13));
+      request.session = sessions[id % 5];
+      tw_choice choices[2];
+      for (int i = 0; i < 2; i++) {
+        draw_holdings(&h[i]);
+        choices[i] = tw_router_assign(&routers[i], &request, (double)id);
+        tw_request old = prompt(id - 20, NULL, 1 + (gint32)((id - 20) * 7 % 13));
+        if (id >= 20)
+          tw_router_release(&routers[i], chosen[id - 20], &old, (double)id);
+      }
+      assert_int_equal(choices[0].engine, choices[1].engine);
+      assert_int_equal(choices[0].rank, choices[1].rank);
+      assert_int_equal(choices[0].cached_tokens, choices[1].cached_tokens);
+      chosen[id] = choices[0].engine;
+    }
+    assert_true(h[1].searches < h[0].searches);
+    tw_router_clear(&routers[0]);
+    tw_router_clear(&routers[1]);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -370,6 +450,7 @@ int main(void)
       cmocka_unit_test(new_blocks_are_known_late),
       cmocka_unit_test(metrics_are_known_late),
       cmocka_unit_test(parameters_that_are_wrong_are_told),
+      cmocka_unit_test(with_a_map_the_choices_are_those_of_the_scan),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

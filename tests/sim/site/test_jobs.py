@@ -1,66 +1,15 @@
 #!/usr/bin/env python3
 """Training jobs in whole runs: steps take what the closed form says where nobody else is on the network, twice the
 exchange where two jobs share a leaf in step, and what is wrong is refused with the line."""
-import csv
-import gzip
-import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
 import unittest
 
-PROGRAM, SOURCE = sys.argv.pop(1), sys.argv.pop(1)
+from job_runs import JobRuns
 
 JOB = '<job id="pre" model="llama-3.1-8b" batch="32" sequence="4096" steps="3" {}/>'
 
 
-class Jobs(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
-    def tokenworks(self, *arguments):
-        return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True)
-
-    def platform(self, *options):
-        done = self.tokenworks("platform", "hgx", *options, "-o", self.path("site.xml"))
-        self.assertEqual(done.returncode, 0, done.stderr)
-        # Routes inside of a leaf are as long as the device file takes them to be: 5 us over two NICs.
-        with open(self.path("site.xml")) as file:
-            text = file.read()
-        with open(self.path("site.xml"), "w") as file:
-            file.write(text.replace('latency="1.5us"', 'latency="2.5us"'))
-
-    def scenario(self, body, output="audit=\"true\""):
-        with open(self.path("s.xml"), "w") as file:
-            file.write('<scenario name="s">\n<platform file="site.xml"/>\n%s\n<output %s/>\n</scenario>\n' % (body, output))
-
-    def run_it(self):
-        done = self.tokenworks("run", self.path("s.xml"), "-o", self.path("run"), "--force", "--quiet")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        with gzip.open(self.path("run/jobs.csv.gz"), "rt") as file:
-            rows = list(csv.DictReader(file))
-        with open(self.path("run/summary.json")) as file:
-            return rows, json.load(file)
-
-    def alone_s(self):
-        """The step that the plan prints."""
-        plan = self.tokenworks("check", "--plan", self.path("s.xml"))
-        self.assertEqual(plan.returncode, 0, plan.stderr)
-        return [float(s) for s in re.findall(r"step alone +([0-9.]+) s", plan.stdout)]
-
-    def fault(self, body, text, output=""):
-        self.scenario(body, output)
-        done = self.tokenworks("check", self.path("s.xml"))
-        self.assertEqual(done.returncode, 2, done.stdout)
-        self.assertRegex(done.stderr, r"s\.xml:[0-9]+: ")
-        self.assertIn(text, done.stderr)
-
+class Jobs(JobRuns):
     def test_steps_alone_on_the_network_take_what_the_closed_form_says(self):
         # One NIC for each accelerator, at the device's rate, and a fabric without bottlenecks.
         self.platform("--nodes=4")
@@ -170,11 +119,77 @@ class Jobs(unittest.TestCase):
         rows, summary = self.run_it()
         joules = sum(float(row["joules"]) for row in rows)
         self.assertAlmostEqual(summary["training"]["j"], joules + 5 * 8 * 124, delta=1)
-        with gzip.open(self.path("run/site.csv.gz"), "rt") as file:
-            watts = [float(row["accelerator_w"]) for row in csv.DictReader(file)]
+        watts = [float(row["accelerator_w"]) for row in self.table("site")]
         self.assertAlmostEqual(watts[0], 16 * 124, delta=1)
         self.assertGreater(max(watts), 3 * watts[0])
         self.assertGreater(summary["energy"]["ramp_mw_per_s"], 0)
+
+    GRID = 'audit="true" interval="10ms"'
+
+    def test_without_a_grid_nothing_changes_and_with_one_the_sites_own_energy_does_not(self):
+        self.platform("--nodes=2")
+        job = JOB.format('dp="16" dp-overlap="0"').replace('steps="3"', 'steps="20"')
+        self.scenario(job, self.GRID)
+        before, plain = self.run_it()
+        self.scenario(job + '<grid ramp="2kW"><battery power="25kW" capacity="100kJ" over="3s"/></grid><price usd-per-kwh="0.1"/>',
+                      self.GRID)
+        rows, summary = self.run_it()
+        self.assertEqual(rows, before)
+        self.assertAlmostEqual(summary["energy"]["site_j"] / plain["energy"]["site_j"], 1, delta=1e-9)
+        grid = summary["grid"]
+        drawn_j = summary["energy"]["site_j"] + grid["battery_loss_j"] + grid["battery_change_j"]
+        self.assertAlmostEqual(grid["j"] / drawn_j, 1, delta=1e-9)
+        self.assertAlmostEqual(summary["cost"]["electricity_usd"] / (grid["j"] / 3.6e6 * 0.1), 1, delta=1e-9)
+        table = list(self.table("site"))
+        watts = [float(row["grid_w"]) for row in table]
+        # 10 ms at 2 kW a second; rows round to a milliwatt.
+        self.assertLess(max(abs(a - b) for a, b in zip(watts, watts[1:-1])), 20.002)
+        self.assertLess(grid["swing_w"], 0.15 * grid["load_swing_w"])
+        self.assertEqual(grid["exceeded_s"], 0)
+        span_s = summary["simulated_s"] - float(table[-1]["start_s"])
+        joules = sum(watts[:-1]) * 0.01 + watts[-1] * span_s
+        self.assertAlmostEqual(joules / grid["j"], 1, delta=1e-6)
+
+    def test_a_limit_on_rising_power_costs_a_triangle_of_each_rise(self):
+        # Each step computes at f, waits for its exchange at none, and runs its optimizer, after which the next step
+        # begins at once. Power rises by up = 16 * 2000 W a second, and falls at once: a rise from p to f costs
+        # (f - p)^2 / (2 f up), and an optimizer of s seconds that ends before its power is there takes t, at p = up t.
+        self.platform("--nodes=2")
+        job = JOB.format('dp="16" dp-overlap="0"').replace('steps="3"', 'steps="4"')
+        self.scenario(job, self.GRID)
+        rows, plain = self.run_it()
+        self.scenario(job + '<grid><smoothing ramp-up="2kW"/></grid>', self.GRID)
+        slow, summary = self.run_it()
+        f_w = max(float(row["accelerator_w"]) for row in self.table("site")) - 16 * 124
+        more_s = [float(a["step_s"]) - float(b["step_s"]) for a, b in zip(slow, rows)]
+        up = 16 * 2000
+        optimizer_more_s = more_s[0] - f_w / (2 * up)
+        self.assertGreater(optimizer_more_s, 0.01)
+        p_w = up * (optimizer_more_s + float(rows[0]["optimizer"]) * float(rows[0]["step_s"]))
+        self.assertAlmostEqual(more_s[1], (f_w - p_w) ** 2 / (2 * f_w * up) + optimizer_more_s, delta=1e-5)
+        self.assertAlmostEqual(more_s[2], more_s[1], delta=2e-6)
+        share = summary["training"]["share"]["throttled"]
+        self.assertAlmostEqual(share * summary["simulated_s"], sum(more_s), delta=1e-5)
+        self.assertAlmostEqual(sum(summary["training"]["share"].values()), 1, delta=1e-9)
+        # The same work takes the same joules; time at idle is longer.
+        idle_j = 16 * 124 * (summary["simulated_s"] - plain["simulated_s"])
+        self.assertAlmostEqual((summary["training"]["j"] - idle_j) / plain["training"]["j"], 1, delta=1e-6)
+        self.assertEqual(summary["grid"]["burnt_j"], 0)
+
+    def test_a_floor_burns_what_waiting_does_not_need_and_slows_nothing(self):
+        self.platform("--nodes=2")
+        job = JOB.format('dp="16" dp-overlap="0"')
+        self.scenario(job, self.GRID)
+        rows, plain = self.run_it()
+        # Half of 700 W are 226 W above idle, which last for as long as the job waits.
+        self.scenario(job + '<grid><smoothing floor="0.5"/></grid>', self.GRID)
+        held, summary = self.run_it()
+        for a, b in zip(rows, held):
+            self.assertAlmostEqual(float(a["end_s"]), float(b["end_s"]), delta=1e-8)
+        waits_s = float(rows[-1]["end_s"]) * plain["training"]["share"]["exposed"]
+        self.assertAlmostEqual(summary["grid"]["burnt_j"], 16 * 226 * waits_s, delta=0.01)
+        # What was burnt is all that the job drew more.
+        self.assertAlmostEqual(summary["grid"]["burnt_j"], summary["training"]["j"] - plain["training"]["j"], delta=1e-3)
 
     def test_what_is_wrong_is_said_with_its_line(self):
         self.platform("--nodes=2")
@@ -191,6 +206,11 @@ class Jobs(unittest.TestCase):
         self.fault(JOB.format("") + JOB.format(""), "used twice")
         self.fault(JOB.replace("/>", '><checkpoint every="1"/></job>').format(""), "role storage")
         self.fault(JOB.format("") + '<power-cap site="1MW"/>', "slows engines down")
+        for grid, text in (('period="30ms"', "no whole number"), ('ramp="1MW/s"', "ramp of <grid>"), ('rump="1MW"', "ramp")):
+            self.fault(JOB.format("") + "<grid %s/>" % grid, text)
+        self.fault(JOB.format("") + "<grid><battery power=\"1kW\"/></grid>", "capacity")
+        self.fault(JOB.format("") + "<grid><smoothing/></grid>", "smooths nothing")
+        self.fault(JOB.format("") + "<grid><smoothing floor=\"1.1\"/></grid>", "floor")
         self.fault("", "lacks a <workload>")
         self.fault(JOB.format("") + '<pool id="p" model="llama-3.1-8b"/>', "lacks a <workload>")
         self.fault(JOB.format('bach="2"'), "batch")

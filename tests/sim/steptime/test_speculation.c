@@ -95,7 +95,7 @@ static tw_step_setting setting_of(const tw_model *model, const tw_model *drafter
                            .weights = TW_BF16,
                            .kv = TW_BF16,
                            .attention = TW_BF16,
-                           .overhead = {.compute = 1, .fp8 = 1, .experts = 1, .launch = 1, .iteration_s = 1}};
+                           .software = {.compute = 1, .fp8 = 1, .experts = 1, .launch = 1, .iteration_s = 1}};
 }
 
 /* An iteration of the model and passes of its drafter follow each other: with three drafts, one pass over four tokens of
@@ -118,7 +118,7 @@ static void a_drafter_passes_once_for_each_token(void **state)
   tw_device device = {0};
   tw_step_setting with = setting_of(&model, &drafter, &device), without = setting_of(&model, NULL, &device),
                   alone = setting_of(&drafter, NULL, &device);
-  alone.overhead.iteration_s = 0;
+  alone.software.iteration_s = 0;
   g_autoptr(tw_step_model) both = tw_step_model_new(&tw_step_roofline, &with, NULL, NULL);
   g_autoptr(tw_step_model) plain = tw_step_model_new(&tw_step_roofline, &without, NULL, NULL);
   g_autoptr(tw_step_model) draft = tw_step_model_new(&tw_step_roofline, &alone, NULL, NULL);

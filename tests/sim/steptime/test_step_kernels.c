@@ -56,13 +56,13 @@ static void graphs_pad_the_batch_and_what_is_larger_waits_for_the_host(void **st
   four.decode_seqs = four.sampled = 4;
   double alone = cost_of(&setting, &decode3).time_s.first;
   assert_near(alone, 2 * 3 * 2 * 1e-3, 1e-9);
-  setting.overhead.graph_tokens = 4;
+  setting.software.graph_tokens = 4;
   tw_step_cost padded = cost_of(&setting, &decode3);
   assert_near(padded.time_s.first, 2 * 4 * 2 * 1e-3, 1e-9);
   assert_near(padded.time_s.first, cost_of(&setting, &four).time_s.first, 1e-9);
-  setting.overhead.graph_tokens = 2;
-  setting.overhead.eager_layer_s = 1;
-  setting.overhead.eager_experts_s = 0.5;
+  setting.software.graph_tokens = 2;
+  setting.software.eager_layer_s = 1;
+  setting.software.eager_experts_s = 0.5;
   tw_step_cost eager = cost_of(&setting, &decode3);
   assert_near(eager.time_s.first, 2 * 1.5, 1e-9);
   assert_near(eager.kernels_s.first, alone, 1e-9);
@@ -79,7 +79,7 @@ static void engines_without_an_exchange_gather_all_tokens(void **state)
   tw_device device = unit_device();
   tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
   double exchanged = cost_of(&setting, ranks).collective_s;
-  setting.overhead.all_to_all = FALSE;
+  setting.software.all_to_all = FALSE;
   double gathered = cost_of(&setting, ranks).collective_s;
   assert_near(exchanged, 2 * (8 + 16) * 1e-9, 1e-18);
   assert_near(gathered, 2 * 2 * ((double)moe.hidden * 2) * 1e-9, 1e-18);
@@ -97,9 +97,9 @@ static void ranks_that_gather_are_padded_alike(void **state)
   tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
   device.hbm_bytes_per_s = INFINITY;
   device.efficiency[TW_OP_EXPERTS][TW_BF16].per_token_s = 1;
-  setting.overhead.graph_tokens = 4;
+  setting.software.graph_tokens = 4;
   double exchanged = cost_of(&setting, ranks).time_s.first;
-  setting.overhead.all_to_all = FALSE;
+  setting.software.all_to_all = FALSE;
   double copies_s = (double)moe.experts_per_token / 2 * tw_model_moe_layers(&moe);
   assert_near(exchanged, 5 * copies_s, 1e-3);
   assert_near(cost_of(&setting, ranks).time_s.first, 8 * copies_s, 1e-3);
@@ -129,7 +129,7 @@ static void wider_rows_keep_experts_from_their_peak(void **state)
   for (int p = 0; p < TW_PRECISIONS; p++)
     device.efficiency[TW_OP_EXPERTS][p] =
         (tw_efficiency){.compute_peak = 0.8, .mixed_peak = 0.2, .memory = 1};
-  setting.overhead.compute = setting.overhead.experts = 1;
+  setting.software.compute = setting.software.experts = 1;
   setting.parts = &nvfp4;
   assert_near(tw_kernels_of(&setting, TW_OP_EXPERTS, TW_FP4).flops_per_s, 3.2e12, 1);
   assert_near(tw_kernels_of(&setting, TW_OP_EXPERTS, TW_BF16).flops_per_s, 0.8e12, 1);
@@ -200,19 +200,36 @@ static void exponentials_cost_like_dimensions(void **state)
   assert_near(cost_of(&setting, &prompt).time_s.first - before, 64 * 5050 * 1e-10, 1e-15);
 }
 
+/* 7 bytes for each of the model's logits, at 1 ns a byte, whatever part of the head an accelerator holds. */
+static void tokens_that_are_drawn_pass_over_the_logits(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].memory = 1;
+  for (int tp = 1; tp <= 2; tp++) {
+    tw_step_setting setting = setting_of(&dense, &device, tp, 1, 1, 1);
+    tw_step_cost greedy = cost_of(&setting, &decode3);
+    setting.software.logit_bytes = 7;
+    tw_step_cost drawn = cost_of(&setting, &decode3);
+    double bytes = 3 * 7 * (double)dense.vocab;
+    assert_near(drawn.time_s.first - greedy.time_s.first, bytes * 1e-9, 1e-15);
+    assert_near(drawn.bytes.first - greedy.bytes.first, tp * bytes, 1e-9);
+  }
+}
+
 static void launches_and_sequences_take_their_time(void **state)
 {
   (void)state;
   tw_device device = unit_device();
   device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].launch_s = 1e-4;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 1e-5, .launch = 3, .compute = 1};
+  setting.software = (tw_software){.iteration_s = 1e-3, .per_seq_s = 1e-5, .launch = 3, .compute = 1};
   double work = (3424 + dense_rows(3, 1)) * 1e-9;
   assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3 * 1e-5 + work, 1e-15);
   /* Beside the accelerators, the three sequences cost nothing while their work takes less. */
-  setting.overhead.overlap = TRUE;
+  setting.software.overlap = TRUE;
   assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + work, 1e-15);
-  setting.overhead.per_seq_s = 1;
+  setting.software.per_seq_s = 1;
   assert_near(cost_of(&setting, &decode3).time_s.first, 3, 0);
 }
 
@@ -250,6 +267,7 @@ static void attention_and_head_are_computed_in_bf16(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(tokens_that_are_drawn_pass_over_the_logits),
       cmocka_unit_test(launches_and_sequences_take_their_time),
       cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
       cmocka_unit_test(attention_and_head_are_computed_in_bf16),

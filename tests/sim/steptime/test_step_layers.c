@@ -26,7 +26,7 @@ static tw_step_cost attention_of(void **state, const char *text, const char *dev
                              .weights = TW_BF16,
                              .kv = TW_FP8,
                              .attention = TW_BF16,
-                             .overhead = {.launch = 1, .compute = 1}};
+                             .software = {.launch = 1, .compute = 1}};
   tw_step_layers *layers = tw_step_layers_new(&setting);
   tw_step_cost cost = {.valid = G_MAXINT64};
   *time = tw_step_layers_attention(layers, batch, 1, &cost);

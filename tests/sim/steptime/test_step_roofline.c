@@ -162,6 +162,42 @@ static void expert_parallelism_shares_the_experts_and_sends_the_tokens(void **st
               1e-15);
 }
 
+/* Of the same two ranks one has no work, and computes a dummy batch of a token: it takes as long as two tokens. Their
+ * experts are read, and the dense weights by both, but one rank alone reads the head and KV; FLOPs count what sequences
+ * ask for. Without dummy batches one token touches its two experts. Both without work: no head, KV or rows. Ranks that
+ * share no experts have no dummy batches. */
+static void a_rank_without_work_computes_a_dummy_batch(void **state)
+{
+  (void)state;
+  static const tw_batch one = {
+      .decode_seqs = 1, .decode_context = 5, .decode_windowed = 5, .next_full = G_MAXINT64, .sampled = 1};
+  static const tw_batch none = {.next_full = G_MAXINT64};
+  const tw_batch some[] = {one, none}, nobody[] = {none, none};
+  double linear = 2 * 2 * (192 + 32), exchanged = 2 * (8 + 16);
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 2, 2);
+  tw_step_cost alone = cost_of(&setting, some);
+  assert_near(alone.time_s.first,
+              (linear + 32 * 5 + 160 + 2 * 2 * 192 / 2 + exchanged / 2 + moe_rows(1, 1)) * 1e-9, 1e-18);
+  setting.software.idle_tokens = 1;
+  tw_step_cost beside = cost_of(&setting, some), idle = cost_of(&setting, nobody);
+  assert_near(beside.time_s.first,
+              (linear + 32 * 5 + 160 + 2 * TOUCHED * 192 / 2 + exchanged + moe_rows(1, 1)) * 1e-9, 1e-18);
+  assert_near(beside.bytes.first, 2 * linear + 32 * 5 + 160 + 2 * TOUCHED * 192, 1e-9);
+  assert_near(beside.flops.first, alone.flops.first, 1e-9);
+  assert_near(idle.time_s.first, (linear + 2 * TOUCHED * 192 / 2 + exchanged) * 1e-9, 1e-18);
+  assert_near(idle.flops.first, 0, 0);
+  assert_classes_sum(&beside);
+  assert_classes_sum(&idle);
+
+  setting = setting_of(&dense, &device, 1, 1, 2, 1);
+  alone = cost_of(&setting, some);
+  setting.software.idle_tokens = 1;
+  beside = cost_of(&setting, some);
+  assert_near(beside.time_s.first, alone.time_s.first, 0);
+  assert_near(beside.bytes.first, alone.bytes.first, 0);
+}
+
 /* One rank of TP 2, and the experts over the same two: behind the experts there is no all-reduce, so that two
  * of 2 · 1/2 · 32 bytes are left. Each of the two sends the 8 numbers of one token to both groups. */
 static void experts_of_their_own_group_need_no_all_reduce(void **state)
@@ -246,7 +282,7 @@ static void experts_move_the_rows_of_copies_and_of_all_tokens(void **state)
   e->copy_bytes = 0;
   e->token_bytes = 10;
   assert_near(cost_of(&setting, ranks).time_s.first - exchanged, 2 * 10 * 8 * 2 * 0.75 * 1e-9, 1e-15);
-  setting.overhead.all_to_all = FALSE;
+  setting.software.all_to_all = FALSE;
   double with = cost_of(&setting, ranks).time_s.first;
   e->token_bytes = 0;
   assert_near(with - cost_of(&setting, ranks).time_s.first, 2 * 10 * 8 * 2 * 1e-9, 1e-15);
@@ -264,7 +300,7 @@ static void norms_of_heads_are_launched_and_fused_ones_are_not(void **state)
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
   normed.qk_norm = TRUE;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
-  setting.overhead.fused_norms = TRUE;
+  setting.software.fused_norms = TRUE;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
   setting.parallelism.tp = 1;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
@@ -312,7 +348,7 @@ static void halves_that_take_turns_read_the_weights_twice(void **state)
   (void)state;
   tw_device device = unit_device();
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  setting.overhead.iteration_s = 1e-3;
+  setting.software.iteration_s = 1e-3;
   double whole_s = cost_of(&setting, &decode2).time_s.first;
   setting.two_batches = TRUE;
   tw_step_cost halves = cost_of(&setting, &decode2);
@@ -340,7 +376,7 @@ static void llama_70b_on_8_h100_decodes_64_sequences_in_14_ms(void **state)
   assert_non_null(h100);
   tw_step_setting setting = setting_of(model, h100, 8, 1, 1, 1);
   setting.weights = setting.attention = setting.kv = TW_FP8;
-  setting.overhead = (tw_overhead){.iteration_s = 1e-3, .per_seq_s = 43e-6, .launch = 0.5, .compute = 1};
+  setting.software = (tw_software){.iteration_s = 1e-3, .per_seq_s = 43e-6, .launch = 0.5, .compute = 1};
   setting.interconnect = tw_device_links(h100);
   tw_batch batch = {.decode_seqs = 64, .decode_context = 64 * 2000, .next_full = G_MAXINT64, .sampled = 64};
   tw_step_cost cost = cost_of(&setting, &batch);
@@ -362,6 +398,7 @@ int main(void)
       cmocka_unit_test(the_latent_of_mla_is_not_sharded),
       cmocka_unit_test(experts_are_read_if_a_token_picks_them),
       cmocka_unit_test(expert_parallelism_shares_the_experts_and_sends_the_tokens),
+      cmocka_unit_test(a_rank_without_work_computes_a_dummy_batch),
       cmocka_unit_test(experts_of_their_own_group_need_no_all_reduce),
       cmocka_unit_test(experts_move_the_rows_of_copies_and_of_all_tokens),
       cmocka_unit_test(norms_of_heads_are_launched_and_fused_ones_are_not),

@@ -7,6 +7,9 @@
  * Leaderboard v3, github.com/ml-energy/leaderboard; not shipped, its licence is not stated there).
  * DIR/measured/power_*spl.csv[.gz]: wall power of an 8-GPU server at 1 s (MLPerf Inference v5.1, likewise).
  *
+ * The columns tp and dp of rows with experts are not the server's: it is started with tensor parallelism over all of
+ * its accelerators (spawn_vllm of github.com/ml-energy/benchmark).
+ *
  * In each row, requests of `prompt` + `output` tokens run in a batch of n, so that an iteration computes n
  * decodes at the mean context and n/output prompts:
  *
@@ -32,7 +35,7 @@
 static const struct {
   const char *task;
   gint64 tokens;
-} prompts[] = {{"lm-arena-chat", 200}, {"gpqa", 250}};
+} prompts[] = {{"lm-arena-chat", 300}, {"gpqa", 300}};
 
 static const struct {
   const char *name, *model;
@@ -76,7 +79,7 @@ static int find_model(const char *name)
 }
 
 /* FLOPs, bytes and time of a mean iteration. */
-static void add_work(row *r, int index, const tw_device *device, gint64 prompt, int tp, int ep)
+static void add_work(row *r, int index, const tw_device *device, gint64 prompt, int ep)
 {
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_autoptr(tw_model) model = tw_model_load(r->model, NULL, faults);
@@ -84,19 +87,19 @@ static void add_work(row *r, int index, const tw_device *device, gint64 prompt, 
   tw_step_setting setting = {
       .model = model,
       .device = device,
-      .parallelism = {tp, 1, r->accelerators / tp, MAX(ep, 1)},
+      .parallelism = {r->accelerators, 1, 1, MAX(ep, 1)},
       .weights = models[index].weights,
       .kv = TW_BF16,
       .attention = models[index].attention,
       .interconnect = tw_device_links(device),
       .expert_imbalance = 1,
   };
-  gboolean loaded = tw_overhead_load("vllm-0.12", NULL, &setting.overhead, faults);
+  gboolean loaded = tw_software_load("vllm-0.12", NULL, &setting.software, faults);
   g_assert(loaded);
+  setting.software.logit_bytes = 256; /* its client asks for top-p */
   g_autoptr(tw_step_model) steps = tw_step_model_new(&tw_step_roofline, &setting, NULL, faults);
   double context = (double)prompt + r->output / 2;
-  int n = r->accelerators / tp; /* ranks of attention */
-  gint64 seqs = MAX((gint64)lround(r->batch / n), 1);
+  gint64 seqs = MAX((gint64)lround(r->batch), 1);
   tw_batch decode = {.decode_seqs = seqs,
                      .decode_context = (gint64)lround((double)seqs * context),
                      .decode_windowed =
@@ -106,17 +109,13 @@ static void add_work(row *r, int index, const tw_device *device, gint64 prompt, 
   tw_step_cost alone, both;
   tw_batch mixed = decode;
   tw_batch_add_chunk(&mixed, 0, prompt, model->window, TRUE);
-  g_autofree tw_batch *ranks = g_new(tw_batch, (gsize)n);
-  for (int i = 0; i < n; i++)
-    ranks[i] = decode;
-  tw_step_model_cost(steps, ranks, n, &alone);
-  ranks[0] = mixed;
-  tw_step_model_cost(steps, ranks, n, &both);
+  tw_step_model_cost(steps, &decode, 1, &alone);
+  tw_step_model_cost(steps, &mixed, 1, &both);
   /* Prompts join decodes: what one adds to an iteration, n/output times in each. */
   double share = r->batch / r->output;
   r->flops = alone.flops.first + share * (both.flops.first - alone.flops.first);
   r->bytes = alone.bytes.first + share * (both.bytes.first - alone.bytes.first);
-  tw_overhead_clear(&setting.overhead);
+  tw_software_clear(&setting.software);
   r->iteration_s = alone.time_s.first + share * (both.time_s.first - alone.time_s.first);
   double of_alone = alone.kernels_s.first - alone.collective_s,
          of_both = both.kernels_s.first - both.collective_s;
@@ -154,8 +153,7 @@ static GArray *read_rows(const char *path, tw_device *const *loaded, GError **er
     for (guint t = 0; t < G_N_ELEMENTS(prompts); t++)
       if (g_str_equal(prompts[t].task, c[1]))
         prompt = prompts[t].tokens;
-    add_work(&r, index, loaded[r.device], prompt, (int)g_ascii_strtoll(c[8], NULL, 10),
-             (int)g_ascii_strtoll(c[9], NULL, 10));
+    add_work(&r, index, loaded[r.device], prompt, (int)g_ascii_strtoll(c[9], NULL, 10));
     g_array_append_val(rows, r);
   }
   return rows;

@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Reinforcement learning in whole runs. On engines whose iterations all take 10 ms, a rollout takes as long as it has
+tokens: rollouts of equal length make a step the sum of its parts, and the idle shares of a long tail are those of a
+Monte-Carlo twin that draws its own lengths."""
+import math
+import random
+import re
+import statistics
+import unittest
+
+from job_runs import JobRuns
+
+ITERATION_S = 0.01
+OVERHEAD_S = 0.5
+NIC = 50e9
+EQUAL = '<prompt law="fixed" mean="100"/><answer law="fixed" mean="200"/>'
+TAIL = '<prompt law="fixed" mean="100"/><answer law="lognormal" mean="400" sigma="0.8" max="8000"/>'
+
+
+class Rl(JobRuns):
+    def setUp(self):
+        super().setUp()
+        with open(self.path("steps.csv"), "w") as file:
+            file.write("prefill_tokens,decode_seqs,context_tokens,time_s\n")
+            for prefill in (0, 8192):
+                for seqs in (0, 1, 256):
+                    for context in (128, 32768) if seqs > 0 else (128,):
+                        file.write("%d,%d,%d,%g\n" % (prefill, seqs, context, ITERATION_S))
+
+    def rl(self, rl="", lengths=EQUAL, prompts=8, samples=4, job="", steps=3, engines=4, tp=8, output="", roofline=False):
+        """Engines on whole nodes, and a trainer on a node of its own, which packs 2,048 tokens into a sequence."""
+        table = "" if roofline else '<step-time model="table" file="steps.csv"/>'
+        self.scenario(
+            '<workload><rollouts prompts="%d" samples="%d">%s</rollouts></workload>'
+            '<pool id="gen" model="llama-3.1-8b" replicas="%d" tp="%d" weights="bf16" kv="bf16">'
+            '<scheduler kind="vllm" max-seqs="256" max-batched-tokens="8192" max-model-len="16384"/>%s</pool>'
+            '<job id="post" kind="rl" model="llama-3.1-8b" dp="8" sequence="2048" steps="%d" %s><rl %s/></job>'
+            '<router policy="round-robin" frontend="0s"/>' % (prompts, samples, lengths, engines, tp, table, steps, job, rl),
+            'audit="true" ' + output)
+        _, summary = self.run_it()
+        return self.table("rl"), summary
+
+    def update_s(self, tokens, updates=1):
+        """A step of the trainer by the plan, of so many tokens of each of so many updates."""
+        plan = self.tokenworks("check", "--plan", self.path("s.xml")).stdout
+        nominal = int(re.search(r"(\d+) micro-batches of 1", plan)[1])
+        computes_s, optimizer_s = [float(s) for s in re.search(r"computes ([0-9.]+) s.*optimizer ([0-9.]+) s", plan).groups()]
+        # One pass for log-probabilities is a third of the work of an update; nothing crosses the node of the trainer.
+        micro = math.ceil(tokens / (8 * 2048 * updates))
+        return updates * (micro * computes_s / nominal * (1 + 1 / 3) + optimizer_s)
+
+    def test_rollouts_of_equal_length_make_a_step_the_sum_of_its_parts(self):
+        self.platform("--nodes=5")
+        weights_s = 16.06e9 / (8 * NIC)  # over the NICs of a node, from each to the next
+        for name, rl, updates, rewards_s in (("chain", "", 1, 0), ("direct", 'sync="direct"', 1, 0),
+                                             ("updates", 'updates="4" reward="7s"', 4, 7)):
+            with self.subTest(name):
+                rows, summary = self.rl(rl)
+                self.assertEqual(len(rows), 3)
+                rollout_s = 200 * ITERATION_S
+                train_s = self.update_s(8 * 4 * 300, updates)
+                sync_s = weights_s * (4 if name == "direct" else 1) + OVERHEAD_S
+                step_s = rollout_s + rewards_s + train_s + sync_s
+                for row in rows:
+                    self.assertEqual(int(row["trained_tokens"]), 8 * 4 * 300)
+                    self.assertAlmostEqual(float(row["rollout_s"]), rollout_s, delta=2e-6)
+                    self.assertAlmostEqual(float(row["sync_s"]) / sync_s, 1, delta=2e-3)
+                    self.assertAlmostEqual(float(row["train_s"]) / train_s, 1, delta=1e-3)
+                    self.assertAlmostEqual((float(row["end_s"]) - float(row["start_s"])) / step_s, 1, delta=1e-3)
+                    self.assertAlmostEqual(float(row["trainer_idle"]), (rollout_s + rewards_s) / step_s, delta=1e-3)
+                    self.assertAlmostEqual(float(row["rollout_idle"]), 1 - rollout_s / step_s, delta=1e-3)
+                self.assertAlmostEqual(summary["rl"]["steps_per_hour"] * step_s / 3600, 1, delta=1e-3)
+                self.assertAlmostEqual(sum(summary["training"]["share"].values()), 1, delta=1e-9)
+
+    def test_one_step_off_takes_the_longer_of_both_and_the_synchronisation(self):
+        self.platform("--nodes=5")
+        for lengths, tokens in ((EQUAL, 300), (EQUAL.replace("200", "20"), 120)):
+            rows, _ = self.rl('off-policy="1"', lengths, steps=4)
+            rollout_s = (tokens - 100) * ITERATION_S
+            train_s = self.update_s(8 * 4 * tokens)
+            step_s = max(rollout_s, train_s) + 16.06e9 / (8 * NIC) + OVERHEAD_S
+            for row in rows[1:]:
+                self.assertAlmostEqual((float(row["end_s"]) - float(row["start_s"])) / step_s, 1, delta=1e-3)
+                self.assertAlmostEqual(float(row["rollout_s"]), rollout_s, delta=2e-6)
+
+    def test_colocated_roles_take_turns_on_the_same_accelerators(self):
+        self.platform("--nodes=4")
+        swap_s = 3
+        rows, summary = self.rl('colocated="true" swap="%ds"' % swap_s, job='tp="1"', roofline=True,
+                                output='interval="100ms"')
+        self.assertEqual(summary["jobs"][0]["accelerators"], 8)
+        for row in rows:
+            self.assertAlmostEqual(float(row["swap_s"]), 2 * swap_s, delta=2e-6)
+        # The trainer draws what it adds, once: the site's accelerators draw what both say.
+        drawn = sum(float(row["accelerator_w"]) * 0.1 for row in self.table("site")[:-1])
+        told = sum(float(row["joules"]) for row in rows)
+        self.assertAlmostEqual(drawn / told, 1, delta=0.01)
+
+    def test_idle_shares_of_a_long_tail_are_those_of_a_monte_carlo_twin(self):
+        self.platform("--nodes=5")
+        steps, engines, each = 60, 4, 16
+        rows, summary = self.rl(lengths=TAIL, prompts=16, samples=4, steps=steps)
+        chance = random.Random(7)
+        busy, longest, ratios = 0, 0, []
+        for _ in range(40):
+            busy = longest = 0
+            for _ in range(steps):
+                drawn = [[min(8000, max(1, round(chance.lognormvariate(math.log(400) - 0.32, 0.8)))) for _ in range(each)]
+                         for _ in range(engines)]
+                ends = [max(tokens) for tokens in drawn]
+                busy += sum(ends) / engines
+                longest += max(ends)
+            ratios.append(1 - busy / longest)
+        rollout_s = sum(float(row["rollout_s"]) for row in rows)
+        busy_s = sum((1 - float(row["rollout_idle"])) * (float(row["end_s"]) - float(row["start_s"])) for row in rows)
+        self.assertAlmostEqual(1 - busy_s / rollout_s, statistics.mean(ratios), delta=4 * statistics.stdev(ratios))
+        self.assertAlmostEqual(summary["rl"]["trainer_idle"], rollout_s / summary["rl"]["step_s"] / steps, delta=1e-6)
+        for row in rows:
+            self.assertAlmostEqual(float(row["rollout_s"]), int(row["longest_tokens"]) * ITERATION_S, delta=2e-6)
+
+    def test_policies_let_a_step_go_on_without_its_longest_rollouts(self):
+        self.platform("--nodes=5")
+        wait, _ = self.rl(lengths=TAIL, steps=8)
+        over, lost = self.rl('policy="over-sample" over-sampling="1.5"', TAIL, steps=8)
+        partial, kept = self.rl('policy="partial" over-sampling="1.5"', TAIL, steps=8)
+        for rows in wait, over, partial:
+            self.assertEqual({int(row["rollouts"]) for row in rows}, {32})
+        length_s = [sum(float(row["rollout_s"]) for row in rows) for rows in (wait, over, partial)]
+        self.assertLess(length_s[1], 0.8 * length_s[0])
+        # What over-sampling loses was emitted for nothing; what partial rollouts keep is emitted once.
+        requests = self.table("requests")
+        emitted = sum(int(row["answer_tokens"]) for row in requests)
+        self.assertEqual(sum(int(row["emitted_tokens"]) for row in partial), emitted)
+        self.assertGreater(lost["rl"]["unused"], 0.1)
+        self.assertLess(kept["rl"]["unused"], lost["rl"]["unused"] / 2)
+        self.assertEqual(lost["requests"]["cancelled"], sum(int(row["interrupted"]) for row in over))
+        # Long rollouts are not left out for good: they are trained on later.
+        self.assertGreater(max(int(row["longest_tokens"]) for row in partial[1:]),
+                           max(int(row["longest_tokens"]) for row in over[1:]))
+
+    def test_samples_of_a_prompt_share_it(self):
+        self.platform("--nodes=5")
+        _, summary = self.rl(lengths=EQUAL.replace("100", "1024"), engines=1, prompts=2, samples=8, steps=1)
+        # All but the first of each prompt find its seven whole blocks of 128 tokens and more in the cache, or wait
+        # in the same iteration for it to be computed.
+        requests = self.table("requests")
+        self.assertEqual({int(row["prompt_tokens"]) for row in requests}, {1024})
+        self.assertEqual(summary["sessions"]["completed"], 16)
+
+    def test_a_rollout_may_be_a_session_with_tools(self):
+        self.platform("--nodes=5")
+        turns = ('<turn id="ask"><prompt law="fixed" mean="100"/><answer law="fixed" mean="50"/></turn>'
+                 '<turn id="tool" after="ask" repeat="2" wait="3s"><prompt law="fixed" mean="10"/>'
+                 '<answer law="fixed" mean="50"/></turn>')
+        rows, _ = self.rl(lengths=turns)
+        for row in rows:
+            self.assertAlmostEqual(float(row["rollout_s"]), 150 * ITERATION_S + 2 * 3, delta=2e-6)
+            self.assertEqual(int(row["trained_tokens"]), 32 * (150 + 2 * 60))
+
+    def test_what_is_wrong_is_said_with_its_line(self):
+        self.platform("--nodes=5")
+        rollouts = '<workload><rollouts prompts="8" samples="4">%s</rollouts></workload>' % EQUAL
+        pool = '<pool id="gen" model="llama-3.1-8b" tp="8"/>'
+        job = '<job id="post" kind="rl" model="llama-3.1-8b" dp="8" steps="3">%s</job>'
+        self.fault(rollouts + pool, "begin when a job asks for them")
+        self.fault('<workload><poisson rate="1/s" duration="9s">%s</poisson></workload>' % EQUAL + pool + job % "",
+                   "needs <rollouts> in <workload>")
+        self.fault(rollouts.replace("</rollouts>", '<turn id="a">%s</turn></rollouts>' % EQUAL) + pool + job % "",
+                   "what a rollout is, once")
+        self.fault(rollouts.replace('prompts="8"', 'prompts="0"') + pool + job % "", "prompts")
+        self.fault(rollouts.replace('samples="4"', "") + pool + job % "", "samples")
+        body = rollouts + pool + job
+        self.fault(body % '<rl policy="wait" over-sampling="2"/>', "leave over-sampling out")
+        self.fault(body % '<rl policy="hope"/>', "policy")
+        self.fault(body % '<rl over-sampling="0.5" policy="partial"/>', "over-sampling")
+        self.fault(body % '<rl colocated="true" off-policy="1"/>', "stand still while the job trains")
+        self.fault(body % '<rl off-policy="2"/>', "off-policy")
+        self.fault(body % '<rl swap="1s"/>', 'write colocated="true"')
+        self.fault(body % '<rl sync="telepathy"/>', "sync")
+        self.fault(body % "" + job.replace("post", "two") % "", "one job of kind rl")
+        self.fault((body % "").replace('dp="8"', 'dp="8" batch="8"'), "leave batch out")
+        self.fault((body % '<rl colocated="true"/>').replace('dp="8"', 'dp="16"'), "engines that it shares them with have 8")
+        self.fault((body % "").replace('model="llama-3.1-8b" tp', 'model="llama-3.1-70b" tp'), "give both the same model")
+        self.fault((body % "").replace('tp="8"/>', 'tp="8" start="cold"/>'), "serve all the time")
+        self.fault((body % "").replace('tp="8"/>', 'tp="8" role="prefill"/>'), "leave role out")
+        self.fault(body % "" + '<failures><fault part="host" mtbf="9h" repair="1h"/></failures>', "does not know what to do")
+        self.fault((body % "<rl/>").replace('kind="rl"', 'batch="8"'), 'kind="rl" alone')
+        self.fault(job.replace('kind="rl"', "") % "", "lacks the attribute batch")
+
+
+if __name__ == "__main__":
+    unittest.main()
