@@ -325,8 +325,7 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
       return any;
     }
     gint64 chunk = chunk_tokens(s, left, budget);
-    gint64 kept =
-        s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
+    gint64 kept = s->running.length > 0 ? (gint64)(config->watermark * (double)s->kv.total_blocks) : 0;
     gboolean too_long = config->kind->padded && ++n * MAX(longest, left) > config->max_batched_tokens;
     s->held_up = TW_WAIT_BUDGET;
     if (chunk == 0 || (chunk < left && !splits(s)) || too_long)

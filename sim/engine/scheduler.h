@@ -41,7 +41,7 @@ typedef struct tw_scheduler_kind {
   gboolean padded;        /* Each prompt of a batch counts as much as the longest of them. */
   gint64 block_tokens;    /* Tokens of a KV block, where the scenario does not say. */
   int reserve;            /* A tw_admission_reserve, where the scenario does not say. */
-  double watermark;       /* Share of the blocks that admission leaves free while others run. */
+  double watermark;       /* The watermark of the configuration, where the scenario does not say. */
   /* Plans from `now_s` on, by the functions of batching.h, up to tw_batching_start. */
   void (*plan)(tw_scheduler *scheduler, double now_s);
   /* For how many iterations the planned batch stays as it is, if nobody arrives. */
@@ -81,6 +81,7 @@ typedef struct tw_scheduler_config {
   gint64 sequence_blocks; /* Blocks of each sequence's state and windows, beside those of its tokens. */
   /* Prefixes are found up to multiples of so many tokens, where the state was kept; 0: up to whole blocks. */
   gint64 checkpoint_tokens;
+  double watermark;    /* Share of the blocks that admission leaves free while others run. */
   gboolean hands_over; /* Sequences leave when their prompts are complete. */
   gboolean gaps;       /* The longest gap between the tokens of each sequence is followed. */
   /* Clients see the first token of a sequence from another engine as it is scheduled here, not before. */

@@ -58,6 +58,7 @@ struct tw_pool {
 
   int scheduler, order; /* Index in tw_scheduler_kinds, and a tw_waiting_order. */
   int reserve;          /* A tw_admission_reserve. */
+  double watermark;     /* Share of the KV blocks that admission leaves free while others run. */
   int rank_choice;      /* A tw_rank_choice. */
   gint64 prefill_interval;
   int asynchronous; /* A tw_asynchronous. */

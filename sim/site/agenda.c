@@ -96,6 +96,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
       .scheduler = {.kind = &tw_scheduler_kinds[pool->scheduler],
                     .order = pool->order,
                     .reserve = pool->reserve,
+                    .watermark = pool->watermark,
                     .max_seqs = pool->max_seqs,
                     .max_batched_tokens = pool->max_batched_tokens,
                     .block_tokens = pool->block_tokens,

@@ -223,7 +223,7 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     if (r->defers && left > 1)
       break;
     gint64 wanted = r->config->reserve_prompt ? left : tokens;
-    double kept = r->running.length > 0 ? ceil(watermark * (double)r->config->kv_blocks) : 0;
+    double kept = r->running.length > 0 ? floor(watermark * (double)r->config->kv_blocks) : 0;
     n++;
     longest = MAX(longest, left);
     if ((!chunked && tokens < left) || tokens == 0 || !fits_to_its_end(r, s, kept) ||
@@ -266,7 +266,7 @@ static gboolean plan(rank *r, gint64 number, double now_s)
   case NAIVE_VLLM:
     budget = schedule_running(r);
     if (budget >= 0)
-      admit(r, budget, TRUE, 0);
+      admit(r, budget, TRUE, r->config->watermark);
     if (budget >= 0 && !r->defers)
       r->bound = r->waiting.length > 0;
     break;

@@ -32,6 +32,7 @@ typedef struct naive_config {
   gboolean priorities;
   gboolean asynchronous;
   gboolean prefix_cache;
+  double watermark; /* of kinds whose software has none by itself */
   gboolean reserve_prompt;
   gboolean reserve_output; /* instead */
   /* Of kind sglang: decodes beside prompts, the factor of its guess, and a tw_waiting_order. */

@@ -36,6 +36,8 @@ static naive_config random_config(tw_chance *chance)
     config.finish_sync = between(chance, 1, 40);
   if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 3) == 0)
     config.prefill_interval = between(chance, 1, 8);
+  if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 4) == 0)
+    config.watermark = 0.3 * tw_chance_uniform(chance);
   return config;
 }
 
