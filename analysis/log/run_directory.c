@@ -41,6 +41,16 @@ gboolean tw_run_json_has_table(const json_t *run, const tw_log_table *table)
   return json_object_get(tables, table->name) != NULL;
 }
 
+gboolean tw_run_json_has_column(const json_t *run, const tw_log_table *table, const char *column)
+{
+  const json_t *tables = json_object_get(json_object_get(run, TW_LOG_RUN_KEY), "tables"),
+               *columns = json_object_get(json_object_get(tables, table->name), "columns");
+  for (size_t i = 0; i < json_array_size(columns); i++)
+    if (g_strcmp0(json_string_value(json_object_get(json_array_get(columns, i), "name")), column) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 static void set_unknown_table(const char *name, GError **error)
 {
   g_autofree const char **names = tw_log_table_names();

@@ -276,6 +276,17 @@ static tw_shown *read_shown(const char *directory, const json_t *run, const char
   return g_steal_pointer(&shown);
 }
 
+/* Every metric of a table that the run wrote. */
+static GArray *list_written(const json_t *run, const char *name)
+{
+  const tw_log_table *table = tw_log_table_find(name);
+  GArray *origins = list_origins(name);
+  for (guint i = origins->len; i-- > 0;)
+    if (!tw_run_json_has_column(run, table, g_array_index(origins, origin, i).column))
+      g_array_remove_index(origins, i);
+  return origins;
+}
+
 tw_shown *tw_show_read(const char *directory, const char *metric, const tw_show_options *options,
                        GError **error)
 {
@@ -284,7 +295,7 @@ tw_shown *tw_show_read(const char *directory, const char *metric, const tw_show_
     return NULL;
   const char *table = options->table != NULL ? options->table : "site";
   g_autoptr(GArray) origins =
-      metric == NULL ? list_origins(table) : g_array_new(FALSE, FALSE, sizeof(origin));
+      metric == NULL ? list_written(run, table) : g_array_new(FALSE, FALSE, sizeof(origin));
   tw_shown *shown = NULL;
   if (metric == NULL || find_metric(run, metric, options->table, &table, origins, error))
     shown = read_shown(directory, run, table, origins, options, error);

@@ -168,6 +168,8 @@ static void read_zone(tw_reader *reader, const xmlNode *node, int parent, int de
       tw_property_check(child, TW_ON_HOST, reader->faults);
       tw_host like = tw_reader_host(reader, child, host.speed, host.pstate);
       tw_reader_add_host(reader, host.id, zone, &like, child);
+      tw_reader_profile(reader, child, "state_file", host.state_file, FALSE, (int)reader->hosts->len - 1);
+      tw_reader_profile(reader, child, "speed_file", host.speed_file, FALSE, (int)reader->hosts->len - 1);
       g_free(like.clocks);
       tw_schema_clear(&tw_xml_host, &host);
     } else if (g_str_equal(name, "router")) {
@@ -227,6 +229,11 @@ static void number_racks(tw_reader *reader, const char *path)
   }
 }
 
+static void clear_profile(gpointer profile)
+{
+  tw_availability_clear(profile);
+}
+
 /* Hands what was read over to a platform. */
 static tw_platform *freeze(tw_reader *reader, const char *path)
 {
@@ -246,6 +253,7 @@ static tw_platform *freeze(tw_reader *reader, const char *path)
   platform->racks = (char **)g_ptr_array_free(reader->racks, FALSE);
   platform->supply = reader->supply;
   platform->profiled = reader->profiled;
+  platform->profiles = reader->profiles;
   return platform;
 }
 
@@ -266,6 +274,8 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   reader.links = g_array_new(FALSE, FALSE, sizeof(tw_link));
   reader.devices = g_ptr_array_new();
   reader.racks = g_ptr_array_new();
+  reader.profiles = g_array_new(FALSE, TRUE, sizeof(tw_availability));
+  g_array_set_clear_func(reader.profiles, clear_profile);
   reader.switches = g_ptr_array_new_with_free_func(g_free);
   reader.ways = tw_reader_ways_new();
   reader.hops = g_array_new(FALSE, FALSE, sizeof(int));
@@ -320,6 +330,8 @@ void tw_platform_free(tw_platform *platform)
     g_free(platform->racks[i]);
   if (platform->notes != NULL)
     g_ptr_array_unref(platform->notes);
+  if (platform->profiles != NULL)
+    g_array_unref(platform->profiles);
   tw_wiring_free(platform->wiring);
   g_free(platform->zones);
   g_free(platform->hosts);

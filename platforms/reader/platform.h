@@ -11,6 +11,7 @@
 #ifndef TW_PLATFORMS_PLATFORM_H
 #define TW_PLATFORMS_PLATFORM_H
 
+#include "platforms/reader/availability.h"
 #include "platforms/reader/device.h"
 #include "platforms/reader/platform_wiring.h"
 #include "platforms/reader/supply.h"
@@ -104,6 +105,7 @@ struct tw_platform {
   int n_zones, n_hosts, n_links, n_devices, n_racks;
   tw_supply supply;  /* Power supply of the site. */
   gboolean profiled; /* the bandwidth of a link changes with time (bandwidth_file) */
+  GArray *profiles;  /* tw_availability of hosts and links, by state_file and speed_file; NULL: none */
   GPtrArray *notes;  /* char *: what is read otherwise than a user may think, with its line */
   tw_wiring *wiring; /* NULL in platforms that were not read */
 };

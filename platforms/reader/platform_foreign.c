@@ -32,9 +32,7 @@ static const struct foreign {
 static const struct foreign attributes[] = {
     {"latency_file", NOTED, "latencies are those at the start here"},
     {"availability_file", NOTED, "accelerators run at the rates of their device"},
-    {"speed_file", NOTED, "accelerators run at the rates of their device"},
     {"coordinates", NOTED, "distances do not count here"},
-    {"state_file", REFUSED, "links and hosts that fail in SimGrid are not simulated; remove it"},
 };
 
 static const struct foreign *find(const struct foreign *rows, guint n, const char *name)
@@ -214,8 +212,8 @@ void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults)
     if (cabinet)
       expand_cabinet(child, notes, faults);
     else if (g_str_has_suffix(kind, "_AVAIL"))
-      tw_node_fault(child, faults, "kind of <%s>: %s", child->name,
-                    attributes[G_N_ELEMENTS(attributes) - 1].why);
+      tw_node_fault(child, faults, "kind of <%s>: name a state_file of the <host> or <link> instead",
+                    child->name);
     else if (g_str_equal(kind, "BANDWIDTH"))
       tw_node_fault(child, faults, "kind of <%s>: name a bandwidth_file of the <link> instead", child->name);
     else if (row->what == REFUSED)

@@ -29,6 +29,18 @@ void tw_reader_add_host(tw_reader *reader, const char *id, int zone, const tw_ho
   g_array_append_val(reader->hosts, host);
 }
 
+void tw_reader_profile(tw_reader *reader, const xmlNode *node, const char *attribute, const char *name,
+                       gboolean of_link, int item)
+{
+  if (name == NULL || *name == '\0')
+    return;
+  tw_availability profile = {.of_link = of_link, .item = item};
+  if (tw_availability_read(&profile, node, attribute, name, reader->faults))
+    g_array_append_val(reader->profiles, profile);
+  else
+    tw_availability_clear(&profile);
+}
+
 static int falling(const void *a, const void *b)
 {
   double x = *(const double *)a, y = *(const double *)b;

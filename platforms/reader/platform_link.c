@@ -55,6 +55,13 @@ void tw_reader_link(tw_reader *reader, const xmlNode *node, int zone)
   if (backbone && ((tw_zone_routes *)g_ptr_array_index(reader->routes, zone))->routing != TW_ROUTING_STAR)
     tw_node_fault(node, reader->faults,
                   "<backbone> counts only in a zone with routing=\"Cluster\"; write <link>");
+  tw_reader_profile(reader, node, "state_file", attributes.state_file, TRUE, (int)reader->links->len);
+  if (attributes.state_file != NULL && link.kind == TW_LINK_NVLINK)
+    tw_node_fault(
+        node, reader->faults,
+        "state_file of <%s>: NVLink is inside of what computes, and does not fail alone; give it to the "
+        "<host>",
+        node->name);
   g_array_append_val(reader->links, link);
   tw_schema_clear(element, &attributes);
 }

@@ -322,9 +322,11 @@ static void add_hosts(platform_copy *c, xmlNode *zone)
   }
 }
 
-/* SimGrid looks for profiles beside the file, and this is another one. */
+/* SimGrid looks for profiles beside the file, and this is another one. What fails by a state_file does so by our own
+ * account: SimGrid would end what runs there. */
 static void anchor_profiles(xmlNode *node, const char *folder)
 {
+  xmlUnsetProp(node, (const xmlChar *)"state_file");
   for (xmlAttr *a = node->properties; a != NULL; a = a->next) {
     if (!g_str_has_suffix((const char *)a->name, "_file"))
       continue;
@@ -418,7 +420,8 @@ static void add_ports(const tw_ports *ports, xmlNode *root)
 char *tw_ports_write(const tw_ports *ports, GError **error)
 {
   const char *path = ports->platform->path;
-  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && !g_str_has_suffix(path, ".gz"))
+  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && !g_str_has_suffix(path, ".gz") &&
+      (ports->platform->profiles == NULL || ports->platform->profiles->len == 0))
     return NULL;
   gsize bytes = 0;
   g_autofree char *read = tw_text_file_read(path, G_MAXINT, &bytes, NULL);

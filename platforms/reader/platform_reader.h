@@ -62,6 +62,7 @@ typedef struct tw_reader {
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
   gboolean profiled;
+  GArray *profiles; /* tw_availability */
 } tw_reader;
 
 /* The tables of platform elements (platform_schema.c). */
@@ -72,7 +73,7 @@ typedef struct tw_xml_attributes {
   char *id, *value, *prefix, *suffix, *radical, *speed, *bw, *lat, *bb_bw, *bb_lat, *loopback_bw,
       *loopback_lat;
   char *limiter, *router_id, *topo_parameters, *version;
-  char *src, *dst, *gw_src, *gw_dst, *up, *down, *bandwidth_file;
+  char *src, *dst, *gw_src, *gw_dst, *up, *down, *bandwidth_file, *state_file, *speed_file;
   gint64 core, pstate;
   int routing, policy, bb_policy, topology, symmetrical, direction;
 } tw_xml_attributes;
@@ -91,6 +92,9 @@ void tw_reader_translate(xmlNode *node, GPtrArray *notes, tw_faults *faults);
 void tw_reader_note(GPtrArray *notes, const xmlNode *node, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* A fault where the profile that an attribute names is not in the folder of the platform. */
 void tw_reader_check_profile(const xmlNode *node, const char *attribute, tw_faults *faults);
+/* Reads the profile that an attribute names, if there is one, of host or link number `item` (platform_host.c). */
+void tw_reader_profile(tw_reader *reader, const xmlNode *node, const char *attribute, const char *name,
+                       gboolean of_link, int item);
 /* Two elements name the same profile. */
 void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults);
 /* Notes that a number stands without a unit; `notes` may be NULL. */

@@ -49,6 +49,8 @@ static const tw_attribute host_attributes[] = {
     CORES,
     {"pstate", TW_ATTR_INT, .fallback = "0", .min = 0, .max = 1000,
      .offset = offsetof(tw_xml_attributes, pstate), .help = "initial p-state"},
+    OPTIONAL("state_file", state_file, "profile by which it stops and works again"),
+    OPTIONAL("speed_file", speed_file, "profile of the part of their speed that its accelerators have"),
     {0}};
 const tw_element tw_xml_host = {"host", "computer", host_attributes, props, NULL};
 
@@ -61,6 +63,7 @@ static const tw_attribute link_attributes[] = {
     STRING("latency", lat, "such as 1us"),
     CHOICE("sharing_policy", policies, "SHARED", policy, "how flows share"),
     OPTIONAL("bandwidth_file", bandwidth_file, "profile by which SimGrid changes the bandwidth"),
+    OPTIONAL("state_file", state_file, "profile by which it stops and works again"),
     {0}};
 const tw_element tw_xml_link = {"link", "wire, or several seen as one", link_attributes, props, NULL};
 

@@ -29,6 +29,13 @@ static const tw_metric_id sums[] = {
     TW_METRIC_CARBON_G,
 };
 
+/* Those that are sums over the sites that have jobs. */
+static const tw_metric_id job_sums[] = {
+    TW_METRIC_TRAINING_STEPS, TW_METRIC_TRAINING_TOKENS,     TW_METRIC_TRAINING_TOKENS_PER_S,
+    TW_METRIC_TRAINING_STOPS, TW_METRIC_TRAINING_LOST_STEPS, TW_METRIC_TRAINING_CHECKPOINTS,
+    TW_METRIC_TRAINING_J,
+};
+
 static double per(double amount, double of)
 {
   return of > 0 ? amount / of : NAN;
@@ -38,6 +45,11 @@ static void add(tw_metric_values *all, const tw_metric_values *site, gboolean fi
 {
   for (guint i = 0; i < G_N_ELEMENTS(sums); i++)
     all->of[sums[i]] = (first ? 0 : all->of[sums[i]]) + site->of[sums[i]];
+  for (guint i = 0; i < G_N_ELEMENTS(job_sums); i++) {
+    double before = all->of[job_sums[i]], more = site->of[job_sums[i]];
+    if (!isnan(more))
+      all->of[job_sums[i]] = (isnan(before) ? 0 : before) + more;
+  }
 }
 
 /* Sets the ratios that follow from the sums. */
@@ -48,6 +60,7 @@ static void set_ratios(tw_metric_values *v)
   v->of[TW_METRIC_ENERGY_AVERAGE_W] = per(site_j, v->of[TW_METRIC_SIMULATED_S]);
   v->of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] = per(output * 1e6, site_j);
   v->of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_COST_USD] * 1e6, output);
+  v->of[TW_METRIC_TRAINING_J_PER_TOKEN] = per(v->of[TW_METRIC_TRAINING_J], v->of[TW_METRIC_TRAINING_TOKENS]);
   v->of[TW_METRIC_CARBON_G_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_CARBON_G] * 1e6, output);
 }
 
@@ -55,7 +68,8 @@ static json_t *describe_site(const tw_world_site *site, const tw_metric_values *
 {
   static const char *const sections[] = {
       "requests",         "tokens",        "utilization", "accelerators", "energy.site_j",
-      "energy.average_w", "energy.peak_w", "cost",        "carbon",       NULL};
+      "energy.average_w", "energy.peak_w", "cost",        "carbon",       "training.steps",
+      "training.tokens",  "training.j",    NULL};
   json_t *object = json_object();
   json_object_set_new(object, "region", json_string(site->region));
   tw_summary_write(v, sections, object);
@@ -70,7 +84,7 @@ json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
                                        "accelerators", "requests",   "world",       NULL};
   static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    NULL};
-  static const char *const last[] = {"utilization", "energy", "cost", "carbon", NULL};
+  static const char *const last[] = {"utilization", "training", "energy", "cost", "carbon", NULL};
   const tw_scenario *common = world->sites[0].scenario;
   tw_metric_values v;
   tw_metric_values_clear(&v);

@@ -76,6 +76,14 @@ int tw_failing_network_components(const tw_platform *platform, tw_failing_part p
   return n;
 }
 
+int tw_failing_components_of_link(const tw_platform *platform, int link, int *first)
+{
+  *first = 0;
+  for (int i = 0; i < link; i++)
+    *first += lanes_of(platform, TW_PART_LINK, i);
+  return lanes_of(platform, TW_PART_LINK, link);
+}
+
 char *tw_failing_network_name(const tw_platform *platform, tw_failing_part part, int component)
 {
   return name_of(platform, part, find_place(platform, part, component));

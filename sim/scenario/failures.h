@@ -71,14 +71,16 @@ typedef struct tw_told_failure {
   int component; /* Component of the part that the trace tells of. */
 } tw_told_failure;
 
-/* One <fault-trace>. */
+/* One <fault-trace>, or a profile of the platform, whose failures follow from it and are not in `told`. */
 typedef struct tw_fault_trace {
   char *file;
   double start_s;    /* Instant of the trace at which the run begins. */
   double rate_scale; /* failures come so many times as fast; repairs take as long */
   double detection_s;
-  int part;     /* host */
-  GArray *told; /* Array of tw_told_failure, by start_s. */
+  int part;                       /* host */
+  GArray *told;                   /* Array of tw_told_failure, by start_s. */
+  const tw_availability *profile; /* borrowed from the platform; NULL: a <fault-trace> */
+  int component;                  /* Component of the part that the profile tells of. */
 } tw_fault_trace;
 
 typedef enum { TW_ANSWERS_RESUMED, TW_ANSWERS_LOST } tw_partial_answers;
@@ -94,12 +96,14 @@ typedef struct tw_failure_plan {
   double pause_s;                 /* Seconds that an engine pauses as it shrinks. */
   gint64 standby;                 /* engines of each pool that serve only when another one does not */
   double promotion_s;             /* until they do */
+  double profile_detection_s;     /* until the router knows of what a profile of the platform says */
   GArray *faults, *traces;        /* Arrays of tw_fault and of tw_fault_trace. */
 } tw_failure_plan;
 
 extern const tw_element tw_failures_element;
 
-/* Reads the <failures> of a scenario before its pools; leaves scenario->failures NULL where there are none. */
+/* Reads the <failures> of a scenario before its pools; leaves scenario->failures NULL where there are none, and the
+ * platform has no profiles by which hosts or links fail. */
 void tw_scenario_read_failures(tw_scenario *scenario, const xmlNode *root);
 /* Checks them once the pools are placed, and reads the traces. */
 void tw_scenario_check_failures(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
@@ -110,6 +114,9 @@ void tw_failure_plan_files(const tw_failure_plan *plan, GPtrArray *files);
 /* Reads the file of a trace, of components of a scenario that is placed. */
 void tw_fault_trace_load(const tw_scenario *scenario, tw_fault_trace *trace, tw_faults *faults);
 
+/* Adds the profiles of the platform to scenario->failures, as traces; or a fault where SimGrid changes links, too. */
+void tw_fault_profiles_add(const tw_scenario *scenario, tw_faults *faults);
+
 /* The number of components of a part, and the name of one; the caller frees it. */
 int tw_failing_components(const tw_scenario *scenario, tw_failing_part part);
 char *tw_failing_component_name(const tw_scenario *scenario, tw_failing_part part, int component);
@@ -117,6 +124,8 @@ char *tw_failing_component_name(const tw_scenario *scenario, tw_failing_part par
 gboolean tw_failing_is_network(tw_failing_part part);
 /* The number of its components, the name of one, and the names of all (char *). The caller frees them. */
 int tw_failing_network_components(const tw_platform *platform, tw_failing_part part);
+/* How many of them are of a link, and the first of these. */
+int tw_failing_components_of_link(const tw_platform *platform, int link, int *first);
 char *tw_failing_network_name(const tw_platform *platform, tw_failing_part part, int component);
 GPtrArray *tw_failing_network_names(const tw_platform *platform, tw_failing_part part);
 /* The links of the platform (of int) that such a component is on: all of each, or number `lane` of the `lanes` equal ones

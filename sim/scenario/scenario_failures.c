@@ -111,6 +111,9 @@ static const tw_attribute failures_attributes[] = {
      .help = "standby: engines of each pool that have their weights and wait"},
     {"promotion", TW_ATTR_QUANTITY, TW_TIME, "1s", .max = 86400, PLAN(promotion_s),
      .help = "standby: from detection to where one serves"},
+    {"profile-detection", TW_ATTR_QUANTITY, TW_TIME, "10s", .max = 86400, PLAN(profile_detection_s),
+     .help =
+         "until the router knows of hosts and links that fail by a state_file or speed_file of the platform"},
     {0}};
 static const tw_child failures_children[] = {{&fault_element, 0, 0}, {&fault_trace_element, 0, 0}, {0}};
 const tw_element tw_failures_element = {"failures", "what breaks, and what is done about it",
@@ -175,7 +178,7 @@ static const char *row_name(const tw_platform *platform, int row)
 {
   g_autofree int *rows = tw_failing_rows(platform, NULL);
   int host = 0;
-  while (rows[host] != row)
+  while (host + 1 < platform->n_hosts && rows[host] != row)
     host++;
   const char *name = platform->zones[platform->hosts[host].zone].row;
   return name != NULL ? name : "";
@@ -316,17 +319,9 @@ static void check_plan(const tw_scenario *scenario, const tw_failure_plan *plan,
   }
 }
 
-void tw_scenario_read_failures(tw_scenario *scenario, const xmlNode *root)
+/* Reads the <fault>s and <fault-trace>s of a node. */
+static void read_faults(tw_failure_plan *plan, const xmlNode *node)
 {
-  const xmlNode *node = tw_node_child(root, tw_failures_element.name);
-  if (node == NULL)
-    return;
-  tw_failure_plan *plan = scenario->failures = g_new0(tw_failure_plan, 1);
-  plan->faults = g_array_new(FALSE, TRUE, sizeof(tw_fault));
-  plan->traces = g_array_new(FALSE, TRUE, sizeof(tw_fault_trace));
-  g_array_set_clear_func(plan->faults, clear_fault);
-  g_array_set_clear_func(plan->traces, clear_trace);
-  tw_schema_read(node, &tw_failures_element, plan);
   for (const xmlNode *n = tw_node_child(node, "fault"); n != NULL; n = tw_node_next(n, "fault")) {
     g_array_set_size(plan->faults, plan->faults->len + 1);
     tw_schema_read(n, &fault_element, &g_array_index(plan->faults, tw_fault, plan->faults->len - 1));
@@ -338,13 +333,26 @@ void tw_scenario_read_failures(tw_scenario *scenario, const xmlNode *root)
   }
 }
 
-void tw_scenario_check_failures(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+void tw_scenario_read_failures(tw_scenario *scenario, const xmlNode *root)
 {
   const xmlNode *node = tw_node_child(root, tw_failures_element.name);
-  tw_failure_plan *plan = scenario->failures;
-  if (plan == NULL)
+  gboolean profiles = scenario->platform != NULL && scenario->platform->profiles->len > 0;
+  if (node == NULL && !profiles)
     return;
-  check_plan(scenario, plan, node, faults);
+  tw_failure_plan *plan = scenario->failures = g_new0(tw_failure_plan, 1);
+  plan->faults = g_array_new(FALSE, TRUE, sizeof(tw_fault));
+  plan->traces = g_array_new(FALSE, TRUE, sizeof(tw_fault_trace));
+  g_array_set_clear_func(plan->faults, clear_fault);
+  g_array_set_clear_func(plan->traces, clear_trace);
+  tw_schema_read_child(root, &tw_failures_element, plan);
+  if (node != NULL)
+    read_faults(plan, node);
+}
+
+/* Checks the <fault>s of a node, and reads the traces. */
+static void check_faults(const tw_scenario *scenario, const xmlNode *node, tw_faults *faults)
+{
+  const tw_failure_plan *plan = scenario->failures;
   const xmlNode *n = tw_node_child(node, "fault");
   for (guint i = 0; i < plan->faults->len; i++, n = tw_node_next(n, "fault")) {
     const tw_fault *fault = &g_array_index(plan->faults, tw_fault, i);
@@ -357,4 +365,16 @@ void tw_scenario_check_failures(tw_scenario *scenario, const xmlNode *root, tw_f
     check_network(scenario, trace->part, n, faults);
     tw_fault_trace_load(scenario, trace, faults);
   }
+}
+
+void tw_scenario_check_failures(tw_scenario *scenario, const xmlNode *root, tw_faults *faults)
+{
+  const xmlNode *node = tw_node_child(root, tw_failures_element.name);
+  if (scenario->failures == NULL)
+    return;
+  if (node != NULL) {
+    check_plan(scenario, scenario->failures, node, faults);
+    check_faults(scenario, node, faults);
+  }
+  tw_fault_profiles_add(scenario, faults);
 }

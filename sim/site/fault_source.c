@@ -13,10 +13,12 @@ typedef struct drawn {
   tw_chance chance;
 } drawn;
 
-/* A trace, and the next row of it. */
+/* A trace, and the next row of it; or a profile, and the next dip in it. */
 typedef struct told {
   const tw_fault_trace *trace;
   guint next;
+  tw_availability_place place;
+  tw_availability_dip dip; /* from INFINITY on: there is none any more */
 } told;
 
 struct tw_fault_source {
@@ -60,6 +62,13 @@ static void add_fault(tw_fault_source *source, const tw_scenario *scenario, cons
   }
 }
 
+/* Goes on to the next dip of a profile. */
+static void advance(told *t)
+{
+  if (t->trace->profile == NULL || !tw_availability_next(t->trace->profile, &t->place, &t->dip))
+    t->dip.start_s = INFINITY;
+}
+
 tw_fault_source *tw_fault_source_new(const tw_scenario *scenario)
 {
   const tw_failure_plan *plan = scenario->failures;
@@ -72,7 +81,8 @@ tw_fault_source *tw_fault_source_new(const tw_scenario *scenario)
     add_fault(source, scenario, fault, rows[fault->part]++);
   }
   for (guint i = 0; i < plan->traces->len; i++) {
-    told t = {&g_array_index(plan->traces, tw_fault_trace, i), 0};
+    told t = {.trace = &g_array_index(plan->traces, tw_fault_trace, i)};
+    advance(&t);
     g_array_append_val(source->told, t);
   }
   for (guint i = 0; i < source->drawn->len; i++) {
@@ -92,6 +102,15 @@ void tw_fault_source_free(tw_fault_source *source)
   g_free(source);
 }
 
+/* When the next failure of a trace comes, INFINITY: none does. */
+static double told_start_s(const told *t)
+{
+  if (t->trace->profile != NULL)
+    return t->dip.start_s;
+  return t->next < t->trace->told->len ? g_array_index(t->trace->told, tw_told_failure, t->next).start_s
+                                       : INFINITY;
+}
+
 /* The trace whose next failure comes first, or NULL. */
 static told *first_told(const tw_fault_source *source, double *due_s)
 {
@@ -99,15 +118,33 @@ static told *first_told(const tw_fault_source *source, double *due_s)
   *due_s = INFINITY;
   for (guint i = 0; i < source->told->len; i++) {
     told *t = &g_array_index(source->told, told, i);
-    if (t->next >= t->trace->told->len)
-      continue;
-    double start_s = g_array_index(t->trace->told, tw_told_failure, t->next).start_s;
-    if (start_s < *due_s) {
+    if (told_start_s(t) < *due_s) {
       first = t;
-      *due_s = start_s;
+      *due_s = told_start_s(t);
     }
   }
   return first;
+}
+
+/* Takes the next failure of a trace. */
+static tw_breakage take_told(told *t)
+{
+  tw_failing_part part = (tw_failing_part)t->trace->part;
+  if (t->trace->profile != NULL) {
+    tw_availability_dip dip = t->dip;
+    advance(t);
+    return (tw_breakage){part,
+                         t->trace->component,
+                         dip.left > 0 ? TW_EFFECT_LIMP : TW_EFFECT_STOP,
+                         dip.left > 0 ? dip.left : NAN,
+                         t->trace->detection_s,
+                         dip.start_s,
+                         dip.end_s,
+                         -1};
+  }
+  const tw_told_failure *row = &g_array_index(t->trace->told, tw_told_failure, t->next++);
+  return (tw_breakage){
+      part, row->component, TW_EFFECT_STOP, NAN, t->trace->detection_s, row->start_s, row->repaired_s, -1};
 }
 
 static double drawn_due(const tw_fault_source *source)
@@ -127,11 +164,8 @@ tw_breakage tw_fault_source_next(tw_fault_source *source)
 {
   double told_s;
   told *t = first_told(source, &told_s);
-  if (t != NULL && told_s <= drawn_due(source)) {
-    const tw_told_failure *row = &g_array_index(t->trace->told, tw_told_failure, t->next++);
-    return (tw_breakage){(tw_failing_part)t->trace->part, row->component, TW_EFFECT_STOP,  NAN,
-                         t->trace->detection_s,           row->start_s,   row->repaired_s, -1};
-  }
+  if (t != NULL && told_s <= drawn_due(source))
+    return take_told(t);
   tw_heap_node *top = tw_heap_top(&source->due);
   drawn *d = tw_container(top, drawn, node);
   double start_s = top->key;

@@ -4,6 +4,8 @@ Elements and attributes come from the tables, so that new ones are drawn without
 where a value needs sense (a model that fits, a file that exists); all else is drawn by its type around its default."""
 import random
 import re
+import resource
+import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -482,6 +484,12 @@ class Drawing:
         scheduler, offload = pool.find("scheduler"), pool.find("kv-offload")
         if scheduler is not None and scheduler.get("kind") == "sglang" and offload is not None:
             pool.remove(offload)
+        adapters = pool.find("adapters")
+        if adapters is not None and (role != "mixed" or scheduler is not None and (
+                scheduler.get("kind") == "sglang" or scheduler.get("order") == "fair")):
+            pool.remove(adapters)
+        elif adapters is not None and int(adapters.get("host-slots", "0")) < int(adapters.get("slots", "1")):
+            adapters.attrib.pop("host-slots", None)
         if self.storage is False and pool.find("kv-offload") is not None:
             pool.find("kv-offload").attrib.pop("store", None)
         return pool
@@ -549,6 +557,9 @@ RULES = {
     "step-time/launch": lambda d: f"{d.log(0.1, 2):.3g}",
     "kv-offload/host-memory": lambda d: f"{d.log(0.2, 50):.3g}GB",
     "kv-offload/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
+    "adapters/slots": lambda d: d.chance.randint(1, 5), "adapters/host-slots": lambda d: d.chance.randint(1, 9),
+    "adapters/size": lambda d: f"{d.log(1, 500):.3g}MB", "adapters/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
+    "adapters/storage-bandwidth": lambda d: f"{d.log(0.1, 10):.3g}GB/s", "adapters/base": lambda d: d.pick("a", "b"),
     "autoscaler/min": lambda d: d.pick(0, 1), "autoscaler/file": lambda d: None,
     "autoscaler/policy": lambda d: d.pick("utilization", "queue", "schedule"),
     "autoscaler/period": lambda d: d.seconds(0.05, 3),
@@ -615,9 +626,28 @@ def write(root, files, directory):
 NO_ROOM = re.compile(r"of ([\d.]+) GB per .*, ([\d.]+) GB may be used, weights take ([\d.]+) GB, and .* ([\d.]+) GB, which")
 
 
+LIMIT_CPU_S = 60  # No call takes long. Real time would count what else the machine does.
+
+
+def limit():
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_CPU_S, LIMIT_CPU_S + 5))
+
+
+def call(words):
+    """Runs a command. Returns how it ended, or None where it does not end, or waits for ever."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, preexec_fn=limit,
+                              timeout=30 * LIMIT_CPU_S)
+    except subprocess.TimeoutExpired:
+        return None
+    return None if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else done
+
+
 def check(program, path):
     """Returns the faults that the program finds in a scenario."""
-    done = subprocess.run([program, "check", path], capture_output=True, text=True, check=False, timeout=60)
+    done = call([program, "check", path])
+    if done is None:
+        raise RuntimeError("check does not end")
     if done.returncode not in (0, 2):
         raise RuntimeError(f"check ended with {done.returncode}: {done.stderr[-2000:]}")
     return done.stderr if done.returncode == 2 else ""

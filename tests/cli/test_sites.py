@@ -59,15 +59,33 @@ def one_site_changes_nothing():
     price = '<price usd-per-kwh="0.1"/>'
     sessions = f'<sessions rate="4/s" sessions="40"><turn id="a" wait="200ms"><repeats mean="2" max="4"/>{LENGTHS}</turn></sessions>'
     loop = f'<closed-loop concurrency="20" requests="200">{LENGTHS}</closed-loop>'
-    for workload in (f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>', sessions, loop):
-        plain = run(scenario(PLATFORM + pool(2) + failures + price, workload), "--until", "60s")
-        sites = run(scenario(site("here", "somewhere", failures + price, replicas=2), workload), "--until", "60s")
+    job = '<job id="train" model="llama-3.1-8b" dp="4" zero="3" batch="8" steps="9"/>'
+    for workload, inside in ((f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>', job + failures + price),
+                             (sessions, failures + price), (loop, failures + job)):
+        plain = run(scenario(PLATFORM + pool(2) + inside, workload), "--until", "60s")
+        sites = run(scenario(site("here", "somewhere", inside, replicas=2), workload), "--until", "60s")
         assert plain.bytes == sites.sites["here"].bytes
         for key in plain.summary.keys() - {"wall_s", "cpu_s", "scenario", "sessions", "events"}:
             assert plain.summary[key] == sites.sites["here"].summary[key], key
         assert plain.summary.get("sessions") == sites.summary.get("sessions")
         for id_, row in plain.requests().items():  # Users see what the site does, as no way lies between.
             assert row.items() <= sites.requests()[id_].items()
+
+
+def jobs_of_sites_are_summed():
+    """Each trains as where it is alone: a step of twice the batch takes twice as long, but for the optimizer."""
+    def job(batch, steps):
+        return f'<job id="train" model="llama-3.1-8b" dp="4" zero="3" batch="{batch}" steps="{steps}"/>'
+    sites = run(scenario(site("a", "r", job(8, 6)) + site("b", "r", job(16, 2)) + site("c", "r")))
+    of = {name: one.summary.get("training") for name, one in sites.sites.items()}
+    assert of["c"] is None and sites.summary["training"]["steps"] == 8
+    assert "jobs" not in sites.sites["c"].tables and len(sites.sites["b"].tables["jobs"]) == 2
+    for key in ("tokens", "tokens_per_s", "j", "checkpoints"):
+        assert abs(sites.summary["training"][key] - of["a"][key] - of["b"][key]) <= 1e-9 * of["a"][key], key
+    optimizer_s = [t["step_s"] * t["share"]["optimizer"] for t in (of["a"], of["b"])]
+    assert abs((of["b"]["step_s"] - optimizer_s[1]) / (of["a"]["step_s"] - optimizer_s[0]) - 2) < 1e-6
+    refused = call(scenario(site("a", "r", job(8, 6).replace("/>", ' kind="rl"/>'))))
+    assert refused.returncode == 2 and 'kind="rl" does not go inside of a <site>' in refused.stderr, refused.stderr
 
 
 def two_alike_are_one_pool():
@@ -320,7 +338,7 @@ def included_sites_keep_their_paths():
 
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
-    for test in (one_site_changes_nothing, two_alike_are_one_pool, ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
+    for test in (one_site_changes_nothing, jobs_of_sites_are_summed, two_alike_are_one_pool, ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
                  residency_is_never_violated, what_is_wrong_is_said, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()
         print(test.__name__)

@@ -40,9 +40,7 @@ static const broken platforms[] = {
      "names-twice.xml:7: the name \"site\" is taken by the <zone> of line 4; choose another\n"
      "names-twice.xml:9: the link name \"l\" is taken in line 8; choose another\n"},
     {"not-read.xml",
-     "not-read.xml:5: <peer>: routes between <peer>s are latencies of coordinates; use <host> and <link>\n"
-     "not-read.xml:6: state_file of <host>: links and hosts that fail in SimGrid are not simulated; remove "
-     "it\n"},
+     "not-read.xml:5: <peer>: routes between <peer>s are latencies of coordinates; use <host> and <link>\n"},
     {"order.xml", "order.xml:6: <prop> stands too late; properties come first in a zone\n"
                   "order.xml:8: <link> stands too late; routes come last in a zone\n"
                   "order.xml:9: <zone> cannot follow <host>; nested zones come first and hold the hosts\n"},

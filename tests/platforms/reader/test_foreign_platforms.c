@@ -82,11 +82,11 @@ static const struct row {
     {"stars", HEAD SITE("Star", TWO), 0, "write routing=\"Cluster\""},
     {"coordinates", HEAD SITE("Vivaldi", "<host id=\"a\" coordinates=\"1 2 3\" speed=\"1f\"/>"), 0,
      "without links"},
-    {"failing links",
+    {"profiles that are not there",
      HEAD SITE(
          "Full",
          "<host id=\"a\" speed=\"1f\"/><link id=\"l\" bandwidth=\"1Bps\" latency=\"0\" state_file=\"x\"/>"),
-     0, "not simulated"},
+     0, "state_file of <link>: "},
     {"storages", HEAD "<storage_type id=\"s\" size=\"1GiB\"/>" SITE("Full", TWO WAY), 0, "since 3.27"},
 };
 
