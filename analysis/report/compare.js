@@ -3,6 +3,9 @@
 
 const letter = (i) => String.fromCharCode(65 + (i % 26));
 
+/** A name that may be broken behind its dots and underscores. */
+const breakable = (name) => name.replace(/[._]/g, "$&\u200b");
+
 /** Values over n buckets of the given width, held where theirs are wider, absent where the run had ended. */
 function held(values, width, n, finest) {
   return Float32Array.from({ length: n }, (_, i) => values[Math.floor((i + 0.5) * finest / width)] ?? NaN);
@@ -29,7 +32,7 @@ function addDifferences({ groups, notes, metrics }) {
   const percent = (value) => `${value > 0 ? "+" : ""}${(100 * value).toFixed(1)} %`;
   const several = groups.some((group) => group.runs > 1);
   const titles = groups.flatMap((group, i) => (i === 0 ? ["A"] : [letter(i), `${letter(i)} − A`, "", ...(several ? ["p"] : []), ""]));
-  const row = ({ name, unit, groups: values }) => make("tr", { "data-metric": name }, make("th", { scope: "row" }, name, make("span", { class: "soft" }, unit ? ` ${unit}` : "")),
+  const row = ({ name, unit, groups: values }) => make("tr", { "data-metric": name }, make("th", { scope: "row" }, breakable(name), make("span", { class: "soft" }, unit ? ` ${unit}` : "")),
     ...values.flatMap((value, i) => (i === 0 ? [cell(value.mean)] : [cell(value.mean), cell(value.difference, signed), cell(value.relative, percent),
       ...(several ? [cell(value.p)] : []), make("td", {}, value.verdict ?? "")])));
   body.append(make("ul", {}, ...groups.map((group, i) => make("li", {}, `${letter(i)}: ${group.label}`,

@@ -6,7 +6,7 @@ const explained = report.explained ?? undefined;
 /** Classes of time as `tokenworks explain` calls them, in the order in which they are stacked. */
 const classNames = {
   weights: "reading weights", kv: "reading KV", linear: "products", attention: "attention", experts: "experts", scale_up: "collectives in NVLink domains",
-  fabric: "collectives between domains", host: "launches and host", loads: "loading KV from hosts", slowest: "waiting for the slowest rank",
+  fabric: "collectives between domains", host: "launches and host", loads: "loading KV and adapters", slowest: "waiting for the slowest rank",
   bubble: "pipeline bubble", measured: "measured iterations", idle: "idle", beside: "hosts, network, cooling",
 };
 const partNames = {

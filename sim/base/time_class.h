@@ -18,7 +18,7 @@
   X(to, SCALE_UP, scale_up, "collectives inside of NVLink domains")                                          \
   X(to, FABRIC, fabric, "collectives between NVLink domains")                                                \
   X(to, HOST, host, "launches of kernels and work of the host")                                              \
-  X(to, LOADS, loads, "loading KV caches from the memory of hosts")                                          \
+  X(to, LOADS, loads, "loading KV caches and adapters from hosts")                                           \
   X(to, SLOWEST, slowest, "waiting for the slowest rank")                                                    \
   X(to, BUBBLE, bubble, "waiting for other pipeline stages")                                                 \
   X(to, MEASURED, measured, "iterations of a measured table, which does not tell classes apart")             \

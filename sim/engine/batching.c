@@ -14,6 +14,16 @@ static gboolean is_full(const tw_scheduler *s, gint64 tokens)
 
 /* ---- A plan ---- */
 
+/* Finds out whose adapters are used now. */
+static void note_adapters(tw_scheduler *s)
+{
+  if (s->config.adapters.slots == 0)
+    return;
+  tw_adapters_run_none(&s->adapters);
+  for (const GList *link = s->running.head; link != NULL; link = link->next)
+    tw_adapters_run(&s->adapters, &((const tw_sequence *)link->data)->request);
+}
+
 /* Iterations from the one that is planned to the next in which prompts may be computed. */
 static gint64 iterations_deferred(const tw_scheduler *s)
 {
@@ -30,6 +40,8 @@ void tw_batching_begin(tw_scheduler *s)
 {
   g_array_set_size(s->next.list, 0);
   s->next.cached = s->next.from_host = s->next.from_store = 0;
+  s->next.adapters = (tw_adapter_loads){0};
+  note_adapters(s);
   g_ptr_array_set_size(s->joining, 0);
   g_ptr_array_set_size(s->leaving, 0);
   s->preempted = s->evictable = FALSE;
@@ -286,18 +298,24 @@ static void load_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_offload
   s->next.from_store += store;
 }
 
-gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
+/* Admits those who wait; who waits for an adapter is set aside, in s->passed. */
+static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
 {
   const tw_scheduler_config *config = &s->config;
   gboolean any = FALSE;
   gint64 n = 0, longest = 0;
-  for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs; any = TRUE) {
+  for (tw_sequence *sequence; budget > 0 && s->running.length < config->max_seqs;) {
     sequence = tw_waiting_first(&s->waiting, s->decoding.count);
     s->held_up = sequence == NULL ? TW_WAIT_BOUNDARY : TW_WAIT_POWER;
     if (sequence == NULL)
       return any;
     if (s->paused && s->running.length > 0)
       return any;
+    if (config->adapters.slots > 0 && !tw_adapters_admit(&s->adapters, &sequence->request)) {
+      tw_waiting_take(&s->waiting, sequence);
+      g_ptr_array_add(s->passed, sequence);
+      continue;
+    }
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
     tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
@@ -307,8 +325,7 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
       return any;
     }
     gint64 chunk = chunk_tokens(s, left, budget);
-    gint64 kept =
-        s->running.length > 0 ? (gint64)ceil(config->kind->watermark * (double)s->kv.total_blocks) : 0;
+    gint64 kept = s->running.length > 0 ? (gint64)(config->watermark * (double)s->kv.total_blocks) : 0;
     gboolean too_long = config->kind->padded && ++n * MAX(longest, left) > config->max_batched_tokens;
     s->held_up = TW_WAIT_BUDGET;
     if (chunk == 0 || (chunk < left && !splits(s)) || too_long)
@@ -326,15 +343,30 @@ gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
       return any;
     }
     tw_batching_enter(s, sequence, &hit, now_s);
+    if (config->adapters.slots > 0)
+      tw_adapters_load(&s->adapters, &sequence->request, &s->next.adapters);
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
     tw_batching_take_chunk(s, sequence, chunk);
     s->partial += tw_sequence_is_partial(sequence);
     budget -= chunk;
+    any = TRUE;
   }
   s->held_up = s->running.length >= config->max_seqs ? TW_WAIT_SEATS
                : s->waiting.n > 0                    ? TW_WAIT_BUDGET
                                                      : TW_WAIT_BOUNDARY;
+  return any;
+}
+
+gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
+{
+  note_adapters(s); /* a sequence that has been preempted runs no more */
+  gboolean any = admit(s, budget, now_s);
+  for (guint i = 0; i < s->passed->len; i++)
+    tw_waiting_push(&s->waiting, s->passed->pdata[i], s->decoding.count);
+  if (s->passed->len > 0 && s->held_up == TW_WAIT_BOUNDARY)
+    s->held_up = TW_WAIT_SEATS;
+  g_ptr_array_set_size(s->passed, 0);
   return any;
 }
 

@@ -56,7 +56,8 @@ typedef struct tw_usage {
       output_tokens;    /* Tokens of prompts that were computed, and tokens that were emitted. */
   gint64 cached_tokens; /* Tokens of prompts that were found in a prefix cache instead. */
   gint64 host_tokens,
-      store_tokens;    /* Cached tokens that came from the memory of hosts, and from the shared store. */
+      store_tokens; /* Cached tokens that came from the memory of hosts, and from the shared store. */
+  gint64 adapter_loads, adapter_fetches; /* Adapters that were loaded; and of them, those from storage. */
   double flops, bytes; /* The model's operations and traffic to HBM, over all accelerators. */
   double clock_s;      /* Integral of the clock divided by the nominal one, while busy. */
   /* Joules of the accelerators: prefill_j and decode_j are dynamic. Joules that accelerators draw anyway, asleep or

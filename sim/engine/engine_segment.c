@@ -55,6 +55,15 @@ static double load_s(const tw_engine *engine)
   return longest_s;
 }
 
+/* Seconds for which the iteration waits until its adapters are loaded. */
+static double adapters_s(const tw_engine *engine)
+{
+  double longest_s = 0;
+  for (int i = 0; i < engine->config.ranks; i++)
+    longest_s = fmax(longest_s, engine->ranks[i].chunks.adapters.time_s);
+  return longest_s;
+}
+
 /* Watts of an accelerator in the first iteration of the segment. */
 static double watts(const tw_engine *engine)
 {
@@ -75,6 +84,9 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
     cost->classes[TW_TIME_LOADS].first += fmax(0, loads_s - cost->time_s.first);
     cost->time_s.first = fmax(cost->time_s.first, loads_s);
   }
+  double waits_s = adapters_s(engine); /* of one iteration, too */
+  cost->classes[TW_TIME_LOADS].first += waits_s;
+  cost->time_s.first += waits_s;
   if (engine->slowness != 1) { /* the others wait, which takes no dynamic power */
     cost->time_s = tw_line_scale(cost->time_s, engine->slowness);
     for (int i = 0; i < TW_ITERATION_CLASSES; i++)
@@ -263,6 +275,8 @@ static gboolean advance(tw_engine *engine, double now_s)
     engine->total.cached_tokens += rank->chunks.cached;
     engine->total.host_tokens += rank->chunks.from_host;
     engine->total.store_tokens += rank->chunks.from_store;
+    engine->total.adapter_loads += rank->chunks.adapters.loads;
+    engine->total.adapter_fetches += rank->chunks.adapters.fetches;
     engine->total.output_tokens += emitted;
     tell_prompted(engine, rank, now_s);
     changed |= tw_scheduler_advance(rank, segment, iterations);

@@ -188,6 +188,8 @@ static tw_usage usage_since(const tw_usage *now, const tw_usage *then)
                    .output_tokens = now->output_tokens - then->output_tokens,
                    .cached_tokens = now->cached_tokens - then->cached_tokens,
                    .host_tokens = now->host_tokens - then->host_tokens,
+                   .adapter_loads = now->adapter_loads - then->adapter_loads,
+                   .adapter_fetches = now->adapter_fetches - then->adapter_fetches,
                    .store_tokens = now->store_tokens - then->store_tokens,
                    .prefill_s = now->prefill_s - then->prefill_s,
                    .busy_s = now->busy_s - then->busy_s,

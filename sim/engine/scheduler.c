@@ -16,6 +16,7 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
                       .joining = g_ptr_array_new(),
                       .leaving = g_ptr_array_new(),
                       .lost = g_ptr_array_new(),
+                      .passed = g_ptr_array_new(),
                       .ended = g_ptr_array_new(),
                       .handed_over = g_ptr_array_new(),
                       .decoding = {.caps = config->caps, .uncapped_share = config->uncapped_share}};
@@ -24,6 +25,7 @@ void tw_scheduler_init(tw_scheduler *s, const tw_scheduler_config *config)
   tw_kv_cache_init(&s->kv, config->kv_blocks, config->block_tokens);
   tw_waiting_init(&s->waiting, config->order);
   s->waiting.appends = config->kind->radix;
+  tw_adapters_init(&s->adapters, &config->adapters);
   tw_prefix_cache_init(&s->prefixes, config->block_tokens, config->kv_blocks);
   s->prefixes.radix = config->kind->radix;
   s->prefixes.map = config->prefix_map;
@@ -52,13 +54,14 @@ void tw_scheduler_clear(tw_scheduler *s)
   for (guint i = 0; i < s->delivered.n; i++)
     tw_sequence_free(tw_container(s->delivered.nodes[i], tw_sequence, waiting));
   tw_waiting_clear(&s->waiting);
+  tw_adapters_clear(&s->adapters);
   tw_heap_clear(&s->delivered);
   tw_decoding_clear(&s->decoding);
   tw_kv_cache_clear(&s->kv);
   tw_prefix_cache_clear(&s->prefixes);
   g_array_unref(s->chunks.list);
   g_array_unref(s->next.list);
-  GPtrArray *arrays[] = {s->aside, s->joining, s->leaving, s->lost, s->ended, s->handed_over};
+  GPtrArray *arrays[] = {s->aside, s->joining, s->leaving, s->lost, s->passed, s->ended, s->handed_over};
   for (guint i = 0; i < G_N_ELEMENTS(arrays); i++)
     g_ptr_array_unref(arrays[i]);
 }
@@ -88,8 +91,8 @@ gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iter
     return TRUE;
   if (s->running.length >= s->config.max_seqs)
     return FALSE;
-  /* Who is next changes as others decode. */
-  if (s->config.order != TW_ORDER_FAIR && first_waiting(s) != sequence)
+  /* Who is next changes as others decode; and those who wait for adapters let others pass. */
+  if (s->config.order != TW_ORDER_FAIR && s->config.adapters.slots == 0 && first_waiting(s) != sequence)
     return FALSE;
   return s->running.length == 0 || !s->config.kind->when_empty;
 }

@@ -94,6 +94,21 @@ static void expected_clear(void *data)
   g_free(e->nearest);
 }
 
+/* Cells that no fit has seen lie farther from their neighbours than these do from their own. So many times the
+ * neighbours' 90th percentile holds nine of ten rows of validate - -cells, each told by what is left without its model
+ * on its device with its engine. */
+static double widened(const char *metric)
+{
+  static const struct {
+    const char *metric;
+    double times;
+  } factors[] = {{"TPOT", 1.4}, {"TTFT", 1.6}, {"throughput", 1.7}};
+  for (guint i = 0; i < G_N_ELEMENTS(factors); i++)
+    if (g_str_equal(factors[i].metric, metric))
+      return factors[i].times;
+  return 1;
+}
+
 /* Adds a metric: of its groups, those that are little farther than the nearest count, by their rows. */
 static void add_metric(GArray *errors, const tw_pool *pool, const group *groups, guint n, const char *metric)
 {
@@ -117,10 +132,7 @@ static void add_metric(GArray *errors, const tw_pool *pool, const group *groups,
     e.rows += g->rows;
   }
   e.median /= (double)e.rows;
-  /* Cells that no fit has seen lie farther from their neighbours than these do from their own: 78 % of 2,383 rows were
-   * within the neighbours' 90th percentile, 91 % within 1.6 times it (TPOT 90.7 %, TTFT 90.9 %). */
-  const double widened = 1.6;
-  e.p90 *= (seen ? 1 : widened) / (double)e.rows;
+  e.p90 *= (seen ? 1 : widened(metric)) / (double)e.rows;
   e.nearest = g_strdup_printf("%s on %s with %s, tp %" G_GINT64_FORMAT, groups[at].model, groups[at].device,
                               groups[at].engine, groups[at].tp);
   g_array_append_val(errors, e);

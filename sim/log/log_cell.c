@@ -96,24 +96,17 @@ static gboolean split_quickly(double value, int decimals, guint64 *whole, guint6
   return TRUE;
 }
 
-/* |value| below 2^63 = whole + fraction / 10^decimals, correctly rounded. */
+/* |value| = whole + fraction / 10^decimals, correctly rounded; of values that split_quickly leaves, which lie near the
+ * middle of two decimals: from 2^-32 to 2^52. */
 static void split_exactly(double value, int decimals, guint64 *whole, guint64 *fraction)
 {
   guint64 bits;
   memcpy(&bits, &value, sizeof bits);
   int exponent = (int)(bits >> 52 & 0x7ff);
   guint64 mantissa = (bits & ((G_GUINT64_CONSTANT(1) << 52) - 1)) | (G_GUINT64_CONSTANT(1) << 52);
-  int shift = 1075 - exponent; /* value = mantissa / 2^shift; a subnormal's shift is far above 84 */
-
-  *whole = *fraction = 0;
-  if (shift <= 0) {
-    *whole = mantissa << -shift;
-    return;
-  }
-  if (shift > 84) /* mantissa · 10^9 < 2^83: less than half a unit of the last decimal */
-    return;
-  if (shift < 53)
-    *whole = mantissa >> shift;
+  int shift = 1075 - exponent; /* value = mantissa / 2^shift */
+  g_assert(shift > 0 && shift <= 84);
+  *whole = shift < 53 ? mantissa >> shift : 0;
   guint64 rest = shift < 53 ? mantissa & ((G_GUINT64_CONSTANT(1) << shift) - 1) : mantissa;
   unsigned __int128 scaled = (unsigned __int128)rest * powers_of_ten[decimals];
   unsigned __int128 half = (unsigned __int128)1 << (shift - 1);

@@ -161,6 +161,8 @@
   REAL(WORLD_WAN_MEAN_S, "world.wan_mean_s", "s", LOWER, TRUE, "mean time of requests on the way to their site and back") \
   COUNT(ENGINES, "engines", "", NEITHER, FALSE, "engines of all pools") \
   REAL(ACCELERATORS, "accelerators", "", NEITHER, TRUE, "accelerators that engines use") \
+  COUNT(ADAPTERS_LOADS, "adapters.loads", "", LOWER, FALSE, "times that an adapter was loaded into accelerators") \
+  COUNT(ADAPTERS_FETCHES, "adapters.fetches", "", LOWER, FALSE, "of them, those from storage") \
   REAL(FLEET_SERVING_ENGINE_HOURS, "fleet.serving_engine_hours", "h", NEITHER, TRUE, "time that engines were serving, over all engines") \
   REAL(FLEET_DRAINING_ENGINE_HOURS, "fleet.draining_engine_hours", "h", NEITHER, FALSE, "time that engines were draining, over all engines") \
   REAL(FLEET_PARKED_ENGINE_HOURS, "fleet.parked_engine_hours", "h", NEITHER, FALSE, "time that engines were parked, over all engines") \

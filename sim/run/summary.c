@@ -77,6 +77,7 @@ static void set_tokens(tw_metric_values *v, const tw_scenario *scenario, const t
 typedef struct usage_sums {
   double accelerators, busy_s, prefill_s, flops, bytes, peak_flops, peak_bytes, kv_block_s, kv_blocks;
   guint64 preemptions, iterations;
+  gint64 adapter_loads, adapter_fetches;
   double extrapolated;                   /* iterations */
   double clock_s;                        /* weighted like busy_s */
   double state_s[TW_ENGINE_STATE_COUNT]; /* engine seconds in each state */
@@ -100,6 +101,8 @@ static usage_sums sum_usage(const tw_scenario *scenario, const tw_factory *facto
     sums.peak_bytes += accelerators * pool->plan.device->hbm_bytes_per_s;
     sums.clock_s += usage.clock_s * accelerators;
     sums.kv_block_s += usage.kv_block_s;
+    sums.adapter_loads += usage.adapter_loads;
+    sums.adapter_fetches += usage.adapter_fetches;
     for (int s = 0; s < TW_ENGINE_STATE_COUNT; s++)
       sums.state_s[s] += usage.state_s[s];
     sums.kv_blocks += (double)tw_engine_kv_blocks(engine);
@@ -146,6 +149,15 @@ static void set_utilization(tw_metric_values *v, const usage_sums *sums, double 
   v->of[TW_METRIC_UTILIZATION_KV_USED] = per(sums->kv_block_s, sums->kv_blocks * span_s);
 }
 
+/* Bytes of KV for which storage hosts have room. */
+static double stored_bytes(const tw_platform *platform)
+{
+  double bytes = 0;
+  for (int i = 0; i < platform->n_hosts; i++)
+    bytes += platform->hosts[i].kv_bytes;
+  return bytes;
+}
+
 static double capital_usd(const tw_scenario *scenario, double span_s)
 {
   double hours = span_s / 3600, usd = NAN;
@@ -153,6 +165,9 @@ static double capital_usd(const tw_scenario *scenario, double span_s)
     usd = scenario->accelerator_hour_usd * (double)tw_platform_accelerators(scenario->platform) * hours;
   if (!isnan(scenario->rack_hour_usd))
     usd = (isnan(usd) ? 0 : usd) + scenario->rack_hour_usd * scenario->platform->n_racks * hours;
+  if (!isnan(scenario->kv_tb_hour_usd))
+    usd =
+        (isnan(usd) ? 0 : usd) + scenario->kv_tb_hour_usd * 1e-12 * stored_bytes(scenario->platform) * hours;
   return usd;
 }
 
@@ -379,6 +394,10 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
   v->of[TW_METRIC_SIMULATED_S] = span_s;
   v->of[TW_METRIC_ITERATIONS] = (double)sums.iterations;
   v->of[TW_METRIC_PREEMPTIONS] = (double)sums.preemptions;
+  if (tw_scenario_adapts(scenario)) {
+    v->of[TW_METRIC_ADAPTERS_LOADS] = (double)sums.adapter_loads;
+    v->of[TW_METRIC_ADAPTERS_FETCHES] = (double)sums.adapter_fetches;
+  }
   v->of[TW_METRIC_ENGINES] = scenario->plan.n_engines;
   v->of[TW_METRIC_ACCELERATORS] = sums.accelerators;
   v->of[TW_METRIC_EXTRAPOLATED_ITERATIONS] = per(sums.extrapolated, (double)sums.iterations);
@@ -437,17 +456,9 @@ json_t *tw_summary(const tw_scenario *scenario, const tw_factory *factory, const
                                        "accelerators", "requests",   NULL};
   static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    "load",  NULL};
-  static const char *const last[] = {"utilization",
-                                     "training",
-                                     "rl",
-                                     "fleet",
-                                     "failures",
-                                     "energy",
-                                     "grid",
-                                     "cost",
-                                     "spent",
-                                     "carbon",
-                                     "extrapolated_iterations",
+  static const char *const last[] = {"utilization", "training", "rl",     "adapters",
+                                     "fleet",       "failures", "energy", "grid",
+                                     "cost",        "spent",    "carbon", "extrapolated_iterations",
                                      NULL};
   tw_metric_values v;
   tw_metric_values_clear(&v);

@@ -19,13 +19,14 @@ typedef struct tw_pool tw_pool;
 
 /* The plan of the engines of a pool: they are all alike. */
 typedef struct tw_pool_plan {
-  const tw_device *device;   /* The accelerator of the hosts; the platform owns it. */
-  tw_reach reach;            /* How many NVLink domains the groups of an engine span, at most. */
-  tw_memory memory;          /* The use of an accelerator's HBM, and the KV blocks that it leaves. */
-  tw_offload_config offload; /* KV below the accelerators, with bytes and seconds of a block. */
-  tw_step_model *step_model; /* Owned. */
-  tw_power_law power;        /* Watts of one engine's accelerators. */
-  tw_clock *clocks;          /* Slower clocks, falling, where power is capped. Owned. */
+  const tw_device *device;     /* The accelerator of the hosts; the platform owns it. */
+  tw_reach reach;              /* How many NVLink domains the groups of an engine span, at most. */
+  tw_memory memory;            /* The use of an accelerator's HBM, and the KV blocks that it leaves. */
+  tw_offload_config offload;   /* KV below the accelerators, with bytes and seconds of a block. */
+  tw_adapters_config adapters; /* slots = 0: there are none. */
+  tw_step_model *step_model;   /* Owned. */
+  tw_power_law power;          /* Watts of one engine's accelerators. */
+  tw_clock *clocks;            /* Slower clocks, falling, where power is capped. Owned. */
   int n_clocks;
 } tw_pool_plan;
 
@@ -47,11 +48,13 @@ void tw_scenario_plan_ports(tw_scenario *scenario);
 void tw_scenario_plan_clear(tw_scenario_plan *plan);
 void tw_pool_plan_clear(tw_pool_plan *plan);
 
-/* Plans the pools (plan_pools.c), the KV that a pool offloads (scenario_offload.c), and caps, prices and weather
- * (scenario_power.c). */
+/* Plans the pools (plan_pools.c), the KV that a pool offloads and its adapters (scenario_offload.c), and caps, prices and
+ * weather (scenario_power.c). */
 void tw_scenario_plan_pools(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 void tw_scenario_plan_offload(const tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
                               tw_faults *faults);
+void tw_scenario_plan_adapters(tw_scenario *scenario, tw_pool *pool, const xmlNode *pool_node,
+                               tw_faults *faults);
 void tw_scenario_plan_power(tw_scenario *scenario, const xmlNode *root, tw_faults *faults);
 
 #endif

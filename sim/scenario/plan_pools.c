@@ -22,6 +22,7 @@ static tw_step_setting step_setting(const tw_pool *pool)
       .two_batches = pool->collective_overlap,
       .table_file = pool->table_file,
       .checkpoint_tokens = pool->prefix_cache ? pool->checkpoint_tokens : 0,
+      .adapter_bytes = tw_scenario_adapter_bytes(pool),
   };
 }
 
@@ -200,6 +201,7 @@ static void place_pool(tw_scenario *scenario, int index, const xmlNode *node, tw
   const xmlNode *scheduler = tw_node_child(node, "scheduler");
   check_state(pool, node, scheduler != NULL ? scheduler : node, faults);
   tw_scenario_plan_offload(scenario, pool, node, faults);
+  tw_scenario_plan_adapters(scenario, pool, node, faults);
   pool->plan.step_model = tw_step_model_new(tw_step_kind_get(pool->step_kind), &setting, node, faults);
   pool->plan.power = tw_power_law_of(pool->plan.device, (tw_precision)pool->weights,
                                      (int)(pool->tp * pool->pp * pool->dp), 1 - setting.throttle);

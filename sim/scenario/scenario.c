@@ -221,6 +221,7 @@ void tw_scenario_free(tw_scenario *scenario)
     tw_model_free(pool->model);
     tw_schema_clear(&tw_pool_element, pool);
     tw_schema_clear(&tw_step_time_element, pool);
+    tw_schema_clear(&tw_adapters_element, pool);
     tw_stairs_free(pool->scaling.schedule);
     tw_schema_clear(&tw_autoscaler_element, pool);
     tw_software_clear(&pool->software);

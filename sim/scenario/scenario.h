@@ -58,6 +58,7 @@ struct tw_pool {
 
   int scheduler, order; /* Index in tw_scheduler_kinds, and a tw_waiting_order. */
   int reserve;          /* A tw_admission_reserve. */
+  double watermark;     /* Share of the KV blocks that admission leaves free while others run. */
   int rank_choice;      /* A tw_rank_choice. */
   gint64 prefill_interval;
   int asynchronous; /* A tw_asynchronous. */
@@ -88,6 +89,12 @@ struct tw_pool {
   double *accepted_shares; /* Shares of drafted tokens that are accepted; NULL: `acceptance` tells them. */
   tw_model *drafter;       /* NULL: there is none, or its cost is given. */
   gboolean store;          /* KV for which hosts have no room goes to the shared store. */
+  gint64 adapter_slots,
+      adapter_host_slots; /* Adapters that accelerators and hosts hold; 0: there are none. */
+  double adapter_bytes;   /* Size of an adapter over the accelerators of a replica. */
+  double adapter_bytes_per_s,
+      adapter_storage_bytes_per_s; /* Bandwidths to each accelerator, and to the hosts. */
+  char *adapter_base;              /* The class that uses the model without an adapter; empty: none. */
   tw_offload_config offload_rules; /* The rules alone: bytes and seconds are planned. */
 
   tw_model *model;
@@ -153,7 +160,8 @@ struct tw_scenario {
   tw_grid *grid; /* NULL: nobody looks at what the site draws by the period. */
   double price_usd_per_kwh, carbon_g_per_kwh, outside_c; /* Constants; NAN: not given. */
   char *price_file, *carbon_file, *weather_file;
-  double accelerator_hour_usd, rack_hour_usd; /* Capital and operation without electricity; NAN: not given. */
+  /* Capital and operation without electricity, the last of storage for KV; NAN: not given. */
+  double accelerator_hour_usd, rack_hour_usd, kv_tb_hour_usd;
 
   int first_token; /* tw_first_token */
   gboolean segments, exact_steps, audit;
@@ -205,6 +213,9 @@ gboolean tw_scenario_uses_network(const tw_scenario *scenario);
 
 /* Whether any engine keeps KV below its accelerators. */
 gboolean tw_scenario_offloads(const tw_scenario *scenario);
+/* Whether any pool serves adapters; and the bytes of an accelerator that its places for them take. */
+gboolean tw_scenario_adapts(const tw_scenario *scenario);
+double tw_scenario_adapter_bytes(const tw_pool *pool);
 
 /* The class of all its requests, where a generator of one class draws them; NULL: another source. */
 const tw_class *tw_scenario_only_class(const tw_scenario *scenario);
@@ -243,10 +254,10 @@ void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *fa
 
 /* ---- The tables, shared by the reader and the schema ---- */
 extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_element, tw_generate_element,
-    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_autoscaler_element,
-    tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element, tw_output_element,
-    tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element, tw_cost_element,
-    tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
+    tw_pool_element, tw_scheduler_element, tw_step_time_element, tw_offload_element, tw_adapters_element,
+    tw_autoscaler_element, tw_speculation_element, tw_router_element, tw_admission_element, tw_slo_element,
+    tw_output_element, tw_caps_element, tw_price_element, tw_carbon_element, tw_weather_element,
+    tw_cost_element, tw_site_element, tw_users_element, tw_wan_element, tw_global_router_element;
 /* Faults where what stands on a site does not stand in each <site>, or in the scenario where it has none. */
 void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
 /* Elements that may stand on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which

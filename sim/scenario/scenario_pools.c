@@ -118,6 +118,8 @@ void tw_scenario_read_pools(tw_scenario *scenario, const xmlNode *root, tw_fault
     tw_scenario_check_file(pool->table_file, tw_schema_read_child(n, &tw_step_time_element, pool), faults);
     if (tw_node_child(n, tw_offload_element.name) != NULL)
       tw_schema_read_child(n, &tw_offload_element, pool);
+    if (tw_node_child(n, tw_adapters_element.name) != NULL)
+      tw_schema_read_child(n, &tw_adapters_element, pool);
     for (int k = 0; k < i; k++)
       if (g_str_equal(scenario->pools[k].id, pool->id))
         tw_node_fault(n, faults, "pool id \"%s\" is used twice; give each pool its own", pool->id);

@@ -56,6 +56,8 @@ static const tw_attribute cost_attributes[] = {
      .help = "USD of an hour of one accelerator, electricity apart"},
     {"rack-hour", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e6, FIELD(rack_hour_usd),
      .help = "USD of an hour of one rack, electricity apart"},
+    {"kv-tb-hour", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e6, FIELD(kv_tb_hour_usd),
+     .help = "USD of an hour of 10^12 bytes that storage hosts have for KV (tw:kv_bytes), electricity apart"},
     {0}};
 
 /* Either a constant or a file. */

@@ -1,6 +1,8 @@
 /* The kind of batching of a pool: the scenario's, or its engine's. */
 #include "sim/scenario/scenario.h"
 
+#include <math.h>
+
 gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults)
 {
   const xmlNode *at = tw_node_child(node, "scheduler") != NULL ? tw_node_child(node, "scheduler") : node;
@@ -19,6 +21,8 @@ gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_fau
     pool->block_tokens = kind->block_tokens;
   if (pool->reserve < 0)
     pool->reserve = kind->reserve;
+  if (isnan(pool->watermark))
+    pool->watermark = kind->watermark;
   if (!pool->chunked_prefill && kind->radix)
     tw_node_fault(at, faults, "kind=\"%s\" always splits prompts here; leave chunked-prefill=\"false\" out",
                   kind->name);

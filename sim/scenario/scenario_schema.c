@@ -150,6 +150,13 @@ static const tw_attribute scheduler_attributes[] = {
         "MAX_UTILIZATION), or all that it and the running ones will hold (its GUARANTEED_NO_EVICT); if "
         "absent "
         "output for kind tensorrt-llm, else prompt; kind sglang has a rule of its own"),
+    {"watermark", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .min = 0, .max = 0.99,
+     .offset = offsetof(tw_pool, watermark),
+     .help = "share of the KV blocks that stays free as a request is admitted beside others: vLLM's option "
+             "of that "
+             "name (of June 2026), and 0.01 in what kinds prefill-first and sarathi follow, which they have "
+             "if absent; "
+             "else 0"},
     FLAG(tw_pool, chunked_prefill, "chunked-prefill", "true",
          "kinds that split prompts: whether they may; else a prompt waits until all of it fits into an "
          "iteration"),
@@ -296,9 +303,13 @@ static const tw_attribute pool_attributes[] = {
          "graphs; the default is an estimate, not measured"),
     {0},
 };
-static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},   {&tw_step_time_element, 0, 1},
-                                         {&tw_offload_element, 0, 1},     {&tw_autoscaler_element, 0, 1},
-                                         {&tw_speculation_element, 0, 1}, {0}};
+static const tw_child pool_children[] = {{&tw_scheduler_element, 0, 1},
+                                         {&tw_step_time_element, 0, 1},
+                                         {&tw_offload_element, 0, 1},
+                                         {&tw_autoscaler_element, 0, 1},
+                                         {&tw_speculation_element, 0, 1},
+                                         {&tw_adapters_element, 0, 1},
+                                         {0}};
 const tw_element tw_pool_element = {"pool", "engines of one kind", pool_attributes, pool_children, NULL};
 
 static const tw_attribute router_attributes[] = {

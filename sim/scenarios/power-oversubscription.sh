@@ -1,7 +1,7 @@
 #!/bin/sh
 # More racks in a megawatt:  sim/scenarios/power-oversubscription.sh [TOKENWORKS [DIRECTORY]]
 set -eu
-tokenworks=${1:-build/release/sim/tokenworks}
+tokenworks=${1:-$(command -v tokenworks || echo build/release/sim/tokenworks)}
 runs=${2:-runs/power-oversubscription}
 here=$(dirname "$0")
 mkdir -p "$runs"

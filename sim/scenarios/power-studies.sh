@@ -1,7 +1,7 @@
 #!/bin/sh
 # Three studies of power, side by side:  sim/scenarios/power-studies.sh [TOKENWORKS [DIRECTORY]]
 set -eu
-tokenworks=${1:-build/release/sim/tokenworks}
+tokenworks=${1:-$(command -v tokenworks || echo build/release/sim/tokenworks)}
 runs=${2:-runs/power-studies}
 here=$(dirname "$0")
 metrics=throughput.output_tokens_per_s,energy.average_w,energy.peak_w,energy.j_per_output_token

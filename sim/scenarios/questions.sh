@@ -2,7 +2,7 @@
 # The same questions answered at once, after reasoning, and by agents: what one takes, on as many racks as the SLO needs.
 #     sim/scenarios/questions.sh [TOKENWORKS [DIRECTORY]]
 set -eu
-tokenworks=${1:-build/release/sim/tokenworks}
+tokenworks=${1:-$(command -v tokenworks || echo build/release/sim/tokenworks)}
 runs=${2:-runs/questions}
 here=$(dirname "$0")
 mkdir -p "$runs"

@@ -119,9 +119,11 @@ const tw_kv_path *tw_kv_paths_find(tw_kv_paths *paths, int from, int from_rank, 
   return found;
 }
 
-double tw_kv_cache_bytes(const tw_pool *pool, gint64 tokens)
+double tw_kv_cache_bytes(const tw_pool *pool, const tw_pool *to, gint64 tokens)
 {
-  return tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens, pool->tp);
+  double number_bytes = tw_precision_bytes((tw_precision)pool->kv);
+  return tw_model_cache_bytes(pool->model, number_bytes, tokens, pool->tp) +
+         (to->drafter != NULL ? tw_model_cache_bytes(to->drafter, number_bytes, tokens, pool->tp) : 0);
 }
 
 double tw_kv_path_inside_s(const tw_kv_path *p, const tw_pool *pool, double bytes)
@@ -162,7 +164,7 @@ static void simplify(tw_kv_paths *paths, const tw_kv_path *p, estimate *e)
 double tw_kv_paths_estimate_s(tw_kv_paths *paths, int from, int to, gint64 tokens)
 {
   estimate *e = estimate_of(paths, from, to);
-  double bytes = tw_kv_cache_bytes(pool_of(paths, from), tokens);
+  double bytes = tw_kv_cache_bytes(pool_of(paths, from), pool_of(paths, to), tokens);
   if (e->state == ESTIMATE_BY_SHARE)
     return e->latency_s + bytes * e->fraction / e->bytes_per_s;
   const tw_kv_path *p = tw_kv_paths_find(paths, from, 0, to, 0);

@@ -28,8 +28,9 @@ const tw_kv_path *tw_kv_paths_find(tw_kv_paths *paths, int from, int from_rank, 
 /* How long the KV of `tokens` tokens would take between two engines, alone on its route. */
 double tw_kv_paths_estimate_s(tw_kv_paths *paths, int from, int to, gint64 tokens);
 
-/* The bytes of one copy of the KV of a prompt, and of the state behind it; layers with a window keep no more than it. */
-double tw_kv_cache_bytes(const tw_pool *pool, gint64 tokens);
+/* The bytes of one copy of the KV of a prompt, and of the state behind it; layers with a window keep no more than it. The
+ * KV of draft layers goes along to engines that have them. */
+double tw_kv_cache_bytes(const tw_pool *pool, const tw_pool *to, gint64 tokens);
 /* Seconds of what moves inside hosts, of so many bytes of a cache, at the scale-up rate of the pool that takes it. */
 double tw_kv_path_inside_s(const tw_kv_path *path, const tw_pool *pool, double bytes);
 

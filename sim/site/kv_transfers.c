@@ -128,7 +128,8 @@ static void begin_whole(tw_kv_transfers *transfers, tw_sequence *sequence, int t
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->prefill_rank, to, to_rank);
-  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), tw_sequence_prompt(sequence));
+  double bytes =
+      tw_kv_cache_bytes(pool_of(transfers, from), pool_of(transfers, to), tw_sequence_prompt(sequence));
   double ready_s = now_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes);
   transfer *t = new_transfer(transfers, sequence, sequence->prefill_rank, to_rank, ready_s);
   t->handed_over = TRUE;
@@ -144,7 +145,8 @@ static void begin_layered(tw_kv_transfers *transfers, tw_sequence *sequence, int
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->rank, to, to_rank);
-  double bytes = tw_kv_cache_bytes(pool_of(transfers, from), tw_sequence_prompt(sequence));
+  double bytes =
+      tw_kv_cache_bytes(pool_of(transfers, from), pool_of(transfers, to), tw_sequence_prompt(sequence));
   double layers = (double)pool_of(transfers, from)->model->layers;
   double first_s = start_s + (end_s - start_s) / layers;
   double ready_s = fmax(first_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes),

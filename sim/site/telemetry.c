@@ -95,7 +95,7 @@ static gboolean can_spend(const tw_pool *pool, const tw_engine_place *place, tw_
   case TW_TIME_FABRIC:
     return place->n_shares > 1;
   case TW_TIME_LOADS:
-    return pool->plan.offload.host_bytes > 0;
+    return pool->plan.offload.host_bytes > 0 || pool->plan.adapters.slots > 0;
   case TW_TIME_SLOWEST:
     return pool->dp > 1 || experts;
   case TW_TIME_BUBBLE:

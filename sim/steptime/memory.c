@@ -61,7 +61,7 @@ tw_memory tw_memory_plan(const tw_step_setting *setting, double memory_fraction,
                  .usable_bytes = memory_fraction * setting->device->hbm_bytes,
                  .weight_bytes = weight_bytes(setting),
                  .activation_bytes = activation_bytes(setting, max_batched_tokens, max_seqs),
-                 .reserved_bytes = setting->device->reserved_bytes};
+                 .reserved_bytes = setting->device->reserved_bytes + setting->adapter_bytes};
   if (model->n_groups > 0) {
     tw_sequence_bytes held = tw_model_sequence_bytes(model, tw_precision_bytes(setting->kv), parallel->tp);
     m.kv_bytes_per_token = held.per_token / parallel->pp;

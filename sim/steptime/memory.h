@@ -9,7 +9,7 @@ typedef struct tw_memory {
   double hbm_bytes, usable_bytes; /* usable: memory-fraction · HBM */
   double weight_bytes;            /* a drafter's included, as its KV is below */
   double activation_bytes;        /* peak of an iteration of max-batched-tokens */
-  double reserved_bytes;          /* driver and communication buffers */
+  double reserved_bytes;          /* driver and communication buffers, and places for adapters */
   double window_bytes;            /* KV of the windowed layers, reserved for max-seqs full windows */
   double kv_bytes;                /* what is left for the other layers' KV; may be negative */
   double kv_bytes_per_token;

@@ -108,6 +108,7 @@ typedef struct tw_step_setting {
   const char *table_file;   /* the CSV of the model `table` */
   /* The prefix cache keeps a state of linear attention for so many tokens of KV; 0: none. */
   gint64 checkpoint_tokens;
+  double adapter_bytes; /* HBM of each accelerator that places for adapters take */
 } tw_step_setting;
 
 static inline tw_precision tw_shared_precision(const tw_step_setting *setting)

@@ -484,6 +484,12 @@ class Drawing:
         scheduler, offload = pool.find("scheduler"), pool.find("kv-offload")
         if scheduler is not None and scheduler.get("kind") == "sglang" and offload is not None:
             pool.remove(offload)
+        adapters = pool.find("adapters")
+        if adapters is not None and (role != "mixed" or scheduler is not None and (
+                scheduler.get("kind") == "sglang" or scheduler.get("order") == "fair")):
+            pool.remove(adapters)
+        elif adapters is not None and int(adapters.get("host-slots", "0")) < int(adapters.get("slots", "1")):
+            adapters.attrib.pop("host-slots", None)
         if self.storage is False and pool.find("kv-offload") is not None:
             pool.find("kv-offload").attrib.pop("store", None)
         return pool
@@ -551,6 +557,9 @@ RULES = {
     "step-time/launch": lambda d: f"{d.log(0.1, 2):.3g}",
     "kv-offload/host-memory": lambda d: f"{d.log(0.2, 50):.3g}GB",
     "kv-offload/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
+    "adapters/slots": lambda d: d.chance.randint(1, 5), "adapters/host-slots": lambda d: d.chance.randint(1, 9),
+    "adapters/size": lambda d: f"{d.log(1, 500):.3g}MB", "adapters/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
+    "adapters/storage-bandwidth": lambda d: f"{d.log(0.1, 10):.3g}GB/s", "adapters/base": lambda d: d.pick("a", "b"),
     "autoscaler/min": lambda d: d.pick(0, 1), "autoscaler/file": lambda d: None,
     "autoscaler/policy": lambda d: d.pick("utilization", "queue", "schedule"),
     "autoscaler/period": lambda d: d.seconds(0.05, 3),

@@ -164,6 +164,36 @@ static const broken scenario_cases[] = {
      .find = "replicas=\"1\"/>",
      .replace = "role=\"prefill\">\n<speculation draft-tokens=\"3\" acceptance=\"0.7\"/></pool>",
      .message = "s.xml:5: a pool of role=\"prefill\" does not decode; leave <speculation> out"},
+    {.name = "adapters without a size",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace =
+         "replicas=\"1\">\n<adapters slots=\"4\" host-slots=\"2\" storage-bandwidth=\"2GB/s\"/></pool>",
+     .message = "s.xml:5: <adapters> lacks the attribute \"size\"; write size=\"...\", of an adapter of the "
+                "largest rank "
+                "that is served, over the accelerators of a replica"},
+    {.name = "more adapters in accelerators than in hosts",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<adapters size=\"1MB\" slots=\"4\" host-slots=\"2\" "
+                "storage-bandwidth=\"2GB/s\"/></pool>",
+     .message =
+         "s.xml:5: host-slots=\"2\" are fewer than slots=\"4\": what the accelerators hold is held by the "
+         "hosts, too"},
+    {.name = "adapters where prompts are computed for others",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace =
+         "replicas=\"1\" role=\"prefill\">\n<adapters size=\"1MB\" storage-bandwidth=\"2GB/s\"/></pool>",
+     .message =
+         "s.xml:5: adapters are for pools that compute prompts and decode; leave out role=\"prefill\", or "
+         "<adapters>"},
+    {.name = "adapters of a scheduler that knows none",
+     .file = SCENARIO,
+     .find = "replicas=\"1\"/>",
+     .replace = "replicas=\"1\">\n<scheduler kind=\"sglang\"/><adapters size=\"1MB\" "
+                "storage-bandwidth=\"2GB/s\"/></pool>",
+     .message = "s.xml:5: kind=\"sglang\" has no adapters here; leave them out, or use kind=\"vllm\""},
     {.name = "speculation that says nothing of acceptance",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",

@@ -5,7 +5,6 @@ import difflib
 import json
 import os
 import pathlib
-import re
 import struct
 import subprocess
 import sys
@@ -151,14 +150,13 @@ class Coverage:
 
 
 def measure(directory, jobs, only):
-    copy = tree_copy.Copy(directory, "coverage", OPTIONS, jobs)
-    if not copy.make():
+    rooms = "|".join(sorted({"^" + pattern.rpartition("/")[0] + "$" for pattern in changes.RESULT_BEARING}))
+    copy = tree_copy.Copy(directory, "coverage", jobs, f"-DTW_ROOM_OPTIONS={OPTIONS}", f"-DTW_ROOMS_WITH_OPTIONS={rooms}")
+    if not copy.make_tests(only):
         sys.exit(f"coverage: the copy does not build: see {copy.log}")
-    copy.read_tests()
+    copy.read_tests(only)
     coverage, counters = Coverage(), Counters(copy)
     for test in sorted(copy.tests):
-        if not re.search(only, test):
-            continue
         passed, seconds = copy.run(test)
         if not passed:
             sys.exit(f"coverage: the unchanged copy does not pass {test}: see {copy.log}")
@@ -189,7 +187,7 @@ def main():
     arguments.directory.mkdir(parents=True, exist_ok=True)
     record = arguments.directory / "coverage.json"
     coverage = Coverage.read(record) if arguments.show else measure(arguments.directory, arguments.jobs, arguments.only)
-    show(coverage, arguments.directory / "coverage-tree", arguments.patterns)
+    show(coverage, arguments.directory / "coverage", arguments.patterns)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Changes one token of result-bearing code at a time and looks whether a test fails. README.md tells the rest."""
 import argparse
+import concurrent.futures
 import difflib
 import hashlib
 import json
@@ -11,21 +12,20 @@ import changes
 import coverage as coverages
 import tree_copy
 
-OPTIONS = "-O1"
 
 
 class Judge:
     """Tries changes on a copy, each on the tests that reach it, those first that say most for their time."""
 
-    def __init__(self, directory, jobs):
+    def __init__(self, directory, jobs, only=""):
         record = directory / "coverage.json"
         if not record.exists():
             sys.exit("mutants: run coverage.py first, which finds out what each test reaches")
         self.coverage = coverages.Coverage.read(record)
-        self.copy = tree_copy.Copy(directory, "plain", OPTIONS, jobs)
-        if not self.copy.make():
+        self.copy = tree_copy.Copy(directory, "plain", jobs, "-DTW_WERROR=ON")
+        if not self.copy.make_tests(only):
             sys.exit(f"mutants: the copy does not build: see {self.copy.log}")
-        self.copy.read_tests()
+        self.copy.read_tests(only)
         self.kills = dict.fromkeys(self.copy.tests, 0)
         # A test that was written since the coverage was measured may reach anything.
         self.unknown = [test for test in self.copy.tests if test not in self.coverage.seconds]
@@ -37,9 +37,11 @@ class Judge:
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
     def order(self, path, text, start):
-        """Returns the tests that reach a token, those of its own room first, then by seconds and by earlier kills."""
-        reach = {*self.coverage.tests_of(path, text, start), *self.unknown} & self.copy.tests.keys()
+        """Returns the tests that reach a token, and all of its own room, which may have grown since; first those that take
+        little time, are of the room or have seen changes before."""
         room = str(path.parent) + "/"
+        own = [test for test in self.copy.tests if test.startswith(room)]
+        reach = {*self.coverage.tests_of(path, text, start), *self.unknown, *own} & self.copy.tests.keys()
         return sorted(reach, key=lambda test: self.coverage.seconds.get(test, 1) / (1 + self.kills[test]) /
                       (4 if test.startswith(room) else 1))
 
@@ -56,19 +58,31 @@ class Judge:
                 return "same"
             if header and not self.copy.make(*{program for test in tests if (program := self.copy.program_of(test))}):
                 return "invalid"
-            for test in tests:
-                if not self.copy.run(test)[0]:
-                    self.kills[test] += 1
-                    return test
+            failed = self.first_failure(tests)
+            if failed is not None:
+                self.kills[failed] += 1
+                return failed
             return "survived" if tests else "unreached"
         finally:
             (self.copy.tree / path).write_text(text)
 
+    def first_failure(self, tests):
+        """Runs tests, some at a time, until one fails; returns that one, or None."""
+        with concurrent.futures.ThreadPoolExecutor(self.copy.jobs) as pool:
+            left, running, failed = list(reversed(tests)), {}, None
+            while running or (left and failed is None):
+                while left and failed is None and len(running) < self.copy.jobs:
+                    test = left.pop()
+                    running[pool.submit(self.copy.run, test)] = test
+                for done in concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED).done:
+                    ended = running.pop(done)
+                    failed = failed if done.result()[0] else failed or ended
+        return failed
+
     def check(self):
         """The unchanged copy passes: otherwise every change would seem to be seen."""
-        for test in self.copy.tests:
-            if not self.copy.run(test)[0]:
-                sys.exit(f"mutants: the unchanged copy does not pass {test}: see {self.copy.log}")
+        if (failed := self.first_failure(list(self.copy.tests))) is not None:
+            sys.exit(f"mutants: the unchanged copy does not pass {failed}: see {self.copy.log}")
 
 
 def try_changes(judge, seed, patterns, number, record):
@@ -95,7 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=2711)
     parser.add_argument("--number", type=int, default=72, help="of changes that compile, to other code")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers, or tests, at a time")
     parser.add_argument("--directory", type=pathlib.Path, default=tree_copy.SOURCE / "build/mutants")
     parser.add_argument("--trust", action="store_true", help="do not test the unchanged copy")
     parser.add_argument("--list", action="store_true", help="print the changes, and try none")

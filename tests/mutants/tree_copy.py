@@ -5,17 +5,17 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
-import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 # Browsers, installations, job arrays, fuzzers and layers have nothing to say of results; chaos, kills and the planner's
 # comparison with every answer take minutes; pages and catalogues run what other tests run.
 SLOW = re.compile("browser|slurm|^install|^fuzz/|^chaos/|^layers|kills|optimum|^pages/|catalogue|machine_faults|command_plan|"
                   "^validation|^cli/(run|sites)$")
-CPU_LIMIT_S = 60  # Of one process: what runs on for ever is killed.
-WALL_LIMIT_S = 900  # Of one test: what waits for ever is killed.
+CPU_LIMIT_S = 30  # Of one process: what runs on for ever is killed.
+WALL_LIMIT_S = 300  # Of one test: what waits for ever is killed.
 
 
 def limit_cpu():
@@ -23,17 +23,17 @@ def limit_cpu():
 
 
 class Copy:
-    """A copy of the sources in `directory`/NAME-tree, and a build of it in `directory`/NAME. Every room is a shared
-    library, so that a change of one source is compiled and linked once, and every test program takes it up."""
+    """A copy of the sources in `directory`/NAME, and a build of it below. Every room is a shared library, so that a
+    change of one source is compiled and linked once, and every test program takes it up."""
 
-    def __init__(self, directory, name, options, jobs):
+    def __init__(self, directory, name, jobs, *settings):
         directory = directory.absolute()
-        self.tree, self.build, self.log = directory / f"{name}-tree", directory / name, directory / f"{name}.log"
+        self.tree, self.build, self.log = directory / name, directory / name / "build/all", directory / f"{name}.log"
         self.jobs = jobs
         files = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True).stdout
         names = {name for name in files.decode().split("\0") if name and (SOURCE / name).exists()}
         for path in [path for path in self.tree.rglob("*") if path.is_file() or path.is_symlink()]:
-            if str(path.relative_to(self.tree)) not in names:
+            if not path.is_relative_to(self.build.parent) and str(path.relative_to(self.tree)) not in names:
                 path.unlink()
         # What has changed since an earlier copy is written anew, so that it is younger than what was built of that.
         for name in names:
@@ -43,32 +43,34 @@ class Copy:
                 shutil.copy(SOURCE / name, target)
         self.log.unlink(missing_ok=True)
         configure = ["cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug",
-                     "-DCMAKE_C_FLAGS_DEBUG=", "-DCMAKE_CXX_FLAGS_DEBUG=", "-DBUILD_SHARED_LIBS=ON",
-                     "-DCMAKE_LINK_DEPENDS_NO_SHARED=ON", f"-DTW_ROOM_OPTIONS={options}"]
+                     "-DBUILD_SHARED_LIBS=ON", "-DCMAKE_LINK_DEPENDS_NO_SHARED=ON", *settings]
         if not self.command(configure):
             sys.exit(f"cannot configure the copy: see {self.log}")
 
-    def command(self, words, **more):
+    def command(self, words):
         """Runs a command, appends what it says to the log, and returns whether it succeeded."""
         with open(self.log, "a") as out:
-            try:
-                return subprocess.run(words, stdout=out, stderr=out, preexec_fn=limit_cpu, check=False,
-                                      timeout=WALL_LIMIT_S, **more).returncode == 0
-            except subprocess.TimeoutExpired:
-                return False
+            return subprocess.run(words, stdout=out, stderr=out, check=False).returncode == 0
 
     def make(self, *targets):
-        with open(self.log, "a") as out:
-            return subprocess.run(["ninja", "-C", self.build, "-j", str(self.jobs), *targets], stdout=out, stderr=out,
-                                  check=False).returncode == 0
+        return self.command(["ninja", "-C", self.build, "-j", str(self.jobs), *targets])
 
-    def read_tests(self):
-        """Returns the fast tests: by name, the command and its environment."""
+    def make_tests(self, only):
+        """Builds the program, and the programs of the fast tests whose names match; returns whether all were built."""
+        said = subprocess.run(["ninja", "-C", self.build, "-t", "targets", "all"], capture_output=True, check=True).stdout
+        targets = re.findall(r"^(test-[\w-]+):", said.decode(), re.MULTILINE)
+        listing = subprocess.run(["ctest", "--test-dir", self.build, "-N"], capture_output=True, check=True).stdout.decode()
+        names = {"test-" + name.replace("/", "-") for name in re.findall(r"Test +#\d+: (\S+)", listing)
+                 if re.search(only, name) and not SLOW.search(name)}
+        return self.make("tokenworks", *sorted(names.intersection(targets)))
+
+    def read_tests(self, only=""):
+        """Reads the fast tests that are built and whose names match: by name, the command and its environment."""
         listing = json.loads(subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"],
                                             capture_output=True, check=True).stdout)
         self.tests = {}
         for test in listing["tests"]:
-            if not SLOW.search(test["name"]) and "command" in test:
+            if re.search(only, test["name"]) and not SLOW.search(test["name"]) and "command" in test:
                 properties = {entry["name"]: entry["value"] for entry in test["properties"]}
                 environment = dict(pair.split("=", 1) for pair in properties.get("ENVIRONMENT", []))
                 self.tests[test["name"]] = (test["command"], properties.get("WORKING_DIRECTORY"), environment)
@@ -78,17 +80,19 @@ class Copy:
         command = pathlib.Path(self.tests[test][0][0])
         return command.name if command.is_relative_to(self.build) else None
 
-    def run(self, test, **environment):
+    def run(self, test):
         """Runs a test; returns whether it passed (or was skipped), and the seconds of a processor that it took."""
         command, directory, own = self.tests[test]
-        before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         with open(self.log, "a") as out:
             out.write(f"== {test}\n")
             out.flush()
+            process = subprocess.Popen(command, cwd=directory, env={**os.environ, **own}, stdout=out, stderr=out,
+                                       stdin=subprocess.DEVNULL, preexec_fn=limit_cpu, start_new_session=True)
             try:
-                code = subprocess.run(command, cwd=directory, env={**os.environ, **own, **environment}, stdout=out, stderr=out,
-                                      stdin=subprocess.DEVNULL, preexec_fn=limit_cpu, check=False, timeout=WALL_LIMIT_S).returncode
+                code = process.wait(WALL_LIMIT_S)
             except subprocess.TimeoutExpired:
-                code = 1
+                os.killpg(process.pid, signal.SIGKILL)
+                code = process.wait()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return code in (0, 77), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -1,5 +1,6 @@
 #include "tests/sim/naive.h"
 
+#include "tests/sim/naive_adapters.h"
 #include "tests/sim/naive_blocks.h"
 
 typedef struct sequence {
@@ -21,6 +22,7 @@ typedef struct entry {
   sequence *s;
   gint64 done, tokens;
   gboolean decodes, samples;
+  double load_s; /* for which the iteration waits: of its adapter */
 } entry;
 
 typedef struct rank {
@@ -30,8 +32,9 @@ typedef struct rank {
   GArray *plan;       /* elements are entry */
   GArray *runs;       /* likewise: the batch before, which runs while another one is planned */
   gboolean preempted; /* that plan has preempted */
-  gboolean bound;     /* somebody waited behind the last plan that let prompts be computed */
-  gboolean defers;    /* the plan does not */
+  naive_adapters adapters;
+  gboolean bound;  /* somebody waited behind the last plan that let prompts be computed */
+  gboolean defers; /* the plan does not */
 } rank;
 
 tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
@@ -46,7 +49,8 @@ tw_request naive_request_of(const naive_config *config, const naive_request *r, 
                       .n_hashes = ids->n_hashes,
                       .hash_tokens = ids->hash_tokens,
                       .context_tokens = ids->context,
-                      .hashes = ids->hashes};
+                      .hashes = ids->hashes,
+                      .class = config->classes != NULL ? config->classes[id] : NULL};
 }
 
 static gint64 known(const sequence *s)
@@ -57,6 +61,13 @@ static gint64 known(const sequence *s)
 static gint64 last_token(const sequence *s)
 {
   return s->request->prompt + s->request->reasoning + s->request->answer;
+}
+
+static void look_who_runs(rank *r)
+{
+  naive_adapters_run_none(&r->adapters);
+  for (GList *link = r->running.head; link != NULL; link = link->next)
+    naive_adapters_run(&r->adapters, ((sequence *)link->data)->asked.class);
 }
 
 static gboolean somebody_decodes(const rank *r)
@@ -85,7 +96,7 @@ static gboolean allocate(rank *r, sequence *s, gint64 tokens)
 
 static void schedule(rank *r, sequence *s, gint64 tokens)
 {
-  entry e = {s, s->computed, tokens, s->decodes, FALSE};
+  entry e = {s, s->computed, tokens, s->decodes, FALSE, 0};
   s->scheduled = tokens;
   g_array_append_val(r->plan, e);
 }
@@ -125,7 +136,8 @@ static void preempt(rank *r, sequence *s)
   s->computed = 0;
   s->decodes = s->running = FALSE;
   s->outcome->preemptions++;
-  if (r->config->priorities)
+  if (r->config->priorities ||
+      r->config->adapters.slots > 0) /* one that others have passed may wait already */
     g_queue_insert_sorted(&r->waiting, s, by_priority, r);
   else
     g_queue_push_head(&r->waiting, s);
@@ -194,8 +206,13 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
 {
   gboolean any = FALSE, padded = r->config->kind == NAIVE_PREFILL_FIRST;
   gint64 n = 0, longest = 0;
-  while (budget > 0 && r->waiting.length > 0 && r->running.length < r->config->max_seqs) {
-    sequence *s = g_queue_peek_head(&r->waiting);
+  look_who_runs(r);
+  for (GList *link = r->waiting.head, *next;
+       budget > 0 && link != NULL && r->running.length < r->config->max_seqs; link = next) {
+    sequence *s = link->data;
+    next = link->next;
+    if (naive_adapters_must_wait(&r->adapters, s->asked.class))
+      continue;
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
     if (r->config->prefix_cache)
       hits = naive_pool_find(&r->pool, &s->blocks, known(s) - 1, &idle);
@@ -206,7 +223,7 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     if (r->defers && left > 1)
       break;
     gint64 wanted = r->config->reserve_prompt ? left : tokens;
-    double kept = r->running.length > 0 ? ceil(watermark * (double)r->config->kv_blocks) : 0;
+    double kept = r->running.length > 0 ? floor(watermark * (double)r->config->kv_blocks) : 0;
     n++;
     longest = MAX(longest, left);
     if ((!chunked && tokens < left) || tokens == 0 || !fits_to_its_end(r, s, kept) ||
@@ -214,15 +231,17 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
         (double)((wanted + size - 1) / size + idle + r->config->sequence_blocks) >
             (double)r->pool.free.length - kept)
       break;
-    g_queue_pop_head(&r->waiting);
+    g_queue_delete_link(&r->waiting, link);
     g_queue_push_tail(&r->running, s);
     s->running = TRUE;
+    double load_s = naive_adapters_load(&r->adapters, s->asked.class);
     naive_pool_touch(&r->pool, &s->blocks, hits);
     s->computed = hits * size;
     if (s->outcome->cached < 0)
       s->outcome->cached = s->computed;
     g_assert_true(allocate(r, s, tokens));
     schedule(r, s, tokens);
+    g_array_index(r->plan, entry, r->plan->len - 1).load_s = load_s;
     budget -= tokens;
     any = TRUE;
   }
@@ -237,6 +256,7 @@ static gboolean plan(rank *r, gint64 number, double now_s)
   r->defers = r->config->prefill_interval > 1 && number % r->config->prefill_interval != 0 && !r->bound &&
               somebody_decodes(r);
   r->preempted = FALSE;
+  look_who_runs(r);
   switch (r->config->kind) {
   case NAIVE_SARATHI:
     budget = schedule_running(r);
@@ -246,7 +266,7 @@ static gboolean plan(rank *r, gint64 number, double now_s)
   case NAIVE_VLLM:
     budget = schedule_running(r);
     if (budget >= 0)
-      admit(r, budget, TRUE, 0);
+      admit(r, budget, TRUE, r->config->watermark);
     if (budget >= 0 && !r->defers)
       r->bound = r->waiting.length > 0;
     break;
@@ -300,6 +320,15 @@ static double measure(const rank *r, const GArray *batch, naive_iteration *it)
     return 0;
   return costs->fixed_s + costs->per_seq_s * (double)it->decode_seqs + costs->per_context_s * context +
          costs->per_prompt_s * (double)it->prefill_tokens;
+}
+
+/* How long what an iteration computes waits for adapters. */
+static double loads(const GArray *batch)
+{
+  double sum_s = 0;
+  for (guint i = 0; i < batch->len; i++)
+    sum_s += g_array_index(batch, entry, i).load_s;
+  return sum_s;
 }
 
 static void end_iteration(rank *r, const GArray *batch, double now_s)
@@ -401,7 +430,7 @@ static void run(rank *ranks, arrivals *a, GArray *iterations)
   for (gint64 number = 0;;) {
     gboolean any, preempted;
     guint first = iterations->len;
-    double length_s = 0;
+    double length_s = 0, loads_s = 0;
     fill(ranks, number, now_s, &any, &preempted);
     if (!any && preempted)
       continue;
@@ -413,13 +442,14 @@ static void run(rank *ranks, arrivals *a, GArray *iterations)
     for (int i = 0; i < config->ranks; i++) {
       naive_iteration it = {.start_s = now_s};
       length_s = fmax(length_s, any ? measure(&ranks[i], ranks[i].runs, &it) : config->costs.fixed_s);
+      loads_s = fmax(loads_s, loads(ranks[i].runs)); /* ranks begin to compute together */
       if (ranks[i].runs->len > 0)
         g_array_append_val(iterations, it);
       if (config->asynchronous && ranks[i].runs->len > 0)
         plan(&ranks[i], number + 1, now_s);
     }
     number++;
-    now_s += length_s;
+    now_s += loads_s + length_s;
     for (guint i = first; i < iterations->len; i++)
       g_array_index(iterations, naive_iteration, i).end_s = now_s;
     arrive_until(ranks, a, now_s);
@@ -440,6 +470,7 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
     ranks[i] = (rank){.config = config,
                       .running = G_QUEUE_INIT,
                       .waiting = G_QUEUE_INIT,
+                      .adapters = {.config = &config->adapters},
                       .plan = g_array_new(FALSE, FALSE, sizeof(entry)),
                       .runs = g_array_new(FALSE, FALSE, sizeof(entry))};
     naive_pool_init(&ranks[i].pool, config->block_tokens, config->kv_blocks, config->sequence_blocks);

@@ -19,6 +19,8 @@ typedef enum {
   NAIVE_SARATHI
 } naive_kind;
 
+enum { NAIVE_ADAPTERS = 5 };
+
 /* The hash ids of a request: see tw_request. */
 typedef struct naive_ids {
   gint32 n_hashes, hash_tokens, context;
@@ -30,6 +32,7 @@ typedef struct naive_config {
   gboolean priorities;
   gboolean asynchronous;
   gboolean prefix_cache;
+  double watermark; /* of kinds whose software has none by itself */
   gboolean reserve_prompt;
   gboolean reserve_output; /* instead */
   /* Of kind sglang: decodes beside prompts, the factor of its guess, and a tw_waiting_order. */
@@ -41,10 +44,13 @@ typedef struct naive_config {
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
   gint64 long_prefill_tokens; /* 0: any */
   gint64 window;
-  gint64 sequence_blocks;   /* that each sequence takes beside those of its tokens */
-  gint64 checkpoint_blocks; /* prefixes are found up to multiples of these; 0: any */
+  gint64 sequence_blocks;      /* that each sequence takes beside those of its tokens */
+  tw_adapters_config adapters; /* slots = 0: none */
+  gint64 checkpoint_blocks;    /* prefixes are found up to multiples of these; 0: any */
   test_costs costs;
   const naive_ids *ids; /* block ids of each request; NULL: none */
+  const char *const *
+      classes; /* adapter of each request, NULL or one of NAIVE_ADAPTERS letters, "a" and so on; NULL: none */
 } naive_config;
 
 typedef struct naive_request {

@@ -8,7 +8,7 @@
 static gboolean start_bailian(tw_trace_source *source, GError **error)
 {
   (void)error;
-  source->own = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free); /* root by chat */
+  source->own = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free); /* root by chat */
   return TRUE;
 }
 
@@ -17,43 +17,31 @@ static void stop_bailian(tw_trace_source *source)
   g_hash_table_unref(source->own);
 }
 
-static gboolean read_id(tw_trace_source *source, const tw_json *object, const char *key, gint64 *id,
-                        GError **error)
-{
-  const tw_json *value = tw_json_get(object, key);
-  if (value == NULL)
-    return tw_trace_json_missing(source, object, key, error);
-  if (value->kind != TW_JSON_NUMBER || !value->whole || fabs(value->number) > 9e15)
-    return tw_json_fault(source->json, value, error, "\"%s\" is no whole number; one is needed", key);
-  *id = (gint64)value->number;
-  return TRUE;
-}
-
 static gboolean expand_bailian(tw_trace_source *source, const tw_json *object, GError **error)
 {
   tw_trace_row *row = tw_trace_source_add(source);
   tw_request *request = &row->request;
-  gint64 chat = 0, parent = 0;
+  const char *chat = tw_json_text(object, "chat_id"), *parent = tw_json_text(object, "parent_chat_id");
   double unit_s = tw_trace_unit_s(source, 1);
-  if (!read_id(source, object, "chat_id", &chat, error) ||
-      !read_id(source, object, "parent_chat_id", &parent, error) ||
-      !tw_trace_json_seconds(source, object, "timestamp", unit_s, NAN, &request->arrival_s, error) ||
+  if (chat == NULL)
+    return tw_trace_json_missing(source, object, "chat_id", error);
+  if (!tw_trace_json_seconds(source, object, "timestamp", unit_s, NAN, &request->arrival_s, error) ||
       !tw_trace_json_tokens(source, object, "input_length", 1, -1, &request->prompt_tokens, error) ||
       !tw_trace_json_tokens(source, object, "output_length", 0, -1, &request->answer_tokens, error) ||
       !tw_trace_json_hashes(source, tw_json_get(object, "hash_ids"), tw_trace_block_tokens(source), row,
                             error) ||
       !tw_trace_class(source, tw_json_text(object, "type"), &request->class, error))
     return FALSE;
-  const gint64 *root = parent >= 0 ? g_hash_table_lookup(source->own, &parent) : NULL;
-  gint64 session = parent < 0 ? chat : root != NULL ? *root : parent;
-  g_hash_table_insert(source->own, g_memdup2(&chat, sizeof chat), g_memdup2(&session, sizeof session));
-  request->session = g_strdup_printf("%" G_GINT64_FORMAT, session);
-  row->name = g_strdup_printf("%" G_GINT64_FORMAT, chat);
+  if (parent != NULL && *parent == '-')
+    parent = NULL;
+  const char *root = parent != NULL ? g_hash_table_lookup(source->own, parent) : NULL;
+  const char *session = parent == NULL ? chat : root != NULL ? root : parent;
+  request->session = g_strdup(session);
+  g_hash_table_insert(source->own, g_strdup(chat), g_strdup(session));
+  row->name = g_strdup(chat);
   row->linked = TRUE;
-  if (root != NULL) {
-    g_autofree char *name = g_strdup_printf("%" G_GINT64_FORMAT, parent);
-    tw_trace_row_wait(row, name, FALSE, NAN);
-  }
+  if (root != NULL)
+    tw_trace_row_wait(row, parent, FALSE, NAN);
   return TRUE;
 }
 

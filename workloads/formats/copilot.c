@@ -39,11 +39,11 @@ static gboolean expand_copilot(tw_trace_source *source, const tw_json *object, G
     return tw_trace_json_missing(source, object, "session_id", error);
   if (turns == NULL)
     return tw_trace_json_missing(source, object, "turns", error);
-  if (turns->kind != TW_JSON_ARRAY)
+  if (turns->kind != TW_JSON_ARRAY && turns->kind != TW_JSON_NULL)
     return tw_json_fault(source->json, turns, error, "\"turns\" is no list");
   tw_provider_session *session = tw_provider_session_new(name);
   gboolean good = TRUE;
-  for (const tw_json *turn = turns->first; good && turn != NULL; turn = turn->next) {
+  for (const tw_json *turn = turns->first; /* none of null */ good && turn != NULL; turn = turn->next) {
     const tw_json *calls = tw_json_get(turn, "llm_calls");
     for (const tw_json *call = calls != NULL && calls->kind == TW_JSON_ARRAY ? calls->first : NULL;
          good && call != NULL; call = call->next) {

@@ -35,9 +35,10 @@ typedef struct {
 
 static gboolean has_field(const first_row *row, const char *name)
 {
-  if (row->columns != NULL)
-    return g_strv_contains((const char *const *)row->columns, name);
-  return tw_json_get(row->document, name) != NULL;
+  for (char **column = row->columns; column != NULL && *column != NULL; column++)
+    if (g_ascii_strcasecmp(*column, name) == 0)
+      return TRUE;
+  return row->columns == NULL && tw_json_get(row->document, name) != NULL;
 }
 
 /* "a|b": either. */

@@ -9,6 +9,7 @@
 #include "workloads/formats/format.h"
 
 enum { BLOCK_TOKENS = 512 };
+enum { LOOK_ROWS = 100 }; /* rows at the beginning, one of which names a session where there are any */
 
 typedef struct {
   double arrival_s;      /* when the turn before arrived */
@@ -31,8 +32,9 @@ static gboolean start_mooncake(tw_trace_source *source, GError **error)
 {
   source->own = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_conversation);
   g_autoptr(tw_json_reader) first = tw_json_reader_new(source->input);
-  const tw_json *object = tw_json_next(first, NULL); /* a fault is told when it is read again */
-  source->sorts = object != NULL && tw_json_has(object, "session_id");
+  const tw_json *object; /* a fault is told when it is read again */
+  for (int i = 0; i < LOOK_ROWS && !source->sorts && (object = tw_json_next(first, NULL)) != NULL; i++)
+    source->sorts = tw_json_has(object, "session_id");
   return tw_input_rewind(source->input, error);
 }
 
@@ -148,7 +150,7 @@ static gboolean expand_mooncake(tw_trace_source *source, const tw_json *object, 
   if (!read_time(source, object, c, row, error) ||
       !tw_trace_json_tokens(source, object, "input_tokens|input_length", 1, -1, &request->prompt_tokens,
                             error) ||
-      !tw_trace_json_tokens(source, object, "output_tokens|output_length", 1, -1, &request->answer_tokens,
+      !tw_trace_json_tokens(source, object, "output_tokens|output_length", 0, -1, &request->answer_tokens,
                             error) ||
       !tw_trace_json_hashes(source, tw_json_get(object, "hash_ids"), tw_trace_block_tokens(source), row,
                             error) ||

@@ -47,7 +47,8 @@ static const tw_csv_column splitwise_columns[] = {
 static gboolean read_splitwise(tw_trace_source *source, tw_trace_row *row, GError **error)
 {
   const char *type = tw_csv_text(source->csv, TYPE), *application = tw_csv_text(source->csv, APPLICATION);
-  if (*type != '\0' && !g_str_equal(type, "2")) {
+  double number;
+  if (*type != '\0' && !(tw_number_parse(type, &number) && number == 2)) {
     row->failure = "of another type than 2, language models";
     return TRUE;
   }

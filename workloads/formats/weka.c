@@ -38,7 +38,7 @@ static void stop_weka(tw_trace_source *source)
 
 static gboolean is_sub_agent(const tw_json *request)
 {
-  return tw_json_has(request, "requests") && g_strcmp0(tw_json_text(request, "type"), "subagent") == 0;
+  return g_strcmp0(tw_json_text(request, "type"), "subagent") == 0;
 }
 
 /* Times of sub-agents' requests count from their marker in the whole corpus if any lies before it. */
@@ -173,7 +173,8 @@ static gboolean add_sub_agent(tw_trace_source *source, const tw_json *play, cons
   g_array_set_clear_func(rows, clear_made);
   double end_s = 0;
   guint n = 0, chains = 1;
-  for (const tw_json *r = inner->kind == TW_JSON_ARRAY ? inner->first : NULL; r != NULL; r = r->next, n++) {
+  for (const tw_json *r = inner != NULL && inner->kind == TW_JSON_ARRAY ? inner->first : NULL; r != NULL;
+       r = r->next, n++) {
     tw_trace_row *row = tw_trace_source_add(source);
     if (!read_request(source, play, r, own->relative ? marker_s : 0, block_tokens, row, error))
       return FALSE;

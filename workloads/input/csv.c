@@ -77,12 +77,17 @@ static gboolean next_line(tw_input *input, char **line, GError **error)
   return TRUE;
 }
 
+/* The column of that name, or else of that name in letters of another case. */
 static int find_column(const tw_csv_column *columns, const char *name)
 {
-  for (int i = 0; columns[i].name != NULL; i++)
+  int alike = -1;
+  for (int i = 0; columns[i].name != NULL; i++) {
     if (g_str_equal(columns[i].name, name))
       return i;
-  return -1;
+    if (g_ascii_strcasecmp(columns[i].name, name) == 0)
+      alike = i;
+  }
+  return alike;
 }
 
 static gboolean read_header(tw_csv *csv, char *line, GError **error)

@@ -207,7 +207,7 @@ gboolean tw_json_has(const tw_json *object, const char *path)
 const char *tw_json_text(const tw_json *object, const char *path)
 {
   const tw_json *value = tw_json_get(object, path);
-  return value != NULL && value->kind == TW_JSON_STRING ? value->text : NULL;
+  return value != NULL ? value->text : NULL;
 }
 
 gboolean tw_json_number(const tw_json *object, const char *path, double *number)

@@ -30,7 +30,7 @@ struct tw_json {
   double number;               /* value of a NUMBER; 1 or 0 for a BOOL */
   gsize at;                    /* byte of the document at which it begins */
   const char *key;             /* in an object, else NULL */
-  const char *text;            /* text of a STRING */
+  const char *text;            /* text of a STRING; of a NUMBER under a key, how it is written */
   const guint64 *ids;          /* numbers of WHOLES */
   const tw_json *first, *next; /* first part of an ARRAY or OBJECT; the part after this one */
 };
@@ -56,7 +56,7 @@ gboolean tw_json_fault(const tw_json_reader *reader, const tw_json *value, GErro
 const tw_json *tw_json_get(const tw_json *object, const char *path);
 /* Whether there is a value that is not null. */
 gboolean tw_json_has(const tw_json *object, const char *path);
-/* The text under a path, NULL if there is none or it is no text. Borrowed. */
+/* The text under a path, or the number as it is written: names may be numbers. NULL if there is neither. Borrowed. */
 const char *tw_json_text(const tw_json *object, const char *path);
 /* The number under a path, written as a number or as a text that is one; FALSE: there is none. */
 gboolean tw_json_number(const tw_json *object, const char *path, double *number);

@@ -49,6 +49,15 @@ static void forget_document(tw_json_parser *parser)
   g_ptr_array_set_size(parser->large, 0);
 }
 
+static const char *copy_text(tw_json_parser *parser, const char *start, const char *end)
+{
+  gsize length = (gsize)(end - start);
+  char *text = allocate(parser, length + 1);
+  memcpy(text, start, length);
+  text[length] = '\0';
+  return text;
+}
+
 static gboolean fail(tw_json_parser *parser, const char *at, const char *problem)
 {
   if (parser->problem == NULL) {
@@ -186,6 +195,8 @@ static gboolean parse_number(tw_json_parser *parser, tw_json *value)
       c++;
   }
   value->kind = TW_JSON_NUMBER;
+  if (value->key != NULL)
+    value->text = copy_text(parser, start, c);
   if (plain && !overflow)
     value->number = (double)whole;
   else if (!exponent && n + decimals <= 15)
@@ -203,10 +214,18 @@ static gboolean parse_number(tw_json_parser *parser, tw_json *value)
   return TRUE;
 }
 
-/* Reads an array of whole numbers from 0 on into `ids`, as far as it holds such. TRUE: all of them were. */
-static gboolean parse_wholes(tw_json_parser *parser)
+/* The place for the `n`-th whole number of an array. */
+static inline guint64 *id_place(tw_json_parser *parser, gsize n)
 {
-  g_array_set_size(parser->ids, 0);
+  if (n == parser->ids->len)
+    g_array_set_size(parser->ids, MAX(64, 2 * parser->ids->len));
+  return (guint64 *)(void *)parser->ids->data + n;
+}
+
+/* Reads an array of `n` whole numbers from 0 on into `ids`, as far as it holds such. TRUE: all of them were. */
+static gboolean parse_wholes(tw_json_parser *parser, gsize *n)
+{
+  *n = 0;
   const char *c = parser->c;
   for (;;) {
     while (*c == ' ' || *c == '\n' || *c == '\r' || *c == '\t')
@@ -224,7 +243,7 @@ static gboolean parse_wholes(tw_json_parser *parser)
       c++;
     if (*c != ',' && *c != ']')
       return FALSE;
-    g_array_append_val(parser->ids, id);
+    *id_place(parser, (*n)++) = id;
     if (*c++ == ']') {
       parser->c = c;
       return TRUE;
@@ -297,9 +316,10 @@ static void unite_wholes(tw_json_parser *parser, tw_json *array)
 static gboolean parse_array(tw_json_parser *parser, tw_json *value)
 {
   const char *start = parser->c++;
-  if (parse_wholes(parser)) {
+  gsize n;
+  if (parse_wholes(parser, &n)) {
     value->kind = TW_JSON_WHOLES;
-    value->count = parser->ids->len;
+    value->count = n;
     guint64 *ids = allocate(parser, value->count * sizeof *ids);
     memcpy(ids, parser->ids->data, value->count * sizeof *ids);
     value->ids = ids;

@@ -9,7 +9,7 @@ typedef struct tw_json_parser {
   guint chunk;       /* in use */
   gsize used;
   GPtrArray *large;
-  GArray *ids; /* guint64: of the array that is being read */
+  GArray *ids; /* guint64: of the array that is being read, and behind them room for more */
 
   const char *begin;                /* begin of the text */
   const char *c;                    /* what is read next; in the end, what follows the document */

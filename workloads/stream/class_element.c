@@ -1,6 +1,7 @@
 /* The element <class>, and the elements that are a class without a name: <poisson>, <closed-loop>,
  * <sessions>, <rollouts>. */
 #include "workloads/stream/class.h"
+#include "workloads/stream/servegen_files.h"
 
 #include <math.h>
 
@@ -98,8 +99,9 @@ static const tw_element closed_element = {"closed-loop", "clients that wait for 
 
 static const tw_attribute servegen_attributes[] = {
     {"arrivals", TW_ATTR_PATH, ROW(servegen_arrivals),
-     .help = "CSV: client_id, window_start_s, rate_rps, pattern, param1"},
-    {"lengths", TW_ATTR_PATH, ROW(servegen_lengths),
+     .help = "CSV: client_id, window_start_s, rate_rps, pattern, param1; or, without lengths, a folder of "
+             "ServeGen's own chunk-N-trace.csv and chunk-N-dataset.json"},
+    {"lengths", TW_ATTR_PATH, .fallback = TW_ABSENT, ROW(servegen_lengths),
      .help = "CSV: client_id, window_start_s, field, value, prob"},
     {0}};
 static const tw_element servegen_element = {
@@ -339,8 +341,14 @@ static void read_named(tw_class *c, const xmlNode *node, GPtrArray *files, tw_fa
   if (c->kind == TW_CLASS_SERVEGEN)
     c->servegen = tw_servegen_load(c->servegen_arrivals, c->servegen_lengths, faults);
   add_file(files, c->rates_file);
-  add_file(files, c->servegen_arrivals);
   add_file(files, c->servegen_lengths);
+  if (c->servegen_arrivals == NULL || c->servegen_lengths != NULL) {
+    add_file(files, c->servegen_arrivals);
+    return;
+  }
+  g_autoptr(GPtrArray) chunks = tw_servegen_files(c->servegen_arrivals);
+  for (guint i = 0; i < chunks->len; i++)
+    add_file(files, chunks->pdata[i]);
 }
 
 /* The elements that are a class without a name, and its kind. */

@@ -2,12 +2,13 @@
 
 #include "workloads/draw/population.h"
 #include "workloads/input/csv.h"
+#include "workloads/stream/servegen_files.h"
 #include "workloads/stream/stream_kind.h"
 
 #include <math.h>
 
-typedef enum { INPUT, OUTPUT, RATIO, FIELDS } field;
-static const char *const field_names[FIELDS + 1] = {"input_tokens", "output_tokens", "reason_ratio", NULL};
+enum { INPUT, OUTPUT, RATIO, FIELDS };
+const char *const tw_servegen_fields[FIELDS + 1] = {"input_tokens", "output_tokens", "reason_ratio", NULL};
 
 enum { RATIO_UNIT = 1000000 }; /* ratios are kept as whole millionths */
 
@@ -77,6 +78,33 @@ static gboolean read_number(const tw_csv *csv, int column, double low, double hi
                         tw_csv_name(csv, column), quoted, low, high);
 }
 
+gboolean tw_servegen_take_law(const char *pattern, double shape, tw_arrival_window *window)
+{
+  if (*pattern == '\0')
+    return TRUE;
+  gboolean gamma = g_ascii_strcasecmp(pattern, "Gamma") == 0;
+  window->law = gamma ? TW_ARRIVAL_GAMMA : TW_ARRIVAL_WEIBULL;
+  window->shape = shape;
+  return gamma || g_ascii_strcasecmp(pattern, "Weibull") == 0;
+}
+
+gboolean tw_servegen_add_window(tw_servegen *tables, const char *name, tw_arrival_window window,
+                                const tw_input *from, GError **error)
+{
+  client *c = client_named(tables, name);
+  guint n = c->windows->len;
+  if (n == 0 && window.start_s > 0) {
+    tw_arrival_window silent = {.law = TW_ARRIVAL_POISSON, .shape = 1};
+    g_array_append_val(c->windows, silent);
+  } else if (n > 0 && g_array_index(c->windows, tw_arrival_window, n - 1).start_s >= window.start_s) {
+    return tw_input_fault(from, error,
+                          "window_start_s does not rise for client '%s'; sort the rows by client and time",
+                          c->name);
+  }
+  g_array_append_val(c->windows, window);
+  return TRUE;
+}
+
 enum { CLIENT, WINDOW, RATE, PATTERN, SHAPE };
 static const tw_csv_column arrival_columns[] = {{"client_id", FALSE}, {"window_start_s", FALSE},
                                                 {"rate_rps", FALSE},  {"pattern", FALSE},
@@ -89,28 +117,43 @@ static gboolean read_window(tw_servegen *tables, const tw_csv *csv, GError **err
   if (!read_number(csv, WINDOW, 0, 1e9, &w.start_s, error) ||
       !read_number(csv, RATE, 0, 1e9, &w.rate_per_s, error))
     return FALSE;
-  if (*pattern != '\0') {
-    gboolean gamma = g_ascii_strcasecmp(pattern, "Gamma") == 0;
-    if (!gamma && g_ascii_strcasecmp(pattern, "Weibull") != 0) {
-      g_autofree char *quoted = tw_input_quote(pattern);
-      return tw_input_fault(tw_csv_input(csv), error, "pattern is '%s'; Gamma, Weibull or nothing is needed",
-                            quoted);
+  if (!tw_servegen_take_law(pattern, 1, &w)) {
+    g_autofree char *quoted = tw_input_quote(pattern);
+    return tw_input_fault(tw_csv_input(csv), error, "pattern is '%s'; Gamma, Weibull or nothing is needed",
+                          quoted);
+  }
+  if (*pattern != '\0' && !read_number(csv, SHAPE, 1e-3, 1e3, &w.shape, error))
+    return FALSE;
+  return tw_servegen_add_window(tables, tw_csv_text(csv, CLIENT), w, tw_csv_input(csv), error);
+}
+
+gboolean tw_servegen_add_length(tw_servegen *tables, const char *name, tw_servegen_length length,
+                                const tw_input *from, GError **error)
+{
+  client *c = client_named(tables, name);
+  guint n = c->lengths->len;
+  lengths *last = n > 0 ? &g_array_index(c->lengths, lengths, n - 1) : NULL;
+  if (last == NULL || last->start_s < length.start_s) {
+    lengths next = {.start_s = length.start_s};
+    for (int f = 0; f < FIELDS; f++) {
+      next.values[f] = g_array_new(FALSE, FALSE, sizeof(gint32));
+      next.weights[f] = g_array_new(FALSE, FALSE, sizeof(double));
     }
-    w.law = gamma ? TW_ARRIVAL_GAMMA : TW_ARRIVAL_WEIBULL;
-    if (!read_number(csv, SHAPE, 1e-3, 1e3, &w.shape, error))
-      return FALSE;
+    g_array_append_val(c->lengths, next);
+    last = &g_array_index(c->lengths, lengths, n);
+  } else if (last->start_s > length.start_s) {
+    return tw_input_fault(from, error,
+                          "window_start_s falls for client '%s'; sort the rows by client and time", c->name);
   }
-  client *c = client_named(tables, tw_csv_text(csv, CLIENT));
-  guint n = c->windows->len;
-  if (n == 0 && w.start_s > 0) {
-    tw_arrival_window silent = {.law = TW_ARRIVAL_POISSON, .shape = 1};
-    g_array_append_val(c->windows, silent);
-  } else if (n > 0 && g_array_index(c->windows, tw_arrival_window, n - 1).start_s >= w.start_s) {
-    return tw_input_fault(tw_csv_input(csv), error,
-                          "window_start_s does not rise for client '%s'; sort the rows by client and time",
-                          c->name);
-  }
-  g_array_append_val(c->windows, w);
+  double most = length.field == RATIO ? 1 : TW_REQUEST_MAX_TOKENS;
+  if (!(length.value >= 0 && length.value <= most && length.weight >= 0 && length.weight <= 1e9))
+    return tw_input_fault(from, error,
+                          "%s is %g with probability %g; a value from 0 to %g, and a probability from 0 on, "
+                          "are needed",
+                          tw_servegen_fields[length.field], length.value, length.weight, most);
+  gint32 whole = (gint32)round(length.field == RATIO ? length.value * RATIO_UNIT : length.value);
+  g_array_append_val(last->values[length.field], whole);
+  g_array_append_val(last->weights[length.field], length.weight);
   return TRUE;
 }
 
@@ -121,38 +164,19 @@ static const tw_csv_column length_columns[] = {{"client_id", FALSE}, {"window_st
 
 static gboolean read_length(tw_servegen *tables, const tw_csv *csv, GError **error)
 {
-  double start_s, value, weight;
-  int which = 0;
-  while (which < FIELDS && !g_str_equal(tw_csv_text(csv, FIELD), field_names[which]))
-    which++;
-  if (which == FIELDS) {
+  tw_servegen_length length = {.field = 0};
+  while (length.field < FIELDS && !g_str_equal(tw_csv_text(csv, FIELD), tw_servegen_fields[length.field]))
+    length.field++;
+  if (length.field == FIELDS) {
     g_autofree char *quoted = tw_input_quote(tw_csv_text(csv, FIELD));
-    g_autofree char *hint = tw_suggestion(quoted, field_names);
+    g_autofree char *hint = tw_suggestion(quoted, tw_servegen_fields);
     return tw_input_fault(tw_csv_input(csv), error, "field is '%s'; %s", quoted, hint);
   }
-  if (!read_number(csv, WINDOW, 0, 1e9, &start_s, error) ||
-      !read_number(csv, VALUE, 0, which == RATIO ? 1 : TW_REQUEST_MAX_TOKENS, &value, error) ||
-      !read_number(csv, PROBABILITY, 0, 1e9, &weight, error))
-    return FALSE;
-  client *c = client_named(tables, tw_csv_text(csv, CLIENT));
-  guint n = c->lengths->len;
-  lengths *last = n > 0 ? &g_array_index(c->lengths, lengths, n - 1) : NULL;
-  if (last == NULL || last->start_s < start_s) {
-    lengths next = {.start_s = start_s};
-    for (int f = 0; f < FIELDS; f++) {
-      next.values[f] = g_array_new(FALSE, FALSE, sizeof(gint32));
-      next.weights[f] = g_array_new(FALSE, FALSE, sizeof(double));
-    }
-    g_array_append_val(c->lengths, next);
-    last = &g_array_index(c->lengths, lengths, n);
-  } else if (last->start_s > start_s) {
-    return tw_input_fault(tw_csv_input(csv), error,
-                          "window_start_s falls for client '%s'; sort the rows by client and time", c->name);
-  }
-  gint32 whole = (gint32)round(which == RATIO ? value * RATIO_UNIT : value);
-  g_array_append_val(last->values[which], whole);
-  g_array_append_val(last->weights[which], weight);
-  return TRUE;
+  double most = length.field == RATIO ? 1 : TW_REQUEST_MAX_TOKENS;
+  return read_number(csv, WINDOW, 0, 1e9, &length.start_s, error) &&
+         read_number(csv, VALUE, 0, most, &length.value, error) &&
+         read_number(csv, PROBABILITY, 0, 1e9, &length.weight, error) &&
+         tw_servegen_add_length(tables, tw_csv_text(csv, CLIENT), length, tw_csv_input(csv), error);
 }
 
 static void read_table(tw_servegen *tables, const char *path, const tw_csv_column *columns,
@@ -180,7 +204,7 @@ static void close_field(lengths *l, int f, const client *c, const char *path, tw
     tw_faults_add(faults, path, 0,
                   "the distribution of %s of client '%s' from %g s on has no mass; give it rows with prob "
                   "above 0",
-                  field_names[f], c->name, l->start_s);
+                  tw_servegen_fields[f], c->name, l->start_s);
   g_clear_pointer(&l->values[f], g_array_unref);
   g_clear_pointer(&l->weights[f], g_array_unref);
 }
@@ -216,10 +240,14 @@ tw_servegen *tw_servegen_load(const char *arrivals, const char *path, tw_faults 
   g_autoptr(tw_servegen) tables = g_new0(tw_servegen, 1);
   tables->clients = g_ptr_array_new_with_free_func(free_client);
   tables->by_name = g_hash_table_new(g_str_hash, g_str_equal);
-  read_table(tables, arrivals, arrival_columns, read_window, faults);
-  read_table(tables, path, length_columns, read_length, faults);
+  if (path == NULL) {
+    tw_servegen_read_files(tables, arrivals, faults);
+  } else {
+    read_table(tables, arrivals, arrival_columns, read_window, faults);
+    read_table(tables, path, length_columns, read_length, faults);
+  }
   if (tw_faults_added(faults) == before)
-    close_clients(tables, arrivals, path, faults);
+    close_clients(tables, arrivals, path != NULL ? path : arrivals, faults);
   return tw_faults_added(faults) == before ? g_steal_pointer(&tables) : NULL;
 }
 
@@ -353,7 +381,7 @@ tw_stream *tw_stream_servegen(const tw_servegen *tables, const char *name, doubl
       arrivals[i].n_windows = (int)c->windows->len;
     }
     for (int f = 0; f < FIELDS; f++) {
-      g_autofree char *of_field = g_strdup_printf("%s %s %s", name, c->name, field_names[f]);
+      g_autofree char *of_field = g_strdup_printf("%s %s %s", name, c->name, tw_servegen_fields[f]);
       source->chances[i * FIELDS + (guint)f] = tw_chance_new(seed, of_field);
     }
   }

@@ -15,7 +15,8 @@
 
 typedef struct tw_servegen tw_servegen;
 
-/* NULL with faults, such as a client without lengths. */
+/* `lengths` NULL: `arrivals` is a folder of ServeGen's own files (servegen_files.h). NULL with faults, such as a client
+ * without lengths. */
 tw_servegen *tw_servegen_load(const char *arrivals, const char *lengths, tw_faults *faults);
 void tw_servegen_free(tw_servegen *tables);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_servegen, tw_servegen_free)

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { MOST = 64 };
+enum { MOST = 160 };
 static const double S = 840;
 
 typedef struct grouping {
@@ -169,6 +169,127 @@ static void trees_over_domains_are_as_deep_as_their_logarithm(void **state)
   }
 }
 
+/* In one domain of n the pipeline of the switch is filled by the ranks behind the eighth, and over D domains by all n of
+ * one, level by level. The switch takes S(n+1)/n of each rank, and the two trees of domains load its NIC with an n-th of
+ * what they load domains of one rank with. */
+static void a_switch_is_filled_by_the_ranks_of_a_domain_level_by_level(void **state)
+{
+  (void)state;
+  static const struct {
+    int domains, depth;
+    double outside;
+  } rows[] = {{1, 0, 0}, {2, 1, 1}, {4, 2, 1.5}, {5, 3, 2}};
+  for (int size = 2; size <= 24; size += 11)
+    for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
+      grouping g;
+      group_of(&g, rows[r].domains * size, size);
+      g_auto(tw_plan) plan = plan_of("all-reduce", TW_ALGORITHM_IN_SWITCH, &g);
+      assert_phase(phase_at(&plan, 0), &g, 2, 2 * rows[r].depth, S * (size + 1) / size,
+                   rows[r].outside * S / size, 0);
+      assert_int_equal(phase_at(&plan, 0)->messages, (size > 8 ? size - 8 : 0) + size * rows[r].depth);
+    }
+}
+
+/* A tree over domains of 16 ranks on boards of b: chains of b - 1 steps, and trees over the ceil(16 / b) boards, up and
+ * down; each of the two levels between four domains waits for all of these once more. */
+static void a_tree_is_a_chain_on_each_board(void **state)
+{
+  (void)state;
+  static const struct {
+    int board, inside;
+  } rows[] = {{1, 2 * (0 + 4)}, {6, 2 * (5 + 2)}, {8, 2 * (7 + 1)}, {16, 2 * 15}, {99, 2 * 15}};
+  for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
+    grouping g;
+    group_of(&g, 64, 16)->group.board = rows[r].board;
+    g_auto(tw_plan) plan = plan_of("all-reduce", TW_ALGORITHM_TREE, &g);
+    assert_phase(phase_at(&plan, 0), &g, rows[r].inside, 4, 2 * S * 15 / 16, 1.5 * S / 16, S / 64);
+    assert_int_equal(phase_at(&plan, 0)->messages, rows[r].inside * 3 + 4);
+  }
+  /* Domains of 16 and 8 ranks count as of 12 each: two boards of 8. */
+  grouping g;
+  group_of(&g, 24, 16)->group.board = 8;
+  g_auto(tw_plan) plan = plan_of("all-reduce", TW_ALGORITHM_TREE, &g);
+  assert_int_equal(phase_at(&plan, 0)->hops, 2 * (7 + 1));
+}
+
+/* Bytes that rank `rank` sends to other domains, or (`sent` FALSE) gets from them. */
+static double crossing(const tw_phase *phase, const grouping *g, int rank, gboolean sent)
+{
+  double bytes = 0;
+  for (guint i = 0; i < phase->transfers->len; i++) {
+    const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
+    if ((sent ? t->from : t->to) == rank && g->domain[t->from] != g->domain[t->to])
+      bytes += t->bytes;
+  }
+  return bytes;
+}
+
+/* Of domains of eight, three heads that stand evenly apart, ranks 0, 2 and 5, carry what a domain passes on: a third
+ * each. More heads than ranks are all ranks. */
+static void heads_stand_evenly_apart_and_share_what_crosses(void **state)
+{
+  (void)state;
+  grouping g;
+  for (int heads = 3; heads <= 9; heads += 6) {
+    group_of(&g, 16, 8)->group.heads = heads;
+    g_auto(tw_plan) plan = plan_of("all-gather", TW_ALGORITHM_RING, &g);
+    for (int i = 0; i < 16; i++) {
+      gboolean is_head = heads > 8 || i % 8 == 0 || i % 8 == 2 || i % 8 == 5;
+      double part = S * 15 / 16 / MIN(heads, 8);
+      assert_near(crossing(phase_at(&plan, 0), &g, i, TRUE), is_head ? part : 0, 1e-9);
+      assert_near(crossing(phase_at(&plan, 0), &g, i, FALSE), is_head ? part : 0, 1e-9);
+    }
+  }
+  /* A domain of eight sends to one of three: its ranks 0 to 2 get from three, three and two of them. */
+  group_of(&g, 11, 8);
+  g_auto(tw_plan) plan = plan_of("all-gather", TW_ALGORITHM_RING, &g);
+  for (int i = 0; i < 3; i++)
+    assert_near(crossing(phase_at(&plan, 0), &g, 8 + i, FALSE), S * 10 / 11 * (i < 2 ? 3 : 2) / 8, 1e-9);
+}
+
+/* However an all-to-all is planned (pair by pair, by rails, or domain by domain), every rank sends and gets S/n for each
+ * rank of other domains, and each domain sends each other one S/n for every pair of their ranks. */
+static void large_exchanges_load_every_nic_as_pairs_do(void **state)
+{
+  (void)state;
+  static const struct {
+    int n, size, most; /* number of ranks, of ranks in a domain but the last, and of flows between domains */
+  } rows[] = {{32, 8, 32 * 24},            /* 992 pairs: each by itself */
+              {33, 11, 33 * 2},            /* 1,056 pairs in equal domains: rails */
+              {48, 8, 48 * 5},             /* 240 rails */
+              {128, 8, 128 * 15},          /* 1,920 rails are too many */
+              {45, 8, 45 * 6},             /* unequal domains, the last one of five */
+              {147, 72, 3 * 2 * (72 + 3)}, /* ... of three beside two of 72 */
+              {160, 1, 160 * 159}};
+  for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
+    grouping g;
+    int n = rows[r].n;
+    group_of(&g, n, rows[r].size);
+    g_auto(tw_plan) plan = plan_of("all-to-all", TW_ALGORITHM_PAIRS, &g);
+    const tw_phase *phase = phase_at(&plan, 0);
+    g_autofree double *between = g_new0(double, (gsize)(n * n));
+    int flows = 0;
+    for (guint i = 0; i < phase->transfers->len; i++) {
+      const tw_send *t = &g_array_index(phase->transfers, tw_send, i);
+      between[g.domain[t->from] * n + g.domain[t->to]] += t->bytes;
+      flows += g.domain[t->from] != g.domain[t->to];
+    }
+    int domains = g.domain[n - 1] + 1, last = n - (domains - 1) * rows[r].size;
+    for (int d = 0; d < domains; d++)
+      for (int e = 0; e < domains; e++) {
+        int n_d = d < domains - 1 ? rows[r].size : last, n_e = e < domains - 1 ? rows[r].size : last;
+        assert_near(between[d * n + e], S / n * n_d * (d == e ? n_e - 1 : n_e), 1e-6);
+      }
+    for (int i = 0; i < n; i++) {
+      int own = g.domain[i] < domains - 1 ? rows[r].size : last;
+      assert_near(crossing(phase, &g, i, TRUE), S / n * (n - own), 1e-6);
+      assert_near(crossing(phase, &g, i, FALSE), S / n * (n - own), 1e-6);
+    }
+    assert_int_equal(phase->messages, n - 1);
+    assert_true(flows <= rows[r].most);
+  }
+}
+
 /* A chain or a tree gives every rank but the first all of S once, from a rank that has it already. */
 static void a_broadcast_reaches_every_rank_once(void **state)
 {
@@ -192,7 +313,7 @@ static void a_broadcast_reaches_every_rank_once(void **state)
 static void random_pairs_are_a_permutation(void **state)
 {
   (void)state;
-  for (int n = 2; n <= MOST; n++) {
+  for (int n = 2; n <= 64; n++) {
     grouping g;
     group_of(&g, n, n);
     g_auto(tw_plan) plan = plan_of("random", TW_ALGORITHM_PAIRS, &g);
@@ -243,6 +364,10 @@ int main(void)
       cmocka_unit_test(two_levels_work_in_domains_and_along_rails),
       cmocka_unit_test(pairs_over_domains_take_one_step_of_the_fabric),
       cmocka_unit_test(trees_over_domains_are_as_deep_as_their_logarithm),
+      cmocka_unit_test(a_switch_is_filled_by_the_ranks_of_a_domain_level_by_level),
+      cmocka_unit_test(a_tree_is_a_chain_on_each_board),
+      cmocka_unit_test(heads_stand_evenly_apart_and_share_what_crosses),
+      cmocka_unit_test(large_exchanges_load_every_nic_as_pairs_do),
       cmocka_unit_test(a_broadcast_reaches_every_rank_once),
       cmocka_unit_test(random_pairs_are_a_permutation),
       cmocka_unit_test(libraries_run_all_but_the_shots_of_engines),

@@ -81,6 +81,7 @@ static inline tw_engine_config engine_config(const naive_config *config, const t
                     .reserve = config->reserve_output   ? TW_RESERVE_OUTPUT
                                : config->reserve_prompt ? TW_RESERVE_PROMPT
                                                         : TW_RESERVE_CHUNK,
+                    .watermark = fmax(config->watermark, tw_scheduler_kinds[kind].watermark),
                     .asynchronous = config->asynchronous,
                     .long_prefill_tokens = config->long_prefill_tokens,
                     .prefill_interval = config->prefill_interval,
@@ -92,6 +93,7 @@ static inline tw_engine_config engine_config(const naive_config *config, const t
                     .max_model_len = 1 << 20,
                     .kv_blocks = config->kv_blocks,
                     .sequence_blocks = config->sequence_blocks,
+                    .adapters = config->adapters,
                     .checkpoint_tokens = config->checkpoint_blocks * config->block_tokens,
                     .caps = {config->window > 0, {config->window}, {1}},
                     .uncapped_share = config->window > 0 ? 0 : 1},

@@ -112,10 +112,46 @@ static void what_is_delivered_is_promised_its_output(void **state)
   tw_engine_free(e);
 }
 
+/* Where sequences are handed over, the KV cache has to hold their prompts alone: 4 blocks of 4 tokens. */
+static void a_prompt_is_refused_where_it_does_not_fit_whatever_follows_it(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.kv_blocks = 4;
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  engine.scheduler.hands_over = TRUE;
+  tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){0});
+  assert_null(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 16, .answer_tokens = 50}));
+  assert_string_equal(tw_engine_refusal(e, &(tw_request){.prompt_tokens = 17, .answer_tokens = 1}),
+                      "the prompt exceeds the KV cache");
+  tw_engine_free(e);
+}
+
+/* B is delivered while A's iteration runs, and waits for its end; an engine that is freed then frees it, too (the
+ * sanitizers see whether it does). */
+static void a_delivered_sequence_waits_for_the_end_of_the_iteration(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+  tw_engine_config engine = engine_config(&config, model, FALSE);
+  tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){0});
+  deliver(e, 0, 4, 9);
+  tw_engine_step(e);
+  assert_int_equal(tw_engine_waiting(e), 0);
+  deliver(e, 1, 4, 9);
+  assert_int_equal(tw_engine_waiting(e), 1);
+  tw_engine_free(e);
+  tw_sequence_free(NULL);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_plan_that_preempts_the_only_sequence_is_followed_by_another),
+      cmocka_unit_test(a_prompt_is_refused_where_it_does_not_fit_whatever_follows_it),
+      cmocka_unit_test(a_delivered_sequence_waits_for_the_end_of_the_iteration),
       cmocka_unit_test(who_is_handed_over_is_promised_blocks_for_its_prompt_alone),
       cmocka_unit_test(what_is_delivered_is_promised_its_output),
   };

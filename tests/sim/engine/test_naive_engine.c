@@ -36,7 +36,23 @@ static naive_config random_config(tw_chance *chance)
     config.finish_sync = between(chance, 1, 40);
   if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 3) == 0)
     config.prefill_interval = between(chance, 1, 8);
+  if ((config.kind == NAIVE_VLLM || config.kind == NAIVE_TENSORRT_LLM) && tw_chance_below(chance, 4) == 0)
+    config.watermark = 0.3 * tw_chance_uniform(chance);
   return config;
+}
+
+/* A few adapters, of which the accelerators do not hold all; the classes of requests name them. */
+static void draw_adapters(tw_chance *chance, naive_config *config, const char **classes, int n)
+{
+  static const char *const names[NAIVE_ADAPTERS] = {"a", "b", "c", "d", "e"};
+  gint64 slots = between(chance, 1, NAIVE_ADAPTERS - 1);
+  config->classes = classes;
+  config->adapters = (tw_adapters_config){.slots = slots,
+                                          .host_slots = slots + between(chance, 0, 2),
+                                          .host_s = 256 * TICK * (double)between(chance, 0, 40),
+                                          .storage_s = 256 * TICK * (double)between(chance, 0, 400)};
+  for (int i = 0; i < n; i++)
+    classes[i] = between(chance, 0, 5) > 0 ? names[tw_chance_below(chance, NAIVE_ADAPTERS)] : NULL;
 }
 
 static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
@@ -49,8 +65,11 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
     naive_config config = random_config(&chance);
     naive_request requests[MOST];
     naive_ids ids[MOST];
+    const char *classes[MOST];
     int n = random_requests(&chance, requests, ids, MOST);
     config.ids = ids;
+    if (tw_chance_below(&chance, 4) == 0)
+      draw_adapters(&chance, &config, classes, n);
     g_autofree naive_outcome *expected = as_naive(&config, requests, n, seed, &iterations);
     for (int i = 0; i < n; i++) {
       preemptions += expected[i].preemptions;
@@ -70,9 +89,36 @@ static void iterations_and_instants_are_those_of_the_naive_engine(void **state)
   assert_true(iterations > 200000);
 }
 
+/* With one place, iterations of 1 s, 1/2 s to load an adapter from the hosts, which hold one more, and 2 s from storage
+ * to there, an answer of two tokens each: a is loaded at 0 (2.5 + 1, then 1 s), while b lets the second a pass; b at
+ * 4.5 (2.5 + 1 + 1), and a again at 20, from the hosts. */
+static void who_waits_for_an_adapter_lets_others_pass(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.adapters = (tw_adapters_config){.slots = 1, .host_slots = 2, .host_s = 0.5, .storage_s = 2};
+  static const naive_request requests[] = {
+      {0, 1, 0, 2, 0}, {0, 1, 0, 2, 0}, {0, 1, 0, 2, 0}, {0, 1, 0, 2, 0}, {20, 1, 0, 2, 0}};
+  static const char *const classes[] = {"a", "b", "a", NULL, "a"};
+  config.classes = classes;
+  static const double first_s[] = {3.5, 8, 3.5, 3.5, 21.5};
+  for (int exact = 0; exact < 2; exact++) {
+    served s = serve(&config, requests, G_N_ELEMENTS(requests), exact);
+    for (guint i = 0; i < G_N_ELEMENTS(requests); i++) {
+      assert_near(s.outcomes[i].first_token_s, first_s[i], 1e-12);
+      assert_near(s.outcomes[i].completion_s, first_s[i] + 1, 1e-12);
+    }
+    assert_int_equal(s.usage.adapter_loads, 3);
+    assert_int_equal(s.usage.adapter_fetches, 2);
+    assert_near(s.usage.class_s[TW_TIME_LOADS], 2.5 + 2.5 + 0.5, 1e-12);
+    served_clear(&s);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(who_waits_for_an_adapter_lets_others_pass),
       cmocka_unit_test(iterations_and_instants_are_those_of_the_naive_engine),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,64 @@ static void a_client_that_was_away_saves_nothing_up(void **state)
   tw_waiting_clear(&w);
 }
 
+/* A is served 1,000 tokens and goes while B waits at 100. When A comes back it keeps its 1,000: going pays no debt, and B's
+ * nine prompts of 100 come first. */
+static void a_client_that_was_away_keeps_what_it_was_served(void **state)
+{
+  (void)state;
+  tw_waiting w;
+  tw_waiting_init(&w, TW_ORDER_FAIR);
+  for (int i = 0; i < 10; i++)
+    push(&w, "b", 100, 0);
+  push(&w, "a", 1000, 0);
+  leave(&w, admit(&w, 0)); /* B is at 100 */
+  tw_sequence *first = admit(&w, 0);
+  assert_int_equal(first->request.session[0], 'a');
+  leave(&w, first);
+  push(&w, "a", 100, 0);
+  for (int i = 0; i < 10; i++) {
+    tw_sequence *next = admit(&w, 0);
+    assert_int_equal(next->request.session[0], i < 9 ? 'b' : 'a');
+    leave(&w, next);
+  }
+  tw_waiting_clear(&w);
+}
+
+/* Requests are listed as they would be admitted: by priority (the lower first), by output (the longest first) or as they
+ * came, and equal ones as they came; but for clients no order changes by waiting. */
+static void a_list_is_in_the_order_of_admission(void **state)
+{
+  (void)state;
+  static const gint32 priorities[] = {2, 1, 3, 1, 2}, answers[] = {5, 7, 5, 9, 7};
+  static const struct {
+    tw_waiting_order order;
+    int expected[5];
+  } rows[] = {{TW_ORDER_ARRIVAL, {0, 1, 2, 3, 4}},
+              {TW_ORDER_PRIORITY, {1, 3, 0, 4, 2}},
+              {TW_ORDER_OUTPUT, {3, 1, 4, 0, 2}}};
+  for (guint r = 0; r < G_N_ELEMENTS(rows); r++) {
+    tw_waiting w;
+    tw_waiting_init(&w, rows[r].order);
+    tw_sequence *all[5];
+    for (int i = 0; i < 5; i++) {
+      all[i] = sequence_of("a", 10);
+      all[i]->request.priority = priorities[i];
+      all[i]->request.answer_tokens = answers[i];
+      tw_waiting_push(&w, all[i], 0);
+    }
+    assert_int_equal(tw_waiting_steady(&w, 0), G_MAXINT64);
+    g_autoptr(GPtrArray) list = tw_waiting_list(&w);
+    assert_int_equal(list->len, 5);
+    for (guint i = 0; i < 5; i++) {
+      assert_ptr_equal(list->pdata[i], all[rows[r].expected[i]]);
+      assert_ptr_equal(tw_waiting_first(&w, 0), list->pdata[i]);
+      tw_waiting_take(&w, list->pdata[i]);
+      tw_sequence_free(list->pdata[i]);
+    }
+    tw_waiting_clear(&w);
+  }
+}
+
 /* 100,000 clients, each of which asks once, with two inside at a time: nobody who waits is ever served, so
  * that the level stays at 0, and all that have gone are above it. Even so, few are remembered. */
 static void clients_that_have_gone_are_forgotten(void **state)
@@ -138,6 +196,8 @@ int main(void)
       cmocka_unit_test(the_client_that_was_served_least_is_next),
       cmocka_unit_test(output_tokens_weigh_twice),
       cmocka_unit_test(a_client_that_was_away_saves_nothing_up),
+      cmocka_unit_test(a_client_that_was_away_keeps_what_it_was_served),
+      cmocka_unit_test(a_list_is_in_the_order_of_admission),
       cmocka_unit_test(clients_that_have_gone_are_forgotten),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,8 @@ static void what_a_spreadsheet_would_compute_stays_a_text(void **state)
   assert_string_equal(text("-cmd|' /C calc'!A0"), "'-cmd|' /C calc'!A0");
   assert_string_equal(text("=A1,B1"), "\"'=A1,B1\"");
   assert_string_equal(text("'=1+1"), "''=1+1"); /* or it would be read as =1+1 */
+  assert_string_equal(text("+"), "'+");
+  assert_string_equal(text("-inf"), "'-inf"); /* a name to some of them */
   assert_string_equal(text("-12"), "-12");
   assert_string_equal(text("+3.5e3"), "+3.5e3");
   assert_string_equal(text("'tis"), "'tis");
@@ -175,6 +177,7 @@ static void texts_are_quoted_where_csv_asks_for_it(void **state)
   assert_string_equal(text("a,b"), "\"a,b\"");
   assert_string_equal(text("say \"no\""), "\"say \"\"no\"\"\"");
   assert_string_equal(text("two\nlines"), "\"two\nlines\"");
+  assert_string_equal(text("two\rlines"), "\"two\rlines\"");
   assert_string_equal(text("grün"), "grün");
 }
 

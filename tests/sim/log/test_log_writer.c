@@ -251,6 +251,48 @@ static void a_table_that_is_not_wanted_is_not_there(void **state)
   remove_directory(directory);
 }
 
+static void rows_of_tables_that_are_not_wanted_are_dropped(void **state)
+{
+  (void)state;
+  char *directory = new_directory();
+  tw_log *log = open_log(directory, 0);
+  tw_log_request(log, &tw_request_row_empty);
+  tw_log_engine(log, &tw_engine_row_empty);
+  tw_log_rack(log, &tw_rack_row_empty);
+  tw_log_site(log, &tw_site_row_empty);
+  tw_log_sites(log, &tw_sites_row_empty);
+  tw_log_segment(log, &tw_segment_row_empty);
+  tw_log_link(log, &tw_link_row_empty);
+  tw_log_failure_row(log, &tw_failure_row_empty);
+  tw_log_job(log, &tw_job_row_empty);
+  for (int i = 0; i < TW_LOG_TABLES; i++)
+    assert_int_equal(tw_log_rows(log, (tw_log_table_id)i), 0);
+  close_log(log);
+  g_autoptr(GDir) files = g_dir_open(directory, 0, NULL);
+  assert_null(g_dir_read_name(files));
+  remove_directory(directory);
+}
+
+/* A line is whole if it has two counts and two instants, each a number or nothing, and no more. */
+static void a_line_of_the_index_that_is_not_whole_is_refused(void **state)
+{
+  (void)state;
+  static const char *const broken[] = {"",           "x,3,1,2",  "-1,3,1,2", "12",        "12,",
+                                       "12;3,1,2",   "12,x",     "12,3",     "12,3;1,2",  "12,3,",
+                                       "12,3,1",     "12,3,a,2", "12,3,1,b", "12,3,1,2x", "12,3,nan,2",
+                                       "12,3,1,nan", "12,3,1,2,"};
+  tw_index_entry entry;
+  for (gsize i = 0; i < G_N_ELEMENTS(broken); i++)
+    assert_false(tw_index_parse(broken[i], &entry));
+  assert_true(tw_index_parse("12,3,1.5,-2", &entry));
+  assert_int_equal(entry.offset, 12);
+  assert_int_equal(entry.rows, 3);
+  assert_near(entry.first_s, 1.5, 0);
+  assert_near(entry.last_s, -2, 0);
+  assert_true(tw_index_parse("0,0,,", &entry));
+  assert_true(isnan(entry.first_s) && isnan(entry.last_s));
+}
+
 static void a_directory_that_is_not_there_is_an_error(void **state)
 {
   (void)state;
@@ -266,14 +308,18 @@ static void a_full_device_is_reported(void **state)
   (void)state;
   if (!g_file_test("/dev/full", G_FILE_TEST_EXISTS))
     skip();
-  char *directory = new_directory();
-  g_autofree char *path = g_build_filename(directory, "site.csv.gz", NULL);
-  assert_int_equal(symlink("/dev/full", path), 0);
-  GError *error = NULL;
-  assert_null(tw_log_open(directory, 1U << TW_LOG_SITE, &error));
-  assert_non_null(strstr(error->message, "site.csv.gz: cannot write: No space left on device"));
-  g_clear_error(&error);
-  remove_directory(directory);
+  static const char *const names[] = {"site.csv.gz", "site.csv.gz.index"};
+  for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+    char *directory = new_directory();
+    g_autofree char *path = g_build_filename(directory, names[i], NULL);
+    g_autofree char *expected = g_strconcat(names[i], ": cannot write: No space left on device", NULL);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    GError *error = NULL;
+    assert_null(tw_log_open(directory, 1U << TW_LOG_SITE, &error));
+    assert_non_null(strstr(error->message, expected));
+    g_clear_error(&error);
+    remove_directory(directory);
+  }
 }
 
 /* A file that may not grow past 200,000 bytes: the log fails, says so, and keeps its whole members. */
@@ -374,6 +420,8 @@ int main(void)
       cmocka_unit_test(bytes_do_not_depend_on_the_timing_of_the_thread),
       cmocka_unit_test(a_row_may_fill_a_block_but_not_more),
       cmocka_unit_test(a_table_that_is_not_wanted_is_not_there),
+      cmocka_unit_test(rows_of_tables_that_are_not_wanted_are_dropped),
+      cmocka_unit_test(a_line_of_the_index_that_is_not_whole_is_refused),
       cmocka_unit_test(a_directory_that_is_not_there_is_an_error),
       cmocka_unit_test(a_full_device_is_reported),
       cmocka_unit_test(a_failure_in_mid_run_leaves_whole_members),

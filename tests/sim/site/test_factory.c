@@ -388,6 +388,7 @@ static void a_watermark_does_not_keep_out_who_is_alone(void **state)
   tw_scenario *scenario = test_scenario(1, &costs, 100);
   while (!g_str_equal(tw_scheduler_kinds[scenario->pools[0].scheduler].name, "prefill-first"))
     scenario->pools[0].scheduler++;
+  scenario->pools[0].watermark = 0.01;
   g_autoptr(tw_recorder) recorder =
       test_run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,1599,2\n", NULL);
   assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 1);

@@ -116,6 +116,7 @@ static void macro_steps_equal_exact_steps_on_random_scenarios(void **state)
     pool->mixed_chunk = tw_chance_below(&chance, 2) == 0;
     pool->conservativeness = 2 * tw_chance_uniform(&chance);
     pool->reserve = (int)tw_chance_below(&chance, 3);
+    pool->watermark = pool->reserve == TW_RESERVE_PROMPT ? 0.1 * tw_chance_uniform(&chance) : kind->watermark;
     pool->asynchronous = tw_chance_below(&chance, 2) ? TW_ASYNCHRONOUS_ON : TW_ASYNCHRONOUS_OFF;
     pool->long_prefill_tokens = tw_chance_below(&chance, 3) == 0 ? between(&chance, 1, 100) : 0;
     pool->dp = between(&chance, 1, 3);

@@ -172,12 +172,47 @@ static gboolean as_one_list(const char *name, GString *text)
   return is_of(name, ".jsonl");
 }
 
+static gboolean with_a_header_in_capitals(const char *name, GString *text)
+{
+  for (char *c = text->str; *c != '\0' && *c != '\n'; c++)
+    *c = g_ascii_toupper(*c);
+  return is_of(name, ".csv");
+}
+
+/* Sessions, plays and requests whose names are numbers. */
+static gboolean with_numbers_for_names(const char *name, GString *text)
+{
+  static const char *const names[] = {"mooncake-sessions.jsonl",
+                                      "\"s1\"",
+                                      "\"s2\"",
+                                      "weka-absolute.jsonl",
+                                      "\"aa01\"",
+                                      "\"aa02\"",
+                                      "copilot.jsonl",
+                                      "\"h1\"",
+                                      "\"h2\"",
+                                      "tracelab.jsonl",
+                                      "\"claude:s-1\"",
+                                      "\"codex:s-2\"",
+                                      "agentic-mooncake-v2.jsonl",
+                                      "\"p0:0\"",
+                                      "\"p1\"",
+                                      NULL};
+  for (guint i = 0; names[i] != NULL; i += 3)
+    if (g_str_equal(names[i], name))
+      return g_string_replace(text, names[i + 1], "1", 0) > 0 &&
+             g_string_replace(text, names[i + 2], "2", 0) > 0;
+  return FALSE;
+}
+
 static void samples_read_the_same_however_they_are_written(void **state)
 {
   (void)state;
   assert_int_equal(check_samples(as_windows_writes), 24);
   assert_int_equal(check_samples(as_a_table_of_tabs), 7);
   assert_int_equal(check_samples(as_one_list), 11);
+  assert_int_equal(check_samples(with_a_header_in_capitals), 8);
+  assert_int_equal(check_samples(with_numbers_for_names), 5);
 }
 
 /* Whole numbers as a data frame writes them, where a column once lacked one. */

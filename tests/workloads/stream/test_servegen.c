@@ -4,6 +4,8 @@
 #include "workloads/input/csv.h"
 #include "workloads/stream/servegen.h"
 
+#include <glib/gstdio.h>
+
 enum { WINDOW_S = 600, WINDOWS = 144, LONGEST = 1 << 18 };
 
 static char *table(const char *name)
@@ -202,9 +204,67 @@ static void tables_that_do_not_fit_are_refused(void **state)
   }
 }
 
+/* 0.5/s and 0.02/s for 600 s each; the second window of lengths is empty. */
+static void a_folder_of_servegens_own_files_is_read(void **state)
+{
+  (void)state;
+  static const char folder[] = TW_SOURCE_DIR "/tests/workloads/formats/samples/servegen";
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_servegen) tables = tw_servegen_load(folder, NULL, faults);
+  assert_int_equal(tw_faults_count(faults), 0);
+  assert_int_equal(tw_servegen_clients(tables), 1);
+  assert_near(tw_servegen_span_s(tables), 1800, 0);
+  assert_near(tw_servegen_requests(tables), 312, 1e-9);
+  assert_near(tw_servegen_rate(tables, 1300), 0.02, 0);
+  g_autoptr(tw_stream) stream = tw_stream_servegen(tables, "own", 1, G_MAXINT64, INFINITY, 1);
+  int long_prompts = 0, requests = 0;
+  for (tw_request r; tw_stream_next(stream, &r, NULL); tw_request_clear(&r), requests++) {
+    assert_true(r.prompt_tokens == 10 || r.prompt_tokens == 20);
+    assert_int_equal(tw_request_output_tokens(&r), 5);
+    assert_string_equal(r.session, "0");
+    long_prompts += r.prompt_tokens == 20;
+  }
+  assert_near((double)long_prompts / requests, 0.75, 0.1); /* four standard deviations of 300 */
+}
+
+static void a_folder_without_clients_or_with_broken_ones_is_a_fault(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *trace, *dataset, *message;
+  } cases[] = {
+      {NULL, NULL, ": no chunk-N-trace.csv lies there"},
+      {"0,0.5,1\n", "{}", "chunk-7-trace.csv:1: '0,0.5,1' is no window of arrivals"},
+      {"0,0.5,1,Pareto,1,1\n", "{}", "chunk-7-trace.csv:1: '0,0.5,1,Pareto,1,1' is no window of arrivals"},
+      {"0,0.5,1,,,\n", NULL, "chunk-7-dataset.json"},
+      {"0,0.5,1,,,\n", "[]", "chunk-7-dataset.json"},
+      {"0,0.5,1,,,\n", "{\"0\": {\"input_tokens\": \"{5: }\", \"output_tokens\": \"{5: 1}\"}}",
+       "chunk-7-dataset.json:1: input_tokens holds '5: }'"},
+      {"0,0.5,1,,,\n", "{\"0\": {\"input_tokens\": \"{}\", \"output_tokens\": \"{}\"}}",
+       ": client '7' has arrivals and no lengths"}};
+  g_autofree char *folder = g_dir_make_tmp("tw-servegen-XXXXXX", NULL),
+                  *trace = g_build_filename(folder, "chunk-7-trace.csv", NULL),
+                  *dataset = g_build_filename(folder, "chunk-7-dataset.json", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    if (cases[i].trace != NULL)
+      assert_true(g_file_set_contents(trace, cases[i].trace, -1, NULL));
+    if (cases[i].dataset != NULL)
+      assert_true(g_file_set_contents(dataset, cases[i].dataset, -1, NULL));
+    g_autoptr(tw_faults) faults = tw_faults_new();
+    assert_null(tw_servegen_load(folder, NULL, faults));
+    if (strstr(tw_faults_get(faults, 0), cases[i].message) == NULL)
+      fail_msg("%s: not '%s'", tw_faults_get(faults, 0), cases[i].message);
+    g_unlink(trace);
+    g_unlink(dataset);
+  }
+  g_rmdir(folder);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_folder_of_servegens_own_files_is_read),
+      cmocka_unit_test(a_folder_without_clients_or_with_broken_ones_is_a_fault),
       cmocka_unit_test(as_many_requests_arrive_as_the_rates_say),
       cmocka_unit_test(gaps_have_the_shape_of_the_tables),
       cmocka_unit_test(tables_that_do_not_fit_are_refused),
