@@ -52,6 +52,8 @@ char *tw_words_share(double share)
 
 char *tw_words_amount(double value)
 {
+  if (isnan(value))
+    return g_strdup("no");
   if (fabs(value) >= 1e6)
     return fabs(value) >= 1e9 ? with_unit(value / 1e9, "billion") : with_unit(value / 1e6, "million");
   if (fabs(value) < 1000)

@@ -108,6 +108,7 @@ const names = {
   prompt_tokens_per_s: "prompt", output_tokens_per_s: "output", cached_tokens_per_s: "prompt, cached",
   reasoning_tokens_per_s: "reasoning", answer_tokens_per_s: "answer",
   accelerator_w: "accelerators", host_w: "hosts", network_w: "network", overhead_w: "conversion and cooling",
+  grid_w: "drawn from the grid", step_s: "step", trained_tokens_per_s: "trained", exposed: "collectives waited for",
   price_usd_per_kwh: "price", carbon_g_per_kwh: "carbon intensity", watts: "power", total_w: "power",
   network: "network: links full", failures: "failures", ttft_s: "TTFT", ttfat_s: "TTFAT", tpot_s: "TPOT", itl_s: "max ITL", e2e_s: "E2E", queue_s: "queueing",
 };

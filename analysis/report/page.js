@@ -37,6 +37,10 @@ const cards = [
     ["computed again", "tokens.recomputed", ""]]],
   ["Average power", "energy.average_w", "W", [["peak", "energy.peak_w", "W"], ["energy", "energy.site_j", "J"], ["per output token", "energy.j_per_output_token", "J"],
     ["output tokens/s per MW", "energy.output_tokens_per_s_per_mw", ""], ["until the last arrival", "load.average_w", "W"]]],
+  ["Training MFU", "training.mfu", "%", [["step", "training.step_s", "s"], ["steps", "training.steps", ""], ["tokens/s", "training.tokens_per_s", ""], ["goodput", "training.goodput", "%"],
+    ["exposed collectives", "training.share.exposed", "%"], ["stops by failures", "training.stops", ""], ["power may not rise at once", "training.share.throttled", "%"]]],
+  ["Swing at the grid", "grid.swing_w", "W", [["of the load", "grid.load_swing_w", "W"], ["peak", "grid.peak_w", "W"], ["MW/s", "grid.ramp_mw_per_s", ""], ["over the ramp limit", "grid.exceeded_s", "s"],
+    ["lost in the battery", "grid.battery_loss_j", "J"], ["battery used", "grid.battery_used_j", "J"], ["burnt", "grid.burnt_j", "J"]]],
   ["USD per M output tokens", "cost.usd_per_million_output_tokens", "", [["per M input tokens", "cost.usd_per_million_tokens.input", "USD"], ["in all", "cost.usd", "USD"],
     ["electricity", "cost.electricity_usd", "USD"], ["accelerators and racks", "cost.capital_usd", "USD"]]],
   ["gCO₂ per M output tokens", "carbon.g_per_million_output_tokens", "", [["in all", "carbon.g", "g"]]],
@@ -53,11 +57,11 @@ function addHeadline() {
   const body = addSection("headline", "Headline");
   const grid = make("div", { class: "cards" });
   for (const [title, path, unit, lines] of cards) {
-    if (total(path) === undefined || total(path) === null) continue;
+    if (total(path) === undefined || total(path) === null || (total("engines") === 0 && total(path) === 0)) continue;
     grid.append(make("div", { class: "card" }, make("h3", {}, title), number("strong", path, unit),
       make("dl", {}, ...lines.filter(([, line]) => worthSaying(line)).flatMap(([label, line, of]) => [make("dt", {}, label), number("dd", line, of)]))));
   }
-  body.append(grid, makeLatencyTable());
+  body.append(grid, latencyKinds.some((kind) => total(`${kind}.p50`) !== undefined) ? makeLatencyTable() : "");
 }
 
 function makeLatencyTable() {
@@ -136,7 +140,7 @@ function addPools(pools) {
 }
 
 function addEnergy(site) {
-  const watts = Object.keys(site.columns).filter((name) => site.columns[name].unit === "W" && name !== "total_w");
+  const watts = Object.keys(site.columns).filter((name) => site.columns[name].unit === "W" && !["total_w", "grid_w"].includes(name));
   const missing = report.summary.energy?.missing;
   if (watts.length === 0) {
     absent.push(["Energy, cost and carbon", missing ? `the platform lacks ${missing}` : "the run has no power data"]);
@@ -145,9 +149,10 @@ function addEnergy(site) {
   const body = addSection("energy", "Energy", "Power of the site by part, and what electricity cost and emitted.");
   if (missing) body.append(make("p", { class: "notice" }, `The energy of the site is unknown: the platform lacks ${missing}. The parts that are known are shown.`));
   const common = { width_s: site.width_s, n: site.n, detail: true };
+  const fromGrid = seriesOf(site, ["grid_w"]).map((series) => ({ ...series, line: true, style: { colour: "--ink", dash: [], width: 1.6 } }));
   const total = seriesOf(site, ["total_w"]).map((series) => ({ ...series, name: "peak of all", line: true, style: { colour: "--c6", dash: [2, 3], width: 1.4 } }));
-  addPlot(body, { ...common, title: "Power by part", help: "means, stacked; and the peak of their sum", unit: "W", stacked: true, series: [...seriesOf(site, watts), ...total] });
-  const power = unpack(site.columns[site.columns.total_w ? "total_w" : watts[0]].mean);
+  addPlot(body, { ...common, title: "Power by part", help: "means, stacked; and the peak of their sum", unit: "W", stacked: true, series: [...seriesOf(site, watts), ...total, ...fromGrid] });
+  const power = unpack(site.columns[["grid_w", "total_w"].find((name) => site.columns[name]) ?? watts[0]].mean);
   const accumulate = (rate) => {
     let sum = 0;
     return power.map((w, i) => (sum += Number.isNaN(w) ? 0 : w * rate(i) * Math.max(0, Math.min(site.width_s, runEnd - i * site.width_s))));
@@ -310,8 +315,9 @@ function makePage() {
   addHeadline();
   addWhy(pools);
   addHelp();
-  if (site) addLoad(site);
+  if (site && (pools.length > 0 || total("requests.arrived") > 0)) addLoad(site);
   addEvents(pools);
+  if ((report.jobs ?? []).some((job) => hasColumns(job.series))) addJobs(report.jobs.filter((job) => hasColumns(job.series)));
   addLatency();
   addDistributions();
   if (pools.length > 0) addPools(pools);

@@ -3,6 +3,7 @@
 #include "analysis/explain/explain.h"
 #include "analysis/log/run_directory.h"
 #include "analysis/report/report_events.h"
+#include "analysis/report/report_jobs.h"
 #include "analysis/report/report_json.h"
 #include "analysis/report/report_requests.h"
 #include "analysis/report/report_tables.h"
@@ -89,7 +90,8 @@ json_t *tw_report_data(const char *directory, GError **error)
           set(data, "racks", tw_report_racks(directory, run, end_s, error)) &&
           set(data, "sites", tw_report_sites(directory, run, end_s, error)) &&
           set(data, "links", tw_report_links(directory, run, end_s, error)) &&
-          set(data, "failures", tw_report_failures(directory, run, error));
+          set(data, "failures", tw_report_failures(directory, run, error)) &&
+          set(data, "jobs", tw_report_jobs(directory, run, end_s, error));
   if (sound)
     set_reasons(data, directory);
   json_object_del(run, TW_LOG_RUN_KEY);

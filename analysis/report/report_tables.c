@@ -47,6 +47,12 @@ static const tw_column *get_column(const interval_table *table, guint shown)
   return &g_array_index(tw_log_reader_columns(table->reader), tw_column, column);
 }
 
+/* Whether a column is a part of the power of its row: what is drawn from the grid is the sum of parts again, and more. */
+static gboolean is_part(const tw_column *column)
+{
+  return g_str_equal(column->unit, "W") && !g_str_equal(column->name, "grid_w");
+}
+
 /* Whether the run writes the table at all. */
 static gboolean is_written(const json_t *run, const char *name)
 {
@@ -77,7 +83,7 @@ static gboolean open_table(interval_table *table, const char *directory, const j
   int parts = 0;
   for (int i = 0; i < (int)columns->len; i++) {
     const tw_column *column = &g_array_index(columns, tw_column, i);
-    parts += g_str_equal(column->unit, "W") ? 1 : 0;
+    parts += is_part(column) ? 1 : 0;
     gboolean number = column->type == TW_COLUMN_REAL || column->type == TW_COLUMN_INTEGER;
     if (number && i != table->key &&
         !g_str_equal(column->unit, "J")) /* joules are watts times the interval */
@@ -106,7 +112,7 @@ static gboolean next_row(const interval_table *table, double *start_s, double *l
     const tw_column *column = get_column(table, i);
     double value = tw_log_reader_number(table->reader, g_array_index(table->shown, int, i));
     values[i] = column->type == TW_COLUMN_INTEGER ? value / *length_s : value;
-    if (g_str_equal(column->unit, "W") && !isnan(value))
+    if (is_part(column) && !isnan(value))
       total_w = value + (isnan(total_w) ? 0 : total_w);
   }
   if (table->total)

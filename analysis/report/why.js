@@ -7,7 +7,7 @@ const explained = report.explained ?? undefined;
 const classNames = {
   weights: "reading weights", kv: "reading KV", linear: "products", attention: "attention", experts: "experts", scale_up: "collectives in NVLink domains",
   fabric: "collectives between domains", host: "launches and host", loads: "loading KV and adapters", slowest: "waiting for the slowest rank",
-  bubble: "pipeline bubble", measured: "measured iterations", idle: "idle", beside: "hosts, network, cooling",
+  bubble: "pipeline bubble", measured: "measured iterations", idle: "idle", beside: "hosts, network, cooling", jobs: "jobs",
 };
 const partNames = {
   front_end: "front end", admission: "held by the router", queue: "queue", prefill: "prefill", chunk_wait: "between chunks", transfer: "KV transfer",
@@ -91,13 +91,14 @@ function addWhy(pools) {
     addShares(body, id, series);
     addWaits(body, id, series);
   }
+  const slow = Object.entries(explained.latencies ?? {});
   const latencies = make("div", { class: "wide" }, make("h3", {}, "What the slow requests spent their time on"));
-  for (const [name, { value_s: value, request, parts_s: parts }] of Object.entries(explained.latencies ?? {})) {
+  for (const [name, { value_s: value, request, parts_s: parts }] of slow) {
     const [kind, percentile] = name.split(".");
     latencies.append(make("p", { class: "of" }, make("strong", {}, `${nameOf(kind)} ${percentile} ${formatSeconds(value)}`), ` (request ${request})`),
       makeBar(Object.entries(parts).map(([part, amount]) => [partNames[part] ?? part, amount]), "s", `${nameOf(kind)} ${percentile}`));
   }
-  body.append(latencies);
+  if (slow.length > 0) body.append(latencies);
   const spent = report.summary.spent ?? {};
   const bars = [["joules", "J", "Energy", "energy.site_j"], ["usd", "USD", "Cost", "cost.usd"]].filter(([kind]) => spent[kind]);
   if (bars.length > 0) body.append(make("div", { class: "wide" }, make("h3", {}, "Energy and cost, by what accelerators did"), ...bars.flatMap(([kind, unit, label, path]) =>

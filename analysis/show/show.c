@@ -9,8 +9,8 @@
 /* Tables in the order in which a column is looked for, and whose rows they hold. */
 static const struct {
   const char *table, *owner; /* the column that says whose row it is */
-} sources[] = {{"site", NULL},    {"engines", "engine"}, {"racks", "rack"},
-               {"links", "link"}, {"rl", NULL},          {"requests", NULL}};
+} sources[] = {{"site", NULL},  {"engines", "engine"}, {"racks", "rack"}, {"links", "link"},
+               {"jobs", "job"}, {"rl", "job"},         {"requests", NULL}};
 
 /* Latencies of requests are differences of two columns. */
 static const struct {
@@ -59,6 +59,12 @@ static gboolean is_requests(const char *table)
   return g_str_equal(table, "requests");
 }
 
+/* Whether rows are of steps, each as long as they took, and not of intervals. */
+static gboolean is_steps(const char *table)
+{
+  return g_strcmp0(owner_of(table), "job") == 0;
+}
+
 /* Every metric of a table. */
 static GArray *list_origins(const char *name)
 {
@@ -76,10 +82,8 @@ static GArray *list_origins(const char *name)
                      !g_str_equal(column->name, "preemptions"); /* ids of requests and engines */
     if (!number || names || (owner != NULL && g_str_equal(column->name, owner)))
       continue;
-    origin o = {
-        {column->name, column->unit, column->help, column->type == TW_COLUMN_INTEGER && !is_requests(name)},
-        column->name,
-        NULL};
+    gboolean counts = column->type == TW_COLUMN_INTEGER && !is_requests(name) && !is_steps(name);
+    origin o = {{column->name, column->unit, column->help, counts}, column->name, NULL};
     g_array_append_val(origins, o);
   }
   return origins;

@@ -1,7 +1,7 @@
 /* Series of a run's tables, by the names of their columns: what `tokenworks show` plots.
  *
- * A metric is TABLE.COLUMN, or COLUMN alone, which is looked for in site, engines, racks, links and requests,
- * in this order. Whole numbers of tables by interval are counts, and become rates. Requests have their
+ * A metric is TABLE.COLUMN, or COLUMN alone, which is looked for in site, engines, racks, links, jobs, rl and requests,
+ * in this order. Steps of jobs count at their end. Whole numbers of tables by interval are counts, and become rates. Requests have their
  * latencies too: queue_s, ttft_s, ttfat_s and e2e_s, at the time when they ended. */
 #ifndef TW_ANALYSIS_SHOW_H
 #define TW_ANALYSIS_SHOW_H
@@ -11,7 +11,7 @@
 
 typedef struct tw_show_options {
   const char *table; /* the table whose rows are picked; NULL: all rows */
-  const char *pick;  /* the rows of this engine, rack or link alone, as its column has it */
+  const char *pick;  /* the rows of this engine, rack, link or job alone, as its column has it */
   double from_s, to_s;
   guint max_buckets;
 } tw_show_options;

@@ -8,7 +8,13 @@
 
 #include <math.h>
 
-enum { SITE = 1, REQUESTS = 2, FAILURES = 3, ENGINES = 10 }; /* processes; engine k is ENGINES + k */
+enum {
+  SITE = 1,
+  REQUESTS = 2,
+  FAILURES = 3,
+  JOBS = 4,
+  ENGINES = 10
+}; /* processes; engine k is ENGINES + k */
 enum { NO_TRACK, PREFILL_TRACK, DECODE_TRACK, PREEMPTION_TRACK, LOAD_TRACK };
 
 /* A point of an arrow lies so far inside its slice, because a slice's end belongs to the next one. */
@@ -69,6 +75,7 @@ typedef struct drawing {
   json_t *run; /* run.json */
   tw_timeline_file *file;
   GHashTable *engines; /* the set of engines that have got their names */
+  GPtrArray *jobs;     /* ids (char *) of jobs, each of which has a track */
   tw_timeline_tally tally;
 } drawing;
 
@@ -310,6 +317,56 @@ static gboolean draw_failures(drawing *d, GError **error)
   return failure == NULL;
 }
 
+/* ---- Jobs ---- */
+
+/* The track of a job, which is named when it is seen first. */
+static tw_track job_track(drawing *d, const char *id)
+{
+  guint i = 0;
+  if (!g_ptr_array_find_with_equal_func(d->jobs, id, g_str_equal, &i)) {
+    i = d->jobs->len;
+    g_ptr_array_add(d->jobs, g_strdup(id));
+    tw_timeline_name_track(d->file, (tw_track){JOBS, (int)i + 1}, id);
+  }
+  return (tw_track){JOBS, (int)i + 1};
+}
+
+/* Draws the steps of jobs, and what stopped them, from one of their tables; with all that it says of them. */
+static gboolean draw_jobs(drawing *d, const char *name, GError **error)
+{
+  enum { START, END, JOB, STEP, COLUMNS };
+  static const char *const names[COLUMNS] = {"start_s", "end_s", "job", "step"};
+  const tw_log_table *table = tw_log_table_find(name);
+  int columns[COLUMNS];
+  g_autoptr(GString) args = g_string_new(NULL);
+  GError *failure = NULL;
+  if (table == NULL || !tw_run_json_has_table(d->run, table))
+    return TRUE;
+  g_autoptr(tw_log_reader) reader = open_table(d, name, INFINITY, error);
+  if (reader == NULL || !find_columns(reader, names, COLUMNS, columns, error))
+    return FALSE;
+  tw_timeline_name_process(d->file, JOBS, "jobs");
+  int kind = tw_log_reader_column(reader, "kind", NULL);
+  while (next_row(reader, &failure)) {
+    double start_s = tw_log_reader_number(reader, columns[START]),
+           end_s = tw_log_reader_number(reader, columns[END]);
+    if (!(start_s < d->options->to_s) || !(end_s > start_s))
+      continue;
+    gboolean stops = kind >= 0 && g_str_equal(tw_log_reader_text(reader, kind), "stop");
+    g_autofree char *slice =
+        stops ? g_strdup("stop") : g_strdup_printf("step %s", tw_log_reader_text(reader, columns[STEP]));
+    g_string_assign(args, "{");
+    for (int i = 0; i < (int)tw_log_reader_columns(reader)->len; i++)
+      append_fact(args, reader, i);
+    g_string_append_c(args, '}');
+    tw_track track = job_track(d, tw_log_reader_text(reader, columns[JOB]));
+    tw_timeline_slice(d->file, track, slice, start_s, end_s, args->str);
+  }
+  if (failure != NULL)
+    g_propagate_error(error, failure);
+  return failure == NULL;
+}
+
 /* ---- Counters ---- */
 
 /* Draws one interval of a counter; a column without values makes no graph. */
@@ -366,8 +423,10 @@ static gboolean draw(drawing *d, GError **error)
 {
   tw_timeline_name_process(d->file, SITE, "site");
   tw_timeline_name_process(d->file, REQUESTS, "requests");
-  return draw_segments(d, error) && draw_requests(d, error) && draw_failures(d, error) &&
-         draw_counters(d, "engines", "engine", error) && draw_counters(d, "site", NULL, error);
+  return (!tw_run_json_has_table(d->run, &tw_log_tables[TW_LOG_SEGMENTS]) || draw_segments(d, error)) &&
+         draw_requests(d, error) && draw_failures(d, error) && draw_jobs(d, "jobs", error) &&
+         draw_jobs(d, "rl", error) && draw_counters(d, "engines", "engine", error) &&
+         draw_counters(d, "site", NULL, error);
 }
 
 gboolean tw_timeline_write(const char *directory, const tw_timeline_options *options, const char *path,
@@ -376,7 +435,8 @@ gboolean tw_timeline_write(const char *directory, const tw_timeline_options *opt
   drawing d = {.directory = directory, .options = options, .run = tw_run_json_read(directory, error)};
   if (d.run == NULL)
     return FALSE;
-  if (!tw_run_json_has_table(d.run, &tw_log_tables[TW_LOG_SEGMENTS])) {
+  if (!tw_run_json_has_table(d.run, &tw_log_tables[TW_LOG_SEGMENTS]) &&
+      !tw_run_json_has_table(d.run, &tw_log_tables[TW_LOG_JOBS])) {
     json_decref(d.run);
     return tw_input_error_set(error, TW_INPUT_ERROR_FILE, directory, 0,
                               "this run wrote no segments, of which a timeline is drawn; run it again with "
@@ -386,9 +446,11 @@ gboolean tw_timeline_write(const char *directory, const tw_timeline_options *opt
   gboolean good = d.file != NULL;
   if (good) {
     d.engines = g_hash_table_new(NULL, NULL);
+    d.jobs = g_ptr_array_new_with_free_func(g_free);
     good = draw(&d, error);
     d.tally.events = tw_timeline_file_events(d.file);
     g_hash_table_unref(d.engines);
+    g_ptr_array_unref(d.jobs);
     if (good)
       good = tw_timeline_file_close(d.file, error);
     else

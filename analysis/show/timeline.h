@@ -1,5 +1,5 @@
 /* The timeline of a run, as a file that Perfetto opens: what each engine did when, the requests and their
- * phases with arrows from prefill to decode, what failed, and graphs of queue, KV cache and watts. */
+ * phases with arrows from prefill to decode, what failed, steps of jobs, and graphs of queue, KV cache and watts. */
 #ifndef TW_ANALYSIS_TIMELINE_H
 #define TW_ANALYSIS_TIMELINE_H
 
@@ -25,7 +25,7 @@ typedef struct tw_timeline_tally {
 } tw_timeline_tally;
 
 /* Writes the timeline of the run to `path` (see timeline_file.h). FALSE with TW_INPUT_ERROR if the directory
- * is no run, its tables are damaged or it wrote no segments; with another error if it cannot be written.
+ * is no run, its tables are damaged or it wrote neither segments nor steps of jobs; with another error if it cannot be written.
  * Nothing is left of a file that failed. */
 gboolean tw_timeline_write(const char *directory, const tw_timeline_options *options, const char *path,
                            tw_timeline_tally *tally, GError **error);

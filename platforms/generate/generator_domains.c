@@ -16,7 +16,8 @@ enum {
   STORAGE,
   KV_STORE,
   OVERHEAD,
-  SITE_POWER = OVERHEAD + 3
+  SITE_POWER = OVERHEAD + 3,
+  PLANES = SITE_POWER + 2
 };
 
 #define NONE "none"
@@ -39,7 +40,8 @@ enum {
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
   X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
   POWER_OPTIONS(X, OVERHEAD)                                                                                 \
-  SITE_POWER_OPTIONS(X, SITE_POWER)
+  SITE_POWER_OPTIONS(X, SITE_POWER)                                                                          \
+  PLANE_OPTIONS(X, PLANES)
 
 #define RACK_OPTIONS(X, usual)                                                                               \
   X(DEVICE, "device", usual, DEVICE_HELP)                                                                    \
@@ -55,7 +57,8 @@ enum {
   X(STORAGE, "storage", NONE, STORAGE_HELP)                                                                  \
   X(KV_STORE, "kv-store", NONE, KV_STORE_HELP)                                                               \
   POWER_OPTIONS(X, OVERHEAD)                                                                                 \
-  SITE_POWER_OPTIONS(X, SITE_POWER)
+  SITE_POWER_OPTIONS(X, SITE_POWER)                                                                          \
+  PLANE_OPTIONS(X, PLANES)
 
 enum { SINGLE_DEVICE, SINGLE_SIZE, SINGLE_HOSTS, SINGLE_OVERHEAD };
 #define SINGLE_OPTIONS(X)                                                                                    \
@@ -125,7 +128,8 @@ static gboolean read_site(const GOptionEntry *options, const char *const *values
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
                               "--storage: there is no fabric for it; write --%s of at least 2",
                               options[DOMAINS].long_name);
-  return tw_option_check_site(site, options[DOMAINS].long_name, error);
+  return tw_option_check_site(site, options[DOMAINS].long_name, error) &&
+         tw_option_planes(options, values, PLANES, site, error);
 }
 
 static gboolean write_nodes(FILE *out, const GOptionEntry *options, const char *kind,

@@ -56,6 +56,14 @@ tw_device *tw_option_device(const char *name, GError **error)
   return device;
 }
 
+/* Whether an option of planes is as it is by default: of a fabric without planes nothing is told. */
+static gboolean is_usual_plane(const tw_platform_generator *kind, const char *const *values, int place)
+{
+  static const char *const names[] = {"rails", "routing", "spines", "cross-rail", NULL};
+  return g_strv_contains(names, kind->options[place].long_name) &&
+         g_str_equal(values[place], kind->fallbacks[place]);
+}
+
 /* The comment at the head: the command again, and where the power comes from. An XML comment cannot hold
  * "--", and the command takes its options without them too. */
 static char *describe(const tw_platform_generator *kind, const char *const *values, const tw_device *device)
@@ -63,7 +71,7 @@ static char *describe(const tw_platform_generator *kind, const char *const *valu
   GString *text = g_string_new("Written by: tokenworks platform ");
   g_string_append(text, kind->name);
   for (int i = 0; kind->fallbacks[i] != NULL; i++)
-    if (!g_str_equal(values[i], ANY))
+    if (!g_str_equal(values[i], ANY) && !is_usual_plane(kind, values, i))
       g_string_append_printf(text, " %s=%s", kind->options[i].long_name, values[i]);
   if (device->chassis.source != NULL) {
     g_autoptr(GRegex) blanks = g_regex_new("\\s+", 0, 0, NULL);
@@ -140,6 +148,39 @@ gboolean tw_option_site_power(const GOptionEntry *options, const char *const *va
         counted, each_w, most);
   if (!asked)
     site->domains = (int)fmin(most, 100000);
+  return TRUE;
+}
+
+/* Reads one of some words. */
+static gboolean read_word(tw_option option, const char *const *words, const char **word, GError **error)
+{
+  *word = option.text;
+  if (g_strv_contains(words, option.text))
+    return TRUE;
+  g_autofree char *hint = tw_suggestion(option.text, words);
+  return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "--%s: \"%s\" is unknown; %s", option.name,
+                            option.text, hint);
+}
+
+gboolean tw_option_planes(const GOptionEntry *options, const char *const *values, int place,
+                          tw_generated_site *site, GError **error)
+{
+  static const char *const crossings[] = {"nvlink", "spine", NULL};
+  tw_generated_planes *planes = &site->planes;
+  tw_option spines = tw_option_get(options, values, place + 2);
+  if (!tw_option_count(tw_option_get(options, values, place), 1000, &planes->rails, error) ||
+      !read_word(tw_option_get(options, values, place + 1), tw_balance_names + 1, &planes->routing, error) ||
+      !read_word(tw_option_get(options, values, place + 3), crossings, &planes->cross_rail, error))
+    return FALSE;
+  if (site->nics % planes->rails != 0)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                              "--rails: %d rails do not divide the %d NICs of a domain; write a divisor",
+                              planes->rails, site->nics);
+  planes->spines = MAX(1, (int)(site->nics * site->pod / site->oversubscription / planes->rails));
+  if (!g_str_equal(spines.text, OWN) && !tw_option_count(spines, 10000, &planes->spines, error))
+    return FALSE;
+  if (site->domains == 1 || (planes->rails == 1 && g_str_equal(planes->routing, "ideal")))
+    *planes = (tw_generated_planes){.rails = 0};
   return TRUE;
 }
 

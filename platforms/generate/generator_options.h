@@ -27,6 +27,17 @@
   X((place) + 1, "accelerator-power", ANY,                                                                   \
     "what an accelerator draws at most, where a power-cap holds it below its maximum, such as 960W")
 
+/* Options of leaves and a spine, at `place`. */
+#define PLANE_OPTIONS(X, place)                                                                              \
+  X((place), "rails", "1", "leaf planes of which each has a part of a domain's NICs; 1: all share one")      \
+  X((place) + 1, "routing", "ideal",                                                                         \
+    "how flows are dealt out to spines: ideal (each in equal parts), static (D-mod-k), hashed (ECMP) or "    \
+    "adaptive")                                                                                              \
+  X((place) + 2, "spines", OWN,                                                                              \
+    "spine switches of a rail; own: as many as give each of a leaf's links to them a NIC's rate")            \
+  X((place) + 3, "cross-rail", "nvlink",                                                                     \
+    "where traffic between rails crosses: nvlink (to the NIC of the receiver's rail, PXN) or spine")
+
 /* Accelerators of a compute tray of an NVLink rack. */
 enum { TRAY = 4 };
 
@@ -52,6 +63,9 @@ gboolean tw_option_power(const GOptionEntry *options, const char *const *values,
  * before. */
 gboolean tw_option_site_power(const GOptionEntry *options, const char *const *values, int place, int domains,
                               gboolean asked, int size, tw_generated_site *site, GError **error);
+/* PLANE_OPTIONS at `place`; NICs, pods and oversubscription are known by now. */
+gboolean tw_option_planes(const GOptionEntry *options, const char *const *values, int place,
+                          tw_generated_site *site, GError **error);
 /* Whether the site can be written; `domains` is the option that says how many it has. */
 gboolean tw_option_check_site(const tw_generated_site *site, const char *domains, GError **error);
 

@@ -160,6 +160,18 @@ static int n_pods(const tw_generated_site *site)
   return (site->domains + site->pod - 1) / site->pod;
 }
 
+/* Whether switches of leaves and spine are told apart. */
+static gboolean has_planes(const tw_generated_site *site)
+{
+  return site->planes.rails > 0;
+}
+
+/* One leaf needs no spine, unless rails meet there. */
+static gboolean has_spine(const tw_generated_site *site)
+{
+  return n_pods(site) > 1 || has_planes(site);
+}
+
 /* The bandwidth of a pod's up-link; the last pod may be smaller. */
 static double up_bytes_per_s(const tw_generated_site *site, int pod)
 {
@@ -182,6 +194,12 @@ static void put_cluster(const tw_fabric *fabric, FILE *out)
   fputs("    </cluster>\n", out);
 }
 
+static void put_up_link(const tw_generated_site *site, const char *id, int pod, int indent, FILE *out)
+{
+  put_link_of(out, indent, id, TW_LINK_SPINE, site->planes.rails * site->planes.spines,
+              up_bytes_per_s(site, pod), up_latency_s, FALSE, NAN);
+}
+
 /* A <cluster> has many gateways, and leaves no choice. */
 static gboolean is_large(const tw_generated_site *site)
 {
@@ -200,11 +218,20 @@ static void begin_fabric_zone(FILE *out, const char *id, const char *routing)
   put_prop(out, 6, "tw:role", "fabric");
 }
 
+static void put_planes(const tw_generated_site *site, FILE *out)
+{
+  if (!has_planes(site))
+    return;
+  put_prop(out, 6, "tw:routing", site->planes.routing);
+  put_number(out, 6, "tw:rails", site->planes.rails);
+  put_prop(out, 6, "tw:cross-rail", site->planes.cross_rail);
+}
+
 static void put_leaf_links(const tw_generated_site *site, int pod, FILE *out)
 {
   g_autofree char *up = g_strdup_printf("leaf-%d-up", pod), *inside = g_strdup_printf("leaf-%d-switch", pod);
-  if (n_pods(site) > 1)
-    put_link(out, 6, up, TW_LINK_SPINE, up_bytes_per_s(site, pod), up_latency_s, FALSE, NAN);
+  if (has_spine(site))
+    put_up_link(site, up, pod, 6, out);
   if (site->hosts > 1)
     put_link(out, 6, inside, TW_LINK_LEAF, site->nic_bytes_per_s * site->nics, 0, TRUE, NAN);
 }
@@ -220,16 +247,17 @@ static void put_leaf_zones(const tw_generated_site *site, FILE *out)
     put_leaf_links(site, pod, out);
     fputs("    </zone>\n", out);
   }
-  if (pods == 1)
+  if (!has_spine(site))
     return;
   begin_fabric_zone(out, "fabric", "Full");
+  put_planes(site, out);
   fputs("      <router id=\"spine\"/>\n    </zone>\n", out);
 }
 
 /* The ways between leaves and spine, where they are zones. */
 static void put_leaf_zone_routes(const tw_generated_site *site, FILE *out)
 {
-  for (int pod = 0; n_pods(site) > 1 && pod < n_pods(site); pod++)
+  for (int pod = 0; has_spine(site) && pod < n_pods(site); pod++)
     fprintf(out,
             "    <zoneRoute src=\"fabric-leaf-%d\" dst=\"fabric\" gw_src=\"leaf-%d\" gw_dst=\"spine\">"
             "<link_ctn id=\"leaf-%d-up\" direction=\"UP\"/></zoneRoute>\n",
@@ -241,14 +269,15 @@ static void put_fabric(const tw_generated_site *site, FILE *out)
 {
   gboolean leaves = site->pod > 1;
   int pods = n_pods(site);
-  begin_fabric_zone(out, "fabric", leaves && pods > 1 ? "Floyd" : "Full");
+  begin_fabric_zone(out, "fabric", leaves && has_spine(site) ? "Floyd" : "Full");
+  put_planes(site, out);
   for (int pod = 0; leaves && pod < pods; pod++)
     fprintf(out, "      <router id=\"leaf-%d\"/>\n", pod);
-  if (!leaves || pods > 1)
+  if (!leaves || has_spine(site))
     fputs("      <router id=\"spine\"/>\n", out);
   for (int pod = 0; leaves && pod < pods; pod++)
     put_leaf_links(site, pod, out);
-  for (int pod = 0; leaves && pods > 1 && pod < pods; pod++)
+  for (int pod = 0; leaves && has_spine(site) && pod < pods; pod++)
     fprintf(
         out,
         "      <route src=\"leaf-%d\" dst=\"spine\"><link_ctn id=\"leaf-%d-up\" direction=\"UP\"/></route>\n",
@@ -327,7 +356,7 @@ void tw_site_write(const tw_generated_site *site, FILE *out)
   gboolean ups = site->domains > 1 && site->fabric == NULL && site->pod == 1;
   for (int domain = 0; ups && domain < site->domains; domain++) {
     g_autofree char *up = g_strdup_printf("%s-%d-up", site->domain_name, domain);
-    put_link(out, 4, up, TW_LINK_SPINE, up_bytes_per_s(site, domain), up_latency_s, FALSE, NAN);
+    put_up_link(site, up, domain, 4, out);
   }
   for (int domain = 0; site->domains > 1 && domain < site->domains; domain++)
     put_zone_route(site, domain, out);

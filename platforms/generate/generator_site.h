@@ -27,6 +27,14 @@ typedef struct tw_fabric {
   double bytes_per_s;     /* bandwidth of a link in one direction */
 } tw_fabric;
 
+/* The planes of leaves and spine (platform_planes.h). */
+typedef struct tw_generated_planes {
+  int rails;              /* 1: the NICs of a domain share their leaf switches */
+  const char *routing;    /* tw:routing */
+  const char *cross_rail; /* tw:cross-rail */
+  int spines;             /* spine switches of a rail */
+} tw_generated_planes;
+
 typedef struct tw_generated_site {
   const char *comment; /* what was asked; must not hold "--" */
   const char *device_name;
@@ -39,10 +47,11 @@ typedef struct tw_generated_site {
   double nic_bytes_per_s;
   /* Bandwidth of a storage system on the first leaf or the spine; 0: there is none. */
   double storage_bytes_per_s;
-  double kv_bytes;         /* bytes of KV that the storage can hold; 0: none */
-  const tw_fabric *fabric; /* NULL: leaves and a spine, as below */
-  int pod;                 /* domains on one leaf */
-  double oversubscription; /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
+  double kv_bytes;            /* bytes of KV that the storage can hold; 0: none */
+  const tw_fabric *fabric;    /* NULL: leaves and a spine, as below */
+  int pod;                    /* domains on one leaf */
+  double oversubscription;    /* NIC bandwidth of a pod over the bandwidth of its up-link, >= 1 */
+  tw_generated_planes planes; /* rails 0: switches are seen as one */
   int domains_per_rack, racks_per_row;
   /* Watts beside a domain's accelerators, the part of them without work, watts of its share of the fabric, and the
    * PUE of the site. NAN: left out. */

@@ -103,6 +103,7 @@ static int open_zone(tw_reader *reader, const xmlNode *node, const char *id, int
     tw_node_fault(node, reader->faults,
                   "tw:role=\"site\" belongs to the outermost zone; choose another role");
   read_supply(reader, node, outer == NULL);
+  tw_planes_read(&reader->planes, node, zone.role == TW_ROLE_FABRIC, reader->faults);
 
   tw_zone_routes *routes = g_new0(tw_zone_routes, 1);
   routes->node = node;
@@ -253,6 +254,7 @@ static tw_platform *freeze(tw_reader *reader, const char *path)
   platform->racks = (char **)g_ptr_array_free(reader->racks, FALSE);
   platform->supply = reader->supply;
   platform->profiled = reader->profiled;
+  platform->gap = reader->gap;
   platform->profiles = reader->profiles;
   return platform;
 }
@@ -306,6 +308,8 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   g_autoptr(tw_platform) platform = freeze(&reader, path);
   platform->notes = g_steal_pointer(&notes);
   platform->wiring = wiring;
+  if (tw_faults_added(faults) == before)
+    platform->planes = tw_planes_new(platform, &reader.planes, faults);
   return tw_faults_added(faults) == before ? g_steal_pointer(&platform) : NULL;
 }
 
@@ -333,11 +337,13 @@ void tw_platform_free(tw_platform *platform)
   if (platform->profiles != NULL)
     g_array_unref(platform->profiles);
   tw_wiring_free(platform->wiring);
+  tw_planes_free(platform->planes);
   g_free(platform->zones);
   g_free(platform->hosts);
   g_free(platform->links);
   g_free(platform->devices);
   g_free(platform->racks);
+  g_free(platform->gap);
   g_free(platform->path);
   g_free(platform->name);
   g_free(platform);

@@ -13,6 +13,7 @@
 
 #include "platforms/reader/availability.h"
 #include "platforms/reader/device.h"
+#include "platforms/reader/platform_planes.h"
 #include "platforms/reader/platform_wiring.h"
 #include "platforms/reader/supply.h"
 
@@ -89,7 +90,8 @@ typedef struct tw_link {
   double joules_per_byte; /* tw:joules_per_byte, 0 if absent: beside that, for what it carries */
   gboolean duplex;        /* SPLITDUPLEX: SimGrid has it twice, as ID_UP and ID_DOWN */
   gboolean wide;          /* FATPIPE: it caps each flow, and none shares it */
-  int parts; /* tw:parts: equal NICs that it stands for; 0: one of each accelerator of its host */
+  int parts; /* tw:parts: equal NICs, or links to spine switches, that it stands for; 0: one NIC of each accelerator of
+              * its host */
   int zone;
   long line;
 } tw_link;
@@ -105,14 +107,16 @@ struct tw_platform {
   int n_zones, n_hosts, n_links, n_devices, n_racks;
   tw_supply supply;  /* Power supply of the site. */
   gboolean profiled; /* the bandwidth of a link changes with time (bandwidth_file) */
+  char *gap;         /* the first route that is missing, where no host has accelerators; NULL: none */
   GArray *profiles;  /* tw_availability of hosts and links, by state_file and speed_file; NULL: none */
   GPtrArray *notes;  /* char *: what is read otherwise than a user may think, with its line */
   tw_wiring *wiring; /* NULL in platforms that were not read */
+  tw_planes *planes; /* NULL: routes are as the file declares them */
 };
 
 /* Reads and checks a platform whole. NULL with faults where anything is wrong: what SimGrid would abort on,
  * at loading or at the first transfer (unknown elements and attributes, their order, units, names used twice,
- * routes over unknown hosts or links, gateways outside their zone, hosts without a route between them), zones
+ * routes over unknown hosts or links, gateways outside their zone, accelerators without a route between them), zones
  * nested more than two deep, unknown devices and roles, and what SimGrid can read but we do not. */
 tw_platform *tw_platform_load(const char *path, tw_faults *faults);
 void tw_platform_free(tw_platform *platform);

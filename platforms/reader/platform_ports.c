@@ -18,8 +18,8 @@ static void clear_port(gpointer data)
 tw_ports *tw_ports_new(const tw_platform *platform)
 {
   tw_ports *ports = g_new0(tw_ports, 1);
-  *ports =
-      (tw_ports){platform, g_array_new(FALSE, FALSE, sizeof(tw_port)), g_new0(int, (gsize)platform->n_hosts)};
+  *ports = (tw_ports){platform, g_array_new(FALSE, FALSE, sizeof(tw_port)),
+                      g_new0(int, (gsize)platform->n_hosts), g_new0(int, (gsize)platform->n_hosts)};
   g_array_set_clear_func(ports->ports, clear_port);
   return ports;
 }
@@ -30,6 +30,7 @@ void tw_ports_free(tw_ports *ports)
     return;
   g_array_unref(ports->ports);
   g_free(ports->of_host);
+  g_free(ports->taken);
   g_free(ports);
 }
 
@@ -38,7 +39,10 @@ int tw_ports_add(tw_ports *ports, int host, int accelerators)
   const tw_host *of = &ports->platform->hosts[host];
   if (accelerators >= of->accelerators)
     return host;
-  tw_port port = {host, accelerators, g_strdup_printf("%s/%d", of->id, ports->of_host[host]++)};
+  int first = ports->taken[host] % of->accelerators;
+  tw_port port = {host, accelerators, first + accelerators <= of->accelerators ? first : 0,
+                  g_strdup_printf("%s/%d", of->id, ports->of_host[host]++)};
+  ports->taken[host] += accelerators;
   g_array_append_val(ports->ports, port);
   return ports->platform->n_hosts + (int)ports->ports->len - 1;
 }
@@ -62,6 +66,20 @@ const char *tw_ports_name(const tw_ports *ports, int endpoint)
 {
   return endpoint < ports->platform->n_hosts ? ports->platform->hosts[endpoint].id
                                              : port_of(ports, endpoint)->name;
+}
+
+int tw_ports_nics(const tw_ports *ports, int endpoint, int *first)
+{
+  const tw_planes *planes = ports->platform->planes;
+  int host = tw_ports_host(ports, endpoint);
+  if (planes == NULL || planes->first_nic[host] < 0)
+    return 0;
+  int all = MAX(ports->platform->hosts[host].accelerators, 1), nics = planes->parts[planes->nic_link[host]];
+  gboolean whole = endpoint < ports->platform->n_hosts;
+  int begin = whole ? 0 : port_of(ports, endpoint)->first;
+  int end = whole ? all : begin + port_of(ports, endpoint)->accelerators;
+  *first = planes->first_nic[host] + begin * nics / all;
+  return (end * nics + all - 1) / all - begin * nics / all;
 }
 
 /* ---- The copy of the platform ---- */
@@ -420,7 +438,8 @@ static void add_ports(const tw_ports *ports, xmlNode *root)
 char *tw_ports_write(const tw_ports *ports, GError **error)
 {
   const char *path = ports->platform->path;
-  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && !g_str_has_suffix(path, ".gz") &&
+  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && ports->platform->planes == NULL &&
+      !g_str_has_suffix(path, ".gz") &&
       (ports->platform->profiles == NULL || ports->platform->profiles->len == 0))
     return NULL;
   gsize bytes = 0;
@@ -435,6 +454,8 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
   g_autofree char *whole = g_canonicalize_filename(path, NULL), *folder = g_path_get_dirname(whole);
   anchor_profiles(xmlDocGetRootElement(document), folder);
   add_ports(ports, xmlDocGetRootElement(document));
+  if (ports->platform->planes != NULL)
+    tw_planes_add_links(ports->platform, xmlDocGetRootElement(document));
   gather_links(xmlDocGetRootElement(document));
   xmlChar *text = NULL;
   int length = 0;

@@ -19,6 +19,7 @@
 
 typedef struct tw_port {
   int host, accelerators;
+  int first;  /* the first of them, by its number on the host */
   char *name; /* "node-0/3" */
 } tw_port;
 
@@ -26,6 +27,7 @@ typedef struct tw_ports {
   const tw_platform *platform;
   GArray *ports; /* Array of tw_port, in the order of their endpoints. */
   int *of_host;  /* how many each host has */
+  int *taken;    /* accelerators of these, by host */
 } tw_ports;
 
 tw_ports *tw_ports_new(const tw_platform *platform); /* The platform is borrowed. */
@@ -41,6 +43,10 @@ int tw_ports_host(const tw_ports *ports, int endpoint);
  * SimGrid lets nothing be added, does not exist there: its host stands for it. */
 int tw_ports_count(const tw_ports *ports);
 const char *tw_ports_name(const tw_ports *ports, int endpoint);
+
+/* The NICs of an endpoint by their numbers on the platform (platform_planes.h), from `first` on; 0: it has none that are
+ * told apart. */
+int tw_ports_nics(const tw_ports *ports, int endpoint, int *first);
 
 /* Writes what SimGrid is to load into a temporary file, which the caller removes and whose name it frees.
  * NULL without an error: the platform's own file will do. */

@@ -61,6 +61,8 @@ typedef struct tw_reader {
   GArray *ways, *hops;           /* Ways and their hops, which platform_wiring.c fills. */
   GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
+  tw_plane_properties planes;
+  char *gap; /* tw_platform */
   gboolean profiled;
   GArray *profiles; /* tw_availability */
 } tw_reader;

@@ -236,6 +236,22 @@ static void report_gap(tw_reader *reader, int zone, const tw_netpoint *from, con
                                              : "add <route>s");
 }
 
+/* Full routing: SimGrid loads it without some routes as well. That is noted where there are no accelerators, and whoever
+ * needs the network says so (tw_platform.gap). */
+static void report_missing(tw_reader *reader, int zone, const tw_netpoint *from, const tw_netpoint *to)
+{
+  if (reader->devices->len > 0) {
+    report_gap(reader, zone, from, to);
+    return;
+  }
+  if (reader->gap != NULL)
+    return;
+  const xmlNode *node = routes_of(reader, zone)->node;
+  reader->gap = g_strdup_printf("zone \"%s\" has no route from \"%s\" to \"%s\"", zone_id(reader, zone),
+                                from->id, to->id);
+  tw_reader_note(reader->notes, node, "%s: nothing that uses the network runs on it", reader->gap);
+}
+
 /* Full routing: every pair needs its own route. Reports the first gap. */
 static void check_full(tw_reader *reader, int zone, const GPtrArray *ends)
 {
@@ -244,7 +260,7 @@ static void check_full(tw_reader *reader, int zone, const GPtrArray *ends)
     for (guint j = 0; j < ends->len; j++) {
       const tw_netpoint *from = g_ptr_array_index(ends, i), *to = g_ptr_array_index(ends, j);
       if (i != j && !has_pair(routes, from->place, to->place)) {
-        report_gap(reader, zone, from, to);
+        report_missing(reader, zone, from, to);
         return;
       }
     }

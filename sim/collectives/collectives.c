@@ -250,11 +250,21 @@ static tw_phase *add_pairs(tw_plan *plan, const tw_group *group, int messages)
   return phase;
 }
 
+/* A rank sends to the domain that begins with rank `first`, all but what goes to other rails to the one at place `k`; where
+ * rails send directly to each other, the next one stands for all others. */
+static void send_over_rails(tw_phase *phase, const tw_group *group, int from, int first, int size, int k,
+                            double bytes)
+{
+  double same = group->on_rail > 0 ? bytes / group->rails : bytes;
+  send(phase, from, first + k, same);
+  send(phase, from, first + (k + group->on_rail) % size, bytes - same);
+}
+
 /* Domain `from` sends `bytes` to domain `to`. All that a domain sends lies end to end on a line, of which
  * each of its ranks has an equal part, and so does all that it receives: this comes at `sent_at` of the one
  * line and `got_at` of the other, where the parts of ranks are `send_width` and `get_width` long. */
-static void lay_between(tw_phase *phase, const GArray *starts, int from, int to, double bytes, double sent_at,
-                        double send_width, double got_at, double get_width)
+static void lay_between(tw_phase *phase, const tw_group *group, const GArray *starts, int from, int to,
+                        double bytes, double sent_at, double send_width, double got_at, double get_width)
 {
   const int *start = (const int *)(const void *)starts->data;
   int senders = start[from + 1] - start[from], receivers = start[to + 1] - start[to];
@@ -263,7 +273,7 @@ static void lay_between(tw_phase *phase, const GArray *starts, int from, int to,
     int k = MIN((int)((got_at + done) / get_width + 1e-9), receivers - 1);
     double next = fmin((i + 1) * send_width - sent_at, (k + 1) * get_width - got_at);
     next = next > done ? fmin(next, bytes) : bytes;
-    send(phase, start[from] + i, start[to] + k, next - done);
+    send_over_rails(phase, group, start[from] + i, start[to], receivers, k, next - done);
     done = next;
   }
 }
@@ -287,7 +297,7 @@ static void pairs_by_rails(tw_phase *phase, const tw_group *group, double bytes)
   pairs_inside(phase, starts, bytes);
   for (int i = 0; i < group->n; i++)
     for (int k = size; k < group->n; k += size)
-      send(phase, i, (i + k) % group->n, bytes * size);
+      send_over_rails(phase, group, i, (i / size * size + k) % group->n, size, i % size, bytes * size);
 }
 
 /* Each pair of ranks exchanges `bytes`: inside domains by neighbours, and between two domains by as few of
@@ -305,12 +315,18 @@ static void aggregate_pairs(tw_phase *phase, const tw_group *group, double bytes
     for (int d = 0; d < domains; d++) {
       int e = (d + round) % domains, n_d = start[d + 1] - start[d], n_e = start[e + 1] - start[e];
       double all = bytes * n_d * n_e;
-      lay_between(phase, starts, d, e, all, sent[d], bytes * (group->n - n_d), got[e],
+      lay_between(phase, group, starts, d, e, all, sent[d], bytes * (group->n - n_d), got[e],
                   bytes * (group->n - n_e));
       sent[d] += all;
       got[e] += all;
     }
   }
+}
+
+/* Flows that take one NIC and one way stand for many badly. */
+static gint64 most_pairs(const tw_group *group)
+{
+  return group->rails > 0 ? 4 * MOST_PAIRS : MOST_PAIRS;
 }
 
 static void all_to_all(tw_plan *plan, const tw_group *group, double bytes)
@@ -321,11 +337,11 @@ static void all_to_all(tw_plan *plan, const tw_group *group, double bytes)
   if (size == n) {
     for (int i = 0; i < n; i++)
       send(phase, i, (i + 1) % n, bytes * (n - 1) / n);
-  } else if (n * (n - 1) <= MOST_PAIRS) {
+  } else if (n * (n - 1) <= most_pairs(group)) {
     for (int i = 0; i < n; i++)
       for (int k = 1; k < n; k++)
         send(phase, i, (i + k) % n, bytes / n);
-  } else if (size > 0 && n * (n / size - 1) <= MOST_PAIRS) {
+  } else if (size > 0 && n * (n / size - 1) <= most_pairs(group)) {
     pairs_by_rails(phase, group, bytes / n);
   } else {
     aggregate_pairs(phase, group, bytes / n);

@@ -11,6 +11,9 @@ typedef struct tw_group {
   int board;          /* ranks on one board, along which trees are chains */
   int heads;          /* ranks of a domain whose NICs rings and trees between domains use; 0: all */
   gboolean meshed;    /* links join the ranks of a domain pair by pair: there is no switch that adds */
+  /* 0: the fabric does not tell apart which NICs a flow takes. Else the number of its rails; where what goes to other rails
+   * crosses in the fabric, so many ranks that follow one another are on each, and else 0. */
+  int rails, on_rail;
 } tw_group;
 
 /* How many domains the ranks lie in; how many ranks every domain has, 0 if they differ; and the most. */

@@ -43,8 +43,11 @@ static const tw_command actions[] = {
                        "fabric. Nodes on one\n"
                        "set of leaf switches reach each other at the full bandwidth of their NICs; beyond, "
                        "the up-links of the\n"
-                       "leaf are shared. Balancing over the switches is taken as ideal.",
-        .example = "tokenworks platform hgx --nodes=32 --oversubscription=2 -o site.xml",
+                       "leaf are shared. Balancing over the switches is taken as ideal unless --routing says "
+                       "otherwise; all rails\n"
+                       "are seen as one unless --rails tells them apart.",
+        .example =
+            "tokenworks platform hgx --nodes=32 --oversubscription=2 --rails=8 --routing=hashed -o site.xml",
         .run = generate,
         .options = tw_hgx_options,
     },

@@ -19,7 +19,7 @@ enum {
 enum { OVERVIEW_NAME = 22, OVERVIEW_NUMBER = 9, OVERVIEW_UNIT = 11 };
 
 typedef struct {
-  char *engine, *rack, *link, *from, *to;
+  char *engine, *rack, *link, *job, *from, *to;
   gint width, height;
   gboolean ascii, list;
 } show_values;
@@ -29,6 +29,7 @@ static const GOptionEntry show_options[] = {
     {"engine", 'e', 0, G_OPTION_ARG_STRING, VALUE(engine), "Of this engine alone, by its number", "N"},
     {"rack", 'r', 0, G_OPTION_ARG_STRING, VALUE(rack), "Of this rack alone", "NAME"},
     {"link", 'l', 0, G_OPTION_ARG_STRING, VALUE(link), "Of this link alone", "NAME"},
+    {"job", 'j', 0, G_OPTION_ARG_STRING, VALUE(job), "Of the steps of this job alone", "ID"},
     {"from", 0, 0, G_OPTION_ARG_STRING, VALUE(from), "From this time on (seconds, or 90min, 2h)", "TIME"},
     {"to", 0, 0, G_OPTION_ARG_STRING, VALUE(to), "Up to this time", "TIME"},
     {"width", 'w', 0, G_OPTION_ARG_INT, VALUE(width), "Characters in a line; default: the terminal's", "N"},
@@ -51,12 +52,13 @@ static gboolean read_options(const show_values *values, tw_show_options *options
 {
   const struct {
     const char *owner, *pick;
-  } picks[] = {{"engine", values->engine}, {"rack", values->rack}, {"link", values->link}};
+  } picks[] = {
+      {"engine", values->engine}, {"rack", values->rack}, {"link", values->link}, {"job", values->job}};
   for (guint i = 0; i < G_N_ELEMENTS(picks); i++) {
     if (picks[i].pick == NULL)
       continue;
     if (options->pick != NULL)
-      return refuse(error, "choose one of --engine, --rack and --link");
+      return refuse(error, "choose one of --engine, --rack, --link and --job");
     options->table = tw_show_table_of(picks[i].owner);
     options->pick = picks[i].pick;
   }

@@ -34,6 +34,8 @@ struct tw_meter {
   tw_energy total;
   tw_energy whole; /* the part of the total up to the end of the last whole window */
   double whole_s;
+  tw_meter_watcher *watcher; /* NULL: nobody watches */
+  void *user;
   tw_grid_meter *grid; /* NULL: there is none, nor slices */
   int period, periods; /* the one under way in the window, and how many it has */
   GArray *slices;      /* of slice */
@@ -64,6 +66,12 @@ void tw_meter_free(tw_meter *meter)
   g_array_unref(meter->slices);
   g_free(meter->grid);
   g_free(meter);
+}
+
+void tw_meter_watch(tw_meter *meter, tw_meter_watcher *watcher, void *user)
+{
+  meter->watcher = watcher;
+  meter->user = user;
 }
 
 static double window_end(const tw_meter *meter)
@@ -172,6 +180,8 @@ static void end_window(tw_meter *meter)
     tw_ramps_follow(&meter->total.ramps, meter->window, site_w);
     meter->total.peak_w = fmax(meter->total.peak_w, site_w);
     meter->total.peak_it_w = fmax(meter->total.peak_it_w, it_w);
+    if (meter->watcher != NULL)
+      meter->watcher(meter->user, site_w, it_w);
   }
   for (guint i = 0; i < meter->rows->len; i++) {
     waiting_row *row = &g_array_index(meter->rows, waiting_row, i);

@@ -42,6 +42,10 @@ double tw_meter_due(const tw_meter *meter);
 typedef struct tw_drawn {
   double engines_j, jobs_j, following_j, flows_j;
 } tw_drawn;
+/* Has `watcher` see the mean power of the site and of its equipment over every whole window, NULL: nobody. */
+typedef void tw_meter_watcher(void *user, double site_w, double it_w);
+void tw_meter_watch(tw_meter *meter, tw_meter_watcher *watcher, void *user);
+
 /* Counts the joules up to now_s, which is at most tw_meter_due. */
 void tw_meter_cut(tw_meter *meter, double now_s, const tw_drawn *drawn);
 /* The row that ends at the last cut: completes and writes it, now or later. */

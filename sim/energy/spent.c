@@ -24,8 +24,13 @@ tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, con
 {
   tw_spent spent = {0};
   double spare = (double)tw_platform_accelerators(scenario->platform);
-  for (int i = 0; i < scenario->n_jobs; i++) /* what jobs spend is told by themselves */
-    spare -= tw_site_job_shares(&scenario->jobs[i]) ? 0 : scenario->jobs[i].plan.power.accelerators;
+  for (int i = 0; i < scenario->n_jobs;
+       i++) { /* those that share the accelerators of engines have none besides */
+    double accelerators =
+        tw_site_job_shares(&scenario->jobs[i]) ? 0 : scenario->jobs[i].plan.power.accelerators;
+    spare -= accelerators;
+    spent.jobs_s += accelerators * end_s;
+  }
   for (int i = 0; i < scenario->plan.n_engines; i++) {
     const tw_pool *pool = &scenario->pools[scenario->plan.engines[i].pool];
     double accelerators = (double)(pool->tp * pool->pp * pool->dp);
@@ -46,8 +51,8 @@ tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, con
 void tw_spent_measure(const tw_spent *spent, tw_metric_values *v)
 {
   const double *of = v->of;
-  double all_s = 0, all_j = 0, site_j = of[TW_METRIC_ENERGY_SITE_J];
-  site_j -= of[TW_METRIC_TRAINING_J] > 0 ? of[TW_METRIC_TRAINING_J] : 0; /* jobs tell it themselves */
+  double jobs_j = of[TW_METRIC_TRAINING_J] > 0 ? of[TW_METRIC_TRAINING_J] : 0;
+  double all_s = spent->jobs_s, all_j = jobs_j, site_j = of[TW_METRIC_ENERGY_SITE_J];
   double capital = of[TW_METRIC_COST_CAPITAL_USD], electricity = of[TW_METRIC_COST_ELECTRICITY_USD];
   for (int c = 0; c < TW_TIME_CLASS_COUNT; c++) {
     all_s += spent->seconds[c];
@@ -61,6 +66,12 @@ void tw_spent_measure(const tw_spent *spent, tw_metric_values *v)
     if (!isnan(of[TW_METRIC_COST_USD]))
       v->of[TW_METRIC_SPENT_USD_WEIGHTS + c] =
           by_time * spent->seconds[c] + (by_joule > 0 ? by_joule * spent->joules[c] : 0);
+  }
+  if (spent->jobs_s > 0 || jobs_j > 0) {
+    v->of[TW_METRIC_SPENT_S_JOBS] = spent->jobs_s;
+    v->of[TW_METRIC_SPENT_J_JOBS] = jobs_j;
+    if (!isnan(of[TW_METRIC_COST_USD]))
+      v->of[TW_METRIC_SPENT_USD_JOBS] = by_time * spent->jobs_s + (by_joule > 0 ? by_joule * jobs_j : 0);
   }
   v->of[TW_METRIC_SPENT_J_BESIDE] = site_j - all_j;
   if (!isnan(of[TW_METRIC_COST_USD]))

@@ -1,6 +1,7 @@
 /* What the time, the energy and the cost of a run were spent on, by the classes of sim/base/time_class.h.
  *
- *     seconds  of all accelerators of the platform; those that no engine uses are idle
+ *     seconds  of all accelerators of the platform; those that neither engines nor jobs use are idle, and those of jobs
+ *              are a class of their own, of which the metrics of training tell more
  *     joules   what accelerators draw anyway by their time, what work adds by the time of kernels that read or
  *              compute; with those beside accelerators they sum to the site's
  *     dollars  accelerators and racks by the hour by their time, electricity by joules */
@@ -14,6 +15,7 @@
 typedef struct tw_spent {
   double seconds[TW_TIME_CLASS_COUNT];
   double joules[TW_TIME_CLASS_COUNT]; /* NAN where the platform does not say */
+  double jobs_s;                      /* of the accelerators of jobs; their joules are those of the metric */
 } tw_spent;
 
 /* Sums up a run that ended at `end_s`. With audits it asserts that the classes of every engine sum to its time and

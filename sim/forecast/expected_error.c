@@ -102,7 +102,7 @@ static double widened(const char *metric)
   static const struct {
     const char *metric;
     double times;
-  } factors[] = {{"TPOT", 1.4}, {"TTFT", 1.6}, {"throughput", 1.7}};
+  } factors[] = {{"TPOT", 1.65}, {"TTFT", 1.8}, {"throughput", 1.7}};
   for (guint i = 0; i < G_N_ELEMENTS(factors); i++)
     if (g_str_equal(factors[i].metric, metric))
       return factors[i].times;

@@ -132,9 +132,12 @@
   REAL(COST_USD_PER_MILLION_TOKENS_REASONING, "cost.usd_per_million_tokens.reasoning", "USD", LOWER, FALSE, "cost that reasoning tokens bear, per million of them") \
   REAL(COST_USD_PER_MILLION_TOKENS_ANSWER, "cost.usd_per_million_tokens.answer", "USD", LOWER, FALSE, "cost that answer tokens bear, per million of them") \
   TW_TIME_CLASSES(TW_SPENT_S_METRIC, REAL) \
+  REAL(SPENT_S_JOBS, "spent.seconds.jobs", "s", NEITHER, FALSE, "accelerators' time: of jobs") \
   TW_TIME_CLASSES(TW_SPENT_J_METRIC, REAL) \
+  REAL(SPENT_J_JOBS, "spent.joules.jobs", "J", NEITHER, FALSE, "accelerators' energy: of jobs") \
   REAL(SPENT_J_BESIDE, "spent.joules.beside", "J", NEITHER, FALSE, "hosts, network, conversion and cooling") \
   TW_TIME_CLASSES(TW_SPENT_USD_METRIC, REAL) \
+  REAL(SPENT_USD_JOBS, "spent.usd.jobs", "USD", NEITHER, FALSE, "accelerators' cost and electricity: of jobs") \
   REAL(SPENT_USD_BESIDE, "spent.usd.beside", "USD", NEITHER, FALSE, "electricity of hosts, network, conversion and cooling") \
   REAL(CARBON_G, "carbon.g", "g", LOWER, FALSE, "CO2 of the electricity") \
   REAL(CARBON_G_PER_MILLION_OUTPUT_TOKENS, "carbon.g_per_million_output_tokens", "g", LOWER, TRUE, "CO2 over output tokens") \

@@ -1,8 +1,12 @@
 #include "sim/network/carrier.h"
 
 #include <simgrid/kernel/resource/Action.hpp>
+#include <simgrid/kernel/routing/NetZoneImpl.hpp>
 #include <simgrid/s4u/Comm.hpp>
+#include <simgrid/s4u/Engine.hpp>
+#include <simgrid/s4u/Host.hpp>
 #include <simgrid/s4u/Link.hpp>
+#include <simgrid/s4u/NetZone.hpp>
 #include <simgrid/s4u/Semaphore.hpp>
 
 #include <algorithm>
@@ -12,7 +16,43 @@
 
 using simgrid::kernel::resource::Action;
 using simgrid::kernel::resource::NetworkAction;
+using simgrid::kernel::routing::NetPoint;
+using simgrid::kernel::routing::NetZoneImpl;
 using simgrid::s4u::Comm;
+
+/* A zone outside of the platform, whose two hosts are joined by whatever links the next flow takes: SimGrid asks for a
+ * route once, as a flow starts. */
+class wires : public NetZoneImpl
+{
+public:
+  std::vector<simgrid::kernel::resource::StandardLinkImpl *> links;
+  simgrid::s4u::Host *from, *to;
+
+  explicit wires(const NetZoneImpl &site) : NetZoneImpl("tokenworks-wires")
+  {
+    set_network_model(site.get_network_model());
+    set_cpu_pm_model(site.get_cpu_pm_model());
+    set_cpu_vm_model(site.get_cpu_vm_model());
+    set_disk_model(site.get_disk_model());
+    set_host_model(site.get_host_model());
+    from = create_host("tokenworks-from", {1});
+    to = create_host("tokenworks-to", {1});
+    from->seal();
+    to->seal();
+    seal();
+  }
+
+private:
+  void get_local_route(const NetPoint *, const NetPoint *, simgrid::kernel::routing::Route *route,
+                       double *) override
+  {
+    route->link_list_ = links;
+  }
+  void get_graph(const s_xbt_graph_t *, std::map<std::string, xbt_node_t, std::less<>> *,
+                 std::map<std::string, xbt_edge_t, std::less<>> *) override
+  {
+  }
+};
 
 struct tw_carried {
   simgrid::s4u::CommPtr comm;
@@ -24,6 +64,8 @@ struct tw_carrier {
   std::deque<tw_carried *> ended;
   simgrid::s4u::SemaphorePtr wake = simgrid::s4u::Semaphore::create(0);
   bool sleeps = false;
+  wires *way =
+      new wires(*simgrid::s4u::Engine::get_instance()->get_netzone_root()->get_impl()); /* SimGrid's */
 };
 
 /* SimGrid's kernel calls this when the state of a communication has changed. Its public headers only declare
@@ -62,9 +104,13 @@ void tw_carrier_free(tw_carrier *carrier)
   delete carrier;
 }
 
-tw_carried *tw_carrier_start(tw_carrier *carrier, sg_host_t from, sg_host_t to, double bytes, void *user)
+tw_carried *tw_carrier_start(tw_carrier *carrier, const sg_link_t *all, const int *links, int n_links,
+                             double bytes, void *user)
 {
-  auto carried = new tw_carried{Comm::sendto_init(from, to), user};
+  carrier->way->links.clear();
+  for (int k = 0; k < n_links; k++)
+    carrier->way->links.push_back(all[links[k]]->get_impl());
+  auto carried = new tw_carried{Comm::sendto_init(carrier->way->from, carrier->way->to), user};
   carried->comm->set_payload_size(static_cast<uint64_t>(bytes));
   carried->comm->detach();
   carrier->under_way.emplace(carried->comm->get_impl(), carried);

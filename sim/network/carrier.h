@@ -2,7 +2,8 @@
  * these one by one.
  *
  * SimGrid's C interface can neither send between two hosts without waiting nor call a flow off, its C++ interface
- * can: carrier.cpp is the only source in that language. */
+ * can: carrier.cpp is the only source in that language. SimGrid has one route between two hosts; here a flow goes over the
+ * links that it is given, as between two hosts in a zone whose routes are made for one flow after the other. */
 #ifndef TW_SIM_CARRIER_H
 #define TW_SIM_CARRIER_H
 
@@ -18,8 +19,9 @@ typedef struct tw_carried tw_carried;
 tw_carrier *tw_carrier_new(void);
 void tw_carrier_free(tw_carrier *carrier); /* after SimGrid's last event */
 
-/* Puts whole bytes on the way between two hosts, for `user`. Inside an actor, as is all below. */
-tw_carried *tw_carrier_start(tw_carrier *carrier, sg_host_t from, sg_host_t to, double bytes, void *user);
+/* Puts whole bytes on the way over some of `all` links, for `user`. Inside an actor, as is all below. */
+tw_carried *tw_carrier_start(tw_carrier *carrier, const sg_link_t *all, const int *links, int n_links,
+                             double bytes, void *user);
 /* The bytes that one has still to send. */
 double tw_carrier_left(const tw_carried *carried);
 /* Takes off its links one that was not taken yet. */

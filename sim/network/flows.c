@@ -72,18 +72,50 @@ static int link_of(const trip *t, int k)
                           : g_array_index(t->flow->volley->loads, tw_volley_load, k).link;
 }
 
+/* The flows on the links of a route, each as often as it is on one. */
+static int flows_on(const tw_flows *flows, const tw_link_route *route)
+{
+  int sum = 0;
+  for (int k = 0; k < route->n_links; k++)
+    sum += flows->on_link[route->links[k]].chosen;
+  return sum;
+}
+
+static void count_chosen(tw_flows *flows, const trip *t, int more)
+{
+  for (int k = 0; t->chosen && k < t->route->n_links; k++)
+    flows->on_link[t->route->links[k]].chosen += more;
+}
+
+/* Where flows choose among routes, the first of those with the fewest on them; the links that all have count alike. */
+static const tw_link_route *choose(tw_flows *flows, const tw_flow *flow, int choices)
+{
+  const tw_link_route *best = NULL;
+  for (int i = 0; i < choices; i++) {
+    const tw_link_route *route = tw_routes_lane(flows->routes, flow, i);
+    if (best == NULL || flows_on(flows, route) < flows_on(flows, best))
+      best = route;
+  }
+  return best;
+}
+
 static trip *trip_new(tw_flows *flows, tw_flow *flow)
 {
   trip *t = g_new(trip, 1);
   *t = (trip){.flow = flow, .link = {.data = t}, .in_convoy = {.data = t}};
   flow->trip = t;
-  if (flow->volley == NULL)
-    t->route = tw_routes_find(flows->routes, flow->from, flow->to);
+  if (flow->volley != NULL)
+    return t;
+  int choices = tw_routes_choices(flows->routes, flow->from, flow->to);
+  t->chosen = choices > 1;
+  t->route = choose(flows, flow, choices);
+  count_chosen(flows, t, 1);
   return t;
 }
 
 static void free_trip(tw_flows *flows, trip *t)
 {
+  count_chosen(flows, t, -1);
   g_queue_unlink(t->stalled ? &flows->stalled : &flows->under_way, &t->link);
   t->flow->trip = NULL;
   g_free(t);
@@ -134,8 +166,8 @@ void tw_flows_carry(tw_flows *flows, trip *t, double part)
     flows->offset_s = flows->now_s - simgrid_get_clock();
   }
   t->begin_s = simgrid_get_clock();
-  t->carried = tw_carrier_start(flows->carrier, tw_routes_host(flows->routes, t->flow->from),
-                                tw_routes_host(flows->routes, t->flow->to), t->flow->bytes * part, t);
+  t->carried = tw_carrier_start(flows->carrier, flows->links->all, t->route->links, t->route->n_links,
+                                t->flow->bytes * part, t);
   for (int k = 0; k < t->route->n_links; k++)
     flows->on_link[t->route->links[k]].carried++;
 }
@@ -325,10 +357,47 @@ static tw_route route_of(void *state, int from, int to)
   return tw_routes_find(((const tw_flows *)state)->routes, from, to)->route;
 }
 
+/* A flow over several lanes, which goes as a volley of its own. */
+typedef struct spread_flow {
+  tw_flow whole;
+  tw_volley volley;
+  tw_flow *flow;
+} spread_flow;
+
+static void free_spread(spread_flow *s)
+{
+  s->flow->spread = NULL;
+  tw_volley_clear(&s->volley);
+  g_free(s);
+}
+
+static void spread_ended(tw_flow *whole, double end_s)
+{
+  tw_flow *flow = ((spread_flow *)(void *)whole)->flow;
+  free_spread((spread_flow *)(void *)whole);
+  flow->ended(flow, end_s);
+}
+
+static tw_flow *spread(tw_flow *flow, double now_s)
+{
+  spread_flow *s = g_new0(spread_flow, 1);
+  tw_volley_init(&s->volley);
+  tw_volley_add(&s->volley, flow->from, flow->to, flow->shift, flow->bytes);
+  s->whole = (tw_flow){.bytes = 1, .volley = &s->volley, .kind = flow->kind, .ended = spread_ended};
+  s->flow = flow;
+  flow->spread = s;
+  flow->start_s = now_s;
+  return &s->whole;
+}
+
 static void start(void *state, tw_flow *flow, double now_s)
 {
   tw_flows *flows = state;
   g_assert((flow->volley != NULL || flow->from != flow->to) && flow->bytes > 0);
+  if (flow->volley == NULL && tw_routes_lanes(flows->routes, flow->from, flow->to) > 1)
+    flow = spread(flow, now_s);
+  if (flow->volley != NULL)
+    tw_volley_lay(flow->volley, flows->routes);
   tw_flows_put_under_way(flows, trip_new(flows, flow), now_s);
 }
 
@@ -347,6 +416,12 @@ static void cancel_trip(tw_flows *flows, trip *t)
 static void cancel(void *state, tw_flow *flow)
 {
   tw_flows *flows = state;
+  if (flow->spread != NULL) {
+    spread_flow *s = flow->spread;
+    cancel(state, &s->whole);
+    free_spread(s);
+    return;
+  }
   trip *t = flow->trip;
   if (flow->volley == NULL || (t != NULL && t->convoy == NULL)) {
     cancel_trip(flows, t);
@@ -399,7 +474,7 @@ gboolean tw_flows_link_is_shared(const tw_flows *flows, int link)
 
 const int *tw_flows_route_links(tw_flows *flows, int from, int to, int *n_links)
 {
-  const tw_link_route *r = tw_routes_find(flows->routes, from, to);
+  const tw_link_route *r = tw_routes_lane(flows->routes, &(tw_flow){.from = from, .to = to}, 0);
   *n_links = r->n_links;
   return r->links;
 }

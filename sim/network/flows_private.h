@@ -27,6 +27,7 @@ typedef struct trip {
   double begin_s;             /* SimGrid's clock as it took over */
   double gone_s;              /* seconds for which the flow was in a convoy before */
   gboolean stalled;           /* it waits for a link */
+  gboolean chosen;            /* its route is one of several, and counted on its links */
   GList link;                 /* its place in flows->under_way or stalled */
   GList in_convoy;            /* its place in convoy->trips */
 } trip;
@@ -35,6 +36,7 @@ typedef struct trip {
 typedef struct occupants {
   convoy *convoy;
   int carried; /* number of flows that SimGrid carries over it */
+  int chosen;  /* number of flows under way that have taken it, where they choose */
 } occupants;
 
 struct tw_flows {

@@ -71,12 +71,33 @@ int tw_link_table_find(const tw_link_table *table, sg_link_t link)
   return GPOINTER_TO_INT(g_hash_table_lookup(table->index, link)) - 1;
 }
 
-/* Whether the rest of a name says that it is the link itself, a direction of it or a share: "", "/3", "/3_UP", "_UP". */
+/* The first link whose name is not before that. */
+static int first_from(const tw_link_table *table, const char *name)
+{
+  int low = 0, high = table->n;
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (strcmp(sg_link_get_name(table->all[middle]), name) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+int tw_link_table_find_name(const tw_link_table *table, const char *name)
+{
+  int found = first_from(table, name);
+  return found < table->n && g_str_equal(sg_link_get_name(table->all[found]), name) ? found : -1;
+}
+
+/* Whether the rest of a name says that it is the link itself, a direction of it, a share or a part: "", "/3", "/3_UP",
+ * "_UP", "/rail-3-spine-1_UP". */
 static gboolean is_of_link(const char *rest)
 {
   if (*rest == '/') {
     rest++;
-    while (g_ascii_isdigit(*rest))
+    while (g_ascii_isdigit(*rest) || g_ascii_islower(*rest) || *rest == '-')
       rest++;
   }
   return *rest == '\0' || g_str_equal(rest, directions[0]) || g_str_equal(rest, directions[1]);
@@ -85,14 +106,7 @@ static gboolean is_of_link(const char *rest)
 GArray *tw_link_table_find_all(const tw_link_table *table, const char *name)
 {
   GArray *found = g_array_new(FALSE, FALSE, sizeof(int));
-  int low = 0, high = table->n;
-  while (low < high) { /* the first that is not before the name */
-    int middle = (low + high) / 2;
-    if (strcmp(sg_link_get_name(table->all[middle]), name) < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
+  int low = first_from(table, name);
   for (; low < table->n && g_str_has_prefix(sg_link_get_name(table->all[low]), name); low++)
     if (is_of_link(sg_link_get_name(table->all[low]) + strlen(name)))
       g_array_append_val(found, low);

@@ -24,6 +24,8 @@ void tw_link_table_free(tw_link_table *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_link_table, tw_link_table_free)
 
 int tw_link_table_find(const tw_link_table *table, sg_link_t link);
+/* The link of that name, -1: there is none. */
+int tw_link_table_find_name(const tw_link_table *table, const char *name);
 /* Returns SimGrid's links for a link of the platform: both directions of it, and its shares for ports. An array of
  * int, which the caller frees. */
 GArray *tw_link_table_find_all(const tw_link_table *table, const char *name);

@@ -73,8 +73,14 @@ tw_ranks tw_ranks_place(const tw_platform *platform, int n, gboolean spread)
     }
   }
   const tw_device *device = platform->hosts[ranks.hosts[0]].device;
-  ranks.group = (tw_group){n, ranks.domains, device != NULL ? (int)device->board_accelerators : n,
-                           device != NULL ? (int)device->kernels[TW_KERNEL_IN_SWITCH].nics : 0, FALSE};
+  ranks.group = (tw_group){n,
+                           ranks.domains,
+                           device != NULL ? (int)device->board_accelerators : n,
+                           device != NULL ? (int)device->kernels[TW_KERNEL_IN_SWITCH].nics : 0,
+                           FALSE,
+                           0,
+                           0};
+  tw_planes_set_rails(platform, ranks.hosts[0], &ranks.group.rails, &ranks.group.on_rail);
   for (int i = 1; i < n; i++)
     ranks.group.meshed |= ranks.hosts[i] != ranks.hosts[i - 1] && ranks.domains[i] == ranks.domains[i - 1] &&
                           !tw_platform_switched(platform, ranks.hosts[i]);

@@ -31,8 +31,13 @@ struct tw_flow {
   double bytes;      /* > 0 */
   tw_volley *volley; /* NULL; else it stands for all flows of a volley (volley.h), `bytes` times as large */
   tw_flow_kind kind;
+  /* NIC k of the one end sends to NIC k + shift of the other, counted in a circle. */
+  int shift;
   double start_s; /* set by the network */
-  void *trip;     /* the network's own, while the flow is under way */
+  /* The network's own: which of its lanes it takes (lanes.h), and, where it takes several, these. */
+  int lane;
+  void *spread;
+  void *trip; /* the network's own, while the flow is under way */
   /* Called once, when the last byte has left the slowest link: at end_s, or before it by a network that knows
    * it ahead. The flow is its starter's; the network does not touch it any more. */
   void (*ended)(tw_flow *flow, double end_s);

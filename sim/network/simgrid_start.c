@@ -1,5 +1,6 @@
 #include "sim/network/simgrid_start.h"
 
+#include "platforms/input/fault.h"
 #include "sim/network/simgrid_compat.h"
 
 #include <glib/gstdio.h>
@@ -45,6 +46,10 @@ static void degrade(const tw_platform *platform)
 gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
 {
   GError *problem = NULL;
+  if (ports != NULL && ports->platform->gap != NULL)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, ports->platform->path, 0,
+                              "%s; add <route>s, without which nothing goes over the network",
+                              ports->platform->gap);
   g_autofree char *copy = ports != NULL ? tw_ports_write(ports, &problem) : write_lone_host(&problem);
   if (problem != NULL) {
     g_propagate_error(error, problem);

@@ -25,11 +25,27 @@ void tw_volley_reset(tw_volley *volley)
   g_array_set_size(volley->flows, 0);
   volley->bytes = volley->joules = 0;
   volley->known = 0;
+  volley->laid = FALSE;
 }
 
-void tw_volley_add(tw_volley *volley, int from, int to, double bytes)
+void tw_volley_lay(tw_volley *volley, tw_routes *routes)
 {
-  tw_flow flow = {.from = from, .to = to, .bytes = bytes};
+  if (volley->laid)
+    return;
+  volley->laid = TRUE;
+  for (guint i = 0, n = volley->flows->len; i < n; i++) {
+    tw_flow *flow = &g_array_index(volley->flows, tw_flow, i), lane = *flow;
+    int lanes = tw_routes_lanes(routes, flow->from, flow->to);
+    flow->bytes /= lanes;
+    lane.bytes /= lanes;
+    while (++lane.lane < lanes)
+      g_array_append_val(volley->flows, lane);
+  }
+}
+
+void tw_volley_add(tw_volley *volley, int from, int to, int shift, double bytes)
+{
+  tw_flow flow = {.from = from, .to = to, .shift = shift, .bytes = bytes};
   g_array_append_val(volley->flows, flow);
   volley->bytes += bytes;
 }
@@ -85,14 +101,18 @@ void tw_volley_know(tw_volley *volley, tw_routes *routes, const tw_link_table *l
                     int *slots)
 {
   guint n = volley->flows->len;
+  gboolean chooses = FALSE;
   g_autofree tw_convoy_flow *flows = g_new(tw_convoy_flow, n);
   g_autofree const tw_link_route **ways = g_new(const tw_link_route *, n);
   for (guint i = 0; i < n; i++) {
     const tw_flow *flow = &g_array_index(volley->flows, tw_flow, i);
-    ways[i] = tw_routes_find(routes, flow->from, flow->to);
+    chooses |= tw_routes_choices(routes, flow->from, flow->to) > 1;
+    ways[i] = tw_routes_lane(routes, flow, 0);
     flows[i] = (tw_convoy_flow){flow->bytes, ways[i]->links, ways[i]->n_links, 0};
   }
   volley->seconds = seconds_of(convoys, tw_convoys_part(convoys, flows, (int)n));
+  if (chooses) /* each flow finds its way as it starts */
+    volley->seconds = NAN;
   volley->joules = 0;
   g_array_set_size(volley->loads, 0);
   g_array_set_size(volley->delays, 0);

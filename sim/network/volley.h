@@ -29,7 +29,7 @@ typedef struct tw_volley_part {
 } tw_volley_part;
 
 struct tw_volley {
-  GArray *flows; /* Array of tw_flow, with their bytes at size 1. */
+  GArray *flows; /* Array of tw_flow, with their bytes at size 1; the network lays them on lanes. */
   double bytes;  /* Bytes of all flows. */
   /* The network's own: */
   guint known;    /* the state of the network that it knows; 0: none */
@@ -40,15 +40,18 @@ struct tw_volley {
   GArray *parts;  /* Array of tw_volley_part. */
   tw_flow *whole; /* the flow that goes as the volley, once it was split */
   guint left;     /* number of parts that have not ended */
+  gboolean laid;  /* each flow takes one lane */
 };
 
 void tw_volley_init(tw_volley *volley);
 void tw_volley_clear(tw_volley *volley);
 /* Takes out all flows; the network will look at those that are added anew. */
 void tw_volley_reset(tw_volley *volley);
-void tw_volley_add(tw_volley *volley, int from, int to, double bytes);
+void tw_volley_add(tw_volley *volley, int from, int to, int shift, double bytes);
 
-/* For networks, with what they know of flows. Finds what the volley puts on links at size 1. `slots`: a number for each
+/* For networks, with what they know of flows. Lays each flow on the lanes that it has. */
+void tw_volley_lay(tw_volley *volley, tw_routes *routes);
+/* Finds what the volley puts on links at size 1. `slots`: a number for each
  * link, 0 before and behind. */
 void tw_volley_know(tw_volley *volley, tw_routes *routes, const tw_link_table *links, tw_convoys *convoys,
                     int *slots);

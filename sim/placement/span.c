@@ -7,6 +7,8 @@
 typedef struct layout {
   int n;
   int *endpoints, *domains;
+  int *offsets;       /* places of their NICs in their share, where these count on the fabric; else 0 */
+  int rails, on_rail; /* tw_group */
 } layout;
 
 static layout lay_out(const tw_platform *platform, const tw_engine_place *place)
@@ -16,11 +18,14 @@ static layout lay_out(const tw_platform *platform, const tw_engine_place *place)
     l.n += place->shares[i].accelerators;
   l.endpoints = g_new0(int, (gsize)l.n);
   l.domains = g_new0(int, (gsize)l.n);
+  l.offsets = g_new0(int, (gsize)l.n);
+  tw_planes_set_rails(platform, place->shares[0].host, &l.rails, &l.on_rail);
   int at = 0;
   for (int i = 0; i < place->n_shares; i++) {
     int zone = tw_platform_domain(platform, place->shares[i].host);
     for (int k = 0; k < place->shares[i].accelerators; k++, at++) {
       l.endpoints[at] = tw_share_endpoint(&place->shares[i]);
+      l.offsets[at] = l.on_rail > 0 ? k / l.on_rail : 0;
       l.domains[at] = zone >= 0 ? zone : platform->n_zones + place->shares[i].host;
     }
   }
@@ -31,6 +36,7 @@ static void clear_layout(layout *l)
 {
   g_free(l->endpoints);
   g_free(l->domains);
+  g_free(l->offsets);
 }
 
 /* Accelerators of an engine stand rank by rank, in a rank stage by stage. */
@@ -42,7 +48,7 @@ static int place_of(const tw_parallelism *p, int rank, int stage, int k)
 struct tw_span_builder {
   layout layout;
   GArray *pairs;      /* elements are tw_span_pair */
-  GHashTable *places; /* from << 32 | to -> index */
+  GHashTable *places; /* from << 32 | to << 8 | shift -> index */
 };
 
 tw_span_builder *tw_span_builder_new(const tw_platform *platform, const tw_engine_place *place)
@@ -64,12 +70,16 @@ tw_span *tw_span_builder_end(tw_span_builder *builder)
   return span;
 }
 
-static tw_span_pair *pair_between(tw_span_builder *builder, int from, int to)
+/* The pair of the endpoints of two accelerators, shifted as these are. */
+static tw_span_pair *pair_between(tw_span_builder *builder, int sender, int receiver)
 {
-  gint64 key = (gint64)from << 32 | to;
+  const layout *l = &builder->layout;
+  int from = l->endpoints[sender], to = l->endpoints[receiver];
+  int shift = l->offsets[receiver] - l->offsets[sender];
+  gint64 key = (gint64)from << 32 | (gint64)to << 8 | (guint8)shift;
   gpointer place = NULL;
   if (!g_hash_table_lookup_extended(builder->places, &key, NULL, &place)) {
-    tw_span_pair pair = {from, to, {0}};
+    tw_span_pair pair = {from, to, shift, {0}};
     place = GUINT_TO_POINTER(builder->pairs->len);
     g_hash_table_insert(builder->places, g_memdup2(&key, sizeof key), place);
     g_array_append_val(builder->pairs, pair);
@@ -81,7 +91,7 @@ void tw_span_builder_send(tw_span_builder *builder, int kind, int from, int to, 
 {
   const layout *l = &builder->layout;
   if (share > 0 && l->domains[from] != l->domains[to])
-    pair_between(builder, l->endpoints[from], l->endpoints[to])->bytes[kind] += share;
+    pair_between(builder, from, to)->bytes[kind] += share;
 }
 
 void tw_span_builder_collective(tw_span_builder *builder, int kind, const char *pattern, const int *members,
@@ -90,7 +100,7 @@ void tw_span_builder_collective(tw_span_builder *builder, int kind, const char *
   g_autofree int *domains = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
     domains[i] = builder->layout.domains[members[i]];
-  tw_group group = {n, domains, 1, 0, FALSE};
+  tw_group group = {n, domains, 1, 0, FALSE, builder->layout.rails, builder->layout.on_rail};
   if (n < 2 || tw_group_domain_size(&group) == n)
     return;
   g_auto(tw_plan) plan = tw_method_plan(tw_pattern_find(pattern)->methods, &group, 1);

@@ -1,5 +1,6 @@
 #include "sim/network/link_recorder.h"
 #include "sim/run/driver.h"
+#include "sim/run/power_sum.h"
 #include "sim/run/run.h"
 #include "sim/run/run_directory.h"
 #include "sim/run/run_json.h"
@@ -29,6 +30,7 @@ typedef struct world_run {
   tw_log *log;
   tw_recorder *recorder;
   tw_exchange *exchange;
+  tw_power_sum *power;
   branch *branches;
 } world_run;
 
@@ -173,8 +175,8 @@ static json_t *summarize(const world_run *run, const tw_driver *driver, json_t *
     recorders[i] = run->branches[i].recorder;
     of_sites[i] = tw_summary(run->branches[i].site->scenario, factories[i], recorders[i], partial);
   }
-  json_t *summary =
-      tw_summary_of_sites(run->world, factories, recorders, run->exchange, run->recorder, partial);
+  json_t *summary = tw_summary_of_sites(run->world, factories, recorders, run->exchange, run->power,
+                                        run->recorder, partial);
   tw_summary_add_sessions(summary, run->stream);
   json_object_set_new(summary, "events", json_integer((json_int_t)tw_driver_events(driver)));
   return summary;
@@ -195,6 +197,7 @@ static json_t *simulate(world_run *run, json_t **of_sites, GError **error)
     b->factory =
         tw_factory_new(b->site->scenario, tw_exchange_inbox(run->exchange, i), b->recorder, &network);
     tw_exchange_join(run->exchange, i, b->factory, b->recorder);
+    tw_factory_watch_power(b->factory, tw_power_sum_add, tw_power_sum_site(run->power, i));
   }
   tw_driven driven = {next, waits_for_flows, look, step, run};
   tw_run_control control = {run->until_s, go_on, run};
@@ -301,6 +304,7 @@ static json_t *run_locked(world_run *run, GError **error)
       (run->log = tw_log_open(run->options->directory, WORLD_TABLES, &problem)) != NULL) {
     run->recorder = tw_recorder_new(run->common, run->log);
     run->exchange = tw_exchange_new(run->world, run->stream, run->recorder);
+    run->power = tw_power_sum_new(n);
     if (write_description(run, &problem))
       summary = simulate(run, of_sites, &problem);
   }
@@ -314,6 +318,7 @@ static json_t *run_locked(world_run *run, GError **error)
     write_summaries(run, summary, of_sites, &problem);
   }
   tw_exchange_free(run->exchange);
+  tw_power_sum_free(run->power);
   for (int i = 0; i < n; i++) {
     g_free(run->branches[i].directory);
     json_decref(of_sites[i]);

@@ -29,11 +29,37 @@ static const tw_metric_id sums[] = {
     TW_METRIC_CARBON_G,
 };
 
-/* Those that are sums over the sites that have jobs. */
-static const tw_metric_id job_sums[] = {
-    TW_METRIC_TRAINING_STEPS, TW_METRIC_TRAINING_TOKENS,     TW_METRIC_TRAINING_TOKENS_PER_S,
-    TW_METRIC_TRAINING_STOPS, TW_METRIC_TRAINING_LOST_STEPS, TW_METRIC_TRAINING_CHECKPOINTS,
+/* Sums over the sites that have such a thing: failures, engines that park, jobs, a grid. */
+static const tw_metric_id sums_where_known[] = {
+    TW_METRIC_FLEET_SERVING_ENGINE_HOURS,
+    TW_METRIC_FLEET_DRAINING_ENGINE_HOURS,
+    TW_METRIC_FLEET_PARKED_ENGINE_HOURS,
+    TW_METRIC_FLEET_LOADING_ENGINE_HOURS,
+    TW_METRIC_FLEET_WAKES,
+    TW_METRIC_FLEET_LOADS,
+    TW_METRIC_FAILURES_COUNT,
+    TW_METRIC_FAILURES_LIMPS,
+    TW_METRIC_FAILURES_ENGINE_STOPS,
+    TW_METRIC_FAILURES_ACCELERATOR_HOURS_DOWN,
+    TW_METRIC_FAILURES_REQUESTS_HIT,
+    TW_METRIC_FAILURES_RETRIES,
+    TW_METRIC_FAILURES_LOST_TOKENS,
+    TW_METRIC_FAILURES_DISCARDED_TOKENS,
+    TW_METRIC_TRAINING_STEPS,
+    TW_METRIC_TRAINING_TOKENS,
+    TW_METRIC_TRAINING_TOKENS_PER_S,
+    TW_METRIC_TRAINING_CHECKPOINTS,
+    TW_METRIC_TRAINING_STOPS,
+    TW_METRIC_TRAINING_LOST_STEPS,
     TW_METRIC_TRAINING_J,
+    TW_METRIC_ENERGY_PHASES_TRAINING_J,
+    TW_METRIC_GRID_J,
+    TW_METRIC_GRID_BATTERY_LOSS_J,
+    TW_METRIC_GRID_BATTERY_CHANGE_J,
+    TW_METRIC_GRID_BURNT_J,
+    TW_METRIC_SPENT_S_JOBS,
+    TW_METRIC_SPENT_J_JOBS,
+    TW_METRIC_SPENT_USD_JOBS,
 };
 
 static double per(double amount, double of)
@@ -41,15 +67,26 @@ static double per(double amount, double of)
   return of > 0 ? amount / of : NAN;
 }
 
+static void add_one(tw_metric_values *all, const tw_metric_values *site, int metric, gboolean first)
+{
+  all->of[metric] = (first ? 0 : all->of[metric]) + site->of[metric];
+}
+
 static void add(tw_metric_values *all, const tw_metric_values *site, gboolean first)
 {
   for (guint i = 0; i < G_N_ELEMENTS(sums); i++)
-    all->of[sums[i]] = (first ? 0 : all->of[sums[i]]) + site->of[sums[i]];
-  for (guint i = 0; i < G_N_ELEMENTS(job_sums); i++) {
-    double before = all->of[job_sums[i]], more = site->of[job_sums[i]];
-    if (!isnan(more))
-      all->of[job_sums[i]] = (isnan(before) ? 0 : before) + more;
-  }
+    add_one(all, site, (int)sums[i], first);
+  /* What was spent stands in three blocks, one behind the other: seconds, joules, dollars. */
+  for (int i = TW_METRIC_SPENT_S_WEIGHTS; i <= TW_METRIC_SPENT_USD_BESIDE; i++)
+    if (i != TW_METRIC_SPENT_S_JOBS && i != TW_METRIC_SPENT_J_JOBS && i != TW_METRIC_SPENT_USD_JOBS)
+      add_one(all, site, i, first);
+  for (guint i = 0; i < G_N_ELEMENTS(sums_where_known); i++)
+    if (!isnan(site->of[sums_where_known[i]]))
+      add_one(all, site, (int)sums_where_known[i], isnan(all->of[sums_where_known[i]]));
+  all->of[TW_METRIC_FAILURES_BLAST_REQUESTS] =
+      fmax(all->of[TW_METRIC_FAILURES_BLAST_REQUESTS], site->of[TW_METRIC_FAILURES_BLAST_REQUESTS]);
+  all->of[TW_METRIC_FAILURES_BLAST_ENGINES] =
+      fmax(all->of[TW_METRIC_FAILURES_BLAST_ENGINES], site->of[TW_METRIC_FAILURES_BLAST_ENGINES]);
 }
 
 /* Sets the ratios that follow from the sums. */
@@ -59,6 +96,10 @@ static void set_ratios(tw_metric_values *v)
   v->of[TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN] = per(site_j, output);
   v->of[TW_METRIC_ENERGY_AVERAGE_W] = per(site_j, v->of[TW_METRIC_SIMULATED_S]);
   v->of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] = per(output * 1e6, site_j);
+  if (!isnan(v->of[TW_METRIC_FAILURES_COUNT]))
+    v->of[TW_METRIC_FAILURES_AVAILABILITY] =
+        1 - per(v->of[TW_METRIC_FAILURES_ACCELERATOR_HOURS_DOWN] * 3600,
+                v->of[TW_METRIC_ACCELERATORS] * v->of[TW_METRIC_SIMULATED_S]);
   v->of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_COST_USD] * 1e6, output);
   v->of[TW_METRIC_TRAINING_J_PER_TOKEN] = per(v->of[TW_METRIC_TRAINING_J], v->of[TW_METRIC_TRAINING_TOKENS]);
   v->of[TW_METRIC_CARBON_G_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_CARBON_G] * 1e6, output);
@@ -78,13 +119,14 @@ static json_t *describe_site(const tw_world_site *site, const tw_metric_values *
 
 json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
                             tw_recorder *const *recorders, const tw_exchange *exchange,
-                            const tw_recorder *recorder, gboolean partial)
+                            const tw_power_sum *power, const tw_recorder *recorder, gboolean partial)
 {
   static const char *const before[] = {"simulated_s",  "iterations", "preemptions", "engines",
                                        "accelerators", "requests",   "world",       NULL};
-  static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "e2e_s",
+  static const char *const after[] = {"tokens",  "ttft_s", "ttfat_s",    "tpot_s", "itl_s", "e2e_s",
                                       "queue_s", "life",   "throughput", "slo",    NULL};
-  static const char *const last[] = {"utilization", "training", "energy", "cost", "carbon", NULL};
+  static const char *const last[] = {"utilization", "training", "fleet", "failures", "energy",
+                                     "grid",        "cost",     "spent", "carbon",   NULL};
   const tw_scenario *common = world->sites[0].scenario;
   tw_metric_values v;
   tw_metric_values_clear(&v);
@@ -104,6 +146,8 @@ json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
   v.of[TW_METRIC_UTILIZATION_ACCELERATOR_BUSY] = per(busy, v.of[TW_METRIC_ACCELERATORS]);
   v.of[TW_METRIC_WORLD_SITES] = world->n_sites;
   v.of[TW_METRIC_WORLD_RACKS] = racks;
+  v.of[TW_METRIC_ENERGY_PEAK_W] = tw_power_sum_peak_w(power);
+  v.of[TW_METRIC_ENERGY_PEAK_IT_W] = tw_power_sum_peak_it_w(power);
   tw_exchange_measure(exchange, &v);
   tw_summary_measure_requests(&v, common, recorder, v.of[TW_METRIC_ACCELERATORS]);
   set_ratios(&v);

@@ -111,7 +111,7 @@ static void set_proportions(window *w)
     const tw_span_pair *pair = &w->span->pairs[i];
     double of_pair = tw_span_bytes(pair, &now);
     if (of_pair > 0)
-      tw_volley_add(&w->volley, pair->from, pair->to, of_pair);
+      tw_volley_add(&w->volley, pair->from, pair->to, pair->shift, of_pair);
   }
 }
 

@@ -256,6 +256,11 @@ tw_energy tw_factory_energy(const tw_factory *factory)
   return tw_telemetry_energy(factory->site.telemetry);
 }
 
+void tw_factory_watch_power(tw_factory *factory, tw_meter_watcher *watcher, void *user)
+{
+  tw_telemetry_watch(factory->site.telemetry, watcher, user);
+}
+
 const tw_grid_totals *tw_factory_grid(const tw_factory *factory)
 {
   return tw_telemetry_grid(factory->site.telemetry);

@@ -65,6 +65,9 @@ char *tw_factory_explain(const tw_factory *factory);
  * recorded as unfinished, the last interval is written. Returns when it ended. */
 double tw_factory_finish(tw_factory *factory, double end_s);
 
+/* Has `watcher` see the power of every whole second, as tw_meter_watch says. */
+void tw_factory_watch_power(tw_factory *factory, tw_meter_watcher *watcher, void *user);
+
 /* Results of a factory that is finished. */
 tw_energy tw_factory_energy(const tw_factory *factory);
 /* NULL without a <grid>. */

@@ -56,7 +56,8 @@ static void write_row(const tw_job_run *r, const tw_rl_marks *to)
   row.trainer_idle = row.wait_s / length_s;
   row.rollout_idle = 1 - (to->busy_s - from->busy_s) / (to->engine_s - from->engine_s);
   row.joules = to->joules - from->joules;
-  row.joules_per_token = row.joules / (double)rl->batch.sums.tokens;
+  if (rl->batch.sums.tokens > 0)
+    row.joules_per_token = row.joules / (double)rl->batch.sums.tokens;
   tw_log_rl(log, &row);
 }
 

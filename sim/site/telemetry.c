@@ -330,6 +330,11 @@ tw_energy tw_telemetry_energy(const tw_telemetry *telemetry)
   return tw_meter_total(telemetry->meter);
 }
 
+void tw_telemetry_watch(tw_telemetry *telemetry, tw_meter_watcher *watcher, void *user)
+{
+  tw_meter_watch(telemetry->meter, watcher, user);
+}
+
 const tw_grid_totals *tw_telemetry_grid(const tw_telemetry *telemetry)
 {
   return tw_meter_grid(telemetry->meter);

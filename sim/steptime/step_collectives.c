@@ -7,8 +7,13 @@ tw_collective_costs tw_group_costs(const tw_step_setting *setting, const char *p
   g_autofree int *domain = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
     domain[i] = (int)((gint64)i * domains / n);
-  tw_group group = {n, domain, (int)setting->device->board_accelerators,
-                    (int)setting->device->kernels[TW_KERNEL_IN_SWITCH].nics, setting->reach.meshed};
+  tw_group group = {n,
+                    domain,
+                    (int)setting->device->board_accelerators,
+                    (int)setting->device->kernels[TW_KERNEL_IN_SWITCH].nics,
+                    setting->reach.meshed,
+                    0,
+                    0};
   tw_interconnect links = tw_links_among(setting->interconnect, setting->device, n / MAX(domains, 1));
   return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, setting->device, &links);
 }

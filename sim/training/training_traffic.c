@@ -21,8 +21,13 @@ static tw_collective_costs library_costs(const tw_training_setting *s, const cha
   g_autofree int *domain = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
     domain[i] = (int)((gint64)i * domains / n);
-  tw_group group = {n, domain, (int)s->device->board_accelerators,
-                    (int)s->device->kernels[TW_KERNEL_IN_SWITCH].nics, s->reach.meshed};
+  tw_group group = {n,
+                    domain,
+                    (int)s->device->board_accelerators,
+                    (int)s->device->kernels[TW_KERNEL_IN_SWITCH].nics,
+                    s->reach.meshed,
+                    0,
+                    0};
   return tw_collective_costs_of(tw_pattern_find(pattern), &group, FALSE, s->device, links);
 }
 

@@ -171,7 +171,7 @@ class Drawing:
             node.attrib.pop("draft-cost", None)
 
     def adjust_fault(self, node):
-        if ("at" in node.attrib) == ("mtbf" in node.attrib):
+        if ("at" in node.attrib) == ("mtbf" in node.attrib) or self.jobs:  # A job that stops more often than it starts never ends.
             node.attrib.pop("mtbf", None)
             node.set("at", self.seconds(0.05, 20))
         node.attrib.setdefault("repair", self.seconds(0.01, 2))  # The default of hours is many intervals long.

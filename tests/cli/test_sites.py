@@ -138,6 +138,56 @@ def clocks_shift_series():
         assert row["site"] == cheapest, row
 
 
+SUMMED = ("spent.seconds", "spent.joules", "spent.usd", "failures.count", "failures.limps", "failures.engine_stops",
+          "failures.accelerator_hours_down", "failures.requests_hit", "failures.retries", "failures.lost_tokens", "fleet.wakes",
+          "training.steps", "training.tokens", "training.j", "grid.j", "grid.battery_loss_j", "grid.battery_change_j", "grid.burnt_j")
+
+
+def value_at(summary, path):
+    for key in path.split("."):
+        summary = (summary or {}).get(key)
+    return summary
+
+
+def sums_by_name_are_sums(world):
+    """Those of SUMMED, with all below them; and the peak, which is that of the sum by the second."""
+    seen = set()
+    for path in SUMMED:
+        total, parts = value_at(world.summary, path), [value_at(s.summary, path) for s in world.sites.values()]
+        for key in total if isinstance(total, dict) else [None] if any(part is not None for part in parts) else []:
+            whole, own = (total, parts) if key is None else (total[key], [(part or {}).get(key) for part in parts])
+            known = [part for part in own if part is not None]
+            assert abs(whole - sum(known)) <= 1e-9 * abs(sum(known)), (path, key, whole, known)
+            seen.add(path)
+    power = [[sum(float(row[part]) for part in ("accelerator_w", "host_w", "network_w", "overhead_w")) for row in s.tables["site"]]
+             for s in world.sites.values()]
+    whole_s = int(world.summary["simulated_s"])
+    peak_w = max(sum(watts[i] for watts in power) for i in range(whole_s)) if whole_s > 0 else None
+    assert peak_w is None or abs(world.summary["energy"]["peak_w"] - peak_w) < 0.01, (world.summary["energy"]["peak_w"], peak_w)
+    return seen
+
+
+def jobs_and_grids_stand_on_sites():
+    """A job beside requests at one site, with a battery there, and a battery at the other; an SLO of ITL."""
+    job = '<job id="pre" model="llama-3.1-8b" tp="4" batch="4" sequence="1024" steps="8"/>'
+    battery = '<grid><battery power="5kW" capacity="50kJ" over="2s"/></grid>'
+    floor = battery.replace("</grid>", '<smoothing floor="0.4"/></grid>')
+    costs = '<price usd-per-kwh="0.1"/><cost accelerator-hour="2"/>'
+    world = run(scenario(site("a", "here", job + floor + costs) + site("b", "there", battery + costs) + '<users region="here"/>'
+                         '<wan from="here" to="there" latency="20ms"/><slo itl="50ms"/><global-router policy="least-loaded"/>'))
+    sums_are_sums(world)
+    assert {"training.steps", "grid.j", "grid.battery_loss_j", "grid.burnt_j", "spent.joules", "spent.usd"} <= sums_by_name_are_sums(world)
+    assert world.summary["training"]["steps"] == 8
+    longest = max(float(row["longest_itl_s"]) for row in world.tables["requests"] if row["longest_itl_s"])
+    assert abs(world.summary["itl_s"]["max"] - longest) < 1e-6
+    total = world.summary
+    used = total["energy"]["site_j"] + total["grid"]["battery_loss_j"] + total["grid"]["battery_change_j"]
+    assert abs(total["grid"]["j"] - used) <= 1e-9 * used
+    spent = sum(total["spent"]["joules"].values())
+    assert abs(spent - total["energy"]["site_j"]) <= 1e-9 * spent
+    assert abs(sum(total["spent"]["usd"].values()) - total["cost"]["usd"]) <= 1e-9 * total["cost"]["usd"]
+
+
 def sums_are_sums(world):
     total = world.summary
     for path in (("energy", "site_j"), ("energy", "it_j"), ("cost", "usd"), ("carbon", "g"), ("tokens", "output")):
@@ -211,11 +261,12 @@ def most_guests(world, name, where, stays):
 
 
 def residency_is_never_violated():
-    left, moved, refused, held = 0, 0, 0, 0
+    left, moved, refused, held, summed = 0, 0, 0, 0, set()
     for seed in range(40):
         text, where, stays, lends = draw(seed)
         world = run(text, "--until", "100s")
         sums_are_sums(world)
+        summed |= sums_by_name_are_sums(world)
         for row in world.tables["requests"]:
             region, stay = stays[row["class"]]
             assert row["users"] == region
@@ -231,6 +282,7 @@ def residency_is_never_violated():
             assert most_guests(world, name, where, stays) <= most, (seed, name)
         moved += world.summary["world"]["moved"]
         refused += world.summary["world"]["refused"]
+    assert {"failures.count", "failures.requests_hit", "spent.seconds", "spent.joules"} <= summed, summed
     assert left > 100 and moved > 10 and held > 100, (left, moved, refused, held)  # What could go wrong did happen.
 
 
@@ -338,7 +390,8 @@ def included_sites_keep_their_paths():
 
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
-    for test in (one_site_changes_nothing, jobs_of_sites_are_summed, two_alike_are_one_pool, ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
+    for test in (one_site_changes_nothing, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
+                 ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
                  residency_is_never_violated, what_is_wrong_is_said, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()
         print(test.__name__)

@@ -6,7 +6,7 @@
 cmake_minimum_required(VERSION 3.22)
 include(${CMAKE_CURRENT_LIST_DIR}/../../rooms.cmake)
 get_filename_component(SOURCE ${SOURCE} ABSOLUTE)
-set(tw_written "^((requests|engines|racks|site|links|segments|failures)[.]csv([.]gz)?|plan[.](html|csv)|answer[.]xml)$")
+set(tw_written "^((requests|engines|racks|site|links|segments|failures|jobs)[.]csv([.]gz)?|plan[.](html|csv)|answer[.]xml)$")
 set(faults "")
 set(files 0)
 set(rooms "")

@@ -87,7 +87,7 @@ static tw_volley *volley_of(const test_flow *flows, int n, int first)
   tw_volley_init(volley);
   for (int i = first; i < n; i++)
     if (flows[i].volley == flows[first].volley)
-      tw_volley_add(volley, flows[i].from, flows[i].to, flows[i].bytes / VOLLEY_SIZE);
+      tw_volley_add(volley, flows[i].from, flows[i].to, 0, flows[i].bytes / VOLLEY_SIZE);
   return volley;
 }
 

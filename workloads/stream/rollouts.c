@@ -63,7 +63,7 @@ void tw_rollouts_told(tw_rollouts *rollouts, const tw_session *session)
 {
   guint64 first = tw_rollouts_first(rollouts, session->serial);
   group *g = g_hash_table_lookup(rollouts->groups, &first);
-  g->sums.rollouts++;
+  g->sums.rollouts += session->tokens > 0;
   g->sums.tokens += session->tokens;
   g->sums.output_tokens += session->output_tokens;
   g->sums.longest = MAX(g->sums.longest, session->output_tokens);

@@ -12,7 +12,7 @@
 
 /* Sums over the sessions of groups. A turn that was not completed counts nothing, nor do those after it. */
 typedef struct tw_rollout_sums {
-  gint64 rollouts;
+  gint64 rollouts;      /* those of which any turn was completed */
   gint64 tokens;        /* prompts, as far as turns add them, and outputs */
   gint64 output_tokens; /* of all turns */
   gint64 longest;       /* most output tokens of a session */

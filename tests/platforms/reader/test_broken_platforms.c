@@ -44,6 +44,30 @@ static const broken platforms[] = {
     {"order.xml", "order.xml:6: <prop> stands too late; properties come first in a zone\n"
                   "order.xml:8: <link> stands too late; routes come last in a zone\n"
                   "order.xml:9: <zone> cannot follow <host>; nested zones come first and hold the hosts\n"},
+    {"planes.xml",
+     "planes.xml:5: tw:routing, tw:rails and tw:cross-rail belong to a zone with tw:role=\"fabric\"; move "
+     "them "
+     "there\n"
+     "planes.xml:9: the fabric of line 5 has tw:routing, tw:rails or tw:cross-rail already, which count for "
+     "the "
+     "whole platform; keep those of one zone\n"
+     "planes.xml:9: tw:rails of <zone>: 1.5 is not a whole number up to 1024; write such as 8\n"
+     "planes.xml:9: tw:routing of <zone>: \"hash\" is unknown; did you mean \"hashed\"?\n"
+     "planes.xml:10: tw:cross-rail of <zone>: \"pxn\" is unknown; write one of nvlink, spine\n"},
+    {"planes-links.xml",
+     "planes-links.xml:8: tw:rails: the 3 NICs of zone \"a\" are not a multiple of 2 rails; write a divisor\n"
+     "planes-links.xml:20: tw:parts of <link>: 3 links to the spine; write a multiple of the 2 rails, the "
+     "same for "
+     "all links to the spine\n"},
+    {"planes-nothing.xml", "planes-nothing.xml:6: tw:routing and tw:rails need hosts in domains whose links "
+                           "have tw:kind=\"nic\"; there "
+                           "are none\n"
+                           "planes-nothing.xml:6: tw:routing needs links of tw:kind=\"spine\", whose "
+                           "tw:parts says of how many they "
+                           "consist; there are none\n"
+                           "planes-nothing.xml:6: tw:routing and tw:rails part links, which cannot have a "
+                           "bandwidth_file then; remove one "
+                           "of both\n"},
     {"power.xml",
      "power.xml:5: tw:overhead_idle_w is above tw:overhead_w, the power at full load; write less\n"},
     {"profile-missing.xml", "profile-missing.xml:6: bandwidth_file of <link>: there is no "

@@ -87,6 +87,11 @@ static const struct row {
          "Full",
          "<host id=\"a\" speed=\"1f\"/><link id=\"l\" bandwidth=\"1Bps\" latency=\"0\" state_file=\"x\"/>"),
      0, "state_file of <link>: "},
+    {"a route less", HEAD SITE("Full", TWO), 2, "nothing that uses the network runs on it"},
+    {"a route less between accelerators",
+     HEAD SITE("Full", "<host id=\"a\" speed=\"1f\"><prop id=\"tw:device\" value=\"h100-sxm\"/></host>"
+                       "<host id=\"b\" speed=\"1f\"/>"),
+     0, "has no route"},
     {"storages", HEAD "<storage_type id=\"s\" size=\"1GiB\"/>" SITE("Full", TWO WAY), 0, "since 3.27"},
 };
 

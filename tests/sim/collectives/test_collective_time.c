@@ -13,7 +13,7 @@ static tw_collective_costs costs_of(const char *pattern, int n, int domains, con
   g_autofree int *domain = g_new(int, (gsize)n);
   for (int i = 0; i < n; i++)
     domain[i] = i * domains / n;
-  tw_group group = {n, domain, 8, 0, FALSE};
+  tw_group group = {n, domain, 8, 0, FALSE, 0, 0};
   return tw_collective_costs_of(tw_pattern_find(pattern), &group, TRUE, device, &links);
 }
 

@@ -18,7 +18,7 @@ static grouping *group_of(grouping *g, int n, int size)
 {
   for (int i = 0; i < n; i++)
     g->domain[i] = i / size;
-  g->group = (tw_group){n, g->domain, 8, 0, FALSE};
+  g->group = (tw_group){n, g->domain, 8, 0, FALSE, 0, 0};
   return g;
 }
 

@@ -124,7 +124,7 @@ static void bad_usage_ends_with_two_and_says_what_is_right(void **state)
       {"show $ running --engine 7", "no rows of the engine '7' then; it has 0, 1"},
       {"show $ running --from 500", "the table 'site' has no rows then"},
       {"show $ running --from 5 --to 4", "--to must be later than --from"},
-      {"show $ running --engine 1 --rack a", "choose one of --engine, --rack and --link"},
+      {"show $ running --engine 1 --rack a", "choose one of --engine, --rack, --link and --job"},
       {"show $ running -w 3", "--width is 20 to 1000"},
       {"show $ running waiting", "name one run directory and one metric"},
   };

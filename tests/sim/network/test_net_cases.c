@@ -140,6 +140,23 @@ static void without_a_switch_nothing_adds_in_one(void **state)
   g_unlink(path);
 }
 
+static void a_platform_without_some_routes_has_no_network(void **state)
+{
+  (void)state;
+  static const char gap[] =
+      "<?xml version=\"1.0\"?><!DOCTYPE platform SYSTEM \"https://simgrid.org/simgrid.dtd\"><platform "
+      "version=\"4.1\"><zone id=\"z\" routing=\"Full\"><host id=\"a\" speed=\"1Tf\"/><host id=\"b\" "
+      "speed=\"1Tf\"/>"
+      "</zone></platform>";
+  g_autofree char *path = NULL, *said = NULL;
+  g_assert(g_file_open_tmp("tokenworks-case-XXXXXX.xml", &path, NULL) >= 0);
+  g_assert(g_file_set_contents(path, gap, -1, NULL));
+  g_free(test_program((const char *const[]){"check", path, NULL}, 0, NULL));
+  g_free(test_program((const char *const[]){"net", path, "-p", "permutation", NULL}, 2, &said));
+  assert_non_null(strstr(said, "has no route from \"a\" to \"b\""));
+  g_unlink(path);
+}
+
 int main(void)
 {
   g_setenv("TW_PROGRAM", TW_PROGRAM, TRUE);
@@ -152,6 +169,7 @@ int main(void)
       cmocka_unit_test(an_all_to_all_of_too_many_flows_takes_what_its_busiest_link_takes),
       cmocka_unit_test(filling_the_pipeline_between_racks_costs_half_a_millisecond_a_level),
       cmocka_unit_test(without_a_switch_nothing_adds_in_one),
+      cmocka_unit_test(a_platform_without_some_routes_has_no_network),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

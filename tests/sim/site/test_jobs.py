@@ -1,7 +1,13 @@
 #!/usr/bin/env python3
 """Training jobs in whole runs: steps take what the closed form says where nobody else is on the network, twice the
 exchange where two jobs share a leaf in step, and what is wrong is refused with the line."""
+import base64
+import csv
+import gzip
+import json
+import math
 import re
+import struct
 import unittest
 
 from job_runs import JobRuns
@@ -105,6 +111,44 @@ class Jobs(JobRuns):
 
     def test_a_job_with_spares_goes_on_once_its_failure_is_known(self):
         self.assertAlmostEqual(self.failing(8), 30 + 30 + 0.1, delta=1e-3)
+
+    def test_pages_timelines_and_plots_show_steps_and_stops(self):
+        self.failing(8)
+        with gzip.open(self.path("run/jobs.csv.gz"), "rt") as file:
+            rows = list(csv.DictReader(file))
+        stop = next(row for row in rows if row["kind"] == "stop")
+        done = self.tokenworks("trace", self.path("run"), "-o", self.path("t.json"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.path("t.json")) as file:
+            slices = [e for e in json.load(file)["traceEvents"] if e["ph"] == "X"]
+        self.assertEqual(len(slices), len(rows))
+        drawn = next(e for e in slices if e["name"] == "stop")
+        self.assertAlmostEqual(drawn["ts"] * 1e-6, float(stop["start_s"]), delta=1e-6)
+        self.assertAlmostEqual(drawn["dur"] * 1e-6, float(stop["end_s"]) - float(stop["start_s"]), delta=1e-6)
+        self.assertEqual({e["args"]["mfu"] for e in slices if e["name"] == "step 0"}, {float(rows[0]["mfu"])})
+        self.assertEqual(self.tokenworks("report", self.path("run")).returncode, 0)
+        with open(self.path("run/report.html"), encoding="utf-8") as file:
+            data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', file.read(), re.S)[1])
+        job, = data["jobs"]
+        self.assertEqual((job["id"], job["rows"]), ("pre", len(rows)))
+        self.assertEqual(job["stops"], [{"start_s": float(stop["start_s"]), "end_s": float(stop["end_s"]), "steps": int(stop["steps"])}])
+        packed = base64.b64decode(job["series"]["columns"]["mfu"]["mean"])
+        means = [mean for mean, in struct.iter_unpack("<f", packed)]
+        # A bucket inside of steps has their MFU; one inside of the stop has none.
+        width_s, steps = job["series"]["width_s"], [row for row in rows if row["kind"] == "steps"]
+        for i, mean in enumerate(means):
+            inside = [row for row in rows if float(row["start_s"]) <= i * width_s and (i + 1) * width_s <= float(row["end_s"])]
+            if inside and inside[0]["kind"] == "stop":
+                self.assertTrue(math.isnan(mean))
+            elif inside:
+                self.assertAlmostEqual(mean, float(inside[0]["mfu"]), delta=1e-6)
+        self.assertGreater(len(means) * width_s, float(steps[-1]["end_s"]) - width_s)
+        self.assertRegex(data["explained"]["verdict"][1], "pre: 30 steps of .*, MFU .* %, goodput .* %")
+        self.assertRegex(self.tokenworks("show", self.path("run")).stdout, r"\naccelerator_w +")
+        shown = self.tokenworks("show", self.path("run"), "--job", "pre")
+        self.assertRegex(shown.stdout, r"\nmfu +0\.")
+        self.assertIn("jobs.step_s", self.tokenworks("show", self.path("run"), "jobs.step_s").stdout)
+        self.assertIn("no rows of the job 'pro'", self.tokenworks("show", self.path("run"), "--job", "pro").stderr)
 
     def test_all_wait_for_one_that_limps(self):
         self.platform("--nodes=2")

@@ -43,7 +43,7 @@ static void set_group(measured_row *row, int ranks, int domains)
     domain[i] = i * domains / ranks;
   row->ranks = ranks;
   row->domains = domains;
-  row->group = (tw_group){ranks, domain, 8, 0, FALSE};
+  row->group = (tw_group){ranks, domain, 8, 0, FALSE, 0, 0};
 }
 
 /* ---- aiconfigurator: NCCL and the all-reduce of TensorRT-LLM ---- */
