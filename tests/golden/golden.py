@@ -130,13 +130,13 @@ def compare(expected, tables):
 
 
 def find_unequal_sums(tables):
-    """What the time of accelerators, the energy and the cost went to sums to the whole, to nine digits; that of jobs is
-    told apart. The parts of requests sum to their time in the program's own audit, which debug builds run."""
+    """What the time of accelerators, the energy and the cost went to sums to the whole, to nine digits, jobs
+    among it. The parts of requests sum to their time in the program's own audit, which debug builds run."""
     summary = json.loads(tables["summary.json"])
     if (spent := summary.get("spent")) is None:
         return []
     sums = {kind: sum(parts.values()) for kind, parts in spent.items()}
-    wholes = {"joules": summary["energy"].get("site_j", math.nan) - summary.get("training", {}).get("j", 0),
+    wholes = {"joules": summary["energy"].get("site_j", math.nan),
               "usd": summary.get("cost", {}).get("usd")}
     faults = [f"spent.{kind} sums to {sums[kind]!r}, and all of it is {whole!r}" for kind, whole in wholes.items()
               if kind in sums and whole is not None and abs(sums[kind] - whole) > 1e-9 * max(1, abs(whole))]

@@ -284,6 +284,32 @@ static void groups_are_available_as_binomials_say(void **state)
   g_string_free(trace, TRUE);
 }
 
+/* The engine stands on the first accelerator of host b, behind two idle ones of host a, which are in no domain with it.
+ * That accelerator breaks at 2.5 s for ten seconds, with two of six tokens told. A second accelerator of b stands in at
+ * once: 4 + 2 tokens are computed again by 3.5 s, and the sixth token comes at 6.5 s. Without one the engine waits for the
+ * repair, and ends ten seconds later: those of a do not help. */
+static void a_spare_stands_in_within_its_domain_alone(void **state)
+{
+  (void)state;
+  for (int spares = 0; spares <= 1; spares++) {
+    tw_scenario *scenario = site(1, &second);
+    tw_platform *platform = scenario->platform;
+    platform->hosts = g_renew(tw_host, platform->hosts, 2);
+    platform->n_hosts = 2;
+    platform->hosts[0].accelerators = 2;
+    platform->hosts[1] = platform->hosts[0];
+    platform->hosts[1].id = (char *)"b";
+    platform->hosts[1].accelerators = 1 + spares;
+    scenario->plan.engines[0].shares[0].host = 1;
+    scenario->failures->recovery = TW_RECOVERY_SPARES;
+    add_fault(scenario, TW_PART_ACCELERATOR, "b/0", 2.5, NAN, 10);
+    ran r = run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,4,6\n");
+    assert_near(at(r.completion_s, 0), spares == 1 ? 6.5 : 16.5, 0);
+    clear_run(&r);
+    clear(scenario);
+  }
+}
+
 /* ---- Independence ---- */
 
 /* When the accelerators of a host break in the first 30,000 s; `also` adds failures of the host itself. */
@@ -327,6 +353,7 @@ int main(void)
       cmocka_unit_test(an_engine_that_stands_by_takes_the_place_of_another),
       cmocka_unit_test(sojourns_with_breakdowns_are_those_of_m_m_1),
       cmocka_unit_test(groups_are_available_as_binomials_say),
+      cmocka_unit_test(a_spare_stands_in_within_its_domain_alone),
       cmocka_unit_test(components_break_independently_of_each_other),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
