@@ -9,6 +9,9 @@ function saidOfJob(id) {
   return facts.filter(([value]) => typeof value === "number").map(([value, say]) => say(value)).join(", ");
 }
 
+/** What plots of a unit are called. */
+const jobPlots = { "": "shares of time and peak", s: "time", W: "power", "tokens/s": "tokens" };
+
 /** A plot for each unit that a job's columns have, and bars of its stops. */
 function addJobs(jobs) {
   const body = addSection("jobs", "Jobs", "Steps of jobs, each as its row in the table says, from where it began to where it ended.");
@@ -23,7 +26,7 @@ function addJobs(jobs) {
         style: `left:${(100 * stop.start_s) / runEnd}%;width:${(100 * (stop.end_s - stop.start_s)) / runEnd}%` }))),
       make("p", { class: "soft" }, `${formatNumber(stops.length)} stop${stops.length === 1 ? "" : "s"} by failures, ${formatNumber(stops.reduce((sum, { steps }) => sum + steps, 0))} steps done again`)));
     for (const unit of new Set(columns.map((name) => series.columns[name].unit)))
-      addPlot(body, { ...common, title: `${id}: ${{ "": "shares of time and peak", s: "time", W: "power", "tokens/s": "tokens" }[unit] ?? unit}`, help: unit === "tokens/s" ? "per second" : "",
+      addPlot(body, { ...common, title: `${id}: ${jobPlots[unit] ?? unit}`, help: unit === "tokens/s" ? "per second" : "",
         unit: unit === "" ? "%" : ["s", "W"].includes(unit) ? unit : "", series: seriesOf(series, columns.filter((name) => series.columns[name].unit === unit)) });
   }
 }

@@ -34,7 +34,7 @@ static void free_route(gpointer pointer)
 static guint hash_key(gconstpointer pointer)
 {
   const key *k = pointer;
-  gint64 rest = ((gint64)k->shift << 40) ^ ((gint64)k->lane << 20) ^ k->choice;
+  guint64 rest = ((guint64)k->shift << 40) ^ ((guint64)k->lane << 20) ^ (guint64)k->choice;
   return tw_pair_hash(&k->ends) ^ tw_pair_hash(&rest);
 }
 
