@@ -54,6 +54,13 @@ private:
   }
 };
 
+/* SimGrid knows its hosts until the process ends, and has one platform; so there is one such zone, which stays. */
+static wires &the_wires()
+{
+  static wires *const zone = new wires(*simgrid::s4u::Engine::get_instance()->get_netzone_root()->get_impl());
+  return *zone;
+}
+
 struct tw_carried {
   simgrid::s4u::CommPtr comm;
   void *user;
@@ -64,8 +71,7 @@ struct tw_carrier {
   std::deque<tw_carried *> ended;
   simgrid::s4u::SemaphorePtr wake = simgrid::s4u::Semaphore::create(0);
   bool sleeps = false;
-  wires *way =
-      new wires(*simgrid::s4u::Engine::get_instance()->get_netzone_root()->get_impl()); /* SimGrid's */
+  wires &way = the_wires();
 };
 
 /* SimGrid's kernel calls this when the state of a communication has changed. Its public headers only declare
@@ -107,10 +113,10 @@ void tw_carrier_free(tw_carrier *carrier)
 tw_carried *tw_carrier_start(tw_carrier *carrier, const sg_link_t *all, const int *links, int n_links,
                              double bytes, void *user)
 {
-  carrier->way->links.clear();
+  carrier->way.links.clear();
   for (int k = 0; k < n_links; k++)
-    carrier->way->links.push_back(all[links[k]]->get_impl());
-  auto carried = new tw_carried{Comm::sendto_init(carrier->way->from, carrier->way->to), user};
+    carrier->way.links.push_back(all[links[k]]->get_impl());
+  auto carried = new tw_carried{Comm::sendto_init(carrier->way.from, carrier->way.to), user};
   carried->comm->set_payload_size(static_cast<uint64_t>(bytes));
   carried->comm->detach();
   carrier->under_way.emplace(carried->comm->get_impl(), carried);
