@@ -187,7 +187,8 @@ tw_reach tw_span_reach(const tw_platform *platform, const tw_engine_place *place
 {
   layout l = lay_out(platform, place);
   tw_reach reach = {.tensor = 1, .experts = 1, .stages = FALSE};
-  for (int first = 0; first < l.n; first += parallel->tp)
+  /* Accelerators behind the last whole group are spares of a job. */
+  for (int first = 0; first + parallel->tp <= l.n; first += parallel->tp)
     reach.tensor = MAX(reach.tensor, domains_of(&l, first, parallel->tp));
   /* A stage's accelerators, over all ranks. */
   for (int rank = 1; rank < parallel->dp; rank++)
