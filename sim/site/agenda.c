@@ -216,11 +216,13 @@ static void schedule(tw_agenda *agenda, int engine)
   }
 }
 
-/* An engine where requests wait is due, or somebody has blocks whose return it waits for. */
+/* An engine where requests wait is due, or computes until flows have come, or somebody has blocks whose return it waits
+ * for. */
 static void audit(const tw_agenda *agenda, int engine, double now_s)
 {
   const tw_engine *e = agenda->site->engines[engine];
-  g_assert(isfinite(tw_engine_due(e)) || tw_engine_waiting(e) == 0 || tw_engine_kv_used(e, now_s) > 0);
+  g_assert(isfinite(tw_engine_due(e)) || tw_engine_is_busy(e) || tw_engine_waiting(e) == 0 ||
+           tw_engine_kv_used(e, now_s) > 0);
 }
 
 static void settle(void *part, double now_s)
