@@ -305,7 +305,8 @@ static void park(tw_fleet *fleet, const tw_load *loads, double now_s)
   for (int i = 0; fleet->draining > 0 && i < fleet->site->n_engines; i++) {
     if (state_of(fleet, i) != TW_ENGINE_DRAINS || loads[i].requests > 0 || fleet->members[i].copies > 0)
       continue;
-    if (isfinite(tw_engine_due(fleet->site->engines[i]))) /* a batch runs on that is for nobody */
+    const tw_engine *engine = fleet->site->engines[i];
+    if (tw_engine_is_busy(engine) || isfinite(tw_engine_due(engine))) /* a batch runs on that is for nobody */
       continue;
     fleet->draining--;
     set_state(fleet, i, TW_ENGINE_PARKED, now_s);
