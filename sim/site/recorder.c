@@ -174,11 +174,14 @@ static double until(double instant_s, double end_s)
   return isnan(instant_s) ? end_s : instant_s;
 }
 
-/* When the client saw the first token. */
+/* When the client saw the first token. Who resumes after a failure may have so few left that prefill emits the last of
+ * them, and nothing is decoded. */
 static double first_token_s(const tw_recorder *recorder, const tw_sequence *sequence)
 {
+  gint64 tokens = tw_request_output_tokens(&sequence->request);
+  gboolean all_emitted = isnan(sequence->decode_start_s) && sequence->emitted >= tokens;
   gboolean later = recorder->scenario->first_token == TW_FIRST_TOKEN_DECODE && sequence->decode_engine >= 0 &&
-                   tw_request_output_tokens(&sequence->request) > 1;
+                   tokens > 1 && !all_emitted;
   return later ? sequence->decode_start_s : sequence->first_token_s;
 }
 
