@@ -115,7 +115,8 @@ void tw_offload_leave(tw_offload *offload, int rank, const tw_prefix_cache *cach
 static double prefill_s(const tw_offload *offload, gint64 done, gint64 tokens)
 {
   tw_step_cost cost;
-  offload->batches[0] = (tw_batch){.next_full = G_MAXINT64};
+  for (int i = 0; i < offload->ranks; i++) /* the other ranks have no work, but may compute dummy batches */
+    offload->batches[i] = (tw_batch){.next_full = G_MAXINT64};
   tw_batch_add_prompt(&offload->batches[0], &offload->caps, done, tokens, TRUE);
   tw_step_model_cost(offload->model, offload->batches, offload->ranks, &cost);
   return cost.time_s.first;
