@@ -20,7 +20,7 @@ set(tw_rooms
   "sim/router             platforms/input workloads/draw sim/base"
   "sim/placement          platforms/input platforms/reader sim/collectives sim/steptime"
   "sim/training           platforms/input platforms/reader workloads/models sim/collectives sim/steptime sim/placement"
-  "sim/network            platforms/input platforms/reader sim/base sim/collectives sim/log"
+  "sim/network            platforms/input platforms/reader workloads/draw sim/base sim/collectives sim/log"
   "sim/scenario           platforms/input platforms/reader workloads/input workloads/stream workloads/traces sim/steptime sim/power sim/engine sim/router sim/placement sim/training workloads/models sim/base"
   "sim/forecast           platforms/input platforms/reader workloads/models sim/steptime sim/power sim/router sim/scenario"
   "sim/energy             sim/log sim/engine sim/scenario"

@@ -1,6 +1,7 @@
 #include "sim/kv/prefix_node.h"
 
 #include "sim/kv/prefix_map.h"
+#include "workloads/draw/chance.h"
 
 guint tw_prefix_node_hash(gconstpointer key)
 {
@@ -16,13 +17,10 @@ gboolean tw_prefix_node_equal(gconstpointer a, gconstpointer b)
   return x->parent == y->parent && x->first == y->first && x->hash_tokens == y->hash_tokens;
 }
 
-/* SplitMix64's finalizer, over the chain so far and an id. */
+/* Mixes the chain so far with an id. */
 guint64 tw_prefix_chain(guint64 chain, guint64 id, gint64 hash_tokens)
 {
-  guint64 z = (chain ^ id) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint64)hash_tokens;
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+  return tw_mix((chain ^ id) * TW_MIX_STEP + (guint64)hash_tokens);
 }
 
 static tw_prefix_node **newest_below(tw_prefix_cache *cache, tw_prefix_node *parent)

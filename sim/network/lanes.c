@@ -1,5 +1,7 @@
 #include "sim/network/lanes.h"
 
+#include "workloads/draw/chance.h"
+
 typedef enum { BOTH, UP, DOWN, DIRECTIONS } direction;
 static const char *const suffixes[DIRECTIONS] = {"", "_UP", "_DOWN"};
 
@@ -79,21 +81,12 @@ int tw_lanes_choices(const tw_lanes *lanes)
   return lanes->planes->asked.balance == TW_BALANCE_ADAPTIVE ? lanes->planes->spines : 1;
 }
 
-/* Bits that depend on all bits of `x` alike (the finalizer of SplitMix64: Steele, Lea and Flood, Fast Splittable
- * Pseudorandom Number Generators, OOPSLA 2014). */
-static guint64 mix(guint64 x)
-{
-  x = (x ^ x >> 30) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  x = (x ^ x >> 27) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return x ^ x >> 31;
-}
-
 /* The spine of a flow between two NICs: D-mod-k, from which adaptive routing counts its choices, or a hash. */
 static int spine_of(const tw_planes *planes, int from_nic, int to_nic, int choice)
 {
   guint64 ends = (guint64)(from_nic + 1) << 32 | (guint32)(to_nic + 1);
   if (planes->asked.balance == TW_BALANCE_HASHED)
-    return (int)(mix(ends) % (guint)planes->spines);
+    return (int)(tw_mix(ends) % (guint)planes->spines);
   return (MAX(to_nic, 0) / planes->asked.rails + choice) % planes->spines;
 }
 

@@ -1,5 +1,7 @@
 #include "sim/router/prefix_index.h"
 
+#include "workloads/draw/chance.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -69,15 +71,11 @@ void tw_prefix_index_free(tw_prefix_index *index)
   g_free(index);
 }
 
-/* ---- Chains: one id after the other (the finisher of SplitMix64) ---- */
+/* ---- Chains: one id after the other ---- */
 
 static guint64 chain_next(guint64 chain, const tw_request *request, int i)
 {
-  guint64 x =
-      chain + request->hashes[i] * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + (guint64)request->hash_tokens;
-  x = (x ^ (x >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  x = (x ^ (x >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return x ^ (x >> 31);
+  return tw_mix(chain + request->hashes[i] * TW_MIX_STEP + (guint64)request->hash_tokens);
 }
 
 static copy *copy_of(const block *b, int engine)

@@ -161,7 +161,6 @@ gboolean tw_trace_json_hashes(tw_trace_source *source, const tw_json *ids, gint3
                               tw_trace_row *row, GError **error);
 /* Makes the ids of one play differ from those of every other. */
 void tw_trace_own_hashes(tw_request *request, guint64 play);
-guint64 tw_trace_mix(guint64 value);
 /* A key of 64 bits for a text (FNV-1a, mixed). */
 guint64 tw_trace_text_key(const char *text);
 

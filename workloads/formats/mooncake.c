@@ -6,6 +6,7 @@
  * With sessions, input_length is the whole prompt (Dynamo) or what the turn adds to the history and its
  * answers (AIPerf with context "deltas_without_responses"); `context` of the reading says which. */
 #include "platforms/input/fault.h"
+#include "workloads/draw/chance.h"
 #include "workloads/formats/format.h"
 
 enum { BLOCK_TOKENS = 512 };
@@ -115,7 +116,7 @@ static gboolean add_to_context(tw_trace_source *source, conversation *c, tw_trac
     g_array_append_val(c->tokens, tokens);
   }
   /* The tokens of this turn that its ids do not stand for are its own. */
-  guint64 own = tw_trace_mix(g_str_hash(request->session) + ((guint64)c->turns << 33));
+  guint64 own = tw_mix(g_str_hash(request->session) + ((guint64)c->turns << 33));
   gint64 named = (gint64)request->n_hashes * request->hash_tokens;
   gint32 rest = (gint32)MAX(request->prompt_tokens - named, 0), output = tw_request_output_tokens(request);
   guint64 answer = own ^ 1;

@@ -1,5 +1,7 @@
 #include "workloads/formats/provider.h"
 
+#include "workloads/draw/chance.h"
+
 tw_provider_session *tw_provider_session_new(const char *name)
 {
   tw_provider_session *session = g_new0(tw_provider_session, 1);
@@ -22,7 +24,7 @@ void tw_provider_hashes(tw_provider_session *session, gint32 cached_tokens, gint
   guint kept = MIN(MIN((guint)(cached_tokens / block_tokens), session->hashes->len), n);
   g_array_set_size(session->hashes, kept);
   while (session->hashes->len < n) {
-    guint64 id = tw_trace_mix(session->key + ++session->made);
+    guint64 id = tw_mix(session->key + ++session->made);
     g_array_append_val(session->hashes, id);
   }
   request->n_hashes = (gint32)n;

@@ -1,6 +1,7 @@
 /* Inputs and results of other simulators: Vidur, Splitwise-sim and LLMServingSim. */
 #include "platforms/input/fault.h"
 #include "platforms/input/units.h"
+#include "workloads/draw/chance.h"
 #include "workloads/formats/provider.h"
 
 /* ---- Vidur (github.com/microsoft/vidur): seconds, lengths ---- */
@@ -85,7 +86,7 @@ static void hash_tokens(const tw_json *ids, gint32 block_tokens, tw_request *req
   for (gint32 b = 0; b < n; b++) {
     guint64 id = (guint64)block_tokens;
     for (gint32 i = 0; i < block_tokens; i++)
-      id = tw_trace_mix(id ^ tw_trace_mix(ids->ids[b * block_tokens + i] + 1));
+      id = tw_mix(id ^ tw_mix(ids->ids[b * block_tokens + i] + 1));
     request->hashes[b] = id;
   }
 }

@@ -1,6 +1,7 @@
 /* One pass over a trace file: tables row by row, JSON document by document. */
 #include "platforms/input/fault.h"
 #include "platforms/input/units.h"
+#include "workloads/draw/chance.h"
 #include "workloads/formats/format.h"
 
 static void free_row(gpointer row)
@@ -163,27 +164,19 @@ gboolean tw_trace_class(tw_trace_source *source, const char *text, const char **
   return TRUE;
 }
 
-/* The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): a permutation of 64 bits. */
-guint64 tw_trace_mix(guint64 value)
-{
-  value = (value ^ (value >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  value = (value ^ (value >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return value ^ (value >> 31);
-}
-
 guint64 tw_trace_text_key(const char *text)
 {
   guint64 key = G_GUINT64_CONSTANT(0xcbf29ce484222325); /* FNV-1a */
   for (; *text != '\0'; text++)
     key = (key ^ (guchar)*text) * G_GUINT64_CONSTANT(0x100000001b3);
-  return tw_trace_mix(key);
+  return tw_mix(key);
 }
 
 void tw_trace_own_hashes(tw_request *request, guint64 play)
 {
-  guint64 key = tw_trace_mix(play + 1);
+  guint64 key = tw_mix(play + 1);
   for (gint32 i = 0; i < request->n_hashes; i++)
-    request->hashes[i] = tw_trace_mix(request->hashes[i] ^ key);
+    request->hashes[i] = tw_mix(request->hashes[i] ^ key);
 }
 
 const tw_json *tw_trace_json_find(const tw_json *object, const char *path)

@@ -1,5 +1,6 @@
 #include "workloads/traces/profile.h"
 
+#include "workloads/draw/chance.h"
 #include "workloads/traces/trace_rows.h"
 
 #include <math.h>
@@ -132,7 +133,7 @@ static void add_class(tw_profile *profile, const char *name)
 /* The id of a block and of all before it. */
 static guint64 chain_on(guint64 chain, guint64 id)
 {
-  return tw_trace_mix(chain + 1) ^ tw_trace_mix(id + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+  return tw_mix(chain + 1) ^ tw_mix(id + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
 }
 
 /* How many leading ids were seen before, and how many of these as whole blocks; from now on, all of the

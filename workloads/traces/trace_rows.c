@@ -1,6 +1,7 @@
 #include "workloads/traces/trace_rows.h"
 
 #include "platforms/input/fault.h"
+#include "workloads/draw/chance.h"
 #include "workloads/traces/row_sorter.h"
 
 enum { PIECE_BLOCK_TOKENS = 16 };
@@ -305,7 +306,7 @@ static void cut_pieces(tw_trace_row *row, gint32 block_tokens)
     guint64 id = 0;
     for (gint32 left = block_tokens; left > 0;) {
       gint32 part = MIN(left, row->piece_tokens[piece] - used);
-      id = tw_trace_mix(id ^ request->hashes[piece]) + (((guint64)(guint32)used << 32) | (guint32)part);
+      id = tw_mix(id ^ request->hashes[piece]) + (((guint64)(guint32)used << 32) | (guint32)part);
       left -= part;
       used += part;
       if (used == row->piece_tokens[piece]) {
@@ -313,7 +314,7 @@ static void cut_pieces(tw_trace_row *row, gint32 block_tokens)
         used = 0;
       }
     }
-    blocks[b] = tw_trace_mix(id);
+    blocks[b] = tw_mix(id);
   }
   g_free(request->hashes);
   request->hashes = blocks;
