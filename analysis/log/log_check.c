@@ -2,6 +2,7 @@
 
 #include "analysis/log/log_file.h"
 #include "analysis/log/log_row.h"
+#include "analysis/log/run_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@ typedef struct {
 /* The parts of a table's file that a repair can keep. */
 typedef struct {
   GArray *members; /* whole members (whole_member): the header's, if it is there, and those with rows */
-  GArray *columns; /* columns (tw_column) as the header names them, or else the table's own */
+  GArray *columns; /* columns (tw_column) as the header names them, or else `names` */
+  char *names;     /* the header line that the run would have written */
   gboolean header; /* the first member is one */
   gboolean end;    /* the last member is an end marker, and no other */
   guint64 size, rows;
@@ -27,6 +29,7 @@ static void clear_contents(contents *found)
 {
   g_clear_pointer(&found->members, g_array_unref);
   g_clear_pointer(&found->columns, g_array_unref);
+  g_clear_pointer(&found->names, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(contents, clear_contents)
 
@@ -83,16 +86,30 @@ static void keep_member(contents *found, const tw_index_entry *entry, gsize leng
   found->rows += entry->rows;
 }
 
-static void scan(tw_log_file *file, const tw_log_table *table, tw_faults *faults, contents *found)
+/* The header line of the table with the columns that run.json names, or with those of every run where it is not to be
+ * read. The caller frees it. */
+static char *header_line(const char *directory, const tw_log_table *table)
 {
-  g_autofree char *header = tw_log_table_header(table, 0);
+  json_t *run = tw_run_json_read(directory, NULL);
+  g_autoptr(GString) line = g_string_new(NULL);
+  for (int i = 0; i < table->n_columns; i++)
+    if (tw_run_json_has_column(run, table, table->columns[i].name))
+      g_string_append_printf(line, "%s%s", line->len > 0 ? "," : "", table->columns[i].name);
+  json_decref(run);
+  return line->len > 0 ? g_strconcat(line->str, "\n", NULL) : tw_log_table_header(table, 0);
+}
+
+static void scan(const char *directory, tw_log_file *file, const tw_log_table *table, tw_faults *faults,
+                 contents *found)
+{
   tw_member_status status;
   tw_member member;
   guint64 offset = 0;
 
-  header[strlen(header) - 1] = '\0';
   found->members = g_array_new(FALSE, FALSE, sizeof(whole_member));
-  found->columns = tw_row_columns(table, header);
+  found->names = header_line(directory, table);
+  g_autofree char *names = g_strndup(found->names, strlen(found->names) - 1);
+  found->columns = tw_row_columns(table, names);
   int time_column = table->time_column;
 
   while ((status = tw_log_file_read(file, offset, &member)) != TW_MEMBER_NONE) {
@@ -171,7 +188,7 @@ void tw_log_verify(const char *directory, const tw_log_table *table, tw_faults *
     tw_faults_add(faults, NULL, 0, "%s", error->message);
     return;
   }
-  scan(file, table, faults, &found);
+  scan(directory, file, table, faults, &found);
   if (tw_faults_added(faults) == before) /* else the index has lines for what is damaged */
     check_index(file, &found, faults);
   take_tally(&found, tally);
@@ -227,21 +244,20 @@ static gboolean cut_end(int fd, const char *path, guint64 size, GError **error)
   return TRUE;
 }
 
-static gsize encode_header(const tw_log_table *table, guint8 member[TW_MEMBER_MAX_BYTES])
+static gsize encode_header(const char *header, guint8 member[TW_MEMBER_MAX_BYTES])
 {
   struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(TW_MEMBER_LEVEL);
-  g_autofree char *header = tw_log_table_header(table, 0);
   gsize length = tw_member_encode(compressor, header, strlen(header), member);
   libdeflate_free_compressor(compressor);
   return length;
 }
 
 /* Writes what is kept to another file, moving the members' entries there. */
-static gboolean copy_members(tw_log_file *file, const tw_log_table *table, contents *found, FILE *to)
+static gboolean copy_members(tw_log_file *file, contents *found, FILE *to)
 {
   guint8 header[TW_MEMBER_MAX_BYTES];
   if (!found->header) {
-    whole_member first = {{0, 0, NAN, NAN}, encode_header(table, header)};
+    whole_member first = {{0, 0, NAN, NAN}, encode_header(found->names, header)};
     fwrite(header, 1, first.length, to);
     g_array_prepend_val(found->members, first);
   }
@@ -259,13 +275,13 @@ static gboolean copy_members(tw_log_file *file, const tw_log_table *table, conte
   return !ferror(to);
 }
 
-static gboolean rewrite(tw_log_file *file, const tw_log_table *table, contents *found, GError **error)
+static gboolean rewrite(tw_log_file *file, contents *found, GError **error)
 {
   g_autofree char *path = g_strconcat(tw_log_file_path(file), ".repair", NULL);
   FILE *to = fopen(path, "wb");
   if (to == NULL)
     return set_errno(error, path);
-  gboolean copied = copy_members(file, table, found, to);
+  gboolean copied = copy_members(file, found, to);
   if ((fclose(to) == 0 && copied && rename(path, tw_log_file_path(file)) == 0))
     return TRUE;
   set_errno(error, path);
@@ -297,13 +313,13 @@ gboolean tw_log_repair(const char *directory, const tw_log_table *table, tw_log_
 
   g_autoptr(tw_faults) faults = tw_faults_new();
   g_auto(contents) found = {0};
-  scan(file, table, faults, &found);
+  scan(directory, file, table, faults, &found);
   guint64 kept = sum_lengths(found.members) + (found.end ? TW_MEMBER_END_BYTES : 0);
   take_tally(&found, tally);
   tally->dropped_bytes = found.size - kept;
   gboolean done = TRUE;
   if (!is_prefix(&found))
-    done = rewrite(file, table, &found, error);
+    done = rewrite(file, &found, error);
   else if (!found.end || kept < found.size)
     done = cut_end(fd, path, sum_lengths(found.members), error);
   close(fd);

@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,7 +77,9 @@ def kills_of_a_run(here, name, chance):
             continue
         if not (directory / "run.json").exists():  # It had not begun to write.
             continue
-        assert not (directory / "summary.json").exists(), f"{directory} looks complete"
+        if (directory / "summary.json").exists():  # It had told that it is complete, and had only to end.
+            assert tables(directory) == expected, f"{directory} looks complete"
+            continue
         kept = tables(directory)  # A table that the run has named and not yet made is empty after the repair.
         done = command("log", "repair", directory)
         assert done.returncode == 0, done.stderr
@@ -85,6 +88,17 @@ def kills_of_a_run(here, name, chance):
             assert text.startswith(kept.get(table, b"")), f"{directory}/{table}: repair lost members"
             assert expected[table].startswith(text), f"{directory}/{table}: rows that the undisturbed run lacks"
     return length_s
+
+
+def a_table_that_was_never_made(here, name):
+    """A run that dies as it begins has named tables that are not there. They get the columns that this run writes."""
+    whole, directory = here / f"{name}-whole", here / f"{name}-begun"
+    shutil.copytree(whole, directory)
+    for gone in ("summary.json", "requests.csv.gz", "requests.csv.gz.index"):
+        (directory / gone).unlink()
+    assert command("log", "repair", directory).returncode == 0
+    header = members(directory / "requests.csv.gz")
+    assert header.count(b"\n") == 1 and members(whole / "requests.csv.gz").startswith(header), header
 
 
 def kills_of_a_report(here, name, chance):
@@ -173,6 +187,7 @@ with tempfile.TemporaryDirectory() as scratch:
         took_s = kills_of_a_run(folder, title, dice)
         kills_of_a_report(folder, title, dice)
         kills_of_a_sweep(folder, title, took_s, dice)
+    a_table_that_was_never_made(folder, "failing")
     (folder / "traced.xml").write_text(
         f'<scenario name="traced"><platform file="{SOURCE}/platforms/hgx-h100-1.xml"/><workload><trace file="trace.csv"/></workload>'
         f'{POOL % ""}</scenario>')
