@@ -363,6 +363,11 @@ double tw_exchange_due(const tw_exchange *exchange)
   return answer != NULL ? fmin(answer->key, exchange->arrival_s) : exchange->arrival_s;
 }
 
+double tw_exchange_ended(const tw_exchange *exchange)
+{
+  return exchange->now_s;
+}
+
 static trip *pop_answer(tw_exchange *exchange)
 {
   tw_heap_node *answer = tw_heap_top(&exchange->answers);

@@ -29,6 +29,8 @@ void tw_exchange_join(tw_exchange *exchange, int site, tw_factory *factory, tw_r
 gboolean tw_exchange_start(tw_exchange *exchange, GError **error);
 /* When a request is sent next, or an answer is back; INFINITY: not before something else happens. */
 double tw_exchange_due(const tw_exchange *exchange);
+/* When the last request was sent, or the last answer was back, so far; 0 before the first. */
+double tw_exchange_ended(const tw_exchange *exchange);
 /* Does that. FALSE with `error` set where the stream is broken. */
 gboolean tw_exchange_step(tw_exchange *exchange, GError **error);
 /* The run has ended at `end_s`, and with it all factories: records what is on its way. */
