@@ -99,7 +99,7 @@ struct tw_router {
   double parameters[TW_ROUTER_MOST_PARAMETERS];
   int n_engines;
   int *first_rank; /* for each engine, its first rank among all ranks; one more for their number */
-  tw_load *loads;  /* what was sent to each engine, */
+  tw_load *loads;  /* the work that was sent to each engine, */
   tw_load *ranks;  /* load of each rank that was sent to it by name */
   tw_load *seen_loads, *seen_ranks;      /* loads as the policy knows them: the same without a delay */
   tw_heap_node *by_requests, *by_tokens; /* for each engine, its places in the heaps of its candidates */

@@ -16,7 +16,7 @@ typedef struct trip {
   guint64 id;
   tw_request request; /* The request as the user asked. Owned. */
   int users, site;    /* site: that it was sent to last */
-  double out_s;       /* what it took to get there */
+  double out_s;       /* time it took to get there */
   gint32 moves;       /* how often a site has sent it back */
   gboolean moving;    /* a site sends it back at present */
   /* Once it has ended there: */
@@ -234,7 +234,7 @@ static void shift(tw_sequence *sequence, double arrival_s, double later_s)
   sequence->request.arrival_s = arrival_s;
 }
 
-/* Who asked learns how it ended, and may ask again. */
+/* Tells the client how the request ended, so that it may ask again. */
 static void deliver(tw_exchange *exchange, trip *t, double now_s)
 {
   const tw_world *world = exchange->world;
