@@ -11,12 +11,12 @@
 typedef struct window {
   tw_shipment shipment; /* its volley */
   tw_volley volley;     /* one flow for each pair of hosts, for one byte on the wire of an accelerator */
-  tw_fabric_bytes proportions;  /* Parts of one byte of the volley. */
+  tw_fabric_bytes proportions; /* Parts of one byte of the volley. */
   tw_collective_windows *windows;
   int engine;
   tw_span *span;
-  double latency_s; /* the longest of the routes; NAN until it is known */
-  tw_fabric_bytes wire;     /* the flows that it sends */
+  double latency_s;     /* the longest of the routes; NAN until it is known */
+  tw_fabric_bytes wire; /* the flows that it sends */
   double compute_s, start_s;
   int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;
