@@ -102,8 +102,8 @@ class SiteMap {
     const height = Math.max(rows * 120 + 90, Math.min(440, Math.round(width * 0.5)));
     this.place(width, height);
     const svg = this.make("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
-    for (let at = -180; this.bounds && at <= 180; at += 30) {
-      if (at > this.bounds.west && at < this.bounds.east) svg.append(this.make("path", { class: "graticule", d: `M${this.x(at)} 0V${height}` }), this.make("text", { class: "degree", x: this.x(at) + 3, y: height - 4 }, `${Math.abs(at)}°${at < 0 ? " W" : at > 0 ? " E" : ""}`));
+    for (let at = -180; this.bounds && at <= 180; at += width < 600 ? 60 : 30) {
+      if (at > this.bounds.west && at < this.bounds.east) svg.append(this.make("path", { class: "graticule", d: `M${this.x(at)} 0V${height}` }), this.make("text", { class: "degree", x: this.x(at) + 3, y: 12 }, `${Math.abs(at)}°${at < 0 ? " W" : at > 0 ? " E" : ""}`));
       if (at >= -90 && at <= 90 && at > this.bounds.south && at < this.bounds.north) svg.append(this.make("path", { class: "graticule", d: `M0 ${this.y(at)}H${width}` }), this.make("text", { class: "degree", x: 3, y: this.y(at) - 3 }, `${Math.abs(at)}°${at < 0 ? " S" : at > 0 ? " N" : ""}`));
     }
     this.lines = this.make("g", {});
