@@ -126,7 +126,7 @@ static tw_sequence *worst_running(const tw_scheduler *s)
   return worst;
 }
 
-/* Who decodes in the iteration that is planned and did not before, and the other way round. */
+/* Lets sequences decode that begin to in the planned iteration, and takes out those that cease to. */
 static void sort_out(tw_scheduler *s)
 {
   for (GList *link = s->running.head; link != NULL; link = link->next) {
@@ -359,7 +359,7 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
     if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks + brought >
         tw_kv_free(&s->kv) - s->reserved - kept) {
-      /* Where the budget cuts the chunk, fewer hits may need fewer blocks at once. */
+      /* A chunk that the budget cuts may need fewer blocks at once with fewer hits. */
       s->evictable = below.blocks + brought > 0 ||
                      (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
       return any;

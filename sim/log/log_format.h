@@ -295,7 +295,7 @@ typedef struct tw_log_table {
   int n_columns;
   const tw_column *columns;
   int failure_columns; /* Columns that only runs with failures or several sites have: before the next, */
-  int site_columns;    /* and columns at the end that only runs of several sites have. */
+  int site_columns;    /* Columns at the end that only runs of several sites have. */
   int grid_columns;    /* In another table: columns at the end that only runs with a <grid> have. */
 } tw_log_table;
 

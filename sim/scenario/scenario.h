@@ -140,7 +140,7 @@ struct tw_scenario {
 
   tw_pool *pools;
   int n_pools;
-  tw_site_job *jobs; /* what is computed beside requests */
+  tw_site_job *jobs; /* work beside requests: training and RL */
   int n_jobs;
 
   int router; /* Index in tw_router_policies. */

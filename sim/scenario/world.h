@@ -18,7 +18,7 @@ typedef struct tw_world_site {
   int region_index;      /* in the world's regions */
 } tw_world_site;
 
-/* Who asks: the requests of a class. */
+/* The requests of a class, as a source of load. */
 typedef struct tw_users {
   char *class;    /* Class of traffic; NULL: all that no other row names. */
   char *region;   /* Region in which the users live. */

@@ -37,8 +37,8 @@ typedef struct tw_site {
   void *supplier_user;
   /* Parts that others turn to; NULL where the scenario has no such thing. */
   struct tw_agenda *agenda; /* the engines, by when they are due */
-  /* Of the prefix caches of all ranks, in the order of engines and ranks; NULL: the router does not look into them, or
-   * engines offload. */
+  /* The map of the prefix caches of all ranks, in the order of engines and ranks; NULL: the router does not look into
+   * them, or engines offload. */
   tw_prefix_map *prefixes;
   struct tw_dispatcher *dispatcher;
   struct tw_kv_transfers *transfers;

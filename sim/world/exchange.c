@@ -122,7 +122,7 @@ static void shift(tw_sequence *sequence, double arrival_s, double later_s)
   sequence->request.arrival_s = arrival_s;
 }
 
-/* Who asked learns how it ended, and may ask again. */
+/* Tells the client how the request ended, so that it may ask again. */
 static void deliver(tw_exchange *exchange, trip *t, double now_s)
 {
   const tw_world *world = exchange->world;

@@ -10,7 +10,7 @@ typedef struct trip {
   guint64 id;
   tw_request request;   /* The request as the user asked. Owned. */
   int users, site;      /* site: that it was sent to last */
-  double sent_s, out_s; /* when it was sent there, and what it took to get there */
+  double sent_s, out_s; /* when it was sent there, and the time it took to get there */
   tw_cargo cargo[2];    /* its prompt, and KV cache */
   int under_way;        /* how many of them are on a line */
   gint32 moves;         /* how often a site has sent it back */
