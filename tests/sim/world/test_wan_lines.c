@@ -25,7 +25,7 @@ static void send(tw_wan_lines *lines, sent *s, int line, double bytes, double no
 
 static void leaves(tw_wan_lines *lines, const sent *s, double when_s)
 {
-  assert_float_equal(tw_wan_lines_due(lines), when_s, 1e-9 * when_s);
+  assert_near(tw_wan_lines_due(lines), when_s, 1e-9 * when_s);
   assert_ptr_equal(tw_wan_lines_take(lines), &s->parcel);
 }
 
@@ -49,7 +49,7 @@ static void two_share_the_line(void **state)
   tw_wan_lines *lines = lines_new(state);
   sent a, b;
   send(lines, &a, 0, 1000, 0);
-  assert_float_equal(tw_wan_lines_estimate_s(lines, 0, 500, 100), 10, 0);
+  assert_near(tw_wan_lines_estimate_s(lines, 0, 500, 100), 10, 0);
   send(lines, &b, 0, 500, 0);
   leaves(lines, &b, 10);
   leaves(lines, &a, 15);
@@ -109,7 +109,7 @@ static void random_parcels_leave_as_the_naive_twin_says(void **state)
   for (int i = 0; i <= PARCELS; i++) {
     start_s = i < PARCELS ? start_s + g_rand_double_range(chance, 0, 8) : INFINITY;
     for (int first; n > 0 && (first = advance(on_line, n, &now_s, start_s)) >= 0;) {
-      assert_float_equal(tw_wan_lines_due(lines), now_s, 1e-7);
+      assert_near(tw_wan_lines_due(lines), now_s, 1e-7);
       assert_ptr_equal(tw_wan_lines_take(lines), &on_line[first]->parcel);
       on_line[first] = on_line[--n];
     }
