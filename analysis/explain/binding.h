@@ -1,4 +1,4 @@
-/* What binds the pools of a run: how its engines spent an interval, why requests waited, and what that says.
+/* The limits that bind the pools of a run: how its engines spent an interval, why requests waited, and what that says.
  *
  * A pool is saturated in an interval where, in the mean over its engines, at least one request waited for
  * something that a boundary of iterations does not bring: it is what most of them waited for. Where engines

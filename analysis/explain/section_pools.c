@@ -275,7 +275,7 @@ static void add_limits(const json_t *slo, GString *text)
   }
 }
 
-/* Which limits the 99th percentile breaks. */
+/* Names the limits that the 99th percentile breaks. */
 static char *broken(const tw_explained *e, const json_t *slo)
 {
   static const char *const keys[] = {"ttft_s", "tpot_s", "itl_s", "e2e_s"}, *const names[] = {"TTFT", "TPOT",

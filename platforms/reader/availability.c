@@ -7,7 +7,7 @@
 
 #define MOST_BYTES (64 << 20)
 
-/* What is known while a file is read. */
+/* The state while a file is read. */
 typedef struct reading {
   tw_availability *profile;
   const char *path;

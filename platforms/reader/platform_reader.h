@@ -1,4 +1,4 @@
-/* What the parts of the platform reader share; platform.h is what others use.
+/* Declarations that the parts of the platform reader share; platform.h is what others use.
  *
  * SimGrid reads a platform once, from the first line to the last, and aborts at the first fault. We read the
  * same file in the same order and report all of them. A name exists from where it is declared, so that a

@@ -76,7 +76,7 @@ typedef struct tw_clock {
   tw_power_law power;
 } tw_clock;
 
-/* Who chooses the data-parallel rank of a request. */
+/* The party that chooses the data-parallel rank of a request. */
 typedef enum {
   TW_RANK_ROUTER,    /* The router, where its policy looks at ranks; else the fewest sequences. */
   TW_RANK_FRONT_END, /* vLLM's front end takes the least of 4 * waiting + running, the first of equal ones. */

@@ -17,7 +17,7 @@ enum { TW_SPAN_TENSOR, TW_SPAN_EXPERTS, TW_SPAN_STAGES, TW_SPAN_KINDS = 6 };
 /* Flow bytes between two endpoints for a byte of each kind on the wire of an accelerator. */
 typedef struct tw_span_pair {
   int from, to;
-  int shift; /* of its flows (network.h), where that counts; else 0 */
+  int shift; /* shift of its flows (network.h), where that counts; else 0 */
   double bytes[TW_SPAN_KINDS];
 } tw_span_pair;
 

@@ -262,7 +262,7 @@ static void set_energy(tw_metric_values *v, const tw_energy *e, const tw_factory
   }
 }
 
-/* What the grid has seen; of a battery where there is one. */
+/* The draw that the grid has seen, and the battery's part where there is one. */
 static void set_grid(tw_metric_values *v, const tw_grid *grid, const tw_grid_totals *t)
 {
   v->of[TW_METRIC_GRID_J] = t->drawn_j;

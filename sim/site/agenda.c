@@ -135,7 +135,7 @@ static tw_engine_config engine_config(const tw_scenario *scenario, const tw_pool
   };
 }
 
-/* What hosts hold is not in the map, and engines that share a host evict in the order of time. */
+/* Blocks that hosts hold are not in the map, and engines that share a host evict in the order of time. */
 static gboolean looks_into_caches(const tw_scenario *scenario)
 {
   gboolean offloads = FALSE;

@@ -16,7 +16,7 @@ typedef struct window {
   int engine;
   tw_span *span;
   double latency_s; /* the longest of the routes; NAN until it is known */
-  tw_wire wire;     /* what it sends */
+  tw_wire wire;     /* the flows that it sends */
   double compute_s, start_s;
   int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;

@@ -60,13 +60,13 @@ typedef struct tw_step_cost {
    * or for other stages. */
   tw_line kernels_s;
   tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
-  tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
+  tw_work prefill;           /* the part of both that prompt chunks cause; 0 where the batch holds none */
   tw_work prefill_attention; /* The part of `prefill` that goes with the context of the tokens. */
   double bubble; /* share of an iteration's time in which an accelerator waits for other pipeline stages, in
                     the mean over the stages; 0 without pipeline parallelism */
   /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
   double collective_s;
-  tw_line classes[TW_ITERATION_CLASSES]; /* what time_s is made of, in the mean over the accelerators */
+  tw_line classes[TW_ITERATION_CLASSES]; /* the parts of time_s, in the mean over the accelerators */
   tw_wire wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
