@@ -142,6 +142,36 @@ static gboolean fill(tw_input *input, GError **error)
   }
 }
 
+/* Kinds of files that hold no text, by their first bytes, and what makes text of them. */
+static const struct {
+  const char *magic, *advice;
+} binaries[] = {
+    {"PAR1", "Parquet; write CSV first: duckdb -c \"COPY (FROM 'log.parquet') TO 'log.csv'\""},
+    {"ARROW1", "Arrow; write CSV first, as with pandas: read_feather(FILE).to_csv('log.csv')"},
+    {"Obj\x01", "Avro; write CSV or JSON lines first"},
+    {"SQLite format 3", "a database of SQLite; write CSV first: sqlite3 -header -csv FILE 'SELECT ...'"},
+    {"PK\x03\x04", "a ZIP archive or a workbook; unpack it, or save its sheet as CSV"},
+    {"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it (zstd -d), or compress with gzip"},
+    {"\xfd"
+     "7zXZ",
+     "compressed by xz; unpack it (xz -d), or compress with gzip"},
+    {"BZh9", "compressed by bzip2; unpack it (bzip2 -d), or compress with gzip"},
+    {"\x04\x22\x4d\x18", "compressed by lz4; unpack it (lz4 -d), or compress with gzip"},
+    {"\xff\xfe", "UTF-16; write UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE > log.csv"},
+    {"\xfe\xff", "UTF-16; write UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE > log.csv"},
+};
+
+static gboolean check_text(const tw_input *input, GError **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(binaries); i++) {
+    gsize length = strlen(binaries[i].magic);
+    if (input->z.avail_in >= length && memcmp(input->raw, binaries[i].magic, length) == 0)
+      return tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, input->path, 0,
+                                "a text file, plain or gzip, is needed; this is %s", binaries[i].advice);
+  }
+  return TRUE;
+}
+
 /* Reads the first bytes and decides whether they are gzip. */
 static gboolean start(tw_input *input, GError **error)
 {
@@ -149,7 +179,7 @@ static gboolean start(tw_input *input, GError **error)
   input->begin = input->scanned = input->end = 0;
   input->line = 0;
   input->ended = input->in_member = FALSE;
-  if (read_raw(input, error) < 0)
+  if (read_raw(input, error) < 0 || !check_text(input, error))
     return FALSE;
   input->gzip = input->z.avail_in >= 2 && input->raw[0] == 0x1f && input->raw[1] == 0x8b;
   if (input->gzip && !input->inflating) {
