@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/sha2.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,8 +22,8 @@ struct tw_input {
   int fd;
   gint64 file_bytes; /* 0: unknown */
   gint64 read_bytes; /* bytes that this pass has read */
-  GChecksum *checksum;
-  char *sha256;
+  struct sha256_ctx checksum;
+  char *sha256; /* NULL: not read to the end yet */
 
   gboolean gzip, in_member, inflating; /* inflating: `z` is initialised */
   z_stream z;                          /* next_in and avail_in also serve plain files */
@@ -34,6 +35,17 @@ struct tw_input {
   long line;
   gsize max_line;
 };
+
+/* The hexadecimal digits of a checksum, which begins anew. */
+static char *digest(struct sha256_ctx *checksum)
+{
+  guint8 bytes[SHA256_DIGEST_SIZE];
+  sha256_digest(checksum, sizeof bytes, bytes);
+  char *text = g_malloc(2 * sizeof bytes + 1);
+  for (gsize i = 0; i < sizeof bytes; i++)
+    g_snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+  return text;
+}
 
 /* Like read(2), into `raw`. 0 at the end of the file, -1 with `error`. */
 static gssize read_raw(tw_input *input, GError **error)
@@ -58,9 +70,9 @@ static gssize read_raw(tw_input *input, GError **error)
   }
   if (input->sha256 == NULL) {
     if (n > 0)
-      g_checksum_update(input->checksum, input->raw, n);
+      sha256_update(&input->checksum, (size_t)n, input->raw);
     else
-      input->sha256 = g_strdup(g_checksum_get_string(input->checksum));
+      input->sha256 = digest(&input->checksum);
   }
   return n;
 }
@@ -194,7 +206,7 @@ tw_input *tw_input_open(const char *path, GError **error)
 {
   g_autoptr(tw_input) input = g_new0(tw_input, 1);
   input->path = g_strdup(path);
-  input->checksum = g_checksum_new(G_CHECKSUM_SHA256);
+  sha256_init(&input->checksum);
   input->capacity = TEXT_BYTES;
   input->max_line = TW_INPUT_MAX_LINE;
   input->text = g_malloc(input->capacity + 1);
@@ -219,7 +231,6 @@ void tw_input_free(tw_input *input)
     inflateEnd(&input->z);
   if (input->fd >= 0)
     close(input->fd);
-  g_checksum_free(input->checksum);
   g_free(input->sha256);
   g_free(input->text);
   g_free(input->path);
@@ -267,7 +278,7 @@ gboolean tw_input_rewind(tw_input *input, GError **error)
     return tw_input_error_set(error, TW_INPUT_ERROR_FILE, input->path, 0,
                               "cannot be read a second time: %s; copy it to a file", g_strerror(errno));
   if (input->sha256 == NULL)
-    g_checksum_reset(input->checksum);
+    sha256_init(&input->checksum);
   return start(input, error);
 }
 
