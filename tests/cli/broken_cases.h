@@ -254,6 +254,10 @@ static const broken cases[] = {
     {.name = "an assignment to an element",
      .arguments = "--set \"//pool=2\"",
      .message = "--set //pool=2: \"//pool\" does not end in an attribute; write it as //router/@policy"},
+    {.name = "an assignment to an attribute alone",
+     .arguments = "--set \"rate-scale=2\"",
+     .message =
+         "--set rate-scale=2: \"rate-scale\" does not end in an attribute; write it as //trace/@rate-scale"},
     {.name = "an assignment of a bad value",
      .arguments = "--set \"//pool/@replicas=two\"",
      .message = "--set //pool/@replicas=two: replicas of <pool>: \"two\" is not a whole number; write a "

@@ -8,7 +8,7 @@ struct tw_csv {
   int n_file_columns;
   int wanted[TW_CSV_MAX_COLUMNS];       /* each column of the file has its index in `columns`, or -1 */
   char *fields[TW_CSV_MAX_COLUMNS + 1]; /* the fields of the row; the last takes what nobody wants */
-  char nothing[1];                      /* what absent columns hold */
+  char nothing[1];                      /* the text of absent columns */
   char delimiter;
   GString *joined;            /* a row of several lines */
   GPtrArray *unread, *absent; /* names: owned; of `columns` */
