@@ -12,12 +12,14 @@ typedef struct {
   GPtrArray *names;                        /* owned texts */
   char delimiter;
   tw_log_time time;
+  gboolean told_state;        /* a note names a state that is not known */
   const tw_json *object;      /* the row, of a log in JSON */
   char *text[TW_LOG_N_ROLES]; /* the row's text for each role, "" if blank */
 } own_log;
 
 enum {
   LOOK_ROWS = 100,     /* rows at the beginning, one of which must hold an arrival and, in JSON, each field */
+  MAX_STATE = 40,      /* bytes; longer ones are texts of answers */
   LOOK_DATES = 100000, /* rows, one of which must tell the day from the month, of dates such as 3/4/2026 */
 };
 
@@ -305,29 +307,31 @@ static gboolean says_failed(tw_trace_source *source, const char *column, const c
       "debug",    "max_tokens", "tool_use",  "stop_sequence", "normal",    NULL};
   static const char *const none[] = {"",  "null", "none", "nan", "false", "0",
                                      "-", "no",   "n/a",  "\\n", "ok",    NULL};
-  static const char *const bad[] = {"fail",    "err",        "cancel",        "abort", "time", "reject",
-                                    "refus",   "den",        "invalid",       "exce",  "kill", "drop",
-                                    "throttl", "false",      "unavail",       "limit", "lost", "crit",
-                                    "expired", "disconnect", "content_filter"};
+  static const char *const bad[] = {"fail",   "error",    "cancel",  "abort",      "timeout",  "timed",
+                                    "reject", "refus",    "denied",  "invalid",    "exceed",   "exception",
+                                    "kill",   "drop",     "throttl", "rate_limit", "false",    "unavail",
+                                    "lost",   "critical", "expired", "disconnect", "interrupt"};
   g_autofree char *word = g_ascii_strdown(text, -1), *name = g_ascii_strdown(column, -1);
   if (strstr(name, "error") != NULL)
     return !g_strv_contains(none, word);
   double code;
   if (tw_number_parse(word, &code))
     return !((code >= 200 && code < 300) || code == 1 || code == 0);
-  for (guint i = 0; i < G_N_ELEMENTS(bad); i++)
+  for (guint i = 0; i < G_N_ELEMENTS(bad) && strlen(word) <= MAX_STATE; i++)
     if (strstr(word, bad[i]) != NULL)
       return TRUE;
-  if (!g_strv_contains(none, word) && !g_strv_contains(good, word)) {
+  own_log *log = source->own;
+  if (!log->told_state && !g_strv_contains(none, word) && !g_strv_contains(good, word)) {
     g_autofree char *quoted = tw_input_quote(text);
-    tw_trace_note(source, "%s '%s' is taken as no failure", column, quoted);
+    tw_trace_note(source, "%s '%s', and others that are not known, are taken as no failure", column, quoted);
+    log->told_state = TRUE;
   }
   return FALSE;
 }
 
 static const char *reason(const char *what, const char *column)
 {
-  g_autofree char *text = g_strdup_printf("%s (%s)", what, column);
+  g_autofree char *bytes = g_strdup_printf("%s (%s)", what, column), *text = g_utf8_make_valid(bytes, -1);
   return g_intern_string(text);
 }
 
