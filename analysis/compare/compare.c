@@ -134,7 +134,7 @@ gboolean tw_comparison_has_value(const tw_comparison *comparison, const char *me
 
 /* ---- Notes ---- */
 
-#define LONG_DRAIN 0.1 /* of the run */
+#define LONG_DRAIN 0.1 /* share of the run */
 
 /* "B gave 6.7 % fewer output tokens per second of the load"; nothing where that is not known. */
 static void add_change_under_load(const tw_comparison *comparison, guint group, GString *text)

@@ -12,7 +12,7 @@ typedef struct tw_explained {
   json_t *run, *summary;
   double end_s;  /* End of the run. */
   GArray *pools; /* Array of tw_engine_sums, of the time that is asked for. */
-  json_t *json;  /* what is said */
+  json_t *json;  /* the answer as JSON */
 } tw_explained;
 
 /* A section to which tw_section_say adds lines. Owned by `json`. */

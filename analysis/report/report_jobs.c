@@ -23,8 +23,8 @@ typedef struct jobs_table {
   tw_log_reader *reader;
   int start, end, id, kind, steps; /* columns; kind, steps: -1 where the table has none */
   GArray *shown;                   /* int: columns of the series */
-  double width_s;                  /* of a bucket */
-  GPtrArray *jobs;                 /* of job */
+  double width_s;                  /* width of a bucket */
+  GPtrArray *jobs;                 /* elements: job */
 } jobs_table;
 
 static void free_job(gpointer pointer)

@@ -18,7 +18,7 @@ typedef struct tw_plot_point {
 typedef struct tw_plot {
   int width, height; /* size of the plot with its axes, in characters */
   gboolean ascii;
-  double from_s, to_s; /* what the points span */
+  double from_s, to_s; /* the span of the points */
 } tw_plot;
 
 /* Points that fill a plot of that width, and those of a sparkline of that width. */

@@ -23,7 +23,7 @@ typedef struct tw_shown_metric {
 } tw_shown_metric;
 
 typedef struct tw_shown {
-  const char *table; /* what the metrics are of */
+  const char *table; /* the table that the metrics are of */
   GArray *metrics;   /* the metrics (tw_shown_metric), whose texts are constants */
   tw_series *series; /* a column each */
   double from_s, to_s;

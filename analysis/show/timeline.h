@@ -12,7 +12,7 @@ typedef struct tw_id_range {
 
 typedef struct tw_timeline_options {
   double from_s,
-      to_s; /* what was going on in from_s <= time < to_s; what began before or ended later is whole */
+      to_s; /* shows all that was going on in from_s <= time < to_s, whole even if it began before or ended later */
   const GArray *ids;   /* draw these requests alone (tw_id_range); NULL: all */
   const char *session; /* requests of this session; NULL: all */
 } tw_timeline_options;

@@ -36,7 +36,7 @@ typedef struct tw_generated_planes {
 } tw_generated_planes;
 
 typedef struct tw_generated_site {
-  const char *comment; /* what was asked; must not hold "--" */
+  const char *comment; /* the options that were asked for; must not hold "--" */
   const char *device_name;
   const tw_device *device;
   const char *domain_name; /* zones are "NAME-0", "NAME-1", ... */

@@ -125,7 +125,7 @@ static void read_fault(loading *load, const char *path, const char *from_path, c
     tw_faults_add(load->faults, path, 0, "%s", why);
 }
 
-/* What is to be done about a file that is not there: scenarios that ship are known by their names alone. The caller
+/* Advice about a file that is not there: scenarios that ship are known by their names alone. The caller
  * frees it. */
 static char *advice_on_missing(const char *path)
 {

@@ -221,7 +221,7 @@ static void check_rules(const xmlNode *node, const tw_element *element, tw_fault
   tw_schema_clear(element, target);
 }
 
-/* What reads a file of another kind than the one that is read. NULL: it is of no kind. */
+/* The command that reads a file of another kind than the expected one. NULL: it is of no known kind. */
 static const char *reader_of(const xmlNode *root)
 {
   static const struct {

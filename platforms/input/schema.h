@@ -37,7 +37,7 @@ typedef struct tw_attribute {
   gboolean positive;          /* numbers: must be greater than zero */
   gboolean empty;             /* TW_ATTR_STRING without a fallback: "" is allowed too */
   const char *const *choices; /* TW_ATTR_CHOICE: NULL-terminated words */
-  const char *const *(*choice_helps)(void); /* what each choice does, in their order; NULL: nothing to say */
+  const char *const *(*choice_helps)(void); /* help of each choice, in their order; NULL: none */
   size_t offset;                            /* place of the field in the struct, in bytes */
   const char *help;                         /* one line, starting in lower case */
   const char *option; /* the command-line option that sets it, such as "run --segments"; NULL: none */

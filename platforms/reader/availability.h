@@ -1,6 +1,6 @@
 /* Profiles: what SimGrid's state_file of a <host> or <link>, and its speed_file of a <host>, say of what is left of
  * it over time. Their files are lines of a time in seconds, since the beginning, and a value that counts from then on:
- * of a state 0 is off and anything above it on, of a speed it is a part of the full one. "LOOPAFTER d" (or
+ * of a state anything above 0 is on and all else off, of a speed it is a part of the full one. "LOOPAFTER d" (or
  * "PERIODICITY d", the older word) begins the file anew d seconds after its last line, with the times of its lines
  * counted from there, as SimGrid does (kernel/resource/profile/ProfileBuilder.cpp of 3.32). */
 #ifndef TW_PLATFORMS_AVAILABILITY_H
@@ -10,11 +10,11 @@
 
 typedef struct tw_availability_change {
   double at_s;
-  double left; /* what is left from then on: 0 nothing, 1 all */
+  double left; /* the share that is left from then on: 0 nothing, 1 all */
 } tw_availability_change;
 
 typedef struct tw_availability {
-  gboolean of_link; /* of a link, else of a host */
+  gboolean of_link; /* the profile of a link, else of a host */
   int item;         /* its index in the platform */
   char *file;
   GArray *changes; /* tw_availability_change, at least one, by time */
@@ -27,7 +27,7 @@ typedef struct tw_availability_dip {
   double left;
 } tw_availability_dip;
 
-/* Where a reader of a profile is; begins as {0}. */
+/* The place of a reader in a profile; begins as {0}. */
 typedef struct tw_availability_place {
   guint next;     /* change */
   double begun_s; /* when the file was begun, for the last time */

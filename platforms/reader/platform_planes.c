@@ -158,8 +158,7 @@ static void find_up_links(const tw_platform *platform, tw_planes *planes)
     const tw_way *way = &g_array_index(ways, tw_way, i);
     int link = up_link_of(platform, way);
     if (link >= 0)
-      up[way->from] = up[way->to] =
-          link; /* what the spine itself has does not count: nothing hangs on it otherwise */
+      up[way->from] = up[way->to] = link; /* the spine's own links do not count: nothing else hangs on it */
   }
   for (gboolean more = TRUE;
        more;) { /* as often as switches follow one another below a leaf: once or twice */

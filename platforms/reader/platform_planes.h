@@ -25,7 +25,7 @@ typedef enum {
 } tw_balance;
 extern const char *const tw_balance_names[]; /* by balance + 1, behind "" */
 
-/* What the properties of a fabric say; `line` 0: nothing. */
+/* The properties of a fabric; `line` 0: it has none. */
 typedef struct tw_plane_properties {
   tw_balance balance;
   int rails;
@@ -36,8 +36,8 @@ typedef struct tw_plane_properties {
 
 typedef struct tw_planes {
   tw_plane_properties asked;
-  int spines; /* of each rail, as far as routes tell them apart: 1 where balancing is ideal */
-  int n_nics; /* of the site; NIC n is on rail n % rails */
+  int spines; /* spines of each rail, as far as routes tell them apart: 1 where balancing is ideal */
+  int n_nics; /* NICs of the site; NIC n is on rail n % rails */
   int *host_of_nic;
   int *nic_link;  /* by host: its link to the fabric, -1: none */
   int *first_nic; /* by host: the first of the NICs that its link stands for */

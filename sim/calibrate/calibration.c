@@ -13,7 +13,7 @@ const char *const tw_calibrated_names[TW_CALIBRATED] = {"request", "iteration", 
 static const double deviations[TW_CALIBRATED] = {0.5, 0.5, 0.15};
 
 enum { TTFT_MEAN, TTFT_P50, TTFT_P90, TPOT_MEAN, TPOT_P50, STATISTICS };
-/* What is fitted: means of the logarithms of simulated over measured times, which move smoothly where quantiles
+/* The objective of the fit: means of the logarithms of simulated over measured times, which move smoothly where quantiles
  * jump. */
 enum { SHORT_TTFT, LONG_TTFT, TOKENS, ITERATIONS, TERMS };
 
@@ -27,7 +27,7 @@ typedef struct part {
   double measured[STATISTICS];
   gint64 middle;                   /* tokens of the prompt in the middle of the part */
   double first_s, start_s, last_s; /* starts of the first of all requests, and of the part's first and last */
-  double iterations;               /* of the server between the part's first and last start; NAN: not told */
+  double iterations; /* iterations of the server between the part's first and last start; NAN: not told */
   char *directory, *scenario;
   const char *asynchronous; /* Value of the attribute of <scheduler>; NULL: as the engine's file says. */
 } part;

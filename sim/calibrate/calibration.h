@@ -19,7 +19,7 @@ typedef struct tw_calibration_setup {
   int tp, dp, ep;
   int max_seqs, max_batched_tokens;
   double held_out;        /* share of the requests, the last ones, that are not fitted */
-  const GArray *counters; /* of tw_bench_counter (bench.h), or NULL */
+  const GArray *counters; /* elements: tw_bench_counter (bench.h); or NULL */
 } tw_calibration_setup;
 
 enum { TW_CALIBRATED = 3 };

@@ -183,7 +183,7 @@ tw_collective_cost tw_expert_cost(const tw_expert_traffic *traffic, tw_kernel wh
     inside = ranks * (size - 1) / n + kernel.own;
     outside = ranks * (n - size) / n;
     break;
-  case FOR_EACH_DOMAIN: /* what comes by a NIC goes on inside the domain */
+  case FOR_EACH_DOMAIN: /* bytes that come by a NIC go on inside the domain */
     inside = ranks * (n - 1) / n + kernel.own;
     outside = tw_distinct(reached, k) * (domains - 1) / domains;
   }

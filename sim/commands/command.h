@@ -14,7 +14,7 @@ typedef struct tw_command {
   const char *name;        /* "log", and of an action of it "log cat" */
   const char *summary;     /* one line for `tokenworks --help` */
   const char *usage;       /* "SCENARIO.xml -o DIR" */
-  const char *description; /* what it does, above the options; may hold several paragraphs */
+  const char *description; /* text above the options; may hold several paragraphs */
   const char *example;     /* a command line that works in the source tree */
   /* argv[0] is the name of the subcommand. Sets `error` or returns an exit code; TW_INPUT_ERROR means exit 2,
    * any other error exit 1. What it prints goes to standard output; faults are printed by main. */

@@ -64,7 +64,7 @@ static gboolean copy_requests(tw_stream *stream, const assumed *service, const c
       tw_request_clear(&request);
       continue;
     }
-    g_assert(service != NULL); /* who waits is answered */
+    g_assert(service != NULL); /* a client that waits is answered */
     pending *p = g_new(pending, 1);
     double gaps = tw_request_output_tokens(&request) - 1;
     *p = (pending){request.arrival_s + service->ttft_s + service->tpot_s * gaps, request};

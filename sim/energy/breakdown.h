@@ -35,7 +35,7 @@ typedef struct tw_breakdown {
   tw_scope_energy *pools;          /* pools of the scenario, with their accelerators alone */
   tw_scope_energy *racks, *rows;   /* racks, in the platform's order, and rows of racks */
   int n_rows;
-  double transfer_j, collective_j; /* what flows cost their links */
+  double transfer_j, collective_j; /* energy of links that carry flows */
 } tw_breakdown;
 
 /* The breakdown of a run that ended at `end_s`; `jobs` in the order of the scenario. A part that the platform does not

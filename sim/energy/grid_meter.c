@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define TOLERANCE 1e-9 /* of ramps, over the draw */
+#define TOLERANCE 1e-9 /* relative: of ramps to the draw */
 
 static void begin_second(tw_grid_meter *m)
 {

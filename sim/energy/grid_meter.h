@@ -22,19 +22,19 @@ typedef struct tw_grid_totals {
   double load_j, drawn_j; /* drawn_j = load_j + loss_j + stored_j − what was stored at the start */
   double loss_j;          /* in the battery */
   double stored_j, least_j, most_j; /* in the battery: now, and the least and most so far */
-  double start_j;                   /* that it began with */
+  double start_j;                   /* charge at the start */
   double exceeded_s;                /* time in which the draw changed faster than the limit */
   double peak_w;                    /* highest draw over a period */
   /* The largest differences between periods of one second: of the load, and of the draw. */
   double load_swing_w, swing_w;
-  tw_ramps ramps; /* of the draw */
+  tw_ramps ramps; /* ramps of the draw */
 } tw_grid_totals;
 
 typedef struct tw_grid_meter {
   tw_grid grid;
-  double power_w, capacity_j, aim_j, one_way;              /* of the battery; one_way: efficiency */
-  double mean_w, drawn_w;                                  /* NAN: before the first period */
-  double low_w, high_w, low_load_w, high_load_w, second_j; /* of the second under way */
+  double power_w, capacity_j, aim_j, one_way; /* the battery; one_way: its efficiency in one direction */
+  double mean_w, drawn_w;                     /* NAN: before the first period */
+  double low_w, high_w, low_load_w, high_load_w, second_j; /* bounds and energy of the second under way */
   tw_grid_totals totals;
 } tw_grid_meter;
 

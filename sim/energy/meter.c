@@ -38,7 +38,7 @@ struct tw_meter {
   void *user;
   tw_grid_meter *grid; /* NULL: there is none, nor slices */
   int period, periods; /* the one under way in the window, and how many it has */
-  GArray *slices;      /* of slice */
+  GArray *slices;      /* elements: slice */
 };
 
 tw_meter *tw_meter_new(const tw_scenario *scenario, const tw_site_power *power, tw_log *log)
@@ -124,7 +124,8 @@ static waiting_row *row_at(tw_meter *meter, guint row)
   return row < meter->rows->len ? &g_array_index(meter->rows, waiting_row, row) : &meter->current;
 }
 
-/* What the slices [from, to) of a period draw from the grid; a joule of equipment is `of_it` joules of the site. */
+/* Adds what the slices [from, to) of a period draw to the grid's meter, and returns it; a joule of equipment is `of_it`
+ * joules of the site. */
 static double draw_period(tw_meter *meter, guint from, guint to, double of_it)
 {
   double it_j = 0, length_s = 0;
@@ -145,7 +146,8 @@ static double draw_period(tw_meter *meter, guint from, guint to, double of_it)
   return drawn_w * length_s;
 }
 
-/* What the window draws from the grid, its site `of_it` joules for each of its equipment; `whole`: it was a second. */
+/* Adds what the window draws to the grid's meter, and returns it: `of_it` joules of the site for each of its equipment;
+ * `whole`: it was a second. */
 static double draw_window(tw_meter *meter, double of_it, gboolean whole)
 {
   double drawn_j = 0;

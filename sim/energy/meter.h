@@ -2,7 +2,7 @@
  * table.
  *
  *     cuts    0 ─────┼────────┼─────┼──┼──── ...   ends of windows and of rows
- *     windows |      1 s      |     1 s    |       conversion and cooling, price, peak
+ *     windows |      1 s      |     1 s    |       conversion and cooling (PUE), price, peak
  *     rows    |   0.7 s  |   0.7 s  |              what is logged
  *
  * The factory cuts time at the end of every window of one second and of every row. What conversion and
@@ -25,7 +25,7 @@ typedef struct tw_energy {
   double accelerator_j, host_j, network_j,
       overhead_j;    /* NAN where unknown; overhead: conversion and cooling */
   double usd, grams; /* cost and emissions of electricity; NAN where the scenario has no price or intensity */
-  tw_ramps ramps;    /* of the site's power */
+  tw_ramps ramps;    /* ramps of the site's power */
   double peak_w, peak_it_w; /* the highest means over whole windows; NAN in a run without one */
 } tw_energy;
 
@@ -54,7 +54,7 @@ void tw_meter_row(tw_meter *meter, const tw_site_row *row, double length_s);
 void tw_meter_close(tw_meter *meter);
 
 tw_energy tw_meter_total(const tw_meter *meter);
-/* What the grid has seen up to the end of the last window; NULL without a <grid>. */
+/* The draw that the grid has seen up to the end of the last window; NULL without a <grid>. */
 const tw_grid_totals *tw_meter_grid(const tw_meter *meter);
 /* Up to the end of the last whole second, which `whole_s` gets; 0 where nothing needs windows. */
 tw_energy tw_meter_whole(const tw_meter *meter, double *whole_s);

@@ -1,4 +1,4 @@
-/* What the time, the energy and the cost of a run were spent on, by the classes of sim/base/time_class.h.
+/* The time, the energy and the cost of a run by what they were spent on: the classes of sim/base/time_class.h.
  *
  *     seconds  of all accelerators of the platform; those that neither engines nor jobs use are idle, and those of jobs
  *              are a class of their own, of which the metrics of training tell more
@@ -15,7 +15,7 @@
 typedef struct tw_spent {
   double seconds[TW_TIME_CLASS_COUNT];
   double joules[TW_TIME_CLASS_COUNT]; /* NAN where the platform does not say */
-  double jobs_s;                      /* of the accelerators of jobs; their joules are those of the metric */
+  double jobs_s; /* time of the accelerators of jobs; their joules are those of the metric */
 } tw_spent;
 
 /* Sums up a run that ended at `end_s`. With audits it asserts that the classes of every engine sum to its time and

@@ -38,7 +38,7 @@ void tw_adapters_run(tw_adapters *adapters, const tw_request *request);
 /* Whether a request may run beside those that do. */
 gboolean tw_adapters_admit(const tw_adapters *adapters, const tw_request *request);
 
-/* What an iteration loads. */
+/* The adapters that an iteration loads. */
 typedef struct tw_adapter_loads {
   gint64 loads, fetches; /* Adapters that are loaded; and of them, those that come from storage. */
   double time_s;         /* The iteration takes so many seconds longer. */

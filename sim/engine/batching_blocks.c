@@ -47,7 +47,7 @@ gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
     return tw_kv_need(&s->kv, q, iterations + 1);
   if (s->config.kind->radix) /* It plans without knowing who ends. */
     return tw_kv_need(&s->kv, q, iterations + 2);
-  /* Who ends with the iteration before the one that is planned wants no block in it. */
+  /* A sequence that ends with the iteration before the planned one wants no block in it. */
   return tw_kv_need(&s->kv, q, iterations + 2) -
          tw_decoding_ending_full(&s->decoding, iterations + 1, s->config.block_tokens);
 }

@@ -84,7 +84,7 @@ static void cost_by(tw_engine *engine, const tw_step_model *model)
     cost->classes[TW_TIME_LOADS].first += fmax(0, loads_s - cost->time_s.first);
     cost->time_s.first = fmax(cost->time_s.first, loads_s);
   }
-  double waits_s = adapters_s(engine); /* of one iteration, too */
+  double waits_s = adapters_s(engine); /* of one iteration, like the other terms */
   cost->classes[TW_TIME_LOADS].first += waits_s;
   cost->time_s.first += waits_s;
   if (engine->slowness != 1) { /* the others wait, which takes no dynamic power */
@@ -125,7 +125,7 @@ static void cost_segment(tw_engine *engine)
 /* The bytes that the window sends. */
 static gboolean leaves_domain(const tw_engine *engine)
 {
-  const tw_wire *wire = &engine->segment.cost.wire;
+  const tw_fabric_bytes *wire = &engine->segment.cost.wire;
   return engine->config.spans && wire->tensor + wire->experts + wire->stages > 0;
 }
 

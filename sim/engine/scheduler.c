@@ -73,7 +73,7 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
     return "prompt and output exceed max-model-len";
   /* The last token's key and value are never computed. */
   gint64 held = config->hands_over ? request->prompt_tokens : tokens - 1;
-  if (config->kind->radix) /* which admits only what leaves more than a page */
+  if (config->kind->radix) /* radix kinds admit a prompt only if more than a page is left */
     held += 2 + config->block_tokens;
   if ((held + config->block_tokens - 1) / config->block_tokens + config->sequence_blocks > config->kv_blocks)
     return config->hands_over ? "the prompt exceeds the KV cache" : "prompt and output exceed the KV cache";
@@ -91,7 +91,7 @@ gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iter
     return TRUE;
   if (s->running.length >= s->config.max_seqs)
     return FALSE;
-  /* Who is next changes as others decode; and those who wait for adapters let others pass. */
+  /* The next one to admit changes as others decode, and those that wait for adapters let others pass. */
   if (s->config.order != TW_ORDER_FAIR && s->config.adapters.slots == 0 && first_waiting(s) != sequence)
     return FALSE;
   return s->running.length == 0 || !s->config.kind->when_empty;

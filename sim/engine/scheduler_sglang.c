@@ -111,7 +111,7 @@ static void merge_last(tw_scheduler *s)
   }
 }
 
-/* Who has been delivered decodes from the planned iteration on. */
+/* Sequences that have been delivered decode from the planned iteration on. */
 static void join_delivered(tw_scheduler *s)
 {
   for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL;) {
@@ -161,7 +161,7 @@ static void retract(tw_scheduler *s, tw_sequence *sequence)
   tw_batching_set_back(s, sequence);
 }
 
-/* Who is retracted last comes first: the most outputs, then the shortest prompt. */
+/* Compares by the order of keeping: the most outputs first, then the shortest prompt. */
 static int by_outputs(gconstpointer a, gconstpointer b, gpointer user)
 {
   const tw_sequence *x = *(tw_sequence *const *)a, *y = *(tw_sequence *const *)b;

@@ -55,7 +55,7 @@ typedef struct tw_prefix_cache {
       loose_last;      /* free blocks without contents; and of them, those behind all idle nodes */
   gint64 block_tokens; /* Tokens of a KV block. */
   gboolean radix;      /* set right after tw_prefix_cache_init */
-  tw_prefix_map *map;  /* which knows what it may hold, and */
+  tw_prefix_map *map;  /* the map that knows what the cache may hold, and */
   int place;           /* its place there; set right after tw_prefix_cache_init, NULL: none */
   guint64 accesses;    /* Look-ups and insertions of a radix cache so far. */
 

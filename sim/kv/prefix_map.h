@@ -1,4 +1,4 @@
-/* Which of many prefix caches may hold the beginning of a prompt: one map for all of them, so that whoever looks for a
+/* One map of the beginnings of prompts that many prefix caches may hold, so that whoever looks for a
  * prefix need not search caches that hold nothing of it.
  *
  *     chain of ids up to a node's first one ──► [cache 3, its node ends at 512] [cache 7, 2048]

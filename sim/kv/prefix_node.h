@@ -22,10 +22,10 @@ struct tw_prefix_node {
   gint64 loose;    /* blocks without contents before it in the queue */
   double let_go_s; /* for the tier below, too */
   guint64 access;  /* The last look-up or insertion of a radix cache that passed the node, */
-  /* and whether it was inserted together with the end of its parent, as tokens without ids. */
+  /* Whether it was inserted together with the end of its parent, as tokens without ids. */
   gboolean goes_on;
-  tw_prefix_group *group; /* of the map, NULL: none; */
-  guint group_at;         /* and its place in that */
+  tw_prefix_group *group; /* its group in the map, NULL: none; */
+  guint group_at;         /* its place in that group */
   GList link;             /* among the idle */
   GQueue copies;          /* Copies of the node, which are not found: the oldest first. */
   gint64 copies_held;

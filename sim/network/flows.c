@@ -87,7 +87,7 @@ static void count_chosen(tw_flows *flows, const trip *t, int more)
     flows->on_link[t->route->links[k]].chosen += more;
 }
 
-/* Where flows choose among routes, the first of those with the fewest on them; the links that all have count alike. */
+/* The first of the routes with the fewest flows on them, where flows choose; links that all routes share count alike. */
 static const tw_link_route *choose(tw_flows *flows, const tw_flow *flow, int choices)
 {
   const tw_link_route *best = NULL;

@@ -32,7 +32,7 @@ typedef struct trip {
   GList in_convoy;            /* its place in convoy->trips */
 } trip;
 
-/* Who is on a link. */
+/* The flows on a link. */
 typedef struct occupants {
   convoy *convoy;
   int carried; /* number of flows that SimGrid carries over it */

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-/* What a route is found by; lane -1: all lanes of the pair. */
+/* The key of a route; lane -1: all lanes of the pair. */
 typedef struct key {
   gint64 ends; /* from << 32 | to */
   gint32 shift, lane, choice;

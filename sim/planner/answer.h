@@ -12,7 +12,7 @@
 #ifndef TW_SIM_ANSWER_H
 #define TW_SIM_ANSWER_H
 
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 #include "sim/planner/demand.h"
 #include "sim/planner/design.h"
 
@@ -46,7 +46,7 @@ typedef struct tw_answer {
 } tw_answer;
 
 typedef struct tw_answer_options {
-  const tw_launcher *launcher; /* who runs them */
+  const tw_launcher *launcher; /* the launcher that runs them */
   gint64 at_once;              /* runs; 0: as the launcher sees fit */
   gboolean again;              /* run also what is done already */
   /* Called after each run, and at the begin of each round, with a line that tells of it; or NULL. */

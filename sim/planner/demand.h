@@ -13,7 +13,7 @@ typedef struct tw_demand {
   double amount; /* the rate, scale or number of clients that the workload has as it is written */
   guint64 requests;
   gint64 repeat;         /* times that a trace is replayed, one after the other; else 1 */
-  double start_s;        /* what a trace leaves out before, in its own time; else 0 */
+  double start_s;        /* instant of the trace, in its own time, before which rows are left out; else 0 */
   double span_s;         /* time from the first arrival to the last, of all replays */
   double rate_per_s;     /* rate of arrivals in the busiest minute */
   double peak_s;         /* when that minute begins */

@@ -23,7 +23,7 @@ typedef struct tw_smoothing {
 /* A stretch of time in which power is a line. */
 typedef struct tw_smooth_piece {
   double length_s, start_w, w_per_s;
-  double used_w; /* of it, what computing needs; NAN: all of it */
+  double used_w; /* the part that computing needs; NAN: all of it */
 } tw_smooth_piece;
 
 enum { TW_SMOOTH_PIECES = 8 };
@@ -40,7 +40,7 @@ typedef struct tw_smooth_course {
 tw_smooth_course tw_smooth_course_of(const tw_smoothing *smoothing, double from_w, double full_w,
                                      double work_s, double held_s);
 
-/* What was drawn, and of it burnt, in the first after_s; and the power then. */
+/* The energy drawn, and the part of it burnt, in the first after_s; and the power then. */
 typedef struct tw_smooth_sums {
   double drawn_j, burnt_j, watts;
 } tw_smooth_sums;

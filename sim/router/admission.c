@@ -6,7 +6,7 @@ const char *const tw_admission_takes_names[] = {"requests", "tokens", NULL};
 const char *const tw_admission_scope_names[] = {"site", "client", NULL};
 
 enum { FEWEST_BUCKETS = 64 }; /* the fewest buckets that are worth a sweep */
-#define ROUNDING 1e-9         /* who comes just as the bucket holds enough is let in */
+#define ROUNDING 1e-9         /* a request that comes just as the bucket holds enough is let in */
 
 typedef struct bucket {
   double level, since_s;

@@ -36,6 +36,7 @@ static tw_choice dynamo(tw_router *router, const tw_router_question *question)
   gboolean guess = router->parameters[KV_EVENTS] == 0;
   const gint64 *guessed = guess ? tw_policy_guess(router, question) : NULL;
   guint n = 0, best = 0;
+  guint64 equals = 0;
   gsize all = (gsize)router->first_rank[router->n_engines];
   g_autofree double *costs = g_new(double, all);
   g_autofree tw_choice *choices = g_new(tw_choice, all);
@@ -44,7 +45,9 @@ static tw_choice dynamo(tw_router *router, const tw_router_question *question)
     gint64 cached = guess ? guessed[at.engine] : tw_policy_cached(router, question, at.engine, at.rank);
     choices[n] = (tw_choice){at.engine, at.rank, cached};
     costs[n] = cost(router, question->request, &router->seen_ranks[at.all], cached);
-    best = costs[n] < least ? n : best;
+    equals = costs[n] < least ? 1 : equals + (costs[n] == least);
+    if (costs[n] < least || (costs[n] == least && tw_chance_below(&router->chance, equals) == 0))
+      best = n;
     least = fmin(least, costs[n]);
     most = fmax(most, costs[n]);
   }
@@ -66,7 +69,9 @@ const tw_router_policy tw_policy_dynamo_kv = {
             "and rank "
             "with the least sum of blocks to compute, of this prompt and of those before it, times "
             "overlap-weight, "
-            "and of blocks of requests there. Left out: that blocks which requests share count once, "
+            "and of blocks of requests there; equal ones by chance. Later versions call the weight "
+            "prefill_load_scale. "
+            "Left out: that blocks which requests share count once, "
             "queueing in the "
             "router, cache tiers, and that guesses tell ranks apart",
     .pick = dynamo,

@@ -88,7 +88,8 @@ void tw_router_init(tw_router *router, const tw_router_config *config)
                         .chance = tw_chance_new(config->seed, "router"),
                         .prefix_weight = config->prefix_weight,
                         .delay_s = config->delay_s,
-                        .guesses = g_new0(gint64, n)};
+                        .guesses = g_new0(gint64, n),
+                        .cold = g_new0(guint64, n)};
   g_autofree char *wrong = tw_router_read_parameters(config->policy, config->parameters, router->parameters);
   g_assert(wrong == NULL);
   for (int i = 0; i < config->n_engines; i++) {
@@ -128,6 +129,7 @@ void tw_router_clear(tw_router *router)
   tw_heap_clear(&router->decodes.least_requests);
   tw_heap_clear(&router->decodes.least_tokens);
   g_clear_pointer(&router->guesses, g_free);
+  g_clear_pointer(&router->cold, g_free);
   g_clear_pointer(&router->bound, g_free);
   g_clear_pointer(&router->prompts.engines, g_free);
   g_clear_pointer(&router->prompts.all, g_free);

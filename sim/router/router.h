@@ -99,7 +99,7 @@ struct tw_router {
   double parameters[TW_ROUTER_MOST_PARAMETERS];
   int n_engines;
   int *first_rank; /* for each engine, its first rank among all ranks; one more for their number */
-  tw_load *loads;  /* what was sent to each engine, */
+  tw_load *loads;  /* the work that was sent to each engine, */
   tw_load *ranks;  /* load of each rank that was sent to it by name */
   tw_load *seen_loads, *seen_ranks;      /* loads as the policy knows them: the same without a delay */
   tw_heap_node *by_requests, *by_tokens; /* for each engine, its places in the heaps of its candidates */
@@ -126,9 +126,11 @@ struct tw_router {
   tw_prefix_index *index; /* the blocks that were sent to each engine; NULL: it does not guess */
   tw_prefix_index *fresh; /* the blocks that each rank holds too shortly to be seen; NULL: without a delay */
   gint64 *bound;          /* by all ranks, what `bounds` says of the request that is assigned */
-  gint64 *guesses;        /* tokens that each engine is guessed to hold, for tw_policy_guess */
-  GQueue news;            /* changes of loads that are not seen yet */
-  GQueue reports;         /* metrics of all engines at decisions; the first is the one that is seen */
+  guint64 *cold,
+      colds; /* of engines, the number of the last prompt sent there of which nobody held anything; 0: none */
+  gint64 *guesses; /* tokens that each engine is guessed to hold, for tw_policy_guess */
+  GQueue news;     /* changes of loads that are not seen yet */
+  GQueue reports;  /* metrics of all engines at decisions; the first is the one that is seen */
 };
 
 void tw_router_init(tw_router *router, const tw_router_config *config);

@@ -16,7 +16,7 @@ typedef struct teller {
 struct tw_power_sum {
   int n;
   teller *tellers;
-  GArray *waiting; /* of second */
+  GArray *waiting; /* elements: second */
   double peak_w, peak_it_w;
 };
 

@@ -10,7 +10,7 @@ typedef struct tw_power_sum tw_power_sum;
 tw_power_sum *tw_power_sum_new(int n_sites);
 void tw_power_sum_free(tw_power_sum *sum);
 
-/* What tells of one of the sites: `user` of tw_power_sum_add, which is a tw_meter_watcher (sim/energy/meter.h). Borrowed. */
+/* The watcher of one of the sites: `user` of tw_power_sum_add, which is a tw_meter_watcher (sim/energy/meter.h). Borrowed. */
 void *tw_power_sum_site(tw_power_sum *sum, int site);
 void tw_power_sum_add(void *user, double site_w, double it_w);
 

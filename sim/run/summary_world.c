@@ -76,7 +76,7 @@ static void add(tw_metric_values *all, const tw_metric_values *site, gboolean fi
 {
   for (guint i = 0; i < G_N_ELEMENTS(sums); i++)
     add_one(all, site, (int)sums[i], first);
-  /* What was spent stands in three blocks, one behind the other: seconds, joules, dollars. */
+  /* The metrics of spending stand in three blocks, one behind the other: seconds, joules, dollars. */
   for (int i = TW_METRIC_SPENT_S_WEIGHTS; i <= TW_METRIC_SPENT_USD_BESIDE; i++)
     if (i != TW_METRIC_SPENT_S_JOBS && i != TW_METRIC_SPENT_J_JOBS && i != TW_METRIC_SPENT_USD_JOBS)
       add_one(all, site, i, first);

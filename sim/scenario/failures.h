@@ -1,4 +1,4 @@
-/* What breaks, and what is done about it: the <failures> of a scenario.
+/* Parts that break and the recovery from it: the <failures> of a scenario.
  *
  *     part          component                 an accelerator of it breaks where
  *     accelerator   each ("HOST/3")           it does

@@ -18,16 +18,16 @@ struct tw_site_job;
 typedef enum { TW_BATTERY_OF_SITE, TW_BATTERY_OF_ACCELERATORS } tw_battery_of;
 
 typedef struct tw_grid {
-  double period_s;             /* of which the site's power is the mean: 1/n seconds */
+  double period_s;             /* the site's power is a mean over this period: 1/n seconds */
   double ramp_w_per_s;         /* NAN: it may change at any rate */
   gboolean battery, smoothing; /* Whether there is one. */
-  int battery_of;              /* tw_battery_of: whose the next two are */
+  int battery_of;              /* tw_battery_of: the parts that the next two numbers are of */
   double power_w, capacity_j;
-  double efficiency; /* of charging and discharging, one after the other */
+  double efficiency; /* round trip: charging, then discharging */
   double charge;     /* share of its capacity that it begins with, and returns to */
   double over_s;     /* time over which it evens out the load */
-  double floor;      /* of an accelerator of a job, over the most that its device draws; NAN: none */
-  double up_w_per_s, down_w_per_s; /* of an accelerator of a job; NAN: at once */
+  double floor; /* least power of an accelerator of a job, over the most that its device draws; NAN: none */
+  double up_w_per_s, down_w_per_s; /* ramps of an accelerator of a job; NAN: at once */
   double hold_s;
 } tw_grid;
 

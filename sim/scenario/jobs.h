@@ -125,7 +125,7 @@ void tw_scenario_plan_jobs(tw_scenario *scenario, const xmlNode *root, tw_free_a
                            tw_faults *faults);
 void tw_scenario_clear_jobs(tw_scenario *scenario);
 
-/* Of scenario_rl.c, for the reading and planning of jobs: the <rl> of a job and whether all that it needs is there; and
+/* For the reading and planning of jobs, in scenario_rl.c: the <rl> of a job and whether all that it needs is there; and
  * that there is a job for rollouts. */
 void tw_scenario_read_rl(tw_scenario *scenario, tw_site_job *job, const xmlNode *node, tw_faults *faults);
 void tw_scenario_check_rollouts(const tw_scenario *scenario, const xmlNode *root, tw_faults *faults);

@@ -108,7 +108,7 @@ static void check_pool(const tw_pool *pool, const tw_site_job *job, const xmlNod
                   job->id, job->model->label, pool->id, pool->model->label);
 }
 
-/* What stands beside a job of this kind. */
+/* The pool and the rollouts that a job of this kind needs. */
 static void check_scenario(const tw_scenario *scenario, const tw_site_job *job, const xmlNode *node,
                            tw_faults *faults)
 {

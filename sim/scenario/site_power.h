@@ -35,7 +35,7 @@ typedef struct tw_site_power {
   double *engine_follows;
   tw_engine_part *parts; /* parts of all engines, and of all jobs behind them, in their order */
   int n_parts;
-  char *missing; /* what keeps the site's energy from being known, for people; NULL: nothing */
+  char *missing; /* for people: the reason why the site's energy is not known; NULL: it is known */
 } tw_site_power;
 
 tw_site_power *tw_site_power_new(const tw_scenario *scenario);

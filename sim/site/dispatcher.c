@@ -188,7 +188,7 @@ static void cancel(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_
 /* Why a sequence cannot go to the engines that it was assigned to, or NULL. */
 static const char *refusal(const tw_site *site, const tw_sequence *sequence, int engine, int decode)
 {
-  tw_request asked = sequence->request; /* what was emitted before a failure is prompt now */
+  tw_request asked = sequence->request; /* tokens emitted before a failure are prompt now */
   asked.prompt_tokens += sequence->resumed;
   asked.answer_tokens -= sequence->resumed;
   const tw_request *request = &asked;

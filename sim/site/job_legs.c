@@ -10,10 +10,10 @@ static double dynamic_j(const tw_site_job *job, double flops, double bytes, doub
   return tw_power_known(&job->plan.power) && work_s > 0 ? tw_power_dynamic(&job->plan.power, &cost).first : 0;
 }
 
-/* What legs are made of. */
+/* The parts of legs. */
 typedef struct builder {
   const tw_site_job *job;
-  const tw_training_cost *cost; /* of a step */
+  const tw_training_cost *cost; /* cost of a step */
   GArray *legs;
 } builder;
 

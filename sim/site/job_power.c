@@ -1,4 +1,4 @@
-/* What the accelerators of a job draw: full power while they work, and idle else, or smoothed. */
+/* The power of the accelerators of a job: full while they work, and idle else, or smoothed. */
 #include "sim/site/job_run.h"
 
 #include <math.h>

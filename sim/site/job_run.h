@@ -37,17 +37,17 @@ typedef struct tw_run_load {
 typedef struct tw_run_sums {
   double time_s[TW_JOB_TIME_COUNT];
   double joules;
-  double tokens; /* of reinforcement learning; of training steps have equal ones */
+  double tokens; /* tokens of a step of reinforcement learning; those of training are equal */
 } tw_run_sums;
 
-/* Of reinforcement learning: what steps are differences of. */
+/* Counters of reinforcement learning; a step is the difference of two. */
 typedef struct tw_rl_marks {
   double at_s, joules, busy_s, engine_s;
   gint64 emitted;
   double time_s[TW_JOB_TIME_COUNT];
 } tw_rl_marks;
 
-/* What a step trains on, and how it came. */
+/* The rollouts that a step trains on, and how they came. */
 typedef struct tw_rl_batch {
   tw_rollout_sums sums;
   gint64 interrupted; /* requests that were under way as enough rollouts had ended */
@@ -56,11 +56,11 @@ typedef struct tw_rl_batch {
 
 /* A job of reinforcement learning (job_rollouts.h). */
 typedef struct tw_rl_run {
-  gint64 prompts, at_once; /* that a step trains on; and that are under way */
+  gint64 prompts, at_once; /* prompts that a step trains on; and those under way */
   double swap_s;
   double released_s, enough_s; /* rollouts began; enough had ended, NAN: not yet */
   double stop_s;               /* when the others are to stop; INFINITY: not now */
-  tw_rl_batch ready, batch;    /* which waits for training, and is in training */
+  tw_rl_batch ready, batch;    /* the batch that waits for training, and the one in training */
   gboolean back;               /* a swap is to rollouts */
   double trained_s;            /* when training ended */
   tw_rl_marks marks;           /* as the step began */

@@ -36,15 +36,15 @@ typedef enum {
       TW_JOB_TIME_COUNT
 } tw_site_job_time;
 
-/* Of the whole steps of a job of reinforcement learning. */
+/* Sums over the whole steps of a job of reinforcement learning. */
 typedef struct tw_site_job_rl_totals {
   gint64 steps, rollouts;
-  gint64 tokens, output_tokens; /* of the rollouts that it trained on */
+  gint64 tokens, output_tokens; /* tokens of the rollouts that it trained on */
   gint64 emitted;               /* tokens that engines emitted meanwhile */
   gint64 interrupted;           /* requests that were under way as enough rollouts had ended */
   double span_s, wait_s, sync_s;
-  double busy_s, engine_s; /* of the engines' accelerators: with an iteration under way, and all */
-  double joules;           /* of the engines and of the job */
+  double busy_s, engine_s; /* time of the engines' accelerators: with an iteration under way, and in all */
+  double joules;           /* energy of the engines and of the job */
 } tw_site_job_rl_totals;
 
 typedef struct tw_site_job_totals {
@@ -52,9 +52,9 @@ typedef struct tw_site_job_totals {
   gint64 checkpoints, stops, lost_steps;
   double span_s;                    /* from its start to its end, or to that of the run */
   double kept_s;                    /* time of steps that were not lost, checkpoints left out */
-  double tokens, model_flops;       /* of these steps */
+  double tokens, model_flops;       /* sums over these steps */
   double time_s[TW_JOB_TIME_COUNT]; /* sums to span_s, but for a step that the end of the run cuts */
-  tw_site_job_energy energy;        /* of what engines have anyway nothing */
+  tw_site_job_energy energy;        /* without what the engines draw anyway */
   tw_site_job_rl_totals rl;
 } tw_site_job_totals;
 

@@ -211,7 +211,7 @@ static tw_life_times life_of(const tw_sequence *sequence, double end_s)
                          .fetch_s = until(sequence->submitted_s, end_s) - routed_s,
                          .preempted_s = sequence->preempted_s};
   if (sequence->retries >
-      0) { /* what failed attempts took counts as prefill, and after the first token as preempted */
+      0) { /* time of failed attempts counts as prefill, and after the first token as preempted */
     times.fetch_s = 0;
     if (!isnan(times.first_token_s) && !isnan(sequence->lost_s))
       times.preempted_s += end_s - sequence->lost_s;

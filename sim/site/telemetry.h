@@ -51,7 +51,7 @@ double tw_telemetry_flow_joules(const tw_telemetry *telemetry, tw_flow_kind kind
 tw_energy tw_telemetry_energy(const tw_telemetry *telemetry);
 /* Has `watcher` see every whole window of the meter. */
 void tw_telemetry_watch(tw_telemetry *telemetry, tw_meter_watcher *watcher, void *user);
-/* What the grid has seen, as tw_meter_grid tells it. */
+/* The draw that the grid has seen, as tw_meter_grid tells it. */
 const tw_grid_totals *tw_telemetry_grid(const tw_telemetry *telemetry);
 /* The energy up to the end of the last whole second, as tw_meter_whole tells it. */
 tw_energy tw_telemetry_whole(const tw_telemetry *telemetry, double *whole_s);

@@ -11,7 +11,7 @@ typedef struct tw_memory {
   double activation_bytes;        /* peak of an iteration of max-batched-tokens */
   double reserved_bytes;          /* driver and communication buffers, and places for adapters */
   double window_bytes;            /* KV of the windowed layers, reserved for max-seqs full windows */
-  double kv_bytes;                /* what is left for the other layers' KV; may be negative */
+  double kv_bytes;                /* bytes left for the other layers' KV; may be negative */
   double kv_bytes_per_token;
   double
       sequence_bytes; /* state and windows of one sequence, whatever its length is: of models with groups of layers */

@@ -1,15 +1,15 @@
-/* What the ranks of an engine compute in an iteration, counted, with the dummy batches of those that have no work. */
+/* Counts of what the ranks of an engine compute in an iteration, with the dummy batches of those that have no work. */
 #ifndef TW_SIM_STEP_COUNTS_H
 #define TW_SIM_STEP_COUNTS_H
 
 #include "sim/steptime/step_time.h"
 
 typedef struct tw_step_counts {
-  gint64 tokens;         /* that sequences compute, drafts included */
+  gint64 tokens;         /* tokens that sequences compute, drafts included */
   gint64 idle;           /* tokens of dummy batches */
   gint64 prefill_tokens; /* those of prompts among the tokens of sequences */
-  gint64 most_tokens;    /* of a rank, those of a dummy batch included */
-  gint64 most_seqs;      /* of a rank */
+  gint64 most_tokens;    /* the most tokens of a rank, those of a dummy batch included */
+  gint64 most_seqs;      /* the most sequences of a rank */
 } tw_step_counts;
 
 /* Tokens that the sequences of a rank compute. */

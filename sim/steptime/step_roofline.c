@@ -59,7 +59,7 @@ typedef struct roofline {
   double expert_row;                  /* numbers of a copy's rows on one accelerator */
   double experts, experts_per_token;
   double head_params, head_bytes;
-  double draw_bytes, draw_s;          /* of a token that is drawn from the logits, on each accelerator */
+  double draw_bytes, draw_s;          /* cost of a token that is drawn from the logits, on each accelerator */
   double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
   double prefill_work;                /* prefill_flops, and the FLOPs that the exponentials are worth */
   double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
@@ -74,7 +74,7 @@ typedef struct roofline {
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
   gboolean alike;                              /* ranks are padded to the largest one's graph */
-  gint64 idle_tokens;                          /* of the dummy batch of a rank without work */
+  gint64 idle_tokens;                          /* tokens in the dummy batch of a rank without work */
   gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
@@ -109,7 +109,7 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
   r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &links);
 }
 
-/* Where the all-reduce of a tensor-parallel group computes the norm behind it, the kernels of the layer's two norms
+/* If the all-reduce of a tensor-parallel group computes the norm behind it, the kernels of the layer's two norms
  * are spared, and the rows that they would read and write. */
 static gboolean fused_norms(const tw_step_setting *setting)
 {
@@ -220,7 +220,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->graph_tokens = setting->software.graph_tokens;
   r->graph_prompts = setting->software.graph_prompts;
   r->exchange = r->ep > 1 && setting->software.all_to_all;
-  /* Who gathers all tokens pads: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
+  /* Engines that gather all tokens pad: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
   r->alike = r->dp > 1 && r->moe_layers > 0 && !r->exchange;
   r->idle_tokens = r->dp > 1 && r->moe_layers > 0 ? setting->software.idle_tokens : 0;
   r->overlap = setting->software.overlap;

@@ -47,12 +47,12 @@ typedef struct tw_work {
 
 /* The bytes that an iteration's collectives put on the fabric where their groups leave their NVLink domain; 0
  * where none does. The network says how long they take there: time_s holds what collectives take beside. */
-typedef struct tw_wire {
+typedef struct tw_fabric_bytes {
   double tensor;  /* bytes that the NIC of each accelerator sends for tensor parallelism, over all layers */
   double experts; /* Bytes that the NIC sends to the experts and back. */
   double stages;  /* bytes that a rank passes from one stage to the next */
   double steps;   /* latencies of the fabric, one after the other */
-} tw_wire;
+} tw_fabric_bytes;
 
 typedef struct tw_step_cost {
   tw_line time_s;
@@ -60,14 +60,14 @@ typedef struct tw_step_cost {
    * or for other stages. */
   tw_line kernels_s;
   tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
-  tw_work prefill;           /* what prompt chunks cause of both; 0 where the batch holds none */
+  tw_work prefill;           /* the part of both that prompt chunks cause; 0 where the batch holds none */
   tw_work prefill_attention; /* The part of `prefill` that goes with the context of the tokens. */
   double bubble; /* share of an iteration's time in which an accelerator waits for other pipeline stages, in
                     the mean over the stages; 0 without pipeline parallelism */
   /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
   double collective_s;
-  tw_line classes[TW_ITERATION_CLASSES]; /* what time_s is made of, in the mean over the accelerators */
-  tw_wire wire;
+  tw_line classes[TW_ITERATION_CLASSES]; /* the parts of time_s, in the mean over the accelerators */
+  tw_fabric_bytes wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
 } tw_step_cost;

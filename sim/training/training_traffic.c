@@ -1,4 +1,4 @@
-/* What a step sends, kind by kind. b: sequences of a micro-batch, s: tokens of each, h: width of the model.
+/* The bytes that a step sends, kind by kind. b: sequences of a micro-batch, s: tokens of each, h: width of the model.
  *
  *     tp   an all-reduce behind each block, forward and backward, of 2 · b · s · h / c bytes
  *     cp   K and V of all other ranks, all-gathered forward, and backward again with their gradients

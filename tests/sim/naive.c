@@ -31,7 +31,7 @@ typedef struct rank {
   naive_pool pool;
   GArray *plan;       /* elements are entry */
   GArray *runs;       /* likewise: the batch before, which runs while another one is planned */
-  gboolean preempted; /* that plan has preempted */
+  gboolean preempted; /* the plan has preempted it */
   naive_adapters adapters;
   gboolean bound;  /* somebody waited behind the last plan that let prompts be computed */
   gboolean defers; /* the plan does not */

@@ -32,7 +32,7 @@ typedef struct naive_config {
   gboolean priorities;
   gboolean asynchronous;
   gboolean prefix_cache;
-  double watermark; /* of kinds whose software has none by itself */
+  double watermark; /* for kinds whose software has none by itself */
   gboolean reserve_prompt;
   gboolean reserve_output; /* instead */
   /* Of kind sglang: decodes beside prompts, the factor of its guess, and a tw_waiting_order. */
@@ -44,7 +44,7 @@ typedef struct naive_config {
   gint64 max_seqs, max_batched_tokens, block_tokens, kv_blocks;
   gint64 long_prefill_tokens; /* 0: any */
   gint64 window;
-  gint64 sequence_blocks;      /* that each sequence takes beside those of its tokens */
+  gint64 sequence_blocks;      /* blocks that each sequence takes beside those of its tokens */
   tw_adapters_config adapters; /* slots = 0: none */
   gint64 checkpoint_blocks;    /* prefixes are found up to multiples of these; 0: any */
   test_costs costs;

@@ -15,7 +15,7 @@ typedef struct naive_adapters {
   gint64 uses;
 } naive_adapters;
 
-/* Who runs, one class after the other: first that nobody does. */
+/* The running classes, one after the other; at first none. */
 void naive_adapters_run_none(naive_adapters *adapters);
 void naive_adapters_run(naive_adapters *adapters, const char *class);
 /* Whether a sequence has to wait until another adapter is used no more. */

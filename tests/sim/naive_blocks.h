@@ -15,7 +15,7 @@ typedef struct naive_block {
 
 typedef struct naive_pool {
   gint64 block_tokens;
-  gint64 sequence_blocks; /* that each sequence takes beside those of its tokens */
+  gint64 sequence_blocks; /* blocks that each sequence takes beside those of its tokens */
   naive_block *blocks;
   GQueue free;       /* numbers of blocks, + 1 */
   GHashTable *found; /* hash -> GQueue of numbers, + 1: the oldest first */

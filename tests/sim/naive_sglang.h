@@ -9,9 +9,9 @@ typedef struct req {
   const naive_request *request;
   tw_request asked;
   naive_outcome *outcome;
-  guint64 *tokens; /* what its tokens are */
+  guint64 *tokens; /* the ids of its tokens */
   gint64 outputs, kv, target;
-  gint64 in_tree; /* of its KV, tokens that the tree owns, down to `last` */
+  gint64 in_tree; /* tokens of its KV that the tree owns, down to `last` */
   naive_node *last;
   gint64 found;  /* by the last look at the whole line */
   int retracted; /* times */
@@ -20,7 +20,7 @@ typedef struct req {
 
 typedef struct row {
   req *r;
-  gint64 done, tokens; /* of a prompt; tokens 0: a decode */
+  gint64 done, tokens; /* part of a prompt; tokens 0: a decode */
   int retracted;
 } row;
 
@@ -28,9 +28,9 @@ typedef enum { EXTEND, MIXED, DECODE } mode;
 
 typedef struct batch {
   mode mode;
-  GPtrArray *reqs; /* that the running batch gets */
+  GPtrArray *reqs; /* requests that the running batch gets */
   GArray *rows;
-  req *chunked; /* that it does not complete */
+  req *chunked; /* the prompt that it does not complete */
   double end_s;
 } batch;
 

@@ -78,7 +78,7 @@ typedef struct test_sender {
   double *end_s;
 } test_sender;
 
-#define VOLLEY_SIZE 2.5 /* of volleys, whose flows have so much fewer bytes at size 1 */
+#define VOLLEY_SIZE 2.5 /* size of volleys, whose flows have so much fewer bytes at size 1 */
 
 /* The volley of a flow, which holds all flows of the same number, where the flow is the first of them. */
 static tw_volley *volley_of(const test_flow *flows, int n, int first)

@@ -31,9 +31,9 @@ typedef struct validation_case {
   char *weights;       /* kind of checkpoint */
   gboolean fitted;     /* the engine's overheads were fitted on it */
   gboolean ttft_tells; /* ... and on its TTFT, since its clients do not come back in step */
-  double from_s, to_s; /* of the run, to which the watts belong; to_s 0: all of it */
+  double from_s, to_s; /* part of the run to which the watts belong; to_s 0: all of it */
   gboolean steady;     /* ... or its middle, without its start and its end; its timeline is written */
-  int clients, answer; /* of a closed loop whose throughput is that which TTFT and TPOT make: clients, and
+  int clients, answer; /* of a closed loop whose throughput follows from TTFT and TPOT: clients, and
                         * tokens of each answer; 0: it is counted */
   GString *scenario;   /* XML, with "@trace@" where it names the file of the trace */
   char *trace;         /* text of that file, or NULL */
@@ -49,7 +49,7 @@ typedef struct validation_set {
   const char *name, *file, *source;
   gboolean shipped; /* in tests/validation/data, else read from --data DIR */
   gboolean fitted;
-  const char *note; /* what had to be assumed, or NULL */
+  const char *note; /* the assumptions, or NULL */
   gboolean (*read)(const struct validation_set *set, const char *directory, GPtrArray *cases, GError **error);
 } validation_set;
 extern const validation_set validation_sets[]; /* ends with a NULL name */

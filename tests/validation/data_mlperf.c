@@ -16,7 +16,7 @@ static int whole(table *t, int column)
  * deviation of the logarithms of prompts and answers. Answers have the mean of the row itself. */
 static const struct mlperf_model {
   const char *model;
-  int samples; /* of the data set */
+  int samples; /* samples of the data set */
   int prompt, most_prompt;
   double prompt_sigma, answer_sigma;
   int most_answer;

@@ -29,12 +29,12 @@ static const struct {
 } prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25},  {1, 0.1},      {0.8, 0.2},
                            {0.93, 0.1},  {4.8e-4, 0.5}, {3.6e-4, 0.7}, {0.85, 0.1}};
 enum { ROUNDS = 4 };
-#define ROW_ERROR 0.05 /* that a row is off by, whatever the parameters are */
+#define ROW_ERROR 0.05 /* relative error of a row, whatever the parameters are */
 
 typedef struct problem {
   GPtrArray *cases;
   const char *scratch;
-  guint free[FIT_PARAMETERS], n_free; /* which of the result's values the vector holds */
+  guint free[FIT_PARAMETERS], n_free; /* the result's values that the vector holds */
   fit_result *result, simulated;      /* simulated: the values that the cases' predictions belong to */
   double prior;                       /* weight */
 } problem;

@@ -11,7 +11,7 @@ typedef struct setup {
   const char *weights, *kv; /* kind of checkpoint, number format */
   int max_seqs, max_batched, max_len;
   const char *memory;  /* share for weights and KV cache; NULL: the server's default */
-  const char *reserve; /* what a request needs to be admitted; NULL: the server's default */
+  const char *reserve; /* the rule of admission; NULL: the server's default */
   int graph_tokens;    /* largest batch in a CUDA graph; 0: the engine's default */
 } setup;
 

@@ -14,7 +14,7 @@ struct tw_json_reader {
   const char *begin, *rest; /* text of the document, and what follows it on its last line; NULL: nothing */
   long line;                /* line of `begin` */
   tw_json element;          /* Element of a list: the document that was given last, */
-  const tw_json *next;      /* and the value behind it; NULL: none. */
+  const tw_json *next;      /* The value behind it; NULL: none. */
   gboolean started;
 };
 

@@ -12,8 +12,8 @@ typedef struct tw_json_parser {
   GArray *ids; /* guint64: of the array that is being read, and behind them room for more */
 
   const char *begin;                /* begin of the text */
-  const char *c;                    /* what is read next; in the end, what follows the document */
-  const char *problem, *problem_at; /* what is wrong, and where; NULL: nothing */
+  const char *c;                    /* next character to read; in the end, the one behind the document */
+  const char *problem, *problem_at; /* the fault and its place; NULL: none */
   int depth;
 } tw_json_parser;
 

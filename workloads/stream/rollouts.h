@@ -14,7 +14,7 @@
 typedef struct tw_rollout_sums {
   gint64 rollouts;      /* those of which any turn was completed */
   gint64 tokens;        /* prompts, as far as turns add them, and outputs */
-  gint64 output_tokens; /* of all turns */
+  gint64 output_tokens; /* sum over all turns */
   gint64 longest;       /* most output tokens of a session */
 } tw_rollout_sums;
 

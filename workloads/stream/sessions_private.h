@@ -22,8 +22,7 @@ typedef struct tw_session {
   int left;      /* steps that have not ended */
   int under_way; /* steps that are asked, or will be without anything else */
   gboolean broken;
-  gint64 tokens,
-      output_tokens; /* of the turns that have ended: what they added to the context, and emitted */
+  gint64 tokens, output_tokens; /* tokens that the turns that have ended added to the context, and emitted */
   tw_session_progress steps[];
 } tw_session;
 

@@ -37,7 +37,7 @@ typedef enum { TW_ROWS_FORMAT, TW_ROWS_REFUSE, TW_ROWS_SORT, TW_ROWS_SKIP } tw_r
 extern const char *const tw_rows_order_names[];  /* "format", "refuse", "sort", "skip" */
 extern const char *const tw_rows_broken_names[]; /* "format", "refuse", "skip" */
 
-/* Who may share prefixes: all; or requests of one class, or of one session, whose prompts begin with a salt of their
+/* Requests that may share prefixes: all; or those of one class, or of one session, whose prompts begin with a salt of their
  * own (cache_salt of vLLM's requests) or are cut by a tokenizer of their own. */
 typedef enum { TW_SALT_NONE, TW_SALT_CLASS, TW_SALT_SESSION } tw_trace_salt;
 extern const char *const tw_trace_salt_names[];

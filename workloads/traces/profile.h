@@ -43,7 +43,7 @@ typedef struct tw_profile_facts {
   guint64 shared_prompt_tokens, hit_tokens;
   gint32 block_tokens; /* tokens of these blocks; 0: there are none, or of different sizes */
   guint64 recorded_requests,
-      recorded_cached_tokens; /* what the recorded server's own cache found, where it is said */
+      recorded_cached_tokens; /* tokens that the recorded server's own cache found, where the trace says so */
   guint64 agents;             /* different ones, each session's first counted; 0: no sessions */
   guint64 waits;              /* waits with a delay that requests name */
   double wait_mean_s, wait_p50_s, wait_p90_s, wait_max_s; /* lengths of these waits; NAN: there are none */

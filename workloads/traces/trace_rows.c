@@ -49,7 +49,7 @@ static gboolean start_pass(tw_trace_rows *rows, GError **error)
   return rows->source != NULL;
 }
 
-/* Where a file begins otherwise than the format that was named: names the one that it seems to have. */
+/* Names the format that a file seems to have, if it begins otherwise than the one that was named. */
 static void name_likely_format(const char *path, const tw_trace_format *named, GError **error)
 {
   const tw_trace_format *likely = named != NULL ? tw_trace_format_detect(path) : NULL;

@@ -24,9 +24,10 @@ static const struct {
 struct tw_trace_writer {
   const tw_trace_format *format;
   char *path;
-  char *place;   /* name that `partial` takes in the end */
-  char *partial; /* what is written until then; NULL: it is written in place, being no regular file */
-  gzFile file;   /* zlib writes plain files too */
+  char *place; /* name that `partial` takes in the end */
+  char *
+      partial; /* path of the file that is written until then; NULL: not a regular file, which is written in place */
+  gzFile file; /* zlib writes plain files too */
   gboolean linked;
   GString *row;
   guint64 lost[G_N_ELEMENTS(parts)]; /* requests that had what the format cannot say */

@@ -147,7 +147,7 @@ static void powers_add_up_to_the_published_ones(void **state)
   }
 }
 
-/* What a site draws when everything in it draws its most, an accelerator at most `accelerator_w`. */
+/* The power of a site in which everything draws its most, an accelerator at most `accelerator_w`. */
 static double nameplate_w(const tw_platform *p, double accelerator_w)
 {
   double it_w = 0;

@@ -176,8 +176,7 @@ static void domains_of_a_fabric_are_placed_and_powered_as_elsewhere(void **state
     for (int l = 0; l < p->n_links; l++)
       network_w += isnan(p->links[l].watts) ? 0 : p->links[l].watts;
     assert_int_equal(domains, 10);
-    assert_near(overhead_w, 10 * 4230,
-                1e-6); /* what a DGX H100 draws behind its power supplies, less its GPUs */
+    assert_near(overhead_w, 10 * 4230, 1e-6); /* a DGX H100 behind its power supplies, less its GPUs */
     assert_near(network_w, 10 * 405, 1e-6);
     for (int h = 0; h < p->n_hosts; h++)
       if (p->hosts[h].device == NULL)

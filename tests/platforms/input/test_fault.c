@@ -61,7 +61,7 @@ static void the_nearest_word_is_what_was_meant(void **state)
   const char *const models[] = {"llama-2-70b", "llama-3.1-70b", "llama-3.1-8b", NULL};
   assert_string_equal(tw_nearest("llama3-70b", models), "llama-3.1-70b"); /* another digit is another model */
   const char *const units[] = {"B", "kB", "MB", "GB", NULL};
-  assert_string_equal(tw_nearest("G", units), "GB"); /* what was begun, and not another letter */
+  assert_string_equal(tw_nearest("G", units), "GB"); /* the unit that was begun, and not another letter */
   const char *const precisions[] = {"fp8", "fp4", "int8", NULL};
   assert_null(tw_nearest("int4", precisions)); /* half the bits are no misspelling */
 }

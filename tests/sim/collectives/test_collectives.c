@@ -325,7 +325,7 @@ static void random_pairs_are_a_permutation(void **state)
       assert_int_equal(++sends[t->from], 1);
       assert_int_equal(++receives[t->to], 1);
     }
-    assert_true(n < 8 || (int)transfers->len >= n / 2); /* who draws itself sends nothing */
+    assert_true(n < 8 || (int)transfers->len >= n / 2); /* a rank that draws itself sends nothing */
   }
 }
 

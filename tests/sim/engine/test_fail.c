@@ -4,13 +4,13 @@
 #include "workloads/draw/chance.h"
 
 typedef struct told {
-  GPtrArray *ended, *handed_over; /* of tw_sequence */
+  GPtrArray *ended, *handed_over; /* elements: tw_sequence */
 } told;
 
 static void on_ended(void *user, int engine, tw_sequence *sequence, double now_s)
 {
   (void)engine;
-  sequence->transfer_end_s = now_s; /* where the test looks for it */
+  sequence->transfer_end_s = now_s; /* the test looks for it here */
   g_ptr_array_add(((told *)user)->ended, sequence);
 }
 

@@ -108,7 +108,7 @@ static void assert_is(void **state, const value *v)
   json_decref(summary);
 }
 
-/* Of the accelerator's memory, that leave so many blocks as vLLM was given. */
+/* The share of the accelerator's memory that leaves so many blocks as vLLM was given. */
 #define AZURE_FRACTION    0.621607264876
 #define FEW_FRACTION      0.0723
 #define BRANCHES_FRACTION 0.621607264876

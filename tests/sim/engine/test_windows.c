@@ -2,7 +2,7 @@
 #include "tests/sim/engine/serve.h"
 #include "workloads/draw/chance.h"
 
-#define FLOWS_S 2 /* that the flows of every iteration take */
+#define FLOWS_S 2 /* seconds that the flows of every iteration take */
 
 static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faults *faults)
 {
@@ -36,10 +36,10 @@ static const tw_step_kind spanning = {.name = "test", .create = create, .cost = 
 typedef struct network {
   served served;
   int posted;
-  double posted_s; /* of the window that waits; NAN: none does */
+  double posted_s; /* instant of the window that waits; NAN: none does */
 } network;
 
-static void on_post(void *user, int engine, const tw_wire *wire, double compute_s, double now_s)
+static void on_post(void *user, int engine, const tw_fabric_bytes *wire, double compute_s, double now_s)
 {
   network *n = user;
   assert_int_equal(engine, 0);

@@ -161,7 +161,7 @@ static int twin_leave(twin *t, const guint64 *ids, int n, double now_s)
 typedef struct pair {
   tw_offload_config config;
   twin *twin;
-  tw_prefix_cache above; /* of an engine that computes nothing: all that is found is below */
+  tw_prefix_cache above; /* the cache of an engine that computes nothing: every hit is below */
   tw_offload below;
   gint64 found, sought, written;
 } pair;

@@ -150,7 +150,7 @@ static void flows_of_a_volley_take_the_lanes_of_single_ones(void **state)
       last_s = fmax(last_s, ends_s[k]);
     }
     run(words, flows, 4, whole_s);
-    if (i < 2) /* where flows choose, a volley does so lane by lane */
+    if (i < 2) /* a volley whose flows choose does so lane by lane */
       assert_near(whole_s[0], last_s, 1e-6);
     assert_true(last_s > 0.15 && whole_s[0] > 0.15); /* 50 GB over 400 GB/s, and 40 on two thirds of it */
   }

@@ -82,22 +82,36 @@ static void dynamo_draws_by_softmax_at_a_temperature(void **state)
   tw_router_clear(&router);
 }
 
-/* Without events, a prefix is where it was sent to, for 120 s. */
+/* Without events, a prefix is where it was sent to, for 120 s. The first prompt of 25 blocks goes to either of two empty
+ * engines, and stays; the second costs 2 · 0 + 50 there and 2 · 25 + 25 at the other one, and then 2 · 25 + 50. */
 static void dynamo_without_events_believes_itself_for_two_minutes(void **state)
 {
   (void)state;
   guint64 ids[] = {1, 2, 3, 4};
   for (int late = 0; late < 2; late++) {
-    tw_router router = router_new("dynamo-kv", 2, "kv-events=0", 0);
-    tw_request busy = prompt(0, NULL, 1), first = prompt(1, ids, 4), again = prompt(2, ids, 4);
-    busy.n_hashes = 0;
-    assert_int_equal(assign(&router, &busy, 0), 0);
-    assert_int_equal(assign(&router, &first, 0), 1);
-    tw_router_release(&router, 1, &first, 1);
-    tw_router_release(&router, 0, &busy, 1);
-    assert_int_equal(assign(&router, &again, late ? 120 : 119), late ? 0 : 1);
+    tw_router router = router_new("dynamo-kv", 2, "kv-events=0 overlap-weight=2", 0);
+    tw_request first = prompt(1, ids, 4), again = prompt(2, ids, 4);
+    int engine = assign(&router, &first, 0);
+    tw_router_prompted(&router, engine, &first, 1);
+    assert_int_equal(assign(&router, &again, late ? 120 : 119), late ? 1 - engine : engine);
     tw_router_clear(&router);
   }
+}
+
+/* Engines that cost the same are taken by chance. */
+static void dynamo_draws_among_equal_engines(void **state)
+{
+  (void)state;
+  int of_second = 0;
+  for (int seed = 0; seed < 64; seed++) {
+    tw_router router;
+    tw_router_config config = {.policy = policy_named("dynamo-kv"), .n_engines = 2, .seed = (guint64)seed};
+    tw_router_init(&router, &config);
+    tw_request request = {.prompt_tokens = 16, .answer_tokens = 1};
+    of_second += assign(&router, &request, 0);
+    tw_router_clear(&router);
+  }
+  assert_in_range(of_second, 16, 48); /* 32 are expected, and these are four standard deviations */
 }
 
 /* Reports of three engines. */
@@ -133,44 +147,52 @@ static void llm_d_adds_weighted_scores(void **state)
   }
 }
 
-/* As engines tell it, the score of a prefix goes from 0 for the least that any of them holds to 1 for the
- * most. */
+/* Engines tell of a prompt of 1,000 tokens that they hold 900, 910 and 920: 3 · 0.01 for ten tokens more are less than
+ * what a place in the queue is worth, until a place is worth less than that. */
 static gint64 some_at_all(void *user, int engine, int rank, const tw_request *request, double now_s)
 {
   (void)user, (void)rank, (void)request, (void)now_s;
   return 900 + 10 * engine;
 }
 
-static gint64 none_at_the_first(void *user, int engine, int rank, const tw_request *request, double now_s)
-{
-  return engine == 0 ? 0 : some_at_all(user, engine, rank, request, now_s);
-}
-
-static void llm_d_scales_precise_prefixes_between_the_least_and_the_most(void **state)
+static void llm_d_scores_the_share_that_engines_tell_of(void **state)
 {
   (void)state;
-  tw_router router = router_new("llm-d", 3, "precise=1 kv-weight=0 queue-weight=0.5", 0);
-  tw_gauges metrics[] = {{0, 0}, {0, 0}, {8, 0}};
-  router.metrics = reported;
-  router.cached_tokens = some_at_all;
-  router.user = metrics;
-  tw_request request = {.prompt_tokens = 1000, .answer_tokens = 1};
-  assert_int_equal(assign(&router, &request, 0), 2); /* 3 + 0 against 1.5 + 0.5 and 0 + 0.5 */
-  tw_router_clear(&router);
+  static const struct {
+    const char *parameters;
+    int engine;
+  } cases[] = {
+      {"precise=1 kv-weight=0 queue-weight=0", 2},    /* 2.76 against 2.73 and 2.7 */
+      {"precise=1 kv-weight=0 queue-weight=0.05", 2}, /* 2.76 + 0 against 2.73 + 0.025 and 2.7 + 0.05 */
+      {"precise=1 kv-weight=0 queue-weight=0.1", 0},  /* 2.76 + 0 against 2.73 + 0.05 and 2.7 + 0.1 */
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    tw_router router = router_new("llm-d", 3, cases[i].parameters, 0);
+    tw_gauges metrics[] = {{0, 0}, {4, 0}, {8, 0}};
+    router.metrics = reported;
+    router.cached_tokens = some_at_all;
+    router.user = metrics;
+    tw_request request = {.prompt_tokens = 1000, .answer_tokens = 1};
+    assert_int_equal(assign(&router, &request, 0), cases[i].engine);
+    tw_router_clear(&router);
+  }
 }
 
-/* The least that any holds is worth no more than nothing: the engine without a prefix has 8 for its empty
- * queue, the one of the least 0 + 7, and the one of the most 3 + 0. */
-static void llm_d_gives_nothing_for_the_least_of_precise_prefixes(void **state)
+/* Prompts that nobody holds anything of go round among three engines that never had one, in their order, and then to
+ * the one that had none for the longest; a prompt that engine 2 holds goes there, and changes nothing. */
+static void llm_d_sends_cold_prompts_where_none_went_for_the_longest(void **state)
 {
   (void)state;
-  tw_router router = router_new("llm-d", 3, "precise=1 kv-weight=0 queue-weight=8", 0);
-  tw_gauges metrics[] = {{0, 0}, {1, 0}, {8, 0}};
+  tw_router router = router_new("llm-d", 3, "cold-weight=2", 0);
+  tw_gauges metrics[3] = {{0, 0}};
   router.metrics = reported;
-  router.cached_tokens = none_at_the_first;
   router.user = metrics;
-  tw_request request = {.prompt_tokens = 1000, .answer_tokens = 1};
-  assert_int_equal(assign(&router, &request, 0), 0);
+  static const int expected[] = {0, 1, 2, 2, 0, 1};
+  for (guint64 i = 0; i < G_N_ELEMENTS(expected); i++) {
+    guint64 ids[] = {10 + (i == 3 ? 2 : i)};
+    tw_request request = prompt(i, ids, 1);
+    assert_int_equal(assign(&router, &request, 0), expected[i]);
+  }
   tw_router_clear(&router);
 }
 
@@ -439,9 +461,10 @@ int main(void)
       cmocka_unit_test(dynamo_weighs_blocks_to_compute_against_blocks_that_are_there),
       cmocka_unit_test(dynamo_draws_by_softmax_at_a_temperature),
       cmocka_unit_test(dynamo_without_events_believes_itself_for_two_minutes),
+      cmocka_unit_test(dynamo_draws_among_equal_engines),
       cmocka_unit_test(llm_d_adds_weighted_scores),
-      cmocka_unit_test(llm_d_scales_precise_prefixes_between_the_least_and_the_most),
-      cmocka_unit_test(llm_d_gives_nothing_for_the_least_of_precise_prefixes),
+      cmocka_unit_test(llm_d_scores_the_share_that_engines_tell_of),
+      cmocka_unit_test(llm_d_sends_cold_prompts_where_none_went_for_the_longest),
       cmocka_unit_test(the_nearer_engine_decodes_while_its_load_is_about_as_small),
       cmocka_unit_test(sglang_follows_prefixes_while_loads_are_alike),
       cmocka_unit_test(the_production_stack_takes_any_of_the_longest),

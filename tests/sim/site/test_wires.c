@@ -119,7 +119,7 @@ static void a_nic_takes_its_part_of_the_link(void **state)
   site s = new_site();
   turn(&s, TRUE, TW_PART_NIC, "h0-nic/3", 0, "");
   assert_near(speed(&s, "h0-nic"), 7.0 / 8, 1e-12);
-  turn(&s, TRUE, TW_PART_NIC, "h0-nic/3", 0.5, ""); /* of what has stopped, nothing is left to limp */
+  turn(&s, TRUE, TW_PART_NIC, "h0-nic/3", 0.5, ""); /* a part that has stopped cannot limp */
   assert_near(speed(&s, "h0-nic"), 7.0 / 8, 1e-12);
   turn(&s, TRUE, TW_PART_NIC, "h0-nic/5", 0.5, ""); /* 1 − 1/8 − 1/16 */
   assert_near(speed(&s, "h0-nic"), 13.0 / 16, 1e-12);

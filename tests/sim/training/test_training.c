@@ -59,8 +59,7 @@ static void one_accelerator_does_three_forward_passes_of_each_micro_batch(void *
   s.recompute = TRUE;
   cost = tw_training_cost_of(&s);
   assert_near(step_of(&s).step_s, 4 * MICRO_S * 4 / 3, SECONDS);
-  assert_near(cost.model_flops / cost.peak_flops, 4 * MICRO_S,
-              SECONDS); /* what is done again does not count */
+  assert_near(cost.model_flops / cost.peak_flops, 4 * MICRO_S, SECONDS); /* recomputed work does not count */
 }
 
 /* Two replicas do two micro-batches each, and sum 4 · 1312 bytes: 2 · 1/2 of them go over each link. */

@@ -72,7 +72,7 @@ static void add_nccl(const table *t, const tw_csv *csv, GArray *rows)
     if (is(csv, NCCL_OP, operations[i].name))
       row.pattern = tw_pattern_find(row.operation = operations[i].pattern);
   if (!half || g_str_equal(t->device, "gb200"))
-    row.kernels &= ~(1U << TW_KERNEL_IN_SWITCH); /* which adds no bytes, nor for 4 GPUs */
+    row.kernels &= ~(1U << TW_KERNEL_IN_SWITCH); /* it adds no bytes, nor for 4 GPUs */
   row.bytes = number(csv, NCCL_ELEMENTS) * (half ? 2 : 1);
   row.measured_s = number(csv, NCCL_MS) * 1e-3;
   set_group(&row, (int)number(csv, NCCL_GPUS), 1);

@@ -45,7 +45,7 @@ typedef struct kernel_group {
 /* Facts that the rows of a file do not tell. */
 typedef struct kernel_context {
   const tw_device *device;
-  const tw_model *model; /* of dense, sequences, attention and experts, or NULL */
+  const tw_model *model; /* the model of dense, sequences, attention and experts, or NULL */
   int tp;
 } kernel_context;
 

@@ -5,7 +5,7 @@
 #include <gsl/gsl_multifit_nlinear.h>
 #include <math.h>
 
-/* What a class has beside memory. */
+/* The parameters of a class beside memory. */
 enum { COMPUTE = 1, LAUNCH = 2, PER_TOKEN = 4, SOFTMAX = 8, COPIES = 16, PASSED = 32, BEYOND = 64 };
 static const int parameters_of[TW_OP_CLASSES] = {
     [TW_OP_LINEAR] = COMPUTE | LAUNCH,

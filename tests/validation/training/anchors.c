@@ -36,7 +36,7 @@ static const struct {
   tw_precision precision;
 } precisions[] = {{" NVFP4", TW_FP4}, {" MXFP8", TW_FP8}, {" FP8", TW_FP8}, {" BF16", TW_BF16}};
 
-/* What is published of one job. */
+/* The published figures of one job. */
 typedef struct row {
   const char *id, *what;
   const char *model, *device;
@@ -44,7 +44,7 @@ typedef struct row {
   int domain;
   gint64 accelerators, batch, micro_batch, sequence, tp, pp, cp, ep, chunks;
   int zero;
-  double tokens_per_s; /* of a GPU; NAN: only MFU is known */
+  double tokens_per_s; /* tokens/s of a GPU; NAN: only MFU is known */
   double mfu;
   gboolean hides_experts; /* all-to-all goes on beside computation */
 } row;

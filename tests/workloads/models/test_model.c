@@ -97,7 +97,7 @@ static void draft_layers_are_a_model_of_their_own(void **state)
   assert_int_equal(drafter->heads, 128);
   assert_true(tw_model_follow_caps(drafter, model));
   assert_int_equal(drafter->caps.n, model->caps.n);
-  assert_false(tw_model_follow_caps(drafter, dense)); /* which has no tokens that it chooses */
+  assert_false(tw_model_follow_caps(drafter, dense)); /* it has no tokens of its own choice */
   assert_true(tw_model_follow_caps(dense, windowed));
   assert_int_equal(dense->caps.n, 1);
   assert_null(tw_model_drafter(dense));

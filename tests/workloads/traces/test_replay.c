@@ -256,7 +256,7 @@ static void lengths_can_be_scaled_and_reasoning_cut(void **state)
       assert_int_equal(r.n_hashes, expected[i][4]);
       tw_request_clear(&r);
     }
-    options.reasoning_budget = 0; /* what only reasons answers with one token then */
+    options.reasoning_budget = 0; /* a request that only reasons answers with one token then */
   }
 }
 
