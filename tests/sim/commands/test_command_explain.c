@@ -22,6 +22,7 @@ static int given_logs_with(void **state, double waiting_bytes)
   given_file(
       state, "summary.json",
       "{\"simulated_s\": 10, \"requests\": {\"arrived\": 100, \"completed\": 100}, \"accelerators\": 16,"
+      " \"rejections\": [{\"reason\": \"the queue is full\", \"requests\": 3}],"
       " \"slo\": {\"attainment\": 0.25}, \"ttft_s\": {\"p99\": 4},"
       " \"network\": {\"flows\": 100, \"bytes\": 100e9, \"kv_bytes\": 100e9}}");
   tw_log *log = tw_log_open(*state, TABLES, NULL);
@@ -103,6 +104,11 @@ static void the_verdict_says_what_was_missed_and_what_binds(void **state)
          "It does not meet its SLO (TTFT 2 s) for 99 % of the requests: 25 % met it; at p99 TTFT is 4 s.\n"
          "Pool serve is saturated by KV for 100 % of the time: KV blocks are short.\n",
          "");
+}
+
+static void the_verdict_says_why_requests_were_rejected(void **state)
+{
+  expect(state, "explain $", 0, " output tokens/s. 3 were rejected because the queue is full.\n", "");
 }
 
 static void blocks_are_short_where_caches_wait_for_links(void **state)
@@ -198,6 +204,7 @@ int main(void)
       cmocka_unit_test(a_percentile_is_the_parts_of_the_request_that_stands_there),
       cmocka_unit_test(a_transfer_names_the_fullest_link_of_its_engines),
       cmocka_unit_test(the_verdict_says_what_was_missed_and_what_binds),
+      cmocka_unit_test(the_verdict_says_why_requests_were_rejected),
       cmocka_unit_test(an_engine_tells_its_own_time),
       cmocka_unit_test(what_is_not_there_is_refused),
       cmocka_unit_test(sessions_wait_for_their_tools),
