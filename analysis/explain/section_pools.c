@@ -446,7 +446,8 @@ void tw_section_verdict(tw_explained *e)
   const char *name = json_string_value(json_object_get(e->run, "name"));
   g_autoptr(GString) ran = g_string_new(NULL);
   g_string_printf(
-      ran, "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s%s.",
+      ran,
+      "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s%s.",
       name != NULL ? name : "", arrived, time, completed, accelerators, tokens,
       tw_run_summary_number(e->summary, "load.drain_share") > 0.01 ? " until the last arrival" : "");
   add_rejections(e, ran);
