@@ -473,6 +473,7 @@ void tw_section_verdict(tw_explained *e)
       name != NULL ? name : "", arrived, time, completed, used, tokens,
       tw_run_summary_number(e->summary, "load.drain_share") > 0.01 ? " until the last arrival" : "");
   add_rejections(e, ran);
+  tw_failures_sentence(e, ran);
   g_autofree char *valid = g_utf8_make_valid(ran->str, -1);
   json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, slo, binds->str));
 }

@@ -72,7 +72,7 @@ static void accelerators_without_an_engine_are_told(void **state)
 static void a_plan_shows_what_is_set(void **state)
 {
   expect(state, "check --plan " AZURE " --set //pool/@replicas=2", 0,
-         "accelerators           32, of which engines use 16", "");
+         "accelerators           32, of which engines and jobs use 16", "");
 }
 
 int main(void)
