@@ -75,7 +75,7 @@ static int given_logs_with(void **state, double waiting_bytes)
   failure.accelerators = 8;
   failure.requests = 5;
   failure.lost_tokens = 100;
-  tw_log_failure(log, &failure);
+  tw_log_failure_row(log, &failure);
   assert_true(tw_log_close(log, NULL));
   return 0;
 }
@@ -129,7 +129,7 @@ static void failures_are_told(void **state)
   expect(state, "explain $", 0,
          " 1 failure stopped engines 2 times and hit 5 requests; engines were up for 70 % of their "
          "accelerators' time, "
-         "and 5 % of all requests were hit and missed the SLO.\n",
+         "and 5.0 % of all requests were hit and missed the SLO.\n",
          "");
   expect(state, "explain $", 0,
          "Failures\n  host node-1 stopped at 2 s, for 6 s: 8 accelerators, 5 requests hit, 100 tokens lost\n",
