@@ -26,18 +26,18 @@ set(tw_rooms
   "sim/energy             sim/log sim/engine sim/scenario"
   "sim/site               workloads/draw workloads/stream sim/base sim/log sim/kv sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
   "sim/world              platforms/input workloads/stream sim/base sim/log sim/router sim/scenario sim/site"
-  "sim/run                platforms/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/site sim/world"
+  "sim/run                platforms/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/energy sim/site sim/world"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
   "analysis/log           platforms/input sim/log"
   "analysis/show          platforms/input sim/log analysis/log"
   "analysis/explain       platforms/input sim/base sim/log analysis/log"
   "analysis/report        platforms/input sim/base sim/log analysis/log analysis/explain"
   "analysis/compare       platforms/input sim/log analysis/log analysis/report"
-  "sim/jobs               platforms/input sim/scenario analysis/log"
-  "sim/planner            platforms/input platforms/reader platforms/generate workloads/models workloads/stream workloads/traces sim/steptime sim/engine sim/router sim/scenario analysis/log analysis/report sim/jobs"
-  "sim/what_if            platforms/input platforms/reader sim/router sim/scenario analysis/log sim/jobs sim/planner"
+  "sim/launchers               platforms/input sim/scenario analysis/log"
+  "sim/planner            platforms/input platforms/reader platforms/generate workloads/models workloads/stream workloads/traces sim/steptime sim/engine sim/router sim/scenario analysis/log analysis/report sim/launchers"
+  "sim/what_if            platforms/input platforms/reader sim/router sim/scenario analysis/log sim/launchers sim/planner"
   "sim/sweep              platforms/input workloads/draw sim/log sim/scenario analysis/report analysis/compare"
-  "sim/commands           platforms/input platforms/generate workloads/draw workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/forecast sim/run sim/jobs sim/planner sim/what_if sim/sweep sim/calibrate analysis/log analysis/show analysis/explain analysis/report analysis/compare")
+  "sim/commands           platforms/input platforms/generate workloads/draw workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/forecast sim/run sim/launchers sim/planner sim/what_if sim/sweep sim/calibrate analysis/log analysis/show analysis/explain analysis/report analysis/compare")
 
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")

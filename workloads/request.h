@@ -14,6 +14,7 @@ typedef struct tw_request {
   gint32 n_hashes;
   gint32 hash_tokens;    /* prompt tokens that one hash id stands for: 512 in Mooncake's traces */
   gint32 context_tokens; /* tokens of prompt and output, where the ids go on over the output; else 0 */
+  gint32 brought_tokens; /* Leading prompt tokens whose KV comes with the request, from another site. */
   gint32 turn;           /* the turn of the session, by the number that its stream knows */
   guint64
       *hashes; /* ids of the prompt's blocks; equal leading ids are a shared prefix. Owned; NULL if none */

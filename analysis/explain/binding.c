@@ -1,5 +1,6 @@
 #include "analysis/explain/binding.h"
 
+#include "analysis/explain/link_waits.h"
 #include "analysis/log/log_reader.h"
 
 #include <math.h>
@@ -71,7 +72,11 @@ static tw_binding judge(const tw_engine_sums *s)
   }
   if (s->class_s[TW_TIME_FABRIC] > 0.5 * s->busy_s && s->busy_s > 0.5 * s->engine_s)
     return TW_BINDS_NETWORK;
-  if (known_s >= s->engine_s)
+  gboolean waits = known_s >= s->engine_s;
+  /* Blocks of prompts are taken until their KV has been sent. */
+  if (s->flows_s >= s->engine_s && s->engine_s > 0 && (!waits || of[most] == TW_BINDS_KV))
+    return TW_BINDS_NETWORK;
+  if (waits)
     return s->slow_s > 0.5 * s->engine_s ? TW_BINDS_POWER : of[most];
   return s->waiting_s >= 2 * s->engine_s && s->waiting_s > 0.1 * s->running_s ? TW_BINDS_UNSURE
                                                                               : TW_BINDS_NOTHING;
@@ -110,6 +115,7 @@ static void add_sums(tw_engine_sums *to, const tw_engine_sums *s)
   to->waiting_s += s->waiting_s;
   to->kv_s += s->kv_s;
   to->slow_s += s->slow_s;
+  to->flows_s += s->flows_s;
   to->joules += s->joules;
   to->prompt_tokens += s->prompt_tokens;
   to->output_tokens += s->output_tokens;
@@ -125,18 +131,31 @@ static void add_sums(tw_engine_sums *to, const tw_engine_sums *s)
 typedef struct walk {
   GArray *pools;         /* sums so far, and of the interval under way: */
   tw_engine_sums *under; /* Sums of each pool. */
+  tw_link_waits *links;  /* NULL: nothing is known of links */
+  double *flows;         /* that wait at the links of each pool in the interval under way */
   double start_s, length_s;
   void (*each)(void *user, int pool, const tw_engine_sums *interval, tw_binding binds, double start_s,
                double length_s);
   void *user;
 } walk;
 
-static void end_interval(walk *w)
+static gboolean end_interval(walk *w, GError **error)
 {
+  memset(w->flows, 0, w->pools->len * sizeof *w->flows);
+  if (w->links != NULL && !isnan(w->start_s) && !tw_link_waits_at(w->links, w->start_s, w->flows, error))
+    return FALSE;
+  gboolean network = FALSE;
+  for (guint p = 0; p < w->pools->len; p++) {
+    w->under[p].flows_s = w->flows[p] * w->length_s;
+    network |= judge(&w->under[p]) == TW_BINDS_NETWORK;
+  }
   for (guint p = 0; p < w->pools->len; p++) {
     tw_engine_sums *sums = &g_array_index(w->pools, tw_engine_sums, p), *under = &w->under[p];
     if (under->engine_s > 0) {
       tw_binding binds = judge(under);
+      /* Blocks of prompts are taken until their KV has been sent, to links of other pools that are full. */
+      if (binds == TW_BINDS_KV && network)
+        binds = TW_BINDS_NETWORK;
       sums->binds_s[binds] += w->length_s;
       add_sums(sums, under);
       if (w->each != NULL)
@@ -144,6 +163,7 @@ static void end_interval(walk *w)
     }
     *under = (tw_engine_sums){0};
   }
+  return TRUE;
 }
 
 static gboolean read_rows(walk *w, tw_log_reader *reader, const columns *c, const json_t *run, double from_s,
@@ -161,15 +181,14 @@ static gboolean read_rows(walk *w, tw_log_reader *reader, const columns *c, cons
     int pool = number >= 0 && (size_t)number < n_engines ? pools[number] : -1;
     if (length_s <= 0 || pool < 0 || (engine >= 0 && number != engine))
       continue;
-    if (start_s != w->start_s)
-      end_interval(w);
+    if (start_s != w->start_s && !end_interval(w, error))
+      return FALSE;
     w->start_s = start_s;
     w->length_s = length_s;
     add_row(reader, c, length_s, &w->under[pool]);
   }
-  end_interval(w);
   if (problem == NULL)
-    return TRUE;
+    return end_interval(w, error);
   g_propagate_error(error, problem);
   return FALSE;
 }
@@ -188,8 +207,20 @@ static gboolean walk_through(walk *w, const char *directory, const json_t *run, 
     g_array_append_val(w->pools, ((tw_engine_sums){.id = g_strdup(json_string_value(id))}));
   }
   w->start_s = NAN;
+  GError *problem = NULL;
+  g_autoptr(tw_link_waits) links = tw_link_waits_open(directory, run, from_s, &problem);
+  if (problem != NULL) {
+    g_propagate_error(error, problem);
+    return FALSE;
+  }
+  g_autofree double *flows = g_new0(double, MAX(w->pools->len, 1));
   w->under = g_new0(tw_engine_sums, MAX(w->pools->len, 1));
+  w->links = engine < 0 ? links : NULL;
+  w->flows = flows;
   gboolean sound = read_rows(w, reader, &c, run, from_s, to_s, engine, end_s, error);
+  double length_s = fmin(to_s, end_s) - fmax(from_s, 0);
+  for (guint p = 0; sound && w->links != NULL && p < w->pools->len; p++)
+    g_array_index(w->pools, tw_engine_sums, p).links_used = tw_link_waits_used(links, p, length_s);
   g_clear_pointer(&w->under, g_free);
   return sound;
 }
@@ -275,6 +306,8 @@ double tw_binding_headroom(const tw_engine_sums *s, double seats, double tpot_s,
   double g = grows_s / s->engine_s, b = s->busy_s / s->engine_s, low = 0, high = 1 / g;
   if (!(s->engine_s > 0 && g > 0 && b > g))
     return NAN;
+  if (s->links_used > 0)
+    high = fmin(high, 1 / s->links_used);
   double longest = limit_s / tpot_s; /* NAN: no limit */
   for (int i = 0; i < 60; i++) {
     double k = (low + high) / 2, longer = (b - g) / (b * (1 - k * g)), batch = k * fmax(longer, 1);

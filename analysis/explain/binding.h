@@ -2,8 +2,8 @@
  *
  * A pool is saturated in an interval where, in the mean over its engines, at least one request waited for
  * something that a boundary of iterations does not bring: it is what most of them waited for. Where engines
- * wait most of their busy time for collectives of the fabric it is the network, and so where that carries KV
- * caches through links that are full. That an engine is busy says nothing: it is so with one request. */
+ * wait most of their busy time for collectives of the fabric it is the network, and so where KV caches are sent and, in
+ * the mean over the engines, at least one flow waits at the links of their hosts. That an engine is busy says nothing: it is so with one request. */
 #ifndef TW_ANALYSIS_BINDING_H
 #define TW_ANALYSIS_BINDING_H
 
@@ -37,6 +37,9 @@ typedef struct tw_engine_sums {
   char *id; /* Name of the pool. */
   double engine_s, busy_s, class_s[TW_TIME_CLASS_COUNT];
   double running_s, waiting_s, waiting_for_s[TW_FOR_COUNT], kv_s, slow_s; /* slow_s: clock below nominal */
+  double
+      flows_s; /* of flows that waited at links of its hosts; only of pools as a whole, as is what follows */
+  double links_used; /* share of its bandwidth that the busiest of these links carried; 0: not known */
   double prompt_tokens, output_tokens, joules;
   double most_running, most_kv;     /* The most of an engine in an interval. */
   double binds_s[TW_BINDING_COUNT]; /* seconds of the run that the pool was so */
@@ -57,7 +60,8 @@ json_t *tw_binding_spans(const char *directory, const json_t *run, double end_s,
  * that takes k · g, and the rest of the iterations share what is left:
  *
  *     iteration  τ(k) / τ(1) = (b − g) / (b (1 − k g))      at most limit / tpot, and finite
- *     batch      k · τ(k) / τ(1)                            at most 1 / (share of KV in use), seats / running */
+ *     batch      k · τ(k) / τ(1)                            at most 1 / (share of KV in use), seats / running
+ *     links      k                                          at most 1 / (share of bandwidth in use), where KV is sent */
 double tw_binding_headroom(const tw_engine_sums *sums, double seats, double tpot_s, double limit_s);
 
 #endif

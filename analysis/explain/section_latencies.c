@@ -1,5 +1,6 @@
 /* Latencies: who stands at a percentile, and what the time went to. */
 #include "analysis/explain/link_sums.h"
+#include "analysis/explain/link_waits.h"
 #include "analysis/explain/sections.h"
 #include "analysis/explain/words.h"
 #include "platforms/input/fault.h"
@@ -45,8 +46,7 @@ static gboolean is_of(const tw_explained *e, gint64 engine, const char *link)
   json_t *host;
   json_array_foreach(json_object_get(of, "hosts"), i, host)
   {
-    const char *name = json_string_value(host);
-    if (g_str_has_prefix(link, name) && !g_ascii_isalnum(link[strlen(name)]))
+    if (tw_link_is_of(link, json_string_value(host)))
       return TRUE;
   }
   return FALSE;

@@ -2,6 +2,7 @@
 #include "analysis/explain/link_sums.h"
 #include "analysis/explain/sections.h"
 #include "analysis/explain/words.h"
+#include "analysis/log/run_directory.h"
 #include "analysis/log/run_summary.h"
 
 #include <math.h>
@@ -87,7 +88,8 @@ static char *enough_engines(const tw_explained *e, const tw_engine_sums *sums, d
                     : g_strdup("");
 }
 
-/* By the closed form; NAN for pools that are saturated, and where it does not know. */
+/* By the closed form; NAN for pools that are saturated, where it does not know, and for rollouts, which take all that
+ * serves them: fewer engines would make steps longer. */
 static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
 {
   const json_t *pool = pool_json(e, sums->id);
@@ -96,7 +98,8 @@ static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
   double all_s = 0;
   for (int i = 0; i < TW_BINDING_COUNT; i++)
     all_s += sums->binds_s[i];
-  if (sums->binds_s[TW_BINDS_NOTHING] < 0.95 * all_s)
+  if (sums->binds_s[TW_BINDS_NOTHING] < 0.95 * all_s ||
+      tw_run_json_has_table(e->run, tw_log_table_find("rl")))
     return NAN;
   double headroom =
       tw_binding_headroom(sums, seats, tw_run_summary_number(e->summary, "tpot_s.p99"), limit_s);
@@ -179,6 +182,19 @@ void tw_section_pools(tw_explained *e)
   }
 }
 
+/* Whether a link is one of several that make up another which is listed: "node-0-nic/1_UP" of "node-0-nic_UP". */
+static gboolean is_part(const GArray *links, const char *name)
+{
+  const char *slash = strrchr(name, '/'), *end = slash != NULL ? strrchr(slash, '_') : NULL;
+  if (end == NULL)
+    return FALSE;
+  g_autofree char *whole = g_strdup_printf("%.*s%s", (int)(slash - name), name, end);
+  for (guint i = 0; i < links->len; i++)
+    if (g_str_equal(g_array_index(links, tw_link_sums, i).name, whole))
+      return TRUE;
+  return FALSE;
+}
+
 gboolean tw_section_links(tw_explained *e, GError **error)
 {
   double from_s = fmax(e->options->from_s, 0), to_s = fmin(e->options->to_s, e->end_s);
@@ -196,13 +212,13 @@ gboolean tw_section_links(tw_explained *e, GError **error)
                    "a flow took %s times as long as it would have alone in the mean, %s times at p99", mean,
                    p99);
   }
-  for (guint i = 0; i < links->len && i < TOLD_LINKS; i++) {
+  for (guint i = 0, said = 0; i < links->len && i < TOLD_LINKS; i++) {
     const tw_link_sums *link = &g_array_index(links, tw_link_sums, i);
     g_autofree char *full = tw_words_share(link->full_s / (to_s - from_s)),
                     *used = tw_words_share(link->used_s / (to_s - from_s)),
                     *rate = tw_words_amount(link->bytes * 8 / (to_s - from_s) / 1e9),
                     *bytes = tw_words_amount(link->bytes / 1e9);
-    if (i < 3 || (i < SHOWN_LINKS && link->full_s > 0))
+    if ((said < 3 || (said < SHOWN_LINKS && link->full_s > 0)) && !is_part(links, link->name) && ++said > 0)
       tw_section_say(section, "%s: full for %s of the time, %s of its bandwidth used, %s GB at %s Gbit/s",
                      link->name, full, used, bytes, rate);
     json_array_append_new(json_object_get(e->json, "links"),
@@ -249,14 +265,19 @@ void tw_section_costs(tw_explained *e)
   json_t *section = tw_section_add(e, isnan(usd) ? "Energy" : "Energy and cost");
   if (!isnan(joules)) {
     double each = tw_run_summary_number(e->summary, "energy.j_per_output_token");
+    gboolean jobs = tw_run_summary_number(e->summary, "spent.joules.jobs") > 0;
     g_autofree char *shares = spent_shares(e, "joules"),
-                    *said = amount_of(joules / 3.6e6, "kWh", each, "J per output token");
+                    *said = amount_of(joules / 3.6e6, "kWh", each,
+                                      jobs ? "J per output token with what jobs take" : "J per output token");
     tw_section_say(section, "%s: %s", said, shares);
   }
   if (!isnan(usd)) {
     double each = tw_run_summary_number(e->summary, "cost.usd_per_million_output_tokens");
+    gboolean jobs = tw_run_summary_number(e->summary, "spent.usd.jobs") > 0;
     g_autofree char *shares = spent_shares(e, "usd"),
-                    *said = amount_of(usd, "USD", each, "per million output tokens");
+                    *said = amount_of(usd, "USD", each,
+                                      jobs ? "per million output tokens with what jobs take"
+                                           : "per million output tokens");
     tw_section_say(section, "%s: %s", said, shares);
   }
 }
@@ -311,11 +332,9 @@ static char *slo_sentence(const tw_explained *e)
         "had, %s met it%s%s.",
         share, of, left, judged, *why != '\0' ? "; at p99 " : "", why);
   }
-  if (*why == '\0')
-    return g_strdup_printf("It %s its SLO (%s): %s of the requests met it.",
-                           attained >= 0.99 ? "meets" : "does not meet", of, share);
-  return g_strdup_printf("It %s its SLO (%s): %s of the requests met it; at p99 %s.",
-                         attained >= 0.99 ? "meets" : "does not meet", of, share, why);
+  return g_strdup_printf("It %s its SLO (%s) for 99 %% of the requests: %s met it%s%s.",
+                         attained >= 0.99 ? "meets" : "does not meet", of, share,
+                         *why != '\0' ? "; at p99 " : "", why);
 }
 
 /* Returns the binding of a pool for most of the time that anything does, of at least a twentieth of the run. */
@@ -327,6 +346,17 @@ static tw_binding bound_by(const tw_engine_sums *sums, double all_s)
         (most == TW_BINDS_NOTHING || sums->binds_s[b] > sums->binds_s[most]))
       most = (tw_binding)b;
   return most == TW_BINDS_NOTHING && sums->binds_s[TW_BINDS_UNSURE] > 0.5 * all_s ? TW_BINDS_UNSURE : most;
+}
+
+/* What a binding means. More places in batches make iterations longer: no help where TPOT is beyond its limit. */
+static const char *meaning_of(const tw_explained *e, tw_binding binding)
+{
+  double limit_s = number_of(json_object_get(e->run, "slo"), "tpot_s");
+  if (binding == TW_BINDS_SEATS && tw_run_summary_number(e->summary, "tpot_s.p99") > limit_s)
+    return "places in batches (max-seqs) are short, and more of them would make TPOT longer, which is beyond "
+           "its "
+           "limit at p99 already: more engines would help, or faster ones";
+  return tw_binding_helps[binding];
 }
 
 static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString *text)
@@ -345,7 +375,7 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
   else
     g_string_append_printf(text, "%s%s for %s of the time: %s",
                            most == TW_BINDS_UNSURE ? "" : "saturated by ", tw_binding_words[most], share,
-                           tw_binding_helps[most]);
+                           meaning_of(e, most));
   if (fabric >= 0.1)
     g_string_append_printf(text, "; its iterations wait for %s of their time for collectives between domains",
                            fabric_share);
@@ -393,6 +423,21 @@ static void tell_jobs(tw_explained *e)
   json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, jobs->str, ""));
 }
 
+/* "72", or "72 of 144" where some of the platform's accelerators belong to no engine and no job. The caller frees it. */
+static char *used_accelerators(const tw_explained *e)
+{
+  double engines = tw_run_summary_number(e->summary, "accelerators"), used = engines,
+         all = number_of(json_object_get(e->run, "platform"), "accelerators");
+  const json_t *job;
+  size_t i;
+  json_array_foreach(json_object_get(e->summary, "jobs"), i, job)
+  {
+    used += number_of(job, "accelerators");
+  }
+  g_autofree char *few = tw_words_amount(engines), *many = tw_words_amount(all);
+  return used < all ? g_strdup_printf("%s of %s", few, many) : g_steal_pointer(&few);
+}
+
 void tw_section_verdict(tw_explained *e)
 {
   if (e->pools->len == 0 && json_array_size(json_object_get(e->summary, "jobs")) > 0) {
@@ -401,17 +446,17 @@ void tw_section_verdict(tw_explained *e)
   }
   g_autofree char *arrived = tw_words_amount(tw_run_summary_number(e->summary, "requests.arrived")),
                   *completed = tw_words_amount(tw_run_summary_number(e->summary, "requests.completed")),
-                  *accelerators = tw_words_amount(tw_run_summary_number(e->summary, "accelerators")),
                   *tokens = tw_words_amount(tw_run_summary_number(e->summary, "load.output_tokens_per_s")),
-                  *time = tw_words_duration(e->end_s), *slo = slo_sentence(e);
+                  *time = tw_words_duration(e->end_s), *slo = slo_sentence(e), *used = used_accelerators(e);
   g_autoptr(GString) binds = g_string_new(NULL);
   for (guint i = 0; i < e->pools->len; i++)
     add_pool(e, &g_array_index(e->pools, tw_engine_sums, i), binds);
   add_jobs(e, binds);
   const char *name = json_string_value(json_object_get(e->run, "name"));
   g_autofree char *ran = g_strdup_printf(
-      "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s.",
-      name != NULL ? name : "", arrived, time, completed, accelerators, tokens);
+      "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s%s.",
+      name != NULL ? name : "", arrived, time, completed, used, tokens,
+      tw_run_summary_number(e->summary, "load.drain_share") > 0.01 ? " until the last arrival" : "");
   g_autofree char *valid = g_utf8_make_valid(ran, -1);
   json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, slo, binds->str));
 }

@@ -14,7 +14,6 @@ function colourAt(share) {
 class Floor {
   constructor(parent, racks, known) {
     this.racks = racks;
-    this.frame = 0;
     this.columns = Object.fromEntries(Object.entries(racks.columns).map(([name, column]) => [name,
       { unit: column.unit || "%", help: column.help, mean: unpack(column.mean), max: unpack(column.max ?? column.mean) }]));
     Object.assign(this.columns, moreOfRacks(racks, known));
@@ -22,17 +21,13 @@ class Floor {
     this.metric = ["total_w", "output_tokens_per_s"].find((name) => metrics.includes(name)) ?? metrics[0];
     this.select = make("select", { id: "floor-metric", change: () => { this.metric = this.select.value; this.showMetric(); } },
       ...metrics.map((name) => make("option", { value: name, selected: name === this.metric && "" }, name === "total_w" ? "power, which is heat" : nameOf(name))));
-    this.slider = make("input", { type: "range", id: "floor-time", min: "0", max: String(Math.max(0, racks.n - 1)), value: "0", step: "1",
-      input: () => this.showFrame(Number(this.slider.value)) });
-    this.play = make("button", { type: "button", id: "floor-play", click: () => this.toggle() }, "▶ Play");
-    this.clock = make("output", { id: "floor-clock", for: "floor-time" });
+    this.frames = new Frames("floor", racks.n, racks.width_s, (frame) => this.showFrame(frame));
     this.scale = make("div", { class: "scale" });
     this.plan = make("div", { class: "floor", role: "group", "aria-label": "Racks; choose one to see it over time" });
     this.detail = make("div", { class: "detail" });
-    parent.append(make("div", { class: "bar" }, make("label", {}, "Racks by ", this.select), this.play,
-      make("label", { class: "wide" }, "Time ", this.slider), this.clock), this.scale, this.plan, this.detail);
+    parent.append(make("div", { class: "bar" }, make("label", {}, "Racks by ", this.select), ...this.frames.parts), this.scale, this.plan, this.detail);
     this.makeRacks(known);
-    this.frame = this.findPeak();
+    this.frames.frame = this.findPeak();
     this.showMetric();
   }
 
@@ -68,17 +63,12 @@ class Floor {
     this.scale.replaceChildren(make("span", {}, formatUnit(this.bottom, unit)), make("span", { class: "ramp",
       style: `background:linear-gradient(to right,${cividis.map((c) => `rgb(${c})`).join()})` }), make("span", {}, formatUnit(this.top, unit)),
     make("span", { class: "soft" }, help ?? ""));
-    this.showFrame(this.frame);
+    this.frames.set(this.frames.frame);
     if (this.chosen !== undefined) this.choose(this.chosen);
   }
 
   showFrame(frame) {
-    this.frame = frame;
-    this.slider.value = String(frame);
     const { mean, unit } = this.columns[this.metric];
-    const from = frame * this.racks.width_s;
-    this.clock.textContent = `${formatClock(from, this.racks.width_s)} – ${formatClock(Math.min(from + this.racks.width_s, runEnd), this.racks.width_s)}`;
-    this.slider.setAttribute("aria-valuetext", this.clock.textContent);
     this.cells.forEach(({ cell, value, name }, i) => {
       const amount = mean[i * this.racks.n + frame];
       const none = Number.isNaN(amount);
@@ -105,19 +95,5 @@ class Floor {
     const [from, to] = [i * this.racks.n, (i + 1) * this.racks.n];
     this.plot = new TimePlot(this.detail, { title: `${this.cells[i].name}: ${nameOf(this.metric)}`, unit, width_s: this.racks.width_s, n: this.racks.n,
       series: [{ name: "mean", mean: mean.slice(from, to) }, { name: "peak", mean: max.slice(from, to) }] });
-  }
-
-  toggle() {
-    if (this.timer) {
-      clearInterval(this.timer);
-      this.timer = undefined;
-    } else {
-      if (this.frame >= this.racks.n - 1) this.showFrame(0);
-      this.timer = setInterval(() => {
-        if (this.frame >= this.racks.n - 1) this.toggle();
-        else this.showFrame(this.frame + 1);
-      }, Math.max(40, 12000 / this.racks.n));
-    }
-    this.play.textContent = this.timer ? "❚❚ Pause" : "▶ Play";
   }
 }

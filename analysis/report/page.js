@@ -322,13 +322,13 @@ function makePage() {
   addDistributions();
   if (pools.length > 0) addPools(pools);
   if (site) addEnergy(site);
-  if (hasColumns(report.sites)) addSites(report.sites);
+  if (hasColumns(report.sites)) addSites(report.sites, run.sites ?? [], report.ways);
   if (hasColumns(links)) addLinks(links);
   else absent.push(["Links", "the run has no table of links, or nothing crossed one"]);
   addNetworkMap();
   if (hasColumns(racks)) {
     const floor = new Floor(addSection("floor", "Floor plan", "Choose a rack to see it over time."), racks, run.platform?.racks ?? []);
-    drawn.push({ draw: () => floor.showFrame(floor.frame) });
+    drawn.push({ draw: () => floor.showFrame(floor.frames.frame) });
   }
   if (Object.values(report.slowest).some((rows) => rows.length > 0)) new SlowestRequests(addSection("slowest", "Slowest requests"), report.slowest);
   if (report.endings.length > 0) addEndings();

@@ -89,6 +89,7 @@ json_t *tw_report_data(const char *directory, GError **error)
           set(data, "pools", tw_report_pools(directory, run, end_s, error)) &&
           set(data, "racks", tw_report_racks(directory, run, end_s, error)) &&
           set(data, "sites", tw_report_sites(directory, run, end_s, error)) &&
+          set(data, "ways", tw_report_ways(directory, run, end_s, error)) &&
           set(data, "links", tw_report_links(directory, run, end_s, error)) &&
           set(data, "failures", tw_report_failures(directory, run, error)) &&
           set(data, "jobs", tw_report_jobs(directory, run, end_s, error));

@@ -346,7 +346,7 @@ static const json_t *racks_of(const json_t *run)
 
 /* The means of a table that has a row for each of `expected` names and interval, by those names. */
 static json_t *read_named(const char *directory, const json_t *run, const char *name, const char *key,
-                          gsize expected, double end_s, GError **error)
+                          gsize expected, bucket_part mean, double end_s, GError **error)
 {
   g_auto(interval_table) table = {0};
   g_auto(groups) gs = make_groups(TRUE);
@@ -359,20 +359,26 @@ static json_t *read_named(const char *directory, const json_t *run, const char *
   if (!read_groups(&table, &gs, error))
     return NULL;
   group *const *named = (group *const *)gs.all->pdata;
-  json_t *described = describe_groups(&table, named, gs.all->len, MEAN);
+  json_t *described = describe_groups(&table, named, gs.all->len, mean);
   json_object_set_new(described, "names", describe_names(named, gs.all->len));
   return described;
 }
 
 json_t *tw_report_racks(const char *directory, const json_t *run, double end_s, GError **error)
 {
-  return read_named(directory, run, "racks", "rack", json_array_size(racks_of(run)), end_s, error);
+  return read_named(directory, run, "racks", "rack", json_array_size(racks_of(run)), MEAN, end_s, error);
 }
 
 json_t *tw_report_sites(const char *directory, const json_t *run, double end_s, GError **error)
 {
-  return read_named(directory, run, "sites", "site", json_array_size(json_object_get(run, "sites")), end_s,
-                    error);
+  return read_named(directory, run, "sites", "site", json_array_size(json_object_get(run, "sites")), MEAN,
+                    end_s, error);
+}
+
+json_t *tw_report_ways(const char *directory, const json_t *run, double end_s, GError **error)
+{
+  gsize n = json_array_size(json_object_get(run, "sites"));
+  return read_named(directory, run, "wans", "way", n * n, MEAN_OF_ALL_TIME, end_s, error);
 }
 
 static double find_peak(const group *g, guint column)

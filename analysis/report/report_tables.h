@@ -23,6 +23,8 @@ json_t *tw_report_pools(const char *directory, const json_t *run, double end_s, 
 /* {"names": [...], "width_s", "n", "columns": {NAME: {..., "mean", "max"}}}: n numbers per name, one name
  * after the other. */
 json_t *tw_report_racks(const char *directory, const json_t *run, double end_s, GError **error);
+/* What sets out on the ways between the regions of several sites, in the same form. */
+json_t *tw_report_ways(const char *directory, const json_t *run, double end_s, GError **error);
 /* The sites of a run of several, in the same form. */
 json_t *tw_report_sites(const char *directory, const json_t *run, double end_s, GError **error);
 /* The links with the highest peaks, in the same form; "count" is the number of all links. */

@@ -170,6 +170,20 @@ static void ignore_error(void *data, xmlErrorPtr error)
   (void)data, (void)error;
 }
 
+/* The first element from `root` down that has an attribute of that name, at most so deep; NULL: none has. */
+static const tw_element *element_with(const tw_element *root, const char *name, int depth)
+{
+  for (const tw_attribute *a = root->attributes; a != NULL && a->name != NULL; a++)
+    if (g_str_equal(a->name, name))
+      return root;
+  for (const tw_child *c = root->children; depth > 0 && c != NULL && c->element != NULL; c++) {
+    const tw_element *found = element_with(c->element, name, depth - 1);
+    if (found != NULL)
+      return found;
+  }
+  return NULL;
+}
+
 gboolean tw_document_set(tw_document *document, const tw_element *root, const char *assignment,
                          tw_faults *faults)
 {
@@ -183,8 +197,9 @@ gboolean tw_document_set(tw_document *document, const tw_element *root, const ch
   g_autofree char *path = g_strndup(assignment, (gsize)(split - assignment));
   char *name = strrchr(path, '/');
   if (name == NULL || name == path || name[1] != '@' || xmlValidateNCName(BAD_CAST(name + 2), 0) != 0) {
-    tw_faults_add(faults, source, 0, "\"%s\" does not end in an attribute; write it as //router/@policy",
-                  path);
+    const tw_element *holder = xmlValidateNCName(BAD_CAST path, 0) == 0 ? element_with(root, path, 6) : NULL;
+    tw_faults_add(faults, source, 0, "\"%s\" does not end in an attribute; write it as //%s/@%s", path,
+                  holder != NULL ? holder->name : "router", holder != NULL ? path : "policy");
     return FALSE;
   }
   *name = '\0';

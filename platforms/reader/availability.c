@@ -39,8 +39,7 @@ static void read_change(const reading *r, char **words, long line)
         words[0], last_s(r->profile));
     return;
   }
-  if (!tw_number_parse(words[1], &change.left) || change.left < 0 ||
-      (r->of_speed && (change.left == 0 || change.left > 1))) {
+  if (!tw_number_parse(words[1], &change.left) || (r->of_speed && (change.left <= 0 || change.left > 1))) {
     tw_faults_add(r->faults, r->path, line,
                   r->of_speed ? "\"%s\" is no speed; write a part of the full one, above 0 and at most 1 (a "
                                 "state_file turns hosts off)"

@@ -1,6 +1,6 @@
 /* Profiles: what SimGrid's state_file of a <host> or <link>, and its speed_file of a <host>, say of what is left of
  * it over time. Their files are lines of a time in seconds, since the beginning, and a value that counts from then on:
- * of a state 0 is off and anything above it on, of a speed it is a part of the full one. "LOOPAFTER d" (or
+ * of a state anything above 0 is on and all else off, of a speed it is a part of the full one. "LOOPAFTER d" (or
  * "PERIODICITY d", the older word) begins the file anew d seconds after its last line, with the times of its lines
  * counted from there, as SimGrid does (kernel/resource/profile/ProfileBuilder.cpp of 3.32). */
 #ifndef TW_PLATFORMS_AVAILABILITY_H

@@ -47,13 +47,13 @@ static int falling(const void *a, const void *b)
   return (x < y) - (x > y);
 }
 
-/* The clocks of a host with these speeds. */
+/* The clocks of a host with these speeds, of which those of 0 (SimGrid's, for the time in which a host boots) are none. */
 static void set_clocks(tw_host *host, double *speeds, guint n)
 {
   qsort(speeds, n, sizeof *speeds, falling);
   host->clocks = n > 1 ? g_new(double, n) : NULL;
   for (guint i = 1; i < n; i++)
-    if (speeds[i] < speeds[i - 1])
+    if (speeds[i] < speeds[i - 1] && speeds[i] > 0)
       host->clocks[host->n_clocks++] = speeds[i] / speeds[0];
 }
 
@@ -102,8 +102,9 @@ tw_host tw_reader_host(tw_reader *reader, const xmlNode *node, const char *speed
   g_auto(GStrv) speeds = g_strsplit(speed, ",", -1);
   g_autofree double *values = g_new0(double, g_strv_length(speeds) + 1);
   for (guint i = 0; speeds[i] != NULL; i++) {
-    values[i] = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), reader->notes, reader->faults);
-    if ((gint64)i == pstate)
+    gboolean first = (gint64)i == pstate;
+    values[i] = tw_reader_speed(node, "speed", g_strstrip(speeds[i]), first, reader->notes, reader->faults);
+    if (first)
       host.speed_flops = values[i];
   }
   set_clocks(&host, values, g_strv_length(speeds));

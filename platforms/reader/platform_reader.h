@@ -103,9 +103,9 @@ void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults);
 void tw_reader_note_unit(GPtrArray *notes, const xmlNode *node, const char *what, const char *unit);
 
 /* Numbers as SimGrid writes them: "1.5Gf", "50GBps" or "400Gbps", "2us". Faults name the attribute `what` of
- * `node`; the value is then NAN. */
-double tw_reader_speed(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
-                       tw_faults *faults);
+ * `node`; the value is then NAN. A speed may be 0 unless it is to be `positive`. */
+double tw_reader_speed(const xmlNode *node, const char *what, const char *text, gboolean positive,
+                       GPtrArray *notes, tw_faults *faults);
 double tw_reader_bandwidth(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
                            tw_faults *faults);
 double tw_reader_latency(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,

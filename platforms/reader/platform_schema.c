@@ -295,11 +295,11 @@ static double refuse_range(const xmlNode *node, const char *what, const char *te
   return NAN;
 }
 
-double tw_reader_speed(const xmlNode *node, const char *what, const char *text, GPtrArray *notes,
-                       tw_faults *faults)
+double tw_reader_speed(const xmlNode *node, const char *what, const char *text, gboolean positive,
+                       GPtrArray *notes, tw_faults *faults)
 {
   double value = read_quantity(node, what, text, speed_units, "f", "a speed, such as 1Gf", notes, faults);
-  if (value <= 0 || isinf(value))
+  if (value < 0 || (positive && value == 0) || isinf(value))
     return refuse_range(node, what, text, "a speed above zero", faults);
   return value;
 }

@@ -42,16 +42,17 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
        0,                                                                                                    \
        G_OPTION_ARG_STRING,                                                                                  \
        WORD(map),                                                                                            \
-       "columns of your own log: arrival, prompt (with cache-read and cache-write, where these are apart), " \
-       "output (or answer), reasoning, session, class, priority, state",                                     \
+       "columns of your own log: arrival (with date, where it is a time of day), prompt (with cache-read "   \
+       "and cache-write, where these are apart), output (or answer, or total), reasoning, session, class, "  \
+       "priority, state",                                                                                    \
        "ROLE=COLUMN,..."},                                                                                   \
       {"time",                                                                                               \
        0,                                                                                                    \
        0,                                                                                                    \
        G_OPTION_ARG_STRING,                                                                                  \
        WORD(time),                                                                                           \
-       "how a log writes its times: iso, epoch, epoch-ms, epoch-us, epoch-ns, excel or seconds; default: "   \
-       "guessed",                                                                                            \
+       "how a log writes its times: iso (any date with one meaning), dmy or mdy (1/6/2026), epoch, "         \
+       "epoch-ms, epoch-us, epoch-ns, excel or seconds; default: guessed",                                   \
        "KIND"},                                                                                              \
       {"delimiter",                                                                                          \
        0,                                                                                                    \

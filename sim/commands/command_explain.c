@@ -53,9 +53,10 @@ static void print_change(const json_t *knob, const char *metric, double scale, i
   }
   double gain = scale * json_number_value(json_object_get(change, "gain"));
   double noise = scale * json_number_value(json_object_get(change, "noise"));
-  g_autofree char *text = noise * pow(10, decimals) >= 0.5
-                              ? g_strdup_printf("%+.*f ± %.*f", decimals, gain, decimals, noise)
-                              : g_strdup_printf("%+.*f", decimals, gain);
+  double last = pow(10, -decimals) / 2; /* what is less is rounded to nothing, which has no sign */
+  g_autofree char *text = noise >= last ? g_strdup_printf("%+.*f ± %.*f", decimals, gain, decimals, noise)
+                                        : g_strdup_printf(fabs(gain) >= last ? "%+.*f" : "%.*f", decimals,
+                                                          fabs(gain) >= last ? gain : 0);
   printf("%*s%s", (int)(17 - g_utf8_strlen(text, -1)), "", text);
 }
 
@@ -123,10 +124,12 @@ static void print_what_if(const json_t *found)
   print_most_helpful(found);
   int seeds = (int)json_integer_value(json_object_get(found, "seeds"));
   if (seeds == 1)
-    printf("  Of one seed: --seeds 3 tells gains from chance.\n");
+    printf("  Changes of the share that meets the SLO are percentage points. Of one seed: --seeds 3 tells "
+           "gains from chance.\n");
   else
-    printf("  Changes are means over %d seeds, ± half of their 95 %% interval; without ± the seed changes "
-           "nothing.\n",
+    printf("  Changes are means over %d seeds (of the share that meets the SLO in percentage points), ± half "
+           "of their "
+           "95 %% interval; without ± the seed changes nothing.\n",
            seeds);
   if (json_object_get(now, "cost.usd_per_million_output_tokens") == NULL)
     printf("  What it costs is not known: the scenario has no <cost> and no <price>.\n");

@@ -1,7 +1,7 @@
 /* `tokenworks plan`: what should be built for a load? */
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 #include "sim/planner/answer_print.h"
 
 #include <stdio.h>

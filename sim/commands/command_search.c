@@ -2,7 +2,7 @@
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 #include "sim/planner/bracket.h"
 #include "sim/scenario/world.h"
 

@@ -5,7 +5,7 @@
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
 #include "sim/commands/output.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 #include "sim/log/metric.h"
 #include "sim/sweep/sweep_page.h"
 

@@ -1,7 +1,7 @@
 /* `tokenworks work`: a task of a work list, as a batch system starts it. */
 #include "platforms/input/fault.h"
 #include "sim/commands/command.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 
 #include <stdio.h>
 

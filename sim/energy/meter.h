@@ -2,7 +2,7 @@
  * table.
  *
  *     cuts    0 ─────┼────────┼─────┼──┼──── ...   ends of windows and of rows
- *     windows |      1 s      |     1 s    |       conversion and cooling, price, peak
+ *     windows |      1 s      |     1 s    |       conversion and cooling (PUE), price, peak
  *     rows    |   0.7 s  |   0.7 s  |              what is logged
  *
  * The factory cuts time at the end of every window of one second and of every row. What conversion and

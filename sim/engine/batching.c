@@ -337,6 +337,26 @@ static void load_prefix(tw_scheduler *s, tw_sequence *sequence, const tw_offload
   s->next.from_store += store;
 }
 
+gint64 tw_batching_brought(const tw_scheduler *s, const tw_sequence *sequence, gint64 here)
+{
+  if (sequence->admitted || sequence->request.brought_tokens == 0)
+    return 0;
+  gint64 tokens = MIN(sequence->request.brought_tokens, sequence->request.prompt_tokens - 1);
+  if (s->config.checkpoint_tokens > 0)
+    tokens -= tokens % s->config.checkpoint_tokens;
+  return MAX(tokens / s->config.block_tokens - here / s->config.block_tokens, 0);
+}
+
+void tw_batching_bring(tw_scheduler *s, tw_sequence *sequence, gint64 blocks)
+{
+  gint64 tokens = blocks * s->config.block_tokens;
+  tw_batching_take(s, blocks);
+  sequence->prefill_done += tokens;
+  sequence->cached_tokens += tokens;
+  sequence->brought_tokens = tokens;
+  s->next.cached += tokens;
+}
+
 /* Admits those who wait; who waits for an adapter is set aside, in s->passed. */
 static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
 {
@@ -358,7 +378,9 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
     gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
     tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
     tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
-    gint64 left = target - hit.tokens - below.blocks * config->block_tokens;
+    gint64 here = hit.tokens + below.blocks * config->block_tokens;
+    gint64 brought = tw_batching_brought(s, sequence, here);
+    gint64 left = target - here - brought * config->block_tokens;
     if (left > 1 && s->defers) { /* a single token is as good as a decode */
       s->held_up = TW_WAIT_BOUNDARY;
       return any;
@@ -374,11 +396,11 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
     if (!tw_batching_may_promise(s, sequence, kept))
       return any;
     gint64 needed = config->reserve == TW_RESERVE_PROMPT ? left : chunk;
-    if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks >
+    if (tw_batching_blocks(s, needed) + hit.idle_blocks + below.blocks + brought >
         tw_kv_free(&s->kv) - s->reserved - kept) {
       /* A chunk that the budget cuts may need fewer blocks at once with fewer hits. */
-      s->evictable =
-          below.blocks > 0 || (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
+      s->evictable = below.blocks + brought > 0 ||
+                     (hit.idle_blocks > 0 && left + hit.idle_blocks * config->block_tokens > chunk);
       return any;
     }
     tw_batching_enter(s, sequence, &hit, now_s);
@@ -386,6 +408,8 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
       tw_adapters_load(&s->adapters, &sequence->request, &s->next.adapters);
     if (below.blocks > 0)
       load_prefix(s, sequence, &below);
+    if (brought > 0)
+      tw_batching_bring(s, sequence, brought);
     tw_batching_take_chunk(s, sequence, chunk);
     s->partial += tw_sequence_is_partial(sequence);
     budget -= chunk;

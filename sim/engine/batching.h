@@ -55,6 +55,11 @@ void tw_batching_start(tw_scheduler *scheduler, gboolean decodes);
 
 /* The prefix of a waiting sequence that is cached: of its prompt, and of its output, if it was preempted. */
 tw_prefix_hit tw_batching_cached(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 tokens);
+/* KV blocks that came with a waiting sequence from another site and are behind the `here` first tokens of its prompt,
+ * which the engine has anyway. */
+gint64 tw_batching_brought(const tw_scheduler *scheduler, const tw_sequence *sequence, gint64 here);
+/* Takes in as many, once the sequence has been admitted. */
+void tw_batching_bring(tw_scheduler *scheduler, tw_sequence *sequence, gint64 blocks);
 /* Admits the first waiting sequence with the prefix that it has found. */
 void tw_batching_enter(tw_scheduler *scheduler, tw_sequence *sequence, const tw_prefix_hit *hit,
                        double now_s);

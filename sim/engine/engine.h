@@ -121,7 +121,7 @@ typedef struct tw_engine_listener {
   void (*completing)(void *user, int engine, tw_sequence *sequence, double start_s, double end_s);
   /* A window begins: an iteration that sends `wire`, and computes for compute_s. It waits until tw_engine_resume; not
    * called from inside it. Only engines that span domains. */
-  void (*post)(void *user, int engine, const tw_wire *wire, double compute_s, double now_s);
+  void (*post)(void *user, int engine, const tw_fabric_bytes *wire, double compute_s, double now_s);
   /* An iteration, or several of one batch, have run from start_s to end_s. */
   void (*ran)(void *user, int engine, const tw_batch *batch, gint64 iterations, double start_s, double end_s);
   /* Sequences have lost their KV blocks. */

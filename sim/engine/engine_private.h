@@ -62,8 +62,9 @@ struct tw_engine {
     gint64 blocks;
   } kv_mark;
   guint64 steps;
-  double iterations,
-      extrapolated; /* Fractions under speculation, where an iteration of a segment stands for one token. */
+  /* Iterations so far, and those of them outside of what was measured. Under speculation an iteration emits several
+   * tokens, and a segment that is cut between them adds a fraction. */
+  double iterations, extrapolated;
 };
 
 /* Adds up the waiting sequences until `now_s`; call before their number changes. */

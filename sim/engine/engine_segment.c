@@ -125,7 +125,7 @@ static void cost_segment(tw_engine *engine)
 /* The bytes that the window sends. */
 static gboolean leaves_domain(const tw_engine *engine)
 {
-  const tw_wire *wire = &engine->segment.cost.wire;
+  const tw_fabric_bytes *wire = &engine->segment.cost.wire;
   return engine->config.spans && wire->tensor + wire->experts + wire->stages > 0;
 }
 

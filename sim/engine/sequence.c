@@ -53,6 +53,7 @@ gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes)
   sequence->lost_tokens += lost;
   sequence->retries++;
   sequence->prefilled_tokens = sequence->cached_tokens = sequence->host_tokens = sequence->store_tokens = 0;
+  sequence->brought_tokens = sequence->request.brought_tokens = 0; /* What came with it is lost, too. */
   sequence->prefill_done = sequence->prefill_target = sequence->planned = 0;
   sequence->transfer_start_s = sequence->transfer_end_s = NAN;
   sequence->prefix = NULL; /* The cache that had it is lost. */

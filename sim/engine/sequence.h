@@ -49,6 +49,7 @@ typedef struct tw_sequence {
   gint64 cached_tokens; /* Prompt tokens that were found in a prefix cache. */
   gint64 host_tokens,
       store_tokens;        /* Cached tokens that came from the memory of hosts, and from the store. */
+  gint64 brought_tokens;   /* Cached tokens whose KV came with the request, from another site. */
   double joules;           /* Its share of the dynamic energy of the iterations that it was in. */
   gint64 prefilled_tokens; /* All tokens that prefill computed for it, recomputation included. */
 

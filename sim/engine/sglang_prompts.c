@@ -119,19 +119,23 @@ static gboolean admit_one(tw_scheduler *s, pass *p, tw_sequence *sequence, doubl
   gint64 page = s->config.block_tokens, target = tokens_known(sequence);
   tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
   tw_prefix_cache_touch(&s->prefixes, &hit);
-  gint64 extend = target - hit.tokens;
+  gint64 brought = tw_batching_brought(s, sequence, hit.tokens);
+  gint64 extend = target - hit.tokens - brought * page;
   double need = (double)(extend + tw_sglang_outputs_left(s, sequence) + page);
-  if (need >= tokens_free(s) - (double)((hit.idle_blocks + s->config.sequence_blocks) * page) - p->offset) {
+  if (need >=
+      tokens_free(s) - (double)((hit.idle_blocks + brought + s->config.sequence_blocks) * page) - p->offset) {
     s->sglang.full = TRUE;
     s->held_up = TW_WAIT_KV;
     return FALSE;
   }
   gint64 tokens = whole_pages(s, extend) <= p->chunk ? extend : p->chunk / page * page;
-  gint64 pages = tw_kv_blocks(&s->kv, tokens) + hit.idle_blocks +
+  gint64 pages = tw_kv_blocks(&s->kv, tokens) + hit.idle_blocks + brought +
                  s->config.sequence_blocks; /* SGLang does not look, and may end */
   if (tokens <= 0 || pages > tw_sglang_free_pages(s) - p->pages)
     return FALSE;
   tw_batching_enter(s, sequence, &hit, now_s);
+  if (brought > 0)
+    tw_batching_bring(s, sequence, brought);
   charge(s, p, sequence, tokens, tokens < extend);
   if (tokens_free(s) - p->offset <= 0 || tokens_free(s) - p->taken <= 0) {
     s->sglang.full = TRUE;

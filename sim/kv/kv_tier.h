@@ -43,7 +43,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_kv_tier, tw_kv_tier_free)
 gboolean tw_kv_tier_put(tw_kv_tier *tier, const tw_kv_piece *piece);
 /* The piece, if it can be found at `now_s`; borrowed until the tier changes. NULL if not. */
 const tw_kv_piece *tw_kv_tier_find(const tw_kv_tier *tier, guint64 chain, double now_s);
-/* A piece whose end of writing was not known is written now, if it is still there. */
+/* Ends the writing of a piece, whose end was not known before, if the piece is still there. */
 void tw_kv_tier_written(tw_kv_tier *tier, guint64 chain, double now_s);
 /* Takes out a piece, if it is there. */
 void tw_kv_tier_take(tw_kv_tier *tier, guint64 chain);

@@ -23,6 +23,7 @@ static const tw_column engine_columns[] = {COLUMNS(TW_ENGINE_COLUMNS)};
 static const tw_column rack_columns[] = {COLUMNS(TW_RACK_COLUMNS)};
 static const tw_column site_columns[] = {COLUMNS(TW_SITE_COLUMNS)};
 static const tw_column sites_columns[] = {COLUMNS(TW_SITES_COLUMNS)};
+static const tw_column wan_columns[] = {COLUMNS(TW_WAN_COLUMNS)};
 static const tw_column segment_columns[] = {COLUMNS(TW_SEGMENT_COLUMNS)};
 static const tw_column link_columns[] = {COLUMNS(TW_LINK_COLUMNS)};
 static const tw_column failure_columns[] = {COLUMNS(TW_FAILURE_COLUMNS)};
@@ -34,6 +35,7 @@ const tw_engine_row tw_engine_row_empty = {EMPTY(TW_ENGINE_COLUMNS)};
 const tw_rack_row tw_rack_row_empty = {EMPTY(TW_RACK_COLUMNS)};
 const tw_site_row tw_site_row_empty = {EMPTY(TW_SITE_COLUMNS)};
 const tw_sites_row tw_sites_row_empty = {EMPTY(TW_SITES_COLUMNS)};
+const tw_wan_row tw_wan_row_empty = {EMPTY(TW_WAN_COLUMNS)};
 const tw_segment_row tw_segment_row_empty = {EMPTY(TW_SEGMENT_COLUMNS)};
 const tw_link_row tw_link_row_empty = {EMPTY(TW_LINK_COLUMNS)};
 const tw_failure_row tw_failure_row_empty = {EMPTY(TW_FAILURE_COLUMNS)};
@@ -54,6 +56,9 @@ struct site_chars {
 };
 struct sites_chars {
   CHARS(TW_SITES_COLUMNS)
+};
+struct wan_chars {
+  CHARS(TW_WAN_COLUMNS)
 };
 struct segment_chars {
   CHARS(TW_SEGMENT_COLUMNS)
@@ -97,6 +102,9 @@ const tw_log_table tw_log_tables[TW_LOG_TABLES] = {
     [TW_LOG_RL] = {"rl", "a row per step of reinforcement learning", SHAPE(rl, end_s), 0, 0, 0},
     [TW_LOG_SITES] = {"sites", "a row per interval and site, in runs of several", SHAPE(sites, start_s), 0, 0,
                       0},
+    [TW_LOG_WANS] =
+        {"wans", "a row per interval and way between regions that something took, in runs of several sites",
+         SHAPE(wan, start_s), 0, 0, 0},
 };
 
 const tw_log_table *tw_log_table_find(const char *name)

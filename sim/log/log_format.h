@@ -146,6 +146,14 @@ const char *tw_column_type_name(tw_column_type type);
   REAL(price_usd_per_kwh, 6, "USD/kWh", "price of electricity there")                                        \
   REAL(carbon_g_per_kwh, 6, "g/kWh", "carbon intensity of electricity there")
 
+#define TW_WAN_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                         \
+  INSTANT(start_s, "start of the interval")                                                                  \
+  TEXT(way, "from one region to another: europe > america")                                                  \
+  INTEGER(requests, "requests", "requests whose prompts set out in the interval")                            \
+  INTEGER(prompt_bytes, "bytes", "bytes of these prompts")                                                   \
+  INTEGER(kv_bytes, "bytes", "bytes of KV caches that set out")                                              \
+  INTEGER(weights_bytes, "bytes", "bytes of weights that set out")
+
 #define TW_SEGMENT_COLUMNS(INTEGER, INSTANT, REAL, TEXT)                                                     \
   INTEGER(engine, "", "number of the engine")                                                                \
   TEXT(kind, "prefill, decode, transfer, fetch, preemption or load")                                         \
@@ -239,6 +247,9 @@ typedef struct tw_site_row {
 typedef struct tw_sites_row {
   TW_ROW(TW_SITES_COLUMNS)
 } tw_sites_row;
+typedef struct tw_wan_row {
+  TW_ROW(TW_WAN_COLUMNS)
+} tw_wan_row;
 typedef struct tw_segment_row {
   TW_ROW(TW_SEGMENT_COLUMNS)
 } tw_segment_row;
@@ -262,6 +273,7 @@ extern const tw_engine_row tw_engine_row_empty;
 extern const tw_rack_row tw_rack_row_empty;
 extern const tw_site_row tw_site_row_empty;
 extern const tw_sites_row tw_sites_row_empty;
+extern const tw_wan_row tw_wan_row_empty;
 extern const tw_segment_row tw_segment_row_empty;
 extern const tw_link_row tw_link_row_empty;
 extern const tw_failure_row tw_failure_row_empty;
@@ -299,6 +311,7 @@ typedef enum {
   TW_LOG_JOBS,
   TW_LOG_RL,
   TW_LOG_SITES,
+  TW_LOG_WANS,
   TW_LOG_TABLES
 } tw_log_table_id;
 extern const tw_log_table tw_log_tables[TW_LOG_TABLES];

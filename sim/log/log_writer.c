@@ -265,6 +265,11 @@ void tw_log_sites(tw_log *log, const tw_sites_row *row)
   WRITE_ROW(TW_LOG_SITES, TW_SITES_COLUMNS, start_s);
 }
 
+void tw_log_wan(tw_log *log, const tw_wan_row *row)
+{
+  WRITE_ROW(TW_LOG_WANS, TW_WAN_COLUMNS, start_s);
+}
+
 void tw_log_segment(tw_log *log, const tw_segment_row *row)
 {
   WRITE_ROW(TW_LOG_SEGMENTS, TW_SEGMENT_COLUMNS, end_s);

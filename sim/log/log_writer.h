@@ -38,6 +38,7 @@ void tw_log_failure_row(tw_log *log, const tw_failure_row *row);
 void tw_log_job(tw_log *log, const tw_job_row *row);
 void tw_log_rl(tw_log *log, const tw_rl_row *row);
 void tw_log_sites(tw_log *log, const tw_sites_row *row);
+void tw_log_wan(tw_log *log, const tw_wan_row *row);
 
 /* Has `watcher` see every row of the site's table, NULL: nobody. */
 typedef void tw_log_site_watcher(void *user, const tw_site_row *row);

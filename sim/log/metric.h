@@ -161,6 +161,9 @@
   COUNT(WORLD_GUESTS, "world.guests", "requests", NEITHER, TRUE, "requests that were served outside the region of their users") \
   COUNT(WORLD_MOVED, "world.moved", "", LOWER, TRUE, "times that a site without an engine that serves sent a request to another one") \
   COUNT(WORLD_REFUSED, "world.refused", "requests", LOWER, FALSE, "requests that no site could take") \
+  COUNT(WORLD_KV_MOVES, "world.kv_moves", "", NEITHER, TRUE, "times that a session's KV cache went from one site to another") \
+  REAL(WORLD_KV_BYTES, "world.kv_bytes", "bytes", NEITHER, FALSE, "bytes of these") \
+  REAL(WORLD_WEIGHTS_BYTES, "world.weights_bytes", "bytes", NEITHER, FALSE, "bytes of weights that sites got from others") \
   REAL(WORLD_WAN_MEAN_S, "world.wan_mean_s", "s", LOWER, TRUE, "mean time of requests on the way to their site and back") \
   COUNT(ENGINES, "engines", "", NEITHER, FALSE, "engines of all pools") \
   REAL(ACCELERATORS, "accelerators", "", NEITHER, TRUE, "accelerators that engines use") \

@@ -11,7 +11,7 @@
 #include "sim/placement/placement.h"
 #include "sim/steptime/step_time.h"
 
-/* Kinds of traffic of a span: those of an engine are the first (tw_wire); jobs name their own. */
+/* Kinds of traffic of a span: those of an engine are the first (tw_fabric_bytes); jobs name their own. */
 enum { TW_SPAN_TENSOR, TW_SPAN_EXPERTS, TW_SPAN_STAGES, TW_SPAN_KINDS = 6 };
 
 /* Flow bytes between two endpoints for a byte of each kind on the wire of an accelerator. */
@@ -37,7 +37,7 @@ void tw_span_free(tw_span *span);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_span, tw_span_free)
 
 /* Bytes from one endpoint of the pair to the other. */
-static inline double tw_span_bytes(const tw_span_pair *pair, const tw_wire *wire)
+static inline double tw_span_bytes(const tw_span_pair *pair, const tw_fabric_bytes *wire)
 {
   return pair->bytes[TW_SPAN_TENSOR] * wire->tensor + pair->bytes[TW_SPAN_EXPERTS] * wire->experts +
          pair->bytes[TW_SPAN_STAGES] * wire->stages;

@@ -12,7 +12,7 @@
 #ifndef TW_SIM_ANSWER_H
 #define TW_SIM_ANSWER_H
 
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 #include "sim/planner/demand.h"
 #include "sim/planner/design.h"
 

@@ -1,4 +1,4 @@
-/* The parts that searches for an answer share: how they run designs. Private to this folder. */
+/* Running designs: what the rounds of a search (answer.c), its checks and its levers share. Private to this folder. */
 #ifndef TW_SIM_SEARCH_H
 #define TW_SIM_SEARCH_H
 

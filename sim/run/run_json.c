@@ -224,9 +224,13 @@ json_t *tw_run_json_of_world(const tw_world *world, const tw_stream *stream, gui
     append_named(racks, describe_racks(platform), "name", site);
     append_named(pools, describe_pools(site->scenario), "id", site);
     append_named(notes, describe_notes(site->scenario), NULL, site);
-    json_array_append_new(sites, json_pack("{s:s, s:o, s:f, s:I, s:i}", "name", site->name, "region",
-                                           text(site->region), "utc_offset_s", site->utc_offset_s,
-                                           "accelerators", of_site, "racks", platform->n_racks));
+    json_t *described =
+        json_pack("{s:s, s:o, s:f, s:I, s:i}", "name", site->name, "region", text(site->region),
+                  "utc_offset_s", site->utc_offset_s, "accelerators", of_site, "racks", platform->n_racks);
+    if (!isnan(site->latitude) && !isnan(site->longitude))
+      json_object_update_new(
+          described, json_pack("{s:f, s:f}", "latitude", site->latitude, "longitude", site->longitude));
+    json_array_append_new(sites, described);
   }
   json_object_set_new(run, "name", text(world->name));
   json_object_set_new(run, "platform",

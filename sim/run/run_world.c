@@ -25,6 +25,7 @@ typedef struct world_run {
   const tw_world *world;
   const tw_run_options *options;
   const tw_scenario *common; /* the first site's, of which what is shared is read */
+  int wired;                 /* the site that has a network; the first where none has */
   double until_s;            /* INFINITY: never */
   tw_stream *stream;
   tw_log *log;
@@ -34,7 +35,7 @@ typedef struct world_run {
   branch *branches;
 } world_run;
 
-enum { WORLD_TABLES = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_SITES) };
+enum { WORLD_TABLES = (1U << TW_LOG_REQUESTS) | (1U << TW_LOG_SITES) | (1U << TW_LOG_WANS) };
 
 /* ---- The table of sites ---- */
 
@@ -79,8 +80,7 @@ static void see_row(void *user, const tw_site_row *row)
 static double next(void *state, double *drives_s)
 {
   const world_run *run = state;
-  double first_s = tw_exchange_due(run->exchange);
-  *drives_s = first_s;
+  double first_s = tw_exchange_due(run->exchange, drives_s);
   for (int i = 0; i < run->world->n_sites; i++) {
     double driven_s;
     first_s = fmin(first_s, tw_factory_next(run->branches[i].factory, &driven_s));
@@ -112,7 +112,7 @@ static gboolean look(void *state, double until_s)
 static gboolean step(void *state, GError **error)
 {
   world_run *run = state;
-  double now_s = tw_exchange_due(run->exchange);
+  double now_s = tw_exchange_due(run->exchange, NULL);
   tw_factory *first = NULL;
   for (int i = 0; i < run->world->n_sites; i++) {
     double due_s = tw_factory_next(run->branches[i].factory, NULL);
@@ -142,8 +142,8 @@ static gboolean go_on(void *user, double now_s)
 /* Ends all sites at once, and what is between them. */
 static void finish(world_run *run, double end_s)
 {
-  if (!isfinite(end_s)) {
-    end_s = 0;
+  if (!isfinite(end_s)) { /* The last answer may have been on its way to its users. */
+    end_s = tw_exchange_ended(run->exchange);
     for (int i = 0; i < run->world->n_sites; i++)
       end_s = fmax(end_s, tw_factory_ended(run->branches[i].factory));
   }
@@ -182,20 +182,21 @@ static json_t *summarize(const world_run *run, const tw_driver *driver, json_t *
   return summary;
 }
 
-/* Only a site that is alone may have a network (world.c). */
+/* One of the sites may have a network (world_pools.c). */
 static json_t *simulate(world_run *run, json_t **of_sites, GError **error)
 {
-  g_autoptr(tw_driver) driver = tw_driver_new(run->common, error);
+  g_autoptr(tw_driver) driver = tw_driver_new(run->branches[run->wired].site->scenario, error);
   if (driver == NULL)
     return NULL;
   tw_flows *flows = tw_driver_flows(driver);
   tw_network network = flows != NULL ? tw_flows_network(flows) : (tw_network){0};
   g_autoptr(tw_link_recorder) links =
-      flows != NULL ? tw_link_recorder_new(flows, run->common->interval_s, run->branches[0].log) : NULL;
+      flows != NULL ? tw_link_recorder_new(flows, run->common->interval_s, run->branches[run->wired].log)
+                    : NULL;
   for (int i = 0; i < run->world->n_sites; i++) {
     branch *b = &run->branches[i];
-    b->factory =
-        tw_factory_new(b->site->scenario, tw_exchange_inbox(run->exchange, i), b->recorder, &network);
+    b->factory = tw_factory_new(b->site->scenario, tw_exchange_inbox(run->exchange, i), b->recorder,
+                                i == run->wired ? &network : NULL);
     tw_exchange_join(run->exchange, i, b->factory, b->recorder);
     tw_factory_watch_power(b->factory, tw_power_sum_add, tw_power_sum_site(run->power, i));
   }
@@ -206,7 +207,7 @@ static json_t *simulate(world_run *run, json_t **of_sites, GError **error)
   g_autofree char *stuck = sound && !tw_driver_cut_short(driver) ? explain(run) : NULL;
   finish(run, tw_driver_end_s(driver));
   if (links != NULL)
-    tw_link_recorder_close(links, tw_factory_now(run->branches[0].factory));
+    tw_link_recorder_close(links, tw_factory_now(run->branches[run->wired].factory));
   if (stuck != NULL)
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
                 "the run ended with requests inside although nothing is due any more: %s; this is a fault of "
@@ -215,7 +216,7 @@ static json_t *simulate(world_run *run, json_t **of_sites, GError **error)
   json_t *summary = sound && stuck == NULL ? summarize(run, driver, of_sites) : NULL;
   if (summary != NULL && links != NULL) {
     json_t *sent = tw_link_recorder_summary(links);
-    json_object_set_new(of_sites[0], "network", sent);
+    json_object_set_new(of_sites[run->wired], "network", sent);
   }
   return summary;
 }
@@ -343,6 +344,7 @@ json_t *tw_run_world(const tw_world *world, const tw_run_options *options, GErro
   world_run run = {.world = world,
                    .options = options,
                    .common = common,
+                   .wired = MAX(tw_world_wired(world), 0),
                    .until_s = isnan(common->until_s) ? INFINITY : common->until_s,
                    .stream = stream};
   json_t *summary = run_locked(&run, error);

@@ -1,5 +1,6 @@
 #include "sim/run/summary.h"
 
+#include "sim/energy/capital.h"
 #include "sim/forecast/expected_error.h"
 #include "sim/log/metric.h"
 #include "sim/run/summary_parts.h"
@@ -149,28 +150,6 @@ static void set_utilization(tw_metric_values *v, const usage_sums *sums, double 
   v->of[TW_METRIC_UTILIZATION_KV_USED] = per(sums->kv_block_s, sums->kv_blocks * span_s);
 }
 
-/* Bytes of KV for which storage hosts have room. */
-static double stored_bytes(const tw_platform *platform)
-{
-  double bytes = 0;
-  for (int i = 0; i < platform->n_hosts; i++)
-    bytes += platform->hosts[i].kv_bytes;
-  return bytes;
-}
-
-static double capital_usd(const tw_scenario *scenario, double span_s)
-{
-  double hours = span_s / 3600, usd = NAN;
-  if (!isnan(scenario->accelerator_hour_usd))
-    usd = scenario->accelerator_hour_usd * (double)tw_platform_accelerators(scenario->platform) * hours;
-  if (!isnan(scenario->rack_hour_usd))
-    usd = (isnan(usd) ? 0 : usd) + scenario->rack_hour_usd * scenario->platform->n_racks * hours;
-  if (!isnan(scenario->kv_tb_hour_usd))
-    usd =
-        (isnan(usd) ? 0 : usd) + scenario->kv_tb_hour_usd * 1e-12 * stored_bytes(scenario->platform) * hours;
-  return usd;
-}
-
 /* Rates over the time in which the load was on. */
 static void set_load(tw_metric_values *v, const tw_scenario *scenario, const tw_factory *factory,
                      double accelerators)
@@ -180,7 +159,7 @@ static void set_load(tw_metric_values *v, const tw_scenario *scenario, const tw_
   double output_per_s = per(load.to.output_tokens - load.from.output_tokens, length_s);
   double prompt_per_s = per(load.to.prompt_tokens - load.from.prompt_tokens, length_s);
   double average_w = per(load.to.site_j - load.from.site_j, whole_s);
-  double hour_usd = capital_usd(scenario, 3600);
+  double hour_usd = tw_capital_usd(scenario, 3600);
   if (scenario->plan.price != NULL)
     hour_usd = (isnan(hour_usd) ? 0 : hour_usd) + 3600 * per(load.to.usd - load.from.usd, whole_s);
   v->of[TW_METRIC_LOAD_START_S] = load.from.time_s;
@@ -303,7 +282,7 @@ static void set_cost(tw_metric_values *v, const tw_energy *e, const tw_scenario 
 {
   const tw_scope_energy *site = &tw_factory_breakdown(factory)->site;
   double output = (double)(totals->reasoning_tokens + totals->answer_tokens);
-  double capital = capital_usd(scenario, span_s), hourly = isfinite(capital) ? capital : 0;
+  double capital = tw_capital_usd(scenario, span_s), hourly = isfinite(capital) ? capital : 0;
   /* A price that was asked for and cannot be computed leaves the sum unknown, too. */
   gboolean priced = scenario->plan.price != NULL || isfinite(capital);
   double usd = (scenario->plan.price != NULL ? e->usd : 0) + hourly;

@@ -143,7 +143,7 @@ static void keep_site(tw_document *document, int site)
   tw_document_unwrap(document, kept);
 }
 
-/* Reads a scenario of one site from a document that was checked. */
+/* Reads a scenario of one site from a document that was checked; `site` is its number, -1: it is alone. */
 static tw_scenario *read_scenario(tw_document *document, int site, double utc_offset_s, tw_faults *faults)
 {
   guint before = tw_faults_added(faults);
@@ -152,7 +152,8 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
   scenario->utc_offset_s = utc_offset_s;
   scenario->notes = g_ptr_array_new_with_free_func(g_free);
   tw_schema_read(root, &tw_scenario_element, scenario);
-  scenario->seed += site; /* sites do not share their chance */
+  scenario->alone = site < 0;
+  scenario->seed += MAX(site, 0); /* sites do not share their chance */
   tw_schema_read_child(root, &tw_platform_ref_element, scenario);
   tw_schema_read_child(root, &tw_router_element, scenario);
   tw_schema_read_child(root, &tw_admission_element, scenario);
@@ -197,7 +198,7 @@ tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, 
     tw_node_fault(
         site, faults,
         "a scenario with <site>s can be checked, run, swept and searched; anything else takes one without");
-  return document != NULL && site == NULL ? read_scenario(document, 0, 0, faults) : NULL;
+  return document != NULL && site == NULL ? read_scenario(document, -1, 0, faults) : NULL;
 }
 
 tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignments, int site,

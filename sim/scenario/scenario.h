@@ -33,7 +33,7 @@ extern const char *const tw_asynchronous_names[];
 
 /* Whether engines have their weights as a run begins, and from where those that have none get them. */
 typedef enum { TW_START_WARM, TW_START_COLD } tw_start;
-typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER } tw_weights_source;
+typedef enum { TW_WEIGHTS_RESIDENT, TW_WEIGHTS_STORAGE, TW_WEIGHTS_PEER, TW_WEIGHTS_SITE } tw_weights_source;
 extern const char *const tw_start_names[], *const tw_weights_source_names[];
 
 struct tw_pool {
@@ -125,6 +125,7 @@ typedef struct tw_caps {
 struct tw_scenario {
   char *name, *description;
   gint64 seed;
+  gboolean alone;      /* It is no site of several. */
   double utc_offset_s; /* The offset of the site's clock, by which its series go. */
   char *platform_file;
   tw_platform *platform;
@@ -206,6 +207,8 @@ gboolean tw_scenario_has_fleet(const tw_scenario *scenario);
 
 /* Whether engines of a pool may load weights over the network. */
 gboolean tw_pool_loads_weights(const tw_scenario *scenario, const tw_pool *pool);
+/* Bytes of one copy of a pool's weights, without what data-parallel ranks have twice. */
+double tw_pool_copy_bytes(const tw_pool *pool);
 
 /* Whether anything crosses links: KV caches on their way between engines, collectives between domains, or
  * weights. */
@@ -246,9 +249,6 @@ void tw_scenario_clear_workload(tw_scenario *scenario);
 /* Reads what a pool whose model is read says of drafts (scenario_speculation.c). */
 void tw_scenario_read_speculation(tw_pool *pool, const xmlNode *pool_node, tw_faults *faults);
 void tw_scenario_clear_speculation(tw_pool *pool);
-/* The kind of batching of a pool, if the scenario leaves it to the engine, and what goes with it. FALSE if
- * there is no such kind. */
-gboolean tw_scenario_choose_scheduler(tw_pool *pool, const xmlNode *node, tw_faults *faults);
 /* A fault where a file (NULL: none) that `node` names does not exist. */
 void tw_scenario_check_file(const char *path, const xmlNode *node, tw_faults *faults);
 

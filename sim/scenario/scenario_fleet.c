@@ -3,7 +3,7 @@
 #include <math.h>
 
 const char *const tw_start_names[] = {"warm", "cold", NULL};
-const char *const tw_weights_source_names[] = {"resident", "storage", "peer", NULL};
+const char *const tw_weights_source_names[] = {"resident", "storage", "peer", "site", NULL};
 
 #define FIELD(name) .offset = offsetof(tw_pool, scaling.name)
 static const tw_attribute autoscaler_attributes[] = {
@@ -49,7 +49,14 @@ gboolean tw_scenario_has_fleet(const tw_scenario *scenario)
 
 gboolean tw_pool_loads_weights(const tw_scenario *scenario, const tw_pool *pool)
 {
-  return starts(scenario, pool) && pool->weights_from != TW_WEIGHTS_RESIDENT;
+  return starts(scenario, pool) && pool->weights_from != TW_WEIGHTS_RESIDENT &&
+         pool->weights_from != TW_WEIGHTS_SITE;
+}
+
+double tw_pool_copy_bytes(const tw_pool *pool)
+{
+  gint64 different = pool->ep > pool->tp ? pool->dp : 1; /* Ranks that share experts hold others each. */
+  return pool->plan.memory.weight_bytes * (double)(pool->tp * pool->pp * different);
 }
 
 static gboolean has_storage(const tw_platform *platform)
@@ -63,6 +70,17 @@ static gboolean has_storage(const tw_platform *platform)
 static void check_weights(const tw_scenario *scenario, const tw_pool *pool, const xmlNode *node,
                           tw_faults *faults)
 {
+  if (pool->weights_from == TW_WEIGHTS_SITE && scenario->alone)
+    tw_node_fault(
+        node, faults,
+        "weights-from=\"site\": there is no other <site> from which weights could come; add one, or use "
+        "weights-from=\"storage\" or \"resident\"");
+  if (pool->weights_from == TW_WEIGHTS_SITE && isnan(pool->plan.device->host_bytes_per_s))
+    tw_node_fault(
+        node, faults,
+        "weights-from=\"site\": the bandwidth between %s and its host, over which weights that have "
+        "come are loaded, is not known; write weights-from=\"resident\"",
+        pool->plan.device->label);
   if (!tw_pool_loads_weights(scenario, pool) || has_storage(scenario->platform))
     return;
   const char *why = pool->weights_from == TW_WEIGHTS_STORAGE ? ""

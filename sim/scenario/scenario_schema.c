@@ -297,7 +297,9 @@ static const tw_attribute pool_attributes[] = {
            "autoscaler: its least number of them)"),
     CHOICE(tw_pool, weights_from, "weights-from", "resident", tw_weights_source_names,
            "where engines that start get their weights: they have them, or over the network from a zone of "
-           "role storage, or from an engine of the pool that serves (from storage where none does)"),
+           "role storage, or from an engine of the pool that serves (from storage where none does), or once "
+           "from "
+           "another site that has the model, over the <wan>, and from the memory of hosts from then on"),
     TIME(tw_pool, startup_s, "startup", "60s", 86400,
          "what the serving software takes to start once the weights are there: processes, compilation, CUDA "
          "graphs; the default is an estimate, not measured"),

@@ -19,6 +19,11 @@ static const tw_attribute site_attributes[] = {
      .help =
          "its clock less that of the scenario, such as -8h: its price, carbon and weather are series by its "
          "own clock"},
+    {"latitude", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .min = -90, .max = 90,
+     .offset = offsetof(tw_world_site, latitude),
+     .help = "where the report draws it on a map, in degrees north"},
+    {"longitude", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .min = -180, .max = 180,
+     .offset = offsetof(tw_world_site, longitude), .help = "likewise, in degrees east"},
     {"guests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 0, .max = 1e9,
      .offset = offsetof(tw_world_site, guests),
      .help =
@@ -29,6 +34,8 @@ static const tw_attribute site_attributes[] = {
 static gboolean check_site(const xmlNode *node, const void *target, tw_faults *faults)
 {
   const tw_world_site *site = target;
+  if (isnan(site->latitude) != isnan(site->longitude))
+    tw_node_fault(node, faults, "latitude and longitude go together; write both, or neither");
   if (!g_str_equal(site->name, ".") && !g_str_equal(site->name, "..") &&
       strspn(site->name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.") == strlen(site->name))
     return TRUE;
@@ -63,7 +70,9 @@ static const tw_attribute wan_attributes[] = {
      .help = "one way, alike in both directions"},
     {"bandwidth", TW_ATTR_QUANTITY, TW_BANDWIDTH, TW_ABSENT, .positive = TRUE, .max = 1e15,
      .offset = offsetof(tw_wan, bytes_per_s),
-     .help = "of each direction, for prompts, which take it one after the other; without limit if absent"},
+     .help = "of each direction, in equal parts for all prompts, KV caches and weights that are under way; "
+             "without "
+             "limit if absent"},
     {0},
 };
 const tw_element tw_wan_element = {"wan", "the way between two regions, with several sites", wan_attributes,
@@ -82,6 +91,13 @@ static const tw_attribute global_router_attributes[] = {
      .help =
          "whether the requests of a session go where its last one was served, where its KV cache may be, as "
          "long as that site serves"},
+    {"kv", TW_ATTR_CHOICE, .fallback = "recompute", .choices = tw_world_kv_names,
+     .offset = offsetof(tw_world, kv),
+     .help =
+         "what becomes of the KV cache of a session whose next prompt goes to another site: recompute leaves "
+         "it; "
+         "move sends it after the prompt over the <wan>; quicker does so where that takes less time than to "
+         "compute it there"},
     {"bytes-per-token", TW_ATTR_NUMBER, .fallback = "4", .max = 1e9,
      .offset = offsetof(tw_world, bytes_per_token),
      .help = "of a prompt on its way over a <wan> of limited bandwidth"},
@@ -356,20 +372,6 @@ static tw_world *load_plain(const char *path, const char *const *assignments, tw
   return world;
 }
 
-/* Two sites that put flows on a network would need one that holds both. */
-static void check_networks(const tw_world *world, const xmlNode *root, tw_faults *faults)
-{
-  const xmlNode *node = tw_node_child(root, "site");
-  for (int i = 0; i < world->n_sites && world->n_sites > 1; i++, node = tw_node_next(node, "site"))
-    if (tw_scenario_uses_network(world->sites[i].scenario))
-      tw_node_fault(
-          node, faults,
-          "site \"%s\" puts KV caches, weights or collectives on its network, which is not modelled "
-          "with several sites yet; use engines that stay in an NVLink domain or a host, with pools "
-          "of role=\"mixed\" and resident weights",
-          world->sites[i].name);
-}
-
 /* A site's run is a part of the whole: its scenario cannot be run by itself. */
 static void name_site(tw_world *world, int i)
 {
@@ -409,7 +411,7 @@ tw_world *tw_world_load(const char *path, const char *const *assignments, tw_fau
   for (guint i = 0; i < world->users->len; i++)
     check_class(&g_array_index(world->users, tw_users, i), world->sites[0].scenario->generator,
                 users->pdata[i], faults);
-  check_networks(world, root, faults);
+  tw_world_check_pools(world, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
   list_files(world);

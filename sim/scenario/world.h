@@ -11,7 +11,8 @@
 
 typedef struct tw_world_site {
   char *name, *region;
-  double utc_offset_s;   /* its clock less that of the scenario, which is UTC */
+  double utc_offset_s;        /* its clock less that of the scenario, which is UTC */
+  double latitude, longitude; /* In degrees; NAN: not told. */
   gint64 guests;         /* most requests of users of other regions in flight there; G_MININT64: any number */
   tw_scenario *scenario; /* Owned. */
   int region_index;      /* in the world's regions */
@@ -33,6 +34,15 @@ typedef struct tw_wan {
   double bytes_per_s; /* INFINITY: not a limit */
 } tw_wan;
 
+/* What becomes of a session's KV cache, of which the site that served it last has the prefix of the next prompt, where
+ * that prompt goes to another site. */
+typedef enum {
+  TW_WORLD_KV_RECOMPUTE, /* It stays, and the prompt is computed anew. */
+  TW_WORLD_KV_MOVE,      /* It follows the prompt over the <wan>. */
+  TW_WORLD_KV_QUICKER    /* It does where that takes less time than to compute it there. */
+} tw_world_kv;
+extern const char *const tw_world_kv_names[];
+
 typedef struct tw_world {
   char *name;
   gboolean plain; /* the scenario has no <site> */
@@ -48,6 +58,7 @@ typedef struct tw_world {
   double spill;    /* load from which on a site is full: requests in flight for each engine; NAN: never */
   gboolean sticky; /* a session stays where it was served last */
   double bytes_per_token; /* Bytes of each token of a prompt on its way. */
+  int kv;                 /* A tw_world_kv. */
 
   char *canonical, *resolved;
   char **files;
@@ -62,6 +73,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_world, tw_world_free)
 int tw_world_users_of(const tw_world *world, const char *class);
 /* Whether requests of these users may go to a site: it is reached from their region, and in it where they stay. */
 gboolean tw_world_allows(const tw_world *world, int users, int site);
+/* The site that sends another one the weights of its pool of that number: it has a pool of the same model and formats, and
+ * is joined to it; of several the nearest for which `serves` says, for `user`, that one of its engines serves, or where
+ * there is none, the nearest (its storage has them). -1: none has the model. */
+int tw_world_weights_source(const tw_world *world, int site, int pool,
+                            gboolean (*serves)(void *user, int site), void *user);
+/* The first site that puts anything on its network; -1: none does. */
+int tw_world_wired(const tw_world *world);
+/* Finds what pools of several sites ask of each other that is not there; `root` is the <scenario>. */
+void tw_world_check_pools(const tw_world *world, const xmlNode *root, tw_faults *faults);
 /* The way from a region to another. */
 const tw_wan *tw_world_way(const tw_world *world, int from, int to);
 

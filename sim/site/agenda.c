@@ -42,7 +42,7 @@ static void prompt_completing(void *user, int engine, tw_sequence *sequence, dou
   tw_kv_transfers_completing(site->transfers, sequence, start_s, end_s);
 }
 
-static void window_posted(void *user, int engine, const tw_wire *wire, double compute_s, double now_s)
+static void window_posted(void *user, int engine, const tw_fabric_bytes *wire, double compute_s, double now_s)
 {
   tw_collective_windows_post(((tw_site *)user)->windows, engine, wire, compute_s, now_s);
 }

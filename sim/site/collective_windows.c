@@ -11,12 +11,12 @@
 typedef struct window {
   tw_shipment shipment; /* its volley */
   tw_volley volley;     /* one flow for each pair of hosts, for one byte on the wire of an accelerator */
-  tw_wire proportions;  /* Parts of one byte of the volley. */
+  tw_fabric_bytes proportions; /* Parts of one byte of the volley. */
   tw_collective_windows *windows;
   int engine;
   tw_span *span;
-  double latency_s; /* the longest of the routes; NAN until it is known */
-  tw_wire wire;     /* the flows that it sends */
+  double latency_s;     /* the longest of the routes; NAN until it is known */
+  tw_fabric_bytes wire; /* the flows that it sends */
   double compute_s, start_s;
   int slices, sent; /* number of slices in which it sends, and of those that have come */
   gboolean overlaps;
@@ -92,7 +92,7 @@ static double longest_latency_s(const tw_collective_windows *windows, const tw_s
 }
 
 /* Bytes on the wire of an accelerator, in all. */
-static double wire_bytes(const tw_wire *wire)
+static double wire_bytes(const tw_fabric_bytes *wire)
 {
   return wire->tensor + wire->experts + wire->stages;
 }
@@ -101,8 +101,8 @@ static double wire_bytes(const tw_wire *wire)
 static void set_proportions(window *w)
 {
   double bytes = wire_bytes(&w->wire);
-  tw_wire now = {w->wire.tensor / bytes, w->wire.experts / bytes, w->wire.stages / bytes, 0};
-  const tw_wire *before = &w->proportions;
+  tw_fabric_bytes now = {w->wire.tensor / bytes, w->wire.experts / bytes, w->wire.stages / bytes, 0};
+  const tw_fabric_bytes *before = &w->proportions;
   if (now.tensor == before->tensor && now.experts == before->experts && now.stages == before->stages)
     return;
   w->proportions = now;
@@ -145,7 +145,7 @@ static void all_has_come(tw_shipment *shipment)
                       computed_s);
 }
 
-void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
+void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_fabric_bytes *wire,
                                 double compute_s, double now_s)
 {
   window *w = &windows->of_engine[engine];

@@ -28,7 +28,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_collective_windows, tw_collective_windows_free)
 gboolean tw_collective_windows_spans(const tw_collective_windows *windows, int engine);
 
 /* An engine begins an iteration that sends `wire` and computes for compute_s. Its flows start between events. */
-void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_wire *wire,
+void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_fabric_bytes *wire,
                                 double compute_s, double now_s);
 /* An engine has failed: nothing of its window goes on. */
 void tw_collective_windows_fail(tw_collective_windows *windows, int engine);

@@ -94,10 +94,58 @@ int tw_factory_serving(const tw_factory *factory)
   return tw_router_ready(router) ? router->prompts.n : 0;
 }
 
+gboolean tw_factory_is_sound(const tw_factory *factory)
+{
+  for (int i = 0; i < factory->site.n_engines; i++) {
+    tw_engine_state state = tw_engine_get_state(factory->site.engines[i]);
+    if (state != TW_ENGINE_DOWN && state != TW_ENGINE_DARK)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user)
 {
   factory->site.outlet = takes;
   factory->site.outlet_user = user;
+}
+
+gint64 tw_factory_prefix(const tw_factory *factory, const tw_request *request, double now_s, double *bytes)
+{
+  const tw_site *site = &factory->site;
+  gint64 most = 0;
+  for (int i = 0; i < site->n_engines; i++) {
+    tw_engine_state state = tw_engine_get_state(site->engines[i]);
+    const tw_pool *pool = site->seats[i].pool;
+    if (state != TW_ENGINE_SERVES && state != TW_ENGINE_DRAINS)
+      continue;
+    for (int rank = 0; rank < pool->dp; rank++) {
+      gint64 tokens = tw_engine_cached_tokens(site->engines[i], rank, request, now_s);
+      if (tokens <= most)
+        continue;
+      most = tokens;
+      *bytes = tw_model_cache_bytes(pool->model, tw_precision_bytes((tw_precision)pool->kv), tokens, 1);
+    }
+  }
+  return most;
+}
+
+double tw_factory_prefill_s(const tw_factory *factory, gint64 tokens)
+{
+  const tw_rates *rates = tw_dispatcher_router(factory->site.dispatcher)->rates;
+  double n = (double)tokens;
+  return n * rates->prompt_s + n * n / 2 * rates->pair_s;
+}
+
+void tw_factory_set_supplier(tw_factory *factory, tw_supplier *supplier, void *user)
+{
+  factory->site.supplier = supplier;
+  factory->site.supplier_user = user;
+}
+
+void tw_factory_weights_came(tw_factory *factory, int pool, double now_s)
+{
+  tw_fleet_weights_came(factory->site.fleet, pool, now_s);
 }
 
 /* ---- Events ---- */

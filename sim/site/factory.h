@@ -35,10 +35,23 @@ gboolean tw_factory_start(tw_factory *factory, GError **error);
 void tw_factory_look_ahead(tw_factory *factory);
 /* Engines to which new requests may be sent; 0 also where none is left to decode what they compute. */
 int tw_factory_serving(const tw_factory *factory);
+/* Whether engines are sound there: they serve, or will once they have been woken or have loaded. */
+gboolean tw_factory_is_sound(const tw_factory *factory);
 /* Has requests that would wait for an engine that serves sent back: `takes` says whether somebody else takes one, which
  * then fails here. */
 typedef gboolean tw_outlet(void *user, const tw_sequence *sequence, double now_s);
 void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user);
+
+/* The most leading tokens of a prompt whose KV an engine has that serves or drains; `bytes` gets those of one copy of
+ * it. 0: none has any. */
+gint64 tw_factory_prefix(const tw_factory *factory, const tw_request *request, double now_s, double *bytes);
+/* About how long the first engine takes to compute the first `tokens` tokens of a prompt. */
+double tw_factory_prefill_s(const tw_factory *factory, gint64 tokens);
+/* Has `supplier` told when the site is to get the weights of a pool (its number) from another one: once for each pool
+ * that gets its weights so. It answers with tw_factory_weights_came, later or at once. */
+typedef void tw_supplier(void *user, int pool, double now_s);
+void tw_factory_set_supplier(tw_factory *factory, tw_supplier *supplier, void *user);
+void tw_factory_weights_came(tw_factory *factory, int pool, double now_s);
 
 /* When the next event is due, INFINITY if none is. `drives_s` (or NULL) gets when the next is due for whose
  * sake the run goes on: caps, and autoscalers while no request waits for an engine, only act beside others.

@@ -23,7 +23,7 @@ void tw_failures_swallow(tw_failures *failures, tw_sequence *sequence, int engin
   hang(failures, sequence, engine);
 }
 
-/* A request that hung goes back, or has been sent often enough. */
+/* Sends a request that hung back to the router, or fails it if it has been sent often enough. */
 static void send_back(tw_failures *failures, tw_sequence *sequence, tw_failure *cause, double now_s)
 {
   tw_site *site = failures->site;

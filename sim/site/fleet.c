@@ -13,6 +13,7 @@ typedef struct member {
   tw_fleet *fleet;
   int engine;
   gboolean begins; /* cold, it loads as the run begins */
+  gboolean awaits; /* the weights of its pool have yet to come from another site */
   int from;        /* engine whose weights it copies, -1: none */
   int copies;      /* engines that copy its weights */
   double bytes, start_s;
@@ -25,6 +26,7 @@ struct tw_fleet {
   int n_stores;
   int draining;
   gboolean begins; /* some engines begin to load as the run does, which is still to come */
+  enum { ELSEWHERE, ASKED_FOR, HERE } * weights; /* of every pool, where they come from another site */
   tw_shipments shipments;
   tw_fleet_totals totals;
 };
@@ -62,6 +64,7 @@ static void *new_fleet(tw_site *site)
   tw_fleet *fleet = site->fleet = g_new0(tw_fleet, 1);
   *fleet = (tw_fleet){.site = site,
                       .members = g_new0(member, (gsize)site->n_engines),
+                      .weights = g_malloc0_n((gsize)site->scenario->n_pools, sizeof *fleet->weights),
                       .stores = g_new(int, (gsize)platform->n_hosts)};
   tw_shipments_init(&fleet->shipments, &site->network, all_has_come);
   int of_pool = 0; /* number of the engine in its pool */
@@ -86,6 +89,7 @@ static void free_fleet(void *part)
   for (int i = 0; i < fleet->site->n_engines; i++)
     tw_shipment_clear(&fleet->members[i].shipment);
   g_free(fleet->members);
+  g_free(fleet->weights);
   g_free(fleet->stores);
   g_free(fleet);
 }
@@ -166,6 +170,44 @@ static void read_storage(member *m)
              tw_share_endpoint(&place->shares[i]), bytes * place->shares[i].accelerators);
 }
 
+/* The hosts have the weights: each accelerator gets its own over its link. */
+static void read_hosts(member *m, double now_s)
+{
+  const tw_pool_plan *plan = &pool_of(m->fleet, m->engine)->plan;
+  tw_shipment_init(&m->shipment, &m->fleet->shipments,
+                   now_s + plan->memory.weight_bytes / plan->device->host_bytes_per_s, (guint64)m->engine);
+  tw_shipment_begin(&m->shipment, now_s);
+}
+
+/* Has the weights of its pool sent here, if nobody did so before. */
+static void load_from_site(member *m, double now_s)
+{
+  tw_fleet *fleet = m->fleet;
+  int pool = (int)(pool_of(fleet, m->engine) - fleet->site->scenario->pools);
+  if (fleet->weights[pool] == HERE) {
+    read_hosts(m, now_s);
+    return;
+  }
+  m->awaits = TRUE;
+  if (fleet->weights[pool] == ELSEWHERE) {
+    fleet->weights[pool] = ASKED_FOR;
+    fleet->site->supplier(fleet->site->supplier_user, pool, now_s);
+  }
+}
+
+void tw_fleet_weights_came(tw_fleet *fleet, int pool, double now_s)
+{
+  fleet->weights[pool] = HERE;
+  for (int i = 0; i < fleet->site->n_engines; i++) {
+    member *m = &fleet->members[i];
+    if (!m->awaits || pool_of(fleet, i) != &fleet->site->scenario->pools[pool])
+      continue;
+    m->awaits = FALSE;
+    read_hosts(m, now_s);
+  }
+  tw_shipments_start_flows(&fleet->shipments);
+}
+
 static void begin_load(member *m, double now_s)
 {
   tw_fleet *fleet = m->fleet;
@@ -176,6 +218,10 @@ static void begin_load(member *m, double now_s)
   tw_shipment_init(&m->shipment, &fleet->shipments, now_s, (guint64)m->engine);
   if (pool->weights_from != TW_WEIGHTS_RESIDENT) {
     m->bytes = pool->plan.memory.weight_bytes * (double)(pool->tp * pool->pp * pool->dp);
+    if (pool->weights_from == TW_WEIGHTS_SITE) {
+      load_from_site(m, now_s);
+      return;
+    }
     if (pool->weights_from == TW_WEIGHTS_PEER)
       m->from = find_peer(fleet, m->engine);
     if (m->from >= 0) {
@@ -263,6 +309,10 @@ static void stop_load(member *m)
 {
   if (m->begins && m->fleet->begins) {
     m->begins = FALSE; /* it is still to begin, and will not */
+    return;
+  }
+  if (m->awaits) {
+    m->awaits = FALSE; /* The weights come nevertheless. */
     return;
   }
   tw_shipment_cancel(&m->shipment);

@@ -5,7 +5,8 @@
  *                     ▲                                           ▲───────wake──────┘
  *                     └── cold, as the run begins
  *
- * Weights come from the hosts of the platform's `storage` zones, or from an engine of the same pool that
+ * Weights come once from another site (weights-from="site") into the memory of the hosts, from which each load then
+ * takes bytes / host link; or from the hosts of the platform's `storage` zones, or from an engine of the same pool that
  * serves: accelerator by accelerator, what goes between the same two hosts as one flow, so that loads feel
  * each other and whatever else is on the links. Then the serving software starts, which takes a fixed time.
  * An engine that drains gets no new requests; it parks when those that it was given have ended, and nobody
@@ -34,6 +35,8 @@ void tw_fleet_fail(tw_fleet *fleet, int engine, tw_engine_state state, double no
 void tw_fleet_restart(tw_fleet *fleet, int engine, double now_s);
 /* An engine that loses nothing serves, or stands by. */
 void tw_fleet_set_serves(tw_fleet *fleet, int engine, gboolean serves, double now_s);
+/* The weights of a pool have come from another site: whoever waits for them goes on. */
+void tw_fleet_weights_came(tw_fleet *fleet, int pool, double now_s);
 tw_fleet_totals tw_fleet_record(const tw_fleet *fleet);
 
 #endif

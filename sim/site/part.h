@@ -32,6 +32,9 @@ typedef struct tw_site {
   /* Whether somebody else takes a request that no engine here can; NULL: nobody does (tw_factory_set_outlet). */
   gboolean (*outlet)(void *user, const tw_sequence *sequence, double now_s);
   void *outlet_user;
+  /* Has the weights of a pool sent here from another site (tw_factory_set_supplier). */
+  void (*supplier)(void *user, int pool, double now_s);
+  void *supplier_user;
   /* Parts that others turn to; NULL where the scenario has no such thing. */
   struct tw_agenda *agenda; /* the engines, by when they are due */
   /* The map of the prefix caches of all ranks, in the order of engines and ranks; NULL: the router does not look into

@@ -1,4 +1,5 @@
-/* Wires: what failures leave of the links of the network, and which hosts they cut off. It knows nothing of engines. */
+/* Wires: what failures leave of the links of the network, and which hosts they cut off. It knows nothing of engines.
+ * What flows do meanwhile, which wait or begin again: sim/network/flows_links.c. */
 #ifndef TW_SIM_WIRES_H
 #define TW_SIM_WIRES_H
 

@@ -47,12 +47,12 @@ typedef struct tw_work {
 
 /* The bytes that an iteration's collectives put on the fabric where their groups leave their NVLink domain; 0
  * where none does. The network says how long they take there: time_s holds what collectives take beside. */
-typedef struct tw_wire {
+typedef struct tw_fabric_bytes {
   double tensor;  /* bytes that the NIC of each accelerator sends for tensor parallelism, over all layers */
   double experts; /* Bytes that the NIC sends to the experts and back. */
   double stages;  /* bytes that a rank passes from one stage to the next */
   double steps;   /* latencies of the fabric, one after the other */
-} tw_wire;
+} tw_fabric_bytes;
 
 typedef struct tw_step_cost {
   tw_line time_s;
@@ -67,7 +67,7 @@ typedef struct tw_step_cost {
   /* The part of time_s that collectives inside of NVLink domains take: the same in all iterations. */
   double collective_s;
   tw_line classes[TW_ITERATION_CLASSES]; /* the parts of time_s, in the mean over the accelerators */
-  tw_wire wire;
+  tw_fabric_bytes wire;
   gint64 valid;          /* iterations for which the lines hold, >= 1; 1 if the batch holds prompt chunks */
   gboolean extrapolated; /* outside of what the step model was measured on */
 } tw_step_cost;

@@ -1,7 +1,7 @@
 /* The search for the largest load. */
 #include "analysis/log/run_summary.h"
 #include "platforms/input/fault.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 #include "sim/planner/bracket.h"
 #include "sim/what_if/what_if.h"
 

@@ -1,7 +1,7 @@
 #include "sim/what_if/what_if.h"
 
 #include "analysis/log/run_summary.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 #include "sim/what_if/knob.h"
 
 #include <math.h>

@@ -1,57 +1,9 @@
-#include "sim/world/exchange.h"
-
 #include "platforms/input/pair_hash.h"
-#include "sim/router/site_policy.h"
+#include "sim/world/exchange_private.h"
 #include "sim/world/inbox.h"
 
 #include <float.h>
 #include <math.h>
-
-#define DAY_S  86400.0
-#define HOUR_S 3600.0
-#define NOON_H 12.0
-
-/* A request between the user who asks and the site that serves. */
-typedef struct trip {
-  guint64 id;
-  tw_request request; /* The request as the user asked. Owned. */
-  int users, site;    /* site: that it was sent to last */
-  double out_s;       /* time it took to get there */
-  gint32 moves;       /* how often a site has sent it back */
-  gboolean moving;    /* a site sends it back at present */
-  /* Once it has ended there: */
-  tw_sequence end;
-  tw_ending ending;
-  const char *reason;
-  double joules, end_s;
-  tw_heap_node answer; /* by when it is back */
-} trip;
-
-/* A site as the exchange knows it. */
-typedef struct office {
-  tw_exchange *exchange;
-  int index;
-  tw_factory *factory;
-  tw_stream *inbox;
-  gint64 in_flight, guests;
-} office;
-
-struct tw_exchange {
-  const tw_world *world;
-  tw_stream *source;
-  tw_recorder *recorder;
-  office *offices;
-  double arrival_s;     /* when the source's next request comes, INFINITY if it has none (yet) */
-  GHashTable *trips;    /* id -> trip, of all that have not ended for their users */
-  tw_heap answers;      /* trips whose answer is on its way */
-  double *free_s;       /* from each region to each other: when the last prompt has left it */
-  GHashTable *sessions; /* session -> index of the site that it was sent to last, + 1; NULL: not sticky */
-  double now_s;
-  guint64 moved, refused;
-  guint64 served,
-      away;     /* requests that a site has ended, and of them those outside the region of their users */
-  double wan_s; /* sum over those that were served */
-};
 
 /* ---- Life ---- */
 
@@ -65,23 +17,27 @@ static void free_trip(gpointer pointer)
 /* A site may get more requests as long as the stream is not over. */
 static double progress(void *user)
 {
-  const tw_stream *source = ((const tw_exchange *)user)->source;
-  return tw_stream_over(source) ? 1 : fmin(tw_stream_progress(source), 1 - DBL_EPSILON);
+  const tw_exchange *exchange = user;
+  const tw_stream *source = exchange->source;
+  return tw_stream_over(source) && exchange->on_lines == 0
+             ? 1
+             : fmin(tw_stream_progress(source), 1 - DBL_EPSILON);
 }
 
 tw_exchange *tw_exchange_new(const tw_world *world, tw_stream *source, tw_recorder *recorder)
 {
   tw_exchange *exchange = g_new0(tw_exchange, 1);
-  gsize n = (gsize)world->n_regions;
-  *exchange = (tw_exchange){
-      .world = world,
-      .source = source,
-      .recorder = recorder,
-      .offices = g_new0(office, (gsize)world->n_sites),
-      .arrival_s = INFINITY,
-      .trips = g_hash_table_new_full(tw_pair_hash, g_int64_equal, NULL, free_trip),
-      .free_s = g_new0(double, n *n),
-      .sessions = world->sticky ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) : NULL};
+  *exchange = (tw_exchange){.world = world,
+                            .source = source,
+                            .recorder = recorder,
+                            .offices = g_new0(office, (gsize)world->n_sites),
+                            .arrival_s = INFINITY,
+                            .trips = g_hash_table_new_full(tw_pair_hash, g_int64_equal, NULL, free_trip),
+                            .freight = tw_freight_new(world, tw_recorder_log(recorder)),
+                            .deliveries = g_ptr_array_new_with_free_func(g_free),
+                            .sessions = world->sticky || world->kv != TW_WORLD_KV_RECOMPUTE
+                                            ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)
+                                            : NULL};
   for (int i = 0; i < world->n_sites; i++) {
     office *at = &exchange->offices[i];
     *at = (office){.exchange = exchange, .index = i, .inbox = tw_inbox_new(progress, exchange)};
@@ -99,7 +55,9 @@ void tw_exchange_free(tw_exchange *exchange)
   g_hash_table_unref(exchange->trips);
   g_clear_pointer(&exchange->sessions, g_hash_table_unref);
   g_free(exchange->offices);
-  g_free(exchange->free_s);
+  tw_freight_free(exchange->freight);
+  tw_heap_clear(&exchange->unloading);
+  g_ptr_array_unref(exchange->deliveries);
   g_free(exchange);
 }
 
@@ -113,104 +71,34 @@ void tw_exchange_measure(const tw_exchange *exchange, tw_metric_values *v)
   v->of[TW_METRIC_WORLD_MOVED] = (double)exchange->moved;
   v->of[TW_METRIC_WORLD_REFUSED] = (double)exchange->refused;
   v->of[TW_METRIC_WORLD_GUESTS] = (double)exchange->away;
+  if (exchange->world->kv != TW_WORLD_KV_RECOMPUTE) {
+    v->of[TW_METRIC_WORLD_KV_MOVES] = (double)exchange->kv_moves;
+    v->of[TW_METRIC_WORLD_KV_BYTES] = tw_freight_bytes(exchange->freight, TW_CARGO_KV);
+  }
+  if (exchange->deliveries->len > 0)
+    v->of[TW_METRIC_WORLD_WEIGHTS_BYTES] = tw_freight_bytes(exchange->freight, TW_CARGO_WEIGHTS);
   v->of[TW_METRIC_WORLD_WAN_MEAN_S] = exchange->served > 0 ? exchange->wan_s / (double)exchange->served : NAN;
 }
 
 /* ---- Ways ---- */
 
-static const tw_wan *way_of(const tw_exchange *exchange, int users, int site)
+static void enter(tw_exchange *exchange, trip *t, double now_s);
+
+/* A request's prompt or KV cache has left its line. */
+static void come_through(tw_exchange *exchange, trip *t, double latency_s, double now_s)
 {
-  const tw_users *who = &g_array_index(exchange->world->users, tw_users, users);
-  return tw_world_way(exchange->world, who->region_index, exchange->world->sites[site].region_index);
+  t->out_s = fmax(t->out_s, now_s - t->sent_s + latency_s);
+  if (--t->under_way > 0)
+    return;
+  exchange->on_lines--;
+  enter(exchange, t, now_s);
 }
 
-static gboolean is_guest(const tw_exchange *exchange, int users, int site)
+static void set_out(tw_exchange *exchange, trip *t, tw_cargo *cargo, int from, int to, double bytes,
+                    double now_s)
 {
-  return g_array_index(exchange->world->users, tw_users, users).region_index !=
-         exchange->world->sites[site].region_index;
-}
-
-/* How long a prompt that sets out at now_s takes to a site: it waits for those before it, and for its own bytes. */
-static double cross(tw_exchange *exchange, const trip *t, int site, double now_s)
-{
-  const tw_world *world = exchange->world;
-  const tw_wan *way = way_of(exchange, t->users, site);
-  if (isinf(way->bytes_per_s))
-    return way->latency_s;
-  int from = g_array_index(world->users, tw_users, t->users).region_index;
-  double *free_s = &exchange->free_s[from * world->n_regions + world->sites[site].region_index];
-  *free_s = fmax(now_s, *free_s) + t->request.prompt_tokens * world->bytes_per_token / way->bytes_per_s;
-  return *free_s - now_s + way->latency_s;
-}
-
-/* ---- The choice of a site ---- */
-
-static double rate(const tw_stairs *series, double now_s)
-{
-  return series != NULL ? tw_stairs_at(series, now_s) : INFINITY;
-}
-
-static double hours_from_noon(double local_s)
-{
-  double into_s = fmod(local_s, DAY_S);
-  return fabs((into_s < 0 ? into_s + DAY_S : into_s) / HOUR_S - NOON_H);
-}
-
-static tw_site_view view_of(const tw_exchange *exchange, int users, int site, double now_s)
-{
-  const tw_world_site *of = &exchange->world->sites[site];
-  const office *at = &exchange->offices[site];
-  int engines = tw_factory_serving(at->factory);
-  return (tw_site_view){.home = g_array_index(exchange->world->users, tw_users, users).home_site == site,
-                        .latency_s = way_of(exchange, users, site)->latency_s,
-                        .load = engines > 0 ? (double)at->in_flight / engines : INFINITY,
-                        .usd_per_kwh = rate(of->scenario->plan.price, now_s),
-                        .g_per_kwh = rate(of->scenario->plan.carbon, now_s),
-                        .hours_after_noon = hours_from_noon(now_s + of->utc_offset_s)};
-}
-
-static gboolean may_go(const tw_exchange *exchange, int users, int site)
-{
-  gint64 most = exchange->world->sites[site].guests;
-  return tw_world_allows(exchange->world, users, site) &&
-         (most == G_MININT64 || !is_guest(exchange, users, site) || exchange->offices[site].guests < most);
-}
-
-/* Leaves those that serve, and of these those that are not full, where there are any. */
-static void narrow(const tw_exchange *exchange, const tw_site_view *views, gboolean *allowed)
-{
-  int n = exchange->world->n_sites;
-  g_autofree gboolean *left = g_new(gboolean, (gsize)n);
-  const double limits[] = {INFINITY, exchange->world->spill};
-  for (guint k = 0; k < G_N_ELEMENTS(limits); k++) {
-    gboolean any = FALSE;
-    for (int i = 0; i < n; i++) {
-      left[i] = allowed[i] && !(views[i].load >= limits[k]);
-      any |= left[i];
-    }
-    if (any)
-      memcpy(allowed, left, (gsize)n * sizeof *left);
-  }
-}
-
-/* The site for a request; -1: none may take it. */
-static int choose(const tw_exchange *exchange, const trip *t, double now_s)
-{
-  const tw_world *world = exchange->world;
-  g_autofree tw_site_view *views = g_new0(tw_site_view, (gsize)world->n_sites);
-  g_autofree gboolean *allowed = g_new0(gboolean, (gsize)world->n_sites);
-  for (int i = 0; i < world->n_sites; i++) {
-    views[i] = view_of(exchange, t->users, i, now_s);
-    allowed[i] = may_go(exchange, t->users, i);
-  }
-  const char *session = t->request.session;
-  int last = exchange->sessions != NULL && session != NULL
-                 ? GPOINTER_TO_INT(g_hash_table_lookup(exchange->sessions, session)) - 1
-                 : -1;
-  if (last >= 0 && allowed[last] && isfinite(views[last].load))
-    return last;
-  narrow(exchange, views, allowed);
-  return tw_site_policy_pick(&tw_site_policies[world->policy], views, allowed, world->n_sites);
+  if (tw_freight_send(exchange->freight, cargo, from, to, bytes, now_s))
+    come_through(exchange, t, cargo->latency_s, now_s);
 }
 
 /* ---- Answers ---- */
@@ -239,15 +127,16 @@ static void deliver(tw_exchange *exchange, trip *t, double now_s)
 {
   const tw_world *world = exchange->world;
   const tw_users *who = &g_array_index(world->users, tw_users, t->users);
-  double back_s = t->site >= 0 ? way_of(exchange, t->users, t->site)->latency_s : 0;
-  g_assert(t->site < 0 || !who->stays || !is_guest(exchange, t->users, t->site)); /* residency */
+  double back_s = t->site >= 0 ? tw_exchange_way(exchange, t->users, t->site)->latency_s : 0;
+  gboolean came = t->site >= 0 && t->under_way == 0;
+  g_assert(t->site < 0 || !who->stays || !tw_exchange_is_guest(exchange, t->users, t->site)); /* residency */
   tw_passage passage = {.users = who->region,
                         .site = t->site >= 0 ? world->sites[t->site].name : NULL,
-                        .wan_s = t->site >= 0 ? t->out_s + back_s : NAN,
+                        .wan_s = came ? t->out_s + back_s : NAN,
                         .moves = t->moves};
-  if (t->site >= 0) {
+  if (came) {
     exchange->served++;
-    exchange->away += is_guest(exchange, t->users, t->site) ? 1 : 0;
+    exchange->away += tw_exchange_is_guest(exchange, t->users, t->site) ? 1 : 0;
     exchange->wan_s += passage.wan_s;
   }
   t->end.request = t->request;
@@ -260,21 +149,75 @@ static void deliver(tw_exchange *exchange, trip *t, double now_s)
 
 /* ---- Sending ---- */
 
-static void send(tw_exchange *exchange, trip *t, int site, double now_s)
+/* All of a request has come through: it arrives when the last of it does. */
+static void enter(tw_exchange *exchange, trip *t, double now_s)
 {
-  office *to = &exchange->offices[site];
+  office *to = &exchange->offices[t->site];
   tw_request request = t->request;
-  t->site = site;
-  t->out_s = cross(exchange, t, site, now_s);
-  request.arrival_s = now_s + t->out_s;
+  request.arrival_s = fmax(now_s, t->sent_s + t->out_s);
   request.hashes = g_memdup2(request.hashes, (gsize)request.n_hashes * sizeof *request.hashes);
   request.session = g_strdup(request.session);
-  to->in_flight++;
-  to->guests += is_guest(exchange, t->users, site) ? 1 : 0;
-  if (exchange->sessions != NULL && request.session != NULL)
-    g_hash_table_insert(exchange->sessions, g_strdup(request.session), GINT_TO_POINTER(site + 1));
   tw_inbox_put(to->inbox, &request);
   tw_factory_look_ahead(to->factory);
+}
+
+static void send(tw_exchange *exchange, trip *t, int site, double now_s)
+{
+  const tw_world *world = exchange->world;
+  office *to = &exchange->offices[site];
+  int region = world->sites[site].region_index;
+  gint64 tokens = 0;
+  double bytes = 0;
+  gboolean moves = tw_exchange_kv_goes(exchange, t, site, now_s, &tokens, &bytes);
+  int last = tw_exchange_last_site(exchange, t);
+  t->request.brought_tokens = moves ? (gint32)tokens : 0;
+  t->site = site;
+  t->sent_s = now_s;
+  t->out_s = 0;
+  to->in_flight++;
+  to->guests += tw_exchange_is_guest(exchange, t->users, site) ? 1 : 0;
+  if (exchange->sessions != NULL && t->request.session != NULL)
+    g_hash_table_insert(exchange->sessions, g_strdup(t->request.session), GINT_TO_POINTER(site + 1));
+  t->under_way = moves ? 2 : 1;
+  exchange->on_lines++;
+  for (int i = 0; i < t->under_way; i++)
+    t->cargo[i] = (tw_cargo){.kind = i == 0 ? TW_CARGO_PROMPT : TW_CARGO_KV, .user = t};
+  if (moves) {
+    exchange->kv_moves++;
+    set_out(exchange, t, &t->cargo[1], world->sites[last].region_index, region, bytes, now_s);
+  }
+  set_out(exchange, t, &t->cargo[0], g_array_index(world->users, tw_users, t->users).region_index, region,
+          t->request.prompt_tokens * world->bytes_per_token, now_s);
+}
+
+static gboolean site_serves(void *user, int site)
+{
+  return tw_factory_serving(((const tw_exchange *)user)->offices[site].factory) > 0;
+}
+
+static void unload(tw_exchange *exchange, delivery *d, double now_s)
+{
+  tw_heap_push(&exchange->unloading, &d->there, now_s + d->cargo.latency_s, d->number);
+}
+
+/* A site takes a model over: another one sends it the weights. */
+static void supply(void *user, int pool, double now_s)
+{
+  office *to = user;
+  tw_exchange *exchange = to->exchange;
+  const tw_world *world = exchange->world;
+  int from = tw_world_weights_source(world, to->index, pool, site_serves, exchange);
+  delivery *d = g_new(delivery, 1);
+  *d = (delivery){.cargo = {.kind = TW_CARGO_WEIGHTS},
+                  .to = to,
+                  .pool = pool,
+                  .number = exchange->deliveries->len,
+                  .there = {.place = TW_HEAP_OUT}};
+  g_ptr_array_add(exchange->deliveries, d);
+  if (tw_freight_send(exchange->freight, &d->cargo, world->sites[from].region_index,
+                      world->sites[to->index].region_index,
+                      tw_pool_copy_bytes(&world->sites[to->index].scenario->pools[pool]), now_s))
+    unload(exchange, d, now_s);
 }
 
 /* A request that no site may take. */
@@ -294,23 +237,27 @@ static void refuse(tw_exchange *exchange, trip *t, double now_s)
 
 static void route(tw_exchange *exchange, trip *t, double now_s)
 {
-  int site = choose(exchange, t, now_s);
+  int site = tw_exchange_choose(exchange, t, now_s);
   if (site >= 0)
     send(exchange, t, site, now_s);
   else
     refuse(exchange, t, now_s);
 }
 
-/* A site where no engine serves would hold a request: it sends it back where another one may take it. */
+/* A site where no engine serves would hold a request: it sends it back where another one may take it, which serves, or
+ * will without a repair where this one will not. */
 static gboolean send_back(void *user, const tw_sequence *sequence, double now_s)
 {
   const office *from = user;
   tw_exchange *exchange = from->exchange;
   trip *t = g_hash_table_lookup(exchange->trips, &sequence->request.id);
-  for (int i = 0; i < exchange->world->n_sites; i++)
-    if (i != from->index && may_go(exchange, t->users, i) &&
-        tw_factory_serving(exchange->offices[i].factory) > 0)
+  gboolean waits = tw_factory_is_sound(from->factory);
+  for (int i = 0; i < exchange->world->n_sites; i++) {
+    const tw_factory *other = exchange->offices[i].factory;
+    if (i != from->index && tw_exchange_may_go(exchange, t->users, i) &&
+        (tw_factory_serving(other) > 0 || (!waits && tw_factory_is_sound(other))))
       t->moving = TRUE;
+  }
   (void)now_s;
   return t->moving;
 }
@@ -323,7 +270,7 @@ static void ended(void *user, const tw_sequence *sequence, tw_ending ending, con
   tw_exchange *exchange = at->exchange;
   trip *t = g_hash_table_lookup(exchange->trips, &sequence->request.id);
   at->in_flight--;
-  at->guests -= is_guest(exchange, t->users, at->index) ? 1 : 0;
+  at->guests -= tw_exchange_is_guest(exchange, t->users, at->index) ? 1 : 0;
   if (t->moving) {
     t->moving = FALSE;
     t->moves++;
@@ -335,7 +282,7 @@ static void ended(void *user, const tw_sequence *sequence, tw_ending ending, con
   t->ending = ending;
   t->reason = reason;
   t->joules = joules;
-  double back_s = way_of(exchange, t->users, t->site)->latency_s;
+  double back_s = tw_exchange_way(exchange, t->users, t->site)->latency_s;
   if (back_s > 0 && ending != TW_UNFINISHED)
     tw_heap_push(&exchange->answers, &t->answer, now_s + back_s, t->id);
   else
@@ -347,6 +294,7 @@ void tw_exchange_join(tw_exchange *exchange, int site, tw_factory *factory, tw_r
   office *at = &exchange->offices[site];
   at->factory = factory;
   tw_factory_set_outlet(factory, send_back, at);
+  tw_factory_set_supplier(factory, supply, at);
   tw_recorder_watch(recorder, ended, at);
 }
 
@@ -357,10 +305,44 @@ gboolean tw_exchange_start(tw_exchange *exchange, GError **error)
   return look_ahead(exchange, error);
 }
 
-double tw_exchange_due(const tw_exchange *exchange)
+static double key_of(const tw_heap *heap)
 {
-  const tw_heap_node *answer = tw_heap_top(&exchange->answers);
-  return answer != NULL ? fmin(answer->key, exchange->arrival_s) : exchange->arrival_s;
+  const tw_heap_node *top = tw_heap_top(heap);
+  return top != NULL ? top->key : INFINITY;
+}
+
+double tw_exchange_due(const tw_exchange *exchange, double *drives_s)
+{
+  double due_s = fmin(fmin(key_of(&exchange->answers), exchange->arrival_s),
+                      fmin(key_of(&exchange->unloading), tw_freight_due(exchange->freight)));
+  gboolean waits = g_hash_table_size(exchange->trips) > 0 || isfinite(exchange->arrival_s);
+  if (drives_s != NULL)
+    *drives_s = waits ? due_s : INFINITY;
+  return due_s;
+}
+
+/* Weights are there. */
+static void hand_over(tw_exchange *exchange, double now_s)
+{
+  tw_heap_node *top = tw_heap_top(&exchange->unloading);
+  tw_heap_remove(&exchange->unloading, top);
+  const delivery *d = tw_container(top, delivery, there);
+  tw_factory_weights_came(d->to->factory, d->pool, now_s);
+}
+
+/* Something has left its line. */
+static void take_freight(tw_exchange *exchange, double now_s)
+{
+  tw_cargo *cargo = tw_freight_take(exchange->freight);
+  if (cargo->kind == TW_CARGO_WEIGHTS)
+    unload(exchange, tw_container(cargo, delivery, cargo), now_s);
+  else
+    come_through(exchange, cargo->user, cargo->latency_s, now_s);
+}
+
+double tw_exchange_ended(const tw_exchange *exchange)
+{
+  return exchange->now_s;
 }
 
 static trip *pop_answer(tw_exchange *exchange)
@@ -373,7 +355,15 @@ static trip *pop_answer(tw_exchange *exchange)
 gboolean tw_exchange_step(tw_exchange *exchange, GError **error)
 {
   const tw_heap_node *answer = tw_heap_top(&exchange->answers);
-  exchange->now_s = tw_exchange_due(exchange);
+  exchange->now_s = tw_exchange_due(exchange, NULL);
+  if (tw_freight_due(exchange->freight) == exchange->now_s) {
+    take_freight(exchange, exchange->now_s);
+    return TRUE;
+  }
+  if (key_of(&exchange->unloading) == exchange->now_s) {
+    hand_over(exchange, exchange->now_s);
+    return TRUE;
+  }
   if (answer != NULL && answer->key == exchange->now_s) {
     deliver(exchange, pop_answer(exchange), exchange->now_s);
     return TRUE;
@@ -425,4 +415,5 @@ void tw_exchange_close(tw_exchange *exchange, double end_s)
     double back_s = tw_heap_top(&exchange->answers)->key;
     deliver(exchange, pop_answer(exchange), back_s);
   }
+  tw_freight_close(exchange->freight);
 }

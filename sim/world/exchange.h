@@ -4,6 +4,10 @@
  *                    ▲                                              │
  *                    └── a site where no engine serves sends back ──┘
  *
+ * What is on its way shares the lines (wan_lines.h): prompts, and beside them the KV cache of a session whose last site was
+ * another one, without which the request does not arrive, and weights that a site takes over a model with. A KV cache
+ * sets out as its request is routed: that the site which has it must learn so first is left out.
+ *
  * The times of a site are its own: a request arrives there when it has crossed the way. Here they are those of the
  * users: a request arrives when it is sent, and its tokens when they have come back. What a site has sent back has
  * failed there, and is sent to another one, where it begins anew. */
@@ -27,8 +31,11 @@ void tw_exchange_join(tw_exchange *exchange, int site, tw_factory *factory, tw_r
 
 /* Looks for the first request. FALSE with `error` set where the stream has none to give. */
 gboolean tw_exchange_start(tw_exchange *exchange, GError **error);
-/* When a request is sent next, or an answer is back; INFINITY: not before something else happens. */
-double tw_exchange_due(const tw_exchange *exchange);
+/* When a request is sent next, something has crossed a line or an answer is back; INFINITY: not before something else
+ * happens. `drives_s` (or NULL) gets the same, but INFINITY where only weights are on their way, which nobody waits for. */
+double tw_exchange_due(const tw_exchange *exchange, double *drives_s);
+/* When the last request was sent, something crossed a line, or the last answer was back, so far; 0 before the first. */
+double tw_exchange_ended(const tw_exchange *exchange);
 /* Does that. FALSE with `error` set where the stream is broken. */
 gboolean tw_exchange_step(tw_exchange *exchange, GError **error);
 /* The run has ended at `end_s`, and with it all factories: records what is on its way. */

@@ -236,8 +236,11 @@ static const broken cases[] = {
     {.name = "no trace at all",
      .file = TRACE,
      .replace = "hello\nworld\n",
-     .message = "tokenworks run: trace.csv:1: the first line is that of no trace format; `tokenworks "
-                "workload convert --help` lists them, and how --map reads a log of your own"},
+     .message =
+         "tokenworks run: trace.csv:1: the first line is that of no trace format "
+         "(`tokenworks workload convert --help` lists them); as a log of your own: which column holds the "
+         "arrival, the prompt tokens, the output tokens? say it with --map "
+         "arrival=COLUMN,prompt=COLUMN,output=COLUMN; there are hello"},
     {.name = "an assignment to nothing",
      .arguments = "--set \"//pol/@replicas=2\"",
      .message = "--set //pol/@replicas=2: no element matches \"//pol\"; `tokenworks check --dump` shows what "
@@ -251,6 +254,10 @@ static const broken cases[] = {
     {.name = "an assignment to an element",
      .arguments = "--set \"//pool=2\"",
      .message = "--set //pool=2: \"//pool\" does not end in an attribute; write it as //router/@policy"},
+    {.name = "an assignment to an attribute alone",
+     .arguments = "--set \"rate-scale=2\"",
+     .message =
+         "--set rate-scale=2: \"rate-scale\" does not end in an attribute; write it as //trace/@rate-scale"},
     {.name = "an assignment of a bad value",
      .arguments = "--set \"//pool/@replicas=two\"",
      .message = "--set //pool/@replicas=two: replicas of <pool>: \"two\" is not a whole number; write a "

@@ -1,6 +1,7 @@
 # Fails where the pages of the house are not true: cmake -DSOURCE=<tree> -P pages.cmake
 #
-# Every room of rooms.cmake and every folder above rooms has a README.md. A file that a page names between backquotes
+# Every room of rooms.cmake and every folder above rooms has a README.md. That of a room says which others "the room may
+# use": those of its row, or all others. A file that a page names between backquotes
 # exists, beside the page or from the top, or is one that runs and plans write, and so does what it links to.
 
 cmake_minimum_required(VERSION 3.22)
@@ -11,8 +12,21 @@ set(faults "")
 set(files 0)
 set(rooms "")
 foreach(row ${tw_rooms})
-  string(REGEX REPLACE " .*" "" room ${row})
+  string(REGEX MATCHALL "[^ ]+" below ${row})
+  list(POP_FRONT below room)
   list(APPEND rooms ${room})
+  if(NOT below OR NOT EXISTS ${SOURCE}/${room}/README.md)
+    continue()
+  endif()
+  file(READ ${SOURCE}/${room}/README.md text)
+  string(REGEX MATCH "[Mm]ay[ \n]+use[^.;]*" said "${text}")
+  string(REGEX MATCHALL "(platforms|workloads|sim|analysis)/[a-z_]+" told "${said}")
+  list(SORT told)
+  list(SORT below)
+  if(NOT told STREQUAL below AND NOT said MATCHES "all others")
+    string(REPLACE ";" ", " below "${below}")
+    string(APPEND faults "${room}/README.md: does not say that the room may use ${below}, as rooms.cmake does\n")
+  endif()
 endforeach()
 
 foreach(folder platforms workloads sim analysis tests ${rooms})

@@ -88,103 +88,146 @@ static gboolean is_of(const first_row *row, const tw_trace_format *format)
   return TRUE;
 }
 
-/* Whether the columns of a log can be guessed. */
-static gboolean is_log(const first_row *row)
+/* The one format that has all fields of the row; NULL where none has, or with `error` where more than one has. */
+static const tw_trace_format *exactly(const tw_input *input, const first_row *row, GError **error)
 {
-  tw_log_columns columns;
-  if (row->columns != NULL)
-    return tw_log_guess((const char *const *)row->columns, NULL, &columns, NULL) && tw_log_is_whole(&columns);
-  if (row->document == NULL)
-    return FALSE;
-  g_autoptr(GPtrArray) paths = tw_log_paths(row->document);
-  return tw_log_guess((const char *const *)paths->pdata, NULL, &columns, NULL) && tw_log_is_whole(&columns);
+  const tw_trace_format *chosen = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+    if (!is_of(row, formats[i]))
+      continue;
+    if (chosen != NULL) {
+      tw_input_fault(input, error,
+                     "the first row fits the formats %s and %s; say which with --format (format=\"%s\")",
+                     chosen->name, formats[i]->name, chosen->name);
+      return NULL;
+    }
+    chosen = formats[i];
+  }
+  return chosen;
 }
 
-/* FALSE with `error` where no format, or more than one, is that of the row. */
-static gboolean choose(const tw_input *input, const first_row *row, const tw_trace_format **chosen,
-                       GError **error)
+static gboolean has_texts(const first_row *row)
 {
-  const tw_trace_format *second = NULL;
-  *chosen = NULL;
-  for (guint i = 0; i < G_N_ELEMENTS(formats); i++)
-    if (is_of(row, formats[i])) {
-      second = *chosen;
-      *chosen = formats[i];
-      if (second != NULL)
-        return tw_input_fault(
-            input, error, "the first row fits the formats %s and %s; say which with --format (format=\"%s\")",
-            second->name, (*chosen)->name, second->name);
-    }
-  if (*chosen != NULL)
-    return TRUE;
-  if (row->columns == NULL &&
-      (tw_json_get(row->document, "payload") != NULL || tw_json_get(row->document, "messages") != NULL ||
-       tw_json_get(row->document, "text_input") != NULL || tw_json_get(row->document, "text") != NULL))
-    return tw_input_fault(input, error,
-                          "prompts are texts, without their lengths in tokens; count them with the model's "
-                          "tokenizer, and write input_length and output_length");
-  *chosen = is_log(row) ? &tw_trace_log : nearly(row);
-  if (*chosen != NULL)
-    return TRUE;
-  return tw_input_fault(
-      input, error,
-      "the first line is that of no trace format; `tokenworks workload convert --help` lists them, "
-      "and how --map reads a log of your own");
+  return row->columns == NULL && has_any(row, "payload|messages|text_input|text");
+}
+
+/* The format of a row that none has exactly, with the `names` of its fields: a log of one's own, or what it nearly is.
+ * NULL with `error`. */
+static const tw_trace_format *otherwise(const tw_input *input, const first_row *row, const char *const *names,
+                                        GError **error)
+{
+  tw_log_columns columns;
+  if (tw_log_guess(names, NULL, &columns, NULL) && tw_log_is_whole(&columns))
+    return &tw_trace_log;
+  if (has_texts(row)) {
+    tw_input_fault(input, error,
+                   "prompts are texts, without their lengths in tokens; count them with the model's "
+                   "tokenizer, and write input_length and output_length");
+    return NULL;
+  }
+  const tw_json *first = row->document != NULL ? row->document->first : NULL;
+  if (first != NULL && tw_json_get(first, "0") != NULL) {
+    tw_input_fault(
+        input, error,
+        "the document holds column after column; an object a line is needed (pandas: orient='records', "
+        "lines=True)");
+    return NULL;
+  }
+  gboolean lengths = columns.of[TW_LOG_PROMPT] != NULL && columns.of[TW_LOG_OUTPUT] != NULL;
+  const tw_trace_format *near = lengths ? NULL : nearly(row);
+  if (near != NULL)
+    return near;
+  g_autofree char *hint = tw_log_hint(names, &columns, row->document);
+  tw_input_fault(input, error,
+                 "the first line is that of no trace format (`tokenworks workload convert --help` lists "
+                 "them); as a log of "
+                 "your own: %s",
+                 hint);
+  return NULL;
 }
 
 enum { LOOK_ROWS = 100 };
 
-static gboolean detect(tw_input *input, const tw_trace_format **format, GError **error)
+static const tw_trace_format *detect_table(tw_input *input, char *line, GError **error)
 {
-  char *line;
-  gsize length;
-  GError *problem = NULL;
-  tw_input_set_max_line(input, 256 * 1024 * 1024);
-  do
-    if (!tw_input_line(input, &line, &length, &problem)) {
-      if (problem != NULL)
-        g_propagate_error(error, problem);
-      else
-        tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(input), 0,
-                           "the file is empty; a trace of requests is needed");
-      return FALSE;
-    }
-  while (length == 0);
-  if (g_str_has_prefix(line, "\xef\xbb\xbf"))
-    line += 3;
-  while (g_ascii_isspace(*line))
-    line++;
-  if (g_str_has_prefix(line, "# HELP") || g_str_has_prefix(line, "# TYPE"))
-    return tw_input_fault(
-        input, error,
-        "metrics of Prometheus are totals since a server started, not requests; a log of its "
-        "requests, or spans, are needed");
-  if (*line != '{' && *line != '[') {
-    g_autoptr(GPtrArray) names = tw_csv_names(line, tw_csv_delimiter(line));
-    first_row row = {names != NULL ? (char **)names->pdata : NULL, NULL};
-    return choose(input, &row, format, error);
+  g_autoptr(GPtrArray) names = tw_csv_names(line, tw_csv_delimiter(line));
+  if (names == NULL) {
+    tw_input_fault(input, error, "the quotes of a column's name do not end it");
+    return NULL;
   }
+  first_row row = {(char **)names->pdata, NULL};
+  GError *problem = NULL;
+  const tw_trace_format *format = exactly(input, &row, &problem);
+  if (problem != NULL)
+    g_propagate_error(error, problem);
+  return format != NULL || problem != NULL ? format
+                                           : otherwise(input, &row, (const char *const *)names->pdata, error);
+}
+
+/* By the fields of the first documents together: the first may be of a request that failed. */
+static const tw_trace_format *detect_log(tw_input *input, GError **error)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  for (gboolean again = FALSE;; again = TRUE) {
+    if (!tw_input_rewind(input, error))
+      return NULL;
+    g_autoptr(tw_json_reader) json = tw_json_reader_new(input);
+    first_row row = {NULL, tw_json_next(json, error)};
+    if (row.document == NULL)
+      return NULL;
+    if (again)
+      return otherwise(input, &row, (const char *const *)names->pdata, error);
+    const tw_json *document = row.document;
+    for (int i = 0; i < LOOK_ROWS && document != NULL; i++, document = tw_json_next(json, NULL))
+      tw_log_add_paths(names, document);
+    g_ptr_array_add(names, NULL);
+  }
+}
+
+static const tw_trace_format *detect_json(tw_input *input, GError **error)
+{
   if (!tw_input_rewind(input, error))
-    return FALSE;
+    return NULL;
   g_autoptr(tw_json_reader) json = tw_json_reader_new(input);
   first_row row = {NULL, tw_json_next(json, error)};
   if (row.document == NULL)
-    return FALSE;
-  if (!choose(input, &row, format, error))
-    return FALSE;
+    return NULL;
+  GError *problem = NULL;
+  const tw_trace_format *format = exactly(input, &row, &problem);
+  if (problem != NULL)
+    g_propagate_error(error, problem);
+  if (format == NULL)
+    return problem != NULL ? NULL : detect_log(input, error);
   /* Requests of agentic Mooncake's first version that wait for nothing look like Mooncake's. */
   const tw_json *later = NULL;
-  for (int i = 0;
-       *format == &tw_trace_mooncake && i < LOOK_ROWS && (later = tw_json_next(json, NULL)) != NULL; i++)
+  for (int i = 0; format == &tw_trace_mooncake && i < LOOK_ROWS && (later = tw_json_next(json, NULL)) != NULL;
+       i++)
     if (tw_json_get(later, "wait_for") != NULL || tw_json_get(later, "dependencies") != NULL)
-      *format = &tw_trace_agentic_mooncake;
-  return TRUE;
+      format = &tw_trace_agentic_mooncake;
+  return format;
+}
+
+static const tw_trace_format *detect(tw_input *input, GError **error)
+{
+  char *line;
+  GError *problem = NULL;
+  tw_input_set_max_line(input, 256 * 1024 * 1024);
+  if (!tw_csv_header(input, &line, &problem)) {
+    if (problem != NULL)
+      g_propagate_error(error, problem);
+    else
+      tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(input), 0,
+                         "the file is empty; a trace of requests is needed");
+    return NULL;
+  }
+  line += strspn(line, " \t");
+  return *line == '{' || *line == '[' ? detect_json(input, error) : detect_table(input, line, error);
 }
 
 const tw_trace_format *tw_trace_detect(tw_input *input, GError **error)
 {
-  const tw_trace_format *format = NULL;
-  return detect(input, &format, error) && tw_input_rewind(input, error) ? format : NULL;
+  const tw_trace_format *format = detect(input, error);
+  return format != NULL && tw_input_rewind(input, error) ? format : NULL;
 }
 
 const tw_trace_format *tw_trace_format_detect(const char *path)

@@ -12,11 +12,16 @@ typedef struct {
   GPtrArray *names;                        /* owned texts */
   char delimiter;
   tw_log_time time;
+  gboolean told_state;        /* a note names a state that is not known */
   const tw_json *object;      /* the row, of a log in JSON */
   char *text[TW_LOG_N_ROLES]; /* the row's text for each role, "" if blank */
 } own_log;
 
-enum { LOOK_ROWS = 100 }; /* rows at the beginning, one of which must hold an arrival */
+enum {
+  LOOK_ROWS = 100,     /* rows at the beginning, one of which must hold an arrival and, in JSON, each field */
+  MAX_STATE = 40,      /* bytes; longer ones are texts of answers */
+  LOOK_DATES = 100000, /* rows, one of which must tell the day from the month, of dates such as 3/4/2026 */
+};
 
 static void stop_log(tw_trace_source *source)
 {
@@ -31,23 +36,6 @@ static void stop_log(tw_trace_source *source)
 }
 
 /* ---- Columns ---- */
-
-static gboolean check_whole(const tw_trace_source *source, const own_log *log, GError **error)
-{
-  static const tw_log_role needed[] = {TW_LOG_ARRIVAL, TW_LOG_PROMPT, TW_LOG_OUTPUT};
-  const char *const *names = (const char *const *)log->names->pdata;
-  for (guint i = 0; i < G_N_ELEMENTS(needed); i++) {
-    if (log->columns.of[needed[i]] != NULL ||
-        (needed[i] == TW_LOG_OUTPUT && log->columns.of[TW_LOG_ANSWER] != NULL))
-      continue;
-    g_autofree char *all = g_strjoinv(", ", (char **)names), *quoted = tw_input_quote(all);
-    return tw_input_fault(source->input, error,
-                          "which column holds the %s%s? say it with --map %s=COLUMN; there are %s",
-                          tw_log_role_names[needed[i]], needed[i] == TW_LOG_ARRIVAL ? "" : " tokens",
-                          tw_log_role_names[needed[i]], strlen(all) < 400 ? all : quoted);
-  }
-  return TRUE;
-}
 
 static void tell_columns(tw_trace_source *source, const own_log *log)
 {
@@ -74,7 +62,12 @@ static gboolean choose_columns(tw_trace_source *source, own_log *log, GError **e
 {
   g_assert(log->names != NULL); /* read_names has set it */
   const char *const *names = (const char *const *)log->names->pdata;
-  return tw_log_guess(names, source->reading->map, &log->columns, error) && check_whole(source, log, error);
+  if (!tw_log_guess(names, source->reading->map, &log->columns, error))
+    return FALSE;
+  if (tw_log_is_whole(&log->columns))
+    return TRUE;
+  g_autofree char *hint = tw_log_hint(names, &log->columns, log->object);
+  return tw_input_fault(source->input, error, "%s", hint);
 }
 
 /* ---- Rows ---- */
@@ -96,6 +89,26 @@ static char *json_field(const tw_json *object, const char *path)
   return g_strdup(g_ascii_formatd(text, sizeof text, "%.17g", value->number));
 }
 
+/* What programs write where there is no value. */
+static gboolean is_blank(const char *text)
+{
+  static const char *const blanks[] = {"NULL", "null", "\\N", "NaN", "nan", "None",
+                                       "none", "N/A",  "n/a", "-",   NULL};
+  return g_strv_contains(blanks, text);
+}
+
+/* Puts the date before an arrival that is a time of day. */
+static void join_date(own_log *log)
+{
+  char **arrival = &log->text[TW_LOG_ARRIVAL];
+  gsize n = strspn(*arrival, "0123456789");
+  if (log->columns.of[TW_LOG_DATE] == NULL || n < 1 || n > 2 || (*arrival)[n] != ':')
+    return;
+  char *joined = g_strconcat(log->text[TW_LOG_DATE], " ", *arrival, NULL);
+  g_free(*arrival);
+  *arrival = joined;
+}
+
 /* Reads the next row's texts. FALSE at the end, or with `error`. */
 static gboolean next_row(tw_trace_source *source, GError **error)
 {
@@ -115,7 +128,10 @@ static gboolean next_row(tw_trace_source *source, GError **error)
                       : source->csv != NULL && path != NULL
                           ? g_strstrip(g_strdup(tw_csv_text(source->csv, log->place[role])))
                           : g_strdup("");
+    if (role != TW_LOG_STATE && is_blank(log->text[role]))
+      *log->text[role] = '\0';
   }
+  join_date(log);
   return TRUE;
 }
 
@@ -147,63 +163,87 @@ static gboolean open_rows(tw_trace_source *source, gboolean table, GError **erro
   return TRUE;
 }
 
+static gboolean refuse_time(const tw_trace_source *source, const char *text, gboolean unclear, GError **error)
+{
+  const own_log *log = source->own;
+  g_autofree char *quoted = tw_input_quote(text);
+  const char *right = unclear
+                          ? "is its day first, or its month? say it with --time dmy or --time mdy"
+                          : "a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed (--map "
+                            "arrival=COLUMN names another column, --time how it is written)";
+  return tw_input_fault(source->input, error, "%s is '%s'; %s", log->columns.of[TW_LOG_ARRIVAL], quoted,
+                        right);
+}
+
 /* Finds how times are written by the first row that has one. */
 static gboolean find_time(tw_trace_source *source, GError **error)
 {
   own_log *log = source->own;
   GError *problem = NULL;
+  g_autofree char *unclear_text = NULL;
   log->time = (tw_log_time)source->reading->log_time;
-  for (int row = 0; log->time == TW_LOG_GUESS && row < LOOK_ROWS && next_row(source, &problem); row++) {
+  for (int row = 0; log->time == TW_LOG_GUESS && row < (unclear_text != NULL ? LOOK_DATES : LOOK_ROWS) &&
+                    next_row(source, &problem);
+       row++) {
     const char *text = log->text[TW_LOG_ARRIVAL];
+    gboolean unclear;
     if (*text == '\0')
       continue;
-    log->time = tw_log_time_guess(text);
-    g_autofree char *quoted = tw_input_quote(text);
-    if (log->time == TW_LOG_GUESS)
-      return tw_input_fault(
-          source->input, error,
-          "%s is '%s'; a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed "
-          "(--map arrival=COLUMN names another column, --time how it is written)",
-          log->columns.of[TW_LOG_ARRIVAL], quoted);
+    log->time = tw_log_time_guess(text, log->columns.of[TW_LOG_ARRIVAL], &unclear);
+    if (log->time == TW_LOG_GUESS && !unclear)
+      return refuse_time(source, text, FALSE, error);
+    if (unclear && unclear_text == NULL)
+      unclear_text = g_strdup(text);
   }
   g_clear_error(&problem); /* it is told when the row is read again */
+  if (log->time == TW_LOG_GUESS && unclear_text != NULL)
+    return refuse_time(source, unclear_text, TRUE, error);
   if (log->time == TW_LOG_GUESS)
     log->time = TW_LOG_SECONDS;
   return TRUE;
 }
 
+/* Reads the fields of the first documents: those of requests that failed may lack what others have. */
+static gboolean read_fields(tw_trace_source *source, own_log *log, GError **error)
+{
+  if (!tw_input_rewind(source->input, error))
+    return FALSE;
+  source->json = tw_json_reader_new(source->input);
+  log->object = tw_json_next(source->json, error);
+  if (log->object == NULL)
+    return FALSE;
+  for (int row = 0; log->object != NULL; row++) {
+    tw_log_add_paths(log->names, log->object);
+    log->object = row < LOOK_ROWS ? tw_json_next(source->json, NULL) : NULL;
+  }
+  g_ptr_array_add(log->names, NULL);
+  if (!tw_input_rewind(source->input, error))
+    return FALSE;
+  tw_json_reader_free(source->json);
+  source->json = tw_json_reader_new(source->input);
+  log->object = tw_json_next(source->json, error); /* for hints */
+  return log->object != NULL;
+}
+
 static gboolean read_names(tw_trace_source *source, own_log *log, gboolean *table, GError **error)
 {
   char *line;
-  gsize length;
   tw_input_set_max_line(source->input, 256 * 1024 * 1024);
-  do
-    if (!tw_input_line(source->input, &line, &length, error))
-      return (error == NULL || *error == NULL) &&
-             tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(source->input), 0,
-                                "the file is empty");
-  while (length == 0);
-  if (g_str_has_prefix(line, "\xef\xbb\xbf"))
-    line += 3;
-  *table = *line != '{' && *line != '[';
-  if (*table) {
-    log->delimiter = source->reading->delimiter != 0 ? source->reading->delimiter : tw_csv_delimiter(line);
-    g_autoptr(GPtrArray) cut = tw_csv_names(line, log->delimiter);
-    if (cut == NULL)
-      return tw_input_fault(source->input, error, "the quotes of a column's name do not end it");
-    log->names = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < cut->len; i++)
-      g_ptr_array_add(log->names, g_strdup(cut->pdata[i]));
-    return TRUE;
-  }
-  log->delimiter = '\0';
-  if (!tw_input_rewind(source->input, error))
-    return FALSE;
-  g_autoptr(tw_json_reader) json = tw_json_reader_new(source->input);
-  const tw_json *object = tw_json_next(json, error);
-  if (object != NULL)
-    log->names = tw_log_paths(object);
-  return object != NULL;
+  if (!tw_csv_header(source->input, &line, error))
+    return (error == NULL || *error == NULL) &&
+           tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(source->input), 0,
+                              "the file is empty");
+  *table = line[strspn(line, " \t")] != '{' && *line != '[';
+  log->names = g_ptr_array_new_with_free_func(g_free);
+  if (!*table)
+    return read_fields(source, log, error);
+  log->delimiter = source->reading->delimiter != 0 ? source->reading->delimiter : tw_csv_delimiter(line);
+  g_autoptr(GPtrArray) cut = tw_csv_names(line, log->delimiter);
+  if (cut == NULL)
+    return tw_input_fault(source->input, error, "the quotes of a column's name do not end it");
+  for (guint i = 0; i < cut->len; i++)
+    g_ptr_array_add(log->names, g_strdup(cut->pdata[i]));
+  return TRUE;
 }
 
 static gboolean start_log(tw_trace_source *source, GError **error)
@@ -217,52 +257,81 @@ static gboolean start_log(tw_trace_source *source, GError **error)
   return open_rows(source, table, error);
 }
 
-/* "1234", "1234.0", "1,234" and, where commas do not part columns, "1234,0". FALSE: no whole number. */
+/* Takes marks out that part a number into groups of three digits, "1,234,567". Without effect where groups are others. */
+static void join_thousands(char *number, char mark)
+{
+  const char *c = strchr(number, mark);
+  if (c == NULL || c == number)
+    return;
+  for (; *c == mark; c += 4)
+    if (!g_ascii_isdigit(c[1]) || !g_ascii_isdigit(c[2]) || !g_ascii_isdigit(c[3]) ||
+        (c[4] != mark && c[4] != '\0' && c[4] != '.' && c[4] != ','))
+      return;
+  char *to = number;
+  for (c = number; *c != '\0'; c++)
+    if (*c != mark)
+      *to++ = *c;
+  *to = '\0';
+}
+
+/* "1234", "1234.0", "1,234", "1 234" and, where commas do not part columns, "1234,0"; where semicolons do, as in countries
+ * with decimal commas, "1.234". FALSE: no whole number. */
 static gboolean parse_tokens(const own_log *log, const char *text, gint32 *tokens)
 {
-  g_autofree char *number = g_strdup(text);
-  char *comma = strchr(number, ',');
+  g_auto(GStrv) narrow = g_strsplit(text, "\xe2\x80\xaf", -1); /* narrow and plain blanks that do not break */
+  g_autofree char *joined = g_strjoinv(" ", narrow);
+  g_auto(GStrv) plain = g_strsplit(joined, "\xc2\xa0", -1);
+  g_autofree char *number = g_strjoinv(" ", plain);
   double value;
-  if (comma != NULL) {
-    gboolean thousands = TRUE;
-    for (char *c = comma; thousands && *c == ','; c += 4)
-      thousands = g_ascii_isdigit(c[1]) && g_ascii_isdigit(c[2]) && g_ascii_isdigit(c[3]) &&
-                  (c[4] == ',' || c[4] == '\0' || c[4] == '.');
-    if (thousands) {
-      char *to = number;
-      for (const char *c = number; *c != '\0'; c++)
-        if (*c != ',')
-          *to++ = *c;
-      *to = '\0';
-    } else if (log->delimiter != ',') {
-      *comma = '.';
-    }
-  }
+  join_thousands(number, ',');
+  join_thousands(number, ' ');
+  join_thousands(number, '\'');
+  if (log->delimiter == ';')
+    join_thousands(number, '.');
+  char *comma = strchr(number, ',');
+  if (comma != NULL && log->delimiter != ',')
+    *comma = '.';
   if (!tw_number_parse(number, &value) || floor(value) != value || value < 0 || value > TW_REQUEST_MAX_TOKENS)
     return FALSE;
   *tokens = (gint32)value;
   return TRUE;
 }
 
-/* Whether a state, or an error, says that the request did not succeed. */
-static gboolean says_failed(const char *column, const char *text)
+/* Whether a state, or an error, says that the request did not succeed. Words that are not known are no failures, and a
+ * note names them. */
+static gboolean says_failed(tw_trace_source *source, const char *column, const char *text)
 {
-  static const char *const good[] = {"ok",       "success",    "succeeded", "successful", "completed",
-                                     "complete", "done",       "true",      "finished",   "stop",
-                                     "length",   "tool_calls", "end_turn",  "unset",      NULL};
-  static const char *const none[] = {"", "null", "none", "nan", "false", "0", "-", "no", "n/a", NULL};
+  static const char *const good[] = {
+      "ok",       "success",    "succeeded", "successful",    "completed", "complete", "done", "true",
+      "finished", "stop",       "length",    "tool_calls",    "end_turn",  "unset",    "info", "default",
+      "debug",    "max_tokens", "tool_use",  "stop_sequence", "normal",    NULL};
+  static const char *const none[] = {"",  "null", "none", "nan", "false", "0",
+                                     "-", "no",   "n/a",  "\\n", "ok",    NULL};
+  static const char *const bad[] = {"fail",   "error",    "cancel",  "abort",      "timeout",  "timed",
+                                    "reject", "refus",    "denied",  "invalid",    "exceed",   "exception",
+                                    "kill",   "drop",     "throttl", "rate_limit", "false",    "unavail",
+                                    "lost",   "critical", "expired", "disconnect", "interrupt"};
   g_autofree char *word = g_ascii_strdown(text, -1), *name = g_ascii_strdown(column, -1);
   if (strstr(name, "error") != NULL)
     return !g_strv_contains(none, word);
   double code;
   if (tw_number_parse(word, &code))
     return !((code >= 200 && code < 300) || code == 1 || code == 0);
-  return *word != '\0' && !g_strv_contains(good, word);
+  for (guint i = 0; i < G_N_ELEMENTS(bad) && strlen(word) <= MAX_STATE; i++)
+    if (strstr(word, bad[i]) != NULL)
+      return TRUE;
+  own_log *log = source->own;
+  if (!log->told_state && !g_strv_contains(none, word) && !g_strv_contains(good, word)) {
+    g_autofree char *quoted = tw_input_quote(text);
+    tw_trace_note(source, "%s '%s', and others that are not known, are taken as no failure", column, quoted);
+    log->told_state = TRUE;
+  }
+  return FALSE;
 }
 
 static const char *reason(const char *what, const char *column)
 {
-  g_autofree char *text = g_strdup_printf("%s (%s)", what, column);
+  g_autofree char *bytes = g_strdup_printf("%s (%s)", what, column), *text = g_utf8_make_valid(bytes, -1);
   return g_intern_string(text);
 }
 
@@ -283,7 +352,9 @@ static void add_cached(const own_log *log, tw_trace_row *row)
 static void read_lengths(const own_log *log, tw_trace_row *row)
 {
   gint32 reasoning = 0, output = 0;
-  const tw_log_role ends = log->columns.of[TW_LOG_OUTPUT] != NULL ? TW_LOG_OUTPUT : TW_LOG_ANSWER;
+  const tw_log_role ends = log->columns.of[TW_LOG_OUTPUT] != NULL   ? TW_LOG_OUTPUT
+                           : log->columns.of[TW_LOG_ANSWER] != NULL ? TW_LOG_ANSWER
+                                                                    : TW_LOG_TOTAL;
   const struct {
     tw_log_role role;
     gint32 *tokens;
@@ -302,10 +373,13 @@ static void read_lengths(const own_log *log, tw_trace_row *row)
     add_cached(log, row);
   if (row->failure == NULL && row->request.prompt_tokens == 0)
     row->failure = reason("a prompt of 0 tokens", log->columns.of[TW_LOG_PROMPT]);
-  if (row->failure == NULL && ends == TW_LOG_OUTPUT && reasoning > output)
+  if (row->failure == NULL && ends == TW_LOG_TOTAL && output < row->request.prompt_tokens)
+    row->failure = reason("a total below the prompt", log->columns.of[TW_LOG_TOTAL]);
+  output -= ends == TW_LOG_TOTAL && row->failure == NULL ? row->request.prompt_tokens : 0;
+  if (row->failure == NULL && ends != TW_LOG_ANSWER && reasoning > output)
     row->failure = reason("more reasoning than output", log->columns.of[TW_LOG_REASONING]);
   row->request.reasoning_tokens = reasoning;
-  row->request.answer_tokens = ends == TW_LOG_OUTPUT ? output - reasoning : output;
+  row->request.answer_tokens = ends != TW_LOG_ANSWER ? output - reasoning : output;
 }
 
 static gboolean read_log(tw_trace_source *source, tw_trace_row *row, GError **error)
@@ -320,7 +394,7 @@ static gboolean read_log(tw_trace_source *source, tw_trace_row *row, GError **er
     row->failure = reason("empty", log->columns.of[TW_LOG_ARRIVAL]);
   else if (!tw_log_time_parse(arrival, log->time, log->delimiter, &instant))
     row->failure = reason("no time of the kind of the first", log->columns.of[TW_LOG_ARRIVAL]);
-  else if (state != NULL && says_failed(state, log->text[TW_LOG_STATE]))
+  else if (state != NULL && says_failed(source, state, log->text[TW_LOG_STATE]))
     row->failure = reason("failed", state);
   if (row->failure == NULL)
     read_lengths(log, row);

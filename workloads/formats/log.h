@@ -7,11 +7,13 @@
 /* The roles that a column of a log may have. */
 #define TW_LOG_ROLES(X)                                                                                      \
   X(ARRIVAL, "arrival")                                                                                      \
+  X(DATE, "date") /* of an arrival that is a time of day */                                                  \
   X(PROMPT, "prompt")                                                                                        \
   X(CACHE_READ, "cache-read")   /* prompt tokens beside those of `prompt` */                                 \
   X(CACHE_WRITE, "cache-write") /* Prompt tokens written to the cache. */                                    \
   X(OUTPUT, "output")           /* reasoning included */                                                     \
   X(ANSWER, "answer")           /* without it */                                                             \
+  X(TOTAL, "total")             /* prompt and output, of logs that have no output */                         \
   X(REASONING, "reasoning")                                                                                  \
   X(SESSION, "session")                                                                                      \
   X(CLASS, "class")                                                                                          \
@@ -31,15 +33,21 @@ typedef struct tw_log_columns {
   const char *of[TW_LOG_N_ROLES];
 } tw_log_columns;
 
-/* Guesses by the names ("usage.prompt_tokens" is the prompt's), after what `map` says:
+/* Guesses by the names ("usage.prompt_tokens" is the prompt's, "Input tokens (count)" too), after what `map` says:
  * "prompt=in,answer=out". FALSE with `error` (TW_INPUT_ERROR_USAGE) where the map names what is not there.
  * What was not found stays NULL. */
 gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns *columns, GError **error);
-/* Whether arrival, prompt and output or answer are there. */
+/* Whether arrival, prompt and one of output, answer and total are there. */
 gboolean tw_log_is_whole(const tw_log_columns *columns);
 
-/* The keys of a JSON object, those of objects within behind a dot. The caller frees it. */
-GPtrArray *tw_log_paths(const tw_json *object);
+/* Adds the keys of a JSON object that are not there yet, those of objects within behind a dot. The texts are owned by
+ * the array if it has a function to free them. */
+void tw_log_add_paths(GPtrArray *paths, const tw_json *object);
+
+/* What to do where columns are missing, as one sentence: "which column holds the arrival? say it with ...". It also says
+ * where a table has no line of names, and where requests lie in a list or a text within the document (NULL: a table).
+ * The caller frees it. */
+char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const tw_json *document);
 
 /* How arrivals are written: tw_log_time_names, of which 0 is to be guessed from the first. */
 typedef enum {
@@ -49,11 +57,15 @@ typedef enum {
   TW_LOG_EPOCH_MS,
   TW_LOG_EPOCH_US,
   TW_LOG_EPOCH_NS,
-  TW_LOG_EXCEL,  /* days since 30 December 1899 */
-  TW_LOG_SECONDS /* since any instant */
+  TW_LOG_EXCEL,   /* days since 30 December 1899 */
+  TW_LOG_SECONDS, /* since any instant */
+  TW_LOG_DMY,     /* 31/12/2026 */
+  TW_LOG_MDY      /* 12/31/2026 */
 } tw_log_time;
 extern const char *const tw_log_time_names[];
-tw_log_time tw_log_time_guess(const char *text);
+/* By a time and the name of its column ("ts_ms"). TW_LOG_GUESS: it is none, or its day and month are not told apart,
+ * which `unclear` says. */
+tw_log_time tw_log_time_guess(const char *text, const char *column, gboolean *unclear);
 gboolean tw_log_time_parse(const char *text, tw_log_time time, char delimiter, tw_instant *instant);
 
 #endif

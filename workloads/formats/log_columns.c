@@ -14,25 +14,49 @@ static const char *const known[TW_LOG_N_ROLES] = {
     [TW_LOG_ARRIVAL] =
         "arrivals arrival arrivaltime arrivedat arrivaltimestamp requesttime requestedat requesttimestamp "
         "receivedat submittedat startedat starttime starttimeunixnano start timestamp eventtime "
-        "createdat created creationtime datetime time date ts",
+        "requestcreatedat createdat createtime created creationtime datetime time date ts when "
+        "zeitstempel zeitpunkt uhrzeit zeit datum fecha hora tiempo horodatage heure",
+    [TW_LOG_DATE] = "date day datum fecha",
     [TW_LOG_PROMPT] =
         "prompttokens inputtokens prompttokencount inputtokencount numprompttokens numinputtokens "
         "requesttokens contexttokens promptlength inputlength promptlen inputlen tokensin intokens "
-        "inputtoks prompttoks numprefilltokens tokensprompt prompt input isl in",
+        "inputtoks prompttoks numprefilltokens tokensprompt prompt input isl in promptevalcount "
+        "tokensevaluated",
     [TW_LOG_CACHE_READ] = "", /* see guess_cached */
     [TW_LOG_CACHE_WRITE] = "",
     [TW_LOG_OUTPUT] =
         "outputtokens completiontokens outputtokencount completiontokencount numoutputtokens "
         "numcompletiontokens generatedtokens generationtokens responsetokens outputlength "
         "completionlength outputlen completionlen tokensout outtokens outputtoks numdecodetokens "
-        "tokenscompletion candidatestokencount completion output answer osl out",
-    [TW_LOG_ANSWER] = "answertokens answerlength",
-    [TW_LOG_REASONING] = "reasoningtokens reasoningoutputtokens thinkingtokens thoughtstokencount reasoning",
-    [TW_LOG_SESSION] = "sessionid session conversationid chatid threadid userid clientid user client",
-    [TW_LOG_CLASS] = "class model modelname requestmodel modelid deployment",
+        "tokenscompletion completion output answer osl out evalcount tokenspredicted",
+    [TW_LOG_ANSWER] = "answertokens answerlength candidatestokencount", /* Gemini counts thoughts apart */
+    [TW_LOG_TOTAL] = "totaltokens totaltokencount tokenstotal",
+    [TW_LOG_REASONING] =
+        "reasoningtokens reasoningoutputtokens thinkingtokens thoughtstokencount tokensreasoning reasoning",
+    [TW_LOG_SESSION] =
+        "sessionid session conversationid chatid threadid userid clientid customerid user client",
+    [TW_LOG_CLASS] =
+        "class model modelname requestmodel modelid modelpermaslug modelversion aimodel deployment",
     [TW_LOG_PRIORITY] = "priority",
-    [TW_LOG_STATE] = "status state statuscode httpstatus responsestatus errortype error result success",
+    [TW_LOG_STATE] =
+        ("status state statuscode httpstatus responsestatus responsestatuscode httpcode resultcode "
+         "errortype errorcode error result success level"),
 };
+
+/* Words that stand for a role beside one that stands for tokens, "Eingabe Tokens". */
+static const char *const spoken[TW_LOG_N_ROLES] = {
+    [TW_LOG_PROMPT] =
+        ("prompt prompts input inputs in request req context prefill query sent eingabe entrada entree "
+         "ingresso"),
+    [TW_LOG_OUTPUT] =
+        ("output outputs out completion completions response res answer generated generation decode "
+         "reply received ausgabe antwort salida saida sortie uscita"),
+};
+static const char *const counted[] = {"token", "tokens", "tok", "toks", "tks",
+                                      "units", "length", "len", NULL};
+static const char *const noise[] = {"n",   "num", "nb",      "number", "of",     "total", "count",
+                                    "cnt", "sum", "llm",     "utc",    "ms",     "us",    "ns",
+                                    "s",   "sec", "seconds", "millis", "micros", "nanos", NULL};
 
 /* Letters and digits of a name, in lower case. */
 static char *plain(const char *name)
@@ -58,6 +82,45 @@ static gboolean is_called(const char *name, const char *word)
   return FALSE;
 }
 
+/* The words of a name in lower case: "promptTokens (count)" has three. */
+static GStrv words_of(const char *name)
+{
+  GString *text = g_string_new(NULL);
+  for (const char *c = name; *c != '\0'; c++) {
+    if (c > name && g_ascii_isupper(*c) && g_ascii_islower(c[-1]))
+      g_string_append_c(text, ' ');
+    g_string_append_c(text, g_ascii_isalnum(*c) || (guchar)*c >= 0x80 ? g_ascii_tolower(*c) : ' ');
+  }
+  g_auto(GStrv) cut = g_strsplit(text->str, " ", -1);
+  g_string_free(text, TRUE);
+  GStrvBuilder *words = g_strv_builder_new();
+  for (char **word = cut; *word != NULL; word++)
+    if (**word != '\0')
+      g_strv_builder_add(words, *word);
+  GStrv list = g_strv_builder_end(words);
+  g_strv_builder_unref(words);
+  return list;
+}
+
+/* Whether the name without words that say nothing ("n_prompt", "Timestamp (ms)") is one of the role's, or a word of the
+ * role stands beside "tokens". */
+static gboolean is_spoken(const char *name, tw_log_role role)
+{
+  const char *part = strrchr(name, '.');
+  g_auto(GStrv) words = words_of(part != NULL ? part + 1 : name), all = g_strsplit(known[role], " ", -1),
+                say = g_strsplit(spoken[role] != NULL ? spoken[role] : "", " ", -1);
+  g_autoptr(GString) rest = g_string_new(NULL), bare = g_string_new(NULL);
+  for (char **word = words; *word != NULL; word++) {
+    if (g_strv_contains(noise, *word))
+      continue;
+    g_string_append(rest, *word);
+    if (!g_strv_contains(counted, *word))
+      g_string_append(bare, *word);
+  }
+  return g_strv_contains((const char *const *)all, rest->str) ||
+         (bare->len > 0 && bare->len < rest->len && g_strv_contains((const char *const *)say, bare->str));
+}
+
 static gboolean is_taken(const tw_log_columns *columns, const char *name)
 {
   for (int role = 0; role < TW_LOG_N_ROLES; role++)
@@ -73,6 +136,9 @@ static const char *find_known(const char *const *names, tw_log_role role, const 
     for (int i = 0; names[i] != NULL; i++)
       if (is_called(names[i], *word) && !is_taken(columns, names[i]))
         return names[i];
+  for (int i = 0; names[i] != NULL; i++)
+    if (is_spoken(names[i], role) && !is_taken(columns, names[i]))
+      return names[i];
   return NULL;
 }
 
@@ -114,6 +180,18 @@ static void guess_cached(const char *const *names, tw_log_columns *columns)
         columns->of[role] = names[i];
 }
 
+/* One of output, answer and total is enough; a date is looked for beside a time. */
+static gboolean is_needed(const tw_log_columns *columns, tw_log_role role)
+{
+  const char *arrival = columns->of[TW_LOG_ARRIVAL];
+  gboolean ends = columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL ||
+                  columns->of[TW_LOG_TOTAL] != NULL;
+  if (role == TW_LOG_DATE)
+    return arrival != NULL && (is_called(arrival, "time") || is_called(arrival, "uhrzeit") ||
+                               is_called(arrival, "zeit") || is_called(arrival, "hora"));
+  return !ends || (role != TW_LOG_OUTPUT && role != TW_LOG_ANSWER && role != TW_LOG_TOTAL);
+}
+
 gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns *columns, GError **error)
 {
   *columns = (tw_log_columns){0};
@@ -122,12 +200,9 @@ gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns 
     if (**part != '\0' && !take_part(g_strstrip(*part), names, columns, error))
       return FALSE;
   gboolean prompt_is_said = columns->of[TW_LOG_PROMPT] != NULL;
-  for (int role = 0; role < TW_LOG_N_ROLES; role++) {
-    gboolean other = (role == TW_LOG_OUTPUT && columns->of[TW_LOG_ANSWER] != NULL) ||
-                     (role == TW_LOG_ANSWER && columns->of[TW_LOG_OUTPUT] != NULL);
-    if (columns->of[role] == NULL && !other)
+  for (int role = 0; role < TW_LOG_N_ROLES; role++)
+    if (columns->of[role] == NULL && is_needed(columns, (tw_log_role)role))
       columns->of[role] = find_known(names, (tw_log_role)role, columns);
-  }
   if (!prompt_is_said)
     guess_cached(names, columns);
   return TRUE;
@@ -136,7 +211,8 @@ gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns 
 gboolean tw_log_is_whole(const tw_log_columns *columns)
 {
   return columns->of[TW_LOG_ARRIVAL] != NULL && columns->of[TW_LOG_PROMPT] != NULL &&
-         (columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL);
+         (columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL ||
+          columns->of[TW_LOG_TOTAL] != NULL);
 }
 
 static void add_paths(GPtrArray *paths, const tw_json *object, const char *before)
@@ -147,35 +223,113 @@ static void add_paths(GPtrArray *paths, const tw_json *object, const char *befor
       g_autofree char *stem = g_strconcat(path, ".", NULL);
       add_paths(paths, part, stem);
       g_free(path);
+    } else if (g_ptr_array_find_with_equal_func(paths, path, g_str_equal, NULL)) {
+      g_free(path);
     } else {
       g_ptr_array_add(paths, path);
     }
   }
 }
 
-GPtrArray *tw_log_paths(const tw_json *object)
+void tw_log_add_paths(GPtrArray *paths, const tw_json *object)
 {
-  GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
   if (object->kind == TW_JSON_OBJECT)
     add_paths(paths, object, "");
-  g_ptr_array_add(paths, NULL);
-  return paths;
+}
+
+/* ---- Hints ---- */
+
+/* The path of the first list of objects within an object, such as "hits.hits"; NULL: none. */
+static char *list_within(const tw_json *object, int depth)
+{
+  for (const tw_json *part = object->first; part != NULL && depth > 0; part = part->next) {
+    if (part->kind == TW_JSON_ARRAY && part->first != NULL && part->first->kind == TW_JSON_OBJECT)
+      return g_strdup(part->key);
+    g_autofree char *below = part->kind == TW_JSON_OBJECT ? list_within(part, depth - 1) : NULL;
+    if (below != NULL)
+      return g_strconcat(part->key, ".", below, NULL);
+  }
+  return NULL;
+}
+
+/* Why the document cannot be read as it is; NULL: that is not seen. */
+static char *hint_of_document(const tw_json *document)
+{
+  const tw_json *first = document->first;
+  g_autofree char *list = list_within(document, 4);
+  if (list != NULL)
+    return g_strdup_printf(
+        "if the requests are in the list \"%s\", write it alone: jq -c '.%s[]' FILE > log.jsonl", list, list);
+  for (const tw_json *part = first; part != NULL; part = part->next)
+    if (part->kind == TW_JSON_STRING && *part->text == '{')
+      return g_strdup_printf(
+          "if \"%s\" is a JSON object in a text, unpack it: jq -c '.%s |= fromjson' FILE > log.jsonl",
+          part->key, part->key);
+  return NULL;
+}
+
+/* Whether a name is a number or a time, as where a table begins with its first row. */
+static gboolean is_value(const char *name)
+{
+  double number;
+  tw_instant instant;
+  return tw_number_parse(name, &number) || tw_instant_parse(name, &instant);
+}
+
+char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const tw_json *document)
+{
+  static const tw_log_role needed[] = {TW_LOG_ARRIVAL, TW_LOG_PROMPT, TW_LOG_OUTPUT};
+  char *of_document =
+      document != NULL && document->kind == TW_JSON_OBJECT ? hint_of_document(document) : NULL;
+  if (of_document != NULL)
+    return of_document;
+  for (int i = 0; names[i] != NULL; i++)
+    if (document == NULL && is_value(names[i]))
+      return g_strdup_printf("'%s' is no name of a column; put a line of names before the rows, such as: sed "
+                             "'1i arrival,prompt_tokens,output_tokens' FILE > log.csv",
+                             names[i]);
+  if (names[0] != NULL && names[1] == NULL && document == NULL && strchr(names[0], ' ') != NULL)
+    return g_strdup("its columns are parted by none of , ; | and tab; write commas, such as: tr -s ' ' ',' < "
+                    "FILE > log.csv");
+  g_autoptr(GString) missing = g_string_new(NULL), map = g_string_new(NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(needed); i++) {
+    const char *role = tw_log_role_names[needed[i]];
+    if (columns->of[needed[i]] != NULL || (needed[i] == TW_LOG_OUTPUT && !is_needed(columns, TW_LOG_OUTPUT)))
+      continue;
+    g_string_append_printf(missing, "%s%s%s", missing->len > 0 ? ", the " : "", role,
+                           needed[i] == TW_LOG_ARRIVAL ? "" : " tokens");
+    g_string_append_printf(map, "%s%s=COLUMN", map->len > 0 ? "," : "", role);
+  }
+  g_autofree char *all = g_strjoinv(", ", (char **)names), *quoted = tw_input_quote(all);
+  return g_strdup_printf("which column holds the %s? say it with --map %s; there are %s", missing->str,
+                         map->str, strlen(all) < 400 ? all : quoted);
 }
 
 /* ---- Times ---- */
 
-const char *const tw_log_time_names[] = {"guess",    "iso",   "epoch",   "epoch-ms", "epoch-us",
-                                         "epoch-ns", "excel", "seconds", NULL};
+const char *const tw_log_time_names[] = {"guess", "iso",     "epoch", "epoch-ms", "epoch-us", "epoch-ns",
+                                         "excel", "seconds", "dmy",   "mdy",      NULL};
 
-tw_log_time tw_log_time_guess(const char *text)
+/* The unit at the end of a column's name ("ts_ms", "Time (us)"), as the kind of time that counts in it. */
+static tw_log_time unit_of_name(const char *column)
 {
-  tw_instant instant = {0};
-  if (tw_instant_parse(text, &instant))
-    return TW_LOG_ISO;
-  g_autofree char *number = g_strdelimit(g_strdup(text), ",", '.');
-  double value;
-  if (!tw_number_parse(number, &value) || value < 0)
-    return TW_LOG_GUESS;
+  static const struct {
+    const char *words;
+    tw_log_time time;
+  } units[] = {{" ms millis milliseconds msec ", TW_LOG_EPOCH_MS},
+               {" us micros microseconds usec ", TW_LOG_EPOCH_US},
+               {" ns nanos nanoseconds nsec nano ", TW_LOG_EPOCH_NS}};
+  g_auto(GStrv) words = words_of(column);
+  guint n = g_strv_length(words);
+  g_autofree char *last = n > 0 ? g_strdup_printf(" %s ", words[n - 1]) : g_strdup("none");
+  for (guint i = 0; i < G_N_ELEMENTS(units); i++)
+    if (strstr(units[i].words, last) != NULL)
+      return units[i].time;
+  return TW_LOG_GUESS;
+}
+
+static tw_log_time guess_by_value(double value, const char *number)
+{
   if (value >= 1e17)
     return TW_LOG_EPOCH_NS;
   if (value >= 1e14)
@@ -187,6 +341,28 @@ tw_log_time tw_log_time_guess(const char *text)
   const char *point = strchr(number, '.');
   return value >= 30000 && value < 80000 && point != NULL && strlen(point) > 4 ? TW_LOG_EXCEL
                                                                                : TW_LOG_SECONDS;
+}
+
+tw_log_time tw_log_time_guess(const char *text, const char *column, gboolean *unclear)
+{
+  tw_instant instant = {0};
+  *unclear = FALSE;
+  if (tw_instant_parse(text, &instant))
+    return TW_LOG_ISO;
+  gboolean dmy = tw_instant_parse_slashes(text, FALSE, &instant);
+  gboolean mdy = tw_instant_parse_slashes(text, TRUE, &instant);
+  g_autofree char *upper = g_ascii_strup(text, -1);
+  if (dmy != mdy)
+    return dmy ? TW_LOG_DMY : TW_LOG_MDY;
+  if (mdy && strchr(upper, 'M') != NULL) /* AM and PM */
+    return TW_LOG_MDY;
+  *unclear = mdy;
+  g_autofree char *number = g_strdelimit(g_strdup(text), ",", '.');
+  double value;
+  if (!tw_number_parse(number, &value) || value < 0)
+    return TW_LOG_GUESS;
+  tw_log_time named = unit_of_name(column), guessed = guess_by_value(value, number);
+  return named != TW_LOG_GUESS && (guessed == TW_LOG_SECONDS || guessed == TW_LOG_EXCEL) ? named : guessed;
 }
 
 /* "1700157346.680590" of units of which a second has `per_s`, to the nanosecond. */
@@ -222,6 +398,8 @@ gboolean tw_log_time_parse(const char *text, tw_log_time time, char delimiter, t
                                   [TW_LOG_SECONDS] = 1};
   if (time == TW_LOG_ISO)
     return tw_instant_parse(text, instant);
+  if (time == TW_LOG_DMY || time == TW_LOG_MDY)
+    return tw_instant_parse_slashes(text, time == TW_LOG_MDY, instant);
   if (time != TW_LOG_EXCEL)
     return parse_count(text, per_s[time], delimiter, instant);
   g_autofree char *number = g_strdup(text);

@@ -136,8 +136,9 @@ void tw_trace_note(tw_trace_source *source, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
-  char *note = g_strdup_vprintf(format, arguments);
+  g_autofree char *bytes = g_strdup_vprintf(format, arguments);
   va_end(arguments);
+  char *note = g_utf8_make_valid(bytes, -1); /* names of columns may be any bytes */
   if (g_ptr_array_find_with_equal_func(source->notes, note, g_str_equal, NULL))
     g_free(note);
   else

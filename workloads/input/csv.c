@@ -10,6 +10,7 @@ struct tw_csv {
   char *fields[TW_CSV_MAX_COLUMNS + 1]; /* the fields of the row; the last takes what nobody wants */
   char nothing[1];                      /* the text of absent columns */
   char delimiter;
+  GString *joined;            /* a row of several lines */
   GPtrArray *unread, *absent; /* names: owned; of `columns` */
 };
 
@@ -59,11 +60,12 @@ static char *cut_field(char **text, char delimiter)
   return field;
 }
 
+static const char wrong_quotes[] =
+    "the quotes of a field do not end it; write \"...\" with \"\" for a quote inside, then a comma";
+
 static gboolean quotes_wrong(const tw_csv *csv, GError **error)
 {
-  return tw_input_fault(csv->input, error,
-                        "the quotes of a field do not end it; write \"...\" with \"\" for a quote inside, "
-                        "then a comma");
+  return tw_input_fault(csv->input, error, "%s", wrong_quotes);
 }
 
 /* The next line that is not blank. */
@@ -75,6 +77,81 @@ static gboolean next_line(tw_input *input, char **line, GError **error)
       return FALSE;
   while (length == 0);
   return TRUE;
+}
+
+/* Whether the line is a rule, "-----+-----", or says how many rows there were, "(8 rows)": psql draws these. */
+static gboolean is_drawn(const char *line)
+{
+  static const char end[] = " rows)";
+  if (*line == '(')
+    return strspn(line + 1, "0123456789") > 0 && g_str_has_suffix(line, end);
+  return strspn(line, "-+| :") == strlen(line) && strstr(line, "---") != NULL;
+}
+
+gboolean tw_csv_header(tw_input *input, char **line, GError **error)
+{
+  static const char byte_order_mark[] = "\xef\xbb\xbf";
+  do {
+    if (!next_line(input, line, error))
+      return FALSE;
+    if (tw_input_line_number(input) == 1 && g_str_has_prefix(*line, byte_order_mark))
+      *line += strlen(byte_order_mark);
+    if (g_str_has_prefix(*line, "# HELP ") || g_str_has_prefix(*line, "# TYPE "))
+      return tw_input_fault(
+          input, error,
+          "metrics of Prometheus are totals since a server started, not requests; a log of its "
+          "requests, or spans, are needed");
+  } while (**line == '\0' || g_str_has_prefix(*line, "# ") || g_str_has_prefix(*line, "sep="));
+  return TRUE;
+}
+
+/* Whether a quoted field is open at the end of the line; `open`: one is at its begin. */
+static gboolean is_open(const char *line, char delimiter, gboolean open)
+{
+  if (!open && strchr(line, '"') == NULL)
+    return FALSE;
+  for (const char *c = line; c != NULL; c = strchr(c, delimiter), c = c != NULL ? c + 1 : NULL) {
+    while (!open && (*c == ' ' || (*c == '\t' && delimiter != '\t')))
+      c++;
+    if (!open && *c != '"')
+      continue;
+    c = strchr(c + (open ? 0 : 1), '"');
+    while (c != NULL && c[1] == '"') /* a doubled quote is text */
+      c = strchr(c + 2, '"');
+    if (c == NULL)
+      return TRUE;
+    open = FALSE;
+  }
+  return FALSE;
+}
+
+enum { MAX_ROW = 16 * 1024 * 1024 }; /* bytes of a row over several lines */
+
+/* The text of the next row. FALSE at the end, or with `error` set: a quote that nothing ends takes the rest of the file,
+ * so that no reading goes on behind it. */
+static gboolean next_row(tw_csv *csv, char **row, GError **error)
+{
+  do
+    if (!next_line(csv->input, row, error))
+      return FALSE;
+  while (is_drawn(*row));
+  if (!is_open(*row, csv->delimiter, FALSE))
+    return TRUE;
+  long begin = tw_input_line_number(csv->input);
+  g_string_assign(csv->joined, *row);
+  char *line = NULL;
+  gsize length = 0;
+  while (csv->joined->len < MAX_ROW && tw_input_line(csv->input, &line, &length, error)) {
+    g_string_append_c(csv->joined, '\n');
+    g_string_append_len(csv->joined, line, (gssize)length);
+    if (!is_open(line, csv->delimiter, TRUE)) {
+      *row = csv->joined->str;
+      return TRUE;
+    }
+  }
+  return (error == NULL || *error == NULL) &&
+         tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, tw_input_path(csv->input), begin, "%s",
+                            wrong_quotes);
 }
 
 /* The column of that name, or else of that name in letters of another case. */
@@ -92,9 +169,6 @@ static int find_column(const tw_csv_column *columns, const char *name)
 
 static gboolean read_header(tw_csv *csv, char *line, GError **error)
 {
-  static const char byte_order_mark[] = "\xef\xbb\xbf";
-  if (g_str_has_prefix(line, byte_order_mark))
-    line += strlen(byte_order_mark);
   while (line != NULL) {
     char *name = cut_field(&line, csv->delimiter);
     if (name == NULL)
@@ -150,7 +224,7 @@ tw_csv *tw_csv_open_delimited(tw_input *input, const tw_csv_column *columns, cha
 {
   g_autoptr(GError) problem = NULL;
   char *line;
-  if (!next_line(input, &line, &problem)) {
+  if (!tw_csv_header(input, &line, &problem)) {
     if (problem != NULL)
       g_propagate_error(error, g_steal_pointer(&problem));
     else
@@ -160,6 +234,7 @@ tw_csv *tw_csv_open_delimited(tw_input *input, const tw_csv_column *columns, cha
   }
   g_autoptr(tw_csv) csv = g_new0(tw_csv, 1);
   csv->delimiter = delimiter != '\0' ? delimiter : tw_csv_delimiter(line);
+  csv->joined = g_string_new(NULL);
   csv->unread = g_ptr_array_new_with_free_func(g_free);
   csv->absent = g_ptr_array_new();
   csv->input = input;
@@ -175,6 +250,7 @@ void tw_csv_free(tw_csv *csv)
 {
   if (csv == NULL)
     return;
+  g_string_free(csv->joined, TRUE);
   g_ptr_array_unref(csv->unread);
   g_ptr_array_unref(csv->absent);
   g_free(csv);
@@ -225,7 +301,7 @@ GPtrArray *tw_csv_names(char *line, char delimiter)
 gboolean tw_csv_next(tw_csv *csv, GError **error)
 {
   char *line;
-  if (!next_line(csv->input, &line, error))
+  if (!next_row(csv, &line, error))
     return FALSE;
   int n = 0;
   while (line != NULL && n < csv->n_file_columns) {

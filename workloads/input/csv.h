@@ -1,8 +1,9 @@
 /* Comma-separated tables with a header line, read by the names of their columns.
  *
  * A reader lists the columns it wants; the file may hold them in any order, and others beside them. Fields
- * may be quoted as in RFC 4180 (but not span lines); blanks around unquoted fields, blank lines, a byte order
- * mark and CR LF are accepted. */
+ * may be quoted as in RFC 4180, also over lines; blanks around unquoted fields, blank lines, a byte order
+ * mark and CR LF are accepted. So are comments before the header (# and a blank), Excel's "sep=;", and the
+ * rules of dashes and the count of rows that psql draws. */
 #ifndef TW_WORKLOADS_CSV_H
 #define TW_WORKLOADS_CSV_H
 
@@ -14,7 +15,7 @@ typedef struct tw_csv_column {
   gboolean optional; /* the file may lack it: then all its fields are empty */
 } tw_csv_column;
 
-enum { TW_CSV_MAX_COLUMNS = 64 }; /* the most columns of a file, and of a table */
+enum { TW_CSV_MAX_COLUMNS = 256 }; /* the most columns of a file, and of a table */
 
 typedef struct tw_csv tw_csv;
 
@@ -36,6 +37,9 @@ char *tw_csv_text(const tw_csv *csv, int column);
 /* The columns of the file that nobody wants, and the wanted ones that it lacks. Borrowed, end with NULL. */
 const char *const *tw_csv_unread(const tw_csv *csv);
 const char *const *tw_csv_absent(const tw_csv *csv);
+
+/* Reads on to the header line, past what may stand before it. FALSE at the end, or with `error` set. */
+gboolean tw_csv_header(tw_input *input, char **line, GError **error);
 
 /* The separator of a header line: the one of , ; tab | that cuts it into most fields. */
 char tw_csv_delimiter(const char *header);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/sha2.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,8 +22,8 @@ struct tw_input {
   int fd;
   gint64 file_bytes; /* 0: unknown */
   gint64 read_bytes; /* bytes that this pass has read */
-  GChecksum *checksum;
-  char *sha256;
+  struct sha256_ctx checksum;
+  char *sha256; /* NULL: not read to the end yet */
 
   gboolean gzip, in_member, inflating; /* inflating: `z` is initialised */
   z_stream z;                          /* next_in and avail_in also serve plain files */
@@ -34,6 +35,17 @@ struct tw_input {
   long line;
   gsize max_line;
 };
+
+/* The hexadecimal digits of a checksum, which begins anew. */
+static char *digest(struct sha256_ctx *checksum)
+{
+  guint8 bytes[SHA256_DIGEST_SIZE];
+  sha256_digest(checksum, sizeof bytes, bytes);
+  char *text = g_malloc(2 * sizeof bytes + 1);
+  for (gsize i = 0; i < sizeof bytes; i++)
+    g_snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+  return text;
+}
 
 /* Like read(2), into `raw`. 0 at the end of the file, -1 with `error`. */
 static gssize read_raw(tw_input *input, GError **error)
@@ -58,9 +70,9 @@ static gssize read_raw(tw_input *input, GError **error)
   }
   if (input->sha256 == NULL) {
     if (n > 0)
-      g_checksum_update(input->checksum, input->raw, n);
+      sha256_update(&input->checksum, (size_t)n, input->raw);
     else
-      input->sha256 = g_strdup(g_checksum_get_string(input->checksum));
+      input->sha256 = digest(&input->checksum);
   }
   return n;
 }
@@ -142,6 +154,36 @@ static gboolean fill(tw_input *input, GError **error)
   }
 }
 
+/* Kinds of files that hold no text, by their first bytes, and what makes text of them. */
+static const struct {
+  const char *magic, *advice;
+} binaries[] = {
+    {"PAR1", "Parquet; write CSV first: duckdb -c \"COPY (FROM 'log.parquet') TO 'log.csv'\""},
+    {"ARROW1", "Arrow; write CSV first, as with pandas: read_feather(FILE).to_csv('log.csv')"},
+    {"Obj\x01", "Avro; write CSV or JSON lines first"},
+    {"SQLite format 3", "a database of SQLite; write CSV first: sqlite3 -header -csv FILE 'SELECT ...'"},
+    {"PK\x03\x04", "a ZIP archive or a workbook; unpack it, or save its sheet as CSV"},
+    {"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it (zstd -d), or compress with gzip"},
+    {"\xfd"
+     "7zXZ",
+     "compressed by xz; unpack it (xz -d), or compress with gzip"},
+    {"BZh9", "compressed by bzip2; unpack it (bzip2 -d), or compress with gzip"},
+    {"\x04\x22\x4d\x18", "compressed by lz4; unpack it (lz4 -d), or compress with gzip"},
+    {"\xff\xfe", "UTF-16; write UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE > log.csv"},
+    {"\xfe\xff", "UTF-16; write UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE > log.csv"},
+};
+
+static gboolean check_text(const tw_input *input, GError **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(binaries); i++) {
+    gsize length = strlen(binaries[i].magic);
+    if (input->z.avail_in >= length && memcmp(input->raw, binaries[i].magic, length) == 0)
+      return tw_input_error_set(error, TW_INPUT_ERROR_SYNTAX, input->path, 0,
+                                "a text file, plain or gzip, is needed; this is %s", binaries[i].advice);
+  }
+  return TRUE;
+}
+
 /* Reads the first bytes and decides whether they are gzip. */
 static gboolean start(tw_input *input, GError **error)
 {
@@ -149,7 +191,7 @@ static gboolean start(tw_input *input, GError **error)
   input->begin = input->scanned = input->end = 0;
   input->line = 0;
   input->ended = input->in_member = FALSE;
-  if (read_raw(input, error) < 0)
+  if (read_raw(input, error) < 0 || !check_text(input, error))
     return FALSE;
   input->gzip = input->z.avail_in >= 2 && input->raw[0] == 0x1f && input->raw[1] == 0x8b;
   if (input->gzip && !input->inflating) {
@@ -164,7 +206,7 @@ tw_input *tw_input_open(const char *path, GError **error)
 {
   g_autoptr(tw_input) input = g_new0(tw_input, 1);
   input->path = g_strdup(path);
-  input->checksum = g_checksum_new(G_CHECKSUM_SHA256);
+  sha256_init(&input->checksum);
   input->capacity = TEXT_BYTES;
   input->max_line = TW_INPUT_MAX_LINE;
   input->text = g_malloc(input->capacity + 1);
@@ -189,7 +231,6 @@ void tw_input_free(tw_input *input)
     inflateEnd(&input->z);
   if (input->fd >= 0)
     close(input->fd);
-  g_checksum_free(input->checksum);
   g_free(input->sha256);
   g_free(input->text);
   g_free(input->path);
@@ -237,7 +278,7 @@ gboolean tw_input_rewind(tw_input *input, GError **error)
     return tw_input_error_set(error, TW_INPUT_ERROR_FILE, input->path, 0,
                               "cannot be read a second time: %s; copy it to a file", g_strerror(errno));
   if (input->sha256 == NULL)
-    g_checksum_reset(input->checksum);
+    sha256_init(&input->checksum);
   return start(input, error);
 }
 

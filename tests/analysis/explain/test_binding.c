@@ -16,6 +16,9 @@ static void half_of_the_time_that_grows_leaves_half_of_the_load(void **state)
   /* Of batches of 4, with 8 places: k · 0.5 / (1 - k / 2) = 2 at k = 4 / 3. */
   sums.most_running = 4;
   assert_near(tw_binding_headroom(&sums, 8, NAN, NAN), 4.0 / 3, 1e-9);
+  /* KV caches take 0.8 of a link: 1 / 0.8. */
+  sums.links_used = 0.8;
+  assert_near(tw_binding_headroom(&sums, 8, NAN, NAN), 1.25, 1e-9);
 }
 
 static void what_is_beyond_its_limit_has_to_shrink(void **state)

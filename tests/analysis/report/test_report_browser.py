@@ -123,6 +123,41 @@ def check_floor(page, data, what):
     page.run("document.querySelector('.rack').click()")
 
 
+SITES = """<scenario name="sites"><workload><poisson rate="4/s" requests="40"><prompt mean="200"/><answer mean="10"/></poisson></workload>
+%s<users region="users"/><wan from="users" to="a" latency="5ms"/><wan from="users" to="b" latency="9ms"/>
+<global-router policy="least-loaded"/><output interval="1s"/></scenario>"""
+SITE = """<site name="%s" region="%s" %s><platform file="%s/platforms/hgx-h100-1.xml"/><pool id="serve" model="llama-3.1-8b"/></site>"""
+
+
+def check_sites(page, scratch):
+    """A map of two sites and of the users, who have none: what stands beside each is what the table says, and the slider moves it."""
+    path, run = os.path.join(scratch, "sites.xml"), os.path.join(scratch, "sites")
+    for where in (("", ""), ('latitude="50" longitude="9"', 'latitude="39" longitude="-77"')):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(SITES % "".join(SITE % (name, name, at, SOURCE) for name, at in zip("ab", where)))
+        subprocess.run([PROGRAM, "run", path, "-o", run, "--quiet", "--force"], check=True)
+        page.complaints.clear()
+        page.open(write_report(run))
+        data = read_data(write_report(run))
+        sites, ways = data["sites"], data["ways"]
+        busy, sent = unpack(sites["columns"]["busy"]["mean"]), unpack(ways["columns"]["requests"]["mean"])
+        checks.that(ways["names"] and all(way in ("users > a", "users > b") for way in ways["names"]), f"sites: ways {ways['names']}")
+        for frame in (0, 3):
+            page.run(f"(() => {{ const t = document.getElementById('sites-time'); t.value = {frame}; t.dispatchEvent(new Event('input')); }})()")
+            shown = page.run("[...document.querySelectorAll('[data-site]')].map((s) => [s.dataset.site, s.querySelectorAll('text')[1].textContent])")
+            checks.that([name for name, _ in shown] == ["a", "b"], f"sites: {shown}")
+            for name, text in shown:
+                checks.near(parse(text.split(" busy")[0]), busy[sites["names"].index(name) * sites["n"] + frame], f"sites: {name} reads {text}", 6e-2, 1e-3)
+            said = page.run("document.getElementById('sites-said').textContent")
+            for i, way in enumerate(ways["names"]):
+                rate = sent[i * ways["n"] + frame]
+                checks.that((f"{way.replace(' > ', ' to ')}: {rate:g} requests/s" in said) == (rate > 0), f"sites: {way} {rate} in {said}")
+            checks.that(page.run("document.querySelectorAll('.sitemap .flow').length") == sum(sent[i * ways["n"] + frame] > 0 for i in range(len(ways["names"]))),
+                        f"sites: lines at {frame}")
+        checks.that(page.run("document.querySelectorAll('.sitemap .graticule').length > 0") == ("" not in where), "sites: degrees without places")
+        checks.that(page.complaints == [], f"sites: {page.complaints}")
+
+
 def check_slowest(page, data, what):
     for kind, rows in data["slowest"].items():
         page.run(f"(() => {{ const s = document.getElementById('slowest-by'); s.value = {json.dumps(kind)}; s.dispatchEvent(new Event('change')); }})()")
@@ -229,6 +264,7 @@ with tempfile.TemporaryDirectory() as scratch, Browser() as browser:
         write_fixture(os.path.join(scratch, name), duration)
         check(browser, os.path.join(scratch, name), True)
     check_missing(browser, os.path.join(scratch, "half-hour"))
+    check_sites(browser, scratch)
     for name in ("azure-conv-hgx-h100", "reasoning-day-hgx-h100", "reasoning-deepseek-nvl72"):
         run = os.path.join(scratch, name)
         # Audits are for other tests: on a whole run of this size they take minutes.

@@ -25,6 +25,7 @@ static void dips_are_those_of_the_lines_and_their_loops(void **state)
       {"state_file", "10 0\n20 1\n", "10-20:0 "},
       {"state_file", "# off for ever\n\n10 0", "10-inf:0 "},
       {"state_file", "0 1\n10 0\n15 0\n20 3\n", "10-20:0 "},
+      {"state_file", "1 -1.0\n2 1.0\nLOOPAFTER 10\n", "1-2:0 13-14:0 25-26:0 "},
       {"state_file", "10 0\n10 1\n", ""},
       {"state_file", "0 1\n", ""},
       /* The file begins anew at 25, 50 and so on. */
@@ -58,7 +59,7 @@ static void files_that_are_no_profiles_are_told_with_their_lines(void **state)
       {"state_file", "10 0\n5 1\n", "a.profile:2: \"5\" is no time in seconds from 10 on"},
       {"state_file", "x 0\n", "a.profile:1: \"x\" is no time in seconds from 0 on"},
       {"state_file", "-1 0\n", "a.profile:1: \"-1\" is no time"},
-      {"state_file", "1 -1\n", "a.profile:1: \"-1\" is no state; write 0 for off or 1 for on"},
+      {"state_file", "1 off\n", "a.profile:1: \"off\" is no state; write 0 for off or 1 for on"},
       {"state_file", "1 0 2\n", "a.profile:1: \"1 0 2\" is not a time and a value"},
       {"state_file", "1 0\nLOOPAFTER soon\n", "a.profile:2: LOOPAFTER \"soon\" is no time"},
       {"state_file", "0 0\nLOOPAFTER 0\n", "begins anew without end at one instant"},

@@ -118,7 +118,8 @@ static const broken platforms[] = {
      "units.xml:9: bandwidth of <link>: \"fast\" is not a number with a unit; write a bandwidth, such as "
      "50GBps or 400Gbps\n"
      "units.xml:9: latency of <link>: SimGrid does not know the unit of \"1min\"; write a latency, such as "
-     "1us\n"},
+     "1us\n"
+     "units.xml:10: speed of <host>: \"0f\" is out of range; write a speed above zero\n"},
     {"unreachable.xml",
      "unreachable.xml:4: zone \"site\" has no route from \"one\" to \"two\"; add <zoneRoute>s\n"
      "unreachable.xml:5: zone \"one\" has no route from \"a\" to \"b\"; routing=\"Full\" needs one for every "

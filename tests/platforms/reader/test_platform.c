@@ -25,7 +25,7 @@ static const char small_site[] = "<zone id=\"site\" routing=\"Full\">" PROP("tw:
         "tw:role", "nvlink-domain") PROP("tw:overhead_w", "250.5") GPU("g0") GPU("g1")
         LINK("l") "<route src=\"g0\" dst=\"g1\"><link_ctn id=\"l\"/></route></zone>\n"
                   "<zone id=\"n\" routing=\"Full\">" PROP("tw:role", "node")
-                      PROP("tw:rack", "r9") "<host id=\"n0\" speed=\"2.5Tf,5Tf\" pstate=\"1\">" PROP(
+                      PROP("tw:rack", "r9") "<host id=\"n0\" speed=\"2.5Tf,5Tf,0f\" pstate=\"1\">" PROP(
                           "tw:device", "gb200") PROP("tw:accelerators", "8")
                           PROP("wattage_per_state",
                                "90:300,90:400") "</host></zone>\n"

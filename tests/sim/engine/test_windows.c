@@ -39,7 +39,7 @@ typedef struct network {
   double posted_s; /* instant of the window that waits; NAN: none does */
 } network;
 
-static void on_post(void *user, int engine, const tw_wire *wire, double compute_s, double now_s)
+static void on_post(void *user, int engine, const tw_fabric_bytes *wire, double compute_s, double now_s)
 {
   network *n = user;
   assert_int_equal(engine, 0);

@@ -286,7 +286,7 @@ static tw_span *span_over(int domains, int size, const tw_parallelism *parallel,
   return span;
 }
 
-static double sum(const tw_span *span, const tw_wire *wire)
+static double sum(const tw_span *span, const tw_fabric_bytes *wire)
 {
   double bytes = 0;
   for (int i = 0; i < span->n_pairs; i++)
@@ -301,29 +301,29 @@ static void what_crosses_the_fabric_is_what_must(void **state)
   /* TP8 over two domains of four: what a NIC sends, eight do. */
   g_autoptr(tw_span) tensor = span_over(2, 4, &(tw_parallelism){8, 1, 1, 1}, &reach);
   assert_int_equal(reach.tensor, 2);
-  assert_near(sum(tensor, &(tw_wire){.tensor = 1000}), 8 * 1000, 1e-9);
+  assert_near(sum(tensor, &(tw_fabric_bytes){.tensor = 1000}), 8 * 1000, 1e-9);
   /* EP16 over four domains of four. */
   g_autoptr(tw_span) experts = span_over(4, 4, &(tw_parallelism){1, 1, 16, 16}, &reach);
   assert_int_equal(reach.experts, 4);
-  assert_near(sum(experts, &(tw_wire){.experts = 1200}), 16 * 1200, 1e-9);
+  assert_near(sum(experts, &(tw_fabric_bytes){.experts = 1200}), 16 * 1200, 1e-9);
   /* 64 ranks over eight domains: each pair of domains exchanges as much as any other, 64 · 64/64 bytes of a
    * NIC's 56, rank by rank: 64 · 7 equal flows. */
   g_autoptr(tw_span) many = span_over(8, 8, &(tw_parallelism){1, 1, 64, 64}, &reach);
   assert_int_equal(many->n_pairs, 448);
   for (int i = 0; i < many->n_pairs; i++)
-    assert_near(tw_span_bytes(&many->pairs[i], &(tw_wire){.experts = 56}), 8, 1e-12);
-  assert_near(sum(many, &(tw_wire){.experts = 56}), 64 * 56, 1e-9);
+    assert_near(tw_span_bytes(&many->pairs[i], &(tw_fabric_bytes){.experts = 56}), 8, 1e-12);
+  assert_near(sum(many, &(tw_fabric_bytes){.experts = 56}), 64 * 56, 1e-9);
   double between[8][8] = {{0}};
   for (int i = 0; i < many->n_pairs; i++)
     between[many->pairs[i].from / 8][many->pairs[i].to / 8] +=
-        tw_span_bytes(&many->pairs[i], &(tw_wire){.experts = 56});
+        tw_span_bytes(&many->pairs[i], &(tw_fabric_bytes){.experts = 56});
   for (int d = 0; d < 8; d++)
     for (int e = 0; e < 8; e++)
       assert_near(between[d][e], d != e ? 64 : 0, 1e-9);
   /* Two stages of four: all of it once. */
   g_autoptr(tw_span) stages = span_over(2, 4, &(tw_parallelism){4, 2, 1, 1}, &reach);
   assert_true(reach.stages && reach.tensor == 1);
-  assert_near(sum(stages, &(tw_wire){.stages = 1000}), 1000, 1e-9);
+  assert_near(sum(stages, &(tw_fabric_bytes){.stages = 1000}), 1000, 1e-9);
   /* Inside one domain nothing crosses. */
   g_autoptr(tw_span) inside = span_over(1, 8, &(tw_parallelism){4, 2, 1, 1}, &reach);
   assert_int_equal(inside->n_pairs, 0);

@@ -89,6 +89,49 @@ static const export exports[] = {
      "08:00:01.5,300,40,bob,klein\n",
      "arrival=wann,prompt=rein,output=raus,session=wer,class=was",
      "0 100 0 20 anna gross\n1.5 300 0 40 bob klein\n", 0},
+    {"words beside tokens, in German, with days first and thousands behind a point",
+     "Datum;Eingabe Tokens;Ausgabe Tokens\r\n01.06.2026 08:00:00;1.100;20\r\n01.06.2026 "
+     "08:00:01,5;12.300;40\r\n",
+     NULL, "0 1100 0 20 - -\n1.5 12300 0 40 - -\n", 0},
+    {"units in the names, which tell milliseconds from seconds",
+     "Timestamp (ms),Input tokens (count),Output tokens (count)\n1000,100,20\n2500,300,40\n", NULL, PLAIN, 0},
+    {"months first, with AM and PM",
+     "time,prompt_tokens,completion_tokens\n6/1/2026 11:59:59.5 AM,100,20\n\"06/01/2026, 12:00:01 "
+     "PM\",300,40\n",
+     NULL, PLAIN, 0},
+    {"days first, which a later row tells",
+     "time,prompt_tokens,completion_tokens\n12/6/2026 23:59:59,100,20\n13/6/26 00:00:00.5,300,40\n", NULL,
+     PLAIN, 0},
+    {"days first, which is said",
+     "time,prompt_tokens,completion_tokens\n1/6/2026 8:00,100,20\n2/6/2026 8:00,300,40\n", NULL,
+     "0 100 0 20 - -\n86400 300 0 40 - -\n", 0},
+    {"dates of HTTP, of web servers, of Java and of Go",
+     "time,prompt_tokens,completion_tokens\n\"Mon, 01 Jun 2026 08:00:00 GMT\",1,1\n01/Jun/2026:10:00:01 "
+     "+0200,2,1\n2026-06-01T10:00:02+02:00[Europe/Berlin],3,1\n2026-06-01 08:00:03.5 +0000 UTC,4,1\n"
+     "\"June 1, 2026 8:00:04 AM EST\",5,1\n2026-06-01 10:00:05 CEST,6,1\n",
+     NULL, "0 1 0 1 - -\n1 2 0 1 - -\n2 3 0 1 - -\n3.5 4 0 1 - -\n5 6 0 1 - -\n18004 5 0 1 - -\n", 0},
+    {"a date and a time apart",
+     "date,time,prompt_tokens,completion_tokens\n2026-06-01,23:59:59,100,20\n2026-06-02,00:00:00.5,300,40\n",
+     NULL, PLAIN, 0},
+    {"a total in place of the output", "time,prompt_tokens,total_tokens\n0,100,120\n1.5,300,340\n2,30,20\n",
+     NULL, PLAIN, 1},
+    {"Gemini's counts, whose candidates are without thoughts, in a list over lines",
+     "[\n {\"createTime\": \"2026-06-01T08:00:00Z\",\n  \"usageMetadata\": {\"promptTokenCount\": 100,\n"
+     "   \"candidatesTokenCount\": 20, \"thoughtsTokenCount\": 7, \"totalTokenCount\": 127}},\n"
+     " {\"createTime\": \"2026-06-01T08:00:01.5Z\", \"usageMetadata\": {\"promptTokenCount\": 300, "
+     "\"candidatesTokenCount\": 40}}\n]\n",
+     NULL, "0 100 7 20 - -\n1.5 300 0 40 - -\n", 0},
+    {"a first row that failed, without usage",
+     "{\"time\": 0, \"error\": \"timeout\", \"usage\": null}\n{\"time\": 1, \"usage\": {\"prompt_tokens\": "
+     "100, "
+     "\"completion_tokens\": 20}}\n{\"time\": 2.5, \"usage\": {\"prompt_tokens\": 300, "
+     "\"completion_tokens\": 40}}\n",
+     NULL, "0 100 0 20 - -\n1.5 300 0 40 - -\n", 1},
+    {"prompts in quotes over lines, NULLs, and states in words that nobody knows",
+     "time,prompt,response,prompt_tokens,response_tokens,session,status\n0,\"say\n\"\"hi\"\"\",hi,100,20,"
+     "NULL,served\n"
+     "1.5,x,y,300,40,\\N,served\n2,x,y,NULL,1,s,served\n3,x,y,1,1,s,timed out\n",
+     NULL, PLAIN, 2},
     {"answers apart from reasoning",
      "arrival,prompt_tokens,reasoning_tokens,answer_tokens_total\n0,100,7,20\n1.5,300,0,40\n",
      "answer=answer_tokens_total", "0 100 7 20 - -\n1.5 300 0 40 - -\n", 0},
@@ -101,6 +144,8 @@ static void every_export_is_read_at_the_first_try(void **state)
     g_autofree char *path = given_text(state, "log", exports[i].text);
     tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
     options.reading.map = exports[i].map;
+    if (strstr(exports[i].what, "which is said") != NULL)
+      options.reading.log_time = TW_LOG_DMY;
     g_autoptr(GError) error = NULL;
     g_autoptr(tw_replay) replay =
         tw_replay_open(path, exports[i].map != NULL ? &tw_trace_log : NULL, &options, &error);
@@ -128,12 +173,26 @@ static void a_hint_says_what_is_missing(void **state)
     const char *text, *map, *message;
   } cases[] = {
       {"wann,rein,raus\n0,1,1\n", NULL,
-       "log:1: which column holds the arrival? say it with --map arrival=COLUMN; there are wann, rein, raus"},
+       "log:1: which column holds the arrival, the prompt tokens, the output tokens? say it with --map "
+       "arrival=COLUMN,prompt=COLUMN,output=COLUMN; there are wann, rein, raus"},
+      {"2026-06-01T08:00:00Z,1,1\n", NULL,
+       "log:1: '2026-06-01T08:00:00Z' is no name of a column; put a line of names before the rows, such as: "
+       "sed '1i "
+       "arrival,prompt_tokens,output_tokens' FILE > log.csv"},
+      {"{\"hits\": {\"hits\": [{\"a\": 1}]}}\n", NULL,
+       "log:1: if the requests are in the list \"hits.hits\", write it alone: jq -c '.hits.hits[]' FILE > "
+       "log.jsonl"},
+      {"{\"ts\": 1, \"value\": \"{\\\"prompt_tokens\\\": 1}\"}\n", NULL,
+       "log:1: if \"value\" is a JSON object in a text, unpack it: jq -c '.value |= fromjson' FILE > "
+       "log.jsonl"},
       {"wann,prompt_tokens,raus\n0,1,1\n", "arrival=wann,output=rauss",
        "--map: no column is called 'rauss'; did you mean \"raus\"?"},
       {"time,prompt_tokens,completion_tokens\n1/6/2026 8:00,1,1\n", NULL,
-       "log:2: time is '1/6/2026 8:00'; a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is "
-       "needed (--map "
+       "log:2: time is '1/6/2026 8:00'; is its day first, or its month? say it with --time dmy or --time "
+       "mdy"},
+      {"time,prompt_tokens,completion_tokens\nyesterday,1,1\n", NULL,
+       "log:2: time is 'yesterday'; a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed "
+       "(--map "
        "arrival=COLUMN names another column, --time how it is written)"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -26,6 +26,26 @@ static void lines_end_with_lf_or_cr_lf_or_the_file(void **state)
   assert_string_equal(all, "a|b||c\rd|e|");
 }
 
+static void files_of_no_text_are_told_by_their_first_bytes(void **state)
+{
+  static const struct {
+    const char *bytes, *said;
+  } files[] = {{"PAR1\x15", "Parquet"},
+               {"PK\x03\x04z", "workbook"},
+               {"\x28\xb5\x2f\xfdz", "zstd"},
+               {"\xff\xfet", "UTF-16"},
+               {"SQLite format 3", "SQLite"},
+               {"\xfd"
+                "7zXZ",
+                "xz"}};
+  for (guint i = 0; i < G_N_ELEMENTS(files); i++) {
+    g_autofree char *path = given_text(state, "binary", files[i].bytes);
+    g_autoptr(GError) error = NULL;
+    assert_null(tw_input_open(path, &error));
+    assert_non_null(strstr(error->message, files[i].said));
+  }
+}
+
 static void an_empty_file_has_no_lines(void **state)
 {
   g_autofree char *path = given_text(state, "empty", "");
@@ -250,6 +270,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lines_end_with_lf_or_cr_lf_or_the_file),
+      cmocka_unit_test(files_of_no_text_are_told_by_their_first_bytes),
       cmocka_unit_test(an_empty_file_has_no_lines),
       cmocka_unit_test(gzip_members_are_read_as_one_text),
       cmocka_unit_test(long_lines_are_cut_as_a_naive_reader_cuts_them),

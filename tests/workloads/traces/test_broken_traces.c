@@ -16,7 +16,9 @@ typedef struct {
 static const broken traces[] = {
     {"azure", "", "trace: the file is empty; a header line that names the columns is needed"},
     {"azure", "TIMESTAMP,ContextToken,GeneratedTokens\n",
-     "trace:1: column 'ContextTokens' is missing; is 'ContextToken' meant to be it?"},
+     "trace:1: column 'ContextTokens' is missing; is 'ContextToken' meant to be it?; it was read as "
+     "format=\"azure\", but "
+     "looks like \"log\": write that, or --set //trace/@format=log"},
     {"azure", AZURE, "trace: the trace has no requests; at least one is needed"},
     {"azure", AZURE_GOOD "2023-11-16 18:15:46.6805899,374,44\n",
      "trace:3: arrives at -1e-07 s, before the request above it at 0 s; a trace is in the order of arrival "
@@ -111,9 +113,10 @@ static const broken traces[] = {
      "trace:1: column 'arrival_s' is missing; the header line must name arrival_s, prompt_tokens, "
      "answer_tokens"},
     {NULL, "hello\n",
-     "trace:1: the first line is that of no trace format; `tokenworks workload convert --help` lists them, "
-     "and how "
-     "--map reads a log of your own"},
+     "trace:1: the first line is that of no trace format (`tokenworks workload convert --help` lists them); "
+     "as a log of "
+     "your own: which column holds the arrival, the prompt tokens, the output tokens? say it with --map "
+     "arrival=COLUMN,prompt=COLUMN,output=COLUMN; there are hello"},
     {NULL, "", "trace: the file is empty; a trace of requests is needed"},
 };
 

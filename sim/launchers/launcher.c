@@ -1,4 +1,4 @@
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 
 #include "platforms/input/fault.h"
 

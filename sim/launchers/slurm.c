@@ -13,7 +13,7 @@
  * Starting a task takes longer than many runs, so that tasks hold many jobs. Where nobody knows how long a job
  * takes, some are submitted alone first. */
 #include "platforms/input/fault.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 
 #include <glib/gstdio.h>
 

@@ -1,4 +1,4 @@
-#include "sim/jobs/job.h"
+#include "sim/launchers/job.h"
 
 #include "analysis/log/run_directory.h"
 #include "analysis/log/run_summary.h"

@@ -1,6 +1,6 @@
 /* The launcher for one machine: a process per job, some at once. */
 #include "platforms/input/fault.h"
-#include "sim/jobs/launcher.h"
+#include "sim/launchers/launcher.h"
 
 #include <glib/gstdio.h>
 

@@ -10,7 +10,7 @@
 #ifndef TW_SIM_LAUNCHER_H
 #define TW_SIM_LAUNCHER_H
 
-#include "sim/jobs/job.h"
+#include "sim/launchers/job.h"
 
 typedef struct tw_launcher tw_launcher;
 
