@@ -33,6 +33,9 @@ static const tw_attribute attributes[] = {
          "own sampler sorts them for top-p or top-k"},
     {"fused-norms", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, fused_norms),
      .help = "all-reduces of tensor parallelism compute the norms behind them in the same kernel"},
+    {"fused-in", TW_ATTR_STRING, .fallback = TW_ABSENT, .offset = offsetof(tw_software, fused_in),
+     .help =
+         "beginnings of the names of models whose layers are written so, separated by blanks; absent: all"},
     {"all-to-all", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, all_to_all),
      .help = "expert parallelism sends tokens to the ranks of their experts only (DeepEP and the like); else "
              "every rank gathers all tokens, and their results are summed"},
@@ -107,4 +110,15 @@ gboolean tw_software_load(const char *name, const xmlNode *node, tw_software *so
 void tw_software_clear(tw_software *software)
 {
   tw_schema_clear(&tw_software_element, software);
+}
+
+gboolean tw_software_fuses_norms(const tw_software *software, const char *model)
+{
+  if (!software->fused_norms || software->fused_in == NULL)
+    return software->fused_norms;
+  g_auto(GStrv) beginnings = g_strsplit(software->fused_in, " ", -1);
+  gboolean any = FALSE;
+  for (char **word = beginnings; *word != NULL; word++)
+    any |= **word != '\0' && model != NULL && g_str_has_prefix(model, *word);
+  return any;
 }

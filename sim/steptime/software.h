@@ -23,6 +23,7 @@ typedef struct tw_software {
   /* Bytes of HBM traffic for each logit that a token is drawn from; 0: the likeliest token is taken. */
   double logit_bytes;
   gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
+  char *fused_in;       /* beginnings of the names of models whose layers are written so; NULL: all */
   gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or
    * holds prompts while graph_prompts is FALSE, runs eagerly: the host then takes at least so long a layer.
@@ -50,6 +51,9 @@ extern const tw_element tw_software_element; /* root of an engine file */
  * there is none; unknown names get the nearest. Clear it with tw_software_clear. */
 gboolean tw_software_load(const char *name, const xmlNode *node, tw_software *software, tw_faults *faults);
 void tw_software_clear(tw_software *software);
+
+/* Whether all-reduces compute the norms behind them in a model of this name, which may be NULL. */
+gboolean tw_software_fuses_norms(const tw_software *software, const char *model);
 
 /* The captured size of a CUDA graph that holds so many tokens: steps of 8 up to 512, and powers of two above, as
  * TensorRT-LLM captures them. */

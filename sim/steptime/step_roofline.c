@@ -113,7 +113,7 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
  * are spared, and the rows that they would read and write. */
 static gboolean fused_norms(const tw_step_setting *setting)
 {
-  return setting->software.fused_norms && setting->parallelism.tp > 1;
+  return setting->parallelism.tp > 1 && tw_software_fuses_norms(&setting->software, setting->model->name);
 }
 
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */

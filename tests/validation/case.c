@@ -19,6 +19,7 @@ void validation_case_free(validation_case *item)
   g_free(item->engine);
   g_free(item->shape);
   g_free(item->failure);
+  g_free(item->slopes);
   g_free(item->trace);
   g_free(item->weights);
   g_strfreev(item->assignments);

@@ -41,6 +41,7 @@ typedef struct validation_case {
   double measured[CASE_METRICS], predicted[CASE_METRICS]; /* seconds, tokens/s per accelerator; NAN: none */
   double outside; /* share of the iterations outside of what was calibrated */
   char *failure;  /* why there is no prediction, or NULL */
+  double *slopes; /* of predicted times in what is fitted (fit.c); NULL: not known */
 } validation_case;
 
 /* One data set: where its numbers come from, and how its rows become cases. */

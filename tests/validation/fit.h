@@ -1,6 +1,11 @@
 /* Fits the overheads of an engine to cases, by nonlinear least squares (GSL) on the logarithms of predicted
- * over measured TPOT, and TTFT where it tells of the engine. Each evaluation simulates every case, so that what is fitted is what users
- * will get. */
+ * over measured TPOT, and TTFT where it tells of the engine.
+ *
+ * Predicted times are nearly lines in the overheads, and in the reciprocals of shares. Their slopes are simulated once
+ * for each case, at what is known before any row is seen; least squares run on these lines, through a point that is
+ * simulated anew for each of a few rounds (chord method), so that what is fitted is what users will get:
+ *
+ *     slopes (once) ──► lines through the last simulation ──least squares──► overheads ──simulate──► ... */
 #ifndef TW_TESTS_VALIDATION_FIT_H
 #define TW_TESTS_VALIDATION_FIT_H
 
@@ -18,6 +23,9 @@ typedef struct fit_result {
   double median_error;          /* over TPOT of the cases */
   guint cases;
 } fit_result;
+
+/* Simulates the slopes of cases that have none yet: fits of many variants, in processes of their own, share them. */
+void fit_prepare(GPtrArray *cases, const char *scratch);
 
 /* `fixed` parameters (a bit each) stay at the value given in `result`, the others start there.
  * `prior`: weight of what is known before any row is seen; 1, or 0 for none. */

@@ -47,7 +47,7 @@ gboolean study_cells(GPtrArray *cases, const char *scratch, int jobs);
  * the rows held out as the shipped overheads predict them, fitted with them and fitted without them. */
 GString *study_hold_out(GPtrArray *cases, const study_variant *variants, guint n, const char *scratch,
                         int jobs);
-/* Leaving out each parameter: the same of the rows that were never fitted. */
+/* Leaving out each parameter: the same of all rows, each predicted by fits that have not seen its cell. */
 GString *study_ablate(GPtrArray *cases, const char *scratch, int jobs);
 
 /* One variant for every model, device, engine and data set that has rows of fitted engines and is not alone

@@ -141,6 +141,7 @@ static void sessions_wait_for_their_tools(void **state)
       "<sessions rate='1/s' sessions='5'><turn id='call' wait='8s' repeat='3'><prompt mean='100'/>"
       "<answer mean='10'/></turn></sessions></workload><pool id='serve' model='llama-3.1-8b'/></scenario>");
   expect(state, "run $/turns.xml -o $/turns -q", 0, "", "");
+  expect(state, "explain $/turns", 0, "on 1 of 8 accelerators, at ", "");
   expect(state, "explain $/turns", 0, "5 of several requests, 3 each in the mean, over 16.", "");
   expect(state, "explain $/turns", 0, ": 16 s waiting for tools and people, ", "");
   g_auto(result) r = run_program(state, "explain $/turns --request 14");

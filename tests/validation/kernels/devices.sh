@@ -36,6 +36,11 @@ for d in h100 h200; do
     graph="$(dirname "$0")/../data/${d}_kernels.csv"
 done
 
+# Rows in blocks are quantized in front of each product.
+for d in h100_sxm h200_sxm b200_sxm gb200 b300_sxm; do
+  "$(dirname "$0")/quantization.py" "$k/${d}_gemm_trtllm_1.3.0rc20_gemm_perf.csv.gz" "$devices/$(echo "$d" | tr _ -).xml"
+done
+
 v=$k/vllm_profiles
 profile="LLMServingSim profiles of vLLM 0.19 (MIT)"
 llama8=meta-llama_Llama-3.1-8B_bf16 qwen32=Qwen_Qwen3-32B_bf16 qwen30=Qwen_Qwen3-30B-A3B-Instruct-2507_bf16
@@ -72,3 +77,4 @@ take_over h200-sxm b300-sxm activations
 take_over h100-sxm a100-sxm experts attention-prefill attention-decode head activations
 take_over rtx-pro-6000 rtx-4090 experts
 take_over b300-sxm gb300 linear experts attention-prefill attention-decode head activations
+/root/.pyenv/libexec/pyenv-hooks: line 24: enable: cannot open shared object /root/.pyenv/libexec/pyenv-realpath.dylib: /root/.pyenv/libexec/pyenv-realpath.dylib: cannot open shared object file: No such file or directory
