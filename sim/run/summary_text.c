@@ -127,6 +127,11 @@ static void print_energy(const json_t *summary, FILE *out)
   if (json_object_get(summary, "carbon") != NULL)
     fprintf(out, "  carbon      %.4g kg CO2, %.4g g per million output tokens\n",
             1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
+  const json_t *joules = json_object_get(json_object_get(summary, "spent"), "joules");
+  double jobs_j = json_number_value(json_object_get(joules, "jobs"));
+  if (jobs_j > 0)
+    fprintf(out, "  of jobs     %.3g %% of the energy, which what a token takes has in it\n",
+            100 * jobs_j / number(summary, "energy", "site_j"));
 }
 
 /* A number of so many columns, or a dash where it is not known. */
