@@ -110,6 +110,10 @@ static const export exports[] = {
      "+0200,2,1\n2026-06-01T10:00:02+02:00[Europe/Berlin],3,1\n2026-06-01 08:00:03.5 +0000 UTC,4,1\n"
      "\"June 1, 2026 8:00:04 AM EST\",5,1\n2026-06-01 10:00:05 CEST,6,1\n",
      NULL, "0 1 0 1 - -\n1 2 0 1 - -\n2 3 0 1 - -\n3.5 4 0 1 - -\n5 6 0 1 - -\n18004 5 0 1 - -\n", 0},
+    {"digits alone, and names of a tracer with underscores",
+     "start_ts,llm_token_count_prompt,llm_token_count_completion\n20260601080000,100,20\n20260601T080001.5Z,"
+     "300,40\n",
+     NULL, PLAIN, 0},
     {"a date and a time apart",
      "date,time,prompt_tokens,completion_tokens\n2026-06-01,23:59:59,100,20\n2026-06-02,00:00:00.5,300,40\n",
      NULL, PLAIN, 0},
