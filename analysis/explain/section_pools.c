@@ -386,6 +386,19 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
   g_string_append_c(text, '.');
 }
 
+/* "3 were rejected because no engine may take them." for each reason. */
+static void add_rejections(const tw_explained *e, GString *text)
+{
+  const json_t *rejections = json_object_get(e->summary, "rejections"), *row;
+  size_t i;
+  json_array_foreach(rejections, i, row)
+  {
+    g_autofree char *requests = tw_words_amount(number_of(row, "requests"));
+    const char *reason = json_string_value(json_object_get(row, "reason"));
+    g_string_append_printf(text, " %s were rejected because %s.", requests, reason != NULL ? reason : "?");
+  }
+}
+
 /* "pre: 40 steps of 2.5 s, MFU 31 %, goodput 98 %." for each job. */
 static void add_jobs(const tw_explained *e, GString *text)
 {
@@ -453,10 +466,14 @@ void tw_section_verdict(tw_explained *e)
     add_pool(e, &g_array_index(e->pools, tw_engine_sums, i), binds);
   add_jobs(e, binds);
   const char *name = json_string_value(json_object_get(e->run, "name"));
-  g_autofree char *ran = g_strdup_printf(
+  g_autoptr(GString) ran = g_string_new(NULL);
+  g_string_printf(
+      ran,
       "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s%s.",
       name != NULL ? name : "", arrived, time, completed, used, tokens,
       tw_run_summary_number(e->summary, "load.drain_share") > 0.01 ? " until the last arrival" : "");
-  g_autofree char *valid = g_utf8_make_valid(ran, -1);
+  add_rejections(e, ran);
+  tw_failures_sentence(e, ran);
+  g_autofree char *valid = g_utf8_make_valid(ran->str, -1);
   json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, slo, binds->str));
 }
