@@ -202,6 +202,10 @@ static void print_jobs(const json_t *summary, FILE *out)
   const json_t *list = json_object_get(summary, "jobs");
   for (size_t i = 0; i < json_array_size(list); i++) {
     const json_t *job = json_array_get(list, i);
+    if (number(job, NULL, "steps") == 0) {
+      fprintf(out, "  job         %s: no step ended\n", json_string_value(json_object_get(job, "id")));
+      continue;
+    }
     fprintf(out, "  job         %s: %.0f steps of %.4g s, %.4g tokens/s, MFU %.1f %%, goodput %.1f %%\n",
             json_string_value(json_object_get(job, "id")), number(job, NULL, "steps"),
             number(job, NULL, "step_s"), number(job, NULL, "tokens_per_s"), 100 * number(job, NULL, "mfu"),
