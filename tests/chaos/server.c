@@ -38,7 +38,7 @@ int main(int argc, char **argv)
   char *line = NULL;
   size_t size = 0;
   rlim_t seconds = argc > 1 ? (rlim_t)g_ascii_strtoull(argv[1], NULL, 10) : RLIM_INFINITY - 5;
-  for (ssize_t length; (length = getline(&line, &size, stdin)) > 0;) {
+  while (getline(&line, &size, stdin) > 0) {
     g_auto(GStrv) words = g_strsplit(g_strchomp(line), "\t", -1);
     int status = 0;
     pid_t child = fork();
