@@ -245,7 +245,8 @@ def draw(seed):
                 parts.append(f'<wan from="{a}" to="{b}" latency="{chance.choice((0, 5, 70))}ms" {limit}/>')
     spill = f'spill="{chance.choice((1, 8))}"' if chance.random() < 0.5 else ""
     policy = chance.choice(("home-first", "nearest", "cheapest", "greenest", "least-loaded", "follow-the-sun"))
-    parts.append(f'<global-router policy="{policy}" {spill} sticky="{chance.choice(("true", "false"))}"/>')
+    kv = random.Random(f"kv {seed}").choice(("recompute", "move", "quicker"))
+    parts.append(f'<global-router policy="{policy}" {spill} sticky="{chance.choice(("true", "false"))}" kv="{kv}"/>')
     return scenario("".join(parts), f'<generator>{"".join(classes)}</generator>'), where, stays, lends
 
 
@@ -263,7 +264,7 @@ def most_guests(world, name, where, stays):
 
 
 def residency_is_never_violated():
-    left, moved, refused, held, summed = 0, 0, 0, 0, set()
+    left, moved, refused, held, caches, summed = 0, 0, 0, 0, 0, set()
     for seed in range(40):
         text, where, stays, lends = draw(seed)
         world = run(text, "--until", "100s")
@@ -283,9 +284,10 @@ def residency_is_never_violated():
         for name, most in lends.items():
             assert most_guests(world, name, where, stays) <= most, (seed, name)
         moved += world.summary["world"]["moved"]
+        caches += world.summary["world"].get("kv_moves", 0)
         refused += world.summary["world"]["refused"]
     assert {"failures.count", "failures.requests_hit", "spent.seconds", "spent.joules"} <= summed, summed
-    assert left > 100 and moved > 10 and held > 100, (left, moved, refused, held)  # What could go wrong did happen.
+    assert left > 100 and moved > 10 and held > 100 and caches > 5, (left, moved, refused, held, caches)  # What could go wrong did happen.
 
 
 def searches_and_sweeps_take_sites():
@@ -374,6 +376,15 @@ def readers_find_the_runs_of_sites():
     assert done.returncode == 2 and ONLY_ONE in done.stderr, done.stderr
 
 
+def sites_without_a_way_are_noted():
+    """A router that prefers a site to which no <wan> leads never sends anything there, and `check` says so."""
+    inside = site("a", "north") + site("b", "south") + '<users region="south"/><global-router policy="cheapest"/>'
+    for way, told in (("", True), ('<wan from="north" to="south" latency="10ms"/>', False)):
+        (HERE / "s.xml").write_text(scenario(inside + way))
+        done = subprocess.run([PROGRAM, "check", "s.xml"], cwd=HERE, check=True, capture_output=True, text=True)
+        assert ('site a: note: no <wan> joins region "south" to "north"' in done.stdout) == told, done.stdout
+
+
 def included_sites_keep_their_paths():
     """A site in another folder names its files from there, and its faults say where they stand."""
     (HERE / "inner").mkdir()
@@ -394,6 +405,6 @@ with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
     for test in (one_site_changes_nothing, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
                  ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
-                 residency_is_never_violated, what_is_wrong_is_said, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
+                 residency_is_never_violated, what_is_wrong_is_said, sites_without_a_way_are_noted, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()
         print(test.__name__)
