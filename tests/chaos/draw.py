@@ -13,6 +13,7 @@ PLATFORMS = {  # Accelerators that engines may stand on, and whether there is a 
     "hgx-h100-1": (8, False), "hgx-h100-4": (32, False), "hgx-h100-4-storage": (32, True), "nvl72-gb200-1": (72, False),
     "fat-tree-h100-16": (128, False), "torus-h100-16": (128, False), "domains8-gb200-9-2-to-1": (72, False)}
 WITHOUT_NETWORK = ("hgx-h100-1", "nvl72-gb200-1")  # One domain alone.
+WITH_SPINES = ("domains8-gb200-9-2-to-1",)
 WITH_SWITCHES = ("hgx-h100-4", "hgx-h100-4-storage", "domains8-gb200-9-2-to-1")  # Those of the others are inside a <cluster>.
 MODELS = {  # Heads, experts, and a kind of weights that fits on one accelerator or a few.
     "llama-3.1-8b": (32, 0, 1), "qwen3-8b": (32, 0, 1), "qwen3-14b": (40, 0, 1), "gpt-oss-20b": (64, 32, 1),
@@ -261,13 +262,25 @@ class Drawing:
         self.files["faults.csv"] = f"time_days,server,event\n{1e-5 * self.chance.random()},0,start\n2e-5,0,end\n"
         return "faults.csv"
 
+    def site(self, name):
+        """The file of a platform; some of those with spines get rails, and a way to deal flows out to the spines."""
+        path = self.source / "platforms" / f"{name}.xml"
+        if name not in WITH_SPINES or self.maybe(0.3):
+            return str(path)
+        properties = {"routing": self.pick("ideal", "static", "hashed", "adaptive"), "rails": self.pick(1, 2, 4, 8),
+                      "cross-rail": self.pick("nvlink", "spine")}
+        role = '<prop id="tw:role" value="fabric"/>'
+        self.files["site.xml"] = path.read_text().replace(
+            role, role + "".join(f'<prop id="tw:{key}" value="{value}"/>' for key, value in properties.items()), 1)
+        return "site.xml"
+
     # ---- Elements whose children need sense ----
 
     def children_of_scenario(self, node):
         name = self.pick(*PLATFORMS)
         accelerators, storage = PLATFORMS[name]
         self.free, self.storage, self.platform = accelerators, storage, name
-        ElementTree.SubElement(node, "platform", file=str(self.source / "platforms" / f"{name}.xml"))
+        ElementTree.SubElement(node, "platform", file=self.site(name))
         self.drawn.add("platform/file")
         node.append(self.draw("workload"))
         for pool in self.draw_pools():
