@@ -95,6 +95,9 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
   gboolean exact = FALSE;
 
   print_legend(comparison, out);
+  g_autoptr(GPtrArray) notes = tw_comparison_notes(comparison);
+  for (guint i = 0; i < notes->len; i++)
+    fprintf(out, "%s\n\n", (const char *)notes->pdata[i]);
   add_cell(&table, "metric");
   add_cell(&table, "unit");
   add_cell(&table, "A");
@@ -140,9 +143,6 @@ void tw_compare_print_table(const tw_comparison *comparison, const GPtrArray *me
           "tell them "
           "from chance.\n",
           out);
-  g_autoptr(GPtrArray) notes = tw_comparison_notes(comparison);
-  for (guint i = 0; i < notes->len; i++)
-    fprintf(out, "\n%s\n", (const char *)notes->pdata[i]);
 }
 
 /* ---- CSV ---- */

@@ -60,7 +60,7 @@ static gboolean say_all(tw_explained *e, GError **error)
     return FALSE;
   if (!is_whole_run(options))
     return TRUE;
-  if (!tw_section_sessions(e, error))
+  if (!tw_section_sessions(e, error) || !tw_section_failures(e, error))
     return FALSE;
   tw_section_costs(e);
   json_t *spans = tw_binding_spans(e->directory, e->run, e->end_s, SPANS, error);

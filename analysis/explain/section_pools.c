@@ -2,6 +2,7 @@
 #include "analysis/explain/link_sums.h"
 #include "analysis/explain/sections.h"
 #include "analysis/explain/words.h"
+#include "analysis/log/run_directory.h"
 #include "analysis/log/run_summary.h"
 
 #include <math.h>
@@ -87,7 +88,8 @@ static char *enough_engines(const tw_explained *e, const tw_engine_sums *sums, d
                     : g_strdup("");
 }
 
-/* By the closed form; NAN for pools that are saturated, and where it does not know. */
+/* By the closed form; NAN for pools that are saturated, where it does not know, and for rollouts, which take all that
+ * serves them: fewer engines would make steps longer. */
 static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
 {
   const json_t *pool = pool_json(e, sums->id);
@@ -96,7 +98,8 @@ static double headroom_of(const tw_explained *e, const tw_engine_sums *sums)
   double all_s = 0;
   for (int i = 0; i < TW_BINDING_COUNT; i++)
     all_s += sums->binds_s[i];
-  if (sums->binds_s[TW_BINDS_NOTHING] < 0.95 * all_s)
+  if (sums->binds_s[TW_BINDS_NOTHING] < 0.95 * all_s ||
+      tw_run_json_has_table(e->run, tw_log_table_find("rl")))
     return NAN;
   double headroom =
       tw_binding_headroom(sums, seats, tw_run_summary_number(e->summary, "tpot_s.p99"), limit_s);
@@ -262,14 +265,19 @@ void tw_section_costs(tw_explained *e)
   json_t *section = tw_section_add(e, isnan(usd) ? "Energy" : "Energy and cost");
   if (!isnan(joules)) {
     double each = tw_run_summary_number(e->summary, "energy.j_per_output_token");
+    gboolean jobs = tw_run_summary_number(e->summary, "spent.joules.jobs") > 0;
     g_autofree char *shares = spent_shares(e, "joules"),
-                    *said = amount_of(joules / 3.6e6, "kWh", each, "J per output token");
+                    *said = amount_of(joules / 3.6e6, "kWh", each,
+                                      jobs ? "J per output token with what jobs take" : "J per output token");
     tw_section_say(section, "%s: %s", said, shares);
   }
   if (!isnan(usd)) {
     double each = tw_run_summary_number(e->summary, "cost.usd_per_million_output_tokens");
+    gboolean jobs = tw_run_summary_number(e->summary, "spent.usd.jobs") > 0;
     g_autofree char *shares = spent_shares(e, "usd"),
-                    *said = amount_of(usd, "USD", each, "per million output tokens");
+                    *said = amount_of(usd, "USD", each,
+                                      jobs ? "per million output tokens with what jobs take"
+                                           : "per million output tokens");
     tw_section_say(section, "%s: %s", said, shares);
   }
 }
@@ -378,6 +386,19 @@ static void add_pool(const tw_explained *e, const tw_engine_sums *sums, GString 
   g_string_append_c(text, '.');
 }
 
+/* "3 were rejected because no engine may take them." for each reason. */
+static void add_rejections(const tw_explained *e, GString *text)
+{
+  const json_t *rejections = json_object_get(e->summary, "rejections"), *row;
+  size_t i;
+  json_array_foreach(rejections, i, row)
+  {
+    g_autofree char *requests = tw_words_amount(number_of(row, "requests"));
+    const char *reason = json_string_value(json_object_get(row, "reason"));
+    g_string_append_printf(text, " %s were rejected because %s.", requests, reason != NULL ? reason : "?");
+  }
+}
+
 /* "pre: 40 steps of 2.5 s, MFU 31 %, goodput 98 %." for each job. */
 static void add_jobs(const tw_explained *e, GString *text)
 {
@@ -415,6 +436,21 @@ static void tell_jobs(tw_explained *e)
   json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, jobs->str, ""));
 }
 
+/* "72", or "72 of 144" where some of the platform's accelerators belong to no engine and no job. The caller frees it. */
+static char *used_accelerators(const tw_explained *e)
+{
+  double engines = tw_run_summary_number(e->summary, "accelerators"), used = engines,
+         all = number_of(json_object_get(e->run, "platform"), "accelerators");
+  const json_t *job;
+  size_t i;
+  json_array_foreach(json_object_get(e->summary, "jobs"), i, job)
+  {
+    used += number_of(job, "accelerators");
+  }
+  g_autofree char *few = tw_words_amount(engines), *many = tw_words_amount(all);
+  return used < all ? g_strdup_printf("%s of %s", few, many) : g_steal_pointer(&few);
+}
+
 void tw_section_verdict(tw_explained *e)
 {
   if (e->pools->len == 0 && json_array_size(json_object_get(e->summary, "jobs")) > 0) {
@@ -423,18 +459,21 @@ void tw_section_verdict(tw_explained *e)
   }
   g_autofree char *arrived = tw_words_amount(tw_run_summary_number(e->summary, "requests.arrived")),
                   *completed = tw_words_amount(tw_run_summary_number(e->summary, "requests.completed")),
-                  *accelerators = tw_words_amount(tw_run_summary_number(e->summary, "accelerators")),
                   *tokens = tw_words_amount(tw_run_summary_number(e->summary, "load.output_tokens_per_s")),
-                  *time = tw_words_duration(e->end_s), *slo = slo_sentence(e);
+                  *time = tw_words_duration(e->end_s), *slo = slo_sentence(e), *used = used_accelerators(e);
   g_autoptr(GString) binds = g_string_new(NULL);
   for (guint i = 0; i < e->pools->len; i++)
     add_pool(e, &g_array_index(e->pools, tw_engine_sums, i), binds);
   add_jobs(e, binds);
   const char *name = json_string_value(json_object_get(e->run, "name"));
-  g_autofree char *ran = g_strdup_printf(
+  g_autoptr(GString) ran = g_string_new(NULL);
+  g_string_printf(
+      ran,
       "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s%s.",
-      name != NULL ? name : "", arrived, time, completed, accelerators, tokens,
+      name != NULL ? name : "", arrived, time, completed, used, tokens,
       tw_run_summary_number(e->summary, "load.drain_share") > 0.01 ? " until the last arrival" : "");
-  g_autofree char *valid = g_utf8_make_valid(ran, -1);
+  add_rejections(e, ran);
+  tw_failures_sentence(e, ran);
+  g_autofree char *valid = g_utf8_make_valid(ran->str, -1);
   json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, slo, binds->str));
 }

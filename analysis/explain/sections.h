@@ -35,6 +35,10 @@ gboolean tw_section_sessions(tw_explained *explained, GError **error);
 void tw_section_pools(tw_explained *explained);
 /* Links that were full. */
 gboolean tw_section_links(tw_explained *explained, GError **error);
+/* The failures that cost most. Nothing for a run in which nothing failed. */
+gboolean tw_section_failures(tw_explained *explained, GError **error);
+/* Adds a sentence of what failed; none where nothing may fail. */
+void tw_failures_sentence(const tw_explained *explained, GString *text);
 /* Energy and cost. */
 void tw_section_costs(tw_explained *explained);
 /* Three sentences: what ran, whether it met its SLO and why not, what binds. */

@@ -17,6 +17,9 @@ const quantileStyles = {
   p99: { colour: "--c4", dash: [], width: 1.1 }, max: { colour: "--soft", dash: [2, 2], width: 1.2 },
 };
 
+/** Places of values without a neighbour: no line reaches them. */
+const lonely = (values) => values.flatMap((value, i) => (value != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
+
 const colourOf = (variable) => getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
 
 /** The colour with an alpha of 0 to 1; colours of the style sheet are #rrggbb. */
@@ -217,7 +220,7 @@ class TimePlot {
       const field = this.stacked && !s.line;
       series.push({
         label: s.name, stroke: colourOf(s.style.colour), width: field ? 1 : s.style.width, dash: field ? [] : s.style.dash, paths: steps,
-        points: { show: false },
+        points: field ? { show: false } : { show: true, size: 5, width: 0, fill: colourOf(s.style.colour), filter: (plot) => lonely(plot.data[at]) },
         fill: field ? (plot) => hatch(plot.ctx, s.style.colour, i, 0.35) : undefined,
       });
       if (field && i > 0) bands.push({ series: [at, at - 1], fill: (plot) => hatch(plot.ctx, s.style.colour, i, 0.35) });

@@ -56,7 +56,7 @@ function pointPlot({ id, label, width, height, x, y, xLabel, yLabel, marks }) {
       const at = height - bottom - (height - top - bottom) * share;
       return [svg("line", { x1: left, x2: width - right, y1: at, y2: at, stroke: "var(--grid)" }), text(left - 6, at + 4, words, "end")];
     }),
-    text((left + width - right) / 2, height - 6, xLabel, "middle"), text(4, 12, yLabel, "start"), ...marks(atX, atY));
+    text((left + width - right) / 2, height - 6, xLabel, "middle"), text(left, 12, yLabel, "start"), ...marks(atX, atY));
 }
 
 /** A circle that says its title when it is pointed at, and leads to `href` if there is one. */

@@ -14,6 +14,11 @@ const partNames = {
   decode_queue: "decode queue", decode: "decode", preempted: "preempted",
 };
 
+/** The colour of a part or class, by its place in its list, so that it has the same one in every bar and plot. */
+const placeOf = (name) => Math.max(0, ...[classNames, partNames].map((names) => Object.values(names).indexOf(name))) % 6;
+/** Nothing that an accelerator works at. */
+const isGrey = (name) => [classNames.idle, classNames.beside, "the rest"].includes(name);
+
 /** A bar of parts, each with its name where it is wide enough; the table below says all of them. */
 function makeBar(parts, unit, label) {
   const sum = parts.reduce((all, [, amount]) => all + amount, 0);
@@ -21,7 +26,7 @@ function makeBar(parts, unit, label) {
   const text = shown.map(([name, amount]) => `${name} ${formatUnit(amount, unit)} (${formatShare(Math.round((1000 * amount) / sum) / 1000)})`).join(", ");
   return make("div", { class: "parts" },
     make("div", { class: "stack", role: "img", "aria-label": `${label}: ${text}` },
-      ...shown.map(([name, amount], i) => make("span", { class: `part fill-${i % 6}`, style: `width:${(100 * amount) / sum}%`,
+      ...shown.map(([name, amount]) => make("span", { class: `part fill-${isGrey(name) ? "grey" : placeOf(name)}`, style: `width:${(100 * amount) / sum}%`,
         title: `${name}: ${formatUnit(amount, unit)}` }, amount / sum > 0.12 ? name : ""))),
     make("p", { class: "soft" }, text));
 }
@@ -59,6 +64,7 @@ function addShares(body, id, table) {
   const rest = shares.slice(5);
   const series = shares.slice(0, 5);
   if (rest.some(({ sum }) => sum > 0)) series.push({ name: "the rest", mean: rest[0].mean.map((_, i) => rest.reduce((all, { mean }) => all + (Number.isNaN(mean[i]) ? 0 : mean[i]), 0)) });
+  for (const one of series) one.style = isGrey(one.name) ? { ...styles[5], colour: "--soft" } : styles[placeOf(one.name)];
   if (series.length > 0) addPlot(body, { title: `${id}: accelerators' time`, help: "by what it went to, stacked", unit: "%", stacked: true, width_s: table.width_s, n: table.n, series });
 }
 
@@ -79,6 +85,9 @@ function addSpans(body) {
     body.append(make("div", { class: "wide binds" }, make("h3", {}, `${id}: what binds`),
       make("div", { class: "bars", role: "img", "aria-label": text }, ...own.map(({ binds, from_s, to_s }) => make("i", { class: `phase bind-${binds.toLowerCase()}`,
         style: `left:${(100 * from_s) / runEnd}%;width:${(100 * (to_s - from_s)) / runEnd}%`, title: `${binds}: ${formatClock(from_s)} to ${formatClock(to_s)}` }))),
+      own.length > 0 ? make("div", { class: "axis" }, make("span", {}, formatClock(0)), make("span", {}, formatClock(runEnd))) : null,
+      own.length > 0 ? make("p", { class: "key" }, ...[...new Set(own.map(({ binds }) => binds))].map((binds) =>
+        make("span", {}, make("i", { class: `phase bind-${binds.toLowerCase()}` }), binds)), make("span", {}, "empty: unsaturated")) : null,
       make("p", { class: "soft" }, text.length > 400 ? `${text.slice(0, 400)} …` : text)));
   }
 }

@@ -1,6 +1,7 @@
 #include "platforms/input/document.h"
 
 #include "platforms/input/data.h"
+#include "platforms/input/place.h"
 #include "platforms/input/text_file.h"
 
 #include <glib/gstdio.h>
@@ -29,6 +30,7 @@ typedef struct loading {
   tw_faults *faults;
   GPtrArray *files; /* the files in the order of reading, each once */
   GPtrArray *stack; /* absolute paths of the files being included, outermost first */
+  const char *home; /* the folder of the outermost file */
   guint n_files;    /* files that were read, repetitions counted */
   gsize n_bytes;
 } loading;
@@ -257,6 +259,15 @@ static void insert_selected(loading *load, const char *path, xmlDoc *xml, xmlNod
   xmlXPathFreeContext(context);
 }
 
+/* Adds a fault where the file may not be included. */
+static gboolean check_place(loading *load, const char *path, const char *from_path, const xmlNode *from)
+{
+  g_autofree char *why = tw_refused_place(path, load->home);
+  if (why != NULL)
+    read_fault(load, path, from_path, from, why);
+  return why == NULL;
+}
+
 static xmlDoc *load_resolved(loading *load, const char *path, const char *from_path, const xmlNode *from);
 static void resolve_includes(loading *load, const char *path, xmlNode *parent);
 
@@ -337,6 +348,8 @@ static xmlDoc *load_resolved(loading *load, const char *path, const char *from_p
     read_fault(load, path, from_path, from, "includes are nested more than 64 deep; nest them less");
     return NULL;
   }
+  if (from != NULL && !check_place(load, path, from_path, from))
+    return NULL;
 
   gsize length = 0;
   g_autofree char *text = read_text(load, path, from_path, from, &length);
@@ -365,7 +378,8 @@ tw_document *tw_document_load(const char *path, tw_faults *faults)
 {
   g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) stack = g_ptr_array_new();
-  loading load = {faults, files, stack, 0, 0};
+  g_autofree char *absolute = g_canonicalize_filename(path, NULL), *home = g_path_get_dirname(absolute);
+  loading load = {.faults = faults, .files = files, .stack = stack, .home = home};
   xmlDoc *xml = load_resolved(&load, path, NULL, NULL);
   if (xml == NULL)
     return NULL;

@@ -2,7 +2,8 @@
  *
  * What a stranger's file could do to a parser is refused with a fault: entities (which can expand without
  * end), the network, NUL bytes, elements nested more than 64 deep, more than 64 MiB or 4096 files with all
- * includes counted, includes that loop. A DOCTYPE may name a DTD; it is never fetched. */
+ * includes counted, includes that loop or lie outside of the document's folder, links followed (what ships may be
+ * included, and what lies in a folder of $TOKENWORKS_ALLOW, which colons part). A DOCTYPE may name a DTD; it is never fetched. */
 #ifndef TW_PLATFORMS_DOCUMENT_H
 #define TW_PLATFORMS_DOCUMENT_H
 

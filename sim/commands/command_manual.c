@@ -81,17 +81,20 @@ static char *write_page(void)
                   ".SH COMMANDS\n\\fBtokenworks\\fR \\fICOMMAND\\fR \\fB\\-\\-help\\fR explains each.\n");
   for (const tw_command *const *command = tw_commands; *command != NULL; command++)
     append_command(page, *command);
-  g_string_append(page,
-                  ".SH EXIT STATUS\n"
-                  ".TP\n0\nDone.\n"
-                  ".TP\n1\nThe run or a check failed.\n"
-                  ".TP\n2\nBad usage or bad input.\n"
-                  ".TP\n130\nThe run was ended by Ctrl\\-C; its logs are complete up to then.\n"
-                  ".SH ENVIRONMENT\n"
-                  ".TP\n\\fBTOKENWORKS_DATA\\fR\nThe directory of the shipped platforms, models, devices, "
-                  "scenarios and traces, instead of share/tokenworks beside the program's bin.\n"
-                  ".TP\n\\fBCOLUMNS\\fR\nThe width of plots that do not go to a terminal.\n"
-                  ".SH SEE ALSO\nhttps://simgrid.org\n");
+  g_string_append(
+      page,
+      ".SH EXIT STATUS\n"
+      ".TP\n0\nDone.\n"
+      ".TP\n1\nThe run or a check failed.\n"
+      ".TP\n2\nBad usage or bad input.\n"
+      ".TP\n130\nThe run was ended by Ctrl\\-C; its logs are complete up to then.\n"
+      ".SH ENVIRONMENT\n"
+      ".TP\n\\fBTOKENWORKS_DATA\\fR\nThe directory of the shipped platforms, models, devices, "
+      "scenarios and traces, instead of share/tokenworks beside the program's bin.\n"
+      ".TP\n\\fBTOKENWORKS_ALLOW\\fR\nFolders, with colons between them, from which documents may include "
+      "files, beside their own folder and what ships.\n"
+      ".TP\n\\fBCOLUMNS\\fR\nThe width of plots that do not go to a terminal.\n"
+      ".SH SEE ALSO\nhttps://simgrid.org\n");
   return g_string_free(page, FALSE);
 }
 

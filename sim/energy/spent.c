@@ -65,15 +65,15 @@ void tw_spent_measure(const tw_spent *spent, tw_metric_values *v)
     v->of[TW_METRIC_SPENT_J_WEIGHTS + c] = spent->joules[c];
     if (!isnan(of[TW_METRIC_COST_USD]))
       v->of[TW_METRIC_SPENT_USD_WEIGHTS + c] =
-          by_time * spent->seconds[c] + (by_joule > 0 ? by_joule * spent->joules[c] : 0);
+          by_time * spent->seconds[c] + (by_joule != 0 ? by_joule * spent->joules[c] : 0);
   }
   if (spent->jobs_s > 0 || jobs_j > 0) {
     v->of[TW_METRIC_SPENT_S_JOBS] = spent->jobs_s;
     v->of[TW_METRIC_SPENT_J_JOBS] = jobs_j;
     if (!isnan(of[TW_METRIC_COST_USD]))
-      v->of[TW_METRIC_SPENT_USD_JOBS] = by_time * spent->jobs_s + (by_joule > 0 ? by_joule * jobs_j : 0);
+      v->of[TW_METRIC_SPENT_USD_JOBS] = by_time * spent->jobs_s + (by_joule != 0 ? by_joule * jobs_j : 0);
   }
   v->of[TW_METRIC_SPENT_J_BESIDE] = site_j - all_j;
   if (!isnan(of[TW_METRIC_COST_USD]))
-    v->of[TW_METRIC_SPENT_USD_BESIDE] = by_joule > 0 ? by_joule * (site_j - all_j) : 0;
+    v->of[TW_METRIC_SPENT_USD_BESIDE] = by_joule != 0 ? by_joule * (site_j - all_j) : 0;
 }

@@ -14,16 +14,6 @@ static gboolean is_full(const tw_scheduler *s, gint64 tokens)
 
 /* ---- A plan ---- */
 
-/* Finds out whose adapters are used now. */
-static void note_adapters(tw_scheduler *s)
-{
-  if (s->config.adapters.slots == 0)
-    return;
-  tw_adapters_run_none(&s->adapters);
-  for (const GList *link = s->running.head; link != NULL; link = link->next)
-    tw_adapters_run(&s->adapters, &((const tw_sequence *)link->data)->request);
-}
-
 /* Iterations from the one that is planned to the next in which prompts may be computed. */
 static gint64 iterations_deferred(const tw_scheduler *s)
 {
@@ -41,9 +31,9 @@ void tw_batching_begin(tw_scheduler *s)
   g_array_set_size(s->next.list, 0);
   s->next.cached = s->next.from_host = s->next.from_store = 0;
   s->next.adapters = (tw_adapter_loads){0};
-  note_adapters(s);
-  g_ptr_array_set_size(s->joining, 0);
-  g_ptr_array_set_size(s->leaving, 0);
+  s->one_by_one = FALSE;
+  tw_batching_empty(s->joining);
+  tw_batching_empty(s->leaving);
   s->preempted = s->evictable = FALSE;
   s->defers = tw_batching_defers(s);
   s->reserved = s->ahead ? tw_kv_need(&s->kv, s->decoding.count, 1) : 0;
@@ -143,21 +133,38 @@ static void sort_out(tw_scheduler *s)
   }
 }
 
+/* Whether the running sequences are in this order: b somewhere behind a. */
+static gboolean stands_before(const tw_sequence *a, GList *b)
+{
+  while (b != NULL && b->data != a)
+    b = b->prev;
+  return b != NULL;
+}
+
 /* Decodes alone and then half-done prompts, or all at once in the first of two passes. Sets `gone` where a
- * sequence has lost its own blocks. Returns what is left of the budget. */
+ * sequence has lost its own blocks. Returns what is left of the budget.
+ *
+ * vLLM walks by an index, which (until July 2026, issue 49097) goes back for a victim with tokens in this plan alone:
+ * for one that was left out before, the sequence behind the one that wanted the blocks is left out, too. */
 static gint64 run_pass(tw_scheduler *s, int pass, gint64 budget, gboolean *gone)
 {
   gboolean apart = s->config.kind->decodes_first;
+  gint64 skipped = 0;
   for (GList *link = s->running.head, *next; link != NULL && budget > 0 && !*gone; link = next) {
     tw_sequence *sequence = link->data;
     next = link->next;
     if (apart ? tw_sequence_is_partial(sequence) != pass : pass > 0)
       continue;
+    if (skipped > 0) {
+      skipped--;
+      continue;
+    }
     gint64 blocks, tokens = next_tokens(s, sequence, budget, &blocks);
     while (tokens > 0 && !*gone && blocks > tw_kv_free(&s->kv) - s->reserved) {
       tw_sequence *worst = worst_running(s);
       *gone = worst == sequence;
       budget += worst->planned;
+      skipped += s->config.kind->skips && worst->planned == 0 && stands_before(worst, link->prev);
       tw_prefix_cache_evict(&s->prefixes, tw_kv_free(&s->kv) - s->reserved);
       tw_batching_preempt(s, worst);
     }
@@ -182,6 +189,7 @@ static gint64 run_one_by_one(tw_scheduler *s)
 {
   gint64 budget = s->config.max_batched_tokens;
   gboolean gone = FALSE;
+  s->one_by_one = TRUE;
   for (GList *link = s->running.head; link != NULL; link = link->next)
     ((tw_sequence *)link->data)->planned = 0;
   for (int pass = 0; pass < 2 && !gone; pass++)
@@ -191,7 +199,7 @@ static gint64 run_one_by_one(tw_scheduler *s)
   return budget;
 }
 
-gint64 tw_batching_run(tw_scheduler *s)
+static gint64 run_all(tw_scheduler *s)
 {
   tw_sequence *last = s->running.tail != NULL ? s->running.tail->data : NULL;
   gboolean partial = last != NULL && tw_sequence_is_partial(last);
@@ -209,6 +217,36 @@ gint64 tw_batching_run(tw_scheduler *s)
     s->partial -= !tw_sequence_is_partial(last);
   }
   return s->config.max_batched_tokens - decodes - chunk;
+}
+
+/* Whether the plan has tokens of a running sequence. */
+static gboolean is_scheduled(const tw_scheduler *s, const tw_sequence *sequence)
+{
+  gint64 blocks;
+  if (s->one_by_one)
+    return sequence->planned > 0;
+  for (guint i = 0; i < s->next.list->len; i++)
+    if (g_array_index(s->next.list, tw_chunk, i).sequence == sequence)
+      return TRUE;
+  return !tw_sequence_is_partial(sequence) && next_tokens(s, sequence, 1, &blocks) > 0;
+}
+
+/* Finds out whose adapters the plan uses. */
+static void note_adapters(tw_scheduler *s)
+{
+  if (s->config.adapters.slots == 0)
+    return;
+  tw_adapters_run_none(&s->adapters);
+  for (const GList *link = s->running.head; link != NULL; link = link->next)
+    if (is_scheduled(s, link->data))
+      tw_adapters_run(&s->adapters, &((const tw_sequence *)link->data)->request);
+}
+
+gint64 tw_batching_run(tw_scheduler *s)
+{
+  gint64 budget = run_all(s);
+  note_adapters(s);
+  return budget;
 }
 
 void tw_batching_join_delivered(tw_scheduler *s)
@@ -263,6 +301,7 @@ void tw_batching_enter(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
   sequence->prefill_done = hit->tokens;
   sequence->prefill_target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
   sequence->place = s->admitted++;
+  sequence->passed = 0;
   if (s->config.sequence_blocks > 0)
     tw_batching_take(s, s->config.sequence_blocks);
   if (isnan(sequence->first_scheduled_s))
@@ -384,13 +423,13 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
 
 gboolean tw_batching_admit(tw_scheduler *s, gint64 budget, double now_s)
 {
-  note_adapters(s); /* a sequence that has been preempted runs no more */
+  note_adapters(s);
   gboolean any = admit(s, budget, now_s);
   for (guint i = 0; i < s->passed->len; i++)
-    tw_waiting_push(&s->waiting, s->passed->pdata[i], s->decoding.count);
+    tw_waiting_pass(&s->waiting, s->passed->pdata[i], s->decoding.count);
   if (s->passed->len > 0 && s->held_up == TW_WAIT_BOUNDARY)
     s->held_up = TW_WAIT_SEATS;
-  g_ptr_array_set_size(s->passed, 0);
+  tw_batching_empty(s->passed);
   return any;
 }
 
@@ -413,8 +452,8 @@ void tw_batching_start(tw_scheduler *s, gboolean decodes)
   gboolean decode = decodes && s->decoding.sequences > 0;
   s->changed |= s->leaving->len + s->joining->len + s->chunks.list->len > 0 || decode != s->decodes;
   s->decodes = decode;
-  g_ptr_array_set_size(s->joining, 0);
-  g_ptr_array_set_size(s->leaving, 0);
+  tw_batching_empty(s->joining);
+  tw_batching_empty(s->leaving);
   s->batch = (tw_batch){.next_full = G_MAXINT64};
   s->wasted = 0;
   for (guint i = 0; i < s->chunks.list->len; i++) {
@@ -433,6 +472,9 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
   if (!s->decodes)
     return G_MAXINT64;
   gint64 first_end = tw_decoding_first_end(&s->decoding), q = s->decoding.count;
+  if (s->ahead && s->waiting.passed > 0 &&
+      first_end > 1) /* the plan of its last iteration knows of its end */
+    first_end--;
   gint64 room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
   /* Pieces that one hopes to find below may become too old at any time. */
   if (s->evictable && s->config.offload != NULL && s->config.offload->config.ttl_s > 0)

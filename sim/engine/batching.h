@@ -14,6 +14,13 @@ static inline gint64 tw_batching_blocks(const tw_scheduler *scheduler, gint64 to
   return tw_kv_blocks(&scheduler->kv, tokens) + scheduler->config.sequence_blocks;
 }
 
+/* Empties an array of sequences, which mostly is: without a call then. */
+static inline void tw_batching_empty(GPtrArray *sequences)
+{
+  if (sequences->len > 0)
+    g_ptr_array_set_size(sequences, 0);
+}
+
 /* Whether a sequence is in the middle of its prompt. */
 static inline gboolean tw_sequence_is_partial(const tw_sequence *sequence)
 {

@@ -100,7 +100,8 @@ void tw_batching_set_back(tw_scheduler *s, tw_sequence *sequence)
   s->preemptions++;
   s->preempted = TRUE;
   g_queue_unlink(&s->running, &sequence->link);
-  tw_waiting_push(&s->waiting, sequence, s->decoding.count);
+  (s->config.adapters.slots > 0 ? tw_waiting_push_front : tw_waiting_push)(&s->waiting, sequence,
+                                                                           s->decoding.count);
 }
 
 void tw_batching_preempt(tw_scheduler *s, tw_sequence *sequence)

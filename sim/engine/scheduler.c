@@ -306,7 +306,7 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
     if (has_emitted_all(sequence))
       end_waiting(s, sequence);
   }
-  g_ptr_array_set_size(s->lost, 0);
+  tw_batching_empty(s->lost);
   for (guint i = 0; i < s->chunks.list->len; i++)
     finish_chunk(s, &g_array_index(s->chunks.list, tw_chunk, i), start_s, now_s);
   g_array_set_size(s->chunks.list, 0);
@@ -328,7 +328,7 @@ static void take_all(tw_scheduler *s, GPtrArray *sequences)
     sequence->preemptions--;
     s->preemptions--;
   }
-  g_ptr_array_set_size(s->joining, 0);
+  tw_batching_empty(s->joining);
   tw_sglang_reset(s);
   for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL;) {
     tw_heap_remove(&s->delivered, node);

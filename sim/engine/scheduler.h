@@ -38,10 +38,11 @@ typedef struct tw_scheduler_kind {
   gboolean radix; /* The prefix cache and the waiting line are SGLang's, and ends are learned of late. */
   gboolean decodes_first; /* Half-done prompts get what all decodes leave of the budget. */
   gboolean whole_blocks;  /* A part of a prompt ends where a block does. */
-  gboolean padded;        /* Each prompt of a batch counts as much as the longest of them. */
-  gint64 block_tokens;    /* Tokens of a KV block, where the scenario does not say. */
-  int reserve;            /* A tw_admission_reserve, where the scenario does not say. */
-  double watermark;       /* The watermark of the configuration, where the scenario does not say. */
+  gboolean skips;  /* A victim that was left out before makes the next running sequence be left out, too. */
+  gboolean padded; /* Each prompt of a batch counts as much as the longest of them. */
+  gint64 block_tokens; /* Tokens of a KV block, where the scenario does not say. */
+  int reserve;         /* A tw_admission_reserve, where the scenario does not say. */
+  double watermark;    /* The watermark of the configuration, where the scenario does not say. */
   /* Plans from `now_s` on, by the functions of batching.h, up to tw_batching_start. */
   void (*plan)(tw_scheduler *scheduler, double now_s);
   /* For how many iterations the planned batch stays as it is, if nobody arrives. */
@@ -156,15 +157,16 @@ struct tw_scheduler {
   gint64 ended_since; /* Number of sequences that have ended since the last plan. */
   gint64 wasted;      /* Tokens that the iteration that runs computes for nobody. */
   gboolean decodes_next; /* The iteration planned behind the one that runs has decodes. */
-  gint64 reserved;    /* Blocks that the planned iterations have taken, beyond those of what is computed. */
-  gboolean ahead;     /* An iteration runs while another one is planned. */
-  gint64 promised;    /* Blocks that the sequences which hold any will hold at their ends. */
-  gboolean decodes;   /* The decoding sequences take part in the iteration. */
-  gboolean paused;    /* Nobody is admitted while others run. */
-  gint64 iteration;   /* The number of the iteration that begins, the same in all ranks of an engine. */
-  gboolean defers;    /* The plan leaves prompts to a later iteration: tw_batching_defers. */
-  gboolean bound;     /* Somebody still waited behind the last plan that let prompts be computed. */
-  gboolean preempted; /* The plan preempted somebody, so that the next one may admit again. */
+  gint64 reserved;     /* Blocks that the planned iterations have taken, beyond those of what is computed. */
+  gboolean ahead;      /* An iteration runs while another one is planned. */
+  gint64 promised;     /* Blocks that the sequences which hold any will hold at their ends. */
+  gboolean decodes;    /* The decoding sequences take part in the iteration. */
+  gboolean one_by_one; /* The running sequences of the plan were looked at one by one: `planned` is set. */
+  gboolean paused;     /* Nobody is admitted while others run. */
+  gint64 iteration;    /* The number of the iteration that begins, the same in all ranks of an engine. */
+  gboolean defers;     /* The plan leaves prompts to a later iteration: tw_batching_defers. */
+  gboolean bound;      /* Somebody still waited behind the last plan that let prompts be computed. */
+  gboolean preempted;  /* The plan preempted somebody, so that the next one may admit again. */
   tw_wait_cause held_up; /* Why the last plan did not admit the first that waits. */
   gboolean changed;      /* The batch differs from a continuation of the decodes before. */
   tw_prefix_cache prefixes;

@@ -13,7 +13,7 @@ static void plan_mixed(tw_scheduler *s, double now_s)
   }
   tw_batching_admit(s, budget, now_s);
   if (!s->defers)
-    s->bound = s->waiting.n > 0;
+    s->bound = s->waiting.n > s->waiting.passed;
 }
 
 /* Follows vLLM V1 (vllm/v1/core/sched/scheduler.py and kv_cache_manager.py in May 2026). Asynchronously
@@ -75,7 +75,7 @@ static void plan_sarathi(tw_scheduler *s, double now_s)
 #define KINDS(X)                                                                                             \
   X("vllm",                                                                                                  \
     "vLLM V1 (of May 2026): running sequences first, then waiting ones, prompts in chunks beside decodes",   \
-    .chunked = TRUE, .asynchronous = TRUE, .plan = plan_vllm, .horizon = tw_batching_horizon,                \
+    .chunked = TRUE, .asynchronous = TRUE, .skips = TRUE, .plan = plan_vllm, .horizon = tw_batching_horizon, \
     .block_tokens = 16, .reserve = TW_RESERVE_PROMPT)                                                        \
   X("prefill-first",                                                                                         \
     "vLLM V0 (up to 0.8, as in Vidur): whole prompts as soon as they fit, alone, their number times the "    \

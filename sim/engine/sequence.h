@@ -65,6 +65,7 @@ typedef struct tw_sequence {
   gint64 prefill_done;   /* Tokens of these that have blocks. */
   gint64 planned; /* Tokens that it computes in the iteration that is being planned, if room is short. */
   guint64 place;  /* Its place in the order of admission. */
+  guint64 passed; /* Its place among those that others have passed as they waited; 0: none. */
   tw_prefix_node *prefix; /* The last node of the full blocks that it holds, NULL: none. */
   gint64 joined;          /* The rank's decode count as it joined the batch with prefill_target tokens. */
   gboolean admitted;      /* The engine that has it has admitted it before. */

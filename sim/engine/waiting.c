@@ -214,6 +214,33 @@ void tw_waiting_push(tw_waiting *w, tw_sequence *sequence, gint64 count)
   w->n++;
 }
 
+/* Keys of those that stand before all others where sequences pass each other. */
+#define KEY_PASSED -2.0
+#define KEY_FRONT  -1.0
+
+void tw_waiting_pass(tw_waiting *w, tw_sequence *sequence, gint64 count)
+{
+  w->passed++;
+  if (sequence->passed == 0)
+    sequence->passed = ++w->entered;
+  if (w->order != TW_ORDER_ARRIVAL) {
+    tw_waiting_push(w, sequence, count);
+    return;
+  }
+  tw_heap_push(&w->line, &sequence->waiting, KEY_PASSED, sequence->passed);
+  w->n++;
+}
+
+void tw_waiting_push_front(tw_waiting *w, tw_sequence *sequence, gint64 count)
+{
+  if (w->order != TW_ORDER_ARRIVAL) {
+    tw_waiting_push(w, sequence, count);
+    return;
+  }
+  tw_heap_push(&w->line, &sequence->waiting, KEY_FRONT, G_MAXUINT64 - ++w->entered);
+  w->n++;
+}
+
 tw_sequence *tw_waiting_first(const tw_waiting *w, gint64 count)
 {
   if (w->n == 0)
@@ -225,6 +252,7 @@ tw_sequence *tw_waiting_first(const tw_waiting *w, gint64 count)
 void tw_waiting_take(tw_waiting *w, tw_sequence *sequence)
 {
   w->n--;
+  w->passed -= sequence->passed > 0;
   if (w->order != TW_ORDER_FAIR) {
     tw_heap_remove(&w->line, &sequence->waiting);
     return;

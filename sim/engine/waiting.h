@@ -25,9 +25,10 @@ extern const char *const tw_waiting_order_names[];
 typedef struct tw_waiting {
   int order; /* tw_waiting_order */
   guint n;
-  tw_heap line;        /* By (priority, ticket). The order `fair` does not use it. */
-  gboolean appends;    /* A sequence that comes back stands behind all others, not by its ticket. */
-  guint64 entered;     /* With `appends`, the number of sequences that have come or come back. */
+  tw_heap line;     /* By (priority, ticket). The order `fair` does not use it. */
+  gboolean appends; /* A sequence that comes back stands behind all others, not by its ticket. */
+  guint64 entered;  /* Number of sequences that took places of their own: came, came back or were passed. */
+  guint passed;     /* Number of sequences in line that others have passed. */
   GHashTable *clients; /* By name, for the order `fair`; NULL otherwise. */
   GPtrArray *active;   /* Clients with sequences in line. */
   tw_client *last;     /* The client that left the line last. */
@@ -39,6 +40,11 @@ void tw_waiting_clear(tw_waiting *waiting); /* Does not free the sequences in it
 
 /* Puts a sequence into the line at decode count `count`: one that is new, or that lost its place. */
 void tw_waiting_push(tw_waiting *waiting, tw_sequence *sequence, gint64 count);
+/* Puts a sequence that others have passed back into the line. As in vLLM since 0.18, whose scheduler keeps them in a
+ * queue of their own (skipped_waiting), those come first, in the order in which they were first passed, and then those
+ * that lost their places, the last of them first: in the order of arrival; other orders stay as they are. */
+void tw_waiting_pass(tw_waiting *waiting, tw_sequence *sequence, gint64 count);
+void tw_waiting_push_front(tw_waiting *waiting, tw_sequence *sequence, gint64 count);
 /* The sequence that is to be admitted next, NULL if nobody waits. */
 tw_sequence *tw_waiting_first(const tw_waiting *waiting, gint64 count);
 /* Takes a sequence out of the line. */

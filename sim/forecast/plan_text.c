@@ -242,12 +242,9 @@ static void add_site(GString *out, const tw_scenario *scenario)
 {
   g_autoptr(tw_site_power) power = tw_site_power_new(scenario);
   const tw_platform *platform = scenario->platform;
-  long used = 0;
-  for (int i = 0; i < scenario->plan.n_engines; i++)
-    for (int s = 0; s < scenario->plan.engines[i].n_shares; s++)
-      used += scenario->plan.engines[i].shares[s].accelerators;
   g_string_append_printf(out, "\nsite \"%s\"\n", platform->name);
-  add_row(out, "accelerators", "%ld, of which engines use %ld", tw_platform_accelerators(platform), used);
+  add_row(out, "accelerators", "%ld, of which engines and jobs use %ld", tw_platform_accelerators(platform),
+          tw_scenario_used_accelerators(scenario));
   long trained = 0;
   for (int i = 0; i < scenario->n_jobs; i++)
     trained += tw_site_job_accelerators(&scenario->jobs[i]);

@@ -142,8 +142,8 @@ static gboolean go_on(void *user, double now_s)
 /* Ends all sites at once, and what is between them. */
 static void finish(world_run *run, double end_s)
 {
-  if (!isfinite(end_s)) {
-    end_s = 0;
+  if (!isfinite(end_s)) { /* The last answer may have been on its way to its users. */
+    end_s = tw_exchange_ended(run->exchange);
     for (int i = 0; i < run->world->n_sites; i++)
       end_s = fmax(end_s, tw_factory_ended(run->branches[i].factory));
   }

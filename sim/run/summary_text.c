@@ -75,32 +75,63 @@ static void print_classes(const json_t *summary, FILE *out)
   }
 }
 
+/* What is known of power and its yield, in a line. */
+static void print_power(const json_t *summary, FILE *out)
+{
+  static const struct {
+    const char *key;
+    double factor;
+    const char *unit;
+  } parts[] = {{"j_per_output_token", 1, "J per output token"},
+               {"average_w", 1e-3, "kW on average"},
+               {"peak_w", 1e-3, "kW at peak"},
+               {"output_tokens_per_s_per_mw", 1, "tokens/s per MW"}};
+  const char *separator = "  energy      ";
+  gboolean any = FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+    double value = number(summary, "energy", parts[i].key);
+    if (isnan(value))
+      continue;
+    fprintf(out, "%s%.4g %s", separator, parts[i].factor * value, parts[i].unit);
+    separator = ", ";
+    any = TRUE;
+  }
+  if (any)
+    fputc('\n', out);
+}
+
+static void print_cost(const json_t *summary, FILE *out)
+{
+  double million_usd = number(summary, "cost", "usd_per_million_output_tokens");
+  gboolean capital = !isnan(number(summary, "cost", "capital_usd"));
+  fprintf(out, "  cost        %.4g USD", number(summary, "cost", "usd"));
+  if (!isnan(million_usd))
+    fprintf(out, ", %.4g USD per million output tokens", million_usd);
+  fputs(capital ? "\n" : ": electricity alone, as no <cost> says what accelerators or racks cost\n", out);
+}
+
 static void print_energy(const json_t *summary, FILE *out)
 {
   const json_t *energy = json_object_get(summary, "energy");
   const char *missing = json_string_value(json_object_get(energy, "missing"));
   if (missing != NULL)
     fprintf(out, "  energy      of the site unknown: the platform lacks %s\n", missing);
-  else if (energy != NULL && isnan(number(summary, "energy", "j_per_output_token")))
-    fprintf(out, "  energy      %.4g kW on average, %.4g kW at peak\n",
-            1e-3 * number(summary, "energy", "average_w"), 1e-3 * number(summary, "energy", "peak_w"));
-  else if (energy != NULL)
-    fprintf(out, "  energy      %.4g J per output token, %.4g kW on average, ",
-            number(summary, "energy", "j_per_output_token"), 1e-3 * number(summary, "energy", "average_w"));
-  if (!isnan(number(summary, "energy", "peak_w")))
-    fprintf(out, "%.4g kW at peak, ", 1e-3 * number(summary, "energy", "peak_w"));
-  if (missing == NULL && energy != NULL)
-    fprintf(out, "%.4g tokens/s per MW\n", number(summary, "energy", "output_tokens_per_s_per_mw"));
+  else
+    print_power(summary, out);
   double over_w = number(summary, "energy", "cap_overshoot_w");
   if (!isnan(over_w))
     fprintf(out, "  power cap   exceeded by at most %.4g kW, for at most %.4g s at a time; mean clock %.3g\n",
             1e-3 * over_w, number(summary, "energy", "cap_exceeded_s"), number(summary, "energy", "clock"));
   if (json_object_get(summary, "cost") != NULL)
-    fprintf(out, "  cost        %.4g USD, %.4g USD per million output tokens\n",
-            number(summary, "cost", "usd"), number(summary, "cost", "usd_per_million_output_tokens"));
+    print_cost(summary, out);
   if (json_object_get(summary, "carbon") != NULL)
     fprintf(out, "  carbon      %.4g kg CO2, %.4g g per million output tokens\n",
             1e-3 * number(summary, "carbon", "g"), number(summary, "carbon", "g_per_million_output_tokens"));
+  const json_t *joules = json_object_get(json_object_get(summary, "spent"), "joules");
+  double jobs_j = json_number_value(json_object_get(joules, "jobs"));
+  if (jobs_j > 0)
+    fprintf(out, "  of jobs     %.3g %% of the energy, which what a token takes has in it\n",
+            100 * jobs_j / number(summary, "energy", "site_j"));
 }
 
 /* A number of so many columns, or a dash where it is not known. */

@@ -44,7 +44,11 @@ extern const char *const tw_rollout_policy_names[];
 #define TW_WEIGHT_SYNCS(X)                                                                                   \
   X(CHAIN, "chain",                                                                                          \
     "the first engine gets them from the trainer, each other one from the one before it, all at once")       \
-  X(DIRECT, "direct", "each engine gets them from the trainer")
+  X(DIRECT, "direct", "each engine gets them from the trainer")                                              \
+  X(GATHER, "gather",                                                                                        \
+    "each accelerator of the trainer gets all of them from the others, and each one of engines all of "      \
+    "them, too: "                                                                                            \
+    "collectives over whole parameters")
 typedef enum {
 #define X(name, ...) TW_WEIGHT_SYNC_##name,
   TW_WEIGHT_SYNCS(X)

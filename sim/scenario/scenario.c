@@ -143,6 +143,19 @@ static void keep_site(tw_document *document, int site)
   tw_document_unwrap(document, kept);
 }
 
+/* Notes accelerators that nothing is placed on. */
+static void note_idle(const tw_scenario *scenario)
+{
+  long all = tw_platform_accelerators(scenario->platform),
+       idle = all - tw_scenario_used_accelerators(scenario);
+  if (idle > 0)
+    g_ptr_array_add(
+        scenario->notes,
+        g_strdup_printf("%ld of the platform's %ld accelerators have neither an engine nor a job; they "
+                        "idle, and count in watts and dollars",
+                        idle, all));
+}
+
 /* Reads a scenario of one site from a document that was checked; `site` is its number, -1: it is alone. */
 static tw_scenario *read_scenario(tw_document *document, int site, double utc_offset_s, tw_faults *faults)
 {
@@ -182,12 +195,25 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
   if (tw_faults_added(faults) > before)
     return NULL;
   tw_scenario_plan_ports(scenario);
+  note_idle(scenario);
   list_files(scenario, document);
   scenario->canonical = tw_document_canonical(document);
   const tw_element *const implied[] = {&tw_scheduler_element, &tw_step_time_element, &tw_router_element,
                                        &tw_output_element, NULL};
   scenario->resolved = tw_schema_resolve(root, &tw_scenario_element, implied);
   return g_steal_pointer(&scenario);
+}
+
+long tw_scenario_used_accelerators(const tw_scenario *scenario)
+{
+  long used = 0;
+  for (int i = 0; i < scenario->plan.n_engines; i++)
+    for (int s = 0; s < scenario->plan.engines[i].n_shares; s++)
+      used += scenario->plan.engines[i].shares[s].accelerators;
+  for (int i = 0; i < scenario->n_jobs; i++)
+    if (!tw_site_job_shares(&scenario->jobs[i]))
+      used += tw_site_job_accelerators(&scenario->jobs[i]) + scenario->jobs[i].spares;
+  return used;
 }
 
 tw_scenario *tw_scenario_load(const char *path, const char *const *assignments, tw_faults *faults)

@@ -210,6 +210,9 @@ gboolean tw_pool_loads_weights(const tw_scenario *scenario, const tw_pool *pool)
 /* Bytes of one copy of a pool's weights, without what data-parallel ranks have twice. */
 double tw_pool_copy_bytes(const tw_pool *pool);
 
+/* The accelerators of the platform that engines and jobs have, spares of jobs included. */
+long tw_scenario_used_accelerators(const tw_scenario *scenario);
+
 /* Whether anything crosses links: KV caches on their way between engines, collectives between domains, or
  * weights. */
 gboolean tw_scenario_uses_network(const tw_scenario *scenario);

@@ -205,6 +205,32 @@ static void add_flows(tw_job_run *r, double now_s)
   }
 }
 
+/* Sends each accelerator of a host all weights, of which its trainer has `held` already, from another host. */
+static void gather_at(tw_job_run *r, const tw_host_share *from, const tw_host_share *to, double held,
+                      double now_s)
+{
+  double bytes = tw_pool_copy_bytes(r->jobs->site->seats[0].pool) * to->accelerators * (1 - held);
+  if (from->host != to->host && bytes > 0)
+    add_flow(r, tw_share_endpoint(from), tw_share_endpoint(to), bytes, now_s);
+}
+
+/* The trainer's hosts stand in a ring; hosts of engines follow on the first of them, each on the one before it. Where both
+ * are the same, engines read what the trainer has gathered. */
+static void add_gathering(tw_job_run *r, double now_s)
+{
+  const tw_site *site = r->jobs->site;
+  const tw_engine_place *trainer = &r->job->plan.place;
+  const tw_host_share *before = &trainer->shares[trainer->n_shares - 1];
+  double accelerators = (double)tw_site_job_accelerators(r->job);
+  for (int i = 0; i < trainer->n_shares; before = &trainer->shares[i++])
+    gather_at(r, before, &trainer->shares[i], held_at(trainer, trainer->shares[i].host, accelerators), now_s);
+  before = &trainer->shares[0];
+  for (int i = 0; i < site->n_engines && !r->job->rl.colocated; i++)
+    for (int k = 0; k < site->seats[i].place->n_shares; before = &site->seats[i].place->shares[k++])
+      gather_at(r, before, &site->seats[i].place->shares[k],
+                held_at(trainer, site->seats[i].place->shares[k].host, accelerators) > 0 ? 1 : 0, now_s);
+}
+
 static void begin_sync(tw_job_run *r, double now_s)
 {
   tw_run_load *flows = &r->flows;
@@ -212,7 +238,10 @@ static void begin_sync(tw_job_run *r, double now_s)
   r->leg_s = now_s;
   tw_run_draw(r, 0, 0, now_s);
   tw_shipment_init(&flows->shipment, &r->jobs->shipments, now_s, (guint64)r->index);
-  add_flows(r, now_s);
+  if (r->job->rl.sync == TW_WEIGHT_SYNC_GATHER)
+    add_gathering(r, now_s);
+  else
+    add_flows(r, now_s);
   flows->under_way = flows->shipment.flows != NULL && flows->shipment.flows->len > 0;
   r->due_s = flows->under_way ? INFINITY : tw_rl_synced_s(r, now_s);
   if (flows->under_way)

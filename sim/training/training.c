@@ -265,7 +265,8 @@ tw_training_step tw_training_step_of(const tw_training_setting *s, const tw_trai
                            .bubble_s = cost->bubble * m * (m > 1 ? micro_s : last_s),
                            .optimizer_s = cost->optimizer_s};
   double worked_s = (m - 1) * micro_s + last_s + last_alone_s;
-  step.exposed_s = worked_s - step.compute_s;
+  double exposed_s = worked_s - step.compute_s;
+  step.exposed_s = exposed_s > 1e-12 * worked_s ? exposed_s : 0; /* the rest is rounding */
   step.step_s = worked_s + step.bubble_s + step.optimizer_s;
   return step;
 }

@@ -340,6 +340,11 @@ static void take_freight(tw_exchange *exchange, double now_s)
     come_through(exchange, cargo->user, cargo->latency_s, now_s);
 }
 
+double tw_exchange_ended(const tw_exchange *exchange)
+{
+  return exchange->now_s;
+}
+
 static trip *pop_answer(tw_exchange *exchange)
 {
   tw_heap_node *answer = tw_heap_top(&exchange->answers);

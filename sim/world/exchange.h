@@ -34,6 +34,8 @@ gboolean tw_exchange_start(tw_exchange *exchange, GError **error);
 /* When a request is sent next, something has crossed a line or an answer is back; INFINITY: not before something else
  * happens. `drives_s` (or NULL) gets the same, but INFINITY where only weights are on their way, which nobody waits for. */
 double tw_exchange_due(const tw_exchange *exchange, double *drives_s);
+/* When the last request was sent, something crossed a line, or the last answer was back, so far; 0 before the first. */
+double tw_exchange_ended(const tw_exchange *exchange);
 /* Does that. FALSE with `error` set where the stream is broken. */
 gboolean tw_exchange_step(tw_exchange *exchange, GError **error);
 /* The run has ended at `end_s`, and with it all factories: records what is on its way. */

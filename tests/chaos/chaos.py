@@ -12,6 +12,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 
+import caller
 import draw
 import oracles
 import schema
@@ -21,32 +22,46 @@ NO_FAULT = ("choose an earlier start", "give a duration")  # What a trace turns 
 
 def run(program, scenario, directory, *options):
     """Runs a scenario. Returns what it wrote and None, or None and what is wrong."""
-    done = draw.call([program, "run", scenario, "-o", directory, "-f", "-q", *options])
+    done = program.call("run", scenario, "-o", directory, "-f", "-q", *options)
     if done is None:
-        return None, f"hang: the run does not end within {draw.LIMIT_CPU_S} CPU seconds"
+        return None, f"hang: the run does not end within {caller.LIMIT_CPU_S} CPU seconds"
     if done.returncode == 0:
         return oracles.Run(directory), None
-    said = done.stderr.strip().splitlines() or [""]
+    said = done.said.strip().splitlines() or [""]
     line = next((text for text in said if "ERROR" in text or "assert" in text or "runtime error" in text), said[-1])
     kind = "crash" if done.returncode < 0 or done.returncode > 2 else f"exit {done.returncode}"
     return None, f"{kind}: {line[:400]}"
 
 
-def judge(program, scenario, directory, seed):
-    """Runs one scenario in every way. Returns what is wrong."""
-    macro, wrong = run(program, scenario, directory / "macro")
-    if wrong and any(text in wrong for text in NO_FAULT):
-        return []
-    if wrong:
-        return [wrong]
-    wrong = oracles.judge(macro)
+def check(program, scenario):
+    """Returns the faults that the program finds in a scenario."""
+    done = program.call("check", scenario)
+    if done is None or done.returncode not in (0, 2):
+        raise RuntimeError(f"check of {scenario}: " + ("does not end" if done is None else f"ended with {done.returncode}: {done.said[-2000:]}"))
+    return done.said if done.returncode == 2 else ""
+
+
+class First:
+    """The first run of a scenario, with macro-steps."""
+
+    def __init__(self, program, scenario, directory):
+        self.result, self.wrong = run(program, scenario, directory / "macro")
+        # What a run refuses is refused by a check, unless it turns out only as a trace is read.
+        self.faults = check(program, scenario) if self.wrong and self.wrong.startswith("exit 2") else ""
+
+
+def judge(program, scenario, directory, seed, first):
+    """Runs one scenario in every other way. Returns what is wrong."""
+    if first.wrong:
+        return [] if any(text in first.wrong for text in NO_FAULT) else [first.wrong]
+    wrong, requests = oracles.judge(first.result), first.result.texts["requests"]
     exact, failed = run(program, scenario, directory / "exact", "--set", "/scenario/output/@exact-steps=true")
     wrong += [f"exact: {failed}"] if failed else oracles.differs(
-        "macro_equals_exact", macro.texts["requests"], exact.texts["requests"], "macro-steps and exact steps differ")
+        "macro_equals_exact", requests, exact.texts["requests"], "macro-steps and exact steps differ")
     if seed % 4 == 0:
         other, failed = run(program, scenario, directory / "other", "--set", "/scenario/output/@interval=730ms")
         wrong += [f"interval: {failed}"] if failed else oracles.differs(
-            "the_interval_decides_nothing", macro.texts["requests"], other.texts["requests"], "the logging interval matters")
+            "the_interval_decides_nothing", requests, other.texts["requests"], "the logging interval matters")
     return wrong
 
 
@@ -96,9 +111,8 @@ def shrink(program, root, files, directory, seed, wrong, limit_s):
             if time.monotonic() > end:
                 break
             path = draw.write(changed, kept, directory)
-            if draw.check(program, path):
-                continue
-            found = judge(program, path, directory, seed)
+            first = First(program, path, directory)
+            found = [] if first.faults else judge(program, path, directory, seed, first)
             if kind_of(found) == kind_of(wrong):
                 root, files, wrong, tried = changed, kept, found, True
                 break
@@ -118,10 +132,11 @@ def events(result):
             if row[column]:
                 lines.append((float(row[column]), f"{name} {what}"))
         lines.append((float(row["completion_s"]), f"{name} is {row['state']} {row['reason']}".rstrip()))
-    for row in result.tables.get("segments", []):
-        lines.append((float(row["start_s"]), f"engine {row['engine']}: {row['kind']} of {row['requests']} requests until {row['end_s']}"))
-    for row in result.tables.get("failures", []):
-        lines.append((float(row["start_s"]), f"{row['part']} {row['component']}: {row['effect']}, until {row['repaired_s']}"))
+    parts = [(f"site {name}, ", site) for name, site in result.sites.items()] or [("", result)]
+    for where, row in ((where, row) for where, part in parts for row in part.tables.get("segments", [])):
+        lines.append((float(row["start_s"]), f"{where}engine {row['engine']}: {row['kind']} of {row['requests']} requests until {row['end_s']}"))
+    for where, row in ((where, row) for where, part in parts for row in part.tables.get("failures", [])):
+        lines.append((float(row["start_s"]), f"{where}{row['part']} {row['component']}: {row['effect']}, until {row['repaired_s']}"))
     for time_s, what in sorted(lines):
         yield f"  {time_s:14.9f} s  {what}"
 
@@ -151,7 +166,7 @@ def parse():
                         help="where scenarios that fail are kept")
     parser.add_argument("--shrink", type=float, default=60, help="seconds to make one that fails smaller")
     parser.add_argument("--found", action="store_true", help="runs the scenarios in which something was found instead")
-    parser.add_argument("--coverage", action="store_true", help="fails where an attribute was never drawn")
+    parser.add_argument("--coverage", type=int, metavar="SEEDS", help="fails where an attribute was not drawn by so many or more seeds")
     return parser.parse_args()
 
 
@@ -167,46 +182,61 @@ def run_found(program, source):
     failed = False
     for scenario in sorted((source / "tests" / "chaos" / "found").glob("*/scenario.xml")):
         with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
-            wrong = judge(program, scenario, pathlib.Path(scratch), 0)
+            directory = pathlib.Path(scratch)
+            wrong = judge(program, scenario, directory, 0, First(program, scenario, directory))
         if wrong:
             print(f"{scenario}: " + "\n  ".join(wrong))
         failed |= bool(wrong)
     sys.exit(int(failed))
 
 
+def one_seed(program, elements, platforms, seed, directory, options):
+    """Draws the scenario of a seed, and judges it. Returns what was drawn, and what is wrong: None where nothing fits together."""
+    first = None
+
+    def attempt(path):
+        nonlocal first
+        if options.draw:
+            return check(program, path)
+        first = First(program, path, directory)
+        return first.faults
+    drawing, root = draw.scenario(attempt, elements, platforms, seed, directory)
+    if root is None or options.draw:
+        return drawing.drawn, [] if root is not None else None
+    path = directory / "scenario.xml"
+    wrong = judge(program, path, directory, seed, first)
+    if options.events and not wrong:
+        print("\n".join(events(run(program, path, directory / "told", "--segments")[0])))
+    if wrong:
+        if kind_of(wrong) != "hang":
+            wrong = shrink(program, root, drawing.files, directory, seed, wrong, options.shrink)
+        kept = options.keep / str(seed)
+        shutil.copytree(directory, kept, dirs_exist_ok=True)
+        tell(seed, wrong, kept, program)
+    return drawing.drawn, wrong
+
+
 def main():
     options = parse()
-    program, source = options.program.resolve(), options.source.resolve()
+    program, source = caller.Caller(options.program.resolve()), options.source.resolve()
     if options.found:
         run_found(program, source)
-    elements, drawn = schema.read(program), set()
+    elements, platforms, drawn = schema.read(options.program), draw.find_platforms(program, source), set()
     begun, done, failed, refused = time.monotonic(), 0, [], 0
     for seed in range(options.seed, options.seed + options.count):
         if time.monotonic() - begun > options.seconds:
             break
         with tempfile.TemporaryDirectory(prefix="chaos-") as scratch:
             directory = options.draw / str(seed) if options.draw else pathlib.Path(scratch)
-            drawing, root = draw.scenario(program, elements, source, seed, directory)
-            drawn |= drawing.drawn
-            done += 1
-            if root is None:
-                refused += 1
-                continue
-            if options.draw:
-                continue
-            wrong = judge(program, directory / "scenario.xml", directory, seed)
-            if options.events and not wrong:
-                print("\n".join(events(run(program, directory / "scenario.xml", directory / "told", "--segments")[0])))
-            if wrong:
-                failed.append(seed)
-                if kind_of(wrong) != "hang":
-                    wrong = shrink(program, root, drawing.files, directory, seed, wrong, options.shrink)
-                kept = options.keep / str(seed)
-                shutil.copytree(directory, kept, dirs_exist_ok=True)
-                tell(seed, wrong, kept, program)
+            new, wrong = one_seed(program, elements, platforms, seed, directory, options)
+        drawn |= new
+        done += 1
+        refused += wrong is None
+        if wrong:
+            failed.append(seed)
     print(f"{done} seeds, {refused} of them without a scenario that fits together, {len(failed)} failed"
           + (": " + " ".join(map(str, failed)) if failed else ""))
-    missing = undrawn(elements, drawn) if options.coverage and done == options.count else []
+    missing = undrawn(elements, drawn) if options.coverage and done >= options.coverage else []
     if missing:
         print("never drawn, and not excused in NOT_DRAWN of tests/chaos/draw.py: " + " ".join(missing))
     if refused * 20 > done + 20:

@@ -4,20 +4,22 @@ Elements and attributes come from the tables, so that new ones are drawn without
 where a value needs sense (a model that fits, a file that exists); all else is drawn by its type around its default."""
 import random
 import re
-import resource
-import signal
-import subprocess
 import xml.etree.ElementTree as ElementTree
 
 PLATFORMS = {  # Accelerators that engines may stand on, and whether there is a storage zone.
     "hgx-h100-1": (8, False), "hgx-h100-4": (32, False), "hgx-h100-4-storage": (32, True), "nvl72-gb200-1": (72, False),
-    "fat-tree-h100-16": (128, False), "torus-h100-16": (128, False), "domains8-gb200-9-2-to-1": (72, False)}
+    "fat-tree-h100-16": (128, False), "torus-h100-16": (128, False), "domains8-gb200-9-2-to-1": (72, False),
+    **dict.fromkeys(("planes-static", "planes-hashed", "planes-adaptive"), (32, False))}
+PLANES = {  # Those that are generated: fabrics with rails and spines told apart.
+    "planes-static": "hgx --nodes=4 --nodes-per-leaf=2 --oversubscription=2 --spines=4 --routing=static",
+    "planes-hashed": "hgx --nodes=4 --nodes-per-leaf=2 --oversubscription=3 --spines=7 --rails=2 --routing=hashed",
+    "planes-adaptive": "hgx --nodes=4 --nodes-per-leaf=2 --rails=4 --cross-rail=nvlink --routing=adaptive"}
 WITHOUT_NETWORK = ("hgx-h100-1", "nvl72-gb200-1")  # One domain alone.
-WITH_SPINES = ("domains8-gb200-9-2-to-1",)
-WITH_SWITCHES = ("hgx-h100-4", "hgx-h100-4-storage", "domains8-gb200-9-2-to-1")  # Those of the others are inside a <cluster>.
+WITH_SWITCHES = ("hgx-h100-4", "hgx-h100-4-storage", "domains8-gb200-9-2-to-1", *PLANES)  # Those of the others are inside a <cluster>.
 MODELS = {  # Heads, experts, and a kind of weights that fits on one accelerator or a few.
     "llama-3.1-8b": (32, 0, 1), "qwen3-8b": (32, 0, 1), "qwen3-14b": (40, 0, 1), "gpt-oss-20b": (64, 32, 1),
-    "qwen3-30b-a3b": (32, 128, 1), "mixtral-8x7b": (32, 8, 2), "llama-3.1-70b": (64, 0, 4)}
+    "qwen3-30b-a3b": (32, 128, 1), "mixtral-8x7b": (32, 8, 2), "llama-3.1-70b": (64, 0, 4), "qwen3.5-35b-a3b": (16, 256, 2)}
+WITH_STATE = ("qwen3.5-35b-a3b",)  # Linear attention.
 PRESETS = ("agentic-coding", "best-of-n", "chat", "code-completion", "deep-research", "reasoning-r1")
 ENGINES = ("vllm", "vllm-0.12", "vllm-all-to-all", "sglang", "tensorrt-llm", "tensorrt-llm-1.0", "transformers")
 UNITS = {"time": "s", "power": "W", "rate": "/s", "size": "GB", "bandwidth": "GB/s"}
@@ -32,16 +34,8 @@ NOT_DRAWN = {
     "part/file": "as lengths/file, which is drawn", "output/exact-steps": "every drawn scenario runs with both values",
     "pool/hosts": "explicit placement names hosts of one platform; tests of the placement do",
     "turn/retry-from": "names a turn above; the default, itself, is drawn",
-    **dict.fromkeys(("site/name", "site/region", "site/utc-offset", "site/guests", "users/class", "users/region", "users/home",
-                     "users/stays", "wan/from", "wan/to", "wan/latency", "wan/bandwidth", "global-router/policy",
-                     "global-router/spill", "global-router/sticky", "global-router/bytes-per-token"),
-                    "several sites, which tests/cli/test_sites.py draws"),
-    "job/hosts": "names hosts of one platform; tests of jobs do", "job/kind": "one kind is drawn",
-    "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise",
-    **dict.fromkeys(("rollouts/prompts", "rollouts/samples", "rollouts/system-tokens", "rollouts/keeps-reasoning",
-                     "rollouts/hash-tokens", "rollouts/priority", "rl/policy", "rl/over-sampling", "rl/off-policy",
-                     "rl/colocated", "rl/updates", "rl/log-probs", "rl/reward", "rl/sync", "rl/sync-overhead", "rl/swap"),
-                    "reinforcement learning, which tests/sim/site/test_rl.py and golden/rl-long-tail run")}
+    "job/hosts": "names hosts of one platform; tests of jobs do",
+    "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise"}
 BETWEEN_SITES = ("site", "users", "wan", "global-router")
 
 
@@ -52,8 +46,8 @@ class Refused(Exception):
 class Drawing:
     """Draws the scenario of one seed into a directory."""
 
-    def __init__(self, elements, source, seed):
-        self.elements, self.source = elements, source
+    def __init__(self, elements, platforms, seed):
+        self.elements, self.platforms = elements, platforms
         self.chance = random.Random(f"chaos {seed}")
         self.files = {}  # by name: text
         self.drawn = set()  # of "element/attribute"
@@ -140,6 +134,8 @@ class Drawing:
             has.pop("site-file" if "site" in has else "", None)
             if not has.keys() & {"accelerator", "rack", "site", "site-file"}:
                 has["accelerator"] = "500W"
+            if "clock" in has:
+                has["slowest-clock"] = has["clock"]
         elif node.tag == "autoscaler":
             self.adjust_autoscaler(node)
         elif node.tag == "scheduler":
@@ -150,6 +146,10 @@ class Drawing:
             self.adjust_fault(node)
         elif node.tag == "speculation":
             self.adjust_speculation(node)
+        elif node.tag == "kv-offload" and node.attrib.keys() & {"policy", "admit", "min-tokens", "write-bandwidth"}:
+            node.set("write", "through")
+        elif node.tag == "rl":
+            self.adjust_rl(node)
         elif node.tag == "pool":  # A model drafts best for itself.
             for drafter in [s for s in node.iter("speculation") if "drafter" in s.attrib]:
                 drafter.set("drafter", node.get("model"))
@@ -197,6 +197,12 @@ class Drawing:
         if node.get("recovery") == "standby":
             self.stands_by = True
             node.set("standby", "1")
+
+    @staticmethod
+    def adjust_rl(node):
+        if node.get("policy", "wait") == "wait":
+            node.attrib.pop("over-sampling", None)
+        node.attrib.pop("off-policy" if node.get("colocated") == "true" else "swap", None)
 
     def adjust_router(self, node):
         node.attrib.pop("parameters", None)
@@ -262,51 +268,85 @@ class Drawing:
         self.files["faults.csv"] = f"time_days,server,event\n{1e-5 * self.chance.random()},0,start\n2e-5,0,end\n"
         return "faults.csv"
 
-    def site(self, name):
-        """The file of a platform; some of those with spines get rails, and a way to deal flows out to the spines."""
-        path = self.source / "platforms" / f"{name}.xml"
-        if name not in WITH_SPINES or self.maybe(0.3):
-            return str(path)
-        properties = {"routing": self.pick("ideal", "static", "hashed", "adaptive"), "rails": self.pick(1, 2, 4, 8),
-                      "cross-rail": self.pick("nvlink", "spine")}
-        role = '<prop id="tw:role" value="fabric"/>'
-        self.files["site.xml"] = path.read_text().replace(
-            role, role + "".join(f'<prop id="tw:{key}" value="{value}"/>' for key, value in properties.items()), 1)
-        return "site.xml"
-
     # ---- Elements whose children need sense ----
 
     def children_of_scenario(self, node):
+        self.rl = self.maybe(0.08)
+        sites = 0 if self.rl or self.maybe(0.9) else self.chance.randint(1, 3)
+        self.inside = sites > 0
+        self.workload = self.draw("workload")
+        if sites == 0:
+            self.stand_on(node, "scenario")
+        else:
+            node.append(self.workload)
+        for i in range(sites):
+            node.append(self.draw_site(i))
+        if sites > 0:
+            self.between_sites(node, sites)
+        for name in ("slo", "output"):
+            if self.maybe(0.6):
+                node.append(self.draw(name, "scenario"))
+
+    def stand_on(self, node, parent):
+        """A platform, and what stands on it: pools, jobs, and what is to hold of them."""
         name = self.pick(*PLATFORMS)
-        accelerators, storage = PLATFORMS[name]
-        self.free, self.storage, self.platform = accelerators, storage, name
-        ElementTree.SubElement(node, "platform", file=self.site(name))
+        self.free, self.storage = PLATFORMS[name]
+        self.platform = name
+        if name in PLANES:
+            self.files[f"{name}.xml"] = self.platforms[name]
+        ElementTree.SubElement(node, "platform", file=f"{name}.xml" if name in PLANES else str(self.platforms[name]))
         self.drawn.add("platform/file")
-        node.append(self.draw("workload"))
+        if parent == "scenario":
+            node.append(self.workload)
         for pool in self.draw_pools():
             node.append(pool)
         for pool in node.findall("pool"):
             pool.attrib.setdefault("startup", self.seconds(0.01, 5))
-        if self.free >= 4 and self.maybe(0.4):
-            node.append(self.draw("job", "scenario"))
+        if self.rl or (self.free >= 4 and self.maybe(0.4)):
+            node.append(self.draw("job", parent))
         self.stands_by, self.jobs = False, node.find("job") is not None
-        for child, least, most in self.elements["scenario"][0].children:
-            if child in ("platform", "workload", "pool", "job", *BETWEEN_SITES):
+        for child, _, _ in next(table for table in self.elements[parent]).children:
+            if child in ("platform", "workload", "pool", "job", "slo", "output", *BETWEEN_SITES):
                 continue
-            if child == "power-cap" and node.find("job") is not None:
+            if self.jobs and child == "power-cap" or self.rl and child in ("failures", "admission"):
                 continue
-            if least > 0 or self.maybe(0.4 if child != "output" else 0.8):
-                node.append(self.draw(child, "scenario"))
+            if self.maybe(0.4):
+                node.append(self.draw(child, parent))
         for pool in node.findall("pool") if self.stands_by else []:
             if int(pool.get("replicas")) < 2 or pool.find("autoscaler") is not None or pool.get("start") == "cold":
                 node.find("failures").set("recovery", "restart")
                 node.find("failures").attrib.pop("standby", None)
 
+    # ---- Several sites ----
+
+    def draw_site(self, i):
+        site = ElementTree.Element("site")
+        self.fill(site, self.elements["site"][0])
+        site.set("name", f"site-{i}")
+        site.set("region", f"region-{i % 2}")
+        self.stand_on(site, "site")
+        return site
+
+    def between_sites(self, node, sites):
+        regions = [f"region-{i}" for i in range(min(2, sites))]
+        users = self.draw("users", "scenario")
+        users.set("region", self.pick(*regions))
+        users.attrib.pop("class", None)
+        if "home" in users.attrib:
+            users.set("home", "site-0" if users.get("region") == "region-0" else "site-1")
+        node.append(users)
+        for to in regions[1:] or regions:
+            way = self.draw("wan", "scenario")
+            way.attrib.update({"from": "region-0", "to": to})
+            node.append(way)
+        if self.maybe(0.7):
+            node.append(self.draw("global-router", "scenario"))
+
     def children_of_job(self, node):
         """A layout that fits on what the pools have left, for a model of 8 billion parameters."""
         layouts = [(tp, cp, dp, pp, chunks) for tp in (4, 8) for cp in (1, 2) for dp in (1, 2, 4) for pp in (1, 2)
                    for chunks in (1, 2, 4) if tp * cp * dp * pp <= min(self.free, 32) and (chunks == 1 or pp > 1)]
-        tp, cp, dp, pp, chunks = self.pick(*layouts)
+        tp, cp, dp, pp, chunks = self.pick(*layouts) if layouts else (1, 1, 1, 1, 1)
         self.free -= tp * cp * dp * pp
         micro, batches = self.pick(1, 2), pp * self.pick(1, 2)
         values = {"tp": tp, "cp": cp, "dp": dp, "pp": pp, "chunks": chunks, "micro-batch": micro, "batch": dp * micro * batches,
@@ -320,6 +360,13 @@ class Drawing:
             self.free -= int(node.get("spares"))
         if self.storage and self.maybe(0.6):
             node.append(self.draw("checkpoint", "job"))
+        node.attrib.pop("kind", None)
+        if self.rl:
+            node.set("kind", "rl")
+            node.set("steps", str(self.chance.randint(1, 3)))
+            node.attrib.pop("batch", None)
+            node.append(self.draw("rl", "job"))
+            self.drawn.add("job/kind")
 
     def children_of_grid(self, node):
         if self.maybe(0.6):
@@ -333,7 +380,7 @@ class Drawing:
         self.adjust_failures(node)
 
     def children_of_workload(self, node):
-        kind = self.pick("trace", "trace", "trace", "poisson", "closed-loop", "sessions", "generate", "generator")
+        kind = "rollouts" if self.rl else self.pick("trace", "trace", "trace", "poisson", "closed-loop", "sessions", "generate", "generator")
         node.append(self.draw(kind, "workload"))
 
     def children_of_trace(self, node):
@@ -369,6 +416,11 @@ class Drawing:
         node.set("sessions", str(self.chance.randint(1, 20)))
         self.turns(node)
 
+    def children_of_rollouts(self, node):
+        node.set("prompts", str(self.chance.randint(1, 8)))
+        node.set("samples", str(self.chance.randint(1, 5)))
+        self.turns(node) if self.maybe(0.3) else self.lengths(node)
+
     def turns(self, node):
         for key in ("system-tokens", "hash-tokens"):
             if key in node.attrib:
@@ -394,6 +446,7 @@ class Drawing:
                 node.set(key, str(self.chance.randint(1, most)))
         if "retry" in node.attrib:
             node.set("retry", f"{self.chance.random() * 0.6:.3g}")
+            node.attrib.pop("branches", None)
         if self.maybe(0.2):
             repeats = self.draw("repeats", "turn")
             repeats.set("mean", f"{self.log(1, 3):.3g}")
@@ -457,11 +510,12 @@ class Drawing:
     # ---- Pools ----
 
     def draw_pools(self):
-        roles = self.pick(["mixed"], ["mixed"], ["mixed", "mixed"], ["prefill", "decode"], ["prefill", "decode", "mixed"])
-        model = self.pick(*MODELS)
+        roles = ["mixed"] if self.rl or self.inside else self.pick(["mixed"], ["mixed"], ["mixed", "mixed"], ["prefill", "decode"], ["prefill", "decode", "mixed"])
+        model = "llama-3.1-8b" if self.rl else self.pick(*MODELS)
         pools = []
         for i, role in enumerate(roles):
-            pools.append(self.draw_pool(role, model, self.free // (len(roles) - i), f"pool-{i}"))
+            free = self.free // (len(roles) - i)
+            pools.append(self.draw_pool(role, model, free // 2 if self.rl else free, f"pool-{i}"))
         formats = {pool.get("kv", "bf16") for pool in pools if pool.get("role") != "mixed"}
         for pool in pools:
             if pool.get("role") != "mixed" and len(formats) > 1:
@@ -478,8 +532,8 @@ class Drawing:
         tp = self.chance.choices(tps, [8 if i < 2 else 1 for i in range(len(tps))])[0]
         dp = self.pick(1, 1, 1, 2, 3, 4)
         pp = self.pick(1, 1, 1, 1, 2)
-        while tp * dp * pp > accelerators:
-            dp, pp = max(1, dp // 2), 1
+        while tp * dp * pp > min(accelerators, 8 if self.inside else 72):  # Engines of sites stay in a domain.
+            tp, dp, pp = min(tp, 8), max(1, dp // 2), 1
         replicas = self.chance.randint(1, max(1, min(4, accelerators // (tp * dp * pp))))
         self.free -= replicas * tp * dp * pp
         for key, value in (("tp", tp), ("dp", dp), ("pp", pp), ("replicas", replicas)):
@@ -490,16 +544,31 @@ class Drawing:
         if groups:
             pool.set("ep", str(self.pick(*groups)))
             self.drawn.add("pool/ep")
+        if "redundant-experts" in pool.attrib:
+            if int(pool.get("ep", "1")) > 1:
+                pool.set("redundant-experts", pool.get("ep"))
+            else:
+                pool.attrib.pop("redundant-experts")
         if role != "prefill":
             pool.attrib.pop("kv-transfer", None)
-        if not self.storage:
+        for useless in ("speculation" if role == "prefill" else "", "kv-offload" if role == "decode" else "",
+                        "autoscaler" if self.rl else ""):
+            if pool.find(useless or "none") is not None:
+                pool.remove(pool.find(useless))
+        if self.rl:
+            pool.attrib.pop("start", None)
+        if not self.storage or self.inside:
             pool.attrib.pop("weights-from", None)
         scheduler, offload = pool.find("scheduler"), pool.find("kv-offload")
-        if scheduler is not None and scheduler.get("kind") == "sglang" and offload is not None:
+        kind = scheduler.get("kind") if scheduler is not None else None
+        if scheduler is not None and model not in WITH_STATE:
+            scheduler.attrib.pop("state-checkpoint", None)
+        no_prefixes = scheduler is not None and scheduler.get("prefix-cache") == "false"
+        if offload is not None and (model in WITH_STATE or no_prefixes or kind == "sglang"):
             pool.remove(offload)
         adapters = pool.find("adapters")
-        if adapters is not None and (role != "mixed" or scheduler is not None and (
-                scheduler.get("kind") == "sglang" or scheduler.get("order") == "fair")):
+        if adapters is not None and (role != "mixed" or kind == "sglang" or
+                                       scheduler is not None and scheduler.get("order") == "fair"):
             pool.remove(adapters)
         elif adapters is not None and int(adapters.get("host-slots", "0")) < int(adapters.get("slots", "1")):
             adapters.attrib.pop("host-slots", None)
@@ -568,6 +637,8 @@ RULES = {
     "step-time/iteration": lambda d: d.seconds(1e-4, 0.05),
     "step-time/per-seq": lambda d: d.seconds(1e-6, 1e-3),
     "step-time/launch": lambda d: f"{d.log(0.1, 2):.3g}",
+    "step-time/eager-layer": lambda d: d.seconds(1e-6, 1e-3), "step-time/eager-experts": lambda d: d.seconds(1e-6, 1e-3),
+    "scheduler/watermark": lambda d: f"{d.log(0.001, 0.5):.3g}", "scheduler/state-checkpoint": lambda d: d.pick(0, 64, 512),
     "kv-offload/host-memory": lambda d: f"{d.log(0.2, 50):.3g}GB",
     "kv-offload/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
     "adapters/slots": lambda d: d.chance.randint(1, 5), "adapters/host-slots": lambda d: d.chance.randint(1, 9),
@@ -597,6 +668,13 @@ RULES = {
     "job/precision": lambda d: d.pick("bf16", "fp8"), "job/gradients": lambda d: d.pick("bf16", "fp32"),
     "job/start": lambda d: d.seconds(1e-3, 5), "job/log-every": lambda d: d.pick(1, 3),
     **{f"job/{kind}-overlap": lambda d: f"{d.chance.random():.3g}" for kind in ("dp", "tp", "pp", "cp", "ep", "edp")},
+    "job/kind": lambda d: "training", "rl/swap": lambda d: d.seconds(1e-3, 10), "rl/reward": lambda d: d.seconds(1e-3, 3),
+    "rl/sync-overhead": lambda d: d.seconds(1e-3, 3), "rl/over-sampling": lambda d: f"{d.log(1, 3):.3g}",
+    "site/name": lambda d: "site-0", "site/region": lambda d: "region-0", "site/utc-offset": lambda d: f"{d.chance.randint(-12, 12)}h",
+    "site/guests": lambda d: d.chance.randint(0, 20), "users/region": lambda d: "region-0", "users/home": lambda d: "site-0",
+    "users/class": lambda d: "name", "wan/from": lambda d: "region-0", "wan/to": lambda d: "region-0",
+    "wan/latency": lambda d: d.seconds(1e-4, 0.3), "wan/bandwidth": lambda d: f"{d.log(0.01, 10):.3g}MB/s",
+    "global-router/spill": lambda d: d.pick(1, 4, 16),
     "checkpoint/every": lambda d: d.pick(1, 2), "checkpoint/restart": lambda d: d.seconds(1e-3, 2),
     "checkpoint/bytes": lambda d: f"{d.log(0.1, 100):.3g}GB",
     "grid/period": lambda d: d.pick("50ms", "100ms", "250ms", "1s"), "grid/ramp": lambda d: f"{d.log(0.1, 100):.3g}kW",
@@ -639,41 +717,20 @@ def write(root, files, directory):
 NO_ROOM = re.compile(r"of ([\d.]+) GB per .*, ([\d.]+) GB may be used, weights take ([\d.]+) GB, and .* ([\d.]+) GB, which")
 
 
-LIMIT_CPU_S = 60  # No call takes long. Real time would count what else the machine does.
+def find_platforms(program, source):
+    """Returns the path of each platform, or the text of one that is generated."""
+    texts = {name: program.call("platform", *words.split()).said for name, words in PLANES.items()}
+    return {name: texts.get(name) or source / "platforms" / f"{name}.xml" for name in PLATFORMS}
 
 
-def limit():
-    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_CPU_S, LIMIT_CPU_S + 5))
-
-
-def call(words):
-    """Runs a command. Returns how it ended, or None where it does not end, or waits for ever."""
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, preexec_fn=limit,
-                              timeout=30 * LIMIT_CPU_S)
-    except subprocess.TimeoutExpired:
-        return None
-    return None if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL) else done
-
-
-def check(program, path):
-    """Returns the faults that the program finds in a scenario."""
-    done = call([program, "check", path])
-    if done is None:
-        raise RuntimeError("check does not end")
-    if done.returncode not in (0, 2):
-        raise RuntimeError(f"check ended with {done.returncode}: {done.stderr[-2000:]}")
-    return done.stderr if done.returncode == 2 else ""
-
-
-def scenario(program, elements, source, seed, directory):
-    """Draws until a scenario fits together. Returns its drawing and root element, or None where none did."""
-    for attempt in range(12):
-        drawing = Drawing(elements, source, f"{seed} {attempt}")
+def scenario(attempt, elements, platforms, seed, directory):
+    """Draws until `attempt` finds no faults in a scenario. Returns its drawing and root element, or None where none did."""
+    for number in range(12):
+        drawing = Drawing(elements, platforms, f"{seed} {number}")
         root = drawing.draw("scenario")
         for _ in range(3):
             path = write(root, drawing.files, directory)
-            faults = check(program, path)
+            faults = attempt(path)
             if not faults:
                 return drawing, root
             match = NO_ROOM.search(faults)

@@ -52,6 +52,6 @@ def oracles_see_what_is_wrong():
 
 
 oracles_see_what_is_wrong()
-for options in (["--found"], ["--seed", "0", "--count", "250", "--seconds", "75", "--coverage"]):
+for options in (["--found"], ["--seed", "0", "--count", "600", "--seconds", "75", "--coverage", "250"]):
     if subprocess.run([sys.executable, CHAOS / "chaos.py", PROGRAM, SOURCE, *options], check=False).returncode != 0:
         sys.exit(1)

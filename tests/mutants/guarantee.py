@@ -4,6 +4,7 @@ import argparse
 import os
 import pathlib
 import sys
+import time
 
 import changes
 import coverage as coverages
@@ -32,20 +33,26 @@ def main():
     parser.add_argument("--number", type=int, default=40, help="of changes of each core")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
     parser.add_argument("--directory", type=pathlib.Path, default=tree_copy.SOURCE / "build/mutants")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begins no change after so much real time")
+    parser.add_argument("--resume", action="store_true", help="goes on with what an earlier call has measured and tried")
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    coverage = coverages.measure(arguments.directory, arguments.jobs, TESTS)
+    begun, measured = time.monotonic(), arguments.directory / "coverage.json"
+    coverage = coverages.Coverage.read(measured) if arguments.resume and measured.exists() else coverages.measure(
+        arguments.directory, arguments.jobs, TESTS)
     judge = mutants.Judge(arguments.directory, arguments.jobs, TESTS)
+    record = mutants.Record(arguments.directory / "guarantee.jsonl", arguments.resume)
     rows, left, holds = [], [], True
-    with open(arguments.directory / "guarantee.jsonl", "w") as record:
-        for name, patterns in changes.CORES.items():
-            taken, total, missing = sum_branches(coverage, arguments.directory / "coverage", patterns)
-            tried, survivors = mutants.try_changes(judge, arguments.seed, patterns, arguments.number, record)
-            killed = tried - len(survivors)
-            rows.append(f"{name}: {taken} of {total} branches ({100 * taken / total:.1f} %), "
-                        f"{killed} of {tried} changes seen ({100 * killed / tried:.1f} %)")
-            left += missing + survivors
-            holds = holds and taken >= LEAST * total and killed >= LEAST * tried
+    for name, patterns in changes.CORES.items():
+        taken, total, missing = sum_branches(coverage, arguments.directory / "coverage", patterns)
+        tried, survivors = mutants.try_changes(judge, arguments.seed, patterns, arguments.number, record,
+                                               begun + arguments.seconds)
+        killed = tried - len(survivors)
+        rows.append(f"{name}: {taken} of {total} branches ({100 * taken / total:.1f} %), "
+                    f"{killed} of {tried} changes seen ({100 * killed / max(1, tried):.1f} %)"
+                    + (f"; {arguments.number - tried} not tried" if tried < arguments.number else ""))
+        left += missing + survivors
+        holds = holds and taken >= LEAST * total and killed >= LEAST * tried and tried == arguments.number
     print("\n".join([*rows, "", "Not taken, or not seen:", *left]))
     sys.exit(0 if holds else 1)
 

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 import changes
 import coverage as coverages
@@ -85,17 +86,46 @@ class Judge:
             sys.exit(f"mutants: the unchanged copy does not pass {failed}: see {self.copy.log}")
 
 
-def try_changes(judge, seed, patterns, number, record):
-    """Tries changes until `number` count, and returns how many were killed, and the differences of the others."""
+class Record:
+    """What became of changes, a line of JSON each. What was seen before need not be tried again, as long as its file is the same."""
+
+    def __init__(self, path, resume):
+        self.known = {}
+        if resume and path.exists():
+            self.known = {self.key(row): row for row in map(json.loads, path.read_text().splitlines())}
+        self.file = open(path, "a" if resume else "w")
+
+    @staticmethod
+    def key(row):
+        return row["file"], row["text"], row["at"], row["to"]
+
+    def find(self, row):
+        """Returns what became of a change that a test has seen, or that is none; None where it has to be tried."""
+        verdict = self.known.get(self.key(row), {}).get("verdict")
+        return None if verdict in ("survived", "unreached") else verdict
+
+    def add(self, row):
+        self.file.write(json.dumps(row) + "\n")
+        self.file.flush()
+
+
+def try_changes(judge, seed, patterns, number, record, end=float("inf")):
+    """Tries changes until `number` count, or until the clock is at `end`; returns how many were tried, and the differences
+    of those that were not killed."""
     tried, survivors = 0, []
-    for path, (start, end, token) in changes.draw(judge.copy.tree, seed, patterns):
+    for path, (start, end_of, token) in changes.draw(judge.copy.tree, seed, patterns):
         text = (judge.copy.tree / path).read_text()
         line = text.count("\n", 0, start) + 1
-        mutant = text[:start] + token + text[end:]
-        verdict = judge.judge(path, text, start, mutant)
-        print(f"{path}:{line}: {text[start:end]} -> {token}: {verdict}", flush=True)
-        record.write(json.dumps({"file": str(path), "line": line, "verdict": verdict, "from": text[start:end], "to": token}) + "\n")
-        record.flush()
+        row = {"file": str(path), "line": line, "text": hashlib.sha256(text.encode()).hexdigest(), "at": start,
+               "from": text[start:end_of], "to": token}
+        mutant = text[:start] + token + text[end_of:]
+        verdict = record.find(row)
+        if verdict is None:
+            if time.monotonic() > end:
+                break
+            verdict = judge.judge(path, text, start, mutant)
+            record.add({**row, "verdict": verdict})
+        print(f"{path}:{line}: {row['from']} -> {token}: {verdict}", flush=True)
         tried += verdict not in ("invalid", "same")
         if verdict in ("survived", "unreached"):
             survivors.append("".join(difflib.unified_diff(
@@ -124,8 +154,8 @@ def main():
     judge = Judge(arguments.directory, arguments.jobs)
     if not arguments.trust:
         judge.check()
-    with open(arguments.directory / "verdicts.jsonl", "w") as record:
-        tried, survivors = try_changes(judge, arguments.seed, arguments.patterns, arguments.number, record)
+    record = Record(arguments.directory / "verdicts.jsonl", False)
+    tried, survivors = try_changes(judge, arguments.seed, arguments.patterns, arguments.number, record)
     print(f"{tried - len(survivors)} of {tried} killed ({100 * (tried - len(survivors)) / tried:.1f} %)")
     print("\n".join(survivors))
 

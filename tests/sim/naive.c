@@ -28,6 +28,8 @@ typedef struct entry {
 typedef struct rank {
   const naive_config *config;
   GQueue running, waiting; /* elements are sequence * */
+  GQueue skipped;          /* likewise: who waits for an adapter, whom others have passed */
+  gint64 inside;           /* number of sequences in all three */
   naive_pool pool;
   GArray *plan;       /* elements are entry */
   GArray *runs;       /* likewise: the batch before, which runs while another one is planned */
@@ -36,22 +38,6 @@ typedef struct rank {
   gboolean bound;  /* somebody waited behind the last plan that let prompts be computed */
   gboolean defers; /* the plan does not */
 } rank;
-
-tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
-{
-  const naive_ids none = {0}, *ids = config->ids != NULL ? &config->ids[id] : &none;
-  return (tw_request){.id = id,
-                      .arrival_s = r->arrival_s,
-                      .prompt_tokens = r->prompt,
-                      .reasoning_tokens = r->reasoning,
-                      .answer_tokens = r->answer,
-                      .priority = r->priority,
-                      .n_hashes = ids->n_hashes,
-                      .hash_tokens = ids->hash_tokens,
-                      .context_tokens = ids->context,
-                      .hashes = ids->hashes,
-                      .class = config->classes != NULL ? config->classes[id] : NULL};
-}
 
 static gint64 known(const sequence *s)
 {
@@ -63,11 +49,12 @@ static gint64 last_token(const sequence *s)
   return s->request->prompt + s->request->reasoning + s->request->answer;
 }
 
-static void look_who_runs(rank *r)
+static void look_whose_adapters_are_used(rank *r, gboolean all)
 {
   naive_adapters_run_none(&r->adapters);
   for (GList *link = r->running.head; link != NULL; link = link->next)
-    naive_adapters_run(&r->adapters, ((sequence *)link->data)->asked.class);
+    if (all || ((sequence *)link->data)->scheduled > 0)
+      naive_adapters_run(&r->adapters, ((sequence *)link->data)->asked.class);
 }
 
 static gboolean somebody_decodes(const rank *r)
@@ -118,6 +105,12 @@ static int by_priority(gconstpointer a, gconstpointer b, gpointer user)
   return x->id - y->id;
 }
 
+/* NULL: the order of arrival. */
+static GCompareDataFunc order_of(const rank *r)
+{
+  return r->config->priorities ? by_priority : NULL;
+}
+
 static sequence *victim(rank *r)
 {
   sequence *worst = g_queue_peek_tail(&r->running);
@@ -136,8 +129,7 @@ static void preempt(rank *r, sequence *s)
   s->computed = 0;
   s->decodes = s->running = FALSE;
   s->outcome->preemptions++;
-  if (r->config->priorities ||
-      r->config->adapters.slots > 0) /* one that others have passed may wait already */
+  if (r->config->priorities)
     g_queue_insert_sorted(&r->waiting, s, by_priority, r);
   else
     g_queue_push_head(&r->waiting, s);
@@ -151,8 +143,9 @@ static gboolean decodes_first(const rank *r)
 
 /* Gives the running sequences their tokens in admission order. Whoever gets no blocks has the last one (or
  * the lowest priority) preempted until it does; where it is itself the victim, nobody behind it is scheduled.
- * Returns what is left of the budget, or −1 if somebody was preempted. */
-static gint64 schedule_running(rank *r)
+ * vLLM's index into the running goes back for victims that were scheduled alone: each other one before it makes the
+ * next sequence be skipped. Returns what is left of the budget, or −1 if somebody was preempted. */
+static gint64 give_tokens(rank *r)
 {
   gint64 budget = r->config->max_batched_tokens;
   gboolean preempted = FALSE;
@@ -162,6 +155,7 @@ static gint64 schedule_running(rank *r)
       if (decodes_first(r) ? ((sequence *)link->data)->decodes == (pass == 0) : pass == 0)
         g_queue_push_tail(&order, link->data);
   for (sequence *s; (s = g_queue_pop_head(&order)) != NULL && budget > 0;) {
+    int skips = 0;
     /* The last token of the sequence is under way. */
     if (s->in_flight > 0 && s->computed + 2 - s->in_flight >= last_token(s))
       continue;
@@ -171,6 +165,8 @@ static gint64 schedule_running(rank *r)
     while (!allocate(r, s, tokens)) {
       sequence *v = victim(r);
       budget += v->scheduled;
+      skips +=
+          r->config->kind == NAIVE_VLLM && v != s && v->scheduled == 0 && g_queue_find(&order, v) == NULL;
       preempt(r, v);
       g_queue_remove(&order, v);
       preempted = TRUE;
@@ -181,9 +177,18 @@ static gint64 schedule_running(rank *r)
     }
     schedule(r, s, tokens);
     budget -= tokens;
+    while (skips-- > 0)
+      g_queue_pop_head(&order);
   }
   g_queue_clear(&order);
   return preempted && r->config->kind != NAIVE_SARATHI ? -1 : budget;
+}
+
+static gint64 schedule_running(rank *r)
+{
+  gint64 budget = give_tokens(r);
+  look_whose_adapters_are_used(r, FALSE);
+  return budget;
 }
 
 /* Blocks that a sequence holds as it ends. */
@@ -206,13 +211,16 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
 {
   gboolean any = FALSE, padded = r->config->kind == NAIVE_PREFILL_FIRST;
   gint64 n = 0, longest = 0;
-  look_who_runs(r);
-  for (GList *link = r->waiting.head, *next;
-       budget > 0 && link != NULL && r->running.length < r->config->max_seqs; link = next) {
-    sequence *s = link->data;
-    next = link->next;
-    if (naive_adapters_must_wait(&r->adapters, s->asked.class))
+  GQueue skipped = G_QUEUE_INIT;
+  look_whose_adapters_are_used(r, padded || r->config->kind ==
+                                                NAIVE_STATIC); /* these admit before the others run */
+  while (budget > 0 && r->waiting.length + r->skipped.length > 0 && r->running.length < r->config->max_seqs) {
+    GQueue *queue = naive_next_queue(&r->skipped, &r->waiting, order_of(r), r);
+    sequence *s = queue->head->data;
+    if (naive_adapters_must_wait(&r->adapters, s->asked.class)) {
+      g_queue_push_tail(&skipped, g_queue_pop_head(queue));
       continue;
+    }
     gint64 size = r->config->block_tokens, idle = 0, hits = 0;
     if (r->config->prefix_cache)
       hits = naive_pool_find(&r->pool, &s->blocks, known(s) - 1, &idle);
@@ -231,7 +239,7 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
         (double)((wanted + size - 1) / size + idle + r->config->sequence_blocks) >
             (double)r->pool.free.length - kept)
       break;
-    g_queue_delete_link(&r->waiting, link);
+    g_queue_pop_head(queue);
     g_queue_push_tail(&r->running, s);
     s->running = TRUE;
     double load_s = naive_adapters_load(&r->adapters, s->asked.class);
@@ -245,6 +253,7 @@ static gboolean admit(rank *r, gint64 budget, gboolean chunked, double watermark
     budget -= tokens;
     any = TRUE;
   }
+  naive_put_back(&r->skipped, &skipped, order_of(r), r);
   return any;
 }
 
@@ -256,7 +265,6 @@ static gboolean plan(rank *r, gint64 number, double now_s)
   r->defers = r->config->prefill_interval > 1 && number % r->config->prefill_interval != 0 && !r->bound &&
               somebody_decodes(r);
   r->preempted = FALSE;
-  look_who_runs(r);
   switch (r->config->kind) {
   case NAIVE_SARATHI:
     budget = schedule_running(r);
@@ -350,9 +358,11 @@ static void end_iteration(rank *r, const GArray *batch, double now_s)
       s->outcome->first_answer_s = now_s;
     if (known(s) < last_token(s))
       continue;
+    r->inside--;
     s->outcome->completion_s = now_s;
     naive_pool_free(&r->pool, &s->blocks);
     g_queue_remove(s->running ? &r->running : &r->waiting, s);
+    g_queue_remove(&r->skipped, s);
     naive_holdings_clear(&s->blocks);
     g_free(s);
   }
@@ -362,14 +372,18 @@ static void arrive(rank *ranks, int id, const naive_request *request, naive_outc
 {
   rank *best = &ranks[0];
   for (int i = 1; i < ranks[0].config->ranks; i++)
-    if (ranks[i].running.length + ranks[i].waiting.length < best->running.length + best->waiting.length)
+    if (ranks[i].inside < best->inside)
       best = &ranks[i];
+  best->inside++;
   sequence *s = g_new0(sequence, 1);
   *s = (sequence){.id = id, .request = request, .outcome = outcome};
   s->asked = naive_request_of(ranks[0].config, request, (guint64)id);
   naive_holdings_init(&s->blocks, &s->asked, (guint64)id + 1);
   *outcome = (naive_outcome){(int)(best - ranks), NAN, NAN, NAN, NAN, 0, 0, -1, 0, NAN};
-  g_queue_insert_sorted(&best->waiting, s, by_priority, best);
+  if (best->config->priorities)
+    g_queue_insert_sorted(&best->waiting, s, by_priority, best);
+  else
+    g_queue_push_tail(&best->waiting, s);
 }
 
 /* The requests that are still to come. */
@@ -470,6 +484,7 @@ naive_outcome *naive_run(const naive_config *config, const naive_request *reques
     ranks[i] = (rank){.config = config,
                       .running = G_QUEUE_INIT,
                       .waiting = G_QUEUE_INIT,
+                      .skipped = G_QUEUE_INIT,
                       .adapters = {.config = &config->adapters},
                       .plan = g_array_new(FALSE, FALSE, sizeof(entry)),
                       .runs = g_array_new(FALSE, FALSE, sizeof(entry))};

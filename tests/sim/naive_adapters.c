@@ -62,3 +62,35 @@ double naive_adapters_load(naive_adapters *adapters, const char *class)
   a->used = ++adapters->uses;
   return takes_s;
 }
+
+tw_request naive_request_of(const naive_config *config, const naive_request *r, guint64 id)
+{
+  const naive_ids none = {0}, *ids = config->ids != NULL ? &config->ids[id] : &none;
+  return (tw_request){.id = id,
+                      .arrival_s = r->arrival_s,
+                      .prompt_tokens = r->prompt,
+                      .reasoning_tokens = r->reasoning,
+                      .answer_tokens = r->answer,
+                      .priority = r->priority,
+                      .n_hashes = ids->n_hashes,
+                      .hash_tokens = ids->hash_tokens,
+                      .context_tokens = ids->context,
+                      .hashes = ids->hashes,
+                      .class = config->classes != NULL ? config->classes[id] : NULL};
+}
+
+GQueue *naive_next_queue(GQueue *skipped, GQueue *waiting, GCompareDataFunc order, gpointer user)
+{
+  if (skipped->length == 0 || waiting->length == 0)
+    return skipped->length > 0 ? skipped : waiting;
+  return order != NULL && order(waiting->head->data, skipped->head->data, user) < 0 ? waiting : skipped;
+}
+
+void naive_put_back(GQueue *skipped, GQueue *passed, GCompareDataFunc order, gpointer user)
+{
+  for (gpointer one; (one = g_queue_pop_tail(passed)) != NULL;)
+    if (order != NULL)
+      g_queue_insert_sorted(skipped, one, order, user);
+    else
+      g_queue_push_head(skipped, one);
+}

@@ -23,4 +23,10 @@ gboolean naive_adapters_must_wait(const naive_adapters *adapters, const char *cl
 /* Loads the adapter of a sequence that is admitted. Returns how long that takes. */
 double naive_adapters_load(naive_adapters *adapters, const char *class);
 
+/* Those who wait for an adapter are in a queue of their own: the queue whose first comes next, by an order (NULL: that of
+ * arrival, where those come first). */
+GQueue *naive_next_queue(GQueue *skipped, GQueue *waiting, GCompareDataFunc order, gpointer user);
+/* Those that a plan has passed go before those that others have. */
+void naive_put_back(GQueue *skipped, GQueue *passed, GCompareDataFunc order, gpointer user);
+
 #endif

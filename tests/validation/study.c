@@ -370,15 +370,14 @@ GString *study_hold_out(GPtrArray *cases, const study_variant *variants, guint n
   return text;
 }
 
-/* The variants that hold out each cell in turn, behind one that holds out nothing. */
+/* The variants that hold out each cell in turn. */
 static GArray *variants_by_cell(GPtrArray *cases)
 {
   GArray *list = g_array_new(FALSE, FALSE, sizeof(study_variant));
-  g_array_append_val(list, ((study_variant){.name = "none"}));
   for (guint i = 0; i < cases->len; i++) {
     const validation_case *item = cases->pdata[i];
     gboolean known = !item->fitted || !study_is_fitted_engine(item->engine);
-    for (guint v = 1; v < list->len && !known; v++)
+    for (guint v = 0; v < list->len && !known; v++)
       known = study_same_cell(g_array_index(list, study_variant, v).cell, item);
     if (!known)
       g_array_append_val(list, ((study_variant){.cell = item}));
@@ -387,15 +386,18 @@ static GArray *variants_by_cell(GPtrArray *cases)
 }
 
 /* Gives each case the prediction of the variant, among `n` from `variants` on, that holds its cell out; others that of the
- * first. */
+ * variant that holds nothing out, or none. */
 static void take_unseen(GPtrArray *cases, const study_variant *variants, guint n, double **predicted)
 {
   for (guint i = 0; i < cases->len; i++) {
     validation_case *item = cases->pdata[i];
-    guint v = n - 1;
-    while (v > 0 && !study_holds_out(&variants[v], item))
-      v--;
-    memcpy(item->predicted, predicted[v] + i * CASE_METRICS, sizeof item->predicted);
+    guint v = 0;
+    while (v < n && (variants[v].cell == NULL || !study_holds_out(&variants[v], item)))
+      v++;
+    if (v == n && variants[0].cell == NULL)
+      v = 0;
+    for (guint m = 0; m < CASE_METRICS; m++)
+      item->predicted[m] = v < n ? predicted[v][i * CASE_METRICS + m] : NAN;
   }
 }
 
@@ -448,6 +450,7 @@ GString *study_ablate(GPtrArray *cases, const char *scratch, int jobs)
 gboolean study_cells(GPtrArray *cases, const char *scratch, int jobs)
 {
   g_autoptr(GArray) list = variants_by_cell(cases);
+  g_array_prepend_val(list, ((study_variant){.name = "none"}));
   const study_variant *variants = (const study_variant *)(const void *)list->data;
   g_autofree double **predicted = g_new0(double *, list->len);
   gboolean good = study_run(cases, variants, list->len, scratch, jobs, predicted);

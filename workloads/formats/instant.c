@@ -240,6 +240,14 @@ gboolean tw_instant_parse(const char *text, tw_instant *instant)
   const char *c = text;
   civil date = {0};
   gsize n = strspn(c, "0123456789");
+  const char *clock = n == 14                                                     ? c + 8
+                      : n == 8 && c[8] == 'T' && strspn(c + 9, "0123456789") == 6 ? c + 9
+                                                                                  : NULL;
+  if (clock != NULL) { /* 20231116T181546 */
+    g_autofree char *marked =
+        g_strdup_printf("%.4s-%.2s-%.2sT%.2s:%.2s:%s", c, c + 4, c + 6, clock, clock + 2, clock + 4);
+    return tw_instant_parse(marked, instant);
+  }
   return (n == 4 ? parse_year_first(&c, &date) : parse_written_date(&c, &date)) &&
          parse_rest(c, date, instant);
 }

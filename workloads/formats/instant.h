@@ -11,8 +11,8 @@ typedef struct tw_instant {
 
 /* "2023-11-16 18:15:46.6805900", with T or a blank, with or without seconds, their fraction (behind a point
  * or a comma), AM or PM, and a zone (Z, UTC, +01:00, +0100, +01, names of RFC 2822 and of Europe; none is UTC). Other
- * dates that can be read in one way alone are read too: "16.11.2023", "16 Nov 2023", "Thu, Nov 16, 2023", and
- * "16/Nov/2023:18:15:46". */
+ * dates that can be read in one way alone are read too: "16.11.2023", "16 Nov 2023", "Thu, Nov 16, 2023",
+ * "16/Nov/2023:18:15:46", and "20231116T181546". */
 gboolean tw_instant_parse(const char *text, tw_instant *instant);
 /* Dates such as 3/4/2026 and 03-04-26, with the day or the month first. */
 gboolean tw_instant_parse_slashes(const char *text, gboolean month_first, tw_instant *instant);

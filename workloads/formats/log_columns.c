@@ -14,7 +14,9 @@ static const char *const known[TW_LOG_N_ROLES] = {
     [TW_LOG_ARRIVAL] =
         "arrivals arrival arrivaltime arrivedat arrivaltimestamp requesttime requestedat requesttimestamp "
         "receivedat submittedat startedat starttime starttimeunixnano start timestamp eventtime "
-        "requestcreatedat createdat createtime created creationtime datetime time date ts when "
+        "starttimestamp startts tstart begin begintime requestts submittime enqueuetime arrivalts loggedat "
+        "logtime eventtimestamp requestcreatedat createdat createtime created creationtime datetime time "
+        "date ts t when epoch "
         "zeitstempel zeitpunkt uhrzeit zeit datum fecha hora tiempo horodatage heure",
     [TW_LOG_DATE] = "date day datum fecha",
     [TW_LOG_PROMPT] =
@@ -46,17 +48,17 @@ static const char *const known[TW_LOG_N_ROLES] = {
 /* Words that stand for a role beside one that stands for tokens, "Eingabe Tokens". */
 static const char *const spoken[TW_LOG_N_ROLES] = {
     [TW_LOG_PROMPT] =
-        ("prompt prompts input inputs in request req context prefill query sent eingabe entrada entree "
+        ("prompt prompts input inputs in request req context ctx prefill query sent eingabe entrada entree "
          "ingresso"),
-    [TW_LOG_OUTPUT] =
-        ("output outputs out completion completions response res answer generated generation decode "
-         "reply received ausgabe antwort salida saida sortie uscita"),
+    [TW_LOG_OUTPUT] = ("output outputs out completion completions response res answer generated generation "
+                       "gen new resp decode "
+                       "reply received ausgabe antwort salida saida sortie uscita"),
 };
 static const char *const counted[] = {"token", "tokens", "tok", "toks", "tks",
-                                      "units", "length", "len", NULL};
-static const char *const noise[] = {"n",   "num", "nb",      "number", "of",     "total", "count",
-                                    "cnt", "sum", "llm",     "utc",    "ms",     "us",    "ns",
-                                    "s",   "sec", "seconds", "millis", "micros", "nanos", NULL};
+                                      "units", "length", "len", "size", NULL};
+static const char *const noise[] = {"usage", "unix", "n",       "num",    "nb",     "number", "of", "total",
+                                    "count", "cnt",  "sum",     "llm",    "utc",    "ms",     "us", "ns",
+                                    "s",     "sec",  "seconds", "millis", "micros", "nanos",  NULL};
 
 /* Letters and digits of a name, in lower case. */
 static char *plain(const char *name)
@@ -288,6 +290,10 @@ char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const
       return g_strdup_printf("'%s' is no name of a column; put a line of names before the rows, such as: sed "
                              "'1i arrival,prompt_tokens,output_tokens' FILE > log.csv",
                              names[i]);
+  if (names[0] != NULL && names[1] == NULL && document == NULL && strchr(names[0], '=') != NULL)
+    return g_strdup(
+        "fields are written as name=value; write an object a line, such as by Miller: mlr --idkvp --ifs ' ' "
+        "--ojsonl cat FILE > log.jsonl");
   if (names[0] != NULL && names[1] == NULL && document == NULL && strchr(names[0], ' ') != NULL)
     return g_strdup("its columns are parted by none of , ; | and tab; write commas, such as: tr -s ' ' ',' < "
                     "FILE > log.csv");

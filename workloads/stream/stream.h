@@ -91,7 +91,7 @@ const char *tw_trace_format_help(const tw_trace_format *format);
 /* The counts of a trace's rows, by what became of them. */
 typedef struct tw_trace_tally {
   guint64 rows;         /* rows of requests in the part that was read */
-  guint64 moved;        /* rows behind one that arrives later, which were sorted or left out */
+  guint64 moved;        /* rows that arrive before the row above them: sorted, or left out */
   guint64 zero_outputs; /* rows without output; a run lets them end with their first token */
   guint64 skipped;      /* rows that were left out */
   GPtrArray *reasons;   /* texts: "12 rows: failed (0 response tokens)" */

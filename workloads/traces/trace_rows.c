@@ -172,12 +172,12 @@ static gboolean sort_all(tw_trace_rows *rows, GError **error)
 {
   GError *problem = NULL;
   tw_trace_row row;
-  double latest_s = -INFINITY;
+  double previous_s = -INFINITY;
   rows->sorter = tw_row_sorter_new(TW_ROW_SORTER_BYTES);
   rows->earliest_s = INFINITY;
   while (problem == NULL && read_good(rows, &row, &problem)) {
-    rows->tally.moved += row.request.arrival_s < latest_s;
-    latest_s = fmax(latest_s, row.request.arrival_s);
+    rows->tally.moved += row.request.arrival_s < previous_s;
+    previous_s = row.request.arrival_s;
     rows->earliest_s = fmin(rows->earliest_s, row.request.arrival_s);
     tw_row_sorter_add(rows->sorter, &row, 0, &problem);
     tw_trace_row_clear(&row);

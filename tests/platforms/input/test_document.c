@@ -3,6 +3,7 @@
 #include "tests/platforms/scratch.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define XI "xmlns:xi='http://www.w3.org/2001/XInclude'"
 
@@ -208,6 +209,45 @@ static void a_fault_in_an_included_file_names_that_file(void **state)
                 "c.xml:3: cannot include \"main.xml\": the file includes itself; remove the loop");
 }
 
+/* A document in a folder of its own names one beside that folder: directly, over a link, and where that is allowed. */
+static void an_include_stays_in_the_folder_unless_allowed(void **state)
+{
+  (void)state;
+  g_auto(scratch) files = scratch_new(), others = scratch_new();
+  const char *secret = scratch_write(&others, "secret.xml", "<secret/>", -1);
+  g_autofree char *direct = g_strdup_printf("<a " XI "><xi:include href='%s'/></a>", secret);
+  g_autofree char *link = g_build_filename(files.folder, "link.xml", NULL);
+  assert_int_equal(symlink(secret, link), 0);
+  g_ptr_array_add(files.paths, g_strdup(link));
+  const char *const texts[] = {direct, "<a " XI "><xi:include href='link.xml'/></a>"};
+  for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+    const char *path = scratch_write(&files, "d.xml", texts[i], -1);
+    g_autoptr(tw_faults) faults = tw_faults_new();
+    assert_null(tw_document_load(path, faults));
+    assert_int_equal(tw_faults_count(faults), 1);
+    assert_non_null(strstr(tw_faults_get(faults, 0), "d.xml:1: cannot include \""));
+    assert_non_null(strstr(tw_faults_get(faults, 0), "it lies outside of "));
+    g_autofree char *allowed = g_strconcat("/nowhere:", others.folder, NULL);
+    g_setenv("TOKENWORKS_ALLOW", allowed, TRUE);
+    g_autoptr(tw_document) document = tw_document_load(path, faults);
+    g_unsetenv("TOKENWORKS_ALLOW");
+    assert_non_null(document);
+    assert_string_equal(tw_node_child(tw_document_root(document), NULL)->name, "secret");
+  }
+}
+
+/* What ships may be included from anywhere. */
+static void an_include_may_name_what_ships(void **state)
+{
+  (void)state;
+  g_auto(scratch) files = scratch_new();
+  g_autofree char *text =
+      g_strdup_printf("<a " XI "><xi:include href='%s/platforms/devices/h100-sxm.xml'/></a>", TW_SOURCE_DIR);
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  g_autoptr(tw_document) document = tw_document_load(scratch_write(&files, "d.xml", text, -1), faults);
+  assert_non_null(document);
+}
+
 static void a_nul_byte_is_refused_with_its_line(void **state)
 {
   (void)state;
@@ -286,6 +326,8 @@ int main(void)
       cmocka_unit_test(canonical_text_holds_what_was_included),
       cmocka_unit_test(broken_documents_are_refused_with_a_line),
       cmocka_unit_test(a_fault_in_an_included_file_names_that_file),
+      cmocka_unit_test(an_include_stays_in_the_folder_unless_allowed),
+      cmocka_unit_test(an_include_may_name_what_ships),
       cmocka_unit_test(a_nul_byte_is_refused_with_its_line),
       cmocka_unit_test(what_is_no_regular_file_is_refused),
       cmocka_unit_test(deep_documents_are_refused),

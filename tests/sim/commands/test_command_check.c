@@ -58,10 +58,21 @@ static void the_blocks_of_a_plan_are_those_that_fit(void **state)
   assert_in_range(blocks, (long)(most * 0.999), (long)(most * 1.001)); /* the GB have four digits */
 }
 
+static void accelerators_without_an_engine_are_told(void **state)
+{
+  expect(state, "check " AZURE " --set //pool/@replicas=3", 0,
+         "note: 8 of the platform's 32 accelerators have neither an engine nor a job; they idle, and count "
+         "in watts "
+         "and dollars\n",
+         "");
+  g_auto(result) full = run_program(state, "check " AZURE);
+  assert_null(strstr(full.out, "neither an engine"));
+}
+
 static void a_plan_shows_what_is_set(void **state)
 {
   expect(state, "check --plan " AZURE " --set //pool/@replicas=2", 0,
-         "accelerators           32, of which engines use 16", "");
+         "accelerators           32, of which engines and jobs use 16", "");
 }
 
 int main(void)
@@ -69,6 +80,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_plan_spells_out_defaults_memory_watts_and_step_times),
       cmocka_unit_test(the_blocks_of_a_plan_are_those_that_fit),
+      cmocka_unit_test(accelerators_without_an_engine_are_told),
       cmocka_unit_test(a_plan_shows_what_is_set),
   };
   return cmocka_run_group_tests(tests, make_scratch, remove_scratch);

@@ -83,7 +83,7 @@ static void a_long_drain_is_told_with_what_the_load_got(void **state)
   given_run(state, "whole-nics", OTHER, 1, DRAINED("1350"));
   given_run(state, "half-nics", OTHER, 1, DRAINED("1260"));
   expect(state, "compare $/whole-nics $/half-nics", 0,
-         "\nUp to 67 % of a run came after its last arrival, when the longest answers ended. Rates of the "
+         "Up to 67 % of a run came after its last arrival, when the longest answers ended. Rates of the "
          "whole run "
          "(throughput.*) count that; while the load was on (load.*), B gave 6.7 % fewer output tokens per "
          "second "

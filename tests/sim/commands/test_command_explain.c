@@ -2,7 +2,8 @@
 #include "sim/log/log_writer.h"
 #include "tests/program.h"
 
-#define TABLES ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_LINKS))
+#define TABLES                                                                                               \
+  ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_LINKS) | (1U << TW_LOG_FAILURES))
 
 /* Ten intervals of a second. Engine 0 spends half of its time on reading weights and half on the host while four
  * requests wait for KV blocks; engine 1 idles. Each of a hundred requests queues for 3 s, computes its prompt for
@@ -22,6 +23,9 @@ static int given_logs_with(void **state, double waiting_bytes)
   given_file(
       state, "summary.json",
       "{\"simulated_s\": 10, \"requests\": {\"arrived\": 100, \"completed\": 100}, \"accelerators\": 16,"
+      " \"failures\": {\"count\": 1, \"engine_stops\": 2, \"requests_hit\": 5, \"availability\": 0.7, "
+      "\"goodput_lost\": 0.05},"
+      " \"rejections\": [{\"reason\": \"the queue is full\", \"requests\": 3}],"
       " \"slo\": {\"attainment\": 0.25}, \"ttft_s\": {\"p99\": 4},"
       " \"network\": {\"flows\": 100, \"bytes\": 100e9, \"kv_bytes\": 100e9}}");
   tw_log *log = tw_log_open(*state, TABLES, NULL);
@@ -62,6 +66,16 @@ static int given_logs_with(void **state, double waiting_bytes)
     request.state = "completed";
     tw_log_request(log, &request);
   }
+  tw_failure_row failure = tw_failure_row_empty;
+  failure.start_s = 2;
+  failure.part = "host";
+  failure.component = "node-1";
+  failure.effect = "stop";
+  failure.recovered_s = failure.end_s = 8;
+  failure.accelerators = 8;
+  failure.requests = 5;
+  failure.lost_tokens = 100;
+  tw_log_failure_row(log, &failure);
   assert_true(tw_log_close(log, NULL));
   return 0;
 }
@@ -105,6 +119,23 @@ static void the_verdict_says_what_was_missed_and_what_binds(void **state)
          "");
 }
 
+static void the_verdict_says_why_requests_were_rejected(void **state)
+{
+  expect(state, "explain $", 0, " output tokens/s. 3 were rejected because the queue is full. ", "");
+}
+
+static void failures_are_told(void **state)
+{
+  expect(state, "explain $", 0,
+         " 1 failure stopped engines 2 times and hit 5 requests; engines were up for 70 % of their "
+         "accelerators' time, "
+         "and 5.0 % of all requests were hit and missed the SLO.\n",
+         "");
+  expect(state, "explain $", 0,
+         "Failures\n  host node-1 stopped at 2 s, for 6 s: 8 accelerators, 5 requests hit, 100 tokens lost\n",
+         "");
+}
+
 static void blocks_are_short_where_caches_wait_for_links(void **state)
 {
   expect(state, "explain $", 0, "Pool serve is saturated by network for 100 % of the time", "");
@@ -141,6 +172,7 @@ static void sessions_wait_for_their_tools(void **state)
       "<sessions rate='1/s' sessions='5'><turn id='call' wait='8s' repeat='3'><prompt mean='100'/>"
       "<answer mean='10'/></turn></sessions></workload><pool id='serve' model='llama-3.1-8b'/></scenario>");
   expect(state, "run $/turns.xml -o $/turns -q", 0, "", "");
+  expect(state, "explain $/turns", 0, "on 1 of 8 accelerators, at ", "");
   expect(state, "explain $/turns", 0, "5 of several requests, 3 each in the mean, over 16.", "");
   expect(state, "explain $/turns", 0, ": 16 s waiting for tools and people, ", "");
   g_auto(result) r = run_program(state, "explain $/turns --request 14");
@@ -198,6 +230,8 @@ int main(void)
       cmocka_unit_test(a_percentile_is_the_parts_of_the_request_that_stands_there),
       cmocka_unit_test(a_transfer_names_the_fullest_link_of_its_engines),
       cmocka_unit_test(the_verdict_says_what_was_missed_and_what_binds),
+      cmocka_unit_test(the_verdict_says_why_requests_were_rejected),
+      cmocka_unit_test(failures_are_told),
       cmocka_unit_test(an_engine_tells_its_own_time),
       cmocka_unit_test(what_is_not_there_is_refused),
       cmocka_unit_test(sessions_wait_for_their_tools),

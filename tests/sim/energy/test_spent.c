@@ -46,11 +46,20 @@ static void what_has_no_price_costs_nothing(void **state)
   assert_near(electricity.of[TW_METRIC_SPENT_USD_BESIDE], 2.4, 1e-12);
 }
 
+static void electricity_that_is_paid_for_taking_it_counts_too(void **state)
+{
+  (void)state;
+  tw_metric_values v = measured(10, -6);
+  assert_near(of_class(&v, TW_TIME_WEIGHTS), 2.5 - 3, 1e-12);
+  assert_near(v.of[TW_METRIC_SPENT_USD_BESIDE], -2.4, 1e-12);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(dollars_follow_seconds_and_joules_and_sum_to_the_cost),
       cmocka_unit_test(what_has_no_price_costs_nothing),
+      cmocka_unit_test(electricity_that_is_paid_for_taking_it_counts_too),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,10 +115,30 @@ static void who_waits_for_an_adapter_lets_others_pass(void **state)
   }
 }
 
+/* B, of the lowest priority, came first; A and C join in the third iteration of 1 s. As the fifth is planned, at 3 s,
+ * the last of B's four tokens is under way, so that B is left out, and A fills its block: all four are in use, and B, the
+ * worst, loses its two. vLLM's index then passes over C, whose last token comes at 6 s instead of 5. */
+static void who_stands_behind_one_that_took_blocks_of_one_left_out_is_passed_over(void **state)
+{
+  (void)state;
+  naive_config config = plain;
+  config.asynchronous = config.priorities = TRUE;
+  config.block_tokens = config.kv_blocks = 4;
+  static const naive_request requests[] = {{0, 4, 0, 4, 5}, {0.5, 3, 0, 4, 0}, {0.5, 1, 0, 3, 0}};
+  static const double completion_s[] = {4, 6, 6};
+  gint64 iterations = 0;
+  g_autofree naive_outcome *naive = as_naive(&config, requests, G_N_ELEMENTS(requests), 0, &iterations);
+  for (guint i = 0; i < G_N_ELEMENTS(requests); i++) {
+    assert_near(naive[i].completion_s, completion_s[i], 1e-12);
+    assert_int_equal(naive[i].preemptions, i == 0);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(who_waits_for_an_adapter_lets_others_pass),
+      cmocka_unit_test(who_stands_behind_one_that_took_blocks_of_one_left_out_is_passed_over),
       cmocka_unit_test(iterations_and_instants_are_those_of_the_naive_engine),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,8 +160,14 @@ static void energy_cost_and_fleet_have_their_lines(void **state)
   assert_no_word("'energy': {'average_w': 4000}", "power cap");
   assert_line("'energy': {'cap_overshoot_w': 1500, 'cap_exceeded_s': 2, 'clock': 0.75}",
               "  power cap   exceeded by at most 1.5 kW, for at most 2 s at a time; mean clock 0.75\n");
-  assert_line("'cost': {'usd': 12, 'usd_per_million_output_tokens': 3}",
+  assert_line("'energy': {'average_w': 4000, 'output_tokens_per_s_per_mw': 0}",
+              "  energy      4 kW on average, 0 tokens/s per MW\n");
+  assert_line("'cost': {'usd': 12, 'capital_usd': 8, 'usd_per_million_output_tokens': 3}",
               "  cost        12 USD, 3 USD per million output tokens\n");
+  assert_line(
+      "'cost': {'usd': 12, 'usd_per_million_output_tokens': 3}",
+      "  cost        12 USD, 3 USD per million output tokens: electricity alone, as no <cost> says what "
+      "accelerators or racks cost\n");
   assert_line("'carbon': {'g': 2500, 'g_per_million_output_tokens': 7}",
               "  carbon      2.5 kg CO2, 7 g per million output tokens\n");
   assert_line("'fleet': {'serving_engine_hours': 4, 'wakes': 3}", "  fleet       engine-hours: 4 serving, ");

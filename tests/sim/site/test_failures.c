@@ -201,39 +201,36 @@ static void an_engine_that_stands_by_takes_the_place_of_another(void **state)
 
 /* ---- Known answers ---- */
 
-/* M/M/1 with breakdowns of rate f at any time, and repairs of D seconds, after which service resumes (Avi-Itzhak and
- * Naor 1963; Gaver 1962). A service of S takes C = S + its repairs: E[C] = E[S] (1 + f D), E[C²] = E[S²] (1 + f D)² +
- * E[S] f D². Pollaczek and Khinchine give E[C] + λ E[C²] / (2 (1 − λ E[C])), and who finds the server idle and broken
- * waits for the rest of its repair: f D² / (2 (1 + f D)) more. Services are 100 iterations of a millisecond on
- * average; a breakdown loses the part of one. */
-static void sojourns_with_breakdowns_are_those_of_m_m_1(void **state)
+enum { BATCHES = 30 };
+
+/* Poisson arrivals, and services of `mean` iterations on average: fills `arrivals`; the trace is the caller's. */
+static GString *queue_trace(int requests, double rate, double mean, GArray *arrivals)
 {
-  (void)state;
-  static const test_costs server = {1e-3, 0, 0, 0, FALSE};
-  enum { REQUESTS = 60000, BATCHES = 30 };
-  double m = 100, p = -expm1(-1 / m), mean = 1e-3 / p, square = 1e-6 * (2 - p) / (p * p);
-  double rate = 4, f = 0.2, d = 0.5, a = 1 + f * d;
-  double c = mean * a, c2 = square * a * a + mean * f * d * d;
-  double expected_s = c + rate * c2 / (2 * (1 - rate * c)) + f * d * d / (2 * a);
   GString *trace = g_string_new("arrival_s,prompt_tokens,answer_tokens\n");
   tw_chance gaps = tw_chance_new(11, "gaps"), lengths = tw_chance_new(11, "lengths");
-  g_autoptr(GArray) arrivals = g_array_new(FALSE, FALSE, sizeof(double));
   double t = 0;
-  for (int i = 0; i < REQUESTS; i++) {
+  for (int i = 0; i < requests; i++) {
     t += tw_chance_exponential(&gaps) / rate;
     g_array_append_val(arrivals, t);
-    g_string_append_printf(trace, "%.9f,1,%.0f\n", t, fmax(1, ceil(m * tw_chance_exponential(&lengths))));
+    g_string_append_printf(trace, "%.9f,1,%.0f\n", t, fmax(1, ceil(mean * tw_chance_exponential(&lengths))));
   }
-  tw_scenario *scenario = site(1, &server);
-  scenario->pools[0].max_seqs = 1;
+  return trace;
+}
+
+/* Runs the trace on an engine that serves so many at once, and compares the mean time in the system. What arrives and ends
+ * in each of 30 batches tells how far off chance may be: 3.659 deviations are one run of a thousand. */
+static void expect_sojourn(tw_scenario *scenario, int servers, const char *trace, const GArray *arrivals,
+                           double expected_s)
+{
+  scenario->pools[0].max_seqs = servers;
   scenario->audit = FALSE;
   scenario->failures->retries = 1000;
-  add_fault(scenario, TW_PART_PROCESS, "*", NAN, 1 / f, d);
-  ran r = run(scenario, trace->str);
-  assert_int_equal(r.endings[TW_COMPLETED], REQUESTS);
+  ran r = run(scenario, trace);
+  assert_int_equal(r.endings[TW_COMPLETED], arrivals->len);
   double means[BATCHES] = {0}, all = 0, deviation = 0;
-  guint size = REQUESTS / BATCHES;
-  for (guint i = 0; i < size * BATCHES; i++) /* first come, first served: they end in the order of arrival */
+  guint size = arrivals->len / BATCHES;
+  for (guint i = 0; i < size * BATCHES;
+       i++) /* ends in the order of time: their sum is that of the requests */
     means[i / size] += (at(r.completion_s, i) - at(arrivals, i)) / size;
   for (int b = 0; b < BATCHES; b++)
     all += means[b] / BATCHES;
@@ -244,6 +241,81 @@ static void sojourns_with_breakdowns_are_those_of_m_m_1(void **state)
   assert_near(all, expected_s, half_width);
   assert_true(half_width < expected_s / 4);
   clear_run(&r);
+}
+
+/* M/M/1 with breakdowns of rate f at any time, and repairs of D seconds, after which service resumes (Avi-Itzhak and
+ * Naor 1963; Gaver 1962). A service of S takes C = S + its repairs: E[C] = E[S] (1 + f D), E[C²] = E[S²] (1 + f D)² +
+ * E[S] f D². Pollaczek and Khinchine give E[C] + λ E[C²] / (2 (1 − λ E[C])), and who finds the server idle and broken
+ * waits for the rest of its repair: f D² / (2 (1 + f D)) more. Services are 100 iterations of a millisecond on
+ * average; a breakdown loses the part of one. */
+static void sojourns_with_breakdowns_are_those_of_m_m_1(void **state)
+{
+  (void)state;
+  static const test_costs server = {1e-3, 0, 0, 0, FALSE};
+  double m = 100, p = -expm1(-1 / m), mean = 1e-3 / p, square = 1e-6 * (2 - p) / (p * p);
+  double rate = 4, f = 0.2, d = 0.5, a = 1 + f * d;
+  double c = mean * a, c2 = square * a * a + mean * f * d * d;
+  double expected_s = c + rate * c2 / (2 * (1 - rate * c)) + f * d * d / (2 * a);
+  g_autoptr(GArray) arrivals = g_array_new(FALSE, FALSE, sizeof(double));
+  GString *trace = queue_trace(60000, rate, m, arrivals);
+  tw_scenario *scenario = site(1, &server);
+  add_fault(scenario, TW_PART_PROCESS, "*", NAN, 1 / f, d);
+  expect_sojourn(scenario, 1, trace->str, arrivals, expected_s);
+  clear(scenario);
+  g_string_free(trace, TRUE);
+}
+
+/* Mean number in a system of c servers that break down together, with rate f, and are repaired with rate r: a Markov chain
+ * of the number in it and whether the servers are up. Its levels are taken out from the top: with A0 = λ to the next level,
+ * A2 = min(n, c) μ to the one below where servers are up, and A1 within, U_n = A1_n + A0 (−U_{n+1})⁻¹ A2_{n+1}, of which
+ * π_0 U_0 = 0 and π_{n+1} = π_n A0 (−U_{n+1})⁻¹. Two states make a level: 0 is up, 1 is down. */
+static double mean_in_system(int c, double rate, double service, double f, double r)
+{
+  enum { LEVELS = 2000 };
+  static double to_next[LEVELS + 1][2][2]; /* A0 (−U_n)⁻¹ */
+  double u[2][2] = {{0}};
+  for (int n = LEVELS; n >= 0; n--) {
+    double ends = MIN(n, c) * service, arrives = n < LEVELS ? rate : 0, ends_above = MIN(n + 1, c) * service;
+    u[0][0] = -(arrives + f + ends), u[0][1] = f, u[1][0] = r, u[1][1] = -(arrives + r);
+    for (int i = 0; i < 2 && n < LEVELS; i++)
+      u[i][0] += to_next[n + 1][i][0] * ends_above;
+    double determinant = u[0][0] * u[1][1] - u[0][1] * u[1][0];
+    if (n == 0)
+      break;
+    to_next[n][0][0] = -rate * u[1][1] / determinant, to_next[n][0][1] = rate * u[0][1] / determinant;
+    to_next[n][1][0] = rate * u[1][0] / determinant, to_next[n][1][1] = -rate * u[0][0] / determinant;
+  }
+  double up = u[1][0], down = -u[0][0], sum = up + down, weighted = 0;
+  for (int n = 1; n <= LEVELS; n++) {
+    double next_up = up * to_next[n][0][0] + down * to_next[n][1][0];
+    down = up * to_next[n][0][1] + down * to_next[n][1][1];
+    up = next_up;
+    sum += up + down;
+    weighted += n * (up + down);
+  }
+  return weighted / sum;
+}
+
+/* M/M/3 with breakdowns of all three, as sequences of one engine have them: by Little's law. Without breakdowns the chain
+ * is Erlang's: with 3 servers and a load of 2 four ninths wait, for 1/μ, so that 2 + 4/9 · 2 are in the system. Who comes
+ * while others are served waits for the end of an iteration, half a millisecond of 150. */
+static void sojourns_with_breakdowns_are_those_of_m_m_c(void **state)
+{
+  (void)state;
+  static const test_costs server = {1e-3, 0, 0, 0, FALSE};
+  assert_near(mean_in_system(3, 2, 1, 0, 1), 2 + 8.0 / 9, 1e-9);
+  double m = 100, mean = 1e-3 / -expm1(-1 / m), rate = 18, f = 0.2, r = 4;
+  g_autoptr(GArray) arrivals = g_array_new(FALSE, FALSE, sizeof(double));
+  GString *trace = queue_trace(40000, rate, m, arrivals);
+  tw_scenario *scenario = site(1, &server);
+  tw_chance lives = tw_chance_new(11, "lives"), repairs = tw_chance_new(11, "repairs");
+  for (double t = 0; t < at(arrivals, arrivals->len - 1);) {
+    double repair_s = tw_chance_exponential(&repairs) / r;
+    t += tw_chance_exponential(&lives) / f;
+    add_fault(scenario, TW_PART_PROCESS, "*", t, NAN, repair_s);
+    t += repair_s;
+  }
+  expect_sojourn(scenario, 3, trace->str, arrivals, mean_in_system(3, rate, 1 / mean, f, r) / rate + 0.5e-3);
   clear(scenario);
   g_string_free(trace, TRUE);
 }
@@ -352,6 +424,7 @@ int main(void)
       cmocka_unit_test(a_group_that_shrinks_goes_on_slower),
       cmocka_unit_test(an_engine_that_stands_by_takes_the_place_of_another),
       cmocka_unit_test(sojourns_with_breakdowns_are_those_of_m_m_1),
+      cmocka_unit_test(sojourns_with_breakdowns_are_those_of_m_m_c),
       cmocka_unit_test(groups_are_available_as_binomials_say),
       cmocka_unit_test(a_spare_stands_in_within_its_domain_alone),
       cmocka_unit_test(components_break_independently_of_each_other),

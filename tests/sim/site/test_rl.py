@@ -28,15 +28,15 @@ class Rl(JobRuns):
                         file.write("%d,%d,%d,%g\n" % (prefill, seqs, context, ITERATION_S))
 
     def rl(self, rl="", lengths=EQUAL, prompts=8, samples=4, job="", steps=3, engines=4, tp=8, output="", roofline=False,
-           seqs=256):
+           seqs=256, dp=8):
         """Engines on whole nodes, and a trainer on a node of its own, which packs 2,048 tokens into a sequence."""
         table = "" if roofline else '<step-time model="table" file="steps.csv"/>'
         self.scenario(
             '<workload><rollouts prompts="%d" samples="%d">%s</rollouts></workload>'
             '<pool id="gen" model="llama-3.1-8b" replicas="%d" tp="%d" weights="bf16" kv="bf16">'
             '<scheduler kind="vllm" max-seqs="%d" max-batched-tokens="8192" max-model-len="16384"/>%s</pool>'
-            '<job id="post" kind="rl" model="llama-3.1-8b" dp="8" sequence="2048" steps="%d" %s><rl %s/></job>'
-            '<router policy="round-robin" frontend="0s"/>' % (prompts, samples, lengths, engines, tp, seqs, table, steps, job, rl),
+            '<job id="post" kind="rl" model="llama-3.1-8b" dp="%d" sequence="2048" steps="%d" %s><rl %s/></job>'
+            '<router policy="round-robin" frontend="0s"/>' % (prompts, samples, lengths, engines, tp, seqs, table, dp, steps, job, rl),
             'audit="true" ' + output)
         _, summary = self.run_it()
         return self.table("rl"), summary
@@ -53,14 +53,15 @@ class Rl(JobRuns):
     def test_rollouts_of_equal_length_make_a_step_the_sum_of_its_parts(self):
         self.platform("--nodes=5")
         weights_s = 16.06e9 / (8 * NIC)  # over the NICs of a node, from each to the next
-        for name, rl, updates, rewards_s in (("chain", "", 1, 0), ("direct", 'sync="direct"', 1, 0),
+        for name, rl, updates, rewards_s in (("chain", "", 1, 0), ("direct", 'sync="direct"', 1, 0), ("gather", 'sync="gather"', 1, 0),
                                              ("updates", 'updates="4" reward="7s"', 4, 7)):
             with self.subTest(name):
                 rows, summary = self.rl(rl)
                 self.assertEqual(len(rows), 3)
                 rollout_s = 200 * ITERATION_S
                 train_s = self.update_s(8 * 4 * 300, updates)
-                sync_s = weights_s * (4 if name == "direct" else 1) + OVERHEAD_S
+                # Four engines read from one node; or each of eight accelerators reads all weights over the NICs of its node.
+                sync_s = weights_s * {"direct": 4, "gather": 8}.get(name, 1) + OVERHEAD_S
                 step_s = rollout_s + rewards_s + train_s + sync_s
                 for row in rows:
                     self.assertEqual(int(row["trained_tokens"]), 8 * 4 * 300)
@@ -72,6 +73,16 @@ class Rl(JobRuns):
                     self.assertAlmostEqual(float(row["rollout_idle"]), 1 - rollout_s / step_s, delta=1e-3)
                 self.assertAlmostEqual(summary["rl"]["steps_per_hour"] * step_s / 3600, 1, delta=1e-3)
                 self.assertAlmostEqual(sum(summary["training"]["share"].values()), 1, delta=1e-9)
+
+    def test_a_trainer_on_two_nodes_gathers_while_the_first_of_them_sends(self):
+        # Each of its nodes gets the other half of the weights eight times, which the first sends beside all of them eight
+        # times to the first engine: 12 times the weights over its NICs.
+        self.platform("--nodes=6")
+        rows, _ = self.rl('sync="gather"', dp=16, steps=1)
+        self.assertAlmostEqual((float(rows[0]["sync_s"]) - OVERHEAD_S) / (12 * 16.06e9 / (8 * NIC)), 1, delta=2e-3)
+        # Colocated, engines find what was gathered on their own nodes.
+        rows, _ = self.rl('sync="gather" colocated="true"', dp=16, steps=1, engines=2)
+        self.assertAlmostEqual((float(rows[0]["sync_s"]) - OVERHEAD_S) / (4 * 16.06e9 / (8 * NIC)), 1, delta=2e-3)
 
     def test_one_step_off_takes_the_longer_of_both_and_the_synchronisation(self):
         self.platform("--nodes=5")

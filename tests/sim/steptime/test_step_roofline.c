@@ -289,7 +289,8 @@ static void experts_move_the_rows_of_copies_and_of_all_tokens(void **state)
 }
 
 /* A layer launches two norms and an activation: 3 s of launches in two layers are 6. Norms of queries and keys
- * are two kernels more; all-reduces that compute the norms behind them spare two, and alone have none. */
+ * are two kernels more; all-reduces that compute the norms behind them spare two, in the models that the engine names, and alone
+ * have none. */
 static void norms_of_heads_are_launched_and_fused_ones_are_not(void **state)
 {
   (void)state;
@@ -302,6 +303,16 @@ static void norms_of_heads_are_launched_and_fused_ones_are_not(void **state)
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
   setting.software.fused_norms = TRUE;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 3, 1e-4);
+  setting.software.fused_in = (char *)"llama qwen3-2";
+  static const struct {
+    const char *name;
+    double kernels;
+  } models[] = {{"llama-3.1-8b", 3}, {"qwen3-235b-a22b", 3}, {"qwen3-32b", 5}, {"my-llama", 5}, {NULL, 5}};
+  for (guint i = 0; i < G_N_ELEMENTS(models); i++) {
+    normed.name = (char *)models[i].name;
+    assert_near(cost_of(&setting, &decode3).time_s.first, 2 * models[i].kernels, 1e-4);
+  }
+  setting.software.fused_in = NULL;
   setting.parallelism.tp = 1;
   assert_near(cost_of(&setting, &decode3).time_s.first, 2 * 5, 1e-4);
 }

@@ -50,15 +50,15 @@ def scenario(row, what):
     layout = " ".join('%s="%d"' % item for item in what["layout"].items())
     memory = what["memory"]
     return """<scenario name="%s"><platform file="platform.xml"/>
-<workload><rollouts prompts="%d" samples="16"><prompt law="fixed" mean="%d"/><answer law="lognormal" mean="%g" sigma="%g" max="%d"/>
+<workload><rollouts prompts="%d" samples="%d"><prompt law="fixed" mean="%d"/><answer law="lognormal" mean="%g" sigma="%g" max="%d"/>
 </rollouts></workload>
 <pool id="rollouts" model="%s" replicas="%d" tp="%d" weights="%s" kv="bf16">
 <scheduler kind="vllm" max-seqs="512" max-batched-tokens="8192" max-model-len="%d"/></pool>
 <job id="train" kind="rl" model="%s" %s sequence="%d" steps="%d" %s>
-<rl colocated="%s" off-policy="%d" updates="%d" log-probs="2" sync-overhead="%gs"/></job></scenario>""" % (
-        row["id"], what["prompts"], PROMPT, what["mean"], SIGMA, what["most"], what["model"], what["engines"], what["tp"],
+<rl colocated="%s" off-policy="%d" updates="%d" log-probs="2" sync="%s" sync-overhead="%gs"/></job></scenario>""" % (
+        row["id"], what["prompts"], what["samples"], PROMPT, what["mean"], SIGMA, what["most"], what["model"], what["engines"], what["tp"],
         what["weights"], what["most"] + PROMPT + 1, what["model"], layout, what["sequence"], what["steps"], memory,
-        "true" if what["colocated"] else "false", what["off"], what["updates"], OVERHEAD_S)
+        "true" if what["colocated"] else "false", what["off"], what["updates"], what["sync"], OVERHEAD_S)
 
 
 def step_of(row):
@@ -74,7 +74,12 @@ def step_of(row):
     colocated, n = "On policy" in text, int(gpus[1])
     own = n if colocated else n // 2
     dp = own // (t * c * p)
-    return {"model": model, "device": re.search(r"(H100|GB200)", text)[1], "gpus": n, "prompts": rollouts // 16,
+    # NeMo RL's recipes (examples/configs/recipes/llm/performance) say how many samples, and that all but the smallest
+    # model recompute activations; its documentation (design-docs/nccl-reshard-refit) that whole parameters are gathered.
+    samples = 16 if "DeepSeek" in text else 32
+    return {"model": model, "device": re.search(r"(H100|GB200)", text)[1], "gpus": n, "prompts": rollouts // samples,
+            "samples": samples, "sync": "gather",
+            "again": "Qwen3-30B" not in text,
             "mean": uncut_mean(mean - PROMPT, longest - PROMPT), "most": longest - PROMPT, "engines": own // tp, "tp": tp,
             "weights": "fp8" if text.endswith("FP8") else "bf16", "colocated": colocated, "off": 0 if colocated else 1,
             "updates": rollouts // batch, "sequence": longest, "steps": 2 if colocated else 3,
@@ -91,7 +96,8 @@ def refit_of(row):
     t, p, e = size.get("TP", 1), size.get("PP", 1), size.get("EP", 1)
     dp = size.get("DP", 1) * max(1, e // t)
     low, _, high = row["value"].partition("-")
-    return {"model": MODELS[shape[1]], "device": shape[3], "gpus": t * p * dp + to["TP"] * to["DP"], "prompts": 1, "mean": 30,
+    return {"model": MODELS[shape[1]], "device": shape[3], "gpus": t * p * dp + to["TP"] * to["DP"], "prompts": 1, "samples": 16,
+            "sync": "chain", "again": False, "mean": 30,
             "most": 60, "engines": to["DP"], "tp": to["TP"], "weights": shape[2], "colocated": False, "off": 0, "updates": 1,
             "sequence": 1024, "steps": 1, "layout": {"tp": t, "cp": 1, "ep": e, "pp": p, "dp": dp},
             "published": (float(low) + float(high or low)) / 2, "column": "sync"}
@@ -106,7 +112,7 @@ def predict(program, row, what):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "s.xml")
         platform(program, what["device"], what["gpus"], os.path.join(folder, "platform.xml"))
-        for what["memory"] in MEMORY:
+        for what["memory"] in MEMORY[1 if what["again"] else 0:]:
             with open(path, "w") as file:
                 file.write(scenario(row, what))
             done = subprocess.run([program, "run", path, "-o", os.path.join(folder, "run"), "--quiet"], capture_output=True,

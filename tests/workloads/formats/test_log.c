@@ -110,6 +110,10 @@ static const export exports[] = {
      "+0200,2,1\n2026-06-01T10:00:02+02:00[Europe/Berlin],3,1\n2026-06-01 08:00:03.5 +0000 UTC,4,1\n"
      "\"June 1, 2026 8:00:04 AM EST\",5,1\n2026-06-01 10:00:05 CEST,6,1\n",
      NULL, "0 1 0 1 - -\n1 2 0 1 - -\n2 3 0 1 - -\n3.5 4 0 1 - -\n5 6 0 1 - -\n18004 5 0 1 - -\n", 0},
+    {"digits alone, and names of a tracer with underscores",
+     "start_ts,llm_token_count_prompt,llm_token_count_completion\n20260601080000,100,20\n20260601T080001.5Z,"
+     "300,40\n",
+     NULL, PLAIN, 0},
     {"a date and a time apart",
      "date,time,prompt_tokens,completion_tokens\n2026-06-01,23:59:59,100,20\n2026-06-02,00:00:00.5,300,40\n",
      NULL, PLAIN, 0},
@@ -208,6 +212,23 @@ static void a_hint_says_what_is_missing(void **state)
   }
 }
 
+/* One row that is early stands behind three later ones: it is one that goes back, as are not those behind it. */
+static void rows_before_the_row_above_are_counted(void **state)
+{
+  g_autofree char *path =
+      given_text(state, "log", "time,prompt_tokens,output_tokens\n5,1,1\n9,2,1\n1,3,1\n2,4,1\n6,5,1\n");
+  const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  g_autoptr(tw_replay) replay = tw_replay_open(path, NULL, &options, NULL);
+  static const int prompts[] = {3, 4, 1, 5, 2};
+  tw_trace_row row;
+  for (guint i = 0; i < G_N_ELEMENTS(prompts); i++) {
+    assert_true(tw_replay_next(replay, &row, NULL));
+    assert_int_equal(row.request.prompt_tokens, prompts[i]);
+    tw_trace_row_clear(&row);
+  }
+  assert_int_equal(tw_trace_rows_tally(tw_replay_rows(replay))->moved, 1);
+}
+
 /* A file that two formats could be is refused, and both are named. */
 static void a_file_of_two_formats_is_refused(void **state)
 {
@@ -224,6 +245,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_export_is_read_at_the_first_try),
       cmocka_unit_test(a_hint_says_what_is_missing),
+      cmocka_unit_test(rows_before_the_row_above_are_counted),
       cmocka_unit_test(a_file_of_two_formats_is_refused),
   };
   return cmocka_run_group_tests(tests, given_directory, remove_directory);
