@@ -245,7 +245,8 @@ def draw(seed):
                 parts.append(f'<wan from="{a}" to="{b}" latency="{chance.choice((0, 5, 70))}ms" {limit}/>')
     spill = f'spill="{chance.choice((1, 8))}"' if chance.random() < 0.5 else ""
     policy = chance.choice(("home-first", "nearest", "cheapest", "greenest", "least-loaded", "follow-the-sun"))
-    parts.append(f'<global-router policy="{policy}" {spill} sticky="{chance.choice(("true", "false"))}"/>')
+    kv = random.Random(f"kv {seed}").choice(("recompute", "move", "quicker"))
+    parts.append(f'<global-router policy="{policy}" {spill} sticky="{chance.choice(("true", "false"))}" kv="{kv}"/>')
     return scenario("".join(parts), f'<generator>{"".join(classes)}</generator>'), where, stays, lends
 
 
@@ -263,7 +264,7 @@ def most_guests(world, name, where, stays):
 
 
 def residency_is_never_violated():
-    left, moved, refused, held, summed = 0, 0, 0, 0, set()
+    left, moved, refused, held, caches, summed = 0, 0, 0, 0, 0, set()
     for seed in range(40):
         text, where, stays, lends = draw(seed)
         world = run(text, "--until", "100s")
@@ -283,9 +284,10 @@ def residency_is_never_violated():
         for name, most in lends.items():
             assert most_guests(world, name, where, stays) <= most, (seed, name)
         moved += world.summary["world"]["moved"]
+        caches += world.summary["world"].get("kv_moves", 0)
         refused += world.summary["world"]["refused"]
     assert {"failures.count", "failures.requests_hit", "spent.seconds", "spent.joules"} <= summed, summed
-    assert left > 100 and moved > 10 and held > 100, (left, moved, refused, held)  # What could go wrong did happen.
+    assert left > 100 and moved > 10 and held > 100 and caches > 5, (left, moved, refused, held, caches)  # What could go wrong did happen.
 
 
 def searches_and_sweeps_take_sites():
