@@ -31,7 +31,7 @@ static double rate(const tw_pool *pool, const tw_demand *demand, double prompt, 
   double context = demand->prompt + demand->output / 2;
   double held = context + (double)(pool->plan.memory.sequence_blocks * pool->block_tokens);
   double room = (double)pool->plan.memory.kv_blocks * (double)pool->block_tokens / held;
-  double low = 0, high = MIN((double)pool->max_seqs, room);
+  double low = 0, high = floor(MIN((double)pool->max_seqs, room));
   double most = iteration_s(pool, high, context, MIN(high * prompt, (double)pool->max_batched_tokens));
   if (high < 1)
     return 0;

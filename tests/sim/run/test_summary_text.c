@@ -134,6 +134,17 @@ static void rates_and_shares_are_told_in_per_cent(void **state)
               "  network     2.5 GB sent, busiest link up at 75.00 % of its bandwidth\n");
 }
 
+static void jobs_are_told_with_what_of_the_energy_they_took(void **state)
+{
+  (void)state;
+  assert_line("'jobs': [{'id': 'pre', 'steps': 0}]", "  job         pre: no step ended\n");
+  assert_line(
+      "'jobs': [{'id': 'pre', 'steps': 2, 'step_s': 4, 'tokens_per_s': 500, 'mfu': 0.5, 'goodput': 1}]",
+      "  job         pre: 2 steps of 4 s, 500 tokens/s, MFU 50.0 %, goodput 100.0 %\n");
+  assert_line("'energy': {'site_j': 200, 'average_w': 2000}, 'spent': {'joules': {'jobs': 50}}",
+              "  of jobs     25 % of the energy, which what a token takes has in it\n");
+}
+
 /* The drain is told where it is more than a tenth of the run. */
 static void a_long_drain_is_told_with_the_rates_before_it(void **state)
 {
@@ -206,6 +217,7 @@ int main(void)
       cmocka_unit_test(each_time_has_its_unit),
       cmocka_unit_test(requests_and_tokens_are_counted_by_what_became_of_them),
       cmocka_unit_test(rates_and_shares_are_told_in_per_cent),
+      cmocka_unit_test(jobs_are_told_with_what_of_the_energy_they_took),
       cmocka_unit_test(a_long_drain_is_told_with_the_rates_before_it),
       cmocka_unit_test(energy_cost_and_fleet_have_their_lines),
       cmocka_unit_test(classes_have_a_row_each),
