@@ -14,14 +14,20 @@ static double number(const json_t *object, const char *group, const char *name)
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* The caller frees the text. */
+static char *time_text(double seconds)
+{
+  return isnan(seconds)   ? g_strdup("-")
+         : seconds == 0   ? g_strdup("0")
+         : seconds < 1e-3 ? g_strdup_printf("%.3g us", seconds * 1e6)
+         : seconds < 1    ? g_strdup_printf("%.3g ms", seconds * 1e3)
+         : seconds < 1e4  ? g_strdup_printf("%.4g s", seconds)
+                          : g_strdup_printf("%.3g h", seconds / 3600);
+}
+
 static void print_time(FILE *out, double seconds)
 {
-  g_autofree char *text = isnan(seconds)   ? g_strdup("-")
-                          : seconds == 0   ? g_strdup("0")
-                          : seconds < 1e-3 ? g_strdup_printf("%.3g us", seconds * 1e6)
-                          : seconds < 1    ? g_strdup_printf("%.3g ms", seconds * 1e3)
-                          : seconds < 1e4  ? g_strdup_printf("%.4g s", seconds)
-                                           : g_strdup_printf("%.3g h", seconds / 3600);
+  g_autofree char *text = time_text(seconds);
   fprintf(out, "%10s", text);
 }
 
@@ -162,13 +168,13 @@ static void print_sites(const json_t *summary, FILE *out)
     print_known(out, 12, 1e-3 * number(site, "carbon", "g"));
     fputc('\n', out);
   }
-  fprintf(
-      out,
-      "  on the way  %.0f requests served outside the region of their users, %.0f moved, %.0f refused; mean ",
-      number(summary, "world", "guests"), number(summary, "world", "moved"),
-      number(summary, "world", "refused"));
-  print_time(out, number(summary, "world", "wan_mean_s"));
-  fputs(" there and back\n", out);
+  g_autofree char *way = time_text(number(summary, "world", "wan_mean_s"));
+  fprintf(out,
+          "  on the way  %.0f requests served outside the region of their users, %.0f moved, %.0f refused; "
+          "mean %s there "
+          "and back\n",
+          number(summary, "world", "guests"), number(summary, "world", "moved"),
+          number(summary, "world", "refused"), way);
 }
 
 static void print_utilization(const json_t *summary, FILE *out)

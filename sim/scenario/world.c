@@ -392,6 +392,24 @@ static void load_site(tw_world *world, int i, const char *path, const char *cons
     tw_faults_add(faults, NULL, 0, "%s", tw_faults_get(found, k));
 }
 
+/* Notes at each site the users that no <wan> leads to it: whatever the router prefers, their requests never come. */
+static void note_ways(tw_world *world)
+{
+  for (guint u = 0; u < world->users->len; u++)
+    for (int s = 0; s < world->n_sites; s++) {
+      const tw_users *who = &g_array_index(world->users, tw_users, u);
+      const tw_world_site *site = &world->sites[s];
+      if (isfinite(tw_world_way(world, who->region_index, site->region_index)->latency_s))
+        continue;
+      g_ptr_array_add(
+          site->scenario->notes,
+          g_strdup_printf("no <wan> joins region \"%s\" to \"%s\": requests of %s%s from there never come "
+                          "here",
+                          who->region, site->region, who->class != NULL ? "class " : "users",
+                          who->class != NULL ? who->class : ""));
+    }
+}
+
 tw_world *tw_world_load(const char *path, const char *const *assignments, tw_faults *faults)
 {
   guint before = tw_faults_added(faults);
@@ -414,6 +432,7 @@ tw_world *tw_world_load(const char *path, const char *const *assignments, tw_fau
   tw_world_check_pools(world, root, faults);
   if (tw_faults_added(faults) > before)
     return NULL;
+  note_ways(world);
   list_files(world);
   world->canonical = tw_document_canonical(document);
   const tw_element *const implied[] = {&tw_global_router_element, &tw_output_element, NULL};

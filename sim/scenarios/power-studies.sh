@@ -41,5 +41,5 @@ run scaled-capped reasoning-day-fleet-capped
 "$tokenworks" compare "$runs/fleet" "$runs/scaled" "$runs/fleet-capped" "$runs/scaled-capped" \
   -m "$metrics,energy.cap_overshoot_w,energy.clock,cost.electricity_usd,cost.usd_per_million_output_tokens,fleet.serving_engine_hours,fleet.wakes"
 echo "What to learn: fewer engines with larger batches read the weights less often, and that saves a third of the energy"
-echo "at 12 % of TPOT and a tenth of a percent of the SLO; with most of them parked by noon, the cap asks for little more. But accelerators are paid for"
+echo "at 12 % of TPOT and a fifth of a percent of the SLO; with most of them parked by noon, the cap asks for little more. But accelerators are paid for"
 echo "whether they serve or not: a million tokens get no more than 2 % cheaper, unless others use the parked ones."

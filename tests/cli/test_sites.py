@@ -376,6 +376,15 @@ def readers_find_the_runs_of_sites():
     assert done.returncode == 2 and ONLY_ONE in done.stderr, done.stderr
 
 
+def sites_without_a_way_are_noted():
+    """A router that prefers a site to which no <wan> leads never sends anything there, and `check` says so."""
+    inside = site("a", "north") + site("b", "south") + '<users region="south"/><global-router policy="cheapest"/>'
+    for way, told in (("", True), ('<wan from="north" to="south" latency="10ms"/>', False)):
+        (HERE / "s.xml").write_text(scenario(inside + way))
+        done = subprocess.run([PROGRAM, "check", "s.xml"], cwd=HERE, check=True, capture_output=True, text=True)
+        assert ('site a: note: no <wan> joins region "south" to "north"' in done.stdout) == told, done.stdout
+
+
 def included_sites_keep_their_paths():
     """A site in another folder names its files from there, and its faults say where they stand."""
     (HERE / "inner").mkdir()
@@ -396,6 +405,6 @@ with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
     for test in (one_site_changes_nothing, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
                  ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
-                 residency_is_never_violated, what_is_wrong_is_said, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
+                 residency_is_never_violated, what_is_wrong_is_said, sites_without_a_way_are_noted, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()
         print(test.__name__)
