@@ -47,6 +47,17 @@ static double number(const json_t *object, const char *name)
   return json_number_value(value);
 }
 
+/* DeepSeek-V3 in four GB200 leaves room for 85 such sequences and a part of one more. */
+static void an_estimate_ends_where_the_cache_holds_a_part_of_a_sequence_more(void **state)
+{
+  given_file(state, "part.xml",
+             "<question name='part' optimise='accelerators'><workload><poisson rate='6/s' duration='2s'>"
+             "<prompt mean='2890'/><answer mean='303'/></poisson></workload><slo ttft='2s' tpot='50ms'/>"
+             "<model name='deepseek-v3'/><site kind='nvl72' largest='1'/><layout tp='4' dp='1' pools='1:1'/>"
+             "<effort coarse='1' finalists='1' seeds='1' levers='false'/></question>");
+  expect(state, "plan $/part.xml -o $/part -q", 0, "Build nvl72 with ", "");
+}
+
 static void the_answer_is_what_running_it_gives(void **state)
 {
   expect(state, "plan $/q.xml -o $/plan -q", 0, "Build hgx with ", "");
@@ -339,6 +350,7 @@ static void what_ships_is_a_question(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_estimate_ends_where_the_cache_holds_a_part_of_a_sequence_more),
       cmocka_unit_test(the_answer_is_what_running_it_gives),
       cmocka_unit_test(the_search_finds_what_trying_everything_finds),
       cmocka_unit_test(jobs_and_kills_change_no_byte),
