@@ -46,9 +46,6 @@ tw_recorder *test_run_stream(const tw_scenario *scenario, tw_stream *stream, con
 /* The requests of a trace in the project's own format. */
 tw_stream *test_stream(const char *trace_text);
 
-/* The requests of a trace in the project's own format. */
-tw_stream *test_stream(const char *trace_text);
-
 /* Runs a stream, and lets `after` see the factory when it is finished. */
 tw_recorder *test_run_watched(const tw_scenario *scenario, const char *trace_text, const char *directory,
                               double until_s, void (*after)(void *user, const tw_factory *factory),
