@@ -39,10 +39,13 @@ set(tw_rooms
   "sim/sweep              platforms/input workloads/draw sim/log sim/scenario analysis/report analysis/compare"
   "sim/commands           platforms/input platforms/generate workloads/draw workloads/stream workloads/formats workloads/traces sim/log sim/network sim/scenario sim/forecast sim/run sim/launchers sim/planner sim/what_if sim/sweep sim/calibrate analysis/log analysis/show analysis/explain analysis/report analysis/compare")
 
+# Wings: folders inside of a room, which belong to its library, and whose files may include what those of the room may.
+set(tw_wings "sim/network/flows" "sim/site/failures" "sim/site/jobs")
+
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
 # The files that know SimGrid.
-set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|flows|flows_links|net_benchmark|link_table|routes)[.]c$|^sim/network/(link_table|routes)[.]h$|^sim/network/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
+set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|net_benchmark)[.]c$|^sim/network/flows/(flows|flows_links|link_table|routes)[.]c$|^sim/network/flows/(link_table|routes)[.]h$|^sim/network/flows/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
 
 # Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
 # need follow as ROOM=TARGET.
@@ -55,8 +58,13 @@ function(tw_add_rooms top)
       continue()
     endif()
     set(folder ${CMAKE_MATCH_1})
-    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${room}/*.c
-         ${PROJECT_SOURCE_DIR}/${room}/*.cpp)
+    set(folders ${tw_wings})
+    list(FILTER folders INCLUDE REGEX "^${room}/")
+    list(TRANSFORM folders PREPEND ${PROJECT_SOURCE_DIR}/)
+    list(APPEND folders ${PROJECT_SOURCE_DIR}/${room})
+    list(TRANSFORM folders APPEND /*.c OUTPUT_VARIABLE in_c)
+    list(TRANSFORM folders APPEND /*.cpp OUTPUT_VARIABLE in_cpp)
+    file(GLOB sources CONFIGURE_DEPENDS ${in_c} ${in_cpp})
     string(REPLACE "/" "_" target tw_${room})
     add_library(${target} ${sources})
     target_link_libraries(${target} PUBLIC tw_options PkgConfig::GLIB m)

@@ -3,7 +3,7 @@
 #define TW_SIM_LINK_RECORDER_H
 
 #include "sim/log/log_writer.h"
-#include "sim/network/flows.h"
+#include "sim/network/flows/flows.h"
 
 typedef struct tw_link_recorder tw_link_recorder;
 

@@ -7,7 +7,7 @@
 #define TW_SIM_NET_BENCHMARK_H
 
 #include "sim/collectives/collective_time.h"
-#include "sim/network/flows.h"
+#include "sim/network/flows/flows.h"
 
 /* The places of ranks: each stands on one accelerator of a host. */
 typedef struct tw_ranks {

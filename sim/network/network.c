@@ -1,6 +1,6 @@
 #include "sim/network/network.h"
 
-#include "sim/network/volley.h"
+#include "sim/network/flows/volley.h"
 
 const char *const tw_flow_kind_names[TW_FLOW_KIND_COUNT] = {
 #define X(name, text) text,

@@ -6,7 +6,7 @@
 #ifndef TW_SIM_TRAFFIC_H
 #define TW_SIM_TRAFFIC_H
 
-#include "sim/network/volley.h"
+#include "sim/network/flows/volley.h"
 
 typedef struct tw_traffic tw_traffic;
 

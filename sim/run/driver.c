@@ -1,6 +1,6 @@
 #include "sim/run/driver.h"
 
-#include "sim/network/flows.h"
+#include "sim/network/flows/flows.h"
 #include "sim/network/simgrid_compat.h"
 #include "sim/network/simgrid_start.h"
 

@@ -8,7 +8,7 @@
 #ifndef TW_SIM_DRIVER_H
 #define TW_SIM_DRIVER_H
 
-#include "sim/network/flows.h"
+#include "sim/network/flows/flows.h"
 #include "sim/site/factory.h"
 
 /* How long a run goes on, and who may stop it. */

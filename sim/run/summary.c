@@ -4,8 +4,8 @@
 #include "sim/forecast/expected_error.h"
 #include "sim/log/metric.h"
 #include "sim/run/summary_parts.h"
-#include "sim/site/failures.h"
-#include "sim/site/jobs.h"
+#include "sim/site/failures/failures.h"
+#include "sim/site/jobs/jobs.h"
 
 #include <math.h>
 

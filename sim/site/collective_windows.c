@@ -1,7 +1,7 @@
 #include "sim/site/collective_windows.h"
 
+#include "sim/network/flows/volley.h"
 #include "sim/network/shipment.h"
-#include "sim/network/volley.h"
 #include "sim/placement/span.h"
 #include "sim/site/agenda.h"
 

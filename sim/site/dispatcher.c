@@ -2,7 +2,7 @@
 
 #include "sim/site/agenda.h"
 #include "sim/site/collective_windows.h"
-#include "sim/site/failures.h"
+#include "sim/site/failures/failures.h"
 #include "sim/site/fetches.h"
 #include "sim/site/kv_transfers.h"
 #include "sim/site/routing.h"

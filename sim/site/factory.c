@@ -1,7 +1,7 @@
 #include "sim/site/factory.h"
 
 #include "sim/site/dispatcher.h"
-#include "sim/site/jobs.h"
+#include "sim/site/jobs/jobs.h"
 #include "sim/site/part.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 
 #include "sim/network/shipment.h"
 #include "sim/site/dispatcher.h"
-#include "sim/site/failures.h"
+#include "sim/site/failures/failures.h"
 #include "sim/site/kv_transfers.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "sim/site/telemetry.h"
 
-#include "sim/site/jobs.h"
+#include "sim/site/jobs/jobs.h"
 
 #include <math.h>
 

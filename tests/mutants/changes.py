@@ -5,7 +5,7 @@ import re
 # The files whose every token may bear on results.
 RESULT_BEARING = (
     "sim/base/*.c", "sim/collectives/*.c", "sim/energy/*.c", "sim/engine/*.[ch]", "sim/kv/*.c", "sim/log/*.c",
-    "sim/network/*.c", "sim/placement/*.c", "sim/power/*.c", "sim/router/*.c", "sim/site/*.c", "sim/steptime/*.c",
+    "sim/network/*.c", "sim/network/*/*.c", "sim/placement/*.c", "sim/power/*.c", "sim/router/*.c", "sim/site/*.c", "sim/site/*/*.c", "sim/steptime/*.c",
     "sim/run/summary*.c", "workloads/draw/*.c", "workloads/stream/*.c")
 # The cores of the published guarantee.
 CORES = {"scheduler": ("sim/engine/scheduler*.c", "sim/engine/batching*.c", "sim/engine/waiting.c", "sim/engine/decoding.c",

@@ -1,8 +1,8 @@
 #include "tests/sim/net_support.h"
 
-#include "sim/network/flows.h"
+#include "sim/network/flows/flows.h"
+#include "sim/network/flows/volley.h"
 #include "sim/network/simgrid_start.h"
-#include "sim/network/volley.h"
 #include "tests/check.h"
 
 #include <glib/gstdio.h>

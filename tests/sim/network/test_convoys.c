@@ -1,5 +1,5 @@
 /* Convoys: which flows that start together need no simulation, and how long they take. */
-#include "sim/network/convoys.h"
+#include "sim/network/flows/convoys.h"
 #include "tests/check.h"
 #include "workloads/draw/chance.h"
 

@@ -1,7 +1,7 @@
 /* Rails, and flows that are dealt out to spines: small systems whose times are derived by hand. H100: a NIC moves 50 GB/s,
  * of which kernels that send from rank to rank get 0.94. */
 #include "platforms/generate/generator.h"
-#include "sim/network/flows.h"
+#include "sim/network/flows/flows.h"
 #include "sim/network/simgrid_start.h"
 #include "tests/check.h"
 #include "tests/sim/net_support.h"

@@ -1,6 +1,6 @@
 /* Failures: timelines by hand, queues and groups with known answers, and what must not depend on what. */
-#include "sim/site/failures.h"
-#include "sim/site/fault_source.h"
+#include "sim/site/failures/failures.h"
+#include "sim/site/failures/fault_source.h"
 #include "tests/check.h"
 #include "tests/sim/support.h"
 #include "workloads/draw/chance.h"

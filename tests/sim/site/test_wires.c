@@ -1,5 +1,5 @@
 /* What failures leave of links, and whom they cut off, on a site of two leaves under four spines. */
-#include "sim/site/wires.h"
+#include "sim/site/failures/wires.h"
 #include "tests/check.h"
 
 #include <glib/gstdio.h>

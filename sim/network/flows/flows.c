@@ -1,6 +1,6 @@
-#include "sim/network/flows.h"
+#include "sim/network/flows/flows.h"
 
-#include "sim/network/flows_private.h"
+#include "sim/network/flows/flows_private.h"
 
 #include <simgrid/actor.h>
 #include <simgrid/engine.h>

@@ -1,10 +1,10 @@
 /* Wires: what failures leave of the links of the network, and which hosts they cut off. It knows nothing of engines.
- * What flows do meanwhile, which wait or begin again: sim/network/flows_links.c. */
+ * What flows do meanwhile, which wait or begin again: sim/network/flows/flows_links.c. */
 #ifndef TW_SIM_WIRES_H
 #define TW_SIM_WIRES_H
 
 #include "sim/network/network.h"
-#include "sim/site/fault_source.h"
+#include "sim/site/failures/fault_source.h"
 
 typedef struct tw_wires tw_wires;
 

@@ -1,5 +1,5 @@
 /* Jobs of reinforcement learning: rollouts and training in turn, or side by side. */
-#include "sim/site/job_rollouts.h"
+#include "sim/site/jobs/job_rollouts.h"
 
 #include "sim/site/dispatcher.h"
 

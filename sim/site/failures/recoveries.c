@@ -1,6 +1,6 @@
 /* The ways in which engines that were stopped come to serve again: a row for each tw_recovery_kind. */
 #include "sim/site/dispatcher.h"
-#include "sim/site/failures.h"
+#include "sim/site/failures/failures.h"
 
 /* An engine starts again once all of its accelerators are sound. */
 static void restart_if_sound(tw_failures *failures, int engine, double now_s)

@@ -1,7 +1,7 @@
 /* The effect of failures: which accelerators and engines each hits as it begins, and gives back as it is repaired. */
-#include "sim/site/failures_private.h"
+#include "sim/site/failures/failures_private.h"
 #include "sim/site/fetches.h"
-#include "sim/site/jobs.h"
+#include "sim/site/jobs/jobs.h"
 
 #include <math.h>
 

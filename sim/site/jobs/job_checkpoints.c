@@ -1,5 +1,5 @@
 /* Checkpoints of jobs: what they wait for, and how it moves. */
-#include "sim/site/job_run.h"
+#include "sim/site/jobs/job_run.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Failures stop a job, which goes back to its last whole checkpoint. */
-#include "sim/site/job_run.h"
+#include "sim/site/jobs/job_run.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 #include "sim/site/dispatcher.h"
-#include "sim/site/failures_private.h"
+#include "sim/site/failures/failures_private.h"
 #include "sim/site/fleet.h"
 
 #include <math.h>

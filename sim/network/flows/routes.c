@@ -1,7 +1,7 @@
-#include "sim/network/routes.h"
+#include "sim/network/flows/routes.h"
 
 #include "platforms/input/pair_hash.h"
-#include "sim/network/lanes.h"
+#include "sim/network/flows/lanes.h"
 #include "sim/network/simgrid_start.h"
 
 #include <simgrid/host.h>

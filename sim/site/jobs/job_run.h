@@ -5,8 +5,8 @@
 
 #include "sim/network/shipment.h"
 #include "sim/placement/span.h"
-#include "sim/site/job_legs.h"
-#include "sim/site/jobs.h"
+#include "sim/site/jobs/job_legs.h"
+#include "sim/site/jobs/jobs.h"
 #include "workloads/stream/rollouts.h"
 
 typedef enum {

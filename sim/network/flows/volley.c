@@ -1,4 +1,4 @@
-#include "sim/network/volley.h"
+#include "sim/network/flows/volley.h"
 
 #include <math.h>
 

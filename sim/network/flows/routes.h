@@ -4,7 +4,7 @@
 #define TW_SIM_ROUTES_H
 
 #include "platforms/reader/platform_ports.h"
-#include "sim/network/link_table.h"
+#include "sim/network/flows/link_table.h"
 #include "sim/network/network.h"
 
 typedef struct tw_routes tw_routes;

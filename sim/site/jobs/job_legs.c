@@ -1,4 +1,4 @@
-#include "sim/site/job_legs.h"
+#include "sim/site/jobs/job_legs.h"
 
 #include <math.h>
 

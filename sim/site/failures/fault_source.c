@@ -1,4 +1,4 @@
-#include "sim/site/fault_source.h"
+#include "sim/site/failures/fault_source.h"
 
 #include "sim/base/heap.h"
 #include "workloads/draw/chance.h"

@@ -1,5 +1,5 @@
 /* The summary's numbers of jobs. */
-#include "sim/site/jobs.h"
+#include "sim/site/jobs/jobs.h"
 
 #include <math.h>
 

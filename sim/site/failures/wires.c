@@ -1,4 +1,4 @@
-#include "sim/site/wires.h"
+#include "sim/site/failures/wires.h"
 
 #include <math.h>
 

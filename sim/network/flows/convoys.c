@@ -1,4 +1,4 @@
-#include "sim/network/convoys.h"
+#include "sim/network/flows/convoys.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #include "sim/site/agenda.h"
 #include "sim/site/collective_windows.h"
 #include "sim/site/dispatcher.h"
-#include "sim/site/failures_private.h"
+#include "sim/site/failures/failures_private.h"
 #include "sim/site/fetches.h"
 #include "sim/site/fleet.h"
 #include "sim/site/kv_transfers.h"

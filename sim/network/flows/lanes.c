@@ -1,4 +1,4 @@
-#include "sim/network/lanes.h"
+#include "sim/network/flows/lanes.h"
 
 #include "workloads/draw/chance.h"
 

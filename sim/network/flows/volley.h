@@ -8,8 +8,8 @@
 #ifndef TW_SIM_VOLLEY_H
 #define TW_SIM_VOLLEY_H
 
-#include "sim/network/convoys.h"
-#include "sim/network/routes.h"
+#include "sim/network/flows/convoys.h"
+#include "sim/network/flows/routes.h"
 
 typedef struct tw_volley_load {
   int link;

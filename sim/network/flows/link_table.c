@@ -1,4 +1,4 @@
-#include "sim/network/link_table.h"
+#include "sim/network/flows/link_table.h"
 
 #include <simgrid/link.h>
 

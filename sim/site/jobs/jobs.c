@@ -1,4 +1,4 @@
-#include "sim/site/job_rollouts.h"
+#include "sim/site/jobs/job_rollouts.h"
 #include "sim/training/training_span.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "sim/network/carrier.h"
+#include "sim/network/flows/carrier.h"
 
 #include <simgrid/kernel/resource/Action.hpp>
 #include <simgrid/kernel/routing/NetZoneImpl.hpp>

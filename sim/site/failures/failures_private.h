@@ -3,9 +3,9 @@
 #ifndef TW_SIM_FAILURES_PRIVATE_H
 #define TW_SIM_FAILURES_PRIVATE_H
 
-#include "sim/site/failures.h"
-#include "sim/site/fault_source.h"
-#include "sim/site/wires.h"
+#include "sim/site/failures/failures.h"
+#include "sim/site/failures/fault_source.h"
+#include "sim/site/failures/wires.h"
 
 /* A failure, from its beginning until all is as before. */
 typedef struct tw_failure {

@@ -5,11 +5,11 @@
 #define TW_SIM_FLOWS_PRIVATE_H
 
 #include "sim/base/heap.h"
-#include "sim/network/carrier.h"
-#include "sim/network/convoys.h"
-#include "sim/network/flows.h"
-#include "sim/network/routes.h"
-#include "sim/network/volley.h"
+#include "sim/network/flows/carrier.h"
+#include "sim/network/flows/convoys.h"
+#include "sim/network/flows/flows.h"
+#include "sim/network/flows/routes.h"
+#include "sim/network/flows/volley.h"
 
 /* Flows whose rates are known: all end at once. */
 typedef struct convoy {

@@ -1,5 +1,5 @@
 /* The power of the accelerators of a job: full while they work, and idle else, or smoothed. */
-#include "sim/site/job_run.h"
+#include "sim/site/jobs/job_run.h"
 
 #include <math.h>
 

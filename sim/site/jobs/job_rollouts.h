@@ -11,7 +11,7 @@
 #ifndef TW_SIM_JOB_ROLLOUTS_H
 #define TW_SIM_JOB_ROLLOUTS_H
 
-#include "sim/site/job_run.h"
+#include "sim/site/jobs/job_run.h"
 
 static inline gboolean tw_run_is_rl(const tw_job_run *run)
 {

@@ -1,5 +1,5 @@
 /* Flows over links that carry less than they did, or nothing. */
-#include "sim/network/flows_private.h"
+#include "sim/network/flows/flows_private.h"
 
 #include <simgrid/engine.h>
 
