@@ -282,7 +282,7 @@ static void a_table_that_is_not_there_is_told_from_a_misspelt_one(void **state)
   assert_string_equal(misspelt, "no table is called 'segmnts'; did you mean \"segments\"?");
   g_autofree char *absurd = open_failure(directory, "xyzzy");
   assert_string_equal(absurd, "no table is called 'xyzzy'; write one of requests, engines, racks, site, "
-                              "segments, links, failures, jobs, rl, sites");
+                              "segments, links, failures, jobs, rl, sites, wans");
   g_autofree char *absent = open_failure(directory, "requests");
   assert_contains(absent, "this run has no table 'requests'; it has segments");
   remove_file(directory, "segments.csv.gz");
