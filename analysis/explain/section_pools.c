@@ -273,9 +273,10 @@ void tw_section_costs(tw_explained *e)
   }
   if (!isnan(usd)) {
     double each = tw_run_summary_number(e->summary, "cost.usd_per_million_output_tokens");
+    double capital = tw_run_summary_number(e->summary, "cost.capital_usd");
     gboolean jobs = tw_run_summary_number(e->summary, "spent.usd.jobs") > 0;
     g_autofree char *shares = spent_shares(e, "usd"),
-                    *said = amount_of(usd, "USD", each,
+                    *said = amount_of(usd, isnan(capital) ? "USD of electricity alone" : "USD", each,
                                       jobs ? "per million output tokens with what jobs take"
                                            : "per million output tokens");
     tw_section_say(section, "%s: %s", said, shares);

@@ -41,7 +41,7 @@ const cards = [
     ["exposed collectives", "training.share.exposed", "%"], ["stops by failures", "training.stops", ""], ["power may not rise at once", "training.share.throttled", "%"]]],
   ["Swing at the grid", "grid.swing_w", "W", [["of the load", "grid.load_swing_w", "W"], ["peak", "grid.peak_w", "W"], ["MW/s", "grid.ramp_mw_per_s", ""], ["over the ramp limit", "grid.exceeded_s", "s"],
     ["lost in the battery", "grid.battery_loss_j", "J"], ["battery used", "grid.battery_used_j", "J"], ["burnt", "grid.burnt_j", "J"]]],
-  ["USD per M output tokens", "cost.usd_per_million_output_tokens", "", [["per M input tokens", "cost.usd_per_million_tokens.input", "USD"], ["in all", "cost.usd", "USD"],
+  [total("cost.capital_usd") != null ? "USD per M output tokens" : "Electricity, USD per M output tokens", "cost.usd_per_million_output_tokens", "", [["per M input tokens", "cost.usd_per_million_tokens.input", "USD"], ["in all", "cost.usd", "USD"],
     ["electricity", "cost.electricity_usd", "USD"], ["accelerators and racks", "cost.capital_usd", "USD"]]],
   ["gCO₂ per M output tokens", "carbon.g_per_million_output_tokens", "", [["in all", "carbon.g", "g"]]],
   ["Peak link utilization", "network.peak_link_utilization", "%", [["KV transfers", "network.kv_bytes", "bytes"], ["collectives", "network.collective_bytes", "bytes"],
