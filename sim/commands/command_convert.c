@@ -206,7 +206,8 @@ static void tell_tally(const tw_replay *replay)
   for (guint i = 0; i < tally->reasons->len; i++)
     fprintf(stderr, "note: left out %s\n", (char *)tally->reasons->pdata[i]);
   if (tally->moved > 0)
-    fprintf(stderr, "note: %" G_GUINT64_FORMAT " rows arrive before the row above them\n", tally->moved);
+    fprintf(stderr, "note: rows that arrive before the row above them: %" G_GUINT64_FORMAT "\n",
+            tally->moved);
   if (tally->zero_outputs > 0)
     fprintf(stderr,
             "note: %" G_GUINT64_FORMAT " requests have no output: a run ends them with their first token\n",

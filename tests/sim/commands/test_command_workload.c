@@ -233,7 +233,7 @@ static void a_broken_conversion_leaves_no_file(void **state)
     assert_null(strstr(name, "partial"));
   check_run(state, "convert " AZURE " -o /dev/full", 1, "", "No space left on device");
   check_run(state, "convert $/unordered.csv --order sort -o $/broken.csv", 0, "2 requests",
-            "1 rows were out of the order");
+            "rows that arrive before the row above them: 1\n");
   assert_true(g_file_test(copy, G_FILE_TEST_EXISTS));
 }
 

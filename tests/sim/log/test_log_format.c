@@ -23,7 +23,7 @@ static void time_runs_by_the_instant_at_which_a_row_is_final(void **state)
   (void)state;
   static const char *const times[TW_LOG_TABLES] = {"completion_s", "start_s", "start_s", "start_s",
                                                    "end_s",        "start_s", "end_s",   "end_s",
-                                                   "end_s",        "start_s"};
+                                                   "end_s",        "start_s", "start_s"};
   for (int i = 0; i < TW_LOG_TABLES; i++) {
     const tw_column *column = &tw_log_tables[i].columns[tw_log_tables[i].time_column];
     assert_string_equal(column->name, times[i]);
