@@ -117,8 +117,10 @@ typedef struct tw_engine_listener {
   /* A prompt is complete, and its sequence leaves; its blocks are held until tw_engine_release. Only from
    * schedulers that hand over. The listener owns the sequence. */
   void (*handed_over)(void *user, int engine, tw_sequence *sequence, double now_s);
-  /* The iteration from start_s to end_s computes the last chunk of a sequence's prompt. Only if `layered`. */
-  void (*completing)(void *user, int engine, tw_sequence *sequence, double start_s, double end_s);
+  /* The iteration from start_s to end_s computes the last chunk of a sequence's prompt, as is known at now_s <= start_s.
+   * Only if `layered`. */
+  void (*completing)(void *user, int engine, tw_sequence *sequence, double now_s, double start_s,
+                     double end_s);
   /* A window begins: an iteration that sends `wire`, and computes for compute_s. It waits until tw_engine_resume; not
    * called from inside it. Only engines that span domains. */
   void (*post)(void *user, int engine, const tw_fabric_bytes *wire, double compute_s, double now_s);
@@ -164,8 +166,9 @@ void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that a rank holds for a sequence that it has handed over. */
 void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 
-/* The flows of the window have come at `now_s`; computed_s of its computation were spent meanwhile. */
-void tw_engine_resume(tw_engine *engine, double now_s, double computed_s);
+/* The flows of the window have come at `now_s`, and the engine goes on at from_s, a few latencies later; computed_s of its
+ * computation were spent meanwhile. */
+void tw_engine_resume(tw_engine *engine, double now_s, double from_s, double computed_s);
 
 /* When the engine's next event is due, INFINITY while it has nothing to do or waits for the flows of its window. */
 double tw_engine_due(const tw_engine *engine);

@@ -166,31 +166,31 @@ static void follow_window(tw_engine *engine, double now_s)
   begin_window(engine, now_s);
 }
 
-/* Tells which prompts the iteration that is planned completes. */
-static void tell_completing(tw_engine *engine, double start_s)
+/* Tells which prompts the iteration that is planned completes; it goes on at start_s, or begins then. */
+static void tell_completing(tw_engine *engine, double now_s, double start_s)
 {
   for (int i = 0; engine->config.layered && i < engine->config.ranks; i++) {
     const GArray *chunks = engine->ranks[i].chunks.list;
     for (guint k = 0; k < chunks->len; k++) {
       const tw_chunk *chunk = &g_array_index(chunks, tw_chunk, k);
       if (chunk->completes && !chunk->lost)
-        engine->listener.completing(engine->listener.user, engine->index, chunk->sequence, start_s,
+        engine->listener.completing(engine->listener.user, engine->index, chunk->sequence, now_s, start_s,
                                     engine->due_s);
     }
   }
 }
 
-void tw_engine_resume(tw_engine *engine, double now_s, double computed_s)
+void tw_engine_resume(tw_engine *engine, double now_s, double from_s, double computed_s)
 {
   tw_segment *segment = &engine->segment;
-  double length_s = now_s - segment->start_s + (engine->compute_s - computed_s);
+  double length_s = from_s - segment->start_s + (engine->compute_s - computed_s);
   g_assert(engine->awaiting);
   engine->awaiting = FALSE;
   segment->cost.time_s = (tw_line){length_s, 0};
   segment->cost.collective_s += length_s - engine->compute_s;
   segment->cost.classes[TW_TIME_FABRIC].first += length_s - engine->compute_s;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
-  tell_completing(engine, now_s);
+  tell_completing(engine, now_s, from_s);
 }
 
 /* ---- From one boundary to the next ---- */
@@ -389,7 +389,7 @@ static void plan(tw_engine *engine, double now_s, gboolean changed)
   horizon = MIN(horizon, segment->cost.valid - segment->done);
   engine->planned = segment->done + horizon;
   engine->due_s = tw_segment_boundary(segment, engine->planned);
-  tell_completing(engine, now_s);
+  tell_completing(engine, now_s, now_s);
 }
 
 void tw_engine_step(tw_engine *engine)

@@ -33,13 +33,13 @@ static void sequence_handed_over(void *user, int engine, tw_sequence *sequence, 
   tw_kv_transfers_hand_over(((tw_site *)user)->transfers, sequence, now_s);
 }
 
-static void prompt_completing(void *user, int engine, tw_sequence *sequence, double start_s, double end_s)
+static void prompt_completing(void *user, int engine, tw_sequence *sequence, double now_s, double start_s,
+                              double end_s)
 {
   (void)engine;
   tw_site *site = user;
-  tw_telemetry_until(site->telemetry,
-                     start_s); /* a flow that has ended may have led here between two events */
-  tw_kv_transfers_completing(site->transfers, sequence, start_s, end_s);
+  tw_telemetry_until(site->telemetry, now_s); /* a flow that has ended may have led here between two events */
+  tw_kv_transfers_completing(site->transfers, sequence, now_s, start_s, end_s);
 }
 
 static void window_posted(void *user, int engine, const tw_fabric_bytes *wire, double compute_s, double now_s)
@@ -237,9 +237,9 @@ static void settle(void *part, double now_s)
   g_array_set_size(agenda->touched, 0);
 }
 
-void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double computed_s)
+void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double from_s, double computed_s)
 {
-  tw_engine_resume(agenda->site->engines[engine], now_s, computed_s);
+  tw_engine_resume(agenda->site->engines[engine], now_s, from_s, computed_s);
   schedule(agenda, engine);
 }
 

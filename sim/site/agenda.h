@@ -11,6 +11,6 @@ void tw_agenda_touch(tw_agenda *agenda, int engine);
 /* The next event of every engine may have changed. */
 void tw_agenda_touch_all(tw_agenda *agenda);
 /* The flows of the window that an engine waits for have all ended. Call it between events. */
-void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double computed_s);
+void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double from_s, double computed_s);
 
 #endif

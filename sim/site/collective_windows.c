@@ -26,7 +26,7 @@ typedef struct window {
 struct tw_collective_windows {
   int n_engines;
   tw_network network;
-  void (*resumed)(void *user, int engine, double now_s, double computed_s);
+  void (*resumed)(void *user, int engine, double now_s, double from_s, double computed_s);
   void *user;
   window *of_engine;
   tw_shipments shipments;
@@ -36,7 +36,7 @@ static void all_has_come(tw_shipment *shipment);
 
 tw_collective_windows *tw_collective_windows_new(
     const tw_seat *seats, int n_engines, const tw_platform *platform, const tw_network *network,
-    void (*resumed)(void *user, int engine, double now_s, double computed_s), void *user)
+    void (*resumed)(void *user, int engine, double now_s, double from_s, double computed_s), void *user)
 {
   tw_collective_windows *windows = g_new0(tw_collective_windows, 1);
   *windows = (tw_collective_windows){.n_engines = n_engines,
@@ -141,8 +141,8 @@ static void all_has_come(tw_shipment *shipment)
   double computed_s = slice_s * (w->slices - 1);
   if (w->overlaps)
     computed_s = fmin(computed_s, shipment->ready_s - w->start_s);
-  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s + w->wire.steps * w->latency_s,
-                      computed_s);
+  w->windows->resumed(w->windows->user, w->engine, shipment->ready_s,
+                      shipment->ready_s + w->wire.steps * w->latency_s, computed_s);
 }
 
 void tw_collective_windows_post(tw_collective_windows *windows, int engine, const tw_fabric_bytes *wire,
@@ -170,9 +170,9 @@ void tw_collective_windows_fail(tw_collective_windows *windows, int engine)
 
 /* ---- The part ---- */
 
-static void window_resumed(void *user, int engine, double now_s, double computed_s)
+static void window_resumed(void *user, int engine, double now_s, double from_s, double computed_s)
 {
-  tw_agenda_resume(((tw_site *)user)->agenda, engine, now_s, computed_s);
+  tw_agenda_resume(((tw_site *)user)->agenda, engine, now_s, from_s, computed_s);
 }
 
 static void *new_part(tw_site *site)

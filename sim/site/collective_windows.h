@@ -20,7 +20,7 @@ typedef struct tw_collective_windows tw_collective_windows;
  */
 tw_collective_windows *tw_collective_windows_new(
     const tw_seat *seats, int n_engines, const tw_platform *platform, const tw_network *network,
-    void (*resumed)(void *user, int engine, double now_s, double computed_s), void *user);
+    void (*resumed)(void *user, int engine, double now_s, double from_s, double computed_s), void *user);
 void tw_collective_windows_free(tw_collective_windows *windows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_collective_windows, tw_collective_windows_free)
 

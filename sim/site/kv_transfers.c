@@ -189,13 +189,13 @@ static gboolean try(tw_kv_transfers *transfers, tw_sequence *sequence, double no
   return rank >= 0;
 }
 
-void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequence, double start_s,
-                                double end_s)
+void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s,
+                                double start_s, double end_s)
 {
   gboolean decodes = sequence->decode_engine >= 0 && tw_request_output_tokens(&sequence->request) > 1;
   if (!decodes || transfers->waiting[sequence->decode_engine].length > 0)
     return;
-  int rank = reserve(transfers, sequence, start_s);
+  int rank = reserve(transfers, sequence, now_s);
   if (rank >= 0)
     begin_layered(transfers, sequence, rank, start_s, end_s);
 }

@@ -42,10 +42,10 @@ tw_kv_transfers *tw_kv_transfers_new(const tw_seat *seats, int n_engines, tw_eng
 void tw_kv_transfers_free(tw_kv_transfers *transfers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_kv_transfers, tw_kv_transfers_free)
 
-/* The iteration from start_s to end_s completes the prompt of a sequence, which stays its engine's: sends it
- * layer by layer. */
-void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequence, double start_s,
-                                double end_s);
+/* The iteration from start_s to end_s completes the prompt of a sequence, which stays its engine's: reserves blocks for it
+ * at now_s <= start_s, and sends it layer by layer. */
+void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s,
+                                double start_s, double end_s);
 /* A sequence leaves the engine that computed its prompt, for its decode_engine. Takes it over. */
 void tw_kv_transfers_hand_over(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s);
 /* An engine has taken a step: blocks may be free again. */

@@ -92,7 +92,10 @@ def tokens_are_conserved(run):
     if all(row["state"] == "completed" for row in rows) and lost == 0:
         asked = sum(whole(row, "prompt_tokens", "recomputed_tokens") - whole(row, "cached_tokens") for row in rows)
         preempted = any(whole(row, "preemptions") for row in rows)
-        if computed != asked and not (preempted and computed < asked) and "failures" not in run.summary:
+        # A rollout that goes on under new weights computes the token that it emitted last, too, for the first time.
+        known = computed == asked or (preempted and computed < asked) or (
+            "rl" in run.summary and asked < computed <= asked + len(rows))
+        if not known and "failures" not in run.summary:
             yield f"engines computed {computed} prompt tokens, and requests asked for {asked}"
     cached, hit = sum(whole(row, "cached_tokens") for row in engines), sum(whole(row, "cached_tokens") for row in rows)
     if cached != hit and "failures" not in run.summary:
@@ -202,11 +205,22 @@ def judge(run):
     return wrong
 
 
+def are_a_token_apart(header, a, b):
+    """Whether two rows are of a rollout that another one's end cancels, and apart by a token at most: engines in lock step
+    end their iterations at one instant, but for rounding, which the order of summing decides."""
+    one, other = (dict(zip(header, row.split(","))) for row in (a, b))
+    tokens = [int(row["answer_tokens"] or 0) + int(row["reasoning_tokens"] or 0) for row in (one, other)]
+    for row in (one, other):
+        row.pop("answer_tokens"), row.pop("reasoning_tokens")
+    return one == other and "enough other rollouts" in a and abs(tokens[0] - tokens[1]) <= 1
+
+
 def differs(name, one, other, what):
     """Yields the first row in which two texts of a table differ."""
+    header = one.partition("\n")[0].split(",")
     for i, (a, b) in enumerate(zip(one.splitlines(), other.splitlines())):
-        if a != b:
+        if a != b and not are_a_token_apart(header, a, b):
             yield f"{name}: row {i}: {what}\n    {a}\n    {b}"
             return
-    if one != other:
+    if len(one.splitlines()) != len(other.splitlines()):
         yield f"{name}: {what}: one table goes on where the other one ends"

@@ -77,7 +77,7 @@ static network serve_spanning(const naive_config *config, const naive_request *r
     if (!isnan(net.posted_s)) {
       double posted_s = net.posted_s;
       net.posted_s = NAN;
-      tw_engine_resume(e, posted_s + FLOWS_S, 0);
+      tw_engine_resume(e, posted_s + FLOWS_S, posted_s + FLOWS_S, 0);
     }
   }
   assert_int_equal(net.served.order->len, n);
