@@ -741,7 +741,9 @@ def scenario(attempt, elements, platforms, seed, directory):
             if fraction >= 1:
                 break
             line = int(re.search(r"scenario.xml:(\d+)", faults).group(1))
-            pools = root.findall("pool")
+            pools = list(root.iter("pool"))
+            if not pools:  # It was a job for which there is no room.
+                break
             pools[nth_pool(path, line)].set("memory-fraction", f"{fraction:.4f}")
         drawing.faults = faults
     return drawing, None
