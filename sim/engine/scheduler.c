@@ -84,6 +84,7 @@ const char *tw_scheduler_refusal(const tw_scheduler_config *config, const tw_req
 
 gboolean tw_scheduler_submit(tw_scheduler *s, tw_sequence *sequence, gint64 iterations)
 {
+  sequence->passed = 0; /* nobody has passed it here, wherever it waited before */
   tw_waiting_push(&s->waiting, sequence, s->decoding.count + (s->decodes ? iterations : 0));
   if (s->config.kind->closed != NULL)
     return !s->config.kind->closed(s);
