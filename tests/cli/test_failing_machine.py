@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
+
+from repaired import assert_nothing_is_lost, tables
 
 PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 FAILING = os.environ.get("TW_FAILING", "")
@@ -28,32 +29,12 @@ def run(directory, **fail):
                           check=False, env={**os.environ, "LD_PRELOAD": FAILING, **{key: str(value) for key, value in fail.items()}})
 
 
-def members(path):
-    """The text of the complete gzip members of a file."""
-    data, text = path.read_bytes(), b""
-    while data:
-        unpacker = zlib.decompressobj(31)
-        try:
-            part = unpacker.decompress(data)
-        except zlib.error:
-            break
-        if not unpacker.eof:
-            break
-        text, data = text + part, unpacker.unused_data
-    return text
-
-
 def nothing_is_lost(directory, whole):
     """The tables are the beginning of those of an undisturbed run, before and after a repair."""
     assert not (HERE / directory / "summary.json").exists(), f"{directory} looks complete"
     if not (HERE / directory / "run.json").exists():  # The run had not begun to write.
         return
-    kept = {path.name: members(path) for path in (HERE / directory).glob("*.csv.gz")}
-    done = subprocess.run([PROGRAM, "log", "repair", directory], cwd=HERE, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    for name, text in kept.items():
-        repaired = members(HERE / directory / name)
-        assert repaired.startswith(text) and members(HERE / whole / name).startswith(repaired), f"{directory}/{name}"
+    assert_nothing_is_lost(PROGRAM, HERE / directory, tables(HERE / whole))
 
 
 def memory_ends(allocations, chance):

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
+
+from repaired import assert_nothing_is_lost, members, tables
 
 PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 KILLS = int(os.environ.get("TW_KILLS", "1"))
@@ -34,25 +35,6 @@ SCENARIOS = {
 
 def command(*arguments, **options):
     return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=False, **options)
-
-
-def members(path):
-    """The text of the complete gzip members of a file, as zlib alone finds them."""
-    data, text = path.read_bytes(), b""
-    while data:
-        unpacker = zlib.decompressobj(31)
-        try:
-            part = unpacker.decompress(data)
-        except zlib.error:
-            break
-        if not unpacker.eof:
-            break
-        text, data = text + part, unpacker.unused_data
-    return text
-
-
-def tables(directory):
-    return {path.name: members(path) for path in sorted(directory.glob("*.csv.gz"))}
 
 
 def kill_after(arguments, seconds):
@@ -80,13 +62,7 @@ def kills_of_a_run(here, name, chance):
         if (directory / "summary.json").exists():  # It had told that it is complete, and had only to end.
             assert tables(directory) == expected, f"{directory} looks complete"
             continue
-        kept = tables(directory)  # A table that the run has named and not yet made is empty after the repair.
-        done = command("log", "repair", directory)
-        assert done.returncode == 0, done.stderr
-        assert command("log", "verify", directory).returncode == 0
-        for table, text in tables(directory).items():
-            assert text.startswith(kept.get(table, b"")), f"{directory}/{table}: repair lost members"
-            assert expected[table].startswith(text), f"{directory}/{table}: rows that the undisturbed run lacks"
+        assert_nothing_is_lost(PROGRAM, directory, expected)
     return length_s
 
 
