@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
   GArray *members; /* whole members (whole_member): the header's, if it is there, and those with rows */
   GArray *columns; /* columns (tw_column) as the header names them, or else `names` */
-  char *names;     /* the header line that the run would have written */
+  char *names;     /* the header line that the run would have written; NULL: there is a header */
   gboolean header; /* the first member is one */
   gboolean end;    /* the last member is an end marker, and no other */
   guint64 size, rows;
@@ -74,7 +74,6 @@ static gboolean read_header(const tw_log_table *table, const tw_member *member, 
     g_array_unref(columns);
     return FALSE;
   }
-  g_array_unref(found->columns);
   found->columns = columns;
   return TRUE;
 }
@@ -99,6 +98,16 @@ static char *header_line(const char *directory, const tw_log_table *table)
   return line->len > 0 ? g_strconcat(line->str, "\n", NULL) : tw_log_table_header(table, 0);
 }
 
+/* Takes the columns that the run would have named, where there is no header. */
+static void assume_columns(const char *directory, const tw_log_table *table, contents *found)
+{
+  if (found->columns != NULL)
+    return;
+  found->names = header_line(directory, table);
+  g_autofree char *names = g_strndup(found->names, strlen(found->names) - 1);
+  found->columns = tw_row_columns(table, names);
+}
+
 static void scan(const char *directory, tw_log_file *file, const tw_log_table *table, tw_faults *faults,
                  contents *found)
 {
@@ -107,9 +116,6 @@ static void scan(const char *directory, tw_log_file *file, const tw_log_table *t
   guint64 offset = 0;
 
   found->members = g_array_new(FALSE, FALSE, sizeof(whole_member));
-  found->names = header_line(directory, table);
-  g_autofree char *names = g_strndup(found->names, strlen(found->names) - 1);
-  found->columns = tw_row_columns(table, names);
   int time_column = table->time_column;
 
   while ((status = tw_log_file_read(file, offset, &member)) != TW_MEMBER_NONE) {
@@ -128,6 +134,7 @@ static void scan(const char *directory, tw_log_file *file, const tw_log_table *t
       time_column = tw_row_column_find(found->columns, table->columns[table->time_column].name);
       keep_member(found, &entry, member.length);
     } else if (!found->end) {
+      assume_columns(directory, table, found);
       g_autofree char *fault = read_rows(found->columns, time_column, &member, &entry);
       if (fault != NULL)
         add_fault(faults, file, offset, fault);
@@ -137,6 +144,7 @@ static void scan(const char *directory, tw_log_file *file, const tw_log_table *t
     offset += member.length;
   }
   found->size = tw_log_file_size(file);
+  assume_columns(directory, table, found);
   if (!found->header)
     add_fault(faults, file, 0, "is not the header of the table");
   if (!found->end)
