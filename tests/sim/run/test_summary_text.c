@@ -141,8 +141,9 @@ static void jobs_are_told_with_what_of_the_energy_they_took(void **state)
   assert_line(
       "'jobs': [{'id': 'pre', 'steps': 2, 'step_s': 4, 'tokens_per_s': 500, 'mfu': 0.5, 'goodput': 1}]",
       "  job         pre: 2 steps of 4 s, 500 tokens/s, MFU 50.0 %, goodput 100.0 %\n");
-  assert_line("'energy': {'site_j': 200, 'average_w': 2000}, 'spent': {'joules': {'jobs': 50}}",
-              "  of jobs     25 % of the energy, which what a token takes has in it\n");
+  assert_line(
+      "'energy': {'site_j': 200, 'average_w': 2000}, 'spent': {'joules': {'jobs': 50, 'beside': 100}}",
+      "  of jobs     50 % of the energy, with their part of hosts and cooling; tokens do not bear it\n");
 }
 
 /* The drain is told where it is more than a tenth of the run. */
@@ -185,6 +186,18 @@ static void energy_cost_and_fleet_have_their_lines(void **state)
   assert_line("'fleet': {'serving_engine_hours': 4, 'wakes': 3}", ", woken 3 times\n");
 }
 
+static void what_did_not_happen_is_told_so(void **state)
+{
+  (void)state;
+  assert_line("'energy': {'cap_overshoot_w': 0, 'cap_exceeded_s': 0, 'clock': 0.75}",
+              "  power cap   never exceeded; mean clock 0.75\n");
+  assert_line(
+      "'engines': 2, 'failures': {'count': 1, 'expected': 0.25, 'engine_stops': 1, 'requests_hit': 3, "
+      "'availability': 0.5}",
+      "  failures    1 (0.25 expected), which stopped engines 1 time and hit 3 requests; 50 % of accelerator "
+      "time available\n");
+}
+
 static void classes_have_a_row_each(void **state)
 {
   (void)state;
@@ -220,6 +233,7 @@ int main(void)
       cmocka_unit_test(jobs_are_told_with_what_of_the_energy_they_took),
       cmocka_unit_test(a_long_drain_is_told_with_the_rates_before_it),
       cmocka_unit_test(energy_cost_and_fleet_have_their_lines),
+      cmocka_unit_test(what_did_not_happen_is_told_so),
       cmocka_unit_test(classes_have_a_row_each),
       cmocka_unit_test(errors_to_expect_are_told_by_pool_and_metric),
   };
