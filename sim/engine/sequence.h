@@ -94,6 +94,12 @@ static inline gint64 tw_sequence_prompt(const tw_sequence *sequence)
   return (gint64)sequence->request.prompt_tokens + sequence->resumed;
 }
 
+/* Output tokens that a sequence has yet to emit. */
+static inline gint64 tw_sequence_left(const tw_sequence *sequence)
+{
+  return tw_request_output_tokens(&sequence->request) - sequence->emitted;
+}
+
 /* Prompt tokens that were computed more than once, and emitted tokens that were computed again as prompt. */
 static inline gint64 tw_sequence_recomputed(const tw_sequence *sequence)
 {
