@@ -87,6 +87,9 @@ void tw_sequence_free(tw_sequence *sequence);
 /* Takes from a sequence what the engine that lost it had computed, and what was emitted, too, unless that is resumed.
  * The sequence is as new for the next engine. Returns the tokens that are lost. */
 gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes);
+/* Takes a sequence from its engine, which loses its KV, but fails nothing: what was emitted stays, and what was computed
+ * counts as computed again once the next engine has done so. */
+void tw_sequence_give_way(tw_sequence *sequence);
 
 /* Tokens of a sequence that are computed as its prompt, with those that attempts before this one have emitted. */
 static inline gint64 tw_sequence_prompt(const tw_sequence *sequence)
