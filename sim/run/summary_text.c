@@ -31,6 +31,16 @@ static void print_time(FILE *out, double seconds)
   fprintf(out, "%10s", text);
 }
 
+/* Four digits, without an exponent for what is large. */
+static void print_amount(FILE *out, double value)
+{
+  double unit = pow(10, floor(log10(fabs(value))) - 3);
+  if (fabs(value) >= 1e4 && isfinite(value))
+    fprintf(out, "%.0f", unit * round(value / unit));
+  else
+    fprintf(out, "%.4g", value);
+}
+
 static void print_latencies(const json_t *summary, FILE *out)
 {
   static const tw_latency rows[] = {TW_LATENCY_QUEUE, TW_LATENCY_TTFT, TW_LATENCY_TTFAT,
@@ -98,7 +108,9 @@ static void print_power(const json_t *summary, FILE *out)
     double value = number(summary, "energy", parts[i].key);
     if (isnan(value))
       continue;
-    fprintf(out, "%s%.4g %s", separator, parts[i].factor * value, parts[i].unit);
+    fputs(separator, out);
+    print_amount(out, parts[i].factor * value);
+    fprintf(out, " %s", parts[i].unit);
     separator = ", ";
     any = TRUE;
   }
@@ -357,11 +369,13 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   print_failures(summary, out);
   print_jobs(summary, out);
   const json_t *network = json_object_get(summary, "network");
-  if (network != NULL)
-    fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",
-            1e-9 * number(summary, "network", "bytes"),
+  if (network != NULL) {
+    fputs("  network     ", out);
+    print_amount(out, 1e-9 * number(summary, "network", "bytes"));
+    fprintf(out, " GB sent, busiest link %s at %.2f %% of its bandwidth\n",
             json_string_value(json_object_get(network, "peak_link")),
             100 * number(summary, "network", "peak_link_utilization"));
+  }
   print_energy(summary, out);
   print_expected(summary, out);
   fprintf(out, "\n  logs in %s\n", directory);

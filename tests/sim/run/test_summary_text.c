@@ -130,6 +130,8 @@ static void rates_and_shares_are_told_in_per_cent(void **state)
   /* Measured step times know no FLOPs. */
   assert_line("'utilization': {'accelerator_busy': 0.5, 'kv_used': 0.5}",
               "  utilization 50.0 % of accelerator time in iterations, KV cache 50.0 % used\n");
+  assert_line("'network': {'bytes': 85294e9, 'peak_link': 'up', 'peak_link_utilization': 0.75}",
+              "  network     85290 GB sent, busiest link up at 75.00 % of its bandwidth\n");
   assert_line("'network': {'bytes': 2.5e9, 'peak_link': 'up', 'peak_link_utilization': 0.75}",
               "  network     2.5 GB sent, busiest link up at 75.00 % of its bandwidth\n");
 }
