@@ -2,11 +2,6 @@
 
 #include <math.h>
 
-static gint64 output_left(const tw_sequence *sequence)
-{
-  return tw_request_output_tokens(&sequence->request) - sequence->emitted;
-}
-
 static gboolean is_full(const tw_scheduler *s, gint64 tokens)
 {
   return tokens % s->config.block_tokens == 0;
@@ -75,7 +70,7 @@ static gint64 next_decodes(const tw_scheduler *s, gint64 *reserved)
   *reserved -= tw_decoding_ending_full(d, 1, s->config.block_tokens);
   for (guint i = 0; i < s->chunks.list->len; i++) {
     const tw_chunk *chunk = &g_array_index(s->chunks.list, tw_chunk, i);
-    if (!chunk->completes || chunk->lost || s->config.hands_over || output_left(chunk->sequence) == 1)
+    if (!chunk->completes || chunk->lost || s->config.hands_over || tw_sequence_left(chunk->sequence) == 1)
       continue;
     decodes++;
     *reserved += is_full(s, chunk->sequence->prefill_target);
@@ -93,7 +88,7 @@ static gint64 next_tokens(const tw_scheduler *s, const tw_sequence *sequence, gi
     held = tw_decoding_tokens(&s->decoding, sequence) + s->ahead;
     tokens = !s->ahead || sequence->finish.key > (double)(s->decoding.count + 1);
   } else if (!tw_sequence_is_aside(sequence)) {
-    tokens = !s->config.hands_over && output_left(sequence) > 1;
+    tokens = !s->config.hands_over && tw_sequence_left(sequence) > 1;
   }
   *blocks = tw_kv_blocks(&s->kv, held + tokens) - tw_kv_blocks(&s->kv, held);
   return tokens;

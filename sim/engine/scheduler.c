@@ -178,7 +178,7 @@ static void emit(tw_scheduler *s, tw_sequence *sequence, double now_s)
 
 static gboolean has_emitted_all(const tw_sequence *sequence)
 {
-  return sequence->emitted == tw_request_output_tokens(&sequence->request);
+  return tw_sequence_left(sequence) == 0;
 }
 
 /* One that was preempted has emitted its last token all the same. */

@@ -89,11 +89,20 @@ void tw_sequence_free(tw_sequence *sequence);
 /* Takes from a sequence what the engine that lost it had computed, and what was emitted, too, unless that is resumed.
  * The sequence is as new for the next engine. Returns the tokens that are lost. */
 gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes);
+/* Takes a sequence from its engine, which loses its KV, but fails nothing: what was emitted stays, and what was computed
+ * counts as computed again once the next engine has done so. */
+void tw_sequence_give_way(tw_sequence *sequence);
 
 /* Tokens of a sequence that are computed as its prompt, with those that attempts before this one have emitted. */
 static inline gint64 tw_sequence_prompt(const tw_sequence *sequence)
 {
   return (gint64)sequence->request.prompt_tokens + sequence->resumed;
+}
+
+/* Output tokens that a sequence has yet to emit. */
+static inline gint64 tw_sequence_left(const tw_sequence *sequence)
+{
+  return tw_request_output_tokens(&sequence->request) - sequence->emitted;
 }
 
 /* Prompt tokens that were computed more than once, and emitted tokens that were computed again as prompt. */

@@ -198,7 +198,8 @@ static gboolean try(tw_kv_transfers *transfers, tw_sequence *sequence, double no
 void tw_kv_transfers_completing(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s,
                                 double start_s, double end_s)
 {
-  gboolean decodes = sequence->decode_engine >= 0 && tw_request_output_tokens(&sequence->request) > 1;
+  /* The prompt of one that was resumed may emit the last token of all. */
+  gboolean decodes = sequence->decode_engine >= 0 && tw_sequence_left(sequence) > 1;
   if (!decodes || transfers->waiting[sequence->decode_engine].length > 0)
     return;
   int rank = reserve(transfers, sequence, now_s);

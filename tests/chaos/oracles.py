@@ -93,10 +93,7 @@ def tokens_are_conserved(run):
     if all(row["state"] == "completed" for row in rows) and lost == 0:
         asked = sum(whole(row, "prompt_tokens", "recomputed_tokens") - whole(row, "cached_tokens") for row in rows)
         preempted = any(whole(row, "preemptions") for row in rows)
-        # A rollout that goes on under new weights computes the token that it emitted last, too, for the first time.
-        known = computed == asked or (preempted and computed < asked) or (
-            "rl" in run.summary and asked < computed <= asked + len(rows))
-        if not known and "failures" not in run.summary:
+        if not (computed == asked or (preempted and computed < asked)) and "failures" not in run.summary:
             yield f"engines computed {computed} prompt tokens, and requests asked for {asked}"
     cached, hit = sum(whole(row, "cached_tokens") for row in engines), sum(whole(row, "cached_tokens") for row in rows)
     if cached != hit and "failures" not in run.summary:
@@ -211,8 +208,10 @@ def sites_sum_up(run):
     total, world = run.summary, run.summary.get("world", {})
     sums = {state: sum(site["requests"][state] for site in sites) for state in STATES}
     expected = {"completed": sums["completed"], "rejected": sums["rejected"] + world["refused"], "failed": sums["failed"] - world["moved"]}
+    # What a run that was cut short has served is unfinished for its users where the answer is on its way.
+    away = total["requests"]["unfinished"] if total["partial"] else 0
     for state, count in expected.items():
-        if total["requests"][state] != count:
+        if not count - away <= total["requests"][state] <= count:
             yield f"{total['requests'][state]} requests are {state}, and by the sites {count}"
     for group, name in (("energy", "site_j"), ("energy", "it_j"), ("cost", "usd"), ("carbon", "g"), ("grid", "j")):
         parts = [site.get(group, {}).get(name) for site in sites]

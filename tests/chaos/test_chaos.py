@@ -1,5 +1,6 @@
 """Runs some hundred random scenarios, those in which something was found once, and oracles on broken tables."""
 import copy
+import os
 import pathlib
 import subprocess
 import sys
@@ -52,6 +53,6 @@ def oracles_see_what_is_wrong():
 
 
 oracles_see_what_is_wrong()
-for options in (["--found"], ["--seed", "0", "--count", "600", "--seconds", "75", "--coverage", "250"]):
+for options in (["--found"], ["--count", os.environ["TW_CHAOS_SEEDS"], "--coverage", "250"]):
     if subprocess.run([sys.executable, CHAOS / "chaos.py", PROGRAM, SOURCE, *options], check=False).returncode != 0:
         sys.exit(1)

@@ -155,15 +155,16 @@ def measure(directory, jobs, only):
     if not copy.make_tests(only):
         sys.exit(f"coverage: the copy does not build: see {copy.log}")
     copy.read_tests(only)
-    coverage, counters = Coverage(), Counters(copy)
+    coverage, counters, failed = Coverage(), Counters(copy), []
     for test in sorted(copy.tests):
         passed, seconds = copy.run(test)
-        if not passed:
-            sys.exit(f"coverage: the unchanged copy does not pass {test}: see {copy.log}")
         coverage.add(test, seconds, counters.take())
-        print(f"{seconds:7.2f} s {test}", flush=True)
+        print(f"{seconds:7.2f} s {test}{'' if passed else ': fails'}", flush=True)
+        failed += [] if passed else [test]
     coverage.branches = counters.read_branches(copy)
     coverage.write(directory / "coverage.json", copy.tree)
+    if failed:
+        sys.exit(f"coverage: the unchanged copy does not pass {', '.join(failed)}: see {copy.log}")
     return coverage
 
 

@@ -22,6 +22,13 @@ def limit_cpu():
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 5))
 
 
+def properties_of(test):
+    """Returns the working directory and the environment that CTest tells of a test."""
+    properties = {entry["name"]: entry["value"] for entry in test["properties"]}
+    return {"directory": properties.get("WORKING_DIRECTORY"),
+            "environment": dict(pair.split("=", 1) for pair in properties.get("ENVIRONMENT", []))}
+
+
 class Copy:
     """A copy of the sources in `directory`/NAME, and a build of it below. Every room is a shared library, so that a
     change of one source is compiled and linked once, and every test program takes it up."""
@@ -58,22 +65,24 @@ class Copy:
     def make_tests(self, only):
         """Builds the program, and the programs of the fast tests whose names match; returns whether all were built."""
         said = subprocess.run(["ninja", "-C", self.build, "-t", "targets", "all"], capture_output=True, check=True).stdout
-        targets = re.findall(r"^(test-[\w-]+):", said.decode(), re.MULTILINE)
-        listing = subprocess.run(["ctest", "--test-dir", self.build, "-N"], capture_output=True, check=True).stdout.decode()
-        names = {"test-" + name.replace("/", "-") for name in re.findall(r"Test +#\d+: (\S+)", listing)
-                 if re.search(only, name) and not SLOW.search(name)}
-        return self.make("tokenworks", *sorted(names.intersection(targets)))
+        targets = re.findall(r"^([\w-]+): phony", said.decode(), re.MULTILINE)
+        words = {word for test in self.list_tests(only) for word in
+                 ["test-" + test["name"].replace("/", "-"), *test.get("command", []), *properties_of(test)["environment"].values()]}
+        return self.make("tokenworks", *sorted({pathlib.Path(word).name for word in words}.intersection(targets)))
+
+    def list_tests(self, only):
+        """Returns what CTest tells of the fast tests whose names match."""
+        listing = json.loads(subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"],
+                                            capture_output=True, check=True).stdout)
+        return [test for test in listing["tests"] if re.search(only, test["name"]) and not SLOW.search(test["name"])]
 
     def read_tests(self, only=""):
         """Reads the fast tests that are built and whose names match: by name, the command and its environment."""
-        listing = json.loads(subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"],
-                                            capture_output=True, check=True).stdout)
         self.tests = {}
-        for test in listing["tests"]:
-            if re.search(only, test["name"]) and not SLOW.search(test["name"]) and "command" in test:
-                properties = {entry["name"]: entry["value"] for entry in test["properties"]}
-                environment = dict(pair.split("=", 1) for pair in properties.get("ENVIRONMENT", []))
-                self.tests[test["name"]] = (test["command"], properties.get("WORKING_DIRECTORY"), environment)
+        for test in self.list_tests(only):
+            if "command" in test:
+                properties = properties_of(test)
+                self.tests[test["name"]] = (test["command"], properties["directory"], properties["environment"])
 
     def program_of(self, test):
         """Returns the target that a test runs, or None where it is the program of all."""
