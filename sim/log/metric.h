@@ -79,7 +79,7 @@
   COUNT(TOKENS_PROMPT_CACHED, "tokens.prompt_cached", "tokens", HIGHER, TRUE, "prompt tokens whose KV was found instead of computed") \
   COUNT(TOKENS_PROMPT_CACHED_HOST, "tokens.prompt_cached_host", "tokens", HIGHER, FALSE, "of the cached ones, those that the memory of hosts held") \
   COUNT(TOKENS_PROMPT_CACHED_STORE, "tokens.prompt_cached_store", "tokens", HIGHER, FALSE, "of the cached ones, those that came from the shared store") \
-  COUNT(TOKENS_RECOMPUTED, "tokens.recomputed", "tokens", LOWER, TRUE, "tokens that were computed a second time after preemptions") \
+  COUNT(TOKENS_RECOMPUTED, "tokens.recomputed", "tokens", LOWER, TRUE, "tokens that were computed a second time after preemptions, or under new weights") \
   COUNT(TOKENS_REASONING, "tokens.reasoning", "tokens", NEITHER, FALSE, "reasoning tokens emitted") \
   COUNT(TOKENS_ANSWER, "tokens.answer", "tokens", NEITHER, FALSE, "answer tokens emitted") \
   COUNT(TOKENS_OUTPUT, "tokens.output", "tokens", NEITHER, TRUE, "reasoning and answer tokens emitted") \

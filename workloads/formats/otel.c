@@ -1,8 +1,9 @@
-/* Spans of OpenTelemetry's conventions for generative AI: OTLP as JSON, whose attributes are lists, or
- * inference-perf's files, where they are objects. A span is a request if its operation says so, or if it
- * counts tokens. Cached and reasoning tokens are parts of input and output. */
+/* Spans of OpenTelemetry's conventions for generative AI, or of OpenInference's: OTLP as JSON, whose attributes are
+ * lists, or inference-perf's files, where they are objects. A span is a request if its operation or kind says so, or if
+ * it counts tokens. Cached and reasoning tokens are parts of input and output. */
 #include "platforms/input/fault.h"
 #include "workloads/formats/instant.h"
+#include "workloads/input/json_parse.h"
 
 /* An attribute of a span; NULL: it has none. Exporters write whole numbers as texts or numbers. */
 static const tw_json *attribute(const tw_json *span, const char *name)
@@ -24,14 +25,38 @@ static const char *attribute_text(const tw_json *span, const char *name)
   return value != NULL && value->kind == TW_JSON_STRING ? value->text : NULL;
 }
 
-/* A count of tokens under the first of two names; -1: there is none. FALSE with `error` where it is no count.
- */
-static gboolean attribute_tokens(tw_trace_source *source, const tw_json *span, const char *name,
-                                 const char *old, gint32 *tokens, GError **error)
+static const char *either_text(const tw_json *span, const char *name, const char *other)
 {
-  const tw_json *value = attribute(span, name);
-  if (value == NULL && old != NULL)
-    value = attribute(span, old);
+  const char *text = attribute_text(span, name);
+  return text != NULL ? text : attribute_text(span, other);
+}
+
+/* Counts of tokens, and the names that they have: those of the conventions, of earlier ones, and of OpenInference. */
+enum { PROMPT, OUTPUT, REASONING, CACHE_READ, CACHE_WRITE, N_COUNTS };
+static const char *const counts[N_COUNTS][5] = {
+    [PROMPT] = {"gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"},
+    [OUTPUT] = {"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"},
+    [REASONING] = {"gen_ai.usage.reasoning.output_tokens", "llm.token_count.completion_details.reasoning"},
+    [CACHE_READ] = {"gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
+                    "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens"},
+    [CACHE_WRITE] = {"gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
+                     "llm.token_count.prompt_details.cache_write"}};
+
+/* A count and its name in this span; NULL: it has none. */
+static const tw_json *count_of(const tw_json *span, int which, const char **name)
+{
+  const tw_json *value = NULL;
+  for (int i = 0; value == NULL && counts[which][i] != NULL; i++)
+    value = attribute(span, *name = counts[which][i]);
+  return value;
+}
+
+/* Reads a count of tokens; -1: there is none. FALSE with `error` where it is no count. */
+static gboolean read_count(tw_trace_source *source, const tw_json *span, int which, gint32 *tokens,
+                           GError **error)
+{
+  const char *name;
+  const tw_json *value = count_of(span, which, &name);
   *tokens = -1;
   if (value == NULL)
     return TRUE;
@@ -43,15 +68,52 @@ static gboolean attribute_tokens(tw_trace_source *source, const tw_json *span, c
   return tw_json_fault(source->json, value, error, "\"%s\" is no whole number of tokens", name);
 }
 
+/* Version 5 of Vercel's AI SDK (`ai`) hands on Anthropic's input, which leaves out what its cache read and wrote, and tells
+ * these in a text alone. Returns whether it is so. */
+static gboolean read_hidden_cache(const tw_json *span, gint32 *tokens)
+{
+  static const char *const paths[N_COUNTS] = {[PROMPT] = "anthropic.usage.input_tokens",
+                                              [CACHE_READ] = "anthropic.usage.cache_read_input_tokens",
+                                              [CACHE_WRITE] = "anthropic.usage.cache_creation_input_tokens"};
+  const char *text = attribute_text(span, "ai.response.providerMetadata");
+  if (text == NULL || tokens[CACHE_READ] >= 0)
+    return FALSE;
+  tw_json_parser parser;
+  tw_json_parser_init(&parser);
+  const tw_json *metadata = tw_json_parse(&parser, text);
+  double counted;
+  gboolean beside = tw_json_number(metadata, paths[PROMPT], &counted) && counted == tokens[PROMPT];
+  for (int which = CACHE_READ; beside && which <= CACHE_WRITE; which++)
+    if (tw_json_number(metadata, paths[which], &counted) && counted >= 0 && counted <= TW_REQUEST_MAX_TOKENS)
+      tokens[which] = (gint32)counted;
+  tw_json_parser_clear(&parser);
+  return beside;
+}
+
+/* The prompt as it was sent, which the conventions want. @traceloop/instrumentation-anthropic 0.27.0 hands on Anthropic's
+ * input as well, and so does who tells more cached tokens than tokens. */
+static gint64 whole_prompt(tw_trace_source *source, const tw_json *span, const char *scope, gint32 *tokens)
+{
+  gboolean beside =
+      read_hidden_cache(span, tokens) || g_strcmp0(scope, "@traceloop/instrumentation-anthropic") == 0;
+  gint64 cached = (gint64)MAX(tokens[CACHE_READ], 0) + MAX(tokens[CACHE_WRITE], 0);
+  if (tokens[PROMPT] < 0 || cached == 0 || !(beside || cached > tokens[PROMPT]))
+    return tokens[PROMPT];
+  tw_trace_note(source,
+                "prompts of spans whose input leaves out what a cache read and wrote are counted with both");
+  return tokens[PROMPT] + cached;
+}
+
 static gboolean is_request(const tw_json *span)
 {
   static const char *const requests[] = {"chat", "text_completion", "generate_content", NULL};
-  const char *operation = attribute_text(span, "gen_ai.operation.name");
+  const char *operation = attribute_text(span, "gen_ai.operation.name"), *name;
   if (operation != NULL)
     return g_strv_contains(requests, operation);
-  return attribute(span, "gen_ai.usage.input_tokens") != NULL ||
-         attribute(span, "gen_ai.usage.prompt_tokens") != NULL ||
-         g_strcmp0(tw_json_text(span, "name"), "llm_request") == 0;
+  const char *kind = attribute_text(span, "openinference.span.kind");
+  if (kind != NULL)
+    return g_str_equal(kind, "LLM");
+  return count_of(span, PROMPT, &name) != NULL || g_strcmp0(tw_json_text(span, "name"), "llm_request") == 0;
 }
 
 static gboolean has_failed(const tw_json *span)
@@ -62,51 +124,55 @@ static gboolean has_failed(const tw_json *span)
           (code->number == 2 || (code->kind == TW_JSON_STRING && strstr(code->text, "ERROR") != NULL)));
 }
 
-static gboolean add_span(tw_trace_source *source, const tw_json *span, GError **error)
+static gboolean add_span(tw_trace_source *source, const tw_json *span, const char *scope, GError **error)
 {
   if (!is_request(span))
     return TRUE;
   tw_trace_row *row = tw_trace_source_add(source);
   tw_request *request = &row->request;
-  gint32 output, reasoning, cached;
+  gint32 tokens[N_COUNTS];
   tw_instant start, end;
-  if (!attribute_tokens(source, span, "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens",
-                        &request->prompt_tokens, error) ||
-      !attribute_tokens(source, span, "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", &output,
-                        error) ||
-      !attribute_tokens(source, span, "gen_ai.usage.reasoning.output_tokens", NULL, &reasoning, error) ||
-      !attribute_tokens(source, span, "gen_ai.usage.cache_read.input_tokens", NULL, &cached, error))
-    return FALSE;
+  for (int which = 0; which < N_COUNTS; which++)
+    if (!read_count(source, span, which, &tokens[which], error))
+      return FALSE;
+  gint32 output = tokens[OUTPUT];
+  gint64 prompt = whole_prompt(source, span, scope, tokens);
+  request->prompt_tokens = (gint32)MIN(prompt, TW_REQUEST_MAX_TOKENS);
   if (has_failed(span))
     row->failure = "failed";
   else if (request->prompt_tokens < 0 || output < 0)
     row->failure = "no counts of tokens";
-  else if (request->prompt_tokens == 0)
+  else if (prompt == 0)
     row->failure = "a prompt of 0 tokens";
+  else if (prompt > TW_REQUEST_MAX_TOKENS)
+    row->failure = "a prompt of too many tokens";
   if (row->failure != NULL)
     return TRUE;
   if (!tw_trace_json_instant(source, span, "start_time|startTimeUnixNano", 1000000000, &start, error) ||
       !tw_trace_since_first(source, start, "start", "of this span", &request->arrival_s, error) ||
-      !tw_trace_class(source, attribute_text(span, "gen_ai.request.model"), &request->class, error))
+      !tw_trace_class(source, either_text(span, "gen_ai.request.model", "llm.model_name"), &request->class,
+                      error))
     return FALSE;
   if (tw_trace_json_find(span, "end_time|endTimeUnixNano") != NULL) {
     if (!tw_trace_json_instant(source, span, "end_time|endTimeUnixNano", 1000000000, &end, error))
       return FALSE;
     row->service_s = fmax(tw_instant_between(start, end), 0);
   }
-  request->reasoning_tokens = CLAMP(reasoning, 0, output);
+  request->reasoning_tokens = CLAMP(tokens[REASONING], 0, output);
   request->answer_tokens = output - request->reasoning_tokens;
-  row->cached_tokens = cached;
-  request->session = g_strdup(attribute_text(span, "gen_ai.conversation.id"));
+  row->cached_tokens = tokens[CACHE_READ];
+  request->session = g_strdup(either_text(span, "gen_ai.conversation.id", "session.id"));
   return TRUE;
 }
 
-static gboolean add_spans(tw_trace_source *source, const tw_json *spans, GError **error)
+/* The spans of a part, whose scope names the library that wrote them. */
+static gboolean add_spans(tw_trace_source *source, const tw_json *part, const tw_json *spans, GError **error)
 {
+  const char *scope = tw_json_text(part, "scope.name");
   gboolean good = TRUE;
   for (const tw_json *span = spans != NULL && spans->kind == TW_JSON_ARRAY ? spans->first : NULL;
        good && span != NULL; span = span->next)
-    good = add_span(source, span, error);
+    good = add_span(source, span, scope, error);
   return good;
 }
 
@@ -115,7 +181,7 @@ static gboolean walk(tw_trace_source *source, const tw_json *object, const char 
 {
   const tw_json *list = tw_json_get(object, keys[0]);
   if (keys[1] == NULL)
-    return add_spans(source, list, error);
+    return add_spans(source, object, list, error);
   gboolean good = TRUE;
   for (const tw_json *part = list != NULL && list->kind == TW_JSON_ARRAY ? list->first : NULL;
        good && part != NULL; part = part->next)
@@ -131,7 +197,7 @@ static gboolean expand_otel(tw_trace_source *source, const tw_json *document, GE
     return walk(source, document, otlp, error);
   if (tw_json_get(document, "spans") != NULL)
     return walk(source, document, plain, error);
-  return add_span(source, document, error);
+  return add_span(source, document, NULL, error);
 }
 
 static const char *const fields[] = {"resourceSpans|spans|spanId|span_id|startTimeUnixNano", NULL};
