@@ -190,7 +190,7 @@ static double first_answer_s(const tw_recorder *recorder, const tw_sequence *seq
 {
   double first_s = first_token_s(recorder, sequence);
   gboolean at_once = sequence->first_answer_s == sequence->first_token_s;
-  return at_once ? first_s : sequence->first_answer_s;
+  return at_once || sequence->first_answer_s < first_s ? first_s : sequence->first_answer_s;
 }
 
 /* The longest time between two tokens. */
