@@ -281,6 +281,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
   reader.switches = g_ptr_array_new_with_free_func(g_free);
   reader.ways = tw_reader_ways_new();
   reader.hops = g_array_new(FALSE, FALSE, sizeof(int));
+  reader.directions = g_array_new(FALSE, FALSE, sizeof(int));
   reader.routes = g_ptr_array_new_with_free_func(routes_free);
   reader.points = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, point_free);
   reader.zone_points = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, point_free);
@@ -299,6 +300,7 @@ tw_platform *tw_platform_load(const char *path, tw_faults *faults)
 
   g_array_unref(reader.ways);
   g_array_unref(reader.hops);
+  g_array_unref(reader.directions);
   g_ptr_array_unref(reader.switches);
   g_ptr_array_unref(reader.routes);
   g_hash_table_destroy(reader.points);

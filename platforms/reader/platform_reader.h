@@ -49,17 +49,17 @@ typedef struct tw_edge {
 
 typedef struct tw_reader {
   tw_faults *faults;
-  GPtrArray *notes;              /* char *, of the platform */
-  GArray *zones, *hosts, *links; /* tw_zone, tw_host, tw_link */
-  GPtrArray *devices;            /* tw_device * */
-  GPtrArray *racks;              /* char * */
-  GPtrArray *routes;             /* tw_zone_routes * by zone */
-  GHashTable *points;            /* id -> tw_netpoint *, hosts and routers */
-  GHashTable *zone_points;       /* id -> tw_netpoint *, zones */
-  GHashTable *link_ids;          /* id -> index in links + 1; SPLITDUPLEX ones also as ID_UP, ID_DOWN */
-  GPtrArray *switches;           /* char *: the names of routers */
-  GArray *ways, *hops;           /* Ways and their hops, which platform_wiring.c fills. */
-  GHashTable *device_names;      /* name -> tw_device * borrowed, or NULL where it was refused already */
+  GPtrArray *notes;                 /* char *, of the platform */
+  GArray *zones, *hosts, *links;    /* tw_zone, tw_host, tw_link */
+  GPtrArray *devices;               /* tw_device * */
+  GPtrArray *racks;                 /* char * */
+  GPtrArray *routes;                /* tw_zone_routes * by zone */
+  GHashTable *points;               /* id -> tw_netpoint *, hosts and routers */
+  GHashTable *zone_points;          /* id -> tw_netpoint *, zones */
+  GHashTable *link_ids;             /* id -> index in links + 1; SPLITDUPLEX ones also as ID_UP, ID_DOWN */
+  GPtrArray *switches;              /* char *: the names of routers */
+  GArray *ways, *hops, *directions; /* Ways and their hops, which platform_wiring.c fills. */
+  GHashTable *device_names;         /* name -> tw_device * borrowed, or NULL where it was refused already */
   tw_supply supply;
   tw_plane_properties planes;
   char *gap; /* tw_platform */
@@ -139,10 +139,10 @@ void tw_reader_host_link(tw_reader *reader, const xmlNode *node, int zone);
 void tw_reader_check_reach(tw_reader *reader);
 
 /* Wiring (platform_wiring.c): the ways that are to be read; a way between two netpoints, NULL: the inside of `zone`; then each of its links, by their
- * names. */
+ * names, with the direction that the file says (TW_DIRECTION_UP ...). */
 GArray *tw_reader_ways_new(void);
 void tw_reader_begin_way(tw_reader *reader, const tw_netpoint *from, const tw_netpoint *to, int zone);
-void tw_reader_add_hop(tw_reader *reader, const char *link);
+void tw_reader_add_hop(tw_reader *reader, const char *link, int direction);
 /* All ways that were read. */
 tw_wiring *tw_reader_wire(tw_reader *reader);
 

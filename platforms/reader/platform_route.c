@@ -177,7 +177,7 @@ void tw_reader_route(tw_reader *reader, const xmlNode *node, int zone)
     tw_schema_read(hop, &tw_xml_link_ctn, &link);
     check_hop(reader, hop, "id", link.id, link.direction);
     if (good)
-      tw_reader_add_hop(reader, link.id);
+      tw_reader_add_hop(reader, link.id, link.direction);
     tw_schema_clear(&tw_xml_link_ctn, &link);
   }
   gboolean symmetrical = route.symmetrical % 2 == 0;
@@ -203,8 +203,8 @@ void tw_reader_host_link(tw_reader *reader, const xmlNode *node, int zone)
     host->linked = TRUE;
   if (host != NULL) {
     tw_reader_begin_way(reader, host, NULL, zone);
-    tw_reader_add_hop(reader, arm.up);
-    tw_reader_add_hop(reader, arm.down);
+    tw_reader_add_hop(reader, arm.up, TW_DIRECTION_NONE);
+    tw_reader_add_hop(reader, arm.down, TW_DIRECTION_NONE);
   }
   check_hop(reader, node, "up", arm.up, TW_DIRECTION_NONE);
   check_hop(reader, node, "down", arm.down, TW_DIRECTION_NONE);

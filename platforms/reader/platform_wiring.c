@@ -20,12 +20,16 @@ void tw_reader_begin_way(tw_reader *reader, const tw_netpoint *from, const tw_ne
   g_array_append_val(reader->ways, way);
 }
 
-void tw_reader_add_hop(tw_reader *reader, const char *link)
+void tw_reader_add_hop(tw_reader *reader, const char *link, int direction)
 {
+  int up = (direction == TW_DIRECTION_UP) - (direction == TW_DIRECTION_DOWN);
   int hop = GPOINTER_TO_INT(g_hash_table_lookup(reader->link_ids, link)) - 1;
   if (hop < 0 || reader->ways->len == 0)
     return;
+  if (!g_str_equal(link, g_array_index(reader->links, tw_link, hop).id)) /* the name of one direction */
+    up = g_str_has_suffix(link, "_UP") ? 1 : -1;
   g_array_append_val(reader->hops, hop);
+  g_array_append_val(reader->directions, up);
   g_array_index(reader->ways, read_way, reader->ways->len - 1).n_hops++;
 }
 
@@ -107,8 +111,12 @@ tw_wiring *tw_reader_wire(tw_reader *reader)
   for (guint zone = 0; zone < reader->zones->len; zone++)
     if (((const tw_zone_routes *)g_ptr_array_index(reader->routes, zone))->is_cluster)
       join_cluster(reader, (int)zone, ways);
-  *wiring = (tw_wiring){g_ptr_array_ref(reader->switches), ways, g_array_ref(reader->hops),
-                        g_array_new(FALSE, FALSE, sizeof(int)), 0};
+  *wiring = (tw_wiring){g_ptr_array_ref(reader->switches),
+                        ways,
+                        g_array_ref(reader->hops),
+                        g_array_ref(reader->directions),
+                        g_array_new(FALSE, FALSE, sizeof(int)),
+                        0};
   int n_hosts = (int)reader->hosts->len;
   find_hosts(wiring, n_hosts, reader->links->len);
   wiring->entry = find_entry(wiring, n_hosts, n_hosts + (int)(reader->switches->len + reader->zones->len));
@@ -122,6 +130,7 @@ void tw_wiring_free(tw_wiring *wiring)
   g_ptr_array_unref(wiring->switches);
   g_array_unref(wiring->ways);
   g_array_unref(wiring->hops);
+  g_array_unref(wiring->directions);
   g_array_unref(wiring->host_of_link);
   g_free(wiring);
 }

@@ -24,6 +24,7 @@ typedef struct tw_wiring {
   GArray *ways;        /* Array of tw_way. */
   /* Array of int: links by their index, those of one way after the other, from its start on. */
   GArray *hops;
+  GArray *directions;   /* Array of int, by hop: 1 it goes UP, -1 DOWN, 0 the link has one direction. */
   GArray *host_of_link; /* Array of int: by link, the host from which it leads away; -1: it joins switches. */
   int entry; /* the point at which requests come in: the switch with the most ways to other switches */
 } tw_wiring;

@@ -43,11 +43,11 @@ static void volley_ended(tw_link_recorder *recorder, const tw_flow *flow, double
   double size = flow->bytes;
   recorder->bytes[flow->kind] += volley->bytes * size;
   recorder->n_flows += volley->flows->len;
-  tw_traffic_add_loads(recorder->traffic, volley->loads, size, flow->start_s, end_s);
+  tw_traffic_add_loads(recorder->traffic, volley->loads, size, flow->start_s);
   for (guint i = 0; recorder->log != NULL && i < volley->loads->len; i++) {
     const tw_volley_load *load = &g_array_index(volley->loads, tw_volley_load, i);
-    tw_bursts_join(recorder->bursts, load->link, load->bytes * size, flow->start_s, end_s,
-                   load->waiting_byte_s * size * size);
+    tw_bursts_join(recorder->bursts, load->link, load->bytes * size, flow->start_s,
+                   flow->start_s + load->seconds * size, load->waiting_byte_s * size * size);
   }
   for (guint i = 0; i < volley->delays->len; i++) {
     const tw_volley_delay *delay = &g_array_index(volley->delays, tw_volley_delay, i);

@@ -114,11 +114,18 @@ void tw_traffic_add(tw_traffic *traffic, const int *links, int n_links, double b
     add(traffic, parts, links[i], bytes, end_s - start_s);
 }
 
-void tw_traffic_add_loads(tw_traffic *traffic, const GArray *loads, double size, double start_s, double end_s)
+void tw_traffic_add_loads(tw_traffic *traffic, const GArray *loads, double size, double start_s)
 {
-  g_autoptr(GArray) parts = parts_of(traffic, start_s, end_s);
+  g_autoptr(GArray) parts = NULL;
+  double end_s = NAN; /* that of the load before */
   for (guint i = 0; i < loads->len; i++) {
     const tw_volley_load *load = &g_array_index(loads, tw_volley_load, i);
+    double loads_end_s = start_s + load->seconds * size;
+    if (parts == NULL || loads_end_s != end_s) {
+      g_clear_pointer(&parts, g_array_unref);
+      parts = parts_of(traffic, start_s, loads_end_s);
+      end_s = loads_end_s;
+    }
     add(traffic, parts, load->link, load->bytes * size, end_s - start_s);
   }
 }

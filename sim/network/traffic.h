@@ -23,9 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_traffic, tw_traffic_free)
 /* `bytes` have crossed each of the links from start_s to end_s. */
 void tw_traffic_add(tw_traffic *traffic, const int *links, int n_links, double bytes, double start_s,
                     double end_s);
-/* The loads of a volley of that size have. */
-void tw_traffic_add_loads(tw_traffic *traffic, const GArray *loads, double size, double start_s,
-                          double end_s);
+/* The loads of a volley of that size have, from start_s on. */
+void tw_traffic_add_loads(tw_traffic *traffic, const GArray *loads, double size, double start_s);
 /* No flow that began before `time_s` is under way any more: intervals that end by then are complete. */
 void tw_traffic_settle(tw_traffic *traffic, double time_s);
 /* The run ends at `end_s`: hands out the rest; the last interval may be short. */

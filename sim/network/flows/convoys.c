@@ -12,6 +12,7 @@ typedef struct load {
 } load;
 
 struct tw_convoys {
+  int n_links;
   double *rates;
   gboolean *shared;
   load *loads; /* by link */
@@ -24,7 +25,8 @@ struct tw_convoys {
 tw_convoys *tw_convoys_new(int n_links, const double *rates, const gboolean *shared)
 {
   tw_convoys *convoys = g_new(tw_convoys, 1);
-  *convoys = (tw_convoys){.rates = g_memdup2(rates, (gsize)n_links * sizeof *rates),
+  *convoys = (tw_convoys){.n_links = n_links,
+                          .rates = g_memdup2(rates, (gsize)n_links * sizeof *rates),
                           .shared = g_memdup2(shared, (gsize)n_links * sizeof *shared),
                           .loads = g_new0(load, (gsize)n_links),
                           .parents = g_array_new(FALSE, FALSE, sizeof(int)),
@@ -47,6 +49,11 @@ void tw_convoys_free(tw_convoys *convoys)
 void tw_convoys_set_rate(tw_convoys *convoys, int link, double bytes_per_s)
 {
   convoys->rates[link] = bytes_per_s;
+}
+
+tw_convoy_links tw_convoys_links(const tw_convoys *convoys)
+{
+  return (tw_convoy_links){convoys->n_links, convoys->rates, convoys->shared};
 }
 
 /* The flow that stands for the set of a flow; the way to it gets shorter. */

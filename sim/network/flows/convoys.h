@@ -24,6 +24,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_convoys, tw_convoys_free)
 /* For flows that start from here on. */
 void tw_convoys_set_rate(tw_convoys *convoys, int link, double bytes_per_s);
 
+/* The links as they are now. Lent. */
+typedef struct tw_convoy_links {
+  int n;
+  const double *rates;
+  const gboolean *shared;
+} tw_convoy_links;
+tw_convoy_links tw_convoys_links(const tw_convoys *convoys);
+
 typedef struct tw_convoy_flow {
   double bytes;
   const int *links;

@@ -202,17 +202,36 @@ static void end_convoy(tw_flows *flows, convoy *c)
   g_free(c);
 }
 
+/* The bytes that are left of each flow of a volley on its course, whose convoy breaks up now, after so many seconds. NULL:
+ * all flows of the convoy have the same part left. */
+static double *left_of(tw_flows *flows, convoy *c, double gone_s)
+{
+  const trip *first = g_queue_peek_head(&c->trips);
+  const tw_volley *volley = first->flow->volley;
+  if (volley == NULL || volley->ends->len == 0)
+    return NULL;
+  return tw_volley_left(volley, flows->routes, flows->convoys, gone_s / first->flow->bytes);
+}
+
 /* SimGrid carries from now_s on what is left of a convoy. */
 void tw_flows_break_up(tw_flows *flows, convoy *c)
 {
   double gone_s = CLAMP(flows->now_s, c->start_s, c->end_s) - c->start_s;
   g_autoptr(GPtrArray) trips = g_ptr_array_new();
+  g_autofree double *left = left_of(flows, c, gone_s);
+  const tw_flow *whole = ((const trip *)g_queue_peek_head(&c->trips))->flow;
   tw_heap_remove(&flows->ends, &c->node);
   for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
     tw_flows_add_single(flows, t, trips);
   for (guint i = 0; i < trips->len; i++) {
-    ((trip *)trips->pdata[i])->gone_s = gone_s;
-    tw_flows_carry(flows, trips->pdata[i], 1 - gone_s / (c->end_s - c->start_s));
+    trip *t = trips->pdata[i];
+    double part = 1 - gone_s / (c->end_s - c->start_s);
+    t->gone_s = gone_s;
+    if (left != NULL) { /* this one may have ended before */
+      part = left[i] / g_array_index(whole->volley->flows, tw_flow, i).bytes;
+      t->gone_s = fmin(gone_s, g_array_index(whole->volley->ends, double, i) * whole->bytes);
+    }
+    tw_flows_carry(flows, t, part);
   }
   g_free(c);
 }

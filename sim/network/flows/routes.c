@@ -1,6 +1,7 @@
 #include "sim/network/flows/routes.h"
 
 #include "platforms/input/pair_hash.h"
+#include "sim/network/flows/branches.h"
 #include "sim/network/flows/lanes.h"
 #include "sim/network/simgrid_start.h"
 
@@ -19,9 +20,10 @@ typedef struct key {
 struct tw_routes {
   const tw_ports *ports;
   const tw_link_table *links;
-  tw_lanes *lanes;   /* NULL: each pair has one route */
-  sg_host_t *hosts;  /* by endpoint */
-  GHashTable *found; /* key -> tw_link_route */
+  tw_lanes *lanes;       /* NULL: each pair has one route */
+  tw_branches *branches; /* NULL: none are known */
+  sg_host_t *hosts;      /* by endpoint */
+  GHashTable *found;     /* key -> tw_link_route */
 };
 
 static void free_route(gpointer pointer)
@@ -50,7 +52,11 @@ tw_routes *tw_routes_new(const tw_ports *ports, tw_link_table *links)
   int n = tw_ports_count(ports);
   g_autoptr(GHashTable) hosts = tw_simgrid_hosts();
   tw_routes *routes = g_new(tw_routes, 1);
-  *routes = (tw_routes){ports, links, tw_lanes_new(ports, links), g_new0(sg_host_t, (gsize)n),
+  *routes = (tw_routes){ports,
+                        links,
+                        tw_lanes_new(ports, links),
+                        tw_branches_new(ports->platform, links),
+                        g_new0(sg_host_t, (gsize)n),
                         g_hash_table_new_full(hash_key, equal_keys, g_free, free_route)};
   for (int i = 0; i < n; i++) {
     routes->hosts[i] = g_hash_table_lookup(hosts, tw_ports_name(ports, i));
@@ -66,13 +72,22 @@ void tw_routes_free(tw_routes *routes)
     return;
   g_hash_table_unref(routes->found);
   tw_lanes_free(routes->lanes);
+  tw_branches_free(routes->branches);
   g_free(routes->hosts);
   g_free(routes);
+}
+
+static gboolean has_branch(const tw_routes *routes, int from, int to)
+{
+  int n_hosts = routes->ports->platform->n_hosts;
+  return routes->branches != NULL && from < n_hosts && to < n_hosts;
 }
 
 /* Adds SimGrid's links between two endpoints. */
 static void add_links(const tw_routes *routes, int from, int to, GArray *links)
 {
+  if (has_branch(routes, from, to) && tw_branches_route(routes->branches, from, to, links))
+    return;
   xbt_dynar_t theirs = xbt_dynar_new(sizeof(sg_link_t), NULL);
   sg_host_get_route(routes->hosts[from], routes->hosts[to], theirs);
   for (unsigned i = 0; i < xbt_dynar_length(theirs); i++) {

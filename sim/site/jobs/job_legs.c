@@ -102,3 +102,72 @@ GArray *tw_site_job_rl_legs(const tw_site_job *job, gint64 micro_batches)
     add_step(&b);
   return b.legs;
 }
+
+/* ---- Flows ---- */
+
+#define ALIKE 1e-12 /* relative: proportions that differ by less are the same */
+
+typedef struct leg_volley {
+  double proportions[TW_TRAINING_TRAFFICS]; /* parts of one byte on the NIC of the busiest accelerator */
+  tw_volley volley;
+} leg_volley;
+
+static void free_volley(gpointer pointer)
+{
+  tw_volley_clear(&((leg_volley *)pointer)->volley);
+  g_free(pointer);
+}
+
+void tw_leg_flows_init(tw_leg_flows *flows, const tw_span *span)
+{
+  *flows = (tw_leg_flows){span, g_ptr_array_new_with_free_func(free_volley)};
+}
+
+void tw_leg_flows_clear(tw_leg_flows *flows)
+{
+  g_ptr_array_unref(flows->volleys);
+}
+
+static gboolean are_alike(const double *one, const double *other)
+{
+  for (int k = 0; k < TW_TRAINING_TRAFFICS; k++)
+    if (fabs(one[k] - other[k]) > ALIKE)
+      return FALSE;
+  return TRUE;
+}
+
+static leg_volley *volley_of(tw_leg_flows *flows, const double *proportions)
+{
+  for (guint i = 0; i < flows->volleys->len; i++) {
+    leg_volley *known = flows->volleys->pdata[i];
+    if (are_alike(known->proportions, proportions))
+      return known;
+  }
+  leg_volley *made = g_new0(leg_volley, 1);
+  memcpy(made->proportions, proportions, sizeof made->proportions);
+  tw_volley_init(&made->volley);
+  for (int i = 0; i < flows->span->n_pairs; i++) {
+    const tw_span_pair *pair = &flows->span->pairs[i];
+    double bytes = 0;
+    for (int k = 0; k < TW_TRAINING_TRAFFICS; k++)
+      bytes += pair->bytes[k] * proportions[k];
+    if (bytes > 0)
+      tw_volley_add(&made->volley, pair->from, pair->to, pair->shift, bytes);
+  }
+  g_ptr_array_add(flows->volleys, made);
+  return made;
+}
+
+tw_volley *tw_leg_flows_find(tw_leg_flows *flows, const tw_leg *leg, double *size)
+{
+  double proportions[TW_TRAINING_TRAFFICS];
+  *size = 0;
+  for (int k = 0; k < TW_TRAINING_TRAFFICS; k++)
+    *size += leg->bytes[k];
+  if (*size <= 0 || flows->span->n_pairs == 0)
+    return NULL;
+  for (int k = 0; k < TW_TRAINING_TRAFFICS; k++)
+    proportions[k] = leg->bytes[k] / *size;
+  leg_volley *found = volley_of(flows, proportions);
+  return found->volley.flows->len > 0 ? &found->volley : NULL;
+}

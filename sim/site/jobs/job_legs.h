@@ -2,6 +2,8 @@
 #ifndef TW_SIM_JOB_LEGS_H
 #define TW_SIM_JOB_LEGS_H
 
+#include "sim/network/flows/volley.h"
+#include "sim/placement/span.h"
 #include "sim/scenario/jobs.h"
 
 typedef enum { TW_LEG_WORK, TW_LEG_WAIT, TW_LEG_BUBBLE, TW_LEG_OPTIMIZER } tw_leg_kind;
@@ -23,5 +25,15 @@ GArray *tw_site_job_legs(const tw_site_job *job);
 /* Those of a step of reinforcement learning whose updates have so many micro-batches each: log-probabilities first, each
  * pass over the tokens of all updates for the share of a forward pass in a micro-batch, of work and traffic. */
 GArray *tw_site_job_rl_legs(const tw_site_job *job, gint64 micro_batches);
+
+/* The flows of legs: volleys, which legs share whose kinds of traffic stand in the same proportions. */
+typedef struct tw_leg_flows {
+  const tw_span *span; /* borrowed */
+  GPtrArray *volleys;  /* array of what job_legs.c keeps */
+} tw_leg_flows;
+void tw_leg_flows_init(tw_leg_flows *flows, const tw_span *span);
+void tw_leg_flows_clear(tw_leg_flows *flows);
+/* The volley of a leg, lent, and how large it is; NULL: it sends nothing over the fabric. */
+tw_volley *tw_leg_flows_find(tw_leg_flows *flows, const tw_leg *leg, double *size);
 
 #endif

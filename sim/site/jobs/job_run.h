@@ -73,6 +73,7 @@ struct tw_job_run {
   int index;
   GArray *legs; /* Legs of a step (tw_leg). */
   tw_span *span;
+  tw_leg_flows leg_flows;
   double latency_s; /* the longest of the routes between its domains */
   tw_run_condition condition;
   guint leg;

@@ -98,14 +98,10 @@ static void begin_leg(tw_job_run *r, double now_s)
   r->leg_s = now_s;
   tw_run_draw(r, leg->dynamic_j, leg->work_s, now_s);
   tw_shipment_init(&flows->shipment, &r->jobs->shipments, now_s, (guint64)r->index);
-  for (int i = 0; i < r->span->n_pairs; i++) {
-    const tw_span_pair *pair = &r->span->pairs[i];
-    tw_flow flow = {.from = pair->from, .to = pair->to, .kind = TW_FLOW_COLLECTIVE, .start_s = now_s};
-    for (int k = 0; k < TW_TRAINING_TRAFFICS; k++)
-      flow.bytes += pair->bytes[k] * leg->bytes[k];
-    if (flow.bytes > 0)
-      tw_shipment_add(&flows->shipment, &flow, 0, -1);
-  }
+  tw_flow flow = {.kind = TW_FLOW_COLLECTIVE, .start_s = now_s};
+  flow.volley = tw_leg_flows_find(&r->leg_flows, leg, &flow.bytes);
+  if (flow.volley != NULL)
+    tw_shipment_add(&flows->shipment, &flow, 0, -1);
   flows->under_way = flows->shipment.flows != NULL && flows->shipment.flows->len > 0;
   r->due_s = flows->under_way ? INFINITY : leg_end_s(r, now_s);
   if (flows->under_way)
@@ -226,6 +222,7 @@ static void init_run(tw_site_jobs *jobs, int index)
       .idle_w = job->plan.power.idle_w * job->plan.power.accelerators,
       .smoothing = tw_grid_smoothing(scenario->grid, job),
       .rl = {.released_s = NAN, .enough_s = NAN, .stop_s = INFINITY}};
+  tw_leg_flows_init(&r->leg_flows, r->span);
   if (tw_site_job_shares(job) && tw_power_known(&job->plan.power))
     r->idle_w = 0; /* engines draw it */
 }
@@ -369,6 +366,7 @@ static void free_jobs(void *part)
     tw_job_run *r = &jobs->runs[i];
     tw_shipment_clear(&r->flows.shipment);
     tw_shipment_clear(&r->checkpoint.shipment);
+    tw_leg_flows_clear(&r->leg_flows);
     tw_span_free(r->span);
     g_free(r->smoothing);
     g_array_unref(r->legs);

@@ -68,11 +68,42 @@ static void a_torus_of_more_than_five_hundred_domains_has_routes(void **state)
   assert_near(end_s, 6 / 60., 1e-9);
 }
 
+/* Flows that follow one another, each alone, between the hosts of a site, some of whose routes are known from its branches: each
+ * takes as long as SimGrid says, which finds routes by itself. */
+static void routes_are_those_of_simgrid(void **state)
+{
+  (void)state;
+  static const char *const sites[] = {
+      "hgx nodes=9 nodes-per-leaf=2 oversubscription=32 nic-bandwidth=50GB/s storage=10GB/s",
+      "hgx nodes=2 hosts=gpu nodes-per-leaf=1 oversubscription=4 nic-bandwidth=50GB/s",
+      "nvl72 racks=2 racks-per-leaf=1 oversubscription=144 nic-bandwidth=50GB/s",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(sites); i++) {
+    g_autofree char *path = write_site(sites[i]);
+    enum { HOSTS = 9 };
+    test_flow flows[HOSTS * (HOSTS - 1)];
+    double ours_s[G_N_ELEMENTS(flows)], theirs_s[G_N_ELEMENTS(flows)];
+    int n = 0;
+    for (int from = 0; from < HOSTS; from++)
+      for (int to = 0; to < HOSTS; to++)
+        if (from != to) {
+          flows[n] = (test_flow){from, to, 1e9 * (1 + n), 100. * n, 0, 0};
+          n++;
+        }
+    test_flows(path, flows, n, ours_s);
+    test_flows_of_simgrid(path, flows, n, theirs_s);
+    g_unlink(path);
+    for (int k = 0; k < n; k++)
+      assert_near(ours_s[k], theirs_s[k], 1e-7);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(flows_across_leaves_take_the_up_links_and_others_do_not),
       cmocka_unit_test(racks_with_several_hosts_reach_each_other_over_their_leaves),
+      cmocka_unit_test(routes_are_those_of_simgrid),
       cmocka_unit_test(a_torus_of_more_than_five_hundred_domains_has_routes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
