@@ -47,24 +47,30 @@ void tw_sequence_free(tw_sequence *sequence)
   g_slice_free(tw_sequence, sequence);
 }
 
-gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes)
+void tw_sequence_give_way(tw_sequence *sequence)
 {
-  gint64 lost = sequence->prefilled_tokens + sequence->emitted - sequence->resumed;
-  sequence->lost_tokens += lost;
   sequence->retries++;
-  sequence->prefilled_tokens = sequence->cached_tokens = sequence->host_tokens = sequence->store_tokens = 0;
+  sequence->cached_tokens = sequence->host_tokens = sequence->store_tokens = 0;
   sequence->brought_tokens = sequence->request.brought_tokens = 0; /* What came with it is lost, too. */
   sequence->prefill_done = sequence->prefill_target = sequence->planned = 0;
   sequence->transfer_start_s = sequence->transfer_end_s = NAN;
   sequence->prefix = NULL; /* The cache that had it is lost. */
   sequence->charged = (tw_charge_sums){0};
   sequence->admitted = sequence->fetching = FALSE;
+  sequence->resumed = sequence->emitted;
+}
+
+gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes)
+{
+  gint64 lost = sequence->prefilled_tokens + sequence->emitted - sequence->resumed;
+  sequence->lost_tokens += lost;
+  sequence->prefilled_tokens = 0; /* These count as lost. */
   if (!resumes) {
     sequence->emitted = 0;
     sequence->first_token_s = sequence->first_answer_s = sequence->lost_s = NAN;
     sequence->last_token_s = sequence->longest_gap_s = NAN;
     sequence->preempted_s = 0;
   }
-  sequence->resumed = sequence->emitted;
+  tw_sequence_give_way(sequence);
   return lost;
 }

@@ -66,9 +66,11 @@ typedef struct tw_sequence {
   gint64 planned; /* Tokens that it computes in the iteration that is being planned, if room is short. */
   guint64 place;  /* Its place in the order of admission. */
   guint64 passed; /* Its place among those that others have passed as they waited; 0: none. */
-  tw_prefix_node *prefix; /* The last node of the full blocks that it holds, NULL: none. */
-  gint64 joined;          /* The rank's decode count as it joined the batch with prefill_target tokens. */
-  gboolean admitted;      /* The engine that has it has admitted it before. */
+  tw_prefix_node *prefix;        /* The last node of the full blocks that it holds, NULL: none. */
+  tw_prefix_node *decode_prefix; /* As `prefix`, of the rank to which its KV is on its way. */
+  gint64 decode_cached;          /* Prompt tokens that this rank has found: their KV is not sent. */
+  gint64 joined;     /* The rank's decode count as it joined the batch with prefill_target tokens. */
+  gboolean admitted; /* The engine that has it has admitted it before. */
   gboolean decoding;
   gboolean fetching;      /* It waits for a fetch from the store, and is at no engine yet. */
   tw_client *client;      /* Its client, where clients are treated fairly; else NULL. */
@@ -87,6 +89,9 @@ void tw_sequence_free(tw_sequence *sequence);
 /* Takes from a sequence what the engine that lost it had computed, and what was emitted, too, unless that is resumed.
  * The sequence is as new for the next engine. Returns the tokens that are lost. */
 gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes);
+/* Takes a sequence from its engine, which loses its KV, but fails nothing: what was emitted stays, and what was computed
+ * counts as computed again once the next engine has done so. */
+void tw_sequence_give_way(tw_sequence *sequence);
 
 /* Tokens of a sequence that are computed as its prompt, with those that attempts before this one have emitted. */
 static inline gint64 tw_sequence_prompt(const tw_sequence *sequence)

@@ -57,7 +57,7 @@ const char *tw_column_type_name(tw_column_type type);
   INTEGER(prefill_engine, "", "engine that computed its prompt")                                             \
   INTEGER(decode_engine, "", "engine that emitted its tokens after the first")                               \
   INTEGER(preemptions, "", "how often it lost its KV blocks")                                                \
-  INTEGER(recomputed_tokens, "tokens", "tokens computed again after preemptions")                            \
+  INTEGER(recomputed_tokens, "tokens", "tokens computed again after preemptions, or under new weights")       \
   INTEGER(host_cached_tokens, "tokens", "of its cached tokens, those that the memory of hosts held")         \
   INTEGER(store_cached_tokens, "tokens", "of its cached tokens, those that came from the shared store")      \
   REAL(kv_transfer_s, 9, "s", "time its KV cache took from prefill to decode engine")                        \

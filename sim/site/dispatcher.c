@@ -329,7 +329,7 @@ static void keep(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
   tw_dispatcher_lost(dispatcher, sequence, now_s);
   if (sequence->emitted > 0 && isnan(sequence->lost_s))
     sequence->lost_s = now_s;
-  tw_sequence_lose(sequence, TRUE);
+  tw_sequence_give_way(sequence);
   sequence->prefill_engine = sequence->decode_engine = sequence->rank = -1;
   g_queue_push_tail_link(&dispatcher->held, &sequence->link);
 }

@@ -345,16 +345,9 @@ double tw_exchange_ended(const tw_exchange *exchange)
   return exchange->now_s;
 }
 
-static trip *pop_answer(tw_exchange *exchange)
-{
-  tw_heap_node *answer = tw_heap_top(&exchange->answers);
-  tw_heap_remove(&exchange->answers, answer);
-  return tw_container(answer, trip, answer);
-}
-
 gboolean tw_exchange_step(tw_exchange *exchange, GError **error)
 {
-  const tw_heap_node *answer = tw_heap_top(&exchange->answers);
+  tw_heap_node *answer = tw_heap_top(&exchange->answers);
   exchange->now_s = tw_exchange_due(exchange, NULL);
   if (tw_freight_due(exchange->freight) == exchange->now_s) {
     take_freight(exchange, exchange->now_s);
@@ -365,7 +358,8 @@ gboolean tw_exchange_step(tw_exchange *exchange, GError **error)
     return TRUE;
   }
   if (answer != NULL && answer->key == exchange->now_s) {
-    deliver(exchange, pop_answer(exchange), exchange->now_s);
+    tw_heap_remove(&exchange->answers, answer);
+    deliver(exchange, tw_container(answer, trip, answer), exchange->now_s);
     return TRUE;
   }
   trip *t = g_new0(trip, 1);
@@ -390,30 +384,32 @@ static int by_id(gconstpointer a, gconstpointer b)
   return left < right ? -1 : left > right;
 }
 
+/* A request that has not come back, and may not have arrived at its site: what that has served of it counts there. */
+static void cut_short(tw_exchange *exchange, trip *t, double end_s)
+{
+  if (tw_heap_node_in(&t->answer)) {
+    tw_heap_remove(&exchange->answers, &t->answer);
+  } else {
+    tw_sequence *sequence = tw_sequence_new(&(tw_request){0});
+    t->end = *sequence;
+    tw_sequence_free(sequence);
+    t->joules = 0;
+  }
+  t->ending = TW_UNFINISHED;
+  t->reason = "the run ended first";
+  deliver(exchange, t, end_s);
+}
+
 void tw_exchange_close(tw_exchange *exchange, double end_s)
 {
-  /* Requests without an answer have not arrived at their site yet. */
   g_autoptr(GPtrArray) left = g_ptr_array_new();
   GHashTableIter iterator;
   gpointer t;
   g_hash_table_iter_init(&iterator, exchange->trips);
   while (g_hash_table_iter_next(&iterator, NULL, &t))
-    if (!tw_heap_node_in(&((trip *)t)->answer))
-      g_ptr_array_add(left, t);
+    g_ptr_array_add(left, t);
   g_ptr_array_sort(left, by_id);
-  for (guint i = 0; i < left->len; i++) {
-    trip *under_way = left->pdata[i];
-    tw_sequence *sequence = tw_sequence_new(&(tw_request){0});
-    under_way->end = *sequence;
-    tw_sequence_free(sequence);
-    under_way->ending = TW_UNFINISHED;
-    under_way->reason = "the run ended first";
-    under_way->joules = 0;
-    deliver(exchange, under_way, end_s);
-  }
-  while (exchange->answers.n > 0) {
-    double back_s = tw_heap_top(&exchange->answers)->key;
-    deliver(exchange, pop_answer(exchange), back_s);
-  }
+  for (guint i = 0; i < left->len; i++)
+    cut_short(exchange, left->pdata[i], end_s);
   tw_freight_close(exchange->freight);
 }

@@ -38,7 +38,7 @@ double tw_exchange_due(const tw_exchange *exchange, double *drives_s);
 double tw_exchange_ended(const tw_exchange *exchange);
 /* Does that. FALSE with `error` set where the stream is broken. */
 gboolean tw_exchange_step(tw_exchange *exchange, GError **error);
-/* The run has ended at `end_s`, and with it all factories: records what is on its way. */
+/* The run has ended at `end_s`, and with it all factories: requests and answers that are on their way are unfinished. */
 void tw_exchange_close(tw_exchange *exchange, double end_s);
 
 /* Sets what it knows of the metrics of several sites. */

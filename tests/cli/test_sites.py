@@ -392,11 +392,13 @@ def what_is_wrong_is_said():
 def readers_find_the_runs_of_sites():
     """Reports, comparisons and queries read the whole; what only sites have is found in their folders, which the message names."""
     run(scenario(SITES))
-    for command in (["report", "out", "-o", "r.html"], ["report", "out/b", "-o", "r.html"], ["explain", "out/a"], ["show", "out/a"],
+    for command in (["report", "out", "-o", "r.html"], ["report", "out/b", "-o", "r.html"], ["explain", "out/a"], ["explain", "out"], ["show", "out/a"],
                     ["compare", "out", "out"], ["compare", "out/a", "out/b"], ["log", "cat", "out", "sites"]):
         done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
         assert done.returncode == 0, (command, done.stderr)
-    for command in (["show", "out"], ["explain", "out"]):
+    told = subprocess.run([PROGRAM, "explain", "out"], cwd=HERE, check=True, capture_output=True, text=True).stdout
+    assert " requests arrived in " in told and "a: Pool serve is " in told and "\na\n  " in told and "\nb\n  " in told, told
+    for command in (["show", "out"], ["explain", "out", "--engine", "0"]):
         done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
         assert done.returncode == 2 and "each of its sites is a run with the others: out/a" in done.stderr, done.stderr
     done = subprocess.run([PROGRAM, "explain", "--what-if", "out/a"], cwd=HERE, check=False, capture_output=True, text=True)

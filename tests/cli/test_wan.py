@@ -150,6 +150,21 @@ def a_site_takes_the_model_over():
     assert fleet["loads"] == 2 and abs(fleet["mean_load_s"] - (serves - 4 + again) / 2) < 1e-6, fleet
 
 
+def an_answer_that_is_on_its_way_as_the_run_ends_is_unfinished():
+    """Answers take 40 ms to the users. Cut short between the end of the last request at the site and that for its user, both tables
+    tell what is known there: the site has completed it, the user waits."""
+    text = scenario(site("a", "here") + '<wan from="here" to="here" latency="40ms"/>', POISSON)
+    whole = Run(text)
+    site_end = float(whole.at("a")[3]["completion_s"])
+    assert abs(float(whole.requests[3]["completion_s"]) - site_end - 0.04) < 2e-9
+    cut = Run(text, "--set", f"/scenario/output/@until={site_end + 0.02}s")
+    assert cut.at("a") == whole.at("a")
+    assert [cut.requests[i] for i in range(3)] == [whole.requests[i] for i in range(3)]
+    last = cut.requests[3]
+    assert (last["state"], last["reason"], last["answer_tokens"]) == ("unfinished", "the run ended first", "20"), last
+    assert abs(float(last["completion_s"]) - site_end - 0.02) < 2e-9 and cut.summary["requests"]["unfinished"] == 1
+
+
 TWO = site("a", "r") + site("b", "q")
 JOIN = '<wan from="r" to="q" latency="1ms"/>'
 POISSON = '<poisson rate="2/s" requests="4"><prompt mean="200"/><answer mean="20"/></poisson>'
@@ -178,6 +193,7 @@ def what_is_wrong_is_said():
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
     for test in (a_cache_follows_its_session, a_cache_stays_where_it_is_told_to, a_cache_follows_where_that_is_quicker,
-                 weights_come_from_another_site, a_site_takes_the_model_over, what_is_wrong_is_said):
+                 weights_come_from_another_site, a_site_takes_the_model_over,
+                 an_answer_that_is_on_its_way_as_the_run_ends_is_unfinished, what_is_wrong_is_said):
         test()
         print(test.__name__)

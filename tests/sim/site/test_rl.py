@@ -150,6 +150,17 @@ class Rl(JobRuns):
         self.assertGreater(max(int(row["longest_tokens"]) for row in partial[1:]),
                            max(int(row["longest_tokens"]) for row in over[1:]))
 
+    def test_what_rollouts_compute_again_under_new_weights_is_counted(self):
+        # No prompt is shared, so that what engines compute is each prompt once, and what is computed again: prompt and answer.
+        self.platform("--nodes=5")
+        rows, _ = self.rl('policy="partial" over-sampling="1.5"', TAIL, prompts=32, samples=1, steps=4)
+        requests = [row for row in self.table("requests") if row["first_token_s"]]
+        again = [int(row["recomputed_tokens"]) for row in requests]
+        self.assertEqual(sum(int(row["prompt_tokens"]) for row in self.table("engines")), 100 * len(requests) + sum(again))
+        interrupted = sum(int(row["interrupted"]) for row in rows[:-1])  # Those of the last step do not go on.
+        self.assertGreater(interrupted, 0)
+        self.assertGreater(sum(again), 100 * interrupted)
+
     def test_samples_of_a_prompt_share_it(self):
         # One after the other on one engine: each but the first finds all whole blocks of its prompt but the last token's.
         self.platform("--nodes=2")
