@@ -75,17 +75,16 @@ typedef struct tw_efficiency {
  *
  * An indexer adds its own launch, host, per-item, chain over the whole context, bytes, and FLOPs in fp8; in decode
  * choose-launch as soon as a sequence has more tokens than are chosen, below which kernels choose nothing. In prefill it
- * also gathers the keys of the batch, and its scores are one matrix of all new tokens by all of these keys, most of which
- * are of other sequences (SGLang's dsa_indexer.py: fp8_mqa_logits). The host quantizes the rows of each product with
- * weights in fp8 blocks, and is slower in contexts of more than TW_LONG_CONTEXT tokens. A batch whose contexts are all chosen whole, of
- * at most TW_WHOLE_TOKENS in the sum, is attended to densely, as SGLang's backend for DSA does: the latents of its
- * earlier tokens are expanded to keys and values of each head again,
+ * also gathers the keys of the batch, and its scores are one matrix of all new tokens by all of these keys, most of
+ * which are of other sequences (SGLang's dsa_indexer.py: fp8_mqa_logits). The host quantizes the rows of each product
+ * with weights in fp8 blocks, and is slower in contexts of more than TW_LONG_CONTEXT tokens. A batch whose contexts are
+ * all chosen whole, of at most TW_WHOLE_TOKENS in the sum, is attended to densely, as SGLang's backend for DSA does: the
+ * latents of its earlier tokens are expanded to keys and values of each head again,
  *
  *               t = max(whole-host, projections + whole-per-item-head · n · h + whole-expand · earlier tokens · h
  *                                   + FLOPs at the rate of dense attention) - projections
  *
- * Bytes: of KV,
- * or of a state that is read and written. */
+ * Bytes: of KV, or of a state that is read and written. */
 #define TW_OPERATORS(X)                                                                                      \
   X(GATED_DELTA_NET, "gated-delta-net")                                                                      \
   X(KDA, "kda")                                                                                              \
