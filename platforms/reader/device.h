@@ -84,7 +84,8 @@ typedef struct tw_efficiency {
  *               t = max(whole-host, projections + whole-per-item-head · n · h + whole-expand · earlier tokens · h
  *                                   + FLOPs at the rate of dense attention) - projections
  *
- * Bytes: of KV, or of a state that is read and written. */
+ * Bytes: of KV, or of a state that is read once and written once for each sequence, by decodes as by
+ * prompts. */
 #define TW_OPERATORS(X)                                                                                      \
   X(GATED_DELTA_NET, "gated-delta-net")                                                                      \
   X(KDA, "kda")                                                                                              \
