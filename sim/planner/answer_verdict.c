@@ -187,7 +187,7 @@ static void print_levers(const tw_answer *answer, FILE *out)
   if (best == NULL)
     fprintf(out, " None of what was tried would let it bear more.\n");
   else
-    fprintf(out, " So what binds most is bought off by %s.\n", best->name);
+    fprintf(out, " What helps most is %s.\n", best->name);
 }
 
 static void print_best(const tw_answer *answer, FILE *out)
@@ -197,8 +197,12 @@ static void print_best(const tw_answer *answer, FILE *out)
   double size = tw_answer_size(answer, best);
   g_autofree char *layout = tw_answer_layout(answer, best), *sized = tw_answer_size_text(best, size);
   int racks = tw_answer_racks(answer, best, size);
-  fprintf(out, "Build %s with %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
-          best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s",
+  g_autofree char *floor = isnan(best->site->rack_m2)
+                               ? g_strdup("")
+                               : g_strdup_printf(", %.4g m² of floor", racks * best->site->rack_m2);
+  fprintf(out,
+          "Build %s with %s (%.0f accelerators in %d rack%s%s) and serve %s in %s as %s, routed by %s.\n",
+          best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s", floor,
           best->model->name, best->weights->name, layout, best->router);
   double attained = tw_run_summary_number(best->best, "slo.attainment");
   if (tw_question_objective(question)->finds_load)

@@ -118,6 +118,8 @@ static gboolean try_middles(tw_search *s, const tw_design *design, GArray *all, 
     g_array_append_val(of, i);
   }
   *any = jobs->len > 0;
+  if (*any)
+    tw_search_say(s, "what would let the best bear more: %u runs", jobs->len);
   if (*any && !tw_search_run(s, jobs, error))
     return FALSE;
   for (guint i = 0; i < jobs->len; i++) {
@@ -138,7 +140,6 @@ gboolean tw_search_pull_levers(tw_search *s, const tw_design *design, GError **e
   if (!s->question->levers || !tw_demand_scales(&s->answer->demand))
     return TRUE;
   g_autoptr(GArray) all = pull_all(s, design);
-  tw_search_say(s, "levers: %s", design->name);
   for (gboolean any = TRUE; any;)
     if (!try_middles(s, design, all, &any, error))
       return FALSE;
