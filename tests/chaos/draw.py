@@ -309,7 +309,7 @@ class Drawing:
         for child, _, _ in next(table for table in self.elements[parent]).children:
             if child in ("platform", "workload", "pool", "job", "slo", "output", *BETWEEN_SITES):
                 continue
-            if self.jobs and child == "power-cap" or self.rl and child in ("failures", "admission"):
+            if self.rl and child in ("failures", "admission", "power-cap"):
                 continue
             if self.maybe(0.4):
                 node.append(self.draw(child, parent))

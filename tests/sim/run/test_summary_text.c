@@ -130,6 +130,8 @@ static void rates_and_shares_are_told_in_per_cent(void **state)
   /* Measured step times know no FLOPs. */
   assert_line("'utilization': {'accelerator_busy': 0.5, 'kv_used': 0.5}",
               "  utilization 50.0 % of accelerator time in iterations, KV cache 50.0 % used\n");
+  assert_line("'network': {'bytes': 85294e9, 'peak_link': 'up', 'peak_link_utilization': 0.75}",
+              "  network     85290 GB sent, busiest link up at 75.00 % of its bandwidth\n");
   assert_line("'network': {'bytes': 2.5e9, 'peak_link': 'up', 'peak_link_utilization': 0.75}",
               "  network     2.5 GB sent, busiest link up at 75.00 % of its bandwidth\n");
 }
@@ -141,8 +143,9 @@ static void jobs_are_told_with_what_of_the_energy_they_took(void **state)
   assert_line(
       "'jobs': [{'id': 'pre', 'steps': 2, 'step_s': 4, 'tokens_per_s': 500, 'mfu': 0.5, 'goodput': 1}]",
       "  job         pre: 2 steps of 4 s, 500 tokens/s, MFU 50.0 %, goodput 100.0 %\n");
-  assert_line("'energy': {'site_j': 200, 'average_w': 2000}, 'spent': {'joules': {'jobs': 50}}",
-              "  of jobs     25 % of the energy, which what a token takes has in it\n");
+  assert_line(
+      "'energy': {'site_j': 200, 'average_w': 2000}, 'spent': {'joules': {'jobs': 50, 'beside': 100}}",
+      "  of jobs     50 % of the energy, with their part of hosts and cooling; tokens do not bear it\n");
 }
 
 /* The drain is told where it is more than a tenth of the run. */
@@ -185,16 +188,30 @@ static void energy_cost_and_fleet_have_their_lines(void **state)
   assert_line("'fleet': {'serving_engine_hours': 4, 'wakes': 3}", ", woken 3 times\n");
 }
 
+static void what_did_not_happen_is_told_so(void **state)
+{
+  (void)state;
+  assert_line("'energy': {'cap_overshoot_w': 0, 'cap_exceeded_s': 0, 'clock': 0.75}",
+              "  power cap   never exceeded; mean clock 0.75\n");
+  assert_line(
+      "'engines': 2, 'failures': {'count': 1, 'expected': 0.25, 'engine_stops': 1, 'requests_hit': 3, "
+      "'availability': 0.5}",
+      "  failures    1 (0.25 expected), which stopped engines 1 time and hit 3 requests; 50 % of accelerator "
+      "time available\n");
+}
+
 static void failures_are_told_with_whom_they_hit(void **state)
 {
   (void)state;
-  assert_line(
-      "'engines': 2, 'failures': {'count': 3, 'engine_stops': 2, 'requests_hit': 7, 'availability': 0.875}",
-      "  failures    3, which stopped engines 2 times and hit 7 requests; 87.5 % of accelerator time "
-      "available\n");
+  assert_line("'engines': 2, 'failures': {'count': 3, 'expected': 2.5, 'engine_stops': 2, 'requests_hit': 7, "
+              "'availability': 0.875}",
+              "  failures    3 (2.5 expected), which stopped engines 2 times and hit 7 requests; 87.5 % of "
+              "accelerator time "
+              "available\n");
   /* Jobs alone have no engines that stop or are busy. */
-  assert_line("'engines': 0, 'utilization': {'accelerator_busy': 0}, 'failures': {'count': 3}",
-              "\n  failures    3\n");
+  assert_line(
+      "'engines': 0, 'utilization': {'accelerator_busy': 0}, 'failures': {'count': 3, 'expected': 2.5}",
+      "\n  failures    3 (2.5 expected)\n");
   assert_no_word("'engines': 0, 'utilization': {'accelerator_busy': 0}", "utilization");
 }
 
@@ -279,6 +296,7 @@ int main(void)
       cmocka_unit_test(jobs_are_told_with_what_of_the_energy_they_took),
       cmocka_unit_test(a_long_drain_is_told_with_the_rates_before_it),
       cmocka_unit_test(energy_cost_and_fleet_have_their_lines),
+      cmocka_unit_test(what_did_not_happen_is_told_so),
       cmocka_unit_test(failures_are_told_with_whom_they_hit),
       cmocka_unit_test(a_run_without_requests_tells_no_latencies),
       cmocka_unit_test(reinforcement_learning_tells_who_waits_for_whom),
