@@ -37,8 +37,10 @@ static gboolean is_whole_run(const tw_explain_options *options)
 static gboolean check_engine(const tw_explained *e, GError **error)
 {
   size_t n = json_array_size(json_object_get(e->run, "engines"));
-  if (e->options->engine < (int)n)
+  if (e->options->engine < (int)n || json_object_get(e->run, "sites") != NULL) /* whose folders have them */
     return TRUE;
+  if (n == 0)
+    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s has no engines", e->directory);
   return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
                             "%s has no engine %d; its engines are 0 to %zu", e->directory, e->options->engine,
                             n - 1);
@@ -67,6 +69,21 @@ static gboolean say_all(tw_explained *e, GError **error)
   return spans != NULL && json_object_set_new(e->json, "binds", spans) == 0;
 }
 
+/* Whether all of a run of several sites is asked for. */
+static gboolean is_of_sites(const tw_explained *e)
+{
+  const tw_explain_options *options = e->options;
+  return json_object_get(e->run, "sites") != NULL && is_whole_run(options) && options->request < 0 &&
+         options->percentile == NULL;
+}
+
+static gboolean say_sites(tw_explained *e, GError **error)
+{
+  e->pools = g_array_new(FALSE, FALSE, sizeof(tw_engine_sums));
+  tw_section_verdict(e);
+  return tw_section_sites(e, error);
+}
+
 json_t *tw_explain(const char *directory, const tw_explain_options *options, GError **error)
 {
   tw_explained e = {.directory = directory, .options = options};
@@ -76,13 +93,13 @@ json_t *tw_explain(const char *directory, const tw_explain_options *options, GEr
   if (e.summary == NULL || !check_engine(&e, error))
     goto out;
   e.end_s = tw_run_summary_number(e.summary, "simulated_s");
-  e.pools =
-      tw_binding_read(directory, e.run, options->from_s, options->to_s, options->engine, e.end_s, error);
-  if (e.pools == NULL)
-    goto out;
   e.json = json_pack("{s:O, s:[], s:[], s:[]}", "name", json_object_get(e.run, "name"), "sections", "pools",
                      "links");
-  if (say_all(&e, error))
+  gboolean sites = is_of_sites(&e);
+  if (!sites && (e.pools = tw_binding_read(directory, e.run, options->from_s, options->to_s, options->engine,
+                                           e.end_s, error)) == NULL)
+    goto out;
+  if (sites ? say_sites(&e, error) : say_all(&e, error))
     result = json_incref(e.json);
 out:
   json_decref(e.run);

@@ -32,11 +32,13 @@ void tw_failures_sentence(const tw_explained *e, GString *text)
                   *missed = tw_words_share(lost);
   if (isnan(count))
     return;
+  g_autofree char *expected = tw_words_amount(tw_run_summary_number(e->summary, "failures.expected"));
   if (count == 0) {
-    g_string_append(
+    g_string_append_printf(
         text,
-        " Nothing failed in this time: a longer run, other seeds or a <fault> with at=\"\" would show what "
-        "failures do.");
+        " Nothing failed in this time, in which %s failures come on average: a longer run, other "
+        "seeds or a <fault> with at=\"10min\" would show what failures do.",
+        expected);
     return;
   }
   g_string_append_printf(

@@ -268,7 +268,8 @@ void tw_section_costs(tw_explained *e)
     gboolean jobs = tw_run_summary_number(e->summary, "spent.joules.jobs") > 0;
     g_autofree char *shares = spent_shares(e, "joules"),
                     *said = amount_of(joules / 3.6e6, "kWh", each,
-                                      jobs ? "J per output token with what jobs take" : "J per output token");
+                                      jobs ? "J per output token without the share of jobs"
+                                           : "J per output token");
     tw_section_say(section, "%s: %s", said, shares);
   }
   if (!isnan(usd)) {
@@ -277,7 +278,7 @@ void tw_section_costs(tw_explained *e)
     gboolean jobs = tw_run_summary_number(e->summary, "spent.usd.jobs") > 0;
     g_autofree char *shares = spent_shares(e, "usd"),
                     *said = amount_of(usd, isnan(capital) ? "USD of electricity alone" : "USD", each,
-                                      jobs ? "per million output tokens with what jobs take"
+                                      jobs ? "per million output tokens without the share of jobs"
                                            : "per million output tokens");
     tw_section_say(section, "%s: %s", said, shares);
   }
@@ -321,7 +322,7 @@ static char *slo_sentence(const tw_explained *e)
     return g_strdup("No SLO is asked for.");
   g_autoptr(GString) limits = g_string_new(NULL);
   add_limits(slo, limits);
-  g_autofree char *share = tw_words_share(attained), *why = broken(e, slo);
+  g_autofree char *share = g_strdup_printf("%.4g %%", 100 * attained), *why = broken(e, slo);
   const char *of = limits->len > 0 ? limits->str : "by class";
   double unjudged = tw_run_summary_number(e->summary, "slo.unjudged") /
                     tw_run_summary_number(e->summary, "requests.arrived");
@@ -458,9 +459,12 @@ void tw_section_verdict(tw_explained *e)
     tell_jobs(e);
     return;
   }
+  double loaded = tw_run_summary_number(e->summary, "load.output_tokens_per_s");
   g_autofree char *arrived = tw_words_amount(tw_run_summary_number(e->summary, "requests.arrived")),
                   *completed = tw_words_amount(tw_run_summary_number(e->summary, "requests.completed")),
-                  *tokens = tw_words_amount(tw_run_summary_number(e->summary, "load.output_tokens_per_s")),
+                  *tokens = tw_words_amount(
+                      isnan(loaded) ? tw_run_summary_number(e->summary, "throughput.output_tokens_per_s")
+                                    : loaded),
                   *time = tw_words_duration(e->end_s), *slo = slo_sentence(e), *used = used_accelerators(e);
   g_autoptr(GString) binds = g_string_new(NULL);
   for (guint i = 0; i < e->pools->len; i++)
@@ -475,6 +479,7 @@ void tw_section_verdict(tw_explained *e)
       tw_run_summary_number(e->summary, "load.drain_share") > 0.01 ? " until the last arrival" : "");
   add_rejections(e, ran);
   tw_failures_sentence(e, ran);
+  tw_sites_sentence(e, ran);
   g_autofree char *valid = g_utf8_make_valid(ran->str, -1);
   json_object_set_new(e->json, "verdict", json_pack("[s, s, s]", valid, slo, binds->str));
 }

@@ -39,6 +39,10 @@ gboolean tw_section_links(tw_explained *explained, GError **error);
 gboolean tw_section_failures(tw_explained *explained, GError **error);
 /* Adds a sentence of what failed; none where nothing may fail. */
 void tw_failures_sentence(const tw_explained *explained, GString *text);
+/* Adds what is served outside its users' region and what no site takes; nothing for a run of one site. */
+void tw_sites_sentence(const tw_explained *explained, GString *text);
+/* Explains each site of a run of several, and ends the verdict with what binds each; FALSE with `error` set. */
+gboolean tw_section_sites(tw_explained *explained, GError **error);
 /* Energy and cost. */
 void tw_section_costs(tw_explained *explained);
 /* Three sentences: what ran, whether it met its SLO and why not, what binds. */

@@ -35,7 +35,7 @@ const cards = [
     ["until the last arrival", "load.accelerator_busy", "%"]]],
   ["Output tokens", "tokens.output", "", [["prompt", "tokens.prompt", ""], ["cached", "tokens.prompt_cached", ""], ["reasoning", "tokens.reasoning", ""],
     ["computed again", "tokens.recomputed", ""]]],
-  ["Average power", "energy.average_w", "W", [["peak", "energy.peak_w", "W"], ["energy", "energy.site_j", "J"], ["per output token", "energy.j_per_output_token", "J"],
+  ["Average power", "energy.average_w", "W", [["peak", "energy.peak_w", "W"], ["energy", "energy.site_j", "J"], [total("spent.joules.jobs") > 0 ? "per output token, jobs apart" : "per output token", "energy.j_per_output_token", "J"],
     ["output tokens/s per MW", "energy.output_tokens_per_s_per_mw", ""], ["until the last arrival", "load.average_w", "W"]]],
   ["Training MFU", "training.mfu", "%", [["step", "training.step_s", "s"], ["steps", "training.steps", ""], ["tokens/s", "training.tokens_per_s", ""], ["goodput", "training.goodput", "%"],
     ["exposed collectives", "training.share.exposed", "%"], ["stops by failures", "training.stops", ""], ["power may not rise at once", "training.share.throttled", "%"]]],

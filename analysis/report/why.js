@@ -127,7 +127,7 @@ function addHelp() {
     absent.push(["What would help", "`tokenworks explain DIR --what-if --headroom` runs it again with one thing changed at a time; the next report shows what it found"]);
     return;
   }
-  const body = addSection("help", "What would help", `One thing changed at a time, run again with ${found.seeds} seeds each; the most helpful first. ± is half of the 95 % interval.`);
+  const body = addSection("help", "What would help", `One thing changed at a time, run again ${found.by_chance === false ? "once each, as no seed changes this run" : `with ${found.seeds} seeds each`}; the most helpful first.${found.seeds > 1 ? " ± is half of the 95 % interval." : ""}`);
   const columns = helpColumns.filter(([metric]) => found.now[metric] !== undefined);
   const change = (knob, metric, say) => {
     const { gain, noise } = knob[metric] ?? {};

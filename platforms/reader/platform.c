@@ -196,11 +196,8 @@ static char *row_of(const tw_zone *zone)
 }
 
 /* All zones of a rack stand in the row of the first of them. */
-static void check_row(const tw_reader *reader, const tw_zone *zone, const char *path)
+static void check_row(const tw_reader *reader, const tw_zone *zone, const tw_zone *first, const char *path)
 {
-  const tw_zone *first = &g_array_index(reader->zones, tw_zone, 0);
-  while (g_strcmp0(first->rack, zone->rack) != 0)
-    first++;
   if (g_strcmp0(first->row, zone->row) == 0)
     return;
   g_autofree char *row = row_of(zone), *of_first = row_of(first);
@@ -214,19 +211,20 @@ static void check_row(const tw_reader *reader, const tw_zone *zone, const char *
 /* The racks, in the order of first use. */
 static void number_racks(tw_reader *reader, const char *path)
 {
-  g_autoptr(GHashTable) numbers = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) first_zones = g_hash_table_new(g_str_hash, g_str_equal);
   for (guint i = 0; i < reader->zones->len; i++) {
     tw_zone *zone = &g_array_index(reader->zones, tw_zone, i);
     if (zone->rack == NULL)
       continue;
-    gpointer number = NULL;
-    if (!g_hash_table_lookup_extended(numbers, zone->rack, NULL, &number)) {
-      number = GINT_TO_POINTER((int)reader->racks->len);
-      g_hash_table_insert(numbers, zone->rack, number);
+    const tw_zone *first = g_hash_table_lookup(first_zones, zone->rack);
+    if (first == NULL) {
+      first = zone;
+      g_hash_table_insert(first_zones, zone->rack, zone);
+      zone->rack_index = (int)reader->racks->len;
       g_ptr_array_add(reader->racks, g_strdup(zone->rack));
     }
-    zone->rack_index = GPOINTER_TO_INT(number);
-    check_row(reader, zone, path);
+    zone->rack_index = first->rack_index;
+    check_row(reader, zone, first, path);
   }
 }
 

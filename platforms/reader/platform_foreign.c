@@ -1,6 +1,7 @@
 /* Platforms that SimGrid reads and other people wrote: older names are translated into those of the tables, words
  * that do not count here are noted and taken out, and words that would be simulated wrongly are refused. The file
  * itself stays as it is: SimGrid loads all of it. */
+#include "platforms/reader/platform_property.h"
 #include "platforms/reader/platform_reader.h"
 
 #include <libxml/tree.h>
@@ -56,6 +57,18 @@ void tw_reader_note(GPtrArray *notes, const xmlNode *node, const char *format, .
     if (g_str_has_suffix(notes->pdata[i], text))
       return;
   g_ptr_array_add(notes, g_strdup_printf("line %ld: %s", tw_node_line(node), text));
+}
+
+void tw_reader_note_watts(GPtrArray *notes, const xmlNode *node, const char *instead)
+{
+  static const char *const watts[] = {"wattage_per_state", "watt_per_state", "wattage_range",
+                                      "watt_range",        "wattage_off",    "watt_off"};
+  for (guint i = 0; i < G_N_ELEMENTS(watts); i++) {
+    const xmlNode *at = NULL;
+    g_autofree char *text = tw_property_get(node, watts[i], &at);
+    if (text != NULL)
+      tw_reader_note(notes, at, "%s does not count here: watts of <%s> %s", watts[i], node->name, instead);
+  }
 }
 
 void tw_reader_note_unit(GPtrArray *notes, const xmlNode *node, const char *what, const char *unit)

@@ -119,16 +119,7 @@ tw_host tw_reader_host(tw_reader *reader, const xmlNode *node, const char *speed
   gint64 accelerators = device != NULL ? 1 : 0;
   if (device != NULL)
     host.device = find_device(reader, device_prop, device);
-  static const char *const watts[] = {"wattage_per_state", "watt_per_state", "wattage_range", "wattage_off",
-                                      "watt_off"};
-  for (guint i = 0; i < G_N_ELEMENTS(watts); i++) {
-    const xmlNode *watts_prop = NULL;
-    g_autofree char *text = tw_property_get(node, watts[i], &watts_prop);
-    if (text != NULL)
-      tw_reader_note(reader->notes, watts_prop,
-                     "%s does not count here: watts come from the device (tw:device) and tw:overhead_w",
-                     watts[i]);
-  }
+  tw_reader_note_watts(reader->notes, node, "come from the device (tw:device) and tw:overhead_w");
   if (device != NULL && pstate > 0)
     tw_reader_note(reader->notes, node,
                    "pstate of <%s> does not count here: accelerators begin at their full clock, and a "

@@ -23,6 +23,7 @@ void tw_reader_link(tw_reader *reader, const xmlNode *node, int zone)
   tw_property_check(node, TW_ON_LINK, reader->faults);
   tw_link link = {.id = g_strdup(attributes.id), .zone = zone, .line = tw_node_line(node)};
   link.kind = (tw_link_kind)tw_property_choice(node, "tw:kind", tw_link_kind_names, reader->faults);
+  tw_reader_note_watts(reader->notes, node, "are told by tw:watts and tw:joules_per_byte");
   link.watts = tw_property_number(node, "tw:watts", NAN, 0, "a number of watts", reader->faults);
   link.joules_per_byte =
       tw_property_number(node, "tw:joules_per_byte", 0, 0, "a number of joules", reader->faults);

@@ -99,6 +99,8 @@ void tw_reader_profile(tw_reader *reader, const xmlNode *node, const char *attri
                        gboolean of_link, int item);
 /* Two elements name the same profile. */
 void tw_reader_check_profiles(const xmlNode *root, tw_faults *faults);
+/* Notes that watts in SimGrid's own properties of a node do not count, and where watts come from instead. */
+void tw_reader_note_watts(GPtrArray *notes, const xmlNode *node, const char *instead);
 /* Notes that a number stands without a unit; `notes` may be NULL. */
 void tw_reader_note_unit(GPtrArray *notes, const xmlNode *node, const char *what, const char *unit);
 

@@ -150,23 +150,50 @@ static const GOptionEntry check_options[] = {
     {"schema", 0, 0, G_OPTION_ARG_NONE, VALUE(schema), "Print the RELAX NG schema of scenarios, for editors",
      NULL},
     {"describe", 0, 0, G_OPTION_ARG_NONE, VALUE(describe),
-     "Print every element and attribute of scenarios, and of sweeps", NULL},
+     "Print every element and attribute of scenarios, and of sweeps; or of the elements that are named",
+     NULL},
     G_OPTION_ENTRY_NULL};
 TW_COMMAND_VALUES(check_values, check_options)
 #undef VALUE
+
+/* Prints the elements of these names, each with its attributes; all where none is named. FALSE with `error` where there
+ * is no such element. */
+static gboolean describe(const char *const *names, GError **error)
+{
+  g_autofree char *scenario = tw_schema_describe(&tw_scenario_element),
+                  *sweep = tw_schema_describe(&tw_sweep_element),
+                  *all = g_strconcat(scenario, "\n", sweep, NULL);
+  if (*names == NULL) {
+    fputs(all, stdout);
+    return TRUE;
+  }
+  g_auto(GStrv) elements = g_strsplit(all, "\n\n", -1);
+  for (; *names != NULL; names++) {
+    g_autofree char *start = g_strdup_printf("<%s>", *names);
+    guint n = 0;
+    for (char **element = elements; *element != NULL; element++)
+      if (g_str_has_prefix(*element, start))
+        printf("%s%s%s", n++ > 0 ? "\n" : "", *element, g_str_has_suffix(*element, "\n") ? "" : "\n");
+    if (n == 0)
+      return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
+                                "scenarios and sweeps have no element <%s>; --describe alone prints all",
+                                *names);
+  }
+  return TRUE;
+}
 
 static int run(const tw_command *command, int argc, char **argv, GError **error)
 {
   g_auto(check_values) values = {0};
   if (!tw_command_read(command, &values, &argc, &argv, error))
     return TW_EXIT_USAGE;
-  if (values.schema || values.describe) {
-    g_autofree char *text =
-        values.schema ? tw_schema_relaxng(&tw_scenario_element) : tw_schema_describe(&tw_scenario_element);
-    g_autofree char *sweep = values.schema ? NULL : tw_schema_describe(&tw_sweep_element);
-    printf("%s%s%s", text, sweep != NULL ? "\n" : "", sweep != NULL ? sweep : "");
+  if (values.schema) {
+    g_autofree char *text = tw_schema_relaxng(&tw_scenario_element);
+    fputs(text, stdout);
     return TW_EXIT_OK;
   }
+  if (values.describe)
+    return describe((const char *const *)argv + 1, error) ? TW_EXIT_OK : TW_EXIT_USAGE;
   if (argc < 2) {
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "name a file; usage: tokenworks check %s",
                        command->usage);

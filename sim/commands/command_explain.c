@@ -123,7 +123,10 @@ static void print_what_if(const json_t *found)
   }
   print_most_helpful(found);
   int seeds = (int)json_integer_value(json_object_get(found, "seeds"));
-  if (seeds == 1)
+  if (!json_is_true(json_object_get(found, "by_chance")))
+    printf("  Changes of the share that meets the SLO are percentage points. No seed changes this run: "
+           "each change was run once.\n");
+  else if (seeds == 1)
     printf("  Changes of the share that meets the SLO are percentage points. Of one seed: --seeds 3 tells "
            "gains from chance.\n");
   else

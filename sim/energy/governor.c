@@ -162,11 +162,12 @@ static double without_hosts(const tw_governor *governor, int engine, double watt
   return idle_w + (watts - idle_w) / (1 + governor->power->engine_follows[engine]);
 }
 
-/* Watts that a group's equipment draws beside its engines, and beside what follows these. */
+/* Watts that a group's equipment draws beside its engines, and beside what follows these; jobs have the most that they
+ * draw, as nothing slows them. */
 static double fixed_w(const tw_governor *governor, const group *g)
 {
   const tw_power_parts *parts = g->rack >= 0 ? &governor->power->racks[g->rack] : &governor->power->site;
-  return parts->spare_w + parts->host_w + parts->network_w;
+  return parts->spare_w + parts->host_w + parts->network_w + parts->jobs_w;
 }
 
 /* Notes how the group held its cap in the period that ends. */

@@ -9,7 +9,9 @@
  * any other asks for the most that it drew lately. What is left over is shared evenly; with even shares,
  * everything is. Limits of a group never add up to more than its cap, and those of an earlier time have gone
  * before others rise; a cap that falls is kept to from the period before. So no interval exceeds a cap, but
- * where the slowest clock draws more than the limit, or where a batch's draw grows as it goes on. */
+ * where the slowest clock draws more than the limit, or where a batch's draw grows as it goes on.
+ *
+ * Jobs are not slowed down. What they draw at most is left for them at all times, and counts as drawn. */
 #ifndef TW_SIM_GOVERNOR_H
 #define TW_SIM_GOVERNOR_H
 

@@ -77,3 +77,32 @@ void tw_spent_measure(const tw_spent *spent, tw_metric_values *v)
   if (!isnan(of[TW_METRIC_COST_USD]))
     v->of[TW_METRIC_SPENT_USD_BESIDE] = by_joule != 0 ? by_joule * (site_j - all_j) : 0;
 }
+
+/* The metrics of what tokens cost, by what of it jobs may bear a share. */
+static const tw_metric_id per_joule[] = {TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN,
+                                         TW_METRIC_LOAD_J_PER_OUTPUT_TOKEN,
+                                         TW_METRIC_CARBON_G_PER_MILLION_OUTPUT_TOKENS,
+                                         TW_METRIC_CARBON_G_PER_MILLION_TOKENS_INPUT,
+                                         TW_METRIC_CARBON_G_PER_MILLION_TOKENS_REASONING,
+                                         TW_METRIC_CARBON_G_PER_MILLION_TOKENS_ANSWER};
+static const tw_metric_id per_usd[] = {
+    TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS, TW_METRIC_LOAD_USD_PER_MILLION_OUTPUT_TOKENS,
+    TW_METRIC_COST_USD_PER_MILLION_TOKENS_INPUT, TW_METRIC_COST_USD_PER_MILLION_TOKENS_REASONING,
+    TW_METRIC_COST_USD_PER_MILLION_TOKENS_ANSWER};
+
+void tw_spent_leave_out_jobs(tw_metric_values *v)
+{
+  const double *of = v->of;
+  if (isnan(of[TW_METRIC_SPENT_S_JOBS]))
+    return;
+  double accelerators_j = of[TW_METRIC_ENERGY_SITE_J] - of[TW_METRIC_SPENT_J_BESIDE];
+  double of_joules = accelerators_j > 0 ? of[TW_METRIC_SPENT_J_JOBS] / accelerators_j : 0;
+  double jobs_usd = of[TW_METRIC_SPENT_USD_JOBS] + of_joules * of[TW_METRIC_SPENT_USD_BESIDE];
+  double of_usd = of[TW_METRIC_COST_USD] > 0 ? jobs_usd / of[TW_METRIC_COST_USD] : 0;
+  for (guint i = 0; i < G_N_ELEMENTS(per_joule); i++)
+    v->of[per_joule[i]] *= 1 - of_joules;
+  for (guint i = 0; i < G_N_ELEMENTS(per_usd); i++)
+    v->of[per_usd[i]] *= 1 - of_usd;
+  if (of_joules < 1)
+    v->of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] /= 1 - of_joules;
+}

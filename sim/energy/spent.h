@@ -26,4 +26,9 @@ tw_spent tw_spent_of(const tw_scenario *scenario, tw_engine *const *engines, con
 /* Sets the metrics "spent", once those of energy and cost are set. */
 void tw_spent_measure(const tw_spent *spent, tw_metric_values *values);
 
+/* Takes the share of jobs out of the metrics of what tokens cost, which are set and are of the whole site: tokens by
+ * the megawatt, joules, dollars and grams by the token. Jobs bear what hosts, network, conversion and cooling take in
+ * the same parts as the joules of accelerators. Rates during the load take the shares of the whole run. */
+void tw_spent_leave_out_jobs(tw_metric_values *values);
+
 #endif

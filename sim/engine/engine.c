@@ -263,23 +263,19 @@ tw_engine_state tw_engine_get_state(const tw_engine *engine)
   return engine->state;
 }
 
-int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now_s)
+int tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s)
 {
   gint64 passed = boundaries_before(engine, now_s);
   tw_scheduler *best = NULL;
   tw_engine_settle_blocks(engine, now_s);
   for (int i = 0; i < engine->config.ranks; i++) {
     tw_scheduler *rank = &engine->ranks[i];
-    if (best != NULL && rank_load(rank) >= rank_load(best))
-      continue;
-    if (!tw_scheduler_reserve(rank, sequence, passed))
-      continue;
-    if (best != NULL)
-      tw_scheduler_unreserve(best, sequence);
-    best = rank;
+    if ((best == NULL || rank_load(rank) < rank_load(best)) && tw_scheduler_has_room(rank, sequence, passed))
+      best = rank;
   }
   if (best == NULL)
     return -1;
+  tw_scheduler_reserve(best, sequence);
   tw_scheduler_evict_prefixes(best, passed);
   tw_engine_mark_blocks(engine);
   engine->quiet = 0;
@@ -309,7 +305,7 @@ void tw_engine_release(tw_engine *engine, int rank, tw_sequence *sequence, doubl
     look_at_boundary(engine, TRUE, now_s);
 }
 
-void tw_engine_withdraw(tw_engine *engine, int rank, const tw_sequence *sequence, double now_s)
+void tw_engine_withdraw(tw_engine *engine, int rank, tw_sequence *sequence, double now_s)
 {
   tw_engine_settle_blocks(engine, now_s);
   tw_scheduler_withdraw(&engine->ranks[rank], sequence, boundaries_before(engine, now_s), now_s);

@@ -157,9 +157,9 @@ void tw_engine_cancel(tw_engine *engine, tw_sequence *sequence, double now_s);
 
 /* Reserves blocks for the prompt of a sequence that another engine hands over, in the least loaded rank that
  * has them. Returns that rank, or -1 if none has. */
-int tw_engine_reserve(tw_engine *engine, const tw_sequence *sequence, double now_s);
+int tw_engine_reserve(tw_engine *engine, tw_sequence *sequence, double now_s);
 /* Frees the blocks that were reserved for a sequence which will not come after all. */
-void tw_engine_withdraw(tw_engine *engine, int rank, const tw_sequence *sequence, double now_s);
+void tw_engine_withdraw(tw_engine *engine, int rank, tw_sequence *sequence, double now_s);
 /* Gives the engine a sequence for which it has reserved blocks in the sequence's rank, and whose KV has come. The
  * engine owns the sequence until it ends. */
 void tw_engine_deliver(tw_engine *engine, tw_sequence *sequence, double now_s);

@@ -332,8 +332,10 @@ static void take_all(tw_scheduler *s, GPtrArray *sequences)
   tw_batching_empty(s->joining);
   tw_sglang_reset(s);
   for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL;) {
+    tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
     tw_heap_remove(&s->delivered, node);
-    g_ptr_array_add(sequences, tw_container(node, tw_sequence, waiting));
+    sequence->decode_prefix = NULL;
+    g_ptr_array_add(sequences, sequence);
   }
   while (s->waiting.n > 0) {
     tw_sequence *sequence = first_waiting(s);

@@ -40,6 +40,7 @@ typedef struct tw_scheduler_kind {
   gboolean whole_blocks;  /* A part of a prompt ends where a block does. */
   gboolean skips;  /* A victim that was left out before makes the next running sequence be left out, too. */
   gboolean padded; /* Each prompt of a batch counts as much as the longest of them. */
+  gboolean reads_rest; /* Where prompts are handed over, only what is not found in the cache there is sent. */
   gint64 block_tokens; /* Tokens of a KV block, where the scenario does not say. */
   int reserve;         /* A tw_admission_reserve, where the scenario does not say. */
   double watermark;    /* The watermark of the configuration, where the scenario does not say. */
@@ -193,21 +194,20 @@ gboolean tw_scheduler_submit(tw_scheduler *scheduler, tw_sequence *sequence, gin
 /* Takes out a sequence that waits to be admitted. */
 void tw_scheduler_cancel(tw_scheduler *scheduler, tw_sequence *sequence);
 
-/* Reserves blocks for the prompt of a sequence whose KV is to be delivered, when `iterations` more iterations
- * of the batch have ended, and those planned behind them have taken theirs. FALSE if there are too few, or if
- * others wait for them. */
-gboolean tw_scheduler_reserve(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 iterations);
+/* Whether there are blocks for the prompt of a sequence whose KV is to be delivered, beside those found in the prefix
+ * cache, when `iterations` more iterations of the batch have ended, and those planned behind them have taken theirs.
+ * FALSE, too, if others wait for them. */
+gboolean tw_scheduler_has_room(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 iterations);
+/* Reserves these blocks, right after that. */
+void tw_scheduler_reserve(tw_scheduler *scheduler, tw_sequence *sequence);
 /* Gives a sequence whose blocks are reserved, with the KV of its prompt and its first token. Returns whether
  * it might join at the next iteration boundary. */
 gboolean tw_scheduler_deliver(tw_scheduler *scheduler, tw_sequence *sequence);
-/* Frees reserved blocks of a sequence that will not come, and those of one that was handed over, when
- * `iterations` more iterations have ended. */
-void tw_scheduler_unreserve(tw_scheduler *scheduler, const tw_sequence *sequence);
+/* Frees the blocks of a sequence that was handed over, when `iterations` more iterations have ended. */
 void tw_scheduler_release(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
 
 /* Frees reserved blocks of a sequence that will not come after all, when `iterations` more iterations have ended. */
-void tw_scheduler_withdraw(tw_scheduler *scheduler, const tw_sequence *sequence, gint64 iterations,
-                           double now_s);
+void tw_scheduler_withdraw(tw_scheduler *scheduler, tw_sequence *sequence, gint64 iterations, double now_s);
 
 /* Plans the iteration that starts at `now_s`: preempts, admits, and fills `batch` (empty if there is nothing
  * to do). Returns whether the batch differs from a continuation of the decodes before. */

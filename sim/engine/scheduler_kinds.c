@@ -74,9 +74,12 @@ static void plan_sarathi(tw_scheduler *s, double now_s)
 
 #define KINDS(X)                                                                                             \
   X("vllm",                                                                                                  \
-    "vLLM V1 (of May 2026): running sequences first, then waiting ones, prompts in chunks beside decodes",   \
-    .chunked = TRUE, .asynchronous = TRUE, .skips = TRUE, .plan = plan_vllm, .horizon = tw_batching_horizon, \
-    .block_tokens = 16, .reserve = TW_RESERVE_PROMPT)                                                        \
+    "vLLM V1 (of May 2026): running sequences first, then waiting ones, prompts in chunks beside decodes. "  \
+    "Where prompts are handed over, decode engines ask for what their own prefix cache lacks (its "          \
+    "NixlConnector). Left out: blocks of windowed layers in the prefix cache, whose KV is reserved for "     \
+    "max-seqs windows; the prompt's last token, which is computed once more where it is decoded",            \
+    .chunked = TRUE, .asynchronous = TRUE, .skips = TRUE, .reads_rest = TRUE, .plan = plan_vllm,             \
+    .horizon = tw_batching_horizon, .block_tokens = 16, .reserve = TW_RESERVE_PROMPT)                        \
   X("prefill-first",                                                                                         \
     "vLLM V0 (up to 0.8, as in Vidur): whole prompts as soon as they fit, alone, their number times the "    \
     "longest of them being within max-batched-tokens, and 1 % of the blocks staying free beside others; "    \

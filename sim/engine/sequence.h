@@ -66,9 +66,11 @@ typedef struct tw_sequence {
   gint64 planned; /* Tokens that it computes in the iteration that is being planned, if room is short. */
   guint64 place;  /* Its place in the order of admission. */
   guint64 passed; /* Its place among those that others have passed as they waited; 0: none. */
-  tw_prefix_node *prefix; /* The last node of the full blocks that it holds, NULL: none. */
-  gint64 joined;          /* The rank's decode count as it joined the batch with prefill_target tokens. */
-  gboolean admitted;      /* The engine that has it has admitted it before. */
+  tw_prefix_node *prefix;        /* The last node of the full blocks that it holds, NULL: none. */
+  tw_prefix_node *decode_prefix; /* As `prefix`, of the rank to which its KV is on its way. */
+  gint64 decode_cached;          /* Prompt tokens that this rank has found: their KV is not sent. */
+  gint64 joined;     /* The rank's decode count as it joined the batch with prefill_target tokens. */
+  gboolean admitted; /* The engine that has it has admitted it before. */
   gboolean decoding;
   gboolean fetching;      /* It waits for a fetch from the store, and is at no engine yet. */
   tw_client *client;      /* Its client, where clients are treated fairly; else NULL. */

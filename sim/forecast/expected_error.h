@@ -36,7 +36,7 @@ typedef struct tw_expected_error {
   char *nearest; /* "gpt-oss-120b on h200-sxm with vllm, tp 4" */
 } tw_expected_error;
 
-/* One for each metric that was validated, by name; empty where step times are interpolated from a table of
+/* One for each metric that was validated and that a pool of its role has, by name; empty where step times are interpolated from a table of
  * the user's own, or the file is not there. Free with g_array_unref. */
 GArray *tw_expected_errors(const tw_pool *pool);
 

@@ -72,9 +72,9 @@
   REAL(LOAD_OUTPUT_TOKENS_PER_S_PER_ACCELERATOR, "load.output_tokens_per_s_per_accelerator", "tokens/s", HIGHER, FALSE, "output tokens per second of the load and accelerator that engines use") \
   REAL(LOAD_ACCELERATOR_BUSY, "load.accelerator_busy", "", NEITHER, TRUE, "share of the accelerators' time in which their engines ran iterations during the load") \
   REAL(LOAD_AVERAGE_W, "load.average_w", "W", LOWER, TRUE, "mean power of the site over the whole seconds of the load") \
-  REAL(LOAD_J_PER_OUTPUT_TOKEN, "load.j_per_output_token", "J", LOWER, TRUE, "power over output tokens per second, during the load") \
+  REAL(LOAD_J_PER_OUTPUT_TOKEN, "load.j_per_output_token", "J", LOWER, TRUE, "power, without the share of jobs, over output tokens per second, during the load") \
   REAL(LOAD_USD_PER_HOUR, "load.usd_per_hour", "USD", LOWER, FALSE, "electricity, accelerators and racks of an hour of the load") \
-  REAL(LOAD_USD_PER_MILLION_OUTPUT_TOKENS, "load.usd_per_million_output_tokens", "USD", LOWER, TRUE, "cost over output tokens, during the load") \
+  REAL(LOAD_USD_PER_MILLION_OUTPUT_TOKENS, "load.usd_per_million_output_tokens", "USD", LOWER, TRUE, "cost, without the share of jobs, over output tokens, during the load") \
   COUNT(TOKENS_PROMPT, "tokens.prompt", "tokens", NEITHER, FALSE, "prompt tokens of the requests that ended") \
   COUNT(TOKENS_PROMPT_CACHED, "tokens.prompt_cached", "tokens", HIGHER, TRUE, "prompt tokens whose KV was found instead of computed") \
   COUNT(TOKENS_PROMPT_CACHED_HOST, "tokens.prompt_cached_host", "tokens", HIGHER, FALSE, "of the cached ones, those that the memory of hosts held") \
@@ -102,13 +102,13 @@
   REAL(ENERGY_PHASES_IDLE_J, "energy.phases.idle_j", "J", LOWER, FALSE, "energy that accelerators draw anyway") \
   REAL(ENERGY_PHASES_BESIDE_ACCELERATORS_J, "energy.phases.beside_accelerators_j", "J", LOWER, FALSE, "energy of hosts, standing networks, conversion and cooling") \
   REAL(ENERGY_REQUESTS_J, "energy.requests_j", "J", LOWER, FALSE, "dynamic energy that requests caused") \
-  REAL(ENERGY_J_PER_OUTPUT_TOKEN, "energy.j_per_output_token", "J", LOWER, TRUE, "energy of the site over output tokens") \
+  REAL(ENERGY_J_PER_OUTPUT_TOKEN, "energy.j_per_output_token", "J", LOWER, TRUE, "energy of the site, without the share of jobs, over output tokens") \
   REAL(ENERGY_AVERAGE_W, "energy.average_w", "W", LOWER, TRUE, "mean power of the site") \
   REAL(ENERGY_PEAK_W, "energy.peak_w", "W", LOWER, TRUE, "highest power of the site over a whole second") \
   REAL(ENERGY_PEAK_IT_W, "energy.peak_it_w", "W", LOWER, FALSE, "highest power before conversion and cooling, over a whole second") \
   REAL(ENERGY_RAMP_MW_PER_S, "energy.ramp_mw_per_s", "MW/s", LOWER, TRUE, "with jobs or a grid: largest change of the site's mean power from one second to the next") \
   REAL(ENERGY_RAMP_MW_PER_MIN, "energy.ramp_mw_per_min", "MW/min", LOWER, FALSE, "with jobs or a grid: largest change of the site's mean power from one minute to the next") \
-  REAL(ENERGY_OUTPUT_TOKENS_PER_S_PER_MW, "energy.output_tokens_per_s_per_mw", "tokens/s", HIGHER, TRUE, "output tokens per second for each megawatt of the site") \
+  REAL(ENERGY_OUTPUT_TOKENS_PER_S_PER_MW, "energy.output_tokens_per_s_per_mw", "tokens/s", HIGHER, TRUE, "output tokens per second for each megawatt of the site, without the share of jobs") \
   REAL(ENERGY_PEAK_OF_SITE_POWER, "energy.peak_of_site_power", "", LOWER, FALSE, "highest power of the site over what the platform says that it may draw (tw:site_power_w)") \
   REAL(ENERGY_CAP_OVERSHOOT_W, "energy.cap_overshoot_w", "W", LOWER, FALSE, "most power above a cap") \
   REAL(ENERGY_CAP_EXCEEDED_S, "energy.cap_exceeded_s", "s", LOWER, FALSE, "longest time above a cap") \
@@ -127,7 +127,7 @@
   REAL(COST_USD, "cost.usd", "USD", LOWER, FALSE, "electricity, and accelerators and racks by the hour") \
   REAL(COST_ELECTRICITY_USD, "cost.electricity_usd", "USD", LOWER, FALSE, "electricity") \
   REAL(COST_CAPITAL_USD, "cost.capital_usd", "USD", LOWER, FALSE, "accelerators and racks by the hour") \
-  REAL(COST_USD_PER_MILLION_OUTPUT_TOKENS, "cost.usd_per_million_output_tokens", "USD", LOWER, TRUE, "cost over output tokens") \
+  REAL(COST_USD_PER_MILLION_OUTPUT_TOKENS, "cost.usd_per_million_output_tokens", "USD", LOWER, TRUE, "cost, without the share of jobs, over output tokens") \
   REAL(COST_USD_PER_MILLION_TOKENS_INPUT, "cost.usd_per_million_tokens.input", "USD", LOWER, FALSE, "cost that prompt tokens bear, per million of them") \
   REAL(COST_USD_PER_MILLION_TOKENS_REASONING, "cost.usd_per_million_tokens.reasoning", "USD", LOWER, FALSE, "cost that reasoning tokens bear, per million of them") \
   REAL(COST_USD_PER_MILLION_TOKENS_ANSWER, "cost.usd_per_million_tokens.answer", "USD", LOWER, FALSE, "cost that answer tokens bear, per million of them") \
@@ -178,6 +178,7 @@
   REAL(FLEET_MEAN_LOAD_S, "fleet.mean_load_s", "s", NEITHER, FALSE, "mean time of such a load") \
   REAL(FAILURES_AVAILABILITY, "failures.availability", "", HIGHER, TRUE, "share of the time of the accelerators of engines in which their engines were not down") \
   COUNT(FAILURES_COUNT, "failures.count", "failures", LOWER, TRUE, "failures that began") \
+  REAL(FAILURES_EXPECTED, "failures.expected", "failures", NEITHER, FALSE, "failures that begin in so long a time on average, whatever the seed") \
   COUNT(FAILURES_LIMPS, "failures.limps", "failures", LOWER, FALSE, "of them, those that let something limp") \
   COUNT(FAILURES_ENGINE_STOPS, "failures.engine_stops", "", LOWER, TRUE, "times that a failure stopped an engine") \
   REAL(FAILURES_ACCELERATOR_HOURS_DOWN, "failures.accelerator_hours_down", "h", LOWER, FALSE, "time that engines were down, times their accelerators") \

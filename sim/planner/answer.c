@@ -188,7 +188,8 @@ static void drop_twins(GPtrArray *designs)
 static gboolean run_round(tw_search *s, GPtrArray *designs, const char *round, double slice_s,
                           double tolerance, GError **error)
 {
-  tw_search_say(s, "%s: %u designs", round, designs->len);
+  g_autofree char *part =
+      isfinite(slice_s) ? g_strdup_printf("%.4g s of the load", slice_s) : g_strdup("the whole load");
   s->answer->nearest = NULL;
   s->answer->nearest_attainment = -1;
   for (guint i = 0; i < designs->len; i++) {
@@ -207,6 +208,7 @@ static gboolean run_round(tw_search *s, GPtrArray *designs, const char *round, d
       return FALSE;
     if (trials->len == 0)
       break;
+    tw_search_say(s, "%u designs on %s: %u runs", designs->len, part, trials->len);
     if (!run_trials(s, trials, error))
       return FALSE;
   }
@@ -351,6 +353,7 @@ static gboolean find(tw_search *s, GError **error)
 {
   const tw_question *question = s->question;
   g_autoptr(GPtrArray) racing = g_ptr_array_new();
+  tw_search_say(s, "%u designs to estimate", s->answer->designs->all->len);
   if (!estimate_all(s, racing, error))
     return FALSE;
   tw_search_say(s, "%u designs, of which %u can be", s->answer->designs->all->len, racing->len);

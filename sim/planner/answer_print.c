@@ -207,6 +207,8 @@ static char *format_number(double value, const char *form)
 static void print_table(const tw_answer *answer, const char *format, FILE *out)
 {
   const tw_objective *objective = objective_of(answer);
+  const char *heading =
+      objective->metric != NULL || objective->finds_load ? objective->unit : objective->name;
   g_autoptr(GArray) columns = g_array_new(FALSE, FALSE, sizeof(tw_column));
   const tw_column before[] = {{"rank", TW_COLUMN_INTEGER, 0, "", ""},
                               {"site", TW_COLUMN_TEXT, 0, "", ""},
@@ -215,10 +217,10 @@ static void print_table(const tw_answer *answer, const char *format, FILE *out)
                               {"router", TW_COLUMN_TEXT, 0, "", ""}};
   g_array_append_vals(columns, before, G_N_ELEMENTS(before));
   const tw_column found[] = {
-      {"size", TW_COLUMN_TEXT, 0, "", ""},          {"GPUs", TW_COLUMN_INTEGER, 0, "", ""},
-      {objective->name, TW_COLUMN_REAL, 0, "", ""}, {"attained %", TW_COLUMN_REAL, 0, "", ""},
-      {"TTFT p99 s", TW_COLUMN_REAL, 0, "", ""},    {"TPOT p99 ms", TW_COLUMN_REAL, 0, "", ""},
-      {"peak kW", TW_COLUMN_REAL, 0, "", ""},       {"J/token", TW_COLUMN_REAL, 0, "", ""}};
+      {"size", TW_COLUMN_TEXT, 0, "", ""},       {"GPUs", TW_COLUMN_INTEGER, 0, "", ""},
+      {heading, TW_COLUMN_REAL, 0, "", ""},      {"attained %", TW_COLUMN_REAL, 0, "", ""},
+      {"TTFT p99 s", TW_COLUMN_REAL, 0, "", ""}, {"TPOT p99 ms", TW_COLUMN_REAL, 0, "", ""},
+      {"peak kW", TW_COLUMN_REAL, 0, "", ""},    {"J/token", TW_COLUMN_REAL, 0, "", ""}};
   g_array_append_vals(columns, found, G_N_ELEMENTS(found));
   g_autoptr(tw_log_printer) printer = tw_log_printer_new(format, columns, out);
   for (guint i = 0; i < answer->ranked->len; i++) {

@@ -172,10 +172,13 @@ static void print_levers(const tw_answer *answer, FILE *out)
   if (answer->levers->len == 0)
     return;
   const tw_lever *own = &g_array_index(answer->levers, tw_lever, 0), *best = NULL;
+  g_autofree char *it = isfinite(answer->lever_slice_s)
+                            ? g_strdup_printf("Tried on %.4g s of the load, it", answer->lever_slice_s)
+                            : g_strdup("It");
   if (own->bears > 1)
-    fprintf(out, "It bears %.4g times this load, and no more than %.4g times.", own->bears, own->breaks);
+    fprintf(out, "%s bears %.4g times this load, and no more than %.4g times.", it, own->bears, own->breaks);
   else
-    fprintf(out, "It does not bear %.4g times this load.", own->breaks);
+    fprintf(out, "%s does not bear %.4g times this load.", it, own->breaks);
   for (guint i = 1; i < answer->levers->len; i++) {
     const tw_lever *lever = &g_array_index(answer->levers, tw_lever, i);
     double gain = lever->bears / own->bears - 1;
@@ -187,7 +190,7 @@ static void print_levers(const tw_answer *answer, FILE *out)
   if (best == NULL)
     fprintf(out, " None of what was tried would let it bear more.\n");
   else
-    fprintf(out, " So what binds most is bought off by %s.\n", best->name);
+    fprintf(out, " What helps most is %s.\n", best->name);
 }
 
 static void print_best(const tw_answer *answer, FILE *out)
@@ -197,8 +200,12 @@ static void print_best(const tw_answer *answer, FILE *out)
   double size = tw_answer_size(answer, best);
   g_autofree char *layout = tw_answer_layout(answer, best), *sized = tw_answer_size_text(best, size);
   int racks = tw_answer_racks(answer, best, size);
-  fprintf(out, "Build %s with %s (%.0f accelerators in %d rack%s) and serve %s in %s as %s, routed by %s.\n",
-          best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s",
+  g_autofree char *floor = isnan(best->site->rack_m2)
+                               ? g_strdup("")
+                               : g_strdup_printf(", %.4g m² of floor", racks * best->site->rack_m2);
+  fprintf(out,
+          "Build %s with %s (%.0f accelerators in %d rack%s%s) and serve %s in %s as %s, routed by %s.\n",
+          best->site->name, sized, tw_design_accelerators(best, size), racks, racks == 1 ? "" : "s", floor,
           best->model->name, best->weights->name, layout, best->router);
   double attained = tw_run_summary_number(best->best, "slo.attainment");
   if (tw_question_objective(question)->finds_load)

@@ -53,7 +53,7 @@ gboolean tw_search_check(tw_search *s, const tw_design *design, GError **error)
       return FALSE;
     g_ptr_array_add(jobs, job);
   }
-  tw_search_say(s, "checks: %s", design->name);
+  tw_search_say(s, "the best under other circumstances: %u runs", jobs->len);
   if (!tw_search_run(s, jobs, error))
     return FALSE;
   for (guint i = 0; i < jobs->len; i++) {

@@ -88,6 +88,21 @@ void tw_free_list_check_ratios(const xmlNode *node, const char *name, const char
     tw_node_fault(node, faults, "%s: nothing to try; write %s=\"none %s\"", name, name, example);
 }
 
+void tw_free_list_check_pools(const xmlNode *node, const char *name, const char *text, tw_faults *faults)
+{
+  g_auto(GStrv) words = words_of(text);
+  for (char **word = words; *word != NULL; word++) {
+    unsigned prefill, decode;
+    char rest;
+    if (!g_str_equal(*word, "mixed") &&
+        (sscanf(*word, "%u:%u%c", &prefill, &decode, &rest) != 2 || prefill < 1 || decode < 1))
+      tw_node_fault(node, faults, "%s: \"%s\" is neither \"mixed\" nor prefill to decode engines such as 1:2",
+                    name, *word);
+  }
+  if (*words == NULL)
+    tw_node_fault(node, faults, "%s: nothing to try; write %s=\"mixed 1:1 1:2\"", name, name);
+}
+
 /* ---- Values ---- */
 
 GArray *tw_free_list_numbers(const char *text, const gint64 *automatic, guint n_automatic, guint n_wide)

@@ -21,6 +21,8 @@ void tw_free_list_check_quantities(const xmlNode *node, const char *name, const 
 /* "none", and numbers from 1 to 100. */
 void tw_free_list_check_ratios(const xmlNode *node, const char *name, const char *text, const char *example,
                                tw_faults *faults);
+/* "mixed", and prefill engines to decode engines, such as "1:2". */
+void tw_free_list_check_pools(const xmlNode *node, const char *name, const char *text, tw_faults *faults);
 
 /* Whether a list holds anything but "none". */
 gboolean tw_free_list_has_value(const char *text);

@@ -38,6 +38,7 @@ static gboolean within_limits(const tw_question *question, tw_designs *designs, 
   *fits = (question->racks == G_MININT64 || platform->n_racks <= question->racks) &&
           (question->accelerators == G_MININT64 ||
            tw_platform_accelerators(platform) <= question->accelerators) &&
+          !(platform->n_racks * design->site->rack_m2 > question->floor_m2) &&
           !(tw_question_objective(question)->finds_load &&
             nameplate_w(platform, most_w(design)) > question->site_w);
   return TRUE;

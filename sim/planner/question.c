@@ -63,6 +63,8 @@ static const tw_attribute site_attributes[] = {
      .help = "USD of an hour of one of its accelerators, electricity apart; what <cost> says if absent"},
     {"rack-hour", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e9, IN_SITE(rack_hour_usd),
      .help = "USD of an hour of one of its racks, electricity apart; what <cost> says if absent"},
+    {"rack-m2", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e6, .positive = TRUE, IN_SITE(rack_m2),
+     .help = "square metres of floor that one of its racks takes, with its part of aisles and cooling"},
     {0}};
 static const tw_element site_element = {"site", "a kind of site that may be built", site_attributes, NULL,
                                         check_site};
@@ -146,6 +148,8 @@ static const tw_attribute limit_attributes[] = {
      .help = "at most"},
     {"usd-per-hour", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e9, .positive = TRUE, FIELD(usd_per_hour),
      .help = "that the site may cost, electricity included"},
+    {"floor-m2", TW_ATTR_NUMBER, .fallback = TW_ABSENT, .max = 1e9, .positive = TRUE, FIELD(floor_m2),
+     .help = "square metres of floor that its racks may take; each <site> then says its rack-m2"},
     {0}};
 static const tw_element limit_element = {"limit", "what an answer must keep", limit_attributes, NULL, NULL};
 
@@ -165,7 +169,9 @@ static const tw_attribute effort_attributes[] = {
     {"seeds", TW_ATTR_INT, .fallback = "3", .min = 1, .max = 100, FIELD(seeds),
      .help = "with which the answer is run again"},
     {"levers", TW_ATTR_BOOL, .fallback = "true", FIELD(levers),
-     .help = "whether it is measured what binds the answer: some twenty runs of the whole load"},
+     .help = "whether it is measured what binds the answer, by some twenty runs"},
+    {"lever-requests", TW_ATTR_INT, .fallback = "50000", .min = 1, .max = 1e15, FIELD(lever_requests),
+     .help = "requests of each of these runs at most: a longer load is cut around its busiest minute"},
     {0}};
 static const tw_element effort_element = {"effort", "how long is searched", effort_attributes, NULL, NULL};
 
@@ -263,21 +269,6 @@ static char *given_text(const xmlNode *root)
       g_string_append_printf(text, "  %s\n", one);
     }
   return g_string_free(text, FALSE);
-}
-
-static void check_pools(const xmlNode *node, const char *text, tw_faults *faults)
-{
-  g_auto(GStrv) words = g_strsplit_set(text, " \t\n", -1);
-  if (strspn(text, " \t\n") == strlen(text))
-    tw_node_fault(node, faults, "pools: nothing to try; write pools=\"mixed 1:1 1:2\"");
-  for (char **word = words; *word != NULL; word++) {
-    unsigned prefill, decode;
-    char rest;
-    if (**word != '\0' && !g_str_equal(*word, "mixed") &&
-        (sscanf(*word, "%u:%u%c", &prefill, &decode, &rest) != 2 || prefill < 1 || decode < 1))
-      tw_node_fault(node, faults,
-                    "pools: \"%s\" is neither \"mixed\" nor prefill to decode engines such as 1:2", *word);
-  }
 }
 
 static void check_offload(const tw_question *question, const xmlNode *node, tw_faults *faults)
@@ -416,6 +407,14 @@ static void check_objective(const tw_question *question, const xmlNode *root, tw
                     "the site \"%s\" has no cost; write accelerator-hour=\"2.5\" there, or a <cost> for all",
                     site->name);
   }
+  for (guint i = 0; !isnan(question->floor_m2) && i < question->sites->len; i++) {
+    const tw_question_site *site = &g_array_index(question->sites, tw_question_site, i);
+    if (isnan(site->rack_m2))
+      tw_node_fault(root, faults,
+                    "floor-m2 is limited, and the site \"%s\" does not say what a rack takes; write "
+                    "rack-m2=\"2.5\" there",
+                    site->name);
+  }
   if (beside == objective)
     tw_node_fault(root, faults, "beside is the same as optimise; leave it out, or write another objective");
   else if (beside != NULL && beside->finds_load)
@@ -456,7 +455,7 @@ tw_question *tw_question_load(const char *path, tw_faults *faults)
   tw_free_list_check_numbers(layout, "pp", question->pp, faults);
   tw_free_list_check_numbers(layout, "dp", question->dp, faults);
   tw_free_list_check_numbers(layout, "ep", question->ep, faults);
-  check_pools(layout, question->pools, faults);
+  tw_free_list_check_pools(layout, "pools", question->pools, faults);
   tw_free_list_check_numbers(scheduler, "max-batched-tokens", question->max_batched_tokens, faults);
   tw_free_list_check_numbers(scheduler, "max-seqs", question->max_seqs, faults);
   tw_free_list_check_words(router, "policies", question->routers, tw_router_policy_names, faults);

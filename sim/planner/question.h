@@ -41,6 +41,7 @@ typedef struct tw_question_site {
   char *name, *kind, *options;                /* name: NULL: made of kind and device */
   gint64 least, most;                         /* sizes in units of its kind: nodes or racks */
   double accelerator_hour_usd, rack_hour_usd; /* NAN: as <cost> says */
+  double rack_m2;                             /* floor that a rack takes; NAN: not known */
 } tw_question_site;
 
 typedef struct tw_question {
@@ -69,11 +70,12 @@ typedef struct tw_question {
   char *oversubscription;
   double cap_period_s, cap_delay_s; /* Period and delay of the caps of an oversubscribed site. */
 
-  double attainment, site_w, usd_per_hour; /* limits, NAN: none */
-  gint64 racks, accelerators;              /* G_MININT64: none */
-  double growth;                           /* factor on the load, 1: as given */
+  double attainment, site_w, usd_per_hour, floor_m2; /* limits, NAN: none */
+  gint64 racks, accelerators;                        /* G_MININT64: none */
+  double growth;                                     /* factor on the load, 1: as given */
 
   gint64 coarse, finalists, seeds; /* how many designs are run briefly, and how many on the whole load */
+  gint64 lever_requests;           /* number of requests on which levers are tried at most */
   gboolean levers;                 /* whether it is measured what binds the answer */
   double slice_s;                  /* length of the part of the load that the first round runs */
 

@@ -199,6 +199,7 @@ static void set_failures(tw_metric_values *v, const tw_factory *factory, const t
   double engine_s = tw_factory_now(factory) * tw_factory_engines(factory);
   v->of[TW_METRIC_FAILURES_AVAILABILITY] = 1 - per(t.accelerator_down_s, t.accelerator_s);
   v->of[TW_METRIC_FAILURES_COUNT] = (double)t.failures;
+  v->of[TW_METRIC_FAILURES_EXPECTED] = t.expected;
   v->of[TW_METRIC_FAILURES_LIMPS] = (double)t.limps;
   v->of[TW_METRIC_FAILURES_ENGINE_STOPS] = (double)t.engine_failures;
   v->of[TW_METRIC_FAILURES_ACCELERATOR_HOURS_DOWN] = t.accelerator_down_s / 3600;
@@ -396,6 +397,7 @@ void tw_summary_measure(tw_metric_values *v, const tw_scenario *scenario, const 
   set_energy(v, &e, factory, scenario->platform->supply.site_w, totals, &sums, span_s);
   set_cost(v, &e, scenario, factory, totals, &sums, span_s);
   tw_spent_measure(tw_factory_spent(factory), v);
+  tw_spent_leave_out_jobs(v);
 }
 
 void tw_summary_add_sessions(json_t *summary, const tw_stream *stream)

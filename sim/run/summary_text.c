@@ -31,6 +31,16 @@ static void print_time(FILE *out, double seconds)
   fprintf(out, "%10s", text);
 }
 
+/* Four digits, without an exponent for what is large. */
+static void print_amount(FILE *out, double value)
+{
+  double unit = pow(10, floor(log10(fabs(value))) - 3);
+  if (fabs(value) >= 1e4 && isfinite(value))
+    fprintf(out, "%.0f", unit * round(value / unit));
+  else
+    fprintf(out, "%.4g", value);
+}
+
 static void print_latencies(const json_t *summary, FILE *out)
 {
   static const tw_latency rows[] = {TW_LATENCY_QUEUE, TW_LATENCY_TTFT, TW_LATENCY_TTFAT,
@@ -98,7 +108,9 @@ static void print_power(const json_t *summary, FILE *out)
     double value = number(summary, "energy", parts[i].key);
     if (isnan(value))
       continue;
-    fprintf(out, "%s%.4g %s", separator, parts[i].factor * value, parts[i].unit);
+    fputs(separator, out);
+    print_amount(out, parts[i].factor * value);
+    fprintf(out, " %s", parts[i].unit);
     separator = ", ";
     any = TRUE;
   }
@@ -125,7 +137,9 @@ static void print_energy(const json_t *summary, FILE *out)
   else
     print_power(summary, out);
   double over_w = number(summary, "energy", "cap_overshoot_w");
-  if (!isnan(over_w))
+  if (over_w == 0)
+    fprintf(out, "  power cap   never exceeded; mean clock %.3g\n", number(summary, "energy", "clock"));
+  else if (!isnan(over_w))
     fprintf(out, "  power cap   exceeded by at most %.4g kW, for at most %.4g s at a time; mean clock %.3g\n",
             1e-3 * over_w, number(summary, "energy", "cap_exceeded_s"), number(summary, "energy", "clock"));
   if (json_object_get(summary, "cost") != NULL)
@@ -136,8 +150,11 @@ static void print_energy(const json_t *summary, FILE *out)
   const json_t *joules = json_object_get(json_object_get(summary, "spent"), "joules");
   double jobs_j = json_number_value(json_object_get(joules, "jobs"));
   if (jobs_j > 0)
-    fprintf(out, "  of jobs     %.3g %% of the energy, which what a token takes has in it\n",
-            100 * jobs_j / number(summary, "energy", "site_j"));
+    fprintf(
+        out,
+        "  of jobs     %.3g %% of the energy, with their part of hosts and cooling; tokens do not bear it\n",
+        100 * jobs_j /
+            (number(summary, "energy", "site_j") - json_number_value(json_object_get(joules, "beside"))));
 }
 
 /* A number of so many columns, or a dash where it is not known. */
@@ -272,11 +289,14 @@ static void print_failures(const json_t *summary, FILE *out)
   if (failures == NULL)
     return;
   if (number(summary, NULL, "engines") == 0) { /* jobs tell what it did to them */
-    fprintf(out, "  failures    %.0f\n", number(summary, "failures", "count"));
+    fprintf(out, "  failures    %.0f (%.3g expected)\n", number(summary, "failures", "count"),
+            number(summary, "failures", "expected"));
     return;
   }
-  fprintf(out, "  failures    %.0f, which stopped engines %.0f times and hit %.0f requests",
-          number(summary, "failures", "count"), number(summary, "failures", "engine_stops"),
+  fprintf(out, "  failures    %.0f (%.3g expected), which stopped engines %.0f time%s and hit %.0f requests",
+          number(summary, "failures", "count"), number(summary, "failures", "expected"),
+          number(summary, "failures", "engine_stops"),
+          number(summary, "failures", "engine_stops") == 1 ? "" : "s",
           number(summary, "failures", "requests_hit"));
   fprintf(out, "; %.5g %% of accelerator time available\n",
           100 * number(summary, "failures", "availability"));
@@ -349,11 +369,13 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   print_failures(summary, out);
   print_jobs(summary, out);
   const json_t *network = json_object_get(summary, "network");
-  if (network != NULL)
-    fprintf(out, "  network     %.4g GB sent, busiest link %s at %.2f %% of its bandwidth\n",
-            1e-9 * number(summary, "network", "bytes"),
+  if (network != NULL) {
+    fputs("  network     ", out);
+    print_amount(out, 1e-9 * number(summary, "network", "bytes"));
+    fprintf(out, " GB sent, busiest link %s at %.2f %% of its bandwidth\n",
             json_string_value(json_object_get(network, "peak_link")),
             100 * number(summary, "network", "peak_link_utilization"));
+  }
   print_energy(summary, out);
   print_expected(summary, out);
   fprintf(out, "\n  logs in %s\n", directory);

@@ -1,4 +1,5 @@
 /* The summary of a run of several sites. */
+#include "sim/energy/spent.h"
 #include "sim/run/summary.h"
 #include "sim/run/summary_parts.h"
 
@@ -38,6 +39,7 @@ static const tw_metric_id sums_where_known[] = {
     TW_METRIC_FLEET_WAKES,
     TW_METRIC_FLEET_LOADS,
     TW_METRIC_FAILURES_COUNT,
+    TW_METRIC_FAILURES_EXPECTED,
     TW_METRIC_FAILURES_LIMPS,
     TW_METRIC_FAILURES_ENGINE_STOPS,
     TW_METRIC_FAILURES_ACCELERATOR_HOURS_DOWN,
@@ -103,6 +105,7 @@ static void set_ratios(tw_metric_values *v)
   v->of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_COST_USD] * 1e6, output);
   v->of[TW_METRIC_TRAINING_J_PER_TOKEN] = per(v->of[TW_METRIC_TRAINING_J], v->of[TW_METRIC_TRAINING_TOKENS]);
   v->of[TW_METRIC_CARBON_G_PER_MILLION_OUTPUT_TOKENS] = per(v->of[TW_METRIC_CARBON_G] * 1e6, output);
+  tw_spent_leave_out_jobs(v);
 }
 
 static json_t *describe_site(const tw_world_site *site, const tw_metric_values *v)

@@ -114,6 +114,10 @@ gint64 tw_site_job_micro_batches(const tw_site_job *job, double tokens, gint64 u
 double tw_site_job_over_sampling(const tw_site_job *job);
 /* Seconds from rollouts to training on the same accelerators, or back; 0 where they are not the same. */
 double tw_site_job_swap_s(const tw_site_job *job);
+/* Joules of some work beyond idle, over all accelerators. */
+double tw_site_job_work_j(const tw_site_job *job, double flops, double bytes, double work_s);
+/* Watts beyond idle of all accelerators together in the part of a step that draws most. */
+double tw_site_job_most_w(const tw_site_job *job);
 /* Whether its accelerators are those of engines. */
 static inline gboolean tw_site_job_shares(const tw_site_job *job)
 {

@@ -158,6 +158,23 @@ static void place_job(tw_scenario *scenario, tw_site_job *job, const xmlNode *no
                                     (int)(tw_site_job_accelerators(job) + job->spares), 1);
 }
 
+double tw_site_job_work_j(const tw_site_job *job, double flops, double bytes, double work_s)
+{
+  tw_step_cost cost = {
+      .time_s = {work_s, 0}, .kernels_s = {work_s, 0}, .flops = {flops, 0}, .bytes = {bytes, 0}, .valid = 1};
+  return tw_power_known(&job->plan.power) && work_s > 0 ? tw_power_dynamic(&job->plan.power, &cost).first : 0;
+}
+
+double tw_site_job_most_w(const tw_site_job *job)
+{
+  const tw_training_cost *cost = &job->plan.cost;
+  double moved = cost->optimizer_bytes * (double)tw_site_job_accelerators(job),
+         computing_j = tw_site_job_work_j(job, cost->flops, cost->bytes, cost->micro_s),
+         updating_j = tw_site_job_work_j(job, 0, moved, cost->optimizer_s);
+  return fmax(computing_j > 0 ? computing_j / cost->micro_s : 0,
+              updating_j > 0 ? updating_j / cost->optimizer_s : 0);
+}
+
 static gboolean has_storage(const tw_platform *platform)
 {
   for (int i = 0; i < platform->n_hosts; i++)
@@ -178,10 +195,6 @@ static void check_job(const tw_scenario *scenario, const tw_site_job *job, const
   if (job->steps == G_MININT64 && isnan(scenario->until_s))
     tw_node_fault(node, faults,
                   "job \"%s\" never ends; give it steps=\"...\", or the run <output until=\"...\"/>",
-                  job->id);
-  if (tw_node_child(node->parent, tw_caps_element.name) != NULL)
-    tw_node_fault(node, faults,
-                  "job \"%s\": a <power-cap> slows engines down, but no jobs; leave one of them out",
                   job->id);
   const xmlNode *checkpoint = tw_node_child(node, checkpoint_element.name);
   if (checkpoint != NULL && scenario->platform != NULL && !has_storage(scenario->platform))

@@ -158,7 +158,7 @@ void tw_scenario_read_caps(tw_scenario *scenario, const xmlNode *root, tw_faults
                   "clock=\"...\"");
 }
 
-/* A cap that idle equipment exceeds can never be held. */
+/* A cap that idle equipment and the jobs exceed can never be held. */
 static void check_idle(const tw_scenario *scenario, const xmlNode *node, tw_faults *faults)
 {
   const tw_caps *caps = &scenario->caps;
@@ -169,10 +169,12 @@ static void check_idle(const tw_scenario *scenario, const xmlNode *node, tw_faul
                   power->missing);
     return;
   }
-  double site_w = power->site.spare_w + power->site.host_w + power->site.network_w;
+  const char *drawn = scenario->n_jobs > 0 ? "when its engines are idle" : "when idle";
+  double site_w = power->site.spare_w + power->site.host_w + power->site.network_w + power->site.jobs_w;
   g_autofree double *rack_w = g_new0(double, (gsize)platform->n_racks);
   for (int i = 0; i < platform->n_racks; i++)
-    rack_w[i] = power->racks[i].spare_w + power->racks[i].host_w + power->racks[i].network_w;
+    rack_w[i] =
+        power->racks[i].spare_w + power->racks[i].host_w + power->racks[i].network_w + power->racks[i].jobs_w;
   for (int i = 0; i < scenario->plan.n_engines; i++) {
     const tw_pool *pool = &scenario->pools[scenario->plan.engines[i].pool];
     int rack = platform->zones[platform->hosts[scenario->plan.engines[i].shares[0].host].zone].rack_index;
@@ -186,12 +188,12 @@ static void check_idle(const tw_scenario *scenario, const xmlNode *node, tw_faul
   }
   for (int i = 0; i < platform->n_racks; i++)
     if (caps->rack_w <= rack_w[i])
-      tw_node_fault(node, faults, "rack: \"%s\" draws %.0f W when idle; write a higher cap",
-                    platform->racks[i], rack_w[i]);
+      tw_node_fault(node, faults, "rack: \"%s\" draws %.0f W %s; write a higher cap", platform->racks[i],
+                    rack_w[i], drawn);
   double outside_c = scenario->plan.weather != NULL ? tw_stairs_at(scenario->plan.weather, 0) : NAN;
   double idle_w = tw_supply_site_w(&platform->supply, site_w, outside_c);
   if (scenario->plan.site_cap != NULL && tw_stairs_min(scenario->plan.site_cap) <= idle_w)
-    tw_node_fault(node, faults, "site: it draws %.0f W when idle; write a higher cap than %.0f W", idle_w,
+    tw_node_fault(node, faults, "site: it draws %.0f W %s; write a higher cap than %.0f W", idle_w, drawn,
                   tw_stairs_min(scenario->plan.site_cap));
 }
 

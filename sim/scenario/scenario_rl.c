@@ -129,6 +129,12 @@ static void check_scenario(const tw_scenario *scenario, const tw_site_job *job, 
         node, faults,
         "job \"%s\" shares its accelerators with engines, which <smoothing> does not know; leave one out",
         job->id);
+  if (job->rl.colocated && tw_node_child(node->parent, tw_caps_element.name) != NULL)
+    tw_node_fault(node, faults,
+                  "job \"%s\": a <power-cap> slows engines down, but no jobs, which have their accelerators "
+                  "here; leave one "
+                  "of them out",
+                  job->id);
   for (const tw_site_job *other = scenario->jobs; other < job; other++)
     if (other->kind == TW_SITE_JOB_RL)
       tw_node_fault(node, faults, "job \"%s\" has the rollouts already; there can be one job of kind rl",

@@ -146,6 +146,24 @@ static void add_following(tw_site_power *power, const tw_scenario *scenario, GSt
     add_missing(missing, "idle power of the accelerators that the hosts' power follows");
 }
 
+/* Adds the most that each job draws to the racks where its parts stand. */
+static void add_jobs(tw_site_power *power, const tw_scenario *scenario)
+{
+  for (int i = 0; i < power->n_parts; i++) {
+    const tw_engine_part *part = &power->parts[i];
+    int number = part->engine - scenario->plan.n_engines;
+    if (number < 0)
+      continue;
+    const tw_site_job *job = &scenario->jobs[number];
+    g_autofree tw_smoothing *smoothing = tw_grid_smoothing(scenario->grid, job);
+    double idle_w = tw_site_job_shares(job) ? 0 : job->plan.power.idle_w * job->plan.power.accelerators,
+           dynamic_w = fmax(tw_site_job_most_w(job), smoothing != NULL ? smoothing->floor_w : 0);
+    power->site.jobs_w += part->of_engine * (idle_w + (1 + power->engine_follows[part->engine]) * dynamic_w);
+    tw_power_parts *parts = part->rack >= 0 ? &power->racks[part->rack] : &power->elsewhere;
+    parts->jobs_w += part->of_engine * (idle_w + (1 + part->follows) * dynamic_w);
+  }
+}
+
 /* Whether there are links that leave the nodes; what is inside belongs to the nodes' overhead. */
 static gboolean has_fabric(const tw_platform *platform)
 {
@@ -165,6 +183,7 @@ tw_site_power *tw_site_power_new(const tw_scenario *scenario)
   power->engine_follows = g_new0(double, (gsize)(scenario->plan.n_engines + scenario->n_jobs));
   gboolean silent_hosts = add_zones(power, platform) <= 0;
   add_following(power, scenario, missing);
+  add_jobs(power, scenario);
   if (silent_hosts)
     add_missing(missing, "power of the hosts (tw:overhead_w of a zone)");
   gboolean silent_network = power->site.network_w <= 0 && has_fabric(platform);

@@ -16,6 +16,7 @@
 typedef struct tw_power_parts {
   double spare_w;           /* accelerators without an engine, idle */
   double host_w, network_w; /* host_w: while accelerators idle */
+  double jobs_w;            /* the most that jobs draw, with the hosts that follow them */
 } tw_power_parts;
 
 /* The part of an engine, or of a job, that stands on one host. */

@@ -123,13 +123,19 @@ static void begin(transfer *t, const tw_kv_path *p, double bytes, double now_s)
   tw_shipment_begin(&t->shipment, now_s);
 }
 
+/* The prompt's tokens whose KV its decode engine lacks. */
+static gint64 tokens_to_send(const tw_sequence *sequence)
+{
+  return tw_sequence_prompt(sequence) - sequence->decode_cached;
+}
+
 /* The blocks are reserved in `to_rank`, and the cache leaves. */
 static void begin_whole(tw_kv_transfers *transfers, tw_sequence *sequence, int to_rank, double now_s)
 {
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->prefill_rank, to, to_rank);
   double bytes =
-      tw_kv_cache_bytes(pool_of(transfers, from), pool_of(transfers, to), tw_sequence_prompt(sequence));
+      tw_kv_cache_bytes(pool_of(transfers, from), pool_of(transfers, to), tokens_to_send(sequence));
   double ready_s = now_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes);
   transfer *t = new_transfer(transfers, sequence, sequence->prefill_rank, to_rank, ready_s);
   t->handed_over = TRUE;
@@ -146,7 +152,7 @@ static void begin_layered(tw_kv_transfers *transfers, tw_sequence *sequence, int
   int from = sequence->prefill_engine, to = sequence->decode_engine;
   const tw_kv_path *p = tw_kv_paths_find(transfers->paths, from, sequence->rank, to, to_rank);
   double bytes =
-      tw_kv_cache_bytes(pool_of(transfers, from), pool_of(transfers, to), tw_sequence_prompt(sequence));
+      tw_kv_cache_bytes(pool_of(transfers, from), pool_of(transfers, to), tokens_to_send(sequence));
   double layers = (double)pool_of(transfers, from)->model->layers;
   double first_s = start_s + (end_s - start_s) / layers;
   double ready_s = fmax(first_s + tw_kv_path_inside_s(p, pool_of(transfers, to), bytes),
@@ -169,7 +175,7 @@ static gboolean takes(const tw_kv_transfers *transfers, int engine)
 }
 
 /* Reserves blocks for a sequence at its decode engine: the rank, or -1. */
-static int reserve(tw_kv_transfers *transfers, const tw_sequence *sequence, double now_s)
+static int reserve(tw_kv_transfers *transfers, tw_sequence *sequence, double now_s)
 {
   int to = sequence->decode_engine;
   if (!takes(transfers, to))
@@ -258,6 +264,7 @@ static void take_back(tw_kv_transfers *transfers, transfer *t, double now_s)
 {
   tw_shipment_cancel(&t->shipment);
   t->sequence->transfer_start_s = NAN;
+  t->sequence->decode_prefix = NULL;
   if (t->handed_over)
     begin_wait(transfers, t->sequence, now_s);
   else
@@ -401,7 +408,7 @@ static void sequence_delivered(void *user, const tw_sequence *sequence, int from
   row.start_s = sequence->transfer_start_s;
   row.end_s = sequence->transfer_end_s;
   row.requests = 1;
-  row.tokens = tw_sequence_prompt(sequence);
+  row.tokens = tokens_to_send(sequence);
   row.bytes = (gint64)(bytes + 0.5);
   tw_recorder_segment(site->recorder, &row);
 }

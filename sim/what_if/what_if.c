@@ -34,11 +34,10 @@ static void clear_trial(void *data)
 }
 
 static void add_trial(GArray *trials, GPtrArray *jobs, const tw_rerun *rerun,
-                      const tw_what_if_options *options, const char *name, char **assignments)
+                      const tw_what_if_options *options, gint64 seeds, const char *name, char **assignments)
 {
-  trial t = {name, assignments, g_ptr_array_new(), g_new(double, (gsize)options->seeds *METRICS), {0},
-             {0},  FALSE};
-  for (gint64 s = 0; s < options->seeds; s++) {
+  trial t = {name, assignments, g_ptr_array_new(), g_new(double, (gsize)seeds *METRICS), {0}, {0}, FALSE};
+  for (gint64 s = 0; s < seeds; s++) {
     gint64 seed = rerun->scenario->seed + s;
     g_autofree char *folder = g_strdup_printf("%u-seed-%" G_GINT64_FORMAT, trials->len, seed);
     g_autofree char *directory = g_build_filename(options->output, folder, NULL);
@@ -159,11 +158,11 @@ static json_t *describe_knob(const trial *t)
   return knob;
 }
 
-static json_t *describe(GArray *trials, gint64 seeds)
+static json_t *describe(GArray *trials, gint64 seeds, gboolean by_chance)
 {
   trial now = g_array_index(trials, trial, 0);
-  json_t *object =
-      json_pack("{s:I, s:[], s:{}, s:[]}", "seeds", (json_int_t)seeds, "metrics", "now", "knobs");
+  json_t *object = json_pack("{s:I, s:b, s:[], s:{}, s:[]}", "seeds", (json_int_t)seeds, "by_chance",
+                             by_chance, "metrics", "now", "knobs");
   for (int m = 0; m < METRICS; m++) {
     json_array_append_new(json_object_get(object, "metrics"), json_string(metrics[m]));
     set_number(json_object_get(object, "now"), metrics[m], mean_of(&now, m));
@@ -176,34 +175,57 @@ static json_t *describe(GArray *trials, gint64 seeds)
   return object;
 }
 
+/* Runs the jobs from the first on. FALSE with `error`, also where the user ended it. */
+static gboolean run_jobs(const GPtrArray *jobs, const tw_what_if_options *options, GError **error)
+{
+  tw_jobs_options how = {.at_once = options->at_once, .ended = tell, .user = (void *)options};
+  if (tw_jobs_run(jobs, &how, error) < 0)
+    return FALSE;
+  if (tw_jobs_interrupted() != 0) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INTR, "interrupted; the same command goes on from here");
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* Whether the seed changes anything: not where a trace is replayed and no router draws. */
+static gboolean differs(const trial *t)
+{
+  for (guint s = 1; s < t->jobs->len; s++)
+    if (memcmp(value_of(t, s, 0), value_of(t, 0, 0), METRICS * sizeof(double)) != 0)
+      return TRUE;
+  return FALSE;
+}
+
 json_t *tw_what_if(const tw_rerun *rerun, const tw_what_if_options *options, GError **error)
 {
   g_autoptr(GArray) knobs = tw_knobs_of(rerun->scenario, options->output, error);
-  g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
+  g_autoptr(GPtrArray) now = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free),
+                       changed = g_ptr_array_new_with_free_func((GDestroyNotify)tw_job_free);
   g_autoptr(GArray) trials = g_array_new(FALSE, FALSE, sizeof(trial));
   g_array_set_clear_func(trials, clear_trial);
   if (knobs == NULL)
     return NULL;
-  add_trial(trials, jobs, rerun, options, NULL, NULL);
-  for (guint i = 0; i < knobs->len; i++) {
-    const tw_knob *knob = &g_array_index(knobs, tw_knob, i);
-    add_trial(trials, jobs, rerun, options, knob->name, knob->assignments);
-  }
-  tw_jobs_options how = {.at_once = options->at_once, .ended = tell, .user = (void *)options};
-  if (tw_jobs_run(jobs, &how, error) < 0)
+  add_trial(trials, now, rerun, options, options->seeds, NULL, NULL);
+  if (!run_jobs(now, options, error))
     return NULL;
-  if (tw_jobs_interrupted() != 0) {
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INTR, "interrupted; the same command goes on from here");
-    return NULL;
-  }
-  for (guint i = 0; i < trials->len; i++) {
-    trial *t = &g_array_index(trials, trial, i);
-    read_values(t, rerun);
-    compare(t, &g_array_index(trials, trial, 0));
-  }
+  read_values(&g_array_index(trials, trial, 0), rerun);
   if (g_array_index(trials, trial, 0).failed) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the run as it is failed: see %s", options->output);
     return NULL;
   }
-  return describe(trials, options->seeds);
+  gboolean by_chance = differs(&g_array_index(trials, trial, 0));
+  gint64 seeds = by_chance ? options->seeds : 1;
+  for (guint i = 0; i < knobs->len; i++) {
+    const tw_knob *knob = &g_array_index(knobs, tw_knob, i);
+    add_trial(trials, changed, rerun, options, seeds, knob->name, knob->assignments);
+  }
+  if (!run_jobs(changed, options, error))
+    return NULL;
+  for (guint i = 1; i < trials->len; i++) {
+    trial *t = &g_array_index(trials, trial, i);
+    read_values(t, rerun);
+    compare(t, &g_array_index(trials, trial, 0));
+  }
+  return describe(trials, seeds, by_chance || options->seeds == 1);
 }

@@ -1,7 +1,7 @@
 /* Changes that would help: a run again with one knob turned at a time, with the same seeds for each.
  *
  * The gain of a knob is the mean over the seeds of what it changes, and its noise half of the 95 % interval of that
- * mean (Student's t over the differences by seed); 0 if the seed changes nothing. */
+ * mean (Student's t over the differences by seed). Where no seed changes the run as it is, knobs are run with one. */
 #ifndef TW_SIM_WHAT_IF_H
 #define TW_SIM_WHAT_IF_H
 
@@ -18,7 +18,7 @@ typedef struct tw_what_if_options {
 /* The metric that says how much of the SLO is kept: where the run is cut short, that of the requests which ended. */
 const char *tw_attainment_metric(const tw_rerun *rerun);
 
-/* {"seeds", "metrics": [names], "now": {METRIC: mean}, "knobs": [{"name", "assignments": [...], "failed": text, or
+/* {"seeds" of each knob, "by_chance": false where no seed changes the run as it is, "metrics": [names], "now": {METRIC: mean}, "knobs": [{"name", "assignments": [...], "failed": text, or
  * METRIC: {"gain", "noise"}}]}, the most helpful first: by attainment where the SLO is missed by more than 1 % of the
  * requests, else by joules per token of those that keep it. NULL with `error` set. */
 json_t *tw_what_if(const tw_rerun *rerun, const tw_what_if_options *options, GError **error);

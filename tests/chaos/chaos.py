@@ -50,6 +50,31 @@ class First:
         self.faults = check(program, scenario) if self.wrong and self.wrong.startswith("exit 2") else ""
 
 
+def calm(scenario, directory):
+    """Writes the same scenario with room promised for all outputs. Returns its path."""
+    tree = ElementTree.parse(scenario)
+    for node in tree.getroot().iter():
+        node.attrib.update({name: str((scenario.parent / value).resolve()) for name, value in node.items()
+                            if (scenario.parent / value).is_file()})
+    for pool in tree.getroot().iter("pool"):
+        scheduler = pool.find("scheduler")
+        if scheduler is None:
+            scheduler = ElementTree.Element("scheduler")
+            pool.insert(0, scheduler)
+        scheduler.set(*(("conservativeness", "10") if scheduler.get("kind") == "sglang" else ("reserve", "output")))
+    path = directory / "calm.xml"
+    tree.write(path)
+    return path
+
+
+def judge_thrash(program, scenario, directory, result):
+    """What is wrong with a run in which tokens were computed again, beside one in which nobody is preempted."""
+    if oracles.tokens_computed(result)[1] == 0:
+        return []
+    other, failed = run(program, calm(scenario, directory), directory / "calm")
+    return [f"calm: {failed}"] if failed else [f"nothing_thrashes: {sentence}" for sentence in oracles.nothing_thrashes(result, other)]
+
+
 def judge(program, scenario, directory, seed, first):
     """Runs one scenario in every other way. Returns what is wrong."""
     if first.wrong:
@@ -58,6 +83,7 @@ def judge(program, scenario, directory, seed, first):
     exact, failed = run(program, scenario, directory / "exact", "--set", "/scenario/output/@exact-steps=true")
     wrong += [f"exact: {failed}"] if failed else oracles.differs(
         "macro_equals_exact", requests, exact.texts["requests"], "macro-steps and exact steps differ", oracles.are_a_token_apart)
+    wrong += judge_thrash(program, scenario, directory, first.result)
     if seed % 4 == 0:
         other, failed = run(program, scenario, directory / "other", "--set", "/scenario/output/@interval=730ms")
         wrong += [f"interval: {failed}"] if failed else oracles.differs(

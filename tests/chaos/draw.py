@@ -24,6 +24,7 @@ PRESETS = ("agentic-coding", "best-of-n", "chat", "code-completion", "deep-resea
 ENGINES = ("vllm", "vllm-0.12", "vllm-all-to-all", "sglang", "tensorrt-llm", "tensorrt-llm-1.0", "transformers")
 UNITS = {"time": "s", "power": "W", "rate": "/s", "size": "GB", "bandwidth": "GB/s"}
 MOST_REQUESTS = 120
+SCARCE = "0.01"  # A memory-fraction that holds no weights.
 
 # Paths and texts that a random scenario cannot use, and why. All others must be drawn: `--coverage` says which are not.
 NOT_DRAWN = {
@@ -308,7 +309,7 @@ class Drawing:
         for child, _, _ in next(table for table in self.elements[parent]).children:
             if child in ("platform", "workload", "pool", "job", "slo", "output", *BETWEEN_SITES):
                 continue
-            if self.jobs and child == "power-cap" or self.rl and child in ("failures", "admission"):
+            if self.rl and child in ("failures", "admission", "power-cap"):
                 continue
             if self.maybe(0.4):
                 node.append(self.draw(child, parent))
@@ -576,6 +577,13 @@ class Drawing:
             pool.find("kv-offload").attrib.pop("store", None)
         return pool
 
+    @staticmethod
+    def make_scarce(root, chance):
+        """Leaves some pools no room for KV caches. `scenario` then gives them what they lack, and little more."""
+        for pool in root.iter("pool"):
+            if chance.random() < 0.4:
+                pool.set("memory-fraction", SCARCE)
+
     # ---- Traffic ----
 
     def trace(self):
@@ -728,23 +736,21 @@ def scenario(attempt, elements, platforms, seed, directory):
     for number in range(12):
         drawing = Drawing(elements, platforms, f"{seed} {number}")
         root = drawing.draw("scenario")
+        drawing.make_scarce(root, random.Random(f"scarce {seed} {number}"))
         for _ in range(3):
             path = write(root, drawing.files, directory)
             faults = attempt(path)
             if not faults:
                 return drawing, root
-            match = NO_ROOM.search(faults)
-            if match is None:
+            match, pools = NO_ROOM.search(faults), list(root.iter("pool"))
+            if match is None or not pools:  # Without pools it is a job for which there is no room.
                 break
+            pool = pools[nth_pool(path, int(re.search(r"scenario.xml:(\d+)", faults).group(1)))]
             whole, _, weights, others = map(float, match.groups())
-            fraction = (weights + others + drawing.log(0.05, 8)) / whole
+            fraction = (weights + others + drawing.log(0.05, 1 if pool.get("memory-fraction") == SCARCE else 8)) / whole
             if fraction >= 1:
                 break
-            line = int(re.search(r"scenario.xml:(\d+)", faults).group(1))
-            pools = list(root.iter("pool"))
-            if not pools:  # It was a job for which there is no room.
-                break
-            pools[nth_pool(path, line)].set("memory-fraction", f"{fraction:.4f}")
+            pool.set("memory-fraction", f"{fraction:.4f}")
         drawing.faults = faults
     return drawing, None
 

@@ -72,6 +72,33 @@ def one_site_changes_nothing():
             assert row.items() <= sites.requests()[id_].items()
 
 
+def a_network_belongs_to_its_site():
+    """Prompts and decodes apart, whose KV caches cross the fabric: one site around them changes nothing, with flows that failed
+    included; beside a site without a fabric, each token that users of the first get has crossed it, and those who stay do."""
+    fabric = f'<platform file="{SOURCE}/platforms/hgx-h100-3.xml"/>'
+    apart = ('<pool id="prefill" role="prefill" model="llama-3.1-8b" tp="8" startup="1s"/>'
+             '<pool id="decode" role="decode" model="llama-3.1-8b" tp="8" replicas="2" startup="1s"/>')
+    fails = '<failures><fault part="host" names="node-2" at="3s" repair="2s" detection="0.5s"/></failures>'
+    around = f'<site name="here" region="r" %s>{fabric}{apart}%s</site>'
+    plain = run(scenario(fabric + apart + fails), "--until", "30s")
+    inside = run(scenario(around % ("", fails)), "--until", "30s").sites["here"]
+    assert plain.bytes == inside.bytes and "links" in plain.tables and plain.summary["network"] == inside.summary["network"]
+
+    classes = "".join(f'<class name="{name}" requests="100"><arrivals rate="12/s"/>{LENGTHS}</class>' for name in ("stay", "go"))
+    world = run(scenario(around % ('guests="40"', "") + site("there", "q") + '<users class="stay" region="r" stays="true"/>'
+                         '<users class="go" region="q"/><wan from="r" to="q" latency="5ms"/><global-router policy="least-loaded"/>',
+                         f'<generator>{classes}</generator>'))
+    sums_are_sums(world)
+    sums_by_name_are_sums(world)
+    here = [row for row in world.tables["requests"] if row["site"] == "here"]
+    assert {row["site"] for row in world.tables["requests"] if row["class"] == "stay"} == {"here"}
+    assert any(row["class"] == "go" for row in here) and len(here) < 200
+    token_bytes = 2 * 32 * 8 * 128 * 2  # K and V of 32 layers of 8 heads of 128 numbers of two bytes
+    kv_bytes = world.sites["here"].summary["network"]["kv_bytes"]
+    assert abs(kv_bytes / (token_bytes * sum(int(row["prompt_tokens"]) for row in here)) - 1) < 0.02, kv_bytes
+    assert "network" not in world.sites["there"].summary
+
+
 def jobs_of_sites_are_summed():
     """Each trains as where it is alone: a step of twice the batch takes twice as long, but for the optimizer."""
     def job(batch, steps):
@@ -365,11 +392,13 @@ def what_is_wrong_is_said():
 def readers_find_the_runs_of_sites():
     """Reports, comparisons and queries read the whole; what only sites have is found in their folders, which the message names."""
     run(scenario(SITES))
-    for command in (["report", "out", "-o", "r.html"], ["report", "out/b", "-o", "r.html"], ["explain", "out/a"], ["show", "out/a"],
+    for command in (["report", "out", "-o", "r.html"], ["report", "out/b", "-o", "r.html"], ["explain", "out/a"], ["explain", "out"], ["show", "out/a"],
                     ["compare", "out", "out"], ["compare", "out/a", "out/b"], ["log", "cat", "out", "sites"]):
         done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
         assert done.returncode == 0, (command, done.stderr)
-    for command in (["show", "out"], ["explain", "out"]):
+    told = subprocess.run([PROGRAM, "explain", "out"], cwd=HERE, check=True, capture_output=True, text=True).stdout
+    assert " requests arrived in " in told and "a: Pool serve is " in told and "\na\n  " in told and "\nb\n  " in told, told
+    for command in (["show", "out"], ["explain", "out", "--engine", "0"]):
         done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
         assert done.returncode == 2 and "each of its sites is a run with the others: out/a" in done.stderr, done.stderr
     done = subprocess.run([PROGRAM, "explain", "--what-if", "out/a"], cwd=HERE, check=False, capture_output=True, text=True)
@@ -403,7 +432,7 @@ def included_sites_keep_their_paths():
 
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
-    for test in (one_site_changes_nothing, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
+    for test in (one_site_changes_nothing, a_network_belongs_to_its_site, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
                  ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
                  residency_is_never_violated, what_is_wrong_is_said, sites_without_a_way_are_noted, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()

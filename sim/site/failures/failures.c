@@ -213,6 +213,7 @@ static gboolean step(void *part, double now_s, GError **error)
 tw_failure_totals tw_failures_record(const tw_failures *failures, double end_s)
 {
   tw_failure_totals totals = failures->totals;
+  totals.expected = tw_fault_source_expected(failures->source, end_s);
   for (int i = 0; i < failures->site->n_engines; i++) {
     const tw_patient *p = &failures->patients[i];
     totals.accelerator_s += end_s * p->accelerators;

@@ -14,6 +14,7 @@
 typedef struct tw_failures tw_failures;
 
 typedef struct tw_failure_totals {
+  double expected;           /* failures that come in so long a time on average */
   guint64 failures, limps;   /* number of those that began; and of them, those that let something limp */
   guint64 engine_failures;   /* number of times that an engine stopped */
   double engine_down_s;      /* seconds of engines from there to where they or another one served again */

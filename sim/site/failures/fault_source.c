@@ -147,6 +147,28 @@ static tw_breakage take_told(told *t)
       part, row->component, TW_EFFECT_STOP, NAN, t->trace->detection_s, row->start_s, row->repaired_s, -1};
 }
 
+/* The failures of a trace or profile up to an instant. */
+static double count_told(const tw_fault_trace *trace, double span_s)
+{
+  told t = {.trace = trace};
+  double n = 0;
+  for (advance(&t); told_start_s(&t) <= span_s; n++)
+    take_told(&t);
+  return n;
+}
+
+double tw_fault_source_expected(const tw_fault_source *source, double span_s)
+{
+  double n = 0;
+  for (guint i = 0; i < source->drawn->len; i++) {
+    const tw_fault *fault = g_array_index(source->drawn, drawn, i).fault;
+    n += isnan(fault->at_s) ? span_s / (fault->mtbf_s + fault->repair_s) : fault->at_s <= span_s;
+  }
+  for (guint i = 0; i < source->told->len; i++)
+    n += count_told(g_array_index(source->told, told, i).trace, span_s);
+  return n;
+}
+
 static double drawn_due(const tw_fault_source *source)
 {
   tw_heap_node *top = tw_heap_top(&source->due);

@@ -20,6 +20,9 @@ tw_fault_source *tw_fault_source_new(const tw_scenario *scenario);
 void tw_fault_source_free(tw_fault_source *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_fault_source, tw_fault_source_free)
 
+/* How many failures come in the first `span_s` seconds on average, where components serve as long as their mean time to
+ * failure and are repaired as long as their mean repair takes; those that are told or have their instant as they are. */
+double tw_fault_source_expected(const tw_fault_source *source, double span_s);
 /* When the next component breaks, INFINITY: none does. */
 double tw_fault_source_due(const tw_fault_source *source);
 tw_breakage tw_fault_source_next(tw_fault_source *source);

@@ -2,14 +2,6 @@
 
 #include <math.h>
 
-/* Joules of some work beyond idle, over all accelerators. */
-static double dynamic_j(const tw_site_job *job, double flops, double bytes, double work_s)
-{
-  tw_step_cost cost = {
-      .time_s = {work_s, 0}, .kernels_s = {work_s, 0}, .flops = {flops, 0}, .bytes = {bytes, 0}, .valid = 1};
-  return tw_power_known(&job->plan.power) && work_s > 0 ? tw_power_dynamic(&job->plan.power, &cost).first : 0;
-}
-
 /* The parts of legs. */
 typedef struct builder {
   const tw_site_job *job;
@@ -26,7 +18,7 @@ static tw_leg leg_of(const builder *b, tw_leg_kind kind, double micro, double en
   tw_leg leg = {.kind = kind};
   if (kind == TW_LEG_WORK) {
     leg.work_s = micro * cost->micro_s;
-    leg.dynamic_j = micro * dynamic_j(job, cost->flops, cost->bytes, cost->micro_s);
+    leg.dynamic_j = micro * tw_site_job_work_j(job, cost->flops, cost->bytes, cost->micro_s);
   }
   for (int i = 0; i < TW_TRAINING_TRAFFICS; i++) {
     const tw_training_sends *s = &cost->sends[i];
@@ -78,7 +70,7 @@ static void add_step(const builder *b)
   add(b,
       (tw_leg){.kind = TW_LEG_OPTIMIZER,
                .work_s = cost->optimizer_s,
-               .dynamic_j = dynamic_j(job, 0, moved, cost->optimizer_s)},
+               .dynamic_j = tw_site_job_work_j(job, 0, moved, cost->optimizer_s)},
       0);
 }
 

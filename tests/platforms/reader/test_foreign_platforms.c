@@ -74,6 +74,10 @@ static const struct row {
          "<host id=\"a\" speed=\"2Gf,1Gf\" pstate=\"1\"><prop id=\"tw:device\" value=\"h100-sxm\"/><prop "
          "id=\"wattage_per_state\" value=\"95:120:190,90:100:120\"/></host>"),
      1, "wattage_per_state does not count"},
+    {"watts of a link of SimGrid",
+     HEAD SITE("Full", TWO "<link id=\"w\" bandwidth=\"1Bps\" latency=\"0s\"><prop id=\"wattage_range\" "
+                           "value=\"10:20\"/></link>"),
+     2, "are told by tw:watts"},
     {"a link that is worth nothing",
      HEAD SITE("Full", "<host id=\"a\" speed=\"1f\"/><link id=\"l\" bandwidth=\"1Bps\" latency=\"0\"><prop "
                        "id=\"tw:degraded\" value=\"1.5\"/></link>"),

@@ -207,6 +207,25 @@ static void a_run_is_run_again_with_one_thing_changed(void **state)
   assert_non_null(strstr(text, "kv=\"fp8\""));
 }
 
+/* A trace that is replayed leaves nothing to chance: the run as it is is run with both seeds, each change once. */
+static void what_no_seed_changes_is_changed_once(void **state)
+{
+  given_file(state, "told.csv", "arrival_s,prompt_tokens,answer_tokens\n0,500,20\n1,500,20\n2,500,20\n");
+  given_file(state, "told.xml",
+             "<scenario name='told'><platform file='" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml'/><workload>"
+             "<trace file='told.csv'/></workload><pool id='serve' model='llama-3.1-8b'/>"
+             "<slo ttft='1s' tpot='40ms'/></scenario>");
+  expect(state, "run $/told.xml -o $/told -q", 0, "", "");
+  expect(state, "explain $/told --what-if --seeds 2 -o $/told-again", 0,
+         "No seed changes this run: each change was run once.", "");
+  g_autofree char *as_it_is = g_build_filename(*state, "told-again", "0-seed-2", NULL);
+  g_autofree char *first = g_build_filename(*state, "told-again", "1-seed-1", NULL);
+  g_autofree char *second = g_build_filename(*state, "told-again", "1-seed-2", NULL);
+  assert_true(g_file_test(as_it_is, G_FILE_TEST_IS_DIR));
+  assert_true(g_file_test(first, G_FILE_TEST_IS_DIR));
+  assert_false(g_file_test(second, G_FILE_TEST_EXISTS));
+}
+
 /* Ten minutes of Azure's conversations on four nodes, of which accelerators are busy for 95 % of the time: that says
  * nothing, as one node serves them all as well. So the headroom is at least three times what is served on top of it. */
 static void a_site_that_is_busy_may_have_three_times_its_load_to_spare(void **state)
@@ -236,6 +255,7 @@ int main(void)
       cmocka_unit_test(what_is_not_there_is_refused),
       cmocka_unit_test(sessions_wait_for_their_tools),
       cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
+      cmocka_unit_test(what_no_seed_changes_is_changed_once),
       cmocka_unit_test(a_site_that_is_busy_may_have_three_times_its_load_to_spare),
   };
   const struct CMUnitTest full[] = {cmocka_unit_test(blocks_are_short_where_caches_wait_for_links)};

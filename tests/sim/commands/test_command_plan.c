@@ -146,6 +146,20 @@ static void an_impossible_question_is_answered_with_the_nearest(void **state)
   expect(state, "plan $/no-power.xml -o $/no-power -q", 1, " kW at its peak", "");
 }
 
+/* A rack of four nodes takes 2.5 m²: one fits, and not into 2 m². */
+static void racks_have_to_fit_on_the_floor(void **state)
+{
+#define FLOOR(limit)                                                                                         \
+  "<question name='q' optimise='accelerators'>" LOAD "<slo tpot='50ms'/><model name='llama-3.1-70b'/>"       \
+  "<site kind='hgx' largest='6' rack-m2='2.5'/><layout tp='8'/><limit floor-m2='" limit "'/>"                \
+  "<effort slice='20s' seeds='1' finalists='1' levers='false'/></question>"
+  given_file(state, "floor.xml", FLOOR("2.5"));
+  expect(state, "plan $/floor.xml -o $/floor -q", 0, " in 1 rack, 2.5 m² of floor)", "");
+  given_file(state, "no-floor.xml", FLOOR("2"));
+  expect(state, "plan $/no-floor.xml -o $/no-floor -q", 1,
+         "the limits leave no room for an engine: it needs 8 accelerators, and 0 may be built", "");
+}
+
 static void the_largest_load_on_a_site_is_found(void **state)
 {
   given_file(state, "load.xml",
@@ -174,6 +188,17 @@ static void what_binds_is_measured(void **state)
   /* A unit more of two or three bears at least a rung more. */
   assert_true(number(json_array_get(levers, 1), "bears") > own);
   json_decref(all);
+}
+
+/* Levers are tried on a part of a load that has more requests than are asked for: 300 of some 1,800 come in 15 s of 90. */
+static void levers_of_a_long_load_are_tried_on_a_part(void **state)
+{
+  given_file(state, "part-levers.xml",
+             QUESTION("optimise=\"accelerators\"", "ttft=\"500ms\" tpot=\"15ms\"", "<layout tp=\"8\"/>",
+                      "<effort slice=\"20s\" seeds=\"1\" finalists=\"1\" lever-requests=\"300\"/>"));
+  expect(state, "plan $/part-levers.xml -o $/part-levers -q", 0, "\nTried on 1", "");
+  g_autofree char *text = contents(state, "part-levers/plan.json");
+  assert_non_null(strstr(text, "Tried on 1"));
 }
 
 /* Its load cannot be multiplied, but is cut for the first rounds. */
@@ -311,6 +336,9 @@ static void faults_of_a_question_are_all_told(void **state)
        "oversubscription is of a site's power; add <limit site-power=\"1MW\"/>"},
       {QUESTION("", "", "", ""), "<slo> limits nothing; write <slo ttft=\"2s\" tpot=\"50ms\"/>"},
       {QUESTION("", "tpot=\"50ms\"", "<layout pools=\" \"/>", ""), "pools: nothing to try"},
+      {QUESTION("", "tpot=\"50ms\"", "", "<limit floor-m2=\"5\"/>"),
+       "the site \"hgx\" does not say what a rack takes; write rack-m2=\"2.5\" there"},
+      {QUESTION("", "tpot=\"50ms\"", "<site kind=\"hgx\" name=\"b\" rack-m2=\"0\"/>", ""), "rack-m2"},
       {QUESTION("optimise=\"racks\" beside=\"racks\"", "tpot=\"50ms\"", "", ""),
        "beside is the same as optimise"},
       {QUESTION("optimise=\"racks\" beside=\"load\"", "tpot=\"50ms\"", "", ""),
@@ -355,8 +383,10 @@ int main(void)
       cmocka_unit_test(the_search_finds_what_trying_everything_finds),
       cmocka_unit_test(jobs_and_kills_change_no_byte),
       cmocka_unit_test(an_impossible_question_is_answered_with_the_nearest),
+      cmocka_unit_test(racks_have_to_fit_on_the_floor),
       cmocka_unit_test(the_largest_load_on_a_site_is_found),
       cmocka_unit_test(what_binds_is_measured),
+      cmocka_unit_test(levers_of_a_long_load_are_tried_on_a_part),
       cmocka_unit_test(a_generator_that_is_written_out_is_planned_for),
       cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
       cmocka_unit_test(caps_on_power_make_room_for_more),

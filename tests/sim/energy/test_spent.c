@@ -54,9 +54,33 @@ static void electricity_that_is_paid_for_taking_it_counts_too(void **state)
   assert_near(v.of[TW_METRIC_SPENT_USD_BESIDE], -2.4, 1e-12);
 }
 
+/* Of 8 J of accelerators, 6 are a job's, and half of the accelerators' time; 4 J beside are borne alike. Of 12 USD of
+ * electricity 9 are the job's so, and 5 of 10 USD of capital: tokens bear a quarter of the joules, 8 of 22 USD. */
+static void tokens_do_not_bear_what_jobs_take(void **state)
+{
+  (void)state;
+  tw_spent spent = {.seconds = {[TW_TIME_WEIGHTS] = 2}, .joules = {[TW_TIME_WEIGHTS] = 2}, .jobs_s = 2};
+  tw_metric_values v;
+  tw_metric_values_clear(&v);
+  v.of[TW_METRIC_TRAINING_J] = 6;
+  v.of[TW_METRIC_ENERGY_SITE_J] = 12;
+  v.of[TW_METRIC_COST_CAPITAL_USD] = 10;
+  v.of[TW_METRIC_COST_ELECTRICITY_USD] = 12;
+  v.of[TW_METRIC_COST_USD] = 22;
+  v.of[TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN] = 12;
+  v.of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS] = 22;
+  v.of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW] = 100;
+  tw_spent_measure(&spent, &v);
+  tw_spent_leave_out_jobs(&v);
+  assert_near(v.of[TW_METRIC_ENERGY_J_PER_OUTPUT_TOKEN], 3, 1e-12);
+  assert_near(v.of[TW_METRIC_COST_USD_PER_MILLION_OUTPUT_TOKENS], 8, 1e-12);
+  assert_near(v.of[TW_METRIC_ENERGY_OUTPUT_TOKENS_PER_S_PER_MW], 400, 1e-9);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(tokens_do_not_bear_what_jobs_take),
       cmocka_unit_test(dollars_follow_seconds_and_joules_and_sum_to_the_cost),
       cmocka_unit_test(what_has_no_price_costs_nothing),
       cmocka_unit_test(electricity_that_is_paid_for_taking_it_counts_too),

@@ -13,16 +13,23 @@ static void free_sequence(gpointer sequence, gpointer user)
   tw_sequence_free(sequence);
 }
 
-/* Reserves blocks for a request and delivers its prompt's KV, with its first token of 2 s before, at 0. */
-static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
+/* A sequence whose prompt another engine has computed, with its first token of 2 s before 0. */
+static tw_sequence *handed_over(const tw_request *request)
 {
-  tw_request request = {.id = id, .prompt_tokens = prompt, .answer_tokens = output};
-  tw_sequence *sequence = tw_sequence_new(&request);
-  sequence->ticket = id;
-  sequence->prefill_target = prompt;
-  sequence->prefilled_tokens = prompt;
+  tw_sequence *sequence = tw_sequence_new(request);
+  sequence->ticket = request->id;
+  sequence->prefill_target = request->prompt_tokens;
+  sequence->prefilled_tokens = request->prompt_tokens;
   sequence->emitted = 1;
   sequence->last_token_s = -2;
+  return sequence;
+}
+
+/* Reserves blocks for a request and delivers its prompt's KV at 0. */
+static void deliver(tw_engine *engine, guint64 id, gint32 prompt, gint32 output)
+{
+  tw_sequence *sequence =
+      handed_over(&(tw_request){.id = id, .prompt_tokens = prompt, .answer_tokens = output});
   sequence->rank = tw_engine_reserve(engine, sequence, 0);
   assert_int_equal(sequence->rank, 0);
   tw_engine_deliver(engine, sequence, 0);
@@ -146,6 +153,59 @@ static void a_delivered_sequence_waits_for_the_end_of_the_iteration(void **state
   tw_sequence_free(NULL);
 }
 
+/* A prompt of 10 tokens, two for each id, and four tokens of an answer. */
+static tw_sequence *of_five_ids(guint64 id)
+{
+  static const guint64 ids[] = {7, 8, 9, 3, 5};
+  return handed_over(&(tw_request){.id = id,
+                                   .prompt_tokens = 10,
+                                   .answer_tokens = 4,
+                                   .hash_tokens = 2,
+                                   .n_hashes = G_N_ELEMENTS(ids),
+                                   .hashes = g_memdup2(ids, sizeof ids)});
+}
+
+/* A decodes in three of five blocks of 4 tokens, from 0 to 3 s, as the KV of B with an equal prompt is about to come. vLLM
+ * finds two of A's blocks and asks for the last two tokens alone, again after it was not to come, and B decodes from 1 to 4
+ * s. Sarathi wants three blocks and finds two. */
+static void what_a_decode_engine_holds_of_a_prompt_is_not_sent_again(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < 2; kind++) {
+    naive_config config = plain;
+    config.kind = kind == 0 ? NAIVE_VLLM : NAIVE_SARATHI;
+    config.kv_blocks = 5;
+    config.prefix_cache = TRUE;
+    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+    tw_engine_config engine = engine_config(&config, model, FALSE);
+    served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
+    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
+    tw_sequence *a = of_five_ids(0), *b = of_five_ids(1);
+    a->rank = tw_engine_reserve(e, a, 0);
+    assert_int_equal(a->decode_cached, 0);
+    tw_engine_deliver(e, a, 0);
+    tw_engine_step(e);
+    b->rank = tw_engine_reserve(e, b, 0.5);
+    assert_int_equal(b->rank, kind == 0 ? 0 : -1);
+    if (kind == 0) {
+      assert_int_equal(b->decode_cached, 8);
+      tw_engine_withdraw(e, 0, b, 0.5);
+      b->rank = tw_engine_reserve(e, b, 0.5);
+      assert_int_equal(b->decode_cached, 8);
+      tw_engine_deliver(e, b, 0.5);
+    } else {
+      tw_sequence_free(b);
+    }
+    while (isfinite(tw_engine_due(e)))
+      tw_engine_step(e);
+    assert_near(s.outcomes[0].completion_s, 3, 0);
+    assert_near(s.outcomes[1].completion_s, kind == 0 ? 4 : 0, 0);
+    tw_engine_free(e);
+    g_free(s.outcomes);
+    g_array_unref(s.order);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -154,6 +214,7 @@ int main(void)
       cmocka_unit_test(a_delivered_sequence_waits_for_the_end_of_the_iteration),
       cmocka_unit_test(who_is_handed_over_is_promised_blocks_for_its_prompt_alone),
       cmocka_unit_test(what_is_delivered_is_promised_its_output),
+      cmocka_unit_test(what_a_decode_engine_holds_of_a_prompt_is_not_sent_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,8 @@ static void rates_and_shares_are_told_in_per_cent(void **state)
   /* Measured step times know no FLOPs. */
   assert_line("'utilization': {'accelerator_busy': 0.5, 'kv_used': 0.5}",
               "  utilization 50.0 % of accelerator time in iterations, KV cache 50.0 % used\n");
+  assert_line("'network': {'bytes': 85294e9, 'peak_link': 'up', 'peak_link_utilization': 0.75}",
+              "  network     85290 GB sent, busiest link up at 75.00 % of its bandwidth\n");
   assert_line("'network': {'bytes': 2.5e9, 'peak_link': 'up', 'peak_link_utilization': 0.75}",
               "  network     2.5 GB sent, busiest link up at 75.00 % of its bandwidth\n");
 }
@@ -141,8 +143,9 @@ static void jobs_are_told_with_what_of_the_energy_they_took(void **state)
   assert_line(
       "'jobs': [{'id': 'pre', 'steps': 2, 'step_s': 4, 'tokens_per_s': 500, 'mfu': 0.5, 'goodput': 1}]",
       "  job         pre: 2 steps of 4 s, 500 tokens/s, MFU 50.0 %, goodput 100.0 %\n");
-  assert_line("'energy': {'site_j': 200, 'average_w': 2000}, 'spent': {'joules': {'jobs': 50}}",
-              "  of jobs     25 % of the energy, which what a token takes has in it\n");
+  assert_line(
+      "'energy': {'site_j': 200, 'average_w': 2000}, 'spent': {'joules': {'jobs': 50, 'beside': 100}}",
+      "  of jobs     50 % of the energy, with their part of hosts and cooling; tokens do not bear it\n");
 }
 
 /* The drain is told where it is more than a tenth of the run. */
@@ -185,6 +188,79 @@ static void energy_cost_and_fleet_have_their_lines(void **state)
   assert_line("'fleet': {'serving_engine_hours': 4, 'wakes': 3}", ", woken 3 times\n");
 }
 
+static void what_did_not_happen_is_told_so(void **state)
+{
+  (void)state;
+  assert_line("'energy': {'cap_overshoot_w': 0, 'cap_exceeded_s': 0, 'clock': 0.75}",
+              "  power cap   never exceeded; mean clock 0.75\n");
+  assert_line(
+      "'engines': 2, 'failures': {'count': 1, 'expected': 0.25, 'engine_stops': 1, 'requests_hit': 3, "
+      "'availability': 0.5}",
+      "  failures    1 (0.25 expected), which stopped engines 1 time and hit 3 requests; 50 % of accelerator "
+      "time available\n");
+}
+
+static void failures_are_told_with_whom_they_hit(void **state)
+{
+  (void)state;
+  assert_line("'engines': 2, 'failures': {'count': 3, 'expected': 2.5, 'engine_stops': 2, 'requests_hit': 7, "
+              "'availability': 0.875}",
+              "  failures    3 (2.5 expected), which stopped engines 2 times and hit 7 requests; 87.5 % of "
+              "accelerator time "
+              "available\n");
+  /* Jobs alone have no engines that stop or are busy. */
+  assert_line(
+      "'engines': 0, 'utilization': {'accelerator_busy': 0}, 'failures': {'count': 3, 'expected': 2.5}",
+      "\n  failures    3 (2.5 expected)\n");
+  assert_no_word("'engines': 0, 'utilization': {'accelerator_busy': 0}", "utilization");
+}
+
+/* A run of jobs alone has no requests: it has neither latencies nor a throughput. */
+static void a_run_without_requests_tells_no_latencies(void **state)
+{
+  (void)state;
+  g_autofree char *text = printed("{\"scenario\": \"jobs\", \"simulated_s\": 1, \"wall_s\": 1, \"cpu_s\": 1, "
+                                  "\"engines\": 0, \"tokens\": {\"prompt\": 0, \"output\": 0}, "
+                                  "\"requests\": {\"arrived\": 0, \"completed\": 0}}");
+  assert_string_equal(text, "jobs\n"
+                            "\n"
+                            "  simulated        1 s in 1.00 s (0 requests per CPU second)\n"
+                            "  requests           0 arrived\n"
+                            "  tokens             0 prompt, 0 output\n"
+                            "\n"
+                            "\n"
+                            "  logs in runs/one\n");
+}
+
+static void reinforcement_learning_tells_who_waits_for_whom(void **state)
+{
+  (void)state;
+  assert_line(
+      "'rl': {'steps_per_hour': 12, 'tokens_per_step': 4000, 'trainer_idle': 0.25, 'rollout_idle': 0.125, "
+      "'j_per_token': 3}",
+      "  rl          12 steps an hour of 4000 tokens; the trainer waits 25.0 %, engines 12.5 % of it; 3 "
+      "J/token\n");
+}
+
+/* What a site does not know, such as the price of its electricity, is a dash. */
+static void sites_have_a_row_each_and_what_went_between_them(void **state)
+{
+  (void)state;
+  assert_line(
+      "'world': {'wan_mean_s': 0.25, 'guests': 4, 'moved': 3, 'refused': 2}, 'sites': {'one': {'region': "
+      "'here', "
+      "'requests': {'completed': 5}, 'utilization': {'accelerator_busy': 0.5}, 'energy': {'average_w': "
+      "3000}, "
+      "'cost': {'usd': 7}, 'carbon': {'g': 2000}}, 'two': {'region': 'there', 'requests': {'completed': 6}, "
+      "'utilization': {'accelerator_busy': 0.25}}}",
+      "  site                 region         completed        busy        kW         USD      kg CO2\n"
+      "  one                  here                   5      50.0 %         3           7           2\n"
+      "  two                  there                  6      25.0 %         -           -           -\n"
+      "  on the way  4 requests served outside the region of their users, 3 moved, 2 refused; mean 250 ms "
+      "there "
+      "and back\n");
+}
+
 static void classes_have_a_row_each(void **state)
 {
   (void)state;
@@ -220,6 +296,11 @@ int main(void)
       cmocka_unit_test(jobs_are_told_with_what_of_the_energy_they_took),
       cmocka_unit_test(a_long_drain_is_told_with_the_rates_before_it),
       cmocka_unit_test(energy_cost_and_fleet_have_their_lines),
+      cmocka_unit_test(what_did_not_happen_is_told_so),
+      cmocka_unit_test(failures_are_told_with_whom_they_hit),
+      cmocka_unit_test(a_run_without_requests_tells_no_latencies),
+      cmocka_unit_test(reinforcement_learning_tells_who_waits_for_whom),
+      cmocka_unit_test(sites_have_a_row_each_and_what_went_between_them),
       cmocka_unit_test(classes_have_a_row_each),
       cmocka_unit_test(errors_to_expect_are_told_by_pool_and_metric),
   };

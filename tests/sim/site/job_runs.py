@@ -58,3 +58,4 @@ class JobRuns(unittest.TestCase):
         self.assertEqual(done.returncode, 2, done.stdout)
         self.assertRegex(done.stderr, r"s\.xml:[0-9]+: ")
         self.assertIn(text, done.stderr)
+        return done.stderr

@@ -83,6 +83,20 @@ static void clear_run(ran *r)
     g_array_unref(columns[i]);
 }
 
+/* Four processes that serve for 90 s and are repaired in 10 s on average fail ten times each in 1,000 s; the host breaks
+ * once, at 500 s. */
+static void the_failures_to_expect_are_counted(void **state)
+{
+  (void)state;
+  tw_scenario *scenario = site(4, &second);
+  add_fault(scenario, TW_PART_PROCESS, "serve/*", NAN, 90, 10);
+  add_fault(scenario, TW_PART_HOST, "host", 500, NAN, 10);
+  g_autoptr(tw_fault_source) source = tw_fault_source_new(scenario);
+  assert_near(tw_fault_source_expected(source, 1000), 41, 1e-12);
+  assert_near(tw_fault_source_expected(source, 499), 19.96, 1e-12);
+  clear(scenario);
+}
+
 /* One engine. A request of 4 prompt tokens and 6 output tokens arrives at 0 and has its first token at 1 s, the second
  * at 2 s. At 2.5 s the software fails; that is known at 4.5 s, and the request goes back after half a second, at 5 s.
  * The engine is repaired at 3.5 s, and starts at 4.5 s, when it is known to be down, for 3 s: it serves from 7.5 s on.
@@ -473,6 +487,7 @@ static void components_break_independently_of_each_other(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_failures_to_expect_are_counted),
       cmocka_unit_test(requests_go_back_once_the_failure_is_known),
       cmocka_unit_test(another_engine_takes_what_one_has_lost),
       cmocka_unit_test(a_request_that_has_lost_its_cache_waits_for_nothing_else),

@@ -235,6 +235,31 @@ class Jobs(JobRuns):
         # What was burnt is all that the job drew more.
         self.assertAlmostEqual(summary["grid"]["burnt_j"], summary["training"]["j"] - plain["training"]["j"], delta=1e-3)
 
+    def test_a_cap_leaves_jobs_what_they_draw_at_most_and_slows_engines_alone(self):
+        # Eight accelerators train and eight serve. Under a cap that leaves the engine half of what it draws beyond idle, steps are
+        # what they were, and the site keeps below the cap, also where training computes and serving is at its most.
+        self.platform("--nodes=2")
+        body = ('<workload><closed-loop concurrency="200" requests="400"><prompt law="fixed" mean="2000"/>'
+                '<answer law="fixed" mean="20"/></closed-loop></workload>'
+                '<pool id="serve" model="llama-3.1-8b" tp="8"/>' + JOB.format('dp="8" dp-overlap="0"') + "%s")
+        self.scenario(body % "", self.GRID)
+        rows, free = self.run_it()
+
+        def watts(row):
+            return sum(float(row[part]) for part in ("accelerator_w", "host_w", "network_w", "overhead_w"))
+        most_w = max(watts(row) for row in self.table("site"))
+        cap = '<power-cap site="%.0fW" period="100ms" delay="20ms"/>'
+        told = re.search(r"it draws (\d+) W when its engines are idle; write a higher cap than 1000 W",
+                         self.fault(body % (cap % 1000), "when its engines are idle"))
+        least_w = int(told[1])
+        self.assertLess(least_w, most_w)
+        cap_w = (least_w + most_w) / 2
+        self.scenario(body % (cap % cap_w), self.GRID)
+        held, slowed = self.run_it()
+        self.assertEqual([row["step_s"] for row in held], [row["step_s"] for row in rows])
+        self.assertGreater(slowed["e2e_s"]["mean"], 1.02 * free["e2e_s"]["mean"])
+        self.assertLess(max(watts(row) for row in self.table("site")), cap_w * 1.001)
+
     def test_what_is_wrong_is_said_with_its_line(self):
         self.platform("--nodes=2")
         self.fault(JOB.format('tp="3"'), "tp (3) does not divide the heads of the model (32)")
@@ -249,7 +274,6 @@ class Jobs(JobRuns):
         self.fault(JOB.replace('steps="3"', "").format(""), "never ends")
         self.fault(JOB.format("") + JOB.format(""), "used twice")
         self.fault(JOB.replace("/>", '><checkpoint every="1"/></job>').format(""), "role storage")
-        self.fault(JOB.format("") + '<power-cap site="1MW"/>', "slows engines down")
         for grid, text in (('period="30ms"', "no whole number"), ('ramp="1MW/s"', "ramp of <grid>"), ('rump="1MW"', "ramp")):
             self.fault(JOB.format("") + "<grid %s/>" % grid, text)
         self.fault(JOB.format("") + "<grid><battery power=\"1kW\"/></grid>", "capacity")

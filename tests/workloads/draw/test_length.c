@@ -1,6 +1,7 @@
 /* Laws of lengths, by their moments and shares. */
 #include "tests/workloads/given.h"
 #include "workloads/draw/length.h"
+#include "workloads/request.h"
 
 enum { N = 200000 };
 
@@ -104,6 +105,46 @@ static void tables_without_mass_are_refused(void **state)
   }
 }
 
+/* Each number at its bounds, and just beyond. */
+static void what_cannot_be_drawn_is_refused(void **state)
+{
+  (void)state;
+#define MOST TW_REQUEST_MAX_TOKENS
+  static const struct {
+    tw_length length;
+    gboolean sound;
+  } cases[] = {
+      {{.kind = TW_LENGTH_FIXED, .mean = 2, .min = 2, .max = 2}, TRUE},
+      {{.kind = TW_LENGTH_FIXED, .mean = 1.9, .min = 2, .max = 2}, FALSE},
+      {{.kind = TW_LENGTH_FIXED, .mean = MOST, .min = 2, .max = MOST}, TRUE},
+      {{.kind = TW_LENGTH_FIXED, .mean = MOST + 1.0, .min = 2, .max = MOST}, FALSE},
+      {{.kind = TW_LENGTH_FIXED, .mean = 3, .min = 2, .max = MOST + 1}, FALSE},
+      {{.kind = TW_LENGTH_FIXED, .mean = 3, .min = 1, .max = 5}, FALSE},
+      {{.kind = TW_LENGTH_FIXED, .mean = 3, .min = 5, .max = 4}, FALSE},
+      {{.kind = TW_LENGTH_LOGNORMAL, .mean = 3, .sigma = 0, .min = 2, .max = 5}, TRUE},
+      {{.kind = TW_LENGTH_LOGNORMAL, .mean = 3, .sigma = 10, .min = 2, .max = 5}, TRUE},
+      {{.kind = TW_LENGTH_LOGNORMAL, .mean = 3, .sigma = -0.1, .min = 2, .max = 5}, FALSE},
+      {{.kind = TW_LENGTH_LOGNORMAL, .mean = 3, .sigma = 10.1, .min = 2, .max = 5}, FALSE},
+      {{.kind = TW_LENGTH_EXPONENTIAL, .mean = 3, .sigma = -1, .min = 2, .max = 5}, TRUE},
+      {{.kind = TW_LENGTH_PARETO, .mean = 3, .tail = 1.001, .min = 2, .max = 5}, TRUE},
+      {{.kind = TW_LENGTH_PARETO, .mean = 3, .tail = 100, .min = 2, .max = 5}, TRUE},
+      {{.kind = TW_LENGTH_PARETO, .mean = 3, .tail = 1, .min = 2, .max = 5}, FALSE},
+      {{.kind = TW_LENGTH_PARETO, .mean = 3, .tail = 100.1, .min = 2, .max = 5}, FALSE},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+    if (tw_length_check("length", &cases[i].length, 2, NULL) != cases[i].sound)
+      fail_msg("case %u", i);
+}
+
+/* Nothing is asked for where the mean of a law that needs no bounds is 0; the others have bounds. */
+static void no_length_is_none(void **state)
+{
+  (void)state;
+  assert_true(tw_length_is_none(&(tw_length){.kind = TW_LENGTH_LOGNORMAL}));
+  assert_false(tw_length_is_none(&(tw_length){.kind = TW_LENGTH_LOGNORMAL, .mean = 0.5}));
+  assert_false(tw_length_is_none(&(tw_length){.kind = TW_LENGTH_UNIFORM, .max = 3}));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -113,6 +154,8 @@ int main(void)
       cmocka_unit_test(empirical_lengths_follow_the_weights_of_a_file),
       cmocka_unit_test(a_factor_comes_before_the_bounds),
       cmocka_unit_test(tables_without_mass_are_refused),
+      cmocka_unit_test(what_cannot_be_drawn_is_refused),
+      cmocka_unit_test(no_length_is_none),
   };
   return cmocka_run_group_tests(tests, given_directory, remove_directory);
 }
