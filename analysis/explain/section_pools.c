@@ -322,7 +322,7 @@ static char *slo_sentence(const tw_explained *e)
     return g_strdup("No SLO is asked for.");
   g_autoptr(GString) limits = g_string_new(NULL);
   add_limits(slo, limits);
-  g_autofree char *share = tw_words_share(attained), *why = broken(e, slo);
+  g_autofree char *share = g_strdup_printf("%.4g %%", 100 * attained), *why = broken(e, slo);
   const char *of = limits->len > 0 ? limits->str : "by class";
   double unjudged = tw_run_summary_number(e->summary, "slo.unjudged") /
                     tw_run_summary_number(e->summary, "requests.arrived");

@@ -69,11 +69,23 @@ typedef struct tw_efficiency {
  *
  *     decode    t = launch + per-head · h + per-item · n + per-item-head · n · h + chain · mean context
  *                   + bytes / (memory · HBM bandwidth)
- *     prefill   t = max(host, launch + per-item · n + per-item-head · n · h + chain · mean chunk
- *                             + FLOPs / (compute · peak in bf16) + bytes / (memory · bandwidth))
+ *     prefill   t = max(host, projections + launch + per-item · n + per-item-head · n · h + chain · mean chunk
+ *                             + per-chosen · Σ tokens attended to + FLOPs / (compute · peak in bf16)
+ *                             + bytes / (memory · bandwidth)) - projections
  *
- * An indexer adds its own launch, host, per-item, chain over the whole context, bytes, and FLOPs in fp8. Bytes: of KV,
- * or of a state that is read and written. */
+ * An indexer adds its own launch, host, per-item, chain over the whole context, bytes, and FLOPs in fp8; in decode
+ * choose-launch as soon as a sequence has more tokens than are chosen, below which kernels choose nothing. In prefill it
+ * also gathers the keys of the batch, and its scores are one matrix of all new tokens by all of these keys, most of
+ * which are of other sequences (SGLang's dsa_indexer.py: fp8_mqa_logits). The host quantizes the rows of each product
+ * with weights in fp8 blocks, and is slower in contexts of more than TW_LONG_CONTEXT tokens. A batch whose contexts are
+ * all chosen whole, of at most TW_WHOLE_TOKENS in the sum, is attended to densely, as SGLang's backend for DSA does: the
+ * latents of its earlier tokens are expanded to keys and values of each head again,
+ *
+ *               t = max(whole-host, projections + whole-per-item-head · n · h + whole-expand · earlier tokens · h
+ *                                   + FLOPs at the rate of dense attention) - projections
+ *
+ * Bytes: of KV, or of a state that is read once and written once for each sequence, by decodes as by
+ * prompts. */
 #define TW_OPERATORS(X)                                                                                      \
   X(GATED_DELTA_NET, "gated-delta-net")                                                                      \
   X(KDA, "kda")                                                                                              \
@@ -99,7 +111,13 @@ typedef struct tw_operator {
   double index_memory, index_compute;
   gboolean index_skipped; /* prompts whose context is chosen whole do without the indexer */
   double index_host_s, index_launch_s, index_per_item_s, index_chain_s;
+  double choose_launch_s; /* decode: where a sequence has more tokens than are chosen */
+  double per_chosen_s, index_per_key_s, index_spread_s; /* prefill only, as what follows */
+  double block_host_s, long_host_s, long_per_seq_s;     /* more than host_s */
+  double whole_host_s, whole_expand_s,
+      whole_per_item_head_s; /* whole_host_s 0: nothing is attended to densely */
 } tw_operator;
+enum { TW_LONG_CONTEXT = 131072, TW_WHOLE_TOKENS = 131072 };
 
 /* A roof with a round edge: the fourth root of the sum of the fourth powers, by which products in CUDA graphs
  * on an H100 follow within 8 % (tests/validation/data/h100_kernels.csv; the hypotenuse is 30 % too slow at

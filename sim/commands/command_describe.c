@@ -75,6 +75,12 @@ void tw_describe_print(const tw_profile *profile)
            " tokens (%.1f %%) in whole blocks of %d, with an endless cache of prompts\n",
            facts.hit_tokens, 100 * (double)facts.hit_tokens / (double)facts.tokens[TW_TOKENS_PROMPT].sum,
            facts.block_tokens);
+  if (facts.reuse.p50_tokens > 0)
+    printf("reuse     half of them within %.3g million tokens of other prompts and %.3g s, 90 %% within %.3g "
+           "million "
+           "and %.3g s, 99 %% within %.3g million and %.3g s\n",
+           facts.reuse.p50_tokens * 1e-6, facts.reuse.p50_s, facts.reuse.p90_tokens * 1e-6, facts.reuse.p90_s,
+           facts.reuse.p99_tokens * 1e-6, facts.reuse.p99_s);
   if (facts.recorded_requests > 0)
     printf("recorded  %" G_GUINT64_FORMAT " tokens (%.1f %%) found by the recorded server's own cache\n",
            facts.recorded_cached_tokens,
@@ -172,6 +178,12 @@ json_t *tw_describe_json(const tw_profile *profile)
     set_count(object, "hit_tokens", facts.hit_tokens);
     if (facts.block_tokens > 0)
       set_count(object, "block_tokens", (guint64)facts.block_tokens);
+    set_real(object, "reuse_p50_tokens", facts.reuse.p50_tokens);
+    set_real(object, "reuse_p90_tokens", facts.reuse.p90_tokens);
+    set_real(object, "reuse_p99_tokens", facts.reuse.p99_tokens);
+    set_real(object, "reuse_p50_s", facts.reuse.p50_s);
+    set_real(object, "reuse_p90_s", facts.reuse.p90_s);
+    set_real(object, "reuse_p99_s", facts.reuse.p99_s);
   }
   if (facts.recorded_requests > 0)
     set_count(object, "recorded_cached_tokens", facts.recorded_cached_tokens);

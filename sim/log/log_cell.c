@@ -145,7 +145,10 @@ static char *write_number(char *to, double value, int decimals, gboolean trim)
     split_exactly(value, decimals, &whole, &fraction);
   if (signbit(value) && (!trim || whole > 0 || fraction > 0))
     *to++ = '-';
-  to = write_unsigned(to, whole);
+  if (whole < 10) /* of shares and short times */
+    *to++ = (char)('0' + whole);
+  else
+    to = write_unsigned(to, whole);
   if (decimals == 0 || (trim && fraction == 0))
     return to;
   *to++ = '.';

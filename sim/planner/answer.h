@@ -39,8 +39,9 @@ typedef struct tw_answer {
   GPtrArray *ranked;  /* array of tw_design *, those of the last round that hold, the best first */
   tw_design *nearest; /* The design that attains most, if none holds; NULL: none was run. */
   double nearest_attainment, nearest_size;
-  GPtrArray *checks; /* array of tw_check *, other runs of the best design */
-  GArray *levers;    /* array of tw_lever, the first being the design as it is; empty: not asked for */
+  GPtrArray *checks;    /* array of tw_check *, other runs of the best design */
+  GArray *levers;       /* array of tw_lever, the first being the design as it is; empty: not asked for */
+  double lever_slice_s; /* seconds of the load that they were tried on; INFINITY: all of it */
   double ttft_s, tpot_s, e2e_s, itl_s; /* limits of all requests; NAN: none, or by class */
   guint runs;                          /* number of runs that were needed, those kept from before included */
 } tw_answer;

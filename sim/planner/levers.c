@@ -1,5 +1,6 @@
 /* The levers of the best design, measured: how much more load it bears as it is, and with a little more of each
- * thing that may bind it. All are tried on the whole load, on the same rungs, so that their gains compare. */
+ * thing that may bind it. All are tried on the whole load, or on the same part of it around its busiest minute where it
+ * has very many requests, and on the same rungs, so that their gains compare. */
 #include "analysis/log/run_summary.h"
 #include "sim/planner/judge.h"
 #include "sim/planner/search.h"
@@ -68,6 +69,15 @@ static const lever_kind kinds[] = {{"as-it-is", "as it is", as_it_is},
                                    {"tpot", "a limit of TPOT 10 % longer", slower_tokens},
                                    {"memory", "95 % of the memory for weights and KV", more_memory}};
 
+/* Seconds of the load that levers are tried on: some twenty runs of a load of very many requests would take longer than
+ * all of the search. */
+static double lever_slice_s(const tw_search *s)
+{
+  const tw_demand *demand = &s->answer->demand;
+  double share = (double)s->question->lever_requests / (double)demand->requests;
+  return share < 1 ? demand->span_s / s->question->growth * share : INFINITY;
+}
+
 /* A lever on its way: the rungs between those known to hold and to break. */
 typedef struct pulled {
   const lever_kind *kind;
@@ -110,7 +120,7 @@ static gboolean try_middles(tw_search *s, const tw_design *design, GArray *all, 
     g_autofree char *directory =
         g_build_filename(s->answer->designs->directory, "runs", design->name, "levers", place, NULL);
     tw_job *job = tw_search_job(s, design, design->scenario, one->size,
-                                tw_search_factor(s, design->bracket.holds) * rungs[middle], INFINITY,
+                                tw_search_factor(s, design->bracket.holds) * rungs[middle], lever_slice_s(s),
                                 (const char *const *)one->assignments, directory, NULL, error);
     if (job == NULL)
       return FALSE;
@@ -140,6 +150,7 @@ gboolean tw_search_pull_levers(tw_search *s, const tw_design *design, GError **e
   if (!s->question->levers || !tw_demand_scales(&s->answer->demand))
     return TRUE;
   g_autoptr(GArray) all = pull_all(s, design);
+  s->answer->lever_slice_s = lever_slice_s(s);
   for (gboolean any = TRUE; any;)
     if (!try_middles(s, design, all, &any, error))
       return FALSE;

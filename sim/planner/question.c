@@ -169,7 +169,9 @@ static const tw_attribute effort_attributes[] = {
     {"seeds", TW_ATTR_INT, .fallback = "3", .min = 1, .max = 100, FIELD(seeds),
      .help = "with which the answer is run again"},
     {"levers", TW_ATTR_BOOL, .fallback = "true", FIELD(levers),
-     .help = "whether it is measured what binds the answer: some twenty runs of the whole load"},
+     .help = "whether it is measured what binds the answer, by some twenty runs"},
+    {"lever-requests", TW_ATTR_INT, .fallback = "50000", .min = 1, .max = 1e15, FIELD(lever_requests),
+     .help = "requests of each of these runs at most: a longer load is cut around its busiest minute"},
     {0}};
 static const tw_element effort_element = {"effort", "how long is searched", effort_attributes, NULL, NULL};
 

@@ -75,6 +75,7 @@ typedef struct tw_question {
   double growth;                                     /* factor on the load, 1: as given */
 
   gint64 coarse, finalists, seeds; /* how many designs are run briefly, and how many on the whole load */
+  gint64 lever_requests;           /* number of requests on which levers are tried at most */
   gboolean levers;                 /* whether it is measured what binds the answer */
   double slice_s;                  /* length of the part of the load that the first round runs */
 

@@ -15,6 +15,8 @@ typedef struct part {
 /* One group of layers. */
 typedef struct group {
   double layers, state_bytes, token_flops, attended_bytes, heads;
+  double projections; /* share of all projections' time that is one layer's */
+  double products, index_products, whole_flops;
   gint64 chosen;                       /* tokens that attention chooses; 0: none */
   const tw_operator *decode, *prefill; /* the device's rows for it; NULL: by the roof of its parts */
   part parts[TW_ATTENTION_PARTS];
@@ -27,8 +29,9 @@ struct tw_step_layers {
   double streamed_bytes; /* Bytes that hyper-connections move for a token in all layers. */
   double stream_layers;
   const tw_operator *streams;
-  double launch, speed; /* shares of launches that remain, and of the FLOP rate that is reached */
-  tw_kernels state, prompts;
+  double launch, speed;             /* shares of launches that remain, and of the FLOP rate that is reached */
+  gboolean blocks;                  /* weights of attention in fp8 blocks */
+  tw_kernels state, prompts, dense; /* dense: over KV that was expanded to 16 bits */
   group *groups;
 };
 
@@ -62,8 +65,10 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
                        .device = setting->device,
                        .launch = setting->software.launch,
                        .speed = setting->software.compute * (1 - setting->throttle),
+                       .blocks = setting->attention == TW_FP8_BLOCK,
                        .state = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, (tw_precision)setting->kv),
                        .prompts = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, (tw_precision)setting->kv),
+                       .dense = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, TW_BF16),
                        .groups = g_new0(group, (gsize)model->n_groups)};
   if (model->streams > 1) {
     /* A block reads and writes all streams in front of it and behind, and its own row. */
@@ -72,6 +77,8 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
     all->streams = operator_of(setting, "streams", TW_PHASE_PREFILL);
   }
   double softmax = setting->device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
+  double dense_softmax = setting->device->efficiency[TW_OP_ATTENTION_PREFILL][TW_BF16].softmax,
+         params = tw_model_projection_params(model);
   for (int i = 0; i < model->n_groups; i++) {
     const tw_layers *layers = &model->groups[i];
     tw_attention_work work =
@@ -81,12 +88,16 @@ tw_step_layers *tw_step_layers_new(const tw_step_setting *setting)
                  .state_bytes = work.state_bytes,
                  .token_flops = work.token_flops,
                  .heads = work.heads / all->tp,
+                 .projections = layers->attention != NULL ? work.params / params : 0,
+                 .products = work.products,
+                 .whole_flops = work.whole_flops > 0 ? work.whole_flops + 4 * work.heads * dense_softmax : 0,
                  .chosen = work.n_parts > 0 ? work.parts[0].cap : 0,
                  .decode = operator_of(setting, work.operator, TW_PHASE_DECODE),
                  .prefill = operator_of(setting, work.operator, TW_PHASE_PREFILL),
                  .attended_bytes = 2 * work.attended};
     for (int k = 0; k < work.n_parts; k++) {
       const tw_attention_part *from = &work.parts[k];
+      g->index_products += from->scan == TW_SCAN_INDEXER ? 2 * from->share : 0;
       g->parts[g->n_parts++] =
           (part){.cap = cap_index(model, from->cap),
                  .index = from->scan == TW_SCAN_INDEXER,
@@ -229,46 +240,92 @@ static tw_line measured_decode_s(const tw_step_layers *all, const group *g, cons
                p->kv_bytes / p->shards / micro / (bytes_per_s * (p->index ? o->index_memory : o->memory));
     read = tw_line_add(read, tw_line_scale(scanned_of(p, b).context,
                                            p->layers * (of_mean / (double)b->decode_seqs + of_sum)));
-    launches_s += p->index ? p->layers * all->launch * o->index_launch_s : 0;
+    if (p->index) { /* the part before it is what it chooses */
+      gboolean chooses = scanned_of(p - 1, b).context.growth < (double)b->decode_seqs;
+      launches_s += p->layers * all->launch * (o->index_launch_s + (chooses ? o->choose_launch_s : 0));
+    }
   }
   cost->classes[TW_TIME_ATTENTION].first += computed_s;
   cost->classes[TW_TIME_KV] = tw_line_add(cost->classes[TW_TIME_KV], read);
   return (tw_line){launches_s + computed_s + read.first, read.growth};
 }
 
-/* Prompts by the device's row for the operator. */
-static double measured_prefill_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
-                                 tw_step_cost *cost)
+/* What a batch of prompts is to one accelerator. */
+typedef struct prompts {
+  double tokens, seqs, read; /* new tokens, sequences, tokens of all their contexts */
+  double context;            /* of a sequence, in the mean */
+  double share;              /* of FLOPs of all heads, over the rate that is reached */
+  double projections_s;      /* of one layer */
+} prompts;
+
+/* Dense attention to contexts that are chosen whole, whose latents are expanded. */
+static double whole_prefill_s(const tw_step_layers *all, const group *g, const tw_batch *b, const prompts *p,
+                              tw_step_cost *cost)
 {
   const tw_operator *o = g->prefill;
-  double tokens = (double)b->prefill_tokens / micro, seqs = (double)MAX(b->prefill_seqs, 1),
-         share = all->speed > 0 ? 1 / (all->speed * micro * all->tp) : 0;
-  double flops_per_s = all->device->flops[TW_BF16] * o->compute, host_s = o->host_s, launches_s = o->launch_s;
+  double host_s = o->whole_host_s + (all->blocks ? (g->products - g->index_products) * o->block_host_s : 0);
+  double computed_s =
+      g->heads * (o->whole_per_item_head_s * p->tokens + o->whole_expand_s * fmax(0, p->read - p->tokens)) +
+      g->whole_flops * b->prefill_context * p->share * all->speed / all->dense.flops_per_s;
+  cost->classes[TW_TIME_ATTENTION].first += g->layers * computed_s;
+  return g->layers * fmax(host_s - p->projections_s, computed_s);
+}
+
+/* Seconds that an indexer adds to a layer of prompts. */
+static double index_s(const tw_step_layers *all, const group *g, const tw_batch *b, const part *scan,
+                      const prompts *p)
+{
+  const tw_operator *o = g->prefill;
   double peak = all->device->flops[isnan(all->device->flops[TW_FP8]) ? TW_BF16 : TW_FP8];
-  double computed_s = o->per_item_s * tokens + o->per_item_head_s * tokens * g->heads +
+  /* Each accelerator scores all keys. */
+  double flops = scan->prefill_flops * scanned_of(scan, b).attended * all->tp;
+  return o->index_per_item_s * p->tokens + flops * p->share / (peak * o->index_compute) +
+         scan->keys * (o->index_chain_s * p->context + o->index_per_key_s * p->read +
+                       o->index_spread_s * p->tokens * fmax(0, p->read - p->context));
+}
+
+/* Prompts by the device's row for the operator. */
+static double measured_prefill_s(const tw_step_layers *all, const group *g, const tw_batch *b, double micro,
+                                 double projections_s, tw_step_cost *cost)
+{
+  const tw_operator *o = g->prefill;
+  double seqs = (double)MAX(b->prefill_seqs, 1);
+  prompts p = {.tokens = (double)b->prefill_tokens / micro,
+               .seqs = seqs / micro,
+               .read = b->prefill_read / micro,
+               .context = b->prefill_read / seqs,
+               .share = all->speed > 0 ? 1 / (all->speed * micro * all->tp) : 0,
+               .projections_s = g->projections * projections_s};
+  gboolean whole = o->index_skipped && p.context <= (double)g->chosen;
+  if (whole && o->whole_host_s > 0 && g->whole_flops > 0 && p.read <= TW_WHOLE_TOKENS)
+    return whole_prefill_s(all, g, b, &p, cost);
+  double flops_per_s = all->device->flops[TW_BF16] * o->compute, host_s = o->host_s, launches_s = o->launch_s;
+  double computed_s = o->per_item_s * p.tokens + o->per_item_head_s * p.tokens * g->heads +
                       o->chain_s * (double)b->prefill_tokens / seqs +
-                      g->token_flops * (double)b->prefill_tokens * share / flops_per_s;
-  /* Nothing is scored of a context that is chosen whole. */
-  gboolean whole = o->index_skipped && b->prefill_read / seqs <= (double)g->chosen;
+                      g->token_flops * (double)b->prefill_tokens * p.share / flops_per_s +
+                      2 * g->state_bytes * p.seqs / all->tp / (all->device->hbm_bytes_per_s * o->memory);
+  /* Latents are attended to without the product that would expand them. */
+  double products = g->products - (g->whole_flops > 0) - (whole ? g->index_products : 0);
   for (int k = 0; k < g->n_parts; k++) {
-    const part *p = &g->parts[k];
-    double flops = p->prefill_flops * scanned_of(p, b).attended, some = p->layers / g->layers;
-    if (!p->index) {
-      computed_s += flops * share / flops_per_s;
-    } else if (!whole) {
-      /* Each accelerator scores all keys. */
+    const part *scan = &g->parts[k];
+    double attended = scanned_of(scan, b).attended, some = scan->layers / g->layers;
+    if (!scan->index) {
+      computed_s +=
+          scan->prefill_flops * attended * p.share / flops_per_s + o->per_chosen_s * attended / micro;
+    } else if (!whole) { /* Nothing is scored of a context that is chosen whole. */
       host_s += some * o->index_host_s;
       launches_s += some * o->index_launch_s;
-      computed_s +=
-          some * (o->index_per_item_s * tokens + flops * share * all->tp / (peak * o->index_compute));
+      computed_s += some * index_s(all, g, b, scan, &p);
     }
   }
+  host_s += (all->blocks ? products * o->block_host_s : 0) +
+            (p.context > TW_LONG_CONTEXT ? o->long_host_s + p.seqs * o->long_per_seq_s : 0);
   cost->classes[TW_TIME_ATTENTION].first += g->layers * computed_s;
-  return g->layers * fmax(host_s, all->launch * launches_s + computed_s);
+  return g->layers * fmax(host_s - p.projections_s, all->launch * launches_s + computed_s);
 }
 
 tw_line tw_step_layers_attention(const tw_step_layers *all, const tw_batch *b, double micro,
-                                 tw_step_cost *cost)
+                                 double projections_s, tw_step_cost *cost)
 {
   tw_line time = {0, 0};
   for (int i = 0; i < all->n_groups; i++) {
@@ -286,7 +343,7 @@ tw_line tw_step_layers_attention(const tw_step_layers *all, const tw_batch *b, d
         time = tw_line_add(time, part_s(all, &g->parts[k], b, micro, TRUE, cost));
     }
     if (b->prefill_tokens > 0 && g->prefill != NULL) {
-      time.first += measured_prefill_s(all, g, b, micro, cost);
+      time.first += measured_prefill_s(all, g, b, micro, projections_s, cost);
     } else if (b->prefill_tokens > 0) {
       time.first += prefill_state_s(all, g, b, micro, cost);
       for (int k = 0; k < g->n_parts; k++)

@@ -17,10 +17,11 @@ typedef struct tw_step_layers tw_step_layers;
 tw_step_layers *tw_step_layers_new(const tw_step_setting *setting);
 void tw_step_layers_free(tw_step_layers *layers);
 
-/* Seconds of the attention of one micro-batch of a rank in all layers; adds the FLOPs and bytes of the whole batch
- * to `cost`, and ends its validity where a line bends. */
+/* Seconds of the attention of one micro-batch of a rank in all layers, beside projections that take `projections_s` in
+ * all layers, and which the host's work hides behind, too; adds the FLOPs and bytes of the whole batch to `cost`, and
+ * ends its validity where a line bends. */
 tw_line tw_step_layers_attention(const tw_step_layers *layers, const tw_batch *batch, double micro,
-                                 tw_step_cost *cost);
+                                 double projections_s, tw_step_cost *cost);
 
 /* Sums over all layers, of a model with groups. */
 typedef struct tw_layers_sums {

@@ -298,10 +298,11 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
 {
   double tokens = (double)tw_batch_tokens(b), tokens_micro = tokens / micro;
   double flops = 2 * (tokens + padded) / micro / r->tp; /* FLOPs of each parameter. */
-  tw_line time =
-      r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, cost) : attention(r, b, micro, cost);
-  time.first += tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
-                           r->projection_bytes / r->tp, cost);
+  double projections_s = tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
+                                    r->projection_bytes / r->tp, cost);
+  tw_line time = r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, projections_s, cost)
+                                   : attention(r, b, micro, cost);
+  time.first += projections_s;
   time.first +=
       tw_dense_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp, cost);
   double rows_s = tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
@@ -478,6 +479,8 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   double works_s = micro * (layers.first + head + r->pp * stage_s) / r->pp;
   cost->bubble = r->pp > 1 ? fmax(0, 1 - works_s / cost->time_s.first) : 0;
   tw_classes_rest(cost, r->pp, micro, (tw_line){works_s, layers.growth * micro / r->pp});
+  cost->kernels_s = tw_classes_working(cost);
+  cost->kernels_s.first += cost->collective_s + (r->overlap ? 0 : micro * host_s);
 }
 
 static void destroy(void *state)

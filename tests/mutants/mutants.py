@@ -18,15 +18,14 @@ import tree_copy
 class Judge:
     """Tries changes on a copy, each on the tests that reach it, those first that say most for their time."""
 
-    def __init__(self, directory, jobs, only=""):
+    def __init__(self, directory, jobs, only="", settings=()):
         record = directory / "coverage.json"
-        if not record.exists():
-            sys.exit("mutants: run coverage.py first, which finds out what each test reaches")
-        self.coverage = coverages.Coverage.read(record)
-        self.copy = tree_copy.Copy(directory, "plain", jobs, "-DTW_WERROR=ON")
-        if not self.copy.make_tests(only):
+        self.coverage = coverages.Coverage.read(record) if record.exists() else coverages.Coverage()
+        self.copy = tree_copy.Copy(directory, "plain", jobs, "-DTW_WERROR=ON", *(f"-D{setting}" for setting in settings))
+        if not self.copy.make("tokenworks"):
             sys.exit(f"mutants: the copy does not build: see {self.copy.log}")
         self.copy.read_tests(only)
+        self.seconds = {test: self.coverage.seconds.get(test, 1) for test in self.copy.tests}
         self.kills = dict.fromkeys(self.copy.tests, 0)
         # A test that was written since the coverage was measured may reach anything.
         self.unknown = [test for test in self.copy.tests if test not in self.coverage.seconds]
@@ -43,7 +42,7 @@ class Judge:
         room = str(path.parent) + "/"
         own = [test for test in self.copy.tests if test.startswith(room)]
         reach = {*self.coverage.tests_of(path, text, start), *self.unknown, *own} & self.copy.tests.keys()
-        return sorted(reach, key=lambda test: self.coverage.seconds.get(test, 1) / (1 + self.kills[test]) /
+        return sorted(reach, key=lambda test: self.seconds[test] / (1 + self.kills[test]) /
                       (4 if test.startswith(room) else 1))
 
     def judge(self, path, text, start, mutant):
@@ -57,7 +56,7 @@ class Judge:
                 return "invalid"
             if self.code() == self.whole:
                 return "same"
-            if header and not self.copy.make(*{program for test in tests if (program := self.copy.program_of(test))}):
+            if header and not self.copy.make(*set().union(*(self.copy.programs[test] for test in tests))):
                 return "invalid"
             failed = self.first_failure(tests)
             if failed is not None:
@@ -77,7 +76,8 @@ class Judge:
                     running[pool.submit(self.copy.run, test)] = test
                 for done in concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED).done:
                     ended = running.pop(done)
-                    failed = failed if done.result()[0] else failed or ended
+                    passed, self.seconds[ended] = done.result()
+                    failed = failed if passed else failed or ended
         return failed
 
     def check(self):
@@ -141,6 +141,10 @@ def main():
     parser.add_argument("--number", type=int, default=72, help="of changes that compile, to other code")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers, or tests, at a time")
     parser.add_argument("--directory", type=pathlib.Path, default=tree_copy.SOURCE / "build/mutants")
+    parser.add_argument("--only", default="", metavar="REGEX", help="the tests that may see a change")
+    parser.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE", help="of CMake, for the copy")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begins no change after so much real time")
+    parser.add_argument("--resume", action="store_true", help="goes on with what an earlier call has tried")
     parser.add_argument("--trust", action="store_true", help="do not test the unchanged copy")
     parser.add_argument("--list", action="store_true", help="print the changes, and try none")
     parser.add_argument("patterns", nargs="*", default=changes.RESULT_BEARING, help="files to change, such as 'sim/kv/*.c'")
@@ -151,12 +155,15 @@ def main():
             text = (tree_copy.SOURCE / path).read_text()
             print(f"{path}:{text.count(chr(10), 0, start) + 1}: {text[start:end]} -> {token}")
         return
-    judge = Judge(arguments.directory, arguments.jobs)
+    begun = time.monotonic()
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    judge = Judge(arguments.directory, arguments.jobs, arguments.only, arguments.setting)
     if not arguments.trust:
         judge.check()
-    record = Record(arguments.directory / "verdicts.jsonl", False)
-    tried, survivors = try_changes(judge, arguments.seed, arguments.patterns, arguments.number, record)
-    print(f"{tried - len(survivors)} of {tried} killed ({100 * (tried - len(survivors)) / tried:.1f} %)")
+    record = Record(arguments.directory / "verdicts.jsonl", arguments.resume)
+    tried, survivors = try_changes(judge, arguments.seed, arguments.patterns, arguments.number, record,
+                                   begun + arguments.seconds)
+    print(f"{tried - len(survivors)} of {tried} killed ({100 * (tried - len(survivors)) / max(1, tried):.1f} %)")
     print("\n".join(survivors))
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 # Browsers, installations, job arrays, fuzzers and layers have nothing to say of results; chaos, kills and the planner's
@@ -22,13 +23,6 @@ def limit_cpu():
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 5))
 
 
-def properties_of(test):
-    """Returns the working directory and the environment that CTest tells of a test."""
-    properties = {entry["name"]: entry["value"] for entry in test["properties"]}
-    return {"directory": properties.get("WORKING_DIRECTORY"),
-            "environment": dict(pair.split("=", 1) for pair in properties.get("ENVIRONMENT", []))}
-
-
 class Copy:
     """A copy of the sources in `directory`/NAME, and a build of it below. Every room is a shared library, so that a
     change of one source is compiled and linked once, and every test program takes it up."""
@@ -36,7 +30,7 @@ class Copy:
     def __init__(self, directory, name, jobs, *settings):
         directory = directory.absolute()
         self.tree, self.build, self.log = directory / name, directory / name / "build/all", directory / f"{name}.log"
-        self.jobs = jobs
+        self.jobs, self.making = jobs, threading.Lock()
         files = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True).stdout
         names = {name for name in files.decode().split("\0") if name and (SOURCE / name).exists()}
         for path in [path for path in self.tree.rglob("*") if path.is_file() or path.is_symlink()]:
@@ -62,36 +56,35 @@ class Copy:
     def make(self, *targets):
         return self.command(["ninja", "-C", self.build, "-j", str(self.jobs), *targets])
 
-    def make_tests(self, only):
-        """Builds the program, and the programs of the fast tests whose names match; returns whether all were built."""
+    def read_tests(self, only=""):
+        """Reads the fast tests whose names match: by name, the command and its environment, and the programs that it runs."""
         said = subprocess.run(["ninja", "-C", self.build, "-t", "targets", "all"], capture_output=True, check=True).stdout
-        targets = re.findall(r"^([\w-]+): phony", said.decode(), re.MULTILINE)
-        words = {word for test in self.list_tests(only) for word in
-                 ["test-" + test["name"].replace("/", "-"), *test.get("command", []), *properties_of(test)["environment"].values()]}
-        return self.make("tokenworks", *sorted({pathlib.Path(word).name for word in words}.intersection(targets)))
-
-    def list_tests(self, only):
-        """Returns what CTest tells of the fast tests whose names match."""
+        targets = set(re.findall(r"^([\w-]+): phony", said.decode(), re.MULTILINE)) - {"tokenworks"}
         listing = json.loads(subprocess.run(["ctest", "--test-dir", self.build, "--show-only=json-v1"],
                                             capture_output=True, check=True).stdout)
-        return [test for test in listing["tests"] if re.search(only, test["name"]) and not SLOW.search(test["name"])]
+        self.tests, self.programs = {}, {}
+        for test in listing["tests"]:
+            name = test["name"]
+            if not re.search(only, name) or SLOW.search(name):
+                continue
+            properties = {entry["name"]: entry["value"] for entry in test["properties"]}
+            environment = dict(pair.split("=", 1) for pair in properties.get("ENVIRONMENT", []))
+            # CTest tells no command of a program that is not built yet.
+            command = test.get("command") or [str(self.build / "tests" / ("test-" + name.replace("/", "-")))]
+            self.tests[name] = (command, properties.get("WORKING_DIRECTORY"), environment)
+            self.programs[name] = targets & {pathlib.Path(word).name for word in [*command, *environment.values()]}
 
-    def read_tests(self, only=""):
-        """Reads the fast tests that are built and whose names match: by name, the command and its environment."""
-        self.tests = {}
-        for test in self.list_tests(only):
-            if "command" in test:
-                properties = properties_of(test)
-                self.tests[test["name"]] = (test["command"], properties["directory"], properties["environment"])
-
-    def program_of(self, test):
-        """Returns the target that a test runs, or None where it is the program of all."""
-        command = pathlib.Path(self.tests[test][0][0])
-        return command.name if command.is_relative_to(self.build) else None
+    def make_tests(self, only):
+        """Builds the program, and those of the fast tests whose names match; returns whether all were built."""
+        self.read_tests(only)
+        return self.make("tokenworks", *sorted(set().union(*self.programs.values())))
 
     def run(self, test):
         """Runs a test; returns whether it passed (or was skipped), and the seconds of a processor that it took."""
         command, directory, own = self.tests[test]
+        with self.making:
+            if self.programs[test] and not self.make(*self.programs[test]):
+                sys.exit(f"{test} does not build: see {self.log}")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         with open(self.log, "a") as out:
             out.write(f"== {test}\n")

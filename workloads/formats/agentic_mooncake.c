@@ -75,7 +75,7 @@ static gboolean read_waits(tw_trace_source *source, const tw_json *object, tw_tr
     return FALSE;
   for (const tw_json *name = list != NULL && list->kind == TW_JSON_ARRAY ? list->first : NULL; name != NULL;
        name = name->next) {
-    if (name->kind != TW_JSON_STRING)
+    if (name->text == NULL)
       return tw_json_fault(source->json, name, error, "\"wait_for\" holds what is no name");
     tw_trace_row_wait(row, name->text, FALSE, delay_s + tool_s);
     const double *end_s = g_hash_table_lookup(own->ends, name->text);

@@ -78,9 +78,8 @@ static gboolean expand_dynamo(tw_trace_source *source, const tw_json *document, 
   const tw_json *context = tw_json_get(object, "agent_context");
   const tw_json *agent = tw_trace_json_find(context, "session_id|trajectory_id|program_id"),
                 *parent = tw_trace_json_find(context, "parent_session_id|parent_trajectory_id");
-  if (agent != NULL && agent->kind == TW_JSON_STRING)
-    name_agent(source, agent->text, parent != NULL && parent->kind == TW_JSON_STRING ? parent->text : NULL,
-               row);
+  if (agent != NULL && agent->text != NULL) /* a name, or a number */
+    name_agent(source, agent->text, parent != NULL ? parent->text : NULL, row);
   return TRUE;
 }
 

@@ -22,7 +22,7 @@ static const tw_json *attribute(const tw_json *span, const char *name)
 static const char *attribute_text(const tw_json *span, const char *name)
 {
   const tw_json *value = attribute(span, name);
-  return value != NULL && value->kind == TW_JSON_STRING ? value->text : NULL;
+  return value != NULL ? value->text : NULL;
 }
 
 static const char *either_text(const tw_json *span, const char *name, const char *other)
@@ -148,13 +148,15 @@ static gboolean add_span(tw_trace_source *source, const tw_json *span, const cha
     row->failure = "a prompt of too many tokens";
   if (row->failure != NULL)
     return TRUE;
-  if (!tw_trace_json_instant(source, span, "start_time|startTimeUnixNano", 1000000000, &start, error) ||
+  if (!tw_trace_json_instant(source, span, "start_time|startTimeUnixNano|start_time_unix_nano", 1000000000,
+                             &start, error) ||
       !tw_trace_since_first(source, start, "start", "of this span", &request->arrival_s, error) ||
       !tw_trace_class(source, either_text(span, "gen_ai.request.model", "llm.model_name"), &request->class,
                       error))
     return FALSE;
-  if (tw_trace_json_find(span, "end_time|endTimeUnixNano") != NULL) {
-    if (!tw_trace_json_instant(source, span, "end_time|endTimeUnixNano", 1000000000, &end, error))
+  if (tw_trace_json_find(span, "end_time|endTimeUnixNano|end_time_unix_nano") != NULL) {
+    if (!tw_trace_json_instant(source, span, "end_time|endTimeUnixNano|end_time_unix_nano", 1000000000, &end,
+                               error))
       return FALSE;
     row->service_s = fmax(tw_instant_between(start, end), 0);
   }
@@ -179,7 +181,7 @@ static gboolean add_spans(tw_trace_source *source, const tw_json *part, const tw
 /* The parts of a list under a key, one of them named `below` after another. */
 static gboolean walk(tw_trace_source *source, const tw_json *object, const char *const *keys, GError **error)
 {
-  const tw_json *list = tw_json_get(object, keys[0]);
+  const tw_json *list = tw_trace_json_find(object, keys[0]);
   if (keys[1] == NULL)
     return add_spans(source, object, list, error);
   gboolean good = TRUE;
@@ -191,16 +193,19 @@ static gboolean walk(tw_trace_source *source, const tw_json *object, const char 
 
 static gboolean expand_otel(tw_trace_source *source, const tw_json *document, GError **error)
 {
-  static const char *const otlp[] = {"resourceSpans", "scopeSpans", "spans", NULL}, *const plain[] = {"spans",
-                                                                                                      NULL};
-  if (tw_json_get(document, "resourceSpans") != NULL)
+  /* Protocol buffers are written with either kind of names. */
+  static const char *const otlp[] = {"resourceSpans|resource_spans",
+                                     "scopeSpans|scope_spans|instrumentationLibrarySpans", "spans", NULL},
+                           *const plain[] = {"spans", NULL};
+  if (tw_trace_json_find(document, otlp[0]) != NULL)
     return walk(source, document, otlp, error);
   if (tw_json_get(document, "spans") != NULL)
     return walk(source, document, plain, error);
   return add_span(source, document, NULL, error);
 }
 
-static const char *const fields[] = {"resourceSpans|spans|spanId|span_id|startTimeUnixNano", NULL};
+static const char *const fields[] = {"resourceSpans|resource_spans|spans|spanId|span_id|startTimeUnixNano",
+                                     NULL};
 
 const tw_trace_format tw_trace_otel = {
     .name = "otel",

@@ -70,6 +70,7 @@ static void dsa_work(const tw_layers *layers, double hidden, double number_bytes
   work->operator= "dsa";
   selected->scan = TW_SCAN_SELECTED;
   selected->cap = shape->top_k;
+  work->whole_flops = selected->prefill_flops;
   selected->prefill_flops = selected->decode_flops; /* each query has tokens of its own: latents are read */
   if (number_bytes <= 1)
     work->kv_bytes = selected->kv_bytes = latent + latent / 128 * 4 + 2 * rope;

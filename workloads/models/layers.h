@@ -42,6 +42,9 @@ typedef struct tw_attention_work {
   double window_bytes; /* KV that a sequence holds of its last tokens only, at most */
   double state_bytes;  /* State of a sequence, which does not grow; its heads divide it. */
   double token_flops;  /* FLOPs of a new token, beside projections and context. */
+  /* FLOPs for each token of context where a prompt's context is attended to densely because all of it is chosen; 0:
+   * that is not done. */
+  double whole_flops;
   tw_attention_part parts[TW_ATTENTION_PARTS];
   int n_parts;
   const char *operator; /* the row of a device that its kernels are measured by; NULL: those of attention */

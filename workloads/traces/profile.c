@@ -1,6 +1,7 @@
 #include "workloads/traces/profile.h"
 
 #include "workloads/draw/chance.h"
+#include "workloads/traces/reuse.h"
 #include "workloads/traces/trace_rows.h"
 
 #include <math.h>
@@ -27,6 +28,8 @@ struct tw_profile {
   guint64 session_requests, most_turns, reasoning_requests;
   GHashTable *blocks; /* how they were seen, by chains of hash ids, owned */
   GHashTable *pieces; /* Pieces of unequal length, likewise by chains of ids. */
+  GArray *chains;     /* guint64: those of the request at hand */
+  tw_reuse *reuse;    /* of whole blocks */
   guint64 hit_tokens, zero_outputs, recorded_requests, recorded_cached_tokens;
   gint32 block_tokens;    /* -1: different ones */
   GHashTable *agents;     /* set of "session/agent" of those that have a name, owned */
@@ -49,6 +52,8 @@ tw_profile *tw_profile_new(void)
   profile->classes = g_array_new(FALSE, FALSE, sizeof(class_count));
   profile->blocks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
   profile->pieces = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  profile->chains = g_array_new(FALSE, FALSE, sizeof(guint64));
+  profile->reuse = tw_reuse_new();
   profile->agents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   profile->waited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   profile->waits_s = g_array_new(FALSE, FALSE, sizeof(double));
@@ -67,6 +72,8 @@ void tw_profile_free(tw_profile *profile)
   g_hash_table_destroy(profile->sessions);
   g_hash_table_destroy(profile->blocks);
   g_hash_table_destroy(profile->pieces);
+  g_array_unref(profile->chains);
+  tw_reuse_free(profile->reuse);
   g_hash_table_destroy(profile->agents);
   g_hash_table_destroy(profile->waited);
   g_array_unref(profile->waits_s);
@@ -137,17 +144,19 @@ static guint64 chain_on(guint64 chain, guint64 id)
 }
 
 /* How many leading ids were seen before, and how many of these as whole blocks; from now on, all of the
- * request's are, the first `whole` of them as such. */
+ * request's are, the first `whole` of them as such. `chains` becomes theirs. */
 typedef struct {
   gint32 seen, whole;
 } leading;
 
-static leading leading_seen(GHashTable *table, const tw_request *request, gint32 whole)
+static leading leading_seen(GHashTable *table, const tw_request *request, gint32 whole, GArray *chains)
 {
   guint64 chain = (guint64)request->hash_tokens;
   leading found = {0, 0};
+  g_array_set_size(chains, 0);
   for (gint32 i = 0; i < request->n_hashes; i++) {
     chain = chain_on(chain, request->hashes[i]);
+    g_array_append_val(chains, chain);
     gpointer before = found.seen == i ? g_hash_table_lookup(table, &chain) : NULL;
     found.seen += before != NULL;
     found.whole += GPOINTER_TO_INT(before) == AS_WHOLE && found.whole == i;
@@ -164,13 +173,18 @@ static void add_blocks(tw_profile *profile, const tw_request *request, gboolean 
   if (request->n_hashes == 0)
     return;
   gint32 tokens = request->hash_tokens;
-  leading found = leading_seen(profile->blocks, request, request->prompt_tokens / tokens);
+  gint32 whole = request->prompt_tokens / tokens;
+  leading found = leading_seen(profile->blocks, request, whole, profile->chains);
   if (shares) {
     profile->hashed_requests++;
     profile->sharing_requests += found.seen > 0;
     profile->shared_prompt_tokens += (guint64)MIN((gint64)found.seen * tokens, request->prompt_tokens);
   }
-  profile->hit_tokens += (guint64)((gint64)MIN(found.whole, (request->prompt_tokens - 1) / tokens) * tokens);
+  gint32 hits = MIN(found.whole, (request->prompt_tokens - 1) / tokens);
+  profile->hit_tokens += (guint64)((gint64)hits * tokens);
+  for (gint32 i = MIN(whole, request->n_hashes); i-- > 0;)
+    tw_reuse_add(profile->reuse, g_array_index(profile->chains, guint64, i), tokens, request->arrival_s,
+                 i < hits);
   if (profile->block_tokens != tokens)
     profile->block_tokens = profile->block_tokens == 0 ? tokens : -1;
 }
@@ -178,7 +192,7 @@ static void add_blocks(tw_profile *profile, const tw_request *request, gboolean 
 /* Pieces of unequal length: all tokens of those that lead, and the whole blocks that they are cut into. */
 static void add_pieces(tw_profile *profile, const tw_trace_row *row, gint32 block_tokens)
 {
-  leading found = leading_seen(profile->pieces, &row->request, 0);
+  leading found = leading_seen(profile->pieces, &row->request, 0, profile->chains);
   profile->hashed_requests++;
   profile->sharing_requests += found.seen > 0;
   for (gint32 i = 0; i < found.seen; i++)
@@ -368,6 +382,7 @@ void tw_profile_read(const tw_profile *profile, tw_profile_facts *facts)
       .in_flight_mean = profile->served > 0 && span_s > 0 ? profile->service_s / span_s : NAN,
       .most_in_flight = profile->most_in_flight,
   };
+  tw_reuse_read(profile->reuse, &facts->reuse);
   read_waits(profile, facts);
   for (int i = 0; i < TW_TOKENS_KINDS; i++)
     read_tokens(profile->counts[i], profile->requests, &facts->tokens[i]);

@@ -6,6 +6,7 @@
 #define TW_WORKLOADS_PROFILE_H
 
 #include "workloads/formats/row.h"
+#include "workloads/traces/reuse.h"
 
 typedef enum {
   TW_TOKENS_PROMPT,
@@ -41,7 +42,8 @@ typedef struct tw_profile_facts {
    * before, also those of a last block that is not full; and those in whole blocks alone, never the whole
    * prompt. */
   guint64 shared_prompt_tokens, hit_tokens;
-  gint32 block_tokens; /* tokens of these blocks; 0: there are none, or of different sizes */
+  tw_reuse_facts reuse; /* of hit_tokens */
+  gint32 block_tokens;  /* tokens of these blocks; 0: there are none, or of different sizes */
   guint64 recorded_requests,
       recorded_cached_tokens; /* tokens that the recorded server's own cache found, where the trace says so */
   guint64 agents;             /* different ones, each session's first counted; 0: no sessions */

@@ -190,6 +190,17 @@ static void what_binds_is_measured(void **state)
   json_decref(all);
 }
 
+/* Levers are tried on a part of a load that has more requests than are asked for: 300 of some 1,800 come in 15 s of 90. */
+static void levers_of_a_long_load_are_tried_on_a_part(void **state)
+{
+  given_file(state, "part-levers.xml",
+             QUESTION("optimise=\"accelerators\"", "ttft=\"500ms\" tpot=\"15ms\"", "<layout tp=\"8\"/>",
+                      "<effort slice=\"20s\" seeds=\"1\" finalists=\"1\" lever-requests=\"300\"/>"));
+  expect(state, "plan $/part-levers.xml -o $/part-levers -q", 0, "\nTried on 1", "");
+  g_autofree char *text = contents(state, "part-levers/plan.json");
+  assert_non_null(strstr(text, "Tried on 1"));
+}
+
 /* Its load cannot be multiplied, but is cut for the first rounds. */
 static void a_generator_that_is_written_out_is_planned_for(void **state)
 {
@@ -375,6 +386,7 @@ int main(void)
       cmocka_unit_test(racks_have_to_fit_on_the_floor),
       cmocka_unit_test(the_largest_load_on_a_site_is_found),
       cmocka_unit_test(what_binds_is_measured),
+      cmocka_unit_test(levers_of_a_long_load_are_tried_on_a_part),
       cmocka_unit_test(a_generator_that_is_written_out_is_planned_for),
       cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
       cmocka_unit_test(caps_on_power_make_room_for_more),

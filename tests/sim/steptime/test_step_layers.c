@@ -12,8 +12,10 @@
   "qk-rope-head-dim=\"64\" v-head-dim=\"128\" top-k=\"2048\" index-heads=\"64\" index-head-dim=\"128\"/>"
 #define GQA "<gqa heads=\"8\" kv-heads=\"2\" head-dim=\"128\"/>"
 
-static tw_step_cost attention_of(void **state, const char *text, const char *device_name,
-                                 const tw_batch *batch, tw_line *time)
+/* Attention beside projections that take so many seconds in all layers, with weights in `attention`. */
+static tw_step_cost attention_beside(void **state, const char *text, const char *device_name,
+                                     const tw_batch *batch, double projections_s, int attention,
+                                     tw_line *time)
 {
   g_autofree char *path = given_text(state, "m.xml", text);
   g_autoptr(tw_faults) faults = tw_faults_new();
@@ -25,13 +27,41 @@ static tw_step_cost attention_of(void **state, const char *text, const char *dev
                              .parallelism = {1, 1, 1, 1},
                              .weights = TW_BF16,
                              .kv = TW_FP8,
-                             .attention = TW_BF16,
+                             .attention = attention,
                              .software = {.launch = 1, .compute = 1}};
   tw_step_layers *layers = tw_step_layers_new(&setting);
   tw_step_cost cost = {.valid = G_MAXINT64};
-  *time = tw_step_layers_attention(layers, batch, 1, &cost);
+  *time = tw_step_layers_attention(layers, batch, 1, projections_s, &cost);
   tw_step_layers_free(layers);
   return cost;
+}
+
+static tw_step_cost attention_of(void **state, const char *text, const char *device_name,
+                                 const tw_batch *batch, tw_line *time)
+{
+  return attention_beside(state, text, device_name, batch, 0, TW_BF16, time);
+}
+
+/* Chunks of so many tokens behind so many others of each sequence, with caps of 2048 tokens. */
+static tw_batch prompts(gint64 seqs, gint64 tokens, gint64 earlier)
+{
+  double each = (double)tokens, done = (double)earlier, capped = 0;
+  for (gint64 i = 1; i <= tokens; i++)
+    capped += (double)MIN(earlier + i, 2048);
+  return (tw_batch){.prefill_seqs = seqs,
+                    .prefill_tokens = seqs * tokens,
+                    .prefill_context = (double)seqs * (each * done + each * (each + 1) / 2),
+                    .prefill_windowed = (double)seqs * capped,
+                    .prefill_read = (double)(seqs * (tokens + earlier)),
+                    .next_full = G_MAXINT64};
+}
+
+static const tw_operator *row_of(const char *name, tw_device **device)
+{
+  g_autoptr(tw_faults) faults = tw_faults_new();
+  *device = tw_device_load(name, NULL, faults);
+  assert_non_null(*device);
+  return &(*device)->operators[TW_OPERATOR_DSA][TW_PHASE_PREFILL][1];
 }
 
 static tw_batch decodes(gint64 seqs, gint64 context, gint64 cap)
@@ -68,6 +98,66 @@ static void sparse_attention_goes_on_with_its_keys_alone(void **state)
   assert_true(below.growth > 2 * beyond.growth && beyond.growth > 0);
   assert_near(cost.bytes.growth, 4.0 * 4 * 132, 1e-6);
   assert_near(cost.bytes.first, 4.0 * (4 * 2048.0 * 656 + 4 * 100000.0 * 132), 1);
+}
+
+/* Four layers of a few tokens take the host's time: that of dense attention where the top 2048 are the whole context, else
+ * that of the sparse kernels and the indexer; projections hide as much of it as they take, and weights in fp8 blocks
+ * add a kernel for each product: four where latents are expanded; else three, and two of the indexer. */
+static void the_host_launches_what_the_context_asks_for(void **state)
+{
+  g_autoptr(tw_device) device = NULL;
+  const tw_operator *o = row_of("b200-sxm", &device);
+  tw_batch whole = prompts(1, 16, 2032), sparse = prompts(1, 16, 2033), far = prompts(2, 16, 200000);
+  tw_line time;
+  attention_of(state, MODEL(DSA), "b200-sxm", &whole, &time);
+  assert_near(time.first, 4 * o->whole_host_s, 1e-12);
+  attention_of(state, MODEL(DSA), "b200-sxm", &sparse, &time);
+  assert_near(time.first, 4 * (o->host_s + o->index_host_s), 1e-12);
+  attention_of(state, MODEL(DSA), "b200-sxm", &far, &time);
+  assert_near(time.first, 4 * (o->host_s + o->index_host_s + o->long_host_s + 2 * o->long_per_seq_s), 1e-12);
+  attention_beside(state, MODEL(DSA), "b200-sxm", &sparse, 4e-4, TW_FP8_BLOCK, &time);
+  assert_near(time.first, 4 * (o->host_s + o->index_host_s + 5 * o->block_host_s - 1e-4), 1e-12);
+  attention_beside(state, MODEL(DSA), "b200-sxm", &whole, 4e-4, TW_FP8_BLOCK, &time);
+  assert_near(time.first, 4 * (o->whole_host_s + 4 * o->block_host_s - 1e-4), 1e-12);
+}
+
+/* Contexts of 64 sequences that are chosen whole: latents of 64 * 1900 tokens are expanded for 128 heads, unless they are
+ * more than 131072. */
+static void latents_are_expanded_where_all_are_chosen(void **state)
+{
+  g_autoptr(tw_device) device = NULL;
+  const tw_operator *o = row_of("b200-sxm", &device);
+  double rate = device->flops[TW_BF16] * device->efficiency[TW_OP_ATTENTION_PREFILL][TW_BF16].compute_peak,
+         softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][TW_BF16].softmax;
+  tw_batch fits = prompts(64, 100, 1900), many = prompts(70, 100, 1900);
+  tw_line time;
+  attention_of(state, MODEL(DSA), "b200-sxm", &fits, &time);
+  double pairs = 64 * (100 * 1900.0 + 5050), flops = 128 * (2 * (128 + 64 + 128) + 4 * softmax);
+  assert_near(
+      time.first,
+      4 * (128 * (o->whole_per_item_head_s * 6400 + o->whole_expand_s * 64 * 1900) + pairs * flops / rate),
+      1e-9);
+  attention_of(state, MODEL(DSA), "b200-sxm", &many, &time);
+  double chosen =
+      70 * (100 * 1900.0 + 5050) * 128 * 2 * (512 + 64 + 512) / (device->flops[TW_BF16] * o->compute);
+  assert_near(time.first, 4 * (o->launch_s + o->per_item_s * 7000 + chosen), 1e-9);
+}
+
+/* Of as many new tokens and as many pairs in two sequences, the scores are a matrix twice as wide. */
+static void scores_are_of_the_keys_of_all_sequences(void **state)
+{
+  g_autoptr(tw_device) device = NULL;
+  const tw_operator *o = row_of("b200-sxm", &device);
+  tw_batch one = prompts(1, 4096, 50000), two = prompts(2, 2048, 50000);
+  tw_line alone, together;
+  attention_of(state, MODEL(DSA), "b200-sxm", &one, &alone);
+  attention_of(state, MODEL(DSA), "b200-sxm", &two, &together);
+  double scored =
+      (two.prefill_context - one.prefill_context) * 2 * 64 * 128 / (device->flops[TW_FP8] * o->index_compute);
+  double keys = o->index_chain_s * (52048 - 54096) + o->index_per_key_s * (104096 - 54096) +
+                o->index_spread_s * 4096 * 52048;
+  assert_near(together.first - alone.first, 4 * (scored + keys), 1e-9);
+  assert_true(o->index_spread_s > 0 && o->index_per_key_s > 0 && o->index_chain_s > 0);
 }
 
 /* A device without a row for the operator takes it by the roof: 2 * 2 * 128 bytes of KV a token. */
@@ -133,6 +223,9 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(linear_attention_costs_its_state_at_any_context),
       cmocka_unit_test(sparse_attention_goes_on_with_its_keys_alone),
+      cmocka_unit_test(the_host_launches_what_the_context_asks_for),
+      cmocka_unit_test(latents_are_expanded_where_all_are_chosen),
+      cmocka_unit_test(scores_are_of_the_keys_of_all_sequences),
       cmocka_unit_test(what_was_not_measured_is_taken_by_the_roof),
       cmocka_unit_test(a_state_is_worth_so_many_blocks),
       cmocka_unit_test(parts_of_a_checkpoint_have_formats_of_their_own),

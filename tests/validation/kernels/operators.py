@@ -2,11 +2,13 @@
 are there: aiconfigurator's CSV files (Apache-2.0, not shipped), whose latencies are milliseconds.
 
     operators.py KERNELS PREFIX DEVICE.xml             prints how far the device's rows are off, by operator and phase
-    operators.py KERNELS PREFIX DEVICE.xml --fit       prints rows fitted to the files, with their errors
+    operators.py KERNELS PREFIX DEVICE.xml --fit       prints rows fitted to the files, with their errors; names such as
+                                                       dsa-prefill behind it say which
 
 PREFIX is how the files of a device begin, such as b200_sxm. A module holds the projections too: they are taken by the
 device's <efficiency op="linear"> rows, as the simulator takes them (sim/steptime/step_layers.c), and the rest is the
-operator's. Fits minimize the mean absolute logarithm of predicted over measured time, by Nelder and Mead's simplex.
+operator's. Fits minimize the mean absolute logarithm of predicted over measured time, by Nelder and Mead's simplex;
+prompts that are attended to densely are fitted by themselves. Errors are of the modules that were not fitted to.
 """
 
 import collections
@@ -20,7 +22,9 @@ import sys
 
 kernels, prefix, device_file = sys.argv[1:4]
 FIT = "--fit" in sys.argv
-MOST_ROWS, FITTED_ROWS, MOST_TOKENS = 5000, 900, 131072
+ONLY = [a for a in sys.argv[4:] if not a.startswith("--")]  # such as dsa-prefill; all if empty
+MOST_ROWS, FITTED_ROWS, MOST_TOKENS, ROUNDS, STARTS = 5000, 900, 131072, 1200, 4
+WHOLE_TOKENS = LONG_CONTEXT = 131072  # as in platforms/reader/device.h
 
 # Shapes of the models in the files; heads are those of the file's row.
 V32 = dict(hidden=7168, q=1536, kv=512, nope=128, rope=64, v=128, index_heads=64)
@@ -52,6 +56,9 @@ class Device:
             if element.startswith("<operator"):
                 for kv in [a["kv"]] if "kv" in a else ["bf16", "fp8"]:
                     self.operators[a["kind"], a["phase"], kv] = a
+            elif a["op"] == "attention-prefill":
+                if "precision" not in a:
+                    self.dense = float(a["compute-peak"]), float(a.get("softmax", 0))
             elif a["op"] == "linear":
                 self.linear[a.get("precision", "bf16")] = (float(a.get("compute-peak", 1)), float(a["memory"]),
                                                            seconds(a["launch"]))
@@ -83,12 +90,15 @@ def module(device, kind, phase, r):
     narrow = "fp8" in r["kv_cache_dtype"]
     precision = "fp8-block" if r["gemm_type"] == "fp8_block" else "bf16"
     indexed, ratio, window, cap, products = "skip" not in r["op_name"], 1, 0, 2048, 4
+    dense, dense_flops = False, 0
     if kind == "dsa":
         m = V32 if "V3.2" in r["model"] else GLM
         params = (m["hidden"] * (m["q"] + m["kv"] + m["rope"]) + m["q"] * heads * (m["nope"] + m["rope"]) +
                   m["kv"] * heads * (m["nope"] + m["v"]) + heads * m["v"] * m["hidden"])
         numbers = 2 * m["hidden"] + heads * (m["nope"] + m["rope"] + m["v"]) + m["kv"]
         entry, flops, key = 656 if narrow else 1152, 2 * heads * (2 * m["kv"] + m["rope"]), 132
+        dense = not decode and context <= cap and seqs * context <= WHOLE_TOKENS
+        dense_flops = 2 * (m["nope"] + m["rope"] + m["v"])
     elif kind == "block-sparse":
         m, kv = M3, max(1, 4 * heads // 64)
         params = m["hidden"] * m["d"] * (2 * heads + 2 * kv) + m["hidden"] * (m["index_heads"] + 1) * INDEX_DIM
@@ -103,7 +113,9 @@ def module(device, kind, phase, r):
         ratio = 4 if indexed else 128
         cap = m["top_k"] * ratio if indexed else 1 << 40
         entry, flops, key = 584, 4 * heads * m["d"], 132
+    blocks = (products - (kind == "dsa" and not dense)) if precision == "fp8-block" else 0
     if indexed and kind != "block-sparse":
+        blocks += 2 * (precision == "fp8-block" and not (kind == "dsa" and context <= cap))
         params += m["q"] * m["index_heads"] * INDEX_DIM + m["hidden"] * (INDEX_DIM + m["index_heads"])
         products += 2
     if decode:
@@ -115,35 +127,51 @@ def module(device, kind, phase, r):
     return dict(measured=float(r["latency"]) * 1e-3, heads=heads, items=tokens, chosen=chosen, scored=scored,
                 entry=entry, key=key, flops=flops, index_flops=2 * m["index_heads"] * INDEX_DIM, indexed=indexed,
                 projections=device.products_s(precision, params, products, tokens, numbers),
-                kv="fp8" if narrow else "bf16")
+                kv="fp8" if narrow else "bf16", seqs=seqs, context=context, cap=cap, keys=1 / ratio, blocks=blocks, dense=dense,
+                earlier=seqs * done, dense_flops=dense_flops, dense_pairs=seqs * (new * done + new * (new + 1) / 2))
 
 
 DECODE = ("launch", "per-head", "per-item", "per-item-head", "chain", "memory", "index-launch", "index-chain",
-          "index-memory")
-PREFILL = ("host", "launch", "per-item", "per-item-head", "compute", "index-host", "index-launch", "index-per-item",
-           "index-compute")
-START = {"decode": (30e-6, 1e-7, 1e-7, 2e-9, 1e-9, 0.5, 20e-6, 3e-10, 0.3),
-         "prefill": (400e-6, 50e-6, 5e-8, 1e-9, 0.3, 300e-6, 20e-6, 5e-8, 0.2)}
+          "index-memory", "choose-launch")
+PREFILL = ("host", "block-host", "index-host", "long-host", "long-per-seq", "launch", "per-item", "per-item-head",
+           "per-chosen", "compute", "index-per-item", "index-chain", "index-per-key", "index-spread", "index-compute")
+WHOLE = ("whole-host", "block-host", "whole-expand", "whole-per-item-head")
+START = {DECODE: (30e-6, 1e-7, 1e-7, 2e-9, 1e-9, 0.5, 20e-6, 3e-10, 0.3, 20e-6),
+         PREFILL: (400e-6, 60e-6, 300e-6, 400e-6, 30e-6, 50e-6, 5e-8, 1e-9, 1e-11, 0.3, 3e-8, 1e-9, 1e-10, 1e-13, 0.25),
+         WHOLE: (500e-6, 75e-6, 1e-9, 3e-10)}
 
 
-def predict(device, phase, p, m):
+def predict(device, words, p, m):
+    p = dict(zip(words, p)) if not isinstance(p, dict) else p
     h, n = m["heads"], m["items"]
-    if phase == "decode":
-        t = (m["projections"] + p[0] + p[1] * h + p[2] * n + p[3] * n * h + p[4] * m["chosen"] +
-             n * m["chosen"] * m["entry"] / (device.bandwidth * p[5]))
+    if words is DECODE:
+        t = (m["projections"] + p["launch"] + p["per-head"] * h + p["per-item"] * n + p["per-item-head"] * n * h +
+             p["chain"] * m["chosen"] + n * m["chosen"] * m["entry"] / (device.bandwidth * p["memory"]))
         if m["indexed"]:
-            t += p[6] + p[7] * m["scored"] + n * m["scored"] * m["key"] / (device.bandwidth * p[8])
+            t += (p["index-launch"] + p["index-chain"] * m["scored"] +
+                  n * m["scored"] * m["key"] / (device.bandwidth * p["index-memory"]) +
+                  (p["choose-launch"] if m["context"] > m["cap"] else 0))
         return t
-    host = p[0]
-    t = p[1] + p[2] * n + p[3] * n * h + m["chosen"] * m["flops"] / (device.flops["bf16"] * p[4])
+    if words is WHOLE:
+        share, softmax = device.dense
+        dense_s = m["dense_pairs"] * h * (m["dense_flops"] + 4 * softmax) / (device.flops["bf16"] * share)
+        return max(p["whole-host"] + m["blocks"] * p["block-host"], m["projections"] + dense_s +
+                   h * (p["whole-per-item-head"] * n + p["whole-expand"] * m["earlier"]))
+    host = p["host"] + m["blocks"] * p["block-host"]
+    t = (p["launch"] + p["per-item"] * n + p["per-item-head"] * n * h + p["per-chosen"] * m["chosen"] +
+         m["chosen"] * m["flops"] / (device.flops["bf16"] * p["compute"]))
     if m["indexed"]:
-        host += p[5]
-        t += p[6] + p[7] * n + m["scored"] * m["index_flops"] / (device.flops["fp8"] * p[8])
-    return m["projections"] + max(host, t)
+        host += p["index-host"]
+        t += (p["index-per-item"] * n + m["scored"] * m["index_flops"] / (device.flops["fp8"] * p["index-compute"]) +
+              m["keys"] * m["context"] * (p["index-chain"] + m["seqs"] * p["index-per-key"] +
+                                          n * (m["seqs"] - 1) * p["index-spread"]))
+    if m["context"] > LONG_CONTEXT:
+        host += p["long-host"] + m["seqs"] * p["long-per-seq"]
+    return max(host, m["projections"] + t)
 
 
-def error(device, phase, p, modules):
-    off = sorted(abs(predict(device, phase, p, m) / m["measured"] - 1) for m in modules)
+def error(device, rows, modules):
+    off = sorted(abs(predict(device, w, rows[w], m) / m["measured"] - 1) for m, w in modules)
     return f"{len(off)} modules, error: median {100 * off[len(off) // 2]:.1f} %, 90th percentile " \
            f"{100 * off[int(0.9 * len(off))]:.1f} %"
 
@@ -170,44 +198,56 @@ def simplex(loss, start, rounds):
     return points[values.index(min(values))]
 
 
-def fit(device, phase, modules):
-    sample = modules[:FITTED_ROWS]
-    shares = [name.endswith(("memory", "compute")) for name in (DECODE if phase == "decode" else PREFILL)]
+def is_share(word):
+    return word.endswith(("memory", "compute"))
 
+
+def fit(device, words, modules):
     def parameters(x):
-        return [min(math.exp(max(v, -60)), 1) if share else math.exp(min(max(v, -60), 0)) for v, share in zip(x, shares)]
+        return {w: min(math.exp(max(v, -60)), 1) if is_share(w) else math.exp(min(max(v, -60), 0))
+                for w, v in zip(words, x)}
 
     def loss(x):
         p = parameters(x)
-        return sum(abs(math.log(predict(device, phase, p, m) / m["measured"])) for m in sample) / len(sample)
+        return sum(abs(math.log(predict(device, words, p, m) / m["measured"])) for m in modules) / len(modules)
 
-    return parameters(simplex(loss, [math.log(v) for v in START[phase]], 1200))
+    x = [math.log(v) for v in START[words]]
+    for _ in range(STARTS):
+        x = simplex(loss, x, ROUNDS)
+    return parameters(x)
+
+
+def text_of(word, value):
+    return f'{word}="{value:.4g}"' if is_share(word) else f'{word}="{value * 1e9:.4g}ns"'
 
 
 def main():
     device = Device(device_file)
     for kind, pattern in KINDS.items():
         for phase in ("decode", "prefill"):
-            words = DECODE if phase == "decode" else PREFILL
             groups = collections.defaultdict(list)
             for r in rows_of(pattern.format("generation" if phase == "decode" else "context")):
                 m = module(device, kind, phase, r)
                 if m["items"] <= MOST_TOKENS:
-                    groups[m["kv"]].append(m)
+                    groups[m["kv"]].append((m, DECODE if phase == "decode" else WHOLE if m["dense"] else PREFILL))
             for kv, modules in sorted(groups.items()):
                 random.Random(2).shuffle(modules)
                 modules = modules[:MOST_ROWS]
-                if FIT:
-                    p = fit(device, phase, modules)
-                    text = " ".join(f'{w}="{v:.4g}"' if w.endswith(("memory", "compute")) else f'{w}="{v * 1e9:.4g}ns"'
-                                    for w, v in zip(words, p) if v > 1e-13)
+                all_words = sorted({w for _, w in modules}, reverse=True, key=len)
+                if FIT and (not ONLY or f"{kind}-{phase}" in ONLY):
+                    fitted = {w: [m for m, of in modules[:2 * FITTED_ROWS] if of is w][:FITTED_ROWS] for w in all_words}
+                    rows = {w: fit(device, w, fitted[w]) for w in all_words}
+                    text = " ".join(text_of(w, v) for words in all_words for w, v in rows[words].items()
+                                    if v > 1e-14 and (w != "block-host" or words is PREFILL or PREFILL not in rows))
+                    held = modules[2 * FITTED_ROWS:] or modules
                     print(f'<operator kind="{kind}" phase="{phase}" kv="{kv}" {text}\n'
-                          f'          source="aiconfigurator (Apache-2.0), {prefix}: {error(device, phase, p, modules)}"/>')
+                          f'          source="aiconfigurator (Apache-2.0), {prefix}: {error(device, rows, held)}"/>',
+                          flush=True)
                 elif (kind, phase, kv) in device.operators:
                     row = device.operators[kind, phase, kv]
-                    p = [float(row.get(w, 1)) if w.endswith(("memory", "compute")) else seconds(row.get(w, "0s"))
-                         for w in words]
-                    print(f"{kind}, {phase}, KV in {kv}: {error(device, phase, p, modules)}")
+                    p = {w: float(row.get(w, 1)) if is_share(w) else seconds(row.get(w, "0s"))
+                         for words in all_words for w in words}
+                    print(f"{kind}, {phase}, KV in {kv}: {error(device, dict.fromkeys(all_words, p), modules)}")
                 else:
                     print(f"{kind}, {phase}, KV in {kv}: the device has no row")
 
