@@ -151,11 +151,9 @@ static tw_scenario *site_apart(void)
 {
   tw_scenario *scenario = site(2, &second);
   test_disaggregate(scenario, 1);
-  for (int i = 0; i < 2; i++) {
-    scenario->pools[i].id = (char *)(i == 0 ? "prefill" : "decode");
-    scenario->platform->hosts[i].id = (char *)(i == 0 ? "host" : "other");
-    scenario->platform->hosts[i].accelerators = 64;
-  }
+  scenario->pools[0].id = scenario->platform->hosts[0].id = (char *)"prefill";
+  scenario->pools[1].id = scenario->platform->hosts[1].id = (char *)"decode";
+  scenario->platform->hosts[0].accelerators = scenario->platform->hosts[1].accelerators = 64;
   return scenario;
 }
 
@@ -164,26 +162,23 @@ static tw_scenario *site_apart(void)
 static void a_request_that_has_lost_its_cache_waits_for_nothing_else(void **state)
 {
   (void)state;
-  static const struct {
-    const char *column;
-    double s;
-  } parts[] = {{"transfer_s", 0.002}, {"decode_queue_s", 0}, {"preempted_s", 0.998}};
+  const char *const parts[] = {"transfer_s", "decode_queue_s", "preempted_s"};
+  const double expected_s[] = {0.002, 0, 0.998};
   tw_scenario *scenario = site_apart();
   add_fault(scenario, TW_PART_PROCESS, "prefill/0", 1.002, NAN, 0.5)->detection_s = 10;
   g_autofree char *directory = test_directory();
   tw_recorder_free(test_run_until(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,4,3\n", directory, 2));
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-    g_autoptr(GArray) column = test_column(directory, "requests", parts[i].column);
-    assert_near(at(column, 0), parts[i].s, 1e-6);
+    g_autoptr(GArray) column = test_column(directory, "requests", parts[i]);
+    assert_near(at(column, 0), expected_s[i], 1e-6);
   }
   test_remove(directory);
   clear(scenario);
 }
 
-/* As above, but each engine has one block, enough for a request. The first request has its second
- * token at 2.00401 s: 4 MB at 1 GB/s behind the first. The decode engine fails at 2.5 s, and nothing is routed until it is
- * repaired at 3 s. The prompt with two tokens that is computed until 4 s emits the last one: nothing is left to decode, and
- * no block of the decode engine is kept from the second request, which takes 3.00401 s as the first would have. */
+/* As above, but each engine has one block, enough for a request. The first request has its second token at 2.00401 s. The
+ * decode engine fails at 2.5 s, and nothing is routed until it is repaired at 3 s. The prompt with two tokens that is computed
+ * until 4 s emits the last one: no block of the decode engine is kept from the second request, which takes 3.00401 s. */
 static void a_prompt_that_emits_the_last_token_sends_nothing(void **state)
 {
   (void)state;
@@ -194,7 +189,6 @@ static void a_prompt_that_emits_the_last_token_sends_nothing(void **state)
     add_fault(scenario, TW_PART_PROCESS, "decode/0", 2.5, NAN, 0.5);
     ran r = run(scenario, "arrival_s,prompt_tokens,answer_tokens\n0,4,3\n10,4,3\n");
     assert_near(at(r.completion_s, 0), 4, 0);
-    assert_near(at(r.retries, 0), 1, 0);
     assert_near(at(r.completion_s, 1), 13.00401, 1e-9);
     assert_int_equal(r.endings[TW_COMPLETED], 2);
     clear_run(&r);
