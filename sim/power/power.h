@@ -6,8 +6,8 @@
  *
  * per accelerator, from the FLOPs, bytes and times of the step model; a0, b and active_w are the device's.
  * Dense arithmetic costs less per FLOP than sparse: operands are used more often, and clock and voltage fall
- * (saturation_w is a0 times a share of the peak FLOP rate: at that rate a FLOP costs half). While
- * accelerators wait for each other or for their host they draw little more than idle, and those that wait for
+ * (saturation_w is a0 times a share of the peak FLOP rate: at that rate a FLOP costs half). While accelerators launch
+ * kernels, or wait for each other or for their host, they draw little more than idle, and those that wait for
  * other pipeline stages (the bubble of the step model) are idle: for them t, but for idle_w, is the time that
  * they work. All are lines in the number of the iteration, so is the result, and it ends where the branch
  * changes. Fit and errors: tests/validation/power.

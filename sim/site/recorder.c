@@ -190,7 +190,7 @@ static double first_answer_s(const tw_recorder *recorder, const tw_sequence *seq
 {
   double first_s = first_token_s(recorder, sequence);
   gboolean at_once = sequence->first_answer_s == sequence->first_token_s;
-  return at_once ? first_s : sequence->first_answer_s;
+  return at_once || sequence->first_answer_s < first_s ? first_s : sequence->first_answer_s;
 }
 
 /* The longest time between two tokens. */
@@ -226,10 +226,11 @@ static tw_life_times life_of(const tw_sequence *sequence, double end_s)
     times.preempted_s += end_s - sequence->lost_s;
   if (sequence->decode_engine < 0)
     return times;
+  double kept_s = until(sequence->lost_s, end_s); /* What it waits for after that is none of its KV. */
   if (!isnan(sequence->transfer_start_s))
-    times.transfer_s = fmax(0, until(sequence->transfer_end_s, end_s) -
+    times.transfer_s = fmax(0, until(sequence->transfer_end_s, kept_s) -
                                    fmax(sequence->transfer_start_s, times.first_token_s));
-  times.decode_queue_s = until(sequence->decode_start_s, end_s) - times.first_token_s - times.transfer_s;
+  times.decode_queue_s = until(sequence->decode_start_s, kept_s) - times.first_token_s - times.transfer_s;
   return times;
 }
 

@@ -33,3 +33,11 @@ void tw_classes_rest(tw_step_cost *cost, int pp, double micro, tw_line works)
   if (pp > 1)
     cost->classes[TW_TIME_BUBBLE] = rest_of(cost->time_s, cost);
 }
+
+tw_line tw_classes_working(const tw_step_cost *cost)
+{
+  tw_line sum = {0, 0};
+  for (int c = TW_TIME_WEIGHTS; c <= TW_TIME_EXPERTS; c++)
+    sum = tw_line_add(sum, cost->classes[c]);
+  return sum;
+}

@@ -18,4 +18,8 @@ void tw_classes_average(tw_step_cost *cost, int n_ranks, tw_line longest, tw_lin
  * iteration. Without pipeline parallelism (pp 1) all that is left is the host's. */
 void tw_classes_rest(tw_step_cost *cost, int pp, double micro, tw_line works);
 
+/* Seconds in which kernels work, in the mean over the accelerators, once the classes are complete: all but launches,
+ * collectives and what they wait for. */
+tw_line tw_classes_working(const tw_step_cost *cost);
+
 #endif

@@ -479,6 +479,8 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   double works_s = micro * (layers.first + head + r->pp * stage_s) / r->pp;
   cost->bubble = r->pp > 1 ? fmax(0, 1 - works_s / cost->time_s.first) : 0;
   tw_classes_rest(cost, r->pp, micro, (tw_line){works_s, layers.growth * micro / r->pp});
+  cost->kernels_s = tw_classes_working(cost);
+  cost->kernels_s.first += cost->collective_s + (r->overlap ? 0 : micro * host_s);
 }
 
 static void destroy(void *state)

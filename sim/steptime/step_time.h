@@ -56,8 +56,8 @@ typedef struct tw_fabric_bytes {
 
 typedef struct tw_step_cost {
   tw_line time_s;
-  /* The part of time_s that kernels take on an accelerator, collectives included; the rest it waits for its host
-   * or for other stages. */
+  /* The part of time_s in which kernels work on an accelerator, in the mean and with collectives; not their launches, nor
+   * what it waits for. The time that a sequence adds to an iteration is its sampling. */
   tw_line kernels_s;
   tw_line flops, bytes;      /* model FLOPs, and bytes of HBM traffic, over all accelerators of the engine */
   tw_work prefill;           /* the part of both that prompt chunks cause; 0 where the batch holds none */

@@ -274,7 +274,7 @@ class Drawing:
     def children_of_scenario(self, node):
         self.rl = self.maybe(0.08)
         sites = 0 if self.rl or self.maybe(0.9) else self.chance.randint(1, 3)
-        self.inside = sites > 0
+        self.networkless = sites > 0
         self.workload = self.draw("workload")
         if sites == 0:
             self.stand_on(node, "scenario")
@@ -321,6 +321,7 @@ class Drawing:
     # ---- Several sites ----
 
     def draw_site(self, i):
+        self.networkless = i > 0 or self.maybe(0.5)  # One site of all may have flows.
         site = ElementTree.Element("site")
         self.fill(site, self.elements["site"][0])
         site.set("name", f"site-{i}")
@@ -511,7 +512,7 @@ class Drawing:
     # ---- Pools ----
 
     def draw_pools(self):
-        roles = ["mixed"] if self.rl or self.inside else self.pick(["mixed"], ["mixed"], ["mixed", "mixed"], ["prefill", "decode"], ["prefill", "decode", "mixed"])
+        roles = ["mixed"] if self.rl or self.networkless else self.pick(["mixed"], ["mixed"], ["mixed", "mixed"], ["prefill", "decode"], ["prefill", "decode", "mixed"])
         model = "llama-3.1-8b" if self.rl else self.pick(*MODELS)
         pools = []
         for i, role in enumerate(roles):
@@ -533,7 +534,7 @@ class Drawing:
         tp = self.chance.choices(tps, [8 if i < 2 else 1 for i in range(len(tps))])[0]
         dp = self.pick(1, 1, 1, 2, 3, 4)
         pp = self.pick(1, 1, 1, 1, 2)
-        while tp * dp * pp > min(accelerators, 8 if self.inside else 72):  # Engines of sites stay in a domain.
+        while tp * dp * pp > min(accelerators, 8 if self.networkless else 72):  # Engines of most sites stay in a domain.
             tp, dp, pp = min(tp, 8), max(1, dp // 2), 1
         replicas = self.chance.randint(1, max(1, min(4, accelerators // (tp * dp * pp))))
         self.free -= replicas * tp * dp * pp
@@ -558,7 +559,7 @@ class Drawing:
                 pool.remove(pool.find(useless))
         if self.rl:
             pool.attrib.pop("start", None)
-        if not self.storage or self.inside:
+        if not self.storage or self.networkless:
             pool.attrib.pop("weights-from", None)
         scheduler, offload = pool.find("scheduler"), pool.find("kv-offload")
         kind = scheduler.get("kind") if scheduler is not None else None

@@ -30,6 +30,23 @@ static void every_kernel_is_launched(void **state)
       1e-12);
 }
 
+/* Kernels work without what their launches take, and while the tokens of a sequence are sampled for half a second, unless
+ * that passes beside them. */
+static void launches_are_no_work_and_sampling_is(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  double work_s = cost_of(&setting, &decode3).kernels_s.first;
+  assert_near(work_s, cost_of(&setting, &decode3).time_s.first, 1e-15);
+  device.efficiency[TW_OP_HEAD][TW_BF16].launch_s = 1;
+  assert_near(cost_of(&setting, &decode3).kernels_s.first, work_s, 1e-15);
+  setting.software.per_seq_s = 0.5;
+  assert_near(cost_of(&setting, &decode3).kernels_s.first, work_s + 3 * 0.5, 1e-12);
+  setting.software.overlap = TRUE;
+  assert_near(cost_of(&setting, &decode3).kernels_s.first, work_s, 1e-15);
+}
+
 /* Where arithmetic takes as long as memory, the round edge of the roof is the fourth root of 2 times as high:
  * the head, of 80 parameters, with 160 bytes and for three sequences 480 FLOPs. */
 static void the_roof_has_a_round_edge(void **state)
@@ -271,6 +288,7 @@ int main(void)
       cmocka_unit_test(launches_and_sequences_take_their_time),
       cmocka_unit_test(weights_without_arithmetic_of_their_own_are_multiplied_in_bf16),
       cmocka_unit_test(attention_and_head_are_computed_in_bf16),
+      cmocka_unit_test(launches_are_no_work_and_sampling_is),
       cmocka_unit_test(every_kernel_is_launched),
       cmocka_unit_test(the_roof_has_a_round_edge),
       cmocka_unit_test(graphs_pad_the_batch_and_what_is_larger_waits_for_the_host),
