@@ -26,7 +26,7 @@ set(tw_rooms
   "sim/energy             sim/log sim/engine sim/scenario"
   "sim/site               workloads/draw workloads/stream sim/base sim/log sim/kv sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
   "sim/world              platforms/input workloads/stream sim/base sim/log sim/router sim/scenario sim/site"
-  "sim/run                platforms/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/energy sim/site sim/world"
+  "sim/run                platforms/input workloads/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/energy sim/site sim/world"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
   "analysis/log           platforms/input sim/log"
   "analysis/show          platforms/input sim/log analysis/log"

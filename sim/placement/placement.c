@@ -15,6 +15,7 @@ struct tw_free_accelerators {
   int *left;        /* accelerators left on each host */
   gboolean *wanted; /* hosts that match the request at hand */
   GArray *domains;
+  guint taken; /* number of domains at the front that have nothing left */
 };
 
 void tw_engine_place_clear(tw_engine_place *place)
@@ -119,11 +120,22 @@ static gint64 free_in(const tw_free_accelerators *free, const domain *d)
   return n;
 }
 
-static const domain *choose_domain(const tw_free_accelerators *free, const tw_placement_request *request)
+static gboolean is_taken(const tw_free_accelerators *free, const domain *d)
+{
+  for (int h = d->first; h < d->first + d->n; h++)
+    if (free->left[h] > 0)
+      return FALSE;
+  return TRUE;
+}
+
+static const domain *choose_domain(tw_free_accelerators *free, const tw_placement_request *request)
 {
   const domain *best = NULL;
   gint64 most = request->accelerators - 1;
-  for (guint i = 0; i < free->domains->len; i++) {
+  while (free->taken < free->domains->len &&
+         is_taken(free, &g_array_index(free->domains, domain, free->taken)))
+    free->taken++;
+  for (guint i = free->taken; i < free->domains->len; i++) {
     const domain *d = &g_array_index(free->domains, domain, i);
     gint64 n = free_in(free, d);
     if (n <= most)
@@ -271,6 +283,7 @@ static gboolean take_rail(tw_free_accelerators *free, const tw_placement_request
     for (guint i = 0; i < shares->len; i++)
       free->left[g_array_index(shares, tw_host_share, i).host] +=
           g_array_index(shares, tw_host_share, i).accelerators;
+    free->taken = 0;
     return FALSE;
   }
   place->pool = pool;

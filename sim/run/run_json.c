@@ -2,6 +2,7 @@
 
 #include "sim/log/log_format.h"
 #include "sim/run/driver.h"
+#include "workloads/input/input.h"
 
 #include <math.h>
 
@@ -19,15 +20,6 @@ static void add_input(json_t *inputs, const char *path, const char *sha256)
   if (sha256 != NULL)
     json_object_set_new(input, "sha256", json_string(sha256));
   json_array_append_new(inputs, input);
-}
-
-static char *file_sha256(const char *path)
-{
-  g_autofree char *bytes = NULL;
-  gsize length = 0;
-  if (!g_file_get_contents(path, &bytes, &length, NULL))
-    return NULL;
-  return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)bytes, length);
 }
 
 /* The rows of a trace that were not simply replayed, by what became of them; nothing if all were. */
@@ -59,7 +51,7 @@ static json_t *describe_inputs(char *const *files, const tw_stream *stream)
 {
   json_t *inputs = json_array();
   for (char *const *file = files; *file != NULL; file++) {
-    g_autofree char *sum = file_sha256(*file);
+    g_autofree char *sum = tw_file_sha256(*file);
     add_input(inputs, *file, sum);
   }
   if (tw_stream_path(stream) != NULL)

@@ -300,6 +300,18 @@ long tw_input_line_number(const tw_input *input)
   return input->line;
 }
 
+char *tw_file_sha256(const char *path)
+{
+  g_autofree char *bytes = NULL;
+  gsize length = 0;
+  struct sha256_ctx checksum;
+  if (!g_file_get_contents(path, &bytes, &length, NULL))
+    return NULL;
+  sha256_init(&checksum);
+  sha256_update(&checksum, length, (const guint8 *)bytes);
+  return digest(&checksum);
+}
+
 const char *tw_input_sha256(const tw_input *input)
 {
   return input->sha256;

@@ -38,6 +38,8 @@ gboolean tw_input_drain(tw_input *input, GError **error);
 /* Hexadecimal SHA-256 of the bytes of the file (compressed, if it is gzip), once the end was reached, or
  * NULL. Borrowed. */
 const char *tw_input_sha256(const tw_input *input);
+/* The same of a whole file, NULL: it cannot be read. The caller frees it. */
+char *tw_file_sha256(const char *path);
 
 const char *tw_input_path(const tw_input *input);
 /* Share of the file's bytes that the lines given out so far took, 0 to 1; 0 where the size is unknown. */
