@@ -1,10 +1,13 @@
 """Draws a scenario: a small site, its traffic and everything that the tables of elements allow, from one seed.
 
-Elements and attributes come from the tables, so that new ones are drawn without a change here. RULES says what to draw
+Elements and attributes come from the tables, so that new ones are drawn without a change here. rules.py says what to draw
 where a value needs sense (a model that fits, a file that exists); all else is drawn by its type around its default."""
 import random
 import re
 import xml.etree.ElementTree as ElementTree
+
+import rules
+import traffic
 
 PLATFORMS = {  # Accelerators that engines may stand on, and whether there is a storage zone.
     "hgx-h100-1": (8, False), "hgx-h100-4": (32, False), "hgx-h100-4-storage": (32, True), "nvl72-gb200-1": (72, False),
@@ -20,10 +23,7 @@ MODELS = {  # Heads, experts, and a kind of weights that fits on one accelerator
     "llama-3.1-8b": (32, 0, 1), "qwen3-8b": (32, 0, 1), "qwen3-14b": (40, 0, 1), "gpt-oss-20b": (64, 32, 1),
     "qwen3-30b-a3b": (32, 128, 1), "mixtral-8x7b": (32, 8, 2), "llama-3.1-70b": (64, 0, 4), "qwen3.5-35b-a3b": (16, 256, 2)}
 WITH_STATE = ("qwen3.5-35b-a3b",)  # Linear attention.
-PRESETS = ("agentic-coding", "best-of-n", "chat", "code-completion", "deep-research", "reasoning-r1")
-ENGINES = ("vllm", "vllm-0.12", "vllm-all-to-all", "sglang", "tensorrt-llm", "tensorrt-llm-1.0", "transformers")
 UNITS = {"time": "s", "power": "W", "rate": "/s", "size": "GB", "bandwidth": "GB/s"}
-MOST_REQUESTS = 120
 SCARCE = "0.01"  # A memory-fraction that holds no weights.
 
 # Paths and texts that a random scenario cannot use, and why. All others must be drawn: `--coverage` says which are not.
@@ -44,7 +44,7 @@ class Refused(Exception):
     """What was drawn does not fit together."""
 
 
-class Drawing:
+class Drawing(traffic.Traffic):
     """Draws the scenario of one seed into a directory."""
 
     def __init__(self, elements, platforms, seed):
@@ -91,7 +91,7 @@ class Drawing:
             # Elements of few attributes are rare: theirs are drawn more often, so that each is among some hundred seeds.
             if key in NOT_DRAWN or not (attribute.required or self.maybe(0.25 if len(table.attributes) > 4 else 0.6)):
                 continue
-            rule = RULES.get(key) or RULES.get("*/" + attribute.name)
+            rule = rules.RULES.get(key) or rules.RULES.get("*/" + attribute.name)
             value = rule(self) if rule is not None else self.value(key, attribute)
             if value is not None:
                 node.set(attribute.name, str(value))
@@ -229,35 +229,6 @@ class Drawing:
             budget = max(budget, seqs + int(node.get("block-size", 32)))
         node.set("max-batched-tokens", str(max(budget, seqs)))
 
-    def adjust_length(self, node):
-        most = {"prompt": 3000, "reasoning": 300, "answer": 300}.get(node.tag, 300)
-        if node.tag == "part":
-            node.set("law", self.pick("fixed", "exponential", "lognormal"))
-        law = node.get("law", "fixed")
-        node.attrib = {key: value for key, value in node.attrib.items() if key not in ("min", "max", "mean", "file", "sigma", "tail")}
-        for part in list(node):
-            node.remove(part)
-        node.set("max", str(most))
-        if law in ("fixed", "exponential", "lognormal", "pareto"):
-            node.set("mean", f"{self.log(1, most):.4g}")
-        if law == "lognormal":
-            node.set("sigma", f"{self.log(0.1, 2):.3g}")
-        elif law == "pareto":
-            node.set("tail", f"{self.log(1.2, 4):.3g}")
-        elif law == "uniform":
-            node.set("min", "1")
-        elif law == "empirical":
-            self.files["lengths.csv"] = "tokens,weight\n7,3\n64,2\n300,1\n"
-            node.set("file", "lengths.csv")
-        elif law == "mixture":
-            for share in ("0.25", "0.75"):
-                part = self.draw("part", node.tag)
-                part.set("share", share)
-                node.append(part)
-        for key in ("min", "max", "mean", "file", "sigma", "tail"):
-            if key in node.attrib:
-                self.drawn.add(f"{node.tag}/{key}")
-
     def series(self, name, column, value):
         """A file of values at even distances."""
         rows = [f"{i * 5},{value():.6g}" for i in range(self.chance.randint(2, 6))]
@@ -381,134 +352,6 @@ class Drawing:
             node.append(self.draw(child, "failures"))
         self.adjust_failures(node)
 
-    def children_of_workload(self, node):
-        kind = "rollouts" if self.rl else self.pick("trace", "trace", "trace", "poisson", "closed-loop", "sessions", "generate", "generator")
-        node.append(self.draw(kind, "workload"))
-
-    def children_of_trace(self, node):
-        node.attrib = {key: value for key, value in node.attrib.items()
-                       if key in ("mode", "lanes", "most-gap", "rate-scale", "start", "duration", "limit", "repeat",
-                                  "prompt-scale", "output-scale", "reasoning-budget", "order", "broken", "format")}
-        if node.get("format") is not None:
-            node.set("format", "tokenworks")
-        if node.get("mode") != "lanes":
-            node.attrib.pop("lanes", None)
-        self.files["trace.csv"] = self.trace()
-        node.set("file", "trace.csv")
-        self.drawn.add("trace/file")
-
-    def children_of_poisson(self, node):
-        node.set("requests", str(self.chance.randint(1, MOST_REQUESTS)))
-        self.lengths(node)
-
-    def children_of_closed_loop(self, node):
-        clients = self.chance.randint(1, 60)
-        node.set("concurrency", str(clients))
-        node.set("requests", str(self.chance.randint(clients, max(clients, MOST_REQUESTS))))
-        if "warmup" in node.attrib:
-            node.set("warmup", str(self.chance.randint(0, 10)))
-        self.lengths(node)
-
-    def lengths(self, node):
-        for name in ("prompt", "reasoning", "answer"):
-            if name != "reasoning" or self.maybe(0.4):
-                node.append(self.draw(name, node.tag))
-
-    def children_of_sessions(self, node):
-        node.set("sessions", str(self.chance.randint(1, 20)))
-        self.turns(node)
-
-    def children_of_rollouts(self, node):
-        node.set("prompts", str(self.chance.randint(1, 8)))
-        node.set("samples", str(self.chance.randint(1, 5)))
-        self.turns(node) if self.maybe(0.3) else self.lengths(node)
-
-    def turns(self, node):
-        for key in ("system-tokens", "hash-tokens"):
-            if key in node.attrib:
-                node.set(key, str(self.pick(16, 64, 128)))
-        names = []
-        for i in range(self.chance.randint(1, 4)):
-            turn = self.draw("turn", node.tag)
-            turn.set("id", f"t{i}")
-            turn.attrib.pop("after", None)
-            if names:
-                turn.set("after", " ".join(self.chance.sample(names, self.chance.randint(1, len(names)))))
-                self.drawn.add("turn/after")
-            if "wait" in turn.attrib:
-                turn.set("wait", self.seconds(1e-3, 2))
-            if turn.find("repeats") is not None:
-                turn.attrib.pop("repeat", None)
-            names.append(f"t{i}")
-            node.append(turn)
-
-    def children_of_turn(self, node):
-        for key, most in (("repeat", 3), ("branches", 3), ("retries", 3)):
-            if key in node.attrib:
-                node.set(key, str(self.chance.randint(1, most)))
-        if "retry" in node.attrib:
-            node.set("retry", f"{self.chance.random() * 0.6:.3g}")
-            node.attrib.pop("branches", None)
-        if self.maybe(0.2):
-            repeats = self.draw("repeats", "turn")
-            repeats.set("mean", f"{self.log(1, 3):.3g}")
-            repeats.set("max", "4")
-            node.append(repeats)
-        self.lengths(node)
-
-    def children_of_generate(self, node):
-        node.attrib.pop("duration", None) if self.maybe(0.5) else node.set("duration", self.seconds(1, 60))
-        node.set("requests", str(self.chance.randint(1, MOST_REQUESTS)))
-        self.drawn.add("generate/duration")
-
-    def children_of_generator(self, node):
-        node.set("requests", str(self.chance.randint(1, MOST_REQUESTS)))
-        for i in range(self.chance.randint(1, 3)):
-            group = self.draw("class", "generator")
-            group.set("name", f"class-{i}")
-            node.append(group)
-
-    def children_of_class(self, node):
-        if "requests" in node.attrib:
-            node.set("requests", str(self.chance.randint(1, 60)))
-        if "priority" in node.attrib:
-            node.set("priority", str(self.pick(-1, 0, 1, 2)))
-        kind = self.pick("arrivals", "arrivals", "clients", "closed-loop", "turns")
-        if kind == "turns":
-            node.append(self.draw("arrivals", "class"))
-            self.turns(node)
-        else:
-            for key in ("system-tokens", "keeps-reasoning", "hash-tokens"):
-                node.attrib.pop(key, None)
-            if kind == "closed-loop":
-                loop = self.draw("closed-loop", "class")
-                for part in list(loop):
-                    loop.remove(part)
-                loop.attrib.pop("warmup", None)
-                loop.attrib.pop("duration", None)
-                loop.attrib.pop("jitter", None)
-                node.append(loop)
-            else:
-                node.append(self.draw("arrivals", "class"))
-                if kind == "clients":
-                    node.append(self.draw("clients", "class"))
-            self.lengths(node)
-        if self.maybe(0.3):
-            node.append(self.draw("slo", "class"))
-
-    def children_of_arrivals(self, node):
-        node.attrib.pop("cv", None) if node.get("law") not in ("gamma", "weibull") else node.set("cv", f"{self.log(0.2, 4):.3g}")
-        node.set("rate", f"{self.log(1, 100):.4g}/s")
-        kind = self.pick("", "", "", "bursts", "diurnal", "rates")
-        if kind == "rates":
-            node.attrib.pop("rate")
-            self.files["rates.csv"] = "time_s,rate\n0,20\n5,2\n10,50\n"
-            rates = self.draw("rates", "arrivals")
-            rates.set("file", "rates.csv")
-            node.append(rates)
-        elif kind:
-            node.append(self.draw(kind, "arrivals"))
-
     # ---- Pools ----
 
     def draw_pools(self):
@@ -584,133 +427,6 @@ class Drawing:
         for pool in root.iter("pool"):
             if chance.random() < 0.4:
                 pool.set("memory-fraction", SCARCE)
-
-    # ---- Traffic ----
-
-    def trace(self):
-        """Bursts of equal arrivals, arrivals on a grid, and arrivals at random; prompts that share prefixes."""
-        rows = ["arrival_s,session,prompt_tokens,reasoning_tokens,answer_tokens,priority,hash_tokens,hashes"]
-        time_s, gap_s = 0.0, self.log(1e-3, 1)
-        longest, deepest = self.log(8, 4000), self.log(1, 400)
-        hash_tokens = self.pick(16, 32, 64, 512)
-        for _ in range(self.chance.randint(1, MOST_REQUESTS)):
-            law = self.chance.randrange(4)
-            time_s += 0 if law == 0 else 0.01 * self.chance.randint(1, 40) if law == 1 else self.chance.expovariate(1 / gap_s)
-            prompt = self.chance.randint(1, int(longest))
-            hashes = ""
-            if self.maybe(0.8):
-                hashes = " ".join(str(int(self.maybe(0.15))) for _ in range(-(-prompt // hash_tokens)))
-            rows.append(f"{time_s:.9f},s{self.chance.randint(0, 9)},{prompt},{self.chance.randint(0, int(deepest))},"
-                        f"{self.chance.randint(1, int(deepest) + 1)},{self.chance.randint(0, 2)},"
-                        f"{hash_tokens if hashes else ''},{hashes}")
-        return "\n".join(rows) + "\n"
-
-
-RULES = {
-    "scenario/name": lambda d: "chaos",
-    "scenario/seed": lambda d: d.chance.randint(0, 10**6),
-    "generate/from": lambda d: d.pick(*PRESETS),
-    "generate/rate-scale": lambda d: f"{d.log(0.1, 10):.3g}",
-    "poisson/rate": lambda d: f"{d.log(1, 200):.4g}/s",
-    "sessions/rate": lambda d: f"{d.log(0.2, 20):.4g}/s",
-    "*/duration": lambda d: d.seconds(5, 100),
-    "closed-loop/think": lambda d: d.seconds(1e-3, 5),
-    "trace/rate-scale": lambda d: f"{d.log(0.2, 20):.3g}",
-    "trace/start": lambda d: d.seconds(1e-2, 2),
-    "trace/lanes": lambda d: d.chance.randint(1, 8),
-    "trace/limit": lambda d: d.chance.randint(1, MOST_REQUESTS),
-    "trace/repeat": lambda d: d.pick(1, 2),
-    "trace/prompt-scale": lambda d: f"{d.log(0.3, 1.5):.3g}",
-    "trace/output-scale": lambda d: f"{d.log(0.3, 1.5):.3g}",
-    "trace/reasoning-budget": lambda d: d.chance.randint(0, 200),
-    "trace/file": lambda d: "trace.csv",
-    "*/id": lambda d: "name", "*/name": lambda d: "name", "turn/after": lambda d: None,
-    "pool/model": lambda d: "llama-3.1-8b", "pool/role": lambda d: "mixed",
-    "pool/weights": lambda d: d.pick("bf16", "fp8", "fp8", "fp8-block", "int4-awq"),
-    "pool/attention-weights": lambda d: d.pick("bf16", "fp8"),
-    "pool/kv": lambda d: d.pick("bf16", "fp8"),
-    "pool/memory-fraction": lambda d: f"{d.log(0.3, 0.95):.3g}",
-    "pool/placement": lambda d: d.pick("pack", "spread", "rail"),
-    "pool/collective-slices": lambda d: d.pick(1, 2, 4),
-    "pool/weights-from": lambda d: d.pick("resident", "storage", "peer"),
-    "pool/startup": lambda d: d.seconds(1e-2, 5),
-    "scheduler/max-seqs": lambda d: d.pick(1, 2, 4, 8, 16, 64),
-    "scheduler/max-batched-tokens": lambda d: d.pick(16, 64, 256, 1024, 8192),
-    "scheduler/block-size": lambda d: d.pick(1, 8, 16, 64, 128),
-    "scheduler/conservativeness": lambda d: f"{d.log(0.05, 2):.3g}",
-    "scheduler/long-prefill-token-threshold": lambda d: d.pick(0, 16, 100, 1000),
-    "scheduler/kind": lambda d: d.pick("vllm", "sglang", "tensorrt-llm", "sarathi", "prefill-first", "static"),
-    "step-time/model": lambda d: "roofline",
-    "step-time/engine": lambda d: d.pick(*ENGINES),
-    "step-time/expert-imbalance": lambda d: f"{d.log(1, 4):.3g}",
-    "step-time/iteration": lambda d: d.seconds(1e-4, 0.05),
-    "step-time/per-seq": lambda d: d.seconds(1e-6, 1e-3),
-    "step-time/launch": lambda d: f"{d.log(0.1, 2):.3g}",
-    "step-time/eager-layer": lambda d: d.seconds(1e-6, 1e-3), "step-time/eager-experts": lambda d: d.seconds(1e-6, 1e-3),
-    "scheduler/watermark": lambda d: f"{d.log(0.001, 0.5):.3g}", "scheduler/state-checkpoint": lambda d: d.pick(0, 64, 512),
-    "kv-offload/host-memory": lambda d: f"{d.log(0.2, 50):.3g}GB",
-    "kv-offload/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
-    "adapters/slots": lambda d: d.chance.randint(1, 5), "adapters/host-slots": lambda d: d.chance.randint(1, 9),
-    "adapters/size": lambda d: f"{d.log(1, 500):.3g}MB", "adapters/bandwidth": lambda d: f"{d.log(1, 100):.3g}GB/s",
-    "adapters/storage-bandwidth": lambda d: f"{d.log(0.1, 10):.3g}GB/s", "adapters/base": lambda d: d.pick("a", "b"),
-    "autoscaler/min": lambda d: d.pick(0, 1), "autoscaler/file": lambda d: None,
-    "autoscaler/policy": lambda d: d.pick("utilization", "queue", "schedule"),
-    "autoscaler/period": lambda d: d.seconds(0.05, 3),
-    "autoscaler/up-delay": lambda d: d.seconds(0.05, 1), "autoscaler/down-delay": lambda d: d.seconds(0.05, 5),
-    "speculation/draft-tokens": lambda d: d.chance.randint(1, 5),
-    "speculation/acceptance": lambda d: f"{d.chance.random():.3g}",
-    "speculation/accepted": lambda d: None, "speculation/drafter": lambda d: "its own",
-    "speculation/draft-cost": lambda d: f"{d.chance.random() * 0.3:.3g}",
-    "router/parameters": lambda d: None,
-    "router/signal-delay": lambda d: d.seconds(1e-3, 0.5),
-    "router/frontend": lambda d: d.seconds(1e-4, 0.1), "router/frontend-per-token": lambda d: d.seconds(1e-7, 1e-5),
-    "router/max-queue": lambda d: d.chance.randint(1, 30),
-    "admission/rate": lambda d: f"{d.log(1, 3000):.4g}/s", "admission/burst": lambda d: f"{d.log(10, 9000):.4g}",
-    "admission/deadline": lambda d: d.seconds(0.01, 20),
-    "slo/class": lambda d: d.pick("class-0", "nobody"),
-    "power-cap/accelerator": lambda d: f"{d.log(200, 1000):.4g}W", "power-cap/rack": lambda d: f"{d.log(5, 100):.4g}kW",
-    "power-cap/site": lambda d: f"{d.log(5, 200):.4g}kW", "power-cap/delay": lambda d: d.seconds(1e-3, 0.4),
-    "power-cap/site-file": lambda d: d.series("cap.csv", "watts", lambda: d.log(5e3, 2e5)),
-    "power-cap/period": lambda d: d.seconds(0.5, 3),
-    "job/model": lambda d: "llama-3.1-8b", "job/sequence": lambda d: d.pick(512, 1024, 4096), "job/placement": lambda d: d.pick("pack", "spread"),
-    "job/zero": lambda d: d.pick(0, 1, 2, 3), "job/spares": lambda d: 1, "job/slices": lambda d: d.pick(1, 2, 7),
-    "job/precision": lambda d: d.pick("bf16", "fp8"), "job/gradients": lambda d: d.pick("bf16", "fp32"),
-    "job/start": lambda d: d.seconds(1e-3, 5), "job/log-every": lambda d: d.pick(1, 3),
-    **{f"job/{kind}-overlap": lambda d: f"{d.chance.random():.3g}" for kind in ("dp", "tp", "pp", "cp", "ep", "edp")},
-    "job/kind": lambda d: "training", "rl/swap": lambda d: d.seconds(1e-3, 10), "rl/reward": lambda d: d.seconds(1e-3, 3),
-    "rl/sync-overhead": lambda d: d.seconds(1e-3, 3), "rl/over-sampling": lambda d: f"{d.log(1, 3):.3g}",
-    "site/name": lambda d: "site-0", "site/region": lambda d: "region-0", "site/utc-offset": lambda d: f"{d.chance.randint(-12, 12)}h",
-    "site/guests": lambda d: d.chance.randint(0, 20), "users/region": lambda d: "region-0", "users/home": lambda d: "site-0",
-    "users/class": lambda d: "name", "wan/from": lambda d: "region-0", "wan/to": lambda d: "region-0",
-    "wan/latency": lambda d: d.seconds(1e-4, 0.3), "wan/bandwidth": lambda d: f"{d.log(0.01, 10):.3g}MB/s",
-    "global-router/spill": lambda d: d.pick(1, 4, 16),
-    "checkpoint/every": lambda d: d.pick(1, 2), "checkpoint/restart": lambda d: d.seconds(1e-3, 2),
-    "checkpoint/bytes": lambda d: f"{d.log(0.1, 100):.3g}GB",
-    "grid/period": lambda d: d.pick("50ms", "100ms", "250ms", "1s"), "grid/ramp": lambda d: f"{d.log(0.1, 100):.3g}kW",
-    "battery/power": lambda d: f"{d.log(0.1, 100):.3g}kW", "battery/capacity": lambda d: f"{d.log(0.01, 1000):.3g}kJ",
-    "battery/over": lambda d: d.seconds(0.1, 60), "smoothing/hold": lambda d: d.seconds(1e-3, 10),
-    "smoothing/ramp-up": lambda d: f"{d.log(50, 5000):.3g}W", "smoothing/ramp-down": lambda d: f"{d.log(50, 5000):.3g}W",
-    "failures/retries": lambda d: d.pick(0, 1, 2, 5), "failures/backoff": lambda d: d.seconds(1e-3, 2),
-    "failures/pause": lambda d: d.seconds(1e-3, 2), "failures/promotion": lambda d: d.seconds(1e-3, 2),
-    "failures/standby": lambda d: 1,
-    "fault/names": lambda d: "*", "fault/at": lambda d: d.seconds(0.05, 20), "fault/mtbf": lambda d: d.seconds(5, 500),
-    "fault/repair": lambda d: d.seconds(0.01, 2), "*/detection": lambda d: d.seconds(1e-3, 2),
-    "fault/shape": lambda d: f"{d.log(0.5, 4):.3g}", "fault/repair-sigma": lambda d: f"{d.log(0.1, 1.5):.3g}",
-    "fault-trace/file": lambda d: d.faults(), "fault-trace/part": lambda d: "rack",
-    "fault-trace/start": lambda d: d.seconds(1e-3, 1), "fault-trace/rate-scale": lambda d: d.pick(0.5, 1, 4),
-    "price/file": lambda d: d.series("price.csv", "usd_per_kwh", d.chance.random),
-    "carbon/file": lambda d: d.series("carbon.csv", "g_per_kwh", lambda: d.log(10, 900)),
-    "weather/file": lambda d: d.series("weather.csv", "celsius", lambda: d.log(1, 40)),
-    "rates/file": lambda d: "rates.csv",
-    "*/share": lambda d: "1", "*/mean": lambda d: f"{d.log(0.5, 20):.3g}",
-    "bursts/mean": lambda d: d.seconds(0.1, 5), "bursts/calm": lambda d: d.seconds(0.1, 5),
-    "bursts/factor": lambda d: f"{d.log(1.1, 20):.3g}", "diurnal/swing": lambda d: f"{d.chance.random():.3g}",
-    "clients/number": lambda d: d.chance.randint(1, 30),
-    "repeats/mean": lambda d: "2", "repeats/max": lambda d: "4",
-    "output/segments": lambda d: "true", "output/audit": lambda d: "true", "output/exact-steps": lambda d: None,
-    "output/until": lambda d: d.seconds(0.5, 50), "output/warmup": lambda d: d.seconds(0.1, 5),
-    "output/drain": lambda d: d.seconds(0.1, 5), "output/interval": lambda d: d.seconds(0.05, 5),
-}
 
 
 def write(root, files, directory):

@@ -32,15 +32,17 @@ static const char *either_text(const tw_json *span, const char *name, const char
 }
 
 /* Counts of tokens, and the names that they have: those of the conventions, of earlier ones, and of OpenInference. */
-enum { PROMPT, OUTPUT, REASONING, CACHE_READ, CACHE_WRITE, N_COUNTS };
+enum { PROMPT, OUTPUT, REASONING, CACHE_READ, CACHE_WRITE, TOTAL, N_COUNTS };
 static const char *const counts[N_COUNTS][5] = {
     [PROMPT] = {"gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"},
     [OUTPUT] = {"gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"},
-    [REASONING] = {"gen_ai.usage.reasoning.output_tokens", "llm.token_count.completion_details.reasoning"},
+    [REASONING] = {"gen_ai.usage.reasoning.output_tokens", "llm.token_count.completion_details.reasoning",
+                   "gen_ai.usage.reasoning_tokens", "ai.usage.reasoningTokens"},
     [CACHE_READ] = {"gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
                     "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens"},
     [CACHE_WRITE] = {"gen_ai.usage.cache_creation.input_tokens", "gen_ai.usage.cache_creation_input_tokens",
-                     "llm.token_count.prompt_details.cache_write"}};
+                     "llm.token_count.prompt_details.cache_write"},
+    [TOTAL] = {"gen_ai.usage.total_tokens", "llm.token_count.total"}};
 
 /* A count and its name in this span; NULL: it has none. */
 static const tw_json *count_of(const tw_json *span, int which, const char **name)
@@ -68,40 +70,53 @@ static gboolean read_count(tw_trace_source *source, const tw_json *span, int whi
   return tw_json_fault(source->json, value, error, "\"%s\" is no whole number of tokens", name);
 }
 
-/* Version 5 of Vercel's AI SDK (`ai`) hands on Anthropic's input, which leaves out what its cache read and wrote, and tells
- * these in a text alone. Returns whether it is so. */
-static gboolean read_hidden_cache(const tw_json *span, gint32 *tokens)
+/* Version 5 of Vercel's AI SDK (`ai`) hands on counts of providers that leave a part out, and tells the part in a text alone.
+ */
+static const struct hidden {
+  const char *counted;         /* the count as its provider told it */
+  const char *parts[N_COUNTS]; /* what it leaves out */
+} hidden[] = {[PROMPT] = {"anthropic.usage.input_tokens",
+                          {[CACHE_READ] = "anthropic.usage.cache_read_input_tokens",
+                           [CACHE_WRITE] = "anthropic.usage.cache_creation_input_tokens"}},
+              [OUTPUT] = {"google.usageMetadata.candidatesTokenCount",
+                          {[REASONING] = "google.usageMetadata.thoughtsTokenCount"}}};
+
+/* Reads the parts that a count leaves out where they are hidden; returns whether it is so. */
+static gboolean read_hidden(const tw_json *span, int which, gint32 *tokens)
 {
-  static const char *const paths[N_COUNTS] = {[PROMPT] = "anthropic.usage.input_tokens",
-                                              [CACHE_READ] = "anthropic.usage.cache_read_input_tokens",
-                                              [CACHE_WRITE] = "anthropic.usage.cache_creation_input_tokens"};
   const char *text = attribute_text(span, "ai.response.providerMetadata");
-  if (text == NULL || tokens[CACHE_READ] >= 0)
+  if (text == NULL)
     return FALSE;
   tw_json_parser parser;
   tw_json_parser_init(&parser);
   const tw_json *metadata = tw_json_parse(&parser, text);
   double counted;
-  gboolean beside = tw_json_number(metadata, paths[PROMPT], &counted) && counted == tokens[PROMPT];
-  for (int which = CACHE_READ; beside && which <= CACHE_WRITE; which++)
-    if (tw_json_number(metadata, paths[which], &counted) && counted >= 0 && counted <= TW_REQUEST_MAX_TOKENS)
-      tokens[which] = (gint32)counted;
+  gboolean beside = tw_json_number(metadata, hidden[which].counted, &counted) && counted == tokens[which];
+  for (int part = 0; beside && part < N_COUNTS; part++)
+    if (hidden[which].parts[part] != NULL && tw_json_number(metadata, hidden[which].parts[part], &counted) &&
+        counted >= 0 && counted <= TW_REQUEST_MAX_TOKENS)
+      tokens[part] = (gint32)counted;
   tw_json_parser_clear(&parser);
   return beside;
 }
 
-/* The prompt as it was sent, which the conventions want. @traceloop/instrumentation-anthropic 0.27.0 hands on Anthropic's
- * input as well, and so does who tells more cached tokens than tokens. */
-static gint64 whole_prompt(tw_trace_source *source, const tw_json *span, const char *scope, gint32 *tokens)
+/* The prompt as it was sent, which the conventions want. Anthropic's input leaves out what its cache read and wrote, and
+ * @traceloop/instrumentation-anthropic 0.27.0 hands it on; so does who tells more cached tokens than tokens. */
+static gint64 whole_prompt(const tw_json *span, const char *scope, gint32 *tokens)
 {
   gboolean beside =
-      read_hidden_cache(span, tokens) || g_strcmp0(scope, "@traceloop/instrumentation-anthropic") == 0;
+      read_hidden(span, PROMPT, tokens) || g_strcmp0(scope, "@traceloop/instrumentation-anthropic") == 0;
   gint64 cached = (gint64)MAX(tokens[CACHE_READ], 0) + MAX(tokens[CACHE_WRITE], 0);
-  if (tokens[PROMPT] < 0 || cached == 0 || !(beside || cached > tokens[PROMPT]))
-    return tokens[PROMPT];
-  tw_trace_note(source,
-                "prompts of spans whose input leaves out what a cache read and wrote are counted with both");
-  return tokens[PROMPT] + cached;
+  return tokens[PROMPT] + (beside || cached > tokens[PROMPT] ? cached : 0);
+}
+
+/* All that was generated. Google's candidates leave out its thoughts, and @traceloop/instrumentation-google-generativeai
+ * 0.27.0 hands them on; the total tells. */
+static gint64 whole_output(const tw_json *span, gint32 *tokens)
+{
+  gboolean beside = read_hidden(span, OUTPUT, tokens);
+  gint64 reasoning = MAX(tokens[REASONING], 0), sum = (gint64)tokens[PROMPT] + tokens[OUTPUT] + reasoning;
+  return tokens[OUTPUT] + (beside || reasoning > tokens[OUTPUT] || sum == tokens[TOTAL] ? reasoning : 0);
 }
 
 static gboolean is_request(const tw_json *span)
@@ -135,17 +150,16 @@ static gboolean add_span(tw_trace_source *source, const tw_json *span, const cha
   for (int which = 0; which < N_COUNTS; which++)
     if (!read_count(source, span, which, &tokens[which], error))
       return FALSE;
-  gint32 output = tokens[OUTPUT];
-  gint64 prompt = whole_prompt(source, span, scope, tokens);
+  gint64 output = whole_output(span, tokens), prompt = whole_prompt(span, scope, tokens);
   request->prompt_tokens = (gint32)MIN(prompt, TW_REQUEST_MAX_TOKENS);
   if (has_failed(span))
     row->failure = "failed";
-  else if (request->prompt_tokens < 0 || output < 0)
+  else if (tokens[PROMPT] < 0 || tokens[OUTPUT] < 0)
     row->failure = "no counts of tokens";
   else if (prompt == 0)
     row->failure = "a prompt of 0 tokens";
-  else if (prompt > TW_REQUEST_MAX_TOKENS)
-    row->failure = "a prompt of too many tokens";
+  else if (MAX(prompt, output) > TW_REQUEST_MAX_TOKENS)
+    row->failure = "too many tokens";
   if (row->failure != NULL)
     return TRUE;
   if (!tw_trace_json_instant(source, span, "start_time|startTimeUnixNano|start_time_unix_nano", 1000000000,
@@ -160,8 +174,11 @@ static gboolean add_span(tw_trace_source *source, const tw_json *span, const cha
       return FALSE;
     row->service_s = fmax(tw_instant_between(start, end), 0);
   }
-  request->reasoning_tokens = CLAMP(tokens[REASONING], 0, output);
-  request->answer_tokens = output - request->reasoning_tokens;
+  request->reasoning_tokens = MAX(tokens[REASONING], 0);
+  request->answer_tokens = (gint32)output - request->reasoning_tokens;
+  if (prompt > tokens[PROMPT] || output > tokens[OUTPUT])
+    tw_trace_note(source, "spans leave out what a cache held or what was thought: these tokens are added to "
+                          "prompts and outputs");
   row->cached_tokens = tokens[CACHE_READ];
   request->session = g_strdup(either_text(span, "gen_ai.conversation.id", "session.id"));
   return TRUE;
