@@ -2,6 +2,7 @@
 Nothing that is complete is lost, nothing that is not looks complete, and every failure is told.
 
 Beside CTest, more kills: TW_KILLS=20 python3 tests/cli/test_machine_faults.py PROGRAM SOURCE."""
+import collections
 import os
 import pathlib
 import random
@@ -17,6 +18,7 @@ from repaired import assert_nothing_is_lost, members, tables
 
 PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 KILLS = int(os.environ.get("TW_KILLS", "1"))
+KILLED = collections.Counter()  # Commands that a kill has ended; others were at their end before.
 POOL = '<pool id="p" model="llama-3.1-8b"%s/>'
 LENGTHS = '<prompt mean="300"/><answer law="exponential" mean="60" max="400"/>'
 
@@ -44,7 +46,9 @@ def kill_after(arguments, seconds):
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
-    return process.wait() != 0
+    killed = process.wait() != 0
+    KILLED[arguments[0]] += killed
+    return killed
 
 
 def kills_of_a_run(here, name, chance):
@@ -170,3 +174,4 @@ with tempfile.TemporaryDirectory() as scratch:
     writes_that_fail(folder)
     pipes_that_close(folder)
     a_trace_that_changes(folder)
+print(f"{KILLS} kills in each of {len(SCENARIOS)} scenarios; before the end of the command: {dict(KILLED)}")
