@@ -10,6 +10,7 @@ typedef struct {
   /* Both in version 1, by the name of a request: */
   GHashTable *ends;     /* a double: when it may have ended at the earliest */
   GHashTable *sessions; /* its session, which is that of the first request it goes back to */
+  GHashTable *absent;   /* set of those that did not come before what waits for them */
 } agentic;
 
 static gboolean start_agentic(tw_trace_source *source, GError **error)
@@ -19,6 +20,7 @@ static gboolean start_agentic(tw_trace_source *source, GError **error)
   own->block_tokens = 512;
   own->ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   own->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  own->absent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return TRUE;
 }
 
@@ -26,6 +28,7 @@ static void stop_agentic(tw_trace_source *source)
 {
   g_hash_table_unref(((agentic *)source->own)->ends);
   g_hash_table_unref(((agentic *)source->own)->sessions);
+  g_hash_table_unref(((agentic *)source->own)->absent);
   g_free(source->own);
 }
 
@@ -87,6 +90,10 @@ static gboolean read_waits(tw_trace_source *source, const tw_json *object, tw_tr
     return FALSE;
   row->request.arrival_s = arrival_s;
   const char *root = row->n_waits > 0 ? g_hash_table_lookup(own->sessions, row->waits[0].name) : NULL;
+  if (g_hash_table_contains(own->absent, row->name))
+    tw_trace_note(source, "requests come before those that they wait for: their sessions are parted there");
+  if (row->n_waits > 0 && root == NULL)
+    g_hash_table_add(own->absent, g_strdup(row->waits[0].name));
   if (root != NULL) { /* a request of another agent may be waited for: they are of one session */
     row->agent = g_strcmp0(root, row->request.session) != 0 ? g_steal_pointer(&row->request.session) : NULL;
     g_free(row->request.session);

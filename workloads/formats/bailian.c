@@ -5,16 +5,26 @@
 #include "platforms/input/fault.h"
 #include "workloads/formats/format.h"
 
+typedef struct {
+  GHashTable *roots;  /* by chat */
+  GHashTable *absent; /* set of parents that did not come before their children */
+} chats;
+
 static gboolean start_bailian(tw_trace_source *source, GError **error)
 {
   (void)error;
-  source->own = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free); /* root by chat */
+  chats *own = source->own = g_new(chats, 1);
+  own->roots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  own->absent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return TRUE;
 }
 
 static void stop_bailian(tw_trace_source *source)
 {
-  g_hash_table_unref(source->own);
+  chats *own = source->own;
+  g_hash_table_unref(own->roots);
+  g_hash_table_unref(own->absent);
+  g_free(own);
 }
 
 static gboolean expand_bailian(tw_trace_source *source, const tw_json *object, GError **error)
@@ -34,10 +44,15 @@ static gboolean expand_bailian(tw_trace_source *source, const tw_json *object, G
     return FALSE;
   if (parent != NULL && *parent == '-')
     parent = NULL;
-  const char *root = parent != NULL ? g_hash_table_lookup(source->own, parent) : NULL;
+  chats *own = source->own;
+  const char *root = parent != NULL ? g_hash_table_lookup(own->roots, parent) : NULL;
   const char *session = parent == NULL ? chat : root != NULL ? root : parent;
   request->session = g_strdup(session);
-  g_hash_table_insert(source->own, g_strdup(chat), g_strdup(session));
+  if (g_hash_table_contains(own->absent, chat) && !g_str_equal(session, chat))
+    tw_trace_note(source, "requests come before those that they go on from: their sessions are parted there");
+  if (parent != NULL && root == NULL)
+    g_hash_table_add(own->absent, g_strdup(parent));
+  g_hash_table_insert(own->roots, g_strdup(chat), g_strdup(session));
   row->name = g_strdup(chat);
   row->linked = TRUE;
   if (root != NULL)

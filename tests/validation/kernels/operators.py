@@ -1,9 +1,10 @@
-"""Fits the <operator> rows of a device to measured modules of sparse, compressed and linear attention, or judges rows that
-are there: aiconfigurator's CSV files (Apache-2.0, not shipped), whose latencies are milliseconds.
+"""Fits the <operator> rows of a device to measured modules of sparse, compressed and linear attention, or judges rows
+that are there: aiconfigurator's CSV files (Apache-2.0, not shipped), whose latencies are milliseconds.
 
     operators.py KERNELS PREFIX DEVICE.xml             prints how far the device's rows are off, by operator and phase
-    operators.py KERNELS PREFIX DEVICE.xml --fit       prints rows fitted to the files, with their errors; names such as
-                                                       dsa-prefill behind it say which
+    operators.py KERNELS PREFIX DEVICE.xml --fit       prints rows fitted to the files, with their errors
+
+Names such as dsa-prefill behind these say which operators.
 
 PREFIX is how the files of a device begin, such as b200_sxm. A module holds the projections too: they are taken by the
 device's <efficiency op="linear"> rows, as the simulator takes them (sim/steptime/step_layers.c), and the rest is the
@@ -34,7 +35,9 @@ V4_PRO = dict(hidden=7168, q=1536, d=512, o=1024, groups=16, heads=128, index_he
 M3 = dict(hidden=6144, heads=64, kv_heads=4, d=128, index_heads=4)
 INDEX_DIM = 128
 KINDS = {"dsa": "_sparse*_dsa_{}_module*", "compressed": "_sparse*_csa_{}_module*",
-         "compressed-all": "_sparse*_hca_{}_module*", "block-sparse": "_msa*_{}_module*"}
+         "compressed-all": "_sparse*_hca_{}_module*", "block-sparse": "_msa*_{}_module*",
+         "gated-delta-net": "_linear_attention_sglang*_gdn_*", "kda": "_kda_*"}
+LINEAR = {"gated-delta-net", "kda"}  # files hold kernels, without projections: the convolution and the recurrence
 
 
 def seconds(text):
@@ -127,23 +130,41 @@ def module(device, kind, phase, r):
     return dict(measured=float(r["latency"]) * 1e-3, heads=heads, items=tokens, chosen=chosen, scored=scored,
                 entry=entry, key=key, flops=flops, index_flops=2 * m["index_heads"] * INDEX_DIM, indexed=indexed,
                 projections=device.products_s(precision, params, products, tokens, numbers),
-                kv="fp8" if narrow else "bf16", seqs=seqs, context=context, cap=cap, keys=1 / ratio, blocks=blocks, dense=dense,
+                kv="fp8" if narrow else "bf16", seqs=seqs, context=context, cap=cap, keys=1 / ratio, blocks=blocks,
+                dense=dense,
                 earlier=seqs * done, dense_flops=dense_flops, dense_pairs=seqs * (new * done + new * (new + 1) / 2))
+
+
+def recurrences(kind, phase):
+    """The kernels of a layer of linear attention, added up: the terms of its state and of its new tokens."""
+    added = collections.Counter()
+    for r in rows_of(KINDS[kind]):
+        if (r["phase"] == ("context" if phase == "prefill" else "generation") and
+                re.match("causal_conv1d|chunk_|.*_packed_decode", r["kernel_source"])):
+            shape = tuple(int(r[k]) for k in ("num_k_heads", "num_v_heads", "head_k_dim", "head_v_dim", "batch_size",
+                                              "seq_len"))
+            added[(r["model_name"], *shape)] += float(r["latency"]) * 1e-3
+    for (_, keys, values, k_dim, v_dim, seqs, new), measured in added.items():
+        yield dict(measured=measured, items=seqs * new, seqs=seqs, new=new, kv="bf16", dense=False,
+                   flops=6 * values * k_dim * v_dim, state=values * k_dim * v_dim * 4 + 6 * (2 * keys + values) * k_dim)
 
 
 DECODE = ("launch", "per-head", "per-item", "per-item-head", "chain", "memory", "index-launch", "index-chain",
           "index-memory", "choose-launch")
 PREFILL = ("host", "block-host", "index-host", "long-host", "long-per-seq", "launch", "per-item", "per-item-head",
            "per-chosen", "compute", "index-per-item", "index-chain", "index-per-key", "index-spread", "index-compute")
+RECURRENCE = ("launch", "chain", "memory", "compute")
+UPDATE = ("launch", "per-item", "memory")
 WHOLE = ("whole-host", "block-host", "whole-expand", "whole-per-item-head")
 START = {DECODE: (30e-6, 1e-7, 1e-7, 2e-9, 1e-9, 0.5, 20e-6, 3e-10, 0.3, 20e-6),
          PREFILL: (400e-6, 60e-6, 300e-6, 400e-6, 30e-6, 50e-6, 5e-8, 1e-9, 1e-11, 0.3, 3e-8, 1e-9, 1e-10, 1e-13, 0.25),
+         RECURRENCE: (30e-6, 2e-8, 0.2, 0.02), UPDATE: (6e-6, 1e-8, 0.6),
          WHOLE: (500e-6, 75e-6, 1e-9, 3e-10)}
 
 
 def predict(device, words, p, m):
     p = dict(zip(words, p)) if not isinstance(p, dict) else p
-    h, n = m["heads"], m["items"]
+    h, n = m.get("heads"), m["items"]
     if words is DECODE:
         t = (m["projections"] + p["launch"] + p["per-head"] * h + p["per-item"] * n + p["per-item-head"] * n * h +
              p["chain"] * m["chosen"] + n * m["chosen"] * m["entry"] / (device.bandwidth * p["memory"]))
@@ -152,6 +173,11 @@ def predict(device, words, p, m):
                   n * m["scored"] * m["key"] / (device.bandwidth * p["index-memory"]) +
                   (p["choose-launch"] if m["context"] > m["cap"] else 0))
         return t
+    if words in (RECURRENCE, UPDATE):
+        t = p["launch"] + 2 * m["state"] * m["seqs"] / (device.bandwidth * p["memory"])
+        if words is UPDATE:
+            return t + p["per-item"] * n
+        return t + p["chain"] * m["new"] + n * m["flops"] / (device.flops["bf16"] * p["compute"])
     if words is WHOLE:
         share, softmax = device.dense
         dense_s = m["dense_pairs"] * h * (m["dense_flops"] + 4 * softmax) / (device.flops["bf16"] * share)
@@ -217,24 +243,38 @@ def fit(device, words, modules):
     return parameters(x)
 
 
+def words_of(kind, phase, m):
+    if kind in LINEAR:
+        return UPDATE if phase == "decode" else RECURRENCE
+    return DECODE if phase == "decode" else WHOLE if m["dense"] else PREFILL
+
+
+def modules_of(device, kind, phase):
+    if kind in LINEAR:
+        return recurrences(kind, phase)
+    rows = rows_of(KINDS[kind].format("generation" if phase == "decode" else "context"))
+    return (module(device, kind, phase, r) for r in rows)
+
+
 def text_of(word, value):
     return f'{word}="{value:.4g}"' if is_share(word) else f'{word}="{value * 1e9:.4g}ns"'
 
 
 def main():
     device = Device(device_file)
-    for kind, pattern in KINDS.items():
+    for kind in KINDS:
         for phase in ("decode", "prefill"):
+            if ONLY and f"{kind}-{phase}" not in ONLY:
+                continue
             groups = collections.defaultdict(list)
-            for r in rows_of(pattern.format("generation" if phase == "decode" else "context")):
-                m = module(device, kind, phase, r)
+            for m in modules_of(device, kind, phase):
                 if m["items"] <= MOST_TOKENS:
-                    groups[m["kv"]].append((m, DECODE if phase == "decode" else WHOLE if m["dense"] else PREFILL))
+                    groups[m["kv"]].append((m, words_of(kind, phase, m)))
             for kv, modules in sorted(groups.items()):
                 random.Random(2).shuffle(modules)
                 modules = modules[:MOST_ROWS]
                 all_words = sorted({w for _, w in modules}, reverse=True, key=len)
-                if FIT and (not ONLY or f"{kind}-{phase}" in ONLY):
+                if FIT:
                     fitted = {w: [m for m, of in modules[:2 * FITTED_ROWS] if of is w][:FITTED_ROWS] for w in all_words}
                     rows = {w: fit(device, w, fitted[w]) for w in all_words}
                     text = " ".join(text_of(w, v) for words in all_words for w, v in rows[words].items()

@@ -262,6 +262,37 @@ static void a_file_from_the_last_to_the_first_loses_no_request(void **state)
   g_unlink(path);
 }
 
+/* A chat goes on from one that goes on from a third, and a request waits for another: in this order no note, else one. */
+static void a_row_before_the_one_that_it_goes_on_from_is_told(void **state)
+{
+  (void)state;
+  static const char *const rows[][3] = {
+      {"{\"chat_id\":1,\"parent_chat_id\":-1,\"timestamp\":0,\"input_length\":9,\"output_length\":2}\n",
+       "{\"chat_id\":2,\"parent_chat_id\":1,\"timestamp\":1,\"input_length\":9,\"output_length\":2}\n",
+       "{\"chat_id\":3,\"parent_chat_id\":2,\"timestamp\":2,\"input_length\":9,\"output_length\":2}\n"},
+      {"{\"request_id\":\"a\",\"wait_for\":[],\"timestamp\":0,\"input_length\":9,\"output_length\":2}\n",
+       "{\"request_id\":\"b\",\"wait_for\":[\"a\"],\"delay\":5,\"input_length\":9,\"output_length\":2}\n",
+       "{\"request_id\":\"c\",\"wait_for\":[\"b\"],\"delay\":5,\"input_length\":9,\"output_length\":2}\n"}};
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "tw-parted.jsonl", NULL);
+  for (int i = 0; i < 4; i++) {
+    const char *const *three = rows[i / 2];
+    gboolean turned = i % 2 == 1;
+    g_autofree char *text = g_strconcat(three[turned ? 2 : 0], three[1], three[turned ? 0 : 2], NULL);
+    assert_true(g_file_set_contents(path, text, -1, NULL));
+    tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+    g_autoptr(tw_stream) stream = tw_stream_open(path, NULL, &options, NULL);
+    tw_request request;
+    while (tw_stream_next(stream, &request, NULL))
+      tw_request_clear(&request);
+    const GPtrArray *notes = tw_stream_tally(stream)->notes;
+    gboolean told = FALSE;
+    for (guint k = 0; k < notes->len; k++)
+      told |= strstr(g_ptr_array_index(notes, k), "sessions are parted") != NULL;
+    assert_int_equal(told, turned);
+  }
+  g_unlink(path);
+}
+
 static void what_is_no_trace_is_refused_with_the_reason(void **state)
 {
   (void)state;
@@ -281,6 +312,7 @@ int main(void)
       cmocka_unit_test(samples_read_the_same_however_they_are_written),
       cmocka_unit_test(ids_may_be_written_with_a_point),
       cmocka_unit_test(a_file_from_the_last_to_the_first_loses_no_request),
+      cmocka_unit_test(a_row_before_the_one_that_it_goes_on_from_is_told),
       cmocka_unit_test(what_is_no_trace_is_refused_with_the_reason),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
