@@ -160,6 +160,8 @@ json_t *tw_answer_json(const tw_answer *answer)
     json_t *object = describe_design(answer, best, 1);
     json_object_set_new(object, "breaks", describe_broken(best));
     json_object_set_new(object, "levers", describe_levers(answer));
+    if (answer->levers->len > 0 && isfinite(answer->lever_slice_s))
+      json_object_set_new(object, "levers_on_s", json_real(answer->lever_slice_s));
     json_object_set_new(all, "best", object);
   }
   return all;

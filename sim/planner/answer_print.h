@@ -32,7 +32,7 @@ gboolean tw_answer_within_error(const tw_answer *answer, const tw_design *design
  *                 max_seqs, router, rounds, dropped | rank, size, load, accelerators, racks, objective,
  *                 directory, summary...}]
  *     checks    [{name, holds, attainment, ...}]
- *     best      {name, size, load, racks, accelerators, breaks: {...}, levers: [{name, bears, breaks}]...}
+ *     best      {name, size, load, racks, accelerators, breaks: {...}, levers: [{name, bears, breaks}], levers_on_s...}
  *
  * The caller owns the reference. */
 json_t *tw_answer_json(const tw_answer *answer);

@@ -14,7 +14,7 @@
 
 /* Attention beside projections that take so many seconds in all layers, with weights in `attention`. */
 static tw_step_cost attention_beside(void **state, const char *text, const char *device_name,
-                                     const tw_batch *batch, double projections_s, int attention,
+                                     const tw_batch *batch, double projections_s, tw_precision attention,
                                      tw_line *time)
 {
   g_autofree char *path = given_text(state, "m.xml", text);
