@@ -192,8 +192,11 @@ static gboolean run_jobs(const GPtrArray *jobs, const tw_what_if_options *option
 static gboolean differs(const trial *t)
 {
   for (guint s = 1; s < t->jobs->len; s++)
-    if (memcmp(value_of(t, s, 0), value_of(t, 0, 0), METRICS * sizeof(double)) != 0)
-      return TRUE;
+    for (int m = 0; m < METRICS; m++) {
+      double first = *value_of(t, 0, m), value = *value_of(t, s, m);
+      if (value != first && !(isnan(value) && isnan(first)))
+        return TRUE;
+    }
   return FALSE;
 }
 

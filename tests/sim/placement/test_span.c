@@ -325,6 +325,12 @@ static void what_crosses_the_fabric_is_what_must(void **state)
   g_autoptr(tw_span) stages = span_over(2, 4, &(tw_parallelism){4, 2, 1, 1}, &reach);
   assert_true(reach.stages && reach.tensor == 1);
   assert_near(sum(stages, &(tw_fabric_bytes){.stages = 1000}), 1000, 1e-9);
+  /* Two stages of TP4, each over two domains, and two of EP4 over all four: a stage has half of the layers. */
+  g_autoptr(tw_span) staged = span_over(4, 2, &(tw_parallelism){4, 2, 1, 1}, &reach);
+  assert_int_equal(reach.tensor, 2);
+  assert_near(sum(staged, &(tw_fabric_bytes){.tensor = 1000}), 2 * 4 * 500, 1e-9);
+  g_autoptr(tw_span) staged_experts = span_over(4, 2, &(tw_parallelism){1, 2, 4, 4}, &reach);
+  assert_near(sum(staged_experts, &(tw_fabric_bytes){.experts = 1200}), 2 * 4 * 600, 1e-9);
   /* Inside one domain nothing crosses. */
   g_autoptr(tw_span) inside = span_over(1, 8, &(tw_parallelism){4, 2, 1, 1}, &reach);
   assert_int_equal(inside->n_pairs, 0);

@@ -12,11 +12,11 @@ static tw_scenario *scenario_new(void)
 
 /* A request that arrived, was scheduled a second later, emitted its first token a second after that and, in
  * equal steps, the last at `end_s`. */
-static void end_of_class(tw_recorder *recorder, const char *class, double arrival_s, double end_s,
-                         gint32 output, tw_ending ending)
+static void end_request(tw_recorder *recorder, const tw_request *request, double end_s, tw_ending ending)
 {
-  tw_request request = {.arrival_s = arrival_s, .prompt_tokens = 10, .answer_tokens = output, .class = class};
-  tw_sequence *sequence = tw_sequence_new(&request);
+  double arrival_s = request->arrival_s;
+  gint32 output = request->answer_tokens;
+  tw_sequence *sequence = tw_sequence_new(request);
   sequence->dispatched_s = sequence->routed_s = sequence->submitted_s = arrival_s;
   if (ending != TW_REJECTED) {
     sequence->first_scheduled_s = fmin(arrival_s + 1, end_s);
@@ -29,6 +29,13 @@ static void end_of_class(tw_recorder *recorder, const char *class, double arriva
   tw_recorder_arrived(recorder);
   tw_recorder_ended(recorder, sequence, ending, ending == TW_COMPLETED ? NULL : "for the test", end_s);
   tw_sequence_free(sequence);
+}
+
+static void end_of_class(tw_recorder *recorder, const char *class, double arrival_s, double end_s,
+                         gint32 output, tw_ending ending)
+{
+  tw_request request = {.arrival_s = arrival_s, .prompt_tokens = 10, .answer_tokens = output, .class = class};
+  end_request(recorder, &request, end_s, ending);
 }
 
 static void end(tw_recorder *recorder, double arrival_s, double end_s, gint32 output, tw_ending ending)
@@ -212,6 +219,25 @@ static void the_window_cuts_arrivals_at_both_ends(void **state)
   test_scenario_free(scenario);
 }
 
+/* Requests that warm up are left out, and the window begins as the first of the others arrives, whichever ends first. */
+static void a_window_begins_behind_the_warm_up(void **state)
+{
+  (void)state;
+  tw_scenario *scenario = scenario_new();
+  scenario->trace.warmup_sessions = 1;
+  g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, NULL);
+  end_request(recorder, &(tw_request){.prompt_tokens = 10, .answer_tokens = 2, .warmup = TRUE}, 15,
+              TW_COMPLETED);
+  end(recorder, 30, 60, 2, TW_COMPLETED);
+  end(recorder, 20, 70, 2, TW_COMPLETED);
+  tw_recorder_close(recorder, 100);
+  const tw_window *window = tw_recorder_window(recorder);
+  assert_near(window->length_s, 80, 0);
+  assert_int_equal(window->completed, 2);
+  assert_int_equal(counted(recorder, TW_LATENCY_TTFT), 2);
+  test_scenario_free(scenario);
+}
+
 /* A burst of 100 requests at 0 s is served one a second. A window of the first 10 s sees 10 of them complete,
  * though all arrived in it. */
 static void throughput_is_what_ended_in_the_window(void **state)
@@ -253,6 +279,7 @@ int main(void)
       cmocka_unit_test(classes_have_their_own_slo_and_statistics),
       cmocka_unit_test(requests_that_did_not_complete_miss_the_slo),
       cmocka_unit_test(the_window_cuts_arrivals_at_both_ends),
+      cmocka_unit_test(a_window_begins_behind_the_warm_up),
       cmocka_unit_test(throughput_is_what_ended_in_the_window),
       cmocka_unit_test(recomputed_tokens_are_what_prefill_did_beyond_the_prompt),
   };
