@@ -139,7 +139,7 @@ static void add_following(tw_site_power *power, const tw_scenario *scenario, GSt
   int n = 0;
   for (int i = 0; i < scenario->plan.n_engines + scenario->n_jobs; i++)
     n += tw_scenario_place(scenario, i)->n_shares;
-  power->parts = g_new(tw_engine_part, (gsize)n);
+  power->parts = g_new0(tw_engine_part, (gsize)n);
   for (int i = 0; i < scenario->plan.n_engines + scenario->n_jobs; i++)
     add_engine(power, scenario, i, site_follows, rack_follows);
   if (unknown)
