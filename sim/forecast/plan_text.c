@@ -227,15 +227,21 @@ static void add_job(GString *out, const tw_scenario *scenario, int index)
 
 /* ---- The site ---- */
 
+static char *amount(double value, const char *unit)
+{
+  return g_str_equal(unit, "W") ? watts(value) : g_strdup_printf("%.4g %s", value, unit);
+}
+
 static void add_series(GString *out, const char *name, const tw_stairs *stairs, const char *unit)
 {
   if (stairs == NULL)
     return;
-  double low = tw_stairs_min(stairs), high = tw_stairs_max(stairs);
-  if (low < high)
-    add_row(out, name, "%.4g to %.4g %s, %.4g at the start", low, high, unit, tw_stairs_at(stairs, 0));
+  g_autofree char *low = amount(tw_stairs_min(stairs), unit), *high = amount(tw_stairs_max(stairs), unit),
+                  *first = amount(tw_stairs_at(stairs, 0), unit);
+  if (tw_stairs_min(stairs) < tw_stairs_max(stairs))
+    add_row(out, name, "%s to %s, %s at the start", low, high, first);
   else
-    add_row(out, name, "%.4g %s", low, unit);
+    add_row(out, name, "%s", low);
 }
 
 static void add_site(GString *out, const tw_scenario *scenario)

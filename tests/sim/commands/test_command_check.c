@@ -73,6 +73,8 @@ static void a_plan_shows_what_is_set(void **state)
 {
   expect(state, "check --plan " AZURE " --set //pool/@replicas=2", 0,
          "accelerators           32, of which engines and jobs use 16", "");
+  expect(state, "check --plan " TW_SOURCE_DIR "/sim/scenarios/reasoning-day-fleet-capped.xml", 0,
+         "power cap              28kW to 60kW, 60kW at the start", "");
 }
 
 int main(void)
