@@ -6,8 +6,8 @@ const planNumbers = [["size", "Size"], ["accelerators", "GPUs"], ["racks", "Rack
   ["usd_per_million_output_tokens", "USD per million tokens"]];
 
 const differs = (key) => report.plan.designs.some((design) => design[key] !== report.plan.designs[0][key]);
-const layoutOf = ({ tp, pp, dp, ep, prefill, decode, max_batched_tokens, max_seqs, host_bytes, store, cap_w, oversubscription }) => [`tp${tp}`, pp > 1 && `pp${pp}`, dp > 1 && `dp${dp}`, ep > 1 && `ep${ep}`,
-  prefill > 0 && `prefill to decode ${prefill}:${decode}`, (differs("max_batched_tokens") || differs("max_seqs")) && `${max_batched_tokens} tokens in ${max_seqs} places`, host_bytes && `${formatUnit(host_bytes, "B")} of host memory for KV${store ? " and the store" : ""}`, cap_w && `capped at ${formatUnit(cap_w, "W")}`,
+const layoutOf = ({ tp, pp, dp, ep, prefill, decode, max_batched_tokens, max_seqs, host_bytes, store, cap_w, oversubscription, prefill_engines, decode_engines }) => [`tp${tp}`, pp > 1 && `pp${pp}`, dp > 1 && `dp${dp}`, ep > 1 && `ep${ep}`,
+  prefill > 0 && (prefill_engines ? `${prefill_engines} prefill and ${decode_engines} decode` : `prefill to decode ${prefill}:${decode}`), (differs("max_batched_tokens") || differs("max_seqs")) && `${max_batched_tokens} tokens in ${max_seqs} places`, host_bytes && `${formatUnit(host_bytes, "B")} of host memory for KV${store ? " and the store" : ""}`, cap_w && `capped at ${formatUnit(cap_w, "W")}`,
   oversubscription && `${formatNumber(oversubscription)} times the power`].filter(Boolean).join(" ");
 const reportOf = (design) => (design.rank ? `reports/${encodeURIComponent(design.name)}.html` : undefined);
 const linked = (design, ...children) => (design.rank ? make("a", { href: reportOf(design) }, ...children) : make("span", {}, ...children));

@@ -57,6 +57,15 @@ static json_t *describe_load(const tw_answer *answer)
   return load;
 }
 
+/* Engines of either role at the size that was found: a ratio is rounded to whole ones. */
+static gint64 prefill_engines(const tw_answer *answer, const tw_design *design, gint64 *decode)
+{
+  double size = tw_answer_size(answer, design);
+  gint64 prefill = tw_design_prefill(design, size);
+  *decode = tw_design_engines(design, size) - prefill;
+  return prefill;
+}
+
 static json_t *describe_design(const tw_answer *answer, const tw_design *design, int rank)
 {
   json_t *object = json_pack(
@@ -95,6 +104,11 @@ static json_t *describe_design(const tw_answer *answer, const tw_design *design,
     json_object_set_new(object, "within_error", json_boolean(tw_answer_within_error(answer, design)));
   double size = tw_answer_size(answer, design);
   json_object_set_new(object, "size", json_real(size));
+  if (design->prefill > 0) {
+    gint64 decode, prefill = prefill_engines(answer, design, &decode);
+    json_object_set_new(object, "prefill_engines", json_integer(prefill));
+    json_object_set_new(object, "decode_engines", json_integer(decode));
+  }
   if (finds_load(answer))
     json_object_set_new(object, "load", json_real(design->bracket.holds));
   json_object_set_new(object, "accelerators", json_real(tw_design_accelerators(design, size)));
@@ -179,8 +193,13 @@ char *tw_answer_layout(const tw_answer *answer, const tw_design *design)
     g_string_append_printf(text, " dp%d", (int)design->dp);
   if (design->ep > 1)
     g_string_append_printf(text, " ep%d", (int)design->ep);
-  if (design->prefill > 0)
+  if (design->prefill > 0 && design->best == NULL)
     g_string_append_printf(text, ", prefill to decode %u:%u", design->prefill, design->decode);
+  else if (design->prefill > 0) {
+    gint64 decode, prefill = prefill_engines(answer, design, &decode);
+    g_string_append_printf(text, ", %" G_GINT64_FORMAT " prefill and %" G_GINT64_FORMAT " decode", prefill,
+                           decode);
+  }
   if (tw_question_frees_budgets(answer->question))
     g_string_append_printf(text, ", %d tokens in %d places", (int)design->max_batched_tokens,
                            (int)design->max_seqs);

@@ -30,7 +30,7 @@ gboolean tw_answer_within_error(const tw_answer *answer, const tw_design *design
  *     load      {requests, span_s, busiest_requests_per_s, prompt_tokens, output_tokens, cached}
  *     designs   [{name, site, model, weights, kv, tp, pp, dp, ep, prefill, decode, max_batched_tokens,
  *                 max_seqs, router, rounds, dropped | rank, size, load, accelerators, racks, objective,
- *                 directory, summary...}]
+ *                 directory, prefill_engines, decode_engines, summary...}]
  *     checks    [{name, holds, attainment, ...}]
  *     best      {name, size, load, racks, accelerators, breaks: {...}, levers: [{name, bears, breaks}], levers_on_s...}
  *

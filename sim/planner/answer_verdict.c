@@ -362,7 +362,7 @@ char *tw_answer_load(const tw_answer *answer)
                                ? g_strdup_printf("; %.4g times as much arrives", answer->question->growth)
                                : g_strdup("");
   return g_strdup_printf(
-      "The load: %" G_GUINT64_FORMAT " requests in %.4g s, %.3g/s in the busiest minute, with %.4g "
+      "The load: %" G_GUINT64_FORMAT " requests in %.6g s, %.3g/s in the busiest minute, with %.4g "
       "prompt and %.4g output tokens on average%s.",
       demand->requests, demand->span_s, demand->rate_per_s, demand->prompt, demand->output, times);
 }
