@@ -55,7 +55,7 @@ static void an_estimate_ends_where_the_cache_holds_a_part_of_a_sequence_more(voi
              "<prompt mean='2890'/><answer mean='303'/></poisson></workload><slo ttft='2s' tpot='50ms'/>"
              "<model name='deepseek-v3'/><site kind='nvl72' largest='1'/><layout tp='4' dp='1' pools='1:1'/>"
              "<effort coarse='1' finalists='1' seeds='1' levers='false'/></question>");
-  expect(state, "plan $/part.xml -o $/part -q", 0, "Build nvl72 with ", "");
+  expect(state, "plan $/part.xml -o $/part -q", 0, "as tp4 ep4, 9 prefill and 9 decode, routed", "");
 }
 
 static void the_answer_is_what_running_it_gives(void **state)
