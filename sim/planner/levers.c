@@ -119,9 +119,9 @@ static gboolean try_middles(tw_search *s, const tw_design *design, GArray *all, 
     g_autofree char *place = g_strdup_printf("%s-%g", one->kind->folder, rungs[middle]);
     g_autofree char *directory =
         g_build_filename(s->answer->designs->directory, "runs", design->name, "levers", place, NULL);
-    tw_job *job = tw_search_job(s, design, design->scenario, one->size,
-                                tw_search_factor(s, design->bracket.holds) * rungs[middle], lever_slice_s(s),
-                                (const char *const *)one->assignments, directory, NULL, error);
+    tw_job *job = tw_search_job(
+        s, design, design->scenario, one->size, tw_search_factor(s, design->bracket.holds) * rungs[middle],
+        s->answer->lever_slice_s, (const char *const *)one->assignments, directory, NULL, error);
     if (job == NULL)
       return FALSE;
     g_ptr_array_add(jobs, job);
