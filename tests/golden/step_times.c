@@ -52,7 +52,8 @@ static void print_model(const char *name, tw_device *const *known, const tw_soft
     for (quantity what = TIME; what < QUANTITIES; what++) {
       if ((what == WIRE && !over_domains) || (b == 1 && what == GROWTH))
         continue;
-      printf("%s,%s,%s,%s", name, over_domains ? "dp8" : "tp8", b ? "prompt" : "decode", quantity_names[what]);
+      printf("%s,%s,%s,%s", name, over_domains ? "dp8" : "tp8", b ? "prompt" : "decode",
+             quantity_names[what]);
       for (guint d = 0; d < G_N_ELEMENTS(devices); d++)
         printf(",%.6g", quantity_of(&costs[b][d], what));
       printf("\n");
