@@ -50,7 +50,7 @@ def try_design(plan, design, size):
         words = design["options"].split()
         run("platform", "hgx", *("--" + word for word in words), f"--nodes={size}", "-o", platform)
     done = run("run", os.path.join(plan, "designs", design["name"] + ".xml"), "-o", directory, "--force", "-q", "--set",
-               f"/scenario/platform/@file={os.path.abspath(platform)}", "--set", f"//pool/@replicas={size * (NODE // design['tp'])}")
+               f"/scenario/platform/@file={os.path.abspath(platform)}", "--set", f"//pool/@replicas={size * (NODE // (design['tp'] * design['dp']))}")
     if done.returncode != 0:
         return None
     with open(os.path.join(directory, "summary.json"), encoding="utf-8") as file:
