@@ -8,25 +8,6 @@
 
 #include <math.h>
 
-/* Takes part in SimGrid's time, with the networks beside it; NULL: there are none. */
-static tw_simgrid_time *join_time(const tw_flows *beside, gboolean profiled)
-{
-  tw_simgrid_time *time = beside != NULL ? beside->time : g_new0(tw_simgrid_time, 1);
-  if (beside == NULL)
-    time->carrier = tw_carrier_new();
-  time->profiled |= profiled;
-  time->users++;
-  return time;
-}
-
-static void leave_time(tw_simgrid_time *time)
-{
-  if (--time->users > 0)
-    return;
-  tw_carrier_free(time->carrier);
-  g_free(time);
-}
-
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
   return tw_flows_new_beside(ports, "", NULL);
@@ -36,7 +17,7 @@ tw_flows *tw_flows_new_beside(const tw_ports *ports, const char *prefix, const t
 {
   const tw_platform *platform = ports->platform;
   tw_flows *flows = g_new0(tw_flows, 1);
-  *flows = (tw_flows){.time = join_time(beside, platform->profiled),
+  *flows = (tw_flows){.time = tw_simgrid_time_join(beside, platform->profiled),
                       .links = tw_link_table_new(platform, prefix),
                       .state = 1,
                       .starting = g_ptr_array_new(),
@@ -64,7 +45,7 @@ void tw_flows_free(tw_flows *flows)
   for (GList *link; (link = g_queue_pop_head_link(&flows->stalled)) != NULL;)
     g_free(link->data);
   tw_heap_clear(&flows->ends);
-  leave_time(flows->time);
+  tw_simgrid_time_leave(flows->time);
   tw_convoys_free(flows->convoys);
   g_ptr_array_unref(flows->starting);
   g_ptr_array_unref(flows->together);
@@ -151,8 +132,7 @@ void tw_flows_put_under_way(tw_flows *flows, trip *t, double now_s)
   g_ptr_array_add(flows->starting, t);
 }
 
-/* The flow of a trip has ended, and its starter is told. */
-static void end_trip(tw_flows *flows, trip *t, double end_s)
+void tw_flows_end_trip(tw_flows *flows, trip *t, double end_s)
 {
   tw_flow *flow = t->flow;
   const tw_link_route *r = t->route;
@@ -218,11 +198,11 @@ static trip *leave_convoy(tw_flows *flows, convoy *c)
   return link != NULL ? link->data : NULL;
 }
 
-static void end_convoy(tw_flows *flows, convoy *c)
+void tw_flows_end_convoy(tw_flows *flows, convoy *c)
 {
   tw_heap_remove(&flows->ends, &c->node);
   for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
-    end_trip(flows, t, c->end_s);
+    tw_flows_end_trip(flows, t, c->end_s);
   g_free(c);
 }
 
@@ -349,9 +329,7 @@ static void set_some_out(tw_flows *flows, guint first, guint n)
   set_out(flows);
 }
 
-/* ---- Time ---- */
-
-static void set_all_out(tw_flows *flows)
+void tw_flows_set_out(tw_flows *flows)
 {
   GPtrArray *starting = flows->starting;
   if (flows->links->n_stopped > 0)
@@ -364,50 +342,6 @@ static void set_all_out(tw_flows *flows)
     set_some_out(flows, first, end - first);
   }
   g_ptr_array_set_size(starting, 0);
-}
-
-static void end_carried(const tw_simgrid_time *time)
-{
-  double clock_s = simgrid_get_clock();
-  for (trip *t; (t = tw_carrier_take(time->carrier)) != NULL;) {
-    tw_flows_leave_simgrid(t->of, t);
-    end_trip(t->of, t, t->flow->start_s + t->gone_s + (clock_s - t->begin_s));
-  }
-}
-
-/* The time has come for all networks; returns the one of which a convoy ends first, NULL: none has any. */
-static tw_flows *come(tw_flows *const *all, int n, double now_s)
-{
-  tw_flows *first = NULL;
-  for (int i = 0; i < n; i++) {
-    const tw_heap_node *top = tw_heap_top(&all[i]->ends);
-    all[i]->now_s = now_s;
-    if (top != NULL && (first == NULL || top->key < tw_heap_top(&first->ends)->key))
-      first = all[i];
-  }
-  return first;
-}
-
-gboolean tw_flows_wait(tw_flows *const *all, int n, double until_s)
-{
-  tw_simgrid_time *time = all[0]->time;
-  double next_s = until_s;
-  for (int i = 0; i < n; i++) {
-    set_all_out(all[i]);
-    const tw_heap_node *top = tw_heap_top(&all[i]->ends);
-    next_s = top != NULL ? fmin(top->key, next_s) : next_s;
-  }
-  if (tw_carrier_count(time->carrier) > 0 &&
-      tw_carrier_wait(time->carrier, next_s - (simgrid_get_clock() + time->offset_s))) {
-    come(all, n, simgrid_get_clock() + time->offset_s);
-    end_carried(time);
-    return FALSE;
-  }
-  tw_flows *first = come(all, n, next_s);
-  if (first == NULL || tw_heap_top(&first->ends)->key > until_s)
-    return TRUE;
-  end_convoy(first, tw_container(tw_heap_top(&first->ends), convoy, node));
-  return FALSE;
 }
 
 /* ---- The interface ---- */

@@ -1,6 +1,7 @@
 /* Parts that the sources of flows share; flows.h is for others.
  *
- * flows.c takes flows from their start to their end, flows_links.c has them follow what links still carry. */
+ * flows.c takes flows from their start to their end, flows_time.c lets time pass, flows_links.c has flows follow what links
+ * still carry. */
 #ifndef TW_SIM_FLOWS_PRIVATE_H
 #define TW_SIM_FLOWS_PRIVATE_H
 
@@ -68,6 +69,16 @@ struct tw_flows {
   guint64 n_convoys; /* number of convoys so far */
   tw_simgrid_time *time;
 };
+
+/* Takes part in SimGrid's time, with the networks beside it; NULL: there are none. Leaves it. */
+tw_simgrid_time *tw_simgrid_time_join(const tw_flows *beside, gboolean profiled);
+void tw_simgrid_time_leave(tw_simgrid_time *time);
+
+/* Sends off all flows that start. */
+void tw_flows_set_out(tw_flows *flows);
+/* The flow of a trip has ended, or those of a convoy, and their starters are told. */
+void tw_flows_end_trip(tw_flows *flows, trip *t, double end_s);
+void tw_flows_end_convoy(tw_flows *flows, convoy *c);
 
 /* Puts a trip among those that set out before time passes; its flow starts at now_s. */
 void tw_flows_put_under_way(tw_flows *flows, trip *t, double now_s);
