@@ -292,7 +292,7 @@ class Drawing(traffic.Traffic):
     # ---- Several sites ----
 
     def draw_site(self, i):
-        self.networkless = i > 0 or self.maybe(0.5)  # One site of all may have flows.
+        self.networkless = self.maybe(0.3)
         site = ElementTree.Element("site")
         self.fill(site, self.elements["site"][0])
         site.set("name", f"site-{i}")
