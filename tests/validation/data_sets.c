@@ -404,7 +404,8 @@ static const char mlperf_note[] = "The lengths of the prompts are not recorded a
                                   "offline stands for one engine's share of ten passes over the samples.";
 static const char mlperf_v60_note[] =
     "As v5.1. AMD's vLLM admits prompts in every third or seventh iteration only, which is left out. So are "
-    "gpt-oss-120b, whose prompts are not known, servers with several kinds of accelerators, and those with a power cap.";
+    "gpt-oss-120b, whose prompts are not known, servers with several kinds of accelerators, and those with a "
+    "power cap.";
 static const char saturation_note[] = "3,000 requests at once, with CUDA graphs up to 8,192 sequences, as "
                                       "the overview's llm_options.yml says. The KV "
                                       "cache of gpt-oss-120b is that inferred from the closed-loop runs.";
