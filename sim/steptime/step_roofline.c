@@ -85,8 +85,9 @@ typedef struct roofline {
   tw_reach reach;
   tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
   tw_collective_costs gather, scatter; /* tokens to and from experts that all accelerators share */
-  tw_collective_costs experts_traffic; /* to experts of other accelerators and back, in tokens of one */
-  tw_collective_costs send;            /* activations from stage to stage */
+  tw_collective_costs prompts_traffic,
+      decodes_traffic;      /* to other ranks' experts and back, in tokens of one */
+  tw_collective_costs send; /* activations from stage to stage */
 } roofline;
 
 static void add_collectives(roofline *r, const tw_step_setting *setting)
@@ -106,7 +107,8 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
                                .dispatch_bytes = r->hidden, /* fp8 */
                                .combine_bytes = r->hidden * ACTIVATION_BYTES};
   tw_interconnect links = tw_links_among(r->links, setting->device, r->ep / r->reach.experts);
-  r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &links);
+  r->prompts_traffic = tw_expert_costs_of(&traffic, setting->device, &links, FALSE);
+  r->decodes_traffic = tw_expert_costs_of(&traffic, setting->device, &links, TRUE);
 }
 
 /* If the all-reduce of a tensor-parallel group computes the norm behind it, the kernels of the layer's two norms
@@ -396,8 +398,9 @@ static double experts_s(const roofline *r, const tw_step_counts *n, double padde
   int group = r->tp * r->dp;
   double comm = 0, crossing = 0, layers = r->moe_layers;
   if (r->exchange) {
-    comm = tw_crossing_s(&r->links, &r->experts_traffic, tokens_micro / group * r->imbalance, layers,
-                         &crossing, &cost->wire.steps);
+    const tw_collective_costs *costs = n->prefill_tokens > 0 ? &r->prompts_traffic : &r->decodes_traffic;
+    comm = tw_crossing_s(&r->links, costs, tokens_micro / group * r->imbalance, layers, &crossing,
+                         &cost->wire.steps);
   } else if (r->dp > 1) {
     double payload = computed * r->hidden * ACTIVATION_BYTES;
     comm = tw_crossing_s(&r->links, &r->gather, payload, layers, &crossing, &cost->wire.steps) +
