@@ -29,9 +29,10 @@ typedef struct tw_layers_sums {
   double mlps;     /* products of dense MLPs and shared experts */
   /* Blocks of attention, of MLP or of experts: each is summed over tensor parallelism, and normalised. */
   double blocks;
-  double rows;       /* Numbers per token that the products read and write whole, */
-  double rows_by_tp; /* Numbers of which tensor parallelism leaves each accelerator a part. */
-  double between;    /* numbers per token between the products of MLPs, in parts */
+  double attention_rows; /* the part of attention in `rows` */
+  double rows;           /* Numbers per token that the products read and write whole, */
+  double rows_by_tp;     /* Numbers of which tensor parallelism leaves each accelerator a part. */
+  double between;        /* numbers per token between the products of MLPs, in parts */
 } tw_layers_sums;
 /* Seconds that hyper-connections take in all layers for so many tokens, where the device has a row for them; else 0, and
  * what they read and write counts with the norms. */
