@@ -80,7 +80,7 @@ typedef struct tw_efficiency {
  * for costs what the roof of the attention classes says.
  *
  *     decode    t = launch + per-head · h + per-item · n + per-item-head · n · h + chain · mean context
- *                   + bytes / (memory · HBM bandwidth)
+ *                   + bytes / (memory · HBM bandwidth), and without CUDA graphs at least host
  *     prefill   t = max(host, projections + launch + per-item · n + per-item-head · n · h + chain · mean chunk
  *                             + per-chosen · Σ tokens attended to + FLOPs / (compute · peak in bf16)
  *                             + bytes / (memory · bandwidth)) - projections

@@ -369,6 +369,17 @@ gboolean tw_step_layers_measured_streams(const tw_step_layers *all)
   return all->streams != NULL;
 }
 
+double tw_step_layers_host_s(const tw_step_layers *all)
+{
+  double host_s = 0;
+  for (const group *g = all->groups; g < all->groups + all->n_groups; g++)
+    if (g->decode != NULL)
+      host_s +=
+          g->layers * (g->decode->host_s +
+                       (all->blocks ? (g->products - (g->whole_flops > 0)) * g->decode->block_host_s : 0));
+  return host_s;
+}
+
 tw_layers_sums tw_step_layers_sums(const tw_model *model)
 {
   tw_layers_sums sums = {0};

@@ -39,6 +39,9 @@ typedef struct tw_layers_sums {
 double tw_step_layers_streams_s(const tw_step_layers *layers, double tokens);
 gboolean tw_step_layers_measured_streams(const tw_step_layers *layers);
 
+/* Least seconds of all layers whose kernels the host launches one by one, as far as the device's rows tell. */
+double tw_step_layers_host_s(const tw_step_layers *layers);
+
 tw_layers_sums tw_step_layers_sums(const tw_model *model);
 
 #endif

@@ -226,6 +226,8 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->sums = 2 * r->layers;
   if (model->n_groups > 0)
     set_groups(r, setting);
+  if (r->groups != NULL)
+    r->eager_s = fmax(r->eager_s, tw_step_layers_host_s(r->groups));
   if (r->ops[TW_OP_LINEAR].token_bytes > 0)
     r->row_bytes *= r->ops[TW_OP_LINEAR].token_bytes / ACTIVATION_BYTES;
   add_collectives(r, setting);
