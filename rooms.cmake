@@ -26,7 +26,7 @@ set(tw_rooms
   "sim/energy             sim/log sim/engine sim/scenario"
   "sim/site               workloads/draw workloads/stream sim/base sim/log sim/kv sim/engine sim/network sim/placement sim/training sim/scenario sim/energy"
   "sim/world              platforms/input workloads/stream sim/base sim/log sim/router sim/scenario sim/site"
-  "sim/run                platforms/input workloads/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/energy sim/site sim/world"
+  "sim/run                platforms/input platforms/reader workloads/input workloads/stream sim/log sim/network sim/scenario sim/forecast sim/energy sim/site sim/world"
   "sim/calibrate          platforms/input workloads/input sim/base sim/engine sim/scenario sim/site"
   "analysis/log           platforms/input sim/log"
   "analysis/show          platforms/input sim/log analysis/log"
@@ -45,7 +45,7 @@ set(tw_wings "sim/network/flows" "sim/site/failures" "sim/site/jobs")
 # What may be included besides, by rooms that match.
 set(tw_shared_headers "^workloads/request[.]h$")
 # The files that know SimGrid.
-set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|net_benchmark)[.]c$|^sim/network/flows/(flows|flows_links|link_table|routes)[.]c$|^sim/network/flows/(link_table|routes)[.]h$|^sim/network/flows/carrier[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
+set(tw_knows_simgrid "^sim/run/driver[.]c$|^sim/network/(simgrid_start|net_benchmark)[.]c$|^sim/network/flows/(flows|flows_links|flows_time|link_table|routes)[.]c$|^sim/network/flows/(link_table|routes)[.]h$|^sim/network/flows/(carrier|zone_links)[.](h|cpp)$|^sim/network/simgrid_compat[.]h$")
 
 # Makes the library of each room under `top`, and tw_TOP, which is all of them. Libraries from outside that some rooms
 # need follow as ROOM=TARGET.

@@ -296,14 +296,19 @@ json_t *tw_binding_spans(const char *directory, const json_t *run, double end_s,
 
 /* ---- Headroom ---- */
 
-double tw_binding_headroom(const tw_engine_sums *s, double seats, double tpot_s, double limit_s)
+double tw_binding_growing_s(const tw_engine_sums *s)
 {
   static const tw_time_class growing[] = {TW_TIME_KV,      TW_TIME_LINEAR,   TW_TIME_ATTENTION,
                                           TW_TIME_EXPERTS, TW_TIME_SCALE_UP, TW_TIME_FABRIC};
   double grows_s = 0;
   for (guint i = 0; i < G_N_ELEMENTS(growing); i++)
     grows_s += s->class_s[growing[i]];
-  double g = grows_s / s->engine_s, b = s->busy_s / s->engine_s, low = 0, high = 1 / g;
+  return grows_s;
+}
+
+double tw_binding_headroom(const tw_engine_sums *s, double seats, double tpot_s, double limit_s)
+{
+  double g = tw_binding_growing_s(s) / s->engine_s, b = s->busy_s / s->engine_s, low = 0, high = 1 / g;
   if (!(s->engine_s > 0 && g > 0 && b > g))
     return NAN;
   if (s->links_used > 0)

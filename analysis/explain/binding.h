@@ -54,10 +54,14 @@ GArray *tw_binding_read(const char *directory, const json_t *run, double from_s,
  * neighbours that agree joined, at most so many: the longest. */
 json_t *tw_binding_spans(const char *directory, const json_t *run, double end_s, guint most, GError **error);
 
+/* Seconds of the iterations that grow with the tokens in them: products, attention, experts, KV and, to be careful,
+ * collectives. */
+double tw_binding_growing_s(const tw_engine_sums *sums);
+
 /* An estimate of the factor by which the load of a pool may grow, in closed form, for a limit of TPOT (NAN: none) of
  * which tpot_s is used, and `seats` places in a batch; who wants to know searches. Of the time, iterations take b,
- * and g goes with the tokens: products, attention, experts, KV and, to be careful, collectives. At k times the load
- * that takes k · g, and the rest of the iterations share what is left:
+ * and g goes with the tokens (tw_binding_growing_s). At k times the load that takes k · g, and the rest of the
+ * iterations share what is left:
  *
  *     iteration  τ(k) / τ(1) = (b − g) / (b (1 − k g))      at most limit / tpot, and finite
  *     batch      k · τ(k) / τ(1)                            at most 1 / (share of KV in use), seats / running

@@ -1,5 +1,6 @@
 #include "analysis/explain/explain.h"
 
+#include "analysis/explain/headroom.h"
 #include "analysis/explain/sections.h"
 #include "analysis/explain/words.h"
 #include "analysis/log/run_directory.h"
@@ -8,7 +9,8 @@
 
 #include <math.h>
 
-enum { SPANS = 200 };
+enum { SPANS = 200, LEAST_INTERVALS = 10 /* of the load, for a judgement */ };
+#define MUCH_DRAIN 0.1 /* share of the run; from it on, what binds is that while the load was on */
 
 const tw_explain_options tw_explain_all = {-INFINITY, INFINITY, -1, -1, NULL};
 
@@ -53,11 +55,13 @@ static gboolean say_all(tw_explained *e, GError **error)
     return tw_section_request(e, error);
   if (options->percentile != NULL)
     return tw_section_latencies(e, error);
-  if (is_whole_run(options))
-    tw_section_verdict(e);
+  if (options->engine < 0 && !tw_headroom_read(e, error))
+    return FALSE;
   tw_section_pools(e);
   if (options->engine < 0 && !tw_section_latencies(e, error))
     return FALSE;
+  if (is_whole_run(options))
+    tw_section_verdict(e);
   if (!tw_section_links(e, error))
     return FALSE;
   if (!is_whole_run(options))
@@ -67,6 +71,21 @@ static gboolean say_all(tw_explained *e, GError **error)
   tw_section_costs(e);
   json_t *spans = tw_binding_spans(e->directory, e->run, e->end_s, SPANS, error);
   return spans != NULL && json_object_set_new(e->json, "binds", spans) == 0;
+}
+
+/* Leaves a long drain out of what pools and links are judged over, where the load lasted for long enough to judge. */
+static void leave_out_drain(tw_explained *e)
+{
+  double from_s = tw_run_summary_number(e->summary, "load.start_s"),
+         to_s = tw_run_summary_number(e->summary, "load.end_s");
+  e->from_s = e->options->from_s;
+  e->to_s = e->options->to_s;
+  e->loaded = is_whole_run(e->options) && 1 - to_s / e->end_s > MUCH_DRAIN &&
+              to_s - from_s >= LEAST_INTERVALS * tw_section_number(e->run, "interval_s");
+  if (e->loaded) {
+    e->from_s = from_s;
+    e->to_s = to_s;
+  }
 }
 
 /* Whether all of a run of several sites is asked for. */
@@ -95,9 +114,10 @@ json_t *tw_explain(const char *directory, const tw_explain_options *options, GEr
   e.end_s = tw_run_summary_number(e.summary, "simulated_s");
   e.json = json_pack("{s:O, s:[], s:[], s:[]}", "name", json_object_get(e.run, "name"), "sections", "pools",
                      "links");
+  leave_out_drain(&e);
   gboolean sites = is_of_sites(&e);
-  if (!sites && (e.pools = tw_binding_read(directory, e.run, options->from_s, options->to_s, options->engine,
-                                           e.end_s, error)) == NULL)
+  if (!sites && (e.pools = tw_binding_read(directory, e.run, e.from_s, e.to_s, options->engine, e.end_s,
+                                           error)) == NULL)
     goto out;
   if (sites ? say_sites(&e, error) : say_all(&e, error))
     result = json_incref(e.json);
@@ -105,6 +125,7 @@ out:
   json_decref(e.run);
   json_decref(e.summary);
   json_decref(e.json);
+  g_free(e.headrooms);
   if (e.pools != NULL)
     g_array_unref(e.pools);
   return result;

@@ -72,6 +72,13 @@ static char *transfer_way(const tw_explained *e, const tw_told *told, GError **e
   return g_strdup("");
 }
 
+/* Sums of the engine that decoded a request, for as long as it did. */
+static gboolean decode_sums(const tw_explained *e, const tw_told *told, tw_engine_sums *sums, GError **error)
+{
+  gint64 engine = told->decode_engine >= 0 ? told->decode_engine : told->prefill_engine;
+  return engine_sums(e, engine, told->first_token_s, told->end_s, sums, error);
+}
+
 /* Returns the reason of a part, as text that follows its name; empty if there is nothing to say. NULL with `error`
  * set on damage. */
 static char *reason_of(const tw_explained *e, const tw_told *told, tw_life_part part, GError **error)
@@ -95,10 +102,9 @@ static char *reason_of(const tw_explained *e, const tw_told *told, tw_life_part 
     return waits != NULL ? g_strdup_printf(" (for %s)", waits) : g_strdup(" (for KV blocks or a place)");
   }
   if (part == TW_LIFE_DECODE) {
-    gint64 engine = told->decode_engine >= 0 ? told->decode_engine : told->prefill_engine;
-    if (!engine_sums(e, engine, told->first_token_s, told->end_s, &sums, error))
+    if (!decode_sums(e, told, &sums, error))
       return NULL;
-    g_autofree char *classes = tw_section_classes(&sums, FALSE);
+    g_autofree char *classes = tw_section_classes(&sums, FALSE, 0.01);
     return *classes != '\0' ? g_strdup_printf(" (%s)", classes) : g_strdup("");
   }
   if (part == TW_LIFE_PREEMPTED)
@@ -220,6 +226,28 @@ static gboolean read_seeks(const tw_explained *e, seeks *s, GError **error)
   return tw_told_each(e->directory, e->options->from_s, e->options->to_s, find_all, s, error);
 }
 
+/* What most of the time at a percentile and beyond went to: "prefill", "decode: 60 % waiting for the slowest rank". NULL
+ * with `error` set on damage. The caller frees it. */
+static char *mostly(const tw_explained *e, const seek *s, GError **error)
+{
+  int most = 0;
+  for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
+    if (s->tail_s[i] > s->tail_s[most])
+      most = i;
+  if (most != TW_LIFE_DECODE) {
+    g_autofree char *reason = reason_of(e, &s->found, (tw_life_part)most, error);
+    const char *plain = reason != NULL && g_str_has_prefix(reason, " (") ? reason + 2 : reason;
+    return plain == NULL     ? NULL
+           : plain == reason ? g_strconcat(part_names[most], reason, NULL)
+                             : g_strdup_printf("%s %.*s", part_names[most], (int)strlen(plain) - 1, plain);
+  }
+  tw_engine_sums sums;
+  if (!decode_sums(e, &s->found, &sums, error))
+    return NULL;
+  g_autofree char *classes = tw_section_classes(&sums, FALSE, 0.15);
+  return g_strconcat(part_names[most], *classes != '\0' ? ": " : "", classes, NULL);
+}
+
 static gboolean say_percentile(tw_explained *e, json_t *section, const seek *s, GError **error)
 {
   const char *label = tw_latencies[s->latency].label;
@@ -227,7 +255,8 @@ static gboolean say_percentile(tw_explained *e, json_t *section, const seek *s, 
   tw_part shares[TW_LIFE_PART_COUNT];
   tw_told_parts(&s->found, s->latency, parts_s);
   g_autofree char *parts = parts_text(e, &s->found, parts_s, error);
-  if (parts == NULL)
+  g_autofree char *most = parts != NULL ? mostly(e, s, error) : NULL;
+  if (most == NULL)
     return FALSE;
   for (int i = 0; i < TW_LIFE_PART_COUNT; i++)
     shares[i] = (tw_part){part_names[i], s->tail_s[i]};
@@ -244,8 +273,8 @@ static gboolean say_percentile(tw_explained *e, json_t *section, const seek *s, 
   }
   g_autofree char *key = g_strdup_printf("%s.p%g", tw_latencies[s->latency].key, s->percent);
   json_object_set_new(latencies, key,
-                      json_pack("{s:f, s:I, s:o}", "value_s", s->at.latency_s, "request",
-                                (json_int_t)s->at.id, "parts_s", parts_json(parts_s)));
+                      json_pack("{s:f, s:I, s:s, s:o}", "value_s", s->at.latency_s, "request",
+                                (json_int_t)s->at.id, "mostly", most, "parts_s", parts_json(parts_s)));
   return TRUE;
 }
 

@@ -10,17 +10,33 @@ typedef struct tw_explained {
   const char *directory;
   const tw_explain_options *options;
   json_t *run, *summary;
-  double end_s;  /* End of the run. */
-  GArray *pools; /* Array of tw_engine_sums, of the time that is asked for. */
-  json_t *json;  /* the answer as JSON */
+  double end_s;        /* End of the run. */
+  double from_s, to_s; /* The time that pools and links are judged over: what is asked for, or the load's. */
+  gboolean loaded;     /* that is the time up to the last arrival, and not the long drain behind it */
+  GArray *pools;       /* Array of tw_engine_sums, of that time. */
+  double *headrooms;   /* of each pool, as tw_headroom_read says; NULL: not asked for */
+  json_t *json;        /* the answer as JSON */
 } tw_explained;
 
 /* A section to which tw_section_say adds lines. Owned by `json`. */
 json_t *tw_section_add(tw_explained *explained, const char *title);
 void tw_section_say(json_t *section, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* The time of a pool's engines, by class, as shares of it. The caller frees it. */
-char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle);
+/* A number of an object; NAN where it has none of that name. */
+double tw_section_number(const json_t *object, const char *key);
+
+/* Calls `each` for the limits of all requests, without a name, and for those of each class; `prefix` begins the names of
+ * their latencies in the summary, NULL where it has none. */
+void tw_section_each_limits(const tw_explained *e,
+                            void (*each)(void *user, const char *name, const char *prefix,
+                                         const json_t *limits),
+                            void *user);
+
+/* What run.json says of a pool; NULL: nothing. */
+const json_t *tw_section_pool(const tw_explained *e, const char *id);
+
+/* The time of a pool's engines, by class, as shares of it, of at least `least`. The caller frees it. */
+char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle, double least);
 /* Returns the cause that most of those in the sums waited for: "tokens of an iteration"; NULL: the end of an
  * iteration. */
 const char *tw_section_waits(const tw_engine_sums *sums);
@@ -45,7 +61,7 @@ void tw_sites_sentence(const tw_explained *explained, GString *text);
 gboolean tw_section_sites(tw_explained *explained, GError **error);
 /* Energy and cost. */
 void tw_section_costs(tw_explained *explained);
-/* Three sentences: what ran, whether it met its SLO and why not, what binds. */
+/* Three sentences: what ran, whether it met its SLO and why not, what binds. Uses what tw_section_latencies found. */
 void tw_section_verdict(tw_explained *explained);
 
 #endif

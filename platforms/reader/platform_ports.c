@@ -435,13 +435,9 @@ static void add_ports(const tw_ports *ports, xmlNode *root)
   g_hash_table_unref(c.shares);
 }
 
-char *tw_ports_write(const tw_ports *ports, GError **error)
+xmlDoc *tw_ports_document(const tw_ports *ports, GError **error)
 {
   const char *path = ports->platform->path;
-  if (ports->ports->len == 0 && ports->platform->n_zones < MANY_ZONES && ports->platform->planes == NULL &&
-      !g_str_has_suffix(path, ".gz") &&
-      (ports->platform->profiles == NULL || ports->platform->profiles->len == 0))
-    return NULL;
   gsize bytes = 0;
   g_autofree char *read = tw_text_file_read(path, G_MAXINT, &bytes, NULL);
   xmlDoc *document = read != NULL ? xmlReadMemory(read, (int)bytes, path, NULL,
@@ -457,10 +453,14 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
   if (ports->platform->planes != NULL)
     tw_planes_add_links(ports->platform, xmlDocGetRootElement(document));
   gather_links(xmlDocGetRootElement(document));
+  return document;
+}
+
+char *tw_ports_write_document(xmlDoc *document, GError **error)
+{
   xmlChar *text = NULL;
   int length = 0;
   xmlDocDumpMemory(document, &text, &length);
-  xmlFreeDoc(document);
   char *copy = NULL;
   int fd = g_file_open_tmp("tokenworks-platform-XXXXXX.xml", &copy, error);
   gboolean good = fd >= 0 && g_file_set_contents(copy, (const char *)text, length, error);
@@ -469,5 +469,18 @@ char *tw_ports_write(const tw_ports *ports, GError **error)
     close(fd);
   if (!good)
     g_clear_pointer(&copy, g_free);
+  return copy;
+}
+
+char *tw_ports_write(const tw_ports *ports, GError **error)
+{
+  const tw_platform *platform = ports->platform;
+  if (ports->ports->len == 0 && platform->n_zones < MANY_ZONES && platform->planes == NULL &&
+      !g_str_has_suffix(platform->path, ".gz") &&
+      (platform->profiles == NULL || platform->profiles->len == 0))
+    return NULL;
+  xmlDoc *document = tw_ports_document(ports, error);
+  char *copy = document != NULL ? tw_ports_write_document(document, error) : NULL;
+  xmlFreeDoc(document);
   return copy;
 }

@@ -17,6 +17,8 @@
 
 #include "platforms/reader/platform.h"
 
+#include <libxml/tree.h>
+
 typedef struct tw_port {
   int host, accelerators;
   int first;  /* the first of them, by its number on the host */
@@ -51,5 +53,10 @@ int tw_ports_nics(const tw_ports *ports, int endpoint, int *first);
 /* Writes what SimGrid is to load into a temporary file, which the caller removes and whose name it frees.
  * NULL without an error: the platform's own file will do. */
 char *tw_ports_write(const tw_ports *ports, GError **error);
+
+/* The two halves of that: the platform with its ports, which the caller frees, and a temporary file of a document. NULL with
+ * `error` set. */
+xmlDoc *tw_ports_document(const tw_ports *ports, GError **error);
+char *tw_ports_write_document(xmlDoc *document, GError **error);
 
 #endif

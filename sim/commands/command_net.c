@@ -224,7 +224,8 @@ static int measure(const net_values *values, const char *path, GError **error)
     return TW_EXIT_USAGE;
   if (!has_room(pattern, &ranks.group, path, error))
     return TW_EXIT_USAGE;
-  if (!tw_simgrid_start(ranks.ports, error))
+  const tw_ports *const loaded = ranks.ports;
+  if (!tw_simgrid_start(&loaded, 1, error))
     return TW_EXIT_FAILED;
   if (values->csv)
     puts("size_bytes,time_us,algbw_GBs,busbw_GBs,algorithm,kernel");

@@ -301,7 +301,7 @@ static double run_phase(meter *m, const tw_phase *phase, wire w)
   for (guint i = 0; i < flows->len; i++)
     network.start(network.state, &g_array_index(flows, meter_flow, i).flow, start_s);
   while (tw_flows_under_way(m->flows) > 0)
-    tw_flows_wait(m->flows, INFINITY);
+    tw_flows_wait(&m->flows, 1, INFINITY);
   return fmax(inside_domains_s(m, phase, w), m->now_s - start_s);
 }
 

@@ -1,6 +1,7 @@
 #include "sim/network/simgrid_start.h"
 
 #include "platforms/input/fault.h"
+#include "platforms/reader/platform_union.h"
 #include "sim/network/simgrid_compat.h"
 
 #include <glib/gstdio.h>
@@ -29,28 +30,29 @@ static char *write_lone_host(GError **error)
 }
 
 /* Gives degraded links what is left of their bandwidth. */
-static void degrade(const tw_platform *platform)
+static void degrade(const tw_platform *platform, const char *prefix)
 {
   for (int i = 0; i < platform->n_links; i++) {
     const tw_link *link = &platform->links[i];
     if (link->degraded == 1)
       continue;
-    g_autofree char *up = g_strconcat(link->id, link->duplex ? "_UP" : NULL, NULL);
-    g_autofree char *down = g_strconcat(link->id, "_DOWN", NULL);
+    g_autofree char *up = g_strconcat(prefix, link->id, link->duplex ? "_UP" : NULL, NULL);
+    g_autofree char *down = g_strconcat(prefix, link->id, "_DOWN", NULL);
     sg_link_set_bandwidth(sg_link_by_name(up), link->bytes_per_s);
     if (link->duplex)
       sg_link_set_bandwidth(sg_link_by_name(down), link->bytes_per_s);
   }
 }
 
-gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
+gboolean tw_simgrid_start(const tw_ports *const *ports, int n, GError **error)
 {
   GError *problem = NULL;
-  if (ports != NULL && ports->platform->gap != NULL)
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, ports->platform->path, 0,
-                              "%s; add <route>s, without which nothing goes over the network",
-                              ports->platform->gap);
-  g_autofree char *copy = ports != NULL ? tw_ports_write(ports, &problem) : write_lone_host(&problem);
+  for (int i = 0; i < n; i++)
+    if (ports[i]->platform->gap != NULL)
+      return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, ports[i]->platform->path, 0,
+                                "%s; add <route>s, without which nothing goes over the network",
+                                ports[i]->platform->gap);
+  g_autofree char *copy = n > 0 ? tw_union_write(ports, n, &problem) : write_lone_host(&problem);
   if (problem != NULL) {
     g_propagate_error(error, problem);
     return FALSE;
@@ -76,34 +78,41 @@ gboolean tw_simgrid_start(const tw_ports *ports, GError **error)
   struct sigaction interrupt; /* SimGrid takes SIGINT for itself, but it is the caller's */
   sigaction(SIGINT, NULL, &interrupt);
   simgrid_init(&argc, argv);
-  g_assert(copy != NULL || ports != NULL);
-  simgrid_load_platform(copy != NULL ? copy : ports->platform->path);
+  simgrid_load_platform(copy != NULL ? copy : ports[0]->platform->path);
   if (copy != NULL)
     g_unlink(copy);
   sigaction(SIGINT, &interrupt, NULL);
-  if (ports != NULL)
-    degrade(ports->platform);
+  for (int i = 0; i < n; i++) {
+    g_autofree char *prefix = tw_union_prefix(i, n);
+    degrade(ports[i]->platform, prefix);
+  }
   return TRUE;
 }
 
-GHashTable *tw_simgrid_hosts(void)
+static void insert(GHashTable *found, const char *name, const char *prefix, gpointer object)
+{
+  if (g_str_has_prefix(name, prefix))
+    g_hash_table_insert(found, (char *)name + strlen(prefix), object);
+}
+
+GHashTable *tw_simgrid_hosts(const char *prefix)
 {
   GHashTable *hosts = g_hash_table_new(g_str_hash, g_str_equal);
   sg_host_t *list = sg_host_list();
   size_t n = sg_host_count();
   for (size_t i = 0; i < n; i++)
-    g_hash_table_insert(hosts, (char *)sg_host_get_name(list[i]), list[i]);
+    insert(hosts, sg_host_get_name(list[i]), prefix, list[i]);
   free(list); /* SimGrid's malloc */
   return hosts;
 }
 
-GHashTable *tw_simgrid_links(void)
+GHashTable *tw_simgrid_links(const char *prefix)
 {
   GHashTable *links = g_hash_table_new(g_str_hash, g_str_equal);
   sg_link_t *list = sg_link_list();
   size_t n = sg_link_count();
   for (size_t i = 0; i < n; i++)
-    g_hash_table_insert(links, (char *)sg_link_get_name(list[i]), list[i]);
+    insert(links, sg_link_get_name(list[i]), prefix, list[i]);
   free(list); /* SimGrid's malloc */
   return links;
 }

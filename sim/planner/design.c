@@ -327,8 +327,9 @@ static gboolean add_layout(tw_designs *designs, const tw_question *question, con
 
 /* All layouts of a model on a site: data parallelism where the word "auto" asks for it follows tp and pp. */
 static gboolean add_layouts(tw_designs *designs, const tw_question *question, const tw_design *base,
-                            gboolean experts, GError **error)
+                            GError **error)
 {
+  gboolean experts = base->model->experts;
   static const gint64 tensor[] = {1, 2, 4, 8}, one[] = {1}, groups[] = {8, 16, 32, 64};
   free_lists lists = {.tp = tw_free_list_numbers(question->tp, tensor, G_N_ELEMENTS(tensor), 0),
                       .pp = tw_free_list_numbers(question->pp, one, 1, 0),
@@ -382,16 +383,6 @@ static gboolean add_layouts(tw_designs *designs, const tw_question *question, co
   return good;
 }
 
-static gboolean has_experts(const tw_question_model *model, gboolean *experts, GError **error)
-{
-  g_autoptr(tw_faults) faults = tw_faults_new();
-  g_autoptr(tw_model) read = tw_model_load(model->name, NULL, faults);
-  if (read == NULL)
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s", tw_faults_get(faults, 0));
-  *experts = read->experts > 0;
-  return TRUE;
-}
-
 static void free_design(gpointer data)
 {
   tw_design *design = data;
@@ -431,9 +422,6 @@ tw_designs *tw_designs_new(const tw_question *question, const char *directory, G
   for (guint s = 0; s < question->sites->len; s++)
     for (guint m = 0; m < question->models->len; m++) {
       const tw_question_model *model = &g_array_index(question->models, tw_question_model, m);
-      gboolean experts = FALSE;
-      if (!has_experts(model, &experts, error))
-        return NULL;
       g_auto(GStrv) words = g_strsplit_set(model->weights, " \t\n", -1);
       for (char **word = words; *word != NULL; word++) {
         if (**word == '\0')
@@ -444,7 +432,7 @@ tw_designs *tw_designs_new(const tw_question *question, const char *directory, G
                           .facts = &g_array_index(designs->facts, tw_site_facts, s),
                           .weights = weights,
                           .kv = kv_of(model, weights)};
-        if (!add_layouts(designs, question, &base, experts, error))
+        if (!add_layouts(designs, question, &base, error))
           return NULL;
       }
     }

@@ -327,6 +327,8 @@ static void read_models(tw_question *question, const xmlNode *root, tw_faults *f
       model.name = g_canonicalize_filename(path, NULL);
       g_free(path);
     }
+    g_autoptr(tw_model) known = tw_model_load(model.name, node, faults);
+    model.experts = known != NULL && known->experts > 0;
     g_array_append_val(question->models, model);
   }
 }

@@ -35,6 +35,7 @@ gboolean tw_objective_is_of_power(const tw_objective *objective);
 typedef struct tw_question_model {
   char *name, *weights; /* weights: names of checkpoints, separated by blanks */
   int kv;               /* tw_precision, -1: as the weights where these are 8 bits wide, else bf16 */
+  gboolean experts;     /* it is a mixture of experts */
 } tw_question_model;
 
 typedef struct tw_question_site {

@@ -1,5 +1,6 @@
 #include "sim/run/driver.h"
 
+#include "platforms/reader/platform_union.h"
 #include "sim/network/flows/flows.h"
 #include "sim/network/simgrid_compat.h"
 #include "sim/network/simgrid_start.h"
@@ -16,10 +17,10 @@
 enum { ASK_EVERY = 256, LOOK_EVERY = 16, ASK_EVERY_US = 50000 };
 
 struct tw_driver {
-  const tw_scenario *scenario;
   tw_driven driven;
   tw_run_control control;
-  tw_flows *flows; /* NULL: nothing crosses a wire */
+  GPtrArray *flows;    /* Array of tw_flows: the networks of scenarios that put something on a wire. */
+  GPtrArray *flows_of; /* The same by scenario; NULL: it does not. */
   guint64 events;
   guint64 turns; /* how often the loop went round */
   gint64 asked_us;
@@ -49,14 +50,14 @@ static gboolean differs(const tw_platform *platform, GError **error, const char 
                             "SimGrid reads this platform otherwise: %s", what);
 }
 
-static gboolean agrees(const tw_scenario *scenario, GError **error)
+static gboolean agrees(const tw_ports *ports, const char *prefix, GError **error)
 {
-  const tw_platform *platform = scenario->platform;
-  g_autoptr(GHashTable) hosts = tw_simgrid_hosts();
-  g_autoptr(GHashTable) links = tw_simgrid_links();
+  const tw_platform *platform = ports->platform;
+  g_autoptr(GHashTable) hosts = tw_simgrid_hosts(prefix);
+  g_autoptr(GHashTable) links = tw_simgrid_links(prefix);
   /* Hosts inside clusters have no ports. */
   int n_hosts = (int)g_hash_table_size(hosts);
-  if (n_hosts < platform->n_hosts || n_hosts > tw_ports_count(scenario->plan.ports))
+  if (n_hosts < platform->n_hosts || n_hosts > tw_ports_count(ports))
     return differs(platform, error, "%d hosts instead of %d", n_hosts, platform->n_hosts);
   for (int i = 0; i < platform->n_hosts; i++) {
     const tw_host *host = &platform->hosts[i];
@@ -80,13 +81,42 @@ static gboolean agrees(const tw_scenario *scenario, GError **error)
   return TRUE;
 }
 
-tw_driver *tw_driver_new(const tw_scenario *scenario, GError **error)
+/* The ports of those scenarios that put something on a wire. */
+static GPtrArray *find_wired(const tw_scenario *const *scenarios, int n)
 {
-  gboolean wired = tw_scenario_uses_network(scenario);
-  if (!tw_simgrid_start(wired ? scenario->plan.ports : NULL, error) || (wired && !agrees(scenario, error)))
+  GPtrArray *wired = g_ptr_array_new();
+  for (int i = 0; i < n; i++)
+    if (tw_scenario_uses_network(scenarios[i]))
+      g_ptr_array_add(wired, scenarios[i]->plan.ports);
+  return wired;
+}
+
+/* The network of the next scenario that has one. */
+static tw_flows *add_flows(tw_driver *driver, const GPtrArray *wired)
+{
+  guint k = driver->flows->len;
+  g_autofree char *prefix = tw_union_prefix((int)k, (int)wired->len);
+  tw_flows *flows = tw_flows_new_beside(wired->pdata[k], prefix, k > 0 ? driver->flows->pdata[0] : NULL);
+  g_ptr_array_add(driver->flows, flows);
+  return flows;
+}
+
+tw_driver *tw_driver_new(const tw_scenario *const *scenarios, int n, GError **error)
+{
+  g_autoptr(GPtrArray) wired = find_wired(scenarios, n);
+  const tw_ports *const *ports = (const tw_ports *const *)(void *)wired->pdata;
+  if (!tw_simgrid_start(ports, (int)wired->len, error))
     return NULL;
+  for (guint k = 0; k < wired->len; k++) {
+    g_autofree char *prefix = tw_union_prefix((int)k, (int)wired->len);
+    if (!agrees(ports[k], prefix, error))
+      return NULL;
+  }
   tw_driver *driver = g_new0(tw_driver, 1);
-  *driver = (tw_driver){.scenario = scenario, .flows = wired ? tw_flows_new(scenario->plan.ports) : NULL};
+  *driver = (tw_driver){.flows = g_ptr_array_new(), .flows_of = g_ptr_array_new()};
+  for (int i = 0; i < n; i++)
+    g_ptr_array_add(driver->flows_of,
+                    tw_scenario_uses_network(scenarios[i]) ? add_flows(driver, wired) : NULL);
   return driver;
 }
 
@@ -94,14 +124,17 @@ void tw_driver_free(tw_driver *driver)
 {
   if (driver == NULL)
     return;
-  tw_flows_free(driver->flows);
+  for (guint i = 0; i < driver->flows->len; i++)
+    tw_flows_free(driver->flows->pdata[i]);
+  g_ptr_array_unref(driver->flows);
+  g_ptr_array_unref(driver->flows_of);
   g_clear_error(&driver->error);
   g_free(driver);
 }
 
-tw_flows *tw_driver_flows(tw_driver *driver)
+tw_flows *tw_driver_flows(tw_driver *driver, int scenario)
 {
-  return driver->flows;
+  return driver->flows_of->pdata[scenario];
 }
 
 /* ---- A factory ---- */
@@ -133,14 +166,21 @@ tw_driven tw_driven_factory(tw_factory *factory)
 
 /* ---- The loop ---- */
 
+static gboolean flows_under_way(const tw_driver *driver)
+{
+  for (guint i = 0; i < driver->flows->len; i++)
+    if (tw_flows_under_way(driver->flows->pdata[i]) > 0)
+      return TRUE;
+  return FALSE;
+}
+
 /* Whether the run goes on: it is not stopped, and something is due before it is cut short, or may be once a
  * flow has ended. `next_s` gets when the next event is due. */
 static gboolean goes_on(tw_driver *driver, double *next_s)
 {
   double drives_s;
   *next_s = driver->driven.next(driver->driven.state, &drives_s);
-  if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 &&
-      driver->driven.waits_for_flows(driver->driven.state))
+  if (flows_under_way(driver) && driver->driven.waits_for_flows(driver->driven.state))
     return !driver->stopped;
   /* Actors beside the driver act up to the end, however far the next step of the others leads. */
   double until_s = driver->control.until_s;
@@ -153,7 +193,8 @@ static gboolean goes_on(tw_driver *driver, double *next_s)
  * run is cut short, though the event is not. */
 static gboolean follow(tw_driver *driver, double next_s)
 {
-  return tw_flows_wait(driver->flows, next_s <= driver->control.until_s ? next_s : INFINITY);
+  return tw_flows_wait((tw_flows *const *)(void *)driver->flows->pdata, (int)driver->flows->len,
+                       next_s <= driver->control.until_s ? next_s : INFINITY);
 }
 
 static void step(tw_driver *driver)
@@ -181,7 +222,7 @@ static void run_driver(int argc, char **argv)
   tw_driver *driver = sg_actor_get_data(sg_actor_self());
   double next_s;
   for (; goes_on(driver, &next_s); ask(driver, next_s)) {
-    if (driver->flows != NULL && tw_flows_under_way(driver->flows) > 0 && !follow(driver, next_s))
+    if (flows_under_way(driver) && !follow(driver, next_s))
       continue;
     while (!driver->stopped && driver->driven.look(driver->driven.state, next_s))
       ask(driver, next_s);

@@ -32,15 +32,15 @@ tw_driven tw_driven_factory(tw_factory *factory);
 
 typedef struct tw_driver tw_driver;
 
-/* Starts SimGrid. A scenario that puts anything on a wire has its platform loaded, and what SimGrid made of
- * it is compared with what we read: every host and link by name, every bandwidth. NULL with `error` set where
+/* Starts SimGrid. Scenarios that put anything on a wire have their platforms loaded, and what SimGrid made of
+ * them is compared with what we read: every host and link by name, every bandwidth. NULL with `error` set where
  * they disagree. */
-tw_driver *tw_driver_new(const tw_scenario *scenario, GError **error);
+tw_driver *tw_driver_new(const tw_scenario *const *scenarios, int n, GError **error);
 void tw_driver_free(tw_driver *driver);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_driver, tw_driver_free)
 
-/* The network of the run, borrowed from the driver; NULL: nothing crosses a wire. */
-tw_flows *tw_driver_flows(tw_driver *driver);
+/* The network of a scenario, by its number, borrowed from the driver; NULL: nothing of it crosses a wire. */
+tw_flows *tw_driver_flows(tw_driver *driver, int scenario);
 
 /* Runs what is driven until nothing is due any more, or until it is cut short. FALSE with `error` set where the
  * stream was broken; the factory may be finished all the same. */

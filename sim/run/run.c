@@ -34,10 +34,10 @@ static json_t *simulate(const tw_scenario *scenario, const tw_run_options *optio
                         tw_log *log, GError **error)
 {
   g_autoptr(tw_recorder) recorder = tw_recorder_new(scenario, log);
-  g_autoptr(tw_driver) driver = tw_driver_new(scenario, error);
+  g_autoptr(tw_driver) driver = tw_driver_new(&scenario, 1, error);
   if (driver == NULL)
     return NULL;
-  tw_flows *flows = tw_driver_flows(driver);
+  tw_flows *flows = tw_driver_flows(driver, 0);
   tw_network network = flows != NULL ? tw_flows_network(flows) : (tw_network){0};
   g_autoptr(tw_link_recorder) links =
       flows != NULL ? tw_link_recorder_new(flows, scenario->interval_s, log) : NULL;

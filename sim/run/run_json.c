@@ -121,11 +121,11 @@ static json_t *describe_pools(const tw_scenario *scenario)
   json_t *pools = json_array();
   for (int i = 0; i < scenario->n_pools; i++) {
     const tw_pool *pool = &scenario->pools[i];
-    json_array_append_new(pools, json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
-                                           text(pool->id), "model", text(pool->model_name), "device",
-                                           text(pool->plan.device->name), "replicas",
-                                           (json_int_t)pool->replicas, "tp", (json_int_t)pool->tp, "pp",
-                                           (json_int_t)pool->pp, "dp", (json_int_t)pool->dp, "ep",
+    json_array_append_new(pools, json_pack("{s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
+                                           text(pool->id), "role", tw_pool_role_names[pool->role], "model",
+                                           text(pool->model_name), "device", text(pool->plan.device->name),
+                                           "replicas", (json_int_t)pool->replicas, "tp", (json_int_t)pool->tp,
+                                           "pp", (json_int_t)pool->pp, "dp", (json_int_t)pool->dp, "ep",
                                            (json_int_t)pool->ep, "max_seqs", (json_int_t)pool->max_seqs,
                                            "max_batched_tokens", (json_int_t)pool->max_batched_tokens));
   }

@@ -18,6 +18,7 @@ typedef struct branch {
   tw_log *log;
   tw_recorder *recorder;
   tw_factory *factory;
+  tw_link_recorder *links; /* NULL: it puts nothing on a network */
   GQueue rows; /* Queue of tw_site_row: those of intervals that another site has not written yet. */
 } branch;
 
@@ -25,7 +26,6 @@ typedef struct world_run {
   const tw_world *world;
   const tw_run_options *options;
   const tw_scenario *common; /* the first site's, of which what is shared is read */
-  int wired;                 /* the site that has a network; the first where none has */
   double until_s;            /* INFINITY: never */
   tw_stream *stream;
   tw_log *log;
@@ -147,8 +147,11 @@ static void finish(world_run *run, double end_s)
     for (int i = 0; i < run->world->n_sites; i++)
       end_s = fmax(end_s, tw_factory_ended(run->branches[i].factory));
   }
-  for (int i = 0; i < run->world->n_sites; i++)
+  for (int i = 0; i < run->world->n_sites; i++) {
     tw_factory_finish(run->branches[i].factory, end_s);
+    if (run->branches[i].links != NULL)
+      tw_link_recorder_close(run->branches[i].links, tw_factory_now(run->branches[i].factory));
+  }
   tw_exchange_close(run->exchange, end_s);
   tw_recorder_close(run->recorder, end_s);
   write_sites(run);
@@ -174,6 +177,9 @@ static json_t *summarize(const world_run *run, const tw_driver *driver, json_t *
     factories[i] = run->branches[i].factory;
     recorders[i] = run->branches[i].recorder;
     of_sites[i] = tw_summary(run->branches[i].site->scenario, factories[i], recorders[i], partial);
+    json_t *sent = run->branches[i].links != NULL ? tw_link_recorder_summary(run->branches[i].links) : NULL;
+    if (sent != NULL)
+      json_object_set_new(of_sites[i], "network", sent);
   }
   json_t *summary = tw_summary_of_sites(run->world, factories, recorders, run->exchange, run->power,
                                         run->recorder, partial);
@@ -182,42 +188,49 @@ static json_t *summarize(const world_run *run, const tw_driver *driver, json_t *
   return summary;
 }
 
-/* One of the sites may have a network (world_pools.c). */
-static json_t *simulate(world_run *run, json_t **of_sites, GError **error)
+/* Makes the factory of a site, on its own network. */
+static void open_factory(world_run *run, int i, tw_flows *flows)
 {
-  g_autoptr(tw_driver) driver = tw_driver_new(run->branches[run->wired].site->scenario, error);
-  if (driver == NULL)
-    return NULL;
-  tw_flows *flows = tw_driver_flows(driver);
+  branch *b = &run->branches[i];
   tw_network network = flows != NULL ? tw_flows_network(flows) : (tw_network){0};
-  g_autoptr(tw_link_recorder) links =
-      flows != NULL ? tw_link_recorder_new(flows, run->common->interval_s, run->branches[run->wired].log)
-                    : NULL;
-  for (int i = 0; i < run->world->n_sites; i++) {
-    branch *b = &run->branches[i];
-    b->factory = tw_factory_new(b->site->scenario, tw_exchange_inbox(run->exchange, i), b->recorder,
-                                i == run->wired ? &network : NULL);
-    tw_exchange_join(run->exchange, i, b->factory, b->recorder);
-    tw_factory_watch_power(b->factory, tw_power_sum_add, tw_power_sum_site(run->power, i));
-  }
+  b->links = flows != NULL ? tw_link_recorder_new(flows, run->common->interval_s, b->log) : NULL;
+  b->factory = tw_factory_new(b->site->scenario, tw_exchange_inbox(run->exchange, i), b->recorder, &network);
+  tw_exchange_join(run->exchange, i, b->factory, b->recorder);
+  tw_factory_watch_power(b->factory, tw_power_sum_add, tw_power_sum_site(run->power, i));
+}
+
+static tw_driver *new_driver(const world_run *run, GError **error)
+{
+  g_autofree const tw_scenario **scenarios = g_new(const tw_scenario *, (gsize)run->world->n_sites);
+  for (int i = 0; i < run->world->n_sites; i++)
+    scenarios[i] = run->branches[i].site->scenario;
+  return tw_driver_new(scenarios, run->world->n_sites, error);
+}
+
+static json_t *simulate_with(world_run *run, tw_driver *driver, json_t **of_sites, GError **error)
+{
+  for (int i = 0; i < run->world->n_sites; i++)
+    open_factory(run, i, tw_driver_flows(driver, i));
   tw_driven driven = {next, waits_for_flows, look, step, run};
   tw_run_control control = {run->until_s, go_on, run};
   go_on(run, 0);
   gboolean sound = tw_exchange_start(run->exchange, error) && tw_driver_run(driver, &driven, &control, error);
   g_autofree char *stuck = sound && !tw_driver_cut_short(driver) ? explain(run) : NULL;
   finish(run, tw_driver_end_s(driver));
-  if (links != NULL)
-    tw_link_recorder_close(links, tw_factory_now(run->branches[run->wired].factory));
   if (stuck != NULL)
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
                 "the run ended with requests inside although nothing is due any more: %s; this is a fault of "
                 "the simulator: please report it with the scenario",
                 stuck);
-  json_t *summary = sound && stuck == NULL ? summarize(run, driver, of_sites) : NULL;
-  if (summary != NULL && links != NULL) {
-    json_t *sent = tw_link_recorder_summary(links);
-    json_object_set_new(of_sites[run->wired], "network", sent);
-  }
+  return sound && stuck == NULL ? summarize(run, driver, of_sites) : NULL;
+}
+
+static json_t *simulate(world_run *run, json_t **of_sites, GError **error)
+{
+  g_autoptr(tw_driver) driver = new_driver(run, error);
+  json_t *summary = driver != NULL ? simulate_with(run, driver, of_sites, error) : NULL;
+  for (int i = 0; i < run->world->n_sites; i++) /* before the flows that they watch */
+    tw_link_recorder_free(run->branches[i].links);
   return summary;
 }
 
@@ -344,7 +357,6 @@ json_t *tw_run_world(const tw_world *world, const tw_run_options *options, GErro
   world_run run = {.world = world,
                    .options = options,
                    .common = common,
-                   .wired = MAX(tw_world_wired(world), 0),
                    .until_s = isnan(common->until_s) ? INFINITY : common->until_s,
                    .stream = stream};
   json_t *summary = run_locked(&run, error);

@@ -78,8 +78,6 @@ gboolean tw_world_allows(const tw_world *world, int users, int site);
  * there is none, the nearest (its storage has them). -1: none has the model. */
 int tw_world_weights_source(const tw_world *world, int site, int pool,
                             gboolean (*serves)(void *user, int site), void *user);
-/* The first site that puts anything on its network; -1: none does. */
-int tw_world_wired(const tw_world *world);
 /* Finds what pools of several sites ask of each other that is not there; `root` is the <scenario>. */
 void tw_world_check_pools(const tw_world *world, const xmlNode *root, tw_faults *faults);
 /* The way from a region to another. */

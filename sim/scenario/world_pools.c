@@ -1,4 +1,4 @@
-/* What the pools of several sites have of each other: weights, KV caches, and who has a network. */
+/* What the pools of several sites have of each other: weights and KV caches. */
 #include "sim/scenario/world.h"
 
 #include <math.h>
@@ -85,33 +85,8 @@ static void check_kv(const tw_world *world, const xmlNode *root, tw_faults *faul
     }
 }
 
-int tw_world_wired(const tw_world *world)
-{
-  for (int i = 0; i < world->n_sites; i++)
-    if (tw_scenario_uses_network(world->sites[i].scenario))
-      return i;
-  return -1;
-}
-
-/* Two sites that put flows on a network would need one that holds both. */
-static void check_networks(const tw_world *world, const xmlNode *root, tw_faults *faults)
-{
-  int first = tw_world_wired(world);
-  const xmlNode *node = tw_node_child(root, "site");
-  for (int i = 0; i < world->n_sites; i++, node = tw_node_next(node, "site"))
-    if (i > first && first >= 0 && tw_scenario_uses_network(world->sites[i].scenario))
-      tw_node_fault(node, faults,
-                    "site \"%s\" puts KV caches, weights or collectives on its network, as site \"%s\" does, "
-                    "but only one of "
-                    "several sites can yet; use engines that stay in an NVLink domain or a host, with pools "
-                    "of role=\"mixed\" "
-                    "and resident weights, and no jobs that leave one",
-                    world->sites[i].name, world->sites[first].name);
-}
-
 void tw_world_check_pools(const tw_world *world, const xmlNode *root, tw_faults *faults)
 {
-  check_networks(world, root, faults);
   check_weights(world, root, faults);
   check_kv(world, root, faults);
 }

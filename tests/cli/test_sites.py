@@ -99,6 +99,32 @@ def a_network_belongs_to_its_site():
     assert "network" not in world.sites["there"].summary
 
 
+def networks_are_apart():
+    """KV caches, collectives, failures and a job on fabrics of their own, whose hosts have the same names, one of them a cluster
+    whose links SimGrid names by counting: each is to the byte what it is where no other site has a fabric."""
+    apart = ('<pool id="prefill" role="prefill" model="llama-3.1-8b" tp="8" startup="1s"/>'
+             '<pool id="decode" role="decode" model="llama-3.1-8b" tp="8" startup="1s"/>'
+             '<job id="train" model="llama-3.1-8b" dp="%d" zero="3" batch="48"/>')
+    fails = '<failures><fault part="host" names="node-0" at="3s" repair="2s" detection="0.5s"/></failures>'
+    fabrics = {"x": ("hgx-h100-4", apart % 16 + fails), "y": ("hgx-h100-4", apart % 12), "z": ("fat-tree-h100-16", apart % 16)}
+    users = "".join(f'<users class="{c}" region="{c}" stays="true"/>' for c in fabrics)
+    classes = "".join(f'<class name="{c}" requests="40"><arrivals rate="12/s"/>{LENGTHS}</class>' for c in fabrics)
+
+    def world(wired):
+        sites = "".join(f'<site name="{c}" region="{c}"><platform file="{SOURCE}/platforms/{file}.xml"/>{inside}</site>'
+                        if c in wired else site(c, c) for c, (file, inside) in fabrics.items())
+        return run(scenario(sites + users, f"<generator>{classes}</generator>"), "--until", "6s")
+    together = world("xyz")
+    for c in fabrics:
+        alone = world(c).sites[c]
+        links = [{row["link"] for row in one.tables["links"]} for one in (alone, together.sites[c])]
+        assert len(links[0]) >= 4 and len(links[0]) == len(links[1]), (c, links)
+        assert min(alone.summary["network"][of] for of in ("kv_bytes", "collective_bytes")) > 0, (c, alone.summary["network"])
+        for table, text in alone.bytes.items():
+            assert table == "links.csv.gz" and c == "z" or text == together.sites[c].bytes[table], (c, table)
+    sums_are_sums(together)
+
+
 def jobs_of_sites_are_summed():
     """Each trains as where it is alone: a step of twice the batch takes twice as long, but for the optimizer."""
     def job(batch, steps):
@@ -369,10 +395,7 @@ BROKEN = (
     (site("a", "r", attributes='utc-offset="20h"'), 'utc-offset of <site>: "20h" is out of range'),
     (f'<site name="a" region="r">{pool()}</site>', "<site> lacks a <platform>"),
     ("", "<scenario> lacks a <platform>"),
-    (SITES.replace('tp="2"', 'tp="3"', 1), 'tp="3" does not divide the 32 heads'),
-    (SITES + "".join(site(name, "r").replace('tp="2"', 'role="prefill" tp="2"').replace(
-        "</site>", '<pool id="decode" model="llama-3.1-8b" role="decode"/></site>') for name in "cd"),
-     'site "d" puts KV caches, weights or collectives on its network, as site "c" does'))
+    (SITES.replace('tp="2"', 'tp="3"', 1), 'tp="3" does not divide the 32 heads'))
 
 
 def what_is_wrong_is_said():
@@ -432,7 +455,7 @@ def included_sites_keep_their_paths():
 
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
-    for test in (one_site_changes_nothing, a_network_belongs_to_its_site, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
+    for test in (one_site_changes_nothing, a_network_belongs_to_its_site, networks_are_apart, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
                  ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
                  residency_is_never_violated, what_is_wrong_is_said, sites_without_a_way_are_noted, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()

@@ -151,7 +151,7 @@ static void run_flows(int argc, char **argv)
        next < self->n || tw_flows_under_way(self->network) + tw_flows_stalled(self->network) > 0;) {
     double until_s =
         fmin(next < self->n ? self->senders[next].of->start_s : INFINITY, fmin(cancel_s, change_s));
-    if (tw_flows_under_way(self->network) > 0 && !tw_flows_wait(self->network, until_s))
+    if (tw_flows_under_way(self->network) > 0 && !tw_flows_wait(&self->network, 1, until_s))
       continue;
     if (until_s == change_s)
       change_s = change_links(self, until_s);
@@ -198,7 +198,7 @@ static void run_child(const char *path, const test_flow *flows, int n, gboolean 
   if (platform == NULL)
     _exit(1);
   tw_ports *ports = tw_ports_new(platform);
-  if (!tw_simgrid_start(ports, NULL))
+  if (!tw_simgrid_start((const tw_ports *const *)&ports, 1, NULL))
     _exit(1);
   double *ends_s = g_new0(double, (gsize)n);
   test_sender *senders = g_new0(test_sender, (gsize)n);

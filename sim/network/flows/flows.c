@@ -10,18 +10,22 @@
 
 tw_flows *tw_flows_new(const tw_ports *ports)
 {
+  return tw_flows_new_beside(ports, "", NULL);
+}
+
+tw_flows *tw_flows_new_beside(const tw_ports *ports, const char *prefix, const tw_flows *beside)
+{
   const tw_platform *platform = ports->platform;
   tw_flows *flows = g_new0(tw_flows, 1);
-  *flows = (tw_flows){.profiled = platform->profiled,
-                      .links = tw_link_table_new(platform),
+  *flows = (tw_flows){.time = tw_simgrid_time_join(beside, platform->profiled),
+                      .links = tw_link_table_new(platform, prefix),
                       .state = 1,
                       .starting = g_ptr_array_new(),
                       .together = g_ptr_array_new(),
-                      .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow)),
-                      .carrier = tw_carrier_new()};
+                      .loads = g_array_new(FALSE, FALSE, sizeof(tw_convoy_flow))};
   g_queue_init(&flows->under_way);
   g_queue_init(&flows->stalled);
-  flows->routes = tw_routes_new(ports, flows->links);
+  flows->routes = tw_routes_new(ports, prefix, flows->links);
   flows->convoys = tw_convoys_new(flows->links->n, flows->links->rates, flows->links->shared);
   flows->slots = g_new0(int, (gsize)flows->links->n);
   flows->on_link = g_new0(occupants, (gsize)flows->links->n);
@@ -41,7 +45,7 @@ void tw_flows_free(tw_flows *flows)
   for (GList *link; (link = g_queue_pop_head_link(&flows->stalled)) != NULL;)
     g_free(link->data);
   tw_heap_clear(&flows->ends);
-  tw_carrier_free(flows->carrier);
+  tw_simgrid_time_leave(flows->time);
   tw_convoys_free(flows->convoys);
   g_ptr_array_unref(flows->starting);
   g_ptr_array_unref(flows->together);
@@ -102,7 +106,7 @@ static const tw_link_route *choose(tw_flows *flows, const tw_flow *flow, int cho
 static trip *trip_new(tw_flows *flows, tw_flow *flow)
 {
   trip *t = g_new(trip, 1);
-  *t = (trip){.flow = flow, .link = {.data = t}, .in_convoy = {.data = t}};
+  *t = (trip){.flow = flow, .of = flows, .link = {.data = t}, .in_convoy = {.data = t}};
   flow->trip = t;
   if (flow->volley != NULL)
     return t;
@@ -128,8 +132,7 @@ void tw_flows_put_under_way(tw_flows *flows, trip *t, double now_s)
   g_ptr_array_add(flows->starting, t);
 }
 
-/* The flow of a trip has ended, and its starter is told. */
-static void end_trip(tw_flows *flows, trip *t, double end_s)
+void tw_flows_end_trip(tw_flows *flows, trip *t, double end_s)
 {
   tw_flow *flow = t->flow;
   const tw_link_route *r = t->route;
@@ -160,13 +163,14 @@ void tw_flows_add_single(tw_flows *flows, trip *t, GPtrArray *trips)
 /* Has SimGrid carry a part of a flow, from now_s on. */
 void tw_flows_carry(tw_flows *flows, trip *t, double part)
 {
-  if (tw_carrier_count(flows->carrier) == 0) {
-    if (flows->profiled && flows->now_s > simgrid_get_clock())
+  tw_simgrid_time *time = flows->time;
+  if (tw_carrier_count(time->carrier) == 0) {
+    if (time->profiled && flows->now_s > simgrid_get_clock())
       sg_actor_sleep_for(flows->now_s - simgrid_get_clock()); /* profiles count from the start of the run */
-    flows->offset_s = flows->now_s - simgrid_get_clock();
+    time->offset_s = flows->now_s - simgrid_get_clock();
   }
   t->begin_s = simgrid_get_clock();
-  t->carried = tw_carrier_start(flows->carrier, flows->links->all, t->route->links, t->route->n_links,
+  t->carried = tw_carrier_start(time->carrier, flows->links->all, t->route->links, t->route->n_links,
                                 t->flow->bytes * part, t);
   for (int k = 0; k < t->route->n_links; k++)
     flows->on_link[t->route->links[k]].carried++;
@@ -194,11 +198,11 @@ static trip *leave_convoy(tw_flows *flows, convoy *c)
   return link != NULL ? link->data : NULL;
 }
 
-static void end_convoy(tw_flows *flows, convoy *c)
+void tw_flows_end_convoy(tw_flows *flows, convoy *c)
 {
   tw_heap_remove(&flows->ends, &c->node);
   for (trip *t; (t = leave_convoy(flows, c)) != NULL;)
-    end_trip(flows, t, c->end_s);
+    tw_flows_end_trip(flows, t, c->end_s);
   g_free(c);
 }
 
@@ -284,7 +288,7 @@ static void set_out(tw_flows *flows)
   int n_sets = tw_convoys_part(flows->convoys, loads, (int)n);
   g_autofree set *sets = g_new0(set, (gsize)n_sets);
   for (int k = 0; k < n_sets; k++)
-    sets[k].carried = flows->profiled || isnan(tw_convoys_seconds(flows->convoys, k));
+    sets[k].carried = flows->time->profiled || isnan(tw_convoys_seconds(flows->convoys, k));
   for (guint i = 0; i < n; i++)
     sets[loads[i].set].carried |= meets_others(flows, trips[i]);
   for (guint i = 0; i < n; i++) {
@@ -306,7 +310,7 @@ static gboolean set_volley_out(tw_flows *flows, trip *t)
   if (volley->known != flows->state)
     tw_volley_know(volley, flows->routes, flows->links, flows->convoys, flows->slots);
   volley->known = flows->state;
-  if (flows->profiled || isnan(volley->seconds) || meets_others(flows, t))
+  if (flows->time->profiled || isnan(volley->seconds) || meets_others(flows, t))
     return FALSE;
   join_convoy(flows, t, convoy_new(flows, volley->seconds * t->flow->bytes));
   return TRUE;
@@ -325,9 +329,7 @@ static void set_some_out(tw_flows *flows, guint first, guint n)
   set_out(flows);
 }
 
-/* ---- Time ---- */
-
-static void set_all_out(tw_flows *flows)
+void tw_flows_set_out(tw_flows *flows)
 {
   GPtrArray *starting = flows->starting;
   if (flows->links->n_stopped > 0)
@@ -340,33 +342,6 @@ static void set_all_out(tw_flows *flows)
     set_some_out(flows, first, end - first);
   }
   g_ptr_array_set_size(starting, 0);
-}
-
-static void end_carried(tw_flows *flows)
-{
-  double clock_s = simgrid_get_clock();
-  for (trip *t; (t = tw_carrier_take(flows->carrier)) != NULL;) {
-    tw_flows_leave_simgrid(flows, t);
-    end_trip(flows, t, t->flow->start_s + t->gone_s + (clock_s - t->begin_s));
-  }
-}
-
-gboolean tw_flows_wait(tw_flows *flows, double until_s)
-{
-  set_all_out(flows);
-  const tw_heap_node *first = tw_heap_top(&flows->ends);
-  double next_s = first != NULL ? fmin(first->key, until_s) : until_s;
-  if (tw_carrier_count(flows->carrier) > 0 &&
-      tw_carrier_wait(flows->carrier, next_s - (simgrid_get_clock() + flows->offset_s))) {
-    flows->now_s = simgrid_get_clock() + flows->offset_s;
-    end_carried(flows);
-    return FALSE;
-  }
-  flows->now_s = next_s;
-  if (first == NULL || first->key > until_s)
-    return TRUE;
-  end_convoy(flows, tw_container(first, convoy, node));
-  return FALSE;
 }
 
 /* ---- The interface ---- */
@@ -478,7 +453,7 @@ int tw_flows_links(const tw_flows *flows)
 
 const char *tw_flows_link_name(const tw_flows *flows, int link)
 {
-  return sg_link_get_name(flows->links->all[link]);
+  return flows->links->names[link];
 }
 
 double tw_flows_link_bytes_per_s(const tw_flows *flows, int link)

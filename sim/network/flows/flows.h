@@ -17,6 +17,9 @@ typedef void tw_flow_watcher(void *user, const tw_flow *flow, const int *links, 
 
 /* SimGrid must have been started with these ports, which are borrowed. */
 tw_flows *tw_flows_new(const tw_ports *ports);
+/* Those of a platform beside others in one run, whose names have a prefix there (platform_union.h): they share SimGrid's time
+ * with `beside`, NULL: these are the first. */
+tw_flows *tw_flows_new_beside(const tw_ports *ports, const char *prefix, const tw_flows *beside);
 void tw_flows_free(tw_flows *flows); /* after SimGrid's last event */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_flows, tw_flows_free)
 
@@ -26,9 +29,9 @@ void tw_flows_watch(tw_flows *flows, tw_flow_watcher *watcher, void *user); /* N
 int tw_flows_under_way(const tw_flows *flows);
 int tw_flows_stalled(const tw_flows *flows);
 
-/* Lets time pass until `until_s`, INFINITY: without end, or, where flows end before or at it, until the first of them
- * have and their starters are told: then FALSE. Some flow must be under way. */
-gboolean tw_flows_wait(tw_flows *flows, double until_s);
+/* Lets time pass on all networks of a run until `until_s`, INFINITY: without end, or, where flows end before or at it, until
+ * the first of them have and their starters are told: then FALSE. Some flow must be under way on one of them. */
+gboolean tw_flows_wait(tw_flows *const *all, int n, double until_s);
 
 /* The network. It and tw_flows_wait are for use inside one actor. */
 tw_network tw_flows_network(tw_flows *flows);

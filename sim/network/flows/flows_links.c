@@ -13,7 +13,7 @@ static gboolean is_open(const tw_flows *flows, const tw_link_route *r)
 
 void tw_flows_take_from_simgrid(tw_flows *flows, trip *t)
 {
-  tw_carrier_cancel(flows->carrier, t->carried);
+  tw_carrier_cancel(flows->time->carrier, t->carried);
   tw_flows_leave_simgrid(flows, t);
 }
 

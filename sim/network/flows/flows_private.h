@@ -1,6 +1,7 @@
 /* Parts that the sources of flows share; flows.h is for others.
  *
- * flows.c takes flows from their start to their end, flows_links.c has them follow what links still carry. */
+ * flows.c takes flows from their start to their end, flows_time.c lets time pass, flows_links.c has flows follow what links
+ * still carry. */
 #ifndef TW_SIM_FLOWS_PRIVATE_H
 #define TW_SIM_FLOWS_PRIVATE_H
 
@@ -21,6 +22,7 @@ typedef struct convoy {
 /* A flow under way: it waits to set out, goes in a convoy, or is carried by SimGrid. */
 typedef struct trip {
   tw_flow *flow;
+  tw_flows *of;
   const tw_link_route *route; /* NULL: it stands for a volley */
   convoy *convoy;             /* NULL: none */
   tw_carried *carried;        /* NULL: not by SimGrid */
@@ -39,12 +41,18 @@ typedef struct occupants {
   int chosen;  /* number of flows under way that have taken it, where they choose */
 } occupants;
 
+/* SimGrid, which carries the flows of all networks of a run by one clock. */
+typedef struct tw_simgrid_time {
+  tw_carrier *carrier;
+  double offset_s;   /* our time less SimGrid's clock, while SimGrid carries flows */
+  gboolean profiled; /* links of some network change with SimGrid's time, which is ours then */
+  int users;         /* networks */
+} tw_simgrid_time;
+
 struct tw_flows {
   tw_flow_watcher *watcher;
   void *user;
-  double now_s;      /* the time that has come */
-  double offset_s;   /* now_s less SimGrid's clock, while SimGrid carries flows */
-  gboolean profiled; /* links change with SimGrid's time, which is ours then */
+  double now_s; /* the time that has come */
   tw_link_table *links;
   double joules[TW_FLOW_KIND_COUNT];
   tw_routes *routes;
@@ -59,8 +67,18 @@ struct tw_flows {
   occupants *on_link;
   tw_heap ends;      /* the convoys by when they end */
   guint64 n_convoys; /* number of convoys so far */
-  tw_carrier *carrier;
+  tw_simgrid_time *time;
 };
+
+/* Takes part in SimGrid's time, with the networks beside it; NULL: there are none. Leaves it. */
+tw_simgrid_time *tw_simgrid_time_join(const tw_flows *beside, gboolean profiled);
+void tw_simgrid_time_leave(tw_simgrid_time *time);
+
+/* Sends off all flows that start. */
+void tw_flows_set_out(tw_flows *flows);
+/* The flow of a trip has ended, or those of a convoy, and their starters are told. */
+void tw_flows_end_trip(tw_flows *flows, trip *t, double end_s);
+void tw_flows_end_convoy(tw_flows *flows, convoy *c);
 
 /* Puts a trip among those that set out before time passes; its flow starts at now_s. */
 void tw_flows_put_under_way(tw_flows *flows, trip *t, double now_s);

@@ -1,5 +1,7 @@
 #include "sim/network/flows/link_table.h"
 
+#include "sim/network/flows/zone_links.h"
+
 #include <simgrid/link.h>
 
 static const char *const directions[] = {"_UP", "_DOWN"};
@@ -16,7 +18,7 @@ static void find_joules(tw_link_table *table, const tw_platform *platform)
   for (int i = 0; i < platform->n_links; i++)
     g_hash_table_insert(by_name, platform->links[i].id, &platform->links[i]);
   for (int i = 0; i < table->n; i++) {
-    g_autofree char *name = g_strdup(sg_link_get_name(table->all[i]));
+    g_autofree char *name = g_strdup(table->names[i]);
     const tw_link *link = g_hash_table_lookup(by_name, name);
     for (guint k = 0; link == NULL && k < G_N_ELEMENTS(directions); k++)
       if (g_str_has_suffix(name, directions[k])) {
@@ -29,21 +31,24 @@ static void find_joules(tw_link_table *table, const tw_platform *platform)
   }
 }
 
-tw_link_table *tw_link_table_new(const tw_platform *platform)
+tw_link_table *tw_link_table_new(const tw_platform *platform, const char *prefix)
 {
-  gsize n = sg_link_count();
-  sg_link_t *links = sg_link_list();
+  g_autofree char *zone = g_strconcat(prefix, platform->zones[0].id, NULL);
+  gsize n;
+  g_autofree sg_link_t *links = tw_zone_links(zone, &n);
   tw_link_table *table = g_new(tw_link_table, 1);
   *table = (tw_link_table){.n = (int)n,
-                           .all = g_memdup2(links, n * sizeof *links),
+                           .names = g_new(const char *, n),
                            .rates = g_new(double, n),
                            .speeds = g_new(double, n),
                            .shared = g_new(gboolean, n),
                            .joules_per_byte = g_new0(double, n),
                            .index = g_hash_table_new(NULL, NULL)};
-  free(links); /* SimGrid allocates it with malloc */
-  qsort(table->all, n, sizeof *table->all, by_name);
+  qsort(links, n, sizeof *links, by_name);
+  table->all = g_steal_pointer(&links);
   for (int i = 0; i < table->n; i++) {
+    const char *name = sg_link_get_name(table->all[i]);
+    table->names[i] = g_str_has_prefix(name, prefix) ? name + strlen(prefix) : name;
     g_hash_table_insert(table->index, table->all[i], GINT_TO_POINTER(i + 1));
     table->rates[i] = sg_link_get_bandwidth(table->all[i]);
     table->speeds[i] = 1;
@@ -59,6 +64,7 @@ void tw_link_table_free(tw_link_table *table)
     return;
   g_hash_table_unref(table->index);
   g_free(table->all);
+  g_free(table->names);
   g_free(table->rates);
   g_free(table->speeds);
   g_free(table->shared);
@@ -77,7 +83,7 @@ static int first_from(const tw_link_table *table, const char *name)
   int low = 0, high = table->n;
   while (low < high) {
     int middle = (low + high) / 2;
-    if (strcmp(sg_link_get_name(table->all[middle]), name) < 0)
+    if (strcmp(table->names[middle], name) < 0)
       low = middle + 1;
     else
       high = middle;
@@ -88,7 +94,7 @@ static int first_from(const tw_link_table *table, const char *name)
 int tw_link_table_find_name(const tw_link_table *table, const char *name)
 {
   int found = first_from(table, name);
-  return found < table->n && g_str_equal(sg_link_get_name(table->all[found]), name) ? found : -1;
+  return found < table->n && g_str_equal(table->names[found], name) ? found : -1;
 }
 
 /* Whether the rest of a name says that it is the link itself, a direction of it, a share or a part: "", "/3", "/3_UP",
@@ -107,8 +113,8 @@ GArray *tw_link_table_find_all(const tw_link_table *table, const char *name)
 {
   GArray *found = g_array_new(FALSE, FALSE, sizeof(int));
   int low = first_from(table, name);
-  for (; low < table->n && g_str_has_prefix(sg_link_get_name(table->all[low]), name); low++)
-    if (is_of_link(sg_link_get_name(table->all[low]) + strlen(name)))
+  for (; low < table->n && g_str_has_prefix(table->names[low], name); low++)
+    if (is_of_link(table->names[low] + strlen(name)))
       g_array_append_val(found, low);
   return found;
 }

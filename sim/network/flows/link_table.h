@@ -10,6 +10,7 @@
 typedef struct tw_link_table {
   int n;
   sg_link_t *all;
+  const char **names;      /* as the platform has them; SimGrid's, lent */
   double *rates;           /* bytes/s of each, sound */
   double *speeds;          /* the part of that which is left, 0: it carries nothing */
   gboolean *shared;        /* FALSE: it limits each flow by itself */
@@ -18,8 +19,8 @@ typedef struct tw_link_table {
   GHashTable *index;       /* sg_link_t -> index + 1 */
 } tw_link_table;
 
-/* SimGrid must have been started with this platform, which is borrowed. */
-tw_link_table *tw_link_table_new(const tw_platform *platform);
+/* SimGrid must have been started with this platform, whose names have the prefix there; it is borrowed. */
+tw_link_table *tw_link_table_new(const tw_platform *platform, const char *prefix);
 void tw_link_table_free(tw_link_table *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_link_table, tw_link_table_free)
 

@@ -47,10 +47,10 @@ static gboolean equal_keys(gconstpointer a, gconstpointer b)
          one->choice == other->choice;
 }
 
-tw_routes *tw_routes_new(const tw_ports *ports, tw_link_table *links)
+tw_routes *tw_routes_new(const tw_ports *ports, const char *prefix, tw_link_table *links)
 {
   int n = tw_ports_count(ports);
-  g_autoptr(GHashTable) hosts = tw_simgrid_hosts();
+  g_autoptr(GHashTable) hosts = tw_simgrid_hosts(prefix);
   tw_routes *routes = g_new(tw_routes, 1);
   *routes = (tw_routes){ports,
                         links,

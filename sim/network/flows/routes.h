@@ -15,8 +15,8 @@ typedef struct tw_link_route {
   int *links; /* by their numbers in the table of links */
 } tw_link_route;
 
-/* SimGrid must have been started with these ports. The links are borrowed. */
-tw_routes *tw_routes_new(const tw_ports *ports, tw_link_table *links);
+/* SimGrid must have been started with these ports, whose names have the prefix there. The links are borrowed. */
+tw_routes *tw_routes_new(const tw_ports *ports, const char *prefix, tw_link_table *links);
 void tw_routes_free(tw_routes *routes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_routes, tw_routes_free)
 

@@ -8,7 +8,18 @@
 /* Ten intervals of a second. Engine 0 spends half of its time on reading weights and half on the host while four
  * requests wait for KV blocks; engine 1 idles. Each of a hundred requests queues for 3 s, computes its prompt for
  * 1 s, waits for its KV cache for 0.5 s, in which the link of engine 1's host is full, and decodes for 1.5 s. */
-static int given_logs_with(void **state, double waiting_bytes)
+typedef struct given {
+  double waiting_bytes; /* of the link */
+  double waiting_kv;    /* requests at engine 0 */
+  int intervals;
+  double tpot_limit_s; /* 0: none */
+  double linear
+      [2]; /* shares of engine 0's time that it computes products for, up to the last tenth, and in it */
+} given;
+
+static const given usual = {.waiting_kv = 4, .intervals = 10};
+
+static int given_logs_with(void **state, const given *g)
 {
   if (make_scratch(state) != 0)
     return 1;
@@ -16,29 +27,33 @@ static int given_logs_with(void **state, double waiting_bytes)
                           TW_LOG_RUN_KEY, tw_log_describe(TABLES), "interval_s", 1.0, "name", "tried", "slo",
                           "ttft_s", 2.0, "pools", "id", "serve", "max_seqs", 8, "dp", 1, "engines", "pool",
                           "serve", "hosts", "node-0", "pool", "serve", "hosts", "node-1");
+  if (g->tpot_limit_s > 0)
+    json_object_set_new(json_object_get(run, "slo"), "tpot_s", json_real(g->tpot_limit_s));
   char *text = json_dumps(run, 0);
   given_file(state, "run.json", text);
   free(text);
   json_decref(run);
-  given_file(
-      state, "summary.json",
-      "{\"simulated_s\": 10, \"requests\": {\"arrived\": 100, \"completed\": 100}, \"accelerators\": 16,"
+  g_autofree char *summary = g_strdup_printf(
+      "{\"simulated_s\": %d, \"requests\": {\"arrived\": 100, \"completed\": 100}, \"accelerators\": 16,"
       " \"failures\": {\"count\": 1, \"engine_stops\": 2, \"requests_hit\": 5, \"availability\": 0.7, "
       "\"goodput_lost\": 0.05},"
       " \"rejections\": [{\"reason\": \"the queue is full\", \"requests\": 3}],"
-      " \"slo\": {\"attainment\": 0.25}, \"ttft_s\": {\"p99\": 4},"
-      " \"network\": {\"flows\": 100, \"bytes\": 100e9, \"kv_bytes\": 100e9}}");
+      " \"slo\": {\"attainment\": 0.25}, \"ttft_s\": {\"p99\": %g}, \"tpot_s\": {\"p99\": 0.5},"
+      " \"network\": {\"flows\": 100, \"bytes\": 100e9, \"kv_bytes\": 100e9}}",
+      g->intervals, g->linear[0] > 0 ? 1.0 : 4.0);
+  given_file(state, "summary.json", summary);
   tw_log *log = tw_log_open(*state, TABLES, NULL);
   assert_non_null(log);
-  for (int i = 0; i < 10; i++) {
+  for (int i = 0; i < g->intervals; i++) {
     for (int e = 0; e < 2; e++) {
       tw_engine_row engine = tw_engine_row_empty;
       engine.start_s = i;
       engine.engine = e;
       engine.busy = e == 0;
       engine.clock = 1;
-      engine.waiting = engine.waiting_kv = e == 0 ? 4 : 0;
-      engine.time_weights = engine.time_host = e == 0 ? 0.5 : 0;
+      engine.waiting = engine.waiting_kv = e == 0 ? g->waiting_kv : 0;
+      engine.time_linear = e == 0 ? g->linear[10 * i >= 9 * g->intervals] : 0;
+      engine.time_weights = engine.time_host = e == 0 ? (1 - engine.time_linear) / 2 : 0;
       engine.time_idle = e == 0 ? 0 : 1;
       tw_log_engine(log, &engine);
     }
@@ -46,8 +61,8 @@ static int given_logs_with(void **state, double waiting_bytes)
     link.start_s = i;
     link.link = "node-1-nic_DOWN";
     link.bytes = 1e9;
-    link.utilization = link.active = link.full = 0.5;
-    link.waiting_bytes = waiting_bytes;
+    link.utilization = link.active = link.full = g->linear[0] > 0 ? 0.1 : 0.5;
+    link.waiting_bytes = g->waiting_bytes;
     tw_log_link(log, &link);
   }
   for (int i = 0; i < 100; i++) {
@@ -82,18 +97,22 @@ static int given_logs_with(void **state, double waiting_bytes)
 
 static int given_logs(void **state)
 {
-  return given_logs_with(state, 0);
+  return given_logs_with(state, &usual);
 }
 
 /* A flow has 1 GB: two of them wait at engine 1's host, and so one for each engine. */
 static int given_full_links(void **state)
 {
-  return given_logs_with(state, 2e9);
+  given g = usual;
+  g.waiting_bytes = 2e9;
+  return given_logs_with(state, &g);
 }
 
 static int given_less_full_links(void **state)
 {
-  return given_logs_with(state, 1.9e9);
+  given g = usual;
+  g.waiting_bytes = 1.9e9;
+  return given_logs_with(state, &g);
 }
 
 static void a_percentile_is_the_parts_of_the_request_that_stands_there(void **state)
@@ -114,7 +133,8 @@ static void a_transfer_names_the_fullest_link_of_its_engines(void **state)
 static void the_verdict_says_what_was_missed_and_what_binds(void **state)
 {
   expect(state, "explain $", 0,
-         "It does not meet its SLO (TTFT 2 s) for 99 % of the requests: 25 % met it; at p99 TTFT is 4 s.\n"
+         "It does not meet its SLO (TTFT 2 s) for 99 % of the requests: 25 % met it; at p99 TTFT is 4 s "
+         "(most of it queue for KV blocks at engine 0).\n"
          "Pool serve is saturated by KV for 100 % of the time: KV blocks are short.\n",
          "");
 }
@@ -144,6 +164,51 @@ static void blocks_are_short_where_caches_wait_for_links(void **state)
 static void a_flow_that_waits_now_and_then_saturates_nothing(void **state)
 {
   expect(state, "explain $", 0, "Pool serve is saturated by KV for 100 % of the time", "");
+}
+
+/* Nothing waits, and TPOT of 0.5 s is beyond its limit. Of engine 0's time 40 % grow with its tokens: with none of them
+ * it would take 0.6 of the time, 0.3 s. */
+static int given_long_iterations(void **state)
+{
+  return given_logs_with(state, &(given){.intervals = 10, .tpot_limit_s = 0.4, .linear = {0.4, 0.4}});
+}
+
+static void long_iterations_ask_for_more_engines(void **state)
+{
+  expect(state, "explain $", 0, "; at p99 TPOT is 500 ms (most of it decode", "");
+  expect(state, "explain $", 0,
+         "Pool serve is unsaturated for 100 % of the time, but its iterations are too long for the limit of "
+         "TPOT: "
+         "fewer sequences for each engine, that is more engines, would shorten them",
+         "");
+}
+
+static int given_iterations_long_in_themselves(void **state)
+{
+  return given_logs_with(state, &(given){.intervals = 10, .tpot_limit_s = 0.2, .linear = {0.4, 0.4}});
+}
+
+static void iterations_long_in_themselves_ask_for_faster_engines(void **state)
+{
+  expect(state, "explain $", 0,
+         "too long for the limit of TPOT: they are so with few sequences as well, and engines of more or of "
+         "faster "
+         "accelerators would help",
+         "");
+}
+
+/* Engine 0 computes products for a fifth of its time, and in the last tenth of it for half; engine 1 idles. TTFT may
+ * become twice as long, and so iterations. In the mean over both engines these take b = 0.5, and g = 0.25 in the last
+ * tenth: (b - g) / (b (1 - k g)) = 2 at k = 3. Of the run as a whole, g = 0.115, it would be k = 5.3. */
+static int given_a_busy_hour(void **state)
+{
+  return given_logs_with(state, &(given){.intervals = 100, .linear = {0.2, 0.5}});
+}
+
+static void headroom_is_that_of_the_busiest_tenth(void **state)
+{
+  expect(state, "explain $", 0,
+         "headroom, an estimate from its batches: 3 times this load; 1 of its 2 engines", "");
 }
 
 static void an_engine_tells_its_own_time(void **state)
@@ -258,9 +323,16 @@ int main(void)
       cmocka_unit_test(what_no_seed_changes_is_changed_once),
       cmocka_unit_test(a_site_that_is_busy_may_have_three_times_its_load_to_spare),
   };
+  const struct CMUnitTest longer[] = {cmocka_unit_test(long_iterations_ask_for_more_engines)};
+  const struct CMUnitTest longest[] = {
+      cmocka_unit_test(iterations_long_in_themselves_ask_for_faster_engines)};
+  const struct CMUnitTest busiest[] = {cmocka_unit_test(headroom_is_that_of_the_busiest_tenth)};
   const struct CMUnitTest full[] = {cmocka_unit_test(blocks_are_short_where_caches_wait_for_links)};
   const struct CMUnitTest less[] = {cmocka_unit_test(a_flow_that_waits_now_and_then_saturates_nothing)};
   return cmocka_run_group_tests(tests, given_logs, remove_scratch) +
          cmocka_run_group_tests(full, given_full_links, remove_scratch) +
-         cmocka_run_group_tests(less, given_less_full_links, remove_scratch);
+         cmocka_run_group_tests(less, given_less_full_links, remove_scratch) +
+         cmocka_run_group_tests(longer, given_long_iterations, remove_scratch) +
+         cmocka_run_group_tests(longest, given_iterations_long_in_themselves, remove_scratch) +
+         cmocka_run_group_tests(busiest, given_a_busy_hour, remove_scratch);
 }

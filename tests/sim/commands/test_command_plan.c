@@ -321,6 +321,8 @@ static void faults_of_a_question_are_all_told(void **state)
       {QUESTION("", "tpot=\"50ms\"", "<site kind=\"hxg\" name=\"b\"/>", ""), "hgx"},
       {QUESTION("", "tpot=\"50ms\"", "<model name=\"llama-3.1-70b\" weights=\"fp9\"/>", ""),
        "weights: there is no \"fp9\""},
+      {QUESTION("", "tpot=\"50ms\"", "<model name=\"lama-3.1-70b\"/>", ""),
+       ":6: no model is called \"lama-3.1-70b\"; did you mean \"llama-3.1-70b\"?"},
       {QUESTION("", "tpot=\"50ms\"", "", "<power caps=\"none 5\"/>"),
        "caps: \"5\" is neither \"none\" nor a quantity"},
       {QUESTION("", "tpot=\"50ms\"", "<kv-offload host-memory=\"none 5\"/>", ""),

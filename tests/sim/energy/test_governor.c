@@ -221,6 +221,32 @@ static void a_rack_cap_is_held_within_a_period_under_bursts(void **state)
   assert_true(s[1].energy.peak_it_w < s[0].energy.peak_it_w);
 }
 
+/* A rack that draws more than its cap at the slowest clock from the start: the record tells the largest excess, which the
+ * site's own meter saw too, and the seconds to the end of the last period. A token takes 0.0525 s at that clock. */
+static void a_cap_that_no_clock_holds_is_told(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *trace;
+    double periods;
+  } runs[] = {{"arrival_s,prompt_tokens,reasoning_tokens,answer_tokens\n0,1,0,30\n", 1},
+              {"arrival_s,prompt_tokens,reasoning_tokens,answer_tokens\n0,1,0,70\n", 3}};
+  char name[] = "a", *racks[] = {name};
+  for (guint i = 0; i < G_N_ELEMENTS(runs); i++) {
+    seen s;
+    capped c;
+    set_up(&c, INFINITY);
+    c.scenario->platform->racks = racks;
+    c.scenario->platform->n_racks = 1;
+    c.scenario->platform->zones[0].rack_index = 0;
+    c.scenario->caps.rack_w = 50;
+    g_autoptr(tw_recorder) recorder = test_run_watched(c.scenario, runs[i].trace, NULL, INFINITY, see, &s);
+    tear_down(&c);
+    assert_near(s.record.longest_over_s, runs[i].periods, 1e-9);
+    assert_near(s.record.max_overshoot_w, s.energy.peak_it_w - 50, 1e-6);
+  }
+}
+
 static void p_states_of_the_platform_are_the_clocks(void **state)
 {
   (void)state;
@@ -308,6 +334,7 @@ int main(void)
       cmocka_unit_test(no_second_exceeds_the_cap),
       cmocka_unit_test(a_rack_cap_costs_in_tpot_what_the_clock_model_says),
       cmocka_unit_test(a_rack_cap_is_held_within_a_period_under_bursts),
+      cmocka_unit_test(a_cap_that_no_clock_holds_is_told),
       cmocka_unit_test(p_states_of_the_platform_are_the_clocks),
       cmocka_unit_test(a_device_cap_is_held_by_every_batch),
       cmocka_unit_test(capped_macro_steps_equal_exact_steps),

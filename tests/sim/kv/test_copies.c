@@ -219,7 +219,7 @@ static void copies_agree_with_a_naive_list_for_every_policy(void **state)
                                 .write_block_s = tw_chance_uniform(&chance),
                                 .policy = policy,
                                 .admission = (int)tw_chance_below(&chance, 2),
-                                .least_tokens = (gint64)tw_chance_below(&chance, 3) * HASH_TOKENS,
+                                .least_tokens = (gint64)tw_chance_below(&chance, 3) * HASH_TOKENS + 1,
                                 .ttl_s =
                                     tw_chance_below(&chance, 3) == 0 ? 100 * tw_chance_uniform(&chance) : 0};
     pair p;

@@ -207,7 +207,8 @@ static void hashes_put_flows_on_spines_as_chance_does(void **state)
   assert_non_null(platform);
   g_autoptr(tw_ports) ports = tw_ports_new(platform);
   survey s = {.ports = ports};
-  assert_true(tw_simgrid_start(ports, NULL));
+  const tw_ports *const loaded = ports;
+  assert_true(tw_simgrid_start(&loaded, 1, NULL));
   sg_actor_t actor = sg_actor_init("survey", sg_host_by_name(platform->hosts[0].id));
   sg_actor_set_data(actor, &s);
   sg_actor_start_(actor, take_survey, 0, NULL);

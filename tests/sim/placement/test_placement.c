@@ -253,6 +253,23 @@ static void explicit_goes_through_the_hosts_as_they_are_named(void **state)
   site_free(s);
 }
 
+/* The first host is called "n0:1" itself, and is not the first accelerator of a host "n0". */
+static void a_host_whose_name_ends_like_a_number_of_accelerators_is_found(void **state)
+{
+  (void)state;
+  site *s = site_new(1);
+  g_free(s->platform.hosts[0].id);
+  s->platform.hosts[0].id = g_strdup("n0:1");
+  s->platform.hosts[0].accelerators = 4;
+  tw_free_accelerators_free(s->free);
+  s->free = tw_free_accelerators_new(&s->platform);
+  assert_true(place(s, "n0:1:3", TW_PLACEMENT_EXPLICIT, 1, 3));
+  assert_hosts(s, 0, "n0:1 n0:1 n0:1");
+  assert_true(place(s, "n0:1", TW_PLACEMENT_EXPLICIT, 1, 1));
+  assert_hosts(s, 1, "n0:1");
+  site_free(s);
+}
+
 static void explicit_placement_says_which_name_is_wrong(void **state)
 {
   (void)state;
@@ -308,6 +325,7 @@ int main(void)
       cmocka_unit_test(rail_gives_the_groups_of_an_engine_the_same_places),
       cmocka_unit_test(rail_goes_over_the_domains_for_engines_of_one_group),
       cmocka_unit_test(explicit_goes_through_the_hosts_as_they_are_named),
+      cmocka_unit_test(a_host_whose_name_ends_like_a_number_of_accelerators_is_found),
       cmocka_unit_test(explicit_placement_says_which_name_is_wrong),
       cmocka_unit_test(a_pool_that_is_too_large_is_told_what_there_is),
   };

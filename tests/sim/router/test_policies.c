@@ -98,27 +98,35 @@ static void dynamo_without_events_believes_itself_for_two_minutes(void **state)
   }
 }
 
-/* Engines that cost the same are taken by chance. */
-static void dynamo_draws_among_equal_engines(void **state)
-{
-  (void)state;
-  int of_second = 0;
-  for (int seed = 0; seed < 64; seed++) {
-    tw_router router;
-    tw_router_config config = {.policy = policy_named("dynamo-kv"), .n_engines = 2, .seed = (guint64)seed};
-    tw_router_init(&router, &config);
-    tw_request request = {.prompt_tokens = 16, .answer_tokens = 1};
-    of_second += assign(&router, &request, 0);
-    tw_router_clear(&router);
-  }
-  assert_in_range(of_second, 16, 48); /* 32 are expected, and these are four standard deviations */
-}
-
 /* Reports of three engines. */
 static tw_gauges reported(void *user, int engine, double now_s)
 {
   (void)now_s;
   return ((const tw_gauges *)user)[engine];
+}
+
+/* Three engines that cost the same are taken by chance, each as often: of 300 first requests 100 are expected, and 33 are
+ * four standard deviations. */
+static void policies_draw_among_equal_engines(void **state)
+{
+  (void)state;
+  static const char *const policies[] = {"dynamo-kv", "llm-d", "random"};
+  for (guint p = 0; p < G_N_ELEMENTS(policies); p++) {
+    int of[3] = {0};
+    for (guint64 seed = 0; seed < 300; seed++) {
+      tw_gauges metrics[3] = {{0, 0}, {0, 0}, {0, 0}};
+      tw_router router;
+      tw_router_config config = {.policy = policy_named(policies[p]), .n_engines = 3, .seed = seed};
+      tw_router_init(&router, &config);
+      router.metrics = reported;
+      router.user = metrics;
+      tw_request request = {.prompt_tokens = 16, .answer_tokens = 1};
+      of[assign(&router, &request, 0)]++;
+      tw_router_clear(&router);
+    }
+    for (int i = 0; i < 3; i++)
+      assert_in_range(of[i], 67, 133);
+  }
 }
 
 /* Scores of a prompt of 1,000 tokens, of which engine 0 was sent 500:
@@ -461,7 +469,7 @@ int main(void)
       cmocka_unit_test(dynamo_weighs_blocks_to_compute_against_blocks_that_are_there),
       cmocka_unit_test(dynamo_draws_by_softmax_at_a_temperature),
       cmocka_unit_test(dynamo_without_events_believes_itself_for_two_minutes),
-      cmocka_unit_test(dynamo_draws_among_equal_engines),
+      cmocka_unit_test(policies_draw_among_equal_engines),
       cmocka_unit_test(llm_d_adds_weighted_scores),
       cmocka_unit_test(llm_d_scores_the_share_that_engines_tell_of),
       cmocka_unit_test(llm_d_sends_cold_prompts_where_none_went_for_the_longest),

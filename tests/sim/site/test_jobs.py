@@ -150,6 +150,16 @@ class Jobs(JobRuns):
         self.assertIn("jobs.step_s", self.tokenworks("show", self.path("run"), "jobs.step_s").stdout)
         self.assertIn("no rows of the job 'pro'", self.tokenworks("show", self.path("run"), "--job", "pro").stderr)
 
+    def test_a_broken_accelerator_stops_the_job_that_has_it_alone(self):
+        self.platform("--nodes=2")
+        job = '<job id="%s" model="llama-3.1-8b" batch="16" steps="2" recompute="full" dp="%d" placement="explicit" hosts="%s"/>'
+        for broken, stopped in (("node-0/0", "a"), ("node-0/3", "a"), ("node-1/3", "a"), ("node-0/4", "b"), ("node-0/7", "b")):
+            self.scenario(job % ("a", 8, "node-0:4 node-1:4") + job % ("b", 4, "node-0:4") +
+                          '<failures><fault part="accelerator" names="%s" at="1s" detection="1s" repair="10s"/></failures>'
+                          % broken)
+            rows, _ = self.run_it()
+            self.assertEqual([row["job"] for row in rows if row["kind"] == "stop"], [stopped], broken)
+
     def test_all_wait_for_one_that_limps(self):
         self.platform("--nodes=2")
         self.scenario(JOB.format('dp="16"') + '<failures><fault part="host" names="node-1" effect="limp" speed="0.5" '

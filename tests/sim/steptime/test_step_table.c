@@ -159,6 +159,25 @@ static void a_table_with_faults_is_refused(void **state)
                      ": has two rows for prefill_tokens 0, decode_seqs 1, context_tokens 100; keep one");
 }
 
+/* Each column has to be there but that of what is attended to. */
+static void a_table_names_the_column_that_it_lacks(void **state)
+{
+  (void)state;
+  static const char *const columns[] = {"prefill_tokens", "decode_seqs", "context_tokens", "time_s"};
+  for (guint missing = 0; missing < G_N_ELEMENTS(columns); missing++) {
+    g_autoptr(GString) csv = g_string_new(NULL);
+    for (guint c = 0; c < G_N_ELEMENTS(columns); c++)
+      if (c != missing)
+        g_string_append_printf(csv, "%s%s", csv->len > 0 ? "," : "", columns[c]);
+    g_string_append(csv, "\n1,1,1\n");
+    measured m = measured_new(csv->str);
+    assert_null(m.model);
+    assert_int_equal(tw_faults_count(m.faults), 1);
+    assert_non_null(strstr(tw_faults_get(m.faults, 0), columns[missing]));
+    measured_clear(&m);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -168,6 +187,7 @@ int main(void)
       cmocka_unit_test(a_table_says_when_it_extrapolates),
       cmocka_unit_test(extrapolation_stays_above_the_least_measured_time),
       cmocka_unit_test(a_table_with_faults_is_refused),
+      cmocka_unit_test(a_table_names_the_column_that_it_lacks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

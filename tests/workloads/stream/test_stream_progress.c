@@ -143,6 +143,15 @@ static void a_mix_is_as_far_as_its_slowest_class_or_its_number(void **state)
   }
 }
 
+static void nothing_is_over_as_it_begins(void **state)
+{
+  (void)state;
+  g_autoptr(tw_stream) none = tw_stream_none();
+  tw_request request;
+  assert_false(tw_stream_next(none, &request, NULL));
+  assert_near(tw_stream_progress(none), 1, 0);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -150,6 +159,7 @@ int main(void)
       cmocka_unit_test(clients_that_wait_are_counted_by_number_and_by_when_they_ask_next),
       cmocka_unit_test(sessions_are_counted_by_how_many_began_and_when_the_next_does),
       cmocka_unit_test(a_measured_service_is_counted_by_number_and_time),
+      cmocka_unit_test(nothing_is_over_as_it_begins),
       cmocka_unit_test(a_mix_is_as_far_as_its_slowest_class_or_its_number),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
