@@ -291,6 +291,41 @@ static void what_no_seed_changes_is_changed_once(void **state)
   assert_false(g_file_test(second, G_FILE_TEST_EXISTS));
 }
 
+/* What a site has that others have not is tried as well: a limit of power, and engines of two roles. */
+static void limits_of_power_and_roles_are_tried(void **state)
+{
+  given_file(state, "told.csv", "arrival_s,prompt_tokens,answer_tokens\n0,500,20\n1,500,20\n");
+  given_file(
+      state, "roles.xml",
+      "<scenario name='roles'><platform file='" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml'/><workload>"
+      "<trace file='told.csv'/></workload><pool id='pre' role='prefill' model='llama-3.1-8b' replicas='2'/>"
+      "<pool id='dec' role='decode' model='llama-3.1-8b' replicas='2'/><power-cap site='9kW'/></scenario>");
+  expect(state, "run $/roles.xml -o $/roles -q", 0, "", "");
+  g_auto(result) r = run_program(state, "explain $/roles --what-if --seeds 1");
+  assert_int_equal(r.code, 0);
+  static const char *const tried[] = {
+      "an engine of pool pre moved to pool dec", "an engine of pool dec moved to pool pre",
+      "a tenth more power for the site", "twice the site and its power, and twice the engines on it"};
+  for (guint i = 0; i < G_N_ELEMENTS(tried); i++)
+    assert_non_null(strstr(r.out, tried[i]));
+  assert_null(strstr(r.out, "cannot be run"));
+}
+
+/* Everything of this run comes at once: no load is on for any time, and what counts is the run as a whole. */
+static void a_batch_has_the_rates_of_its_whole_run(void **state)
+{
+  given_file(state, "batch.csv", "arrival_s,prompt_tokens,answer_tokens\n0,500,50\n0,500,50\n");
+  given_file(state, "batch.xml",
+             "<scenario name='batch'><platform file='" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml'/><workload>"
+             "<trace file='batch.csv'/></workload><pool id='serve' model='llama-3.1-8b'/></scenario>");
+  g_auto(result) r = run_program(state, "run $/batch.xml -o $/batch");
+  assert_null(strstr(r.out, "until then"));
+  g_auto(result) told = run_program(state, "explain $/batch");
+  assert_non_null(strstr(told.out, "batch: 2 requests arrived and 2 were completed in "));
+  assert_null(strstr(told.out, "until the last arrival"));
+  assert_null(strstr(told.out, " at 0 output"));
+}
+
 /* Ten minutes of Azure's conversations on four nodes, of which accelerators are busy for 95 % of the time: that says
  * nothing, as one node serves them all as well. So the headroom is at least three times what is served on top of it. */
 static void a_site_that_is_busy_may_have_three_times_its_load_to_spare(void **state)
@@ -321,6 +356,8 @@ int main(void)
       cmocka_unit_test(sessions_wait_for_their_tools),
       cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
       cmocka_unit_test(what_no_seed_changes_is_changed_once),
+      cmocka_unit_test(limits_of_power_and_roles_are_tried),
+      cmocka_unit_test(a_batch_has_the_rates_of_its_whole_run),
       cmocka_unit_test(a_site_that_is_busy_may_have_three_times_its_load_to_spare),
   };
   const struct CMUnitTest longer[] = {cmocka_unit_test(long_iterations_ask_for_more_engines)};
