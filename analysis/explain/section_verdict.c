@@ -222,8 +222,13 @@ static void add_jobs(const tw_explained *e, GString *text)
                     *each = tw_words_duration(tw_section_number(job, "step_s"));
     g_string_append_printf(text, "%s%s: %s steps", text->len > 0 ? " " : "",
                            json_string_value(json_object_get(job, "id")), steps);
+    const json_t *told =
+        json_object_get(json_object_get(e->json, "jobs"), json_string_value(json_object_get(job, "id")));
+    const char *mostly = json_string_value(json_object_get(told, "mostly"));
     if (!isnan(tw_section_number(job, "step_s")))
       g_string_append_printf(text, " of %s", each);
+    if (mostly != NULL)
+      g_string_append_printf(text, " (most of the time %s)", mostly);
     for (guint k = 0; k < G_N_ELEMENTS(shares); k++) {
       g_autofree char *share = tw_words_share(tw_section_number(job, shares[k].key));
       if (!isnan(tw_section_number(job, shares[k].key)))
