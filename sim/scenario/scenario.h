@@ -77,8 +77,10 @@ struct tw_pool {
   double expert_imbalance;
   char *engine; /* The software, whose file tells its overheads. */
   struct {
-    double iteration_s, per_seq_s, launch, compute, fp8, experts, logit_bytes, eager_layer_s, eager_experts_s;
-    gint64 graph_tokens;
+    double iteration_s, per_seq_s, launch, compute, fp8, experts, logit_bytes, eager_layer_s, eager_experts_s,
+        sum_bytes;
+    gint64 graph_tokens, graph_step;
+    gboolean fused_sums;
   } instead; /* These replace what the engine's file says; NAN, or below 0: nothing does. */
   tw_software software;
 

@@ -96,8 +96,12 @@ static gboolean read_software(tw_pool *pool, const xmlNode *node, tw_faults *fau
   replace(&o->logit_bytes, pool->instead.logit_bytes);
   replace(&o->eager_layer_s, pool->instead.eager_layer_s);
   replace(&o->eager_experts_s, pool->instead.eager_experts_s);
+  replace(&o->sum_bytes, pool->instead.sum_bytes);
   if (pool->instead.graph_tokens >= 0)
     o->graph_tokens = pool->instead.graph_tokens;
+  if (pool->instead.graph_step >= 0)
+    o->graph_step = pool->instead.graph_step;
+  o->fused_sums |= pool->instead.fused_sums;
   return TRUE;
 }
 

@@ -18,8 +18,9 @@ static const tw_attribute attributes[] = {
     TIME(request_s, "request", "from the client to the scheduler and back: HTTP, tokenizer, detokenizer"),
     TIME(iteration_s, "iteration", "of each iteration: scheduling, launch, reading back"),
     TIME(per_seq_s, "per-seq", "of each sequence: bookkeeping, sampling, detokenizing"),
-    {"launch", TW_ATTR_NUMBER, .max = 100, .offset = offsetof(tw_software, launch),
-     .help = "share of the kernels' launch times that remains: below 1 with fused kernels and CUDA graphs"},
+    {"launch", TW_ATTR_NUMBER, .fallback = "1", .max = 100, .offset = offsetof(tw_software, launch),
+     .help = "times the kernels' launch times, which are those of CUDA graphs: above 1 where software "
+             "launches one by one"},
     {"compute", TW_ATTR_NUMBER, .positive = TRUE, .max = 1, .offset = offsetof(tw_software, compute),
      .help = "share of the kernels' measured FLOP rate that a running server reaches"},
     {"fp8", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1, .offset = offsetof(tw_software, fp8),
@@ -36,6 +37,14 @@ static const tw_attribute attributes[] = {
     {"fused-in", TW_ATTR_STRING, .fallback = TW_ABSENT, .offset = offsetof(tw_software, fused_in),
      .help =
          "beginnings of the names of models whose layers are written so, separated by blanks; absent: all"},
+    {"sum-bytes", TW_ATTR_NUMBER, .fallback = "2", .positive = TRUE, .max = 4,
+     .offset = offsetof(tw_software, sum_bytes),
+     .help = "bytes that a number takes in all-reduces of tensor parallelism: 2 in bf16, 0.5625 where vLLM's "
+             "QuickReduce sends four bits, and a scale of 16 for 32 of them"},
+    {"fused-sums", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, fused_sums),
+     .help =
+         "products in front of these all-reduces send their sums while they compute "
+         "(TensorRT-LLM's gemm_allreduce_plugin), within a domain: both take as long as the longer of them"},
     {"all-to-all", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, all_to_all),
      .help = "expert parallelism sends tokens to the ranks of their experts only (DeepEP and the like); else "
              "every rank gathers all tokens, and their results are summed"},
@@ -50,6 +59,8 @@ static const tw_attribute attributes[] = {
     {"graph-tokens", TW_ATTR_INT, .fallback = "0", .max = 65536,
      .offset = offsetof(tw_software, graph_tokens),
      .help = "largest batch that CUDA graphs are captured for; smaller ones are padded to captured sizes"},
+    {"graph-step", TW_ATTR_INT, .fallback = "0", .max = 65536, .offset = offsetof(tw_software, graph_step),
+     .help = "from one captured size to the next, above 512; 0: they are powers of two"},
     {"graph-prompts", TW_ATTR_BOOL, .fallback = "false", .offset = offsetof(tw_software, graph_prompts),
      .help = "batches with prompts run in CUDA graphs, too"},
     {"eager-layer", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1,

@@ -24,11 +24,16 @@ typedef struct tw_software {
   double logit_bytes;
   gboolean fused_norms; /* all-reduces of tensor parallelism compute the norms behind them */
   char *fused_in;       /* beginnings of the names of models whose layers are written so; NULL: all */
-  gboolean all_to_all;  /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
+  /* All-reduces of tensor parallelism: bytes that each of their numbers takes, and whether products send their sums
+   * while they compute them. */
+  double sum_bytes;
+  gboolean fused_sums;
+  gboolean all_to_all; /* tokens go to the ranks of their experts only; else all ranks gather all tokens */
   /* CUDA graphs: batches are padded to captured sizes (1, 2, 4, and then steps of 8). What is larger, or
    * holds prompts while graph_prompts is FALSE, runs eagerly: the host then takes at least so long a layer.
    */
   gint64 graph_tokens; /* largest captured size; 0: nothing is padded */
+  gint64 graph_step;   /* from one captured size to the next, above 512; 0: powers of two */
   gboolean graph_prompts;
   double eager_layer_s, eager_experts_s; /* Seconds of a layer, and more seconds of one with experts. */
   char *devices;                         /* Devices that the row was fitted on, separated by blanks. */
@@ -55,10 +60,12 @@ void tw_software_clear(tw_software *software);
 /* Whether all-reduces compute the norms behind them in a model of this name, which may be NULL. */
 gboolean tw_software_fuses_norms(const tw_software *software, const char *model);
 
-/* The captured size of a CUDA graph that holds so many tokens: steps of 8 up to 512, and powers of two above, as
- * TensorRT-LLM captures them. */
-static inline gint64 tw_captured_tokens(gint64 tokens)
+/* The captured size of a CUDA graph that holds so many tokens: steps of 8 up to 512, and above of `step`, or, if
+ * that is 0, powers of two, as TensorRT-LLM captures them. */
+static inline gint64 tw_captured_tokens(gint64 tokens, gint64 step)
 {
+  if (tokens > 512 && step > 0)
+    return (tokens + step - 1) / step * step;
   if (tokens > 512)
     return (gint64)1 << g_bit_storage((gulong)tokens - 1);
   return tokens <= 2 ? tokens : tokens <= 4 ? 4 : (tokens + 7) / 8 * 8;

@@ -69,13 +69,13 @@ typedef struct roofline {
   double kv_shards;                   /* accelerators of a rank that share its KV */
 
   tw_step_layers *groups; /* attention of a model with groups of layers; NULL: all layers have the same */
-  double sums;            /* all-reduces of tensor parallelism, where each block has its own */
+  tw_sums sums;           /* all-reduces of tensor parallelism */
 
   double fixed_s, per_seq_s, layer_s, eager_s; /* layer_s, eager_s: of all layers together */
   gboolean exchange;                           /* tokens go to the ranks of their experts only */
   gboolean alike;                              /* ranks are padded to the largest one's graph */
   gint64 idle_tokens;                          /* tokens in the dummy batch of a rank without work */
-  gint64 graph_tokens;                         /* largest batch in a CUDA graph; 0: none is padded */
+  gint64 graph_tokens, graph_step;             /* largest batch in a CUDA graph; 0: none is padded */
   gboolean graph_prompts;
   gboolean two_batches;         /* halves of a batch in turn, where no stages have micro-batches */
   gboolean overlap;             /* TRUE: per_seq_s overlaps with the accelerators' work. */
@@ -132,7 +132,7 @@ static void set_groups(roofline *r, const tw_step_setting *setting)
   r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : sums.blocks * 4 * r->hidden) +
                                             sums.between / r->tp + mixed);
   r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s * (fused_norms(setting) ? 1 : 3) / 3;
-  r->sums = sums.blocks;
+  r->sums.n = sums.blocks;
   r->full_layers = r->layers;
   r->window_layers = setting->model->caps.n; /* a validity ends where a cap is reached */
 }
@@ -218,6 +218,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
       (setting->software.eager_layer_s * r->layers + setting->software.eager_experts_s * r->moe_layers) *
       host;
   r->graph_tokens = setting->software.graph_tokens;
+  r->graph_step = setting->software.graph_step;
   r->graph_prompts = setting->software.graph_prompts;
   r->exchange = r->ep > 1 && setting->software.all_to_all;
   /* Engines that gather all tokens pad: vllm/v1/worker/dp_utils.py, all_rank_num_tokens in TensorRT-LLM. */
@@ -233,10 +234,12 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   /* A launch of activations is that of two norms and an activation; heads' norms are two more. */
   double norms = (model->qk_norm || mla ? 2 : 0) - (fused_norms(setting) ? 2 : 0);
   r->layer_s = r->layers * r->ops[TW_OP_ACTIVATIONS].launch_s * (3 + norms) / 3;
-  r->sums = 2 * r->layers;
+  r->sums.n = 2 * r->layers;
   if (model->n_groups > 0)
     set_groups(r, setting);
   add_collectives(r, setting);
+  double returned = r->exchange || r->dp > 1 ? r->moe_layers : 0; /* sums that experts return themselves */
+  r->sums = tw_sums_of(setting, r->layers, r->sums.n - returned, r->reach.tensor);
   return r;
 }
 
@@ -303,19 +306,16 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   tw_line time = r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, projections_s, cost)
                                    : attention(r, b, micro, cost);
   time.first += projections_s;
-  time.first +=
+  double mlps_s =
       tw_dense_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp, cost);
   double rows_s = tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
                                   r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
+  time.first += mlps_s;
   time.first += rows_s;
   cost->classes[TW_TIME_LINEAR].first += rows_s;
-  /* Two all-reduces a layer: behind attention, and behind the MLP where experts do not return their sums
-   * themselves. */
-  double all_reduces = r->sums - (r->exchange || r->dp > 1 ? r->moe_layers : 0);
-  double reduced = r->hidden * ACTIVATION_BYTES; /* by each, for a token */
   double crossing = 0, steps = 0;
-  double reduce_s = all_reduces * tw_crossing_s(&r->links, &r->reduce, tokens_micro * reduced, all_reduces,
-                                                &crossing, &steps);
+  double reduce_s =
+      tw_sums_s(&r->sums, &r->links, &r->reduce, tokens_micro, projections_s, mlps_s, &crossing, &steps);
   time.first += reduce_s;
   cost->classes[TW_TIME_SCALE_UP].first += reduce_s;
   cost->collective_s = fmax(cost->collective_s, reduce_s);
@@ -436,7 +436,7 @@ static void cost(const void *state, const tw_batch *ranks, int n_ranks, tw_step_
   for (int i = 0; i < n_ranks; i++) {
     gint64 own_tokens = tw_batch_tokens(&ranks[i]),
            wanted = own_tokens + tw_batch_idle(&ranks[i], r->idle_tokens);
-    gint64 computed = graph ? tw_captured_tokens(r->alike ? n.most_tokens : wanted) : wanted;
+    gint64 computed = graph ? tw_captured_tokens(r->alike ? n.most_tokens : wanted, r->graph_step) : wanted;
     double added = (double)(computed - own_tokens);
     padded += added;
     if (wanted == 0)

@@ -125,7 +125,7 @@ static tw_step_setting forward_setting(const tw_training_setting *s)
                            .weights = s->precision,
                            .attention = s->precision,
                            .kv = TW_BF16,
-                           .software = {.launch = 1, .compute = 1, .all_to_all = TRUE},
+                           .software = {.launch = 1, .compute = 1, .sum_bytes = 2, .all_to_all = TRUE},
                            .interconnect = tw_device_links(s->device),
                            .reach = {.tensor = 1, .experts = 1},
                            .expert_imbalance = s->expert_imbalance};

@@ -282,12 +282,16 @@ static const broken cases[] = {
      .arguments = "--seed -5",
      .message = "--set /scenario/@seed=-5: seed of <scenario>: \"-5\" is out of range; write a whole number "
                 "from 0 to 9e+15"},
-    {.name = "logits of less than nothing",
+    {.name = "logits and graphs of less than nothing, and sums without a size that may be fused",
      .file = SCENARIO,
      .find = "replicas=\"1\"/>",
-     .replace = "replicas=\"1\"><step-time logit-bytes=\"-1\"/></pool>",
+     .replace = "replicas=\"1\"><step-time logit-bytes=\"-1\" graph-step=\"-1\" sum-bytes=\"0\" "
+                "fused-sums=\"maybe\"/></pool>",
      .message =
-         "s.xml:4: logit-bytes of <step-time>: \"-1\" is out of range; write a number from 0 to 10000"},
+         "s.xml:4: logit-bytes of <step-time>: \"-1\" is out of range; write a number from 0 to 10000\n"
+         "s.xml:4: graph-step of <step-time>: \"-1\" is out of range; write a whole number from 0 to 65536\n"
+         "s.xml:4: sum-bytes of <step-time>: \"0\" is out of range; write a number above zero and up to 4\n"
+         "s.xml:4: fused-sums of <step-time>: \"maybe\" is not a truth value; write true or false"},
     {.name = "two scenarios",
      .arguments = "s.xml",
      .message = "tokenworks run: name one scenario file; usage: tokenworks run SCENARIO.xml -o DIR"},

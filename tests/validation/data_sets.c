@@ -319,8 +319,8 @@ static gboolean read_vllm_run(const validation_set *set, const char *directory, 
                                           {"first_token_s", FALSE},
                                           {"last_token_s", FALSE},
                                           {NULL, FALSE}};
-  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,    1,      1,    1,    1,
-                          "bf16",         "bf16",         128,    2048, 131072, NULL, NULL, 0};
+  static const setup s = {"llama-3.1-8b", "rtx-pro-6000", "vllm", 1,    1, 1,   1, 1, "bf16", "bf16", 128,
+                          2048,           131072,         NULL,   NULL, 0, NULL};
   table t;
   if (!open_in(&t, directory, set->file, columns, error))
     return FALSE;
@@ -403,8 +403,9 @@ static const char mlperf_note[] = "The lengths of the prompts are not recorded a
                                   "partners' published configurations. A row "
                                   "offline stands for one engine's share of ten passes over the samples.";
 static const char mlperf_v60_note[] =
-    "As v5.1; what AMD's engines may run and compute at once is not known. Left out are gpt-oss-120b, whose "
-    "prompts are not known, servers with several kinds of accelerators, and those with a power cap.";
+    "As v5.1. AMD's vLLM admits prompts in every third or seventh iteration only, which is left out. So are "
+    "gpt-oss-120b, whose prompts are not known, servers with several kinds of accelerators, and those with a "
+    "power cap.";
 static const char saturation_note[] = "3,000 requests at once, with CUDA graphs up to 8,192 sequences, as "
                                       "the overview's llm_options.yml says. The KV "
                                       "cache of gpt-oss-120b is that inferred from the closed-loop runs.";

@@ -159,11 +159,11 @@ validation_case *setup_case(const validation_set *set, const setup *s, const cha
       "weights=\"%s\" kv=\"%s\" memory-fraction=\"%s\">\n"
       "    <scheduler kind=\"%s\" reserve=\"%s\" max-seqs=\"%d\" max-batched-tokens=\"%d\" "
       "max-model-len=\"%d\"/>\n"
-      "    <step-time engine=\"%s\"%s/>\n  </pool>\n  <router/>\n</scenario>\n",
+      "    <step-time engine=\"%s\"%s %s/>\n  </pool>\n  <router/>\n</scenario>\n",
       platform, workload, s->model, s->replicas, s->tp, s->pp, s->dp, s->ep, s->weights, s->kv,
       s->memory != NULL ? s->memory : servers[which].memory, servers[which].scheduler,
       s->reserve != NULL ? s->reserve : servers[which].reserve, s->max_seqs, MAX(s->max_batched, s->max_seqs),
-      s->max_len, s->engine, graphs);
+      s->max_len, s->engine, graphs, s->software != NULL ? s->software : "");
   return item;
 }
 

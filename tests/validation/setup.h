@@ -10,9 +10,10 @@ typedef struct setup {
   int tp, pp, dp, ep, replicas;
   const char *weights, *kv; /* kind of checkpoint, number format */
   int max_seqs, max_batched, max_len;
-  const char *memory;  /* share for weights and KV cache; NULL: the server's default */
-  const char *reserve; /* the rule of admission; NULL: the server's default */
-  int graph_tokens;    /* largest batch in a CUDA graph; 0: the engine's default */
+  const char *memory;   /* share for weights and KV cache; NULL: the server's default */
+  const char *reserve;  /* the rule of admission; NULL: the server's default */
+  int graph_tokens;     /* largest batch in a CUDA graph; 0: the engine's default */
+  const char *software; /* more attributes of <step-time>; NULL: none */
 } setup;
 
 /* Our name of a model or device that a data set calls `word`, or a name that is like it; NULL: it is not in the

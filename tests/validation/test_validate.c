@@ -395,12 +395,14 @@ static void mlperf_rows_of_known_servers_become_cases(void **state)
   g_autofree char *path = g_build_filename(scratch, "mlperf_v60_runs.csv", NULL);
   static const char rows[] =
       "submitter,model,scenario,accelerator,accelerators,weights,samples_per_s,tokens_per_s,ttft_p99_s,tpot_"
-      "p99_s\n"
-      "A,llama2-70b-99,Offline,AMD Instinct MI300X 192GB HBM3,8,fp8,90,27000,,\n"
-      "A,llama2-70b-99.9,Offline,AMD Instinct MI300X 192GB HBM3,8,fp8,90,27000,,\n"
-      "A,gpt-oss-120b,Offline,AMD Instinct MI300X 192GB HBM3,8,fp4,90,27000,,\n"
-      "A,llama2-70b-99,Offline,AMD Instinct MI355X 288GB HBM3e (Power Cap 1000 W),8,fp8,90,27000,,\n"
-      "A,llama2-70b-99,Server,NVIDIA H200-NVL-141GB,8,fp8,80,24000,1.5,0.15\n";
+      "p99_s,target_qps\n"
+      "A,llama2-70b-99,Offline,AMD Instinct MI300X 192GB HBM3,8,fp8,90,27000,,,95\n"
+      "A,llama2-70b-99.9,Offline,AMD Instinct MI300X 192GB HBM3,8,fp8,90,27000,,,95\n"
+      "A,gpt-oss-120b,Offline,AMD Instinct MI300X 192GB HBM3,8,fp4,90,27000,,,95\n"
+      "A,llama2-70b-99,Offline,AMD Instinct MI355X 288GB HBM3e (Power Cap 1000 W),8,fp8,90,27000,,,95\n"
+      "A,llama2-70b-99,Server,NVIDIA H200-NVL-141GB,8,fp8,80,24000,1.5,0.15,82\n"
+      "A,llama2-70b-99,Interactive,NVIDIA H200-NVL-141GB,8,fp8,50,15000,0.3,0.04,51\n"
+      "A,llama3.1-405b,Interactive,AMD Instinct MI355X 288GB HBM3e,8,fp4,1,650,2.8,0.07,1.1\n";
   assert_true(g_file_set_contents(path, rows, -1, NULL));
   g_autoptr(GPtrArray) cases = g_ptr_array_new_with_free_func((GDestroyNotify)validation_case_free);
   const validation_set offline = {.name = "mlperf-v60", .file = "mlperf_v60_runs.csv"},
@@ -421,11 +423,16 @@ static void mlperf_rows_of_known_servers_become_cases(void **state)
   assert_true(fabs(cut - 294) < 0.1);
   assert_true(uncut > 294);
   assert_true(read_mlperf_v60(&server, scratch, cases, NULL));
-  assert_int_equal(cases->len, 2);
-  const validation_case *second = cases->pdata[1];
+  assert_int_equal(cases->len, 4);
+  const validation_case *second = cases->pdata[1], *third = cases->pdata[2], *fourth = cases->pdata[3];
   assert_string_equal(second->engine, "tensorrt-llm-compiled");
   assert_true(fabs(second->measured[CASE_TPOT_P99] - 0.15) < 1e-12);
   assert_non_null(strstr(second->scenario->str, "replicas=\"8\""));
+  assert_non_null(strstr(second->scenario->str, "<poisson rate=\"82/s\"")); /* as sent, not as completed */
+  assert_non_null(strstr(second->scenario->str, "max-seqs=\"1536\" max-batched-tokens=\"1536\""));
+  assert_non_null(strstr(third->scenario->str, "max-seqs=\"256\" max-batched-tokens=\"256\""));
+  assert_non_null(strstr(fourth->scenario->str, "tp=\"8\""));
+  assert_non_null(strstr(fourth->scenario->str, "sum-bytes=\"0.5625\""));
 }
 
 /* Words of data sets are translated, or taken for names that they resemble; others mean nothing. */

@@ -88,14 +88,15 @@ static tw_step_setting setting_of(const tw_model *model, const tw_model *drafter
     for (int op = 0; op < TW_OP_CLASSES; op++)
       device->efficiency[op][i] = (tw_efficiency){.compute_peak = 1, .memory = 1};
   }
-  return (tw_step_setting){.model = model,
-                           .drafter = drafter,
-                           .device = device,
-                           .parallelism = {1, 1, 1, 1},
-                           .weights = TW_BF16,
-                           .kv = TW_BF16,
-                           .attention = TW_BF16,
-                           .software = {.compute = 1, .fp8 = 1, .experts = 1, .launch = 1, .iteration_s = 1}};
+  return (tw_step_setting){
+      .model = model,
+      .drafter = drafter,
+      .device = device,
+      .parallelism = {1, 1, 1, 1},
+      .weights = TW_BF16,
+      .kv = TW_BF16,
+      .attention = TW_BF16,
+      .software = {.compute = 1, .fp8 = 1, .experts = 1, .launch = 1, .sum_bytes = 2, .iteration_s = 1}};
 }
 
 /* An iteration of the model and passes of its drafter follow each other: with three drafts, one pass over four tokens of

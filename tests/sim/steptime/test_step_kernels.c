@@ -123,14 +123,46 @@ static void ranks_that_gather_are_padded_alike(void **state)
   assert_near(cost_of(&setting, idle).time_s.first, 8 * copies_s, 1e-3);
 }
 
-/* Graphs are captured for 1, 2, 4, then in steps of 8 up to 512, and for powers of two above. */
+/* Graphs are captured for 1, 2, 4, then in steps of 8 up to 512, and for powers of two above, or in steps of 32. */
 static void graphs_are_captured_for_some_sizes(void **state)
 {
   (void)state;
   static const gint64 sizes[][2] = {{1, 1},     {3, 4},      {5, 8},       {9, 16},     {505, 512},
                                     {512, 512}, {513, 1024}, {1024, 1024}, {1025, 2048}};
   for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
-    assert_int_equal(tw_captured_tokens(sizes[i][0]), sizes[i][1]);
+    assert_int_equal(tw_captured_tokens(sizes[i][0], 0), sizes[i][1]);
+  assert_int_equal(tw_captured_tokens(505, 32), 512);
+  assert_int_equal(tw_captured_tokens(513, 32), 544);
+  assert_int_equal(tw_captured_tokens(544, 32), 544);
+}
+
+/* TP 2 of the dense model: 4 all-reduces of 3 · 8 numbers, in bf16 2 · 1/2 · 48 bytes = 48 ns each, or a quarter with
+ * four bits. The products in front of them have 64 of 192 and 128 of 384 parameters in a layer, half of them on each: 64
+ * and 128 ns hide what is not longer, so that of sums in fp32, 96 ns each, 32 remain behind each layer's attention. Sums
+ * of experts are no product's, and between domains nothing is fused. */
+static void sums_are_sent_in_fewer_bits_or_while_they_are_computed(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&dense, &device, 2, 1, 1, 1);
+  double alone_s = cost_of(&setting, &decode3).time_s.first;
+  assert_near(cost_of(&setting, &decode3).collective_s, 4 * 48e-9, 1e-18);
+  setting.software.sum_bytes = 0.5;
+  assert_near(cost_of(&setting, &decode3).collective_s, 48e-9, 1e-18);
+  setting.software.sum_bytes = 2;
+  setting.software.fused_sums = TRUE;
+  assert_near(cost_of(&setting, &decode3).collective_s, 0, 1e-18);
+  assert_near(cost_of(&setting, &decode3).time_s.first, alone_s - 4 * 48e-9, 1e-18);
+  setting.software.sum_bytes = 4;
+  assert_near(cost_of(&setting, &decode3).collective_s, 2 * 32e-9, 1e-18);
+  setting.software.sum_bytes = 2;
+  setting.reach.tensor = 2;
+  double apart_s = cost_of(&setting, &decode3).time_s.first;
+  setting.software.fused_sums = FALSE;
+  assert_near(apart_s, cost_of(&setting, &decode3).time_s.first, 1e-18);
+  setting = setting_of(&moe, &device, 2, 1, 1, 1);
+  setting.software.fused_sums = TRUE;
+  assert_near(cost_of(&setting, &decode3).collective_s, 2 * 48e-9, 1e-18);
 }
 
 /* Experts bound by arithmetic at a quarter of their peak where rows stay wider than the weights: in mxfp4, and in
@@ -240,7 +272,8 @@ static void launches_and_sequences_take_their_time(void **state)
   tw_device device = unit_device();
   device.efficiency[TW_OP_ACTIVATIONS][TW_BF16].launch_s = 1e-4;
   tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
-  setting.software = (tw_software){.iteration_s = 1e-3, .per_seq_s = 1e-5, .launch = 3, .compute = 1};
+  setting.software =
+      (tw_software){.iteration_s = 1e-3, .per_seq_s = 1e-5, .launch = 3, .compute = 1, .sum_bytes = 2};
   double work = (3424 + dense_rows(3, 1)) * 1e-9;
   assert_near(cost_of(&setting, &decode3).time_s.first, 1e-3 + 2 * 3e-4 + 3 * 1e-5 + work, 1e-15);
   /* Beside the accelerators, the three sequences cost nothing while their work takes less. */
@@ -295,6 +328,7 @@ int main(void)
       cmocka_unit_test(engines_without_an_exchange_gather_all_tokens),
       cmocka_unit_test(ranks_that_gather_are_padded_alike),
       cmocka_unit_test(graphs_are_captured_for_some_sizes),
+      cmocka_unit_test(sums_are_sent_in_fewer_bits_or_while_they_are_computed),
       cmocka_unit_test(wider_rows_keep_experts_from_their_peak),
       cmocka_unit_test(narrower_formats_are_never_slower),
       cmocka_unit_test(exponentials_cost_like_dimensions),

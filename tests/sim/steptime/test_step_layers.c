@@ -28,7 +28,7 @@ static tw_step_cost attention_beside(void **state, const char *text, const char 
                              .weights = TW_BF16,
                              .kv = TW_FP8,
                              .attention = attention,
-                             .software = {.launch = 1, .compute = 1}};
+                             .software = {.launch = 1, .compute = 1, .sum_bytes = 2}};
   tw_step_layers *layers = tw_step_layers_new(&setting);
   tw_step_cost cost = {.valid = G_MAXINT64};
   *time = tw_step_layers_attention(layers, batch, 1, projections_s, &cost);

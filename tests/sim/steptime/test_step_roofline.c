@@ -387,7 +387,8 @@ static void llama_70b_on_8_h100_decodes_64_sequences_in_14_ms(void **state)
   assert_non_null(h100);
   tw_step_setting setting = setting_of(model, h100, 8, 1, 1, 1);
   setting.weights = setting.attention = setting.kv = TW_FP8;
-  setting.software = (tw_software){.iteration_s = 1e-3, .per_seq_s = 43e-6, .launch = 0.5, .compute = 1};
+  setting.software =
+      (tw_software){.iteration_s = 1e-3, .per_seq_s = 43e-6, .launch = 0.5, .compute = 1, .sum_bytes = 2};
   setting.interconnect = tw_device_links(h100);
   tw_batch batch = {.decode_seqs = 64, .decode_context = 64 * 2000, .next_full = G_MAXINT64, .sampled = 64};
   tw_step_cost cost = cost_of(&setting, &batch);

@@ -53,7 +53,7 @@ static inline tw_step_setting setting_of(const tw_model *model, const tw_device 
                            .weights = TW_BF16,
                            .kv = TW_BF16,
                            .attention = TW_BF16,
-                           .software = {.launch = 1, .compute = 1, .all_to_all = TRUE},
+                           .software = {.launch = 1, .compute = 1, .sum_bytes = 2, .all_to_all = TRUE},
                            .interconnect = {1e9, 0},
                            .expert_imbalance = 1};
 }
