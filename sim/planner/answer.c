@@ -230,15 +230,19 @@ static gboolean run_round(tw_search *s, GPtrArray *designs, const char *round, d
   return TRUE;
 }
 
-/* Keeps the best `n`, those on the front of two objectives, and the best of each kind, which `kind_of` names; the
- * others are out. */
-static void keep(GPtrArray *designs, guint n, char *(*kind_of)(const tw_design *design), const char *why)
+/* Keeps the best `n`, those on the front of two objectives, and the best `of_each` of each kind, which `kind_of` names;
+ * the others are out. */
+static void keep(GPtrArray *designs, guint n, guint of_each, char *(*kind_of)(const tw_design *design),
+                 const char *why)
 {
   g_autoptr(GPtrArray) kept = g_ptr_array_new();
   g_autoptr(GHashTable) kinds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < designs->len; i++) {
     tw_design *design = designs->pdata[i];
-    if (g_hash_table_add(kinds, kind_of(design)) || kept->len < n || design->front)
+    char *kind = kind_of(design);
+    guint alike = GPOINTER_TO_UINT(g_hash_table_lookup(kinds, kind));
+    g_hash_table_replace(kinds, kind, GUINT_TO_POINTER(alike + 1));
+    if (alike < of_each || kept->len < n || design->front)
       g_ptr_array_add(kept, design);
     else
       design->dropped = g_strdup(why);
@@ -342,6 +346,10 @@ static double slice_s(const tw_search *s)
   return MAX(s->question->slice_s, 3 * life_s);
 }
 
+/* The best of a site that stay in the race after the first and the second round: a slice is too short to tell those
+ * apart that are nearly as good, and the better half of a site may be behind all of another. */
+enum { OF_SITE_FIRST = 3, OF_SITE_SECOND = 2 };
+
 /* A load that is no longer than a slice is run as a whole at once. */
 static gboolean is_longer_than(const tw_search *s, double length_s)
 {
@@ -357,26 +365,27 @@ static gboolean find(tw_search *s, GError **error)
   if (!estimate_all(s, racing, error))
     return FALSE;
   tw_search_say(s, "%u designs, of which %u can be", s->answer->designs->all->len, racing->len);
-  keep(racing, (guint)question->coarse, estimated_kind, "the estimate has better ones");
+  keep(racing, (guint)question->coarse, 1, estimated_kind, "the estimate has better ones");
   if (racing->len == 0)
     return TRUE;
   double coarse = tw_question_objective(question)->finds_load ? 1.25 : 1;
   if (racing->len > (guint)question->finalists && is_longer_than(s, slice_s(s))) {
     if (!run_round(s, racing, "first", slice_s(s), coarse, error))
       return FALSE;
-    keep(racing, MAX((guint)question->finalists, (guint)question->coarse / 3), site_kind,
+    keep(racing, MAX((guint)question->finalists, (guint)question->coarse / 3), OF_SITE_FIRST, site_kind,
          "others were better in the first round");
   }
   if (racing->len > (guint)question->finalists && is_longer_than(s, 4 * slice_s(s))) {
     if (!run_round(s, racing, "second", 4 * slice_s(s), coarse, error))
       return FALSE;
-    keep(racing, (guint)question->finalists, site_kind, "others were better in the second round");
+    keep(racing, (guint)question->finalists, OF_SITE_SECOND, site_kind,
+         "others were better in the second round");
   }
   if (racing->len == 0)
     return TRUE;
   if (!run_round(s, racing, "whole", INFINITY, TW_ANSWER_TOLERANCE, error))
     return FALSE;
-  keep(racing, (guint)question->finalists, site_kind, "others were better on the whole load");
+  keep(racing, (guint)question->finalists, 1, site_kind, "others were better on the whole load");
   g_ptr_array_extend(s->answer->ranked, racing, NULL, NULL);
   return racing->len == 0 ||
          (tw_search_check(s, racing->pdata[0], error) && tw_search_pull_levers(s, racing->pdata[0], error));

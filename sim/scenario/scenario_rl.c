@@ -120,9 +120,12 @@ static void check_scenario(const tw_scenario *scenario, const tw_site_job *job, 
         node, faults,
         "job \"%s\" of kind rl needs <rollouts> in <workload>, and nothing beside them; write them there",
         job->id);
-  if (tw_node_child(node->parent, "failures") != NULL)
-    tw_node_fault(node, faults,
-                  "job \"%s\" of kind rl does not know what to do about <failures>; leave one out", job->id);
+  if (job->rl.colocated && tw_node_child(node->parent, "failures") != NULL)
+    tw_node_fault(
+        node, faults,
+        "job \"%s\" shares its accelerators with engines, of which <failures> know one owner; give the "
+        "job its own, or leave failures out",
+        job->id);
   const xmlNode *grid = tw_node_child(node->parent, "grid");
   if (job->rl.colocated && grid != NULL && tw_node_child(grid, "smoothing") != NULL)
     tw_node_fault(

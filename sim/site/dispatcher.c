@@ -245,7 +245,7 @@ static void route(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s
 void tw_dispatcher_retry(tw_dispatcher *dispatcher, tw_sequence *sequence, double now_s)
 {
   sequence->prefill_engine = sequence->decode_engine = sequence->rank = -1;
-  if (tw_router_ready(&dispatcher->routing.router))
+  if (tw_router_ready(&dispatcher->routing.router) && !dispatcher->paused)
     route(dispatcher, sequence, now_s);
   else
     hold(dispatcher, sequence, now_s);
@@ -361,6 +361,11 @@ void tw_dispatcher_resume(tw_dispatcher *dispatcher)
 
 void tw_dispatcher_drop(tw_dispatcher *dispatcher, const char *reason, double now_s)
 {
+  tw_failures *failures = dispatcher->site->failures;
+  for (tw_sequence *sequence; failures != NULL && (sequence = tw_failures_first(failures)) != NULL;) {
+    tw_failures_forget(failures, sequence, now_s);
+    end(dispatcher, sequence, TW_CANCELLED, reason, now_s);
+  }
   for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
     end(dispatcher, link->data, TW_CANCELLED, reason, now_s);
   while (dispatcher->front_end.n > 0)

@@ -48,7 +48,7 @@ void tw_dispatcher_reassign(tw_dispatcher *dispatcher, tw_sequence *sequence, do
  * caches nor prefixes are on their way between engines. */
 gint64 tw_dispatcher_interrupt(tw_dispatcher *dispatcher, double now_s);
 void tw_dispatcher_resume(tw_dispatcher *dispatcher);
-/* Cancels all requests that are held, and those in the front end. */
+/* Cancels all requests that are held, that failures have, and those in the front end. */
 void tw_dispatcher_drop(tw_dispatcher *dispatcher, const char *reason, double now_s);
 
 /* The run ends: appends the requests that are in the front end, which have arrived. */

@@ -280,7 +280,7 @@ class Drawing(traffic.Traffic):
         for child, _, _ in next(table for table in self.elements[parent]).children:
             if child in ("platform", "workload", "pool", "job", "slo", "output", *BETWEEN_SITES):
                 continue
-            if self.rl and child in ("failures", "admission", "power-cap"):
+            if self.rl and (child in ("admission", "power-cap") or child == "failures" and node.find("job/rl[@colocated='true']") is not None):
                 continue
             if self.maybe(0.4):
                 node.append(self.draw(child, parent))

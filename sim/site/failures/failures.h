@@ -37,8 +37,10 @@ tw_failure_totals tw_failures_record(const tw_failures *failures, double end_s);
 gboolean tw_failures_hides(const tw_failures *failures, int engine);
 /* A sequence was sent to such an engine: it hangs there. Takes it over. */
 void tw_failures_swallow(tw_failures *failures, tw_sequence *sequence, int engine);
-/* A sequence that is away has met its deadline: it is the caller's again. */
+/* A sequence that is away is cancelled: it is the caller's again. */
 void tw_failures_forget(tw_failures *failures, tw_sequence *sequence, double now_s);
+/* One of the sequences that are away, NULL: none is. */
+tw_sequence *tw_failures_first(const tw_failures *failures);
 /* An engine has started again. Returns whether it serves; else it stands by. */
 gboolean tw_failures_restarted(tw_failures *failures, int engine, double now_s);
 

@@ -59,6 +59,15 @@ void tw_failures_forget(tw_failures *failures, tw_sequence *sequence, double now
   tw_dispatcher_lost(failures->site->dispatcher, sequence, now_s);
 }
 
+tw_sequence *tw_failures_first(const tw_failures *failures)
+{
+  for (int i = 0; i < failures->site->n_engines; i++)
+    if (failures->patients[i].hanging.length > 0)
+      return g_queue_peek_head(&failures->patients[i].hanging);
+  tw_heap_node *top = tw_heap_top(&failures->retries);
+  return top != NULL ? tw_container(top, tw_sequence, waiting) : NULL;
+}
+
 /* ---- Engines ---- */
 
 static void set_timer(tw_failures *failures, int engine, double at_s)

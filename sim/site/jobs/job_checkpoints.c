@@ -30,6 +30,8 @@ static void send(tw_job_run *r, double now_s)
 {
   r->saving = r->step;
   r->saving_kept_s = r->totals.kept_s;
+  r->saving_tokens =
+      r->now.tokens + (double)r->rl.batch.sums.tokens; /* which count once engines have the weights */
   tw_run_move_checkpoint(r, TRUE, now_s);
 }
 
@@ -70,6 +72,7 @@ void tw_run_checkpoint_came(tw_job_run *r, double now_s)
   }
   r->saved = r->saving;
   r->saved_kept_s = r->saving_kept_s;
+  r->saved_tokens = r->saving_tokens;
   r->totals.checkpoints++;
   if (r->condition != TW_RUN_DRAINS)
     return;

@@ -186,14 +186,21 @@ static const tw_host_share *source_of(const tw_engine_place *trainer, int n, int
   return source->host != host ? source : &trainer->shares[(n + 1) % trainer->n_shares];
 }
 
+static gboolean gets_weights(const tw_site *site, int engine)
+{
+  return tw_engine_get_state(site->engines[engine]) == TW_ENGINE_SERVES;
+}
+
 static void add_flows(tw_job_run *r, double now_s)
 {
   const tw_site *site = r->jobs->site;
-  const tw_engine_place *trainer = &r->job->plan.place;
+  const tw_engine_place *trainer = &r->job->plan.place, *before = NULL;
   double accelerators = (double)tw_site_job_accelerators(r->job);
   for (int i = 0, n = 0; i < site->n_engines; i++) {
-    const tw_engine_place *place = site->seats[i].place, *before = i > 0 ? site->seats[i - 1].place : NULL;
+    const tw_engine_place *place = site->seats[i].place;
     gboolean chained = r->job->rl.sync == TW_WEIGHT_SYNC_CHAIN && before != NULL;
+    if (!gets_weights(site, i))
+      continue;
     for (int k = 0; k < place->n_shares; k++, n++) {
       const tw_host_share *to = &place->shares[k], *from = chained ? &before->shares[k % before->n_shares]
                                                                    : source_of(trainer, n, to->host);
@@ -202,6 +209,7 @@ static void add_flows(tw_job_run *r, double now_s)
       if (from->host != to->host && bytes > 0)
         add_flow(r, tw_share_endpoint(from), tw_share_endpoint(to), bytes, now_s);
     }
+    before = place;
   }
 }
 
@@ -226,7 +234,8 @@ static void add_gathering(tw_job_run *r, double now_s)
     gather_at(r, before, &trainer->shares[i], held_at(trainer, trainer->shares[i].host, accelerators), now_s);
   before = &trainer->shares[0];
   for (int i = 0; i < site->n_engines && !r->job->rl.colocated; i++)
-    for (int k = 0; k < site->seats[i].place->n_shares; before = &site->seats[i].place->shares[k++])
+    for (int k = 0; gets_weights(site, i) && k < site->seats[i].place->n_shares;
+         before = &site->seats[i].place->shares[k++])
       gather_at(r, before, &site->seats[i].place->shares[k],
                 held_at(trainer, site->seats[i].place->shares[k].host, accelerators) > 0 ? 1 : 0, now_s);
 }
@@ -260,6 +269,7 @@ void tw_rl_begin(tw_job_run *r, double now_s)
   rl->prompts = rollouts->prompts;
   rl->at_once = (gint64)ceil(tw_site_job_over_sampling(r->job) * (double)rollouts->prompts);
   rl->swap_s = tw_site_job_swap_s(r->job);
+  rl->fresh = TRUE;
   release(r, now_s);
   tw_rl_begin_step(r, now_s);
 }
@@ -296,6 +306,7 @@ void tw_rl_trained(tw_job_run *r, double now_s)
 /* One step off: the next rollouts begin with the weights that came last, unless this is the last step. */
 static void go_on_beside(tw_job_run *r, double now_s)
 {
+  r->rl.fresh = FALSE;
   if (r->step + 1 != r->job->steps)
     release(r, now_s);
   train(r, now_s);
@@ -307,35 +318,76 @@ static void rolled(tw_job_run *r, double now_s)
     begin_swap(r, FALSE, now_s);
   else if (r->job->rl.off_policy == 0)
     train(r, now_s);
-  else if (r->step > 0)
+  else if (!r->rl.fresh)
     begin_sync(r, now_s);
   else
     go_on_beside(r, now_s);
 }
 
-void tw_rl_take_turn(tw_job_run *r, double now_s)
+/* Engines have the weights of the checkpoint. */
+static void begin_again(tw_job_run *r, double now_s)
+{
+  r->rl.again = FALSE;
+  r->rl.fresh = TRUE;
+  r->rl.marks = mark(r, now_s);
+  release(r, now_s);
+  wait_for_rollouts(r, now_s);
+}
+
+/* Counts the time of what a job waits for besides training. */
+static void count_turn(tw_job_run *r, double now_s)
 {
   static const tw_site_job_time of[] = {
       [TW_RUN_ROLLS] = TW_JOB_ROLLOUTS, [TW_RUN_SWAPS] = TW_JOB_SWAP, [TW_RUN_SYNCS] = TW_JOB_SYNC};
+  r->now.time_s[of[r->condition]] += now_s - r->leg_s;
+  r->leg_s = now_s;
+}
+
+void tw_rl_take_turn(tw_job_run *r, double now_s)
+{
   tw_run_condition condition = r->condition;
-  r->now.time_s[of[condition]] += now_s - r->leg_s;
+  count_turn(r, now_s);
   if (condition == TW_RUN_ROLLS)
     rolled(r, now_s);
   else if (condition == TW_RUN_SWAPS && r->rl.back)
     begin_sync(r, now_s);
   else if (condition == TW_RUN_SWAPS)
     train(r, now_s);
+  else if (r->rl.again)
+    begin_again(r, now_s);
   else if (r->job->rl.off_policy > 0)
     go_on_beside(r, now_s);
   else
     end_step(r, now_s);
 }
 
-void tw_rl_end(tw_job_run *r, double now_s)
+/* Rollouts under way are lost, and engines stand still. */
+static void forget_rollouts(tw_job_run *r, const char *reason, double now_s)
 {
   tw_site *site = r->jobs->site;
   tw_rollouts_drop(site->stream);
-  tw_rollouts_close(site->stream);
   tw_dispatcher_interrupt(site->dispatcher, now_s);
-  tw_dispatcher_drop(site->dispatcher, "the job had ended", now_s);
+  tw_dispatcher_drop(site->dispatcher, reason, now_s);
+}
+
+void tw_rl_end(tw_job_run *r, double now_s)
+{
+  tw_rollouts_close(r->jobs->site->stream);
+  forget_rollouts(r, "the job had ended", now_s);
+}
+
+void tw_rl_halt(tw_job_run *r, double now_s)
+{
+  if (r->condition >= TW_RUN_ROLLS && r->condition <= TW_RUN_SYNCS)
+    count_turn(r, now_s);
+  r->rl.released_s = r->rl.enough_s = NAN;
+  r->rl.stop_s = INFINITY;
+  tw_rollouts_hold(r->jobs->site->stream);
+  forget_rollouts(r, "its trainer had failed", now_s);
+}
+
+void tw_rl_resume(tw_job_run *r, double now_s)
+{
+  r->rl.again = TRUE;
+  begin_sync(r, now_s);
 }

@@ -62,6 +62,8 @@ typedef struct tw_rl_run {
   double stop_s;               /* when the others are to stop; INFINITY: not now */
   tw_rl_batch ready, batch;    /* the batch that waits for training, and the one in training */
   gboolean back;               /* a swap is to rollouts */
+  gboolean fresh;              /* engines have the weights of the trainer, whatever it trains next */
+  gboolean again;              /* engines get the weights of a checkpoint, with which rollouts begin anew */
   double trained_s;            /* when training ended */
   tw_rl_marks marks;           /* as the step began */
   tw_site_job_rl_totals totals;
@@ -85,6 +87,7 @@ struct tw_job_run {
   double stopped_s;         /* since when it has been down */
   gint64 lost;              /* steps of that stop */
   double saved_kept_s, saving_kept_s; /* time of the steps that checkpoints have */
+  double saved_tokens, saving_tokens; /* their tokens, of reinforcement learning */
   tw_run_load flows, checkpoint;
   gint64 step, saved,
       saving; /* step under way; steps that the last whole checkpoint has, and the one on its way */

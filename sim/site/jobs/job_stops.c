@@ -1,5 +1,5 @@
 /* Failures stop a job, which goes back to its last whole checkpoint. */
-#include "sim/site/jobs/job_run.h"
+#include "sim/site/jobs/job_rollouts.h"
 
 #include <math.h>
 
@@ -38,6 +38,7 @@ static void stop(tw_job_run *r, double now_s)
   r->totals.lost_steps += r->lost;
   r->totals.kept_s = r->saved_kept_s;
   r->step = r->saved;
+  r->now.tokens = r->saved_tokens;
   tw_run_draw(r, 0, 0, now_s);
 }
 
@@ -63,8 +64,11 @@ void tw_site_jobs_broke(tw_site_jobs *jobs, int job, int accelerator, double det
     return;
   cancel(&r->flows);
   cancel(&r->checkpoint);
-  if (!is_down(r))
+  if (!is_down(r)) {
+    if (tw_run_is_rl(r))
+      tw_rl_halt(r, now_s);
     stop(r, now_s);
+  }
   r->condition = TW_RUN_FAILED;
   r->due_s = now_s + detection_s;
 }
@@ -95,7 +99,10 @@ void tw_run_resume(tw_job_run *r, double now_s)
   write_stop(r, now_s);
   r->now.time_s[TW_JOB_DOWN] += now_s - r->stopped_s;
   tw_run_begin_row(r, now_s);
-  tw_run_begin_step(r, now_s);
+  if (tw_run_is_rl(r))
+    tw_rl_resume(r, now_s);
+  else
+    tw_run_begin_step(r, now_s);
 }
 
 void tw_run_recover(tw_job_run *r, double now_s)

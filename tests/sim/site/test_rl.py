@@ -28,15 +28,15 @@ class Rl(JobRuns):
                         file.write("%d,%d,%d,%g\n" % (prefill, seqs, context, ITERATION_S))
 
     def rl(self, rl="", lengths=EQUAL, prompts=8, samples=4, job="", steps=3, engines=4, tp=8, output="", roofline=False,
-           seqs=256, dp=8):
+           seqs=256, dp=8, more="", checkpoint=""):
         """Engines on whole nodes, and a trainer on a node of its own, which packs 2,048 tokens into a sequence."""
         table = "" if roofline else '<step-time model="table" file="steps.csv"/>'
         self.scenario(
             '<workload><rollouts prompts="%d" samples="%d">%s</rollouts></workload>'
             '<pool id="gen" model="llama-3.1-8b" replicas="%d" tp="%d" weights="bf16" kv="bf16">'
             '<scheduler kind="vllm" max-seqs="%d" max-batched-tokens="8192" max-model-len="16384"/>%s</pool>'
-            '<job id="post" kind="rl" model="llama-3.1-8b" dp="%d" sequence="2048" steps="%d" %s><rl %s/></job>'
-            '<router policy="round-robin" frontend="0s"/>' % (prompts, samples, lengths, engines, tp, seqs, table, dp, steps, job, rl),
+            '<job id="post" kind="rl" model="llama-3.1-8b" dp="%d" sequence="2048" steps="%d" %s><rl %s/>%s</job>'
+            '<router policy="round-robin" frontend="0s"/>%s' % (prompts, samples, lengths, engines, tp, seqs, table, dp, steps, job, rl, checkpoint, more),
             'audit="true" ' + output)
         _, summary = self.run_it()
         return self.table("rl"), summary
@@ -160,6 +160,48 @@ class Rl(JobRuns):
         interrupted = sum(int(row["interrupted"]) for row in rows[:-1])  # Those of the last step do not go on.
         self.assertGreater(interrupted, 0)
         self.assertGreater(sum(again), 100 * interrupted)
+
+    def test_rollouts_of_an_engine_that_fails_begin_anew_on_others(self):
+        # Half way, its eight lose what they have. That is known half a second later, and they are sent again after a quarter;
+        # then they take 200 iterations, the first of which is the next one of the engines that they come to.
+        self.platform("--nodes=5")
+        fails = ('<failures backoff="0.25s" answers="lost"><fault part="host" names="node-1" at="1s" repair="10h" '
+                 'detection="0.5s"/></failures>')
+        train_s = float(self.rl()[0][0]["train_s"])
+        rows, summary = self.rl(more=fails)
+        for row, rollout_s in zip(rows, (1.5 + 0.25 + 2, 2, 2)):
+            self.assertAlmostEqual(float(row["rollout_s"]), rollout_s, delta=ITERATION_S + 1e-6)
+            step_s = float(row["rollout_s"]) + train_s + 16.06e9 / (8 * NIC) + OVERHEAD_S  # from each engine that is up to the next
+            self.assertAlmostEqual((float(row["end_s"]) - float(row["start_s"])) / step_s, 1, delta=1e-3)
+            self.assertEqual(int(row["trained_tokens"]), 8 * 4 * 300)
+        self.assertEqual(summary["failures"]["requests_hit"], 8)
+
+    def test_a_trainer_that_fails_goes_back_to_its_last_checkpoint_and_begins_rollouts_anew(self):
+        # It fails a second into the rollouts of its third step and is repaired after ten. Engines get
+        # the weights of no step, and it does all three; from a checkpoint of every step it does the third alone.
+        self.platform("--nodes=5", "--storage=100GB/s")
+        rows, _ = self.rl()
+        step_s, sync_s = (float(rows[0][column]) for column in ("end_s", "sync_s"))
+        at_s = 2 * step_s + 1
+        fails = ('<failures><fault part="host" names="node-4" at="%.9fs" repair="10s" detection="0.5s"/></failures>' % at_s)
+        again, summary = self.rl(more=fails)
+        self.assertEqual([int(row["step"]) for row in again], [0, 1, 0, 1, 2])
+        self.assertAlmostEqual(float(again[2]["start_s"]), at_s + 10 + sync_s, delta=1e-3)
+        self.assertAlmostEqual(float(again[4]["end_s"]) - float(again[2]["start_s"]), 3 * step_s, delta=1e-3)
+        stop, = [row for row in self.table("jobs") if row["kind"] == "stop"]
+        self.assertEqual((int(stop["step"]), int(stop["steps"])), (0, 2))
+        self.assertAlmostEqual(float(stop["end_s"]) - float(stop["start_s"]), 10, delta=1e-6)
+        self.assertEqual([summary["training"][key] for key in ("steps", "lost_steps", "tokens")], [3, 2, 3 * 8 * 4 * 300])
+        self.assertEqual(summary["requests"]["cancelled"], 32)
+        for off in "", 'off-policy="1"':
+            self.steps_kept(off, fails)
+
+    def steps_kept(self, rl, fails):
+        rows, summary = self.rl(rl, more=fails, checkpoint='<checkpoint every="1" restart="5s"/>')
+        done = [int(row["step"]) for row in rows]
+        self.assertEqual(sorted(set(done)), [0, 1, 2])
+        self.assertLessEqual(len(done), 4)
+        self.assertEqual([summary["training"][key] for key in ("steps", "tokens")], [3, 3 * 8 * 4 * 300])
 
     def test_samples_of_a_prompt_share_it(self):
         # One after the other on one engine: each but the first finds all whole blocks of its prompt but the last token's.

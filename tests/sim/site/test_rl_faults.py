@@ -34,7 +34,7 @@ class RlFaults(JobRuns):
         self.fault((body % "").replace('model="llama-3.1-8b" tp', 'model="llama-3.1-70b" tp'), "give both the same model")
         self.fault((body % "").replace('tp="8"/>', 'tp="8" start="cold"/>'), "serve all the time")
         self.fault((body % "").replace('tp="8"/>', 'tp="8" role="prefill"/>'), "leave role out")
-        self.fault(body % "" + '<failures><fault part="host" mtbf="9h" repair="1h"/></failures>', "does not know what to do")
+        self.fault(body % '<rl colocated="true"/>' + '<failures><fault part="host" mtbf="9h" repair="1h"/></failures>', "know one owner")
         self.fault((body % '<rl colocated="true"/>') + '<grid><smoothing floor="0.5"/></grid>', "which <smoothing> does not know")
         self.fault((body % '<rl colocated="true"/>') + '<power-cap site="1MW"/>', "jobs, which have their accelerators here")
         self.fault((body % "<rl/>").replace('kind="rl"', 'batch="8"'), 'kind="rl" alone')
