@@ -48,6 +48,12 @@ static gboolean check_engine(const tw_explained *e, GError **error)
                             n - 1);
 }
 
+/* Whether the run serves requests, and has not jobs alone. */
+static gboolean serves(const tw_explained *e)
+{
+  return e->pools->len > 0 || json_array_size(json_object_get(e->summary, "jobs")) == 0;
+}
+
 static gboolean say_all(tw_explained *e, GError **error)
 {
   const tw_explain_options *options = e->options;
@@ -58,7 +64,7 @@ static gboolean say_all(tw_explained *e, GError **error)
   if (options->engine < 0 && !tw_headroom_read(e, error))
     return FALSE;
   tw_section_pools(e);
-  if (options->engine < 0 && !tw_section_latencies(e, error))
+  if (options->engine < 0 && ((serves(e) && !tw_section_latencies(e, error)) || !tw_section_jobs(e, error)))
     return FALSE;
   if (is_whole_run(options))
     tw_section_verdict(e);
@@ -138,7 +144,8 @@ char *tw_explain_text(const json_t *explained)
   json_t *section, *line;
   json_array_foreach(json_object_get(explained, "verdict"), i, line)
   {
-    g_string_append_printf(text, "%s\n", json_string_value(line));
+    if (*json_string_value(line) != '\0')
+      g_string_append_printf(text, "%s\n", json_string_value(line));
   }
   json_array_foreach(json_object_get(explained, "sections"), i, section)
   {

@@ -7,6 +7,7 @@
 #include <math.h>
 
 enum { MOST_LIMITS = 200 }; /* characters of limits in a sentence */
+#define MUCH_SLOW 0.1       /* of the time, below the nominal clock */
 
 static const char *const limit_keys[] = {"ttft_s", "tpot_s", "itl_s", "e2e_s"}, *const limit_names[] = {
                                                                                     "TTFT", "TPOT", "ITL",
@@ -136,16 +137,17 @@ static const char *meaning_of(const tw_explained *e, tw_binding binding)
   return tw_binding_helps[binding];
 }
 
-/* Nothing is short at a pool, and yet TPOT is too long: iterations are. What grows with the tokens in them is shared
+/* Whatever is short at a pool, TPOT may be too long because iterations are. What grows with the tokens in them is shared
  * among more engines; what does not, is not. */
-static void add_long_iterations(const tw_explained *e, const tw_engine_sums *sums, GString *text)
+static void add_long_iterations(const tw_explained *e, const tw_engine_sums *sums, const char *joint,
+                                GString *text)
 {
   double longer = over_tpot(e), met = tw_run_summary_number(e->summary, "slo.attainment");
   const char *role = json_string_value(json_object_get(tw_section_pool(e, sums->id), "role"));
   if (!(longer > 1) || !(met < 0.99) || g_strcmp0(role, "prefill") == 0 || !(sums->busy_s > 0))
     return;
   double alone = 1 - (tw_binding_growing_s(sums) + sums->class_s[TW_TIME_SLOWEST]) / sums->busy_s;
-  g_string_append_printf(text, ", but its iterations are too long for the limit of TPOT: %s",
+  g_string_append_printf(text, ", %s its iterations are too long for the limit of TPOT: %s", joint,
                          alone * longer < 1
                              ? "fewer sequences for each engine, that is more engines, would shorten them"
                              : "they are so with few sequences as well, and engines of more or of faster "
@@ -161,12 +163,17 @@ static void add_binding(const tw_explained *e, const tw_engine_sums *sums, GStri
   g_autofree char *share = tw_words_share(all_s > 0 ? sums->binds_s[most] / all_s : 0);
   if (most == TW_BINDS_NOTHING) {
     g_string_append_printf(text, "unsaturated for %s of the time", share);
-    add_long_iterations(e, sums, text);
+    add_long_iterations(e, sums, "but", text);
   } else {
     g_string_append_printf(text, "%s%s for %s of the time: %s",
                            most == TW_BINDS_UNSURE ? "" : "saturated by ", tw_binding_words[most], share,
                            meaning_of(e, most));
+    if (most != TW_BINDS_SEATS)
+      add_long_iterations(e, sums, "and", text);
   }
+  g_autofree char *slow = tw_words_share(sums->slow_s / sums->engine_s);
+  if (most != TW_BINDS_POWER && sums->slow_s > MUCH_SLOW * sums->engine_s)
+    g_string_append_printf(text, "; its clocks were below the nominal one for %s of the time", slow);
 }
 
 static void add_pool(const tw_explained *e, guint i, GString *text)
@@ -215,8 +222,13 @@ static void add_jobs(const tw_explained *e, GString *text)
                     *each = tw_words_duration(tw_section_number(job, "step_s"));
     g_string_append_printf(text, "%s%s: %s steps", text->len > 0 ? " " : "",
                            json_string_value(json_object_get(job, "id")), steps);
+    const json_t *told =
+        json_object_get(json_object_get(e->json, "jobs"), json_string_value(json_object_get(job, "id")));
+    const char *mostly = json_string_value(json_object_get(told, "mostly"));
     if (!isnan(tw_section_number(job, "step_s")))
       g_string_append_printf(text, " of %s", each);
+    if (mostly != NULL)
+      g_string_append_printf(text, " (most of the time %s)", mostly);
     for (guint k = 0; k < G_N_ELEMENTS(shares); k++) {
       g_autofree char *share = tw_words_share(tw_section_number(job, shares[k].key));
       if (!isnan(tw_section_number(job, shares[k].key)))
@@ -259,12 +271,10 @@ void tw_section_verdict(tw_explained *e)
     tell_jobs(e);
     return;
   }
-  double loaded = tw_run_summary_number(e->summary, "load.output_tokens_per_s");
+  const char *rate = e->loaded ? "load.output_tokens_per_s" : "throughput.output_tokens_per_s";
   g_autofree char *arrived = tw_words_amount(tw_run_summary_number(e->summary, "requests.arrived")),
                   *completed = tw_words_amount(tw_run_summary_number(e->summary, "requests.completed")),
-                  *tokens = tw_words_amount(
-                      isnan(loaded) ? tw_run_summary_number(e->summary, "throughput.output_tokens_per_s")
-                                    : loaded),
+                  *tokens = tw_words_amount(tw_run_summary_number(e->summary, rate)),
                   *time = tw_words_duration(e->end_s), *slo = slo_sentence(e), *used = used_accelerators(e);
   g_autoptr(GString) binds = g_string_new(NULL);
   for (guint i = 0; i < e->pools->len; i++)
@@ -274,9 +284,9 @@ void tw_section_verdict(tw_explained *e)
   g_autoptr(GString) ran = g_string_new(NULL);
   g_string_printf(
       ran,
-      "%s: %s requests arrived in %s and %s were completed, on %s accelerators, at %s output tokens/s%s.",
-      name != NULL ? name : "", arrived, time, completed, used, tokens,
-      tw_run_summary_number(e->summary, "load.drain_share") > 0.01 ? " until the last arrival" : "");
+      "%s: %s requests arrived and %s were completed in %s, on %s accelerators, at %s output tokens/s%s.",
+      name != NULL ? name : "", arrived, completed, time, used, tokens,
+      e->loaded ? " until the last arrival" : "");
   add_rejections(e, ran);
   tw_failures_sentence(e, ran);
   tw_sites_sentence(e, ran);

@@ -47,6 +47,8 @@ gboolean tw_section_latencies(tw_explained *explained, GError **error);
 gboolean tw_section_request(tw_explained *explained, GError **error);
 /* Sessions of several requests: how long they waited between these for tools and people. Nothing for a run without. */
 gboolean tw_section_sessions(tw_explained *explained, GError **error);
+/* Jobs: what their time went to, and failures took. Nothing for a run without. */
+gboolean tw_section_jobs(tw_explained *explained, GError **error);
 /* Pools: what binds, what they spend time on, headroom. */
 void tw_section_pools(tw_explained *explained);
 /* Links that were full. */
@@ -61,7 +63,8 @@ void tw_sites_sentence(const tw_explained *explained, GString *text);
 gboolean tw_section_sites(tw_explained *explained, GError **error);
 /* Energy and cost. */
 void tw_section_costs(tw_explained *explained);
-/* Three sentences: what ran, whether it met its SLO and why not, what binds. Uses what tw_section_latencies found. */
+/* Three sentences: what ran, whether it met its SLO and why not, what binds. Uses what the
+ * sections of latencies and of jobs found. */
 void tw_section_verdict(tw_explained *explained);
 
 #endif

@@ -259,7 +259,7 @@ static void print_expected(const json_t *summary, FILE *out)
 static void print_load(const json_t *summary, FILE *out)
 {
   double share = number(summary, "load", "drain_share");
-  if (!(share > MUCH_DRAIN) || isnan(number(summary, "load", "output_tokens_per_s")))
+  if (!(share > MUCH_DRAIN) || !(number(summary, "load", "output_tokens_per_s") > 0))
     return;
   fprintf(out,
           "  load        %.0f %% of the run came after the last arrival; until then %.5g output tokens/s",

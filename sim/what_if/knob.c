@@ -13,6 +13,7 @@
 #define MOST_MEMORY 0.97
 #define CAPPED      0.8 /* Share of the accelerators' power. */
 #define SLOWER      0.9 /* Share of the clock. */
+#define LOOSER      1.1 /* times a limit of power */
 
 static void clear_knob(void *data)
 {
@@ -149,8 +150,13 @@ static void add_site(GArray *knobs, const tw_scenario *scenario, const char *out
                     NULL, NULL, &status, NULL) ||
       !g_spawn_check_wait_status(status, NULL))
     return;
-  tw_knob knob = {g_strdup("twice the site, and twice the engines on it"), NULL};
+  gboolean capped = isfinite(scenario->caps.site_w);
+  tw_knob knob = {
+      g_strdup_printf("twice the site%s, and twice the engines on it", capped ? " and its power" : ""), NULL};
   g_autoptr(GStrvBuilder) assignments = g_strv_builder_new();
+  g_autofree char *power = g_strdup_printf("/scenario/power-cap/@site=%.6gW", 2 * scenario->caps.site_w);
+  if (capped)
+    g_strv_builder_add(assignments, power);
   g_autofree char *platform = g_strdup_printf("//platform/@file=%s", path);
   g_strv_builder_add(assignments, platform);
   for (int i = 0; i < scenario->n_pools; i++) {
@@ -163,7 +169,43 @@ static void add_site(GArray *knobs, const tw_scenario *scenario, const char *out
   g_array_append_val(knobs, knob);
 }
 
+/* ---- Power ---- */
+
+/* What each limit of power would be with a tenth more; those that change with time are left out. */
+static void add_caps(GArray *knobs, const tw_caps *caps)
+{
+  const struct {
+    double limit_w;
+    const char *attribute, *of;
+  } limits[] = {{caps->site_w, "site", "the site"},
+                {caps->rack_w, "rack", "a rack"},
+                {caps->accelerator_w, "accelerator", "an accelerator"}};
+  for (guint i = 0; i < G_N_ELEMENTS(limits); i++)
+    if (!isnan(limits[i].limit_w))
+      add(knobs, g_strdup_printf("a tenth more power for %s", limits[i].of),
+          g_strdup_printf("/scenario/power-cap/@%s=%.6gW", limits[i].attribute, LOOSER * limits[i].limit_w));
+}
+
 /* ---- All ---- */
+
+/* An engine of one role given to the other, where engines of both are as large. */
+static void add_moves(GArray *knobs, const tw_scenario *scenario)
+{
+  for (int i = 0; i < scenario->n_pools; i++)
+    for (int k = 0; k < scenario->n_pools; k++) {
+      const tw_pool *from = &scenario->pools[i], *to = &scenario->pools[k];
+      if (from->role == TW_POOL_MIXED || to->role == TW_POOL_MIXED || from->role == to->role ||
+          from->replicas < 2 || from->tp * from->pp * from->dp != to->tp * to->pp * to->dp)
+        continue;
+      tw_knob knob = {g_strdup_printf("an engine of pool %s moved to pool %s", from->id, to->id),
+                      g_new0(char *, 3)};
+      knob.assignments[0] =
+          g_strdup_printf("//pool[@id='%s']/@replicas=%" G_GINT64_FORMAT, from->id, from->replicas - 1);
+      knob.assignments[1] =
+          g_strdup_printf("//pool[@id='%s']/@replicas=%" G_GINT64_FORMAT, to->id, to->replicas + 1);
+      g_array_append_val(knobs, knob);
+    }
+}
 
 /* Twice the memory of hosts for KV; as much as the engine's accelerators have where there is none. */
 static void add_host_memory(GArray *knobs, const tw_pool *pool)
@@ -174,7 +216,7 @@ static void add_host_memory(GArray *knobs, const tw_pool *pool)
   if (!pool->prefix_cache || pool->role == TW_POOL_DECODE || !has_bandwidth)
     return;
   add(knobs,
-      g_strdup_printf("%.3g GB of host memory for KV at each engine of pool %s", bytes / 1e9, pool->id),
+      g_strdup_printf("%.0f GB of host memory for KV at each engine of pool %s", bytes / 1e9, pool->id),
       g_strdup_printf("//pool[@id='%s']/kv-offload/@host-memory=%.0fB", pool->id, bytes));
 }
 
@@ -214,9 +256,11 @@ GArray *tw_knobs_of(const tw_scenario *scenario, const char *output, GError **er
   g_array_set_clear_func(knobs, clear_knob);
   for (int i = 0; i < scenario->n_pools; i++)
     add_pool(knobs, scenario, &scenario->pools[i]);
+  add_moves(knobs, scenario);
   add_site(knobs, scenario, output);
+  add_caps(knobs, &scenario->caps);
   add_routers(knobs, scenario);
-  if (isfinite(max_w))
+  if (isfinite(max_w) && isnan(scenario->caps.accelerator_w))
     add(knobs, g_strdup_printf("accelerators capped at %.0f W", CAPPED * max_w),
         g_strdup_printf("/scenario/power-cap/@accelerator=%.0fW", CAPPED * max_w));
   if (SLOWER * scenario->caps.clock >= scenario->caps.slowest_clock)

@@ -359,7 +359,7 @@ def readers_find_the_runs_of_sites():
         done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
         assert done.returncode == 0, (command, done.stderr)
     told = subprocess.run([PROGRAM, "explain", "out"], cwd=HERE, check=True, capture_output=True, text=True).stdout
-    assert " requests arrived in " in told and "a: Pool serve is " in told and "\na\n  " in told and "\nb\n  " in told, told
+    assert " requests arrived and " in told and "a: Pool serve is " in told and "\na\n  " in told and "\nb\n  " in told, told
     for command in (["show", "out"], ["explain", "out", "--engine", "0"]):
         done = subprocess.run([PROGRAM, *command], cwd=HERE, check=False, capture_output=True, text=True)
         assert done.returncode == 2 and "each of its sites is a run with the others: out/a" in done.stderr, done.stderr

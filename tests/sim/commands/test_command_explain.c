@@ -166,6 +166,53 @@ static void a_flow_that_waits_now_and_then_saturates_nothing(void **state)
   expect(state, "explain $", 0, "Pool serve is saturated by KV for 100 % of the time", "");
 }
 
+/* A job alone: steps for 6 s, half of them computing and half waiting for collectives, and a failure that stops it for 4 s
+ * and takes three steps with it. */
+static int given_a_job(void **state)
+{
+  enum { JOB_TABLES = 1U << TW_LOG_JOBS | 1U << TW_LOG_ENGINES };
+  if (make_scratch(state) != 0)
+    return 1;
+  json_t *run = json_pack("{s:o, s:f, s:s, s:[], s:[]}", TW_LOG_RUN_KEY, tw_log_describe(JOB_TABLES),
+                          "interval_s", 1.0, "name", "trained", "pools", "engines");
+  char *text = json_dumps(run, 0);
+  given_file(state, "run.json", text);
+  free(text);
+  json_decref(run);
+  given_file(state, "summary.json",
+             "{\"simulated_s\": 10, \"jobs\": [{\"id\": \"pre\", \"steps\": 9, \"step_s\": 1}]}");
+  tw_log *log = tw_log_open(*state, JOB_TABLES, NULL);
+  assert_non_null(log);
+  tw_job_row row = tw_job_row_empty;
+  row.job = "pre";
+  row.kind = "steps";
+  row.step = 0;
+  row.steps = 6;
+  row.start_s = 0;
+  row.end_s = 6;
+  row.compute = row.exposed = 0.5;
+  tw_log_job(log, &row);
+  row.kind = "stop";
+  row.steps = 3;
+  row.start_s = 6;
+  row.end_s = 10;
+  tw_log_job(log, &row);
+  assert_true(tw_log_close(log, NULL));
+  return 0;
+}
+
+static void a_job_tells_where_its_time_went(void **state)
+{
+  expect(state, "explain $", 0, "pre: 9 steps of 1 s (most of the time stopped by failures).\n", "");
+  expect(
+      state, "explain $", 0,
+      "\nJobs, by their time\n  pre: 40 % stopped by failures, 30 % computing, 30 % waiting for collectives; "
+      "failures stopped it once, with 3 steps lost that were done again\n",
+      "");
+  g_auto(result) r = run_program(state, "explain $");
+  assert_null(strstr(r.out, "no request was completed"));
+}
+
 /* Nothing waits, and TPOT of 0.5 s is beyond its limit. Of engine 0's time 40 % grow with its tokens: with none of them
  * it would take 0.6 of the time, 0.3 s. */
 static int given_long_iterations(void **state)
@@ -291,6 +338,41 @@ static void what_no_seed_changes_is_changed_once(void **state)
   assert_false(g_file_test(second, G_FILE_TEST_EXISTS));
 }
 
+/* What a site has that others have not is tried as well: a limit of power, and engines of two roles. */
+static void limits_of_power_and_roles_are_tried(void **state)
+{
+  given_file(state, "told.csv", "arrival_s,prompt_tokens,answer_tokens\n0,500,20\n1,500,20\n");
+  given_file(
+      state, "roles.xml",
+      "<scenario name='roles'><platform file='" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml'/><workload>"
+      "<trace file='told.csv'/></workload><pool id='pre' role='prefill' model='llama-3.1-8b' replicas='2'/>"
+      "<pool id='dec' role='decode' model='llama-3.1-8b' replicas='2'/><power-cap site='9kW'/></scenario>");
+  expect(state, "run $/roles.xml -o $/roles -q", 0, "", "");
+  g_auto(result) r = run_program(state, "explain $/roles --what-if --seeds 1");
+  assert_int_equal(r.code, 0);
+  static const char *const tried[] = {
+      "an engine of pool pre moved to pool dec", "an engine of pool dec moved to pool pre",
+      "a tenth more power for the site", "twice the site and its power, and twice the engines on it"};
+  for (guint i = 0; i < G_N_ELEMENTS(tried); i++)
+    assert_non_null(strstr(r.out, tried[i]));
+  assert_null(strstr(r.out, "cannot be run"));
+}
+
+/* Everything of this run comes at once: no load is on for any time, and what counts is the run as a whole. */
+static void a_batch_has_the_rates_of_its_whole_run(void **state)
+{
+  given_file(state, "batch.csv", "arrival_s,prompt_tokens,answer_tokens\n0,500,50\n0,500,50\n");
+  given_file(state, "batch.xml",
+             "<scenario name='batch'><platform file='" TW_SOURCE_DIR "/platforms/hgx-h100-1.xml'/><workload>"
+             "<trace file='batch.csv'/></workload><pool id='serve' model='llama-3.1-8b'/></scenario>");
+  g_auto(result) r = run_program(state, "run $/batch.xml -o $/batch");
+  assert_null(strstr(r.out, "until then"));
+  g_auto(result) told = run_program(state, "explain $/batch");
+  assert_non_null(strstr(told.out, "batch: 2 requests arrived and 2 were completed in "));
+  assert_null(strstr(told.out, "until the last arrival"));
+  assert_null(strstr(told.out, " at 0 output"));
+}
+
 /* Ten minutes of Azure's conversations on four nodes, of which accelerators are busy for 95 % of the time: that says
  * nothing, as one node serves them all as well. So the headroom is at least three times what is served on top of it. */
 static void a_site_that_is_busy_may_have_three_times_its_load_to_spare(void **state)
@@ -321,8 +403,11 @@ int main(void)
       cmocka_unit_test(sessions_wait_for_their_tools),
       cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
       cmocka_unit_test(what_no_seed_changes_is_changed_once),
+      cmocka_unit_test(limits_of_power_and_roles_are_tried),
+      cmocka_unit_test(a_batch_has_the_rates_of_its_whole_run),
       cmocka_unit_test(a_site_that_is_busy_may_have_three_times_its_load_to_spare),
   };
+  const struct CMUnitTest jobs[] = {cmocka_unit_test(a_job_tells_where_its_time_went)};
   const struct CMUnitTest longer[] = {cmocka_unit_test(long_iterations_ask_for_more_engines)};
   const struct CMUnitTest longest[] = {
       cmocka_unit_test(iterations_long_in_themselves_ask_for_faster_engines)};
@@ -332,6 +417,7 @@ int main(void)
   return cmocka_run_group_tests(tests, given_logs, remove_scratch) +
          cmocka_run_group_tests(full, given_full_links, remove_scratch) +
          cmocka_run_group_tests(less, given_less_full_links, remove_scratch) +
+         cmocka_run_group_tests(jobs, given_a_job, remove_scratch) +
          cmocka_run_group_tests(longer, given_long_iterations, remove_scratch) +
          cmocka_run_group_tests(longest, given_iterations_long_in_themselves, remove_scratch) +
          cmocka_run_group_tests(busiest, given_a_busy_hour, remove_scratch);
