@@ -52,9 +52,9 @@ typedef struct row {
 
 /* Errors of rows by what they train and with which software: whether models have experts, and versions up to which. */
 static const double containers[] = {25.12, 26.05, 26.07, INFINITY};
-typedef struct errors {
+typedef struct error_groups {
   GArray *of[2][G_N_ELEMENTS(containers)]; /* of double */
-} errors;
+} error_groups;
 
 /* The number behind a word that begins a token of the text, or `otherwise`. */
 static gint64 number_behind(const char *text, const char *word, gint64 otherwise)
@@ -225,7 +225,7 @@ static const row papers[] = {
     DEEPSEEK("DeepSeek-V3, 2048 H800 (as H100), all-to-all hidden", TRUE),
 };
 
-static void add_error(errors *e, const row *r, double off)
+static void add_error(error_groups *e, const row *r, double off)
 {
   int k = 0;
   while (r->container > containers[k])
@@ -234,7 +234,7 @@ static void add_error(errors *e, const row *r, double off)
 }
 
 /* All rows of a kind, and those of each range of versions. */
-static void print_errors(const errors *e)
+static void print_errors(const error_groups *e)
 {
   static const char *const kinds[] = {"dense", "with experts"};
   for (int kind = 0; kind < 2; kind++) {
@@ -251,7 +251,7 @@ static void print_errors(const errors *e)
   }
 }
 
-static gboolean print_file(const char *path, errors *e, GError **error)
+static gboolean print_file(const char *path, error_groups *e, GError **error)
 {
   static const tw_csv_column columns[] = {
       {"id", FALSE}, {"quantity", FALSE}, {"value", FALSE}, {"conditions", FALSE}, {NULL, FALSE}};
@@ -277,7 +277,7 @@ int main(int argc, char **argv)
                                   G_OPTION_ENTRY_NULL};
   g_autoptr(GOptionContext) context = g_option_context_new("");
   g_autoptr(GError) error = NULL;
-  errors e;
+  error_groups e;
   for (guint i = 0; i < 2 * G_N_ELEMENTS(containers); i++)
     e.of[i % 2][i / 2] = g_array_new(FALSE, FALSE, sizeof(double));
   g_option_context_add_main_entries(context, options, NULL);
