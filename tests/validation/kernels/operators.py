@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Fits the <operator> rows of a device to measured modules of sparse, compressed and linear attention, or judges rows
 that are there: aiconfigurator's CSV files (Apache-2.0, not shipped), whose latencies are milliseconds.
 
