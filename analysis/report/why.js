@@ -19,7 +19,7 @@ const placeOf = (name) => Math.max(0, ...[classNames, partNames].map((names) => 
 /** Nothing that an accelerator works at. */
 const isGrey = (name) => [classNames.idle, classNames.beside, "the rest"].includes(name);
 
-/** A bar of parts, each with its name where it is wide enough; the table below says all of them. */
+/** A bar of parts, each with its name where that fits; the text below says all of them. */
 function makeBar(parts, unit, label) {
   const sum = parts.reduce((all, [, amount]) => all + amount, 0);
   const shown = parts.filter(([, amount]) => amount / sum >= 5e-4).sort((a, b) => b[1] - a[1]);
@@ -27,7 +27,7 @@ function makeBar(parts, unit, label) {
   return make("div", { class: "parts" },
     make("div", { class: "stack", role: "img", "aria-label": `${label}: ${text}` },
       ...shown.map(([name, amount]) => make("span", { class: `part fill-${isGrey(name) ? "grey" : placeOf(name)}`, style: `width:${(100 * amount) / sum}%`,
-        title: `${name}: ${formatUnit(amount, unit)}` }, amount / sum > 0.12 ? name : ""))),
+        title: `${name}: ${formatUnit(amount, unit)}` }, make("span", { class: "part-name" }, amount / sum > 0.03 ? name : "")))),
     make("p", { class: "soft" }, text));
 }
 
