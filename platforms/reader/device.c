@@ -1,6 +1,7 @@
 #include "platforms/reader/device.h"
 
 #include "platforms/input/data.h"
+#include "platforms/reader/device_fuse.h"
 #include "platforms/reader/supply.h"
 
 #include <math.h>
@@ -173,9 +174,25 @@ static const tw_attribute efficiency_attributes[] = {
     {"copy-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.copy_bytes),
      .help = "experts: bytes moved for each number of a routed copy's rows, in and between the products"},
     {"token-bytes", TW_ATTR_NUMBER, .fallback = "0", .max = 1e3, FIELD(efficiency.token_bytes),
-     .help = "experts: bytes moved for each number of a token's row, routed here or not"},
+     .help = "experts: bytes moved for each number of a token's row, routed here or not; linear, head: of "
+             "the rows of "
+             "a product, 2 if 0"},
     {"softmax", TW_ATTR_NUMBER, .fallback = "0", .max = 1e4, FIELD(efficiency.softmax),
      .help = "attention-prefill: dimensions of a head that the exponentials cost as much as"},
+    {"chain", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.chain_s),
+     .help = "linear, head, experts: of each number that a product sums over; attention-decode: of each "
+             "token of the "
+             "mean context"},
+    {"per-expert", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.per_expert_s),
+     .help = "experts: of each expert that the accelerator holds"},
+    {"near-memory", TW_ATTR_NUMBER, .fallback = "0", .max = 1, FIELD(efficiency.near_memory),
+     .help = "attention-decode: share of the memory bandwidth over little KV; memory if 0"},
+    {"ramp", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.ramp_s),
+     .help = "attention-decode: what kernels over much KV take beyond their bytes"},
+    {"unfused", TW_ATTR_BOOL, .fallback = "false", FIELD(efficiency.unfused),
+     .help = "measured with kernels that quantize rows, which engines fuse: for them, what is slower than in "
+             "the next "
+             "wider format is as it is there"},
     SOURCE};
 #define OPERATOR_TIME(key, field, text)                                                                      \
   {                                                                                                          \
@@ -420,6 +437,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   if (isnan(read.device.joules_per_flop[TW_FP8_BLOCK]))
     read.device.joules_per_flop[TW_FP8_BLOCK] = read.device.joules_per_flop[TW_FP8];
   complete_efficiency(root, &read, faults);
+  tw_device_fuse(&read.device);
   if (read.device.reserved_bytes >= read.device.hbm_bytes)
     tw_node_fault(tw_node_child(root, "memory"), faults,
                   "all of the memory is reserved; write reserved < capacity");

@@ -39,15 +39,20 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
 /* Efficiency of one op class, fitted to measured kernels with tests/validation/kernels/fit.c. A kernel takes
  * launch_s whatever its size is:
  *
- *     linear, head       t = launch + roof(flops / F', weights / B') + rows / B'
- *     experts            t = launch + roof(flops / F', weights / B') + per_token · copies
+ *     linear, head       t = launch + roof(flops / F', weights / B' + chain · depth) + token_bytes · numbers of rows / B'
+ *     experts            t = launch + roof(flops / F', weights / B' + chain · (hidden + intermediate))
+ *                            + per_token · copies + per_expert · experts held
  *                            + (copy_bytes · copies · (hidden + intermediate) + token_bytes · tokens · hidden) / B'
  *     attention-prefill  t = launch + flops / F' + bytes of q, k, v and output / B'
- *     attention-decode   t = launch + max(flops / F', KV bytes / B')
+ *     attention-decode   t = launch + max(flops / F', min(KV bytes / B″, ramp + KV bytes / B')) + chain · mean context
  *     activations        t = launch + bytes of norms and activations in between / B'
  *
  *     F' = compute_peak · the device's dense peak in FLOP/s
  *     B' = memory · its HBM bandwidth
+ *     B″ = near_memory · its HBM bandwidth
+ *
+ * depth: the numbers that a product sums over, one tile of a matrix after the other, however few rows there are. A kernel
+ * of attention reads little KV at a smaller rate, since there is not enough of it to keep all of the memory busy.
  *
  * copies: a token once for each of its experts that the accelerator holds; tokens: all that reach it, which are
  * routed, and whose sums are written, whether its experts are theirs or not. roof: tw_roof. */
@@ -58,8 +63,15 @@ typedef struct tw_efficiency {
   double launch_s; /* Seconds that each kernel takes to launch; for activations, of all kernels of a layer. */
   double per_token_s; /* experts: of each copy of a token in a layer, where only that was measured */
   double copy_bytes;  /* experts: traffic for each number of a copy's rows */
-  double token_bytes; /* experts: traffic for each number of a token's row */
+  double token_bytes; /* experts, linear, head: traffic for each number of a token's row; 0 in products: 2 */
   double softmax;     /* attention-prefill: dimensions of a head that the exponentials cost as much as */
+  double
+      chain_s; /* of each number that a product sums over; attention-decode: of each token of a mean context */
+  double per_expert_s;        /* experts: of each expert that the accelerator holds */
+  double near_memory, ramp_s; /* attention-decode: over little KV; near_memory 0: as over much */
+  /* Measured with kernels that quantize rows in front of each product, which engines fuse into what lies before: what of
+   * it is slower than in the next wider format is for engines as it is there. */
+  gboolean unfused;
 } tw_efficiency;
 
 /* Operators beyond the classes above, whose kernels were measured as one: attention of a kind
@@ -68,7 +80,7 @@ typedef struct tw_efficiency {
  * for costs what the roof of the attention classes says.
  *
  *     decode    t = launch + per-head · h + per-item · n + per-item-head · n · h + chain · mean context
- *                   + bytes / (memory · HBM bandwidth)
+ *                   + bytes / (memory · HBM bandwidth), and without CUDA graphs at least host
  *     prefill   t = max(host, projections + launch + per-item · n + per-item-head · n · h + chain · mean chunk
  *                             + per-chosen · Σ tokens attended to + FLOPs / (compute · peak in bf16)
  *                             + bytes / (memory · bandwidth)) - projections
@@ -218,7 +230,8 @@ typedef struct tw_device {
   double reserved_bytes; /* driver, communication buffers: HBM that no engine can use */
   /* Efficiencies by the precision that the matrices run in: kernels of different precisions reach different
    * shares. */
-  tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS];
+  tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS]; /* as engines run them */
+  tw_efficiency measured[TW_OP_CLASSES][TW_PRECISIONS];   /* as the file says */
   tw_operator operators[TW_OPERATOR_COUNT][TW_PHASES][2]; /* over KV in 16 bits, and in 8 */
   tw_chassis chassis;
 } tw_device;

@@ -236,11 +236,13 @@ static tw_collective_cost by_pairs(const tw_expert_traffic *traffic, const tw_de
 }
 
 tw_collective_costs tw_expert_costs_of(const tw_expert_traffic *traffic, const tw_device *device,
-                                       const tw_interconnect *links)
+                                       const tw_interconnect *links, gboolean decodes)
 {
   tw_collective_costs costs = {.n = 0};
   gboolean across = traffic->domains > 1;
-  for (guint i = 0; i < G_N_ELEMENTS(families); i++) {
+  guint n =
+      decodes && has_row(device, TW_KERNEL_LL_DISPATCH) ? 1 : G_N_ELEMENTS(families); /* the first are they */
+  for (guint i = 0; i < n; i++) {
     if (!(across ? families[i].several_domains : families[i].one_domain) ||
         !has_row(device, families[i].first))
       continue;

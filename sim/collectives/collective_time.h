@@ -83,8 +83,11 @@ double tw_distinct(double places, double picks);
 /* The cost of one of the kernels for experts, in tokens of a rank. */
 tw_collective_cost tw_expert_cost(const tw_expert_traffic *traffic, tw_kernel kernel, const tw_device *device,
                                   const tw_interconnect *links);
-/* All ways to dispatch and combine; by sends from rank to rank where the device has no kernels for it. */
+/* All ways to dispatch and combine; by sends from rank to rank where the device has no kernels for it. `decodes`: of a
+ * batch without prompts, for which engines take the low-latency kernels where the device has them: others tell the host
+ * how many tokens come, which no CUDA graph waits for (SGLang's --deepep-mode auto: low_latency for decode, normal for
+ * prefill). */
 tw_collective_costs tw_expert_costs_of(const tw_expert_traffic *traffic, const tw_device *device,
-                                       const tw_interconnect *links);
+                                       const tw_interconnect *links, gboolean decodes);
 
 #endif

@@ -36,18 +36,33 @@ tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_p
                       .launch_s = e->launch_s * o->launch,
                       .per_token_s = e->per_token_s / share,
                       .copy_bytes = e->copy_bytes,
-                      .token_bytes = e->token_bytes};
+                      .token_bytes = e->token_bytes,
+                      .chain_s = e->chain_s / share,
+                      .per_expert_s = e->per_expert_s / share,
+                      .near_bytes_per_s = device->hbm_bytes_per_s * e->near_memory,
+                      .ramp_s = e->ramp_s};
 }
 
-double tw_product_s(const tw_kernels *k, double launches, double flops, double bytes)
+double tw_product_s(const tw_kernels *k, double launches, double flops, double bytes, double depth)
 {
-  return launches * k->launch_s + tw_roof(flops / k->flops_per_s, bytes / k->bytes_per_s);
+  return launches * k->launch_s +
+         tw_roof(flops / k->flops_per_s, bytes / k->bytes_per_s + k->chain_s * depth);
 }
 
-double tw_dense_s(const tw_kernels *k, double launches, double flops, double bytes, tw_step_cost *cost)
+double tw_dense_s(const tw_kernels *k, double launches, double flops, double bytes, double depth,
+                  tw_step_cost *cost)
 {
-  double time_s = tw_product_s(k, launches, flops, bytes);
+  double time_s = tw_product_s(k, launches, flops, bytes, depth);
   tw_classes_product(cost, TW_TIME_LINEAR, flops / k->flops_per_s, bytes / k->bytes_per_s,
                      time_s - launches * k->launch_s);
   return time_s;
+}
+
+tw_line tw_kv_s(const tw_kernels *k, double layers, tw_line bytes, gint64 *valid)
+{
+  tw_line much = tw_line_scale(bytes, 1 / k->bytes_per_s);
+  if (k->near_bytes_per_s == 0)
+    return much;
+  much.first += layers * k->ramp_s;
+  return tw_line_min(much, tw_line_scale(bytes, 1 / k->near_bytes_per_s), valid);
 }

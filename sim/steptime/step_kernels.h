@@ -10,14 +10,20 @@ typedef struct tw_kernels {
   double launch_s, per_token_s;
   /* Bytes that experts' kernels move for each row and token: platforms/reader/device.h. */
   double copy_bytes, token_bytes;
+  double chain_s, per_expert_s;
+  double near_bytes_per_s, ramp_s; /* attention over little KV; 0: as over much */
 } tw_kernels;
 
 /* Returns the kernels of a class of operations on weights, or on KV, that are stored in a precision. */
 tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored);
 
-/* A product with weights on one accelerator, launches included: a roof with a round edge. */
-double tw_product_s(const tw_kernels *kernels, double launches, double flops, double bytes);
+/* A product with weights on one accelerator, launches included: a roof with a round edge. `depth`: what the products sum
+ * over, added up. */
+double tw_product_s(const tw_kernels *kernels, double launches, double flops, double bytes, double depth);
 /* Returns the seconds of a dense product, and adds its reading and computing to the classes of `cost`. */
-double tw_dense_s(const tw_kernels *kernels, double launches, double flops, double bytes, tw_step_cost *cost);
+double tw_dense_s(const tw_kernels *kernels, double launches, double flops, double bytes, double depth,
+                  tw_step_cost *cost);
+/* Seconds that kernels of attention in so many layers take to read KV, launches apart. */
+tw_line tw_kv_s(const tw_kernels *kernels, double layers, tw_line bytes, gint64 *valid);
 
 #endif

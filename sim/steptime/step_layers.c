@@ -172,9 +172,12 @@ static tw_line part_s(const tw_step_layers *all, const part *p, const tw_batch *
     tw_line context = tw_line_scale(s.context, p->layers);
     double flops = p->decode_flops * (double)(1 + b->drafted);
     tw_line compute = tw_line_scale(context, flops * flops_share / p->decode.flops_per_s);
-    time = tw_line_max(compute, tw_line_scale(context, p->kv_bytes * bytes_share / p->decode.bytes_per_s),
-                       &cost->valid);
+    time = tw_line_max(
+        compute,
+        tw_kv_s(&p->decode, p->layers, tw_line_scale(context, p->kv_bytes * bytes_share), &cost->valid),
+        &cost->valid);
     tw_line *class = &cost->classes[time.first == compute.first ? TW_TIME_ATTENTION : TW_TIME_KV];
+    time = tw_line_add(time, tw_line_scale(context, p->decode.chain_s / (double)b->decode_seqs));
     *class = tw_line_add(*class, time);
     time.first += p->layers * p->decode.launch_s;
   } else {
@@ -366,6 +369,17 @@ gboolean tw_step_layers_measured_streams(const tw_step_layers *all)
   return all->streams != NULL;
 }
 
+double tw_step_layers_host_s(const tw_step_layers *all)
+{
+  double host_s = 0;
+  for (const group *g = all->groups; g < all->groups + all->n_groups; g++)
+    if (g->decode != NULL)
+      host_s +=
+          g->layers * (g->decode->host_s +
+                       (all->blocks ? (g->products - (g->whole_flops > 0)) * g->decode->block_host_s : 0));
+  return host_s;
+}
+
 tw_layers_sums tw_step_layers_sums(const tw_model *model)
 {
   tw_layers_sums sums = {0};
@@ -381,6 +395,7 @@ tw_layers_sums tw_step_layers_sums(const tw_model *model)
     sums.products += count * work.products;
     sums.mlps += count * 2 * (mlps + shared); /* gate and up, down */
     sums.blocks += count * (attention + (layers->intermediate > 0 || layers->experts > 0));
+    sums.attention_rows += count * 2 * hidden * attention;
     sums.rows += count * 2 * hidden * (attention + mlps + shared);
     sums.rows_by_tp += count * (work.attended + work.kv_numbers);
     sums.between += count * ((double)(layers->matrices * layers->intermediate) +

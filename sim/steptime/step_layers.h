@@ -29,14 +29,18 @@ typedef struct tw_layers_sums {
   double mlps;     /* products of dense MLPs and shared experts */
   /* Blocks of attention, of MLP or of experts: each is summed over tensor parallelism, and normalised. */
   double blocks;
-  double rows;       /* Numbers per token that the products read and write whole, */
-  double rows_by_tp; /* Numbers of which tensor parallelism leaves each accelerator a part. */
-  double between;    /* numbers per token between the products of MLPs, in parts */
+  double attention_rows; /* the part of attention in `rows` */
+  double rows;           /* Numbers per token that the products read and write whole, */
+  double rows_by_tp;     /* Numbers of which tensor parallelism leaves each accelerator a part. */
+  double between;        /* numbers per token between the products of MLPs, in parts */
 } tw_layers_sums;
 /* Seconds that hyper-connections take in all layers for so many tokens, where the device has a row for them; else 0, and
  * what they read and write counts with the norms. */
 double tw_step_layers_streams_s(const tw_step_layers *layers, double tokens);
 gboolean tw_step_layers_measured_streams(const tw_step_layers *layers);
+
+/* Least seconds of all layers whose kernels the host launches one by one, as far as the device's rows tell. */
+double tw_step_layers_host_s(const tw_step_layers *layers);
 
 tw_layers_sums tw_step_layers_sums(const tw_model *model);
 

@@ -32,10 +32,10 @@
  * Of E experts, a batch touches less than E · (1 − (1 − k/E)^T'): routing.h. Kaplan et al., arXiv 2001.08361, section 2.1, count
  * FLOPs of transformers so; for attention of DeepSeek's MLA see arXiv 2405.04434, appendix C. */
 #include "sim/steptime/routing.h"
+#include "sim/steptime/step_attention.h"
 #include "sim/steptime/step_classes.h"
 #include "sim/steptime/step_collectives.h"
 #include "sim/steptime/step_counts.h"
-#include "sim/steptime/step_kernels.h"
 #include "sim/steptime/step_layers.h"
 
 #include <math.h>
@@ -45,28 +45,24 @@ enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
 typedef struct roofline {
   tw_kernels ops[TW_OP_CLASSES]; /* linear: of the MLPs and shared experts */
   tw_kernels projections;        /* linear: of attention */
+  tw_even_attention attention;   /* of a model without groups of layers */
   int tp, pp, dp, ep, experts_tp;
   double imbalance;
 
-  double layers, full_layers, window_layers, moe_layers;
+  double layers, window_layers, moe_layers;
   double hidden, slowest_share; /* share of the layers on the slowest stage */
   /* Projections of attention, in all layers. */
-  double projection_params, projection_bytes, projection_kernels;
+  double projection_params, projection_bytes, projection_kernels, projection_depth;
   /* MLPs of all layers, shared experts included. */
-  double mlp_params, mlp_bytes, mlp_kernels;
+  double mlp_params, mlp_bytes, mlp_kernels, mlp_depth;
   double expert_params, expert_bytes; /* one expert in one layer */
   double hosted;                      /* experts with their second copies, over the experts */
   double expert_row;                  /* numbers of a copy's rows on one accelerator */
   double experts, experts_per_token;
   double head_params, head_bytes;
-  double draw_bytes, draw_s;          /* cost of a token that is drawn from the logits, on each accelerator */
-  double prefill_flops, decode_flops; /* attention, per layer, token and token of context */
-  double prefill_work;                /* prefill_flops, and the FLOPs that the exponentials are worth */
-  double attended_bytes;              /* per layer and token: what attention takes and leaves, beside KV */
-  double row_bytes;                   /* per token, of all layers: rows of the products with weights */
-  double activation_bytes;            /* per token, of all layers: norms and activations in between */
-  double kv_bytes;                    /* per layer and token of context */
-  double kv_shards;                   /* accelerators of a rank that share its KV */
+  double draw_bytes, draw_s; /* cost of a token that is drawn from the logits, on each accelerator */
+  double row_bytes;          /* per token, of all layers: rows of the products with weights */
+  double activation_bytes;   /* per token, of all layers: norms and activations in between */
 
   tw_step_layers *groups; /* attention of a model with groups of layers; NULL: all layers have the same */
   tw_sums sums;           /* all-reduces of tensor parallelism */
@@ -85,8 +81,9 @@ typedef struct roofline {
   tw_reach reach;
   tw_collective_costs reduce;          /* all-reduce of a tensor-parallel group */
   tw_collective_costs gather, scatter; /* tokens to and from experts that all accelerators share */
-  tw_collective_costs experts_traffic; /* to experts of other accelerators and back, in tokens of one */
-  tw_collective_costs send;            /* activations from stage to stage */
+  tw_collective_costs prompts_traffic,
+      decodes_traffic;      /* to other ranks' experts and back, in tokens of one */
+  tw_collective_costs send; /* activations from stage to stage */
 } roofline;
 
 static void add_collectives(roofline *r, const tw_step_setting *setting)
@@ -106,7 +103,8 @@ static void add_collectives(roofline *r, const tw_step_setting *setting)
                                .dispatch_bytes = r->hidden, /* fp8 */
                                .combine_bytes = r->hidden * ACTIVATION_BYTES};
   tw_interconnect links = tw_links_among(r->links, setting->device, r->ep / r->reach.experts);
-  r->experts_traffic = tw_expert_costs_of(&traffic, setting->device, &links);
+  r->prompts_traffic = tw_expert_costs_of(&traffic, setting->device, &links, FALSE);
+  r->decodes_traffic = tw_expert_costs_of(&traffic, setting->device, &links, TRUE);
 }
 
 /* If the all-reduce of a tensor-parallel group computes the norm behind it, the kernels of the layer's two norms
@@ -116,12 +114,23 @@ static gboolean fused_norms(const tw_step_setting *setting)
   return setting->parallelism.tp > 1 && tw_software_fuses_norms(&setting->software, setting->model->name);
 }
 
+/* What products sum over: those of attention the rows of the model, and the output, about half of what attention takes and
+ * leaves; those of an MLP the rows of the model, and of the numbers between its products the third that goes into the
+ * last. */
+static void set_depths(roofline *r, double attention, double attended, double mlps, double between)
+{
+  r->projection_depth = attention + attended / 2 / r->tp;
+  r->mlp_depth = mlps + between / 3 / r->tp;
+}
+
 /* In a model with groups of layers their sums stand where others have a number of layers times one layer. */
 static void set_groups(roofline *r, const tw_step_setting *setting)
 {
   tw_layers_sums sums = tw_step_layers_sums(setting->model);
   r->groups = tw_step_layers_new(setting);
   r->projection_kernels = sums.products;
+  set_depths(r, sums.attention_rows / 2, sums.rows_by_tp, (sums.rows - sums.attention_rows) / 2,
+             sums.between);
   r->mlp_kernels = sums.mlps;
   r->row_bytes = ACTIVATION_BYTES * (sums.rows + (sums.rows_by_tp + sums.between) / r->tp);
   /* Hyper-connections read and write all streams in front of each block, and behind it. */
@@ -133,7 +142,6 @@ static void set_groups(roofline *r, const tw_step_setting *setting)
                                             sums.between / r->tp + mixed);
   r->layer_s = sums.blocks / 2 * r->ops[TW_OP_ACTIVATIONS].launch_s * (fused_norms(setting) ? 1 : 3) / 3;
   r->sums.n = sums.blocks;
-  r->full_layers = r->layers;
   r->window_layers = setting->model->caps.n; /* a validity ends where a cap is reached */
 }
 
@@ -150,8 +158,6 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->ops[TW_OP_LINEAR] = tw_kernels_of(setting, TW_OP_LINEAR, tw_shared_precision(setting));
   r->projections = tw_kernels_of(setting, TW_OP_LINEAR, setting->attention);
   r->ops[TW_OP_EXPERTS] = tw_kernels_of(setting, TW_OP_EXPERTS, setting->weights);
-  r->ops[TW_OP_ATTENTION_PREFILL] = tw_kernels_of(setting, TW_OP_ATTENTION_PREFILL, setting->kv);
-  r->ops[TW_OP_ATTENTION_DECODE] = tw_kernels_of(setting, TW_OP_ATTENTION_DECODE, setting->kv);
   r->ops[TW_OP_HEAD] = tw_kernels_of(setting, TW_OP_HEAD, tw_head_precision(setting));
   r->ops[TW_OP_ACTIVATIONS] = tw_kernels_of(setting, TW_OP_ACTIVATIONS, TW_BF16);
   r->tp = parallel->tp;
@@ -162,7 +168,6 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->imbalance = setting->expert_imbalance;
   r->layers = (double)model->layers;
   r->window_layers = (double)model->window_layers;
-  r->full_layers = r->layers - r->window_layers;
   r->moe_layers = tw_model_moe_layers(model);
   r->hidden = (double)model->hidden;
   r->slowest_share = ceil(r->layers / r->pp) / r->layers;
@@ -185,22 +190,8 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->head_bytes = r->head_params * tw_precision_bytes(tw_head_precision(setting));
   r->draw_bytes = setting->software.logit_bytes * (double)model->vocab;
   r->draw_s = r->draw_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s;
-  double heads = (double)model->heads, attended;
-  double softmax = device->efficiency[TW_OP_ATTENTION_PREFILL][setting->kv].softmax;
-  if (mla) {
-    double latent = (double)model->kv_lora_rank, rope = (double)model->qk_rope_head_dim;
-    r->decode_flops = 2 * heads * (latent + rope + latent);
-    r->prefill_flops = 2 * heads * ((double)model->qk_nope_head_dim + rope + (double)model->v_head_dim);
-    r->kv_shards = 1;
-    attended = heads * ((double)model->qk_nope_head_dim + rope + (double)model->v_head_dim);
-  } else {
-    r->decode_flops = r->prefill_flops = 4 * heads * (double)model->head_dim;
-    r->kv_shards = MIN(r->tp, (double)model->kv_heads);
-    attended = 2 * heads * (double)model->head_dim;
-  }
-  r->prefill_work = r->prefill_flops + 4 * heads * softmax;
-  r->kv_bytes = tw_model_kv_numbers_per_layer(model) * tw_precision_bytes(setting->kv);
-  r->attended_bytes = ACTIVATION_BYTES * attended;
+  r->attention = tw_even_attention_of(setting);
+  double attended = r->attention.attended_bytes / ACTIVATION_BYTES;
   /* Products read their rows and write them. Two norms with the residual read two rows and write two each;
    * the MLP's activation reads two and writes one. What experts pass around is theirs. */
   double between = dense_layers * 3 * (double)model->intermediate / r->tp +
@@ -210,6 +201,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
                  (r->layers * (2 * r->hidden + (attended + tw_model_kv_numbers_per_layer(model)) / r->tp) +
                   mlp_rows + between);
   r->activation_bytes = ACTIVATION_BYTES * ((fused_norms(setting) ? 0 : r->layers * 8 * r->hidden) + between);
+  set_depths(r, r->layers * r->hidden, r->layers * attended, mlp_rows / 2, between * r->tp);
 
   double host = device->host_factor > 0 ? device->host_factor : 1;
   r->fixed_s = setting->software.iteration_s * host;
@@ -237,62 +229,20 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->sums.n = 2 * r->layers;
   if (model->n_groups > 0)
     set_groups(r, setting);
+  if (r->groups != NULL)
+    r->eager_s = fmax(r->eager_s, tw_step_layers_host_s(r->groups));
+  if (r->ops[TW_OP_LINEAR].token_bytes > 0)
+    r->row_bytes *= r->ops[TW_OP_LINEAR].token_bytes / ACTIVATION_BYTES;
   add_collectives(r, setting);
   double returned = r->exchange || r->dp > 1 ? r->moe_layers : 0; /* sums that experts return themselves */
   r->sums = tw_sums_of(setting, r->layers, r->sums.n - returned, r->reach.tensor);
   return r;
 }
 
-/* Context summed over layers: all of it in full layers, the windowed part in the others. */
-static tw_line decode_context(const roofline *r, const tw_batch *b)
-{
-  return (tw_line){r->full_layers * (double)b->decode_context + r->window_layers * (double)b->decode_windowed,
-                   r->full_layers * (double)b->decode_seqs + r->window_layers * (double)b->decode_growing};
-}
-
 static void add_prefill(tw_work *prefill, double flops, double bytes)
 {
   prefill->flops += flops;
   prefill->bytes += bytes;
-}
-
-/* Attention of one micro-batch of a rank, and what the whole batch costs its rank in FLOPs and bytes. */
-static tw_line attention(const roofline *r, const tw_batch *b, double micro, tw_step_cost *cost)
-{
-  tw_line context = decode_context(r, b);
-  /* Each drafted token attends to the context too, which is read once. */
-  tw_line decode_flops = tw_line_scale(context, r->decode_flops * (double)(1 + b->drafted));
-  tw_line decode_bytes = tw_line_scale(context, r->kv_bytes);
-  double prefill_flops =
-      r->prefill_flops * (r->full_layers * b->prefill_context + r->window_layers * b->prefill_windowed);
-  double prefill_bytes = r->kv_bytes * r->layers * b->prefill_read;
-  double attended = r->attended_bytes * r->layers * (double)b->prefill_tokens;
-  double flops_share = 1 / (micro * r->tp), bytes_share = 1 / (micro * r->kv_shards);
-
-  tw_line time = {0, 0};
-  if (b->decode_seqs > 0) {
-    const tw_kernels *k = &r->ops[TW_OP_ATTENTION_DECODE];
-    tw_line compute = tw_line_scale(decode_flops, flops_share / k->flops_per_s);
-    time = tw_line_max(compute, tw_line_scale(decode_bytes, bytes_share / k->bytes_per_s), &cost->valid);
-    tw_line *class = &cost->classes[time.first == compute.first ? TW_TIME_ATTENTION : TW_TIME_KV];
-    *class = tw_line_add(*class, time);
-    time.first += r->layers * k->launch_s;
-  }
-  if (b->prefill_tokens > 0) {
-    const tw_kernels *k = &r->ops[TW_OP_ATTENTION_PREFILL];
-    double compute_s = prefill_flops * (r->prefill_work / r->prefill_flops) * flops_share / k->flops_per_s;
-    double read_s = (prefill_bytes * bytes_share + attended * flops_share) / k->bytes_per_s;
-    time.first += r->layers * k->launch_s + compute_s + read_s;
-    cost->classes[TW_TIME_ATTENTION].first += compute_s;
-    cost->classes[TW_TIME_KV].first += read_s;
-  }
-  cost->flops = tw_line_add(cost->flops, (tw_line){decode_flops.first + prefill_flops, decode_flops.growth});
-  double copies = r->tp / r->kv_shards;
-  add_prefill(&cost->prefill_attention, prefill_flops, prefill_bytes * copies);
-  add_prefill(&cost->prefill, prefill_flops, prefill_bytes * copies);
-  cost->bytes = tw_line_add(
-      cost->bytes, (tw_line){(decode_bytes.first + prefill_bytes) * copies, decode_bytes.growth * copies});
-  return time;
 }
 
 /* One rank's part of the layers: dense matrices, attention, all-reduces of tensor parallelism. */
@@ -302,12 +252,12 @@ static tw_line rank_layers(const roofline *r, const tw_batch *b, double padded, 
   double tokens = (double)tw_batch_tokens(b), tokens_micro = tokens / micro;
   double flops = 2 * (tokens + padded) / micro / r->tp; /* FLOPs of each parameter. */
   double projections_s = tw_dense_s(&r->projections, r->projection_kernels, flops * r->projection_params,
-                                    r->projection_bytes / r->tp, cost);
+                                    r->projection_bytes / r->tp, r->projection_depth, cost);
   tw_line time = r->groups != NULL ? tw_step_layers_attention(r->groups, b, micro, projections_s, cost)
-                                   : attention(r, b, micro, cost);
+                                   : tw_even_attention_s(&r->attention, b, micro, cost);
   time.first += projections_s;
-  double mlps_s =
-      tw_dense_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params, r->mlp_bytes / r->tp, cost);
+  double mlps_s = tw_dense_s(&r->ops[TW_OP_LINEAR], r->mlp_kernels, flops * r->mlp_params,
+                             r->mlp_bytes / r->tp, r->mlp_depth, cost);
   double rows_s = tokens_micro * (r->row_bytes / r->ops[TW_OP_LINEAR].bytes_per_s +
                                   r->activation_bytes / r->ops[TW_OP_ACTIVATIONS].bytes_per_s);
   time.first += mlps_s;
@@ -336,8 +286,8 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
   if (b->sampled == 0)
     return 0;
   double all = (double)(b->sampled + b->decode_seqs * b->drafted), sampled = all / micro;
-  double time =
-      tw_dense_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp, r->head_bytes / r->tp, cost);
+  double time = tw_dense_s(&r->ops[TW_OP_HEAD], 1, 2 * r->head_params * sampled / r->tp,
+                           r->head_bytes / r->tp, r->hidden, cost);
   cost->classes[TW_TIME_LINEAR].first += sampled * r->draw_s;
   cost->flops.first += 2 * r->head_params * all;
   cost->bytes.first += micro * r->head_bytes + all * r->draw_bytes * r->tp;
@@ -353,7 +303,7 @@ static void classify_experts(const roofline *r, double flops, double bytes, doub
 {
   const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
   double even = 1 / r->imbalance, tokens_s = even * rows_s;
-  double roof_s = tw_product_s(k, 0, even * flops, bytes);
+  double roof_s = tw_product_s(k, 0, even * flops, bytes, r->expert_row);
   tw_classes_product(cost, TW_TIME_EXPERTS, even * flops / k->flops_per_s, bytes / k->bytes_per_s,
                      r->moe_layers * roof_s);
   cost->classes[TW_TIME_EXPERTS].first += r->moe_layers * tokens_s;
@@ -381,8 +331,9 @@ static double experts_s(const roofline *r, const tw_step_counts *n, double padde
   double reached =
       r->exchange ? computed * -expm1(r->experts_per_token * log1p(-1.0 / r->ep)) * r->imbalance : computed;
   double rows = k->copy_bytes * copies * r->expert_row + k->token_bytes * reached * r->hidden;
-  double rows_s = copies * k->per_token_s + rows / k->bytes_per_s;
-  double time = tw_product_s(k, 1, flops, bytes) + rows_s;
+  double rows_s =
+      copies * k->per_token_s + rows / k->bytes_per_s + k->per_expert_s * r->experts * r->hosted / r->ep;
+  double time = tw_product_s(k, 1, flops, bytes, r->expert_row) + rows_s;
   classify_experts(r, flops, bytes, rows_s, time, cost);
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
@@ -396,8 +347,9 @@ static double experts_s(const roofline *r, const tw_step_counts *n, double padde
   int group = r->tp * r->dp;
   double comm = 0, crossing = 0, layers = r->moe_layers;
   if (r->exchange) {
-    comm = tw_crossing_s(&r->links, &r->experts_traffic, tokens_micro / group * r->imbalance, layers,
-                         &crossing, &cost->wire.steps);
+    const tw_collective_costs *costs = n->prefill_tokens > 0 ? &r->prompts_traffic : &r->decodes_traffic;
+    comm = tw_crossing_s(&r->links, costs, tokens_micro / group * r->imbalance, layers, &crossing,
+                         &cost->wire.steps);
   } else if (r->dp > 1) {
     double payload = computed * r->hidden * ACTIVATION_BYTES;
     comm = tw_crossing_s(&r->links, &r->gather, payload, layers, &crossing, &cost->wire.steps) +

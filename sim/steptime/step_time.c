@@ -129,6 +129,11 @@ tw_line tw_line_max(tw_line a, tw_line b, gint64 *valid)
   return a;
 }
 
+tw_line tw_line_min(tw_line a, tw_line b, gint64 *valid)
+{
+  return tw_line_scale(tw_line_max(tw_line_scale(a, -1), tw_line_scale(b, -1), valid), -1);
+}
+
 gint64 tw_line_reach(tw_line line, double elapsed)
 {
   if (elapsed <= 0)

@@ -186,6 +186,7 @@ static inline tw_line tw_line_scale(tw_line a, double factor)
 }
 
 tw_line tw_line_max(tw_line a, tw_line b, gint64 *valid);
+tw_line tw_line_min(tw_line a, tw_line b, gint64 *valid);
 
 /* Makes the cost of the iterations from 0 on that of those from 1 on, of which one fewer is valid. Its batch holds no
  * prompt chunks. */

@@ -103,7 +103,7 @@ static void add_experts(const tw_training_setting *s, double tokens, tw_training
   tw_interconnect wires = tw_device_links(s->device),
                   links = tw_links_among(wires, s->device,
                                          (int)s->layout.ep / MAX(s->reach.groups[TW_TRAINING_EXPERTS], 1));
-  tw_collective_costs costs = tw_expert_costs_of(&traffic, s->device, &links);
+  tw_collective_costs costs = tw_expert_costs_of(&traffic, s->device, &links, FALSE);
   double times = (tw_training_passes(s) - 1) * tw_model_moe_layers(model) * stage_share(s);
   tw_training_sends *to = &sends[TW_TRAINING_EXPERTS];
   double of_accelerator = tokens / (double)MIN(s->layout.tp, s->layout.ep) * s->expert_imbalance;

@@ -6,11 +6,11 @@
 #include <gsl/gsl_multifit_nlinear.h>
 #include <math.h>
 
-const char *const fit_parameter_names[FIT_PARAMETERS] = {
-    "iteration", "per-seq", "launch", "experts", "compute", "eager-layer", "eager-experts", "fp8"};
-static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1, 1, 1, 1e-3, 1e-3, 1};
-const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 1, 1, 1, 0, 0, 1};
-enum { LAUNCH = 2, EXPERTS, COMPUTE, FP8 = 7 };
+const char *const fit_parameter_names[FIT_PARAMETERS] = {"iteration",   "per-seq",       "experts", "compute",
+                                                         "eager-layer", "eager-experts", "fp8"};
+static const double scales[FIT_PARAMETERS] = {1e-3, 1e-5, 1, 1, 1e-3, 1e-3, 1};
+const double fit_parameter_neutral[FIT_PARAMETERS] = {0, 0, 1, 1, 0, 0, 1};
+enum { EXPERTS = 2, COMPUTE, FP8 = 6 };
 
 /* TTFT has no say where clients of equal lengths come back in steps of whole prompts, since it tells of the
  * client then, not of the engine. The time of a request comes from recorded open loops. */
@@ -26,8 +26,8 @@ enum { TARGETS = G_N_ELEMENTS(targets) };
  * drive them to values that no other model bears out. */
 static const struct {
   double value, deviation;
-} prior[FIT_PARAMETERS] = {{1e-3, 0.25}, {2e-5, 0.25},  {1, 0.1},      {0.8, 0.2},
-                           {0.93, 0.1},  {4.8e-4, 0.5}, {3.6e-4, 0.7}, {0.85, 0.1}};
+} prior[FIT_PARAMETERS] = {{1e-3, 0.25},  {2e-5, 0.25},  {0.8, 0.2}, {0.93, 0.1},
+                           {4.8e-4, 0.5}, {3.6e-4, 0.7}, {0.85, 0.1}};
 enum { ROUNDS = 4 };
 #define ROW_ERROR 0.05 /* relative error of a row, whatever the parameters are */
 
@@ -41,7 +41,7 @@ typedef struct problem {
 
 gboolean fit_parameter_is_share(int parameter)
 {
-  return parameter == COMPUTE || parameter == LAUNCH || parameter == EXPERTS || parameter == FP8;
+  return parameter == COMPUTE || parameter == EXPERTS || parameter == FP8;
 }
 
 char **fit_assignments(const fit_result *result)
@@ -87,7 +87,7 @@ static double soften(double r)
 /* What times are lines in: seconds, and reciprocals of shares of speed. */
 static double line_of(int parameter, double value)
 {
-  return fit_parameter_is_share(parameter) && parameter != LAUNCH ? 1 / value : value;
+  return fit_parameter_is_share(parameter) ? 1 / value : value;
 }
 
 static void simulate(validation_case *item, const char *scratch, const fit_result *values)

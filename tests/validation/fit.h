@@ -12,14 +12,14 @@
 #include "tests/validation/case.h"
 
 /* The overheads that are fitted, in the order of fit_parameter_names: attributes of <step-time>. */
-enum { FIT_EAGER = 5, FIT_PARAMETERS = 8 }; /* FIT_EAGER: the first of two of eager execution */
+enum { FIT_EAGER = 4, FIT_PARAMETERS = 7 }; /* FIT_EAGER: the first of two of eager execution */
 extern const char *const fit_parameter_names[FIT_PARAMETERS];
 extern const double fit_parameter_neutral[FIT_PARAMETERS]; /* the values that have no effect */
 
 gboolean fit_parameter_is_share(int parameter); /* else seconds */
 
 typedef struct fit_result {
-  double value[FIT_PARAMETERS]; /* seconds; launch, experts and compute: shares */
+  double value[FIT_PARAMETERS]; /* seconds; experts and compute: shares */
   double median_error;          /* over TPOT of the cases */
   guint cases;
 } fit_result;

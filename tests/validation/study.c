@@ -13,7 +13,7 @@
 
 /* Engines whose overheads are fitted, and the values that the fit starts from. */
 static const char *const engines[] = {"vllm-0.12", "vllm", "sglang", "tensorrt-llm-1.0", "tensorrt-llm"};
-static const fit_result start = {.value = {1e-3, 2e-5, 1, 0.8, 0.93, 4.8e-4, 3.6e-4, 0.85}};
+static const fit_result start = {.value = {1e-3, 2e-5, 0.8, 0.93, 4.8e-4, 3.6e-4, 0.85}};
 enum { FEWEST_CASES = 8 };
 
 gboolean study_is_fitted_engine(const char *engine)
@@ -107,9 +107,9 @@ static void put_attribute(GString *text, const char *name, const char *value)
     g_autofree char *changed = g_regex_replace_literal(regex, text->str, -1, 0, attribute, 0, NULL);
     g_string_assign(text, changed);
   } else {
-    g_string_replace(text, " launch=", " \n launch=", 1);
-    g_autofree char *before = g_strdup_printf(" %s launch=", attribute);
-    g_string_replace(text, " \n launch=", before, 1);
+    g_string_replace(text, " compute=", " \n compute=", 1);
+    g_autofree char *before = g_strdup_printf(" %s compute=", attribute);
+    g_string_replace(text, " \n compute=", before, 1);
   }
 }
 

@@ -249,7 +249,7 @@ static GPtrArray *synthetic_cases(const char *device)
   return cases;
 }
 
-static const fit_result truth = {.value = {1.3e-3, 2.5e-5, 1.15, 0.8, 0.9, 4.8e-4, 2.7e-4, 0.85}};
+static const fit_result truth = {.value = {1.3e-3, 2.5e-5, 0.8, 0.9, 4.8e-4, 2.7e-4, 0.85}};
 
 /* Measures the cases on a server with those overheads. */
 static void measure(GPtrArray *cases, const char *scratch, const fit_result *overheads)
@@ -270,7 +270,7 @@ static void a_fit_finds_the_overheads_that_made_the_measurements(void **state)
   g_autoptr(GPtrArray) cases = synthetic_cases("h100-sxm");
   validation_write_platforms(cases, *state);
   measure(cases, *state, &truth);
-  fit_result found = {.value = {1e-3, 2e-5, 1, 0.8, 0.95, 4.8e-4, 2.7e-4, 0.85}};
+  fit_result found = {.value = {1e-3, 2e-5, 0.8, 0.95, 4.8e-4, 2.7e-4, 0.85}};
   fit_engine(cases, *state, 7U << FIT_EAGER, 0,
              &found); /* weights are in bf16, and TPOT tells little of eager layers */
   assert_true(found.median_error < 0.01);
@@ -305,7 +305,7 @@ static void what_is_held_out_has_no_say_in_the_fit(void **state)
     }
   /* Alone, the first device's truth is found; together, a mean that fits neither. */
   assert_true(worst[1] < 0.06);
-  assert_true(worst[0] > 0.1);
+  assert_true(worst[0] > 2 * worst[1]);
   g_free(predicted[0]);
   g_free(predicted[1]);
 }

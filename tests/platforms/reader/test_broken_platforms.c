@@ -156,7 +156,16 @@ static const broken devices[] = {
      "device-values.xml:9: <efficiency> lacks the attribute \"source\"; write source=\"...\", where the "
      "numbers come from\n"
      "device-values.xml:10: mixed-peak of <efficiency>: \"1.5\" is out of range; write a number from 0 to 1\n"
-     "device-values.xml:2: <device> has 2 <efficiency> and needs 6: fitted shares of the peaks\n"},
+     "device-values.xml:11: near-memory of <efficiency>: \"2\" is out of range; write a number from 0 to 1\n"
+     "device-values.xml:11: ramp of <efficiency>: \"-1us\" is out of range; write a time from 0s to 1s, such "
+     "as "
+     "50ms\n"
+     "device-values.xml:11: chain of <efficiency>: \"1\" has no unit; write a time, such as 50ms\n"
+     "device-values.xml:11: per-expert of <efficiency>: \"2s\" is out of range; write a time from 0s to 1s, "
+     "such as "
+     "50ms\n"
+     "device-values.xml:11: unfused of <efficiency>: \"yes\" is not a truth value; write true or false\n"
+     "device-values.xml:2: <device> has 3 <efficiency> and needs 6: fitted shares of the peaks\n"},
 };
 
 /* The faults as one text, a line each, without the folder in front of the file names. */

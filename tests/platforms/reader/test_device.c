@@ -1,6 +1,6 @@
 /* The device catalogue. */
 #include "platforms/input/data.h"
-#include "platforms/reader/device.h"
+#include "platforms/reader/device_fuse.h"
 #include "tests/platforms/scratch.h"
 
 static tw_device *load(const char *name)
@@ -82,8 +82,36 @@ static void what_is_taken_over_keeps_its_time(void **state)
       tw_precision p = formats[i];
       double ratio = to->efficiency[op][p].compute_peak * to->flops[p] /
                      (from->efficiency[op][p].compute_peak * from->flops[p]);
-      assert_true(ratio > 1 && ratio < 1.11);
+      assert_true(ratio > 0.99 && ratio < 1.12);
     }
+}
+
+/* Products in fp8 at 1.5 times the rate of bf16, with a launch of 12 us for the kernel that quantizes their rows: an engine
+ * that fuses it launches as in bf16, at the rates that were measured; a row that says nothing of fusing stays as it is. Rows of
+ * 6 bytes a number shrink to those of bf16, 2, at 0.9 over 0.8 of the bandwidth. */
+static void engines_fuse_what_quantizes_rows(void **state)
+{
+  (void)state;
+  tw_device device = {.flops = {[TW_BF16] = 1e15, [TW_FP8] = 2e15, [TW_FP8_BLOCK] = 2e15}};
+  tw_efficiency *linear = device.efficiency[TW_OP_LINEAR], *experts = device.efficiency[TW_OP_EXPERTS];
+  linear[TW_BF16] = (tw_efficiency){.compute_peak = 0.8, .memory = 0.8, .launch_s = 3e-6, .chain_s = 1e-9};
+  linear[TW_FP8] = (tw_efficiency){.compute_peak = 0.6,
+                                   .memory = 0.9,
+                                   .launch_s = 15e-6,
+                                   .chain_s = 2e-9,
+                                   .token_bytes = 6,
+                                   .unfused = TRUE};
+  experts[TW_BF16] = linear[TW_BF16];
+  experts[TW_FP8] = linear[TW_FP8];
+  experts[TW_FP8].unfused = FALSE;
+  tw_device_fuse(&device);
+  assert_near(linear[TW_FP8].launch_s, 3e-6, 1e-12);
+  assert_near(linear[TW_FP8].chain_s, 1e-9, 1e-15);
+  assert_near(linear[TW_FP8].compute_peak, 0.6, 1e-12);
+  assert_near(linear[TW_FP8].memory, 0.9, 1e-12);
+  assert_near(linear[TW_FP8].token_bytes, 2 * 0.9 / 0.8, 1e-12);
+  assert_near(device.measured[TW_OP_LINEAR][TW_FP8].launch_s, 15e-6, 1e-12);
+  assert_near(experts[TW_FP8].launch_s, 15e-6, 1e-12);
 }
 
 static void what_a_device_lacks_is_nan(void **state)
@@ -134,6 +162,7 @@ int main(void)
       cmocka_unit_test(the_h100_is_what_its_data_sheet_says),
       cmocka_unit_test(accelerators_of_a_mesh_have_a_link_to_each_peer),
       cmocka_unit_test(what_is_taken_over_keeps_its_time),
+      cmocka_unit_test(engines_fuse_what_quantizes_rows),
       cmocka_unit_test(what_a_device_lacks_is_nan),
       cmocka_unit_test(an_unknown_device_names_the_nearest),
       cmocka_unit_test(a_device_may_lie_beside_the_file_that_names_it),

@@ -120,6 +120,26 @@ static void tokens_leave_once_for_each_expert_or_for_each_domain(void **state)
               2000 * (2 - pow(2, -7)) / 2, 1e-9);
 }
 
+/* Decodes go by the low-latency kernels, even if those for prompts were faster; without such, by what there is. */
+static void decodes_go_by_the_low_latency_kernels(void **state)
+{
+  (void)state;
+  tw_expert_traffic traffic = {
+      .ranks = 16, .domains = 2, .experts_per_token = 8, .dispatch_bytes = 1000, .combine_bytes = 2000};
+  tw_device device = {.scale_up_efficiency = 1};
+  tw_kernel_cost row = {.launch_s = 1e-6, .scale_up = 1, .scale_out = 1};
+  device.kernels[TW_KERNEL_INTERNODE_DISPATCH] = device.kernels[TW_KERNEL_INTERNODE_COMBINE] = row;
+  tw_collective_costs normal = tw_expert_costs_of(&traffic, &device, &links, TRUE);
+  assert_int_equal(normal.n, 1);
+  assert_int_equal(normal.rows[0].kernel, TW_KERNEL_INTERNODE_DISPATCH);
+  device.kernels[TW_KERNEL_LL_DISPATCH] = device.kernels[TW_KERNEL_LL_COMBINE] = row;
+  assert_int_equal(tw_expert_costs_of(&traffic, &device, &links, FALSE).n, 2);
+  tw_collective_costs decodes = tw_expert_costs_of(&traffic, &device, &links, TRUE);
+  assert_int_equal(decodes.n, 1);
+  assert_int_equal(decodes.rows[0].kernel, TW_KERNEL_LL_DISPATCH);
+  assert_near(decodes.rows[0].outside, 4 * (1000 + 2000), 1e-9);
+}
+
 /* What comes by a NIC once for a domain goes on inside it: of the 16 · (1 − (15/16)^8) ranks that a token
  * goes to, all but its own get it over NVLink. A copy for each expert stays inside for (s − 1)/n of its 8. */
 static void what_comes_by_a_nic_goes_on_inside_the_domain(void **state)
@@ -176,6 +196,7 @@ int main(void)
       cmocka_unit_test(large_groups_load_their_nics_as_small_ones),
       cmocka_unit_test(what_a_kernel_adds_is_in_its_line),
       cmocka_unit_test(tokens_leave_once_for_each_expert_or_for_each_domain),
+      cmocka_unit_test(decodes_go_by_the_low_latency_kernels),
       cmocka_unit_test(what_comes_by_a_nic_goes_on_inside_the_domain),
       cmocka_unit_test(shipped_devices_grow_with_bytes_and_ranks),
   };

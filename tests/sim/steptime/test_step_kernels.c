@@ -59,6 +59,67 @@ static void the_roof_has_a_round_edge(void **state)
   assert_near(cost_of(&setting, &decode3).time_s.first - straight, 160e-9 * (pow(2, 0.25) - 1), 1e-18);
 }
 
+/* A product takes a second for each number that it sums over, beside reading its weights: in each of two layers 8 for q, k and
+ * v, 8 for the output of attention, 8 and 16 for the MLP; 8 for the head. With two accelerators half of the outputs and of
+ * the MLP's inner numbers. */
+static void a_product_goes_through_what_it_sums_over_one_by_one(void **state)
+{
+  (void)state;
+  for (int tp = 1; tp <= 2; tp++) {
+    tw_device device = unit_device();
+    tw_step_setting setting = setting_of(&dense, &device, tp, 1, 1, 1);
+    double before = cost_of(&setting, &decode3).time_s.first;
+    device.efficiency[TW_OP_LINEAR][TW_BF16].chain_s = 1;
+    double depth = 2 * (8 + 8.0 / tp + 8 + 16.0 / tp);
+    assert_near(cost_of(&setting, &decode3).time_s.first - before, depth, 1e-9);
+    device.efficiency[TW_OP_HEAD][TW_BF16].chain_s = 1;
+    assert_near(cost_of(&setting, &decode3).time_s.first - before, depth + 8, 1e-9);
+    /* Rows that move 6 bytes a number instead of 2 take three times as long. */
+    device.efficiency[TW_OP_LINEAR][TW_BF16] =
+        (tw_efficiency){.compute_peak = 1, .memory = 1, .token_bytes = 6};
+    device.efficiency[TW_OP_HEAD][TW_BF16].chain_s = 0;
+    assert_near(cost_of(&setting, &decode3).time_s.first - before, 2e-9 * dense_rows(3, tp), 1e-15);
+  }
+  /* Experts sum over 8 and 4 numbers in each of two layers, and each of four held takes a second. */
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 1, 1);
+  double before = cost_of(&setting, &decode2).time_s.first;
+  device.efficiency[TW_OP_EXPERTS][TW_BF16].chain_s = 1;
+  assert_near(cost_of(&setting, &decode2).time_s.first - before, 2 * 12, 1e-6);
+  device.efficiency[TW_OP_EXPERTS][TW_BF16].per_expert_s = 1;
+  assert_near(cost_of(&setting, &decode2).time_s.first - before, 2 * 12 + 2 * 4, 1e-6);
+}
+
+/* KV of 16 bytes a token and layer is read at half a byte a ns as long as that takes less than 1,216 ns more at the full rate:
+ * up to 76 tokens. 30 tokens, 3 more in each iteration: the line holds for the iterations with 30, 33 ... 75. Past that a
+ * token takes half as long. Each token of the mean context, 10, takes 1 s beside, in each layer. */
+static void little_kv_is_read_more_slowly_than_much(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&dense, &device, 1, 1, 1, 1);
+  tw_line even = cost_of(&setting, &decode3).time_s;
+  tw_efficiency *e = &device.efficiency[TW_OP_ATTENTION_DECODE][TW_BF16];
+  e->near_memory = 0.5;
+  e->ramp_s = 16 * 76e-9;
+  tw_step_cost near = cost_of(&setting, &decode3);
+  assert_near(near.time_s.first - even.first, 2 * 16 * 30e-9, 1e-15);
+  assert_near(near.time_s.growth, 2 * even.growth, 1e-15);
+  assert_int_equal(near.valid, 16);
+  tw_batch later = advanced(&decode3, 15);
+  tw_step_cost past = cost_of(&setting, &(tw_batch){.decode_seqs = 3,
+                                                    .decode_context = 90,
+                                                    .decode_windowed = 90,
+                                                    .next_full = G_MAXINT64,
+                                                    .sampled = 3});
+  assert_near(cost_of(&setting, &later).time_s.first - near.time_s.first, 15 * near.time_s.growth, 1e-15);
+  assert_near(past.time_s.first - even.first, 2 * (16 * 60e-9 + 16 * 76e-9), 1e-15);
+  assert_near(past.time_s.growth, even.growth, 1e-15);
+  e->chain_s = 1;
+  assert_near(cost_of(&setting, &decode3).time_s.first - near.time_s.first, 2 * 10, 1e-9);
+  assert_near(cost_of(&setting, &decode3).time_s.growth - near.time_s.growth, 2, 1e-9);
+}
+
 /* A CUDA graph captured for 4 runs 3 sequences as 4: the experts see 4 tokens, and an iteration of 3 takes as
  * long for them as one of 4. Batches that no graph holds are not padded, but wait for the host: 2 layers at 1
  * s each and half a second more for their experts. */
@@ -324,6 +385,8 @@ int main(void)
       cmocka_unit_test(launches_are_no_work_and_sampling_is),
       cmocka_unit_test(every_kernel_is_launched),
       cmocka_unit_test(the_roof_has_a_round_edge),
+      cmocka_unit_test(a_product_goes_through_what_it_sums_over_one_by_one),
+      cmocka_unit_test(little_kv_is_read_more_slowly_than_much),
       cmocka_unit_test(graphs_pad_the_batch_and_what_is_larger_waits_for_the_host),
       cmocka_unit_test(engines_without_an_exchange_gather_all_tokens),
       cmocka_unit_test(ranks_that_gather_are_padded_alike),

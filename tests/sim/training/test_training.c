@@ -175,7 +175,7 @@ static void experts_exchange_tokens_forward_and_backward(void **state)
   assert_near(cost.micro_s, 3e-10 * flops, SECONDS);
   tw_interconnect links = tw_device_links(&device);
   tw_expert_traffic traffic = {2, 1, 2, 0, FALSE, 16, 16};
-  tw_collective_costs costs = tw_expert_costs_of(&traffic, &device, &links);
+  tw_collective_costs costs = tw_expert_costs_of(&traffic, &device, &links, FALSE);
   double once_s = tw_collective_time_s(tw_collective_fastest(&costs, &links, 100), &links, 100);
   assert_true(once_s > 0);
   assert_near(cost.sends[TW_TRAINING_EXPERTS].micro_inside_s, 2 * 2 * once_s, SECONDS);

@@ -36,11 +36,6 @@ for d in h100 h200; do
     graph="$(dirname "$0")/../data/${d}_kernels.csv"
 done
 
-# Rows in blocks are quantized in front of each product.
-for d in h100_sxm h200_sxm b200_sxm gb200 b300_sxm; do
-  "$(dirname "$0")/quantization.py" "$k/${d}_gemm_trtllm_1.3.0rc20_gemm_perf.csv.gz" "$devices/$(echo "$d" | tr _ -).xml"
-done
-
 v=$k/vllm_profiles
 profile="LLMServingSim profiles of vLLM 0.19 (MIT)"
 llama8=meta-llama_Llama-3.1-8B_bf16 qwen32=Qwen_Qwen3-32B_bf16 qwen30=Qwen_Qwen3-30B-A3B-Instruct-2507_bf16
@@ -58,23 +53,19 @@ files() { # GPU NAME TP
   tp=1 experts="$v/RTXPRO6000_${qwen30}_tp1_moe.csv"
 
 # What was not measured is taken over from the nearest relative.
-take_over() { # FROM TO OP...
+take_over() { # FROM TO [--as SLOW FAST] OP...
   from=$1 to=$2 && shift 2
-  for op; do
-    elements=$(awk -v start="<efficiency op=\"$op\"" -v reason="$from" '
-      index($0, start) { print; if (/\/>/) next; print "              source=\"taken over from " reason ", not measured here\"/>" }' "$devices/$from.xml")
-    awk -v start="<efficiency op=\"$op\"" -v elements="$elements" '
-      index($0, start) { skip = 1 }
-      /<\/device>/ { print elements }
-      !skip { print }
-      /\/>/ { skip = 0 }' "$devices/$to.xml" >"$devices/$to.new"
-    mv "$devices/$to.new" "$devices/$to.xml"
-  done
+  if [ "$1" = --as ]; then
+    slow=$2 fast=$3 && shift 3
+    set -- --as "$devices/$slow.xml" "$devices/$fast.xml" "$@"
+  fi
+  "$(dirname "$0")/taken_over.py" "$devices/$from.xml" "$devices/$to.xml" "$@"
 }
 take_over h200-sxm b200-sxm activations
 take_over h200-sxm gb200 activations
 take_over h200-sxm b300-sxm activations
 take_over h100-sxm a100-sxm experts attention-prefill attention-decode head activations
 take_over rtx-pro-6000 rtx-4090 experts
-take_over b300-sxm gb300 linear experts attention-prefill attention-decode head activations
-/root/.pyenv/libexec/pyenv-hooks: line 24: enable: cannot open shared object /root/.pyenv/libexec/pyenv-realpath.dylib: /root/.pyenv/libexec/pyenv-realpath.dylib: cannot open shared object file: No such file or directory
+take_over h200-sxm h200-nvl linear experts attention-prefill attention-decode head activations
+take_over h200-sxm h20 linear experts attention-prefill attention-decode head activations
+take_over b300-sxm gb300 --as b200-sxm gb200 linear experts attention-prefill attention-decode head activations

@@ -3,6 +3,7 @@
  *     fit-kernels --device h100-sxm --source "aiconfigurator (Apache-2.0), TensorRT-LLM 1.3.0rc20" \
  *         gemm=gemm.csv context=context.csv generation=generation.csv moe=moe.csv
  *     fit-kernels --device rtx-4090 model=llama-3.1-8b tp=1 dense=dense.csv attention=attention.csv
+ *     fit-kernels --device h100-sxm --judge gemm=gemm.csv
  *
  * Files are FORMAT=FILE; model=NAME and tp=N hold for the files that follow.
  * tests/validation/kernels/devices.sh fits every device that ships. */
@@ -30,12 +31,19 @@ static void append_element(GString *text, tw_op_class op, tw_precision precision
   if (precision != TW_BF16)
     g_string_append_printf(text, " precision=\"%s\"", tw_precision_names[precision]);
   append(text, "compute-peak", e->compute_peak, "%.3f", "");
+  append(text, "mixed-peak", e->mixed_peak, "%.3f", "");
   append(text, "memory", e->memory, "%.3f", "");
   append(text, "launch", e->launch_s * 1e6, "%.1f", "us");
   append(text, "per-token", e->per_token_s * 1e9, "%.1f", "ns");
   append(text, "copy-bytes", e->copy_bytes, "%.1f", "");
   append(text, "token-bytes", e->token_bytes, "%.1f", "");
   append(text, "softmax", e->softmax, "%.0f", "");
+  append(text, "chain", e->chain_s > 1e-12 ? e->chain_s * 1e9 : 0, "%.3f", "ns");
+  append(text, "per-expert", e->per_expert_s * 1e9, "%.0f", "ns");
+  append(text, "near-memory", e->near_memory, "%.3f", "");
+  append(text, "ramp", e->ramp_s * 1e6, "%.1f", "us");
+  if (e->unfused)
+    g_string_append(text, " unfused=\"true\"");
   g_string_append_printf(text,
                          "\n              source=\"%s: calibrate on %u kernels in %s of %.3g us to %.3g ms;\n"
                          "              error: median %.1f %%, 90th percentile %.0f %%\"/>\n",
@@ -108,14 +116,32 @@ static void read_arguments(char **arguments, kernel_context *context, kernel_gro
   }
 }
 
+/* Prints how far the device's own elements are off. */
+static void judge(const kernel_group *group, const tw_device *device)
+{
+  for (int op = 0; op < TW_OP_CLASSES; op++)
+    for (int p = 0; p < TW_PRECISIONS; p++) {
+      const GArray *kernels = group->kernels[op][p];
+      if (kernels->len < KERNEL_FIT_LEAST)
+        continue;
+      kernel_fit fit = {.efficiency = device->measured[op][p]};
+      kernel_fit_judge(&fit, kernels, device, (tw_op_class)op, (tw_precision)p);
+      printf("%-18s %-10s %6u kernels, error: median %5.1f %%, 90th percentile %5.1f %%\n",
+             tw_op_class_names[op], tw_precision_names[p], fit.kernels, 100 * fit.median, 100 * fit.p90);
+    }
+}
+
 int main(int argc, char **argv)
 {
   char *name = NULL, *source = NULL, *into = NULL, **arguments = NULL;
+  gboolean only_judge = FALSE;
   const GOptionEntry entries[] = {
       {"device", 'd', 0, G_OPTION_ARG_STRING, &name, "Device whose peaks the efficiencies refer to", "NAME"},
       {"source", 's', 0, G_OPTION_ARG_STRING, &source, "Where the measurements come from", "TEXT"},
       {"into", 'i', 0, G_OPTION_ARG_FILENAME, &into,
        "Put the elements in the place of those in this device file, and do not print them", "FILE"},
+      {"judge", 'j', 0, G_OPTION_ARG_NONE, &only_judge,
+       "Fit nothing: print how far the device's own elements are off, by class and format", NULL},
       {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &arguments, NULL, "FORMAT=FILE..."},
       {NULL, 0, 0, 0, NULL, NULL, NULL}};
   g_autoptr(GOptionContext) options =
@@ -145,29 +171,19 @@ int main(int argc, char **argv)
 
   g_autoptr(GString) elements = g_string_new(NULL);
   gboolean fitted[TW_OP_CLASSES][TW_PRECISIONS] = {{FALSE}};
-  static const tw_precision from_wide[] = {TW_BF16, TW_FP8_BLOCK, TW_FP8, TW_INT8, TW_FP4};
-  for (int op = 0; op < TW_OP_CLASSES; op++) {
-    const tw_efficiency *limits = NULL;
-    tw_efficiency last;
-    tw_precision wider = TW_BF16;
-    for (guint i = 0; i < G_N_ELEMENTS(from_wide); i++) {
-      tw_precision p = from_wide[i];
+  if (only_judge)
+    judge(&group, device);
+  for (int op = 0; op < TW_OP_CLASSES && !only_judge; op++)
+    for (int p = 0; p < TW_PRECISIONS; p++) {
       const GArray *kernels = group.kernels[op][p];
-      if (kernels->len < KERNEL_FIT_LEAST) {
-        if (p == TW_BF16) { /* not measured here: the device's own */
-          last = device->efficiency[op][p];
-          limits = &last;
-        }
+      if (kernels->len < KERNEL_FIT_LEAST)
         continue;
-      }
-      kernel_fit fit = kernel_fit_run(kernels, device, (tw_op_class)op, p, wider, limits);
-      append_element(elements, (tw_op_class)op, p, &fit, source != NULL ? source : "measured");
+      kernel_fit fit = kernel_fit_run(kernels, device, (tw_op_class)op, (tw_precision)p);
+      fit.efficiency.mixed_peak = device->measured[op][p].mixed_peak; /* known from elsewhere */
+      fit.efficiency.unfused = p != TW_BF16 && g_array_index(kernels, kernel, 0).depth > 0;
+      append_element(elements, (tw_op_class)op, (tw_precision)p, &fit, source != NULL ? source : "measured");
       fitted[op][p] = TRUE;
-      last = fit.efficiency;
-      limits = &last;
-      wider = p;
     }
-  }
   int status = 0;
   if (into == NULL) {
     fputs(elements->str, stdout);

@@ -18,18 +18,39 @@ void kernel_group_clear(kernel_group *group)
       g_array_free(group->kernels[op][p], TRUE);
 }
 
+/* Seconds of reading KV. */
+static double kv_s(double bytes, const tw_device *device, const tw_efficiency *e)
+{
+  double much = bytes / (device->hbm_bytes_per_s * e->memory);
+  return e->near_memory > 0 ? fmin(much + e->ramp_s, bytes / (device->hbm_bytes_per_s * e->near_memory))
+                            : much;
+}
+
+/* Seconds of decodes' attention to a share of the context, launches apart. */
+static double decode_s(const kernel *k, double share, const tw_device *device, double flops_per_s,
+                       const tw_efficiency *e)
+{
+  return fmax(k->flops * share / flops_per_s, kv_s(k->weights * share, device, e)) +
+         e->chain_s * k->depth * share;
+}
+
 double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, tw_precision precision,
                       const tw_efficiency *e)
 {
   double peak = device->flops[isfinite(device->flops[precision]) ? precision : TW_BF16];
-  double compute = (k->flops + e->softmax * k->exponentials) / (peak * e->compute_peak);
+  double rate = peak * e->compute_peak;
+  if (op == TW_OP_ATTENTION_DECODE)
+    return k->launches * e->launch_s + decode_s(k, 1, device, rate, e) -
+           decode_s(k, k->since, device, rate, e);
+  double compute = (k->flops + e->softmax * k->exponentials) / rate;
   double memory = k->weights / (device->hbm_bytes_per_s * e->memory);
-  double roof = op == TW_OP_ATTENTION_DECODE    ? fmax(compute, memory)
-                : op == TW_OP_ATTENTION_PREFILL ? compute + memory
-                                                : tw_roof(compute, memory);
-  double streamed = k->streamed + k->copied * e->copy_bytes + k->passed * e->token_bytes;
+  double roof =
+      op == TW_OP_ATTENTION_PREFILL ? compute + memory : tw_roof(compute, memory + e->chain_s * k->depth);
+  double token_bytes = e->token_bytes > 0 || op == TW_OP_EXPERTS ? e->token_bytes : 2;
+  double streamed = k->streamed * (op == TW_OP_LINEAR ? token_bytes / 2 : 1) + k->copied * e->copy_bytes +
+                    k->passed * token_bytes;
   return k->launches * e->launch_s + roof + streamed / (device->hbm_bytes_per_s * e->memory) +
-         k->tokens * e->per_token_s;
+         k->tokens * e->per_token_s + k->experts * e->per_expert_s;
 }
 
 /* ---- Rows ---- */
@@ -88,8 +109,13 @@ static gboolean read_gemm(const char *path, const kernel_context *context, kerne
       continue;
     if (n > 16384 && precision == TW_BF16 && m <= 2048 && k <= 16384)
       kernel_keep(group, TW_OP_HEAD, TW_BF16, kernel_product(m, n, k, TW_BF16, seconds));
-    if (n <= 65536)
-      kernel_keep(group, TW_OP_LINEAR, precision, kernel_product(m, n, k, (tw_precision)precision, seconds));
+    if (n > 65536)
+      continue;
+    kernel product = kernel_product(m, n, k, (tw_precision)precision, seconds);
+    product.passed = product.streamed / 2;
+    product.streamed = 0;
+    product.depth = k;
+    kernel_keep(group, TW_OP_LINEAR, precision, product);
   }
   return table_close(&t);
 }
@@ -126,6 +152,7 @@ static gboolean read_gqa(const char *path, kernel_group *group, gboolean generat
         continue;
       k.flops = 4 * batch * context * heads * dim;
       k.weights = batch * context * kv_bytes;
+      k.depth = context;
       kernel_keep(group, TW_OP_ATTENTION_DECODE, precision, k);
     } else {
       if (isl < 128 || isl * batch > 65536)
@@ -202,10 +229,13 @@ static gboolean read_mla(const char *path, const kernel_context *context, kernel
     gboolean comparable =
         to->kv == from->kv && to->gemm == from->gemm && to->heads == from->heads && to->batch == from->batch;
     if (comparable && grown > 0 && to->seconds > from->seconds * 1.1)
-      kernel_keep(group, TW_OP_ATTENTION_DECODE, to->kv,
-                  (kernel){.flops = 2 * to->heads * 1088 * grown,
-                           .weights = 576 * tw_precision_bytes((tw_precision)to->kv) * grown,
-                           .seconds = to->seconds - from->seconds});
+      kernel_keep(
+          group, TW_OP_ATTENTION_DECODE, to->kv,
+          (kernel){.flops = 2 * to->heads * 1088 * to->batch * to->context,
+                   .weights = 576 * tw_precision_bytes((tw_precision)to->kv) * to->batch * to->context,
+                   .depth = to->context,
+                   .since = from->context / to->context,
+                   .seconds = to->seconds - from->seconds});
   }
   return table_close(&t);
 }
@@ -271,6 +301,8 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
     kernel k = kernel_experts(3 * hidden * inter, touched, copies, 0, (tw_precision)precision,
                               table_number(&t, LATENCY) * 1e-3);
     k.copied = copies * (hidden + inter);
+    k.depth = hidden + inter;
+    k.experts = experts / ep;
     k.passed = tokens * hidden;
     keep_fastest(seen, group->kernels[TW_OP_EXPERTS][precision], shape, k);
   }

@@ -32,7 +32,10 @@ typedef struct kernel {
   double streamed;     /* bytes beside it */
   double tokens;       /* copies that experts receive, where no more is known of them */
   double copied;       /* numbers of the rows of all copies */
-  double passed;       /* numbers of the rows of all tokens */
+  double passed;       /* numbers of the rows of all tokens; of a product's rows */
+  double depth;        /* what products sum over; mean context that decodes attend to */
+  double experts;      /* held */
+  double since;        /* share of flops, weights and depth that were done before; 0 for whole kernels */
   double launches;     /* 0 or 1 */
   double seconds;
 } kernel;

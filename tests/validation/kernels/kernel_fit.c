@@ -6,7 +6,18 @@
 #include <math.h>
 
 /* The parameters of a class beside memory. */
-enum { COMPUTE = 1, LAUNCH = 2, PER_TOKEN = 4, SOFTMAX = 8, COPIES = 16, PASSED = 32, BEYOND = 64 };
+enum {
+  COMPUTE = 1,
+  LAUNCH = 2,
+  PER_TOKEN = 4,
+  SOFTMAX = 8,
+  COPIES = 16,
+  PASSED = 32,
+  CHAIN = 64,
+  PER_EXPERT = 128,
+  NEAR = 256, /* two of them */
+  BEYOND = 512
+};
 static const int parameters_of[TW_OP_CLASSES] = {
     [TW_OP_LINEAR] = COMPUTE | LAUNCH,
     [TW_OP_EXPERTS] = COMPUTE | LAUNCH | PER_TOKEN,
@@ -22,34 +33,7 @@ typedef struct problem {
   tw_op_class op;
   int parameters;
   tw_precision precision;
-  tw_precision wider;          /* format that must not be faster */
-  const tw_efficiency *limits; /* limits of the class, or NULL */
 } problem;
-
-/* Peak rate of a format; what the device cannot multiply in is expanded to bf16. */
-static double peak_of(const tw_device *device, tw_precision precision)
-{
-  return device->flops[isfinite(device->flops[precision]) ? precision : TW_BF16];
-}
-
-/* A narrower format of the same kernels is no slower at any size: where the measurements say so, they hold
- * what a server does once for several kernels, or fuses, such as the quantization of rows. */
-static void keep_monotone(const problem *p, tw_efficiency *e)
-{
-  if (p->limits == NULL)
-    return;
-  double faster = peak_of(p->device, p->precision) / peak_of(p->device, p->wider);
-  double smaller = tw_precision_bytes(p->precision) / tw_precision_bytes(p->wider);
-  e->compute_peak = fmax(e->compute_peak, fmin(1, p->limits->compute_peak / faster));
-  e->memory = fmax(e->memory, p->limits->memory * smaller);
-  e->launch_s = fmin(e->launch_s, p->limits->launch_s);
-  e->per_token_s = fmin(e->per_token_s, p->limits->per_token_s);
-  double read = e->memory / p->limits->memory;
-  e->copy_bytes = fmin(e->copy_bytes, p->limits->copy_bytes * read);
-  e->token_bytes = fmin(e->token_bytes, p->limits->token_bytes * read);
-  double rate = faster * e->compute_peak / p->limits->compute_peak;
-  e->softmax = fmin(e->softmax, p->limits->softmax * rate);
-}
 
 /* Shares are logistic functions of the unknowns, times are squares, so that they stay in their ranges. */
 static tw_efficiency efficiency_of(const problem *p, const gsl_vector *x)
@@ -69,6 +53,14 @@ static tw_efficiency efficiency_of(const problem *p, const gsl_vector *x)
     e.copy_bytes = 10 * pow(gsl_vector_get(x, next++), 2);
   if ((parameters & PASSED) != 0)
     e.token_bytes = 10 * pow(gsl_vector_get(x, next++), 2);
+  if ((parameters & CHAIN) != 0)
+    e.chain_s = 1e-9 * pow(gsl_vector_get(x, next++), 2);
+  if ((parameters & PER_EXPERT) != 0)
+    e.per_expert_s = 1e-7 * pow(gsl_vector_get(x, next++), 2);
+  if ((parameters & NEAR) != 0) {
+    e.near_memory = e.memory / (1 + exp(-gsl_vector_get(x, next++)));
+    e.ramp_s = 1e-5 * pow(gsl_vector_get(x, next++), 2);
+  }
   return e;
 }
 
@@ -91,16 +83,37 @@ static int residuals(const gsl_vector *x, void *user, gsl_vector *f)
   return GSL_SUCCESS;
 }
 
-kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
-                          tw_precision precision, tw_precision wider, const tw_efficiency *limits)
+void kernel_fit_judge(kernel_fit *fit, const GArray *kernels, const tw_device *device, tw_op_class op,
+                      tw_precision precision)
 {
+  g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
+  fit->kernels = kernels->len;
+  fit->shortest_s = INFINITY;
+  for (guint i = 0; i < kernels->len; i++) {
+    const kernel *k = &g_array_index(kernels, kernel, i);
+    double error = fabs(kernel_seconds(k, device, op, precision, &fit->efficiency) / k->seconds - 1);
+    g_array_append_val(errors, error);
+    fit->shortest_s = fmin(fit->shortest_s, k->seconds);
+    fit->longest_s = fmax(fit->longest_s, k->seconds);
+  }
+  g_array_sort(errors, quantile_by_value);
+  fit->median = g_array_index(errors, double, errors->len / 2);
+  fit->p90 = g_array_index(errors, double, errors->len * 9 / 10);
+}
+
+kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
+                          tw_precision precision)
+{
+  const kernel *one = &g_array_index(kernels, kernel, 0);
   int parameters = parameters_of[op];
-  if (op == TW_OP_EXPERTS && g_array_index(kernels, kernel, 0).copied > 0)
-    parameters = COMPUTE | LAUNCH | COPIES | PASSED;
-  problem p = {kernels, device, op, parameters, precision, wider, limits};
+  if (one->depth > 0) /* known of each kernel */
+    parameters |= CHAIN | (op == TW_OP_LINEAR ? PASSED : op == TW_OP_ATTENTION_DECODE ? NEAR : 0);
+  if (one->copied > 0)
+    parameters = COMPUTE | LAUNCH | COPIES | PASSED | CHAIN | PER_EXPERT;
+  problem p = {kernels, device, op, parameters, precision};
   size_t unknowns = 1;
   for (int bit = COMPUTE; bit < BEYOND; bit *= 2)
-    unknowns += (parameters & bit) != 0;
+    unknowns += (parameters & bit) == 0 ? 0 : bit == NEAR ? 2 : 1;
   gsl_multifit_nlinear_fdf function = {.f = residuals, .n = kernels->len, .p = unknowns, .params = &p};
   gsl_multifit_nlinear_parameters options = gsl_multifit_nlinear_default_parameters();
   gsl_multifit_nlinear_workspace *work =
@@ -109,26 +122,20 @@ kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_
   gsl_vector_set_all(start, 0.8);
   if (op == TW_OP_ATTENTION_DECODE)
     gsl_vector_set(start, 1, -1); /* under the other roof, compute would not show */
+  if ((parameters & NEAR) != 0) { /* and where all bytes are near, nothing of the others */
+    gsl_vector_set(start, 0, 2);
+    gsl_vector_set(start, unknowns - 2, 0);
+    gsl_vector_set(start, unknowns - 1, 1);
+  }
   gsl_multifit_nlinear_init(start, &function, work);
   int info = 0;
   gsl_multifit_nlinear_driver(100, 1e-6, 1e-6, 1e-6, NULL, NULL, &info, work);
-  kernel_fit fit = {.efficiency = efficiency_of(&p, gsl_multifit_nlinear_position(work)),
-                    .kernels = kernels->len,
-                    .shortest_s = INFINITY};
+  kernel_fit fit = {.efficiency = efficiency_of(&p, gsl_multifit_nlinear_position(work))};
   gsl_vector_free(start);
   gsl_multifit_nlinear_free(work);
+  if (fit.efficiency.near_memory > 0.99 * fit.efficiency.memory) /* there is no ramp */
+    fit.efficiency.near_memory = fit.efficiency.ramp_s = 0;
 
-  g_autoptr(GArray) errors = g_array_new(FALSE, FALSE, sizeof(double));
-  for (guint i = 0; i < kernels->len; i++) {
-    const kernel *k = &g_array_index(kernels, kernel, i);
-    double error = fabs(kernel_seconds(k, device, op, precision, &fit.efficiency) / k->seconds - 1);
-    g_array_append_val(errors, error);
-    fit.shortest_s = fmin(fit.shortest_s, k->seconds);
-    fit.longest_s = fmax(fit.longest_s, k->seconds);
-  }
-  g_array_sort(errors, quantile_by_value);
-  keep_monotone(&p, &fit.efficiency);
-  fit.median = g_array_index(errors, double, errors->len / 2);
-  fit.p90 = g_array_index(errors, double, errors->len * 9 / 10);
+  kernel_fit_judge(&fit, kernels, device, op, precision);
   return fit;
 }

@@ -15,9 +15,11 @@ typedef struct kernel_fit {
 } kernel_fit;
 
 /* `kernels` hold at least KERNEL_FIT_LEAST of `op` in `precision`. */
-/* `limits`: of the same kernels in the format `wider`, which must not be faster
- * than this one: what is, is set to the wider format's after the fit. NULL: none. */
 kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
-                          tw_precision precision, tw_precision wider, const tw_efficiency *limits);
+                          tw_precision precision);
+
+/* Sets the errors, the number and the range of `kernels` by what fit->efficiency says of them. */
+void kernel_fit_judge(kernel_fit *fit, const GArray *kernels, const tw_device *device, tw_op_class op,
+                      tw_precision precision);
 
 #endif

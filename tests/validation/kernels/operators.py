@@ -2,30 +2,36 @@
 that are there: aiconfigurator's CSV files (Apache-2.0, not shipped), whose latencies are milliseconds.
 
     operators.py KERNELS PREFIX DEVICE.xml             prints how far the device's rows are off, by operator and phase
-    operators.py KERNELS PREFIX DEVICE.xml --fit       prints rows fitted to the files, with their errors
+    operators.py KERNELS PREFIX DEVICE.xml --fit       fits them anew, and writes them into the file
 
 Names such as dsa-prefill behind these say which operators.
 
 PREFIX is how the files of a device begin, such as b200_sxm. A module holds the projections too: they are taken by the
 device's <efficiency op="linear"> rows, as the simulator takes them (sim/steptime/step_layers.c), and the rest is the
-operator's. Fits minimize the mean absolute logarithm of predicted over measured time, by Nelder and Mead's simplex;
-prompts that are attended to densely are fitted by themselves. Errors are of the modules that were not fitted to.
-"""
+operator's. Fits minimize the mean absolute logarithm of predicted over measured time over half of the modules, by Nelder
+and Mead's simplex; prompts that are attended to densely are fitted by themselves. The errors in the file are of the other
+half; those that are printed, of all."""
 
 import collections
 import csv
 import glob
 import gzip
+import itertools
 import math
 import random
 import re
 import sys
+import textwrap
+
+import numpy
+from scipy.optimize import minimize
 
 kernels, prefix, device_file = sys.argv[1:4]
 FIT = "--fit" in sys.argv
 ONLY = [a for a in sys.argv[4:] if not a.startswith("--")]  # such as dsa-prefill; all if empty
-MOST_ROWS, FITTED_ROWS, MOST_TOKENS, ROUNDS, STARTS = 5000, 900, 131072, 1200, 4
+MOST_ROWS, LEAST, MOST_TOKENS, ROUNDS, STARTS = 5000, 50, 131072, 1200, 4
 WHOLE_TOKENS = LONG_CONTEXT = 131072  # as in platforms/reader/device.h
+GRAPH_TOKENS = 256  # larger batches of decodes were measured without CUDA graphs
 
 # Shapes of the models in the files; heads are those of the file's row.
 V32 = dict(hidden=7168, q=1536, kv=512, nope=128, rope=64, v=128, index_heads=64)
@@ -63,15 +69,17 @@ class Device:
                 if "precision" not in a:
                     self.dense = float(a["compute-peak"]), float(a.get("softmax", 0))
             elif a["op"] == "linear":
-                self.linear[a.get("precision", "bf16")] = (float(a.get("compute-peak", 1)), float(a["memory"]),
-                                                           seconds(a["launch"]))
+                self.linear[a.get("precision", "bf16")] = (
+                    float(a.get("compute-peak", 1)), float(a["memory"]), seconds(a["launch"]),
+                    seconds(a.get("chain", "0s")), float(a.get("token-bytes", 2)))
 
     def products_s(self, precision, params, products, tokens, numbers):
-        compute, memory, launch = self.linear.get(precision, self.linear["bf16"])
+        compute, memory, launch, chain, row_bytes = self.linear.get(precision, self.linear["bf16"])
         rate = self.flops["fp8" if precision.startswith("fp8") else precision] * compute
         weights = params * (1 if precision.startswith("fp8") else 2)
-        c, m = 2 * params * tokens / rate, weights / (self.bandwidth * memory)
-        return products * launch + (c**4 + m**4) ** 0.25 + 2 * numbers * tokens / (self.bandwidth * memory)
+        depth = numbers / 2  # about what the products sum over
+        c, m = 2 * params * tokens / rate, weights / (self.bandwidth * memory) + chain * depth
+        return products * launch + (c**4 + m**4) ** 0.25 + row_bytes * numbers * tokens / (self.bandwidth * memory)
 
 
 def rows_of(pattern):
@@ -149,30 +157,30 @@ def recurrences(kind, phase):
                    flops=6 * values * k_dim * v_dim, state=values * k_dim * v_dim * 4 + 6 * (2 * keys + values) * k_dim)
 
 
-DECODE = ("launch", "per-head", "per-item", "per-item-head", "chain", "memory", "index-launch", "index-chain",
+DECODE = ("host", "block-host", "launch", "per-head", "per-item", "per-item-head", "chain", "memory", "index-launch", "index-chain",
           "index-memory", "choose-launch")
 PREFILL = ("host", "block-host", "index-host", "long-host", "long-per-seq", "launch", "per-item", "per-item-head",
            "per-chosen", "compute", "index-per-item", "index-chain", "index-per-key", "index-spread", "index-compute")
 RECURRENCE = ("launch", "chain", "memory", "compute")
 UPDATE = ("launch", "per-item", "memory")
-WHOLE = ("whole-host", "block-host", "whole-expand", "whole-per-item-head")
-START = {DECODE: (30e-6, 1e-7, 1e-7, 2e-9, 1e-9, 0.5, 20e-6, 3e-10, 0.3, 20e-6),
+WHOLE = ("whole-host", "whole-expand", "whole-per-item-head")
+START = {DECODE: (300e-6, 60e-6, 30e-6, 1e-7, 1e-7, 2e-9, 1e-9, 0.5, 20e-6, 3e-10, 0.3, 20e-6),
          PREFILL: (400e-6, 60e-6, 300e-6, 400e-6, 30e-6, 50e-6, 5e-8, 1e-9, 1e-11, 0.3, 3e-8, 1e-9, 1e-10, 1e-13, 0.25),
          RECURRENCE: (30e-6, 2e-8, 0.2, 0.02), UPDATE: (6e-6, 1e-8, 0.6),
-         WHOLE: (500e-6, 75e-6, 1e-9, 3e-10)}
+         WHOLE: (500e-6, 1e-9, 3e-10)}
 
 
 def predict(device, words, p, m):
+    """Seconds of modules, whose terms are arrays."""
     p = dict(zip(words, p)) if not isinstance(p, dict) else p
     h, n = m.get("heads"), m["items"]
     if words is DECODE:
         t = (m["projections"] + p["launch"] + p["per-head"] * h + p["per-item"] * n + p["per-item-head"] * n * h +
-             p["chain"] * m["chosen"] + n * m["chosen"] * m["entry"] / (device.bandwidth * p["memory"]))
-        if m["indexed"]:
-            t += (p["index-launch"] + p["index-chain"] * m["scored"] +
-                  n * m["scored"] * m["key"] / (device.bandwidth * p["index-memory"]) +
-                  (p["choose-launch"] if m["context"] > m["cap"] else 0))
-        return t
+             p["chain"] * m["chosen"] + n * m["chosen"] * m["entry"] / (device.bandwidth * p["memory"]) +
+             m["indexed"] * (p["index-launch"] + p["index-chain"] * m["scored"] +
+                             n * m["scored"] * m["key"] / (device.bandwidth * p["index-memory"]) +
+                             (m["context"] > m["cap"]) * p["choose-launch"]))
+        return numpy.where(n > GRAPH_TOKENS, numpy.maximum(p["host"] + m["blocks"] * p["block-host"], t), t)
     if words in (RECURRENCE, UPDATE):
         t = p["launch"] + 2 * m["state"] * m["seqs"] / (device.bandwidth * p["memory"])
         if words is UPDATE:
@@ -181,66 +189,57 @@ def predict(device, words, p, m):
     if words is WHOLE:
         share, softmax = device.dense
         dense_s = m["dense_pairs"] * h * (m["dense_flops"] + 4 * softmax) / (device.flops["bf16"] * share)
-        return max(p["whole-host"] + m["blocks"] * p["block-host"], m["projections"] + dense_s +
-                   h * (p["whole-per-item-head"] * n + p["whole-expand"] * m["earlier"]))
-    host = p["host"] + m["blocks"] * p["block-host"]
+        return numpy.maximum(p["whole-host"] + m["blocks"] * p["block-host"], m["projections"] + dense_s +
+                             h * (p["whole-per-item-head"] * n + p["whole-expand"] * m["earlier"]))
+    long = m["context"] > LONG_CONTEXT
+    host = (p["host"] + m["blocks"] * p["block-host"] + m["indexed"] * p["index-host"] +
+            long * (p["long-host"] + m["seqs"] * p["long-per-seq"]))
     t = (p["launch"] + p["per-item"] * n + p["per-item-head"] * n * h + p["per-chosen"] * m["chosen"] +
-         m["chosen"] * m["flops"] / (device.flops["bf16"] * p["compute"]))
-    if m["indexed"]:
-        host += p["index-host"]
-        t += (p["index-per-item"] * n + m["scored"] * m["index_flops"] / (device.flops["fp8"] * p["index-compute"]) +
-              m["keys"] * m["context"] * (p["index-chain"] + m["seqs"] * p["index-per-key"] +
-                                          n * (m["seqs"] - 1) * p["index-spread"]))
-    if m["context"] > LONG_CONTEXT:
-        host += p["long-host"] + m["seqs"] * p["long-per-seq"]
-    return max(host, m["projections"] + t)
+         m["chosen"] * m["flops"] / (device.flops["bf16"] * p["compute"]) +
+         m["indexed"] * (p["index-per-item"] * n +
+                         m["scored"] * m["index_flops"] / (device.flops["fp8"] * p["index-compute"]) +
+                         m["keys"] * m["context"] * (p["index-chain"] + m["seqs"] * p["index-per-key"] +
+                                                     n * (m["seqs"] - 1) * p["index-spread"])))
+    return numpy.maximum(host, m["projections"] + t)
+
+
+def arrays(modules):
+    """The terms of modules that one set of constants describes, kind of module by kind."""
+    groups = {}
+    for m, words in modules:
+        groups.setdefault(words, []).append(m)
+    return {words: {key: numpy.array([m[key] for m in of], float) for key in of[0] if key != "kv"}
+            for words, of in groups.items()}
 
 
 def error(device, rows, modules):
-    off = sorted(abs(predict(device, w, rows[w], m) / m["measured"] - 1) for m, w in modules)
-    return f"{len(off)} modules, error: median {100 * off[len(off) // 2]:.1f} %, 90th percentile " \
-           f"{100 * off[int(0.9 * len(off))]:.1f} %"
-
-
-def simplex(loss, start, rounds):
-    n = len(start)
-    points = [list(start)] + [[v + (0.5 if i == k else 0) for i, v in enumerate(start)] for k in range(n)]
-    values = [loss(x) for x in points]
-    for _ in range(rounds):
-        order = sorted(range(n + 1), key=values.__getitem__)
-        points, values = [points[i] for i in order], [values[i] for i in order]
-        middle = [sum(x[i] for x in points[:-1]) / n for i in range(n)]
-
-        def along(factor):
-            x = [m + factor * (w - m) for m, w in zip(middle, points[-1])]
-            return loss(x), x
-
-        best = min(along(-1), along(-2) if along(-1)[0] < values[0] else along(0.5))
-        if best[0] < values[-1]:
-            values[-1], points[-1] = best
-        else:
-            points = [[(a + b) / 2 for a, b in zip(x, points[0])] for x in points]
-            values = [loss(x) for x in points]
-    return points[values.index(min(values))]
+    off = [abs(predict(device, w, rows[w], m) / m["measured"] - 1) for w, m in arrays(modules).items()]
+    off = numpy.concatenate(off)
+    return f"median {100 * numpy.median(off):.1f} %, 90th percentile {100 * numpy.quantile(off, 0.9):.1f} %"
 
 
 def is_share(word):
     return word.endswith(("memory", "compute"))
 
 
-def fit(device, words, modules):
+def fit(device, words, m, shipped, block_host):
+    """The constants by which modules are off least: from what ships, and from a start that knows nothing."""
     def parameters(x):
-        return {w: min(math.exp(max(v, -60)), 1) if is_share(w) else math.exp(min(max(v, -60), 0))
-                for w, v in zip(words, x)}
+        p = {w: min(math.exp(max(v, -60)), 1) if is_share(w) else math.exp(min(max(v, -60), 0))
+             for w, v in zip(words, x)}
+        return p | ({} if block_host is None else {"block-host": block_host})
 
     def loss(x):
-        p = parameters(x)
-        return sum(abs(math.log(predict(device, words, p, m) / m["measured"])) for m in modules) / len(modules)
+        return numpy.mean(abs(numpy.log(predict(device, words, parameters(x), m) / m["measured"])))
 
-    x = [math.log(v) for v in START[words]]
-    for _ in range(STARTS):
-        x = simplex(loss, x, ROUNDS)
-    return parameters(x)
+    found = []
+    for start in [START[words]] + ([[max(shipped.get(w, 0), 1e-13) for w in words]] if shipped else []):
+        x = numpy.log(start)
+        for _ in range(STARTS):
+            x = minimize(loss, x, method="Nelder-Mead",
+                         options={"maxiter": ROUNDS, "maxfev": 2 * ROUNDS, "adaptive": True}).x
+        found.append((loss(x), list(x)))
+    return parameters(min(found)[1])
 
 
 def words_of(kind, phase, m):
@@ -260,36 +259,75 @@ def text_of(word, value):
     return f'{word}="{value:.4g}"' if is_share(word) else f'{word}="{value * 1e9:.4g}ns"'
 
 
+def version(kind, phase):
+    path = glob.glob(f"{kernels}/{prefix}{KINDS[kind].format('generation' if phase == 'decode' else 'context')}")[0]
+    return re.search(r"sglang_([\d.]+)_", path)[1]
+
+
+def fitted_rows(device, modules, shipped):
+    """Constants by their words. What quantizes blocks is the same host in both kinds of prompts."""
+    terms, rows = arrays(modules), {}
+    for words in sorted(terms, key=len, reverse=True):
+        rows[words] = fit(device, words, terms[words], shipped, rows.get(PREFILL, {}).get("block-host"))
+    return rows
+
+
+def constants(row):
+    return {w: float(row.get(w, 1)) if is_share(w) else seconds(row.get(w, "0s")) for words in START for w in words}
+
+
+def element(device, kind, phase, kv, modules, shipped):
+    """The row that is fitted to every second module, with its errors on the others; few modules are all fitted to."""
+    few = len(modules) < 2 * LEAST
+    to, of = (modules, modules) if few else (modules[::2], modules[1::2])
+    rows = fitted_rows(device, to, constants(shipped) if shipped else None)
+    values = {w: v for words in rows for w, v in rows[words].items() if v > 5e-13 and not (is_share(w) and v > 0.9999)}
+    values.setdefault("memory", 1)
+    attributes = [f'{key}="{value}"' for key, value in (("kind", kind), ("phase", phase)) + (
+        () if kind in LINEAR else (("kv", kv),) if kind in ("dsa", "block-sparse") else ())]
+    attributes += [text_of(w, v) for w, v in values.items()]
+    attributes += ['index-skipped="true"'] if kind == "dsa" and phase == "prefill" else []
+    source = (f'source="aiconfigurator module measurements (Apache-2.0), {prefix}, SGLang {version(kind, phase)}: '
+              f'{len(to)} modules, error{"" if few else f" of {len(of)} others"}: {error(device, rows, of)}; '
+              f'tests/validation/kernels/operators.py"/>')
+    text = textwrap.fill(" ".join(attributes), 118, initial_indent="  <operator ", subsequent_indent=" " * 12,
+                         break_on_hyphens=False)
+    return f"{text}\n{' ' * 12}{source}\n"
+
+
+def put(text, kind, phase, kv, row):
+    """The text of a device file with a row in the place of the one that it had."""
+    old = [e for e in re.findall(r" *<operator [^>]*/>\n", text)
+           if f'kind="{kind}" phase="{phase}"' in e and (f'kv="{kv}"' in e or " kv=" not in e)]
+    return text.replace(old[0], row) if old else text.replace("</device>", row + "</device>")
+
+
 def main():
     device = Device(device_file)
-    for kind in KINDS:
-        for phase in ("decode", "prefill"):
-            if ONLY and f"{kind}-{phase}" not in ONLY:
-                continue
-            groups = collections.defaultdict(list)
-            for m in modules_of(device, kind, phase):
-                if m["items"] <= MOST_TOKENS:
-                    groups[m["kv"]].append((m, words_of(kind, phase, m)))
-            for kv, modules in sorted(groups.items()):
-                random.Random(2).shuffle(modules)
-                modules = modules[:MOST_ROWS]
-                all_words = sorted({w for _, w in modules}, reverse=True, key=len)
-                if FIT:
-                    fitted = {w: [m for m, of in modules[:2 * FITTED_ROWS] if of is w][:FITTED_ROWS] for w in all_words}
-                    rows = {w: fit(device, w, fitted[w]) for w in all_words}
-                    text = " ".join(text_of(w, v) for words in all_words for w, v in rows[words].items()
-                                    if v > 1e-14 and (w != "block-host" or words is PREFILL or PREFILL not in rows))
-                    held = modules[2 * FITTED_ROWS:] or modules
-                    print(f'<operator kind="{kind}" phase="{phase}" kv="{kv}" {text}\n'
-                          f'          source="aiconfigurator (Apache-2.0), {prefix}: {error(device, rows, held)}"/>',
-                          flush=True)
-                elif (kind, phase, kv) in device.operators:
-                    row = device.operators[kind, phase, kv]
-                    p = {w: float(row.get(w, 1)) if is_share(w) else seconds(row.get(w, "0s"))
-                         for words in all_words for w in words}
-                    print(f"{kind}, {phase}, KV in {kv}: {error(device, dict.fromkeys(all_words, p), modules)}")
-                else:
-                    print(f"{kind}, {phase}, KV in {kv}: the device has no row")
+    for kind, phase in itertools.product(KINDS, ("decode", "prefill")):
+        if ONLY and f"{kind}-{phase}" not in ONLY:
+            continue
+        groups = collections.defaultdict(list)
+        for m in modules_of(device, kind, phase):
+            if m["items"] <= MOST_TOKENS:
+                groups[m["kv"]].append((m, words_of(kind, phase, m)))
+        for kv, modules in sorted(groups.items()):
+            random.Random(2).shuffle(modules)
+            modules = modules[:MOST_ROWS]
+            shipped = device.operators.get((kind, phase, kv))
+            if FIT:
+                row = element(device, kind, phase, kv, modules, shipped)
+                with open(device_file, encoding="utf-8") as file:
+                    text = put(file.read(), kind, phase, kv, row)
+                with open(device_file, "w", encoding="utf-8") as file:
+                    file.write(text)
+                shipped = dict(re.findall(r'([\w-]+)="([^"]*)"', row))
+            if shipped:
+                rows = dict.fromkeys(START, constants(shipped))
+                print(f"{kind}, {phase}, KV in {kv}: {len(modules)} modules, error: {error(device, rows, modules)}",
+                      flush=True)
+            else:
+                print(f"{kind}, {phase}, KV in {kv}: the device has no row")
 
 
 if __name__ == "__main__":
