@@ -56,10 +56,21 @@ function makeClassTable(slos) {
 
 // ---- Where time went ----
 
+/** Shares of an interval that cannot be below nothing: what an iteration over the fabric took before it ended, its engine
+ * counts as the fabric's, and puts it right as it ends, in the next interval. What is left over 100 % goes with it. */
+function settleShares(all) {
+  for (let i = 0; i < (all[0]?.mean.length ?? 0); i++) {
+    const above = all.reduce((sum, { mean }) => sum + Math.max(0, mean[i] || 0), 0);
+    const whole = all.reduce((sum, { mean }) => sum + (mean[i] || 0), 0);
+    if (above > whole) for (const { mean } of all) mean[i] = (Math.max(0, mean[i]) * whole) / above;
+  }
+  return all;
+}
+
 /** The shares of a pool's time over the run, the largest ones and the rest. */
 function addShares(body, id, table) {
-  const shares = Object.keys(table.columns).filter((name) => name.startsWith("time_"))
-    .map((name) => ({ name: classNames[name.slice(5)] ?? name, mean: unpack(table.columns[name].mean) }))
+  const shares = settleShares(Object.keys(table.columns).filter((name) => name.startsWith("time_"))
+    .map((name) => ({ name: classNames[name.slice(5)] ?? name, mean: unpack(table.columns[name].mean) })))
     .map((series) => ({ ...series, sum: series.mean.reduce((all, value) => all + (Number.isNaN(value) ? 0 : value), 0) })).sort((a, b) => b.sum - a.sum);
   const rest = shares.slice(5);
   const series = shares.slice(0, 5);
