@@ -138,9 +138,11 @@ static void latents_are_expanded_where_all_are_chosen(void **state)
       4 * (128 * (o->whole_per_item_head_s * 6400 + o->whole_expand_s * 64 * 1900) + pairs * flops / rate),
       1e-9);
   attention_of(state, MODEL(DSA), "b200-sxm", &many, &time);
-  double chosen =
-      70 * (100 * 1900.0 + 5050) * 128 * 2 * (512 + 64 + 512) / (device->flops[TW_BF16] * o->compute);
-  assert_near(time.first, 4 * (o->launch_s + o->per_item_s * 7000 + chosen), 1e-9);
+  double tokens = 70 * (100 * 1900.0 + 5050),
+         chosen =
+             tokens * (o->per_chosen_s + 128 * 2 * (512 + 64 + 512) / (device->flops[TW_BF16] * o->compute));
+  double items = 7000 * (o->per_item_s + 128 * o->per_item_head_s);
+  assert_near(time.first, 4 * (o->launch_s + items + chosen), 1e-9);
 }
 
 /* Of as many new tokens and as many pairs in two sequences, the scores are a matrix twice as wide. */

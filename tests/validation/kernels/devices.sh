@@ -52,6 +52,11 @@ files() { # GPU NAME TP
   model=qwen3-30b-a3b $(files RTXPRO6000 $qwen30 1) $(files RTXPRO6000 $qwen30 2) \
   tp=1 experts="$v/RTXPRO6000_${qwen30}_tp1_moe.csv"
 
+# Attention of the newer kinds, beside the products that were fitted above.
+for d in h200_sxm b200_sxm b300_sxm; do
+  "$(dirname "$0")/operators.py" "$k" $d "$devices/$(echo $d | tr _ -).xml" --fit
+done
+
 # What was not measured is taken over from the nearest relative.
 take_over() { # FROM TO [--as SLOW FAST] OP...
   from=$1 to=$2 && shift 2
@@ -69,3 +74,6 @@ take_over rtx-pro-6000 rtx-4090 experts
 take_over h200-sxm h200-nvl linear experts attention-prefill attention-decode head activations
 take_over h200-sxm h20 linear experts attention-prefill attention-decode head activations
 take_over b300-sxm gb300 --as b200-sxm gb200 linear experts attention-prefill attention-decode head activations
+take_over h200-sxm h100-sxm operator
+take_over b200-sxm gb200 operator
+take_over b300-sxm gb300 operator

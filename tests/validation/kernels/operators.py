@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """Fits the <operator> rows of a device to measured modules of sparse, compressed and linear attention, or judges rows
 that are there: aiconfigurator's CSV files (Apache-2.0, not shipped), whose latencies are milliseconds.
 
@@ -256,7 +257,9 @@ def modules_of(device, kind, phase):
 
 
 def text_of(word, value):
-    return f'{word}="{value:.4g}"' if is_share(word) else f'{word}="{value * 1e9:.4g}ns"'
+    if is_share(word):
+        return f'{word}="{value:.4g}"'
+    return f'{word}="{value * 1e6:.4g}us"' if value > 1e-6 else f'{word}="{value * 1e9:.4g}ns"'
 
 
 def version(kind, phase):
@@ -281,7 +284,7 @@ def element(device, kind, phase, kv, modules, shipped):
     few = len(modules) < 2 * LEAST
     to, of = (modules, modules) if few else (modules[::2], modules[1::2])
     rows = fitted_rows(device, to, constants(shipped) if shipped else None)
-    values = {w: v for words in rows for w, v in rows[words].items() if v > 5e-13 and not (is_share(w) and v > 0.9999)}
+    values = {w: v for words in rows for w, v in rows[words].items() if v > 1e-15 and not (is_share(w) and v > 0.9999)}
     values.setdefault("memory", 1)
     attributes = [f'{key}="{value}"' for key, value in (("kind", kind), ("phase", phase)) + (
         () if kind in LINEAR else (("kv", kv),) if kind in ("dsa", "block-sparse") else ())]

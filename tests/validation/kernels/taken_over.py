@@ -3,7 +3,7 @@
 
     taken_over.py FROM.xml TO.xml [--as SLOW.xml FAST.xml] OP...
 
-Shares of peaks are taken over as such. With --as, rates are: those of FROM, times what the kernels of FAST, a relative of TO, were
+OP "operator": all <operator> elements. Shares of peaks are taken over as such. With --as, rates are: those of FROM, times what the kernels of FAST, a relative of TO, were
 measured to be faster than those of SLOW, one of FROM."""
 import re
 import sys
@@ -23,6 +23,8 @@ class Device:
 
     def elements(self, op):
         """By precision, None for all that have no row."""
+        if op == "operator":
+            return dict(enumerate(re.findall(r" *<operator [^>]*/>\n", self.text)))
         found = re.findall(rf' *<efficiency op="{op}"[^>]*/>\n', self.text)
         return {(re.search(r' precision="([\w-]+)"', e) or [0, None])[1]: e for e in found}
 
