@@ -55,7 +55,7 @@ static void check_scenario(const char *path, const check_values *values, tw_faul
     g_autofree char *plan = tw_scenario_plan_text(world->sites[i].scenario);
     printf("\n%s", plan);
   }
-  const tw_scenario *scenario = world->sites[0].scenario; /* all sites share the workload */
+  const tw_scenario *scenario = tw_world_first(world)->scenario; /* all sites share the workload */
   if (scenario->trace_file != NULL)
     check_trace(scenario->trace_file,
                 scenario->trace_format >= 0

@@ -150,7 +150,7 @@ static gboolean read_target(const char *path, const search_values *values, targe
                         tw_faults_get(faults, tw_faults_count(faults) - 1));
     return FALSE;
   }
-  const tw_scenario *scenario = world->sites[0].scenario; /* all sites share the SLOs */
+  const tw_scenario *scenario = tw_world_first(world)->scenario; /* all sites share the SLOs */
   if (values->requirements == NULL && !tw_slo_asks(&scenario->slo) &&
       (scenario->class_slos == NULL || scenario->class_slos->len == 0))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, path, 0,

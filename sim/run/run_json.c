@@ -204,7 +204,7 @@ static void append_named(json_t *to, json_t *from, const char *key, const tw_wor
 
 json_t *tw_run_json_of_world(const tw_world *world, const tw_stream *stream, guint tables)
 {
-  json_t *run = tw_run_json(world->sites[0].scenario, stream, tables);
+  json_t *run = tw_run_json(tw_world_first(world)->scenario, stream, tables);
   json_t *racks = json_array(), *pools = json_array(), *notes = json_array(), *sites = json_array();
   json_int_t accelerators = 0, hosts = 0;
   for (int i = 0; i < world->n_sites; i++) {

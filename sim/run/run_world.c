@@ -25,7 +25,7 @@ typedef struct branch {
 typedef struct world_run {
   const tw_world *world;
   const tw_run_options *options;
-  const tw_scenario *common; /* the first site's, of which what is shared is read */
+  const tw_scenario *common; /* of which what is shared is read */
   double until_s;            /* INFINITY: never */
   tw_stream *stream;
   tw_log *log;
@@ -128,7 +128,8 @@ static gboolean go_on(void *user, double now_s)
 {
   const world_run *run = user;
   const tw_request_totals *totals = tw_recorder_totals(run->recorder);
-  tw_progress progress = {now_s, fmax(tw_stream_progress(run->stream), now_s / run->until_s), 0};
+  double streamed = run->common->n_pools > 0 ? tw_stream_progress(run->stream) : 0;
+  tw_progress progress = {now_s, fmax(streamed, now_s / run->until_s), 0};
   for (int i = 0; i < TW_ENDING_KINDS; i++)
     progress.ended += totals->endings[i];
   gboolean sound = tw_log_failure(run->log) == NULL;
@@ -347,7 +348,7 @@ static json_t *run_locked(world_run *run, GError **error)
 
 json_t *tw_run_world(const tw_world *world, const tw_run_options *options, GError **error)
 {
-  const tw_scenario *common = world->sites[0].scenario;
+  const tw_scenario *common = tw_world_first(world)->scenario;
   if (world->plain)
     return tw_run(common, options, error);
   g_autoptr(tw_stream) stream = tw_scenario_stream(common, error);

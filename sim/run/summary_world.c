@@ -130,7 +130,7 @@ json_t *tw_summary_of_sites(const tw_world *world, tw_factory *const *factories,
                                       "queue_s", "life",   "throughput", "slo",    NULL};
   static const char *const last[] = {"utilization", "training", "fleet", "failures", "energy",
                                      "grid",        "cost",     "spent", "carbon",   NULL};
-  const tw_scenario *common = world->sites[0].scenario;
+  const tw_scenario *common = tw_world_first(world)->scenario;
   tw_metric_values v;
   tw_metric_values_clear(&v);
   double racks = 0, busy = 0;

@@ -127,7 +127,7 @@ tw_document *tw_scenario_document(const char *path, const char *const *assignmen
   return tw_faults_added(faults) == before ? g_steal_pointer(&document) : NULL;
 }
 
-/* Leaves what one of the sites has and what all share. */
+/* Leaves what one of the sites has and what all share; requests are none of its affairs where it has no engines. */
 static void keep_site(tw_document *document, int site)
 {
   static const char *const of_sites[] = {"site", "users", "wan", "global-router"};
@@ -140,6 +140,9 @@ static void keep_site(tw_document *document, int site)
       else
         tw_document_remove(document, n);
     }
+  const xmlNode *workload = tw_node_child(root, tw_workload_element.name);
+  if (workload != NULL && tw_node_child(kept, tw_pool_element.name) == NULL)
+    tw_document_remove(document, workload);
   tw_document_unwrap(document, kept);
 }
 
@@ -156,8 +159,18 @@ static void note_idle(const tw_scenario *scenario)
                         idle, all));
 }
 
-/* Reads a scenario of one site from a document that was checked; `site` is its number, -1: it is alone. */
-static tw_scenario *read_scenario(tw_document *document, int site, double utc_offset_s, tw_faults *faults)
+/* The number of a site by which its chance differs from that of others: those that serve come first, so that requests are the
+ * same wherever others stand that do not. */
+static int chance_of(const xmlNode *root, int site)
+{
+  int place[2] = {0, 0}, serves = 0;
+  for (const xmlNode *n = tw_node_child(root, "site"); n != NULL && site-- >= 0; n = tw_node_next(n, "site"))
+    place[serves = tw_node_child(n, tw_pool_element.name) != NULL]++;
+  return serves ? place[1] - 1 : place[0] - 1 + G_MAXUINT16;
+}
+
+/* Reads a scenario of one site from a document that was checked; `chance` is added to its seed, -1: it is alone. */
+static tw_scenario *read_scenario(tw_document *document, int chance, double utc_offset_s, tw_faults *faults)
 {
   guint before = tw_faults_added(faults);
   const xmlNode *root = tw_document_root(document);
@@ -165,8 +178,8 @@ static tw_scenario *read_scenario(tw_document *document, int site, double utc_of
   scenario->utc_offset_s = utc_offset_s;
   scenario->notes = g_ptr_array_new_with_free_func(g_free);
   tw_schema_read(root, &tw_scenario_element, scenario);
-  scenario->alone = site < 0;
-  scenario->seed += MAX(site, 0); /* sites do not share their chance */
+  scenario->alone = chance < 0;
+  scenario->seed += MAX(chance, 0); /* sites do not share their chance */
   tw_schema_read_child(root, &tw_platform_ref_element, scenario);
   tw_schema_read_child(root, &tw_router_element, scenario);
   tw_schema_read_child(root, &tw_admission_element, scenario);
@@ -233,8 +246,9 @@ tw_scenario *tw_scenario_load_site(const char *path, const char *const *assignme
   g_autoptr(tw_document) document = tw_scenario_document(path, assignments, faults);
   if (document == NULL)
     return NULL;
+  int chance = chance_of(tw_document_root(document), site);
   keep_site(document, site);
-  return read_scenario(document, site, utc_offset_s, faults);
+  return read_scenario(document, chance, utc_offset_s, faults);
 }
 
 void tw_scenario_free(tw_scenario *scenario)

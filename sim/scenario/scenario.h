@@ -267,8 +267,8 @@ extern const tw_element tw_platform_ref_element, tw_workload_element, tw_trace_e
 void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults);
 /* Elements that may stand on a site; `least` platforms and pools at least: 1 within <site>, 0 in a scenario, which
  * may have sites instead. */
-#define TW_SITE_CHILDREN(least)                                                                              \
-  {&tw_platform_ref_element, least, 1}, {&tw_pool_element, least, 0}, {&tw_site_job_element, 0, 0},          \
+#define TW_SITE_CHILDREN(least, pools)                                                                       \
+  {&tw_platform_ref_element, least, 1}, {&tw_pool_element, pools, 0}, {&tw_site_job_element, 0, 0},          \
       {&tw_router_element, 0, 1}, {&tw_admission_element, 0, 1}, {&tw_failures_element, 0, 1},               \
       {&tw_caps_element, 0, 1}, {&tw_grid_element, 0, 1}, {&tw_price_element, 0, 1},                         \
       {&tw_carbon_element, 0, 1}, {&tw_weather_element, 0, 1},                                               \

@@ -435,7 +435,7 @@ static const tw_attribute scenario_attributes[] = {
     {0},
 };
 static const tw_child scenario_children[] = {
-    {&tw_workload_element, 0, 1},      TW_SITE_CHILDREN(0),        {&tw_slo_element, 0, 0},
+    {&tw_workload_element, 0, 1},      TW_SITE_CHILDREN(0, 0),     {&tw_slo_element, 0, 0},
     {&tw_site_element, 0, 0},          {&tw_users_element, 0, 0},  {&tw_wan_element, 0, 0},
     {&tw_global_router_element, 0, 1}, {&tw_output_element, 0, 1}, {0},
 };
@@ -443,25 +443,36 @@ static const tw_child scenario_children[] = {
 const tw_element tw_scenario_element = {"scenario", "what is simulated", scenario_attributes,
                                         scenario_children, NULL};
 
-/* Requests go to all sites, so that rollouts are nobody's alone. */
-static void check_site_job(const xmlNode *job, tw_faults *faults)
+/* Whether the scenario or one of its sites has a child of that name. */
+static gboolean has(const xmlNode *root, const char *name)
 {
-  g_autofree char *kind = (char *)xmlGetProp((xmlNode *)job, BAD_CAST "kind");
-  if (g_strcmp0(kind, "rl") == 0)
-    tw_node_fault(job, faults, "kind=\"rl\" does not go inside of a <site>; run it in a scenario of its own");
+  gboolean any = tw_node_child(root, name) != NULL;
+  for (const xmlNode *site = tw_node_child(root, "site"); site != NULL; site = tw_node_next(site, "site"))
+    any |= tw_node_child(site, name) != NULL;
+  return any;
+}
+
+/* A site without engines has jobs. */
+static void check_purpose(const xmlNode *site, tw_faults *faults)
+{
+  if (tw_node_child(site, tw_pool_element.name) == NULL &&
+      tw_node_child(site, tw_site_job_element.name) == NULL)
+    tw_node_fault(site, faults, "<site> has neither a <pool> nor a <job>; add one of them");
 }
 
 void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
 {
-  static const tw_child here[] = {TW_SITE_CHILDREN(1), {0}};
+  static const tw_child here[] = {TW_SITE_CHILDREN(1, 1), {0}};
   static const tw_element *const between[] = {&tw_users_element, &tw_wan_element, &tw_global_router_element};
   gboolean sites = tw_node_child(node, tw_site_element.name) != NULL,
-           jobs = tw_node_child(node, tw_site_job_element.name) != NULL,
-           engines = sites || tw_node_child(node, tw_pool_element.name) != NULL,
+           jobs = has(node, tw_site_job_element.name), engines = has(node, tw_pool_element.name),
            requests = tw_node_child(node, tw_workload_element.name) != NULL;
   /* Jobs need no requests, and without these no engines; nothing else goes without. */
   if (!requests && (engines || !jobs))
     tw_node_fault(node, faults, "<scenario> lacks a <workload>: %s", tw_workload_element.help);
+  if (sites && requests && !engines)
+    tw_node_fault(node, faults,
+                  "no <site> has a <pool> that serves the <workload>; add one, or leave this out");
   for (const tw_child *row = here; row->element != NULL; row++) {
     const xmlNode *child = tw_node_child(node, row->element->name);
     if (sites && child != NULL)
@@ -472,8 +483,7 @@ void tw_scenario_check_sites(const xmlNode *node, tw_faults *faults)
       tw_node_fault(node, faults, "<scenario> lacks a <%s>: %s", row->element->name, row->element->help);
   }
   for (const xmlNode *site = tw_node_child(node, "site"); site != NULL; site = tw_node_next(site, "site"))
-    for (const xmlNode *job = tw_node_child(site, "job"); job != NULL; job = tw_node_next(job, "job"))
-      check_site_job(job, faults);
+    check_purpose(site, faults);
   for (guint i = 0; i < G_N_ELEMENTS(between) && !sites; i++) {
     const xmlNode *child = tw_node_child(node, between[i]->name);
     if (child != NULL)

@@ -44,7 +44,7 @@ static gboolean check_site(const xmlNode *node, const void *target, tw_faults *f
                 site->name);
   return FALSE;
 }
-static const tw_child site_children[] = {TW_SITE_CHILDREN(1), {0}};
+static const tw_child site_children[] = {TW_SITE_CHILDREN(1, 0), {0}};
 const tw_element tw_site_element = {"site", "one of several sites, with all that stands on it",
                                     site_attributes, site_children, check_site};
 
@@ -154,6 +154,7 @@ static void read_sites(tw_world *world, const xmlNode *root, tw_faults *faults)
     if (site_of(world, site.name) >= 0)
       tw_node_fault(n, faults, "two sites are called \"%s\"; give each its own name", site.name);
     site.region_index = region_of(world, site.region);
+    site.serves = tw_node_child(n, tw_pool_element.name) != NULL;
     world->sites = g_renew(tw_world_site, world->sites, (gsize)world->n_sites + 1);
     world->sites[world->n_sites++] = site;
   }
@@ -203,11 +204,19 @@ const tw_wan *tw_world_way(const tw_world *world, int from, int to)
   return &world->ways[from * world->n_regions + to];
 }
 
+const tw_world_site *tw_world_first(const tw_world *world)
+{
+  int first = 0;
+  while (first < world->n_sites && !world->sites[first].serves)
+    first++;
+  return &world->sites[first < world->n_sites ? first : 0];
+}
+
 gboolean tw_world_allows(const tw_world *world, int users, int site)
 {
   const tw_users *who = &g_array_index(world->users, tw_users, users);
   int region = world->sites[site].region_index;
-  return isfinite(tw_world_way(world, who->region_index, region)->latency_s) &&
+  return world->sites[site].serves && isfinite(tw_world_way(world, who->region_index, region)->latency_s) &&
          (!who->stays || region == who->region_index);
 }
 
@@ -280,13 +289,14 @@ static void check_home(const tw_world *world, int index, const xmlNode *node, tw
     tw_node_fault(node, faults, "home=\"%s\": there is no such site; %s", users->home, right);
   else if (!tw_world_allows(world, index, home))
     tw_node_fault(node, faults, "home=\"%s\" %s; name another site", users->home,
-                  users->stays ? "is not in the region in which they stay"
-                               : "is joined to their region by no <wan>");
+                  !world->sites[home].serves ? "serves no requests"
+                  : users->stays             ? "is not in the region in which they stay"
+                                             : "is joined to their region by no <wan>");
   else
     users->home_site = home;
 }
 
-/* Reads users by class in the order of their elements, then those of no class; these live at the first site if
+/* Reads users by class in the order of their elements, then those of no class; these live at the first site that serves if
  * nothing is said of them. */
 static void read_users(tw_world *world, const xmlNode *root, GPtrArray *nodes, tw_faults *faults)
 {
@@ -315,8 +325,8 @@ static void read_users(tw_world *world, const xmlNode *root, GPtrArray *nodes, t
     }
   }
   if (others_node == NULL)
-    others =
-        (tw_users){.region = g_strdup(world->sites[0].region), .region_index = world->sites[0].region_index};
+    others = (tw_users){.region = g_strdup(tw_world_first(world)->region),
+                        .region_index = tw_world_first(world)->region_index};
   g_array_append_val(world->users, others);
   g_ptr_array_add(nodes, (gpointer)(others_node != NULL ? others_node : root));
 }
@@ -329,7 +339,8 @@ static void read_world(tw_world *world, const xmlNode *root, GPtrArray *users, t
   read_wans(world, root, faults);
   if (tw_faults_count(faults) == 0)
     make_ways(world);
-  for (guint i = 0; tw_faults_count(faults) == 0 && i < world->users->len; i++)
+  for (guint i = 0; tw_faults_count(faults) == 0 && i < world->users->len && tw_world_first(world)->serves;
+       i++)
     check_home(world, (int)i, users->pdata[i], faults);
 }
 
@@ -365,7 +376,7 @@ static tw_world *load_plain(const char *path, const char *const *assignments, tw
   world->name = g_strdup(scenario->name);
   world->sites = g_new0(tw_world_site, 1);
   world->n_sites = 1;
-  world->sites[0] = (tw_world_site){.guests = G_MININT64, .scenario = scenario};
+  world->sites[0] = (tw_world_site){.guests = G_MININT64, .scenario = scenario, .serves = TRUE};
   world->canonical = g_strdup(scenario->canonical);
   world->resolved = g_strdup(scenario->resolved);
   list_files(world);
@@ -399,7 +410,7 @@ static void note_ways(tw_world *world)
     for (int s = 0; s < world->n_sites; s++) {
       const tw_users *who = &g_array_index(world->users, tw_users, u);
       const tw_world_site *site = &world->sites[s];
-      if (isfinite(tw_world_way(world, who->region_index, site->region_index)->latency_s))
+      if (!site->serves || isfinite(tw_world_way(world, who->region_index, site->region_index)->latency_s))
         continue;
       g_ptr_array_add(
           site->scenario->notes,
@@ -427,7 +438,7 @@ tw_world *tw_world_load(const char *path, const char *const *assignments, tw_fau
   if (tw_faults_added(faults) > before)
     return NULL;
   for (guint i = 0; i < world->users->len; i++)
-    check_class(&g_array_index(world->users, tw_users, i), world->sites[0].scenario->generator,
+    check_class(&g_array_index(world->users, tw_users, i), tw_world_first(world)->scenario->generator,
                 users->pdata[i], faults);
   tw_world_check_pools(world, root, faults);
   if (tw_faults_added(faults) > before)

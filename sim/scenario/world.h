@@ -16,6 +16,7 @@ typedef struct tw_world_site {
   gint64 guests;         /* most requests of users of other regions in flight there; G_MININT64: any number */
   tw_scenario *scenario; /* Owned. */
   int region_index;      /* in the world's regions */
+  gboolean serves;       /* it has pools; else jobs alone, and no request goes there */
 } tw_world_site;
 
 /* The requests of a class, as a source of load. */
@@ -69,9 +70,11 @@ tw_world *tw_world_load(const char *path, const char *const *assignments, tw_fau
 void tw_world_free(tw_world *world);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_world, tw_world_free)
 
+/* The first site that serves requests, or else the first: what all sites share is read of its scenario. */
+const tw_world_site *tw_world_first(const tw_world *world);
 /* The users who ask for requests of a class (NULL: of none): an index in `users`. */
 int tw_world_users_of(const tw_world *world, const char *class);
-/* Whether requests of these users may go to a site: it is reached from their region, and in it where they stay. */
+/* Whether requests of these users may go to a site: it serves, is reached from their region, and in it where they stay. */
 gboolean tw_world_allows(const tw_world *world, int users, int site);
 /* The site that sends another one the weights of its pool of that number: it has a pool of the same model and formats, and
  * is joined to it; of several the nearest for which `serves` says, for `user`, that one of its engines serves, or where

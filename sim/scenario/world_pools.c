@@ -68,7 +68,7 @@ static void check_weights(const tw_world *world, const xmlNode *root, tw_faults 
 /* A KV cache that moves is of use to the same model alone. */
 static void check_kv(const tw_world *world, const xmlNode *root, tw_faults *faults)
 {
-  const tw_pool *first = &world->sites[0].scenario->pools[0];
+  const tw_pool *first = tw_world_first(world)->scenario->pools;
   for (int i = 0; world->kv != TW_WORLD_KV_RECOMPUTE && i < world->n_sites; i++)
     for (int k = 0; k < world->sites[i].scenario->n_pools; k++) {
       const tw_pool *pool = &world->sites[i].scenario->pools[k];
@@ -85,8 +85,30 @@ static void check_kv(const tw_world *world, const xmlNode *root, tw_faults *faul
     }
 }
 
+/* Rollouts belong to the job that asks for them: one site has it, and nothing between sites counts. */
+static void check_rollouts(const tw_world *world, const xmlNode *root, tw_faults *faults)
+{
+  static const char *const between[] = {"users", "wan", "global-router"};
+  if (tw_scenario_rollouts(tw_world_first(world)->scenario) == NULL)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS(between); i++)
+    if (tw_node_child(root, between[i]) != NULL)
+      tw_node_fault(
+          tw_node_child(root, between[i]), faults,
+          "<rollouts> begin at the site of the job that asks for them, and stay there; leave <%s> out",
+          between[i]);
+  const xmlNode *node = tw_node_child(root, "site");
+  for (int i = 0; i < world->n_sites; i++, node = tw_node_next(node, "site"))
+    if (world->sites[i].serves && &world->sites[i] != tw_world_first(world))
+      tw_node_fault(node, faults,
+                    "the <rollouts> are those of site \"%s\"; leave the pools and the job of kind rl of site "
+                    "\"%s\" out",
+                    tw_world_first(world)->name, world->sites[i].name);
+}
+
 void tw_world_check_pools(const tw_world *world, const xmlNode *root, tw_faults *faults)
 {
   check_weights(world, root, faults);
   check_kv(world, root, faults);
+  check_rollouts(world, root, faults);
 }

@@ -46,6 +46,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
   tw_site *site = &factory->site;
   *site = (tw_site){.scenario = scenario,
                     .stream = stream,
+                    .rollouts = stream,
                     .recorder = recorder,
                     .network = network != NULL ? *network : (tw_network){0},
                     .power = tw_site_power_new(scenario),
@@ -102,6 +103,13 @@ gboolean tw_factory_is_sound(const tw_factory *factory)
       return TRUE;
   }
   return FALSE;
+}
+
+void tw_factory_set_rollouts(tw_factory *factory, tw_stream *source, void (*changed)(void *user), void *user)
+{
+  factory->site.rollouts = source;
+  factory->site.rollouts_changed = changed;
+  factory->site.rollouts_user = user;
 }
 
 void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user)

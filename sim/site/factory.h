@@ -42,6 +42,10 @@ gboolean tw_factory_is_sound(const tw_factory *factory);
 typedef gboolean tw_outlet(void *user, const tw_sequence *sequence, double now_s);
 void tw_factory_set_outlet(tw_factory *factory, tw_outlet *takes, void *user);
 
+/* Rollouts begin in another stream than the one that requests come by; `changed` is called as what is due of it may have
+ * changed. Borrowed. */
+void tw_factory_set_rollouts(tw_factory *factory, tw_stream *source, void (*changed)(void *user), void *user);
+
 /* The most leading tokens of a prompt whose KV an engine has that serves or drains; `bytes` gets those of one copy of
  * it. 0: none has any. */
 gint64 tw_factory_prefix(const tw_factory *factory, const tw_request *request, double now_s, double *bytes);

@@ -32,6 +32,11 @@ typedef struct tw_site {
   /* Whether somebody else takes a request that no engine here can; NULL: nobody does (tw_factory_set_outlet). */
   gboolean (*outlet)(void *user, const tw_sequence *sequence, double now_s);
   void *outlet_user;
+  /* The source of rollouts: the stream of requests, or what others take these from, who look anew when the next is due as
+   * rollouts begin, are held or end (tw_factory_set_rollouts). */
+  tw_stream *rollouts;
+  void (*rollouts_changed)(void *user);
+  void *rollouts_user;
   /* Has the weights of a pool sent here from another site (tw_factory_set_supplier). */
   void (*supplier)(void *user, int pool, double now_s);
   void *supplier_user;

@@ -1,6 +1,7 @@
 #include "platforms/input/pair_hash.h"
 #include "sim/world/exchange_private.h"
 #include "sim/world/inbox.h"
+#include "workloads/stream/rollouts.h"
 
 #include <float.h>
 #include <math.h>
@@ -289,12 +290,19 @@ static void ended(void *user, const tw_sequence *sequence, tw_ending ending, con
     deliver(exchange, t, now_s);
 }
 
+static void rollouts_changed(void *user)
+{
+  look_ahead(user, NULL); /* nothing is read of a file */
+}
+
 void tw_exchange_join(tw_exchange *exchange, int site, tw_factory *factory, tw_recorder *recorder)
 {
   office *at = &exchange->offices[site];
   at->factory = factory;
   tw_factory_set_outlet(factory, send_back, at);
   tw_factory_set_supplier(factory, supply, at);
+  if (tw_stream_has_rollouts(exchange->source))
+    tw_factory_set_rollouts(factory, exchange->source, rollouts_changed, exchange);
   tw_recorder_watch(recorder, ended, at);
 }
 

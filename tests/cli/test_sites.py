@@ -1,14 +1,12 @@
 """Several sites: one around a scenario changes nothing, two alike with the least loaded are one pool behind a way, residency
 holds on random scenarios, sums are sums, clocks and ways shift what they must, and what is wrong is said."""
-import csv
-import gzip
-import io
-import json
 import pathlib
 import random
 import subprocess
 import sys
 import tempfile
+
+from site_runs import Run, sums_are_sums
 
 PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 PLATFORM = f'<platform file="{SOURCE}/platforms/hgx-h100-1.xml"/>'
@@ -25,20 +23,6 @@ def site(name, region, inside="", attributes="", replicas=1):
 
 def scenario(inside, workload=f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>'):
     return f'<scenario name="s"><workload>{workload}</workload>{inside}<output interval="1s" audit="true"/></scenario>'
-
-
-class Run:
-    """What a run wrote."""
-
-    def __init__(self, directory):
-        self.bytes = {path.name: path.read_bytes() for path in directory.glob("*.csv.gz")}
-        self.tables = {name[:-len(".csv.gz")]: list(csv.DictReader(io.StringIO(gzip.decompress(text).decode())))
-                       for name, text in self.bytes.items()}
-        self.summary = json.loads((directory / "summary.json").read_text())
-        self.sites = {path.name: Run(path) for path in sorted(directory.iterdir()) if path.is_dir()}
-
-    def requests(self):
-        return {int(row["id"]): row for row in self.tables["requests"]}
 
 
 def call(text, *options):
@@ -99,32 +83,6 @@ def a_network_belongs_to_its_site():
     assert "network" not in world.sites["there"].summary
 
 
-def networks_are_apart():
-    """KV caches, collectives, failures and a job on fabrics of their own, whose hosts have the same names, one of them a cluster
-    whose links SimGrid names by counting: each is to the byte what it is where no other site has a fabric."""
-    apart = ('<pool id="prefill" role="prefill" model="llama-3.1-8b" tp="8" startup="1s"/>'
-             '<pool id="decode" role="decode" model="llama-3.1-8b" tp="8" startup="1s"/>'
-             '<job id="train" model="llama-3.1-8b" dp="%d" zero="3" batch="48"/>')
-    fails = '<failures><fault part="host" names="node-0" at="3s" repair="2s" detection="0.5s"/></failures>'
-    fabrics = {"x": ("hgx-h100-4", apart % 16 + fails), "y": ("hgx-h100-4", apart % 12), "z": ("fat-tree-h100-16", apart % 16)}
-    users = "".join(f'<users class="{c}" region="{c}" stays="true"/>' for c in fabrics)
-    classes = "".join(f'<class name="{c}" requests="40"><arrivals rate="12/s"/>{LENGTHS}</class>' for c in fabrics)
-
-    def world(wired):
-        sites = "".join(f'<site name="{c}" region="{c}"><platform file="{SOURCE}/platforms/{file}.xml"/>{inside}</site>'
-                        if c in wired else site(c, c) for c, (file, inside) in fabrics.items())
-        return run(scenario(sites + users, f"<generator>{classes}</generator>"), "--until", "6s")
-    together = world("xyz")
-    for c in fabrics:
-        alone = world(c).sites[c]
-        links = [{row["link"] for row in one.tables["links"]} for one in (alone, together.sites[c])]
-        assert len(links[0]) >= 4 and len(links[0]) == len(links[1]), (c, links)
-        assert min(alone.summary["network"][of] for of in ("kv_bytes", "collective_bytes")) > 0, (c, alone.summary["network"])
-        for table, text in alone.bytes.items():
-            assert table == "links.csv.gz" and c == "z" or text == together.sites[c].bytes[table], (c, table)
-    sums_are_sums(together)
-
-
 def jobs_of_sites_are_summed():
     """Each trains as where it is alone: a step of twice the batch takes twice as long, but for the optimizer."""
     def job(batch, steps):
@@ -137,8 +95,6 @@ def jobs_of_sites_are_summed():
         assert abs(sites.summary["training"][key] - of["a"][key] - of["b"][key]) <= 1e-9 * of["a"][key], key
     optimizer_s = [t["step_s"] * t["share"]["optimizer"] for t in (of["a"], of["b"])]
     assert abs((of["b"]["step_s"] - optimizer_s[1]) / (of["a"]["step_s"] - optimizer_s[0]) - 2) < 1e-6
-    refused = call(scenario(site("a", "r", job(8, 6).replace("/>", ' kind="rl"/>'))))
-    assert refused.returncode == 2 and 'kind="rl" does not go inside of a <site>' in refused.stderr, refused.stderr
 
 
 def two_alike_are_one_pool():
@@ -241,27 +197,6 @@ def jobs_and_grids_stand_on_sites():
     spent = sum(total["spent"]["joules"].values())
     assert abs(spent - total["energy"]["site_j"]) <= 1e-9 * spent
     assert abs(sum(total["spent"]["usd"].values()) - total["cost"]["usd"]) <= 1e-9 * total["cost"]["usd"]
-
-
-def sums_are_sums(world):
-    total = world.summary
-    for path in (("energy", "site_j"), ("energy", "it_j"), ("cost", "usd"), ("carbon", "g"), ("tokens", "output")):
-        parts = [s.summary.get(path[0], {}).get(path[1]) for s in world.sites.values()]
-        if None not in parts and path != ("tokens", "output"):
-            assert abs(total[path[0]][path[1]] - sum(parts)) <= 1e-9 * abs(sum(parts)), path
-    sums = {state: sum(s.summary["requests"][state] for s in world.sites.values()) for state in total["requests"]}
-    assert sums["completed"] == total["requests"]["completed"]
-    refused, moved = total["world"]["refused"], total["world"]["moved"]
-    assert sums["rejected"] + refused == total["requests"]["rejected"]
-    assert sums["failed"] - moved == total["requests"]["failed"]
-    assert total["requests"]["arrived"] == sum(v for k, v in total["requests"].items() if k != "arrived")
-    ids = sorted(int(row["id"]) for row in world.tables["requests"])
-    assert ids == list(range(total["requests"]["arrived"]))
-    assert sum(int(row["moves"]) for row in world.tables["requests"]) == moved
-    for column in ("arrived", "completed"):
-        for name, inner in world.sites.items():
-            assert (sum(int(row[column]) for row in world.tables["sites"] if row["site"] == name)
-                    == inner.summary["requests"][column]), (name, column)
 
 
 def draw(seed):
@@ -373,6 +308,7 @@ def failover():
 
 ONLY_ONE = "a scenario with <site>s can be checked, run, swept and searched; anything else takes one without"
 SITES = site("a", "r") + site("b", "q")
+JOB = '<job id="train" model="llama-3.1-8b" dp="8" zero="3" batch="8" steps="1"/>'
 BROKEN = (
     (SITES + site("a", "r"), 'two sites are called "a"; give each its own name'),
     (site("../a", "r"), 'name="../a" is no name for a folder; write letters, digits, "-", "_" and "."'),
@@ -394,6 +330,9 @@ BROKEN = (
     (SITES + '<global-router policy="chepest"/>', 'policy of <global-router>: "chepest"'),
     (site("a", "r", attributes='utc-offset="20h"'), 'utc-offset of <site>: "20h" is out of range'),
     (f'<site name="a" region="r">{pool()}</site>', "<site> lacks a <platform>"),
+    (f'<site name="a" region="r">{PLATFORM}</site>', "<site> has neither a <pool> nor a <job>"),
+    (f'<site name="a" region="r">{PLATFORM}{JOB}</site>', "no <site> has a <pool> that serves the <workload>"),
+    (f'<site name="t" region="r">{PLATFORM}{JOB}</site>' + SITES + '<users home="t" region="r"/>', 'home="t" serves no requests'),
     ("", "<scenario> lacks a <platform>"),
     (SITES.replace('tp="2"', 'tp="3"', 1), 'tp="3" does not divide the 32 heads'))
 
@@ -455,7 +394,7 @@ def included_sites_keep_their_paths():
 
 with tempfile.TemporaryDirectory() as scratch:
     HERE = pathlib.Path(scratch)
-    for test in (one_site_changes_nothing, a_network_belongs_to_its_site, networks_are_apart, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
+    for test in (one_site_changes_nothing, a_network_belongs_to_its_site, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
                  ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
                  residency_is_never_violated, what_is_wrong_is_said, sites_without_a_way_are_noted, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
         test()

@@ -86,14 +86,22 @@ static const tw_rollout_policy *policy_of(const tw_job_run *r)
   return &tw_rollout_policies[r->job->rl.policy];
 }
 
+/* Whoever takes requests from the source of rollouts looks when the next is due. */
+static void look_anew(const tw_site *site)
+{
+  if (site->rollouts_changed != NULL)
+    site->rollouts_changed(site->rollouts_user);
+}
+
 /* Rollouts begin, or go on, with the weights that engines have now. */
 static void release(tw_job_run *r, double now_s)
 {
   tw_site *site = r->jobs->site;
-  tw_stream *stream = site->stream;
+  tw_stream *stream = site->rollouts;
   gint64 under_way = tw_rollouts_open(stream) + tw_rollouts_ended(stream);
   tw_rollouts_release(stream, now_s);
   tw_rollouts_begin(stream, r->rl.at_once - under_way, now_s);
+  look_anew(site);
   tw_dispatcher_resume(site->dispatcher);
   r->rl.enough_s = NAN;
   r->rl.released_s = now_s;
@@ -102,7 +110,8 @@ static void release(tw_job_run *r, double now_s)
 void tw_rl_look(tw_job_run *r, double now_s)
 {
   tw_rl_run *rl = &r->rl;
-  if (isnan(rl->released_s) || !isnan(rl->enough_s) || tw_rollouts_ended(r->jobs->site->stream) < rl->prompts)
+  if (isnan(rl->released_s) || !isnan(rl->enough_s) ||
+      tw_rollouts_ended(r->jobs->site->rollouts) < rl->prompts)
     return;
   rl->enough_s = rl->stop_s = now_s;
 }
@@ -120,13 +129,14 @@ void tw_rl_stop(tw_job_run *r, double now_s)
   tw_rl_run *rl = &r->rl;
   rl->stop_s = INFINITY;
   rl->ready.rollout_s = now_s - rl->released_s;
-  rl->ready.sums = tw_rollouts_take(site->stream, rl->prompts);
-  tw_rollouts_hold(site->stream);
+  rl->ready.sums = tw_rollouts_take(site->rollouts, rl->prompts);
+  tw_rollouts_hold(site->rollouts);
   rl->ready.interrupted = tw_dispatcher_interrupt(site->dispatcher, now_s);
   if (!policy_of(r)->keeps) {
-    tw_rollouts_drop(site->stream);
+    tw_rollouts_drop(site->rollouts);
     tw_dispatcher_drop(site->dispatcher, "enough other rollouts of its step had ended", now_s);
   }
+  look_anew(site);
   if (r->condition == TW_RUN_ROLLS)
     expect_rewards(r, now_s);
 }
@@ -365,14 +375,15 @@ void tw_rl_take_turn(tw_job_run *r, double now_s)
 static void forget_rollouts(tw_job_run *r, const char *reason, double now_s)
 {
   tw_site *site = r->jobs->site;
-  tw_rollouts_drop(site->stream);
+  tw_rollouts_drop(site->rollouts);
   tw_dispatcher_interrupt(site->dispatcher, now_s);
   tw_dispatcher_drop(site->dispatcher, reason, now_s);
+  look_anew(site);
 }
 
 void tw_rl_end(tw_job_run *r, double now_s)
 {
-  tw_rollouts_close(r->jobs->site->stream);
+  tw_rollouts_close(r->jobs->site->rollouts);
   forget_rollouts(r, "the job had ended", now_s);
 }
 
@@ -382,7 +393,7 @@ void tw_rl_halt(tw_job_run *r, double now_s)
     count_turn(r, now_s);
   r->rl.released_s = r->rl.enough_s = NAN;
   r->rl.stop_s = INFINITY;
-  tw_rollouts_hold(r->jobs->site->stream);
+  tw_rollouts_hold(r->jobs->site->rollouts);
   forget_rollouts(r, "its trainer had failed", now_s);
 }
 

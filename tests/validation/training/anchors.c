@@ -47,7 +47,14 @@ typedef struct row {
   double tokens_per_s; /* tokens/s of a GPU; NAN: only MFU is known */
   double mfu;
   gboolean hides_experts; /* all-to-all goes on beside computation */
+  double container;       /* version of the software, such as 26.08; 0: not told */
 } row;
+
+/* Errors of rows by what they train and with which software: whether models have experts, and versions up to which. */
+static const double containers[] = {25.12, 26.05, 26.07, INFINITY};
+typedef struct error_groups {
+  GArray *of[2][G_N_ELEMENTS(containers)]; /* of double */
+} error_groups;
 
 /* The number behind a word that begins a token of the text, or `otherwise`. */
 static gint64 number_behind(const char *text, const char *word, gint64 otherwise)
@@ -94,6 +101,8 @@ static gboolean read_row(row *r, const char *id, const char *quantity, const cha
   r->ep = number_behind(conditions, "EP", 1);
   r->chunks = number_behind(conditions, "VP", 1);
   r->zero = number_behind(conditions, "FSDP", 0) > 0 ? 3 : 1;
+  const char *container = strstr(conditions, "container ");
+  r->container = container != NULL ? g_ascii_strtod(container + strlen("container "), NULL) : 0;
   r->tokens_per_s = g_ascii_strtod(value, NULL);
   return r->accelerators > 0 && r->batch > 0 && r->sequence > 0;
 }
@@ -216,7 +225,33 @@ static const row papers[] = {
     DEEPSEEK("DeepSeek-V3, 2048 H800 (as H100), all-to-all hidden", TRUE),
 };
 
-static gboolean print_file(const char *path, GArray *dense, GArray *experts, GError **error)
+static void add_error(error_groups *e, const row *r, double off)
+{
+  int k = 0;
+  while (r->container > containers[k])
+    k++;
+  g_array_append_val(e->of[r->ep > 1][k], off);
+}
+
+/* All rows of a kind, and those of each range of versions. */
+static void print_errors(const error_groups *e)
+{
+  static const char *const kinds[] = {"dense", "with experts"};
+  for (int kind = 0; kind < 2; kind++) {
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(double));
+    for (guint k = 0; k < G_N_ELEMENTS(containers); k++) {
+      g_autofree char *what =
+          g_strdup_printf("%s, containers %s %.2f", kinds[kind], isfinite(containers[k]) ? "before" : "from",
+                          isfinite(containers[k]) ? containers[k] : containers[k - 1]);
+      print_median(what, e->of[kind][k]);
+      if (e->of[kind][k]->len > 0)
+        g_array_append_vals(all, e->of[kind][k]->data, e->of[kind][k]->len);
+    }
+    print_median(kinds[kind], all);
+  }
+}
+
+static gboolean print_file(const char *path, error_groups *e, GError **error)
 {
   static const tw_csv_column columns[] = {
       {"id", FALSE}, {"quantity", FALSE}, {"value", FALSE}, {"conditions", FALSE}, {NULL, FALSE}};
@@ -229,7 +264,7 @@ static gboolean print_file(const char *path, GArray *dense, GArray *experts, GEr
         continue;
       double off = print_row(&r);
       if (!isnan(off))
-        g_array_append_val(r.ep > 1 ? experts : dense, off);
+        add_error(e, &r, off);
     }
   return table_close(&t);
 }
@@ -242,8 +277,9 @@ int main(int argc, char **argv)
                                   G_OPTION_ENTRY_NULL};
   g_autoptr(GOptionContext) context = g_option_context_new("");
   g_autoptr(GError) error = NULL;
-  g_autoptr(GArray) dense = g_array_new(FALSE, FALSE, sizeof(double)),
-                    experts = g_array_new(FALSE, FALSE, sizeof(double));
+  error_groups e;
+  for (guint i = 0; i < 2 * G_N_ELEMENTS(containers); i++)
+    e.of[i % 2][i / 2] = g_array_new(FALSE, FALSE, sizeof(double));
   g_option_context_add_main_entries(context, options, NULL);
   gboolean good = g_option_context_parse(context, &argc, &argv, &error);
   printf("| row | job | published | predicted | error | MFU | step | bubble | exposed | |\n"
@@ -252,13 +288,14 @@ int main(int argc, char **argv)
     print_row(&papers[i]);
   if (good && directory != NULL) {
     g_autofree char *path = g_build_filename(directory, "hardware", "training_rl_sites_facts.csv", NULL);
-    good = print_file(path, dense, experts, &error);
+    good = print_file(path, &e, &error);
   } else if (good) {
     printf("without --data only the papers' rows are compared\n");
   }
   if (!good)
     fprintf(stderr, "%s\n", error->message);
-  print_median("dense", dense);
-  print_median("with experts", experts);
+  print_errors(&e);
+  for (guint i = 0; i < 2 * G_N_ELEMENTS(containers); i++)
+    g_array_unref(e.of[i % 2][i / 2]);
   return good ? 0 : 2;
 }
