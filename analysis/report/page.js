@@ -208,11 +208,11 @@ function addRan() {
     else leaves.push([path, value]);
   };
   collect(summary, "");
-  body.append(make("details", {}, make("summary", {}, `Every total (${leaves.length})`), make("table", { class: "totals" }, make("tbody", {},
+  body.append(make("details", {}, make("summary", {}, `Every total (${leaves.length})`), make("div", { class: "scroll" }, make("table", { class: "totals" }, make("tbody", {},
     ...leaves.map(([path, value]) => {
       const [unit, help] = report.metrics?.[path] ?? ["", ""];
       return make("tr", {}, make("th", { scope: "row" }, make("code", {}, path)), make("td", { "data-total": path }, String(value)), make("td", {}, unit), make("td", {}, help));
-    })))));
+    }))))));
   if (run.scenario) body.append(make("details", {}, make("summary", {}, "Scenario as it was understood"), make("pre", {}, run.scenario)));
 }
 

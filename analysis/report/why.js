@@ -19,7 +19,7 @@ const placeOf = (name) => Math.max(0, ...[classNames, partNames].map((names) => 
 /** Nothing that an accelerator works at. */
 const isGrey = (name) => [classNames.idle, classNames.beside, "the rest"].includes(name);
 
-/** A bar of parts, each with its name where it is wide enough; the table below says all of them. */
+/** A bar of parts, each with its name where that fits; the text below says all of them. */
 function makeBar(parts, unit, label) {
   const sum = parts.reduce((all, [, amount]) => all + amount, 0);
   const shown = parts.filter(([, amount]) => amount / sum >= 5e-4).sort((a, b) => b[1] - a[1]);
@@ -27,7 +27,7 @@ function makeBar(parts, unit, label) {
   return make("div", { class: "parts" },
     make("div", { class: "stack", role: "img", "aria-label": `${label}: ${text}` },
       ...shown.map(([name, amount]) => make("span", { class: `part fill-${isGrey(name) ? "grey" : placeOf(name)}`, style: `width:${(100 * amount) / sum}%`,
-        title: `${name}: ${formatUnit(amount, unit)}` }, amount / sum > 0.12 ? name : ""))),
+        title: `${name}: ${formatUnit(amount, unit)}` }, make("span", { class: "part-name" }, amount / sum > 0.03 ? name : "")))),
     make("p", { class: "soft" }, text));
 }
 
@@ -56,10 +56,21 @@ function makeClassTable(slos) {
 
 // ---- Where time went ----
 
+/** Shares of an interval that cannot be below nothing: what an iteration over the fabric took before it ended, its engine
+ * counts as the fabric's, and puts it right as it ends, in the next interval. What is left over 100 % goes with it. */
+function settleShares(all) {
+  for (let i = 0; i < (all[0]?.mean.length ?? 0); i++) {
+    const above = all.reduce((sum, { mean }) => sum + Math.max(0, mean[i] || 0), 0);
+    const whole = all.reduce((sum, { mean }) => sum + (mean[i] || 0), 0);
+    if (above > whole) for (const { mean } of all) mean[i] = (Math.max(0, mean[i]) * whole) / above;
+  }
+  return all;
+}
+
 /** The shares of a pool's time over the run, the largest ones and the rest. */
 function addShares(body, id, table) {
-  const shares = Object.keys(table.columns).filter((name) => name.startsWith("time_"))
-    .map((name) => ({ name: classNames[name.slice(5)] ?? name, mean: unpack(table.columns[name].mean) }))
+  const shares = settleShares(Object.keys(table.columns).filter((name) => name.startsWith("time_"))
+    .map((name) => ({ name: classNames[name.slice(5)] ?? name, mean: unpack(table.columns[name].mean) })))
     .map((series) => ({ ...series, sum: series.mean.reduce((all, value) => all + (Number.isNaN(value) ? 0 : value), 0) })).sort((a, b) => b.sum - a.sum);
   const rest = shares.slice(5);
   const series = shares.slice(0, 5);

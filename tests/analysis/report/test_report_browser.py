@@ -199,6 +199,31 @@ def check_paper(page, what):
     page.run("dispatchEvent(new Event('afterprint'))")
 
 
+# Elements of a page that reach beyond it and do not scroll, and names that are cut where they are shown.
+CUT = """[...document.body.querySelectorAll('*')].filter((one) => {
+  const box = one.getBoundingClientRect();
+  if (box.width === 0 || one.classList.contains('skip') || one.closest('svg, .u-wrap')) return false;
+  for (let up = one.parentElement; up; up = up.parentElement)
+    if (/auto|scroll/.test(getComputedStyle(up).overflowX)) return false;
+  const bar = one.closest('.part')?.getBoundingClientRect();
+  const shown = !bar || box.top < bar.bottom;
+  return shown && box.right > (one.classList.contains('part-name') ? bar.right : document.documentElement.clientWidth) + 1;
+}).map((one) => `${one.tagName} ${one.className} ${one.textContent.slice(0, 30)}`)"""
+
+
+def check_phone(page, what):
+    """On a phone, 390 px wide, nothing is cut, whatever is opened: tables scroll, names that do not fit are left out."""
+    page.resize(390, 1000)
+    page.run("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.settle()
+    cut = page.run(CUT)
+    checks.that(cut == [], f"{what}: cut on a phone: {cut[:5]}")
+    checks.that(page.run("document.documentElement.scrollWidth") <= 390, f"{what}: wider than a phone")
+    page.run("for (const one of document.querySelectorAll('details')) one.open = false")
+    page.resize(1400, 1000)
+    page.settle()
+
+
 def check(page, directory, hostile):
     what = os.path.basename(directory)
     path = write_report(directory)
@@ -207,6 +232,7 @@ def check(page, directory, hostile):
     seconds = page.open(path)
     print(f"{what}: {os.path.getsize(path) / 1e6:.2f} MB, ready after {seconds:.2f} s")
     checks.that(os.path.getsize(path) <= 3e6, f"{what}: {os.path.getsize(path)} bytes")
+    check_phone(page, what)
     for theme in ("light", "dark"):
         if page.run("document.documentElement.dataset.theme") != theme:
             page.run("document.getElementById('theme').click()")
