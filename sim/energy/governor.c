@@ -3,6 +3,7 @@
 #include <math.h>
 
 #define REMEMBERED 0.9 /* share of an engine's peak demand that is remembered from period to period */
+enum { WAKING_CONTEXT = 4096 }; /* Tokens of context of a sequence that an engine wakes for. */
 
 /* Engines under one cap. */
 typedef struct group {
@@ -19,6 +20,7 @@ struct tw_governor {
   double *demand_w, *limit_w; /* Watts of an accelerator of each engine; limit_w: as decided last. */
   double *held_w;             /* the limits that the engines hold */
   double *start_j;            /* Joules of each engine as the period began. */
+  double *waking_w;           /* Watts of an accelerator of each pool, at the slowest clock. */
   gint64 period;              /* The period that ends next. */
   double lower_s, raise_s;    /* when limits that were decided fall, and rise; INFINITY: none is to */
   tw_cap_record record;
@@ -34,6 +36,34 @@ static void add_group(tw_governor *governor, int rack)
       g_array_append_val(g.engines, i);
   }
   g_array_append_val(governor->groups, g);
+}
+
+/* Watts of an accelerator for a batch on each rank. */
+static double watts_of(const tw_step_model *model, const tw_power_law *power, const tw_batch *batch,
+                       int ranks)
+{
+  g_autofree tw_batch *batches = g_new(tw_batch, (gsize)ranks);
+  tw_step_cost cost;
+  for (int i = 0; i < ranks; i++)
+    batches[i] = *batch;
+  tw_step_model_cost(model, batches, ranks, &cost);
+  double joules = tw_power_dynamic(power, &cost).first;
+  return power->idle_w + joules / cost.time_s.first / power->accelerators;
+}
+
+/* Watts of an accelerator whose engine wakes, at its slowest clock: the larger of a sequence that decodes and a batch full
+ * of prompts. */
+static double waking_w(const tw_pool *pool)
+{
+  const tw_pool_plan *plan = &pool->plan;
+  const tw_clock *slowest = plan->n_clocks > 0 ? &plan->clocks[plan->n_clocks - 1] : NULL;
+  const tw_step_model *model = slowest != NULL ? slowest->model : plan->step_model;
+  const tw_power_law *power = slowest != NULL ? &slowest->power : &plan->power;
+  int ranks = MAX((int)pool->dp, 1);
+  tw_batch decode = tw_batch_of_decodes(&pool->model->caps, 1, WAKING_CONTEXT),
+           prompt = {.next_full = G_MAXINT64};
+  tw_batch_add_prompt(&prompt, &pool->model->caps, 0, pool->max_batched_tokens, TRUE);
+  return fmax(watts_of(model, power, &decode, ranks), watts_of(model, power, &prompt, ranks));
 }
 
 tw_governor *tw_governor_new(const tw_scenario *scenario, const tw_site_power *power,
@@ -53,7 +83,10 @@ tw_governor *tw_governor_new(const tw_scenario *scenario, const tw_site_power *p
                             .held_w = g_new0(double, n),
                             .lower_s = INFINITY,
                             .raise_s = INFINITY,
-                            .start_j = g_new0(double, n)};
+                            .start_j = g_new0(double, n),
+                            .waking_w = g_new0(double, (gsize)scenario->n_pools)};
+  for (int p = 0; p < scenario->n_pools; p++)
+    governor->waking_w[p] = waking_w(&scenario->pools[p]);
   for (gsize i = 0; i < n; i++) /* nothing is known yet: everybody may ask for everything */
     governor->demand_w[i] = governor->held_w[i] = INFINITY;
   if (!isnan(caps->rack_w))
@@ -75,6 +108,7 @@ void tw_governor_free(tw_governor *governor)
   g_free(governor->limit_w);
   g_free(governor->held_w);
   g_free(governor->start_j);
+  g_free(governor->waking_w);
   g_free(governor);
 }
 
@@ -206,6 +240,15 @@ static void measure(tw_governor *governor, double now_s)
   memcpy(governor->start_j, joules, (gsize)scenario->plan.n_engines * sizeof *joules);
 }
 
+/* Watts of an accelerator that an engine may come to draw before the next limits act: one without work may get some. */
+static double demand_of(const tw_governor *governor, int engine)
+{
+  tw_engine_state state = tw_engine_get_state(governor->engines[engine]);
+  gboolean may_wake = state == TW_ENGINE_SERVES || state == TW_ENGINE_DRAINS || state == TW_ENGINE_LOADS;
+  double waking = may_wake ? governor->waking_w[governor->scenario->plan.engines[engine].pool] : 0;
+  return fmax(governor->demand_w[engine], waking);
+}
+
 static void share_out(tw_governor *governor, const group *g, double now_s)
 {
   const tw_caps *caps = &governor->scenario->caps;
@@ -213,7 +256,7 @@ static void share_out(tw_governor *governor, const group *g, double now_s)
   g_autofree double *demands = g_new(double, (gsize)n), *weights = g_new(double, (gsize)n);
   for (int i = 0; i < n; i++) {
     int engine = g_array_index(g->engines, int, (guint)i);
-    demands[i] = caps->even ? INFINITY : with_hosts(governor, engine, governor->demand_w[engine]);
+    demands[i] = caps->even ? INFINITY : with_hosts(governor, engine, demand_of(governor, engine));
     weights[i] = accelerators_of(governor, engine);
   }
   /* The limits hold until those of the next period act. */

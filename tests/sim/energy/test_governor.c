@@ -156,6 +156,30 @@ static void no_second_exceeds_the_cap(void **state)
   test_remove(directory);
 }
 
+/* Two engines decode under a cap that leaves them little, and the third, idle for seconds, gets a sequence in the middle of a
+ * period. It draws more than an idle one at the slowest clock, and this has been left to it. */
+static void an_engine_that_wakes_between_decisions_keeps_the_cap(void **state)
+{
+  (void)state;
+  static const char waking[] = "arrival_s,prompt_tokens,reasoning_tokens,answer_tokens\n"
+                               "0,1,0,700\n0,1,0,700\n0,1,0,2\n8.37,1,0,2\n8.37,1,0,2\n8.37,200,0,200\n";
+  seen s[2];
+  for (int is_capped = 0; is_capped < 2; is_capped++) {
+    capped c;
+    set_up(&c, is_capped ? 0.7 * s[0].energy.peak_w : INFINITY);
+    c.scenario->pools[0].plan.power.joules_per_flop *= 10;
+    for (int i = 0; i < CLOCKS; i++)
+      c.scenario->pools[0].plan.clocks[i].power.joules_per_flop *= 10;
+    test_route_by(c.scenario, "round-robin");
+    g_autoptr(tw_recorder) recorder =
+        test_run_watched(c.scenario, waking, NULL, INFINITY, see, &s[is_capped]);
+    assert_int_equal(tw_recorder_totals(recorder)->endings[TW_COMPLETED], 6);
+    tear_down(&c);
+  }
+  assert_near(s[1].record.max_overshoot_w, 0, 0);
+  assert_true(s[1].energy.peak_w <= 0.7 * s[0].energy.peak_w + 1e-6);
+}
+
 /* Eight sequences decode: at a clock of c an iteration takes 0.028 s / c, computes 8 FLOPs of 0.5 J · c², and
  * draws 100 W + 142.86 W · c³. With 50 W of host and 30 W of network the rack draws most in the first second:
  * 0.02 s of prompts, 4 J, and 35 iterations of 4 J make 324 W. 80 % of that leave 179.2 W to the engine: c³
@@ -332,6 +356,7 @@ int main(void)
       cmocka_unit_test(the_equipment_of_a_cap_draws_the_cap),
       cmocka_unit_test(a_cap_is_held_within_a_period_and_costs_time),
       cmocka_unit_test(no_second_exceeds_the_cap),
+      cmocka_unit_test(an_engine_that_wakes_between_decisions_keeps_the_cap),
       cmocka_unit_test(a_rack_cap_costs_in_tpot_what_the_clock_model_says),
       cmocka_unit_test(a_rack_cap_is_held_within_a_period_under_bursts),
       cmocka_unit_test(a_cap_that_no_clock_holds_is_told),
