@@ -47,8 +47,7 @@ static double watts_of(const tw_step_model *model, const tw_power_law *power, co
   for (int i = 0; i < ranks; i++)
     batches[i] = *batch;
   tw_step_model_cost(model, batches, ranks, &cost);
-  double joules = tw_power_dynamic(power, &cost).first;
-  return power->idle_w + joules / cost.time_s.first / power->accelerators;
+  return tw_power_watts(power, &cost);
 }
 
 /* Watts of an accelerator whose engine wakes, at its slowest clock: the larger of a sequence that decodes and a batch full

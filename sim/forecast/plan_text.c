@@ -43,9 +43,7 @@ static void add_step(GString *out, const char *name, const char *what, const tw_
   g_string_append_printf(out, "  %-22s %s: %.4g ms, %.4g tokens/s", name, what, 1e3 * time_s,
                          tokens / time_s);
   if (tw_power_known(&pool->plan.power)) {
-    double dynamic_j = tw_power_dynamic(&pool->plan.power, &cost).first;
-    g_autofree char *drawn =
-        watts(pool->plan.power.idle_w + dynamic_j / time_s / pool->plan.power.accelerators);
+    g_autofree char *drawn = watts(tw_power_watts(&pool->plan.power, &cost));
     g_string_append_printf(out, ", %s per accelerator", drawn);
   }
   double wire_bytes = cost.wire.tensor + cost.wire.experts + cost.wire.stages;

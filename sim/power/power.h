@@ -39,6 +39,12 @@ static inline double tw_power_of_work(const tw_power_law *law, double flops, dou
   return law->joules_per_flop * flops + law->joules_per_byte * bytes;
 }
 
+/* Watts of an accelerator in the first iteration of `cost`, whose `valid` tw_power_dynamic shortens. */
+static inline double tw_power_watts(const tw_power_law *law, tw_step_cost *cost)
+{
+  return law->idle_w + tw_power_dynamic(law, cost).first / cost->time_s.first / law->accelerators;
+}
+
 /* Whether the device's data suffices. */
 static inline gboolean tw_power_known(const tw_power_law *law)
 {
