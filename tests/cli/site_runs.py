@@ -1,8 +1,36 @@
-"""What tests of runs of several sites share: what a run wrote, and that the sums of its sites are its totals."""
+"""What tests of runs of several sites share: scenarios and their runs, what a run wrote, and that the sums of its sites are its totals."""
 import csv
 import gzip
 import io
 import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
+SCRATCH = tempfile.TemporaryDirectory()
+HERE = pathlib.Path(SCRATCH.name)
+PLATFORM = f'<platform file="{SOURCE}/platforms/hgx-h100-1.xml"/>'
+LENGTHS = '<prompt law="lognormal" mean="600" sigma="0.8" max="8192"/><answer law="lognormal" mean="60" sigma="0.8" max="512"/>'
+REQUESTS = f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>'
+
+
+def scenario(inside, workload=REQUESTS):
+    return f'<scenario name="s"><workload>{workload}</workload>{inside}<output interval="1s" audit="true"/></scenario>'
+
+
+def call(text, *options):
+    (HERE / "s.xml").write_text(text)
+    return subprocess.run([PROGRAM, "run", "s.xml", "-o", "out", "-q", "-f", *options], cwd=HERE, check=False,
+                          capture_output=True, text=True)
+
+
+def run(text, *options):
+    subprocess.run(["rm", "-rf", "out"], cwd=HERE, check=True)
+    done = call(text, *options)
+    assert done.returncode == 0, done.stderr
+    return Run(HERE / "out")
 
 
 class Run:

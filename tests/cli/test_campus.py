@@ -1,36 +1,10 @@
 """A campus of several sites: each has a network of its own, some only train, and one may have rollouts; nothing that is of one
 changes with the others."""
-import pathlib
-import subprocess
-import sys
-import tempfile
-
-from site_runs import Run, sums_are_sums
-
-PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
-PLATFORM = f'<platform file="{SOURCE}/platforms/hgx-h100-1.xml"/>'
-LENGTHS = '<prompt law="lognormal" mean="600" sigma="0.8" max="8192"/><answer law="lognormal" mean="60" sigma="0.8" max="512"/>'
-REQUESTS = f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>'
+from site_runs import LENGTHS, PLATFORM, SOURCE, call, run, scenario, sums_are_sums
 
 
 def site(name, region):
     return f'<site name="{name}" region="{region}">{PLATFORM}<pool id="serve" model="llama-3.1-8b" tp="2" startup="1s"/></site>'
-
-
-def scenario(inside, workload=REQUESTS):
-    return f'<scenario name="s"><workload>{workload}</workload>{inside}<output interval="1s" audit="true"/></scenario>'
-
-
-def call(text, *options):
-    (HERE / "s.xml").write_text(text)
-    return subprocess.run([PROGRAM, "run", "s.xml", "-o", "out", "-q", "-f", *options], cwd=HERE, check=False, capture_output=True, text=True)
-
-
-def run(text, *options):
-    subprocess.run(["rm", "-rf", "out"], cwd=HERE, check=True)
-    done = call(text, *options)
-    assert done.returncode == 0, done.stderr
-    return Run(HERE / "out")
 
 
 def networks_are_apart():
@@ -117,8 +91,6 @@ def what_is_wrong_is_said():
     assert done.returncode == 2 and "needs <rollouts> in <workload>" in done.stderr, done.stderr
 
 
-with tempfile.TemporaryDirectory() as scratch:
-    HERE = pathlib.Path(scratch)
-    for test in (networks_are_apart, sites_that_only_train_serve_nobody, rollouts_stay_at_the_site_of_their_job, what_is_wrong_is_said):
-        test()
-        print(test.__name__)
+for test in (networks_are_apart, sites_that_only_train_serve_nobody, rollouts_stay_at_the_site_of_their_job, what_is_wrong_is_said):
+    test()
+    print(test.__name__)

@@ -1,16 +1,9 @@
 """Several sites: one around a scenario changes nothing, two alike with the least loaded are one pool behind a way, residency
 holds on random scenarios, sums are sums, clocks and ways shift what they must, and what is wrong is said."""
-import pathlib
 import random
 import subprocess
-import sys
-import tempfile
 
-from site_runs import Run, sums_are_sums
-
-PROGRAM, SOURCE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
-PLATFORM = f'<platform file="{SOURCE}/platforms/hgx-h100-1.xml"/>'
-LENGTHS = '<prompt law="lognormal" mean="600" sigma="0.8" max="8192"/><answer law="lognormal" mean="60" sigma="0.8" max="512"/>'
+from site_runs import HERE, LENGTHS, PLATFORM, PROGRAM, SOURCE, call, run, scenario, sums_are_sums
 
 
 def pool(replicas=1):
@@ -19,23 +12,6 @@ def pool(replicas=1):
 
 def site(name, region, inside="", attributes="", replicas=1):
     return f'<site name="{name}" region="{region}" {attributes}>{PLATFORM}{pool(replicas)}{inside}</site>'
-
-
-def scenario(inside, workload=f'<poisson rate="30/s" requests="300">{LENGTHS}</poisson>'):
-    return f'<scenario name="s"><workload>{workload}</workload>{inside}<output interval="1s" audit="true"/></scenario>'
-
-
-def call(text, *options):
-    (HERE / "s.xml").write_text(text)
-    return subprocess.run([PROGRAM, "run", "s.xml", "-o", "out", "-q", "-f", *options], cwd=HERE, check=False,
-                          capture_output=True, text=True)
-
-
-def run(text, *options):
-    subprocess.run(["rm", "-rf", "out"], cwd=HERE, check=True)
-    done = call(text, *options)
-    assert done.returncode == 0, done.stderr
-    return Run(HERE / "out")
 
 
 def one_site_changes_nothing():
@@ -392,10 +368,8 @@ def included_sites_keep_their_paths():
     assert done.returncode == 2 and done.stderr.startswith("inner/a.xml:2: tp="), done.stderr
 
 
-with tempfile.TemporaryDirectory() as scratch:
-    HERE = pathlib.Path(scratch)
-    for test in (one_site_changes_nothing, a_network_belongs_to_its_site, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
-                 ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
-                 residency_is_never_violated, what_is_wrong_is_said, sites_without_a_way_are_noted, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
-        test()
-        print(test.__name__)
+for test in (one_site_changes_nothing, a_network_belongs_to_its_site, jobs_of_sites_are_summed, jobs_and_grids_stand_on_sites, two_alike_are_one_pool,
+             ways_take_their_time, clocks_shift_series, searches_and_sweeps_take_sites, failover,
+             residency_is_never_violated, what_is_wrong_is_said, sites_without_a_way_are_noted, readers_find_the_runs_of_sites, included_sites_keep_their_paths):
+    test()
+    print(test.__name__)
