@@ -16,8 +16,9 @@ gboolean tw_scheduler_has_room(tw_scheduler *s, const tw_sequence *sequence, gin
   tw_prefix_hit hit = found_here(s, sequence);
   gint64 blocks = tw_batching_blocks(s, tw_sequence_prompt(sequence)) - hit.tokens / s->config.block_tokens;
   gint64 taken = tw_kv_need(&s->kv, s->decoding.count, iterations + (s->ahead ? 3 : 2));
+  gint64 kept = s->config.kind->kept != NULL ? s->config.kind->kept(s) : 0;
   return s->waiting.n == 0 && s->sglang.chunked == NULL && tw_batching_may_promise(s, sequence, 0) &&
-         blocks + hit.idle_blocks <= tw_kv_free(&s->kv) - MAX(taken, s->reserved);
+         blocks + hit.idle_blocks <= tw_kv_free(&s->kv) - MAX(taken, s->reserved) - kept;
 }
 
 /* Blocks that are reserved for a sequence beside those found in the cache. */

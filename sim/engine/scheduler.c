@@ -204,9 +204,10 @@ static void hand_over(tw_scheduler *s, tw_sequence *sequence)
 /* The KV of a sequence's context is whole again, or was lost while its token was computed. */
 static void end_loss(tw_sequence *sequence, gboolean lost, double now_s)
 {
-  if (!lost && !isnan(sequence->lost_s) && sequence->emitted > 0)
-    sequence->preempted_s += now_s - sequence->lost_s;
-  sequence->lost_s = lost ? now_s : NAN;
+  if (lost)
+    sequence->lost_s = now_s;
+  else
+    tw_sequence_recover(sequence, now_s);
 }
 
 /* A prompt that is complete has emitted a token at the end of the iteration, which began at start_s. */

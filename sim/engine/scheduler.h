@@ -48,6 +48,8 @@ typedef struct tw_scheduler_kind {
   void (*plan)(tw_scheduler *scheduler, double now_s);
   /* For how many iterations the planned batch stays as it is, if nobody arrives. */
   gint64 (*horizon)(const tw_scheduler *scheduler);
+  /* Blocks that stay free beside those of a prompt which is to be delivered; NULL: none. */
+  gint64 (*kept)(const tw_scheduler *scheduler);
   /* Whether nobody who comes can join; NULL: while max_seqs run, and behind others. */
   gboolean (*closed)(const tw_scheduler *scheduler);
 } tw_scheduler_kind;
@@ -85,6 +87,7 @@ typedef struct tw_scheduler_config {
   gint64 checkpoint_tokens;
   double watermark;    /* Share of the blocks that admission leaves free while others run. */
   gboolean hands_over; /* Sequences leave when their prompts are complete. */
+  gboolean takes_over; /* Sequences come with their prompts complete. */
   gboolean gaps;       /* The longest gap between the tokens of each sequence is followed. */
   /* Clients see the first token of a sequence from another engine as it is scheduled here, not before. */
   gboolean shows_later;

@@ -92,10 +92,12 @@ static void plan_sarathi(tw_scheduler *s, double now_s)
   X("sglang",                                                                                                \
     "SGLang (of 2026, about 0.5.16), max-batched-tokens being its chunked-prefill-size and block-size its "  \
     "page-size: prompts alone, in chunks, as soon as they and what all are expected to emit fit; else "      \
-    "decodes. Left out: preemption by priority, HiCache, chunked prefill switched off, prefill delay and "   \
-    "intervals; who waits does not keep its prefix young but under lpm",                                     \
+    "decodes. Decode engines keep 512 tokens free for each sequence that they have been promised, and the "  \
+    "KV of those that they retract in host memory. Left out: preemption by priority, HiCache, chunked "      \
+    "prefill switched off, prefill delay and intervals; the time of such a copy, and a decode engine's "     \
+    "look at the outputs allowed; who waits does not keep its prefix young but under lpm",                   \
     .chunked = TRUE, .asynchronous = TRUE, .radix = TRUE, .plan = tw_sglang_plan,                            \
-    .horizon = tw_sglang_horizon, .closed = tw_sglang_closed, .block_tokens = 1)                             \
+    .horizon = tw_sglang_horizon, .kept = tw_sglang_kept, .closed = tw_sglang_closed, .block_tokens = 1)     \
   X("tensorrt-llm",                                                                                          \
     "TensorRT-LLM (of 2026, in-flight batching): decodes first, then prompts in the order of arrival, "      \
     "parts "                                                                                                 \

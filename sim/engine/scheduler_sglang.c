@@ -15,8 +15,9 @@
 #include <math.h>
 
 /* Constants of SGLang's source: the ratio at the start, its share below which it does not fall, the turns over which
- * it falls there, and the tokens that a retraction grants each of those left. */
-enum { DECAY_TURNS = 600, RETRACT_TOKENS = 20 };
+ * it falls there, the tokens that a retraction grants each of those left, and those that a decode engine keeps
+ * free for each sequence (num-reserved-decode-tokens). */
+enum { DECAY_TURNS = 600, RETRACT_TOKENS = 20, DECODE_TOKENS = 512 };
 #define FIRST_RATIO 0.7
 #define LEAST_SHARE 0.14
 
@@ -111,15 +112,47 @@ static void merge_last(tw_scheduler *s)
   }
 }
 
+/* Blocks for the tokens that sequences may emit here: those that run, those whose KV is on its way or waits, and one
+ * more. SGLang waits for ever where even one alone finds less; here it comes. */
+gint64 tw_sglang_kept(const tw_scheduler *s)
+{
+  gint64 others = (gint64)s->running.length + s->held;
+  return others > 0 ? tw_kv_blocks(&s->kv, DECODE_TOKENS * (others + 1)) : 0;
+}
+
+static gboolean has_seat(const tw_scheduler *s)
+{
+  return (gint64)s->running.length + s->sglang.stale < s->config.max_seqs;
+}
+
+/* What a decode engine has retracted it takes back from its host's memory, with nothing to compute. */
+static void take_back(tw_scheduler *s, double now_s)
+{
+  for (tw_sequence *sequence; (sequence = tw_waiting_first(&s->waiting, s->decoding.count)) != NULL;) {
+    gint64 tokens = (gint64)sequence->request.prompt_tokens + sequence->emitted - 1;
+    gint64 blocks = tw_kv_blocks(&s->kv, tokens);
+    s->held_up = has_seat(s) ? TW_WAIT_KV : TW_WAIT_SEATS;
+    if (!has_seat(s) || blocks + s->config.sequence_blocks + tw_sglang_pages_next(s) + tw_sglang_kept(s) >
+                            tw_sglang_free_pages(s))
+      return;
+    tw_batching_enter(s, sequence, &(tw_prefix_hit){0}, now_s);
+    tw_batching_take(s, blocks);
+    sequence->prefill_target = sequence->prefill_done = tokens;
+    tw_batching_cache(s, sequence, tokens);
+    tw_sequence_recover(sequence, now_s);
+    g_ptr_array_add(s->joining, sequence);
+  }
+}
+
 /* Sequences that have been delivered decode from the planned iteration on. */
 static void join_delivered(tw_scheduler *s)
 {
   for (tw_heap_node *node; (node = tw_heap_top(&s->delivered)) != NULL;) {
     tw_sequence *sequence = tw_container(node, tw_sequence, waiting);
     gint64 tokens = sequence->prefill_target;
-    gboolean full = (gint64)s->running.length + s->sglang.stale >= s->config.max_seqs;
-    if (full || (tw_sglang_pages_next(s) + (tokens % s->config.block_tokens == 0) > tw_sglang_free_pages(s) &&
-                 s->running.length > 0))
+    if (!has_seat(s) ||
+        (tw_sglang_pages_next(s) + (tokens % s->config.block_tokens == 0) > tw_sglang_free_pages(s) &&
+         s->running.length > 0))
       return;
     tw_heap_remove(&s->delivered, node);
     tw_batching_take_over(s, sequence);
@@ -244,8 +277,10 @@ static void plan_batch(tw_scheduler *s, double now_s)
   if (s->sglang.chunked != NULL)
     tw_batching_cache(s, s->sglang.chunked, s->sglang.chunked->prefill_done);
   merge_last(s);
+  if (s->config.takes_over)
+    take_back(s, now_s);
   join_delivered(s);
-  if (!tw_sglang_plan_prompts(s, now_s))
+  if (s->config.takes_over || !tw_sglang_plan_prompts(s, now_s))
     plan_decodes(s);
   tw_batching_take(s, 0);
 }
@@ -311,7 +346,7 @@ gint64 tw_sglang_horizon(const tw_scheduler *s)
     return 1;
   if (!s->decodes)
     return G_MAXINT64;
-  if (s->waiting.n > 0 && !g->full && !s->paused)
+  if (s->waiting.n > 0 && !g->full && !s->paused && !s->config.takes_over)
     return 1;
   gint64 q = s->decoding.count, room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
   return MIN(tw_decoding_first_end(&s->decoding), MAX(room, 1));

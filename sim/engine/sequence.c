@@ -47,6 +47,13 @@ void tw_sequence_free(tw_sequence *sequence)
   g_slice_free(tw_sequence, sequence);
 }
 
+void tw_sequence_recover(tw_sequence *sequence, double now_s)
+{
+  if (!isnan(sequence->lost_s) && sequence->emitted > 0)
+    sequence->preempted_s += now_s - sequence->lost_s;
+  sequence->lost_s = NAN;
+}
+
 void tw_sequence_give_way(tw_sequence *sequence)
 {
   sequence->retries++;

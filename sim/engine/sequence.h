@@ -93,6 +93,9 @@ gint64 tw_sequence_lose(tw_sequence *sequence, gboolean resumes);
  * counts as computed again once the next engine has done so. */
 void tw_sequence_give_way(tw_sequence *sequence);
 
+/* The KV of the sequence's context is whole again. */
+void tw_sequence_recover(tw_sequence *sequence, double now_s);
+
 /* Tokens of a sequence that are computed as its prompt, with those that attempts before this one have emitted. */
 static inline gint64 tw_sequence_prompt(const tw_sequence *sequence)
 {

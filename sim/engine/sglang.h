@@ -10,6 +10,7 @@ enum { TW_SGLANG_MOST_COUNTED = 4096 };
 /* The functions of the kind; and it forgets what it has planned. */
 void tw_sglang_plan(tw_scheduler *scheduler, double now_s);
 gint64 tw_sglang_horizon(const tw_scheduler *scheduler);
+gint64 tw_sglang_kept(const tw_scheduler *scheduler);
 gboolean tw_sglang_closed(const tw_scheduler *scheduler);
 void tw_sglang_reset(tw_scheduler *scheduler);
 

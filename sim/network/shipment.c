@@ -130,6 +130,7 @@ void tw_shipment_begin(tw_shipment *shipment, double now_s)
 void tw_shipment_schedule(tw_shipment *shipment)
 {
   tw_shipments *all = shipment->all;
+  g_queue_remove(&all->empty, shipment); /* it began after the last look at these */
   g_queue_unlink(&all->under_way, &shipment->link);
   tw_heap_push(&all->due, &shipment->node, shipment->ready_s, shipment->tie);
 }

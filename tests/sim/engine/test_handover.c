@@ -206,6 +206,61 @@ static void what_a_decode_engine_holds_of_a_prompt_is_not_sent_again(void **stat
   }
 }
 
+/* Kind sglang keeps 512 tokens free for each sequence that a decode engine has been promised, pages being single tokens. A,
+ * with a prompt of 10, comes alone; B, with one of 8, wants 8 + 2 x 512 of what A's prompt and next two tokens leave. */
+static void a_decode_engine_of_kind_sglang_keeps_room_for_what_sequences_emit(void **state)
+{
+  (void)state;
+  const int wanted = 10 + 8 + 2 + 2 * 512;
+  for (int missing = 0; missing < 2; missing++) {
+    naive_config config = plain;
+    config.kind = NAIVE_SGLANG;
+    config.block_tokens = 1;
+    config.kv_blocks = wanted - missing;
+    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+    tw_engine_config engine = engine_config(&config, model, FALSE);
+    engine.scheduler.takes_over = TRUE;
+    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){0});
+    tw_sequence b = {.request = {.prompt_tokens = 8, .answer_tokens = 9}};
+    deliver(e, 0, 10, 9);
+    tw_engine_step(e);
+    assert_int_equal(tw_engine_reserve(e, &b, 0), missing > 0 ? -1 : 0);
+    tw_engine_free(e);
+  }
+}
+
+/* 1050 tokens of KV cache hold prompts of 10 and 8 tokens and what each of the two emits in 516 s. A, with the longer prompt,
+ * is retracted then and goes to the host's memory. Its 526 tokens, one of B's and 2 x 512 do not fit again before B
+ * has emitted its 999 others, at 999 s; then A emits the 483 that it lacks, and nothing is computed again. */
+static void what_a_decode_engine_of_kind_sglang_retracts_comes_back_as_it_was(void **state)
+{
+  (void)state;
+  for (int exact = 0; exact < 2; exact++) {
+    naive_config config = plain;
+    config.kind = NAIVE_SGLANG;
+    config.block_tokens = 1;
+    config.kv_blocks = 1050;
+    g_autoptr(tw_step_model) model = test_step_model(&config.costs);
+    tw_engine_config engine = engine_config(&config, model, exact);
+    engine.scheduler.takes_over = TRUE;
+    served s = {.outcomes = g_new0(naive_outcome, 2), .order = g_array_new(FALSE, FALSE, sizeof(guint64))};
+    tw_engine *e = tw_engine_new(0, &engine, &(tw_engine_listener){.ended = on_ended, .user = &s});
+    deliver(e, 0, 10, 1000);
+    deliver(e, 1, 8, 1000);
+    while (isfinite(tw_engine_due(e)))
+      tw_engine_step(e);
+    assert_near(s.outcomes[1].completion_s, 999, 0);
+    assert_near(s.outcomes[0].completion_s, 999 + 483, 0);
+    assert_int_equal(s.outcomes[0].preemptions, 1);
+    assert_int_equal(s.outcomes[1].preemptions, 0);
+    assert_int_equal(s.outcomes[0].computed, 10); /* by the engine that it came from */
+    assert_near(s.outcomes[0].longest_gap_s, 999 - 516 + 1, 0);
+    tw_engine_free(e);
+    g_free(s.outcomes);
+    g_array_unref(s.order);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -215,6 +270,8 @@ int main(void)
       cmocka_unit_test(who_is_handed_over_is_promised_blocks_for_its_prompt_alone),
       cmocka_unit_test(what_is_delivered_is_promised_its_output),
       cmocka_unit_test(what_a_decode_engine_holds_of_a_prompt_is_not_sent_again),
+      cmocka_unit_test(a_decode_engine_of_kind_sglang_keeps_room_for_what_sequences_emit),
+      cmocka_unit_test(what_a_decode_engine_of_kind_sglang_retracts_comes_back_as_it_was),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,22 @@ static void a_shipment_without_flows_comes_between_events(void **state)
   close_shipments(&all, &w);
 }
 
+/* One that nothing has to come for may be scheduled before anybody looks between events. */
+static void a_shipment_that_was_scheduled_does_not_come_again(void **state)
+{
+  (void)state;
+  wire w;
+  tw_shipments all = open_shipments(&w, NULL);
+  tw_shipment shipment = {0};
+  tw_shipment_init(&shipment, &all, 3, 0);
+  tw_shipment_begin(&shipment, 1);
+  tw_shipment_schedule(&shipment);
+  tw_shipments_start_flows(&all); /* it would call NULL */
+  assert_near(tw_shipments_due(&all), 3, 0);
+  assert_ptr_equal(tw_shipments_step(&all), &shipment);
+  close_shipments(&all, &w);
+}
+
 /* The second flow starts at 4, or when the first has ended, whichever is later. */
 static void a_flow_follows_on_another(void **state)
 {
@@ -212,6 +228,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_shipment_is_there_when_its_last_flow_and_latency_have_passed),
       cmocka_unit_test(a_shipment_without_flows_comes_between_events),
+      cmocka_unit_test(a_shipment_that_was_scheduled_does_not_come_again),
       cmocka_unit_test(a_flow_follows_on_another),
       cmocka_unit_test(a_cancelled_shipment_leaves_the_links_wherever_it_is),
       cmocka_unit_test(whoever_ships_may_take_what_has_come),
