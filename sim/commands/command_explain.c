@@ -140,16 +140,22 @@ static void print_what_if(const json_t *found)
 
 static void print_headroom(const json_t *found)
 {
-  const json_t *factor = json_object_get(found, "factor");
+  size_t i;
+  json_t *name;
+  const json_t *factor = json_object_get(found, "factor"), *breaks = json_object_get(found, "breaks");
   double now = json_number_value(json_object_get(found, "now"));
   if (factor == NULL)
     printf("\nHeadroom: none; no load down to %.3g of it keeps the SLO.\n", 1.0 / 1024);
-  else
-    printf("\nHeadroom: %.2f × this load is served within the SLO (%s = %.4g; %.4g is too much; found by %d "
-           "runs).\n",
-           json_number_value(factor), json_string_value(json_object_get(found, "path")),
-           json_number_value(factor) * now, json_number_value(json_object_get(found, "breaks")),
-           (int)json_integer_value(json_object_get(found, "runs")));
+  else {
+    printf("\nHeadroom: %.2f × this load is served within the SLO (%s = %.4g; ", json_number_value(factor),
+           json_string_value(json_object_get(found, "path")), json_number_value(factor) * now);
+    if (breaks != NULL)
+      printf("%.4g is too much; ", json_number_value(breaks));
+    printf("found by %d runs).\n", (int)json_integer_value(json_object_get(found, "runs")));
+  }
+  json_array_foreach(json_object_get(found, "constant_classes"), i, name)
+      printf("  The clients of class %s wait for each answer, and were as many in each run.\n",
+             json_string_value(name));
 }
 
 /* Runs what is asked for, adds it to what is explained, and leaves what-if.json beside the logs for reports. */
@@ -163,13 +169,17 @@ static gboolean run_again(const explain_values *values, const char *directory, j
   tw_what_if_options options = {output, values->jobs, values->seeds, say, NULL};
   if (!tw_rerun_open(directory, output, &rerun, error))
     return FALSE;
-  json_t *found = json_object();
+  g_autofree char *path = g_build_filename(directory, "what-if.json", NULL);
+  json_t *found = json_load_file(path, 0, NULL);
+  if (!json_is_object(found)) {
+    json_decref(found);
+    found = json_object();
+  }
   if (values->headroom)
     json_object_set_new(found, "headroom", tw_headroom(&rerun, &options, error));
   if (*error == NULL && values->what_if)
     json_object_set_new(found, "what_if", tw_what_if(&rerun, &options, error));
   if (*error == NULL) {
-    g_autofree char *path = g_build_filename(directory, "what-if.json", NULL);
     json_dump_file(found, path, JSON_INDENT(1));
     json_object_update(explained, found);
   }
