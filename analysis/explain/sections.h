@@ -41,8 +41,17 @@ char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle, double 
  * iteration. */
 const char *tw_section_waits(const tw_engine_sums *sums);
 
+/* As tw_told_each, for the requests of the time and the class that are asked for. */
+gboolean tw_section_each_told(const tw_explained *e, gboolean (*each)(void *user, const tw_told *told),
+                              void *user, GError **error);
+/* What people call a part of a request's life. */
+const char *tw_section_part_name(tw_life_part part);
+
 /* Latencies at their percentiles, or the one that is asked for; FALSE with `error` set. */
 gboolean tw_section_latencies(tw_explained *explained, GError **error);
+/* Classes beside each other, where there are several, the time of arrival at which requests fared worst, and how the
+ * engines of each pool differ. */
+gboolean tw_section_groups(tw_explained *explained, GError **error);
 /* A single request. */
 gboolean tw_section_request(tw_explained *explained, GError **error);
 /* Sessions of several requests: how long they waited between these for tools and people. Nothing for a run without. */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 typedef struct {
-  char *percentile, *from, *to, *output;
+  char *percentile, *class, *from, *to, *output;
   gint64 request, jobs, seeds;
   gint engine;
   gboolean json, what_if, headroom;
@@ -19,6 +19,8 @@ static const GOptionEntry explain_options[] = {
     {"request", 0, 0, G_OPTION_ARG_INT64, VALUE(request), "This request alone, by its id", "ID"},
     {"percentile", 'p', 0, G_OPTION_ARG_STRING, VALUE(percentile),
      "A percentile of a latency: ttft.p99, tpot.p50, e2e.p99, queue.p90", "LATENCY.pN"},
+    {"class", 'c', 0, G_OPTION_ARG_STRING, VALUE(class), "The requests of this class alone, by its name",
+     "NAME"},
     {"engine", 'e', 0, G_OPTION_ARG_INT, VALUE(engine), "This engine alone, by its number", "N"},
     {"from", 0, 0, G_OPTION_ARG_STRING, VALUE(from), "From this time on (seconds, or 90min, 2h)", "TIME"},
     {"to", 0, 0, G_OPTION_ARG_STRING, VALUE(to), "Up to this time", "TIME"},
@@ -208,6 +210,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   options.request = values.request;
   options.engine = values.engine;
   options.percentile = values.percentile;
+  options.class = values.class;
   json_t *explained = tw_explain(argv[1], &options, error);
   if (explained == NULL)
     return TW_EXIT_USAGE;
