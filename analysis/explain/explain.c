@@ -12,7 +12,7 @@
 enum { SPANS = 200, LEAST_INTERVALS = 10 /* of the load, for a judgement */ };
 #define MUCH_DRAIN 0.1 /* share of the run; from it on, what binds is that while the load was on */
 
-const tw_explain_options tw_explain_all = {-INFINITY, INFINITY, -1, -1, NULL};
+const tw_explain_options tw_explain_all = {-INFINITY, INFINITY, -1, -1, NULL, NULL};
 
 json_t *tw_section_add(tw_explained *explained, const char *title)
 {
@@ -31,9 +31,31 @@ void tw_section_say(json_t *section, const char *format, ...)
   json_array_append_new(json_object_get(section, "lines"), json_string(valid));
 }
 
+typedef struct of_class {
+  const char *class;
+  gboolean (*each)(void *user, const tw_told *told);
+  void *user;
+} of_class;
+
+static gboolean tell_of_class(void *user, const tw_told *told)
+{
+  const of_class *o = user;
+  return !g_str_equal(told->class, o->class) || o->each(o->user, told);
+}
+
+gboolean tw_section_each_told(const tw_explained *e, gboolean (*each)(void *user, const tw_told *told),
+                              void *user, GError **error)
+{
+  const tw_explain_options *options = e->options;
+  of_class some = {options->class, each, user};
+  return options->class != NULL
+             ? tw_told_each(e->directory, options->from_s, options->to_s, tell_of_class, &some, error)
+             : tw_told_each(e->directory, options->from_s, options->to_s, each, user, error);
+}
+
 static gboolean is_whole_run(const tw_explain_options *options)
 {
-  return options->engine < 0 && isinf(options->from_s) && isinf(options->to_s);
+  return options->engine < 0 && options->class == NULL && isinf(options->from_s) && isinf(options->to_s);
 }
 
 static gboolean check_engine(const tw_explained *e, GError **error)
@@ -46,6 +68,22 @@ static gboolean check_engine(const tw_explained *e, GError **error)
   return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, NULL, 0,
                             "%s has no engine %d; its engines are 0 to %zu", e->directory, e->options->engine,
                             n - 1);
+}
+
+/* A run whose requests are of one class at most tells of no classes. */
+static gboolean check_class(const tw_explained *e, GError **error)
+{
+  const json_t *classes = json_object_get(e->summary, "classes");
+  g_autoptr(GString) names = g_string_new(NULL);
+  const char *name;
+  json_t *numbers;
+  if (e->options->class == NULL || json_object_get(classes, e->options->class) != NULL)
+    return TRUE;
+  json_object_foreach((json_t *)classes, name, numbers)
+      g_string_append_printf(names, "%s\"%s\"", names->len > 0 ? ", " : "", name);
+  return tw_input_error_set(
+      error, TW_INPUT_ERROR_VALUE, NULL, 0, "%s has no class \"%s\"; %s%s", e->directory, e->options->class,
+      names->len > 0 ? "its classes are " : "it does not tell classes apart", names->str);
 }
 
 /* Whether the run serves requests, and has not jobs alone. */
@@ -61,10 +99,14 @@ static gboolean say_all(tw_explained *e, GError **error)
     return tw_section_request(e, error);
   if (options->percentile != NULL)
     return tw_section_latencies(e, error);
+  if (options->class != NULL)
+    return tw_section_latencies(e, error) && tw_section_groups(e, error);
   if (options->engine < 0 && !tw_headroom_read(e, error))
     return FALSE;
   tw_section_pools(e);
-  if (options->engine < 0 && ((serves(e) && !tw_section_latencies(e, error)) || !tw_section_jobs(e, error)))
+  if (options->engine < 0 && serves(e) && (!tw_section_latencies(e, error) || !tw_section_groups(e, error)))
+    return FALSE;
+  if (options->engine < 0 && !tw_section_jobs(e, error))
     return FALSE;
   if (is_whole_run(options))
     tw_section_verdict(e);
@@ -74,6 +116,7 @@ static gboolean say_all(tw_explained *e, GError **error)
     return TRUE;
   if (!tw_section_sessions(e, error) || !tw_section_failures(e, error))
     return FALSE;
+  tw_section_caches(e);
   tw_section_costs(e);
   json_t *spans = tw_binding_spans(e->directory, e->run, e->end_s, SPANS, error);
   return spans != NULL && json_object_set_new(e->json, "binds", spans) == 0;
@@ -115,7 +158,7 @@ json_t *tw_explain(const char *directory, const tw_explain_options *options, GEr
   json_t *result = NULL;
   e.run = tw_run_json_read(directory, error);
   e.summary = e.run != NULL ? tw_run_summary_read(directory, error) : NULL;
-  if (e.summary == NULL || !check_engine(&e, error))
+  if (e.summary == NULL || !check_engine(&e, error) || !check_class(&e, error))
     goto out;
   e.end_s = tw_run_summary_number(e.summary, "simulated_s");
   e.json = json_pack("{s:O, s:[], s:[], s:[]}", "name", json_object_get(e.run, "name"), "sections", "pools",

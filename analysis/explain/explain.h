@@ -5,6 +5,7 @@
  *                 "headroom_estimate"}],
  *      "binds": [{"pool", "binds", "from_s", "to_s"}], the longest spans in which one thing bound a pool,
  *      "sessions": {"count", "requests", "span_s", "served_s", "tool_wait_s"}, sums over those of several requests,
+ *      "classes": {NAME: {"requests", "met", "unfinished", "ttft_s.p99", ...}}, "spans": [{"from_s", "to_s", and as a class}],
  *      "latencies": {"ttft_s.p99": {"value_s", "request", "parts_s": {"queue": s, ...}}}, "links": [...]}
  */
 #ifndef TW_ANALYSIS_EXPLAIN_H
@@ -18,6 +19,7 @@ typedef struct tw_explain_options {
   gint64 request;         /* this one alone; -1: all */
   int engine;             /* this one alone; -1: all */
   const char *percentile; /* "ttft.p99"; NULL: the usual ones */
+  const char *class;      /* the requests of this class alone; NULL: all */
 } tw_explain_options;
 extern const tw_explain_options tw_explain_all;
 

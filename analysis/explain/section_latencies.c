@@ -18,6 +18,11 @@ static const char *const part_names[TW_LIFE_PART_COUNT] = {[TW_LIFE_FRONT_END] =
                                                            [TW_LIFE_DECODE] = "decode",
                                                            [TW_LIFE_PREEMPTED] = "preempted"};
 
+const char *tw_section_part_name(tw_life_part part)
+{
+  return part_names[part];
+}
+
 /* ---- Why ---- */
 
 /* Sums of one engine over some time; a request that met none has no sums. */
@@ -211,7 +216,7 @@ static int by_latency(gconstpointer a, gconstpointer b)
 
 static gboolean read_seeks(const tw_explained *e, seeks *s, GError **error)
 {
-  if (!tw_told_each(e->directory, e->options->from_s, e->options->to_s, rank_one, s, error))
+  if (!tw_section_each_told(e, rank_one, s, error))
     return FALSE;
   for (int i = 0; i < TW_LATENCY_KINDS; i++)
     if (s->ranks[i] != NULL)
@@ -223,7 +228,7 @@ static gboolean read_seeks(const tw_explained *e, seeks *s, GError **error)
     one->at = ranks->len > 0 ? g_array_index(ranks, ranked, CLAMP(rank, 1, ranks->len) - 1)
                              : (ranked){INFINITY, -1};
   }
-  return tw_told_each(e->directory, e->options->from_s, e->options->to_s, find_all, s, error);
+  return tw_section_each_told(e, find_all, s, error);
 }
 
 /* What most of the time at a percentile and beyond went to: "prefill", "decode: 60 % waiting for the slowest rank". NULL

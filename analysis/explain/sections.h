@@ -32,6 +32,10 @@ void tw_section_each_limits(const tw_explained *e,
                                          const json_t *limits),
                             void *user);
 
+/* Classes of time: in words, and as logs name them. */
+extern const char *const tw_section_class_names[TW_TIME_CLASS_COUNT],
+    *const tw_section_class_words[TW_TIME_CLASS_COUNT];
+
 /* What run.json says of a pool; NULL: nothing. */
 const json_t *tw_section_pool(const tw_explained *e, const char *id);
 
@@ -41,8 +45,17 @@ char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle, double 
  * iteration. */
 const char *tw_section_waits(const tw_engine_sums *sums);
 
+/* As tw_told_each, for the requests of the time and the class that are asked for. */
+gboolean tw_section_each_told(const tw_explained *e, gboolean (*each)(void *user, const tw_told *told),
+                              void *user, GError **error);
+/* What people call a part of a request's life. */
+const char *tw_section_part_name(tw_life_part part);
+
 /* Latencies at their percentiles, or the one that is asked for; FALSE with `error` set. */
 gboolean tw_section_latencies(tw_explained *explained, GError **error);
+/* Classes beside each other, where there are several, the time of arrival at which requests fared worst, and how the
+ * engines of each pool differ. */
+gboolean tw_section_groups(tw_explained *explained, GError **error);
 /* A single request. */
 gboolean tw_section_request(tw_explained *explained, GError **error);
 /* Sessions of several requests: how long they waited between these for tools and people. Nothing for a run without. */
@@ -61,6 +74,8 @@ void tw_failures_sentence(const tw_explained *explained, GString *text);
 void tw_sites_sentence(const tw_explained *explained, GString *text);
 /* Explains each site of a run of several, and ends the verdict with what binds each; FALSE with `error` set. */
 gboolean tw_section_sites(tw_explained *explained, GError **error);
+/* KV caches: what prompts found in them, and whether blocks were short. Nothing for a run without prompts. */
+void tw_section_caches(tw_explained *explained);
 /* Energy and cost. */
 void tw_section_costs(tw_explained *explained);
 /* Three sentences: what ran, whether it met its SLO and why not, what binds. Uses what the

@@ -8,6 +8,7 @@
 #define COLUMNS(X)                                                                                           \
   X(id)                                                                                                      \
   X(session)                                                                                                 \
+  X(class)                                                                                                   \
   X(arrival_s)                                                                                               \
   X(first_scheduled_s)                                                                                       \
   X(first_token_s)                                                                                           \
@@ -39,6 +40,7 @@ static void read_told(const tw_log_reader *reader, const columns *c, gboolean sh
       tw_log_reader_integer(reader, c->reasoning_tokens) + tw_log_reader_integer(reader, c->answer_tokens);
   *told = (tw_told){.id = tw_log_reader_integer(reader, c->id),
                     .session = tw_log_reader_text(reader, c->session),
+                    .class = tw_log_reader_text(reader, c->class),
                     .arrival_s = NUMBER(arrival_s),
                     .first_scheduled_s = NUMBER(first_scheduled_s),
                     .first_token_s = NUMBER(first_token_s),
@@ -50,7 +52,8 @@ static void read_told(const tw_log_reader *reader, const columns *c, gboolean sh
                     .prefill_engine = tw_log_reader_integer(reader, c->prefill_engine),
                     .decode_engine = tw_log_reader_integer(reader, c->decode_engine),
                     .shown_later = shown_later,
-                    .completed = g_str_equal(tw_log_reader_text(reader, c->state), "completed")};
+                    .completed = g_str_equal(tw_log_reader_text(reader, c->state), "completed"),
+                    .unfinished = g_str_equal(tw_log_reader_text(reader, c->state), "unfinished")};
   double between_s =
       tw_log_reader_amount(reader, c->transfer_s) + tw_log_reader_amount(reader, c->decode_queue_s);
   told->prompted_s = told->first_token_s - (shown_later ? between_s : 0);

@@ -7,11 +7,11 @@
 
 typedef struct tw_told {
   gint64 id;
-  const char *session; /* borrowed until the next request is told; "": none */
+  const char *session, *class; /* borrowed until the next request is told; "": none */
   double arrival_s, first_scheduled_s, prompted_s, first_token_s, end_s; /* NAN: never */
   gint64 prompt_tokens, cached_tokens, output_tokens, preemptions;
   gint64 prefill_engine, decode_engine; /* TW_LOG_NONE: none */
-  gboolean completed;
+  gboolean completed, unfinished;       /* neither: rejected, failed or cancelled */
   gboolean
       shown_later; /* its first token, than as its prompt was complete: behind transfer and decode queue */
   double life_s[TW_LIFE_PART_COUNT];

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 typedef struct {
-  char *percentile, *from, *to, *output;
+  char *percentile, *class, *from, *to, *output;
   gint64 request, jobs, seeds;
   gint engine;
   gboolean json, what_if, headroom;
@@ -19,6 +19,8 @@ static const GOptionEntry explain_options[] = {
     {"request", 0, 0, G_OPTION_ARG_INT64, VALUE(request), "This request alone, by its id", "ID"},
     {"percentile", 'p', 0, G_OPTION_ARG_STRING, VALUE(percentile),
      "A percentile of a latency: ttft.p99, tpot.p50, e2e.p99, queue.p90", "LATENCY.pN"},
+    {"class", 'c', 0, G_OPTION_ARG_STRING, VALUE(class), "The requests of this class alone, by its name",
+     "NAME"},
     {"engine", 'e', 0, G_OPTION_ARG_INT, VALUE(engine), "This engine alone, by its number", "N"},
     {"from", 0, 0, G_OPTION_ARG_STRING, VALUE(from), "From this time on (seconds, or 90min, 2h)", "TIME"},
     {"to", 0, 0, G_OPTION_ARG_STRING, VALUE(to), "Up to this time", "TIME"},
@@ -77,16 +79,24 @@ static double change_of(const json_t *knob, const char *metric, const char *memb
   return value != NULL ? json_number_value(value) : 0;
 }
 
-/* The first knob in a sentence, by what knobs are sorted by: attainment where the SLO is missed, else energy. */
+/* The first knob that helps beyond its noise in a sentence, by what knobs are sorted by: attainment where the SLO is missed,
+ * else energy. */
 static void print_most_helpful(const json_t *found)
 {
-  const json_t *knob = json_array_get(json_object_get(found, "knobs"), 0);
-  const json_t *met = json_object_get(json_object_get(found, "now"), "slo.attainment");
+  const json_t *met = json_object_get(json_object_get(found, "now"), "slo.attainment"), *knob;
   gboolean missed = met != NULL && json_number_value(met) < 0.99;
-  const char *name = json_string_value(json_object_get(knob, "name"));
-  const char *metric = missed ? "slo.attainment" : "energy.j_per_output_token";
-  double gain = change_of(knob, metric, "gain") * (missed ? 1 : -1), noise = change_of(knob, metric, "noise");
-  if (knob == NULL || !(gain > noise))
+  const char *metric = missed ? "slo.attainment" : "energy.j_per_output_token", *name = NULL;
+  double gain = 0;
+  size_t i;
+  json_array_foreach(json_object_get(found, "knobs"), i, knob)
+  {
+    double more = change_of(knob, metric, "gain") * (missed ? 1 : -1);
+    if (name != NULL || !(more > change_of(knob, metric, "noise")))
+      continue;
+    name = json_string_value(json_object_get(knob, "name"));
+    gain = more;
+  }
+  if (name == NULL)
     printf("\n  Nothing that was tried helps%s.\n",
            missed ? " to keep the SLO" : "; the SLO is kept as it is");
   else if (missed)
@@ -140,16 +150,22 @@ static void print_what_if(const json_t *found)
 
 static void print_headroom(const json_t *found)
 {
-  const json_t *factor = json_object_get(found, "factor");
+  size_t i;
+  json_t *name;
+  const json_t *factor = json_object_get(found, "factor"), *breaks = json_object_get(found, "breaks");
   double now = json_number_value(json_object_get(found, "now"));
   if (factor == NULL)
     printf("\nHeadroom: none; no load down to %.3g of it keeps the SLO.\n", 1.0 / 1024);
-  else
-    printf("\nHeadroom: %.2f × this load is served within the SLO (%s = %.4g; %.4g is too much; found by %d "
-           "runs).\n",
-           json_number_value(factor), json_string_value(json_object_get(found, "path")),
-           json_number_value(factor) * now, json_number_value(json_object_get(found, "breaks")),
-           (int)json_integer_value(json_object_get(found, "runs")));
+  else {
+    printf("\nHeadroom: %.2f × this load is served within the SLO (%s = %.4g; ", json_number_value(factor),
+           json_string_value(json_object_get(found, "path")), json_number_value(factor) * now);
+    if (breaks != NULL)
+      printf("%.4g is too much; ", json_number_value(breaks));
+    printf("found by %d runs).\n", (int)json_integer_value(json_object_get(found, "runs")));
+  }
+  json_array_foreach(json_object_get(found, "constant_classes"), i, name)
+      printf("  The clients of class %s wait for each answer, and were as many in each run.\n",
+             json_string_value(name));
 }
 
 /* Runs what is asked for, adds it to what is explained, and leaves what-if.json beside the logs for reports. */
@@ -163,13 +179,17 @@ static gboolean run_again(const explain_values *values, const char *directory, j
   tw_what_if_options options = {output, values->jobs, values->seeds, say, NULL};
   if (!tw_rerun_open(directory, output, &rerun, error))
     return FALSE;
-  json_t *found = json_object();
+  g_autofree char *path = g_build_filename(directory, "what-if.json", NULL);
+  json_t *found = json_load_file(path, 0, NULL);
+  if (!json_is_object(found)) {
+    json_decref(found);
+    found = json_object();
+  }
   if (values->headroom)
     json_object_set_new(found, "headroom", tw_headroom(&rerun, &options, error));
   if (*error == NULL && values->what_if)
     json_object_set_new(found, "what_if", tw_what_if(&rerun, &options, error));
   if (*error == NULL) {
-    g_autofree char *path = g_build_filename(directory, "what-if.json", NULL);
     json_dump_file(found, path, JSON_INDENT(1));
     json_object_update(explained, found);
   }
@@ -198,6 +218,7 @@ static int run(const tw_command *command, int argc, char **argv, GError **error)
   options.request = values.request;
   options.engine = values.engine;
   options.percentile = values.percentile;
+  options.class = values.class;
   json_t *explained = tw_explain(argv[1], &options, error);
   if (explained == NULL)
     return TW_EXIT_USAGE;

@@ -45,9 +45,11 @@ gboolean tw_run_prepare_directory(const char *directory, gboolean force, GError 
 {
   g_autofree char *run = g_build_filename(directory, "run.json", NULL);
   g_autofree char *summary = g_build_filename(directory, "summary.json", NULL);
+  g_autofree char *what_if = g_build_filename(directory, "what-if.json", NULL);
   if (g_file_test(run, G_FILE_TEST_EXISTS) && !force)
     return tw_input_error_set(error, TW_INPUT_ERROR_FILE, directory, 0,
                               "holds a run already; name another directory, or overwrite it with --force");
-  g_unlink(summary); /* an older run's */
+  g_unlink(summary); /* an older run's, as is what would have helped it */
+  g_unlink(what_if);
   return TRUE;
 }

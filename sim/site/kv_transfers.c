@@ -272,6 +272,13 @@ static void take_back(tw_kv_transfers *transfers, transfer *t, double now_s)
   free_transfer(t);
 }
 
+void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s)
+{
+  GQueue *waiting = &transfers->waiting[engine];
+  while (waiting->length > 0 && try(transfers, waiting->head->data, now_s))
+    end_wait(transfers, waiting->head);
+}
+
 void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *lost, double now_s)
 {
   for (GList *link = transfers->all.head, *next; link != NULL; link = next) {
@@ -291,6 +298,9 @@ void tw_kv_transfers_fail(tw_kv_transfers *transfers, int engine, GPtrArray *los
       end_wait(transfers, link);
       g_ptr_array_add(lost, sequence);
     }
+  for (int i = 0; i < transfers->n_engines; i++) /* there are blocks, or others are first */
+    if (i != engine)
+      tw_kv_transfers_retry(transfers, i, now_s);
 }
 
 guint tw_kv_transfers_waiting(const tw_kv_transfers *transfers)
@@ -309,13 +319,6 @@ void tw_kv_transfers_reroute(tw_kv_transfers *transfers, int engine, double now_
     transfers->listener.reassign(transfers->listener.user, sequence, now_s);
     send(transfers, sequence, now_s);
   }
-}
-
-void tw_kv_transfers_retry(tw_kv_transfers *transfers, int engine, double now_s)
-{
-  GQueue *waiting = &transfers->waiting[engine];
-  while (waiting->length > 0 && try(transfers, waiting->head->data, now_s))
-    end_wait(transfers, waiting->head);
 }
 
 /* The sequence that has waited longest has done so for too long: its engine frees its blocks. */

@@ -18,11 +18,9 @@
 static const struct {
   const char *element, *attribute, *fallback;
   gboolean whole;
-} loads[] = {{"trace", "rate-scale", "1", FALSE},
-             {"generate", "rate-scale", "1", FALSE},
-             {"poisson", "rate", NULL, FALSE},
-             {"sessions", "rate", NULL, FALSE},
-             {"closed-loop", "concurrency", NULL, TRUE}};
+} loads[] = {{"trace", "rate-scale", "1", FALSE},     {"generate", "rate-scale", "1", FALSE},
+             {"generator", "rate-scale", "1", FALSE}, {"poisson", "rate", NULL, FALSE},
+             {"sessions", "rate", NULL, FALSE},       {"closed-loop", "concurrency", NULL, TRUE}};
 
 /* The attribute of the scenario that scales its load, its number and unit; NULL: it has none. The caller frees both
  * texts. */
@@ -50,6 +48,21 @@ static char *load_path(const tw_scenario *scenario, double *value, char **unit, 
   xmlXPathFreeContext(context);
   xmlFreeDoc(document);
   return path;
+}
+
+/* Names of the classes whose load no scale of rates changes, as their clients wait for each answer. Where that is all of
+ * them, `grows` becomes FALSE. */
+static json_t *constant_classes(const tw_scenario *scenario, gboolean *grows)
+{
+  json_t *names = json_array();
+  int n = scenario->generator != NULL ? tw_generator_classes(scenario->generator) : 0;
+  for (int i = 0; i < n; i++) {
+    tw_generator_class class = tw_generator_class_at(scenario->generator, i);
+    if (!class.has_rate && class.name != NULL)
+      json_array_append_new(names, json_string(class.name));
+  }
+  *grows = n == 0 || (int)json_array_size(names) < n;
+  return names;
 }
 
 static gboolean try_level(const tw_rerun *rerun, const tw_what_if_options *options, const char *path,
@@ -87,10 +100,14 @@ json_t *tw_headroom(const tw_rerun *rerun, const tw_what_if_options *options, GE
   double now = NAN;
   gboolean whole = FALSE;
   g_autofree char *unit = NULL, *path = load_path(rerun->scenario, &now, &unit, &whole);
-  if (json_object_size(json_object_get(rerun->run, "slo")) == 0 || path == NULL || !(now > 0)) {
+  gboolean grows = FALSE;
+  json_t *constant = constant_classes(rerun->scenario, &grows);
+  json_t *object = json_pack("{s:o, s:s*, s:f}", "constant_classes", constant, "path", path, "now", now);
+  if (json_object_size(json_object_get(rerun->run, "slo")) == 0 || !grows || path == NULL || !(now > 0)) {
+    json_decref(object);
     tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0, "%s, so that no search can say its headroom",
-                       path == NULL || !(now > 0) ? "the workload has no rate that could grow"
-                                                  : "the scenario has no <slo>");
+                       grows && path != NULL && now > 0 ? "the scenario has no <slo>"
+                                                        : "the workload has no rate that could grow");
     return NULL;
   }
   tw_bracket bracket = {.whole = whole,
@@ -103,11 +120,13 @@ json_t *tw_headroom(const tw_rerun *rerun, const tw_what_if_options *options, GE
   int runs = 0;
   for (double level; !isnan(level = tw_bracket_next(&bracket)); runs++) {
     gboolean good = FALSE;
-    if (!try_level(rerun, options, path, level, unit, &good, error))
+    if (!try_level(rerun, options, path, level, unit, &good, error)) {
+      json_decref(object);
       return NULL;
+    }
     tw_bracket_tell(&bracket, level, good);
   }
-  json_t *object = json_pack("{s:s, s:f, s:i}", "path", path, "now", now, "runs", runs);
+  json_object_set_new(object, "runs", json_integer(runs));
   if (isfinite(bracket.holds)) {
     json_object_set_new(object, "holds", json_real(bracket.holds));
     json_object_set_new(object, "factor", json_real(bracket.holds / now));

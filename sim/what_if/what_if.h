@@ -24,7 +24,8 @@ const char *tw_attainment_metric(const tw_rerun *rerun);
 json_t *tw_what_if(const tw_rerun *rerun, const tw_what_if_options *options, GError **error);
 
 /* The factor by which the load may grow with the SLO kept by 99 % of the requests, by search over runs: {"path",
- * "now", "holds", "breaks", "factor", "runs"}. NULL with `error` set, also where the workload has no rate. */
+ * "now", "holds", "breaks", "factor", "runs", "constant_classes": [names of those whose clients wait, which are as many
+ * throughout]}. NULL with `error` set, also where the workload has no rate. */
 json_t *tw_headroom(const tw_rerun *rerun, const tw_what_if_options *options, GError **error);
 
 #endif

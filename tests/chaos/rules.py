@@ -10,6 +10,7 @@ RULES = {
     "scenario/seed": lambda d: d.chance.randint(0, 10**6),
     "generate/from": lambda d: d.pick(*PRESETS),
     "generate/rate-scale": lambda d: f"{d.log(0.1, 10):.3g}",
+    "generator/rate-scale": lambda d: f"{d.log(0.1, 10):.3g}",
     "poisson/rate": lambda d: f"{d.log(1, 200):.4g}/s",
     "sessions/rate": lambda d: f"{d.log(0.2, 20):.4g}/s",
     "*/duration": lambda d: d.seconds(5, 100),

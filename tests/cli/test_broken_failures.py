@@ -37,6 +37,7 @@ CASES = (
     ('<failures standby="1"/>', "", 's.xml:5: standby="..." is for recovery="standby"; leave it out'),
     ('<failures recovery="standby" standby="2"/>', "",
      's.xml:5: standby="2" leaves none of the 2 engines of pool "serve" to serve; lower it or raise replicas'),
+    ('<failures><fault part="accelerator" mtbf="1ms" repair="1ms"/></failures>', "", "tokenworks run: <failures>: up to "),
     (TRACE, "start_s,end_s,component\n1,2,node-0\n3,4,node-7\n",
      'faults.csv:3: "node-7" is no host of the site; name one of the platform\'s'),
     (TRACE, "start_s,end_s,component\n5,2,node-0\n", "faults.csv:2: is repaired at 2 s, not after it broke at 5 s; write a later end_s"),

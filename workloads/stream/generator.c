@@ -8,7 +8,7 @@
 
 struct tw_generator {
   char *description, *source;
-  double duration_s;
+  double duration_s, rate_scale;
   gint64 limit;
   tw_class *classes;
   int n_classes;
@@ -27,6 +27,8 @@ static const tw_attribute generator_attributes[] = {
      .help = "nothing arrives (and no session begins) at or after it"},
     {"requests", TW_ATTR_INT, .fallback = TW_ABSENT, .min = 1, .max = 1e15, TOP(limit),
      .help = "at most so many in all"},
+    {"rate-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e9, TOP(rate_scale),
+     .help = "2 lets twice as many of each class arrive; classes of clients that wait stay as they are"},
     {0}};
 static const tw_child generator_children[] = {{&tw_class_element, 1, 0}, {0}};
 const tw_element tw_generator_element = {"generator", "classes of traffic that are drawn",
@@ -40,6 +42,7 @@ static tw_generator *new_generator(int n)
   tw_generator *generator = g_new0(tw_generator, 1);
   generator->files = g_ptr_array_new_with_free_func(g_free);
   generator->duration_s = NAN;
+  generator->rate_scale = 1;
   generator->limit = G_MININT64;
   generator->classes = g_new0(tw_class, (gsize)n);
   generator->n_classes = n;
@@ -125,9 +128,10 @@ static double duration_of(const tw_generator *generator, const tw_generator_use 
 
 gboolean tw_generator_check_use(const tw_generator *generator, const tw_generator_use *use, GError **error)
 {
-  if (!(use->rate_scale > 0 && use->rate_scale <= 1e9))
+  double scale = use->rate_scale * generator->rate_scale;
+  if (!(scale > 0 && scale <= 1e9))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "the rate's scale is %g; a number above 0 is needed", use->rate_scale);
+                              "the rate's scale is %g; a number above 0, and 1e9 at most, is needed", scale);
   if (!isnan(use->duration_s) && !(use->duration_s > 0))
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
                               "the duration is %g s; a time above 0 is needed", use->duration_s);
@@ -149,14 +153,16 @@ gboolean tw_generator_check_use(const tw_generator *generator, const tw_generato
 tw_stream *tw_generator_stream(const tw_generator *generator, const tw_generator_use *use)
 {
   double end_s = duration_of(generator, use);
+  tw_generator_use scaled = *use;
   g_assert(tw_generator_check_use(generator, use, NULL));
+  scaled.rate_scale *= generator->rate_scale;
   if (generator->classes[0].name == NULL)
-    return tw_class_stream(&generator->classes[0], use, end_s);
+    return tw_class_stream(&generator->classes[0], &scaled, end_s);
   g_autofree tw_mix_member *members = g_new0(tw_mix_member, (gsize)generator->n_classes);
   for (int i = 0; i < generator->n_classes; i++) {
     const tw_class *c = &generator->classes[i];
     members[i] = (tw_mix_member){.class = g_intern_string(c->name), .priority = (gint32)c->priority};
-    members[i].stream = tw_class_stream(c, use, end_s);
+    members[i].stream = tw_class_stream(c, &scaled, end_s);
   }
   return tw_stream_mix(members, generator->n_classes,
                        MIN(tw_limit_or_most(generator->limit), tw_limit_or_most(use->limit)));
@@ -175,7 +181,8 @@ int tw_generator_classes(const tw_generator *generator)
 tw_generator_class tw_generator_class_at(const tw_generator *generator, int i)
 {
   const tw_class *c = &generator->classes[i];
-  return (tw_generator_class){c->name, c->ttft_s, c->tpot_s, c->itl_s, c->e2e_s};
+  gboolean has_rate = c->kind != TW_CLASS_CLOSED && c->kind != TW_CLASS_ROLLOUTS;
+  return (tw_generator_class){c->name, c->ttft_s, c->tpot_s, c->itl_s, c->e2e_s, has_rate};
 }
 
 const char *const *tw_generator_files(const tw_generator *generator)

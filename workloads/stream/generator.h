@@ -35,7 +35,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(tw_generator, tw_generator_free)
 
 /* How a generator is used; NAN and G_MININT64 leave its own values. */
 typedef struct tw_generator_use {
-  double rate_scale; /* scale of the rates of arrivals; clients that wait have none */
+  double
+      rate_scale; /* scale of the rates of arrivals, times the generator's own; clients that wait have none */
   double duration_s;
   gint64 limit; /* requests in all */
   guint64 seed;
@@ -46,10 +47,10 @@ gboolean tw_generator_check_use(const tw_generator *generator, const tw_generato
 /* The requests of a generator, which is borrowed; the use must have passed the check. */
 tw_stream *tw_generator_stream(const tw_generator *generator, const tw_generator_use *use);
 
-/* The SLO that a class asks for; NAN: nothing. */
 typedef struct tw_generator_class {
-  const char *name;
-  double ttft_s, tpot_s, itl_s, e2e_s;
+  const char *name;                    /* NULL: the only class of a short spelling */
+  double ttft_s, tpot_s, itl_s, e2e_s; /* The SLO that it asks for; NAN: nothing. */
+  gboolean has_rate;                   /* A scale of rates changes it: it is no class of clients that wait. */
 } tw_generator_class;
 int tw_generator_classes(const tw_generator *generator);
 /* The class of a generator that has one (see class.h); NULL where there are several. Borrowed. */

@@ -1,8 +1,11 @@
 #include "sim/site/dispatcher.h"
 #include "sim/site/failures/failures_private.h"
 #include "sim/site/fleet.h"
+#include "sim/site/jobs/jobs.h"
 
 #include <math.h>
+
+enum { FAILURES_LOOKED_AT = 100000 };
 
 const tw_failure_plan *tw_failures_plan(const tw_failures *failures)
 {
@@ -182,10 +185,40 @@ static double due(const void *part)
               fmin(key_of(&failures->timers), key_of(&failures->retries)));
 }
 
+/* Iterations of engines, requests that failed, and steps of jobs that are not lost. */
+static guint64 work_done(const tw_failures *failures, double now_s)
+{
+  const tw_site *site = failures->site;
+  guint64 done = failures->totals.failed;
+  for (int i = 0; i < site->n_engines; i++)
+    done += tw_engine_iterations(site->engines[i]);
+  for (int j = 0; j < site->scenario->n_jobs; j++)
+    done += (guint64)tw_site_jobs_totals(site->jobs, j, now_s).steps;
+  return done;
+}
+
+/* A run that nobody cuts short would go on for ever where parts fail so often that nothing is served between. */
+static gboolean is_of_use(tw_failures *failures, double now_s, GError **error)
+{
+  if (++failures->counted < FAILURES_LOOKED_AT || !isnan(failures->site->scenario->until_s))
+    return TRUE;
+  guint64 done = work_done(failures, now_s);
+  gboolean waits = tw_dispatcher_waits(failures->site->dispatcher) > 0 ||
+                   (failures->site->jobs != NULL && tw_site_jobs_wait(failures->site->jobs));
+  gboolean use = done != failures->done || !waits;
+  failures->counted = 0;
+  failures->done = done;
+  return use || tw_input_error_set(
+                    error, TW_INPUT_ERROR_VALUE, NULL, 0,
+                    "<failures>: up to %.9g s %d failures in a row left no time for an iteration or a "
+                    "step, and what waits would wait for ever; let parts break less often, be repaired and "
+                    "start sooner, or end the run with --until",
+                    now_s, FAILURES_LOOKED_AT);
+}
+
 /* At equal times, repairs come before failures, and both before what follows from them. */
 static gboolean step(void *part, double now_s, GError **error)
 {
-  (void)error;
   tw_failures *failures = part;
   if (key_of(&failures->repairs) <= now_s) {
     tw_heap_node *top = tw_heap_top(&failures->repairs);
@@ -193,6 +226,7 @@ static gboolean step(void *part, double now_s, GError **error)
     tw_failures_repair(failures, tw_container(top, tw_failure, node), now_s);
   } else if (tw_fault_source_due(failures->source) <= now_s) {
     tw_failures_begin(failures, tw_fault_source_next(failures->source));
+    return is_of_use(failures, now_s, error);
   } else if (key_of(&failures->timers) <= now_s) {
     tw_heap_node *top = tw_heap_top(&failures->timers);
     int engine = (int)top->tie;

@@ -58,6 +58,8 @@ struct tw_failures {
   tw_heap repairs, timers, retries;
   guint stamp;
   tw_failure_totals totals;
+  gint64 counted; /* Number of failures since it was looked at whether they leave anybody anything to do. */
+  guint64 done;   /* What engines and jobs had done then (`work_done`). */
 };
 
 /* Writes the row of a failure and frees it, once it is repaired and all engines that it stopped serve again. */

@@ -309,6 +309,9 @@ static void a_run_is_run_again_with_one_thing_changed(void **state)
          "× this load is served within the SLO", "//workload/poisson/@rate=8/s: the SLO is kept");
   g_auto(result) r = run_program(state, "explain $/tiny --what-if --seeds 2 -o $/again");
   assert_non_null(strstr(r.out, "a replica more of pool serve (2)"));
+  assert_non_null(strstr(r.out, "weights in fp8 instead of bf16"));
+  assert_null(strstr(r.out, "KV caches in fp8")); /* they are */
+  assert_non_null(strstr(r.err, " runs, "));
   assert_non_null(strstr(r.out, "±"));
   assert_non_null(strstr(r.out, "The SLO is kept. Most energy saves: "));
   assert_non_null(strstr(r.out, "the scenario has no <cost> and no <price>"));
@@ -336,6 +339,32 @@ static void what_no_seed_changes_is_changed_once(void **state)
   assert_true(g_file_test(as_it_is, G_FILE_TEST_IS_DIR));
   assert_true(g_file_test(first, G_FILE_TEST_IS_DIR));
   assert_false(g_file_test(second, G_FILE_TEST_EXISTS));
+}
+
+/* The load of classes grows alike, but for that of clients that wait. Four requests a second of 20 tokens are little for a
+ * node; what clients that wait alone would serve cannot grow. What was found goes with the run. */
+static void the_load_of_classes_grows_alike(void **state)
+{
+#define CLASSES(more)                                                                                        \
+  "<scenario name='classes'><platform file='" TW_SOURCE_DIR                                                  \
+  "/platforms/hgx-h100-1.xml'/><workload><generator duration='4s'>" more                                     \
+  "<class name='batch'><closed-loop concurrency='2' requests='20'/><prompt mean='100'/><answer mean='20'/>"  \
+  "</class></generator></workload><pool id='serve' model='llama-3.1-8b'/><slo ttft='1s' tpot='40ms'/>"       \
+  "</scenario>"
+  given_file(
+      state, "classes.xml",
+      CLASSES("<class name='chat'><arrivals rate='4/s'/><prompt mean='500'/><answer mean='20'/></class>"));
+  given_file(state, "waiting.xml", CLASSES(""));
+  expect(state, "run $/classes.xml -o $/classes -q", 0, "", "");
+  expect(state, "explain $/classes --headroom", 0,
+         "  The clients of class batch wait for each answer, and were as many in each run.",
+         "//workload/generator/@rate-scale=2: the SLO is kept");
+  g_autofree char *found = g_build_filename(*state, "classes", "what-if.json", NULL);
+  assert_true(g_file_test(found, G_FILE_TEST_EXISTS));
+  expect(state, "run $/classes.xml -o $/classes -q --force", 0, "", "");
+  assert_false(g_file_test(found, G_FILE_TEST_EXISTS));
+  expect(state, "run $/waiting.xml -o $/waiting -q", 0, "", "");
+  expect(state, "explain $/waiting --headroom", 2, "", "the workload has no rate that could grow");
 }
 
 /* What a site has that others have not is tried as well: a limit of power, and engines of two roles. */
@@ -403,6 +432,7 @@ int main(void)
       cmocka_unit_test(sessions_wait_for_their_tools),
       cmocka_unit_test(a_run_is_run_again_with_one_thing_changed),
       cmocka_unit_test(what_no_seed_changes_is_changed_once),
+      cmocka_unit_test(the_load_of_classes_grows_alike),
       cmocka_unit_test(limits_of_power_and_roles_are_tried),
       cmocka_unit_test(a_batch_has_the_rates_of_its_whole_run),
       cmocka_unit_test(a_site_that_is_busy_may_have_three_times_its_load_to_spare),

@@ -26,9 +26,9 @@ static tw_generator *given_generator(void **state, const char *text)
 }
 
 /* The requests of one class (NULL: all), a line each. */
-static char *draw(const tw_generator *generator, const char *class, guint64 seed)
+static char *draw(const tw_generator *generator, const char *class, guint64 seed, double scale)
 {
-  tw_generator_use use = {1, NAN, G_MININT64, seed};
+  tw_generator_use use = {scale, NAN, G_MININT64, seed};
   g_autoptr(tw_stream) stream = tw_generator_stream(generator, &use);
   GString *text = g_string_new(NULL);
   double before_s = 0;
@@ -47,18 +47,34 @@ static void changing_one_class_leaves_the_others_as_they_were(void **state)
 {
   g_autoptr(tw_generator) one = given_generator(state, TWO("3/s"));
   g_autoptr(tw_generator) other = given_generator(state, TWO("5/s"));
-  g_autofree char *code = draw(one, "code", 7), *same = draw(other, "code", 7);
-  g_autofree char *chat = draw(one, "chat", 7), *more = draw(other, "chat", 7);
+  g_autofree char *code = draw(one, "code", 7, 1), *same = draw(other, "code", 7, 1);
+  g_autofree char *chat = draw(one, "chat", 7, 1), *more = draw(other, "chat", 7, 1);
   assert_string_equal(code, same);
   assert_string_not_equal(chat, more);
   assert_true(strlen(code) > 1000);
 }
 
+/* Its own scale and that of its use multiply: half as many in the file, four times as many in use, are twice as many. */
+static void scales_of_rates_multiply(void **state)
+{
+  g_autofree char *half =
+      g_strconcat("<generator rate-scale=\"0.5\"", TWO("3/s") + strlen("<generator"), NULL);
+  g_autoptr(tw_generator) whole = given_generator(state, TWO("3/s")), halved = given_generator(state, half);
+  g_autofree char *twice = draw(whole, NULL, 7, 2), *same = draw(halved, NULL, 7, 4);
+  g_autofree char *once = draw(whole, NULL, 7, 1);
+  assert_string_equal(twice, same);
+  assert_true(strlen(twice) > strlen(once) * 3 / 2);
+  tw_generator_use use = {1e9, NAN, G_MININT64, 1};
+  assert_true(tw_generator_check_use(halved, &use, NULL));
+  use.rate_scale = 3e9;
+  assert_false(tw_generator_check_use(halved, &use, NULL));
+}
+
 static void seeds_decide_everything(void **state)
 {
   g_autoptr(tw_generator) generator = given_generator(state, TWO("3/s"));
-  g_autofree char *one = draw(generator, NULL, 7), *again = draw(generator, NULL, 7),
-                  *other = draw(generator, NULL, 8);
+  g_autofree char *one = draw(generator, NULL, 7, 1), *again = draw(generator, NULL, 7, 1),
+                  *other = draw(generator, NULL, 8, 1);
   assert_string_equal(one, again);
   assert_string_not_equal(one, other);
 }
@@ -66,7 +82,7 @@ static void seeds_decide_everything(void **state)
 static void classes_give_their_requests_a_name_and_a_priority(void **state)
 {
   g_autoptr(tw_generator) generator = given_generator(state, TWO("3/s"));
-  g_autofree char *chat = draw(generator, "chat", 7), *code = draw(generator, "code", 7);
+  g_autofree char *chat = draw(generator, "chat", 7, 1), *code = draw(generator, "code", 7, 1);
   assert_non_null(strstr(chat, " chat - 2 "));
   assert_non_null(strstr(code, " code code-1 0 "));
   assert_int_equal(tw_generator_classes(generator), 2);
@@ -326,6 +342,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(changing_one_class_leaves_the_others_as_they_were),
+      cmocka_unit_test(scales_of_rates_multiply),
       cmocka_unit_test(seeds_decide_everything),
       cmocka_unit_test(classes_give_their_requests_a_name_and_a_priority),
       cmocka_unit_test(few_clients_send_most),
