@@ -116,6 +116,7 @@ static gboolean say_all(tw_explained *e, GError **error)
     return TRUE;
   if (!tw_section_sessions(e, error) || !tw_section_failures(e, error))
     return FALSE;
+  tw_section_caches(e);
   tw_section_costs(e);
   json_t *spans = tw_binding_spans(e->directory, e->run, e->end_s, SPANS, error);
   return spans != NULL && json_object_set_new(e->json, "binds", spans) == 0;

@@ -1,4 +1,4 @@
-/* Pools, links, energy and cost; and the verdict over all. */
+/* Pools and links. */
 #include "analysis/explain/headroom.h"
 #include "analysis/explain/link_sums.h"
 #include "analysis/explain/sections.h"
@@ -9,8 +9,10 @@
 #include <math.h>
 
 enum { SHOWN_LINKS = 8, TOLD_LINKS = 4000 };
+#define LITTLE 0.01 /* share of the time that a link is full, or of its bandwidth, that is not worth a line */
+#define HARDLY 1.005 /* times as long as alone, which is as long */
 
-static const char *const class_names[TW_TIME_CLASS_COUNT] = {
+const char *const tw_section_class_names[TW_TIME_CLASS_COUNT] = {
     [TW_TIME_WEIGHTS] = "reading weights",
     [TW_TIME_KV] = "reading KV",
     [TW_TIME_LINEAR] = "products",
@@ -24,7 +26,7 @@ static const char *const class_names[TW_TIME_CLASS_COUNT] = {
     [TW_TIME_BUBBLE] = "pipeline bubble",
     [TW_TIME_MEASURED] = "measured iterations",
     [TW_TIME_IDLE] = "idle"};
-static const char *const class_words[] = {
+const char *const tw_section_class_words[TW_TIME_CLASS_COUNT] = {
 #define X(to, name, word, help) #word,
     TW_TIME_CLASSES(X, )
 #undef X
@@ -69,7 +71,7 @@ char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle, double 
 {
   tw_part parts[TW_TIME_CLASS_COUNT];
   for (int i = 0; i < TW_TIME_CLASS_COUNT; i++)
-    parts[i] = (tw_part){class_names[i], sums->class_s[i]};
+    parts[i] = (tw_part){tw_section_class_names[i], sums->class_s[i]};
   return tw_words_shares(parts, with_idle ? TW_TIME_CLASS_COUNT : TW_ITERATION_CLASSES, least);
 }
 
@@ -114,7 +116,7 @@ static json_t *pool_numbers(const tw_engine_sums *sums, double headroom)
   for (int i = 0; i < TW_BINDING_COUNT; i++)
     json_object_set_new(binds, tw_binding_words[i], json_real(sums->binds_s[i]));
   for (int i = 0; i < TW_TIME_CLASS_COUNT; i++)
-    json_object_set_new(seconds, class_words[i], json_real(sums->class_s[i]));
+    json_object_set_new(seconds, tw_section_class_words[i], json_real(sums->class_s[i]));
   for (int i = 0; i < TW_FOR_COUNT; i++)
     json_object_set_new(waits, waits_words[i], json_real(sums->waiting_for_s[i]));
   json_t *pool = json_pack("{s:s, s:o, s:o, s:o}", "id", sums->id, "binds_s", binds, "engine_seconds",
@@ -192,10 +194,12 @@ gboolean tw_section_links(tw_explained *e, GError **error)
     return TRUE;
   g_autofree char *until = until_when(e), *title = g_strconcat("Network", until, NULL);
   json_t *section = tw_section_add(e, title);
-  double slowdown = tw_run_summary_number(e->summary, "network.slowdown.mean");
-  if (!isnan(slowdown)) {
-    g_autofree char *mean = tw_words_amount(slowdown),
-                    *p99 = tw_words_amount(tw_run_summary_number(e->summary, "network.slowdown.p99"));
+  double slowdown = tw_run_summary_number(e->summary, "network.slowdown.mean"),
+         slowdown_p99 = tw_run_summary_number(e->summary, "network.slowdown.p99");
+  if (slowdown < HARDLY && slowdown_p99 < HARDLY) {
+    tw_section_say(section, "flows took as long as they would have alone");
+  } else if (!isnan(slowdown)) {
+    g_autofree char *mean = tw_words_amount(slowdown), *p99 = tw_words_amount(slowdown_p99);
     tw_section_say(section,
                    "a flow took %s times as long as it would have alone in the mean, %s times at p99", mean,
                    p99);
@@ -206,68 +210,19 @@ gboolean tw_section_links(tw_explained *e, GError **error)
                     *used = tw_words_share(link->used_s / (to_s - from_s)),
                     *rate = tw_words_amount(link->bytes * 8 / (to_s - from_s) / 1e9),
                     *bytes = tw_words_amount(link->bytes / 1e9);
-    if ((said < 3 || (said < SHOWN_LINKS && link->full_s > 0)) && !is_part(links, link->name) && ++said > 0)
+    gboolean matters = link->full_s > LITTLE * (to_s - from_s) || link->used_s > LITTLE * (to_s - from_s);
+    if (said < SHOWN_LINKS && matters && !is_part(links, link->name)) {
       tw_section_say(section, "%s: full for %s of the time, %s of its bandwidth used, %s GB at %s Gbit/s",
                      link->name, full, used, bytes, rate);
+      said++;
+    } else if (i == 0) {
+      tw_section_say(section,
+                     "no link was full or much used; the busiest, %s, carried %s of its bandwidth, %s GB",
+                     link->name, used, bytes);
+    }
     json_array_append_new(json_object_get(e->json, "links"),
                           json_pack("{s:s, s:f, s:f, s:f}", "link", link->name, "bytes", link->bytes,
                                     "full_s", link->full_s, "used_s", link->used_s));
   }
   return TRUE;
-}
-
-/* ---- Energy and cost ---- */
-
-static char *spent_shares(const tw_explained *e, const char *what)
-{
-  tw_part parts[TW_TIME_CLASS_COUNT + 2];
-  for (int i = 0; i < TW_TIME_CLASS_COUNT; i++) {
-    g_autofree char *name = g_strdup_printf("spent.%s.%s", what, class_words[i]);
-    double amount = tw_run_summary_number(e->summary, name);
-    parts[i] = (tw_part){class_names[i], isnan(amount) ? 0 : amount};
-  }
-  g_autofree char *beside = g_strdup_printf("spent.%s.beside", what),
-                  *jobs = g_strdup_printf("spent.%s.jobs", what);
-  double beside_amount = tw_run_summary_number(e->summary, beside),
-         jobs_amount = tw_run_summary_number(e->summary, jobs);
-  parts[TW_TIME_CLASS_COUNT] =
-      (tw_part){"hosts, network, conversion and cooling", isnan(beside_amount) ? 0 : beside_amount};
-  parts[TW_TIME_CLASS_COUNT + 1] = (tw_part){"jobs", isnan(jobs_amount) ? 0 : jobs_amount};
-  return tw_words_shares(parts, TW_TIME_CLASS_COUNT + 2, 0.01);
-}
-
-/* "12.5 kWh, 3 J per output token"; the latter where any was emitted. */
-static char *amount_of(double amount, const char *unit, double each, const char *each_unit)
-{
-  g_autofree char *all = tw_words_amount(amount), *one = tw_words_amount(each);
-  return isnan(each) ? g_strdup_printf("%s %s", all, unit)
-                     : g_strdup_printf("%s %s, %s %s", all, unit, one, each_unit);
-}
-
-void tw_section_costs(tw_explained *e)
-{
-  double joules = tw_run_summary_number(e->summary, "energy.site_j");
-  double usd = tw_run_summary_number(e->summary, "cost.usd");
-  if (isnan(joules) && isnan(usd))
-    return;
-  json_t *section = tw_section_add(e, isnan(usd) ? "Energy" : "Energy and cost");
-  if (!isnan(joules)) {
-    double each = tw_run_summary_number(e->summary, "energy.j_per_output_token");
-    gboolean jobs = tw_run_summary_number(e->summary, "spent.joules.jobs") > 0;
-    g_autofree char *shares = spent_shares(e, "joules"),
-                    *said = amount_of(joules / 3.6e6, "kWh", each,
-                                      jobs ? "J per output token without the share of jobs"
-                                           : "J per output token");
-    tw_section_say(section, "%s: %s", said, shares);
-  }
-  if (!isnan(usd)) {
-    double each = tw_run_summary_number(e->summary, "cost.usd_per_million_output_tokens");
-    double capital = tw_run_summary_number(e->summary, "cost.capital_usd");
-    gboolean jobs = tw_run_summary_number(e->summary, "spent.usd.jobs") > 0;
-    g_autofree char *shares = spent_shares(e, "usd"),
-                    *said = amount_of(usd, isnan(capital) ? "USD of electricity alone" : "USD", each,
-                                      jobs ? "per million output tokens without the share of jobs"
-                                           : "per million output tokens");
-    tw_section_say(section, "%s: %s", said, shares);
-  }
 }

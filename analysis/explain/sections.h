@@ -32,6 +32,10 @@ void tw_section_each_limits(const tw_explained *e,
                                          const json_t *limits),
                             void *user);
 
+/* Classes of time: in words, and as logs name them. */
+extern const char *const tw_section_class_names[TW_TIME_CLASS_COUNT],
+    *const tw_section_class_words[TW_TIME_CLASS_COUNT];
+
 /* What run.json says of a pool; NULL: nothing. */
 const json_t *tw_section_pool(const tw_explained *e, const char *id);
 
@@ -70,6 +74,8 @@ void tw_failures_sentence(const tw_explained *explained, GString *text);
 void tw_sites_sentence(const tw_explained *explained, GString *text);
 /* Explains each site of a run of several, and ends the verdict with what binds each; FALSE with `error` set. */
 gboolean tw_section_sites(tw_explained *explained, GError **error);
+/* KV caches: what prompts found in them, and whether blocks were short. Nothing for a run without prompts. */
+void tw_section_caches(tw_explained *explained);
 /* Energy and cost. */
 void tw_section_costs(tw_explained *explained);
 /* Three sentences: what ran, whether it met its SLO and why not, what binds. Uses what the

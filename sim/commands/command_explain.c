@@ -79,16 +79,24 @@ static double change_of(const json_t *knob, const char *metric, const char *memb
   return value != NULL ? json_number_value(value) : 0;
 }
 
-/* The first knob in a sentence, by what knobs are sorted by: attainment where the SLO is missed, else energy. */
+/* The first knob that helps beyond its noise in a sentence, by what knobs are sorted by: attainment where the SLO is missed,
+ * else energy. */
 static void print_most_helpful(const json_t *found)
 {
-  const json_t *knob = json_array_get(json_object_get(found, "knobs"), 0);
-  const json_t *met = json_object_get(json_object_get(found, "now"), "slo.attainment");
+  const json_t *met = json_object_get(json_object_get(found, "now"), "slo.attainment"), *knob;
   gboolean missed = met != NULL && json_number_value(met) < 0.99;
-  const char *name = json_string_value(json_object_get(knob, "name"));
-  const char *metric = missed ? "slo.attainment" : "energy.j_per_output_token";
-  double gain = change_of(knob, metric, "gain") * (missed ? 1 : -1), noise = change_of(knob, metric, "noise");
-  if (knob == NULL || !(gain > noise))
+  const char *metric = missed ? "slo.attainment" : "energy.j_per_output_token", *name = NULL;
+  double gain = 0;
+  size_t i;
+  json_array_foreach(json_object_get(found, "knobs"), i, knob)
+  {
+    double more = change_of(knob, metric, "gain") * (missed ? 1 : -1);
+    if (name != NULL || !(more > change_of(knob, metric, "noise")))
+      continue;
+    name = json_string_value(json_object_get(knob, "name"));
+    gain = more;
+  }
+  if (name == NULL)
     printf("\n  Nothing that was tried helps%s.\n",
            missed ? " to keep the SLO" : "; the SLO is kept as it is");
   else if (missed)

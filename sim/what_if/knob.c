@@ -220,6 +220,47 @@ static void add_host_memory(GArray *knobs, const tw_pool *pool)
       g_strdup_printf("//pool[@id='%s']/kv-offload/@host-memory=%.0fB", pool->id, bytes));
 }
 
+/* A knob that sets an attribute of all pools, which hand KV caches to each other. */
+static void add_of_all(GArray *knobs, const tw_scenario *scenario, char *name, const char *attribute,
+                       const char *value)
+{
+  tw_knob knob = {name, g_new0(char *, (gsize)scenario->n_pools + 1)};
+  for (int i = 0; i < scenario->n_pools; i++)
+    knob.assignments[i] = g_strdup_printf("//pool[@id='%s']/@%s=%s", scenario->pools[i].id, attribute, value);
+  g_array_append_val(knobs, knob);
+}
+
+static gboolean all_pools(const tw_scenario *scenario, const char *weights, tw_precision needs)
+{
+  for (int i = 0; i < scenario->n_pools; i++) {
+    const tw_pool *pool = &scenario->pools[i];
+    if (!g_str_equal(tw_checkpoint_names[pool->checkpoint], weights) ||
+        isnan(pool->plan.device->flops[needs]) || pool->table_file != NULL)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Narrower weights and KV, which change what the model answers. Where step times come from a table, weights are what they
+ * were measured with. */
+static void add_formats(GArray *knobs, const tw_scenario *scenario)
+{
+  static const struct {
+    const char *from, *to;
+    tw_precision needs; /* what the device must multiply in */
+  } narrower[] = {{"bf16", "fp8", TW_FP8}, {"bf16", "int8", TW_INT8}, {"fp8", "nvfp4", TW_FP4}};
+  gboolean wide = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS(narrower); i++)
+    if (all_pools(scenario, narrower[i].from, narrower[i].needs))
+      add_of_all(knobs, scenario,
+                 g_strdup_printf("weights in %s instead of %s", narrower[i].to, narrower[i].from), "weights",
+                 narrower[i].to);
+  for (int i = 0; i < scenario->n_pools; i++)
+    wide &= scenario->pools[i].kv == TW_BF16;
+  if (wide)
+    add_of_all(knobs, scenario, g_strdup("KV caches in fp8 instead of bf16"), "kv", "fp8");
+}
+
 static void add_pool(GArray *knobs, const tw_scenario *scenario, const tw_pool *pool)
 {
   gint64 used = 0;
@@ -257,6 +298,7 @@ GArray *tw_knobs_of(const tw_scenario *scenario, const char *output, GError **er
   for (int i = 0; i < scenario->n_pools; i++)
     add_pool(knobs, scenario, &scenario->pools[i]);
   add_moves(knobs, scenario);
+  add_formats(knobs, scenario);
   add_site(knobs, scenario, output);
   add_caps(knobs, &scenario->caps);
   add_routers(knobs, scenario);

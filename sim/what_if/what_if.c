@@ -188,6 +188,17 @@ static gboolean run_jobs(const GPtrArray *jobs, const tw_what_if_options *option
   return TRUE;
 }
 
+/* Says how many runs are to come, and how long they will take if each takes as long as the run as it is. */
+static void foretell(const tw_what_if_options *options, guint knobs, guint runs, double each_s)
+{
+  double s = each_s * ceil(runs / (double)options->at_once);
+  g_autofree char *line =
+      g_strdup_printf("%u changes in %u runs, %" G_GINT64_FORMAT " at a time: about %.*f %s", knobs, runs,
+                      options->at_once, s < 9.95 ? 1 : 0, s < 120 ? s : s / 60, s < 120 ? "s" : "min");
+  if (options->said != NULL)
+    options->said(options->user, line);
+}
+
 /* Whether the seed changes anything: not where a trace is replayed and no router draws. */
 static gboolean differs(const trial *t)
 {
@@ -210,8 +221,11 @@ json_t *tw_what_if(const tw_rerun *rerun, const tw_what_if_options *options, GEr
   if (knobs == NULL)
     return NULL;
   add_trial(trials, now, rerun, options, options->seeds, NULL, NULL);
+  gint64 began_us = g_get_monotonic_time();
   if (!run_jobs(now, options, error))
     return NULL;
+  double each_s = 1e-6 * (double)(g_get_monotonic_time() - began_us) /
+                  ceil((double)options->seeds / (double)options->at_once);
   read_values(&g_array_index(trials, trial, 0), rerun);
   if (g_array_index(trials, trial, 0).failed) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "the run as it is failed: see %s", options->output);
@@ -223,6 +237,7 @@ json_t *tw_what_if(const tw_rerun *rerun, const tw_what_if_options *options, GEr
     const tw_knob *knob = &g_array_index(knobs, tw_knob, i);
     add_trial(trials, changed, rerun, options, seeds, knob->name, knob->assignments);
   }
+  foretell(options, knobs->len, changed->len, each_s);
   if (!run_jobs(changed, options, error))
     return NULL;
   for (guint i = 1; i < trials->len; i++) {

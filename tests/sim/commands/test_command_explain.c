@@ -309,6 +309,9 @@ static void a_run_is_run_again_with_one_thing_changed(void **state)
          "× this load is served within the SLO", "//workload/poisson/@rate=8/s: the SLO is kept");
   g_auto(result) r = run_program(state, "explain $/tiny --what-if --seeds 2 -o $/again");
   assert_non_null(strstr(r.out, "a replica more of pool serve (2)"));
+  assert_non_null(strstr(r.out, "weights in fp8 instead of bf16"));
+  assert_null(strstr(r.out, "KV caches in fp8")); /* they are */
+  assert_non_null(strstr(r.err, " runs, "));
   assert_non_null(strstr(r.out, "±"));
   assert_non_null(strstr(r.out, "The SLO is kept. Most energy saves: "));
   assert_non_null(strstr(r.out, "the scenario has no <cost> and no <price>"));

@@ -42,6 +42,13 @@ static int given_groups(void **state)
       state, "summary.json",
       "{\"simulated_s\": 20, \"requests\": {\"arrived\": 120, \"completed\": 119}, \"accelerators\": 16,"
       " \"load\": {\"start_s\": 0, \"end_s\": 3.9667}, \"slo\": {\"attainment\": 0.875},"
+      " \"tokens\": {\"prompt\": 1000, \"prompt_cached\": 250, \"prompt_cached_host\": 50}, \"preemptions\": "
+      "0,"
+      " \"energy\": {\"site_j\": 3600000, \"j_per_output_token\": 2, \"phases\": {\"prefill_j\": 360000,"
+      " \"decode_j\": 720000, \"idle_j\": 360000, \"beside_accelerators_j\": 2160000}},"
+      " \"cost\": {\"usd\": 10, \"capital_usd\": 9, \"electricity_usd\": 1, "
+      "\"usd_per_million_output_tokens\": 5,"
+      " \"usd_per_million_tokens\": {\"input\": 0.5, \"reasoning\": 4, \"answer\": 4}},"
       " \"classes\": {\"fast\": {\"slo\": {}}, \"slow\": {}}}");
   tw_log *log = tw_log_open(*state, TABLES, NULL);
   assert_non_null(log);
@@ -94,12 +101,28 @@ static void an_engine_stands_out(void **state)
          "");
 }
 
+static void caches_energy_and_cost_are_told_by_what_they_went_to(void **state)
+{
+  expect(state, "explain $", 0,
+         "of 1,000 prompt tokens 25 % were found in caches, 20 % of these in the memory of hosts", "");
+  expect(state, "explain $", 0, "running requests always found blocks", "");
+  expect(state, "explain $", 0,
+         "by phase: 60 % beside accelerators, 20 % by their work on answers, 10 % drawn by accelerators "
+         "whatever they do, "
+         "10 % by their work on prompts",
+         "");
+  expect(state, "explain $", 0, "9 USD for accelerators and racks by the hour, 1 USD for electricity", "");
+  expect(state, "explain $", 0,
+         "a million tokens cost 0.5 USD of prompt, 4 USD of reasoning, 4 USD of answer", "");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_class_tells_what_made_it_late),
       cmocka_unit_test(the_worst_time_is_found),
       cmocka_unit_test(an_engine_stands_out),
+      cmocka_unit_test(caches_energy_and_cost_are_told_by_what_they_went_to),
   };
   return cmocka_run_group_tests(tests, given_groups, remove_scratch);
 }

@@ -1,0 +1,109 @@
+/* Energy and cost: what they were spent on. */
+#include "analysis/explain/sections.h"
+#include "analysis/explain/words.h"
+#include "analysis/log/run_summary.h"
+
+#include <math.h>
+
+static char *spent_shares(const tw_explained *e, const char *what)
+{
+  tw_part parts[TW_TIME_CLASS_COUNT + 2];
+  for (int i = 0; i < TW_TIME_CLASS_COUNT; i++) {
+    g_autofree char *name = g_strdup_printf("spent.%s.%s", what, tw_section_class_words[i]);
+    double amount = tw_run_summary_number(e->summary, name);
+    parts[i] = (tw_part){tw_section_class_names[i], isnan(amount) ? 0 : amount};
+  }
+  g_autofree char *beside = g_strdup_printf("spent.%s.beside", what),
+                  *jobs = g_strdup_printf("spent.%s.jobs", what);
+  double beside_amount = tw_run_summary_number(e->summary, beside),
+         jobs_amount = tw_run_summary_number(e->summary, jobs);
+  parts[TW_TIME_CLASS_COUNT] =
+      (tw_part){"hosts, network, conversion and cooling", isnan(beside_amount) ? 0 : beside_amount};
+  parts[TW_TIME_CLASS_COUNT + 1] = (tw_part){"jobs", isnan(jobs_amount) ? 0 : jobs_amount};
+  return tw_words_shares(parts, TW_TIME_CLASS_COUNT + 2, 0.01);
+}
+
+/* "12.5 kWh, 3 J per output token"; the latter where any was emitted. */
+static char *amount_of(double amount, const char *unit, double each, const char *each_unit)
+{
+  g_autofree char *all = tw_words_amount(amount), *one = tw_words_amount(each);
+  return isnan(each) ? g_strdup_printf("%s %s", all, unit)
+                     : g_strdup_printf("%s %s, %s %s", all, unit, one, each_unit);
+}
+
+/* What drew the energy, as the meter tells phases apart. */
+static void say_phases(const tw_explained *e, json_t *section)
+{
+  static const struct {
+    const char *metric, *name;
+  } phases[] = {{"energy.phases.beside_accelerators_j", "beside accelerators"},
+                {"energy.phases.idle_j", "drawn by accelerators whatever they do"},
+                {"energy.phases.prefill_j", "by their work on prompts"},
+                {"energy.phases.decode_j", "by their work on answers"},
+                {"energy.phases.collective_j", "while they wait for collectives"},
+                {"energy.phases.transfer_j", "by links that carry KV caches and weights"},
+                {"energy.phases.training_j", "by jobs at work"}};
+  tw_part parts[G_N_ELEMENTS(phases)];
+  for (guint i = 0; i < G_N_ELEMENTS(phases); i++) {
+    double joules = tw_run_summary_number(e->summary, phases[i].metric);
+    parts[i] = (tw_part){phases[i].name, isnan(joules) ? 0 : joules};
+  }
+  g_autofree char *shares = tw_words_shares(parts, G_N_ELEMENTS(parts), 0.001);
+  if (*shares != '\0')
+    tw_section_say(section, "  by phase: %s", shares);
+}
+
+/* Capital beside electricity, and what a token of each kind costs. */
+static void say_prices(const tw_explained *e, json_t *section)
+{
+  static const struct {
+    const char *metric, *name;
+  } kinds[] = {{"cost.usd_per_million_tokens.input", "of prompt"},
+               {"cost.usd_per_million_tokens.reasoning", "of reasoning"},
+               {"cost.usd_per_million_tokens.answer", "of answer"}};
+  double capital = tw_run_summary_number(e->summary, "cost.capital_usd"),
+         electricity = tw_run_summary_number(e->summary, "cost.electricity_usd");
+  g_autofree char *capital_text = tw_words_amount(capital), *electricity_text = tw_words_amount(electricity);
+  g_autoptr(GString) text = g_string_new(NULL);
+  if (!isnan(capital) && !isnan(electricity))
+    tw_section_say(section, "  %s USD for accelerators and racks by the hour, %s USD for electricity",
+                   capital_text, electricity_text);
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    double usd = tw_run_summary_number(e->summary, kinds[i].metric);
+    g_autofree char *amount = tw_words_amount(usd);
+    if (!isnan(usd))
+      g_string_append_printf(text, "%s%s USD %s", text->len > 0 ? ", " : "", amount, kinds[i].name);
+  }
+  if (text->len > 0)
+    tw_section_say(section, "  a million tokens cost %s", text->str);
+}
+
+void tw_section_costs(tw_explained *e)
+{
+  double joules = tw_run_summary_number(e->summary, "energy.site_j");
+  double usd = tw_run_summary_number(e->summary, "cost.usd");
+  if (isnan(joules) && isnan(usd))
+    return;
+  json_t *section = tw_section_add(e, isnan(usd) ? "Energy" : "Energy and cost");
+  if (!isnan(joules)) {
+    double each = tw_run_summary_number(e->summary, "energy.j_per_output_token");
+    gboolean jobs = tw_run_summary_number(e->summary, "spent.joules.jobs") > 0;
+    g_autofree char *shares = spent_shares(e, "joules"),
+                    *said = amount_of(joules / 3.6e6, "kWh", each,
+                                      jobs ? "J per output token without the share of jobs"
+                                           : "J per output token");
+    tw_section_say(section, "%s: %s", said, shares);
+    say_phases(e, section);
+  }
+  if (!isnan(usd)) {
+    double each = tw_run_summary_number(e->summary, "cost.usd_per_million_output_tokens");
+    double capital = tw_run_summary_number(e->summary, "cost.capital_usd");
+    gboolean jobs = tw_run_summary_number(e->summary, "spent.usd.jobs") > 0;
+    g_autofree char *shares = spent_shares(e, "usd"),
+                    *said = amount_of(usd, isnan(capital) ? "USD of electricity alone" : "USD", each,
+                                      jobs ? "per million output tokens without the share of jobs"
+                                           : "per million output tokens");
+    tw_section_say(section, "%s: %s", said, shares);
+    say_prices(e, section);
+  }
+}
