@@ -44,7 +44,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(trace_words, clear_words)
        WORD(map),                                                                                            \
        "columns of your own log: arrival (with date, where it is a time of day), prompt (with cache-read "   \
        "and cache-write, where these are apart), output (or answer, or total), reasoning, session, class, "  \
-       "priority, state",                                                                                    \
+       "priority, state, request",                                                                           \
        "ROLE=COLUMN,..."},                                                                                   \
       {"time",                                                                                               \
        0,                                                                                                    \

@@ -145,8 +145,8 @@ static gboolean expand_agentic(tw_trace_source *source, const tw_json *object, G
   return TRUE;
 }
 
-static const char *const fields[] = {"version|not_before_ms|wait_for|tool_wait_ms|dependencies",
-                                     "block_size|request_id", "!requests|event_type", NULL};
+static const char *const fields[] = {"block_size|not_before_ms|wait_for|tool_wait_ms|dependencies",
+                                     "schema|version|request_id", "!requests|event_type", NULL};
 
 const tw_trace_format tw_trace_agentic_mooncake = {
     .name = "agentic-mooncake",

@@ -20,10 +20,12 @@ static gboolean read_azure(tw_trace_source *source, tw_trace_row *row, GError **
   const char *text = tw_csv_text(source->csv, TIMESTAMP);
   tw_request *request = &row->request;
   tw_instant instant = {0};
+  double number;
   if (!tw_instant_parse(text, &instant)) {
     g_autofree char *quoted = tw_input_quote(text);
-    return tw_input_fault(source->input, error,
-                          "TIMESTAMP is '%s'; a time such as 2023-11-16 18:15:46.6805900 is needed", quoted);
+    return tw_input_fault(
+        source->input, error, "TIMESTAMP is '%s'; a time such as 2023-11-16 18:15:46.6805900 is needed%s",
+        quoted, tw_number_parse(text, &number) ? "; a log of your own is read with --format=log" : "");
   }
   if (!tw_trace_tokens(source->csv, CONTEXT_TOKENS, 1, -1, &request->prompt_tokens, error) ||
       !tw_trace_tokens(source->csv, GENERATED_TOKENS, 0, -1, &request->answer_tokens, error))

@@ -126,7 +126,8 @@ const tw_trace_format tw_trace_sglang_bench = {
     .expand = expand_vllm_bench,
 };
 
-static const char *const inference_perf_fields[] = {"start_time", "end_time", "info", NULL};
+static const char *const inference_perf_fields[] = {"start_time", "end_time", "info",
+                                                    "request|response|error", NULL};
 const tw_trace_format tw_trace_inference_perf = {
     .name = "inference-perf",
     .help =

@@ -58,7 +58,8 @@ static gboolean expand_copilot(tw_trace_source *source, const tw_json *object, G
   return good;
 }
 
-static const char *const fields[] = {"session_id", "turns", NULL};
+static const char *const fields[] = {"session_id", "turns", "!timestamp|usage|prompt_tokens|input_tokens",
+                                     NULL};
 
 const tw_trace_format tw_trace_copilot = {
     .name = "copilot",

@@ -83,8 +83,9 @@ static gboolean expand_dynamo(tw_trace_source *source, const tw_json *document, 
   return TRUE;
 }
 
-static const char *const fields[] = {"schema|event.schema", "event_type|event.event_type",
-                                     "request|tool|event.request|event.tool|payload", NULL};
+static const char *const fields[] = {
+    "schema|event.schema", "event_type|event.event_type", "request|tool|event.request|event.tool|payload",
+    "!usage|prompt_tokens|completion_tokens|input_tokens|output_tokens", NULL};
 
 const tw_trace_format tw_trace_dynamo = {
     .name = "dynamo",

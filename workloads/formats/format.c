@@ -108,13 +108,19 @@ static const tw_trace_format *exactly(const tw_input *input, const first_row *ro
 
 static gboolean has_texts(const first_row *row)
 {
-  return row->columns == NULL && has_any(row, "payload|messages|text_input|text");
+  static const char *const names[] = {"payload", "messages", "text_input", "text"};
+  for (guint i = 0; row->columns == NULL && i < G_N_ELEMENTS(names); i++) {
+    const tw_json *text = tw_json_get(row->document, names[i]);
+    if (text != NULL && (text->kind == TW_JSON_STRING || text->first != NULL))
+      return TRUE;
+  }
+  return FALSE;
 }
 
-/* The format of a row that none has exactly, with the `names` of its fields: a log of one's own, or what it nearly is.
+/* The format of a row that none has exactly, with the `names` of its fields, which a table parts by `delimiter`: a log of one's own, or what it nearly is.
  * NULL with `error`. */
 static const tw_trace_format *otherwise(const tw_input *input, const first_row *row, const char *const *names,
-                                        GError **error)
+                                        char delimiter, GError **error)
 {
   tw_log_columns columns;
   if (tw_log_guess(names, NULL, &columns, NULL) && tw_log_is_whole(&columns))
@@ -133,11 +139,12 @@ static const tw_trace_format *otherwise(const tw_input *input, const first_row *
         "lines=True)");
     return NULL;
   }
-  gboolean lengths = columns.of[TW_LOG_PROMPT] != NULL && columns.of[TW_LOG_OUTPUT] != NULL;
+  gboolean lengths = columns.of[TW_LOG_PROMPT] != NULL &&
+                     (columns.of[TW_LOG_OUTPUT] != NULL || columns.of[TW_LOG_ANSWER] != NULL);
   const tw_trace_format *near = lengths ? NULL : nearly(row);
   if (near != NULL)
     return near;
-  g_autofree char *hint = tw_log_hint(names, &columns, row->document);
+  g_autofree char *hint = tw_log_hint(names, &columns, row->document, delimiter);
   tw_input_fault(input, error,
                  "the first line is that of no trace format (`tokenworks workload convert --help` lists "
                  "them); as a log of "
@@ -148,11 +155,67 @@ static const tw_trace_format *otherwise(const tw_input *input, const first_row *
 
 enum { LOOK_ROWS = 100 };
 
+/* Where a column of the first row holds a JSON object as text: how it is unpacked. NULL: none does. */
+static char *hint_of_packed(const char *line, char **names, char delimiter)
+{
+  gsize column = 0;
+  const char *object = strstr(line, "\"{");
+  gboolean quoted = FALSE;
+  for (const char *c = line; object != NULL && c < object; c++) {
+    quoted ^= *c == '"';
+    column += !quoted && *c == delimiter ? 1 : 0;
+  }
+  if (object == NULL || column >= g_strv_length(names))
+    return NULL;
+  return g_strdup_printf(
+      "column '%s' holds JSON objects as text; unpack them, such as by Miller: mlr --icsv --ifs '%c' "
+      "--ojsonl json-parse -f '%s' FILE > log.jsonl",
+      names[column], delimiter, names[column]);
+}
+
+/* Which line from this one on names the columns of a log, as below a title; 0: none. */
+static long names_below(tw_input *input, char *line)
+{
+  int i = 0;
+  do {
+    g_autoptr(GPtrArray) names = tw_csv_names(line, tw_csv_delimiter(line));
+    tw_log_columns columns;
+    if (names != NULL && tw_log_guess((const char *const *)names->pdata, NULL, &columns, NULL) &&
+        tw_log_is_whole(&columns))
+      return tw_input_line_number(input);
+  } while (++i < LOOK_ROWS && tw_csv_header(input, &line, NULL));
+  return 0;
+}
+
+/* What the rows below a first line that names no columns tell, with `problem` where they tell nothing. Takes `problem`. */
+static gboolean refuse_table(tw_input *input, char **names, char delimiter, GError *problem, GError **error)
+{
+  g_auto(GStrv) kept = g_strdupv(names); /* their line goes */
+  char *line;
+  gboolean next = tw_csv_header(input, &line, NULL);
+  g_autofree char *packed = next ? hint_of_packed(line, kept, delimiter) : NULL;
+  long below = next && packed == NULL ? names_below(input, line) : 0;
+  if (packed == NULL && below == 0) {
+    g_propagate_error(error, problem);
+    return FALSE;
+  }
+  g_error_free(problem);
+  if (packed != NULL)
+    return tw_input_fault(input, error, "%s", packed);
+  return tw_input_fault(
+      input, error,
+      "the names of the columns stand in this line; leave out those above: tail -n +%ld FILE > log.csv",
+      below);
+}
+
 static const tw_trace_format *detect_table(tw_input *input, char *line, GError **error)
 {
-  g_autoptr(GPtrArray) names = tw_csv_names(line, tw_csv_delimiter(line));
-  if (names == NULL) {
-    tw_input_fault(input, error, "the quotes of a column's name do not end it");
+  g_autofree char *before_object = tw_log_line_hint(line);
+  char delimiter = tw_csv_delimiter(line);
+  g_autoptr(GPtrArray) names = tw_csv_names(line, delimiter);
+  if (before_object != NULL || names == NULL) {
+    tw_input_fault(input, error, "%s",
+                   before_object != NULL ? before_object : "the quotes of a column's name do not end it");
     return NULL;
   }
   first_row row = {(char **)names->pdata, NULL};
@@ -160,8 +223,12 @@ static const tw_trace_format *detect_table(tw_input *input, char *line, GError *
   const tw_trace_format *format = exactly(input, &row, &problem);
   if (problem != NULL)
     g_propagate_error(error, problem);
-  return format != NULL || problem != NULL ? format
-                                           : otherwise(input, &row, (const char *const *)names->pdata, error);
+  if (format != NULL || problem != NULL)
+    return format;
+  format = otherwise(input, &row, (const char *const *)names->pdata, delimiter, &problem);
+  if (problem != NULL)
+    refuse_table(input, (char **)names->pdata, delimiter, problem, error);
+  return format;
 }
 
 /* By the fields of the first documents together: the first may be of a request that failed. */
@@ -176,12 +243,41 @@ static const tw_trace_format *detect_log(tw_input *input, GError **error)
     if (row.document == NULL)
       return NULL;
     if (again)
-      return otherwise(input, &row, (const char *const *)names->pdata, error);
+      return otherwise(input, &row, (const char *const *)names->pdata, 0, error);
     const tw_json *document = row.document;
     for (int i = 0; i < LOOK_ROWS && document != NULL; i++, document = tw_json_next(json, NULL))
       tw_log_add_paths(names, document);
     g_ptr_array_add(names, NULL);
   }
+}
+
+/* Whether a row with Mooncake's fields but no hash ids may be of one's own log: its tokens have the names that Dynamo's rows
+ * with hash ids have, or its time is a date or one since 1970. */
+static gboolean may_be_log(const first_row *row)
+{
+  const tw_json *time = tw_json_get(row->document, "timestamp");
+  double number = 0;
+  if (time != NULL && time->kind == TW_JSON_NUMBER)
+    number = time->number;
+  else if (time != NULL && time->kind == TW_JSON_STRING && !tw_number_parse(time->text, &number))
+    number = INFINITY;
+  return time != NULL && (has_field(row, "input_tokens") || number >= 1e9);
+}
+
+/* Of rows that have Mooncake's fields, the first of which is `row`: those of agentic Mooncake's first version that wait for
+ * nothing look like them, and so do logs. */
+static const tw_trace_format *look_at_mooncake(tw_input *input, tw_json_reader *json, const first_row *row,
+                                               GError **error)
+{
+  gboolean log = may_be_log(row);
+  first_row later = *row;
+  for (int i = 0; i < LOOK_ROWS && later.document != NULL; i++) {
+    if (has_any(&later, "wait_for|dependencies"))
+      return &tw_trace_agentic_mooncake;
+    log &= !has_any(&later, "hash_ids|delay|delay_ms");
+    later.document = tw_json_next(json, NULL);
+  }
+  return log ? detect_log(input, error) : &tw_trace_mooncake;
 }
 
 static const tw_trace_format *detect_json(tw_input *input, GError **error)
@@ -198,13 +294,7 @@ static const tw_trace_format *detect_json(tw_input *input, GError **error)
     g_propagate_error(error, problem);
   if (format == NULL)
     return problem != NULL ? NULL : detect_log(input, error);
-  /* Requests of agentic Mooncake's first version that wait for nothing look like Mooncake's. */
-  const tw_json *later = NULL;
-  for (int i = 0; format == &tw_trace_mooncake && i < LOOK_ROWS && (later = tw_json_next(json, NULL)) != NULL;
-       i++)
-    if (tw_json_get(later, "wait_for") != NULL || tw_json_get(later, "dependencies") != NULL)
-      format = &tw_trace_agentic_mooncake;
-  return format;
+  return format == &tw_trace_mooncake ? look_at_mooncake(input, json, &row, error) : format;
 }
 
 static const tw_trace_format *detect(tw_input *input, GError **error)
@@ -295,8 +385,10 @@ gboolean tw_trace_seconds(const tw_csv *csv, int column, double *seconds, GError
   if ((parse_short_decimal(text, seconds) || tw_number_parse(text, seconds)) && *seconds >= 0 &&
       *seconds <= TW_TRACE_MAX_S)
     return TRUE;
+  tw_instant date;
   g_autofree char *quoted = tw_input_quote(text);
   return tw_input_fault(tw_csv_input(csv), error,
-                        "%s is '%s'; seconds since the start of the trace, from 0 to 1e9, are needed",
-                        tw_csv_name(csv, column), quoted);
+                        "%s is '%s'; seconds since the start of the trace, from 0 to 1e9, are needed%s",
+                        tw_csv_name(csv, column), quoted,
+                        tw_instant_parse(text, &date) ? "; a log of your own is read with --format=log" : "");
 }

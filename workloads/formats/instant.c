@@ -217,7 +217,7 @@ static gint64 parse_half(const char **c, gint64 hour)
 static gboolean parse_rest(const char *c, civil date, tw_instant *instant)
 {
   gboolean parted = skip(&c, ' ') || skip(&c, 'T') || skip(&c, ',') || skip(&c, ':');
-  skip_any(&c, " ");
+  skip_any(&c, " @"); /* Kibana writes "Jun 1, 2026 @ 08:00:00.000" */
   gint64 hour = parted ? short_digits(&c) : -1;
   gint64 minute = skip(&c, ':') ? digits(&c, 2) : -1;
   gboolean seconds = skip(&c, ':');

@@ -13,6 +13,9 @@ typedef struct {
   char delimiter;
   tw_log_time time;
   gboolean told_state;        /* a note names a state that is not known */
+  gboolean told_total;        /* A note says that tokens are missing, */
+  gboolean told_repeat;       /* or that rows repeat a request. */
+  char *request;              /* name of the request of the row before */
   const tw_json *object;      /* the row, of a log in JSON */
   char *text[TW_LOG_N_ROLES]; /* the row's text for each role, "" if blank */
 } own_log;
@@ -30,6 +33,7 @@ static void stop_log(tw_trace_source *source)
     return;
   for (int role = 0; role < TW_LOG_N_ROLES; role++)
     g_free(log->text[role]);
+  g_free(log->request);
   if (log->names != NULL)
     g_ptr_array_unref(log->names);
   g_free(log);
@@ -56,6 +60,9 @@ static void tell_columns(tw_trace_source *source, const own_log *log)
   tw_trace_note(source, "a log; taken as --map %s --time %s", quoted_taken, tw_log_time_names[log->time]);
   if (left->len > 0)
     tw_trace_note(source, "columns that are not read: %s", quoted_left);
+  const char *many = tw_log_many((const char *const *)log->names->pdata);
+  if (many != NULL)
+    tw_trace_note(source, "by the column '%s', rows may add up many requests; each is read as one", many);
 }
 
 static gboolean choose_columns(tw_trace_source *source, own_log *log, GError **error)
@@ -66,7 +73,7 @@ static gboolean choose_columns(tw_trace_source *source, own_log *log, GError **e
     return FALSE;
   if (tw_log_is_whole(&log->columns))
     return TRUE;
-  g_autofree char *hint = tw_log_hint(names, &log->columns, log->object);
+  g_autofree char *hint = tw_log_hint(names, &log->columns, log->object, log->delimiter);
   return tw_input_fault(source->input, error, "%s", hint);
 }
 
@@ -87,6 +94,16 @@ static char *json_field(const tw_json *object, const char *path)
     return g_strdup_printf("%" G_GUINT64_FORMAT, value->count);
   char text[G_ASCII_DTOSTR_BUF_SIZE];
   return g_strdup(g_ascii_formatd(text, sizeof text, "%.17g", value->number));
+}
+
+/* A field of a table; that of a spreadsheet may be no UTF-8. The caller frees it. */
+static char *table_field(tw_trace_source *source, const char *text)
+{
+  if (g_utf8_validate(text, -1, NULL))
+    return g_strdup(text);
+  char *converted = g_convert_with_fallback(text, -1, "UTF-8", "WINDOWS-1252", "?", NULL, NULL, NULL);
+  tw_trace_note(source, "texts that are no UTF-8 are taken as Windows-1252");
+  return converted != NULL ? converted : g_utf8_make_valid(text, -1);
 }
 
 /* What programs write where there is no value. */
@@ -126,7 +143,7 @@ static gboolean next_row(tw_trace_source *source, GError **error)
     const char *path = log->columns.of[role];
     log->text[role] = source->csv == NULL && path != NULL ? json_field(log->object, path)
                       : source->csv != NULL && path != NULL
-                          ? g_strstrip(g_strdup(tw_csv_text(source->csv, log->place[role])))
+                          ? g_strstrip(table_field(source, tw_csv_text(source->csv, log->place[role])))
                           : g_strdup("");
     if (role != TW_LOG_STATE && is_blank(log->text[role]))
       *log->text[role] = '\0';
@@ -163,41 +180,59 @@ static gboolean open_rows(tw_trace_source *source, gboolean table, GError **erro
   return TRUE;
 }
 
-static gboolean refuse_time(const tw_trace_source *source, const char *text, gboolean unclear, GError **error)
+/* A time that does not say how times are written; `line` is where it stands. */
+typedef struct {
+  char *text;
+  long line;
+} wrong_time;
+
+static void keep_time(const tw_trace_source *source, const char *text, wrong_time *first)
 {
-  const own_log *log = source->own;
-  g_autofree char *quoted = tw_input_quote(text);
-  const char *right = unclear
-                          ? "is its day first, or its month? say it with --time dmy or --time mdy"
-                          : "a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed (--map "
-                            "arrival=COLUMN names another column, --time how it is written)";
-  return tw_input_fault(source->input, error, "%s is '%s'; %s", log->columns.of[TW_LOG_ARRIVAL], quoted,
-                        right);
+  if (first->text == NULL)
+    *first = (wrong_time){g_strdup(text), tw_input_line_number(source->input)};
 }
 
-/* Finds how times are written by the first row that has one. */
+/* Frees `wrong`. */
+static gboolean refuse_time(const tw_trace_source *source, wrong_time wrong, const char *right,
+                            GError **error)
+{
+  const own_log *log = source->own;
+  g_autofree char *text = wrong.text, *quoted = tw_input_quote(text);
+  return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, tw_input_path(source->input), wrong.line,
+                            "%s is '%s'; %s", log->columns.of[TW_LOG_ARRIVAL], quoted, right);
+}
+
+/* Finds how times are written by the first row that has one: units or types may stand under the names. */
 static gboolean find_time(tw_trace_source *source, GError **error)
 {
   own_log *log = source->own;
   GError *problem = NULL;
-  g_autofree char *unclear_text = NULL;
+  wrong_time unclear = {0}, none = {0};
   log->time = (tw_log_time)source->reading->log_time;
-  for (int row = 0; log->time == TW_LOG_GUESS && row < (unclear_text != NULL ? LOOK_DATES : LOOK_ROWS) &&
+  for (int row = 0; log->time == TW_LOG_GUESS && row < (unclear.text != NULL ? LOOK_DATES : LOOK_ROWS) &&
                     next_row(source, &problem);
        row++) {
     const char *text = log->text[TW_LOG_ARRIVAL];
-    gboolean unclear;
+    gboolean is_unclear;
     if (*text == '\0')
       continue;
-    log->time = tw_log_time_guess(text, log->columns.of[TW_LOG_ARRIVAL], &unclear);
-    if (log->time == TW_LOG_GUESS && !unclear)
-      return refuse_time(source, text, FALSE, error);
-    if (unclear && unclear_text == NULL)
-      unclear_text = g_strdup(text);
+    log->time = tw_log_time_guess(text, log->columns.of[TW_LOG_ARRIVAL], &is_unclear);
+    if (log->time == TW_LOG_GUESS)
+      keep_time(source, text, is_unclear ? &unclear : &none);
   }
   g_clear_error(&problem); /* it is told when the row is read again */
-  if (log->time == TW_LOG_GUESS && unclear_text != NULL)
-    return refuse_time(source, unclear_text, TRUE, error);
+  if (log->time == TW_LOG_GUESS && unclear.text != NULL) {
+    g_free(none.text);
+    return refuse_time(source, unclear,
+                       "is its day first, or its month? say it with --time dmy or --time mdy", error);
+  }
+  g_free(unclear.text);
+  if (log->time == TW_LOG_GUESS && none.text != NULL)
+    return refuse_time(source, none,
+                       "a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed (--map "
+                       "arrival=COLUMN names another column, --time how it is written)",
+                       error);
+  g_free(none.text);
   if (log->time == TW_LOG_GUESS)
     log->time = TW_LOG_SECONDS;
   return TRUE;
@@ -382,6 +417,42 @@ static void read_lengths(const own_log *log, tw_trace_row *row)
   row->request.answer_tokens = ends != TW_LOG_ANSWER ? output - reasoning : output;
 }
 
+/* A total that is not the sum of what was read tells that a column was missed. */
+static void check_total(tw_trace_source *source, const tw_trace_row *row)
+{
+  own_log *log = source->own;
+  const char *column = log->columns.of[TW_LOG_TOTAL];
+  gint32 total = 0, sum = row->request.prompt_tokens + tw_request_output_tokens(&row->request);
+  if (log->told_total || *log->text[TW_LOG_TOTAL] == '\0' ||
+      !parse_tokens(log, log->text[TW_LOG_TOTAL], &total) || total == sum)
+    return;
+  log->told_total = TRUE;
+  tw_trace_note(
+      source,
+      "%s is %d where prompt and output are %d tokens; if others are counted apart, name their columns: "
+      "--map cache-read=COLUMN,cache-write=COLUMN, or answer=COLUMN,reasoning=COLUMN",
+      column, total, sum);
+}
+
+/* A row per part of an answer would count a request several times. */
+static void check_repeat(tw_trace_source *source)
+{
+  own_log *log = source->own;
+  const char *request = log->text[TW_LOG_REQUEST], *column = log->columns.of[TW_LOG_REQUEST];
+  if (!log->told_repeat && *request != '\0' && g_strcmp0(request, log->request) == 0) {
+    log->told_repeat = TRUE;
+    tw_trace_note(
+        source,
+        "rows say the %s of the row above again, first in line %ld; if they are parts of one answer, keep "
+        "the last of each%s%s%s",
+        column, tw_input_line_number(source->input), source->csv == NULL ? ": jq -sc 'group_by(." : "",
+        source->csv == NULL ? column : "",
+        source->csv == NULL ? ") | map(last) | .[]' FILE > log.jsonl" : "");
+  }
+  g_free(log->request);
+  log->request = g_strdup(request);
+}
+
 static gboolean read_log(tw_trace_source *source, tw_trace_row *row, GError **error)
 {
   own_log *log = source->own;
@@ -400,6 +471,8 @@ static gboolean read_log(tw_trace_source *source, tw_trace_row *row, GError **er
     read_lengths(log, row);
   if (row->failure != NULL)
     return TRUE;
+  check_total(source, row);
+  check_repeat(source);
   if (*log->text[TW_LOG_PRIORITY] != '\0' && tw_integer_parse(log->text[TW_LOG_PRIORITY], &priority))
     row->request.priority = (gint32)CLAMP(priority, G_MININT32, G_MAXINT32);
   if (!tw_trace_class(source, log->text[TW_LOG_CLASS], &row->request.class, error) ||

@@ -13,12 +13,13 @@
   X(CACHE_WRITE, "cache-write") /* Prompt tokens written to the cache. */                                    \
   X(OUTPUT, "output")           /* reasoning included */                                                     \
   X(ANSWER, "answer")           /* without it */                                                             \
-  X(TOTAL, "total")             /* prompt and output, of logs that have no output */                         \
+  X(TOTAL, "total")             /* prompt and output: in place of the output, or to compare with */          \
   X(REASONING, "reasoning")                                                                                  \
   X(SESSION, "session")                                                                                      \
   X(CLASS, "class")                                                                                          \
   X(PRIORITY, "priority")                                                                                    \
-  X(STATE, "state")
+  X(STATE, "state")                                                                                          \
+  X(REQUEST, "request") /* its name: rows that share one may be parts of an answer */
 
 typedef enum {
 #define X(role, name) TW_LOG_##role,
@@ -45,9 +46,16 @@ gboolean tw_log_is_whole(const tw_log_columns *columns);
 void tw_log_add_paths(GPtrArray *paths, const tw_json *object);
 
 /* What to do where columns are missing, as one sentence: "which column holds the arrival? say it with ...". It also says
- * where a table has no line of names, and where requests lie in a list or a text within the document (NULL: a table).
+ * where a table, parted by `delimiter`, has no line of names, and where requests lie in a list or a text within the document (NULL: a table).
  * The caller frees it. */
-char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const tw_json *document);
+char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const tw_json *document,
+                  char delimiter);
+
+/* The column by which rows are sums over many requests ("num_requests", "sum(rate(...))"); NULL: there is none. */
+const char *tw_log_many(const char *const *names);
+
+/* What to do with lines of which a JSON object is the end; NULL: this one is not such. The caller frees it. */
+char *tw_log_line_hint(const char *line);
 
 /* How arrivals are written: tw_log_time_names, of which 0 is to be guessed from the first. */
 typedef enum {

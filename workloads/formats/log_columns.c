@@ -12,53 +12,58 @@ const char *const tw_log_role_names[] = {
 /* Names of columns by role, letters and digits alone, the likeliest first. */
 static const char *const known[TW_LOG_N_ROLES] = {
     [TW_LOG_ARRIVAL] =
-        "arrivals arrival arrivaltime arrivedat arrivaltimestamp requesttime requestedat requesttimestamp "
+        "arrivals arrival arrivaltime arrivedat arrivaltimestamp requestedat requesttimestamp "
         "receivedat submittedat startedat starttime starttimeunixnano start timestamp eventtime "
         "starttimestamp startts tstart begin begintime requestts submittime enqueuetime arrivalts loggedat "
-        "logtime eventtimestamp requestcreatedat createdat createtime created creationtime datetime time "
-        "date ts t when epoch "
-        "zeitstempel zeitpunkt uhrzeit zeit datum fecha hora tiempo horodatage heure",
-    [TW_LOG_DATE] = "date day datum fecha",
+        "logtime loggingtime timegenerated realtimetimestamp timelocal eventtimestamp requestcreatedat "
+        "createdat createtime created creationtime datetime time heure "
+        "hora uhrzeit date ts t when epoch requesttime " /* the last is how long it took, in nginx's logs */
+        "zeitstempel zeitpunkt zeit datum fecha tiempo horodatage",
+    [TW_LOG_DATE] = "date day datum fecha data jour",
     [TW_LOG_PROMPT] =
-        "prompttokens inputtokens prompttokencount inputtokencount numprompttokens numinputtokens "
+        "prompttokens inputtokencount inputtokens prompttokencount numprompttokens numinputtokens inputusage "
         "requesttokens contexttokens promptlength inputlength promptlen inputlen tokensin intokens "
         "inputtoks prompttoks numprefilltokens tokensprompt prompt input isl in promptevalcount "
         "tokensevaluated",
     [TW_LOG_CACHE_READ] = "", /* see guess_cached */
     [TW_LOG_CACHE_WRITE] = "",
     [TW_LOG_OUTPUT] =
-        "outputtokens completiontokens outputtokencount completiontokencount numoutputtokens "
+        "outputtokencount outputtokens completiontokens completiontokencount numoutputtokens outputusage "
         "numcompletiontokens generatedtokens generationtokens responsetokens outputlength "
         "completionlength outputlen completionlen tokensout outtokens outputtoks numdecodetokens "
         "tokenscompletion completion output answer osl out evalcount tokenspredicted",
     [TW_LOG_ANSWER] = "answertokens answerlength candidatestokencount", /* Gemini counts thoughts apart */
-    [TW_LOG_TOTAL] = "totaltokens totaltokencount tokenstotal",
+    [TW_LOG_TOTAL] = "totaltokens totaltokencount tokenstotal totalusage",
     [TW_LOG_REASONING] =
         "reasoningtokens reasoningoutputtokens thinkingtokens thoughtstokencount tokensreasoning reasoning",
-    [TW_LOG_SESSION] =
-        "sessionid session conversationid chatid threadid userid clientid customerid user client",
-    [TW_LOG_CLASS] =
-        "class model modelname requestmodel modelid modelpermaslug modelversion aimodel deployment",
+    [TW_LOG_SESSION] = "sessionid session conversationid chatid threadid userid clientid customerid user "
+                       "client benutzer usuario "
+                       "utilisateur",
+    [TW_LOG_CLASS] = "class model modelname requestmodel modelid modelpermaslug modelversion aimodel "
+                     "deployment modell modelo "
+                     "modele",
     [TW_LOG_PRIORITY] = "priority",
     [TW_LOG_STATE] =
         ("status state statuscode httpstatus responsestatus responsestatuscode httpcode resultcode "
-         "errortype errorcode error result success level"),
+         "errortype errorcode error result success level estado"),
+    [TW_LOG_REQUEST] = "requestid messageid generationid",
 };
 
 /* Words that stand for a role beside one that stands for tokens, "Eingabe Tokens". */
 static const char *const spoken[TW_LOG_N_ROLES] = {
     [TW_LOG_PROMPT] =
         ("prompt prompts input inputs in request req context ctx prefill query sent eingabe entrada entree "
-         "ingresso"),
+         "ingresso entr\u00e9e"),
     [TW_LOG_OUTPUT] = ("output outputs out completion completions response res answer generated generation "
                        "gen new resp decode "
-                       "reply received ausgabe antwort salida saida sortie uscita"),
+                       "reply received ausgabe antwort salida saida sa\u00edda sortie uscita"),
 };
-static const char *const counted[] = {"token", "tokens", "tok", "toks", "tks",
+static const char *const counted[] = {"token", "tokens", "tok", "toks", "tks", "jetons",
                                       "units", "length", "len", "size", NULL};
-static const char *const noise[] = {"usage", "unix", "n",       "num",    "nb",     "number", "of", "total",
-                                    "count", "cnt",  "sum",     "llm",    "utc",    "ms",     "us", "ns",
-                                    "s",     "sec",  "seconds", "millis", "micros", "nanos",  NULL};
+static const char *const noise[] = {"usage", "unix",  "n",   "num", "nb",      "number", "of",
+                                    "total", "count", "cnt", "sum", "llm",     "utc",    "ms",
+                                    "us",    "ns",    "s",   "sec", "seconds", "millis", "micros",
+                                    "nanos", "de",    "en",  "di",  "da",      NULL};
 
 /* Letters and digits of a name, in lower case. */
 static char *plain(const char *name)
@@ -70,10 +75,20 @@ static char *plain(const char *name)
   return g_string_free(text, FALSE);
 }
 
+/* The name without how MongoDB and DynamoDB mark a value's type: "createdAt.$date", "tokens.N". */
+static char *untyped(const char *name)
+{
+  const char *mark = strstr(name, ".$");
+  gboolean letter = g_str_has_suffix(name, ".N") || g_str_has_suffix(name, ".S");
+  return g_strndup(name,
+                   mark != NULL && mark > name ? (gsize)(mark - name) : strlen(name) - (letter ? 2 : 0));
+}
+
 /* Whether a column's name, or the end of it behind a dot or another mark, is `word`. */
 static gboolean is_called(const char *name, const char *word)
 {
-  for (const char *part = name; part != NULL; part = strpbrk(part, "./:@")) {
+  g_autofree char *bare = untyped(name);
+  for (const char *part = bare; part != NULL; part = strpbrk(part, "./:@")) {
     part += strspn(part, "./:@");
     g_autofree char *text = plain(part);
     if (g_str_equal(text, word))
@@ -108,8 +123,10 @@ static GStrv words_of(const char *name)
  * role stands beside "tokens". */
 static gboolean is_spoken(const char *name, tw_log_role role)
 {
-  const char *part = strrchr(name, '.');
-  g_auto(GStrv) words = words_of(part != NULL ? part + 1 : name), all = g_strsplit(known[role], " ", -1),
+  g_autofree char *plain_name = untyped(name);
+  const char *part = strrchr(plain_name, '.');
+  g_auto(GStrv) words = words_of(part != NULL ? part + 1 : plain_name),
+                all = g_strsplit(known[role], " ", -1),
                 say = g_strsplit(spoken[role] != NULL ? spoken[role] : "", " ", -1);
   g_autoptr(GString) rest = g_string_new(NULL), bare = g_string_new(NULL);
   for (char **word = words; *word != NULL; word++) {
@@ -131,17 +148,47 @@ static gboolean is_taken(const tw_log_columns *columns, const char *name)
   return FALSE;
 }
 
+/* Whether the name is one of an object that adds up what came before, "info.total_token_usage.input_tokens". */
+static gboolean is_sum(const char *name)
+{
+  const char *total = strstr(name, "total_"), *end = strrchr(name, '.');
+  return total != NULL && end != NULL && total < end;
+}
+
+/* The only one of which the last words are the role's, "upstream_http_x_prompt_tokens"; NULL: none, or several. */
+static const char *find_ending(const char *const *names, tw_log_role role, const tw_log_columns *columns)
+{
+  static const char *const ends[][2] = {[TW_LOG_PROMPT] = {"prompttokens", "inputtokens"},
+                                        [TW_LOG_OUTPUT] = {"completiontokens", "outputtokens"}};
+  static const char *const others[] = {"cache", "max", "avg", "mean"};
+  const char *found = NULL;
+  for (int i = 0; names[i] != NULL; i++) {
+    g_autofree char *name = plain(names[i]);
+    gboolean fits = g_str_has_suffix(name, ends[role][0]) || g_str_has_suffix(name, ends[role][1]);
+    for (guint j = 0; j < G_N_ELEMENTS(others); j++)
+      fits &= strstr(name, others[j]) == NULL;
+    if (!fits || is_taken(columns, names[i]))
+      continue;
+    if (found != NULL)
+      return NULL;
+    found = names[i];
+  }
+  return found;
+}
+
 static const char *find_known(const char *const *names, tw_log_role role, const tw_log_columns *columns)
 {
   g_auto(GStrv) words = g_strsplit(known[role], " ", -1);
-  for (char **word = words; *word != NULL; word++)
+  for (gboolean sums = FALSE; sums <= TRUE; sums++) {
+    for (char **word = words; *word != NULL; word++)
+      for (int i = 0; names[i] != NULL; i++)
+        if (is_called(names[i], *word) && !is_taken(columns, names[i]) && is_sum(names[i]) == sums)
+          return names[i];
     for (int i = 0; names[i] != NULL; i++)
-      if (is_called(names[i], *word) && !is_taken(columns, names[i]))
+      if (is_spoken(names[i], role) && !is_taken(columns, names[i]) && is_sum(names[i]) == sums)
         return names[i];
-  for (int i = 0; names[i] != NULL; i++)
-    if (is_spoken(names[i], role) && !is_taken(columns, names[i]))
-      return names[i];
-  return NULL;
+  }
+  return role == TW_LOG_PROMPT || role == TW_LOG_OUTPUT ? find_ending(names, role, columns) : NULL;
 }
 
 /* One part of a map, "prompt=input_tokens". */
@@ -168,30 +215,55 @@ static gboolean take_part(const char *part, const char *const *names, tw_log_col
                             quoted, right);
 }
 
-/* Anthropic's input_tokens leave out what its cache read and wrote, which have names of their own; the counts of others,
- * and `cache_read.input_tokens` of OpenTelemetry, are parts of the prompt. */
-static void guess_cached(const char *const *names, tw_log_columns *columns)
+/* Whether two names are of one object. */
+static gboolean is_beside(const char *a, const char *b)
 {
-  static const char *const words[] = {
-      [TW_LOG_CACHE_READ] = "cache_read_input_tokens", [TW_LOG_CACHE_WRITE] = "cache_creation_input_tokens"};
-  const char *prompt = columns->of[TW_LOG_PROMPT];
-  gboolean anthropic = prompt != NULL && g_str_has_suffix(prompt, "input_tokens");
-  for (int role = TW_LOG_CACHE_READ; role <= TW_LOG_CACHE_WRITE; role++)
-    for (int i = 0; anthropic && names[i] != NULL && columns->of[role] == NULL; i++)
-      if (g_str_has_suffix(names[i], words[role]) && strstr(names[i], "gen_ai") == NULL)
-        columns->of[role] = names[i];
+  const char *a_end = strrchr(a, '.'), *b_end = strrchr(b, '.');
+  gsize a_length = a_end != NULL ? (gsize)(a_end - a) : 0, b_length = b_end != NULL ? (gsize)(b_end - b) : 0;
+  return a_length == b_length && strncmp(a, b, a_length) == 0;
 }
 
-/* One of output, answer and total is enough; a date is looked for beside a time. */
+/* The input_tokens of Anthropic and of Bedrock leave out what the cache read and wrote, which have names of their own; the
+ * counts of others, and `cache_read.input_tokens` of OpenTelemetry, are parts of the prompt. */
+static void guess_cached(const char *const *names, tw_log_columns *columns)
+{
+  static const char *const words[][2] = {
+      [TW_LOG_CACHE_READ] = {"cachereadinputtoken", "cachereadinputtoken"},
+      [TW_LOG_CACHE_WRITE] = {"cachecreationinputtoken", "cachewriteinputtoken"}};
+  const char *prompt = columns->of[TW_LOG_PROMPT];
+  g_autofree char *plain_prompt = plain(prompt != NULL ? prompt : "");
+  gboolean anthropic = strstr(plain_prompt, "inputtoken") != NULL;
+  for (int role = TW_LOG_CACHE_READ; role <= TW_LOG_CACHE_WRITE; role++)
+    for (int i = 0; anthropic && names[i] != NULL; i++) {
+      g_autofree char *name = plain(names[i]);
+      if ((strstr(name, words[role][0]) != NULL || strstr(name, words[role][1]) != NULL) &&
+          strstr(name, "genai") == NULL &&
+          (columns->of[role] == NULL ||
+           (is_beside(names[i], prompt) && !is_beside(columns->of[role], prompt))))
+        columns->of[role] = names[i];
+    }
+}
+
+/* Whether a column may hold times without their day. */
+static gboolean is_time_of_day(const char *column)
+{
+  static const char *const ends[] = {"time", "zeit", "hora", "heure"};
+  g_autofree char *name = plain(column);
+  for (guint i = 0; i < G_N_ELEMENTS(ends); i++)
+    if (g_str_has_suffix(name, ends[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* One of output and answer is enough; a date is looked for beside a time. */
 static gboolean is_needed(const tw_log_columns *columns, tw_log_role role)
 {
   const char *arrival = columns->of[TW_LOG_ARRIVAL];
   gboolean ends = columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL ||
                   columns->of[TW_LOG_TOTAL] != NULL;
   if (role == TW_LOG_DATE)
-    return arrival != NULL && (is_called(arrival, "time") || is_called(arrival, "uhrzeit") ||
-                               is_called(arrival, "zeit") || is_called(arrival, "hora"));
-  return !ends || (role != TW_LOG_OUTPUT && role != TW_LOG_ANSWER && role != TW_LOG_TOTAL);
+    return arrival != NULL && is_time_of_day(arrival);
+  return !ends || (role != TW_LOG_OUTPUT && role != TW_LOG_ANSWER);
 }
 
 gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns *columns, GError **error)
@@ -207,6 +279,10 @@ gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns 
       columns->of[role] = find_known(names, (tw_log_role)role, columns);
   if (!prompt_is_said)
     guess_cached(names, columns);
+  const char *total = columns->of[TW_LOG_TOTAL], *prompt = columns->of[TW_LOG_PROMPT];
+  if (total != NULL && prompt != NULL && !is_beside(total, prompt) &&
+      (columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL))
+    columns->of[TW_LOG_TOTAL] = NULL; /* it may be another total */
   return TRUE;
 }
 
@@ -237,78 +313,6 @@ void tw_log_add_paths(GPtrArray *paths, const tw_json *object)
 {
   if (object->kind == TW_JSON_OBJECT)
     add_paths(paths, object, "");
-}
-
-/* ---- Hints ---- */
-
-/* The path of the first list of objects within an object, such as "hits.hits"; NULL: none. */
-static char *list_within(const tw_json *object, int depth)
-{
-  for (const tw_json *part = object->first; part != NULL && depth > 0; part = part->next) {
-    if (part->kind == TW_JSON_ARRAY && part->first != NULL && part->first->kind == TW_JSON_OBJECT)
-      return g_strdup(part->key);
-    g_autofree char *below = part->kind == TW_JSON_OBJECT ? list_within(part, depth - 1) : NULL;
-    if (below != NULL)
-      return g_strconcat(part->key, ".", below, NULL);
-  }
-  return NULL;
-}
-
-/* Why the document cannot be read as it is; NULL: that is not seen. */
-static char *hint_of_document(const tw_json *document)
-{
-  const tw_json *first = document->first;
-  g_autofree char *list = list_within(document, 4);
-  if (list != NULL)
-    return g_strdup_printf(
-        "if the requests are in the list \"%s\", write it alone: jq -c '.%s[]' FILE > log.jsonl", list, list);
-  for (const tw_json *part = first; part != NULL; part = part->next)
-    if (part->kind == TW_JSON_STRING && *part->text == '{')
-      return g_strdup_printf(
-          "if \"%s\" is a JSON object in a text, unpack it: jq -c '.%s |= fromjson' FILE > log.jsonl",
-          part->key, part->key);
-  return NULL;
-}
-
-/* Whether a name is a number or a time, as where a table begins with its first row. */
-static gboolean is_value(const char *name)
-{
-  double number;
-  tw_instant instant;
-  return tw_number_parse(name, &number) || tw_instant_parse(name, &instant);
-}
-
-char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const tw_json *document)
-{
-  static const tw_log_role needed[] = {TW_LOG_ARRIVAL, TW_LOG_PROMPT, TW_LOG_OUTPUT};
-  char *of_document =
-      document != NULL && document->kind == TW_JSON_OBJECT ? hint_of_document(document) : NULL;
-  if (of_document != NULL)
-    return of_document;
-  for (int i = 0; names[i] != NULL; i++)
-    if (document == NULL && is_value(names[i]))
-      return g_strdup_printf("'%s' is no name of a column; put a line of names before the rows, such as: sed "
-                             "'1i arrival,prompt_tokens,output_tokens' FILE > log.csv",
-                             names[i]);
-  if (names[0] != NULL && names[1] == NULL && document == NULL && strchr(names[0], '=') != NULL)
-    return g_strdup(
-        "fields are written as name=value; write an object a line, such as by Miller: mlr --idkvp --ifs ' ' "
-        "--ojsonl cat FILE > log.jsonl");
-  if (names[0] != NULL && names[1] == NULL && document == NULL && strchr(names[0], ' ') != NULL)
-    return g_strdup("its columns are parted by none of , ; | and tab; write commas, such as: tr -s ' ' ',' < "
-                    "FILE > log.csv");
-  g_autoptr(GString) missing = g_string_new(NULL), map = g_string_new(NULL);
-  for (guint i = 0; i < G_N_ELEMENTS(needed); i++) {
-    const char *role = tw_log_role_names[needed[i]];
-    if (columns->of[needed[i]] != NULL || (needed[i] == TW_LOG_OUTPUT && !is_needed(columns, TW_LOG_OUTPUT)))
-      continue;
-    g_string_append_printf(missing, "%s%s%s", missing->len > 0 ? ", the " : "", role,
-                           needed[i] == TW_LOG_ARRIVAL ? "" : " tokens");
-    g_string_append_printf(map, "%s%s=COLUMN", map->len > 0 ? "," : "", role);
-  }
-  g_autofree char *all = g_strjoinv(", ", (char **)names), *quoted = tw_input_quote(all);
-  return g_strdup_printf("which column holds the %s? say it with --map %s; there are %s", missing->str,
-                         map->str, strlen(all) < 400 ? all : quoted);
 }
 
 /* ---- Times ---- */

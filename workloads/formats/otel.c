@@ -222,6 +222,8 @@ static gboolean expand_otel(tw_trace_source *source, const tw_json *document, GE
 }
 
 static const char *const fields[] = {"resourceSpans|resource_spans|spans|spanId|span_id|startTimeUnixNano",
+                                     "resourceSpans|resource_spans|spans|attributes|startTimeUnixNano",
+                                     "!usage|prompt_tokens|completion_tokens|input_tokens|output_tokens",
                                      NULL};
 
 const tw_trace_format tw_trace_otel = {

@@ -27,7 +27,7 @@ static gboolean read_vidur(tw_trace_source *source, tw_trace_row *row, GError **
          read_count(source->csv, DECODE_TOKENS, &row->request.answer_tokens, error);
 }
 
-static const char *const vidur_fields[] = {"num_prefill_tokens", "num_decode_tokens", NULL};
+static const char *const vidur_fields[] = {"arrived_at", "num_prefill_tokens", "num_decode_tokens", NULL};
 const tw_trace_format tw_trace_vidur = {
     .name = "vidur",
     .help = "Vidur: arrived_at (s), num_prefill_tokens, num_decode_tokens",

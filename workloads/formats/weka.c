@@ -285,7 +285,9 @@ static gboolean expand_weka(tw_trace_source *source, const tw_json *play, GError
   return TRUE;
 }
 
-static const char *const fields[] = {"id", "requests", "block_size|hash_id_scope|models", NULL};
+static const char *const fields[] = {"id", "requests", "block_size|hash_id_scope|models",
+                                     "!usage|prompt_tokens|completion_tokens|input_tokens|output_tokens",
+                                     NULL};
 
 const tw_trace_format tw_trace_weka = {
     .name = "weka",

@@ -79,12 +79,14 @@ static gboolean next_line(tw_input *input, char **line, GError **error)
   return TRUE;
 }
 
-/* Whether the line is a rule, "-----+-----", or says how many rows there were, "(8 rows)": psql draws these. */
+/* Whether the line is a rule, "-----+-----", or says how many rows there were, "(8 rows)" and "8 rows in set (0.01 sec)":
+ * psql and MySQL draw these. */
 static gboolean is_drawn(const char *line)
 {
-  static const char end[] = " rows)";
-  if (*line == '(')
-    return strspn(line + 1, "0123456789") > 0 && g_str_has_suffix(line, end);
+  gsize digits = strspn(line + (*line == '('), "0123456789");
+  if (digits > 0)
+    return *line == '(' ? g_str_has_suffix(line, " rows)") || g_str_has_suffix(line, " row)")
+                        : g_str_has_prefix(line + digits, " row") && strstr(line, " in set (") != NULL;
   return strspn(line, "-+| :") == strlen(line) && strstr(line, "---") != NULL;
 }
 
@@ -101,7 +103,8 @@ gboolean tw_csv_header(tw_input *input, char **line, GError **error)
           input, error,
           "metrics of Prometheus are totals since a server started, not requests; a log of its "
           "requests, or spans, are needed");
-  } while (**line == '\0' || g_str_has_prefix(*line, "# ") || g_str_has_prefix(*line, "sep="));
+  } while (**line == '\0' || g_str_has_prefix(*line, "# ") || g_str_has_prefix(*line, "#TYPE ") ||
+           g_str_has_prefix(*line, "sep=") || is_drawn(*line));
   return TRUE;
 }
 
@@ -179,7 +182,7 @@ static gboolean read_header(tw_csv *csv, char *line, GError **error)
     int column = find_column(csv->columns, name);
     for (int i = 0; i < csv->n_file_columns && column >= 0; i++)
       if (csv->wanted[i] == column)
-        return tw_input_fault(csv->input, error, "column '%s' appears twice; it may be there once", name);
+        return tw_input_fault(csv->input, error, "column '%s' appears twice; rename or remove one", name);
     csv->wanted[csv->n_file_columns++] = column;
     if (column < 0)
       g_ptr_array_add(csv->unread, g_strdup(name));

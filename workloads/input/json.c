@@ -157,7 +157,11 @@ const tw_json *tw_json_next(tw_json_reader *reader, GError **error)
   if (*parser->c == '{' || *parser->c == '[')
     reader->rest = parser->c;
   else if (*parser->c != '\0') {
-    tw_json_fault(reader, NULL, error, "text follows the JSON value; one JSON object a line is needed");
+    tw_json_fault(reader, NULL, error,
+                  *parser->c == ','
+                      ? "a comma follows the JSON value; one object a line is needed, such as by: sed "
+                        "'s/,[[:space:]]*$//' FILE > log.jsonl"
+                      : "text follows the JSON value; one JSON object a line is needed");
     return NULL;
   }
   if (value->kind != TW_JSON_ARRAY || value->first == NULL || value->first->kind != TW_JSON_OBJECT)

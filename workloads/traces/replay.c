@@ -21,9 +21,12 @@ struct tw_replay {
 static gboolean nothing_emitted(const tw_replay *trace, GError **error)
 {
   const char *path = tw_replay_path(trace);
-  if (trace->previous_s < 0)
-    return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, path, 0,
-                              "the trace has no requests; at least one is needed");
+  if (trace->previous_s < 0) {
+    const GPtrArray *reasons = tw_trace_rows_tally(trace->rows)->reasons;
+    return tw_input_error_set(
+        error, TW_INPUT_ERROR_VALUE, path, 0, "the trace has no requests%s%s; at least one is needed",
+        reasons->len > 0 ? "; left out: " : "", reasons->len > 0 ? (char *)reasons->pdata[0] : "");
+  }
   if (trace->past_window)
     return tw_input_error_set(error, TW_INPUT_ERROR_VALUE, path, 0,
                               "no request arrives from %g s to %g s; choose another start or duration",

@@ -139,6 +139,92 @@ static const export exports[] = {
     {"answers apart from reasoning",
      "arrival,prompt_tokens,reasoning_tokens,answer_tokens_total\n0,100,7,20\n1.5,300,0,40\n",
      "answer=answer_tokens_total", "0 100 7 20 - -\n1.5 300 0 40 - -\n", 0},
+    {"Bedrock's Converse, whose input is without what its cache read and wrote",
+     "{\"ts\": \"2026-06-01T08:00:00Z\", \"usage\": {\"inputTokens\": 10, \"outputTokens\": 20, "
+     "\"totalTokens\": 120, \"cacheReadInputTokens\": 60, \"cacheWriteInputTokens\": 30}}\n"
+     "{\"ts\": \"2026-06-01T08:00:01.5Z\", \"usage\": {\"inputTokens\": 300, \"outputTokens\": 40, "
+     "\"totalTokens\": 340}}\n",
+     NULL, PLAIN, 0},
+    {"Codex, whose totals add up what came before",
+     "{\"timestamp\": \"2026-06-01T08:00:00Z\", \"info\": {\"total_token_usage\": {\"input_tokens\": 100, "
+     "\"output_tokens\": 20}, \"last_token_usage\": {\"input_tokens\": 100, \"output_tokens\": 20}}}\n"
+     "{\"timestamp\": \"2026-06-01T08:00:01.5Z\", \"info\": {\"total_token_usage\": {\"input_tokens\": 400, "
+     "\"output_tokens\": 60}, \"last_token_usage\": {\"input_tokens\": 300, \"output_tokens\": 40}}}\n",
+     NULL, PLAIN, 0},
+    {"Langfuse's table, where input and output are texts",
+     "id,startTime,input,output,inputUsage,outputUsage,totalUsage\n"
+     "a,2026-06-01T08:00:00Z,hi,ho,100,20,120\n"
+     "b,2026-06-01T08:00:01.5Z,hi,ho,300,40,340\n",
+     NULL, PLAIN, 0},
+    {"MongoDB's marks of types",
+     "{\"createdAt\": {\"$date\": {\"$numberLong\": \"1780300800000\"}}, \"promptTokens\": {\"$numberInt\": "
+     "\"100\"}, \"completionTokens\": {\"$numberInt\": \"20\"}}\n"
+     "{\"createdAt\": {\"$date\": {\"$numberLong\": \"1780300801500\"}}, \"promptTokens\": {\"$numberInt\": "
+     "\"300\"}, \"completionTokens\": {\"$numberInt\": \"40\"}}\n",
+     NULL, PLAIN, 0},
+    {"a web server's variables, of which request_time is how long it took",
+     "{\"time_iso8601\": \"x\", \"time_local\": \"01/Jun/2026:08:00:00 +0000\", \"request_time\": \"0.9\", "
+     "\"upstream_http_x_prompt_tokens\": \"100\", \"upstream_http_x_completion_tokens\": \"20\"}\n"
+     "{\"time_local\": \"01/Jun/2026:08:00:01.5 +0000\", \"request_time\": \"0.9\", "
+     "\"upstream_http_x_prompt_tokens\": \"300\", \"upstream_http_x_completion_tokens\": \"40\"}\n"
+     "{\"time_local\": \"01/Jun/2026:08:00:02 +0000\", \"request_time\": \"0.9\", "
+     "\"upstream_http_x_prompt_tokens\": \"\"}\n",
+     NULL, PLAIN, 1},
+    {"Spanish, with the day apart",
+     "Fecha;Hora;Tokens de entrada;Tokens de salida\n"
+     "13/06/2026;23:59:59;100;20\n"
+     "14/06/2026;00:00:00,5;300;40\n",
+     NULL, PLAIN, 0},
+    {"PowerShell's type above the names",
+     "#TYPE Selected.System.Management.Automation.PSCustomObject\n"
+     "\"Timestamp\",\"PromptTokens\",\"CompletionTokens\"\n"
+     "\"2026-06-01 08:00:00\",\"100\",\"20\"\n"
+     "\"2026-06-01 08:00:01.5\",\"300\",\"40\"\n",
+     NULL, PLAIN, 0},
+    {"a table that MySQL draws",
+     "+---------------------+---------------+-------------------+\n"
+     "| created_at | prompt_tokens | completion_tokens |\n"
+     "+---------------------+---------------+-------------------+\n"
+     "| 2026-06-01 08:00:00 | 100 | 20 |\n"
+     "| 2026-06-01 08:00:01.5 | 300 | 40 |\n"
+     "+---------------------+---------------+-------------------+\n"
+     "2 rows in set (0.00 sec)\n",
+     NULL, PLAIN, 0},
+    {"Kibana's dates",
+     "\"@timestamp\",\"usage.prompt_tokens\",\"usage.completion_tokens\"\n"
+     "\"Jun 1, 2026 @ 08:00:00.000\",100,20\n"
+     "\"Jun 1, 2026 @ 08:00:01.500\",300,40\n",
+     NULL, PLAIN, 0},
+    {"types below the names",
+     "timestamp\tinput_tokens\toutput_tokens\n"
+     "DateTime\tUInt32\tUInt32\n"
+     "2026-06-01 08:00:00\t100\t20\n"
+     "2026-06-01 08:00:01.5\t300\t40\n",
+     NULL, PLAIN, 1},
+    {"a spreadsheet's texts in Windows-1252",
+     "Zeitpunkt;Eingabe-Token;Ausgabe-Token;Benutzer\n"
+     "01.06.2026 08:00:00;100;20;J\xf6"
+     "rg\n"
+     "01.06.2026 08:00:01,5;300;40;Zo\xeb"
+     "\n",
+     NULL, "0 100 0 20 J\u00f6rg -\n1.5 300 0 40 Zo\u00eb -\n", 0},
+    {"seconds and Dynamo's names of tokens, without hash ids",
+     "{\"timestamp\": 0.5, \"input_tokens\": 100, \"output_tokens\": 20}\n"
+     "{\"timestamp\": 2.0, \"input_tokens\": 300, \"output_tokens\": 40}\n",
+     NULL, PLAIN, 0},
+    {"Mooncake's names and seconds since 1970",
+     "{\"timestamp\": 1780300800.0, \"input_length\": 100, \"output_length\": 20}\n"
+     "{\"timestamp\": 1780300801.5, \"input_length\": 300, \"output_length\": 40}\n",
+     NULL, PLAIN, 0},
+    {"marks of formats in a log of another",
+     "{\"timestamp\": \"2026-06-01T08:00:00Z\", \"version\": \"1\", \"request_id\": \"a\", \"span_id\": "
+     "\"s\", \"session_id\": \"z\", \"turns\": 3, \"spans\": 1, \"info\": \"i\", \"start_time\": "
+     "\"2026-06-01T08:00:00Z\", "
+     "\"end_time\": \"x\", \"prompt_tokens\": 100, \"completion_tokens\": 20}\n"
+     "{\"timestamp\": \"2026-06-01T08:00:01.5Z\", \"start_time\": \"2026-06-01T08:00:01.5Z\", \"version\": "
+     "\"1\", \"session_id\": \"z\", "
+     "\"prompt_tokens\": 300, \"completion_tokens\": 40}\n",
+     NULL, "0 100 0 20 z -\n1.5 300 0 40 z -\n", 0},
 };
 
 static void every_export_is_read_at_the_first_try(void **state)
@@ -212,6 +298,75 @@ static void a_hint_says_what_is_missing(void **state)
   }
 }
 
+/* Told of files of any format, with a command that mends them. */
+static void a_hint_says_how_a_file_is_mended(void **state)
+{
+  static const struct {
+    const char *text, *message;
+  } cases[] = {
+      {"Usage report,,\ntime,prompt_tokens,completion_tokens\n0,1,1\n", "tail -n +2 FILE > log.csv"},
+      {"time,message\n0,\"{\"\"prompt_tokens\"\":1}\"\n",
+       "mlr --icsv --ifs ',' --ojsonl json-parse -f 'message' FILE"},
+      {"2026-06-01 08:00:00 INFO {\"prompt_tokens\":1}\n", "sed -E 's/^([0-9-]+[T ][0-9:.,]+Z?)[^{]*\\{/"},
+      {"::1 - - [01/Jun/2026:08:00:00 +0000] \"POST\" {\"prompt_tokens\":1}\n",
+       "sed -E 's/^[^[]*\\[([^]]+)\\][^{]*\\{/"},
+      {"::1 - - [01/Jun/2026:08:00:00 +0000] prompt_tokens=1\n",
+       "mlr --idkvp --ifs ' ' --ojsonl cat > log.jsonl"},
+      {"2026-06-01 08:00:00\t1\t1\n", "sed '1i arrival\\tprompt_tokens\\toutput_tokens' FILE"},
+      {"[{\"line\": \"{}\", \"ts\": 1}]\n", "jq -c '.[] | .line |= fromjson' FILE"},
+      {"{\"meta\": [{\"name\": \"a\"}], \"data\": [{\"ts\": 1, \"prompt_tokens\": 1, \"output_tokens\": "
+       "1}]}\n",
+       "jq -c '.data[]' FILE"},
+      {"{\"ts\": 1, \"prompt_tokens\": 1, \"output_tokens\": 1},\n", "sed 's/,[[:space:]]*$//' FILE"},
+      {"Time,sum(rate(tokens[1m]))\n0,1\n", "a row adds up many requests"},
+      {"<!DOCTYPE html>\n", "this is HTML or XML"},
+      {"Timestamp,Request tokens,Response tokens\n2026-06-01T08:00:00Z,1,1\n",
+       "a log of your own is read with --format=log"},
+      {"time,prompt,output\n0,hi,ho\n",
+       "the trace has no requests; left out: 1 rows: no whole number of tokens (prompt)"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *path = given_text(state, "any", cases[i].text);
+    const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+    g_autoptr(GError) error = NULL;
+    tw_trace_row row;
+    g_autoptr(tw_replay) replay = tw_replay_open(path, NULL, &options, &error);
+    assert_false(replay != NULL && tw_replay_next(replay, &row, &error));
+    if (strstr(error->message, cases[i].message) == NULL)
+      fail_msg("%s: %s", cases[i].message, error->message);
+  }
+}
+
+/* What may be lost or counted twice is told. */
+static void doubtful_counts_are_told(void **state)
+{
+  static const struct {
+    const char *text, *note;
+  } cases[] = {
+      {"time,prompt_tokens,completion_tokens,total_tokens\n0,10,20,30\n1,10,20,120\n",
+       "total_tokens is 120 where prompt and output are 30 tokens"},
+      {"{\"ts\": 1, \"message\": {\"id\": \"m\"}, \"prompt_tokens\": 1, \"output_tokens\": 1}\n"
+       "{\"ts\": 2, \"message\": {\"id\": \"m\"}, \"prompt_tokens\": 1, \"output_tokens\": 1}\n",
+       "rows say the message.id of the row above again, first in line 2; if they are parts of one answer, "
+       "keep the last of "
+       "each: jq -sc 'group_by(.message.id) | map(last) | .[]' FILE > log.jsonl"},
+      {"start_time,num_requests,input_tokens,output_tokens\n1,5,10,20\n",
+       "by the column 'num_requests', rows may add up many requests"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *path = given_text(state, "any", cases[i].text);
+    const tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+    g_autoptr(tw_replay) replay = tw_replay_open(path, NULL, &options, NULL);
+    for (tw_trace_row row; tw_replay_next(replay, &row, NULL);)
+      tw_trace_row_clear(&row);
+    const GPtrArray *notes = tw_trace_rows_tally(tw_replay_rows(replay))->notes;
+    gboolean told = FALSE;
+    for (guint j = 0; j < notes->len; j++)
+      told |= strstr(notes->pdata[j], cases[i].note) != NULL;
+    assert_true(told);
+  }
+}
+
 /* One row that is early stands behind three later ones: it is one that goes back, as are not those behind it. */
 static void rows_before_the_row_above_are_counted(void **state)
 {
@@ -245,6 +400,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_export_is_read_at_the_first_try),
       cmocka_unit_test(a_hint_says_what_is_missing),
+      cmocka_unit_test(a_hint_says_how_a_file_is_mended),
+      cmocka_unit_test(doubtful_counts_are_told),
       cmocka_unit_test(rows_before_the_row_above_are_counted),
       cmocka_unit_test(a_file_of_two_formats_is_refused),
   };

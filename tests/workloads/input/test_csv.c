@@ -88,7 +88,7 @@ static void wrong_headers_and_rows_are_refused(void **state)
       {"\n\n", "t: the file is empty; a header line that names the columns is needed"},
       {"time,token,note\n", "t:1: column 'tokens' is missing; is 'token' meant to be it?"},
       {"time,note\n", "t:1: column 'tokens' is missing; the header line must name time, tokens"},
-      {"time,tokens,time\n", "t:1: column 'time' appears twice; it may be there once"},
+      {"time,tokens,time\n", "t:1: column 'time' appears twice; rename or remove one"},
       {"time,tokens\n1,2\n3\n", "1/2/|t:3: the row ends after 1 of the header's 2 columns"},
       {"time,tokens\n1,2,3\n", "t:2: the row has more fields than the header's 2 columns"},
   };
