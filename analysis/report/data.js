@@ -70,6 +70,7 @@ const prefixes = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
 function formatUnit(value, unit) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (Math.abs(value) < 1e-12) value = 0; // what is left of equal sums
   if (unit === "s") return formatSeconds(value);
   if (unit === "%") return formatShare(value);
   if (["W", "bytes", "bytes/s", "J", "Wh"].includes(unit)) return scaled(value, [...prefixes.map(([f, p]) => [f, p + unit]), [1, unit]]);

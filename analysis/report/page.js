@@ -68,15 +68,16 @@ function makeLatencyTable() {
   const statistics = ["mean", "p50", "p90", "p95", "p99", "max"];
   const kinds = latencyKinds.filter((kind) => total(`${kind}.p50`) !== undefined);
   const slo = report.run.slo ?? {};
+  const limited = kinds.some((kind) => slo[kind]);
   return make("div", { class: "scroll" }, make("table", { class: "latencies" },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Latency"), ...statistics.map((name) => make("th", { scope: "col", class: "number" }, name)),
-      make("th", { scope: "col", class: "number" }, "SLO"), make("th", { scope: "col", class: "number" }, "within"))),
+      ...(limited ? ["SLO", "within"] : []).map((name) => make("th", { scope: "col", class: "number" }, name)))),
     make("tbody", {}, ...kinds.map((kind) => {
       const distribution = report.distributions[kind];
       const within = distribution?.slo;
       return make("tr", {}, make("th", { scope: "row", title: latencyHelp[kind] }, nameOf(kind)),
         ...statistics.map((name) => number("td", `${kind}.${name}`, "s")),
-        make("td", {}, slo[kind] ? formatSeconds(slo[kind]) : ""), make("td", {}, within ? formatUnit(within.within / distribution.n, "%") : ""));
+        ...(limited ? [slo[kind] ? formatSeconds(slo[kind]) : "", within ? formatUnit(within.within / distribution.n, "%") : ""] : []).map((text) => make("td", {}, text)));
     }))));
 }
 
@@ -225,7 +226,7 @@ function addEndings() {
 function addNotice() {
   const notice = document.getElementById("notice");
   if (report.recomputed) notice.textContent = "This run left no summary: it was killed, or still goes. Its totals were computed from the tables as far as they were written.";
-  else if (report.summary.partial) notice.textContent = "This run was cut short: requests that were still in it count as unfinished.";
+  else if (report.summary.partial && report.summary.requests?.arrived > 0) notice.textContent = "This run was cut short: requests that were still in it count as unfinished.";
   notice.hidden = notice.textContent === "";
 }
 

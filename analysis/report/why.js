@@ -14,10 +14,23 @@ const partNames = {
   decode_queue: "decode queue", decode: "decode", preempted: "preempted",
 };
 
-/** The colour of a part or class, by its place in its list, so that it has the same one in every bar and plot. */
-const placeOf = (name) => Math.max(0, ...[classNames, partNames].map((names) => Object.values(names).indexOf(name))) % 6;
 /** Nothing that an accelerator works at. */
 const isGrey = (name) => [classNames.idle, classNames.beside, "the rest"].includes(name);
+/** Places in the list of colours: that in its own list, or, of classes, one that none has that took more of the run's time. */
+const places = (() => {
+  const taken = new Set();
+  const of = new Map(Object.values(partNames).map((name, i) => [name, i % 6]));
+  const spent = report.summary?.spent?.seconds ?? {};
+  const ranked = Object.entries(classNames).map(([key, name], i) => ({ name, place: i % 6, seconds: spent[key] ?? 0 })).filter(({ name }) => !isGrey(name));
+  for (const { name, place } of ranked.sort((a, b) => b.seconds - a.seconds)) {
+    const free = [0, 1, 2, 3, 4, 5].filter((i) => !taken.has(i));
+    of.set(name, taken.has(place) && free.length > 0 ? free[0] : place);
+    taken.add(of.get(name));
+  }
+  return of;
+})();
+/** The colour of a part or class, the same one in every bar and plot. */
+const placeOf = (name) => places.get(name) ?? 0;
 
 /** A bar of parts, each with its name where that fits; the text below says all of them. */
 function makeBar(parts, unit, label) {
@@ -45,13 +58,22 @@ function addRunVerdict() {
   if (slos.length > 0) body.append(makeClassTable(slos));
 }
 
-/** Limits of each class, and what of it kept them. */
+/** What of each class kept its limits, and these. */
 function makeClassTable(slos) {
-  const limit = (slo, key) => make("td", { class: "number" }, slo[key] ? formatSeconds(slo[key]) : "–");
-  return make("div", { class: "scroll" }, make("table", {},
-    make("thead", {}, make("tr", {}, ...["class", "TTFT limit", "TPOT limit", "ITL limit", "E2E limit", "SLO met"].map((name, i) => make("th", { scope: "col", class: i > 0 ? "number" : "" }, name)))),
-    make("tbody", {}, ...slos.map(([name, slo]) => make("tr", {}, make("th", { scope: "row" }, name), limit(slo, "ttft_s"), limit(slo, "tpot_s"), limit(slo, "itl_s"), limit(slo, "e2e_s"),
-      make("td", { class: "number" }, formatUnit(report.summary.classes?.[name]?.slo?.attainment, "%")))))));
+  const limits = [["ttft_s", "TTFT limit"], ["tpot_s", "TPOT limit"], ["itl_s", "ITL limit"], ["e2e_s", "E2E limit"]].filter(([key]) => slos.some(([, slo]) => slo[key]));
+  const cell = (text) => make("td", { class: "number" }, text);
+  return make("div", { class: "scroll below" }, make("table", {},
+    make("thead", {}, make("tr", {}, ...["class", "SLO met", ...limits.map(([, label]) => label)].map((name, i) => make("th", { scope: "col", class: i > 0 ? "number" : "" }, name)))),
+    make("tbody", {}, ...slos.map(([name, slo]) => make("tr", {}, make("th", { scope: "row" }, name), cell(formatUnit(report.summary.classes?.[name]?.slo?.attainment, "%")),
+      ...limits.map(([key]) => cell(slo[key] ? formatSeconds(slo[key]) : "–")))))));
+}
+
+/** What `tokenworks explain` says in words, but for what plots and bars show. */
+function makeWords() {
+  const shown = ["Classes", "Over time", "Engines of", "KV caches", "Sessions", "Energy and cost"];
+  const told = (explained.sections ?? []).filter(({ title }) => shown.some((start) => title.startsWith(start)));
+  return told.length === 0 ? null : make("div", { class: "wide words" }, make("h3", {}, "In words"), ...told.flatMap(({ title, lines }) =>
+    [make("p", { class: "of" }, make("strong", {}, title)), make("ul", {}, ...lines.map((line) => make("li", {}, line.trim())))]));
 }
 
 // ---- Where time went ----
@@ -119,6 +141,8 @@ function addWhy(pools) {
       makeBar(Object.entries(parts).map(([part, amount]) => [partNames[part] ?? part, amount]), "s", `${nameOf(kind)} ${percentile}`));
   }
   if (slow.length > 0) body.append(latencies);
+  const words = makeWords();
+  if (words) body.append(words);
   const spent = report.summary.spent ?? {};
   const bars = [["joules", "J", "Energy", "energy.site_j"], ["usd", "USD", "Cost", "cost.usd"]].filter(([kind]) => spent[kind]);
   if (bars.length > 0) body.append(make("div", { class: "wide" }, make("h3", {}, "Energy and cost, by what accelerators did"), ...bars.flatMap(([kind, unit, label, path]) =>
@@ -138,7 +162,7 @@ function addHelp() {
     absent.push(["What would help", "`tokenworks explain DIR --what-if --headroom` runs it again with one thing changed at a time; the next report shows what it found"]);
     return;
   }
-  const body = addSection("help", "What would help", `One thing changed at a time, run again ${found.by_chance === false ? "once each, as no seed changes this run" : `with ${found.seeds} seeds each`}; the most helpful first.${found.seeds > 1 ? " ± is half of the 95 % interval." : ""}`);
+  const body = addSection("help", "What would help", `One thing changed at a time, run again ${found.by_chance === false ? "once each, as no seed changes this run" : `with ${found.seeds} seed${found.seeds > 1 ? "s" : ""} each`}; the most helpful first.${found.seeds > 1 ? " ± is half of the 95 % interval." : ""}`);
   const columns = helpColumns.filter(([metric]) => found.now[metric] !== undefined);
   const change = (knob, metric, say) => {
     const { gain, noise } = knob[metric] ?? {};

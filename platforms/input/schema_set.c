@@ -156,7 +156,11 @@ static void add_unmatched(const tw_element *root, const char *path, const char *
   const tw_attribute *row = element != NULL ? element->attributes : NULL;
   while (row != NULL && row->name != NULL && !g_str_equal(row->name, name))
     row++;
-  if (row == NULL || row->name == NULL)
+  if (*path != '/')
+    tw_faults_add(faults, source, 0,
+                  "no element matches \"%s\"; paths begin at the root: write \"//%s/@%s=%s\"", path, path,
+                  name, value);
+  else if (row == NULL || row->name == NULL)
     tw_faults_add(faults, source, 0,
                   "no element matches \"%s\"; `tokenworks check --dump` shows what there is", path);
   else

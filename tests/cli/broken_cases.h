@@ -258,6 +258,10 @@ static const broken cases[] = {
      .arguments = "--set \"rate-scale=2\"",
      .message =
          "--set rate-scale=2: \"rate-scale\" does not end in an attribute; write it as //trace/@rate-scale"},
+    {.name = "an assignment to a path that begins nowhere",
+     .arguments = "--set \"pool/@replicas=2\"",
+     .message = "--set pool/@replicas=2: no element matches \"pool\"; paths begin at the root: write "
+                "\"//pool/@replicas=2\""},
     {.name = "an assignment of a bad value",
      .arguments = "--set \"//pool/@replicas=two\"",
      .message = "--set //pool/@replicas=two: replicas of <pool>: \"two\" is not a whole number; write a "

@@ -2,7 +2,7 @@
 #include "sim/log/log_writer.h"
 #include "tests/program.h"
 
-#define TABLES ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES))
+#define TABLES ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_FAILURES))
 
 /* A request that computes for half a second, or, where it is late, for one behind a queue of two. */
 static tw_request_row request_of(int i)
@@ -63,6 +63,15 @@ static int given_groups(void **state)
     tw_request_row row = request_of(i);
     tw_log_request(log, &row);
   }
+  tw_failure_row failure = tw_failure_row_empty;
+  failure.start_s = 8.21;
+  failure.end_s = 8.3;
+  failure.part = "host";
+  failure.component = "node-1";
+  failure.effect = "limp";
+  failure.accelerators = 1;
+  failure.requests = failure.lost_tokens = 0;
+  tw_log_failure_row(log, &failure);
   assert_true(tw_log_close(log, NULL));
   return 0;
 }
@@ -101,6 +110,17 @@ static void an_engine_stands_out(void **state)
          "");
 }
 
+/* Under way at 8.21 s are the 30 of engine 1, the 15 late ones, and five that came after 3.71 s: their TTFT is
+ * (35 · 0.5 + 15 · 3) / 50, and their TPOT (30 · 2 + 20 · 1) / 50. */
+static void a_failure_tells_what_requests_had_under_it(void **state)
+{
+  expect(state, "explain $", 0,
+         "1 accelerator, 0 requests hit, 0 tokens lost; in the mean, requests under way then had TTFT 1.25 s "
+         "(others 500 "
+         "ms), TPOT 1.6 s (others 1 s)",
+         "");
+}
+
 static void caches_energy_and_cost_are_told_by_what_they_went_to(void **state)
 {
   expect(state, "explain $", 0,
@@ -122,6 +142,7 @@ int main(void)
       cmocka_unit_test(a_class_tells_what_made_it_late),
       cmocka_unit_test(the_worst_time_is_found),
       cmocka_unit_test(an_engine_stands_out),
+      cmocka_unit_test(a_failure_tells_what_requests_had_under_it),
       cmocka_unit_test(caches_energy_and_cost_are_told_by_what_they_went_to),
   };
   return cmocka_run_group_tests(tests, given_groups, remove_scratch);
