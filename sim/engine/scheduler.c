@@ -294,7 +294,7 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   for (guint i = 0; i < s->lost->len; i++)
     ((tw_sequence *)s->lost->pdata[i])->joules += lost_joules(s, s->lost->pdata[i]);
   if (s->decodes) {
-    s->sglang.turns += iterations - 1; /* These were not planned one by one. */
+    s->sglang.unplanned += iterations;
     tw_decoding_advance(&s->decoding, segment, iterations);
     for (tw_sequence *sequence; (sequence = tw_decoding_ended(&s->decoding)) != NULL;) {
       (learns_late ? tw_batching_stop : tw_batching_leave)(s, sequence);

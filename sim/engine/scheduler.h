@@ -124,7 +124,8 @@ typedef struct tw_sglang {
   gint64 stale;         /* Number of sequences that have ended and that the running batch still counts. */
   gboolean full;        /* Nobody else fits into the running batch, so that the line is not looked at. */
   double ratio;         /* new_token_ratio as it was last set. */
-  gint64 turns;         /* Decode turns since the ratio was set. */
+  gint64 turns;         /* Decode turns since the ratio was set, but for those since the last plan: */
+  gint64 unplanned;     /* iterations with decodes, in one step or in several, of which one was planned. */
   tw_sglang_mode last;  /* The mode of the batch that was planned last. */
   gint64 members;       /* Number of sequences of that batch, without the chunked one. */
   gboolean alone;       /* The running batch was empty beside that batch. */

@@ -17,7 +17,8 @@ import draw
 import oracles
 import schema
 
-NO_FAULT = ("choose an earlier start", "give a duration")  # What a trace turns out to be only as it is read.
+# What turns out only as a trace is read, or as parts break.
+NO_FAULT = ("choose an earlier start", "give a duration", "failures in a row left no time")
 
 
 def run(program, scenario, directory, *options):

@@ -32,29 +32,78 @@ typedef struct {
 
 /* ---- Reading sessions ---- */
 
-/* Rows by session, sessions in the order of their first rows. A row without a session is one of its own. */
+typedef struct {
+  double start_s;
+  guint64 group;
+} session_start;
+
+static int by_start(gconstpointer a, gconstpointer b)
+{
+  const session_start *x = a, *y = b;
+  return (x->start_s > y->start_s) - (x->start_s < y->start_s);
+}
+
+static gboolean are_sorted(const GArray *starts)
+{
+  for (guint i = 1; i < starts->len; i++)
+    if (g_array_index(starts, session_start, i).start_s < g_array_index(starts, session_start, i - 1).start_s)
+      return FALSE;
+  return TRUE;
+}
+
+/* Sorts the sessions, which lie in the order of the file, by the times at which they start. */
+static gboolean sort_by_start(plays *s, GArray *starts, GError **error)
+{
+  if (are_sorted(starts))
+    return TRUE;
+  g_autofree guint64 *ranks = g_new(guint64, starts->len);
+  g_array_sort(starts, by_start); /* GLib's sort of arrays is stable */
+  for (guint i = 0; i < starts->len; i++)
+    ranks[g_array_index(starts, session_start, i).group] = i;
+  tw_row_sorter *as_read = s->sorter;
+  GError *problem = NULL;
+  guint64 group;
+  s->sorter = tw_row_sorter_new(TW_ROW_SORTER_BYTES);
+  if (tw_row_sorter_rewind(as_read, &problem))
+    for (tw_trace_row row; problem == NULL && tw_row_sorter_next(as_read, &row, &group, &problem);
+         tw_trace_row_clear(&row))
+      tw_row_sorter_add(s->sorter, &row, ranks[group], &problem);
+  tw_row_sorter_free(as_read);
+  if (problem != NULL)
+    g_propagate_error(error, problem);
+  return problem == NULL;
+}
+
+/* Rows by session, sessions in the order of their starts, or, in lanes, of their first rows. A row without a session
+ * is one of its own. */
 static gboolean group_rows(plays *s, GError **error)
 {
   g_autoptr(GHashTable) groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr(GArray) starts = g_array_new(FALSE, FALSE, sizeof(session_start));
   s->sorter = tw_row_sorter_new(TW_ROW_SORTER_BYTES);
   GError *problem = NULL;
-  guint64 n_groups = 0;
   for (tw_trace_row row; problem == NULL && tw_replay_next(s->replay, &row, &problem);
        tw_trace_row_clear(&row)) {
     const char *session = row.request.session;
-    guint64 *group = session != NULL ? g_hash_table_lookup(groups, session) : NULL, new_group = n_groups;
-    if (group == NULL) {
-      n_groups++;
+    guint64 *known = session != NULL ? g_hash_table_lookup(groups, session) : NULL,
+            group = known != NULL ? *known : starts->len;
+    session_start new = {row.request.arrival_s, group};
+    if (known == NULL) {
+      g_array_append_val(starts, new);
       if (session != NULL)
-        g_hash_table_insert(groups, g_strdup(session), g_memdup2(&new_group, sizeof new_group));
+        g_hash_table_insert(groups, g_strdup(session), g_memdup2(&group, sizeof group));
     }
-    tw_row_sorter_add(s->sorter, &row, group != NULL ? *group : new_group, &problem);
+    session_start *of = &g_array_index(starts, session_start, group);
+    of->start_s = fmin(of->start_s, row.request.arrival_s);
+    tw_row_sorter_add(s->sorter, &row, group, &problem);
     s->rows++;
   }
   if (problem != NULL) {
     g_propagate_error(error, problem);
     return FALSE;
   }
+  if (!s->lanes && !sort_by_start(s, starts, error))
+    return FALSE;
   return tw_row_sorter_rewind(s->sorter, error);
 }
 
@@ -96,8 +145,8 @@ static gboolean load_play(plays *s, GError **error)
 {
   if (!s->opened) {
     s->opened = TRUE;
-    if ((!tw_trace_rows_by_session(tw_replay_rows(s->replay)) && !group_rows(s, error)) ||
-        !look_ahead(s, error))
+    gboolean as_they_lie = s->lanes && tw_trace_rows_by_session(tw_replay_rows(s->replay));
+    if ((!as_they_lie && !group_rows(s, error)) || !look_ahead(s, error))
       return FALSE;
   }
   if (!s->has_ahead)

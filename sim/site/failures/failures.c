@@ -197,7 +197,7 @@ static guint64 work_done(const tw_failures *failures, double now_s)
   return done;
 }
 
-/* A run that nobody cuts short would go on for ever where parts fail so often that nothing is served between. */
+/* A run that nobody cuts short may go on for ever where parts break faster than engines and jobs start. */
 static gboolean is_of_use(tw_failures *failures, double now_s, GError **error)
 {
   if (++failures->counted < FAILURES_LOOKED_AT || !isnan(failures->site->scenario->until_s))
@@ -211,8 +211,8 @@ static gboolean is_of_use(tw_failures *failures, double now_s, GError **error)
   return use || tw_input_error_set(
                     error, TW_INPUT_ERROR_VALUE, NULL, 0,
                     "<failures>: up to %.9g s %d failures in a row left no time for an iteration or a "
-                    "step, and what waits would wait for ever; let parts break less often, be repaired and "
-                    "start sooner, or end the run with --until",
+                    "step, and requests or jobs wait; let parts break less often, be repaired and start "
+                    "sooner, or end the run with --until",
                     now_s, FAILURES_LOOKED_AT);
 }
 

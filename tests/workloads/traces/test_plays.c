@@ -136,6 +136,24 @@ static void agents_wait_as_their_times_say(void **state)
   assert_string_equal(all, "1 s\n1.5 s\n14 s\n");
 }
 
+/* Weka's plays need not lie in the order in which they start; the first request of `late` even stands below one that waits
+ * for it. In lanes they are played as they lie, at once from the start: the first one's times count from its earliest. */
+static void sessions_begin_in_the_order_of_their_starts(void **state)
+{
+  tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
+  const char *text =
+      "{\"id\":\"late\",\"models\":[],\"block_size\":64,\"requests\":[{\"t\":5,\"in\":9,\"out\":9},"
+      "{\"t\":3,\"in\":9,\"out\":9}]}\n"
+      "{\"id\":\"early\",\"models\":[],\"block_size\":64,\"requests\":[{\"t\":1,\"in\":9,\"out\":9}]}\n";
+  options.mode = TW_REPLAY_SESSIONS;
+  g_autofree char *by_start = play(state, text, &options, 1, NULL);
+  assert_string_equal(by_start, "1 early\n5 late\n5 late\n");
+  options.mode = TW_REPLAY_LANES;
+  options.lanes = 2;
+  g_autofree char *in_lanes = play(state, text, &options, 1, NULL);
+  assert_string_equal(in_lanes, "0 early\n2 late\n2 late\n");
+}
+
 static void requests_that_wait_in_a_circle_are_a_fault(void **state)
 {
   tw_trace_options options = TW_TRACE_OPTIONS_DEFAULT;
@@ -153,6 +171,7 @@ int main(void)
       cmocka_unit_test(long_waits_can_be_cut),
       cmocka_unit_test(a_copy_finds_nothing_of_the_first),
       cmocka_unit_test(agents_wait_as_their_times_say),
+      cmocka_unit_test(sessions_begin_in_the_order_of_their_starts),
       cmocka_unit_test(requests_that_wait_in_a_circle_are_a_fault),
   };
   return cmocka_run_group_tests(tests, given_directory, remove_directory);
