@@ -29,7 +29,7 @@ static inline double tw_segment_progress(const tw_segment *segment, gint64 ended
 {
   double since_s = now_s - tw_segment_boundary(segment, ended);
   double lasts_s = segment->cost.time_s.first + segment->cost.time_s.growth * (double)ended;
-  return (double)ended + (since_s > 0 ? fmin(1, since_s / lasts_s) : 0);
+  return (double)ended + (since_s > 0 ? MIN(since_s / lasts_s, 1) : 0);
 }
 
 /* Dynamic joules from the segment's start to `now_s`, when `ended` iterations have ended: the one that runs
@@ -42,7 +42,7 @@ static inline double tw_segment_joules(const tw_segment *segment, gint64 ended, 
     return joules;
   double lasts_s = segment->cost.time_s.first + segment->cost.time_s.growth * (double)ended;
   double costs_j = segment->joules.first + segment->joules.growth * (double)ended;
-  return joules + fmin(1, since_s / lasts_s) * costs_j;
+  return joules + MIN(since_s / lasts_s, 1) * costs_j;
 }
 
 /* The first boundary at or after `time_s`: an arrival exactly on a boundary joins there. */

@@ -183,7 +183,7 @@ double tw_factory_next(const tw_factory *factory, double *drives_s)
   double first_s = INFINITY, driven_s = INFINITY;
   for (int i = 0; i < factory->n_parts; i++) {
     double due_s = factory->parts[i].kind->due(factory->parts[i].state);
-    first_s = fmin(first_s, due_s);
+    first_s = MIN(due_s, first_s); /* fmin would be a call, for each part at each event */
     if (due_s < driven_s && drives(factory, &factory->parts[i]))
       driven_s = due_s;
   }
