@@ -101,10 +101,20 @@ gboolean tw_headroom_read(tw_explained *e, GError **error)
   return TRUE;
 }
 
+const char *tw_headroom_load(const tw_explained *e)
+{
+  for (guint i = 0; i < e->pools->len; i++) {
+    const tw_engine_sums *sums = &g_array_index(e->pools, tw_engine_sums, i);
+    if (sums->engine_s > 0 && !is_known(e, sums))
+      return "the load that saturated pools let through";
+  }
+  return "this load";
+}
+
 char *tw_headroom_enough(const tw_explained *e, guint pool)
 {
   guint n = engines_of(e, g_array_index(e->pools, tw_engine_sums, pool).id),
         enough = (guint)fmin(ceil(n / fmax(e->headrooms[pool], 1)), n);
-  return enough < n ? g_strdup_printf("; %u of its %u engines would serve this load", enough, n)
+  return enough < n ? g_strdup_printf("; %u of its %u engines would serve %s", enough, n, tw_headroom_load(e))
                     : g_strdup("");
 }

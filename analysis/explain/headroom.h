@@ -12,6 +12,9 @@
  * `error` set on damage. */
 gboolean tw_headroom_read(tw_explained *e, GError **error);
 
+/* What headrooms are factors of: "this load", or, where another pool is saturated, what that lets through. */
+const char *tw_headroom_load(const tw_explained *e);
+
 /* "; 1 of its 4 engines would serve this load": where the headroom leaves some idle. The caller frees it. */
 char *tw_headroom_enough(const tw_explained *e, guint pool);
 

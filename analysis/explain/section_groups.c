@@ -200,7 +200,7 @@ static char *latencies_text(const group *g, const limits *asked)
   g_autofree char *rejected = tw_words_amount((double)g->rejected),
                   *unfinished = tw_words_amount((double)g->unfinished);
   if (g->rejected > 0)
-    g_string_append_printf(text, "; %s were rejected or lost", rejected);
+    g_string_append_printf(text, "; rejected or lost: %s", rejected);
   if (g->unfinished > 0)
     g_string_append_printf(text, "; %s had not ended with the run", unfinished);
   for (guint k = 0; k < KINDS; k++) {
@@ -273,16 +273,19 @@ static void say_span(json_t *section, const groups *gs, const group *g, const ch
                  load, kept, latencies);
 }
 
-/* The span that is worst: where the largest share misses its limits, or, where none does, with the longest TTFT. */
+/* Whether requests fared worse in a span: a larger share missed its limits, or, of equals, the longest TTFT was longer. */
+static gboolean is_worse(const group *g, const group *than)
+{
+  double by = met_share(than) - met_share(g);
+  return by != 0 ? by > 0 : p99_of(g, 0) > p99_of(than, 0);
+}
+
 static const group *worst_of(const groups *gs)
 {
   const group *worst = NULL;
   for (guint i = 0; i < gs->spans->len; i++) {
     const group *g = &g_array_index(gs->spans, group, i);
-    double by = worst == NULL             ? 1
-                : met_share(&gs->all) < 1 ? met_share(worst) - met_share(g)
-                                          : p99_of(g, 0) - p99_of(worst, 0);
-    if (g->requests >= LEAST_REQUESTS && by > 0)
+    if (g->requests - g->unfinished >= LEAST_REQUESTS && (worst == NULL || is_worse(g, worst)))
       worst = g;
   }
   return worst;

@@ -161,11 +161,10 @@ void tw_section_pools(tw_explained *e)
     }
     if (isfinite(headroom)) {
       g_autofree char *times = tw_words_amount(headroom), *enough = tw_headroom_enough(e, i);
-      tw_section_say(
-          section,
-          "headroom, an estimate from its batches: %s times this load%s (`tokenworks explain --headroom` "
-          "searches by runs)",
-          times, enough);
+      tw_section_say(section,
+                     "headroom, an estimate from its batches: %s times %s%s (`tokenworks explain --headroom` "
+                     "searches by runs)",
+                     times, tw_headroom_load(e), enough);
     }
     json_array_append_new(json_object_get(e->json, "pools"), pool_numbers(sums, headroom));
   }

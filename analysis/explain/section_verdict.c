@@ -191,7 +191,7 @@ static void add_pool(const tw_explained *e, guint i, GString *text)
   if (isfinite(headroom) && headroom >= 1)
     g_string_append_printf(text, "; %s × headroom (estimate)%s", times, enough);
   else if (isfinite(headroom))
-    g_string_append_printf(text, "; it would keep the SLO at %s × this load (estimate)", times);
+    g_string_append_printf(text, "; it would keep the SLO at %s × %s (estimate)", times, tw_headroom_load(e));
   g_string_append_c(text, '.');
 }
 

@@ -7,6 +7,7 @@
 typedef struct {
   gint32 block_tokens;
   gboolean global;
+  guint headers; /* files that lie one behind the other: their plays may have the same names */
   /* Both in version 1, by the name of a request: */
   GHashTable *ends;     /* a double: when it may have ended at the earliest */
   GHashTable *sessions; /* its session, which is that of the first request it goes back to */
@@ -42,6 +43,7 @@ static gboolean read_header(tw_trace_source *source, const tw_json *header, GErr
     return tw_json_fault(source->json, header, error,
                          "the header must say \"schema\": \"dynamo.agentic_mooncake\", "
                          "\"version\": 2");
+  own->headers++;
   own->global = g_strcmp0(tw_json_text(header, "hash_id_scope"), "global") == 0;
   return tw_trace_json_tokens(source, header, "block_size", 1, -1, &own->block_tokens, error);
 }
@@ -120,7 +122,10 @@ static gboolean expand_agentic(tw_trace_source *source, const tw_json *object, G
     return tw_trace_json_missing(source, object, "request_id", error);
   row->name = g_strdup(name);
   row->linked = TRUE;
-  request->session = g_strdup(play != NULL ? play : session != NULL ? session : name);
+  request->session = play != NULL && own->headers > 1 ? g_strdup_printf("%s (%u)", play, own->headers)
+                                                      : g_strdup(play != NULL      ? play
+                                                                 : session != NULL ? session
+                                                                                   : name);
   row->agent = play != NULL ? g_strdup(session) : NULL;
   if (play != NULL || tw_json_has(object, "not_before_ms")) {
     if (!tw_trace_json_seconds(source, object, "not_before_ms", 1e-3, 0, &request->arrival_s, error) ||
@@ -141,7 +146,7 @@ static gboolean expand_agentic(tw_trace_source *source, const tw_json *object, G
   if (tw_json_has(object, "recorded_api_time_ms"))
     row->service_s = service_s;
   if (play != NULL && !own->global)
-    tw_trace_own_hashes(request, tw_trace_text_key(play));
+    tw_trace_own_hashes(request, tw_trace_text_key(request->session));
   return TRUE;
 }
 

@@ -2,6 +2,7 @@
  * person, of calls and batches of tools. Calls may overlap. There are no hash ids, only what the provider's
  * cache found. */
 #include "platforms/input/fault.h"
+#include "workloads/draw/chance.h"
 #include "workloads/formats/instant.h"
 #include "workloads/formats/provider.h"
 
@@ -42,6 +43,7 @@ static gboolean expand_copilot(tw_trace_source *source, const tw_json *object, G
   if (turns->kind != TW_JSON_ARRAY && turns->kind != TW_JSON_NULL)
     return tw_json_fault(source->json, turns, error, "\"turns\" is no list");
   tw_provider_session *session = tw_provider_session_new(name);
+  session->key = tw_mix(session->key + source->documents); /* it may go on in the file of another day */
   gboolean good = TRUE;
   for (const tw_json *turn = turns->first; /* none of null */ good && turn != NULL; turn = turn->next) {
     const tw_json *calls = tw_json_get(turn, "llm_calls");
@@ -51,7 +53,7 @@ static gboolean expand_copilot(tw_trace_source *source, const tw_json *object, G
       row->request.session = g_strdup(name);
       good = read_call(source, call, row, error);
       if (good && row->failure == NULL)
-        tw_provider_hashes(session, row->cached_tokens, tw_trace_block_tokens(source), row);
+        tw_provider_hashes(source, session, row);
     }
   }
   tw_provider_session_free(session);

@@ -4,33 +4,49 @@
 #include "platforms/input/fault.h"
 #include "workloads/formats/instant.h"
 
+typedef struct {
+  GHashTable *parents; /* by agent */
+  GHashTable *first;   /* set of agents that were taken as the first of their session */
+} agents;
+
 static gboolean start_dynamo(tw_trace_source *source, GError **error)
 {
   (void)error;
-  source->own = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free); /* parent by agent */
+  agents *own = source->own = g_new(agents, 1);
+  own->parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  own->first = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return TRUE;
 }
 
 static void stop_dynamo(tw_trace_source *source)
 {
-  g_hash_table_unref(source->own);
+  agents *own = source->own;
+  g_hash_table_unref(own->parents);
+  g_hash_table_unref(own->first);
+  g_free(own);
 }
 
 /* The session is the first agent of the tree; an agent below it is named by the way to it. */
 static void name_agent(tw_trace_source *source, const char *agent, const char *parent, tw_trace_row *row)
 {
   enum { MOST_LEVELS = 32 };
-  if (parent != NULL && !g_hash_table_contains(source->own, agent))
-    g_hash_table_insert(source->own, g_strdup(agent), g_strdup(parent));
+  agents *own = source->own;
+  if (parent != NULL && !g_hash_table_contains(own->parents, agent)) {
+    g_hash_table_insert(own->parents, g_strdup(agent), g_strdup(parent));
+    if (g_hash_table_contains(own->first, agent))
+      tw_trace_note(source, "agents come before those that started them: their sessions are parted there");
+  }
   GString *way = g_string_new(NULL);
   const char *at = agent, *above;
-  for (int level = 0; level < MOST_LEVELS && (above = g_hash_table_lookup(source->own, at)) != NULL;
+  for (int level = 0; level < MOST_LEVELS && (above = g_hash_table_lookup(own->parents, at)) != NULL;
        level++) {
     if (way->len > 0)
       g_string_prepend_c(way, '>');
     g_string_prepend(way, at);
     at = above;
   }
+  if (!g_hash_table_contains(own->first, at))
+    g_hash_table_add(own->first, g_strdup(at));
   row->request.session = g_strdup(at);
   row->agent = way->len > 0 ? g_strdup(way->str) : NULL;
   g_string_free(way, TRUE);

@@ -231,7 +231,9 @@ static void guess_cached(const char *const *names, tw_log_columns *columns)
       [TW_LOG_CACHE_READ] = {"cachereadinputtoken", "cachereadinputtoken"},
       [TW_LOG_CACHE_WRITE] = {"cachecreationinputtoken", "cachewriteinputtoken"}};
   const char *prompt = columns->of[TW_LOG_PROMPT];
-  g_autofree char *plain_prompt = plain(prompt != NULL ? prompt : "");
+  if (prompt == NULL)
+    return;
+  g_autofree char *plain_prompt = plain(prompt);
   gboolean anthropic = strstr(plain_prompt, "inputtoken") != NULL;
   for (int role = TW_LOG_CACHE_READ; role <= TW_LOG_CACHE_WRITE; role++)
     for (int i = 0; anthropic && names[i] != NULL; i++) {

@@ -1,5 +1,6 @@
 /* Spans of OpenTelemetry's conventions for generative AI, or of OpenInference's: OTLP as JSON, whose attributes are
- * lists, or inference-perf's files, where they are objects. A span is a request if its operation or kind says so, or if
+ * lists, or inference-perf's files, where they are objects; or as
+ * Tempo, Jaeger and consoles write them. A span is a request if its operation or kind says so, or if
  * it counts tokens. Cached and reasoning tokens are parts of input and output. */
 #include "platforms/input/fault.h"
 #include "workloads/formats/instant.h"
@@ -8,7 +9,7 @@
 /* An attribute of a span; NULL: it has none. Exporters write whole numbers as texts or numbers. */
 static const tw_json *attribute(const tw_json *span, const char *name)
 {
-  const tw_json *attributes = tw_json_get(span, "attributes");
+  const tw_json *attributes = tw_trace_json_find(span, "attributes|tags");
   if (attributes == NULL || attributes->kind != TW_JSON_ARRAY)
     return tw_json_get(attributes, name);
   for (const tw_json *a = attributes->first; a != NULL; a = a->next)
@@ -133,10 +134,34 @@ static gboolean is_request(const tw_json *span)
 
 static gboolean has_failed(const tw_json *span)
 {
-  const tw_json *code = tw_json_get(span, "status.code");
-  return attribute(span, "error.type") != NULL ||
+  const tw_json *code = tw_trace_json_find(span, "status.code|status.status_code"),
+                *error = attribute(span, "error");
+  if (code == NULL)
+    code = attribute(span, "otel.status_code");
+  return attribute(span, "error.type") != NULL || (error != NULL && error->number != 0) ||
          (code != NULL &&
           (code->number == 2 || (code->kind == TW_JSON_STRING && strstr(code->text, "ERROR") != NULL)));
+}
+
+/* When a span began, and how long it took in seconds, NAN: it does not say. Jaeger counts both in microseconds. */
+static gboolean read_times(tw_trace_source *source, const tw_json *span, tw_instant *start, double *took_s,
+                           GError **error)
+{
+  static const char starts[] = "start_time|startTimeUnixNano|start_time_unix_nano",
+                    ends[] = "end_time|endTimeUnixNano|end_time_unix_nano";
+  tw_instant end;
+  *took_s = NAN;
+  if (tw_trace_json_find(span, starts) == NULL && tw_json_has(span, "startTime"))
+    return tw_trace_json_instant(source, span, "startTime", 1000000, start, error) &&
+           tw_trace_json_seconds(source, span, "duration", 1e-6, NAN, took_s, error);
+  if (!tw_trace_json_instant(source, span, starts, 1000000000, start, error))
+    return FALSE;
+  if (tw_trace_json_find(span, ends) == NULL)
+    return TRUE;
+  if (!tw_trace_json_instant(source, span, ends, 1000000000, &end, error))
+    return FALSE;
+  *took_s = fmax(tw_instant_between(*start, end), 0);
+  return TRUE;
 }
 
 static gboolean add_span(tw_trace_source *source, const tw_json *span, const char *scope, GError **error)
@@ -146,7 +171,7 @@ static gboolean add_span(tw_trace_source *source, const tw_json *span, const cha
   tw_trace_row *row = tw_trace_source_add(source);
   tw_request *request = &row->request;
   gint32 tokens[N_COUNTS];
-  tw_instant start, end;
+  tw_instant start;
   for (int which = 0; which < N_COUNTS; which++)
     if (!read_count(source, span, which, &tokens[which], error))
       return FALSE;
@@ -162,18 +187,11 @@ static gboolean add_span(tw_trace_source *source, const tw_json *span, const cha
     row->failure = "too many tokens";
   if (row->failure != NULL)
     return TRUE;
-  if (!tw_trace_json_instant(source, span, "start_time|startTimeUnixNano|start_time_unix_nano", 1000000000,
-                             &start, error) ||
+  if (!read_times(source, span, &start, &row->service_s, error) ||
       !tw_trace_since_first(source, start, "start", "of this span", &request->arrival_s, error) ||
       !tw_trace_class(source, either_text(span, "gen_ai.request.model", "llm.model_name"), &request->class,
                       error))
     return FALSE;
-  if (tw_trace_json_find(span, "end_time|endTimeUnixNano|end_time_unix_nano") != NULL) {
-    if (!tw_trace_json_instant(source, span, "end_time|endTimeUnixNano|end_time_unix_nano", 1000000000, &end,
-                               error))
-      return FALSE;
-    row->service_s = fmax(tw_instant_between(start, end), 0);
-  }
   request->reasoning_tokens = MAX(tokens[REASONING], 0);
   request->answer_tokens = (gint32)output - request->reasoning_tokens;
   if (prompt > tokens[PROMPT] || output > tokens[OUTPUT])
@@ -211,7 +229,7 @@ static gboolean walk(tw_trace_source *source, const tw_json *object, const char 
 static gboolean expand_otel(tw_trace_source *source, const tw_json *document, GError **error)
 {
   /* Protocol buffers are written with either kind of names. */
-  static const char *const otlp[] = {"resourceSpans|resource_spans",
+  static const char *const otlp[] = {"resourceSpans|resource_spans|batches|trace.resourceSpans",
                                      "scopeSpans|scope_spans|instrumentationLibrarySpans", "spans", NULL},
                            *const plain[] = {"spans", NULL};
   if (tw_trace_json_find(document, otlp[0]) != NULL)
@@ -221,10 +239,12 @@ static gboolean expand_otel(tw_trace_source *source, const tw_json *document, GE
   return add_span(source, document, NULL, error);
 }
 
-static const char *const fields[] = {"resourceSpans|resource_spans|spans|spanId|span_id|startTimeUnixNano",
-                                     "resourceSpans|resource_spans|spans|attributes|startTimeUnixNano",
-                                     "!usage|prompt_tokens|completion_tokens|input_tokens|output_tokens",
-                                     NULL};
+/* "batches" and "trace" are how Grafana Tempo hands spans out, "context" is how the console exporter of Python does. */
+static const char *const fields[] = {
+    "resourceSpans|resource_spans|batches|trace.resourceSpans|spans|spanId|span_id|startTimeUnixNano|context."
+    "span_id",
+    "resourceSpans|resource_spans|batches|trace.resourceSpans|spans|attributes|startTimeUnixNano",
+    "!usage|prompt_tokens|completion_tokens|input_tokens|output_tokens", NULL};
 
 const tw_trace_format tw_trace_otel = {
     .name = "otel",

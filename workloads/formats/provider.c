@@ -16,12 +16,18 @@ void tw_provider_session_free(gpointer session)
   g_free(session);
 }
 
-void tw_provider_hashes(tw_provider_session *session, gint32 cached_tokens, gint32 block_tokens,
-                        tw_trace_row *row)
+void tw_provider_hashes(tw_trace_source *source, tw_provider_session *session, tw_trace_row *row)
 {
   tw_request *request = &row->request;
+  gint32 block_tokens = tw_trace_block_tokens(source);
+  if (session->hashes->len > 0 && request->arrival_s < session->sent_s)
+    tw_trace_note(
+        source,
+        "requests of a session come before those that were sent earlier: less is found again than the "
+        "provider's cache found");
+  session->sent_s = request->arrival_s;
   guint n = (guint)(request->prompt_tokens / block_tokens);
-  guint kept = MIN(MIN((guint)(cached_tokens / block_tokens), session->hashes->len), n);
+  guint kept = MIN(MIN((guint)(row->cached_tokens / block_tokens), session->hashes->len), n);
   g_array_set_size(session->hashes, kept);
   while (session->hashes->len < n) {
     guint64 id = tw_mix(session->key + ++session->made);

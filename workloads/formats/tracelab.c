@@ -75,7 +75,7 @@ static gboolean expand_tracelab(tw_trace_source *source, const tw_json *round, G
     g_hash_table_insert(source->own, g_strdup(name), session);
   }
   row->cached_tokens = MIN(prefix, request->prompt_tokens);
-  tw_provider_hashes(session, row->cached_tokens, tw_trace_block_tokens(source), row);
+  tw_provider_hashes(source, session, row);
   return TRUE;
 }
 

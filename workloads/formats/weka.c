@@ -175,6 +175,10 @@ static gboolean add_sub_agent(tw_trace_source *source, const tw_json *play, cons
   guint n = 0, chains = 1;
   for (const tw_json *r = inner != NULL && inner->kind == TW_JSON_ARRAY ? inner->first : NULL; r != NULL;
        r = r->next, n++) {
+    if (is_sub_agent(r))
+      return tw_json_fault(
+          source->json, r, error,
+          "a sub-agent within a sub-agent is not read; it must stand in the \"requests\" of the play");
     tw_trace_row *row = tw_trace_source_add(source);
     if (!read_request(source, play, r, own->relative ? marker_s : 0, block_tokens, row, error))
       return FALSE;

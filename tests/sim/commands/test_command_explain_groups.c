@@ -2,7 +2,7 @@
 #include "sim/log/log_writer.h"
 #include "tests/program.h"
 
-#define TABLES ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES))
+#define TABLES ((1U << TW_LOG_REQUESTS) | (1U << TW_LOG_ENGINES) | (1U << TW_LOG_FAILURES))
 
 /* A request that computes for half a second, or, where it is late, for one behind a queue of two. */
 static tw_request_row request_of(int i)
@@ -24,16 +24,17 @@ static tw_request_row request_of(int i)
 }
 
 /* Thirty requests come in each of four seconds, of two classes in turn. Those of the class that has a limit are late in the
- * third second. Engine 1 has a fourth of all. */
-static int given_groups(void **state)
+ * third second. Engine 1 has a fourth of all. Engine 0 is of pool "first", and engine 1 of `other`: the same, or "second". */
+static int given_pools(void **state, const char *other)
 {
   if (make_scratch(state) != 0)
     return 1;
-  json_t *run =
-      json_pack("{s:o, s:f, s:s, s:{s:{s:{s:f}}}, s:[{s:s, s:i, s:i}], s:[{s:s, s:[s]}, {s:s, s:[s]}]}",
-                TW_LOG_RUN_KEY, tw_log_describe(TABLES), "interval_s", 1.0, "name", "groups", "slo",
-                "classes", "fast", "ttft_s", 1.0, "pools", "id", "serve", "max_seqs", 8, "dp", 1, "engines",
-                "pool", "serve", "hosts", "node-0", "pool", "serve", "hosts", "node-1");
+  json_t *run = json_pack("{s:o, s:f, s:s, s:{s:{s:{s:f}}}, s:[{s:s, s:i, s:i}, {s:s, s:i, s:i}], s:[{s:s, "
+                          "s:[s]}, {s:s, s:[s]}]}",
+                          TW_LOG_RUN_KEY, tw_log_describe(TABLES), "interval_s", 1.0, "name", "groups", "slo",
+                          "classes", "fast", "ttft_s", 1.0, "pools", "id", "first", "max_seqs", 8, "dp", 1,
+                          "id", "second", "max_seqs", 8, "dp", 1, "engines", "pool", "first", "hosts",
+                          "node-0", "pool", other, "hosts", "node-1");
   char *text = json_dumps(run, 0);
   given_file(state, "run.json", text);
   free(text);
@@ -57,14 +58,40 @@ static int given_groups(void **state)
     engine.start_s = 0;
     engine.engine = e;
     engine.busy = engine.clock = 1;
+    if (g_str_equal(other,
+                    "second")) { /* one queues for KV blocks, the other computes for a fifth of its time */
+      engine.waiting = engine.waiting_kv = e == 0 ? 4 : 0;
+      engine.running = 1;
+      engine.time_linear = 0.2;
+      engine.time_weights = engine.time_host = 0.4;
+    }
     tw_log_engine(log, &engine);
   }
   for (int i = 0; i < 120; i++) {
     tw_request_row row = request_of(i);
     tw_log_request(log, &row);
   }
+  tw_failure_row failure = tw_failure_row_empty;
+  failure.start_s = 8.21;
+  failure.end_s = 8.3;
+  failure.part = "host";
+  failure.component = "node-1";
+  failure.effect = "limp";
+  failure.accelerators = 1;
+  failure.requests = failure.lost_tokens = 0;
+  tw_log_failure_row(log, &failure);
   assert_true(tw_log_close(log, NULL));
   return 0;
+}
+
+static int given_groups(void **state)
+{
+  return given_pools(state, "first");
+}
+
+static int given_a_short_pool(void **state)
+{
+  return given_pools(state, "second");
 }
 
 /* Of 60, 59 had ended with the run and 44 were in time, that is 74.58 %. */
@@ -101,6 +128,17 @@ static void an_engine_stands_out(void **state)
          "");
 }
 
+/* Under way at 8.21 s are the 30 of engine 1, the 15 late ones, and five that came after 3.71 s: their TTFT is
+ * (35 · 0.5 + 15 · 3) / 50, and their TPOT (30 · 2 + 20 · 1) / 50. */
+static void a_failure_tells_what_requests_had_under_it(void **state)
+{
+  expect(state, "explain $", 0,
+         "1 accelerator, 0 requests hit, 0 tokens lost; in the mean, requests under way then had TTFT 1.25 s "
+         "(others 500 "
+         "ms), TPOT 1.6 s (others 1 s)",
+         "");
+}
+
 static void caches_energy_and_cost_are_told_by_what_they_went_to(void **state)
 {
   expect(state, "explain $", 0,
@@ -116,13 +154,23 @@ static void caches_energy_and_cost_are_told_by_what_they_went_to(void **state)
          "a million tokens cost 0.5 USD of prompt, 4 USD of reasoning, 4 USD of answer", "");
 }
 
+/* What the saturated pool does not let through, the other one has not seen. */
+static void room_behind_a_saturated_pool_is_that_for_what_comes(void **state)
+{
+  expect(state, "explain $", 0, "Pool first is saturated by KV", "");
+  expect(state, "explain $", 0, "times the load that saturated pools let through", "");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_class_tells_what_made_it_late),
       cmocka_unit_test(the_worst_time_is_found),
       cmocka_unit_test(an_engine_stands_out),
+      cmocka_unit_test(a_failure_tells_what_requests_had_under_it),
       cmocka_unit_test(caches_energy_and_cost_are_told_by_what_they_went_to),
   };
-  return cmocka_run_group_tests(tests, given_groups, remove_scratch);
+  const struct CMUnitTest pools[] = {cmocka_unit_test(room_behind_a_saturated_pool_is_that_for_what_comes)};
+  return cmocka_run_group_tests(tests, given_groups, remove_scratch) +
+         cmocka_run_group_tests(pools, given_a_short_pool, remove_scratch);
 }

@@ -322,6 +322,10 @@ static void a_hint_says_how_a_file_is_mended(void **state)
       {"<!DOCTYPE html>\n", "this is HTML or XML"},
       {"Timestamp,Request tokens,Response tokens\n2026-06-01T08:00:00Z,1,1\n",
        "a log of your own is read with --format=log"},
+      {"{\"id\": \"p\", \"models\": [], \"requests\": [{\"t\": 0, \"in\": 1, \"out\": 1}, {\"t\": 1, "
+       "\"type\": \"subagent\", \"status\": \"completed\", "
+       "\"requests\": [{\"t\": 1, \"type\": \"subagent\", \"requests\": []}]}], \"block_size\": 64}\n",
+       "a sub-agent within a sub-agent is not read"},
       {"time,prompt,output\n0,hi,ho\n",
        "the trace has no requests; left out: 1 rows: no whole number of tokens (prompt)"},
   };
