@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fits the devices that were measured: tests/validation/kernels/devices.sh BUILD KERNELS, where BUILD is
-# a build directory and KERNELS holds the measurements (not shipped). Rewrites their <efficiency> elements;
-# prints what changed in platforms/devices if git is at hand.
+# a build directory and KERNELS holds the measurements (not shipped). Rewrites their <efficiency> and <operator>
+# elements in platforms/devices, with the values that ship where neither the fits nor the measurements changed.
 set -eu
 fit=$1/tests/fit-kernels k=$2 devices=$(dirname "$0")/../../../platforms/devices
 
