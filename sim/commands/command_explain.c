@@ -112,10 +112,15 @@ static void print_what_if(const json_t *found)
   const json_t *now = json_object_get(found, "now");
   size_t i;
   json_t *knob;
-  printf("\nWhat would help, the most helpful first\n  %-56s", "");
+  int widest = 0;
+  json_array_foreach(json_object_get(found, "knobs"), i, knob)
+  {
+    widest = MAX(widest, (int)strlen(json_string_value(json_object_get(knob, "name"))));
+  }
+  printf("\nWhat would help, the most helpful first\n  %-*s", widest, "");
   for (guint c = 0; c < G_N_ELEMENTS(shown); c++)
     printf(" %16s", shown[c].label);
-  printf("\n  %-56s", "as it is");
+  printf("\n  %-*s", widest, "as it is");
   for (guint c = 0; c < G_N_ELEMENTS(shown); c++) {
     const json_t *value = json_object_get(now, shown[c].metric);
     if (value != NULL)
@@ -125,7 +130,7 @@ static void print_what_if(const json_t *found)
   }
   json_array_foreach(json_object_get(found, "knobs"), i, knob)
   {
-    printf("\n  %-56s", json_string_value(json_object_get(knob, "name")));
+    printf("\n  %-*s", widest, json_string_value(json_object_get(knob, "name")));
     if (json_object_get(knob, "failed") != NULL)
       printf(" cannot be run: see %s", json_string_value(json_object_get(knob, "failed")));
     for (guint c = 0; json_object_get(knob, "failed") == NULL && c < G_N_ELEMENTS(shown); c++)

@@ -24,16 +24,17 @@ static tw_request_row request_of(int i)
 }
 
 /* Thirty requests come in each of four seconds, of two classes in turn. Those of the class that has a limit are late in the
- * third second. Engine 1 has a fourth of all. */
-static int given_groups(void **state)
+ * third second. Engine 1 has a fourth of all. Engine 0 is of pool "first", and engine 1 of `other`: the same, or "second". */
+static int given_pools(void **state, const char *other)
 {
   if (make_scratch(state) != 0)
     return 1;
-  json_t *run =
-      json_pack("{s:o, s:f, s:s, s:{s:{s:{s:f}}}, s:[{s:s, s:i, s:i}], s:[{s:s, s:[s]}, {s:s, s:[s]}]}",
-                TW_LOG_RUN_KEY, tw_log_describe(TABLES), "interval_s", 1.0, "name", "groups", "slo",
-                "classes", "fast", "ttft_s", 1.0, "pools", "id", "serve", "max_seqs", 8, "dp", 1, "engines",
-                "pool", "serve", "hosts", "node-0", "pool", "serve", "hosts", "node-1");
+  json_t *run = json_pack("{s:o, s:f, s:s, s:{s:{s:{s:f}}}, s:[{s:s, s:i, s:i}, {s:s, s:i, s:i}], s:[{s:s, "
+                          "s:[s]}, {s:s, s:[s]}]}",
+                          TW_LOG_RUN_KEY, tw_log_describe(TABLES), "interval_s", 1.0, "name", "groups", "slo",
+                          "classes", "fast", "ttft_s", 1.0, "pools", "id", "first", "max_seqs", 8, "dp", 1,
+                          "id", "second", "max_seqs", 8, "dp", 1, "engines", "pool", "first", "hosts",
+                          "node-0", "pool", other, "hosts", "node-1");
   char *text = json_dumps(run, 0);
   given_file(state, "run.json", text);
   free(text);
@@ -57,6 +58,13 @@ static int given_groups(void **state)
     engine.start_s = 0;
     engine.engine = e;
     engine.busy = engine.clock = 1;
+    if (g_str_equal(other,
+                    "second")) { /* one queues for KV blocks, the other computes for a fifth of its time */
+      engine.waiting = engine.waiting_kv = e == 0 ? 4 : 0;
+      engine.running = 1;
+      engine.time_linear = 0.2;
+      engine.time_weights = engine.time_host = 0.4;
+    }
     tw_log_engine(log, &engine);
   }
   for (int i = 0; i < 120; i++) {
@@ -74,6 +82,16 @@ static int given_groups(void **state)
   tw_log_failure_row(log, &failure);
   assert_true(tw_log_close(log, NULL));
   return 0;
+}
+
+static int given_groups(void **state)
+{
+  return given_pools(state, "first");
+}
+
+static int given_a_short_pool(void **state)
+{
+  return given_pools(state, "second");
 }
 
 /* Of 60, 59 had ended with the run and 44 were in time, that is 74.58 %. */
@@ -136,6 +154,13 @@ static void caches_energy_and_cost_are_told_by_what_they_went_to(void **state)
          "a million tokens cost 0.5 USD of prompt, 4 USD of reasoning, 4 USD of answer", "");
 }
 
+/* What the saturated pool does not let through, the other one has not seen. */
+static void room_behind_a_saturated_pool_is_that_for_what_comes(void **state)
+{
+  expect(state, "explain $", 0, "Pool first is saturated by KV", "");
+  expect(state, "explain $", 0, "times the load that saturated pools let through", "");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -145,5 +170,7 @@ int main(void)
       cmocka_unit_test(a_failure_tells_what_requests_had_under_it),
       cmocka_unit_test(caches_energy_and_cost_are_told_by_what_they_went_to),
   };
-  return cmocka_run_group_tests(tests, given_groups, remove_scratch);
+  const struct CMUnitTest pools[] = {cmocka_unit_test(room_behind_a_saturated_pool_is_that_for_what_comes)};
+  return cmocka_run_group_tests(tests, given_groups, remove_scratch) +
+         cmocka_run_group_tests(pools, given_a_short_pool, remove_scratch);
 }
