@@ -305,8 +305,9 @@ void tw_batching_enter(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
     return;
   sequence->admitted = TRUE;
   tw_waiting_serve(&s->waiting, sequence, sequence->request.prompt_tokens, 0);
-  sequence->cached_tokens = hit->tokens;
-  s->next.cached += hit->tokens;
+  /* What an attempt before this one has emitted, and this one finds, is no part of the prompt. */
+  sequence->cached_tokens = MIN(hit->tokens, sequence->request.prompt_tokens);
+  s->next.cached += sequence->cached_tokens;
 }
 
 /* The part of a sequence's prompt that lies below the accelerators' memory, behind what they hold. */

@@ -41,3 +41,12 @@ double table_number(table *t, int column)
                              tw_csv_name(t->csv, column), text);
   return value;
 }
+
+double table_above_zero(table *t, int column)
+{
+  double value = table_number(t, column);
+  if (value <= 0 && t->good)
+    t->good = tw_input_fault(t->input, t->error, "%s is \"%s\"; expected a number above 0",
+                             tw_csv_name(t->csv, column), tw_csv_text(t->csv, column));
+  return value;
+}

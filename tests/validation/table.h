@@ -20,5 +20,7 @@ gboolean table_close(table *t);
 
 /* NAN where the cell is empty, or at a fault. */
 double table_number(table *t, int column);
+/* The same; 0 and less are a fault too. */
+double table_above_zero(table *t, int column);
 
 #endif

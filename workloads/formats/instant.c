@@ -172,8 +172,8 @@ static gboolean parse_written_date(const char **c, civil *date)
 static gboolean parse_year_first(const char **c, civil *date)
 {
   date->year = digits(c, 4);
-  date->month = skip(c, '-') || skip(c, '/') ? digits(c, 2) : -1;
-  date->day = skip(c, '-') || skip(c, '/') ? digits(c, 2) : -1;
+  date->month = skip(c, '-') || skip(c, '/') ? short_digits(c) : -1;
+  date->day = skip(c, '-') || skip(c, '/') ? short_digits(c) : -1;
   return TRUE;
 }
 
@@ -317,7 +317,10 @@ gboolean tw_trace_json_instant(tw_trace_source *source, const tw_json *object, c
     if (tw_instant_parse(value->text, instant))
       return TRUE;
   }
-  g_autofree char *quoted = tw_input_quote(value->kind == TW_JSON_STRING ? value->text : "no time");
+  g_autofree char *number = g_strdup_printf("%.12g", value->number);
+  g_autofree char *quoted = tw_input_quote(value->kind == TW_JSON_STRING   ? value->text
+                                           : value->kind == TW_JSON_NUMBER ? number
+                                                                           : "no time");
   return tw_json_fault(
       source->json, value, error,
       "\"%s\" is '%s'; a time such as 2026-06-01T08:00:00.100Z, or a count since 1970, is needed",

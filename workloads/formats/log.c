@@ -228,10 +228,7 @@ static gboolean find_time(tw_trace_source *source, GError **error)
   }
   g_free(unclear.text);
   if (log->time == TW_LOG_GUESS && none.text != NULL)
-    return refuse_time(source, none,
-                       "a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed (--map "
-                       "arrival=COLUMN names another column, --time how it is written)",
-                       error);
+    return refuse_time(source, none, tw_log_time_needed(none.text), error);
   g_free(none.text);
   if (log->time == TW_LOG_GUESS)
     log->time = TW_LOG_SECONDS;

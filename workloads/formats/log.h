@@ -74,6 +74,8 @@ extern const char *const tw_log_time_names[];
 /* By a time and the name of its column ("ts_ms"). TW_LOG_GUESS: it is none, or its day and month are not told apart,
  * which `unclear` says. */
 tw_log_time tw_log_time_guess(const char *text, const char *column, gboolean *unclear);
+/* What to write in place of a text that is no time. */
+const char *tw_log_time_needed(const char *text);
 gboolean tw_log_time_parse(const char *text, tw_log_time time, char delimiter, tw_instant *instant);
 
 #endif

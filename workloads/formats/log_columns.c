@@ -15,7 +15,8 @@ static const char *const known[TW_LOG_N_ROLES] = {
         "arrivals arrival arrivaltime arrivedat arrivaltimestamp requestedat requesttimestamp "
         "receivedat submittedat startedat starttime starttimeunixnano start timestamp eventtime "
         "starttimestamp startts tstart begin begintime requestts submittime enqueuetime arrivalts loggedat "
-        "logtime loggingtime timegenerated realtimetimestamp timelocal eventtimestamp requestcreatedat "
+        "logtime loggingtime requeststart inferencetime timegenerated realtimetimestamp timelocal "
+        "eventtimestamp requestcreatedat "
         "createdat createtime created creationtime datetime time heure "
         "hora uhrzeit date ts t when epoch requesttime " /* the last is how long it took, in nginx's logs */
         "zeitstempel zeitpunkt zeit datum fecha tiempo horodatage",
@@ -355,6 +356,22 @@ static tw_log_time guess_by_value(double value, const char *number)
                                                                                : TW_LOG_SECONDS;
 }
 
+/* Whether a spreadsheet wrote a number by its first digits, "1.7803E+12". */
+static gboolean is_rounded(const char *text)
+{
+  const char *exponent = strstr(text, "E+");
+  return exponent != NULL && exponent - text <= 8;
+}
+
+const char *tw_log_time_needed(const char *text)
+{
+  return is_rounded(text)
+             ? "a spreadsheet rounded it; format the column as a number without decimals, and export it again"
+             : "a time such as 2026-06-01T08:00:00.1Z, or a count of seconds, is needed (--map "
+               "arrival=COLUMN names "
+               "another column, --time how it is written)";
+}
+
 tw_log_time tw_log_time_guess(const char *text, const char *column, gboolean *unclear)
 {
   tw_instant instant = {0};
@@ -371,7 +388,7 @@ tw_log_time tw_log_time_guess(const char *text, const char *column, gboolean *un
   *unclear = mdy;
   g_autofree char *number = g_strdelimit(g_strdup(text), ",", '.');
   double value;
-  if (!tw_number_parse(number, &value) || value < 0)
+  if (!tw_number_parse(number, &value) || value < 0 || is_rounded(number))
     return TW_LOG_GUESS;
   tw_log_time named = unit_of_name(column), guessed = guess_by_value(value, number);
   return named != TW_LOG_GUESS && (guessed == TW_LOG_SECONDS || guessed == TW_LOG_EXCEL) ? named : guessed;

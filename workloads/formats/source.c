@@ -202,6 +202,12 @@ static const char *last_name(const char *path)
   return bar != NULL ? bar + 1 : path;
 }
 
+/* The path of a value, or of several its own name. */
+static const char *found_name(const tw_json *value, const char *path)
+{
+  return strchr(path, '|') != NULL && value->key != NULL ? value->key : path;
+}
+
 gboolean tw_trace_json_missing(const tw_trace_source *source, const tw_json *object, const char *path,
                                GError **error)
 {
@@ -250,12 +256,12 @@ gboolean tw_trace_json_tokens(tw_trace_source *source, const tw_json *object, co
   }
   if (value == NULL)
     return tw_trace_json_missing(source, object, path, error);
-  if (!take_number(source, value, last_name(path), &number, &whole, error))
+  if (!take_number(source, value, found_name(value, path), &number, &whole, error))
     return FALSE;
   if (!whole || !(number >= min && number <= TW_REQUEST_MAX_TOKENS))
     return tw_json_fault(source->json, value, error,
-                         "\"%s\" is %.12g; a whole number from %d to %d is needed", last_name(path), number,
-                         min, TW_REQUEST_MAX_TOKENS);
+                         "\"%s\" is %.12g; a whole number from %d to %d is needed", found_name(value, path),
+                         number, min, TW_REQUEST_MAX_TOKENS);
   *tokens = (gint32)number;
   return TRUE;
 }
@@ -272,7 +278,7 @@ gboolean tw_trace_json_seconds(tw_trace_source *source, const tw_json *object, c
   }
   if (value == NULL)
     return tw_trace_json_missing(source, object, path, error);
-  if (!take_number(source, value, last_name(path), &number, &whole, error))
+  if (!take_number(source, value, found_name(value, path), &number, &whole, error))
     return FALSE;
   *seconds = unit_s < 1 ? number / round(1 / unit_s) : number * unit_s;
   if (*seconds >= 0 && *seconds <= TW_TRACE_MAX_S)
@@ -280,7 +286,7 @@ gboolean tw_trace_json_seconds(tw_trace_source *source, const tw_json *object, c
   const char *unit = unit_s == 1 ? "seconds" : unit_s == 1e-3 ? "milliseconds" : "times";
   return tw_json_fault(source->json, value, error,
                        "\"%s\" is %.12g; %s since the start of the trace, from 0 to %g, are needed",
-                       last_name(path), number, unit, TW_TRACE_MAX_S / unit_s);
+                       found_name(value, path), number, unit, TW_TRACE_MAX_S / unit_s);
 }
 
 /* The id that a text stands for: the number that it is, as programs write whose numbers have but 53 bits, or else its

@@ -317,7 +317,7 @@ gboolean tw_csv_next(tw_csv *csv, GError **error)
   if (n < csv->n_file_columns)
     return tw_input_fault(csv->input, error, "the row ends after %d of the header's %d columns", n,
                           csv->n_file_columns);
-  if (line != NULL)
+  if (line != NULL && *line != '\0') /* a delimiter may end rows */
     return tw_input_fault(csv->input, error, "the row has more fields than the header's %d columns", n);
   return TRUE;
 }

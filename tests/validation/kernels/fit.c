@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_TP = 1024 };
+
 /* One attribute, if it says something. */
 static void append(GString *text, const char *name, double value, const char *format, const char *unit)
 {
@@ -27,6 +29,7 @@ static void append_element(GString *text, tw_op_class op, tw_precision precision
                            const char *source)
 {
   const tw_efficiency *e = &fit->efficiency;
+  g_autofree char *escaped = g_markup_escape_text(source, -1); /* no > within: see replaced() */
   g_string_append_printf(text, "  <efficiency op=\"%s\"", tw_op_class_names[op]);
   if (precision != TW_BF16)
     g_string_append_printf(text, " precision=\"%s\"", tw_precision_names[precision]);
@@ -47,7 +50,7 @@ static void append_element(GString *text, tw_op_class op, tw_precision precision
   g_string_append_printf(text,
                          "\n              source=\"%s: calibrate on %u kernels in %s of %.3g us to %.3g ms;\n"
                          "              error: median %.1f %%, 90th percentile %.0f %%\"/>\n",
-                         source, fit->kernels, tw_precision_names[precision], fit->shortest_s * 1e6,
+                         escaped, fit->kernels, tw_precision_names[precision], fit->shortest_s * 1e6,
                          fit->longest_s * 1e3, 100 * fit->median, 100 * fit->p90);
 }
 
@@ -85,7 +88,11 @@ static const kernel_format *format_of(const char *name)
 /* Reads what the arguments name; exits with 2 on bad usage or input. */
 static void read_arguments(char **arguments, kernel_context *context, kernel_group *group)
 {
-  for (; arguments != NULL && *arguments != NULL; arguments++) {
+  if (arguments == NULL) {
+    fprintf(stderr, "no kernels are named: write FORMAT=FILE\n");
+    exit(2);
+  }
+  for (; *arguments != NULL; arguments++) {
     g_auto(GStrv) part = g_strsplit(*arguments, "=", 2);
     const kernel_format *format = part[0] != NULL ? format_of(part[0]) : NULL;
     g_autoptr(GError) error = NULL;
@@ -99,13 +106,15 @@ static void read_arguments(char **arguments, kernel_context *context, kernel_gro
         continue;
       fprintf(stderr, "%s\n", tw_faults_get(faults, 0));
     } else if (g_str_equal(part[0], "tp")) {
-      context->tp = (int)g_ascii_strtoll(part[1], NULL, 10);
-      if (context->tp > 0)
+      guint64 tp = 0;
+      if (g_ascii_string_to_unsigned(part[1], 10, 1, MOST_TP, &tp, NULL)) {
+        context->tp = (int)tp;
         continue;
-      fprintf(stderr, "%s: expected 1 or more\n", *arguments);
+      }
+      fprintf(stderr, "%s: expected a whole number from 1 to %d\n", *arguments, MOST_TP);
     } else if (format == NULL) {
       fprintf(stderr, "%s: the format is unknown; see --help\n", *arguments);
-    } else if (strstr(format->help, "--model") != NULL && context->model == NULL) {
+    } else if (format->needs_model && context->model == NULL) {
       fprintf(stderr, "%s: write model=NAME before it\n", *arguments);
     } else if (format->read(part[1], context, group, &error)) {
       continue;
@@ -116,13 +125,22 @@ static void read_arguments(char **arguments, kernel_context *context, kernel_gro
   }
 }
 
+/* Says which kernels are too few for a fit, and for an error that means something. */
+static gboolean enough(const GArray *kernels, tw_op_class op, tw_precision precision)
+{
+  if (kernels->len > 0 && kernels->len < KERNEL_FIT_LEAST)
+    fprintf(stderr, "%s in %s: %u kernels are left out; at least %d are needed\n", tw_op_class_names[op],
+            tw_precision_names[precision], kernels->len, KERNEL_FIT_LEAST);
+  return kernels->len >= KERNEL_FIT_LEAST;
+}
+
 /* Prints how far the device's own elements are off. */
 static void judge(const kernel_group *group, const tw_device *device)
 {
   for (int op = 0; op < TW_OP_CLASSES; op++)
     for (int p = 0; p < TW_PRECISIONS; p++) {
       const GArray *kernels = group->kernels[op][p];
-      if (kernels->len < KERNEL_FIT_LEAST)
+      if (!enough(kernels, (tw_op_class)op, (tw_precision)p))
         continue;
       kernel_fit fit = {.efficiency = device->measured[op][p]};
       kernel_fit_judge(&fit, kernels, device, (tw_op_class)op, (tw_precision)p);
@@ -176,7 +194,7 @@ int main(int argc, char **argv)
   for (int op = 0; op < TW_OP_CLASSES && !only_judge; op++)
     for (int p = 0; p < TW_PRECISIONS; p++) {
       const GArray *kernels = group.kernels[op][p];
-      if (kernels->len < KERNEL_FIT_LEAST)
+      if (!enough(kernels, (tw_op_class)op, (tw_precision)p))
         continue;
       kernel_fit fit = kernel_fit_run(kernels, device, (tw_op_class)op, (tw_precision)p);
       fit.efficiency.mixed_peak = device->measured[op][p].mixed_peak; /* known from elsewhere */

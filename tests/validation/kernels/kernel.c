@@ -103,7 +103,7 @@ static gboolean read_gemm(const char *path, const kernel_context *context, kerne
   while (table_next(&t)) {
     int precision = precision_of(gemm_dtypes, tw_csv_text(t.csv, DTYPE));
     double m = table_number(&t, M), n = table_number(&t, N), k = table_number(&t, K),
-           seconds = table_number(&t, LATENCY) * 1e-3;
+           seconds = table_above_zero(&t, LATENCY) * 1e-3;
     /* Where most of the work of the models in the catalogue is; smaller ones run less of the device. */
     if (precision < 0 || n * k < 16e6 || m > 16384 || k > 32768)
       continue;
@@ -140,7 +140,7 @@ static gboolean read_gqa(const char *path, kernel_group *group, gboolean generat
       continue;
     double batch = table_number(&t, BATCH), isl = table_number(&t, ISL), heads = table_number(&t, HEADS),
            kv_heads = table_number(&t, KV_HEADS), dim = table_number(&t, DIM),
-           seconds = table_number(&t, LATENCY) * 1e-3;
+           seconds = table_above_zero(&t, LATENCY) * 1e-3;
     double group_size = heads / kv_heads;
     if (table_number(&t, WINDOW) != 0 || dim > 128 || kv_heads > 8 || group_size < 4 || group_size > 16)
       continue;
@@ -218,7 +218,7 @@ static gboolean read_mla(const char *path, const kernel_context *context, kernel
                  table_number(&t, HEADS),
                  table_number(&t, BATCH),
                  table_number(&t, ISL) + table_number(&t, STEP),
-                 table_number(&t, LATENCY) * 1e-3};
+                 table_above_zero(&t, LATENCY) * 1e-3};
     if (r.kv >= 0 && r.gemm >= 0 && r.heads >= 16 && r.batch >= 8 && r.context >= 1024)
       g_array_append_val(rows, r);
   }
@@ -299,7 +299,7 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
     g_autofree char *shape =
         g_strdup_printf("%d %g %g %g %g %g %g", precision, tokens, hidden, inter, topk, experts, ep);
     kernel k = kernel_experts(3 * hidden * inter, touched, copies, 0, (tw_precision)precision,
-                              table_number(&t, LATENCY) * 1e-3);
+                              table_above_zero(&t, LATENCY) * 1e-3);
     k.copied = copies * (hidden + inter);
     k.depth = hidden + inter;
     k.experts = experts / ep;
@@ -324,7 +324,7 @@ static gboolean read_graph(const char *path, const kernel_context *context, kern
     return FALSE;
   while (table_next(&t)) {
     int precision = precision_of(types, tw_csv_text(t.csv, TYPE));
-    double m = table_number(&t, M), n = table_number(&t, N), seconds = table_number(&t, TIME) * 1e-6;
+    double m = table_number(&t, M), n = table_number(&t, N), seconds = table_above_zero(&t, TIME) * 1e-6;
     if (precision >= 0 && g_str_equal(tw_csv_text(t.csv, OP), "linear"))
       kernel_keep(group, TW_OP_LINEAR, precision,
                   kernel_product(m, n, table_number(&t, K), (tw_precision)precision, seconds));
@@ -339,15 +339,15 @@ static gboolean read_graph(const char *path, const kernel_context *context, kern
 }
 
 const kernel_format kernel_formats[] = {
-    {"gemm", "products with weights (aiconfigurator)", read_gemm},
-    {"context", "attention of prompts (aiconfigurator)", read_context},
-    {"generation", "attention of decoding sequences (aiconfigurator)", read_generation},
-    {"mla", "decoding with MLA (aiconfigurator)", read_mla},
-    {"moe", "layers of experts (aiconfigurator)", read_moe},
-    {"graph", "products, norms and activations in CUDA graphs (ours)", read_graph},
-    {"dense", "kernels of a layer (vLLM profile; needs --model)", kernel_read_dense},
-    {"sequences", "output head (vLLM profile; needs --model)", kernel_read_sequences},
-    {"attention", "attention (vLLM profile; needs --model)", kernel_read_attention},
-    {"experts", "layers of experts (vLLM profile; needs --model)", kernel_read_experts},
-    {"vidur", "kernels of a layer (Vidur)", kernel_read_vidur},
-    {NULL, NULL, NULL}};
+    {"gemm", "products with weights (aiconfigurator)", read_gemm, FALSE},
+    {"context", "attention of prompts (aiconfigurator)", read_context, FALSE},
+    {"generation", "attention of decoding sequences (aiconfigurator)", read_generation, FALSE},
+    {"mla", "decoding with MLA (aiconfigurator)", read_mla, FALSE},
+    {"moe", "layers of experts (aiconfigurator)", read_moe, FALSE},
+    {"graph", "products, norms and activations in CUDA graphs (ours)", read_graph, FALSE},
+    {"dense", "kernels of a layer (vLLM profile; needs model=NAME)", kernel_read_dense, TRUE},
+    {"sequences", "output head (vLLM profile; needs model=NAME)", kernel_read_sequences, TRUE},
+    {"attention", "attention (vLLM profile; needs model=NAME)", kernel_read_attention, TRUE},
+    {"experts", "layers of experts (vLLM profile; needs model=NAME)", kernel_read_experts, TRUE},
+    {"vidur", "kernels of a layer (Vidur)", kernel_read_vidur, FALSE},
+    {NULL, NULL, NULL, FALSE}};

@@ -10,15 +10,17 @@
  *                 latency; what counts is how the time grows with the context
  *     moe         moe_dtype, kernel_source, distribution, num_tokens, hidden_size, inter_size, topk,
  *                 num_experts, moe_tp_size, moe_ep_size, latency
- *     dense       layer, tokens, time_us: kernels of a layer of --model at --tp (vLLM's names of layers)
+ *     graph       op (linear, norm or silu), type, m, n, k, us: kernels in CUDA graphs
+ *     dense       layer, tokens, time_us: kernels of a layer of the model at tp (vLLM's names of layers)
  *     sequences   layer, sequences, time_us: lm_head
  *     attention   prefill_chunk, kv_prefill, n_decode, kv_decode, time_us
  *     experts     tokens, activated_experts, time_us
  *     vidur       Vidur's compute profile: time_stats.*.median, n_head, n_kv_head, n_embd, n_expanded_embd,
  *                 num_tokens, num_tensor_parallel_workers
  *
- * latency and time_stats are milliseconds. The first five are the formats of NVIDIA's aiconfigurator, the
- * next four those of LLMServingSim's profiles of vLLM. */
+ * latency and time_stats are milliseconds, and all times above zero. The first five are the formats of NVIDIA's
+ * aiconfigurator, graph is that of tests/validation/data, and the four after it are those of LLMServingSim's
+ * profiles of vLLM. */
 #ifndef TW_TESTS_VALIDATION_KERNELS_KERNEL_H
 #define TW_TESTS_VALIDATION_KERNELS_KERNEL_H
 
@@ -55,6 +57,7 @@ typedef struct kernel_context {
 typedef struct kernel_format {
   const char *name, *help;
   gboolean (*read)(const char *path, const kernel_context *context, kernel_group *group, GError **error);
+  gboolean needs_model; /* in the context */
 } kernel_format;
 extern const kernel_format kernel_formats[]; /* ends with a NULL name */
 

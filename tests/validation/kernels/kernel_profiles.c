@@ -37,7 +37,7 @@ gboolean kernel_read_dense(const char *path, const kernel_context *context, kern
     return FALSE;
   while (table_next(&t)) {
     const char *layer = tw_csv_text(t.csv, LAYER);
-    double tokens = table_number(&t, TOKENS), seconds = table_number(&t, TIME) * 1e-6;
+    double tokens = table_number(&t, TOKENS), seconds = table_above_zero(&t, TIME) * 1e-6;
     for (guint i = 0; i < G_N_ELEMENTS(products); i++)
       if (g_str_equal(products[i].layer, layer))
         kernel_keep(group, TW_OP_LINEAR, TW_BF16,
@@ -72,7 +72,7 @@ gboolean kernel_read_sequences(const char *path, const kernel_context *context, 
     if (g_str_equal(tw_csv_text(t.csv, LAYER), "lm_head"))
       kernel_keep(group, TW_OP_HEAD, TW_BF16,
                   kernel_product(table_number(&t, SEQUENCES), (double)context->model->vocab / context->tp,
-                                 (double)context->model->hidden, TW_BF16, table_number(&t, TIME) * 1e-6));
+                                 (double)context->model->hidden, TW_BF16, table_above_zero(&t, TIME) * 1e-6));
   return table_close(&t);
 }
 
@@ -93,7 +93,7 @@ gboolean kernel_read_attention(const char *path, const kernel_context *context, 
   while (table_next(&t)) {
     double chunk = table_number(&t, CHUNK), before = table_number(&t, KV_PREFILL),
            decodes = table_number(&t, DECODES), tokens = table_number(&t, KV_DECODE);
-    kernel k = {.launches = 1, .seconds = table_number(&t, TIME) * 1e-6};
+    kernel k = {.launches = 1, .seconds = table_above_zero(&t, TIME) * 1e-6};
     if (chunk == 0 && decodes * tokens > 0 && tokens >= 128) {
       k.flops = 4 * decodes * tokens * heads * dim;
       k.weights = decodes * tokens * kv_bytes;
@@ -124,7 +124,7 @@ gboolean kernel_read_experts(const char *path, const kernel_context *context, ke
     kernel_keep(group, TW_OP_EXPERTS, TW_BF16,
                 kernel_experts(tw_model_expert_params(m) / context->tp, table_number(&t, EXPERTS),
                                tokens * (double)m->experts_per_token, tokens * (double)m->experts_per_token,
-                               TW_BF16, table_number(&t, TIME) * 1e-6));
+                               TW_BF16, table_above_zero(&t, TIME) * 1e-6));
   }
   return table_close(&t);
 }
@@ -167,13 +167,13 @@ gboolean kernel_read_vidur(const char *path, const kernel_context *context, kern
     if (tokens > 16384)
       continue;
     kernel_keep(group, TW_OP_LINEAR, TW_BF16,
-                kernel_product(tokens, q + 2 * kv, hidden, TW_BF16, ms * table_number(&t, QKV)));
+                kernel_product(tokens, q + 2 * kv, hidden, TW_BF16, ms * table_above_zero(&t, QKV)));
     kernel_keep(group, TW_OP_LINEAR, TW_BF16,
-                kernel_product(tokens, hidden, q, TW_BF16, ms * table_number(&t, OUT)));
+                kernel_product(tokens, hidden, q, TW_BF16, ms * table_above_zero(&t, OUT)));
     kernel_keep(group, TW_OP_LINEAR, TW_BF16,
-                kernel_product(tokens, 2 * inter, hidden, TW_BF16, ms * table_number(&t, UP)));
+                kernel_product(tokens, 2 * inter, hidden, TW_BF16, ms * table_above_zero(&t, UP)));
     kernel_keep(group, TW_OP_LINEAR, TW_BF16,
-                kernel_product(tokens, hidden, inter, TW_BF16, ms * table_number(&t, DOWN)));
+                kernel_product(tokens, hidden, inter, TW_BF16, ms * table_above_zero(&t, DOWN)));
     double others = table_number(&t, NORM) + table_number(&t, NORM2) + table_number(&t, ROPE) +
                     table_number(&t, ACT) + 2 * table_number(&t, ADD);
     kernel_keep(group, TW_OP_ACTIVATIONS, TW_BF16, between(tokens, hidden, inter, ms * others));

@@ -3,8 +3,8 @@
 
     taken_over.py FROM.xml TO.xml [--as SLOW.xml FAST.xml] OP...
 
-OP "operator": all <operator> elements. Shares of peaks are taken over as such. With --as, rates are: those of FROM, times what the kernels of FAST, a relative of TO, were
-measured to be faster than those of SLOW, one of FROM."""
+OP "operator": all <operator> elements. Shares of peaks are taken over as such. With --as, rates are: those of FROM,
+times what the kernels of FAST, a relative of TO, were measured to be faster than those of SLOW, one of FROM."""
 import re
 import sys
 

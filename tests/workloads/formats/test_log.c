@@ -195,6 +195,9 @@ static const export exports[] = {
      "\"Jun 1, 2026 @ 08:00:00.000\",100,20\n"
      "\"Jun 1, 2026 @ 08:00:01.500\",300,40\n",
      NULL, PLAIN, 0},
+    {"short dates with the year first, and a comma that ends rows",
+     "time,prompt_tokens,completion_tokens\n2026/6/1 8:00,100,20,\n2026-6-1 8:00:01.5,300,40,\n", NULL, PLAIN,
+     0},
     {"types below the names",
      "timestamp\tinput_tokens\toutput_tokens\n"
      "DateTime\tUInt32\tUInt32\n"
@@ -326,6 +329,7 @@ static void a_hint_says_how_a_file_is_mended(void **state)
        "\"type\": \"subagent\", \"status\": \"completed\", "
        "\"requests\": [{\"t\": 1, \"type\": \"subagent\", \"requests\": []}]}], \"block_size\": 64}\n",
        "a sub-agent within a sub-agent is not read"},
+      {"ts,prompt_tokens,output_tokens\n1.7803E+12,1,1\n", "ts is '1.7803E+12'; a spreadsheet rounded it"},
       {"time,prompt,output\n0,hi,ho\n",
        "the trace has no requests; left out: 1 rows: no whole number of tokens (prompt)"},
   };
