@@ -236,6 +236,9 @@ typedef enum {
   TW_KEPT_OFFLOADED /* It had the time to offload its accelerators' caches, as far as hosts have room. */
 } tw_engine_kept;
 
+/* Carries out the iterations of a step under way that end by `now_s`, the one that ends right then included: what happens
+ * to the engine at that instant comes after it. */
+void tw_engine_end_iterations(tw_engine *engine, double now_s);
 /* An engine loses everything at `now_s`, no later than its next event: it hands back every sequence that is
  * inside, with the tokens that were emitted before, and has nothing to do. Its KV blocks are free, those that
  * were held for sequences on their way from or to it too: nobody releases or delivers these any more, and

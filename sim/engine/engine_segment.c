@@ -437,6 +437,18 @@ static void fail_ranks(tw_engine *engine, tw_engine_kept kept, GPtrArray *sequen
     tw_offload_empty(&engine->offload);
 }
 
+void tw_engine_end_iterations(tw_engine *engine, double now_s)
+{
+  if (!engine->busy || !decodes_alone(engine) || engine->awaiting)
+    return;
+  gint64 reached = tw_segment_reach(&engine->segment, now_s);
+  if (reached <= engine->segment.done || reached >= engine->planned ||
+      tw_segment_boundary(&engine->segment, reached) > now_s)
+    return;
+  engine->planned = reached;
+  advance(engine, now_s);
+}
+
 GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s)
 {
   GPtrArray *sequences = g_ptr_array_new();

@@ -340,6 +340,7 @@ gint64 tw_dispatcher_interrupt(tw_dispatcher *dispatcher, double now_s)
   g_autoptr(GPtrArray) all = g_ptr_array_new();
   dispatcher->paused = TRUE;
   for (int i = 0; i < site->n_engines; i++) {
+    tw_engine_end_iterations(site->engines[i], now_s);
     g_autoptr(GPtrArray) of_engine = tw_engine_fail(site->engines[i], TW_KEPT_NOTHING, now_s);
     if (site->windows != NULL)
       tw_collective_windows_fail(site->windows, i);
