@@ -107,12 +107,19 @@ char *tw_judge_beyond_limits(const tw_question *question, const tw_design *desig
 
 /* ---- Designs ---- */
 
+/* What is built beside accelerators: it is not for nothing. */
+static double host_memory(const tw_design *design)
+{
+  return isnan(design->host_bytes) ? 0 : design->host_bytes;
+}
+
 gint tw_judge_compare(gconstpointer a, gconstpointer b)
 {
   const tw_design *x = *(tw_design *const *)a, *y = *(tw_design *const *)b;
   const double pairs[][2] = {
       {x->score, y->score},
       {tw_design_accelerators(x, x->bracket.holds), tw_design_accelerators(y, y->bracket.holds)},
+      {host_memory(x), host_memory(y)},
       {-x->margin, -y->margin},
       {x->best != NULL ? number(x->best, "energy.j_per_output_token") : 0,
        y->best != NULL ? number(y->best, "energy.j_per_output_token") : 0}};

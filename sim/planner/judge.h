@@ -20,7 +20,7 @@ char *tw_judge_beyond_limits(const tw_question *question, const tw_design *desig
 double tw_judge_usd_per_hour(const json_t *summary);
 
 /* Orders designs (tw_design **), the better first: by the score of the objective, then by accelerators, by
- * the margin to the nearest limit, by joules, by name. */
+ * the memory of hosts, by the margin to the nearest limit, by joules, by name. */
 gint tw_judge_compare(gconstpointer a, gconstpointer b);
 /* Orders designs (tw_design **) by the scores of their estimates, then by name. */
 gint tw_judge_compare_estimates(gconstpointer a, gconstpointer b);
