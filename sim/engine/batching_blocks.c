@@ -41,7 +41,7 @@ gboolean tw_batching_may_promise(const tw_scheduler *s, const tw_sequence *seque
 gint64 tw_batching_reserved(const tw_scheduler *s, gint64 iterations)
 {
   gint64 q = s->decoding.count;
-  if (iterations == 0 || !s->decodes)
+  if ((iterations == 0 && s->since_plan == 0) || !s->decodes)
     return s->reserved;
   if (!s->ahead)
     return tw_kv_need(&s->kv, q, iterations + 1);

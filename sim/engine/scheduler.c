@@ -142,6 +142,7 @@ gboolean tw_scheduler_plan(tw_scheduler *s, double now_s)
   s->prefixes.now_s = now_s;
   s->changed = FALSE;
   s->config.kind->plan(s, now_s);
+  s->since_plan = 0;
   return s->changed || (s->preempted && !s->ahead);
 }
 
@@ -294,7 +295,7 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   for (guint i = 0; i < s->lost->len; i++)
     ((tw_sequence *)s->lost->pdata[i])->joules += lost_joules(s, s->lost->pdata[i]);
   if (s->decodes) {
-    s->sglang.unplanned += iterations;
+    s->since_plan += iterations;
     tw_decoding_advance(&s->decoding, segment, iterations);
     for (tw_sequence *sequence; (sequence = tw_decoding_ended(&s->decoding)) != NULL;) {
       (learns_late ? tw_batching_stop : tw_batching_leave)(s, sequence);

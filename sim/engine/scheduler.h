@@ -124,8 +124,7 @@ typedef struct tw_sglang {
   gint64 stale;         /* Number of sequences that have ended and that the running batch still counts. */
   gboolean full;        /* Nobody else fits into the running batch, so that the line is not looked at. */
   double ratio;         /* new_token_ratio as it was last set. */
-  gint64 turns;         /* Decode turns since the ratio was set, but for those since the last plan: */
-  gint64 unplanned;     /* iterations with decodes, in one step or in several, of which one was planned. */
+  gint64 turns;         /* Decode turns since the ratio was set, as far as plans know of them. */
   tw_sglang_mode last;  /* The mode of the batch that was planned last. */
   gint64 members;       /* Number of sequences of that batch, without the chunked one. */
   gboolean alone;       /* The running batch was empty beside that batch. */
@@ -163,6 +162,7 @@ struct tw_scheduler {
   gint64 wasted;      /* Tokens that the iteration that runs computes for nobody. */
   gboolean decodes_next; /* The iteration planned behind the one that runs has decodes. */
   gint64 reserved;     /* Blocks that the planned iterations have taken, beyond those of what is computed. */
+  gint64 since_plan;   /* Iterations with decodes since the last plan, in one step or in several. */
   gboolean ahead;      /* An iteration runs while another one is planned. */
   gint64 promised;     /* Blocks that the sequences which hold any will hold at their ends. */
   gboolean decodes;    /* The decoding sequences take part in the iteration. */

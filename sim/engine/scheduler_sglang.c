@@ -307,8 +307,7 @@ static void start(tw_scheduler *s)
 void tw_sglang_plan(tw_scheduler *s, double now_s)
 {
   gboolean overlap = s->config.asynchronous;
-  s->sglang.turns += MAX(s->sglang.unplanned - 1, 0);
-  s->sglang.unplanned = 0;
+  s->sglang.turns += MAX(s->since_plan - 1, 0); /* one of them was planned */
   s->preempted = s->evictable = FALSE;
   if (!s->sglang.full)
     s->held_up = TW_WAIT_BOUNDARY;
