@@ -170,7 +170,7 @@ static char *hint_of_packed(const char *line, char **names, char delimiter)
   return g_strdup_printf(
       "column '%s' holds JSON objects as text; unpack them, such as by Miller: mlr --icsv --ifs '%c' "
       "--ojsonl json-parse -f '%s' FILE > log.jsonl",
-      names[column], delimiter, names[column]);
+      names[column], delimiter, tw_log_in_command(names[column]));
 }
 
 /* Which line from this one on names the columns of a log, as below a title; 0: none. */

@@ -51,6 +51,10 @@ void tw_log_add_paths(GPtrArray *paths, const tw_json *object);
 char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const tw_json *document,
                   char delimiter);
 
+/* The name of a column or field as it may stand in a command that people copy: "NAME" in its place where it holds what a
+ * shell might take for something else. */
+const char *tw_log_in_command(const char *name);
+
 /* The column by which rows are sums over many requests ("num_requests", "sum(rate(...))"); NULL: there is none. */
 const char *tw_log_many(const char *const *names);
 

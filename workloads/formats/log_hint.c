@@ -3,6 +3,14 @@
 #include "platforms/input/units.h"
 #include "workloads/formats/log.h"
 
+const char *tw_log_in_command(const char *name)
+{
+  const char *c = name;
+  while (g_ascii_isalnum(*c) || (*c != '\0' && strchr("_.- ", *c) != NULL))
+    c++;
+  return *c == '\0' && *name != '\0' ? name : "NAME";
+}
+
 /* Whether the fields of an object are those of a request. */
 static gboolean is_request(const tw_json *object)
 {
@@ -37,12 +45,12 @@ static char *hint_of_document(const tw_json *document)
   if (list != NULL)
     return g_strdup_printf(
         "if the requests are in the list \"%s\", write it alone: jq -c '%s.%s[]' FILE > log.jsonl", list,
-        each, list);
+        each, tw_log_in_command(list));
   for (const tw_json *part = first; part != NULL; part = part->next)
     if (part->kind == TW_JSON_STRING && *part->text == '{')
       return g_strdup_printf(
           "if \"%s\" is a JSON object in a text, unpack it: jq -c '%s.%s |= fromjson' FILE > log.jsonl",
-          part->key, each, part->key);
+          part->key, each, tw_log_in_command(part->key));
   return NULL;
 }
 

@@ -316,6 +316,10 @@ static void a_hint_says_how_a_file_is_mended(void **state)
       {"::1 - - [01/Jun/2026:08:00:00 +0000] prompt_tokens=1\n",
        "mlr --idkvp --ifs ' ' --ojsonl cat > log.jsonl"},
       {"2026-06-01 08:00:00\t1\t1\n", "sed '1i arrival\\tprompt_tokens\\toutput_tokens' FILE"},
+      /* Commands are copied: what a shell might take for something else does not stand in them. */
+      {"{\"ts\": 1, \"a'$(b)\": \"{}\"}\n", "jq -c '.NAME |= fromjson' FILE"},
+      {"{\"a'`b`\": [{\"ts\": 1}]}\n", "jq -c '.NAME[]' FILE"},
+      {"time,a';b\n0,\"{\"\"c\"\":1}\"\n", "json-parse -f 'NAME' FILE"},
       {"[{\"line\": \"{}\", \"ts\": 1}]\n", "jq -c '.[] | .line |= fromjson' FILE"},
       {"{\"meta\": [{\"name\": \"a\"}], \"data\": [{\"ts\": 1, \"prompt_tokens\": 1, \"output_tokens\": "
        "1}]}\n",
