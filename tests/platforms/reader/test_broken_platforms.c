@@ -141,6 +141,9 @@ static const broken devices[] = {
      "device-twice.xml:2: there is no <efficiency op=\"attention-prefill\"> without a precision; "
      "add one\n"
      "device-twice.xml:5: all of the memory is reserved; write reserved < capacity\n"},
+    {"device-without-bf16.xml",
+     "device-without-bf16.xml:2: <device> lacks <compute precision=\"bf16\" rate=\"...\"/>, in which "
+     "everything is computed whose own format it lacks\n"},
     {"device-values.xml",
      "device-values.xml:3: rate of <compute>: \"-1TFLOP/s\" is out of range; write a computing rate above "
      "zero, such "
