@@ -309,9 +309,10 @@ static void say_spans(tw_explained *e, const groups *gs)
   say_span(section, gs, worst, busiest == worst ? "the worst, and the busiest," : "the worst");
   if (busiest != worst)
     say_span(section, gs, busiest, "the busiest");
+  g_autofree char *class = e->options->class != NULL ? g_shell_quote(e->options->class) : NULL;
   tw_section_say(section, "`tokenworks explain %s%s%s --from %.0f --to %.0f` tells more of the worst",
-                 e->directory, e->options->class != NULL ? " --class " : "",
-                 e->options->class != NULL ? e->options->class : "", worst->from_s, worst->to_s);
+                 e->directory, class != NULL ? " --class " : "", class != NULL ? class : "", worst->from_s,
+                 worst->to_s);
   json_object_set_new(e->json, "spans", numbers);
 }
 

@@ -443,7 +443,7 @@ static void check_repeat(tw_trace_source *source)
         "rows say the %s of the row above again, first in line %ld; if they are parts of one answer, keep "
         "the last of each%s%s%s",
         column, tw_input_line_number(source->input), source->csv == NULL ? ": jq -sc 'group_by(." : "",
-        source->csv == NULL ? column : "",
+        source->csv == NULL ? tw_log_in_command(column) : "",
         source->csv == NULL ? ") | map(last) | .[]' FILE > log.jsonl" : "");
   }
   g_free(log->request);

@@ -362,6 +362,9 @@ static void doubtful_counts_are_told(void **state)
        "rows say the message.id of the row above again, first in line 2; if they are parts of one answer, "
        "keep the last of "
        "each: jq -sc 'group_by(.message.id) | map(last) | .[]' FILE > log.jsonl"},
+      {"{\"ts\": 1, \"m'$(b)\": {\"request_id\": \"r\"}, \"prompt_tokens\": 1, \"output_tokens\": 1}\n"
+       "{\"ts\": 2, \"m'$(b)\": {\"request_id\": \"r\"}, \"prompt_tokens\": 1, \"output_tokens\": 1}\n",
+       "jq -sc 'group_by(.NAME) | map(last) | .[]' FILE > log.jsonl"},
       {"start_time,num_requests,input_tokens,output_tokens\n1,5,10,20\n",
        "by the column 'num_requests', rows may add up many requests"},
   };
