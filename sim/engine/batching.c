@@ -294,7 +294,7 @@ void tw_batching_enter(tw_scheduler *s, tw_sequence *sequence, const tw_prefix_h
   tw_batching_take(s, hit->idle_blocks);
   g_queue_push_tail_link(&s->running, &sequence->link);
   sequence->prefill_done = hit->tokens;
-  sequence->prefill_target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
+  sequence->prefill_target = tw_sequence_known(sequence);
   sequence->place = s->admitted++;
   sequence->passed = 0;
   if (s->config.sequence_blocks > 0)
@@ -371,7 +371,7 @@ static gboolean admit(tw_scheduler *s, gint64 budget, double now_s)
       g_ptr_array_add(s->passed, sequence);
       continue;
     }
-    gint64 target = (gint64)sequence->request.prompt_tokens + sequence->emitted;
+    gint64 target = tw_sequence_known(sequence);
     tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
     tw_offload_hit below = offloaded_prefix(s, sequence, &hit, now_s);
     gint64 here = hit.tokens + below.blocks * config->block_tokens;

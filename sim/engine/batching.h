@@ -31,9 +31,8 @@ static inline gboolean tw_sequence_is_partial(const tw_sequence *sequence)
  * last one that it has emitted. */
 static inline gboolean tw_sequence_is_aside(const tw_sequence *sequence)
 {
-  gint64 known = (gint64)sequence->request.prompt_tokens + sequence->emitted;
   return !sequence->decoding && sequence->prefill_done == sequence->prefill_target &&
-         sequence->prefill_target < known;
+         sequence->prefill_target < tw_sequence_known(sequence);
 }
 
 /* Begins a plan that holds nobody yet. */

@@ -437,27 +437,28 @@ static void fail_ranks(tw_engine *engine, tw_engine_kept kept, GPtrArray *sequen
     tw_offload_empty(&engine->offload);
 }
 
-void tw_engine_end_iterations(tw_engine *engine, double now_s)
+/* Carries out the iterations of a step under way that end before `now_s`, and, if `at_now`, the one that ends right
+ * then. */
+static void end_iterations(tw_engine *engine, double now_s, gboolean at_now)
 {
   if (!engine->busy || !decodes_alone(engine) || engine->awaiting)
     return;
   gint64 reached = tw_segment_reach(&engine->segment, now_s);
-  if (reached <= engine->segment.done || reached >= engine->planned ||
-      tw_segment_boundary(&engine->segment, reached) > now_s)
-    return;
-  engine->planned = reached;
-  advance(engine, now_s);
+  gboolean ends = at_now && tw_segment_boundary(&engine->segment, reached) <= now_s;
+  engine->planned = CLAMP(ends ? reached : reached - 1, engine->segment.done, engine->planned);
+  advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
+}
+
+void tw_engine_end_iterations(tw_engine *engine, double now_s)
+{
+  end_iterations(engine, now_s, TRUE);
 }
 
 GPtrArray *tw_engine_fail(tw_engine *engine, tw_engine_kept kept, double now_s)
 {
   GPtrArray *sequences = g_ptr_array_new();
   g_assert(engine->due_s >= now_s);
-  if (engine->busy && decodes_alone(engine) && !engine->awaiting) {
-    gint64 reached = tw_segment_reach(&engine->segment, now_s);
-    engine->planned = CLAMP(reached - 1, engine->segment.done, engine->planned);
-    advance(engine, tw_segment_boundary(&engine->segment, engine->planned));
-  }
+  end_iterations(engine, now_s, FALSE);
   tw_engine_settle_blocks(engine, now_s);
   if (engine->untold > 0)
     tell_ran(engine, engine->untold, engine->untold_s, engine->segment.start_s);

@@ -122,7 +122,7 @@ void tw_scheduler_charge(tw_scheduler *s, const tw_charge_rates *rates)
 /* Joules of the token that the iteration which runs computes for a sequence that was preempted. */
 static double lost_joules(const tw_scheduler *s, const tw_sequence *sequence)
 {
-  return tw_decoding_token_joules(&s->decoding, (gint64)sequence->request.prompt_tokens + sequence->emitted);
+  return tw_decoding_token_joules(&s->decoding, tw_sequence_known(sequence));
 }
 
 void tw_scheduler_charge_part(tw_scheduler *s, double part)

@@ -129,7 +129,7 @@ static gboolean has_seat(const tw_scheduler *s)
 static void take_back(tw_scheduler *s, double now_s)
 {
   for (tw_sequence *sequence; (sequence = tw_waiting_first(&s->waiting, s->decoding.count)) != NULL;) {
-    gint64 tokens = (gint64)sequence->request.prompt_tokens + sequence->emitted - 1;
+    gint64 tokens = tw_sequence_known(sequence) - 1; /* the last one's KV was never computed */
     gint64 blocks = tw_kv_blocks(&s->kv, tokens);
     s->held_up = has_seat(s) ? TW_WAIT_KV : TW_WAIT_SEATS;
     if (!has_seat(s) || blocks + s->config.sequence_blocks + tw_sglang_pages_next(s) + tw_sglang_kept(s) >

@@ -102,6 +102,12 @@ static inline gint64 tw_sequence_prompt(const tw_sequence *sequence)
   return (gint64)sequence->request.prompt_tokens + sequence->resumed;
 }
 
+/* Tokens of a sequence that are known: its prompt, and what it has emitted. */
+static inline gint64 tw_sequence_known(const tw_sequence *sequence)
+{
+  return (gint64)sequence->request.prompt_tokens + sequence->emitted;
+}
+
 /* Output tokens that a sequence has yet to emit. */
 static inline gint64 tw_sequence_left(const tw_sequence *sequence)
 {

@@ -12,11 +12,6 @@ static gint64 whole_pages(const tw_scheduler *s, gint64 tokens)
 
 /* ---- The waiting line ---- */
 
-static gint64 tokens_known(const tw_sequence *sequence)
-{
-  return (gint64)sequence->request.prompt_tokens + sequence->emitted;
-}
-
 /* Tokens with which the prompts of two requests begin alike. */
 static gint64 shared_tokens(const tw_request *a, const tw_request *b)
 {
@@ -48,7 +43,7 @@ static void sort_by_prefix(tw_scheduler *s)
   g_autoptr(GPtrArray) line = tw_waiting_list(&s->waiting), others = g_ptr_array_new();
   for (guint i = 0; i < line->len; i++) {
     tw_sequence *sequence = line->pdata[i];
-    tw_prefix_hit hit = tw_batching_cached(s, sequence, tokens_known(sequence));
+    tw_prefix_hit hit = tw_batching_cached(s, sequence, tw_sequence_known(sequence));
     tw_prefix_cache_touch(&s->prefixes, &hit);
     sequence->planned = hit.tokens;
     if (!s->config.prefix_cache || hit.tokens > FEW_TOKENS)
@@ -116,7 +111,7 @@ static void go_on(const tw_scheduler *s, pass *p)
 /* Admits the first waiting one. Returns FALSE if it does not fit, and `full` if that is for want of KV. */
 static gboolean admit_one(tw_scheduler *s, pass *p, tw_sequence *sequence, double now_s)
 {
-  gint64 page = s->config.block_tokens, target = tokens_known(sequence);
+  gint64 page = s->config.block_tokens, target = tw_sequence_known(sequence);
   tw_prefix_hit hit = tw_batching_cached(s, sequence, target);
   tw_prefix_cache_touch(&s->prefixes, &hit);
   gint64 brought = tw_batching_brought(s, sequence, hit.tokens);
