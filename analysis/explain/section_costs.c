@@ -5,13 +5,14 @@
 
 #include <math.h>
 
-/* ---- KV caches ---- */
-
+/* A number of the summary, 0 where it has none. */
 static double number_of(const tw_explained *e, const char *metric)
 {
   double value = tw_run_summary_number(e->summary, metric);
   return isnan(value) ? 0 : value;
 }
+
+/* ---- KV caches ---- */
 
 /* ", 3.1 % of these in the memory of hosts": a tier that held some. */
 static void add_tier(const tw_explained *e, const char *metric, double cached, const char *where,
@@ -71,30 +72,35 @@ void tw_section_caches(tw_explained *e)
 
 /* ---- Energy and cost ---- */
 
+/* What was spent ("joules", "usd") on a thing, which is told by its name. */
+static tw_part spent_on(const tw_explained *e, const char *what, const char *thing, const char *name)
+{
+  g_autofree char *metric = g_strdup_printf("spent.%s.%s", what, thing);
+  return (tw_part){name, number_of(e, metric)};
+}
+
 static char *spent_shares(const tw_explained *e, const char *what)
 {
   tw_part parts[TW_TIME_CLASS_COUNT + 2];
-  for (int i = 0; i < TW_TIME_CLASS_COUNT; i++) {
-    g_autofree char *name = g_strdup_printf("spent.%s.%s", what, tw_section_class_words[i]);
-    double amount = tw_run_summary_number(e->summary, name);
-    parts[i] = (tw_part){tw_section_class_names[i], isnan(amount) ? 0 : amount};
-  }
-  g_autofree char *beside = g_strdup_printf("spent.%s.beside", what),
-                  *jobs = g_strdup_printf("spent.%s.jobs", what);
-  double beside_amount = tw_run_summary_number(e->summary, beside),
-         jobs_amount = tw_run_summary_number(e->summary, jobs);
-  parts[TW_TIME_CLASS_COUNT] =
-      (tw_part){"hosts, network, conversion and cooling", isnan(beside_amount) ? 0 : beside_amount};
-  parts[TW_TIME_CLASS_COUNT + 1] = (tw_part){"jobs", isnan(jobs_amount) ? 0 : jobs_amount};
-  return tw_words_shares(parts, TW_TIME_CLASS_COUNT + 2, 0.01);
+  for (int i = 0; i < TW_TIME_CLASS_COUNT; i++)
+    parts[i] = spent_on(e, what, tw_section_class_words[i], tw_section_class_names[i]);
+  parts[TW_TIME_CLASS_COUNT] = spent_on(e, what, "beside", "hosts, network, conversion and cooling");
+  parts[TW_TIME_CLASS_COUNT + 1] = spent_on(e, what, "jobs", "jobs");
+  return tw_words_shares(parts, G_N_ELEMENTS(parts), 0.01);
 }
 
-/* "12.5 kWh, 3 J per output token"; the latter where any was emitted. */
-static char *amount_of(double amount, const char *unit, double each, const char *each_unit)
+/* "12.5 kWh, 3 J per output token: 68 % hosts, ..."; the second number where any token was emitted. */
+static void say_spent(const tw_explained *e, json_t *section, const char *what, double amount,
+                      const char *unit, const char *each_metric, const char *each_unit)
 {
-  g_autofree char *all = tw_words_amount(amount), *one = tw_words_amount(each);
-  return isnan(each) ? g_strdup_printf("%s %s", all, unit)
-                     : g_strdup_printf("%s %s, %s %s", all, unit, one, each_unit);
+  double each = tw_run_summary_number(e->summary, each_metric);
+  const char *apart = spent_on(e, what, "jobs", "jobs").amount > 0 ? " without the share of jobs" : "";
+  g_autofree char *all = tw_words_amount(amount), *one = tw_words_amount(each),
+                  *shares = spent_shares(e, what);
+  if (isnan(each))
+    tw_section_say(section, "%s %s: %s", all, unit, shares);
+  else
+    tw_section_say(section, "%s %s, %s %s%s: %s", all, unit, one, each_unit, apart, shares);
 }
 
 /* What drew the energy, as the meter tells phases apart. */
@@ -110,10 +116,8 @@ static void say_phases(const tw_explained *e, json_t *section)
                 {"energy.phases.transfer_j", "by links that carry KV caches and weights"},
                 {"energy.phases.training_j", "by jobs at work"}};
   tw_part parts[G_N_ELEMENTS(phases)];
-  for (guint i = 0; i < G_N_ELEMENTS(phases); i++) {
-    double joules = tw_run_summary_number(e->summary, phases[i].metric);
-    parts[i] = (tw_part){phases[i].name, isnan(joules) ? 0 : joules};
-  }
+  for (guint i = 0; i < G_N_ELEMENTS(phases); i++)
+    parts[i] = (tw_part){phases[i].name, number_of(e, phases[i].metric)};
   g_autofree char *shares = tw_words_shares(parts, G_N_ELEMENTS(parts), 0.001);
   if (*shares != '\0')
     tw_section_say(section, "  by phase: %s", shares);
@@ -152,24 +156,13 @@ void tw_section_costs(tw_explained *e)
     return;
   json_t *section = tw_section_add(e, isnan(usd) ? "Energy" : "Energy and cost");
   if (!isnan(joules)) {
-    double each = tw_run_summary_number(e->summary, "energy.j_per_output_token");
-    gboolean jobs = tw_run_summary_number(e->summary, "spent.joules.jobs") > 0;
-    g_autofree char *shares = spent_shares(e, "joules"),
-                    *said = amount_of(joules / 3.6e6, "kWh", each,
-                                      jobs ? "J per output token without the share of jobs"
-                                           : "J per output token");
-    tw_section_say(section, "%s: %s", said, shares);
+    say_spent(e, section, "joules", joules / 3.6e6, "kWh", "energy.j_per_output_token", "J per output token");
     say_phases(e, section);
   }
   if (!isnan(usd)) {
-    double each = tw_run_summary_number(e->summary, "cost.usd_per_million_output_tokens");
-    double capital = tw_run_summary_number(e->summary, "cost.capital_usd");
-    gboolean jobs = tw_run_summary_number(e->summary, "spent.usd.jobs") > 0;
-    g_autofree char *shares = spent_shares(e, "usd"),
-                    *said = amount_of(usd, isnan(capital) ? "USD of electricity alone" : "USD", each,
-                                      jobs ? "per million output tokens without the share of jobs"
-                                           : "per million output tokens");
-    tw_section_say(section, "%s: %s", said, shares);
+    gboolean capital = !isnan(tw_run_summary_number(e->summary, "cost.capital_usd"));
+    say_spent(e, section, "usd", usd, capital ? "USD" : "USD of electricity alone",
+              "cost.usd_per_million_output_tokens", "per million output tokens");
     say_prices(e, section);
   }
 }
