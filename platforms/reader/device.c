@@ -419,8 +419,7 @@ static tw_device *load_file(const char *path, tw_faults *faults)
   if (isnan(read.device.flops[TW_BF16]))
     tw_node_fault(root, faults,
                   "<device> lacks <compute precision=\"bf16\" rate=\"...\"/>, in which everything is "
-                  "computed whose own "
-                  "format it lacks");
+                  "computed whose own format it lacks");
   read_all(root, &memory_element, &read, faults, NULL);
   read_all(root, &scale_up_element, &read, faults, NULL);
   read_all(root, &scale_out_element, &read, faults, NULL);

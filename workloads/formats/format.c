@@ -117,8 +117,8 @@ static gboolean has_texts(const first_row *row)
   return FALSE;
 }
 
-/* The format of a row that none has exactly, with the `names` of its fields, which a table parts by `delimiter`: a log of one's own, or what it nearly is.
- * NULL with `error`. */
+/* The format of a row that none has exactly, with the `names` of its fields, which a table parts by `delimiter`: a log of
+ * one's own, or what it nearly is. NULL with `error`. */
 static const tw_trace_format *otherwise(const tw_input *input, const first_row *row, const char *const *names,
                                         char delimiter, GError **error)
 {

@@ -38,7 +38,9 @@ typedef struct tw_log_columns {
  * "prompt=in,answer=out". FALSE with `error` (TW_INPUT_ERROR_USAGE) where the map names what is not there.
  * What was not found stays NULL. */
 gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns *columns, GError **error);
-/* Whether arrival, prompt and one of output, answer and total are there. */
+/* Whether one of output, answer and total is there. */
+gboolean tw_log_tells_output(const tw_log_columns *columns);
+/* Whether arrival, prompt and one of these are there. */
 gboolean tw_log_is_whole(const tw_log_columns *columns);
 
 /* Adds the keys of a JSON object that are not there yet, those of objects within behind a dot. The texts are owned by
@@ -46,8 +48,8 @@ gboolean tw_log_is_whole(const tw_log_columns *columns);
 void tw_log_add_paths(GPtrArray *paths, const tw_json *object);
 
 /* What to do where columns are missing, as one sentence: "which column holds the arrival? say it with ...". It also says
- * where a table, parted by `delimiter`, has no line of names, and where requests lie in a list or a text within the document (NULL: a table).
- * The caller frees it. */
+ * where a table, parted by `delimiter`, has no line of names, and where requests lie in a list or a text within the
+ * document (NULL: a table). The caller frees it. */
 char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const tw_json *document,
                   char delimiter);
 

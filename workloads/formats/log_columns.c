@@ -289,11 +289,16 @@ gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns 
   return TRUE;
 }
 
+gboolean tw_log_tells_output(const tw_log_columns *columns)
+{
+  return columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL ||
+         columns->of[TW_LOG_TOTAL] != NULL;
+}
+
 gboolean tw_log_is_whole(const tw_log_columns *columns)
 {
   return columns->of[TW_LOG_ARRIVAL] != NULL && columns->of[TW_LOG_PROMPT] != NULL &&
-         (columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL ||
-          columns->of[TW_LOG_TOTAL] != NULL);
+         tw_log_tells_output(columns);
 }
 
 static void add_paths(GPtrArray *paths, const tw_json *object, const char *before)

@@ -126,9 +126,7 @@ char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const
   g_autoptr(GString) missing = g_string_new(NULL), map = g_string_new(NULL);
   for (guint i = 0; i < G_N_ELEMENTS(needed); i++) {
     const char *role = tw_log_role_names[needed[i]];
-    if (columns->of[needed[i]] != NULL ||
-        (needed[i] == TW_LOG_OUTPUT &&
-         (columns->of[TW_LOG_ANSWER] != NULL || columns->of[TW_LOG_TOTAL] != NULL)))
+    if (columns->of[needed[i]] != NULL || (needed[i] == TW_LOG_OUTPUT && tw_log_tells_output(columns)))
       continue;
     g_string_append_printf(missing, "%s%s%s", missing->len > 0 ? ", the " : "", role,
                            needed[i] == TW_LOG_ARRIVAL ? "" : " tokens");

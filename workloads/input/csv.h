@@ -2,8 +2,8 @@
  *
  * A reader lists the columns it wants; the file may hold them in any order, and others beside them. Fields
  * may be quoted as in RFC 4180, also over lines; blanks around unquoted fields, blank lines, a byte order
- * mark, CR LF and a delimiter behind the last field are accepted. So are comments before the header (# and a blank), PowerShell's #TYPE, Excel's
- * "sep=;", and the rules of dashes and the count of rows that psql and MySQL draw. */
+ * mark, CR LF and a delimiter behind the last field are accepted. So are comments before the header (# and a blank),
+ * PowerShell's #TYPE, Excel's "sep=;", and the rules of dashes and the count of rows that psql and MySQL draw. */
 #ifndef TW_WORKLOADS_CSV_H
 #define TW_WORKLOADS_CSV_H
 
