@@ -7,7 +7,7 @@
  *
  * Files are FORMAT=FILE; model=NAME and tp=N hold for the files that follow.
  * tests/validation/kernels/devices.sh fits every device that ships. */
-#include "tests/validation/kernels/kernel_fit.h"
+#include "tests/validation/kernels/kernel_judge.h"
 
 #include <math.h>
 #include <string.h>
@@ -139,29 +139,17 @@ static gboolean enough(const GArray *kernels, tw_op_class op, tw_precision preci
   return kernels->len >= KERNEL_FIT_LEAST;
 }
 
-static void print_judged(const GArray *kernels, const tw_device *device, tw_op_class op, tw_precision p,
-                         const tw_efficiency *efficiency, const char *family)
-{
-  kernel_fit fit = {.efficiency = *efficiency};
-  kernel_fit_judge(&fit, kernels, device, op, p);
-  printf("%-18s %-10s %6u kernels, error: median %5.1f %%, 90th percentile %5.1f %%%s\n",
-         tw_op_class_names[op], tw_precision_names[p], fit.kernels, 100 * fit.median, 100 * fit.p90, family);
-}
-
 /* Prints how far the device's own elements are off. */
 static void judge(const kernel_group *group, const tw_device *device)
 {
   for (int op = 0; op < TW_OP_CLASSES; op++)
-    for (int p = 0; p < TW_PRECISIONS; p++) {
-      const GArray *kernels = group->kernels[op][p];
-      if (!enough(kernels, (tw_op_class)op, (tw_precision)p))
-        continue;
-      print_judged(kernels, device, (tw_op_class)op, (tw_precision)p, &device->measured[op][p], "");
-    }
+    for (int p = 0; p < TW_PRECISIONS; p++)
+      if (enough(group->kernels[op][p], (tw_op_class)op, (tw_precision)p))
+        kernel_judge(group->kernels[op][p], device, (tw_op_class)op, (tw_precision)p,
+                     &device->measured[op][p], "");
   for (int p = 0; p < TW_PRECISIONS; p++)
     if (device->alternative[p].memory > 0 && enough(group->alternative[p], TW_OP_EXPERTS, (tw_precision)p))
-      print_judged(group->alternative[p], device, TW_OP_EXPERTS, (tw_precision)p, &device->alternative[p],
-                   ", of the alternative");
+      kernel_judge_alternative(group, device, (tw_precision)p);
 }
 
 int main(int argc, char **argv)

@@ -315,6 +315,8 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
     k.experts = experts / ep;
     k.passed = tokens * hidden;
     k.routed = tokens;
+    g_autofree char *series = g_strdup_printf("%g %g %g %g %g", hidden, inter, topk, experts, ep);
+    k.series = g_quark_from_string(series);
     keep_fastest(seen, grouped ? group->alternative[precision] : group->kernels[TW_OP_EXPERTS][precision],
                  shape, k);
   }

@@ -41,6 +41,7 @@ typedef struct kernel {
   double since;        /* share of flops, weights and depth that were done before; 0 for whole kernels */
   double launches;     /* 0 or 1 */
   double seconds;
+  GQuark series; /* of experts: all kernels of one shape with different numbers of tokens; 0: unknown */
 } kernel;
 
 /* Kernels of one class and precision. */
