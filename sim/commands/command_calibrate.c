@@ -160,7 +160,7 @@ static int run_calibrate(const tw_command *command, int argc, char **argv, GErro
            a < 2 ? "ms" : "", c.value[a] * unit, a < 2 ? "ms" : "", c.interval[a] * unit);
   }
   if (!g_str_equal(c.asynchronous, "engine"))
-    printf("  scheduling %26s  (of the engine's file: the other one)\n",
+    printf("  scheduling %26s  (unlike the shipped engine, as it fits better)\n",
            g_str_equal(c.asynchronous, "true") ? "asynchronous" : "synchronous");
   printf("\n  mean error of TTFT and TPOT  %6.1f %%    %6.1f %%  of the fitted requests\n",
          100 * c.fitted_before, 100 * c.fitted_after);
@@ -171,7 +171,8 @@ static int run_calibrate(const tw_command *command, int argc, char **argv, GErro
     return TW_EXIT_OK;
   if (!write_engine(&v, engine, &c, error))
     return TW_EXIT_FAILED;
-  printf("\n%s is written; name it in a scenario: <step-time engine=\"./%s\"/>\n", v.output, v.output);
+  g_autofree char *path = g_canonicalize_filename(v.output, NULL), *escaped = g_markup_escape_text(path, -1);
+  printf("\n%s is written; name it in a scenario: <step-time engine=\"%s\"/>\n", v.output, escaped);
   return TW_EXIT_OK;
 }
 

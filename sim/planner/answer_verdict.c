@@ -53,6 +53,26 @@ gboolean tw_answer_within_error(const tw_answer *answer, const tw_design *design
   return tw_answer_behind(answer, design) < MAX(known_to(best->best), known_to(design->best));
 }
 
+/* What tells a design from the best where the objective does not. */
+static void print_difference(const tw_answer *answer, const tw_design *design, FILE *out)
+{
+  const tw_design *best = answer->ranked->pdata[0];
+  const char *joules = "energy.j_per_output_token", *attained = "slo.attainment";
+  fprintf(out, "is as good by the objective, with %.3g instead of %.3g J for each output token",
+          tw_run_summary_number(design->best, joules), tw_run_summary_number(best->best, joules));
+  if (isfinite(design->margin) && isfinite(best->margin))
+    fprintf(out, ", %.3g instead of %.3g %% left to the nearest limit", 100 * design->margin,
+            100 * best->margin);
+  if (design->broken != NULL && best->broken != NULL && design->bracket.breaks == best->bracket.breaks) {
+    g_autofree char *smaller = tw_answer_size_text(best, best->bracket.breaks);
+    fprintf(out, " and %.4g instead of %.4g %% within the SLO %s %s",
+            100 * tw_run_summary_number(design->broken, attained),
+            100 * tw_run_summary_number(best->broken, attained),
+            tw_question_objective(answer->question)->finds_load ? "at" : "on", smaller);
+  }
+  fprintf(out, ".\n");
+}
+
 static void print_other(const tw_answer *answer, const tw_design *design, const char *what, FILE *out)
 {
   double size = tw_answer_size(answer, design), behind = tw_answer_behind(answer, design);
@@ -60,7 +80,7 @@ static void print_other(const tw_answer *answer, const tw_design *design, const 
   fprintf(out, "%s, %s as %s (%s, %.0f accelerators), ", what, design->site->name, layout, text,
           tw_design_accelerators(design, size));
   if (behind == 0)
-    fprintf(out, "is as good.\n");
+    print_difference(answer, design, out);
   else if (tw_question_objective(answer->question)->finds_load && behind < TW_ANSWER_TOLERANCE - 1)
     fprintf(out, "is %.3g %% behind, less than the %.0f %% to which loads are found.\n", 100 * behind,
             100 * (TW_ANSWER_TOLERANCE - 1));
@@ -106,7 +126,10 @@ static void print_others(const tw_answer *answer, FILE *out)
     fprintf(out,
             "Simulations like these are known to %.2g %% in the median: of the %u behind the best, %u may be "
             "as good or "
-            "better. They are ranked by their margin to the limits where the objective is the same.\n",
+            "better. Where the objective is the same, they are ranked by accelerators, host memory, the "
+            "margin to "
+            "the limits and what one unit less of the site would serve, both in steps of five points, and "
+            "energy.\n",
             100 * error, answer->ranked->len - 1, near);
   else if (answer->ranked->len > 1)
     fprintf(out,
@@ -157,7 +180,7 @@ static void print_margins(const tw_answer *answer, FILE *out)
     double value = tw_run_summary_number(best->best, limits[i].metric);
     if (isnan(value) || isnan(limits[i].limit))
       continue;
-    fprintf(out, "%s %s%s %.3g of %.3g %s (%.0f %% left)", any ? "," : "Margins:", limits[i].name,
+    fprintf(out, "%s %s%s %.3g of %.4g %s (%.0f %% left)", any ? "," : "Margins:", limits[i].name,
             limits[i].percentile, value * limits[i].scale, limits[i].limit * limits[i].scale, limits[i].unit,
             100 * (1 - value / limits[i].limit));
     any = TRUE;

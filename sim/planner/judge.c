@@ -113,6 +113,22 @@ static double host_memory(const tw_design *design)
   return isnan(design->host_bytes) ? 0 : design->host_bytes;
 }
 
+/* What is left of limits, and of requests, is told apart by steps: no run is known so well that a point of either is
+ * worth joules. */
+#define STEP 0.05
+
+static double margin_steps(const tw_design *design)
+{
+  return floor(design->margin / STEP);
+}
+
+/* How far a design is from one unit fewer, by the share of the requests that keeps the SLO on it. */
+static double reserve_steps(const tw_design *design)
+{
+  double attained = design->broken != NULL ? number(design->broken, "slo.attainment") : NAN;
+  return isnan(attained) ? 0 : floor(attained / STEP);
+}
+
 gint tw_judge_compare(gconstpointer a, gconstpointer b)
 {
   const tw_design *x = *(tw_design *const *)a, *y = *(tw_design *const *)b;
@@ -120,9 +136,11 @@ gint tw_judge_compare(gconstpointer a, gconstpointer b)
       {x->score, y->score},
       {tw_design_accelerators(x, x->bracket.holds), tw_design_accelerators(y, y->bracket.holds)},
       {host_memory(x), host_memory(y)},
-      {-x->margin, -y->margin},
+      {-margin_steps(x), -margin_steps(y)},
+      {-reserve_steps(x), -reserve_steps(y)},
       {x->best != NULL ? number(x->best, "energy.j_per_output_token") : 0,
-       y->best != NULL ? number(y->best, "energy.j_per_output_token") : 0}};
+       y->best != NULL ? number(y->best, "energy.j_per_output_token") : 0},
+      {-x->margin, -y->margin}};
   for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
     if (pairs[i][0] < pairs[i][1] || pairs[i][0] > pairs[i][1])
       return pairs[i][0] < pairs[i][1] ? -1 : 1;

@@ -19,8 +19,10 @@ char *tw_judge_beyond_limits(const tw_question *question, const tw_design *desig
 /* Returns the dollars of an hour of a run's site, electricity included; NAN: not known. */
 double tw_judge_usd_per_hour(const json_t *summary);
 
-/* Orders designs (tw_design **), the better first: by the score of the objective, then by accelerators, by
- * the memory of hosts, by the margin to the nearest limit, by joules, by name. */
+/* Orders designs (tw_design **), the better first: by the score of the objective, then by accelerators, by the
+ * memory of hosts, by the margin to the nearest limit and by the share of requests that would keep the SLO on the
+ * next smaller size, both in steps of five points, by joules for an output token, by what is left of the margin, by
+ * name. */
 gint tw_judge_compare(gconstpointer a, gconstpointer b);
 /* Orders designs (tw_design **) by the scores of their estimates, then by name. */
 gint tw_judge_compare_estimates(gconstpointer a, gconstpointer b);
