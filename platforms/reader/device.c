@@ -37,6 +37,7 @@ typedef struct reading {
   char *source;
   int which; /* precision or op class */
   int precision;
+  gboolean alternative;
   double flops;
   double picojoules;
   tw_efficiency efficiency, of_all[TW_OP_CLASSES];
@@ -189,6 +190,14 @@ static const tw_attribute efficiency_attributes[] = {
      .help = "attention-decode: share of the memory bandwidth over little KV; memory if 0"},
     {"ramp", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.ramp_s),
      .help = "attention-decode: what kernels over much KV take beyond their bytes"},
+    {"routing", TW_ATTR_QUANTITY, TW_TIME, .fallback = "0s", .max = 1, FIELD(efficiency.routing_s),
+     .help = "experts: of a layer, to sort many tokens by their experts"},
+    {"routing-tokens", TW_ATTR_NUMBER, .fallback = "0", .max = 1e6, FIELD(efficiency.routing_tokens),
+     .help = "experts: tokens from which on routing takes all of its time; fewer take so much less; no time "
+             "if 0"},
+    {"alternative", TW_ATTR_BOOL, .fallback = "false", FIELD(alternative),
+     .help = "experts in one precision: another family of kernels, of which engines take the faster for each "
+             "shape"},
     {"unfused", TW_ATTR_BOOL, .fallback = "false", FIELD(efficiency.unfused),
      .help = "measured with kernels that quantize rows, which engines fuse: for them, what is slower than in "
              "the next "
@@ -311,7 +320,7 @@ static const tw_child device_children[] = {
     {&chassis_element, 0, 1},
     {&energy_element, 0, 1},
     {&arithmetic_element, 0, TW_PRECISIONS},
-    {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES *(TW_PRECISIONS + 1)},
+    {&efficiency_element, TW_OP_CLASSES, TW_OP_CLASSES *(TW_PRECISIONS + 1) + TW_PRECISIONS},
     {&operator_element, 0, TW_OPERATOR_COUNT *TW_PHASES * 2},
     {NULL, 0, 0}};
 const tw_element tw_device_element = {"device", "one kind of accelerator", device_attributes, device_children,
@@ -346,8 +355,15 @@ static void keep_collective(const xmlNode *node, reading *read, tw_faults *fault
 
 static void keep_efficiency(const xmlNode *node, reading *read, tw_faults *faults)
 {
-  tw_efficiency *kept = read->precision >= 0 ? &read->device.efficiency[read->which][read->precision]
-                                             : &read->of_all[read->which];
+  if (read->alternative && (read->which != TW_OP_EXPERTS || read->precision < 0)) {
+    tw_node_fault(node, faults,
+                  "only experts in one precision have an alternative; write op=\"experts\" and a "
+                  "precision");
+    return;
+  }
+  tw_efficiency *kept = read->alternative      ? &read->device.alternative[read->precision]
+                        : read->precision >= 0 ? &read->device.efficiency[read->which][read->precision]
+                                               : &read->of_all[read->which];
   if (kept->compute_peak > 0)
     tw_node_fault(node, faults, "<efficiency> says \"%s\" twice; each op class stands once per precision",
                   tw_op_class_names[read->which]);

@@ -43,6 +43,7 @@ extern const char *const tw_op_class_names[TW_OP_CLASSES + 1];
  *     experts            t = launch + roof(flops / F', weights / B' + chain · (hidden + intermediate))
  *                            + per_token · copies + per_expert · experts held
  *                            + (copy_bytes · copies · (hidden + intermediate) + token_bytes · tokens · hidden) / B'
+ *                            + routing · min(1, tokens / routing_tokens)
  *     attention-prefill  t = launch + flops / F' + bytes of q, k, v and output / B'
  *     attention-decode   t = launch + max(flops / F', min(KV bytes / B″, ramp + KV bytes / B')) + chain · mean context
  *     activations        t = launch + bytes of norms and activations in between / B'
@@ -69,6 +70,9 @@ typedef struct tw_efficiency {
       chain_s; /* of each number that a product sums over; attention-decode: of each token of a mean context */
   double per_expert_s;        /* experts: of each expert that the accelerator holds */
   double near_memory, ramp_s; /* attention-decode: over little KV; near_memory 0: as over much */
+  /* experts: what it takes to sort many tokens by their experts; few are sorted by one block of threads. Routing_tokens
+   * 0: no time. */
+  double routing_s, routing_tokens;
   /* Measured with kernels that quantize rows in front of each product, which engines fuse into what lies before: what of
    * it is slower than in the next wider format is for engines as it is there. */
   gboolean unfused;
@@ -232,6 +236,8 @@ typedef struct tw_device {
    * shares. */
   tw_efficiency efficiency[TW_OP_CLASSES][TW_PRECISIONS]; /* as engines run them */
   tw_efficiency measured[TW_OP_CLASSES][TW_PRECISIONS];   /* as the file says */
+  /* Another family of kernels for experts, of which engines take the faster for each shape; memory 0: there is none. */
+  tw_efficiency alternative[TW_PRECISIONS];
   tw_operator operators[TW_OPERATOR_COUNT][TW_PHASES][2]; /* over KV in 16 bits, and in 8 */
   tw_chassis chassis;
 } tw_device;

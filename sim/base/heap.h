@@ -7,6 +7,8 @@
 
 #include <glib.h>
 
+#include <math.h>
+
 #define TW_HEAP_OUT G_MAXUINT
 
 typedef struct tw_heap_node {
@@ -15,8 +17,15 @@ typedef struct tw_heap_node {
   guint place; /* index in the heap, TW_HEAP_OUT if in none: initialise it so */
 } tw_heap_node;
 
+/* An item's key and tie stand beside it, so that comparing leaves the items' memory alone. */
+typedef struct tw_heap_entry {
+  double key;
+  guint64 tie;
+  tw_heap_node *node;
+} tw_heap_entry;
+
 typedef struct tw_heap {
-  tw_heap_node **nodes;
+  tw_heap_entry *entries;
   guint n, capacity;
 } tw_heap;
 
@@ -33,7 +42,13 @@ void tw_heap_update(tw_heap *heap, tw_heap_node *node, double key);
 
 static inline tw_heap_node *tw_heap_top(const tw_heap *heap)
 {
-  return heap->n > 0 ? heap->nodes[0] : NULL;
+  return heap->n > 0 ? heap->entries[0].node : NULL;
+}
+
+/* The key of the top, which leaves its item's memory alone; INFINITY where there is none. */
+static inline double tw_heap_first(const tw_heap *heap)
+{
+  return heap->n > 0 ? heap->entries[0].key : INFINITY;
 }
 
 static inline gboolean tw_heap_node_in(const tw_heap_node *node)

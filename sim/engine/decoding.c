@@ -148,9 +148,8 @@ void tw_decoding_batch(const tw_decoding *d, tw_batch *batch)
       batch->further[i - 1].decode = d->capped[i];
       batch->further[i - 1].growing = d->growing[i].n;
     }
-    tw_heap_node *reached = tw_heap_top(&d->growing[i]);
-    if (reached != NULL)
-      batch->next_full = MIN(batch->next_full, (gint64)reached->key - d->count);
+    if (d->growing[i].n > 0)
+      batch->next_full = MIN(batch->next_full, (gint64)tw_heap_first(&d->growing[i]) - d->count);
   }
 }
 
@@ -159,9 +158,9 @@ void tw_decoding_batch(const tw_decoding *d, tw_batch *batch)
 static gint64 ending(const tw_heap *finish, guint node, double end,
                      gint64 (*weigh)(const tw_sequence *, gint64), gint64 argument)
 {
-  if (node >= finish->n || finish->nodes[node]->key > end)
+  if (node >= finish->n || finish->entries[node].key > end)
     return 0;
-  const tw_sequence *sequence = tw_container(finish->nodes[node], tw_sequence, finish);
+  const tw_sequence *sequence = tw_container(finish->entries[node].node, tw_sequence, finish);
   return weigh(sequence, argument) + ending(finish, 2 * node + 1, end, weigh, argument) +
          ending(finish, 2 * node + 2, end, weigh, argument);
 }
@@ -191,7 +190,7 @@ gint64 tw_decoding_ending_full(const tw_decoding *d, gint64 iterations, gint64 b
 
 gint64 tw_decoding_first_end(const tw_decoding *d)
 {
-  return (gint64)tw_heap_top(&d->finish)->key - d->count;
+  return (gint64)tw_heap_first(&d->finish) - d->count;
 }
 
 void tw_decoding_advance(tw_decoding *d, const tw_segment *segment, gint64 iterations)
@@ -202,14 +201,16 @@ void tw_decoding_advance(tw_decoding *d, const tw_segment *segment, gint64 itera
   d->count += iterations;
   for (int i = 0; i < d->caps.n; i++) {
     d->capped[i] += (gint64)d->growing[i].n * iterations;
-    for (tw_heap_node *top; (top = tw_heap_top(&d->growing[i])) != NULL && top->key <= (double)d->count;) {
+    while (tw_heap_first(&d->growing[i]) <= (double)d->count) {
+      tw_heap_node *top = tw_heap_top(&d->growing[i]);
       /* The step model did not stop at the cap: only iterations below it count. */
       d->capped[i] -= d->count - (gint64)top->key;
       charge_decodes(d, tw_container(top - i, tw_sequence, cap_reached));
       tw_heap_remove(&d->growing[i], top);
     }
   }
-  for (tw_heap_node *top; (top = tw_heap_top(&d->answer)) != NULL && top->key <= (double)d->count;) {
+  while (tw_heap_first(&d->answer) <= (double)d->count) {
+    tw_heap_node *top = tw_heap_top(&d->answer);
     tw_heap_remove(&d->answer, top);
     tw_container(top, tw_sequence, answer)->first_answer_s =
         tw_segment_boundary(segment, segment->done + (gint64)top->key - before);
@@ -218,8 +219,8 @@ void tw_decoding_advance(tw_decoding *d, const tw_segment *segment, gint64 itera
 
 tw_sequence *tw_decoding_ended(const tw_decoding *d)
 {
-  tw_heap_node *top = tw_heap_top(&d->finish);
-  return top != NULL && top->key <= (double)d->count ? tw_container(top, tw_sequence, finish) : NULL;
+  gboolean any = tw_heap_first(&d->finish) <= (double)d->count;
+  return any ? tw_container(tw_heap_top(&d->finish), tw_sequence, finish) : NULL;
 }
 
 void tw_decoding_audit(const tw_decoding *d, const GQueue *running)

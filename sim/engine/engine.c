@@ -33,11 +33,10 @@ static void init_offload(tw_engine *engine)
 
 tw_engine *tw_engine_new(int index, const tw_engine_config *config, const tw_engine_listener *listener)
 {
-  tw_engine *engine = g_new0(tw_engine, 1);
+  tw_engine *engine = g_malloc0(sizeof *engine + (gsize)config->ranks * sizeof(tw_scheduler));
   engine->index = index;
   engine->config = *config;
   engine->listener = *listener;
-  engine->ranks = g_new(tw_scheduler, (gsize)config->ranks);
   engine->expected = g_new0(gint64, (gsize)config->ranks);
   engine->batches = g_new0(tw_batch, (gsize)config->ranks);
   tw_scheduler_config of_rank = config->scheduler;
@@ -55,11 +54,38 @@ void tw_engine_free(tw_engine *engine)
     return;
   for (int i = 0; i < engine->config.ranks; i++)
     tw_scheduler_clear(&engine->ranks[i]);
-  g_free(engine->ranks);
   g_free(engine->expected);
   g_free(engine->batches);
   tw_offload_clear(&engine->offload);
   g_free(engine);
+}
+
+void tw_engine_prefetch(const tw_engine *engine)
+{
+  enum { LINE_BYTES = 64 };
+  const char *end = (const char *)&engine->ranks[1];
+  for (const char *at = (const char *)&engine->config.ranks; at < end; at += LINE_BYTES)
+    __builtin_prefetch(at, 1);
+}
+
+void tw_engine_prefetch_parts(const tw_engine *engine)
+{
+  const tw_scheduler *rank = &engine->ranks[0];
+  const void *const parts[] = {rank->kv.phase,
+                               rank->chunks.list,
+                               rank->next.list,
+                               rank->aside,
+                               rank->joining,
+                               rank->leaving,
+                               rank->lost,
+                               rank->ended,
+                               rank->handed_over,
+                               rank->passed,
+                               rank->decoding.finish.entries,
+                               rank->decoding.answer.entries,
+                               engine->batches};
+  for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
+    __builtin_prefetch(parts[i], 1);
 }
 
 /* ---- Events ---- */

@@ -19,22 +19,24 @@ typedef struct tw_mark {
   double awaited_s;
 } tw_mark;
 
+/* The members that few steps look at come first, and the ranks last: what a step reads lies together
+ * (tw_engine_prefetch). */
 struct tw_engine {
+  tw_usage told;      /* the part of `total` that intervals have taken */
+  tw_step_cost alone; /* The window, and those that follow on it, cost this without what the fabric takes. */
+  tw_engine_config config;
   int index;
   tw_engine_state state;
-  tw_engine_config config;
   tw_engine_listener listener;
-  tw_scheduler *ranks;
   gint64 *expected;   /* By rank, the sequences that are on their way to it. */
   tw_batch *batches;  /* By rank, its batch as the step model wants it. */
   tw_offload offload; /* The ranks share it. */
 
   gboolean busy; /* A segment is under way. */
   tw_segment segment;
-  gboolean window;    /* The segment is a window, which is not cut. */
-  gboolean awaiting;  /* The flows of the window are under way. */
-  double compute_s;   /* Seconds of the window's computation, beside its flows. */
-  tw_step_cost alone; /* The window, and those that follow on it, cost this without what the fabric takes. */
+  gboolean window;   /* The segment is a window, which is not cut. */
+  gboolean awaiting; /* The flows of the window are under way. */
+  double compute_s;  /* Seconds of the window's computation, beside its flows. */
   gint64 quiet;    /* So many iterations behind the window begin without a new plan, unless somebody comes. */
   gint64 untold;   /* Windows of the same batch before this one that the listener was not told of. */
   double untold_s; /* The instant at which the first of these windows began. */
@@ -53,8 +55,8 @@ struct tw_engine {
       waiting_since_s; /* Integral of the waiting sequences, and the instant up to which it goes. */
   /* Sequences times seconds that they waited in the current interval, by cause. */
   double waiting_for_s[TW_WAIT_CAUSES];
-  tw_usage total, told; /* Usage of the run, and the part of it that intervals have taken. */
-  tw_mark mark;         /* The point up to which `total` is summed. */
+  tw_usage total; /* usage of the run */
+  tw_mark mark;   /* The point up to which `total` is summed. */
   /* Blocks in use are taken as straight between two marks; the ends of intervals are marks for blocks alone. */
   double kv_block_s; /* Integral of blocks over the current interval, up to kv_mark. */
   struct {
@@ -65,6 +67,7 @@ struct tw_engine {
   /* Iterations so far, and those of them outside of what was measured. Under speculation an iteration emits several
    * tokens, and a segment that is cut between them adds a fraction. */
   double iterations, extrapolated;
+  tw_scheduler ranks[]; /* config.ranks of them */
 };
 
 /* Adds up the waiting sequences until `now_s`; call before their number changes. */

@@ -52,7 +52,7 @@ void tw_scheduler_clear(tw_scheduler *s)
     tw_sequence_free(sequence);
   }
   for (guint i = 0; i < s->delivered.n; i++)
-    tw_sequence_free(tw_container(s->delivered.nodes[i], tw_sequence, waiting));
+    tw_sequence_free(tw_container(s->delivered.entries[i].node, tw_sequence, waiting));
   tw_waiting_clear(&s->waiting);
   tw_adapters_clear(&s->adapters);
   tw_heap_clear(&s->delivered);

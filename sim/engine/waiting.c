@@ -181,7 +181,7 @@ GPtrArray *tw_waiting_list(const tw_waiting *w)
 {
   GPtrArray *sequences = g_ptr_array_sized_new(w->line.n);
   for (guint i = 0; i < w->line.n; i++)
-    g_ptr_array_add(sequences, tw_container(w->line.nodes[i], tw_sequence, waiting));
+    g_ptr_array_add(sequences, tw_container(w->line.entries[i].node, tw_sequence, waiting));
   g_ptr_array_sort(sequences, by_heap_order);
   return sequences;
 }

@@ -236,7 +236,7 @@ void tw_kv_tier_audit(const tw_kv_tier *tier)
   for (int q = 0; q < QUEUES; q++) {
     gint64 bytes = 0;
     for (guint i = 0; i < tier->queues[q].n; i++)
-      bytes += tw_container(tier->queues[q].nodes[i], resident, node)->piece.bytes;
+      bytes += tw_container(tier->queues[q].entries[i].node, resident, node)->piece.bytes;
     g_assert(bytes == tier->bytes[q]);
     n += tier->queues[q].n;
   }

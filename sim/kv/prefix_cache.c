@@ -404,10 +404,9 @@ static void evict_from(tw_prefix_cache *cache, tw_prefix_node *node, gint64 want
 
 void tw_prefix_cache_evict(tw_prefix_cache *cache, gint64 free_blocks)
 {
-  for (;;) {
+  for (gint64 wanted; (wanted = cache->idle_blocks + cache->loose_blocks - free_blocks) > 0;) {
     tw_prefix_node *node = g_queue_peek_head(&cache->idle);
-    gint64 *loose = first_loose(cache);
-    gint64 wanted = cache->idle_blocks + cache->loose_blocks - free_blocks, taken = CLAMP(wanted, 0, *loose);
+    gint64 *loose = first_loose(cache), taken = MIN(wanted, *loose);
     *loose -= taken;
     cache->loose_blocks -= taken;
     if (wanted <= taken || node == NULL)

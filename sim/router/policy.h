@@ -25,6 +25,7 @@ struct tw_router_policy {
   tw_choice (*pick)(tw_router *router, const tw_router_question *question);
   tw_router_parameter parameters[TW_ROUTER_MOST_PARAMETERS + 1];
   double rank_weight; /* see tw_router_rank_weight */
+  gboolean by_tokens; /* the load that it looks for the least of is tokens instead of requests */
   gboolean looks;     /* it asks what the ranks' prefix caches hold */
   gboolean
       follows; /* it chooses ranks, or looks at the prompts of loads: each request is followed to its end */
@@ -38,8 +39,8 @@ struct tw_router_policy {
 /* An engine without a rank. */
 tw_choice tw_policy_engine(int engine);
 
-/* The engine with the fewest requests; the first of several. */
-tw_choice tw_policy_least_requests(tw_router *router, const tw_router_question *question);
+/* The engine with the least load, by which the policy ranks them; the first of several. */
+tw_choice tw_policy_least(tw_router *router, const tw_router_question *question);
 
 /* Leading tokens of the prompt that a rank is known to hold. 0 for engines that only decode: they have no
  * prompts to save. */

@@ -32,7 +32,7 @@ static guint draw(tw_router *router, const double *costs, guint n, double least,
 static tw_choice dynamo(tw_router *router, const tw_router_question *question)
 {
   if (question->from >= 0)
-    return tw_policy_least_requests(router, question);
+    return tw_policy_least(router, question);
   gboolean guess = router->parameters[KV_EVENTS] == 0;
   const gint64 *guessed = guess ? tw_policy_guess(router, question) : NULL;
   guint n = 0, best = 0;

@@ -81,7 +81,7 @@ static tw_choice llm_d(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   if (question->from >= 0)
-    return tw_policy_least_requests(router, question);
+    return tw_policy_least(router, question);
   answers a = ask(router, question);
   double best = -INFINITY;
   guint64 equals = 0;

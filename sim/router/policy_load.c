@@ -20,24 +20,19 @@ static tw_choice uniform(tw_router *router, const tw_router_question *question)
 
 const tw_router_policy tw_policy_random = {.help = "any engine with equal chance", .pick = uniform};
 
-tw_choice tw_policy_least_requests(tw_router *router, const tw_router_question *question)
+tw_choice tw_policy_least(tw_router *router, const tw_router_question *question)
 {
   (void)router;
-  return tw_policy_engine((int)tw_heap_top(&question->candidates->least_requests)->tie);
+  return tw_policy_engine((int)tw_heap_top(&question->candidates->least)->tie);
 }
 
 const tw_router_policy tw_policy_least_outstanding = {
-    .help = "the engine with the fewest requests that have not ended", .pick = tw_policy_least_requests};
-
-static tw_choice least_tokens(tw_router *router, const tw_router_question *question)
-{
-  (void)router;
-  return tw_policy_engine((int)tw_heap_top(&question->candidates->least_tokens)->tie);
-}
+    .help = "the engine with the fewest requests that have not ended", .pick = tw_policy_least};
 
 const tw_router_policy tw_policy_least_tokens = {
     .help = "the engine with the fewest prompt and output tokens of requests that have not ended",
-    .pick = least_tokens};
+    .pick = tw_policy_least,
+    .by_tokens = TRUE};
 
 /* Two different engines by chance; the one with fewer requests (Mitzenmacher, IEEE TPDS 12(10), 2001). */
 static tw_choice two_choices(tw_router *router, const tw_router_question *question)

@@ -6,7 +6,7 @@ static tw_choice prefix_aware(tw_router *router, const tw_router_question *quest
 {
   const tw_candidates *candidates = question->candidates;
   if (question->from >= 0)
-    return tw_policy_least_requests(router, question);
+    return tw_policy_least(router, question);
   const gint64 *guessed = tw_policy_guess(router, question);
   gint64 longest = 0, equals = 0;
   for (int i = 0; i < candidates->n; i++)
@@ -52,7 +52,7 @@ static tw_choice kv_aware(tw_router *router, const tw_router_question *question)
   extern const tw_router_policy tw_policy_session_affinity;
   tw_choice best = {.engine = -1, .rank = -1};
   if (question->from >= 0)
-    return tw_policy_least_requests(router, question);
+    return tw_policy_least(router, question);
   for (tw_rank_walk at = {0}; tw_rank_next(router, question, &at);) {
     if (tw_policy_bound(router, question, at.all) <= best.cached_tokens)
       continue;

@@ -9,7 +9,7 @@ static tw_choice home_of_session(tw_router *router, const tw_router_question *qu
 {
   const tw_candidates *candidates = question->candidates;
   if (question->request->session == NULL)
-    return tw_policy_least_requests(router, question);
+    return tw_policy_least(router, question);
   guint64 mixed = g_str_hash(question->request->session) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
   int home = (int)((mixed >> 32) % (guint64)candidates->n_all);
   while (!router->serves[candidates->all[home]])

@@ -17,7 +17,7 @@ static int smallest(const tw_router *router, const tw_candidates *candidates)
 static tw_choice cache_aware(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
-  tw_choice least = tw_policy_least_requests(router, question);
+  tw_choice least = tw_policy_least(router, question);
   if (question->from >= 0)
     return least;
   gint64 fewest = router->seen_loads[least.engine].requests, most = fewest;

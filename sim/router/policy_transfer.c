@@ -8,7 +8,7 @@ static tw_choice near_kv(tw_router *router, const tw_router_question *question)
 {
   const tw_candidates *candidates = question->candidates;
   gint64 prompt = question->request->prompt_tokens;
-  int best = tw_policy_least_requests(router, question).engine;
+  int best = tw_policy_least(router, question).engine;
   if (question->from < 0)
     return tw_policy_engine(best);
   gint64 least = router->seen_loads[best].requests, most = least + least * NEAR_PERCENT / 100 + NEAR_REQUESTS;

@@ -30,31 +30,28 @@ static tw_candidates *candidates_of(tw_router *router, int engine)
   return router->is_decode[engine] ? &router->decodes : &router->prompts;
 }
 
+static double load_of(const tw_router *router, int engine)
+{
+  const tw_load *load = &router->seen_loads[engine];
+  return (double)(router->policy->by_tokens ? load->tokens : load->requests);
+}
+
 static void rank_engine(tw_router *router, int engine)
 {
-  tw_candidates *candidates = candidates_of(router, engine);
-  const tw_load *load = &router->seen_loads[engine];
-  tw_heap_push(&candidates->least_requests, &router->by_requests[engine], (double)load->requests,
+  tw_heap_push(&candidates_of(router, engine)->least, &router->by_load[engine], load_of(router, engine),
                (guint64)engine);
-  tw_heap_push(&candidates->least_tokens, &router->by_tokens[engine], (double)load->tokens, (guint64)engine);
 }
 
 static void unrank_engine(tw_router *router, int engine)
 {
-  tw_candidates *candidates = candidates_of(router, engine);
-  tw_heap_remove(&candidates->least_requests, &router->by_requests[engine]);
-  tw_heap_remove(&candidates->least_tokens, &router->by_tokens[engine]);
+  tw_heap_remove(&candidates_of(router, engine)->least, &router->by_load[engine]);
 }
 
-/* Moves an engine to its new places in the heaps, after the load that is seen of it has changed. */
+/* Moves an engine to its new place in the heap, after the load that is seen of it has changed. */
 static void rerank_engine(tw_router *router, int engine)
 {
-  tw_candidates *candidates = candidates_of(router, engine);
-  const tw_load *load = &router->seen_loads[engine];
-  if (!router->serves[engine])
-    return;
-  tw_heap_update(&candidates->least_requests, &router->by_requests[engine], (double)load->requests);
-  tw_heap_update(&candidates->least_tokens, &router->by_tokens[engine], (double)load->tokens);
+  if (router->serves[engine])
+    tw_heap_update(&candidates_of(router, engine)->least, &router->by_load[engine], load_of(router, engine));
 }
 
 /* ---- Life ---- */
@@ -81,8 +78,7 @@ void tw_router_init(tw_router *router, const tw_router_config *config)
                         .loads = g_new0(tw_load, n),
                         .serves = g_new(gboolean, n),
                         .is_decode = g_new0(gboolean, n),
-                        .by_requests = g_new0(tw_heap_node, n),
-                        .by_tokens = g_new0(tw_heap_node, n),
+                        .by_load = g_new0(tw_heap_node, n),
                         .prompts = {.engines = g_new(int, n), .all = g_new(int, n)},
                         .decodes = {.engines = g_new(int, n), .all = g_new(int, n)},
                         .chance = tw_chance_new(config->seed, "router"),
@@ -94,7 +90,7 @@ void tw_router_init(tw_router *router, const tw_router_config *config)
   g_assert(wrong == NULL);
   for (int i = 0; i < config->n_engines; i++) {
     router->is_decode[i] = config->decodes != NULL && config->decodes[i];
-    router->by_requests[i].place = router->by_tokens[i].place = TW_HEAP_OUT;
+    router->by_load[i].place = TW_HEAP_OUT;
     tw_candidates *candidates = candidates_of(router, i);
     candidates->engines[candidates->n++] = i;
     candidates->all[candidates->n_all++] = i;
@@ -122,12 +118,9 @@ void tw_router_clear(tw_router *router)
   g_clear_pointer(&router->ranks, g_free);
   g_clear_pointer(&router->serves, g_free);
   g_clear_pointer(&router->is_decode, g_free);
-  g_clear_pointer(&router->by_requests, g_free);
-  g_clear_pointer(&router->by_tokens, g_free);
-  tw_heap_clear(&router->prompts.least_requests);
-  tw_heap_clear(&router->prompts.least_tokens);
-  tw_heap_clear(&router->decodes.least_requests);
-  tw_heap_clear(&router->decodes.least_tokens);
+  g_clear_pointer(&router->by_load, g_free);
+  tw_heap_clear(&router->prompts.least);
+  tw_heap_clear(&router->decodes.least);
   g_clear_pointer(&router->guesses, g_free);
   g_clear_pointer(&router->cold, g_free);
   g_clear_pointer(&router->bound, g_free);

@@ -64,8 +64,8 @@ typedef struct tw_candidates {
   int next; /* round-robin: place in `engines` */
   int *all; /* whether they serve or not */
   int n_all;
-  /* Engines that serve, by the loads that are seen of them, then by index. */
-  tw_heap least_requests, least_tokens;
+  /* Engines that serve, by the requests or tokens that are seen of them (tw_router_policy.by_tokens), then by index. */
+  tw_heap least;
 } tw_candidates;
 
 typedef struct tw_router_policy tw_router_policy;
@@ -101,10 +101,10 @@ struct tw_router {
   int *first_rank; /* for each engine, its first rank among all ranks; one more for their number */
   tw_load *loads;  /* the work that was sent to each engine, */
   tw_load *ranks;  /* load of each rank that was sent to it by name */
-  tw_load *seen_loads, *seen_ranks;      /* loads as the policy knows them: the same without a delay */
-  tw_heap_node *by_requests, *by_tokens; /* for each engine, its places in the heaps of its candidates */
-  gboolean *is_decode;                   /* for each engine, whether it only decodes */
-  gboolean *serves;                      /* for each engine, whether it may be picked */
+  tw_load *seen_loads, *seen_ranks; /* loads as the policy knows them: the same without a delay */
+  tw_heap_node *by_load;            /* for each engine, its place in the heap of its candidates */
+  gboolean *is_decode;              /* for each engine, whether it only decodes */
+  gboolean *serves;                 /* for each engine, whether it may be picked */
   tw_candidates prompts, decodes;
   tw_chance chance; /* random choices */
   double prefix_weight, delay_s;

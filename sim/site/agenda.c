@@ -13,6 +13,7 @@ struct tw_agenda {
   GArray *touched;     /* engines whose due time the event under way may have changed */
   tw_heap due;         /* engines by due time */
   tw_heap_node *nodes; /* the place of each engine */
+  guint64 near[2];     /* The engines whose memory was asked for last. */
 };
 
 /* ---- What engines tell ---- */
@@ -247,15 +248,32 @@ void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double from_s
 static double due(const void *part)
 {
   const tw_agenda *agenda = part;
-  tw_heap_node *top = tw_heap_top(&agenda->due);
-  return top != NULL ? top->key : INFINITY;
+  return tw_heap_first(&agenda->due);
+}
+
+/* Has the memory of the engines that may be due after the first come nearer, while that one steps: where there are few,
+ * it is near anyway. */
+static void prefetch_next(tw_agenda *agenda)
+{
+  enum { FEW_ENGINES = 64 };
+  const tw_heap_entry *first = agenda->due.entries;
+  if (agenda->due.n <= FEW_ENGINES)
+    return;
+  for (int i = 0; i < 2; i++) {
+    guint64 engine = first[1 + i].tie;
+    if (agenda->near[i] != engine)
+      tw_engine_prefetch(agenda->site->engines[engine]);
+    agenda->near[i] = engine;
+  }
+  tw_engine_prefetch_parts(agenda->site->engines[first[first[2].key < first[1].key ? 2 : 1].tie]);
 }
 
 static gboolean step(void *part, double now_s, GError **error)
 {
   (void)error;
   tw_agenda *agenda = part;
-  int engine = (int)tw_heap_top(&agenda->due)->tie;
+  int engine = (int)agenda->due.entries[0].tie;
+  prefetch_next(agenda);
   tw_engine_step(agenda->site->engines[engine]);
   tw_agenda_touch(agenda, engine);
   if (agenda->site->transfers != NULL)

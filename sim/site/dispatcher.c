@@ -38,7 +38,7 @@ static void free_dispatcher(void *part)
 {
   tw_dispatcher *dispatcher = part;
   for (guint i = 0; i < dispatcher->front_end.n; i++)
-    tw_sequence_free(tw_container(dispatcher->front_end.nodes[i], tw_sequence, waiting));
+    tw_sequence_free(tw_container(dispatcher->front_end.entries[i].node, tw_sequence, waiting));
   for (GList *link; (link = g_queue_pop_head_link(&dispatcher->held)) != NULL;)
     tw_sequence_free(link->data);
   tw_heap_clear(&dispatcher->front_end);

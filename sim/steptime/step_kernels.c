@@ -19,11 +19,10 @@ static double peak_of(const tw_step_setting *setting, const tw_efficiency *e, tw
   return mixed && e->mixed_peak > 0 ? e->mixed_peak : e->compute_peak;
 }
 
-tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
+static tw_kernels kernels_by(const tw_step_setting *setting, tw_op_class class, tw_precision stored,
+                             const tw_efficiency *e)
 {
   const tw_device *device = setting->device;
-  /* Weights that are expanded run on the kernels of bf16. */
-  const tw_efficiency *e = &device->efficiency[class][computed_in(device, stored)];
   const tw_software *o = &setting->software;
   double reached = o->compute * (class == TW_OP_LINEAR && stored == TW_FP8 && o->fp8 > 0 ? o->fp8 : 1);
   double rate = device->flops[computed_in(device, stored)] * reached * (1 - setting->throttle);
@@ -39,8 +38,24 @@ tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_p
                       .token_bytes = e->token_bytes,
                       .chain_s = e->chain_s / share,
                       .per_expert_s = e->per_expert_s / share,
+                      .routing_s = e->routing_s / share,
+                      .routing_tokens = e->routing_tokens,
                       .near_bytes_per_s = device->hbm_bytes_per_s * e->near_memory,
                       .ramp_s = e->ramp_s};
+}
+
+/* Weights that are expanded run on the kernels of bf16. */
+tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored)
+{
+  const tw_device *device = setting->device;
+  return kernels_by(setting, class, stored, &device->efficiency[class][computed_in(device, stored)]);
+}
+
+gboolean tw_kernels_alternative(const tw_step_setting *setting, tw_precision stored, tw_kernels *kernels)
+{
+  const tw_efficiency *e = &setting->device->alternative[computed_in(setting->device, stored)];
+  *kernels = kernels_by(setting, TW_OP_EXPERTS, stored, e);
+  return e->memory > 0;
 }
 
 double tw_product_s(const tw_kernels *k, double launches, double flops, double bytes, double depth)

@@ -11,11 +11,15 @@ typedef struct tw_kernels {
   /* Bytes that experts' kernels move for each row and token: platforms/reader/device.h. */
   double copy_bytes, token_bytes;
   double chain_s, per_expert_s;
-  double near_bytes_per_s, ramp_s; /* attention over little KV; 0: as over much */
+  double routing_s, routing_tokens; /* routing_tokens 0: no time */
+  double near_bytes_per_s, ramp_s;  /* attention over little KV; 0: as over much */
 } tw_kernels;
 
 /* Returns the kernels of a class of operations on weights, or on KV, that are stored in a precision. */
 tw_kernels tw_kernels_of(const tw_step_setting *setting, tw_op_class class, tw_precision stored);
+
+/* The other family of kernels for the same experts, of which the faster counts; FALSE if there is none. */
+gboolean tw_kernels_alternative(const tw_step_setting *setting, tw_precision stored, tw_kernels *kernels);
 
 /* A product with weights on one accelerator, launches included: a roof with a round edge. `depth`: what the products sum
  * over, added up. */

@@ -44,8 +44,10 @@ enum { ACTIVATION_BYTES = 2 }; /* between layers: bf16 */
 
 typedef struct roofline {
   tw_kernels ops[TW_OP_CLASSES]; /* linear: of the MLPs and shared experts */
-  tw_kernels projections;        /* linear: of attention */
-  tw_even_attention attention;   /* of a model without groups of layers */
+  tw_kernels other_experts;      /* if there is an alternative */
+  gboolean alternative;
+  tw_kernels projections;      /* linear: of attention */
+  tw_even_attention attention; /* of a model without groups of layers */
   int tp, pp, dp, ep, experts_tp;
   double imbalance;
 
@@ -158,6 +160,7 @@ static void *create(const tw_step_setting *setting, const xmlNode *node, tw_faul
   r->ops[TW_OP_LINEAR] = tw_kernels_of(setting, TW_OP_LINEAR, tw_shared_precision(setting));
   r->projections = tw_kernels_of(setting, TW_OP_LINEAR, setting->attention);
   r->ops[TW_OP_EXPERTS] = tw_kernels_of(setting, TW_OP_EXPERTS, setting->weights);
+  r->alternative = tw_kernels_alternative(setting, setting->weights, &r->other_experts);
   r->ops[TW_OP_HEAD] = tw_kernels_of(setting, TW_OP_HEAD, tw_head_precision(setting));
   r->ops[TW_OP_ACTIVATIONS] = tw_kernels_of(setting, TW_OP_ACTIVATIONS, TW_BF16);
   r->tp = parallel->tp;
@@ -298,16 +301,24 @@ static double head_s(const roofline *r, const tw_batch *b, double micro, tw_step
 
 /* Tells what the experts of all layers take at a rank with a mean load, and what it waits for the busiest one,
  * which takes `time_s` a layer, `rows_s` of it beside the products. */
-static void classify_experts(const roofline *r, double flops, double bytes, double rows_s, double time_s,
-                             tw_step_cost *cost)
+static void classify_experts(const roofline *r, const tw_kernels *k, double flops, double bytes,
+                             double rows_s, double time_s, tw_step_cost *cost)
 {
-  const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
   double even = 1 / r->imbalance, tokens_s = even * rows_s;
   double roof_s = tw_product_s(k, 0, even * flops, bytes, r->expert_row);
   tw_classes_product(cost, TW_TIME_EXPERTS, even * flops / k->flops_per_s, bytes / k->bytes_per_s,
                      r->moe_layers * roof_s);
   cost->classes[TW_TIME_EXPERTS].first += r->moe_layers * tokens_s;
   cost->classes[TW_TIME_SLOWEST].first += r->moe_layers * (time_s - k->launch_s - roof_s - tokens_s);
+}
+
+/* What a layer's experts take beside their products. */
+static double beside_products_s(const roofline *r, const tw_kernels *k, double copies, double reached)
+{
+  double rows = k->copy_bytes * copies * r->expert_row + k->token_bytes * reached * r->hidden;
+  double sorted = k->routing_tokens > 0 ? fmin(1, reached / k->routing_tokens) : 0;
+  return copies * k->per_token_s + rows / k->bytes_per_s + k->per_expert_s * r->experts * r->hosted / r->ep +
+         sorted * k->routing_s;
 }
 
 /* The experts of all MoE layers, at the busiest rank of the expert-parallel group: over the tokens of the
@@ -326,15 +337,21 @@ static double experts_s(const roofline *r, const tw_step_counts *n, double padde
   double flops = 2 * r->expert_params * copies / r->experts_tp;
   double read = tw_experts_touched(r->experts, r->experts_per_token, computed);
   double bytes = r->expert_bytes * r->hosted * read / (r->ep * r->experts_tp);
-  const tw_kernels *k = &r->ops[TW_OP_EXPERTS];
   /* Tokens that reach the rank: those with an expert there, or all, where all ranks gather all. */
   double reached =
       r->exchange ? computed * -expm1(r->experts_per_token * log1p(-1.0 / r->ep)) * r->imbalance : computed;
-  double rows = k->copy_bytes * copies * r->expert_row + k->token_bytes * reached * r->hidden;
-  double rows_s =
-      copies * k->per_token_s + rows / k->bytes_per_s + k->per_expert_s * r->experts * r->hosted / r->ep;
-  double time = tw_product_s(k, 1, flops, bytes, r->expert_row) + rows_s;
-  classify_experts(r, flops, bytes, rows_s, time, cost);
+  double beside = 0, time = INFINITY;
+  const tw_kernels *families[] = {&r->ops[TW_OP_EXPERTS], &r->other_experts}, *faster = families[0];
+  for (int i = 0; i < (r->alternative ? 2 : 1); i++) {
+    double rows = beside_products_s(r, families[i], copies, reached),
+           with = tw_product_s(families[i], 1, flops, bytes, r->expert_row) + rows;
+    if (with < time) {
+      time = with;
+      beside = rows;
+      faster = families[i];
+    }
+  }
+  classify_experts(r, faster, flops, bytes, beside, time, cost);
 
   cost->flops.first += r->moe_layers * 2 * r->expert_params * tokens * r->experts_per_token;
   cost->bytes.first += r->moe_layers * micro * r->expert_bytes * r->hosted * touched;

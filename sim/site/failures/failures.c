@@ -118,7 +118,7 @@ static void free_failures(void *part)
     for (GList *link; (link = g_queue_pop_head_link(&failures->patients[i].hanging)) != NULL;)
       tw_sequence_free(link->data);
   for (guint i = 0; i < failures->retries.n; i++)
-    tw_sequence_free(tw_container(failures->retries.nodes[i], tw_sequence, waiting));
+    tw_sequence_free(tw_container(failures->retries.entries[i].node, tw_sequence, waiting));
   tw_heap_clear(&failures->repairs);
   tw_heap_clear(&failures->timers);
   tw_heap_clear(&failures->retries);

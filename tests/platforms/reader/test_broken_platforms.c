@@ -138,6 +138,11 @@ static const broken devices[] = {
      "device-twice.xml:4: <compute> says \"bf16\" twice; keep one\n"
      "device-twice.xml:8: <efficiency> says \"linear\" twice; each op class stands once per "
      "precision\n"
+     "device-twice.xml:13: only experts in one precision have an alternative; write op=\"experts\" and a "
+     "precision\n"
+     "device-twice.xml:15: <efficiency> says \"experts\" twice; each op class stands once per precision\n"
+     "device-twice.xml:16: only experts in one precision have an alternative; write op=\"experts\" and a "
+     "precision\n"
      "device-twice.xml:2: there is no <efficiency op=\"attention-prefill\"> without a precision; "
      "add one\n"
      "device-twice.xml:5: all of the memory is reserved; write reserved < capacity\n"},
@@ -167,6 +172,13 @@ static const broken devices[] = {
      "device-values.xml:11: per-expert of <efficiency>: \"2s\" is out of range; write a time from 0s to 1s, "
      "such as "
      "50ms\n"
+     "device-values.xml:11: routing of <efficiency>: \"-1us\" is out of range; write a time from 0s to 1s, "
+     "such "
+     "as 50ms\n"
+     "device-values.xml:11: routing-tokens of <efficiency>: \"-2\" is out of range; write a number from 0 to "
+     "1000000\n"
+     "device-values.xml:11: alternative of <efficiency>: \"perhaps\" is not a truth value; write true or "
+     "false\n"
      "device-values.xml:11: unfused of <efficiency>: \"yes\" is not a truth value; write true or false\n"
      "device-values.xml:2: <device> has 3 <efficiency> and needs 6: fitted shares of the peaks\n"},
 };

@@ -226,6 +226,31 @@ static void sums_are_sent_in_fewer_bits_or_while_they_are_computed(void **state)
   assert_near(cost_of(&setting, &decode3).collective_s, 2 * 48e-9, 1e-18);
 }
 
+/* Experts whose other kernels launch in half a second less are faster by that in each of two layers; where these take 0.5 s
+ * for the routing of 6 tokens or more, 3 tokens take a quarter of a second, and where they launch in a second more, they
+ * do not count. */
+static void the_faster_family_of_experts_counts(void **state)
+{
+  (void)state;
+  tw_device device = unit_device();
+  tw_step_setting setting = setting_of(&moe, &device, 1, 1, 1, 1);
+  tw_efficiency *e = &device.efficiency[TW_OP_EXPERTS][TW_BF16];
+  e->launch_s = 1;
+  double alone = cost_of(&setting, &decode3).time_s.first;
+  tw_efficiency *other = &device.alternative[TW_BF16];
+  *other = *e;
+  other->launch_s = e->launch_s - 0.5;
+  assert_near(alone - cost_of(&setting, &decode3).time_s.first, 2 * 0.5, 1e-9);
+  other->routing_s = 0.5;
+  other->routing_tokens = 6;
+  assert_near(alone - cost_of(&setting, &decode3).time_s.first, 2 * 0.25, 1e-9);
+  other->routing_tokens = 2;
+  assert_near(alone - cost_of(&setting, &decode3).time_s.first, 0, 1e-9);
+  other->routing_s = 0;
+  other->launch_s = e->launch_s + 1;
+  assert_near(cost_of(&setting, &decode3).time_s.first, alone, 0);
+}
+
 /* Experts bound by arithmetic at a quarter of their peak where rows stay wider than the weights: in mxfp4, and in
  * any fp4 that the device expands; in nvfp4 rows have 4 bits as well. */
 static void wider_rows_keep_experts_from_their_peak(void **state)
@@ -392,6 +417,7 @@ int main(void)
       cmocka_unit_test(ranks_that_gather_are_padded_alike),
       cmocka_unit_test(graphs_are_captured_for_some_sizes),
       cmocka_unit_test(sums_are_sent_in_fewer_bits_or_while_they_are_computed),
+      cmocka_unit_test(the_faster_family_of_experts_counts),
       cmocka_unit_test(wider_rows_keep_experts_from_their_peak),
       cmocka_unit_test(narrower_formats_are_never_slower),
       cmocka_unit_test(exponentials_cost_like_dimensions),

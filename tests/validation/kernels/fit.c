@@ -7,7 +7,7 @@
  *
  * Files are FORMAT=FILE; model=NAME and tp=N hold for the files that follow.
  * tests/validation/kernels/devices.sh fits every device that ships. */
-#include "tests/validation/kernels/kernel_fit.h"
+#include "tests/validation/kernels/kernel_judge.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,14 +25,16 @@ static void append(GString *text, const char *name, double value, const char *fo
 }
 
 /* The row of bf16 is the one for all precisions without a row. */
-static void append_element(GString *text, tw_op_class op, tw_precision precision, const kernel_fit *fit,
-                           const char *source)
+static void append_element(GString *text, tw_op_class op, tw_precision precision, gboolean alternative,
+                           const kernel_fit *fit, const char *source)
 {
   const tw_efficiency *e = &fit->efficiency;
   g_autofree char *escaped = g_markup_escape_text(source, -1); /* no > within: see replaced() */
   g_string_append_printf(text, "  <efficiency op=\"%s\"", tw_op_class_names[op]);
   if (precision != TW_BF16)
     g_string_append_printf(text, " precision=\"%s\"", tw_precision_names[precision]);
+  if (alternative)
+    g_string_append(text, " alternative=\"true\"");
   append(text, "compute-peak", e->compute_peak, "%.3f", "");
   append(text, "mixed-peak", e->mixed_peak, "%.3f", "");
   append(text, "memory", e->memory, "%.3f", "");
@@ -45,6 +47,8 @@ static void append_element(GString *text, tw_op_class op, tw_precision precision
   append(text, "per-expert", e->per_expert_s * 1e9, "%.0f", "ns");
   append(text, "near-memory", e->near_memory, "%.3f", "");
   append(text, "ramp", e->ramp_s * 1e6, "%.1f", "us");
+  append(text, "routing", e->routing_s * 1e6, "%.1f", "us");
+  append(text, "routing-tokens", e->routing_tokens, "%.0f", "");
   if (e->unfused)
     g_string_append(text, " unfused=\"true\"");
   g_string_append_printf(text,
@@ -54,7 +58,8 @@ static void append_element(GString *text, tw_op_class op, tw_precision precision
                          fit->longest_s * 1e3, 100 * fit->median, 100 * fit->p90);
 }
 
-/* Replaces the elements of what was fitted in the text of a device file by `elements`; others stay. */
+/* Replaces the elements of what was fitted in the text of a device file by `elements`; others stay. An alternative goes
+ * with its class and precision. */
 static char *replaced(const char *file, gboolean fitted[TW_OP_CLASSES][TW_PRECISIONS], const char *elements)
 {
   g_autoptr(GString) text = g_string_new(file);
@@ -138,15 +143,13 @@ static gboolean enough(const GArray *kernels, tw_op_class op, tw_precision preci
 static void judge(const kernel_group *group, const tw_device *device)
 {
   for (int op = 0; op < TW_OP_CLASSES; op++)
-    for (int p = 0; p < TW_PRECISIONS; p++) {
-      const GArray *kernels = group->kernels[op][p];
-      if (!enough(kernels, (tw_op_class)op, (tw_precision)p))
-        continue;
-      kernel_fit fit = {.efficiency = device->measured[op][p]};
-      kernel_fit_judge(&fit, kernels, device, (tw_op_class)op, (tw_precision)p);
-      printf("%-18s %-10s %6u kernels, error: median %5.1f %%, 90th percentile %5.1f %%\n",
-             tw_op_class_names[op], tw_precision_names[p], fit.kernels, 100 * fit.median, 100 * fit.p90);
-    }
+    for (int p = 0; p < TW_PRECISIONS; p++)
+      if (enough(group->kernels[op][p], (tw_op_class)op, (tw_precision)p))
+        kernel_judge(group->kernels[op][p], device, (tw_op_class)op, (tw_precision)p,
+                     &device->measured[op][p], "");
+  for (int p = 0; p < TW_PRECISIONS; p++)
+    if (device->alternative[p].memory > 0 && enough(group->alternative[p], TW_OP_EXPERTS, (tw_precision)p))
+      kernel_judge_alternative(group, device, (tw_precision)p);
 }
 
 int main(int argc, char **argv)
@@ -196,11 +199,19 @@ int main(int argc, char **argv)
       const GArray *kernels = group.kernels[op][p];
       if (!enough(kernels, (tw_op_class)op, (tw_precision)p))
         continue;
-      kernel_fit fit = kernel_fit_run(kernels, device, (tw_op_class)op, (tw_precision)p);
+      kernel_fit fit = kernel_fit_run(kernels, device, (tw_op_class)op, (tw_precision)p, FALSE);
       fit.efficiency.mixed_peak = device->measured[op][p].mixed_peak; /* known from elsewhere */
       fit.efficiency.unfused = p != TW_BF16 && g_array_index(kernels, kernel, 0).depth > 0;
-      append_element(elements, (tw_op_class)op, (tw_precision)p, &fit, source != NULL ? source : "measured");
+      append_element(elements, (tw_op_class)op, (tw_precision)p, FALSE, &fit,
+                     source != NULL ? source : "measured");
       fitted[op][p] = TRUE;
+      const GArray *others = group.alternative[p];
+      if (op != TW_OP_EXPERTS || !enough(others, TW_OP_EXPERTS, (tw_precision)p))
+        continue;
+      fit = kernel_fit_run(others, device, TW_OP_EXPERTS, (tw_precision)p, TRUE);
+      fit.efficiency.mixed_peak = device->measured[op][p].mixed_peak;
+      append_element(elements, TW_OP_EXPERTS, (tw_precision)p, TRUE, &fit,
+                     source != NULL ? source : "measured");
     }
   int status = 0;
   if (into == NULL) {

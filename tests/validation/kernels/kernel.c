@@ -1,3 +1,4 @@
+#include "tests/validation/kernels/kernel_routing.h"
 #include "tests/validation/kernels/kernel_rows.h"
 #include "tests/validation/table.h"
 
@@ -9,6 +10,8 @@ void kernel_group_init(kernel_group *group)
   for (int op = 0; op < TW_OP_CLASSES; op++)
     for (int p = 0; p < TW_PRECISIONS; p++)
       group->kernels[op][p] = g_array_new(FALSE, FALSE, sizeof(kernel));
+  for (int p = 0; p < TW_PRECISIONS; p++)
+    group->alternative[p] = g_array_new(FALSE, FALSE, sizeof(kernel));
 }
 
 void kernel_group_clear(kernel_group *group)
@@ -16,6 +19,8 @@ void kernel_group_clear(kernel_group *group)
   for (int op = 0; op < TW_OP_CLASSES; op++)
     for (int p = 0; p < TW_PRECISIONS; p++)
       g_array_free(group->kernels[op][p], TRUE);
+  for (int p = 0; p < TW_PRECISIONS; p++)
+    g_array_free(group->alternative[p], TRUE);
 }
 
 /* Seconds of reading KV. */
@@ -50,7 +55,8 @@ double kernel_seconds(const kernel *k, const tw_device *device, tw_op_class op, 
   double streamed = k->streamed * (op == TW_OP_LINEAR ? token_bytes / 2 : 1) + k->copied * e->copy_bytes +
                     k->passed * token_bytes;
   return k->launches * e->launch_s + roof + streamed / (device->hbm_bytes_per_s * e->memory) +
-         k->tokens * e->per_token_s + k->experts * e->per_expert_s;
+         k->tokens * e->per_token_s + k->experts * e->per_expert_s +
+         (e->routing_tokens > 0 ? e->routing_s * fmin(1, k->routed / e->routing_tokens) : 0);
 }
 
 /* ---- Rows ---- */
@@ -250,7 +256,7 @@ kernel kernel_experts(double expert_params, double touched, double routed, doubl
                   .seconds = seconds};
 }
 
-/* Kernels for experts of one shape: the fastest of those that were measured counts. */
+/* Kernels for experts of one shape and family: the fastest of those that were measured counts. */
 static void keep_fastest(GHashTable *seen, GArray *list, const char *shape, kernel k)
 {
   gpointer at = NULL;
@@ -264,7 +270,8 @@ static void keep_fastest(GHashTable *seen, GArray *list, const char *shape, kern
 }
 
 /* Only balanced rows: each token goes to experts of its own until all have one, so that what is touched is
- * known. What an uneven load adds is the scenario's expert-imbalance. */
+ * known. What an uneven load adds is the scenario's expert-imbalance. Kernels for low latency are another family, and
+ * were measured with other experts: kernel_routing.h. */
 static gboolean read_moe(const char *path, const kernel_context *context, kernel_group *group, GError **error)
 {
   enum { DTYPE, KERNEL, DISTRIBUTION, TOKENS, HIDDEN, INTER, TOPK, EXPERTS, TP, EP, LATENCY };
@@ -295,16 +302,23 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
     /* In FP4, more than 256 experts are routed by other kernels, which take 20 us more before any byte is read. */
     if (inter < 256 || hidden < 2048 || tokens > 16384 || (precision == TW_FP4 && experts > 256))
       continue;
+    gboolean grouped = strstr(tw_csv_text(t.csv, KERNEL), "min_latency") != NULL;
     double copies = tokens * topk / ep, touched = fmax(1, fmin(experts / ep, copies));
-    g_autofree char *shape =
-        g_strdup_printf("%d %g %g %g %g %g %g", precision, tokens, hidden, inter, topk, experts, ep);
+    if (grouped && !kernel_routed_by_groups((int)tokens, (int)topk, (int)experts, (int)ep, &copies, &touched))
+      continue;
+    g_autofree char *shape = g_strdup_printf("%d %d %g %g %g %g %g %g", grouped, precision, tokens, hidden,
+                                             inter, topk, experts, ep);
     kernel k = kernel_experts(3 * hidden * inter, touched, copies, 0, (tw_precision)precision,
                               table_above_zero(&t, LATENCY) * 1e-3);
     k.copied = copies * (hidden + inter);
     k.depth = hidden + inter;
     k.experts = experts / ep;
     k.passed = tokens * hidden;
-    keep_fastest(seen, group->kernels[TW_OP_EXPERTS][precision], shape, k);
+    k.routed = tokens;
+    g_autofree char *series = g_strdup_printf("%g %g %g %g %g", hidden, inter, topk, experts, ep);
+    k.series = g_quark_from_string(series);
+    keep_fastest(seen, grouped ? group->alternative[precision] : group->kernels[TW_OP_EXPERTS][precision],
+                 shape, k);
   }
   return table_close(&t);
 }

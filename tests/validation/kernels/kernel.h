@@ -35,16 +35,19 @@ typedef struct kernel {
   double tokens;       /* copies that experts receive, where no more is known of them */
   double copied;       /* numbers of the rows of all copies */
   double passed;       /* numbers of the rows of all tokens; of a product's rows */
+  double routed;       /* tokens that are sorted by their experts */
   double depth;        /* what products sum over; mean context that decodes attend to */
   double experts;      /* held */
   double since;        /* share of flops, weights and depth that were done before; 0 for whole kernels */
   double launches;     /* 0 or 1 */
   double seconds;
+  GQuark series; /* of experts: all kernels of one shape with different numbers of tokens; 0: unknown */
 } kernel;
 
 /* Kernels of one class and precision. */
 typedef struct kernel_group {
   GArray *kernels[TW_OP_CLASSES][TW_PRECISIONS]; /* elements are kernel */
+  GArray *alternative[TW_PRECISIONS];            /* of experts */
 } kernel_group;
 
 /* Facts that the rows of a file do not tell. */

@@ -15,8 +15,9 @@ enum {
   PASSED = 32,
   CHAIN = 64,
   PER_EXPERT = 128,
-  NEAR = 256, /* two of them */
-  BEYOND = 512
+  NEAR = 256,    /* two of them */
+  ROUTING = 512, /* two of them */
+  BEYOND = 1024
 };
 static const int parameters_of[TW_OP_CLASSES] = {
     [TW_OP_LINEAR] = COMPUTE | LAUNCH,
@@ -61,6 +62,10 @@ static tw_efficiency efficiency_of(const problem *p, const gsl_vector *x)
     e.near_memory = e.memory / (1 + exp(-gsl_vector_get(x, next++)));
     e.ramp_s = 1e-5 * pow(gsl_vector_get(x, next++), 2);
   }
+  if ((parameters & ROUTING) != 0) {
+    e.routing_s = 1e-5 * pow(gsl_vector_get(x, next++), 2);
+    e.routing_tokens = 100 * pow(gsl_vector_get(x, next++), 2);
+  }
   return e;
 }
 
@@ -102,18 +107,18 @@ void kernel_fit_judge(kernel_fit *fit, const GArray *kernels, const tw_device *d
 }
 
 kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
-                          tw_precision precision)
+                          tw_precision precision, gboolean routing)
 {
   const kernel *one = &g_array_index(kernels, kernel, 0);
   int parameters = parameters_of[op];
   if (one->depth > 0) /* known of each kernel */
     parameters |= CHAIN | (op == TW_OP_LINEAR ? PASSED : op == TW_OP_ATTENTION_DECODE ? NEAR : 0);
   if (one->copied > 0)
-    parameters = COMPUTE | LAUNCH | COPIES | PASSED | CHAIN | PER_EXPERT;
+    parameters = COMPUTE | LAUNCH | COPIES | PASSED | CHAIN | PER_EXPERT | (routing ? ROUTING : 0);
   problem p = {kernels, device, op, parameters, precision};
   size_t unknowns = 1;
   for (int bit = COMPUTE; bit < BEYOND; bit *= 2)
-    unknowns += (parameters & bit) == 0 ? 0 : bit == NEAR ? 2 : 1;
+    unknowns += (parameters & bit) == 0 ? 0 : bit == NEAR || bit == ROUTING ? 2 : 1;
   gsl_multifit_nlinear_fdf function = {.f = residuals, .n = kernels->len, .p = unknowns, .params = &p};
   gsl_multifit_nlinear_parameters options = gsl_multifit_nlinear_default_parameters();
   gsl_multifit_nlinear_workspace *work =

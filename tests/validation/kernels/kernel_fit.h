@@ -14,9 +14,10 @@ typedef struct kernel_fit {
   guint kernels;
 } kernel_fit;
 
-/* `kernels` hold at least KERNEL_FIT_LEAST of `op` in `precision`. */
+/* `kernels` hold at least KERNEL_FIT_LEAST of `op` in `precision`. `routing`: sorting tokens by experts takes time of its
+ * own. */
 kernel_fit kernel_fit_run(const GArray *kernels, const tw_device *device, tw_op_class op,
-                          tw_precision precision);
+                          tw_precision precision, gboolean routing);
 
 /* Sets the errors, the number and the range of `kernels` by what fit->efficiency says of them. */
 void kernel_fit_judge(kernel_fit *fit, const GArray *kernels, const tw_device *device, tw_op_class op,

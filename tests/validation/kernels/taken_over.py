@@ -4,7 +4,8 @@
     taken_over.py FROM.xml TO.xml [--as SLOW.xml FAST.xml] OP...
 
 OP "operator": all <operator> elements. Shares of peaks are taken over as such. With --as, rates are: those of FROM,
-times what the kernels of FAST, a relative of TO, were measured to be faster than those of SLOW, one of FROM."""
+times what the kernels of FAST, a relative of TO, were measured to be faster than those of SLOW, one of FROM. Of
+experts in FP4 these relatives have two families, of which one was tuned worse on SLOW: the ratio is that of FP8."""
 import re
 import sys
 
@@ -22,24 +23,25 @@ class Device:
         self.bandwidth = float(value) * {"TB": 1e12, "GB": 1e9}[unit]
 
     def elements(self, op):
-        """By precision, None for all that have no row."""
+        """By precision, None for all that have no row, and whether it is an alternative."""
         if op == "operator":
             return dict(enumerate(re.findall(r" *<operator [^>]*/>\n", self.text)))
         found = re.findall(rf' *<efficiency op="{op}"[^>]*/>\n', self.text)
-        return {(re.search(r' precision="([\w-]+)"', e) or [0, None])[1]: e for e in found}
+        return {((re.search(r' precision="([\w-]+)"', e) or [0, None])[1], ' alternative="true"' in e): e for e in found}
 
     def peak(self, precision):
         return self.flops[(precision or "bf16").replace("fp8-block", "fp8")]
 
     def reached(self, op, precision):
-        a = dict(re.findall(r' ([\w-]+)="([\d.]+)"', self.elements(op)[precision]))
+        a = dict(re.findall(r' ([\w-]+)="([\d.]+)"', self.elements(op)[precision, False]))
         return {"flops": float(a["compute-peak"]) * self.peak(precision), "bytes": float(a["memory"]) * self.bandwidth}
 
 
 def taken_over(source, target, relatives, op, precision, element):
     note, share = ", not measured here", {"flops": 1, "bytes": 1}
     if relatives:
-        slow, fast = (d.reached(op, precision) for d in relatives)
+        told = "fp8" if any((precision, True) in d.elements(op) for d in relatives) else precision
+        slow, fast = (d.reached(op, told) for d in relatives)
         faster = {rate: fast[rate] / slow[rate] for rate in share}
         share = {"flops": faster["flops"] * source.peak(precision) / target.peak(precision),
                  "bytes": faster["bytes"] * source.bandwidth / target.bandwidth}
@@ -59,7 +61,7 @@ def main():
     source, target = Device(from_file), Device(to_file)
     for op in ops:
         old = list(target.elements(op).values())
-        new = "".join(taken_over(source, target, relatives, op, p, e) for p, e in source.elements(op).items())
+        new = "".join(taken_over(source, target, relatives, op, p, e) for (p, _), e in source.elements(op).items())
         at = target.text.find(old[0]) if old else target.text.find("</device>")
         for element in old:
             target.text = target.text.replace(element, "")
