@@ -23,7 +23,7 @@ gboolean tw_batching_defers(const tw_scheduler *s)
 
 void tw_batching_begin(tw_scheduler *s)
 {
-  g_array_set_size(s->next.list, 0);
+  tw_batching_drop(s->next.list);
   s->next.cached = s->next.from_host = s->next.from_store = 0;
   s->next.adapters = (tw_adapter_loads){0};
   s->one_by_one = FALSE;
@@ -246,7 +246,7 @@ gint64 tw_batching_run(tw_scheduler *s)
 
 void tw_batching_join_delivered(tw_scheduler *s)
 {
-  if (s->partial > 0 || (s->config.kind->when_empty && s->running.length > 0))
+  if (s->delivered.n == 0 || s->partial > 0 || (s->config.kind->when_empty && s->running.length > 0))
     return;
   gint64 reserved;
   next_decodes(s, &reserved);
@@ -436,7 +436,7 @@ void tw_batching_start(tw_scheduler *s, gboolean decodes)
   tw_chunks chunks = s->chunks;
   s->chunks = s->next;
   s->next = chunks;
-  g_array_set_size(s->next.list, 0);
+  tw_batching_drop(s->next.list);
   for (guint i = 0; i < s->leaving->len; i++) {
     tw_batching_leave(s, s->leaving->pdata[i]);
     g_ptr_array_add(s->aside, s->leaving->pdata[i]);
@@ -460,6 +460,14 @@ void tw_batching_start(tw_scheduler *s, gboolean decodes)
     tw_decoding_batch(&s->decoding, &s->batch);
 }
 
+/* For how many iterations decodes find free blocks, or `most`, if these are no more. */
+static gint64 iterations_with_room(const tw_scheduler *s, gint64 most)
+{
+  const tw_kv_cache *kv = &s->kv;
+  gint64 each = most / kv->block_tokens + 1; /* blocks that a sequence takes in these iterations, at most */
+  return kv->sequences * each <= tw_kv_free(kv) ? most : tw_kv_room(kv, s->decoding.count, tw_kv_free(kv));
+}
+
 gint64 tw_batching_horizon(const tw_scheduler *s)
 {
   if (s->chunks.list->len + s->next.list->len > 0 || s->lost->len + s->aside->len > 0 ||
@@ -471,7 +479,7 @@ gint64 tw_batching_horizon(const tw_scheduler *s)
   if (s->ahead && s->waiting.passed > 0 &&
       first_end > 1) /* the plan of its last iteration knows of its end */
     first_end--;
-  gint64 room = tw_kv_room(&s->kv, q, tw_kv_free(&s->kv)) - s->ahead;
+  gint64 room = iterations_with_room(s, first_end + s->ahead) - s->ahead;
   /* Pieces that one hopes to find below may become too old at any time. */
   if (s->evictable && s->config.offload != NULL && s->config.offload->config.ttl_s > 0)
     return 1;

@@ -21,6 +21,13 @@ static inline void tw_batching_empty(GPtrArray *sequences)
     g_ptr_array_set_size(sequences, 0);
 }
 
+/* The same of the chunks of an iteration, which mostly has none. */
+static inline void tw_batching_drop(GArray *chunks)
+{
+  if (chunks->len > 0)
+    g_array_set_size(chunks, 0);
+}
+
 /* Whether a sequence is in the middle of its prompt. */
 static inline gboolean tw_sequence_is_partial(const tw_sequence *sequence)
 {

@@ -1,4 +1,5 @@
 /* The segments and windows of an engine: how one is planned, what it costs, and how it ends. */
+#include "sim/engine/batching.h"
 #include "sim/engine/engine_private.h"
 
 #include <math.h>
@@ -287,11 +288,11 @@ static gboolean advance(tw_engine *engine, double now_s)
     GPtrArray *ended = engine->ranks[i].ended;
     for (guint k = 0; k < ended->len; k++)
       engine->listener.ended(engine->listener.user, engine->index, ended->pdata[k], now_s);
-    g_ptr_array_set_size(ended, 0);
+    tw_batching_empty(ended);
     GPtrArray *handed_over = engine->ranks[i].handed_over;
     for (guint k = 0; k < handed_over->len; k++)
       engine->listener.handed_over(engine->listener.user, engine->index, handed_over->pdata[k], now_s);
-    g_ptr_array_set_size(handed_over, 0);
+    tw_batching_empty(handed_over);
   }
   return changed;
 }

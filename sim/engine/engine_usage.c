@@ -95,8 +95,8 @@ static tw_mark add_sums(const tw_engine *engine, tw_usage *usage, tw_mark from, 
   usage->prefill_s += engine->segment.charges.prefill_share * (1 - cost->bubble) * span_s;
   usage->prefill_j += prefill_j;
   usage->decode_j += dynamic_j - prefill_j;
+  to.progress = tw_segment_progress(&engine->segment, iterations, now_s);
   if (cost->collective_s > 0) {
-    to.progress = tw_segment_progress(&engine->segment, iterations, now_s);
     double collective_j = idle_w * (1 - cost->bubble) * cost->collective_s * (to.progress - from.progress);
     usage->collective_j += collective_j;
     usage->idle_j -= collective_j;
@@ -127,7 +127,6 @@ static tw_mark add_usage(const tw_engine *engine, tw_usage *usage, tw_mark from,
     return to;
   }
   const tw_line *classes = engine->segment.cost.classes;
-  to.progress = tw_segment_progress(&engine->segment, iterations, now_s);
   double done = to.progress - from.progress;
   double grown = growth_sum(to.progress, iterations) - growth_sum(from.progress, from.iterations);
   double spent_s[TW_ITERATION_CLASSES], works_s = 0;

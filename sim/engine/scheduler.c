@@ -312,7 +312,7 @@ gboolean tw_scheduler_advance(tw_scheduler *s, const tw_segment *segment, gint64
   tw_batching_empty(s->lost);
   for (guint i = 0; i < s->chunks.list->len; i++)
     finish_chunk(s, &g_array_index(s->chunks.list, tw_chunk, i), start_s, now_s);
-  g_array_set_size(s->chunks.list, 0);
+  tw_batching_drop(s->chunks.list);
   changed |= s->ended->len > 0;
   let_go(s);
   return changed;

@@ -269,7 +269,7 @@ static void plan_decodes(tw_scheduler *s)
 
 static void plan_batch(tw_scheduler *s, double now_s)
 {
-  g_array_set_size(s->next.list, 0);
+  tw_batching_drop(s->next.list);
   s->next.cached = s->next.from_host = s->next.from_store = 0;
   s->decodes_next = FALSE;
   s->reserved = pages_running(s);

@@ -10,7 +10,9 @@
 
 struct tw_agenda {
   tw_site *site;
-  GArray *touched;     /* engines whose due time the event under way may have changed */
+  int *touched;        /* engines whose due time the event under way may have changed, each once: */
+  int n_touched;       /* number of them */
+  guint8 *is_touched;  /* whether each engine is among them */
   tw_heap due;         /* engines by due time */
   tw_heap_node *nodes; /* the place of each engine */
   guint64 near[2];     /* The engines whose memory was asked for last. */
@@ -150,7 +152,8 @@ static void *new_agenda(tw_site *site)
 {
   tw_agenda *agenda = site->agenda = g_new0(tw_agenda, 1);
   *agenda = (tw_agenda){.site = site,
-                        .touched = g_array_new(FALSE, FALSE, sizeof(int)),
+                        .touched = g_new(int, (gsize)site->n_engines),
+                        .is_touched = g_new0(guint8, (gsize)site->n_engines),
                         .nodes = g_new0(tw_heap_node, (gsize)site->n_engines)};
   gboolean segments = tw_recorder_keeps_segments(site->recorder);
   tw_engine_listener listener = {.ended = sequence_ended,
@@ -182,7 +185,8 @@ static void free_agenda(void *part)
   for (int i = 0; i < agenda->site->n_engines; i++)
     tw_engine_free(agenda->site->engines[i]);
   g_clear_pointer(&agenda->site->prefixes, tw_prefix_map_free);
-  g_array_unref(agenda->touched);
+  g_free(agenda->touched);
+  g_free(agenda->is_touched);
   tw_heap_clear(&agenda->due);
   g_free(agenda->nodes);
   g_free(agenda);
@@ -192,7 +196,9 @@ static void free_agenda(void *part)
 
 void tw_agenda_touch(tw_agenda *agenda, int engine)
 {
-  g_array_append_val(agenda->touched, engine);
+  if (!agenda->is_touched[engine])
+    agenda->touched[agenda->n_touched++] = engine;
+  agenda->is_touched[engine] = TRUE;
 }
 
 void tw_agenda_touch_all(tw_agenda *agenda)
@@ -230,13 +236,14 @@ static void audit(const tw_agenda *agenda, int engine, double now_s)
 static void settle(void *part, double now_s)
 {
   tw_agenda *agenda = part;
-  for (guint i = 0; i < agenda->touched->len; i++) {
-    int engine = g_array_index(agenda->touched, int, i);
+  for (int i = 0; i < agenda->n_touched; i++) {
+    int engine = agenda->touched[i];
+    agenda->is_touched[engine] = FALSE;
     schedule(agenda, engine);
     if (agenda->site->scenario->audit)
       audit(agenda, engine, now_s);
   }
-  g_array_set_size(agenda->touched, 0);
+  agenda->n_touched = 0;
 }
 
 void tw_agenda_resume(tw_agenda *agenda, int engine, double now_s, double from_s, double computed_s)

@@ -375,18 +375,12 @@ void tw_dispatcher_drop(tw_dispatcher *dispatcher, const char *reason, double no
 
 /* ---- Events ---- */
 
-static double next_deadline(const tw_dispatcher *dispatcher)
-{
-  tw_heap_node *top = tw_heap_top(&dispatcher->deadlines);
-  return top != NULL ? top->key : INFINITY;
-}
-
 static double due(const void *part)
 {
   const tw_dispatcher *dispatcher = part;
-  tw_heap_node *top = tw_heap_top(&dispatcher->front_end);
   double arrival_s = dispatcher->arrival_s + dispatcher->site->scenario->plan.frontend_s;
-  return fmin(top != NULL ? fmin(top->key, arrival_s) : arrival_s, next_deadline(dispatcher));
+  double leaves_s = tw_heap_first(&dispatcher->front_end), deadline_s = tw_heap_first(&dispatcher->deadlines);
+  return MIN(MIN(leaves_s, arrival_s), deadline_s); /* fmin would be a call, at each event */
 }
 
 /* The next deadline has come: whoever is not scheduled yet need not be. */
@@ -443,7 +437,7 @@ static gboolean step(void *part, double now_s, GError **error)
   if (!fill_front_end(dispatcher, now_s, error))
     return FALSE;
   tw_heap_node *node = tw_heap_top(&dispatcher->front_end);
-  if (next_deadline(dispatcher) == now_s)
+  if (tw_heap_first(&dispatcher->deadlines) == now_s)
     meet_deadline(dispatcher, now_s);
   else if (node != NULL && node->key <= now_s)
     dispatch(dispatcher, pop_front_end(dispatcher), now_s);

@@ -26,6 +26,9 @@ struct tw_factory {
   tw_site site;
   part parts[G_N_ELEMENTS(kinds)]; /* the parts that this site has, in their order */
   int n_parts;
+  part settles[G_N_ELEMENTS(kinds)]; /* those of them that settle, and those that start flows */
+  part starts[G_N_ELEMENTS(kinds)];
+  int n_settles, n_starts;
   double event_s;          /* time of the last event, those of parts that follow left out */
   tw_breakdown *breakdown; /* once it is finished */
   tw_spent spent;
@@ -37,6 +40,15 @@ static void make_seats(tw_site *site)
   site->seats = g_new(tw_seat, (gsize)site->n_engines);
   for (int i = 0; i < site->n_engines; i++)
     site->seats[i] = (tw_seat){&scenario->pools[scenario->plan.engines[i].pool], &scenario->plan.engines[i]};
+}
+
+static void add_part(tw_factory *factory, part p)
+{
+  factory->parts[factory->n_parts++] = p;
+  if (p.kind->settle != NULL)
+    factory->settles[factory->n_settles++] = p;
+  if (p.kind->start_flows != NULL)
+    factory->starts[factory->n_starts++] = p;
 }
 
 tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_recorder *recorder,
@@ -60,7 +72,7 @@ tw_factory *tw_factory_new(const tw_scenario *scenario, tw_stream *stream, tw_re
     states[i] = kinds[i]->new (site);
   for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
     if (states[i] != NULL)
-      factory->parts[factory->n_parts++] = (part){kinds[i], states[i]};
+      add_part(factory, (part){kinds[i], states[i]});
   return factory;
 }
 
@@ -224,12 +236,10 @@ gboolean tw_factory_step(tw_factory *factory, GError **error)
     factory->site.now_s = factory->event_s = now_s;
   if (!first->kind->step(first->state, now_s, error))
     return FALSE;
-  for (int i = 0; i < factory->n_parts; i++)
-    if (factory->parts[i].kind->settle != NULL)
-      factory->parts[i].kind->settle(factory->parts[i].state, factory->site.now_s);
-  for (int i = 0; i < factory->n_parts; i++)
-    if (factory->parts[i].kind->start_flows != NULL)
-      factory->parts[i].kind->start_flows(factory->parts[i].state);
+  for (int i = 0; i < factory->n_settles; i++)
+    factory->settles[i].kind->settle(factory->settles[i].state, factory->site.now_s);
+  for (int i = 0; i < factory->n_starts; i++)
+    factory->starts[i].kind->start_flows(factory->starts[i].state);
   return TRUE;
 }
 

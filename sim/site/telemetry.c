@@ -20,6 +20,7 @@ struct tw_telemetry {
   double flows_j;            /* joules of flows that have been metered */
   gint64 interval;           /* the one under way */
   double ended_s;            /* end of the last interval or window of the meter */
+  double due_s;              /* end of the one that ends next */
   tw_telemetry_tally counts;
   guint unrouted;             /* requests that wait at no engine */
   double unrouted_s, since_s; /* integral of them over the interval, up to an instant */
@@ -28,6 +29,16 @@ struct tw_telemetry {
   const tw_site_jobs *jobs;  /* NULL: there is none */
   tw_site_job_energy *drawn; /* by jobs, up to the start of the interval */
 };
+
+static double interval_end(const tw_telemetry *telemetry)
+{
+  return (double)(telemetry->interval + 1) * telemetry->scenario->interval_s;
+}
+
+static void look_ahead(tw_telemetry *telemetry)
+{
+  telemetry->due_s = fmin(interval_end(telemetry), tw_meter_due(telemetry->meter));
+}
 
 tw_telemetry *tw_telemetry_new(const tw_scenario *scenario, tw_engine **engines, const tw_site_power *power,
                                const tw_network *network, tw_log *log)
@@ -49,6 +60,7 @@ tw_telemetry *tw_telemetry_new(const tw_scenario *scenario, tw_engine **engines,
     if (part->rack >= 0 && part->engine < scenario->plan.n_engines)
       telemetry->racks[part->rack].accelerators += part->accelerators;
   }
+  look_ahead(telemetry);
   return telemetry;
 }
 
@@ -290,14 +302,14 @@ static void cut_meter(tw_telemetry *telemetry, double now_s)
 
 gboolean tw_telemetry_step(tw_telemetry *telemetry, double now_s)
 {
-  double interval_s = (double)(telemetry->interval + 1) * telemetry->scenario->interval_s;
-  double end_s = fmin(interval_s, tw_meter_due(telemetry->meter));
+  double end_s = telemetry->due_s;
   if (end_s > now_s)
     return FALSE;
   cut_meter(telemetry, end_s);
-  if (end_s == interval_s)
+  if (end_s == interval_end(telemetry))
     end_interval(telemetry, end_s);
   telemetry->ended_s = end_s;
+  look_ahead(telemetry);
   return TRUE;
 }
 
