@@ -96,7 +96,11 @@ void tw_failures_sentence(const tw_explained *e, GString *text)
       "accelerators' time",
       failures, stops, hit, up);
   if (lost > 0)
-    g_string_append_printf(text, ", and %s of all requests were hit and missed the SLO", missed);
+    g_string_append_printf(text,
+                           ", and %s of all requests were hit and missed the SLO (those that were late "
+                           "because others were served "
+                           "first are not counted: a run without <failures> beside this one tells them)",
+                           missed);
   g_string_append_c(text, '.');
 }
 

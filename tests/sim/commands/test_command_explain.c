@@ -150,7 +150,9 @@ static void failures_are_told(void **state)
          " 1 failure stopped engines 2 times, and requests lost theirs 5 times; engines were up for 70 % of "
          "their "
          "accelerators' time, "
-         "and 5.0 % of all requests were hit and missed the SLO.\n",
+         "and 5.0 % of all requests were hit and missed the SLO (those that were late because others were "
+         "served "
+         "first are not counted: a run without <failures> beside this one tells them).\n",
          "");
   expect(state, "explain $", 0,
          "Failures\n  host node-1 stopped at 2 s, for 6 s: 8 accelerators, 5 requests hit, 100 tokens lost\n",
