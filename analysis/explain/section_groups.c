@@ -176,7 +176,7 @@ static double met_share(const group *g)
 
 static char *met_text(const group *g)
 {
-  return g_strdup_printf("%.4g %%", 100 * met_share(g));
+  return tw_words_met(met_share(g));
 }
 
 static double p99_of(const group *g, guint kind)

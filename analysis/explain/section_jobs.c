@@ -107,10 +107,10 @@ static void say_job(tw_explained *e, json_t *section, const job_table *table, co
   g_autofree char *shares = tw_words_shares(parts, (guint)n, 0.001),
                   *stops = sums->stops == 1 ? g_strdup("once")
                                             : g_strdup_printf("%" G_GINT64_FORMAT " times", sums->stops),
-                  *lost = tw_words_amount((double)sums->lost_steps);
+                  *lost = tw_words_count((double)sums->lost_steps, "step");
   if (sums->stops > 0)
-    tw_section_say(section, "%s: %s; failures stopped it %s, with %s steps lost that were done again",
-                   sums->id, shares, stops, lost);
+    tw_section_say(section, "%s: %s; failures stopped it %s, with %s lost, to be done again", sums->id,
+                   shares, stops, lost);
   else
     tw_section_say(section, "%s: %s", sums->id, shares);
   json_t *jobs = json_object_get(e->json, "jobs");

@@ -10,8 +10,9 @@ Names such as dsa-prefill behind these say which operators.
 PREFIX is how the files of a device begin, such as b200_sxm. A module holds the projections too: they are taken by the
 device's <efficiency op="linear"> rows, as the simulator takes them (sim/steptime/step_layers.c), and the rest is the
 operator's. Fits minimize the mean absolute logarithm of predicted over measured time over half of the modules, by Nelder
-and Mead's simplex; prompts that are attended to densely are fitted by themselves. The errors in the file are of the other
-half; those that are printed, of all."""
+and Mead's simplex, always from the same starts, whatever the file holds; prompts that are attended to densely are fitted
+by themselves. Constants without which the error is the same are left out. The errors in the file are of the other half;
+those that are printed, of all."""
 
 import collections
 import csv
@@ -30,7 +31,8 @@ from scipy.optimize import minimize
 kernels, prefix, device_file = sys.argv[1:4]
 FIT = "--fit" in sys.argv
 ONLY = [a for a in sys.argv[4:] if not a.startswith("--")]  # such as dsa-prefill; all if empty
-MOST_ROWS, LEAST, MOST_TOKENS, ROUNDS, STARTS = 5000, 50, 131072, 1200, 4
+MOST_ROWS, LEAST, MOST_TOKENS, ROUNDS, RESTARTS, STARTS = 5000, 50, 131072, 1200, 4, 3
+TOLD = 1e-4  # of the mean logarithm: what a constant must explain
 WHOLE_TOKENS = LONG_CONTEXT = 131072  # as in platforms/reader/device.h
 GRAPH_TOKENS = 256  # larger batches of decodes were measured without CUDA graphs
 
@@ -84,7 +86,7 @@ class Device:
 
 
 def rows_of(pattern):
-    for path in glob.glob(f"{kernels}/{prefix}{pattern}"):
+    for path in sorted(glob.glob(f"{kernels}/{prefix}{pattern}")):
         with gzip.open(path, "rt") as file:
             yield from csv.DictReader(line for line in file if line.strip())
 
@@ -223,24 +225,35 @@ def is_share(word):
     return word.endswith(("memory", "compute"))
 
 
-def fit(device, words, m, shipped, block_host):
-    """The constants by which modules are off least: from what ships, and from a start that knows nothing."""
-    def parameters(x):
-        p = {w: min(math.exp(max(v, -60)), 1) if is_share(w) else math.exp(min(max(v, -60), 0))
-             for w, v in zip(words, x)}
-        return p | ({} if block_host is None else {"block-host": block_host})
+def fit(device, words, m, known):
+    """The constants by which modules are off least, beside those that are known; none that tells nothing of them."""
+    none = {w: float(is_share(w)) for w in words}
 
-    def loss(x):
-        return numpy.mean(abs(numpy.log(predict(device, words, parameters(x), m) / m["measured"])))
+    def parameters(free, x):
+        return none | {w: math.exp(min(max(v, -60), 0)) for w, v in zip(free, x)} | known
 
-    found = []
-    for start in [START[words]] + ([[max(shipped.get(w, 0), 1e-13) for w in words]] if shipped else []):
-        x = numpy.log(start)
-        for _ in range(STARTS):
-            x = minimize(loss, x, method="Nelder-Mead",
+    def loss(p):
+        return numpy.mean(abs(numpy.log(predict(device, words, p, m) / m["measured"])))
+
+    def least(free, x):
+        for _ in range(RESTARTS):
+            x = minimize(lambda x: loss(parameters(free, x)), x, method="Nelder-Mead",
                          options={"maxiter": ROUNDS, "maxfev": 2 * ROUNDS, "adaptive": True}).x
-        found.append((loss(x), list(x)))
-    return parameters(min(found)[1])
+        return loss(parameters(free, x)), list(x)
+
+    free = [w for w in words if w not in known]
+    at, draw = numpy.log([START[words][words.index(w)] for w in free]), random.Random(3)
+    _, x = min(least(free, at + [i * draw.gauss(0, 1) for _ in free]) for i in range(STARTS))
+    best = parameters(free, x)
+    while True:
+        without = [(loss(best | {w: none[w]}), w) for w in free]
+        worse, word = min(without) if without else (math.inf, None)
+        if worse > loss(best) + TOLD:
+            break
+        free.remove(word)
+        best[word] = none[word]
+    x = least(free, numpy.log([best[w] for w in free]))[1] if free else []
+    return parameters(free, x)
 
 
 def words_of(kind, phase, m):
@@ -267,11 +280,12 @@ def version(kind, phase):
     return re.search(r"sglang_([\d.]+)_", path)[1]
 
 
-def fitted_rows(device, modules, shipped):
+def fitted_rows(device, modules):
     """Constants by their words. What quantizes blocks is the same host in both kinds of prompts."""
     terms, rows = arrays(modules), {}
     for words in sorted(terms, key=len, reverse=True):
-        rows[words] = fit(device, words, terms[words], shipped, rows.get(PREFILL, {}).get("block-host"))
+        known = {"block-host": rows[PREFILL]["block-host"]} if words is WHOLE and PREFILL in rows else {}
+        rows[words] = fit(device, words, terms[words], known)
     return rows
 
 
@@ -279,11 +293,11 @@ def constants(row):
     return {w: float(row.get(w, 1)) if is_share(w) else seconds(row.get(w, "0s")) for words in START for w in words}
 
 
-def element(device, kind, phase, kv, modules, shipped):
+def element(device, kind, phase, kv, modules):
     """The row that is fitted to every second module, with its errors on the others; few modules are all fitted to."""
     few = len(modules) < 2 * LEAST
     to, of = (modules, modules) if few else (modules[::2], modules[1::2])
-    rows = fitted_rows(device, to, constants(shipped) if shipped else None)
+    rows = fitted_rows(device, to)
     values = {w: v for words in rows for w, v in rows[words].items() if v > 1e-15 and not (is_share(w) and v > 0.9999)}
     values.setdefault("memory", 1)
     attributes = [f'{key}="{value}"' for key, value in (("kind", kind), ("phase", phase)) + (
@@ -319,7 +333,7 @@ def main():
             modules = modules[:MOST_ROWS]
             shipped = device.operators.get((kind, phase, kv))
             if FIT:
-                row = element(device, kind, phase, kv, modules, shipped)
+                row = element(device, kind, phase, kv, modules)
                 with open(device_file, encoding="utf-8") as file:
                     text = put(file.read(), kind, phase, kv, row)
                 with open(device_file, "w", encoding="utf-8") as file:
