@@ -168,9 +168,20 @@ const char *tw_nearest(const char *word, const char *const *words)
   return nearest;
 }
 
+/* Words of the field that mean another one than that which is spelt most like them. */
+static const char *meant(const char *word, const char *const *words)
+{
+  static const char *const meanings[][2] = {
+      {"fp16", "bf16"}, {"float16", "bf16"}, {"half", "bf16"}, {"bfloat16", "bf16"}, {"float32", "fp32"}};
+  for (guint i = 0; i < G_N_ELEMENTS(meanings); i++)
+    if (g_str_equal(word, meanings[i][0]) && g_strv_contains(words, meanings[i][1]))
+      return meanings[i][1];
+  return tw_nearest(word, words);
+}
+
 char *tw_suggestion(const char *word, const char *const *words)
 {
-  const char *near = tw_nearest(word, words);
+  const char *near = meant(word, words);
   if (near != NULL)
     return g_strdup_printf("did you mean \"%s\"?", near);
   if (words[0] == NULL)

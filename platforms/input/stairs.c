@@ -94,6 +94,13 @@ tw_stairs *tw_stairs_load(const char *path, gboolean even, double low, double hi
   g_array_set_size(stairs->times_s, 0);
   g_array_set_size(stairs->values, 0);
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  double number;
+  g_auto(GStrv) header = g_strsplit(lines[0] != NULL ? lines[0] : "", ",", 2);
+  if (header[0] != NULL && tw_number_parse(g_strstrip(header[0]), &number)) {
+    tw_faults_add(faults, path, 1,
+                  "begins with a row instead of a header; write a line such as \"time_s,value\" first");
+    return NULL;
+  }
   for (guint i = 1; lines[0] != NULL && lines[i] != NULL; i++)
     if (*g_strstrip(lines[i]) != '\0')
       read_row(stairs, path, i + 1, lines[i], low, high, faults);

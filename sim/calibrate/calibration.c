@@ -357,7 +357,7 @@ gboolean tw_calibrate(const tw_calibration_setup *setup, const GArray *requests,
   guint split = (guint)((double)requests->len * (1 - setup->held_out));
   if (split < FEWEST)
     return tw_input_error_set(error, TW_INPUT_ERROR_USAGE, NULL, 0,
-                              "%u requests are too few to fit; measure %d or more, or hold out less", split,
+                              "too few requests to fit: %u; measure %d or more, or hold out less", split,
                               FEWEST);
   g_auto(part) first = {.requests = requests, .to = split},
                rest = {.requests = requests, .from = split, .to = requests->len};

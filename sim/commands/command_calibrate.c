@@ -152,6 +152,15 @@ static int run_calibrate(const tw_command *command, int argc, char **argv, GErro
   tw_calibration c;
   if (!tw_calibrate(&setup, requests, &c, error))
     return TW_EXIT_USAGE;
+  if (c.fitted_after > 1) {
+    tw_input_error_set(
+        error, TW_INPUT_ERROR_VALUE, NULL, 0,
+        "no times of the engine come near those measured: the best are off by %.0f %%; see whether "
+        "columns hold the unit that their names say (ttft_ms milliseconds), and whether model, device, "
+        "formats and widths are the server's",
+        100 * c.fitted_after);
+    return TW_EXIT_USAGE;
+  }
   printf("%u requests fitted, %u held out\n\n  %-10s %12s %12s  90 %% interval\n", c.fitted, c.held_out, "",
          "shipped", "calibrated");
   for (int a = 0; a < TW_CALIBRATED; a++) {
@@ -162,6 +171,9 @@ static int run_calibrate(const tw_command *command, int argc, char **argv, GErro
   if (!g_str_equal(c.asynchronous, "engine"))
     printf("  scheduling %26s  (unlike the shipped engine, as it fits better)\n",
            g_str_equal(c.asynchronous, "true") ? "asynchronous" : "synchronous");
+  if (c.value[2] >= 1)
+    printf("  compute is at its bound, the peak of the device: are the weights, widths and device the "
+           "server's?\n");
   printf("\n  mean error of TTFT and TPOT  %6.1f %%    %6.1f %%  of the fitted requests\n",
          100 * c.fitted_before, 100 * c.fitted_after);
   if (c.held_out > 0)

@@ -143,11 +143,11 @@ static void print_what_if(const json_t *found)
            "each change was run once.\n");
   else if (seeds == 1)
     printf("  Changes of the share that meets the SLO are percentage points. Of one seed: --seeds 3 tells "
-           "gains from chance.\n");
+           "gains from chance, if a seed changes this run at all.\n");
   else
     printf("  Changes are means over %d seeds (of the share that meets the SLO in percentage points), ± half "
            "of their "
-           "95 %% interval; without ± the seed changes nothing.\n",
+           "95 %% interval; without ± the seed changes less than the last digit.\n",
            seeds);
   if (json_object_get(now, "cost.usd_per_million_output_tokens") == NULL)
     printf("  What it costs is not known: the scenario has no <cost> and no <price>.\n");

@@ -1,6 +1,7 @@
 /* `tokenworks platform`: writes the files that a scenario runs on. */
 #include "platforms/generate/generator.h"
 #include "platforms/input/fault.h"
+#include "platforms/input/units.h"
 #include "sim/commands/command.h"
 #include "sim/commands/output.h"
 
@@ -13,6 +14,42 @@ static gboolean write_file(const tw_platform_generator *generator, const char *c
     return tw_platform_generate(generator, settings, stdout, error);
   return tw_output_open(&output, path, error) &&
          tw_output_close(&output, tw_platform_generate(generator, settings, output.out, error), error);
+}
+
+/* The value of the first of several options that a generator has, as it was set or by default; "" if it has none. */
+static const char *setting(const tw_platform_generator *generator, char *const *settings,
+                           const char *const *names)
+{
+  for (; *names != NULL; names++)
+    for (gsize i = 0; generator->fallbacks[i] != NULL; i++) {
+      if (!g_str_equal(generator->options[i].long_name, *names))
+        continue;
+      const char *value = generator->fallbacks[i];
+      gsize length = strlen(*names);
+      for (char *const *word = settings; *word != NULL; word++)
+        if (g_str_has_prefix(*word, *names) && (*word)[length] == '=')
+          value = *word + length + 1;
+      return value;
+    }
+  return "";
+}
+
+/* Notes an oversubscription of up-links that are not there, as everything hangs on one leaf. */
+static void note_one_leaf(const tw_platform_generator *generator, char *const *settings)
+{
+  static const char *const ratios[] = {"oversubscription", NULL}, *const rails[] = {"rails", NULL},
+                           *const counts[] = {"nodes", "racks", "domains", NULL},
+                           *const leaves[] = {"nodes-per-leaf", "racks-per-leaf", "domains-per-leaf", NULL};
+  double domains, leaf, ratio, planes;
+  if (tw_number_parse(setting(generator, settings, ratios), &ratio) && ratio > 1 &&
+      tw_number_parse(setting(generator, settings, counts), &domains) &&
+      tw_number_parse(setting(generator, settings, leaves), &leaf) && domains <= leaf &&
+      !(tw_number_parse(setting(generator, settings, rails), &planes) && planes > 1))
+    fprintf(stderr,
+            "note: oversubscription=%g has no effect: one leaf switch takes all %g, so that there are no "
+            "up-links; "
+            "write fewer to a leaf (--help names the option)\n",
+            ratio, domains);
 }
 
 static int generate(const tw_command *command, int argc, char **argv, GError **error)
@@ -29,6 +66,8 @@ static int generate(const tw_command *command, int argc, char **argv, GError **e
   g_ptr_array_add(settings, NULL);
   good = good && write_file(generator, (const char *const *)settings->pdata,
                             values[TW_PLATFORM_GENERATOR_OUTPUT], error);
+  if (good)
+    note_one_leaf(generator, (char *const *)settings->pdata);
   for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
     g_free(values[i]);
   return good ? TW_EXIT_OK : TW_EXIT_FAILED;
@@ -46,8 +85,8 @@ static const tw_command actions[] = {
                        "leaf are shared. Balancing over the switches is taken as ideal unless --routing says "
                        "otherwise; all rails\n"
                        "are seen as one unless --rails tells them apart.",
-        .example =
-            "tokenworks platform hgx --nodes=32 --oversubscription=2 --rails=8 --routing=hashed -o site.xml",
+        .example = "tokenworks platform hgx --nodes=32 --nodes-per-leaf=8 --oversubscription=2 --rails=8 "
+                   "--routing=hashed -o site.xml",
         .run = generate,
         .options = tw_hgx_options,
     },

@@ -189,6 +189,16 @@ static void print_margins(const tw_answer *answer, FILE *out)
     fprintf(out, ".\n");
 }
 
+/* What a lever lets the design bear, and between which gains the truth lies: both loads are known as brackets. */
+static void print_lever(const tw_lever *own, const tw_lever *lever, FILE *out)
+{
+  fprintf(out, " With %s it bears %.4g times", lever->name, lever->bears);
+  if (isfinite(lever->breaks) && isfinite(own->breaks))
+    fprintf(out, ", and no more than %.4g (%+.0f to %+.0f %%)", lever->breaks,
+            100 * (lever->bears / own->breaks - 1), 100 * (lever->breaks / own->bears - 1));
+  fprintf(out, ".");
+}
+
 /* Prints how much more load the design bears, and the levers that would let it bear more. */
 static void print_levers(const tw_answer *answer, FILE *out)
 {
@@ -198,15 +208,19 @@ static void print_levers(const tw_answer *answer, FILE *out)
   g_autofree char *it = isfinite(answer->lever_slice_s)
                             ? g_strdup_printf("Tried on %.4g s of the load, it", answer->lever_slice_s)
                             : g_strdup("It");
-  if (own->bears > 1)
+  if (isinf(own->breaks))
+    fprintf(out, "%s bears %.4g times this load, the most that was tried.\n", it, own->bears);
+  else if (own->bears > 1)
     fprintf(out, "%s bears %.4g times this load, and no more than %.4g times.", it, own->bears, own->breaks);
   else
     fprintf(out, "%s does not bear %.4g times this load.", it, own->breaks);
+  if (isinf(own->breaks))
+    return;
   for (guint i = 1; i < answer->levers->len; i++) {
     const tw_lever *lever = &g_array_index(answer->levers, tw_lever, i);
     double gain = lever->bears / own->bears - 1;
     if (gain > 0)
-      fprintf(out, " With %s it bears %.4g times (%+.0f %%).", lever->name, lever->bears, 100 * gain);
+      print_lever(own, lever, out);
     if (gain > 0 && (best == NULL || lever->bears > best->bears))
       best = lever;
   }
@@ -381,9 +395,14 @@ char *tw_answer_load(const tw_answer *answer)
   const tw_demand *demand = &answer->demand;
   if (demand->requests == 0)
     return g_strdup("The load was not read, as no design can be.");
-  g_autofree char *times = answer->question->growth != 1
-                               ? g_strdup_printf("; %.4g times as much arrives", answer->question->growth)
-                               : g_strdup("");
+  g_autofree char *times =
+      answer->question->growth != 1
+          ? g_strdup_printf("; %.4g times as much arrives%s", answer->question->growth,
+                            tw_demand_is_replayed(demand)
+                                ? ", played so many times as fast: its peaks are as many times "
+                                  "shorter than of so many users"
+                                : "")
+          : g_strdup("");
   return g_strdup_printf(
       "The load: %" G_GUINT64_FORMAT " requests in %.6g s, %.3g/s in the busiest minute, with %.4g "
       "prompt and %.4g output tokens on average%s.",

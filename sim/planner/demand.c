@@ -88,6 +88,11 @@ static char *assignment(const char *path, double value, const char *unit)
   return g_strconcat(path, "=", g_ascii_formatd(digits, sizeof digits, "%.12g", value), unit, NULL);
 }
 
+gboolean tw_demand_is_replayed(const tw_demand *demand)
+{
+  return demand->source == &from_trace;
+}
+
 gboolean tw_demand_scales(const tw_demand *demand)
 {
   return demand->source->amount != NULL;

@@ -30,6 +30,9 @@ gboolean tw_demand_read(const tw_scenario *scenario, tw_demand *demand, GError *
 /* Whether the load can be multiplied; a <generator> that is written out cannot. */
 gboolean tw_demand_scales(const tw_demand *demand);
 
+/* Whether more of the load is a trace played faster, which makes its peaks as many times shorter. */
+gboolean tw_demand_is_replayed(const tw_demand *demand);
+
 /* Assignments that multiply the load, which must be possible unless the factor is 1, for `factor` > 0. Whole numbers of clients are rounded, to at least
  * one. The caller frees the list with g_strfreev. */
 char **tw_demand_scaled(const tw_demand *demand, double factor);

@@ -240,7 +240,7 @@ static const broken cases[] = {
          "tokenworks run: trace.csv:1: the first line is that of no trace format "
          "(`tokenworks workload convert --help` lists them); as a log of your own: which column holds the "
          "arrival, the prompt tokens, the output tokens? say it with --map "
-         "arrival=COLUMN,prompt=COLUMN,output=COLUMN; there are hello"},
+         "arrival=COLUMN,prompt=COLUMN,output=COLUMN (of `tokenworks workload convert`); there are hello"},
     {.name = "an assignment to nothing",
      .arguments = "--set \"//pol/@replicas=2\"",
      .message = "--set //pol/@replicas=2: no element matches \"//pol\"; `tokenworks check --dump` shows what "

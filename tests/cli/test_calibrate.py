@@ -44,6 +44,13 @@ with tempfile.TemporaryDirectory(prefix="tokenworks-") as scratch:
         assert abs(found[name][0] - truth) < found[name][1] < 0.2 * truth, told
     before, after = map(float, re.search(r"([\d.]+) % +([\d.]+) %  of those held out", told).groups())
     assert after < 5 < 15 < before, told
+    # Seconds in a column of milliseconds are a thousand times too small: nothing is written.
+    rows = list(csv.reader(open(here / "bench.csv", encoding="utf-8")))
+    with open(here / "seconds.csv", "w", encoding="utf-8") as bench:
+        csv.writer(bench).writerows(rows[:1] + [[*row[:3], *(float(time) / 1e3 for time in row[3:])] for row in rows[1:]])
+    done = subprocess.run([PROGRAM, "calibrate", "--from", "seconds.csv", "--model", "qwen3-8b", "--device", "h100-sxm", "-o", "wrong.xml"],
+                          cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "hold the unit that their names say" in done.stderr and not (here / "wrong.xml").exists(), done
     # The file lies elsewhere than the scenario that names it.
     (here / "below/deeper").mkdir()
     (here / "below/deeper/s.xml").write_text(scenario(re.search(r"<step-time .*/>", told).group()))

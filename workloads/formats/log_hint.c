@@ -133,6 +133,7 @@ char *tw_log_hint(const char *const *names, const tw_log_columns *columns, const
     g_string_append_printf(map, "%s%s=COLUMN", map->len > 0 ? "," : "", role);
   }
   g_autofree char *all = g_strjoinv(", ", (char **)names), *quoted = tw_input_quote(all);
-  return g_strdup_printf("which column holds the %s? say it with --map %s; there are %s", missing->str,
-                         map->str, strlen(all) < 400 ? all : quoted);
+  return g_strdup_printf(
+      "which column holds the %s? say it with --map %s (of `tokenworks workload convert`); there are %s",
+      missing->str, map->str, strlen(all) < 400 ? all : quoted);
 }

@@ -71,6 +71,7 @@ static void gaps_and_nonsense_are_refused_with_their_line(void **state)
   refuse("time_s,x\n0,1\n10,\n20,3\n", ":3: has a gap");
   refuse("time_s,x\n0,1\n10,2\n30,3\n", ":4: the rows have a gap");
   refuse("time_s,x\n0,1\n10,-2\n20,3\n", ":3: \"-2\" is no value between 0 and 10");
+  refuse("0,1\n10,2\n20,3\n", ":1: begins with a row instead of a header");
   refuse("time_s,x\n5,1\n", ":2: nothing is said before 5s");
   refuse("time_s,x\n0,1\n0,2\n", ":3: time 0 does not rise");
   refuse("time_s,x\n0.5,1\n", ":2: \"0.5\" is no time");

@@ -104,6 +104,12 @@ static void an_interrupted_run_leaves_whole_logs_and_a_partial_summary(void **st
 static void what_is_easily_confused_is_told_apart(void **state)
 {
   expect(state, "platform hgx --racks=4", 2, "", "unknown option --racks; its size is counted in --nodes");
+  /* Up-links that are not there cannot be oversubscribed; with fewer nodes to a leaf there are some. */
+  expect(state, "platform hgx --nodes=32 --oversubscription=4", 0, "",
+         "note: oversubscription=4 has no effect: one leaf switch takes all 32");
+  g_auto(result) fewer =
+      run_program(state, "platform hgx --nodes=32 --oversubscription=4 --nodes-per-leaf=8");
+  assert_string_equal(fewer.err, "");
   expect(state, "platform nvl72 --nodes=4", 2, "", "unknown option --nodes; its size is counted in --racks");
   given_file(state, "mine.csv", "time,prompt,answer\n0,100,20\n1,50,10\n");
   expect(state, "workload describe $/mine.csv", 0, "2 in 1.0 s", "prompt=prompt,output=answer");

@@ -267,7 +267,8 @@ static void a_hint_says_what_is_missing(void **state)
   } cases[] = {
       {"wann,rein,raus\n0,1,1\n", NULL,
        "log:1: which column holds the arrival, the prompt tokens, the output tokens? say it with --map "
-       "arrival=COLUMN,prompt=COLUMN,output=COLUMN; there are wann, rein, raus"},
+       "arrival=COLUMN,prompt=COLUMN,output=COLUMN (of `tokenworks workload convert`); there are wann, rein, "
+       "raus"},
       {"2026-06-01T08:00:00Z,1,1\n", NULL,
        "log:1: '2026-06-01T08:00:00Z' is no name of a column; put a line of names before the rows, such as: "
        "sed '1i "

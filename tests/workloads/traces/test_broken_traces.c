@@ -116,7 +116,7 @@ static const broken traces[] = {
      "trace:1: the first line is that of no trace format (`tokenworks workload convert --help` lists them); "
      "as a log of "
      "your own: which column holds the arrival, the prompt tokens, the output tokens? say it with --map "
-     "arrival=COLUMN,prompt=COLUMN,output=COLUMN; there are hello"},
+     "arrival=COLUMN,prompt=COLUMN,output=COLUMN (of `tokenworks workload convert`); there are hello"},
     {NULL, "", "trace: the file is empty; a trace of requests is needed"},
 };
 
