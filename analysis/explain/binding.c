@@ -142,7 +142,8 @@ typedef struct walk {
 static gboolean end_interval(walk *w, GError **error)
 {
   memset(w->flows, 0, w->pools->len * sizeof *w->flows);
-  if (w->links != NULL && !isnan(w->start_s) && !tw_link_waits_at(w->links, w->start_s, w->flows, error))
+  if (w->links != NULL && !isnan(w->start_s) &&
+      !tw_link_waits_at(w->links, w->start_s, w->length_s, w->flows, error))
     return FALSE;
   gboolean network = FALSE;
   for (guint p = 0; p < w->pools->len; p++) {

@@ -19,7 +19,7 @@ static const struct {
 
 typedef struct engine {
   double sums[MEASURES];
-  double paced; /* requests that have a TPOT */
+  double decoded, paced; /* requests whose tokens it emitted, and of them those that have a TPOT */
 } engine;
 
 struct tw_engine_spread {
@@ -55,6 +55,7 @@ void tw_engine_spread_add(tw_engine_spread *spread, const tw_told *told)
   sent[PROMPT_TOKENS] += (double)(told->prompt_tokens - MAX(told->cached_tokens, 0));
   sent[TTFT] += told->latencies_s[TW_LATENCY_TTFT];
   decoded[OUTPUT_TOKENS] += (double)told->output_tokens;
+  spread->engines[last].decoded++;
   if (isnan(told->latencies_s[TW_LATENCY_TPOT]))
     return;
   decoded[TPOT] += told->latencies_s[TW_LATENCY_TPOT];
@@ -72,7 +73,7 @@ static double value_of(const engine *e, measure m)
 
 /* A measure over the engines of a pool that have it. */
 typedef struct range {
-  double least, most, sum;
+  double least, most, sum, requests; /* requests: of which it is a measure */
   gint64 at_least, at_most;
   guint n;
 } range;
@@ -85,13 +86,14 @@ static gboolean is_of(const tw_engine_spread *spread, gint64 i, const char *pool
 
 static range range_of(const tw_engine_spread *spread, const char *pool, measure m)
 {
-  range r = {INFINITY, -INFINITY, 0, -1, -1, 0};
+  range r = {.least = INFINITY, .most = -INFINITY, .at_least = -1, .at_most = -1};
   for (gint64 i = 0; i < spread->n; i++) {
     double value = value_of(&spread->engines[i], m);
     if (!is_of(spread, i, pool) || isnan(value))
       continue;
     r.n++;
     r.sum += value;
+    r.requests += m == OUTPUT_TOKENS ? spread->engines[i].decoded : spread->engines[i].sums[REQUESTS];
     if (value < r.least)
       r.at_least = i;
     if (value > r.most)
@@ -148,7 +150,7 @@ GPtrArray *tw_engine_spread_lines(const tw_engine_spread *spread, const char *po
     range r = range_of(spread, pool, (measure)m);
     double mean = r.sum / MAX(r.n, 1);
     g_autofree char *least = tw_words_amount(r.least / mean), *most = tw_words_amount(r.most / mean);
-    if (r.n < 2 || !(mean > 0) || (kinds[m].odd != NULL && mean < LEAST_EACH))
+    if (r.n < 2 || !(mean > 0) || (kinds[m].odd != NULL && r.requests < LEAST_EACH * r.n))
       continue;
     g_string_append_printf(text, "%s%s %s to %s ×", text->len > 0 ? ", " : "", kinds[m].name, least, most);
     odd one = odd_of(&r, (measure)m), *as = kinds[m].odd != NULL ? &sent : &late[m == TPOT];

@@ -48,9 +48,12 @@ gboolean tw_section_each_told(const tw_explained *e, gboolean (*each)(void *user
 {
   const tw_explain_options *options = e->options;
   of_class some = {options->class, each, user};
-  return options->class != NULL
-             ? tw_told_each(e->directory, options->from_s, options->to_s, tell_of_class, &some, error)
-             : tw_told_each(e->directory, options->from_s, options->to_s, each, user, error);
+  double drain_s = tw_section_number(e->run, "drain_s"),
+         from_s = isfinite(options->from_s) ? options->from_s
+                                            : fmax(options->from_s, tw_section_number(e->run, "warmup_s")),
+         to_s = isinf(options->to_s) && drain_s > 0 ? e->end_s - drain_s : options->to_s;
+  return options->class != NULL ? tw_told_each(e->directory, from_s, to_s, tell_of_class, &some, error)
+                                : tw_told_each(e->directory, from_s, to_s, each, user, error);
 }
 
 static gboolean is_whole_run(const tw_explain_options *options)

@@ -1,7 +1,7 @@
 /* Explains a run from its logs, in sentences and numbers.
  *
  *     {"name", "verdict": [three sentences], "sections": [{"title", "lines": [...]}],
- *      "pools": [{"id", "binds": {"compute": s, ...}, "seconds": {"weights": s, ...}, "waits": {...},
+ *      "pools": [{"id", "binds_s": {"compute": s, ...}, "engine_seconds": {"weights": s, ...}, "waiting_s": {...},
  *                 "headroom_estimate"}],
  *      "binds": [{"pool", "binds", "from_s", "to_s"}], the longest spans in which one thing bound a pool,
  *      "sessions": {"count", "requests", "span_s", "served_s", "tool_wait_s"}, sums over those of several requests,

@@ -141,17 +141,18 @@ static host_link *link_of(tw_link_waits *waits, const char *name)
 }
 
 /* Counts the row at which the reader stands. */
-static void count(tw_link_waits *waits)
+static void count(tw_link_waits *waits, double length_s)
 {
   host_link *of = link_of(waits, tw_log_reader_text(waits->reader, waits->c.link));
   if (of->host < 0)
     return;
   link_host *h = &g_array_index(waits->hosts, link_host, of->host);
   h->bytes = fmax(h->bytes, tw_log_reader_amount(waits->reader, waits->c.waiting_bytes));
-  of->used_s += tw_log_reader_amount(waits->reader, waits->c.utilization) * waits->interval_s;
+  of->used_s += tw_log_reader_amount(waits->reader, waits->c.utilization) * length_s;
 }
 
-gboolean tw_link_waits_at(tw_link_waits *waits, double start_s, double *flows, GError **error)
+gboolean tw_link_waits_at(tw_link_waits *waits, double start_s, double length_s, double *flows,
+                          GError **error)
 {
   GError *problem = NULL;
   double near_s = 1e-6 * waits->interval_s;
@@ -163,7 +164,7 @@ gboolean tw_link_waits_at(tw_link_waits *waits, double start_s, double *flows, G
     if (waits->pending)
       break;
     if (row_s >= start_s - near_s)
-      count(waits);
+      count(waits, length_s);
   }
   if (problem != NULL) {
     g_propagate_error(error, problem);

@@ -59,39 +59,42 @@ static void say_failure(json_t *section, const tw_failure_row *one, const beside
 {
   g_autofree char *start = tw_words_duration(one->start_s),
                   *end = tw_words_duration(over_of(one) - one->start_s),
-                  *accelerators = tw_words_amount((double)one->accelerators),
-                  *requests = tw_words_amount((double)one->requests),
-                  *tokens = tw_words_amount((double)one->lost_tokens), *latencies = beside_text(b);
-  tw_section_say(section, "%s %s %s at %s, for %s: %s accelerator%s, %s requests hit, %s tokens lost%s",
-                 one->part, one->component, g_str_equal(one->effect, "limp") ? "limped" : "stopped", start,
-                 end, accelerators, one->accelerators == 1 ? "" : "s", requests, tokens, latencies);
+                  *accelerators = tw_words_count((double)one->accelerators, "accelerator"),
+                  *requests = tw_words_count((double)one->requests, "request"),
+                  *tokens = tw_words_count((double)one->lost_tokens, "token"), *latencies = beside_text(b);
+  tw_section_say(section, "%s %s %s at %s, for %s: %s, %s hit, %s lost%s", one->part, one->component,
+                 g_str_equal(one->effect, "limp") ? "limped" : "stopped", start, end, accelerators, requests,
+                 tokens, latencies);
 }
 
 void tw_failures_sentence(const tw_explained *e, GString *text)
 {
   double count = tw_run_summary_number(e->summary, "failures.count"),
          lost = tw_run_summary_number(e->summary, "failures.goodput_lost");
-  g_autofree char *failures = tw_words_amount(count),
-                  *stops = tw_words_amount(tw_run_summary_number(e->summary, "failures.engine_stops")),
-                  *hit = tw_words_amount(tw_run_summary_number(e->summary, "failures.requests_hit")),
+  g_autofree char *failures = tw_words_count(count, "failure"),
+                  *stops = tw_words_count(tw_run_summary_number(e->summary, "failures.engine_stops"), "time"),
+                  *hit = tw_words_count(tw_run_summary_number(e->summary, "failures.requests_hit"), "time"),
                   *up = tw_words_share(tw_run_summary_number(e->summary, "failures.availability")),
                   *missed = tw_words_share(lost);
   if (isnan(count))
     return;
-  g_autofree char *expected = tw_words_amount(tw_run_summary_number(e->summary, "failures.expected"));
   if (count == 0) {
-    g_string_append_printf(
-        text,
-        " Nothing failed in this time, in which %s failures come on average: a longer run, other "
-        "seeds or a <fault> with at=\"10min\" would show what failures do.",
-        expected);
+    double expected = tw_run_summary_number(e->summary, "failures.expected");
+    g_string_append(text, " Nothing failed in this time");
+    if (expected > 0)
+      g_string_append_printf(
+          text,
+          ", in which the mean number of failures is %.3g: a longer run, other seeds or a <fault> "
+          "with at=\"10min\" would show what failures do",
+          expected);
+    g_string_append_c(text, '.');
     return;
   }
   g_string_append_printf(
       text,
-      " %s failure%s stopped engines %s time%s and hit %s requests; engines were up for %s of their "
+      " %s stopped engines %s, and requests lost theirs %s; engines were up for %s of their "
       "accelerators' time",
-      failures, count == 1 ? "" : "s", stops, g_str_equal(stops, "1") ? "" : "s", hit, up);
+      failures, stops, hit, up);
   if (lost > 0)
     g_string_append_printf(text,
                            ", and %s of all requests were hit and missed the SLO (those that were late "

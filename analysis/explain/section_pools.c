@@ -203,7 +203,9 @@ gboolean tw_section_links(tw_explained *e, GError **error)
                    "a flow took %s times as long as it would have alone in the mean, %s times at p99", mean,
                    p99);
   }
-  for (guint i = 0, said = 0; i < links->len && i < TOLD_LINKS; i++) {
+  guint said = 0;
+  const tw_link_sums *busiest = &g_array_index(links, tw_link_sums, 0);
+  for (guint i = 0; i < links->len && i < TOLD_LINKS; i++) {
     const tw_link_sums *link = &g_array_index(links, tw_link_sums, i);
     g_autofree char *full = tw_words_share(link->full_s / (to_s - from_s)),
                     *used = tw_words_share(link->used_s / (to_s - from_s)),
@@ -214,14 +216,19 @@ gboolean tw_section_links(tw_explained *e, GError **error)
       tw_section_say(section, "%s: full for %s of the time, %s of its bandwidth used, %s GB at %s Gbit/s",
                      link->name, full, used, bytes, rate);
       said++;
-    } else if (i == 0) {
-      tw_section_say(section,
-                     "no link was full or much used; the busiest, %s, carried %s of its bandwidth, %s GB",
-                     link->name, used, bytes);
     }
+    if (link->used_s > busiest->used_s)
+      busiest = link;
     json_array_append_new(json_object_get(e->json, "links"),
                           json_pack("{s:s, s:f, s:f, s:f}", "link", link->name, "bytes", link->bytes,
                                     "full_s", link->full_s, "used_s", link->used_s));
+  }
+  if (said == 0) {
+    g_autofree char *used = tw_words_share(busiest->used_s / (to_s - from_s)),
+                    *bytes = tw_words_amount(busiest->bytes / 1e9);
+    tw_section_say(section,
+                   "no link was full or much used; the busiest, %s, carried %s of its bandwidth, %s GB",
+                   busiest->name, used, bytes);
   }
   return TRUE;
 }

@@ -86,7 +86,7 @@ gboolean tw_section_sessions(tw_explained *e, GError **error)
   g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
   g_autoptr(GHashTable) by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   sessions s = {all, by_name};
-  if (!tw_section_each_told(e, add_request, &s, error))
+  if (!tw_told_each(e->directory, -INFINITY, INFINITY, add_request, &s, error))
     return FALSE;
   say_sessions(e, &s);
   return TRUE;

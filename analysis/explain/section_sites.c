@@ -11,9 +11,10 @@ void tw_sites_sentence(const tw_explained *e, GString *text)
          refused = tw_run_summary_number(e->summary, "world.refused");
   g_autofree char *served = tw_words_amount(guests), *not_served = tw_words_amount(refused);
   if (guests > 0)
-    g_string_append_printf(text, " %s were served outside the region of their users.", served);
+    g_string_append_printf(text, " %s %s served outside the region of their users.", served,
+                           guests == 1 ? "was" : "were");
   if (refused > 0)
-    g_string_append_printf(text, " %s were refused by all sites.", not_served);
+    g_string_append_printf(text, " %s %s refused by all sites.", not_served, refused == 1 ? "was" : "were");
 }
 
 /* What binds the pools of a site, from its own verdict; also adds that as a section. */

@@ -72,18 +72,21 @@ static void say_limits(void *user, const char *name, const char *prefix, const j
 static char *slo_sentence(const tw_explained *e)
 {
   double attained = tw_run_summary_number(e->summary, "slo.attainment");
-  if (isnan(attained))
-    return g_strdup("No SLO is asked for.");
   g_autoptr(GString) limits = g_string_new(NULL), broken = g_string_new(NULL);
   tw_section_each_limits(e, say_limits, &(said){e, limits, broken});
-  g_autofree char *share = g_strdup_printf("%.4g %%", 100 * attained);
+  if (isnan(attained))
+    return limits->len > 0 ? g_strdup_printf("No request was judged by the SLO (%s).", limits->str)
+                           : g_strdup("No SLO is asked for.");
+  g_autofree char *share = tw_words_met(attained);
   const char *of = limits->len > MOST_LIMITS || limits->len == 0 ? "by class" : limits->str,
              *why = broken->str;
   double unjudged = tw_run_summary_number(e->summary, "slo.unjudged") /
                     tw_run_summary_number(e->summary, "requests.arrived");
   if (unjudged > 0.01) {
     g_autofree char *left = tw_words_share(unjudged),
-                    *judged = tw_words_share(tw_run_summary_number(e->summary, "slo.attainment_judged"));
+                    *judged = tw_words_met(tw_run_summary_number(e->summary, "slo.attainment_judged"));
+    if (unjudged >= 1)
+      return g_strdup_printf("No request had ended when the run did, so that none met the SLO (%s).", of);
     return g_strdup_printf(
         "Of the requests %s met the SLO (%s), but %s had not ended when the run did: of those that "
         "had, %s met it%s%s.",
@@ -202,9 +205,11 @@ static void add_rejections(const tw_explained *e, GString *text)
   size_t i;
   json_array_foreach(rejections, i, row)
   {
-    g_autofree char *requests = tw_words_amount(tw_section_number(row, "requests"));
+    double n = tw_section_number(row, "requests");
+    g_autofree char *requests = tw_words_amount(n);
     const char *reason = json_string_value(json_object_get(row, "reason"));
-    g_string_append_printf(text, " %s were rejected because %s.", requests, reason != NULL ? reason : "?");
+    g_string_append_printf(text, " %s %s rejected because %s.", requests, n == 1 ? "was" : "were",
+                           reason != NULL ? reason : "?");
   }
 }
 
@@ -218,9 +223,9 @@ static void add_jobs(const tw_explained *e, GString *text)
   size_t i;
   json_array_foreach(jobs, i, job)
   {
-    g_autofree char *steps = tw_words_amount(tw_section_number(job, "steps")),
+    g_autofree char *steps = tw_words_count(tw_section_number(job, "steps"), "step"),
                     *each = tw_words_duration(tw_section_number(job, "step_s"));
-    g_string_append_printf(text, "%s%s: %s steps", text->len > 0 ? " " : "",
+    g_string_append_printf(text, "%s%s: %s", text->len > 0 ? " " : "",
                            json_string_value(json_object_get(job, "id")), steps);
     const json_t *told =
         json_object_get(json_object_get(e->json, "jobs"), json_string_value(json_object_get(job, "id")));
@@ -272,8 +277,9 @@ void tw_section_verdict(tw_explained *e)
     return;
   }
   const char *rate = e->loaded ? "load.output_tokens_per_s" : "throughput.output_tokens_per_s";
-  g_autofree char *arrived = tw_words_amount(tw_run_summary_number(e->summary, "requests.arrived")),
-                  *completed = tw_words_amount(tw_run_summary_number(e->summary, "requests.completed")),
+  double n_completed = tw_run_summary_number(e->summary, "requests.completed");
+  g_autofree char *arrived = tw_words_count(tw_run_summary_number(e->summary, "requests.arrived"), "request"),
+                  *completed = tw_words_amount(n_completed),
                   *tokens = tw_words_amount(tw_run_summary_number(e->summary, rate)),
                   *time = tw_words_duration(e->end_s), *slo = slo_sentence(e), *used = used_accelerators(e);
   g_autoptr(GString) binds = g_string_new(NULL);
@@ -282,11 +288,10 @@ void tw_section_verdict(tw_explained *e)
   add_jobs(e, binds);
   const char *name = json_string_value(json_object_get(e->run, "name"));
   g_autoptr(GString) ran = g_string_new(NULL);
-  g_string_printf(
-      ran,
-      "%s: %s requests arrived and %s were completed in %s, on %s accelerators, at %s output tokens/s%s.",
-      name != NULL ? name : "", arrived, completed, time, used, tokens,
-      e->loaded ? " until the last arrival" : "");
+  g_string_printf(ran,
+                  "%s: %s arrived and %s %s completed in %s, on %s accelerators, at %s output tokens/s%s.",
+                  name != NULL ? name : "", arrived, completed, n_completed == 1 ? "was" : "were", time, used,
+                  tokens, e->loaded ? " until the last arrival" : "");
   add_rejections(e, ran);
   tw_failures_sentence(e, ran);
   tw_sites_sentence(e, ran);

@@ -45,7 +45,8 @@ char *tw_section_classes(const tw_engine_sums *sums, gboolean with_idle, double 
  * iteration. */
 const char *tw_section_waits(const tw_engine_sums *sums);
 
-/* As tw_told_each, for the requests of the time and the class that are asked for. */
+/* As tw_told_each, for the requests of the class and the time that are asked for; where no time is, for those that
+ * summaries measure: neither of the warm-up nor of the drain. */
 gboolean tw_section_each_told(const tw_explained *e, gboolean (*each)(void *user, const tw_told *told),
                               void *user, GError **error);
 /* What people call a part of a request's life. */

@@ -123,6 +123,12 @@ void tw_told_parts(const tw_told *told, tw_latency latency, double parts_s[TW_LI
     if (!told->shown_later || latency == TW_LATENCY_QUEUE)
       parts_s[TW_LIFE_TRANSFER] = fmax(0, first_s - known_s); /* the fetch, which comes before the queue */
   }
+  if (latency == TW_LATENCY_TTFAT) {
+    double after_s = told->end_s - told->arrival_s - told->latencies_s[latency];
+    double decode_s = fmin(after_s, parts_s[TW_LIFE_DECODE]);
+    parts_s[TW_LIFE_DECODE] -= decode_s;
+    parts_s[TW_LIFE_PREEMPTED] = fmax(0, parts_s[TW_LIFE_PREEMPTED] - (after_s - decode_s));
+  }
   if (latency == TW_LATENCY_QUEUE)
     parts_s[TW_LIFE_PREFILL] = parts_s[TW_LIFE_CHUNK_WAIT] = 0;
   if (latency != TW_LATENCY_TPOT)

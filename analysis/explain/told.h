@@ -23,7 +23,8 @@ typedef struct tw_told {
 gboolean tw_told_each(const char *directory, double from_s, double to_s,
                       gboolean (*each)(void *user, const tw_told *told), void *user, GError **error);
 
-/* The parts that a latency consists of: TTFT ends with the first token, TPOT begins there. 0 elsewhere. */
+/* The parts that a latency consists of: TTFT ends with the first token, TPOT begins there. 0 elsewhere. What follows the
+ * first answer token is taken to be decoding, and where that is not enough, to be preempted. */
 void tw_told_parts(const tw_told *told, tw_latency latency, double parts_s[TW_LIFE_PART_COUNT]);
 
 #endif

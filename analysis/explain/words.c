@@ -31,9 +31,9 @@ char *tw_words_duration(double seconds)
   double size = fabs(seconds);
   if (isnan(seconds))
     return g_strdup("unknown");
-  if (size < 0.9995e-3)
+  if (size > 0 && size < 0.9995e-3)
     return with_unit(seconds * 1e6, "µs");
-  if (size < 0.9995)
+  if (size > 0 && size < 0.9995)
     return with_unit(seconds * 1e3, "ms");
   if (size < 120)
     return with_unit(seconds, "s");
@@ -50,15 +50,28 @@ char *tw_words_share(double share)
   return g_strdup_printf(percent != 0 && percent < 9.95 ? "%.1f %%" : "%.0f %%", percent);
 }
 
+char *tw_words_met(double share)
+{
+  double percent = share > 0.985 && share < 1 ? floor(share * 1e4 + 1e-6) / 100 : share * 100;
+  return g_strdup_printf("%.4g %%", percent);
+}
+
 char *tw_words_amount(double value)
 {
+  double whole = round(value);
   if (isnan(value))
     return g_strdup("no");
-  if (fabs(value) >= 1e6)
-    return fabs(value) >= 1e9 ? with_unit(value / 1e9, "billion") : with_unit(value / 1e6, "million");
-  if (fabs(value) < 1000)
+  if (fabs(whole) >= 1e6)
+    return fabs(value) >= 999.5e6 ? with_unit(value / 1e9, "billion") : with_unit(value / 1e6, "million");
+  if (fabs(whole) < 1000)
     return digits(value);
-  return g_strdup_printf("%d,%03d", (int)(value / 1000), (int)fmod(round(fabs(value)), 1000));
+  return g_strdup_printf("%d,%03d", (int)whole / 1000, abs((int)whole) % 1000);
+}
+
+char *tw_words_count(double n, const char *noun)
+{
+  g_autofree char *amount = tw_words_amount(n);
+  return g_strdup_printf("%s %s%s", amount, noun, n == 1 ? "" : "s");
 }
 
 static int largest_first(gconstpointer a, gconstpointer b)

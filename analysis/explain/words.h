@@ -6,7 +6,11 @@
 
 char *tw_words_duration(double seconds); /* "4.1 s", "52 ms", "3 h 10 min" */
 char *tw_words_share(double share);      /* "71 %", "0.3 %" */
-char *tw_words_amount(double value);     /* "19,366", "3.1", "2.5 million" */
+/* Returns a share of requests that met an SLO to four digits: "97.31 %". From 98.5 % on it is rounded down, so that what
+ * falls short of 99 %, or of all, is not told as these. */
+char *tw_words_met(double share);
+char *tw_words_amount(double value);              /* "19,366", "3.1", "2.5 million" */
+char *tw_words_count(double n, const char *noun); /* "1 request", "2 requests" */
 
 /* A thing and how much of it there is. */
 typedef struct tw_part {

@@ -75,7 +75,7 @@
   REAL(LOAD_J_PER_OUTPUT_TOKEN, "load.j_per_output_token", "J", LOWER, TRUE, "power, without the share of jobs, over output tokens per second, during the load") \
   REAL(LOAD_USD_PER_HOUR, "load.usd_per_hour", "USD", LOWER, FALSE, "electricity, accelerators and racks of an hour of the load") \
   REAL(LOAD_USD_PER_MILLION_OUTPUT_TOKENS, "load.usd_per_million_output_tokens", "USD", LOWER, TRUE, "cost, without the share of jobs, over output tokens, during the load") \
-  COUNT(TOKENS_PROMPT, "tokens.prompt", "tokens", NEITHER, FALSE, "prompt tokens of the requests that ended") \
+  COUNT(TOKENS_PROMPT, "tokens.prompt", "tokens", NEITHER, FALSE, "prompt tokens of the requests that arrived") \
   COUNT(TOKENS_PROMPT_CACHED, "tokens.prompt_cached", "tokens", HIGHER, TRUE, "prompt tokens whose KV was found instead of computed") \
   COUNT(TOKENS_PROMPT_CACHED_HOST, "tokens.prompt_cached_host", "tokens", HIGHER, FALSE, "of the cached ones, those that the memory of hosts held") \
   COUNT(TOKENS_PROMPT_CACHED_STORE, "tokens.prompt_cached_store", "tokens", HIGHER, FALSE, "of the cached ones, those that came from the shared store") \

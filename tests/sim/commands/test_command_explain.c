@@ -147,7 +147,8 @@ static void the_verdict_says_why_requests_were_rejected(void **state)
 static void failures_are_told(void **state)
 {
   expect(state, "explain $", 0,
-         " 1 failure stopped engines 2 times and hit 5 requests; engines were up for 70 % of their "
+         " 1 failure stopped engines 2 times, and requests lost theirs 5 times; engines were up for 70 % of "
+         "their "
          "accelerators' time, "
          "and 5.0 % of all requests were hit and missed the SLO (those that were late because others were "
          "served "
@@ -209,8 +210,13 @@ static void a_job_tells_where_its_time_went(void **state)
   expect(
       state, "explain $", 0,
       "\nJobs, by their time\n  pre: 40 % stopped by failures, 30 % computing, 30 % waiting for collectives; "
-      "failures stopped it once, with 3 steps lost that were done again\n",
+      "failures stopped it once, with 3 steps lost, to be done again\n",
       "");
+  /* Two seconds of the steps, and two of the stop. */
+  expect(state, "explain $ --from 4 --to 8", 0,
+         "  pre: 50 % stopped by failures, 25 % computing, 25 % waiting for collectives; failures stopped it "
+         "once",
+         "");
   g_auto(result) r = run_program(state, "explain $");
   assert_null(strstr(r.out, "no request was completed"));
 }

@@ -1,8 +1,7 @@
 #!/bin/sh
 # Fits the devices that were measured: tests/validation/kernels/devices.sh BUILD KERNELS, where BUILD is
-# a build directory and KERNELS holds the measurements (not shipped). Rewrites their <efficiency> elements
-# in platforms/devices with the values that ship, where neither fits nor measurements changed. Their <operator> elements
-# do not come out alike: operators.py goes on from what ships, and constants that the modules do not tell apart move.
+# a build directory and KERNELS holds the measurements (not shipped). Rewrites their <efficiency> and <operator> elements
+# in platforms/devices with the values that ship, where neither fits nor measurements changed; their order may move.
 set -eu
 fit=$1/tests/fit-kernels k=$2 devices=$(dirname "$0")/../../../platforms/devices
 

@@ -25,7 +25,7 @@ class Device:
     def elements(self, op):
         """By precision, None for all that have no row, and whether it is an alternative."""
         if op == "operator":
-            return dict(enumerate(re.findall(r" *<operator [^>]*/>\n", self.text)))
+            return {(i, False): e for i, e in enumerate(re.findall(r" *<operator [^>]*/>\n", self.text))}
         found = re.findall(rf' *<efficiency op="{op}"[^>]*/>\n', self.text)
         return {((re.search(r' precision="([\w-]+)"', e) or [0, None])[1], ' alternative="true"' in e): e for e in found}
 
