@@ -59,6 +59,7 @@ static int given_few(void **state)
       row.first_answer_s = row.arrival_s + (i == 0 ? 9 : 3);
       row.reasoning_tokens = row.answer_tokens = 5;
       row.prefill_engine = row.decode_engine = 0;
+      row.preempted_s = i == 0 ? 0.5 : 0;
     }
     tw_log_request(log, &row);
   }
@@ -93,6 +94,12 @@ static void no_engine_stands_out_of_few_requests(void **state)
   assert_null(strstr(r.out, "stands out"));
 }
 
+/* It lost its blocks to no other request. */
+static void what_an_engine_lost_was_not_preempted_by_others(void **state)
+{
+  expect(state, "explain $ --request 0", 0, "500 ms preempted (as its engine failed)", "");
+}
+
 static void one_request_is_no_plural(void **state)
 {
   given_summary(state, "\"slo\": {\"attainment\": 0.5}, \"rejections\": [{\"reason\": \"the queue is full\", "
@@ -116,7 +123,7 @@ static void nothing_failed_where_nothing_could(void **state)
   given_summary(state, "\"slo\": {\"attainment\": 1}, \"failures\": {\"count\": 0, \"expected\": 0}");
   expect(state, "explain $", 0, " Nothing failed in this time.\n", "");
   given_summary(state, "\"slo\": {\"attainment\": 1}, \"failures\": {\"count\": 0, \"expected\": 0.0001}");
-  expect(state, "explain $", 0, " in which 0.0001 failures come on average", "");
+  expect(state, "explain $", 0, " in which the mean number of failures is 0.0001", "");
 }
 
 /* Three requests of each of forty classes, one of which may take 10 s to its first token and takes 5. */
@@ -165,6 +172,7 @@ int main(void)
                                      cmocka_unit_test(latencies_are_those_behind_the_warm_up),
                                      cmocka_unit_test(the_time_to_an_answer_has_no_part_behind_it),
                                      cmocka_unit_test(no_engine_stands_out_of_few_requests),
+                                     cmocka_unit_test(what_an_engine_lost_was_not_preempted_by_others),
                                      cmocka_unit_test(one_request_is_no_plural),
                                      cmocka_unit_test(what_was_not_judged_is_not_told_as_a_share),
                                      cmocka_unit_test(nothing_failed_where_nothing_could)};
