@@ -84,7 +84,7 @@ void tw_failures_sentence(const tw_explained *e, GString *text)
     if (expected > 0)
       g_string_append_printf(
           text,
-          ", in which %.3g failures come on average: a longer run, other seeds or a <fault> "
+          ", in which the mean number of failures is %.3g: a longer run, other seeds or a <fault> "
           "with at=\"10min\" would show what failures do",
           expected);
     g_string_append_c(text, '.');

@@ -83,18 +83,25 @@ static gboolean asks(const limits *l)
   return FALSE;
 }
 
-/* The group of a class, which is made where it is new. */
+static limits limits_of_class(const groups *gs, const char *name)
+{
+  const json_t *own =
+      json_object_get(json_object_get(json_object_get(gs->explained->run, "slo"), "classes"), name);
+  return own != NULL ? limits_of(own) : gs->common;
+}
+
+/* The group of a class, which is made where it is new; NULL: of more classes than are told. */
 static group *class_of(groups *gs, const char *name)
 {
   for (guint i = 0; i < gs->classes->len; i++)
     if (g_str_equal(((group *)gs->classes->pdata[i])->name, name))
       return gs->classes->pdata[i];
-  const json_t *own =
-      json_object_get(json_object_get(json_object_get(gs->explained->run, "slo"), "classes"), name);
+  if (gs->classes->len > MOST_CLASSES)
+    return NULL;
   group *g = g_new0(group, 1);
   start_group(g);
   g->name = g_strdup(name);
-  g->asked = own != NULL ? limits_of(own) : gs->common;
+  g->asked = limits_of_class(gs, name);
   g_ptr_array_add(gs->classes, g);
   return g;
 }
@@ -124,12 +131,10 @@ static void count(group *g, const limits *asked, const tw_told *told)
 static gboolean add_request(void *user, const tw_told *told)
 {
   groups *gs = user;
-  limits asked = gs->common;
-  if (*told->class != '\0' && gs->classes->len <= MOST_CLASSES) {
-    group *g = class_of(gs, told->class);
-    asked = g->asked;
+  group *g = *told->class != '\0' ? class_of(gs, told->class) : NULL;
+  limits asked = g != NULL ? g->asked : limits_of_class(gs, told->class);
+  if (g != NULL)
     count(g, &asked, told);
-  }
   count(&gs->all, &asked, told);
   tw_engine_spread_add(gs->engines, told);
   double at = (told->arrival_s - gs->start_s) / gs->span_s;

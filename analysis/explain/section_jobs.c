@@ -55,12 +55,15 @@ static job_sums *sums_of(GArray *all, const char *id)
   X(job)
 TW_LOG_COLUMNS(COLUMNS)
 
-/* Adds a row, which is a stop where the table has stops and says so. */
-static void add_row(const tw_log_reader *reader, const columns *at, const job_table *table,
-                    const int parts[MOST_PARTS], int kind, int steps, GArray *all)
+/* Adds what of a row lies in the time that is asked for; it is a stop where the table has stops and says so. */
+static void add_row(const tw_explain_options *asked, const tw_log_reader *reader, const columns *at,
+                    const job_table *table, const int parts[MOST_PARTS], int kind, int steps, GArray *all)
 {
+  double start_s = tw_log_reader_amount(reader, at->start_s), end_s = tw_log_reader_amount(reader, at->end_s),
+         length_s = fmin(end_s, asked->to_s) - fmax(start_s, asked->from_s);
+  if (length_s < 0 || start_s >= asked->to_s)
+    return;
   job_sums *sums = sums_of(all, tw_log_reader_text(reader, at->job));
-  double length_s = tw_log_reader_amount(reader, at->end_s) - tw_log_reader_amount(reader, at->start_s);
   if (kind >= 0 && g_str_equal(tw_log_reader_text(reader, kind), "stop")) {
     sums->parts_s[MOST_PARTS - 1] += length_s;
     sums->stops++;
@@ -68,7 +71,10 @@ static void add_row(const tw_log_reader *reader, const columns *at, const job_ta
     return;
   }
   for (int i = 0; i < MOST_PARTS && table->columns[i] != NULL; i++)
-    sums->parts_s[i] += tw_log_reader_amount(reader, parts[i]) * (table->shares ? length_s : 1);
+    sums->parts_s[i] +=
+        tw_log_reader_amount(reader, parts[i]) * (table->shares         ? length_s
+                                                  : end_s - start_s > 0 ? length_s / (end_s - start_s)
+                                                                        : 1);
 }
 
 static gboolean read_rows(const tw_explained *e, const job_table *table, GArray *all, GError **error)
@@ -85,9 +91,8 @@ static gboolean read_rows(const tw_explained *e, const job_table *table, GArray 
                         (steps = tw_log_reader_column(reader, "steps", error)) < 0))
     return FALSE;
   GError *problem = NULL;
-  tw_log_reader_window(reader, e->options->from_s, e->options->to_s);
   while (tw_log_reader_next(reader, &problem))
-    add_row(reader, &at, table, parts, kind, steps, all);
+    add_row(e->options, reader, &at, table, parts, kind, steps, all);
   if (problem == NULL)
     return TRUE;
   g_propagate_error(error, problem);

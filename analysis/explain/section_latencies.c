@@ -112,6 +112,8 @@ static char *reason_of(const tw_explained *e, const tw_told *told, tw_life_part 
     g_autofree char *classes = tw_section_classes(&sums, FALSE, 0.01);
     return *classes != '\0' ? g_strdup_printf(" (%s)", classes) : g_strdup("");
   }
+  if (part == TW_LIFE_PREEMPTED && told->preemptions <= 0)
+    return g_strdup(" (as its engine failed)");
   if (part == TW_LIFE_PREEMPTED)
     return g_strdup_printf(told->preemptions == 1 ? " (once)" : " (%" G_GINT64_FORMAT " times)",
                            told->preemptions);

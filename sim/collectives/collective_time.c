@@ -62,7 +62,8 @@ static double outside_s(const tw_collective_cost *cost, const tw_interconnect *l
 double tw_collective_inside_s(const tw_collective_cost *cost, const tw_interconnect *links, double amount)
 {
   double beside_s = cost->serial ? 0 : outside_s(cost, links, amount);
-  return cost->fixed_s + fmax(amount * cost->inside_s - beside_s, 0);
+  double rest_s = amount * cost->inside_s - beside_s;
+  return cost->fixed_s + MAX(rest_s, 0); /* fmax would be a call, for each kernel in each iteration */
 }
 
 double tw_collective_time_s(const tw_collective_cost *cost, const tw_interconnect *links, double amount)

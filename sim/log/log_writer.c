@@ -127,8 +127,9 @@ static text_block *take_block(table_writer *writer)
 }
 
 /* Hands the complete rows to the thread and goes on with the started one in another block. If even that
- * leaves no room for n bytes, the row is longer than a block: it fails the log and is dropped. */
-static void cut_block(table_writer *writer, gsize n)
+ * leaves no room for n bytes, the row is longer than a block: it fails the log and is dropped. It is rare, and stays out
+ * of the cells' way. */
+G_GNUC_NO_INLINE static void cut_block(table_writer *writer, gsize n)
 {
   text_block *full = writer->block;
   gsize started = full->used - writer->row_start;

@@ -208,10 +208,14 @@ static void print_levers(const tw_answer *answer, FILE *out)
   g_autofree char *it = isfinite(answer->lever_slice_s)
                             ? g_strdup_printf("Tried on %.4g s of the load, it", answer->lever_slice_s)
                             : g_strdup("It");
-  if (own->bears > 1)
+  if (isinf(own->breaks))
+    fprintf(out, "%s bears %.4g times this load, the most that was tried.\n", it, own->bears);
+  else if (own->bears > 1)
     fprintf(out, "%s bears %.4g times this load, and no more than %.4g times.", it, own->bears, own->breaks);
   else
     fprintf(out, "%s does not bear %.4g times this load.", it, own->breaks);
+  if (isinf(own->breaks))
+    return;
   for (guint i = 1; i < answer->levers->len; i++) {
     const tw_lever *lever = &g_array_index(answer->levers, tw_lever, i);
     double gain = lever->bears / own->bears - 1;

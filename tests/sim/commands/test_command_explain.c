@@ -212,6 +212,11 @@ static void a_job_tells_where_its_time_went(void **state)
       "\nJobs, by their time\n  pre: 40 % stopped by failures, 30 % computing, 30 % waiting for collectives; "
       "failures stopped it once, with 3 steps lost, to be done again\n",
       "");
+  /* Two seconds of the steps, and two of the stop. */
+  expect(state, "explain $ --from 4 --to 8", 0,
+         "  pre: 50 % stopped by failures, 25 % computing, 25 % waiting for collectives; failures stopped it "
+         "once",
+         "");
   g_auto(result) r = run_program(state, "explain $");
   assert_null(strstr(r.out, "no request was completed"));
 }

@@ -59,6 +59,7 @@ static int given_few(void **state)
       row.first_answer_s = row.arrival_s + (i == 0 ? 9 : 3);
       row.reasoning_tokens = row.answer_tokens = 5;
       row.prefill_engine = row.decode_engine = 0;
+      row.preempted_s = i == 0 ? 0.5 : 0;
     }
     tw_log_request(log, &row);
   }
@@ -93,6 +94,12 @@ static void no_engine_stands_out_of_few_requests(void **state)
   assert_null(strstr(r.out, "stands out"));
 }
 
+/* It lost its blocks to no other request. */
+static void what_an_engine_lost_was_not_preempted_by_others(void **state)
+{
+  expect(state, "explain $ --request 0", 0, "500 ms preempted (as its engine failed)", "");
+}
+
 static void one_request_is_no_plural(void **state)
 {
   given_summary(state, "\"slo\": {\"attainment\": 0.5}, \"rejections\": [{\"reason\": \"the queue is full\", "
@@ -116,7 +123,47 @@ static void nothing_failed_where_nothing_could(void **state)
   given_summary(state, "\"slo\": {\"attainment\": 1}, \"failures\": {\"count\": 0, \"expected\": 0}");
   expect(state, "explain $", 0, " Nothing failed in this time.\n", "");
   given_summary(state, "\"slo\": {\"attainment\": 1}, \"failures\": {\"count\": 0, \"expected\": 0.0001}");
-  expect(state, "explain $", 0, " in which 0.0001 failures come on average", "");
+  expect(state, "explain $", 0, " in which the mean number of failures is 0.0001", "");
+}
+
+/* Three requests of each of forty classes, one of which may take 10 s to its first token and takes 5. */
+static int given_many_classes(void **state)
+{
+  enum { OF_CLASSES = 1U << TW_LOG_REQUESTS | 1U << TW_LOG_ENGINES };
+  if (make_scratch(state) != 0)
+    return 1;
+  json_t *run = json_pack("{s:o, s:f, s:s, s:{s:f, s:{s:{s:f}}}, s:[], s:[]}", TW_LOG_RUN_KEY,
+                          tw_log_describe(OF_CLASSES), "interval_s", 1.0, "name", "many", "slo", "ttft_s",
+                          2.0, "classes", "class-0", "ttft_s", 10.0, "pools", "engines");
+  char *text = json_dumps(run, 0);
+  given_file(state, "run.json", text);
+  free(text);
+  json_decref(run);
+  given_summary(state, "\"load\": {\"start_s\": 0, \"end_s\": 3.9667}, \"slo\": {\"attainment\": 1}");
+  tw_log *log = tw_log_open(*state, OF_CLASSES, NULL);
+  assert_non_null(log);
+  for (int i = 0; i < 120; i++) {
+    g_autofree char *class = g_strdup_printf("class-%d", i % 40);
+    tw_request_row row = tw_request_row_empty;
+    row.id = i;
+    row.class = class;
+    row.arrival_s = row.first_scheduled_s = i / 30.0;
+    row.first_token_s = row.first_answer_s = row.arrival_s + (i % 40 == 0 ? 5 : 1);
+    row.completion_s = row.first_token_s + 4;
+    row.prompt_tokens = 1000;
+    row.cached_tokens = row.reasoning_tokens = row.preemptions = 0;
+    row.answer_tokens = 5;
+    row.state = "completed";
+    tw_log_request(log, &row);
+  }
+  assert_true(tw_log_close(log, NULL));
+  return 0;
+}
+
+/* More classes than are told have limits of their own all the same. */
+static void requests_of_many_classes_are_judged_by_their_own_limits(void **state)
+{
+  expect(state, "explain $", 0, "100 % met their limits, 100 % of all", "");
 }
 
 int main(void)
@@ -125,8 +172,12 @@ int main(void)
                                      cmocka_unit_test(latencies_are_those_behind_the_warm_up),
                                      cmocka_unit_test(the_time_to_an_answer_has_no_part_behind_it),
                                      cmocka_unit_test(no_engine_stands_out_of_few_requests),
+                                     cmocka_unit_test(what_an_engine_lost_was_not_preempted_by_others),
                                      cmocka_unit_test(one_request_is_no_plural),
                                      cmocka_unit_test(what_was_not_judged_is_not_told_as_a_share),
                                      cmocka_unit_test(nothing_failed_where_nothing_could)};
-  return cmocka_run_group_tests(tests, given_few, remove_scratch);
+  const struct CMUnitTest many[] = {
+      cmocka_unit_test(requests_of_many_classes_are_judged_by_their_own_limits)};
+  return cmocka_run_group_tests(tests, given_few, remove_scratch) +
+         cmocka_run_group_tests(many, given_many_classes, remove_scratch);
 }

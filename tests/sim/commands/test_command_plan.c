@@ -220,6 +220,19 @@ static void a_recorded_load_knows_no_seed(void **state)
          "2 times as much arrives, played so many times as fast", "");
 }
 
+/* Five small requests are far from what a node bears: four times as many are the most that is tried. */
+static void what_was_not_seen_to_break_has_no_upper_end(void **state)
+{
+  given_file(state, "few.csv",
+             "arrival_s,prompt_tokens,answer_tokens\n0,200,30\n1,200,30\n2,200,30\n3,200,30\n4,200,30\n");
+  given_file(state, "few.xml",
+             "<question name=\"q\"><workload><trace file=\"few.csv\"/></workload><slo tpot=\"50ms\"/>"
+             "<model name=\"llama-3.1-70b\"/><site kind=\"hgx\" largest=\"1\"/><layout tp=\"8\"/>"
+             "<effort slice=\"20s\" finalists=\"1\" seeds=\"1\"/></question>");
+  expect(state, "plan $/few.xml -o $/few -q", 0, "\nIt bears 4 times this load, the most that was tried.\n",
+         "");
+}
+
 /* Its load cannot be multiplied, but is cut for the first rounds. */
 static void a_generator_that_is_written_out_is_planned_for(void **state)
 {
@@ -409,6 +422,7 @@ int main(void)
       cmocka_unit_test(what_binds_is_measured),
       cmocka_unit_test(levers_of_a_long_load_are_tried_on_a_part),
       cmocka_unit_test(a_recorded_load_knows_no_seed),
+      cmocka_unit_test(what_was_not_seen_to_break_has_no_upper_end),
       cmocka_unit_test(a_generator_that_is_written_out_is_planned_for),
       cmocka_unit_test(ratios_that_come_to_the_same_site_are_one_design),
       cmocka_unit_test(caps_on_power_make_room_for_more),

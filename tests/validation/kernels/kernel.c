@@ -304,7 +304,7 @@ static gboolean read_moe(const char *path, const kernel_context *context, kernel
       continue;
     gboolean grouped = strstr(tw_csv_text(t.csv, KERNEL), "min_latency") != NULL;
     double copies = tokens * topk / ep, touched = fmax(1, fmin(experts / ep, copies));
-    if (grouped && !kernel_routed_by_groups((int)tokens, (int)topk, (int)experts, (int)ep, &copies, &touched))
+    if (grouped && !kernel_routed_by_groups(tokens, topk, experts, ep, &copies, &touched))
       continue;
     g_autofree char *shape = g_strdup_printf("%d %d %g %g %g %g %g %g", grouped, precision, tokens, hidden,
                                              inter, topk, experts, ep);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { GROUPS = 8, CHOSEN_GROUPS = 4, SCORED = 2 };
+enum { GROUPS = 8, CHOSEN_GROUPS = 4, SCORED = 2, MOST_EXPERTS = 4096, MOST_TOKENS = 1 << 20 };
 
 typedef struct choice {
   gboolean *asked; /* by expert */
@@ -42,24 +42,32 @@ static int take(const choice *c, gboolean asked, int most, int tokens, double *r
   return most;
 }
 
-gboolean kernel_routed_by_groups(int tokens, int topk, int experts, int ep, double *copies, double *touched)
+/* The same from whole numbers that make sense. */
+static void receive(int tokens, int topk, int experts, int ranks, double *copies, double *touched)
 {
-  if (experts % GROUPS != 0 || experts < GROUPS * SCORED || topk < 1 || topk > experts || ep < 1 ||
-      tokens < 1)
-    return FALSE;
   g_autofree double *received = g_new0(double, experts);
-  choice c = {.asked = g_new0(gboolean, experts), .experts = experts};
+  g_autofree gboolean *asked = g_new0(gboolean, experts);
+  choice c = {.asked = asked, .experts = experts};
   int stride = (experts + topk - 1) / topk, kinds = MIN(tokens, stride);
   for (int kind = 0; kind < kinds; kind++) { /* tokens of a kind ask for the same experts */
     ask(&c, tokens >= stride ? kind : kind * stride / tokens, topk, stride);
     int equal = (tokens - kind + kinds - 1) / kinds;
     take(&c, FALSE, take(&c, TRUE, topk, equal, received), equal, received);
   }
-  g_free(c.asked);
   *copies = *touched = 0;
-  for (int e = 0; e < experts / ep; e++) {
+  for (int e = 0; e < experts / ranks; e++) {
     *copies += received[e];
     *touched += received[e] > 0;
   }
-  return TRUE;
+}
+
+gboolean kernel_routed_by_groups(double tokens, double topk, double experts, double ep, double *copies,
+                                 double *touched)
+{
+  gboolean sound = experts >= GROUPS * SCORED && experts <= MOST_EXPERTS && (int)experts % GROUPS == 0 &&
+                   topk >= 1 && topk <= experts && ep >= 1 && ep <= experts && tokens >= 1 &&
+                   tokens <= MOST_TOKENS;
+  if (sound)
+    receive((int)tokens, (int)topk, (int)experts, (int)ep, copies, touched);
+  return sound;
 }

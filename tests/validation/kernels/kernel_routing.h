@@ -8,7 +8,9 @@
 #include <glib.h>
 
 /* Sets the copies of tokens that the first of `ep` ranks receives, and the experts that it reads for them. FALSE where
- * groups are too small for two experts: their scores are not defined. */
-gboolean kernel_routed_by_groups(int tokens, int topk, int experts, int ep, double *copies, double *touched);
+ * groups are too small for two experts, so that their scores are not defined, and where a number is no number of tokens,
+ * experts or ranks. */
+gboolean kernel_routed_by_groups(double tokens, double topk, double experts, double ep, double *copies,
+                                 double *touched);
 
 #endif
