@@ -397,11 +397,12 @@ char *tw_answer_load(const tw_answer *answer)
     return g_strdup("The load was not read, as no design can be.");
   g_autofree char *times =
       answer->question->growth != 1
-          ? g_strdup_printf("; %.4g times as much arrives%s", answer->question->growth,
-                            tw_demand_is_replayed(demand)
-                                ? ", played so many times as fast: its peaks are as many times "
-                                  "shorter than of so many users"
-                                : "")
+          ? g_strdup_printf(
+                "; %.4g times as much arrives%s", answer->question->growth,
+                tw_demand_is_replayed(demand)
+                    ? ", played so many times as fast, which makes its peaks as many times shorter "
+                      "(<trace copies> plays so many more users)"
+                    : "")
           : g_strdup("");
   return g_strdup_printf(
       "The load: %" G_GUINT64_FORMAT " requests in %.6g s, %.3g/s in the busiest minute, with %.4g "

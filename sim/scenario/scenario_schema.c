@@ -88,6 +88,12 @@ static const tw_attribute trace_attributes[] = {
      .offset = offsetof(tw_scenario, trace.limit), .help = "at most so many requests; all if absent"},
     COUNT(tw_scenario, trace.repeat, "repeat", "1", 1e9,
           "times that the trace is replayed, one after the other"),
+    COUNT(tw_scenario, trace.copies, "copies", "1", 1e6,
+          "lets so many users send each request, each a little later: more load in as much time, where a "
+          "higher rate-scale would make peaks shorter"),
+    TIME(tw_scenario, trace.spread_s, "spread", TW_ABSENT, YEARS_S,
+         "each copy arrives so much later at most, drawn evenly by the seed; 1min if absent, none where "
+         "there is one copy"),
     {"prompt-scale", TW_ATTR_NUMBER, .fallback = "1", .positive = TRUE, .max = 1e6,
      .offset = offsetof(tw_scenario, trace.prompt_scale),
      .help = "makes prompts so many times as long, and their shared blocks"},

@@ -105,6 +105,13 @@ static void read_trace(tw_scenario *scenario, const xmlNode *source, tw_faults *
   scenario->trace.most_gap_s = or_infinity(scenario->trace.most_gap_s);
   scenario->trace.limit = or_most(scenario->trace.limit);
   scenario->trace.reasoning_budget = or_most(scenario->trace.reasoning_budget);
+  if ((scenario->trace.copies > 1 || scenario->trace.spread_s > 0) &&
+      scenario->trace.mode != TW_REPLAY_RECORDED)
+    tw_node_fault(source, faults,
+                  "copies and spread are of requests that arrive as recorded; write "
+                  "mode=\"recorded\"");
+  if (isnan(scenario->trace.spread_s))
+    scenario->trace.spread_s = scenario->trace.copies > 1 ? 60 : 0;
   if (scenario->trace.warmup_sessions > 0 && scenario->trace.mode == TW_REPLAY_RECORDED)
     tw_node_fault(source, faults,
                   "warmup-sessions needs sessions that begin; write mode=\"sessions\" or \"lanes\"");
@@ -149,5 +156,7 @@ tw_stream *tw_scenario_stream(const tw_scenario *scenario, GError **error)
   const tw_trace_format *format = NULL;
   if (scenario->trace_format >= 0)
     format = tw_trace_format_find(tw_trace_format_names[scenario->trace_format]);
-  return tw_stream_open(scenario->trace_file, format, &scenario->trace, error);
+  tw_trace_options options = scenario->trace;
+  options.seed = (guint64)scenario->seed;
+  return tw_stream_open(scenario->trace_file, format, &options, error);
 }

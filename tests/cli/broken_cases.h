@@ -241,6 +241,12 @@ static const broken cases[] = {
          "(`tokenworks workload convert --help` lists them); as a log of your own: which column holds the "
          "arrival, the prompt tokens, the output tokens? say it with --map "
          "arrival=COLUMN,prompt=COLUMN,output=COLUMN (of `tokenworks workload convert`); there are hello"},
+    {.name = "copies of sessions that wait for answers",
+     .file = SCENARIO,
+     .find = "<trace file",
+     .replace = "<trace copies=\"2\" mode=\"sessions\" file",
+     .message =
+         "s.xml:3: copies and spread are of requests that arrive as recorded; write mode=\"recorded\""},
     {.name = "an assignment to nothing",
      .arguments = "--set \"//pol/@replicas=2\"",
      .message = "--set //pol/@replicas=2: no element matches \"//pol\"; `tokenworks check --dump` shows what "

@@ -7,17 +7,18 @@
 
 typedef struct {
   tw_log_columns columns;
-  tw_csv_column table[TW_LOG_N_ROLES + 1]; /* the columns, of a log in CSV */
-  int place[TW_LOG_N_ROLES];               /* the column of each role in that table; -1: none */
-  GPtrArray *names;                        /* owned texts */
+  tw_csv_column table[TW_LOG_N_COLUMNS + 1]; /* the columns, of a log in CSV */
+  int place[TW_LOG_N_COLUMNS];               /* the column of each role in that table; -1: none */
+  GPtrArray *names;                          /* owned texts */
   char delimiter;
   tw_log_time time;
-  gboolean told_state;        /* a note names a state that is not known */
-  gboolean told_total;        /* A note says that tokens are missing, */
-  gboolean told_repeat;       /* or that rows repeat a request. */
-  char *request;              /* name of the request of the row before */
-  const tw_json *object;      /* the row, of a log in JSON */
-  char *text[TW_LOG_N_ROLES]; /* the row's text for each role, "" if blank */
+  gboolean told_state;                   /* a note names a state that is not known */
+  gboolean told_total;                   /* A note says that tokens are missing, */
+  gboolean told_apart[TW_LOG_N_COLUMNS]; /* or that parts are larger than the whole, */
+  gboolean told_repeat;                  /* or that rows repeat a request. */
+  char *request;                         /* name of the request of the row before */
+  const tw_json *object;                 /* the row, of a log in JSON */
+  char *text[TW_LOG_N_COLUMNS];          /* the row's text for each role, "" if blank */
 } own_log;
 
 enum {
@@ -31,7 +32,7 @@ static void stop_log(tw_trace_source *source)
   own_log *log = source->own;
   if (log == NULL)
     return;
-  for (int role = 0; role < TW_LOG_N_ROLES; role++)
+  for (int role = 0; role < TW_LOG_N_COLUMNS; role++)
     g_free(log->text[role]);
   g_free(log->request);
   if (log->names != NULL)
@@ -50,7 +51,7 @@ static void tell_columns(tw_trace_source *source, const own_log *log)
                              log->columns.of[role]);
   for (guint i = 0; i + 1 < log->names->len; i++) {
     gboolean used = FALSE;
-    for (int role = 0; role < TW_LOG_N_ROLES; role++)
+    for (int role = 0; role < TW_LOG_N_COLUMNS; role++)
       used |= log->columns.of[role] == log->names->pdata[i];
     if (!used && left->len < 300)
       g_string_append_printf(left, "%s%s", left->len > 0 ? ", " : "", (char *)log->names->pdata[i]);
@@ -58,6 +59,11 @@ static void tell_columns(tw_trace_source *source, const own_log *log)
   g_autofree char *quoted_taken = g_utf8_make_valid(taken->str, -1),
                   *quoted_left = g_utf8_make_valid(left->str, -1);
   tw_trace_note(source, "a log; taken as --map %s --time %s", quoted_taken, tw_log_time_names[log->time]);
+  for (int role = TW_LOG_PROMPT_PARTS; role < TW_LOG_N_COLUMNS; role++)
+    if (log->columns.of[role] != NULL) {
+      g_autofree char *part = g_utf8_make_valid(log->columns.of[role], -1);
+      tw_trace_note(source, "%s is added to %ss", part, role < TW_LOG_OUTPUT_PARTS ? "prompt" : "output");
+    }
   if (left->len > 0)
     tw_trace_note(source, "columns that are not read: %s", quoted_left);
   const char *many = tw_log_many((const char *const *)log->names->pdata);
@@ -138,7 +144,7 @@ static gboolean next_row(tw_trace_source *source, GError **error)
     if (log->object == NULL)
       return FALSE;
   }
-  for (int role = 0; role < TW_LOG_N_ROLES; role++) {
+  for (int role = 0; role < TW_LOG_N_COLUMNS; role++) {
     g_free(log->text[role]);
     const char *path = log->columns.of[role];
     log->text[role] = source->csv == NULL && path != NULL ? json_field(log->object, path)
@@ -155,7 +161,7 @@ static gboolean next_row(tw_trace_source *source, GError **error)
 static gboolean open_table(tw_trace_source *source, own_log *log, GError **error)
 {
   int n = 0;
-  for (int role = 0; role < TW_LOG_N_ROLES; role++) {
+  for (int role = 0; role < TW_LOG_N_COLUMNS; role++) {
     log->place[role] = -1;
     if (log->columns.of[role] == NULL)
       continue;
@@ -289,46 +295,6 @@ static gboolean start_log(tw_trace_source *source, GError **error)
   return open_rows(source, table, error);
 }
 
-/* Takes marks out that part a number into groups of three digits, "1,234,567". Without effect where groups are others. */
-static void join_thousands(char *number, char mark)
-{
-  const char *c = strchr(number, mark);
-  if (c == NULL || c == number)
-    return;
-  for (; *c == mark; c += 4)
-    if (!g_ascii_isdigit(c[1]) || !g_ascii_isdigit(c[2]) || !g_ascii_isdigit(c[3]) ||
-        (c[4] != mark && c[4] != '\0' && c[4] != '.' && c[4] != ','))
-      return;
-  char *to = number;
-  for (c = number; *c != '\0'; c++)
-    if (*c != mark)
-      *to++ = *c;
-  *to = '\0';
-}
-
-/* "1234", "1234.0", "1,234", "1 234" and, where commas do not part columns, "1234,0"; where semicolons do, as in countries
- * with decimal commas, "1.234". FALSE: no whole number. */
-static gboolean parse_tokens(const own_log *log, const char *text, gint32 *tokens)
-{
-  g_auto(GStrv) narrow = g_strsplit(text, "\xe2\x80\xaf", -1); /* narrow and plain blanks that do not break */
-  g_autofree char *joined = g_strjoinv(" ", narrow);
-  g_auto(GStrv) plain = g_strsplit(joined, "\xc2\xa0", -1);
-  g_autofree char *number = g_strjoinv(" ", plain);
-  double value;
-  join_thousands(number, ',');
-  join_thousands(number, ' ');
-  join_thousands(number, '\'');
-  if (log->delimiter == ';')
-    join_thousands(number, '.');
-  char *comma = strchr(number, ',');
-  if (comma != NULL && log->delimiter != ',')
-    *comma = '.';
-  if (!tw_number_parse(number, &value) || floor(value) != value || value < 0 || value > TW_REQUEST_MAX_TOKENS)
-    return FALSE;
-  *tokens = (gint32)value;
-  return TRUE;
-}
-
 /* Whether a state, or an error, says that the request did not succeed. Words that are not known are no failures, and a
  * note names them. */
 static gboolean says_failed(tw_trace_source *source, const char *column, const char *text)
@@ -367,22 +333,49 @@ static const char *reason(const char *what, const char *column)
   return g_intern_string(text);
 }
 
-/* Adds what a provider's cache read and wrote to the prompt; sets the row's failure where that is no number. */
-static void add_cached(const own_log *log, tw_trace_row *row)
+/* Adds the columns from `first` to before `end` to a count; sets the row's failure where one is no number. */
+static void add_columns(const own_log *log, int first, int end, gint32 *count, tw_trace_row *row)
 {
-  for (int role = TW_LOG_CACHE_READ; role <= TW_LOG_CACHE_WRITE && row->failure == NULL; role++) {
+  for (int role = first; role < end && row->failure == NULL; role++) {
     gint32 tokens = 0;
-    if (*log->text[role] != '\0' && (!parse_tokens(log, log->text[role], &tokens) ||
-                                     tokens > TW_REQUEST_MAX_TOKENS - row->request.prompt_tokens))
+    if (*log->text[role] != '\0' && (!tw_log_tokens_parse(log->text[role], log->delimiter, &tokens) ||
+                                     tokens > TW_REQUEST_MAX_TOKENS - *count))
       row->failure = reason("no whole number of tokens", log->columns.of[role]);
     else
-      row->request.prompt_tokens += tokens;
+      *count += tokens;
   }
 }
 
-/* Fields of tokens; sets the row's failure where they cannot be replayed. */
-static void read_lengths(const own_log *log, tw_trace_row *row)
+/* Adds a part of a count that is larger than the count, and thus apart from it; tells the first. */
+static void add_apart(tw_trace_source *source, int role, const char *map, gint32 part, gint32 *count)
 {
+  own_log *log = source->own;
+  if (part <= *count || part > TW_REQUEST_MAX_TOKENS - *count)
+    return;
+  if (!log->told_apart[role])
+    tw_trace_note(source,
+                  "%s is %d beside %d, first in line %ld: where it is the larger it is counted apart, and is "
+                  "added; if it is apart in all rows, say --map %s",
+                  log->columns.of[role], part, *count, tw_input_line_number(source->input), map);
+  log->told_apart[role] = TRUE;
+  *count += part;
+}
+
+/* Adds what a provider's cache read and wrote, and other parts, to the prompt. */
+static void add_to_prompt(tw_trace_source *source, tw_trace_row *row)
+{
+  const own_log *log = source->own;
+  gint32 *prompt = &row->request.prompt_tokens, cached;
+  add_columns(log, TW_LOG_CACHE_READ, TW_LOG_CACHE_WRITE + 1, prompt, row);
+  add_columns(log, TW_LOG_PROMPT_PARTS, TW_LOG_OUTPUT_PARTS, prompt, row);
+  if (row->failure == NULL && tw_log_tokens_parse(log->text[TW_LOG_CACHED], log->delimiter, &cached))
+    add_apart(source, TW_LOG_CACHED, "cache-read=COLUMN", cached, prompt);
+}
+
+/* Fields of tokens; sets the row's failure where they cannot be replayed. */
+static void read_lengths(tw_trace_source *source, tw_trace_row *row)
+{
+  const own_log *log = source->own;
   gint32 reasoning = 0, output = 0;
   const tw_log_role ends = log->columns.of[TW_LOG_OUTPUT] != NULL   ? TW_LOG_OUTPUT
                            : log->columns.of[TW_LOG_ANSWER] != NULL ? TW_LOG_ANSWER
@@ -398,16 +391,19 @@ static void read_lengths(const own_log *log, tw_trace_row *row)
       continue;
     if (*text == '\0')
       row->failure = reason("empty", column);
-    else if (!parse_tokens(log, text, fields[i].tokens))
+    else if (!tw_log_tokens_parse(text, log->delimiter, fields[i].tokens))
       row->failure = reason("no whole number of tokens", column);
   }
   if (row->failure == NULL)
-    add_cached(log, row);
+    add_to_prompt(source, row);
+  add_columns(log, TW_LOG_OUTPUT_PARTS, TW_LOG_N_COLUMNS, &output, row);
   if (row->failure == NULL && row->request.prompt_tokens == 0)
     row->failure = reason("a prompt of 0 tokens", log->columns.of[TW_LOG_PROMPT]);
   if (row->failure == NULL && ends == TW_LOG_TOTAL && output < row->request.prompt_tokens)
     row->failure = reason("a total below the prompt", log->columns.of[TW_LOG_TOTAL]);
   output -= ends == TW_LOG_TOTAL && row->failure == NULL ? row->request.prompt_tokens : 0;
+  if (row->failure == NULL && ends == TW_LOG_OUTPUT)
+    add_apart(source, TW_LOG_REASONING, "answer=COLUMN,reasoning=COLUMN", reasoning, &output);
   if (row->failure == NULL && ends != TW_LOG_ANSWER && reasoning > output)
     row->failure = reason("more reasoning than output", log->columns.of[TW_LOG_REASONING]);
   row->request.reasoning_tokens = reasoning;
@@ -421,7 +417,7 @@ static void check_total(tw_trace_source *source, const tw_trace_row *row)
   const char *column = log->columns.of[TW_LOG_TOTAL];
   gint32 total = 0, sum = row->request.prompt_tokens + tw_request_output_tokens(&row->request);
   if (log->told_total || *log->text[TW_LOG_TOTAL] == '\0' ||
-      !parse_tokens(log, log->text[TW_LOG_TOTAL], &total) || total == sum)
+      !tw_log_tokens_parse(log->text[TW_LOG_TOTAL], log->delimiter, &total) || total == sum)
     return;
   log->told_total = TRUE;
   tw_trace_note(
@@ -465,7 +461,7 @@ static gboolean read_log(tw_trace_source *source, tw_trace_row *row, GError **er
   else if (state != NULL && says_failed(source, state, log->text[TW_LOG_STATE]))
     row->failure = reason("failed", state);
   if (row->failure == NULL)
-    read_lengths(log, row);
+    read_lengths(source, row);
   if (row->failure != NULL)
     return TRUE;
   check_total(source, row);

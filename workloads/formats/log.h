@@ -29,9 +29,18 @@ typedef enum {
 } tw_log_role;
 extern const char *const tw_log_role_names[];
 
-/* The column of each role; NULL: none. Borrowed from the names. */
+/* Columns beside those of the roles, which a map does not name. */
+enum {
+  TW_LOG_CACHED =
+      TW_LOG_N_ROLES,  /* prompt tokens that a cache held: a part of the prompt unless they are more */
+  TW_LOG_PROMPT_PARTS, /* disjoint parts, which belong to the prompt beside its own column, */
+  TW_LOG_OUTPUT_PARTS = TW_LOG_PROMPT_PARTS + 12, /* and to the output, or the answer */
+  TW_LOG_N_COLUMNS = TW_LOG_OUTPUT_PARTS + 12
+};
+
+/* The column of each; NULL: none. Borrowed from the names. */
 typedef struct tw_log_columns {
-  const char *of[TW_LOG_N_ROLES];
+  const char *of[TW_LOG_N_COLUMNS];
 } tw_log_columns;
 
 /* Guesses by the names ("usage.prompt_tokens" is the prompt's, "Input tokens (count)" too), after what `map` says:
@@ -62,6 +71,10 @@ const char *tw_log_many(const char *const *names);
 
 /* What to do with lines of which a JSON object is the end; NULL: this one is not such. The caller frees it. */
 char *tw_log_line_hint(const char *line);
+
+/* "1234", "1234.0", "1,234", "1 234" and, where commas do not part columns, "1234,0"; where semicolons do, as in countries
+ * with decimal commas, "1.234". FALSE: no whole number from 0 to TW_REQUEST_MAX_TOKENS. */
+gboolean tw_log_tokens_parse(const char *text, char delimiter, gint32 *tokens);
 
 /* How arrivals are written: tw_log_time_names, of which 0 is to be guessed from the first. */
 typedef enum {

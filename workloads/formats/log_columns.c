@@ -24,7 +24,8 @@ static const char *const known[TW_LOG_N_ROLES] = {
     [TW_LOG_PROMPT] =
         "prompttokens inputtokencount inputtokens prompttokencount numprompttokens numinputtokens inputusage "
         "requesttokens contexttokens promptlength inputlength promptlen inputlen tokensin intokens "
-        "inputtoks prompttoks numprefilltokens tokensprompt prompt input isl in promptevalcount "
+        "inputtoks prompttoks numprefilltokens tokensprompt usagedetailsinput prompt input isl in "
+        "promptevalcount "
         "tokensevaluated",
     [TW_LOG_CACHE_READ] = "", /* see guess_cached */
     [TW_LOG_CACHE_WRITE] = "",
@@ -32,9 +33,9 @@ static const char *const known[TW_LOG_N_ROLES] = {
         "outputtokencount outputtokens completiontokens completiontokencount numoutputtokens outputusage "
         "numcompletiontokens generatedtokens generationtokens responsetokens outputlength "
         "completionlength outputlen completionlen tokensout outtokens outputtoks numdecodetokens "
-        "tokenscompletion completion output answer osl out evalcount tokenspredicted",
+        "tokenscompletion usagedetailsoutput completion output answer osl out evalcount tokenspredicted",
     [TW_LOG_ANSWER] = "answertokens answerlength candidatestokencount", /* Gemini counts thoughts apart */
-    [TW_LOG_TOTAL] = "totaltokens totaltokencount tokenstotal totalusage",
+    [TW_LOG_TOTAL] = "totaltokens totaltokencount tokenstotal totalusage usagedetailstotal",
     [TW_LOG_REASONING] =
         "reasoningtokens reasoningoutputtokens thinkingtokens thoughtstokencount tokensreasoning reasoning",
     [TW_LOG_SESSION] = "sessionid session conversationid chatid threadid userid clientid customerid user "
@@ -143,7 +144,7 @@ static gboolean is_spoken(const char *name, tw_log_role role)
 
 static gboolean is_taken(const tw_log_columns *columns, const char *name)
 {
-  for (int role = 0; role < TW_LOG_N_ROLES; role++)
+  for (int role = 0; role < TW_LOG_N_COLUMNS; role++)
     if (columns->of[role] == name)
       return TRUE;
   return FALSE;
@@ -247,6 +248,51 @@ static void guess_cached(const char *const *names, tw_log_columns *columns)
     }
 }
 
+/* Puts a column into the first free place from `first` to before `end`. */
+static void put(tw_log_columns *columns, int first, int end, const char *name)
+{
+  while (first < end && columns->of[first] != NULL)
+    first++;
+  if (first < end)
+    columns->of[first] = name;
+}
+
+/* Langfuse's usageDetails part the tokens: "input" leaves out those of "input_cached_tokens" and of whatever else has
+ * "input" in its name, and "output" likewise. */
+static void guess_parts(const char *const *names, tw_log_columns *columns)
+{
+  const char *prompt = columns->of[TW_LOG_PROMPT], *output = columns->of[TW_LOG_OUTPUT];
+  if (prompt == NULL || output == NULL || strchr(prompt, '.') == NULL ||
+      !is_called(prompt, "usagedetailsinput") || !is_beside(prompt, output))
+    return;
+  for (int i = 0; names[i] != NULL; i++) {
+    g_autofree char *part = plain(strrchr(names[i], '.') != NULL ? strrchr(names[i], '.') : names[i]);
+    if (!is_beside(names[i], prompt) || is_taken(columns, names[i]))
+      continue;
+    if (strstr(part, "input") != NULL)
+      put(columns, TW_LOG_PROMPT_PARTS, TW_LOG_OUTPUT_PARTS, names[i]);
+    else if (strstr(part, "outputreasoning") != NULL && columns->of[TW_LOG_REASONING] == NULL) {
+      columns->of[TW_LOG_REASONING] = names[i];
+      columns->of[TW_LOG_ANSWER] = output;
+      columns->of[TW_LOG_OUTPUT] = NULL;
+    } else if (strstr(part, "output") != NULL)
+      put(columns, TW_LOG_OUTPUT_PARTS, TW_LOG_N_COLUMNS, names[i]);
+  }
+}
+
+/* Tokens that a cache held and that most count within the prompt. Version 5 of
+ * Vercel's AI SDK hands on Anthropic's, whose input leaves them out. */
+static void guess_held(const char *const *names, tw_log_columns *columns)
+{
+  static const char *const words[] = {"cachedinputtokens",  "inputcachedtokens",    "cachedprompttokens",
+                                      "promptcachedtokens", "cachereadinputtokens", "cacheread"};
+  const char *prompt = columns->of[TW_LOG_PROMPT];
+  for (guint word = 0; word < G_N_ELEMENTS(words); word++)
+    for (int i = 0; prompt != NULL && columns->of[TW_LOG_CACHE_READ] == NULL && names[i] != NULL; i++)
+      if (is_beside(names[i], prompt) && is_called(names[i], words[word]) && !is_taken(columns, names[i]))
+        put(columns, TW_LOG_CACHED, TW_LOG_CACHED + 1, names[i]);
+}
+
 /* Whether a column may hold times without their day. */
 static gboolean is_time_of_day(const char *column)
 {
@@ -280,8 +326,11 @@ gboolean tw_log_guess(const char *const *names, const char *map, tw_log_columns 
   for (int role = 0; role < TW_LOG_N_ROLES; role++)
     if (columns->of[role] == NULL && is_needed(columns, (tw_log_role)role))
       columns->of[role] = find_known(names, (tw_log_role)role, columns);
-  if (!prompt_is_said)
+  if (!prompt_is_said) {
     guess_cached(names, columns);
+    guess_parts(names, columns);
+    guess_held(names, columns);
+  }
   const char *total = columns->of[TW_LOG_TOTAL], *prompt = columns->of[TW_LOG_PROMPT];
   if (total != NULL && prompt != NULL && !is_beside(total, prompt) &&
       (columns->of[TW_LOG_OUTPUT] != NULL || columns->of[TW_LOG_ANSWER] != NULL))

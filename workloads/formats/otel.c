@@ -32,6 +32,13 @@ static const char *either_text(const tw_json *span, const char *name, const char
   return text != NULL ? text : attribute_text(span, other);
 }
 
+/* The model that a span names, by the conventions, OpenInference or Langfuse. */
+static const char *model(const tw_json *span)
+{
+  const char *text = either_text(span, "gen_ai.request.model", "llm.model_name");
+  return text != NULL ? text : attribute_text(span, "langfuse.observation.model.name");
+}
+
 /* Counts of tokens, and the names that they have: those of the conventions, of earlier ones, and of OpenInference. */
 enum { PROMPT, OUTPUT, REASONING, CACHE_READ, CACHE_WRITE, TOTAL, N_COUNTS };
 static const char *const counts[N_COUNTS][5] = {
@@ -69,6 +76,40 @@ static gboolean read_count(tw_trace_source *source, const tw_json *span, int whi
   if (tw_trace_json_tokens(source, &object, "tokens", 0, -1, tokens, NULL))
     return TRUE;
   return tw_json_fault(source->json, value, error, "\"%s\" is no whole number of tokens", name);
+}
+
+/* The counts of a member of Langfuse's usage: its names part the tokens, so that what has "input" in its name belongs to the
+ * prompt, and likewise the output; some programs hand on names of OpenAI's. */
+static void add_usage(const tw_json *member, gint32 *tokens)
+{
+  static const char *const words[N_COUNTS][2] = {[PROMPT] = {"input", "prompt_tokens"},
+                                                 [OUTPUT] = {"output", "completion_tokens"},
+                                                 [REASONING] = {"reasoning", "reasoning"},
+                                                 [CACHE_READ] = {"cached", "cache_read"},
+                                                 [CACHE_WRITE] = {"cache_creation", "cache_write"},
+                                                 [TOTAL] = {"total", "total"}};
+  if (member->kind != TW_JSON_NUMBER || !member->whole || member->number < 0)
+    return;
+  for (int which = 0; which < N_COUNTS; which++)
+    if (strstr(member->key, words[which][0]) != NULL || strstr(member->key, words[which][1]) != NULL)
+      tokens[which] = (gint32)MIN(MAX(tokens[which], 0) + member->number, TW_REQUEST_MAX_TOKENS + 1);
+}
+
+static const char usage_details[] = "langfuse.observation.usage_details";
+
+/* Reads Langfuse's own attribute, a JSON object in a text, where a span has no counts. */
+static void read_usage(const tw_json *span, gint32 *tokens)
+{
+  const char *text = attribute_text(span, usage_details);
+  if (text == NULL || tokens[PROMPT] >= 0 || tokens[OUTPUT] >= 0)
+    return;
+  tw_json_parser parser;
+  tw_json_parser_init(&parser);
+  const tw_json *usage = tw_json_parse(&parser, text);
+  for (const tw_json *member = usage != NULL && usage->kind == TW_JSON_OBJECT ? usage->first : NULL;
+       member != NULL; member = member->next)
+    add_usage(member, tokens);
+  tw_json_parser_clear(&parser);
 }
 
 /* Version 5 of Vercel's AI SDK (`ai`) hands on counts of providers that leave a part out, and tells the part in a text alone.
@@ -129,7 +170,8 @@ static gboolean is_request(const tw_json *span)
   const char *kind = attribute_text(span, "openinference.span.kind");
   if (kind != NULL)
     return g_str_equal(kind, "LLM");
-  return count_of(span, PROMPT, &name) != NULL || g_strcmp0(tw_json_text(span, "name"), "llm_request") == 0;
+  return count_of(span, PROMPT, &name) != NULL || attribute(span, usage_details) != NULL ||
+         g_strcmp0(tw_json_text(span, "name"), "llm_request") == 0;
 }
 
 static gboolean has_failed(const tw_json *span)
@@ -138,7 +180,9 @@ static gboolean has_failed(const tw_json *span)
                 *error = attribute(span, "error");
   if (code == NULL)
     code = attribute(span, "otel.status_code");
-  return attribute(span, "error.type") != NULL || (error != NULL && error->number != 0) ||
+  return attribute(span, "error.type") != NULL ||
+         g_strcmp0(attribute_text(span, "langfuse.observation.level"), "ERROR") == 0 ||
+         (error != NULL && error->number != 0) ||
          (code != NULL &&
           (code->number == 2 || (code->kind == TW_JSON_STRING && strstr(code->text, "ERROR") != NULL)));
 }
@@ -175,6 +219,7 @@ static gboolean add_span(tw_trace_source *source, const tw_json *span, const cha
   for (int which = 0; which < N_COUNTS; which++)
     if (!read_count(source, span, which, &tokens[which], error))
       return FALSE;
+  read_usage(span, tokens);
   gint64 output = whole_output(span, tokens), prompt = whole_prompt(span, scope, tokens);
   request->prompt_tokens = (gint32)MIN(prompt, TW_REQUEST_MAX_TOKENS);
   if (has_failed(span))
@@ -189,8 +234,7 @@ static gboolean add_span(tw_trace_source *source, const tw_json *span, const cha
     return TRUE;
   if (!read_times(source, span, &start, &row->service_s, error) ||
       !tw_trace_since_first(source, start, "start", "of this span", &request->arrival_s, error) ||
-      !tw_trace_class(source, either_text(span, "gen_ai.request.model", "llm.model_name"), &request->class,
-                      error))
+      !tw_trace_class(source, model(span), &request->class, error))
     return FALSE;
   request->reasoning_tokens = MAX(tokens[REASONING], 0);
   request->answer_tokens = (gint32)output - request->reasoning_tokens;

@@ -72,10 +72,14 @@ typedef struct tw_trace_options {
   int salt;          /* tw_trace_salt */
   /* Sessions of the closed-loop modes that begin first, and that statistics leave out. */
   gint64 warmup_sessions;
+  /* Mode of records alone: each request so many times, by as many users, each later by less than the spread. */
+  gint64 copies;   /* >= 1 */
+  double spread_s; /* >= 0 */
+  guint64 seed;    /* of what is drawn below the spread */
 } tw_trace_options;
 #define TW_TRACE_OPTIONS_DEFAULT                                                                             \
   {                                                                                                          \
-    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64, {0}, 0, 0, 0, 1, INFINITY, 0, 0                         \
+    1, 0, INFINITY, G_MAXINT64, 1, 1, 1, G_MAXINT64, {0}, 0, 0, 0, 1, INFINITY, 0, 0, 1, 0, 0                \
   }
 
 /* One format of trace files. */

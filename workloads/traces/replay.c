@@ -2,6 +2,7 @@
 
 #include "platforms/input/fault.h"
 #include "workloads/stream/stream_kind.h"
+#include "workloads/traces/copies.h"
 
 #include <math.h>
 
@@ -249,6 +250,8 @@ static gboolean check_options(const tw_trace_options *options, GError **error)
        "block-size must be a number of tokens from 1 on"},
       {options->lanes >= 1, "lanes must be at least 1"},
       {options->most_gap_s >= 0, "most-gap must not be negative"},
+      {options->copies >= 1, "copies must be at least 1"},
+      {options->spread_s >= 0 && isfinite(options->spread_s), "spread must be a time from 0 s on"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(rules); i++)
     if (!rules[i].good)
@@ -338,5 +341,5 @@ tw_stream *tw_stream_open(const char *path, const tw_trace_format *format, const
   of->base.kind = &recorded_kind;
   of->replay = replay;
   of->block_tokens = tw_replay_block_tokens(replay);
-  return &of->base;
+  return options->copies > 1 || options->spread_s > 0 ? tw_stream_copies(&of->base, options) : &of->base;
 }

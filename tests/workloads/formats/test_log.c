@@ -145,6 +145,29 @@ static const export exports[] = {
      "{\"ts\": \"2026-06-01T08:00:01.5Z\", \"usage\": {\"inputTokens\": 300, \"outputTokens\": 40, "
      "\"totalTokens\": 340}}\n",
      NULL, PLAIN, 0},
+    {"Langfuse's usageDetails beside texts and costs: 10 + 60 + 25 + 5 and 3 + 12 + 5, then 300 and 40",
+     "{\"startTime\": \"2026-06-01T08:00:00Z\", \"input\": \"hi\", \"output\": \"ho\", \"costDetails\": "
+     "{\"input\": 0.1, \"output\": 0.2}, \"usageDetails\": {\"input\": 10, \"output\": 3, \"total\": 120, "
+     "\"input_cached_tokens\": 60, \"cache_read_input_tokens\": 25, \"input_audio_tokens\": 5, "
+     "\"output_reasoning_tokens\": 12, \"output_audio_tokens\": 5}}\n"
+     "{\"startTime\": \"2026-06-01T08:00:01.5Z\", \"usageDetails\": {\"input\": 300, \"output\": 40}}\n",
+     NULL, "0 100 12 8 - -\n1.5 300 0 40 - -\n", 0},
+    {"the same in a table",
+     "time,usage_details.input,usage_details.input_cached_tokens,usage_details.output,"
+     "usage_details.output_reasoning_tokens,usage_details.output_audio_tokens\n0,40,60,7,9,4\n1.5,300,,40,,"
+     "\n",
+     NULL, "0 100 9 11 - -\n1.5 300 0 40 - -\n", 0},
+    {"version 5 of the AI SDK: what a cache held is apart where it is more than the prompt, as with "
+     "Anthropic",
+     "{\"time\": 0, \"usage\": {\"inputTokens\": 12, \"outputTokens\": 20, \"totalTokens\": 32, "
+     "\"cachedInputTokens\": 88}}\n"
+     "{\"time\": 1.5, \"usage\": {\"inputTokens\": 300, \"outputTokens\": 40, \"totalTokens\": 340, "
+     "\"cachedInputTokens\": 300}}\n",
+     NULL, PLAIN, 0},
+    {"and what Google's models thought, likewise",
+     "{\"time\": 0, \"usage\": {\"inputTokens\": 100, \"outputTokens\": 8, \"reasoningTokens\": 12}}\n"
+     "{\"time\": 1.5, \"usage\": {\"inputTokens\": 300, \"outputTokens\": 40, \"reasoningTokens\": 40}}\n",
+     NULL, "0 100 12 8 - -\n1.5 300 40 0 - -\n", 0},
     {"Codex, whose totals add up what came before",
      "{\"timestamp\": \"2026-06-01T08:00:00Z\", \"info\": {\"total_token_usage\": {\"input_tokens\": 100, "
      "\"output_tokens\": 20}, \"last_token_usage\": {\"input_tokens\": 100, \"output_tokens\": 20}}}\n"
@@ -366,6 +389,14 @@ static void doubtful_counts_are_told(void **state)
       {"{\"ts\": 1, \"m'$(b)\": {\"request_id\": \"r\"}, \"prompt_tokens\": 1, \"output_tokens\": 1}\n"
        "{\"ts\": 2, \"m'$(b)\": {\"request_id\": \"r\"}, \"prompt_tokens\": 1, \"output_tokens\": 1}\n",
        "jq -sc 'group_by(.NAME) | map(last) | .[]' FILE > log.jsonl"},
+      {"{\"ts\": 1, \"usageDetails\": {\"input\": 112, \"output\": 40, \"input_cached_tokens\": 9000, "
+       "\"total\": 14152}}\n",
+       "usageDetails.total is 14152 where prompt and output are 9152 tokens"},
+      {"{\"ts\": 1, \"usageDetails\": {\"input\": 1, \"output\": 1, \"input_cached_tokens\": 9}}\n",
+       "usageDetails.input_cached_tokens is added to prompts"},
+      {"{\"ts\": 1, \"usage\": {\"inputTokens\": 12, \"outputTokens\": 40, \"cachedInputTokens\": 9000}}\n",
+       "usage.cachedInputTokens is 9000 beside 12, first in line 1: where it is the larger it is counted "
+       "apart"},
       {"start_time,num_requests,input_tokens,output_tokens\n1,5,10,20\n",
        "by the column 'num_requests', rows may add up many requests"},
   };
