@@ -7,6 +7,7 @@
 
 enum { PARTS = 10, LEAST_INTERVALS = 10 /* of a part */ };
 #define LEAST_ESTIMATE 0.5  /* times the load; what is so far from it the closed form does not know */
+#define TARGET         0.99 /* share of the requests for which the SLO is asked */
 #define UNSATURATED    0.95 /* share of the time that a pool must be so to have an estimate */
 
 static guint engines_of(const tw_explained *e, const char *pool)
@@ -83,6 +84,26 @@ static gboolean is_known(const tw_explained *e, const tw_engine_sums *sums)
          !tw_run_json_has_table(e->run, tw_log_table_find("rl"));
 }
 
+/* Queues are full by the load alone; all else for which a request is rejected it would be at any load. */
+static gboolean is_of_any_load(const char *reason)
+{
+  return reason != NULL && !g_str_has_suffix(reason, "queue is full");
+}
+
+gboolean tw_headroom_is_rejected(const tw_explained *e)
+{
+  const json_t *rejections = json_object_get(e->summary, "rejections"), *row;
+  double rejected = 0, attained = tw_run_summary_number(e->summary, "slo.attainment");
+  size_t i;
+  json_array_foreach(rejections, i, row)
+  {
+    if (is_of_any_load(json_string_value(json_object_get(row, "reason"))))
+      rejected += tw_section_number(row, "requests");
+  }
+
+  return attained < TARGET && rejected > (1 - TARGET) * tw_run_summary_number(e->summary, "requests.arrived");
+}
+
 gboolean tw_headroom_read(tw_explained *e, GError **error)
 {
   double from_s = fmax(e->from_s, 0), all_s = fmin(e->to_s, e->end_s) - from_s;
@@ -96,7 +117,8 @@ gboolean tw_headroom_read(tw_explained *e, GError **error)
     if (!lower(e, from_s + i * all_s / parts, from_s + (i + 1) * all_s / parts, error))
       return FALSE;
   for (guint i = 0; i < e->pools->len; i++)
-    if (!is_known(e, &g_array_index(e->pools, tw_engine_sums, i)) || e->headrooms[i] < LEAST_ESTIMATE)
+    if (tw_headroom_is_rejected(e) || !is_known(e, &g_array_index(e->pools, tw_engine_sums, i)) ||
+        e->headrooms[i] < LEAST_ESTIMATE)
       e->headrooms[i] = NAN;
   return TRUE;
 }

@@ -7,8 +7,12 @@
 
 #include "analysis/explain/sections.h"
 
+/* Whether so many requests were rejected, which would be so at any load, that the SLO is missed by these alone. */
+gboolean tw_headroom_is_rejected(const tw_explained *e);
+
 /* Sets e->headrooms, a factor of the load for each pool of e->pools; NAN where none is known: of pools that are
- * saturated, whose growth the closed form does not know, and of rollouts, which take all that serves them. FALSE with
+ * saturated, whose growth the closed form does not know, of rollouts, which take all that serves them, and where too many requests
+ * are rejected. FALSE with
  * `error` set on damage. */
 gboolean tw_headroom_read(tw_explained *e, GError **error);
 

@@ -211,6 +211,8 @@ static void add_rejections(const tw_explained *e, GString *text)
     g_string_append_printf(text, " %s %s rejected because %s.", requests, n == 1 ? "was" : "were",
                            reason != NULL ? reason : "?");
   }
+  if (tw_headroom_is_rejected(e))
+    g_string_append(text, " That alone is more than the SLO allows, at any load.");
 }
 
 /* "pre: 40 steps of 2.5 s, MFU 31 %, goodput 98 %." for each job. */

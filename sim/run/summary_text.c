@@ -330,8 +330,9 @@ void tw_summary_print(const json_t *summary, const char *directory, FILE *out)
   if (number(summary, "tokens", "reasoning") > 0)
     fprintf(out, " (%.0f %% reasoning)", 100 * number(summary, "tokens", "reasoning") / output);
   if (number(summary, "tokens", "prompt_cached") > 0)
-    fprintf(out, "\n  cached    %10.0f prompt tokens (%.1f %%)", number(summary, "tokens", "prompt_cached"),
-            100 * number(summary, "tokens", "prompt_cached") / number(summary, "tokens", "prompt"));
+    fprintf(out, "\n  cached    %10.0f prompt tokens (%.1f %%%s)", number(summary, "tokens", "prompt_cached"),
+            100 * number(summary, "tokens", "prompt_cached") / number(summary, "tokens", "prompt"),
+            number(summary, "requests", "completed") < arrived ? " of all that arrived" : "");
   if (number(summary, "tokens", "prompt_cached_host") + number(summary, "tokens", "prompt_cached_store") > 0)
     fprintf(
         out, ", of them %.1f %% in the memory of hosts and %.1f %% in the store",

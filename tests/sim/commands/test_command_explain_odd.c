@@ -75,6 +75,28 @@ static void a_link_that_is_much_used_is_told(void **state)
   assert_null(strstr(r.out, "no link was full"));
 }
 
+/* One of three requests is rejected, as it is in each of these runs: engines that have nothing to do are no headroom. Two of
+ * three hundred are within what an SLO for 99 % forgives. */
+static void who_rejects_a_third_has_no_headroom(void **state)
+{
+  static const char wrong[] = "That alone is more than the SLO allows";
+  given_summary(state, "\"slo\": {\"attainment\": 0.66, \"ttft_s\": 2}, \"ttft_s\": {\"p99\": 1}, "
+                       "\"rejections\": [{\"requests\": 1, \"reason\": \"it is too long\"}]");
+  g_auto(result) r = run_program(state, "explain $");
+  assert_non_null(
+      strstr(r.out, "1 was rejected because it is too long. That alone is more than the SLO allows"));
+  assert_null(strstr(r.out, "headroom"));
+  given_file(
+      state, "summary.json",
+      "{\"simulated_s\": 20, \"requests\": {\"arrived\": 300, \"completed\": 298}, \"accelerators\": 8, "
+      "\"slo\": {\"attainment\": 0.98}, \"rejections\": [{\"requests\": 2, \"reason\": \"it is too "
+      "long\"}]}");
+  g_auto(result) few = run_program(state, "explain $");
+  assert_non_null(strstr(few.out, "rejected because"));
+  assert_null(strstr(few.out, wrong));
+  given_summary(state, "\"slo\": {\"attainment\": 0.5}");
+}
+
 static void latencies_are_those_behind_the_warm_up(void **state)
 {
   expect(state, "explain $", 0, "p99 TTFT 1 s (request 1)", "");
@@ -169,6 +191,7 @@ static void requests_of_many_classes_are_judged_by_their_own_limits(void **state
 int main(void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_link_that_is_much_used_is_told),
+                                     cmocka_unit_test(who_rejects_a_third_has_no_headroom),
                                      cmocka_unit_test(latencies_are_those_behind_the_warm_up),
                                      cmocka_unit_test(the_time_to_an_answer_has_no_part_behind_it),
                                      cmocka_unit_test(no_engine_stands_out_of_few_requests),
