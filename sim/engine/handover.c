@@ -57,8 +57,10 @@ void tw_batching_take_over(tw_scheduler *s, tw_sequence *sequence)
   sequence->prefix = sequence->decode_prefix;
   sequence->decode_prefix = NULL;
   sequence->prefill_done = tokens;
-  if (sequence->resumed == 0 || isnan(sequence->decode_start_s))
+  if (sequence->resumed == 0 || isnan(sequence->decode_start_s)) {
     sequence->decode_start_s = s->prefixes.now_s;
+    sequence->queued_preempted_s = sequence->preempted_s;
+  }
   if (s->config.shows_later && sequence->emitted == 1)
     sequence->last_token_s = s->prefixes.now_s;
   sequence->place = s->admitted++;

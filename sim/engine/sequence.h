@@ -37,10 +37,11 @@ typedef struct tw_sequence {
   /* Instants in seconds, NAN until they happen. */
   double dispatched_s, routed_s, submitted_s; /* It left the front end, was assigned, came to its engine. */
   double first_scheduled_s, first_token_s, first_answer_s;
-  double decode_start_s; /* Its first iteration on the engine that it was handed over to is planned. */
-  double lost_s;         /* It lost its KV blocks, and what it had is not computed again yet. */
-  double prompt_s;       /* Seconds of the iterations that computed its prompt, until its first token. */
-  double preempted_s;    /* Seconds after its first token in which it lacked the KV of its context. */
+  double decode_start_s;     /* Its first iteration on the engine that it was handed over to is planned. */
+  double lost_s;             /* It lost its KV blocks, and what it had is not computed again yet. */
+  double prompt_s;           /* Seconds of the iterations that computed its prompt, until its first token. */
+  double preempted_s;        /* Seconds after its first token in which it lacked the KV of its context. */
+  double queued_preempted_s; /* Those of them that were over when it came to decode. */
   double transfer_start_s, transfer_end_s; /* Its KV cache began and ended to move to the decode engine. */
   double last_token_s;  /* the client sees the last token before it last joined those that decode */
   double longest_gap_s; /* between two tokens, where gaps are asked for (gaps.h); NAN: none yet */

@@ -230,7 +230,10 @@ static tw_life_times life_of(const tw_sequence *sequence, double end_s)
   if (!isnan(sequence->transfer_start_s))
     times.transfer_s = fmax(0, until(sequence->transfer_end_s, kept_s) -
                                    fmax(sequence->transfer_start_s, times.first_token_s));
-  times.decode_queue_s = until(sequence->decode_start_s, kept_s) - times.first_token_s - times.transfer_s;
+  /* A prefill engine may have taken the blocks of what waited there, and computed its prompt again. */
+  double preempted_s = isnan(sequence->decode_start_s) ? sequence->preempted_s : sequence->queued_preempted_s;
+  times.decode_queue_s =
+      until(sequence->decode_start_s, kept_s) - times.first_token_s - times.transfer_s - preempted_s;
   return times;
 }
 

@@ -34,6 +34,7 @@ NOT_DRAWN = {
     "servegen/arrivals": "tables of a measured service; golden/drawn runs them", "servegen/lengths": "likewise",
     "part/file": "as lengths/file, which is drawn", "output/exact-steps": "every drawn scenario runs with both values",
     "pool/hosts": "explicit placement names hosts of one platform; tests of the placement do",
+    "trace/copies": "changes when requests come alone, and they are drawn", "trace/spread": "likewise",
     "turn/retry-from": "names a turn above; the default, itself, is drawn",
     "job/hosts": "names hosts of one platform; tests of jobs do",
     "job/expert-imbalance": "experts do not fit on so few accelerators; tests of jobs run them", "job/ep": "likewise"}
