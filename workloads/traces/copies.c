@@ -30,24 +30,28 @@ static void free_request(gpointer request)
   g_free(request);
 }
 
+void tw_copy_make_other(tw_request *request, gint64 number, guint64 mask, gboolean renames)
+{
+  if (renames && request->session != NULL) {
+    char *name = g_strdup_printf("%s#%" G_GINT64_FORMAT, request->session, number + 1);
+    g_free(request->session);
+    request->session = name;
+  }
+  for (gint32 i = 0; i < request->n_hashes; i++)
+    request->hashes[i] ^= mask;
+}
+
 /* Another user's request of the same lengths. FALSE with `error`: its name becomes too long. */
 static gboolean rename_copy(tw_request *request, gint64 number, GError **error)
 {
   enum { DIGITS = 24 };
-  const guint64 mask = (guint64)number * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  for (gint32 i = 0; i < request->n_hashes; i++)
-    request->hashes[i] ^= mask;
-  if (request->session == NULL)
-    return TRUE;
-  if (strlen(request->session) > TW_REQUEST_MAX_NAME_BYTES / 2 - DIGITS)
+  if (request->session != NULL && strlen(request->session) > TW_REQUEST_MAX_NAME_BYTES / 2 - DIGITS)
     return tw_input_error_set(
         error, TW_INPUT_ERROR_VALUE, NULL, 0,
         "the name of a session is too long to be told apart from its copies; write names of at "
         "most %d bytes",
         TW_REQUEST_MAX_NAME_BYTES / 2 - DIGITS);
-  char *name = g_strdup_printf("%s#%" G_GINT64_FORMAT, request->session, number + 1);
-  g_free(request->session);
-  request->session = name;
+  tw_copy_make_other(request, number, (guint64)number * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9), TRUE);
   return TRUE;
 }
 

@@ -82,21 +82,6 @@ static gboolean next_in_pass(tw_replay *trace, tw_trace_row *row, GError **error
   return FALSE;
 }
 
-/* A repeated prompt is another user's: it shares nothing with the passes before. */
-static void rename_copy(tw_request *request, gint64 pass, int mode)
-{
-  if (mode != TW_REPLAY_RECORDED && request->session != NULL) {
-    char *name = g_strdup_printf("%s#%" G_GINT64_FORMAT, request->session, pass + 1);
-    g_free(request->session);
-    request->session = name;
-  }
-  if (request->hashes == NULL)
-    return;
-  guint64 mask = (guint64)pass * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-  for (gint32 i = 0; i < request->n_hashes; i++)
-    request->hashes[i] ^= mask;
-}
-
 static gint32 scaled(gint32 tokens, double scale)
 {
   double value = round(tokens * scale);
@@ -176,7 +161,10 @@ gboolean tw_replay_next(tw_replay *trace, tw_trace_row *row, GError **error)
     trace->last_s = MAX(trace->window_s, trace->last_s);
     trace->in_first_pass++;
   } else {
-    rename_copy(&row->request, trace->pass, trace->options.mode);
+    /* A repeated prompt is another user's: it shares nothing with the passes before. */
+    tw_copy_make_other(&row->request, trace->pass,
+                       (guint64)trace->pass * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15),
+                       trace->options.mode != TW_REPLAY_RECORDED);
   }
   trace->emitted++;
   if (!check_names(input, &row->request, error)) {
