@@ -7,7 +7,6 @@
 
 enum { PARTS = 10, LEAST_INTERVALS = 10 /* of a part */ };
 #define LEAST_ESTIMATE 0.5  /* times the load; what is so far from it the closed form does not know */
-#define TARGET         0.99 /* share of the requests for which the SLO is asked */
 #define UNSATURATED    0.95 /* share of the time that a pool must be so to have an estimate */
 
 static guint engines_of(const tw_explained *e, const char *pool)
@@ -101,7 +100,8 @@ gboolean tw_headroom_is_rejected(const tw_explained *e)
       rejected += tw_section_number(row, "requests");
   }
 
-  return attained < TARGET && rejected > (1 - TARGET) * tw_run_summary_number(e->summary, "requests.arrived");
+  return attained < TW_SECTION_TARGET &&
+         rejected > (1 - TW_SECTION_TARGET) * tw_run_summary_number(e->summary, "requests.arrived");
 }
 
 gboolean tw_headroom_read(tw_explained *e, GError **error)
@@ -116,8 +116,9 @@ gboolean tw_headroom_read(tw_explained *e, GError **error)
   for (int i = 0; i < parts && parts > 1; i++)
     if (!lower(e, from_s + i * all_s / parts, from_s + (i + 1) * all_s / parts, error))
       return FALSE;
+  gboolean rejected = tw_headroom_is_rejected(e);
   for (guint i = 0; i < e->pools->len; i++)
-    if (tw_headroom_is_rejected(e) || !is_known(e, &g_array_index(e->pools, tw_engine_sums, i)) ||
+    if (rejected || !is_known(e, &g_array_index(e->pools, tw_engine_sums, i)) ||
         e->headrooms[i] < LEAST_ESTIMATE)
       e->headrooms[i] = NAN;
   return TRUE;

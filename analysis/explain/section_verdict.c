@@ -93,7 +93,7 @@ static char *slo_sentence(const tw_explained *e)
         share, of, left, judged, *why != '\0' ? "; at p99 " : "", why);
   }
   return g_strdup_printf("It %s its SLO (%s) for 99 %% of the requests: %s met it%s%s.",
-                         attained >= 0.99 ? "meets" : "does not meet", of, share,
+                         attained >= TW_SECTION_TARGET ? "meets" : "does not meet", of, share,
                          *why != '\0' ? "; at p99 " : "", why);
 }
 
@@ -147,7 +147,7 @@ static void add_long_iterations(const tw_explained *e, const tw_engine_sums *sum
 {
   double longer = over_tpot(e), met = tw_run_summary_number(e->summary, "slo.attainment");
   const char *role = json_string_value(json_object_get(tw_section_pool(e, sums->id), "role"));
-  if (!(longer > 1) || !(met < 0.99) || g_strcmp0(role, "prefill") == 0 || !(sums->busy_s > 0))
+  if (!(longer > 1) || !(met < TW_SECTION_TARGET) || g_strcmp0(role, "prefill") == 0 || !(sums->busy_s > 0))
     return;
   double alone = 1 - (tw_binding_growing_s(sums) + sums->class_s[TW_TIME_SLOWEST]) / sums->busy_s;
   g_string_append_printf(text, ", %s its iterations are too long for the limit of TPOT: %s", joint,

@@ -6,6 +6,9 @@
 #include "analysis/explain/explain.h"
 #include "analysis/explain/told.h"
 
+/* The share of the requests for which an SLO is asked. */
+#define TW_SECTION_TARGET 0.99
+
 typedef struct tw_explained {
   const char *directory;
   const tw_explain_options *options;
